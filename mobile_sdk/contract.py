@@ -1,0 +1,73 @@
+"""The contract between training, bundles and apps: what goes into a net and what comes out."""
+
+from collections import Counter
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Channels = tuple[float, float, float]
+
+
+class Model(BaseModel):
+    """Base of everything that is read from disk: frozen, and an unknown field is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class ImageSpec(Model):
+    """How a picture becomes `size_px` × `size_px` RGB bytes, and what the bytes mean to the net.
+
+    The resize recipe is: cut the central square whose side is `crop_share` of the shorter side (`fit="crop"`), or take
+    the whole picture (`fit="stretch"`); then Pillow's `resize(BILINEAR)`. The net's float input is
+    `(byte - mean_byte) / std_byte`, per channel.
+
+    The defaults make the input exact in int8: scale 1/128, zero point 0, one pad colour for all channels.
+    """
+
+    size_px: Annotated[int, Field(ge=8, le=4096)] = 224
+    fit: Literal["crop", "stretch"] = "crop"
+    crop_share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    mean_byte: Channels = (128.0, 128.0, 128.0)
+    std_byte: Channels = (128.0, 128.0, 128.0)
+
+    @model_validator(mode="after")
+    def _check(self) -> "ImageSpec":
+        if not all(0 <= mean <= 255 for mean in self.mean_byte):
+            raise ValueError(f"mean_byte must lie in 0..255 (byte units), not {self.mean_byte}")
+        if not all(1 <= std <= 1024 for std in self.std_byte):
+            raise ValueError(f"std_byte must lie in 1..1024 (byte units, not 0..1), not {self.std_byte}")
+        return self
+
+    @property
+    def pad_byte(self) -> int:
+        """The byte that the integer net pads with: the mean colour, rounded, averaged over the channels."""
+        return round(sum(self.mean_byte) / 3)
+
+    @property
+    def step_byte(self) -> float:
+        """Bytes per unit of the integer net's input: `real = (byte - pad_byte) / step_byte`, all channels alike."""
+        return sum(self.std_byte) / 3
+
+    @property
+    def is_uniform(self) -> bool:
+        """Whether one scale and zero point say exactly what `mean_byte` and `std_byte` say."""
+        return self.mean_byte == (float(self.pad_byte),) * 3 and self.std_byte == (self.step_byte,) * 3
+
+
+class Contract(Model):
+    """What a bundle promises to the app: its name, its task, its labels in output order, its picture format."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+    task: Literal["classification"] = "classification"
+    labels: Annotated[tuple[str, ...], Field(min_length=2)]
+    image: ImageSpec = ImageSpec()
+
+    @model_validator(mode="after")
+    def _check(self) -> "Contract":
+        twice = [label for label, count in Counter(self.labels).items() if count > 1][:3]
+        if twice:
+            raise ValueError(f"labels must be unique; these occur twice: {', '.join(twice)}")
+        unusable = [label for label in self.labels if not label.strip() or "\n" in label or "\r" in label]
+        if unusable:
+            raise ValueError(f"labels must be one line of text each, not {unusable[0]!r}")
+        return self
