@@ -1,0 +1,96 @@
+"""The runtimes' own integer arithmetic: how XNNPACK turns scales into multipliers and rounds.
+
+All rules are XNNPACK's (`src/operators/*.c`, `src/microparams-init.c`), which LiteRT and ExecuTorch both call; every
+intermediate is float32 where theirs is. Codes are centred (`q - zero_point`) wherever a rule below takes or gives them.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobile_sdk.integer_graph import INT8_MAX, INT8_MIN, Clamp, Constant, Quantization, Tensor
+
+ADD_RATIO_RANGE = (2.0**-10, 2.0**8)  # XNNPACK refuses an Add whose input/output scale ratio lies outside
+PRODUCT_RATIO_RANGE = (2.0**-16, 2.0**8)  # the same for Mul, on s_a * s_b / s_y
+REQUANTIZATION_RANGE = (2.0**-32, 2.0**8)  # the same for convolutions, on s_x * s_w / s_y
+
+
+def quantization_of(operand: Tensor | Constant) -> Quantization:
+    """The operand's quantization; it is there in every int8 graph."""
+    assert operand.quantization is not None, f"{operand.name} is float32"
+    return operand.quantization
+
+
+def clamp_range(quantization: Quantization, clamp: Clamp) -> tuple[int, int]:
+    """The lowest and highest code that an output may take, centred."""
+    zero = quantization.zero_point
+    low = 0 if clamp is not Clamp.NONE else INT8_MIN - zero
+    high = INT8_MAX - zero
+    if clamp is Clamp.RELU6:
+        high = min(high, int(np.rint(np.float32(6.0) / np.float32(quantization.scale))))
+    return low, high
+
+
+def bias_scales(x: Quantization, weight_scales: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The grid of the int32 bias, float32 `s_x * s_w[c]`."""
+    return np.float32(x.scale) * weight_scales
+
+
+def requantization(x: Quantization, weight_scales: NDArray[np.float32], y: Quantization) -> NDArray[np.float32]:
+    """The factor per channel by which a convolution's accumulator becomes a code: float32 `s_x * s_w[c] / s_y`."""
+    return bias_scales(x, weight_scales) / np.float32(y.scale)
+
+
+def mean_factor(x: Quantization, y: Quantization, count: int) -> np.float32:
+    """The factor by which a sum over `count` centred codes becomes the mean's code."""
+    return np.float32(np.float32(x.scale) / np.float32(y.scale) / np.float32(count))
+
+
+def add_factors(a: Quantization, b: Quantization, y: Quantization) -> tuple[int, int, int]:
+    """`(M_a, M_b, k)` of Add: `y = (a * M_a + b * M_b + 2^(k-1)) >> k`, in integers that fit 32 bits."""
+    ratio_a = np.float32(a.scale) / np.float32(y.scale)
+    ratio_b = np.float32(b.scale) / np.float32(y.scale)
+    exponent = int(np.frexp(max(ratio_a, ratio_b))[1]) - 1
+    shift = 20 - exponent
+    return int(np.rint(np.ldexp(ratio_a, shift))), int(np.rint(np.ldexp(ratio_b, shift))), shift
+
+
+def product_factor(a: Quantization, b: Quantization, y: Quantization) -> np.float32:
+    """The factor by which a product of centred codes becomes a code: float32 `s_a * s_b / s_y`."""
+    return np.float32(np.float32(a.scale) * np.float32(b.scale) / np.float32(y.scale))
+
+
+def round_product_x86(products: NDArray[np.int64], factor: np.float32) -> NDArray[np.int64]:
+    """Mul's rounding on x86-64: through float32, half to even."""
+    return np.rint(products.astype(np.float32) * factor).astype(np.int64)
+
+
+def round_product_arm(products: NDArray[np.int64], factor: np.float32) -> NDArray[np.int64]:
+    """Mul's rounding on Arm ("rndnu"): a 31-bit multiplier, truncated, then a shift that rounds half up."""
+    mantissa, exponent = np.frexp(factor)
+    multiplier = int(np.ldexp(np.float64(mantissa), 31))
+    shift = -int(exponent)
+    post_shift = max(shift, 1)
+    high = ((products << (post_shift - shift)) * multiplier) >> 31
+    return (high + (1 << (post_shift - 1))) >> post_shift
+
+
+def settle_product_scale(a: Quantization, codes_b: NDArray[np.int64], scale_b: float, y: Quantization) -> float:
+    """The output scale nearest to `y.scale` under which x86-64 and Arm give one product for every pair of codes.
+
+    `codes_b` are the centred codes that the second operand can take (all 256, or a constant's one). Every pair is
+    tried under both rules, so the agreement is proved, not sampled. Upward first: a wider range never saturates.
+    """
+    codes_a = np.arange(INT8_MIN, INT8_MAX + 1) - a.zero_point
+    products = np.unique(np.outer(codes_a, codes_b))
+    scale = np.float32(y.scale)
+    for _ in range(10_000):
+        factor = np.float32(np.float32(a.scale) * np.float32(scale_b) / scale)
+        if np.array_equal(_saturated(round_product_x86(products, factor)), _saturated(round_product_arm(products, factor))):
+            return float(scale)
+        scale = np.float32(scale * np.float32(1 + 2.0**-18))
+    raise ValueError(f"no output scale near {y.scale} makes x86-64 and Arm agree on a product")
+
+
+def _saturated(codes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Codes that saturate whatever the zero point is are alike."""
+    return np.clip(codes, -256, 256)

@@ -1,0 +1,210 @@
+"""The reference: what the phone computes, element for element, in PyTorch.
+
+Codes are carried centred (`q - zero_point`) in float32. That is exact: a float32 holds every integer below 2^24, and a
+convolution whose accumulator could reach further is computed in float64.
+"""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional as F
+
+from mobile_sdk import arithmetic
+from mobile_sdk.errors import SettingError
+from mobile_sdk.integer_graph import (
+    Add,
+    Clamp,
+    Concat,
+    Constant,
+    Conv2d,
+    Graph,
+    Linear,
+    MaxPool2d,
+    Mean,
+    Mul,
+    Operator,
+    Reshape,
+    Tensor,
+)
+
+EXACT_IN_FLOAT32 = 2**24
+BATCH = 16  # pictures at a time: activations of a few layers stay in the cache
+
+Step = Callable[..., torch.Tensor]
+
+
+class Reference:
+    """Executes an int8 graph. `run` gives the codes of the scores, `trace` those of every tensor."""
+
+    def __init__(self, graph: Graph) -> None:
+        if not graph.is_int8:
+            raise SettingError("expected an int8 graph, found float32", hint="use FloatReference for the float32 twin")
+        self.graph = graph
+        self._steps = [_compile(operator) for operator in graph.operators]
+        self._last_use = _last_uses(graph)
+
+    def run(self, pictures: NDArray[np.uint8]) -> NDArray[np.int8]:
+        """Codes (N, *output shape) for RGB bytes (N, H, W, 3)."""
+        with torch.inference_mode():
+            parts = [self._run(pictures[i : i + BATCH]) for i in range(0, len(pictures), BATCH)]
+        return np.concatenate(parts)
+
+    def trace(self, pictures: NDArray[np.uint8]) -> dict[str, NDArray[np.int8]]:
+        """Codes (N, *shape) of every tensor by its name, the input's among them."""
+        with torch.inference_mode():
+            return {tensor.name: _codes(tensor, value) for tensor, value in self._execute(pictures)}
+
+    def _run(self, pictures: NDArray[np.uint8]) -> NDArray[np.int8]:
+        for tensor, value in self._execute(pictures):
+            last = (tensor, value)
+        return _codes(*last)
+
+    def _execute(self, pictures: NDArray[np.uint8]) -> Iterator[tuple[Tensor, torch.Tensor]]:
+        """Yields every tensor as it is computed; a value is dropped after its last use."""
+        centre = 128 + arithmetic.quantization_of(self.graph.input).zero_point
+        codes = torch.from_numpy(pictures).permute(0, 3, 1, 2).to(torch.float32).sub_(centre)
+        values = {self.graph.input.name: codes.contiguous(memory_format=torch.channels_last)}
+        yield self.graph.input, values[self.graph.input.name]
+        for index, (operator, step) in enumerate(zip(self.graph.operators, self._steps, strict=True)):
+            operands = [values[x.name] for x in operator.inputs if isinstance(x, Tensor)]
+            values[operator.output.name] = step(*operands)
+            yield operator.output, values[operator.output.name]
+            for name in self._last_use.get(index, ()):
+                del values[name]
+
+
+def _last_uses(graph: Graph) -> dict[int, list[str]]:
+    """Operator index → names of the tensors that nobody needs after it."""
+    last = {graph.input.name: 0}
+    for index, operator in enumerate(graph.operators):
+        last |= {x.name: index for x in operator.inputs if isinstance(x, Tensor)}
+    uses: dict[int, list[str]] = {}
+    for name, index in last.items():
+        uses.setdefault(index, []).append(name)
+    return uses
+
+
+def _codes(tensor: Tensor, centred: torch.Tensor) -> NDArray[np.int8]:
+    codes = centred + arithmetic.quantization_of(tensor).zero_point
+    return codes.to(torch.int8).contiguous().numpy()
+
+
+def _compile(operator: Operator) -> Step:
+    """The operator as a function of its operands' centred codes, its constants prepared."""
+    match operator:
+        case Conv2d():
+            return _conv2d(operator)
+        case Linear():
+            return _linear(operator)
+        case Add():
+            return _add(operator)
+        case Mul():
+            return _mul(operator)
+        case Mean():
+            return _mean(operator)
+        case MaxPool2d():
+            return _max_pool2d(operator)
+        case Concat():
+            return lambda *parts: torch.cat(parts, dim=1)
+        case Reshape(output=output):
+            return lambda x: x.reshape(-1, *output.shape)
+        case _:
+            kind = type(operator).__name__
+            raise SettingError(f"the reference has no integer rule for {kind} at {operator.path}", hint="freeze lowers it")
+
+
+def _accumulate(operator: Conv2d | Linear, multiply: Step) -> Step:
+    """The operator's sums of products plus bias, exact; in float64 only where float32 could not hold them."""
+    x = arithmetic.quantization_of(operator.input)
+    furthest = max(127 - x.zero_point, x.zero_point + 128)
+    filters = np.abs(operator.weight.astype(np.int64)).reshape(len(operator.weight), -1).sum(axis=1)
+    bound = int((filters * furthest + np.abs(operator.bias.astype(np.int64))).max())
+    dtype = torch.float32 if bound < EXACT_IN_FLOAT32 else torch.float64
+    weight = torch.from_numpy(operator.weight).to(dtype)
+    if weight.ndim == 4:
+        weight = weight.contiguous(memory_format=torch.channels_last)
+    bias = torch.from_numpy(operator.bias).to(dtype)
+    return lambda x: multiply(x.to(dtype), weight, bias).to(torch.float32)
+
+
+def _requantize(operator: Conv2d | Linear, accumulate: Step) -> Step:
+    assert operator.weight_scales is not None
+    x, y = arithmetic.quantization_of(operator.input), arithmetic.quantization_of(operator.output)
+    shape = (-1, 1, 1) if isinstance(operator, Conv2d) else (-1,)
+    factor = torch.from_numpy(arithmetic.requantization(x, operator.weight_scales, y)).reshape(shape)
+    low, high = arithmetic.clamp_range(y, operator.clamp)
+    return lambda x: accumulate(x).mul_(factor).round_().clamp_(low, high)
+
+
+def _conv2d(operator: Conv2d) -> Step:
+    top, bottom, left, right = operator.padding
+    symmetric = top == bottom and left == right
+
+    def convolve(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+        if not symmetric:
+            x = F.pad(x, (left, right, top, bottom))
+        padding = (top, left) if symmetric else 0
+        return F.conv2d(x, weight, bias, operator.stride, padding, operator.dilation, operator.groups)
+
+    return _requantize(operator, _accumulate(operator, convolve))
+
+
+def _linear(operator: Linear) -> Step:
+    return _requantize(operator, _accumulate(operator, F.linear))
+
+
+def _add(operator: Add) -> Step:
+    y = arithmetic.quantization_of(operator.output)
+    a, b = arithmetic.quantization_of(operator.a), arithmetic.quantization_of(operator.b)
+    factor_a, factor_b, shift = arithmetic.add_factors(a, b, y)
+    low, high = arithmetic.clamp_range(y, operator.clamp)
+    half = 1 << (shift - 1)
+    constant = operator.b.value - b.zero_point if isinstance(operator.b, Constant) else None
+
+    def add(a: torch.Tensor, b: torch.Tensor | None = None) -> torch.Tensor:
+        total = a.to(torch.int32).mul_(factor_a)
+        if b is None:
+            total.add_(int(constant or 0) * factor_b + half)
+        else:
+            total.add_(b.to(torch.int32), alpha=factor_b).add_(half)
+        return total.bitwise_right_shift_(shift).clamp_(low, high).to(torch.float32)
+
+    return add
+
+
+def _mul(operator: Mul) -> Step:
+    y = arithmetic.quantization_of(operator.output)
+    a, b = arithmetic.quantization_of(operator.a), arithmetic.quantization_of(operator.b)
+    factor = float(arithmetic.product_factor(a, b, y))
+    low, high = arithmetic.clamp_range(y, operator.clamp)
+    if isinstance(operator.b, Constant):
+        constant = operator.b.value - b.zero_point
+        return lambda a: (a * constant).mul_(factor).round_().clamp_(low, high)
+    return lambda a, b: (a * b).mul_(factor).round_().clamp_(low, high)
+
+
+def _mean(operator: Mean) -> Step:
+    _, height, width = operator.input.shape
+    y = arithmetic.quantization_of(operator.output)
+    factor = float(arithmetic.mean_factor(arithmetic.quantization_of(operator.input), y, height * width))
+    low, high = arithmetic.clamp_range(y, Clamp.NONE)
+    wide = torch.float32 if height * width * 255 < EXACT_IN_FLOAT32 else torch.float64
+
+    def mean(x: torch.Tensor) -> torch.Tensor:
+        total = x.sum(dim=(2, 3), dtype=wide).to(torch.float32)
+        return total.mul_(factor).round_().clamp_(low, high).reshape(-1, *operator.output.shape)
+
+    return mean
+
+
+def _max_pool2d(operator: MaxPool2d) -> Step:
+    top, bottom, left, right = operator.padding
+
+    def max_pool2d(x: torch.Tensor) -> torch.Tensor:
+        if any(operator.padding):
+            x = F.pad(x, (left, right, top, bottom), value=float("-inf"))
+        return F.max_pool2d(x, operator.kernel, operator.stride)
+
+    return max_pool2d
