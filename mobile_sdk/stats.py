@@ -1,0 +1,179 @@
+"""What a series of times says, and when it says nothing.
+
+Every sample is kept by the caller and everything here is derived from samples. Quantiles follow one rule: linear
+interpolation between order statistics (Hyndman and Fan 1996, type 7, numpy's default), so that p50 is the median.
+Intervals of medians are distribution-free: they run from one order statistic to another and carry their exact coverage
+under independence. Runs taken back to back are not independent (a burst of noise outlasts a run), so rounds are the unit.
+"""
+
+from collections.abc import Sequence
+from math import comb, sqrt
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobile_sdk.contract import Model
+from mobile_sdk.errors import SettingError
+
+COVERAGE = 0.95
+"""Least coverage of an interval that may support a verdict."""
+
+STEADY_CV_SHARE = 0.10
+"""Largest robust CV that supports a verdict: a quarter of the 1.4-fold slowdown that a burst of noise causes."""
+
+_MAD_TO_SIGMA = 1 / NormalDist().inv_cdf(0.75)  # 1.4826: makes the MAD of a normal series its standard deviation
+_OUTLIER_SIGMAS = 3.5  # Iglewicz and Hoaglin 1993
+
+Rounds = Sequence[Sequence[float]]
+
+
+class Interval(Model):
+    """From `low` to `high`; `coverage_share` is how often such an interval holds the true value."""
+
+    low: float
+    high: float
+    coverage_share: float
+
+
+class Summary(Model):
+    """What a series of latencies says. `robust_cv_share` is 1.4826 MAD over the median; it judges steadiness, since one
+    interrupted run in a hundred moves the plain CV and says nothing about the median."""
+
+    count: int
+    rounds: int
+    median_ms: float
+    median_interval_ms: Interval
+    mad_ms: float
+    mean_ms: float
+    p50_ms: float
+    p90_ms: float
+    p99_ms: float
+    min_ms: float
+    max_ms: float
+    cv_share: float
+    robust_cv_share: float
+    outliers: int
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether the series supports a verdict about its median."""
+        return self.robust_cv_share <= STEADY_CV_SHARE and self.median_interval_ms.coverage_share >= COVERAGE
+
+    @property
+    def advice(self) -> str | None:
+        """One sentence that says what to do when the series supports no verdict, else None."""
+        if self.median_interval_ms.coverage_share < COVERAGE:
+            return f"only {self.rounds} rounds were measured and a verdict needs 6: measure longer"
+        if not self.is_steady:
+            return (
+                f"the times scatter by {self.robust_cv_share:.0%} of their median and a verdict needs at most "
+                f"{STEADY_CV_SHARE:.0%}: close other programs, fix the CPU frequency, measure again"
+            )
+        return None
+
+
+class Ratio(Model):
+    """The first series over the second, round by round: below 1 the first is faster."""
+
+    median: float
+    interval: Interval
+    rounds: int
+
+
+def summarize(rounds_ms: Rounds) -> Summary:
+    """Describes one bundle's times, given as rounds of runs; single independent samples are rounds of one.
+
+    The interval of the median is that of the rounds' medians. Raises SettingError without a sample.
+    """
+    samples = _positive(rounds_ms)
+    median = float(np.median(samples))
+    mad = float(np.median(np.abs(samples - median)))
+    mean = float(samples.mean())
+    p50, p90, p99 = (float(value) for value in np.quantile(samples, (0.5, 0.9, 0.99)))
+    return Summary(
+        count=samples.size,
+        rounds=len(rounds_ms),
+        median_ms=median,
+        median_interval_ms=median_interval(round_medians(rounds_ms)),
+        mad_ms=mad,
+        mean_ms=mean,
+        p50_ms=p50,
+        p90_ms=p90,
+        p99_ms=p99,
+        min_ms=float(samples.min()),
+        max_ms=float(samples.max()),
+        cv_share=float(samples.std(ddof=1)) / mean if samples.size > 1 else 0.0,
+        robust_cv_share=_MAD_TO_SIGMA * mad / median,
+        outliers=int(is_outlier(samples).sum()),
+    )
+
+
+def ratio(first_ms: Rounds, second_ms: Rounds) -> Ratio:
+    """Compares two series measured in the same interleaved rounds: the median of the ratios of the rounds' medians.
+
+    Pairing by round cancels what slows the machine for longer than a round. Raises SettingError for unequal numbers of
+    rounds.
+    """
+    if len(first_ms) != len(second_ms):
+        raise SettingError(
+            f"expected series of as many rounds, found {len(first_ms)} and {len(second_ms)}",
+            hint="compare only series that were measured together",
+        )
+    _positive(first_ms), _positive(second_ms)
+    ratios = round_medians(first_ms) / round_medians(second_ms)
+    return Ratio(median=float(np.median(ratios)), interval=median_interval(ratios), rounds=len(ratios))
+
+
+def median_interval(values: Sequence[float] | NDArray[np.float64], *, coverage: float = COVERAGE) -> Interval:
+    """The narrowest pair of symmetric order statistics that holds the median with at least `coverage`.
+
+    Fewer than 6 values cannot reach 95 %: the interval is then their range, and its coverage says so. (David and
+    Nagaraja, Order Statistics, 3rd edition, section 7.1.)
+    """
+    ordered = np.sort(np.asarray(values, dtype=np.float64))
+    count = ordered.size
+    tail, rank = 0.5**count, 0  # P(Binomial(count, 1/2) <= rank)
+    while rank + 1 < count / 2:
+        wider = tail + comb(count, rank + 1) * 0.5**count
+        if 1 - 2 * wider < coverage:
+            break
+        tail, rank = wider, rank + 1
+    covered = max(0.0, 1 - 2 * tail)
+    return Interval(low=float(ordered[rank]), high=float(ordered[count - 1 - rank]), coverage_share=covered)
+
+
+def wilson_interval(correct: int, count: int) -> Interval:
+    """The 95 % interval of a share that was counted, such as an accuracy (Wilson 1927)."""
+    if not 0 <= correct <= count or count == 0:
+        raise SettingError(
+            f"expected 0 <= correct <= count, found {correct} of {count}", hint="count at least 1 picture"
+        )
+    z = NormalDist().inv_cdf(0.5 + COVERAGE / 2)
+    share = correct / count
+    center = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z * sqrt(share * (1 - share) / count + z * z / (4 * count * count)) / (1 + z * z / count)
+    low = 0.0 if correct == 0 else center - half  # exact at both ends, where rounding would leave 1e-17
+    high = 1.0 if correct == count else center + half
+    return Interval(low=low, high=high, coverage_share=COVERAGE)
+
+
+def is_outlier(samples: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which samples lie more than 3.5 robust standard deviations (1.4826 MAD) from the median."""
+    distance = np.abs(samples - np.median(samples))
+    outlying: NDArray[np.bool_] = distance > _OUTLIER_SIGMAS * _MAD_TO_SIGMA * np.median(distance)
+    return outlying
+
+
+def round_medians(rounds_ms: Rounds) -> NDArray[np.float64]:
+    """The median of each round."""
+    return np.array([float(np.median(round_ms)) for round_ms in rounds_ms], dtype=np.float64)
+
+
+def _positive(rounds_ms: Rounds) -> NDArray[np.float64]:
+    if not rounds_ms or not all(len(round_ms) for round_ms in rounds_ms):
+        raise SettingError("expected at least one run in every round, found none", hint="measure at least one run")
+    samples = np.concatenate([np.asarray(round_ms, dtype=np.float64) for round_ms in rounds_ms])
+    if not np.all(np.isfinite(samples)) or samples.min() <= 0:
+        raise SettingError("expected times above 0 ms, found others", hint="measure with a monotonic clock")
+    return samples
