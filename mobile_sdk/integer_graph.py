@@ -1,7 +1,7 @@
 """The operators that the phone executes, as frozen data: one scale and one zero point a tensor, written once.
 
 Everything that leaves this SDK is read off a `Graph`: the exporters copy its numbers and compute none. A graph is
-either int8 throughout or float32 throughout (the twin that is exported for comparison); its tensors say which.
+int8 throughout, or float32 throughout but for its input (the twin that is exported for comparison).
 
 Layouts are PyTorch's: activations `(C, H, W)` or `(C,)` without the batch, weights `(O, I/groups, KH, KW)` or `(O, I)`.
 """
@@ -34,7 +34,7 @@ class Quantization:
 
 @dataclass(frozen=True, kw_only=True)
 class Tensor:
-    """An activation of a batch of one. `quantization` is None in a float32 graph."""
+    """An activation of a batch of one. `quantization` is None where it is float32."""
 
     name: str
     shape: tuple[int, ...]
@@ -179,6 +179,11 @@ class Reshape(_Unary):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Dequantize(_Unary):
+    """int8 codes to the float32 values that they stand for: the first step of a float32 graph, whose input is bytes."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Activation(_Unary):
     """An activation that stands alone; float32 graphs only."""
 
@@ -189,7 +194,7 @@ class Activation(_Unary):
 class Graph:
     """Operators in the order of execution, from one picture to one vector of scores.
 
-    `input` is (3, H, W); in an int8 graph its code is `byte - 128`.
+    `input` is (3, H, W), int8, and its code is `byte - 128`; a float32 graph begins with a Dequantize of it.
     """
 
     input: Tensor
@@ -203,7 +208,7 @@ class Graph:
     @property
     def is_int8(self) -> bool:
         """Whether this is the integer program, rather than its float32 twin."""
-        return self.input.quantization is not None
+        return self.output.quantization is not None
 
     def digest(self) -> str:
         """A SHA-256 over every number and name in the graph: two graphs with one digest compute the same."""
