@@ -1,0 +1,84 @@
+"""What all MobileNets are built of; every operator is a module, so that a module's path names it."""
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+Activation = Callable[[], nn.Module]
+Norm = Callable[[int], nn.Module]
+
+
+class ImageClassifier(nn.Module):
+    """Features, global average, classifier: (N, 3, H, W) float32 to (N, classes) float32 logits, H and W at least 32.
+
+    The attributes carry torchvision's names (`features`, `avgpool`, `classifier`), hence so do the weights' keys.
+    """
+
+    def __init__(self, features: nn.Sequential, classifier: nn.Sequential) -> None:
+        super().__init__()
+        self.features = features
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.flatten = nn.Flatten()
+        self.classifier = classifier
+        self.apply(_initialise)
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.classifier(self.flatten(self.avgpool(self.features(x))))
+        return logits
+
+
+class ConvNormActivation(nn.Sequential):
+    """A convolution padded by `kernel // 2` on every side, batch norm, and, unless it is linear, an activation."""
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        *,
+        kernel: int,
+        stride: int = 1,
+        groups: int = 1,
+        norm: Norm,
+        activation: Activation | None,
+    ) -> None:
+        conv = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, groups=groups, bias=False)
+        super().__init__(conv, norm(outputs), *([activation()] if activation else []))
+
+
+class SqueezeExcitation(nn.Module):
+    """Scales each channel by a gate in 0..1 that is computed from the average of all channels.
+
+    Source: MobileNetV3, section 5.3: hard-sigmoid gate, squeezed to a quarter of the channels (here a multiple of 8).
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        squeezed = make_divisible(channels / 4)
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.fc1 = nn.Conv2d(channels, squeezed, 1)
+        self.activation = nn.ReLU()
+        self.fc2 = nn.Conv2d(squeezed, channels, 1)
+        self.scale_activation = nn.Hardsigmoid()
+
+    def forward(self, x: Tensor) -> Tensor:
+        gate: Tensor = self.scale_activation(self.fc2(self.activation(self.fc1(self.avgpool(x)))))
+        return x * gate
+
+
+def make_divisible(channels: float) -> int:
+    """Return the multiple of 8 nearest to `channels`, at least 8 and never below 90 % of `channels`.
+
+    Source: TF-Slim's `_make_divisible`, used by MobileNetV2 and V3.
+    """
+    rounded = max(8, int(channels + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * channels else rounded
+
+
+def _initialise(module: nn.Module) -> None:
+    """Draw convolutions from He's normal distribution (fan out) and linear layers from N(0, 0.01); biases are 0."""
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, mode="fan_out")
+    elif isinstance(module, nn.Linear):
+        nn.init.normal_(module.weight, 0, 0.01)
+    if isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None:
+        nn.init.zeros_(module.bias)

@@ -1,0 +1,126 @@
+"""The nets by name: building one for a contract, and listing them all."""
+
+import difflib
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from mobile_sdk.contract import Contract
+from mobile_sdk.errors import SettingError
+from qat.nets.blocks import ImageClassifier
+from qat.nets.cost import count_cost
+from qat.nets.mobilenet_v1 import mobilenet_v1
+from qat.nets.mobilenet_v2 import mobilenet_v2
+from qat.nets.mobilenet_v3 import (
+    mobilenet_v3_large,
+    mobilenet_v3_large_minimalistic,
+    mobilenet_v3_small,
+    mobilenet_v3_small_minimalistic,
+)
+
+_SMALLEST_SIZE_PX = 32  # all these nets halve the picture five times
+_LARGEST_WIDTH = 4.0  # 16 times the multiply-adds: beyond any phone, and surely a slip
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetEntry:
+    """A net that `build_net` knows, and what it costs at width 1.0 on 224 px pictures of 1000 classes.
+
+    `top1_share` is the ImageNet accuracy (0..1) of the float checkpoint that TF-Slim's READMEs publish.
+    """
+
+    name: str
+    paper: str
+    params_m: float
+    madds_m: float
+    top1_share: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Family:
+    build: Callable[..., ImageClassifier]
+    settings: tuple[str, ...]
+    paper: str
+    top1_share: float
+
+
+_V1 = "Howard et al. 2017, arXiv 1704.04861"
+_V2 = "Sandler et al. 2018, arXiv 1801.04381"
+_V3 = "Howard et al. 2019, arXiv 1905.02244"
+_V3_MINIMALISTIC = f"{_V3} (TF-Slim's variant)"
+
+_NETS = {
+    "mobilenet_v1": _Family(build=mobilenet_v1, settings=(), paper=_V1, top1_share=0.709),
+    "mobilenet_v2": _Family(build=mobilenet_v2, settings=("expansion",), paper=_V2, top1_share=0.718),
+    "mobilenet_v3_large": _Family(build=mobilenet_v3_large, settings=("hidden",), paper=_V3, top1_share=0.752),
+    "mobilenet_v3_small": _Family(build=mobilenet_v3_small, settings=("hidden",), paper=_V3, top1_share=0.675),
+    "mobilenet_v3_large_minimalistic": _Family(
+        build=mobilenet_v3_large_minimalistic, settings=("hidden",), paper=_V3_MINIMALISTIC, top1_share=0.723
+    ),
+    "mobilenet_v3_small_minimalistic": _Family(
+        build=mobilenet_v3_small_minimalistic, settings=("hidden",), paper=_V3_MINIMALISTIC, top1_share=0.619
+    ),
+}
+
+
+def build_net(
+    name: str, contract: Contract, *, width: float = 1.0, expansion: float | None = None, hidden: int | None = None
+) -> ImageClassifier:
+    """Build the net called `name`, freshly initialised, with one output for each of the contract's labels.
+
+    `width` is the papers' α; ρ is `contract.image.size_px`. `expansion` (V2 only) is t, 6 unless given; `hidden` (V3
+    only) is the width of the classifier's hidden layer, see `mobilenet_v3_small`.
+    Raises SettingError for an unknown name, a setting that the net does not have, and impossible values.
+    """
+    family = _find(name)
+    if not 0 < width <= _LARGEST_WIDTH:  # also refuses nan
+        raise SettingError(f"expected a width above 0 and up to {_LARGEST_WIDTH:g}, found {width}", hint="use 1.0")
+    if contract.image.size_px < _SMALLEST_SIZE_PX:
+        raise SettingError(
+            f"expected pictures of at least {_SMALLEST_SIZE_PX} px for {name}, found size_px={contract.image.size_px}",
+            hint=f"set the contract's image.size_px to {_SMALLEST_SIZE_PX} or more",
+        )
+    given: dict[str, float] = {}
+    if expansion is not None:
+        given["expansion"] = _checked(expansion, "an expansion", at_least=1, at_most=16)
+    if hidden is not None:
+        given["hidden"] = _checked(hidden, "a hidden width", at_least=8, at_most=8192)
+    for setting in given:
+        if setting not in family.settings:
+            takes = " and ".join(("width", *family.settings))
+            raise SettingError(f"expected no setting {setting} for {name}, which has {takes}", hint=f"drop {setting}")
+    return family.build(len(contract.labels), width=width, **given)
+
+
+def list_nets() -> tuple[NetEntry, ...]:
+    """List every net that `build_net` knows; the costs are counted from the nets themselves, in a second or two."""
+    return tuple(_entry(name, family) for name, family in _NETS.items())
+
+
+def _find(name: str) -> _Family:
+    family = _NETS.get(name)
+    if family is None:
+        close = difflib.get_close_matches(name.lower().replace("-", "_"), _NETS, n=1)
+        hint = f"did you mean {close[0]}?" if close else "run `mobile-sdk nets` to see them"
+        raise SettingError(f"expected the name of a net ({', '.join(_NETS)}), found {name!r}", hint=hint)
+    return family
+
+
+def _checked(value: float, noun: str, *, at_least: int, at_most: int) -> float:
+    if math.isnan(value) or not at_least <= value <= at_most:
+        raise SettingError(f"expected {noun} of {at_least} to {at_most}, found {value}", hint="leave it out")
+    return value
+
+
+def _entry(name: str, family: _Family) -> NetEntry:
+    with torch.device("meta"):
+        cost = count_cost(family.build(1000), size_px=224)
+    return NetEntry(
+        name=name,
+        paper=family.paper,
+        params_m=cost.parameters / 1e6,
+        madds_m=cost.multiply_adds / 1e6,
+        top1_share=family.top1_share,
+    )
