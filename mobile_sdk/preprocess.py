@@ -1,0 +1,118 @@
+"""From a picture to the bytes that a net reads: the one recipe, which Kotlin and Swift repeat to the byte.
+
+1. Turn the picture upright as its EXIF orientation says.
+2. Make it RGB: transparency lies over white, 16-bit grey becomes `(value + 128) // 257`.
+3. Cut the central square (`fit="crop"`), integers only: `central_square` says how they are rounded.
+4. Copy that square out, then `resize(BILINEAR)`. Resizing with a `box` instead would mix in pixels from outside it.
+"""
+
+import math
+import os
+import threading
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from mobile_sdk.contract import ImageSpec
+from mobile_sdk.errors import DataError
+
+LabelledPictures = Sequence[tuple[Image.Image, int]]
+"""Pictures with the index of each one's label; what verification walks through."""
+
+_ORIENTATION_TAG = 0x0112
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_opening = threading.Lock()
+
+
+def to_bytes(image: Image.Image, spec: ImageSpec) -> NDArray[np.uint8]:
+    """RGB bytes (size_px, size_px, 3) of any picture, by the recipe above."""
+    rgb = _as_rgb(_as_upright(image))
+    if spec.fit == "crop":
+        rgb = rgb.crop(central_square(rgb.width, rgb.height, spec.crop_share))
+    resized = rgb.resize((spec.size_px, spec.size_px), Image.Resampling.BILINEAR)
+    return np.array(resized, dtype=np.uint8)
+
+
+def central_square(width_px: int, height_px: int, crop_share: float) -> tuple[int, int, int, int]:
+    """The box (left, top, right, bottom), right and bottom excluded, that the recipe cuts out.
+
+    `side = max(1, floor(min(width, height) * crop_share + 0.5))` in double precision;
+    `left = (width - side) / 2` and `top = (height - side) / 2` rounded down.
+    """
+    side = max(1, math.floor(min(width_px, height_px) * crop_share + 0.5))
+    left, top = (width_px - side) // 2, (height_px - side) // 2
+    return left, top, left + side, top + side
+
+
+def open_picture(path: Path) -> Image.Image:
+    """A picture file, decoded whole; of an animation the first frame. DataError names a file that cannot be decoded."""
+    return _decode(path, coarsely=False)
+
+
+def check_picture(path: Path) -> None:
+    """Raises `open_picture`'s DataError for less work: a JPEG is read to its end but drawn at an eighth of its size."""
+    _decode(path, coarsely=True)
+
+
+def save_png(picture: NDArray[np.uint8], path: Path) -> None:
+    """Writes RGB bytes (height, width, 3) as a PNG, which is lossless, atomically."""
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("wb") as file:
+        Image.fromarray(picture).save(file, format="PNG")
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def _as_upright(image: Image.Image) -> Image.Image:
+    image.load()  # a TIFF turns itself while it loads, and then forgets its orientation
+    try:
+        orientation = image.getexif().get(_ORIENTATION_TAG)
+    except Exception:  # noqa: BLE001 - cameras break EXIF in many ways, Pillow raises as many errors; the pixels are fine
+        return image
+    return image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image
+
+
+def _as_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):  # I;16, I;16B, I;16L, and I, in which 16-bit files arrive too
+        wide = np.asarray(image).astype(np.int64).clip(0, 65535)
+        return Image.fromarray(((wide + 128) // 257).astype(np.uint8)).convert("RGB")
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+    return image.convert("RGB")
+
+
+def _decode(path: Path, *, coarsely: bool) -> Image.Image:
+    try:
+        # The bomb warning (over 89 megapixels) is dropped, for phones take such pictures; the bomb error (over 179) is not.
+        # Filters of warnings belong to the whole process, hence the lock; only the header is read under it.
+        with _opening, warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(path)
+        with image:
+            if coarsely:
+                image.draft("RGB", (1, 1))
+            image.load()
+        return image
+    except Exception as error:  # decoders of damaged files raise anything from SyntaxError to struct.error
+        raise DataError(
+            f"{path}: expected a picture that decodes, found: {_one_line(error)}",
+            hint="remove the file, or save it again as JPEG or PNG",
+        ) from error
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,112 @@
+"""Labelled pictures as a sequence, and as bytes: decoded in parallel, kept in memory where they fit."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from mobile_sdk.contract import ImageSpec
+from mobile_sdk.preprocess import open_picture, to_bytes
+from qat.progress import map_in_threads
+
+Source = Path | NDArray[np.uint8]
+"""A picture file, or the RGB bytes (height, width, 3) themselves."""
+
+Recipe = tuple[int, str, float]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PictureSet(Sequence[tuple[Image.Image, int]]):
+    """Pictures with the index of each one's label, in an order that is shuffled once and for all.
+
+    So a slice, which is a PictureSet again, is a fair sample. Pictures without a label carry -1.
+    Decoded bytes stay in memory up to `cache_mib` a set; beyond that they are decoded again each time.
+    """
+
+    sources: tuple[Source, ...]
+    targets: tuple[int, ...]
+    cache_mib: int = 1024  # 7,000 pictures of 224 px; two such sets leave room on a laptop of 8 GiB
+    _cache: dict[Recipe, NDArray[np.uint8]] = field(default_factory=dict, init=False, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    @overload
+    def __getitem__(self, index: int) -> tuple[Image.Image, int]: ...
+    @overload
+    def __getitem__(self, index: slice) -> "PictureSet": ...
+    def __getitem__(self, index: int | slice) -> "tuple[Image.Image, int] | PictureSet":
+        if isinstance(index, slice):
+            return PictureSet(sources=self.sources[index], targets=self.targets[index], cache_mib=self.cache_mib)
+        return _picture(self.sources[index]), self.targets[index]
+
+    def __iter__(self) -> Iterator[tuple[Image.Image, int]]:
+        return (self[index] for index in range(len(self)))
+
+    def bytes(self, spec: ImageSpec) -> NDArray[np.uint8]:
+        """All pictures as RGB bytes (count, size_px, size_px, 3), read-only; remembered if they fit into `cache_mib`."""
+        recipe = _recipe(spec)
+        if recipe in self._cache:
+            return self._cache[recipe]
+        rows = _decode(self.sources, spec, what="decoding pictures")
+        rows.setflags(write=False)
+        if self.fits(spec):
+            self._cache[recipe] = rows
+        return rows
+
+    def some_bytes(self, spec: ImageSpec, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """The same of the pictures at `indices`, decoding only those where the whole set does not fit into memory."""
+        if self.fits(spec):
+            return self.bytes(spec)[indices]
+        return _decode([self.sources[index] for index in indices], spec, what=None)
+
+    def fits(self, spec: ImageSpec) -> bool:
+        """Whether the bytes of the whole set are, or may be, kept in memory."""
+        held = sum(rows.nbytes for recipe, rows in self._cache.items() if recipe != _recipe(spec))
+        return held + len(self) * spec.size_px**2 * 3 <= self.cache_mib * 2**20
+
+    def tensors(self, spec: ImageSpec) -> Tensor:
+        """What a float net reads: (count, 3, size_px, size_px) float32, channels last, `(byte - mean) / std`."""
+        return normalised(torch.from_numpy(self.bytes(spec).copy()).permute(0, 3, 1, 2), spec)
+
+    def fingerprint(self) -> str:
+        """A hash of labels and of file names and sizes (or of the bytes, where the set has no files)."""
+        digest = hashlib.sha256()
+        for source, target in zip(self.sources, self.targets, strict=True):
+            if isinstance(source, Path):
+                content = f"{source.parent.name}/{source.name} {source.stat().st_size}".encode()
+            else:
+                content = source.tobytes()
+            digest.update(b"%d " % target + content)
+        return digest.hexdigest()
+
+
+def normalised(rgb: Tensor, spec: ImageSpec) -> Tensor:
+    """`(byte - mean_byte) / std_byte` of bytes (count, 3, height, width) of any dtype, as float32, channels last."""
+    mean, std = (torch.tensor(value, device=rgb.device).view(1, 3, 1, 1) for value in (spec.mean_byte, spec.std_byte))
+    return ((rgb.to(torch.float32) - mean) / std).contiguous(memory_format=torch.channels_last)
+
+
+def _picture(source: Source) -> Image.Image:
+    return open_picture(source) if isinstance(source, Path) else Image.fromarray(source)
+
+
+def _decode(sources: Sequence[Source], spec: ImageSpec, *, what: str | None) -> NDArray[np.uint8]:
+    rows = np.empty((len(sources), spec.size_px, spec.size_px, 3), np.uint8)
+
+    def fill(row: int) -> None:
+        rows[row] = to_bytes(_picture(sources[row]), spec)
+
+    map_in_threads(fill, range(len(sources)), what=what)
+    return rows
+
+
+def _recipe(spec: ImageSpec) -> Recipe:
+    return spec.size_px, spec.fit, spec.crop_share

@@ -1,0 +1,46 @@
+"""Progress on standard error: bars on a terminal, lines elsewhere; and work shared out to threads under such a bar."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+LINE_EVERY_S = 10.0
+
+
+def track(items: Iterable[Item], *, what: str, total: int) -> Iterator[Item]:
+    """Passes `items` on and shows how many have gone by: a bar that vanishes when done, or a line every ten seconds."""
+    if not sys.stderr.isatty():
+        yield from _with_lines(items, what, total)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        yield from bar.track(items, total=total, description=what)
+
+
+def map_in_threads(function: Callable[[Item], Result], items: Sequence[Item], *, what: str | None) -> list[Result]:
+    """`function` of every item, in order, on as many threads as there are cores; shows progress if `what` names it."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = pool.map(function, items)
+        return list(results if what is None else track(results, what=what, total=len(items)))
+
+
+def say(line: str) -> None:
+    """One line of news on standard error."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def _with_lines(items: Iterable[Item], what: str, total: int) -> Iterator[Item]:
+    last_s = time.monotonic()
+    for count, item in enumerate(items, start=1):
+        yield item
+        if time.monotonic() - last_s >= LINE_EVERY_S:
+            last_s = time.monotonic()
+            say(f"{what}: {count} of {total}")

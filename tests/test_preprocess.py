@@ -1,0 +1,161 @@
+"""The recipe from picture to bytes, and what happens to pictures that are none."""
+
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from mobile_sdk.contract import ImageSpec
+from mobile_sdk.errors import DataError
+from mobile_sdk.preprocess import central_square, check_picture, open_picture, save_png, to_bytes
+
+SPEC = ImageSpec(size_px=16)
+RED, BLUE = (255, 0, 0), (0, 0, 255)
+
+
+def noise(width: int, height: int, seed: int = 0) -> Image.Image:
+    return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8))
+
+
+@given(st.integers(1, 5000), st.integers(1, 5000), st.floats(0.01, 1.0))
+def test_the_central_square_lies_inside_the_picture_and_is_central(width: int, height: int, share: float) -> None:
+    left, top, right, bottom = central_square(width, height, share)
+    assert right - left == bottom - top >= 1
+    assert 0 <= left and right <= width and 0 <= top and bottom <= height
+    assert 0 <= (width - right) - left <= 1 and 0 <= (height - bottom) - top <= 1
+
+
+def test_halves_are_rounded_as_stated() -> None:
+    assert central_square(5, 9, 0.5) == (1, 3, 4, 6)  # 2.5 goes up to 3, unlike Python's round
+    assert central_square(100, 103, 1.0) == (0, 1, 100, 101)  # the odd pixel stays at the bottom
+    assert central_square(3, 3, 0.01) == (1, 1, 2, 2)
+
+
+def test_bytes_are_those_of_pillows_crop_and_resize() -> None:
+    picture = noise(61, 40)
+    expected = picture.crop((10, 0, 50, 40)).resize((16, 16), Image.Resampling.BILINEAR)
+    assert np.array_equal(to_bytes(picture, SPEC), np.asarray(expected))
+
+
+def test_pixels_outside_the_square_do_not_matter() -> None:
+    picture = noise(60, 40)
+    changed = picture.copy()
+    changed.paste(RED, (0, 0, 10, 40))
+    changed.paste(RED, (50, 0, 60, 40))
+    assert np.array_equal(to_bytes(picture, SPEC), to_bytes(changed, SPEC))
+
+
+def test_stretch_takes_the_whole_picture() -> None:
+    picture = noise(61, 40)
+    spec = SPEC.model_copy(update={"fit": "stretch", "crop_share": 0.5})
+    assert np.array_equal(to_bytes(picture, spec), np.asarray(picture.resize((16, 16), Image.Resampling.BILINEAR)))
+
+
+def test_a_picture_of_the_right_size_comes_back_unchanged() -> None:
+    picture = noise(16, 16)
+    result = to_bytes(picture, SPEC)
+    assert result.dtype == np.uint8 and result.shape == (16, 16, 3)
+    assert np.array_equal(result, np.asarray(picture))
+
+
+@pytest.mark.parametrize("suffix", ["JPEG", "PNG", "TIFF", "WEBP"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_undone_in_every_format(tmp_path: Path, orientation: int, suffix: str) -> None:
+    upright = Image.new("RGB", (32, 32), BLUE)
+    upright.paste(RED, (0, 0, 32, 8))  # red above, and a white left edge: no two of the eight look alike
+    upright.paste((255, 255, 255), (0, 0, 8, 32))
+    undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # the transposes that make a stored picture, by number
+    stored = upright if orientation == 1 else upright.transpose(Image.Transpose(undo[orientation]))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored.save(tmp_path / "picture", format=suffix, exif=exif)
+    difference = to_bytes(open_picture(tmp_path / "picture"), SPEC).astype(int) - to_bytes(upright, SPEC)
+    assert np.abs(difference).mean() < 12
+
+
+def test_broken_exif_leaves_the_picture_as_it_is() -> None:
+    picture = noise(16, 16)
+    picture.info["exif"] = b"Exif\x00\x00MM\x00\x2a\x00\x00\x00\x08\xff\xff\x01"
+    assert np.array_equal(to_bytes(picture, SPEC), np.asarray(picture))
+
+
+def test_transparency_lies_over_white() -> None:
+    clear = Image.new("RGBA", (16, 16), (10, 20, 30, 0))
+    assert (to_bytes(clear, SPEC) == 255).all()
+    palette = Image.new("P", (16, 16), 0)
+    palette.putpalette([9, 9, 9, 255, 0, 0])
+    palette.info["transparency"] = 0
+    assert (to_bytes(palette, SPEC) == 255).all()
+    assert (to_bytes(Image.new("LA", (16, 16), (50, 255)), SPEC) == 50).all()
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "CMYK", "YCbCr", "LAB", "HSV", "F", "I", "I;16", "PA", "RGBX", "RGBa"])
+def test_every_mode_becomes_rgb(mode: str) -> None:
+    assert to_bytes(Image.new(mode, (20, 20)), SPEC).shape == (16, 16, 3)
+
+
+def test_sixteen_bit_grey_is_scaled_not_clipped(tmp_path: Path) -> None:
+    values = np.tile(np.array([0, 128, 129, 25700, 65535, 65407, 65406, 300], np.uint16), (8, 1))
+    Image.fromarray(values).save(tmp_path / "deep.png")
+    result = to_bytes(open_picture(tmp_path / "deep.png"), ImageSpec(size_px=8))
+    assert result[0, :, 0].tolist() == [0, 0, 1, 100, 255, 255, 254, 1]
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0\x00\x10JFIF"])
+def test_a_file_that_is_no_picture_is_a_data_error_with_its_name(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "broken.jpg"
+    path.write_bytes(content)
+    for function in (open_picture, check_picture):
+        with pytest.raises(DataError, match=r"broken\.jpg"):
+            function(path)
+
+
+def test_a_missing_file_is_a_data_error() -> None:
+    with pytest.raises(DataError, match="nowhere"):
+        open_picture(Path("nowhere.png"))
+
+
+@pytest.mark.parametrize("suffix", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("kept_share", [0.2, 0.5, 0.9])
+def test_a_truncated_picture_is_refused_by_the_cheap_check_too(tmp_path: Path, suffix: str, kept_share: float) -> None:
+    whole = io.BytesIO()
+    noise(300, 200).save(whole, format=suffix)
+    path = tmp_path / "cut.img"
+    path.write_bytes(whole.getvalue())
+    check_picture(path)
+    path.write_bytes(whole.getvalue()[: int(len(whole.getvalue()) * kept_share)])
+    for function in (open_picture, check_picture):
+        with pytest.raises(DataError, match=r"cut\.img"):
+            function(path)
+
+
+def bomb(width: int, height: int) -> bytes:
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    (tmp_path / "bomb.png").write_bytes(bomb(60000, 60000))
+    with pytest.raises(DataError, match=r"bomb\.png.*decompression bomb"):
+        open_picture(tmp_path / "bomb.png")
+
+
+def test_a_phones_picture_of_108_megapixels_is_no_bomb(tmp_path: Path) -> None:
+    Image.new("1", (12000, 9000)).save(tmp_path / "large.png")
+    assert open_picture(tmp_path / "large.png").size == (12000, 9000)
+
+
+def test_a_saved_png_gives_the_same_bytes_back(tmp_path: Path) -> None:
+    picture = to_bytes(noise(50, 50), SPEC)
+    save_png(picture, tmp_path / "0.png")
+    assert np.array_equal(to_bytes(open_picture(tmp_path / "0.png"), SPEC), picture)
+    assert [file.name for file in tmp_path.iterdir()] == ["0.png"]
