@@ -1,0 +1,67 @@
+"""weights/weight.bin: the arrays of an ML program, each behind a header of 64 bytes.
+
+File header: uint32 count, uint32 version (2). Array header at the offset that the program names: uint32 0xDEADBEEF,
+uint32 element type, uint64 size in bytes, uint64 offset of the data. Source: StorageFormat.hpp of MILBlob, coremltools.
+"""
+
+import struct
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobile_sdk.errors import BundleError
+
+_SENTINEL = 0xDEADBEEF
+_VERSION = 2
+_HEADER_BYTES = 64
+_ELEMENT_TYPES = {1: "float16", 2: "float32", 3: "uint8", 4: "int8"}
+_MODEL_FOLDER = "@model_path"
+
+
+class BlobFile:
+    """The weight file of the model in `folder`, read on first use."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._content: dict[str, bytes] = {}
+
+    @property
+    def size_bytes(self) -> int:
+        """The bytes of every weight file that was read."""
+        return sum(len(content) for content in self._content.values())
+
+    def read(self, name: str, offset: int, dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+        """The array at `offset` of the file that the program calls `name`; raises BundleError where it is not there."""
+        content = self._open(name)
+        if offset + _HEADER_BYTES > len(content):
+            raise damaged(self._folder / "weights", f"an array header at {offset} in a file of {len(content)} bytes")
+        sentinel, element_type, size_bytes, start = struct.unpack_from("<IIQQ", content, offset)
+        expected_bytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        if sentinel != _SENTINEL or _ELEMENT_TYPES.get(element_type) != dtype.name or size_bytes != expected_bytes:
+            raise damaged(self._folder / "weights", f"no array of {dtype.name} {shape} at {offset}")
+        if start + size_bytes > len(content):
+            raise damaged(self._folder / "weights", f"{len(content)} bytes where an array ends at {start + size_bytes}")
+        return np.frombuffer(content, dtype, int(np.prod(shape, dtype=np.int64)), start).reshape(shape)
+
+    def _open(self, name: str) -> bytes:
+        if name not in self._content:
+            parts = PurePosixPath(name).parts
+            if len(parts) < 2 or parts[0] != _MODEL_FOLDER or ".." in parts:
+                raise damaged(self._folder, f"a weight file {name!r} that leaves the package")
+            file = self._folder.joinpath(*parts[1:])
+            if not file.is_file():
+                raise damaged(self._folder, f"no {'/'.join(parts[1:])}")
+            content = file.read_bytes()
+            if len(content) < _HEADER_BYTES or struct.unpack_from("<II", content)[1] != _VERSION:
+                raise damaged(file, f"{len(content)} bytes that do not begin as weights of version {_VERSION}")
+            self._content[name] = content
+        return self._content[name]
+
+
+def damaged(path: Path, found: str) -> BundleError:
+    """The error of a package that is not what this SDK wrote; `found` says what was met instead."""
+    return BundleError(
+        f"expected a whole Core ML package at {path.name}, found {found}", hint="export the bundle again with this SDK"
+    )

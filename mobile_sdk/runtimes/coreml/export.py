@@ -1,0 +1,133 @@
+"""A graph, written as an ML program with coremltools' MIL builder: its numbers are copied, none is computed anew.
+
+Target iOS 17, the first with `quantize` and `dequantize` of activations; int8 weights are `constexpr_affine_dequantize`.
+coremltools' own passes are all switched off: they would merge quantize/dequantize pairs, rescale the operands of
+additions, or round the scales to float16. What was saved is read back and compared with the graph before it counts.
+"""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mobile_sdk.contract import Contract
+from mobile_sdk.errors import CompileError
+from mobile_sdk.integer_graph import Graph
+from mobile_sdk.runtimes.base import InputSpec, Interface, OutputSpec
+from mobile_sdk.runtimes.coreml.manifest import MODEL_PATH, WEIGHTS_PATH, manifest_text
+from mobile_sdk.runtimes.coreml.mil_writer import IMAGE, SCORES, write_operators
+from mobile_sdk.runtimes.coreml.program_file import read_program
+from mobile_sdk.runtimes.coreml.readback import check_copied
+from mobile_sdk.runtimes.coreml.toolbox import coremltools_quietly
+
+
+def export(graph: Graph, contract: Contract, package: Path) -> Interface:
+    """Writes the `.mlpackage` folder `package` in one step, replacing one that was there.
+
+    Input: an RGB image. Output: float32 scores (1, classes), the logits before any softmax; Core ML has no int8
+    outputs before iOS 26. Raises CompileError, with operator and module path, for what cannot be written exactly.
+    """
+    _check_ends(graph, contract)
+    package.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{package.name}.", dir=package.parent) as folder:
+        draft = Path(folder) / package.name
+        _write(graph, contract, draft)
+        check_copied(graph, read_program(draft))
+        _replace(package, draft, Path(folder) / "old")
+    return _interface(graph)
+
+
+def _check_ends(graph: Graph, contract: Contract) -> None:
+    picture, scores = (3, contract.image.size_px, contract.image.size_px), (len(contract.labels),)
+    if graph.input.shape != picture or graph.output.shape != scores:
+        raise CompileError(
+            f"expected a graph from {picture} to {scores}, found {graph.input.shape} to {graph.output.shape}",
+            hint="freeze the net with the contract that it was trained with",
+        )
+    if graph.input.quantization is None:
+        raise CompileError(
+            "expected a graph that takes int8 codes, found a float32 input",
+            hint="begin a float32 graph with a Dequantize",
+        )
+
+
+def _write(graph: Graph, contract: Contract, draft: Path) -> None:
+    with coremltools_quietly() as tools:
+        model = _convert(tools, _program(tools, graph))
+        spec = model.get_spec()
+        digest = graph.digest()
+        _describe(spec.description, graph, contract, digest)
+        data = draft / "Data"
+        weights = data / WEIGHTS_PATH
+        weights.mkdir(parents=True)
+        for file in sorted(Path(model.weights_dir).iterdir()):
+            shutil.copyfile(file, weights / file.name)
+        (data / MODEL_PATH).write_bytes(spec.SerializeToString(deterministic=True))
+        (draft / "Manifest.json").write_text(manifest_text(digest), encoding="utf-8")
+
+
+def _program(tools: Any, graph: Graph) -> Any:
+    mil = tools.converters.mil.mil
+    program = mil.Program()
+    inputs = {IMAGE: mil.Builder.placeholder((1, *graph.input.shape), dtype=mil.types.fp32)}
+    with mil.Function(inputs, opset_version=tools.target.iOS17) as function:
+        function.set_outputs([write_operators(mil.Builder, function.inputs[IMAGE], graph)])
+        program.add_function("main", function)
+    return program
+
+
+def _convert(tools: Any, program: Any) -> Any:
+    function = program.functions["main"]
+    return tools.convert(
+        program,
+        source="milinternal",
+        convert_to="mlprogram",
+        inputs=[
+            tools.ImageType(
+                name=IMAGE, shape=function.inputs[IMAGE].shape, color_layout=tools.colorlayout.RGB, channel_first=True
+            )
+        ],
+        minimum_deployment_target=tools.target.iOS17,
+        compute_precision=tools.precision.FLOAT32,
+        pass_pipeline=tools.PassPipeline.EMPTY,
+        skip_model_load=True,
+    )
+
+
+def _describe(description: Any, graph: Graph, contract: Contract, digest: str) -> None:
+    precision = "int8" if graph.is_int8 else "float32"
+    metadata = description.metadata
+    metadata.author = "mobile-sdk"
+    metadata.versionString = digest[:12]
+    metadata.shortDescription = f"{contract.name}: {precision} picture {contract.task}, {len(contract.labels)} labels"
+    metadata.userDefined.clear()  # coremltools writes its version and the date there: one graph gives one file
+    metadata.userDefined.update(_user_defined(contract, digest, precision))
+    description.input[0].shortDescription = f"RGB picture, {contract.image.size_px} px square, resized by the recipe"
+    description.output[0].shortDescription = "One score a label, in the order of the metadata's labels; no softmax"
+
+
+def _user_defined(contract: Contract, digest: str, precision: str) -> Mapping[str, str]:
+    return {
+        "graph_digest": digest,
+        "precision": precision,
+        "arithmetic": "float32",
+        "labels": json.dumps(contract.labels, ensure_ascii=False),
+    }
+
+
+def _replace(package: Path, draft: Path, old: Path) -> None:
+    """Puts the finished folder in its place; a folder cannot be renamed over another, so the old one steps aside."""
+    if package.exists():
+        package.rename(old)
+    draft.rename(package)
+
+
+def _interface(graph: Graph) -> Interface:
+    return Interface(
+        input=InputSpec(name=IMAGE, dtype="image", shape=(1, *graph.input.shape), layout="NCHW", byte_offset=0),
+        output=OutputSpec(
+            name=SCORES, dtype="float32", shape=(1, *graph.output.shape), scale=None, zero_point=None, activation="none"
+        ),
+    )

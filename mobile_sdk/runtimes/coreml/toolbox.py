@@ -1,0 +1,80 @@
+"""coremltools, imported quickly and used quietly.
+
+Importing coremltools imports torch, torchao, executorch and scikit-learn wherever they are installed, only to offer
+conversions from them: 8 s and six lines of complaints about untested versions, against 0.6 s and silence without.
+This package writes programs with coremltools' own builder and needs none of those front ends.
+"""
+
+import importlib
+import importlib.abc
+import importlib.machinery
+import logging
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+from mobile_sdk.errors import MachineError
+
+_FRONT_ENDS = frozenset(
+    {"torch", "torchao", "torchaudio", "torchvision", "executorch", "tensorflow", "transformers", "sklearn", "xgboost"}
+)
+
+
+@contextmanager
+def coremltools_quietly() -> Iterator[ModuleType]:
+    """Gives the module coremltools, with its progress bars, log lines and warnings held back inside the block.
+
+    A process that imports coremltools here first gets it without the front ends that are not loaded yet: converting a
+    torch module with `coremltools.convert` then needs another process. Raises MachineError where it is not installed.
+    """
+    logger = logging.getLogger("coremltools")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tools = _import_without_front_ends()
+            with _no_progress_bars():
+                yield tools
+    finally:
+        logger.setLevel(level)
+
+
+class _FrontEndsAbsent(importlib.abc.MetaPathFinder):
+    """Answers for the front ends, before any other finder, that they are not installed."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname.partition(".")[0] in _FRONT_ENDS:
+            raise ModuleNotFoundError(f"{fullname} is not needed here", name=fullname)
+        return None
+
+
+def _import_without_front_ends() -> ModuleType:
+    absent = _FrontEndsAbsent()
+    if "coremltools" not in sys.modules:
+        sys.meta_path.insert(0, absent)
+    try:
+        return importlib.import_module("coremltools")
+    except ImportError as error:
+        raise MachineError(
+            f"expected the package coremltools, found none that loads: {error}", hint="pip install coremltools==9.0"
+        ) from None
+    finally:
+        if absent in sys.meta_path:
+            sys.meta_path.remove(absent)
+
+
+@contextmanager
+def _no_progress_bars() -> Iterator[None]:
+    pipeline: Any = importlib.import_module("coremltools.converters.mil.mil.passes.pass_pipeline")
+    progress_bar = pipeline.tqdm
+    pipeline.tqdm = lambda passes, **_: passes
+    try:
+        yield
+    finally:
+        pipeline.tqdm = progress_bar
