@@ -7,14 +7,14 @@ from torch import Tensor, nn
 from qat.nets.blocks import ConvNormActivation, ImageClassifier, make_divisible
 
 _LAYERS = (
-    # channels, repeats, stride of the first
-    (16, 1, 1),  # this row alone is not expanded (t = 1)
-    (24, 2, 2),
-    (32, 3, 2),
-    (64, 4, 2),
-    (96, 3, 1),
-    (160, 3, 2),
-    (320, 1, 1),
+    # is_expanded, channels, repeats, stride of the first; the paper's t is 1 or `expansion`
+    (False, 16, 1, 1),
+    (True, 24, 2, 2),
+    (True, 32, 3, 2),
+    (True, 64, 4, 2),
+    (True, 96, 3, 1),
+    (True, 160, 3, 2),
+    (True, 320, 1, 1),
 )
 
 _conv = partial(ConvNormActivation, norm=nn.BatchNorm2d, activation=nn.ReLU6)
@@ -49,10 +49,10 @@ def mobilenet_v2(classes: int, *, width: float = 1.0, expansion: float = 6.0) ->
     """
     channels = make_divisible(32 * width)
     layers: list[nn.Module] = [_conv(3, channels, kernel=3, stride=2)]
-    for base, repeats, first_stride in _LAYERS:
+    for is_expanded, base, repeats, first_stride in _LAYERS:
         for repeat in range(repeats):
             inputs, channels = channels, make_divisible(base * width)
-            expanded = inputs if len(layers) == 1 else make_divisible(inputs * expansion)
+            expanded = make_divisible(inputs * expansion) if is_expanded else inputs
             layers.append(InvertedResidual(inputs, expanded, channels, first_stride if repeat == 0 else 1))
     last = make_divisible(1280 * max(1.0, width))
     layers.append(_conv(channels, last, kernel=1))

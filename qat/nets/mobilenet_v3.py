@@ -122,7 +122,7 @@ def _build(
         channels = row.channels
     last = make_divisible(6 * table[-1].channels * width)
     layers.append(_conv(channels, last, kernel=1, activation=activation))
-    hidden = make_divisible(hidden * max(1.0, width))
+    hidden = make_divisible(hidden * width) if width > 1 else hidden
     classifier = (nn.Linear(last, hidden), activation(), nn.Dropout(0.2), nn.Linear(hidden, classes))
     return ImageClassifier(nn.Sequential(*layers), nn.Sequential(*classifier))
 

@@ -1,7 +1,6 @@
 """The nets by name: building one for a contract, and listing them all."""
 
 import difflib
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -22,6 +21,7 @@ from qat.nets.mobilenet_v3 import (
 
 _SMALLEST_SIZE_PX = 32  # all these nets halve the picture five times
 _LARGEST_WIDTH = 4.0  # 16 times the multiply-adds: beyond any phone, and surely a slip
+_RANGES = {"expansion": (1, 16), "hidden": (8, 8192)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,15 +82,8 @@ def build_net(
             f"expected pictures of at least {_SMALLEST_SIZE_PX} px for {name}, found size_px={contract.image.size_px}",
             hint=f"set the contract's image.size_px to {_SMALLEST_SIZE_PX} or more",
         )
-    given: dict[str, float] = {}
-    if expansion is not None:
-        given["expansion"] = _checked(expansion, "an expansion", at_least=1, at_most=16)
-    if hidden is not None:
-        given["hidden"] = _checked(hidden, "a hidden width", at_least=8, at_most=8192)
-    for setting in given:
-        if setting not in family.settings:
-            takes = " and ".join(("width", *family.settings))
-            raise SettingError(f"expected no setting {setting} for {name}, which has {takes}", hint=f"drop {setting}")
+    given = {key: value for key, value in (("expansion", expansion), ("hidden", hidden)) if value is not None}
+    _check_settings(name, family, given)
     return family.build(len(contract.labels), width=width, **given)
 
 
@@ -108,10 +101,16 @@ def _find(name: str) -> _Family:
     return family
 
 
-def _checked(value: float, noun: str, *, at_least: int, at_most: int) -> float:
-    if math.isnan(value) or not at_least <= value <= at_most:
-        raise SettingError(f"expected {noun} of {at_least} to {at_most}, found {value}", hint="leave it out")
-    return value
+def _check_settings(name: str, family: _Family, given: dict[str, float]) -> None:
+    for setting, value in given.items():
+        if setting not in family.settings:
+            takes = " and ".join(("width", *family.settings))
+            raise SettingError(f"expected no {setting} for {name}, which takes {takes}", hint=f"leave {setting} out")
+        lowest, highest = _RANGES[setting]
+        if not lowest <= value <= highest:  # also refuses nan
+            raise SettingError(
+                f"expected {setting} in {lowest}..{highest}, found {value}", hint=f"leave {setting} out for its default"
+            )
 
 
 def _entry(name: str, family: _Family) -> NetEntry:
