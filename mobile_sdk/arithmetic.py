@@ -40,9 +40,10 @@ def requantization(x: Quantization, weight_scales: NDArray[np.float32], y: Quant
     return bias_scales(x, weight_scales) / np.float32(y.scale)
 
 
-def mean_factor(x: Quantization, y: Quantization, count: int) -> np.float32:
-    """The factor by which a sum over `count` centred codes becomes the mean's code."""
-    return np.float32(np.float32(x.scale) / np.float32(y.scale) / np.float32(count))
+def mean_terms(x: Quantization, y: Quantization, count: int) -> tuple[np.float32, np.float32]:
+    """`(f, b)` of Mean over `count` codes: `q_y = round_half_even(float32(sum(q) * f) + b)`, the sum uncentred."""
+    factor = np.float32(x.scale) / np.float32(y.scale) * (np.float32(1) / np.float32(count))
+    return factor, np.float32(y.zero_point) - np.float32(x.zero_point * count) * factor
 
 
 def add_factors(a: Quantization, b: Quantization, y: Quantization) -> tuple[int, int, int]:

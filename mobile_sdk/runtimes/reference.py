@@ -15,7 +15,6 @@ from mobile_sdk import arithmetic
 from mobile_sdk.errors import SettingError
 from mobile_sdk.integer_graph import (
     Add,
-    Clamp,
     Concat,
     Constant,
     Conv2d,
@@ -187,14 +186,15 @@ def _mul(operator: Mul) -> Step:
 
 def _mean(operator: Mean) -> Step:
     _, height, width = operator.input.shape
-    y = arithmetic.quantization_of(operator.output)
-    factor = float(arithmetic.mean_factor(arithmetic.quantization_of(operator.input), y, height * width))
-    low, high = arithmetic.clamp_range(y, Clamp.NONE)
-    wide = torch.float32 if height * width * 255 < EXACT_IN_FLOAT32 else torch.float64
+    count = height * width
+    x, y = arithmetic.quantization_of(operator.input), arithmetic.quantization_of(operator.output)
+    factor, offset = (float(term) for term in arithmetic.mean_terms(x, y, count))
+    wide = torch.float32 if count * 255 < EXACT_IN_FLOAT32 else torch.float64
 
-    def mean(x: torch.Tensor) -> torch.Tensor:
-        total = x.sum(dim=(2, 3), dtype=wide).to(torch.float32)
-        return total.mul_(factor).round_().clamp_(low, high).reshape(-1, *operator.output.shape)
+    def mean(centred: torch.Tensor) -> torch.Tensor:
+        total = centred.sum(dim=(2, 3), dtype=wide).add_(count * x.zero_point).to(torch.float32)
+        codes = total.mul_(factor).add_(offset).round_().clamp_(-128, 127)
+        return codes.sub_(y.zero_point).reshape(-1, *operator.output.shape)
 
     return mean
 

@@ -1,0 +1,61 @@
+"""LiteRT (TensorFlow Lite): a model file written by our own flatbuffer writer, run by LiteRT with XNNPACK."""
+
+from collections.abc import Mapping
+from importlib import metadata, util
+from pathlib import Path
+
+from mobile_sdk.atomic import write_bytes
+from mobile_sdk.contract import Contract
+from mobile_sdk.errors import MachineError
+from mobile_sdk.integer_graph import Graph
+from mobile_sdk.runtimes.base import InputSpec, Interface, OutputSpec, Session, Structure
+
+
+class TfliteRuntime:
+    """Writes, reads and runs `.tflite`."""
+
+    name = "tflite"
+    model_file = "model.tflite"
+
+    def export(self, graph: Graph, contract: Contract, path: Path) -> Interface:
+        """Writes `graph` to `path`; raises CompileError with operator and module path."""
+        from mobile_sdk.runtimes.tflite.export import INPUT_NAME, runtime_shape, write_model
+
+        write_bytes(path, write_model(graph, f"{contract.name} {graph.digest()}"))
+        codes = graph.output.quantization
+        return Interface(
+            input=InputSpec(
+                name=INPUT_NAME, dtype="uint8", shape=runtime_shape(graph.input.shape), layout="NHWC", byte_offset=0
+            ),
+            output=OutputSpec(
+                name=graph.output.name,
+                dtype="int8" if codes else "float32",
+                shape=runtime_shape(graph.output.shape),
+                scale=codes.scale if codes else None,
+                zero_point=codes.zero_point if codes else None,
+            ),
+        )
+
+    def structure(self, path: Path) -> Structure:
+        """Reads `path` back; raises BundleError where it is damaged."""
+        from mobile_sdk.runtimes.tflite.model_file import read_structure
+
+        return read_structure(path)
+
+    def unavailable(self) -> str | None:
+        """Why LiteRT cannot run here, or None."""
+        if util.find_spec("ai_edge_litert") is None:
+            return "the package ai-edge-litert is not installed"
+        return None
+
+    def load(self, path: Path, interface: Interface, *, threads: int) -> Session:
+        """Opens `path` in LiteRT."""
+        if reason := self.unavailable():
+            raise MachineError(f"LiteRT cannot run here: {reason}", hint="pip install ai-edge-litert")
+        from mobile_sdk.runtimes.tflite.session import TfliteSession
+
+        return TfliteSession(path, interface, threads=threads)
+
+    def versions(self) -> Mapping[str, str]:
+        """Packages that decide what is written and computed."""
+        return {name: metadata.version(name) for name in ("ai-edge-litert", "flatbuffers")}

@@ -1,0 +1,261 @@
+"""Writes a graph as a TFLite model: NHWC from the first byte, the graph's own integers, no converter.
+
+Padding is TensorFlow's SAME or VALID where that is what the graph asks; any other padding becomes a PAD before it.
+"""
+
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from numpy.typing import NDArray
+
+from mobile_sdk import arithmetic
+from mobile_sdk.errors import CompileError
+from mobile_sdk.integer_graph import (
+    Activation,
+    ActivationKind,
+    Add,
+    AvgPool2d,
+    Clamp,
+    Concat,
+    Constant,
+    Conv2d,
+    Dequantize,
+    Graph,
+    Linear,
+    MaxPool2d,
+    Mean,
+    Mul,
+    Operator,
+    Reshape,
+    Tensor,
+)
+from mobile_sdk.runtimes.tflite.writer import Writer
+
+INPUT_NAME = "picture"
+
+_FUSED = {
+    Clamp.NONE: schema.ActivationFunctionType.NONE,
+    Clamp.RELU: schema.ActivationFunctionType.RELU,
+    Clamp.RELU6: schema.ActivationFunctionType.RELU6,
+}
+_STANDALONE = {
+    ActivationKind.RELU: "RELU",
+    ActivationKind.RELU6: "RELU6",
+    ActivationKind.HARD_SWISH: "HARD_SWISH",
+}
+
+
+def write_model(graph: Graph, description: str) -> bytes:
+    """The model file's bytes. Raises CompileError with operator and module path for what TFLite cannot express."""
+    writer = Writer(description)
+    _write_input(writer, graph)
+    for operator in graph.operators:
+        _write_operator(writer, operator)
+    return writer.finish(INPUT_NAME, graph.output.name)
+
+
+def runtime_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """(C, H, W) → (1, H, W, C); (C,) → (1, C)."""
+    return (1, *shape[1:], shape[0])
+
+
+def _write_input(writer: Writer, graph: Graph) -> None:
+    """RGB bytes as uint8, re-based to int8 by one QUANTIZE that flips the top bit: no float on the way in."""
+    codes = arithmetic.quantization_of(graph.input)
+    shape = runtime_shape(graph.input.shape)
+    writer.activation(INPUT_NAME, shape, np.dtype(np.uint8), codes.scale, codes.zero_point + 128)
+    if not any(isinstance(operator, Dequantize) for operator in graph.operators):
+        _declare(writer, graph.input)
+        writer.operator("QUANTIZE", [INPUT_NAME], graph.input.name, 2)
+
+
+def _declare(writer: Writer, tensor: Tensor) -> None:
+    shape = runtime_shape(tensor.shape)
+    if tensor.quantization is None:
+        writer.activation(tensor.name, shape, np.dtype(np.float32))
+    else:
+        writer.activation(
+            tensor.name, shape, np.dtype(np.int8), tensor.quantization.scale, tensor.quantization.zero_point
+        )
+
+
+def _write_operator(writer: Writer, operator: Operator) -> None:
+    _declare(writer, operator.output)
+    match operator:
+        case Conv2d():
+            _write_conv2d(writer, operator)
+        case Linear():
+            _write_linear(writer, operator)
+        case Add() | Mul():
+            _write_binary(writer, operator)
+        case Mean():
+            _write_mean(writer, operator)
+        case MaxPool2d() | AvgPool2d():
+            _write_pool(writer, operator)
+        case Concat():
+            _write_concat(writer, operator)
+        case Reshape():
+            _write_reshape(writer, operator)
+        case Dequantize():
+            writer.operator("DEQUANTIZE", [INPUT_NAME], operator.output.name, 2)
+        case Activation():
+            _write_activation(writer, operator)
+        case _:
+            raise _refusal(operator, "has no TFLite operator")
+
+
+def _write_conv2d(writer: Writer, operator: Conv2d) -> None:
+    depthwise = operator.is_depthwise
+    if operator.groups != 1 and not depthwise:
+        raise _refusal(operator, f"has {operator.groups} groups, and XNNPACK takes 1 or one a channel from TFLite")
+    if depthwise:
+        options = schema.DepthwiseConv2DOptionsT()
+        options.depthMultiplier = len(operator.weight) // operator.groups
+        kind, axis, weight = "DEPTHWISE_CONV_2D", 3, operator.weight.transpose(1, 2, 3, 0)
+    else:
+        options = schema.Conv2DOptionsT()
+        kind, axis, weight = "CONV_2D", 0, operator.weight.transpose(0, 2, 3, 1)
+    options.strideH, options.strideW = operator.stride
+    options.dilationHFactor, options.dilationWFactor = operator.dilation
+    options.fusedActivationFunction = _FUSED[operator.clamp]
+    extent = _extents(operator.weight.shape[2:], operator.dilation)
+    source, options.padding = _pad(writer, operator, operator.input, extent, operator.stride, operator.padding)
+    weights = _write_weights(writer, operator, weight, axis)
+    writer.operator(kind, [source, *weights], operator.output.name, 3, options)
+
+
+def _write_linear(writer: Writer, operator: Linear) -> None:
+    options = schema.FullyConnectedOptionsT()
+    options.fusedActivationFunction = _FUSED[operator.clamp]
+    weights = _write_weights(writer, operator, operator.weight, 0)
+    writer.operator("FULLY_CONNECTED", [operator.input.name, *weights], operator.output.name, 5, options)
+
+
+def _write_weights(writer: Writer, operator: Conv2d | Linear, weight: NDArray[Any], axis: int) -> tuple[str, str]:
+    name = operator.output.name
+    weight_name, bias_name = f"{name}.weight", f"{name}.bias"
+    if operator.weight_scales is None:
+        writer.constant(weight_name, weight.astype(np.float32))
+        writer.constant(bias_name, operator.bias.astype(np.float32))
+    else:
+        grid = arithmetic.bias_scales(arithmetic.quantization_of(operator.input), operator.weight_scales)
+        writer.constant(weight_name, weight, operator.weight_scales, axis=axis)
+        writer.constant(bias_name, operator.bias, grid)
+    return weight_name, bias_name
+
+
+def _write_binary(writer: Writer, operator: Add | Mul) -> None:
+    options = schema.AddOptionsT() if isinstance(operator, Add) else schema.MulOptionsT()
+    options.fusedActivationFunction = _FUSED[operator.clamp]
+    if isinstance(operator.b, Constant):
+        _write_constant(writer, operator.b)
+    kind = "ADD" if isinstance(operator, Add) else "MUL"
+    writer.operator(kind, [operator.a.name, operator.b.name], operator.output.name, 2, options)
+
+
+def _write_constant(writer: Writer, constant: Constant) -> None:
+    codes = constant.quantization
+    if codes is None:
+        writer.constant(constant.name, np.array([constant.value], np.float32))
+    else:
+        scales = np.array([codes.scale], np.float32)
+        writer.constant(constant.name, np.array([constant.value], np.int8), scales, codes.zero_point)
+
+
+def _write_mean(writer: Writer, operator: Mean) -> None:
+    axes = f"{operator.output.name}.axes"
+    writer.constant(axes, np.array([1, 2], np.int32))
+    options = schema.ReducerOptionsT()
+    options.keepDims = len(operator.output.shape) == 3
+    writer.operator("MEAN", [operator.input.name, axes], operator.output.name, 2, options)
+
+
+def _write_pool(writer: Writer, operator: MaxPool2d | AvgPool2d) -> None:
+    options = schema.Pool2DOptionsT()
+    options.filterHeight, options.filterWidth = operator.kernel
+    options.strideH, options.strideW = operator.stride
+    codes = operator.input.quantization
+    if any(operator.padding) and (codes is None or codes.zero_point != -128):
+        # PAD writes the zero point; only where that is the lowest code can it never win.
+        same = _same_padding(operator.input.shape[1:], operator.kernel, operator.stride)
+        if operator.padding != same:
+            raise _refusal(operator, f"pads by {operator.padding}, and TFLite's pool pads only by {same} or by zero")
+    source, options.padding = _pad(writer, operator, operator.input, operator.kernel, operator.stride, operator.padding)
+    kind = "MAX_POOL_2D" if isinstance(operator, MaxPool2d) else "AVERAGE_POOL_2D"
+    writer.operator(kind, [source], operator.output.name, 2, options)
+
+
+def _write_concat(writer: Writer, operator: Concat) -> None:
+    options = schema.ConcatenationOptionsT()
+    options.axis = len(operator.output.shape)
+    writer.operator("CONCATENATION", [part.name for part in operator.parts], operator.output.name, 2, options)
+
+
+def _write_reshape(writer: Writer, operator: Reshape) -> None:
+    shape = f"{operator.output.name}.shape"
+    writer.constant(shape, np.array(runtime_shape(operator.output.shape), np.int32))
+    writer.operator("RESHAPE", [operator.input.name, shape], operator.output.name, 1, schema.ReshapeOptionsT())
+
+
+def _write_activation(writer: Writer, operator: Activation) -> None:
+    source, output = operator.input.name, operator.output.name
+    if operator.kind in _STANDALONE:
+        writer.operator(_STANDALONE[operator.kind], [source], output, 1)
+        return
+    # TFLite has no hard-sigmoid: relu6(x + 3) / 6.
+    three, sixth, gate = f"{output}.three", f"{output}.sixth", f"{output}.relu6"
+    writer.constant(three, np.array([3.0], np.float32))
+    writer.constant(sixth, np.array([1.0 / 6.0], np.float32))
+    writer.activation(gate, runtime_shape(operator.output.shape), np.dtype(np.float32))
+    options = schema.AddOptionsT()
+    options.fusedActivationFunction = _FUSED[Clamp.RELU6]
+    writer.operator("ADD", [source, three], gate, 1, options)
+    writer.operator("MUL", [gate, sixth], output, 1, schema.MulOptionsT())
+
+
+def _pad(
+    writer: Writer,
+    operator: Operator,
+    source: Tensor,
+    extent: tuple[int, int],
+    stride: tuple[int, int],
+    padding: tuple[int, int, int, int],
+) -> tuple[str, int]:
+    """The padded source's name and the schema's padding code, with a PAD written where neither code fits."""
+    if padding == (0, 0, 0, 0):
+        return source.name, schema.Padding.VALID
+    if padding == _same_padding(source.shape[1:], extent, stride):
+        return source.name, schema.Padding.SAME
+    top, bottom, left, right = padding
+    channels, height, width = source.shape
+    padded = Tensor(
+        name=f"{operator.output.name}.padded",
+        shape=(channels, height + top + bottom, width + left + right),
+        quantization=source.quantization,
+    )
+    _declare(writer, padded)
+    amounts = f"{padded.name}.amounts"
+    writer.constant(amounts, np.array([[0, 0], [top, bottom], [left, right], [0, 0]], np.int32))
+    writer.operator("PAD", [source.name, amounts], padded.name, 2, schema.PadOptionsT())
+    return padded.name, schema.Padding.VALID
+
+
+def _extents(kernel: tuple[int, ...], dilation: tuple[int, int]) -> tuple[int, int]:
+    return (kernel[0] - 1) * dilation[0] + 1, (kernel[1] - 1) * dilation[1] + 1
+
+
+def _same_padding(
+    size: tuple[int, ...], extent: tuple[int, int], stride: tuple[int, int]
+) -> tuple[int, int, int, int]:
+    """TensorFlow's SAME as (top, bottom, left, right): the output is ceil(size / stride), the odd pixel goes after."""
+    amounts: list[int] = []
+    for length, window, step in zip(size, extent, stride, strict=True):
+        total = max((-(-length // step) - 1) * step + window - length, 0)
+        amounts += [total // 2, total - total // 2]
+    return amounts[0], amounts[1], amounts[2], amounts[3]
+
+
+def _refusal(operator: Operator, why: str) -> CompileError:
+    kind = type(operator).__name__
+    return CompileError(f"{kind} at {operator.path} {why}", hint="change that module, or export to another runtime")

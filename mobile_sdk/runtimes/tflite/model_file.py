@@ -1,0 +1,100 @@
+"""Reads a .tflite back: what it is made of, and how LiteRT splits it between XNNPACK and its own kernels."""
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from mobile_sdk.errors import BundleError
+from mobile_sdk.runtimes.base import Structure
+from mobile_sdk.runtimes.tflite.session import open_interpreter
+
+_BUILTIN_NAMES = {
+    code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int) and name.isupper()
+}
+_WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+_OWN_KERNEL = {
+    "QUANTIZE": "re-bases uint8 picture bytes to int8, which XNNPACK has no operator for",
+    "HARD_SWISH": "XNNPACK takes it in float32 only",
+}
+
+
+def read_model(path: Path) -> Any:
+    """The file as the schema's ModelT. Raises BundleError where it is no readable TFLite model."""
+    data = path.read_bytes()
+    if data[4:8] != b"TFL3":
+        raise _damaged(path, "the identifier TFL3 is missing")
+    try:
+        return schema.ModelT.InitFromPackedBuf(data)
+    except Exception as error:  # flatbuffers' readers fail in many ways on a damaged file
+        raise _damaged(path, type(error).__name__) from error
+
+
+def read_structure(path: Path) -> Structure:
+    """What the file holds and how it is split. Raises BundleError where it is damaged."""
+    model = read_model(path)
+    graph = model.subgraphs[0]
+    names = [_BUILTIN_NAMES.get(code.builtinCode, str(code.builtinCode)) for code in model.operatorCodes]
+    kinds = [names[operator.opcodeIndex] for operator in graph.operators]
+    weights = [graph.tensors[op.inputs[1]] for op, kind in zip(graph.operators, kinds, strict=True) if kind in _WEIGHTED]
+    biases = [graph.tensors[op.inputs[2]] for op, kind in zip(graph.operators, kinds, strict=True) if kind in _WEIGHTED]
+    elements = {True: 0, False: 0}
+    for weight in weights:
+        elements[weight.type == schema.TensorType.INT8] += int(np.prod(weight.shape))
+    partitions, left = _split(path)
+    part_bytes = {"weights": _bytes(model, weights), "biases": _bytes(model, biases)}
+    part_bytes["structure"] = path.stat().st_size - sum(part_bytes.values())
+    return Structure(
+        operators=dict(Counter(kinds)),
+        partitions=partitions,
+        not_delegated=tuple((kind, _OWN_KERNEL.get(kind, "XNNPACK refused it")) for kind in left),
+        int8_weight_share=elements[True] / max(sum(elements.values()), 1),
+        float_convolutions=sum(weight.type == schema.TensorType.FLOAT32 for weight in weights),
+        bytes_by_part=part_bytes,
+    )
+
+
+def tensor_details(path: Path) -> Mapping[str, tuple[float, int]]:
+    """Name → (scale, zero point) of every tensor with one scale."""
+    tensors = read_model(path).subgraphs[0].tensors
+    return {
+        tensor.name.decode(): (float(tensor.quantization.scale[0]), int(tensor.quantization.zeroPoint[0]))
+        for tensor in tensors
+        if tensor.quantization is not None and tensor.quantization.scale is not None and len(tensor.quantization.scale) == 1
+    }
+
+
+def _bytes(model: Any, tensors: list[Any]) -> int:
+    return sum(len(model.buffers[tensor.buffer].data) for tensor in tensors)
+
+
+def _split(path: Path) -> tuple[int, list[str]]:
+    """How many delegate partitions LiteRT makes, and the operators that it keeps for its own kernels.
+
+    A delegated operator's output lives inside XNNPACK: LiteRT allocates it only where it leaves a partition.
+    """
+    interpreter = open_interpreter(path, threads=1)
+    details = interpreter._get_ops_details()  # the only view of the plan that LiteRT's Python has
+    delegates = [op for op in details if op["op_name"] == "DELEGATE"]
+    leaving = {int(index) for op in delegates for index in op["outputs"]}
+    kept = [
+        op["op_name"]
+        for op in details
+        if op["op_name"] != "DELEGATE" and int(op["outputs"][0]) not in leaving and _is_allocated(interpreter, op)
+    ]
+    return len(delegates), kept
+
+
+def _is_allocated(interpreter: Any, op: Mapping[str, Any]) -> bool:
+    try:
+        interpreter.get_tensor(int(op["outputs"][0]))
+    except ValueError:
+        return False
+    return True
+
+
+def _damaged(path: Path, why: str) -> BundleError:
+    return BundleError(f"expected a TFLite model in {path.name}, found a damaged file ({why})", hint="export it again")

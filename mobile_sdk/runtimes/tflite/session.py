@@ -1,0 +1,49 @@
+"""A .tflite loaded in LiteRT with XNNPACK."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+from numpy.typing import NDArray
+
+from mobile_sdk.errors import BundleError
+from mobile_sdk.runtimes.base import Interface
+from mobile_sdk.runtimes.quiet import silenced_stderr
+
+
+class TfliteSession:
+    """Runs one model; the interpreter holds its own copy of nothing but the arena."""
+
+    def __init__(self, path: Path, interface: Interface, *, threads: int) -> None:
+        self._interpreter = open_interpreter(path, threads=threads)
+        details = self._interpreter.get_input_details()[0]
+        found = (details["name"], str(np.dtype(details["dtype"])), tuple(int(size) for size in details["shape"]))
+        expected = (interface.input.name, interface.input.dtype, interface.input.shape)
+        if found != expected:
+            raise BundleError(f"expected the input {expected} in {path.name}, found {found}", hint="export it again")
+        self._input = details["index"]
+        self._output = self._interpreter.get_output_details()[0]["index"]
+
+    def run(self, picture: NDArray[np.uint8]) -> NDArray[np.generic]:
+        """Scores (classes,) for RGB bytes (H, W, 3)."""
+        self._interpreter.set_tensor(self._input, picture[np.newaxis])
+        self._interpreter.invoke()
+        scores: NDArray[np.generic] = self._interpreter.get_tensor(self._output)
+        return scores[0]
+
+    def close(self) -> None:
+        """Frees the interpreter."""
+        self._interpreter = None
+
+
+def open_interpreter(path: Path, *, threads: int) -> Any:
+    """LiteRT's interpreter over the file, tensors allocated. Raises BundleError where LiteRT refuses the file."""
+    with silenced_stderr():  # LiteRT announces its delegate there
+        try:
+            interpreter = Interpreter(model_path=str(path), num_threads=threads)
+            interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            raise BundleError(f"LiteRT refuses {path.name}: {reason}", hint="export it again") from error
+    return interpreter
