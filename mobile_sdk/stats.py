@@ -3,7 +3,7 @@
 Every sample is kept by the caller and everything here is derived from samples. Quantiles follow one rule: linear
 interpolation between order statistics (Hyndman and Fan 1996, type 7, numpy's default), so that p50 is the median.
 Intervals of medians are distribution-free: they run from one order statistic to another and carry their exact coverage
-under independence. Runs taken back to back are not independent (a burst of noise outlasts a run), so rounds are the unit.
+under independence. Runs taken back to back are not independent (noise outlasts a run), so rounds are the unit.
 """
 
 from collections.abc import Sequence
@@ -21,6 +21,9 @@ COVERAGE = 0.95
 
 STEADY_CV_SHARE = 0.10
 """Largest robust CV that supports a verdict: a quarter of the 1.4-fold slowdown that a burst of noise causes."""
+
+MIN_ROUNDS = 6
+"""Fewer rounds give no interval of 95 %."""
 
 _MAD_TO_SIGMA = 1 / NormalDist().inv_cdf(0.75)  # 1.4826: makes the MAD of a normal series its standard deviation
 _OUTLIER_SIGMAS = 3.5  # Iglewicz and Hoaglin 1993
@@ -64,7 +67,7 @@ class Summary(Model):
     def advice(self) -> str | None:
         """One sentence that says what to do when the series supports no verdict, else None."""
         if self.median_interval_ms.coverage_share < COVERAGE:
-            return f"only {self.rounds} rounds were measured and a verdict needs 6: measure longer"
+            return f"only {self.rounds} rounds were measured and a verdict needs {MIN_ROUNDS}: measure longer"
         if not self.is_steady:
             return (
                 f"the times scatter by {self.robust_cv_share:.0%} of their median and a verdict needs at most "

@@ -1,0 +1,103 @@
+"""`bench.json`: every time that was measured, where, and what it says about a budget."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mobile_sdk.contract import Model
+from mobile_sdk.environment import Environment
+from mobile_sdk.stats import Ratio, Summary
+
+Outcome = Literal["pass", "fail", "not_run"]
+
+
+class Plan(Model):
+    """How it was measured."""
+
+    threads: Annotated[int, Field(ge=1, le=256)] = 1
+    min_runs: Annotated[int, Field(ge=1)] = 50
+    min_seconds: Annotated[float, Field(ge=0)] = 1.0
+    quick: bool = False  # measured only until something can be shown: supports no verdict
+    max_ms: Annotated[float, Field(gt=0)] | None = None
+
+
+class Samples(Model):
+    """Every time that one worker process took, in the order in which it took them."""
+
+    load_ms: (
+        float  # opening the model file, with the runtime's packages already imported and the file in the page cache
+    )
+    first_run_ms: float
+    warm_up_ms: tuple[float, ...]
+    rewarm_ms: tuple[float, ...]  # the first run of each turn, when the caches hold another bundle's data
+    rounds_ms: tuple[tuple[float, ...], ...]
+    peak_mib: float | None  # resident memory at its highest, less that before loading
+    seconds: float  # spent in `rounds_ms`
+
+
+class Measurement(Model):
+    """One bundle's times, or the reason why there are none."""
+
+    bundle: str  # the name of its folder
+    name: str
+    runtime: str
+    precision: str
+    model_bytes: int
+    samples: Samples | None
+    summary: Summary | None  # of `samples.rounds_ms`
+    advice: str | None  # what to do when the samples support no verdict
+    not_run: str | None
+    verdict: Outcome | None = None  # on the budget; None without one
+    reason: str | None = None
+
+
+class Comparison(Model):
+    """How the int8 bundle's time compares with that of its float32 twin, in the same runtime and the same rounds."""
+
+    bundle: str
+    twin: str
+    runtime: str
+    ratio: Ratio
+
+
+class Numbers(Model):
+    """One benchmark, all of it."""
+
+    schema_number: Literal[1] = 1
+    device: str
+    environment: Environment
+    load_average_before: float | None
+    load_average_after: float | None
+    plan: Plan
+    measurements: tuple[Measurement, ...]
+    comparisons: tuple[Comparison, ...]
+
+    @property
+    def verdict(self) -> Outcome | None:
+        """On the budget, over all bundles: one failure fails, one bundle without a verdict leaves none."""
+        outcomes = {measurement.verdict for measurement in self.measurements} - {None}
+        return next((outcome for outcome in ("fail", "not_run", "pass") if outcome in outcomes), None)
+
+
+def judge(measurement: Measurement, plan: Plan) -> Measurement:
+    """The measurement with its verdict on `plan.max_ms`, where the whole interval of the median supports one."""
+    verdict, reason = _verdict(measurement, plan)
+    return measurement.model_copy(update={"verdict": verdict, "reason": reason})
+
+
+def _verdict(measurement: Measurement, plan: Plan) -> tuple[Outcome | None, str | None]:
+    if plan.max_ms is None:
+        return None, None
+    if measurement.summary is None:
+        return "not_run", measurement.not_run
+    if plan.quick:
+        return "not_run", "a quick measurement supports no verdict: measure without quick"
+    if measurement.advice:
+        return "not_run", measurement.advice
+    interval = measurement.summary.median_interval_ms
+    found = f"median {interval.low:.3g} to {interval.high:.3g} ms against a budget of {plan.max_ms:g} ms"
+    if interval.high <= plan.max_ms:
+        return "pass", found
+    if interval.low > plan.max_ms:
+        return "fail", found
+    return "not_run", f"{found}: the interval holds the budget, measure longer"

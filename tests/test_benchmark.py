@@ -1,0 +1,306 @@
+"""The benchmark on real worker processes whose model is a timed wait, so that every time is known beforehand."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from mobile_sdk import benchmark as benchmark_module
+from mobile_sdk.benchmark import benchmark, write_numbers
+from mobile_sdk.benchmark_process import WorkerProcess
+from mobile_sdk.benchmark_worker import measure, warm_up
+from mobile_sdk.environment import describe_environment
+from mobile_sdk.errors import BundleError, MachineError, SettingError
+from mobile_sdk.measurements import Measurement, Numbers, Plan, judge
+from mobile_sdk.stats import summarize
+
+ROOT = Path(__file__).parents[1]
+
+WORKER = """
+import os, sys, time
+import numpy as np
+from mobile_sdk import benchmark_worker
+from mobile_sdk.errors import BundleError
+
+trick, _, ms = os.path.basename(sys.argv[1]).partition("-")
+
+class Waiting:
+    runs = 0
+    def run(self, picture):
+        self.runs += 1
+        with open(os.path.join(os.path.dirname(sys.argv[1]), "log"), "a") as log:
+            log.write(os.path.basename(sys.argv[1]) + "\\n")
+        if trick == "dies" and self.runs > 20: os._exit(3)
+        if trick == "crashes" and self.runs > 20: os.kill(os.getpid(), 11)
+        if trick == "hangs" and self.runs > 20: time.sleep(60)
+        if trick == "prints": print("a runtime talks on standard output"); os.write(1, b"and below Python\\n")
+        time.sleep(float(ms or 1) / 1000)
+    def close(self): pass
+
+def load():
+    time.sleep(0.03)
+    if trick == "large": Waiting.block = np.ones(40 * 2**20, np.uint8)
+    return Waiting()
+
+def prepare(path, threads):
+    if trick == "damaged": raise BundleError("expected sha256 a, found b", hint="export it again")
+    return load, [np.zeros((2, 2, 3), np.uint8)]
+
+benchmark_worker._prepare = prepare
+sys.exit(benchmark_worker.main(sys.argv[1:]))
+"""
+
+
+@dataclass(frozen=True)
+class FakeManifest:
+    name: str = "fruit"
+    runtime: str = "waiting"
+    precision: str = "int8"
+
+
+@dataclass(frozen=True)
+class FakeBundle:
+    path: Path
+    manifest: FakeManifest = field(default_factory=FakeManifest)
+
+
+class WaitingRuntime:
+    model_file = "model.bin"
+
+    def unavailable(self) -> str | None:
+        return None
+
+    def versions(self) -> dict[str, str]:
+        return {"waiting": "1.2.3"}
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of bundles; a bundle's name says what its model does and for how many ms."""
+    script = tmp_path / "worker.py"
+    script.write_text(textwrap.dedent(WORKER), encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setattr(
+        benchmark_module, "worker_command", lambda path, threads: [sys.executable, str(script), str(path), str(threads)]
+    )
+    monkeypatch.setattr(benchmark_module, "runtimes", SimpleNamespace(get=lambda name: WaitingRuntime()))
+    return tmp_path
+
+
+def bundle(shelf: Path, name: str, **manifest: str) -> FakeBundle:
+    (shelf / name).mkdir()
+    (shelf / name / "model.bin").write_bytes(bytes(1000))
+    return FakeBundle(shelf / name, FakeManifest(**manifest))
+
+
+def alive(group_of: str) -> list[str]:
+    """Command lines of running processes that mention `group_of`."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            text = entry.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if group_of in text and int(entry.parent.name) != os.getpid():
+            found.append(text)
+    return found
+
+
+def test_a_known_time_is_measured_and_every_sample_kept(shelf: Path) -> None:
+    numbers = benchmark([bundle(shelf, "waits-2")], min_runs=50, min_seconds=0.2)
+    measured = numbers.measurements[0]
+    assert measured.samples is not None and measured.summary is not None
+    assert measured.summary.min_ms >= 2.0 and measured.summary.median_ms < 4.0
+    assert measured.samples.load_ms >= 30
+    assert measured.samples.seconds >= 0.2
+    assert measured.summary.count == sum(len(round_ms) for round_ms in measured.samples.rounds_ms) >= 50
+    logged = (shelf / "log").read_text().count("\n")
+    assert (
+        logged == 1 + sum(map(len, (measured.samples.warm_up_ms, measured.samples.rewarm_ms))) + measured.summary.count
+    )
+    assert measured.model_bytes == 1000
+    assert numbers.environment.versions["waiting"] == "1.2.3"
+
+
+def test_rounds_are_interleaved_and_their_order_rotates(shelf: Path) -> None:
+    benchmark([bundle(shelf, f"{letter}-30") for letter in "abc"], min_runs=6, min_seconds=0)
+    turns = (shelf / "log").read_text().split()
+    first_turn = len(turns) - 6 * 3 * 2  # 6 rounds of 3 bundles, a rewarming run and one run each
+    letters = "".join(turn[0] for turn in turns[first_turn::2])
+    assert letters == "abcbcacababcbcacab"
+
+
+def test_the_ratio_to_the_float_twin_is_the_ratio_of_the_waits(shelf: Path) -> None:
+    both = [bundle(shelf, "int8-4"), bundle(shelf, "twin-8", precision="float32")]
+    comparison = benchmark(both, min_runs=30, min_seconds=0).comparisons[0]
+    assert (comparison.bundle, comparison.twin) == ("int8-4", "twin-8")
+    assert comparison.ratio.interval.low <= comparison.ratio.median <= comparison.ratio.interval.high
+    assert comparison.ratio.median == pytest.approx(0.5, abs=0.1)
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux's /proc")
+def test_peak_memory_is_that_of_the_bundle_and_not_of_python(shelf: Path) -> None:
+    numbers = benchmark([bundle(shelf, "small-1"), bundle(shelf, "large-1")], quick=True)
+    small, large = (each.samples.peak_mib for each in numbers.measurements if each.samples)
+    assert small is not None and large is not None
+    assert small < 5
+    assert 39 < large < 50
+
+
+def test_what_a_runtime_prints_does_not_disturb_the_protocol(shelf: Path) -> None:
+    assert benchmark([bundle(shelf, "prints-1")], quick=True).measurements[0].summary is not None
+
+
+@pytest.mark.parametrize(("trick", "cause"), [("dies", "exit code 3"), ("crashes", "signal 11")])
+def test_a_worker_that_dies_is_one_line_with_bundle_and_runtime(shelf: Path, trick: str, cause: str) -> None:
+    with pytest.raises(MachineError, match=f"{trick}-5 on waiting.*{cause}") as caught:
+        benchmark([bundle(shelf, "waits-1"), bundle(shelf, f"{trick}-5")])
+    assert "\n" not in str(caught.value)
+    assert alive(str(shelf)) == []
+
+
+def test_a_worker_that_hangs_is_ended_and_named(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benchmark_module, "_TURN_TIMEOUT_S", 0.5)
+    with pytest.raises(MachineError, match="hangs-5 on waiting within 0 s"):
+        benchmark([bundle(shelf, "hangs-5")])
+    assert alive(str(shelf)) == []
+
+
+def test_a_damaged_bundle_keeps_its_own_error(shelf: Path) -> None:
+    with pytest.raises(BundleError, match="damaged on waiting: expected sha256 a, found b"):
+        benchmark([bundle(shelf, "damaged")])
+
+
+def test_an_interrupt_leaves_no_process_behind(shelf: Path) -> None:
+    script = shelf / "parent.py"
+    script.write_text(
+        "import sys, time\n"
+        "from mobile_sdk.benchmark_process import WorkerProcess\n"
+        f"command = [sys.executable, {str(shelf / 'worker.py')!r}, {str(shelf / 'waits-1')!r}, '1']\n"
+        "with WorkerProcess(command, title='waits') as w:\n"
+        "    w.reply(timeout_s=60)\n"
+        "    print('ready', flush=True)\n"
+        "    time.sleep(60)\n",
+        encoding="utf-8",
+    )
+    for end in (signal.SIGINT, signal.SIGKILL):
+        with subprocess.Popen(
+            [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        ) as parent:
+            assert parent.stdout is not None
+            assert parent.stdout.readline() == b"ready\n"
+            assert len(alive(str(shelf / "waits-1"))) == 1
+            parent.send_signal(end)
+        deadline_s = time.monotonic() + 10
+        while alive(str(shelf / "waits-1")) and time.monotonic() < deadline_s:
+            time.sleep(0.02)
+        assert alive(str(shelf / "waits-1")) == []
+
+
+def test_core_ml_off_a_mac_is_not_timed_and_says_why(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benchmark_module.sys, "platform", "linux")
+    numbers = benchmark([bundle(shelf, "apple", runtime="coreml"), bundle(shelf, "waits-1")], quick=True, max_ms=1000)
+    assert numbers.measurements[0].summary is None
+    assert "Apple" in (numbers.measurements[0].not_run or "")
+    assert numbers.measurements[0].verdict == "not_run"
+
+
+def test_another_device_is_refused_with_what_this_release_does(shelf: Path) -> None:
+    with pytest.raises(SettingError, match="expected the device 'host', found 'adb'"):
+        benchmark([bundle(shelf, "waits-1")], device="adb")
+
+
+def test_one_bundle_named_twice_is_refused(shelf: Path) -> None:
+    once = bundle(shelf, "waits-1")
+    with pytest.raises(SettingError, match="one twice"):
+        benchmark([once, once])
+
+
+def test_numbers_are_read_back_as_written_and_the_file_is_whole(shelf: Path) -> None:
+    numbers = benchmark([bundle(shelf, "waits-1")], quick=True)
+    write_numbers(numbers, shelf / "bench.json")
+    assert Numbers.model_validate_json((shelf / "bench.json").read_text(encoding="utf-8")) == numbers
+    assert json.loads((shelf / "bench.json").read_text(encoding="utf-8"))["schema_number"] == 1
+    assert not list(shelf.glob("tmp*"))
+
+
+def measured(rounds_ms: list[list[float]]) -> Measurement:
+    summary = summarize(rounds_ms)
+    return Measurement(
+        bundle="a",
+        name="a",
+        runtime="r",
+        precision="int8",
+        model_bytes=1,
+        samples=None,
+        summary=summary,
+        advice=summary.advice,
+        not_run=None,
+    )
+
+
+@pytest.mark.parametrize(("max_ms", "verdict"), [(0.9, "fail"), (1.02, "not_run"), (1.2, "pass")])
+def test_a_budget_is_judged_only_by_the_whole_interval(max_ms: float, verdict: str) -> None:
+    rounds_ms = [[1.0 + 0.05 * (index % 2)] for index in range(40)]
+    assert judge(measured(rounds_ms), Plan(max_ms=max_ms)).verdict == verdict
+
+
+def test_scattered_times_give_no_verdict_even_far_below_the_budget() -> None:
+    scattered = measured([[1.0 + index % 7] for index in range(60)])
+    judged = judge(scattered, Plan(max_ms=1000))
+    assert judged.verdict == "not_run"
+    assert "close other programs" in (judged.reason or "")
+
+
+def test_a_quick_measurement_gives_no_verdict() -> None:
+    assert judge(measured([[1.0]] * 50), Plan(max_ms=2, quick=True)).verdict == "not_run"
+
+
+def test_no_budget_no_verdict() -> None:
+    assert judge(measured([[1.0]] * 50), Plan()).verdict is None
+
+
+class Settling:
+    """A model that is slow at first."""
+
+    def __init__(self) -> None:
+        self.runs = 0
+
+    def run(self, picture: np.ndarray) -> np.ndarray:
+        self.runs += 1
+        time.sleep(0.02 if self.runs <= 12 else 0.002)
+        return picture
+
+    def close(self) -> None:
+        pass
+
+
+def test_warm_up_lasts_until_the_times_settle() -> None:
+    session = Settling()
+    pictures = [np.zeros((2, 2, 3), np.uint8)]
+    assert len(warm_up(session, pictures)) == session.runs >= 10
+    warm_up(session, pictures)
+    assert max(measure(session, pictures, 5)) < 18
+
+
+def test_a_worker_process_is_gone_after_close() -> None:
+    worker = WorkerProcess([sys.executable, "-c", "import time; time.sleep(60)"], title="sleeper")
+    worker.close()
+    worker.close()
+    assert worker._process.returncode == -signal.SIGKILL
+
+
+def test_the_environment_names_the_machine_but_not_its_user() -> None:
+    environment = describe_environment({"package": "1.0"})
+    text = environment.model_dump_json()
+    assert environment.cores >= 1 and environment.versions["package"] == "1.0"
+    assert os.uname().nodename not in text.replace(environment.kernel, "")
