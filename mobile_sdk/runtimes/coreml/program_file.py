@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobile_sdk.errors import BundleError, SdkError
+from mobile_sdk.runtimes.base import Interface
 from mobile_sdk.runtimes.coreml.blob_file import BlobFile, damaged
 from mobile_sdk.runtimes.coreml.manifest import root_model_file
 from mobile_sdk.runtimes.coreml.schema import model_class
@@ -52,6 +53,7 @@ class MilProgram:
     input_name: str
     input_shape: tuple[int, ...]
     output_name: str
+    output_shape: tuple[int, ...]
     operations: tuple[MilOperation, ...]
     structure_bytes: int  # the protobuf's
     weight_file_bytes: int
@@ -66,6 +68,20 @@ def read_program(package: Path) -> MilProgram:
         raise
     except Exception as error:  # a mutated protobuf can break any assumption; none may reach the user as a traceback
         raise damaged(package, f"{type(error).__name__}: {error}") from error
+
+
+def read_promised_program(package: Path, interface: Interface) -> MilProgram:
+    """Reads the package as `read_program` does; BundleError too where it is not what the bundle's interface says."""
+    program = read_program(package)
+    found = (program.input_name, program.input_shape, program.output_name, program.output_shape)
+    promised = (interface.input.name, interface.input.shape, interface.output.name, interface.output.shape)
+    if found != promised:
+        raise damaged(package, f"{_signature(*found)} where the bundle promises {_signature(*promised)}")
+    return program
+
+
+def _signature(input_name: str, input_shape: tuple[int, ...], output_name: str, output_shape: tuple[int, ...]) -> str:
+    return f"{input_name} {input_shape} → {output_name} {output_shape}"
 
 
 def _read(package: Path) -> MilProgram:
@@ -86,12 +102,14 @@ def _read(package: Path) -> MilProgram:
     operations = _Reader(blobs, model_file).operations(block, [item.name for item in function.inputs])
     if len(function.inputs) != 1 or len(block.outputs) != 1:
         raise damaged(model_file, f"{len(function.inputs)} inputs and {len(block.outputs)} outputs instead of 1 and 1")
-    if block.outputs[0] not in {operation.output for operation in operations}:
+    shapes = {operation.output: operation.shape for operation in operations}
+    if block.outputs[0] not in shapes:
         raise damaged(model_file, f"an output {block.outputs[0]!r} that nothing computes")
     return MilProgram(
         input_name=function.inputs[0].name,
         input_shape=_shape(function.inputs[0].type.tensorType),
         output_name=block.outputs[0],
+        output_shape=shapes[block.outputs[0]],
         operations=operations,
         structure_bytes=len(content),
         weight_file_bytes=blobs.size_bytes,

@@ -49,7 +49,8 @@ class _FrontEndsAbsent(importlib.abc.MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        if fullname.partition(".")[0] in _FRONT_ENDS:
+        root = fullname.partition(".")[0]
+        if root in _FRONT_ENDS and root not in sys.modules:  # a loaded package may still load its own parts
             raise ModuleNotFoundError(f"{fullname} is not needed here", name=fullname)
         return None
 

@@ -1,0 +1,51 @@
+"""Apple's own runtime, on a Mac: coremltools hands the picture to Core ML."""
+
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobile_sdk.errors import MachineError
+from mobile_sdk.runtimes.base import Interface
+from mobile_sdk.runtimes.coreml.blob_file import damaged
+from mobile_sdk.runtimes.coreml.program_file import read_promised_program
+from mobile_sdk.runtimes.coreml.toolbox import coremltools_quietly
+
+
+def apple_runtime_not_run() -> str | None:
+    """Why Apple's own runtime does not run on this machine, or None where it does."""
+    if sys.platform == "darwin":
+        return None
+    return f"Core ML runs models only on Apple's systems, and this machine runs {sys.platform}"
+
+
+class AppleSession:
+    """A Session on macOS; all compute units are allowed, as in an app."""
+
+    arithmetic: Literal["apple"] = "apple"
+
+    def __init__(self, package: Path, interface: Interface) -> None:
+        """Raises MachineError off a Mac, BundleError where Core ML refuses the package."""
+        reason = apple_runtime_not_run()
+        if reason is not None:
+            raise MachineError(f"expected macOS, found another system: {reason}", hint="use InterpreterSession")
+        program = read_promised_program(package, interface)
+        self._input_name, self._output_name = program.input_name, program.output_name
+        with coremltools_quietly() as tools:
+            try:
+                self._model: Any = tools.models.MLModel(str(package), compute_units=tools.ComputeUnit.ALL)
+            except Exception as error:  # Core ML's compiler raises plain RuntimeErrors and NSErrors
+                raise damaged(package, f"what Core ML refuses: {error}") from error
+
+    def run(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Scores (classes,) float32 for RGB bytes (H, W, 3)."""
+        from PIL import Image
+
+        scores = self._model.predict({self._input_name: Image.fromarray(picture)})[self._output_name]
+        return np.asarray(scores, np.float32).reshape(-1)
+
+    def close(self) -> None:
+        """Releases the model."""
+        self._model = None

@@ -1,0 +1,295 @@
+"""What each MIL operator computes: in float32, its result rounded once to the type that the file gives it.
+
+Sources: the operator definitions of coremltools (converters/mil/mil/ops/defs). `quantize` rounds half to even:
+`clip(round(input / scale) + zero_point)` there does not say, its own evaluation (optimize/_utils.py,
+`quantize_by_scale_and_zp`) is numpy's `round`. A division, not a product with the reciprocal.
+
+Not known of Apple's own arithmetic, and so not claimed: whether a compute unit fuses dequantize, conv and quantize into
+integer arithmetic (then accumulators are exact and a scale ratio is rounded instead), how wide it accumulates float16,
+how it rounds ties, and whether the GPU keeps float32.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mobile_sdk.errors import BundleError
+from mobile_sdk.runtimes.coreml.program_file import MilOperation
+
+if TYPE_CHECKING:
+    import torch
+
+Step = Callable[..., "torch.Tensor"]  # operands in the order of `MilOperation.arguments`
+
+
+def compile_operation(operation: MilOperation) -> Step:
+    """The operation as a function of its operands (float32, or int8 codes), its constants prepared.
+
+    Raises BundleError, naming it, for an operator that is not known here.
+    """
+    build = _BUILDERS.get(operation.kind)
+    if build is None:
+        raise BundleError(
+            f"expected operators that the interpreter knows, found {operation.kind!r} ({operation.output})",
+            hint="run this bundle on a Mac, or export it with this SDK",
+        )
+    step = build(_Constants(operation))
+    return _rounded_to_float16(step) if operation.dtype == "float16" else step
+
+
+class _Constants:
+    """An operation's constant parameters, with MIL's defaults, and a way to take either a constant or an operand."""
+
+    def __init__(self, operation: MilOperation) -> None:
+        self.operation = operation
+        self._values = operation.values
+
+    def tensor(self, name: str) -> "torch.Tensor":
+        import torch
+
+        array = np.asarray(self._values[name])
+        return torch.from_numpy(array.astype(np.float32 if array.dtype.kind == "f" else array.dtype, copy=True))
+
+    def integers(self, name: str, default: list[int]) -> list[int]:
+        return [int(value) for value in np.ravel(np.asarray(self._values.get(name, default)))]
+
+    def number(self, name: str, default: float) -> float:
+        return float(np.asarray(self._values.get(name, default)))
+
+    def text(self, name: str, default: str) -> str:
+        return str(self._values.get(name, default))
+
+    def bindings(self, **fixed: "torch.Tensor") -> Callable[..., dict[str, Any]]:
+        """Maps operands to parameter names; parameters in `fixed` are constants."""
+        names = [name for name, sources in self.operation.arguments.items() for _ in sources]
+        return lambda *operands: fixed | dict(zip(names, operands, strict=True))
+
+    def constants_among(self, *names: str) -> dict[str, "torch.Tensor"]:
+        return {name: self.tensor(name) for name in names if name in self._values}
+
+
+def _rounded_to_float16(step: Step) -> Step:
+    import torch
+
+    return lambda *operands: step(*operands).to(torch.float16).to(torch.float32)
+
+
+def _const(constants: _Constants) -> Step:
+    value = constants.tensor("val") if not isinstance(constants.operation.values["val"], str) else None
+    return lambda: value
+
+
+def _constexpr_affine_dequantize(constants: _Constants) -> Step:
+    import torch
+
+    codes = constants.tensor("quantized_data").to(torch.float32)
+    weight = (codes - _grid_parameter(constants, "zero_point")) * _grid_parameter(constants, "scale")
+    return lambda: weight
+
+
+def _dequantize(constants: _Constants) -> Step:
+    import torch
+
+    scale, zero_point = _grid_parameter(constants, "scale"), _grid_parameter(constants, "zero_point")
+    return lambda codes: (codes.to(torch.float32) - zero_point) * scale
+
+
+def _quantize(constants: _Constants) -> Step:
+    import torch
+
+    scale, zero_point = _grid_parameter(constants, "scale"), _grid_parameter(constants, "zero_point")
+    dtype = {"int8": torch.int8, "uint8": torch.uint8}[constants.text("output_dtype", "int8")]
+    low, high = torch.iinfo(dtype).min, torch.iinfo(dtype).max
+    return lambda x: (x / scale).round_().add_(zero_point).clamp_(low, high).to(dtype)
+
+
+def _grid_parameter(constants: _Constants, name: str) -> "torch.Tensor":
+    """A scale or zero point in float32: a scalar (0 where it is absent), or a vector shaped to lie along `axis`."""
+    import torch
+
+    if name not in constants.operation.values:
+        return torch.zeros(())
+    value = constants.tensor(name).to(torch.float32)
+    if value.ndim == 0:
+        return value
+    shape = [1] * len(constants.operation.shape)
+    shape[constants.integers("axis", [0])[0]] = -1
+    return value.reshape(shape)
+
+
+def _conv(constants: _Constants) -> Step:
+    from torch.nn import functional
+
+    strides, dilations = constants.integers("strides", [1, 1]), constants.integers("dilations", [1, 1])
+    groups = constants.integers("groups", [1])[0]
+    bind = constants.bindings(**constants.constants_among("weight", "bias"))
+
+    def conv(*operands: "torch.Tensor") -> "torch.Tensor":
+        named = bind(*operands)
+        weight = named["weight"]
+        reach = [dilation * (size - 1) + 1 for dilation, size in zip(dilations, weight.shape[2:], strict=True)]
+        top, bottom, left, right = edges = _edges(constants, named["x"], reach, strides)
+        symmetric = top == bottom and left == right
+        x = named["x"] if symmetric else _padded(named["x"], edges, 0.0)
+        padding = (top, left) if symmetric else (0, 0)
+        return functional.conv2d(x, weight, named.get("bias"), strides, padding, dilations, groups)
+
+    return conv
+
+
+def _linear(constants: _Constants) -> Step:
+    from torch.nn import functional
+
+    bind = constants.bindings(**constants.constants_among("weight", "bias"))
+
+    def linear(*operands: "torch.Tensor") -> "torch.Tensor":
+        named = bind(*operands)
+        return functional.linear(named["x"], named["weight"], named.get("bias"))
+
+    return linear
+
+
+def _max_pool(constants: _Constants) -> Step:
+    from torch.nn import functional
+
+    kernel, strides = constants.integers("kernel_sizes", []), constants.integers("strides", [1, 1])
+    infinity = float("inf")
+    return lambda x: functional.max_pool2d(
+        _padded(x, _edges(constants, x, kernel, strides), -infinity), kernel, strides
+    )
+
+
+def _avg_pool(constants: _Constants) -> Step:
+    import torch
+    from torch.nn import functional
+
+    kernel, strides = constants.integers("kernel_sizes", []), constants.integers("strides", [1, 1])
+    excludes_padding = bool(constants.number("exclude_padding_from_average", 0))
+
+    def avg_pool(x: "torch.Tensor") -> "torch.Tensor":
+        edges = _edges(constants, x, kernel, strides)
+        mean = functional.avg_pool2d(_padded(x, edges, 0.0), kernel, strides)
+        if not excludes_padding:
+            return mean
+        return mean / functional.avg_pool2d(_padded(torch.ones_like(x[:, :1]), edges, 0.0), kernel, strides)
+
+    return avg_pool
+
+
+def _edges(constants: _Constants, x: "torch.Tensor", reach: list[int], strides: list[int]) -> list[int]:
+    """Padding (top, bottom, left, right) of a window operator, by its `pad_type`."""
+    kind = constants.text("pad_type", "valid")
+    if kind == "valid":
+        return [0, 0, 0, 0]
+    if kind == "custom":
+        return constants.integers("pad", [0, 0, 0, 0])
+    edges = []
+    for size, window, stride in zip(x.shape[2:], reach, strides, strict=True):
+        total = max((-(-size // stride) - 1) * stride + window - size, 0)
+        before = (total + 1) // 2 if kind == "same_lower" else total // 2
+        edges += [before, total - before]
+    return edges
+
+
+def _padded(x: "torch.Tensor", edges: list[int], value: float) -> "torch.Tensor":
+    from torch.nn import functional
+
+    top, bottom, left, right = edges
+    return functional.pad(x, (left, right, top, bottom), value=value) if any(edges) else x
+
+
+def _pad(constants: _Constants) -> Step:
+    from torch.nn import functional
+
+    pairs = np.reshape(constants.integers("pad", []), (-1, 2))
+    last_first = [int(edge) for edge in pairs[::-1].ravel()]
+    value, mode = constants.number("constant_val", 0.0), constants.text("mode", "constant")
+    if mode == "constant":
+        return lambda x: functional.pad(x, last_first, value=value)
+    return lambda x: functional.pad(x, last_first, mode=mode)
+
+
+def _binary(compute: str) -> Callable[[_Constants], Step]:
+    def build(constants: _Constants) -> Step:
+        import torch
+
+        function = getattr(torch, compute)
+        bind = constants.bindings(**constants.constants_among("x", "y"))
+
+        def binary(*operands: "torch.Tensor") -> "torch.Tensor":
+            named = bind(*operands)
+            return function(named["x"], named["y"])
+
+        return binary
+
+    return build
+
+
+def _reduce_mean(constants: _Constants) -> Step:
+    axes, keeps = constants.integers("axes", []), bool(constants.number("keep_dims", 0))
+    return lambda x: x.mean(dim=axes or None, keepdim=keeps)
+
+
+def _clip(constants: _Constants) -> Step:
+    low, high = constants.number("alpha", float("-inf")), constants.number("beta", float("inf"))
+    return lambda x: x.clamp(low, high)
+
+
+def _sigmoid_hard(constants: _Constants) -> Step:
+    slope, offset = constants.number("alpha", 0.2), constants.number("beta", 0.5)
+    return lambda x: (x * slope + offset).clamp_(0, 1)
+
+
+def _reshape(constants: _Constants) -> Step:
+    shape = constants.integers("shape", [])
+    return lambda x: x.reshape([x.shape[axis] if size == 0 else size for axis, size in enumerate(shape)])
+
+
+def _concat(constants: _Constants) -> Step:
+    import torch
+
+    axis = constants.integers("axis", [0])[0]
+    return lambda *parts: torch.cat(parts, dim=axis)
+
+
+def _transpose(constants: _Constants) -> Step:
+    order = constants.integers("perm", [])
+    return lambda x: x.permute(order)
+
+
+def _cast(constants: _Constants) -> Step:
+    import torch
+
+    kinds = {"fp16": torch.float32, "fp32": torch.float32, "int32": torch.int32, "int8": torch.int8}
+    dtype = kinds[constants.text("dtype", "fp32")]  # float16 values are carried in float32
+    return lambda x: x.to(dtype)
+
+
+_BUILDERS: Mapping[str, Callable[[_Constants], Step]] = {
+    "const": _const,
+    "constexpr_affine_dequantize": _constexpr_affine_dequantize,
+    "quantize": _quantize,
+    "dequantize": _dequantize,
+    "conv": _conv,
+    "linear": _linear,
+    "max_pool": _max_pool,
+    "avg_pool": _avg_pool,
+    "pad": _pad,
+    "add": _binary("add"),
+    "sub": _binary("sub"),
+    "mul": _binary("mul"),
+    "real_div": _binary("div"),
+    "maximum": _binary("maximum"),
+    "minimum": _binary("minimum"),
+    "reduce_mean": _reduce_mean,
+    "relu": lambda constants: lambda x: x.clamp(min=0),
+    "relu6": lambda constants: lambda x: x.clamp(0, 6),
+    "clip": _clip,
+    "sigmoid_hard": _sigmoid_hard,
+    "reshape": _reshape,
+    "concat": _concat,
+    "transpose": _transpose,
+    "cast": _cast,
+    "identity": lambda constants: lambda x: x,
+}
