@@ -37,9 +37,10 @@ def load_folder(path: Path | str, *, validation_share: float = 0.2, seed: int = 
     """Pictures of `path/<label>/…`, split, or of `path/train/<label>/…` and `path/val/<label>/…` (or `validation/`).
 
     The split ranks the files of each label by a hash of `seed` and their names and draws `validation_share` of them, so
-    that a further picture moves at most one other, of its own label. Folders may nest below a label; hidden files and, in the second
-    layout, further folders are ignored. Every file is decoded once to find the unreadable ones.
-    DataError: no pictures, fewer than two labels, an empty label, other labels in train than in val, over 1 % unreadable.
+    that a further picture moves at most one other, of its own label. Folders may nest below a label; hidden files and,
+    in the second layout, further folders are ignored. Every file is decoded once to find the unreadable ones.
+    DataError: no pictures, fewer than two labels, an empty label, labels that differ between train and val, more than
+    1 % unreadable.
     """
     if not 0 < validation_share < 1:
         raise SettingError(f"expected a validation share between 0 and 1, found {validation_share}", hint="use 0.2")

@@ -51,7 +51,7 @@ class PictureSet(Sequence[tuple[Image.Image, int]]):
         return (self[index] for index in range(len(self)))
 
     def bytes(self, spec: ImageSpec) -> NDArray[np.uint8]:
-        """All pictures as RGB bytes (count, size_px, size_px, 3), read-only; remembered if they fit into `cache_mib`."""
+        """All pictures as RGB bytes (count, size_px, size_px, 3), read-only; kept if they fit into `cache_mib`."""
         recipe = _recipe(spec)
         if recipe in self._cache:
             return self._cache[recipe]

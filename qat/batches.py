@@ -1,0 +1,70 @@
+"""One epoch's batches: shuffled, augmented and normalised, the same ones whenever the epoch is run again."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mobile_sdk.contract import ImageSpec
+from qat.picture_set import PictureSet, normalised
+from qat.plan import TrainPlan
+
+EVALUATION_BATCH = 200  # large enough for full speed on a processor, 120 MB of pictures at 224 px
+
+
+def steps_per_epoch(pictures: PictureSet, plan: TrainPlan) -> int:
+    """Whole batches only, for batch norm cannot learn from one leftover picture; a set below a batch is one batch."""
+    return max(1, len(pictures) // plan.batch)
+
+
+def training_batches(
+    pictures: PictureSet, spec: ImageSpec, plan: TrainPlan, epoch: int, device: torch.device
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """The batches of `epoch` (0-based): floats (batch, 3, size_px, size_px), channels last, and labels (batch,) int64.
+
+    Order and augmentation come from a generator that `plan.seed` and `epoch` seed, so that a resumed run sees the same.
+    """
+    random = torch.Generator().manual_seed(epoch_seed(plan.seed, epoch))
+    order = torch.randperm(len(pictures), generator=random).numpy()
+    groups = [order[step * plan.batch :][: plan.batch] for step in range(steps_per_epoch(pictures, plan))]
+    source = spec if plan.augmentation is None else plan.augmentation.source(spec)
+    targets = torch.tensor(pictures.targets)
+    for group, rows in zip(groups, _rows(pictures, source, groups), strict=True):
+        rgb = rows.to(device, non_blocking=True)
+        if plan.augmentation is not None:
+            rgb = plan.augmentation.apply(rgb, spec.size_px, random)
+        yield normalised(rgb, spec), targets[group].to(device, non_blocking=True)
+
+
+def evaluation_batches(pictures: PictureSet, spec: ImageSpec, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
+    """All pictures in their order, exactly as a phone would hand them in."""
+    groups = np.array_split(np.arange(len(pictures)), max(1, -(-len(pictures) // EVALUATION_BATCH)))
+    targets = torch.tensor(pictures.targets)
+    for group, rows in zip(groups, _rows(pictures, spec, groups), strict=True):
+        yield normalised(rows.to(device), spec), targets[group].to(device)
+
+
+def epoch_seed(seed: int, epoch: int) -> int:
+    """A seed for each epoch of each run, far enough apart that no two runs share one."""
+    return seed * 1_000_003 + epoch
+
+
+def _rows(pictures: PictureSet, spec: ImageSpec, groups: list[NDArray[np.int64]]) -> Iterator[Tensor]:
+    """Bytes (batch, 3, height, width) of each group; what has to be decoded is decoded while the net works."""
+    if pictures.fits(spec):
+        held = pictures.bytes(spec)
+        yield from (_channels_first(held[group]) for group in groups)
+        return
+    with ThreadPoolExecutor(1) as ahead:
+        coming = ahead.submit(pictures.some_bytes, spec, groups[0])
+        for following in groups[1:]:
+            rows, coming = coming.result(), ahead.submit(pictures.some_bytes, spec, following)
+            yield _channels_first(rows)
+        yield _channels_first(coming.result())
+
+
+def _channels_first(rows: NDArray[np.uint8]) -> Tensor:
+    return torch.from_numpy(rows).permute(0, 3, 1, 2)

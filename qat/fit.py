@@ -1,0 +1,249 @@
+"""The one training loop, for float nets and fake-quantized ones alike."""
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from mobile_sdk.contract import Contract, Model
+from mobile_sdk.errors import SettingError
+from qat.average import WeightAverage
+from qat.batch_norm import StatisticsWarmUp
+from qat.batches import epoch_seed, evaluation_batches, steps_per_epoch, training_batches
+from qat.checkpoint import Fingerprint, State, fingerprint, load_checkpoint, save_checkpoint
+from qat.data import Pictures
+from qat.picture_set import PictureSet
+from qat.plan import TrainPlan
+from qat.progress import say, track
+
+
+class Epoch(Model):
+    """What one epoch gave; `epoch` counts from 1, training figures are of augmented pictures and moving weights."""
+
+    epoch: int
+    loss: float
+    train_accuracy_share: float
+    validation_accuracy_share: float  # of the averaged weights, where the plan has an average
+    learning_rate: float  # of the last step
+    duration_s: float
+
+
+class History(Model):
+    """What a run gave, epoch by epoch."""
+
+    epochs: tuple[Epoch, ...] = ()
+
+
+@runtime_checkable
+class Schedulable(Protocol):
+    """A net, such as a fake-quantized one, that can hold still what it learns besides its weights."""
+
+    def at(self, *, freeze_observers: bool, freeze_batch_norm: bool) -> None:
+        """Called in train() mode at the start of every epoch, and within one where either changes."""
+        ...
+
+
+def fit(
+    net: nn.Module,
+    pictures: Pictures,
+    plan: TrainPlan | None = None,
+    *,
+    contract: Contract | None = None,
+    out: Path | str | None = None,
+    resume: bool = True,
+    progress: bool = True,
+) -> History:
+    """Trains `net` in place by `plan` (the default plan if None) and leaves it in eval() mode with the result.
+
+    The net reads `(byte - mean_byte) / std_byte`, (batch, 3, size_px, size_px) float32, channels last, on the device
+    where its parameters are. `contract` defaults to the attribute `contract` of the net. With a folder `out`, every
+    epoch leaves a checkpoint there; the same call goes on from it, and ends, bit for bit on the same machine, where an
+    undisturbed run would have, because each epoch draws from its own seed. SettingError: no contract, labels that
+    differ from the pictures', a loss that is not finite.
+    """
+    run = _Run.start(net, pictures, plan or TrainPlan(), contract or contract_of(net), progress)
+    folder = None if out is None else Path(out)
+    mark = fingerprint(net, pictures.train, run.plan, run.contract) if folder else {}
+    if folder and resume:
+        run.take_up(load_checkpoint(folder, mark))
+    try:
+        run.train(folder, mark)
+    except KeyboardInterrupt:
+        if folder and run.history.epochs:
+            say(f"interrupted: the same call goes on from epoch {len(run.history.epochs) + 1}")
+        raise
+    finally:
+        run.statistics.end()
+    if run.average:
+        run.average.apply()
+    net.eval()
+    return run.history
+
+
+@torch.no_grad()
+def evaluate(net: nn.Module, pictures: PictureSet, contract: Contract | None = None) -> float:
+    """The share (0..1) of `pictures` whose highest score is their label's; leaves `net` in the mode that it was in."""
+    spec = (contract or contract_of(net)).image
+    device = next(net.parameters()).device
+    was_training = net.training
+    net.eval()
+    right = torch.zeros((), dtype=torch.int64, device=device)
+    for rgb, targets in evaluation_batches(pictures, spec, device):
+        right += (net(rgb).argmax(dim=1) == targets).sum()
+    net.train(was_training)
+    return right.item() / len(pictures)
+
+
+def contract_of(net: nn.Module) -> Contract:
+    """The contract that a net of `qat.build_net` or `qat.prepare` carries; SettingError where it carries none."""
+    contract = getattr(net, "contract", None)
+    if not isinstance(contract, Contract):
+        raise SettingError(
+            f"expected a contract, found none on this {type(net).__name__}", hint="pass contract=Contract(…)"
+        )
+    return contract
+
+
+@dataclass(kw_only=True)
+class _Run:
+    """A run as it stands between two epochs: all of it is what a checkpoint holds."""
+
+    net: nn.Module
+    pictures: Pictures
+    plan: TrainPlan
+    contract: Contract
+    progress: bool
+    optimizer: torch.optim.Optimizer
+    average: WeightAverage | None
+    statistics: StatisticsWarmUp
+    history: History = field(default_factory=History)
+
+    @classmethod
+    def start(cls, net: nn.Module, pictures: Pictures, plan: TrainPlan, contract: Contract, progress: bool) -> "_Run":
+        if contract.labels != pictures.labels:
+            raise SettingError(
+                f"expected pictures with the contract's {len(contract.labels)} labels, found others: "
+                f"{', '.join(sorted(set(contract.labels) ^ set(pictures.labels))[:5]) or 'another order'}",
+                hint="make the contract with labels=pictures.labels",
+            )
+        net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        average = None if plan.ema_decay is None else WeightAverage(net, plan.ema_decay)
+        return cls(
+            net=net,
+            pictures=pictures,
+            plan=plan,
+            contract=contract,
+            progress=progress,
+            optimizer=plan.optimizer_for(net),
+            average=average,
+            statistics=StatisticsWarmUp(net),
+        )
+
+    def take_up(self, state: State | None) -> None:
+        if state is None:
+            return
+        self.net.load_state_dict(state["net"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.average:
+            self.average.load_state_dict(state["average"])
+        self.history = History.model_validate_json(state["history"])
+        if self.progress:
+            say(f"going on after epoch {len(self.history.epochs)} of {self.plan.epochs}")
+
+    def state(self) -> State:
+        return {
+            "net": self.net.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "average": self.average.state_dict() if self.average else {},
+            "history": self.history.model_dump_json(),
+        }
+
+    def train(self, folder: Path | None, mark: Fingerprint) -> None:
+        for epoch in range(len(self.history.epochs), self.plan.epochs):
+            with _seeded(epoch_seed(self.plan.seed, epoch)):
+                result = self.one_epoch(epoch)
+            self.history = History(epochs=(*self.history.epochs, result))
+            if folder:
+                save_checkpoint(folder, mark, self.state())
+            if self.progress:
+                say(_line(result, self.plan.epochs))
+
+    def one_epoch(self, epoch: int) -> Epoch:
+        start_s = time.perf_counter()
+        device = next(self.net.parameters()).device
+        steps = steps_per_epoch(self.pictures.train, self.plan)
+        batches = training_batches(self.pictures.train, self.contract.image, self.plan, epoch, device)
+        if self.progress:
+            batches = track(batches, what=f"epoch {epoch + 1}/{self.plan.epochs}", total=steps)
+        self.net.train()
+        losses, right, seen = 0.0, torch.zeros((), dtype=torch.int64, device=device), 0
+        for step, (rgb, targets) in enumerate(batches):
+            self.set_phase(epoch * steps + step, steps)
+            loss, scores = self.one_step(rgb, targets, epoch, step)
+            losses += loss
+            right += (scores.argmax(dim=1) == targets).sum()
+            seen += len(targets)
+        return Epoch(
+            epoch=epoch + 1,
+            loss=losses / steps,
+            train_accuracy_share=right.item() / seen,
+            validation_accuracy_share=self.validate(),
+            learning_rate=self.optimizer.param_groups[0]["lr"],
+            duration_s=time.perf_counter() - start_s,
+        )
+
+    def set_phase(self, step: int, steps_per_epoch: int) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.plan.learning_rate_at(step, steps_per_epoch)
+        self.statistics.at(step)
+        if isinstance(self.net, Schedulable):
+            now, before = (_phase(self.plan, at / (self.plan.epochs * steps_per_epoch)) for at in (step, step - 1))
+            if step % steps_per_epoch == 0 or now != before:
+                self.net.at(freeze_observers=now[0], freeze_batch_norm=now[1])
+
+    def one_step(self, rgb: torch.Tensor, targets: torch.Tensor, epoch: int, step: int) -> tuple[float, torch.Tensor]:
+        scores = self.net(rgb)
+        loss = cross_entropy(scores, targets, label_smoothing=self.plan.label_smoothing)
+        value = loss.item()
+        if not math.isfinite(value):
+            raise SettingError(
+                f"expected a finite loss, found {value} in epoch {epoch + 1}, step {step + 1}",
+                hint=f"lower the learning rate of {self.plan.learning_rate:g}, or warm up for longer",
+            )
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        if self.average:
+            self.average.update()
+        return value, scores.detach()
+
+    def validate(self) -> float:
+        with self.average.applied() if self.average else nullcontext():
+            return evaluate(self.net, self.pictures.validation, self.contract)
+
+
+def _phase(plan: TrainPlan, done_share: float) -> tuple[bool, bool]:
+    """Whether observers, and whether batch norm, stand still; a share of 1 is never reached."""
+    return done_share >= plan.freeze_observers_share, done_share >= plan.freeze_batch_norm_share
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Seeds torch's own generators, which dropout draws from, and puts the caller's states back."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
+def _line(epoch: Epoch, epochs: int) -> str:
+    return (
+        f"epoch {epoch.epoch}/{epochs}  loss {epoch.loss:.4f}  train {epoch.train_accuracy_share:.2%}  "
+        f"validation {epoch.validation_accuracy_share:.2%}  rate {epoch.learning_rate:.2e}  {epoch.duration_s:.1f} s"
+    )

@@ -1,0 +1,212 @@
+"""How a net is trained: one frozen plan for float and quantization-aware training, and the papers' plans by name."""
+
+import math
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+from mobile_sdk.errors import SettingError
+from qat.augment import Augmentation
+from qat.rmsprop import TensorFlowRMSProp
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdamW:
+    """Adam with decoupled weight decay. Source: Loshchilov, Hutter 2019."""
+
+    betas: tuple[float, float] = (0.9, 0.999)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NesterovSgd:
+    """Gradient descent with Nesterov's momentum; weight decay is L2."""
+
+    momentum: float = 0.9
+
+
+@dataclass(frozen=True, kw_only=True)
+class RmsProp:
+    """TensorFlow's RMSProp; `qat.rmsprop` says how it differs from PyTorch's."""
+
+    decay: float = 0.9
+    momentum: float = 0.9
+    epsilon: float = 1.0  # inside the root; the default of TF-Slim's train_image_classifier.py
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cosine:
+    """The rate falls along half a cosine to zero at the end of the run. Source: Loshchilov, Hutter 2017."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Staircase:
+    """The rate is multiplied by `factor` after every `every_epochs` epochs."""
+
+    factor: float
+    every_epochs: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainPlan:
+    """Everything that decides how training goes, besides the net, the pictures and the contract.
+
+    The defaults train a MobileNet from scratch on thousands of pictures of one's own. Weight decay acts on the weights
+    of dense convolutions and linear layers alone, never on depthwise filters, batch norm or biases (MobileNetV1,
+    section 3.4). The rate rises linearly over `warm_up_epochs`. After `freeze_batch_norm_share` of the run the
+    statistics of batch norm stand still, after `freeze_observers_share` the quantizers' ranges do; both concern
+    fake-quantized nets only, and 1 means never. `ema_decay=None` trains without an average of the weights.
+    """
+
+    epochs: int = 30
+    batch: int = 64
+    optimizer: AdamW | NesterovSgd | RmsProp = AdamW()
+    learning_rate: float = 0.002
+    schedule: Cosine | Staircase = Cosine()
+    warm_up_epochs: float = 1.0
+    weight_decay: float = 0.02
+    label_smoothing: float = 0.1
+    ema_decay: float | None = 0.999
+    augmentation: Augmentation | None = field(default_factory=Augmentation)
+    freeze_batch_norm_share: float = 1.0
+    freeze_observers_share: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    @classmethod
+    def digits(cls, epochs: int = 16) -> "TrainPlan":
+        """For the 4,000 MNIST digits of `load_mnist` at 32 px: batches so small that 4,000 pictures give many steps."""
+        return cls(epochs=epochs, batch=64, learning_rate=0.003, augmentation=Augmentation.digits())
+
+    @classmethod
+    def finetune(cls, epochs: int = 3, *, after: "TrainPlan | None" = None) -> "TrainPlan":
+        """For a fake-quantized net: a low rate, no warm-up, frozen statistics, and `after`'s batch, pictures and seed.
+
+        Batch norm stands still after a third of the run, the ranges after two thirds (torchvision's MobileNetV2 freezes
+        batch norm one epoch before the ranges too). Without an average of the weights: it can hurt here
+        (Krishnamoorthi 2018, section 4), and the ranges belong to the weights that they were observed with.
+        """
+        base = after or cls()
+        return cls(
+            epochs=epochs,
+            batch=base.batch,
+            optimizer=NesterovSgd(),
+            learning_rate=0.002,
+            warm_up_epochs=0.0,
+            weight_decay=4e-5,
+            label_smoothing=base.label_smoothing,
+            ema_decay=None,
+            augmentation=base.augmentation,
+            freeze_batch_norm_share=1 / 3,
+            freeze_observers_share=2 / 3,
+            seed=base.seed,
+        )
+
+    @classmethod
+    def mobilenet_v1_paper(cls, epochs: int = 300) -> "TrainPlan":
+        """RMSProp, little distortion, no label smoothing (MobileNetV1, section 3.4).
+
+        Rate, its decay and the batch are those that MobileNetV2's section 6.1 gives, the length is ours.
+        """
+        return cls(
+            epochs=epochs,
+            batch=96,
+            optimizer=RmsProp(),
+            learning_rate=0.045,
+            schedule=Staircase(factor=0.98),
+            warm_up_epochs=0.0,
+            weight_decay=4e-5,
+            label_smoothing=0.0,
+            ema_decay=0.9999,
+            augmentation=Augmentation(crop_area_share=(0.5, 1.0), rotation_deg=0.0),
+        )
+
+    @classmethod
+    def mobilenet_v2_paper(cls, epochs: int = 300) -> "TrainPlan":
+        """RMSProp 0.9/0.9, rate 0.045 × 0.98 an epoch, weight decay 4e-5, batch 96 (MobileNetV2, section 6.1).
+
+        Label smoothing 0.1 and the average's 0.9999 are from TF-Slim's README, 300 epochs from torchvision's recipe.
+        """
+        return cls(
+            epochs=epochs,
+            batch=96,
+            optimizer=RmsProp(),
+            learning_rate=0.045,
+            schedule=Staircase(factor=0.98),
+            warm_up_epochs=0.0,
+            weight_decay=4e-5,
+            ema_decay=0.9999,
+            augmentation=Augmentation(crop_area_share=(0.08, 1.0), rotation_deg=0.0),
+        )
+
+    @classmethod
+    def mobilenet_v3_paper(cls, epochs: int = 500, *, batch: int = 192) -> "TrainPlan":
+        """RMSProp, rate 0.1 for batches of 4,096 × 0.99 every 3 epochs, L2 1e-5, average 0.9999 (V3, section 6.1.1).
+
+        The rate is scaled to `batch` linearly (192 is TF-Slim's for one chip). Epsilon 0.002, 5 epochs of warm-up and
+        label smoothing 0.1 are from TF-Slim's README, the length is ours.
+        """
+        return cls(
+            epochs=epochs,
+            batch=batch,
+            optimizer=RmsProp(epsilon=0.002),
+            learning_rate=0.1 * batch / 4096,
+            schedule=Staircase(factor=0.99, every_epochs=3),
+            warm_up_epochs=5.0,
+            weight_decay=1e-5,
+            ema_decay=0.9999,
+            augmentation=Augmentation(crop_area_share=(0.08, 1.0), rotation_deg=0.0),
+        )
+
+    def learning_rate_at(self, step: int, steps_per_epoch: int) -> float:
+        """The rate of the 0-based `step` of the whole run."""
+        epoch = step / steps_per_epoch
+        if epoch < self.warm_up_epochs:
+            return self.learning_rate * (step + 1) / (self.warm_up_epochs * steps_per_epoch + 1)
+        if isinstance(self.schedule, Staircase):
+            return self.learning_rate * float(self.schedule.factor ** math.floor(epoch / self.schedule.every_epochs))
+        done_share = (epoch - self.warm_up_epochs) / (self.epochs - self.warm_up_epochs)
+        return self.learning_rate * (1 + math.cos(math.pi * done_share)) / 2
+
+    def optimizer_for(self, net: nn.Module) -> torch.optim.Optimizer:
+        """The plan's optimizer over all trainable parameters of `net`, in two groups: with and without weight decay."""
+        trained = [parameter for parameter in net.parameters() if parameter.requires_grad]
+        groups = [
+            {"params": [weight for weight in trained if _decays(weight)], "weight_decay": self.weight_decay},
+            {"params": [weight for weight in trained if not _decays(weight)], "weight_decay": 0.0},
+        ]
+        match self.optimizer:
+            case AdamW(betas=betas):
+                return torch.optim.AdamW(groups, lr=self.learning_rate, betas=betas)
+            case NesterovSgd(momentum=momentum):
+                return torch.optim.SGD(groups, lr=self.learning_rate, momentum=momentum, nesterov=True)
+            case RmsProp(decay=decay, momentum=momentum, epsilon=epsilon):
+                rate = self.learning_rate
+                return TensorFlowRMSProp(groups, lr=rate, decay=decay, momentum=momentum, epsilon=epsilon)
+
+
+def _decays(weight: nn.Parameter) -> bool:
+    """Told by its shape, since captured nets have no layers: a depthwise filter is (channels, 1, height, width)."""
+    is_depthwise = weight.ndim == 4 and weight.shape[1] == 1
+    return weight.ndim >= 2 and not is_depthwise
+
+
+def _check(plan: TrainPlan) -> None:
+    wrong = {
+        "epochs of 1 or more": plan.epochs < 1,
+        "a batch of 2 or more": plan.batch < 2,  # batch norm cannot learn from one picture
+        "a learning rate above 0": not 0 < plan.learning_rate < math.inf,
+        "a warm-up shorter than the run": not 0 <= plan.warm_up_epochs < plan.epochs,
+        "a weight decay of 0 or more": not plan.weight_decay >= 0,
+        "label smoothing from 0 to below 1": not 0 <= plan.label_smoothing < 1,
+        "an average's decay from 0 to below 1, or None": plan.ema_decay is not None and not 0 <= plan.ema_decay < 1,
+        "freezing shares from 0 to 1": not (
+            0 <= plan.freeze_batch_norm_share <= 1 and 0 <= plan.freeze_observers_share <= 1
+        ),
+        "a seed of 0 or more": plan.seed < 0,
+    }
+    for expected, is_wrong in wrong.items():
+        if is_wrong:
+            raise SettingError(f"expected {expected} in the training plan, found {plan}", hint="correct this field")
