@@ -128,7 +128,7 @@ def _head_of_other_size(net: nn.Module, found: dict[str, Tensor]) -> tuple[str, 
 def _check_fit(expected: dict[str, Tensor], found: dict[str, Tensor], path: Path) -> None:
     both = [key for key in expected if key in found]
     shapes = [
-        f"{key}: {_shape(found[key])} in the file, {_shape(expected[key])} in the net"
+        f"{key} is {_shape(found[key])} instead of {_shape(expected[key])}"
         for key in both
         if found[key].shape != expected[key].shape
     ]
@@ -140,7 +140,9 @@ def _check_fit(expected: dict[str, Tensor], found: dict[str, Tensor], path: Path
         _listing("of another kind of number", kinds),
     ]
     if not any(mismatches):
-        mismatches.append(_listing("not finite", (key for key in both if not found[key].isfinite().all())))
+        mismatches.append(
+            _listing("not finite", (key for key in both if not found[key].to(expected[key].dtype).isfinite().all()))
+        )
     if any(mismatches):
         raise DataError(
             f"expected in {path} the {len(expected)} tensors of the net, found {'; '.join(filter(None, mismatches))}",

@@ -23,6 +23,7 @@ class ImageClassifier(nn.Module):
         self.apply(_initialise)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the logits: no softmax."""
         logits: Tensor = self.classifier(self.flatten(self.avgpool(self.features(x))))
         return logits
 
@@ -61,6 +62,7 @@ class SqueezeExcitation(nn.Module):
         self.scale_activation = nn.Hardsigmoid()
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return (N, C, H, W) for (N, C, H, W)."""
         gate: Tensor = self.scale_activation(self.fc2(self.activation(self.fc1(self.avgpool(x)))))
         return x * gate
 

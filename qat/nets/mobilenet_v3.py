@@ -79,6 +79,7 @@ class InvertedResidual(nn.Module):
         self.has_shortcut = row.stride == 1 and inputs == row.channels
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return (N, row.channels, ⌈H / row.stride⌉, ⌈W / row.stride⌉) for (N, inputs, H, W)."""
         projected: Tensor = self.block(x)
         return x + projected if self.has_shortcut else projected
 
