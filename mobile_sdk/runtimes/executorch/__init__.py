@@ -1,0 +1,61 @@
+"""ExecuTorch: the net as one call of its XNNPACK delegate, in a `.pte` written and read by its own schemas."""
+
+from collections.abc import Mapping
+from importlib import metadata, util
+from pathlib import Path
+
+from mobile_sdk.atomic import write_bytes
+from mobile_sdk.contract import Contract
+from mobile_sdk.errors import MachineError
+from mobile_sdk.integer_graph import Graph
+from mobile_sdk.runtimes.base import InputSpec, Interface, OutputSpec, Session, Structure
+
+
+class ExecuTorchRuntime:
+    """Writes, reads and runs `.pte`."""
+
+    name = "executorch"
+    model_file = "model.pte"
+
+    def export(self, graph: Graph, contract: Contract, path: Path) -> Interface:
+        """Writes `graph` to `path`; raises CompileError with operator and module path."""
+        from mobile_sdk.runtimes.executorch.delegate import nhwc
+        from mobile_sdk.runtimes.executorch.export import write_model
+
+        write_bytes(path, write_model(graph))
+        codes = graph.output.quantization
+        return Interface(
+            input=InputSpec(
+                name=graph.input.name, dtype="int8", shape=nhwc(graph.input.shape), layout="NHWC", byte_offset=-128
+            ),
+            output=OutputSpec(
+                name=graph.output.name,
+                dtype="int8" if codes else "float32",
+                shape=nhwc(graph.output.shape),
+                scale=codes.scale if codes else None,
+                zero_point=codes.zero_point if codes else None,
+            ),
+        )
+
+    def structure(self, path: Path) -> Structure:
+        """Reads `path` back; raises BundleError where it is damaged."""
+        from mobile_sdk.runtimes.executorch.readback import read_structure
+
+        return read_structure(path)
+
+    def unavailable(self) -> str | None:
+        """Why ExecuTorch cannot run here, or None."""
+        missing = [name for name in ("executorch", "torch") if util.find_spec(name) is None]
+        return f"the package {missing[0]} is not installed" if missing else None
+
+    def load(self, path: Path, interface: Interface, *, threads: int) -> Session:
+        """Opens `path` in ExecuTorch, whose thread pool the whole process shares."""
+        if reason := self.unavailable():
+            raise MachineError(f"ExecuTorch cannot run here: {reason}", hint="pip install executorch")
+        from mobile_sdk.runtimes.executorch.session import ExecuTorchSession
+
+        return ExecuTorchSession(path, interface, threads=threads)
+
+    def versions(self) -> Mapping[str, str]:
+        """Packages that decide what is written and computed."""
+        return {name: metadata.version(name) for name in ("executorch", "flatbuffers")}

@@ -1,0 +1,294 @@
+"""A graph as the XNNPACK delegate's own graph, number by number: nothing is traced, partitioned or re-quantized.
+
+ExecuTorch's lowering turns float biases into int32 once more (`operators/quant_params.py`), in float32, and can be one
+off; here the integers themselves are written. Activations are NHWC from the first byte, so no transpose is needed, and
+the whole net is one delegate. Terms and field names are those of `backends/xnnpack/serialization/schema.fbs`.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobile_sdk.errors import CompileError
+from mobile_sdk.integer_graph import (
+    Activation,
+    ActivationKind,
+    Add,
+    AvgPool2d,
+    Clamp,
+    Concat,
+    Constant,
+    Conv2d,
+    Dequantize,
+    Graph,
+    Linear,
+    MaxPool2d,
+    Mean,
+    Mul,
+    Operator,
+    Quantization,
+    Reshape,
+    Tensor,
+)
+from mobile_sdk.runtimes.executorch.flatbuffer import Schema, read_schema
+from mobile_sdk.runtimes.executorch.pte_file import package_folder
+
+NO_VALUE = 2**32 - 1  # XNN_INVALID_VALUE_ID
+NAMED = 2**64 - 1  # the offset of a constant that is found by its name
+KEEP_DIMS = 0x40  # XNN_FLAG_KEEP_DIMS
+EXTERNAL_INPUT, EXTERNAL_OUTPUT = 1, 2  # XNN_VALUE_FLAG_EXTERNAL_*
+MOST_PARTS = 5  # XNNConcatenate5
+
+_BOUNDS: Mapping[Clamp, dict[str, float] | None] = {
+    Clamp.NONE: None,
+    Clamp.RELU: {"output_min": 0.0, "output_max": float("inf")},
+    Clamp.RELU6: {"output_min": 0.0, "output_max": 6.0},
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delegate:
+    """XNNPACK's graph and the constants that it finds by name. A node's `debug_handle` is its operator's index."""
+
+    graph: Mapping[str, Any]
+    constants: Mapping[str, bytes]
+
+
+@cache
+def delegate_schema() -> Schema:
+    """ExecuTorch's own schema of an XNNPACK graph."""
+    return read_schema(package_folder() / "backends" / "xnnpack" / "serialization" / "schema.fbs")
+
+
+def build_delegate(graph: Graph) -> Delegate:
+    """Writes every operator of `graph`; raises CompileError with operator and module path where XNNPACK has none."""
+    writer = _Writer(graph)
+    for index, operator in enumerate(graph.operators):
+        writer.write(index, operator)
+    return writer.finish()
+
+
+def nhwc(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape on the phone: (C, H, W) → (1, H, W, C); (C,) → (1, C)."""
+    return (1, shape[1], shape[2], shape[0]) if len(shape) == 3 else (1, *shape)
+
+
+class _Writer:
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._index = 0
+        self._nodes: list[dict[str, Any]] = []
+        self._values: list[dict[str, Any]] = []
+        self._constant_data: list[dict[str, Any]] = [{"offset": 0, "size": 0, "named_key": ""}]
+        self._constants: dict[str, bytes] = {}
+        self._ids: dict[str, int] = {}
+        self._declare(graph.input, external=0, flags=EXTERNAL_INPUT)
+
+    def write(self, index: int, operator: Operator) -> None:
+        """Appends the nodes of one operator."""
+        self._index = index
+        is_output = operator.output is self._graph.output
+        inputs = [self._operand(operand) for operand in operator.inputs]
+        outside = {"external": 1, "flags": EXTERNAL_OUTPUT} if is_output else {}
+        output = self._declare(operator.output, **outside)
+        match operator:
+            case Conv2d():
+                self._convolution(operator, inputs[0], output)
+            case Linear():
+                filter_id, bias_id = self._parameters(operator, operator.weight, 0)
+                ids = {"input1_id": inputs[0], "filter_id": filter_id, "bias_id": bias_id, "output_id": output}
+                self._node("XNNFullyConnected", operator.clamp, **ids, flags=0)
+            case Add() | Mul():
+                kind = "XNNAdd" if isinstance(operator, Add) else "XNNMultiply"
+                ids = {"input1_id": inputs[0], "input2_id": inputs[1], "output_id": output}
+                self._node(kind, operator.clamp, **ids, flags=0)
+            case Mean():
+                flags = KEEP_DIMS if len(operator.output.shape) == 3 else 0
+                self._node("XNNGlobalAvgPooling2d", input_id=inputs[0], output_id=output, flags=flags)
+            case MaxPool2d() | AvgPool2d():
+                self._pool(operator, inputs[0], output)
+            case Concat():
+                self._concat(inputs, operator.output, output)
+            case Reshape():
+                shape = list(nhwc(operator.output.shape))
+                ids = {"input_id": inputs[0], "output_id": output}
+                self._node("XNNStaticReshape", num_dims=len(shape), new_shape=shape, **ids, flags=0)
+            case Dequantize():
+                self._node("XNNConvert", input_id=inputs[0], output_id=output, flags=0)
+            case Activation():
+                self._activation(operator, inputs[0], output)
+            case _:
+                kind = type(operator).__name__
+                reason = f"expected an operator that XNNPACK has, found {kind} at {operator.path}"
+                raise CompileError(reason, hint="export to a runtime that has it, or change the net there")
+
+    def finish(self) -> Delegate:
+        """The delegate; the writer is not used afterwards."""
+        graph = {
+            "version": "0",
+            "xnodes": self._nodes,
+            "xvalues": self._values,
+            "num_externs": 2,
+            "input_ids": [self._ids[self._graph.input.name]],
+            "output_ids": [self._ids[self._graph.output.name]],
+            "constant_data": self._constant_data,
+        }
+        return Delegate(graph=graph, constants=self._constants)
+
+    def _convolution(self, operator: Conv2d, source: int, output: int) -> None:
+        channels, per_group, height, width = operator.weight.shape
+        # A depthwise filter is (1, KH, KW, O), any other (O, KH, KW, I/groups).
+        order = (1, 2, 3, 0) if operator.is_depthwise else (0, 2, 3, 1)
+        channel = 3 if operator.is_depthwise else 0
+        filter_id, bias_id = self._parameters(operator, operator.weight.transpose(order), channel)
+        self._node(
+            "XNNDepthwiseConv2d" if operator.is_depthwise else "XNNConv2d",
+            operator.clamp,
+            **_window("padding", operator.padding),
+            **_pair("kernel", (height, width)),
+            **_pair("subsampling", operator.stride),
+            **_pair("dilation", operator.dilation),
+            **_pair("adjustment", (0, 0)),
+            group_input_channels=per_group,
+            group_output_channels=channels // operator.groups,
+            groups=operator.groups,
+            input1_id=source,
+            filter_id=filter_id,
+            bias_id=bias_id,
+            output_id=output,
+            flags=0,
+        )
+
+    def _pool(self, operator: MaxPool2d | AvgPool2d, source: int, output: int) -> None:
+        self._node(
+            "XNNMaxPooling2d" if isinstance(operator, MaxPool2d) else "XNNAvgPooling2d",
+            **_window("padding", operator.padding),
+            **_pair("pooling", operator.kernel),
+            **_pair("stride", operator.stride),
+            **_pair("dilation", (1, 1)),
+            input_id=source,
+            output_id=output,
+            flags=KEEP_DIMS,
+        )
+
+    def _concat(self, inputs: list[int], tensor: Tensor, output: int) -> None:
+        """One node takes five parts; more are joined in a chain, which changes no value."""
+        shapes = [self._values[value]["xvalue_union"] for value in inputs]
+        while len(inputs) > MOST_PARTS:
+            joined, shapes = shapes[:MOST_PARTS], shapes[MOST_PARTS:]
+            channels = sum(_dims(value)[3] for value in joined)
+            part = self._value([*_dims(joined[0])[:3], channels], tensor.quantization)
+            self._concat_node(inputs[:MOST_PARTS], part)
+            inputs, shapes = [part, *inputs[MOST_PARTS:]], [self._values[part]["xvalue_union"], *shapes]
+        self._concat_node(inputs, output)
+
+    def _concat_node(self, inputs: list[int], output: int) -> None:
+        padded = inputs + [NO_VALUE] * (MOST_PARTS - len(inputs))
+        ids = {f"input{number}_id": value for number, value in enumerate(padded, start=1)}
+        self._node(f"XNNConcatenate{len(inputs)}", axis=3, **ids, output_id=output, flags=0)
+
+    def _activation(self, operator: Activation, source: int, output: int) -> None:
+        match operator.kind:
+            case ActivationKind.RELU | ActivationKind.RELU6:
+                clamp = Clamp.RELU if operator.kind is ActivationKind.RELU else Clamp.RELU6
+                self._node("XNNClamp", clamp, input_id=source, output_id=output, flags=0)
+            case ActivationKind.HARD_SWISH:
+                self._node("XNNHardswish", input_id=source, output_id=output, flags=0)
+            case ActivationKind.HARD_SIGMOID:  # XNNPACK has none: relu6(x + 3) / 6
+                three, sixth = (self._constant(np.float32(value), None) for value in (3.0, 1 / 6))
+                shifted = self._value(list(nhwc(operator.output.shape)), None)
+                self._node("XNNAdd", Clamp.RELU6, input1_id=source, input2_id=three, output_id=shifted, flags=0)
+                self._node("XNNMultiply", input1_id=shifted, input2_id=sixth, output_id=output, flags=0)
+
+    def _node(self, kind: str, clamp: Clamp = Clamp.NONE, **fields: Any) -> None:
+        bounds = _BOUNDS[clamp]
+        self._nodes.append({"xnode_union": (kind, fields), "debug_handle": self._index, "output_min_max": bounds})
+
+    def _operand(self, operand: Tensor | Constant) -> int:
+        if isinstance(operand, Tensor):
+            return self._ids[operand.name]
+        dtype = np.float32 if operand.quantization is None else np.int8
+        return self._constant(dtype(operand.value), operand.quantization)
+
+    def _declare(self, tensor: Tensor, external: int = NO_VALUE, flags: int = 0) -> int:
+        value = self._value(list(nhwc(tensor.shape)), tensor.quantization, external=external, flags=flags)
+        self._ids[tensor.name] = value
+        return value
+
+    def _constant(self, scalar: np.generic, grid: Quantization | None) -> int:
+        return self._value([1], grid, buffer=self._store(np.array([scalar])))
+
+    def _parameters(self, operator: Conv2d | Linear, weight: NDArray[Any], channel: int) -> tuple[int, int]:
+        """The ids of filter and bias. Both are on per-channel grids, the bias' being float32 `s_x * s_w[c]`."""
+        scales, grid = operator.weight_scales, operator.input.quantization
+        bias_scales = None if scales is None or grid is None else np.float32(grid.scale) * scales
+        return self._channelwise(weight, scales, channel), self._channelwise(operator.bias, bias_scales, 0)
+
+    def _channelwise(self, array: NDArray[Any], scales: NDArray[np.float32] | None, channel: int) -> int:
+        buffer = self._store(array)
+        if scales is None:
+            return self._value(list(array.shape), None, buffer=buffer)
+        parameters = {"channel_dim": channel, "scale_buffer_idx": self._store(scales), "num_scales": len(scales)}
+        datatype = "xnn_datatype_qcint8" if array.dtype == np.int8 else "xnn_datatype_qcint32"
+        return self._append(_tensor(datatype, list(array.shape), buffer), ("PerChannelQuant", parameters))
+
+    def _value(
+        self,
+        dims: list[int],
+        grid: Quantization | None,
+        *,
+        buffer: int = 0,
+        external: int = NO_VALUE,
+        flags: int = 0,
+    ) -> int:
+        if grid is None:
+            return self._append(_tensor("xnn_datatype_fp32", dims, buffer, external, flags), None)
+        parameters = {"scale": grid.scale, "zero_point": grid.zero_point}
+        return self._append(
+            _tensor("xnn_datatype_qint8", dims, buffer, external, flags), ("PerTensorQuant", parameters)
+        )
+
+    def _append(self, tensor: dict[str, Any], parameters: tuple[str, dict[str, Any]] | None) -> int:
+        tensor["id_out"] = len(self._values)
+        quantized = {"tensor_value": tensor, "quant_params": parameters}
+        union = ("XNNTensorValue", tensor) if parameters is None else ("XNNQuantizedTensorValue", quantized)
+        self._values.append({"xvalue_union": union})
+        return int(tensor["id_out"])
+
+    def _store(self, array: NDArray[Any]) -> int:
+        """The index of a constant; equal bytes are stored once in the file."""
+        data = np.ascontiguousarray(array).tobytes()
+        key = hashlib.sha256(data).hexdigest()
+        self._constants[key] = data
+        self._constant_data.append({"offset": NAMED, "size": len(data), "named_key": key})
+        return len(self._constant_data) - 1
+
+
+def _tensor(datatype: str, dims: list[int], buffer: int, external: int = NO_VALUE, flags: int = 0) -> dict[str, Any]:
+    return {
+        "datatype": datatype,
+        "num_dims": len(dims),
+        "dims": dims,
+        "constant_buffer_idx": buffer,
+        "external_id": external,
+        "flags": flags,
+    }
+
+
+def _dims(union: tuple[str, Mapping[str, Any]]) -> list[int]:
+    kind, value = union
+    dims: list[int] = (value if kind == "XNNTensorValue" else value["tensor_value"])["dims"]
+    return dims
+
+
+def _window(name: str, sides: tuple[int, int, int, int]) -> dict[str, int]:
+    return dict(zip((f"{name}_{side}" for side in ("top", "bottom", "left", "right")), sides, strict=True))
+
+
+def _pair(name: str, sizes: tuple[int, int]) -> dict[str, int]:
+    return {f"{name}_height": sizes[0], f"{name}_width": sizes[1]}

@@ -1,0 +1,116 @@
+"""The `.pte` container: a Program flatbuffer, then the segments it points to, then our seal.
+
+Layout (executorch `schema/extended_header.h`, `exir/_serialize/_program.py`): root offset, "ET12", the extended header
+(magic "eh00", its length, program size, segments' offset and size), the flatbuffer's rest, segments on multiples of
+128. ExecuTorch's C++ loader trusts what segments and weights say, so the seal (the SHA-256 of all before it, which the
+loader ignores) is checked before it sees a file: a truncated or changed file is refused here and cannot crash there.
+"""
+
+import hashlib
+import importlib.util
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from mobile_sdk.errors import BundleError, MachineError
+from mobile_sdk.runtimes.executorch.flatbuffer import Schema, read_schema
+
+SEGMENT_ALIGNMENT = 128  # bytes
+HEADER = struct.Struct("<4sIQQQ")
+HEADER_MAGIC = b"eh00"
+SEAL_MAGIC = b"qatseal1"
+SEAL_BYTES = len(SEAL_MAGIC) + hashlib.sha256().digest_size
+HINT = "export the program again, or copy the bundle again"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PteFile:
+    """`program` as the schema has it, its delegates' blobs in order, and the data that they name."""
+
+    program: Mapping[str, Any]
+    delegates: tuple[bytes, ...]
+    named: Mapping[str, bytes]
+
+
+@cache
+def program_schema() -> Schema:
+    """ExecuTorch's own schema of a program."""
+    return read_schema(package_folder() / "schema" / "program.fbs")
+
+
+def package_folder() -> Path:
+    """Where the executorch package lies; it is not imported (that takes seconds)."""
+    found = importlib.util.find_spec("executorch")
+    if found is None or not found.submodule_search_locations:
+        raise MachineError("the package executorch is not installed", hint="pip install executorch")
+    return Path(next(iter(found.submodule_search_locations)))
+
+
+def write_pte(plan: Mapping[str, Any], blob: bytes, named: Mapping[str, bytes]) -> bytes:
+    """A file with one execution plan whose delegate 0 is `blob`, with `named` data for it."""
+    parts = [b"", blob, *named.values()]  # segment 0 would hold constants of the program's own; there are none
+    segments, body = [], bytearray()
+    for part in parts:
+        body += bytes(-len(body) % SEGMENT_ALIGNMENT)
+        segments.append({"offset": len(body), "size": len(part)})
+        body += part
+    program = program_schema().encode(
+        {
+            "version": 0,
+            "execution_plan": [plan],
+            "constant_buffer": [],
+            "backend_delegate_data": [],
+            "segments": segments,
+            "constant_segment": {"segment_index": 0, "offsets": [0]},
+            "named_data": [{"key": key, "segment_index": index} for index, key in enumerate(named, start=2)],
+        }
+    )
+    size = len(program) + HEADER.size
+    base = size + -size % SEGMENT_ALIGNMENT
+    header = HEADER.pack(HEADER_MAGIC, HEADER.size, size, base, len(body))
+    root = struct.pack("<I", struct.unpack_from("<I", program)[0] + HEADER.size)
+    whole = root + program[4:8] + header + program[8:] + bytes(base - size) + bytes(body)
+    return whole + _seal(whole)
+
+
+def read_pte(path: Path) -> PteFile:
+    """Opens `path`; raises BundleError where it is damaged, changed, or not this SDK's."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"expected a model at {path.name}, found none that can be read", hint=HINT) from error
+    if data[4:8] != program_schema().identifier:
+        raise BundleError(f"expected an ExecuTorch program, found {path.name} beginning {data[4:8]!r}", hint=HINT)
+    if data[-SEAL_BYTES:] != _seal(data[:-SEAL_BYTES]):
+        raise BundleError(f"expected {path.name} as it was written, found it cut short or changed", hint=HINT)
+    try:
+        return parse_pte(data)
+    except (ValueError, KeyError, IndexError, TypeError, struct.error) as error:
+        raise BundleError(f"expected a readable ExecuTorch program in {path.name}, found {error}", hint=HINT) from error
+
+
+def _seal(data: bytes) -> bytes:
+    return SEAL_MAGIC + hashlib.sha256(data).digest()
+
+
+def parse_pte(data: bytes) -> PteFile:
+    """The parts of a whole file; raises ValueError, KeyError, IndexError or struct.error where it is damaged."""
+    magic, _, size, base, length = HEADER.unpack_from(data, 8)
+    if magic != HEADER_MAGIC or size > base or base + length > len(data):
+        raise ValueError("an extended header that does not fit the file")
+    program = program_schema().decode(data[:size])
+    segments = [_segment(data, base, entry) for entry in program["segments"]]
+    plan = program["execution_plan"][0]
+    delegates = tuple(segments[delegate["processed"]["index"]] for delegate in plan["delegates"])
+    named = {entry["key"]: segments[entry["segment_index"]] for entry in program["named_data"] or ()}
+    return PteFile(program=program, delegates=delegates, named=named)
+
+
+def _segment(data: bytes, base: int, entry: Mapping[str, int]) -> bytes:
+    start = base + entry["offset"]
+    if start + entry["size"] > len(data):
+        raise ValueError("a segment that reaches beyond the file")
+    return data[start : start + entry["size"]]

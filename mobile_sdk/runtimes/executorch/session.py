@@ -1,0 +1,58 @@
+"""A `.pte` loaded in ExecuTorch's own Python runtime."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobile_sdk.errors import BundleError
+from mobile_sdk.runtimes.base import Interface
+from mobile_sdk.runtimes.executorch.pte_file import HINT, read_pte
+from mobile_sdk.runtimes.quiet import silenced_stderr
+
+
+class ExecuTorchSession:
+    """Runs one model. The program stays alive as long as its method, or the method reads freed memory."""
+
+    def __init__(self, path: Path, interface: Interface, *, threads: int) -> None:
+        import torch
+
+        read_pte(path)  # the C++ loader must not see a damaged file
+        self._program, self._method = _open(path, threads)
+        expected = interface.input.shape
+        found = tuple(self._method.metadata.input_tensor_meta(0).sizes())
+        if found != expected:
+            raise BundleError(f"expected the input {expected} in {path.name}, found {found}", hint=HINT)
+        self._codes = np.zeros(expected, np.int8)
+        self._inputs = [torch.from_numpy(self._codes)]
+        self._offset = interface.input.byte_offset
+
+    def run(self, picture: NDArray[np.uint8]) -> NDArray[np.generic]:
+        """Scores (classes,) for RGB bytes (H, W, 3)."""
+        if picture.shape != self._codes.shape[1:] or picture.dtype != np.uint8:
+            raise ValueError(f"expected uint8 {self._codes.shape[1:]}, found {picture.dtype} {picture.shape}")
+        # byte - 128 as int8 is the byte with its highest bit flipped
+        np.bitwise_xor(picture, 0x80, out=self._codes[0].view(np.uint8))
+        scores: NDArray[np.generic] = self._method.execute(self._inputs)[0].numpy().copy()
+        return scores[0]
+
+    def close(self) -> None:
+        """Frees method and program, in this order."""
+        self._method = self._program = None
+
+
+def _open(path: Path, threads: int) -> tuple[Any, Any]:
+    with silenced_stderr(), warnings.catch_warnings():  # ExecuTorch and torch announce themselves there
+        warnings.simplefilter("ignore")
+        from executorch.extension.pybindings import portable_lib
+        from executorch.runtime import Runtime
+
+        portable_lib._unsafe_reset_threadpool(threads)  # it takes all cores by default
+        try:
+            program = Runtime.get().load_program(path)
+            return program, program.load_method("forward")
+        except RuntimeError as error:
+            reason = str(error).splitlines()[0]
+            raise BundleError(f"ExecuTorch refuses {path.name}: {reason}", hint=HINT) from error
