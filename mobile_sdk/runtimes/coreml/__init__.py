@@ -44,7 +44,7 @@ class CoreML:
         return f"the package {missing[0]} is not installed" if missing else None
 
     def apple_runtime_not_run(self) -> str | None:
-        """Why Apple's own runtime is not run on this machine (a verdict `not_run` with this reason), or None on a Mac."""
+        """Why Apple's own runtime is `not_run` on this machine, or None on a Mac."""
         from mobile_sdk.runtimes.coreml.apple import apple_runtime_not_run
 
         return apple_runtime_not_run()

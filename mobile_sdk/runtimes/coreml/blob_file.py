@@ -18,6 +18,7 @@ _VERSION = 2
 _HEADER_BYTES = 64
 _ELEMENT_TYPES = {1: "float16", 2: "float32", 3: "uint8", 4: "int8"}
 _MODEL_FOLDER = "@model_path"
+_LONGEST_QUOTE = 200
 
 
 class BlobFile:
@@ -61,7 +62,12 @@ class BlobFile:
 
 
 def damaged(path: Path, found: str) -> BundleError:
-    """The error of a package that is not what this SDK wrote; `found` says what was met instead."""
+    """The error of a package that is not what this SDK wrote; `found` says what was met instead.
+
+    `found` may quote the file, so it is cut down to one printable line.
+    """
+    line = "".join(letter if letter.isprintable() else "?" for letter in found)
+    line = line if len(line) <= _LONGEST_QUOTE else line[:_LONGEST_QUOTE] + "…"
     return BundleError(
-        f"expected a whole Core ML package at {path.name}, found {found}", hint="export the bundle again with this SDK"
+        f"expected a whole Core ML package at {path.name}, found {line}", hint="export the bundle again with this SDK"
     )

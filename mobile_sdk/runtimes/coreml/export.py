@@ -1,8 +1,9 @@
 """A graph, written as an ML program with coremltools' MIL builder: its numbers are copied, none is computed anew.
 
-Target iOS 17, the first with `quantize` and `dequantize` of activations; int8 weights are `constexpr_affine_dequantize`.
-coremltools' own passes are all switched off: they would merge quantize/dequantize pairs, rescale the operands of
-additions, or round the scales to float16. What was saved is read back and compared with the graph before it counts.
+Target iOS 17, the first with `quantize` and `dequantize` of activations; int8 weights are
+`constexpr_affine_dequantize`. coremltools' own passes are all switched off: they would merge quantize/dequantize pairs,
+rescale the operands of additions, or round the scales to float16. What was saved is read back and compared with the
+graph before it counts.
 """
 
 import json
@@ -62,7 +63,7 @@ def _write(graph: Graph, contract: Contract, draft: Path) -> None:
         data = draft / "Data"
         weights = data / WEIGHTS_PATH
         weights.mkdir(parents=True)
-        for file in sorted(Path(model.weights_dir).iterdir()):
+        for file in sorted(Path(model.weights_dir).iterdir()) if model.weights_dir else ():
             shutil.copyfile(file, weights / file.name)
         (data / MODEL_PATH).write_bytes(spec.SerializeToString(deterministic=True))
         (draft / "Manifest.json").write_text(manifest_text(digest), encoding="utf-8")

@@ -77,9 +77,7 @@ class InterpreterSession:
         return result
 
 
-def _compile(
-    program: MilProgram, package: Path
-) -> tuple[dict[str, "torch.Tensor"], list[tuple[MilOperation, Step]]]:
+def _compile(program: MilProgram, package: Path) -> tuple[dict[str, "torch.Tensor"], list[tuple[MilOperation, Step]]]:
     """What can be computed now (constants, dequantized weights), and the steps that need a picture."""
     used = {name for operation in program.operations for names in operation.arguments.values() for name in names}
     constants: dict[str, torch.Tensor] = {}

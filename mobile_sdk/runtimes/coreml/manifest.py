@@ -3,6 +3,7 @@
 import json
 import uuid
 from pathlib import Path
+from typing import Any
 
 from mobile_sdk.runtimes.coreml.blob_file import damaged
 
@@ -30,8 +31,8 @@ def root_model_file(package: Path) -> Path:
     if not file.is_file():
         raise damaged(package, "no Manifest.json")
     try:
-        manifest = json.loads(file.read_text(encoding="utf-8"))
-        path = manifest["itemInfoEntries"][manifest["rootModelIdentifier"]]["path"]
+        manifest: Any = json.loads(file.read_text(encoding="utf-8"))
+        path = str(manifest["itemInfoEntries"][manifest["rootModelIdentifier"]]["path"])
         model_file = package / "Data" / path
     except (ValueError, KeyError, TypeError):
         raise damaged(file, "no root model in it") from None

@@ -76,7 +76,7 @@ def _rounded_to_float16(step: Step) -> Step:
 
 
 def _const(constants: _Constants) -> Step:
-    value = constants.tensor("val") if not isinstance(constants.operation.values["val"], str) else None
+    value = constants.tensor("val")
     return lambda: value
 
 
@@ -214,7 +214,7 @@ def _binary(compute: str) -> Callable[[_Constants], Step]:
     def build(constants: _Constants) -> Step:
         import torch
 
-        function = getattr(torch, compute)
+        function: Step = getattr(torch, compute)
         bind = constants.bindings(**constants.constants_among("x", "y"))
 
         def binary(*operands: "torch.Tensor") -> "torch.Tensor":

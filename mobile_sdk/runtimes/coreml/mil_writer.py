@@ -58,7 +58,7 @@ def write_operators(builder: Any, image: Any, graph: Graph) -> Any:
         write = _WRITERS.get(type(operator))
         if write is None:
             raise CompileError(
-                f"expected an operator that Core ML's exporter writes, found {type(operator).__name__} at {operator.path}",
+                f"expected an operator that Core ML has, found {type(operator).__name__} at {operator.path}",
                 hint="express it in the operators of mobile_sdk.integer_graph",
             )
         try:

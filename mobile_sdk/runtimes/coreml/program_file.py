@@ -85,12 +85,14 @@ def _signature(input_name: str, input_shape: tuple[int, ...], output_name: str, 
 
 
 def _read(package: Path) -> MilProgram:
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
     model_file = root_model_file(package)
     content = model_file.read_bytes()
     model = model_class()()
     try:
         model.ParseFromString(content)
-    except Exception:
+    except DecodeError:
         raise damaged(model_file, "bytes that are no Core ML model") from None
     if model.WhichOneof("Type") != "mlProgram" or "main" not in model.mlProgram.functions:
         raise damaged(model_file, "no ML program with a function main")

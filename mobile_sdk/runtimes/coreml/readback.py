@@ -1,4 +1,4 @@
-"""Proof that a saved program holds the graph's numbers: every scale, zero point, weight and bias, read from the file."""
+"""Proof that a saved program holds the graph's numbers: every scale, zero point, weight and bias is read back."""
 
 from collections.abc import Mapping
 from typing import Any
