@@ -1,0 +1,36 @@
+"""A device: a place where a model file runs, and what the author of another one must write."""
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobile_sdk.cache import Say
+from mobile_sdk.runtimes.base import Interface, Runtime
+
+Pictures = NDArray[np.uint8]
+"""(pictures, H, W, 3) RGB bytes of the contract's size."""
+
+
+class Device(Protocol):
+    """A place where model files run: this host, a phone, an emulated processor."""
+
+    name: str
+    measures_time: bool  # whether a time that was measured there means anything
+
+    def unavailable(self) -> str | None:
+        """Why nothing can run there now, in words that complete "because …", or None; quick, and fetches nothing."""
+        ...
+
+    def make_ready(self, say: Say) -> None:
+        """Fetches what the device needs, once; at once where nothing is missing. Raises MachineError."""
+        ...
+
+    def scores(self, runtime: Runtime, model: Path, interface: Interface, pictures: Pictures) -> NDArray[Any]:
+        """Scores (pictures, classes) in the model's own dtype, computed on the device.
+
+        Raises SettingError where the device does not serve `runtime`, MachineError where it cannot run, BundleError
+        where the runtime refuses the file.
+        """
+        ...

@@ -1,0 +1,82 @@
+"""Debian packages of any suite and architecture, unpacked into a folder: nothing is installed, no right is needed.
+
+The mirror and the keyring are the machine's own, and apt checks every signature.
+"""
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from mobile_sdk.cache import cache_folder
+from mobile_sdk.commands import run_command
+from mobile_sdk.errors import MachineError
+
+_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+_HINT = "use a Debian machine whose apt-get reaches a mirror, and look at what apt-get update says"
+
+
+def unavailable() -> str | None:
+    """Why packages cannot be had here, or None."""
+    if not _KEYRING.is_file():
+        return "this is no Debian machine with apt (its archive keyring is missing)"
+    return None
+
+
+def host_architecture() -> str:
+    """Debian's name of this machine's architecture, such as amd64."""
+    return run_command(["dpkg", "--print-architecture"], hint=_HINT).strip()
+
+
+def fetch_packages(packages: Sequence[str], *, suite: str, architectures: Sequence[str]) -> list[Path]:
+    """The .deb files of `packages` (each `name:architecture`) and of all that they need; fetched files are kept."""
+    if reason := unavailable():
+        raise MachineError(f"expected Debian packages, found that {reason}", hint=_HINT)
+    state = cache_folder() / f"apt-{suite}-{'-'.join(architectures)}"
+    for folder in ("lists/partial", "archives/partial", "none/partial"):
+        (state / folder).mkdir(parents=True, exist_ok=True)
+    (state / "status").touch()
+    (state / "sources.list").write_text(f"deb [signed-by={_KEYRING}] {_mirror()} {suite} main\n", encoding="utf-8")
+    apt = ["apt-get", "-qq", *_options(state, architectures)]
+    run_command([*apt, "update"], hint=_HINT)
+    nothing_fetched = ["-o", f"Dir::Cache::archives={state / 'none'}"]
+    wanted = run_command([*apt, *nothing_fetched, "--print-uris", "install", *packages], hint=_HINT)
+    run_command([*apt, "--yes", "--download-only", "install", *packages], hint=_HINT)
+    return [state / "archives" / line.split()[1] for line in wanted.splitlines() if line.startswith("'")]
+
+
+def unpack(package: Path, folder: Path, *members: str) -> None:
+    """Unpacks a .deb, or only `members` of it (as `./usr/bin/name`), into `folder`."""
+    with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(package)], stdout=subprocess.PIPE) as source:
+        tar = ["tar", "-x", "-C", str(folder), "--keep-directory-symlink", "--no-same-owner", *members]
+        done = subprocess.run(tar, stdin=source.stdout, check=False)
+    if done.returncode or source.returncode:
+        raise MachineError(f"expected {package.name} to unpack, found it damaged", hint=f"delete {package}, try again")
+
+
+def _mirror() -> str:
+    """The mirror of Debian's main archive that this machine's apt uses."""
+    site = ["apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages"]
+    for line in run_command(site, hint=_HINT).splitlines():
+        if line.rstrip("/").endswith("/debian"):
+            return line
+    raise MachineError("expected a mirror of Debian in apt's sources, found none", hint=_HINT)
+
+
+def _options(state: Path, architectures: Sequence[str]) -> list[str]:
+    """Settings that make apt work below `state` alone."""
+    settings = {
+        "Dir::Etc::sourcelist": state / "sources.list",
+        "Dir::Etc::sourceparts": "/dev/null",
+        "Dir::State::lists": state / "lists",
+        "Dir::State::status": state / "status",
+        "Dir::Cache::archives": state / "archives",
+        "Dir::Cache::pkgcache": state / "packages.bin",
+        "Dir::Cache::srcpkgcache": state / "sources.bin",
+        "APT::Architecture": architectures[0],
+        "APT::Architectures": ",".join(architectures),
+        "APT::Sandbox::User": "root",  # apt's own user may not enter a home folder
+        "APT::Install-Recommends": "false",
+        "Acquire::Languages": "none",
+        "Acquire::Retries": "3",
+    }
+    return [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]

@@ -1,0 +1,87 @@
+"""A .tflite loaded in tflite-runtime's own process."""
+
+import contextlib
+import json
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobile_sdk.errors import BundleError, MachineError
+from mobile_sdk.runtimes.base import Interface
+
+_WORKER = Path(__file__).with_name("worker.py")
+
+
+class LegacySession:
+    """Pictures go to the process and scores come back over pipes; the model is loaded once."""
+
+    def __init__(self, python: Path, path: Path, interface: Interface, *, threads: int) -> None:
+        self._name = path.name
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115  closed by close()
+        self._process = subprocess.Popen(
+            [str(python), "-I", str(_WORKER), str(path.resolve()), str(threads)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._said,
+            start_new_session=True,  # Ctrl-C reaches this process alone, whose close() ends the other
+            env={"PATH": os.defpath},
+        )
+        try:
+            self._output = self._check(interface)
+        except BaseException:
+            self.close()
+            raise
+
+    def run(self, picture: NDArray[np.uint8]) -> NDArray[np.generic]:
+        """Scores (classes,) in the model's dtype for RGB bytes (H, W, 3)."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with contextlib.suppress(BrokenPipeError):  # a dead process is reported by what it does not reply
+            self._process.stdin.write(np.ascontiguousarray(picture, np.uint8).tobytes())
+            self._process.stdin.flush()
+        reply = self._process.stdout.read(self._output.nbytes)
+        if len(reply) < self._output.nbytes:
+            raise self._death()
+        scores: NDArray[np.generic] = np.frombuffer(reply, self._output.dtype).reshape(self._output.shape)[0]
+        return scores
+
+    def close(self) -> None:
+        """Ends the process; nothing happens the second time."""
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+        self._process.kill()
+        self._process.wait()
+        self._said.close()
+
+    def _check(self, interface: Interface) -> NDArray[Any]:
+        """An empty output, after the process has said that the model takes what `interface` says."""
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise self._death()
+        message = json.loads(line)
+        if "refused" in message:
+            raise BundleError(
+                f"tflite-runtime 2.14.0 refuses {self._name}: {message['refused']}", hint="run it in LiteRT"
+            )
+        found = tuple((message[end]["dtype"], tuple(message[end]["shape"])) for end in ("input", "output"))
+        expected = tuple((spec.dtype, spec.shape) for spec in (interface.input, interface.output))
+        if found != expected:
+            raise BundleError(f"expected {expected} of {self._name}, found {found}", hint="export it again")
+        return np.empty(found[1][1], found[1][0])
+
+    def _death(self) -> MachineError:
+        code = self._process.wait()
+        self._said.seek(0)
+        said = self._said.read().decode("utf-8", errors="replace").strip() or "no output"
+        return MachineError(
+            f"expected tflite-runtime's process to run, found exit code {code}: {said.splitlines()[-1]}",
+            hint="delete its environment in the cache and make it again",
+        )
