@@ -1,0 +1,95 @@
+"""`prepare`: a float net becomes its fake-quantized copy, with ordinary `train()` and `eval()`."""
+
+import copy
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, fx, nn
+from torchao.quantization.pt2e.quantize_pt2e import prepare_qat_pt2e
+
+from mobile_sdk.contract import Contract, ImageSpec
+from mobile_sdk.errors import CaptureError
+from qat.capture import capture
+from qat.fake_quant import TensorQuantizer
+from qat.layers import Conv2d, HardSwish, Weighted
+from qat.quantizer import MobileQuantizer
+
+
+class FakeQuantNet(nn.Module):
+    """A net that computes on the int8 grids that the phone will use, in float, so that it can be trained.
+
+    Takes the float net's own inputs: `(byte - mean_byte) / std_byte`, (N, 3, H, W). Inside, pictures are on the integer
+    net's one grid for all channels, and the first convolution has what differs between the channels folded into it.
+    """
+
+    gain: Tensor
+    shift: Tensor
+
+    def __init__(self, captured: fx.GraphModule, contract: Contract) -> None:
+        super().__init__()
+        self.contract = contract
+        image = contract.image
+        gain = torch.tensor(image.std_byte) / image.step_byte
+        shift = (torch.tensor(image.mean_byte) - image.pad_byte) / image.step_byte
+        self.register_buffer("gain", gain.reshape(3, 1, 1), persistent=False)
+        self.register_buffer("shift", shift.reshape(3, 1, 1), persistent=False)
+        self.captured = captured
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Scores (N, classes)."""
+        if not self.contract.image.is_uniform:
+            x = x * self.gain + self.shift
+        scores: Tensor = self.captured(x)
+        return scores
+
+    def at(self, *, freeze_observers: bool, freeze_batch_norm: bool) -> None:
+        """Moves the net along its schedule: which ranges and statistics still follow the data."""
+        for quantizer in self._parts(TensorQuantizer):
+            quantizer.observing = not freeze_observers
+        for layer in self._parts(Weighted):
+            layer.statistics_frozen = freeze_batch_norm
+            layer.train(layer.training)
+
+    def quantize(self, enabled: bool) -> None:
+        """Switches all rounding on, or off: off, the net is the float net again."""
+        for part in self._parts(TensorQuantizer, Weighted, HardSwish):
+            part.quantizing = enabled
+
+    def _parts(self, *kinds: type) -> Iterable[nn.Module]:
+        return (module for module in self.captured.modules() if isinstance(module, kinds))
+
+
+def prepare(net: nn.Module, contract: Contract) -> FakeQuantNet:
+    """A fake-quantized copy of `net`, weights and statistics carried over; `net` stays as it is.
+
+    Raises CaptureError, naming the module, where the net does what no integer operator stands for.
+    """
+    captured = capture(copy.deepcopy(net).cpu().float(), contract.image.size_px)
+    _fold_normalisation(captured, contract.image)
+    prepared = prepare_qat_pt2e(captured, MobileQuantizer())
+    # A new GraphModule has the ordinary train() and eval() that torchao replaced on the prepared one.
+    fake_quantized = FakeQuantNet(fx.GraphModule(prepared, prepared.graph), contract)
+    return fake_quantized.train(net.training)
+
+
+@torch.no_grad()
+def _fold_normalisation(captured: fx.GraphModule, image: ImageSpec) -> None:
+    """Moves what differs between the channels' mean and standard deviation into the first convolution.
+
+    Inside, zero padding is then the byte `pad_byte` in every channel, where the float net padded each with its mean.
+    """
+    if image.is_uniform:
+        return
+    gain = torch.tensor([image.step_byte / std for std in image.std_byte]).reshape(1, 3, 1, 1)
+    shift = torch.tensor([(image.pad_byte - mean) / std for mean, std in zip(image.mean_byte, image.std_byte, strict=True)])
+    picture = next(node for node in captured.graph.nodes if node.op == "placeholder")
+    for user in picture.users:
+        layer = captured.get_submodule(str(user.target)) if user.op == "call_module" else None
+        if not isinstance(layer, Conv2d) or layer.groups != 1:
+            raise CaptureError(
+                f"the pictures' mean and std differ between channels, and {user.name} that reads them is no convolution",
+                hint="begin the net with a convolution, or give ImageSpec one mean_byte and std_byte for all channels",
+            )
+        offset = (layer.weight * shift.reshape(1, 3, 1, 1)).sum(dim=(1, 2, 3))
+        layer.bias = nn.Parameter(offset if layer.bias is None else layer.bias + offset)
+        layer.weight.mul_(gain)

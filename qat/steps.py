@@ -1,0 +1,48 @@
+"""What a node of a captured net does, in this SDK's own terms: read once from PyTorch's operators, used everywhere."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """The kinds of step that an integer graph can express."""
+
+    WEIGHTED = "convolution or linear, with its batch norm"
+    RELU = "relu"
+    RELU6 = "relu6"
+    HARD_SWISH = "hard-swish"
+    HARD_SIGMOID = "hard-sigmoid"
+    ADD = "add"
+    MUL = "mul"
+    ADD_CONSTANT = "add a constant"
+    SCALE = "multiply by a positive constant"
+    GLOBAL_MEAN = "global average pooling"
+    AVERAGE_POOL = "average pooling"
+    MAX_POOL = "max pooling"
+    CONCAT = "concatenation of channels"
+    FLATTEN = "flatten"
+    DROPOUT = "dropout"
+
+
+CLAMPS = (Kind.RELU, Kind.RELU6)
+ON_THE_GRID = (Kind.MAX_POOL, Kind.FLATTEN, Kind.DROPOUT, Kind.SCALE)  # their outputs need no quantizer of their own
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """A pooling window; `padding` is (vertical, horizontal), the same on both sides."""
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One node: its kind, the module path it came from, and what the kind needs beyond its tensor operands."""
+
+    kind: Kind
+    path: str
+    shape: tuple[int, ...]  # of the output, without the batch
+    constant: float = 0.0  # ADD_CONSTANT, SCALE
+    window: Window | None = None  # AVERAGE_POOL, MAX_POOL
