@@ -97,7 +97,7 @@ def _as_rgb(image: Image.Image) -> Image.Image:
 
 def _decode(path: Path, *, coarsely: bool) -> Image.Image:
     try:
-        # The bomb warning (over 89 megapixels) is dropped, for phones take such pictures; the bomb error (over 179) is not.
+        # Over 89 megapixels Pillow warns of a bomb: ignored, phones take such pictures. Its error, over 179, is not.
         # Filters of warnings belong to the whole process, hence the lock; only the header is read under it.
         with _opening, warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)

@@ -27,7 +27,7 @@ def noise(width: int, height: int, seed: int = 0) -> Image.Image:
 def test_the_central_square_lies_inside_the_picture_and_is_central(width: int, height: int, share: float) -> None:
     left, top, right, bottom = central_square(width, height, share)
     assert right - left == bottom - top >= 1
-    assert 0 <= left and right <= width and 0 <= top and bottom <= height
+    assert min(left, top) >= 0 and right <= width and bottom <= height
     assert 0 <= (width - right) - left <= 1 and 0 <= (height - bottom) - top <= 1
 
 

@@ -1,0 +1,307 @@
+"""The training loop: it learns, repeats itself bit for bit, and survives being killed."""
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import small_task
+import torch
+from small_task import CONTRACT, PLAN, figures, pictures, same, tiny_net
+from torch import Tensor, nn
+
+from mobile_sdk.contract import Contract
+from mobile_sdk.errors import SettingError
+from qat.average import WeightAverage
+from qat.batch_norm import StatisticsWarmUp
+from qat.batches import training_batches
+from qat.checkpoint import CHECKPOINT_FILE
+from qat.fit import History, evaluate, fit
+from qat.picture_set import PictureSet, normalised
+from qat.plan import TrainPlan
+
+CPU = torch.device("cpu")
+STEPS = 7  # whole batches of 8 in 60 pictures
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def test_a_net_learns_and_is_left_in_evaluation_mode() -> None:
+    net, plan = tiny_net(), replace(PLAN, epochs=12)
+    history = fit(net, pictures(), plan, contract=CONTRACT)
+    assert [epoch.epoch for epoch in history.epochs] == list(range(1, 13))
+    assert history.epochs[-1].loss < history.epochs[0].loss
+    assert history.epochs[-1].validation_accuracy_share >= 0.9
+    assert history.epochs[-1].validation_accuracy_share == evaluate(net, pictures().validation, CONTRACT)
+    assert not net.training
+    assert History.model_validate_json(history.model_dump_json()) == history
+
+
+def test_the_same_call_gives_the_same_net_bit_for_bit_whatever_the_callers_random_state() -> None:
+    nets = [tiny_net(), tiny_net()]
+    histories = []
+    for seed, net in enumerate(nets):
+        torch.manual_seed(seed)
+        before = torch.get_rng_state()
+        histories.append(fit(net, pictures(), PLAN, contract=CONTRACT, progress=False))
+        assert torch.equal(before, torch.get_rng_state())
+    assert same(*nets) and figures(histories[0]) == figures(histories[1])
+    other = tiny_net()
+    fit(other, pictures(), replace(PLAN, seed=4), contract=CONTRACT, progress=False)
+    assert not same(nets[0], other)
+
+
+def train_in_a_process(out: Path, kill: str) -> subprocess.CompletedProcess[str]:
+    out.mkdir(exist_ok=True)
+    root = Path(__file__).parents[1]
+    return subprocess.run(
+        [sys.executable, small_task.__file__, str(out), kill],
+        env={**os.environ, "PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_killed_in_mid_epoch_and_in_mid_write_the_run_ends_as_if_undisturbed(tmp_path: Path) -> None:
+    whole = tiny_net()
+    history = fit(whole, pictures(), PLAN, contract=CONTRACT)
+    killed = train_in_a_process(tmp_path / "killed", f"step{2 * STEPS + 3}")
+    assert killed.returncode == -signal.SIGKILL and "epoch 2/4" in killed.stderr
+    # Two flushes a checkpoint, of the file and of the folder: the first of the third epoch is the first here.
+    killed = train_in_a_process(tmp_path / "killed", "write1")
+    assert killed.returncode == -signal.SIGKILL and "going on after epoch 2" in killed.stderr
+    assert (tmp_path / "killed" / f"{CHECKPOINT_FILE}.partial").stat().st_size == 1000
+    resumed = train_in_a_process(tmp_path / "killed", "never")
+    assert resumed.returncode == 0 and "going on after epoch 2" in resumed.stderr, resumed.stderr
+    result = torch.load(tmp_path / "killed" / "result.pt", weights_only=True)
+    assert result["steps"] == 2 * STEPS and result["history"] == str(figures(history))
+    assert result["net"].keys() == whole.state_dict().keys()
+    assert all(torch.equal(result["net"][name], tensor) for name, tensor in whole.state_dict().items())
+
+
+def test_an_interrupt_leaves_a_checkpoint_that_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    net = tiny_net()
+
+    def interrupt(*_: object) -> None:
+        if net.steps == STEPS + 2:
+            raise KeyboardInterrupt
+
+    hook = net.register_forward_hook(interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        fit(net, pictures(), PLAN, contract=CONTRACT, out=tmp_path)
+    assert "goes on from epoch 2" in capsys.readouterr().err
+    hook.remove()
+    resumed, whole = tiny_net(), tiny_net()
+    fit(resumed, pictures(), PLAN, contract=CONTRACT, out=tmp_path)
+    fit(whole, pictures(), PLAN, contract=CONTRACT)
+    assert resumed.steps == 3 * STEPS and same(resumed, whole)
+
+
+def test_a_finished_run_is_not_run_again(tmp_path: Path) -> None:
+    first, second = tiny_net(), tiny_net()
+    histories = [fit(net, pictures(), PLAN, contract=CONTRACT, out=tmp_path) for net in (first, second)]
+    assert second.steps == 0 and same(first, second) and histories[0] == histories[1]
+    third = tiny_net()
+    fit(third, pictures(), PLAN, contract=CONTRACT, out=tmp_path, resume=False)
+    assert third.steps == 4 * STEPS
+
+
+@pytest.mark.parametrize(
+    ("what", "change"),
+    [
+        ("plan", {"plan": replace(PLAN, label_smoothing=0.0)}),
+        ("contract", {"contract": CONTRACT.model_copy(update={"name": "other"})}),
+        ("pictures", {"pictures": pictures(train_count=59)}),
+        ("initial weights", {"net": tiny_net(seed=1)}),
+    ],
+)
+def test_a_checkpoint_of_another_run_is_left_aside_and_said_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], what: str, change: dict[str, object]
+) -> None:
+    fit(tiny_net(), pictures(), PLAN, contract=CONTRACT, out=tmp_path)
+    arguments: dict[str, Any] = {
+        "net": tiny_net(),
+        "pictures": pictures(),
+        "plan": PLAN,
+        "contract": CONTRACT,
+        **change,
+    }
+    capsys.readouterr()
+    history = fit(**arguments, out=tmp_path)
+    assert f"a run with other {what}:" in capsys.readouterr().err
+    assert len(history.epochs) == 4 and arguments["net"].steps == 4 * STEPS
+
+
+class _Evil:
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.mkdir, ("evil",)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"no checkpoint", pickle.dumps(_Evil(), 2), pickle.dumps([1], 2)],
+    ids=["empty", "text", "evil", "list"],
+)
+def test_a_damaged_or_malicious_checkpoint_is_replaced_never_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], content: bytes
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / CHECKPOINT_FILE).write_bytes(content)
+    net = tiny_net()
+    fit(net, pictures(), replace(PLAN, epochs=2), contract=CONTRACT, out=tmp_path)
+    assert "damaged" in capsys.readouterr().err
+    assert net.steps == 2 * STEPS and not (tmp_path / "evil").exists()
+
+
+def test_a_loss_that_is_not_finite_names_epoch_and_step_and_spares_the_weights() -> None:
+    net = tiny_net()
+
+    def spoil(_: nn.Module, __: object, scores: Tensor) -> Tensor:
+        return scores * float("nan") if net.steps == STEPS + 3 else scores
+
+    net.register_forward_hook(spoil)
+    with pytest.raises(SettingError, match=r"found nan in epoch 2, step 3 .*lower the learning rate"):
+        fit(net, pictures(), PLAN, contract=CONTRACT)
+    assert all(weight.isfinite().all() for weight in net.parameters())
+
+
+def test_the_contract_comes_from_the_net_or_is_asked_for() -> None:
+    net = tiny_net()
+    with pytest.raises(SettingError, match="expected a contract"):
+        fit(net, pictures(), PLAN)
+    net.contract = CONTRACT
+    fit(net, pictures(), replace(PLAN, epochs=2))
+    assert 0 <= evaluate(net, pictures().validation) <= 1
+
+
+def test_pictures_with_other_labels_than_the_contracts_are_refused() -> None:
+    other = Contract(name="sides", labels=("dark", "right", "left"), image=CONTRACT.image)
+    with pytest.raises(SettingError, match="another order"):
+        fit(tiny_net(), pictures(), PLAN, contract=other)
+
+
+class ScheduledNet(small_task.TinyNet):
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[tuple[int, bool, bool]] = []
+
+    def at(self, *, freeze_observers: bool, freeze_batch_norm: bool) -> None:
+        assert self.training
+        self.calls.append((self.steps, freeze_observers, freeze_batch_norm))
+
+
+def test_a_net_that_can_freeze_is_told_at_every_epoch_and_at_each_change() -> None:
+    net = ScheduledNet()
+    fit(net, pictures(), replace(PLAN, freeze_batch_norm_share=0.5, freeze_observers_share=0.8), contract=CONTRACT)
+    late = -(-4 * STEPS * 8 // 10)
+    assert net.calls == [
+        (0, False, False),
+        (STEPS, False, False),
+        (2 * STEPS, False, True),
+        (3 * STEPS, False, True),
+        (late, True, True),
+    ]
+
+
+def test_even_a_run_of_one_epoch_freezes() -> None:
+    net = ScheduledNet()
+    fit(net, pictures(), TrainPlan.finetune(epochs=1, after=PLAN), contract=CONTRACT)
+    assert [call[1:] for call in net.calls] == [(False, False), (False, True), (True, True)]
+
+
+def test_the_average_follows_tensorflows_rule_and_swaps_in_and_out() -> None:
+    net = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
+    average = WeightAverage(net, 0.5)
+    expected = net[0].weight.detach().clone()
+    for update in range(1, 20):
+        with torch.no_grad():
+            net[0].weight += update
+            net[1].running_mean += 1
+        average.update()
+        decay = min(0.5, (1 + update) / (10 + update))
+        expected = decay * expected + (1 - decay) * net[0].weight.detach()
+    own = net[0].weight.detach().clone()
+    with average.applied():
+        assert torch.allclose(net[0].weight, expected) and not torch.allclose(net[0].weight, own)
+        assert (net[1].running_mean < 19).all()
+    assert torch.equal(net[0].weight, own) and (net[1].running_mean == 19).all()
+
+
+def test_short_runs_forget_the_statistics_that_were_never_measured() -> None:
+    norm = nn.BatchNorm2d(4, momentum=0.01)
+    warm_up = StatisticsWarmUp(norm)
+    for step in range(30):
+        warm_up.at(step)
+        norm(5 + 0.01 * torch.randn(8, 4, 3, 3))
+    warm_up.end()
+    assert norm.running_mean is not None and norm.running_var is not None
+    assert torch.allclose(norm.running_mean, torch.tensor(5.0), atol=0.01) and norm.running_var.max() < 0.01
+    assert norm.momentum == 0.01
+    StatisticsWarmUp(norm).at(0)
+    assert norm.momentum == 0.01  # it has seen pictures
+
+
+def test_without_augmentation_batches_are_the_recipes_bytes_each_picture_at_most_once() -> None:
+    part, plan = pictures().train, replace(PLAN, augmentation=None)
+    rows = torch.from_numpy(part.bytes(CONTRACT.image).copy()).permute(0, 3, 1, 2)
+    known = {
+        normalised(row[None], CONTRACT.image).numpy().tobytes(): target
+        for row, target in zip(rows, part.targets, strict=True)
+    }
+    seen = [
+        (picture[None].numpy().tobytes(), int(target))
+        for batch, targets in training_batches(part, CONTRACT.image, plan, 0, CPU)
+        for picture, target in zip(batch, targets, strict=True)
+    ]
+    assert len(seen) == len({content for content, _ in seen}) == STEPS * 8
+    assert all(known[content] == target for content, target in seen)
+
+
+def test_batches_decoded_on_the_way_are_the_ones_from_memory() -> None:
+    part = pictures().train
+    streamed = PictureSet(sources=part.sources, targets=part.targets, cache_mib=0)
+    pairs = zip(*(training_batches(each, CONTRACT.image, PLAN, 5, CPU) for each in (part, streamed)), strict=True)
+    count = 0
+    for (held, held_targets), (decoded, decoded_targets) in pairs:
+        assert torch.equal(held, decoded) and torch.equal(held_targets, decoded_targets)
+        assert held.shape == (8, 3, 16, 16) and held.is_contiguous(memory_format=torch.channels_last)
+        count += 1
+    assert count == STEPS
+
+
+def test_each_epoch_has_its_own_batches() -> None:
+    first, again, second = (
+        torch.cat([rgb for rgb, _ in training_batches(pictures().train, CONTRACT.image, PLAN, epoch, CPU)])
+        for epoch in (0, 0, 1)
+    )
+    assert torch.equal(first, again) and not torch.equal(first, second)
+
+
+def test_a_set_smaller_than_a_batch_is_one_batch() -> None:
+    history = fit(tiny_net(), pictures(5, 5), replace(PLAN, epochs=2), contract=CONTRACT)
+    assert len(history.epochs) == 2
+
+
+def test_evaluate_counts_and_leaves_the_mode() -> None:
+    class Constant(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.scores = nn.Parameter(torch.tensor([0.0, 1.0, 0.5]))
+
+        def forward(self, x: Tensor) -> Tensor:
+            assert not self.training
+            return self.scores.expand(len(x), -1)
+
+    net, part = Constant().train(), pictures(validation_count=450).validation
+    assert evaluate(net, part, CONTRACT) == part.targets.count(1) / 450
+    assert net.training
