@@ -431,7 +431,7 @@ def test_a_missing_or_truncated_file_is_refused(file: str, damage: str, tmp_path
             use(package)
 
 
-@pytest.mark.parametrize("path", ["../../../outside.mlmodel", "/etc/hostname"])
+@pytest.mark.parametrize("path", ["../../../outside.mlmodel", "/outside.mlmodel"])
 def test_a_manifest_that_leaves_the_package_is_refused(path: str, tmp_path: Path) -> None:
     package, _ = exported(graphs.int8_graph("linear head"), tmp_path)
     shutil.copy(package / MODEL, tmp_path / "outside.mlmodel")

@@ -1,7 +1,8 @@
 """Core ML: an ML program for iOS 17, computed by Apple's runtime on a Mac and by an interpreter of the file elsewhere.
 
 The program computes in float32. Float16 would let Apple's Neural Engine take it, but rounds every scale of the graph
-to eleven bits, so that it is another program than the one that was evaluated; see docs/decisions.md for the numbers.
+to eleven bits, and so is another program than the one that was evaluated: of small nets with all of MobileNetV3's parts
+every float32 score equals the integer reference, while those of float16 lie 36 to 42 dB from it.
 """
 
 import importlib.util
