@@ -6,8 +6,8 @@
 4. Copy that square out, then `resize(BILINEAR)`. Resizing with a `box` instead would mix in pixels from outside it.
 """
 
+import io
 import math
-import os
 import threading
 import warnings
 from collections.abc import Sequence
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from mobile_sdk.atomic import write_bytes
 from mobile_sdk.contract import ImageSpec
 from mobile_sdk.errors import DataError
 
@@ -68,12 +69,9 @@ def check_picture(path: Path) -> None:
 
 def save_png(picture: NDArray[np.uint8], path: Path) -> None:
     """Writes RGB bytes (height, width, 3) as a PNG, which is lossless, atomically."""
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as file:
-        Image.fromarray(picture).save(file, format="PNG")
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    png = io.BytesIO()
+    Image.fromarray(picture).save(png, format="PNG")
+    write_bytes(path, png.getvalue())
 
 
 def _as_upright(image: Image.Image) -> Image.Image:

@@ -43,10 +43,13 @@ class History(Model):
 
 @runtime_checkable
 class Schedulable(Protocol):
-    """A net, such as a fake-quantized one, that can hold still what it learns besides its weights."""
+    """A net, such as a fake-quantized one, that can hold still what it learns besides its weights.
+
+    During validation, and after the run, everything is held still.
+    """
 
     def at(self, *, freeze_observers: bool, freeze_batch_norm: bool) -> None:
-        """Called in train() mode at the start of every epoch, and within one where either changes."""
+        """Called in train() mode: at the start of every epoch, within one where either changes, and at its end."""
         ...
 
 
@@ -225,6 +228,8 @@ class _Run:
         return value, scores.detach()
 
     def validate(self) -> float:
+        if isinstance(self.net, Schedulable):  # else evaluation would widen ranges to what validation pictures have
+            self.net.at(freeze_observers=True, freeze_batch_norm=True)
         with self.average.applied() if self.average else nullcontext():
             return evaluate(self.net, self.pictures.validation, self.contract)
 

@@ -200,23 +200,28 @@ class ScheduledNet(small_task.TinyNet):
         self.calls.append((self.steps, freeze_observers, freeze_batch_norm))
 
 
-def test_a_net_that_can_freeze_is_told_at_every_epoch_and_at_each_change() -> None:
+def test_a_net_that_can_freeze_is_told_at_every_epoch_and_change_and_for_validation() -> None:
     net = ScheduledNet()
     fit(net, pictures(), replace(PLAN, freeze_batch_norm_share=0.5, freeze_observers_share=0.8), contract=CONTRACT)
     late = -(-4 * STEPS * 8 // 10)
+    still = True, True
     assert net.calls == [
         (0, False, False),
+        (STEPS, *still),
         (STEPS, False, False),
+        (2 * STEPS, *still),
         (2 * STEPS, False, True),
+        (3 * STEPS, *still),
         (3 * STEPS, False, True),
         (late, True, True),
+        (4 * STEPS, *still),
     ]
 
 
 def test_even_a_run_of_one_epoch_freezes() -> None:
     net = ScheduledNet()
     fit(net, pictures(), TrainPlan.finetune(epochs=1, after=PLAN), contract=CONTRACT)
-    assert [call[1:] for call in net.calls] == [(False, False), (False, True), (True, True)]
+    assert [call[1:] for call in net.calls] == [(False, False), (False, True), (True, True), (True, True)]
 
 
 def test_the_average_follows_tensorflows_rule_and_swaps_in_and_out() -> None:
