@@ -1,7 +1,7 @@
 """The program: what learning hands to deploying, as one file `program.pt2`.
 
 The file is an ordinary `torch.export` archive (`torch.export.load` opens and runs it) with the contract, the record of
-how the program came about and its fingerprint beside the graph. Reading it runs no code from the file and needs no torch.
+how the program came about and its fingerprint beside the graph. Reading it runs no code from the file, needs no torch.
 """
 
 import hashlib
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, JsonValue, ValidationError
 
+from mobile_sdk.atomic import replacing
 from mobile_sdk.contract import Contract, Model
 from mobile_sdk.errors import BundleError
 from mobile_sdk.integer_graph import Graph
@@ -73,14 +74,8 @@ class Program:
             "names.json": names_of(self.graph).model_dump_json(),
             "seal.json": _Seal(schema_number=SCHEMA, sha256=self.digest()).model_dump_json(),
         }
-        target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = target.with_name(f".{target.name}.{os.getpid()}.pt2")
-        try:
-            torch.export.save(to_exported(self.graph), unfinished, extra_files=extra)
-            os.replace(unfinished, target)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        with replacing(Path(path)) as unfinished, unfinished.open("wb") as file:
+            torch.export.save(to_exported(self.graph), file, extra_files=extra)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Program":

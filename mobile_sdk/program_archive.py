@@ -55,7 +55,7 @@ def read_archive(path: Path) -> Archive:
 
 
 def _inner_name(path: Path, info: zipfile.ZipInfo) -> str:
-    """The record's name without the archive's own folder. Stored, never packed: so no small file unfolds to a huge one."""
+    """The record's name without the archive's folder. Records are never packed: no small file unfolds to a huge one."""
     if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
         raise BundleError(f"expected plain records in {path.name}, found {info.filename} packed or locked", hint=HINT)
     return info.filename.partition("/")[2]

@@ -1,8 +1,8 @@
 """A graph as a `torch.export.ExportedProgram` in one canonical Q/DQ form, built by hand: nothing is traced.
 
-Every operator of an int8 graph stands as `dequantize` of each operand, the ATen operator, its clamp, `quantize`. Weights
-are int8 and biases int32 buffers, dequantized per channel; the program's input and output are int8. A float32 graph is
-one `dequantize` of the input and then the plain ATen operators. `mobile_sdk.program_read` reads the form back, number for number.
+Every operator of an int8 graph stands as `dequantize` of each operand, the ATen operator, its clamp, `quantize`.
+Weights are int8 and biases int32 buffers, dequantized per channel; the program's input and output are int8. A float32
+graph is one `dequantize` of the input and then the plain ATen operators. `mobile_sdk.program_read` reads the form back.
 """
 
 import re
@@ -215,7 +215,7 @@ class _Builder:
         return self._dequantize(self._buffer(f"{prefix}.constant", np.int8(operand.value)), operand.quantization)
 
     def _real(self, tensor: Tensor) -> "torch.fx.Node":
-        """The real values of a tensor computed before: a fresh dequantize for every use, as XNNPACK's partitioner likes."""
+        """The real values of a tensor computed before: a fresh dequantize for every use, as PT2E has it."""
         codes = self._values[tensor.name]
         return codes if tensor.quantization is None else self._dequantize(codes, tensor.quantization)
 

@@ -100,32 +100,18 @@ class _Writer:
             case Conv2d():
                 self._convolution(operator, inputs[0], output)
             case Linear():
-                filter_id, bias_id = self._parameters(operator, operator.weight, 0)
-                ids = {"input1_id": inputs[0], "filter_id": filter_id, "bias_id": bias_id, "output_id": output}
-                self._node("XNNFullyConnected", operator.clamp, **ids, flags=0)
+                self._linear(operator, inputs[0], output)
             case Add() | Mul():
                 kind = "XNNAdd" if isinstance(operator, Add) else "XNNMultiply"
-                ids = {"input1_id": inputs[0], "input2_id": inputs[1], "output_id": output}
-                self._node(kind, operator.clamp, **ids, flags=0)
-            case Mean():
-                flags = KEEP_DIMS if len(operator.output.shape) == 3 else 0
-                self._node("XNNGlobalAvgPooling2d", input_id=inputs[0], output_id=output, flags=flags)
+                self._binary(kind, inputs[0], inputs[1], output, operator.clamp)
             case MaxPool2d() | AvgPool2d():
                 self._pool(operator, inputs[0], output)
             case Concat():
-                self._concat(inputs, operator.output, output)
-            case Reshape():
-                shape = list(nhwc(operator.output.shape))
-                ids = {"input_id": inputs[0], "output_id": output}
-                self._node("XNNStaticReshape", num_dims=len(shape), new_shape=shape, **ids, flags=0)
-            case Dequantize():
-                self._node("XNNConvert", input_id=inputs[0], output_id=output, flags=0)
+                self._concat(operator, inputs, output)
             case Activation():
                 self._activation(operator, inputs[0], output)
             case _:
-                kind = type(operator).__name__
-                reason = f"expected an operator that XNNPACK has, found {kind} at {operator.path}"
-                raise CompileError(reason, hint="export to a runtime that has it, or change the net there")
+                self._rearrange(operator, inputs[0], output)
 
     def finish(self) -> Delegate:
         """The delegate; the writer is not used afterwards."""
@@ -146,68 +132,95 @@ class _Writer:
         order = (1, 2, 3, 0) if operator.is_depthwise else (0, 2, 3, 1)
         channel = 3 if operator.is_depthwise else 0
         filter_id, bias_id = self._parameters(operator, operator.weight.transpose(order), channel)
-        self._node(
-            "XNNDepthwiseConv2d" if operator.is_depthwise else "XNNConv2d",
-            operator.clamp,
+        fields = {
             **_window("padding", operator.padding),
             **_pair("kernel", (height, width)),
             **_pair("subsampling", operator.stride),
             **_pair("dilation", operator.dilation),
             **_pair("adjustment", (0, 0)),
-            group_input_channels=per_group,
-            group_output_channels=channels // operator.groups,
-            groups=operator.groups,
-            input1_id=source,
-            filter_id=filter_id,
-            bias_id=bias_id,
-            output_id=output,
-            flags=0,
-        )
+            "group_input_channels": per_group,
+            "group_output_channels": channels // operator.groups,
+            "groups": operator.groups,
+            "input1_id": source,
+            "filter_id": filter_id,
+            "bias_id": bias_id,
+            "output_id": output,
+            "flags": 0,
+        }
+        self._node("XNNDepthwiseConv2d" if operator.is_depthwise else "XNNConv2d", fields, operator.clamp)
+
+    def _linear(self, operator: Linear, source: int, output: int) -> None:
+        filter_id, bias_id = self._parameters(operator, operator.weight, 0)
+        ids = {"input1_id": source, "filter_id": filter_id, "bias_id": bias_id, "output_id": output}
+        self._node("XNNFullyConnected", {**ids, "flags": 0}, operator.clamp)
 
     def _pool(self, operator: MaxPool2d | AvgPool2d, source: int, output: int) -> None:
-        self._node(
-            "XNNMaxPooling2d" if isinstance(operator, MaxPool2d) else "XNNAvgPooling2d",
+        kind = "XNNMaxPooling2d" if isinstance(operator, MaxPool2d) else "XNNAvgPooling2d"
+        window = {
             **_window("padding", operator.padding),
             **_pair("pooling", operator.kernel),
             **_pair("stride", operator.stride),
             **_pair("dilation", (1, 1)),
-            input_id=source,
-            output_id=output,
-            flags=KEEP_DIMS,
-        )
+        }
+        self._node(kind, {**window, "input_id": source, "output_id": output, "flags": KEEP_DIMS})
 
-    def _concat(self, inputs: list[int], tensor: Tensor, output: int) -> None:
-        """One node takes five parts; more are joined in a chain, which changes no value."""
-        shapes = [self._values[value]["xvalue_union"] for value in inputs]
+    def _concat(self, operator: Concat, inputs: list[int], output: int) -> None:
+        """One node takes two to five parts; more are joined in a chain, which changes no value."""
+        channels = [part.shape[0] for part in operator.parts]
+        _, height, width = operator.output.shape
         while len(inputs) > MOST_PARTS:
-            joined, shapes = shapes[:MOST_PARTS], shapes[MOST_PARTS:]
-            channels = sum(_dims(value)[3] for value in joined)
-            part = self._value([*_dims(joined[0])[:3], channels], tensor.quantization)
-            self._concat_node(inputs[:MOST_PARTS], part)
-            inputs, shapes = [part, *inputs[MOST_PARTS:]], [self._values[part]["xvalue_union"], *shapes]
+            channels = [sum(channels[:MOST_PARTS]), *channels[MOST_PARTS:]]
+            joined = self._value([1, height, width, channels[0]], operator.output.quantization)
+            self._concat_node(inputs[:MOST_PARTS], joined)
+            inputs = [joined, *inputs[MOST_PARTS:]]
         self._concat_node(inputs, output)
 
     def _concat_node(self, inputs: list[int], output: int) -> None:
+        if len(inputs) == 1:
+            return self._unary("XNNCopy", inputs[0], output)
         padded = inputs + [NO_VALUE] * (MOST_PARTS - len(inputs))
         ids = {f"input{number}_id": value for number, value in enumerate(padded, start=1)}
-        self._node(f"XNNConcatenate{len(inputs)}", axis=3, **ids, output_id=output, flags=0)
+        return self._node(f"XNNConcatenate{len(inputs)}", {**ids, "axis": 3, "output_id": output, "flags": 0})
 
     def _activation(self, operator: Activation, source: int, output: int) -> None:
         match operator.kind:
-            case ActivationKind.RELU | ActivationKind.RELU6:
-                clamp = Clamp.RELU if operator.kind is ActivationKind.RELU else Clamp.RELU6
-                self._node("XNNClamp", clamp, input_id=source, output_id=output, flags=0)
+            case ActivationKind.RELU:
+                self._unary("XNNClamp", source, output, clamp=Clamp.RELU)
+            case ActivationKind.RELU6:
+                self._unary("XNNClamp", source, output, clamp=Clamp.RELU6)
             case ActivationKind.HARD_SWISH:
-                self._node("XNNHardswish", input_id=source, output_id=output, flags=0)
+                self._unary("XNNHardswish", source, output)
             case ActivationKind.HARD_SIGMOID:  # XNNPACK has none: relu6(x + 3) / 6
                 three, sixth = (self._constant(np.float32(value), None) for value in (3.0, 1 / 6))
                 shifted = self._value(list(nhwc(operator.output.shape)), None)
-                self._node("XNNAdd", Clamp.RELU6, input1_id=source, input2_id=three, output_id=shifted, flags=0)
-                self._node("XNNMultiply", input1_id=shifted, input2_id=sixth, output_id=output, flags=0)
+                self._binary("XNNAdd", source, three, shifted, Clamp.RELU6)
+                self._binary("XNNMultiply", shifted, sixth, output)
 
-    def _node(self, kind: str, clamp: Clamp = Clamp.NONE, **fields: Any) -> None:
-        bounds = _BOUNDS[clamp]
-        self._nodes.append({"xnode_union": (kind, fields), "debug_handle": self._index, "output_min_max": bounds})
+    def _rearrange(self, operator: Operator, source: int, output: int) -> None:
+        shape = nhwc(operator.output.shape)
+        match operator:
+            case Mean():
+                self._unary("XNNGlobalAvgPooling2d", source, output, flags=KEEP_DIMS if len(shape) == 4 else 0)
+            case Reshape():
+                self._unary("XNNStaticReshape", source, output, num_dims=len(shape), new_shape=shape)
+            case Dequantize():
+                self._unary("XNNConvert", source, output)
+            case _:
+                kind = type(operator).__name__
+                reason = f"expected an operator that XNNPACK has, found {kind} at {operator.path}"
+                raise CompileError(reason, hint="export to a runtime that has it, or change the net there")
+
+    def _unary(
+        self, kind: str, source: int, output: int, *, flags: int = 0, clamp: Clamp = Clamp.NONE, **extra: Any
+    ) -> None:
+        self._node(kind, {"input_id": source, "output_id": output, "flags": flags, **extra}, clamp)
+
+    def _binary(self, kind: str, a: int, b: int, output: int, clamp: Clamp = Clamp.NONE) -> None:
+        self._node(kind, {"input1_id": a, "input2_id": b, "output_id": output, "flags": 0}, clamp)
+
+    def _node(self, kind: str, fields: Mapping[str, Any], clamp: Clamp = Clamp.NONE) -> None:
+        node = {"xnode_union": (kind, fields), "debug_handle": self._index, "output_min_max": _BOUNDS[clamp]}
+        self._nodes.append(node)
 
     def _operand(self, operand: Tensor | Constant) -> int:
         if isinstance(operand, Tensor):
@@ -278,12 +291,6 @@ def _tensor(datatype: str, dims: list[int], buffer: int, external: int = NO_VALU
         "external_id": external,
         "flags": flags,
     }
-
-
-def _dims(union: tuple[str, Mapping[str, Any]]) -> list[int]:
-    kind, value = union
-    dims: list[int] = (value if kind == "XNNTensorValue" else value["tensor_value"])["dims"]
-    return dims
 
 
 def _window(name: str, sides: tuple[int, int, int, int]) -> dict[str, int]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import flatbuffers
+import flatbuffers  # type: ignore[import-untyped]
 from flatbuffers import number_types
 
 MOST_TABLES = 1_000_000  # no net has as many; a file that claims more is damaged
@@ -216,17 +216,11 @@ class _Decoder:
         inner = type_[1:-1]
         number = self._schema.number_type(inner)
         if number:
-            return list(
-                struct.unpack(
-                    f"<{self.scalar('uint', target)}{_FORMATS[number][1]}",
-                    self._span(target, struct.calcsize(_FORMATS[number])),
-                )
-            )
+            letter = _FORMATS[number][1]
+            span = self._span(target, struct.calcsize(f"<{letter}"))
+            return list(struct.unpack(f"<{self.scalar('uint', target)}{letter}", span))
         offsets = range(target + 4, target + 4 + len(self._span(target, 4)), 4)
-        return [self._element(inner, offset) for offset in offsets]
-
-    def _element(self, type_: str, where: int) -> Any:
-        return self._child(type_, where)
+        return [self._child(inner, offset) for offset in offsets]
 
     def _span(self, target: int, width: int) -> memoryview:
         """The bytes of the vector at `target`, which must lie inside the file."""

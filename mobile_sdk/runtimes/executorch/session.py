@@ -35,8 +35,8 @@ class ExecuTorchSession:
             raise ValueError(f"expected uint8 {self._codes.shape[1:]}, found {picture.dtype} {picture.shape}")
         # byte - 128 as int8 is the byte with its highest bit flipped
         np.bitwise_xor(picture, 0x80, out=self._codes[0].view(np.uint8))
-        scores: NDArray[np.generic] = self._method.execute(self._inputs)[0].numpy().copy()
-        return scores[0]
+        scores: NDArray[np.generic] = self._method.execute(self._inputs)[0].numpy()
+        return scores.reshape(-1).copy()  # a view of the runtime's own memory
 
     def close(self) -> None:
         """Frees method and program, in this order."""
@@ -44,15 +44,17 @@ class ExecuTorchSession:
 
 
 def _open(path: Path, threads: int) -> tuple[Any, Any]:
+    reason = "no method named forward"
     with silenced_stderr(), warnings.catch_warnings():  # ExecuTorch and torch announce themselves there
         warnings.simplefilter("ignore")
-        from executorch.extension.pybindings import portable_lib
-        from executorch.runtime import Runtime
+        from executorch.extension.pybindings import portable_lib  # type: ignore[import-untyped]
+        from executorch.runtime import Runtime  # type: ignore[import-untyped]
 
         portable_lib._unsafe_reset_threadpool(threads)  # it takes all cores by default
         try:
             program = Runtime.get().load_program(path)
-            return program, program.load_method("forward")
+            if "forward" in program.method_names:
+                return program, program.load_method("forward")
         except RuntimeError as error:
             reason = str(error).splitlines()[0]
-            raise BundleError(f"ExecuTorch refuses {path.name}: {reason}", hint=HINT) from error
+    raise BundleError(f"ExecuTorch refuses {path.name}: {reason}", hint=HINT)
