@@ -1,0 +1,288 @@
+"""A bundle: the folder that an app takes in, opened only when everything in it is what its manifest says.
+
+The format, with every refusal, is docs/bundle-format.md.
+"""
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from mobile_sdk import golden, runtimes
+from mobile_sdk.contract import ImageSpec
+from mobile_sdk.errors import SettingError
+from mobile_sdk.manifest import (
+    MANIFEST_FILE,
+    MAX_MANIFEST_BYTES,
+    FileEntry,
+    Manifest,
+    BundleRefusalError,
+    is_safe_path,
+    read_manifest,
+)
+from mobile_sdk.numerics import top1
+from mobile_sdk.preprocess import to_bytes
+from mobile_sdk.runtimes.base import InputSpec, Interface
+
+LABELS_FILE = "labels.txt"
+MAX_GOLDEN_PICTURE_BYTES = 4 * 2**20
+_MAX_GOLDEN_PICTURE_PX = 2**22
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bundle:
+    """An opened bundle: at the time of opening, every byte of it was what its manifest says."""
+
+    path: Path
+    manifest: Manifest
+
+    @property
+    def model_path(self) -> Path:
+        """The model file; a folder for Core ML."""
+        return self.path / self.manifest.model
+
+    @property
+    def interface(self) -> Interface:
+        """The model's input and output tensors."""
+        return self.manifest.interface
+
+    def golden_picture(self, index: int) -> NDArray[np.uint8]:
+        """RGB bytes (size_px, size_px, 3) of `golden/<index>.png` by the contract's recipe."""
+        return _pixels(_golden_file(self.path, index, "png").read_bytes(), self.manifest.image)
+
+    def golden_output(self, index: int) -> NDArray[np.generic]:
+        """The scores (classes,) expected of `golden/<index>.png`, in the output's own dtype."""
+        return golden.output_array(_golden_file(self.path, index, "output.bin").read_bytes(), self.interface.output)
+
+
+def open_bundle(path: str | os.PathLike[str]) -> Bundle:
+    """Opens the folder `path` and checks everything in it but the model's arithmetic, which is `verify`'s.
+
+    Raises BundleRefusalError, a BundleError whose `check` names what failed: "folder", "manifest", "schema", "seal",
+    "fields", "runtime", "paths", "files", "size", "hash", "labels", "interface" or "golden".
+    """
+    folder = Path(path)
+    try:
+        return _open(folder)
+    except OSError as error:
+        raise BundleRefusalError(
+            "folder", f"expected a readable bundle in {folder.name!r}, found {error.strerror}"
+        ) from error
+
+
+def golden_paths(count: int) -> tuple[str, ...]:
+    """The files of `count` golden pictures, relative to the bundle."""
+    return tuple(f"golden/{index}.{kind}" for index in range(count) for kind in ("png", "input.bin", "output.bin"))
+
+
+def labels_bytes(labels: tuple[str, ...]) -> bytes:
+    """What `labels.txt` holds: a label a line, in the order of the scores."""
+    return "".join(f"{label}\n" for label in labels).encode()
+
+
+def files_below(folder: Path, prefix: str = "") -> Iterator[str]:
+    """The files of a bundle, relative to it; raises BundleRefusalError where one is a link or a special file."""
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            path = prefix + entry.name
+            if entry.is_symlink():
+                raise BundleRefusalError("paths", f"expected plain files, found the link {path!r}")
+            if entry.is_dir():
+                yield from files_below(Path(entry.path), path + "/")
+            elif stat.S_ISREG(entry.stat(follow_symlinks=False).st_mode):
+                yield path
+            else:
+                raise BundleRefusalError("paths", f"expected plain files, found {path!r}, which is none")
+
+
+def _open(folder: Path) -> Bundle:
+    if not folder.is_dir():
+        raise BundleRefusalError(
+            "folder", f"expected a bundle folder, found no folder at {folder.name!r}", hint="name a bundle"
+        )
+    manifest = read_manifest(_read_manifest_bytes(folder))
+    _check_runtime(manifest)
+    _check_paths(manifest)
+    _check_files(folder, manifest)
+    for entry in manifest.files:
+        _check_size(folder, entry)
+    for entry in manifest.files:
+        _check_hash(folder, entry)
+    _check_labels(folder, manifest)
+    _check_interface(manifest)
+    bundle = Bundle(path=folder, manifest=manifest)
+    for index in range(len(manifest.golden.pictures)):
+        _check_golden(bundle, index)
+    return bundle
+
+
+def _read_manifest_bytes(folder: Path) -> bytes:
+    file = folder / MANIFEST_FILE
+    if not os.path.lexists(file):
+        raise BundleRefusalError(
+            "manifest", f"expected {MANIFEST_FILE} in {folder.name!r}, found none", hint="name a bundle"
+        )
+    status = file.lstat()
+    if not stat.S_ISREG(status.st_mode):
+        raise BundleRefusalError(
+            "paths", f"expected {MANIFEST_FILE} to be a plain file, found a link or a special file"
+        )
+    if status.st_size > MAX_MANIFEST_BYTES:
+        found = f"{status.st_size:,} bytes"
+        raise BundleRefusalError(
+            "manifest", f"expected at most {MAX_MANIFEST_BYTES:,} bytes of {MANIFEST_FILE}, found {found}"
+        )
+    return file.read_bytes()
+
+
+def _check_runtime(manifest: Manifest) -> None:
+    try:
+        expected = runtimes.get(manifest.runtime).model_file
+    except SettingError as error:
+        raise BundleRefusalError("runtime", error.message, hint="update this SDK") from error
+    if manifest.model != expected:
+        found = f"{manifest.model!r}"
+        raise BundleRefusalError("runtime", f"expected the model {expected!r} for {manifest.runtime}, found {found}")
+
+
+def _check_paths(manifest: Manifest) -> None:
+    paths = [entry.path for entry in manifest.files]
+    unsafe = [path for path in paths if not is_safe_path(path)]
+    if unsafe:
+        raise BundleRefusalError("paths", f"expected paths inside the bundle, found {unsafe[0][:80]!r}")
+    if len({path.casefold() for path in paths}) < len(paths):
+        raise BundleRefusalError("paths", "expected every file once, found one twice")
+
+
+def _check_files(folder: Path, manifest: Manifest) -> None:
+    listed = {entry.path for entry in manifest.files}
+    fixed = {LABELS_FILE, *golden_paths(len(manifest.golden.pictures))}
+    rest = listed - fixed
+    if not fixed <= listed or not rest:
+        missing = min(fixed - listed, default=manifest.model)
+        raise BundleRefusalError("files", f"expected {missing!r} in the manifest's files, found none")
+    stray = [path for path in rest if path != manifest.model and not path.startswith(manifest.model + "/")]
+    if stray:
+        raise BundleRefusalError("files", f"expected labels, golden pictures and a model, found {min(stray)!r} listed")
+    present = set()
+    for path in files_below(folder):
+        if path != MANIFEST_FILE and path not in listed:
+            raise BundleRefusalError(
+                "files", f"expected only what the manifest lists, found {path[:80]!r}", hint="remove it"
+            )
+        present.add(path)
+    if listed - present:
+        raise BundleRefusalError("files", f"expected the file {min(listed - present)!r}, found none")
+
+
+def _check_size(folder: Path, entry: FileEntry) -> None:
+    found = (folder / entry.path).stat().st_size
+    if found != entry.bytes:
+        raise BundleRefusalError("size", f"expected {entry.bytes:,} bytes of {entry.path!r}, found {found:,}")
+
+
+def _check_hash(folder: Path, entry: FileEntry) -> None:
+    with (folder / entry.path).open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != entry.sha256:
+        raise BundleRefusalError(
+            "hash", f"expected {entry.path!r} with sha256 {entry.sha256[:12]}…, found {found[:12]}…"
+        )
+
+
+def _check_labels(folder: Path, manifest: Manifest) -> None:
+    expected = labels_bytes(manifest.labels)
+    if (folder / LABELS_FILE).stat().st_size != len(expected) or (folder / LABELS_FILE).read_bytes() != expected:
+        raise BundleRefusalError(
+            "labels", f"expected {LABELS_FILE} to hold the manifest's labels in its order, found others"
+        )
+
+
+def _check_interface(manifest: Manifest) -> None:
+    reason = _input_misfit(manifest.interface.input, manifest.image.size_px) or _output_misfit(manifest)
+    if reason:
+        raise BundleRefusalError("interface", reason)
+
+
+def _input_misfit(spec: InputSpec, size_px: int) -> str | None:
+    shapes = {"NHWC": (1, size_px, size_px, 3), "NCHW": (1, 3, size_px, size_px)}
+    if spec.shape != shapes.get(spec.layout):
+        return f"expected an input {shapes.get(spec.layout)} in {spec.layout}, found {spec.shape}"
+    offsets = {"uint8": (0,), "int8": (-128,), "image": (0,), "float32": (0, -128)}[spec.dtype]
+    if spec.byte_offset not in offsets:
+        return f"expected the byte_offset {offsets[0]} for {spec.dtype}, found {spec.byte_offset}"
+    return None
+
+
+def _output_misfit(manifest: Manifest) -> str | None:
+    spec, classes = manifest.interface.output, len(manifest.labels)
+    if spec.shape != (1, classes):
+        return f"expected an output (1, {classes}), one score a label, found {spec.shape}"
+    if spec.dtype == "float32":
+        told = (spec.scale, spec.zero_point) != (None, None)
+        return "expected no scale and zero point of a float32 output, found them" if told else None
+    if manifest.precision != "int8":
+        return f"expected a float32 output of a {manifest.precision} model, found {spec.dtype}"
+    if spec.scale is None or spec.zero_point is None:
+        return "expected scale and zero point of an int8 output, found null"
+    if not 0 < spec.scale < 3e38 or float(np.float32(spec.scale)) != spec.scale:
+        return f"expected a positive float32 as the output's scale, found {spec.scale}"
+    return None if -128 <= spec.zero_point <= 127 else f"expected a zero point in -128..127, found {spec.zero_point}"
+
+
+def _check_golden(bundle: Bundle, index: int) -> None:
+    """The picture gives the input by the recipe, and the expected scores have the expected winner."""
+    _check_golden_sizes(bundle, index)
+    spec, expected = bundle.interface, bundle.manifest.golden.pictures[index]
+    written = _golden_file(bundle.path, index, "input.bin").read_bytes()
+    if golden.input_array(bundle.golden_picture(index), spec.input).tobytes() != written:
+        raise BundleRefusalError(
+            "golden", f"expected golden/{index}.input.bin to be what golden/{index}.png gives, found other"
+        )
+    found = int(top1(bundle.golden_output(index)[np.newaxis])[0])
+    if found != expected.top1_index:
+        reason = f"expected label {expected.top1_index} to win in golden/{index}.output.bin, found {found}"
+        raise BundleRefusalError("golden", reason)
+    if expected.label_index is not None and expected.label_index >= len(bundle.manifest.labels):
+        found = expected.label_index
+        raise BundleRefusalError("golden", f"expected golden {index} to have one of the labels, found index {found}")
+
+
+def _check_golden_sizes(bundle: Bundle, index: int) -> None:
+    spec = bundle.interface
+    expected = {
+        "input.bin": golden.input_bytes_count(bundle.manifest.image.size_px, spec.input),
+        "output.bin": golden.output_bytes_count(spec.output),
+    }
+    for kind, count in expected.items():
+        found = _golden_file(bundle.path, index, kind).stat().st_size
+        if found != count:
+            raise BundleRefusalError("golden", f"expected {count:,} bytes of golden/{index}.{kind}, found {found:,}")
+    found = _golden_file(bundle.path, index, "png").stat().st_size
+    if found > MAX_GOLDEN_PICTURE_BYTES:
+        limit = f"{MAX_GOLDEN_PICTURE_BYTES:,}"
+        raise BundleRefusalError("golden", f"expected at most {limit} bytes of golden/{index}.png, found {found:,}")
+
+
+def _golden_file(folder: Path, index: int, kind: str) -> Path:
+    return folder / "golden" / f"{index}.{kind}"
+
+
+def _pixels(png: bytes, spec: ImageSpec) -> NDArray[np.uint8]:
+    try:
+        with Image.open(BytesIO(png), formats=["PNG"]) as picture:
+            if picture.width * picture.height > _MAX_GOLDEN_PICTURE_PX:
+                raise ValueError(f"{picture.width} × {picture.height} px")
+            return to_bytes(picture, spec)
+    except Exception as error:  # decoders of damaged files raise anything from SyntaxError to struct.error
+        reason = (
+            f"expected a golden PNG of at most {_MAX_GOLDEN_PICTURE_PX:,} px that decodes, found {str(error)[:80]!r}"
+        )
+        raise BundleRefusalError("golden", reason) from error

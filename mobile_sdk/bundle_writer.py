@@ -1,0 +1,215 @@
+"""Writes bundles: whole or not at all, and never over anything that is not a bundle."""
+
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobile_sdk import golden
+from mobile_sdk.bundle import LABELS_FILE, Bundle, files_below, labels_bytes, open_bundle
+from mobile_sdk.errors import MachineError, SettingError
+from mobile_sdk.expected import expected_scores
+from mobile_sdk.golden import Golden
+from mobile_sdk.manifest import (
+    MANIFEST_FILE,
+    AccuracyEntry,
+    FileEntry,
+    GoldenEntry,
+    GoldenPicture,
+    Manifest,
+    QuantizationEntry,
+    BundleRefusalError,
+    StructureEntry,
+    seal,
+)
+from mobile_sdk.numerics import top1
+from mobile_sdk.preprocess import save_png, to_bytes
+from mobile_sdk.program import Program
+from mobile_sdk.runtimes.base import Interface, Runtime
+
+FLOAT_TOLERANCE_SHARE = 1e-3
+"""Of the largest score of a float32 model: other processors sum in another order, which moves scores by some 1e-5."""
+INT8_AS_FLOAT_TOLERANCE_STEPS = 8
+"""For int8 models with float32 outputs (Core ML): it rounds ties its own way, which moves scores by a few steps."""
+_OURS = re.compile(r"bundle\.json|labels\.txt|golden/\d+\.(png|input\.bin|output\.bin)|model\.[a-z]+(/.*)?")
+
+
+def write_bundle(
+    folder: Path,
+    program: Program,
+    runtime: Runtime,
+    goldens: Sequence[Golden],
+    *,
+    source: Literal["given", "generated"] = "given",
+) -> Bundle:
+    """Exports `program` with `runtime` and puts the bundle at `folder`, replacing a bundle that is there.
+
+    Raises CompileError where the runtime refuses the program, SettingError where `folder` holds anything but a bundle,
+    and MachineError where a float32 output has to be expected by running the model, and this machine cannot.
+    """
+    check_replaceable(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as unfinished:
+        draft = Path(unfinished) / folder.name
+        (draft / "golden").mkdir(parents=True)
+        _fill(draft, program, runtime, goldens, source)
+        open_bundle(draft)
+        _replace(folder, draft, Path(unfinished) / "old")
+    return open_bundle(folder)
+
+
+def check_replaceable(folder: Path) -> None:
+    """Raises SettingError where `folder` exists and is neither empty nor a bundle, damaged or not."""
+    if not os.path.lexists(folder):
+        return
+    if folder.is_symlink() or not folder.is_dir():
+        raise SettingError(f"expected a folder or nothing at {folder}, found a file", hint="choose another folder")
+    try:
+        present = list(files_below(folder))
+    except BundleRefusalError as error:
+        raise SettingError(f"{folder} is no bundle: {error.message}", hint="choose another folder") from error
+    foreign = [path for path in present if not _OURS.fullmatch(path)]
+    if present and (foreign or MANIFEST_FILE not in present):
+        found = repr((foreign or present)[0])
+        raise SettingError(
+            f"expected a bundle or nothing at {folder}, found {found} there", hint="choose another folder"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Expected:
+    """Scores (pictures, classes) in the output's dtype, who computed them, and how near a device must come."""
+
+    scores: NDArray[np.generic]
+    by: str
+    tolerance: float
+
+
+def _fill(
+    draft: Path,
+    program: Program,
+    runtime: Runtime,
+    goldens: Sequence[Golden],
+    source: Literal["given", "generated"],
+) -> None:
+    interface = runtime.export(program.graph, program.contract, draft / runtime.model_file)
+    pixels = _write_pictures(draft, program, interface, goldens)
+    expected = _expect(draft / runtime.model_file, program, runtime, interface, pixels)
+    for index, scores in enumerate(expected.scores):
+        (draft / f"golden/{index}.output.bin").write_bytes(golden.encode_output(scores, interface.output))
+    (draft / LABELS_FILE).write_bytes(labels_bytes(program.contract.labels))
+    winners = top1(expected.scores)
+    entry = GoldenEntry(
+        source=source,
+        expected_by=expected.by,
+        tolerance=expected.tolerance,
+        pictures=tuple(
+            GoldenPicture(top1_index=int(winner), label_index=each.label_index)
+            for winner, each in zip(winners, goldens, strict=True)
+        ),
+    )
+    manifest = _manifest(draft, program, runtime, interface, entry)
+    (draft / MANIFEST_FILE).write_bytes(seal(manifest.model_dump(mode="json")))
+    _flush(draft)
+
+
+def _write_pictures(
+    draft: Path, program: Program, interface: Interface, goldens: Sequence[Golden]
+) -> NDArray[np.uint8]:
+    """Writes the goldens' pictures and inputs; gives their bytes (pictures, H, W, 3)."""
+    pixels = []
+    for index, each in enumerate(goldens):
+        picture = golden.portable(each.picture)
+        save_png(np.asarray(picture), draft / f"golden/{index}.png")
+        pixels.append(to_bytes(picture, program.contract.image))
+        data = golden.input_array(pixels[-1], interface.input).tobytes()
+        (draft / f"golden/{index}.input.bin").write_bytes(data)
+    return np.stack(pixels)
+
+
+def _expect(
+    model: Path, program: Program, runtime: Runtime, interface: Interface, pixels: NDArray[np.uint8]
+) -> _Expected:
+    """int8 scores by the reference; float32 scores by the runtime itself, which computes in its own arithmetic."""
+    if interface.output.dtype == "int8":
+        return _Expected(scores=expected_scores(program, pixels), by="reference", tolerance=0.0)
+    if reason := runtime.unavailable():
+        raise MachineError(
+            f"expected to run {runtime.name} for its golden outputs, but {reason}", hint="see `mobile-sdk doctor`"
+        )
+    with closing(runtime.load(model, interface, threads=1)) as session:
+        scores = np.stack([session.run(picture) for picture in pixels])
+        by = f"{runtime.name} ({getattr(session, 'arithmetic', 'its own kernels')})"
+    return _Expected(scores=scores, by=by, tolerance=_tolerance(program, scores))
+
+
+def _tolerance(program: Program, scores: NDArray[np.generic]) -> float:
+    grid = program.graph.output.quantization
+    if grid is not None:
+        return INT8_AS_FLOAT_TOLERANCE_STEPS * grid.scale
+    return FLOAT_TOLERANCE_SHARE * max(1.0, float(np.abs(scores).max()))
+
+
+def _manifest(draft: Path, program: Program, runtime: Runtime, interface: Interface, entry: GoldenEntry) -> Manifest:
+    contract, record, is_int8 = program.contract, program.record, program.graph.is_int8
+    return Manifest(
+        schema_number=1,
+        name=contract.name,
+        task=contract.task,
+        labels=contract.labels,
+        image=contract.image,
+        runtime=runtime.name,
+        precision="int8" if is_int8 else "float32",
+        model=runtime.model_file,
+        resize="pillow-bilinear",
+        interface=interface,
+        quantization=QuantizationEntry(
+            method=record.quantized,
+            weights="int8 per channel" if is_int8 else "float32",
+            activations="int8 per tensor" if is_int8 else "float32",
+        ),
+        accuracy=AccuracyEntry(float32=record.float_accuracy, int8_reference=record.reference_accuracy),
+        structure=StructureEntry.of(runtime.structure(draft / runtime.model_file)),
+        golden=entry,
+        files=tuple(_entry(draft, path) for path in files_below(draft)),
+        versions=dict(sorted(runtime.versions().items())),
+        program_sha256=program.digest(),
+        graph_sha256=program.graph.digest(),
+        manifest_sha256="0" * 64,
+    )
+
+
+def _entry(draft: Path, path: str) -> FileEntry:
+    with (draft / path).open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return FileEntry(path=path, bytes=(draft / path).stat().st_size, sha256=digest)
+
+
+def _flush(draft: Path) -> None:
+    """Before the rename everything is on the disk, so that a power cut leaves the old bundle or the new one."""
+    for path in files_below(draft):
+        with (draft / path).open("rb") as file:
+            os.fsync(file.fileno())
+
+
+def _replace(folder: Path, draft: Path, old: Path) -> None:
+    """A folder cannot be renamed over a full one, so the old one steps aside, and comes back where that fails."""
+    if not folder.exists():
+        draft.rename(folder)
+        return
+    folder.rename(old)
+    try:
+        draft.rename(folder)
+    except OSError:
+        old.rename(folder)
+        raise
+    shutil.rmtree(old)

@@ -1,0 +1,65 @@
+"""From one program to a bundle for every runtime."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+from mobile_sdk import runtimes as registry
+from mobile_sdk.bundle import Bundle
+from mobile_sdk.bundle_writer import check_replaceable, write_bundle
+from mobile_sdk.errors import SettingError
+from mobile_sdk.golden import Golden, choose_goldens, generated_goldens
+from mobile_sdk.preprocess import LabelledPictures
+from mobile_sdk.program import Program
+
+Progress = Callable[[float, str], None]
+"""Takes the share that is done, 0..1, and what is being done."""
+
+
+def lower(
+    program: Program,
+    out: str | os.PathLike[str],
+    *,
+    runtimes: Sequence[str] = ("executorch", "tflite", "coreml"),
+    pictures: LabelledPictures | None = None,
+    progress: Progress | None = None,
+) -> list[Bundle]:
+    """Writes a bundle for every runtime below `out`, in that order; golden pictures are three of `pictures`.
+
+    Without `pictures` the golden ones are made up, and the manifest says so. Names and folders are checked before
+    anything is written. What a runtime refuses is its CompileError; the bundles already written stay.
+    """
+    chosen = [registry.get(name) for name in runtimes]
+    if len(set(runtimes)) < len(runtimes) or not runtimes:
+        raise SettingError(
+            f"expected runtimes, each once, found {', '.join(runtimes) or 'none'}", hint="name each once"
+        )
+    folders = [Path(out) / folder_name(program, name) for name in runtimes]
+    for folder in folders:
+        check_replaceable(folder)
+    goldens, source = _goldens(program, pictures)
+    bundles = []
+    for index, (folder, runtime) in enumerate(zip(folders, chosen, strict=True)):
+        if progress:
+            progress(index / len(chosen), f"exporting {folder.name}")
+        bundles.append(write_bundle(folder, program, runtime, goldens, source=source))
+    if progress:
+        progress(1.0, f"exported {len(bundles)} bundles")
+    return bundles
+
+
+def folder_name(program: Program, runtime: str) -> str:
+    """What a bundle's folder is called; the name is a hint for people, the manifest is the truth."""
+    return f"{program.contract.name}{'' if program.graph.is_int8 else '-float'}.{runtime}"
+
+
+def _goldens(
+    program: Program, pictures: LabelledPictures | None
+) -> tuple[tuple[Golden, ...], Literal["given", "generated"]]:
+    if pictures is None:
+        return generated_goldens(program.contract.image), "generated"
+    goldens = choose_goldens(pictures)
+    if not goldens:
+        raise SettingError("expected pictures to choose golden ones from, found none", hint="leave `pictures` out")
+    return goldens, "given"

@@ -1,0 +1,33 @@
+"""The runtimes by name; a runtime's own packages are loaded only when something is asked of it."""
+
+import difflib
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from mobile_sdk.errors import SettingError
+
+if TYPE_CHECKING:
+    from mobile_sdk.runtimes.base import Runtime
+
+_CLASSES = {
+    "executorch": "mobile_sdk.runtimes.executorch:ExecuTorchRuntime",
+    "tflite": "mobile_sdk.runtimes.tflite:TfliteRuntime",
+    "coreml": "mobile_sdk.runtimes.coreml:CoreML",
+}
+"""Name → module:class. A fourth runtime is a class that fulfils `base.Runtime` and one line here."""
+
+
+def names() -> tuple[str, ...]:
+    """The names that `get` knows."""
+    return tuple(_CLASSES)
+
+
+def get(name: str) -> "Runtime":
+    """The runtime of that name; SettingError, with the likeliest name meant, where there is none."""
+    if name not in _CLASSES:
+        meant = difflib.get_close_matches(name, _CLASSES, n=1, cutoff=0.5)
+        hint = f"did you mean {meant[0]!r}?" if meant else "choose one of these"
+        raise SettingError(f"expected a runtime of {', '.join(_CLASSES)}, found {name!r}", hint=hint)
+    module, _, class_name = _CLASSES[name].partition(":")
+    runtime: Runtime = getattr(import_module(module), class_name)()
+    return runtime
