@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mobile_sdk.cache import Say
 from mobile_sdk.devices.base import Pictures
-from mobile_sdk.devices.emulated.machine import Machine, find_machine, make_machine, why_not_here
+from mobile_sdk.devices.emulated.machine import HOW_TO_GET, Machine, find_machine, make_machine, why_not_here
 from mobile_sdk.errors import BundleError, MachineError, SettingError
 from mobile_sdk.runtimes.base import Interface, Runtime
 
@@ -31,7 +31,7 @@ class CortexA76:
     def unavailable(self) -> str | None:
         """Why it cannot run here now, or None."""
         if find_machine() is None:
-            return why_not_here() or "it has not been fetched yet (make_ready does, about 60 MB)"
+            return why_not_here() or f"it has not been fetched yet ({HOW_TO_GET} does, about 60 MB)"
         return None
 
     def make_ready(self, say: Say) -> None:

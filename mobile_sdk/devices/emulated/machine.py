@@ -1,6 +1,7 @@
 """The emulated machine's folder in the cache: qemu, a small arm64 Debian with Python 3.11, and arm64 wheels."""
 
 import hashlib
+import shutil
 import sys
 from dataclasses import dataclass
 from importlib import metadata
@@ -11,6 +12,7 @@ from mobile_sdk.commands import run_command
 from mobile_sdk.devices import debian
 from mobile_sdk.errors import MachineError
 
+HOW_TO_GET = "python -m mobile_sdk.devices.emulated"
 _SUITE = "bookworm"  # Python 3.11 and qemu 7.2, the pair that was measured
 _SYSTEM = ("python3-minimal:arm64", "libpython3-stdlib:arm64", "libstdc++6:arm64", "libgcc-s1:arm64")
 _QEMU = "qemu-user-static"
@@ -116,6 +118,7 @@ def _make(folder: Path, say: Say) -> None:
         if package.name.startswith(f"{_QEMU}_"):
             debian.unpack(package, folder, "./usr/bin/qemu-aarch64-static")
             (folder / "usr/bin/qemu-aarch64-static").rename(folder / _QEMU)
+            shutil.rmtree(folder / "usr")
         else:
             debian.unpack(package, root)
     (root / "proc/cpuinfo").write_text(_CPUINFO, encoding="utf-8")

@@ -28,7 +28,7 @@ class TfliteLegacyRuntime:
         return TfliteRuntime().export(graph, contract, path)
 
     def structure(self, path: Path) -> Structure:
-        """Reads `path` back; its partitions are those of today's LiteRT."""
+        """Reads `path` back; the partitions are today's LiteRT's: 2.14 gives XNNPACK no int8 operator."""
         return TfliteRuntime().structure(path)
 
     def unavailable(self) -> str | None:

@@ -1,0 +1,57 @@
+"""What tests need of the machine: fetched once into the cache, outside the checkout, by the tests themselves."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from hypothesis import settings
+
+from mobile_sdk.devices import CortexA76
+from mobile_sdk.errors import MachineError
+from mobile_sdk.runtimes import tflite_legacy
+
+os.environ.setdefault("MPLBACKEND", "Agg")
+IN_CI = os.environ.get("CI") == "true"
+
+# No deadline: the machine may be busy. In CI the examples are the same every time; elsewhere they are new ones.
+settings.register_profile("here", deadline=None, derandomize=IN_CI)
+settings.load_profile("here")
+
+
+@pytest.fixture(scope="session")
+def cortex_a76() -> CortexA76:
+    """The emulated Arm core, ready to run."""
+    device = CortexA76()
+    try:
+        device.make_ready(print)
+    except MachineError as error:
+        _cannot_run_here(str(error))
+    return device
+
+
+@pytest.fixture(scope="session")
+def tflite_legacy_python() -> Path:
+    """The Python of tflite-runtime's own environment."""
+    try:
+        return tflite_legacy.make_ready(print)
+    except MachineError as error:
+        _cannot_run_here(str(error))
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """A headless browser's path, installed first where this is root on Debian."""
+    if shutil.which("chromium") is None and os.geteuid() == 0 and shutil.which("apt-get"):
+        for command in (["update"], ["install", "--yes", "--no-install-recommends", "chromium"]):
+            subprocess.run(["apt-get", "-qq", *command], check=False, stdout=subprocess.DEVNULL)
+    return shutil.which("chromium") or _cannot_run_here("chromium is missing: apt-get install chromium")
+
+
+def _cannot_run_here(reason: str) -> NoReturn:
+    """Skips with the reason; in CI as root, where everything can be fetched, it fails: such a skip would rot."""
+    if IN_CI and os.geteuid() == 0:
+        pytest.fail(reason)
+    pytest.skip(reason)

@@ -1,0 +1,87 @@
+"""The emulated Cortex-A76: Arm kernels compute what x86 kernels and the reference compute, element for element."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from graphs import contract_for, int8_graph, pictures
+
+from mobile_sdk.devices import CortexA76, Host, check_measures_time, devices, open_device
+from mobile_sdk.errors import BundleError, MachineError, SettingError
+from mobile_sdk.runtimes.reference import Reference
+from mobile_sdk.runtimes.tflite import TfliteRuntime
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["uneven padding", "inverted residual", "squeeze excite", "mobile block"])
+def test_arm_x86_and_reference_are_0_steps_apart(name: str, cortex_a76: CortexA76, tmp_path: Path) -> None:
+    graph, runtime, model = int8_graph(name), TfliteRuntime(), tmp_path / "model.tflite"
+    interface = runtime.export(graph, contract_for(graph), model)
+    given = pictures(graph, 8)
+
+    reference = Reference(graph).run(given)
+    assert len(np.unique(reference)) > 20, "scores that hardly vary would prove nothing"
+    on_arm = cortex_a76.scores(runtime, model, interface, given)
+    assert on_arm.dtype == np.int8
+    assert steps_apart(on_arm, reference) == 0
+    assert steps_apart(Host().scores(runtime, model, interface, given), reference) == 0
+
+
+def test_a_damaged_model_is_refused_on_the_emulated_core(cortex_a76: CortexA76, tmp_path: Path) -> None:
+    graph, runtime, model = int8_graph("linear head"), TfliteRuntime(), tmp_path / "model.tflite"
+    interface = runtime.export(graph, contract_for(graph), model)
+    model.write_bytes(b"not a model" + model.read_bytes()[11:])
+    with pytest.raises(BundleError, match=r"emulated core refuses model\.tflite"):
+        cortex_a76.scores(runtime, model, interface, pictures(graph, 1))
+
+
+def test_a_ready_core_is_available(cortex_a76: CortexA76) -> None:
+    assert cortex_a76.unavailable() is None
+
+
+def test_a_core_that_was_not_fetched_says_how(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert (CortexA76().unavailable() or "").startswith(
+        ("it has not been fetched yet (python -m ", "this is no Debian")
+    )
+
+
+def test_a_machine_without_debian_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("mobile_sdk.devices.debian._KEYRING", tmp_path / "none.gpg")
+    assert "no Debian machine" in (CortexA76().unavailable() or "")
+    with pytest.raises(MachineError, match="no Debian machine"):
+        CortexA76().make_ready(print)
+
+
+def test_the_emulated_core_refuses_to_report_times() -> None:
+    with pytest.raises(SettingError, match="exactness only") as refusal:
+        check_measures_time(CortexA76())
+    assert refusal.value.exit_code == 2
+    check_measures_time(Host())
+
+
+def test_the_emulated_core_refuses_other_runtimes(tmp_path: Path) -> None:
+    class Coreml(TfliteRuntime):
+        name = "coreml"
+
+    graph = int8_graph("linear head")
+    interface = TfliteRuntime().export(graph, contract_for(graph), tmp_path / "model.tflite")
+    with pytest.raises(SettingError, match="found coreml"):
+        CortexA76().scores(Coreml(), tmp_path / "model.tflite", interface, pictures(graph, 1))
+
+
+@pytest.mark.parametrize("device", devices(), ids=lambda device: device.name)
+def test_every_device_opens_by_its_name(device: Any) -> None:
+    assert type(open_device(device.name)) is type(device)
+
+
+def test_an_unknown_device_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(SettingError, match=r"did you mean emulated:cortex-a76\?"):
+        open_device("emulated:cortex-a78")
+
+
+def steps_apart(found: Any, expected: Any) -> int:
+    """The largest difference of codes."""
+    return int(np.abs(found.astype(np.int32) - expected.reshape(found.shape).astype(np.int32)).max())
