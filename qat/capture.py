@@ -306,7 +306,9 @@ class _Capture:
 
     def _read_flatten(self, node: fx.Node) -> None:
         shape, before = node.meta["val"].shape, node.args[0].meta["val"].shape  # type: ignore[union-attr]
-        if len(shape) != 2 or shape[0] != before[0]:
+        flattens_map = before[2:] not in ((), (1, 1))
+        feeds_linear = all("linear" in str(user.target) or "dropout" in str(user.target) for user in node.users)
+        if len(shape) != 2 or shape[0] != before[0] or (flattens_map and not feeds_linear):
             raise _unsupported(node)
         self._replace(node, nn.Flatten(1), Kind.FLATTEN)
 

@@ -81,7 +81,9 @@ def _fold_normalisation(captured: fx.GraphModule, image: ImageSpec) -> None:
     if image.is_uniform:
         return
     gain = torch.tensor([image.step_byte / std for std in image.std_byte]).reshape(1, 3, 1, 1)
-    shift = torch.tensor([(image.pad_byte - mean) / std for mean, std in zip(image.mean_byte, image.std_byte, strict=True)])
+    shift = torch.tensor(
+        [(image.pad_byte - mean) / std for mean, std in zip(image.mean_byte, image.std_byte, strict=True)]
+    )
     picture = next(node for node in captured.graph.nodes if node.op == "placeholder")
     for user in picture.users:
         layer = captured.get_submodule(str(user.target)) if user.op == "call_module" else None

@@ -1,0 +1,38 @@
+"""What the walk over a captured net hands to an emitter, and what it asks of one."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from mobile_sdk.integer_graph import Graph, Quantization
+from qat.layers import Weighted
+from qat.steps import Kind, Step
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pending:
+    """An operator whose output grid is not known yet: its quantizer comes later in the graph."""
+
+    step: Step
+    operands: tuple[Any, ...]
+    layer: Weighted | None = None
+    activation: Kind | None = None
+
+
+class Emitter(Protocol):
+    """Writes operators into a graph. Values are the emitter's own; the walk only carries them."""
+
+    def picture(self) -> Any:
+        """The net's input."""
+        ...
+
+    def emit(self, name: str, pending: Pending, grid: Quantization) -> Any:
+        """The operator's output, materialised as tensor `name` on `grid`."""
+        ...
+
+    def pass_on(self, name: str, step: Step, value: Any, *, is_sole_user: bool) -> Any:
+        """A step that keeps its input's grid."""
+        ...
+
+    def finish(self, value: Any) -> Graph:
+        """The graph whose scores are `value`."""
+        ...

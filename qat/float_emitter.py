@@ -1,0 +1,154 @@
+"""Writes float32 operators: the twin of the integer program, batch norm folded, activations as the runtimes have them."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from mobile_sdk.contract import ImageSpec
+from mobile_sdk.integer_graph import (
+    Activation,
+    ActivationKind,
+    Add,
+    AvgPool2d,
+    Clamp,
+    Concat,
+    Constant,
+    Conv2d,
+    Dequantize,
+    Graph,
+    Linear,
+    MaxPool2d,
+    Mean,
+    Mul,
+    Operator,
+    Quantization,
+    Reshape,
+    Tensor,
+)
+from qat import layers
+from qat.emitter import Pending
+from qat.snap import float32
+from qat.steps import CLAMPS, Kind, Step
+
+_CLAMP = {Kind.RELU: Clamp.RELU, Kind.RELU6: Clamp.RELU6}
+_ALONE = {
+    Kind.RELU: ActivationKind.RELU,
+    Kind.RELU6: ActivationKind.RELU6,
+    Kind.HARD_SWISH: ActivationKind.HARD_SWISH,
+    Kind.HARD_SIGMOID: ActivationKind.HARD_SIGMOID,
+}
+
+
+class FloatEmitter:
+    """Collects the operators of one float32 graph; grids are ignored."""
+
+    def __init__(self, image: ImageSpec) -> None:
+        size = image.size_px
+        grid = Quantization(scale=float32(1 / image.step_byte), zero_point=image.pad_byte - 128)
+        self._input = Tensor(name="picture_codes", shape=(3, size, size), quantization=grid)
+        self._operators: list[Operator] = []
+
+    def picture(self) -> Tensor:
+        """RGB bytes as the values that they stand for."""
+        values = Tensor(name="picture_values", shape=self._input.shape, quantization=None)
+        return self._append(Dequantize(output=values, path="<root>", input=self._input))
+
+    def finish(self, value: Tensor) -> Graph:
+        """The graph whose scores are `value`."""
+        assert value is self._operators[-1].output, "the scores are the last operator's output"
+        return Graph(input=self._input, operators=tuple(self._operators))
+
+    def emit(self, name: str, pending: Pending, grid: Quantization) -> Tensor:
+        """The pending operator's output; an activation that it does not carry out itself follows it."""
+        step, activation = pending.step, pending.activation
+        if step.kind in _ALONE:
+            return self._activate(name, step, pending.operands[0], step.kind)
+        clamp = _CLAMP.get(activation, Clamp.NONE) if activation else Clamp.NONE
+        if activation is None or activation in CLAMPS:
+            return self._operate(name, pending, clamp)
+        before = self._operate(f"{name}.before", pending, Clamp.NONE)
+        return self._activate(name, step, before, activation)
+
+    def pass_on(self, name: str, step: Step, value: Tensor, *, is_sole_user: bool) -> Tensor:
+        """A step that keeps its input's grid in the integer program."""
+        output = Tensor(name=name, shape=step.shape, quantization=None)
+        match step.kind:
+            case Kind.DROPOUT:
+                return value
+            case Kind.SCALE:
+                return self._append(Mul(output=output, path=step.path, a=value, b=_constant(name, step)))
+            case Kind.FLATTEN:
+                return self._flatten(output, step, value, is_sole_user)
+            case _:
+                return self._append(MaxPool2d(output=output, path=step.path, input=value, **_window(step)))
+
+    def _operate(self, name: str, pending: Pending, clamp: Clamp) -> Tensor:
+        step, operands = pending.step, pending.operands
+        output = Tensor(name=name, shape=step.shape, quantization=None)
+        common: dict[str, Any] = {"output": output, "path": step.path}
+        match step.kind:
+            case Kind.WEIGHTED:
+                return self._weighted(common, pending, clamp)
+            case Kind.ADD:
+                return self._append(Add(a=operands[0], b=operands[1], clamp=clamp, **common))
+            case Kind.ADD_CONSTANT:
+                return self._append(Add(a=operands[0], b=_constant(name, step), clamp=clamp, **common))
+            case Kind.MUL:
+                return self._append(Mul(a=operands[0], b=operands[1], clamp=clamp, **common))
+            case Kind.SCALE:
+                return self._append(Mul(a=operands[0], b=_constant(name, step), clamp=clamp, **common))
+            case Kind.GLOBAL_MEAN:
+                return self._append(Mean(input=operands[0], **common))
+            case Kind.AVERAGE_POOL:
+                return self._append(AvgPool2d(input=operands[0], **_window(step), **common))
+            case _:
+                return self._append(Concat(parts=tuple(operands), **common))
+
+    def _weighted(self, common: dict[str, Any], pending: Pending, clamp: Clamp) -> Tensor:
+        layer, value = pending.layer, pending.operands[0]
+        assert layer is not None
+        weight, bias = (term.detach().numpy().astype(np.float32) for term in layer.folded())
+        common |= {"input": value, "weight": weight, "weight_scales": None, "bias": bias, "clamp": clamp}
+        if isinstance(layer, layers.Conv2d):
+            geometry = {
+                "stride": layer.stride,
+                "padding": layer.padding,
+                "dilation": layer.dilation,
+                "groups": layer.groups,
+            }
+            return self._append(Conv2d(**common, **geometry))
+        if len(value.shape) == 1:
+            return self._append(Linear(**common))
+        output: Tensor = common["output"]
+        pixel = replace(output, name=f"{output.name}.pixel", shape=(*output.shape, 1, 1))
+        common |= {"output": pixel, "weight": weight.reshape(-1, *value.shape)}
+        self._append(Conv2d(**common, stride=(1, 1), padding=(0, 0, 0, 0), dilation=(1, 1), groups=1))
+        return self._append(Reshape(output=output, path=common["path"], input=pixel))
+
+    def _activate(self, name: str, step: Step, value: Tensor, kind: Kind) -> Tensor:
+        output = Tensor(name=name, shape=step.shape, quantization=None)
+        return self._append(Activation(output=output, path=step.path, input=value, kind=_ALONE[kind]))
+
+    def _flatten(self, output: Tensor, step: Step, value: Tensor, is_sole_user: bool) -> Tensor:
+        if value.shape[1:] not in ((), (1, 1)):
+            return value
+        last = self._operators[-1]
+        if isinstance(last, Mean) and last.output is value and is_sole_user:
+            self._operators[-1] = replace(last, output=replace(output, name=value.name))
+            return self._operators[-1].output
+        return self._append(Reshape(output=output, path=step.path, input=value))
+
+    def _append(self, operator: Operator) -> Tensor:
+        self._operators.append(operator)
+        return operator.output
+
+
+def _constant(name: str, step: Step) -> Constant:
+    return Constant(name=f"{name}.constant", value=float32(step.constant), quantization=None)
+
+
+def _window(step: Step) -> dict[str, Any]:
+    assert step.window is not None
+    top, left = step.window.padding
+    return {"kernel": step.window.kernel, "stride": step.window.stride, "padding": (top, top, left, left)}

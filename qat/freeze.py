@@ -1,0 +1,81 @@
+"""`freeze`: a fake-quantized net becomes the integer program, or its float32 twin, by one walk over its steps."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import fx, nn
+
+from mobile_sdk.contract import Contract
+from mobile_sdk.errors import CaptureError
+from mobile_sdk.integer_graph import Graph
+from mobile_sdk.program import Program, Record
+from qat.emitter import Emitter, Pending
+from qat.fake_quant import TensorQuantizer
+from qat.float_emitter import FloatEmitter
+from qat.integer_emitter import IntegerEmitter
+from qat.layers import Weighted
+from qat.prepare import FakeQuantNet
+from qat.quantizer import absorbs, step_of
+
+
+def freeze(net: FakeQuantNet, contract: Contract, record: Record) -> Program:
+    """The integer program that `net` stands for; every scale is decided here and written once.
+
+    Raises CaptureError where the net has seen no picture yet, so that its ranges are unknown.
+    """
+    unseen = [q for q in net.modules() if isinstance(q, TensorQuantizer) and not q.is_fixed and not q.seen]
+    if unseen:
+        raise CaptureError(
+            f"{len(unseen)} ranges of the net have seen no picture", hint="train it with fit(), or use quantize()"
+        )
+    return Program(graph=_walk(net, IntegerEmitter(contract.image)), contract=contract, record=record)
+
+
+def float_twin(net: FakeQuantNet, contract: Contract, record: Record) -> Program:
+    """The same net in float32, batch norm folded: what the int8 program is compared with."""
+    return Program(graph=_walk(net, FloatEmitter(contract.image)), contract=contract, record=record)
+
+
+def _walk(net: FakeQuantNet, emitter: Emitter) -> Graph:
+    values: dict[fx.Node, Any] = {}
+    modules = dict(net.captured.named_modules())
+    for node in net.captured.graph.nodes:
+        if node.op == "placeholder":
+            values[node] = emitter.picture()
+        elif node.op == "output":
+            return emitter.finish(values[node.args[0]])
+        else:
+            values[node] = _visit(node, modules, values, emitter)
+    raise AssertionError("the graph has no output")
+
+
+def _visit(node: fx.Node, modules: dict[str, nn.Module], values: dict[fx.Node, Any], emitter: Emitter) -> Any:
+    module = modules.get(str(node.target)) if node.op == "call_module" else None
+    if isinstance(module, TensorQuantizer):
+        source = node.args[0]
+        assert isinstance(source, fx.Node)
+        value = values[source]
+        return emitter.emit(source.name, value, module.quantization()) if isinstance(value, Pending) else value
+    step = step_of(node)
+    assert step is not None, f"{node.name} has no step"
+    operands = tuple(values[operand] for operand in _operands(node))
+    if len(operands) == 1 and isinstance(operands[0], Pending):
+        before = operands[0]
+        return Pending(step=before.step, operands=before.operands, layer=before.layer, activation=step.kind)
+    if _is_followed_by_quantizer(node, modules):
+        layer = module if isinstance(module, Weighted) else None
+        return Pending(step=step, operands=operands, layer=layer)
+    source = _operands(node)[0]
+    return emitter.pass_on(node.name, step, operands[0], is_sole_user=len(source.users) == 1)
+
+
+def _is_followed_by_quantizer(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
+    last = absorbs(node) or node
+    return any(isinstance(modules.get(str(user.target)), TensorQuantizer) for user in last.users)
+
+
+def _operands(node: fx.Node) -> Sequence[fx.Node]:
+    first = node.args[0]
+    if isinstance(first, list | tuple):
+        return [part for part in first if isinstance(part, fx.Node)]
+    return [argument for argument in node.args if isinstance(argument, fx.Node)]

@@ -1,0 +1,46 @@
+"""Numbers put on the grids that the phone has: weights, biases, constants."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobile_sdk import arithmetic
+from mobile_sdk.integer_graph import Constant, Quantization
+
+LARGEST_BIAS = 2**22  # codes: bias and products together stay exact in float32, where runtimes requantize
+SMALLEST_FACTOR = 2.0**-24  # of a requantization; runtimes refuse below 2^-32
+
+
+def snap_weights(
+    codes: NDArray[np.int8], scales: NDArray[np.float64], bias: NDArray[np.float64], x: Quantization, y: Quantization
+) -> dict[str, Any]:
+    """Weights and biases as the file holds them.
+
+    A channel whose weights are tiny beside its bias gets a coarser scale: its bias stays an exact integer and its
+    requantization factor within what runtimes accept.
+    """
+    least = np.maximum(np.abs(bias) / (x.scale * LARGEST_BIAS), SMALLEST_FACTOR * y.scale / x.scale)
+    coarse = np.maximum(scales, least).astype(np.float32)
+    shape = (-1, *[1] * (codes.ndim - 1))
+    ratio = np.where(coarse > scales.astype(np.float32), scales / coarse, 1.0).reshape(shape)
+    snapped = np.rint(codes * ratio).astype(np.int8)
+    grid = arithmetic.bias_scales(x, coarse)
+    return {
+        "weight": snapped,
+        "weight_scales": coarse,
+        "bias": np.rint(bias / grid.astype(np.float64)).astype(np.int32),
+    }
+
+
+def snap_constant(name: str, value: float, scale_y: float) -> Constant:
+    """`value` as one int8 code, its scale near the sum's own."""
+    magnitude = abs(value)
+    scale = magnitude / 96 if magnitude / 96 > scale_y / 64 else scale_y
+    code = round(value / float32(scale))
+    return Constant(name=name, value=code, quantization=Quantization(scale=float32(scale), zero_point=0))
+
+
+def float32(value: float) -> float:
+    """The nearest float32, as Python's float."""
+    return float(np.float32(value))
