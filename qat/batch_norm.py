@@ -16,7 +16,7 @@ class StatisticsWarmUp:
         self._own = {
             module: module.momentum
             for module in net.modules()
-            if isinstance(module, _BatchNorm) and module.momentum is not None and module.num_batches_tracked == 0
+            if isinstance(module, _BatchNorm) and module.momentum is not None and _is_untouched(module)
         }
 
     def at(self, step: int) -> None:
@@ -28,3 +28,9 @@ class StatisticsWarmUp:
         """Gives every batch norm its own momentum back."""
         for module, own in self._own.items():
             module.momentum = own
+
+
+def _is_untouched(norm: _BatchNorm) -> bool:
+    """Told by the values: the count of batches is lost where statistics are copied into another net."""
+    mean, variance = norm.running_mean, norm.running_var
+    return mean is not None and variance is not None and not mean.any() and bool((variance == 1).all())
