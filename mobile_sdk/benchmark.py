@@ -5,19 +5,18 @@ bundle for one turn of runs, in an order that rotates (ABC, BCA, CAB). Each bund
 (`benchmark_worker`) and works only in its turn.
 """
 
-import os
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
 from mobile_sdk import runtimes
+from mobile_sdk.atomic import write_text
 from mobile_sdk.benchmark_process import WorkerProcess, worker_command
+from mobile_sdk.bundle import Bundle
 from mobile_sdk.environment import describe_environment, load_average
 from mobile_sdk.errors import SettingError
 from mobile_sdk.measurements import Comparison, Measurement, Numbers, Plan, Samples, judge
@@ -29,32 +28,12 @@ Progress = Callable[[float, str], None]
 _START_TIMEOUT_S = 600.0  # importing a runtime and loading a model, on a slow and busy machine
 _TURN_TIMEOUT_S = 120.0
 _TURN_MS = 25.0  # long beside a switch of processes, short beside the bursts that interleaving is to cancel
-_MAX_TURN_RUNS = 100
+_MAX_TURN_RUNS = 1000
 _QUICK_RUNS, _QUICK_SECONDS = 12, 0.0
 
 
-class Manifest(Protocol):
-    """What of `bundle.json` a benchmark reads."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def runtime(self) -> str: ...
-    @property
-    def precision(self) -> str: ...
-
-
-class Benchmarkable(Protocol):
-    """What of a bundle a benchmark reads."""
-
-    @property
-    def path(self) -> Path: ...
-    @property
-    def manifest(self) -> Manifest: ...
-
-
 def benchmark(
-    bundles: Sequence[Benchmarkable],
+    bundles: Sequence[Bundle],
     *,
     device: str = "host",
     threads: int = 1,
@@ -96,9 +75,7 @@ def benchmark(
 
 def write_numbers(numbers: Numbers, path: Path) -> None:
     """Writes `bench.json`, whole or not at all."""
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
-        file.write(numbers.model_dump_json(indent=1) + "\n")
-    os.replace(file.name, path)
+    write_text(path, numbers.model_dump_json(indent=1) + "\n")
 
 
 @dataclass(kw_only=True)
@@ -147,7 +124,7 @@ class _Series:
         )
 
 
-def _check(bundles: Sequence[Benchmarkable], device: str) -> None:
+def _check(bundles: Sequence[Bundle], device: str) -> None:
     if device != "host":
         raise SettingError(
             f"expected the device 'host', found {device!r}",
@@ -166,7 +143,7 @@ def _not_run(runtime: str) -> str | None:
     return runtimes.get(runtime).unavailable()
 
 
-def _measure(bundles: Sequence[Benchmarkable], plan: Plan, progress: Progress) -> dict[Path, _Series]:
+def _measure(bundles: Sequence[Bundle], plan: Plan, progress: Progress) -> dict[Path, _Series]:
     with ExitStack() as workers:
         series = {}
         for bundle in bundles:
@@ -176,7 +153,7 @@ def _measure(bundles: Sequence[Benchmarkable], plan: Plan, progress: Progress) -
     return series
 
 
-def _start(bundle: Benchmarkable, plan: Plan, workers: ExitStack) -> _Series:
+def _start(bundle: Bundle, plan: Plan, workers: ExitStack) -> _Series:
     """Starts a worker and waits until it is warm, before the next one is started."""
     title = f"{bundle.path.name} on {bundle.manifest.runtime}"
     worker = workers.enter_context(WorkerProcess(worker_command(bundle.path, plan.threads), title=title))
@@ -199,7 +176,7 @@ def _interleave(series: Sequence[_Series], plan: Plan, progress: Progress) -> No
         first += 1
 
 
-def _measurement(bundle: Benchmarkable, series: _Series | None, not_run: str | None) -> Measurement:
+def _measurement(bundle: Bundle, series: _Series | None, not_run: str | None) -> Measurement:
     summary = None if series is None else summarize(series.rounds_ms)
     return Measurement(
         bundle=bundle.path.name,
@@ -214,7 +191,7 @@ def _measurement(bundle: Benchmarkable, series: _Series | None, not_run: str | N
     )
 
 
-def _comparisons(bundles: Sequence[Benchmarkable], series: Mapping[Path, _Series]) -> tuple[Comparison, ...]:
+def _comparisons(bundles: Sequence[Bundle], series: Mapping[Path, _Series]) -> tuple[Comparison, ...]:
     """Every measured int8 bundle beside the measured float32 bundle of the same net and runtime."""
     measured = [bundle for bundle in bundles if bundle.path in series]
     twins = {
@@ -232,13 +209,12 @@ def _comparisons(bundles: Sequence[Benchmarkable], series: Mapping[Path, _Series
     )
 
 
-def _model_bytes(bundle: Benchmarkable) -> int:
+def _model_bytes(bundle: Bundle) -> int:
     """What the model itself takes in the app, without labels and golden pictures."""
-    model = bundle.path / runtimes.get(bundle.manifest.runtime).model_file
-    return sum(file.stat().st_size for file in (model, *model.rglob("*")) if file.is_file())
+    return sum(entry.bytes for entry in bundle.manifest.files if entry.path.startswith(bundle.manifest.model))
 
 
-def _versions(bundles: Sequence[Benchmarkable]) -> dict[str, str]:
+def _versions(bundles: Sequence[Bundle]) -> dict[str, str]:
     names = {bundle.manifest.runtime for bundle in bundles}
     return {package: version for name in names for package, version in runtimes.get(name).versions().items()}
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from mobile_sdk import errors
 from mobile_sdk.errors import MachineError, SdkError
@@ -32,7 +32,7 @@ class WorkerProcess:
         )
         self._buffer = b""
 
-    def __enter__(self) -> "WorkerProcess":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

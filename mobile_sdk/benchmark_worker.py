@@ -6,6 +6,8 @@ asked, so that bundles never compete. Whatever a runtime prints goes to standard
 the process.
 """
 
+import contextlib
+import importlib
 import json
 import os
 import resource
@@ -18,6 +20,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mobile_sdk import runtimes
+from mobile_sdk.bundle import open_bundle
 from mobile_sdk.errors import SdkError
 from mobile_sdk.runtimes.base import Session
 
@@ -81,7 +85,38 @@ def _serve(path: Path, threads: int, replies: IO[str]) -> None:
 
 def _prepare(path: Path, threads: int) -> tuple[Callable[[], Session], list[Picture]]:
     """What loads the bundle's model, and its golden pictures; the runtime's packages are imported when this returns."""
-    raise NotImplementedError
+    bundle = open_bundle(path)
+    runtime = runtimes.get(bundle.manifest.runtime)
+
+    def load() -> Session:
+        return runtime.load(bundle.model_path, bundle.interface, threads=threads)
+
+    for name in modules_of(load):
+        with contextlib.suppress(ImportError):  # a module that another one made up while it was imported
+            importlib.import_module(name)
+    return load, [bundle.golden_picture(index) for index in range(len(bundle.manifest.golden.pictures))]
+
+
+def modules_of(load: Callable[[], Session]) -> list[str]:
+    """The modules that `load` imports, found by a fork that loads and is thrown away.
+
+    A first load spends seconds on importing packages, which an app on a phone does not have, and leaves memory behind
+    that a second load would use again. A load that fails finds nothing here: the real one will say why.
+    """
+    receiving, sending = os.pipe()
+    if child := os.fork():
+        os.close(sending)
+        with os.fdopen(receiving, encoding="utf-8") as names:
+            found = names.read().split("\n")
+        os.waitpid(child, 0)
+        return [name for name in found if name]
+    try:
+        before = set(sys.modules)
+        load()
+        with os.fdopen(sending, "w", encoding="utf-8") as names:
+            names.write("\n".join(name for name in sys.modules if name not in before))
+    finally:
+        os._exit(0)
 
 
 def _forget_peak_mib() -> float | None:

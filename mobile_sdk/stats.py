@@ -2,8 +2,8 @@
 
 Every sample is kept by the caller and everything here is derived from samples. Quantiles follow one rule: linear
 interpolation between order statistics (Hyndman and Fan 1996, type 7, numpy's default), so that p50 is the median.
-Intervals of medians are distribution-free: they run from one order statistic to another and carry their exact coverage
-under independence. Runs taken back to back are not independent (noise outlasts a run), so rounds are the unit.
+Intervals are distribution-free. Runs taken back to back are not independent (noise outlasts a run), so rounds are the
+unit of every interval.
 """
 
 from collections.abc import Sequence
@@ -17,13 +17,13 @@ from mobile_sdk.contract import Model
 from mobile_sdk.errors import SettingError
 
 COVERAGE = 0.95
-"""Least coverage of an interval that may support a verdict."""
+"""How often an interval is to hold the true value."""
 
 STEADY_CV_SHARE = 0.10
 """Largest robust CV that supports a verdict: a quarter of the 1.4-fold slowdown that a burst of noise causes."""
 
-MIN_ROUNDS = 6
-"""Fewer rounds give no interval of 95 %."""
+MIN_ROUNDS = 10
+"""Fewer rounds support no verdict: the spread between them would be a guess."""
 
 _MAD_TO_SIGMA = 1 / NormalDist().inv_cdf(0.75)  # 1.4826: makes the MAD of a normal series its standard deviation
 _OUTLIER_SIGMAS = 3.5  # Iglewicz and Hoaglin 1993
@@ -40,8 +40,11 @@ class Interval(Model):
 
 
 class Summary(Model):
-    """What a series of latencies says. `robust_cv_share` is 1.4826 MAD over the median; it judges steadiness, since one
-    interrupted run in a hundred moves the plain CV and says nothing about the median."""
+    """What a series of latencies says.
+
+    `robust_cv_share` is 1.4826 MAD over the median. It judges steadiness: one interrupted run in a hundred moves the
+    plain CV and says nothing about the median.
+    """
 
     count: int
     rounds: int
@@ -61,12 +64,12 @@ class Summary(Model):
     @property
     def is_steady(self) -> bool:
         """Whether the series supports a verdict about its median."""
-        return self.robust_cv_share <= STEADY_CV_SHARE and self.median_interval_ms.coverage_share >= COVERAGE
+        return self.robust_cv_share <= STEADY_CV_SHARE and self.rounds >= MIN_ROUNDS
 
     @property
     def advice(self) -> str | None:
         """One sentence that says what to do when the series supports no verdict, else None."""
-        if self.median_interval_ms.coverage_share < COVERAGE:
+        if self.rounds < MIN_ROUNDS:
             return f"only {self.rounds} rounds were measured and a verdict needs {MIN_ROUNDS}: measure longer"
         if not self.is_steady:
             return (
@@ -87,7 +90,7 @@ class Ratio(Model):
 def summarize(rounds_ms: Rounds) -> Summary:
     """Describes one bundle's times, given as rounds of runs; single independent samples are rounds of one.
 
-    The interval of the median is that of the rounds' medians. Raises SettingError without a sample.
+    The interval of the median is Woodruff's, with rounds as clusters. Raises SettingError without a sample.
     """
     samples = _positive(rounds_ms)
     median = float(np.median(samples))
@@ -98,7 +101,7 @@ def summarize(rounds_ms: Rounds) -> Summary:
         count=samples.size,
         rounds=len(rounds_ms),
         median_ms=median,
-        median_interval_ms=median_interval(round_medians(rounds_ms)),
+        median_interval_ms=_clustered_interval(samples, rounds_ms, median),
         mad_ms=mad,
         mean_ms=mean,
         p50_ms=p50,
@@ -171,6 +174,22 @@ def is_outlier(samples: NDArray[np.float64]) -> NDArray[np.bool_]:
 def round_medians(rounds_ms: Rounds) -> NDArray[np.float64]:
     """The median of each round."""
     return np.array([float(np.median(round_ms)) for round_ms in rounds_ms], dtype=np.float64)
+
+
+def _clustered_interval(samples: NDArray[np.float64], rounds_ms: Rounds, median: float) -> Interval:
+    """The interval of the median of rounds that are each alike in themselves (Woodruff 1952).
+
+    The share of samples up to the median has a standard error over rounds; the quantiles that far from 1/2 are the
+    interval. For single independent samples it is the usual interval from order statistics, in large samples.
+    """
+    sizes = np.array([len(round_ms) for round_ms in rounds_ms])
+    below = np.array([np.mean(np.asarray(round_ms) <= median) for round_ms in rounds_ms])
+    if len(rounds_ms) < 2:
+        return Interval(low=float(samples.min()), high=float(samples.max()), coverage_share=0.0)
+    error = sqrt(float(np.sum((sizes * (below - below @ sizes / sizes.sum())) ** 2))) / float(sizes.sum())
+    reach = NormalDist().inv_cdf(0.5 + COVERAGE / 2) * error * sqrt(len(rounds_ms) / (len(rounds_ms) - 1))
+    low, high = np.quantile(samples, (max(0.0, 0.5 - reach), min(1.0, 0.5 + reach)))
+    return Interval(low=float(low), high=float(high), coverage_share=COVERAGE)
 
 
 def _positive(rounds_ms: Rounds) -> NDArray[np.float64]:
