@@ -1,7 +1,7 @@
 """Small graphs with realistic weights and scales, int8 and their float32 twins, for every test that needs one.
 
 `GRAPHS` maps a name to a recipe; `int8_graph(name)` and `float_graph(name)` build it. Both twins come from one seed:
-the float net is the int8 net without rounding. Ranges are measured on a few random pictures, so the codes use their range.
+the float net is the int8 net without rounding. Ranges are measured on random pictures, so the codes use their range.
 """
 
 from collections.abc import Callable

@@ -15,7 +15,7 @@ from typing import Any
 import flatbuffers  # type: ignore[import-untyped]
 from flatbuffers import number_types
 
-MOST_TABLES = 1_000_000  # no net has as many; a file that claims more is damaged
+MOST_TABLES = 100_000  # no net has as many; a file that claims more is damaged
 
 _FLAGS = {
     "bool": number_types.BoolFlags,

@@ -84,8 +84,11 @@ def read_pte(path: Path) -> PteFile:
         raise BundleError(f"expected a model at {path.name}, found none that can be read", hint=HINT) from error
     if data[4:8] != program_schema().identifier:
         raise BundleError(f"expected an ExecuTorch program, found {path.name} beginning {data[4:8]!r}", hint=HINT)
+    if data[-SEAL_BYTES:][: len(SEAL_MAGIC)] != SEAL_MAGIC:
+        reason = f"expected this SDK's seal at the end of {path.name}, found none: cut short, or another tool's"
+        raise BundleError(reason, hint=HINT)
     if data[-SEAL_BYTES:] != _seal(data[:-SEAL_BYTES]):
-        raise BundleError(f"expected {path.name} as it was written, found it cut short or changed", hint=HINT)
+        raise BundleError(f"expected {path.name} as it was written, found it changed", hint=HINT)
     try:
         return parse_pte(data)
     except (ValueError, KeyError, IndexError, TypeError, struct.error) as error:

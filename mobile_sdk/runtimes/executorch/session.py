@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mobile_sdk.errors import BundleError
+from mobile_sdk.errors import BundleError, DataError
 from mobile_sdk.runtimes.base import Interface
 from mobile_sdk.runtimes.executorch.pte_file import HINT, read_pte
 from mobile_sdk.runtimes.quiet import silenced_stderr
@@ -27,12 +27,12 @@ class ExecuTorchSession:
             raise BundleError(f"expected the input {expected} in {path.name}, found {found}", hint=HINT)
         self._codes = np.zeros(expected, np.int8)
         self._inputs = [torch.from_numpy(self._codes)]
-        self._offset = interface.input.byte_offset
 
     def run(self, picture: NDArray[np.uint8]) -> NDArray[np.generic]:
         """Scores (classes,) for RGB bytes (H, W, 3)."""
         if picture.shape != self._codes.shape[1:] or picture.dtype != np.uint8:
-            raise ValueError(f"expected uint8 {self._codes.shape[1:]}, found {picture.dtype} {picture.shape}")
+            reason = f"expected a picture uint8 {self._codes.shape[1:]}, found {picture.dtype} {picture.shape}"
+            raise DataError(reason, hint="prepare it with the contract's recipe")
         # byte - 128 as int8 is the byte with its highest bit flipped
         np.bitwise_xor(picture, 0x80, out=self._codes[0].view(np.uint8))
         scores: NDArray[np.generic] = self._method.execute(self._inputs)[0].numpy()
