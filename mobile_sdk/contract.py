@@ -38,6 +38,16 @@ class ImageSpec(Model):
             raise ValueError(f"std_byte must lie in 1..1024 (byte units, not 0..1), not {self.std_byte}")
         return self
 
+    @classmethod
+    def torchvision(cls, size_px: int = 224) -> "ImageSpec":
+        """What PyTorch's published ImageNet checkpoints were trained on: the central 7/8, ImageNet's mean and std.
+
+        Source: torchvision `transforms/_presets.py`, ImageClassification (mean 0.485 0.456 0.406, std 0.229 0.224 0.225).
+        """
+        return cls(
+            size_px=size_px, crop_share=0.875, mean_byte=(123.675, 116.28, 103.53), std_byte=(58.395, 57.12, 57.375)
+        )
+
     @property
     def pad_byte(self) -> int:
         """The byte that the integer net pads with: the mean colour, rounded, averaged over the channels."""

@@ -14,11 +14,11 @@ from qat.fake_quant import TensorQuantizer
 from qat.float_emitter import FloatEmitter
 from qat.integer_emitter import IntegerEmitter
 from qat.layers import Weighted
-from qat.prepare import FakeQuantNet
+from qat.prepare import FakeQuantNet, prepare
 from qat.quantizer import absorbs, step_of
 
 
-def freeze(net: FakeQuantNet, contract: Contract, record: Record) -> Program:
+def freeze(net: FakeQuantNet, contract: Contract, record: Record | None = None) -> Program:
     """The integer program that `net` stands for; every scale is decided here and written once.
 
     Raises CaptureError where the net has seen no picture yet, so that its ranges are unknown.
@@ -28,12 +28,14 @@ def freeze(net: FakeQuantNet, contract: Contract, record: Record) -> Program:
         raise CaptureError(
             f"{len(unseen)} ranges of the net have seen no picture", hint="train it with fit(), or use quantize()"
         )
+    record = record or Record(net=type(net).__name__, quantized="qat")
     return Program(graph=_walk(net, IntegerEmitter(contract.image)), contract=contract, record=record)
 
 
-def float_twin(net: FakeQuantNet, contract: Contract, record: Record) -> Program:
-    """The same net in float32, batch norm folded: what the int8 program is compared with."""
-    return Program(graph=_walk(net, FloatEmitter(contract.image)), contract=contract, record=record)
+def float_twin(net: nn.Module, contract: Contract, record: Record | None = None) -> Program:
+    """`net` in float32, batch norm folded: what the int8 program is compared with."""
+    record = record or Record(net=type(net).__name__, quantized="float32")
+    return Program(graph=_walk(prepare(net, contract), FloatEmitter(contract.image)), contract=contract, record=record)
 
 
 def _walk(net: FakeQuantNet, emitter: Emitter) -> Graph:

@@ -1,0 +1,61 @@
+"""Learns: labelled pictures → a float net → a fake-quantized net → one int8 program.
+
+Names are loaded when they are first used: `import qat` alone loads no torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from qat.calibrate import quantize
+    from qat.data import Pictures, load_folder, load_mnist, load_unlabelled
+    from qat.fit import History, evaluate, fit
+    from qat.freeze import float_twin, freeze
+    from qat.nets import build_net, list_nets
+    from qat.plan import TrainPlan
+    from qat.prepare import FakeQuantNet, prepare
+    from qat.weights import load_weights
+
+_HOMES = {
+    "FakeQuantNet": "qat.prepare",
+    "History": "qat.fit",
+    "Pictures": "qat.data",
+    "TrainPlan": "qat.plan",
+    "build_net": "qat.nets",
+    "evaluate": "qat.fit",
+    "fit": "qat.fit",
+    "float_twin": "qat.freeze",
+    "freeze": "qat.freeze",
+    "list_nets": "qat.nets",
+    "load_folder": "qat.data",
+    "load_mnist": "qat.data",
+    "load_unlabelled": "qat.data",
+    "load_weights": "qat.weights",
+    "prepare": "qat.prepare",
+    "quantize": "qat.calibrate",
+}
+
+__all__ = [
+    "FakeQuantNet",
+    "History",
+    "Pictures",
+    "TrainPlan",
+    "build_net",
+    "evaluate",
+    "fit",
+    "float_twin",
+    "freeze",
+    "list_nets",
+    "load_folder",
+    "load_mnist",
+    "load_unlabelled",
+    "load_weights",
+    "prepare",
+    "quantize",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'qat' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
