@@ -1,0 +1,185 @@
+"""Imports point one way and stay light; every public name is there."""
+
+import ast
+import importlib
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LAYERS = (
+    {"contract", "errors"},
+    {
+        *("preprocess", "integer_graph", "program", "program_archive", "program_export", "program_read"),
+        *("arithmetic", "numerics", "stats", "atomic", "cache", "commands", "environment"),
+    },
+    {"runtimes", "devices"},
+    set(),  # every module that no layer names: bundle, verify, benchmark, report …
+    {"cli", "__main__"},
+)
+OTHERS = 3
+QAT_MAY_USE = {"contract", "errors", "preprocess", "integer_graph", "arithmetic", "program"}
+HEAVY = ("torch", "torchao", "executorch", "coremltools", "ai_edge_litert", "matplotlib", "scipy", "pandas", "sklearn")
+
+
+def modules(package: str) -> dict[str, Path]:
+    """Every module of the package, by its dotted name."""
+    paths = sorted((ROOT / package).rglob("*.py"))
+    assert len(paths) > 10, f"{package} is not at {ROOT}"
+    return {dotted(path): path for path in paths}
+
+
+def dotted(path: Path) -> str:
+    """mobile_sdk/runtimes/__init__.py → mobile_sdk.runtimes."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(node: ast.AST, *, everywhere: bool = True) -> Iterator[str]:
+    """Dotted names that a module imports: everywhere in it, or only when it is itself imported."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import):
+            yield from (alias.name for alias in child.names)
+        elif isinstance(child, ast.ImportFrom):
+            assert child.level == 0, "relative imports hide their direction"
+            yield from (f"{child.module}.{alias.name}" for alias in child.names)
+        elif everywhere or not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield from imports(child, everywhere=everywhere)
+
+
+def first_below(name: str, package: str) -> str | None:
+    """mobile_sdk.runtimes.base → runtimes; None for what is not below the package."""
+    parts = name.split(".")
+    return parts[1] if parts[0] == package and len(parts) > 1 else None
+
+
+def layer(name: str) -> int:
+    """The layer of a module or package directly below mobile_sdk."""
+    return next((index for index, names in enumerate(LAYERS) if name in names), OTHERS)
+
+
+def parsed(package: str) -> dict[str, ast.Module]:
+    """Every module's syntax tree."""
+    return {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in modules(package).items()}
+
+
+def test_every_layer_names_modules_that_exist() -> None:
+    there = {first_below(name, "mobile_sdk") for name in modules("mobile_sdk")}
+    assert {name for names in LAYERS[:OTHERS] for name in names} <= there
+
+
+def test_mobile_sdk_imports_point_down() -> None:
+    wrong = [
+        f"{name} imports {imported}"
+        for name, tree in parsed("mobile_sdk").items()
+        if (own := first_below(name, "mobile_sdk"))
+        for imported in imports(tree)
+        if (other := first_below(imported, "mobile_sdk")) and layer(other) > layer(own)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_contract_and_errors_use_the_standard_library_and_pydantic_only() -> None:
+    trees = parsed("mobile_sdk")
+    used = {name.split(".")[0] for own in LAYERS[0] for name in imports(trees[f"mobile_sdk.{own}"])}
+    assert used <= {*sys.stdlib_module_names, "pydantic", "mobile_sdk"}
+
+
+def test_only_the_command_line_sees_both_sides() -> None:
+    wrong = [
+        f"{name} imports {imported}"
+        for name, tree in parsed("mobile_sdk").items()
+        if first_below(name, "mobile_sdk") != "cli"
+        for imported in imports(tree)
+        if imported.split(".")[0] == "qat"
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_qat_uses_the_core_of_mobile_sdk_only() -> None:
+    wrong = [
+        f"{name} imports {imported}"
+        for name, tree in parsed("qat").items()
+        for imported in imports(tree)
+        if imported.split(".")[0] == "mobile_sdk" and first_below(imported, "mobile_sdk") not in QAT_MAY_USE
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    trees = parsed("mobile_sdk") | parsed("qat")
+    graph = {
+        name: {target for imported in imports(tree, everywhere=False) if (target := _module_of(imported, trees))}
+        for name, tree in trees.items()
+    }
+    for start in graph:
+        seen: set[str] = set()
+        waiting = list(graph[start])
+        while waiting:
+            name = waiting.pop()
+            assert name != start, f"{start} imports itself through {sorted(seen)}"
+            if name not in seen:
+                seen.add(name)
+                waiting += graph[name]
+
+
+@pytest.mark.parametrize("package", ["mobile_sdk", "qat"])
+def test_importing_a_package_loads_nothing_heavy_and_takes_150_ms_at_most(package: str) -> None:
+    program = (
+        "import sys, time; start = time.perf_counter(); import {0}; took = time.perf_counter() - start;"
+        "print(took, *(name for name in {1} if name in sys.modules))"
+    )
+
+    def import_s() -> float:
+        took, *heavy = run_python("-c", program.format(package, HEAVY)).split()
+        assert not heavy
+        return float(took)
+
+    assert best_s(import_s, enough_s=0.15) <= 0.15
+
+
+@pytest.mark.skipif(not list((ROOT / "mobile_sdk").glob("cli*")), reason="there is no command line yet")
+def test_help_takes_400_ms_at_most() -> None:
+    def help_s() -> float:
+        start_s = time.perf_counter()
+        assert "Usage" in run_python("-m", "mobile_sdk", "--help")
+        return time.perf_counter() - start_s
+
+    assert best_s(help_s, enough_s=0.4) <= 0.4
+
+
+@pytest.mark.parametrize("package", ["mobile_sdk", "qat"])
+def test_every_public_name_resolves(package: str) -> None:
+    module = importlib.import_module(package)
+    assert len(module.__all__) == len(set(module.__all__)) > 5
+    assert [name for name in module.__all__ if getattr(module, name, None) is None] == []
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    for package in ("mobile_sdk", "qat"):
+        with pytest.raises(AttributeError, match="no_such_name"):
+            importlib.import_module(package).no_such_name  # noqa: B018  reading it is the test
+
+
+def best_s(measure: Callable[[], float], *, enough_s: float) -> float:
+    """The best of 5 measurements; of up to 15 while none is good enough, since other work on the machine only adds."""
+    times_s = [measure() for _ in range(5)]
+    while min(times_s) > enough_s and len(times_s) < 15:
+        times_s.append(measure())
+    return min(times_s)
+
+
+def run_python(*arguments: str) -> str:
+    """What this Python prints."""
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+
+
+def _module_of(imported: str, known: dict[str, ast.Module]) -> str | None:
+    """`mobile_sdk.errors.SdkError` → `mobile_sdk.errors`."""
+    while imported and imported not in known:
+        imported = imported.rpartition(".")[0]
+    return imported or None
