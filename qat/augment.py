@@ -78,30 +78,19 @@ class Augmentation:
         return torch.stack([first, second], dim=1)
 
     def _recoloured(self, rgb: Tensor, random: Generator) -> Tensor:
-        count = len(rgb)
-        gains = [_factors(self.white_balance_jitter_share, count, random) for _ in range(3)]
-        brightness, contrast, saturation = (
-            _factors(share, count, random).view(-1, 1, 1, 1).to(rgb.device)
-            for share in (self.brightness_jitter_share, self.contrast_jitter_share, self.saturation_jitter_share)
-        )
-        if not any(
-            (
-                self.white_balance_jitter_share,
-                self.brightness_jitter_share,
-                self.contrast_jitter_share,
-                self.saturation_jitter_share,
-            )
-        ):
+        """All changes of colour at once: for each picture a 3 × 3 matrix and one offset."""
+        jitters = (self.brightness_jitter_share, self.contrast_jitter_share, self.saturation_jitter_share)
+        if not any(jitters) and not self.white_balance_jitter_share:
             return rgb
-        rgb = rgb * torch.stack(gains, dim=1).view(-1, 3, 1, 1).to(rgb.device) * brightness
-        mean = _grey(rgb).mean(dim=(2, 3), keepdim=True)
-        rgb = mean + (rgb - mean) * contrast
-        grey = _grey(rgb)
-        return (grey + (rgb - grey) * saturation).clamp(0, 255)
-
-
-def _grey(rgb: Tensor) -> Tensor:
-    return (rgb * torch.tensor(_LUMA, device=rgb.device).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
+        count, luma = len(rgb), torch.tensor(_LUMA)
+        brightness, contrast, saturation = (_factors(jitter, count, random).view(-1, 1, 1) for jitter in jitters)
+        balance = torch.stack([_factors(self.white_balance_jitter_share, count, random) for _ in range(3)], dim=1)
+        gains = torch.diag_embed(balance) * brightness
+        grey = luma @ (gains @ rgb.mean(dim=(2, 3)).cpu().unsqueeze(2))  # of the mean colour: contrast turns about it
+        mixing = saturation * torch.eye(3) + (1 - saturation) * luma.expand(3, 3)
+        matrix, offset = contrast * (mixing @ gains), (1 - contrast) * grey.unsqueeze(2)
+        mixed = torch.baddbmm(offset.to(rgb.device), matrix.to(rgb.device), rgb.flatten(2))
+        return mixed.view_as(rgb).clamp_(0, 255)
 
 
 def _factors(jitter_share: float, count: int, random: Generator) -> Tensor:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mobile_sdk.contract import ImageSpec
+from qat.data import Pictures
 from qat.picture_set import PictureSet, normalised
 from qat.plan import TrainPlan
 
@@ -18,6 +19,13 @@ EVALUATION_BATCH = 200  # large enough for full speed on a processor, 120 MB of 
 def steps_per_epoch(pictures: PictureSet, plan: TrainPlan) -> int:
     """Whole batches only, for batch norm cannot learn from one leftover picture; a set below a batch is one batch."""
     return max(1, len(pictures) // plan.batch)
+
+
+def decode_ahead(pictures: Pictures, spec: ImageSpec, plan: TrainPlan) -> None:
+    """Decodes now what fits into memory, so that no epoch's time or progress bar holds the decoding."""
+    for part, part_spec in ((pictures.train, _source(spec, plan)), (pictures.validation, spec)):
+        if part.fits(part_spec):
+            part.bytes(part_spec)
 
 
 def training_batches(
@@ -30,7 +38,7 @@ def training_batches(
     random = torch.Generator().manual_seed(epoch_seed(plan.seed, epoch))
     order = torch.randperm(len(pictures), generator=random).numpy()
     groups = [order[step * plan.batch :][: plan.batch] for step in range(steps_per_epoch(pictures, plan))]
-    source = spec if plan.augmentation is None else plan.augmentation.source(spec)
+    source = _source(spec, plan)
     targets = torch.tensor(pictures.targets)
     for group, rows in zip(groups, _rows(pictures, source, groups), strict=True):
         rgb = rows.to(device, non_blocking=True)
@@ -50,6 +58,10 @@ def evaluation_batches(pictures: PictureSet, spec: ImageSpec, device: torch.devi
 def epoch_seed(seed: int, epoch: int) -> int:
     """A seed for each epoch of each run, far enough apart that no two runs share one."""
     return seed * 1_000_003 + epoch
+
+
+def _source(spec: ImageSpec, plan: TrainPlan) -> ImageSpec:
+    return spec if plan.augmentation is None else plan.augmentation.source(spec)
 
 
 def _rows(pictures: PictureSet, spec: ImageSpec, groups: list[NDArray[np.int64]]) -> Iterator[Tensor]:

@@ -16,7 +16,7 @@ from mobile_sdk.contract import Contract, Model
 from mobile_sdk.errors import SettingError
 from qat.average import WeightAverage
 from qat.batch_norm import StatisticsWarmUp
-from qat.batches import epoch_seed, evaluation_batches, steps_per_epoch, training_batches
+from qat.batches import decode_ahead, epoch_seed, evaluation_batches, steps_per_epoch, training_batches
 from qat.checkpoint import Fingerprint, State, fingerprint, load_checkpoint, save_checkpoint
 from qat.data import Pictures
 from qat.picture_set import PictureSet
@@ -169,6 +169,7 @@ class _Run:
         }
 
     def train(self, folder: Path | None, mark: Fingerprint) -> None:
+        decode_ahead(self.pictures, self.contract.image, self.plan)
         for epoch in range(len(self.history.epochs), self.plan.epochs):
             with _seeded(epoch_seed(self.plan.seed, epoch)):
                 result = self.one_epoch(epoch)

@@ -162,5 +162,25 @@ def test_brightness_is_a_factor_and_saturation_spares_grey() -> None:
     assert torch.allclose(saturated, grey, atol=0.01)
 
 
+def test_contrast_turns_about_the_pictures_own_mean_grey() -> None:
+    grey = torch.randint(90, 150, (16, 1, 8, 8), generator=random()).float().expand(16, 3, 8, 8)
+    result = replace(STILL, contrast_jitter_share=0.4).apply(grey, 8, random())
+    before, after = (pictures - pictures.mean(dim=(1, 2, 3), keepdim=True) for pictures in (grey, result))
+    factors = after.std(dim=(1, 2, 3)) / before.std(dim=(1, 2, 3))
+    assert torch.allclose(result.mean(dim=(1, 2, 3)), grey.mean(dim=(1, 2, 3)), atol=0.1)
+    assert torch.allclose(after, before * factors.view(-1, 1, 1, 1), atol=0.1)
+    assert 0.6 <= factors.min() < 0.8 and 1.2 < factors.max() <= 1.4
+
+
+def test_saturation_moves_colours_along_the_line_from_their_own_grey() -> None:
+    luma = torch.tensor([0.299, 0.587, 0.114])  # ITU-R BT.601
+    colour = torch.tensor([120.0, 90.0, 60.0]).view(1, 3, 1, 1).expand(16, 3, 4, 4)
+    result = replace(STILL, saturation_jitter_share=0.5).apply(colour, 4, random())[:, :, 0, 0]
+    grey = luma @ colour[0, :, 0, 0]
+    factors = (result - grey) / (colour[:, :, 0, 0] - grey)
+    assert torch.allclose(result @ luma, grey.expand(16), atol=0.01)
+    assert torch.allclose(factors, factors[:, :1].expand(16, 3), atol=0.01) and factors[:, 0].std() > 0.1
+
+
 def test_sources_are_decoded_with_a_margin() -> None:
     assert Augmentation().source(ImageSpec(size_px=224)).size_px == 256
