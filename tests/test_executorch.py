@@ -1,0 +1,400 @@
+"""ExecuTorch: the file says what the graph says, and computes what the reference computes, in every element."""
+
+import hashlib
+import subprocess
+import sys
+import warnings
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from graphs import GRAPHS, Builder, contract_for, float_graph, int8_graph, pictures
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mobile_sdk.errors import BundleError, CompileError, DataError
+from mobile_sdk.integer_graph import (
+    Add,
+    AvgPool2d,
+    Clamp,
+    Conv2d,
+    Graph,
+    Linear,
+    Mean,
+    Mul,
+    Operator,
+    Quantization,
+    Tensor,
+)
+from mobile_sdk.program_export import to_exported
+from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
+from mobile_sdk.runtimes.executorch.export import write_model
+from mobile_sdk.runtimes.executorch.pte_file import SEAL_BYTES, SEAL_MAGIC, parse_pte
+from mobile_sdk.runtimes.executorch.readback import delegate_contents, differences
+from mobile_sdk.runtimes.reference import Reference
+
+RUNTIME = ExecuTorchRuntime()
+
+
+def scores(graph: Graph, images: np.ndarray[Any, Any], folder: Path, threads: int = 1) -> np.ndarray[Any, Any]:
+    """What ExecuTorch computes from the written file."""
+    path = folder / "model.pte"
+    interface = RUNTIME.export(graph, contract_for(graph), path)
+    session = RUNTIME.load(path, interface, threads=threads)
+    found = np.stack([session.run(image) for image in images])
+    session.close()
+    return found
+
+
+def assert_zero_steps_apart(graph: Graph, folder: Path, count: int = 8, threads: int = 1) -> None:
+    images = pictures(graph, count)
+    expected = Reference(graph).run(images)
+    assert len(np.unique(expected)) > 3, "the codes say nothing"
+    np.testing.assert_array_equal(scores(graph, images, folder, threads), expected.reshape(count, -1))
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("executorch") / "model.pte"
+    graph = int8_graph("squeeze excite")
+    RUNTIME.export(graph, contract_for(graph), path)
+    return path
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("name", GRAPHS)
+def test_every_output_element_is_the_references(name, threads, tmp_path):
+    assert_zero_steps_apart(int8_graph(name), tmp_path, count=20, threads=threads)
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_the_float_twin_computes_what_torch_computes(name, tmp_path):
+    graph = float_graph(name)
+    images = pictures(graph, 4)
+    module = to_exported(graph).module()
+    codes = torch.from_numpy(images.transpose(0, 3, 1, 2).copy()).to(torch.int16).sub(128).to(torch.int8)
+    expected = np.concatenate([module(code[None]).numpy() for code in codes])
+    np.testing.assert_allclose(scores(graph, images, tmp_path), expected, rtol=2e-4, atol=2e-4)
+
+
+def test_the_net_is_one_delegate_call_and_nothing_else(tmp_path):
+    graph = int8_graph("mobile block")
+    RUNTIME.export(graph, contract_for(graph), tmp_path / "model.pte")
+    found = RUNTIME.structure(tmp_path / "model.pte")
+    assert found.partitions == 1 and found.not_delegated == ()
+    assert found.int8_weight_share == 1.0 and found.float_convolutions == 0
+    assert sum(found.operators.values()) == len(graph.operators)  # no transpose, no convert
+    assert found.operators["DepthwiseConv2d"] == 2 and "StaticTranspose" not in found.operators
+    assert sum(found.bytes_by_part.values()) == (tmp_path / "model.pte").stat().st_size
+    weighted = [step for step in graph.operators if isinstance(step, Conv2d | Linear)]
+    assert found.bytes_by_part["weights"] == sum(step.weight.nbytes for step in weighted)
+    assert found.bytes_by_part["biases"] == sum(step.bias.nbytes for step in weighted)
+
+
+def test_a_float_file_says_that_its_convolutions_are_float(tmp_path):
+    graph = float_graph("conv chain")
+    RUNTIME.export(graph, contract_for(graph), tmp_path / "model.pte")
+    found = RUNTIME.structure(tmp_path / "model.pte")
+    assert found.int8_weight_share == 0.0 and found.float_convolutions == 5 and found.partitions == 1
+
+
+def test_the_app_writes_bytes_minus_128_in_nhwc(tmp_path):
+    graph = int8_graph("conv chain")
+    interface = RUNTIME.export(graph, contract_for(graph), tmp_path / "model.pte")
+    assert interface.input.dtype == "int8" and interface.input.layout == "NHWC"
+    assert interface.input.byte_offset == -128 and interface.input.shape == (1, 16, 16, 3)
+    grid = graph.output.quantization
+    assert (interface.output.scale, interface.output.zero_point) == (grid.scale, grid.zero_point)
+
+
+def changed(operator: Operator, **numbers: Any) -> Graph:
+    """The conv chain with one operator's numbers replaced."""
+    graph = int8_graph("conv chain")
+    steps = [replace(step, **numbers) if step.path == operator.path else step for step in graph.operators]
+    return Graph(input=graph.input, operators=tuple(steps))
+
+
+def test_a_number_that_differs_from_the_graph_is_named():
+    graph = int8_graph("conv chain")
+    data = write_model(graph)
+    assert differences(graph, data) == []
+    conv = graph.operators[1]
+    assert isinstance(conv, Conv2d)
+    output = replace(conv.output, quantization=Quantization(scale=0.5, zero_point=3))
+    for what, numbers in {
+        "weight": {"weight": conv.weight ^ 1},
+        "bias": {"bias": conv.bias + np.eye(1, len(conv.bias), 2, np.int32)[0]},
+        "weight scales": {"weight_scales": np.nextafter(conv.weight_scales, np.float32(1))},
+        "output grid": {"output": output},
+        "clamp": {"clamp": Clamp.RELU6},
+        "padding": {"padding": (1, 0, 1, 0)},
+        "stride": {"stride": (2, 2)},
+    }.items():
+        found = differences(changed(conv, **numbers), data)
+        assert any(text.startswith(what) and conv.path in text for text in found), what
+
+
+def test_biases_up_to_two_to_the_23_arrive_exactly(tmp_path):
+    graph = int8_graph("conv chain")
+    conv = graph.operators[2]
+    assert isinstance(conv, Conv2d)
+    bias = np.random.default_rng(0).integers(-(2**23) + 1, 2**23, len(conv.bias)).astype(np.int32)
+    assert np.abs(bias).max() > 2**22  # from there on float32 loses units in ExecuTorch's own lowering
+    spread = Quantization(scale=float(np.float32(2**24 * conv.weight_scales.max() * 6 / 255 / 255)), zero_point=0)
+    step = replace(conv, bias=bias, output=replace(conv.output, quantization=spread))
+    step = replace(step, weight_scales=np.full_like(conv.weight_scales, conv.weight_scales.max()))
+    after = Mean(input=step.output, output=replace(step.output, name="mean", shape=(16,)), path="mean")
+    assert_zero_steps_apart(Graph(input=graph.input, operators=(*graph.operators[:2], step, after)), tmp_path)
+
+
+GRIDS = st.builds(
+    lambda exponent, zero: Quantization(scale=float(np.float32(2.0**exponent)), zero_point=zero),
+    st.floats(-8, 0),
+    st.integers(-128, 127),
+)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    grids=st.tuples(GRIDS, GRIDS),
+    kernel=st.integers(1, 3),
+    stride=st.integers(1, 2),
+    padding=st.tuples(*[st.integers(0, 2)] * 4),
+    groups=st.sampled_from([1, 3]),
+    channels=st.sampled_from([3, 6, 9]),
+    clamp=st.sampled_from(list(Clamp)),
+    seed=st.integers(0, 2**31),
+)
+def test_any_convolution_is_exact(tmp_path, grids, kernel, stride, padding, groups, channels, clamp, seed):
+    random = np.random.default_rng(seed)
+    source = Tensor(name="picture", shape=(3, 8, 8), quantization=grids[0])
+    size = [(8 + padding[side] + padding[side + 1] - kernel) // stride + 1 for side in (0, 2)]
+    output = Tensor(name="conv", shape=(channels, *size), quantization=grids[1])
+    weight = random.integers(-127, 128, (channels, 3 // groups, kernel, kernel)).astype(np.int8)
+    gain = grids[1].scale / grids[0].scale / 127 / kernel
+    numbers = {
+        "weight": weight,
+        "weight_scales": (gain * np.exp(random.normal(0, 1, channels))).astype(np.float32),
+        "bias": random.integers(-20_000, 20_000, channels).astype(np.int32),
+    }
+    shape = {"stride": (stride, stride), "padding": padding, "dilation": (1, 1), "groups": groups}
+    conv = Conv2d(input=source, output=output, path="conv", clamp=clamp, **numbers, **shape)
+    graph = Graph(input=source, operators=(conv,))
+    images = random.integers(0, 256, (2, 8, 8, 3)).astype(np.uint8)
+    expected = Reference(graph).run(images).transpose(0, 2, 3, 1).reshape(2, -1)
+    np.testing.assert_array_equal(scores(graph, images, tmp_path), expected)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(grids=st.tuples(GRIDS, GRIDS), clamp=st.sampled_from(list(Clamp)), kind=st.sampled_from([Add, Mul]))
+def test_any_sum_and_product_is_exact(tmp_path, grids, clamp, kind):
+    source = Tensor(name="picture", shape=(3, 16, 16), quantization=grids[0])
+    output = Tensor(name="result", shape=(3, 16, 16), quantization=grids[1])
+    graph = Graph(input=source, operators=(kind(a=source, b=source, clamp=clamp, output=output, path="result"),))
+    images = np.arange(768).astype(np.uint8).reshape(1, 16, 16, 3)  # every code occurs
+    expected = Reference(graph).run(images).transpose(0, 2, 3, 1).reshape(1, -1)
+    np.testing.assert_array_equal(scores(graph, images, tmp_path), expected)
+
+
+def test_pooling_with_uneven_padding_and_long_concatenations_are_exact(tmp_path):
+    build = Builder(int8=True, seed=3)
+    x = build.max_pool(build.conv(build.input, 6, 3, activation="relu6"), 3, 2, (0, 1, 0, 1))
+    x = build.concat(*(build.conv(x, count, activation="relu6") for count in (2, 3, 4, 5, 6, 7, 8)))
+    build.head(build.concat(build.conv(x, 22, 3, groups=1, activation="relu6")))
+    assert_zero_steps_apart(build.graph(), tmp_path)
+
+
+def test_a_depthwise_convolution_with_several_filters_a_channel_is_exact(tmp_path):
+    build = Builder(int8=True, seed=4)
+    x = build.conv(build.conv(build.input, 4, 3, activation="relu6"), 12, 3, groups=4, stride=2)
+    build.head(x)
+    assert_zero_steps_apart(build.graph(), tmp_path)
+
+
+def test_average_pooling_in_float_is_delegated(tmp_path):
+    graph = float_graph("conv chain")
+    source = graph.operators[1].output
+    output = replace(source, name="pooled", shape=(source.shape[0], source.shape[1] // 2, source.shape[2] // 2))
+    window = {"kernel": (2, 2), "stride": (2, 2), "padding": (0, 0, 0, 0)}
+    pool = AvgPool2d(input=source, output=output, path="net.pool", **window)
+    graph = Graph(input=graph.input, operators=(*graph.operators[:2], pool))
+    images = pictures(graph, 1)
+    codes = torch.from_numpy(images.transpose(0, 3, 1, 2).astype(np.int16) - 128).to(torch.int8)
+    expected = to_exported(graph).module()(codes).numpy().transpose(0, 2, 3, 1).reshape(1, -1)
+    np.testing.assert_allclose(scores(graph, images, tmp_path), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_scale_that_xnnpack_refuses_is_named_with_its_module():
+    graph = int8_graph("conv chain")
+    conv = graph.operators[0]
+    tiny = replace(conv.output, quantization=Quantization(scale=float(np.float32(1e-9)), zero_point=0))
+    with pytest.raises(CompileError, match=conv.path):
+        write_model(Graph(input=graph.input, operators=(replace(conv, output=tiny),)))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Softmax(Operator):
+    input: Tensor
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        return (self.input,)
+
+
+def test_an_operator_that_xnnpack_lacks_is_named_with_its_module():
+    graph = int8_graph("conv chain")
+    strange = Softmax(input=graph.output, output=replace(graph.output, name="softmax"), path="net.softmax")
+    with pytest.raises(CompileError, match="Softmax at net.softmax"):
+        write_model(Graph(input=graph.input, operators=(*graph.operators, strange)))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.1, 0.5, 0.9, 0.999])
+@pytest.mark.parametrize("verb", ["structure", "load"])
+def test_a_truncated_file_is_refused(written, tmp_path, share, verb):
+    data = written.read_bytes()
+    path = tmp_path / "cut.pte"
+    path.write_bytes(data[: int(len(data) * share)])
+    with pytest.raises(BundleError) as error:
+        open_with(verb, path)
+    assert error.value.exit_code == 6
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(place=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255), verb=st.sampled_from(["structure", "load"]))
+def test_any_flipped_byte_is_refused(written, tmp_path, place, flip, verb):
+    data = bytearray(written.read_bytes())
+    data[int(place * len(data))] ^= flip
+    (tmp_path / "changed.pte").write_bytes(data)
+    with pytest.raises(BundleError):
+        open_with(verb, tmp_path / "changed.pte")
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(place=st.floats(0, 1, exclude_max=True), junk=st.binary(min_size=1, max_size=8))
+def test_reading_a_file_that_was_sealed_over_its_damage_never_crashes(written, tmp_path, place, junk):
+    data = bytearray(written.read_bytes()[:-SEAL_BYTES])
+    start = int(place * min(len(data), 4096))  # where program and delegate graph lie
+    data[start : start + len(junk)] = junk
+    (tmp_path / "sealed.pte").write_bytes(bytes(data) + SEAL_MAGIC + hashlib.sha256(data).digest())
+    with suppress(BundleError):
+        assert RUNTIME.structure(tmp_path / "sealed.pte").partitions >= 0
+
+
+def open_with(verb: str, path: Path) -> None:
+    graph = int8_graph("squeeze excite")
+    interface = RUNTIME.export(graph, contract_for(graph), path.with_name("whole.pte"))
+    if verb == "structure":
+        RUNTIME.structure(path)
+    else:
+        RUNTIME.load(path, interface, threads=1)
+
+
+def test_two_sessions_do_not_disturb_each_other(tmp_path):
+    first, second = int8_graph("conv chain"), int8_graph("hard swish")
+    a = RUNTIME.load(tmp_path / "a.pte", RUNTIME.export(first, contract_for(first), tmp_path / "a.pte"), threads=1)
+    b = RUNTIME.load(tmp_path / "b.pte", RUNTIME.export(second, contract_for(second), tmp_path / "b.pte"), threads=1)
+    image, other = pictures(first, 2)
+    kept = a.run(image)
+    before = kept.copy()
+    b.run(image)
+    a.run(other)
+    np.testing.assert_array_equal(kept, before)
+    np.testing.assert_array_equal(kept, Reference(first).run(image[None])[0])
+    np.testing.assert_array_equal(b.run(other), Reference(second).run(other[None])[0])
+
+
+def test_a_picture_of_another_size_is_refused(written):
+    graph = int8_graph("squeeze excite")
+    session = RUNTIME.load(written, RUNTIME.export(graph, contract_for(graph), written), threads=1)
+    with pytest.raises(DataError, match="expected a picture"):
+        session.run(np.zeros((8, 8, 3), np.uint8))
+
+
+def test_writing_and_reading_load_neither_torch_nor_executorch(written):
+    code = (
+        "import sys; from pathlib import Path; from mobile_sdk.runtimes.executorch import ExecuTorchRuntime; "
+        "from mobile_sdk.runtimes.executorch.export import write_model; "
+        "ExecuTorchRuntime().structure(Path(sys.argv[1])); "
+        "assert not {'torch', 'executorch'} & {name.split('.')[0] for name in sys.modules}"
+    )
+    subprocess.run([sys.executable, "-c", code, str(written)], check=True, timeout=60)
+
+
+def test_loading_and_running_say_nothing(written):
+    code = (
+        "import sys; from pathlib import Path; import numpy as np; from graphs import contract_for, int8_graph; "
+        "from mobile_sdk.runtimes.executorch import ExecuTorchRuntime; graph = int8_graph('squeeze excite'); "
+        "runtime = ExecuTorchRuntime(); path = Path(sys.argv[1]); "
+        "interface = runtime.export(graph, contract_for(graph), path); "
+        "runtime.load(path, interface, threads=1).run(np.zeros((16, 16, 3), np.uint8))"
+    )
+    root = Path(__file__).parent
+    command = [sys.executable, "-c", code, str(written)]
+    environment = {"PYTHONPATH": f"{root}:{root.parent}"}
+    done = subprocess.run(command, check=True, timeout=60, capture_output=True, env=environment)
+    assert (done.stdout, done.stderr) == (b"", b"")
+
+
+@pytest.mark.slow
+def test_executorchs_own_partitioner_lowers_the_program_to_the_same_numbers(tmp_path):
+    graph = int8_graph("mobile block")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+        from executorch.exir import EdgeCompileConfig, to_edge_transform_and_lower
+        from executorch.runtime import Runtime
+
+        config = EdgeCompileConfig(_check_ir_validity=False)
+        exported = with_float_biases(to_exported(graph))
+        edge = to_edge_transform_and_lower(exported, partitioner=[XnnpackPartitioner()], compile_config=config)
+        stock = edge.to_executorch().buffer
+    (tmp_path / "stock.pte").write_bytes(stock)
+    with pytest.raises(BundleError, match="another tool's"):
+        RUNTIME.structure(tmp_path / "stock.pte")
+    assert numbers(stock) == numbers(write_model(graph))
+    images = pictures(graph, 4)
+    program = Runtime.get().load_program(tmp_path / "stock.pte")
+    method = program.load_method("forward")
+    codes = torch.from_numpy(images.transpose(0, 3, 1, 2).astype(np.int16) - 128).to(torch.int8)
+    found = np.concatenate([method.execute([code[None].contiguous()])[0].numpy().copy() for code in codes])
+    np.testing.assert_array_equal(found, scores(graph, images, tmp_path))
+
+
+def numbers(pte: bytes) -> list[Any]:
+    """All filters, biases and scales of the one delegate, in order."""
+    (content,) = delegate_contents(parse_pte(pte))
+    weighted = [node for node in content.nodes if "filter_id" in node.fields]
+    pairs = [[content.values[node.fields[name]] for name in ("filter_id", "bias_id")] for node in weighted]
+    return [
+        (value.datatype, value.dims, value.channel, value.data, value.scales.tobytes())
+        for pair in pairs
+        for value in pair
+    ]
+
+
+def with_float_biases(exported: torch.export.ExportedProgram) -> torch.export.ExportedProgram:
+    """The program with its biases in float32, the only form that ExecuTorch's partitioner takes."""
+    buffers = {spec.arg.name: spec.target for spec in exported.graph_signature.input_specs if spec.target}
+    for node in list(exported.graph.nodes):
+        if node.op == "call_function" and node.args[-1] is torch.int32:
+            codes, scales = node.args[:2]
+            exact = (
+                exported.state_dict[buffers[codes.name]].double() * exported.state_dict[buffers[scales.name]].double()
+            )
+            exported.state_dict[buffers[codes.name]] = exact.float()
+            codes.meta["val"] = node.meta["val"]
+            node.replace_all_uses_with(codes)
+            exported.graph.erase_node(node)
+    unused = [node for node in exported.graph.nodes if node.op == "placeholder" and not node.users]
+    for node in unused:
+        exported.graph.erase_node(node)
+        del exported.state_dict[buffers[node.name]]
+    names = {node.name for node in unused}
+    specs = exported.graph_signature.input_specs
+    specs[:] = [spec for spec in specs if spec.arg.name not in names]
+    exported.graph_module.recompile()
+    return exported
