@@ -77,8 +77,11 @@ class TrainPlan:
 
     @classmethod
     def digits(cls, epochs: int = 16) -> "TrainPlan":
-        """For the 4,000 MNIST digits of `load_mnist` at 32 px: batches so small that 4,000 pictures give many steps."""
-        return cls(epochs=epochs, batch=64, learning_rate=0.003, augmentation=Augmentation.digits())
+        """For the 4,000 MNIST digits of `load_mnist` at 32 px: about a minute of one core for MobileNetV3-Small.
+
+        Batches of 32 lose a point of accuracy, for batch norm's sake; 40 or 48 px gain nothing.
+        """
+        return cls(epochs=epochs, batch=128, learning_rate=0.004, augmentation=Augmentation.digits())
 
     @classmethod
     def finetune(cls, epochs: int = 3, *, after: "TrainPlan | None" = None) -> "TrainPlan":
