@@ -183,7 +183,7 @@ def _measurement(bundle: Bundle, series: _Series | None, not_run: str | None) ->
         name=bundle.manifest.name,
         runtime=bundle.manifest.runtime,
         precision=bundle.manifest.precision,
-        model_bytes=_model_bytes(bundle),
+        model_bytes=bundle.model_bytes,
         samples=None if series is None else series.samples(),
         summary=summary,
         advice=None if summary is None else summary.advice,
@@ -207,11 +207,6 @@ def _comparisons(bundles: Sequence[Bundle], series: Mapping[Path, _Series]) -> t
         for each in measured
         if each.manifest.precision == "int8" and (twin := twins.get((each.manifest.name, each.manifest.runtime)))
     )
-
-
-def _model_bytes(bundle: Bundle) -> int:
-    """What the model itself takes in the app, without labels and golden pictures."""
-    return sum(entry.bytes for entry in bundle.manifest.files if entry.path.startswith(bundle.manifest.model))
 
 
 def _versions(bundles: Sequence[Bundle]) -> dict[str, str]:

@@ -7,8 +7,7 @@ from pydantic import Field
 from mobile_sdk.contract import Model
 from mobile_sdk.environment import Environment
 from mobile_sdk.stats import Ratio, Summary
-
-Outcome = Literal["pass", "fail", "not_run"]
+from mobile_sdk.verdict import Outcome
 
 
 class Plan(Model):

@@ -39,9 +39,9 @@ class Waiting:
         self.runs += 1
         with open(os.path.join(os.path.dirname(sys.argv[1]), "log"), "a") as log:
             log.write(os.path.basename(sys.argv[1]) + "\\n")
-        if trick == "dies" and self.runs > 20: os._exit(3)
-        if trick == "crashes" and self.runs > 20: os.kill(os.getpid(), 11)
-        if trick == "hangs" and self.runs > 20: time.sleep(60)
+        if trick == "dies" and self.runs > 3: os._exit(3)
+        if trick == "crashes" and self.runs > 3: os.kill(os.getpid(), 11)
+        if trick == "hangs" and self.runs > 3: time.sleep(60)
         if trick == "prints": print("a runtime talks on standard output"); os.write(1, b"and below Python\\n")
         time.sleep(float(ms or 1) / 1000)
     def close(self): pass
@@ -55,6 +55,7 @@ def prepare(path, threads):
     if trick == "damaged": raise BundleError("expected sha256 a, found b", hint="export it again")
     return load, [np.zeros((2, 2, 3), np.uint8)]
 
+if trick in ("dies", "crashes", "hangs"): benchmark_worker.warm_up = lambda session, pictures: [5.0] * 5
 benchmark_worker._prepare = prepare
 sys.exit(benchmark_worker.main(sys.argv[1:]))
 """
@@ -71,11 +72,10 @@ class FakeManifest:
 class FakeBundle:
     path: Path
     manifest: FakeManifest = field(default_factory=FakeManifest)
+    model_bytes: int = 1000
 
 
 class WaitingRuntime:
-    model_file = "model.bin"
-
     def unavailable(self) -> str | None:
         return None
 
@@ -98,7 +98,6 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def bundle(shelf: Path, name: str, **manifest: str) -> FakeBundle:
     (shelf / name).mkdir()
-    (shelf / name / "model.bin").write_bytes(bytes(1000))
     return FakeBundle(shelf / name, FakeManifest(**manifest))
 
 

@@ -1,0 +1,174 @@
+"""From what the other parts hand out to a `Report`."""
+
+import base64
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobile_sdk.bundle import Bundle
+from mobile_sdk.environment import describe_environment
+from mobile_sdk.measurements import Numbers
+from mobile_sdk.program import Accuracy, Program
+from mobile_sdk.report.data import (
+    AccuracyLine,
+    BundleLine,
+    Check,
+    GoldenPicture,
+    Layer,
+    Prediction,
+    Report,
+    Score,
+)
+from mobile_sdk.verdict import Verdict
+
+_SHOWN_SCORES = 5
+
+
+def collect(
+    verdicts: Sequence[Verdict],
+    numbers: Numbers | None,
+    *,
+    program: Program | None,
+    bundles: Sequence[Bundle],
+    layers: Sequence[tuple[str, str, float | None]],
+    commands: Sequence[str],
+) -> Report:
+    """Everything that is known, as one report."""
+    contract = program.contract if program else bundles[0].manifest.contract if bundles else None
+    verified = {verdict.bundle for verdict in verdicts}
+    lines = [_verified_line(verdict, bundles) for verdict in verdicts]
+    lines += [_line(bundle) for bundle in bundles if bundle.path.name not in verified]
+    return Report(
+        name=contract.name if contract else _name(verdicts, numbers),
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
+        program_sha256=program.digest() if program else next((each.program_sha256 for each in verdicts), None),
+        labels=len(contract.labels) if contract else None,
+        size_px=contract.image.size_px if contract else None,
+        record=program.record if program else None,
+        accuracies=tuple(_accuracies(program, verdicts, bundles)),
+        bundles=tuple(lines),
+        layers=tuple(Layer(tensor=tensor, module=module, sqnr_db=sqnr_db) for tensor, module, sqnr_db in layers),
+        golden=tuple(_golden_pictures(verdicts, bundles)),
+        numbers=numbers,
+        environment=numbers.environment if numbers else describe_environment(_versions(verdicts, bundles)),
+        commands=tuple(commands),
+    )
+
+
+def _name(verdicts: Sequence[Verdict], numbers: Numbers | None) -> str:
+    names = [verdict.name for verdict in verdicts]
+    names += [measurement.name for measurement in numbers.measurements] if numbers else []
+    return ", ".join(dict.fromkeys(names)) or "report"
+
+
+def _verified_line(verdict: Verdict, bundles: Sequence[Bundle]) -> BundleLine:
+    return BundleLine(
+        title=_title(verdict, bundles),
+        bundle=verdict.bundle,
+        runtime=verdict.runtime,
+        precision=verdict.precision,
+        model_bytes=verdict.model_bytes,
+        outcome=verdict.status,
+        checks=tuple(Check(name=each.name, outcome=each.outcome, found=each.found) for each in verdict.checks),
+        distance=verdict.comparison,
+        anatomy=verdict.structure,
+    )
+
+
+def _title(verdict: Verdict, bundles: Sequence[Bundle]) -> str:
+    """The bundle's folder, and whatever is not what one would expect: another runtime, another device."""
+    own = {bundle.path.name: bundle.manifest.runtime for bundle in bundles}
+    title = verdict.bundle
+    if verdict.runtime != own.get(verdict.bundle, verdict.runtime):
+        title += f" in {verdict.runtime}"
+    return title if verdict.device == "host" else f"{title} on {verdict.device}"
+
+
+def _line(bundle: Bundle) -> BundleLine:
+    return BundleLine(
+        title=bundle.path.name,
+        bundle=bundle.path.name,
+        runtime=bundle.manifest.runtime,
+        precision=bundle.manifest.precision,
+        model_bytes=bundle.model_bytes,
+        anatomy=bundle.manifest.structure,
+    )
+
+
+def _accuracies(
+    program: Program | None, verdicts: Sequence[Verdict], bundles: Sequence[Bundle]
+) -> Iterator[AccuracyLine]:
+    """The float net and the reference, by the record or else by the verdicts, then every runtime."""
+    found: dict[str, AccuracyLine] = {}
+    record = program.record if program else None
+    recorded = {"float32 net": record and record.float_accuracy, "int8 reference": record and record.reference_accuracy}
+    for computed_by, accuracy in recorded.items():
+        if accuracy:
+            found[computed_by] = _accuracy_line(computed_by, accuracy)
+    for verdict in verdicts:
+        reference = "int8 reference" if verdict.precision == "int8" else "float32 net"
+        for computed_by, hits in (
+            (reference, verdict.reference_accuracy),
+            (_title(verdict, bundles), verdict.accuracy),
+        ):
+            if hits and computed_by not in found:
+                found[computed_by] = AccuracyLine(computed_by=computed_by, **hits.model_dump())
+    first = ("float32 net", "int8 reference")
+    yield from (found[name] for name in first if name in found)
+    yield from (line for name, line in found.items() if name not in first)
+
+
+def _accuracy_line(computed_by: str, accuracy: Accuracy) -> AccuracyLine:
+    correct = round(accuracy.share * accuracy.pictures)
+    return AccuracyLine(computed_by=computed_by, correct=correct, pictures=accuracy.pictures)
+
+
+def _golden_pictures(verdicts: Sequence[Verdict], bundles: Sequence[Bundle]) -> Iterator[GoldenPicture]:
+    """The first bundle's pictures, what the reference expects of them, and what every runtime said."""
+    if not bundles:
+        return
+    first = bundles[0]
+    for index, expected in enumerate(first.manifest.golden.pictures):
+        png = (first.path / "golden" / f"{index}.png").read_bytes()
+        yield GoldenPicture(
+            png_base64=base64.b64encode(png).decode(),
+            title=f"golden/{index}.png",
+            label=None if expected.label_index is None else first.manifest.labels[expected.label_index],
+            predictions=(
+                *_expected_predictions(bundles, index),
+                *_found_predictions(verdicts, bundles, index),
+            ),
+        )
+
+
+def _expected_predictions(bundles: Sequence[Bundle], index: int) -> Iterator[Prediction]:
+    """What the reference expects; what a runtime expects of itself says nothing beside what it found."""
+    for bundle in bundles:
+        if bundle.manifest.golden.expected_by == "reference":
+            output, codes = bundle.interface.output, bundle.golden_output(index).astype(np.float64)
+            real = codes if output.scale is None else output.scale * (codes - (output.zero_point or 0))
+            yield _prediction("reference", bundle.manifest.labels, real)
+            return
+
+
+def _found_predictions(verdicts: Sequence[Verdict], bundles: Sequence[Bundle], index: int) -> Iterator[Prediction]:
+    for verdict in verdicts:
+        if index < len(verdict.golden) and None not in verdict.golden[index].found_scores:
+            real = np.array(verdict.golden[index].found_scores, dtype=np.float64)
+            yield _prediction(_title(verdict, bundles), bundles[0].manifest.labels, real)
+
+
+def _prediction(computed_by: str, labels: Sequence[str], real: NDArray[np.float64]) -> Prediction:
+    """The five most probable labels by the softmax of real scores (classes,)."""
+    powers = np.exp(real - real.max())
+    shares = powers / powers.sum()
+    order = np.argsort(-shares, kind="stable")[:_SHOWN_SCORES]
+    scores = tuple(Score(label=labels[index], share=min(1.0, float(shares[index]))) for index in order)
+    return Prediction(computed_by=computed_by, scores=scores)
+
+
+def _versions(verdicts: Sequence[Verdict], bundles: Sequence[Bundle]) -> dict[str, str]:
+    sources = [bundle.manifest.versions for bundle in bundles] + [verdict.versions for verdict in verdicts]
+    return {package: version for versions in sources for package, version in versions.items()}

@@ -1,0 +1,125 @@
+"""`report.json`: everything that the report says; the page is drawn from it alone."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mobile_sdk.contract import Model
+from mobile_sdk.environment import Environment
+from mobile_sdk.manifest import StructureEntry
+from mobile_sdk.measurements import Numbers
+from mobile_sdk.numerics import Comparison
+from mobile_sdk.program import Record
+from mobile_sdk.stats import Interval, wilson_interval
+from mobile_sdk.verdict import Outcome
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Check(Model):
+    """One named check: what it found, or why it did not run."""
+
+    name: str
+    outcome: Outcome
+    found: str
+
+
+class AccuracyLine(Model):
+    """Top-1 accuracy of one way to compute the net."""
+
+    computed_by: str
+    correct: Annotated[int, Field(ge=0)]
+    pictures: Annotated[int, Field(ge=1)]
+
+    @property
+    def share(self) -> float:
+        """The accuracy, 0..1."""
+        return self.correct / self.pictures
+
+    @property
+    def interval(self) -> Interval:
+        """Its 95 % interval (Wilson)."""
+        return wilson_interval(self.correct, self.pictures)
+
+
+class BundleLine(Model):
+    """One bundle in one runtime: what it is, how it was checked, how near it is."""
+
+    title: str  # the name of its folder, and the runtime where that is not the bundle's own
+    bundle: str  # the name of its folder
+    runtime: str
+    precision: str
+    model_bytes: int
+    outcome: Outcome | None = None  # None where it was not verified
+    checks: tuple[Check, ...] = ()
+    distance: Comparison | None = None
+    anatomy: StructureEntry | None = None
+
+
+class Score(Model):
+    """A label and the probability that a model gives it."""
+
+    label: str
+    share: Share
+
+
+class Prediction(Model):
+    """What one way to compute the net says of a golden picture, the most probable label first."""
+
+    computed_by: str
+    scores: tuple[Score, ...]
+
+
+class GoldenPicture(Model):
+    """A picture of the bundle, with what everybody says of it."""
+
+    png_base64: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/=]+$")]
+    title: str
+    label: str | None = None  # the true one, where known
+    predictions: tuple[Prediction, ...] = ()
+
+
+class Layer(Model):
+    """How far one tensor of the int8 graph is from its float32 twin's; None where they are equal."""
+
+    tensor: str
+    module: str
+    sqnr_db: float | None
+
+
+class Report(Model):
+    """A whole report; a section without data is left out of the page."""
+
+    schema_number: Literal[1] = 1
+    name: str
+    date: str  # UTC, ISO 8601
+    program_sha256: str | None = None
+    labels: int | None = None  # how many
+    size_px: int | None = None
+    record: Record | None = None
+    accuracies: tuple[AccuracyLine, ...] = ()
+    bundles: tuple[BundleLine, ...] = ()
+    layers: tuple[Layer, ...] = ()
+    golden: tuple[GoldenPicture, ...] = ()
+    numbers: Numbers | None = None
+    environment: Environment
+    commands: tuple[str, ...] = ()
+
+    @property
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """Of every check, and of every bundle's budget where there is one."""
+        checks = tuple(check.outcome for bundle in self.bundles for check in bundle.checks)
+        measurements = self.numbers.measurements if self.numbers else ()
+        return checks + tuple(each.verdict for each in measurements if each.verdict)
+
+    @property
+    def outcome(self) -> Outcome:
+        """Fails with any failure; passes where a bundle or a budget passed and nothing failed; else nothing ran.
+
+        What did not run never makes a pass; the page counts it beside the outcome.
+        """
+        measurements = self.numbers.measurements if self.numbers else ()
+        outcomes = [line.outcome for line in self.bundles] + [each.verdict for each in measurements]
+        if "fail" in outcomes or "fail" in self.outcomes:
+            return "fail"
+        return "pass" if "pass" in outcomes else "not_run"

@@ -1,0 +1,267 @@
+"""The page: one HTML file that needs no other file and no network, drawn from a `Report` alone."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mobile_sdk.environment import Environment
+from mobile_sdk.numerics import Comparison
+from mobile_sdk.report.data import BundleLine, Check, GoldenPicture, Report
+
+_HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fact:
+    """One figure at the head of the page."""
+
+    title: str
+    value: str
+    note: str
+
+
+def render(report: Report) -> str:
+    """The page as HTML text; everything that comes from outside is escaped."""
+    from jinja2 import Environment as Templates
+    from jinja2 import FileSystemLoader, StrictUndefined
+
+    templates = Templates(
+        loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    templates.filters.update(_FILTERS)
+    return templates.get_template("template.html.j2").render(_context(report))
+
+
+def facts(report: Report) -> list[Fact]:
+    """The few figures that a reader looks for first; only those that the report holds."""
+    found = [_accuracy_fact(report), _distance_fact(report), _latency_fact(report), _size_fact(report)]
+    return [fact for fact in found if fact]
+
+
+def _context(report: Report) -> dict[str, Any]:
+    from markupsafe import Markup
+
+    measured = [each for each in report.numbers.measurements if each.summary] if report.numbers else []
+    environment = report.environment
+    return {
+        "report": report,
+        "style": Markup((_HERE / "style.css").read_text(encoding="utf-8")),
+        "facts": facts(report),
+        "distances": [line for line in report.bundles if line.distance],
+        "checked": [line for line in report.bundles if line.checks],
+        "checks": list(_check_rows([line for line in report.bundles if line.checks])),
+        "anatomies": [line for line in report.bundles if line.anatomy],
+        "parts": list(
+            dict.fromkeys(part for each in report.bundles if each.anatomy for part in each.anatomy.bytes_by_part)
+        ),
+        "skipped": report.outcomes.count("not_run"),
+        "measured": measured,
+        "ratios": {each.bundle: each.ratio for each in report.numbers.comparisons} if report.numbers else {},
+        "plots": _plots(report),
+        "machine": _machine(environment, report),
+        "versions": sorted({**(report.record.versions if report.record else {}), **environment.versions}.items()),
+    }
+
+
+def _plots(report: Report) -> dict[str, Any]:
+    from markupsafe import Markup
+
+    from mobile_sdk.report import plots
+
+    measured = [each for each in report.numbers.measurements if each.summary] if report.numbers else []
+    drawn: dict[str, Any] = {"curves": [], "layers": "", "strips": "", "rounds": ""}
+    for y_label, series in _histories(report).items():
+        names = ", ".join(series)
+        drawn["curves"].append(
+            {
+                "svg": Markup(plots.curves(series, y_label=y_label)),
+                "alt": f"{y_label} over the epochs: {names}",
+                "caption": f"{y_label.capitalize()} over the epochs.",
+            }
+        )
+    if report.layers:
+        drawn["layers"] = Markup(plots.layer_sqnr(report.layers))
+    if measured:
+        drawn["strips"] = Markup(plots.latency_strips(measured))
+        drawn["rounds"] = Markup(plots.latency_rounds(measured))
+    return drawn
+
+
+def _histories(report: Report) -> dict[str, dict[str, list[tuple[float, float]]]]:
+    """Curves of the record's history by their axis: every number of an epoch whose name speaks of loss or accuracy."""
+    axes: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    for index, epoch in enumerate(report.record.history if report.record else (), start=1):
+        stage = next((value for value in epoch.values() if isinstance(value, str)), "")
+        for name, value in epoch.items():
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                continue
+            axis, factor = _axis(name)
+            if axis:
+                series = axes.setdefault(axis, {}).setdefault(f"{stage} {name}".replace("_", " ").strip(), [])
+                series.append((float(index), factor * value))
+    return axes
+
+
+def _axis(name: str) -> tuple[str | None, float]:
+    if "loss" in name:
+        return "loss", 1.0
+    if "accuracy" in name:
+        return "accuracy (%)", 100.0
+    return None, 1.0
+
+
+def _check_rows(bundles: Sequence[BundleLine]) -> Iterator[tuple[str, list[Check | None]]]:
+    """One row a check name, in the order of first appearance, one cell a bundle."""
+    names = dict.fromkeys(check.name for bundle in bundles for check in bundle.checks)
+    for name in names:
+        yield name, [next((check for check in bundle.checks if check.name == name), None) for bundle in bundles]
+
+
+def _accuracy_fact(report: Report) -> Fact | None:
+    if not report.accuracies:
+        return None
+    floats = [line for line in report.accuracies if line.computed_by.lower().startswith("float")]
+    line = next((each for each in report.accuracies if each not in floats), report.accuracies[0])
+    note = f"{line.computed_by}, {line.pictures:,} pictures"
+    if floats and line not in floats:
+        note += f"; float {_percent(floats[0].share)} %"
+    return Fact(title="Accuracy", value=f"{_percent(line.share)} %", note=note)
+
+
+def _distance_fact(report: Report) -> Fact | None:
+    exact = [line for line in report.bundles if line.distance and line.distance.differing == 0]
+    compared = [line for line in report.bundles if line.distance]
+    if not compared:
+        return None
+    worst = max(line.distance.max_steps for line in (exact or compared) if line.distance)
+    names = ", ".join(line.title for line in (exact or compared))
+    return Fact(title="Steps apart from the reference", value=_steps(worst), note=names)
+
+
+def _latency_fact(report: Report) -> Fact | None:
+    measured = [each for each in report.numbers.measurements if each.summary] if report.numbers else []
+    quick = min(measured, key=lambda each: each.summary.median_ms if each.summary else 0.0, default=None)
+    if quick is None or quick.summary is None:
+        return None
+    note = f"fastest median: {quick.bundle}" + ("; too noisy for a verdict" if quick.advice else "")
+    return Fact(title="Latency on this host", value=f"{_ms(quick.summary.median_ms)} ms", note=note)
+
+
+def _size_fact(report: Report) -> Fact | None:
+    sized = [line for line in report.bundles if line.model_bytes and line.precision == "int8"]
+    if not sized:
+        return None
+    smallest = min(sized, key=lambda line: line.model_bytes or 0)
+    return Fact(title="Model size", value=f"{_mib(smallest.model_bytes)} MiB", note=smallest.title)
+
+
+def _machine(environment: Environment, report: Report) -> list[tuple[str, str]]:
+    rows = [
+        ("Date", _date(environment.date)),
+        ("Processor", environment.processor or "unknown"),
+        ("Features", ", ".join(environment.features) or "none of those that choose kernels"),
+        ("Architecture", environment.architecture),
+        ("Cores", str(environment.cores)),
+        ("Memory", "unknown" if environment.memory_mib is None else f"{environment.memory_mib:,} MiB"),
+        ("System", environment.system),
+        ("Kernel", environment.kernel),
+        ("Frequency governor", environment.governor or "not readable"),
+        ("Python", environment.python),
+    ]
+    if report.numbers:
+        loads = (report.numbers.load_average_before, report.numbers.load_average_after)
+        rows.append(
+            (
+                "Load average",
+                " before, ".join("unknown" if load is None else f"{load:.2f}" for load in loads) + " after",
+            )
+        )
+    return rows
+
+
+def _tally(report: Report) -> str:
+    outcomes = report.outcomes
+    passed, failed = outcomes.count("pass"), outcomes.count("fail")
+    if not outcomes:
+        return "No check belongs to this report."
+    text = f"{passed} of {len(outcomes)} checks passed"
+    text += f", {failed} failed" if failed else ""
+    return text + "."
+
+
+def _golden_rows(picture: GoldenPicture) -> list[tuple[str, list[float | None]]]:
+    """The first prediction's labels, and below them whatever label another one puts first."""
+    tables = [{score.label: score.share for score in prediction.scores} for prediction in picture.predictions]
+    labels = dict.fromkeys([*(tables[0] if tables else ()), *(next(iter(table)) for table in tables if table)])
+    return [(label, [table.get(label) for table in tables]) for label in labels]
+
+
+def _by_count(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+
+
+def _percent(share: float, decimals: int = 2) -> str:
+    return f"{100 * share:.{decimals}f}"
+
+
+def _ms(value_ms: float) -> str:
+    return f"{value_ms:,.3f}"
+
+
+def _mib(size_bytes: int | None) -> str:
+    return "–" if size_bytes is None else f"{size_bytes / 2**20:,.3f}"
+
+
+def _plain_mib(size_mib: float | None) -> str:
+    return "unknown" if size_mib is None else f"{size_mib:,.1f}"
+
+
+def _steps(value: float) -> str:
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.3g}"
+
+
+def _mean_steps(value: float) -> str:
+    return "0" if value == 0 else f"{value:.4f}" if value >= 1e-4 else f"{value:.1e}"
+
+
+def _sqnr(distance: Comparison) -> str:
+    if distance.sqnr_db is not None:
+        return f"{distance.sqnr_db:.1f}"
+    return "equal" if distance.differing == 0 else "none"
+
+
+def _thousands(value: int) -> str:
+    return f"{value:,}"
+
+
+def _setting(value: object) -> str:
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "none"}[value]
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_setting(inner)}" for name, inner in value.items())
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(_setting(inner) for inner in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _date(text: str) -> str:
+    return text.replace("T", " ").replace("+00:00", " UTC")
+
+
+_FILTERS = {
+    "by_count": _by_count,
+    "date": _date,
+    "golden_rows": _golden_rows,
+    "mean_steps": _mean_steps,
+    "mib": _mib,
+    "ms": _ms,
+    "percent": _percent,
+    "plain_mib": _plain_mib,
+    "setting": _setting,
+    "spoken": {"pass": "pass", "fail": "fail", "not_run": "not run"}.__getitem__,
+    "sqnr": _sqnr,
+    "steps": _steps,
+    "tally": _tally,
+    "thousands": _thousands,
+}

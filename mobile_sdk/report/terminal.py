@@ -1,0 +1,55 @@
+"""The report as one table for a terminal."""
+
+from typing import TYPE_CHECKING
+
+from mobile_sdk.measurements import Measurement
+from mobile_sdk.report.data import BundleLine, Report
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_STYLES = {"pass": "green", "fail": "bold red", "not_run": "yellow"}
+_WORDS = {"pass": "pass", "fail": "FAIL", "not_run": "not run"}
+
+
+def summary_table(report: Report) -> "Table":
+    """A row a bundle: its checks, its distance from the reference, its accuracy, time and size."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, title=report.name, title_justify="left", pad_edge=False)
+    table.add_column("bundle", no_wrap=True)
+    table.add_column("checks", no_wrap=True)
+    for title in ("steps apart", "top-1 %", "median ms", "MAD ms", "model MiB"):
+        table.add_column(title, justify="right")
+    numbers = {each.bundle: each for each in report.numbers.measurements} if report.numbers else {}
+    for line in report.bundles:
+        table.add_row(*_cells(report, line.title, line, numbers.pop(line.bundle, None)))
+    for bundle, measurement in numbers.items():
+        table.add_row(*_cells(report, bundle, None, measurement))
+    return table
+
+
+def _cells(report: Report, title: str, line: BundleLine | None, measurement: Measurement | None) -> list[str]:
+    from rich.markup import escape
+
+    accuracy = next((each for each in report.accuracies if each.computed_by == title), None)
+    summary = measurement.summary if measurement else None
+    size = (line and line.model_bytes) or (measurement and measurement.model_bytes)
+    return [
+        escape(title),
+        _outcome(line),
+        f"{line.distance.max_steps:g}" if line and line.distance else "–",
+        f"{100 * accuracy.share:.2f}" if accuracy else "–",
+        f"{summary.median_ms:.3f}" if summary else "not run" if measurement else "–",
+        f"{summary.mad_ms:.3f}" if summary else "–",
+        f"{size / 2**20:.3f}" if size else "–",
+    ]
+
+
+def _outcome(line: BundleLine | None) -> str:
+    if line is None or line.outcome is None:
+        return "–"
+    skipped = sum(check.outcome == "not_run" for check in line.checks)
+    text = f"[{_STYLES[line.outcome]}]{_WORDS[line.outcome]}[/]"
+    return f"{text} [yellow]({skipped} not run)[/]" if skipped and line.outcome != "not_run" else text

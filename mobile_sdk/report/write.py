@@ -1,0 +1,64 @@
+"""Writing a report: `report.html` for people, and beside it `report.json`, from which it can be drawn again."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from mobile_sdk.atomic import write_text
+from mobile_sdk.bundle import Bundle
+from mobile_sdk.errors import DataError, SettingError
+from mobile_sdk.measurements import Numbers
+from mobile_sdk.program import Program
+from mobile_sdk.report.collect import collect
+from mobile_sdk.report.data import Report
+from mobile_sdk.report.page import render
+from mobile_sdk.verdict import Verdict
+
+Layers = Sequence[tuple[str, str, float | None]]
+"""Of every tensor in the order of execution: its name, its module's path, its SQNR in dB (None: equal)."""
+
+
+def write_report(
+    path: str | os.PathLike[str],
+    verdicts: Sequence[Verdict] = (),
+    numbers: Numbers | None = None,
+    *,
+    program: Program | None = None,
+    bundles: Sequence[Bundle] = (),
+    layers: Layers = (),
+    commands: Sequence[str] = (),
+) -> Report:
+    """Writes the HTML file `path` and the JSON file of the same stem beside it, and returns what they say.
+
+    Whatever is left out is left out of the page: golden pictures are those of `bundles`, curves and settings those of
+    `program`. `commands` are shown as the way to reproduce it all. Raises SettingError where nothing is to be reported.
+    """
+    if not (verdicts or numbers or program or bundles):
+        raise SettingError("expected something to report, found nothing", hint="verify or measure a bundle first")
+    report = collect(verdicts, numbers, program=program, bundles=bundles, layers=layers, commands=commands)
+    page = Path(path)
+    write_text(page.with_suffix(".json"), report.model_dump_json(indent=1) + "\n")
+    write_text(page, render(report))
+    return report
+
+
+def redraw_report(report_json: str | os.PathLike[str], path: str | os.PathLike[str]) -> Report:
+    """Draws the HTML file `path` from a `report.json` alone; raises DataError where that file is not one."""
+    source = Path(report_json)
+    try:
+        report = Report.model_validate_json(source.read_bytes())
+    except OSError as error:
+        raise DataError(
+            f"expected a report at {source.name!r}, found {error.strerror}", hint="name a report.json"
+        ) from error
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        where = ".".join(map(str, problem["loc"])) or "the file"
+        raise DataError(
+            f"expected a report.json of schema 1, found in {where[:80]}: {problem['msg'][:200]}",
+            hint="write the report again with this SDK",
+        ) from error
+    write_text(Path(path), render(report))
+    return report

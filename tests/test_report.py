@@ -1,0 +1,383 @@
+"""The page says everything that report.json says, escapes everything, and needs nothing else."""
+
+import base64
+import io
+import json
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from rich.console import Console
+
+from mobile_sdk import measurements
+from mobile_sdk.environment import Environment
+from mobile_sdk.errors import DataError
+from mobile_sdk.manifest import StructureEntry
+from mobile_sdk.measurements import Measurement, Numbers, Plan, Samples, judge
+from mobile_sdk.numerics import Comparison
+from mobile_sdk.program import Record
+from mobile_sdk.report.data import (
+    AccuracyLine,
+    BundleLine,
+    Check,
+    GoldenPicture,
+    Layer,
+    Prediction,
+    Report,
+    Score,
+)
+from mobile_sdk.report.page import render
+from mobile_sdk.report.terminal import summary_table
+from mobile_sdk.report.write import redraw_report
+from mobile_sdk.stats import ratio, summarize
+
+HOSTILE = "<script>alert('x')</script>\"&amp;$x^2$ \u5b57 [red]"
+VOID = {"meta", "link", "img", "br", "hr", "input", "use", "path"}
+ENVIRONMENT = Environment(
+    date="2026-01-02T03:04:05+00:00",
+    processor="A processor",
+    features=("avx2",),
+    architecture="x86_64",
+    cores=2,
+    memory_mib=8000,
+    system="A system",
+    kernel="A kernel",
+    governor=None,
+    python="3.11.0",
+    versions={"numpy": "2.0.0", "torch": "9.8.7"},
+)
+
+
+def png() -> str:
+    stream = io.BytesIO()
+    Image.new("RGB", (8, 8), (200, 30, 30)).save(stream, "PNG")
+    return base64.b64encode(stream.getvalue()).decode()
+
+
+def measurement(bundle: str, precision: str, median_ms: float) -> Measurement:
+    random = np.random.default_rng(5)
+    rounds_ms = tuple(tuple(map(float, median_ms * (1 + 0.01 * random.random(5)))) for _ in range(20))
+    summary = summarize(rounds_ms)
+    return Measurement(
+        bundle=bundle,
+        name="fruit",
+        runtime="tflite",
+        precision=precision,
+        model_bytes=1_234_567,
+        samples=Samples(
+            load_ms=3.21,
+            first_run_ms=7.65,
+            warm_up_ms=(median_ms,) * 10,
+            rewarm_ms=(median_ms,) * 20,
+            rounds_ms=rounds_ms,
+            peak_mib=12.3,
+            seconds=1.0,
+        ),
+        summary=summary,
+        advice=summary.advice,
+        not_run=None,
+    )
+
+
+def numbers(max_ms: float | None = 5.0) -> Numbers:
+    plan = Plan(max_ms=max_ms)
+    fast, slow = measurement("fruit.tflite", "int8", 1.5), measurement("fruit-float.tflite", "float32", 4.5)
+    absent = fast.model_copy(
+        update={"bundle": "fruit.coreml", "samples": None, "summary": None, "not_run": "Core ML needs a Mac"}
+    )
+    assert fast.samples and slow.samples
+    return Numbers(
+        device="host",
+        environment=ENVIRONMENT,
+        load_average_before=0.25,
+        load_average_after=0.75,
+        plan=plan,
+        measurements=(judge(fast, plan), slow, judge(absent, plan)),
+        comparisons=(
+            measurements.Comparison(
+                bundle="fruit.tflite",
+                twin="fruit-float.tflite",
+                runtime="tflite",
+                ratio=ratio(fast.samples.rounds_ms, slow.samples.rounds_ms),
+            ),
+        ),
+    )
+
+
+def report(**changes: Any) -> Report:
+    anatomy = StructureEntry(
+        operators={"CONV_2D": 17, "ADD": 5},
+        partitions=1,
+        not_delegated=(("MYSTERY_OP", "nobody knows it"),),
+        int8_weight_share=0.9876,
+        float_convolutions=3,
+        bytes_by_part={"weights": 1_000_000, "biases": 20_000},
+    )
+    whole = Report(
+        name="fruit",
+        date="2026-01-02T03:04:05+00:00",
+        program_sha256="ab" * 32,
+        labels=3,
+        size_px=96,
+        record=Record(
+            net="mobilenet_v2",
+            quantized="qat",
+            history=(
+                {"stage": "float", "epoch": 1, "train_loss": 2.0, "validation_accuracy": 0.5},
+                {"stage": "float", "epoch": 2, "train_loss": 1.0, "validation_accuracy": 0.75},
+                {"stage": "qat", "epoch": 1, "train_loss": 0.5, "validation_accuracy": 0.875},
+            ),
+            settings={"learning_rate": 0.045, "augment": True},
+        ),
+        accuracies=(
+            AccuracyLine(computed_by="float32 net", correct=981, pictures=1000),
+            AccuracyLine(computed_by="int8 reference", correct=979, pictures=1000),
+        ),
+        bundles=(
+            BundleLine(
+                title="fruit.tflite",
+                bundle="fruit.tflite",
+                outcome="pass",
+                runtime="tflite",
+                precision="int8",
+                model_bytes=1_234_567,
+                checks=(
+                    Check(name="exact", outcome="pass", found="0 of 10,000 differ"),
+                    Check(name="Apple's runtime", outcome="not_run", found="this is no Mac"),
+                ),
+                distance=Comparison(
+                    not_finite=0,
+                    elements=10_000,
+                    differing=412,
+                    max_steps=2,
+                    mean_abs_steps=0.0443,
+                    sqnr_db=41.23,
+                    top1_agreement_share=0.999,
+                ),
+                anatomy=anatomy,
+            ),
+        ),
+        layers=tuple(Layer(tensor=f"t{n}", module=f"features.{n}", sqnr_db=40.0 - n) for n in range(12)),
+        golden=(
+            GoldenPicture(
+                png_base64=png(),
+                title="golden/0.png",
+                label="apple",
+                predictions=(
+                    Prediction(
+                        computed_by="reference",
+                        scores=(Score(label="apple", share=0.9012), Score(label="pear", share=0.0618)),
+                    ),
+                ),
+            ),
+        ),
+        numbers=numbers(),
+        environment=ENVIRONMENT,
+        commands=("mobile-sdk run --net mobilenet_v2",),
+    )
+    return whole.model_copy(update=changes)
+
+
+class Page(HTMLParser):
+    """What a reader sees, and what a browser would fetch."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if not self.open or self.open[-1] != "style":
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+def test_every_number_that_matters_is_on_the_page() -> None:
+    text = Page(render(report())).text
+    measured = numbers().measurements[0]
+    assert measured.summary is not None
+    for expected in (
+        *("98.10", "97.90", "97.05 – 98.78", "979", "1,000"),  # accuracy
+        *("10,000", "412", "0.0443", "41.2", "99.90"),  # agreement
+        *("0 of 10,000 differ", "this is no Mac"),  # checks
+        *(f"{getattr(measured.summary, name):.3f}" for name in ("median_ms", "mad_ms", "p90_ms", "p99_ms")),
+        *("3.210", "7.650", "12.3", "1.177", "100", "0.333"),  # load, first run, peak, size, runs, ratio
+        "Core ML needs a Mac",
+        *("CONV_2D", "17", "MYSTERY_OP", "nobody knows it", "98.76", "0.954"),  # structure
+        *("features.11", "29.0"),  # layers
+        *("90.12", "6.18", "apple", "pear"),  # golden
+        *("mobilenet_v2", "learning_rate", "0.045", "96 × 96 px"),  # training
+        *("A processor", "9.8.7", "0.25 before, 0.75 after"),  # environment
+        "mobile-sdk run --net mobilenet_v2",
+    ):
+        assert expected in text, expected
+
+
+def test_the_page_needs_no_other_file_and_no_network() -> None:
+    html = render(report())
+    page = Page(html)
+    assert not {"script", "link", "iframe", "object", "base"} & {tag for tag, _ in page.tags}
+    sources = [value for _, attributes in page.tags for name, value in attributes.items() if name in ("src", "srcset")]
+    assert sources and all(value and value.startswith("data:image/png;base64,") for value in sources)
+    links = [value for _, attributes in page.tags for name, value in attributes.items() if name.endswith("href")]
+    assert all(value and value.startswith("#") for value in links)
+    assert "@import" not in html
+    assert set(re.findall(r"url\(([^)]*?)\)", html)) <= set(re.findall(r"url\((#[^)]*)\)", html))
+
+
+def test_the_page_is_well_formed_and_accessible() -> None:
+    page = Page(render(report()))
+    assert page.open == []
+    assert next(attributes for tag, attributes in page.tags if tag == "html")["lang"] == "en"
+    assert all(attributes.get("alt") for tag, attributes in page.tags if tag == "img")
+    plots = [attributes for tag, attributes in page.tags if attributes.get("role") == "img"]
+    assert len(plots) == 5 and all(attributes["aria-label"] for attributes in plots)
+    assert all(attributes.get("scope") in ("col", "row") for tag, attributes in page.tags if tag == "th")
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+
+
+def test_hostile_texts_are_shown_and_not_executed() -> None:
+    line = report().bundles[0]
+    hostile = report(
+        name=HOSTILE,
+        bundles=(
+            line.model_copy(
+                update={
+                    "bundle": HOSTILE,
+                    "title": HOSTILE,
+                    "checks": (Check(name=HOSTILE, outcome="fail", found=HOSTILE),),
+                }
+            ),
+        ),
+        layers=(Layer(tensor=HOSTILE, module=HOSTILE, sqnr_db=1.0), Layer(tensor="a", module="b", sqnr_db=2.0)),
+        golden=(
+            GoldenPicture(
+                png_base64=png(),
+                title=HOSTILE,
+                label=HOSTILE,
+                predictions=(Prediction(computed_by=HOSTILE, scores=(Score(label=HOSTILE, share=1.0),)),),
+            ),
+        ),
+        record=Record(net=HOSTILE, quantized="qat", settings={HOSTILE: HOSTILE}),
+        numbers=numbers().model_copy(update={"measurements": (measurement(HOSTILE, "int8", 1.0),), "comparisons": ()}),
+        commands=(HOSTILE,),
+    )
+    page = Page(render(hostile))
+    assert "script" not in {tag for tag, _ in page.tags}
+    assert page.text.count(" ".join(HOSTILE.split())) >= 10
+    console = Console(width=200, file=io.StringIO(), record=True)
+    console.print(summary_table(hostile))
+    assert "<script>" in console.export_text()
+
+
+@pytest.mark.parametrize("outcome", ["pass", "fail", "not_run"])
+def test_the_outcome_is_the_verdicts_and_not_a_count_of_checks(outcome: Any) -> None:
+    line = report().bundles[0].model_copy(update={"outcome": outcome})
+    assert report(bundles=(line,), numbers=None).outcome == outcome
+
+
+def test_a_bundle_that_was_not_verified_makes_no_pass() -> None:
+    line = report().bundles[0].model_copy(update={"outcome": None, "checks": ()})
+    assert report(bundles=(line,), numbers=None).outcome == "not_run"
+
+
+def test_not_run_is_marked_by_word_and_class_and_counted_in_the_title_line() -> None:
+    html = render(report())
+    verdict = html[html.index('class="verdict"') : html.index("</p>", html.index('class="verdict"'))]
+    assert '<span class="pass">✓ pass</span>' in verdict
+    assert '<span class="not_run">○ 2 not run</span>' in verdict
+    assert html.count('<span class="not_run">○ not run</span><small>this is no Mac</small>') == 1
+
+
+def test_a_failed_budget_fails_the_report() -> None:
+    assert report(numbers=numbers(max_ms=1.0)).outcome == "fail"
+
+
+@pytest.mark.parametrize("section", ["record", "accuracies", "bundles", "layers", "golden", "numbers", "commands"])
+def test_a_report_without_one_section_is_still_a_page(section: str) -> None:
+    empty = None if section in ("record", "numbers") else ()
+    assert Page(render(report(**{section: empty}))).open == []
+
+
+def test_a_report_of_a_benchmark_alone_is_a_page() -> None:
+    alone = Report(name="fruit", date="2026-01-02", environment=ENVIRONMENT, numbers=numbers())
+    assert "Latency" in Page(render(alone)).text
+
+
+def test_the_page_is_drawn_again_from_the_json_alone_and_is_the_same(tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text(report().model_dump_json(), encoding="utf-8")
+    assert redraw_report(tmp_path / "report.json", tmp_path / "again.html") == report()
+    assert (tmp_path / "again.html").read_text(encoding="utf-8") == render(report())
+
+
+@pytest.mark.parametrize("damage", [b"", b"{}", b"[1]", b"\xff", None])
+def test_a_damaged_report_json_is_one_line_of_error(tmp_path: Path, damage: bytes | None) -> None:
+    if damage is not None:
+        (tmp_path / "report.json").write_bytes(damage)
+    with pytest.raises(DataError) as caught:
+        redraw_report(tmp_path / "report.json", tmp_path / "again.html")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "again.html").exists()
+
+
+def test_a_newer_report_json_is_refused(tmp_path: Path) -> None:
+    content = json.loads(report().model_dump_json()) | {"schema_number": 2}
+    (tmp_path / "report.json").write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(DataError, match="schema_number"):
+        redraw_report(tmp_path / "report.json", tmp_path / "again.html")
+
+
+def test_the_terminal_table_has_a_row_a_bundle_with_its_figures() -> None:
+    console = Console(width=120, file=io.StringIO(), record=True)
+    console.print(summary_table(report()))
+    text = console.export_text()
+    row = next(line for line in text.splitlines() if line.startswith(" fruit.tflite"))
+    assert "pass (1 not run)" in row and "1.177" in row
+    assert "not run" in next(line for line in text.splitlines() if "fruit.coreml" in line)
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium")
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_a_browser_draws_the_page_in_light_and_dark(tmp_path: Path, mode: str) -> None:
+    (tmp_path / "report.html").write_text(render(report()), encoding="utf-8")
+    flags = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+    subprocess.run(
+        [
+            *("chromium", "--headless", *flags.split(), "--disable-component-update", "--disable-sync"),
+            *(["--force-dark-mode"] if mode == "dark" else []),
+            *(f"--user-data-dir={tmp_path / 'profile'}", "--hide-scrollbars", "--window-size=1000,1200"),
+            *(f"--screenshot={tmp_path / 'page.png'}", (tmp_path / "report.html").as_uri()),
+        ],
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+    with Image.open(tmp_path / "page.png") as picture:
+        pixels = np.asarray(picture.convert("L"))
+    assert pixels.std() > 5  # something is drawn
+    assert (np.median(pixels) > 200) == (mode == "light")
