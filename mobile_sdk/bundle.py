@@ -21,9 +21,9 @@ from mobile_sdk.errors import SettingError
 from mobile_sdk.manifest import (
     MANIFEST_FILE,
     MAX_MANIFEST_BYTES,
+    BundleRefusalError,
     FileEntry,
     Manifest,
-    BundleRefusalError,
     is_safe_path,
     read_manifest,
 )
@@ -52,6 +52,12 @@ class Bundle:
     def interface(self) -> Interface:
         """The model's input and output tensors."""
         return self.manifest.interface
+
+    @property
+    def model_bytes(self) -> int:
+        """What the model takes in an app, without labels and golden pictures."""
+        fixed = {LABELS_FILE, *golden_paths(len(self.manifest.golden.pictures))}
+        return sum(entry.bytes for entry in self.manifest.files if entry.path not in fixed)
 
     def golden_picture(self, index: int) -> NDArray[np.uint8]:
         """RGB bytes (size_px, size_px, 3) of `golden/<index>.png` by the contract's recipe."""
@@ -230,6 +236,8 @@ def _output_misfit(manifest: Manifest) -> str | None:
         return "expected no scale and zero point of a float32 output, found them" if told else None
     if manifest.precision != "int8":
         return f"expected a float32 output of a {manifest.precision} model, found {spec.dtype}"
+    if manifest.golden.tolerance != 0:
+        return f"expected the golden tolerance 0 for int8 codes, found {manifest.golden.tolerance:g}"
     if spec.scale is None or spec.zero_point is None:
         return "expected scale and zero point of an int8 output, found null"
     if not 0 < spec.scale < 3e38 or float(np.float32(spec.scale)) != spec.scale:

@@ -16,18 +16,19 @@ from numpy.typing import NDArray
 
 from mobile_sdk import golden
 from mobile_sdk.bundle import LABELS_FILE, Bundle, files_below, labels_bytes, open_bundle
+from mobile_sdk.environment import installed_versions
 from mobile_sdk.errors import MachineError, SettingError
 from mobile_sdk.expected import expected_scores
 from mobile_sdk.golden import Golden
 from mobile_sdk.manifest import (
     MANIFEST_FILE,
     AccuracyEntry,
+    BundleRefusalError,
     FileEntry,
     GoldenEntry,
     GoldenPicture,
     Manifest,
     QuantizationEntry,
-    BundleRefusalError,
     StructureEntry,
     seal,
 )
@@ -83,6 +84,18 @@ def check_replaceable(folder: Path) -> None:
         raise SettingError(
             f"expected a bundle or nothing at {folder}, found {found} there", hint="choose another folder"
         )
+
+
+def file_entry(folder: Path, path: str) -> FileEntry:
+    """The size and hash of `folder/path`, without reading it whole into memory."""
+    with (folder / path).open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return FileEntry(path=path, bytes=(folder / path).stat().st_size, sha256=digest)
+
+
+def written_by(runtime: Runtime) -> dict[str, str]:
+    """The packages that decide every byte of a model file, with their versions."""
+    return dict(sorted({**runtime.versions(), **installed_versions(["mobile-sdk"])}.items()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,18 +193,12 @@ def _manifest(draft: Path, program: Program, runtime: Runtime, interface: Interf
         accuracy=AccuracyEntry(float32=record.float_accuracy, int8_reference=record.reference_accuracy),
         structure=StructureEntry.of(runtime.structure(draft / runtime.model_file)),
         golden=entry,
-        files=tuple(_entry(draft, path) for path in files_below(draft)),
-        versions=dict(sorted(runtime.versions().items())),
+        files=tuple(file_entry(draft, path) for path in files_below(draft)),
+        versions=written_by(runtime),
         program_sha256=program.digest(),
         graph_sha256=program.graph.digest(),
         manifest_sha256="0" * 64,
     )
-
-
-def _entry(draft: Path, path: str) -> FileEntry:
-    with (draft / path).open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return FileEntry(path=path, bytes=(draft / path).stat().st_size, sha256=digest)
 
 
 def _flush(draft: Path) -> None:

@@ -131,7 +131,7 @@ def seal(content: dict[str, Any]) -> bytes:
 
 
 def read_manifest(data: bytes) -> Manifest:
-    """Reads the bytes of a `bundle.json`; raises BundleRefusalError with check "manifest", "schema", "seal" or "fields"."""
+    """Reads a `bundle.json`; raises BundleRefusalError with check "manifest", "schema", "seal" or "fields"."""
     content = _parse(data)
     _check_schema(content)
     _check_seal(data, content)

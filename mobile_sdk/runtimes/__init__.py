@@ -15,19 +15,22 @@ _CLASSES = {
     "coreml": "mobile_sdk.runtimes.coreml:CoreML",
 }
 """Name → module:class. A fourth runtime is a class that fulfils `base.Runtime` and one line here."""
+_READERS = {"tflite-runtime": "mobile_sdk.runtimes.tflite_legacy:TfliteLegacyRuntime"}
+"""Runtimes that run another one's files and have no bundles of their own."""
 
 
 def names() -> tuple[str, ...]:
-    """The names that `get` knows."""
+    """The names of the runtimes that bundles are written for."""
     return tuple(_CLASSES)
 
 
 def get(name: str) -> "Runtime":
     """The runtime of that name; SettingError, with the likeliest name meant, where there is none."""
-    if name not in _CLASSES:
-        meant = difflib.get_close_matches(name, _CLASSES, n=1, cutoff=0.5)
+    known = _CLASSES | _READERS
+    if name not in known:
+        meant = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
         hint = f"did you mean {meant[0]!r}?" if meant else "choose one of these"
-        raise SettingError(f"expected a runtime of {', '.join(_CLASSES)}, found {name!r}", hint=hint)
-    module, _, class_name = _CLASSES[name].partition(":")
+        raise SettingError(f"expected a runtime of {', '.join(known)}, found {name!r}", hint=hint)
+    module, _, class_name = known[name].partition(":")
     runtime: Runtime = getattr(import_module(module), class_name)()
     return runtime

@@ -1,0 +1,101 @@
+"""How near a runtime's scores must come to the expected ones: exactly, or within a bound that was measured."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobile_sdk.integer_graph import Graph
+from mobile_sdk.numerics import Comparison
+from mobile_sdk.verdict import Check
+
+_SNAP_STEPS = 1e-3  # a float32 score this near to a whole step is that step: dequantizing rounds by some 1e-5 steps
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requirement:
+    """`exact` asks for equal codes; otherwise the other two hold. `why` says where the bound is from."""
+
+    exact: bool
+    min_sqnr_db: float
+    min_top1_agreement_share: float
+    golden_steps: float
+    why: str
+
+
+_EXACT = Requirement(
+    exact=True, min_sqnr_db=float("inf"), min_top1_agreement_share=1.0, golden_steps=0.0, why="computes these integers"
+)
+_CORE_ML = Requirement(
+    exact=False,
+    min_sqnr_db=30.0,
+    min_top1_agreement_share=0.98,
+    golden_steps=8.0,
+    why="computes in float32, so values within 0.001 steps of a tie may round to the other side and spread",
+)
+_OLD_KERNELS = Requirement(
+    exact=False,
+    min_sqnr_db=20.0,
+    min_top1_agreement_share=0.95,
+    golden_steps=8.0,
+    why="rounds twice in each convolution, which moves 0.1 to 4 % of the elements of every layer by one step",
+)
+_FLOAT32 = Requirement(
+    exact=False,
+    min_sqnr_db=60.0,
+    min_top1_agreement_share=0.99,
+    golden_steps=0.0,
+    why="float32 sums depend on their order, which costs some 120 dB; 60 dB leaves room for fused kernels",
+)
+_BY_RUNTIME = {"tflite": _EXACT, "executorch": _EXACT, "coreml": _CORE_ML}
+
+
+def requirement_of(runtime: str, graph: Graph) -> Requirement:
+    """What is asked of a runtime for this graph. A runtime that nobody has measured is held to exactness."""
+    if not graph.is_int8:
+        return _FLOAT32
+    return _OLD_KERNELS if runtime == "tflite-runtime" else _BY_RUNTIME.get(runtime, _EXACT)
+
+
+def in_steps(scores: NDArray[np.generic], graph: Graph) -> NDArray[np.float64]:
+    """Scores in steps of the output scale, counted from the zero point; a float32 graph's scores as they are.
+
+    A float32 score of an int8 graph (Core ML) counts as the whole step that it stands for, where it stands for one.
+    """
+    values = scores.astype(np.float64)
+    grid = graph.output.quantization
+    if grid is None:
+        return values
+    if np.issubdtype(scores.dtype, np.integer):
+        return values - grid.zero_point
+    steps = values / grid.scale
+    with np.errstate(invalid="ignore"):
+        whole = np.rint(steps)
+        return np.where(np.abs(steps - whole) < _SNAP_STEPS, whole, steps)
+
+
+def numeric_checks(comparison: Comparison, requirement: Requirement, pictures: int) -> list[Check]:
+    """The checks that compare scores: "steps apart", or "sqnr" and "top-1 agreement"."""
+    if requirement.exact:
+        apart = f"{comparison.differing} of {comparison.elements} elements differ" if comparison.differing else ""
+        steps = comparison.max_steps
+        return [Check.judged("steps apart", comparison.is_exact, measured=steps, required="0 steps", reason=apart)]
+    agreed = round(comparison.top1_agreement_share * pictures)
+    # One picture is always allowed: a few pictures cannot measure a share of 98 %.
+    allowed = max(1, int(pictures * (1 - requirement.min_top1_agreement_share)))
+    return [
+        Check.judged(
+            "sqnr",
+            comparison.reaches_db(requirement.min_sqnr_db),
+            measured="no noise" if comparison.is_exact else comparison.sqnr_db,
+            required=f"at least {requirement.min_sqnr_db:g} dB",
+            reason=requirement.why,
+        ),
+        Check.judged(
+            "top-1 agreement",
+            pictures > 0 and pictures - agreed <= allowed,
+            measured=comparison.top1_agreement_share,
+            required=f"at most {allowed} of {pictures} pictures with another winner",
+            reason=requirement.why,
+        ),
+    ]

@@ -1,0 +1,80 @@
+"""What a bundle's runtime computes for pictures, beside what the program says it must."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobile_sdk.bundle import Bundle
+from mobile_sdk.errors import DataError
+from mobile_sdk.expected import expected_scores
+from mobile_sdk.preprocess import LabelledPictures, to_bytes
+from mobile_sdk.program import Program
+from mobile_sdk.runtimes.base import Interface, Runtime
+
+BATCH = 128  # pictures held in memory at a time: 19 MB at 224 px
+
+Progress = Callable[[float, str], None]
+"""Takes the share that is done, 0..1, and what is being done."""
+Scores = NDArray[np.generic]
+Run = Callable[[NDArray[np.uint8]], Scores]
+"""Scores (pictures, classes) for RGB bytes (pictures, H, W, 3)."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Computed:
+    """Scores of all pictures: `found` by the runtime in its own dtype, `expected` by the program; their labels."""
+
+    found: Scores
+    expected: Scores
+    label_indices: NDArray[np.int64]
+    golden_found: Scores
+
+
+def compute(
+    bundle: Bundle,
+    program: Program,
+    pictures: LabelledPictures,
+    run: Run,
+    progress: Progress | None,
+) -> Computed:
+    """Runs every picture once through the runtime, and through the reference where it is not remembered."""
+    goldens = np.stack([bundle.golden_picture(index) for index in range(len(bundle.manifest.golden.pictures))])
+    golden_found = run(goldens)
+    found, expected = [], []
+    labels: list[int] = []
+    for start in range(0, len(pictures), BATCH):
+        if progress:
+            progress(start / len(pictures), f"verifying {bundle.path.name}")
+        batch = [pictures[index] for index in range(start, min(start + BATCH, len(pictures)))]
+        pixels = np.stack([to_bytes(picture, program.contract.image) for picture, _ in batch])
+        found.append(run(pixels))
+        expected.append(expected_scores(program, pixels))
+        labels.extend(int(label_index) for _, label_index in batch)
+    if not found:
+        raise DataError("expected pictures to verify with, found none", hint="name a folder that holds some")
+    return Computed(
+        found=np.concatenate(found),
+        expected=np.concatenate(expected),
+        label_indices=np.array(labels, np.int64),
+        golden_found=golden_found,
+    )
+
+
+@contextmanager
+def opened(runtime: Runtime, model: Path, interface: Interface, *, device: str, threads: int) -> Iterator[Run]:
+    """The model, loaded on this host for as long as the block runs, or on another device a call at a time."""
+    if device != "host":
+        from mobile_sdk.devices import open_device
+
+        elsewhere = open_device(device)
+        yield lambda pixels: elsewhere.scores(runtime, model, interface, pixels)
+        return
+    session = runtime.load(model, interface, threads=threads)
+    try:
+        yield lambda pixels: np.stack([session.run(picture) for picture in pixels])
+    finally:
+        session.close()

@@ -1,0 +1,134 @@
+"""The checks that need a run of the model: numbers, golden pictures, accuracy."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from mobile_sdk.agreement import Requirement, in_steps, numeric_checks
+from mobile_sdk.bundle import Bundle
+from mobile_sdk.computed import Computed, Scores
+from mobile_sdk.expected import expected_scores
+from mobile_sdk.integer_graph import Graph
+from mobile_sdk.numerics import Comparison, compare, top1
+from mobile_sdk.program import Program
+from mobile_sdk.verdict import Check, GoldenPrediction, Hits
+
+MAX_ACCURACY_LOSS_SHARE = 0.005
+"""What a runtime that need not be exact may lose against the reference: half a point, or one picture."""
+RECORD_STANDARD_ERRORS = 4
+"""Other pictures than the recorded ones give another accuracy; beyond four standard errors it is another program."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What running the model gave."""
+
+    checks: tuple[Check, ...]
+    comparison: Comparison | None = None
+    accuracy: Hits | None = None
+    reference_accuracy: Hits | None = None
+    golden: tuple[GoldenPrediction, ...] = ()
+
+
+def measure(
+    bundle: Bundle, program: Program, computed: Computed, requirement: Requirement, min_accuracy: float | None
+) -> Measured:
+    """Holds the computed scores against the program's, the golden outputs and the labels."""
+    graph = program.graph
+    found, expected = in_steps(computed.found, graph), in_steps(computed.expected, graph)
+    comparison = compare(found, expected)
+    accuracy, reference_accuracy = _hits(found, computed), _hits(expected, computed)
+    golden_check, golden = _replay(bundle, program, computed.golden_found, requirement)
+    return Measured(
+        checks=(
+            *numeric_checks(comparison, requirement, len(found)),
+            golden_check,
+            *_accuracy_checks(accuracy, reference_accuracy, requirement, min_accuracy),
+            _record_check(program, reference_accuracy),
+        ),
+        comparison=comparison,
+        accuracy=accuracy,
+        reference_accuracy=reference_accuracy,
+        golden=golden,
+    )
+
+
+def _hits(scores: Scores, computed: Computed) -> Hits:
+    return Hits(correct=int((top1(scores) == computed.label_indices).sum()), pictures=len(computed.label_indices))
+
+
+def _replay(
+    bundle: Bundle, program: Program, golden_found: Scores, requirement: Requirement
+) -> tuple[Check, tuple[GoldenPrediction, ...]]:
+    """What the bundle expects of its golden pictures must be what the program says, and what the runtime gives."""
+    graph, count = program.graph, len(bundle.manifest.golden.pictures)
+    pixels = np.stack([bundle.golden_picture(index) for index in range(count)])
+    written = in_steps(np.stack([bundle.golden_output(index) for index in range(count)]), graph)
+    found, said = in_steps(golden_found, graph), in_steps(expected_scores(program, pixels), graph)
+    allowed = requirement.golden_steps if graph.is_int8 else bundle.manifest.golden.tolerance
+    by_runtime, by_program = compare(found, written), compare(said, written)
+    near = [each.not_finite == 0 and each.max_steps <= allowed for each in (by_runtime, by_program)]
+    blame = ("the runtime gives other scores", "the program says other scores")
+    check = Check.judged(
+        "golden",
+        all(near),
+        measured=max(by_runtime.max_steps, by_program.max_steps),
+        required=f"at most {allowed:.6g} {'steps' if graph.is_int8 else 'of a score'} apart in {count} pictures",
+        reason="; ".join(reason for reason, is_near in zip(blame, near, strict=True) if not is_near),
+    )
+    return check, _predictions(bundle, graph, said, found)
+
+
+def _predictions(bundle: Bundle, graph: Graph, said: Scores, found: Scores) -> tuple[GoldenPrediction, ...]:
+    unit = graph.output.quantization.scale if graph.output.quantization else 1.0
+    return tuple(
+        GoldenPrediction(
+            label_index=golden.label_index,
+            expected_top1_index=int(top1(said[index : index + 1])[0]),
+            found_top1_index=int(top1(found[index : index + 1])[0]),
+            expected_scores=_real(said[index], unit),
+            found_scores=_real(found[index], unit),
+        )
+        for index, golden in enumerate(bundle.manifest.golden.pictures)
+    )
+
+
+def _real(steps: Scores, unit: float) -> tuple[float | None, ...]:
+    return tuple(score * unit if math.isfinite(score) else None for score in steps.tolist())
+
+
+def _accuracy_checks(found: Hits, expected: Hits, requirement: Requirement, min_accuracy: float | None) -> list[Check]:
+    lost = expected.correct - found.correct
+    allowed = 0 if requirement.exact else max(1, int(expected.pictures * MAX_ACCURACY_LOSS_SHARE))
+    checks = [
+        Check.judged(
+            "accuracy beside the reference",
+            lost <= allowed,
+            measured=found.share,
+            required=f"the reference's {expected.share:.6g}, less {allowed} of {expected.pictures} pictures",
+        )
+    ]
+    if min_accuracy is not None:
+        enough, required = found.share >= min_accuracy, f"at least {min_accuracy:g}"
+        checks.append(Check.judged("accuracy", enough, measured=found.share, required=required))
+    return checks
+
+
+def _record_check(program: Program, found: Hits) -> Check:
+    """Whether the reference is as accurate on these pictures as the program's record says of those it was made with."""
+    record = program.record
+    recorded = record.reference_accuracy if program.graph.is_int8 else record.float_accuracy
+    name = "recorded accuracy"
+    if recorded is None:
+        reason = "the program's record holds no accuracy"
+        return Check.skipped(name, required="the record's accuracy", reason=reason)
+    pooled = (recorded.share * recorded.pictures + found.correct) / (recorded.pictures + found.pictures)
+    variance = pooled * (1 - pooled) * (1 / recorded.pictures + 1 / found.pictures)
+    allowed = RECORD_STANDARD_ERRORS * math.sqrt(variance) + 1 / min(recorded.pictures, found.pictures)
+    return Check.judged(
+        name,
+        abs(found.share - recorded.share) <= allowed,
+        measured=found.share,
+        required=f"{recorded.share:.6g} ± {allowed:.3g}, from {recorded.pictures} pictures",
+    )

@@ -1,0 +1,133 @@
+"""`verify.json`: what was checked of a bundle, what was found, and what that says."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError
+
+from mobile_sdk.atomic import write_text
+from mobile_sdk.contract import Model
+from mobile_sdk.errors import BundleError
+from mobile_sdk.manifest import StructureEntry
+from mobile_sdk.numerics import Comparison
+
+Outcome = Literal["pass", "fail", "not_run"]
+MAX_VERDICTS_BYTES = 64 * 2**20
+NUMERIC_CHECKS = ("steps apart", "sqnr", "top-1 agreement")
+"""The checks without which a verdict is never a pass."""
+
+
+class Check(Model):
+    """One named check. `reason` says why it did not run, or what to know of the outcome; empty where that is all."""
+
+    name: str
+    outcome: Outcome
+    measured: str | int | float | None = None
+    required: str
+    reason: str = ""
+
+    @classmethod
+    def judged(
+        cls, name: str, passed: bool, *, measured: str | float | None, required: str, reason: str = ""
+    ) -> "Check":
+        """A check that ran."""
+        outcome: Outcome = "pass" if passed else "fail"
+        return cls(name=name, outcome=outcome, measured=measured, required=required, reason=reason)
+
+    @classmethod
+    def skipped(cls, name: str, *, required: str, reason: str) -> "Check":
+        """A check that could not run, and why."""
+        return cls(name=name, outcome="not_run", required=required, reason=reason)
+
+    @property
+    def found(self) -> str:
+        """One line for people: what was measured against what is required, or why nothing was."""
+        if self.outcome == "not_run":
+            return self.reason
+        line = f"{_shown(self.measured)} (required: {self.required})"
+        return f"{line}: {self.reason}" if self.reason else line
+
+
+class Hits(Model):
+    """How many pictures got their label as top-1."""
+
+    correct: Annotated[int, Field(ge=0)]
+    pictures: Annotated[int, Field(ge=1)]
+
+    @property
+    def share(self) -> float:
+        """The accuracy, 0..1."""
+        return self.correct / self.pictures
+
+
+class GoldenPrediction(Model):
+    """What the runtime said of `golden/<position>.png`, as real scores, not codes; null is what is no number."""
+
+    label_index: int | None
+    expected_top1_index: int
+    found_top1_index: int
+    expected_scores: tuple[float | None, ...]
+    found_scores: tuple[float | None, ...]
+
+
+class Verdict(Model):
+    """All that was found of one bundle.
+
+    `status` is "fail" where any check fails, "pass" where none does and the scores were compared, else "not_run".
+    `comparison` is of the runtime's scores with the reference's (PyTorch's, for a float32 bundle), all pictures.
+    """
+
+    schema_number: Literal[1] = 1
+    bundle: str  # the name of its folder
+    name: str
+    runtime: str  # that computed; not the bundle's own where another one was asked for
+    device: str
+    precision: Literal["int8", "float32"]
+    manifest_sha256: str
+    program_sha256: str
+    model_bytes: int
+    pictures: int
+    status: Outcome
+    checks: tuple[Check, ...]
+    comparison: Comparison | None
+    accuracy: Hits | None  # of the runtime
+    reference_accuracy: Hits | None
+    structure: StructureEntry | None
+    golden: tuple[GoldenPrediction, ...]
+    versions: dict[str, str]
+
+
+class Verdicts(Model):
+    """The whole of `verify.json`."""
+
+    schema_number: Literal[1] = 1
+    verdicts: tuple[Verdict, ...]
+
+
+def status_of(checks: Sequence[Check]) -> Outcome:
+    """What the checks say together; checks that did not run never make a pass."""
+    if any(check.outcome == "fail" for check in checks):
+        return "fail"
+    compared = any(check.name in NUMERIC_CHECKS and check.outcome == "pass" for check in checks)
+    return "pass" if compared else "not_run"
+
+
+def write_verdicts(verdicts: Sequence[Verdict], path: Path) -> None:
+    """Writes `verify.json`, whole or not at all."""
+    write_text(path, Verdicts(verdicts=tuple(verdicts)).model_dump_json(indent=1) + "\n")
+
+
+def read_verdicts(path: Path) -> tuple[Verdict, ...]:
+    """Reads a `verify.json`; raises BundleError where it is none."""
+    try:
+        if path.stat().st_size > MAX_VERDICTS_BYTES:
+            raise BundleError(f"expected verdicts in {path.name}, found too large a file", hint="verify again")
+        return Verdicts.model_validate_json(path.read_bytes()).verdicts
+    except (OSError, ValidationError) as error:
+        reason = str(error).splitlines()[0]
+        raise BundleError(f"expected verdicts in {path.name}, found {reason}", hint="verify again") from error
+
+
+def _shown(value: str | float | None) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
