@@ -84,6 +84,7 @@ def fit(
         raise
     finally:
         run.statistics.end()
+    run.hold_still()
     if run.average:
         run.average.apply()
     net.eval()
@@ -228,9 +229,13 @@ class _Run:
             self.average.update()
         return value, scores.detach()
 
-    def validate(self) -> float:
-        if isinstance(self.net, Schedulable):  # else evaluation would widen ranges to what validation pictures have
+    def hold_still(self) -> None:
+        """From here on pictures that the net sees, for validation above all, leave its ranges as they are."""
+        if isinstance(self.net, Schedulable):
             self.net.at(freeze_observers=True, freeze_batch_norm=True)
+
+    def validate(self) -> float:
+        self.hold_still()
         with self.average.applied() if self.average else nullcontext():
             return evaluate(self.net, self.pictures.validation, self.contract)
 

@@ -24,6 +24,7 @@ from qat.checkpoint import CHECKPOINT_FILE
 from qat.fit import History, evaluate, fit
 from qat.picture_set import PictureSet, normalised
 from qat.plan import TrainPlan
+from qat.prepare import prepare
 
 CPU = torch.device("cpu")
 STEPS = 7  # whole batches of 8 in 60 pictures
@@ -214,14 +215,40 @@ def test_a_net_that_can_freeze_is_told_at_every_epoch_and_change_and_for_validat
         (3 * STEPS, *still),
         (3 * STEPS, False, True),
         (late, True, True),
-        (4 * STEPS, *still),
+        (4 * STEPS, *still),  # for the last validation
+        (4 * STEPS, *still),  # and for good, also where a finished run was taken up
     ]
 
 
 def test_even_a_run_of_one_epoch_freezes() -> None:
     net = ScheduledNet()
     fit(net, pictures(), TrainPlan.finetune(epochs=1, after=PLAN), contract=CONTRACT)
-    assert [call[1:] for call in net.calls] == [(False, False), (False, True), (True, True), (True, True)]
+    assert [call[1:] for call in net.calls] == [(False, False), (False, True), *[(True, True)] * 3]
+
+
+def test_a_fake_quantized_net_goes_on_bit_for_bit_and_then_holds_still(tmp_path: Path) -> None:
+    plan = TrainPlan.finetune(epochs=3, after=PLAN)
+    net = tiny_net()
+    fit(net, pictures(), replace(PLAN, epochs=2), contract=CONTRACT)
+    whole, parts, again = (prepare(net, CONTRACT) for _ in range(3))
+    steps = []
+
+    def interrupt(module: nn.Module, *_: object) -> None:
+        steps.append(module.training)
+        if sum(steps) == 2 * STEPS + 2:
+            raise KeyboardInterrupt
+
+    hook = parts.register_forward_hook(interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        fit(parts, pictures(), plan, out=tmp_path)
+    hook.remove()
+    for resumed, out in ((whole, None), (again, tmp_path)):
+        fit(resumed, pictures(), plan, out=out)
+    assert same(whole, again) and not same(whole, prepare(net, CONTRACT))
+    taken_up = prepare(net, CONTRACT)
+    fit(taken_up, pictures(), plan, out=tmp_path)
+    taken_up(9 * torch.randn(8, 3, 16, 16))
+    assert same(whole, taken_up)
 
 
 def test_the_average_follows_tensorflows_rule_and_swaps_in_and_out() -> None:
