@@ -8,15 +8,21 @@ import pytest
 from graphs import contract_for, int8_graph, pictures
 
 from mobile_sdk.devices import CortexA76, Host, check_measures_time, devices, open_device
-from mobile_sdk.errors import BundleError, MachineError, SettingError
+from mobile_sdk.errors import BundleError, DataError, MachineError, SettingError
+from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
 from mobile_sdk.runtimes.reference import Reference
 from mobile_sdk.runtimes.tflite import TfliteRuntime
 
+RUNTIMES: tuple[Any, ...] = (TfliteRuntime(), ExecuTorchRuntime())
+
 
 @pytest.mark.slow
+@pytest.mark.parametrize("runtime", RUNTIMES, ids=lambda runtime: runtime.name)
 @pytest.mark.parametrize("name", ["uneven padding", "inverted residual", "squeeze excite", "mobile block"])
-def test_arm_x86_and_reference_are_0_steps_apart(name: str, cortex_a76: CortexA76, tmp_path: Path) -> None:
-    graph, runtime, model = int8_graph(name), TfliteRuntime(), tmp_path / "model.tflite"
+def test_arm_x86_and_reference_are_0_steps_apart(
+    name: str, runtime: Any, cortex_a76: CortexA76, tmp_path: Path
+) -> None:
+    graph, model = int8_graph(name), tmp_path / runtime.model_file
     interface = runtime.export(graph, contract_for(graph), model)
     given = pictures(graph, 8)
 
@@ -28,12 +34,20 @@ def test_arm_x86_and_reference_are_0_steps_apart(name: str, cortex_a76: CortexA7
     assert steps_apart(Host().scores(runtime, model, interface, given), reference) == 0
 
 
-def test_a_damaged_model_is_refused_on_the_emulated_core(cortex_a76: CortexA76, tmp_path: Path) -> None:
-    graph, runtime, model = int8_graph("linear head"), TfliteRuntime(), tmp_path / "model.tflite"
+@pytest.mark.parametrize("runtime", RUNTIMES, ids=lambda runtime: runtime.name)
+def test_a_damaged_model_is_refused_on_the_emulated_core(runtime: Any, cortex_a76: CortexA76, tmp_path: Path) -> None:
+    graph, model = int8_graph("linear head"), tmp_path / runtime.model_file
     interface = runtime.export(graph, contract_for(graph), model)
     model.write_bytes(b"not a model" + model.read_bytes()[11:])
-    with pytest.raises(BundleError, match=r"emulated core refuses model\.tflite"):
+    with pytest.raises(BundleError, match=r"emulated core refuses model\."):
         cortex_a76.scores(runtime, model, interface, pictures(graph, 1))
+
+
+def test_pictures_of_another_size_are_refused(tmp_path: Path) -> None:
+    graph, runtime, model = int8_graph("linear head"), TfliteRuntime(), tmp_path / "model.tflite"
+    interface = runtime.export(graph, contract_for(graph), model)
+    with pytest.raises(DataError, match=r"found uint8 \(1, 8, 16, 3\)"):
+        CortexA76().scores(runtime, model, interface, pictures(graph, 1)[:, :8])
 
 
 def test_a_ready_core_is_available(cortex_a76: CortexA76) -> None:

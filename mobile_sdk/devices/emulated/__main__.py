@@ -2,11 +2,11 @@
 
 import sys
 
-from mobile_sdk.devices.emulated.machine import make_machine
+from mobile_sdk.devices.emulated import CortexA76
 from mobile_sdk.errors import SdkError
 
 try:
-    print(make_machine(lambda line: print(line, file=sys.stderr)).folder)
+    CortexA76().make_ready(lambda line: print(line, file=sys.stderr))
 except SdkError as error:
     print(f"{error.message}\n{error.hint}", file=sys.stderr)
     sys.exit(error.exit_code)

@@ -1,28 +1,20 @@
-"""The emulated machine's folder in the cache: qemu, a small arm64 Debian with Python 3.11, and arm64 wheels."""
+"""The emulated machine's folder in the cache: qemu, a small arm64 Debian with Python, LiteRT's arm64 wheels."""
 
 import hashlib
 import shutil
-import sys
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
 from mobile_sdk.cache import Say, cache_folder, made_once
-from mobile_sdk.commands import run_command
 from mobile_sdk.devices import debian
+from mobile_sdk.devices.emulated.wheels import install_wheels, missing_packages, requirements
 from mobile_sdk.errors import MachineError
 
 HOW_TO_GET = "python -m mobile_sdk.devices.emulated"
-_SUITE = "bookworm"  # Python 3.11 and qemu 7.2, the pair that was measured
+SUITE = "bookworm"  # Python 3.11 and qemu 7.2, the pair that was measured
 _SYSTEM = ("python3-minimal:arm64", "libpython3-stdlib:arm64", "libstdc++6:arm64", "libgcc-s1:arm64")
 _QEMU = "qemu-user-static"
 _WHEELS = ("ai-edge-litert", "numpy", "ml_dtypes", "flatbuffers", "typing_extensions", "tqdm", "backports.strenum")
-_WHEEL_PLATFORMS = (
-    "manylinux_2_28_aarch64",
-    "manylinux_2_27_aarch64",
-    "manylinux_2_17_aarch64",
-    "manylinux2014_aarch64",
-)
 
 # XNNPACK's start-up reads the processor from here and crashes without an Arm one; qemu looks below its root first.
 _CPUINFO = """\
@@ -48,19 +40,23 @@ class Machine:
         return self.folder / "site"
 
     @property
-    def python(self) -> list[str]:
-        """The command that starts the arm64 Python.
+    def python(self) -> Path:
+        """The arm64 Python."""
+        return self.folder / "root" / "usr/bin/python3.11"
+
+    @property
+    def emulator(self) -> list[str]:
+        """The command that runs an arm64 program, which follows it.
 
         The processor must be named: under qemu 7.2's default one XNNPACK's newest int8 kernels compute wrong results,
         168 steps off.
         """
-        root = self.folder / "root"
-        return [str(self.folder / _QEMU), "-cpu", "cortex-a76", "-L", str(root), str(root / "usr/bin/python3.11")]
+        return [str(self.folder / _QEMU), "-cpu", "cortex-a76", "-L", str(self.folder / "root")]
 
 
 def find_machine() -> Machine | None:
     """The machine, where it has been made."""
-    if _missing_packages():
+    if missing_packages(_WHEELS):
         return None
     folder = _folder()
     return Machine(folder=folder) if folder.is_dir() else None
@@ -68,7 +64,7 @@ def find_machine() -> Machine | None:
 
 def why_not_here() -> str | None:
     """Why the machine cannot be made here, or None."""
-    if missing := _missing_packages():
+    if missing := missing_packages(_WHEELS):
         return f"the package {missing[0]} is not installed, whose version decides what is fetched"
     return debian.unavailable()
 
@@ -85,32 +81,15 @@ def make_machine(say: Say) -> Machine:
 
 def _folder() -> Path:
     """One folder for each set of versions, so that a new LiteRT gets a new machine."""
-    digest = hashlib.sha256(" ".join([_SUITE, *_SYSTEM, *_requirements()]).encode()).hexdigest()
+    digest = hashlib.sha256(" ".join([SUITE, *_SYSTEM, *requirements(_WHEELS)]).encode()).hexdigest()
     return cache_folder() / f"cortex-a76-{digest[:12]}"
-
-
-def _requirements() -> list[str]:
-    """The arm64 wheels: the very versions that run on this host."""
-    return [f"{name}=={metadata.version(name)}" for name in _WHEELS]
-
-
-def _missing_packages() -> list[str]:
-    return [name for name in _WHEELS if not _is_installed(name)]
-
-
-def _is_installed(name: str) -> bool:
-    try:
-        metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return False
-    return True
 
 
 def _make(folder: Path, say: Say) -> None:
     host = debian.host_architecture()
     say("emulated:cortex-a76: fetching an arm64 Debian and qemu")
     packages = debian.fetch_packages(
-        [*_SYSTEM, f"{_QEMU}:{host}"], suite=_SUITE, architectures=list(dict.fromkeys(["arm64", host]))
+        [*_SYSTEM, f"{_QEMU}:{host}"], suite=SUITE, architectures=list(dict.fromkeys(["arm64", host]))
     )
     root = folder / "root"
     (root / "proc").mkdir(parents=True)
@@ -123,11 +102,4 @@ def _make(folder: Path, say: Say) -> None:
             debian.unpack(package, root)
     (root / "proc/cpuinfo").write_text(_CPUINFO, encoding="utf-8")
     say("emulated:cortex-a76: fetching LiteRT's arm64 wheels")
-    _fetch_wheels(folder / "site")
-
-
-def _fetch_wheels(site: Path) -> None:
-    platforms = [word for platform in _WHEEL_PLATFORMS for word in ("--platform", platform)]
-    python = ["--python-version", "3.11", "--implementation", "cp"]
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:", "--target", str(site)]
-    run_command([*pip, *python, *platforms, *_requirements()], hint="look whether pip reaches a package index here")
+    install_wheels(_WHEELS, folder / "site")
