@@ -43,7 +43,6 @@ NAMED = 2**64 - 1  # the offset of a constant that is found by its name
 KEEP_DIMS = 0x40  # XNN_FLAG_KEEP_DIMS
 EXTERNAL_INPUT, EXTERNAL_OUTPUT = 1, 2  # XNN_VALUE_FLAG_EXTERNAL_*
 MOST_PARTS = 5  # XNNConcatenate5
-
 _BOUNDS: Mapping[Clamp, dict[str, float] | None] = {
     Clamp.NONE: None,
     Clamp.RELU: {"output_min": 0.0, "output_max": float("inf")},
@@ -66,7 +65,7 @@ def delegate_schema() -> Schema:
 
 
 def build_delegate(graph: Graph) -> Delegate:
-    """Writes every operator of `graph`; raises CompileError with operator and module path where XNNPACK has none."""
+    """Writes every operator of `graph`; raises CompileError with module path where XNNPACK has none."""
     writer = _Writer(graph)
     for index, operator in enumerate(graph.operators):
         writer.write(index, operator)
@@ -219,8 +218,8 @@ class _Writer:
         self._node(kind, {"input1_id": a, "input2_id": b, "output_id": output, "flags": 0}, clamp)
 
     def _node(self, kind: str, fields: Mapping[str, Any], clamp: Clamp = Clamp.NONE) -> None:
-        node = {"xnode_union": (kind, fields), "debug_handle": self._index, "output_min_max": _BOUNDS[clamp]}
-        self._nodes.append(node)
+        bounds = _BOUNDS[clamp]
+        self._nodes.append({"xnode_union": (kind, fields), "debug_handle": self._index, "output_min_max": bounds})
 
     def _operand(self, operand: Tensor | Constant) -> int:
         if isinstance(operand, Tensor):
