@@ -63,15 +63,6 @@ def _int8_scores(graph: Graph) -> Run:
 
 
 def _float_scores(graph: Graph) -> Run:
-    import torch
+    from mobile_sdk.runtimes.float_reference import FloatReference
 
-    from mobile_sdk.program_export import to_exported
-
-    net = to_exported(graph).module()
-
-    def run(pixels: NDArray[np.uint8]) -> NDArray[np.generic]:
-        codes = torch.from_numpy(pixels.astype(np.int16) - 128).to(torch.int8).permute(0, 3, 1, 2).contiguous()
-        with torch.inference_mode():
-            return np.concatenate([net(code[None]).numpy() for code in codes])
-
-    return run
+    return FloatReference(graph).run

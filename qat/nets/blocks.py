@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
+from mobile_sdk.contract import Contract
+
 Activation = Callable[[], nn.Module]
 Norm = Callable[[int], nn.Module]
 
@@ -13,6 +15,8 @@ class ImageClassifier(nn.Module):
 
     The attributes carry torchvision's names (`features`, `avgpool`, `classifier`), hence so do the weights' keys.
     """
+
+    contract: Contract | None = None  # what `fit` and `evaluate` train it for; `build_net` sets it
 
     def __init__(self, features: nn.Sequential, classifier: nn.Sequential) -> None:
         super().__init__()

@@ -84,7 +84,9 @@ def build_net(
         )
     given = {key: value for key, value in (("expansion", expansion), ("hidden", hidden)) if value is not None}
     _check_settings(name, family, given)
-    return family.build(len(contract.labels), width=width, **given)
+    net = family.build(len(contract.labels), width=width, **given)
+    net.contract = contract
+    return net
 
 
 def list_nets() -> tuple[NetEntry, ...]:

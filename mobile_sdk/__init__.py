@@ -1,0 +1,62 @@
+"""Deploys: one int8 program → bundles for three runtimes → a verdict and numbers.
+
+Names are loaded when they are first used: `import mobile_sdk` alone loads neither torch nor a runtime.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mobile_sdk.benchmark import benchmark
+    from mobile_sdk.bisect import bisect
+    from mobile_sdk.bundle import Bundle, open_bundle
+    from mobile_sdk.contract import Contract, ImageSpec
+    from mobile_sdk.errors import SdkError
+    from mobile_sdk.layers import layer_distances
+    from mobile_sdk.lower import lower
+    from mobile_sdk.preprocess import to_bytes
+    from mobile_sdk.program import Accuracy, Program, Record
+    from mobile_sdk.report.write import write_report
+    from mobile_sdk.verify import verify
+
+_HOMES = {
+    "Accuracy": "mobile_sdk.program",
+    "Bundle": "mobile_sdk.bundle",
+    "Contract": "mobile_sdk.contract",
+    "ImageSpec": "mobile_sdk.contract",
+    "Program": "mobile_sdk.program",
+    "Record": "mobile_sdk.program",
+    "SdkError": "mobile_sdk.errors",
+    "benchmark": "mobile_sdk.benchmark",
+    "bisect": "mobile_sdk.bisect",
+    "layer_distances": "mobile_sdk.layers",
+    "lower": "mobile_sdk.lower",
+    "open_bundle": "mobile_sdk.bundle",
+    "to_bytes": "mobile_sdk.preprocess",
+    "verify": "mobile_sdk.verify",
+    "write_report": "mobile_sdk.report.write",
+}
+
+__all__ = [
+    "Accuracy",
+    "Bundle",
+    "Contract",
+    "ImageSpec",
+    "Program",
+    "Record",
+    "SdkError",
+    "benchmark",
+    "bisect",
+    "layer_distances",
+    "lower",
+    "open_bundle",
+    "to_bytes",
+    "verify",
+    "write_report",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'mobile_sdk' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

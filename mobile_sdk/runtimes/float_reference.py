@@ -1,0 +1,104 @@
+"""The float32 twin in PyTorch: what the int8 reference is compared with, tensor by tensor."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional as F
+
+from mobile_sdk.arithmetic import quantization_of
+from mobile_sdk.integer_graph import (
+    Activation,
+    ActivationKind,
+    Add,
+    AvgPool2d,
+    Clamp,
+    Concat,
+    Constant,
+    Conv2d,
+    Dequantize,
+    Graph,
+    Linear,
+    MaxPool2d,
+    Mean,
+    Mul,
+    Operator,
+    Reshape,
+)
+
+BATCH = 16  # pictures at a time: activations of a few layers stay in the cache
+
+_CLAMPS = {Clamp.NONE: lambda x: x, Clamp.RELU: F.relu, Clamp.RELU6: F.relu6}
+_ACTIVATIONS = {
+    ActivationKind.RELU: F.relu,
+    ActivationKind.RELU6: F.relu6,
+    ActivationKind.HARD_SWISH: F.hardswish,
+    ActivationKind.HARD_SIGMOID: F.hardsigmoid,
+}
+
+
+class FloatReference:
+    """Executes a float32 graph. `run` gives the scores, `trace` every tensor."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+
+    def run(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Scores (N, classes) for RGB bytes (N, H, W, 3)."""
+        name = self.graph.output.name
+        return np.concatenate([self.trace(pictures[i : i + BATCH])[name] for i in range(0, len(pictures), BATCH)])
+
+    def trace(self, pictures: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+        """Values (N, *shape) of every float32 tensor by its name."""
+        with torch.inference_mode():
+            return {name: value.numpy() for name, value in self._execute(pictures)}
+
+    def _execute(self, pictures: NDArray[np.uint8]) -> Iterator[tuple[str, torch.Tensor]]:
+        codes = torch.from_numpy(pictures.astype(np.int16) - 128).permute(0, 3, 1, 2)
+        values = {self.graph.input.name: codes.contiguous(memory_format=torch.channels_last)}
+        for operator in self.graph.operators:
+            operands = [_value(x) if isinstance(x, Constant) else values[x.name] for x in operator.inputs]
+            result = _CLAMPS[getattr(operator, "clamp", Clamp.NONE)](_apply(operator, *operands))
+            values[operator.output.name] = result
+            yield operator.output.name, result
+
+
+def _value(constant: Constant) -> torch.Tensor:
+    return torch.tensor(constant.value, dtype=torch.float32)
+
+
+def _apply(operator: Operator, x: torch.Tensor, *others: torch.Tensor) -> torch.Tensor:
+    """The operator on float32 values, its clamp not yet applied."""
+    match operator:
+        case Dequantize():
+            codes = quantization_of(operator.input)
+            return (x - codes.zero_point).to(torch.float32) * codes.scale
+        case Conv2d():
+            top, bottom, left, right = operator.padding
+            weight, bias = torch.from_numpy(operator.weight), torch.from_numpy(operator.bias)
+            padded = F.pad(x, (left, right, top, bottom)) if any(operator.padding) else x
+            return F.conv2d(padded, weight, bias, operator.stride, 0, operator.dilation, operator.groups)
+        case Linear():
+            return F.linear(x, torch.from_numpy(operator.weight), torch.from_numpy(operator.bias))
+        case Add():
+            return x + others[0]
+        case Mul():
+            return x * others[0]
+        case Mean():
+            return x.mean(dim=(2, 3)).reshape(-1, *operator.output.shape)
+        case MaxPool2d():
+            top, bottom, left, right = operator.padding
+            padded = F.pad(x, (left, right, top, bottom), value=float("-inf"))
+            return F.max_pool2d(padded, operator.kernel, operator.stride)
+        case AvgPool2d():
+            top, bottom, left, right = operator.padding
+            return F.avg_pool2d(F.pad(x, (left, right, top, bottom)), operator.kernel, operator.stride)
+        case Concat():
+            return torch.cat([x, *others], dim=1)
+        case Reshape():
+            return x.reshape(-1, *operator.output.shape)
+        case Activation():
+            return _ACTIVATIONS[operator.kind](x)
+        case _:
+            raise AssertionError(f"{type(operator).__name__} has no float32 rule")
