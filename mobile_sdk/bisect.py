@@ -1,8 +1,9 @@
 """Finds the first operator that a runtime computes otherwise than the reference, by cutting the graph.
 
-A graph cut after an operator is a graph, so the bundle's own runtime exports and runs it, whatever the runtime. Branches
-make "differs from here on" untrue in general, so a search by halves only proposes an operator: it is the answer when its
-output differs and all its inputs agree; otherwise the search goes on in the branch that leads to the differing input.
+A graph cut after an operator is a graph, so the bundle's own runtime exports and runs it, whatever the runtime.
+Branches make "differs from here on" untrue in general, so a search by halves only proposes an operator: it is the
+answer when its output differs and all its inputs agree; otherwise the search goes on in the branch that leads to the
+differing input.
 """
 
 import tempfile

@@ -147,7 +147,7 @@ def is_safe_path(path: str) -> bool:
     """Whether a path of a manifest stays inside the bundle on every system, whatever case its letters have."""
     parts = PurePosixPath(path).parts
     plain = all(part.isascii() and part.replace("_", "").replace("-", "").replace(".", "").isalnum() for part in parts)
-    return plain and "/".join(parts) == path
+    return path != "" and plain and "/".join(parts) == path
 
 
 def _parse(data: bytes) -> dict[str, Any]:

@@ -1,0 +1,85 @@
+"""A small real program, its pictures, and bundles of it, for the tests of bundles and of verification."""
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import graphs
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from mobile_sdk.bundle import Bundle
+from mobile_sdk.integer_graph import Graph, Operator
+from mobile_sdk.lower import lower
+from mobile_sdk.manifest import MANIFEST_FILE, seal
+from mobile_sdk.preprocess import to_bytes
+from mobile_sdk.program import Accuracy, Program, Record
+from mobile_sdk.runtimes.reference import Reference
+
+Pictures = list[tuple[Image.Image, int]]
+
+
+@cache
+def program(*, int8: bool = True, name: str = "mobile block") -> Program:
+    """A program whose record says what its net really scores on `pictures()`, for the block in int8."""
+    found = _winners() == np.array([label for _, label in pictures()])
+    accuracy = Accuracy(share=float(found.mean()), pictures=len(found))
+    record = Record(
+        net=name,
+        quantized="qat" if int8 else "float32",
+        float_accuracy=accuracy,
+        reference_accuracy=accuracy,
+    )
+    graph = _graph(int8, name)
+    return Program(graph=graph, contract=graphs.contract_for(graph), record=record)
+
+
+@cache
+def pictures() -> Pictures:
+    """Forty pictures larger than the net's; every other one has the label that the reference gives it."""
+    labels = [int(winner) if index % 2 else index // 2 % graphs.CLASSES for index, winner in enumerate(_winners())]
+    return list(zip(_large(), labels, strict=True))
+
+
+def lowered(folder: Path, runtime: str = "tflite", *, int8: bool = True) -> Bundle:
+    """A bundle of `program()` below `folder`."""
+    return lower(program(int8=int8), folder, runtimes=[runtime], pictures=pictures())[0]
+
+
+def reseal(folder: Path, content: dict[str, Any]) -> None:
+    """Writes a manifest as somebody would who knows how the seal is made."""
+    (folder / MANIFEST_FILE).write_bytes(seal(content))
+
+
+@cache
+def _large() -> list[Image.Image]:
+    blots = graphs.pictures(_graph(True, "mobile block"), 40)
+    return [Image.fromarray(blot).resize((40, 31), Image.Resampling.NEAREST) for blot in blots]
+
+
+@cache
+def _winners() -> NDArray[np.int64]:
+    graph = _graph(True, "mobile block")
+    image = graphs.contract_for(graph).image
+    winners: NDArray[np.int64] = Reference(graph).run(np.stack([to_bytes(each, image) for each in _large()])).argmax(1)
+    return winners
+
+
+@cache
+def _graph(int8: bool, name: str) -> Graph:
+    return _with_input_named(graphs.int8_graph(name) if int8 else graphs.float_graph(name), "rgb_codes")
+
+
+def _with_input_named(graph: Graph, name: str) -> Graph:
+    picture = replace(graph.input, name=name)
+
+    def renamed(operator: Operator) -> Operator:
+        fields = {key: picture for key, value in vars(operator).items() if value is graph.input}
+        parts = getattr(operator, "parts", None)
+        if parts is not None:
+            fields["parts"] = tuple(picture if part is graph.input else part for part in parts)
+        return replace(operator, **fields)
+
+    return Graph(input=picture, operators=tuple(renamed(operator) for operator in graph.operators))
