@@ -39,7 +39,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         _serve(Path(arguments[0]), int(arguments[1]), replies)
     except SdkError as error:
-        _reply(replies, {"error": type(error).__name__, "message": error.message, "hint": error.hint})
+        known = next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == SdkError.__module__)
+        _reply(replies, {"error": known, "message": error.message, "hint": error.hint})
         return error.exit_code
     return 0
 

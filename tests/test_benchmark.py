@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 
+import bundles
 import numpy as np
 import pytest
 
@@ -18,6 +20,7 @@ from mobile_sdk import benchmark as benchmark_module
 from mobile_sdk.benchmark import benchmark, write_numbers
 from mobile_sdk.benchmark_process import WorkerProcess
 from mobile_sdk.benchmark_worker import measure, warm_up
+from mobile_sdk.bundle import Bundle, open_bundle
 from mobile_sdk.environment import describe_environment
 from mobile_sdk.errors import BundleError, MachineError, SettingError
 from mobile_sdk.measurements import Measurement, Numbers, Plan, judge
@@ -303,3 +306,32 @@ def test_the_environment_names_the_machine_but_not_its_user() -> None:
     text = environment.model_dump_json()
     assert environment.cores >= 1 and environment.versions["package"] == "1.0"
     assert os.uname().nodename not in text.replace(environment.kernel, "")
+
+
+@pytest.fixture(scope="module")
+def real_bundles(tmp_path_factory: pytest.TempPathFactory) -> list[Bundle]:
+    """An int8 net and its float32 twin, for LiteRT."""
+    folder = tmp_path_factory.mktemp("bundles")
+    return [bundles.lowered(folder), bundles.lowered(folder, int8=False)]
+
+
+def test_real_bundles_are_measured_in_real_workers(real_bundles: list[Bundle]) -> None:
+    numbers = benchmark(real_bundles, quick=True)
+    for measurement, bundle in zip(numbers.measurements, real_bundles, strict=True):
+        assert measurement.summary is not None and measurement.samples is not None
+        assert measurement.summary.count >= 12
+        assert measurement.summary.median_ms < 50
+        assert measurement.samples.load_ms < 1000  # without the import of the runtime
+        assert measurement.model_bytes == bundle.model_path.stat().st_size
+    assert numbers.comparisons[0].ratio.median > 0
+    assert "ai-edge-litert" in numbers.environment.versions
+
+
+def test_a_bundle_damaged_after_opening_is_refused_by_the_worker(real_bundles: list[Bundle], tmp_path: Path) -> None:
+    copy = shutil.copytree(real_bundles[0].path, tmp_path / "copy.tflite")
+    opened = open_bundle(copy)
+    model = bytearray(opened.model_path.read_bytes())
+    model[len(model) // 2] ^= 1
+    opened.model_path.write_bytes(model)
+    with pytest.raises(BundleError, match=r"copy\.tflite on tflite: hash: "):
+        benchmark([opened], quick=True)

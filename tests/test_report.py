@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import bundles
 import numpy as np
 import pytest
 from PIL import Image
@@ -17,7 +18,7 @@ from rich.console import Console
 
 from mobile_sdk import measurements
 from mobile_sdk.environment import Environment
-from mobile_sdk.errors import DataError
+from mobile_sdk.errors import DataError, SettingError
 from mobile_sdk.manifest import StructureEntry
 from mobile_sdk.measurements import Measurement, Numbers, Plan, Samples, judge
 from mobile_sdk.numerics import Comparison
@@ -34,8 +35,9 @@ from mobile_sdk.report.data import (
 )
 from mobile_sdk.report.page import render
 from mobile_sdk.report.terminal import summary_table
-from mobile_sdk.report.write import redraw_report
+from mobile_sdk.report.write import redraw_report, write_report
 from mobile_sdk.stats import ratio, summarize
+from mobile_sdk.verify import verify
 
 HOSTILE = "<script>alert('x')</script>\"&amp;$x^2$ \u5b57 [red]"
 VOID = {"meta", "link", "img", "br", "hr", "input", "use", "path"}
@@ -381,3 +383,29 @@ def test_a_browser_draws_the_page_in_light_and_dark(tmp_path: Path, mode: str) -
         pixels = np.asarray(picture.convert("L"))
     assert pixels.std() > 5  # something is drawn
     assert (np.median(pixels) > 200) == (mode == "light")
+
+
+def test_verdicts_numbers_and_bundles_become_a_report(tmp_path: Path) -> None:
+    bundle, program = bundles.lowered(tmp_path), bundles.program()
+    verdict = verify(bundle, program, bundles.pictures())
+    written = write_report(tmp_path / "report.html", [verdict], program=program, bundles=[bundle], commands=["do it"])
+    text = Page((tmp_path / "report.html").read_text(encoding="utf-8")).text
+    assert Report.model_validate_json((tmp_path / "report.json").read_bytes()) == written
+    assert written.outcome == verdict.status == "pass"
+    assert all(check.name in text and check.found in text for check in verdict.checks)
+    assert [line.computed_by for line in written.accuracies] == ["float32 net", "int8 reference", "test.tflite"]
+    assert {line.share for line in written.accuracies} == {verdict.accuracy.share if verdict.accuracy else None}
+    assert [picture.png_base64 for picture in written.golden] == [
+        base64.b64encode((bundle.path / "golden" / f"{index}.png").read_bytes()).decode() for index in range(3)
+    ]
+    for picture, golden in zip(written.golden, verdict.golden, strict=True):
+        reference, found = picture.predictions
+        assert reference.scores == found.scores
+        assert found.scores[0].label == program.contract.labels[golden.found_top1_index]
+        assert sum(score.share for score in found.scores) <= 1 + 1e-9
+
+
+def test_a_report_of_nothing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="found nothing"):
+        write_report(tmp_path / "report.html")
+    assert not list(tmp_path.iterdir())

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def render(report: Report) -> str:
     templates = Templates(
         loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    templates.filters.update(_FILTERS)
+    templates.filters.update(_FILTERS, ms=partial(_ms, decimals=ms_decimals(report)))
     return templates.get_template("template.html.j2").render(_context(report))
 
 
@@ -98,7 +99,8 @@ def _histories(report: Report) -> dict[str, dict[str, list[tuple[float, float]]]
                 continue
             axis, factor = _axis(name)
             if axis:
-                series = axes.setdefault(axis, {}).setdefault(f"{stage} {name}".replace("_", " ").strip(), [])
+                title = f"{stage} {name.removesuffix('_share')}".replace("_", " ").strip()
+                series = axes.setdefault(axis, {}).setdefault(title, [])
                 series.append((float(index), factor * value))
     return axes
 
@@ -145,7 +147,9 @@ def _latency_fact(report: Report) -> Fact | None:
     if quick is None or quick.summary is None:
         return None
     note = f"fastest median: {quick.bundle}" + ("; too noisy for a verdict" if quick.advice else "")
-    return Fact(title="Latency on this host", value=f"{_ms(quick.summary.median_ms)} ms", note=note)
+    return Fact(
+        title="Latency on this host", value=f"{_ms(quick.summary.median_ms, ms_decimals(report))} ms", note=note
+    )
 
 
 def _size_fact(report: Report) -> Fact | None:
@@ -205,8 +209,15 @@ def _percent(share: float, decimals: int = 2) -> str:
     return f"{100 * share:.{decimals}f}"
 
 
-def _ms(value_ms: float) -> str:
-    return f"{value_ms:,.3f}"
+def ms_decimals(report: Report) -> int:
+    """Decimals of every time in ms, one number for a report so that columns line up: four for medians below 0.1 ms."""
+    measurements = report.numbers.measurements if report.numbers else ()
+    medians_ms = [each.summary.median_ms for each in measurements if each.summary]
+    return 4 if medians_ms and min(medians_ms) < 0.1 else 3
+
+
+def _ms(value_ms: float, decimals: int) -> str:
+    return f"{value_ms:,.{decimals}f}"
 
 
 def _mib(size_bytes: int | None) -> str:
@@ -255,7 +266,6 @@ _FILTERS = {
     "golden_rows": _golden_rows,
     "mean_steps": _mean_steps,
     "mib": _mib,
-    "ms": _ms,
     "percent": _percent,
     "plain_mib": _plain_mib,
     "setting": _setting,

@@ -95,16 +95,20 @@ def latency_strips(measurements: Sequence[Measurement]) -> str:
     """A row a bundle: a dot a run, the median as a bar, the middle 80 % as a line."""
     with _figure(height_in=0.8 + 0.42 * len(measurements)) as (figure, axes):
         jitter = np.random.default_rng(1)
+        end_ms = _axis_end_ms(measurements)
         for row, measurement in enumerate(measurements):
             times_ms = _times_ms(measurement)
-            shown = times_ms[:: -(-len(times_ms) // _MAX_DOTS)]
+            inside = times_ms[times_ms <= end_ms]
+            shown = inside[:: -(-len(inside) // _MAX_DOTS)]
             _dots(axes, shown, row + jitter.uniform(-0.24, 0.24, shown.size), _color(row))
+            beyond = f"+{len(times_ms) - len(inside):,}" if len(inside) < len(times_ms) else ""
+            axes.annotate(beyond, (1, row), (4, 0), ("axes fraction", "data"), "offset points", va="center", fontsize=9)
             low, middle, high = np.quantile(times_ms, (0.1, 0.5, 0.9))
             axes.plot([low, high], [row, row], color=_INK, linewidth=1.0)
             axes.plot([middle, middle], [row - 0.34, row + 0.34], color=_INK, linewidth=1.8)
         axes.set_yticks(range(len(measurements)), [measurement.bundle for measurement in measurements])
         axes.set_ylim(len(measurements) - 0.45, -0.55)
-        axes.set_xlim(*_time_limits(measurements))
+        axes.set_xlim(0.0, end_ms)
         axes.grid(visible=False, axis="y")
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel("time of one run (ms)")
@@ -113,6 +117,8 @@ def latency_strips(measurements: Sequence[Measurement]) -> str:
 
 def latency_rounds(measurements: Sequence[Measurement]) -> str:
     """The median of every round, in order: a burst of noise shows as a step that all bundles share."""
+    from matplotlib.ticker import MaxNLocator
+
     with _figure(height_in=2.3 + 0.12 * len(measurements)) as (figure, axes):
         for index, measurement in enumerate(measurements):
             medians_ms = round_medians(measurement.samples.rounds_ms) if measurement.samples else np.empty(0)
@@ -121,6 +127,7 @@ def latency_rounds(measurements: Sequence[Measurement]) -> str:
             axes.plot(rounds, medians_ms, style, color=_color(index), linewidth=1.2, label=measurement.bundle)
         figure.legend(loc="outside upper left", ncols=2, handlelength=2.6)
         axes.set_ylim(bottom=0)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel("round")
         axes.set_ylabel("median (ms)")
         return _svg(figure)
@@ -140,10 +147,9 @@ def _times_ms(measurement: Measurement) -> "np.ndarray[Any, np.dtype[np.float64]
     return np.concatenate([np.asarray(round_ms, dtype=np.float64) for round_ms in rounds_ms])
 
 
-def _time_limits(measurements: Sequence[Measurement]) -> tuple[float, float]:
-    """From 0 to a little beyond the slowest bundle's 99th percentile: single interruptions do not flatten the rest."""
-    highest = max(float(np.quantile(_times_ms(measurement), 0.99)) for measurement in measurements)
-    return 0.0, 1.08 * highest
+def _axis_end_ms(measurements: Sequence[Measurement]) -> float:
+    """Half as far again as the slowest bundle's 90th percentile: interruptions do not flatten the rest."""
+    return 1.5 * max(float(np.quantile(_times_ms(measurement), 0.9)) for measurement in measurements)
 
 
 def _dots(axes: "Axes", xs: Any, ys: Any, color: str) -> None:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from mobile_sdk.measurements import Measurement
 from mobile_sdk.report.data import BundleLine, Report
+from mobile_sdk.report.page import ms_decimals
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -41,8 +42,8 @@ def _cells(report: Report, title: str, line: BundleLine | None, measurement: Mea
         _outcome(line),
         f"{line.distance.max_steps:g}" if line and line.distance else "–",
         f"{100 * accuracy.share:.2f}" if accuracy else "–",
-        f"{summary.median_ms:.3f}" if summary else "not run" if measurement else "–",
-        f"{summary.mad_ms:.3f}" if summary else "–",
+        f"{summary.median_ms:.{ms_decimals(report)}f}" if summary else "not run" if measurement else "–",
+        f"{summary.mad_ms:.{ms_decimals(report)}f}" if summary else "–",
         f"{size / 2**20:.3f}" if size else "–",
     ]
 
