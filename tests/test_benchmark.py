@@ -23,8 +23,7 @@ from mobile_sdk.benchmark_worker import measure, warm_up
 from mobile_sdk.bundle import Bundle, open_bundle
 from mobile_sdk.environment import describe_environment
 from mobile_sdk.errors import BundleError, MachineError, SettingError
-from mobile_sdk.measurements import Measurement, Numbers, Plan, judge
-from mobile_sdk.stats import summarize
+from mobile_sdk.measurements import Numbers
 
 ROOT = Path(__file__).parents[1]
 
@@ -233,42 +232,6 @@ def test_numbers_are_read_back_as_written_and_the_file_is_whole(shelf: Path) -> 
     assert Numbers.model_validate_json((shelf / "bench.json").read_text(encoding="utf-8")) == numbers
     assert json.loads((shelf / "bench.json").read_text(encoding="utf-8"))["schema_number"] == 1
     assert not list(shelf.glob("tmp*"))
-
-
-def measured(rounds_ms: list[list[float]]) -> Measurement:
-    summary = summarize(rounds_ms)
-    return Measurement(
-        bundle="a",
-        name="a",
-        runtime="r",
-        precision="int8",
-        model_bytes=1,
-        samples=None,
-        summary=summary,
-        advice=summary.advice,
-        not_run=None,
-    )
-
-
-@pytest.mark.parametrize(("max_ms", "verdict"), [(0.9, "fail"), (1.02, "not_run"), (1.2, "pass")])
-def test_a_budget_is_judged_only_by_the_whole_interval(max_ms: float, verdict: str) -> None:
-    rounds_ms = [[1.0 + 0.05 * (index % 2)] for index in range(40)]
-    assert judge(measured(rounds_ms), Plan(max_ms=max_ms)).verdict == verdict
-
-
-def test_scattered_times_give_no_verdict_even_far_below_the_budget() -> None:
-    scattered = measured([[1.0 + index % 7] for index in range(60)])
-    judged = judge(scattered, Plan(max_ms=1000))
-    assert judged.verdict == "not_run"
-    assert "close other programs" in (judged.reason or "")
-
-
-def test_a_quick_measurement_gives_no_verdict() -> None:
-    assert judge(measured([[1.0]] * 50), Plan(max_ms=2, quick=True)).verdict == "not_run"
-
-
-def test_no_budget_no_verdict() -> None:
-    assert judge(measured([[1.0]] * 50), Plan()).verdict is None
 
 
 class Settling:

@@ -1,0 +1,162 @@
+"""A whole report with numbers that occur nowhere else, for the tests of the page."""
+
+import base64
+import io
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from mobile_sdk import measurements
+from mobile_sdk.environment import Environment
+from mobile_sdk.manifest import StructureEntry
+from mobile_sdk.measurements import Measurement, Numbers, Plan, Samples, judge
+from mobile_sdk.numerics import Comparison
+from mobile_sdk.program import Record
+from mobile_sdk.report.data import AccuracyLine, BundleLine, Check, GoldenPicture, Layer, Prediction, Report, Score
+from mobile_sdk.stats import ratio, summarize
+
+HOSTILE = "<script>alert('x')</script>\"&amp;$x^2$ \u5b57 [red]"
+ENVIRONMENT = Environment(
+    date="2026-01-02T03:04:05+00:00",
+    processor="A processor",
+    features=("avx2",),
+    architecture="x86_64",
+    cores=2,
+    memory_mib=8000,
+    system="A system",
+    kernel="A kernel",
+    governor=None,
+    python="3.11.0",
+    versions={"numpy": "2.0.0", "torch": "9.8.7"},
+)
+
+
+def png() -> str:
+    stream = io.BytesIO()
+    Image.new("RGB", (8, 8), (200, 30, 30)).save(stream, "PNG")
+    return base64.b64encode(stream.getvalue()).decode()
+
+
+def measurement(bundle: str, precision: str, median_ms: float) -> Measurement:
+    random = np.random.default_rng(5)
+    rounds_ms = tuple(tuple(map(float, median_ms * (1 + 0.01 * random.random(5)))) for _ in range(20))
+    summary = summarize(rounds_ms)
+    return Measurement(
+        bundle=bundle,
+        name="fruit",
+        runtime="tflite",
+        precision=precision,
+        model_bytes=1_234_567,
+        samples=Samples(
+            load_ms=3.21,
+            first_run_ms=7.65,
+            warm_up_ms=(median_ms,) * 10,
+            rewarm_ms=(median_ms,) * 20,
+            rounds_ms=rounds_ms,
+            peak_mib=12.3,
+            seconds=1.0,
+        ),
+        summary=summary,
+        advice=summary.advice,
+        not_run=None,
+    )
+
+
+def numbers(max_ms: float | None = 5.0) -> Numbers:
+    plan = Plan(max_ms=max_ms)
+    fast, slow = measurement("fruit.tflite", "int8", 1.5), measurement("fruit-float.tflite", "float32", 4.5)
+    absent = fast.model_copy(
+        update={"bundle": "fruit.coreml", "samples": None, "summary": None, "not_run": "Core ML needs a Mac"}
+    )
+    assert fast.samples and slow.samples
+    return Numbers(
+        device="host",
+        environment=ENVIRONMENT,
+        load_average_before=0.25,
+        load_average_after=0.75,
+        plan=plan,
+        measurements=(judge(fast, plan), slow, judge(absent, plan)),
+        comparisons=(
+            measurements.Comparison(
+                bundle="fruit.tflite",
+                twin="fruit-float.tflite",
+                runtime="tflite",
+                ratio=ratio(fast.samples.rounds_ms, slow.samples.rounds_ms),
+            ),
+        ),
+    )
+
+
+def report(**changes: Any) -> Report:
+    anatomy = StructureEntry(
+        operators={"CONV_2D": 17, "ADD": 5},
+        partitions=1,
+        not_delegated=(("MYSTERY_OP", "nobody knows it"),),
+        int8_weight_share=0.9876,
+        float_convolutions=3,
+        bytes_by_part={"weights": 1_000_000, "biases": 20_000},
+    )
+    whole = Report(
+        name="fruit",
+        date="2026-01-02T03:04:05+00:00",
+        program_sha256="ab" * 32,
+        labels=3,
+        size_px=96,
+        record=Record(
+            net="mobilenet_v2",
+            quantized="qat",
+            history=(
+                {"stage": "float", "epoch": 1, "train_loss": 2.0, "validation_accuracy": 0.5},
+                {"stage": "float", "epoch": 2, "train_loss": 1.0, "validation_accuracy": 0.75},
+                {"stage": "qat", "epoch": 1, "train_loss": 0.5, "validation_accuracy": 0.875},
+            ),
+            settings={"learning_rate": 0.045, "augment": True},
+        ),
+        accuracies=(
+            AccuracyLine(computed_by="float32 net", correct=981, pictures=1000),
+            AccuracyLine(computed_by="int8 reference", correct=979, pictures=1000),
+        ),
+        bundles=(
+            BundleLine(
+                title="fruit.tflite",
+                bundle="fruit.tflite",
+                outcome="pass",
+                runtime="tflite",
+                precision="int8",
+                model_bytes=1_234_567,
+                checks=(
+                    Check(name="exact", outcome="pass", found="0 of 10,000 differ"),
+                    Check(name="Apple's runtime", outcome="not_run", found="this is no Mac"),
+                ),
+                distance=Comparison(
+                    not_finite=0,
+                    elements=10_000,
+                    differing=412,
+                    max_steps=2,
+                    mean_abs_steps=0.0443,
+                    sqnr_db=41.23,
+                    top1_agreement_share=0.999,
+                ),
+                anatomy=anatomy,
+            ),
+        ),
+        layers=tuple(Layer(tensor=f"t{n}", module=f"features.{n}", sqnr_db=40.0 - n) for n in range(12)),
+        golden=(
+            GoldenPicture(
+                png_base64=png(),
+                title="golden/0.png",
+                label="apple",
+                predictions=(
+                    Prediction(
+                        computed_by="reference",
+                        scores=(Score(label="apple", share=0.9012), Score(label="pear", share=0.0618)),
+                    ),
+                ),
+            ),
+        ),
+        numbers=numbers(),
+        environment=ENVIRONMENT,
+        commands=("mobile-sdk run --net mobilenet_v2",),
+    )
+    return whole.model_copy(update=changes)
