@@ -60,9 +60,16 @@ def product_factor(a: Quantization, b: Quantization, y: Quantization) -> np.floa
     return np.float32(np.float32(a.scale) * np.float32(b.scale) / np.float32(y.scale))
 
 
-def round_product_x86(products: NDArray[np.int64], factor: np.float32) -> NDArray[np.int64]:
-    """Mul's rounding on x86-64: through float32, half to even."""
-    return np.rint(products.astype(np.float32) * factor).astype(np.int64)
+def round_product_x86(products: NDArray[np.int64], factor: np.float32, zero_point: int) -> NDArray[np.int64]:
+    """Mul's rounding on x86-64, centred: through float32, half to even once the zero point is added."""
+    codes = products.astype(np.float32) * factor + np.float32(zero_point)
+    return np.rint(codes).astype(np.int64) - zero_point
+
+
+def round_product_fused(products: NDArray[np.int64], factor: np.float32, zero_point: int) -> NDArray[np.int64]:
+    """The same where a compiler fuses the product and the sum: one rounding to float32 in place of two."""
+    codes = (products * np.float64(factor) + zero_point).astype(np.float32)
+    return np.rint(codes).astype(np.int64) - zero_point
 
 
 def round_product_arm(products: NDArray[np.int64], factor: np.float32) -> NDArray[np.int64]:
@@ -76,20 +83,22 @@ def round_product_arm(products: NDArray[np.int64], factor: np.float32) -> NDArra
 
 
 def settle_product_scale(a: Quantization, codes_b: NDArray[np.int64], scale_b: float, y: Quantization) -> float:
-    """The output scale nearest to `y.scale` under which x86-64 and Arm give one product for every pair of codes.
+    """The output scale nearest to `y.scale` under which every processor gives one product for every pair of codes.
 
     `codes_b` are the centred codes that the second operand can take (all 256, or a constant's one). Every pair is
-    tried under both rules, so the agreement is proved, not sampled. Upward first: a wider range never saturates.
+    tried under all rules, so the agreement is proved, not sampled. Upward only: a wider range never saturates more.
     """
     codes_a = np.arange(INT8_MIN, INT8_MAX + 1) - a.zero_point
     products = np.unique(np.outer(codes_a, codes_b))
     scale = np.float32(y.scale)
     for _ in range(10_000):
         factor = np.float32(np.float32(a.scale) * np.float32(scale_b) / scale)
-        if np.array_equal(_saturated(round_product_x86(products, factor)), _saturated(round_product_arm(products, factor))):
+        arm = _saturated(round_product_arm(products, factor))
+        others = (rule(products, factor, y.zero_point) for rule in (round_product_x86, round_product_fused))
+        if all(np.array_equal(arm, _saturated(other)) for other in others):
             return float(scale)
         scale = np.float32(scale * np.float32(1 + 2.0**-18))
-    raise ValueError(f"no output scale near {y.scale} makes x86-64 and Arm agree on a product")
+    raise ValueError(f"no output scale near {y.scale} makes all processors agree on a product")
 
 
 def _saturated(codes: NDArray[np.int64]) -> NDArray[np.int64]:

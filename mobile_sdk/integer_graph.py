@@ -26,6 +26,8 @@ class Quantization:
     zero_point: int
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "scale", float(self.scale))
+        object.__setattr__(self, "zero_point", int(self.zero_point))
         if not (0 < self.scale < float("inf")) or float(np.float32(self.scale)) != self.scale:
             raise ValueError(f"a scale must be a positive, finite float32, not {self.scale!r}")
         if not INT8_MIN <= self.zero_point <= INT8_MAX:
@@ -48,6 +50,9 @@ class Constant:
     name: str
     value: float
     quantization: Quantization | None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", float(self.value))
 
 
 class Clamp(StrEnum):

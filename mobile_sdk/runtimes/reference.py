@@ -4,6 +4,7 @@ Codes are carried centred (`q - zero_point`) in float32. That is exact: a float3
 convolution whose accumulator could reach further is computed in float64.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -56,9 +57,8 @@ class Reference:
             return {tensor.name: _codes(tensor, value) for tensor, value in self._execute(pictures)}
 
     def _run(self, pictures: NDArray[np.uint8]) -> NDArray[np.int8]:
-        for tensor, value in self._execute(pictures):
-            last = (tensor, value)
-        return _codes(*last)
+        tensor, value = deque(self._execute(pictures), maxlen=1).pop()
+        return _codes(tensor, value)
 
     def _execute(self, pictures: NDArray[np.uint8]) -> Iterator[tuple[Tensor, torch.Tensor]]:
         """Yields every tensor as it is computed; a value is dropped after its last use."""
@@ -178,10 +178,14 @@ def _mul(operator: Mul) -> Step:
     a, b = arithmetic.quantization_of(operator.a), arithmetic.quantization_of(operator.b)
     factor = float(arithmetic.product_factor(a, b, y))
     low, high = arithmetic.clamp_range(y, operator.clamp)
+
+    def finish(products: torch.Tensor) -> torch.Tensor:
+        return products.mul_(factor).add_(y.zero_point).round_().sub_(y.zero_point).clamp_(low, high)
+
     if isinstance(operator.b, Constant):
         constant = operator.b.value - b.zero_point
-        return lambda a: (a * constant).mul_(factor).round_().clamp_(low, high)
-    return lambda a, b: (a * b).mul_(factor).round_().clamp_(low, high)
+        return lambda a: finish(a * constant)
+    return lambda a, b: finish(a * b)
 
 
 def _mean(operator: Mean) -> Step:

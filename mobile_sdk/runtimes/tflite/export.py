@@ -32,7 +32,7 @@ from mobile_sdk.integer_graph import (
 )
 from mobile_sdk.runtimes.tflite.writer import Writer
 
-INPUT_NAME = "picture"
+INPUT_NAME = "rgb"
 
 _FUSED = {
     Clamp.NONE: schema.ActivationFunctionType.NONE,
@@ -49,6 +49,8 @@ _STANDALONE = {
 def write_model(graph: Graph, description: str) -> bytes:
     """The model file's bytes. Raises CompileError with operator and module path for what TFLite cannot express."""
     writer = Writer(description)
+    if INPUT_NAME in {graph.input.name, *(operator.output.name for operator in graph.operators)}:
+        raise CompileError(f"a tensor is named {INPUT_NAME}, as the model's input is", hint="rename that module")
     _write_input(writer, graph)
     for operator in graph.operators:
         _write_operator(writer, operator)
