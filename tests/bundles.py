@@ -1,5 +1,8 @@
 """A small real program, its pictures, and bundles of it, for the tests of bundles and of verification."""
 
+import hashlib
+import json
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -11,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mobile_sdk.bundle import Bundle
-from mobile_sdk.integer_graph import Graph, Operator
+from mobile_sdk.integer_graph import Conv2d, Graph, Operator
 from mobile_sdk.lower import lower
 from mobile_sdk.manifest import MANIFEST_FILE, seal
 from mobile_sdk.preprocess import to_bytes
@@ -51,6 +54,28 @@ def lowered(folder: Path, runtime: str = "tflite", *, int8: bool = True) -> Bund
 def reseal(folder: Path, content: dict[str, Any]) -> None:
     """Writes a manifest as somebody would who knows how the seal is made."""
     (folder / MANIFEST_FILE).write_bytes(seal(content))
+
+
+def forge(folder: Path, change: Callable[[dict[str, Any]], None], **files: bytes) -> None:
+    """Changes files and manifest and makes every hash and the seal right again."""
+    content = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
+    change(content)
+    by_path = {entry["path"]: entry for entry in content["files"]}
+    for path, data in {name.replace("__", "."): data for name, data in files.items()}.items():
+        (folder / path).write_bytes(data)
+        by_path[path].update(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+    reseal(folder, content)
+
+
+def nothing(content: dict[str, Any]) -> None:
+    """Leaves the manifest as it is."""
+
+
+def weights_position(model: bytes, operator: Conv2d) -> int:
+    """Where that convolution's weights begin in a .tflite."""
+    data = np.ascontiguousarray(operator.weight.transpose(0, 2, 3, 1)).tobytes()
+    assert model.count(data) == 1
+    return model.index(data)
 
 
 @cache
