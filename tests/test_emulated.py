@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from graphs import contract_for, int8_graph, pictures
 
-from mobile_sdk.devices import CortexA76, Host, check_measures_time, devices, open_device
+from mobile_sdk.devices import CortexA76, Host, check_measures_time, debian, devices, open_device
 from mobile_sdk.errors import BundleError, DataError, MachineError, SettingError
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
 from mobile_sdk.runtimes.reference import Reference
@@ -67,6 +67,29 @@ def test_a_machine_without_debian_is_named(monkeypatch: pytest.MonkeyPatch, tmp_
     assert "no Debian machine" in (CortexA76().unavailable() or "")
     with pytest.raises(MachineError, match="no Debian machine"):
         CortexA76().make_ready(print)
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        (
+            "sources.list",
+            "# deb http://old.example/debian x main\ndeb [arch=amd64] http://near.example/debian/ x\n",
+        ),
+        (
+            "sources.list.d/debian.sources",
+            "Types: deb\n# http://old.example/debian\nURIs: http://near.example/debian/\n",
+        ),
+    ],
+)
+def test_the_mirror_is_the_one_that_apt_uses(
+    file: str, text: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "sources.list.d").mkdir()
+    (tmp_path / "sources.list.d" / "a.list").write_text("deb http://near.example/debian-security x main\n")
+    (tmp_path / file).write_text(text)
+    monkeypatch.setattr(debian, "_APT", tmp_path)
+    assert debian._mirror() == "http://near.example/debian/"
 
 
 def test_the_emulated_core_refuses_to_report_times() -> None:

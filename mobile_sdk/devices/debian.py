@@ -3,6 +3,7 @@
 The mirror and the keyring are the machine's own, and apt checks every signature.
 """
 
+import re
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from mobile_sdk.cache import cache_folder
 from mobile_sdk.commands import run_command
 from mobile_sdk.errors import MachineError
 
+_APT = Path("/etc/apt")
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _HINT = "use a Debian machine whose apt-get reaches a mirror, and look at what apt-get update says"
 
@@ -54,11 +56,14 @@ def unpack(package: Path, folder: Path, *members: str) -> None:
 
 
 def _mirror() -> str:
-    """The mirror of Debian's main archive that this machine's apt uses."""
-    site = ["apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages"]
-    for line in run_command(site, hint=_HINT).splitlines():
-        if line.rstrip("/").endswith("/debian"):
-            return line
+    """The mirror of Debian's main archive in apt's sources; read there, as apt itself lists none before its update."""
+    files = [_APT / "sources.list", *sorted((_APT / "sources.list.d").glob("*"))]
+    for file in files:
+        if file.suffix in {".list", ".sources"} and file.is_file():
+            lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+            words = (word for line in lines if not line.lstrip().startswith("#") for word in line.split())
+            if found := next((word for word in words if re.fullmatch(r"[a-z+]+:/.*/debian/?", word)), None):
+                return found
     raise MachineError("expected a mirror of Debian in apt's sources, found none", hint=_HINT)
 
 
