@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mobile_sdk.benchmark import benchmark
+    from mobile_sdk.benchmarking import benchmark
     from mobile_sdk.bisect import bisect
     from mobile_sdk.bundle import Bundle, open_bundle
     from mobile_sdk.contract import Contract, ImageSpec
@@ -27,7 +27,7 @@ _HOMES = {
     "Program": "mobile_sdk.program",
     "Record": "mobile_sdk.program",
     "SdkError": "mobile_sdk.errors",
-    "benchmark": "mobile_sdk.benchmark",
+    "benchmark": "mobile_sdk.benchmarking",
     "bisect": "mobile_sdk.bisect",
     "layer_distances": "mobile_sdk.layers",
     "lower": "mobile_sdk.lower",

@@ -40,7 +40,7 @@ class _Scores:
     """Runs a graph, and keeps a row of scores for every picture."""
 
     def __init__(self, graph: Graph) -> None:
-        self._run: Run = _int8_scores(graph) if graph.is_int8 else _float_scores(graph)
+        self._run: Run = _runner(graph)
         self._rows: dict[bytes, NDArray[np.generic]] = {}
 
     def scores(self, pixels: NDArray[np.uint8]) -> NDArray[np.generic]:
@@ -56,13 +56,11 @@ def _remembered(key: _Key) -> _Scores:
     return _Scores(key.graph)
 
 
-def _int8_scores(graph: Graph) -> Run:
-    from mobile_sdk.runtimes.reference import Reference
+def _runner(graph: Graph) -> Run:
+    if graph.is_int8:
+        from mobile_sdk.runtimes.reference import Reference
 
-    return Reference(graph).run
-
-
-def _float_scores(graph: Graph) -> Run:
+        return Reference(graph).run
     from mobile_sdk.runtimes.float_reference import FloatReference
 
     return FloatReference(graph).run

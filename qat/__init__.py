@@ -7,32 +7,32 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from qat.calibrate import quantize
+    from qat.calibration import quantize
     from qat.data import Pictures, load_folder, load_mnist, load_unlabelled
-    from qat.fit import History, evaluate, fit
-    from qat.freeze import float_twin, freeze
+    from qat.training import History, evaluate, fit
+    from qat.freezing import float_twin, freeze
     from qat.nets import build_net, list_nets
     from qat.plan import TrainPlan
-    from qat.prepare import FakeQuantNet, prepare
+    from qat.preparation import FakeQuantNet, prepare
     from qat.weights import load_weights
 
 _HOMES = {
-    "FakeQuantNet": "qat.prepare",
-    "History": "qat.fit",
+    "FakeQuantNet": "qat.preparation",
+    "History": "qat.training",
     "Pictures": "qat.data",
     "TrainPlan": "qat.plan",
     "build_net": "qat.nets",
-    "evaluate": "qat.fit",
-    "fit": "qat.fit",
-    "float_twin": "qat.freeze",
-    "freeze": "qat.freeze",
+    "evaluate": "qat.training",
+    "fit": "qat.training",
+    "float_twin": "qat.freezing",
+    "freeze": "qat.freezing",
     "list_nets": "qat.nets",
     "load_folder": "qat.data",
     "load_mnist": "qat.data",
     "load_unlabelled": "qat.data",
     "load_weights": "qat.weights",
-    "prepare": "qat.prepare",
-    "quantize": "qat.calibrate",
+    "prepare": "qat.preparation",
+    "quantize": "qat.calibration",
 }
 
 __all__ = [

@@ -30,8 +30,8 @@ class Range:
 class TensorQuantizer(FakeQuantizeBase):  # type: ignore[misc]
     """Observes a tensor's range and rounds the tensor to int8.
 
-    While `observing`, a training forward moves the range by a moving average and an evaluating one widens it to the
-    extremes (calibration). `quantizing` off passes values through unchanged.
+    While `observing`, a forward in training moves the range by a moving average; while `calibrating`, every forward
+    widens it to the extremes. With `quantizing` off, or before any range was seen, values pass unchanged.
     """
 
     low: Tensor
@@ -42,6 +42,7 @@ class TensorQuantizer(FakeQuantizeBase):  # type: ignore[misc]
         super().__init__()
         self.bounds = bounds
         self.observing = True
+        self.calibrating = False
         self.quantizing = True
         self.register_buffer("low", torch.tensor(bounds.low if bounds.low is not None else 0.0))
         self.register_buffer("high", torch.tensor(bounds.high if bounds.high is not None else 0.0))
@@ -54,9 +55,9 @@ class TensorQuantizer(FakeQuantizeBase):  # type: ignore[misc]
 
     def forward(self, x: Tensor) -> Tensor:
         """`x` on the int8 grid, same shape and dtype."""
-        if self.observing and not self.is_fixed:
+        if not self.is_fixed and (self.calibrating or (self.observing and self.training)):
             self._observe(x.detach())
-        if not self.quantizing:
+        if not self.quantizing or not (self.is_fixed or self.seen):
             return x
         scale, zero_point = self._grid()
         return torch.fake_quantize_per_tensor_affine(x, scale, zero_point, INT8_MIN, INT8_MAX)
@@ -72,7 +73,7 @@ class TensorQuantizer(FakeQuantizeBase):  # type: ignore[misc]
 
     def _observe(self, x: Tensor) -> None:
         low, high = torch.aminmax(x)
-        if self.seen and self.training:
+        if self.seen and not self.calibrating:
             low = torch.lerp(self.low, low, RANGE_MOMENTUM)
             high = torch.lerp(self.high, high, RANGE_MOMENTUM)
         elif self.seen:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from mobile_sdk.contract import Contract, ImageSpec
 from qat.augment import Augmentation
 from qat.data import Pictures
-from qat.fit import History, fit
+from qat.training import History, fit
 from qat.picture_set import PictureSet
 from qat.plan import TrainPlan
 

@@ -21,10 +21,10 @@ from qat.average import WeightAverage
 from qat.batch_norm import StatisticsWarmUp
 from qat.batches import training_batches
 from qat.checkpoint import CHECKPOINT_FILE
-from qat.fit import History, evaluate, fit
+from qat.training import History, evaluate, fit
 from qat.picture_set import PictureSet, normalised
 from qat.plan import TrainPlan
-from qat.prepare import prepare
+from qat.preparation import prepare
 
 CPU = torch.device("cpu")
 STEPS = 7  # whole batches of 8 in 60 pictures

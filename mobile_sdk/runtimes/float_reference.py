@@ -26,8 +26,7 @@ from mobile_sdk.integer_graph import (
     Operator,
     Reshape,
 )
-
-BATCH = 16  # pictures at a time: activations of a few layers stay in the cache
+from mobile_sdk.runtimes.reference import BATCH_PIXELS
 
 _CLAMPS = {Clamp.NONE: lambda x: x, Clamp.RELU: F.relu, Clamp.RELU6: F.relu6}
 _ACTIVATIONS = {
@@ -47,7 +46,8 @@ class FloatReference:
     def run(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Scores (N, classes) for RGB bytes (N, H, W, 3)."""
         name = self.graph.output.name
-        return np.concatenate([self.trace(pictures[i : i + BATCH])[name] for i in range(0, len(pictures), BATCH)])
+        batch = max(1, BATCH_PIXELS // (pictures.shape[1] * pictures.shape[2]))
+        return np.concatenate([self.trace(pictures[i : i + batch])[name] for i in range(0, len(pictures), batch)])
 
     def trace(self, pictures: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         """Values (N, *shape) of every float32 tensor by its name."""

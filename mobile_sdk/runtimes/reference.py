@@ -30,7 +30,7 @@ from mobile_sdk.integer_graph import (
 )
 
 EXACT_IN_FLOAT32 = 2**24
-BATCH = 16  # pictures at a time: activations of a few layers stay in the cache
+BATCH_PIXELS = 16 * 224 * 224  # computed at a time: enough work for a thread, activations of a few layers in the cache
 
 Step = Callable[..., torch.Tensor]
 
@@ -47,8 +47,9 @@ class Reference:
 
     def run(self, pictures: NDArray[np.uint8]) -> NDArray[np.int8]:
         """Codes (N, *output shape) for RGB bytes (N, H, W, 3)."""
+        batch = max(1, BATCH_PIXELS // (pictures.shape[1] * pictures.shape[2]))
         with torch.inference_mode():
-            parts = [self._run(pictures[i : i + BATCH]) for i in range(0, len(pictures), BATCH)]
+            parts = [self._run(pictures[i : i + batch]) for i in range(0, len(pictures), batch)]
         return np.concatenate(parts)
 
     def trace(self, pictures: NDArray[np.uint8]) -> dict[str, NDArray[np.int8]]:

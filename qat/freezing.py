@@ -14,7 +14,7 @@ from qat.fake_quant import TensorQuantizer
 from qat.float_emitter import FloatEmitter
 from qat.integer_emitter import IntegerEmitter
 from qat.layers import Weighted
-from qat.prepare import FakeQuantNet, prepare
+from qat.preparation import FakeQuantNet, prepare
 from qat.quantizer import absorbs, step_of
 
 

@@ -9,9 +9,9 @@ from mobile_sdk.contract import Contract
 from mobile_sdk.errors import DataError
 from mobile_sdk.program import Program, Record
 from qat.batches import evaluation_batches
-from qat.freeze import freeze
+from qat.freezing import freeze
 from qat.picture_set import PictureSet
-from qat.prepare import FakeQuantNet, prepare
+from qat.preparation import FakeQuantNet, prepare
 
 CALIBRATION_PICTURES = 512  # about 100 mini-batches suffice (Krishnamoorthi, arXiv 1806.08342, section 3.1.4)
 
@@ -31,9 +31,8 @@ def calibrate(net: FakeQuantNet, pictures: PictureSet) -> None:
     if not len(pictures):
         raise DataError("expected pictures to calibrate on, found none", hint="give a folder of typical pictures")
     net.eval()
-    net.at(freeze_observers=False, freeze_batch_norm=True)
-    net.quantize(False)
+    net.at(freeze_observers=True, freeze_batch_norm=True)
+    net.calibrate(True)
     for batch, _ in evaluation_batches(pictures[:CALIBRATION_PICTURES], net.contract.image, torch.device("cpu")):
         net(batch)
-    net.quantize(True)
-    net.at(freeze_observers=True, freeze_batch_norm=True)
+    net.calibrate(False)

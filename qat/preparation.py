@@ -50,6 +50,12 @@ class FakeQuantNet(nn.Module):
             layer.statistics_frozen = freeze_batch_norm
             layer.train(layer.training)
 
+    def calibrate(self, enabled: bool) -> None:
+        """Switches calibration: values stay float and every range widens to the extremes that it sees."""
+        for quantizer in self._parts(TensorQuantizer):
+            quantizer.calibrating = enabled
+        self.quantize(not enabled)
+
     def quantize(self, enabled: bool) -> None:
         """Switches all rounding on, or off: off, the net is the float net again."""
         for part in self._parts(TensorQuantizer, Weighted, HardSwish):
