@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mobile_sdk.benchmarking import benchmark
-    from mobile_sdk.bisect import bisect
+    from mobile_sdk.bisection import bisect
     from mobile_sdk.bundle import Bundle, open_bundle
     from mobile_sdk.contract import Contract, ImageSpec
     from mobile_sdk.errors import SdkError
     from mobile_sdk.layers import layer_distances
-    from mobile_sdk.lower import lower
+    from mobile_sdk.lowering import lower
     from mobile_sdk.preprocess import to_bytes
     from mobile_sdk.program import Accuracy, Program, Record
     from mobile_sdk.report.write import write_report
-    from mobile_sdk.verify import verify
+    from mobile_sdk.verification import verify
 
 _HOMES = {
     "Accuracy": "mobile_sdk.program",
@@ -28,12 +28,12 @@ _HOMES = {
     "Record": "mobile_sdk.program",
     "SdkError": "mobile_sdk.errors",
     "benchmark": "mobile_sdk.benchmarking",
-    "bisect": "mobile_sdk.bisect",
+    "bisect": "mobile_sdk.bisection",
     "layer_distances": "mobile_sdk.layers",
-    "lower": "mobile_sdk.lower",
+    "lower": "mobile_sdk.lowering",
     "open_bundle": "mobile_sdk.bundle",
     "to_bytes": "mobile_sdk.preprocess",
-    "verify": "mobile_sdk.verify",
+    "verify": "mobile_sdk.verification",
     "write_report": "mobile_sdk.report.write",
 }
 

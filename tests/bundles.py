@@ -15,7 +15,7 @@ from PIL import Image
 
 from mobile_sdk.bundle import Bundle
 from mobile_sdk.integer_graph import Conv2d, Graph, Operator
-from mobile_sdk.lower import lower
+from mobile_sdk.lowering import lower
 from mobile_sdk.manifest import MANIFEST_FILE, seal
 from mobile_sdk.preprocess import to_bytes
 from mobile_sdk.program import Accuracy, Program, Record

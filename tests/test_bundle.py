@@ -16,7 +16,7 @@ from mobile_sdk.bundle_writer import write_bundle
 from mobile_sdk.contract import ImageSpec
 from mobile_sdk.errors import CompileError, MachineError, SettingError
 from mobile_sdk.golden import choose_goldens, generated_goldens
-from mobile_sdk.lower import folder_name, lower
+from mobile_sdk.lowering import folder_name, lower
 from mobile_sdk.manifest import MANIFEST_FILE, seal
 from mobile_sdk.preprocess import to_bytes
 

@@ -30,7 +30,7 @@ from mobile_sdk.report.data import (
 from mobile_sdk.report.page import render
 from mobile_sdk.report.terminal import summary_table
 from mobile_sdk.report.write import redraw_report, write_report
-from mobile_sdk.verify import verify
+from mobile_sdk.verification import verify
 
 VOID = {"meta", "link", "img", "br", "hr", "input", "use", "path"}
 

@@ -18,7 +18,7 @@ from mobile_sdk.program import Accuracy, Program
 from mobile_sdk.runtimes.reference import Reference
 from mobile_sdk.runtimes.tflite import TfliteRuntime
 from mobile_sdk.verdict import Check, Verdict, read_verdicts, status_of, write_verdicts
-from mobile_sdk.verify import verify
+from mobile_sdk.verification import verify
 
 
 @pytest.fixture(scope="module")
@@ -196,7 +196,7 @@ def test_a_record_that_the_reference_cannot_repeat_fails(tmp_path: Path) -> None
     program = bundles.program()
     record = program.record.model_copy(update={"reference_accuracy": Accuracy(share=1.0, pictures=1000)})
     boastful = replace(program, record=record)
-    from mobile_sdk.lower import lower
+    from mobile_sdk.lowering import lower
 
     bundle = lower(boastful, tmp_path, runtimes=["tflite"])[0]
     assert failed(verify(bundle, boastful, bundles.pictures())) == {"recorded accuracy"}

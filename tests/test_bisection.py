@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from mobile_sdk import runtimes
-from mobile_sdk.bisect import _Search, _trace, bisect
+from mobile_sdk.bisection import _Search, _trace, bisect
 from mobile_sdk.bundle import Bundle, open_bundle
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import SettingError
