@@ -34,6 +34,7 @@ from mobile_sdk.runtimes.base import InputSpec, Interface
 LABELS_FILE = "labels.txt"
 MAX_GOLDEN_PICTURE_BYTES = 4 * 2**20
 _MAX_GOLDEN_PICTURE_PX = 2**22
+_MAX_DEPTH = 8  # folders in each other; a .mlpackage has four
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +102,10 @@ def files_below(folder: Path, prefix: str = "") -> Iterator[str]:
             if entry.is_symlink():
                 raise BundleRefusalError("paths", f"expected plain files, found the link {path!r}")
             if entry.is_dir():
+                if prefix.count("/") >= _MAX_DEPTH:
+                    raise BundleRefusalError(
+                        "paths", f"expected at most {_MAX_DEPTH} folders in each other, found more"
+                    )
                 yield from files_below(Path(entry.path), path + "/")
             elif stat.S_ISREG(entry.stat(follow_symlinks=False).st_mode):
                 yield path
@@ -154,8 +159,7 @@ def _check_runtime(manifest: Manifest) -> None:
     except SettingError as error:
         raise BundleRefusalError("runtime", error.message, hint="update this SDK") from error
     if manifest.model != expected:
-        found = f"{manifest.model!r}"
-        raise BundleRefusalError("runtime", f"expected the model {expected!r} for {manifest.runtime}, found {found}")
+        raise BundleRefusalError("runtime", f"expected the model {expected!r}, found {manifest.model!r}")
 
 
 def _check_paths(manifest: Manifest) -> None:

@@ -131,6 +131,15 @@ def test_a_link_is_refused_wherever_it_leads(folder: Path, pristine: Bundle) -> 
     open_bundle(folder)
 
 
+def test_folders_without_end_are_refused(folder: Path) -> None:
+    inner = folder / "golden"
+    for _ in range(20):
+        inner = inner / "a"
+        inner.mkdir()
+    (inner / "x").write_bytes(b"")
+    assert refusal(folder).check == "paths"
+
+
 def test_a_special_file_is_refused_without_reading_it(folder: Path) -> None:
     (folder / "labels.txt").unlink()
     os.mkfifo(folder / "labels.txt")
