@@ -1,0 +1,61 @@
+"""`mobile-sdk report`: verdicts and numbers → one page."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mobile_sdk.cli import options
+from mobile_sdk.cli.terminal import quiet, show_json, show_rich
+from mobile_sdk.errors import DataError, SettingError
+
+
+def report(
+    bundles: Annotated[list[Path] | None, typer.Argument(metavar="BUNDLE…", help="Bundles to show.")] = None,
+    program: Annotated[
+        Path | None, typer.Option("--program", metavar="FILE", help="program.pt2: curves, settings.")
+    ] = None,
+    verdicts: Annotated[Path | None, typer.Option("--verify", metavar="FILE", help="verify.json of `verify`.")] = None,
+    numbers: Annotated[Path | None, typer.Option("--bench", metavar="FILE", help="bench.json of `bench`.")] = None,
+    redraw: Annotated[
+        Path | None, typer.Option("--from", metavar="FILE", help="A report.json: draw its page again, from it alone.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The page; report.json goes beside it.")] = Path(
+        "report.html"
+    ),
+    json: options.Json = False,
+) -> None:
+    """Write one self-contained HTML page and, beside it, report.json, the truth under it."""
+    quiet()
+    from mobile_sdk.bundle import open_bundle
+    from mobile_sdk.measurements import Numbers
+    from mobile_sdk.program import Program
+    from mobile_sdk.report.terminal import summary_table
+    from mobile_sdk.report.write import redraw_report, write_report
+    from mobile_sdk.verdict import read_verdicts
+
+    if redraw is not None:
+        if bundles or program or verdicts or numbers:
+            raise SettingError("expected --from alone, found other inputs beside it", hint="leave the others out")
+        written = redraw_report(redraw, out)
+    else:
+        measured = None
+        if numbers:
+            try:
+                measured = Numbers.model_validate_json(numbers.read_bytes())
+            except (OSError, ValueError) as error:
+                raise DataError(
+                    f"expected a bench.json at {numbers}, found none that can be read", hint="run bench again"
+                ) from error
+        written = write_report(
+            out,
+            read_verdicts(verdicts) if verdicts else (),
+            measured,
+            program=Program.load(program) if program else None,
+            bundles=[open_bundle(path) for path in bundles or ()],
+        )
+    if json:
+        show_json(written.model_dump(mode="json"))
+    else:
+        show_rich(summary_table(written))
+        print(out)

@@ -1,0 +1,73 @@
+"""What a person sees: results on standard output, progress and news on standard error."""
+
+import json
+import logging
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+Progress = Callable[[float, str], None]
+
+
+def say(line: str) -> None:
+    """One line of news."""
+    print(line, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Progress]:
+    """Yields a function of (share done, what is being done): a bar on a terminal, a line per change elsewhere."""
+    if not sys.stderr.isatty():
+        said: set[str] = set()
+
+        def line(done_share: float, text: str) -> None:
+            if text not in said:
+                said.add(text)
+                say(f"{title}: {text}")
+
+        yield line
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=1.0)
+        yield lambda done_share, text: bar.update(task, completed=done_share, description=f"{title}: {text}")
+
+
+def show_json(value: Any) -> None:
+    """The result as JSON, the only thing on standard output."""
+    print(json.dumps(value, indent=1, ensure_ascii=False, default=str))
+
+
+def show_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, numbers: Sequence[str] = ()) -> None:
+    """A table; the columns named in `numbers` are aligned to the right."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(str(cell)) for cell in row))
+    show_rich(table, Console)
+
+
+def show_rich(renderable: Any, console_type: Any = None) -> None:
+    """Any of rich's renderables; as wide as it needs where standard output is no terminal."""
+    from rich.console import Console
+
+    console = Console() if sys.stdout.isatty() else Console(width=160)
+    console.print(renderable)
+
+
+def quiet() -> None:
+    """Holds back what libraries say on import: nothing of it is about the user's net."""
+    warnings.filterwarnings("ignore")
+    for name in ("torchao", "torch", "coremltools", "root"):
+        logging.getLogger(name).setLevel(logging.ERROR)

@@ -1,0 +1,57 @@
+"""A trained float net as one safetensors file that says itself what net it is and for which contract."""
+
+from pathlib import Path
+
+from pydantic import JsonValue, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from mobile_sdk.atomic import replacing
+from mobile_sdk.contract import Contract, Model
+from mobile_sdk.errors import DataError
+from qat.nets import ImageClassifier, build_net
+
+_KEY = "mobile_sdk"
+
+
+class SavedNet(Model):
+    """What stands in the file's header: the net's name and width, its contract, and how it was trained."""
+
+    net: str
+    width: float = 1.0
+    contract: Contract
+    settings: dict[str, JsonValue] = {}
+    history: tuple[dict[str, JsonValue], ...] = ()
+
+
+def save_net(net: nn.Module, saved: SavedNet, path: Path) -> None:
+    """Writes weights, statistics and header to `path`, whole or not at all."""
+    tensors = {key: value.detach().contiguous() for key, value in net.state_dict().items()}
+    with replacing(path) as unfinished:
+        save_file(tensors, unfinished, metadata={_KEY: saved.model_dump_json()})
+
+
+def read_header(path: Path) -> SavedNet | None:
+    """The header of a file that `save_net` wrote; None for any other file, such as a published checkpoint."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get(_KEY)
+    except (SafetensorError, OSError):
+        return None
+    try:
+        return None if text is None else SavedNet.model_validate_json(text)
+    except ValidationError as error:
+        raise DataError(
+            f"expected a net of this SDK in {path.name}, found a header that is damaged or newer", hint="train it again"
+        ) from error
+
+
+def load_net(path: Path) -> tuple[ImageClassifier, SavedNet]:
+    """The net and its header; raises DataError for a file that `save_net` did not write."""
+    saved = read_header(path)
+    if saved is None:
+        raise DataError(f"expected a net that `train` wrote, found {path.name}", hint="name net.safetensors")
+    net = build_net(saved.net, saved.contract, width=saved.width)
+    net.load_state_dict(load_file(path))
+    return net.eval(), saved
