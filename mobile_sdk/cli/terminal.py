@@ -3,12 +3,14 @@
 import json
 import logging
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 Progress = Callable[[float, str], None]
+LINE_EVERY_S = 5.0
 
 
 def say(line: str) -> None:
@@ -18,14 +20,15 @@ def say(line: str) -> None:
 
 @contextmanager
 def progress(title: str) -> Iterator[Progress]:
-    """Yields a function of (share done, what is being done): a bar on a terminal, a line per change elsewhere."""
+    """Yields a function of (share done, what is being done): a bar on a terminal, a line every few seconds elsewhere."""
     if not sys.stderr.isatty():
-        said: set[str] = set()
+        last_s = time.monotonic()
 
         def line(done_share: float, text: str) -> None:
-            if text not in said:
-                said.add(text)
-                say(f"{title}: {text}")
+            nonlocal last_s
+            if time.monotonic() - last_s >= LINE_EVERY_S:
+                last_s = time.monotonic()
+                say(f"{title}: {text} ({done_share:.0%})")
 
         yield line
         return
@@ -46,7 +49,6 @@ def show_json(value: Any) -> None:
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, numbers: Sequence[str] = ()) -> None:
     """A table; the columns named in `numbers` are aligned to the right."""
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
@@ -55,10 +57,10 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, numbers
         table.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
     for row in rows:
         table.add_row(*(escape(str(cell)) for cell in row))
-    show_rich(table, Console)
+    show_rich(table)
 
 
-def show_rich(renderable: Any, console_type: Any = None) -> None:
+def show_rich(renderable: Any) -> None:
     """Any of rich's renderables; as wide as it needs where standard output is no terminal."""
     from rich.console import Console
 
