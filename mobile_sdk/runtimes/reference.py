@@ -64,7 +64,7 @@ class Reference:
     def _execute(self, pictures: NDArray[np.uint8]) -> Iterator[tuple[Tensor, torch.Tensor]]:
         """Yields every tensor as it is computed; a value is dropped after its last use."""
         centre = 128 + arithmetic.quantization_of(self.graph.input).zero_point
-        codes = torch.from_numpy(pictures).permute(0, 3, 1, 2).to(torch.float32).sub_(centre)
+        codes = torch.from_numpy(pictures.astype(np.float32)).permute(0, 3, 1, 2).sub_(centre)
         values = {self.graph.input.name: codes.contiguous(memory_format=torch.channels_last)}
         yield self.graph.input, values[self.graph.input.name]
         for index, (operator, step) in enumerate(zip(self.graph.operators, self._steps, strict=True)):
