@@ -111,7 +111,7 @@ class _Capture:
         if isinstance(padding, str):
             raise _unsupported(node)
         vertical, horizontal = _pair(padding)
-        top, bottom, left, right = self.padding.pop(source, (0, 0, 0, 0))
+        top, bottom, left, right = self.padding.get(source, (0, 0, 0, 0))
         layer = Conv2d(
             weight=self._weight(node, weight),
             bias=self._parameter(bias),
