@@ -40,7 +40,7 @@ def float_twin(net: nn.Module, contract: Contract, record: Record | None = None)
 
 def _walk(net: FakeQuantNet, emitter: Emitter) -> Graph:
     values: dict[fx.Node, Any] = {}
-    modules = dict(net.captured.named_modules())
+    modules = dict(net.captured.named_modules(remove_duplicate=False))
     for node in net.captured.graph.nodes:
         if node.op == "placeholder":
             values[node] = emitter.picture()
