@@ -39,7 +39,11 @@ def nets() -> Iterator[tuple[str, nn.Module, Contract]]:
     labels = tuple(f"class {index}" for index in range(1000))
     for name, width in NETS:
         contract = Contract(name=name, labels=labels, image=ImageSpec.torchvision())
-        yield f"{name} {width:g}", with_realistic_numbers(build_net(name, contract, width=width), contract.image), contract
+        yield (
+            f"{name} {width:g}",
+            with_realistic_numbers(build_net(name, contract, width=width), contract.image),
+            contract,
+        )
     lite = efficientnet_lite0()
     yield "efficientnet_lite0", lite, Contract(name="efficientnet_lite0", labels=labels, image=lite.image)
 

@@ -1,6 +1,5 @@
 """ExecuTorch: the file says what the graph says, and computes what the reference computes, in every element."""
 
-import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import torch
 from graphs import GRAPHS, Builder, contract_for, float_graph, int8_graph, pictures
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from stock_lowering import lower_by_stock
 
 from mobile_sdk.arithmetic import product_factor
 from mobile_sdk.errors import BundleError, CompileError
@@ -252,21 +252,14 @@ def test_an_operator_that_xnnpack_lacks_is_named_with_its_module():
 @pytest.mark.slow
 def test_executorchs_own_partitioner_lowers_the_program_to_the_same_numbers(tmp_path):
     graph = int8_graph("mobile block")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
-        from executorch.exir import EdgeCompileConfig, to_edge_transform_and_lower
-        from executorch.runtime import Runtime
-
-        config = EdgeCompileConfig(_check_ir_validity=False)
-        exported = with_float_biases(to_exported(graph))
-        edge = to_edge_transform_and_lower(exported, partitioner=[XnnpackPartitioner()], compile_config=config)
-        stock = edge.to_executorch().buffer
+    stock = lower_by_stock(graph)
     (tmp_path / "stock.pte").write_bytes(stock)
     with pytest.raises(BundleError, match="another tool's"):
         RUNTIME.structure(tmp_path / "stock.pte")
     assert numbers(stock) == numbers(write_model(graph))
     images = pictures(graph, 4)
+    from executorch.runtime import Runtime
+
     program = Runtime.get().load_program(tmp_path / "stock.pte")
     method = program.load_method("forward")
     codes = torch.from_numpy(images.transpose(0, 3, 1, 2).astype(np.int16) - 128).to(torch.int8)
@@ -284,27 +277,3 @@ def numbers(pte: bytes) -> list[Any]:
         for pair in pairs
         for value in pair
     ]
-
-
-def with_float_biases(exported: torch.export.ExportedProgram) -> torch.export.ExportedProgram:
-    """The program with its biases in float32, the only form that ExecuTorch's partitioner takes."""
-    buffers = {spec.arg.name: spec.target for spec in exported.graph_signature.input_specs if spec.target}
-    for node in list(exported.graph.nodes):
-        if node.op == "call_function" and node.args[-1] is torch.int32:
-            codes, scales = node.args[:2]
-            exact = (
-                exported.state_dict[buffers[codes.name]].double() * exported.state_dict[buffers[scales.name]].double()
-            )
-            exported.state_dict[buffers[codes.name]] = exact.float()
-            codes.meta["val"] = node.meta["val"]
-            node.replace_all_uses_with(codes)
-            exported.graph.erase_node(node)
-    unused = [node for node in exported.graph.nodes if node.op == "placeholder" and not node.users]
-    for node in unused:
-        exported.graph.erase_node(node)
-        del exported.state_dict[buffers[node.name]]
-    names = {node.name for node in unused}
-    specs = exported.graph_signature.input_specs
-    specs[:] = [spec for spec in specs if spec.arg.name not in names]
-    exported.graph_module.recompile()
-    return exported

@@ -1,0 +1,79 @@
+"""The `.pte` that is written directly, beside ExecuTorch's own lowering of the same canonical program.
+
+Run: python -m benchmarks.executorch_lowering
+
+MobileNetV3-Small at 224 px; latencies are medians of interleaved rounds in one process, one thread.
+"""
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks.results_file import write_result
+from mobile_sdk.contract import Contract, ImageSpec
+from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
+from qat.calibration import quantize
+from qat.nets import build_net
+from tests.realistic import crops, with_realistic_numbers
+from tests.stock_lowering import lower_by_stock
+
+ROUNDS, RUNS = 40, 10
+
+
+def main() -> None:
+    """Lowers both ways, checks that the scores are equal, measures both."""
+    contract = Contract(name="v3", labels=tuple(map(str, range(1000))), image=ImageSpec.torchvision())
+    net = with_realistic_numbers(build_net("mobilenet_v3_small", contract), contract.image)
+    graph = quantize(net, contract, crops(16, seed=1)).graph
+    picture = crops(1, seed=2).bytes(contract.image)[0]
+    with tempfile.TemporaryDirectory() as folder:
+        stock_file, our_file = Path(folder) / "stock.pte", Path(folder) / "ours.pte"
+        started = time.perf_counter()
+        interface = ExecuTorchRuntime().export(graph, contract, our_file)
+        our_s = time.perf_counter() - started
+        session = ExecuTorchRuntime().load(our_file, interface, threads=1)
+        started = time.perf_counter()
+        stock_file.write_bytes(lower_by_stock(graph))
+        stock_s = time.perf_counter() - started
+        stock = stock_run(stock_file, picture)
+        assert np.array_equal(stock(), session.run(picture)), "both files compute the same scores"
+        ours_ms, stock_ms = interleaved(lambda: session.run(picture), stock)
+    row = {"net": "mobilenet_v3_small 1", "stock lowering s": round(stock_s, 1), "ours s": round(our_s, 2)}
+    row |= {"stock ms": round(stock_ms, 2), "ours ms": round(ours_ms, 2), "ours / stock": round(ours_ms / stock_ms, 2)}
+    write_result("executorch_lowering", [row], dict(ExecuTorchRuntime().versions()))
+
+
+def stock_run(path: Path, picture: np.ndarray) -> Callable[[], np.ndarray]:
+    """A function that runs the stock file on the picture."""
+    from executorch.runtime import Runtime
+
+    program = Runtime.get().load_program(path)
+    method = program.load_method("forward")
+    codes = torch.from_numpy(picture.transpose(2, 0, 1).astype(np.int16) - 128).to(torch.int8)[None].contiguous()
+
+    def run() -> np.ndarray:
+        assert program is not None  # the method needs it alive
+        return method.execute([codes])[0].numpy().copy().ravel()
+
+    return run
+
+
+def interleaved(*runs: Callable[[], object]) -> list[float]:
+    """The median milliseconds of each, in rounds that take turns."""
+    samples: list[list[float]] = [[] for _ in runs]
+    for round_index in range(ROUNDS + 1):
+        for run, taken in zip(runs, samples, strict=True):
+            for _ in range(RUNS):
+                started = time.perf_counter()
+                run()
+                if round_index:  # the first round warms up
+                    taken.append(1000 * (time.perf_counter() - started))
+    return [float(np.median(taken)) for taken in samples]
+
+
+if __name__ == "__main__":
+    main()
