@@ -62,7 +62,7 @@ def product_factor(a: Quantization, b: Quantization, y: Quantization) -> np.floa
 
 def round_product_x86(products: NDArray[np.int64], factor: np.float32, zero_point: int) -> NDArray[np.int64]:
     """Mul's rounding on x86-64, centred: through float32, half to even once the zero point is added."""
-    codes = products.astype(np.float32) * factor + np.float32(zero_point)
+    codes: NDArray[np.float32] = products.astype(np.float32) * factor + np.float32(zero_point)
     return np.rint(codes).astype(np.int64) - zero_point
 
 
@@ -79,7 +79,8 @@ def round_product_arm(products: NDArray[np.int64], factor: np.float32) -> NDArra
     shift = -int(exponent)
     post_shift = max(shift, 1)
     high = ((products << (post_shift - shift)) * multiplier) >> 31
-    return (high + (1 << (post_shift - 1))) >> post_shift
+    codes: NDArray[np.int64] = (high + (1 << (post_shift - 1))) >> post_shift
+    return codes
 
 
 def settle_product_scale(a: Quantization, codes_b: NDArray[np.int64], scale_b: float, y: Quantization) -> float:

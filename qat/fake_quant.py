@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torchao.quantization.pt2e.fake_quantize import FakeQuantizeBase
+from torchao.quantization.pt2e.fake_quantize import FakeQuantizeBase  # type: ignore[import-untyped]
 
 from mobile_sdk.integer_graph import INT8_MAX, INT8_MIN, Quantization
 
@@ -62,7 +62,7 @@ class TensorQuantizer(FakeQuantizeBase):  # type: ignore[misc]
         scale, zero_point = self._grid()
         return torch.fake_quantize_per_tensor_affine(x, scale, zero_point, INT8_MIN, INT8_MAX)
 
-    def calculate_qparams(self) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+    def calculate_qparams(self) -> tuple[Tensor, Tensor]:
         """`(scale, zero_point)` as float32 and int32 tensors: torchao's name for it."""
         return self._grid()
 

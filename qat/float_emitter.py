@@ -1,4 +1,4 @@
-"""Writes float32 operators: the twin of the integer program, batch norm folded, activations as the runtimes have them."""
+"""Writes float32 operators: the integer program's twin, batch norm folded, activations as the runtimes have them."""
 
 from dataclasses import replace
 from typing import Any
@@ -111,13 +111,7 @@ class FloatEmitter:
         weight, bias = (term.detach().numpy().astype(np.float32) for term in layer.folded())
         common |= {"input": value, "weight": weight, "weight_scales": None, "bias": bias, "clamp": clamp}
         if isinstance(layer, layers.Conv2d):
-            geometry = {
-                "stride": layer.stride,
-                "padding": layer.padding,
-                "dilation": layer.dilation,
-                "groups": layer.groups,
-            }
-            return self._append(Conv2d(**common, **geometry))
+            return self._append(Conv2d(**common, **layer.geometry))
         if len(value.shape) == 1:
             return self._append(Linear(**common))
         output: Tensor = common["output"]

@@ -1,4 +1,4 @@
-"""The layers of a captured net: a convolution or linear layer with its batch norm, and h-swish as the phone computes it."""
+"""The layers of a captured net: convolutions and linear layers with their batch norm, h-swish as the phone has it."""
 
 from typing import Any
 
@@ -88,6 +88,11 @@ class Conv2d(Weighted):
         super().__init__(**parameters)
         self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups
 
+    @property
+    def geometry(self) -> dict[str, Any]:
+        """How the window moves, under the names that `mobile_sdk.integer_graph.Conv2d` has for it."""
+        return {"stride": self.stride, "padding": self.padding, "dilation": self.dilation, "groups": self.groups}
+
     def meet(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """A convolution with the given weights."""
         top, bottom, left, right = self.padding
@@ -116,7 +121,7 @@ class HardSwish(nn.Module):
         """h-swish of `x`; the gradient is that of the smooth gate."""
         if not self.quantizing:
             return F.hardswish(x)
-        result: Tensor = _GatedSwish.apply(x)
+        result: Tensor = _GatedSwish.apply(x)  # type: ignore[no-untyped-call]
         return result
 
 
@@ -128,7 +133,7 @@ class _GatedSwish(torch.autograd.Function):
         return gate.mul_(x).mul_(1 / 6)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
         result: Tensor = torch.ops.aten.hardswish_backward(gradient, x)
         return result

@@ -2,10 +2,11 @@
 
 import copy
 from collections.abc import Iterable
+from typing import TypeVar
 
 import torch
 from torch import Tensor, fx, nn
-from torchao.quantization.pt2e.quantize_pt2e import prepare_qat_pt2e
+from torchao.quantization.pt2e.quantize_pt2e import prepare_qat_pt2e  # type: ignore[import-untyped]
 
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.errors import CaptureError
@@ -13,6 +14,8 @@ from qat.capture import capture
 from qat.fake_quant import TensorQuantizer
 from qat.layers import Conv2d, HardSwish, Weighted
 from qat.quantizer import MobileQuantizer
+
+_Part = TypeVar("_Part", bound=nn.Module)
 
 
 class FakeQuantNet(nn.Module):
@@ -58,11 +61,13 @@ class FakeQuantNet(nn.Module):
 
     def quantize(self, enabled: bool) -> None:
         """Switches all rounding on, or off: off, the net is the float net again."""
-        for part in self._parts(TensorQuantizer, Weighted, HardSwish):
-            part.quantizing = enabled
+        kinds: tuple[type[TensorQuantizer | Weighted | HardSwish], ...] = (TensorQuantizer, Weighted, HardSwish)
+        for kind in kinds:
+            for part in self._parts(kind):
+                part.quantizing = enabled
 
-    def _parts(self, *kinds: type) -> Iterable[nn.Module]:
-        return (module for module in self.captured.modules() if isinstance(module, kinds))
+    def _parts(self, kind: type[_Part]) -> Iterable[_Part]:
+        return (module for module in self.captured.modules() if isinstance(module, kind))
 
 
 def prepare(net: nn.Module, contract: Contract) -> FakeQuantNet:
@@ -95,7 +100,7 @@ def _fold_normalisation(captured: fx.GraphModule, image: ImageSpec) -> None:
         layer = captured.get_submodule(str(user.target)) if user.op == "call_module" else None
         if not isinstance(layer, Conv2d) or layer.groups != 1:
             raise CaptureError(
-                f"the pictures' mean and std differ between channels, and {user.name} that reads them is no convolution",
+                f"mean and std differ between channels, and {user.name} that reads the pictures is no convolution",
                 hint="begin the net with a convolution, or give ImageSpec one mean_byte and std_byte for all channels",
             )
         offset = (layer.weight * shift.reshape(1, 3, 1, 1)).sum(dim=(1, 2, 3))

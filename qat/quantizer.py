@@ -1,7 +1,7 @@
 """Which tensors get int8, and on what grid: a torchao quantizer that knows ReLU6, h-swish, hard-sigmoid and SE.
 
-Stock quantizers give the tensor before a ReLU6 and the one after it a shared grid, and leave h-swish and hard-sigmoid in
-float. Here a tensor that only an activation reads is never materialised, and a range that mathematics fixes is fixed.
+Stock quantizers give the tensor before a ReLU6 and the one after it a shared grid, and leave h-swish and hard-sigmoid
+in float. Here a tensor that only an activation reads is never materialised; ranges that mathematics fixes are fixed.
 """
 
 from functools import partial
@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from torch import fx
-from torchao.quantization.pt2e.quantizer import (
+from torchao.quantization.pt2e.quantizer import (  # type: ignore[import-untyped]
     QuantizationAnnotation,
     QuantizationSpec,
     QuantizationSpecBase,
@@ -17,8 +17,8 @@ from torchao.quantization.pt2e.quantizer import (
     SharedQuantizationSpec,
 )
 
-from qat.capture import STEP
 from qat.fake_quant import Range, TensorQuantizer
+from qat.rewriter import STEP
 from qat.steps import CLAMPS, ON_THE_GRID, Kind, Step
 
 HARD_SWISH_MINIMUM = -0.375  # at x = -1.5
@@ -134,7 +134,7 @@ class _Constructor:
         self._bounds = bounds
 
     def with_args(self, **spec: Any) -> "partial[TensorQuantizer]":
-        """torchao's constructor protocol: the spec's own fields arrive as keywords."""
+        """Torchao's constructor protocol: the spec's own fields arrive as keywords."""
         return partial(TensorQuantizer, bounds=self._bounds, **spec)
 
 

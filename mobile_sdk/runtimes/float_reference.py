@@ -74,31 +74,38 @@ def _apply(operator: Operator, x: torch.Tensor, *others: torch.Tensor) -> torch.
         case Dequantize():
             codes = quantization_of(operator.input)
             return (x - codes.zero_point).to(torch.float32) * codes.scale
-        case Conv2d():
-            top, bottom, left, right = operator.padding
-            weight, bias = torch.from_numpy(operator.weight), torch.from_numpy(operator.bias)
-            padded = F.pad(x, (left, right, top, bottom)) if any(operator.padding) else x
-            return F.conv2d(padded, weight, bias, operator.stride, 0, operator.dilation, operator.groups)
-        case Linear():
-            return F.linear(x, torch.from_numpy(operator.weight), torch.from_numpy(operator.bias))
+        case Conv2d() | Linear():
+            return _weigh(operator, x)
         case Add():
             return x + others[0]
         case Mul():
             return x * others[0]
-        case Mean():
-            return x.mean(dim=(2, 3)).reshape(-1, *operator.output.shape)
-        case MaxPool2d():
-            top, bottom, left, right = operator.padding
-            padded = F.pad(x, (left, right, top, bottom), value=float("-inf"))
-            return F.max_pool2d(padded, operator.kernel, operator.stride)
-        case AvgPool2d():
-            top, bottom, left, right = operator.padding
-            return F.avg_pool2d(F.pad(x, (left, right, top, bottom)), operator.kernel, operator.stride)
+        case MaxPool2d() | AvgPool2d():
+            return _pool(operator, x)
         case Concat():
             return torch.cat([x, *others], dim=1)
-        case Reshape():
-            return x.reshape(-1, *operator.output.shape)
         case Activation():
             return _ACTIVATIONS[operator.kind](x)
+        case Mean() | Reshape():
+            values = x.mean(dim=(2, 3)) if isinstance(operator, Mean) else x
+            return values.reshape(-1, *operator.output.shape)
         case _:
             raise AssertionError(f"{type(operator).__name__} has no float32 rule")
+
+
+def _weigh(operator: Conv2d | Linear, x: torch.Tensor) -> torch.Tensor:
+    weight, bias = torch.from_numpy(operator.weight), torch.from_numpy(operator.bias)
+    if isinstance(operator, Linear):
+        return F.linear(x, weight, bias)
+    return F.conv2d(_padded(operator, x, 0.0), weight, bias, operator.stride, 0, operator.dilation, operator.groups)
+
+
+def _pool(operator: MaxPool2d | AvgPool2d, x: torch.Tensor) -> torch.Tensor:
+    if isinstance(operator, MaxPool2d):
+        return F.max_pool2d(_padded(operator, x, float("-inf")), operator.kernel, operator.stride)
+    return F.avg_pool2d(_padded(operator, x, 0.0), operator.kernel, operator.stride)
+
+
+def _padded(operator: Conv2d | MaxPool2d | AvgPool2d, x: torch.Tensor, value: float) -> torch.Tensor:
+    top, bottom, left, right = operator.padding
+    return F.pad(x, (left, right, top, bottom), value=value) if any(operator.padding) else x

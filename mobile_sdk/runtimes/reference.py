@@ -112,7 +112,9 @@ def _compile(operator: Operator) -> Step:
             return lambda x: x.reshape(-1, *output.shape)
         case _:
             kind = type(operator).__name__
-            raise SettingError(f"the reference has no integer rule for {kind} at {operator.path}", hint="freeze lowers it")
+            raise SettingError(
+                f"the reference has no integer rule for {kind} at {operator.path}", hint="freeze lowers it"
+            )
 
 
 def _accumulate(operator: Conv2d | Linear, multiply: Step) -> Step:

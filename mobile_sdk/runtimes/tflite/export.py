@@ -6,7 +6,7 @@ Padding is TensorFlow's SAME or VALID where that is what the graph asks; any oth
 from typing import Any
 
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from mobile_sdk import arithmetic
@@ -247,9 +247,7 @@ def _extents(kernel: tuple[int, ...], dilation: tuple[int, int]) -> tuple[int, i
     return (kernel[0] - 1) * dilation[0] + 1, (kernel[1] - 1) * dilation[1] + 1
 
 
-def _same_padding(
-    size: tuple[int, ...], extent: tuple[int, int], stride: tuple[int, int]
-) -> tuple[int, int, int, int]:
+def _same_padding(size: tuple[int, ...], extent: tuple[int, int], stride: tuple[int, int]) -> tuple[int, int, int, int]:
     """TensorFlow's SAME as (top, bottom, left, right): the output is ceil(size / stride), the odd pixel goes after."""
     amounts: list[int] = []
     for length, window, step in zip(size, extent, stride, strict=True):

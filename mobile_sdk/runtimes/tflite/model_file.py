@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-untyped]
 
 from mobile_sdk.errors import BundleError
 from mobile_sdk.runtimes.base import Structure
@@ -39,7 +39,9 @@ def read_structure(path: Path) -> Structure:
     graph = model.subgraphs[0]
     names = [_BUILTIN_NAMES.get(code.builtinCode, str(code.builtinCode)) for code in model.operatorCodes]
     kinds = [names[operator.opcodeIndex] for operator in graph.operators]
-    weights = [graph.tensors[op.inputs[1]] for op, kind in zip(graph.operators, kinds, strict=True) if kind in _WEIGHTED]
+    weights = [
+        graph.tensors[op.inputs[1]] for op, kind in zip(graph.operators, kinds, strict=True) if kind in _WEIGHTED
+    ]
     biases = [graph.tensors[op.inputs[2]] for op, kind in zip(graph.operators, kinds, strict=True) if kind in _WEIGHTED]
     elements = {True: 0, False: 0}
     for weight in weights:
@@ -63,7 +65,9 @@ def tensor_details(path: Path) -> Mapping[str, tuple[float, int]]:
     return {
         tensor.name.decode(): (float(tensor.quantization.scale[0]), int(tensor.quantization.zeroPoint[0]))
         for tensor in tensors
-        if tensor.quantization is not None and tensor.quantization.scale is not None and len(tensor.quantization.scale) == 1
+        if tensor.quantization is not None
+        and tensor.quantization.scale is not None
+        and len(tensor.quantization.scale) == 1
     }
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.interpreter import Interpreter  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from mobile_sdk.errors import BundleError
@@ -30,7 +30,8 @@ class TfliteSession:
         self._interpreter.set_tensor(self._input, picture[np.newaxis])
         self._interpreter.invoke()
         scores: NDArray[np.generic] = self._interpreter.get_tensor(self._output)
-        return scores[0]
+        first: NDArray[np.generic] = scores[0]
+        return first
 
     def close(self) -> None:
         """Frees the interpreter."""

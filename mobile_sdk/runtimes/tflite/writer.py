@@ -6,9 +6,9 @@ Format: TensorFlow Lite schema v3 (`tensorflow/lite/schema/schema.fbs`), written
 from collections.abc import Sequence
 from typing import Any
 
-import flatbuffers
+import flatbuffers  # type: ignore[import-untyped]
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 _TENSOR_TYPES = {
@@ -113,7 +113,8 @@ class _AlignedBuffer:
     def __init__(self, data: bytes) -> None:
         self.data = data
 
-    def Pack(self, builder: Any) -> int:
+    def Pack(self, builder: Any) -> int:  # noqa: N802 (the generated classes' own name)
+        """The offset of the buffer in `builder`."""
         size = len(self.data)
         builder.StartVector(1, size, _ALIGNMENT)
         builder.head -= size

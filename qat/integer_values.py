@@ -1,0 +1,99 @@
+"""What an int8 tensor stands for: the net's own values, or a multiple of them.
+
+h-swish's product is six times h-swish, because the factor 1/6 costs an operator. The multiple travels in the tensor's
+scale and goes into the next weights, where it is free.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobile_sdk import arithmetic
+from mobile_sdk.errors import CaptureError
+from mobile_sdk.integer_graph import INT8_MAX, INT8_MIN, Add, Clamp, Conv2d, Quantization, Tensor
+from qat.snap import float32
+from qat.steps import Step
+
+ALL_CODES = np.arange(INT8_MIN, INT8_MAX + 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Value:
+    """A tensor, and the multiple of the net's own values that it stands for."""
+
+    tensor: Tensor
+    multiple: float = 1.0
+
+    @property
+    def grid(self) -> Quantization:
+        """The tensor's own grid, the multiple in it."""
+        return arithmetic.quantization_of(self.tensor)
+
+
+def value_on(name: str, shape: tuple[int, ...], grid: Quantization, multiple: float = 1.0) -> Value:
+    """A new tensor that holds `multiple` times values on `grid`."""
+    return Value(tensor=Tensor(name=name, shape=shape, quantization=_scaled(grid, multiple)), multiple=multiple)
+
+
+def product_on(
+    name: str,
+    shape: tuple[int, ...],
+    a: Value,
+    codes_b: NDArray[np.int64],
+    scale_b: float,
+    grid: Quantization,
+    multiple: float,
+) -> Value:
+    """The same for a product, its scale moved until x86-64 and Arm round every pair of codes alike."""
+    wanted = _scaled(grid, multiple)
+    scale = arithmetic.settle_product_scale(a.grid, codes_b, scale_b, wanted)
+    return Value(tensor=Tensor(name=name, shape=shape, quantization=replace(wanted, scale=scale)), multiple=multiple)
+
+
+def needed(clamp: Clamp, output: Value, path: str) -> Clamp:
+    """The clamp, or none where the grid's own saturation does it already."""
+    grid = _scaled(output.grid, 1 / output.multiple)
+    if arithmetic.clamp_range(grid, clamp) == arithmetic.clamp_range(grid, Clamp.NONE):
+        return Clamp.NONE
+    if clamp is Clamp.RELU6 and output.multiple != 1:
+        raise CaptureError(
+            f"ReLU6 at {path} shares its grid with a wider range", hint="put a convolution before the concatenation"
+        )
+    return clamp
+
+
+def average_pool(step: Step, value: Value, output: Value) -> Conv2d:
+    """A depthwise convolution whose every weight is code 1 at scale 1/area: exact wherever convolutions are."""
+    assert step.window is not None
+    channels, area = step.shape[0], step.window.kernel[0] * step.window.kernel[1]
+    top, left = step.window.padding
+    return Conv2d(
+        output=output.tensor,
+        path=step.path,
+        input=value.tensor,
+        weight=np.ones((channels, 1, *step.window.kernel), np.int8),
+        weight_scales=np.full(channels, 1 / area, np.float32),
+        bias=np.zeros(channels, np.int32),
+        stride=step.window.stride,
+        padding=(top, top, left, left),
+        dilation=(1, 1),
+        groups=channels,
+    )
+
+
+def checked(operator: Add) -> Add:
+    """The sum, if XNNPACK takes it: input and output scales must not be too far apart."""
+    low, high = arithmetic.ADD_RATIO_RANGE
+    y = arithmetic.quantization_of(operator.output).scale
+    ratios = [arithmetic.quantization_of(operand).scale / y for operand in operator.inputs]
+    if not all(low <= ratio < high for ratio in ratios):
+        raise CaptureError(
+            f"the sum at {operator.path} joins ranges that differ too much (scale ratios {ratios})",
+            hint="train with batch norm before the sum, or calibrate on more pictures",
+        )
+    return operator
+
+
+def _scaled(grid: Quantization, multiple: float) -> Quantization:
+    return Quantization(scale=float32(grid.scale * multiple), zero_point=grid.zero_point)
