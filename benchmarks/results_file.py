@@ -15,8 +15,11 @@ def write_result(name: str, rows: Sequence[Mapping[str, Any]], versions: Mapping
     """Writes `results/<name>.json` and prints the rows as a Markdown table."""
     environment = describe_environment(versions).model_dump(mode="json")
     write_text(FOLDER / f"{name}.json", json.dumps({"environment": environment, "rows": list(rows)}, indent=1) + "\n")
+    print(markdown(rows))
+
+
+def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The rows as a Markdown table, the first row's keys as its head."""
     columns = list(rows[0])
-    print("| " + " | ".join(columns) + " |")
-    print("|" + "---|" * len(columns))
-    for row in rows:
-        print("| " + " | ".join(str(row[column]) for column in columns) + " |")
+    lines = [columns, ["---"] * len(columns), *([str(row[column]) for column in columns] for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

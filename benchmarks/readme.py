@@ -1,0 +1,53 @@
+"""Puts the measured figures into README.md, between its marks; a test holds that they are there.
+
+Run: python -m benchmarks.readme
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from benchmarks.results_file import FOLDER, markdown
+from mobile_sdk.atomic import write_text
+
+README = Path(__file__).parents[1] / "README.md"
+RUNTIMES = {"executorch": "ExecuTorch", "tflite": "LiteRT", "coreml": "Core ML"}
+
+
+def filled(text: str) -> str:
+    """README's text with every mark `<!-- name -->…<!-- /name -->` filled from the results."""
+    fillings = {"nets": f"\n{_nets()}\n"}
+    (lowering,) = _rows("executorch_lowering")
+    fillings |= {key: str(lowering[key]) for key in ("ours s", "stock lowering s", "ours / stock")}
+    for name, filling in fillings.items():
+        mark, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+        text = re.sub(f"{re.escape(mark)}.*?{re.escape(end)}", lambda _: mark + filling + end, text, flags=re.DOTALL)
+    return text
+
+
+def _nets() -> str:
+    by_net: dict[str, dict[str, dict[str, Any]]] = {}
+    for row in _rows("nets"):
+        by_net.setdefault(row["net"], {})[row["runtime"]] = row
+    return markdown([_line(net, rows) for net, rows in by_net.items()])
+
+
+def _line(net: str, rows: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    line: dict[str, Any] = {"net": net, "scores": f"{rows['tflite']['scores']:,}"}
+    line |= {f"differ, {title}": rows[runtime]["differ"] for runtime, title in RUNTIMES.items()}
+    for runtime in ("executorch", "tflite"):
+        line[f"int8 ms, {RUNTIMES[runtime]}"] = rows[runtime]["median ms"]
+        line[f"int8 / float32, {RUNTIMES[runtime]}"] = rows[runtime]["int8 / float32"]
+    line["MiB, LiteRT"] = rows["tflite"]["MiB"]
+    line["export of three, s"] = round(sum(row["export s"] for row in rows.values()), 1)
+    return line
+
+
+def _rows(name: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))["rows"]
+    return rows
+
+
+if __name__ == "__main__":
+    write_text(README, filled(README.read_text(encoding="utf-8")))
