@@ -1,15 +1,14 @@
 """Golden pictures: the pictures of a bundle with which every language and device proves that it computes alike."""
 
-import contextlib
 import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from mobile_sdk.contract import ImageSpec
-from mobile_sdk.preprocess import LabelledPictures
+from mobile_sdk.preprocess import LabelledPictures, upright_rgb
 from mobile_sdk.runtimes.base import InputSpec, OutputSpec
 
 COUNT = 3
@@ -89,14 +88,8 @@ def encode_output(scores: NDArray[np.generic], spec: OutputSpec) -> bytes:
 
 
 def portable(picture: Image.Image) -> Image.Image:
-    """The picture as it is saved: upright RGB of at most 512 px.
-
-    What is saved is what is golden, so this need not repeat the first steps of the recipe to the byte.
-    """
-    upright = picture
-    with contextlib.suppress(Exception):  # broken EXIF raises anything; the pixels are fine
-        upright = ImageOps.exif_transpose(picture)
-    rgb = upright.convert("RGB")
+    """The picture as it is saved: upright RGB of at most 512 px."""
+    rgb = upright_rgb(picture)
     rgb.thumbnail((_LONGER_SIDE_PX, _LONGER_SIDE_PX), Image.Resampling.BOX)
     return rgb
 

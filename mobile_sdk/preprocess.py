@@ -39,11 +39,16 @@ _opening = threading.Lock()
 
 def to_bytes(image: Image.Image, spec: ImageSpec) -> NDArray[np.uint8]:
     """RGB bytes (size_px, size_px, 3) of any picture, by the recipe above."""
-    rgb = _as_rgb(_as_upright(image))
+    rgb = upright_rgb(image)
     if spec.fit == "crop":
         rgb = rgb.crop(central_square(rgb.width, rgb.height, spec.crop_share))
     resized = rgb.resize((spec.size_px, spec.size_px), Image.Resampling.BILINEAR)
     return np.array(resized, dtype=np.uint8)
+
+
+def upright_rgb(image: Image.Image) -> Image.Image:
+    """The recipe's first step: turned as its EXIF orientation says, over white where it is transparent, 8-bit RGB."""
+    return _as_rgb(_as_upright(image))
 
 
 def central_square(width_px: int, height_px: int, crop_share: float) -> tuple[int, int, int, int]:
