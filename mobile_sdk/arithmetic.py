@@ -60,7 +60,7 @@ def product_factor(a: Quantization, b: Quantization, y: Quantization) -> np.floa
     return np.float32(np.float32(a.scale) * np.float32(b.scale) / np.float32(y.scale))
 
 
-def round_product_x86(products: NDArray[np.int64], factor: np.float32, zero_point: int) -> NDArray[np.int64]:
+def round_product(products: NDArray[np.int64], factor: np.float32, zero_point: int) -> NDArray[np.int64]:
     """Mul's rounding on x86-64, centred: through float32, half to even once the zero point is added."""
     codes: NDArray[np.float32] = products.astype(np.float32) * factor + np.float32(zero_point)
     return np.rint(codes).astype(np.int64) - zero_point
@@ -72,7 +72,13 @@ def round_product_fused(products: NDArray[np.int64], factor: np.float32, zero_po
     return np.rint(codes).astype(np.int64) - zero_point
 
 
-def round_product_arm(products: NDArray[np.int64], factor: np.float32) -> NDArray[np.int64]:
+def round_product_first(products: NDArray[np.int64], factor: np.float32, _: int) -> NDArray[np.int64]:
+    """The same with a constant operand, and in older kernels: half to even before the zero point is added."""
+    codes: NDArray[np.float32] = np.rint(products.astype(np.float32) * factor)
+    return codes.astype(np.int64)
+
+
+def round_product_arm(products: NDArray[np.int64], factor: np.float32, _: int) -> NDArray[np.int64]:
     """Mul's rounding on Arm ("rndnu"): a 31-bit multiplier, truncated, then a shift that rounds half up."""
     mantissa, exponent = np.frexp(factor)
     multiplier = int(np.ldexp(np.float64(mantissa), 31))
@@ -81,6 +87,9 @@ def round_product_arm(products: NDArray[np.int64], factor: np.float32) -> NDArra
     high = ((products << (post_shift - shift)) * multiplier) >> 31
     codes: NDArray[np.int64] = (high + (1 << (post_shift - 1))) >> post_shift
     return codes
+
+
+PRODUCT_RULES = (round_product, round_product_fused, round_product_first, round_product_arm)
 
 
 def settle_product_scale(a: Quantization, codes_b: NDArray[np.int64], scale_b: float, y: Quantization) -> float:
@@ -94,9 +103,8 @@ def settle_product_scale(a: Quantization, codes_b: NDArray[np.int64], scale_b: f
     scale = np.float32(y.scale)
     for _ in range(10_000):
         factor = np.float32(np.float32(a.scale) * np.float32(scale_b) / scale)
-        arm = _saturated(round_product_arm(products, factor))
-        others = (rule(products, factor, y.zero_point) for rule in (round_product_x86, round_product_fused))
-        if all(np.array_equal(arm, _saturated(other)) for other in others):
+        first, *others = (_saturated(rule(products, factor, y.zero_point)) for rule in PRODUCT_RULES)
+        if all(np.array_equal(first, other) for other in others):
             return float(scale)
         scale = np.float32(scale * np.float32(1 + 2.0**-18))
     raise ValueError(f"no output scale near {y.scale} makes all processors agree on a product")

@@ -1,11 +1,13 @@
 """What the walk over a captured net hands to an emitter, and what it asks of one."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from mobile_sdk.integer_graph import Graph, Quantization
+from mobile_sdk.integer_graph import Quantization
 from qat.layers import Weighted
 from qat.steps import Kind, Step
+
+Result_co = TypeVar("Result_co", covariant=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +20,7 @@ class Pending:
     activation: Kind | None = None
 
 
-class Emitter(Protocol):
+class Emitter(Protocol[Result_co]):
     """Writes operators into a graph. Values are the emitter's own; the walk only carries them."""
 
     def picture(self) -> Any:
@@ -33,6 +35,6 @@ class Emitter(Protocol):
         """A step that keeps its input's grid."""
         ...
 
-    def finish(self, value: Any) -> Graph:
-        """The graph whose scores are `value`."""
+    def finish(self, value: Any) -> Result_co:
+        """What the walk was for; the scores are `value`."""
         ...

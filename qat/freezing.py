@@ -7,15 +7,16 @@ from torch import fx, nn
 
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import CaptureError
-from mobile_sdk.integer_graph import Graph
 from mobile_sdk.program import Program, Record
-from qat.emitter import Emitter, Pending
+from qat.emitter import Emitter, Pending, Result_co
 from qat.fake_quant import TensorQuantizer
 from qat.float_emitter import FloatEmitter
+from qat.grids import GridPlanner
 from qat.integer_emitter import IntegerEmitter
 from qat.layers import Weighted
 from qat.preparation import FakeQuantNet, prepare
 from qat.quantizer import absorbs, step_of
+from qat.steps import Kind
 
 
 def freeze(net: FakeQuantNet, contract: Contract, record: Record | None = None) -> Program:
@@ -29,7 +30,8 @@ def freeze(net: FakeQuantNet, contract: Contract, record: Record | None = None) 
             f"{len(unseen)} ranges of the net have seen no picture", hint="train it with fit(), or use quantize()"
         )
     record = record or Record(net=type(net).__name__, quantized="qat")
-    return Program(graph=_walk(net, IntegerEmitter(contract.image)), contract=contract, record=record)
+    grids = _walk(net, GridPlanner(contract.image))
+    return Program(graph=_walk(net, IntegerEmitter(contract.image, grids)), contract=contract, record=record)
 
 
 def float_twin(net: nn.Module, contract: Contract, record: Record | None = None) -> Program:
@@ -38,7 +40,7 @@ def float_twin(net: nn.Module, contract: Contract, record: Record | None = None)
     return Program(graph=_walk(prepare(net, contract), FloatEmitter(contract.image)), contract=contract, record=record)
 
 
-def _walk(net: FakeQuantNet, emitter: Emitter) -> Graph:
+def _walk(net: FakeQuantNet, emitter: Emitter[Result_co]) -> Result_co:
     values: dict[fx.Node, Any] = {}
     modules = dict(net.captured.named_modules(remove_duplicate=False))
     for node in net.captured.graph.nodes:
@@ -51,7 +53,7 @@ def _walk(net: FakeQuantNet, emitter: Emitter) -> Graph:
     raise AssertionError("the graph has no output")
 
 
-def _visit(node: fx.Node, modules: dict[str, nn.Module], values: dict[fx.Node, Any], emitter: Emitter) -> Any:
+def _visit(node: fx.Node, modules: dict[str, nn.Module], values: dict[fx.Node, Any], emitter: Emitter[Any]) -> Any:
     module = modules.get(str(node.target)) if node.op == "call_module" else None
     if isinstance(module, TensorQuantizer):
         source = node.args[0]
@@ -67,8 +69,17 @@ def _visit(node: fx.Node, modules: dict[str, nn.Module], values: dict[fx.Node, A
     if _is_followed_by_quantizer(node, modules):
         layer = module if isinstance(module, Weighted) else None
         return Pending(step=step, operands=operands, layer=layer)
-    source = _operands(node)[0]
-    return emitter.pass_on(node.name, step, operands[0], is_sole_user=len(source.users) == 1)
+    return emitter.pass_on(node.name, step, operands[0], is_sole_user=_is_read_once(_operands(node)[0]))
+
+
+def _is_read_once(node: fx.Node) -> bool:
+    """Whether nobody else reads the node's value, nor the same value before dropout."""
+    while len(node.users) == 1:
+        step = step_of(node)
+        if step is None or step.kind is not Kind.DROPOUT:
+            return True
+        (node,) = _operands(node)
+    return False
 
 
 def _is_followed_by_quantizer(node: fx.Node, modules: dict[str, nn.Module]) -> bool:

@@ -1,6 +1,6 @@
 """Writes int8 operators: snaps weights, puts biases on their grid, and decides every scale for good."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -35,12 +35,13 @@ CLAMP_OF = {None: Clamp.NONE, Kind.RELU: Clamp.RELU, Kind.RELU6: Clamp.RELU6, Ki
 
 
 class IntegerEmitter:
-    """Collects the operators of one int8 graph."""
+    """Collects the operators of one int8 graph; `grids` are those that its tensors get, by name."""
 
-    def __init__(self, image: ImageSpec) -> None:
+    def __init__(self, image: ImageSpec, grids: Mapping[str, Quantization]) -> None:
         size = image.size_px
         grid = Quantization(scale=float32(1 / image.step_byte), zero_point=image.pad_byte - 128)
         self._input = Tensor(name="picture_codes", shape=(3, size, size), quantization=grid)
+        self._grids = grids
         self._operators: list[Operator] = []
 
     def picture(self) -> Value:
@@ -54,8 +55,8 @@ class IntegerEmitter:
         return Graph(input=self._input, operators=tuple(self._operators))
 
     def emit(self, name: str, pending: Pending, grid: Quantization) -> Value:
-        """The pending operator's output on `grid`."""
-        return _EMIT[pending.step.kind](self, name, pending, grid)
+        """The pending operator's output on its planned grid."""
+        return _EMIT[pending.step.kind](self, name, pending, self._grids[name])
 
     def pass_on(self, name: str, step: Step, value: Value, *, is_sole_user: bool) -> Value:
         """A step whose output lies on its input's grid."""

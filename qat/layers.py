@@ -59,12 +59,16 @@ class Weighted(nn.Module):
 
     @torch.no_grad()
     def codes(self) -> tuple[Tensor, Tensor, Tensor]:
-        """`(codes, scales, bias)`: int8 (O, …), float64 (O,) above zero, and the float64 bias, batch norm folded."""
+        """`(codes, scales, bias)`: int8 (O, …), float64 (O,), and the float64 bias, batch norm folded.
+
+        A scale is 0 where a channel's codes or its gain are: nothing but the bias decides such a channel's grid.
+        """
         scales = weight_scales(self.weight)
         codes = (self.weight / scales.reshape(-1, *[1] * (self.weight.ndim - 1))).round().clamp(-127, 127)
         gain, shift = (term.double() for term in self.folding())
         sign = torch.where(gain < 0, -1, 1).reshape(-1, *[1] * (codes.ndim - 1))
-        return (codes * sign).to(torch.int8), scales.double() * gain.abs(), shift
+        scales = scales.double() * gain.abs() * codes.flatten(1).any(dim=1)
+        return (codes * sign).to(torch.int8), scales, shift
 
     @torch.no_grad()
     def folded(self) -> tuple[Tensor, Tensor]:

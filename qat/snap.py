@@ -9,6 +9,7 @@ from mobile_sdk import arithmetic
 from mobile_sdk.integer_graph import Constant, Quantization
 
 LARGEST_BIAS = 2**22  # codes: bias and products together stay exact in float32, where runtimes requantize
+ADDEND_CODES = 96  # a constant's code, where the constant is large beside the sum's scale: well inside int8
 SMALLEST_FACTOR = 2.0**-24  # of a requantization; runtimes refuse below 2^-32
 
 
@@ -36,7 +37,7 @@ def snap_weights(
 def snap_constant(name: str, value: float, scale_y: float) -> Constant:
     """`value` as one int8 code, its scale near the sum's own."""
     magnitude = abs(value)
-    scale = magnitude / 96 if magnitude / 96 > scale_y / 64 else scale_y
+    scale = magnitude / ADDEND_CODES if magnitude / ADDEND_CODES > scale_y / 64 else scale_y
     code = round(value / float32(scale))
     return Constant(name=name, value=code, quantization=Quantization(scale=float32(scale), zero_point=0))
 

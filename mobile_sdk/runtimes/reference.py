@@ -182,13 +182,15 @@ def _mul(operator: Mul) -> Step:
     factor = float(arithmetic.product_factor(a, b, y))
     low, high = arithmetic.clamp_range(y, operator.clamp)
 
-    def finish(products: torch.Tensor) -> torch.Tensor:
-        return products.mul_(factor).add_(y.zero_point).round_().sub_(y.zero_point).clamp_(low, high)
-
     if isinstance(operator.b, Constant):
         constant = operator.b.value - b.zero_point
-        return lambda a: finish(a * constant)
-    return lambda a, b: finish(a * b)
+        return lambda a: (a * constant).mul_(factor).round_().clamp_(low, high)
+
+    def multiply(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        codes = (a * b).mul_(factor).add_(y.zero_point).round_()
+        return codes.sub_(y.zero_point).clamp_(low, high)
+
+    return multiply
 
 
 def _mean(operator: Mean) -> Step:

@@ -1,0 +1,110 @@
+"""Widens the grids that runtimes would refuse: tensors that are dead, or tiny beside what they are added to.
+
+XNNPACK bounds how far an operator's input and output scales may be apart. A net may well go beyond: a residual branch
+whose batch norm still has the gain zero, a ReLU that no picture wakes. Widening the smaller grid costs nothing then,
+for its steps stay far below those of the tensor that it meets.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+from mobile_sdk import arithmetic
+from mobile_sdk.contract import ImageSpec
+from mobile_sdk.integer_graph import Quantization
+from qat.emitter import Pending
+from qat.fake_quant import LEVELS
+from qat.layers import Weighted
+from qat.snap import ADDEND_CODES, float32
+from qat.steps import Kind, Step
+
+LEAST_ADDEND = 2 * arithmetic.ADD_RATIO_RANGE[0]  # of the sum's scale; a margin of two for what is rounded later
+LARGEST_FACTOR = arithmetic.REQUANTIZATION_RANGE[1] / 2  # input scale over output scale, for all operators alike
+GATE_SCALE = 6 / LEVELS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A value of the net: on the grid of tensor `name`, times `factor`."""
+
+    name: str
+    factor: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Bound:
+    """The scale of `target` is at least `share` times the product of the scales of `sources`."""
+
+    target: str
+    sources: tuple[str, ...]
+    share: float
+
+
+class GridPlanner:
+    """An emitter that collects the grids of all tensors and what bounds them; `finish` gives the grids, by name."""
+
+    def __init__(self, image: ImageSpec) -> None:
+        self._fixed = {"": 1 / image.step_byte}  # the picture's scale
+        self._grids: dict[str, Quantization] = {}
+        self._bounds: list[_Bound] = []
+
+    def picture(self) -> Source:
+        """The picture, whose grid is given."""
+        return Source(name="")
+
+    def emit(self, name: str, pending: Pending, grid: Quantization) -> Source:
+        """A tensor that has a grid of its own."""
+        self._grids[name] = grid
+        for operand in pending.operands:
+            self._bound_pair(name, operand, pending)
+        if pending.step.kind is Kind.MUL:
+            a, b = pending.operands
+            self._at_least(name, (a.name, b.name), a.factor * b.factor / LARGEST_FACTOR)
+        if pending.step.kind is Kind.ADD_CONSTANT:
+            self._at_least(name, (), abs(pending.step.constant) / ADDEND_CODES / LARGEST_FACTOR)
+        return Source(name=name)
+
+    def pass_on(self, name: str, step: Step, value: Source, *, is_sole_user: bool) -> Source:
+        """A step on its input's grid."""
+        return replace(value, factor=value.factor * step.constant) if step.kind is Kind.SCALE else value
+
+    def finish(self, value: Source) -> dict[str, Quantization]:
+        """Every grid, widened where a bound asks it; a bound may move others, until all hold."""
+        scales = {name: grid.scale for name, grid in self._grids.items()} | self._fixed
+        moved = True
+        while moved:
+            moved = False
+            for bound in self._bounds:
+                least = bound.share * math.prod(scales[name] for name in bound.sources)
+                if scales[bound.target] < least * (1 - 1e-6) and bound.target not in self._fixed:
+                    scales[bound.target], moved = least, True
+        return {name: replace(grid, scale=float32(scales[name])) for name, grid in self._grids.items()}
+
+    def _bound_pair(self, name: str, operand: Source, pending: Pending) -> None:
+        """What the operator asks of its output's scale beside one operand's."""
+        match pending.step.kind:
+            case Kind.WEIGHTED if pending.activation is not Kind.HARD_SIGMOID:  # a gate's grid is fixed
+                assert pending.layer is not None
+                self._at_least(name, (operand.name,), operand.factor * _largest_scale(pending.layer) / LARGEST_FACTOR)
+            case Kind.ADD | Kind.ADD_CONSTANT | Kind.RELU | Kind.RELU6:
+                self._at_least(operand.name, (name,), LEAST_ADDEND / operand.factor)
+                self._at_least(name, (operand.name,), operand.factor / LARGEST_FACTOR)
+            case Kind.HARD_SIGMOID:
+                self._at_least(operand.name, (), GATE_SCALE * LEAST_ADDEND / operand.factor)
+            case Kind.HARD_SWISH:
+                self._at_least(operand.name, (), GATE_SCALE * LEAST_ADDEND / operand.factor)
+                self._at_least(name, (operand.name,), operand.factor * GATE_SCALE / LARGEST_FACTOR)
+            case Kind.SCALE:
+                self._at_least(name, (operand.name,), operand.factor * pending.step.constant / LARGEST_FACTOR)
+            case Kind.AVERAGE_POOL:
+                self._at_least(name, (operand.name,), operand.factor / LARGEST_FACTOR)
+            case Kind.CONCAT if operand.name:
+                self._at_least(name, (operand.name,), operand.factor)
+                self._at_least(operand.name, (name,), 1 / operand.factor)
+
+    def _at_least(self, target: str, sources: tuple[str, ...], share: float) -> None:
+        self._bounds.append(_Bound(target=target, sources=sources, share=share))
+
+
+def _largest_scale(layer: Weighted) -> float:
+    _, scales, _ = layer.codes()
+    return float(scales.max())
