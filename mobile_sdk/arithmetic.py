@@ -96,7 +96,8 @@ def settle_product_scale(a: Quantization, codes_b: NDArray[np.int64], scale_b: f
     """The output scale nearest to `y.scale` under which every processor gives one product for every pair of codes.
 
     `codes_b` are the centred codes that the second operand can take (all 256, or a constant's one). Every pair is
-    tried under all rules, so the agreement is proved, not sampled. Upward only: a wider range never saturates more.
+    tried under all rules, so the agreement is proved, not sampled. Upward only: a wider range never saturates more. One to
+    four tries settle it as a rule, each of which moves the scale by 4 millionths.
     """
     codes_a = np.arange(INT8_MIN, INT8_MAX + 1) - a.zero_point
     products = np.unique(np.outer(codes_a, codes_b))
