@@ -125,7 +125,7 @@ def read_verdicts(path: Path) -> tuple[Verdict, ...]:
             raise BundleError(f"expected verdicts in {path.name}, found too large a file", hint="verify again")
         return Verdicts.model_validate_json(path.read_bytes()).verdicts
     except (OSError, ValidationError) as error:
-        reason = str(error).splitlines()[0]
+        reason = error.strerror if isinstance(error, OSError) else error.errors(include_url=False)[0]["msg"]
         raise BundleError(f"expected verdicts in {path.name}, found {reason}", hint="verify again") from error
 
 

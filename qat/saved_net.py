@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import JsonValue, ValidationError
+from pydantic import Field, JsonValue, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -21,7 +21,7 @@ class SavedNet(Model):
     net: str
     width: float = 1.0
     contract: Contract
-    settings: dict[str, JsonValue] = {}
+    settings: dict[str, JsonValue] = Field(default_factory=dict)
     history: tuple[dict[str, JsonValue], ...] = ()
 
 
@@ -53,5 +53,10 @@ def load_net(path: Path) -> tuple[ImageClassifier, SavedNet]:
     if saved is None:
         raise DataError(f"expected a net that `train` wrote, found {path.name}", hint="name net.safetensors")
     net = build_net(saved.net, saved.contract, width=saved.width)
-    net.load_state_dict(load_file(path))
+    try:
+        net.load_state_dict(load_file(path))
+    except (SafetensorError, RuntimeError) as error:
+        raise DataError(
+            f"expected the tensors of {saved.net} in {path.name}, found others", hint="train it again, or copy it again"
+        ) from error
     return net.eval(), saved

@@ -78,9 +78,9 @@ def fit(
         run.take_up(load_checkpoint(folder, mark))
     try:
         run.train(folder, mark)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:
         if folder and run.history.epochs:
-            say(f"interrupted: the same call goes on from epoch {len(run.history.epochs) + 1}")
+            stopped.add_note(f"the same call goes on from epoch {len(run.history.epochs) + 1}")
         raise
     finally:
         run.statistics.end()

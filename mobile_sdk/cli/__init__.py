@@ -10,6 +10,8 @@ def main() -> None:
     """Runs the verb that the arguments name and exits with its code; an error is one line and a hint."""
     from mobile_sdk.cli.app import call
 
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal without Unicode shows "?"
     sys.exit(call(sys.argv[1:]))
 
 

@@ -1,81 +1,124 @@
-"""The application: its verbs, and what becomes of their errors.
+"""The application: its verbs, each with examples, and the one place where their errors end.
 
 Exit codes: 0 done · 1 a check failed · 2 a setting is wrong · 3 data · 4 a net cannot be captured · 5 a runtime's
 compiler refused · 6 a bundle is damaged or from a newer SDK · 7 this machine cannot run that · 70 a bug in this SDK ·
-130 interrupted.
+130 interrupted · 141 the reader of the output went away.
 """
 
+import os
 import sys
 import traceback
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from mobile_sdk.cli import about, bench, export, inspect, quantize, report, run, train, verify
-from mobile_sdk.errors import SdkError
+from mobile_sdk.cli import about, bench, export, inspect, options, quantize, report, run, train, verify
+from mobile_sdk.cli.failures import explain
+from mobile_sdk.cli.terminal import say
 
-BUG, INTERRUPTED = 70, 130
+INTERRUPTED, BROKEN_PIPE = 130, 141  # 128 and the signal's number, as shells say it
+DEBUG = "--debug"
+
+EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
+    run.run: ("mobile-sdk run", "mobile-sdk run --data photos --net mobilenet_v3_large --out runs/photos"),
+    train.train: (
+        "mobile-sdk train --data photos --out runs/photos",
+        "mobile-sdk train --data photos --net mobilenet_v2 --weights mobilenet_v2.pth --epochs 10",
+    ),
+    quantize.quantize: (
+        "mobile-sdk quantize --weights runs/photos/net.safetensors --data photos --out runs/photos",
+        "mobile-sdk quantize --weights mobilenet_v2.pth --net mobilenet_v2 --data imagenet --epochs 0",
+        "mobile-sdk quantize --model my_package.nets:small_net --data photos",
+    ),
+    export.export: (
+        "mobile-sdk export runs/photos/program.pt2 --data photos --out runs/photos/bundles",
+        "mobile-sdk export runs/photos/program.pt2 --to tflite --float",
+    ),
+    verify.verify: (
+        "mobile-sdk verify runs/digits/bundles/* --program runs/digits/program.pt2 --data digits --min-accuracy 0.97",
+        "mobile-sdk verify digits.tflite --program program.pt2 --data digits --device emulated:cortex-a76",
+    ),
+    bench.bench: ("mobile-sdk bench runs/digits/bundles/*", "mobile-sdk bench digits.tflite --threads 2 --max-ms 5"),
+    inspect.inspect: (
+        "mobile-sdk inspect runs/digits/bundles/digits.tflite",
+        "mobile-sdk inspect runs/digits/program.pt2 --json",
+    ),
+    report.report: (
+        "mobile-sdk report bundles/* --program program.pt2 --verify verify.json --bench bench.json",
+        "mobile-sdk report --from report.json --out page.html",
+    ),
+    about.nets: (),
+    about.devices: (),
+    about.doctor: (),
+}
+
+
+class Verbs(TyperGroup):
+    """Takes a misspelt verb for what it is."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """The verb and its arguments; SettingError with the nearest verb where there is none of that name."""
+        options.check_choice("a verb", args[0], tuple(self.commands))
+        return super().resolve_command(ctx, args)
+
 
 app = typer.Typer(
     name="mobile-sdk",
     help="From labelled pictures to one int8 program, and from that to LiteRT, ExecuTorch and Core ML, exactly.",
-    epilog="Exit codes: 0 done, 1 a check failed, 2 setting, 3 data, 4 net, 5 compiler, 6 bundle, 7 machine. "
+    epilog="Exit codes: 0 done, 1 a check failed, 2 setting, 3 data, 4 net, 5 compiler, 6 bundle, 7 machine.\n\n"
     "Start with: mobile-sdk run",
-    no_args_is_help=True,
+    cls=Verbs,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (
-    run.run,
-    train.train,
-    quantize.quantize,
-    export.export,
-    verify.verify,
-    bench.bench,
-    inspect.inspect,
-    report.report,
-    about.nets,
-    about.devices,
-    about.doctor,
-):
-    app.command()(verb)
+for verb, examples in EXAMPLES.items():
+    app.command(epilog="\n\n".join(("Examples:", *examples)) if examples else None)(verb)
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def settings(
-    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback with an error.")] = False,
+    context: typer.Context,
+    debug: Annotated[bool, typer.Option(DEBUG, help="Show a traceback with an error.")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=about.show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """What holds for every verb; `call` reads `--debug` itself, for it must know it when a verb fails."""
+    """What holds for every verb; `call` itself takes `--debug` out, wherever it stands."""
+    if context.invoked_subcommand is None:
+        context.get_help()  # prints it
+        raise typer.Exit(2)
 
 
 def call(arguments: Sequence[str]) -> int:
-    """Runs one command line and gives its exit code."""
-    debug = "--debug" in arguments[:1]
+    """Runs one command line and gives its exit code; whatever happens in it, the user gets one line and a hint."""
     try:
-        code = app(list(arguments), standalone_mode=False)
-        return code if isinstance(code, int) else 0
-    except SdkError as error:
-        return _failed(error.message, error.hint, error.exit_code, debug)
+        code = _run([argument for argument in arguments if argument != DEBUG])
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt as stopped:
+        say(
+            "\ninterrupted: " + next(iter(getattr(stopped, "__notes__", ())), "the same command begins this step again")
+        )
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of the output, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except Exception as error:  # noqa: BLE001 - the last line of defence
+        if DEBUG in arguments:
+            traceback.print_exc()
+        failure = explain(error)
+        say(f"error: {failure.message}\nhint: {failure.hint}")
+        return failure.exit_code
+
+
+def _run(arguments: list[str]) -> int:
+    """Not by `app(…)`, which turns interrupts, broken pipes and ends of files into codes of its own."""
+    command = typer.main.get_command(app)
+    try:
+        with command.make_context("mobile-sdk", arguments) as context:
+            command.invoke(context)
     except typer.Exit as ended:
         return ended.exit_code
-    except (KeyboardInterrupt, typer.Abort):
-        print("\ninterrupted; what was finished is kept, and the same command goes on", file=sys.stderr)
-        return INTERRUPTED
-    except Exception as error:  # noqa: BLE001 - the last line of defence: whatever it is, the user gets one line
-        if hasattr(error, "format_message"):  # click's own: an option is wrong or missing
-            return _failed(error.format_message().splitlines()[0], "add --help to see what it takes", 2, debug)
-        what = f"{type(error).__name__}: {error}".splitlines()[0]
-        return _failed(
-            f"this is a bug in mobile-sdk: {what}", "run mobile-sdk --debug … and report what it prints", BUG, debug
-        )
-
-
-def _failed(message: str, hint: str, code: int, debug: bool) -> int:
-    if debug:
-        traceback.print_exc()
-    print(f"error: {message}\nhint: {hint}", file=sys.stderr)
-    return code
+    return 0

@@ -1,15 +1,19 @@
-"""`mobile-sdk bench`: how long does one picture take?"""
+"""`mobile-sdk bench`: how long one picture takes."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mobile_sdk.cli import options
-from mobile_sdk.cli.terminal import progress, quiet, show_json, show_table
+from mobile_sdk.cli.terminal import WORDS, progress, quiet, show_json, show_table
+from mobile_sdk.errors import SettingError
 
 if TYPE_CHECKING:
-    from mobile_sdk.measurements import Numbers
+    from mobile_sdk.measurements import Measurement, Numbers
+
+COLUMNS = ("bundle", "median ms", "MAD ms", "p90 ms", "p99 ms", "CV %", "load ms", "first ms", "runs", "budget")
 
 
 def bench(
@@ -25,10 +29,13 @@ def bench(
 ) -> None:
     """Measure bundles in interleaved rounds, each in a process of its own; every sample is kept."""
     quiet()
+    if max_ms is not None and not 0 < max_ms < math.inf:
+        raise SettingError(f"expected --max-ms above 0, found {max_ms:g}", hint="write the budget in milliseconds")
     from mobile_sdk.benchmarking import benchmark, write_numbers
     from mobile_sdk.bundle import open_bundle
 
     opened = [open_bundle(path) for path in bundles]
+    options.file_to_write(out)
     with progress("bench") as report:
         numbers = benchmark(opened, device=device, threads=threads, max_ms=max_ms, quick=quick, progress=report)
     write_numbers(numbers, out)
@@ -42,31 +49,27 @@ def bench(
 
 def show_numbers(numbers: "Numbers") -> None:
     """A line a bundle, the ratios between twins, and what is to be known of the figures."""
-    columns = ("bundle", "median ms", "MAD ms", "p90 ms", "p99 ms", "CV %", "load ms", "first ms", "runs", "budget")
-    rows = []
-    for each in numbers.measurements:
-        if each.summary is None or each.samples is None:
-            rows.append((each.bundle, "not run", *[""] * 7, each.not_run))
-            continue
-        s = each.summary
-        times = (s.median_ms, s.mad_ms, s.p90_ms, s.p99_ms)
-        rows.append(
-            (
-                each.bundle,
-                *(f"{time:.3f}" for time in times),
-                f"{100 * s.cv_share:.1f}",
-                f"{each.samples.load_ms:.1f}",
-                f"{each.samples.first_run_ms:.2f}",
-                s.count,
-                each.verdict or "",
-            )
-        )
-    show_table(columns, rows, numbers=columns[1:-1])
+    show_table(COLUMNS, [_row(each) for each in numbers.measurements], numbers=COLUMNS[1:-1])
     for comparison in numbers.comparisons:
-        ratio = comparison.ratio
-        print(
-            f"{comparison.bundle} / {comparison.twin}: {ratio.median:.3f} ({ratio.interval.low:.3f}–{ratio.interval.high:.3f})"
-        )
+        ratio, interval = comparison.ratio, comparison.ratio.interval
+        print(f"{comparison.bundle} / {comparison.twin}: {ratio.median:.3f} ({interval.low:.3f}–{interval.high:.3f})")
     for each in numbers.measurements:
-        if each.advice:
-            print(f"{each.bundle}: {each.advice}")
+        for remark in dict.fromkeys(filter(None, (each.not_run, each.reason, each.advice))):
+            print(f"{each.bundle}: {remark}")
+
+
+def _row(measurement: "Measurement") -> tuple[str, ...]:
+    budget = WORDS[measurement.verdict] if measurement.verdict else ""
+    summary, samples = measurement.summary, measurement.samples
+    if summary is None or samples is None:
+        return (measurement.bundle, "not run", *[""] * 7, budget)
+    times = (summary.median_ms, summary.mad_ms, summary.p90_ms, summary.p99_ms)
+    return (
+        measurement.bundle,
+        *(f"{time:.3f}" for time in times),
+        f"{100 * summary.cv_share:.1f}",
+        f"{samples.load_ms:.1f}",
+        f"{samples.first_run_ms:.2f}",
+        str(summary.count),
+        budget,
+    )

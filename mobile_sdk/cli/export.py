@@ -1,12 +1,18 @@
 """`mobile-sdk export`: a program → one bundle a runtime."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mobile_sdk.cli import options
+from mobile_sdk.cli.pictures import load_pictures_of
+from mobile_sdk.cli.quantize import TWIN
 from mobile_sdk.cli.terminal import progress, quiet, show_json, show_table
+from mobile_sdk.errors import SettingError
+
+if TYPE_CHECKING:
+    from mobile_sdk.program import Program
 
 
 def export(
@@ -14,6 +20,9 @@ def export(
     to: Annotated[
         str, typer.Option("--to", metavar="NAMES", help="Runtimes, separated by commas.")
     ] = "executorch,tflite,coreml",
+    with_float: Annotated[
+        bool, typer.Option("--float", help="Export float.pt2 beside PROGRAM too: the float32 twin of every bundle.")
+    ] = False,
     data: Annotated[
         str | None, typer.Option("--data", metavar="DIR", help="Golden pictures come from here, else they are made up.")
     ] = None,
@@ -22,14 +31,21 @@ def export(
 ) -> None:
     """Write a bundle for every runtime: model, bundle.json, labels and golden pictures in one folder."""
     quiet()
+    from mobile_sdk import runtimes
     from mobile_sdk.lowering import lower
     from mobile_sdk.program import Program
 
-    loaded = Program.load(program)
-    pictures = options.load_pictures(data).validation if data else None
-    with progress("export") as report:
-        names = tuple(name.strip() for name in to.split(",") if name.strip())
-        bundles = lower(loaded, out, runtimes=names, pictures=pictures, progress=report)
+    names = tuple(name.strip() for name in to.split(",") if name.strip())
+    for name in names:
+        options.check_choice("runtimes", name, runtimes.names())
+    programs = [Program.load(program)]
+    if with_float:
+        programs.append(_twin(program, programs[0]))
+    pictures = load_pictures_of(programs[0].contract, data).validation if data else None
+    bundles = []
+    for each in programs:
+        with progress("export") as report:
+            bundles += lower(each, options.folder_to_write(out), runtimes=names, pictures=pictures, progress=report)
     if json:
         show_json([{"bundle": str(each.path), **each.manifest.model_dump(mode="json")} for each in bundles])
         return
@@ -38,3 +54,15 @@ def export(
         for each in bundles
     ]
     show_table(("bundle", "precision", "model MiB", "partitions"), rows, numbers=("model MiB", "partitions"))
+
+
+def _twin(path: Path, program: "Program") -> "Program":
+    """The float32 twin beside an int8 program."""
+    from mobile_sdk.program import Program
+
+    twin = path.parent / TWIN
+    if not program.graph.is_int8:
+        raise SettingError(f"expected an int8 program with --float, found float32 in {path}", hint="leave --float out")
+    if not twin.is_file():
+        raise SettingError(f"expected {TWIN} beside {path}, found none", hint="leave --float out, or quantize again")
+    return Program.load(twin)

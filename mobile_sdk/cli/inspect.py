@@ -1,8 +1,8 @@
-"""`mobile-sdk inspect`: what is in a bundle or a program?"""
+"""`mobile-sdk inspect`: what is in a bundle or a program."""
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,7 +23,7 @@ def inspect(
     from mobile_sdk.bundle import open_bundle
     from mobile_sdk.program import Program
 
-    if path.suffix == ".pt2":
+    if path.is_file():
         _program(Program.load(path), json)
     else:
         _bundle(open_bundle(path), json)
@@ -31,40 +31,34 @@ def inspect(
 
 def _bundle(bundle: "Bundle", json: bool) -> None:
     from mobile_sdk import runtimes
+    from mobile_sdk.manifest import StructureEntry
 
     manifest = bundle.manifest
-    structure = runtimes.get(manifest.runtime).structure(bundle.model_path)
+    structure = StructureEntry.of(runtimes.get(manifest.runtime).structure(bundle.model_path))
     if json:
-        show_json({"manifest": manifest.model_dump(mode="json"), "structure": vars(structure)})
+        show_json({"manifest": manifest.model_dump(mode="json"), "structure": structure.model_dump(mode="json")})
         return
-    print(f"{manifest.name}: {manifest.precision} for {manifest.runtime}, {len(manifest.labels)} labels, "
-          f"{manifest.image.size_px} px")  # fmt: skip
+    labels, side = len(manifest.labels), manifest.image.size_px
+    print(f"{manifest.name}: {manifest.precision} for {manifest.runtime}, {labels} labels, {side} px")
     show_table(("operator", "count"), sorted(structure.operators.items()), numbers=("count",))
-    show_table(
-        ("part", "bytes"), [(part, f"{size:,}") for part, size in structure.bytes_by_part.items()], numbers=("bytes",)
-    )
+    sizes = [(part, f"{size:,}") for part, size in structure.bytes_by_part.items()]
+    show_table(("part", "bytes"), sizes, numbers=("bytes",))
     print(f"partitions: {structure.partitions}")
-    print(
-        f"int8 share of weights: {structure.int8_weight_share:.1%}; float convolutions: {structure.float_convolutions}"
-    )
+    share, convolutions = structure.int8_weight_share, structure.float_convolutions
+    print(f"int8 share of weights: {share:.1%}; float convolutions: {convolutions}")
     for operator, why in structure.not_delegated:
         print(f"not delegated: {operator}: {why}")
 
 
 def _program(program: "Program", json: bool) -> None:
+    contract, record = program.contract, program.record
     operators = Counter(type(operator).__name__ for operator in program.graph.operators)
-    summary: dict[str, Any] = {
-        "contract": program.contract.model_dump(mode="json"),
-        "record": program.record.model_dump(mode="json"),
-        "operators": dict(operators),
-        "digest": program.digest(),
-    }
     if json:
-        show_json(summary)
+        said = {"contract": contract.model_dump(mode="json"), "record": record.model_dump(mode="json")}
+        show_json({**said, "operators": dict(operators), "digest": program.digest()})
         return
-    record = program.record
-    print(f"{program.contract.name}: {record.net}, {record.quantized}, {len(program.contract.labels)} labels, "
-          f"{program.contract.image.size_px} px")  # fmt: skip
+    labels, side = len(contract.labels), contract.image.size_px
+    print(f"{contract.name}: {record.net}, {record.quantized}, {labels} labels, {side} px")
     show_table(("operator", "count"), sorted(operators.items()), numbers=("count",))
     for title, accuracy in (("float", record.float_accuracy), ("int8 reference", record.reference_accuracy)):
         if accuracy:

@@ -1,13 +1,16 @@
 """`mobile-sdk report`: verdicts and numbers → one page."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mobile_sdk.cli import options
 from mobile_sdk.cli.terminal import quiet, show_json, show_rich
 from mobile_sdk.errors import DataError, SettingError
+
+if TYPE_CHECKING:
+    from mobile_sdk.measurements import Numbers
 
 
 def report(
@@ -28,29 +31,23 @@ def report(
     """Write one self-contained HTML page and, beside it, report.json, the truth under it."""
     quiet()
     from mobile_sdk.bundle import open_bundle
-    from mobile_sdk.measurements import Numbers
     from mobile_sdk.program import Program
     from mobile_sdk.report.terminal import summary_table
     from mobile_sdk.report.write import redraw_report, write_report
     from mobile_sdk.verdict import read_verdicts
 
+    if out.suffix == ".json":
+        raise SettingError(f"expected a page such as report.html, found --out {out}", hint="name an .html file")
+    options.file_to_write(out)
     if redraw is not None:
         if bundles or program or verdicts or numbers:
             raise SettingError("expected --from alone, found other inputs beside it", hint="leave the others out")
         written = redraw_report(redraw, out)
     else:
-        measured = None
-        if numbers:
-            try:
-                measured = Numbers.model_validate_json(numbers.read_bytes())
-            except (OSError, ValueError) as error:
-                raise DataError(
-                    f"expected a bench.json at {numbers}, found none that can be read", hint="run bench again"
-                ) from error
         written = write_report(
             out,
             read_verdicts(verdicts) if verdicts else (),
-            measured,
+            _read_numbers(numbers) if numbers else None,
             program=Program.load(program) if program else None,
             bundles=[open_bundle(path) for path in bundles or ()],
         )
@@ -59,3 +56,16 @@ def report(
     else:
         show_rich(summary_table(written))
         print(out)
+
+
+def _read_numbers(path: Path) -> "Numbers":
+    """What `bench` wrote; DataError where it is something else."""
+    from pydantic import ValidationError
+
+    from mobile_sdk.measurements import Numbers
+
+    try:
+        return Numbers.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        found = error.strerror if isinstance(error, OSError) else error.errors(include_url=False)[0]["msg"]
+        raise DataError(f"expected the numbers of bench at {path}, found: {found}", hint="run bench again") from error

@@ -1,5 +1,7 @@
 """`mobile-sdk run`: the whole way, from pictures to a report."""
 
+import shlex
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,22 +10,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mobile_sdk.cli import options, quantize, train
+from mobile_sdk.cli import float_net, options, quantize, train
+from mobile_sdk.cli.pictures import load_pictures, make_contract, size_px
 from mobile_sdk.cli.terminal import progress, quiet, say, show_json, show_rich
 
 if TYPE_CHECKING:
     from mobile_sdk.bundle import Bundle
     from mobile_sdk.measurements import Numbers
     from mobile_sdk.program import Program
-    from mobile_sdk.verdict import Verdict
     from mobile_sdk.report.data import Report
-    from qat.data import Pictures
+    from mobile_sdk.verdict import Verdict
     from qat.picture_set import PictureSet
-    from qat.plan import TrainPlan
 
 STEPS = 6
 LAYER_PICTURES = 64  # for the distance of every layer: enough for a steady figure, all tensors of them fit in memory
-RUN_EPOCHS = 10  # the digits are learned by then (98 %), and a first run should not take longer than a coffee
+DIGITS_EPOCHS = 10  # the digits are learned by then (98 %), and a first run should not take longer than a coffee
 
 
 def run(
@@ -35,48 +36,40 @@ def run(
     epochs: train.Epochs = None,
     qat_epochs: Annotated[int, typer.Option("--qat-epochs", min=0, help="Epochs in int8; 0 only calibrates.")] = 3,
     seed: train.Seed = 0,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where everything goes.")] = Path("runs/digits"),
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Where everything goes. Default: runs/NAME.")
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Go the whole way: pictures → int8 program → three exact bundles → verdict → numbers → report.html.
 
     Without --data it learns the built-in MNIST digits. Killed at any moment, the same command goes on.
     """
-    from mobile_sdk.contract import Contract, ImageSpec
-
     quiet()
-    started = time.monotonic()
-    with _step(1, "pictures"):
-        pictures = options.load_pictures(data)
-        say(
-            f"{len(pictures.train)} to learn from, {len(pictures.validation)} to validate, {len(pictures.labels)} labels"
-        )
-        image = ImageSpec(size_px=options.size_px(data, size))
-        contract = Contract(name=name or options.data_name(data), labels=pictures.labels, image=image)
-    with _step(2, f"train {net} in float"):
-        digits = data == options.DIGITS
-        plan = train.choose_plan("digits" if digits else "default", epochs or (RUN_EPOCHS if digits else None), seed)
-        train.train_net(net, width, contract, pictures, plan, out)
-    with _step(3, "train in int8 and freeze" if qat_epochs else "calibrate and freeze"):
-        program = _quantize(out, pictures, plan, qat_epochs)
-    with _step(4, "export"):
-        bundles = _export(program, out, pictures.validation)
-    with _step(5, "verify"):
-        verdicts = _verify(bundles, program, out, pictures.validation)
-    with _step(6, "bench and report"):
-        numbers = _bench(bundles, out)
-        report = _report(
-            out, verdicts, numbers, program, bundles, pictures, f"--net {net} --width {width:g} --seed {seed}"
-        )
-    say(f"done in {time.monotonic() - started:.0f} s")
-    if json:
-        show_json(report.model_dump(mode="json"))
-    else:
-        from mobile_sdk.report.terminal import summary_table
+    from mobile_sdk.contract import ImageSpec
+    from qat.plan import TrainPlan
 
-        show_rich(summary_table(report))
-        print(f"{out / 'report.html'}  {out / 'report.json'}")
-    if any(verdict.status == "fail" for verdict in verdicts):
+    started_s = time.monotonic()
+    image = ImageSpec(size_px=size_px(data, size))
+    length = epochs or (DIGITS_EPOCHS if data == options.DIGITS else None)
+    plan = train.choose_plan(train.default_recipe(data), length, seed)
+    train.check_net(net, width, image)
+    with _step(1, "pictures"):
+        pictures = load_pictures(data)
+        count = f"{len(pictures.train)} to learn from, {len(pictures.validation)} to validate"
+        say(f"{count}, {len(pictures.labels)} labels")
+    contract = make_contract(name, data, pictures.labels, image)
+    folder = options.folder_to_write(out or Path("runs", contract.name))
+    with _step(2, f"train {net} in float"):
+        train.train_net(net, width, contract, pictures, plan, folder)
+    with _step(3, "train in int8 and freeze" if qat_epochs else "calibrate and freeze"):
+        finetune = TrainPlan.finetune(epochs=qat_epochs, after=plan) if qat_epochs else None
+        source = float_net.trained(folder / train.NET_FILE)
+        program = quantize.quantize_net(source, pictures, finetune, folder)
+    report = _deploy(program, folder, pictures.validation)
+    say(f"done in {time.monotonic() - started_s:.0f} s")
+    _show(report, folder, json)
+    if any(line.outcome == "fail" for line in report.bundles):
         raise typer.Exit(1)
 
 
@@ -84,42 +77,46 @@ def run(
 def _step(number: int, what: str) -> Iterator[None]:
     """Says which step begins, and how long it took."""
     say(f"[{number}/{STEPS}] {what}")
-    started = time.monotonic()
+    started_s = time.monotonic()
     yield
-    say(f"[{number}/{STEPS}] {what}: {time.monotonic() - started:.1f} s")
+    say(f"[{number}/{STEPS}] {what}: {time.monotonic() - started_s:.1f} s")
 
 
-def _quantize(out: Path, pictures: "Pictures", plan: "TrainPlan", epochs: int) -> "Program":
-    from qat.plan import TrainPlan
-    from qat.saved_net import load_net
-
-    float_net, saved = load_net(out / "net.safetensors")
-    finetune = TrainPlan.finetune(epochs=epochs, after=plan) if epochs else None
-    return quantize.quantize_net(float_net, saved.net, saved.contract, pictures, finetune, out, saved.history)
-
-
-def _export(program: "Program", out: Path, pictures: "PictureSet") -> "list[Bundle]":
-    """The int8 bundles, and their float32 twins for the runtimes that are measured here."""
-    from mobile_sdk.lowering import lower
+def _deploy(program: "Program", out: Path, pictures: "PictureSet") -> "Report":
+    """Everything after the program: bundles, verdicts, numbers and the page, all in `out`."""
     from mobile_sdk.program import Program
 
     twin = Program.load(out / quantize.TWIN)
+    with _step(4, "export"):
+        bundles = _export(program, twin, out, pictures)
+    with _step(5, "verify"):
+        verdicts = _verify(bundles, program, twin, out, pictures)
+    with _step(6, "bench and report"):
+        numbers = _bench(bundles, out)
+        return _report(out, verdicts, numbers, program, twin, bundles, pictures)
+
+
+def _export(program: "Program", twin: "Program", out: Path, pictures: "PictureSet") -> "list[Bundle]":
+    """The int8 bundles, and their float32 twins for the runtimes that are measured here."""
+    from mobile_sdk.lowering import lower
+
     with progress("export") as report:
         bundles = lower(program, out / "bundles", pictures=pictures, progress=report)
+    with progress("export twins") as report:
         twins = lower(twin, out / "bundles", runtimes=("executorch", "tflite"), pictures=pictures, progress=report)
     return [*bundles, *twins]
 
 
-def _verify(bundles: "list[Bundle]", program: "Program", out: Path, pictures: "PictureSet") -> "list[Verdict]":
-    from mobile_sdk.program import Program
+def _verify(
+    bundles: "list[Bundle]", program: "Program", twin: "Program", out: Path, pictures: "PictureSet"
+) -> "list[Verdict]":
     from mobile_sdk.verdict import write_verdicts
     from mobile_sdk.verification import verify
 
-    twin = Program.load(out / quantize.TWIN)
     verdicts = []
     for bundle in bundles:
+        source = program if bundle.manifest.precision == "int8" else twin
         with progress(f"verify {bundle.path.name}") as report:
-            source = program if bundle.manifest.precision == "int8" else twin
             verdicts.append(verify(bundle, source, pictures, progress=report))
     write_verdicts(verdicts, out / "verify.json")
     return verdicts
@@ -139,18 +136,25 @@ def _report(
     verdicts: "list[Verdict]",
     numbers: "Numbers",
     program: "Program",
+    twin: "Program",
     bundles: "list[Bundle]",
-    pictures: "Pictures",
-    settings: str,
+    pictures: "PictureSet",
 ) -> "Report":
     from mobile_sdk.layers import layer_distances
-    from mobile_sdk.program import Program
     from mobile_sdk.report.write import write_report
 
-    twin = Program.load(out / quantize.TWIN)
-    sample = pictures.validation[:LAYER_PICTURES].bytes(program.contract.image)
-    layers = layer_distances(program.graph, twin.graph, sample)
-    command = f"mobile-sdk run {settings} --out {out}"
+    layers = layer_distances(program.graph, twin.graph, pictures[:LAYER_PICTURES].bytes(program.contract.image))
+    command = shlex.join(("mobile-sdk", *sys.argv[1:]))
     return write_report(
         out / "report.html", verdicts, numbers, program=program, bundles=bundles, layers=layers, commands=[command]
     )
+
+
+def _show(report: "Report", out: Path, json: bool) -> None:
+    from mobile_sdk.report.terminal import summary_table
+
+    if json:
+        show_json(report.model_dump(mode="json"))
+        return
+    show_rich(summary_table(report))
+    print(f"{out / 'report.html'}  {out / 'report.json'}")

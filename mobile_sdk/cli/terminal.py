@@ -11,6 +11,7 @@ from typing import Any
 
 Progress = Callable[[float, str], None]
 LINE_EVERY_S = 5.0
+WORDS = {"pass": "pass", "fail": "FAIL", "not_run": "not run"}
 
 
 def say(line: str) -> None:
@@ -20,7 +21,7 @@ def say(line: str) -> None:
 
 @contextmanager
 def progress(title: str) -> Iterator[Progress]:
-    """Yields a function of (share done, what is being done): a bar on a terminal, a line every few seconds elsewhere."""
+    """Yields a function of (share done, what is being done): a bar on a terminal, a line every 5 seconds elsewhere."""
     if not sys.stderr.isatty():
         last_s = time.monotonic()
 
@@ -64,12 +65,14 @@ def show_rich(renderable: Any) -> None:
     """Any of rich's renderables; as wide as it needs where standard output is no terminal."""
     from rich.console import Console
 
-    console = Console() if sys.stdout.isatty() else Console(width=160)
-    console.print(renderable)
+    console = Console() if sys.stdout.isatty() else Console(width=1000)
+    with console.capture() as text:  # rich itself would end the process where the output's reader is gone
+        console.print(renderable)
+    print("\n".join(line.rstrip() for line in text.get().splitlines()))
 
 
 def quiet() -> None:
     """Holds back what libraries say on import: nothing of it is about the user's net."""
     warnings.filterwarnings("ignore")
-    for name in ("torchao", "torch", "coremltools", "root"):
+    for name in ("torchao", "torch", "torch.utils._pytree", "coremltools", "root"):
         logging.getLogger(name).setLevel(logging.ERROR)

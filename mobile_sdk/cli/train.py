@@ -1,20 +1,25 @@
 """`mobile-sdk train`: pictures → a trained float net."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mobile_sdk.cli import options
+from mobile_sdk.cli.pictures import load_pictures, make_contract, size_px
 from mobile_sdk.cli.terminal import quiet, say, show_json
 
 if TYPE_CHECKING:
-    from mobile_sdk.contract import Contract
+    from mobile_sdk.contract import Contract, ImageSpec
     from qat.data import Pictures
     from qat.plan import TrainPlan
     from qat.saved_net import SavedNet
+    from qat.training import Epoch
 
 RECIPES = ("default", "digits", "mobilenet-v1", "mobilenet-v2", "mobilenet-v3")
+NET_FILE = "net.safetensors"
 
 Epochs = Annotated[int | None, typer.Option("--epochs", min=1, help="Epochs. Default: the recipe's own.")]
 Recipe = Annotated[
@@ -42,41 +47,54 @@ def train(
     json: options.Json = False,
 ) -> None:
     """Train a float net. Killed at any moment, the same command goes on from the last epoch."""
-    from mobile_sdk.contract import Contract, ImageSpec
-
     quiet()
-    pictures = options.load_pictures(data)
-    image = (
-        ImageSpec.torchvision(options.size_px(data, size))
-        if weights
-        else ImageSpec(size_px=options.size_px(data, size))
-    )
-    contract = Contract(name=name or options.data_name(data), labels=pictures.labels, image=image)
-    plan = choose_plan(recipe or ("digits" if data == options.DIGITS else "default"), epochs, seed)
-    saved = train_net(net, width, contract, pictures, plan, out, weights)
-    accuracy = saved.history[-1]["validation_accuracy_share"] if saved.history else None
+    from mobile_sdk.contract import ImageSpec
+
+    plan = choose_plan(recipe or default_recipe(data), epochs, seed)
+    side = size_px(data, size)
+    image = ImageSpec.torchvision(side) if weights else ImageSpec(size_px=side)
+    check_net(net, width, image)
+    pictures = load_pictures(data)
+    contract = make_contract(name, data, pictures.labels, image)
+    saved = train_net(net, width, contract, pictures, plan, options.folder_to_write(out), weights)
+    accuracy = saved.history[-1]["validation_accuracy_share"]
     if json:
-        show_json({"net": str(out / "net.safetensors"), "float_accuracy_share": accuracy, "history": saved.history})
+        show_json({"net": str(out / NET_FILE), "float_accuracy_share": accuracy, "history": saved.history})
     else:
-        print(f"{out / 'net.safetensors'}: {net}, validation accuracy {accuracy:.2%}")
+        print(f"{out / NET_FILE}: {net}, validation accuracy {accuracy:.2%}")
+
+
+def default_recipe(data: str) -> str:
+    """The recipe where none is named."""
+    return "digits" if data == options.DIGITS else "default"
 
 
 def choose_plan(recipe: str, epochs: int | None, seed: int) -> "TrainPlan":
-    """The named recipe, with another number of epochs or seed where given."""
-    from dataclasses import replace
-
+    """The named recipe, with another number of epochs or seed where given; at most half of it is warm-up."""
     from qat.plan import TrainPlan
 
     options.check_choice("a recipe", recipe, RECIPES)
-    plans: dict[str, Any] = {
+    plans: dict[str, Callable[[], TrainPlan]] = {
         "default": TrainPlan,
         "digits": TrainPlan.digits,
         "mobilenet-v1": TrainPlan.mobilenet_v1_paper,
         "mobilenet-v2": TrainPlan.mobilenet_v2_paper,
         "mobilenet-v3": TrainPlan.mobilenet_v3_paper,
     }
-    plan: TrainPlan = plans[recipe](epochs=epochs) if epochs else plans[recipe]()
-    return replace(plan, seed=seed)
+    plan = plans[recipe]()
+    length = epochs or plan.epochs
+    return replace(plan, epochs=length, warm_up_epochs=min(plan.warm_up_epochs, length / 2), seed=seed)
+
+
+def check_net(name: str, width: float, image: "ImageSpec") -> None:
+    """Raises SettingError for a net that cannot be built, before pictures are read for it."""
+    import torch
+
+    from mobile_sdk.contract import Contract
+    from qat.nets import build_net
+
+    with torch.device("meta"):
+        build_net(name, Contract(name="check", labels=("one", "other"), image=image), width=width)
 
 
 def train_net(
@@ -100,16 +118,17 @@ def train_net(
     net = build_net(name, contract, width=width)
     if weights:
         say(str(load_weights(net, weights)))
-    history = fit(net, pictures, plan, out=out / "train")
+    learned = fit(net, pictures, plan, out=out / "train")
     saved = SavedNet(
-        net=name,
-        width=width,
-        contract=contract,
-        settings=plan_settings(plan),
-        history=tuple({"stage": "float", **epoch.model_dump()} for epoch in history.epochs),
+        net=name, width=width, contract=contract, settings=plan_settings(plan), history=stage("float", learned.epochs)
     )
-    save_net(net, saved, out / "net.safetensors")
+    save_net(net, saved, out / NET_FILE)
     return saved
+
+
+def stage(name: str, epochs: "tuple[Epoch, ...]") -> tuple[dict[str, Any], ...]:
+    """A run's epochs for the record, without their durations: the same training gives the same record, and digest."""
+    return tuple({"stage": name, **epoch.model_dump(exclude={"duration_s"})} for epoch in epochs)
 
 
 def plan_settings(plan: "TrainPlan") -> dict[str, Any]:

@@ -1,12 +1,15 @@
-"""`mobile-sdk verify`: does a bundle compute what was evaluated?"""
+"""`mobile-sdk verify`: whether a bundle computes what was evaluated."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mobile_sdk.cli import options
-from mobile_sdk.cli.terminal import progress, quiet, say, show_json, show_table
+from mobile_sdk.cli.pictures import load_pictures_of
+from mobile_sdk.cli.quantize import TWIN
+from mobile_sdk.cli.terminal import WORDS, progress, quiet, say, show_json, show_table
+from mobile_sdk.errors import SdkError
 
 if TYPE_CHECKING:
     from mobile_sdk.bundle import Bundle
@@ -14,15 +17,14 @@ if TYPE_CHECKING:
     from mobile_sdk.verdict import Verdict
     from qat.picture_set import PictureSet
 
-WORDS = {"pass": "pass", "fail": "FAIL", "not_run": "not run"}
-
 
 def verify(
     bundles: options.Bundles,
     program: options.Program,
     data: options.Data,
     min_accuracy: Annotated[
-        float | None, typer.Option("--min-accuracy", metavar="SHARE", help="Least accuracy, 0..1, that passes.")
+        float | None,
+        typer.Option("--min-accuracy", metavar="SHARE", min=0, max=1, help="Least accuracy, 0..1, that passes."),
     ] = None,
     device: Annotated[str, typer.Option("--device", help="host, or emulated:cortex-a76.")] = "host",
     runtime: Annotated[
@@ -37,36 +39,44 @@ def verify(
     """Check files, structure, numbers, golden pictures and accuracy; exit 1 when a check fails."""
     quiet()
     from mobile_sdk.bundle import open_bundle
+    from mobile_sdk.devices import open_device
     from mobile_sdk.program import Program
     from mobile_sdk.verdict import write_verdicts
     from mobile_sdk.verification import verify as verify_bundle
 
-    loaded = Program.load(program)
+    open_device(device)
     opened = [open_bundle(path) for path in bundles]
-    pictures = options.load_pictures(data).validation
+    loaded = Program.load(program)
+    sources = [source_of(bundle, loaded, program.parent / TWIN) for bundle in opened]
+    pictures = load_pictures_of(sources[0].contract, data).validation
+    options.file_to_write(out)
     verdicts = []
-    for bundle in opened:
+    for bundle, source in zip(opened, sources, strict=True):
         with progress(f"verify {bundle.path.name}") as report:
-            verdict = verify_bundle(
-                bundle,
-                loaded,
-                pictures,
-                min_accuracy=min_accuracy,
-                device=device,
-                runtime=runtime,
-                progress=report,
-            )
-        verdicts.append(verdict)
+            settings: dict[str, Any] = {"min_accuracy": min_accuracy, "device": device, "runtime": runtime}
+            verdicts.append(verify_bundle(bundle, source, pictures, **settings, progress=report))
     write_verdicts(verdicts, out)
+    triples = zip(opened, sources, verdicts, strict=True)
+    culprits = [_bisect(bundle, source, pictures, verdict) for bundle, source, verdict in triples] if bisect else []
     if json:
-        show_json([verdict.model_dump(mode="json") for verdict in verdicts])
+        dumps = [verdict.model_dump(mode="json") for verdict in verdicts]
+        show_json(
+            [dump | {"bisection": culprit} for dump, culprit in zip(dumps, culprits, strict=True)] if bisect else dumps
+        )
     else:
         show_verdicts(verdicts)
-    if bisect:
-        for bundle, verdict in zip(opened, verdicts, strict=True):
-            _bisect(bundle, loaded, pictures, verdict)
+        for verdict, culprit in zip(verdicts, culprits, strict=False):
+            print(f"{verdict.bundle}: {culprit['said']}")
     if any(verdict.status == "fail" for verdict in verdicts):
         raise typer.Exit(1)
+
+
+def source_of(bundle: "Bundle", program: "Program", twin: Path) -> "Program":
+    """What the bundle is held against: the program, or its float32 twin for a float32 bundle, where it is there."""
+    from mobile_sdk.program import Program
+
+    is_other = bundle.manifest.precision == "float32" and program.graph.is_int8
+    return Program.load(twin) if is_other and twin.is_file() else program
 
 
 def show_verdicts(verdicts: "list[Verdict]") -> None:
@@ -81,16 +91,20 @@ def show_verdicts(verdicts: "list[Verdict]") -> None:
         print(f"{verdict.bundle}: {WORDS[verdict.status]} on {verdict.pictures} pictures")
 
 
-def _bisect(bundle: "Bundle", program: "Program", pictures: "PictureSet", verdict: "Verdict") -> None:
-    """Looks for the first operator that differs, on the first picture whose scores do."""
+def _bisect(bundle: "Bundle", program: "Program", pictures: "PictureSet", verdict: "Verdict") -> dict[str, Any]:
+    """The first operator that differs, on the first picture whose scores do, and one line that says so, or why not."""
     from mobile_sdk.bisection import bisect
 
-    if verdict.comparison is None or verdict.comparison.is_exact or verdict.runtime == "coreml":
-        say(f"{bundle.path.name}: nothing to bisect")
-        return
-    for picture, _ in pictures:
-        found = bisect(bundle, program, picture, progress=say)
-        if found is not None:
-            print(f"{bundle.path.name}: the first operator that differs is {found.operator} at {found.path} "
-                  f"(tensor {found.tensor}): {found.differing} of {found.elements} elements, up to {found.max_steps} steps")  # fmt: skip
-            return
+    if verdict.comparison is None or verdict.comparison.is_exact:
+        return {"said": "nothing to bisect"}
+    try:
+        for picture, _ in pictures:
+            if found := bisect(bundle, program, picture, progress=say):
+                said = (
+                    f"the first operator that differs is {found.operator} at {found.path} (tensor {found.tensor}): "
+                    f"{found.differing} of {found.elements} elements, up to {found.max_steps} steps"
+                )
+                return {"said": said, **found.model_dump(mode="json")}
+    except SdkError as error:
+        return {"said": f"no operator is to blame: {error.message}"}
+    return {"said": "no picture's scores differ on this machine"}

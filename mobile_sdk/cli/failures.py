@@ -1,0 +1,62 @@
+"""What is said of an error: one line that says what was expected and found, one hint, and the exit code."""
+
+from dataclasses import dataclass
+
+import typer
+
+from mobile_sdk.errors import MachineError, SdkError, SettingError
+
+BUG = 70  # EX_SOFTWARE of sysexits.h
+_USAGE_ERROR = typer.BadParameter.__mro__[1]  # click's UsageError, wherever this version of typer keeps it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """What the user is told."""
+
+    message: str
+    hint: str
+    exit_code: int
+
+
+def explain(error: Exception) -> Failure:
+    """The failure that an exception stands for; one that nobody meant to raise is a bug, and is called so."""
+    if isinstance(error, SdkError):
+        return _failure(error.message, error.hint, error.exit_code)
+    if isinstance(error, _USAGE_ERROR):
+        return _failure(*_usage(error), SettingError.exit_code)
+    if isinstance(error, OSError) and error.strerror:
+        where = f" at {error.filename}" if error.filename is not None else ""
+        hint = "check the path, the right to use it, and the free space"
+        return _failure(
+            f"expected to read and write files, found{where}: {error.strerror}", hint, MachineError.exit_code
+        )
+    return _failure(
+        f"expected no bug in mobile-sdk, found {type(error).__name__}: {error}",
+        "run it again with --debug and report what it prints",
+        BUG,
+    )
+
+
+def _failure(message: str, hint: str, exit_code: int) -> Failure:
+    return Failure(message=" ".join(message.split()), hint=" ".join(hint.split()), exit_code=exit_code)
+
+
+def _usage(error: Exception) -> tuple[str, str]:
+    """Message and hint for arguments that cannot be parsed; click's own words where they say enough."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "mobile-sdk"
+    hint = f"see {command} --help"
+    parameter = getattr(error, "param", None)
+    if hasattr(error, "possibilities"):
+        near = " or ".join(error.possibilities or ())
+        return f"expected an option of {command}, found {error.option_name}", f"did you mean {near}?" if near else hint  # type: ignore[attr-defined]
+    if parameter is None:
+        return f"expected arguments of {command}, found: {error}", hint
+    name = parameter.opts[-1] if parameter.param_type_name == "option" else parameter.metavar
+    # pydantic's, of the value
+    problems: list[dict[str, object]] = getattr(error.__cause__, "errors", list)()
+    if problems:
+        wanted = str(problems[0]["msg"]).removeprefix("Input should be ").partition(", unable")[0]
+        return f"expected {name} to be {wanted}, found {problems[0]['input']!r}", hint
+    return f"expected {name}, found {str(getattr(error, 'message', '')) or 'none'}", hint

@@ -1,0 +1,77 @@
+"""The labelled pictures that `--data` names, and the contract that they and the settings give."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mobile_sdk.cli.options import DIGITS
+from mobile_sdk.errors import DataError, SettingError
+
+if TYPE_CHECKING:
+    from mobile_sdk.contract import Contract, ImageSpec
+    from qat.data import Pictures
+    from qat.picture_set import PictureSet
+
+_LONGEST_NAME = 64
+
+
+def load_pictures(data: str) -> "Pictures":
+    """The pictures of a folder, or the digits."""
+    from qat.data import load_folder, load_mnist
+
+    return load_mnist() if data == DIGITS else load_folder(data)
+
+
+def load_pictures_of(contract: "Contract", data: str) -> "Pictures":
+    """The pictures, their labels in the contract's order; DataError where the labels are others."""
+    return in_order_of(contract, load_pictures(data))
+
+
+def in_order_of(contract: "Contract", pictures: "Pictures") -> "Pictures":
+    """The pictures with targets that count the contract's labels; DataError where the labels are others."""
+    if pictures.labels == contract.labels:
+        return pictures
+    if others := sorted(set(pictures.labels) ^ set(contract.labels)):
+        listed = ", ".join(others[:5]) + (" …" if len(others) > 5 else "")
+        raise DataError(
+            f"expected the {len(contract.labels)} labels of {contract.name} in the data, found on one side: {listed}",
+            hint="name the pictures' folders after the labels",
+        )
+    index = [contract.labels.index(label) for label in pictures.labels]
+
+    def part(pictures: "PictureSet") -> "PictureSet":
+        return replace(pictures, targets=tuple(index[target] for target in pictures.targets))
+
+    return replace(pictures, train=part(pictures.train), validation=part(pictures.validation), labels=contract.labels)
+
+
+def make_contract(name: str | None, data: str, labels: tuple[str, ...], image: "ImageSpec") -> "Contract":
+    """The contract of that name (the data's, if None); SettingError for a name, DataError for labels that cannot be."""
+    from pydantic import ValidationError
+
+    from mobile_sdk.contract import Contract
+
+    try:
+        return Contract(name=name or data_name(data), labels=labels, image=image)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        if problem["loc"] == ("name",):
+            raise SettingError(
+                f"expected a --name of up to {_LONGEST_NAME} letters, digits, _ . and -, found {name!r}",
+                hint="write a plain one, such as fruit",
+            ) from error
+        raise DataError(
+            f"expected labels that an app can show, found: {problem['msg']}", hint="rename the pictures' folders"
+        ) from error
+
+
+def data_name(data: str) -> str:
+    """A bundle's default name: the last part of the data's folder, in letters that a file name may have."""
+    stem = DIGITS if data == DIGITS else Path(data).resolve().name
+    plain = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "_.-") else "_" for letter in stem)
+    return plain.lstrip("_.-")[:_LONGEST_NAME] or "pictures"
+
+
+def size_px(data: str, size: int | None) -> int:
+    """The pictures' side: as asked, else 32 for the digits (they are 28 × 28) and 224 for photographs."""
+    return size or (32 if data == DIGITS else 224)
