@@ -1,9 +1,11 @@
 """The reference, LiteRT and ExecuTorch are 0 steps apart: every element, on nets at full size with photographs.
 
 The MobileNets have random weights, gains and biases, and the statistics that photographs give them. EfficientNet-Lite0
-has its ImageNet weights and comes, as FireNet does, the way that `--model` brings a user's own net.
+has its ImageNet weights; it and FireNet are nets of a user's own, which `--model` brings too.
 """
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
@@ -13,20 +15,21 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import user_nets
 from numpy.typing import NDArray
 from realistic import crops, photographs, with_realistic_numbers
 from torch import nn
 
-from mobile_sdk.cli.quantize import load_model
 from mobile_sdk.contract import Contract, ImageSpec
+from mobile_sdk.devices import CortexA76
 from mobile_sdk.integer_graph import Conv2d, Linear
 from mobile_sdk.numerics import Comparison, compare, top1
+from mobile_sdk.preprocess import save_png
 from mobile_sdk.program import Program
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
 from mobile_sdk.runtimes.reference import Reference
 from mobile_sdk.runtimes.tflite import TfliteRuntime
 from qat.calibration import quantize
-from qat.data import Pictures
 from qat.nets import build_net
 from qat.picture_set import PictureSet
 
@@ -67,15 +70,14 @@ def mobilenet(name: str, width: float) -> tuple[nn.Module, Contract]:
     return with_realistic_numbers(build_net(name, contract, width=width), contract.image), contract
 
 
-def user_net(function: str) -> tuple[nn.Module, Contract]:
-    nothing = PictureSet(sources=(), targets=())
-    pictures = Pictures(train=nothing, validation=nothing, labels=("only", "these"))
-    return load_model(f"user_nets:{function}", pictures, function, None)
+def efficientnet_lite0() -> tuple[nn.Module, Contract]:
+    net = user_nets.efficientnet_lite0()
+    return net, Contract(name="efficientnet_lite0", labels=net.labels, image=net.image)
 
 
-def realistic_fire_net() -> tuple[nn.Module, Contract]:
-    net, contract = user_net("fire_net")
-    return with_realistic_numbers(net, contract.image), contract
+def fire_net() -> tuple[nn.Module, Contract]:
+    net = user_nets.fire_net()
+    return with_realistic_numbers(net, net.image), Contract(name="fire_net", labels=net.labels, image=net.image)
 
 
 NETS: dict[str, tuple[Callable[[], tuple[nn.Module, Contract]], int]] = {
@@ -83,8 +85,8 @@ NETS: dict[str, tuple[Callable[[], tuple[nn.Module, Contract]], int]] = {
     "MobileNetV2 1.0": (partial(mobilenet, "mobilenet_v2", 1.0), 16),
     "MobileNetV3-Small": (partial(mobilenet, "mobilenet_v3_small", 1.0), 16),
     "MobileNetV3-Large": (partial(mobilenet, "mobilenet_v3_large", 1.0), 16),
-    "EfficientNet-Lite0": (partial(user_net, "efficientnet_lite0"), 48),
-    "FireNet": (realistic_fire_net, 48),
+    "EfficientNet-Lite0": (efficientnet_lite0, 48),
+    "FireNet": (fire_net, 48),
 }
 
 
@@ -126,6 +128,18 @@ def test_every_element_is_0_steps_from_the_reference_in_one_partition(case: Case
     assert (structure.int8_weight_share, structure.float_convolutions) == (1.0, 0)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("runtime", [TfliteRuntime(), ExecuTorchRuntime()], ids=lambda runtime: runtime.name)
+@pytest.mark.parametrize("name", ["MobileNetV3-Large", "EfficientNet-Lite0"])
+def test_the_emulated_cortex_a76_computes_the_same(
+    name: str, runtime: Any, cortex_a76: CortexA76, tmp_path: Path
+) -> None:
+    case, model = _case(name), tmp_path / runtime.model_file
+    interface = runtime.export(case.program.graph, case.program.contract, model)
+    found = cortex_a76.scores(runtime, model, interface, case.rgb[:3])
+    assert compare(found, case.codes[:3]).differing == 0
+
+
 def test_the_scores_could_tell_a_mistake(case: Case) -> None:
     spread = case.codes.std(axis=0).mean()  # of one class over the pictures, in steps
     saturated = np.isin(case.codes, (-128, 127)).mean()
@@ -147,7 +161,7 @@ def test_weights_and_biases_are_those_of_no_special_case(case: Case) -> None:
 
 
 def test_efficientnets_preprocessing_is_the_one_it_was_trained_with(efficientnet: Case) -> None:
-    net, contract = user_net("efficientnet_lite0")
+    net, contract = efficientnet_lite0()
     whole = PictureSet(sources=tuple(photographs()[name] for name in PHOTOGRAPHED), targets=(-1,) * len(PHOTOGRAPHED))
     winners = {"float32": top1(_scores(net, whole, contract.image))}
     winners["int8"] = top1(Reference(efficientnet.program.graph).run(whole.bytes(contract.image)))
@@ -166,18 +180,36 @@ def test_efficientnets_int8_program_says_what_its_float_net_says(efficientnet: C
     assert comparison.top1_agreement_share >= 0.75
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("function", ["fire_net"])
+def test_the_command_line_brings_a_users_own_net(function: str, tmp_path: Path) -> None:
+    net = getattr(user_nets, function)()
+    for part in ("train", "val"):
+        for label, rgb in zip(net.labels, photographs().values(), strict=False):
+            save_png(rgb, tmp_path / "photos" / part / label / "photograph.png")
+    reference = ["--model", f"tests.user_nets:{function}"]
+    folders = ["--data", str(tmp_path / "photos"), "--out", str(tmp_path / "out")]
+    command = [sys.executable, "-m", "mobile_sdk", "quantize", *reference, *folders, "--epochs", "0"]
+    done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+    program = Program.load(tmp_path / "out" / "program.pt2")
+    assert (program.contract.image, program.contract.labels) == (net.image, net.labels)
+    assert _case_of(program, net, crops(8, seed=7)).comparison().reaches_db(13)
+
+
 @cache
 def _case(name: str) -> Case:
     make, count = NETS[name]
     net, contract = make()
     program = quantize(net, contract, crops(CALIBRATION_PICTURES, seed=3))
-    pictures = crops(count, seed=7)
-    return Case(
-        program=program,
-        pictures=pictures,
-        float_scores=_scores(net, pictures, contract.image),
-        codes=Reference(program.graph).run(pictures.bytes(contract.image)),
-    )
+    return _case_of(program, net, crops(count, seed=7))
+
+
+def _case_of(program: Program, net: nn.Module, pictures: PictureSet) -> Case:
+    image = program.contract.image
+    codes = Reference(program.graph).run(pictures.bytes(image))
+    return Case(program=program, pictures=pictures, float_scores=_scores(net, pictures, image), codes=codes)
 
 
 def _scores(net: nn.Module, pictures: PictureSet, image: ImageSpec) -> NDArray[np.float32]:

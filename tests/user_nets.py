@@ -51,12 +51,12 @@ class FireNet(nn.Module):
         return logits
 
 
-def efficientnet_lite0() -> nn.Module:
+def efficientnet_lite0() -> EfficientNetLite0:
     """EfficientNet-Lite0 as its package publishes it."""
     return EfficientNetLite0()
 
 
-def fire_net() -> nn.Module:
+def fire_net() -> FireNet:
     """A small net with random weights, the same ones every time."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
