@@ -112,6 +112,7 @@ def modules_of(load: Callable[[], Session]) -> list[str]:
         os.waitpid(child, 0)
         return [name for name in found if name]
     try:
+        os.close(receiving)  # so that writing fails, and this fork ends, where the worker was killed meanwhile
         before = set(sys.modules)
         load()
         with os.fdopen(sending, "w", encoding="utf-8") as names:
