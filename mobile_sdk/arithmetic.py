@@ -96,8 +96,8 @@ def settle_product_scale(a: Quantization, codes_b: NDArray[np.int64], scale_b: f
     """The output scale nearest to `y.scale` under which every processor gives one product for every pair of codes.
 
     `codes_b` are the centred codes that the second operand can take (all 256, or a constant's one). Every pair is
-    tried under all rules, so the agreement is proved, not sampled. Upward only: a wider range never saturates more. One to
-    four tries settle it as a rule, each of which moves the scale by 4 millionths.
+    tried under all rules, so the agreement is proved, not sampled. Upward only: a wider range never saturates more.
+    One to four tries settle it as a rule, each of which moves the scale by 4 millionths.
     """
     codes_a = np.arange(INT8_MIN, INT8_MAX + 1) - a.zero_point
     products = np.unique(np.outer(codes_a, codes_b))
@@ -109,6 +109,38 @@ def settle_product_scale(a: Quantization, codes_b: NDArray[np.int64], scale_b: f
             return float(scale)
         scale = np.float32(scale * np.float32(1 + 2.0**-18))
     raise ValueError(f"no output scale near {y.scale} makes all processors agree on a product")
+
+
+def settle_mean_scale(x: Quantization, y: Quantization, count: int) -> float:
+    """The output scale nearest to `y.scale` under which every build gives one mean for every sum of `count` codes.
+
+    Multiplying and adding the offset rounds twice on x86-64 and in ExecuTorch's Arm build; LiteRT's Arm build fuses the
+    two, in the offset too. Every rule is monotone in the sum, so trying the sums around each step from one code to the
+    next proves the agreement. Upward only: a wider range never saturates more.
+    """
+    scale = np.float32(y.scale)
+    for _ in range(10_000):
+        wider = Quantization(scale=float(scale), zero_point=y.zero_point)
+        first, *others = _means_by_every_rule(x, wider, count)
+        if all(np.array_equal(first, other) for other in others):
+            return float(scale)
+        scale = np.float32(scale * np.float32(1 + 2.0**-18))
+    raise ValueError(f"no output scale near {y.scale} makes all builds agree on a mean of {count}")
+
+
+def _means_by_every_rule(x: Quantization, y: Quantization, count: int) -> list[NDArray[np.float32]]:
+    """The means of the sums around every step, each of the two operations fused or not."""
+    factor, offset = mean_terms(x, y, count)
+    fused_offset = np.float32(y.zero_point - np.float64(x.zero_point * count) * factor)
+    reach = 2 + int(2.0**-20 * (abs(offset) + 256) / factor)  # in sums: farther from a step no error of rounding counts
+    steps = np.rint((np.arange(INT8_MIN, INT8_MAX) + 0.5 - np.float64(offset)) / factor).astype(np.int64)
+    nearby = steps[:, None] + np.arange(-reach, reach + 1)
+    sums = np.unique(nearby.clip(INT8_MIN * count, INT8_MAX * count))
+    means = []
+    for constant in (offset, fused_offset):
+        means.append(sums.astype(np.float32) * factor + constant)
+        means.append((sums * np.float64(factor) + np.float64(constant)).astype(np.float32))
+    return [np.rint(mean).clip(INT8_MIN, INT8_MAX) for mean in means]
 
 
 def _saturated(codes: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -27,7 +27,7 @@ from mobile_sdk.integer_graph import (
 from qat import layers
 from qat.emitter import Pending
 from qat.fake_quant import LEVELS
-from qat.integer_values import ALL_CODES, Value, average_pool, checked, needed, product_on, value_on
+from qat.integer_values import ALL_CODES, Value, average_pool, checked, mean_on, needed, product_on, value_on
 from qat.snap import float32, snap_constant, snap_weights
 from qat.steps import Kind, Step
 
@@ -179,7 +179,7 @@ class IntegerEmitter:
 
     def _mean(self, name: str, pending: Pending, grid: Quantization) -> Value:
         value = pending.operands[0]
-        output = value_on(name, pending.step.shape, grid, value.multiple)
+        output = mean_on(name, pending.step.shape, value, grid)
         self._operators.append(Mean(output=output.tensor, path=pending.step.path, input=value.tensor))
         return output
 

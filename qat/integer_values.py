@@ -51,6 +51,15 @@ def product_on(
     return Value(tensor=Tensor(name=name, shape=shape, quantization=replace(wanted, scale=scale)), multiple=multiple)
 
 
+def mean_on(name: str, shape: tuple[int, ...], x: Value, grid: Quantization) -> Value:
+    """The same for a mean over height and width, its scale moved until all builds round every sum alike."""
+    _, height, width = x.tensor.shape
+    wanted = _scaled(grid, x.multiple)
+    scale = arithmetic.settle_mean_scale(x.grid, wanted, height * width)
+    output = Tensor(name=name, shape=shape, quantization=replace(wanted, scale=scale))
+    return Value(tensor=output, multiple=x.multiple)
+
+
 def needed(clamp: Clamp, output: Value, path: str) -> Clamp:
     """The clamp, or none where the grid's own saturation does it already."""
     grid = _scaled(output.grid, 1 / output.multiple)
