@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from qat.calibration import quantize
     from qat.data import Pictures, load_folder, load_mnist, load_unlabelled
-    from qat.training import History, evaluate, fit
     from qat.freezing import float_twin, freeze
     from qat.nets import build_net, list_nets
     from qat.plan import TrainPlan
     from qat.preparation import FakeQuantNet, prepare
+    from qat.training import History, evaluate, fit
     from qat.weights import load_weights
 
 _HOMES = {

@@ -28,13 +28,13 @@ def load_pictures_of(contract: "Contract", data: str) -> "Pictures":
 
 
 def in_order_of(contract: "Contract", pictures: "Pictures") -> "Pictures":
-    """The pictures with targets that count the contract's labels; DataError where the labels are others."""
+    """The pictures with targets that count the contract's labels; DataError where a label is none of them."""
     if pictures.labels == contract.labels:
         return pictures
-    if others := sorted(set(pictures.labels) ^ set(contract.labels)):
+    if others := sorted(set(pictures.labels) - set(contract.labels)):
         listed = ", ".join(others[:5]) + (" …" if len(others) > 5 else "")
         raise DataError(
-            f"expected the {len(contract.labels)} labels of {contract.name} in the data, found on one side: {listed}",
+            f"expected pictures of the {len(contract.labels)} labels of {contract.name}, found others: {listed}",
             hint="name the pictures' folders after the labels",
         )
     index = [contract.labels.index(label) for label in pictures.labels]
