@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from mobile_sdk.integer_graph import Graph
 from mobile_sdk.numerics import Comparison
+from mobile_sdk.runtimes.coreml.apple import apple_runtime_not_run
 from mobile_sdk.verdict import Check
 
 _SNAP_STEPS = 1e-3  # a float32 score this near to a whole step is that step: dequantizing rounds by some 1e-5 steps
@@ -26,12 +27,12 @@ class Requirement:
 _EXACT = Requirement(
     exact=True, min_sqnr_db=float("inf"), min_top1_agreement_share=1.0, golden_steps=0.0, why="computes these integers"
 )
-_CORE_ML = Requirement(
+_APPLE = Requirement(
     exact=False,
-    min_sqnr_db=30.0,
-    min_top1_agreement_share=0.98,
+    min_sqnr_db=20.0,
+    min_top1_agreement_share=0.9,
     golden_steps=8.0,
-    why="rounds ties of float32 sums its own way, which spreads; measured 33 dB or better on MobileNets at 224 px",
+    why="was never measured; a package that left ties to float32 came to 22 dB and 92 % on the worst of 5 nets",
 )
 _OLD_KERNELS = Requirement(
     exact=False,
@@ -50,14 +51,20 @@ _FLOAT32 = Requirement(
     golden_steps=0.0,
     why="float32 sums depend on their order, which costs some 120 dB; 60 dB leaves room for fused kernels",
 )
-_BY_RUNTIME = {"tflite": _EXACT, "executorch": _EXACT, "coreml": _CORE_ML}
 
 
 def requirement_of(runtime: str, graph: Graph) -> Requirement:
-    """What is asked of a runtime for this graph. A runtime that nobody has measured is held to exactness."""
+    """What is asked of a runtime for this graph; exactness, but of those named here.
+
+    Core ML's package is exact in every IEEE 754 float32, and off a Mac its interpreter is held to that. What Apple's
+    own runtime does beyond IEEE 754 (folded factors, transforms, other ties) is not known, so its bound is what an
+    earlier, real-valued form of the package lost to ties of float32 sums.
+    """
     if not graph.is_int8:
         return _FLOAT32
-    return _OLD_KERNELS if runtime == "tflite-runtime" else _BY_RUNTIME.get(runtime, _EXACT)
+    if runtime == "coreml" and apple_runtime_not_run() is None:
+        return _APPLE
+    return _OLD_KERNELS if runtime == "tflite-runtime" else _EXACT
 
 
 def in_steps(scores: NDArray[np.generic], graph: Graph) -> NDArray[np.float64]:

@@ -1,8 +1,8 @@
-"""A graph, written as an ML program with coremltools' MIL builder: its numbers are copied, none is computed anew.
+"""A graph, written as an ML program with coremltools' MIL builder: an int8 one computes its integers, in float32.
 
 Target iOS 17, the first with `quantize` and `dequantize` of activations; int8 weights are
 `constexpr_affine_dequantize`. coremltools' own passes are all switched off: they would merge quantize/dequantize pairs,
-rescale the operands of additions, or round the scales to float16. What was saved is read back and compared with the
+fold the factors into the weights, or round everything to float16. What was saved is read back and compared with the
 graph before it counts.
 """
 
@@ -17,8 +17,10 @@ from mobile_sdk.contract import Contract
 from mobile_sdk.errors import CompileError
 from mobile_sdk.integer_graph import Graph
 from mobile_sdk.runtimes.base import InputSpec, Interface, OutputSpec
+from mobile_sdk.runtimes.coreml.exact_sums import inexact_paths
 from mobile_sdk.runtimes.coreml.manifest import MODEL_PATH, WEIGHTS_PATH, manifest_text
-from mobile_sdk.runtimes.coreml.mil_writer import IMAGE, SCORES, write_operators
+from mobile_sdk.runtimes.coreml.mil_pen import IMAGE, SCORES
+from mobile_sdk.runtimes.coreml.mil_writer import write_operators
 from mobile_sdk.runtimes.coreml.program_file import read_program
 from mobile_sdk.runtimes.coreml.readback import check_copied
 from mobile_sdk.runtimes.coreml.toolbox import coremltools_quietly
@@ -28,7 +30,8 @@ def export(graph: Graph, contract: Contract, package: Path) -> Interface:
     """Writes the `.mlpackage` folder `package` in one step, replacing one that was there.
 
     Input: an RGB image. Output: float32 scores (1, classes), the logits before any softmax; Core ML has no int8
-    outputs before iOS 26. Raises CompileError, with operator and module path, for what cannot be written exactly.
+    outputs before iOS 26. A sum that float32 may have to round (`inexact_paths`) is written and named in the file's
+    metadata, `rounded_sums`. Raises CompileError, with operator and module path, for what cannot be written.
     """
     _check_ends(graph, contract)
     package.parent.mkdir(parents=True, exist_ok=True)
@@ -104,16 +107,17 @@ def _describe(description: Any, graph: Graph, contract: Contract, digest: str) -
     metadata.versionString = digest[:12]
     metadata.shortDescription = f"{contract.name}: {precision} picture {contract.task}, {len(contract.labels)} labels"
     metadata.userDefined.clear()  # coremltools writes its version and the date there: one graph gives one file
-    metadata.userDefined.update(_user_defined(contract, digest, precision))
+    metadata.userDefined.update(_user_defined(graph, contract, digest, precision))
     description.input[0].shortDescription = f"RGB picture, {contract.image.size_px} px square, resized by the recipe"
     description.output[0].shortDescription = "One score a label, in the order of the metadata's labels; no softmax"
 
 
-def _user_defined(contract: Contract, digest: str, precision: str) -> Mapping[str, str]:
+def _user_defined(graph: Graph, contract: Contract, digest: str, precision: str) -> Mapping[str, str]:
     return {
         "graph_digest": digest,
         "precision": precision,
-        "arithmetic": "float32",
+        "arithmetic": "integers in float32" if graph.is_int8 else "float32",
+        "rounded_sums": json.dumps(inexact_paths(graph) if graph.is_int8 else []),
         "labels": json.dumps(contract.labels, ensure_ascii=False),
     }
 

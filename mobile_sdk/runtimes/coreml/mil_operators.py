@@ -4,9 +4,10 @@ Sources: the operator definitions of coremltools (converters/mil/mil/ops/defs). 
 `clip(round(input / scale) + zero_point)` there does not say, its own evaluation (optimize/_utils.py,
 `quantize_by_scale_and_zp`) is numpy's `round`. A division, not a product with the reciprocal.
 
-Not known of Apple's own arithmetic, and so not claimed: whether a compute unit fuses dequantize, conv and quantize into
-integer arithmetic (then accumulators are exact and a scale ratio is rounded instead), how wide it accumulates float16,
-how it rounds ties, and whether the GPU keeps float32.
+An int8 graph's file (integer_forms.py) asks no more of float32 than that a product or sum of two numbers is rounded
+as IEEE 754 says; a fused multiply-add may change only a Mean. Not known of Apple's own arithmetic, and so not claimed:
+whether a compute unit folds a factor into the weights before it, computes convolutions by a transform (Winograd's
+divides), lets the GPU do with less than float32, or rounds ties in `quantize` away from even or after the zero point.
 """
 
 from collections.abc import Callable, Mapping
@@ -226,9 +227,15 @@ def _binary(compute: str) -> Callable[[_Constants], Step]:
     return build
 
 
-def _reduce_mean(constants: _Constants) -> Step:
-    axes, keeps = constants.integers("axes", []), bool(constants.number("keep_dims", 0))
-    return lambda x: x.mean(dim=axes or None, keepdim=keeps)
+def _reduce(compute: str) -> Callable[[_Constants], Step]:
+    def build(constants: _Constants) -> Step:
+        import torch
+
+        function: Step = getattr(torch, compute)
+        axes, keeps = constants.integers("axes", []), bool(constants.number("keep_dims", 0))
+        return lambda x: function(x, dim=axes or None, keepdim=keeps)
+
+    return build
 
 
 def _clip(constants: _Constants) -> Step:
@@ -277,12 +284,10 @@ _BUILDERS: Mapping[str, Callable[[_Constants], Step]] = {
     "avg_pool": _avg_pool,
     "pad": _pad,
     "add": _binary("add"),
-    "sub": _binary("sub"),
     "mul": _binary("mul"),
-    "real_div": _binary("div"),
-    "maximum": _binary("maximum"),
-    "minimum": _binary("minimum"),
-    "reduce_mean": _reduce_mean,
+    "reduce_mean": _reduce("mean"),
+    "reduce_sum": _reduce("sum"),
+    "floor": lambda constants: lambda x: x.floor(),
     "relu": lambda constants: lambda x: x.clamp(min=0),
     "relu6": lambda constants: lambda x: x.clamp(0, 6),
     "clip": _clip,

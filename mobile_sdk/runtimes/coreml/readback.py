@@ -1,4 +1,4 @@
-"""Proof that a saved program holds the graph's numbers: every scale, zero point, weight and bias is read back."""
+"""Proof that a saved program holds the graph's numbers: every code, bias, factor and zero point is read back."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,32 +6,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mobile_sdk.arithmetic import quantization_of
 from mobile_sdk.errors import CompileError
-from mobile_sdk.integer_graph import Constant, Conv2d, Graph, Linear, Operator, Quantization
-from mobile_sdk.runtimes.coreml.mil_writer import INPUT_LABEL, SCORES, labels, real_value
+from mobile_sdk.integer_graph import Constant, Conv2d, Graph, Linear, Operator
+from mobile_sdk.runtimes.coreml.expected_numbers import Expected, expected_operations
+from mobile_sdk.runtimes.coreml.mil_pen import INPUT_LABEL, labels
 from mobile_sdk.runtimes.coreml.program_file import MilOperation, MilProgram
 
 
 def check_copied(graph: Graph, program: MilProgram) -> None:
-    """Raises CompileError at the first number in the file that is not the graph's, naming operator and module path."""
+    """Raises CompileError at the first number in the file that is not the graph's, naming operator and module path.
+
+    An int8 graph's file must hold the operations that its operators stand for and no other, so that nothing was
+    merged, dropped or put in between; of a float32 graph's the kinds that matter are counted.
+    """
     saved = _Saved(program)
     saved.expect_equal("user-defined metadata", "graph_digest", program.metadata.get("graph_digest"), graph.digest())
-    assert graph.input.quantization is not None
-    saved.expect_grid(f"{INPUT_LABEL}_code", Quantization(scale=1.0, zero_point=-128), "the input")
-    input_label = f"{INPUT_LABEL}_real" if graph.is_int8 else labels(graph)[0]
-    saved.expect_grid(input_label, graph.input.quantization, "the input")
-    for label, operator in zip(labels(graph), graph.operators, strict=True):
-        is_last = operator is graph.operators[-1]
-        if operator.output.quantization is not None:
-            saved.expect_grid(f"{label}_code", operator.output.quantization, operator.path)
-            saved.expect_grid(SCORES if is_last else f"{label}_real", operator.output.quantization, operator.path)
-        if isinstance(operator, Conv2d | Linear):
-            _check_weighted(saved, label, operator)
-        for constant in operator.inputs:
-            if isinstance(constant, Constant):
-                found = saved.value(label, "y", operator.path)
-                saved.expect_equal(operator.path, f"constant {constant.name}", found, np.asarray(real_value(constant)))
-    _check_no_strangers(graph, program)
+    if graph.is_int8:
+        expected = tuple(expected_operations(graph))
+        for operation in expected:
+            saved.expect(operation)
+        saved.expect_no_others({operation.name for operation in expected})
+    else:
+        _check_float(graph, program, saved)
 
 
 class _Saved:
@@ -40,56 +37,63 @@ class _Saved:
     def __init__(self, program: MilProgram) -> None:
         self._operations: Mapping[str, MilOperation] = {item.output: item for item in program.operations}
 
+    def expect(self, expected: Expected) -> None:
+        operation = self._operations.get(expected.name)
+        if operation is None or operation.kind != expected.kind:
+            found = "nothing" if operation is None else operation.kind
+            raise _unequal(expected.path, f"the operation {expected.name}", found, expected.kind)
+        for parameter, number in expected.numbers.items():
+            found_number = self.value(expected.name, parameter, expected.path)
+            self.expect_equal(expected.path, f"{parameter} of {expected.name}", found_number, number)
+
+    def expect_no_others(self, names: set[str]) -> None:
+        for name, operation in self._operations.items():
+            if operation.kind != "const" and name not in names:
+                raise _unequal("the whole program", f"the operation {name}", operation.kind, "absent")
+
     def value(self, name: str, parameter: str, path: str) -> Any:
         operation = self._operations.get(name)
         if operation is None or parameter not in operation.values:
             raise _unequal(path, f"{parameter} of {name}", "nothing", "a constant")
         return operation.values[parameter]
 
-    def constant(self, name: str, path: str) -> Any:
-        return self.value(name, "val", path)
-
-    def expect_grid(self, name: str, grid: Quantization, path: str) -> None:
-        self.expect_equal(path, f"scale of {name}", self.value(name, "scale", path), np.float32(grid.scale))
-        self.expect_equal(path, f"zero point of {name}", self.value(name, "zero_point", path), np.int8(grid.zero_point))
-
     def expect_equal(self, path: str, what: str, found: Any, expected: Any) -> None:
+        """Of equal shape and value; and of equal type, but that float64 stands for a float32 that must hold it."""
         found, expected = np.asarray(found), np.asarray(expected)
-        if found.dtype != expected.dtype or not np.array_equal(found, expected):
+        stored = np.dtype(np.float32) if expected.dtype == np.float64 else expected.dtype
+        if found.dtype != stored or not np.array_equal(found, expected):
             raise _unequal(path, what, _brief(found), _brief(expected))
 
 
-def _check_weighted(saved: _Saved, label: str, operator: Conv2d | Linear) -> None:
-    path, weight, bias = operator.path, f"{label}_weight", saved.value(label, "bias", operator.path)
-    if operator.weight_scales is None:
-        saved.expect_equal(path, weight, saved.constant(weight, path), np.asarray(operator.weight, np.float32))
-        saved.expect_equal(path, f"bias of {label}", bias, np.asarray(operator.bias, np.float32))
-        return
-    assert operator.input.quantization is not None
-    saved.expect_equal(path, weight, saved.value(weight, "quantized_data", path), operator.weight)
-    saved.expect_equal(path, f"scale of {weight}", saved.value(weight, "scale", path), operator.weight_scales)
-    saved.expect_equal(path, f"zero point of {weight}", saved.value(weight, "zero_point", path), np.int8(0))
-    steps = np.float32(operator.input.quantization.scale) * operator.weight_scales
-    saved.expect_equal(path, f"bias of {label} in int32", _codes(bias, steps), operator.bias.astype(np.int64))
+def _check_float(graph: Graph, program: MilProgram, saved: _Saved) -> None:
+    grid, first = quantization_of(graph.input), labels(graph)[0]
+    code, path = f"{INPUT_LABEL}_code", "the input"
+    saved.expect(Expected(name=code, kind="quantize", path=path, numbers=_grid(1.0, -128)))
+    saved.expect(Expected(name=first, kind="dequantize", path=path, numbers=_grid(grid.scale, grid.zero_point)))
+    for label, operator in zip(labels(graph), graph.operators, strict=True):
+        path = operator.path
+        if isinstance(operator, Conv2d | Linear):
+            weight, bias = (np.asarray(array, np.float32) for array in (operator.weight, operator.bias))
+            saved.expect_equal(path, f"{label}_weight", saved.value(f"{label}_weight", "val", path), weight)
+            saved.expect_equal(path, f"bias of {label}", saved.value(label, "bias", path), bias)
+        for constant in operator.inputs:
+            if isinstance(constant, Constant):
+                found = saved.value(label, "y", path)
+                saved.expect_equal(path, f"constant {constant.name}", found, np.float32(constant.value))
+    _check_kinds(graph, program)
 
 
-def _codes(bias: NDArray[np.float32], steps: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Which int32 codes float32 biases stand for; recovered exactly as long as these lie below 2^23."""
-    return np.rint(bias.astype(np.float64) / steps.astype(np.float64)).astype(np.int64)
+def _grid(scale: float, zero_point: int) -> dict[str, Any]:
+    return {"scale": np.float32(scale), "zero_point": np.int8(zero_point)}
 
 
-def _check_no_strangers(graph: Graph, program: MilProgram) -> None:
-    """Counts what a merging or inserting pass would change: one quantize an int8 tensor, one weight an operator."""
+def _check_kinds(graph: Graph, program: MilProgram) -> None:
     kinds = [operation.kind for operation in program.operations]
-    tensors = 1 + (len(graph.operators) if graph.is_int8 else 0)
-    convolutions = _count(graph.operators, Conv2d)
-    weighted = convolutions + _count(graph.operators, Linear)
     expected = {
-        "quantize": tensors,
-        "dequantize": tensors,
-        "conv": convolutions,
-        "linear": weighted - convolutions,
-        "constexpr_affine_dequantize": weighted if graph.is_int8 else 0,
+        "quantize": 1,
+        "dequantize": 1,
+        "conv": _count(graph.operators, Conv2d),
+        "linear": _count(graph.operators, Linear),
         "cast": 0,
     }
     for kind, count in expected.items():
@@ -108,5 +112,5 @@ def _brief(array: NDArray[Any]) -> str:
 def _unequal(path: str, what: str, found: str, expected: str) -> CompileError:
     return CompileError(
         f"expected {what} at {path} to be {expected} in the saved program, found {found}",
-        hint="use coremltools 9.0; if a bias is named, its int32 code must lie below 2^23",
+        hint="use coremltools 9.0; if a bias is named, its int32 code must be one that float32 holds",
     )

@@ -36,8 +36,8 @@ def structure(package: Path) -> Structure:
         ),
         bytes_by_part={
             "weights": weight_bytes,
-            "weight scales": sum(np.asarray(weight.values.get("scale", ())).nbytes for weight in weights),
             "biases": sum(np.asarray(operation.values.get("bias", ())).nbytes for operation in weighted),
+            "factors": sum(np.asarray(each.values.get("y", ())).nbytes for each in program.operations if _scales(each)),
             "structure": program.structure_bytes,
         },
     )
@@ -50,6 +50,11 @@ def _weight(operation: MilOperation, by_output: dict[str, MilOperation], package
     if "weight" not in operation.arguments:
         raise damaged(package, f"a {operation.kind} ({operation.output}) without a weight")
     return by_output[operation.arguments["weight"][0]]
+
+
+def _scales(operation: MilOperation) -> bool:
+    """Whether it brings sums of products to steps of the next tensor."""
+    return operation.kind == "mul" and "y" in operation.values
 
 
 def _weight_bytes(weight: MilOperation) -> int:
