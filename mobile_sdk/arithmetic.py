@@ -4,6 +4,8 @@ All rules are XNNPACK's (`src/operators/*.c`, `src/microparams-init.c`), which L
 intermediate is float32 where theirs is. Codes are centred (`q - zero_point`) wherever a rule below takes or gives them.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -60,25 +62,13 @@ def product_factor(a: Quantization, b: Quantization, y: Quantization) -> np.floa
     return np.float32(np.float32(a.scale) * np.float32(b.scale) / np.float32(y.scale))
 
 
-def round_product(products: NDArray[np.int64], factor: np.float32, zero_point: int) -> NDArray[np.int64]:
-    """Mul's rounding on x86-64, centred: through float32, half to even once the zero point is added."""
-    codes: NDArray[np.float32] = products.astype(np.float32) * factor + np.float32(zero_point)
-    return np.rint(codes).astype(np.int64) - zero_point
-
-
-def round_product_fused(products: NDArray[np.int64], factor: np.float32, zero_point: int) -> NDArray[np.int64]:
-    """The same where a compiler fuses the product and the sum: one rounding to float32 in place of two."""
-    codes = (products * np.float64(factor) + zero_point).astype(np.float32)
-    return np.rint(codes).astype(np.int64) - zero_point
-
-
-def round_product_first(products: NDArray[np.int64], factor: np.float32, _: int) -> NDArray[np.int64]:
-    """The same with a constant operand, and in older kernels: half to even before the zero point is added."""
+def round_product(products: NDArray[np.int64], factor: np.float32) -> NDArray[np.int64]:
+    """Mul's rounding on x86-64, centred: through float32, half to even."""
     codes: NDArray[np.float32] = np.rint(products.astype(np.float32) * factor)
     return codes.astype(np.int64)
 
 
-def round_product_arm(products: NDArray[np.int64], factor: np.float32, _: int) -> NDArray[np.int64]:
+def round_product_arm(products: NDArray[np.int64], factor: np.float32) -> NDArray[np.int64]:
     """Mul's rounding on Arm ("rndnu"): a 31-bit multiplier, truncated, then a shift that rounds half up."""
     mantissa, exponent = np.frexp(factor)
     multiplier = int(np.ldexp(np.float64(mantissa), 31))
@@ -89,7 +79,18 @@ def round_product_arm(products: NDArray[np.int64], factor: np.float32, _: int) -
     return codes
 
 
-PRODUCT_RULES = (round_product, round_product_fused, round_product_first, round_product_arm)
+def round_square(codes: NDArray[np.int64], x: Quantization, y: Quantization) -> NDArray[np.int64]:
+    """A tensor times itself, centred: XNNPACK looks squares up, computed in float32 and rounded with the zero point."""
+    squares: NDArray[np.float32] = _squares(codes, x) * (np.float32(1) / np.float32(y.scale))
+    rounded: NDArray[np.float32] = np.rint(squares + np.float32(y.zero_point))
+    return rounded.astype(np.int64) - y.zero_point
+
+
+def round_square_fused(codes: NDArray[np.int64], x: Quantization, y: Quantization) -> NDArray[np.int64]:
+    """The same where a compiler fuses the last product and sum: one rounding to float32 in place of two."""
+    inverse = np.float64(np.float32(1) / np.float32(y.scale))
+    squares = _squares(codes, x).astype(np.float64) * inverse + y.zero_point
+    return np.rint(squares.astype(np.float32)).astype(np.int64) - y.zero_point
 
 
 def settle_product_scale(a: Quantization, codes_b: NDArray[np.int64], scale_b: float, y: Quantization) -> float:
@@ -99,36 +100,60 @@ def settle_product_scale(a: Quantization, codes_b: NDArray[np.int64], scale_b: f
     tried under all rules, so the agreement is proved, not sampled. Upward only: a wider range never saturates more.
     One to four tries settle it as a rule, each of which moves the scale by 4 millionths.
     """
-    codes_a = np.arange(INT8_MIN, INT8_MAX + 1) - a.zero_point
-    products = np.unique(np.outer(codes_a, codes_b))
-    scale = np.float32(y.scale)
-    for _ in range(10_000):
+    products = np.unique(np.outer(_centred_codes(a), codes_b))
+
+    def rules(scale: np.float32) -> tuple[NDArray[np.int64], ...]:
         factor = np.float32(np.float32(a.scale) * np.float32(scale_b) / scale)
-        first, *others = (_saturated(rule(products, factor, y.zero_point)) for rule in PRODUCT_RULES)
-        if all(np.array_equal(first, other) for other in others):
-            return float(scale)
-        scale = np.float32(scale * np.float32(1 + 2.0**-18))
-    raise ValueError(f"no output scale near {y.scale} makes all processors agree on a product")
+        return round_product(products, factor), round_product_arm(products, factor)
+
+    return _settle(y.scale, rules)
+
+
+def settle_square_scale(x: Quantization, y: Quantization) -> float:
+    """The same for a tensor times itself, over its 256 codes."""
+    codes = _centred_codes(x)
+
+    def rules(scale: np.float32) -> tuple[NDArray[np.int64], ...]:
+        output = Quantization(scale=float(scale), zero_point=y.zero_point)
+        return round_square(codes, x, output), round_square_fused(codes, x, output)
+
+    return _settle(y.scale, rules)
 
 
 def settle_mean_scale(x: Quantization, y: Quantization, count: int) -> float:
-    """The output scale nearest to `y.scale` under which every build gives one mean for every sum of `count` codes.
+    """The same for a mean over `count` codes: one code from every build for every sum.
 
     Multiplying and adding the offset rounds twice on x86-64 and in ExecuTorch's Arm build; LiteRT's Arm build fuses the
     two, in the offset too. Every rule is monotone in the sum, so trying the sums around each step from one code to the
-    next proves the agreement. Upward only: a wider range never saturates more.
+    next proves the agreement.
     """
-    scale = np.float32(y.scale)
+
+    def rules(scale: np.float32) -> tuple[NDArray[np.int64], ...]:
+        return _means_by_every_rule(x, Quantization(scale=float(scale), zero_point=y.zero_point), count)
+
+    return _settle(y.scale, rules)
+
+
+def _settle(wanted: float, rules: Callable[[np.float32], tuple[NDArray[np.int64], ...]]) -> float:
+    scale = np.float32(wanted)
     for _ in range(10_000):
-        wider = Quantization(scale=float(scale), zero_point=y.zero_point)
-        first, *others = _means_by_every_rule(x, wider, count)
+        first, *others = (np.clip(codes, -256, 256) for codes in rules(scale))  # further out, all saturate
         if all(np.array_equal(first, other) for other in others):
             return float(scale)
         scale = np.float32(scale * np.float32(1 + 2.0**-18))
-    raise ValueError(f"no output scale near {y.scale} makes all builds agree on a mean of {count}")
+    raise ValueError(f"no output scale near {wanted} makes all processors agree")
 
 
-def _means_by_every_rule(x: Quantization, y: Quantization, count: int) -> list[NDArray[np.float32]]:
+def _centred_codes(grid: Quantization) -> NDArray[np.int64]:
+    return np.arange(INT8_MIN, INT8_MAX + 1) - grid.zero_point
+
+
+def _squares(codes: NDArray[np.int64], x: Quantization) -> NDArray[np.float32]:
+    values: NDArray[np.float32] = codes.astype(np.float32) * np.float32(x.scale)
+    return values * values
+
+
+def _means_by_every_rule(x: Quantization, y: Quantization, count: int) -> tuple[NDArray[np.int64], ...]:
     """The means of the sums around every step, each of the two operations fused or not."""
     factor, offset = mean_terms(x, y, count)
     fused_offset = np.float32(y.zero_point - np.float64(x.zero_point * count) * factor)
@@ -140,9 +165,4 @@ def _means_by_every_rule(x: Quantization, y: Quantization, count: int) -> list[N
     for constant in (offset, fused_offset):
         means.append(sums.astype(np.float32) * factor + constant)
         means.append((sums * np.float64(factor) + np.float64(constant)).astype(np.float32))
-    return [np.rint(mean).clip(INT8_MIN, INT8_MAX) for mean in means]
-
-
-def _saturated(codes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Codes that saturate whatever the zero point is are alike."""
-    return np.clip(codes, -256, 256)
+    return tuple(np.rint(mean).clip(INT8_MIN, INT8_MAX).astype(np.int64) for mean in means)

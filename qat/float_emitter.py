@@ -101,7 +101,7 @@ class FloatEmitter:
             case Kind.GLOBAL_MEAN:
                 return self._append(Mean(input=operands[0], **common))
             case Kind.AVERAGE_POOL:
-                return self._append(AvgPool2d(input=operands[0], **_window(step), **common))
+                return self._average_pool(common, step, operands[0])
             case _:
                 return self._append(Concat(parts=tuple(operands), **common))
 
@@ -119,6 +119,17 @@ class FloatEmitter:
         common |= {"output": pixel, "weight": weight.reshape(-1, *value.shape)}
         self._append(Conv2d(**common, stride=(1, 1), padding=(0, 0, 0, 0), dilation=(1, 1), groups=1))
         return self._append(Reshape(output=output, path=common["path"], input=pixel))
+
+    def _average_pool(self, common: dict[str, Any], step: Step, value: Tensor) -> Tensor:
+        """A depthwise convolution where runtimes' own pooling will not do: counted zeros, one pixel, gaps."""
+        window = _window(step)
+        is_wide = all(step <= size for step, size in zip(window["stride"], window["kernel"], strict=True))
+        if is_wide and window["kernel"] != (1, 1) and not any(window["padding"]):
+            return self._append(AvgPool2d(input=value, **window, **common))
+        kernel, channels = window.pop("kernel"), step.shape[0]
+        weight = np.full((channels, 1, *kernel), 1 / (kernel[0] * kernel[1]), np.float32)
+        numbers: dict[str, Any] = {"weight": weight, "weight_scales": None, "bias": np.zeros(channels, np.float32)}
+        return self._append(Conv2d(input=value, dilation=(1, 1), groups=channels, **numbers, **window, **common))
 
     def _activate(self, name: str, step: Step, value: Tensor, kind: Kind) -> Tensor:
         output = Tensor(name=name, shape=step.shape, quantization=None)

@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from mobile_sdk.contract import ImageSpec
 from mobile_sdk.integer_graph import (
     INT8_MIN,
@@ -27,7 +25,7 @@ from mobile_sdk.integer_graph import (
 from qat import layers
 from qat.emitter import Pending
 from qat.fake_quant import LEVELS
-from qat.integer_values import ALL_CODES, Value, average_pool, checked, mean_on, needed, product_on, value_on
+from qat.integer_values import Value, average_pool, checked, mean_on, needed, product_on, rescaled_on, value_on
 from qat.snap import float32, snap_constant, snap_weights
 from qat.steps import Kind, Step
 
@@ -144,8 +142,7 @@ class IntegerEmitter:
         return self._product(name, pending.step, a, b, CLAMP_OF[pending.activation], grid)
 
     def _product(self, name: str, step: Step, a: Value, b: Value, clamp: Clamp, grid: Quantization) -> Value:
-        codes = ALL_CODES - b.grid.zero_point
-        output = product_on(name, step.shape, a, codes, b.grid.scale, grid, a.multiple * b.multiple)
+        output = product_on(name, step.shape, a, b, grid)
         clamp = needed(clamp, output, step.path)
         self._operators.append(Mul(output=output.tensor, path=step.path, a=a.tensor, b=b.tensor, clamp=clamp))
         return output
@@ -159,7 +156,7 @@ class IntegerEmitter:
         """A product with a constant, and the multiple back at one."""
         codes = Quantization(scale=float32(constant / value.multiple), zero_point=0)
         factor = Constant(name=f"{name}.constant", value=1, quantization=codes)
-        output = product_on(name, value.tensor.shape, value, np.array([1]), codes.scale, grid, 1.0)
+        output = rescaled_on(name, value, codes, grid)
         self._operators.append(Mul(output=output.tensor, path=path, a=value.tensor, b=factor))
         return output
 

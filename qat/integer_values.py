@@ -7,7 +7,6 @@ scale and goes into the next weights, where it is free.
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mobile_sdk import arithmetic
 from mobile_sdk.errors import CaptureError
@@ -36,19 +35,21 @@ def value_on(name: str, shape: tuple[int, ...], grid: Quantization, multiple: fl
     return Value(tensor=Tensor(name=name, shape=shape, quantization=_scaled(grid, multiple)), multiple=multiple)
 
 
-def product_on(
-    name: str,
-    shape: tuple[int, ...],
-    a: Value,
-    codes_b: NDArray[np.int64],
-    scale_b: float,
-    grid: Quantization,
-    multiple: float,
-) -> Value:
-    """The same for a product, its scale moved until x86-64 and Arm round every pair of codes alike."""
+def product_on(name: str, shape: tuple[int, ...], a: Value, b: Value, grid: Quantization) -> Value:
+    """A new tensor for a product, its scale moved until every processor rounds every pair of codes alike."""
+    multiple = a.multiple * b.multiple
     wanted = _scaled(grid, multiple)
-    scale = arithmetic.settle_product_scale(a.grid, codes_b, scale_b, wanted)
+    if a.tensor is b.tensor:
+        scale = arithmetic.settle_square_scale(a.grid, wanted)
+    else:
+        scale = arithmetic.settle_product_scale(a.grid, ALL_CODES - b.grid.zero_point, b.grid.scale, wanted)
     return Value(tensor=Tensor(name=name, shape=shape, quantization=replace(wanted, scale=scale)), multiple=multiple)
+
+
+def rescaled_on(name: str, a: Value, factor: Quantization, grid: Quantization) -> Value:
+    """The same for a product with the constant code 1 on the grid `factor`; the multiple is back at one."""
+    scale = arithmetic.settle_product_scale(a.grid, np.array([1]), factor.scale, grid)
+    return Value(tensor=replace(a.tensor, name=name, quantization=replace(grid, scale=scale)))
 
 
 def mean_on(name: str, shape: tuple[int, ...], x: Value, grid: Quantization) -> Value:

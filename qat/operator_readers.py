@@ -152,12 +152,17 @@ def read_avg_pool2d(rewriter: Rewriter, node: fx.Node) -> None:
 
 
 def read_max_pool2d(rewriter: Rewriter, node: fx.Node) -> None:
-    """The maximum in a window."""
-    _, kernel, stride, padding, dilation, ceil = arguments(node, None, None, [], [0, 0], [1, 1], False)
+    """The maximum in a window; a window of one pixel, which runtimes refuse, is its mean as well."""
+    source, kernel, stride, padding, dilation, ceil = arguments(node, None, None, [], [0, 0], [1, 1], False)
     if ceil or pair(dilation) != (1, 1):
         raise unsupported(node, "with ceil_mode or dilation")
     window = Window(kernel=pair(kernel), stride=pair(stride or kernel), padding=pair(padding))
-    rewriter.mark(node, Kind.MAX_POOL, window=window)
+    if window.kernel == (1, 1):
+        _pool(rewriter, node, source, window)
+    elif window.stride[0] > window.kernel[0] or window.stride[1] > window.kernel[1]:
+        raise unsupported(node, f"with the stride {window.stride}, larger than the window")
+    else:
+        rewriter.mark(node, Kind.MAX_POOL, window=window)
 
 
 def _pool(rewriter: Rewriter, node: fx.Node, source: fx.Node, window: Window) -> None:
@@ -173,10 +178,13 @@ def _pool(rewriter: Rewriter, node: fx.Node, source: fx.Node, window: Window) ->
 
 def read_cat(rewriter: Rewriter, node: fx.Node) -> None:
     """A concatenation of channels."""
-    _, axis = arguments(node, None, 0)
+    parts, axis = arguments(node, None, 0)
     if axis % len(shape_of(node)) != 1:
         raise unsupported(node, "but of channels")
-    rewriter.mark(node, Kind.CONCAT)
+    if len(parts) == 1:
+        node.replace_all_uses_with(parts[0])
+    else:
+        rewriter.mark(node, Kind.CONCAT)
 
 
 def read_flatten(rewriter: Rewriter, node: fx.Node) -> None:

@@ -93,43 +93,64 @@ def test_a_mean_is_within_half_a_step_and_what_float32_costs(x, ratio, zero, cou
     assert abs(found - real) <= Fraction(1, 2) + Fraction(float(256 / ratio + 256)) * Fraction(4, 2**24)
 
 
+@given(x=ANY_GRIDS, ratio=st.floats(0.1, 4) | st.sampled_from([0.25, 0.5, 1.0]), zero=ZERO_POINTS)
+def test_a_settled_mean_is_one_code_whether_or_not_a_compiler_fuses_for_all_sums(x, ratio, zero):
+    y = grid(x.scale * ratio, zero)
+    settled = Quantization(scale=arithmetic.settle_mean_scale(x, y, 49), zero_point=zero)
+    sums = np.arange(-128 * 49, 127 * 49 + 1)
+    factor, offset = arithmetic.mean_terms(x, settled, 49)
+    apart = np.rint(sums.astype(np.float32) * factor + offset)
+    fused = np.rint((sums * np.float64(factor) + np.float64(offset)).astype(np.float32))
+    np.testing.assert_array_equal(apart.clip(-128, 127), fused.clip(-128, 127))
+    assert y.scale <= settled.scale <= y.scale * (1 + LARGEST_MOVE)
+
+
 @given(a=GRIDS, b=GRIDS, y=GRIDS)
 def test_a_products_factor_is_float32_after_each_step(a, b, y):
     expected = float32(float32(a.scale * b.scale) / y.scale)
     assert float(arithmetic.product_factor(a, b, y)) == expected
 
 
-@given(
-    product=st.integers(-(255**2), 255**2),
-    factor=st.floats(2.0**-16, 2.0**7, width=32),
-    zero=ZERO_POINTS,
-)
-def test_every_rule_for_products_gives_a_code_nearest_to_the_real_product(product, factor, zero):
+RULES = (arithmetic.round_product, arithmetic.round_product_arm)
+SQUARE_RULES = (arithmetic.round_square, arithmetic.round_square_fused)
+
+
+@given(product=st.integers(-(255**2), 255**2), factor=st.floats(2.0**-16, 2.0**7, width=32))
+def test_every_rule_for_products_gives_a_code_nearest_to_the_real_product(product, factor):
     real = Fraction(product) * Fraction(factor)
-    slack = Fraction(1, 2) + (abs(real) + 256) * Fraction(2, 2**23)
-    for rule in arithmetic.PRODUCT_RULES:
-        (found,) = rule(np.array([product]), np.float32(factor), zero)
-        assert abs(int(found) - real) <= slack, rule.__name__
+    for rule in RULES:
+        (found,) = rule(np.array([product]), np.float32(factor))
+        assert abs(int(found) - real) <= Fraction(1, 2) + abs(real) * Fraction(2, 2**23), rule.__name__
 
 
-def test_the_rules_for_products_differ_where_a_product_lies_between_two_codes():
+@given(x=ANY_GRIDS, share=st.floats(2.0**-5, 2.0), zero=ZERO_POINTS)
+def test_every_rule_for_squares_gives_a_code_nearest_to_the_real_square(x, share, zero):
+    y = grid(x.scale * x.scale * 256 * share, zero)
+    codes = CODES - x.zero_point
+    for rule in SQUARE_RULES:
+        real = [Fraction(x.scale) ** 2 / Fraction(y.scale) * code**2 for code in codes.tolist()]
+        for found, wanted in zip(rule(codes, x, y).tolist(), real, strict=True):
+            assert abs(found - wanted) <= Fraction(1, 2) + (wanted + 256) * Fraction(4, 2**23), rule.__name__
+
+
+def test_processors_differ_where_a_product_lies_between_two_codes():
     halves = np.array([-3, -1, 1, 3])
-    found = {rule.__name__: rule(halves, np.float32(0.5), 1).tolist() for rule in arithmetic.PRODUCT_RULES}
-    assert found == {
-        "round_product": [-1, -1, 1, 1],  # half to even once the odd zero point is added
-        "round_product_fused": [-1, -1, 1, 1],
-        "round_product_first": [-2, 0, 0, 2],  # half to even before it
-        "round_product_arm": [-1, 0, 1, 2],  # half up
-    }
+    assert arithmetic.round_product(halves, np.float32(0.5)).tolist() == [-2, 0, 0, 2]  # half to even
+    assert arithmetic.round_product_arm(halves, np.float32(0.5)).tolist() == [-1, 0, 1, 2]  # half up
+
+
+def test_a_square_is_rounded_with_its_zero_point_added():
+    assert arithmetic.round_square(np.array([1, 3]), grid(1.0), grid(2.0, 0)).tolist() == [0, 4]
+    assert arithmetic.round_square(np.array([1, 3]), grid(1.0), grid(2.0, 1)).tolist() == [1, 5]
 
 
 def pairs_that_differ(a: Quantization, codes_b: np.ndarray, scale_b: float, y: Quantization) -> int:
-    """How many pairs of codes get another code from one rule than from another, all 65,536 of them tried."""
+    """How many pairs of codes get another code from one rule than from the other, all 65,536 of them tried."""
     factor = arithmetic.product_factor(a, grid(scale_b), y)
     products = np.multiply.outer(CODES - a.zero_point, codes_b)
     low, high = arithmetic.clamp_range(y, Clamp.NONE)
-    found = [np.clip(rule(products, factor, y.zero_point), low, high) for rule in arithmetic.PRODUCT_RULES]
-    return int(np.any([codes != found[0] for codes in found], axis=0).sum())
+    first, second = (np.clip(rule(products, factor), low, high) for rule in RULES)
+    return int((first != second).sum())
 
 
 def test_dyadic_scales_are_where_processors_disagree_so_settling_has_work_to_do():
@@ -146,6 +167,17 @@ def test_a_settled_product_is_one_code_on_every_processor_for_all_65536_pairs(a,
     codes_b = CODES - b.zero_point
     settled = arithmetic.settle_product_scale(a, codes_b, b.scale, y)
     assert pairs_that_differ(a, codes_b, b.scale, Quantization(scale=settled, zero_point=zero)) == 0
+    assert y.scale <= settled <= y.scale * (1 + LARGEST_MOVE)
+
+
+@given(x=ANY_GRIDS, step=st.floats(2.0**-5, 2.0) | st.sampled_from([0.25, 0.5, 1.0]), zero=ZERO_POINTS)
+def test_a_settled_square_is_one_code_whether_or_not_a_compiler_fuses(x, step, zero):
+    y = grid(x.scale * x.scale * 256 * step, zero)
+    settled = arithmetic.settle_square_scale(x, y)
+    output = Quantization(scale=settled, zero_point=zero)
+    low, high = arithmetic.clamp_range(output, Clamp.NONE)
+    found = [np.clip(rule(CODES - x.zero_point, x, output), low, high).tolist() for rule in SQUARE_RULES]
+    assert found[0] == found[1]
     assert y.scale <= settled <= y.scale * (1 + LARGEST_MOVE)
 
 

@@ -185,12 +185,11 @@ def _mul(operator: Mul) -> Step:
     if isinstance(operator.b, Constant):
         constant = operator.b.value - b.zero_point
         return lambda a: (a * constant).mul_(factor).round_().clamp_(low, high)
-
-    def multiply(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-        codes = (a * b).mul_(factor).add_(y.zero_point).round_()
-        return codes.sub_(y.zero_point).clamp_(low, high)
-
-    return multiply
+    if operator.a.name == operator.b.name:
+        squares = arithmetic.round_square(np.arange(-255, 256), a, y)
+        table = torch.from_numpy(squares.clip(low, high).astype(np.float32))
+        return lambda a, _: table[a.to(torch.int64) + 255]
+    return lambda a, b: (a * b).mul_(factor).round_().clamp_(low, high)
 
 
 def _mean(operator: Mean) -> Step:

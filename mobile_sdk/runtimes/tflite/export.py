@@ -3,6 +3,7 @@
 Padding is TensorFlow's SAME or VALID where that is what the graph asks; any other padding becomes a PAD before it.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from mobile_sdk import arithmetic
 from mobile_sdk.errors import CompileError
 from mobile_sdk.integer_graph import (
+    INT8_MIN,
     Activation,
     ActivationKind,
     Add,
@@ -33,6 +35,7 @@ from mobile_sdk.integer_graph import (
 from mobile_sdk.runtimes.tflite.writer import Writer
 
 INPUT_NAME = "rgb"
+LARGEST_CONCAT = 5  # parts (XNNPACK delegate, VisitConcatenationNode)
 
 _FUSED = {
     Clamp.NONE: schema.ActivationFunctionType.NONE,
@@ -52,8 +55,9 @@ def write_model(graph: Graph, description: str) -> bytes:
     if INPUT_NAME in {graph.input.name, *(operator.output.name for operator in graph.operators)}:
         raise CompileError(f"a tensor is named {INPUT_NAME}, as the model's input is", hint="rename that module")
     _write_input(writer, graph)
+    nonnegative = _nonnegative(graph)
     for operator in graph.operators:
-        _write_operator(writer, operator)
+        _write_operator(writer, operator, nonnegative)
     return writer.finish(INPUT_NAME, graph.output.name)
 
 
@@ -82,7 +86,24 @@ def _declare(writer: Writer, tensor: Tensor) -> None:
         )
 
 
-def _write_operator(writer: Writer, operator: Operator) -> None:
+def _nonnegative(graph: Graph) -> set[str]:
+    """The names of the tensors that hold nothing below zero, whatever the picture."""
+    names: set[str] = set()
+    for tensor, operator in [(graph.input, None), *((operator.output, operator) for operator in graph.operators)]:
+        if tensor.quantization is not None:
+            is_so = tensor.quantization.zero_point == INT8_MIN
+        elif isinstance(operator, Activation):
+            is_so = operator.kind is not ActivationKind.HARD_SWISH
+        elif isinstance(operator, MaxPool2d | AvgPool2d | Mean | Concat | Reshape):
+            is_so = all(operand.name in names for operand in operator.inputs)
+        else:
+            is_so = getattr(operator, "clamp", Clamp.NONE) is not Clamp.NONE
+        if is_so:
+            names.add(tensor.name)
+    return names
+
+
+def _write_operator(writer: Writer, operator: Operator, nonnegative: set[str]) -> None:
     _declare(writer, operator.output)
     match operator:
         case Conv2d():
@@ -94,7 +115,7 @@ def _write_operator(writer: Writer, operator: Operator) -> None:
         case Mean():
             _write_mean(writer, operator)
         case MaxPool2d() | AvgPool2d():
-            _write_pool(writer, operator)
+            _write_pool(writer, operator, nonnegative)
         case Concat():
             _write_concat(writer, operator)
         case Reshape():
@@ -109,8 +130,6 @@ def _write_operator(writer: Writer, operator: Operator) -> None:
 
 def _write_conv2d(writer: Writer, operator: Conv2d) -> None:
     depthwise = operator.is_depthwise
-    if operator.groups != 1 and not depthwise:
-        raise _refusal(operator, f"has {operator.groups} groups, and XNNPACK takes 1 or one a channel from TFLite")
     if depthwise:
         options = schema.DepthwiseConv2DOptionsT()
         options.depthMultiplier = len(operator.weight) // operator.groups
@@ -173,13 +192,16 @@ def _write_mean(writer: Writer, operator: Mean) -> None:
     writer.operator("MEAN", [operator.input.name, axes], operator.output.name, 2, options)
 
 
-def _write_pool(writer: Writer, operator: MaxPool2d | AvgPool2d) -> None:
+def _write_pool(writer: Writer, operator: MaxPool2d | AvgPool2d, nonnegative: set[str]) -> None:
     options = schema.Pool2DOptionsT()
     options.filterHeight, options.filterWidth = operator.kernel
     options.strideH, options.strideW = operator.stride
-    codes = operator.input.quantization
-    if any(operator.padding) and (codes is None or codes.zero_point != -128):
-        # PAD writes the zero point; only where that is the lowest code can it never win.
+    if operator.stride[0] > operator.kernel[0] or operator.stride[1] > operator.kernel[1]:
+        raise _refusal(operator, f"strides by {operator.stride}, and XNNPACK takes no more than the window's size")
+    if any(operator.padding) and isinstance(operator, AvgPool2d):
+        raise _refusal(operator, "pads, and TFLite's average counts no padding")
+    if any(operator.padding) and operator.input.name not in nonnegative:
+        # PAD writes zeros; only where nothing lies below them can they never win.
         same = _same_padding(operator.input.shape[1:], operator.kernel, operator.stride)
         if operator.padding != same:
             raise _refusal(operator, f"pads by {operator.padding}, and TFLite's pool pads only by {same} or by zero")
@@ -189,9 +211,22 @@ def _write_pool(writer: Writer, operator: MaxPool2d | AvgPool2d) -> None:
 
 
 def _write_concat(writer: Writer, operator: Concat) -> None:
+    """XNNPACK joins five parts at most: more are joined in turns."""
+    parts, output = list(operator.parts), operator.output
+    while len(parts) > LARGEST_CONCAT:
+        first, parts = parts[:LARGEST_CONCAT], parts[LARGEST_CONCAT:]
+        channels = sum(part.shape[0] for part in first)
+        joined = replace(output, name=f"{output.name}.first{channels}", shape=(channels, *output.shape[1:]))
+        _declare(writer, joined)
+        _append_concat(writer, first, joined)
+        parts.insert(0, joined)
+    _append_concat(writer, parts, output)
+
+
+def _append_concat(writer: Writer, parts: list[Tensor], output: Tensor) -> None:
     options = schema.ConcatenationOptionsT()
-    options.axis = len(operator.output.shape)
-    writer.operator("CONCATENATION", [part.name for part in operator.parts], operator.output.name, 2, options)
+    options.axis = len(output.shape)
+    writer.operator("CONCATENATION", [part.name for part in parts], output.name, 2, options)
 
 
 def _write_reshape(writer: Writer, operator: Reshape) -> None:
