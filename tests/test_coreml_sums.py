@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mobile_sdk import arithmetic
 from mobile_sdk.errors import CompileError
-from mobile_sdk.integer_graph import Add, Clamp, Constant, Graph, Linear, Mean, Quantization, Tensor
+from mobile_sdk.integer_graph import Add, Clamp, Constant, Conv2d, Graph, Linear, Mean, Mul, Quantization, Tensor
 from mobile_sdk.runtimes.coreml import CoreML
 from mobile_sdk.runtimes.coreml.exact_sums import (
     EXACT_IN_FLOAT32,
@@ -22,6 +22,7 @@ from mobile_sdk.runtimes.coreml.exact_sums import (
     split_factors,
 )
 from mobile_sdk.runtimes.coreml.interpreter import InterpreterSession
+from mobile_sdk.runtimes.coreml.mil_pen import labels
 from mobile_sdk.runtimes.reference import Reference
 
 ZERO_POINTS = st.integers(-128, 127)
@@ -169,3 +170,59 @@ def test_the_largest_sum_is_one_that_a_picture_reaches_and_that_float32_holds() 
     assert inexact_paths(dataclasses.replace(graph, operators=(wide,))) == ["net.linear"]
     mean = Mean(input=Tensor(name="x", shape=(3, 256, 256), quantization=x.quantization), output=x, path="net.mean")
     assert largest_sum(mean) == 256 * 256 * 255
+
+
+@pytest.mark.parametrize("zero_points", [(0, 0, 0), (-128, 5, -77), (33, -128, 101)])
+@pytest.mark.parametrize("scales", [(2.0**-6, 2.0**-7), (0.0173, 1 / 256), (0.5, 2.0**-9)])
+@pytest.mark.parametrize("kind", ["add", "add a constant", "mul", "mul by a constant", "square"])
+def test_all_pairs_of_codes_give_the_reference_s_codes_ties_among_them(
+    kind: str, scales: tuple[float, float], zero_points: tuple[int, int, int], tmp_path: Path
+) -> None:
+    graph = _pairwise(kind, scales, zero_points)
+    rows, columns = np.indices((256, 256)).astype(np.uint8)
+    picture = np.stack([rows, columns, rows], axis=-1)
+    package = tmp_path / CoreML.model_file
+    interface = CoreML().export(graph, graphs.contract_for(graph), package)
+    found = InterpreterSession(package, interface, threads=1).trace(picture)
+    expected = Reference(graph).trace(picture[np.newaxis])
+    assert np.unique(expected["a"]).size == np.unique(expected["b"]).size == 256
+    assert np.unique(expected["y"]).size > 10
+    for label, operator in zip(labels(graph), graph.operators, strict=True):
+        assert np.array_equal(found[f"{label}_code"], expected[operator.output.name])
+
+
+def _pairwise(kind: str, scales: tuple[float, float], zero_points: tuple[int, int, int]) -> Graph:
+    """`a` is a picture's red and `b` its green, code for code; `y` their sum or product."""
+    unit = Quantization(scale=1.0, zero_point=0)
+    picture = Tensor(name="picture", shape=(3, 256, 256), quantization=unit)
+    a, b = (_channel(picture, index, scales[index], zero_points[index]) for index in range(2))
+    product = kind in ("mul", "mul by a constant", "square")
+    other = scales[0] if kind == "square" else scales[1]
+    wanted = scales[0] * other * 64 if product else max(scales) * 1.5
+    y = Tensor(name="y", shape=a.output.shape, quantization=grid(wanted, zero_points[2]))
+    second = {
+        "square": a.output,
+        "mul by a constant": Constant(name="c", value=-101.0, quantization=b.output.quantization),
+        "add a constant": Constant(name="c", value=-101.0, quantization=b.output.quantization),
+    }.get(kind, b.output)
+    operator = (Mul if product else Add)(a=a.output, b=second, output=y, path="net.y")
+    mean = Mean(input=y, output=Tensor(name="mean", shape=(2,), quantization=grid(wanted, 3)), path="net.mean")
+    return Graph(input=picture, operators=(a, b, operator, mean))
+
+
+def _channel(picture: Tensor, index: int, scale: float, zero_point: int) -> Conv2d:
+    """One channel of the picture, twice, under another grid, its codes as they are."""
+    weight = np.zeros((2, 3, 1, 1), np.int8)
+    weight[:, index] = 1
+    return Conv2d(
+        input=picture,
+        output=Tensor(name="ab"[index], shape=(2, 256, 256), quantization=grid(scale, zero_point)),
+        weight=weight,
+        weight_scales=np.full(2, scale, np.float32),
+        bias=np.full(2, -zero_point, np.int32),
+        stride=(1, 1),
+        padding=(0, 0, 0, 0),
+        dilation=(1, 1),
+        groups=1,
+        path=f"net.channel_{index}",
+    )

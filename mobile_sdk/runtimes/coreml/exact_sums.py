@@ -25,8 +25,10 @@ from mobile_sdk.integer_graph import (
     Graph,
     Linear,
     Mean,
+    Mul,
     Operator,
     Quantization,
+    Tensor,
 )
 
 EXACT_IN_FLOAT32 = 2**24
@@ -138,6 +140,11 @@ def _table(operator: Add) -> tuple[NDArray[np.int64], NDArray[np.int64], tuple[i
 def centred(constant: Constant) -> int:
     """A constant's code less its zero point."""
     return int(constant.value) - arithmetic.quantization_of(constant).zero_point
+
+
+def is_square(operator: Mul) -> bool:
+    """Whether a tensor is multiplied by itself."""
+    return isinstance(operator.b, Tensor) and operator.a.name == operator.b.name
 
 
 def _grids(operator: Add) -> tuple[Quantization, Quantization, Quantization]:

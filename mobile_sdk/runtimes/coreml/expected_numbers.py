@@ -26,6 +26,7 @@ from mobile_sdk.integer_graph import (
 )
 from mobile_sdk.runtimes.coreml.exact_sums import (
     centred,
+    is_square,
     line_of_constant,
     requantization_factors,
     split_factors,
@@ -122,15 +123,19 @@ def _split_sum(operator: Add, label: str) -> Iterator[Expected]:
 
 
 def _product(operator: Mul, label: str) -> Iterator[Expected]:
-    path, y = operator.path, arithmetic.quantization_of(operator.output)
-    a, b = arithmetic.quantization_of(operator.a), arithmetic.quantization_of(operator.b)
+    path = operator.path
+    a, b, y = (arithmetic.quantization_of(each) for each in (operator.a, operator.b, operator.output))
+    if is_square(operator):
+        yield _expected(f"{label}_real", "mul", path, y=np.float32(a.scale))
+        yield _expected(label, "mul", path)
+        yield _expected(f"{label}_steps", "mul", path, y=_ONE / np.float32(y.scale))
+        yield _expected(f"{label}_shifted", "add", path, y=np.float32(y.zero_point))
+        return
     if isinstance(operator.b, Constant):
         yield _expected(label, "mul", path, y=np.float32(centred(operator.b)))
     else:
         yield _expected(label, "mul", path)
     yield _expected(f"{label}_steps", "mul", path, y=arithmetic.product_factor(a, b, y))
-    if not _is_centred(operator):
-        yield _expected(f"{label}_shifted", "add", path, y=np.float32(y.zero_point))
 
 
 def _mean(operator: Mean, label: str) -> Iterator[Expected]:
@@ -164,7 +169,7 @@ def _grid(operator: Operator, label: str, *, is_last: bool) -> Iterator[Expected
 
 def _is_centred(operator: Operator) -> bool:
     """Whether the zero point is yet to be added when the operator's result is rounded."""
-    return not (isinstance(operator, Mean) or (isinstance(operator, Mul) and not isinstance(operator.b, Constant)))
+    return not isinstance(operator, Mean) and not (isinstance(operator, Mul) and is_square(operator))
 
 
 def _step(operator: Operator) -> np.float32:

@@ -31,6 +31,7 @@ from mobile_sdk.integer_graph import (
 )
 from mobile_sdk.runtimes.coreml.exact_sums import (
     centred,
+    is_square,
     line_of_constant,
     requantization_factors,
     split_factors,
@@ -99,14 +100,20 @@ def _term(pen: Pen, operator: Add, factor: np.float32, suffix: str) -> Any:
 
 
 def _mul(pen: Pen, operator: Mul) -> Any:
-    """The zero point is added before rounding with a tensor, after it with a constant: so the runtimes do."""
-    grids = (arithmetic.quantization_of(each) for each in (operator.a, operator.b, operator.output))
-    factor = arithmetic.product_factor(*grids)
-    if isinstance(operator.b, Constant):
-        steps = pen.mul(pen.mul(pen.read(operator.a), np.float32(centred(operator.b))), factor, "_steps")
-        return _finish(pen, steps, operator.output, operator.clamp)
-    steps = pen.mul(pen.mul(pen.read(operator.a), pen.read(operator.b)), factor, "_steps")
-    codes = pen.add(steps, np.float32(arithmetic.quantization_of(operator.output).zero_point), "_shifted")
+    if is_square(operator):
+        return _square(pen, operator)
+    a, b, y = (arithmetic.quantization_of(each) for each in (operator.a, operator.b, operator.output))
+    other = np.float32(centred(operator.b)) if isinstance(operator.b, Constant) else pen.read(operator.b)
+    steps = pen.mul(pen.mul(pen.read(operator.a), other), arithmetic.product_factor(a, b, y), "_steps")
+    return _finish(pen, steps, operator.output, operator.clamp)
+
+
+def _square(pen: Pen, operator: Mul) -> Any:
+    """The runtimes' table of squares, real values in float32 and the zero point added before rounding."""
+    x, y = arithmetic.quantization_of(operator.a), arithmetic.quantization_of(operator.output)
+    value = pen.mul(pen.read(operator.a), np.float32(x.scale), "_real")
+    steps = pen.mul(pen.mul(value, value), np.float32(1) / np.float32(y.scale), "_steps")
+    codes = pen.add(steps, np.float32(y.zero_point), "_shifted")
     return _finish(pen, codes, operator.output, operator.clamp, is_centred=False)
 
 

@@ -1,13 +1,13 @@
 """What each MIL operator computes: in float32, its result rounded once to the type that the file gives it.
 
-Sources: the operator definitions of coremltools (converters/mil/mil/ops/defs). `quantize` rounds half to even:
-`clip(round(input / scale) + zero_point)` there does not say, its own evaluation (optimize/_utils.py,
-`quantize_by_scale_and_zp`) is numpy's `round`. A division, not a product with the reciprocal.
+Sources: the operator definitions of coremltools (converters/mil/mil/ops/defs). How `quantize` rounds they do not say;
+its own evaluation (optimize/_utils.py, `quantize_by_scale_and_zp`) rounds half to even, before the zero point is added.
 
 An int8 graph's file (integer_forms.py) asks no more of float32 than that a product or sum of two numbers is rounded
-as IEEE 754 says; a fused multiply-add may change only a Mean. Not known of Apple's own arithmetic, and so not claimed:
-whether a compute unit folds a factor into the weights before it, computes convolutions by a transform (Winograd's
-divides), lets the GPU do with less than float32, or rounds ties in `quantize` away from even or after the zero point.
+as IEEE 754 says, fused multiply-adds or not: freezing settles the scales where it would matter (Mean, squares). Not
+known of Apple's own arithmetic, and so not claimed: whether a compute unit folds a factor into the weights before it,
+computes convolutions by a transform (Winograd's divides), lets the GPU do with less than float32, or rounds ties in
+`quantize` away from even or after the zero point.
 """
 
 from collections.abc import Callable, Mapping
