@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from command_line import SmallRun, small_run
 from hypothesis import settings
 
 from mobile_sdk.devices import CortexA76
@@ -48,6 +49,12 @@ def chromium() -> str:
         for command in (["update"], ["install", "--yes", "--no-install-recommends", "chromium"]):
             subprocess.run(["apt-get", "-qq", *command], check=False, stdout=subprocess.DEVNULL)
     return shutil.which("chromium") or _cannot_run_here("chromium is missing: apt-get install chromium")
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> SmallRun:
+    """A tiny net's way from pictures to bundles, gone once by the command line."""
+    return small_run(tmp_path_factory.mktemp("small"))
 
 
 def _cannot_run_here(reason: str) -> NoReturn:

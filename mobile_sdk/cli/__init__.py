@@ -8,8 +8,10 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that wait do not 
 
 def main() -> None:
     """Runs the verb that the arguments name and exits with its code; an error is one line and a hint."""
-    from mobile_sdk.cli.app import call
-
+    try:
+        from mobile_sdk.cli.app import call
+    except KeyboardInterrupt:
+        sys.exit(130)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal without Unicode shows "?"
     sys.exit(call(sys.argv[1:]))

@@ -98,9 +98,9 @@ def call(arguments: Sequence[str]) -> int:
         sys.stdout.flush()
         return code
     except KeyboardInterrupt as stopped:
-        say(
-            "\ninterrupted: " + next(iter(getattr(stopped, "__notes__", ())), "the same command begins this step again")
-        )
+        where = next(iter(getattr(stopped, "__notes__", ())), "the same command begins this step again")
+        below = "\n" if sys.stderr.isatty() else ""  # the terminal's own ^C
+        say(f"{below}interrupted: {where}")
         return INTERRUPTED
     except BrokenPipeError:  # the reader of the output, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

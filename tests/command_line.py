@@ -1,0 +1,100 @@
+"""`mobile-sdk` as a user runs it: in a process of its own; and a small run of it that many tests share."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+COMMAND = (sys.executable, "-m", "mobile_sdk")
+LABELS = ("dark", "left", "right")
+# One thread: two that spin on a busy machine are ten times slower.
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "100"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """What a finished command gave."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """All of standard output, which must be one JSON document."""
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmallRun:
+    """What `train`, `quantize` and `export` left of a tiny net and thirty pictures, and what they said."""
+
+    folder: Path
+    said: tuple[Done, ...]
+
+    @property
+    def pictures(self) -> str:
+        """The folder of labelled pictures."""
+        return str(self.folder / "pictures")
+
+    @property
+    def program(self) -> str:
+        """The int8 program; float.pt2 lies beside it."""
+        return str(self.folder / "program.pt2")
+
+    def bundle(self, runtime: str, precision: str = "") -> str:
+        """The bundle's folder."""
+        return str(self.folder / "bundles" / f"sides{precision}.{runtime}")
+
+
+SETTINGS = ("--net", "mobilenet_v3_small", "--width", "0.25", "--size", "32", "--name", "sides", "--epochs", "2")
+
+
+def mobile_sdk(*arguments: str, cwd: Path | None = None, timeout_s: float = 300) -> Done:
+    """Runs `mobile-sdk` with these arguments to its end."""
+    done = subprocess.run(
+        [*COMMAND, *arguments], check=False, capture_output=True, text=True, cwd=cwd, env=ENVIRONMENT, timeout=timeout_s
+    )
+    return Done(code=done.returncode, out=done.stdout, err=done.stderr)
+
+
+def start(*arguments: str, cwd: Path | None = None) -> subprocess.Popen[str]:
+    """Starts `mobile-sdk` in a session of its own, as a shell starts a job."""
+    pipe = subprocess.PIPE
+    return subprocess.Popen(
+        [*COMMAND, *arguments], stdout=pipe, stderr=pipe, text=True, cwd=cwd, env=ENVIRONMENT, start_new_session=True
+    )
+
+
+def small_run(folder: Path) -> SmallRun:
+    """Trains, quantizes and exports in `folder`, by three commands."""
+    save_pictures(folder / "pictures")
+    data, out = ("--data", str(folder / "pictures")), ("--out", str(folder))
+    said = (
+        mobile_sdk("train", *data, *SETTINGS, *out, "--json"),
+        mobile_sdk("quantize", *data, "--weights", str(folder / "net.safetensors"), "--epochs", "1", *out, "--json"),
+        mobile_sdk(
+            *("export", str(folder / "program.pt2"), *data, "--float", "--to", "tflite,executorch"),
+            *("--out", str(folder / "bundles"), "--json"),
+        ),
+    )
+    for each in said:
+        assert each.code == 0, each.err
+    return SmallRun(folder=folder, said=said)
+
+
+def save_pictures(folder: Path, labels: tuple[str, ...] = LABELS, count: int = 10) -> None:
+    """`count` small pictures of each label, which differ in where they are bright."""
+    random = np.random.default_rng(0)
+    for position, label in enumerate(labels):
+        (folder / label).mkdir(parents=True)
+        for index in range(count):
+            rgb = random.integers(0, 90, (40, 40, 3), np.uint8)
+            rgb[:, 13 * position : 13 * position + 13] += 120
+            Image.fromarray(rgb).save(folder / label / f"{index}.png")

@@ -1,0 +1,101 @@
+"""A command that is stopped, politely or not, leaves nothing half done, and the same command goes on."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from command_line import SETTINGS, SmallRun, start
+
+from mobile_sdk.program import Program
+
+DEADLINE_S = 120
+
+
+def test_ctrl_c_in_training_is_one_line_and_the_same_command_goes_on(small: SmallRun, tmp_path: Path) -> None:
+    arguments = ("train", "--data", small.pictures, *SETTINGS[:-1], "400", "--out", str(tmp_path))
+    process = start(*arguments)
+    wait_for((tmp_path / "train" / "checkpoint.pt").exists, process)
+    lines = interrupted(process)
+    assert lines[-1].startswith("interrupted: the same call goes on from epoch ")
+    assert not (tmp_path / "net.safetensors").exists()
+    again = start(*arguments)
+    assert again.stderr is not None
+    assert again.stderr.readline().startswith("going on after epoch ")
+    interrupted(again)
+
+
+def test_ctrl_c_in_verify_leaves_no_verdict(small: SmallRun, tmp_path: Path) -> None:
+    out = tmp_path / "verify.json"
+    process = start("verify", small.bundle("tflite"), *against(small), "--out", str(out))
+    wait_for(lambda: "libtorch_cpu" in maps_of(process.pid), process)
+    assert interrupted(process)[-1].startswith("interrupted: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_in_bench_leaves_no_worker(small: SmallRun, tmp_path: Path) -> None:
+    process = start("bench", small.bundle("tflite"), small.bundle("executorch"), "--out", str(tmp_path / "bench.json"))
+    wait_for(lambda: bool(children_of(process.pid)), process)
+    workers = children_of(process.pid)
+    assert interrupted(process)[-1].startswith("interrupted: ")
+    assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_again_and_again_ends_with_the_program_of_its_steps(
+    small: SmallRun, tmp_path: Path
+) -> None:
+    """The undisturbed way is `train` and `quantize` one after the other: `run` is those, and so is a killed `run`."""
+    arguments = ("run", "--data", small.pictures, *SETTINGS, "--qat-epochs", "1", "--out", str(tmp_path), "--json")
+    for file in ("train/checkpoint.pt", "net.safetensors", "qat/checkpoint.pt", "program.pt2"):
+        process = start(*arguments)
+        wait_for((tmp_path / file).exists, process)
+        process.kill()
+        process.communicate()
+    last = start(*arguments)
+    out, err = last.communicate(timeout=DEADLINE_S)
+    assert last.returncode == 0, err
+    assert "going on after epoch 2 of 2" in err and "going on after epoch 1 of 1" in err
+    report = json.loads(out)
+    undisturbed = Program.load(small.program)
+    assert report["program_sha256"] == Program.load(tmp_path / "program.pt2").digest() == undisturbed.digest()
+    assert {line["outcome"] for line in report["bundles"]} == {"pass"} and len(report["bundles"]) == 5
+    assert not list(tmp_path.rglob(".*")), "a killed process's drafts were left"
+
+
+def against(small: SmallRun) -> tuple[str, ...]:
+    return ("--program", small.program, "--data", small.pictures)
+
+
+def interrupted(process: subprocess.Popen[str]) -> list[str]:
+    """Presses Ctrl-C, and gives what the command then said; it must end with 130, without a traceback."""
+    os.kill(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=DEADLINE_S)
+    assert (process.returncode, out) == (130, ""), err
+    lines = err.splitlines()
+    assert sum(line.startswith("interrupted") for line in lines) == 1 and "Traceback" not in err
+    return lines
+
+
+def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    """Waits until the process has done something, which it must do before it ends."""
+    deadline_s = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline_s, "nothing happened"
+        time.sleep(0.005)
+
+
+def maps_of(pid: int) -> str:
+    """The libraries that a process has loaded."""
+    return Path(f"/proc/{pid}/maps").read_text(encoding="utf-8", errors="replace")
+
+
+def children_of(pid: int) -> list[str]:
+    """The processes that a process has started."""
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
