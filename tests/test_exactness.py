@@ -181,7 +181,7 @@ def test_efficientnets_int8_program_says_what_its_float_net_says(efficientnet: C
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("function", ["fire_net"])
+@pytest.mark.parametrize("function", ["fire_net", "efficientnet_lite0"])
 def test_the_command_line_brings_a_users_own_net(function: str, tmp_path: Path) -> None:
     net = getattr(user_nets, function)()
     for part in ("train", "val"):
