@@ -44,7 +44,7 @@ def _exported(net: nn.Module, size_px: int) -> fx.GraphModule:
     net.eval()
     try:
         example = torch.zeros(2, 3, size_px, size_px)
-        exported = torch.export.export(net, (example,), strict=False)
+        module = torch.export.export(net, (example,), strict=False).module(check_guards=False)
     except Exception as error:  # torch.export fails in many ways: all mean the same to the user
         first_line = str(error).strip().splitlines()[0][:200]
         raise CaptureError(
@@ -53,7 +53,6 @@ def _exported(net: nn.Module, size_px: int) -> fx.GraphModule:
         ) from error
     finally:
         net.train(was_training)
-    module = exported.module(check_guards=False)
     assert isinstance(module, fx.GraphModule)
     return module
 

@@ -190,6 +190,9 @@ def read_cat(rewriter: Rewriter, node: fx.Node) -> None:
 def read_flatten(rewriter: Rewriter, node: fx.Node) -> None:
     """(C, 1, 1) to (C,), or a map before linear layers."""
     before, after = shape_of(node.args[0]), shape_of(node)
+    if after == (*before[:2], 1) and all(_name(user) in _VIEWS for user in node.users):
+        read_nothing(rewriter, node)  # one squeeze of two: the next one sees the whole change
+        return
     if len(after) != 2 or after[0] != before[0]:
         raise unsupported(node, f"from {before} to {after}")
     if before[2:] not in ((), (1, 1)) and not _feeds_linear(node):
@@ -204,6 +207,10 @@ def read_nothing(rewriter: Rewriter, node: fx.Node) -> None:
     node.replace_all_uses_with(source)
 
 
+def _name(node: fx.Node) -> str:
+    return str(node.target).removeprefix("aten.").split(".")[0]
+
+
 def _feeds_linear(node: fx.Node) -> bool:
     """Whether only linear layers read the node, some of them behind dropout."""
     return all(
@@ -211,6 +218,7 @@ def _feeds_linear(node: fx.Node) -> bool:
     )
 
 
+_VIEWS = ("flatten", "view", "reshape", "squeeze")
 READERS = {
     "relu": read_relu,
     "relu6": read_relu6,
