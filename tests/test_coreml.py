@@ -114,7 +114,9 @@ def test_a_convolution_of_any_geometry_and_clamp_is_the_reference_s(
 ) -> None:
     build = graphs.Builder(int8=True, seed=kernel)
     x = build.conv(build.input, 6, kernel, stride=stride, padding=padding, dilation=dilation, groups=groups)
-    build.operators[-1] = dataclasses.replace(build.operators[-1], clamp=clamp)
+    last = build.operators[-1]
+    assert isinstance(last, Conv2d)
+    build.operators[-1] = dataclasses.replace(last, clamp=clamp)
     build.head(x)
     graph = build.graph()
     pictures = graphs.pictures(graph, 3)
