@@ -18,6 +18,7 @@ from qat.snap import ADDEND_CODES, float32
 from qat.steps import Kind, Step
 
 LEAST_ADDEND = 2 * arithmetic.ADD_RATIO_RANGE[0]  # of the sum's scale; a margin of two for what is rounded later
+LEAST_PRODUCT = 2 * arithmetic.PRODUCT_RATIO_RANGE[0]  # both scales of a product over its own
 LARGEST_FACTOR = arithmetic.REQUANTIZATION_RANGE[1] / 2  # input scale over output scale, for all operators alike
 GATE_SCALE = 6 / LEVELS
 
@@ -32,11 +33,12 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class _Bound:
-    """The scale of `target` is at least `share` times the product of the scales of `sources`."""
+    """The scale of `target` is at least `share` times the scales of `sources`, divided by that of `divisor`."""
 
     target: str
     sources: tuple[str, ...]
     share: float
+    divisor: str | None = None
 
 
 class GridPlanner:
@@ -57,8 +59,7 @@ class GridPlanner:
         for operand in pending.operands:
             self._bound_pair(name, operand, pending)
         if pending.step.kind is Kind.MUL:
-            a, b = pending.operands
-            self._at_least(name, (a.name, b.name), a.factor * b.factor / LARGEST_FACTOR)
+            self._bound_product(name, *pending.operands)
         if pending.step.kind is Kind.ADD_CONSTANT:
             self._at_least(name, (), abs(pending.step.constant) / ADDEND_CODES / LARGEST_FACTOR)
         return Source(name=name)
@@ -69,12 +70,13 @@ class GridPlanner:
 
     def finish(self, value: Source) -> dict[str, Quantization]:
         """Every grid, widened where a bound asks it; a bound may move others, until all hold."""
-        scales = {name: grid.scale for name, grid in self._grids.items()} | self._fixed
+        scales = self._scales()
         moved = True
         while moved:
             moved = False
             for bound in self._bounds:
                 least = bound.share * math.prod(scales[name] for name in bound.sources)
+                least /= scales[bound.divisor] if bound.divisor is not None else 1.0
                 if scales[bound.target] < least * (1 - 1e-6) and bound.target not in self._fixed:
                     scales[bound.target], moved = least, True
         return {name: replace(grid, scale=float32(scales[name])) for name, grid in self._grids.items()}
@@ -100,6 +102,17 @@ class GridPlanner:
             case Kind.CONCAT if operand.name:
                 self._at_least(name, (operand.name,), operand.factor)
                 self._at_least(operand.name, (name,), 1 / operand.factor)
+
+    def _bound_product(self, name: str, a: Source, b: Source) -> None:
+        factor = a.factor * b.factor
+        self._at_least(name, (a.name, b.name), factor / LARGEST_FACTOR)
+        # Too small a product is one of two tiny tensors: the smaller gives way, so that no other reader loses.
+        smaller, larger = sorted((a.name, b.name), key=self._scales().__getitem__)
+        share = LEAST_PRODUCT / factor
+        self._bounds.append(_Bound(target=smaller, sources=(name,), share=share, divisor=larger))
+
+    def _scales(self) -> dict[str, float]:
+        return {name: grid.scale for name, grid in self._grids.items()} | self._fixed
 
     def _at_least(self, target: str, sources: tuple[str, ...], share: float) -> None:
         self._bounds.append(_Bound(target=target, sources=sources, share=share))

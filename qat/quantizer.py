@@ -89,7 +89,7 @@ def _range(node: fx.Node, is_shared: bool) -> Range:
 
 
 def _shared_grids(graph: fx.Graph) -> dict[fx.Node, fx.Node]:
-    """Node → the leader whose grid it shares: a concatenation and all that it joins have one grid."""
+    """Node → the leader whose grid it shares: a concatenation and what it joins, but for the picture, have one grid."""
     leaders: dict[fx.Node, fx.Node] = {}
 
     def leader_of(node: fx.Node) -> fx.Node:
@@ -101,7 +101,8 @@ def _shared_grids(graph: fx.Graph) -> dict[fx.Node, fx.Node]:
     for node in graph.nodes:
         step = step_of(node)
         if step is not None and step.kind is Kind.CONCAT:
-            members = [node, *(_source(part) for part in node.args[0])]
+            sources = [_source(part) for part in node.args[0]]
+            members = [node, *(source for source in sources if source.op != "placeholder")]  # the picture's is given
             first = min((leader_of(member) for member in members), key=order.__getitem__)
             for member in members:
                 leaders[leader_of(member)] = first

@@ -67,9 +67,10 @@ def tensors(count: int = 4, size_px: int = SIZE_PX, seed: int = 0) -> Tensor:
 
 
 def rgb(count: int = 8, size_px: int = SIZE_PX, seed: int = 0) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """Random pictures (count, size_px, size_px, 3): coarse blots with noise, so that means and maxima vary."""
+    """Random pictures (count, size_px, size_px, 3): a colour each, coarse blots, noise: means and maxima vary."""
     random = np.random.default_rng(seed)
-    coarse = random.integers(0, 256, (count, 4, 4, 3)).repeat(-(-size_px // 4), 1).repeat(-(-size_px // 4), 2)
+    coarse = random.integers(60, 196, (count, 4, 4, 3)) + random.integers(-100, 101, (count, 1, 1, 3))
+    coarse = coarse.repeat(-(-size_px // 4), 1).repeat(-(-size_px // 4), 2)
     noise = random.integers(-40, 41, (count, size_px, size_px, 3))
     return np.clip(coarse[:, :size_px, :size_px] + noise, 0, 255).astype(np.uint8)
 
