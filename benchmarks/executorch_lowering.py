@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from benchmarks.results_file import write_result
+from mobile_sdk.cli.terminal import quiet
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
 from qat.calibration import quantize
@@ -26,6 +27,7 @@ ROUNDS, RUNS = 40, 10
 
 def main() -> None:
     """Lowers both ways, checks that the scores are equal, measures both."""
+    quiet()
     contract = Contract(name="v3", labels=tuple(map(str, range(1000))), image=ImageSpec.torchvision())
     net = with_realistic_numbers(build_net("mobilenet_v3_small", contract), contract.image)
     graph = quantize(net, contract, crops(16, seed=1)).graph

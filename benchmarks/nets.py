@@ -18,6 +18,7 @@ from benchmarks.results_file import write_result
 from mobile_sdk import runtimes
 from mobile_sdk.benchmarking import benchmark
 from mobile_sdk.bundle import Bundle
+from mobile_sdk.cli.terminal import quiet
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.lowering import lower
 from mobile_sdk.measurements import Numbers
@@ -87,6 +88,7 @@ def row(bundle: Bundle, program: Program, numbers: Numbers, export_s: float) -> 
 
 def main() -> None:
     """Measures everything; some three minutes on two cores."""
+    quiet()
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for title, net, contract in nets():

@@ -22,7 +22,7 @@ LAYERS = (
     {"cli", "__main__"},
 )
 OTHERS = 3
-QAT_MAY_USE = {"contract", "errors", "preprocess", "integer_graph", "arithmetic", "program"}
+QAT_MAY_USE = {"contract", "errors", "preprocess", "integer_graph", "arithmetic", "program", "atomic"}
 HEAVY = ("torch", "torchao", "executorch", "coremltools", "ai_edge_litert", "matplotlib", "scipy", "pandas", "sklearn")
 
 
