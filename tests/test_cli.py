@@ -12,6 +12,7 @@ import pytest
 from command_line import COMMAND, ENVIRONMENT, SmallRun
 
 from mobile_sdk.cli.app import EXAMPLES, call
+from mobile_sdk.cli.train import RECIPES, choose_plan
 
 VERBS = tuple(verb.__name__ for verb in EXAMPLES)
 NOISE = re.compile(r"W\d{4} |Failed to load|[Ww]arning|INFO:|Traceback|scikit-learn|not been tested")
@@ -170,6 +171,13 @@ def test_plain_terminals_get_plain_letters() -> None:
         [*COMMAND, "run", "--help"], check=False, capture_output=True, env={**ENVIRONMENT, "PYTHONIOENCODING": "ascii"}
     )
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_recipe_may_be_cut_to_one_epoch(recipe: str) -> None:
+    plan = choose_plan(recipe, 1, seed=3)
+    assert (plan.epochs, plan.seed) == (1, 3) and plan.warm_up_epochs <= 0.5
+    assert choose_plan(recipe, None, seed=0).warm_up_epochs in (0, 1, 5), "the recipe's own"
 
 
 def test_the_version_is_the_packages(capfd: pytest.CaptureFixture[str]) -> None:

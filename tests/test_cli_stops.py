@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from command_line import SETTINGS, SmallRun, start
+from command_line import SETTINGS, SmallRun, mobile_sdk, start
 
 from mobile_sdk.program import Program
 
@@ -66,6 +66,18 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_program_of_its_steps
     assert report["program_sha256"] == Program.load(tmp_path / "program.pt2").digest() == undisturbed.digest()
     assert {line["outcome"] for line in report["bundles"]} == {"pass"} and len(report["bundles"]) == 5
     assert not list(tmp_path.rglob(".*")), "a killed process's drafts were left"
+    before = untimed_files(tmp_path)
+    again = mobile_sdk(*arguments)
+    assert again.code == 0 and "loss" not in again.err, "a finished run trains nothing again"
+    assert untimed_files(tmp_path) == before
+
+
+def untimed_files(folder: Path) -> dict[Path, bytes]:
+    """What must be the same however often it is run: nets, programs, bundles, verdicts; not times, nor their report."""
+    timed = {"bench.json", "report.json", "report.html"}
+    files = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name not in timed}
+    assert len(files) > 40
+    return files
 
 
 def against(small: SmallRun) -> tuple[str, ...]:

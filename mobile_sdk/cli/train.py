@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mobile_sdk.cli import options
+from mobile_sdk.cli.float_net import check_weights
 from mobile_sdk.cli.pictures import load_pictures, make_contract, size_px
 from mobile_sdk.cli.terminal import quiet, say, show_json
 
@@ -54,6 +55,8 @@ def train(
     side = size_px(data, size)
     image = ImageSpec.torchvision(side) if weights else ImageSpec(size_px=side)
     check_net(net, width, image)
+    if weights:
+        check_weights(weights)
     pictures = load_pictures(data)
     contract = make_contract(name, data, pictures.labels, image)
     saved = train_net(net, width, contract, pictures, plan, options.folder_to_write(out), weights)

@@ -1,0 +1,166 @@
+"""`mobile-sdk quantize` of nets that this SDK did not train: the user's own module, and published checkpoints."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from command_line import LABELS, mobile_sdk, save_pictures
+from safetensors.torch import save_file
+
+from mobile_sdk.cli.app import call
+from mobile_sdk.contract import Contract, ImageSpec
+from mobile_sdk.program import Program
+from qat.nets import build_net
+from qat.weights import load_weights
+
+Capture = pytest.CaptureFixture[str]
+
+MODULE = '''
+"""A user's own net, for pictures of 16 px; its labels are in an order of its own."""
+import torch
+from torch import nn
+from mobile_sdk.contract import ImageSpec
+
+def net():
+    torch.manual_seed(0)
+    features = nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1))
+    found = nn.Sequential(features, nn.Flatten(), nn.Linear(8, 3))
+    found.image = ImageSpec(size_px=16)
+    found.labels = ("right", "left", "dark")
+    return found
+
+def knowing():
+    """Right by construction: each label's third of the picture is brighter."""
+    found = nn.Sequential(nn.Conv2d(3, 3, 16), nn.Flatten())
+    found.image, found.labels = ImageSpec(size_px=16), ("right", "left", "dark")
+    with torch.no_grad():
+        found[0].weight.fill_(-0.01)
+        found[0].bias.zero_()
+        for position, columns in enumerate((slice(11, 16), slice(6, 10), slice(0, 5))):
+            found[0].weight[position, :, :, columns] = 0.02
+    return found
+
+def plain():
+    found = net()
+    del found.image, found.labels
+    return found
+
+def of_two():
+    return nn.Sequential(nn.Conv2d(3, 2, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+def broken():
+    return nn.Sequential(nn.Conv2d(4, 2, 3))
+'''
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("data") / "sides"
+    save_pictures(folder)
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("own")
+    (folder / "own_nets").mkdir()
+    (folder / "own_nets" / "small.py").write_text(MODULE, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of three classes and one of seven, in both forms."""
+    folder = tmp_path_factory.mktemp("published")
+    for classes in (3, 7):
+        torch.manual_seed(classes)
+        labels = tuple(map(str, range(classes)))
+        net = build_net("mobilenet_v2", Contract(name="x", labels=labels, image=ImageSpec(size_px=32)), width=0.35)
+        weights = net.state_dict()
+        torch.save(
+            {"state_dict": {f"module.{key}": value for key, value in weights.items()}}, folder / f"{classes}.pth"
+        )
+        save_file(weights, folder / f"{classes}.safetensors")
+    return folder
+
+
+def test_a_users_own_net_is_trained_in_int8_from_the_folder_that_holds_it(data: str, own: Path) -> None:
+    done = mobile_sdk(
+        *("quantize", "--model", "own_nets.small:net", "--data", data, "--epochs", "1", "--out", "runs", "--json"),
+        cwd=own,
+    )
+    assert done.code == 0, done.err
+    program = Program.load(own / "runs" / "program.pt2")
+    assert done.json["digest"] == program.digest()
+    assert (program.record.net, program.record.quantized) == ("own_nets.small:net", "qat")
+    assert (program.contract.name, program.contract.image.size_px) == ("sides", 16)
+    assert program.contract.labels == ("right", "left", "dark"), "the net's own order"
+    assert not Program.load(own / "runs" / "float.pt2").graph.is_int8
+
+
+def test_a_net_without_attributes_takes_the_pictures_labels_and_the_size_that_is_asked_for(
+    data: str, own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(own)
+    arguments = ["quantize", "--model", "own_nets.small:plain", "--data", data, "--size", "24", "--epochs", "0"]
+    assert call([*arguments, "--name", "mine", "--out", str(tmp_path)]) == 0
+    program = Program.load(tmp_path / "program.pt2")
+    assert (program.contract.name, program.contract.labels, program.contract.image.size_px) == ("mine", LABELS, 24)
+    assert program.record.quantized == "calibrated"
+
+
+def test_accuracy_counts_the_nets_own_order_of_labels(
+    data: str, own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Capture
+) -> None:
+    monkeypatch.syspath_prepend(own)
+    arguments = ["--data", data, "--epochs", "0", "--out", str(tmp_path), "--json"]
+    assert call(["quantize", "--model", "own_nets.small:knowing", *arguments]) == 0
+    record = json.loads(capfd.readouterr().out)
+    assert record["float_accuracy"] == record["reference_accuracy"] == {"share": 1.0, "pictures": 6}
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("of_two", "expected scores (2, 3) for two pictures, found (2, 2)"), ("broken", "expected own_nets.small:broken")],
+)
+def test_a_net_that_does_not_fit_is_refused_before_anything_long(
+    name: str, message: str, data: str, own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Capture
+) -> None:
+    monkeypatch.syspath_prepend(own)
+    out = tmp_path / "out"
+    assert call(["quantize", "--model", f"own_nets.small:{name}", "--data", data, "--out", str(out)]) == 4
+    assert message in capfd.readouterr().err
+    assert not list(out.iterdir())
+
+
+@pytest.mark.parametrize("form", ["pth", "safetensors"])
+def test_a_published_checkpoint_is_calibrated_as_it_is(
+    form: str, data: str, published: Path, tmp_path: Path, capfd: Capture
+) -> None:
+    weights = ["--weights", str(published / f"3.{form}"), "--net", "mobilenet_v2", "--width", "0.35", "--size", "32"]
+    assert call(["quantize", *weights, "--data", data, "--epochs", "0", "--out", str(tmp_path), "--json"]) == 0
+    said = capfd.readouterr()
+    assert "tensors from" in said.err and "head" not in said.err
+    assert json.loads(said.out)["quantized"] == "calibrated"
+    program = Program.load(tmp_path / "program.pt2")
+    assert program.contract.image == ImageSpec.torchvision(32), "what published checkpoints were trained on"
+    expected = build_net("mobilenet_v2", program.contract, width=0.35)
+    load_weights(expected, published / "3.pth")
+    twin = Program.load(tmp_path / "float.pt2").graph.operators[-1]
+    head = [module for module in expected.modules() if isinstance(module, torch.nn.Linear)][-1]
+    assert (twin.weight == head.weight.detach().numpy().reshape(twin.weight.shape)).all()  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("form", ["pth", "safetensors"])
+def test_a_head_of_another_size_is_replaced_and_said_so(
+    form: str, data: str, published: Path, tmp_path: Path, capfd: Capture
+) -> None:
+    weights = ["--weights", str(published / f"7.{form}"), "--net", "mobilenet_v2", "--width", "0.35", "--size", "32"]
+    base = ["quantize", *weights, "--data", data, "--out", str(tmp_path)]
+    assert call([*base, "--epochs", "0"]) == 2
+    assert "expected a head of 3 classes" in capfd.readouterr().err, "a random head cannot be calibrated"
+    assert call([*base, "--epochs", "1"]) == 0
+    said = capfd.readouterr().err
+    assert "the head is replaced and has to be trained (7 classes in the file, 3 in the net)" in said
+    assert Program.load(tmp_path / "program.pt2").contract.labels == LABELS
