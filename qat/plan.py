@@ -97,7 +97,7 @@ class TrainPlan:
             epochs=epochs,
             batch=base.batch,
             optimizer=NesterovSgd(),
-            learning_rate=0.002,
+            learning_rate=0.0005,
             warm_up_epochs=0.0,
             weight_decay=4e-5,
             label_smoothing=base.label_smoothing,
