@@ -42,7 +42,8 @@ class ImageSpec(Model):
     def torchvision(cls, size_px: int = 224) -> "ImageSpec":
         """What PyTorch's published ImageNet checkpoints were trained on: the central 7/8, ImageNet's mean and std.
 
-        Source: torchvision `transforms/_presets.py`, ImageClassification (mean 0.485 0.456 0.406, std 0.229 0.224 0.225).
+        Source: torchvision `transforms/_presets.py`, ImageClassification: mean 0.485 0.456 0.406, std 0.229 0.224 0.225
+        of 255.
         """
         return cls(
             size_px=size_px, crop_share=0.875, mean_byte=(123.675, 116.28, 103.53), std_byte=(58.395, 57.12, 57.375)

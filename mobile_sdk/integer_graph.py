@@ -175,6 +175,7 @@ class Concat(Operator):
 
     @property
     def inputs(self) -> tuple[Tensor | Constant, ...]:
+        """The parts, in order."""
         return self.parts
 
 

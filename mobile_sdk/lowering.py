@@ -31,6 +31,11 @@ def lower(
     anything is written. What a runtime refuses is its CompileError; the bundles already written stay.
     """
     chosen = [registry.get(name) for name in runtimes]
+    if readers := set(runtimes) - set(registry.names()):
+        raise SettingError(
+            f"expected runtimes that have bundles ({', '.join(registry.names())}), found {', '.join(sorted(readers))}",
+            hint="export tflite: tflite-runtime reads those bundles",
+        )
     if len(set(runtimes)) < len(runtimes) or not runtimes:
         raise SettingError(
             f"expected runtimes, each once, found {', '.join(runtimes) or 'none'}", hint="name each once"

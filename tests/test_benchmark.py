@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 
 from mobile_sdk import benchmarking as benchmark_module
-from mobile_sdk.benchmarking import benchmark, write_numbers
 from mobile_sdk.benchmark_process import WorkerProcess
 from mobile_sdk.benchmark_worker import measure, warm_up
+from mobile_sdk.benchmarking import benchmark, write_numbers
 from mobile_sdk.bundle import Bundle, open_bundle
 from mobile_sdk.environment import describe_environment
 from mobile_sdk.errors import BundleError, MachineError, SettingError

@@ -74,7 +74,8 @@ def test_it_learns_and_int8_costs_nothing(job: MainJob) -> None:
     print(f"float {record.float_accuracy.share:.2%}, int8 reference {record.reference_accuracy.share:.2%}")
     assert record.float_accuracy.pictures == record.reference_accuracy.pictures == PICTURES
     assert record.float_accuracy.share >= 0.975
-    assert abs(record.float_accuracy.share - record.reference_accuracy.share) <= 0.003
+    apart = round(PICTURES * abs(record.float_accuracy.share - record.reference_accuracy.share))
+    assert apart <= 3  # pictures of 1,000: 0.3 points
     assert [epoch["stage"] for epoch in record.history] == ["float"] * 10 + ["qat"] * 3
 
 
