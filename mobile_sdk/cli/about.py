@@ -60,7 +60,8 @@ def doctor(json: options.Json = False) -> None:
         show_json([asdict(finding) for finding in findings])
         return
     rows = [
-        (each.name, each.status, each.found, each.enables, each.get if each.status != "ok" else "") for each in findings
+        (each.name, each.status, each.found, each.enables, each.get if each.get and each.status != "ok" else "")
+        for each in findings
     ]
     show_table(("what", "status", "found", "enables", "how to get it"), rows)
 
