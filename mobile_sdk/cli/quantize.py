@@ -60,6 +60,7 @@ def quantize(
 
 def quantize_net(source: FloatNet, pictures: "Pictures", plan: "TrainPlan | None", out: Path) -> "Program":
     """Writes `out/program.pt2` and `out/float.pt2`: trained by `plan` in `out/qat`, or calibrated if None."""
+    from mobile_sdk.environment import installed_versions
     from mobile_sdk.program import Accuracy, Record
     from qat.calibration import calibrate
     from qat.freezing import float_twin, freeze
@@ -81,7 +82,7 @@ def quantize_net(source: FloatNet, pictures: "Pictures", plan: "TrainPlan | None
         float_accuracy=Accuracy(share=share, pictures=len(pictures.validation)),
         history=history,
         settings=plan_settings(plan) if plan else {},
-        versions=_versions(),
+        versions=installed_versions(("mobile-sdk", "torch", "torchao")),
     )
     program = with_reference_accuracy(freeze(prepared, contract, record), pictures)
     float_twin(source.net, contract, record.model_copy(update={"quantized": "float32"})).save(out / TWIN)
@@ -137,12 +138,6 @@ def _choose(
         )
     alpha = 1.0 if width is None else width
     return float_net.published(weights, data, net=net, width=alpha, size=size, name=name, epochs=epochs)
-
-
-def _versions() -> dict[str, str]:
-    from importlib import metadata
-
-    return {name: metadata.version(name) for name in ("mobile-sdk", "torch", "torchao")}
 
 
 def _show(program: "Program", out: Path, json: bool) -> None:
