@@ -100,8 +100,8 @@ def weight_scales(weight: Tensor) -> Tensor:
     return torch.where(largest > 0, largest / WEIGHT_LIMIT, torch.ones_like(largest))
 
 
-def fake_quantize_weight(weight: Tensor) -> Tensor:
-    """`weight` (O, …) on its int8 grid, one scale per output channel."""
-    scales = weight_scales(weight)
+def fake_quantize_weight(weight: Tensor, scales: Tensor | None = None) -> Tensor:
+    """`weight` (O, …) on its int8 grid, one scale per output channel: `weight_scales` if None."""
+    scales = weight_scales(weight) if scales is None else scales
     zeros = torch.zeros_like(scales, dtype=torch.int32)
     return torch.fake_quantize_per_channel_affine(weight, scales, zeros, 0, -WEIGHT_LIMIT, WEIGHT_LIMIT)

@@ -16,13 +16,17 @@ class Weighted(nn.Module):
 
     The batch norm needs no folding while it trains: per output channel it only rescales, and a scale per channel
     rounds to the same int8 codes before and after. Once its statistics are frozen it is folded, which costs nothing.
+    `scales` are the weights' steps per output channel, (O,); None makes the largest magnitude of each the code 127.
     """
+
+    scales: Tensor | None
 
     def __init__(self, *, weight: nn.Parameter, bias: nn.Parameter | None, norm: nn.BatchNorm2d | None) -> None:
         super().__init__()
         self.weight = weight
         self.bias = bias
         self.norm = norm
+        self.register_buffer("scales", None)
         self.quantizing = True
         self.statistics_frozen = False
 
@@ -35,7 +39,7 @@ class Weighted(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The layer on `x`, batch norm included, weights on their int8 grid while `quantizing`."""
-        weight = fake_quantize_weight(self.weight) if self.quantizing else self.weight
+        weight = fake_quantize_weight(self.weight, self.scales) if self.quantizing else self.weight
         if self.norm is None:
             return self.meet(x, weight, self.bias)
         if self.norm.training:
@@ -63,7 +67,7 @@ class Weighted(nn.Module):
 
         A scale is 0 where a channel's codes or its gain are: nothing but the bias decides such a channel's grid.
         """
-        scales = weight_scales(self.weight)
+        scales = weight_scales(self.weight) if self.scales is None else self.scales
         codes = (self.weight / scales.reshape(-1, *[1] * (self.weight.ndim - 1))).round().clamp(-127, 127)
         gain, shift = (term.double() for term in self.folding())
         sign = torch.where(gain < 0, -1, 1).reshape(-1, *[1] * (codes.ndim - 1))
