@@ -5,17 +5,24 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.targets import Target, table_row
 from mobile_sdk.atomic import write_text
 from mobile_sdk.environment import describe_environment
 
 FOLDER = Path(__file__).parent / "results"
 
 
-def write_result(name: str, rows: Sequence[Mapping[str, Any]], versions: Mapping[str, str]) -> None:
-    """Writes `results/<name>.json` and prints the rows as a Markdown table."""
+def write_result(
+    name: str, rows: Sequence[Mapping[str, Any]], versions: Mapping[str, str], targets: Sequence[Target] = ()
+) -> None:
+    """Writes `results/<name>.json` and prints the rows, then the targets, as Markdown tables."""
     environment = describe_environment(versions).model_dump(mode="json")
-    write_text(FOLDER / f"{name}.json", json.dumps({"environment": environment, "rows": list(rows)}, indent=1) + "\n")
+    judged = [target.row() for target in targets]
+    content = {"environment": environment, "rows": list(rows), "targets": judged}
+    write_text(FOLDER / f"{name}.json", json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     print(markdown(rows))
+    if judged:
+        print(f"\n{markdown([table_row(target) for target in judged])}")
 
 
 def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
