@@ -1,0 +1,179 @@
+"""The stock flows as their own documentation writes them: PT2E with XNNPACKQuantizer to ExecuTorch, and litert-torch.
+
+Sources: ExecuTorch, "XNNPACK Backend: Quantization" and "Model Export"; torchao, "PyTorch 2 Export Quantization-Aware
+Training"; litert-torch, `docs/pytorch_converter/README.md`. Nets take float32 (N, 3, H, W), as they were trained.
+"""
+
+import copy
+import io
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torchao.quantization.pt2e import allow_exported_model_train_eval, disable_observer
+from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e, prepare_qat_pt2e
+
+from mobile_sdk.runtimes.quiet import silenced_stderr
+
+Scores = NDArray[np.float32]
+
+
+def quantize_pt2e(net: nn.Module, batches: Iterable[torch.Tensor]) -> nn.Module:
+    """`net` in int8 by XNNPACKQuantizer, calibrated on `batches` (N, 3, H, W), for `lower_to_pte`."""
+    with _quiet():
+        return convert_pt2e(_calibrated(net, batches, _xnnpack_quantizer()))
+
+
+def quantize_for_litert(net: nn.Module, batches: Iterable[torch.Tensor]) -> nn.Module:
+    """`net` in int8 by litert-torch's own quantizer, calibrated on `batches` (N, 3, H, W), for `lower_to_tflite`."""
+    with _quiet():
+        return convert_pt2e(_calibrated(net, batches, _litert_quantizer()), fold_quantize=False)
+
+
+def prepare_qat(net: nn.Module, batch: torch.Tensor) -> nn.Module:
+    """A copy of `net` with XNNPACKQuantizer's fake quantizers, to be trained on batches like `batch` (N ≥ 2, 3, H, W).
+
+    Its `train()` and `eval()` switch dropout and batch norm, as those of `net` do. Observers move in both modes until
+    `freeze_qat`.
+    """
+    batch_sizes = ({0: torch.export.Dim("batch")},)
+    with _quiet():
+        captured = torch.export.export(copy.deepcopy(net).train(), (batch,), dynamic_shapes=batch_sizes).module()
+        prepared = prepare_qat_pt2e(captured, _xnnpack_quantizer(is_qat=True))
+    allow_exported_model_train_eval(prepared)
+    prepared.train()  # which returns nothing on an exported net
+    return prepared
+
+
+def freeze_qat(prepared: nn.Module) -> None:
+    """Ends the observers' updates, as torchao's tutorial does after the first epochs."""
+    prepared.apply(disable_observer)
+
+
+def convert_qat(prepared: nn.Module) -> nn.Module:
+    """The converted int8 copy of a net that `prepare_qat` made and somebody trained; `prepared` can be trained on."""
+    prepared = copy.deepcopy(prepared)
+    prepared.eval()
+    with _quiet():
+        return convert_pt2e(prepared)
+
+
+def lower_to_pte(net: nn.Module, picture: torch.Tensor, path: Path) -> Path:
+    """Writes `net`, converted or float32, for XNNPACK; `picture` (1, 3, H, W) shows the input."""
+    with _quiet():
+        from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+        from executorch.exir import to_edge_transform_and_lower
+
+        exported = torch.export.export(net, (picture,))
+        edge = to_edge_transform_and_lower(exported, partitioner=[XnnpackPartitioner()])
+        path.write_bytes(edge.to_executorch().buffer)
+    return path
+
+
+def lower_to_tflite(net: nn.Module, picture: torch.Tensor, path: Path) -> Path:
+    """Writes what `quantize_for_litert` made as a `.tflite`; `picture` (1, 3, H, W) shows the input."""
+    with _quiet():
+        import litert_torch
+        from litert_torch.quantize.quant_config import QuantConfig
+
+        config = QuantConfig(pt2e_quantizer=_litert_quantizer())
+        litert_torch.convert(net, (picture,), quant_config=config).export(str(path))
+    return path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A loaded file: `run(prepare(picture))` gives raw scores; only `run` is what latency means."""
+
+    prepare: Callable[[torch.Tensor], Any]
+    run: Callable[[Any], NDArray[Any]]
+    to_logits: Callable[[NDArray[Any]], Scores]
+
+    def logits(self, pictures: torch.Tensor) -> Scores:
+        """Scores (N, classes) for pictures (N, 3, H, W)."""
+        return np.stack([self.to_logits(self.run(self.prepare(picture[None]))) for picture in pictures])
+
+
+def load_pte(path: Path, *, threads: int = 1) -> Model:
+    """The file in ExecuTorch's Python runtime, whose pool all loaded programs share."""
+    with _quiet():
+        from executorch.extension.pybindings import portable_lib
+        from executorch.runtime import Runtime
+
+        portable_lib._unsafe_reset_threadpool(threads)  # it takes all cores by default
+        program = Runtime.get().load_program(path)
+        method = program.load_method("forward")
+
+    def run(picture: torch.Tensor) -> Scores:
+        assert program is not None  # the method needs it alive
+        scores: Scores = method.execute([picture])[0].numpy().copy().ravel()
+        return scores
+
+    return Model(prepare=lambda picture: picture.contiguous(), run=run, to_logits=lambda scores: scores)
+
+
+def load_tflite(path: Path, *, threads: int = 1) -> Model:
+    """The file in LiteRT, with its XNNPACK delegate as by default; an int8 input and output is on its own grid."""
+    from mobile_sdk.runtimes.tflite.session import open_interpreter
+
+    interpreter = open_interpreter(path, threads=threads)
+    source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+
+    def prepare(picture: torch.Tensor) -> NDArray[Any]:
+        scale, zero_point = source["quantization"]
+        values = picture.numpy()
+        if source["dtype"] is np.int8:
+            values = np.rint(values / np.float32(scale) + zero_point).clip(-128, 127)
+        return np.ascontiguousarray(values, source["dtype"])
+
+    def run(values: NDArray[Any]) -> NDArray[Any]:
+        interpreter.set_tensor(source["index"], values)
+        interpreter.invoke()
+        scores: NDArray[Any] = interpreter.get_tensor(target["index"])
+        return scores.ravel()
+
+    def to_logits(scores: NDArray[Any]) -> Scores:
+        scale, zero_point = target["quantization"]
+        is_int8 = target["dtype"] is np.int8
+        return ((scores.astype(np.float32) - zero_point) * np.float32(scale)) if is_int8 else scores
+
+    return Model(prepare=prepare, run=run, to_logits=to_logits)
+
+
+def _xnnpack_quantizer(*, is_qat: bool = False) -> Any:
+    from executorch.backends.xnnpack.quantizer import xnnpack_quantizer
+
+    settings = xnnpack_quantizer.get_symmetric_quantization_config(is_per_channel=True, is_qat=is_qat)
+    return xnnpack_quantizer.XNNPACKQuantizer().set_global(settings)
+
+
+def _litert_quantizer() -> Any:
+    from litert_torch.quantize import pt2e_quantizer
+
+    settings = pt2e_quantizer.get_symmetric_quantization_config(is_per_channel=True, is_dynamic=False)
+    return pt2e_quantizer.PT2EQuantizer().set_global(settings)
+
+
+def _calibrated(net: nn.Module, batches: Iterable[torch.Tensor], quantizer: Any) -> nn.Module:
+    """`net` with observers that have seen every picture; captured for one picture, as phones run it."""
+    pictures = torch.cat(list(batches)).contiguous()
+    prepared = prepare_pt2e(torch.export.export(net.eval(), (pictures[:1],)).module(), quantizer)
+    with torch.no_grad():
+        for picture in pictures:
+            prepared(picture[None])
+    return prepared
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the warnings of torch and of the flows, which say nothing about the result."""
+    with warnings.catch_warnings(), silenced_stderr(), redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        yield
