@@ -27,6 +27,7 @@ def test_calibrated_net_runs_in_executorch_close_to_float(net: nn.Module, tmp_pa
     assert sqnr_db(net.eval()(pictures).detach(), torch.from_numpy(model.logits(pictures))) > 20
 
 
+@pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")  # torch's own, of its exported modules
 def test_fake_quantized_net_trains_and_switches_modes(net: nn.Module) -> None:
     pictures = torch.randn(8, 3, 16, 16)
     prepared = stock.prepare_qat(net, pictures[:2])
