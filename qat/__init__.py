@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from qat.calibration import quantize
     from qat.data import Pictures, load_folder, load_mnist, load_unlabelled
+    from qat.distillation import Distillation
     from qat.freezing import float_twin, freeze
+    from qat.history import History
     from qat.nets import build_net, list_nets
     from qat.plan import TrainPlan
     from qat.preparation import FakeQuantNet, prepare
-    from qat.training import History, evaluate, fit
+    from qat.training import evaluate, fit
     from qat.weights import load_weights
 
 _HOMES = {
+    "Distillation": "qat.distillation",
     "FakeQuantNet": "qat.preparation",
-    "History": "qat.training",
+    "History": "qat.history",
     "Pictures": "qat.data",
     "TrainPlan": "qat.plan",
     "build_net": "qat.nets",
@@ -36,6 +39,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Distillation",
     "FakeQuantNet",
     "History",
     "Pictures",

@@ -22,17 +22,19 @@ Fingerprint = dict[str, str]
 State = dict[str, Any]
 
 
-def fingerprint(net: nn.Module, pictures: PictureSet, plan: TrainPlan, contract: Contract) -> Fingerprint:
+def fingerprint(
+    net: nn.Module, pictures: PictureSet, plan: TrainPlan, contract: Contract, teacher: nn.Module | None = None
+) -> Fingerprint:
     """Hashes, by what they are of, of all that decides a run's result; `net` as it is before the first step."""
-    weights = net.state_dict()
-    structure = [(name, tuple(value.shape), str(value.dtype)) for name, value in weights.items() if _is_tensor(value)]
+    structure = [(name, tuple(value.shape), str(value.dtype)) for name, value in _tensors(net).items()]
     return {
         "schema": str(_SCHEMA),
         "plan": _hash(repr(plan).encode()),
         "contract": _hash(contract.model_dump_json().encode()),
         "pictures": pictures.fingerprint(),
         "net": _hash(repr((type(net).__name__, structure)).encode()),
-        "initial weights": _hash(*(value.cpu().numpy().tobytes() for value in weights.values() if _is_tensor(value))),
+        "initial weights": _hash_weights(net),
+        "teacher": _hash_weights(teacher) if teacher else "none",
     }
 
 
@@ -65,8 +67,13 @@ def load_checkpoint(folder: Path, mark: Fingerprint) -> State | None:
     return state
 
 
-def _is_tensor(value: object) -> bool:
-    return isinstance(value, torch.Tensor)  # a module may add anything to the state by get_extra_state
+def _tensors(net: nn.Module) -> dict[str, torch.Tensor]:
+    state = net.state_dict()  # a module may add anything to it by get_extra_state
+    return {name: value for name, value in state.items() if isinstance(value, torch.Tensor)}
+
+
+def _hash_weights(net: nn.Module) -> str:
+    return _hash(*(value.cpu().numpy().tobytes() for value in _tensors(net).values()))
 
 
 def _hash(*parts: bytes) -> str:

@@ -8,6 +8,8 @@ from torch import nn
 
 from mobile_sdk.errors import SettingError
 from qat.augment import Augmentation
+from qat.distillation import Distillation
+from qat.phases import FREE, Phase, are_in_order
 from qat.rmsprop import TensorFlowRMSProp
 
 
@@ -47,15 +49,22 @@ class Staircase:
     every_epochs: float = 1.0
 
 
+FINETUNING = (
+    Phase(name="observe", begins_share=0.0, observes=True, batch_norm_follows=True),
+    Phase(name="freeze batch norm", begins_share=1 / 3, observes=True, batch_norm_follows=False),
+    Phase(name="hold", begins_share=2 / 3, observes=False, batch_norm_follows=False),
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainPlan:
     """Everything that decides how training goes, besides the net, the pictures and the contract.
 
     The defaults train a MobileNet from scratch on thousands of pictures of one's own. Weight decay acts on the weights
     of dense convolutions and linear layers alone, never on depthwise filters, batch norm or biases (MobileNetV1,
-    section 3.4). The rate rises linearly over `warm_up_epochs`. After `freeze_batch_norm_share` of the run the
-    statistics of batch norm stand still, after `freeze_observers_share` the quantizers' ranges do; both concern
-    fake-quantized nets only, and 1 means never. `ema_decay=None` trains without an average of the weights.
+    section 3.4). The rate rises linearly over `warm_up_epochs`. `phases` say what moves besides the weights and
+    concern fake-quantized nets only. `ema_decay=None` trains without an average of the weights. With `distillation` the
+    loss is what that says, and `fit` needs a teacher; without, it is the cross-entropy of the labels.
     """
 
     epochs: int = 30
@@ -68,8 +77,8 @@ class TrainPlan:
     label_smoothing: float = 0.1
     ema_decay: float | None = 0.999
     augmentation: Augmentation | None = field(default_factory=Augmentation)
-    freeze_batch_norm_share: float = 1.0
-    freeze_observers_share: float = 1.0
+    phases: tuple[Phase, ...] = (FREE,)
+    distillation: Distillation | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -85,7 +94,9 @@ class TrainPlan:
         return cls(epochs=epochs, batch=64, learning_rate=0.003, augmentation=Augmentation.digits())
 
     @classmethod
-    def finetune(cls, epochs: int = 3, *, after: "TrainPlan | None" = None) -> "TrainPlan":
+    def finetune(
+        cls, epochs: int = 3, *, after: "TrainPlan | None" = None, distillation: Distillation | None = None
+    ) -> "TrainPlan":
         """For a fake-quantized net: a low rate, no warm-up, frozen statistics, and `after`'s batch, pictures and seed.
 
         Batch norm stands still after a third of the run, the ranges after two thirds (torchvision's MobileNetV2 freezes
@@ -103,8 +114,8 @@ class TrainPlan:
             label_smoothing=base.label_smoothing,
             ema_decay=None,
             augmentation=base.augmentation,
-            freeze_batch_norm_share=1 / 3,
-            freeze_observers_share=2 / 3,
+            phases=FINETUNING,
+            distillation=distillation,
             seed=base.seed,
         )
 
@@ -206,9 +217,7 @@ def _check(plan: TrainPlan) -> None:
         "a weight decay of 0 or more": not plan.weight_decay >= 0,
         "label smoothing from 0 to below 1": not 0 <= plan.label_smoothing < 1,
         "an average's decay from 0 to below 1, or None": plan.ema_decay is not None and not 0 <= plan.ema_decay < 1,
-        "freezing shares from 0 to 1": not (
-            0 <= plan.freeze_batch_norm_share <= 1 and 0 <= plan.freeze_observers_share <= 1
-        ),
+        "phases that begin at 0, one after the other": not are_in_order(plan.phases),
         "a seed of 0 or more": plan.seed < 0,
     }
     for expected, is_wrong in wrong.items():

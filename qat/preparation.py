@@ -40,10 +40,12 @@ class FakeQuantNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Scores (N, classes)."""
-        if not self.contract.image.is_uniform:
-            x = x * self.gain + self.shift
-        scores: Tensor = self.captured(x)
+        scores: Tensor = self.captured(self.on_one_grid(x))
         return scores
+
+    def on_one_grid(self, x: Tensor) -> Tensor:
+        """The pictures as the captured net reads them."""
+        return x if self.contract.image.is_uniform else x * self.gain + self.shift
 
     def at(self, *, freeze_observers: bool, freeze_batch_norm: bool) -> None:
         """Moves the net along its schedule: which ranges and statistics still follow the data."""

@@ -4,41 +4,29 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from mobile_sdk.contract import Contract, Model
+from mobile_sdk.contract import Contract
 from mobile_sdk.errors import SettingError
 from qat.average import WeightAverage
 from qat.batch_norm import StatisticsWarmUp
 from qat.batches import decode_ahead, epoch_seed, evaluation_batches, steps_per_epoch, training_batches
 from qat.checkpoint import Fingerprint, State, fingerprint, load_checkpoint, save_checkpoint
 from qat.data import Pictures
+from qat.history import Epoch, History
+from qat.phases import HELD, Phase, phase_at
 from qat.picture_set import PictureSet
 from qat.plan import TrainPlan
 from qat.progress import say, track
 
-
-class Epoch(Model):
-    """What one epoch gave; `epoch` counts from 1, training figures are of augmented pictures and moving weights."""
-
-    epoch: int
-    loss: float
-    train_accuracy_share: float
-    validation_accuracy_share: float  # of the averaged weights, where the plan has an average
-    learning_rate: float  # of the last step
-    duration_s: float
-
-
-class History(Model):
-    """What a run gave, epoch by epoch."""
-
-    epochs: tuple[Epoch, ...] = ()
+if TYPE_CHECKING:
+    from qat.lesson import Lesson
 
 
 @runtime_checkable
@@ -58,6 +46,7 @@ def fit(
     pictures: Pictures,
     plan: TrainPlan | None = None,
     *,
+    teacher: nn.Module | None = None,
     contract: Contract | None = None,
     out: Path | str | None = None,
     resume: bool = True,
@@ -68,12 +57,13 @@ def fit(
     The net reads `(byte - mean_byte) / std_byte`, (batch, 3, size_px, size_px) float32, channels last, on the device
     where its parameters are. `contract` defaults to the attribute `contract` of the net. With a folder `out`, every
     epoch leaves a checkpoint there; the same call goes on from it, and ends, bit for bit on the same machine, where an
-    undisturbed run would have, because each epoch draws from its own seed. SettingError: no contract, labels that
-    differ from the pictures', a loss that is not finite.
+    undisturbed run would have, because each epoch draws from its own seed. A plan with `distillation` learns from
+    `teacher`, the float net, which stays as it is, and needs no labels. SettingError: no contract, labels that differ
+    from the pictures', neither labels nor a teacher, a teacher that does not fit, a loss that is not finite.
     """
-    run = _Run.start(net, pictures, plan or TrainPlan(), contract or contract_of(net), progress)
+    run = _Run.start(net, pictures, plan or TrainPlan(), contract or contract_of(net), teacher, progress)
     folder = None if out is None else Path(out)
-    mark = fingerprint(net, pictures.train, run.plan, run.contract) if folder else {}
+    mark = fingerprint(net, pictures.train, run.plan, run.contract, teacher) if folder else {}
     if folder and resume:
         run.take_up(load_checkpoint(folder, mark))
     try:
@@ -127,16 +117,31 @@ class _Run:
     optimizer: torch.optim.Optimizer
     average: WeightAverage | None
     statistics: StatisticsWarmUp
+    lesson: "Lesson | None"
+    is_labelled: bool
     history: History = field(default_factory=History)
 
     @classmethod
-    def start(cls, net: nn.Module, pictures: Pictures, plan: TrainPlan, contract: Contract, progress: bool) -> "_Run":
+    def start(
+        cls,
+        net: nn.Module,
+        pictures: Pictures,
+        plan: TrainPlan,
+        contract: Contract,
+        teacher: nn.Module | None,
+        progress: bool,
+    ) -> "_Run":
         if contract.labels != pictures.labels:
             raise SettingError(
                 f"expected pictures with the contract's {len(contract.labels)} labels, found others: "
                 f"{', '.join(sorted(set(contract.labels) ^ set(pictures.labels))[:5]) or 'another order'}",
                 hint="make the contract with labels=pictures.labels",
             )
+        lesson, is_labelled = _lesson(net, teacher, plan, contract), _is_labelled(pictures)
+        if not is_labelled:
+            if lesson is None:
+                raise SettingError("expected pictures with labels, or a teacher, found neither", hint="pass teacher=")
+            pictures = replace(pictures, validation=_as_the_teacher_says(pictures.validation, lesson, net, contract))
         net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         average = None if plan.ema_decay is None else WeightAverage(net, plan.ema_decay)
         return cls(
@@ -148,6 +153,8 @@ class _Run:
             optimizer=plan.optimizer_for(net),
             average=average,
             statistics=StatisticsWarmUp(net),
+            lesson=lesson,
+            is_labelled=is_labelled,
         )
 
     def take_up(self, state: State | None) -> None:
@@ -178,7 +185,7 @@ class _Run:
             if folder:
                 save_checkpoint(folder, mark, self.state())
             if self.progress:
-                say(_line(result, self.plan.epochs))
+                say(result.line(self.plan.epochs))
 
     def one_epoch(self, epoch: int) -> Epoch:
         start_s = time.perf_counter()
@@ -189,33 +196,41 @@ class _Run:
             batches = track(batches, what=f"epoch {epoch + 1}/{self.plan.epochs}", total=steps)
         self.net.train()
         losses, right, seen = 0.0, torch.zeros((), dtype=torch.int64, device=device), 0
+        phases: dict[str, None] = {}
         for step, (rgb, targets) in enumerate(batches):
-            self.set_phase(epoch * steps + step, steps)
+            phases[self.set_phase(epoch * steps + step, steps).name] = None
             loss, scores = self.one_step(rgb, targets, epoch, step)
             losses += loss
             right += (scores.argmax(dim=1) == targets).sum()
             seen += len(targets)
+        validated = self.validate()
         return Epoch(
             epoch=epoch + 1,
+            phases=tuple(phases),
             loss=losses / steps,
-            train_accuracy_share=right.item() / seen,
-            validation_accuracy_share=self.validate(),
+            train_accuracy_share=right.item() / seen if self.is_labelled else None,
+            validation_accuracy_share=validated if self.is_labelled else None,
+            validation_agreement_share=None if self.is_labelled else validated,
             learning_rate=self.optimizer.param_groups[0]["lr"],
             duration_s=time.perf_counter() - start_s,
         )
 
-    def set_phase(self, step: int, steps_per_epoch: int) -> None:
+    def set_phase(self, step: int, steps_per_epoch: int) -> Phase:
         for group in self.optimizer.param_groups:
             group["lr"] = self.plan.learning_rate_at(step, steps_per_epoch)
         self.statistics.at(step)
-        if isinstance(self.net, Schedulable):
-            now, before = (_phase(self.plan, at / (self.plan.epochs * steps_per_epoch)) for at in (step, step - 1))
-            if step % steps_per_epoch == 0 or now != before:
-                self.net.at(freeze_observers=now[0], freeze_batch_norm=now[1])
+        total = self.plan.epochs * steps_per_epoch
+        now, before = (phase_at(self.plan.phases, at / total) for at in (step, step - 1))
+        if isinstance(self.net, Schedulable) and (step % steps_per_epoch == 0 or now != before):
+            self.net.at(freeze_observers=not now.observes, freeze_batch_norm=not now.batch_norm_follows)
+        return now
 
     def one_step(self, rgb: torch.Tensor, targets: torch.Tensor, epoch: int, step: int) -> tuple[float, torch.Tensor]:
-        scores = self.net(rgb)
-        loss = cross_entropy(scores, targets, label_smoothing=self.plan.label_smoothing)
+        if self.lesson:
+            loss, scores = self.lesson(rgb, targets, self.plan.label_smoothing)
+        else:
+            scores = self.net(rgb)
+            loss = cross_entropy(scores, targets, label_smoothing=self.plan.label_smoothing, ignore_index=-1)
         value = loss.item()
         if not math.isfinite(value):
             raise SettingError(
@@ -232,7 +247,7 @@ class _Run:
     def hold_still(self) -> None:
         """From here on pictures that the net sees, for validation above all, leave its ranges as they are."""
         if isinstance(self.net, Schedulable):
-            self.net.at(freeze_observers=True, freeze_batch_norm=True)
+            self.net.at(freeze_observers=not HELD.observes, freeze_batch_norm=not HELD.batch_norm_follows)
 
     def validate(self) -> float:
         self.hold_still()
@@ -240,9 +255,29 @@ class _Run:
             return evaluate(self.net, self.pictures.validation, self.contract)
 
 
-def _phase(plan: TrainPlan, done_share: float) -> tuple[bool, bool]:
-    """Whether observers, and whether batch norm, stand still; a share of 1 is never reached."""
-    return done_share >= plan.freeze_observers_share, done_share >= plan.freeze_batch_norm_share
+def _lesson(net: nn.Module, teacher: nn.Module | None, plan: TrainPlan, contract: Contract) -> "Lesson | None":
+    if (teacher is None) != (plan.distillation is None):
+        found = "a teacher alone" if plan.distillation is None else "distillation alone"
+        raise SettingError(
+            f"expected a teacher and a plan with distillation, or neither, found {found}",
+            hint="pass teacher=the float net, and TrainPlan.finetune(distillation=Distillation())",
+        )
+    if teacher is None or plan.distillation is None:
+        return None
+    from qat.lesson import Lesson  # it captures nets: float training does without torchao
+
+    return Lesson(net, teacher, contract, plan.distillation)
+
+
+def _is_labelled(pictures: Pictures) -> bool:
+    return max(pictures.train.targets, default=-1) >= 0 and min(pictures.validation.targets, default=0) >= 0
+
+
+def _as_the_teacher_says(pictures: PictureSet, lesson: "Lesson", net: nn.Module, contract: Contract) -> PictureSet:
+    """The pictures, labelled by the teacher's winners: accuracy on them is agreement with it."""
+    batches = evaluation_batches(pictures, contract.image, next(net.parameters()).device)
+    winners = tuple(int(label) for rgb, _ in batches for label in lesson.winners(rgb))
+    return replace(pictures, targets=winners)
 
 
 @contextmanager
@@ -251,10 +286,3 @@ def _seeded(seed: int) -> Iterator[None]:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         yield
-
-
-def _line(epoch: Epoch, epochs: int) -> str:
-    return (
-        f"epoch {epoch.epoch}/{epochs}  loss {epoch.loss:.4f}  train {epoch.train_accuracy_share:.2%}  "
-        f"validation {epoch.validation_accuracy_share:.2%}  rate {epoch.learning_rate:.2e}  {epoch.duration_s:.1f} s"
-    )

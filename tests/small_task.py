@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from mobile_sdk.contract import Contract, ImageSpec
 from qat.augment import Augmentation
 from qat.data import Pictures
+from qat.history import History
 from qat.picture_set import PictureSet
 from qat.plan import TrainPlan
-from qat.training import History, fit
+from qat.training import fit
 
 LABELS = ("dark", "left", "right")
 CONTRACT = Contract(name="sides", labels=LABELS, image=ImageSpec(size_px=16))

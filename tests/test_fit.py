@@ -21,10 +21,12 @@ from qat.average import WeightAverage
 from qat.batch_norm import StatisticsWarmUp
 from qat.batches import training_batches
 from qat.checkpoint import CHECKPOINT_FILE
+from qat.history import History
+from qat.phases import Phase
 from qat.picture_set import PictureSet, normalised
 from qat.plan import TrainPlan
 from qat.preparation import prepare
-from qat.training import History, evaluate, fit
+from qat.training import evaluate, fit
 
 CPU = torch.device("cpu")
 STEPS = 7  # whole batches of 8 in 60 pictures
@@ -201,9 +203,16 @@ class ScheduledNet(small_task.TinyNet):
         self.calls.append((self.steps, freeze_observers, freeze_batch_norm))
 
 
+PHASES = (
+    Phase(name="follow", begins_share=0.0, observes=True, batch_norm_follows=True),
+    Phase(name="fold", begins_share=0.5, observes=True, batch_norm_follows=False),
+    Phase(name="hold", begins_share=0.8, observes=False, batch_norm_follows=False),
+)
+
+
 def test_a_net_that_can_freeze_is_told_at_every_epoch_and_change_and_for_validation() -> None:
     net = ScheduledNet()
-    fit(net, pictures(), replace(PLAN, freeze_batch_norm_share=0.5, freeze_observers_share=0.8), contract=CONTRACT)
+    history = fit(net, pictures(), replace(PLAN, phases=PHASES), contract=CONTRACT)
     late = -(-4 * STEPS * 8 // 10)
     still = True, True
     assert net.calls == [
@@ -218,6 +227,7 @@ def test_a_net_that_can_freeze_is_told_at_every_epoch_and_change_and_for_validat
         (4 * STEPS, *still),  # for the last validation
         (4 * STEPS, *still),  # and for good, also where a finished run was taken up
     ]
+    assert [epoch.phases for epoch in history.epochs] == [("follow",), ("follow",), ("fold",), ("fold", "hold")]
 
 
 def test_even_a_run_of_one_epoch_freezes() -> None:

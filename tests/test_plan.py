@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from mobile_sdk.contract import ImageSpec
 from mobile_sdk.errors import SettingError
 from qat.augment import Augmentation
+from qat.phases import FREE
 from qat.plan import Cosine, RmsProp, Staircase, TrainPlan
 from qat.rmsprop import TensorFlowRMSProp
 
@@ -79,7 +80,7 @@ def test_finetuning_takes_batch_pictures_and_seed_over() -> None:
     float_plan = replace(TrainPlan.digits(), batch=17, seed=5)
     plan = TrainPlan.finetune(2, after=float_plan)
     assert (plan.epochs, plan.batch, plan.seed, plan.augmentation) == (2, 17, 5, Augmentation.digits())
-    assert 0 < plan.freeze_batch_norm_share < plan.freeze_observers_share < 1 and plan.ema_decay is None
+    assert [phase.name for phase in plan.phases] == ["observe", "freeze batch norm", "hold"]
 
 
 @pytest.mark.parametrize(
@@ -93,7 +94,9 @@ def test_finetuning_takes_batch_pictures_and_seed_over() -> None:
         {"weight_decay": -1.0},
         {"label_smoothing": 1.0},
         {"ema_decay": 1.0},
-        {"freeze_observers_share": 1.5},
+        {"phases": ()},
+        {"phases": (replace(FREE, begins_share=0.1),)},
+        {"phases": (FREE, replace(FREE, name="again"))},
         {"seed": -1},
     ],
 )

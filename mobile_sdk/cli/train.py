@@ -15,9 +15,9 @@ from mobile_sdk.cli.terminal import quiet, say, show_json
 if TYPE_CHECKING:
     from mobile_sdk.contract import Contract, ImageSpec
     from qat.data import Pictures
+    from qat.history import Epoch
     from qat.plan import TrainPlan
     from qat.saved_net import SavedNet
-    from qat.training import Epoch
 
 RECIPES = ("default", "digits", "mobilenet-v1", "mobilenet-v2", "mobilenet-v3")
 NET_FILE = "net.safetensors"
@@ -131,7 +131,9 @@ def train_net(
 
 def stage(name: str, epochs: "tuple[Epoch, ...]") -> tuple[dict[str, Any], ...]:
     """A run's epochs for the record, without their durations: the same training gives the same record, and digest."""
-    return tuple({"stage": name, **epoch.model_dump(exclude={"duration_s"})} for epoch in epochs)
+    return tuple(
+        {"stage": name, **epoch.model_dump(mode="json", exclude={"duration_s"}, exclude_none=True)} for epoch in epochs
+    )
 
 
 def plan_settings(plan: "TrainPlan") -> dict[str, Any]:

@@ -1,0 +1,30 @@
+"""Distillation as a setting: what a net learns from its float teacher, beside or instead of labels."""
+
+from dataclasses import dataclass
+
+from mobile_sdk.errors import SettingError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Distillation:
+    """What each loss weighs; a weight of 0 leaves its loss out.
+
+    `scores`: the mean square of what the scores differ by, as a share of the teacher's own mean square, which is
+    1 / SQNR. `features`: the same of the tensors inside, averaged over them. `divergence`: Kullback and Leibler's from
+    the teacher's probabilities, both at `temperature` (Hinton, Vinyals, Dean, arXiv 1503.02531, section 2). `labels`:
+    the cross-entropy of those pictures that have labels.
+    """
+
+    scores: float = 1.0
+    features: float = 1.0
+    divergence: float = 0.0
+    temperature: float = 4.0
+    labels: float = 0.0
+
+    def __post_init__(self) -> None:
+        weights = (self.scores, self.features, self.divergence, self.labels)
+        if not (min(weights) >= 0 and max(weights) > 0 and self.temperature > 0):
+            raise SettingError(
+                f"expected weights of 0 or more, one above 0, and a temperature above 0, found {self}",
+                hint="correct this field",
+            )

@@ -1,0 +1,39 @@
+"""What a run of training gave, epoch by epoch."""
+
+from mobile_sdk.contract import Model
+
+
+class Epoch(Model):
+    """What one epoch gave; `epoch` counts from 1, training figures are of augmented pictures and moving weights.
+
+    Validation is of the averaged weights, where the plan has an average; None is what pictures without labels cannot
+    give, and they alone give an agreement: the share of the validation pictures whose winner is the teacher's.
+    """
+
+    epoch: int
+    phases: tuple[str, ...]  # that it went through
+    loss: float
+    train_accuracy_share: float | None = None
+    validation_accuracy_share: float | None = None
+    validation_agreement_share: float | None = None
+    learning_rate: float  # of the last step
+    duration_s: float
+
+    def line(self, epochs: int) -> str:
+        """One line of news; `epochs` is how many the run has."""
+        shares = {
+            "train": self.train_accuracy_share,
+            "validation": self.validation_accuracy_share,
+            "as the teacher": self.validation_agreement_share,
+        }
+        said = "".join(f"{what} {share:.2%}  " for what, share in shares.items() if share is not None)
+        return (
+            f"epoch {self.epoch}/{epochs} ({', '.join(self.phases)})  loss {self.loss:.4f}  {said}"
+            f"rate {self.learning_rate:.2e}  {self.duration_s:.1f} s"
+        )
+
+
+class History(Model):
+    """What a run gave, epoch by epoch."""
+
+    epochs: tuple[Epoch, ...] = ()
