@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mobile_sdk.preprocess import to_bytes
     from mobile_sdk.program import Accuracy, Program, Record
     from mobile_sdk.report.write import write_report
+    from mobile_sdk.sensitivity import layer_sensitivity
     from mobile_sdk.verification import verify
 
 _HOMES = {
@@ -30,6 +31,7 @@ _HOMES = {
     "benchmark": "mobile_sdk.benchmarking",
     "bisect": "mobile_sdk.bisection",
     "layer_distances": "mobile_sdk.layers",
+    "layer_sensitivity": "mobile_sdk.sensitivity",
     "lower": "mobile_sdk.lowering",
     "open_bundle": "mobile_sdk.bundle",
     "to_bytes": "mobile_sdk.preprocess",
@@ -48,6 +50,7 @@ __all__ = [
     "benchmark",
     "bisect",
     "layer_distances",
+    "layer_sensitivity",
     "lower",
     "open_bundle",
     "to_bytes",

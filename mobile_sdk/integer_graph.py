@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -210,6 +210,12 @@ class Graph:
     def output(self) -> Tensor:
         """The scores: the last operator's output."""
         return self.operators[-1].output
+
+    @property
+    def precision(self) -> Literal["int8", "float32", "mixed"]:
+        """What its tensors are: all int8, all float32 (the twin), or some of them kept in float32."""
+        are_int8 = {operator.output.quantization is not None for operator in self.operators}
+        return "mixed" if len(are_int8) == 2 else "int8" if are_int8 == {True} else "float32"
 
     @property
     def is_int8(self) -> bool:

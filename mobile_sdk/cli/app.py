@@ -44,6 +44,7 @@ EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
     inspect.inspect: (
         "mobile-sdk inspect runs/digits/bundles/digits.tflite",
         "mobile-sdk inspect runs/digits/program.pt2 --json",
+        "mobile-sdk inspect runs/digits/program.pt2 --sensitivity --data digits --plot layers.png",
     ),
     report.report: (
         "mobile-sdk report bundles/* --program program.pt2 --verify verify.json --bench bench.json",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mobile_sdk.cli import options
+from mobile_sdk.cli.sensitivity import show_sensitivity
 from mobile_sdk.cli.terminal import quiet, show_json, show_table
 
 if TYPE_CHECKING:
@@ -16,17 +17,37 @@ if TYPE_CHECKING:
 
 def inspect(
     path: Annotated[Path, typer.Argument(metavar="BUNDLE|PROGRAM", help="A bundle folder or a program.pt2.")],
+    sensitivity: Annotated[
+        bool,
+        typer.Option(
+            "--sensitivity", help="Rank the program's layers by what each costs in SQNR; float.pt2 must lie beside it."
+        ),
+    ] = False,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data", metavar="DIR", help="Pictures for --sensitivity, labelled or not, in any folders; or 'digits'."
+        ),
+    ] = None,
+    pictures: Annotated[
+        int, typer.Option("--pictures", min=1, max=256, help="How many of them; all are held in memory at once.")
+    ] = 16,
+    plot: Annotated[
+        Path | None,
+        typer.Option("--plot", metavar="FILE", help="Where the ranking is drawn, *.svg or *.png. Default: beside it."),
+    ] = None,
     json: options.Json = False,
 ) -> None:
-    """Show operators, partitions, what is not delegated and why, and bytes per part."""
+    """Show operators, partitions, what is not delegated and why, bytes per part; or which layers cost most."""
     quiet()
+    if sensitivity:
+        return show_sensitivity(path, data, pictures, plot, json)
     from mobile_sdk.bundle import open_bundle
     from mobile_sdk.program import Program
 
     if path.is_file():
-        _program(Program.load(path), json)
-    else:
-        _bundle(open_bundle(path), json)
+        return _program(Program.load(path), json)
+    return _bundle(open_bundle(path), json)
 
 
 def _bundle(bundle: "Bundle", json: bool) -> None:

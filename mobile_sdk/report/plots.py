@@ -26,7 +26,7 @@ _MARKERS = ("o", "s", "^", "D", "v", "P")
 _VARIABLES = {_INK: "var(--ink)", _MUTED: "var(--muted)", _GRID: "var(--rule)"} | {
     color: f"var(--series-{index})" for index, color in enumerate(_SERIES, start=1)
 }
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "report",
     "path.simplify": False,  # would drop dots, which are lines of no length
@@ -168,7 +168,7 @@ def _figure(*, height_in: float, width_in: float = _WIDTH_IN) -> "Iterator[tuple
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    with mpl.rc_context(_STYLE), warnings.catch_warnings():
+    with mpl.rc_context(STYLE), warnings.catch_warnings():
         warnings.simplefilter(
             "ignore", UserWarning
         )  # a glyph that matplotlib's font lacks: the reader's browser has it

@@ -1,6 +1,6 @@
 """The float32 twin in PyTorch: what the int8 reference is compared with, tensor by tensor."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import torch
@@ -25,10 +25,15 @@ from mobile_sdk.integer_graph import (
     Mul,
     Operator,
     Reshape,
+    Tensor,
 )
 from mobile_sdk.runtimes.reference import BATCH_PIXELS
 
-_CLAMPS = {Clamp.NONE: lambda x: x, Clamp.RELU: F.relu, Clamp.RELU6: F.relu6}
+_CLAMPS: Mapping[Clamp, Callable[[torch.Tensor], torch.Tensor]] = {
+    Clamp.NONE: lambda x: x,
+    Clamp.RELU: F.relu,
+    Clamp.RELU6: F.relu6,
+}
 _ACTIVATIONS = {
     ActivationKind.RELU: F.relu,
     ActivationKind.RELU6: F.relu6,
@@ -58,17 +63,19 @@ class FloatReference:
         codes = torch.from_numpy(pictures.astype(np.int16) - 128).permute(0, 3, 1, 2)
         values = {self.graph.input.name: codes.contiguous(memory_format=torch.channels_last)}
         for operator in self.graph.operators:
-            operands = [_value(x) if isinstance(x, Constant) else values[x.name] for x in operator.inputs]
-            result = _CLAMPS[getattr(operator, "clamp", Clamp.NONE)](_apply(operator, *operands))
-            values[operator.output.name] = result
+            operands = [values[x.name] for x in operator.inputs if isinstance(x, Tensor)]
+            values[operator.output.name] = result = apply(operator, *operands)
             yield operator.output.name, result
 
 
-def _value(constant: Constant) -> torch.Tensor:
-    return torch.tensor(constant.value, dtype=torch.float32)
+def apply(operator: Operator, *operands: torch.Tensor) -> torch.Tensor:
+    """The operator on float32 values (N, *shape), int8 codes for Dequantize: its clamp applied, its constant known."""
+    constants = [torch.tensor(x.value, dtype=torch.float32) for x in operator.inputs if isinstance(x, Constant)]
+    values = _unclamped(operator, *operands, *constants)
+    return _CLAMPS[getattr(operator, "clamp", Clamp.NONE)](values)
 
 
-def _apply(operator: Operator, x: torch.Tensor, *others: torch.Tensor) -> torch.Tensor:
+def _unclamped(operator: Operator, x: torch.Tensor, *others: torch.Tensor) -> torch.Tensor:
     """The operator on float32 values, its clamp not yet applied."""
     match operator:
         case Dequantize():
