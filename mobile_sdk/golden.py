@@ -32,7 +32,7 @@ def choose_goldens(pictures: LabelledPictures) -> tuple[Golden, ...]:
     others: list[Golden] = []
     for probe in probes if len(pictures) else ():
         picture, label_index = pictures[probe]
-        golden = Golden(picture=picture, label_index=int(label_index))
+        golden = Golden(picture=picture, label_index=int(label_index) if label_index >= 0 else None)
         if int(label_index) not in chosen:
             chosen[int(label_index)] = golden
         elif len(others) < COUNT:

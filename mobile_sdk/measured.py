@@ -8,6 +8,7 @@ import numpy as np
 from mobile_sdk.agreement import Requirement, in_steps, numeric_checks
 from mobile_sdk.bundle import Bundle
 from mobile_sdk.computed import Computed, Scores
+from mobile_sdk.errors import DataError
 from mobile_sdk.expected import expected_scores
 from mobile_sdk.integer_graph import Graph
 from mobile_sdk.numerics import Comparison, compare, top1
@@ -54,7 +55,10 @@ def measure(
     )
 
 
-def _hits(scores: Scores, computed: Computed) -> Hits:
+def _hits(scores: Scores, computed: Computed) -> Hits | None:
+    """None where the pictures have no labels."""
+    if computed.label_indices.max(initial=-1) < 0:
+        return None
     return Hits(correct=int((top1(scores) == computed.label_indices).sum()), pictures=len(computed.label_indices))
 
 
@@ -98,12 +102,20 @@ def _real(steps: Scores, unit: float) -> tuple[float | None, ...]:
     return tuple(score * unit if math.isfinite(score) else None for score in steps.tolist())
 
 
-def _accuracy_checks(found: Hits, expected: Hits, requirement: Requirement, min_accuracy: float | None) -> list[Check]:
+def _accuracy_checks(
+    found: Hits | None, expected: Hits | None, requirement: Requirement, min_accuracy: float | None
+) -> list[Check]:
+    name = "accuracy beside the reference"
+    if found is None or expected is None:
+        if min_accuracy is not None:
+            hint = "lay them out as FOLDER/<label>/*.jpg, or leave the least accuracy out"
+            raise DataError("expected labelled pictures to count accuracy by, found none", hint=hint)
+        return [Check.skipped(name, required="the reference's", reason="the pictures have no labels")]
     lost = expected.correct - found.correct
     allowed = 0 if requirement.exact else max(1, int(expected.pictures * MAX_ACCURACY_LOSS_SHARE))
     checks = [
         Check.judged(
-            "accuracy beside the reference",
+            name,
             lost <= allowed,
             measured=found.share,
             required=f"the reference's {expected.share:.6g}, less {allowed} of {expected.pictures} pictures",
@@ -115,13 +127,13 @@ def _accuracy_checks(found: Hits, expected: Hits, requirement: Requirement, min_
     return checks
 
 
-def _record_check(program: Program, found: Hits) -> Check:
+def _record_check(program: Program, found: Hits | None) -> Check:
     """Whether the reference is as accurate on these pictures as the program's record says of those it was made with."""
     record = program.record
     recorded = record.reference_accuracy if program.graph.is_int8 else record.float_accuracy
     name = "recorded accuracy"
-    if recorded is None:
-        reason = "the program's record holds no accuracy"
+    if recorded is None or found is None:
+        reason = "the pictures have no labels" if found is None else "the program's record holds no accuracy"
         return Check.skipped(name, required="the record's accuracy", reason=reason)
     pooled = (recorded.share * recorded.pictures + found.correct) / (recorded.pictures + found.pictures)
     variance = pooled * (1 - pooled) * (1 / recorded.pictures + 1 / found.pictures)

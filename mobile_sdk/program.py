@@ -20,7 +20,7 @@ from mobile_sdk.integer_graph import Graph
 if TYPE_CHECKING:
     from mobile_sdk.program_archive import Archive
 
-SCHEMA = 1
+SCHEMA = 2
 _HINT = "write the program again with this SDK, or copy it again"
 
 
@@ -28,6 +28,14 @@ class Accuracy(Model):
     """Top-1 accuracy (share, 0..1) on so many pictures."""
 
     share: Annotated[float, Field(ge=0, le=1)]
+    pictures: Annotated[int, Field(ge=1)]
+
+
+class Agreement(Model):
+    """How near the int8 reference comes to the float net, on held-out pictures."""
+
+    top1_share: Annotated[float, Field(ge=0, le=1)]  # of pictures with the same winner
+    sqnr_db: float | None  # of the scores; None without any noise
     pictures: Annotated[int, Field(ge=1)]
 
 
@@ -41,6 +49,7 @@ class Record(Model):
     quantized: Literal["float32", "calibrated", "qat"]
     float_accuracy: Accuracy | None = None
     reference_accuracy: Accuracy | None = None
+    agreement: Agreement | None = None
     history: tuple[dict[str, JsonValue], ...] = ()
     settings: dict[str, JsonValue] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)

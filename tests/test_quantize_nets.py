@@ -120,6 +120,57 @@ def test_accuracy_counts_the_nets_own_order_of_labels(
     assert record["float_accuracy"] == record["reference_accuracy"] == {"share": 1.0, "pictures": 6}
 
 
+@pytest.fixture(scope="module")
+def unlabelled(data: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("unlabelled") / "camera"
+    folder.mkdir()
+    for picture in Path(data).rglob("*.png"):
+        (folder / f"{picture.parent.name}_{picture.name}").write_bytes(picture.read_bytes())
+    return str(folder)
+
+
+@pytest.mark.parametrize(("epochs", "quantized"), [("0", "calibrated"), ("2", "qat")])
+def test_pictures_without_labels_go_the_whole_way(
+    epochs: str,
+    quantized: str,
+    unlabelled: str,
+    own: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: Capture,
+) -> None:
+    monkeypatch.syspath_prepend(own)
+    out, model = ("--out", str(tmp_path)), ("quantize", "--model", "own_nets.small:knowing", "--data", unlabelled)
+    assert call([*model, "--epochs", epochs, *out]) == 0
+    said = capfd.readouterr()
+    assert "without labels; int8 reference and float net agree on 100.00% of 6 held-out pictures" in said.out
+    assert ("as the teacher 100.00%" in said.err) == (epochs != "0")
+    record = Program.load(tmp_path / "program.pt2").record
+    assert record.quantized == quantized and record.float_accuracy is None and record.reference_accuracy is None
+    assert record.agreement is not None and (record.agreement.top1_share, record.agreement.pictures) == (1.0, 6)
+    assert record.agreement.sqnr_db is not None and record.agreement.sqnr_db > 25
+    program = str(tmp_path / "program.pt2")
+    assert call(["export", program, "--data", unlabelled, "--to", "tflite", *out]) == 0
+    capfd.readouterr()
+    verify = ["verify", str(tmp_path / "camera.tflite"), "--program", program, "--data", unlabelled]
+    assert call([*verify, "--out", str(tmp_path / "verify.json"), "--json"]) == 0
+    (verdict,) = json.loads(capfd.readouterr().out)
+    outcomes = {check["name"]: check["outcome"] for check in verdict["checks"]}
+    assert (verdict["pictures"], verdict["accuracy"], outcomes["steps apart"]) == (6, None, "pass")
+    assert outcomes["accuracy beside the reference"] == outcomes["recorded accuracy"] == "not_run"
+    assert call([*verify, "--min-accuracy", "0.9"]) == 3
+    assert "expected labelled pictures" in capfd.readouterr().err
+
+
+def test_pictures_without_labels_need_a_net_that_brings_its_own(
+    unlabelled: str, own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Capture
+) -> None:
+    monkeypatch.syspath_prepend(own)
+    arguments = ["quantize", "--model", "own_nets.small:plain", "--data", unlabelled, "--out", str(tmp_path)]
+    assert call(arguments) == 3
+    assert "give the net the attribute `labels`" in capfd.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [("of_two", "expected scores (2, 3) for two pictures, found (2, 2)"), ("broken", "expected own_nets.small:broken")],

@@ -8,7 +8,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mobile_sdk.cli.pictures import in_order_of, load_pictures, load_pictures_of, make_contract, size_px
+from mobile_sdk.cli.pictures import (
+    in_order_of,
+    is_unlabelled,
+    load_pictures,
+    load_pictures_of,
+    load_unlabelled_of,
+    make_contract,
+    size_px,
+)
 from mobile_sdk.cli.terminal import say
 from mobile_sdk.errors import CaptureError, DataError, SettingError
 
@@ -22,12 +30,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FloatNet:
-    """A net in eval() mode, its name in the record, its contract, and how it was trained where that is known."""
+    """A net in eval() mode, its name in the record, its contract, and how it was trained where that is known.
+
+    `can_teach` is False where the net has a head that nobody has trained.
+    """
 
     net: "nn.Module"
     name: str
     contract: "Contract"
     history: tuple[dict[str, Any], ...] = ()
+    can_teach: bool = True
 
 
 def trained(path: Path) -> FloatNet:
@@ -82,7 +94,8 @@ def published(
                 hint="train the new head: give --epochs, or train --weights first",
             )
         say(f"float.pt2 keeps the new head untrained: `train --weights {path}` gives a float net to compare with")
-    return FloatNet(net=built.eval(), name=net, contract=contract), pictures
+    can_teach = not report.replaced_head
+    return FloatNet(net=built.eval(), name=net, contract=contract, can_teach=can_teach), pictures
 
 
 def users_own(reference: str, data: str, *, size: int | None, name: str | None) -> "tuple[FloatNet, Pictures]":
@@ -97,10 +110,16 @@ def users_own(reference: str, data: str, *, size: int | None, name: str | None) 
             f"expected {reference} to return an nn.Module, found {type(net).__name__}", hint="return the net itself"
         )
     image = getattr(net, "image", None) or ImageSpec()
-    pictures = load_pictures(data)
-    labels = tuple(getattr(net, "labels", None) or pictures.labels)
+    labelled = None if is_unlabelled(data) else load_pictures(data)
+    labels = tuple(getattr(net, "labels", None) or (labelled.labels if labelled else ()))
+    if not labels:
+        raise DataError(
+            f"expected the labels of {reference} in {data}, found pictures without folders",
+            hint="give the net the attribute `labels`, or lay the pictures out as FOLDER/<label>/*.jpg",
+        )
     contract = make_contract(name, data, labels, image.model_copy(update={"size_px": size or image.size_px}))
-    return FloatNet(net=net.eval(), name=reference, contract=contract), in_order_of(contract, pictures)
+    pictures = in_order_of(contract, labelled) if labelled else load_unlabelled_of(contract, data)
+    return FloatNet(net=net.eval(), name=reference, contract=contract), pictures
 
 
 def _function(reference: str) -> Callable[[], object]:

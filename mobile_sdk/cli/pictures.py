@@ -23,8 +23,24 @@ def load_pictures(data: str) -> "Pictures":
 
 
 def load_pictures_of(contract: "Contract", data: str) -> "Pictures":
-    """The pictures, their labels in the contract's order; DataError where the labels are others."""
+    """The pictures, their labels in the contract's order, or without; DataError where the labels are others."""
+    if is_unlabelled(data):
+        return load_unlabelled_of(contract, data)
     return in_order_of(contract, load_pictures(data))
+
+
+def is_unlabelled(data: str) -> bool:
+    """Whether the folder holds pictures and no folders named after labels."""
+    from qat.data import has_labels
+
+    return data != DIGITS and not has_labels(data)
+
+
+def load_unlabelled_of(contract: "Contract", data: str) -> "Pictures":
+    """The folder's pictures for a net that brings its labels; some are held out, as of labelled ones."""
+    from qat.data import load_unlabelled, without_labels
+
+    return without_labels(load_unlabelled(data), contract.labels)
 
 
 def in_order_of(contract: "Contract", pictures: "Pictures") -> "Pictures":

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,9 +13,13 @@ from mobile_sdk.cli.train import choose_plan, default_recipe, plan_settings, sta
 from mobile_sdk.errors import SettingError
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from mobile_sdk.program import Program
     from qat.data import Pictures
+    from qat.picture_set import PictureSet
     from qat.plan import TrainPlan
+    from qat.preparation import FakeQuantNet
 
 PROGRAM, TWIN = "program.pt2", "float.pt2"
 
@@ -46,63 +50,85 @@ def quantize(
 ) -> None:
     """Turn a net into program.pt2 (int8) and float.pt2 (its float32 twin).
 
-    A net of your own may carry the attributes `image` (an ImageSpec: what its pictures look like) and `labels`.
+    A net of your own may carry the attributes `image` (an ImageSpec: what its pictures look like) and `labels`. Where
+    a net brings its labels, pictures may lie in DIR without folders: int8 is then learned from the float net alone.
     """
     quiet()
-    from qat.plan import TrainPlan
-
     source, pictures = _choose(data, weights, net, width, model, epochs, size, name)
     after = choose_plan(default_recipe(data), None, seed=0)
-    plan = TrainPlan.finetune(epochs=epochs, after=after) if epochs else None
+    plan = finetuning(source, epochs, after) if epochs else None
     program = quantize_net(source, pictures, plan, options.folder_to_write(out))
     _show(program, out, json)
 
 
+def finetuning(source: FloatNet, epochs: int, after: "TrainPlan") -> "TrainPlan":
+    """The plan for training in int8 after `after`: with the float net as the teacher, where it can teach."""
+    from qat.distillation import Distillation
+    from qat.plan import TrainPlan
+
+    return TrainPlan.finetune(epochs=epochs, after=after, distillation=Distillation() if source.can_teach else None)
+
+
 def quantize_net(source: FloatNet, pictures: "Pictures", plan: "TrainPlan | None", out: Path) -> "Program":
-    """Writes `out/program.pt2` and `out/float.pt2`: trained by `plan` in `out/qat`, or calibrated if None."""
+    """Writes `out/program.pt2` and `out/float.pt2`: trained by `plan` in `out/qat`, or calibrated if None.
+
+    What is trained starts from what is calibrated, and learns from the float net, where that can teach.
+    """
     from mobile_sdk.environment import installed_versions
-    from mobile_sdk.program import Accuracy, Record
+    from mobile_sdk.program import Record
     from qat.calibration import calibrate
     from qat.freezing import float_twin, freeze
     from qat.preparation import prepare
-    from qat.training import evaluate, fit
 
     float_net.check_scores(source)
-    contract, history = source.contract, source.history
-    prepared = prepare(source.net, contract)
-    if plan is None:
+    prepared = prepare(source.net, source.contract)
+    if source.can_teach:
         say("calibrating")
         calibrate(prepared, pictures.train)
-    else:
-        history += stage("qat", fit(prepared, pictures, plan, contract=contract, out=out / "qat").epochs)
-    share = evaluate(source.net, pictures.validation, contract)
     record = Record(
         net=source.name,
         quantized="qat" if plan else "calibrated",
-        float_accuracy=Accuracy(share=share, pictures=len(pictures.validation)),
-        history=history,
+        history=source.history + (_train(prepared, source, pictures, plan, out / "qat") if plan else ()),
         settings=plan_settings(plan) if plan else {},
         versions=installed_versions(("mobile-sdk", "torch", "torchao")),
     )
-    program = with_reference_accuracy(freeze(prepared, contract, record), pictures)
-    float_twin(source.net, contract, record.model_copy(update={"quantized": "float32"})).save(out / TWIN)
+    program = judged(freeze(prepared, source.contract, record), source.net, pictures.validation)
+    of_float = {"quantized": "float32", "reference_accuracy": None, "agreement": None}
+    float_twin(source.net, source.contract, program.record.model_copy(update=of_float)).save(out / TWIN)
     program.save(out / PROGRAM)
     return program
 
 
-def with_reference_accuracy(program: "Program", pictures: "Pictures") -> "Program":
-    """The program, its record saying how the reference, and so the phone, does on the validation pictures."""
+def judged(program: "Program", net: "nn.Module", held_out: "PictureSet") -> "Program":
+    """The program, its record saying how its reference, and so the phone, does: beside the labels and the float net."""
     import numpy as np
 
+    from mobile_sdk.agreement import in_steps
     from mobile_sdk.expected import expected_scores
-    from mobile_sdk.numerics import top1
-    from mobile_sdk.program import Accuracy
+    from mobile_sdk.numerics import compare, top1
+    from mobile_sdk.program import Accuracy, Agreement
+    from qat.training import scores
 
-    pixels = pictures.validation.bytes(program.contract.image)
-    winners = top1(expected_scores(program, pixels))
-    share = float((winners == np.array(pictures.validation.targets)).mean())
-    accuracy = Accuracy(share=share, pictures=len(pictures.validation))
-    return replace(program, record=program.record.model_copy(update={"reference_accuracy": accuracy}))
+    wanted = scores(net, held_out, program.contract).numpy()
+    codes = expected_scores(program, held_out.bytes(program.contract.image))
+    assert program.graph.output.quantization is not None
+    found = in_steps(codes, program.graph) * program.graph.output.quantization.scale
+    near, count = compare(found, wanted), len(held_out)
+    agreement = Agreement(top1_share=near.top1_agreement_share, sqnr_db=near.sqnr_db, pictures=count)
+    said: dict[str, Agreement | Accuracy] = {"agreement": agreement}
+    if min(held_out.targets) >= 0:
+        for name, each in (("float_accuracy", wanted), ("reference_accuracy", found)):
+            said[name] = Accuracy(share=float((top1(each) == np.array(held_out.targets)).mean()), pictures=count)
+    return replace(program, record=program.record.model_copy(update=said))
+
+
+def _train(
+    prepared: "FakeQuantNet", source: FloatNet, pictures: "Pictures", plan: "TrainPlan", out: Path
+) -> tuple[dict[str, Any], ...]:
+    from qat.training import fit
+
+    teacher = source.net if plan.distillation else None
+    return stage("qat", fit(prepared, pictures, plan, teacher=teacher, contract=source.contract, out=out).epochs)
 
 
 def _choose(
@@ -146,9 +172,14 @@ def _show(program: "Program", out: Path, json: bool) -> None:
         paths = {"program": str(out / PROGRAM), "float_twin": str(out / TWIN), "digest": program.digest()}
         show_json({**paths, **record.model_dump(mode="json")})
         return
-    assert record.float_accuracy is not None and record.reference_accuracy is not None
+    assert record.agreement is not None
+    if record.float_accuracy is not None and record.reference_accuracy is not None:
+        told = f"float {record.float_accuracy.share:.2%}, int8 reference {record.reference_accuracy.share:.2%}"
+    else:
+        told = f"without labels; int8 reference and float net agree on {record.agreement.top1_share:.2%}"
+    sqnr = "no noise" if record.agreement.sqnr_db is None else f"{record.agreement.sqnr_db:.1f} dB SQNR"
     print(
-        f"{out / PROGRAM}: int8, {record.quantized}; float {record.float_accuracy.share:.2%}, "
-        f"int8 reference {record.reference_accuracy.share:.2%} of {record.reference_accuracy.pictures} pictures"
+        f"{out / PROGRAM}: int8, {record.quantized}; {told} of {record.agreement.pictures} held-out pictures, "
+        f"scores at {sqnr} of the float net's"
     )
     print(f"{out / TWIN}: its float32 twin")

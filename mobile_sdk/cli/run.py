@@ -47,7 +47,6 @@ def run(
     """
     quiet()
     from mobile_sdk.contract import ImageSpec
-    from qat.plan import TrainPlan
 
     started_s = time.monotonic()
     image = ImageSpec(size_px=size_px(data, size))
@@ -63,8 +62,8 @@ def run(
     with _step(2, f"train {net} in float"):
         train.train_net(net, width, contract, pictures, plan, folder)
     with _step(3, "train in int8 and freeze" if qat_epochs else "calibrate and freeze"):
-        finetune = TrainPlan.finetune(epochs=qat_epochs, after=plan) if qat_epochs else None
         source = float_net.trained(folder / train.NET_FILE)
+        finetune = quantize.finetuning(source, qat_epochs, plan) if qat_epochs else None
         program = quantize.quantize_net(source, pictures, finetune, folder)
     report = _deploy(program, folder, pictures.validation)
     say(f"done in {time.monotonic() - started_s:.0f} s")
