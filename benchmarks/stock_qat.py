@@ -8,30 +8,40 @@ stands what its own fake-quantized net says.
 """
 
 import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchao.quantization.pt2e import disable_observer, enable_observer
 
 import mobile_sdk as sdk
 from benchmarks.results_file import write_result
-from benchmarks.stock import convert_qat, load_pte, lower_to_pte, prepare_qat
+from benchmarks.stock import Scores, convert_qat, load_pte, lower_to_pte, prepare_qat
 from benchmarks.targets import Target
+from mobile_sdk import runtimes
+from mobile_sdk.agreement import in_steps
 from mobile_sdk.cli.terminal import quiet, say
+from mobile_sdk.computed import opened
 from mobile_sdk.environment import installed_versions
+from mobile_sdk.expected import expected_scores
+from mobile_sdk.numerics import compare, top1
 from qat.calibration import calibrate
 from qat.data import Pictures, load_mnist
 from qat.distillation import Distillation
 from qat.freezing import freeze
 from qat.nets import build_net
+from qat.picture_set import PictureSet
 from qat.plan import TrainPlan
 from qat.preparation import prepare
-from qat.training import contract_of, evaluate, fit
+from qat.training import contract_of, fit, scores
 
 FLOAT_EPOCHS, QAT_EPOCHS = 8, 2
-TEACHERS: dict[str, Distillation | None] = {"labels": None, "the float net": Distillation()}
+TEACHERS: dict[str, Distillation | None] = {"labels": None, "float net": Distillation()}
 
 
 class StockNet(nn.Module):
@@ -62,63 +72,95 @@ def main() -> None:
     net = build_net("mobilenet_v3_large", contract)
     plan = TrainPlan.digits(epochs=FLOAT_EPOCHS)
     fit(net, pictures, plan)
-    in_float = 100 * evaluate(net, pictures.validation)
+    wanted = scores(net, pictures.validation, contract).numpy()
     with tempfile.TemporaryDirectory() as folder:
-        simulated, on_file = by_stock(net, pictures, plan, contract, Path(folder))
-        ours = {title: by_us(net, pictures, plan, each, Path(folder) / title) for title, each in TEACHERS.items()}
-    rows = [
-        row("stock PT2E QAT", in_float, simulated, {"executorch": on_file}),
-        *(row(f"ours, learning from {title}", in_float, None, files) for title, files in ours.items()),
-    ]
-    write_result("stock_qat", rows, installed_versions(("torch", "torchao", "executorch")), targets(on_file, ours))
+        flows = [by_stock(net, pictures, plan, Path(folder))]
+        flows += [by_us(net, pictures, plan, learns_from, Path(folder)) for learns_from in TEACHERS]
+    rows = [row(flow, wanted, pictures.validation) for flow in flows]
+    write_result("stock_qat", rows, installed_versions(("torch", "torchao", "executorch")), targets(rows))
 
 
-def by_stock(
-    net: nn.Module, pictures: Pictures, plan: TrainPlan, contract: sdk.Contract, folder: Path
-) -> tuple[float, float]:
-    """Accuracies in percent: of the fake-quantized net, and of the `.pte` that it becomes."""
+@dataclass(frozen=True, kw_only=True)
+class Flow:
+    """What one flow came to: scores (pictures, classes) of its fake-quantized net, and of the files that it became."""
+
+    name: str
+    simulated: Scores
+    files: dict[str, Scores]
+
+
+def by_stock(net: nn.Module, pictures: Pictures, plan: TrainPlan, folder: Path) -> Flow:
+    """The stock flow, down to its `.pte` in its runtime."""
+    contract = contract_of(net)
     student = StockNet(net, contract)
     fit(student, pictures, TrainPlan.finetune(QAT_EPOCHS, after=plan))
-    simulated = 100 * evaluate(student, pictures.validation)
+    simulated = scores(student, pictures.validation, contract).numpy()
     rgb = pictures.validation.tensors(contract.image)
     say("lowering by the stock flow")
     student.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # it refuses channels last
     model = load_pte(lower_to_pte(convert_qat(student.prepared), rgb[:1].contiguous(), folder / "stock.pte"))
-    right = torch.from_numpy(model.logits(rgb)).argmax(dim=1) == torch.tensor(pictures.validation.targets)
-    return simulated, 100 * right.double().mean().item()
+    return Flow(name="stock PT2E QAT", simulated=simulated, files={"executorch": model.logits(rgb)})
 
 
-def by_us(
-    net: nn.Module, pictures: Pictures, plan: TrainPlan, distillation: Distillation | None, folder: Path
-) -> dict[str, float]:
-    """Accuracies in percent of the files that a net becomes, by their runtimes."""
-    contract = contract_of(net)
+def by_us(net: nn.Module, pictures: Pictures, plan: TrainPlan, learns_from: str, folder: Path) -> Flow:
+    """Ours, down to its files in their runtimes."""
+    contract, distillation = contract_of(net), TEACHERS[learns_from]
     student = prepare(net, contract)
     calibrate(student, pictures.train)
     finetuning = TrainPlan.finetune(QAT_EPOCHS, after=plan, distillation=distillation)
     fit(student, pictures, finetuning, teacher=net if distillation else None)
     program = freeze(student, contract)
-    bundles = sdk.lower(program, folder, runtimes=("executorch", "tflite"), pictures=pictures.validation)
-    verdicts = [sdk.verify(bundle, program, pictures.validation) for bundle in bundles]
-    assert all(verdict.accuracy and verdict.comparison and verdict.comparison.is_exact for verdict in verdicts)
-    return {verdict.runtime: 100 * verdict.accuracy.share for verdict in verdicts if verdict.accuracy}
+    pixels = pictures.validation.bytes(contract.image)
+    bundles = sdk.lower(program, folder / learns_from, runtimes=("executorch", "tflite"), pictures=pictures.validation)
+    files = {bundle.manifest.runtime: of_codes(program, run_on_host(bundle, pixels)) for bundle in bundles}
+    simulated = of_codes(program, expected_scores(program, pixels))
+    return Flow(name=f"ours, learning from the {learns_from}", simulated=simulated, files=files)
 
 
-def row(flow: str, in_float: float, simulated: float | None, files: dict[str, float]) -> dict[str, Any]:
-    """One flow's accuracies; ours are simulated exactly, so that the reference's is the file's."""
+def run_on_host(bundle: sdk.Bundle, pixels: NDArray[np.uint8]) -> NDArray[np.generic]:
+    """The codes (pictures, classes) that the file gives RGB bytes (pictures, H, W, 3)."""
+    with opened(
+        runtimes.get(bundle.manifest.runtime), bundle.model_path, bundle.interface, device="host", threads=1
+    ) as run:
+        return run(pixels)
+
+
+def of_codes(program: sdk.Program, codes: NDArray[np.generic]) -> Scores:
+    """Scores in the float net's unit."""
+    assert program.graph.output.quantization is not None
+    return in_steps(codes, program.graph).astype(np.float32) * np.float32(program.graph.output.quantization.scale)
+
+
+def row(flow: Flow, wanted: Scores, pictures: PictureSet) -> dict[str, Any]:
+    """Accuracies, and how far the file is from the float net and from what was evaluated in its stead."""
+    on_file = flow.files["executorch"]
+    of_float, of_simulation = compare(on_file, wanted), compare(on_file, flow.simulated)
     return {
-        "flow": flow,
-        "float %": round(in_float, 2),
-        "fake-quantized %": "the file's" if simulated is None else round(simulated, 2),
-        ".pte %": round(files["executorch"], 2),
-        ".tflite %": round(files["tflite"], 2) if "tflite" in files else "–",
+        "flow": flow.name,
+        "float %": percent(wanted, pictures),
+        "fake-quantized %": percent(flow.simulated, pictures),
+        ".pte %": percent(on_file, pictures),
+        ".tflite %": percent(flow.files["tflite"], pictures) if "tflite" in flow.files else "–",
+        ".pte beside float, dB": round(of_float.sqnr_db or 0.0, 1),
+        ".pte beside fake-quantized": "equal" if of_simulation.is_exact else f"{of_simulation.sqnr_db:.1f} dB",
     }
 
 
-def targets(stock: float, ours: dict[str, dict[str, float]]) -> list[Target]:
-    """Ours, as the command line trains, is at least as good on the same runtime."""
-    work = "MobileNetV3-Large QAT on digits, accuracy of the .pte"
-    return [Target.gain(work, "% top-1", stock=stock, ours=ours["the float net"]["executorch"], at_least=0.0)]
+def percent(found: Scores, pictures: PictureSet) -> float:
+    """Top-1 accuracy."""
+    return round(100 * float((top1(found) == np.array(pictures.targets)).mean()), 2)
+
+
+def targets(rows: Sequence[dict[str, Any]]) -> list[Target]:
+    """The file of the command line's own way of training beside the stock flow's; a picture is 0.1 points."""
+    stock, ours = rows[0], rows[-1]
+    return [
+        Target.gain(f"MobileNetV3-Large QAT on digits, {what}", unit, stock=stock[key], ours=ours[key], at_least=bound)
+        for what, key, unit, bound in (
+            ("accuracy of the .pte", ".pte %", "% top-1", -0.1),
+            ("scores of the .pte beside float", ".pte beside float, dB", "dB", 0.0),
+        )
+    ]
 
 
 if __name__ == "__main__":

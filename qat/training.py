@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
+from torch.nn.modules.dropout import _DropoutNd
 
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import SettingError
@@ -198,6 +199,10 @@ class _Run:
         if self.progress:
             batches = track(batches, what=f"epoch {epoch + 1}/{self.plan.epochs}", total=steps)
         self.net.train()
+        if self.lesson:
+            for module in self.net.modules():
+                if isinstance(module, _DropoutNd):
+                    module.eval()  # the teacher drops nothing: what is dropped would be all that is learned from
         losses, right, seen = 0.0, torch.zeros((), dtype=torch.int64, device=device), 0
         phases: dict[str, None] = {}
         for step, (rgb, targets) in enumerate(batches):

@@ -75,6 +75,16 @@ def test_pictures_without_labels_bring_a_student_nearer_to_its_teacher(
     assert "as the teacher" in last.line(6) and "accuracy" not in last.line(6)
 
 
+def test_a_student_of_a_teacher_drops_nothing(teacher: nn.Module) -> None:
+    student = student_of(teacher)
+    dropouts = [module for module in student.modules() if isinstance(module, nn.Dropout)]
+    modes: list[bool] = []
+    for dropout in dropouts:
+        dropout.register_forward_hook(lambda module, *_: modes.append(module.training))
+    fit(student, unlabelled(), replace(DISTILLED, epochs=2), teacher=teacher, progress=False)
+    assert len(dropouts) == 1 and len(modes) > 10 and not any(modes)
+
+
 def test_a_distilled_run_goes_on_bit_for_bit_with_its_average(tmp_path: Path, teacher: nn.Module) -> None:
     whole, parts, again = (student_of(teacher) for _ in range(3))
 
