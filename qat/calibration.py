@@ -1,38 +1,141 @@
-"""`quantize`: int8 without training, from a few pictures."""
+"""`quantize`: int8 without training, from a few pictures, in stages that can be switched off."""
 
-from collections.abc import Callable
+import copy
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import DataError
 from mobile_sdk.program import Program, Record
 from qat.batches import evaluation_batches
+from qat.bias_correction import correct_biases
+from qat.equalisation import equalise
 from qat.freezing import freeze
 from qat.picture_set import PictureSet
 from qat.preparation import FakeQuantNet, prepare
+from qat.progress import say
+from qat.ranges import search_ranges
+from qat.weight_rounding import round_weights
 
 CALIBRATION_PICTURES = 512  # about 100 mini-batches suffice (Krishnamoorthi, arXiv 1806.08342, section 3.1.4)
+STAGE_PIXELS = 32 * 224 * 224  # of pictures that go through all layers at once: some 2 GiB for a MobileNet
 
-Progress = Callable[[float, str], None]
+
+@dataclass(frozen=True, kw_only=True)
+class CalibrationPlan:
+    """Which stages calibration has, in the order in which they are carried out; the extremes of all ranges come first.
+
+    `equalise`: channels rescaled where that leaves the net's function as it is. `search_ranges`: grids that lose least
+    in place of the extremes. `round_weights`: codes and steps that keep each layer's output near, in place of the
+    nearest codes. `correct_biases`: no layer's mean output is shifted.
+    """
+
+    equalise: bool = False
+    search_ranges: bool = True
+    round_weights: bool = True
+    correct_biases: bool = True
+
+    @classmethod
+    def extremes(cls) -> "CalibrationPlan":
+        """Ranges from the smallest to the largest value, nearest codes: what stock flows do."""
+        return cls(equalise=False, search_ranges=False, round_weights=False, correct_biases=False)
 
 
-def quantize(net: nn.Module, contract: Contract, pictures: PictureSet, *, record: Record | None = None) -> Program:
-    """The int8 program of `net` as it is, ranges taken from at most 512 of `pictures`; labels are not read."""
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """What a stage left: the scores' SQNR on the calibration pictures, fake-quantized net against float net."""
+
+    name: str
+    sqnr_db: float
+    duration_s: float
+
+
+def quantize(
+    net: nn.Module,
+    contract: Contract,
+    pictures: PictureSet,
+    plan: CalibrationPlan | None = None,
+    *,
+    record: Record | None = None,
+) -> Program:
+    """The int8 program of `net` as it is, calibrated on `pictures` by `plan` (the default plan if None).
+
+    At most 512 pictures are read, labels are not. Stages and what they gave are in the record's settings.
+    """
     prepared = prepare(net, contract)
-    calibrate(prepared, pictures)
-    return freeze(prepared, contract, record or Record(net=type(net).__name__, quantized="calibrated"))
+    stages = calibrate(prepared, pictures, plan)
+    record = record or Record(net=type(net).__name__, quantized="calibrated")
+    settings = {**record.settings, "calibration": stage_figures(stages)}
+    return freeze(prepared, contract, record.model_copy(update={"settings": settings}))
 
 
 @torch.no_grad()
-def calibrate(net: FakeQuantNet, pictures: PictureSet) -> None:
-    """Widens every range of `net` to the extremes that its float values take, and holds the ranges there."""
+def calibrate(net: FakeQuantNet, pictures: PictureSet, plan: CalibrationPlan | None = None) -> tuple[Stage, ...]:
+    """Gives `net` its ranges and, by `plan` (the default plan if None), its codes; then holds the ranges there.
+
+    Leaves `net` in eval() mode. DataError where there is no picture.
+    """
     if not len(pictures):
         raise DataError("expected pictures to calibrate on, found none", hint="give a folder of typical pictures")
     net.eval()
     net.at(freeze_observers=True, freeze_batch_norm=True)
-    net.calibrate(True)
-    for batch, _ in evaluation_batches(pictures[:CALIBRATION_PICTURES], net.contract.image, torch.device("cpu")):
-        net(batch)
-    net.calibrate(False)
+    run = _Run(net, plan or CalibrationPlan(), pictures[:CALIBRATION_PICTURES])
+    return tuple(run.stages())
+
+
+def stage_figures(stages: tuple[Stage, ...]) -> list[dict[str, str | float]]:
+    """The stages for a record: without durations, so that the same calibration gives the same record."""
+    return [{"stage": stage.name, "sqnr_db": round(stage.sqnr_db, 2)} for stage in stages]
+
+
+class _Run:
+    def __init__(self, net: FakeQuantNet, plan: CalibrationPlan, pictures: PictureSet) -> None:
+        self._net, self._plan, self._pictures = net, plan, pictures
+        spec = net.contract.image
+        some = pictures[: max(1, STAGE_PIXELS // spec.size_px**2)]
+        self._some = torch.cat([batch for batch, _ in evaluation_batches(some, spec, torch.device("cpu"))])
+        self._teacher = _teacher_of(net)
+
+    def stages(self) -> Iterator[Stage]:
+        """Carries the stages out."""
+        if self._plan.equalise:
+            equalise(self._net, self._some)
+            self._teacher = _teacher_of(self._net)
+        yield self._stage("equalised, extremes" if self._plan.equalise else "extremes", self._observe)
+        if self._plan.search_ranges:
+            yield self._stage("range search", lambda: search_ranges(self._net, self._some))
+        if self._plan.round_weights:
+            yield self._stage("weight rounding", lambda: round_weights(self._net, self._teacher, self._some))
+        if self._plan.correct_biases:
+            yield self._stage("bias correction", lambda: correct_biases(self._net, self._teacher, self._some))
+
+    def _stage(self, name: str, carry_out: Callable[[], None]) -> Stage:
+        start_s = time.monotonic()
+        carry_out()
+        duration_s = time.monotonic() - start_s
+        stage = Stage(name=name, sqnr_db=_sqnr_db(self._net, self._teacher, self._some), duration_s=duration_s)
+        say(f"calibration: {name}: {stage.sqnr_db:.1f} dB SQNR of the scores, {duration_s:.1f} s")
+        return stage
+
+    def _observe(self) -> None:
+        """Widens every range to the extremes that its float values take."""
+        self._net.calibrate(True)
+        for batch, _ in evaluation_batches(self._pictures, self._net.contract.image, torch.device("cpu")):
+            self._net(batch)
+        self._net.calibrate(False)
+
+
+def _teacher_of(net: FakeQuantNet) -> FakeQuantNet:
+    teacher = copy.deepcopy(net)
+    teacher.quantize(False)
+    return teacher
+
+
+def _sqnr_db(net: FakeQuantNet, teacher: FakeQuantNet, pictures: Tensor) -> float:
+    wanted, found = teacher(pictures).double(), net(pictures).double()
+    noise, signal = (found - wanted).square().sum(), wanted.square().sum()
+    return float(10 * torch.log10(signal.clamp(min=1e-30) / noise.clamp(min=1e-30)))

@@ -1,5 +1,7 @@
 """Calibration: int8 without training, from a few pictures."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +14,7 @@ from mobile_sdk.errors import DataError
 from mobile_sdk.program import Program, Record
 from mobile_sdk.runtimes.reference import Reference
 from qat import calibration
-from qat.calibration import CALIBRATION_PICTURES, calibrate, quantize
+from qat.calibration import CALIBRATION_PICTURES, CalibrationPlan, calibrate, quantize
 from qat.fake_quant import TensorQuantizer
 from qat.picture_set import PictureSet
 from qat.preparation import prepare
@@ -26,9 +28,13 @@ def test_quantizing_gives_a_program_that_says_how_it_came_about():
     program = quantize(tiny_net(), CONTRACT, picture_set())
     assert isinstance(program, Program) and program.graph.is_int8
     assert program.contract == CONTRACT
-    assert program.record == Record(net="Tiny", quantized="calibrated")
+    assert (program.record.net, program.record.quantized) == ("Tiny", "calibrated")
+    stages: Any = program.record.settings["calibration"]
+    assert [stage["stage"] for stage in stages] == ["extremes", "range search", "weight rounding", "bias correction"]
+    assert all(stage["sqnr_db"] > 10 for stage in stages)
     told = Record(net="mine", quantized="calibrated", settings={"pictures": 8})
-    assert quantize(tiny_net(), CONTRACT, picture_set(), record=told).record == told
+    found = quantize(tiny_net(), CONTRACT, picture_set(), record=told).record
+    assert found.net == "mine" and found.settings == {"pictures": 8, "calibration": stages}
     assert qat.quantize is quantize
 
 
@@ -36,7 +42,7 @@ def test_ranges_are_the_extremes_that_the_float_values_take():
     tiny = tiny_net()
     found = prepare(tiny, CONTRACT)
     pictures = picture_set(12)
-    calibrate(found, pictures)
+    calibrate(found, pictures, CalibrationPlan.extremes())
     x = torch.from_numpy(rgb(12).transpose(0, 3, 1, 2).copy()).float() / 128 - 1
     with torch.no_grad():
         values = F.relu(tiny.norm(tiny.conv(tiny.stem(x))))
@@ -73,7 +79,11 @@ def test_labels_are_not_read_and_the_order_of_pictures_does_not_matter():
     sources = picture_set(8).sources
     unlabelled = PictureSet(sources=sources, targets=(-1,) * 8)
     backwards = PictureSet(sources=sources[::-1], targets=(4,) * 8)
-    first, second = (quantize(tiny_net(), CONTRACT, pictures) for pictures in (unlabelled, backwards))
+    plan = CalibrationPlan.extremes()
+    first, second = (quantize(tiny_net(), CONTRACT, pictures, plan) for pictures in (unlabelled, backwards))
+    assert first.graph.digest() == second.graph.digest()
+    labelled = PictureSet(sources=sources, targets=tuple(range(8)))
+    first, second = (quantize(tiny_net(), CONTRACT, pictures) for pictures in (unlabelled, labelled))
     assert first.graph.digest() == second.graph.digest()
 
 
