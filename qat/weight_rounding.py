@@ -25,7 +25,8 @@ SHRINKAGES = (0.05, 0.3, 2.0, 1e6)  # of moments towards their diagonal, which f
 FLAT_SHARE = 0.02  # what an input counts where the activation after the layer is flat
 MARGIN = 0.25  # beyond an activation's ends: there an error may still reach inside
 OWN_MOMENTS = 64  # weights of a filter, up to which every output channel has moments of its own inputs
-LARGEST_SAMPLE = 2**24  # input values, of which moments are taken
+WITHIN_CODE = 0.49  # of a step around its code, where a weight rounds to it whatever float32 makes of it
+SILENT_GAIN = 1e-20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,13 +53,13 @@ def round_weights(net: FakeQuantNet, teacher: FakeQuantNet, pictures: Tensor) ->
 def second_moments(layer: Weighted, x: Tensor, counts: Tensor | None) -> Tensor:
     """The covariances (groups, 1, K, K) of what each of a filter's K weights is multiplied by, over all positions.
 
-    With `counts` (N, O, H, W), positions of the output count so much, for each output channel by itself:
+    With `counts`, of the output's shape (N, O, …), positions count so much, for each output channel by itself:
     (groups, O / groups, K, K).
     """
     values = _patches(layer, x)
     if counts is None:
         return _covariance(values, torch.ones(values.shape[:2]))[:, None]
-    by_channel = counts.flatten(2).permute(1, 0, 2).reshape(len(values), -1, values.shape[1])
+    by_channel = counts.transpose(0, 1).reshape(len(values), -1, values.shape[1])
     return torch.stack([_covariance(values, own) for own in by_channel.unbind(1)], dim=1)
 
 
@@ -173,11 +174,15 @@ def _times(error: Tensor, matrix: Tensor) -> Tensor:
 
 
 def _write(layer: Weighted, chosen: RoundedWeights) -> None:
-    """Gives the layer its codes, its batch norm unfolded from them; a channel that the batch norm silences stays."""
+    """Gives the layer its steps, and moves weights just so far that they round to their codes: training starts there.
+
+    Codes are of the weights with their batch norm folded; a channel that the batch norm silences stays as it is.
+    """
     gain, _ = layer.folding()
     shape = (-1, *[1] * (layer.weight.ndim - 1))
-    is_heard = (gain.abs() > 1e-20) & chosen.codes.flatten(1).any(1)
+    is_heard = (gain.abs() > SILENT_GAIN) & chosen.codes.flatten(1).any(1)
     scales = torch.where(is_heard, chosen.scales / gain.abs(), weight_scales(layer.weight))
-    signed = chosen.codes * torch.where(gain < 0, -1.0, 1.0).reshape(shape)
-    layer.weight.copy_(torch.where(is_heard.reshape(shape), signed * scales.reshape(shape), layer.weight))
+    codes = chosen.codes * torch.where(gain < 0, -1.0, 1.0).reshape(shape)
+    inside = (layer.weight / scales.reshape(shape)).clamp(codes - WITHIN_CODE, codes + WITHIN_CODE)
+    layer.weight.copy_(torch.where(is_heard.reshape(shape), inside * scales.reshape(shape), layer.weight))
     layer.scales = scales

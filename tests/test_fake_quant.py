@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from mobile_sdk import arithmetic
 from mobile_sdk.numerics import compare
 from mobile_sdk.runtimes.reference import Reference
-from qat.calibration import calibrate
+from qat.calibration import CalibrationPlan, calibrate
 from qat.fake_quant import LEVELS, Range, TensorQuantizer, fake_quantize_weight, weight_scales
 from qat.freezing import freeze
 from qat.layers import Conv2d, HardSwish, Linear, Weighted
@@ -261,7 +261,7 @@ def test_training_steps_on_the_grid_reduce_the_loss():
 def test_switching_all_rounding_off_gives_the_float_net_again():
     tiny = swish_net()
     found = prepare(tiny, CONTRACT)
-    calibrate(found, picture_set())
+    calibrate(found, picture_set(), CalibrationPlan.extremes())
     x = picture_floats()
     with torch.no_grad():
         rounded = found(x)
