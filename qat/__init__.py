@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from qat.calibration import quantize
+    from qat.calibration_plan import CalibrationPlan
     from qat.data import Pictures, load_folder, load_mnist, load_unlabelled
     from qat.distillation import Distillation
     from qat.freezing import float_twin, freeze
@@ -15,10 +16,12 @@ if TYPE_CHECKING:
     from qat.nets import build_net, list_nets
     from qat.plan import TrainPlan
     from qat.preparation import FakeQuantNet, prepare
+    from qat.synthesis import synthesise
     from qat.training import evaluate, fit
     from qat.weights import load_weights
 
 _HOMES = {
+    "CalibrationPlan": "qat.calibration_plan",
     "Distillation": "qat.distillation",
     "FakeQuantNet": "qat.preparation",
     "History": "qat.history",
@@ -36,9 +39,11 @@ _HOMES = {
     "load_weights": "qat.weights",
     "prepare": "qat.preparation",
     "quantize": "qat.calibration",
+    "synthesise": "qat.synthesis",
 }
 
 __all__ = [
+    "CalibrationPlan",
     "Distillation",
     "FakeQuantNet",
     "History",
@@ -56,6 +61,7 @@ __all__ = [
     "load_weights",
     "prepare",
     "quantize",
+    "synthesise",
 ]
 
 

@@ -13,6 +13,7 @@ from mobile_sdk.errors import DataError
 from mobile_sdk.program import Program, Record
 from qat.batches import evaluation_batches
 from qat.bias_correction import correct_biases
+from qat.calibration_plan import CalibrationPlan
 from qat.equalisation import equalise
 from qat.freezing import freeze
 from qat.picture_set import PictureSet
@@ -23,26 +24,6 @@ from qat.weight_rounding import round_weights
 
 CALIBRATION_PICTURES = 512  # about 100 mini-batches suffice (Krishnamoorthi, arXiv 1806.08342, section 3.1.4)
 STAGE_PIXELS = 32 * 224 * 224  # of pictures that go through all layers at once: some 2 GiB for a MobileNet
-
-
-@dataclass(frozen=True, kw_only=True)
-class CalibrationPlan:
-    """Which stages calibration has, in the order in which they are carried out; the extremes of all ranges come first.
-
-    `equalise`: channels rescaled where that leaves the net's function as it is. `search_ranges`: grids that lose least
-    in place of the extremes. `round_weights`: codes and steps that keep each layer's output near, in place of the
-    nearest codes. `correct_biases`: no layer's mean output is shifted.
-    """
-
-    equalise: bool = False
-    search_ranges: bool = True
-    round_weights: bool = True
-    correct_biases: bool = True
-
-    @classmethod
-    def extremes(cls) -> "CalibrationPlan":
-        """Ranges from the smallest to the largest value, nearest codes: what stock flows do."""
-        return cls(equalise=False, search_ranges=False, round_weights=False, correct_biases=False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,8 @@ from mobile_sdk.errors import DataError
 from mobile_sdk.program import Program, Record
 from mobile_sdk.runtimes.reference import Reference
 from qat import calibration
-from qat.calibration import CALIBRATION_PICTURES, CalibrationPlan, calibrate, quantize
+from qat.calibration import CALIBRATION_PICTURES, calibrate, quantize
+from qat.calibration_plan import CalibrationPlan
 from qat.fake_quant import TensorQuantizer
 from qat.picture_set import PictureSet
 from qat.preparation import prepare

@@ -16,7 +16,8 @@ from mobile_sdk.errors import CaptureError
 from mobile_sdk.lowering import lower
 from mobile_sdk.verification import verify
 from qat.bias_correction import correct_biases
-from qat.calibration import CalibrationPlan, calibrate, quantize
+from qat.calibration import calibrate, quantize
+from qat.calibration_plan import CalibrationPlan
 from qat.channel_groups import channel_groups
 from qat.equalisation import equalise
 from qat.fake_quant import TensorQuantizer

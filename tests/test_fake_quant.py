@@ -12,7 +12,8 @@ from torch.nn import functional as F
 from mobile_sdk import arithmetic
 from mobile_sdk.numerics import compare
 from mobile_sdk.runtimes.reference import Reference
-from qat.calibration import CalibrationPlan, calibrate
+from qat.calibration import calibrate
+from qat.calibration_plan import CalibrationPlan
 from qat.fake_quant import LEVELS, Range, TensorQuantizer, fake_quantize_weight, weight_scales
 from qat.freezing import freeze
 from qat.layers import Conv2d, HardSwish, Linear, Weighted

@@ -215,3 +215,44 @@ def test_a_head_of_another_size_is_replaced_and_said_so(
     said = capfd.readouterr().err
     assert "the head is replaced and has to be trained (7 classes in the file, 3 in the net)" in said
     assert Program.load(tmp_path / "program.pt2").contract.labels == LABELS
+
+
+@pytest.mark.parametrize("source", ["model", "checkpoint"])
+def test_without_data_pictures_are_made_up_labels_are_the_nets_and_nothing_is_judged(
+    source: str, own: Path, published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Capture
+) -> None:
+    monkeypatch.syspath_prepend(own)
+    checkpoint = ["--weights", str(published / "7.pth"), "--net", "mobilenet_v2", "--width", "0.35", "--size", "32"]
+    named = {"model": ["--model", "own_nets.small:net"], "checkpoint": checkpoint}[source]
+    assert call(["quantize", *named, "--data", "none", "--out", str(tmp_path)]) == 0
+    said = capfd.readouterr()
+    assert "16 pictures made up from batch norms; judged on none" in said.out and "bias correction" in said.out
+    program = Program.load(tmp_path / "program.pt2")
+    assert program.graph.is_int8 and program.record.quantized == "calibrated"
+    record = program.record
+    assert record.float_accuracy is None and record.reference_accuracy is None and record.agreement is None
+    labels = {"model": ("right", "left", "dark"), "checkpoint": tuple(f"class_{index}" for index in range(7))}[source]
+    assert program.contract.labels == labels
+
+
+def test_without_data_nothing_is_trained_and_a_net_without_batch_norm_is_refused(
+    own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Capture
+) -> None:
+    monkeypatch.syspath_prepend(own)
+    base = ["quantize", "--data", "none", "--out", str(tmp_path), "--model"]
+    assert call([*base, "own_nets.small:net", "--epochs", "2"]) == 2
+    assert "give pictures to train on" in capfd.readouterr().err
+    assert call([*base, "own_nets.small:knowing"]) == 4
+    said = capfd.readouterr().err
+    assert "expected a net with batch norm" in said and "--data DIR" in said
+
+
+def test_stages_of_calibration_are_switched_off_by_name(
+    data: str, own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Capture
+) -> None:
+    monkeypatch.syspath_prepend(own)
+    base = ["quantize", "--model", "own_nets.small:net", "--data", data, "--epochs", "0", "--out", str(tmp_path)]
+    off = ["--equalise", "--no-search-ranges", "--no-round-weights", "--no-correct-biases", "--json"]
+    assert call([*base, *off]) == 0
+    stages = json.loads(capfd.readouterr().out)["settings"]["calibration"]
+    assert [stage["stage"] for stage in stages] == ["equalised, extremes"] and stages[0]["sqnr_db"] > 15

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mobile_sdk.cli.options import NONE
 from mobile_sdk.cli.pictures import (
     in_order_of,
     is_unlabelled,
@@ -23,7 +24,7 @@ from mobile_sdk.errors import CaptureError, DataError, SettingError
 if TYPE_CHECKING:
     from torch import nn
 
-    from mobile_sdk.contract import Contract
+    from mobile_sdk.contract import Contract, ImageSpec
     from qat.data import Pictures
     from qat.saved_net import SavedNet
 
@@ -59,8 +60,8 @@ def trained_with_pictures(
     width: float | None,
     size: int | None,
     name: str | None,
-) -> "tuple[FloatNet, Pictures]":
-    """The same with its pictures; SettingError where the settings, which the file says itself, are others."""
+) -> "tuple[FloatNet, Pictures | None]":
+    """The same with its pictures, if any; SettingError where the settings, which the file says itself, are others."""
     told = {"--net": (net, saved.net), "--width": (width, saved.width), "--size": (size, saved.contract.image.size_px)}
     for option, (asked, found) in told.items():
         if asked is not None and asked != found:
@@ -68,7 +69,8 @@ def trained_with_pictures(
                 f"expected {option} {found} for {path}, found {asked}", hint=f"leave {option} out: the file says it"
             )
     contract = make_contract(name or saved.contract.name, data, saved.contract.labels, saved.contract.image)
-    return replace(trained(path), contract=contract), load_pictures_of(contract, data)
+    pictures = None if data == NONE else load_pictures_of(contract, data)
+    return replace(trained(path), contract=contract), pictures
 
 
 def published(
@@ -98,7 +100,32 @@ def published(
     return FloatNet(net=built.eval(), name=net, contract=contract, can_teach=can_teach), pictures
 
 
-def users_own(reference: str, data: str, *, size: int | None, name: str | None) -> "tuple[FloatNet, Pictures]":
+def published_alone(
+    path: Path, *, net: str, width: float, size: int | None, name: str | None
+) -> "tuple[FloatNet, Pictures | None]":
+    """The same without pictures: as many labels as the checkpoint has classes, numbered."""
+    from mobile_sdk.contract import ImageSpec
+    from qat.nets import build_net
+    from qat.weights import load_weights
+
+    image = ImageSpec.torchvision(size_px(NONE, size))
+    labels = numbered_labels(2)
+    while True:  # the file's head says how many there are
+        contract = make_contract(name or net, NONE, labels, image)
+        built = build_net(net, contract, width=width)
+        report = load_weights(built, path)
+        if report.classes_in_file is None:
+            say(str(report))
+            return FloatNet(net=built.eval(), name=net, contract=contract), None
+        labels = numbered_labels(report.classes_in_file)
+
+
+def numbered_labels(count: int) -> tuple[str, ...]:
+    """Labels for a net whose classes have no names."""
+    return tuple(f"class_{index:0{len(str(count - 1))}}" for index in range(count))
+
+
+def users_own(reference: str, data: str, *, size: int | None, name: str | None) -> "tuple[FloatNet, Pictures | None]":
     """The net that the function MODULE:FUNCTION returns, and the contract that its attributes and the pictures give."""
     from torch import nn
 
@@ -110,6 +137,8 @@ def users_own(reference: str, data: str, *, size: int | None, name: str | None) 
             f"expected {reference} to return an nn.Module, found {type(net).__name__}", hint="return the net itself"
         )
     image = getattr(net, "image", None) or ImageSpec()
+    if data == NONE:
+        return _users_own_alone(reference, net.eval(), _sized(image, size), name), None
     labelled = None if is_unlabelled(data) else load_pictures(data)
     labels = tuple(getattr(net, "labels", None) or (labelled.labels if labelled else ()))
     if not labels:
@@ -117,9 +146,21 @@ def users_own(reference: str, data: str, *, size: int | None, name: str | None) 
             f"expected the labels of {reference} in {data}, found pictures without folders",
             hint="give the net the attribute `labels`, or lay the pictures out as FOLDER/<label>/*.jpg",
         )
-    contract = make_contract(name, data, labels, image.model_copy(update={"size_px": size or image.size_px}))
+    contract = make_contract(name, data, labels, _sized(image, size))
     pictures = in_order_of(contract, labelled) if labelled else load_unlabelled_of(contract, data)
     return FloatNet(net=net.eval(), name=reference, contract=contract), pictures
+
+
+def _sized(image: "ImageSpec", size: int | None) -> "ImageSpec":
+    """`image`, of another size where one is asked for."""
+    return image.model_copy(update={"size_px": size or image.size_px})
+
+
+def _users_own_alone(reference: str, net: "nn.Module", image: "ImageSpec", name: str | None) -> FloatNet:
+    """The net without pictures: its own labels, or as many as it gives scores."""
+    labels = tuple(getattr(net, "labels", None) or numbered_labels(_count_scores(reference, net, image.size_px)))
+    contract = make_contract(name or reference.rpartition(":")[2], NONE, labels, image)
+    return FloatNet(net=net, name=reference, contract=contract)
 
 
 def _function(reference: str) -> Callable[[], object]:
@@ -156,22 +197,38 @@ def _called(reference: str, function: Callable[[], object]) -> object:
 
 def check_scores(float_net: FloatNet) -> None:
     """Raises CaptureError where the net does not give one score a label; found out before anything long begins."""
-    import torch
-
     side, classes = float_net.contract.image.size_px, len(float_net.contract.labels)
-    try:
-        with torch.inference_mode():
-            scores = float_net.net(torch.zeros(2, 3, side, side))
-    except Exception as error:  # the user's own code may raise anything
+    found = _scores_shape(float_net.name, float_net.net, side)
+    if found != (2, classes):
         raise CaptureError(
-            f"expected {float_net.name} to take (2, 3, {side}, {side}), found {type(error).__name__}: {error}",
-            hint="give the net the attribute `image`, an ImageSpec, or --size",
-        ) from error
-    if getattr(scores, "shape", None) != (2, classes):
-        raise CaptureError(
-            f"expected scores (2, {classes}) for two pictures, found {tuple(getattr(scores, 'shape', ()))}",
+            f"expected scores (2, {classes}) for two pictures, found {found}",
             hint="give the net one output per label, or the attribute `labels`",
         )
+
+
+def _count_scores(name: str, net: "nn.Module", side: int) -> int:
+    found = _scores_shape(name, net, side)
+    if len(found) != 2 or found[1] < 2:
+        raise CaptureError(
+            f"expected {name} to give scores (2, classes) for two pictures, found {found}",
+            hint="return the scores alone, flattened",
+        )
+    return found[1]
+
+
+def _scores_shape(name: str, net: "nn.Module", side: int) -> tuple[int, ...]:
+    """The shape of what the net gives for two pictures; CaptureError where it takes none of that size."""
+    import torch
+
+    try:
+        with torch.inference_mode():
+            scores = net(torch.zeros(2, 3, side, side))
+    except Exception as error:  # the user's own code may raise anything
+        raise CaptureError(
+            f"expected {name} to take (2, 3, {side}, {side}), found {type(error).__name__}: {error}",
+            hint="give the net the attribute `image`, an ImageSpec, or --size",
+        ) from error
+    return tuple(getattr(scores, "shape", ()))
 
 
 def check_weights(path: Path) -> None:

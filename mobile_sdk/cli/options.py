@@ -9,6 +9,7 @@ import typer
 from mobile_sdk.errors import MachineError, SettingError
 
 DIGITS = "digits"
+NONE = "none"
 
 Data = Annotated[
     str,
@@ -17,6 +18,15 @@ Data = Annotated[
         metavar="DIR",
         help="Labelled pictures: DIR/<label>/*.jpg, or DIR/train/… and DIR/val/…; the word 'digits' is the built-in "
         "5,000 MNIST digits.",
+    ),
+]
+DataOrNone = Annotated[
+    str,
+    typer.Option(
+        "--data",
+        metavar="DIR",
+        help="Pictures, labelled (DIR/<label>/*.jpg, or DIR/train/… and DIR/val/…) or not; the word 'digits' is the "
+        "built-in 5,000 MNIST digits; 'none' calibrates on pictures made up from the net's batch norms.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]

@@ -8,7 +8,7 @@ import typer
 
 from mobile_sdk.cli import float_net, options
 from mobile_sdk.cli.float_net import FloatNet
-from mobile_sdk.cli.terminal import quiet, say, show_json
+from mobile_sdk.cli.terminal import quiet, say, show_json, show_table
 from mobile_sdk.cli.train import choose_plan, default_recipe, plan_settings, stage
 from mobile_sdk.errors import SettingError
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from mobile_sdk.program import Program
+    from qat.calibration_plan import CalibrationPlan
     from qat.data import Pictures
     from qat.picture_set import PictureSet
     from qat.plan import TrainPlan
@@ -25,7 +26,7 @@ PROGRAM, TWIN = "program.pt2", "float.pt2"
 
 
 def quantize(
-    data: options.Data,
+    data: options.DataOrNone,
     weights: Annotated[
         Path | None,
         typer.Option(
@@ -42,7 +43,42 @@ def quantize(
         str | None,
         typer.Option("--model", metavar="MODULE:FUNCTION", help="A net of your own: a function that returns it."),
     ] = None,
-    epochs: Annotated[int, typer.Option("--epochs", min=0, help="Epochs of training in int8; 0 only calibrates.")] = 3,
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            "--epochs", min=0, help="Epochs of training in int8; 0 only calibrates. Default: 3; without data 0."
+        ),
+    ] = None,
+    equalise: Annotated[
+        bool,
+        typer.Option(
+            "--equalise/--no-equalise",
+            help="Calibration: rescale channels where that leaves the net's function as it is; for nets whose channels "
+            "differ much.",
+        ),
+    ] = False,
+    search_ranges: Annotated[
+        bool,
+        typer.Option(
+            "--search-ranges/--no-search-ranges",
+            help="Calibration: ranges that lose least, in place of the smallest and largest values.",
+        ),
+    ] = True,
+    round_weights: Annotated[
+        bool,
+        typer.Option(
+            "--round-weights/--no-round-weights",
+            help="Calibration: round weights up or down so that each layer's output stays near, in place of to the "
+            "nearest.",
+        ),
+    ] = True,
+    correct_biases: Annotated[
+        bool,
+        typer.Option(
+            "--correct-biases/--no-correct-biases",
+            help="Calibration: take back by the biases what rounding shifts each layer's mean output by.",
+        ),
+    ] = True,
     size: options.Size = None,
     name: options.Name = None,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the programs go.")] = Path("runs/quantize"),
@@ -54,10 +90,16 @@ def quantize(
     a net brings its labels, pictures may lie in DIR without folders: int8 is then learned from the float net alone.
     """
     quiet()
+    from qat.calibration_plan import CalibrationPlan
+
+    epochs = _epochs(data, epochs)
     source, pictures = _choose(data, weights, net, width, model, epochs, size, name)
     after = choose_plan(default_recipe(data), None, seed=0)
     plan = finetuning(source, epochs, after) if epochs else None
-    program = quantize_net(source, pictures, plan, options.folder_to_write(out))
+    calibration = CalibrationPlan(
+        equalise=equalise, search_ranges=search_ranges, round_weights=round_weights, correct_biases=correct_biases
+    )
+    program = quantize_net(source, pictures, plan, options.folder_to_write(out), calibration)
     _show(program, out, json)
 
 
@@ -69,30 +111,41 @@ def finetuning(source: FloatNet, epochs: int, after: "TrainPlan") -> "TrainPlan"
     return TrainPlan.finetune(epochs=epochs, after=after, distillation=Distillation() if source.can_teach else None)
 
 
-def quantize_net(source: FloatNet, pictures: "Pictures", plan: "TrainPlan | None", out: Path) -> "Program":
+def quantize_net(
+    source: FloatNet,
+    pictures: "Pictures | None",
+    plan: "TrainPlan | None",
+    out: Path,
+    calibration: "CalibrationPlan | None" = None,
+) -> "Program":
     """Writes `out/program.pt2` and `out/float.pt2`: trained by `plan` in `out/qat`, or calibrated if None.
 
-    What is trained starts from what is calibrated, and learns from the float net, where that can teach.
+    What is trained starts from what is calibrated, and learns from the float net, where that can teach. Without
+    pictures it is calibrated on some that are made up, and judged on none.
     """
     from mobile_sdk.environment import installed_versions
     from mobile_sdk.program import Record
-    from qat.calibration import calibrate
+    from qat.calibration import calibrate, stage_figures
     from qat.freezing import float_twin, freeze
     from qat.preparation import prepare
 
     float_net.check_scores(source)
     prepared = prepare(source.net, source.contract)
+    settings: dict[str, Any] = plan_settings(plan) if plan else {}
     if source.can_teach:
-        say("calibrating")
-        calibrate(prepared, pictures.train)
+        seen = pictures.train if pictures else _made_up(source)
+        settings["calibration"] = stage_figures(calibrate(prepared, seen, calibration))
+        settings["calibrated_on"] = "pictures" if pictures else f"{len(seen)} pictures made up from batch norms"
     record = Record(
         net=source.name,
         quantized="qat" if plan else "calibrated",
-        history=source.history + (_train(prepared, source, pictures, plan, out / "qat") if plan else ()),
-        settings=plan_settings(plan) if plan else {},
+        history=source.history + (_train(prepared, source, pictures, plan, out / "qat") if plan and pictures else ()),
+        settings=settings,
         versions=installed_versions(("mobile-sdk", "torch", "torchao")),
     )
-    program = judged(freeze(prepared, source.contract, record), source.net, pictures.validation)
+    program = freeze(prepared, source.contract, record)
+    if pictures:
+        program = judged(program, source.net, pictures.validation)
     of_float = {"quantized": "float32", "reference_accuracy": None, "agreement": None}
     float_twin(source.net, source.contract, program.record.model_copy(update=of_float)).save(out / TWIN)
     program.save(out / PROGRAM)
@@ -122,6 +175,22 @@ def judged(program: "Program", net: "nn.Module", held_out: "PictureSet") -> "Pro
     return replace(program, record=program.record.model_copy(update=said))
 
 
+def _made_up(source: FloatNet) -> "PictureSet":
+    from qat.synthesis import synthesise
+
+    say("making up pictures to calibrate on")
+    return synthesise(source.net, source.contract)
+
+
+def _epochs(data: str, epochs: int | None) -> int:
+    """The default where none is asked for; SettingError for training without data."""
+    if data == options.NONE and epochs:
+        raise SettingError(
+            f"expected --epochs 0 beside --data none, found {epochs}", hint="give pictures to train on: --data DIR"
+        )
+    return epochs if epochs is not None else 0 if data == options.NONE else 3
+
+
 def _train(
     prepared: "FakeQuantNet", source: FloatNet, pictures: "Pictures", plan: "TrainPlan", out: Path
 ) -> tuple[dict[str, Any], ...]:
@@ -140,7 +209,7 @@ def _choose(
     epochs: int,
     size: int | None,
     name: str | None,
-) -> "tuple[FloatNet, Pictures]":
+) -> "tuple[FloatNet, Pictures | None]":
     """The net that the options name, and its pictures; SettingError where they name none, or two."""
     if (model is None) == (weights is None):
         found = "neither" if model is None else "both"
@@ -163,6 +232,8 @@ def _choose(
             hint="name the checkpoint's net: mobile-sdk nets lists them",
         )
     alpha = 1.0 if width is None else width
+    if data == options.NONE:
+        return float_net.published_alone(weights, net=net, width=alpha, size=size, name=name)
     return float_net.published(weights, data, net=net, width=alpha, size=size, name=name, epochs=epochs)
 
 
@@ -172,7 +243,12 @@ def _show(program: "Program", out: Path, json: bool) -> None:
         paths = {"program": str(out / PROGRAM), "float_twin": str(out / TWIN), "digest": program.digest()}
         show_json({**paths, **record.model_dump(mode="json")})
         return
-    assert record.agreement is not None
+    if stages := record.settings.get("calibration"):
+        _show_stages(stages)
+    if record.agreement is None:
+        print(f"{out / PROGRAM}: int8, {record.quantized} on {record.settings['calibrated_on']}; judged on none")
+        print(f"{out / TWIN}: its float32 twin")
+        return
     if record.float_accuracy is not None and record.reference_accuracy is not None:
         told = f"float {record.float_accuracy.share:.2%}, int8 reference {record.reference_accuracy.share:.2%}"
     else:
@@ -183,3 +259,10 @@ def _show(program: "Program", out: Path, json: bool) -> None:
         f"scores at {sqnr} of the float net's"
     )
     print(f"{out / TWIN}: its float32 twin")
+
+
+def _show_stages(stages: Any) -> None:
+    """What each stage of calibration gave, on the pictures that it was calibrated on."""
+    show_table(
+        ("calibration", "SQNR dB"), [(row["stage"], f"{row['sqnr_db']:.1f}") for row in stages], numbers=("SQNR dB",)
+    )

@@ -1,0 +1,23 @@
+"""Which stages calibration has."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalibrationPlan:
+    """Which stages calibration has, in the order in which they are carried out; the extremes of all ranges come first.
+
+    `equalise`: channels rescaled where that leaves the net's function as it is. `search_ranges`: grids that lose least
+    in place of the extremes. `round_weights`: codes and steps that keep each layer's output near, in place of the
+    nearest codes. `correct_biases`: no layer's mean output is shifted.
+    """
+
+    equalise: bool = False
+    search_ranges: bool = True
+    round_weights: bool = True
+    correct_biases: bool = True
+
+    @classmethod
+    def extremes(cls) -> "CalibrationPlan":
+        """Ranges from the smallest to the largest value, nearest codes: what stock flows do."""
+        return cls(equalise=False, search_ranges=False, round_weights=False, correct_biases=False)
