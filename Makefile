@@ -1,12 +1,14 @@
 # make run   set up, then the main job: digits → int8 program → three bundles → report, in runs/digits
 # make test  set up, then every check: ruff, format, mypy --strict, pytest
+# make bench sets up an environment with the stock tools and peers beside ours, then runs every benchmark
 # make setup / format / clean
 
 PYTHON ?= python3.11
 BIN := .venv/bin
 STAMP := .venv/.installed
+BENCH := .venv-bench
 
-.PHONY: run test setup format clean
+.PHONY: run test bench setup format clean
 .DEFAULT_GOAL := run
 
 run: $(STAMP)
@@ -18,6 +20,9 @@ test: $(STAMP)
 	$(BIN)/mypy --strict
 	$(BIN)/python -m pytest
 
+bench: $(BENCH)/.installed
+	$(BENCH)/bin/python -m benchmarks
+
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -25,16 +30,25 @@ format: $(STAMP)
 setup: $(STAMP)
 
 clean:
-	rm -rf .venv build dist
+	rm -rf .venv $(BENCH) build dist
 
 $(STAMP): pyproject.toml constraints.txt | $(BIN)/pip
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt hatchling editables wheel
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[dev]'
+	$(call install,$(BIN),constraints.txt,dev)
 	touch $@
 
+$(BENCH)/.installed: pyproject.toml constraints-bench.txt | $(BENCH)/bin/pip
+	$(call install,$(BENCH)/bin,constraints-bench.txt,bench)
+	touch $@
+
+# The project with one extra into an environment. Build tools come first and isolation is off: a dependency is source.
+define install
+	$(1)/pip install --quiet --disable-pip-version-check -c $(2) hatchling editables wheel
+	$(1)/pip install --quiet --disable-pip-version-check -c $(2) --no-build-isolation -e '.[$(3)]'
+endef
+
 # Debian's python3 comes without ensurepip; its package python3-venv is fetched where we may, and named where we may not.
-$(BIN)/pip:
+%/bin/pip:
 	$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
 	  test "$$(id -u)" = 0 || { echo 'python3-venv is missing: apt-get install python3-venv' >&2; exit 1; }; \
 	  apt-get update -qq && apt-get install -y -qq python3-venv; }
-	$(PYTHON) -m venv --clear .venv
+	$(PYTHON) -m venv --clear $*

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmarks.latency import interleaved_ms
 from benchmarks.results_file import write_result
 from mobile_sdk.cli.terminal import quiet
 from mobile_sdk.contract import Contract, ImageSpec
@@ -21,8 +22,6 @@ from qat.calibration import quantize
 from qat.nets import build_net
 from tests.realistic import crops, with_realistic_numbers
 from tests.stock_lowering import lower_by_stock
-
-ROUNDS, RUNS = 40, 10
 
 
 def main() -> None:
@@ -43,9 +42,10 @@ def main() -> None:
         stock_s = time.perf_counter() - started
         stock = stock_run(stock_file, picture)
         assert np.array_equal(stock(), session.run(picture)), "both files compute the same scores"
-        ours_ms, stock_ms = interleaved(lambda: session.run(picture), stock)
+        median_ms = interleaved_ms({"ours": lambda: session.run(picture), "stock": stock})
     row = {"net": "mobilenet_v3_small 1", "stock lowering s": round(stock_s, 1), "ours s": round(our_s, 2)}
-    row |= {"stock ms": round(stock_ms, 2), "ours ms": round(ours_ms, 2), "ours / stock": round(ours_ms / stock_ms, 2)}
+    row |= {f"{name} ms": round(median, 2) for name, median in median_ms.items()}
+    row["ours / stock"] = round(median_ms["ours"] / median_ms["stock"], 2)
     write_result("executorch_lowering", [row], dict(ExecuTorchRuntime().versions()))
 
 
@@ -62,19 +62,6 @@ def stock_run(path: Path, picture: np.ndarray) -> Callable[[], np.ndarray]:
         return method.execute([codes])[0].numpy().copy().ravel()
 
     return run
-
-
-def interleaved(*runs: Callable[[], object]) -> list[float]:
-    """The median milliseconds of each, in rounds that take turns."""
-    samples: list[list[float]] = [[] for _ in runs]
-    for round_index in range(ROUNDS + 1):
-        for run, taken in zip(runs, samples, strict=True):
-            for _ in range(RUNS):
-                started = time.perf_counter()
-                run()
-                if round_index:  # the first round warms up
-                    taken.append(1000 * (time.perf_counter() - started))
-    return [float(np.median(taken)) for taken in samples]
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""The stock flows as their own documentation writes them: PT2E with XNNPACKQuantizer to ExecuTorch, and litert-torch.
+"""The stock flows as their own documentation writes them: PT2E with XNNPACKQuantizer to ExecuTorch, and the converters.
 
 Sources: ExecuTorch, "XNNPACK Backend: Quantization" and "Model Export"; torchao, "PyTorch 2 Export Quantization-Aware
-Training"; litert-torch, `docs/pytorch_converter/README.md`. Nets take float32 (N, 3, H, W), as they were trained.
+Training"; litert-torch, `docs/pytorch_converter/README.md`; coremltools, "Converting from PyTorch". Nets take float32
+(N, 3, H, W), as they were trained.
 """
 
 import copy
@@ -27,13 +28,13 @@ Scores = NDArray[np.float32]
 
 def quantize_pt2e(net: nn.Module, batches: Iterable[torch.Tensor]) -> nn.Module:
     """`net` in int8 by XNNPACKQuantizer, calibrated on `batches` (N, 3, H, W), for `lower_to_pte`."""
-    with _quiet():
+    with quiet_flow():
         return convert_pt2e(_calibrated(net, batches, _xnnpack_quantizer()))
 
 
 def quantize_for_litert(net: nn.Module, batches: Iterable[torch.Tensor]) -> nn.Module:
     """`net` in int8 by litert-torch's own quantizer, calibrated on `batches` (N, 3, H, W), for `lower_to_tflite`."""
-    with _quiet():
+    with quiet_flow():
         return convert_pt2e(_calibrated(net, batches, _litert_quantizer()), fold_quantize=False)
 
 
@@ -44,7 +45,7 @@ def prepare_qat(net: nn.Module, batch: torch.Tensor) -> nn.Module:
     `freeze_qat`.
     """
     batch_sizes = ({0: torch.export.Dim("batch")},)
-    with _quiet():
+    with quiet_flow():
         captured = torch.export.export(copy.deepcopy(net).train(), (batch,), dynamic_shapes=batch_sizes).module()
         prepared = prepare_qat_pt2e(captured, _xnnpack_quantizer(is_qat=True))
     allow_exported_model_train_eval(prepared)
@@ -61,13 +62,13 @@ def convert_qat(prepared: nn.Module) -> nn.Module:
     """The converted int8 copy of a net that `prepare_qat` made and somebody trained; `prepared` can be trained on."""
     prepared = copy.deepcopy(prepared)
     prepared.eval()
-    with _quiet():
+    with quiet_flow():
         return convert_pt2e(prepared)
 
 
 def lower_to_pte(net: nn.Module, picture: torch.Tensor, path: Path) -> Path:
     """Writes `net`, converted or float32, for XNNPACK; `picture` (1, 3, H, W) shows the input."""
-    with _quiet():
+    with quiet_flow():
         from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
         from executorch.exir import to_edge_transform_and_lower
 
@@ -79,12 +80,24 @@ def lower_to_pte(net: nn.Module, picture: torch.Tensor, path: Path) -> Path:
 
 def lower_to_tflite(net: nn.Module, picture: torch.Tensor, path: Path) -> Path:
     """Writes what `quantize_for_litert` made as a `.tflite`; `picture` (1, 3, H, W) shows the input."""
-    with _quiet():
+    with quiet_flow():
         import litert_torch
         from litert_torch.quantize.quant_config import QuantConfig
 
         config = QuantConfig(pt2e_quantizer=_litert_quantizer())
         litert_torch.convert(net, (picture,), quant_config=config).export(str(path))
+    return path
+
+
+def to_coreml(net: nn.Module, picture: torch.Tensor, path: Path) -> Path:
+    """Writes `net` in float: coremltools runs the model to quantize its activations, which takes a Mac."""
+    with quiet_flow():
+        import coremltools
+
+        traced = torch.jit.trace(net.eval(), picture)
+        inputs = [coremltools.TensorType(name="picture", shape=picture.shape)]
+        target = coremltools.target.iOS17
+        coremltools.convert(traced, inputs=inputs, minimum_deployment_target=target).save(str(path))
     return path
 
 
@@ -103,7 +116,7 @@ class Model:
 
 def load_pte(path: Path, *, threads: int = 1) -> Model:
     """The file in ExecuTorch's Python runtime, whose pool all loaded programs share."""
-    with _quiet():
+    with quiet_flow():
         from executorch.extension.pybindings import portable_lib
         from executorch.runtime import Runtime
 
@@ -147,6 +160,14 @@ def load_tflite(path: Path, *, threads: int = 1) -> Model:
     return Model(prepare=prepare, run=run, to_logits=to_logits)
 
 
+@contextmanager
+def quiet_flow() -> Iterator[None]:
+    """Without what torch and the flows print, on both streams, which says nothing about the result."""
+    with warnings.catch_warnings(), silenced_stderr(), redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        yield
+
+
 def _xnnpack_quantizer(*, is_qat: bool = False) -> Any:
     from executorch.backends.xnnpack.quantizer import xnnpack_quantizer
 
@@ -169,11 +190,3 @@ def _calibrated(net: nn.Module, batches: Iterable[torch.Tensor], quantizer: Any)
         for picture in pictures:
             prepared(picture[None])
     return prepared
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the warnings of torch and of the flows, which say nothing about the result."""
-    with warnings.catch_warnings(), silenced_stderr(), redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
-        yield
