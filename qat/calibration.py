@@ -103,11 +103,12 @@ class _Run:
         return stage
 
     def _observe(self) -> None:
-        """Widens every range to the extremes that its float values take."""
+        """Widens every range to the extremes that its float values take, and the headroom beyond them."""
         self._net.calibrate(True)
         for batch, _ in evaluation_batches(self._pictures, self._net.contract.image, torch.device("cpu")):
             self._net(batch)
         self._net.calibrate(False)
+        self._net.widen(1 + self._plan.headroom_share)
 
 
 def _teacher_of(net: FakeQuantNet) -> FakeQuantNet:

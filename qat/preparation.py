@@ -61,6 +61,14 @@ class FakeQuantNet(nn.Module):
             quantizer.calibrating = enabled
         self.quantize(not enabled)
 
+    def widen(self, factor: float) -> None:
+        """Moves both ends of every range outwards, but those that mathematics fixes."""
+        for quantizer in set(self._parts(TensorQuantizer)):
+            if quantizer.bounds.low is None:
+                quantizer.low.mul_(factor)
+            if quantizer.bounds.high is None:
+                quantizer.high.mul_(factor)
+
     def quantize(self, enabled: bool) -> None:
         """Switches all rounding on, or off: off, the net is the float net again."""
         kinds: tuple[type[TensorQuantizer | Weighted | HardSwish], ...] = (TensorQuantizer, Weighted, HardSwish)

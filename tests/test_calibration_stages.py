@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -243,7 +244,7 @@ PLANS = [
 ]
 
 
-@pytest.mark.parametrize("plan", PLANS, ids=lambda plan: "".join("01"[value] for value in vars(plan).values()))
+@pytest.mark.parametrize("plan", PLANS, ids=lambda plan: "".join("01"[value is True] for value in vars(plan).values()))
 def test_a_program_of_any_plan_stays_exact_and_says_what_was_done(plan, tmp_path):
     program = quantize(block_net(), CONTRACT, picture_set(), plan)
     stages = [stage["stage"] for stage in program.record.settings["calibration"]]  # type: ignore[union-attr, index]
@@ -262,6 +263,18 @@ def test_stages_that_are_off_change_nothing():
         found.eval()(picture_set().tensors(CONTRACT.image))
     found.calibrate(False)
     assert freeze(found, CONTRACT).graph.digest() == one.graph.digest()
+
+
+def test_headroom_widens_what_was_seen_and_leaves_what_mathematics_fixes():
+    def ranges(headroom_share: float) -> list[tuple[bool, float, float]]:
+        found = prepare(block_net(), CONTRACT)
+        calibrate(found, picture_set(), replace(CalibrationPlan.extremes(), headroom_share=headroom_share))
+        quantizers = [module for module in found.modules() if isinstance(module, TensorQuantizer)]
+        return [(quantizer.is_fixed, float(quantizer.low), float(quantizer.high)) for quantizer in quantizers]
+
+    for (is_fixed, low, high), (_, wide_low, wide_high) in zip(ranges(0.0), ranges(0.5), strict=True):
+        factor = 1.0 if is_fixed else 1.5
+        assert (wide_low, wide_high) == (pytest.approx(factor * low), pytest.approx(factor * high))
 
 
 def test_the_default_plan_is_nearer_to_the_float_net_than_the_extremes():

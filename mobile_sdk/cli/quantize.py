@@ -58,12 +58,13 @@ def quantize(
         ),
     ] = False,
     search_ranges: Annotated[
-        bool,
+        bool | None,
         typer.Option(
             "--search-ranges/--no-search-ranges",
-            help="Calibration: ranges that lose least, in place of the smallest and largest values.",
+            help="Calibration: ranges that lose least, in place of the smallest and largest values. Default: on; "
+            "without data off, and ranges go beyond what was seen.",
         ),
-    ] = True,
+    ] = None,
     round_weights: Annotated[
         bool,
         typer.Option(
@@ -96,8 +97,13 @@ def quantize(
     source, pictures = _choose(data, weights, net, width, model, epochs, size, name)
     after = choose_plan(default_recipe(data), None, seed=0)
     plan = finetuning(source, epochs, after) if epochs else None
-    calibration = CalibrationPlan(
-        equalise=equalise, search_ranges=search_ranges, round_weights=round_weights, correct_biases=correct_biases
+    default = CalibrationPlan.made_up() if data == options.NONE else CalibrationPlan()
+    calibration = replace(
+        default,
+        equalise=equalise,
+        search_ranges=default.search_ranges if search_ranges is None else search_ranges,
+        round_weights=round_weights,
+        correct_biases=correct_biases,
     )
     program = quantize_net(source, pictures, plan, options.folder_to_write(out), calibration)
     _show(program, out, json)
