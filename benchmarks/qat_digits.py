@@ -3,7 +3,8 @@
 Run: python -m benchmarks.qat_digits
 
 Every seed draws its own 1,000 held-out digits, its own weights and its own batches; int8 is the reference's, so the
-phone's. The float net as the teacher stands beside labels alone, the same plan otherwise. Some 15 minutes of a core.
+phone's. Learning from the float net stands beside learning from labels; both start from one calibration. Some 15
+minutes of a core.
 """
 
 from collections.abc import Sequence
@@ -22,7 +23,6 @@ from mobile_sdk.environment import installed_versions
 from mobile_sdk.program import Record
 from qat.calibration import calibrate
 from qat.data import Pictures, load_mnist
-from qat.distillation import Distillation
 from qat.freezing import freeze
 from qat.nets import build_net
 from qat.plan import TrainPlan
@@ -31,7 +31,7 @@ from qat.training import fit
 
 NETS = {"mobilenet_v3_small": 1.0, "mobilenet_v2": 0.5}
 SEEDS = (0, 1, 2)
-TEACHERS = {"labels": None, "float net": Distillation()}
+PLANS = {"labels": TrainPlan.finetune, "float net": TrainPlan.distil}
 IMAGE = ImageSpec(size_px=32)
 
 
@@ -51,7 +51,7 @@ def measure(name: str, seed: int) -> list[dict[str, Any]]:
     net = build_net(name, contract, width=NETS[name])
     plan = replace(TrainPlan.digits(epochs=10), seed=seed)
     fit(net, pictures, plan, progress=False)
-    rows = [in_int8(net, pictures, contract, plan, learns_from) for learns_from in TEACHERS]
+    rows = [in_int8(net, pictures, contract, plan, learns_from) for learns_from in PLANS]
     for row in rows:
         say(f"{name}, seed {seed}, {row}")
     return [{"net": name, "seed": seed, **row} for row in rows]
@@ -61,11 +61,10 @@ def in_int8(
     net: nn.Module, pictures: Pictures, contract: Contract, plan: TrainPlan, learns_from: str
 ) -> dict[str, Any]:
     """The net after three epochs in int8."""
-    distillation = TEACHERS[learns_from]
-    finetuning = TrainPlan.finetune(after=plan, distillation=distillation)
+    own_plan = PLANS[learns_from](after=plan)
     student = prepare(net, contract)
     calibrate(student, pictures.train)
-    fit(student, pictures, finetuning, teacher=net if distillation else None, progress=False)
+    fit(student, pictures, own_plan, teacher=net if own_plan.distillation else None, progress=False)
     program = freeze(student, contract, Record(net=type(net).__name__, quantized="qat"))
     record = judged(program, net, pictures.validation).record
     assert record.float_accuracy and record.reference_accuracy and record.agreement

@@ -2,9 +2,9 @@
 
 Run: python -m benchmarks.stock_qat
 
-One float net, then the same epochs, batches, rates and seed for both: torchao's PT2E QAT with XNNPACKQuantizer, and
-this SDK's. Accuracies are of the 1,000 held-out digits, by the exported files in their runtimes; beside stock's file
-stands what its own fake-quantized net says.
+One float net, then the same epochs, batches and seed for both: torchao's PT2E QAT with XNNPACKQuantizer, and this
+SDK's, learning from labels at the same rates, or from the float net. Accuracies are of the 1,000 held-out digits, by
+the exported files in their runtimes; beside stock's file stands what its own fake-quantized net says.
 """
 
 import tempfile
@@ -32,7 +32,6 @@ from mobile_sdk.expected import expected_scores
 from mobile_sdk.numerics import compare, top1
 from qat.calibration import calibrate
 from qat.data import Pictures, load_mnist
-from qat.distillation import Distillation
 from qat.freezing import freeze
 from qat.nets import build_net
 from qat.picture_set import PictureSet
@@ -41,7 +40,7 @@ from qat.preparation import prepare
 from qat.training import contract_of, fit, scores
 
 FLOAT_EPOCHS, QAT_EPOCHS = 8, 2
-TEACHERS: dict[str, Distillation | None] = {"labels": None, "float net": Distillation()}
+PLANS = {"labels": TrainPlan.finetune, "float net": TrainPlan.distil}
 
 
 class StockNet(nn.Module):
@@ -75,7 +74,7 @@ def main() -> None:
     wanted = scores(net, pictures.validation, contract).numpy()
     with tempfile.TemporaryDirectory() as folder:
         flows = [by_stock(net, pictures, plan, Path(folder))]
-        flows += [by_us(net, pictures, plan, learns_from, Path(folder)) for learns_from in TEACHERS]
+        flows += [by_us(net, pictures, plan, learns_from, Path(folder)) for learns_from in PLANS]
     rows = [row(flow, wanted, pictures.validation) for flow in flows]
     write_result("stock_qat", rows, installed_versions(("torch", "torchao", "executorch")), targets(rows))
 
@@ -104,11 +103,10 @@ def by_stock(net: nn.Module, pictures: Pictures, plan: TrainPlan, folder: Path) 
 
 def by_us(net: nn.Module, pictures: Pictures, plan: TrainPlan, learns_from: str, folder: Path) -> Flow:
     """Ours, down to its files in their runtimes."""
-    contract, distillation = contract_of(net), TEACHERS[learns_from]
+    contract, own_plan = contract_of(net), PLANS[learns_from](QAT_EPOCHS, after=plan)
     student = prepare(net, contract)
     calibrate(student, pictures.train)
-    finetuning = TrainPlan.finetune(QAT_EPOCHS, after=plan, distillation=distillation)
-    fit(student, pictures, finetuning, teacher=net if distillation else None)
+    fit(student, pictures, own_plan, teacher=net if own_plan.distillation else None)
     program = freeze(student, contract)
     pixels = pictures.validation.bytes(contract.image)
     bundles = sdk.lower(program, folder / learns_from, runtimes=("executorch", "tflite"), pictures=pictures.validation)

@@ -16,7 +16,7 @@ class Distillation:
     """
 
     scores: float = 1.0
-    features: float = 1.0
+    features: float = 0.1
     divergence: float = 0.0
     temperature: float = 4.0
     labels: float = 0.0

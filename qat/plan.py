@@ -21,6 +21,17 @@ class AdamW:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StepAdam:
+    """Adam for fake-quantized nets: weights move by up to `weight_steps` of their int8 grid's step, a training step.
+
+    The plan's rate is for all other parameters; both follow its schedule.
+    """
+
+    weight_steps: float = 0.01
+    betas: tuple[float, float] = (0.9, 0.99)
+
+
+@dataclass(frozen=True, kw_only=True)
 class NesterovSgd:
     """Gradient descent with Nesterov's momentum; weight decay is L2."""
 
@@ -55,6 +66,8 @@ FINETUNING = (
     Phase(name="hold", begins_share=2 / 3, observes=False, batch_norm_follows=False),
 )
 
+DISTILLING = (Phase(name="learn", begins_share=0.0, observes=False, batch_norm_follows=False),)
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainPlan:
@@ -69,7 +82,7 @@ class TrainPlan:
 
     epochs: int = 30
     batch: int = 64
-    optimizer: AdamW | NesterovSgd | RmsProp = AdamW()
+    optimizer: AdamW | StepAdam | NesterovSgd | RmsProp = AdamW()
     learning_rate: float = 0.002
     schedule: Cosine | Staircase = Cosine()
     warm_up_epochs: float = 1.0
@@ -94,9 +107,7 @@ class TrainPlan:
         return cls(epochs=epochs, batch=64, learning_rate=0.003, augmentation=Augmentation.digits())
 
     @classmethod
-    def finetune(
-        cls, epochs: int = 3, *, after: "TrainPlan | None" = None, distillation: Distillation | None = None
-    ) -> "TrainPlan":
+    def finetune(cls, epochs: int = 3, *, after: "TrainPlan | None" = None) -> "TrainPlan":
         """For a fake-quantized net: a low rate, no warm-up, frozen statistics, and `after`'s batch, pictures and seed.
 
         Batch norm stands still after a third of the run, the ranges after two thirds (torchvision's MobileNetV2 freezes
@@ -115,7 +126,31 @@ class TrainPlan:
             ema_decay=None,
             augmentation=base.augmentation,
             phases=FINETUNING,
-            distillation=distillation,
+            seed=base.seed,
+        )
+
+    @classmethod
+    def distil(
+        cls, epochs: int = 3, *, after: "TrainPlan | None" = None, distillation: Distillation | None = None
+    ) -> "TrainPlan":
+        """For a calibrated fake-quantized net that learns from its float net: `after`'s batch, pictures and seed.
+
+        Ranges and statistics are held from the start, since calibration has found them; no weight decays, since the
+        teacher's are the ones wanted.
+        """
+        base = after or cls()
+        return cls(
+            epochs=epochs,
+            batch=base.batch,
+            optimizer=StepAdam(),
+            learning_rate=0.0002,
+            warm_up_epochs=min(0.2, epochs / 5),
+            weight_decay=0.0,
+            label_smoothing=base.label_smoothing,
+            ema_decay=None,
+            augmentation=base.augmentation,
+            phases=DISTILLING,
+            distillation=distillation or Distillation(),
             seed=base.seed,
         )
 
@@ -195,6 +230,11 @@ class TrainPlan:
         match self.optimizer:
             case AdamW(betas=betas):
                 return torch.optim.AdamW(groups, lr=self.learning_rate, betas=betas)
+            case StepAdam(weight_steps=steps, betas=betas):
+                from qat.step_rates import groups_in_steps  # it knows layers: float training does without torchao
+
+                in_steps = groups_in_steps(net, self.learning_rate, steps)
+                return torch.optim.Adam(in_steps, lr=self.learning_rate, betas=betas)
             case NesterovSgd(momentum=momentum):
                 return torch.optim.SGD(groups, lr=self.learning_rate, momentum=momentum, nesterov=True)
             case RmsProp(decay=decay, momentum=momentum, epsilon=epsilon):

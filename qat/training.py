@@ -225,7 +225,7 @@ class _Run:
 
     def set_phase(self, step: int, steps_per_epoch: int) -> Phase:
         for group in self.optimizer.param_groups:
-            group["lr"] = self.plan.learning_rate_at(step, steps_per_epoch)
+            group["lr"] = group.get("rate_share", 1.0) * self.plan.learning_rate_at(step, steps_per_epoch)
         self.statistics.at(step)
         total = self.plan.epochs * steps_per_epoch
         now, before = (phase_at(self.plan.phases, at / total) for at in (step, step - 1))

@@ -15,14 +15,16 @@ from qat.calibration import calibrate
 from qat.capture import capture
 from qat.data import Pictures
 from qat.distillation import Distillation
+from qat.fake_quant import weight_scales
 from qat.features import feature_names, in_float, with_features
+from qat.layers import Weighted
 from qat.lesson import Lesson
 from qat.nets import build_net
-from qat.plan import TrainPlan
+from qat.plan import StepAdam, TrainPlan
 from qat.preparation import FakeQuantNet, prepare
 from qat.training import fit
 
-DISTILLED = replace(TrainPlan.finetune(epochs=6, after=PLAN, distillation=Distillation()), ema_decay=0.9)
+DISTILLED = replace(TrainPlan.distil(epochs=6, after=PLAN), ema_decay=0.9)
 
 
 @pytest.fixture(autouse=True)
@@ -126,6 +128,21 @@ def test_a_teacher_with_another_inside_may_teach_scores_but_no_features(teacher:
         fit(student_of(teacher), unlabelled(), DISTILLED, teacher=other)
     scores_alone = replace(DISTILLED, epochs=1, distillation=Distillation(features=0))
     fit(student_of(teacher), unlabelled(), scores_alone, teacher=other)
+
+
+def test_weights_move_in_steps_of_their_own_grids_and_everything_else_at_the_plans_rate(teacher: nn.Module) -> None:
+    student, plan = student_of(teacher), TrainPlan.distil(after=PLAN)
+    assert isinstance(plan.optimizer, StepAdam) and [phase.name for phase in plan.phases] == ["learn"]
+    layers = [module for module in student.modules() if isinstance(module, Weighted)]
+    steps = [float(weight_scales(layer.weight).median()) for layer in layers]
+    others, *own = plan.optimizer_for(student).param_groups
+    assert [group["rate_share"] * plan.learning_rate for group in own] == pytest.approx([0.01 * step for step in steps])
+    assert others["rate_share"] == 1 and others["weight_decay"] == 0
+    before = [layer.weight.detach().clone() for layer in layers]
+    one_batch = Pictures(train=unlabelled().train[:8], validation=unlabelled().validation[:4], labels=LABELS)
+    fit(student, one_batch, replace(plan, epochs=1, warm_up_epochs=0.0), teacher=teacher, progress=False)
+    moved = [float((layer.weight.detach() - old).abs().max()) for layer, old in zip(layers, before, strict=True)]
+    assert moved == pytest.approx([0.01 * step for step in steps], rel=0.05)  # what Adam's first step is
 
 
 def test_teacher_and_distillation_come_together_and_pictures_without_labels_need_them(teacher: nn.Module) -> None:

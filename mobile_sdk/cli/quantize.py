@@ -96,7 +96,7 @@ def quantize(
     epochs = _epochs(data, epochs)
     source, pictures = _choose(data, weights, net, width, model, epochs, size, name)
     after = choose_plan(default_recipe(data), None, seed=0)
-    plan = finetuning(source, epochs, after) if epochs else None
+    plan = plan_in_int8(source, epochs, after) if epochs else None
     default = CalibrationPlan.made_up() if data == options.NONE else CalibrationPlan()
     calibration = replace(
         default,
@@ -109,12 +109,11 @@ def quantize(
     _show(program, out, json)
 
 
-def finetuning(source: FloatNet, epochs: int, after: "TrainPlan") -> "TrainPlan":
-    """The plan for training in int8 after `after`: with the float net as the teacher, where it can teach."""
-    from qat.distillation import Distillation
+def plan_in_int8(source: FloatNet, epochs: int, after: "TrainPlan") -> "TrainPlan":
+    """The plan for int8 after `after`: learning from the float net, or from labels where it cannot teach."""
     from qat.plan import TrainPlan
 
-    return TrainPlan.finetune(epochs=epochs, after=after, distillation=Distillation() if source.can_teach else None)
+    return (TrainPlan.distil if source.can_teach else TrainPlan.finetune)(epochs, after=after)
 
 
 def quantize_net(

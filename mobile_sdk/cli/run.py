@@ -63,7 +63,7 @@ def run(
         train.train_net(net, width, contract, pictures, plan, folder)
     with _step(3, "train in int8 and freeze" if qat_epochs else "calibrate and freeze"):
         source = float_net.trained(folder / train.NET_FILE)
-        finetune = quantize.finetuning(source, qat_epochs, plan) if qat_epochs else None
+        finetune = quantize.plan_in_int8(source, qat_epochs, plan) if qat_epochs else None
         program = quantize.quantize_net(source, pictures, finetune, folder)
     report = _deploy(program, folder, pictures.validation)
     say(f"done in {time.monotonic() - started_s:.0f} s")

@@ -1,0 +1,102 @@
+"""EfficientNet-Lite0 with its ImageNet weights, calibrated, then distilled on photographs without labels.
+
+Run: python -m benchmarks.distillation
+
+Calibrated on the crops of `benchmarks.calibration`, judged on the first of the crops that it judges on, by the int8
+reference: by what the phone computes.
+"""
+
+import time
+from typing import Any
+
+from benchmarks.photographs import CALIBRATED, JUDGED, crops
+from benchmarks.results_file import write_result
+from benchmarks.targets import Target
+from mobile_sdk.cli.quantize import judged
+from mobile_sdk.cli.terminal import quiet
+from mobile_sdk.contract import Contract
+from mobile_sdk.environment import installed_versions
+from mobile_sdk.numerics import compare
+from mobile_sdk.program import Agreement
+from qat.augment import Augmentation
+from qat.calibration import calibrate
+from qat.data import Pictures
+from qat.fake_quant import TensorQuantizer
+from qat.freezing import freeze
+from qat.layers import Weighted
+from qat.picture_set import PictureSet
+from qat.plan import TrainPlan
+from qat.preparation import FakeQuantNet, prepare
+from qat.training import fit, scores
+from tests.user_nets import EfficientNetLite0, efficientnet_lite0
+
+CALIBRATION_CROPS, TAUGHT, HELD_OUT = 16, 256, 100
+EPOCHS, BATCH = 8, 8
+CROPS = Augmentation(
+    crop_area_share=(0.5, 1.0),
+    rotation_deg=0.0,
+    brightness_jitter_share=0.0,
+    contrast_jitter_share=0.0,
+    saturation_jitter_share=0.0,
+    white_balance_jitter_share=0.0,
+)
+
+
+def main() -> None:
+    """Calibrates, distils, and judges after both."""
+    quiet()
+    net = efficientnet_lite0().eval()
+    contract = Contract(name="lite0", labels=net.labels, image=net.image)
+    student = prepare(net, contract)
+    held_out = crops(JUDGED, HELD_OUT, seed=2)
+    start_s = time.perf_counter()
+    calibrate(student, crops(CALIBRATED, CALIBRATION_CROPS, seed=1))
+    rows = [row("calibration alone", judged_by_reference(student, net, held_out), time.perf_counter() - start_s)]
+    rows.append(row("calibration, activations alone rounded", without_rounded_weights(student, net, held_out), 0.0))
+    distil(student, net, held_out)
+    rows.append(row("distilled", judged_by_reference(student, net, held_out), time.perf_counter() - start_s))
+    work = f"EfficientNet-Lite0 distilled on photographs without labels, {HELD_OUT} crops of others"
+    calibrated_db, ceiling_db, distilled_db = (each["SQNR dB"] for each in rows)
+    limit = f"the calibrated grids of the activations alone, weights in float, leave {ceiling_db:.2f} dB"
+    gain = Target.gain(work, "dB SQNR", stock=calibrated_db, ours=distilled_db, at_least=3.0, limit=limit)
+    write_result("distillation", rows, installed_versions(("mobile-sdk", "torch", "torchao")), [gain])
+
+
+def distil(student: FakeQuantNet, net: EfficientNetLite0, held_out: PictureSet) -> None:
+    """Some eight minutes of a core: crops of the crops, since photographs are few."""
+    plan = TrainPlan(batch=BATCH, augmentation=CROPS)
+    labels = student.contract.labels
+    pictures = Pictures(train=crops(CALIBRATED, TAUGHT, seed=2), validation=held_out[:8], labels=labels)
+    fit(student, pictures, TrainPlan.distil(EPOCHS, after=plan), teacher=net)
+
+
+def judged_by_reference(student: FakeQuantNet, net: EfficientNetLite0, held_out: PictureSet) -> Agreement:
+    """How near the reference of the student as it stands comes to the float net."""
+    found = judged(freeze(student, student.contract), net, held_out).record.agreement
+    assert found is not None
+    return found
+
+
+def without_rounded_weights(student: FakeQuantNet, net: EfficientNetLite0, held_out: PictureSet) -> Agreement:
+    """The same with `net`'s own weights on the student's grids: what no weights that keep the net's function undo."""
+    float_weights = prepare(net, student.contract).eval()
+    for name, quantizer in student.captured.named_children():
+        if isinstance(quantizer, TensorQuantizer):
+            float_weights.captured.get_submodule(name).load_state_dict(quantizer.state_dict())
+    for module in float_weights.modules():
+        if isinstance(module, Weighted):
+            module.quantizing = False
+    wanted, found = (scores(each, held_out, student.contract).numpy() for each in (net, float_weights))
+    near = compare(found, wanted)
+    return Agreement(top1_share=near.top1_agreement_share, sqnr_db=near.sqnr_db, pictures=len(held_out))
+
+
+def row(int8: str, near: Agreement, duration_s: float) -> dict[str, Any]:
+    """One line of the table."""
+    assert near.sqnr_db is not None
+    share, spent = round(100 * near.top1_share, 1), round(duration_s) or "–"
+    return {"int8": int8, "SQNR dB": round(near.sqnr_db, 2), "top-1 as float %": share, "s": spent}
+
+
+if __name__ == "__main__":
+    main()
