@@ -7,31 +7,40 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torchao.quantization.pt2e.fake_quantize import FakeQuantizeBase  # type: ignore[import-untyped]
 
 from mobile_sdk.integer_graph import INT8_MAX, INT8_MIN, Quantization
+from qat.rounding import Rounding, extremes, round_to
+from qat.snap import float32
+from qat.step_gradients import LEVELS, weight_gradients
+from qat.steps import Kind
 
-LEVELS = INT8_MAX - INT8_MIN
 SMALLEST_SPAN = 2.0**-10  # of a range: a dead tensor still gets a scale that every runtime accepts
+SMALLEST_STEP = 2.0**-24  # of learned weights: they stay above zero
 RANGE_MOMENTUM = 0.05  # of the moving average, a batch: settles in about 60 steps, a short fine-tuning has them
 WEIGHT_LIMIT = 127  # weights never take -128: symmetric, as Jacob et al., arXiv 1712.05877, section 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class Range:
-    """What mathematics says of a tensor's values: ends that are fixed, and how far down the low end matters."""
+    """What mathematics says of a tensor's values: ends that are fixed, and how far down the low end matters.
+
+    A grid that is the operator's own, a gate's, is never learned.
+    """
 
     low: float | None = None
     high: float | None = None
     floor: float | None = None
+    is_operators_own: bool = False
 
 
 class TensorQuantizer(FakeQuantizeBase):  # type: ignore[misc]
     """Observes a tensor's range and rounds the tensor to int8.
 
     While `observing`, a forward in training moves the range by a moving average; while `calibrating`, every forward
-    widens it to the extremes. With `quantizing` off, or before any range was seen, values pass unchanged.
+    widens it to the extremes; while `learning`, the ends that `learn` made parameters get gradients. With `quantizing`
+    off, or before any range was seen, values pass unchanged.
     """
 
     low: Tensor
@@ -44,6 +53,7 @@ class TensorQuantizer(FakeQuantizeBase):  # type: ignore[misc]
         self.observing = True
         self.calibrating = False
         self.quantizing = True
+        self.learning = False
         self.register_buffer("low", torch.tensor(bounds.low if bounds.low is not None else 0.0))
         self.register_buffer("high", torch.tensor(bounds.high if bounds.high is not None else 0.0))
         self.register_buffer("seen", torch.tensor(False))
@@ -53,26 +63,53 @@ class TensorQuantizer(FakeQuantizeBase):  # type: ignore[misc]
         """Whether mathematics fixes both ends: nothing is observed."""
         return self.bounds.low is not None and self.bounds.high is not None
 
+    @property
+    def is_rounding(self) -> bool:
+        """Whether a forward rounds; before any range was seen it cannot."""
+        return self.quantizing and (self.is_fixed or bool(self.seen))
+
+    @property
+    def is_following(self) -> bool:
+        """Whether a forward moves the range."""
+        return not self.is_fixed and (self.calibrating or (self.observing and self.training))
+
+    def saturates_as(self, kind: Kind) -> bool:
+        """Whether leaving the range is what this clamp does."""
+        return self.bounds.low == 0 and (self.bounds.high is None if kind is Kind.RELU else self.bounds.high == 6)
+
     def forward(self, x: Tensor) -> Tensor:
-        """`x` on the int8 grid, same shape and dtype."""
-        if not self.is_fixed and (self.calibrating or (self.observing and self.training)):
-            self._observe(x.detach())
-        if not self.quantizing or not (self.is_fixed or self.seen):
-            return x
-        scale, zero_point = self._grid()
-        return torch.fake_quantize_per_tensor_affine(x, scale, zero_point, INT8_MIN, INT8_MAX)
+        """`x` on the int8 grid, the same shape, float32; `x` itself where it does not round."""
+        if self.is_following:
+            self.move(*extremes(x))
+        return round_to(self.rounding(), x) if self.is_rounding else x
 
-    def calculate_qparams(self) -> tuple[Tensor, Tensor]:
-        """`(scale, zero_point)` as float32 and int32 tensors: torchao's name for it."""
-        return self._grid()
+    def rounding(self) -> Rounding:
+        """The grid as a forward uses it, with the ends that it learns."""
+        low, high = self.low, self.high
+        return Rounding(
+            grid=self.quantization(),
+            low=low if self.learning and isinstance(low, nn.Parameter) else None,
+            high=high if self.learning and isinstance(high, nn.Parameter) else None,
+            is_open_below=self.bounds.low is not None and self.bounds.low < 0,  # nothing lies below h-swish's minimum
+        )
 
-    def quantization(self) -> Quantization:
-        """The grid, as it will be written into every file."""
-        scale, zero_point = self._grid()
-        return Quantization(scale=float(scale), zero_point=int(zero_point))
+    def learn(self) -> None:
+        """Makes parameters of the ends that may move; the upper end of a ReLU6 may only come down.
 
-    def _observe(self, x: Tensor) -> None:
-        low, high = torch.aminmax(x)
+        They get gradients while `learning`.
+        """
+        if self.bounds.is_operators_own:
+            return
+        for name in ("low", "high") if self.bounds.low is None else ("high",):
+            if name in self._buffers:
+                setattr(self, name, nn.Parameter(self._buffers.pop(name)))
+
+    @torch.no_grad()
+    def move(self, low: Tensor, high: Tensor) -> None:
+        """Moves the range after values from `low` to `high`; zero is always among them."""
+        if not self.is_following:
+            return
+        low, high = low.clamp(max=0.0), high.clamp(min=0.0)
         if self.seen and not self.calibrating:
             low = torch.lerp(self.low, low, RANGE_MOMENTUM)
             high = torch.lerp(self.high, high, RANGE_MOMENTUM)
@@ -84,24 +121,55 @@ class TensorQuantizer(FakeQuantizeBase):  # type: ignore[misc]
             self.high.copy_(high)
         self.seen.fill_(True)
 
-    def _grid(self) -> tuple[Tensor, Tensor]:
-        low = self.low.clamp(max=0.0)  # zero must be a code: padding needs it
+    def calculate_qparams(self) -> tuple[Tensor, Tensor]:
+        """`(scale, zero_point)` as float32 and int32 tensors: torchao's name for it."""
+        grid = self.quantization()
+        return torch.tensor(grid.scale), torch.tensor(grid.zero_point, dtype=torch.int32)
+
+    def quantization(self) -> Quantization:
+        """The grid, as it is computed with and as it will be written into every file."""
+        low = min(self.low.item(), 0.0)  # zero must be a code: padding needs it
         if self.bounds.floor is not None:
-            low = low.clamp(min=self.bounds.floor)
-        span = (self.high.clamp(min=0.0) - low).clamp(min=SMALLEST_SPAN)
-        scale = span / LEVELS
-        zero_point = (INT8_MIN - low / scale).round().clamp(INT8_MIN, INT8_MAX)
-        return scale, zero_point.to(torch.int32)
+            low = max(low, self.bounds.floor)
+        high = max(self.high.item(), 0.0) if self.bounds.high is None else min(self.high.item(), self.bounds.high)
+        span = max(high - low, SMALLEST_SPAN)
+        scale = float32(span / LEVELS)
+        zero_point = min(max(round(INT8_MIN - low / scale), INT8_MIN), INT8_MAX)
+        return Quantization(scale=scale, zero_point=zero_point)
 
 
 def weight_scales(weight: Tensor) -> Tensor:
     """The scale per output channel, (O,): the largest magnitude becomes code 127."""
     largest = weight.detach().abs().amax(dim=tuple(range(1, weight.ndim)))
-    return torch.where(largest > 0, largest / WEIGHT_LIMIT, torch.ones_like(largest))
+    return largest.div_(WEIGHT_LIMIT).masked_fill_(largest == 0, 1.0)
+
+
+def weight_codes(weight: Tensor, scales: Tensor) -> Tensor:
+    """`weight` (O, …) in steps of `scales` (O,), whole numbers in float32."""
+    codes = weight.detach() / scales.reshape(-1, *[1] * (weight.ndim - 1))
+    return codes.round_().clamp_(-WEIGHT_LIMIT, WEIGHT_LIMIT)
 
 
 def fake_quantize_weight(weight: Tensor, scales: Tensor | None = None) -> Tensor:
-    """`weight` (O, …) on its int8 grid, one scale per output channel: `weight_scales` if None."""
-    scales = weight_scales(weight) if scales is None else scales
-    zeros = torch.zeros_like(scales, dtype=torch.int32)
-    return torch.fake_quantize_per_channel_affine(weight, scales, zeros, 0, -WEIGHT_LIMIT, WEIGHT_LIMIT)
+    """`weight` (O, …) on its int8 grid, one scale per output channel: `weight_scales` if None.
+
+    Scales that require gradients get LSQ's; without, every weight's gradient passes.
+    """
+    rounded: Tensor = _RoundedWeight.apply(weight, scales)  # type: ignore[no-untyped-call]
+    return rounded
+
+
+class _RoundedWeight(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, scales: Tensor | None) -> Tensor:
+        if ctx.needs_input_grad[1]:
+            ctx.save_for_backward(weight, scales)
+        scales = weight_scales(weight) if scales is None else scales
+        return weight_codes(weight, scales).mul_(scales.reshape(-1, *[1] * (weight.ndim - 1)))
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor | None]:
+        if ctx.needs_input_grad[1]:
+            weight, scales = ctx.saved_tensors
+            return weight_gradients(weight, scales, gradient, WEIGHT_LIMIT)
+        return gradient, None

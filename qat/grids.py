@@ -12,15 +12,14 @@ from mobile_sdk import arithmetic
 from mobile_sdk.contract import ImageSpec
 from mobile_sdk.integer_graph import Quantization
 from qat.emitter import Pending
-from qat.fake_quant import LEVELS
 from qat.layers import Weighted
+from qat.rounding import GATE
 from qat.snap import ADDEND_CODES, float32
 from qat.steps import Kind, Step
 
 LEAST_ADDEND = 2 * arithmetic.ADD_RATIO_RANGE[0]  # of the sum's scale; a margin of two for what is rounded later
 LEAST_PRODUCT = 2 * arithmetic.PRODUCT_RATIO_RANGE[0]  # both scales of a product over its own
 LARGEST_FACTOR = arithmetic.REQUANTIZATION_RANGE[1] / 2  # input scale over output scale, for all operators alike
-GATE_SCALE = 6 / LEVELS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,10 +90,10 @@ class GridPlanner:
                 self._at_least(operand.name, (name,), LEAST_ADDEND / operand.factor)
                 self._at_least(name, (operand.name,), operand.factor / LARGEST_FACTOR)
             case Kind.HARD_SIGMOID:
-                self._at_least(operand.name, (), GATE_SCALE * LEAST_ADDEND / operand.factor)
+                self._at_least(operand.name, (), GATE.scale * LEAST_ADDEND / operand.factor)
             case Kind.HARD_SWISH:
-                self._at_least(operand.name, (), GATE_SCALE * LEAST_ADDEND / operand.factor)
-                self._at_least(name, (operand.name,), operand.factor * GATE_SCALE / LARGEST_FACTOR)
+                self._at_least(operand.name, (), GATE.scale * LEAST_ADDEND / operand.factor)
+                self._at_least(name, (operand.name,), operand.factor * GATE.scale / LARGEST_FACTOR)
             case Kind.SCALE:
                 self._at_least(name, (operand.name,), operand.factor * pending.step.constant / LARGEST_FACTOR)
             case Kind.AVERAGE_POOL:

@@ -24,9 +24,9 @@ from mobile_sdk.integer_graph import (
 )
 from qat import layers
 from qat.emitter import Pending
-from qat.fake_quant import LEVELS
 from qat.integer_values import Value, average_pool, checked, mean_on, needed, product_on, rescaled_on, value_on
 from qat.snap import float32, snap_constant, snap_weights
+from qat.step_gradients import LEVELS
 from qat.steps import Kind, Step
 
 CLAMP_OF = {None: Clamp.NONE, Kind.RELU: Clamp.RELU, Kind.RELU6: Clamp.RELU6, Kind.HARD_SIGMOID: Clamp.NONE}

@@ -6,9 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from qat.fake_quant import LEVELS, fake_quantize_weight, weight_scales
-
-GATE_SCALE = 6 / LEVELS  # relu6(x + 3) on the grid whose ends are the clamp: saturation is the activation
+from qat.fake_quant import fake_quantize_weight, weight_codes, weight_scales
+from qat.rounding import gated_swish
 
 
 class Weighted(nn.Module):
@@ -28,6 +27,7 @@ class Weighted(nn.Module):
         self.norm = norm
         self.register_buffer("scales", None)
         self.quantizing = True
+        self.learning = False
         self.statistics_frozen = False
 
     def train(self, mode: bool = True) -> "Weighted":
@@ -39,7 +39,7 @@ class Weighted(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The layer on `x`, batch norm included, weights on their int8 grid while `quantizing`."""
-        weight = fake_quantize_weight(self.weight, self.scales) if self.quantizing else self.weight
+        weight = self.rounded_weight() if self.quantizing else self.weight
         if self.norm is None:
             return self.meet(x, weight, self.bias)
         if self.norm.training:
@@ -47,6 +47,18 @@ class Weighted(nn.Module):
             return normalised
         gain, shift = self.folding()
         return self.meet(x, weight * gain.reshape(-1, *[1] * (weight.ndim - 1)), shift)
+
+    def rounded_weight(self) -> Tensor:
+        """The weights on their int8 grid."""
+        scales = self.scales if self.learning or self.scales is None else self.scales.detach()
+        return fake_quantize_weight(self.weight, scales)
+
+    def learn(self) -> None:
+        """Makes parameters of the steps, from where they are; they get gradients while `learning`."""
+        if not isinstance(self.scales, nn.Parameter):
+            start = weight_scales(self.weight) if self.scales is None else self.scales
+            del self.scales
+            self.scales = nn.Parameter(start)
 
     def meet(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """The layer's own operation with the given weights."""
@@ -68,7 +80,7 @@ class Weighted(nn.Module):
         A scale is 0 where a channel's codes or its gain are: nothing but the bias decides such a channel's grid.
         """
         scales = weight_scales(self.weight) if self.scales is None else self.scales
-        codes = (self.weight / scales.reshape(-1, *[1] * (self.weight.ndim - 1))).round().clamp(-127, 127)
+        codes = weight_codes(self.weight, scales)
         gain, shift = (term.double() for term in self.folding())
         sign = torch.where(gain < 0, -1, 1).reshape(-1, *[1] * (codes.ndim - 1))
         scales = scales.double() * gain.abs() * codes.flatten(1).any(dim=1)
@@ -129,19 +141,4 @@ class HardSwish(nn.Module):
         """h-swish of `x`; the gradient is that of the smooth gate."""
         if not self.quantizing:
             return F.hardswish(x)
-        result: Tensor = _GatedSwish.apply(x)  # type: ignore[no-untyped-call]
-        return result
-
-
-class _GatedSwish(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        ctx.save_for_backward(x)
-        gate = torch.fake_quantize_per_tensor_affine(x + 3, GATE_SCALE, -128, -128, 127)
-        return gate.mul_(x).mul_(1 / 6)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        (x,) = ctx.saved_tensors
-        result: Tensor = torch.ops.aten.hardswish_backward(gradient, x)
-        return result
+        return gated_swish(x)

@@ -11,7 +11,8 @@ from torchao.quantization.pt2e.quantize_pt2e import prepare_qat_pt2e  # type: ig
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.errors import CaptureError
 from qat.capture import capture
-from qat.fake_quant import TensorQuantizer
+from qat.fake_quant import SMALLEST_STEP, TensorQuantizer
+from qat.fusion import fused
 from qat.layers import Conv2d, HardSwish, Weighted
 from qat.quantizer import MobileQuantizer
 
@@ -37,21 +38,50 @@ class FakeQuantNet(nn.Module):
         self.register_buffer("gain", gain.reshape(3, 1, 1), persistent=False)
         self.register_buffer("shift", shift.reshape(3, 1, 1), persistent=False)
         self.captured = captured
+        self._learning = False
+        self._in_training = (fused(captured),)  # a tuple: its modules are `captured`'s, and listed there
 
     def forward(self, x: Tensor) -> Tensor:
         """Scores (N, classes)."""
-        scores: Tensor = self.captured(self.on_one_grid(x))
+        if self._learning and self.training:
+            self._keep_bounds()
+        x = self.on_one_grid(x)
+        scores: Tensor = self._in_training[0](x) if self.training else self.captured(x)
         return scores
 
     def on_one_grid(self, x: Tensor) -> Tensor:
         """The pictures as the captured net reads them."""
         return x if self.contract.image.is_uniform else x * self.gain + self.shift
 
-    def at(self, *, freeze_observers: bool, freeze_batch_norm: bool) -> None:
-        """Moves the net along its schedule: which ranges and statistics still follow the data."""
+    def learn_steps(self) -> None:
+        """Makes parameters, from where they stand, of every range's ends and of the steps of all weights.
+
+        To be called before the optimizer is made. What mathematics fixes stays: zero is a code, a ReLU begins at it,
+        the 6 of a ReLU6 may only come down. They move only in the phase `at(…, learn_steps=True)`, never else.
+        """
+        for quantizer in self._parts(TensorQuantizer):
+            quantizer.learn()
+        for layer in self._parts(Weighted):
+            layer.learn()
+
+    def step_parameters(self) -> list[nn.Parameter]:
+        """What `learn_steps` made: ends (scalars) and weights' steps (O,), which want no weight decay."""
+        ends = [getattr(part, name) for part in self._parts(TensorQuantizer) for name in ("low", "high")]
+        scales = [layer.scales for layer in self._parts(Weighted)]
+        return [value for value in (*ends, *scales) if isinstance(value, nn.Parameter)]
+
+    def at(self, *, freeze_observers: bool, freeze_batch_norm: bool, learn_steps: bool = False) -> None:
+        """Moves the net along its schedule: which ranges and statistics still follow the data.
+
+        Ranges first follow it, then are learned (observers frozen, `learn_steps`), then stand still: without either,
+        steps get no gradients, and an optimizer leaves them where they are.
+        """
+        self._learning = learn_steps
         for quantizer in self._parts(TensorQuantizer):
             quantizer.observing = not freeze_observers
+            quantizer.learning = learn_steps
         for layer in self._parts(Weighted):
+            layer.learning = learn_steps
             layer.statistics_frozen = freeze_batch_norm
             layer.train(layer.training)
 
@@ -75,6 +105,16 @@ class FakeQuantNet(nn.Module):
         for kind in kinds:
             for part in self._parts(kind):
                 part.quantizing = enabled
+
+    @torch.no_grad()
+    def _keep_bounds(self) -> None:
+        """Brings what an optimizer has moved too far back to where it still means something."""
+        for quantizer in self._parts(TensorQuantizer):
+            quantizer.low.clamp_(max=0.0)
+            quantizer.high.clamp_(min=0.0, max=quantizer.bounds.high)
+        for layer in self._parts(Weighted):
+            if layer.scales is not None:
+                layer.scales.clamp_(min=SMALLEST_STEP)
 
     def _parts(self, kind: type[_Part]) -> Iterable[_Part]:
         return (module for module in self.captured.modules() if isinstance(module, kind))

@@ -81,7 +81,7 @@ def _range(node: fx.Node, is_shared: bool) -> Range:
     if step.kind is Kind.RELU:
         return Range(low=0.0)
     if step.kind is Kind.HARD_SIGMOID:
-        return Range(low=0.0, high=1.0)
+        return Range(low=0.0, high=1.0, is_operators_own=True)
     if step.kind is Kind.HARD_SWISH:
         return Range(low=HARD_SWISH_MINIMUM)
     only_swish = all((user_step := step_of(user)) and user_step.kind is Kind.HARD_SWISH for user in node.users)
