@@ -8,9 +8,10 @@ arXiv 2106.08295, section 3.1). A ReLU6's tensor, whose ends are 0 and 6, may en
 import torch
 from torch import Tensor, fx
 
-from qat.fake_quant import LEVELS, TensorQuantizer
+from qat.fake_quant import TensorQuantizer
 from qat.preparation import FakeQuantNet
 from qat.quantizer import step_of
+from qat.step_gradients import LEVELS
 from qat.steps import Kind
 
 BINS = 2048  # eight a step: a bin's own width adds 1 / 64 to a step's noise
