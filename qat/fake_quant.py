@@ -85,12 +85,14 @@ class TensorQuantizer(FakeQuantizeBase):  # type: ignore[misc]
 
     def rounding(self) -> Rounding:
         """The grid as a forward uses it, with the ends that it learns."""
-        low, high = self.low, self.high
+        low, high = (end if self.learning and isinstance(end, nn.Parameter) else None for end in (self.low, self.high))
+        if high is not None:
+            self._keep_bounds()
         return Rounding(
             grid=self.quantization(),
-            low=low if self.learning and isinstance(low, nn.Parameter) else None,
-            high=high if self.learning and isinstance(high, nn.Parameter) else None,
-            is_open_below=self.bounds.low is not None and self.bounds.low < 0,  # nothing lies below h-swish's minimum
+            low=low,
+            high=high,
+            is_open_below=self.bounds.low is not None and self.bounds.low < 0,  # nothing is below h-swish's minimum
         )
 
     def learn(self) -> None:
@@ -136,6 +138,12 @@ class TensorQuantizer(FakeQuantizeBase):  # type: ignore[misc]
         scale = float32(span / LEVELS)
         zero_point = min(max(round(INT8_MIN - low / scale), INT8_MIN), INT8_MAX)
         return Quantization(scale=scale, zero_point=zero_point)
+
+    @torch.no_grad()
+    def _keep_bounds(self) -> None:
+        """Brings ends that an optimizer moved too far back to where they mean something."""
+        self.low.clamp_(max=0.0)
+        self.high.clamp_(min=0.0, max=self.bounds.high)
 
 
 def weight_scales(weight: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from qat.fake_quant import fake_quantize_weight, weight_codes, weight_scales
+from qat.fake_quant import SMALLEST_STEP, fake_quantize_weight, weight_codes, weight_scales
 from qat.rounding import gated_swish
 
 
@@ -50,8 +50,11 @@ class Weighted(nn.Module):
 
     def rounded_weight(self) -> Tensor:
         """The weights on their int8 grid."""
-        scales = self.scales if self.learning or self.scales is None else self.scales.detach()
-        return fake_quantize_weight(self.weight, scales)
+        if not self.learning or self.scales is None:
+            return fake_quantize_weight(self.weight, None if self.scales is None else self.scales.detach())
+        with torch.no_grad():
+            self.scales.clamp_(min=SMALLEST_STEP)  # whatever an optimizer made of them
+        return fake_quantize_weight(self.weight, self.scales)
 
     def learn(self) -> None:
         """Makes parameters of the steps, from where they are; they get gradients while `learning`."""

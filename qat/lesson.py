@@ -12,6 +12,7 @@ from mobile_sdk.errors import SettingError
 from qat.capture import capture
 from qat.distillation import Distillation
 from qat.features import feature_names, in_float, with_features
+from qat.fusion import fused
 from qat.preparation import FakeQuantNet
 from qat.quantizer import step_of
 
@@ -81,7 +82,7 @@ def _matched(teacher: nn.Module, student: nn.Module, contract: Contract) -> tupl
     for node in captured.graph.nodes:
         if node.name in names and own.get(node.name) != step_of(node):
             raise _other_inside(f"another tensor at {node.name}")
-    view = with_features(student.captured, names)
+    view = fused(with_features(student.captured, names))
     return with_features(captured, names), lambda rgb: view(student.on_one_grid(rgb))
 
 

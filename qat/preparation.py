@@ -11,7 +11,7 @@ from torchao.quantization.pt2e.quantize_pt2e import prepare_qat_pt2e  # type: ig
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.errors import CaptureError
 from qat.capture import capture
-from qat.fake_quant import SMALLEST_STEP, TensorQuantizer
+from qat.fake_quant import TensorQuantizer
 from qat.fusion import fused
 from qat.layers import Conv2d, HardSwish, Weighted
 from qat.quantizer import MobileQuantizer
@@ -38,13 +38,10 @@ class FakeQuantNet(nn.Module):
         self.register_buffer("gain", gain.reshape(3, 1, 1), persistent=False)
         self.register_buffer("shift", shift.reshape(3, 1, 1), persistent=False)
         self.captured = captured
-        self._learning = False
         self._in_training = (fused(captured),)  # a tuple: its modules are `captured`'s, and listed there
 
     def forward(self, x: Tensor) -> Tensor:
         """Scores (N, classes)."""
-        if self._learning and self.training:
-            self._keep_bounds()
         x = self.on_one_grid(x)
         scores: Tensor = self._in_training[0](x) if self.training else self.captured(x)
         return scores
@@ -76,7 +73,6 @@ class FakeQuantNet(nn.Module):
         Ranges first follow it, then are learned (observers frozen, `learn_steps`), then stand still: without either,
         steps get no gradients, and an optimizer leaves them where they are.
         """
-        self._learning = learn_steps
         for quantizer in self._parts(TensorQuantizer):
             quantizer.observing = not freeze_observers
             quantizer.learning = learn_steps
@@ -105,16 +101,6 @@ class FakeQuantNet(nn.Module):
         for kind in kinds:
             for part in self._parts(kind):
                 part.quantizing = enabled
-
-    @torch.no_grad()
-    def _keep_bounds(self) -> None:
-        """Brings what an optimizer has moved too far back to where it still means something."""
-        for quantizer in self._parts(TensorQuantizer):
-            quantizer.low.clamp_(max=0.0)
-            quantizer.high.clamp_(min=0.0, max=quantizer.bounds.high)
-        for layer in self._parts(Weighted):
-            if layer.scales is not None:
-                layer.scales.clamp_(min=SMALLEST_STEP)
 
     def _parts(self, kind: type[_Part]) -> Iterable[_Part]:
         return (module for module in self.captured.modules() if isinstance(module, kind))
