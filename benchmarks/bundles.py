@@ -31,6 +31,7 @@ from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.lowering import lower
 from mobile_sdk.runtimes.reference import Reference
 from qat.calibration import quantize
+from qat.calibration_plan import CalibrationPlan
 from qat.freezing import float_twin
 from qat.nets import build_net
 from tests.realistic import crops, with_realistic_numbers
@@ -72,7 +73,7 @@ def prepare(name: str, folder: Path) -> Case:
     net = with_realistic_numbers(build_net(name, contract), contract.image)
     calibration, shown = crops(16, seed=1), crops(1, seed=2)
     pictures = calibration.tensors(contract.image).contiguous()
-    program = quantize(net, contract, calibration)
+    program = quantize(net, contract, calibration, CalibrationPlan.extremes())
     ours = {each.manifest.runtime: each for each in lower(program, folder, runtimes=list(SUFFIXES))}
     twins = lower(float_twin(net, contract), folder, runtimes=list(SUFFIXES))
     rgb = shown.bytes(contract.image)[0]

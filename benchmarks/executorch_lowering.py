@@ -19,6 +19,7 @@ from mobile_sdk.cli.terminal import quiet
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
 from qat.calibration import quantize
+from qat.calibration_plan import CalibrationPlan
 from qat.nets import build_net
 from tests.realistic import crops, with_realistic_numbers
 from tests.stock_lowering import lower_by_stock
@@ -29,7 +30,7 @@ def main() -> None:
     quiet()
     contract = Contract(name="v3", labels=tuple(map(str, range(1000))), image=ImageSpec.torchvision())
     net = with_realistic_numbers(build_net("mobilenet_v3_small", contract), contract.image)
-    graph = quantize(net, contract, crops(16, seed=1)).graph
+    graph = quantize(net, contract, crops(16, seed=1), CalibrationPlan.extremes()).graph
     picture = crops(1, seed=2).bytes(contract.image)[0]
     with tempfile.TemporaryDirectory() as folder:
         stock_file, our_file = Path(folder) / "stock.pte", Path(folder) / "ours.pte"

@@ -26,6 +26,7 @@ from mobile_sdk.cli.terminal import quiet
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.lowering import lower
 from qat.calibration import quantize
+from qat.calibration_plan import CalibrationPlan
 from qat.nets import build_net
 from tests.realistic import crops, with_realistic_numbers
 
@@ -49,7 +50,7 @@ def main() -> None:
     net = with_realistic_numbers(build_net("mobilenet_v3_small", contract), contract.image)
     calibration = crops(16, seed=1)
     with tempfile.TemporaryDirectory() as folder:
-        program = quantize(net, contract, calibration)
+        program = quantize(net, contract, calibration, CalibrationPlan.extremes())
         ours = {name: partial(lower, program, Path(folder), runtimes=[name]) for name in RUNTIMES}
         theirs = stock_exports(net, calibration.tensors(contract.image).contiguous(), Path(folder))
         rows = [{"runtime": name, "stock s": seconds(theirs[name]), "ours s": seconds(ours[name])} for name in RUNTIMES]

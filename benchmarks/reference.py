@@ -17,6 +17,7 @@ from mobile_sdk.cli.terminal import quiet
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.runtimes.reference import Reference
 from qat.calibration import quantize
+from qat.calibration_plan import CalibrationPlan
 from qat.nets import build_net
 from tests.realistic import crops, with_realistic_numbers
 
@@ -30,7 +31,7 @@ def pictures_per_s(name: str) -> tuple[float, float]:
     labels = tuple(f"class {index}" for index in range(1000))
     contract = Contract(name=name, labels=labels, image=ImageSpec.torchvision())
     net = with_realistic_numbers(build_net(name, contract), contract.image)
-    reference = Reference(quantize(net, contract, crops(16, seed=1)).graph)
+    reference = Reference(quantize(net, contract, crops(16, seed=1), CalibrationPlan.extremes()).graph)
     shown = crops(PICTURES, seed=2)
     rgb, tensors = shown.bytes(contract.image), shown.tensors(contract.image)
     net = net.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -1,0 +1,36 @@
+"""Speed benchmarks: contenders take turns, and every bound of the bundles' table is held."""
+
+import time
+from collections import Counter
+
+from benchmarks import bundles
+from benchmarks.latency import ROUNDS, RUNS, interleaved_ms
+
+
+def test_contenders_run_equally_often_and_rounds_begin_with_each_in_turn() -> None:
+    ran: list[str] = []
+    medians = interleaved_ms({name: lambda name=name: ran.append(name) for name in "abc"})  # type: ignore[misc]
+    assert list(medians) == ["a", "b", "c"]
+    assert Counter(ran) == dict.fromkeys("abc", (ROUNDS + 1) * (RUNS + 1))
+    first_of_rounds = ran[:: 3 * (RUNS + 1)]
+    assert first_of_rounds[:4] == ["a", "b", "c", "a"]
+
+
+def test_the_median_is_that_of_the_run_itself() -> None:
+    medians = interleaved_ms({"short": lambda: None, "long": lambda: time.sleep(0.001)})
+    assert medians["short"] < 0.5 < 1.0 <= medians["long"]
+
+
+def test_every_bundle_of_the_table_is_judged_against_stock_float32_and_openvino() -> None:
+    runs = [f"{side} {suffix}" for side in ("ours", "stock", "float32") for suffix in (".pte", ".tflite")]
+    twice_as_fast = {**dict.fromkeys(runs, 2.0), "ours .pte": 1.0, "ours .tflite": 1.0, "OpenVINO int8": 1.0}
+    judged = [target for name in bundles.NETS for target in bundles.targets(name, twice_as_fast)]
+    against = Counter(target.work.partition("against ")[2] for target in judged)
+    assert against == {
+        "litert-torch's int8 file": 3,
+        "XNNPACKQuantizer's file": 2,
+        "its own float32": 6,
+        "OpenVINO's int8": 1,
+    }
+    assert {target.figure for target in judged if "OpenVINO" not in target.work} == {0.5}
+    assert all(target.is_met == (target.bound >= target.figure) for target in judged)
