@@ -57,7 +57,10 @@ class StockNet(nn.Module):
         scores: Tensor = self.prepared(rgb)
         return scores
 
-    def at(self, *, freeze_observers: bool, freeze_batch_norm: bool) -> None:
+    def learn_steps(self) -> None:
+        """It has no such phase."""
+
+    def at(self, *, freeze_observers: bool, freeze_batch_norm: bool, learn_steps: bool = False) -> None:
         """The observers' part of the schedule."""
         self.prepared.apply(disable_observer if freeze_observers else enable_observer)
 

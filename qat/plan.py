@@ -22,12 +22,14 @@ class AdamW:
 
 @dataclass(frozen=True, kw_only=True)
 class StepAdam:
-    """Adam for fake-quantized nets: weights move by up to `weight_steps` of their int8 grid's step, a training step.
+    """Adam for fake-quantized nets: in a training step, weights move by up to `weight_steps` of their int8 grid's step.
 
-    The plan's rate is for all other parameters; both follow its schedule.
+    Learned steps and ends of ranges move by up to `range_share` of themselves. The plan's rate is for all other
+    parameters; all follow its schedule.
     """
 
     weight_steps: float = 0.01
+    range_share: float = 0.001
     betas: tuple[float, float] = (0.9, 0.99)
 
 
@@ -66,7 +68,10 @@ FINETUNING = (
     Phase(name="hold", begins_share=2 / 3, observes=False, batch_norm_follows=False),
 )
 
-DISTILLING = (Phase(name="learn", begins_share=0.0, observes=False, batch_norm_follows=False),)
+DISTILLING = (
+    Phase(name="learn steps", begins_share=0.0, observes=False, batch_norm_follows=False, learns_steps=True),
+    Phase(name="hold", begins_share=2 / 3, observes=False, batch_norm_follows=False),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,8 +140,8 @@ class TrainPlan:
     ) -> "TrainPlan":
         """For a calibrated fake-quantized net that learns from its float net: `after`'s batch, pictures and seed.
 
-        Ranges and statistics are held from the start, since calibration has found them; no weight decays, since the
-        teacher's are the ones wanted.
+        Statistics are held from the start and ranges observe nothing, since calibration has found them: they are
+        learned, and held for the last third. No weight decays, since the teacher's are the ones wanted.
         """
         base = after or cls()
         return cls(
@@ -230,10 +235,10 @@ class TrainPlan:
         match self.optimizer:
             case AdamW(betas=betas):
                 return torch.optim.AdamW(groups, lr=self.learning_rate, betas=betas)
-            case StepAdam(weight_steps=steps, betas=betas):
+            case StepAdam(weight_steps=steps, range_share=share, betas=betas):
                 from qat.step_rates import groups_in_steps  # it knows layers: float training does without torchao
 
-                in_steps = groups_in_steps(net, self.learning_rate, steps)
+                in_steps = groups_in_steps(net, self.learning_rate, steps, share)
                 return torch.optim.Adam(in_steps, lr=self.learning_rate, betas=betas)
             case NesterovSgd(momentum=momentum):
                 return torch.optim.SGD(groups, lr=self.learning_rate, momentum=momentum, nesterov=True)

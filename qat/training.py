@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -21,25 +21,13 @@ from qat.batches import decode_ahead, epoch_seed, evaluation_batches, steps_per_
 from qat.checkpoint import Fingerprint, State, fingerprint, load_checkpoint, save_checkpoint
 from qat.data import Pictures
 from qat.history import Epoch, History
-from qat.phases import HELD, Phase, phase_at
+from qat.phases import HELD, Phase, Schedulable, phase_at
 from qat.picture_set import PictureSet
 from qat.plan import TrainPlan
 from qat.progress import say, track
 
 if TYPE_CHECKING:
     from qat.lesson import Lesson
-
-
-@runtime_checkable
-class Schedulable(Protocol):
-    """A net, such as a fake-quantized one, that can hold still what it learns besides its weights.
-
-    During validation, and after the run, everything is held still.
-    """
-
-    def at(self, *, freeze_observers: bool, freeze_batch_norm: bool) -> None:
-        """Called in train() mode: at the start of every epoch, within one where either changes, and at its end."""
-        ...
 
 
 def fit(
@@ -146,6 +134,8 @@ class _Run:
             if lesson is None:
                 raise SettingError("expected pictures with labels, or a teacher, found neither", hint="pass teacher=")
             pictures = replace(pictures, validation=_as_the_teacher_says(pictures.validation, lesson, net, contract))
+        if isinstance(net, Schedulable) and any(phase.learns_steps for phase in plan.phases):
+            net.learn_steps()
         net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         average = None if plan.ema_decay is None else WeightAverage(net, plan.ema_decay)
         return cls(
@@ -230,7 +220,11 @@ class _Run:
         total = self.plan.epochs * steps_per_epoch
         now, before = (phase_at(self.plan.phases, at / total) for at in (step, step - 1))
         if isinstance(self.net, Schedulable) and (step % steps_per_epoch == 0 or now != before):
-            self.net.at(freeze_observers=not now.observes, freeze_batch_norm=not now.batch_norm_follows)
+            self.net.at(
+                freeze_observers=not now.observes,
+                freeze_batch_norm=not now.batch_norm_follows,
+                learn_steps=now.learns_steps,
+            )
         return now
 
     def one_step(self, rgb: torch.Tensor, targets: torch.Tensor, epoch: int, step: int) -> tuple[float, torch.Tensor]:

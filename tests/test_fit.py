@@ -197,10 +197,16 @@ class ScheduledNet(small_task.TinyNet):
     def __init__(self) -> None:
         super().__init__()
         self.calls: list[tuple[int, bool, bool]] = []
+        self.learned: list[int] = []
 
-    def at(self, *, freeze_observers: bool, freeze_batch_norm: bool) -> None:
+    def learn_steps(self) -> None:
+        self.learned.append(-1)
+
+    def at(self, *, freeze_observers: bool, freeze_batch_norm: bool, learn_steps: bool = False) -> None:
         assert self.training
         self.calls.append((self.steps, freeze_observers, freeze_batch_norm))
+        if learn_steps:
+            self.learned.append(self.steps)
 
 
 PHASES = (
@@ -228,6 +234,14 @@ def test_a_net_that_can_freeze_is_told_at_every_epoch_and_change_and_for_validat
         (4 * STEPS, *still),  # and for good, also where a finished run was taken up
     ]
     assert [epoch.phases for epoch in history.epochs] == [("follow",), ("follow",), ("fold",), ("fold", "hold")]
+
+
+def test_steps_become_parameters_before_the_run_and_are_learned_in_their_phase_alone() -> None:
+    net = ScheduledNet()
+    middle = replace(PHASES[1], name="learn steps", learns_steps=True)
+    history = fit(net, pictures(), replace(PLAN, phases=(PHASES[0], middle, PHASES[2])), contract=CONTRACT)
+    assert net.learned == [-1, 2 * STEPS, 3 * STEPS], "the third and fourth epoch's beginning"
+    assert history.epochs[2].phases == ("learn steps",) and history.epochs[3].phases == ("learn steps", "hold")
 
 
 def test_even_a_run_of_one_epoch_freezes() -> None:
