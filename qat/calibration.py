@@ -20,6 +20,7 @@ from qat.picture_set import PictureSet
 from qat.preparation import FakeQuantNet, prepare
 from qat.progress import say
 from qat.ranges import search_ranges
+from qat.reconstruction import reconstruct
 from qat.weight_rounding import round_weights
 
 CALIBRATION_PICTURES = 512  # about 100 mini-batches suffice (Krishnamoorthi, arXiv 1806.08342, section 3.1.4)
@@ -93,6 +94,8 @@ class _Run:
             yield self._stage("weight rounding", lambda: round_weights(self._net, self._teacher, self._some))
         if self._plan.correct_biases:
             yield self._stage("bias correction", lambda: correct_biases(self._net, self._teacher, self._some))
+        if self._plan.reconstruct:
+            yield self._stage("reconstruction", lambda: reconstruct(self._net, self._teacher, self._some))
 
     def _stage(self, name: str, carry_out: Callable[[], None]) -> Stage:
         start_s = time.monotonic()

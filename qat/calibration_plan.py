@@ -9,20 +9,22 @@ class CalibrationPlan:
 
     `equalise`: channels rescaled where that leaves the net's function as it is. `search_ranges`: grids that lose least
     in place of the extremes. `round_weights`: codes and steps that keep each layer's output near, in place of the
-    nearest codes. `correct_biases`: no layer's mean output is shifted. `headroom_share`: how far ranges go beyond the
-    extremes that were seen, as a share of them.
+    nearest codes. `correct_biases`: no layer's mean output is shifted. `reconstruct`: codes and biases of all layers
+    tuned together, for the whole net's output; takes as long as all else. `headroom_share`: how far ranges go beyond
+    the extremes that were seen, as a share of them.
     """
 
     equalise: bool = False
     search_ranges: bool = True
     round_weights: bool = True
     correct_biases: bool = True
+    reconstruct: bool = True
     headroom_share: float = 0.0
 
     @classmethod
     def extremes(cls) -> "CalibrationPlan":
         """Ranges from the smallest to the largest value, nearest codes: what stock flows do."""
-        return cls(equalise=False, search_ranges=False, round_weights=False, correct_biases=False)
+        return cls(equalise=False, search_ranges=False, round_weights=False, correct_biases=False, reconstruct=False)
 
     @classmethod
     def made_up(cls) -> "CalibrationPlan":

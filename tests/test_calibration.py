@@ -31,7 +31,9 @@ def test_quantizing_gives_a_program_that_says_how_it_came_about():
     assert program.contract == CONTRACT
     assert (program.record.net, program.record.quantized) == ("Tiny", "calibrated")
     stages: Any = program.record.settings["calibration"]
-    assert [stage["stage"] for stage in stages] == ["extremes", "range search", "weight rounding", "bias correction"]
+    assert [stage["stage"] for stage in stages] == [
+        *("extremes", "range search", "weight rounding", "bias correction", "reconstruction")
+    ]
     assert all(stage["sqnr_db"] > 10 for stage in stages)
     told = Record(net="mine", quantized="calibrated", settings={"pictures": 8})
     found = quantize(tiny_net(), CONTRACT, picture_set(), record=told).record

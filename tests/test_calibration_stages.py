@@ -1,19 +1,17 @@
 """The stages of calibration: each does what it promises, and what it chose is what the program holds."""
 
 import copy
-import itertools
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
+from calibrated_nets import block_net, calibrated, errors
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_nets import CONTRACT, Tiny, body, picture_set
-from torch import Tensor, nn
+from tiny_nets import CONTRACT, body, picture_set
+from torch import nn
 from torch.nn import functional as F
 
-from mobile_sdk.errors import CaptureError
 from mobile_sdk.lowering import lower
 from mobile_sdk.verification import verify
 from qat.bias_correction import correct_biases
@@ -23,61 +21,10 @@ from qat.channel_groups import channel_groups
 from qat.equalisation import equalise
 from qat.fake_quant import TensorQuantizer
 from qat.freezing import freeze
-from qat.layers import Conv2d, Weighted
-from qat.paired_walk import Pair, PairedWalk
-from qat.preparation import FakeQuantNet, prepare
+from qat.layers import Weighted
+from qat.preparation import prepare
 from qat.ranges import BINS, best_ends, range_loss, search_ranges
-from qat.synthesis import synthesise
-from qat.weight_rounding import choose_codes, round_weights, second_moments
-
-
-def block_net(activation: type[nn.Module] = nn.ReLU6) -> Tiny:
-    """An inverted residual block between stem and head: expansion, depthwise, linear projection, sum."""
-
-    def operation(self: Tiny, x: Tensor) -> Tensor:
-        x = x + self.project_norm(self.project(self.act(self.depth_norm(self.depth(self.act(self.expand(x)))))))
-        return x + self.again_norm(self.again(x))
-
-    return body(
-        operation,
-        expand=nn.Conv2d(6, 18, 1),
-        act=activation(),
-        depth=nn.Conv2d(18, 18, 3, padding=1, groups=18, bias=False),
-        depth_norm=nn.BatchNorm2d(18),
-        project=nn.Conv2d(18, 6, 1, bias=False),
-        project_norm=nn.BatchNorm2d(6),
-        again=nn.Conv2d(6, 6, 3, padding=1, bias=False),
-        again_norm=nn.BatchNorm2d(6),
-    )
-
-
-def calibrated(tiny: nn.Module) -> tuple[FakeQuantNet, FakeQuantNet, Tensor]:
-    """The fake-quantized net on the extremes of its ranges, its teacher, and the float pictures."""
-    found = prepare(tiny, CONTRACT)
-    calibrate(found, picture_set(), CalibrationPlan.extremes())
-    teacher = copy.deepcopy(found)
-    teacher.quantize(False)
-    return found, teacher, picture_set().tensors(CONTRACT.image)
-
-
-class Errors(PairedWalk):
-    """The error of every layer's output before rounding, by node: as it is met, `found`."""
-
-    def __init__(self, teacher: FakeQuantNet, net: FakeQuantNet) -> None:
-        super().__init__(teacher, net)
-        self.found: dict[str, Tensor] = {}
-
-    def at_layer(self, layer: Weighted, x: Pair, exact: Tensor) -> None:
-        self.found[self.node.name] = layer(x.rounded) - exact
-
-
-def errors(teacher: FakeQuantNet, found: FakeQuantNet, pictures: Tensor) -> dict[str, Tensor]:
-    """The same, detached."""
-    walk = Errors(teacher, found)
-    with torch.no_grad():
-        walk.walk(pictures)
-    return walk.found
-
+from qat.reconstruction import reconstruct
 
 # -- equalisation
 
@@ -151,75 +98,6 @@ def test_ranges_of_a_relu6_end_early_where_no_value_comes_near_six_and_stay_with
     assert any(float(q.high) < 6 for q in clamped)
 
 
-# -- rounding
-
-
-def test_adaptive_rounding_lowers_the_layers_errors_and_stays_within_a_code_of_the_nearest():
-    found, teacher, pictures = calibrated(block_net())
-    floats = {name: layer.folded()[0] for name, layer in teacher.named_modules() if isinstance(layer, Weighted)}
-    nearest = errors(teacher, found, pictures)
-    round_weights(found, teacher, pictures)
-    adaptive = errors(teacher, found, pictures)
-    noise = [sum(float(error.var()) for error in each.values()) for each in (adaptive, nearest)]
-    assert noise[0] < 0.9 * noise[1]
-    changed = 0
-    for name, layer in found.named_modules():
-        if isinstance(layer, Weighted):
-            codes, scales, _ = layer.codes()
-            exact = floats[name] / scales.float().reshape(-1, *[1] * (codes.ndim - 1))
-            away = (codes - exact.round().clamp(-127, 127)).abs()
-            assert away.max() <= 1
-            changed += int(away.sum())
-    assert changed > 10
-
-
-def test_codes_are_no_worse_than_the_nearest_by_the_error_that_they_minimise():
-    random = torch.Generator().manual_seed(0)
-    weight = torch.randn(8, 20, generator=random)
-    mixing = torch.randn(20, 20, generator=random)
-    halves = tuple((x @ mixing).T @ (x @ mixing) / 400 for x in torch.randn(2, 400, 20, generator=random))
-    moments = (halves[0][None, None], halves[1][None, None])
-    chosen = choose_codes(weight, moments, groups=1)
-    largest = weight.abs().amax(1) / 127
-    error = (weight / largest[:, None]).round() * largest[:, None] - weight
-    nearest = ((error @ (halves[0] + halves[1]) / 2) * error).sum(1)
-    assert chosen.loss.sum() < 0.7 * nearest.sum()
-    assert torch.equal(chosen.codes, chosen.codes.round()) and chosen.codes.abs().max() <= 127
-
-
-@pytest.mark.parametrize("groups", [1, 2, 6])
-def test_second_moments_tell_the_error_that_weights_make_in_the_output(groups):
-    random = torch.Generator().manual_seed(0)
-    geometry = {"stride": (2, 1), "padding": (1, 0, 2, 1), "dilation": (1, 1), "groups": groups}
-    layer = Conv2d(weight=nn.Parameter(torch.randn(6, 6 // groups, 3, 3)), bias=None, norm=None, **geometry)
-    x = torch.randn(4, 6, 9, 9, generator=random)
-    error = torch.randn(6, 6 // groups, 3, 3, generator=random)
-    with torch.no_grad():
-        made = layer.meet(x, error, None)
-        rows = error.reshape(groups, 6 // groups, -1)
-        counts = torch.rand(made.shape, generator=random)
-        for weights in (None, counts):
-            matrix = second_moments(layer, x, weights).expand(-1, 6 // groups, -1, -1)
-            told = torch.einsum("gok,gokl,gol->go", rows, matrix, rows).flatten()
-            shares = torch.ones_like(made) if weights is None else weights
-            shares = shares / shares.sum((0, 2, 3), keepdim=True)
-            mean = (made * shares).sum((0, 2, 3), keepdim=True)
-            torch.testing.assert_close(told, ((made - mean).square() * shares).sum((0, 2, 3)), rtol=1e-3, atol=1e-3)
-
-
-def test_freezing_writes_the_codes_that_were_chosen():
-    found, teacher, pictures = calibrated(block_net())
-    round_weights(found, teacher, pictures)
-    operators = {str(operator.path): operator for operator in freeze(found, CONTRACT).graph.operators}
-    for name in ("expand", "depth", "project", "stem"):
-        layer = found.captured.get_submodule(f"layers.{name}")
-        assert isinstance(layer, Weighted)
-        codes = (layer.weight / layer.scales.reshape(-1, 1, 1, 1)).round()  # type: ignore[union-attr]
-        gain, _ = layer.folding()
-        signed = codes * gain.sign().reshape(-1, 1, 1, 1)
-        assert np.array_equal(operators[name].weight, signed.detach().numpy().astype(np.int8))  # type: ignore[union-attr]
-
-
 # -- biases
 
 
@@ -235,12 +113,36 @@ def test_bias_correction_leaves_no_mean_error_in_any_layer():
     assert largest_mean() < min(1e-4, before / 10)
 
 
+# -- reconstruction
+
+
+def test_reconstruction_brings_the_scores_nearer_moves_no_code_by_more_than_one_and_repeats_itself():
+    found, teacher, pictures = calibrated(block_net())
+    codes = [layer.codes()[0].clone() for layer in found.modules() if isinstance(layer, Weighted)]
+    again = copy.deepcopy(found)
+    with torch.no_grad():
+        before = (found(pictures) - teacher(pictures)).square().mean()
+    reconstruct(found, teacher, pictures)
+    reconstruct(again, teacher, pictures)
+    with torch.no_grad():
+        assert (found(pictures) - teacher(pictures)).square().mean() < 0.75 * before
+    assert all(torch.equal(value, again.state_dict()[name]) for name, value in found.state_dict().items())
+    layers = [layer for layer in found.modules() if isinstance(layer, Weighted)]
+    moved = [(layer.codes()[0].int() - old.int()).abs().max() for layer, old in zip(layers, codes, strict=True)]
+    assert max(moved) == 1
+    assert all(parameter.grad is None for parameter in found.parameters())
+
+
 # -- plans
 
 
+STAGES = ("equalise", "search_ranges", "round_weights", "correct_biases", "reconstruct")
 PLANS = [
-    CalibrationPlan(equalise=e, search_ranges=s, round_weights=r, correct_biases=c)
-    for e, s, r, c in itertools.product((False, True), repeat=4)
+    CalibrationPlan.extremes(),
+    *(replace(CalibrationPlan.extremes(), **{stage: True}) for stage in STAGES),
+    CalibrationPlan(),
+    CalibrationPlan(equalise=True),
+    CalibrationPlan.made_up(),
 ]
 
 
@@ -248,7 +150,7 @@ PLANS = [
 def test_a_program_of_any_plan_stays_exact_and_says_what_was_done(plan, tmp_path):
     program = quantize(block_net(), CONTRACT, picture_set(), plan)
     stages = [stage["stage"] for stage in program.record.settings["calibration"]]  # type: ignore[union-attr, index]
-    assert len(stages) == 1 + plan.search_ranges + plan.round_weights + plan.correct_biases
+    assert len(stages) == 1 + sum(getattr(plan, stage) for stage in STAGES[1:])
     assert stages[0].startswith("equalised") is plan.equalise
     for bundle in lower(program, tmp_path, runtimes=["tflite", "executorch"]):
         verdict = verify(bundle, program, picture_set(16, seed=3))
@@ -283,39 +185,3 @@ def test_the_default_plan_is_nearer_to_the_float_net_than_the_extremes():
         for plan in (CalibrationPlan.extremes(), None)
     )
     assert best > plain + 2
-
-
-# -- without data
-
-
-def test_pictures_are_made_up_from_batch_norms_alone_and_the_same_seed_gives_the_same():
-    first, again, other = (synthesise(block_net(), CONTRACT, count=4, seed=seed) for seed in (0, 0, 1))
-    assert len(first) == 4 and first.targets == (-1,) * 4
-    assert all(np.array_equal(a, b) for a, b in zip(first.sources, again.sources, strict=True))
-    assert not np.array_equal(first.sources[0], other.sources[0])
-    assert first.bytes(CONTRACT.image).shape == (4, 16, 16, 3) and first.bytes(CONTRACT.image).std() > 5
-
-
-def test_made_up_pictures_bring_statistics_near_to_those_that_batch_norm_remembers():
-    tiny = block_net()
-    for module in tiny.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.momentum = 1.0
-    with torch.no_grad():
-        tiny.train()(picture_set(32).tensors(CONTRACT.image))  # statistics that there are pictures for
-    made_up = synthesise(tiny.eval(), CONTRACT, count=4).tensors(CONTRACT.image)
-    seen: list[Tensor] = []
-    tiny.depth_norm.register_forward_hook(lambda module, args, output: seen.append(output))
-    noise = torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    with torch.no_grad():
-        tiny(noise)
-        tiny(made_up)
-    off = [(output.mean((0, 2, 3)) - tiny.depth_norm.bias).square().mean() for output in seen]
-    assert off[1] < 0.5 * off[0]
-
-
-def test_a_net_without_batch_norm_is_refused_with_what_to_give_instead():
-    plain = body(lambda self, x: F.relu(self.conv(x)), conv=nn.Conv2d(6, 6, 3))
-    with pytest.raises(CaptureError, match="expected a net with batch norm") as caught:
-        synthesise(plain, CONTRACT)
-    assert "--data" in caught.value.hint

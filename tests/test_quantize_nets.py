@@ -252,7 +252,14 @@ def test_stages_of_calibration_are_switched_off_by_name(
 ) -> None:
     monkeypatch.syspath_prepend(own)
     base = ["quantize", "--model", "own_nets.small:net", "--data", data, "--epochs", "0", "--out", str(tmp_path)]
-    off = ["--equalise", "--no-search-ranges", "--no-round-weights", "--no-correct-biases", "--json"]
+    off = [
+        "--equalise",
+        "--no-search-ranges",
+        "--no-round-weights",
+        "--no-correct-biases",
+        "--no-reconstruct",
+        "--json",
+    ]
     assert call([*base, *off]) == 0
     stages = json.loads(capfd.readouterr().out)["settings"]["calibration"]
     assert [stage["stage"] for stage in stages] == ["equalised, extremes"] and stages[0]["sqnr_db"] > 15

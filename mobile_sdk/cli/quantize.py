@@ -80,6 +80,13 @@ def quantize(
             help="Calibration: take back by the biases what rounding shifts each layer's mean output by.",
         ),
     ] = True,
+    reconstruct: Annotated[
+        bool,
+        typer.Option(
+            "--reconstruct/--no-reconstruct",
+            help="Calibration: tune codes and biases of all layers together, for the whole net's output.",
+        ),
+    ] = True,
     size: options.Size = None,
     name: options.Name = None,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the programs go.")] = Path("runs/quantize"),
@@ -104,6 +111,7 @@ def quantize(
         search_ranges=default.search_ranges if search_ranges is None else search_ranges,
         round_weights=round_weights,
         correct_biases=correct_biases,
+        reconstruct=reconstruct,
     )
     program = quantize_net(source, pictures, plan, options.folder_to_write(out), calibration)
     _show(program, out, json)
