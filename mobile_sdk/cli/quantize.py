@@ -84,7 +84,7 @@ def quantize(
         bool,
         typer.Option(
             "--reconstruct/--no-reconstruct",
-            help="Calibration: tune codes and biases of all layers together, for the whole net's output.",
+            help="Calibration: tune codes and biases of all layers together, for the whole net's output; with --epochs 0.",
         ),
     ] = True,
     size: options.Size = None,
@@ -139,6 +139,7 @@ def quantize_net(
     from mobile_sdk.environment import installed_versions
     from mobile_sdk.program import Record
     from qat.calibration import calibrate, stage_figures
+    from qat.calibration_plan import CalibrationPlan
     from qat.freezing import float_twin, freeze
     from qat.preparation import prepare
 
@@ -147,6 +148,9 @@ def quantize_net(
     settings: dict[str, Any] = plan_settings(plan) if plan else {}
     if source.can_teach:
         seen = pictures.train if pictures else _made_up(source)
+        calibration = calibration or CalibrationPlan()
+        if plan:  # training does what reconstruction does, for longer
+            calibration = replace(calibration, reconstruct=False)
         settings["calibration"] = stage_figures(calibrate(prepared, seen, calibration))
         settings["calibrated_on"] = "pictures" if pictures else f"{len(seen)} pictures made up from batch norms"
     record = Record(
