@@ -84,7 +84,7 @@ def quantize(
         bool,
         typer.Option(
             "--reconstruct/--no-reconstruct",
-            help="Calibration: tune codes and biases of all layers together, for the whole net's output; with --epochs 0.",
+            help="Calibration: tune codes and biases of all layers together, for the net's output; with --epochs 0.",
         ),
     ] = True,
     size: options.Size = None,
