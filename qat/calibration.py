@@ -55,18 +55,22 @@ def quantize(
     return freeze(prepared, contract, record.model_copy(update={"settings": settings}))
 
 
-@torch.no_grad()
 def calibrate(net: FakeQuantNet, pictures: PictureSet, plan: CalibrationPlan | None = None) -> tuple[Stage, ...]:
     """Gives `net` its ranges and, by `plan` (the default plan if None), its codes; then holds the ranges there.
 
     Leaves `net` in eval() mode. DataError where there is no picture.
     """
+    return tuple(calibration_stages(net, pictures, plan))
+
+
+@torch.no_grad()
+def calibration_stages(net: FakeQuantNet, pictures: PictureSet, plan: CalibrationPlan | None = None) -> Iterator[Stage]:
+    """The same stage by stage: after each one `net` can be frozen."""
     if not len(pictures):
         raise DataError("expected pictures to calibrate on, found none", hint="give a folder of typical pictures")
     net.eval()
     net.at(freeze_observers=True, freeze_batch_norm=True)
-    run = _Run(net, plan or CalibrationPlan(), pictures[:CALIBRATION_PICTURES])
-    return tuple(run.stages())
+    yield from _Run(net, plan or CalibrationPlan(), pictures[:CALIBRATION_PICTURES]).stages()
 
 
 def stage_figures(stages: tuple[Stage, ...]) -> list[dict[str, str | float]]:
