@@ -61,14 +61,16 @@ def benchmark(
     reasons = {bundle.path: _not_run(bundle.manifest.runtime) for bundle in bundles}
     series = _measure([bundle for bundle in bundles if reasons[bundle.path] is None], plan, progress or _silent)
     measurements = [_measurement(bundle, series.get(bundle.path), reasons[bundle.path]) for bundle in bundles]
-    judged = "int8" if any(measurement.precision == "int8" for measurement in measurements) else "float32"
+    is_any_program = any(measurement.precision != "float32" for measurement in measurements)
     return Numbers(
         device=device,
         environment=describe_environment(_versions(bundles)),
         load_average_before=before,
         load_average_after=load_average(),
         plan=plan,
-        measurements=tuple(judge(each, plan) if each.precision == judged else each for each in measurements),
+        measurements=tuple(
+            judge(each, plan) if (each.precision != "float32") == is_any_program else each for each in measurements
+        ),
         comparisons=_comparisons(bundles, series),
     )
 
@@ -192,7 +194,7 @@ def _measurement(bundle: Bundle, series: _Series | None, not_run: str | None) ->
 
 
 def _comparisons(bundles: Sequence[Bundle], series: Mapping[Path, _Series]) -> tuple[Comparison, ...]:
-    """Every measured int8 bundle beside the measured float32 bundle of the same net and runtime."""
+    """Every measured bundle of a program beside the measured float32 bundle of the same net and runtime."""
     measured = [bundle for bundle in bundles if bundle.path in series]
     twins = {
         (each.manifest.name, each.manifest.runtime): each for each in measured if each.manifest.precision == "float32"
@@ -205,7 +207,7 @@ def _comparisons(bundles: Sequence[Bundle], series: Mapping[Path, _Series]) -> t
             ratio=ratio(series[each.path].rounds_ms, series[twin.path].rounds_ms),
         )
         for each in measured
-        if each.manifest.precision == "int8" and (twin := twins.get((each.manifest.name, each.manifest.runtime)))
+        if each.manifest.precision != "float32" and (twin := twins.get((each.manifest.name, each.manifest.runtime)))
     )
 
 

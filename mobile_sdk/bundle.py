@@ -238,9 +238,9 @@ def _output_misfit(manifest: Manifest) -> str | None:
     if spec.dtype == "float32":
         told = (spec.scale, spec.zero_point) != (None, None)
         return "expected no scale and zero point of a float32 output, found them" if told else None
-    if manifest.precision != "int8":
+    if manifest.precision == "float32":
         return f"expected a float32 output of a {manifest.precision} model, found {spec.dtype}"
-    if manifest.golden.tolerance != 0:
+    if manifest.golden.tolerance != 0 and manifest.precision == "int8":
         return f"expected the golden tolerance 0 for int8 codes, found {manifest.golden.tolerance:g}"
     if spec.scale is None or spec.zero_point is None:
         return "expected scale and zero point of an int8 output, found null"

@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,14 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobile_sdk import golden
+from mobile_sdk.agreement import requirement_of
 from mobile_sdk.bundle import LABELS_FILE, Bundle, files_below, labels_bytes, open_bundle
 from mobile_sdk.environment import installed_versions
 from mobile_sdk.errors import MachineError, SettingError
 from mobile_sdk.expected import expected_scores
 from mobile_sdk.golden import Golden
+from mobile_sdk.integer_graph import Precision
 from mobile_sdk.manifest import (
     MANIFEST_FILE,
     AccuracyEntry,
+    Activations,
     BundleRefusalError,
     FileEntry,
     GoldenEntry,
@@ -30,6 +33,7 @@ from mobile_sdk.manifest import (
     Manifest,
     QuantizationEntry,
     StructureEntry,
+    Weights,
     seal,
 )
 from mobile_sdk.numerics import top1
@@ -41,6 +45,11 @@ FLOAT_TOLERANCE_SHARE = 1e-3
 """Of the largest score of a float32 model: other processors sum in another order, which moves scores by some 1e-5."""
 INT8_AS_FLOAT_TOLERANCE_STEPS = 8
 """For int8 models with float32 outputs (Core ML): it rounds ties its own way, which moves scores by a few steps."""
+_HELD: Mapping[Precision, tuple[Weights, Activations]] = {
+    "int8": ("int8 per channel", "int8 per tensor"),
+    "mixed": ("int8 per channel, kept layers float32", "int8 per tensor, kept layers float32"),
+    "float32": ("float32", "float32"),
+}
 _OURS = re.compile(r"bundle\.json|labels\.txt|golden/\d+\.(png|input\.bin|output\.bin)|model\.[a-z]+(/.*)?")
 
 
@@ -154,7 +163,8 @@ def _expect(
 ) -> _Expected:
     """int8 scores by the reference; float32 scores by the runtime itself, which computes in its own arithmetic."""
     if interface.output.dtype == "int8":
-        return _Expected(scores=expected_scores(program, pixels), by="reference", tolerance=0.0)
+        tolerance = requirement_of(runtime.name, program.graph).golden_steps
+        return _Expected(scores=expected_scores(program, pixels), by="reference", tolerance=tolerance)
     if reason := runtime.unavailable():
         raise MachineError(
             f"expected to run {runtime.name} for its golden outputs, but {reason}", hint="see `mobile-sdk doctor`"
@@ -173,7 +183,8 @@ def _tolerance(program: Program, scores: NDArray[np.generic]) -> float:
 
 
 def _manifest(draft: Path, program: Program, runtime: Runtime, interface: Interface, entry: GoldenEntry) -> Manifest:
-    contract, record, is_int8 = program.contract, program.record, program.graph.is_int8
+    contract, record, precision = program.contract, program.record, program.graph.precision
+    weights, activations = _HELD[precision]
     return Manifest(
         schema_number=1,
         name=contract.name,
@@ -181,14 +192,14 @@ def _manifest(draft: Path, program: Program, runtime: Runtime, interface: Interf
         labels=contract.labels,
         image=contract.image,
         runtime=runtime.name,
-        precision="int8" if is_int8 else "float32",
+        precision=precision,
         model=runtime.model_file,
         resize="pillow-bilinear",
         interface=interface,
         quantization=QuantizationEntry(
             method=record.quantized,
-            weights="int8 per channel" if is_int8 else "float32",
-            activations="int8 per tensor" if is_int8 else "float32",
+            weights=weights,
+            activations=activations,
         ),
         accuracy=AccuracyEntry(float32=record.float_accuracy, int8_reference=record.reference_accuracy),
         structure=StructureEntry.of(runtime.structure(draft / runtime.model_file)),

@@ -57,7 +57,7 @@ def _remembered(key: _Key) -> _Scores:
 
 
 def _runner(graph: Graph) -> Run:
-    if graph.is_int8:
+    if graph.precision != "float32":
         from mobile_sdk.runtimes.reference import Reference
 
         return Reference(graph).run

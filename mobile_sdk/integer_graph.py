@@ -1,7 +1,8 @@
 """The operators that the phone executes, as frozen data: one scale and one zero point a tensor, written once.
 
 Everything that leaves this SDK is read off a `Graph`: the exporters copy its numbers and compute none. A graph is
-int8 throughout, or float32 throughout but for its input (the twin that is exported for comparison).
+int8 throughout, or float32 throughout but for its input (the twin that is exported for comparison), or mixed: int8 with
+some layers kept in float32 between a Dequantize and a Quantize. An operator is float32 where its output is.
 
 Layouts are PyTorch's: activations `(C, H, W)` or `(C,)` without the batch, weights `(O, I/groups, KH, KW)` or `(O, I)`.
 """
@@ -16,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 INT8_MIN, INT8_MAX = -128, 127
+
+Precision = Literal["int8", "mixed", "float32"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,7 +167,7 @@ class MaxPool2d(_Pool2d):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class AvgPool2d(_Pool2d):
-    """The mean in a window without padding; float32 graphs only: an int8 graph has a depthwise Conv2d in its place."""
+    """The mean in a window without padding; float32 only: in int8 a depthwise Conv2d has its place."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -186,12 +189,17 @@ class Reshape(_Unary):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Dequantize(_Unary):
-    """int8 codes to the float32 values that they stand for: the first step of a float32 graph, whose input is bytes."""
+    """int8 codes to the float32 values that they stand for: a float32 graph's picture, or before kept layers."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Quantize(_Unary):
+    """float32 values to the int8 codes nearest to them, ties to even: after kept layers."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Activation(_Unary):
-    """An activation that stands alone; float32 graphs only."""
+    """An activation that stands alone; float32 only."""
 
     kind: ActivationKind
 
@@ -212,15 +220,15 @@ class Graph:
         return self.operators[-1].output
 
     @property
-    def precision(self) -> Literal["int8", "float32", "mixed"]:
+    def precision(self) -> Precision:
         """What its tensors are: all int8, all float32 (the twin), or some of them kept in float32."""
         are_int8 = {operator.output.quantization is not None for operator in self.operators}
         return "mixed" if len(are_int8) == 2 else "int8" if are_int8 == {True} else "float32"
 
     @property
     def is_int8(self) -> bool:
-        """Whether this is the integer program, rather than its float32 twin."""
-        return self.output.quantization is not None
+        """Whether every tensor is int8: what is computed is integers, the same in every runtime."""
+        return self.precision == "int8"
 
     def digest(self) -> str:
         """A SHA-256 over every number and name in the graph: two graphs with one digest compute the same."""

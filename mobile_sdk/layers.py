@@ -3,7 +3,6 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from mobile_sdk.arithmetic import quantization_of
 from mobile_sdk.errors import SettingError
 from mobile_sdk.integer_graph import Graph
 from mobile_sdk.numerics import sqnr_db
@@ -18,14 +17,16 @@ def layer_distances(int8: Graph, twin: Graph, pictures: NDArray[np.uint8]) -> li
     from mobile_sdk.runtimes.float_reference import FloatReference
     from mobile_sdk.runtimes.reference import Reference
 
-    if not int8.is_int8 or twin.is_int8:
+    if int8.precision == "float32" or twin.precision != "float32":
         raise SettingError("expected an int8 program and its float32 twin", hint="give program.pt2 and float.pt2")
     codes, values = Reference(int8).trace(pictures), FloatReference(twin).trace(pictures)
     result = []
     for operator in int8.operators:
         tensor = operator.output
         if tensor.name in values and values[tensor.name].shape == codes[tensor.name].shape:
-            real = codes[tensor.name].astype(np.float64) - quantization_of(tensor).zero_point
+            real = codes[tensor.name].astype(np.float64) - (
+                tensor.quantization.zero_point if tensor.quantization else 0
+            )
             signal = values[tensor.name].astype(np.float64)
             fitted = real * ((real * signal).sum() / max((real * real).sum(), 1.0))
             result.append((tensor.name, operator.path, sqnr_db(fitted - signal, signal)))

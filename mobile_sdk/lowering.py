@@ -56,7 +56,7 @@ def lower(
 
 def folder_name(program: Program, runtime: str) -> str:
     """What a bundle's folder is called; the name is a hint for people, the manifest is the truth."""
-    return f"{program.contract.name}{'' if program.graph.is_int8 else '-float'}.{runtime}"
+    return f"{program.contract.name}{'-float' if program.graph.precision == 'float32' else ''}.{runtime}"
 
 
 def _goldens(

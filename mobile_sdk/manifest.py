@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError
 
 from mobile_sdk.contract import Contract, Model
 from mobile_sdk.errors import BundleError
+from mobile_sdk.integer_graph import Precision
 from mobile_sdk.program import Accuracy
 from mobile_sdk.runtimes.base import Interface, Structure
 
@@ -22,6 +23,8 @@ MAX_MANIFEST_BYTES = 8 * 2**20  # 100,000 labels of 60 letters; real manifests t
 _SEAL, _NO_SEAL = "manifest_sha256", "0" * 64
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Weights = Literal["int8 per channel", "float32", "int8 per channel, kept layers float32"]
+Activations = Literal["int8 per tensor", "float32", "int8 per tensor, kept layers float32"]
 Count = Annotated[int, Field(ge=0)]
 
 
@@ -45,8 +48,8 @@ class QuantizationEntry(Model):
     """How the numbers in the model came about and how they are held."""
 
     method: Literal["float32", "calibrated", "qat"]
-    weights: Literal["int8 per channel", "float32"]
-    activations: Literal["int8 per tensor", "float32"]
+    weights: Weights
+    activations: Activations
 
 
 class AccuracyEntry(Model):
@@ -103,7 +106,7 @@ class Manifest(Contract):
 
     schema_number: Literal[1]
     runtime: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
-    precision: Literal["int8", "float32"]
+    precision: Precision
     model: Annotated[str, Field(pattern=r"^model\.[a-z]{1,16}$")]
     resize: Literal["pillow-bilinear"]
     interface: Interface

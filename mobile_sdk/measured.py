@@ -70,7 +70,8 @@ def _replay(
     pixels = np.stack([bundle.golden_picture(index) for index in range(count)])
     written = in_steps(np.stack([bundle.golden_output(index) for index in range(count)]), graph)
     found, said = in_steps(golden_found, graph), in_steps(expected_scores(program, pixels), graph)
-    allowed = requirement.golden_steps if graph.is_int8 else bundle.manifest.golden.tolerance
+    is_codes = graph.output.quantization is not None
+    allowed = requirement.golden_steps if is_codes else bundle.manifest.golden.tolerance
     by_runtime, by_program = compare(found, written), compare(said, written)
     near = [each.not_finite == 0 and each.max_steps <= allowed for each in (by_runtime, by_program)]
     blame = ("the runtime gives other scores", "the program says other scores")
@@ -78,7 +79,7 @@ def _replay(
         "golden",
         all(near),
         measured=max(by_runtime.max_steps, by_program.max_steps),
-        required=f"at most {allowed:.6g} {'steps' if graph.is_int8 else 'of a score'} apart in {count} pictures",
+        required=f"at most {allowed:.6g} {'steps' if is_codes else 'of a score'} apart in {count} pictures",
         reason="; ".join(reason for reason, is_near in zip(blame, near, strict=True) if not is_near),
     )
     return check, _predictions(bundle, graph, said, found)
@@ -130,7 +131,7 @@ def _accuracy_checks(
 def _record_check(program: Program, found: Hits | None) -> Check:
     """Whether the reference is as accurate on these pictures as the program's record says of those it was made with."""
     record = program.record
-    recorded = record.reference_accuracy if program.graph.is_int8 else record.float_accuracy
+    recorded = record.float_accuracy if program.graph.precision == "float32" else record.reference_accuracy
     name = "recorded accuracy"
     if recorded is None or found is None:
         reason = "the pictures have no labels" if found is None else "the program's record holds no accuracy"

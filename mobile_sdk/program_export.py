@@ -2,7 +2,8 @@
 
 Every operator of an int8 graph stands as `dequantize` of each operand, the ATen operator, its clamp, `quantize`.
 Weights are int8 and biases int32 buffers, dequantized per channel; the program's input and output are int8. A float32
-graph is one `dequantize` of the input and then the plain ATen operators. `mobile_sdk.program_read` reads the form back.
+graph is one `dequantize` of the input and then the plain ATen operators. A mixed graph has both kinds of operator, and
+a `quantize` or a `dequantize` alone between them. `mobile_sdk.program_read` reads the form back.
 """
 
 import re
@@ -28,6 +29,7 @@ from mobile_sdk.integer_graph import (
     Mul,
     Operator,
     Quantization,
+    Quantize,
     Reshape,
     Tensor,
 )
@@ -92,8 +94,8 @@ class _Builder:
                 node = self._call(aten.cat.default, [self._real(part) for part in operator.parts], 1)
             case Reshape():
                 node = self._call(aten.view.default, self._real(operator.input), [1, *operator.output.shape])
-            case Dequantize():
-                node = self._real(operator.input)
+            case Dequantize() | Quantize():
+                node = self._real(operator.input)  # and `_store` quantizes
             case Activation():
                 node = self._activation(self._real(operator.input), operator.kind)
             case _:

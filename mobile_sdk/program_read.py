@@ -5,10 +5,11 @@ everything else is the exported program's.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from mobile_sdk.contract import Model
 from mobile_sdk.integer_graph import (
@@ -28,6 +29,7 @@ from mobile_sdk.integer_graph import (
     Mul,
     Operator,
     Quantization,
+    Quantize,
     Reshape,
     Tensor,
 )
@@ -47,13 +49,20 @@ _ACTIVATIONS = {
 _CLAMPS = {"relu.default": Clamp.RELU, "hardtanh.default": Clamp.RELU6}
 
 
+Form = Literal["int8", "float32", "dequantize", "quantize"]
+
+
 class OperatorNames(Model):
-    """What one operator is called. `constant` is its constant's name; `fused_clamp` whether the clamp is its own."""
+    """What one operator is called. `constant` is its constant's name; `fused_clamp` whether the clamp is its own.
+
+    `form` is what an operator of a mixed program is; it is not there in others, whose operators are of one kind.
+    """
 
     output: str
     path: str
     constant: str | None = None
     fused_clamp: bool = False
+    form: Form | None = Field(default=None, exclude_if=lambda form: form is None)
 
 
 class Names(Model):
@@ -65,7 +74,11 @@ class Names(Model):
 
 def names_of(graph: Graph) -> Names:
     """The table that travels beside the exported program of `graph`."""
-    return Names(input=graph.input.name, operators=tuple(_names_of(operator) for operator in graph.operators))
+    is_mixed = graph.precision == "mixed"
+    return Names(
+        input=graph.input.name,
+        operators=tuple(_names_of(operator, _form(operator) if is_mixed else None) for operator in graph.operators),
+    )
 
 
 def read_graph(archive: Archive, names: Names) -> Graph:
@@ -75,17 +88,27 @@ def read_graph(archive: Archive, names: Names) -> Graph:
     """
     reader = _Reader(archive, names)
     for operator_names in names.operators:
-        reader.read_operator(operator_names)
+        if operator_names.form in ("dequantize", "quantize"):
+            reader.read_conversion(operator_names)
+        else:
+            reader.read_operator(operator_names)
     return reader.finish()
 
 
-def _names_of(operator: Operator) -> OperatorNames:
+def _form(operator: Operator) -> Form:
+    if isinstance(operator, Dequantize | Quantize):
+        return "dequantize" if isinstance(operator, Dequantize) else "quantize"
+    return "float32" if operator.output.quantization is None else "int8"
+
+
+def _names_of(operator: Operator, form: Form | None) -> OperatorNames:
     constants = [operand.name for operand in operator.inputs if isinstance(operand, Constant)]
     return OperatorNames(
         output=operator.output.name,
         path=operator.path,
         constant=constants[0] if constants else None,
         fused_clamp=getattr(operator, "clamp", Clamp.NONE) is not Clamp.NONE,
+        form=form,
     )
 
 
@@ -110,6 +133,8 @@ class _Reader:
 
     def read_operator(self, names: OperatorNames) -> None:
         """Appends the next operator: what prepares its operands, itself, its clamp and its quantize."""
+        if names.form is not None:
+            self._is_int8 = names.form == "int8"
         node = self._next_computing()
         kind = "dequantize" if node["target"] == _DEQUANTIZE else node["target"].removeprefix(_ATEN)
         values = [_value(argument["arg"]) for argument in node["inputs"]]
@@ -123,6 +148,18 @@ class _Reader:
             grid = _grid_of(last, _QUANTIZE)
         output = self._declare(_output_name(last), names.output, grid)
         self._operators.append(self._operator(kind, values, clamp, output, names))
+
+    def read_conversion(self, names: OperatorNames) -> None:
+        """A `quantize` or `dequantize` that stands alone."""
+        node = self._nodes[self._position]
+        self._position += 1
+        source = self._tensors[_value(node["inputs"][0]["arg"])]
+        is_to_codes = names.form == "quantize"
+        if not is_to_codes and _grid_of(node, _DEQUANTIZE) != source.quantization:
+            raise ValueError(f"{source.name} is read on another grid than it is written on")
+        grid = _grid_of(node, _QUANTIZE) if is_to_codes else None
+        output = self._declare(_output_name(node), names.output, grid)
+        self._operators.append((Quantize if is_to_codes else Dequantize)(output=output, path=names.path, input=source))
 
     def finish(self) -> Graph:
         """The graph; every node must have been read."""

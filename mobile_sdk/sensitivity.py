@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from mobile_sdk.errors import DataError
 from mobile_sdk.integer_graph import INT8_MAX, INT8_MIN, Constant, Graph, Operator, Tensor
 from mobile_sdk.numerics import sqnr_db
-from mobile_sdk.runtimes.float_reference import apply
+from mobile_sdk.runtimes.float_operators import apply
 from mobile_sdk.runtimes.reference import Reference
 from mobile_sdk.twins import Counterpart, Grid, counterparts
 

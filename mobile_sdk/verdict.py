@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError
 from mobile_sdk.atomic import write_text
 from mobile_sdk.contract import Model
 from mobile_sdk.errors import BundleError
+from mobile_sdk.integer_graph import Precision
 from mobile_sdk.manifest import StructureEntry
 from mobile_sdk.numerics import Comparison
 
@@ -83,7 +84,7 @@ class Verdict(Model):
     name: str
     runtime: str  # that computed; not the bundle's own where another one was asked for
     device: str
-    precision: Literal["int8", "float32"]
+    precision: Precision
     manifest_sha256: str
     program_sha256: str
     model_bytes: int

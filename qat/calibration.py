@@ -2,7 +2,7 @@
 
 import copy
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -43,12 +43,14 @@ def quantize(
     plan: CalibrationPlan | None = None,
     *,
     record: Record | None = None,
+    keep_float: Sequence[str] = (),
 ) -> Program:
     """The int8 program of `net` as it is, calibrated on `pictures` by `plan` (the default plan if None).
 
-    At most 512 pictures are read, labels are not. Stages and what they gave are in the record's settings.
+    At most 512 pictures are read, labels are not. Stages and what they gave are in the record's settings. `keep_float`
+    names layers that stay in float32, as `prepare` says.
     """
-    prepared = prepare(net, contract)
+    prepared = prepare(net, contract, keep_float=keep_float)
     stages = calibrate(prepared, pictures, plan)
     record = record or Record(net=type(net).__name__, quantized="calibrated")
     settings = {**record.settings, "calibration": stage_figures(stages)}

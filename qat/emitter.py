@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mobile_sdk.integer_graph import Quantization
 from qat.layers import Weighted
 from qat.steps import Kind, Step
@@ -12,12 +15,16 @@ Result_co = TypeVar("Result_co", covariant=True)
 
 @dataclass(frozen=True, kw_only=True)
 class Pending:
-    """An operator whose output grid is not known yet: its quantizer comes later in the graph."""
+    """An operator whose output grid is not known yet: its quantizer comes later in the graph.
+
+    `numbers` are weights and bias to be written in place of the layer's own.
+    """
 
     step: Step
     operands: tuple[Any, ...]
     layer: Weighted | None = None
     activation: Kind | None = None
+    numbers: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
 
 
 class Emitter(Protocol[Result_co]):

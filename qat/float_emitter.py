@@ -41,13 +41,13 @@ _ALONE = {
 
 
 class FloatEmitter:
-    """Collects the operators of one float32 graph; grids are ignored."""
+    """Collects the operators of one float32 graph, or of kept layers among those of others; grids are ignored."""
 
-    def __init__(self, image: ImageSpec) -> None:
+    def __init__(self, image: ImageSpec, operators: list[Operator] | None = None) -> None:
         size = image.size_px
         grid = Quantization(scale=float32(1 / image.step_byte), zero_point=image.pad_byte - 128)
         self._input = Tensor(name="picture_codes", shape=(3, size, size), quantization=grid)
-        self._operators: list[Operator] = []
+        self._operators: list[Operator] = [] if operators is None else operators
 
     def picture(self) -> Tensor:
         """RGB bytes as the values that they stand for."""
@@ -108,7 +108,7 @@ class FloatEmitter:
     def _weighted(self, common: dict[str, Any], pending: Pending, clamp: Clamp) -> Tensor:
         layer, value = pending.layer, pending.operands[0]
         assert layer is not None
-        weight, bias = (term.detach().numpy().astype(np.float32) for term in layer.folded())
+        weight, bias = pending.numbers or (term.detach().numpy().astype(np.float32) for term in layer.folded())
         common |= {"input": value, "weight": weight, "weight_scales": None, "bias": bias, "clamp": clamp}
         if isinstance(layer, layers.Conv2d):
             return self._append(Conv2d(**common, **layer.geometry))

@@ -1,6 +1,7 @@
 """`freeze`: a fake-quantized net becomes the integer program, or its float32 twin, by one walk over its steps."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from torch import fx, nn
@@ -14,14 +15,17 @@ from qat.float_emitter import FloatEmitter
 from qat.grids import GridPlanner
 from qat.integer_emitter import IntegerEmitter
 from qat.layers import Weighted
+from qat.mixed_emitter import MixedEmitter
 from qat.preparation import FakeQuantNet, prepare
 from qat.quantizer import absorbs, step_of
+from qat.snap import inverted_scale
 from qat.steps import Kind
 
 
-def freeze(net: FakeQuantNet, contract: Contract, record: Record | None = None) -> Program:
+def freeze(net: FakeQuantNet, contract: Contract, record: Record | None = None, *, all_int8: bool = False) -> Program:
     """The integer program that `net` stands for; every scale is decided here and written once.
 
+    Layers that `net` was prepared to keep in float are float32 in it, between conversions; not so if `all_int8`.
     Raises CaptureError where the net has seen no picture yet, so that its ranges are unknown.
     """
     unseen = [q for q in net.modules() if isinstance(q, TensorQuantizer) and not q.is_fixed and not q.seen]
@@ -31,7 +35,12 @@ def freeze(net: FakeQuantNet, contract: Contract, record: Record | None = None) 
         )
     record = record or Record(net=type(net).__name__, quantized="qat")
     grids = _walk(net, GridPlanner(contract.image))
-    return Program(graph=_walk(net, IntegerEmitter(contract.image, grids)), contract=contract, record=record)
+    if net.kept and not all_int8:
+        inverted = {name: replace(grid, scale=inverted_scale(grid.scale)) for name, grid in grids.items()}
+        graph = _walk(net, MixedEmitter(contract.image, inverted, net.kept))
+    else:
+        graph = _walk(net, IntegerEmitter(contract.image, grids))
+    return Program(graph=graph, contract=contract, record=record)
 
 
 def float_twin(net: nn.Module, contract: Contract, record: Record | None = None) -> Program:

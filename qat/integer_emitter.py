@@ -35,12 +35,14 @@ CLAMP_OF = {None: Clamp.NONE, Kind.RELU: Clamp.RELU, Kind.RELU6: Clamp.RELU6, Ki
 class IntegerEmitter:
     """Collects the operators of one int8 graph; `grids` are those that its tensors get, by name."""
 
-    def __init__(self, image: ImageSpec, grids: Mapping[str, Quantization]) -> None:
+    def __init__(
+        self, image: ImageSpec, grids: Mapping[str, Quantization], operators: list[Operator] | None = None
+    ) -> None:
         size = image.size_px
         grid = Quantization(scale=float32(1 / image.step_byte), zero_point=image.pad_byte - 128)
         self._input = Tensor(name="picture_codes", shape=(3, size, size), quantization=grid)
         self._grids = grids
-        self._operators: list[Operator] = []
+        self._operators: list[Operator] = [] if operators is None else operators
 
     def picture(self) -> Value:
         """RGB bytes, re-based by 128."""

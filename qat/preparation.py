@@ -1,7 +1,7 @@
 """`prepare`: a float net becomes its fake-quantized copy, with ordinary `train()` and `eval()`."""
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 import torch
@@ -13,6 +13,7 @@ from mobile_sdk.errors import CaptureError
 from qat.capture import capture
 from qat.fake_quant import TensorQuantizer
 from qat.fusion import fused
+from qat.kept_layers import find_layers, float_parts
 from qat.layers import Conv2d, HardSwish, Weighted
 from qat.quantizer import MobileQuantizer
 
@@ -29,9 +30,10 @@ class FakeQuantNet(nn.Module):
     gain: Tensor
     shift: Tensor
 
-    def __init__(self, captured: fx.GraphModule, contract: Contract) -> None:
+    def __init__(self, captured: fx.GraphModule, contract: Contract, kept: frozenset[str] = frozenset()) -> None:
         super().__init__()
         self.contract = contract
+        self.kept = kept  # the layers that stay in float32
         image = contract.image
         gain = torch.tensor(image.std_byte) / image.step_byte
         shift = (torch.tensor(image.mean_byte) - image.pad_byte) / image.step_byte
@@ -101,21 +103,27 @@ class FakeQuantNet(nn.Module):
         for kind in kinds:
             for part in self._parts(kind):
                 part.quantizing = enabled
+        for part in float_parts(self.captured, self.kept):
+            part.quantizing = False
 
     def _parts(self, kind: type[_Part]) -> Iterable[_Part]:
         return (module for module in self.captured.modules() if isinstance(module, kind))
 
 
-def prepare(net: nn.Module, contract: Contract) -> FakeQuantNet:
+def prepare(net: nn.Module, contract: Contract, *, keep_float: Sequence[str] = ()) -> FakeQuantNet:
     """A fake-quantized copy of `net`, weights and statistics carried over; `net` stays as it is.
 
-    Raises CaptureError, naming the module, where the net does what no integer operator stands for.
+    The layers named in `keep_float` (a layer's module path, or a module's for all in it) stay in float32, there and in
+    the program that is frozen from it. Raises CaptureError, naming the module, where the net does what no integer
+    operator stands for, SettingError for a name that no layer has.
     """
     captured = capture(copy.deepcopy(net).cpu().float(), contract.image.size_px)
     _fold_normalisation(captured, contract.image)
     prepared = prepare_qat_pt2e(captured, MobileQuantizer())
     # A new GraphModule has the ordinary train() and eval() that torchao replaced on the prepared one.
-    fake_quantized = FakeQuantNet(fx.GraphModule(prepared, prepared.graph), contract)
+    module = fx.GraphModule(prepared, prepared.graph)
+    fake_quantized = FakeQuantNet(module, contract, find_layers(module, keep_float))
+    fake_quantized.quantize(True)
     return fake_quantized.train(net.training)
 
 

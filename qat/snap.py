@@ -10,6 +10,7 @@ from mobile_sdk.integer_graph import Constant, Quantization
 
 LARGEST_BIAS = 2**22  # codes: bias and products together stay exact in float32, where runtimes requantize
 ADDEND_CODES = 96  # a constant's code, where the constant is large beside the sum's scale: well inside int8
+ROUNDER = 1.5 * 2.0**23  # added and taken away again, it leaves a float32 as the nearest whole number
 SMALLEST_FACTOR = 2.0**-24  # of a requantization; runtimes refuse below 2^-32
 
 
@@ -40,6 +41,22 @@ def snap_constant(name: str, value: float, scale_y: float) -> Constant:
     scale = magnitude / ADDEND_CODES if magnitude / ADDEND_CODES > scale_y / 64 else scale_y
     code = round(value / float32(scale))
     return Constant(name=name, value=code, quantization=Quantization(scale=float32(scale), zero_point=0))
+
+
+def is_inverted(scale: float) -> bool:
+    """Whether float32 brings every code back from its dequantized value by a product with the scale's inverse."""
+    codes = np.arange(-255, 256).astype(np.float32)
+    return bool((codes * np.float32(scale) * (np.float32(1) / np.float32(scale)) == codes).all())
+
+
+def inverted_scale(scale: float) -> float:
+    """The next larger scale that `is_inverted`: some 2^-16 of it away, where scales have 16 bits."""
+    mantissa, exponent = np.frexp(np.float64(scale))
+    for whole in range(int(np.ceil(np.ldexp(mantissa, 16))), 2**17):
+        candidate = float(np.ldexp(np.float64(whole), int(exponent) - 16))
+        if is_inverted(candidate):
+            return candidate
+    raise AssertionError("a power of two is inverted, and there is one within the range")
 
 
 def float32(value: float) -> float:

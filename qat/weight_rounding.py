@@ -83,6 +83,8 @@ _HALVES = (slice(0, None, 2), slice(1, None, 2))
 
 class _Rounding(PairedWalk):
     def at_layer(self, layer: Weighted, x: Pair, exact: Tensor) -> None:
+        if not layer.quantizing:  # kept in float
+            return
         weight, _ = layer.folded()
         groups = layer.groups if isinstance(layer, Conv2d) else 1
         follower = absorbs(self.node)

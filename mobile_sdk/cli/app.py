@@ -31,6 +31,7 @@ EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
         "mobile-sdk quantize --weights runs/photos/net.safetensors --data photos --out runs/photos",
         "mobile-sdk quantize --weights mobilenet_v2.pth --net mobilenet_v2 --data imagenet --epochs 0",
         "mobile-sdk quantize --model my_package.nets:small_net --data photos",
+        "mobile-sdk quantize --model my_package.nets:small_net --data photos --keep-float stem,blocks.0",
     ),
     export.export: (
         "mobile-sdk export runs/photos/program.pt2 --data photos --out runs/photos/bundles",

@@ -61,7 +61,7 @@ def _twin(path: Path, program: "Program") -> "Program":
     from mobile_sdk.program import Program
 
     twin = path.parent / TWIN
-    if not program.graph.is_int8:
+    if program.graph.precision == "float32":
         raise SettingError(f"expected an int8 program with --float, found float32 in {path}", hint="leave --float out")
     if not twin.is_file():
         raise SettingError(f"expected {TWIN} beside {path}, found none", hint="leave --float out, or quantize again")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mobile_sdk.cli import options
+from mobile_sdk.cli.kept_float import show_change
 from mobile_sdk.cli.sensitivity import show_sensitivity
 from mobile_sdk.cli.terminal import quiet, show_json, show_table
 
@@ -84,4 +85,5 @@ def _program(program: "Program", json: bool) -> None:
     for title, accuracy in (("float", record.float_accuracy), ("int8 reference", record.reference_accuracy)):
         if accuracy:
             print(f"{title}: {accuracy.share:.2%} of {accuracy.pictures} pictures")
+    show_change(record)
     print(f"digest: {program.digest()}")

@@ -29,6 +29,14 @@ DataOrNone = Annotated[
         "built-in 5,000 MNIST digits; 'none' calibrates on pictures made up from the net's batch norms.",
     ),
 ]
+KeepFloat = Annotated[
+    str | None,
+    typer.Option(
+        "--keep-float",
+        metavar="LAYER[,LAYER]",
+        help="Layers that stay in float32, as `inspect --sensitivity` names them; a module's name keeps all in it.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 Program = Annotated[
     Path,

@@ -1,5 +1,6 @@
 """`mobile-sdk quantize`: a float net → the int8 program and its float32 twin."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,6 +9,7 @@ import typer
 
 from mobile_sdk.cli import float_net, options
 from mobile_sdk.cli.float_net import FloatNet
+from mobile_sdk.cli.kept_float import PICTURES, named_layers, show_change, with_change
 from mobile_sdk.cli.terminal import quiet, say, show_json, show_table
 from mobile_sdk.cli.train import choose_plan, default_recipe, plan_settings, stage
 from mobile_sdk.errors import SettingError
@@ -87,6 +89,7 @@ def quantize(
             help="Calibration: tune codes and biases of all layers together, for the net's output; with --epochs 0.",
         ),
     ] = True,
+    keep_float: options.KeepFloat = None,
     size: options.Size = None,
     name: options.Name = None,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the programs go.")] = Path("runs/quantize"),
@@ -113,7 +116,8 @@ def quantize(
         correct_biases=correct_biases,
         reconstruct=reconstruct,
     )
-    program = quantize_net(source, pictures, plan, options.folder_to_write(out), calibration)
+    folder, kept = options.folder_to_write(out), named_layers(keep_float)
+    program = quantize_net(source, pictures, plan, folder, calibration, keep_float=kept)
     _show(program, out, json)
 
 
@@ -130,11 +134,14 @@ def quantize_net(
     plan: "TrainPlan | None",
     out: Path,
     calibration: "CalibrationPlan | None" = None,
+    *,
+    keep_float: Sequence[str] = (),
 ) -> "Program":
     """Writes `out/program.pt2` and `out/float.pt2`: trained by `plan` in `out/qat`, or calibrated if None.
 
     What is trained starts from what is calibrated, and learns from the float net, where that can teach. Without
-    pictures it is calibrated on some that are made up, and judged on none.
+    pictures it is calibrated on some that are made up, and judged on none. The layers named in `keep_float` stay in
+    float32, and the record says what that changed.
     """
     from mobile_sdk.environment import installed_versions
     from mobile_sdk.program import Record
@@ -144,10 +151,10 @@ def quantize_net(
     from qat.preparation import prepare
 
     float_net.check_scores(source)
-    prepared = prepare(source.net, source.contract)
+    prepared = prepare(source.net, source.contract, keep_float=keep_float)
     settings: dict[str, Any] = plan_settings(plan) if plan else {}
+    seen = pictures.train if pictures else _made_up(source)
     if source.can_teach:
-        seen = pictures.train if pictures else _made_up(source)
         calibration = calibration or CalibrationPlan()
         if plan:  # training does what reconstruction does, for longer
             calibration = replace(calibration, reconstruct=False)
@@ -161,6 +168,13 @@ def quantize_net(
         versions=installed_versions(("mobile-sdk", "torch", "torchao")),
     )
     program = freeze(prepared, source.contract, record)
+    if keep_float:
+        whole = prepared if plan else prepare(source.net, source.contract)
+        if not plan:  # rounding left the kept layers as they were
+            calibrate(whole, seen, calibration)
+        in_int8 = freeze(whole, source.contract, record, all_int8=True)
+        pixels = (pictures.validation if pictures else seen)[:PICTURES].bytes(source.contract.image)
+        program = with_change(program, in_int8, float_twin(source.net, source.contract), pixels)
     if pictures:
         program = judged(program, source.net, pictures.validation)
     of_float = {"quantized": "float32", "reference_accuracy": None, "agreement": None}
@@ -181,8 +195,8 @@ def judged(program: "Program", net: "nn.Module", held_out: "PictureSet") -> "Pro
 
     wanted = scores(net, held_out, program.contract).numpy()
     codes = expected_scores(program, held_out.bytes(program.contract.image))
-    assert program.graph.output.quantization is not None
-    found = in_steps(codes, program.graph) * program.graph.output.quantization.scale
+    grid = program.graph.output.quantization
+    found = in_steps(codes, program.graph) * (grid.scale if grid else 1.0)
     near, count = compare(found, wanted), len(held_out)
     agreement = Agreement(top1_share=near.top1_agreement_share, sqnr_db=near.sqnr_db, pictures=count)
     said: dict[str, Agreement | Accuracy] = {"agreement": agreement}
@@ -276,6 +290,7 @@ def _show(program: "Program", out: Path, json: bool) -> None:
         f"scores at {sqnr} of the float net's"
     )
     print(f"{out / TWIN}: its float32 twin")
+    show_change(record)
 
 
 def _show_stages(stages: Any) -> None:

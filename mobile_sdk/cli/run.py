@@ -114,7 +114,7 @@ def _verify(
 
     verdicts = []
     for bundle in bundles:
-        source = program if bundle.manifest.precision == "int8" else twin
+        source = program if bundle.manifest.precision != "float32" else twin
         with progress(f"verify {bundle.path.name}") as report:
             verdicts.append(verify(bundle, source, pictures, progress=report))
     write_verdicts(verdicts, out / "verify.json")

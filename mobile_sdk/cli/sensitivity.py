@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mobile_sdk.sensitivity import LayerSensitivity, Sensitivity
 
 PLOT = "sensitivity.svg"
+FAR_DB = 3.0  # between program and simulation: twice the noise, or half of it, is not explained by ties
 COLUMNS = ("#", "layer", "operators", "alone dB", "weights dB", "kept float dB", "noise %", "weights KiB")
 
 
@@ -79,6 +80,11 @@ def _as_json(result: "Sensitivity", plot: Path) -> dict[str, Any]:
 def _show(result: "Sensitivity") -> None:
     rows = [_row(rank, layer) for rank, layer in enumerate(result.ranked, start=1)]
     show_table(COLUMNS, rows, numbers=tuple(column for column in COLUMNS if column not in ("layer", "operators")))
+    if abs((result.program_db or 0) - (result.simulated_db or 0)) > FAR_DB:
+        say(
+            f"note: on every layer's grid the float twin comes to {_db(result.simulated_db)} dB, the program to "
+            f"{_db(result.program_db)} dB: its layers are not the twin's, as after --equalise; the ranking is a guess"
+        )
     print(f"SQNR of the logits against float32, {result.pictures} pictures: program {_db(result.program_db)} dB")
     print(
         "alone: only this layer on int8, everything else float. weights: only its weights. "

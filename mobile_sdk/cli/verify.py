@@ -75,7 +75,7 @@ def source_of(bundle: "Bundle", program: "Program", twin: Path) -> "Program":
     """What the bundle is held against: the program, or its float32 twin for a float32 bundle, where it is there."""
     from mobile_sdk.program import Program
 
-    is_other = bundle.manifest.precision == "float32" and program.graph.is_int8
+    is_other = bundle.manifest.precision == "float32" and program.graph.precision != "float32"
     return Program.load(twin) if is_other and twin.is_file() else program
 
 

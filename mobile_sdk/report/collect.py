@@ -108,7 +108,7 @@ def _accuracies(
         if accuracy:
             found[computed_by] = _accuracy_line(computed_by, accuracy)
     for verdict in verdicts:
-        reference = "int8 reference" if verdict.precision == "int8" else "float32 net"
+        reference = "float32 net" if verdict.precision == "float32" else "int8 reference"
         for computed_by, hits in (
             (reference, verdict.reference_accuracy),
             (_title(verdict, bundles), verdict.accuracy),

@@ -153,7 +153,7 @@ def _latency_fact(report: Report) -> Fact | None:
 
 
 def _size_fact(report: Report) -> Fact | None:
-    sized = [line for line in report.bundles if line.model_bytes and line.precision == "int8"]
+    sized = [line for line in report.bundles if line.model_bytes and line.precision != "float32"]
     if not sized:
         return None
     smallest = min(sized, key=lambda line: line.model_bytes or 0)

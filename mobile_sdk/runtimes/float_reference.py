@@ -1,45 +1,14 @@
 """The float32 twin in PyTorch: what the int8 reference is compared with, tensor by tensor."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn import functional as F
 
-from mobile_sdk.arithmetic import quantization_of
-from mobile_sdk.integer_graph import (
-    Activation,
-    ActivationKind,
-    Add,
-    AvgPool2d,
-    Clamp,
-    Concat,
-    Constant,
-    Conv2d,
-    Dequantize,
-    Graph,
-    Linear,
-    MaxPool2d,
-    Mean,
-    Mul,
-    Operator,
-    Reshape,
-    Tensor,
-)
+from mobile_sdk.integer_graph import Graph, Tensor
+from mobile_sdk.runtimes.float_operators import apply
 from mobile_sdk.runtimes.reference import BATCH_PIXELS
-
-_CLAMPS: Mapping[Clamp, Callable[[torch.Tensor], torch.Tensor]] = {
-    Clamp.NONE: lambda x: x,
-    Clamp.RELU: F.relu,
-    Clamp.RELU6: F.relu6,
-}
-_ACTIVATIONS = {
-    ActivationKind.RELU: F.relu,
-    ActivationKind.RELU6: F.relu6,
-    ActivationKind.HARD_SWISH: F.hardswish,
-    ActivationKind.HARD_SIGMOID: F.hardsigmoid,
-}
 
 
 class FloatReference:
@@ -66,53 +35,3 @@ class FloatReference:
             operands = [values[x.name] for x in operator.inputs if isinstance(x, Tensor)]
             values[operator.output.name] = result = apply(operator, *operands)
             yield operator.output.name, result
-
-
-def apply(operator: Operator, *operands: torch.Tensor) -> torch.Tensor:
-    """The operator on float32 values (N, *shape), int8 codes for Dequantize: its clamp applied, its constant known."""
-    constants = [torch.tensor(x.value, dtype=torch.float32) for x in operator.inputs if isinstance(x, Constant)]
-    values = _unclamped(operator, *operands, *constants)
-    return _CLAMPS[getattr(operator, "clamp", Clamp.NONE)](values)
-
-
-def _unclamped(operator: Operator, x: torch.Tensor, *others: torch.Tensor) -> torch.Tensor:
-    """The operator on float32 values, its clamp not yet applied."""
-    match operator:
-        case Dequantize():
-            codes = quantization_of(operator.input)
-            return (x - codes.zero_point).to(torch.float32) * codes.scale
-        case Conv2d() | Linear():
-            return _weigh(operator, x)
-        case Add():
-            return x + others[0]
-        case Mul():
-            return x * others[0]
-        case MaxPool2d() | AvgPool2d():
-            return _pool(operator, x)
-        case Concat():
-            return torch.cat([x, *others], dim=1)
-        case Activation():
-            return _ACTIVATIONS[operator.kind](x)
-        case Mean() | Reshape():
-            values = x.mean(dim=(2, 3)) if isinstance(operator, Mean) else x
-            return values.reshape(-1, *operator.output.shape)
-        case _:
-            raise AssertionError(f"{type(operator).__name__} has no float32 rule")
-
-
-def _weigh(operator: Conv2d | Linear, x: torch.Tensor) -> torch.Tensor:
-    weight, bias = torch.from_numpy(operator.weight), torch.from_numpy(operator.bias)
-    if isinstance(operator, Linear):
-        return F.linear(x, weight, bias)
-    return F.conv2d(_padded(operator, x, 0.0), weight, bias, operator.stride, 0, operator.dilation, operator.groups)
-
-
-def _pool(operator: MaxPool2d | AvgPool2d, x: torch.Tensor) -> torch.Tensor:
-    if isinstance(operator, MaxPool2d):
-        return F.max_pool2d(_padded(operator, x, float("-inf")), operator.kernel, operator.stride)
-    return F.avg_pool2d(_padded(operator, x, 0.0), operator.kernel, operator.stride)
-
-
-def _padded(operator: Conv2d | MaxPool2d | AvgPool2d, x: torch.Tensor, value: float) -> torch.Tensor:
-    top, bottom, left, right = operator.padding
-    return F.pad(x, (left, right, top, bottom), value=value) if any(operator.padding) else x

@@ -6,6 +6,7 @@ convolution whose accumulator could reach further is computed in float64.
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import torch
@@ -16,18 +17,23 @@ from mobile_sdk import arithmetic
 from mobile_sdk.errors import SettingError
 from mobile_sdk.integer_graph import (
     Add,
+    Clamp,
     Concat,
     Constant,
     Conv2d,
+    Dequantize,
     Graph,
     Linear,
     MaxPool2d,
     Mean,
     Mul,
     Operator,
+    Quantization,
+    Quantize,
     Reshape,
     Tensor,
 )
+from mobile_sdk.runtimes.float_operators import apply
 
 EXACT_IN_FLOAT32 = 2**24
 BATCH_PIXELS = 16 * 224 * 224  # computed at a time: enough work for a thread, activations of a few layers in the cache
@@ -36,28 +42,31 @@ Step = Callable[..., torch.Tensor]
 
 
 class Reference:
-    """Executes an int8 graph. `run` gives the codes of the scores, `trace` those of every tensor."""
+    """Executes an int8 or mixed graph. `run` gives the codes of the scores, `trace` those of every tensor.
+
+    A tensor that is kept in float32 has its values in place of codes.
+    """
 
     def __init__(self, graph: Graph) -> None:
-        if not graph.is_int8:
+        if graph.precision == "float32":
             raise SettingError("expected an int8 graph, found float32", hint="use FloatReference for the float32 twin")
         self.graph = graph
         self._steps = [_compile(operator) for operator in graph.operators]
         self._last_use = _last_uses(graph)
 
-    def run(self, pictures: NDArray[np.uint8]) -> NDArray[np.int8]:
+    def run(self, pictures: NDArray[np.uint8]) -> NDArray[np.generic]:
         """Codes (N, *output shape) for RGB bytes (N, H, W, 3)."""
         batch = max(1, BATCH_PIXELS // (pictures.shape[1] * pictures.shape[2]))
         with torch.inference_mode():
             parts = [self._run(pictures[i : i + batch]) for i in range(0, len(pictures), batch)]
         return np.concatenate(parts)
 
-    def trace(self, pictures: NDArray[np.uint8]) -> dict[str, NDArray[np.int8]]:
+    def trace(self, pictures: NDArray[np.uint8]) -> dict[str, NDArray[np.generic]]:
         """Codes (N, *shape) of every tensor by its name, the input's among them."""
         with torch.inference_mode():
             return {tensor.name: _codes(tensor, value) for tensor, value in self._execute(pictures)}
 
-    def _run(self, pictures: NDArray[np.uint8]) -> NDArray[np.int8]:
+    def _run(self, pictures: NDArray[np.uint8]) -> NDArray[np.generic]:
         tensor, value = deque(self._execute(pictures), maxlen=1).pop()
         return _codes(tensor, value)
 
@@ -86,13 +95,27 @@ def _last_uses(graph: Graph) -> dict[int, list[str]]:
     return uses
 
 
-def _codes(tensor: Tensor, centred: torch.Tensor) -> NDArray[np.int8]:
+def _codes(tensor: Tensor, centred: torch.Tensor) -> NDArray[np.generic]:
+    if tensor.quantization is None:
+        return centred.contiguous().numpy()
     codes = centred + arithmetic.quantization_of(tensor).zero_point
     return codes.to(torch.int8).contiguous().numpy()
 
 
 def _compile(operator: Operator) -> Step:
-    """The operator as a function of its operands' centred codes, its constants prepared."""
+    """The operator as a function of its operands' centred codes, its constants prepared; of values in float32."""
+    match operator:
+        case Dequantize(input=codes):
+            scale = arithmetic.quantization_of(codes).scale
+            return lambda x: x * scale
+        case Quantize(output=output):
+            return _quantize(arithmetic.quantization_of(output))
+        case _:
+            is_kept = operator.output.quantization is None
+            return partial(apply, operator) if is_kept else _compile_int8(operator)
+
+
+def _compile_int8(operator: Operator) -> Step:
     match operator:
         case Conv2d():
             return _conv2d(operator)
@@ -115,6 +138,13 @@ def _compile(operator: Operator) -> Step:
             raise SettingError(
                 f"the reference has no integer rule for {kind} at {operator.path}", hint="freeze lowers it"
             )
+
+
+def _quantize(grid: Quantization) -> Step:
+    """XNNPACK's conversion: times the float32 inverse of the scale, ties to even."""
+    inverse = float(np.float32(1) / np.float32(grid.scale))
+    low, high = arithmetic.clamp_range(grid, Clamp.NONE)
+    return lambda x: (x * inverse).round_().clamp_(low, high)
 
 
 def _accumulate(operator: Conv2d | Linear, multiply: Step) -> Step:

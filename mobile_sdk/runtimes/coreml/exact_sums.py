@@ -57,7 +57,7 @@ class Line:
 
 def largest_sum(operator: Operator) -> int:
     """The largest magnitude that a sum inside the operator can reach, partial sums included; 0 where it has none."""
-    if not isinstance(operator, Conv2d | Linear | Mean):
+    if not isinstance(operator, Conv2d | Linear | Mean) or operator.output.quantization is None:
         return 0
     zero_point = arithmetic.quantization_of(operator.input).zero_point
     furthest = max(INT8_MAX - zero_point, zero_point - INT8_MIN)

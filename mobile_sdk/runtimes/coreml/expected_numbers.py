@@ -22,6 +22,7 @@ from mobile_sdk.integer_graph import (
     Mean,
     Mul,
     Operator,
+    Quantize,
     Reshape,
 )
 from mobile_sdk.runtimes.coreml.exact_sums import (
@@ -31,6 +32,7 @@ from mobile_sdk.runtimes.coreml.exact_sums import (
     requantization_factors,
     split_factors,
 )
+from mobile_sdk.runtimes.coreml.expected_floats import described, integers
 from mobile_sdk.runtimes.coreml.geometry import conv_geometry, window
 from mobile_sdk.runtimes.coreml.mil_pen import INPUT_LABEL, SCORES, labels
 
@@ -48,18 +50,30 @@ class Expected:
 
 
 def expected_operations(graph: Graph) -> Iterator[Expected]:
-    """All operations of an int8 graph's file but its constants, which lie in the operations that take them."""
+    """All operations of an int8 or mixed graph's file but its constants, which lie in the operations that take them."""
     zero_point = np.int8(arithmetic.quantization_of(graph.input).zero_point)
     yield _expected(f"{INPUT_LABEL}_code", "quantize", "the input", scale=_ONE, zero_point=np.int8(-128))
     yield _expected(f"{INPUT_LABEL}_centred", "dequantize", "the input", scale=_ONE, zero_point=zero_point)
     for label, operator in zip(labels(graph), graph.operators, strict=True):
+        is_last = operator is graph.operators[-1]
+        if operator.output.quantization is None:
+            yield from _kept(operator, label, is_last=is_last)
+            continue
         yield from _operations(operator, label)
         yield from _clamp(operator, label)
-        yield from _grid(operator, label, is_last=operator is graph.operators[-1])
+        yield from _grid(operator, label, is_last=is_last)
 
 
 def _expected(name: str, kind: str, path: str, **numbers: Any) -> Expected:
     return Expected(name=name, kind=kind, path=path, numbers=numbers)
+
+
+def _kept(operator: Operator, label: str, *, is_last: bool) -> Iterator[Expected]:
+    """An operator in float32."""
+    for suffix, kind, numbers in described(operator):
+        yield _expected(label + suffix, kind, operator.path, **numbers)
+    if is_last:
+        yield _expected(SCORES, "identity", operator.path)
 
 
 def _operations(operator: Operator, label: str) -> Iterator[Expected]:
@@ -77,9 +91,11 @@ def _operations(operator: Operator, label: str) -> Iterator[Expected]:
         case Mean():
             yield from _mean(operator, label)
         case MaxPool2d():
-            yield _expected(label, "max_pool", path, **_integers(window(operator)))
+            yield _expected(label, "max_pool", path, **integers(window(operator)))
         case Concat():
             yield _expected(label, "concat", path, axis=np.int32(1))
+        case Quantize(output=output) if output.quantization is not None:
+            yield _expected(label, "mul", path, y=_ONE / np.float32(output.quantization.scale))
         case Reshape(output=output):
             yield _expected(label, "reshape", path, shape=np.array([1, *output.shape], np.int32))
 
@@ -97,15 +113,10 @@ def _weighted(operator: Conv2d | Linear, label: str) -> Iterator[Expected]:
     # In float64, which holds every int32: a bias that float32 had to round is unequal.
     bias = operator.bias.astype(np.float64)
     if isinstance(operator, Conv2d):
-        yield _expected(label, "conv", path, bias=bias, **_integers(conv_geometry(operator)))
+        yield _expected(label, "conv", path, bias=bias, **integers(conv_geometry(operator)))
     else:
         yield _expected(label, "linear", path, bias=bias)
     yield _expected(f"{label}_steps", "mul", path, y=requantization_factors(operator))
-
-
-def _integers(geometry: Mapping[str, Any]) -> dict[str, Any]:
-    """MIL keeps them as int32, and the kind of padding as text."""
-    return {name: each if isinstance(each, str) else np.asarray(each, np.int32) for name, each in geometry.items()}
 
 
 def _split_sum(operator: Add, label: str) -> Iterator[Expected]:

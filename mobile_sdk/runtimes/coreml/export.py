@@ -101,7 +101,7 @@ def _convert(tools: Any, program: Any) -> Any:
 
 
 def _describe(description: Any, graph: Graph, contract: Contract, digest: str) -> None:
-    precision = "int8" if graph.is_int8 else "float32"
+    precision = graph.precision
     metadata = description.metadata
     metadata.author = "mobile-sdk"
     metadata.versionString = digest[:12]
@@ -116,8 +116,8 @@ def _user_defined(graph: Graph, contract: Contract, digest: str, precision: str)
     return {
         "graph_digest": digest,
         "precision": precision,
-        "arithmetic": "integers in float32" if graph.is_int8 else "float32",
-        "rounded_sums": json.dumps(inexact_paths(graph) if graph.is_int8 else []),
+        "arithmetic": "float32" if precision == "float32" else "integers in float32",
+        "rounded_sums": json.dumps([] if precision == "float32" else inexact_paths(graph)),
         "labels": json.dumps(contract.labels, ensure_ascii=False),
     }
 

@@ -1,4 +1,4 @@
-"""One function per operator of a float32 graph, the twin for comparison: it becomes MIL operations of its own kind."""
+"""One function per float32 operator, of the twin or of a kept layer: it becomes MIL operations of its own kind."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -26,6 +26,11 @@ from mobile_sdk.integer_graph import (
 )
 from mobile_sdk.runtimes.coreml.geometry import conv_geometry, window
 from mobile_sdk.runtimes.coreml.mil_pen import SCORES, Pen
+
+
+def from_centred_codes(pen: Pen, operator: Dequantize) -> Any:
+    """A Dequantize inside a mixed graph, whose codes are centred numbers already."""
+    return pen.mul(pen.read(operator.input), np.float32(quantization_of(operator.input).scale))
 
 
 def _finish(pen: Pen, value: Any, clamp: Clamp = Clamp.NONE) -> Any:

@@ -26,6 +26,7 @@ from mobile_sdk.integer_graph import (
     Mean,
     Mul,
     Operator,
+    Quantize,
     Reshape,
     Tensor,
 )
@@ -145,6 +146,11 @@ def _reshape(pen: Pen, operator: Reshape) -> Any:
     return _finish(pen, value, operator.output)
 
 
+def _quantize(pen: Pen, operator: Quantize) -> Any:
+    inverse = np.float32(1) / np.float32(arithmetic.quantization_of(operator.output).scale)
+    return _finish(pen, pen.mul(pen.read(operator.input), inverse), operator.output)
+
+
 INTEGER_FORMS: Mapping[type[Operator], Callable[[Pen, Any], Any]] = {
     Conv2d: _conv2d,
     Linear: _linear,
@@ -154,4 +160,5 @@ INTEGER_FORMS: Mapping[type[Operator], Callable[[Pen, Any], Any]] = {
     MaxPool2d: _max_pool2d,
     Concat: _concat,
     Reshape: _reshape,
+    Quantize: _quantize,
 }

@@ -66,7 +66,7 @@ class Pen:
 
 
 def write_input(builder: Any, image: Any, graph: Graph) -> Any:
-    """Bytes to codes, `byte - 128`: centred for an int8 graph, int8 for a float32 one, which begins with Dequantize."""
+    """Bytes to codes, `byte - 128`: int8 for a float32 graph, which begins with Dequantize, and centred for others."""
     pen = Pen(builder, {}, INPUT_LABEL, is_last=False)
     code = pen.quantize(image, 1.0, INT8_MIN)
-    return pen.centre(code, graph.input) if graph.is_int8 else code
+    return code if graph.precision == "float32" else pen.centre(code, graph.input)

@@ -1,10 +1,11 @@
-"""A graph, operator by operator, through coremltools' `Builder`: integer_forms.py or float_forms.py say how."""
+"""A graph, operator by operator, through coremltools' `Builder`: integer_forms.py and float_forms.py say how."""
 
+from collections.abc import Callable
 from typing import Any
 
 from mobile_sdk.errors import CompileError
-from mobile_sdk.integer_graph import Graph
-from mobile_sdk.runtimes.coreml.float_forms import FLOAT_FORMS
+from mobile_sdk.integer_graph import Dequantize, Graph, Operator, Precision
+from mobile_sdk.runtimes.coreml.float_forms import FLOAT_FORMS, from_centred_codes
 from mobile_sdk.runtimes.coreml.integer_forms import INTEGER_FORMS
 from mobile_sdk.runtimes.coreml.mil_pen import Pen, labels, write_input
 
@@ -14,10 +15,9 @@ def write_operators(builder: Any, image: Any, graph: Graph) -> Any:
 
     Raises CompileError, with operator and module path, for an operator that has no form here.
     """
-    forms = INTEGER_FORMS if graph.is_int8 else FLOAT_FORMS
     results = {graph.input.name: write_input(builder, image, graph)}
     for label, operator in zip(labels(graph), graph.operators, strict=True):
-        write = forms.get(type(operator))
+        write = _form(operator, graph.precision)
         if write is None:
             raise CompileError(
                 f"expected an operator that Core ML has, found {type(operator).__name__} at {operator.path}",
@@ -32,3 +32,9 @@ def write_operators(builder: Any, image: Any, graph: Graph) -> Any:
                 hint="check its shapes in the graph",
             ) from error
     return results[graph.output.name]
+
+
+def _form(operator: Operator, precision: Precision) -> Callable[[Pen, Any], Any] | None:
+    if isinstance(operator, Dequantize) and precision == "mixed":
+        return from_centred_codes
+    return (FLOAT_FORMS if operator.output.quantization is None else INTEGER_FORMS).get(type(operator))

@@ -17,12 +17,12 @@ from mobile_sdk.runtimes.coreml.program_file import MilOperation, MilProgram
 def check_copied(graph: Graph, program: MilProgram) -> None:
     """Raises CompileError at the first number in the file that is not the graph's, naming operator and module path.
 
-    An int8 graph's file must hold the operations that its operators stand for and no other, so that nothing was
-    merged, dropped or put in between; of a float32 graph's the kinds that matter are counted.
+    An int8 or mixed graph's file must hold the operations that its operators stand for and no other, so that nothing
+    was merged, dropped or put in between; of a float32 graph's the kinds that matter are counted.
     """
     saved = _Saved(program)
     saved.expect_equal("user-defined metadata", "graph_digest", program.metadata.get("graph_digest"), graph.digest())
-    if graph.is_int8:
+    if graph.precision != "float32":
         expected = tuple(expected_operations(graph))
         for operation in expected:
             saved.expect(operation)

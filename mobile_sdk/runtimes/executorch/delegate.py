@@ -32,6 +32,7 @@ from mobile_sdk.integer_graph import (
     Mul,
     Operator,
     Quantization,
+    Quantize,
     Reshape,
     Tensor,
 )
@@ -202,7 +203,7 @@ class _Writer:
                 self._unary("XNNGlobalAvgPooling2d", source, output, flags=KEEP_DIMS if len(shape) == 4 else 0)
             case Reshape():
                 self._unary("XNNStaticReshape", source, output, num_dims=len(shape), new_shape=shape)
-            case Dequantize():
+            case Dequantize() | Quantize():
                 self._unary("XNNConvert", source, output)
             case _:
                 kind = type(operator).__name__
@@ -218,8 +219,8 @@ class _Writer:
         self._node(kind, {"input1_id": a, "input2_id": b, "output_id": output, "flags": 0}, clamp)
 
     def _node(self, kind: str, fields: Mapping[str, Any], clamp: Clamp = Clamp.NONE) -> None:
-        bounds = _BOUNDS[clamp]
-        self._nodes.append({"xnode_union": (kind, fields), "debug_handle": self._index, "output_min_max": bounds})
+        node = {"xnode_union": (kind, fields), "debug_handle": self._index}
+        self._nodes.append({**node, "output_min_max": _BOUNDS[clamp]})
 
     def _operand(self, operand: Tensor | Constant) -> int:
         if isinstance(operand, Tensor):
@@ -228,9 +229,8 @@ class _Writer:
         return self._constant(dtype(operand.value), operand.quantization)
 
     def _declare(self, tensor: Tensor, external: int = NO_VALUE, flags: int = 0) -> int:
-        value = self._value(list(nhwc(tensor.shape)), tensor.quantization, external=external, flags=flags)
-        self._ids[tensor.name] = value
-        return value
+        dims, grid = list(nhwc(tensor.shape)), tensor.quantization
+        return self._ids.setdefault(tensor.name, self._value(dims, grid, external=external, flags=flags))
 
     def _constant(self, scalar: np.generic, grid: Quantization | None) -> int:
         return self._value([1], grid, buffer=self._store(np.array([scalar])))

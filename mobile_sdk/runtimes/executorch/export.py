@@ -56,7 +56,10 @@ def _check_scales(operator: Operator) -> None:
 
 
 def _plan(graph: Graph) -> Mapping[str, Any]:
-    size_in, size_out = math.prod(graph.input.shape), math.prod(graph.output.shape) * (1 if graph.is_int8 else 4)
+    size_in, size_out = (
+        math.prod(graph.input.shape),
+        math.prod(graph.output.shape) * (1 if graph.output.quantization else 4),
+    )
     start_out = size_in + -size_in % ALIGNMENT
     return {
         "name": "forward",

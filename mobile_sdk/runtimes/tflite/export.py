@@ -29,6 +29,7 @@ from mobile_sdk.integer_graph import (
     Mean,
     Mul,
     Operator,
+    Quantize,
     Reshape,
     Tensor,
 )
@@ -68,22 +69,18 @@ def runtime_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def _write_input(writer: Writer, graph: Graph) -> None:
     """RGB bytes as uint8, re-based to int8 by one QUANTIZE that flips the top bit: no float on the way in."""
-    codes = arithmetic.quantization_of(graph.input)
-    shape = runtime_shape(graph.input.shape)
+    codes, shape = arithmetic.quantization_of(graph.input), runtime_shape(graph.input.shape)
     writer.activation(INPUT_NAME, shape, np.dtype(np.uint8), codes.scale, codes.zero_point + 128)
-    if not any(isinstance(operator, Dequantize) for operator in graph.operators):
+    readers = [operator for operator in graph.operators if graph.input in operator.inputs]
+    if not all(isinstance(operator, Dequantize) for operator in readers):
         _declare(writer, graph.input)
         writer.operator("QUANTIZE", [INPUT_NAME], graph.input.name, 2)
 
 
 def _declare(writer: Writer, tensor: Tensor) -> None:
-    shape = runtime_shape(tensor.shape)
-    if tensor.quantization is None:
-        writer.activation(tensor.name, shape, np.dtype(np.float32))
-    else:
-        writer.activation(
-            tensor.name, shape, np.dtype(np.int8), tensor.quantization.scale, tensor.quantization.zero_point
-        )
+    shape, grid = runtime_shape(tensor.shape), tensor.quantization
+    dtype = np.dtype(np.float32 if grid is None else np.int8)
+    writer.activation(tensor.name, shape, dtype, *((grid.scale, grid.zero_point) if grid else ()))
 
 
 def _nonnegative(graph: Graph) -> set[str]:
@@ -120,12 +117,19 @@ def _write_operator(writer: Writer, operator: Operator, nonnegative: set[str]) -
             _write_concat(writer, operator)
         case Reshape():
             _write_reshape(writer, operator)
-        case Dequantize():
-            writer.operator("DEQUANTIZE", [INPUT_NAME], operator.output.name, 2)
+        case Dequantize() | Quantize():
+            _write_conversion(writer, operator)
         case Activation():
             _write_activation(writer, operator)
         case _:
             raise _refusal(operator, "has no TFLite operator")
+
+
+def _write_conversion(writer: Writer, operator: Dequantize | Quantize) -> None:
+    """From codes or to them; a picture that nobody reads as codes is dequantized from its bytes."""
+    source = operator.input.name if writer.knows(operator.input.name) else INPUT_NAME
+    kind, version = ("DEQUANTIZE", 2) if isinstance(operator, Dequantize) else ("QUANTIZE", 1)
+    writer.operator(kind, [source], operator.output.name, version)
 
 
 def _write_conv2d(writer: Writer, operator: Conv2d) -> None:

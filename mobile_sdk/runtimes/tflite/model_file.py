@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-untyped]
 
 from mobile_sdk.errors import BundleError
@@ -39,13 +38,10 @@ def read_structure(path: Path) -> Structure:
     graph = model.subgraphs[0]
     names = [_BUILTIN_NAMES.get(code.builtinCode, str(code.builtinCode)) for code in model.operatorCodes]
     kinds = [names[operator.opcodeIndex] for operator in graph.operators]
-    weights = [
-        graph.tensors[op.inputs[1]] for op, kind in zip(graph.operators, kinds, strict=True) if kind in _WEIGHTED
-    ]
-    biases = [graph.tensors[op.inputs[2]] for op, kind in zip(graph.operators, kinds, strict=True) if kind in _WEIGHTED]
-    elements = {True: 0, False: 0}
-    for weight in weights:
-        elements[weight.type == schema.TensorType.INT8] += int(np.prod(weight.shape))
+    layers = [(kind, op.inputs) for op, kind in zip(graph.operators, kinds, strict=True) if kind in _WEIGHTED]
+    weights = [graph.tensors[inputs[1]] for _, inputs in layers]
+    biases = [graph.tensors[inputs[2]] for _, inputs in layers]
+    int8_weights = [weight for weight in weights if weight.type == schema.TensorType.INT8]
     partitions, left = _split(path)
     part_bytes = {"weights": _bytes(model, weights), "biases": _bytes(model, biases)}
     part_bytes["structure"] = path.stat().st_size - sum(part_bytes.values())
@@ -53,8 +49,11 @@ def read_structure(path: Path) -> Structure:
         operators=dict(Counter(kinds)),
         partitions=partitions,
         not_delegated=tuple((kind, _OWN_KERNEL.get(kind, "XNNPACK refused it")) for kind in left),
-        int8_weight_share=elements[True] / max(sum(elements.values()), 1),
-        float_convolutions=sum(weight.type == schema.TensorType.FLOAT32 for weight in weights),
+        int8_weight_share=_bytes(model, int8_weights) / max(_bytes(model, weights), 1),
+        float_convolutions=sum(
+            kind != "FULLY_CONNECTED" and weight.type == schema.TensorType.FLOAT32
+            for (kind, _), weight in zip(layers, weights, strict=True)
+        ),
         bytes_by_part=part_bytes,
     )
 

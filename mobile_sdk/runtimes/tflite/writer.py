@@ -38,6 +38,10 @@ class Writer:
         scales = None if scale is None else np.array([scale], np.float32)
         self._add_tensor(name, shape, dtype, 0, scales, zero, 0)
 
+    def knows(self, name: str) -> bool:
+        """Whether a tensor of that name is declared."""
+        return name in self._index
+
     def constant(
         self, name: str, values: NDArray[Any], scales: NDArray[np.float32] | None = None, zero: int = 0, axis: int = 0
     ) -> None:
