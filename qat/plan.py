@@ -25,10 +25,10 @@ class StepAdam:
     """Adam for fake-quantized nets: in a training step, weights move by up to `weight_steps` of their int8 grid's step.
 
     Learned steps and ends of ranges move by up to `range_share` of themselves. The plan's rate is for all other
-    parameters; all follow its schedule.
+    parameters, a batch norm's in units of its gain; all follow its schedule.
     """
 
-    weight_steps: float = 0.01
+    weight_steps: float = 0.003
     range_share: float = 0.001
     betas: tuple[float, float] = (0.9, 0.99)
 
@@ -148,7 +148,7 @@ class TrainPlan:
             epochs=epochs,
             batch=base.batch,
             optimizer=StepAdam(),
-            learning_rate=0.0002,
+            learning_rate=0.0005,
             warm_up_epochs=min(0.2, epochs / 5),
             weight_decay=0.0,
             label_smoothing=base.label_smoothing,

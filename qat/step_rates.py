@@ -12,12 +12,15 @@ def groups_in_steps(net: nn.Module, rate: float, weight_steps: float, range_shar
     """An optimizer's groups of parameters, each with `rate_share`: what its rate is of `rate`, the plan's.
 
     A layer's weights get `weight_steps` of their step, the median of its channels': from layer to layer steps differ by
-    a factor of twenty, so that one rate for all is too high here or too low there. Learned steps and ranges get
-    `range_share` of themselves, everything else the plan's rate.
+    a factor of twenty, so that one rate for all is too high here or too low there. Its batch norm gets `rate` times its
+    own median gain, which is what its channels deviate by; learned steps and ranges get `range_share` of themselves.
     """
     layers = [module for module in net.modules() if isinstance(module, Weighted)]
     own = [(layer.weight, weight_steps * _step(layer)) for layer in layers]
     own += [(layer.scales, range_share * _step(layer)) for layer in layers if isinstance(layer.scales, nn.Parameter)]
+    for norm in (layer.norm for layer in layers if layer.norm is not None):
+        gain = float(norm.weight.detach().abs().median())
+        own += [(norm.weight, rate * gain), (norm.bias, rate * gain)]
     for quantizer in (module for module in net.modules() if isinstance(module, TensorQuantizer)):
         ends = (quantizer.low, quantizer.high)
         span = float(quantizer.high.detach() - quantizer.low.detach())

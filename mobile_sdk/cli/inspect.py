@@ -85,5 +85,7 @@ def _program(program: "Program", json: bool) -> None:
     for title, accuracy in (("float", record.float_accuracy), ("int8 reference", record.reference_accuracy)):
         if accuracy:
             print(f"{title}: {accuracy.share:.2%} of {accuracy.pictures} pictures")
+    if record.agreement:
+        print(f"int8 reference as float: {record.agreement.top1_share:.2%} of {record.agreement.pictures} pictures")
     show_change(record)
     print(f"digest: {program.digest()}")

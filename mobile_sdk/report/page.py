@@ -90,7 +90,7 @@ def _plots(report: Report) -> dict[str, Any]:
 
 
 def _histories(report: Report) -> dict[str, dict[str, list[tuple[float, float]]]]:
-    """Curves of the record's history by their axis: every number of an epoch whose name speaks of loss or accuracy."""
+    """Curves of the history by their axis: every number of an epoch that speaks of loss, accuracy or agreement."""
     axes: dict[str, dict[str, list[tuple[float, float]]]] = {}
     for index, epoch in enumerate(report.record.history if report.record else (), start=1):
         stage = next((value for value in epoch.values() if isinstance(value, str)), "")
@@ -110,6 +110,8 @@ def _axis(name: str) -> tuple[str | None, float]:
         return "loss", 1.0
     if "accuracy" in name:
         return "accuracy (%)", 100.0
+    if "agreement" in name:
+        return "agreement (%)", 100.0
     return None, 1.0
 
 
