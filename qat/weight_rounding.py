@@ -26,7 +26,7 @@ FLAT_SHARE = 0.02  # what an input counts where the activation after the layer i
 MARGIN = 0.25  # beyond an activation's ends: there an error may still reach inside
 OWN_MOMENTS = 64  # weights of a filter, up to which every output channel has moments of its own inputs
 WITHIN_CODE = 0.49  # of a step around its code, where a weight rounds to it whatever float32 makes of it
-SILENT_GAIN = 1e-20
+SILENT_GAIN = 1e-20  # weights below it are zero: nothing is divided by what a processor may flush to zero
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +136,7 @@ def _shrunk(moments: Tensor, shrinkage: float) -> Tensor:
 
 def _best_step(rows: Tensor, matrix: Tensor) -> Tensor:
     """The step (groups, O / groups, 1) that loses least with the nearest codes."""
-    finest = rows.abs().amax(-1, keepdim=True).clamp(min=torch.finfo(torch.float32).tiny) / WEIGHT_LIMIT
+    finest = rows.abs().amax(-1, keepdim=True).clamp(min=SILENT_GAIN) / WEIGHT_LIMIT
     best, least = finest, torch.full_like(finest, torch.inf)
     for share in STEP_SHARES:
         step = finest * share
@@ -154,9 +154,9 @@ def _descend(rows: Tensor, step: Tensor, matrix: Tensor) -> Tensor:
     codes = _nearest(rows, step)
     lowest, highest = (codes - 1).clamp(min=-WEIGHT_LIMIT), (codes + 1).clamp(max=WEIGHT_LIMIT)
     error = codes * step - rows
-    diagonal = matrix.diagonal(dim1=2, dim2=3) * step
+    diagonal = matrix.diagonal(dim1=2, dim2=3)
     for k in [*range(rows.shape[-1])] * SWEEPS:
-        pull = _times(error, matrix[..., k : k + 1])[..., 0] / diagonal[..., k]
+        pull = _times(error, matrix[..., k : k + 1])[..., 0] / diagonal[..., k] / step[..., 0]
         wanted = (codes[..., k] - pull).round()
         codes[..., k] = torch.minimum(torch.maximum(wanted, lowest[..., k]), highest[..., k])
         error[..., k] = codes[..., k] * step[..., 0] - rows[..., k]
