@@ -27,7 +27,7 @@ def inspect(
     data: Annotated[
         str | None,
         typer.Option(
-            "--data", metavar="DIR", help="Pictures for --sensitivity, labelled or not, in any folders; or 'digits'."
+            "--data", metavar="DIR", help="Pictures for the ranking, labelled or not, in any folders; or 'digits'."
         ),
     ] = None,
     pictures: Annotated[

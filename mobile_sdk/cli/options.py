@@ -34,7 +34,7 @@ KeepFloat = Annotated[
     typer.Option(
         "--keep-float",
         metavar="LAYER[,LAYER]",
-        help="Layers that stay in float32, as `inspect --sensitivity` names them; a module's name keeps all in it.",
+        help="Layers that stay in float32, by the names that `inspect` ranks; a module's name keeps all in it.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
