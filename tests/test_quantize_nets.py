@@ -247,19 +247,31 @@ def test_without_data_nothing_is_trained_and_a_net_without_batch_norm_is_refused
     assert "expected a net with batch norm" in said and "--data DIR" in said
 
 
-def test_stages_of_calibration_are_switched_off_by_name(
-    data: str, own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Capture
+@pytest.mark.parametrize(
+    ("named", "carried_out"),
+    [
+        ("extremes", ["extremes"]),
+        ("equalisation", ["equalised, extremes"]),
+        ("ranges, biases", ["extremes", "range search", "bias correction"]),
+    ],
+)
+def test_stages_of_calibration_are_chosen_by_name(
+    named: str,
+    carried_out: list[str],
+    data: str,
+    own: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: Capture,
 ) -> None:
     monkeypatch.syspath_prepend(own)
     base = ["quantize", "--model", "own_nets.small:net", "--data", data, "--epochs", "0", "--out", str(tmp_path)]
-    off = [
-        "--equalise",
-        "--no-search-ranges",
-        "--no-round-weights",
-        "--no-correct-biases",
-        "--no-reconstruct",
-        "--json",
-    ]
-    assert call([*base, *off]) == 0
+    assert call([*base, "--calibration", named, "--json"]) == 0
     stages = json.loads(capfd.readouterr().out)["settings"]["calibration"]
-    assert [stage["stage"] for stage in stages] == ["equalised, extremes"] and stages[0]["sqnr_db"] > 15
+    assert [stage["stage"] for stage in stages] == carried_out and stages[0]["sqnr_db"] > 15
+
+
+def test_an_unknown_stage_of_calibration_is_refused_with_the_known_ones(tmp_path: Path, capfd: Capture) -> None:
+    assert call(["quantize", "--model", "any:net", "--data", "digits", "--calibration", "ranges,rouding"]) == 2
+    said = capfd.readouterr().err
+    assert "expected stages of calibration, found 'rouding'" in said and "ranges, rounding, biases" in said

@@ -15,6 +15,7 @@ from mobile_sdk import arithmetic
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.integer_graph import Add, Clamp, Conv2d, Graph, Linear, Mean, Mul, Operator
 from qat.calibration import calibrate, quantize
+from qat.calibration_plan import CalibrationPlan
 from qat.fake_quant import TensorQuantizer
 from qat.nets import build_net, list_nets
 from qat.nets.blocks import SqueezeExcitation
@@ -23,6 +24,7 @@ from qat.quantizer import absorbs, step_of
 from qat.steps import Kind
 
 SMALL = Contract(name="small", labels=LABELS, image=ImageSpec(size_px=32))
+EXTREMES = CalibrationPlan.extremes()  # ends where values do, before a search moves them
 RELU6_SCALE, UNIT_SCALE = float(np.float32(6 / 255)), float(np.float32(1 / 255))
 
 
@@ -30,13 +32,13 @@ RELU6_SCALE, UNIT_SCALE = float(np.float32(6 / 255)), float(np.float32(1 / 255))
 def graph(request: pytest.FixtureRequest) -> Graph:
     """Each of our nets at width 1.0, frozen."""
     torch.manual_seed(0)
-    return quantize(build_net(request.param, SMALL), SMALL, picture_set(4, 32)).graph
+    return quantize(build_net(request.param, SMALL), SMALL, picture_set(4, 32), EXTREMES).graph
 
 
 def prepared(operation: Callable[[Any, Tensor], Tensor], **modules: nn.Module) -> FakeQuantNet:
     """The net around the operation, calibrated."""
     found = prepare(body(operation, **modules), CONTRACT)
-    calibrate(found, picture_set())
+    calibrate(found, picture_set(), EXTREMES)
     return found
 
 
@@ -137,7 +139,7 @@ def test_relu_begins_at_zero_and_ends_where_the_values_do():
 @pytest.mark.parametrize("spelling", [F.hardsigmoid, lambda x: F.relu6(x + 3) / 6], ids=["function", "spelled out"])
 def test_a_hard_sigmoid_ends_exactly_at_0_and_1(spelling):
     tiny = body(lambda self, x: x * spelling(self.gate(x.mean((2, 3), keepdim=True))), gate=nn.Conv2d(6, 6, 1))
-    graph = quantize(tiny, CONTRACT, picture_set()).graph
+    graph = quantize(tiny, CONTRACT, picture_set(), EXTREMES).graph
     (product,) = (operator for operator in graph.operators if isinstance(operator, Mul))
     grid = arithmetic.quantization_of(product.b)
     # Spelled out, the gate's codes stand for six times its values; the factor is in the product's scale.
@@ -159,7 +161,7 @@ def test_h_swish_spends_no_codes_below_minus_3_on_its_input_nor_below_its_minimu
     with torch.no_grad():
         wide.low.weight.mul_(60)  # far beyond -3 on both sides
     found = prepare(wide, CONTRACT)
-    calibrate(found, picture_set())
+    calibrate(found, picture_set(), EXTREMES)
     quantizer = quantizer_after(found, Kind.WEIGHTED, 1)
     assert quantizer is not None and float(quantizer.low) < -10
     scale, zero_point = grid_after(found, Kind.WEIGHTED, 1)
@@ -173,7 +175,7 @@ def test_an_h_swish_input_that_others_read_keeps_its_low_end():
     with torch.no_grad():
         shared.low.weight.mul_(60)
     found = prepare(shared, CONTRACT)
-    calibrate(found, picture_set())
+    calibrate(found, picture_set(), EXTREMES)
     scale, zero_point = grid_after(found, Kind.WEIGHTED, 1)
     assert scale * (-128 - zero_point) < -10
 

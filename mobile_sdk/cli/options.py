@@ -33,7 +33,7 @@ KeepFloat = Annotated[
     str | None,
     typer.Option(
         "--keep-float",
-        metavar="LAYER[,LAYER]",
+        metavar="LAYER[,…]",
         help="Layers that stay in float32, by the names that `inspect` ranks; a module's name keeps all in it.",
     ),
 ]

@@ -10,6 +10,7 @@ import typer
 from mobile_sdk.cli import float_net, options
 from mobile_sdk.cli.float_net import FloatNet
 from mobile_sdk.cli.kept_float import PICTURES, named_layers, show_change, with_change
+from mobile_sdk.cli.stages import choose_calibration
 from mobile_sdk.cli.terminal import quiet, say, show_json, show_table
 from mobile_sdk.cli.train import choose_plan, default_recipe, plan_settings, stage
 from mobile_sdk.errors import SettingError
@@ -51,44 +52,17 @@ def quantize(
             "--epochs", min=0, help="Epochs of training in int8; 0 only calibrates. Default: 3; without data 0."
         ),
     ] = None,
-    equalise: Annotated[
-        bool,
+    calibration: Annotated[
+        str | None,
         typer.Option(
-            "--equalise/--no-equalise",
-            help="Calibration: rescale channels where that leaves the net's function as it is; for nets whose channels "
-            "differ much.",
-        ),
-    ] = False,
-    search_ranges: Annotated[
-        bool | None,
-        typer.Option(
-            "--search-ranges/--no-search-ranges",
-            help="Calibration: ranges that lose least, in place of the smallest and largest values. Default: on; "
-            "without data off, and ranges go beyond what was seen.",
+            "--calibration",
+            metavar="STAGE[,…]",
+            help="Stages after the ranges from smallest to largest value (alone: 'extremes'). 'ranges': those that "
+            "lose least. 'rounding': codes that keep each layer's output near. 'biases': no layer's mean is shifted. "
+            "'reconstruction': all codes and biases tuned together, where nothing is trained. 'equalisation' rescales channels first. Default: "
+            "all but equalisation; without data, no 'ranges', and ranges reach beyond what was seen.",
         ),
     ] = None,
-    round_weights: Annotated[
-        bool,
-        typer.Option(
-            "--round-weights/--no-round-weights",
-            help="Calibration: round weights up or down so that each layer's output stays near, in place of to the "
-            "nearest.",
-        ),
-    ] = True,
-    correct_biases: Annotated[
-        bool,
-        typer.Option(
-            "--correct-biases/--no-correct-biases",
-            help="Calibration: take back by the biases what rounding shifts each layer's mean output by.",
-        ),
-    ] = True,
-    reconstruct: Annotated[
-        bool,
-        typer.Option(
-            "--reconstruct/--no-reconstruct",
-            help="Calibration: tune codes and biases of all layers together, for the net's output; with --epochs 0.",
-        ),
-    ] = True,
     keep_float: options.KeepFloat = None,
     size: options.Size = None,
     name: options.Name = None,
@@ -101,23 +75,13 @@ def quantize(
     a net brings its labels, pictures may lie in DIR without folders: int8 is then learned from the float net alone.
     """
     quiet()
-    from qat.calibration_plan import CalibrationPlan
-
+    stages = choose_calibration(data, calibration)
     epochs = _epochs(data, epochs)
     source, pictures = _choose(data, weights, net, width, model, epochs, size, name)
     after = choose_plan(default_recipe(data), None, seed=0)
     plan = plan_in_int8(source, epochs, after) if epochs else None
-    default = CalibrationPlan.made_up() if data == options.NONE else CalibrationPlan()
-    calibration = replace(
-        default,
-        equalise=equalise,
-        search_ranges=default.search_ranges if search_ranges is None else search_ranges,
-        round_weights=round_weights,
-        correct_biases=correct_biases,
-        reconstruct=reconstruct,
-    )
     folder, kept = options.folder_to_write(out), named_layers(keep_float)
-    program = quantize_net(source, pictures, plan, folder, calibration, keep_float=kept)
+    program = quantize_net(source, pictures, plan, folder, stages, keep_float=kept)
     _show(program, out, json)
 
 

@@ -83,7 +83,7 @@ def _show(result: "Sensitivity") -> None:
     if abs((result.program_db or 0) - (result.simulated_db or 0)) > FAR_DB:
         say(
             f"note: on every layer's grid the float twin comes to {_db(result.simulated_db)} dB, the program to "
-            f"{_db(result.program_db)} dB: its layers are not the twin's, as after --equalise; the ranking is a guess"
+            f"{_db(result.program_db)} dB: its layers are not the twin's, as after equalisation; the ranking is a guess"
         )
     print(f"SQNR of the logits against float32, {result.pictures} pictures: program {_db(result.program_db)} dB")
     print(

@@ -1,0 +1,35 @@
+"""`--calibration STAGE[,STAGE]`: which stages calibration has."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mobile_sdk.cli import options
+from mobile_sdk.errors import SettingError
+
+if TYPE_CHECKING:
+    from qat.calibration_plan import CalibrationPlan
+
+EXTREMES = "extremes"  # what all stages start from
+STAGES = {
+    "equalisation": "equalise",
+    "ranges": "search_ranges",
+    "rounding": "round_weights",
+    "biases": "correct_biases",
+    "reconstruction": "reconstruct",
+}
+
+
+def choose_calibration(data: str, option: str | None) -> "CalibrationPlan":
+    """The plan with the stages that `option` names, or the default one for `data`; SettingError for other names."""
+    from qat.calibration_plan import CalibrationPlan
+
+    default = CalibrationPlan.made_up() if data == options.NONE else CalibrationPlan()
+    if option is None:
+        return default
+    named = [name.strip() for name in option.split(",")]
+    for name in named:
+        if name not in (EXTREMES, *STAGES):
+            raise SettingError(
+                f"expected stages of calibration, found {name!r}", hint=f"choose from {EXTREMES}, {', '.join(STAGES)}"
+            )
+    return replace(default, **{field: name in named for name, field in STAGES.items()})
