@@ -59,8 +59,8 @@ def quantize(
             metavar="STAGE[,…]",
             help="Stages after the ranges from smallest to largest value (alone: 'extremes'). 'ranges': those that "
             "lose least. 'rounding': codes that keep each layer's output near. 'biases': no layer's mean is shifted. "
-            "'reconstruction': all codes and biases tuned together, where nothing is trained. 'equalisation' rescales channels first. Default: "
-            "all but equalisation; without data, no 'ranges', and ranges reach beyond what was seen.",
+            "'reconstruction': all codes and biases tuned together, where nothing is trained. 'equalisation' rescales "
+            "channels first. Default: all but that; without data, no 'ranges': they reach beyond what was seen.",
         ),
     ] = None,
     keep_float: options.KeepFloat = None,
