@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 Run = Callable[[], object]
 
@@ -12,22 +13,28 @@ ROUNDS, RUNS = 40, 10
 
 def interleaved_ms(contenders: Mapping[str, Run]) -> dict[str, float]:
     """The median milliseconds of every contender's run, over rounds that begin with another one each."""
+    taken = interleaved_rounds(contenders, rounds=ROUNDS, runs=RUNS)
+    return {name: float(np.median(ms)) for name, ms in taken.items()}
+
+
+def interleaved_rounds(contenders: Mapping[str, Run], *, rounds: int, runs: int) -> dict[str, NDArray[np.float64]]:
+    """The milliseconds (rounds, runs) of every contender, round by round, the first of which only warms up."""
     names = list(contenders)
-    samples: dict[str, list[float]] = {name: [] for name in names}
-    for round_index in range(ROUNDS + 1):
-        first = round_index % len(names)
+    taken: dict[str, list[list[float]]] = {name: [] for name in names}
+    for index in range(rounds + 1):
+        first = index % len(names)
         for name in names[first:] + names[:first]:
-            taken = _turn(contenders[name])
-            if round_index:  # the first round warms up
-                samples[name] += taken
-    return {name: float(np.median(taken)) for name, taken in samples.items()}
+            turn = _turn(contenders[name], runs)
+            if index:
+                taken[name].append(turn)
+    return {name: np.array(turns) for name, turns in taken.items()}
 
 
-def _turn(run: Run) -> list[float]:
+def _turn(run: Run, runs: int) -> list[float]:
     """The milliseconds of one turn's runs; one run before them brings the contender's weights back into the caches."""
     run()
     taken = []
-    for _ in range(RUNS):
+    for _ in range(runs):
         started = time.perf_counter()
         run()
         taken.append(1000 * (time.perf_counter() - started))

@@ -3,8 +3,8 @@
 import time
 from collections import Counter
 
-from benchmarks import bundles
-from benchmarks.latency import ROUNDS, RUNS, interleaved_ms
+from benchmarks import bundles, qat_step
+from benchmarks.latency import ROUNDS, RUNS, interleaved_ms, interleaved_rounds
 
 
 def test_contenders_run_equally_often_and_rounds_begin_with_each_in_turn() -> None:
@@ -21,6 +21,11 @@ def test_the_median_is_that_of_the_run_itself() -> None:
     assert medians["short"] < 0.5 < 1.0 <= medians["long"]
 
 
+def test_a_ratio_can_be_taken_round_by_round() -> None:
+    taken = interleaved_rounds({"a": lambda: None, "b": lambda: None}, rounds=3, runs=2)
+    assert {name: ms.shape for name, ms in taken.items()} == {"a": (3, 2), "b": (3, 2)}
+
+
 def test_every_bundle_of_the_table_is_judged_against_stock_float32_and_openvino() -> None:
     runs = [f"{side} {suffix}" for side in ("ours", "stock", "float32") for suffix in (".pte", ".tflite")]
     twice_as_fast = {**dict.fromkeys(runs, 2.0), "ours .pte": 1.0, "ours .tflite": 1.0, "OpenVINO int8": 1.0}
@@ -34,3 +39,16 @@ def test_every_bundle_of_the_table_is_judged_against_stock_float32_and_openvino(
     }
     assert {target.figure for target in judged if "OpenVINO" not in target.work} == {0.5}
     assert all(target.is_met == (target.bound >= target.figure) for target in judged)
+
+
+def test_a_training_step_is_judged_in_time_and_in_memory_against_the_float32_step_of_its_net() -> None:
+    measured = [
+        {"net": name, "step": step, "ms / float32": ratio, "MiB / float32": 1 + ratio}
+        for name in qat_step.NETS
+        for step, ratio in (("float32", 1.0), ("stock", 3.0), ("ours", 1.4))
+    ]
+    judged = qat_step.targets(measured)
+    assert [(target.stock, target.ours, target.bound, target.is_met) for target in judged] == [
+        *[(3.0, 1.4, 1.4, True)] * 2,
+        *[(4.0, 2.4, 1.3, False)] * 2,
+    ]
