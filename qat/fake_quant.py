@@ -111,17 +111,19 @@ class TensorQuantizer(FakeQuantizeBase):  # type: ignore[misc]
         """Moves the range after values from `low` to `high`; zero is always among them."""
         if not self.is_following:
             return
-        low, high = low.clamp(max=0.0), high.clamp(min=0.0)
-        if self.seen and not self.calibrating:
-            low = torch.lerp(self.low, low, RANGE_MOMENTUM)
-            high = torch.lerp(self.high, high, RANGE_MOMENTUM)
-        elif self.seen:
-            low, high = torch.minimum(self.low, low), torch.maximum(self.high, high)
+        moving = []
         if self.bounds.low is None:
-            self.low.copy_(low)
+            moving.append((self.low, low.clamp(max=0.0), torch.minimum))
         if self.bounds.high is None:
-            self.high.copy_(high)
-        self.seen.fill_(True)
+            moving.append((self.high, high.clamp(min=0.0), torch.maximum))
+        seen = bool(self.seen)
+        for end, extreme, wider in moving:
+            if seen and not self.calibrating:
+                end.lerp_(extreme, RANGE_MOMENTUM)
+            else:
+                end.copy_(wider(end, extreme) if seen else extreme)
+        if not seen:
+            self.seen.fill_(True)
 
     def calculate_qparams(self) -> tuple[Tensor, Tensor]:
         """`(scale, zero_point)` as float32 and int32 tensors: torchao's name for it."""

@@ -11,7 +11,7 @@ from torch import Tensor, fx, nn
 from qat.fake_quant import TensorQuantizer
 from qat.layers import HardSwish
 from qat.quantizer import step_of
-from qat.rounding import extremes, gated_swish, round_to, rounded_swish
+from qat.rounding import extremes, round_to, rounded_swish, swish_after
 from qat.steps import CLAMPS, Kind
 
 _Part = TypeVar("_Part", bound=nn.Module)
@@ -71,7 +71,7 @@ class RoundedSwish(nn.Module):
         if before.is_following or after.is_following:
             low, high = extremes(x)
             before.move(low, high)
-            after.move(low, gated_swish(round_to(before.rounding(), high)))  # it rises where it is positive
+            after.move(low, swish_after(before.rounding(), high))  # it rises where it is positive
         return rounded_swish(before.rounding(), after.rounding(), x)
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from qat.convolution import convolution
 from qat.fake_quant import SMALLEST_STEP, fake_quantize_weight, weight_codes, weight_scales
 from qat.rounding import gated_swish
 
@@ -122,7 +123,9 @@ class Conv2d(Weighted):
         symmetric = top == bottom and left == right
         if not symmetric:
             x = F.pad(x, (left, right, top, bottom))
-        return F.conv2d(x, weight, bias, self.stride, (top, left) if symmetric else 0, self.dilation, self.groups)
+        return convolution(
+            x, weight, bias, self.stride, (top, left) if symmetric else (0, 0), self.dilation, self.groups
+        )
 
 
 class Linear(Weighted):

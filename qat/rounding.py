@@ -1,8 +1,8 @@
-"""Rounds activations to int8 grids, forward and backward, with no memory but the input's.
+"""Rounds activations to int8 grids, forward and backward, in the memory of one tensor.
 
 PyTorch's own fake-quantization operators store a mask beside their input and are not vectorised: on a processor they
 take twenty times as long as a clamp of the same tensor. Here a tensor is cut into blocks that stay in the cache while
-a few vectorised operators pass over them, and the backward pass computes again, block by block, what it needs.
+a few vectorised operators pass over them; backward needs the input, or for h-swish its slope, and one pass.
 """
 
 import math
@@ -53,9 +53,20 @@ def gated_swish(x: Tensor) -> Tensor:
 
 
 def rounded_swish(before: Rounding, after: Rounding, x: Tensor) -> Tensor:
-    """`round_to(after, gated_swish(round_to(before, x)))` bit for bit, `after` open below; backward needs `x` alone."""
+    """`round_to(after, gated_swish(round_to(before, x)))` bit for bit, `after` open below.
+
+    Backward needs one tensor of `x`'s size: the slope, found while its parts are at hand.
+    """
     learned = (before.low, before.high, after.high)
     result: Tensor = _RoundedSwish.apply(x.float(), *learned, before, after)  # type: ignore[no-untyped-call]
+    return result
+
+
+@torch.no_grad()
+def swish_after(before: Rounding, x: Tensor) -> Tensor:
+    """`gated_swish(round_to(before, x))` for a few values without gradients."""
+    result = torch.empty_like(x)
+    _swish(_rounded_copy(before.grid, x), result)
     return result
 
 
@@ -116,40 +127,32 @@ class _RoundedSwish(torch.autograd.Function):
         after: Rounding,
     ) -> Tensor:
         x = _dense(x)
-        ctx.save_for_backward(x)
-        ctx.before, ctx.after = before, after
-        result = torch.empty_like(x)
-        for part, out in _blocks(x, result):
-            _swish(_rounded_copy(before.grid, part), out)
+        result, slope = torch.empty_like(x), torch.empty_like(x)
+        for part, out, rise in _blocks(x, result, slope):
+            rounded = _rounded_copy(before.grid, part)
+            _swish(rounded, out)
+            _slope(before, after, part, rounded, out, rise)
             _round(after.grid, out, out)
+        ctx.save_for_backward(slope, None if before.high is None else x)
+        ctx.before, ctx.after = before, after
         return result
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        (x,), before, after = ctx.saved_tensors, ctx.before, ctx.after
-        gradient = _laid_out_like(x, gradient)
-        result = torch.empty_like(x)
-        ends = _swish_ends(before, after)
-        for part, given, out in _blocks(x, gradient, result):
-            torch.ops.aten.hardswish_backward(given, _rounded_copy(before.grid, part), out=out)
-            torch.ops.aten.hardtanh_backward(out, part, *ends, grad_input=out)
-        if before.high is None:
+        (slope, x), before, after = ctx.saved_tensors, ctx.before, ctx.after
+        gradient = _laid_out_like(slope, gradient)
+        result = gradient * slope
+        if x is None:
             return result, None, None, None, None, None
         low, high, top = _swish_end_gradients(before, after, x, *sample(x, gradient))
         return result, low if before.low is not None else None, high, top, None, None
 
 
-def _swish_ends(before: Rounding, after: Rounding) -> tuple[float, float]:
-    """The inputs between which a gradient passes both roundings: h-swish rises where it is positive."""
-    low, high = before.ends
-    codes = torch.arange(INT8_MIN - before.grid.zero_point, INT8_MAX - before.grid.zero_point + 1)
-    inputs = codes.float().mul_(before.grid.scale)
-    products = torch.empty_like(inputs)
-    _swish(inputs, products)
-    inside = inputs[products < after.ends[1]]
-    if len(inside) == len(inputs):
-        return low, high
-    return low, min(high, float(inside[-1]) + before.grid.scale / 2)
+def _slope(before: Rounding, after: Rounding, x: Tensor, rounded: Tensor, product: Tensor, out: Tensor) -> None:
+    """What h-swish of the `rounded` `x` rises by, 0 where `x` or the product is beyond its grid's ends."""
+    torch.ops.aten.hardswish_backward(x.new_ones(()).expand_as(x), rounded, out=out)
+    torch.ops.aten.hardtanh_backward(out, product, *after.ends, grad_input=out)
+    torch.ops.aten.hardtanh_backward(out, x, *before.ends, grad_input=out)
 
 
 def _swish_end_gradients(
