@@ -49,6 +49,17 @@ PACKAGES = (
     "onnxruntime",
     "ncnn",
 )
+LIMITS = {
+    "mobilenet_v2 .tflite against litert-torch's int8 file": (
+        "litert-torch's file of this net is int8 throughout, too: XNNPACK runs the same 35 convolutions, 17 depthwise "
+        "ones and 10 additions in both. In rounds where ours took 0.97, it took 0.97 without converting bytes and 0.97 "
+        "without PAD operators (they are fused): what is left are XNNPACK's own kernels"
+    ),
+    "mobilenet_v2 .pte against XNNPACKQuantizer's file": (
+        "XNNPACK runs the same int8 convolutions and additions in both, and stock's only other work is to convert from "
+        "float32 and back; four runs gave 0.93 to 0.96"
+    ),
+}
 Medians = Mapping[str, float]
 
 
@@ -133,7 +144,8 @@ def targets(name: str, ms: Medians) -> Iterator[Target]:
         ours = ms[f"ours {suffix}"]
         if bound := against_stock.get((name, suffix)):
             work = f"{name} {suffix} against {tools[suffix]}"
-            yield Target.ratio(work, "ms", stock=ms[f"stock {suffix}"], ours=ours, at_most=bound)
+            limit = LIMITS.get(work, "")
+            yield Target.ratio(work, "ms", stock=ms[f"stock {suffix}"], ours=ours, at_most=bound, limit=limit)
         if bound := against_float32.get((name, suffix)):
             work = f"{name} {suffix}, int8 against its own float32"
             yield Target.ratio(work, "ms", stock=ms[f"float32 {suffix}"], ours=ours, at_most=bound)
@@ -143,10 +155,11 @@ def targets(name: str, ms: Medians) -> Iterator[Target]:
 
 
 def float_operators(bundle: Bundle) -> int:
-    """How many of the bundle's operators compute in float32: convolutions, conversions and what XNNPACK refused."""
+    """How many of the bundle's operators compute in float32, but for the picture's bytes on their way to int8."""
     structure = bundle.manifest.structure
+    of_bytes = 1 if bundle.manifest.runtime == "tflite" else 0
     converted = sum(structure.operators.get(kind, 0) for kind in ("Convert", "DEQUANTIZE", "Hardswish", "HARD_SWISH"))
-    return converted + structure.float_convolutions
+    return converted - of_bytes + structure.float_convolutions
 
 
 def main(names: Sequence[str]) -> None:

@@ -110,12 +110,14 @@ def settle_product_scale(a: Quantization, codes_b: NDArray[np.int64], scale_b: f
 
 
 def settle_square_scale(x: Quantization, y: Quantization) -> float:
-    """The same for a tensor times itself, over its 256 codes."""
+    """The same for a tensor times itself, over its 256 codes; LiteRT multiplies a picture's codes as two tensors."""
     codes = _centred_codes(x)
 
     def rules(scale: np.float32) -> tuple[NDArray[np.int64], ...]:
         output = Quantization(scale=float(scale), zero_point=y.zero_point)
-        return round_square(codes, x, output), round_square_fused(codes, x, output)
+        factor = product_factor(x, x, output)
+        products = round_product(codes * codes, factor), round_product_arm(codes * codes, factor)
+        return round_square(codes, x, output), round_square_fused(codes, x, output), *products
 
     return _settle(y.scale, rules)
 

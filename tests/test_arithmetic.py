@@ -171,13 +171,14 @@ def test_a_settled_product_is_one_code_on_every_processor_for_all_65536_pairs(a,
 
 
 @given(x=ANY_GRIDS, step=st.floats(2.0**-5, 2.0) | st.sampled_from([0.25, 0.5, 1.0]), zero=ZERO_POINTS)
-def test_a_settled_square_is_one_code_whether_or_not_a_compiler_fuses(x, step, zero):
+def test_a_settled_square_is_one_code_fused_or_not_and_as_a_product(x, step, zero):
     y = grid(x.scale * x.scale * 256 * step, zero)
     settled = arithmetic.settle_square_scale(x, y)
     output = Quantization(scale=settled, zero_point=zero)
     low, high = arithmetic.clamp_range(output, Clamp.NONE)
-    found = [np.clip(rule(CODES - x.zero_point, x, output), low, high).tolist() for rule in SQUARE_RULES]
-    assert found[0] == found[1]
+    codes, factor = CODES - x.zero_point, arithmetic.product_factor(x, x, output)
+    found = [rule(codes, x, output) for rule in SQUARE_RULES] + [rule(codes * codes, factor) for rule in RULES]
+    assert len({tuple(np.clip(each, low, high).tolist()) for each in found}) == 1
     assert y.scale <= settled <= y.scale * (1 + LARGEST_MOVE)
 
 

@@ -124,7 +124,7 @@ def test_every_element_is_0_steps_from_the_reference_in_one_partition(case: Case
 
     structure = runtime.structure(model)
     outside = [operator for operator, _ in structure.not_delegated]
-    assert (structure.partitions, outside) == (1, ["QUANTIZE"] if runtime.name == "tflite" else [])
+    assert (structure.partitions, outside) == (1, [])
     assert (structure.int8_weight_share, structure.float_convolutions) == (1.0, 0)
 
 

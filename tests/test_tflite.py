@@ -43,7 +43,6 @@ from mobile_sdk.runtimes.tflite.model_file import tensor_details
 
 RUNTIME = TfliteRuntime()
 CONTRACT = Contract(name="test", labels=("a", "b"))  # the file takes no more than its name
-ONLY_QUANTIZE = ["QUANTIZE"]  # uint8 bytes to int8: all that LiteRT keeps for itself
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +63,7 @@ def assert_zero_steps_apart(graph: Graph, folder: Path, images: np.ndarray[Any, 
     images = pictures(graph, 3) if images is None else images
     np.testing.assert_array_equal(scores(graph, images, folder), Reference(graph).run(images))
     structure = RUNTIME.structure(folder / "model.tflite")
-    assert structure.partitions == 1
-    assert [kind for kind, _ in structure.not_delegated] == ONLY_QUANTIZE
+    assert structure.partitions == 1 and structure.not_delegated == ()
     return structure
 
 
@@ -346,10 +344,23 @@ def test_an_operator_that_the_writer_does_not_know_is_refused_with_its_path():
     assert "Softmax at net.softmax has no TFLite operator" in error.message
 
 
-def test_a_tensor_that_has_the_models_inputs_name_is_refused():
+@pytest.mark.parametrize("name", ["rgb", "rgb.values"])
+def test_a_tensor_that_has_the_name_of_one_of_the_models_input_is_refused(name):
     graph = int8_graph("linear head")
-    first = replace(graph.operators[0], output=replace(graph.operators[0].output, name="rgb"))
-    assert "rgb" in refusal(Graph(input=graph.input, operators=(first,))).message
+    first = replace(graph.operators[0], output=replace(graph.operators[0].output, name=name))
+    assert f"a tensor is named {name}," in refusal(Graph(input=graph.input, operators=(first,))).message
+
+
+@pytest.mark.parametrize("pad_byte", [0, 1, 124, 128, 254, 255])
+def test_every_byte_of_a_picture_becomes_its_code(folder, pad_byte):
+    """Read through a pooling that keeps every code, at scales of a byte down to the smallest and up to the largest."""
+    for scale in (2.0**-20, 1 / 58.395, 1 / 128, 1 / 3, 1.0, 255.0):
+        x = picture(16, 16, grid(scale, pad_byte - 128))
+        window = {"kernel": (1, 1), "stride": (1, 1), "padding": (0, 0, 0, 0)}
+        pool = MaxPool2d(output=tensor((3, 16, 16), grid(scale, pad_byte - 128)), path="net.pool", input=x, **window)
+        images = np.arange(768).astype(np.uint8).reshape(1, 16, 16, 3)
+        codes = scores(Graph(input=x, operators=(pool,)), images, folder)
+        np.testing.assert_array_equal(codes[0].transpose(1, 2, 0), images[0].astype(np.int16) - 128)
 
 
 # -- float twins' own operators

@@ -16,7 +16,6 @@ _BUILTIN_NAMES = {
 }
 _WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 _OWN_KERNEL = {
-    "QUANTIZE": "re-bases uint8 picture bytes to int8, which XNNPACK has no operator for",
     "HARD_SWISH": "XNNPACK takes it in float32 only",
 }
 
