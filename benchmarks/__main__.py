@@ -1,0 +1,40 @@
+"""Runs the benchmarks one after the other, then writes the table of targets that README quotes.
+
+Run: python -m benchmarks [NAME …]     without names: all of them, an hour or two on two cores; `make bench` does it
+"""
+
+import subprocess
+import sys
+import time
+
+from benchmarks import overview
+
+NAMES = (
+    *("calibration", "sensitivity", "distillation", "qat_digits", "stock_qat"),  # accuracy
+    *("nets", "bundles", "executorch_lowering"),  # speed of the bundles
+    *("qat_step", "export", "reference"),  # speed of the tools
+)
+
+
+def main(names: list[str]) -> int:
+    """Runs `names`, or all; 1 where one of them failed, 2 where one is unknown. What succeeded is kept."""
+    if unknown := [name for name in names if name not in NAMES]:
+        print(f"expected benchmarks ({', '.join(NAMES)}), found {unknown[0]!r}", file=sys.stderr)
+        return 2
+    failed = [name for name in names or NAMES if not _run(name)]
+    overview.write()
+    if failed:
+        print(f"failed: {', '.join(failed)}; run them again by name", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _run(name: str) -> bool:
+    print(f"\n## {name}", flush=True)
+    started = time.monotonic()
+    done = subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False)
+    print(f"{name}: {time.monotonic() - started:.0f} s, exit code {done.returncode}", file=sys.stderr, flush=True)
+    return done.returncode == 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
