@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from benchmarks import overview
 from benchmarks.results_file import FOLDER, markdown
 from mobile_sdk.atomic import write_text
 
@@ -16,7 +17,7 @@ RUNTIMES = {"executorch": "ExecuTorch", "tflite": "LiteRT", "coreml": "Core ML"}
 
 def filled(text: str) -> str:
     """README's text with every mark `<!-- name -->…<!-- /name -->` filled from the results."""
-    fillings = {"nets": f"\n{_nets()}\n"}
+    fillings = {"nets": f"\n{_nets()}\n", "targets": f"\n{overview.table()}\n"}
     (lowering,) = _rows("executorch_lowering")
     fillings |= {key: str(lowering[key]) for key in ("ours s", "stock lowering s", "ours / stock")}
     for name, filling in fillings.items():

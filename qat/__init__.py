@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from qat.calibration import quantize
+    from qat.calibration import calibrate, quantize
     from qat.calibration_plan import CalibrationPlan
     from qat.data import Pictures, load_folder, load_mnist, load_unlabelled
     from qat.distillation import Distillation
@@ -28,6 +28,7 @@ _HOMES = {
     "Pictures": "qat.data",
     "TrainPlan": "qat.plan",
     "build_net": "qat.nets",
+    "calibrate": "qat.calibration",
     "evaluate": "qat.training",
     "fit": "qat.training",
     "float_twin": "qat.freezing",
@@ -50,6 +51,7 @@ __all__ = [
     "Pictures",
     "TrainPlan",
     "build_net",
+    "calibrate",
     "evaluate",
     "fit",
     "float_twin",

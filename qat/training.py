@@ -262,7 +262,7 @@ def _lesson(net: nn.Module, teacher: nn.Module | None, plan: TrainPlan, contract
         found = "a teacher alone" if plan.distillation is None else "distillation alone"
         raise SettingError(
             f"expected a teacher and a plan with distillation, or neither, found {found}",
-            hint="pass teacher=the float net, and TrainPlan.finetune(distillation=Distillation())",
+            hint="pass teacher=the float net, and TrainPlan.distil()",
         )
     if teacher is None or plan.distillation is None:
         return None
