@@ -53,13 +53,14 @@ def compare(actual: ArrayLike, expected: ArrayLike) -> Comparison:
     finite = np.isfinite(found) & np.isfinite(wanted)
     with np.errstate(over="ignore"):
         noise = np.minimum(np.abs(found[finite] - wanted[finite]), np.finfo(np.float64).max)
+        largest, mean = float(noise.max(initial=0.0)), float(np.sum(noise / max(noise.size, 1)))
     winners = top1(found)
     return Comparison(
         elements=found.size,
         differing=int(np.count_nonzero(found != wanted)),
         not_finite=int(found.size - np.count_nonzero(finite)),
-        max_steps=float(noise.max(initial=0.0)),
-        mean_abs_steps=float(np.sum(noise / noise.size)) if noise.size else 0.0,
+        max_steps=largest,
+        mean_abs_steps=min(mean, largest),  # a sum near the end of float64 may round up to infinity
         sqnr_db=sqnr_db(noise, wanted[finite]),
         top1_agreement_share=share((winners == top1(wanted)) & (winners >= 0)),
     )

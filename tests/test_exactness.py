@@ -30,10 +30,11 @@ from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
 from mobile_sdk.runtimes.reference import Reference
 from mobile_sdk.runtimes.tflite import TfliteRuntime
 from qat.calibration import quantize
+from qat.calibration_plan import CalibrationPlan
 from qat.nets import build_net
 from qat.picture_set import PictureSet
 
-CALIBRATION_PICTURES = 32
+CALIBRATION_PICTURES = 16
 PHOTOGRAPHED = {  # by ImageNet's index: what a person would say is on the photograph
     "chelsea": {281, 282, 285},  # tabby, tiger cat, Egyptian cat
     "coffee": {967},  # espresso
@@ -172,12 +173,12 @@ def test_efficientnets_preprocessing_is_the_one_it_was_trained_with(efficientnet
 
 
 def test_efficientnets_int8_program_says_what_its_float_net_says(efficientnet: Case) -> None:
-    """Calibrated on 32 pictures, not trained: measured 16.3 dB, and the same best class on 42 of 48 crops."""
+    """Calibrated on 16 pictures, not trained: measured 24.6 dB, and the same best class on 47 of 48 crops."""
     comparison = efficientnet.comparison()
     print(f"{comparison.sqnr_db:.1f} dB, top-1 agreement {comparison.top1_agreement_share:.2%}")
     assert len(np.unique(top1(efficientnet.codes))) > 6
-    assert comparison.reaches_db(13)
-    assert comparison.top1_agreement_share >= 0.75
+    assert comparison.reaches_db(20)
+    assert comparison.top1_agreement_share >= 0.9
 
 
 @pytest.mark.slow
@@ -189,7 +190,18 @@ def test_the_command_line_brings_a_users_own_net(function: str, tmp_path: Path) 
             save_png(rgb, tmp_path / "photos" / part / label / "photograph.png")
     reference = ["--model", f"tests.user_nets:{function}"]
     folders = ["--data", str(tmp_path / "photos"), "--out", str(tmp_path / "out")]
-    command = [sys.executable, "-m", "mobile_sdk", "quantize", *reference, *folders, "--epochs", "0"]
+    command = [
+        sys.executable,
+        "-m",
+        "mobile_sdk",
+        "quantize",
+        *reference,
+        *folders,
+        "--epochs",
+        "0",
+        "--calibration",
+        "biases",
+    ]
     done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
@@ -202,7 +214,8 @@ def test_the_command_line_brings_a_users_own_net(function: str, tmp_path: Path) 
 def _case(name: str) -> Case:
     make, count = NETS[name]
     net, contract = make()
-    program = quantize(net, contract, crops(CALIBRATION_PICTURES, seed=3))
+    plan = CalibrationPlan() if name == "EfficientNet-Lite0" else CalibrationPlan.extremes()  # random weights: any do
+    program = quantize(net, contract, crops(CALIBRATION_PICTURES, seed=3), plan)
     return _case_of(program, net, crops(count, seed=7))
 
 

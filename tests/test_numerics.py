@@ -44,6 +44,12 @@ def test_one_changed_code_is_counted_once_and_in_steps(codes: np.ndarray, data: 
     assert not comparison.is_exact
 
 
+def test_the_largest_differences_there_are_still_give_numbers() -> None:
+    largest = np.finfo(np.float64).max
+    comparison = compare(np.zeros((1, 3)), np.full((1, 3), largest))
+    assert comparison.max_steps == comparison.mean_abs_steps == largest
+
+
 @given(ANY_FLOATS, st.data())
 def test_any_floats_give_a_comparison_that_is_json(actual: np.ndarray, data: st.DataObject) -> None:
     expected = data.draw(hnp.arrays(np.float64, actual.shape, elements=st.floats()))
