@@ -44,5 +44,6 @@ def test_fake_quantized_net_trains_and_switches_modes(net: nn.Module) -> None:
     assert not torch.equal(prepared(pictures), prepared(pictures)), "dropout works in training"
     prepared.eval()
     assert torch.equal(prepared(pictures), prepared(pictures))
-    scores = torch.cat([stock.convert_qat(prepared)(picture[None]) for picture in pictures])
+    converted = stock.convert_qat(prepared)
+    scores = torch.cat([converted(picture[None]) for picture in pictures])
     assert sqnr_db(prepared(pictures).detach(), scores.detach()) > 20
