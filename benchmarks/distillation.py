@@ -7,6 +7,7 @@ reference: by what the phone computes.
 """
 
 import time
+from dataclasses import replace
 from typing import Any
 
 from benchmarks.photographs import CALIBRATED, JUDGED, crops
@@ -20,23 +21,20 @@ from mobile_sdk.numerics import compare
 from mobile_sdk.program import Agreement
 from qat.augment import Augmentation
 from qat.calibration import calibrate
-from qat.calibration_plan import CalibrationPlan
 from qat.data import Pictures
+from qat.distillation import Distillation
 from qat.fake_quant import TensorQuantizer
 from qat.freezing import freeze
 from qat.layers import Weighted
 from qat.picture_set import PictureSet
-from qat.plan import TrainPlan
+from qat.plan import StepAdam, TrainPlan
 from qat.preparation import FakeQuantNet, prepare
 from qat.training import fit, scores
 from tests.user_nets import EfficientNetLite0, efficientnet_lite0
 
 CALIBRATION_CROPS, TAUGHT, HELD_OUT = 16, 256, 100
 EPOCHS, BATCH = 6, 8
-PLANS = {
-    "calibrated": CalibrationPlan(),
-    "calibrated layer by layer": CalibrationPlan(reconstruct=False),  # what training starts from
-}
+GENTLY = {"optimizer": StepAdam(weight_steps=2e-4), "learning_rate": 2e-4}  # photographs are few: soon learned by heart
 CROPS = Augmentation(
     crop_area_share=(0.5, 1.0),
     rotation_deg=0.0,
@@ -52,28 +50,32 @@ def main() -> None:
     quiet()
     net = efficientnet_lite0().eval()
     contract = Contract(name="lite0", labels=net.labels, image=net.image)
-    calibration, held_out = crops(CALIBRATED, CALIBRATION_CROPS, seed=1), crops(JUDGED, HELD_OUT, seed=2)
-    rows = []
-    for title, plan in PLANS.items():
-        student, start_s = prepare(net, contract), time.perf_counter()
-        calibrate(student, calibration, plan)
-        rows.append(row(title, judged_by_reference(student, net, held_out), time.perf_counter() - start_s))
+    calibration, taught = crops(CALIBRATED, CALIBRATION_CROPS, seed=1), crops(CALIBRATED, TAUGHT, seed=2)
+    held_out = crops(JUDGED, HELD_OUT, seed=2)
+    student, start_s, rows = prepare(net, contract), time.perf_counter(), []
+    calibrate(student, calibration)
+    rows.append(row("calibrated", judged_by_reference(student, net, held_out), time.perf_counter() - start_s))
     rows.append(row("its activations alone rounded", without_rounded_weights(student, net, held_out), 0.0))
-    distil(student, net, held_out)
+    distil(student, net, taught, held_out)
     rows.append(row("distilled from there", judged_by_reference(student, net, held_out), time.perf_counter() - start_s))
+    rows.append(row("the same, on crops that it was taught", judged_by_reference(student, net, taught[:HELD_OUT]), 0.0))
+    calibrated_db, activations_db, distilled_db, taught_db = (each["SQNR dB"] for each in rows)
     work = f"EfficientNet-Lite0 distilled on photographs without labels, {HELD_OUT} crops of others"
-    calibrated_db, _, ceiling_db, distilled_db = (each["SQNR dB"] for each in rows)
-    limit = f"the calibrated grids of the activations alone, weights in float, leave {ceiling_db:.2f} dB"
+    limit = (
+        f"rounding the activations alone, weights in float, leaves {activations_db:.1f} dB; even on what it was taught "
+        f"it comes to {taught_db:.1f} dB. Calibration ends with a reconstruction, which is such a lesson already"
+    )
     gain = Target.gain(work, "dB SQNR", stock=calibrated_db, ours=distilled_db, at_least=3.0, limit=limit)
     write_result("distillation", rows, installed_versions(("mobile-sdk", "torch", "torchao")), [gain])
 
 
-def distil(student: FakeQuantNet, net: EfficientNetLite0, held_out: PictureSet) -> None:
-    """Some eight minutes of a core: crops of the crops, since photographs are few."""
-    plan = TrainPlan(batch=BATCH, augmentation=CROPS)
-    labels = student.contract.labels
-    pictures = Pictures(train=crops(CALIBRATED, TAUGHT, seed=2), validation=held_out[:8], labels=labels)
-    fit(student, pictures, TrainPlan.distil(EPOCHS, after=plan), teacher=net)
+def distil(student: FakeQuantNet, net: EfficientNetLite0, taught: PictureSet, held_out: PictureSet) -> None:
+    """Some three minutes of a core: crops of the crops, since photographs are few."""
+    pictures = Pictures(train=taught, validation=held_out[:8], labels=student.contract.labels)
+    plan = TrainPlan.distil(
+        EPOCHS, after=TrainPlan(batch=BATCH, augmentation=CROPS), distillation=Distillation(features=1.0)
+    )
+    fit(student, pictures, replace(plan, **GENTLY), teacher=net)
 
 
 def judged_by_reference(student: FakeQuantNet, net: EfficientNetLite0, held_out: PictureSet) -> Agreement:

@@ -28,8 +28,8 @@ class StepAdam:
     parameters, a batch norm's in units of its gain; all follow its schedule.
     """
 
-    weight_steps: float = 0.003
-    range_share: float = 0.001
+    weight_steps: float = 0.001
+    range_share: float = 0.0001
     betas: tuple[float, float] = (0.9, 0.99)
 
 

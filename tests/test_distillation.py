@@ -144,9 +144,9 @@ def test_weights_and_steps_move_by_shares_of_their_own_grids(teacher: nn.Module)
     names = {parameter: name for name, parameter in student.named_parameters()}
     # Adam's first step is its rate, whatever the gradient.
     for layer, step in zip(layers, steps, strict=True):
-        assert moved[names[layer.weight]] == pytest.approx(0.003 * step, rel=0.05)
+        assert moved[names[layer.weight]] == pytest.approx(plan.optimizer.weight_steps * step, rel=0.05)
         assert isinstance(layer.scales, nn.Parameter)
-        assert moved[names[layer.scales]] == pytest.approx(0.001 * step, rel=0.05)
+        assert moved[names[layer.scales]] == pytest.approx(plan.optimizer.range_share * step, rel=0.05)
     ends = [name for name in moved if name.endswith((".low", ".high"))]
     assert ends and all(0 <= moved[name] < 0.02 for name in ends) and any(moved[name] > 0 for name in ends)
 

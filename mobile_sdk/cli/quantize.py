@@ -59,8 +59,8 @@ def quantize(
             metavar="STAGE[,…]",
             help="Stages after the ranges from smallest to largest value (alone: 'extremes'). 'ranges': those that "
             "lose least. 'rounding': codes that keep each layer's output near. 'biases': no layer's mean is shifted. "
-            "'reconstruction': all codes and biases tuned together, where nothing is trained. 'equalisation' rescales "
-            "channels first. Default: all but that; without data, no 'ranges': they reach beyond what was seen.",
+            "'reconstruction': all codes and biases tuned together. 'equalisation' rescales channels first. "
+            "Default: all but that; without data, no 'ranges': they reach beyond what was seen.",
         ),
     ] = None,
     keep_float: options.KeepFloat = None,
@@ -110,7 +110,6 @@ def quantize_net(
     from mobile_sdk.environment import installed_versions
     from mobile_sdk.program import Record
     from qat.calibration import calibrate, stage_figures
-    from qat.calibration_plan import CalibrationPlan
     from qat.freezing import float_twin, freeze
     from qat.preparation import prepare
 
@@ -119,9 +118,6 @@ def quantize_net(
     settings: dict[str, Any] = plan_settings(plan) if plan else {}
     seen = pictures.train if pictures else _made_up(source)
     if source.can_teach:
-        calibration = calibration or CalibrationPlan()
-        if plan:  # training does what reconstruction does, for longer
-            calibration = replace(calibration, reconstruct=False)
         settings["calibration"] = stage_figures(calibrate(prepared, seen, calibration))
         settings["calibrated_on"] = "pictures" if pictures else f"{len(seen)} pictures made up from batch norms"
     record = Record(
