@@ -32,7 +32,7 @@ class Target:
     @classmethod
     def gain(cls, work: str, unit: str, *, stock: float, ours: float, at_least: float, limit: str = "") -> "Target":
         """`ours − stock` is at least so much."""
-        judged = {"judged": "ours − stock", "figure": ours - stock, "bound": at_least, "sense": "at least"}
+        judged = {"judged": "ours − stock", "figure": round(ours - stock, 9), "bound": at_least, "sense": "at least"}
         return cls(work=work, unit=unit, stock=stock, ours=ours, limit=limit, **judged)  # type: ignore[arg-type]
 
     @property
