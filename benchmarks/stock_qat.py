@@ -26,7 +26,7 @@ from benchmarks.targets import Target
 from mobile_sdk import runtimes
 from mobile_sdk.agreement import in_steps
 from mobile_sdk.cli.terminal import quiet, say
-from mobile_sdk.computed import opened
+from mobile_sdk.devices import Host
 from mobile_sdk.environment import installed_versions
 from mobile_sdk.expected import expected_scores
 from mobile_sdk.numerics import compare, top1
@@ -120,9 +120,7 @@ def by_us(net: nn.Module, pictures: Pictures, plan: TrainPlan, learns_from: str,
 
 def run_on_host(bundle: sdk.Bundle, pixels: NDArray[np.uint8]) -> NDArray[np.generic]:
     """The codes (pictures, classes) that the file gives RGB bytes (pictures, H, W, 3)."""
-    with opened(
-        runtimes.get(bundle.manifest.runtime), bundle.model_path, bundle.interface, device="host", threads=1
-    ) as run:
+    with Host().loaded(runtimes.get(bundle.manifest.runtime), bundle.model_path, bundle.interface) as run:
         return run(pixels)
 
 

@@ -1,27 +1,23 @@
 """What a bundle's runtime computes for pictures, beside what the program says it must."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mobile_sdk.bundle import Bundle
+from mobile_sdk.devices.base import Run
 from mobile_sdk.errors import DataError
 from mobile_sdk.expected import expected_scores
 from mobile_sdk.preprocess import LabelledPictures, to_bytes
 from mobile_sdk.program import Program
-from mobile_sdk.runtimes.base import Interface, Runtime
 
 BATCH = 128  # pictures held in memory at a time: 19 MB at 224 px
 
 Progress = Callable[[float, str], None]
 """Takes the share that is done, 0..1, and what is being done."""
 Scores = NDArray[np.generic]
-Run = Callable[[NDArray[np.uint8]], Scores]
-"""Scores (pictures, classes) for RGB bytes (pictures, H, W, 3)."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,19 +58,3 @@ def compute(
         label_indices=np.array(labels, np.int64),
         golden_found=golden_found,
     )
-
-
-@contextmanager
-def opened(runtime: Runtime, model: Path, interface: Interface, *, device: str, threads: int) -> Iterator[Run]:
-    """The model, loaded on this host for as long as the block runs, or on another device a call at a time."""
-    if device != "host":
-        from mobile_sdk.devices import open_device
-
-        elsewhere = open_device(device)
-        yield lambda pixels: elsewhere.scores(runtime, model, interface, pixels)
-        return
-    session = runtime.load(model, interface, threads=threads)
-    try:
-        yield lambda pixels: np.stack([session.run(picture) for picture in pixels])
-    finally:
-        session.close()

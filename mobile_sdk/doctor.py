@@ -74,10 +74,11 @@ def _tflite_runtime() -> Finding:
 
 
 def _emulated_core() -> Finding:
+    from mobile_sdk.devices.emulated import ARCHITECTURE
     from mobile_sdk.devices.emulated.machine import HOW_TO_GET, find_machine, why_not_here
-    from mobile_sdk.devices.emulated.runner import find_runner
+    from mobile_sdk.devices.runners import find_runners
 
-    machine, reason = find_machine() if find_runner() else None, why_not_here()
+    machine, reason = find_machine() if find_runners(ARCHITECTURE) else None, why_not_here()
     return Finding(
         name="emulated:cortex-a76",
         status="ok" if machine else "missing",

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from mobile_sdk import runtimes, static_checks
 from mobile_sdk.agreement import requirement_of
 from mobile_sdk.bundle import Bundle, open_bundle
-from mobile_sdk.computed import Computed, Progress, compute, opened
+from mobile_sdk.computed import Computed, Progress, compute
+from mobile_sdk.devices import open_device
 from mobile_sdk.errors import BundleError, DataError, MachineError, SettingError
 from mobile_sdk.measured import Measured, measure
 from mobile_sdk.preprocess import LabelledPictures
@@ -100,7 +101,8 @@ def _compute(
     if reason is not None:
         return Check.skipped(name, required=required, reason=reason)
     try:
-        with opened(runtime, bundle.model_path, bundle.interface, device=device, threads=threads) as run:
+        place = open_device(device)
+        with place.loaded(runtime, bundle.model_path, bundle.interface, threads=threads) as run:
             return compute(bundle, program, pictures, run, progress)
     except BundleError as error:
         return Check.judged(name, False, measured="none", required=required, reason=error.message)

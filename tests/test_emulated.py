@@ -28,10 +28,10 @@ def test_arm_x86_and_reference_are_0_steps_apart(
 
     reference = Reference(graph).run(given)
     assert len(np.unique(reference)) > 20, "scores that hardly vary would prove nothing"
-    on_arm = cortex_a76.scores(runtime, model, interface, given)
+    on_arm = scores(cortex_a76, runtime, model, interface, given)
     assert on_arm.dtype == np.int8
     assert steps_apart(on_arm, reference) == 0
-    assert steps_apart(Host().scores(runtime, model, interface, given), reference) == 0
+    assert steps_apart(scores(Host(), runtime, model, interface, given), reference) == 0
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES, ids=lambda runtime: runtime.name)
@@ -40,14 +40,14 @@ def test_a_damaged_model_is_refused_on_the_emulated_core(runtime: Any, cortex_a7
     interface = runtime.export(graph, contract_for(graph), model)
     model.write_bytes(b"not a model" + model.read_bytes()[11:])
     with pytest.raises(BundleError, match=r"emulated core refuses model\."):
-        cortex_a76.scores(runtime, model, interface, pictures(graph, 1))
+        scores(cortex_a76, runtime, model, interface, pictures(graph, 1))
 
 
 def test_pictures_of_another_size_are_refused(tmp_path: Path) -> None:
     graph, runtime, model = int8_graph("linear head"), TfliteRuntime(), tmp_path / "model.tflite"
     interface = runtime.export(graph, contract_for(graph), model)
     with pytest.raises(DataError, match=r"found uint8 \(1, 8, 16, 3\)"):
-        CortexA76().scores(runtime, model, interface, pictures(graph, 1)[:, :8])
+        scores(CortexA76(), runtime, model, interface, pictures(graph, 1)[:, :8])
 
 
 def test_a_ready_core_is_available(cortex_a76: CortexA76) -> None:
@@ -106,7 +106,7 @@ def test_the_emulated_core_refuses_other_runtimes(tmp_path: Path) -> None:
     graph = int8_graph("linear head")
     interface = TfliteRuntime().export(graph, contract_for(graph), tmp_path / "model.tflite")
     with pytest.raises(SettingError, match="found coreml"):
-        CortexA76().scores(Coreml(), tmp_path / "model.tflite", interface, pictures(graph, 1))
+        scores(CortexA76(), Coreml(), tmp_path / "model.tflite", interface, pictures(graph, 1))
 
 
 @pytest.mark.parametrize("device", devices(), ids=lambda device: device.name)
@@ -117,6 +117,12 @@ def test_every_device_opens_by_its_name(device: Any) -> None:
 def test_an_unknown_device_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(SettingError, match=r"did you mean emulated:cortex-a76\?"):
         open_device("emulated:cortex-a78")
+
+
+def scores(device: Any, runtime: Any, model: Path, interface: Any, given: Any) -> Any:
+    """What the device computes."""
+    with device.loaded(runtime, model, interface) as run:
+        return run(given)
 
 
 def steps_apart(found: Any, expected: Any) -> int:

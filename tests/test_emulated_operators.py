@@ -188,5 +188,6 @@ def differing(graph: Graph, pictures: Pictures, device: CortexA76, folder: Path)
 def on_arm(runtime: Any, graph: Graph, pictures: Pictures, device: CortexA76, folder: Path) -> NDArray[np.int8]:
     model = folder / runtime.model_file
     interface = runtime.export(graph, CONTRACT, model)
-    codes: NDArray[np.int8] = device.scores(runtime, model, interface, pictures)
+    with device.loaded(runtime, model, interface) as run:
+        codes: NDArray[np.int8] = run(pictures)
     return codes

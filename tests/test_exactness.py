@@ -137,7 +137,8 @@ def test_the_emulated_cortex_a76_computes_the_same(
 ) -> None:
     case, model = _case(name), tmp_path / runtime.model_file
     interface = runtime.export(case.program.graph, case.program.contract, model)
-    found = cortex_a76.scores(runtime, model, interface, case.rgb[:3])
+    with cortex_a76.loaded(runtime, model, interface) as run:
+        found = run(case.rgb[:3])
     assert compare(found, case.codes[:3]).differing == 0
 
 

@@ -1,27 +1,58 @@
-"""Where a model file runs: this host, or an emulated processor."""
+"""Where a model file runs: this host, a phone over adb, a board over ssh, or an emulated processor."""
 
 from difflib import get_close_matches
 
-from mobile_sdk.devices.base import Device, Pictures
+from mobile_sdk.devices.adb import Adb, open_adb, serials
+from mobile_sdk.devices.base import Device, Pictures, Run
 from mobile_sdk.devices.emulated import CortexA76
+from mobile_sdk.devices.farm import Farm
 from mobile_sdk.devices.host import Host
+from mobile_sdk.devices.remote import Remote
+from mobile_sdk.devices.ssh import Ssh
 from mobile_sdk.errors import SettingError
 
-__all__ = ["CortexA76", "Device", "Host", "Pictures", "check_measures_time", "devices", "open_device"]
+__all__ = [
+    "CortexA76",
+    "Device",
+    "Farm",
+    "Host",
+    "Pictures",
+    "Remote",
+    "Run",
+    "attached",
+    "check_measures_time",
+    "devices",
+    "open_device",
+]
 
 
 def devices() -> tuple[Device, ...]:
-    """Every device that this SDK knows, reachable now or not."""
+    """Every device that is always there, ready or not."""
     return (Host(), CortexA76())
 
 
+def attached() -> tuple[Remote, ...]:
+    """Every device that adb knows, ready or not; boards over ssh are known by whoever names them."""
+    return tuple(Remote(connection=Adb(serial=serial)) for serial in serials())
+
+
 def open_device(name: str) -> Device:
-    """The device of that name, as `--device` takes it: "host", "emulated:cortex-a76". Raises SettingError."""
+    """The device that `--device` names: "host", "emulated:cortex-a76", "adb", "adb:SERIAL", "ssh:user@host".
+
+    "adb" alone is every phone that is ready. Raises SettingError for another name, MachineError where none is ready.
+    """
+    kind, _, rest = name.partition(":")
+    if kind == "adb":
+        members = open_adb(rest or None)
+        return members[0] if len(members) == 1 else Farm(name=name, members=members)
+    if kind == "ssh" and rest and not rest.startswith("-"):
+        return Remote(connection=Ssh(address=rest))
     known = {device.name: device for device in devices()}
     if name not in known:
+        choices = (*known, "adb", "adb:SERIAL", "ssh:user@host")
         near = get_close_matches(name, known, n=1, cutoff=0.4)
         hint = f"did you mean {near[0]}?" if near else "list them with mobile-sdk devices"
-        raise SettingError(f"expected a device ({', '.join(known)}), found {name!r}", hint=hint)
+        raise SettingError(f"expected a device ({', '.join(choices)}), found {name!r}", hint=hint)
     return known[name]
 
 
@@ -30,5 +61,5 @@ def check_measures_time(device: Device) -> None:
     if not device.measures_time:
         raise SettingError(
             f"expected a device whose times mean something, found {device.name}, which shows exactness only",
-            hint="measure on host; use this device with verify",
+            hint="measure on host or on one phone (adb:SERIAL); use this device with verify",
         )

@@ -1,5 +1,7 @@
 """A device: a place where a model file runs, and what the author of another one must write."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,13 +13,22 @@ from mobile_sdk.runtimes.base import Interface, Runtime
 
 Pictures = NDArray[np.uint8]
 """(pictures, H, W, 3) RGB bytes of the contract's size."""
+Run = Callable[[Pictures], NDArray[Any]]
+"""Scores (pictures, classes) in the model's own dtype."""
 
 
 class Device(Protocol):
     """A place where model files run: this host, a phone, an emulated processor."""
 
-    name: str
-    measures_time: bool  # whether a time that was measured there means anything
+    @property
+    def name(self) -> str:
+        """As `--device` takes it."""
+        ...
+
+    @property
+    def measures_time(self) -> bool:
+        """Whether a time that was measured there means anything."""
+        ...
 
     def unavailable(self) -> str | None:
         """Why nothing can run there now, in words that complete "because …", or None; quick, and fetches nothing."""
@@ -27,10 +38,12 @@ class Device(Protocol):
         """Fetches what the device needs, once; at once where nothing is missing. Raises MachineError."""
         ...
 
-    def scores(self, runtime: Runtime, model: Path, interface: Interface, pictures: Pictures) -> NDArray[Any]:
-        """Scores (pictures, classes) in the model's own dtype, computed on the device.
+    def loaded(
+        self, runtime: Runtime, model: Path, interface: Interface, *, threads: int = 1
+    ) -> AbstractContextManager[Run]:
+        """The model on the device, for as long as the block runs; nothing of it stays there.
 
         Raises SettingError where the device does not serve `runtime`, MachineError where it cannot run, BundleError
-        where the runtime refuses the file.
+        where the runtime refuses the file; from the block's runs, too.
         """
         ...

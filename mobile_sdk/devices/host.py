@@ -1,13 +1,13 @@
 """This machine."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mobile_sdk.cache import Say
-from mobile_sdk.devices.base import Pictures
+from mobile_sdk.devices.base import Run
 from mobile_sdk.runtimes.base import Interface, Runtime
 
 
@@ -24,10 +24,11 @@ class Host:
     def make_ready(self, say: Say) -> None:
         """Nothing is missing."""
 
-    def scores(self, runtime: Runtime, model: Path, interface: Interface, pictures: Pictures) -> NDArray[Any]:
-        """Scores (pictures, classes), one thread."""
-        session = runtime.load(model, interface, threads=1)
+    @contextmanager
+    def loaded(self, runtime: Runtime, model: Path, interface: Interface, *, threads: int = 1) -> Iterator[Run]:
+        """A session of the runtime's own Python interface."""
+        session = runtime.load(model, interface, threads=threads)
         try:
-            return np.stack([session.run(picture) for picture in pictures])
+            yield lambda pictures: np.stack([session.run(picture) for picture in pictures])
         finally:
             session.close()

@@ -1,4 +1,4 @@
-"""The emulated machine's folder in the cache: qemu, a small arm64 Debian with Python, LiteRT's arm64 wheels."""
+"""The emulated machine's folder in the cache: qemu, and an arm64 Debian that holds a C and a C++ library."""
 
 import hashlib
 import shutil
@@ -7,14 +7,12 @@ from pathlib import Path
 
 from mobile_sdk.cache import Say, cache_folder, made_once
 from mobile_sdk.devices import debian
-from mobile_sdk.devices.emulated.wheels import install_wheels, missing_packages, requirements
 from mobile_sdk.errors import MachineError
 
 HOW_TO_GET = "python -m mobile_sdk.devices.emulated"
-SUITE = "bookworm"  # Python 3.11 and qemu 7.2, the pair that was measured
-_SYSTEM = ("python3-minimal:arm64", "libpython3-stdlib:arm64", "libstdc++6:arm64", "libgcc-s1:arm64")
+SUITE = "bookworm"  # qemu 7.2, which was measured
+_SYSTEM = ("libstdc++6:arm64", "libgcc-s1:arm64")
 _QEMU = "qemu-user-static"
-_WHEELS = ("ai-edge-litert", "numpy", "ml_dtypes", "flatbuffers", "typing_extensions", "tqdm", "backports.strenum")
 
 # XNNPACK's start-up reads the processor from here and crashes without an Arm one; qemu looks below its root first.
 _CPUINFO = """\
@@ -35,16 +33,6 @@ class Machine:
     folder: Path
 
     @property
-    def site(self) -> Path:
-        """Where the arm64 Python packages lie."""
-        return self.folder / "site"
-
-    @property
-    def python(self) -> Path:
-        """The arm64 Python."""
-        return self.folder / "root" / "usr/bin/python3.11"
-
-    @property
     def emulator(self) -> list[str]:
         """The command that runs an arm64 program, which follows it.
 
@@ -56,38 +44,33 @@ class Machine:
 
 def find_machine() -> Machine | None:
     """The machine, where it has been made."""
-    if missing_packages(_WHEELS):
-        return None
     folder = _folder()
     return Machine(folder=folder) if folder.is_dir() else None
 
 
 def why_not_here() -> str | None:
     """Why the machine cannot be made here, or None."""
-    if missing := missing_packages(_WHEELS):
-        return f"the package {missing[0]} is not installed, whose version decides what is fetched"
     return debian.unavailable()
 
 
 def make_machine(say: Say) -> Machine:
-    """The machine, made first where it is missing (about 60 MB are fetched). Raises MachineError."""
+    """The machine, made first where it is missing (about 15 MB are fetched). Raises MachineError."""
     if reason := why_not_here():
         raise MachineError(
             f"expected to make an emulated Cortex-A76, found that {reason}",
-            hint="use a Debian machine with apt-get, and install mobile-sdk whole",
+            hint="use a Debian machine with apt-get",
         )
     return Machine(folder=made_once(_folder(), lambda unfinished: _make(unfinished, say)))
 
 
 def _folder() -> Path:
-    """One folder for each set of versions, so that a new LiteRT gets a new machine."""
-    digest = hashlib.sha256(" ".join([SUITE, *_SYSTEM, *requirements(_WHEELS)]).encode()).hexdigest()
+    digest = hashlib.sha256(" ".join([SUITE, *_SYSTEM, _CPUINFO]).encode()).hexdigest()
     return cache_folder() / f"cortex-a76-{digest[:12]}"
 
 
 def _make(folder: Path, say: Say) -> None:
     host = debian.host_architecture()
-    say("emulated:cortex-a76: fetching an arm64 Debian and qemu")
+    say("emulated:cortex-a76: fetching qemu and an arm64 C library")
     packages = debian.fetch_packages(
         [*_SYSTEM, f"{_QEMU}:{host}"], suite=SUITE, architectures=list(dict.fromkeys(["arm64", host]))
     )
@@ -101,5 +84,3 @@ def _make(folder: Path, say: Say) -> None:
         else:
             debian.unpack(package, root)
     (root / "proc/cpuinfo").write_text(_CPUINFO, encoding="utf-8")
-    say("emulated:cortex-a76: fetching LiteRT's arm64 wheels")
-    install_wheels(_WHEELS, folder / "site")

@@ -1,0 +1,79 @@
+"""Android phones, and whatever else runs adbd, over the adb client."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from mobile_sdk.devices.remote import Remote, call_or_fail
+from mobile_sdk.errors import MachineError
+
+HOW_TO_GET = "apt-get install adb"
+_PUSH_S = 300.0
+_STATES = {
+    "offline": "it is offline: unplug it, or restart adb with adb kill-server",
+    "unauthorized": "it is unauthorized: allow USB debugging in the dialog on its screen",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adb:
+    """The connection to the device of one serial number."""
+
+    serial: str
+    folder: str = "/data/local/tmp"
+
+    @property
+    def name(self) -> str:
+        """As `--device` takes it."""
+        return f"adb:{self.serial}"
+
+    def unavailable(self) -> str | None:
+        """Why it cannot be reached now, or None."""
+        if shutil.which("adb") is None:
+            return f"adb is not installed ({HOW_TO_GET})"
+        found = serials()
+        state = found.get(self.serial)
+        if state is None:
+            return f"no device of that serial is attached (attached: {', '.join(found) or 'none'})"
+        return None if state == "device" else _STATES.get(state, f"its state is {state}")
+
+    def command(self, script: str) -> list[str]:
+        """`adb shell`, without a terminal, so that bytes pass as they are."""
+        return self._adb("shell", "-T", script)
+
+    def push(self, source: Path, target: str) -> None:
+        """`adb push`."""
+        call_or_fail(self._adb("push", str(source), target), self.name, _PUSH_S)
+
+    def pull(self, source: str, target: Path) -> None:
+        """`adb pull`."""
+        call_or_fail(self._adb("pull", source, str(target)), self.name, _PUSH_S)
+
+    def _adb(self, *words: str) -> list[str]:
+        return ["adb", "-s", self.serial, *words]
+
+
+def serials() -> dict[str, str]:
+    """The serial number and state of every device that adb knows; empty where adb is not installed."""
+    if shutil.which("adb") is None:
+        return {}
+    lines = call_or_fail(["adb", "devices"], "adb").splitlines()
+    pairs = (line.split("\t", 1) for line in lines if "\t" in line)
+    return {serial: state.strip().split(" ")[0] for serial, state in pairs}
+
+
+def open_adb(serial: str | None) -> list[Remote]:
+    """The device of that serial, or without one all that can be used. MachineError with the reason where none can."""
+    if serial is not None:
+        chosen = [Remote(connection=Adb(serial=serial))]
+    else:
+        chosen = [Remote(connection=Adb(serial=each)) for each, state in serials().items() if state == "device"]
+    reasons = [reason for device in chosen if (reason := device.unavailable())]
+    if not chosen:
+        reasons = ["no device is ready" if shutil.which("adb") else f"adb is not installed ({HOW_TO_GET})"]
+    if reasons:
+        name = "adb" if serial is None else f"adb:{serial}"
+        raise MachineError(
+            f"expected the device {name}, found that {reasons[0]}", hint="list what is there with adb devices"
+        )
+    return chosen

@@ -1,0 +1,52 @@
+"""Several devices at once: pictures go round them, and all must be able to run."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobile_sdk.cache import Say
+from mobile_sdk.devices.base import Device, Pictures, Run
+from mobile_sdk.runtimes.base import Interface, Runtime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Farm:
+    """Devices of any kind that share the pictures: the first takes the first, the fourth and so on of three."""
+
+    name: str
+    members: Sequence[Device]
+    measures_time = False  # times of different devices are no times of one: name one of them
+
+    def unavailable(self) -> str | None:
+        """Why one of them cannot be used, or None."""
+        return next((reason for member in self.members if (reason := member.unavailable())), None)
+
+    def make_ready(self, say: Say) -> None:
+        """Makes every member ready."""
+        for member in self.members:
+            member.make_ready(say)
+
+    @contextmanager
+    def loaded(self, runtime: Runtime, model: Path, interface: Interface, *, threads: int = 1) -> Iterator[Run]:
+        """The model on all of them."""
+        with ExitStack() as stack, ThreadPoolExecutor(len(self.members)) as pool:
+            runs = [
+                stack.enter_context(member.loaded(runtime, model, interface, threads=threads))
+                for member in self.members
+            ]
+
+            def run(pictures: Pictures) -> NDArray[np.generic]:
+                shares = [pictures[index :: len(runs)] for index in range(len(runs))]
+                busy = [(run, share) for run, share in zip(runs, shares, strict=True) if len(share)]
+                computed = list(pool.map(lambda each: each[0](each[1]), busy))
+                scores = np.empty((len(pictures), *computed[0].shape[1:]), computed[0].dtype)
+                for index, part in enumerate(computed):
+                    scores[index :: len(runs)] = part
+                return scores
+
+            yield run

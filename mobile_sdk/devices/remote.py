@@ -1,0 +1,212 @@
+"""A device that is reached over a connection: a phone over adb, a board over ssh.
+
+A folder on it holds the runner, its libraries and the model. A keeper, a shell on the device that waits for the end of
+its input, removes that folder whenever the session ends: as planned, with this process, or with the connection.
+"""
+
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobile_sdk.cache import Say
+from mobile_sdk.devices.base import Pictures, Run
+from mobile_sdk.devices.runners import Runners, android_runners, make_runners
+from mobile_sdk.devices.staging import error_in, read_scores, stage, written_inputs
+from mobile_sdk.devices.state import SCRIPT, DeviceState, read_state
+from mobile_sdk.errors import MachineError
+from mobile_sdk.runtimes.base import Interface, Runtime
+
+_ANSWER_S = 60.0
+_START_S = 120.0
+_PICTURE_S = 30.0  # a large net on an emulated core
+_CLOSE_S = 10.0
+_MARK = "mobile-sdk exit "
+
+
+class Connection(Protocol):
+    """A way to a device's shell and files. Whatever fails raises MachineError with one line."""
+
+    @property
+    def name(self) -> str:
+        """As `--device` takes it."""
+        ...
+
+    @property
+    def folder(self) -> str:
+        """Where on the device programs may be put and run."""
+        ...
+
+    def unavailable(self) -> str | None:
+        """Why the device cannot be reached now, or None."""
+        ...
+
+    def command(self, script: str) -> list[str]:
+        """The command of this host that runs `script` in the device's shell, its input and output connected."""
+        ...
+
+    def push(self, source: Path, target: str) -> None:
+        """Copies a file, or a folder's content to a folder that is not there yet, keeping the right to execute."""
+        ...
+
+    def pull(self, source: str, target: Path) -> None:
+        """Copies a file from the device."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remote:
+    """A device at the other end of a connection."""
+
+    connection: Connection
+    measures_time: bool = True
+
+    @property
+    def name(self) -> str:
+        """As `--device` takes it."""
+        return self.connection.name
+
+    def unavailable(self) -> str | None:
+        """Why nothing can run there now, or None."""
+        return self.connection.unavailable()
+
+    def make_ready(self, say: Say) -> None:
+        """Builds the runner for its processor, where it is not built yet."""
+        self._runners(say)
+
+    def state(self) -> DeviceState:
+        """What it is and how it is now. MachineError where it does not answer."""
+        return read_state(self._answer(SCRIPT))
+
+    @contextmanager
+    def loaded(self, runtime: Runtime, model: Path, interface: Interface, *, threads: int = 1) -> Iterator[Run]:
+        """The model beside the runtime's runner, which loads it anew for each call."""
+        with self._session(runtime.name, model, None) as folder:
+            yield lambda pictures: self._scores(folder, runtime, interface, pictures, threads)
+
+    @contextmanager
+    def timed(self, runtime: str, model: Path, golden: Path, *, tolerance: float, threads: int) -> Iterator[list[str]]:
+        """The command of this host that talks to a runner on the device as to a benchmark worker.
+
+        `golden` is the bundle's folder of golden pictures, whose scores may differ by `tolerance`.
+        """
+        with self._session(runtime, model, golden) as folder:
+            yield self.connection.command(f"cd {folder} && exec ./runner-{runtime} time . {threads} {tolerance}")
+
+    def _runners(self, say: Say) -> Runners:
+        state = self.state()
+        return android_runners() if state.is_android else make_runners(state.machine, say)
+
+    @contextmanager
+    def _session(self, runtime: str, model: Path, golden: Path | None) -> Iterator[str]:
+        """A folder on the device that holds all that a runner needs."""
+        runners = self._runners(_say)
+        runners.program(runtime)
+        with self._kept_folder() as folder, tempfile.TemporaryDirectory(prefix="mobile-sdk-") as scratch:
+            staged = Path(scratch, "staged")
+            staged.mkdir()
+            stage(staged, [*runners.files(runtime), model], golden)
+            self.connection.push(staged, f"{folder}/run")
+            yield f"{folder}/run"
+
+    @contextmanager
+    def _kept_folder(self) -> Iterator[str]:
+        """A new folder on the device, for as long as the block runs."""
+        folder = f"{self.connection.folder}/mobile-sdk-{uuid.uuid4().hex}"
+        script = f"mkdir {folder} && echo made && cat > /dev/null; rm -rf {folder}"
+        keeper = subprocess.Popen(
+            self.connection.command(script),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,  # Ctrl-C is for this process, which then closes the keeper's input
+        )
+        try:
+            assert keeper.stdout is not None
+            if (said := keeper.stdout.readline().strip()) != "made":
+                raise self._silent(said)
+            yield folder
+        finally:
+            try:
+                keeper.communicate(timeout=_CLOSE_S)
+            except subprocess.TimeoutExpired:
+                keeper.kill()
+                keeper.communicate()
+
+    def _scores(
+        self, folder: str, runtime: Runtime, interface: Interface, pictures: Pictures, threads: int
+    ) -> NDArray[np.generic]:
+        with tempfile.TemporaryDirectory(prefix="mobile-sdk-") as scratch:
+            given, computed = Path(scratch, "pictures"), Path(scratch, "scores")
+            given.write_bytes(written_inputs(interface, pictures))
+            self.connection.push(given, f"{folder}/pictures")
+            call = f"cd {folder} && ./runner-{runtime.name} score . {threads} pictures scores"
+            self._answer(call, timeout_s=_START_S + _PICTURE_S * len(pictures))
+            self.connection.pull(f"{folder}/scores", computed)
+            return read_scores(computed.read_bytes(), interface, len(pictures), self.name)
+
+    def _answer(self, script: str, *, timeout_s: float = _ANSWER_S) -> str:
+        """What `script` prints on the device; the runner's own error, or MachineError where it fails."""
+        # A mark in the last line tells a failed script from a connection that broke.
+        command = self.connection.command(f"( {script}\n); echo; echo {_MARK}$?")
+        done = _call(command, self.name, timeout_s)
+        answer, mark, code = done.stdout.rpartition(_MARK)
+        if not mark:
+            raise self._silent(done.stderr or done.stdout)
+        if error := error_in(answer, self.name):
+            raise error
+        if code.strip() != "0":
+            said = (done.stderr.strip() or answer.strip() or "nothing").splitlines()[-1]
+            raise MachineError(
+                f"expected {self.name} to run a program, found exit code {code.strip()}: {said}",
+                hint="look whether the device is of the architecture and system that it says it is",
+            )
+        return answer
+
+    def _silent(self, said: str) -> MachineError:
+        last = (said.strip() or "it did not answer").splitlines()[-1]
+        return MachineError(
+            f"expected {self.name} to answer, found: {last}", hint="look at what mobile-sdk devices lists"
+        )
+
+
+def call_or_fail(command: Sequence[str], device: str, timeout_s: float = _ANSWER_S) -> str:
+    """What a command of this host prints; MachineError with its last words, naming `device`, where it fails."""
+    done = _call(command, device, timeout_s)
+    if done.returncode:
+        said = (done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()[-1]
+        raise MachineError(f"expected to reach {device}, found: {said}", hint="look at its cable and its free space")
+    return done.stdout
+
+
+def _call(command: Sequence[str], device: str, timeout_s: float) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            stdin=subprocess.DEVNULL,
+            check=False,
+            timeout=timeout_s,
+        )
+    except FileNotFoundError:
+        raise MachineError(f"expected the program {command[0]}, found none", hint=f"install {command[0]}") from None
+    except subprocess.TimeoutExpired:
+        raise MachineError(
+            f"expected {device} to answer within {timeout_s:.0f} s, found it still busy",
+            hint="look whether it hangs, and try again",
+        ) from None
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)

@@ -1,0 +1,127 @@
+// A .tflite, by LiteRT's compiled model on the processor (XNNPACK).
+
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include "litert_api.h"
+#include "model.h"
+
+namespace {
+
+void check(const char* step, LiteRtStatus status) {
+  if (status != 0) {
+    throw Refused(std::string(step) + " failed with status " + std::to_string(status));
+  }
+}
+
+// A LiteRT object that is destroyed with its owner.
+template <typename Handle, void (*destroy)(Handle)>
+struct Owned {
+  Handle handle = nullptr;
+  Owned() = default;
+  Owned(const Owned&) = delete;
+  Owned& operator=(const Owned&) = delete;
+  ~Owned() {
+    if (handle != nullptr) {
+      destroy(handle);
+    }
+  }
+};
+
+// A tensor's memory, as LiteRT wants it: aligned, and a whole number of alignments long.
+class Buffer {
+ public:
+  explicit Buffer(LiteRtTensor tensor) {
+    check("reading a tensor's type", LiteRtGetRankedTensorType(tensor, &type_));
+    bytes_ = element_bytes();
+    for (unsigned axis = 0; axis < type_.layout.rank; ++axis) {
+      bytes_ *= static_cast<std::size_t>(type_.layout.dimensions[axis]);
+    }
+    const std::size_t alignment = kLiteRtHostMemoryAlignment;
+    memory_ = std::aligned_alloc(alignment, (bytes_ + alignment - 1) / alignment * alignment);
+    if (memory_ == nullptr) {
+      throw std::bad_alloc();
+    }
+    check("making a buffer", LiteRtCreateTensorBufferFromHostMemory(&type_, memory_, bytes_, nullptr, &buffer.handle));
+  }
+  ~Buffer() { std::free(memory_); }
+
+  std::size_t bytes() const { return bytes_; }
+  bool is_float() const { return type_.element_type == kLiteRtElementTypeFloat32; }
+  void* memory() const { return memory_; }
+
+  Owned<LiteRtTensorBuffer, LiteRtDestroyTensorBuffer> buffer;
+
+ private:
+  std::size_t element_bytes() const {
+    switch (type_.element_type) {
+      case kLiteRtElementTypeFloat32:
+        return 4;
+      case kLiteRtElementTypeUInt8:
+      case kLiteRtElementTypeInt8:
+        return 1;
+      default:
+        throw Refused("expected float32, uint8 or int8, found tensor type " + std::to_string(type_.element_type));
+    }
+  }
+
+  LiteRtRankedTensorType type_{};
+  std::size_t bytes_ = 0;
+  void* memory_ = nullptr;
+};
+
+class LitertModel : public Model {
+ public:
+  LitertModel(const std::string& path, unsigned threads) {
+    check("starting LiteRT", LiteRtCreateEnvironment(0, nullptr, &environment_.handle));
+    check("loading", LiteRtCreateModelFromFile(environment_.handle, path.c_str(), &model_.handle));
+    choose_threads(threads);
+    check("compiling", LiteRtCreateCompiledModel(environment_.handle, model_.handle, options_.handle, &compiled_.handle));
+    LiteRtSubgraph graph = nullptr;
+    LiteRtTensor input = nullptr, output = nullptr;
+    check("reading the graph", LiteRtGetModelSubgraph(model_.handle, 0, &graph));
+    check("reading the input", LiteRtGetSubgraphInput(graph, 0, &input));
+    check("reading the output", LiteRtGetSubgraphOutput(graph, 0, &output));
+    input_ = std::make_unique<Buffer>(input);
+    output_ = std::make_unique<Buffer>(output);
+  }
+
+  std::size_t input_bytes() const override { return input_->bytes(); }
+  std::size_t output_bytes() const override { return output_->bytes(); }
+  bool has_float_output() const override { return output_->is_float(); }
+
+  void run(const void* input, void* output) override {
+    std::memcpy(input_->memory(), input, input_->bytes());
+    check("running", LiteRtRunCompiledModel(compiled_.handle, 0, 1, &input_->buffer.handle, 1, &output_->buffer.handle));
+    std::memcpy(output, output_->memory(), output_->bytes());
+  }
+
+ private:
+  // The CPU accelerator reads its options as TOML under the name "xnnpack".
+  void choose_threads(unsigned threads) {
+    const std::string toml = "num_threads = " + std::to_string(threads) + "\n";
+    char* payload = static_cast<char*>(std::malloc(toml.size() + 1));
+    std::memcpy(payload, toml.c_str(), toml.size() + 1);
+    LiteRtOpaqueOptions opaque = nullptr;
+    check("making options", LiteRtCreateOptions(&options_.handle));
+    check("choosing the processor", LiteRtSetOptionsHardwareAccelerators(options_.handle, kLiteRtHwAcceleratorCpu));
+    check("choosing threads", LiteRtCreateOpaqueOptions("xnnpack", payload, std::free, &opaque));
+    check("choosing threads", LiteRtAddOpaqueOptions(options_.handle, opaque));
+  }
+
+  // Destroyed from the last to the first: buffers, then the compiled model, then what it was made from.
+  Owned<LiteRtEnvironment, LiteRtDestroyEnvironment> environment_;
+  Owned<LiteRtModel, LiteRtDestroyModel> model_;
+  Owned<LiteRtOptions, LiteRtDestroyOptions> options_;
+  Owned<LiteRtCompiledModel, LiteRtDestroyCompiledModel> compiled_;
+  std::unique_ptr<Buffer> input_, output_;
+};
+
+}  // namespace
+
+const char* const kModelFile = "model.tflite";
+
+std::unique_ptr<Model> load_model(const std::string& path, unsigned threads) {
+  return std::make_unique<LitertModel>(path, threads);
+}

@@ -1,0 +1,73 @@
+"""The folder that a runner is given: a model, golden pictures where it is to be timed, and the digest of every file."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobile_sdk import errors
+from mobile_sdk.devices.base import Pictures
+from mobile_sdk.errors import DataError, MachineError, SdkError
+from mobile_sdk.runtimes.base import Interface
+
+LISTING = "files.sha256"
+
+
+def stage(folder: Path, files: Iterable[Path], golden: Path | None = None) -> None:
+    """Copies `files`, and golden pictures from the folder `golden`, into `folder`; the runner checks all of them."""
+    for file in files:
+        shutil.copy2(file, folder)
+    if golden is not None:
+        (folder / "golden").mkdir()
+        for file in golden.glob("*.bin"):
+            shutil.copy2(file, folder / "golden")
+    staged = sorted(path for path in folder.rglob("*") if path.is_file())
+    lines = (f"{_digest(path)}  {path.relative_to(folder).as_posix()}\n" for path in staged)
+    (folder / LISTING).write_text("".join(lines), encoding="utf-8")
+
+
+def written_inputs(interface: Interface, pictures: Pictures) -> bytes:
+    """The input tensors of `pictures`, one after the other, as an app writes them. DataError for another size."""
+    _, *size = interface.input.shape
+    if interface.input.layout != "NHWC" or pictures.dtype != np.uint8 or pictures.shape[1:] != tuple(size):
+        raise DataError(
+            f"expected pictures uint8 (pictures, {', '.join(map(str, size))}) for an input in NHWC, "
+            f"found {pictures.dtype} {pictures.shape} for {interface.input.layout}",
+            hint="prepare them with the contract's recipe",
+        )
+    values = pictures.astype(np.int16) + interface.input.byte_offset
+    return values.astype(np.dtype(interface.input.dtype).newbyteorder("<")).tobytes()
+
+
+def read_scores(data: bytes, interface: Interface, count: int, device: str) -> NDArray[np.generic]:
+    """Scores (count, classes) in the model's own dtype. MachineError where some are missing."""
+    classes = interface.output.shape[-1]
+    scores: NDArray[np.generic] = np.frombuffer(data, np.dtype(interface.output.dtype).newbyteorder("<"))
+    if scores.size != count * classes:
+        raise MachineError(
+            f"expected {count} × {classes} scores from {device}, found {scores.size}",
+            hint="look for free space on the device, and try again",
+        )
+    return scores.astype(interface.output.dtype).reshape(count, classes)
+
+
+def error_in(said: str, title: str) -> SdkError | None:
+    """The error that a runner told in its last line, None where it told none; `title` names what ran where."""
+    try:
+        message = json.loads(said.strip().splitlines()[-1])
+    except (IndexError, ValueError):
+        return None
+    if not isinstance(message, dict) or "error" not in message:
+        return None
+    kind = getattr(errors, str(message["error"]), SdkError)
+    error: SdkError = kind(f"{title}: {message['message']}", hint=message["hint"])
+    return error
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
