@@ -5,7 +5,6 @@ bundle for one turn of runs, in an order that rotates (ABC, BCA, CAB). Each bund
 (`benchmark_worker`) and works only in its turn.
 """
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -15,10 +14,11 @@ import numpy as np
 
 from mobile_sdk import runtimes
 from mobile_sdk.atomic import write_text
-from mobile_sdk.benchmark_process import WorkerProcess, worker_command
+from mobile_sdk.benchmark_place import Place, open_place, wait_until_cool
+from mobile_sdk.benchmark_process import WorkerProcess
 from mobile_sdk.bundle import Bundle
-from mobile_sdk.environment import describe_environment, load_average
-from mobile_sdk.errors import SettingError
+from mobile_sdk.environment import load_average
+from mobile_sdk.errors import MachineError, SettingError
 from mobile_sdk.measurements import Comparison, Measurement, Numbers, Plan, Samples, judge
 from mobile_sdk.stats import MIN_ROUNDS, ratio, summarize
 
@@ -32,6 +32,14 @@ _MAX_TURN_RUNS = 1000
 _QUICK_RUNS, _QUICK_SECONDS = 12, 0.0
 
 
+class BenchmarkStoppedError(MachineError):
+    """A worker or its device was lost; `numbers` is what had been measured until then."""
+
+    def __init__(self, cause: MachineError, numbers: Numbers) -> None:
+        super().__init__(cause.message, hint=cause.hint)
+        self.numbers = numbers
+
+
 def benchmark(
     bundles: Sequence[Bundle],
     *,
@@ -39,40 +47,29 @@ def benchmark(
     threads: int = 1,
     min_runs: int = 50,
     min_seconds: float = 1.0,
+    enough_seconds: float | None = None,
     quick: bool = False,
     max_ms: float | None = None,
     progress: Progress | None = None,
 ) -> Numbers:
     """Measures every bundle on its golden pictures, for at least `min_runs` runs and `min_seconds` of runs each.
 
-    `quick` measures just enough to show a figure, and gives no verdict. A bundle that this machine cannot run is in the
-    result with its reason. Raises SettingError for another device, BundleError for a damaged bundle, and MachineError
-    naming bundle and runtime where a worker dies or hangs.
+    After `enough_seconds` of runs fewer runs are enough. `quick` measures just enough to show a figure, and gives no
+    verdict. A bundle that the device cannot run is in the result with its reason. Raises SettingError for a device
+    whose times mean nothing, BundleError for a damaged bundle, MachineError where a device is not there or stays hot,
+    and BenchmarkStoppedError naming bundle and runtime where a worker dies or hangs.
     """
-    _check(bundles, device)
+    _check(bundles)
+    place = open_place(device)
     plan = Plan(
         threads=threads,
         min_runs=min(min_runs, _QUICK_RUNS) if quick else min_runs,
         min_seconds=min(min_seconds, _QUICK_SECONDS) if quick else min_seconds,
+        enough_seconds=enough_seconds,
         quick=quick,
         max_ms=max_ms,
     )
-    before = load_average()
-    reasons = {bundle.path: _not_run(bundle.manifest.runtime) for bundle in bundles}
-    series = _measure([bundle for bundle in bundles if reasons[bundle.path] is None], plan, progress or _silent)
-    measurements = [_measurement(bundle, series.get(bundle.path), reasons[bundle.path]) for bundle in bundles]
-    is_any_program = any(measurement.precision != "float32" for measurement in measurements)
-    return Numbers(
-        device=device,
-        environment=describe_environment(_versions(bundles)),
-        load_average_before=before,
-        load_average_after=load_average(),
-        plan=plan,
-        measurements=tuple(
-            judge(each, plan) if (each.precision != "float32") == is_any_program else each for each in measurements
-        ),
-        comparisons=_comparisons(bundles, series),
-    )
+    return _benchmark(bundles, place, plan, progress or _silent)
 
 
 def write_numbers(numbers: Numbers, path: Path) -> None:
@@ -88,6 +85,7 @@ class _Series:
     load_ms: float
     first_run_ms: float
     warm_up_ms: tuple[float, ...]
+    cores: tuple[int, ...] = ()
     rewarm_ms: list[float] = field(default_factory=list)
     rounds_ms: list[tuple[float, ...]] = field(default_factory=list)
     peak_mib: float | None = None
@@ -110,8 +108,11 @@ class _Series:
 
     def done_share(self, plan: Plan) -> float:
         """How much of what the plan asks for has been measured, 0..1."""
-        shares = [1.0, self.runs / plan.min_runs, len(self.rounds_ms) / MIN_ROUNDS]
-        return min(shares if plan.min_seconds == 0 else [*shares, self.seconds / plan.min_seconds])
+        shares = [1.0, self.runs / plan.min_runs]
+        if plan.min_seconds > 0:
+            shares.append(self.seconds / plan.min_seconds)
+        enough = self.seconds / plan.enough_seconds if plan.enough_seconds else 0.0
+        return min(max(min(shares), enough), len(self.rounds_ms) / MIN_ROUNDS)
 
     def samples(self) -> Samples:
         """Everything measured, as it is written down."""
@@ -123,48 +124,76 @@ class _Series:
             rounds_ms=tuple(self.rounds_ms),
             peak_mib=self.peak_mib,
             seconds=self.seconds,
+            cores=self.cores,
         )
 
 
-def _check(bundles: Sequence[Bundle], device: str) -> None:
-    if device != "host":
-        raise SettingError(
-            f"expected the device 'host', found {device!r}",
-            hint="measure on this machine: this release reaches no other device",
-        )
+def _check(bundles: Sequence[Bundle]) -> None:
     if not bundles:
         raise SettingError("expected at least one bundle, found none", hint="name the bundles to measure")
     if len({bundle.path.resolve() for bundle in bundles}) < len(bundles):
         raise SettingError("expected every bundle once, found one twice", hint="name every bundle once")
 
 
-def _not_run(runtime: str) -> str | None:
-    """Why a bundle of this runtime is not timed here."""
-    if runtime == "coreml" and sys.platform != "darwin":
-        return "Core ML runs on Apple's systems only: off a Mac an interpreter computes it, whose time says nothing"
-    return runtimes.get(runtime).unavailable()
+def _benchmark(bundles: Sequence[Bundle], place: Place, plan: Plan, progress: Progress) -> Numbers:
+    before, state_before = load_average(), place.state()
+    if place.heats_up and not plan.quick:
+        wait_until_cool(place.state, lambda text: progress(0.0, text))
+    environment = place.environment(_versions(bundles))
+    reasons = {bundle.path: place.not_run(bundle) for bundle in bundles}
+    series: dict[Path, _Series] = {}
+
+    def numbers(stopped: str | None) -> Numbers:
+        found = [_measurement(each, series.get(each.path), reasons[each.path], place) for each in bundles]
+        is_any_program = any(each.precision != "float32" for each in found)
+        judged = [(each.precision != "float32") == is_any_program for each in found]
+        return Numbers(
+            device=place.name,
+            environment=environment,
+            load_average_before=before,
+            load_average_after=load_average(),
+            plan=plan,
+            measurements=tuple(
+                judge(each, plan, stopped) if has_budget else each
+                for each, has_budget in zip(found, judged, strict=True)
+            ),
+            comparisons=_comparisons(bundles, series),
+            state_before=state_before,
+            state_after=place.state() if stopped is None else None,
+            stopped=stopped,
+        )
+
+    try:
+        _measure([bundle for bundle in bundles if reasons[bundle.path] is None], place, plan, progress, series)
+    except MachineError as error:
+        raise BenchmarkStoppedError(error, numbers(error.message)) from error
+    return numbers(None)
 
 
-def _measure(bundles: Sequence[Bundle], plan: Plan, progress: Progress) -> dict[Path, _Series]:
+def _measure(
+    bundles: Sequence[Bundle], place: Place, plan: Plan, progress: Progress, series: dict[Path, "_Series"]
+) -> None:
+    """Fills `series`, which holds what was measured even where this raises."""
     with ExitStack() as workers:
-        series = {}
         for bundle in bundles:
             progress(0.0, f"loading {bundle.path.name}")
-            series[bundle.path] = _start(bundle, plan, workers)
+            series[bundle.path] = _start(bundle, place, plan, workers)
         _interleave(list(series.values()), plan, progress)
-    return series
 
 
-def _start(bundle: Bundle, plan: Plan, workers: ExitStack) -> _Series:
+def _start(bundle: Bundle, place: Place, plan: Plan, workers: ExitStack) -> _Series:
     """Starts a worker and waits until it is warm, before the next one is started."""
-    title = f"{bundle.path.name} on {bundle.manifest.runtime}"
-    worker = workers.enter_context(WorkerProcess(worker_command(bundle.path, plan.threads), title=title))
+    where = "" if place.name == "host" else f" on {place.name}"
+    title = f"{bundle.path.name} on {bundle.manifest.runtime}{where}"
+    command = workers.enter_context(place.command(bundle, plan.threads))
+    worker = workers.enter_context(WorkerProcess(command, title=title))
     ready = worker.reply(timeout_s=_START_TIMEOUT_S)
     return _Series(
         worker=worker,
         load_ms=ready["load_ms"],
         first_run_ms=ready["first_run_ms"],
         warm_up_ms=tuple(ready["warm_up_ms"]),
+        cores=tuple(ready.get("cores", ())),
     )
 
 
@@ -178,8 +207,9 @@ def _interleave(series: Sequence[_Series], plan: Plan, progress: Progress) -> No
         first += 1
 
 
-def _measurement(bundle: Bundle, series: _Series | None, not_run: str | None) -> Measurement:
-    summary = None if series is None else summarize(series.rounds_ms)
+def _measurement(bundle: Bundle, series: _Series | None, not_run: str | None, place: Place) -> Measurement:
+    summary = summarize(series.rounds_ms) if series is not None and series.rounds_ms else None
+    advice = None if summary is None else summary.advice or (summary.throttling if place.heats_up else None)
     return Measurement(
         bundle=bundle.path.name,
         name=bundle.manifest.name,
@@ -188,26 +218,36 @@ def _measurement(bundle: Bundle, series: _Series | None, not_run: str | None) ->
         model_bytes=bundle.model_bytes,
         samples=None if series is None else series.samples(),
         summary=summary,
-        advice=None if summary is None else summary.advice,
-        not_run=not_run,
+        advice=advice,
+        not_run=not_run if summary is not None or not_run is not None else "the device was lost before it was measured",
     )
 
 
 def _comparisons(bundles: Sequence[Bundle], series: Mapping[Path, _Series]) -> tuple[Comparison, ...]:
-    """Every measured bundle of a program beside the measured float32 bundle of the same net and runtime."""
-    measured = [bundle for bundle in bundles if bundle.path in series]
+    """Every measured bundle beside its float32 twin of the same runtime; two without a twin beside each other."""
+    measured = [bundle for bundle in bundles if bundle.path in series and series[bundle.path].rounds_ms]
     twins = {
         (each.manifest.name, each.manifest.runtime): each for each in measured if each.manifest.precision == "float32"
     }
-    return tuple(
-        Comparison(
-            bundle=each.path.name,
-            twin=twin.path.name,
-            runtime=each.manifest.runtime,
-            ratio=ratio(series[each.path].rounds_ms, series[twin.path].rounds_ms),
-        )
+    pairs = [
+        (each, twin)
         for each in measured
         if each.manifest.precision != "float32" and (twin := twins.get((each.manifest.name, each.manifest.runtime)))
+    ]
+    if not pairs and len(measured) == 2:
+        pairs = [(measured[0], measured[1])]
+    return tuple(_comparison(first, second, series) for first, second in pairs)
+
+
+def _comparison(first: Bundle, second: Bundle, series: Mapping[Path, _Series]) -> Comparison:
+    """Over the rounds that both have finished."""
+    one, other = series[first.path].rounds_ms, series[second.path].rounds_ms
+    rounds = min(len(one), len(other))
+    return Comparison(
+        bundle=first.path.name,
+        twin=second.path.name,
+        runtime=first.manifest.runtime,
+        ratio=ratio(one[:rounds], other[:rounds]),
     )
 
 

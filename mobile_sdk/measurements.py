@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from mobile_sdk.contract import Model
+from mobile_sdk.devices.state import DeviceState
 from mobile_sdk.environment import Environment
 from mobile_sdk.stats import Ratio, Summary
 from mobile_sdk.verdict import Outcome
@@ -17,6 +18,7 @@ class Plan(Model):
     min_runs: Annotated[int, Field(ge=1)] = 50
     min_seconds: Annotated[float, Field(ge=0)] = 1.0
     quick: bool = False  # measured only until something can be shown: supports no verdict
+    enough_seconds: Annotated[float, Field(gt=0)] | None = None  # of runs, however few they are
     max_ms: Annotated[float, Field(gt=0)] | None = None
 
 
@@ -32,6 +34,7 @@ class Samples(Model):
     rounds_ms: tuple[tuple[float, ...], ...]
     peak_mib: float | None  # resident memory at its highest, less that before loading
     seconds: float  # spent in `rounds_ms`
+    cores: tuple[int, ...] = ()  # that it was kept on; empty where that was left to the system
 
 
 class Measurement(Model):
@@ -51,7 +54,7 @@ class Measurement(Model):
 
 
 class Comparison(Model):
-    """How the int8 bundle's time compares with that of its float32 twin, in the same runtime and the same rounds."""
+    """How a bundle's time compares with another's in the same rounds: its float32 twin's, or the other of two."""
 
     bundle: str
     twin: str
@@ -70,6 +73,9 @@ class Numbers(Model):
     plan: Plan
     measurements: tuple[Measurement, ...]
     comparisons: tuple[Comparison, ...]
+    state_before: DeviceState | None = None
+    state_after: DeviceState | None = None
+    stopped: str | None = None  # why the device was lost before the plan was done
 
     @property
     def verdict(self) -> Outcome | None:
@@ -78,9 +84,14 @@ class Numbers(Model):
         return next((outcome for outcome in ("fail", "not_run", "pass") if outcome in outcomes), None)
 
 
-def judge(measurement: Measurement, plan: Plan) -> Measurement:
-    """The measurement with its verdict on `plan.max_ms`, where the whole interval of the median supports one."""
+def judge(measurement: Measurement, plan: Plan, stopped: str | None = None) -> Measurement:
+    """The measurement with its verdict on `plan.max_ms`, where the whole interval of the median supports one.
+
+    None where the benchmark was `stopped` before its end.
+    """
     verdict, reason = _verdict(measurement, plan)
+    if verdict is not None and stopped is not None:
+        verdict, reason = "not_run", f"the measurement was cut short: {stopped}"
     return measurement.model_copy(update={"verdict": verdict, "reason": reason})
 
 

@@ -22,6 +22,9 @@ COVERAGE = 0.95
 STEADY_CV_SHARE = 0.10
 """Largest robust CV that supports a verdict: a quarter of the 1.4-fold slowdown that a burst of noise causes."""
 
+THROTTLED_RATIO = 1.05
+"""How much slower the last tenth of a series may be than the first; half of what the scatter may be."""
+
 MIN_ROUNDS = 10
 """Fewer rounds support no verdict: the spread between them would be a guess."""
 
@@ -60,11 +63,22 @@ class Summary(Model):
     cv_share: float
     robust_cv_share: float
     outliers: int
+    last_over_first: float | None = None  # medians of the last and the first tenth; None for too few rounds
 
     @property
     def is_steady(self) -> bool:
         """Whether the series supports a verdict about its median."""
         return self.robust_cv_share <= STEADY_CV_SHARE and self.rounds >= MIN_ROUNDS
+
+    @property
+    def throttling(self) -> str | None:
+        """What to do where the series got slower from its first tenth to its last, as hot phones do, else None."""
+        if self.last_over_first is None or self.last_over_first <= THROTTLED_RATIO:
+            return None
+        return (
+            f"the last tenth of the runs took {self.last_over_first:.2f} times as long as the first and a verdict "
+            f"needs at most {THROTTLED_RATIO:.2f}: let the device cool down, off the charger, and measure again"
+        )
 
     @property
     def advice(self) -> str | None:
@@ -112,6 +126,7 @@ def summarize(rounds_ms: Rounds) -> Summary:
         cv_share=float(samples.std(ddof=1)) / mean if samples.size > 1 else 0.0,
         robust_cv_share=_MAD_TO_SIGMA * mad / median,
         outliers=int(is_outlier(samples).sum()),
+        last_over_first=_last_over_first(rounds_ms),
     )
 
 
@@ -174,6 +189,14 @@ def is_outlier(samples: NDArray[np.float64]) -> NDArray[np.bool_]:
 def round_medians(rounds_ms: Rounds) -> NDArray[np.float64]:
     """The median of each round."""
     return np.array([float(np.median(round_ms)) for round_ms in rounds_ms], dtype=np.float64)
+
+
+def _last_over_first(rounds_ms: Rounds) -> float | None:
+    tenth = len(rounds_ms) // 10
+    if tenth < 2:
+        return None
+    medians = round_medians(rounds_ms)
+    return float(np.median(medians[-tenth:]) / np.median(medians[:tenth]))
 
 
 def _clustered_interval(samples: NDArray[np.float64], rounds_ms: Rounds, median: float) -> Interval:

@@ -3,12 +3,15 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 from command_line import SmallRun, small_run
 from hypothesis import settings
+from phones import Phones, played, why_not_here
 
 from mobile_sdk.devices import CortexA76
 from mobile_sdk.errors import MachineError
@@ -31,6 +34,19 @@ def cortex_a76() -> CortexA76:
     except MachineError as error:
         _cannot_run_here(str(error))
     return device
+
+
+@pytest.fixture(scope="session")
+def phones(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Phones]:
+    """Two phones and a board that run real daemons, in a network of their own."""
+    if reason := why_not_here():
+        _cannot_run_here(reason)
+    with ExitStack() as stack:
+        try:
+            there = stack.enter_context(played(tmp_path_factory.mktemp("clients")))
+        except MachineError as error:
+            _cannot_run_here(str(error))
+        yield there
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ import bundles
 import numpy as np
 import pytest
 
+from mobile_sdk import benchmark_place
 from mobile_sdk import benchmarking as benchmark_module
 from mobile_sdk.benchmark_process import WorkerProcess
 from mobile_sdk.benchmark_worker import measure, warm_up
@@ -92,9 +93,10 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     script.write_text(textwrap.dedent(WORKER), encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setattr(
-        benchmark_module, "worker_command", lambda path, threads: [sys.executable, str(script), str(path), str(threads)]
+        benchmark_place, "worker_command", lambda path, threads: [sys.executable, str(script), str(path), str(threads)]
     )
-    monkeypatch.setattr(benchmark_module, "runtimes", SimpleNamespace(get=lambda name: WaitingRuntime()))
+    for module in (benchmark_module, benchmark_place):
+        monkeypatch.setattr(module, "runtimes", SimpleNamespace(get=lambda name: WaitingRuntime()))
     return tmp_path
 
 
@@ -208,16 +210,16 @@ def test_an_interrupt_leaves_no_process_behind(shelf: Path) -> None:
 
 
 def test_core_ml_off_a_mac_is_not_timed_and_says_why(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(benchmark_module.sys, "platform", "linux")
+    monkeypatch.setattr(benchmark_place.platform, "system", lambda: "Linux")
     numbers = benchmark([bundle(shelf, "apple", runtime="coreml"), bundle(shelf, "waits-1")], quick=True, max_ms=1000)
     assert numbers.measurements[0].summary is None
     assert "Apple" in (numbers.measurements[0].not_run or "")
     assert numbers.measurements[0].verdict == "not_run"
 
 
-def test_another_device_is_refused_with_what_this_release_does(shelf: Path) -> None:
-    with pytest.raises(SettingError, match="expected the device 'host', found 'adb'"):
-        benchmark([bundle(shelf, "waits-1")], device="adb")
+def test_a_device_whose_times_mean_nothing_is_refused(shelf: Path) -> None:
+    with pytest.raises(SettingError, match="found emulated:cortex-a76, which shows exactness only"):
+        benchmark([bundle(shelf, "waits-1")], device="emulated:cortex-a76")
 
 
 def test_one_bundle_named_twice_is_refused(shelf: Path) -> None:

@@ -1,9 +1,16 @@
 """`mobile-sdk nets`, `devices`, `doctor`, `--version`: what there is."""
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from mobile_sdk.cli import options
 from mobile_sdk.cli.terminal import quiet, show_json, show_table
+
+if TYPE_CHECKING:
+    from mobile_sdk.devices.state import DeviceState
+
+DEVICE_COLUMNS = ("device", "for", "state", "processor", "cores, MHz", "governor", "°C", "battery")
 
 
 def nets(json: options.Json = False) -> None:
@@ -32,21 +39,41 @@ def nets(json: options.Json = False) -> None:
 
 
 def devices(json: options.Json = False) -> None:
-    """List where bundles can run."""
+    """List where bundles can run: here, on an emulated core, on every phone that adb knows."""
+    from mobile_sdk.devices import attached, state_of
     from mobile_sdk.devices import devices as known
 
-    rows = [
-        {"device": each.name, "measures_time": each.measures_time, "unavailable": each.unavailable()}
-        for each in known()
-    ]
+    found = []
+    for each in (*known(), *attached()):
+        reason = each.unavailable()
+        found.append((each.name, each.measures_time, reason, None if reason else state_of(each)))
     if json:
-        show_json(rows)
+        names = ("device", "measures_time", "unavailable", "state")
+        rows = [(*row, state.model_dump(mode="json") if state else None) for *row, state in found]
+        show_json([dict(zip(names, row, strict=True)) for row in rows])
         return
     table = [
-        (row["device"], "accuracy and time" if row["measures_time"] else "accuracy only", row["unavailable"] or "ready")
-        for row in rows
+        (name, "accuracy and time" if times else "accuracy only", reason or "ready", *_described(state))
+        for name, times, reason, state in found
     ]
-    show_table(("device", "for", "state"), table)
+    show_table(DEVICE_COLUMNS, table)
+
+
+def _described(state: "DeviceState | None") -> tuple[str, ...]:
+    """Processor, cores with their clocks, governor, temperature and battery, as far as they are told."""
+    if state is None:
+        return ("",) * 5
+    clocks = [core.max_mhz for core in state.cores if core.max_mhz]
+    kinds = [f"{clocks.count(mhz)} × {mhz:.0f}" for mhz in sorted(set(clocks), reverse=True)]
+    governors = dict.fromkeys(core.governor for core in state.cores if core.governor)
+    battery = "" if state.battery_share is None else f"{state.battery_share:.0%} {state.charger or ''}".strip()
+    return (
+        state.processor or state.machine,
+        " + ".join(kinds) or str(len(state.cores)),
+        ", ".join(governors),
+        "" if state.temperature_c is None else f"{state.temperature_c:.0f}",
+        battery,
+    )
 
 
 def doctor(json: options.Json = False) -> None:

@@ -40,8 +40,13 @@ EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
     verify.verify: (
         "mobile-sdk verify runs/digits/bundles/* --program runs/digits/program.pt2 --data digits --min-accuracy 0.97",
         "mobile-sdk verify digits.tflite --program program.pt2 --data digits --device emulated:cortex-a76",
+        "mobile-sdk verify digits.tflite --program program.pt2 --data digits --device adb",
     ),
-    bench.bench: ("mobile-sdk bench runs/digits/bundles/*", "mobile-sdk bench digits.tflite --threads 2 --max-ms 5"),
+    bench.bench: (
+        "mobile-sdk bench runs/digits/bundles/*",
+        "mobile-sdk bench digits.tflite --threads 2 --max-ms 5",
+        "mobile-sdk bench digits.tflite digits.executorch --device adb:8A1X0Q2",
+    ),
     inspect.inspect: (
         "mobile-sdk inspect runs/digits/bundles/digits.tflite",
         "mobile-sdk inspect runs/digits/program.pt2 --json",

@@ -2,42 +2,51 @@
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mobile_sdk.cli import options
-from mobile_sdk.cli.terminal import WORDS, progress, quiet, show_json, show_table
+from mobile_sdk.cli.terminal import WORDS, progress, quiet, say, show_json, show_table
 from mobile_sdk.errors import SettingError
 
 if TYPE_CHECKING:
     from mobile_sdk.measurements import Measurement, Numbers
 
+FINAL_RUNS = 1024  # p99 then rests on ten runs
+ENOUGH_SECONDS = 60.0  # of runs, for nets that take longer
 COLUMNS = ("bundle", "median ms", "MAD ms", "p90 ms", "p99 ms", "CV %", "load ms", "first ms", "runs", "budget")
 
 
 def bench(
     bundles: options.Bundles,
-    device: Annotated[
-        str, typer.Option("--device", help="Where to measure; this release measures on the host.")
-    ] = "host",
+    device: options.Device = "host",
     threads: options.Threads = 1,
     max_ms: Annotated[float | None, typer.Option("--max-ms", help="Budget for the median; exit 1 over it.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A first figure, no verdict.")] = False,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the numbers go.")] = Path("bench.json"),
     json: options.Json = False,
 ) -> None:
-    """Measure bundles in interleaved rounds, each in a process of its own; every sample is kept."""
+    """Measure bundles in interleaved rounds, each in a process of its own; every sample is kept.
+
+    A final result rests on 1,024 runs, or on a minute of runs. Two bundles are compared with each other.
+    """
     quiet()
     if max_ms is not None and not 0 < max_ms < math.inf:
         raise SettingError(f"expected --max-ms above 0, found {max_ms:g}", hint="write the budget in milliseconds")
-    from mobile_sdk.benchmarking import benchmark, write_numbers
+    from mobile_sdk.benchmarking import BenchmarkStoppedError, benchmark, write_numbers
     from mobile_sdk.bundle import open_bundle
 
     opened = [open_bundle(path) for path in bundles]
     options.file_to_write(out)
-    with progress("bench") as report:
-        numbers = benchmark(opened, device=device, threads=threads, max_ms=max_ms, quick=quick, progress=report)
+    plan: dict[str, Any] = {"min_runs": FINAL_RUNS, "enough_seconds": ENOUGH_SECONDS, "quick": quick, "max_ms": max_ms}
+    try:
+        with progress("bench") as report:
+            numbers = benchmark(opened, device=device, threads=threads, **plan, progress=report)
+    except BenchmarkStoppedError as stopped:
+        write_numbers(stopped.numbers, out)
+        say(f"what was measured until then is in {out}")
+        raise
     write_numbers(numbers, out)
     if json:
         show_json(numbers.model_dump(mode="json"))
@@ -52,7 +61,9 @@ def show_numbers(numbers: "Numbers") -> None:
     show_table(COLUMNS, [_row(each) for each in numbers.measurements], numbers=COLUMNS[1:-1])
     for comparison in numbers.comparisons:
         ratio, interval = comparison.ratio, comparison.ratio.interval
-        print(f"{comparison.bundle} / {comparison.twin}: {ratio.median:.3f} ({interval.low:.3f}–{interval.high:.3f})")
+        undecided = ": no difference is shown" if interval.low <= 1 <= interval.high else ""
+        times = f"{ratio.median:.3f} ({interval.low:.3f}–{interval.high:.3f})"
+        print(f"{comparison.bundle} / {comparison.twin}: {times}{undecided}")
     for each in numbers.measurements:
         for remark in dict.fromkeys(filter(None, (each.not_run, each.reason, each.advice))):
             print(f"{each.bundle}: {remark}")

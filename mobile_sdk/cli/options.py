@@ -47,6 +47,15 @@ Program = Annotated[
     ),
 ]
 Bundles = Annotated[list[Path], typer.Argument(metavar="BUNDLE…", help="Bundle folders, such as fruit.tflite.")]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        metavar="DEVICE",
+        help="host; adb:SERIAL, or adb for every phone that is ready; ssh:user@host; emulated:cortex-a76, which shows "
+        "exactness and no times. See `mobile-sdk devices`.",
+    ),
+]
 Threads = Annotated[int, typer.Option("--threads", min=1, max=256, help="Threads that a runtime may use.")]
 Net = Annotated[str, typer.Option("--net", metavar="NAME", help="One of `mobile-sdk nets`.")]
 Width = Annotated[float, typer.Option("--width", help="Width multiplier α: 1.0, 0.75, 0.5 …")]

@@ -9,7 +9,7 @@ from mobile_sdk.cli import options
 from mobile_sdk.cli.pictures import load_pictures_of
 from mobile_sdk.cli.quantize import TWIN
 from mobile_sdk.cli.terminal import WORDS, progress, quiet, say, show_json, show_table
-from mobile_sdk.errors import SdkError
+from mobile_sdk.errors import MachineError, SdkError
 
 if TYPE_CHECKING:
     from mobile_sdk.bundle import Bundle
@@ -26,7 +26,7 @@ def verify(
         float | None,
         typer.Option("--min-accuracy", metavar="SHARE", min=0, max=1, help="Least accuracy, 0..1, that passes."),
     ] = None,
-    device: Annotated[str, typer.Option("--device", help="host, or emulated:cortex-a76.")] = "host",
+    device: options.Device = "host",
     runtime: Annotated[
         str | None, typer.Option("--runtime", help="Another runtime that reads the model, such as tflite-runtime.")
     ] = None,
@@ -69,6 +69,8 @@ def verify(
             print(f"{verdict.bundle}: {culprit['said']}")
     if any(verdict.status == "fail" for verdict in verdicts):
         raise typer.Exit(1)
+    if device != "host":
+        _check_device_ran(verdicts)
 
 
 def source_of(bundle: "Bundle", program: "Program", twin: Path) -> "Program":
@@ -89,6 +91,16 @@ def show_verdicts(verdicts: "list[Verdict]") -> None:
     show_table(("bundle", "outcome", "check", "found"), rows)
     for verdict in verdicts:
         print(f"{verdict.bundle}: {WORDS[verdict.status]} on {verdict.pictures} pictures")
+
+
+def _check_device_ran(verdicts: "list[Verdict]") -> None:
+    """A device that was asked for and gave no scores is an error, with the verdicts written."""
+    for verdict in verdicts:
+        for check in verdict.checks:
+            if check.name == "steps apart" and check.outcome == "not_run":
+                raise MachineError(
+                    f"expected scores from {verdict.device}, found none: {check.found}", hint="try again"
+                )
 
 
 def _bisect(bundle: "Bundle", program: "Program", pictures: "PictureSet", verdict: "Verdict") -> dict[str, Any]:

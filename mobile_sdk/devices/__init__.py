@@ -9,6 +9,7 @@ from mobile_sdk.devices.farm import Farm
 from mobile_sdk.devices.host import Host
 from mobile_sdk.devices.remote import Remote
 from mobile_sdk.devices.ssh import Ssh
+from mobile_sdk.devices.state import DeviceState
 from mobile_sdk.errors import SettingError
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "check_measures_time",
     "devices",
     "open_device",
+    "state_of",
 ]
 
 
@@ -54,6 +56,11 @@ def open_device(name: str) -> Device:
         hint = f"did you mean {near[0]}?" if near else "list them with mobile-sdk devices"
         raise SettingError(f"expected a device ({', '.join(choices)}), found {name!r}", hint=hint)
     return known[name]
+
+
+def state_of(device: Device) -> DeviceState | None:
+    """What a device is and how it is now; None for one that tells nothing. MachineError where it does not answer."""
+    return device.state() if isinstance(device, Host | Remote) else None
 
 
 def check_measures_time(device: Device) -> None:

@@ -1,5 +1,6 @@
 """This machine."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,7 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from mobile_sdk.cache import Say
+from mobile_sdk.commands import run_command
 from mobile_sdk.devices.base import Run
+from mobile_sdk.devices.state import SCRIPT, DeviceState, read_state
 from mobile_sdk.runtimes.base import Interface, Runtime
 
 
@@ -23,6 +26,12 @@ class Host:
 
     def make_ready(self, say: Say) -> None:
         """Nothing is missing."""
+
+    def state(self) -> DeviceState | None:
+        """What it is and how it is now; None where there is no Linux that tells."""
+        if sys.platform != "linux":
+            return None
+        return read_state(run_command(["sh", "-c", SCRIPT], hint="look whether sh is on the path"))
 
     @contextmanager
     def loaded(self, runtime: Runtime, model: Path, interface: Interface, *, threads: int = 1) -> Iterator[Run]:

@@ -183,9 +183,17 @@ def call_or_fail(command: Sequence[str], device: str, timeout_s: float = _ANSWER
     """What a command of this host prints; MachineError with its last words, naming `device`, where it fails."""
     done = _call(command, device, timeout_s)
     if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()[-1]
-        raise MachineError(f"expected to reach {device}, found: {said}", hint="look at its cable and its free space")
+        raise MachineError(
+            f"expected to reach {device}, found: {_cause(done.stderr or done.stdout)}",
+            hint="look at its cable and its free space",
+        )
     return done.stdout
+
+
+def _cause(said: str) -> str:
+    """The last line that tells of an error among lines of progress, or the last line."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()] or ["nothing"]
+    return next((line for line in reversed(lines) if "error" in line or "failed" in line), lines[-1])
 
 
 def _call(command: Sequence[str], device: str, timeout_s: float) -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,256 @@
+"""Phones over adb and a board over ssh, played by the real daemons and reached by the real clients."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import graphs
+import numpy as np
+import phones as rig
+import pytest
+import stand_ins
+from command_line import SmallRun
+from phones import AMD64, ARM64, BOARD, Phones
+
+from mobile_sdk.benchmarking import BenchmarkStoppedError, benchmark
+from mobile_sdk.bundle import open_bundle
+from mobile_sdk.cli.app import call
+from mobile_sdk.devices import Farm, check_measures_time, open_device, remote
+from mobile_sdk.devices.adb import Adb, serials
+from mobile_sdk.devices.runners import make_runners
+from mobile_sdk.errors import MachineError, SettingError
+from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
+from mobile_sdk.runtimes.reference import Reference
+from mobile_sdk.runtimes.tflite import TfliteRuntime
+
+RUNTIMES: tuple[Any, ...] = (TfliteRuntime(), ExecuTorchRuntime())
+X86, ARM, SSH = f"adb:{AMD64}", f"adb:{ARM64}", f"ssh:{BOARD}"
+
+
+@pytest.fixture(autouse=True)
+def _reached(phones: Phones, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", f"{phones.clients}:{os.environ['PATH']}")
+    for address in (AMD64, ARM64):
+        phones.connect(address)
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES, ids=lambda runtime: runtime.name)
+@pytest.mark.parametrize("device", [X86, ARM, SSH, "adb"])
+def test_a_device_computes_the_reference_and_keeps_nothing(
+    device: str, runtime: Any, phones: Phones, tmp_path: Path
+) -> None:
+    graph, model = graphs.int8_graph("mobile block"), tmp_path / runtime.model_file
+    interface = runtime.export(graph, graphs.contract_for(graph), model)
+    given = graphs.pictures(graph, 7)
+    with open_device(device).loaded(runtime, model, interface) as run:
+        assert np.array_equal(run(given), Reference(graph).run(given).reshape(7, -1))
+        assert np.array_equal(run(given[:1]), Reference(graph).run(given[:1]).reshape(1, -1)), "a second call"
+    assert nothing_left(phones)
+
+
+def test_adb_alone_is_every_phone_that_is_ready() -> None:
+    farm = open_device("adb")
+    assert isinstance(farm, Farm)
+    assert {member.name for member in farm.members} == {X86, ARM}
+    with pytest.raises(SettingError, match="one phone"):
+        check_measures_time(farm)
+
+
+@pytest.mark.parametrize("runtime", ["tflite", "executorch"])
+@pytest.mark.parametrize("device", [X86, ARM, SSH, "adb"])
+def test_verify_on_a_device_is_exact(device: str, runtime: str, small: SmallRun, tmp_path: Path) -> None:
+    out = tmp_path / "verify.json"
+    words = ["--program", small.program, "--data", small.pictures, "--min-accuracy", "0.3", "--out", str(out)]
+    assert call(["verify", small.bundle(runtime), *words, "--device", device]) == 0
+    verdict = json.loads(out.read_text(encoding="utf-8"))["verdicts"][0]
+    assert (verdict["status"], verdict["device"]) == ("pass", device)
+    assert verdict["comparison"]["max_steps"] == 0
+    assert {check["name"]: check["outcome"] for check in verdict["checks"]}["accuracy"] == "pass"
+
+
+def test_too_little_accuracy_on_a_device_is_exit_code_1(small: SmallRun, tmp_path: Path) -> None:
+    words = ["--program", small.program, "--data", small.pictures, "--out", str(tmp_path / "verify.json")]
+    assert call(["verify", small.bundle("tflite"), *words, "--device", X86, "--min-accuracy", "1"]) == 1
+
+
+def test_a_device_lost_while_it_is_verified_is_exit_code_7(
+    phones: Phones, small: SmallRun, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    push = Adb.push
+
+    def push_and_kill(self: Adb, source: Path, target: str) -> None:
+        push(self, source, target)
+        if source.name == "pictures":
+            phones.tell("kill amd64")
+
+    monkeypatch.setattr(Adb, "push", push_and_kill)
+    words = ["--program", small.program, "--data", small.pictures, "--out", str(tmp_path / "verify.json")]
+    assert call(["verify", small.bundle("tflite"), *words, "--device", X86]) == 7
+    assert f"error: expected scores from {X86}, found none: " in capfd.readouterr().err
+    verdict = json.loads((tmp_path / "verify.json").read_text(encoding="utf-8"))["verdicts"][0]
+    assert verdict["status"] == "not_run"
+    phones.tell("start amd64")
+    phones.connect(AMD64)
+    assert nothing_left(phones)
+
+
+@pytest.mark.parametrize("device", [X86, ARM, SSH])
+def test_bench_on_a_device_compares_two_bundles(device: str, phones: Phones, small: SmallRun, tmp_path: Path) -> None:
+    out = tmp_path / "bench.json"
+    bundles = [small.bundle("tflite"), small.bundle("executorch")]
+    assert call(["bench", *bundles, "--device", device, "--out", str(out)]) == 0
+    numbers = json.loads(out.read_text(encoding="utf-8"))
+    assert numbers["device"] == device
+    assert numbers["environment"]["architecture"] == ("aarch64" if device == ARM else "x86_64")
+    assert [each["summary"]["count"] >= 1024 for each in numbers["measurements"]] == [True, True]
+    for each in numbers["measurements"]:
+        assert each["samples"]["cores"] and each["samples"]["load_ms"] > 0 and each["samples"]["peak_mib"] > 0
+    assert numbers["comparisons"][0]["ratio"]["interval"]["low"] > 0
+    assert numbers["state_after"]["machine"] == numbers["environment"]["architecture"]
+    assert nothing_left(phones)
+
+
+def test_a_budget_on_a_device_is_a_gate(small: SmallRun, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    words = ["--device", X86, "--out", str(tmp_path / "bench.json")]
+    assert call(["bench", small.bundle("tflite"), *words, "--quick", "--max-ms", "0.00001"]) == 0
+    assert "a quick measurement supports no verdict" in capfd.readouterr().out
+    numbers = benchmark([open_bundle(small.bundle("tflite"))], device=X86, max_ms=10_000)
+    assert numbers.measurements[0].verdict != "fail"
+
+
+def test_devices_lists_what_adb_knows_with_its_processor(capfd: pytest.CaptureFixture[str]) -> None:
+    assert call(["devices", "--json"]) == 0
+    listed = {each["device"]: each for each in json.loads(capfd.readouterr().out)}
+    assert listed[ARM]["state"]["processor"] == "Arm implementer 0x41 part 0xd0b"
+    assert listed[X86]["state"]["memory_mib"] == listed["host"]["state"]["memory_mib"]
+    assert call(["devices"]) == 0
+    assert ARM in capfd.readouterr().out
+
+
+def test_exit_codes_come_through() -> None:
+    for device in (open_device(X86), open_device(SSH)):
+        assert isinstance(device, remote.Remote)
+        done = subprocess.run(device.connection.command("exit 7"), check=False, stdin=subprocess.DEVNULL)
+        assert done.returncode == 7
+
+
+def test_adbd_killed_in_a_run_is_one_line_and_what_was_measured_is_kept(
+    phones: Phones, small: SmallRun, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kill(done_share: float, text: str) -> None:
+        if done_share > 0.3 and not killed:
+            killed.append(text)
+            phones.tell("kill amd64")
+
+    killed: list[str] = []
+    with pytest.raises(BenchmarkStoppedError, match=rf"sides\.tflite on tflite on {X86}") as stopped:
+        benchmark([open_bundle(small.bundle("tflite"))], device=X86, max_ms=10_000, min_runs=1024, progress=kill)
+    assert "\n" not in str(stopped.value)
+    measured = stopped.value.numbers.measurements[0]
+    assert measured.samples and measured.summary and measured.summary.count > 50
+    assert (measured.verdict, stopped.value.numbers.state_after) == ("not_run", None)
+    phones.tell("start amd64")
+    phones.connect(AMD64)
+    assert nothing_left(phones)
+
+
+def test_a_killed_harness_leaves_nothing_on_the_device(phones: Phones, small: SmallRun) -> None:
+    words = ["-m", "mobile_sdk", "bench", small.bundle("tflite"), "--device", X86, "--out", f"{small.folder}/cut.json"]
+    with subprocess.Popen([sys.executable, *words], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as harness:
+        wait_for(lambda: "runner-tflite" in phones.left(AMD64))
+        harness.send_signal(signal.SIGKILL)
+    assert nothing_left(phones)
+
+
+def test_a_full_device_is_one_line(phones: Phones, small: SmallRun) -> None:
+    phones.tell("fill amd64")
+    try:
+        with pytest.raises(MachineError, match="No space left on device") as refused:
+            benchmark([open_bundle(small.bundle("tflite"))], device=X86, quick=True)
+        assert "\n" not in str(refused.value)
+        assert nothing_left(phones)
+    finally:
+        phones.tell("empty amd64")
+
+
+def test_a_wrong_serial_names_those_that_are_there(capfd: pytest.CaptureFixture[str], small: SmallRun) -> None:
+    assert call(["bench", small.bundle("tflite"), "--device", "adb:nowhere"]) == 7
+    said = capfd.readouterr().err
+    assert "expected the device adb:nowhere, found that no device of that serial is attached" in said
+    assert AMD64 in said and said.count("\n") == 2
+
+
+@pytest.mark.parametrize(
+    ("port", "state"), [(stand_ins.SILENT_PORT, "offline"), (stand_ins.ASKING_PORT, "unauthorized")]
+)
+def test_a_device_that_is_not_ready_says_why(port: int, state: str, phones: Phones) -> None:
+    address = f"127.0.0.1:{port}"
+    with subprocess.Popen(phones.inside(sys.executable, stand_ins.__file__, str(port))) as stand_in:
+        time.sleep(0.3)
+        with subprocess.Popen([phones.clients / "adb", "connect", address], stdout=subprocess.DEVNULL) as client:
+            try:
+                wait_for(lambda: serials().get(address) == state)
+                with pytest.raises(MachineError, match=f"found that it is {state}: "):
+                    open_device(f"adb:{address}")
+                assert {member.name for member in getattr(open_device("adb"), "members", ())} == {X86, ARM}
+            finally:
+                client.kill()
+                stand_in.kill()
+                phones.adb("disconnect", address)
+
+
+def test_a_runner_of_the_wrong_architecture_is_one_line(
+    phones: Phones, small: SmallRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = {"x86_64": "aarch64", "aarch64": "x86_64"}
+    monkeypatch.setattr(remote, "make_runners", lambda machine, say: make_runners(other[machine], say))
+    for device in (X86, ARM):
+        with pytest.raises(MachineError, match=f"on {device} to run, found that its process ended") as refused:
+            benchmark([open_bundle(small.bundle("tflite"))], device=device, quick=True)
+        assert "\n" not in str(refused.value)
+    assert nothing_left(phones)
+
+
+@pytest.mark.parametrize("damaged", ["model.tflite", "libLiteRt.so", "golden/1.output.bin"])
+def test_a_corrupted_push_is_found_before_anything_is_timed(
+    damaged: str, phones: Phones, small: SmallRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    push = Adb.push
+
+    def push_and_damage(self: Adb, source: Path, target: str) -> None:
+        push(self, source, target)
+        subprocess.run(self.command(f"echo damage >> {target}/{damaged}"), check=True)
+
+    monkeypatch.setattr(Adb, "push", push_and_damage)
+    with pytest.raises(MachineError, match=f"expected {damaged} as it was sent, found other bytes"):
+        benchmark([open_bundle(small.bundle("tflite"))], device=X86, quick=True)
+    assert nothing_left(phones)
+
+
+def test_an_unknown_host_is_one_line() -> None:
+    with pytest.raises(MachineError, match=r"expected ssh:root@10\.9\.9\.9 to answer, found: .*unreachable"):
+        open_device("ssh:root@10.9.9.9").make_ready(print)
+
+
+def test_the_devices_are_played_where_root_is() -> None:
+    assert rig.why_not_here() is None
+
+
+def nothing_left(phones: Phones) -> bool:
+    """Neither files nor processes of ours on either phone, at the latest when what ran has noticed its end."""
+    wait_for(lambda: not phones.left(AMD64) and not phones.left(ARM64))
+    return True
+
+
+def wait_for(is_true: Callable[[], bool]) -> None:
+    """Returns when it is true; fails after ten seconds."""
+    deadline_s = time.monotonic() + 10
+    while not is_true():
+        assert time.monotonic() < deadline_s, "it did not come"
+        time.sleep(0.05)
