@@ -12,7 +12,6 @@ from typing import Any
 
 import graphs
 import numpy as np
-import phones as rig
 import pytest
 import stand_ins
 from command_line import SmallRun
@@ -236,10 +235,6 @@ def test_a_corrupted_push_is_found_before_anything_is_timed(
 def test_an_unknown_host_is_one_line() -> None:
     with pytest.raises(MachineError, match=r"expected ssh:root@10\.9\.9\.9 to answer, found: .*unreachable"):
         open_device("ssh:root@10.9.9.9").make_ready(print)
-
-
-def test_the_devices_are_played_where_root_is() -> None:
-    assert rig.why_not_here() is None
 
 
 def nothing_left(phones: Phones) -> bool:

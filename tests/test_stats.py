@@ -132,3 +132,14 @@ def test_wilson_interval_holds_the_share_and_stays_within_0_and_1(count: int, da
     correct = data.draw(st.integers(0, count))
     interval = wilson_interval(correct, count)
     assert 0 <= interval.low <= correct / count <= interval.high <= 1
+
+
+def test_a_series_that_gets_slower_is_told_from_a_steady_one() -> None:
+    steady = [[1.0, 1.01, 0.99]] * 100
+    hot = [[1.0 + 0.002 * index] * 3 for index in range(100)]
+    assert summarize(steady).throttling is None
+    assert summarize(steady).last_over_first == pytest.approx(1.0)
+    summary = summarize(hot)
+    assert summary.last_over_first == pytest.approx(1.18, abs=0.01)
+    assert "the last tenth of the runs took 1.18 times as long as the first" in (summary.throttling or "")
+    assert summarize(hot[:19]).last_over_first is None, "a tenth of one round says nothing"

@@ -45,7 +45,7 @@ class Runners:
         """The runner of a runtime; `runner/main.cpp` says what it takes. SettingError where there is none."""
         if runtime not in _LIBRARIES:
             raise SettingError(
-                f"expected a {' or '.join(_LIBRARIES)} bundle for a device, found {runtime}",
+                f"expected a bundle for {' or '.join(_LIBRARIES)} on a device, found {runtime}",
                 hint="use --device host for this bundle",
             )
         return self.folder / f"runner-{runtime}"

@@ -60,17 +60,6 @@ class DeviceState(Model):
         """Whether programs for it are built with an NDK."""
         return (self.system or "").startswith("Android")
 
-    @property
-    def slowed_down(self) -> str | None:
-        """Why times that were measured now would be too long, or None."""
-        if self.thermal_status:
-            return f"it throttles (thermal status {self.thermal_status})"
-        limited = [core for core in self.cores if core.limit_mhz and core.max_mhz and core.limit_mhz < core.max_mhz]
-        if limited:
-            core = limited[-1]
-            return f"core {core.index} is held to {core.limit_mhz:.0f} of {core.max_mhz:.0f} MHz"
-        return None
-
 
 def read_state(said: str) -> DeviceState:
     """What the script printed, understood."""
