@@ -32,7 +32,11 @@ class Finding:
 
 def checks() -> list[Finding]:
     """Every finding, in the order in which the SDK needs the things. Imports no package that it looks for."""
-    return [*_packages(), _coreml(), _tflite_runtime(), _emulated_core(), _chromium(), *_hardware()]
+    return [
+        *(*_packages(), _coreml(), _tflite_runtime(), _emulated_core()),
+        *(_program("adb", "apt-get install adb", "verify and bench on phones"), _runners(), _android_runners()),
+        *(_program("ssh", "apt-get install openssh-client", "verify and bench on boards"), _chromium(), *_hardware()),
+    ]
 
 
 def _packages() -> list[Finding]:
@@ -86,6 +90,41 @@ def _emulated_core() -> Finding:
         enables="verify on the runtimes' Arm kernels without a phone",
         get=None if machine or reason else HOW_TO_GET,
     )
+
+
+def _program(name: str, get: str, enables: str) -> Finding:
+    path = shutil.which(name)
+    found = path or "not on the path"
+    return Finding(
+        name=name, status="ok" if path else "missing", found=found, enables=enables, get=None if path else get
+    )
+
+
+def _runners() -> Finding:
+    """What runs a model on a device is built at its first use, where a compiler is."""
+    from mobile_sdk.devices.runners import find_runners
+
+    runners = find_runners(platform.machine())
+    found = str(runners.folder) if runners else "built at its first use" if shutil.which("g++") else None
+    return Finding(
+        name="runner",
+        status="ok" if found else "missing",
+        found=found or "the compiler g++ is missing",
+        enables="verify and bench on phones and boards",
+        get=None if found else "apt-get install g++",
+    )
+
+
+def _android_runners() -> Finding:
+    from mobile_sdk.devices.runners import ANDROID_FOLDER, SOURCES, android_runners
+    from mobile_sdk.errors import MachineError
+
+    try:
+        found, get = str(android_runners().folder), None
+    except MachineError:
+        found, get = f"{ANDROID_FOLDER} names no folder", f"cmake -S {SOURCES} --preset arm64-android"
+    enables = "verify and bench on Android phones; built by an NDK"
+    return Finding(name="runner for Android", status="missing" if get else "ok", found=found, enables=enables, get=get)
 
 
 def _chromium() -> Finding:

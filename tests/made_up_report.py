@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from mobile_sdk import measurements
+from mobile_sdk.devices.state import read_state
 from mobile_sdk.environment import Environment
 from mobile_sdk.manifest import StructureEntry
 from mobile_sdk.measurements import Measurement, Numbers, Plan, Samples, judge
@@ -86,6 +87,14 @@ def numbers(max_ms: float | None = 5.0) -> Numbers:
             ),
         ),
     )
+
+
+def device_numbers() -> Numbers:
+    """The same figures, of a phone that got hot."""
+    cool = read_state("machine=aarch64\nkernel=Linux 4.14\nro.soc.model=SM8150\nro.build.version.release=13\n")
+    cool = cool.model_copy(update={"temperature_c": 34.5, "battery_share": 0.83, "charger": "discharging"})
+    hot = cool.model_copy(update={"temperature_c": 67.8, "thermal_status": 3})
+    return numbers().model_copy(update={"device": "adb:8A1X0Q2", "state_before": cool, "state_after": hot})
 
 
 def report(**changes: Any) -> Report:

@@ -13,7 +13,7 @@ from typing import Any
 import bundles
 import numpy as np
 import pytest
-from made_up_report import ENVIRONMENT, HOSTILE, measurement, numbers, png, report
+from made_up_report import ENVIRONMENT, HOSTILE, device_numbers, measurement, numbers, png, report
 from PIL import Image
 from rich.console import Console
 
@@ -65,6 +65,26 @@ class Page(HTMLParser):
     @property
     def text(self) -> str:
         return " ".join(" ".join(self.words).split())
+
+
+def test_a_device_is_shown_before_and_after_with_its_slowdown() -> None:
+    page = Page(render(report(numbers=device_numbers())))
+    summary = device_numbers().measurements[0].summary
+    assert summary is not None
+    for expected in ("adb:8A1X0Q2", "SM8150", "Android 13", "34.5 °C", "67.8 °C", "83%", "discharging"):
+        assert expected in page.text
+    assert f"{summary.last_over_first:.3f}" in page.text
+    assert "seconds of running" in page.text
+    assert not page.open
+
+
+def test_a_device_that_was_lost_is_said_to_be() -> None:
+    lost = device_numbers().model_copy(update={"stopped": "the cable fell out", "state_after": None})
+    assert "cut short: the cable fell out" in Page(render(report(numbers=lost))).text
+
+
+def test_the_host_has_no_device_section() -> None:
+    assert "Last tenth over first" not in Page(render(report())).text
 
 
 def test_every_number_that_matters_is_on_the_page() -> None:

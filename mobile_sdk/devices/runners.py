@@ -25,8 +25,8 @@ from mobile_sdk.errors import MachineError, SettingError
 ANDROID_FOLDER = "MOBILE_SDK_ANDROID_RUNNERS"
 ARCHITECTURES = ("x86_64", "aarch64")
 SUITE = "bookworm"
+SOURCES = Path(__file__).with_name("runner")
 
-_SOURCES = Path(__file__).with_name("runner")
 _EXECUTORCH, _LITERT = "executorch", "ai-edge-litert"
 _LIBRARIES: Mapping[str, tuple[str, ...]] = {  # by runtime, as the wheels name them; a program is one delegate call
     "executorch": ("libexecutorch.so", "libexecutorch_backend_xnnpack.so", "libexecutorch_threadpool.so"),
@@ -83,7 +83,7 @@ def android_runners() -> Runners:
     if not folder or not Path(folder).is_dir():
         raise MachineError(
             f"expected runners for Android in ${ANDROID_FOLDER}, found {folder or 'it not set'}",
-            hint=f"build {_SOURCES} with an NDK (cmake --preset arm64-android) and set {ANDROID_FOLDER} to the folder",
+            hint=f"build {SOURCES} with an NDK (cmake --preset arm64-android) and set {ANDROID_FOLDER} to the folder",
         )
     return Runners(folder=Path(folder))
 
@@ -91,7 +91,7 @@ def android_runners() -> Runners:
 def _folder(architecture: str) -> Path:
     """One folder for each state of the sources and set of versions."""
     digest = hashlib.sha256(" ".join([SUITE, *requirements([_EXECUTORCH, _LITERT])]).encode())
-    for source in sorted(path for path in _SOURCES.iterdir() if path.is_file()):
+    for source in sorted(path for path in SOURCES.iterdir() if path.is_file()):
         digest.update(source.read_bytes())
     return cache_folder() / f"runners-{architecture}-{digest.hexdigest()[:12]}"
 
@@ -159,7 +159,7 @@ def _build(folder: Path, build: Path, architecture: str, compiler: str, executor
     if architecture != platform.machine():
         settings |= {"CMAKE_SYSTEM_NAME": "Linux", "CMAKE_SYSTEM_PROCESSOR": architecture}
     words = [f"-D{name}={value}" for name, value in settings.items()]
-    run_command([_cmake(), "-S", str(_SOURCES), "-B", str(build), "-G", "Unix Makefiles", *words], hint=_COMPILER_HINT)
+    run_command([_cmake(), "-S", str(SOURCES), "-B", str(build), "-G", "Unix Makefiles", *words], hint=_COMPILER_HINT)
     run_command([_cmake(), "--build", str(build)], hint=_COMPILER_HINT)
     sources = {"executorch": executorch / "lib", "tflite": litert}
     for runtime, libraries in _LIBRARIES.items():

@@ -9,6 +9,7 @@ from typing import Any
 from mobile_sdk.environment import Environment
 from mobile_sdk.numerics import Comparison
 from mobile_sdk.report.data import BundleLine, Check, GoldenPicture, Report
+from mobile_sdk.report.device import slowdown_rows, state_rows
 
 _HERE = Path(__file__).parent
 
@@ -59,6 +60,8 @@ def _context(report: Report) -> dict[str, Any]:
         "skipped": report.outcomes.count("not_run"),
         "measured": measured,
         "ratios": {each.bundle: each.ratio for each in report.numbers.comparisons} if report.numbers else {},
+        "device_states": state_rows(report.numbers) if report.numbers and _is_device(report) else [],
+        "slowdowns": slowdown_rows(measured),
         "plots": _plots(report),
         "machine": _machine(environment, report),
         "versions": sorted({**(report.record.versions if report.record else {}), **environment.versions}.items()),
@@ -71,7 +74,7 @@ def _plots(report: Report) -> dict[str, Any]:
     from mobile_sdk.report import plots
 
     measured = [each for each in report.numbers.measurements if each.summary] if report.numbers else []
-    drawn: dict[str, Any] = {"curves": [], "layers": "", "strips": "", "rounds": ""}
+    drawn: dict[str, Any] = {"curves": [], "layers": "", "strips": "", "rounds": "", "throttling": ""}
     for y_label, series in _histories(report).items():
         names = ", ".join(series)
         drawn["curves"].append(
@@ -86,7 +89,13 @@ def _plots(report: Report) -> dict[str, Any]:
     if measured:
         drawn["strips"] = Markup(plots.latency_strips(measured))
         drawn["rounds"] = Markup(plots.latency_rounds(measured))
+    if measured and _is_device(report):
+        drawn["throttling"] = Markup(plots.throttling(measured))
     return drawn
+
+
+def _is_device(report: Report) -> bool:
+    return report.numbers is not None and report.numbers.device != "host"
 
 
 def _histories(report: Report) -> dict[str, dict[str, list[tuple[float, float]]]]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from mobile_sdk.measurements import Measurement
 from mobile_sdk.report.data import Layer
-from mobile_sdk.stats import round_medians
+from mobile_sdk.stats import THROTTLED_RATIO, round_medians
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -130,6 +130,23 @@ def latency_rounds(measurements: Sequence[Measurement]) -> str:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel("round")
         axes.set_ylabel("median (ms)")
+        return _svg(figure)
+
+
+def throttling(measurements: Sequence[Measurement]) -> str:
+    """Every round's median over that of the first tenth of rounds, against the time that was spent running."""
+    with _figure(height_in=2.3 + 0.12 * len(measurements), width_in=2 * _WIDTH_IN) as (figure, axes):
+        for index, measurement in enumerate(measurements):
+            rounds_ms = measurement.samples.rounds_ms if measurement.samples else ()
+            medians_ms = round_medians(rounds_ms)
+            first = float(np.median(medians_ms[: max(1, medians_ms.size // 10)]))
+            seconds = np.cumsum([sum(round_ms) / 1000 for round_ms in rounds_ms])
+            style = _LINES[index % len(_LINES)]
+            axes.plot(seconds, medians_ms / first, style, color=_color(index), linewidth=1.0, label=measurement.bundle)
+        axes.axhline(THROTTLED_RATIO, color=_MUTED, linewidth=0.8, linestyle="--")
+        figure.legend(loc="outside upper left", ncols=2, handlelength=2.6)
+        axes.set_xlabel("seconds of running")
+        axes.set_ylabel("time over the start's")
         return _svg(figure)
 
 
