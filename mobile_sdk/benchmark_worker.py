@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobile_sdk import runtimes
+from mobile_sdk.big_cores import use_big_cores
 from mobile_sdk.bundle import open_bundle
 from mobile_sdk.errors import SdkError
 from mobile_sdk.runtimes.base import Session
@@ -70,13 +71,14 @@ def warm_up(session: Session, pictures: Sequence[Picture]) -> list[float]:
 
 def _serve(path: Path, threads: int, replies: IO[str]) -> None:
     load, pictures = _prepare(path, threads)
+    cores = use_big_cores(threads)
     before_mib = _forget_peak_mib()
     start_ns = time.perf_counter_ns()
     session = load()
     load_ms = (time.perf_counter_ns() - start_ns) / 1e6
     first_run_ms = measure(session, pictures, 1)[0]
     warm_up_ms = warm_up(session, pictures)
-    _reply(replies, {"load_ms": load_ms, "first_run_ms": first_run_ms, "warm_up_ms": warm_up_ms})
+    _reply(replies, {"load_ms": load_ms, "first_run_ms": first_run_ms, "warm_up_ms": warm_up_ms, "cores": cores})
     for line in sys.stdin:
         rewarm_ms, *times_ms = measure(session, pictures, 1 + int(json.loads(line)["runs"]))
         peak_mib = None if before_mib is None else _peak_mib() - before_mib

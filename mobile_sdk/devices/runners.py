@@ -51,8 +51,10 @@ class Runners:
         return self.folder / f"runner-{runtime}"
 
     def files(self, runtime: str) -> list[Path]:
-        """What has to be on the device, all in one folder."""
-        return [self.program(runtime), *(self.folder / name for name in _LIBRARIES[runtime])]
+        """What has to be on the device, all in one folder: the runner and every library that is not another one's."""
+        program = self.program(runtime)
+        others = {name for other, names in _LIBRARIES.items() if other != runtime for name in names}
+        return [program, *sorted(path for path in self.folder.glob("*.so") if path.name not in others)]
 
 
 def find_runners(architecture: str) -> Runners | None:
