@@ -100,7 +100,12 @@ CASES = {
     ),
     "bench damaged": ("bench {wrong}/damaged.tflite --out {new}", 6, "sha256", "export the bundle again"),
     "bench twice": ("bench {tflite} {tflite} --out {new}", 2, "every bundle once", "name every bundle once"),
-    "bench device": ("bench {tflite} --device emulated:cortex-a76 --out {new}", 2, "device 'host'", "this machine"),
+    "bench device": (
+        "bench {tflite} --device emulated:cortex-a76 --out {new}",
+        2,
+        "times mean something",
+        "adb:SERIAL",
+    ),
     "budget": ("bench {tflite} --max-ms 0 --out {new}", 2, "--max-ms above 0, found 0", "in milliseconds"),
     "inspect": ("inspect {wrong}/empty", 6, "bundle.json", "name a bundle"),
     "inspect garbage": ("inspect {wrong}/garbage.pt2", 6, "garbage.pt2 damaged", "copy it again"),

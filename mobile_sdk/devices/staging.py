@@ -44,15 +44,18 @@ def written_inputs(interface: Interface, pictures: Pictures) -> bytes:
 
 
 def read_scores(data: bytes, interface: Interface, count: int, device: str) -> NDArray[np.generic]:
-    """Scores (count, classes) in the model's own dtype. MachineError where some are missing."""
+    """Scores (count, classes) in the model's own dtype; a model of other outputs gives all of them in a row.
+
+    MachineError where some are missing.
+    """
     classes = interface.output.shape[-1]
     scores: NDArray[np.generic] = np.frombuffer(data, np.dtype(interface.output.dtype).newbyteorder("<"))
-    if scores.size != count * classes:
+    if scores.size == 0 or scores.size % (count * classes):
         raise MachineError(
             f"expected {count} × {classes} scores from {device}, found {scores.size}",
             hint="look for free space on the device, and try again",
         )
-    return scores.astype(interface.output.dtype).reshape(count, classes)
+    return scores.astype(interface.output.dtype).reshape(count, -1)
 
 
 def error_in(said: str, title: str) -> SdkError | None:

@@ -36,7 +36,7 @@ class CortexA76:
     def unavailable(self) -> str | None:
         """Why it cannot run here now, or None."""
         if find_machine() is None or find_runners(ARCHITECTURE) is None:
-            return why_not_here() or f"it has not been fetched yet ({HOW_TO_GET} does, about 140 MB)"
+            return why_not_here() or f"it has not been fetched yet ({HOW_TO_GET} does, about 150 MB)"
         return None
 
     def make_ready(self, say: Say) -> None:

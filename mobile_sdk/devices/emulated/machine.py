@@ -54,7 +54,7 @@ def why_not_here() -> str | None:
 
 
 def make_machine(say: Say) -> Machine:
-    """The machine, made first where it is missing (about 15 MB are fetched). Raises MachineError."""
+    """The machine, made first where it is missing (about 70 MB are fetched, most of it qemu). Raises MachineError."""
     if reason := why_not_here():
         raise MachineError(
             f"expected to make an emulated Cortex-A76, found that {reason}",
