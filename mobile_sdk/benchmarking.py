@@ -17,6 +17,7 @@ from mobile_sdk.atomic import write_text
 from mobile_sdk.benchmark_place import Place, open_place, wait_until_cool
 from mobile_sdk.benchmark_process import WorkerProcess
 from mobile_sdk.bundle import Bundle
+from mobile_sdk.devices.state import DeviceState
 from mobile_sdk.environment import load_average
 from mobile_sdk.errors import MachineError, SettingError
 from mobile_sdk.measurements import Comparison, Measurement, Numbers, Plan, Samples, judge
@@ -69,7 +70,7 @@ def benchmark(
         quick=quick,
         max_ms=max_ms,
     )
-    return _benchmark(bundles, place, plan, progress or _silent)
+    return _Benchmark(bundles=bundles, place=place, plan=plan, progress=progress or _silent).run()
 
 
 def write_numbers(numbers: Numbers, path: Path) -> None:
@@ -135,50 +136,63 @@ def _check(bundles: Sequence[Bundle]) -> None:
         raise SettingError("expected every bundle once, found one twice", hint="name every bundle once")
 
 
-def _benchmark(bundles: Sequence[Bundle], place: Place, plan: Plan, progress: Progress) -> Numbers:
-    before, state_before = load_average(), place.state()
-    if place.heats_up and not plan.quick:
-        wait_until_cool(place.state, lambda text: progress(0.0, text))
-    environment = place.environment(_versions(bundles))
-    reasons = {bundle.path: place.not_run(bundle) for bundle in bundles}
-    series: dict[Path, _Series] = {}
+@dataclass(kw_only=True)
+class _Benchmark:
+    """One benchmark while it runs: what it has measured can be told at any moment."""
 
-    def numbers(stopped: str | None) -> Numbers:
-        found = [_measurement(each, series.get(each.path), reasons[each.path], place) for each in bundles]
-        is_any_program = any(each.precision != "float32" for each in found)
-        judged = [(each.precision != "float32") == is_any_program for each in found]
-        return Numbers(
+    bundles: Sequence[Bundle]
+    place: Place
+    plan: Plan
+    progress: Progress
+    series: dict[Path, _Series] = field(default_factory=dict)
+
+    def run(self) -> Numbers:
+        """Measures everything; BenchmarkStoppedError with what was measured where the device or a worker is lost."""
+        place, load_before, state_before = self.place, load_average(), self.place.state()
+        if place.heats_up and not self.plan.quick:
+            wait_until_cool(place.state, lambda text: self.progress(0.0, text))
+        before = Numbers(
             device=place.name,
-            environment=environment,
-            load_average_before=before,
-            load_average_after=load_average(),
-            plan=plan,
-            measurements=tuple(
-                judge(each, plan, stopped) if has_budget else each
-                for each, has_budget in zip(found, judged, strict=True)
-            ),
-            comparisons=_comparisons(bundles, series),
+            environment=place.environment(_versions(self.bundles)),
+            load_average_before=load_before,
+            load_average_after=None,
+            plan=self.plan,
+            measurements=(),
+            comparisons=(),
             state_before=state_before,
-            state_after=place.state() if stopped is None else None,
-            stopped=stopped,
         )
+        try:
+            self._measure()
+            return self._numbers(before, state_after=place.state())
+        except MachineError as error:
+            raise BenchmarkStoppedError(error, self._numbers(before, stopped=error.message)) from error
 
-    try:
-        _measure([bundle for bundle in bundles if reasons[bundle.path] is None], place, plan, progress, series)
-    except MachineError as error:
-        raise BenchmarkStoppedError(error, numbers(error.message)) from error
-    return numbers(None)
+    def _measure(self) -> None:
+        with ExitStack() as workers:
+            for bundle in self.bundles:
+                if self.place.not_run(bundle) is None:
+                    self.progress(0.0, f"loading {bundle.path.name}")
+                    self.series[bundle.path] = _start(bundle, self.place, self.plan, workers)
+            _interleave(list(self.series.values()), self.plan, self.progress)
 
-
-def _measure(
-    bundles: Sequence[Bundle], place: Place, plan: Plan, progress: Progress, series: dict[Path, "_Series"]
-) -> None:
-    """Fills `series`, which holds what was measured even where this raises."""
-    with ExitStack() as workers:
-        for bundle in bundles:
-            progress(0.0, f"loading {bundle.path.name}")
-            series[bundle.path] = _start(bundle, place, plan, workers)
-        _interleave(list(series.values()), plan, progress)
+    def _numbers(
+        self, before: Numbers, *, state_after: DeviceState | None = None, stopped: str | None = None
+    ) -> Numbers:
+        found = [_measurement(bundle, self.series.get(bundle.path), self.place) for bundle in self.bundles]
+        is_any_program = any(each.precision != "float32" for each in found)
+        measurements = (
+            judge(each, self.plan, stopped) if (each.precision != "float32") == is_any_program else each
+            for each in found
+        )
+        return before.model_copy(
+            update={
+                "load_average_after": load_average(),
+                "measurements": tuple(measurements),
+                "comparisons": _comparisons(self.bundles, self.series),
+                "state_after": state_after,
+                "stopped": stopped,
+            }
+        )
 
 
 def _start(bundle: Bundle, place: Place, plan: Plan, workers: ExitStack) -> _Series:
@@ -207,7 +221,8 @@ def _interleave(series: Sequence[_Series], plan: Plan, progress: Progress) -> No
         first += 1
 
 
-def _measurement(bundle: Bundle, series: _Series | None, not_run: str | None, place: Place) -> Measurement:
+def _measurement(bundle: Bundle, series: _Series | None, place: Place) -> Measurement:
+    not_run = place.not_run(bundle)
     summary = summarize(series.rounds_ms) if series is not None and series.rounds_ms else None
     advice = None if summary is None else summary.advice or (summary.throttling if place.heats_up else None)
     return Measurement(
@@ -219,7 +234,7 @@ def _measurement(bundle: Bundle, series: _Series | None, not_run: str | None, pl
         samples=None if series is None else series.samples(),
         summary=summary,
         advice=advice,
-        not_run=not_run if summary is not None or not_run is not None else "the device was lost before it was measured",
+        not_run=not_run or (None if summary else "the device was lost before it was measured"),
     )
 
 

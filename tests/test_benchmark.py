@@ -20,7 +20,7 @@ from mobile_sdk import benchmark_place
 from mobile_sdk import benchmarking as benchmark_module
 from mobile_sdk.benchmark_process import WorkerProcess
 from mobile_sdk.benchmark_worker import measure, warm_up
-from mobile_sdk.benchmarking import benchmark, write_numbers
+from mobile_sdk.benchmarking import BenchmarkStoppedError, benchmark, write_numbers
 from mobile_sdk.bundle import Bundle, open_bundle
 from mobile_sdk.environment import describe_environment
 from mobile_sdk.errors import BundleError, MachineError, SettingError
@@ -118,6 +118,13 @@ def alive(group_of: str) -> list[str]:
     return found
 
 
+def is_worker(process: Path, bundle_name: str) -> bool:
+    try:
+        return (process / "cmdline").read_bytes().split(b"\0")[2].endswith(bundle_name.encode())
+    except (OSError, IndexError):
+        return False
+
+
 def test_a_known_time_is_measured_and_every_sample_kept(shelf: Path) -> None:
     numbers = benchmark([bundle(shelf, "waits-2")], min_runs=50, min_seconds=0.2)
     measured = numbers.measurements[0]
@@ -148,6 +155,38 @@ def test_the_ratio_to_the_float_twin_is_the_ratio_of_the_waits(shelf: Path) -> N
     assert (comparison.bundle, comparison.twin) == ("int8-4", "twin-8")
     assert comparison.ratio.interval.low <= comparison.ratio.median <= comparison.ratio.interval.high
     assert comparison.ratio.median == pytest.approx(0.5, abs=0.1)
+
+
+def test_two_bundles_without_a_twin_are_compared_with_each_other(shelf: Path) -> None:
+    both = [bundle(shelf, "first-4"), bundle(shelf, "second-8")]
+    comparison = benchmark(both, min_runs=30, min_seconds=0).comparisons[0]
+    assert (comparison.bundle, comparison.twin) == ("first-4", "second-8")
+    assert comparison.ratio.median == pytest.approx(0.5, abs=0.1)
+
+
+def test_enough_seconds_of_runs_are_enough(shelf: Path) -> None:
+    numbers = benchmark([bundle(shelf, "waits-20")], min_runs=10_000, enough_seconds=0.4)
+    summary = numbers.measurements[0].summary
+    assert summary is not None and 10 <= summary.count < 60
+    assert numbers.plan.enough_seconds == 0.4
+
+
+def test_a_lost_worker_leaves_what_was_measured_and_no_verdict(shelf: Path) -> None:
+    killed: list[float] = []
+
+    def kill(done_share: float, text: str) -> None:
+        if done_share > 0.4 and not killed:
+            killed.append(done_share)
+            worker = next(Path(path) for path in Path("/proc").glob("[0-9]*") if is_worker(path, "waits-2"))
+            os.kill(int(worker.name), signal.SIGKILL)
+
+    with pytest.raises(BenchmarkStoppedError, match=r"waits-2 on waiting.*signal 9") as stopped:
+        benchmark([bundle(shelf, "waits-2")], min_runs=200, max_ms=1000, progress=kill)
+    numbers = stopped.value.numbers
+    measured = numbers.measurements[0]
+    assert measured.summary is not None and 50 < measured.summary.count < 200
+    assert measured.verdict == "not_run" and "cut short" in (measured.reason or "")
+    assert numbers.stopped == stopped.value.message
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux's /proc")

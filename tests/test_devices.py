@@ -115,6 +115,18 @@ def test_bench_on_a_device_compares_two_bundles(device: str, phones: Phones, sma
     assert nothing_left(phones)
 
 
+def test_bench_on_several_phones_measures_each(
+    phones: Phones, small: SmallRun, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "bench.json"
+    assert call(["bench", small.bundle("tflite"), "--device", "adb", "--quick", "--json", "--out", str(out)]) == 0
+    assert [each["device"] for each in json.loads(capfd.readouterr().out)] == [ARM, X86]
+    for name, machine in (("10.0.0.2", "aarch64"), ("127.0.0.1", "x86_64")):
+        numbers = json.loads((tmp_path / f"bench-adb-{name}-5555.json").read_text(encoding="utf-8"))
+        assert numbers["environment"]["architecture"] == machine
+    assert nothing_left(phones)
+
+
 def test_a_budget_on_a_device_is_a_gate(small: SmallRun, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     words = ["--device", X86, "--out", str(tmp_path / "bench.json")]
     assert call(["bench", small.bundle("tflite"), *words, "--quick", "--max-ms", "0.00001"]) == 0

@@ -83,6 +83,15 @@ def test_a_device_that_was_lost_is_said_to_be() -> None:
     assert "cut short: the cable fell out" in Page(render(report(numbers=lost))).text
 
 
+def test_two_bundles_that_are_no_twins_are_compared_in_a_sentence() -> None:
+    first, second, _ = numbers().measurements
+    pair = numbers().model_copy(
+        update={"measurements": (first, second.model_copy(update={"precision": "int8"})), "stopped": None}
+    )
+    text = Page(render(report(numbers=pair))).text
+    assert "fruit.tflite takes 0.333 times as long as fruit-float.tflite" in text
+
+
 def test_the_host_has_no_device_section() -> None:
     assert "Last tenth over first" not in Page(render(report())).text
 

@@ -1,6 +1,7 @@
 """`mobile-sdk bench`: how long one picture takes."""
 
 import math
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,9 @@ from mobile_sdk.cli.terminal import WORDS, progress, quiet, say, show_json, show
 from mobile_sdk.errors import SettingError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mobile_sdk.benchmarking import BenchmarkStoppedError
     from mobile_sdk.measurements import Measurement, Numbers
 
 FINAL_RUNS = 1024  # p99 then rests on ten runs
@@ -29,31 +33,48 @@ def bench(
 ) -> None:
     """Measure bundles in interleaved rounds, each in a process of its own; every sample is kept.
 
-    A final result rests on 1,024 runs, or on a minute of runs. Two bundles are compared with each other.
+    A final result rests on 1,024 runs, or on a minute of runs. Two bundles are compared with each other. With several
+    phones each is measured, all at once, into a file of its own.
     """
     quiet()
     if max_ms is not None and not 0 < max_ms < math.inf:
         raise SettingError(f"expected --max-ms above 0, found {max_ms:g}", hint="write the budget in milliseconds")
-    from mobile_sdk.benchmarking import BenchmarkStoppedError, benchmark, write_numbers
     from mobile_sdk.bundle import open_bundle
+    from mobile_sdk.farm_benchmark import benchmark_each, device_names
 
     opened = [open_bundle(path) for path in bundles]
     options.file_to_write(out)
     plan: dict[str, Any] = {"min_runs": FINAL_RUNS, "enough_seconds": ENOUGH_SECONDS, "quick": quick, "max_ms": max_ms}
-    try:
-        with progress("bench") as report:
-            numbers = benchmark(opened, device=device, threads=threads, **plan, progress=report)
-    except BenchmarkStoppedError as stopped:
-        write_numbers(stopped.numbers, out)
-        say(f"what was measured until then is in {out}")
-        raise
-    write_numbers(numbers, out)
-    if json:
-        show_json(numbers.model_dump(mode="json"))
-    else:
+    names = device_names(device)
+    with progress("bench") as report:
+        results = benchmark_each(opened, names, threads=threads, progress=report, **plan)
+    _write(results, names, out)
+    whole = [result for result in results if not isinstance(result, Exception)]
+    if json and whole:
+        dumps = [numbers.model_dump(mode="json") for numbers in whole]
+        show_json(dumps if len(names) > 1 else dumps[0])
+    for numbers in whole if not json else ():
+        if len(names) > 1:
+            print(numbers.device)
         show_numbers(numbers)
-    if numbers.verdict == "fail":
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
+    if any(numbers.verdict == "fail" for numbers in whole):
         raise typer.Exit(1)
+
+
+def _write(results: "Sequence[Numbers | BenchmarkStoppedError]", names: "Sequence[str]", out: Path) -> None:
+    """Everything that was measured, in a file a device where there are several."""
+    from mobile_sdk.benchmarking import BenchmarkStoppedError, write_numbers
+
+    for name, result in zip(names, results, strict=True):
+        file = out if len(names) == 1 else out.with_stem(f"{out.stem}-{re.sub('[^0-9A-Za-z.]+', '-', name)}")
+        if isinstance(result, BenchmarkStoppedError):
+            write_numbers(result.numbers, file)
+            say(f"what was measured until then is in {file}")
+        else:
+            write_numbers(result, file)
 
 
 def show_numbers(numbers: "Numbers") -> None:

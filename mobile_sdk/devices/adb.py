@@ -58,8 +58,8 @@ def serials() -> dict[str, str]:
     if shutil.which("adb") is None:
         return {}
     lines = call_or_fail(["adb", "devices"], "adb").splitlines()
-    pairs = (line.split("\t", 1) for line in lines if "\t" in line)
-    return {serial: state.strip().split(" ")[0] for serial, state in pairs}
+    pairs = (tuple(line.split("\t", 1)) for line in lines if "\t" in line)
+    return {serial: state.strip().split(" ")[0] for serial, state in sorted(pairs)}
 
 
 def open_adb(serial: str | None) -> list[Remote]:

@@ -20,7 +20,7 @@ class Farm:
 
     name: str
     members: Sequence[Device]
-    measures_time = False  # times of different devices are no times of one: name one of them
+    measures_time = False  # times of different devices are no times of one: `farm_benchmark` measures each
 
     def unavailable(self) -> str | None:
         """Why one of them cannot be used, or None."""

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from mobile_sdk.environment import Environment
-from mobile_sdk.numerics import Comparison
+from mobile_sdk.measurements import Comparison
+from mobile_sdk.numerics import Comparison as Distance
 from mobile_sdk.report.data import BundleLine, Check, GoldenPicture, Report
 from mobile_sdk.report.device import slowdown_rows, state_rows
 
@@ -59,7 +60,8 @@ def _context(report: Report) -> dict[str, Any]:
         ),
         "skipped": report.outcomes.count("not_run"),
         "measured": measured,
-        "ratios": {each.bundle: each.ratio for each in report.numbers.comparisons} if report.numbers else {},
+        "ratios": {each.bundle: each.ratio for each in _comparisons(report, with_twin=True)},
+        "comparisons": _comparisons(report, with_twin=False),
         "device_states": state_rows(report.numbers) if report.numbers and _is_device(report) else [],
         "slowdowns": slowdown_rows(measured),
         "plots": _plots(report),
@@ -92,6 +94,17 @@ def _plots(report: Report) -> dict[str, Any]:
     if measured and _is_device(report):
         drawn["throttling"] = Markup(plots.throttling(measured))
     return drawn
+
+
+def _comparisons(report: Report, *, with_twin: bool) -> list[Comparison]:
+    """Those with the float32 twin, or those of two other bundles."""
+    numbers = report.numbers
+    precisions = {each.bundle: each.precision for each in numbers.measurements} if numbers else {}
+
+    def is_twin(each: Comparison) -> bool:
+        return precisions.get(each.twin) == "float32" and precisions.get(each.bundle) != "float32"
+
+    return [each for each in (numbers.comparisons if numbers else ()) if is_twin(each) == with_twin]
 
 
 def _is_device(report: Report) -> bool:
@@ -247,7 +260,7 @@ def _mean_steps(value: float) -> str:
     return "0" if value == 0 else f"{value:.4f}" if value >= 1e-4 else f"{value:.1e}"
 
 
-def _sqnr(distance: Comparison) -> str:
+def _sqnr(distance: Distance) -> str:
     if distance.sqnr_db is not None:
         return f"{distance.sqnr_db:.1f}"
     return "equal" if distance.differing == 0 else "none"
