@@ -102,10 +102,12 @@ def _program(name: str, get: str, enables: str) -> Finding:
 
 def _runners() -> Finding:
     """What runs a model on a device is built at its first use, where a compiler is."""
+    from mobile_sdk.devices import debian
     from mobile_sdk.devices.runners import find_runners
 
     runners = find_runners(platform.machine())
-    found = str(runners.folder) if runners else "built at its first use" if shutil.which("g++") else None
+    has_compiler = shutil.which("g++") is not None or debian.unavailable() is None  # which fetches one
+    found = str(runners.folder) if runners else "built at its first use" if has_compiler else None
     return Finding(
         name="runner",
         status="ok" if found else "missing",

@@ -66,7 +66,7 @@ def find_runners(architecture: str) -> Runners | None:
 
 
 def make_runners(architecture: str, say: Say) -> Runners:
-    """The runners for Linux, built first where they are missing (half a minute, about 80 MB for another processor).
+    """The runners for Linux, built first where they are missing (for another processor 80 MB are fetched).
 
     Raises MachineError where a package or a compiler is missing, SettingError for an architecture that has no wheels.
     """
@@ -100,20 +100,18 @@ def _folder(architecture: str) -> Path:
 
 def _make(folder: Path, architecture: str, say: Say) -> None:
     with tempfile.TemporaryDirectory(prefix="mobile-sdk-") as scratch:
-        packages = Path(scratch, "packages")
-        if architecture == platform.machine():
+        is_own = architecture == platform.machine()
+        if is_own:
             executorch, litert = _installed(_EXECUTORCH), _installed(_LITERT)
-            compiler = shutil.which("g++")
-            if compiler is None:
-                raise MachineError("expected the compiler g++, found none", hint="apt-get install g++")
         else:
             say(f"runner for {architecture}: fetching the runtimes' libraries")
-            executorch, litert = (
-                _fetched(_EXECUTORCH, packages, architecture),
-                _fetched(_LITERT, packages, architecture),
-            )
+            packages = Path(scratch, "packages")
+            executorch = _fetched(_EXECUTORCH, packages, architecture)
+            litert = _fetched(_LITERT, packages, architecture)
+        compiler = shutil.which("g++") if is_own else None
+        if compiler is None:
             say(f"runner for {architecture}: fetching a compiler")
-            compiler = str(_cross_compiler(Path(scratch, "compiler"), architecture))
+            compiler = str(_fetched_compiler(Path(scratch, "compiler"), architecture))
         say(f"runner for {architecture}: building")
         _build(folder, Path(scratch, "build"), architecture, compiler, executorch, litert)
 
@@ -134,7 +132,7 @@ def _fetched(package: str, folder: Path, architecture: str) -> Path:
     return folder / name
 
 
-def _cross_compiler(folder: Path, architecture: str) -> Path:
+def _fetched_compiler(folder: Path, architecture: str) -> Path:
     """A command that compiles for `architecture`, with Debian's compiler below `folder`: nothing is installed."""
     folder.mkdir()
     host = debian.host_architecture()
