@@ -46,8 +46,9 @@ start() {
 }
 start amd64
 start arm64
-HOME=/mnt ADB_LOCAL_TRANSPORT_MAX_PORT=5554 "$tools/adb" nodaemon server >/dev/null 2>&1 &
-chroot "$tools/amd64" /usr/sbin/sshd -D -e -f /dev/null -o PidFile=none -o StrictModes=no -o "AuthorizedKeysFile=/root/client-key.pub" >/dev/null 2>&1 &
+HOME=/mnt ADB_EMU=0 ADB_USB=0 ADB_MDNS=0 "$tools/adb" nodaemon server >/dev/null 2>&1 &
+chroot "$tools/amd64" /usr/sbin/sshd -D -f /dev/null -o PidFile=none -o StrictModes=no \
+  -o AuthorizedKeysFile=/root/client-key.pub >/dev/null 2>&1 &
 
 echo "done"
 while read -r verb name; do

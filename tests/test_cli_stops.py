@@ -39,8 +39,8 @@ def test_ctrl_c_in_verify_leaves_no_verdict(small: SmallRun, tmp_path: Path) -> 
 
 def test_ctrl_c_in_bench_leaves_no_worker(small: SmallRun, tmp_path: Path) -> None:
     process = start("bench", small.bundle("tflite"), small.bundle("executorch"), "--out", str(tmp_path / "bench.json"))
-    wait_for(lambda: bool(children_of(process.pid)), process)
-    workers = children_of(process.pid)
+    wait_for(lambda: bool(workers_of(process.pid)), process)
+    workers = workers_of(process.pid)
     assert interrupted(process)[-1].startswith("interrupted: ")
     assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
     assert list(tmp_path.iterdir()) == []
@@ -108,6 +108,8 @@ def maps_of(pid: int) -> str:
     return Path(f"/proc/{pid}/maps").read_text(encoding="utf-8", errors="replace")
 
 
-def children_of(pid: int) -> list[str]:
-    """The processes that a process has started."""
-    return Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
+def workers_of(pid: int) -> list[str]:
+    """The benchmark workers that a process has started."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
+    commands = {child: Path(f"/proc/{child}/cmdline") for child in children}
+    return [child for child, command in commands.items() if command.exists() and b"_worker" in command.read_bytes()]

@@ -171,11 +171,13 @@ def test_adbd_killed_in_a_run_is_one_line_and_what_was_measured_is_kept(
     assert nothing_left(phones)
 
 
-def test_a_killed_harness_leaves_nothing_on_the_device(phones: Phones, small: SmallRun) -> None:
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
+def test_a_stopped_harness_leaves_nothing_on_the_device(end: signal.Signals, phones: Phones, small: SmallRun) -> None:
     words = ["-m", "mobile_sdk", "bench", small.bundle("tflite"), "--device", X86, "--out", f"{small.folder}/cut.json"]
     with subprocess.Popen([sys.executable, *words], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as harness:
         wait_for(lambda: "runner-tflite" in phones.left(AMD64))
-        harness.send_signal(signal.SIGKILL)
+        harness.send_signal(end)
+    assert harness.returncode == (-signal.SIGKILL if end == signal.SIGKILL else 130)
     assert nothing_left(phones)
 
 
