@@ -230,6 +230,18 @@ def test_a_runner_of_the_wrong_architecture_is_one_line(
     assert nothing_left(phones)
 
 
+def test_a_program_that_cannot_run_on_the_device_is_one_line(
+    phones: Phones, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "make_runners", lambda machine, say: make_runners("aarch64", say))
+    graph, runtime, model = graphs.int8_graph("linear head"), TfliteRuntime(), tmp_path / "model.tflite"
+    interface = runtime.export(graph, graphs.contract_for(graph), model)
+    refused = rf"expected {X86} to run a program, found exit code \d+: [^\n]+$"
+    with open_device(X86).loaded(runtime, model, interface) as run, pytest.raises(MachineError, match=refused):
+        run(graphs.pictures(graph, 1))
+    assert nothing_left(phones)
+
+
 @pytest.mark.parametrize("damaged", ["model.tflite", "libLiteRt.so", "golden/1.output.bin"])
 def test_a_corrupted_push_is_found_before_anything_is_timed(
     damaged: str, phones: Phones, small: SmallRun, monkeypatch: pytest.MonkeyPatch

@@ -6,6 +6,7 @@ import typer
 
 from mobile_sdk.cli import options
 from mobile_sdk.cli.terminal import quiet, show_json, show_table
+from mobile_sdk.errors import MachineError
 
 if TYPE_CHECKING:
     from mobile_sdk.devices.state import DeviceState
@@ -45,8 +46,12 @@ def devices(json: options.Json = False) -> None:
 
     found = []
     for each in (*known(), *attached()):
-        reason = each.unavailable()
-        found.append((each.name, each.measures_time, reason, None if reason else state_of(each)))
+        reason, state = each.unavailable(), None
+        try:
+            state = None if reason else state_of(each)
+        except MachineError as error:  # it went away just now
+            reason = error.message
+        found.append((each.name, each.measures_time, reason, state))
     if json:
         names = ("device", "measures_time", "unavailable", "state")
         rows = [(*row, state.model_dump(mode="json") if state else None) for *row, state in found]

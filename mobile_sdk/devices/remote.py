@@ -157,7 +157,7 @@ class Remote:
     def _answer(self, script: str, *, timeout_s: float = _ANSWER_S) -> str:
         """What `script` prints on the device; the runner's own error, or MachineError where it fails."""
         # A mark in the last line tells a failed script from a connection that broke.
-        command = self.connection.command(f"( {script}\n); echo; echo {_MARK}$?")
+        command = self.connection.command(f"( {script}\n); code=$?; echo; echo {_MARK}$code")
         done = _call(command, self.name, timeout_s)
         answer, mark, code = done.stdout.rpartition(_MARK)
         if not mark:
