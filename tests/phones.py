@@ -74,23 +74,28 @@ def why_not_here() -> str | None:
     """Why the devices cannot be played here, or None."""
     if sys.platform != "linux" or os.geteuid() != 0:
         return "needs root on Linux for network namespaces"
-    with user_namespace() as enter:
-        done = subprocess.run([*enter, *NAMESPACES, "true"], capture_output=True, text=True, check=False)
+    try:
+        with user_namespace() as enter:
+            done = subprocess.run([*enter, *NAMESPACES, "ip", "link"], capture_output=True, text=True, check=False)
+    except OSError as error:  # no such program, or no such right
+        return f"this machine allows no namespaces: {error}"
     return None if done.returncode == 0 else f"this machine allows no namespaces: {done.stderr.strip()}"
 
 
 @contextmanager
 def user_namespace() -> Iterator[list[str]]:
     """What enters a new user namespace with all of this one's users, so that binfmt_misc in there is its own."""
+    own_namespace = Path("/proc/self/ns/user").readlink()
     with subprocess.Popen(["unshare", "--user", "sleep", "60"]) as holder:
-        own = Path(f"/proc/{holder.pid}")
-        deadline_s = time.monotonic() + 10
-        while (own / "ns/user").readlink() == Path("/proc/self/ns/user").readlink() and time.monotonic() < deadline_s:
-            time.sleep(0.01)
-        for kind in ("uid_map", "gid_map"):
-            (own / kind).write_text("0 0 65536", encoding="ascii")
-        yield ["nsenter", f"--target={holder.pid}", "--user"]
-        holder.kill()
+        try:
+            process, deadline_s = Path(f"/proc/{holder.pid}"), time.monotonic() + 10
+            while (process / "ns/user").readlink() == own_namespace and time.monotonic() < deadline_s:
+                time.sleep(0.01)
+            for kind in ("uid_map", "gid_map"):
+                (process / kind).write_text("0 0 65536", encoding="ascii")
+            yield ["nsenter", f"--target={holder.pid}", "--user"]
+        finally:
+            holder.kill()
 
 
 @contextmanager

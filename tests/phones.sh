@@ -32,7 +32,7 @@ for name in amd64 arm64; do
   mount -t proc proc "$root/proc"
   mount --rbind /dev "$root/dev"
   mount --rbind /sys "$root/sys"
-  mount -t tmpfs -o size=48m none "$root/data/local/tmp"
+  mount -t tmpfs -o size=128m none "$root/data/local/tmp"
   mount -t tmpfs none "$root/tmp"
 done
 mount --bind "$cpuinfo" "$tools/arm64/proc/cpuinfo" # XNNPACK looks for an Arm there
@@ -55,7 +55,7 @@ while read -r verb name; do
   case $verb in
     start) start "$name" ;;
     kill) kill -9 "${adbd[$name]}" && wait "${adbd[$name]}" || true ;;
-    fill) head -c 44m /dev/zero >"$tools/$name/data/local/tmp/filled" ;;
+    fill) head -c 124m /dev/zero >"$tools/$name/data/local/tmp/filled" ;;
     empty) rm "$tools/$name/data/local/tmp/filled" ;;
   esac
   echo "done"
