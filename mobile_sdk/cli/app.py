@@ -14,7 +14,19 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from mobile_sdk.cli import about, bench, export, inspect, options, quantize, report, run, train, verify
+from mobile_sdk.cli import (
+    about,
+    bench,
+    export,
+    inspect,
+    options,
+    predict,
+    quantize,
+    report,
+    run,
+    train,
+    verify,
+)
 from mobile_sdk.cli.failures import explain
 from mobile_sdk.cli.terminal import say
 
@@ -46,6 +58,11 @@ EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
         "mobile-sdk bench runs/digits/bundles/*",
         "mobile-sdk bench digits.tflite --threads 2 --max-ms 5",
         "mobile-sdk bench digits.tflite digits.executorch --device adb:8A1X0Q2",
+    ),
+    predict.predict: (
+        "mobile-sdk predict mobilenet_v2 --width 0.5 --size 192",
+        "mobile-sdk predict runs/photos/program.pt2 --device pixel-2 --runtime tflite-2019",
+        "mobile-sdk predict mobilenet_v3_small --device pixel-7 --extrapolate",
     ),
     inspect.inspect: (
         "mobile-sdk inspect runs/digits/bundles/digits.tflite",

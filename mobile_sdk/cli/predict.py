@@ -1,0 +1,124 @@
+"""`mobile-sdk predict`: how long a net would take on a phone that is not here."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mobile_sdk.cli import options
+from mobile_sdk.cli.terminal import quiet, show_json, show_table
+from mobile_sdk.errors import SettingError
+
+if TYPE_CHECKING:
+    from mobile_sdk.integer_graph import Graph
+    from mobile_sdk.latency.model import LatencyModel
+
+PRECISIONS = ("int8", "float32")
+COLUMNS = ("device", "runtime", "threads", "predicted ms", "error, known family %", "error, other family %", "rests on")
+
+
+def predict(
+    net: Annotated[
+        str, typer.Argument(metavar="PROGRAM|NET", help="A program.pt2, or the name of one of `mobile-sdk nets`.")
+    ],
+    device: Annotated[
+        str | None,
+        typer.Option(
+            "--device",
+            metavar="NAME|FILE",
+            help="pixel-1, pixel-2 …, or a file that calibrate wrote. Default: every device with published latencies.",
+        ),
+    ] = None,
+    runtime: Annotated[
+        str | None, typer.Option("--runtime", metavar="NAME", help="One of the table's: tflite-2019 …. Default: all.")
+    ] = None,
+    precision: Annotated[
+        str | None, typer.Option("--precision", metavar="NAME", help="A named net in int8 (default) or float32.")
+    ] = None,
+    width: options.Width = 1.0,
+    size: options.Size = None,
+    classes: Annotated[int, typer.Option("--classes", min=2, max=100_000, help="Outputs of a named net.")] = 1000,
+    extrapolate: Annotated[
+        bool,
+        typer.Option(
+            "--extrapolate",
+            help="For a device without latencies: scale another's by clock, vector width and dot product. Unverified.",
+        ),
+    ] = False,
+    json: options.Json = False,
+) -> None:
+    """Predict the latency on one big core of a phone, with the error that cross-validation found."""
+    quiet()
+    from mobile_sdk.latency.choice import choose_models, scaling_error_share
+    from mobile_sdk.latency.work import count_work
+
+    graph = _program(Path(net), precision) if Path(net).is_file() else _named(net, precision, width, size, classes)
+    of_graph = graph.precision
+    if of_graph == "mixed":
+        raise SettingError(
+            "expected a program that is int8 or float32 throughout, found one with layers kept in float32",
+            hint="predict its int8 form and measure the difference with bench",
+        )
+    models = choose_models(device, of_graph, runtime=runtime, may_extrapolate=extrapolate)
+    work = count_work(graph)
+    if json:
+        estimates = [_estimate(model, model.predict_ms(work)) for model in models]
+        show_json({"net": net, "precision": of_graph, "estimates": estimates})
+        return
+    print(f"{net}, {of_graph}, {work.multiply_adds / 1e6:.0f} M multiply-adds")
+    show_table(COLUMNS, [_row(model, model.predict_ms(work)) for model in models], numbers=COLUMNS[2:6])
+    if any(model.scaled_from for model in models) and (share := scaling_error_share(of_graph)):
+        print(f"unverified: the same scaling is {100 * share:.0f} % off, on average, on the phones that have latencies")
+
+
+def _program(path: Path, precision: str | None) -> "Graph":
+    from mobile_sdk.program import Program
+
+    graph = Program.load(path).graph
+    if precision is not None and precision != graph.precision:
+        raise SettingError(
+            f"expected --precision {graph.precision}, which {path.name} is in, found {precision}",
+            hint="leave --precision out; the float32 twin is float.pt2",
+        )
+    return graph
+
+
+def _named(net: str, precision: str | None, width: float, size: int | None, classes: int) -> "Graph":
+    chosen = options.check_choice("a precision", precision or "int8", PRECISIONS)
+    from mobile_sdk.contract import Contract, ImageSpec
+    from qat.nets import build_net
+    from qat.untrained import untrained_graph
+
+    contract = Contract(name="net", labels=tuple(map(str, range(classes))), image=ImageSpec(size_px=size or 224))
+    return untrained_graph(build_net(net, contract, width=width), contract, is_int8=chosen == "int8")
+
+
+def _estimate(model: "LatencyModel", latency_ms: float) -> dict[str, Any]:
+    setup = model.setup
+    return {
+        "device": setup.device,
+        "runtime": setup.runtime,
+        "threads": setup.threads,
+        "latency_ms": round(latency_ms, 3),
+        "error_share": model.unseen_net_share,
+        "other_family_error_share": model.unseen_family_share,
+        "latencies": model.rows,
+        "scaled_from": model.scaled_from,
+    }
+
+
+def _row(model: "LatencyModel", latency_ms: float) -> tuple[str, ...]:
+    setup = model.setup
+    rests_on = f"unverified, scaled from {model.scaled_from}" if model.scaled_from else f"{model.rows} latencies"
+    return (
+        setup.device,
+        setup.runtime,
+        str(setup.threads),
+        f"{latency_ms:.3g}",
+        *(_percent(share) for share in (model.unseen_net_share, model.unseen_family_share)),
+        rests_on,
+    )
+
+
+def _percent(share: float | None) -> str:
+    return "unknown" if share is None else f"{100 * share:.1f}"

@@ -1,0 +1,64 @@
+"""Which models answer for a device that a user names."""
+
+from difflib import get_close_matches
+from pathlib import Path
+
+from mobile_sdk.errors import SettingError
+from mobile_sdk.latency.cross_validation import mean_error_share
+from mobile_sdk.latency.extrapolation import BASE, extrapolate, processors, scaled_errors
+from mobile_sdk.latency.model import LatencyModel, LatencyModels, Precision
+from mobile_sdk.latency.published import published_models, published_samples
+
+_SCALED = (BASE, "tflite-2019", 1)
+
+
+def choose_models(
+    device: str | None, precision: Precision, *, runtime: str | None = None, may_extrapolate: bool = False
+) -> list[LatencyModel]:
+    """The models of `device`, or of all devices with published latencies; `device` may be a calibration's file.
+
+    Raises SettingError where there is none, for a device without latencies unless `may_extrapolate`.
+    """
+    is_file = device is not None and Path(device).is_file()
+    known = LatencyModels.load(Path(device)).models if device and is_file else published_models()
+    of_device = [model for model in known if device is None or is_file or model.setup.device == device]
+    found = [model for model in of_device if model.setup.precision == precision]
+    if not found and device is not None and not is_file:
+        found = [_extrapolated(device, precision, may_extrapolate)]
+    return _of_runtime(found, runtime, precision)
+
+
+def scaling_error_share(precision: Precision) -> float | None:
+    """The mean error of scaled models where it can be seen: on the devices that have latencies."""
+    return mean_error_share(scaled_errors(published_samples()), lambda setup: setup.precision == precision)
+
+
+def _extrapolated(device: str, precision: Precision, may_extrapolate: bool) -> LatencyModel:
+    if device not in processors():
+        near = get_close_matches(device, processors(), n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}?" if near else "calibrate it: mobile-sdk calibrate --help"
+        raise SettingError(f"expected a device ({', '.join(processors())}) or a file, found {device!r}", hint=hint)
+    if not may_extrapolate:
+        with_rows = sorted({each.setup.device for each in published_models() if each.setup.precision == precision})
+        raise SettingError(
+            f"expected a device with published {precision} latencies ({', '.join(with_rows)}), found {device}",
+            hint="add --extrapolate for an unverified estimate, or calibrate the device itself",
+        )
+    (base,) = (
+        model
+        for model in published_models()
+        if (model.setup.device, model.setup.runtime, model.setup.threads) == _SCALED
+        and model.setup.precision == precision
+    )
+    return extrapolate(base, processors()[device])
+
+
+def _of_runtime(models: list[LatencyModel], runtime: str | None, precision: Precision) -> list[LatencyModel]:
+    found = [model for model in models if runtime is None or model.setup.runtime == runtime]
+    if not found:
+        runtimes = dict.fromkeys(model.setup.runtime for model in models)
+        raise SettingError(
+            f"expected a runtime with {precision} latencies ({', '.join(runtimes) or 'none'}), found {runtime}",
+            hint="leave the runtime out for all of them" if runtimes else "choose another precision",
+        )
+    return found

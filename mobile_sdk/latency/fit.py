@@ -1,0 +1,125 @@
+"""Costs fitted to measured latencies: few, never negative, and near what is known where latencies say little.
+
+A latency is a sum over kinds of work of amount times cost. What is known beforehand are the costs relative to each
+other (`_KNOWN`); a setup's speed is not. The estimate is the most probable one (maximum a posteriori) where a latency
+misses by 5 %, a cost of all devices with the same kernels is 50 % off what is known, and a cost of one setup is 25 %
+off that of all (one standard deviation each): a non-negative least-squares problem.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import nnls  # type: ignore[import-untyped]
+
+from mobile_sdk.latency.model import LatencyModel, Precision, Setup
+from mobile_sdk.latency.work import AMOUNTS, Work
+
+Vector = NDArray[np.float64]
+
+_LATENCY_DEVIATION_SHARE = 0.05
+_KERNEL_DEVIATION_SHARE = 0.50
+_SETUP_DEVIATION_SHARE = 0.25
+_ROUNDS = 60  # of alternating between speeds and costs; they no longer change long before
+
+# In units of a dense multiply-add, on a processor with 128-bit vectors, rounded. A depthwise multiply-add loads its
+# input and shares it with no other output; 8-bit integers speed up dense ones threefold and loads hardly at all. A
+# linear layer reads a weight from memory for each, of 4 bytes or of 1.
+_KNOWN: dict[Precision, Work] = {
+    "float32": Work(
+        pointwise_macs=1,
+        spatial_macs=1,
+        depthwise_macs=5,
+        linear_macs=4,
+        moved_elements=1,
+        summed_elements=5,
+        scaled_elements=5,
+        gated_elements=5,
+        averaged_elements=5,
+        operators=25_000,
+    ),
+    "int8": Work(
+        pointwise_macs=1,
+        spatial_macs=1,
+        depthwise_macs=10,
+        linear_macs=3,
+        moved_elements=3,
+        summed_elements=15,
+        scaled_elements=15,
+        gated_elements=15,
+        averaged_elements=15,
+        operators=75_000,
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """A measured latency and the work that it was spent on; `net` and `family` say what is left out together."""
+
+    setup: Setup
+    net: str
+    family: str
+    work: Work
+    latency_ms: float
+
+
+def fit_models(samples: Sequence[Sample]) -> dict[Setup, LatencyModel]:
+    """A model for every setup that has samples; those with the same kernels inform each other."""
+    models = {}
+    for kernels in {sample.setup.kernels for sample in samples}:
+        group = [sample for sample in samples if sample.setup.kernels == kernels]
+        models.update(_fit_kernels(group, kernels[1]))
+    return models
+
+
+def _fit_kernels(samples: Sequence[Sample], precision: Precision) -> dict[Setup, LatencyModel]:
+    known = _KNOWN[precision].amounts()
+    setups = list(dict.fromkeys(sample.setup for sample in samples))
+    of_setup = np.array([setups.index(sample.setup) for sample in samples])
+    # Rows divided by their latency: residuals are relative errors. Columns in units of what is known.
+    shares = np.array([sample.work.amounts() / sample.latency_ms for sample in samples]) * known
+    common, speeds = _common_costs(shares, of_setup)
+    models = {}
+    for index, setup in enumerate(setups):
+        rows = shares[of_setup == index] * common
+        own = _own_costs(rows, speeds[index]) * common * known
+        costs = dict(zip(AMOUNTS, (1e6 * own).tolist(), strict=True))
+        models[setup] = LatencyModel(setup=setup, costs_ns=costs, rows=len(rows))
+    return models
+
+
+def _common_costs(shares: Vector, of_setup: NDArray[np.intp]) -> tuple[Vector, Vector]:
+    """Factors on what is known that all setups share, about 1, and every setup's milliseconds per unit."""
+    kinds = shares.shape[1]
+    factors = np.ones(kinds)
+    scales = _scales(shares @ factors, of_setup)
+    for _ in range(_ROUNDS):
+        rows = shares * scales[of_setup, None]
+        factors = _most_probable(rows, np.ones(len(rows)), np.eye(kinds), np.ones(kinds), _KERNEL_DEVIATION_SHARE)
+        scales = _scales(shares @ factors, of_setup)
+    return factors, scales
+
+
+def _own_costs(rows: Vector, scale: float) -> Vector:
+    """A setup's milliseconds for each kind, near to a common scale that is itself unknown (the last column)."""
+    kinds = rows.shape[1]
+    no_scale = np.zeros((len(rows), 1))
+    apart = np.hstack([np.eye(kinds), -np.ones((kinds, 1))]) / scale
+    found = _most_probable(
+        np.hstack([rows, no_scale]), np.ones(len(rows)), apart, np.zeros(kinds), _SETUP_DEVIATION_SHARE
+    )
+    return found[:kinds]
+
+
+def _scales(relative: Vector, of_setup: NDArray[np.intp]) -> Vector:
+    """The scale of each setup that brings its rows nearest to 1."""
+    sums = np.bincount(of_setup, relative)
+    return np.asarray(sums / np.bincount(of_setup, relative**2))
+
+
+def _most_probable(rows: Vector, targets: Vector, prior: Vector, means: Vector, deviation: float) -> Vector:
+    weighted = np.vstack([rows / _LATENCY_DEVIATION_SHARE, prior / deviation])
+    solution, _ = nnls(weighted, np.concatenate([targets / _LATENCY_DEVIATION_SHARE, means / deviation]))
+    return np.asarray(solution)

@@ -1,0 +1,104 @@
+"""Latencies that papers and projects have published, as samples: `data/published_rows.csv` names the source of each."""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import cast
+
+from mobile_sdk.latency.cross_validation import validated_models
+from mobile_sdk.latency.fit import Sample
+from mobile_sdk.latency.model import LatencyModel, Precision, Setup
+from mobile_sdk.latency.work import AMOUNTS, Work
+
+_FAMILY_WORDS = 2  # mobilenet_v3_small belongs to mobilenet_v3
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedNet:
+    """A net that a row speaks of, as `qat.nets.build_net` builds it; `hidden` is None for its default."""
+
+    name: str
+    width: float
+    hidden: int | None
+    size_px: int
+
+    @property
+    def family(self) -> str:
+        """mobilenet_v3 for the small, the large and the minimalistic ones."""
+        return "_".join(self.name.split("_")[:_FAMILY_WORDS])
+
+    @property
+    def title(self) -> str:
+        """One word for all of it."""
+        return f"{self.name}-{self.width:g}-{self.size_px}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One published latency. `left_out` says why it is not fitted to, and is empty where it is."""
+
+    setup: Setup
+    net: PublishedNet
+    latency_ms: float
+    source: str
+    left_out: str
+
+
+@cache
+def published_rows() -> tuple[Row, ...]:
+    """Every row, those that are left out as well."""
+    return tuple(_row(line) for line in _lines("published_rows.csv"))
+
+
+@cache
+def published_samples() -> tuple[Sample, ...]:
+    """The rows that are fitted to, each with the work of its net."""
+    work = {(line["net"], line["precision"]): _work(line) for line in _lines("published_work.csv")}
+    return tuple(
+        Sample(
+            setup=row.setup,
+            net=row.net.title,
+            family=row.net.family,
+            work=work[row.net.title, row.setup.precision],
+            latency_ms=row.latency_ms,
+        )
+        for row in published_rows()
+        if not row.left_out
+    )
+
+
+@cache
+def published_models() -> tuple[LatencyModel, ...]:
+    """A model for every setup that has rows, with its cross-validated errors; fitted here, in about a second."""
+    return tuple(validated_models(published_samples()).values())
+
+
+def _lines(name: str) -> Iterator[dict[str, str]]:
+    with resources.files("mobile_sdk.latency").joinpath("data", name).open(encoding="utf-8") as file:
+        yield from csv.DictReader(file)
+
+
+def _row(line: dict[str, str]) -> Row:
+    return Row(
+        setup=Setup(
+            device=line["device"],
+            runtime=line["runtime"],
+            precision=cast(Precision, line["precision"]),
+            threads=int(line["threads"]),
+        ),
+        net=PublishedNet(
+            name=line["net"],
+            width=float(line["width"]),
+            hidden=int(line["hidden"]) if line["hidden"] else None,
+            size_px=int(line["size_px"]),
+        ),
+        latency_ms=float(line["latency_ms"]),
+        source=line["source"],
+        left_out=line["left_out"],
+    )
+
+
+def _work(line: dict[str, str]) -> Work:
+    return Work(**{name: float(line[name]) for name in AMOUNTS})

@@ -1,0 +1,99 @@
+"""How much work a graph is, by kind of operator: what a latency is made of."""
+
+from dataclasses import dataclass, fields
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobile_sdk.integer_graph import (
+    Add,
+    AvgPool2d,
+    Conv2d,
+    Graph,
+    Linear,
+    MaxPool2d,
+    Mean,
+    Mul,
+    Operator,
+    Reshape,
+    Tensor,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """The work of one run, in amounts that processors spend time on.
+
+    Multiply-adds of convolutions by kernel (1×1, larger, one filter a channel); a convolution on a 1×1 map counts as a
+    linear layer: it reads each weight once, so that memory sets its pace. Elements that convolutions read and write
+    (`moved`), and those of sums of two tensors, of products and activations, of products with a gate a channel, and of
+    means and pools.
+    """
+
+    pointwise_macs: float = 0.0
+    spatial_macs: float = 0.0
+    depthwise_macs: float = 0.0
+    linear_macs: float = 0.0
+    moved_elements: float = 0.0
+    summed_elements: float = 0.0
+    scaled_elements: float = 0.0
+    gated_elements: float = 0.0
+    averaged_elements: float = 0.0
+    operators: float = 0.0
+
+    def __add__(self, other: "Work") -> "Work":
+        return Work(**{name: getattr(self, name) + getattr(other, name) for name in AMOUNTS})
+
+    @property
+    def multiply_adds(self) -> float:
+        """What the papers count: those of convolutions and linear layers."""
+        return self.pointwise_macs + self.spatial_macs + self.depthwise_macs + self.linear_macs
+
+    def amounts(self) -> NDArray[np.float64]:
+        """The amounts in the order of `AMOUNTS`."""
+        return np.array([getattr(self, name) for name in AMOUNTS])
+
+
+AMOUNTS = tuple(field.name for field in fields(Work))
+
+
+def count_work(graph: Graph) -> Work:
+    """The work of one run of `graph`, int8 or float32."""
+    return sum((_of(operator) for operator in graph.operators), Work())
+
+
+def _of(operator: Operator) -> Work:
+    if isinstance(operator, Conv2d):
+        return _of_convolution(operator)
+    if isinstance(operator, Linear):
+        return Work(linear_macs=operator.weight.size, operators=1)
+    if isinstance(operator, Reshape):
+        return Work()  # a new name for the same memory
+    return Work(**{_kind(operator): prod(_largest(operator).shape)}, operators=1)
+
+
+def _of_convolution(operator: Conv2d) -> Work:
+    _, height, width = operator.output.shape
+    macs = operator.weight.size * height * width
+    if height * width == 1:
+        return Work(linear_macs=macs, operators=1)
+    is_pointwise = operator.weight.shape[2:] == (1, 1)
+    kind = "depthwise_macs" if operator.is_depthwise else "pointwise_macs" if is_pointwise else "spatial_macs"
+    moved = prod(operator.input.shape) + prod(operator.output.shape)
+    return Work(**{kind: macs}, moved_elements=moved, operators=1)
+
+
+def _kind(operator: Operator) -> str:
+    if isinstance(operator, Mean | MaxPool2d | AvgPool2d):
+        return "averaged_elements"
+    if isinstance(operator, Add) and isinstance(operator.b, Tensor):
+        return "summed_elements"
+    if isinstance(operator, Mul) and isinstance(operator.b, Tensor) and operator.b.shape != operator.a.shape:
+        return "gated_elements"
+    return "scaled_elements"
+
+
+def _largest(operator: Operator) -> Tensor:
+    tensors = [value for value in (*operator.inputs, operator.output) if isinstance(value, Tensor)]
+    return max(tensors, key=lambda tensor: prod(tensor.shape))
