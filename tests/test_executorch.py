@@ -84,6 +84,21 @@ def test_the_net_is_one_delegate_call_and_nothing_else(tmp_path):
     assert found.bytes_by_part["biases"] == sum(step.bias.nbytes for step in weighted)
 
 
+def test_constants_that_layers_share_are_counted_once(tmp_path):
+    graph = int8_graph("mobile block")
+    without_biases = tuple(
+        replace(step, bias=np.zeros_like(step.bias)) if isinstance(step, Conv2d | Linear) else step
+        for step in graph.operators
+    )
+    graph = replace(graph, operators=without_biases)
+    RUNTIME.export(graph, contract_for(graph), tmp_path / "model.pte")
+    found = RUNTIME.structure(tmp_path / "model.pte").bytes_by_part
+    lengths = {len(step.bias) for step in graph.operators if isinstance(step, Conv2d | Linear)}
+    assert found["biases"] == 4 * sum(lengths)
+    assert all(size >= 0 for size in found.values())
+    assert sum(found.values()) == (tmp_path / "model.pte").stat().st_size
+
+
 def test_a_float_file_says_that_its_convolutions_are_float(tmp_path):
     graph = float_graph("conv chain")
     RUNTIME.export(graph, contract_for(graph), tmp_path / "model.pte")

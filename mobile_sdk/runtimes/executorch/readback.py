@@ -109,13 +109,19 @@ def _structure(file: PteFile, size_bytes: int) -> Structure:
 
 
 def _bytes_by_part(file: PteFile, contents: list[DelegateContent], size_bytes: int) -> dict[str, int]:
-    parts = {"weights": 0, "biases": 0, "scales": 0, "constants": 0}
+    """The file's bytes by what they hold; constants that layers share are in the file, and counted, once."""
+    held: dict[int, tuple[str, int]] = {}  # by the identity of the constant
     for content in contents:
         roles = {node.fields["filter_id"]: "weights" for node in content.nodes if node.kind in WEIGHTED}
         roles |= {node.fields["bias_id"]: "biases" for node in content.nodes if node.kind in WEIGHTED}
         for index, value in enumerate(content.values):
-            parts[roles.get(index, "constants")] += len(value.data or b"")
-            parts["scales"] += 0 if value.scales is None else value.scales.nbytes
+            if value.data is not None:
+                held.setdefault(id(value.data), (roles.get(index, "constants"), len(value.data)))
+            if value.scales is not None:
+                held.setdefault(id(value.scales.base), ("scales", value.scales.nbytes))
+    parts = {"weights": 0, "biases": 0, "scales": 0, "constants": 0}
+    for part, size in held.values():
+        parts[part] += size
     parts["delegate graph"] = sum(len(blob) for blob in file.delegates)
     parts["structure"] = size_bytes - sum(parts.values())
     return parts
