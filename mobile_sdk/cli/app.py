@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 from mobile_sdk.cli import (
     about,
     bench,
+    calibrate,
     export,
     inspect,
     options,
@@ -63,7 +64,9 @@ EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
         "mobile-sdk predict mobilenet_v2 --width 0.5 --size 192",
         "mobile-sdk predict runs/photos/program.pt2 --device pixel-2 --runtime tflite-2019",
         "mobile-sdk predict mobilenet_v3_small --device pixel-7 --extrapolate",
+        "mobile-sdk predict mobilenet_v3_small --device device.json",
     ),
+    calibrate.calibrate: ("mobile-sdk calibrate --device host --to tflite --out host.json",),
     inspect.inspect: (
         "mobile-sdk inspect runs/digits/bundles/digits.tflite",
         "mobile-sdk inspect runs/digits/program.pt2 --json",

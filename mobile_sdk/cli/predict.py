@@ -50,7 +50,6 @@ def predict(
     """Predict the latency on one big core of a phone, with the error that cross-validation found."""
     quiet()
     from mobile_sdk.latency.choice import choose_models, scaling_error_share
-    from mobile_sdk.latency.work import count_work
 
     graph = _program(Path(net), precision) if Path(net).is_file() else _named(net, precision, width, size, classes)
     of_graph = graph.precision
@@ -60,13 +59,11 @@ def predict(
             hint="predict its int8 form and measure the difference with bench",
         )
     models = choose_models(device, of_graph, runtime=runtime, may_extrapolate=extrapolate)
-    work = count_work(graph)
     if json:
-        estimates = [_estimate(model, model.predict_ms(work)) for model in models]
+        estimates = [_estimate(model, model.predict_graph_ms(graph)) for model in models]
         show_json({"net": net, "precision": of_graph, "estimates": estimates})
         return
-    print(f"{net}, {of_graph}, {work.multiply_adds / 1e6:.0f} M multiply-adds")
-    show_table(COLUMNS, [_row(model, model.predict_ms(work)) for model in models], numbers=COLUMNS[2:6])
+    show_table(COLUMNS, [_row(model, model.predict_graph_ms(graph)) for model in models], numbers=COLUMNS[2:6])
     if any(model.scaled_from for model in models) and (share := scaling_error_share(of_graph)):
         print(f"unverified: the same scaling is {100 * share:.0f} % off, on average, on the phones that have latencies")
 

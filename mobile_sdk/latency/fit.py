@@ -25,13 +25,13 @@ _ROUNDS = 60  # of alternating between speeds and costs; they no longer change l
 
 # In units of a dense multiply-add, on a processor with 128-bit vectors, rounded. A depthwise multiply-add loads its
 # input and shares it with no other output; 8-bit integers speed up dense ones threefold and loads hardly at all. A
-# linear layer reads a weight from memory for each, of 4 bytes or of 1.
+# weight comes from memory, and has 4 bytes or 1.
 _KNOWN: dict[Precision, Work] = {
     "float32": Work(
         pointwise_macs=1,
         spatial_macs=1,
         depthwise_macs=5,
-        linear_macs=4,
+        weights=4,
         moved_elements=1,
         summed_elements=5,
         scaled_elements=5,
@@ -43,7 +43,7 @@ _KNOWN: dict[Precision, Work] = {
         pointwise_macs=1,
         spatial_macs=1,
         depthwise_macs=10,
-        linear_macs=3,
+        weights=3,
         moved_elements=3,
         summed_elements=15,
         scaled_elements=15,

@@ -10,7 +10,8 @@ from pydantic import Field, ValidationError
 from mobile_sdk.atomic import write_text
 from mobile_sdk.contract import Model
 from mobile_sdk.errors import DataError
-from mobile_sdk.latency.work import AMOUNTS, Work
+from mobile_sdk.integer_graph import Graph
+from mobile_sdk.latency.work import AMOUNTS, Work, count_work
 
 Precision = Literal["int8", "float32"]
 
@@ -41,13 +42,18 @@ class LatencyModel(Model):
 
     setup: Setup
     costs_ns: dict[str, Annotated[float, Field(ge=0)]]  # for one unit of each of AMOUNTS
+    channel_tile: Annotated[int, Field(ge=1)] = 1  # output channels that the kernels compute at once
     rows: int  # latencies that it was fitted to
     unseen_net_share: float | None = None
     unseen_family_share: float | None = None
     scaled_from: str | None = None  # another device: nothing was measured on this one
 
+    def predict_graph_ms(self, graph: Graph) -> float:
+        """The predicted latency of one run of `graph`."""
+        return self.predict_ms(count_work(graph, channel_tile=self.channel_tile))
+
     def predict_ms(self, work: Work) -> float:
-        """The predicted latency of one run."""
+        """The same for work that was counted for the model's channel tile."""
         costs = np.array([self.costs_ns[name] for name in AMOUNTS])
         return float(costs @ work.amounts()) / 1e6
 

@@ -25,16 +25,16 @@ from mobile_sdk.integer_graph import (
 class Work:
     """The work of one run, in amounts that processors spend time on.
 
-    Multiply-adds of convolutions by kernel (1×1, larger, one filter a channel); a convolution on a 1×1 map counts as a
-    linear layer: it reads each weight once, so that memory sets its pace. Elements that convolutions read and write
-    (`moved`), and those of sums of two tensors, of products and activations, of products with a gate a channel, and of
-    means and pools.
+    Multiply-adds of convolutions by kernel (1×1, larger, one filter a channel); weights of all layers, each read from
+    memory once: they are what a linear layer costs, and a convolution on a 1×1 map is one. Elements that convolutions
+    read and write (`moved`), and those of sums of two tensors, of products and activations, of products with a gate a
+    channel, and of means and pools.
     """
 
     pointwise_macs: float = 0.0
     spatial_macs: float = 0.0
     depthwise_macs: float = 0.0
-    linear_macs: float = 0.0
+    weights: float = 0.0
     moved_elements: float = 0.0
     summed_elements: float = 0.0
     scaled_elements: float = 0.0
@@ -45,11 +45,6 @@ class Work:
     def __add__(self, other: "Work") -> "Work":
         return Work(**{name: getattr(self, name) + getattr(other, name) for name in AMOUNTS})
 
-    @property
-    def multiply_adds(self) -> float:
-        """What the papers count: those of convolutions and linear layers."""
-        return self.pointwise_macs + self.spatial_macs + self.depthwise_macs + self.linear_macs
-
     def amounts(self) -> NDArray[np.float64]:
         """The amounts in the order of `AMOUNTS`."""
         return np.array([getattr(self, name) for name in AMOUNTS])
@@ -58,30 +53,34 @@ class Work:
 AMOUNTS = tuple(field.name for field in fields(Work))
 
 
-def count_work(graph: Graph) -> Work:
-    """The work of one run of `graph`, int8 or float32."""
-    return sum((_of(operator) for operator in graph.operators), Work())
+def count_work(graph: Graph, *, channel_tile: int = 1) -> Work:
+    """The work of one run of `graph`, int8 or float32, on kernels that compute `channel_tile` output channels at once.
+
+    Where the channels do not fill their last tile, what fills it is computed all the same.
+    """
+    return sum((_of(operator, channel_tile) for operator in graph.operators), Work())
 
 
-def _of(operator: Operator) -> Work:
+def _of(operator: Operator, channel_tile: int) -> Work:
     if isinstance(operator, Conv2d):
-        return _of_convolution(operator)
+        return _of_convolution(operator, channel_tile)
     if isinstance(operator, Linear):
-        return Work(linear_macs=operator.weight.size, operators=1)
+        return Work(weights=operator.weight.size, operators=1)
     if isinstance(operator, Reshape):
         return Work()  # a new name for the same memory
     return Work(**{_kind(operator): prod(_largest(operator).shape)}, operators=1)
 
 
-def _of_convolution(operator: Conv2d) -> Work:
-    _, height, width = operator.output.shape
-    macs = operator.weight.size * height * width
+def _of_convolution(operator: Conv2d, channel_tile: int) -> Work:
+    channels, height, width = operator.output.shape
     if height * width == 1:
-        return Work(linear_macs=macs, operators=1)
+        return Work(weights=operator.weight.size, operators=1)
     is_pointwise = operator.weight.shape[2:] == (1, 1)
     kind = "depthwise_macs" if operator.is_depthwise else "pointwise_macs" if is_pointwise else "spatial_macs"
+    computed = -(-channels // channel_tile) * channel_tile
+    macs = computed * operator.weight[0].size * height * width
     moved = prod(operator.input.shape) + prod(operator.output.shape)
-    return Work(**{kind: macs}, moved_elements=moved, operators=1)
+    return Work(**{kind: macs}, weights=operator.weight.size, moved_elements=moved, operators=1)
 
 
 def _kind(operator: Operator) -> str:

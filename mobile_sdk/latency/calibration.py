@@ -1,0 +1,129 @@
+"""The model of a device of one's own: a few dozen small operators measured there, and the fit of their latencies."""
+
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from mobile_sdk import runtimes as registry
+from mobile_sdk.benchmarking import benchmark
+from mobile_sdk.bundle import Bundle
+from mobile_sdk.contract import Contract, ImageSpec
+from mobile_sdk.devices import check_measures_time, open_device
+from mobile_sdk.errors import MachineError, SettingError
+from mobile_sdk.integer_graph import Graph
+from mobile_sdk.latency.cross_validation import validated_models
+from mobile_sdk.latency.fit import Sample
+from mobile_sdk.latency.host_timing import host_latencies_ms
+from mobile_sdk.latency.model import LatencyModel, LatencyModels, Setup
+from mobile_sdk.latency.operator_graphs import operator_graphs
+from mobile_sdk.latency.work import count_work
+from mobile_sdk.lowering import lower
+from mobile_sdk.measurements import Numbers
+from mobile_sdk.program import Program, Record
+
+Progress = Callable[[float, str], None]
+"""Takes the share that is done, 0..1, and what is being done."""
+NamedGraph = tuple[str, Graph]
+
+RUNTIMES = ("executorch", "tflite")
+CHANNEL_TILES = (1, 8, 16, 32)
+"""How many output channels kernels compute at once: 8 or 16 on Arm, 16 or 32 with AVX-512."""
+_TOGETHER = 8  # bundles that are loaded at once
+
+
+def calibrate(
+    device: str,
+    *,
+    runtimes: Sequence[str] = RUNTIMES,
+    threads: int = 1,
+    graphs: Iterable[NamedGraph] | None = None,
+    progress: Progress | None = None,
+) -> LatencyModels:
+    """Measures `graphs` (the operator graphs if None) on `device` in every runtime, and fits a model to each; int8.
+
+    Raises SettingError for a device whose times mean nothing, MachineError where one of the bundles cannot run there.
+    """
+    check_measures_time(open_device(device))
+    if not runtimes or set(runtimes) - set(RUNTIMES):
+        raise SettingError(
+            f"expected runtimes among {', '.join(RUNTIMES)}, found {', '.join(runtimes) or 'none'}",
+            hint="calibrate executorch, tflite or both",
+        )
+    measured = list(operator_graphs() if graphs is None else graphs)
+    models = []
+    for index, runtime in enumerate(runtimes):
+
+        def within(done_share: float, text: str, index: int = index) -> None:
+            if progress:
+                progress((index + done_share) / len(runtimes), text)
+
+        setup = Setup(device=device, runtime=runtime, precision="int8", threads=threads)
+        models.append(fit_operators(measured, measure_graphs(measured, setup, within), setup))
+    versions = {package: version for name in runtimes for package, version in registry.get(name).versions().items()}
+    return LatencyModels(models=tuple(models), versions=versions)
+
+
+def fit_operators(graphs: Sequence[NamedGraph], latencies_ms: Sequence[float], setup: Setup) -> LatencyModel:
+    """The model with the channel tile that leaves the smallest error on operators that it was not fitted to."""
+    models = [_fit(graphs, latencies_ms, setup, channel_tile) for channel_tile in CHANNEL_TILES]
+    return min(models, key=lambda model: model.unseen_net_share or 0.0)
+
+
+def _fit(graphs: Sequence[NamedGraph], latencies_ms: Sequence[float], setup: Setup, channel_tile: int) -> LatencyModel:
+    samples = [
+        Sample(
+            setup=setup,
+            net=name,
+            family=name,
+            work=count_work(graph, channel_tile=channel_tile),
+            latency_ms=latency_ms,
+        )
+        for (name, graph), latency_ms in zip(graphs, latencies_ms, strict=True)
+    ]
+    model = validated_models(samples)[setup]
+    # An operator is no family of nets: what the model says of nets is known where nets are measured.
+    return model.model_copy(update={"channel_tile": channel_tile, "unseen_family_share": None})
+
+
+def measure_graphs(graphs: Sequence[NamedGraph], setup: Setup, progress: Progress) -> list[float]:
+    """The median milliseconds of one run of every graph in `setup`; `progress` hears of every few on another device."""
+    if setup.device == "host":
+        progress(0.0, f"{len(graphs)} operators in {setup.runtime}")
+        contracts = [(graph, _contract(graph, name)) for name, graph in graphs]
+        return host_latencies_ms(contracts, runtime=setup.runtime, threads=setup.threads)
+    return benchmark_graphs(graphs, setup, progress)
+
+
+def benchmark_graphs(graphs: Sequence[NamedGraph], setup: Setup, progress: Progress) -> list[float]:
+    """The same by `benchmark`, which reaches every device, with a few bundles at a time."""
+    latencies_ms: list[float] = []
+    with tempfile.TemporaryDirectory(prefix="mobile-sdk-operators-") as folder:
+        for first in range(0, len(graphs), _TOGETHER):
+            some = graphs[first : first + _TOGETHER]
+            progress(first / len(graphs), f"{setup.runtime}: {some[0][0]} …")
+            bundles = [_bundle(graph, name, setup.runtime, Path(folder)) for name, graph in some]
+            numbers = benchmark(bundles, device=setup.device, threads=setup.threads, quick=True)
+            latencies_ms += _medians_ms(numbers)
+    return latencies_ms
+
+
+def _contract(graph: Graph, name: str) -> Contract:
+    labels = tuple(f"label {index}" for index in range(graph.output.shape[0]))
+    return Contract(name=name, labels=labels, image=ImageSpec(size_px=graph.input.shape[1]))
+
+
+def _bundle(graph: Graph, name: str, runtime: str, folder: Path) -> Bundle:
+    record = Record(net=name, quantized="calibrated")
+    return lower(Program(graph=graph, contract=_contract(graph, name), record=record), folder, runtimes=[runtime])[0]
+
+
+def _medians_ms(numbers: Numbers) -> list[float]:
+    found = []
+    for measurement in numbers.measurements:
+        if measurement.summary is None:
+            raise MachineError(
+                f"expected {measurement.bundle} to run on {numbers.device}, found that {measurement.not_run}",
+                hint="leave that runtime out, or see what mobile-sdk doctor says",
+            )
+        found.append(measurement.summary.median_ms)
+    return found

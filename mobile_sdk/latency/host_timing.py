@@ -1,0 +1,57 @@
+"""Many small graphs timed on this host: all in one process, which loads the runtime once, and in interleaved rounds."""
+
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import numpy as np
+
+from mobile_sdk import runtimes
+from mobile_sdk.benchmark_worker import Picture, measure, warm_up
+from mobile_sdk.contract import Contract
+from mobile_sdk.integer_graph import Graph
+from mobile_sdk.runtimes.base import Runtime, Session
+
+_ROUNDS = 21
+_TURN_MS = 5.0
+_MAX_TURN_RUNS = 200
+
+
+def host_latencies_ms(graphs: Sequence[tuple[Graph, Contract]], *, runtime: str, threads: int) -> list[float]:
+    """The median milliseconds of one run of every graph. Raises MachineError where the runtime cannot run here."""
+    chosen, random = runtimes.get(runtime), np.random.default_rng(0)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mobile-sdk-operators-")))
+        turns = []
+        for index, (graph, contract) in enumerate(graphs):
+            session = stack.enter_context(closing(_load(chosen, graph, contract, folder / f"{index}", threads)))
+            _, height, width = graph.input.shape
+            turns.append(_Turns(session, random.integers(0, 256, (height, width, 3), np.uint8)))
+        for first in range(_ROUNDS):
+            for offset in range(len(turns)):
+                turns[(first + offset) % len(turns)].take()
+        return [turn.median_ms for turn in turns]
+
+
+def _load(runtime: Runtime, graph: Graph, contract: Contract, folder: Path, threads: int) -> Session:
+    folder.mkdir()
+    file = folder / runtime.model_file
+    return runtime.load(file, runtime.export(graph, contract, file), threads=threads)
+
+
+class _Turns:
+    """One loaded graph and the times of its turns; the first run of a turn brings its weights back into the caches."""
+
+    def __init__(self, session: Session, picture: Picture) -> None:
+        self._session, self._pictures = session, [picture]
+        typical_ms = float(np.median(warm_up(session, self._pictures)[-5:]))
+        self._runs = int(np.clip(round(_TURN_MS / typical_ms), 1, _MAX_TURN_RUNS))
+        self._times_ms: list[float] = []
+
+    @property
+    def median_ms(self) -> float:
+        return float(np.median(self._times_ms))
+
+    def take(self) -> None:
+        self._times_ms += measure(self._session, self._pictures, 1 + self._runs)[1:]
