@@ -23,9 +23,14 @@ def choose_models(
     known = LatencyModels.load(Path(device)).models if device and is_file else published_models()
     of_device = [model for model in known if device is None or is_file or model.setup.device == device]
     found = [model for model in of_device if model.setup.precision == precision]
-    if not found and device is not None and not is_file:
+    if not found and is_file:
+        raise SettingError(
+            f"expected {precision} latencies in {device}, found {of_device[0].setup.precision} ones alone",
+            hint=f"predict in {of_device[0].setup.precision}",
+        )
+    if not found and device is not None:
         found = [_extrapolated(device, precision, may_extrapolate)]
-    return _of_runtime(found, runtime, precision)
+    return _of_runtime(found, runtime)
 
 
 def scaling_error_share(precision: Precision) -> float | None:
@@ -53,12 +58,12 @@ def _extrapolated(device: str, precision: Precision, may_extrapolate: bool) -> L
     return extrapolate(base, processors()[device])
 
 
-def _of_runtime(models: list[LatencyModel], runtime: str | None, precision: Precision) -> list[LatencyModel]:
+def _of_runtime(models: list[LatencyModel], runtime: str | None) -> list[LatencyModel]:
     found = [model for model in models if runtime is None or model.setup.runtime == runtime]
     if not found:
         runtimes = dict.fromkeys(model.setup.runtime for model in models)
         raise SettingError(
-            f"expected a runtime with {precision} latencies ({', '.join(runtimes) or 'none'}), found {runtime}",
-            hint="leave the runtime out for all of them" if runtimes else "choose another precision",
+            f"expected one of the runtimes {', '.join(runtimes)}, found {runtime}",
+            hint="leave the runtime out for all of them",
         )
     return found
