@@ -26,6 +26,7 @@ COSTS = {
     "pointwise_macs": 0.06,
     "spatial_macs": 0.1,
     "depthwise_macs": 0.5,
+    "large_depthwise_macs": 0.7,
     "weights": 0.2,
     "moved_elements": 0.2,
     "summed_elements": 1.5,
@@ -54,7 +55,7 @@ def samples(works: list[Work], setup: Setup = PHONE, *, speed: float = 1.0, nois
 
 def various_works(count: int) -> list[Work]:
     random = np.random.default_rng(1)
-    typical = (50e6, 10e6, 5e6, 1e6, 2e6, 0.5e6, 0.5e6, 0.5e6, 0.5e6, 60)
+    typical = (50e6, 10e6, 5e6, 5e6, 1e6, 2e6, 0.5e6, 0.5e6, 0.5e6, 0.5e6, 60)
     return [
         Work(**{name: size * float(random.lognormal(0, 1)) for name, size in zip(AMOUNTS, typical, strict=True)})
         for _ in range(count)
@@ -95,11 +96,11 @@ def test_work_adds_up_over_operators(cut: int) -> None:
 
 
 def test_the_fit_predicts_a_phone_that_is_as_the_model_says() -> None:
-    works = various_works(60)
-    model = fit_models(samples(works[:40]))[PHONE]
+    works = various_works(80)
+    model = fit_models(samples(works[:60]))[PHONE]
     truth = LatencyModel(setup=PHONE, costs_ns=COSTS, rows=0)
-    errors = [abs(model.predict_ms(work) / truth.predict_ms(work) - 1) for work in works[40:]]
-    assert max(errors) < 0.02
+    errors = [abs(model.predict_ms(work) / truth.predict_ms(work) - 1) for work in works[60:]]
+    assert max(errors) < 0.03
     assert all(cost >= 0 for cost in model.costs_ns.values())
 
 

@@ -25,15 +25,16 @@ from mobile_sdk.integer_graph import (
 class Work:
     """The work of one run, in amounts that processors spend time on.
 
-    Multiply-adds of convolutions by kernel (1×1, larger, one filter a channel); weights of all layers, each read from
-    memory once: they are what a linear layer costs, and a convolution on a 1×1 map is one. Elements that convolutions
-    read and write (`moved`), and those of sums of two tensors, of products and activations, of products with a gate a
-    channel, and of means and pools.
+    Multiply-adds of convolutions by kernel: 1×1, larger; depthwise 3×3, depthwise larger (runtimes have other kernels
+    for them). Weights of all layers, each read from memory once: they are what a linear layer costs, and a convolution
+    on a 1×1 map is one. Elements that convolutions read and write (`moved`), and those of sums of two tensors, of
+    products and activations, of products with a gate a channel, and of means and pools.
     """
 
     pointwise_macs: float = 0.0
     spatial_macs: float = 0.0
     depthwise_macs: float = 0.0
+    large_depthwise_macs: float = 0.0
     weights: float = 0.0
     moved_elements: float = 0.0
     summed_elements: float = 0.0
@@ -75,12 +76,17 @@ def _of_convolution(operator: Conv2d, channel_tile: int) -> Work:
     channels, height, width = operator.output.shape
     if height * width == 1:
         return Work(weights=operator.weight.size, operators=1)
-    is_pointwise = operator.weight.shape[2:] == (1, 1)
-    kind = "depthwise_macs" if operator.is_depthwise else "pointwise_macs" if is_pointwise else "spatial_macs"
     computed = -(-channels // channel_tile) * channel_tile
-    macs = computed * operator.weight[0].size * height * width
+    macs = {_kind_of_convolution(operator): computed * operator.weight[0].size * height * width}
     moved = prod(operator.input.shape) + prod(operator.output.shape)
-    return Work(**{kind: macs}, weights=operator.weight.size, moved_elements=moved, operators=1)
+    return Work(**macs, weights=operator.weight.size, moved_elements=moved, operators=1)
+
+
+def _kind_of_convolution(operator: Conv2d) -> str:
+    kernel = max(operator.weight.shape[2:])
+    if operator.is_depthwise:
+        return "depthwise_macs" if kernel <= 3 else "large_depthwise_macs"
+    return "pointwise_macs" if kernel == 1 else "spatial_macs"
 
 
 def _kind(operator: Operator) -> str:
