@@ -65,7 +65,7 @@ def measure(runtime: str, nets: list[tuple[str, Graph]]) -> list[dict[str, Any]]
             "error %": round(100 * (model.predict_graph_ms(graph) / measured_ms - 1), 1),
             "operators": model.rows,
             "channel tile": model.channel_tile,
-            "unseen operator error %": round(100 * (model.unseen_net_share or 0.0), 1),
+            "unseen operator error %": round(100 * (model.unseen_operator_share or 0.0), 1),
         }
         for (title, graph), measured_ms in zip(nets, latencies_ms[len(operators) :], strict=True)
     ]

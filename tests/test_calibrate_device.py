@@ -43,7 +43,8 @@ def test_the_costs_and_the_tile_of_a_phone_are_found(channel_tile: int) -> None:
     random = np.random.default_rng(0)
     latencies_ms = [phone(graph, channel_tile=channel_tile) * (1 + 0.02 * random.normal()) for _, graph in graphs]
     model = fit_operators(graphs, latencies_ms, HOST)
-    assert model.rows == len(graphs) and model.unseen_net_share is not None and model.unseen_net_share < 0.05
+    assert model.rows == len(graphs) and model.unseen_net_share is None
+    assert model.unseen_operator_share is not None and model.unseen_operator_share < 0.05
     assert model.channel_tile in ((1, 8) if channel_tile == 1 else (channel_tile,))  # no graph's channels need 1
     net = int8_graph("mobile block")
     assert model.predict_graph_ms(net) == pytest.approx(phone(net, channel_tile=channel_tile), rel=0.15)
@@ -93,3 +94,4 @@ def test_the_command_writes_what_predict_reads(
     assert call(["predict", "mobilenet_v1", "--width", "0.25", "--size", "128", "--device", str(file), "--json"]) == 0
     (estimate,) = json.loads(capfd.readouterr().out)["estimates"]
     assert estimate["device"] == "host" and estimate["runtime"] == "tflite" and estimate["latency_ms"] > 0
+    assert estimate["error_share"] is None and 0 < estimate["operator_error_share"] < 0.1

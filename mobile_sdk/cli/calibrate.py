@@ -41,7 +41,7 @@ def calibrate(
             each.setup.runtime,
             str(each.setup.threads),
             str(each.rows),
-            "unknown" if each.unseen_net_share is None else f"{100 * each.unseen_net_share:.1f}",
+            "unknown" if each.unseen_operator_share is None else f"{100 * each.unseen_operator_share:.1f}",
         )
         for each in models.models
     ]

@@ -99,6 +99,7 @@ def _estimate(model: "LatencyModel", latency_ms: float) -> dict[str, Any]:
         "latency_ms": round(latency_ms, 3),
         "error_share": model.unseen_net_share,
         "other_family_error_share": model.unseen_family_share,
+        "operator_error_share": model.unseen_operator_share,
         "latencies": model.rows,
         "scaled_from": model.scaled_from,
     }
@@ -106,15 +107,22 @@ def _estimate(model: "LatencyModel", latency_ms: float) -> dict[str, Any]:
 
 def _row(model: "LatencyModel", latency_ms: float) -> tuple[str, ...]:
     setup = model.setup
-    rests_on = f"unverified, scaled from {model.scaled_from}" if model.scaled_from else f"{model.rows} latencies"
     return (
         setup.device,
         setup.runtime,
         str(setup.threads),
         f"{latency_ms:.3g}",
         *(_percent(share) for share in (model.unseen_net_share, model.unseen_family_share)),
-        rests_on,
+        _rests_on(model),
     )
+
+
+def _rests_on(model: "LatencyModel") -> str:
+    if model.scaled_from:
+        return f"unverified, scaled from {model.scaled_from}"
+    if model.unseen_operator_share is not None:
+        return f"{model.rows} operators, {_percent(model.unseen_operator_share)} % off unseen ones"
+    return f"{model.rows} published"
 
 
 def _percent(share: float | None) -> str:

@@ -11,8 +11,8 @@ from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.devices import check_measures_time, open_device
 from mobile_sdk.errors import MachineError, SettingError
 from mobile_sdk.integer_graph import Graph
-from mobile_sdk.latency.cross_validation import validated_models
-from mobile_sdk.latency.fit import Sample
+from mobile_sdk.latency.cross_validation import mean_error_share, unseen_net_errors
+from mobile_sdk.latency.fit import Sample, fit_models
 from mobile_sdk.latency.host_timing import host_latencies_ms
 from mobile_sdk.latency.model import LatencyModel, LatencyModels, Setup
 from mobile_sdk.latency.operator_graphs import operator_graphs
@@ -66,7 +66,7 @@ def calibrate(
 def fit_operators(graphs: Sequence[NamedGraph], latencies_ms: Sequence[float], setup: Setup) -> LatencyModel:
     """The model with the channel tile that leaves the smallest error on operators that it was not fitted to."""
     models = [_fit(graphs, latencies_ms, setup, channel_tile) for channel_tile in CHANNEL_TILES]
-    return min(models, key=lambda model: model.unseen_net_share or 0.0)
+    return min(models, key=lambda model: model.unseen_operator_share or 0.0)
 
 
 def _fit(graphs: Sequence[NamedGraph], latencies_ms: Sequence[float], setup: Setup, channel_tile: int) -> LatencyModel:
@@ -80,9 +80,9 @@ def _fit(graphs: Sequence[NamedGraph], latencies_ms: Sequence[float], setup: Set
         )
         for (name, graph), latency_ms in zip(graphs, latencies_ms, strict=True)
     ]
-    model = validated_models(samples)[setup]
-    # An operator is no family of nets: what the model says of nets is known where nets are measured.
-    return model.model_copy(update={"channel_tile": channel_tile, "unseen_family_share": None})
+    share = mean_error_share(unseen_net_errors(samples), lambda other: other == setup)
+    update = {"channel_tile": channel_tile, "unseen_operator_share": share}
+    return fit_models(samples)[setup].model_copy(update=update)
 
 
 def measure_graphs(graphs: Sequence[NamedGraph], setup: Setup, progress: Progress) -> list[float]:

@@ -37,7 +37,8 @@ class LatencyModel(Model):
     """What one setup spends on each amount of work, and how far its predictions were from latencies not fitted to.
 
     The errors are mean absolute shares of the measured latency: `unseen_net_share` where the net was left out of the
-    fit, on every device; `unseen_family_share` where all nets of its family were. None where nothing could be left out.
+    fit, on every device; `unseen_family_share` where all nets of its family were; `unseen_operator_share` of a
+    calibration, where an operator's graph was. None where nothing could be left out.
     """
 
     setup: Setup
@@ -46,6 +47,7 @@ class LatencyModel(Model):
     rows: int  # latencies that it was fitted to
     unseen_net_share: float | None = None
     unseen_family_share: float | None = None
+    unseen_operator_share: float | None = None
     scaled_from: str | None = None  # another device: nothing was measured on this one
 
     def predict_graph_ms(self, graph: Graph) -> float:
