@@ -28,7 +28,6 @@ NamedGraph = tuple[str, Graph]
 RUNTIMES = ("executorch", "tflite")
 CHANNEL_TILES = (1, 8, 16, 32)
 """How many output channels kernels compute at once: 8 or 16 on Arm, 16 or 32 with AVX-512."""
-_TOGETHER = 8  # bundles that are loaded at once
 
 
 def calibrate(
@@ -86,7 +85,7 @@ def _fit(graphs: Sequence[NamedGraph], latencies_ms: Sequence[float], setup: Set
 
 
 def measure_graphs(graphs: Sequence[NamedGraph], setup: Setup, progress: Progress) -> list[float]:
-    """The median milliseconds of one run of every graph in `setup`; `progress` hears of every few on another device."""
+    """The median milliseconds of one run of every graph in `setup`."""
     if setup.device == "host":
         progress(0.0, f"{len(graphs)} operators in {setup.runtime}")
         contracts = [(graph, _contract(graph, name)) for name, graph in graphs]
@@ -95,15 +94,14 @@ def measure_graphs(graphs: Sequence[NamedGraph], setup: Setup, progress: Progres
 
 
 def benchmark_graphs(graphs: Sequence[NamedGraph], setup: Setup, progress: Progress) -> list[float]:
-    """The same by `benchmark`, which reaches every device, with a few bundles at a time."""
-    latencies_ms: list[float] = []
+    """The same by `benchmark`, which reaches every device; one bundle at a time, as phones are full."""
+    latencies_ms = []
     with tempfile.TemporaryDirectory(prefix="mobile-sdk-operators-") as folder:
-        for first in range(0, len(graphs), _TOGETHER):
-            some = graphs[first : first + _TOGETHER]
-            progress(first / len(graphs), f"{setup.runtime}: {some[0][0]} …")
-            bundles = [_bundle(graph, name, setup.runtime, Path(folder)) for name, graph in some]
-            numbers = benchmark(bundles, device=setup.device, threads=setup.threads, quick=True)
-            latencies_ms += _medians_ms(numbers)
+        for index, (name, graph) in enumerate(graphs):
+            progress(index / len(graphs), f"{name} in {setup.runtime}")
+            bundle = _bundle(graph, name, setup.runtime, Path(folder))
+            numbers = benchmark([bundle], device=setup.device, threads=setup.threads, quick=True)
+            latencies_ms.append(_median_ms(numbers))
     return latencies_ms
 
 
@@ -117,13 +115,11 @@ def _bundle(graph: Graph, name: str, runtime: str, folder: Path) -> Bundle:
     return lower(Program(graph=graph, contract=_contract(graph, name), record=record), folder, runtimes=[runtime])[0]
 
 
-def _medians_ms(numbers: Numbers) -> list[float]:
-    found = []
-    for measurement in numbers.measurements:
-        if measurement.summary is None:
-            raise MachineError(
-                f"expected {measurement.bundle} to run on {numbers.device}, found that {measurement.not_run}",
-                hint="leave that runtime out, or see what mobile-sdk doctor says",
-            )
-        found.append(measurement.summary.median_ms)
-    return found
+def _median_ms(numbers: Numbers) -> float:
+    (measurement,) = numbers.measurements
+    if measurement.summary is None:
+        raise MachineError(
+            f"expected {measurement.bundle} to run on {numbers.device}, found that {measurement.not_run}",
+            hint="leave that runtime out, or see what mobile-sdk doctor says",
+        )
+    return measurement.summary.median_ms
