@@ -13,6 +13,7 @@ NAMES = (
     *("calibration", "sensitivity", "distillation", "qat_digits", "stock_qat"),  # accuracy
     *("nets", "bundles", "executorch_lowering"),  # speed of the bundles
     *("qat_step", "export", "reference"),  # speed of the tools
+    *("predict", "operator_calibration"),  # predicted latencies
 )
 
 

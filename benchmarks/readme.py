@@ -17,7 +17,7 @@ RUNTIMES = {"executorch": "ExecuTorch", "tflite": "LiteRT", "coreml": "Core ML"}
 
 def filled(text: str) -> str:
     """README's text with every mark `<!-- name -->…<!-- /name -->` filled from the results."""
-    fillings = {"nets": f"\n{_nets()}\n", "targets": f"\n{overview.table()}\n"}
+    fillings = {"nets": f"\n{_nets()}\n", "targets": f"\n{overview.table()}\n", "predict": f"\n{_predictions()}\n"}
     (lowering,) = _rows("executorch_lowering")
     fillings |= {key: str(lowering[key]) for key in ("ours s", "stock lowering s", "ours / stock")}
     for name, filling in fillings.items():
@@ -43,6 +43,11 @@ def _line(net: str, rows: dict[str, dict[str, Any]]) -> dict[str, Any]:
     line["MiB, LiteRT"] = rows["tflite"]["MiB"]
     line["export of three, s"] = round(sum(row["export s"] for row in rows.values()), 1)
     return line
+
+
+def _predictions() -> str:
+    dropped = {"fit error %"}
+    return markdown([{key: row[key] for key in row if key not in dropped} for row in _rows("predict")])
 
 
 def _rows(name: str) -> list[dict[str, Any]]:

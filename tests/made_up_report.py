@@ -14,7 +14,17 @@ from mobile_sdk.manifest import StructureEntry
 from mobile_sdk.measurements import Measurement, Numbers, Plan, Samples, judge
 from mobile_sdk.numerics import Comparison
 from mobile_sdk.program import Record
-from mobile_sdk.report.data import AccuracyLine, BundleLine, Check, GoldenPicture, Layer, Prediction, Report, Score
+from mobile_sdk.report.data import (
+    AccuracyLine,
+    BundleLine,
+    Check,
+    GoldenPicture,
+    Layer,
+    PredictedLatency,
+    Prediction,
+    Report,
+    Score,
+)
 from mobile_sdk.stats import ratio, summarize
 
 HOSTILE = "<script>alert('x')</script>\"&amp;$x^2$ \u5b57 [red]"
@@ -162,6 +172,16 @@ def report(**changes: Any) -> Report:
                         scores=(Score(label="apple", share=0.9012), Score(label="pear", share=0.0618)),
                     ),
                 ),
+            ),
+        ),
+        predicted=(
+            PredictedLatency(
+                bundle="fruit.tflite",
+                device="a phone",
+                runtime="tflite-2031",
+                predicted_ms=2.468,
+                measured_ms=2.0,
+                rests_on="17 published",
             ),
         ),
         numbers=numbers(),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import SmallRun
 from graphs import Builder, int8_graph
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,6 +21,7 @@ from mobile_sdk.latency.fit import Sample, fit_models
 from mobile_sdk.latency.model import LatencyModel, LatencyModels, Setup
 from mobile_sdk.latency.published import PublishedNet, published_models, published_rows, published_samples
 from mobile_sdk.latency.work import AMOUNTS, Work, count_work
+from mobile_sdk.program import Program
 
 PHONE = Setup(device="phone", runtime="tflite", precision="int8")
 COSTS = {
@@ -236,3 +238,20 @@ def test_the_command_prints_estimates_and_refuses_in_one_line(capfd: pytest.Capt
     assert said.out == "" and "--extrapolate" in said.err
     assert call([*net, "--device", "pixel-6", "--extrapolate"]) == 0
     assert "unverified, scaled from pixel-3" in capfd.readouterr().out
+
+
+def test_a_report_sets_predictions_beside_what_was_measured(
+    small: SmallRun, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file, measured, page = tmp_path / "phone.json", tmp_path / "bench.json", tmp_path / "page.html"
+    model = LatencyModel(setup=PHONE, costs_ns=COSTS, rows=49, unseen_operator_share=0.05)
+    LatencyModels(models=(model,)).save(file)
+    assert call(["bench", small.bundle("tflite"), small.bundle("executorch"), "--quick", "--out", str(measured)]) == 0
+    words = ["report", "--bench", str(measured), "--predict", str(file), "--out", str(page)]
+    assert call(words) == 2 and "expected --program and --bench beside --predict" in capfd.readouterr().err
+    assert call([*words, "--program", small.program]) == 0
+    (line,) = json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))["predicted"]
+    assert (line["bundle"], line["device"], line["runtime"]) == ("sides.tflite", "phone", "tflite")
+    assert line["predicted_ms"] == pytest.approx(model.predict_graph_ms(Program.load(small.program).graph))
+    assert "49 operators, 5.0 % off unseen ones" in page.read_text(encoding="utf-8")
+    assert call([*words, "--program", small.program, "--predict", "pixel-2"]) == 0

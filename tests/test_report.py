@@ -106,6 +106,7 @@ def test_every_number_that_matters_is_on_the_page() -> None:
         *("0 of 10,000 differ", "this is no Mac"),  # checks
         *(f"{getattr(measured.summary, name):.3f}" for name in ("median_ms", "mad_ms", "p90_ms", "p99_ms")),
         *("3.210", "7.650", "12.3", "1.177", "100", "0.333"),  # load, first run, peak, size, runs, ratio
+        *("a phone, tflite-2031", "2.468", "+23.4", "17 published"),  # predicted
         "Core ML needs a Mac",
         *("CONV_2D", "17", "MYSTERY_OP", "nobody knows it", "98.76", "0.954"),  # structure
         *("features.11", "29.0"),  # layers
@@ -198,7 +199,9 @@ def test_a_failed_budget_fails_the_report() -> None:
     assert report(numbers=numbers(max_ms=1.0)).outcome == "fail"
 
 
-@pytest.mark.parametrize("section", ["record", "accuracies", "bundles", "layers", "golden", "numbers", "commands"])
+@pytest.mark.parametrize(
+    "section", ["record", "accuracies", "bundles", "layers", "golden", "numbers", "predicted", "commands"]
+)
 def test_a_report_without_one_section_is_still_a_page(section: str) -> None:
     empty = None if section in ("record", "numbers") else ()
     assert Page(render(report(**{section: empty}))).open == []

@@ -74,6 +74,7 @@ EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
     ),
     report.report: (
         "mobile-sdk report bundles/* --program program.pt2 --verify verify.json --bench bench.json",
+        "mobile-sdk report --program program.pt2 --bench bench.json --predict pixel-3",
         "mobile-sdk report --from report.json --out page.html",
     ),
     about.nets: (),

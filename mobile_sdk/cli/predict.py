@@ -113,16 +113,8 @@ def _row(model: "LatencyModel", latency_ms: float) -> tuple[str, ...]:
         str(setup.threads),
         f"{latency_ms:.3g}",
         *(_percent(share) for share in (model.unseen_net_share, model.unseen_family_share)),
-        _rests_on(model),
+        model.rests_on,
     )
-
-
-def _rests_on(model: "LatencyModel") -> str:
-    if model.scaled_from:
-        return f"unverified, scaled from {model.scaled_from}"
-    if model.unseen_operator_share is not None:
-        return f"{model.rows} operators, {_percent(model.unseen_operator_share)} % off unseen ones"
-    return f"{model.rows} published"
 
 
 def _percent(share: float | None) -> str:

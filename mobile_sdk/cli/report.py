@@ -11,6 +11,8 @@ from mobile_sdk.errors import DataError, SettingError
 
 if TYPE_CHECKING:
     from mobile_sdk.measurements import Numbers
+    from mobile_sdk.program import Program
+    from mobile_sdk.report.data import PredictedLatency
 
 
 def report(
@@ -20,6 +22,12 @@ def report(
     ] = None,
     verdicts: Annotated[Path | None, typer.Option("--verify", metavar="FILE", help="verify.json of `verify`.")] = None,
     numbers: Annotated[Path | None, typer.Option("--bench", metavar="FILE", help="bench.json of `bench`.")] = None,
+    predict: Annotated[
+        str | None,
+        typer.Option(
+            "--predict", metavar="NAME|FILE", help="A device of `predict`: set its model beside what was measured."
+        ),
+    ] = None,
     redraw: Annotated[
         Path | None, typer.Option("--from", metavar="FILE", help="A report.json: draw its page again, from it alone.")
     ] = None,
@@ -40,22 +48,35 @@ def report(
         raise SettingError(f"expected a page such as report.html, found --out {out}", hint="name an .html file")
     options.file_to_write(out)
     if redraw is not None:
-        if bundles or program or verdicts or numbers:
+        if bundles or program or verdicts or numbers or predict:
             raise SettingError("expected --from alone, found other inputs beside it", hint="leave the others out")
         written = redraw_report(redraw, out)
     else:
+        loaded, measured = Program.load(program) if program else None, _read_numbers(numbers) if numbers else None
         written = write_report(
             out,
             read_verdicts(verdicts) if verdicts else (),
-            _read_numbers(numbers) if numbers else None,
-            program=Program.load(program) if program else None,
+            measured,
+            program=loaded,
             bundles=[open_bundle(path) for path in bundles or ()],
+            predicted=_predicted(loaded, measured, predict) if predict else (),
         )
     if json:
         show_json(written.model_dump(mode="json"))
     else:
         show_rich(summary_table(written))
         print(out)
+
+
+def _predicted(program: "Program | None", numbers: "Numbers | None", device: str) -> "tuple[PredictedLatency, ...]":
+    from mobile_sdk.report.predicted import predicted_latencies
+
+    if program is None or numbers is None:
+        raise SettingError(
+            "expected --program and --bench beside --predict, found them left out",
+            hint="name the program whose bundles were measured, and the file of bench",
+        )
+    return predicted_latencies(program, numbers, device)
 
 
 def _read_numbers(path: Path) -> "Numbers":

@@ -50,6 +50,16 @@ class LatencyModel(Model):
     unseen_operator_share: float | None = None
     scaled_from: str | None = None  # another device: nothing was measured on this one
 
+    @property
+    def rests_on(self) -> str:
+        """What it was fitted to, and how far it was off on what it was not."""
+        if self.scaled_from:
+            return f"unverified, scaled from {self.scaled_from}"
+        if self.unseen_operator_share is not None:
+            return f"{self.rows} operators, {100 * self.unseen_operator_share:.1f} % off unseen ones"
+        unseen = "" if self.unseen_net_share is None else f", {100 * self.unseen_net_share:.1f} % off unseen nets"
+        return f"{self.rows} published{unseen}"
+
     def predict_graph_ms(self, graph: Graph) -> float:
         """The predicted latency of one run of `graph`."""
         return self.predict_ms(count_work(graph, channel_tile=self.channel_tile))

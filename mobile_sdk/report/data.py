@@ -87,6 +87,22 @@ class Layer(Model):
     sqnr_db: float | None
 
 
+class PredictedLatency(Model):
+    """What a latency model says of a bundle that was measured."""
+
+    bundle: str
+    device: str
+    runtime: str  # with its generation: "tflite-2019"
+    predicted_ms: Annotated[float, Field(gt=0)]
+    measured_ms: Annotated[float, Field(gt=0)]
+    rests_on: str
+
+    @property
+    def off_share(self) -> float:
+        """By how much the prediction is above what was measured, as a share of it."""
+        return self.predicted_ms / self.measured_ms - 1
+
+
 class Report(Model):
     """A whole report; a section without data is left out of the page."""
 
@@ -102,6 +118,7 @@ class Report(Model):
     layers: tuple[Layer, ...] = ()
     golden: tuple[GoldenPicture, ...] = ()
     numbers: Numbers | None = None
+    predicted: tuple[PredictedLatency, ...] = ()
     environment: Environment
     commands: tuple[str, ...] = ()
 
