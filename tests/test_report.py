@@ -71,7 +71,7 @@ def test_a_device_is_shown_before_and_after_with_its_slowdown() -> None:
     page = Page(render(report(numbers=device_numbers())))
     summary = device_numbers().measurements[0].summary
     assert summary is not None
-    for expected in ("adb:8A1X0Q2", "SM8150", "Android 13", "34.5 °C", "67.8 °C", "83%", "discharging"):
+    for expected in ("Latency on adb:8A1X0Q2", "SM8150", "Android 13", "34.5 °C", "67.8 °C", "83%", "discharging"):
         assert expected in page.text
     assert f"{summary.last_over_first:.3f}" in page.text
     assert "seconds of running" in page.text

@@ -171,9 +171,8 @@ def _latency_fact(report: Report) -> Fact | None:
     if quick is None or quick.summary is None:
         return None
     note = f"fastest median: {quick.bundle}" + ("; too noisy for a verdict" if quick.advice else "")
-    return Fact(
-        title="Latency on this host", value=f"{_ms(quick.summary.median_ms, ms_decimals(report))} ms", note=note
-    )
+    place = report.numbers.device if report.numbers and _is_device(report) else "this host"
+    return Fact(title=f"Latency on {place}", value=f"{_ms(quick.summary.median_ms, ms_decimals(report))} ms", note=note)
 
 
 def _size_fact(report: Report) -> Fact | None:
