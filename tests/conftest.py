@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from android_app import AndroidApp, build_app
 from command_line import SmallRun, small_run
+from demo_fixtures import write_fixtures
 from hypothesis import settings
+from kotlin_toolchain import KotlinToolchain, make_kotlin_toolchain
 
 from mobile_sdk.devices import CortexA76
 from mobile_sdk.errors import MachineError
@@ -49,6 +52,29 @@ def chromium() -> str:
         for command in (["update"], ["install", "--yes", "--no-install-recommends", "chromium"]):
             subprocess.run(["apt-get", "-qq", *command], check=False, stdout=subprocess.DEVNULL)
     return shutil.which("chromium") or _cannot_run_here("chromium is missing: apt-get install chromium")
+
+
+@pytest.fixture(scope="session")
+def kotlin() -> KotlinToolchain:
+    """What the Android app is checked with."""
+    try:
+        return make_kotlin_toolchain(print)
+    except MachineError as error:
+        _cannot_run_here(str(error))
+
+
+@pytest.fixture(scope="session")
+def android_app(kotlin: KotlinToolchain, tmp_path_factory: pytest.TempPathFactory) -> AndroidApp:
+    """The Android app with its tests, compiled once with warnings as errors."""
+    return build_app(kotlin, tmp_path_factory.mktemp("android"))
+
+
+@pytest.fixture(scope="session")
+def demo_fixtures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of what the tests of both apps read."""
+    folder = tmp_path_factory.mktemp("demo")
+    write_fixtures(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

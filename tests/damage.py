@@ -112,8 +112,9 @@ def _scale(data: bytes) -> bytes:
 
 
 def _link(folder: Path, path: str) -> None:
-    (folder / path).rename(folder.parent / f"{folder.name} aside")
-    (folder / path).symlink_to(folder.parent / f"{folder.name} aside")
+    aside = f"{folder.name}.aside"
+    (folder / path).rename(folder.parent / aside)
+    (folder / path).symlink_to(f"../{aside}")
 
 
 def _fifo(folder: Path, path: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from demo_fixtures import RUNTIMES, write_fixtures
+from demo_fixtures import RUNTIMES
 
 from mobile_sdk.bundle import open_bundle
 from mobile_sdk.errors import BundleError
@@ -17,36 +17,31 @@ FORMAT = Path(__file__).parents[1] / "docs/bundle-format.md"
 ON_THE_WAY = {"folder"}  # no folder at all: there is nothing to write down
 
 
-@pytest.fixture(scope="module")
-def fixtures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("fixtures")
-    write_fixtures(folder)
-    return folder
-
-
 def cases(folder: Path) -> list[dict[str, Any]]:
     content: list[dict[str, Any]] = json.loads((folder / "cases.json").read_text(encoding="utf-8"))
     return content
 
 
-def test_every_bundle_opens_and_every_damaged_one_is_refused_by_the_check_that_its_case_names(fixtures: Path) -> None:
-    bundles = [open_bundle(folder) for folder in sorted((fixtures / "bundles").iterdir())]
+def test_every_bundle_opens_and_every_damaged_one_is_refused_by_the_check_that_its_case_names(
+    demo_fixtures: Path,
+) -> None:
+    bundles = [open_bundle(folder) for folder in sorted((demo_fixtures / "bundles").iterdir())]
     assert {bundle.manifest.runtime for bundle in bundles} == set(RUNTIMES)
-    for case in cases(fixtures / "damaged"):
+    for case in cases(demo_fixtures / "damaged"):
         with pytest.raises(BundleError) as caught:
-            open_bundle(fixtures / "damaged" / case["folder"])
+            open_bundle(demo_fixtures / "damaged" / case["folder"])
         assert isinstance(caught.value, BundleRefusalError) and caught.value.check == case["expects"]
 
 
-def test_every_check_that_the_format_lists_is_played(fixtures: Path) -> None:
+def test_every_check_that_the_format_lists_is_played(demo_fixtures: Path) -> None:
     refusals = FORMAT.read_text(encoding="utf-8").split("## What is refused")[1].split("\n## ")[0]
     rows = re.findall(r"^\| (`[^|]+) \|", refusals, re.MULTILINE)
     listed = {check for row in rows for check in re.findall(r"`(\w+)`", row)}
-    assert {case["expects"] for case in cases(fixtures / "damaged")} == listed - ON_THE_WAY
+    assert {case["expects"] for case in cases(demo_fixtures / "damaged")} == listed - ON_THE_WAY
 
 
-def test_pictures_of_all_kinds_of_size_are_there_with_as_many_bytes_as_they_say(fixtures: Path) -> None:
-    folder = fixtures / "preprocess"
+def test_pictures_of_all_kinds_of_size_are_there_with_as_many_bytes_as_they_say(demo_fixtures: Path) -> None:
+    folder = demo_fixtures / "preprocess"
     sizes = set()
     for case in cases(folder):
         sizes.add((case["width"], case["height"]))
@@ -56,8 +51,8 @@ def test_pictures_of_all_kinds_of_size_are_there_with_as_many_bytes_as_they_say(
     assert max(max(size) for size in sizes) == 4000 and len(sizes) > 40
 
 
-def test_statistics_are_those_of_numpy(fixtures: Path) -> None:
-    for entry in json.loads((fixtures / "statistics.json").read_text(encoding="utf-8")):
+def test_statistics_are_those_of_numpy(demo_fixtures: Path) -> None:
+    for entry in json.loads((demo_fixtures / "statistics.json").read_text(encoding="utf-8")):
         samples = np.array(entry["samples_ms"])
         assert entry["p90"] == np.quantile(samples, 0.9)
         assert entry["mad"] == np.median(np.abs(samples - np.median(samples)))
