@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from mobile_sdk.cli import about, bench, export, inspect, options, quantize, report, run, train, verify
+from mobile_sdk.cli import about, bench, embed, export, inspect, options, quantize, report, run, train, verify
 from mobile_sdk.cli.failures import explain
 from mobile_sdk.cli.terminal import say
 
@@ -46,6 +46,10 @@ EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
         "mobile-sdk inspect runs/digits/bundles/digits.tflite",
         "mobile-sdk inspect runs/digits/program.pt2 --json",
         "mobile-sdk inspect runs/digits/program.pt2 --sensitivity --data digits --plot layers.png",
+    ),
+    embed.embed: (
+        "mobile-sdk embed runs/digits/bundles/digits.tflite --android android_demo",
+        "mobile-sdk embed runs/digits/bundles/digits.coreml --ios ios_demo",
     ),
     report.report: (
         "mobile-sdk report bundles/* --program program.pt2 --verify verify.json --bench bench.json",
