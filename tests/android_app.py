@@ -1,12 +1,19 @@
 """The Android app as it is checked here: resources linked, sources and tests compiled, without Gradle and a phone."""
 
+import hashlib
+import json
 import re
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from kotlin_toolchain import KotlinToolchain
+
+from mobile_sdk.bundle import open_bundle
+from mobile_sdk.golden import input_array
+from mobile_sdk.numerics import top1
 
 PROJECT = Path(__file__).parents[1] / "android_demo"
 SOURCES = PROJECT / "app/src/main/kotlin"
@@ -36,6 +43,41 @@ class AndroidApp:
         classes = [self.folder / "tests", self.folder / "app", *self.classpath, *self.toolchain.junit_jars]
         command = self.toolchain.java(classes, *properties, main, *arguments)
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GoldenAnswer:
+    """What a language makes of one golden picture: the digest of the model's input, and the label that wins."""
+
+    bundle: str
+    index: int
+    input_sha256: str
+    label: str
+
+
+def golden_answers(app: AndroidApp, folders: Sequence[Path]) -> list[GoldenAnswer]:
+    """Kotlin's answers for all golden pictures of these bundles."""
+    done = app.run("mobilesdk.demo.GoldenRunKt", *map(str, folders))
+    assert done.returncode == 0, done.stderr
+    return [GoldenAnswer(**json.loads(line)) for line in done.stdout.splitlines()]
+
+
+def expected_answers(folders: Sequence[Path]) -> list[GoldenAnswer]:
+    """Python's answers for them."""
+    answers = []
+    for bundle in map(open_bundle, folders):
+        for index in range(len(bundle.manifest.golden.pictures)):
+            given = input_array(bundle.golden_picture(index), bundle.interface.input).tobytes()
+            winner = int(top1(bundle.golden_output(index)[np.newaxis])[0])
+            answers.append(
+                GoldenAnswer(
+                    bundle=bundle.path.name,
+                    index=index,
+                    input_sha256=hashlib.sha256(given).hexdigest(),
+                    label=bundle.manifest.labels[winner],
+                )
+            )
+    return answers
 
 
 def build_app(toolchain: KotlinToolchain, folder: Path) -> AndroidApp:

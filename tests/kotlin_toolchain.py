@@ -6,6 +6,7 @@ carries. Debian has Android's API 23, the resource compiler aapt2 with the syste
 
 import hashlib
 import shutil
+import subprocess
 import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -74,10 +75,16 @@ class KotlinToolchain:
         """The command that runs a class."""
         return [*_JAVA, "-cp", _joined(classpath), *words]
 
-    def lint(self, folder: Path) -> str:
-        """Holds every .kt and .kts below `folder` to ktlint's rules. Raises MachineError."""
-        command = ["java", "-Xmx512m", "-jar", str(self.folder / "ktlint/ktlint"), "--relative"]
-        return run_command([*command, f"{folder}/**/*.kt", f"{folder}/**/*.kts"], hint="correct the sources")
+    def lint(self, folder: Path) -> list[str]:
+        """What ktlint has to say of the .kt and .kts files below `folder`, a line each. Raises MachineError."""
+        command = ["java", "-Xmx512m", "-jar", str(self.folder / "ktlint/ktlint"), "**/*.kt", "**/*.kts"]
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, cwd=folder
+        )  # it searches from there
+        complaints = [line for line in done.stdout.splitlines() if ".kt" in line]
+        if bool(done.returncode) != bool(complaints):
+            raise MachineError(f"expected ktlint to run, found: {done.stderr[-200:]!r}", hint="look at its memory")
+        return complaints
 
     def aapt2(self, *words: str) -> str:
         """Runs the resource compiler with the libraries that it was built with. Raises MachineError."""

@@ -144,4 +144,4 @@ def test_the_glue_for_android_compiles_and_keeps_to_the_style(
     classpath = [kotlin.standard_library, kotlin.android_jar]
     kotlin.compile([glue], tmp_path / "classes", classpath, options=["-no-jdk", "-no-stdlib"])
     assert (tmp_path / "classes/mobilesdk/EmbeddedBundles.class").is_file()
-    kotlin.lint(glue.parent)
+    assert kotlin.lint(glue.parent) == []

@@ -22,7 +22,9 @@ import mobilesdk.demo.picture.Rgb
 import java.io.File
 import java.io.FileNotFoundException
 import java.io.IOException
-import java.util.concurrent.Executors
+import java.util.concurrent.LinkedBlockingQueue
+import java.util.concurrent.ThreadPoolExecutor
+import java.util.concurrent.TimeUnit
 
 /** The one screen: it passes on what the user does, and shows the state that comes of it. */
 class MainActivity : Activity() {
@@ -89,8 +91,18 @@ class MainActivity : Activity() {
 
     private fun newModel(): ScreenModel {
         val bundles = EmbeddedBundles(applicationContext.assets, filesDir, BitmapDecoder)
-        return ScreenModel(bundles, RealClassifiers, Executors.newSingleThreadExecutor()).apply { start() }
+        return ScreenModel(bundles, RealClassifiers, oneThread()).apply { start() }
     }
+
+    /** A thread that ends where nothing has been asked of it for some seconds. */
+    private fun oneThread() =
+        ThreadPoolExecutor(
+            1,
+            1,
+            IDLE_SECONDS,
+            TimeUnit.SECONDS,
+            LinkedBlockingQueue(),
+        ).apply { allowCoreThreadTimeOut(true) }
 
     private fun listen() {
         view<Button>(R.id.camera).setOnClickListener { if (camera == null) askForCamera() else stopCamera() }
@@ -168,6 +180,7 @@ class MainActivity : Activity() {
     }
 
     private companion object {
+        const val IDLE_SECONDS = 10L
         const val ASK = 1
         const val PICK = 2
         const val WANTS_CAMERA = "wants camera"

@@ -43,8 +43,9 @@ class ScreenModel(
     fun start() =
         work.execute {
             val names = shelf.names()
-            show(state.copy(bundles = names, notice = Notice.NoBundles.takeIf { names.isEmpty() }))
-            if (names.isNotEmpty()) open(0)
+            val first = names.indices.firstOrNull()
+            show(state.copy(bundles = names, selected = first, notice = Notice.NoBundles.takeIf { first == null }))
+            if (first != null) open(first)
         }
 
     /** Opens another bundle; what the last one said goes. */
@@ -67,10 +68,11 @@ class ScreenModel(
     /** Shows a camera's frame, or drops it where one is still being looked at: then [read] is not called. */
     fun lookAtFrame(read: () -> Rgb) {
         if (!isLooking.compareAndSet(false, true)) return
-        val frame = read()
-        work.execute {
-            classify(frame)
-            isLooking.set(false)
+        try {
+            val frame = read()
+            work.execute { release { classify(frame) } }
+        } catch (_: IllegalStateException) {
+            isLooking.set(false) // the camera was closed while the frame was read
         }
     }
 
@@ -110,6 +112,13 @@ class ScreenModel(
             }
         show(state.copy(busy = false, runtime = loaded?.bundle?.runtime?.id, notice = notice))
     }
+
+    private fun release(action: () -> Unit) =
+        try {
+            action()
+        } finally {
+            isLooking.set(false)
+        }
 
     private fun unload() {
         loaded?.classifier?.close()

@@ -146,6 +146,20 @@ class ScreenModelTest {
     }
 
     @Test
+    fun `a frame whose camera was closed is forgotten, and the next one is read`() {
+        val model = model().apply { start() }
+        model.lookAtFrame { throw IllegalStateException("Image is already closed") }
+        assertNull(model.state.picture)
+        model.lookAtFrame { picture }
+        assertEquals(
+            Fixtures
+                .bundle("test.tflite")
+                .manifest.image.sizePx,
+            model.state.picture!!.width,
+        )
+    }
+
+    @Test
     fun `nothing heavy happens where it is asked for`() {
         val waiting = ArrayList<Runnable>()
         val model = model(work = { waiting += it })
