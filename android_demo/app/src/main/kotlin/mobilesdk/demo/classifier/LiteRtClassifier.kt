@@ -16,16 +16,15 @@ class LiteRtClassifier internal constructor(
     private val output = direct(bundle.manifest.output.let { it.shape.fold(it.type.bytes, Int::times) })
 
     override fun scores(picture: Rgb): FloatArray {
-        input.rewind()
-        input.put(inputBytes(picture, bundle.manifest.input))
-        input.rewind()
-        output.rewind()
-        run(input, output)
-        output.rewind()
-        return readScores(ByteArray(output.remaining()).also(output::get), bundle.manifest.output)
+        view(input).put(inputBytes(picture, bundle.manifest.input))
+        run(view(input), view(output))
+        return readScores(ByteArray(output.capacity()).also { view(output).get(it) }, bundle.manifest.output)
     }
 
     override fun close() = destroy()
+
+    /** From the beginning; `ByteBuffer.rewind` compiled against a new Android is another method than an old one has. */
+    private fun view(buffer: ByteBuffer): ByteBuffer = buffer.duplicate().order(ByteOrder.nativeOrder())
 
     private fun direct(bytes: Int): ByteBuffer = ByteBuffer.allocateDirect(bytes).order(ByteOrder.nativeOrder())
 
