@@ -8,10 +8,12 @@ from typing import NoReturn
 
 import pytest
 from android_app import AndroidApp, build_app
+from apple_listing import fetch_listing
 from command_line import SmallRun, small_run
 from demo_fixtures import write_fixtures
 from hypothesis import settings
 from kotlin_toolchain import KotlinToolchain, make_kotlin_toolchain
+from swift_toolchain import SwiftToolchain, make_toolchain
 
 from mobile_sdk.devices import CortexA76
 from mobile_sdk.errors import MachineError
@@ -34,6 +36,24 @@ def cortex_a76() -> CortexA76:
     except MachineError as error:
         _cannot_run_here(str(error))
     return device
+
+
+@pytest.fixture(scope="session")
+def swift() -> SwiftToolchain:
+    """Swift's compiler, package manager and formatter, ready to run."""
+    try:
+        return make_toolchain(print)
+    except MachineError as error:
+        _cannot_run_here(str(error))
+
+
+@pytest.fixture(scope="session")
+def apple_names() -> Path:
+    """The folder with the names of Apple's SDK."""
+    try:
+        return fetch_listing(print)
+    except MachineError as error:
+        _cannot_run_here(str(error))
 
 
 @pytest.fixture(scope="session")
