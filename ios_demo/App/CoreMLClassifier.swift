@@ -11,8 +11,7 @@ struct CoreMLClassifier: Classifier {
 
   /// Compiles and loads the model, and asks Core ML's own plan on which processors its operations run.
   static func load(_ bundle: ModelBundle, on units: ComputeUnits) async throws -> sending LoadedModel {
-    let compiled = try await MLModel.compileModel(at: bundle.model)
-    defer { try? FileManager.default.removeItem(at: compiled) }
+    let compiled = try await MLModel.compileModel(at: bundle.model)  // into a folder that the system empties
     let configuration = MLModelConfiguration()
     configuration.computeUnits = coreMLUnits(units)
     let computesOn = try await Self.computesOn(compiled, configuration)
@@ -31,7 +30,10 @@ struct CoreMLClassifier: Classifier {
     guard let scores = found.featureValue(for: output.name)?.multiArrayValue else {
       throw DemoError("expected an output named \(output.name), found none", hint: "export the bundle again")
     }
-    return Scores(raw: (0..<scores.count).map { scores[$0].doubleValue }, as: output)
+    guard scores.dataType == .float32 else {
+      throw DemoError("expected scores in float32, found another type", hint: "export the bundle again")
+    }
+    return scores.withUnsafeBufferPointer(ofType: Float.self) { Scores(raw: $0.map(Double.init), as: output) }
   }
 
   private static func coreMLUnits(_ units: ComputeUnits) -> MLComputeUnits {

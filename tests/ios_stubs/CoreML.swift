@@ -33,8 +33,12 @@ open class MLFeatureValue: NSObject {  // = MLFeatureValue
 }
 
 open class MLMultiArray: NSObject {  // = MLMultiArray
-  public var count: Int { 0 }  // = MLMultiArray.count
-  public subscript(index: Int) -> NSNumber { 0 }  // ~ MLMultiArray.objectAtIndexedSubscript
+  public var dataType: MLMultiArrayDataType { .float32 }  // = MLMultiArray.dataType
+  public func withUnsafeBufferPointer<S, R>(ofType type: S.Type, _ body: (UnsafeBufferPointer<S>) throws -> R) rethrows -> R { fatalError() }  // ~ MLMultiArray.getBytesWithHandler
+}
+
+public enum MLMultiArrayDataType: Int {  // = MLMultiArrayDataType
+  case float32  // = MLMultiArrayDataType.Float32
 }
 
 public final class MLComputePlan {  // = MLComputePlan

@@ -17,7 +17,7 @@ public struct BenchmarkReport: Equatable, Sendable {
       "environment": Self.environment(before, date, benchmark.series, computeUnits),
       "load_average_before": .null,
       "load_average_after": .null,
-      "plan": Self.plan(benchmark.plan),
+      "plan": Self.plan(benchmark.plan, before),
       "measurements": .array(measured.map(Self.measurement)),
       "comparisons": .array([]),
       "state_before": Self.state(before),
@@ -63,9 +63,10 @@ public struct BenchmarkReport: Equatable, Sendable {
     ])
   }
 
-  private static func plan(_ plan: BenchmarkPlan) -> JSONValue {
+  /// Both runtimes choose their number of threads themselves, at most one a core.
+  private static func plan(_ plan: BenchmarkPlan, _ device: DeviceSnapshot) -> JSONValue {
     .object([
-      "threads": .integer(1), "min_runs": .integer(plan.minRuns), "min_seconds": .number(plan.minSeconds),
+      "threads": .integer(device.cores), "min_runs": .integer(plan.minRuns), "min_seconds": .number(plan.minSeconds),
       "quick": .bool(false), "enough_seconds": .null, "max_ms": .null,
     ])
   }
@@ -77,12 +78,18 @@ public struct BenchmarkReport: Equatable, Sendable {
     var versions = ["core ml": "\(device.system), compute units \(units.rawValue)"]
     for each in series { versions["\(each.bundle.name) ran on"] = each.model.computesOn }
     return .object([
-      "date": .string(date), "processor": .string(device.machine), "features": .array([]),
-      "architecture": .string("arm64"), "cores": .integer(device.cores), "memory_mib": .integer(device.memoryMiB),
+      "date": .string(date), "processor": .null, "features": .array([]),
+      "architecture": .string(architecture), "cores": .integer(device.cores), "memory_mib": .integer(device.memoryMiB),
       "system": .string(device.system), "kernel": .string(device.kernel), "governor": .null,
       "python": .null, "versions": .object(versions.mapValues(JSONValue.string)),
     ])
   }
+
+  #if arch(x86_64)
+    private static let architecture = "x86_64"  // a simulator on an older Mac
+  #else
+    private static let architecture = "arm64"
+  #endif
 
   private static func state(_ device: DeviceSnapshot) -> JSONValue {
     let unread = ["max_mhz", "limit_mhz", "now_mhz", "governor"].map { ($0, JSONValue.null) }
@@ -90,7 +97,7 @@ public struct BenchmarkReport: Equatable, Sendable {
       JSONValue.object(Dictionary(uniqueKeysWithValues: unread + [("index", .integer(core))]))
     }
     return .object([
-      "machine": .string("arm64"), "processor": .string(device.machine), "features": .array([]),
+      "machine": .string(architecture), "processor": .null, "features": .array([]),
       "system": .string(device.system), "kernel": .string(device.kernel), "memory_mib": .integer(device.memoryMiB),
       "cores": .array(cores), "temperature_c": .null, "thermal_status": .integer(device.thermal.rawValue),
       "battery_share": JSONValue(device.batteryShare), "charger": JSONValue(device.charger),

@@ -33,7 +33,8 @@ public struct DemoState: Equatable, Sendable {
     var next = self
     switch event {
     case .bundlesOpened(let items):
-      (next.bundles, next.activity) = (items, .idle)
+      next.bundles = items
+      if activity == .opening { next.activity = .idle }
       next.selectedName = next.selected?.name ?? next.openedBundles.first?.name
     case .bundleSelected(let name): (next.selectedName, next.recognition) = (name, nil)
     case .computeUnitsSelected(let units): (next.computeUnits, next.recognition) = (units, nil)
