@@ -12,6 +12,7 @@ from apple_listing import fetch_listing
 from command_line import SmallRun, small_run
 from demo_fixtures import write_fixtures
 from hypothesis import settings
+from ios_core import IosCore
 from kotlin_toolchain import KotlinToolchain, make_kotlin_toolchain
 from swift_toolchain import SwiftToolchain, make_toolchain
 
@@ -101,6 +102,12 @@ def demo_fixtures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def small(tmp_path_factory: pytest.TempPathFactory) -> SmallRun:
     """A tiny net's way from pictures to bundles, gone once by the command line."""
     return small_run(tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture(scope="session")
+def ios_core(swift: SwiftToolchain, tmp_path_factory: pytest.TempPathFactory) -> IosCore:
+    """The iOS app's core, which the first test of a session builds."""
+    return IosCore(toolchain=swift, build=tmp_path_factory.mktemp("ios"))
 
 
 def _cannot_run_here(reason: str) -> NoReturn:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from android_app import AndroidApp, expected_answers, golden_answers
 from command_line import Done, mobile_sdk
+from ios_core import GOLDEN_TESTS, IosCore
 
 from mobile_sdk.bundle import open_bundle
 from mobile_sdk.devices import CortexA76
@@ -118,6 +119,12 @@ def test_kotlin_gives_pythons_bytes_and_winners_for_every_golden_picture(job: Ma
     answers = golden_answers(android_app, folders)
     assert len(answers) == 3 * len(folders) and len({answer.label for answer in answers}) > 1
     assert answers == expected_answers(folders)
+
+
+def test_swift_gives_pythons_bytes_and_winners_for_every_golden_picture(job: MainJob, ios_core: IosCore) -> None:
+    said = ios_core.test(job.folder, only=GOLDEN_TESTS)
+    assert f"Test run with {len(GOLDEN_TESTS)} tests passed" in said
+    assert all(f"/bundles/{name}/" in said for name in (*INT8, *TWINS))
 
 
 def test_times_are_measured_and_core_mls_are_not_made_up(job: MainJob) -> None:
