@@ -77,6 +77,21 @@ def write_bundle(
     return open_bundle(folder)
 
 
+def copy_bundle(bundle: Bundle, folder: Path) -> Bundle:
+    """Puts an unchanged copy at `folder`, replacing a bundle that is there; the copy is opened before it is.
+
+    Raises SettingError where `folder` holds anything but a bundle, BundleError where the original is damaged.
+    """
+    check_replaceable(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as unfinished:
+        draft = Path(unfinished) / folder.name
+        shutil.copytree(bundle.path, draft)
+        open_bundle(draft)
+        _replace(folder, draft, Path(unfinished) / "old")
+    return open_bundle(folder)
+
+
 def check_replaceable(folder: Path) -> None:
     """Raises SettingError where `folder` exists and is neither empty nor a bundle, damaged or not."""
     if not os.path.lexists(folder):

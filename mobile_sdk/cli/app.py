@@ -18,6 +18,7 @@ from mobile_sdk.cli import (
     about,
     bench,
     calibrate,
+    embed,
     export,
     inspect,
     options,
@@ -71,6 +72,10 @@ EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
         "mobile-sdk inspect runs/digits/bundles/digits.tflite",
         "mobile-sdk inspect runs/digits/program.pt2 --json",
         "mobile-sdk inspect runs/digits/program.pt2 --sensitivity --data digits --plot layers.png",
+    ),
+    embed.embed: (
+        "mobile-sdk embed runs/digits/bundles/digits.tflite --android android_demo",
+        "mobile-sdk embed runs/digits/bundles/digits.coreml --ios ios_demo",
     ),
     report.report: (
         "mobile-sdk report bundles/* --program program.pt2 --verify verify.json --bench bench.json",
