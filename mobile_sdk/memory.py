@@ -41,15 +41,17 @@ def least_bytes(graph: Graph, kinds: tuple[type[Operator], ...] = (Operator,)) -
     return max(own_bytes(operator) for operator in graph.operators if isinstance(operator, kinds))
 
 
-def block_bytes(graph: Graph, depth: int = 2) -> dict[str, int]:
-    """Equation (2) where blocks are operators whose inner tensors are disposable: bytes in and out, by block.
+def block_of(path: str) -> str:
+    """The block that a module path lies in: its first two names, such as `features.3`."""
+    return ".".join(path.split(".")[:2])
 
-    A block is what shares the first `depth` names of its module path, such as `features.3`.
-    """
+
+def block_bytes(graph: Graph) -> dict[str, int]:
+    """Equation (2) where blocks are operators whose inner tensors are disposable: bytes in and out, by `block_of`."""
     produced = {graph.input.name: ""}
     blocks: dict[str, dict[str, Tensor]] = {}
     for operator in graph.operators:
-        block = ".".join(operator.path.split(".")[:depth])
+        block = block_of(operator.path)
         crossing = blocks.setdefault(block, {})
         for name, tensor in operand_tensors(operator).items():
             if produced[name] != block:

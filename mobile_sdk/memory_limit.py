@@ -48,7 +48,7 @@ def cheapest_stretches(graph: Graph, most_bytes: int) -> tuple[Stretch, ...]:
             for extra, step in search.steps(position):
                 chosen = (step,) if step.strips > 1 else ()
                 heapq.heappush(queue, (cost + extra, step.stop, next(arrivals), stretches + chosen))
-    hint = "raise the limit, or split that block's channels: quantize --split"
+    hint = "raise the limit, or split that block: quantize --split"
     stuck = graph.operators[max(done)]
     raise SettingError(f"expected activations within {most_bytes:,} bytes, found no way at {stuck.path}", hint=hint)
 

@@ -1,13 +1,16 @@
 """Equation (2) of MobileNetV2 equals what the papers' layer tables give; plans reuse memory and never overlap."""
 
+import json
 from functools import cache
 from itertools import combinations, permutations
+from pathlib import Path
 
 import pytest
 import torch
 from graphs import GRAPHS, Builder, int8_graph
 from tiny_nets import tensors
 
+from mobile_sdk.cli.app import call
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.integer_graph import Conv2d, Graph, Operator
 from mobile_sdk.memory import (
@@ -20,6 +23,7 @@ from mobile_sdk.memory import (
     tensor_bytes,
 )
 from mobile_sdk.memory_plan import MemoryPlan, plan_memory
+from mobile_sdk.program import Program, Record
 from qat.freezing import freeze
 from qat.nets import build_net
 from qat.preparation import prepare
@@ -127,3 +131,20 @@ def test_the_least_peak_is_that_of_the_best_of_all_orders():
 def test_a_chain_needs_what_equation_2_says_and_its_plan_no_more():
     plan = plan_memory(int8_graph("conv chain"))
     assert plan.bound_bytes == plan.least_peak_bytes == plan.peak_bytes
+
+
+def test_inspect_shows_memory_and_what_limits_cost(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+    graph = frozen("mobilenet_v2", 0.35, 96)
+    contract = Contract(name="v2", labels=("a", "b"), image=ImageSpec(size_px=96))
+    path = tmp_path / "program.pt2"
+    Program(graph=graph, contract=contract, record=Record(net="v2", quantized="calibrated")).save(path)
+    assert call(["inspect", str(path), "--memory", "--json"]) == 0
+    said = json.loads(capfd.readouterr().out)
+    assert (said["least_bytes"], said["least_block_bytes"]) == PUBLISHED["mobilenet_v2", 0.35, 96]
+    assert len(said["operators"]) == len(graph.operators)
+    half = next(row for row in said["limits"] if row["max_activation_kib"] == round(138_240 / 2 / 1024))
+    assert half["peak_bytes"] <= 138_240 / 2 and 0 < half["more_multiply_adds_share"] < 0.1
+    assert call(["inspect", str(path), "--memory"]) == 0
+    assert "--max-activation-kib" in capfd.readouterr().out
+    assert call(["inspect", str(tmp_path), "--memory"]) == 2
+    assert "expected a program.pt2 with --memory, found a folder" in capfd.readouterr().err

@@ -33,7 +33,7 @@ def export(
             metavar="KIB",
             min=1,
             help="Keep activations within KIB: what is wider runs in strips of rows, some rows twice, with the same "
-            "scores. What limits cost: inspect --memory.",
+            "scores. `inspect` shows what limits cost.",
         ),
     ] = None,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the bundle folders go.")] = Path("bundles"),
