@@ -50,6 +50,7 @@ EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
     export.export: (
         "mobile-sdk export runs/photos/program.pt2 --data photos --out runs/photos/bundles",
         "mobile-sdk export runs/photos/program.pt2 --to tflite --float",
+        "mobile-sdk export runs/photos/program.pt2 --max-activation-kib 735",
     ),
     verify.verify: (
         "mobile-sdk verify runs/digits/bundles/* --program runs/digits/program.pt2 --data digits --min-accuracy 0.97",
@@ -71,6 +72,7 @@ EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
     inspect.inspect: (
         "mobile-sdk inspect runs/digits/bundles/digits.tflite",
         "mobile-sdk inspect runs/digits/program.pt2 --json",
+        "mobile-sdk inspect runs/digits/program.pt2 --memory",
         "mobile-sdk inspect runs/digits/program.pt2 --sensitivity --data digits --plot layers.png",
     ),
     embed.embed: (

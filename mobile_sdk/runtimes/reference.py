@@ -23,6 +23,7 @@ from mobile_sdk.integer_graph import (
     Conv2d,
     Dequantize,
     Graph,
+    JoinRows,
     Linear,
     MaxPool2d,
     Mean,
@@ -31,6 +32,7 @@ from mobile_sdk.integer_graph import (
     Quantization,
     Quantize,
     Reshape,
+    Rows,
     Tensor,
 )
 from mobile_sdk.runtimes.float_operators import apply
@@ -129,15 +131,25 @@ def _compile_int8(operator: Operator) -> Step:
             return _mean(operator)
         case MaxPool2d():
             return _max_pool2d(operator)
-        case Concat():
-            return lambda *parts: torch.cat(parts, dim=1)
-        case Reshape(output=output):
-            return lambda x: x.reshape(-1, *output.shape)
+        case Concat() | JoinRows() | Rows() | Reshape():
+            return _rearrange(operator)
         case _:
             kind = type(operator).__name__
             raise SettingError(
                 f"the reference has no integer rule for {kind} at {operator.path}", hint="freeze lowers it"
             )
+
+
+def _rearrange(operator: Concat | JoinRows | Rows | Reshape) -> Step:
+    """What moves codes and computes none."""
+    match operator:
+        case Rows(start=start, output=output):
+            return lambda x: x[:, :, start : start + output.shape[1]]
+        case Reshape(output=output):
+            return lambda x: x.reshape(-1, *output.shape)
+        case _:
+            axis = 1 if isinstance(operator, Concat) else 2
+            return lambda *parts: torch.cat(parts, dim=axis)
 
 
 def _quantize(grid: Quantization) -> Step:

@@ -26,6 +26,7 @@ from mobile_sdk.integer_graph import (
     Conv2d,
     Dequantize,
     Graph,
+    JoinRows,
     Linear,
     MaxPool2d,
     Mean,
@@ -34,12 +35,13 @@ from mobile_sdk.integer_graph import (
     Quantization,
     Quantize,
     Reshape,
+    Rows,
     Tensor,
 )
+from mobile_sdk.runtimes.executorch.fields import NO_VALUE, pair_fields, tensor_fields, window_fields
 from mobile_sdk.runtimes.executorch.flatbuffer import Schema, read_schema
 from mobile_sdk.runtimes.executorch.pte_file import package_folder
 
-NO_VALUE = 2**32 - 1  # XNN_INVALID_VALUE_ID
 NAMED = 2**64 - 1  # the offset of a constant that is found by its name
 KEEP_DIMS = 0x40  # XNN_FLAG_KEEP_DIMS
 EXTERNAL_INPUT, EXTERNAL_OUTPUT = 1, 2  # XNN_VALUE_FLAG_EXTERNAL_*
@@ -106,8 +108,11 @@ class _Writer:
                 self._binary(kind, inputs[0], inputs[1], output, operator.clamp)
             case MaxPool2d() | AvgPool2d():
                 self._pool(operator, inputs[0], output)
-            case Concat():
+            case Concat() | JoinRows():
                 self._concat(operator, inputs, output)
+            case Rows(start=start):
+                begin, size = (0, start, 0, 0), nhwc(operator.output.shape)
+                self._unary("XNNStaticSlice", inputs[0], output, num_dims=4, offsets=begin, sizes=size)
             case Activation():
                 self._activation(operator, inputs[0], output)
             case _:
@@ -133,11 +138,11 @@ class _Writer:
         channel = 3 if operator.is_depthwise else 0
         filter_id, bias_id = self._parameters(operator, operator.weight.transpose(order), channel)
         fields = {
-            **_window("padding", operator.padding),
-            **_pair("kernel", (height, width)),
-            **_pair("subsampling", operator.stride),
-            **_pair("dilation", operator.dilation),
-            **_pair("adjustment", (0, 0)),
+            **window_fields("padding", operator.padding),
+            **pair_fields("kernel", (height, width)),
+            **pair_fields("subsampling", operator.stride),
+            **pair_fields("dilation", operator.dilation),
+            **pair_fields("adjustment", (0, 0)),
             "group_input_channels": per_group,
             "group_output_channels": channels // operator.groups,
             "groups": operator.groups,
@@ -157,30 +162,31 @@ class _Writer:
     def _pool(self, operator: MaxPool2d | AvgPool2d, source: int, output: int) -> None:
         kind = "XNNMaxPooling2d" if isinstance(operator, MaxPool2d) else "XNNAvgPooling2d"
         window = {
-            **_window("padding", operator.padding),
-            **_pair("pooling", operator.kernel),
-            **_pair("stride", operator.stride),
-            **_pair("dilation", (1, 1)),
+            **window_fields("padding", operator.padding),
+            **pair_fields("pooling", operator.kernel),
+            **pair_fields("stride", operator.stride),
+            **pair_fields("dilation", (1, 1)),
         }
         self._node(kind, {**window, "input_id": source, "output_id": output, "flags": KEEP_DIMS})
 
-    def _concat(self, operator: Concat, inputs: list[int], output: int) -> None:
+    def _concat(self, operator: Concat | JoinRows, inputs: list[int], output: int) -> None:
         """One node takes two to five parts; more are joined in a chain, which changes no value."""
-        channels = [part.shape[0] for part in operator.parts]
-        _, height, width = operator.output.shape
+        axis = 1 if isinstance(operator, JoinRows) else 3
+        dims, sizes = list(nhwc(operator.output.shape)), [nhwc(part.shape)[axis] for part in operator.parts]
         while len(inputs) > MOST_PARTS:
-            channels = [sum(channels[:MOST_PARTS]), *channels[MOST_PARTS:]]
-            joined = self._value([1, height, width, channels[0]], operator.output.quantization)
-            self._concat_node(inputs[:MOST_PARTS], joined)
+            sizes = [sum(sizes[:MOST_PARTS]), *sizes[MOST_PARTS:]]
+            dims[axis] = sizes[0]
+            joined = self._value(list(dims), operator.output.quantization)
+            self._concat_node(inputs[:MOST_PARTS], joined, axis)
             inputs = [joined, *inputs[MOST_PARTS:]]
-        self._concat_node(inputs, output)
+        self._concat_node(inputs, output, axis)
 
-    def _concat_node(self, inputs: list[int], output: int) -> None:
+    def _concat_node(self, inputs: list[int], output: int, axis: int) -> None:
         if len(inputs) == 1:
             return self._unary("XNNCopy", inputs[0], output)
         padded = inputs + [NO_VALUE] * (MOST_PARTS - len(inputs))
         ids = {f"input{number}_id": value for number, value in enumerate(padded, start=1)}
-        return self._node(f"XNNConcatenate{len(inputs)}", {**ids, "axis": 3, "output_id": output, "flags": 0})
+        return self._node(f"XNNConcatenate{len(inputs)}", {**ids, "axis": axis, "output_id": output, "flags": 0})
 
     def _activation(self, operator: Activation, source: int, output: int) -> None:
         match operator.kind:
@@ -247,7 +253,7 @@ class _Writer:
             return self._value(list(array.shape), None, buffer=buffer)
         parameters = {"channel_dim": channel, "scale_buffer_idx": self._store(scales), "num_scales": len(scales)}
         datatype = "xnn_datatype_qcint8" if array.dtype == np.int8 else "xnn_datatype_qcint32"
-        return self._append(_tensor(datatype, list(array.shape), buffer), ("PerChannelQuant", parameters))
+        return self._append(tensor_fields(datatype, list(array.shape), buffer), ("PerChannelQuant", parameters))
 
     def _value(
         self,
@@ -259,10 +265,10 @@ class _Writer:
         flags: int = 0,
     ) -> int:
         if grid is None:
-            return self._append(_tensor("xnn_datatype_fp32", dims, buffer, external, flags), None)
+            return self._append(tensor_fields("xnn_datatype_fp32", dims, buffer, external, flags), None)
         parameters = {"scale": grid.scale, "zero_point": grid.zero_point}
         return self._append(
-            _tensor("xnn_datatype_qint8", dims, buffer, external, flags), ("PerTensorQuant", parameters)
+            tensor_fields("xnn_datatype_qint8", dims, buffer, external, flags), ("PerTensorQuant", parameters)
         )
 
     def _append(self, tensor: dict[str, Any], parameters: tuple[str, dict[str, Any]] | None) -> int:
@@ -279,22 +285,3 @@ class _Writer:
         self._constants[key] = data
         self._constant_data.append({"offset": NAMED, "size": len(data), "named_key": key})
         return len(self._constant_data) - 1
-
-
-def _tensor(datatype: str, dims: list[int], buffer: int, external: int = NO_VALUE, flags: int = 0) -> dict[str, Any]:
-    return {
-        "datatype": datatype,
-        "num_dims": len(dims),
-        "dims": dims,
-        "constant_buffer_idx": buffer,
-        "external_id": external,
-        "flags": flags,
-    }
-
-
-def _window(name: str, sides: tuple[int, int, int, int]) -> dict[str, int]:
-    return dict(zip((f"{name}_{side}" for side in ("top", "bottom", "left", "right")), sides, strict=True))
-
-
-def _pair(name: str, sizes: tuple[int, int]) -> dict[str, int]:
-    return {f"{name}_height": sizes[0], f"{name}_width": sizes[1]}

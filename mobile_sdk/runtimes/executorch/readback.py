@@ -11,7 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobile_sdk.errors import BundleError
-from mobile_sdk.integer_graph import Add, Clamp, Constant, Conv2d, Graph, Linear, Mul, Operator, Quantization
+from mobile_sdk.integer_graph import (
+    Add,
+    Clamp,
+    Concat,
+    Constant,
+    Conv2d,
+    Graph,
+    JoinRows,
+    Linear,
+    Mul,
+    Operator,
+    Quantization,
+    Rows,
+)
 from mobile_sdk.runtimes.base import Structure
 from mobile_sdk.runtimes.executorch.delegate import delegate_schema
 from mobile_sdk.runtimes.executorch.pte_file import HINT, PteFile, parse_pte, read_pte
@@ -174,6 +187,11 @@ def _comparisons(
         if isinstance(operand, Constant):
             dtype = np.float32 if operand.quantization is None else np.int8
             yield "constant", np.array([operand.value], dtype), np.frombuffer(value.data or b"", dtype)
+    if isinstance(operator, Rows):
+        size = [1, *operator.output.shape[1:], operator.output.shape[0]]
+        yield "rows", ([0, operator.start, 0, 0], size), (list(last.fields["offsets"]), list(last.fields["sizes"]))
+    if isinstance(operator, Concat | JoinRows):
+        yield "axis", 3 if isinstance(operator, Concat) else 1, last.fields.get("axis", 3)  # one part is copied
     if isinstance(operator, Conv2d | Linear | Add | Mul):
         bounds = {Clamp.NONE: None, Clamp.RELU: (0.0, float("inf")), Clamp.RELU6: (0.0, 6.0)}
         yield "clamp", bounds[operator.clamp], last.bounds

@@ -24,6 +24,7 @@ from mobile_sdk.integer_graph import (
     Conv2d,
     Dequantize,
     Graph,
+    JoinRows,
     Linear,
     MaxPool2d,
     Mean,
@@ -31,12 +32,14 @@ from mobile_sdk.integer_graph import (
     Operator,
     Quantize,
     Reshape,
+    Rows,
     Tensor,
 )
 from mobile_sdk.runtimes.tflite.padding import extents, same_padding
+from mobile_sdk.runtimes.tflite.picture import INPUT_NAME, INPUT_VALUES, declare, write_input, write_rows
+from mobile_sdk.runtimes.tflite.shapes import runtime_shape
 from mobile_sdk.runtimes.tflite.writer import Writer
 
-INPUT_NAME, INPUT_VALUES = "rgb", "rgb.values"
 LARGEST_CONCAT = 5  # parts (XNNPACK delegate, VisitConcatenationNode)
 
 _FUSED = {
@@ -57,37 +60,11 @@ def write_model(graph: Graph, description: str) -> bytes:
     names = {graph.input.name, *(operator.output.name for operator in graph.operators)}
     if taken := names & {INPUT_NAME, INPUT_VALUES}:
         raise CompileError(f"a tensor is named {min(taken)}, as one of the input's is", hint="rename that module")
-    _write_input(writer, graph)
+    write_input(writer, graph)
     nonnegative = _nonnegative(graph)
     for operator in graph.operators:
         _write_operator(writer, operator, nonnegative)
     return writer.finish(INPUT_NAME, graph.output.name)
-
-
-def runtime_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """(C, H, W) → (1, H, W, C); (C,) → (1, C)."""
-    return (1, *shape[1:], shape[0])
-
-
-def _write_input(writer: Writer, graph: Graph) -> None:
-    """RGB bytes as uint8, re-based to int8 through the float32 values that they stand for, which loses nothing.
-
-    XNNPACK has no operator from uint8 to int8, and LiteRT's own QUANTIZE takes ten times as long as both of these.
-    """
-    codes, shape = arithmetic.quantization_of(graph.input), runtime_shape(graph.input.shape)
-    writer.activation(INPUT_NAME, shape, np.dtype(np.uint8), codes.scale, codes.zero_point + 128)
-    readers = [operator for operator in graph.operators if graph.input in operator.inputs]
-    if not all(isinstance(operator, Dequantize) for operator in readers):
-        _declare(writer, graph.input)
-        writer.activation(INPUT_VALUES, shape, np.dtype(np.float32))
-        writer.operator("DEQUANTIZE", [INPUT_NAME], INPUT_VALUES, 2)
-        writer.operator("QUANTIZE", [INPUT_VALUES], graph.input.name, 1)
-
-
-def _declare(writer: Writer, tensor: Tensor) -> None:
-    shape, grid = runtime_shape(tensor.shape), tensor.quantization
-    dtype = np.dtype(np.float32 if grid is None else np.int8)
-    writer.activation(tensor.name, shape, dtype, *((grid.scale, grid.zero_point) if grid else ()))
 
 
 def _nonnegative(graph: Graph) -> set[str]:
@@ -108,7 +85,7 @@ def _nonnegative(graph: Graph) -> set[str]:
 
 
 def _write_operator(writer: Writer, operator: Operator, nonnegative: set[str]) -> None:
-    _declare(writer, operator.output)
+    declare(writer, operator.output)
     match operator:
         case Conv2d():
             _write_conv2d(writer, operator)
@@ -120,10 +97,8 @@ def _write_operator(writer: Writer, operator: Operator, nonnegative: set[str]) -
             _write_mean(writer, operator)
         case MaxPool2d() | AvgPool2d():
             _write_pool(writer, operator, nonnegative)
-        case Concat():
-            _write_concat(writer, operator)
-        case Reshape():
-            _write_reshape(writer, operator)
+        case Concat() | JoinRows() | Rows() | Reshape():
+            _write_rearrangement(writer, operator)
         case Dequantize() | Quantize():
             _write_conversion(writer, operator)
         case Activation():
@@ -221,22 +196,34 @@ def _write_pool(writer: Writer, operator: MaxPool2d | AvgPool2d, nonnegative: se
     writer.operator(kind, [source], operator.output.name, 2, options)
 
 
-def _write_concat(writer: Writer, operator: Concat) -> None:
+def _write_rearrangement(writer: Writer, operator: Concat | JoinRows | Rows | Reshape) -> None:
+    match operator:
+        case Rows():
+            write_rows(writer, operator)
+        case Reshape():
+            _write_reshape(writer, operator)
+        case _:
+            _write_concat(writer, operator)
+
+
+def _write_concat(writer: Writer, operator: Concat | JoinRows) -> None:
     """XNNPACK joins five parts at most: more are joined in turns."""
     parts, output = list(operator.parts), operator.output
+    axis = 1 if isinstance(operator, JoinRows) else 0
     while len(parts) > LARGEST_CONCAT:
         first, parts = parts[:LARGEST_CONCAT], parts[LARGEST_CONCAT:]
-        channels = sum(part.shape[0] for part in first)
-        joined = replace(output, name=f"{output.name}.first{channels}", shape=(channels, *output.shape[1:]))
-        _declare(writer, joined)
-        _append_concat(writer, first, joined)
+        shape, size = list(output.shape), sum(part.shape[axis] for part in first)
+        shape[axis] = size
+        joined = replace(output, name=f"{output.name}.first{size}", shape=tuple(shape))
+        declare(writer, joined)
+        _append_concat(writer, first, joined, axis)
         parts.insert(0, joined)
-    _append_concat(writer, parts, output)
+    _append_concat(writer, parts, output, axis)
 
 
-def _append_concat(writer: Writer, parts: list[Tensor], output: Tensor) -> None:
+def _append_concat(writer: Writer, parts: list[Tensor], output: Tensor, axis: int) -> None:
     options = schema.ConcatenationOptionsT()
-    options.axis = len(output.shape)
+    options.axis = len(output.shape) if axis == 0 else axis  # NHWC: channels lie last
     writer.operator("CONCATENATION", [part.name for part in parts], output.name, 2, options)
 
 
@@ -282,7 +269,7 @@ def _pad(
         shape=(channels, height + top + bottom, width + left + right),
         quantization=source.quantization,
     )
-    _declare(writer, padded)
+    declare(writer, padded)
     amounts = f"{padded.name}.amounts"
     writer.constant(amounts, np.array([[0, 0], [top, bottom], [left, right], [0, 0]], np.int32))
     writer.operator("PAD", [source.name, amounts], padded.name, 2, schema.PadOptionsT())

@@ -1,0 +1,29 @@
+"""Groups of fields of XNNPACK's serialized graph, named as in `backends/xnnpack/serialization/schema.fbs`."""
+
+from typing import Any
+
+NO_VALUE = 2**32 - 1  # XNN_INVALID_VALUE_ID
+
+
+def tensor_fields(
+    datatype: str, dims: list[int], buffer: int, external: int = NO_VALUE, flags: int = 0
+) -> dict[str, Any]:
+    """An XNNTensorValue, without the id that it gets."""
+    return {
+        "datatype": datatype,
+        "num_dims": len(dims),
+        "dims": dims,
+        "constant_buffer_idx": buffer,
+        "external_id": external,
+        "flags": flags,
+    }
+
+
+def window_fields(name: str, sides: tuple[int, int, int, int]) -> dict[str, int]:
+    """Padding (top, bottom, left, right), a field a side."""
+    return dict(zip((f"{name}_{side}" for side in ("top", "bottom", "left", "right")), sides, strict=True))
+
+
+def pair_fields(name: str, sizes: tuple[int, int]) -> dict[str, int]:
+    """A height and a width."""
+    return {f"{name}_height": sizes[0], f"{name}_width": sizes[1]}
