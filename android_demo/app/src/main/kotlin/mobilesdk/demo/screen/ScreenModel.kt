@@ -10,7 +10,6 @@ import mobilesdk.demo.classifier.predictions
 import mobilesdk.demo.picture.Rgb
 import mobilesdk.demo.picture.prepare
 import java.io.File
-import java.io.IOException
 import java.util.concurrent.Executor
 import java.util.concurrent.atomic.AtomicBoolean
 
@@ -44,25 +43,29 @@ class ScreenModel(
         work.execute {
             val names = shelf.names()
             val first = names.indices.firstOrNull()
-            show(state.copy(bundles = names, selected = first, notice = Notice.NoBundles.takeIf { first == null }))
+            update { copy(bundles = names, selected = first, notice = Notice.NoBundles.takeIf { first == null }) }
             if (first != null) open(first)
         }
 
     /** Opens another bundle; what the last one said goes. */
     fun select(index: Int) {
         if (index == state.selected) return
-        show(state.copy(selected = index, busy = true))
+        update { copy(selected = index, busy = true) }
         work.execute { open(index) }
     }
 
-    /** Shows what [read] reads; an IOException of it is a notice. */
+    /** Shows what [read] reads; whatever it throws is a notice, as other apps' files come through it. */
     fun look(read: () -> Rgb) =
         work.execute {
-            try {
-                classify(read())
-            } catch (problem: IOException) {
-                show(state.copy(notice = Notice.BadPicture(reason(problem))))
-            }
+            val picture =
+                try {
+                    read()
+                } catch (problem: Exception) {
+                    return@execute update { copy(notice = Notice.BadPicture(reason(problem))) }
+                } catch (problem: OutOfMemoryError) {
+                    return@execute update { copy(notice = Notice.BadPicture(reason(problem))) }
+                }
+            classify(picture)
         }
 
     /** Shows a camera's frame, or drops it where one is still being looked at: then [read] is not called. */
@@ -76,9 +79,9 @@ class ScreenModel(
         }
     }
 
-    fun noCamera() = show(state.copy(notice = Notice.NoCamera))
+    fun noCamera() = update { copy(notice = Notice.NoCamera) }
 
-    fun cameraDenied() = show(state.copy(notice = Notice.CameraDenied))
+    fun cameraDenied() = update { copy(notice = Notice.CameraDenied) }
 
     /** Measures the bundle into [file] by [measure], which is told to whom it reports its progress, 0 to 1. */
     fun benchmark(
@@ -86,13 +89,13 @@ class ScreenModel(
         measure: (Bundle, File, (Double) -> Unit) -> Summary,
     ) = work.execute {
         val bundle = loaded?.bundle ?: return@execute
-        show(state.copy(busy = true, progress = 0.0, notice = null))
+        update { copy(busy = true, progress = 0.0, notice = null) }
         val notice =
             attempt {
-                val summary = measure(bundle, file) { show(state.copy(progress = it)) }
+                val summary = measure(bundle, file) { share -> update { copy(progress = share) } }
                 Notice.Measured(summary.medianMs, file.path, summary.advice)
             }
-        show(state.copy(busy = false, progress = null, notice = notice))
+        update { copy(busy = false, progress = null, notice = notice) }
     }
 
     /** Frees the model; nothing is shown afterwards. */
@@ -103,14 +106,14 @@ class ScreenModel(
 
     private fun open(index: Int) {
         unload()
-        show(ScreenState(bundles = state.bundles, selected = index, busy = true))
+        update { ScreenState(bundles = bundles, selected = index, busy = true) }
         val notice =
             attempt {
                 val bundle = shelf.open(state.bundles[index])
                 loaded = Loaded(bundle, classifiers.open(bundle, THREADS))
                 null
             }
-        show(state.copy(busy = false, runtime = loaded?.bundle?.runtime?.id, notice = notice))
+        update { copy(busy = false, runtime = loaded?.bundle?.runtime?.id, notice = notice) }
     }
 
     private fun release(action: () -> Unit) =
@@ -134,10 +137,10 @@ class ScreenModel(
                 val scores = classifier.scores(prepared)
                 val latencyMs = (now() - start) / NANOSECONDS_PER_MS
                 val best = predictions(scores, bundle.manifest, SHOWN)
-                show(state.copy(picture = prepared, predictions = best, latencyMs = latencyMs, notice = null))
+                update { copy(picture = prepared, predictions = best, latencyMs = latencyMs, notice = null) }
                 null
             }
-        if (failure != null) show(state.copy(notice = failure))
+        if (failure != null) update { copy(notice = failure) }
     }
 
     /** Bundles are refused by an exception of their own; a runtime may throw anything, a missing library an Error. */
@@ -156,9 +159,11 @@ class ScreenModel(
 
     private fun reason(problem: Throwable): String = problem.message ?: problem.javaClass.simpleName
 
-    private fun show(next: ScreenState) {
-        state = next
-        observer?.invoke(next)
+    /** The next state follows from the one before, whatever other thread has just made that. */
+    @Synchronized
+    private fun update(change: ScreenState.() -> ScreenState) {
+        state = state.change()
+        observer?.invoke(state)
     }
 
     private companion object {

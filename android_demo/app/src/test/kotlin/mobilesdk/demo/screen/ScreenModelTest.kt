@@ -118,8 +118,10 @@ class ScreenModelTest {
         assertEquals(Notice.NoCamera, model.state.notice)
         model.cameraDenied()
         assertEquals(Notice.CameraDenied, model.state.notice)
-        model.look { throw IOException("a damaged picture") }
-        assertEquals(Notice.BadPicture("a damaged picture"), model.state.notice)
+        for (problem in listOf(IOException("damaged"), IllegalStateException("gone"), OutOfMemoryError("too large"))) {
+            model.look { throw problem }
+            assertEquals(Notice.BadPicture(problem.message!!), model.state.notice)
+        }
     }
 
     @Test
