@@ -1,5 +1,6 @@
 """What runs in strips of rows gives the same codes, in the reference and in every runtime, in less memory."""
 
+import json
 import shutil
 import sys
 from functools import cache
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.heap import measure_heap
+from mobile_sdk.cli.app import call
 from mobile_sdk.errors import SettingError
 from mobile_sdk.integer_graph import Graph, JoinRows, Rows
 from mobile_sdk.lowering import lower
@@ -214,3 +216,13 @@ def test_xnnpacks_workspace_is_the_planned_arena_in_strips(runtime: str, tmp_pat
     bundle = lower(program, tmp_path, runtimes=[runtime], activation_limit_kib=limit_kib)[0]
     workspace = measure_heap(bundle).block_of(planned[limit_kib].arena_bytes)
     assert workspace - planned[limit_kib].arena_bytes <= 64
+
+
+def test_export_takes_a_limit_and_refuses_one_that_cannot_be_kept(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+    program = tmp_path / "program.pt2"
+    wide_start().save(program)
+    arguments = ["export", str(program), "--to", "tflite", "--out", str(tmp_path / "bundles")]
+    assert call([*arguments, "--max-activation-kib", "96", "--json"]) == 0
+    assert json.loads(capfd.readouterr().out)[0]["activation_limit_kib"] == 96
+    assert call([*arguments, "--max-activation-kib", "1"]) == 2
+    assert "expected activations within 1,024 bytes" in capfd.readouterr().err
