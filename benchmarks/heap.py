@@ -50,7 +50,8 @@ def measure_heap(bundle: Bundle) -> Heap:
         library = Path(folder) / "allocations.so"
         subprocess.run(["gcc", "-O2", "-shared", "-fPIC", "-o", library, SOURCE], check=True)
         done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.heap", str(bundle.path)],
+            [sys.executable, "-m", "benchmarks.heap", str(bundle.path.resolve())],
+            cwd=SOURCE.parents[1],
             env=os.environ | {"LD_PRELOAD": str(library)},
             check=True,
             capture_output=True,

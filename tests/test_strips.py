@@ -1,5 +1,8 @@
 """What runs in strips of rows gives the same codes, in the reference and in every runtime, in less memory."""
 
+import json
+import shutil
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -10,11 +13,14 @@ from graphs import Builder, contract_for, float_graph, int8_graph, pictures
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.heap import measure_heap
+from mobile_sdk.cli.app import call
 from mobile_sdk.errors import SettingError
 from mobile_sdk.integer_graph import Graph, JoinRows, Rows
 from mobile_sdk.lowering import lower
 from mobile_sdk.memory import peak_bytes
 from mobile_sdk.memory_limit import cheapest_stretches, multiply_adds, within, work
+from mobile_sdk.memory_plan import plan_memory
 from mobile_sdk.program import Program, Record
 from mobile_sdk.runtimes import get
 from mobile_sdk.runtimes.executorch.export import write_model
@@ -33,6 +39,19 @@ def early_blocks() -> Graph:
     x = build.conv(build.conv(x, 24, 3, stride=2, groups=24, activation="relu6"), 8)
     build.head(build.conv(build.inverted_residual(x, 24), 12))
     return build.graph()
+
+
+@cache
+def wide_start() -> Program:
+    """A stem and a block that are wide enough to be seen on a heap."""
+    build = Builder(int8=True, seed=4, size_px=96)
+    x = build.conv(build.conv(build.input, 16, 3, stride=2, activation="relu6"), 64, activation="relu6")
+    build.head(build.conv(build.conv(x, 64, 3, stride=2, groups=64, activation="relu6"), 16))
+    return Program(
+        graph=build.graph(),
+        contract=contract_for(build.graph()),
+        record=Record(net="wide start", quantized="calibrated"),
+    )
 
 
 def same_codes(whole: Graph, cut: Graph) -> bool:
@@ -186,3 +205,24 @@ def test_a_bundle_within_a_limit_is_verified_against_the_same_program(tmp_path: 
     plain = lower(program, tmp_path / "plain", runtimes=["tflite"])[0]
     assert "activation_limit_kib" not in (plain.path / "bundle.json").read_text()
     assert not any("SLICE" in kind for kind in plain.manifest.structure.operators)
+
+
+@pytest.mark.skipif(sys.platform != "linux" or shutil.which("gcc") is None, reason="counts glibc's heap, needs gcc")
+@pytest.mark.parametrize("runtime", ["tflite", "executorch"])
+def test_xnnpacks_workspace_is_the_planned_arena_in_strips(runtime: str, tmp_path: Path):
+    program, limit_kib = wide_start(), 96
+    planned = {None: plan_memory(program.graph), limit_kib: plan_memory(within(program.graph, limit_kib * 1024))}
+    assert planned[limit_kib].arena_bytes < planned[None].arena_bytes / 1.8
+    bundle = lower(program, tmp_path, runtimes=[runtime], activation_limit_kib=limit_kib)[0]
+    workspace = measure_heap(bundle).block_of(planned[limit_kib].arena_bytes)
+    assert workspace - planned[limit_kib].arena_bytes <= 64
+
+
+def test_export_takes_a_limit_and_refuses_one_that_cannot_be_kept(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+    program = tmp_path / "program.pt2"
+    wide_start().save(program)
+    arguments = ["export", str(program), "--to", "tflite", "--out", str(tmp_path / "bundles")]
+    assert call([*arguments, "--max-activation-kib", "96", "--json"]) == 0
+    assert json.loads(capfd.readouterr().out)[0]["activation_limit_kib"] == 96
+    assert call([*arguments, "--max-activation-kib", "1"]) == 2
+    assert "expected activations within 1,024 bytes" in capfd.readouterr().err
