@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from android_app import AndroidApp, build_app
+from android_app import AndroidApp, AppTests, build_app, run_tests
 from apple_listing import fetch_listing
 from command_line import SmallRun, small_run
 from demo_fixtures import write_fixtures
@@ -104,6 +104,12 @@ def kotlin() -> KotlinToolchain:
 def android_app(kotlin: KotlinToolchain, tmp_path_factory: pytest.TempPathFactory) -> AndroidApp:
     """The Android app with its tests, compiled once with warnings as errors."""
     return build_app(kotlin, tmp_path_factory.mktemp("android"))
+
+
+@pytest.fixture(scope="session")
+def android_tests(android_app: AndroidApp, demo_fixtures: Path, tmp_path_factory: pytest.TempPathFactory) -> AppTests:
+    """The run of the Android app's own tests."""
+    return run_tests(android_app, demo_fixtures, tmp_path_factory.mktemp("reports"))
 
 
 @pytest.fixture(scope="session")
