@@ -56,7 +56,6 @@ class AppTests:
 def run_tests(app: AndroidApp, fixtures: Path, reports: Path) -> AppTests:
     """Runs the app's own tests over Python's fixtures."""
     done = app.run("mobilesdk.demo.TestRunKt", properties=[f"-Dfixtures={fixtures}", f"-Dreports={reports}"])
-    print(f"Kotlin: {(done.stdout.splitlines() or [done.stderr])[-1]}")
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     return AppTests(said=done.stdout, reports=reports)
 

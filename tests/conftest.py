@@ -25,10 +25,17 @@ from mobile_sdk.runtimes import tflite_legacy
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 IN_CI = os.environ.get("CI") == "true"
+CLOSING_LINES: list[str] = []  # of the demo apps' own tests, a language each
 
 # No deadline: the machine may be busy. In CI the examples are the same every time; elsewhere they are new ones.
 settings.register_profile("here", deadline=None, derandomize=IN_CI)
 settings.load_profile("here")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says at the end how many tests ran in each other language."""
+    for line in CLOSING_LINES:
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
@@ -109,7 +116,9 @@ def android_app(kotlin: KotlinToolchain, tmp_path_factory: pytest.TempPathFactor
 @pytest.fixture(scope="session")
 def android_tests(android_app: AndroidApp, demo_fixtures: Path, tmp_path_factory: pytest.TempPathFactory) -> AppTests:
     """The run of the Android app's own tests."""
-    return run_tests(android_app, demo_fixtures, tmp_path_factory.mktemp("reports"))
+    done = run_tests(android_app, demo_fixtures, tmp_path_factory.mktemp("reports"))
+    CLOSING_LINES.append(f"Kotlin: {done.said.splitlines()[-1]}")
+    return done
 
 
 @pytest.fixture(scope="session")
