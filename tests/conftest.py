@@ -14,7 +14,7 @@ from apple_listing import fetch_listing
 from command_line import SmallRun, small_run
 from demo_fixtures import write_fixtures
 from hypothesis import settings
-from ios_core import IosCore
+from ios_core import IosCore, closing_line
 from kotlin_toolchain import KotlinToolchain, make_kotlin_toolchain
 from phones import Phones, played, why_not_here
 from swift_toolchain import SwiftToolchain, make_toolchain
@@ -139,6 +139,14 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> SmallRun:
 def ios_core(swift: SwiftToolchain, tmp_path_factory: pytest.TempPathFactory) -> IosCore:
     """The iOS app's core, which the first test of a session builds."""
     return IosCore(toolchain=swift, build=tmp_path_factory.mktemp("ios"))
+
+
+@pytest.fixture(scope="session")
+def ios_tests(ios_core: IosCore, demo_fixtures: Path) -> str:
+    """What the core's own tests said, all of which passed."""
+    said = ios_core.test(demo_fixtures)
+    CLOSING_LINES.append(f"Swift: {closing_line(said)}")
+    return said
 
 
 def _cannot_run_here(reason: str) -> NoReturn:
