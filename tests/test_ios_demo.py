@@ -56,11 +56,13 @@ def names(apple_names: Path) -> frozenset[str]:
     return read_listing(apple_names)
 
 
+@pytest.mark.slow
 def test_every_test_of_the_core_runs_and_passes(ios_tests: str) -> None:
     written = sum(source.read_text(encoding="utf-8").count("@Test") for source in (CORE / "Tests").rglob("*.swift"))
     assert closing_line(ios_tests) == f"{written} passed, 0 failed"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ios_tests")
 def test_python_reads_the_benchmark_that_the_app_writes(ios_core: IosCore) -> None:
     numbers = Numbers.model_validate_json((ios_core.build / "bench.json").read_text(encoding="utf-8"))
@@ -77,12 +79,14 @@ def test_the_sources_are_in_swifts_format(swift: SwiftToolchain) -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
+@pytest.mark.slow
 def test_the_app_compiles_against_the_stubs_of_apples_frameworks(swift: SwiftToolchain, modules: Path) -> None:
     app = [f"{PACKAGE}/App/{path.name}" for path in app_sources()]
     done = swift.run(*CHECK, *app, folders={PACKAGE: DEMO, BUILD: modules})
     assert (done.returncode, done.stdout) == (0, "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "reason"),
     [
