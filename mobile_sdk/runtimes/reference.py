@@ -5,8 +5,9 @@ convolution whose accumulator could reach further is computed in float64.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +18,8 @@ from mobile_sdk import arithmetic
 from mobile_sdk.errors import SettingError
 from mobile_sdk.integer_graph import (
     Add,
+    ChannelShuffle,
+    ChannelSlice,
     Clamp,
     Concat,
     Constant,
@@ -116,28 +119,11 @@ def _compile(operator: Operator) -> Step:
 
 
 def _compile_int8(operator: Operator) -> Step:
-    match operator:
-        case Conv2d():
-            return _conv2d(operator)
-        case Linear():
-            return _linear(operator)
-        case Add():
-            return _add(operator)
-        case Mul():
-            return _mul(operator)
-        case Mean():
-            return _mean(operator)
-        case MaxPool2d():
-            return _max_pool2d(operator)
-        case Concat():
-            return lambda *parts: torch.cat(parts, dim=1)
-        case Reshape(output=output):
-            return lambda x: x.reshape(-1, *output.shape)
-        case _:
-            kind = type(operator).__name__
-            raise SettingError(
-                f"the reference has no integer rule for {kind} at {operator.path}", hint="freeze lowers it"
-            )
+    build = _RULES.get(type(operator))
+    if build is None:
+        kind = type(operator).__name__
+        raise SettingError(f"the reference has no integer rule for {kind} at {operator.path}", hint="freeze lowers it")
+    return build(operator)
 
 
 def _quantize(grid: Quantization) -> Step:
@@ -246,3 +232,17 @@ def _max_pool2d(operator: MaxPool2d) -> Step:
         return F.max_pool2d(x, operator.kernel, operator.stride)
 
     return max_pool2d
+
+
+_RULES: Mapping[type[Operator], Callable[[Any], Step]] = {
+    Conv2d: _conv2d,
+    Linear: _linear,
+    Add: _add,
+    Mul: _mul,
+    Mean: _mean,
+    MaxPool2d: _max_pool2d,
+    Concat: lambda operator: lambda *parts: torch.cat(parts, dim=1),
+    ChannelSlice: lambda operator: lambda x: x[:, operator.start : operator.stop],
+    ChannelShuffle: lambda operator: lambda x: F.channel_shuffle(x, operator.groups),
+    Reshape: lambda operator: lambda x: x.reshape(-1, *operator.output.shape),
+}

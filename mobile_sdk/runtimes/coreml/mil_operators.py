@@ -11,17 +11,16 @@ computes convolutions by a transform (Winograd's divides), lets the GPU do with 
 """
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mobile_sdk.errors import BundleError
+from mobile_sdk.runtimes.coreml.mil_constants import Constants, Step
 from mobile_sdk.runtimes.coreml.program_file import MilOperation
 
 if TYPE_CHECKING:
     import torch
-
-Step = Callable[..., "torch.Tensor"]  # operands in the order of `MilOperation.arguments`
 
 
 def compile_operation(operation: MilOperation) -> Step:
@@ -35,39 +34,8 @@ def compile_operation(operation: MilOperation) -> Step:
             f"expected operators that the interpreter knows, found {operation.kind!r} ({operation.output})",
             hint="run this bundle on a Mac, or export it with this SDK",
         )
-    step = build(_Constants(operation))
+    step = build(Constants(operation))
     return _rounded_to_float16(step) if operation.dtype == "float16" else step
-
-
-class _Constants:
-    """An operation's constant parameters, with MIL's defaults, and a way to take either a constant or an operand."""
-
-    def __init__(self, operation: MilOperation) -> None:
-        self.operation = operation
-        self._values = operation.values
-
-    def tensor(self, name: str) -> "torch.Tensor":
-        import torch
-
-        array = np.asarray(self._values[name])
-        return torch.from_numpy(array.astype(np.float32 if array.dtype.kind == "f" else array.dtype, copy=True))
-
-    def integers(self, name: str, default: list[int]) -> list[int]:
-        return [int(value) for value in np.ravel(np.asarray(self._values.get(name, default)))]
-
-    def number(self, name: str, default: float) -> float:
-        return float(np.asarray(self._values.get(name, default)))
-
-    def text(self, name: str, default: str) -> str:
-        return str(self._values.get(name, default))
-
-    def bindings(self, **fixed: "torch.Tensor") -> Callable[..., dict[str, Any]]:
-        """Maps operands to parameter names; parameters in `fixed` are constants."""
-        names = [name for name, sources in self.operation.arguments.items() for _ in sources]
-        return lambda *operands: fixed | dict(zip(names, operands, strict=True))
-
-    def constants_among(self, *names: str) -> dict[str, "torch.Tensor"]:
-        return {name: self.tensor(name) for name in names if name in self._values}
 
 
 def _rounded_to_float16(step: Step) -> Step:
@@ -76,12 +44,12 @@ def _rounded_to_float16(step: Step) -> Step:
     return lambda *operands: step(*operands).to(torch.float16).to(torch.float32)
 
 
-def _const(constants: _Constants) -> Step:
+def _const(constants: Constants) -> Step:
     value = constants.tensor("val")
     return lambda: value
 
 
-def _constexpr_affine_dequantize(constants: _Constants) -> Step:
+def _constexpr_affine_dequantize(constants: Constants) -> Step:
     import torch
 
     codes = constants.tensor("quantized_data").to(torch.float32)
@@ -89,14 +57,14 @@ def _constexpr_affine_dequantize(constants: _Constants) -> Step:
     return lambda: weight
 
 
-def _dequantize(constants: _Constants) -> Step:
+def _dequantize(constants: Constants) -> Step:
     import torch
 
     scale, zero_point = _grid_parameter(constants, "scale"), _grid_parameter(constants, "zero_point")
     return lambda codes: (codes.to(torch.float32) - zero_point) * scale
 
 
-def _quantize(constants: _Constants) -> Step:
+def _quantize(constants: Constants) -> Step:
     import torch
 
     scale, zero_point = _grid_parameter(constants, "scale"), _grid_parameter(constants, "zero_point")
@@ -105,7 +73,7 @@ def _quantize(constants: _Constants) -> Step:
     return lambda x: (x / scale).round_().add_(zero_point).clamp_(low, high).to(dtype)
 
 
-def _grid_parameter(constants: _Constants, name: str) -> "torch.Tensor":
+def _grid_parameter(constants: Constants, name: str) -> "torch.Tensor":
     """A scale or zero point in float32: a scalar (0 where it is absent), or a vector shaped to lie along `axis`."""
     import torch
 
@@ -119,7 +87,7 @@ def _grid_parameter(constants: _Constants, name: str) -> "torch.Tensor":
     return value.reshape(shape)
 
 
-def _conv(constants: _Constants) -> Step:
+def _conv(constants: Constants) -> Step:
     from torch.nn import functional
 
     strides, dilations = constants.integers("strides", [1, 1]), constants.integers("dilations", [1, 1])
@@ -139,7 +107,7 @@ def _conv(constants: _Constants) -> Step:
     return conv
 
 
-def _linear(constants: _Constants) -> Step:
+def _linear(constants: Constants) -> Step:
     from torch.nn import functional
 
     bind = constants.bindings(**constants.constants_among("weight", "bias"))
@@ -151,7 +119,7 @@ def _linear(constants: _Constants) -> Step:
     return linear
 
 
-def _max_pool(constants: _Constants) -> Step:
+def _max_pool(constants: Constants) -> Step:
     from torch.nn import functional
 
     kernel, strides = constants.integers("kernel_sizes", []), constants.integers("strides", [1, 1])
@@ -161,7 +129,7 @@ def _max_pool(constants: _Constants) -> Step:
     )
 
 
-def _avg_pool(constants: _Constants) -> Step:
+def _avg_pool(constants: Constants) -> Step:
     import torch
     from torch.nn import functional
 
@@ -178,7 +146,7 @@ def _avg_pool(constants: _Constants) -> Step:
     return avg_pool
 
 
-def _edges(constants: _Constants, x: "torch.Tensor", reach: list[int], strides: list[int]) -> list[int]:
+def _edges(constants: Constants, x: "torch.Tensor", reach: list[int], strides: list[int]) -> list[int]:
     """Padding (top, bottom, left, right) of a window operator, by its `pad_type`."""
     kind = constants.text("pad_type", "valid")
     if kind == "valid":
@@ -200,7 +168,7 @@ def _padded(x: "torch.Tensor", edges: list[int], value: float) -> "torch.Tensor"
     return functional.pad(x, (left, right, top, bottom), value=value) if any(edges) else x
 
 
-def _pad(constants: _Constants) -> Step:
+def _pad(constants: Constants) -> Step:
     from torch.nn import functional
 
     pairs = np.reshape(constants.integers("pad", []), (-1, 2))
@@ -211,8 +179,8 @@ def _pad(constants: _Constants) -> Step:
     return lambda x: functional.pad(x, last_first, mode=mode)
 
 
-def _binary(compute: str) -> Callable[[_Constants], Step]:
-    def build(constants: _Constants) -> Step:
+def _binary(compute: str) -> Callable[[Constants], Step]:
+    def build(constants: Constants) -> Step:
         import torch
 
         function: Step = getattr(torch, compute)
@@ -227,8 +195,8 @@ def _binary(compute: str) -> Callable[[_Constants], Step]:
     return build
 
 
-def _reduce(compute: str) -> Callable[[_Constants], Step]:
-    def build(constants: _Constants) -> Step:
+def _reduce(compute: str) -> Callable[[Constants], Step]:
+    def build(constants: Constants) -> Step:
         import torch
 
         function: Step = getattr(torch, compute)
@@ -238,34 +206,40 @@ def _reduce(compute: str) -> Callable[[_Constants], Step]:
     return build
 
 
-def _clip(constants: _Constants) -> Step:
+def _clip(constants: Constants) -> Step:
     low, high = constants.number("alpha", float("-inf")), constants.number("beta", float("inf"))
     return lambda x: x.clamp(low, high)
 
 
-def _sigmoid_hard(constants: _Constants) -> Step:
+def _sigmoid_hard(constants: Constants) -> Step:
     slope, offset = constants.number("alpha", 0.2), constants.number("beta", 0.5)
     return lambda x: (x * slope + offset).clamp_(0, 1)
 
 
-def _reshape(constants: _Constants) -> Step:
+def _reshape(constants: Constants) -> Step:
     shape = constants.integers("shape", [])
     return lambda x: x.reshape([x.shape[axis] if size == 0 else size for axis, size in enumerate(shape)])
 
 
-def _concat(constants: _Constants) -> Step:
+def _concat(constants: Constants) -> Step:
     import torch
 
     axis = constants.integers("axis", [0])[0]
     return lambda *parts: torch.cat(parts, dim=axis)
 
 
-def _transpose(constants: _Constants) -> Step:
+def _transpose(constants: Constants) -> Step:
     order = constants.integers("perm", [])
     return lambda x: x.permute(order)
 
 
-def _cast(constants: _Constants) -> Step:
+def _slice_by_size(constants: Constants) -> Step:
+    begin, size = constants.integers("begin", []), constants.integers("size", [])
+    window = tuple(slice(first, first + count) for first, count in zip(begin, size, strict=True))
+    return lambda x: x[window]
+
+
+def _cast(constants: Constants) -> Step:
     import torch
 
     kinds = {"fp16": torch.float32, "fp32": torch.float32, "int32": torch.int32, "int8": torch.int8}
@@ -273,7 +247,7 @@ def _cast(constants: _Constants) -> Step:
     return lambda x: x.to(dtype)
 
 
-_BUILDERS: Mapping[str, Callable[[_Constants], Step]] = {
+_BUILDERS: Mapping[str, Callable[[Constants], Step]] = {
     "const": _const,
     "constexpr_affine_dequantize": _constexpr_affine_dequantize,
     "quantize": _quantize,
@@ -295,6 +269,7 @@ _BUILDERS: Mapping[str, Callable[[_Constants], Step]] = {
     "reshape": _reshape,
     "concat": _concat,
     "transpose": _transpose,
+    "slice_by_size": _slice_by_size,
     "cast": _cast,
     "identity": lambda constants: lambda x: x,
 }

@@ -8,7 +8,6 @@ the whole net is one delegate. Terms and field names are those of `backends/xnnp
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,8 @@ from mobile_sdk.integer_graph import (
     ActivationKind,
     Add,
     AvgPool2d,
+    ChannelShuffle,
+    ChannelSlice,
     Clamp,
     Concat,
     Constant,
@@ -36,10 +37,15 @@ from mobile_sdk.integer_graph import (
     Reshape,
     Tensor,
 )
-from mobile_sdk.runtimes.executorch.flatbuffer import Schema, read_schema
-from mobile_sdk.runtimes.executorch.pte_file import package_folder
+from mobile_sdk.runtimes.executorch.fields import (
+    NO_VALUE,
+    nhwc,
+    pair_fields,
+    slice_fields,
+    tensor_fields,
+    window_fields,
+)
 
-NO_VALUE = 2**32 - 1  # XNN_INVALID_VALUE_ID
 NAMED = 2**64 - 1  # the offset of a constant that is found by its name
 KEEP_DIMS = 0x40  # XNN_FLAG_KEEP_DIMS
 EXTERNAL_INPUT, EXTERNAL_OUTPUT = 1, 2  # XNN_VALUE_FLAG_EXTERNAL_*
@@ -59,23 +65,12 @@ class Delegate:
     constants: Mapping[str, bytes]
 
 
-@cache
-def delegate_schema() -> Schema:
-    """ExecuTorch's own schema of an XNNPACK graph."""
-    return read_schema(package_folder() / "backends" / "xnnpack" / "serialization" / "schema.fbs")
-
-
 def build_delegate(graph: Graph) -> Delegate:
     """Writes every operator of `graph`; raises CompileError with module path where XNNPACK has none."""
     writer = _Writer(graph)
     for index, operator in enumerate(graph.operators):
         writer.write(index, operator)
     return writer.finish()
-
-
-def nhwc(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape on the phone: (C, H, W) → (1, H, W, C); (C,) → (1, C)."""
-    return (1, shape[1], shape[2], shape[0]) if len(shape) == 3 else (1, *shape)
 
 
 class _Writer:
@@ -133,11 +128,11 @@ class _Writer:
         channel = 3 if operator.is_depthwise else 0
         filter_id, bias_id = self._parameters(operator, operator.weight.transpose(order), channel)
         fields = {
-            **_window("padding", operator.padding),
-            **_pair("kernel", (height, width)),
-            **_pair("subsampling", operator.stride),
-            **_pair("dilation", operator.dilation),
-            **_pair("adjustment", (0, 0)),
+            **window_fields("padding", operator.padding),
+            **pair_fields("kernel", (height, width)),
+            **pair_fields("subsampling", operator.stride),
+            **pair_fields("dilation", operator.dilation),
+            **pair_fields("adjustment", (0, 0)),
             "group_input_channels": per_group,
             "group_output_channels": channels // operator.groups,
             "groups": operator.groups,
@@ -157,10 +152,10 @@ class _Writer:
     def _pool(self, operator: MaxPool2d | AvgPool2d, source: int, output: int) -> None:
         kind = "XNNMaxPooling2d" if isinstance(operator, MaxPool2d) else "XNNAvgPooling2d"
         window = {
-            **_window("padding", operator.padding),
-            **_pair("pooling", operator.kernel),
-            **_pair("stride", operator.stride),
-            **_pair("dilation", (1, 1)),
+            **window_fields("padding", operator.padding),
+            **pair_fields("pooling", operator.kernel),
+            **pair_fields("stride", operator.stride),
+            **pair_fields("dilation", (1, 1)),
         }
         self._node(kind, {**window, "input_id": source, "output_id": output, "flags": KEEP_DIMS})
 
@@ -202,13 +197,30 @@ class _Writer:
             case Mean():
                 self._unary("XNNGlobalAvgPooling2d", source, output, flags=KEEP_DIMS if len(shape) == 4 else 0)
             case Reshape():
-                self._unary("XNNStaticReshape", source, output, num_dims=len(shape), new_shape=shape)
+                self._reshape(source, output, shape)
+            case ChannelSlice():
+                self._unary("XNNStaticSlice", source, output, **slice_fields(operator))
+            case ChannelShuffle():
+                self._shuffle(operator, source, output)
             case Dequantize() | Quantize():
                 self._unary("XNNConvert", source, output)
             case _:
                 kind = type(operator).__name__
                 reason = f"expected an operator that XNNPACK has, found {kind} at {operator.path}"
                 raise CompileError(reason, hint="export to a runtime that has it, or change the net there")
+
+    def _shuffle(self, operator: ChannelShuffle, source: int, output: int) -> None:
+        """Channels as rows and columns, turned."""
+        batch, height, width, channels = shape = nhwc(operator.output.shape)
+        columns, rows, grid = operator.groups, channels // operator.groups, operator.output.quantization
+        split = self._value([batch, height, width, columns, rows], grid)
+        turned = self._value([batch, height, width, rows, columns], grid)
+        self._reshape(source, split, (batch, height, width, columns, rows))
+        self._unary("XNNStaticTranspose", split, turned, num_dims=5, perm=[0, 1, 2, 4, 3])
+        self._reshape(turned, output, shape)
+
+    def _reshape(self, source: int, output: int, shape: tuple[int, ...]) -> None:
+        self._unary("XNNStaticReshape", source, output, num_dims=len(shape), new_shape=shape)
 
     def _unary(
         self, kind: str, source: int, output: int, *, flags: int = 0, clamp: Clamp = Clamp.NONE, **extra: Any
@@ -247,7 +259,7 @@ class _Writer:
             return self._value(list(array.shape), None, buffer=buffer)
         parameters = {"channel_dim": channel, "scale_buffer_idx": self._store(scales), "num_scales": len(scales)}
         datatype = "xnn_datatype_qcint8" if array.dtype == np.int8 else "xnn_datatype_qcint32"
-        return self._append(_tensor(datatype, list(array.shape), buffer), ("PerChannelQuant", parameters))
+        return self._append(tensor_fields(datatype, list(array.shape), buffer), ("PerChannelQuant", parameters))
 
     def _value(
         self,
@@ -259,10 +271,10 @@ class _Writer:
         flags: int = 0,
     ) -> int:
         if grid is None:
-            return self._append(_tensor("xnn_datatype_fp32", dims, buffer, external, flags), None)
+            return self._append(tensor_fields("xnn_datatype_fp32", dims, buffer, external, flags), None)
         parameters = {"scale": grid.scale, "zero_point": grid.zero_point}
         return self._append(
-            _tensor("xnn_datatype_qint8", dims, buffer, external, flags), ("PerTensorQuant", parameters)
+            tensor_fields("xnn_datatype_qint8", dims, buffer, external, flags), ("PerTensorQuant", parameters)
         )
 
     def _append(self, tensor: dict[str, Any], parameters: tuple[str, dict[str, Any]] | None) -> int:
@@ -279,22 +291,3 @@ class _Writer:
         self._constants[key] = data
         self._constant_data.append({"offset": NAMED, "size": len(data), "named_key": key})
         return len(self._constant_data) - 1
-
-
-def _tensor(datatype: str, dims: list[int], buffer: int, external: int = NO_VALUE, flags: int = 0) -> dict[str, Any]:
-    return {
-        "datatype": datatype,
-        "num_dims": len(dims),
-        "dims": dims,
-        "constant_buffer_idx": buffer,
-        "external_id": external,
-        "flags": flags,
-    }
-
-
-def _window(name: str, sides: tuple[int, int, int, int]) -> dict[str, int]:
-    return dict(zip((f"{name}_{side}" for side in ("top", "bottom", "left", "right")), sides, strict=True))
-
-
-def _pair(name: str, sizes: tuple[int, int]) -> dict[str, int]:
-    return {f"{name}_height": sizes[0], f"{name}_width": sizes[1]}

@@ -19,7 +19,8 @@ class TfliteRuntime:
 
     def export(self, graph: Graph, contract: Contract, path: Path) -> Interface:
         """Writes `graph` to `path`; raises CompileError with operator and module path."""
-        from mobile_sdk.runtimes.tflite.export import INPUT_NAME, runtime_shape, write_model
+        from mobile_sdk.runtimes.tflite.export import INPUT_NAME, write_model
+        from mobile_sdk.runtimes.tflite.tensors import runtime_shape
 
         write_bytes(path, write_model(graph, f"{contract.name} {graph.digest()}"))
         codes = graph.output.quantization
