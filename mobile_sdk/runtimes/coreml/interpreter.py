@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from mobile_sdk.errors import BundleError, SdkError, SettingError
 from mobile_sdk.runtimes.base import Interface
 from mobile_sdk.runtimes.coreml.blob_file import damaged
-from mobile_sdk.runtimes.coreml.mil_constants import Step
-from mobile_sdk.runtimes.coreml.mil_operators import compile_operation
+from mobile_sdk.runtimes.coreml.mil_operators import Step, compile_operation
 from mobile_sdk.runtimes.coreml.program_file import MilOperation, MilProgram, read_promised_program
 
 if TYPE_CHECKING:

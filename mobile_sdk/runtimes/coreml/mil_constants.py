@@ -1,4 +1,4 @@
-"""The constant parameters of an operation in a saved MIL program."""
+"""The parameters of a saved MIL operation that are constants."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -10,8 +10,6 @@ from mobile_sdk.runtimes.coreml.program_file import MilOperation
 if TYPE_CHECKING:
     import torch
 
-Step = Callable[..., "torch.Tensor"]  # operands in the order of `MilOperation.arguments`
-
 
 class Constants:
     """An operation's constant parameters, with MIL's defaults, and a way to take either a constant or an operand."""
@@ -21,22 +19,22 @@ class Constants:
         self._values = operation.values
 
     def tensor(self, name: str) -> "torch.Tensor":
-        """A parameter as a tensor, floats in float32."""
+        """In float32 where it is of floats, else in its own dtype."""
         import torch
 
         array = np.asarray(self._values[name])
         return torch.from_numpy(array.astype(np.float32 if array.dtype.kind == "f" else array.dtype, copy=True))
 
     def integers(self, name: str, default: list[int]) -> list[int]:
-        """A parameter as whole numbers."""
+        """A vector, or a scalar as one."""
         return [int(value) for value in np.ravel(np.asarray(self._values.get(name, default)))]
 
     def number(self, name: str, default: float) -> float:
-        """A scalar parameter."""
+        """A scalar."""
         return float(np.asarray(self._values.get(name, default)))
 
     def text(self, name: str, default: str) -> str:
-        """A parameter that is a word."""
+        """A string, such as a padding's kind."""
         return str(self._values.get(name, default))
 
     def bindings(self, **fixed: "torch.Tensor") -> Callable[..., dict[str, Any]]:
@@ -45,5 +43,5 @@ class Constants:
         return lambda *operands: fixed | dict(zip(names, operands, strict=True))
 
     def constants_among(self, *names: str) -> dict[str, "torch.Tensor"]:
-        """Those of the named parameters that are constant."""
+        """Those of the parameters that are constants, by name."""
         return {name: self.tensor(name) for name in names if name in self._values}

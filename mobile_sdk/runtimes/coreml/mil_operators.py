@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mobile_sdk.errors import BundleError
-from mobile_sdk.runtimes.coreml.mil_constants import Constants, Step
+from mobile_sdk.runtimes.coreml.mil_constants import Constants
 from mobile_sdk.runtimes.coreml.program_file import MilOperation
 
 if TYPE_CHECKING:
     import torch
+
+Step = Callable[..., "torch.Tensor"]  # operands in the order of `MilOperation.arguments`
 
 
 def compile_operation(operation: MilOperation) -> Step:

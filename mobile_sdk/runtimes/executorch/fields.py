@@ -1,4 +1,4 @@
-"""The XNNPACK delegate's schema, and fields of its tables by the names that schema.fbs has for them."""
+"""Groups of fields of XNNPACK's serialized graph, named as in `backends/xnnpack/serialization/schema.fbs`."""
 
 from functools import cache
 from typing import Any
@@ -10,21 +10,10 @@ from mobile_sdk.runtimes.executorch.pte_file import package_folder
 NO_VALUE = 2**32 - 1  # XNN_INVALID_VALUE_ID
 
 
-@cache
-def delegate_schema() -> Schema:
-    """ExecuTorch's own schema of an XNNPACK graph."""
-    return read_schema(package_folder() / "backends" / "xnnpack" / "serialization" / "schema.fbs")
-
-
-def nhwc(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape on the phone: (C, H, W) → (1, H, W, C); (C,) → (1, C)."""
-    return (1, shape[1], shape[2], shape[0]) if len(shape) == 3 else (1, *shape)
-
-
 def tensor_fields(
     datatype: str, dims: list[int], buffer: int, external: int = NO_VALUE, flags: int = 0
 ) -> dict[str, Any]:
-    """XNNTensorValue, but for its id."""
+    """An XNNTensorValue, without the id that it gets."""
     return {
         "datatype": datatype,
         "num_dims": len(dims),
@@ -36,12 +25,12 @@ def tensor_fields(
 
 
 def window_fields(name: str, sides: tuple[int, int, int, int]) -> dict[str, int]:
-    """(top, bottom, left, right) of whatever `name` is."""
+    """Padding (top, bottom, left, right), a field a side."""
     return dict(zip((f"{name}_{side}" for side in ("top", "bottom", "left", "right")), sides, strict=True))
 
 
 def pair_fields(name: str, sizes: tuple[int, int]) -> dict[str, int]:
-    """(height, width) of whatever `name` is."""
+    """A height and a width."""
     return {f"{name}_height": sizes[0], f"{name}_width": sizes[1]}
 
 
@@ -49,3 +38,14 @@ def slice_fields(operator: ChannelSlice) -> dict[str, Any]:
     """XNNStaticSlice along the channels."""
     sizes = nhwc(operator.output.shape)
     return {"num_dims": len(sizes), "offsets": [0] * (len(sizes) - 1) + [operator.start], "sizes": list(sizes)}
+
+
+@cache
+def delegate_schema() -> Schema:
+    """ExecuTorch's own schema of an XNNPACK graph."""
+    return read_schema(package_folder() / "backends" / "xnnpack" / "serialization" / "schema.fbs")
+
+
+def nhwc(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape on the phone: (C, H, W) → (1, H, W, C); (C,) → (1, C)."""
+    return (1, shape[1], shape[2], shape[0]) if len(shape) == 3 else (1, *shape)
