@@ -11,7 +11,7 @@ from benchmarks import overview
 
 NAMES = (
     *("calibration", "sensitivity", "distillation", "qat_digits", "stock_qat"),  # accuracy
-    "ablations",  # the papers' own tables
+    *("paper_nets", "ablations"),  # the papers' own tables
     *("nets", "bundles", "executorch_lowering"),  # speed of the bundles
     *("qat_step", "export", "reference"),  # speed of the tools
     *("predict", "operator_calibration"),  # predicted latencies
