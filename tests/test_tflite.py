@@ -282,12 +282,21 @@ def test_a_padded_maximum_of_a_wide_window_repeats_the_edges_in_one_partition(fo
     source = picture(10, 9, grid(1 / 64, 3))
     window = {"kernel": (7, 6), "stride": (2, 3), "padding": (3, 3, 3, 2)}
     pool = MaxPool2d(output=tensor((3, 5, 3), grid(1 / 64, 3)), path="net.pool", input=source, **window)
-    graph = Graph(input=source, operators=(pool,))
-    assert_zero_steps_apart(graph, folder, random_pictures(10, 9))
-    path = folder / "edges.tflite"
-    path.write_bytes(write_model(graph, "edges"))
-    structure = read_structure(path)
-    assert structure.partitions == 1 and structure.not_delegated == () and "PAD" not in structure.operators
+    structure = assert_zero_steps_apart(Graph(input=source, operators=(pool,)), folder, random_pictures(10, 9))
+    assert "PAD" not in structure.operators and structure.operators["CONCATENATION"] > 2
+
+
+@pytest.mark.parametrize("channels", [12, 24])
+def test_a_convolution_in_groups_of_several_channels_is_one_operator_in_int8_and_in_float32(folder, channels):
+    for int8 in (True, False):
+        build = Builder(int8=int8, seed=channels)
+        build.conv(build.conv(build.input, 12, 3, activation="relu6"), channels, 3, groups=3)
+        path = folder / "groups.tflite"
+        path.write_bytes(write_model(build.graph(), "groups"))
+        structure = read_structure(path)
+        assert structure.operators["CONV_2D"] == 2 and structure.partitions == 1 and structure.not_delegated == ()
+        if int8:
+            assert_zero_steps_apart(build.graph(), folder)
 
 
 @settings(max_examples=10)
