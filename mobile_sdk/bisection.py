@@ -9,6 +9,7 @@ differing input.
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from mobile_sdk.contract import Model
 from mobile_sdk.errors import SettingError
 from mobile_sdk.integer_graph import Graph, Operator, Tensor
 from mobile_sdk.manifest import BundleRefusalError
+from mobile_sdk.memory_limit import executed
 from mobile_sdk.preprocess import to_bytes
 from mobile_sdk.program import Program
 from mobile_sdk.runtimes.base import Interface, Runtime
@@ -65,6 +67,7 @@ def bisect(
     operator is to blame, but the bundle's model file is not this program's.
     """
     _check_settings(bundle, program)
+    program = replace(program, graph=executed(program.graph, bundle.manifest.activation_limit_kib))
     runtime, pixels = runtimes.get(bundle.manifest.runtime), to_bytes(picture, program.contract.image)
     expected = _trace(program.graph, pixels)
     if np.array_equal(_run(runtime, bundle.model_path, bundle.interface, pixels), expected[program.graph.output.name]):

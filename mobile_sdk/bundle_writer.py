@@ -36,6 +36,7 @@ from mobile_sdk.manifest import (
     Weights,
     seal,
 )
+from mobile_sdk.memory_limit import executed
 from mobile_sdk.numerics import top1
 from mobile_sdk.preprocess import save_png, to_bytes
 from mobile_sdk.program import Program
@@ -60,10 +61,12 @@ def write_bundle(
     goldens: Sequence[Golden],
     *,
     source: Literal["given", "generated"] = "given",
+    activation_limit_kib: int | None = None,
 ) -> Bundle:
     """Exports `program` with `runtime` and puts the bundle at `folder`, replacing a bundle that is there.
 
-    Raises CompileError where the runtime refuses the program, SettingError where `folder` holds anything but a bundle,
+    With `activation_limit_kib` the model computes the same in strips, within that limit. Raises CompileError where the
+    runtime refuses the program, SettingError where `folder` holds anything but a bundle or the limit cannot be kept,
     and MachineError where a float32 output has to be expected by running the model, and this machine cannot.
     """
     check_replaceable(folder)
@@ -71,7 +74,22 @@ def write_bundle(
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as unfinished:
         draft = Path(unfinished) / folder.name
         (draft / "golden").mkdir(parents=True)
-        _fill(draft, program, runtime, goldens, source)
+        _fill(draft, program, runtime, goldens, source, activation_limit_kib)
+        open_bundle(draft)
+        _replace(folder, draft, Path(unfinished) / "old")
+    return open_bundle(folder)
+
+
+def copy_bundle(bundle: Bundle, folder: Path) -> Bundle:
+    """Puts an unchanged copy at `folder`, replacing a bundle that is there; the copy is opened before it is.
+
+    Raises SettingError where `folder` holds anything but a bundle, BundleError where the original is damaged.
+    """
+    check_replaceable(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as unfinished:
+        draft = Path(unfinished) / folder.name
+        shutil.copytree(bundle.path, draft)
         open_bundle(draft)
         _replace(folder, draft, Path(unfinished) / "old")
     return open_bundle(folder)
@@ -122,8 +140,9 @@ def _fill(
     runtime: Runtime,
     goldens: Sequence[Golden],
     source: Literal["given", "generated"],
+    limit_kib: int | None,
 ) -> None:
-    interface = runtime.export(program.graph, program.contract, draft / runtime.model_file)
+    interface = runtime.export(executed(program.graph, limit_kib), program.contract, draft / runtime.model_file)
     pixels = _write_pictures(draft, program, interface, goldens)
     expected = _expect(draft / runtime.model_file, program, runtime, interface, pixels)
     for index, scores in enumerate(expected.scores):
@@ -139,7 +158,7 @@ def _fill(
             for winner, each in zip(winners, goldens, strict=True)
         ),
     )
-    manifest = _manifest(draft, program, runtime, interface, entry)
+    manifest = _manifest(draft, program, runtime, interface, entry, limit_kib)
     (draft / MANIFEST_FILE).write_bytes(seal(manifest.model_dump(mode="json")))
     _flush(draft)
 
@@ -182,7 +201,9 @@ def _tolerance(program: Program, scores: NDArray[np.generic]) -> float:
     return FLOAT_TOLERANCE_SHARE * max(1.0, float(np.abs(scores).max()))
 
 
-def _manifest(draft: Path, program: Program, runtime: Runtime, interface: Interface, entry: GoldenEntry) -> Manifest:
+def _manifest(
+    draft: Path, program: Program, runtime: Runtime, interface: Interface, entry: GoldenEntry, limit_kib: int | None
+) -> Manifest:
     contract, record, precision = program.contract, program.record, program.graph.precision
     weights, activations = _HELD[precision]
     return Manifest(
@@ -204,6 +225,7 @@ def _manifest(draft: Path, program: Program, runtime: Runtime, interface: Interf
         accuracy=AccuracyEntry(float32=record.float_accuracy, int8_reference=record.reference_accuracy),
         structure=StructureEntry.of(runtime.structure(draft / runtime.model_file)),
         golden=entry,
+        activation_limit_kib=limit_kib,
         files=tuple(file_entry(draft, path) for path in files_below(draft)),
         versions=written_by(runtime),
         program_sha256=program.digest(),

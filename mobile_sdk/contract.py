@@ -18,7 +18,7 @@ class ImageSpec(Model):
     """How a picture becomes `size_px` × `size_px` RGB bytes, and what the bytes mean to the net.
 
     The resize recipe is: cut the central square whose side is `crop_share` of the shorter side (`fit="crop"`), or take
-    the whole picture (`fit="stretch"`); then Pillow's `resize(BILINEAR)`. The net's float input is
+    the whole picture (`fit="stretch"`); then Pillow's `resize(BILINEAR)`, rows first. The net's float input is
     `(byte - mean_byte) / std_byte`, per channel.
 
     The defaults make the input exact in int8: scale 1/128, zero point 0, one pad colour for all channels.

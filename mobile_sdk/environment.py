@@ -27,7 +27,7 @@ class Environment(Model):
     system: str
     kernel: str
     governor: str | None  # of CPU frequency
-    python: str
+    python: str | None  # None where no Python measured: an app on a phone
     versions: Mapping[str, str]
 
 

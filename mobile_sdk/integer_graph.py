@@ -201,6 +201,25 @@ class ChannelShuffle(_Unary):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Rows(_Unary):
+    """The rows of a map from `start` on, as many as the output has; the same codes on the same grid."""
+
+    start: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class JoinRows(Operator):
+    """Maps of equal width and channels, one below the other; all inputs and the output share one quantization."""
+
+    parts: tuple[Tensor, ...]
+
+    @property
+    def inputs(self) -> tuple[Tensor | Constant, ...]:
+        """The parts, from the top."""
+        return self.parts
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Reshape(_Unary):
     """(C, 1, 1) to (C,): the same values under another shape and the same quantization."""
 

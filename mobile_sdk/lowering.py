@@ -23,12 +23,15 @@ def lower(
     *,
     runtimes: Sequence[str] = ("executorch", "tflite", "coreml"),
     pictures: LabelledPictures | None = None,
+    activation_limit_kib: int | None = None,
     progress: Progress | None = None,
 ) -> list[Bundle]:
     """Writes a bundle for every runtime below `out`, in that order; golden pictures are three of `pictures`.
 
-    Without `pictures` the golden ones are made up, and the manifest says so. Names and folders are checked before
-    anything is written. What a runtime refuses is its CompileError; the bundles already written stay.
+    Without `pictures` the golden ones are made up, and the manifest says so. With `activation_limit_kib` the models
+    compute the same codes, what is wide in strips of rows, so that no more activations than that are alive at once
+    (`memory_limit.within`): int8 programs only. Names and folders are checked before anything is written. What a
+    runtime refuses is its CompileError; the bundles already written stay.
     """
     chosen = [registry.get(name) for name in runtimes]
     if readers := set(runtimes) - set(registry.names()):
@@ -48,7 +51,9 @@ def lower(
     for index, (folder, runtime) in enumerate(zip(folders, chosen, strict=True)):
         if progress:
             progress(index / len(chosen), f"exporting {folder.name}")
-        bundles.append(write_bundle(folder, program, runtime, goldens, source=source))
+        bundles.append(
+            write_bundle(folder, program, runtime, goldens, source=source, activation_limit_kib=activation_limit_kib)
+        )
     if progress:
         progress(1.0, f"exported {len(bundles)} bundles")
     return bundles

@@ -102,7 +102,10 @@ class GoldenEntry(Model):
 
 
 class Manifest(Contract):
-    """`bundle.json`: the contract, and all that an app, a test or a person needs to know of the model beside it."""
+    """`bundle.json`: the contract, and all that an app, a test or a person needs to know of the model beside it.
+
+    `activation_limit_kib` is there where the model computes in strips to keep within it (`memory_limit`).
+    """
 
     schema_number: Literal[1]
     runtime: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
@@ -114,6 +117,7 @@ class Manifest(Contract):
     accuracy: AccuracyEntry
     structure: StructureEntry
     golden: GoldenEntry
+    activation_limit_kib: Annotated[int | None, Field(gt=0, exclude_if=lambda limit: limit is None)] = None
     files: Annotated[tuple[FileEntry, ...], Field(min_length=1, max_length=1000)]
     versions: dict[str, str]
     program_sha256: Sha256

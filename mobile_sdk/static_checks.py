@@ -5,9 +5,10 @@ from pathlib import Path
 
 from mobile_sdk.bundle import Bundle, files_below
 from mobile_sdk.bundle_writer import file_entry, written_by
-from mobile_sdk.errors import BundleError, CompileError, MachineError
+from mobile_sdk.errors import BundleError, CompileError, MachineError, SettingError
 from mobile_sdk.integer_graph import Conv2d, Graph, Linear
 from mobile_sdk.manifest import StructureEntry
+from mobile_sdk.memory_limit import executed
 from mobile_sdk.program import Program
 from mobile_sdk.runtimes.base import Runtime
 from mobile_sdk.verdict import Check
@@ -114,10 +115,11 @@ def _model_check(bundle: Bundle, program: Program, runtime: Runtime) -> Check:
     """Exporting is deterministic, so the same packages must give the same bytes: every weight, bias and scale."""
     name, required = "model file", "byte for byte what exporting the program gives"
     try:
+        graph = executed(program.graph, bundle.manifest.activation_limit_kib)
         with tempfile.TemporaryDirectory() as folder:
-            runtime.export(program.graph, program.contract, Path(folder) / bundle.manifest.model)
+            runtime.export(graph, program.contract, Path(folder) / bundle.manifest.model)
             fresh = {path: file_entry(Path(folder), path) for path in files_below(Path(folder))}
-    except (CompileError, MachineError, ImportError) as error:
+    except (CompileError, MachineError, SettingError, ImportError) as error:
         return Check.skipped(name, required=required, reason=f"it cannot be exported here: {error}")
     here = {entry.path: entry for entry in bundle.manifest.files if entry.path.startswith(bundle.manifest.model)}
     others = sorted(path for path in fresh.keys() | here.keys() if fresh.get(path) != here.get(path))

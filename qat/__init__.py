@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from qat.block_splitting import split_blocks
     from qat.calibration import calibrate, quantize
     from qat.calibration_plan import CalibrationPlan
     from qat.data import Pictures, load_folder, load_mnist, load_unlabelled
@@ -40,6 +41,7 @@ _HOMES = {
     "load_weights": "qat.weights",
     "prepare": "qat.preparation",
     "quantize": "qat.calibration",
+    "split_blocks": "qat.block_splitting",
     "synthesise": "qat.synthesis",
 }
 
@@ -63,6 +65,7 @@ __all__ = [
     "load_weights",
     "prepare",
     "quantize",
+    "split_blocks",
     "synthesise",
 ]
 

@@ -9,9 +9,15 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from android_app import AndroidApp, build_app
+from apple_listing import fetch_listing
 from command_line import SmallRun, small_run
+from demo_fixtures import write_fixtures
 from hypothesis import settings
+from ios_core import IosCore
+from kotlin_toolchain import KotlinToolchain, make_kotlin_toolchain
 from phones import Phones, played, why_not_here
+from swift_toolchain import SwiftToolchain, make_toolchain
 
 from mobile_sdk.devices import CortexA76
 from mobile_sdk.errors import MachineError
@@ -50,6 +56,24 @@ def phones(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Phones]:
 
 
 @pytest.fixture(scope="session")
+def swift() -> SwiftToolchain:
+    """Swift's compiler, package manager and formatter, ready to run."""
+    try:
+        return make_toolchain(print)
+    except MachineError as error:
+        _cannot_run_here(str(error))
+
+
+@pytest.fixture(scope="session")
+def apple_names() -> Path:
+    """The folder with the names of Apple's SDK."""
+    try:
+        return fetch_listing(print)
+    except MachineError as error:
+        _cannot_run_here(str(error))
+
+
+@pytest.fixture(scope="session")
 def tflite_legacy_python() -> Path:
     """The Python of tflite-runtime's own environment."""
     try:
@@ -68,9 +92,38 @@ def chromium() -> str:
 
 
 @pytest.fixture(scope="session")
+def kotlin() -> KotlinToolchain:
+    """What the Android app is checked with."""
+    try:
+        return make_kotlin_toolchain(print)
+    except MachineError as error:
+        _cannot_run_here(str(error))
+
+
+@pytest.fixture(scope="session")
+def android_app(kotlin: KotlinToolchain, tmp_path_factory: pytest.TempPathFactory) -> AndroidApp:
+    """The Android app with its tests, compiled once with warnings as errors."""
+    return build_app(kotlin, tmp_path_factory.mktemp("android"))
+
+
+@pytest.fixture(scope="session")
+def demo_fixtures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of what the tests of both apps read."""
+    folder = tmp_path_factory.mktemp("demo")
+    write_fixtures(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory) -> SmallRun:
     """A tiny net's way from pictures to bundles, gone once by the command line."""
     return small_run(tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture(scope="session")
+def ios_core(swift: SwiftToolchain, tmp_path_factory: pytest.TempPathFactory) -> IosCore:
+    """The iOS app's core, which the first test of a session builds."""
+    return IosCore(toolchain=swift, build=tmp_path_factory.mktemp("ios"))
 
 
 def _cannot_run_here(reason: str) -> NoReturn:

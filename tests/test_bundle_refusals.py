@@ -1,23 +1,18 @@
 """A bundle opens only when everything in it is what it says; every refusal is a named check."""
 
-import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import bundles
 import pytest
+from damage import CHANGES, Change, content_of, replace_listed, resealed
 from PIL import Image
 
 from mobile_sdk.bundle import Bundle, open_bundle
 from mobile_sdk.errors import BundleError
 from mobile_sdk.manifest import MANIFEST_FILE, MAX_MANIFEST_BYTES, BundleRefusalError, is_safe_path
-
-Content = dict[str, Any]
-Change = Callable[[Content], None]
 
 
 @pytest.fixture(scope="module")
@@ -31,11 +26,6 @@ def folder(pristine: Bundle, tmp_path: Path) -> Path:
     return Path(shutil.copytree(pristine.path, tmp_path / pristine.path.name))
 
 
-def content_of(folder: Path) -> Content:
-    content: Content = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
-    return content
-
-
 def refusal(folder: Path) -> BundleRefusalError:
     with pytest.raises(BundleError) as caught:
         open_bundle(folder)
@@ -47,20 +37,8 @@ def refusal(folder: Path) -> BundleRefusalError:
 
 def check_after(folder: Path, change: Change) -> str:
     """The check that refuses the bundle after `change` of the manifest, sealed again."""
-    content = content_of(folder)
-    change(content)
-    bundles.reseal(folder, content)
+    resealed(folder, change)
     return refusal(folder).check
-
-
-def replace_listed(folder: Path, path: str, data: bytes) -> None:
-    """Replaces a file together with its entry, as somebody would who knows the format."""
-    (folder / path).write_bytes(data)
-    content = content_of(folder)
-    for entry in content["files"]:
-        if entry["path"] == path:
-            entry.update(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
-    bundles.reseal(folder, content)
 
 
 def test_a_flipped_byte_of_any_file_is_refused_by_its_hash(folder: Path) -> None:
@@ -156,34 +134,6 @@ def test_a_huge_manifest_is_refused_without_reading_it(folder: Path) -> None:
 def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path / "nothing").check == "folder"
     assert refusal(tmp_path).check == "manifest"
-
-
-CHANGES: dict[str, tuple[str, Change]] = {
-    "an unknown field": ("fields", lambda content: content.update(colour="red")),
-    "a missing field": ("fields", lambda content: content.pop("resize")),
-    "a number as text": ("fields", lambda content: content["interface"]["output"].update(zero_point="3")),
-    "an unknown resize": ("fields", lambda content: content.update(resize="nearest")),
-    "an unknown runtime": ("runtime", lambda content: content.update(runtime="toaster")),
-    "a runtime of other files": ("runtime", lambda content: content.update(runtime="executorch")),
-    "a file listed twice": ("paths", lambda content: content["files"].append(content["files"][0])),
-    "a stray file listed": (
-        "files",
-        lambda content: content["files"].append({"path": "extra.txt", "bytes": 0, "sha256": "0" * 64}),
-    ),
-    "no model listed": ("files", lambda content: content["files"].pop()),
-    "another input size": ("interface", lambda content: content["image"].update(size_px=24)),
-    "another layout": ("interface", lambda content: content["interface"]["input"].update(layout="NCHW")),
-    "another offset": ("interface", lambda content: content["interface"]["input"].update(byte_offset=-128)),
-    "another output shape": ("interface", lambda content: content["interface"]["output"].update(shape=[1, 9])),
-    "no scale": ("interface", lambda content: content["interface"]["output"].update(scale=None)),
-    "a scale that is no float32": ("interface", lambda content: content["interface"]["output"].update(scale=0.1)),
-    "a zero point out of range": ("interface", lambda content: content["interface"]["output"].update(zero_point=200)),
-    "int8 codes called float32": ("interface", lambda content: content.update(precision="float32")),
-    "a generous tolerance": ("interface", lambda content: content["golden"].update(tolerance=9.0)),
-    "another winner": ("golden", lambda content: content["golden"]["pictures"][0].update(top1_index=99)),
-    "a label that is none": ("golden", lambda content: content["golden"]["pictures"][0].update(label_index=10)),
-    "another crop": ("golden", lambda content: content["image"].update(crop_share=0.5)),
-}
 
 
 @pytest.mark.parametrize("name", CHANGES)

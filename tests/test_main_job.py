@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from android_app import AndroidApp, expected_answers, golden_answers
 from command_line import Done, mobile_sdk
+from ios_core import GOLDEN_TESTS, IosCore
 
 from mobile_sdk.bundle import open_bundle
 from mobile_sdk.devices import CortexA76
@@ -110,6 +112,19 @@ def test_core_ml_is_near_the_reference_and_apples_own_runtime_is_never_green(job
         pytest.skip("this is a Mac: Apple's runtime has computed it")
     assert checks["apple's own runtime"]["outcome"] == "not_run" and checks["apple's own runtime"]["reason"]
     assert re.search(r"digits\.coreml +pass \(1 not run\)", job.said.out)
+
+
+def test_kotlin_gives_pythons_bytes_and_winners_for_every_golden_picture(job: MainJob, android_app: AndroidApp) -> None:
+    folders = [job.folder / "bundles" / name for name in (*INT8, *TWINS)]
+    answers = golden_answers(android_app, folders)
+    assert len(answers) == 3 * len(folders) and len({answer.label for answer in answers}) > 1
+    assert answers == expected_answers(folders)
+
+
+def test_swift_gives_pythons_bytes_and_winners_for_every_golden_picture(job: MainJob, ios_core: IosCore) -> None:
+    said = ios_core.test(job.folder, only=GOLDEN_TESTS)
+    assert f"Test run with {len(GOLDEN_TESTS)} tests passed" in said
+    assert all(f"/bundles/{name}/" in said for name in (*INT8, *TWINS))
 
 
 def test_times_are_measured_and_core_mls_are_not_made_up(job: MainJob) -> None:

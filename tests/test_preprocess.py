@@ -57,6 +57,14 @@ def test_stretch_takes_the_whole_picture() -> None:
     assert np.array_equal(to_bytes(picture, spec), np.asarray(picture.resize((16, 16), Image.Resampling.BILINEAR)))
 
 
+def test_rows_are_resized_before_columns_whatever_order_pillow_would_choose() -> None:
+    spec = SPEC.model_copy(update={"fit": "stretch"})
+    for width, height in ((33, 77), (77, 33), (8, 20), (300, 301)):
+        rows = noise(width, height).resize((16, height), Image.Resampling.BILINEAR)
+        expected = np.asarray(rows.resize((16, 16), Image.Resampling.BILINEAR))
+        assert np.array_equal(to_bytes(noise(width, height), spec), expected)
+
+
 def test_a_picture_of_the_right_size_comes_back_unchanged() -> None:
     picture = noise(16, 16)
     result = to_bytes(picture, SPEC)

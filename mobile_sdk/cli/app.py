@@ -18,6 +18,7 @@ from mobile_sdk.cli import (
     about,
     bench,
     calibrate,
+    embed,
     export,
     inspect,
     options,
@@ -49,6 +50,7 @@ EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
     export.export: (
         "mobile-sdk export runs/photos/program.pt2 --data photos --out runs/photos/bundles",
         "mobile-sdk export runs/photos/program.pt2 --to tflite --float",
+        "mobile-sdk export runs/photos/program.pt2 --max-activation-kib 735",
     ),
     verify.verify: (
         "mobile-sdk verify runs/digits/bundles/* --program runs/digits/program.pt2 --data digits --min-accuracy 0.97",
@@ -70,7 +72,12 @@ EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
     inspect.inspect: (
         "mobile-sdk inspect runs/digits/bundles/digits.tflite",
         "mobile-sdk inspect runs/digits/program.pt2 --json",
+        "mobile-sdk inspect runs/digits/program.pt2 --memory",
         "mobile-sdk inspect runs/digits/program.pt2 --sensitivity --data digits --plot layers.png",
+    ),
+    embed.embed: (
+        "mobile-sdk embed runs/digits/bundles/digits.tflite --android android_demo",
+        "mobile-sdk embed runs/digits/bundles/digits.coreml --ios ios_demo",
     ),
     report.report: (
         "mobile-sdk report bundles/* --program program.pt2 --verify verify.json --bench bench.json",

@@ -26,6 +26,16 @@ def export(
     data: Annotated[
         str | None, typer.Option("--data", metavar="DIR", help="Golden pictures come from here, else they are made up.")
     ] = None,
+    max_activation_kib: Annotated[
+        int | None,
+        typer.Option(
+            "--max-activation-kib",
+            metavar="KIB",
+            min=1,
+            help="Keep activations within KIB: what is wider runs in strips of rows, some rows twice, with the same "
+            "scores. `inspect` shows what limits cost.",
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the bundle folders go.")] = Path("bundles"),
     json: options.Json = False,
 ) -> None:
@@ -45,7 +55,14 @@ def export(
     bundles = []
     for each in programs:
         with progress("export") as report:
-            bundles += lower(each, options.folder_to_write(out), runtimes=names, pictures=pictures, progress=report)
+            bundles += lower(
+                each,
+                options.folder_to_write(out),
+                runtimes=names,
+                pictures=pictures,
+                activation_limit_kib=max_activation_kib if each is programs[0] else None,  # a twin is only compared
+                progress=report,
+            )
     if json:
         show_json([{"bundle": str(each.path), **each.manifest.model_dump(mode="json")} for each in bundles])
         return

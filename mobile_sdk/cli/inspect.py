@@ -8,6 +8,7 @@ import typer
 
 from mobile_sdk.cli import options
 from mobile_sdk.cli.kept_float import show_change
+from mobile_sdk.cli.memory import show_memory
 from mobile_sdk.cli.sensitivity import show_sensitivity
 from mobile_sdk.cli.terminal import quiet, show_json, show_table
 
@@ -37,10 +38,16 @@ def inspect(
         Path | None,
         typer.Option("--plot", metavar="FILE", help="Where the ranking is drawn, *.svg or *.png. Default: beside it."),
     ] = None,
+    memory: Annotated[
+        bool,
+        typer.Option("--memory", help="Show what the program's activations need, where, and what limits on them cost."),
+    ] = False,
     json: options.Json = False,
 ) -> None:
-    """Show operators, partitions, what is not delegated and why, bytes per part; or which layers cost most."""
+    """Show operators, partitions, what is not delegated, bytes per part; or which layers cost most, or need memory."""
     quiet()
+    if memory:
+        return show_memory(path, json)
     if sensitivity:
         return show_sensitivity(path, data, pictures, plot, json)
     from mobile_sdk.bundle import open_bundle

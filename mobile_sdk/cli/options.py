@@ -37,6 +37,15 @@ KeepFloat = Annotated[
         help="Layers that stay in float32, by the names that `inspect` ranks; a module's name keeps all in it.",
     ),
 ]
+Split = Annotated[
+    str | None,
+    typer.Option(
+        "--split",
+        metavar="BLOCK=PARTS[,…]",
+        help="Inverted residuals computed in parts, such as features.2=4: less memory, a little more time and noise. "
+        "A limit that `export` keeps gives less memory without noise.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 Program = Annotated[
     Path,

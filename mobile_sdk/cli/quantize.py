@@ -10,6 +10,7 @@ import typer
 from mobile_sdk.cli import float_net, options
 from mobile_sdk.cli.float_net import FloatNet
 from mobile_sdk.cli.kept_float import PICTURES, named_layers, show_change, with_change
+from mobile_sdk.cli.splitting import named_parts, with_split
 from mobile_sdk.cli.stages import choose_calibration
 from mobile_sdk.cli.terminal import quiet, say, show_json, show_table
 from mobile_sdk.cli.train import choose_plan, default_recipe, plan_settings, stage
@@ -64,6 +65,7 @@ def quantize(
         ),
     ] = None,
     keep_float: options.KeepFloat = None,
+    split: options.Split = None,
     size: options.Size = None,
     name: options.Name = None,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the programs go.")] = Path("runs/quantize"),
@@ -77,7 +79,9 @@ def quantize(
     quiet()
     stages = choose_calibration(data, calibration)
     epochs = _epochs(data, epochs)
+    parts = named_parts(split)
     source, pictures = _choose(data, weights, net, width, model, epochs, size, name)
+    source = with_split(source, parts)
     after = choose_plan(default_recipe(data), None, seed=0)
     plan = plan_in_int8(source, epochs, after) if epochs else None
     folder, kept = options.folder_to_write(out), named_layers(keep_float)

@@ -46,10 +46,14 @@ def fetch_packages(packages: Sequence[str], *, suite: str, architectures: Sequen
     return [state / "archives" / line.split()[1] for line in wanted.splitlines() if line.startswith("'")]
 
 
-def unpack(package: Path, folder: Path, *members: str) -> None:
-    """Unpacks a .deb, or only `members` of it (as `./usr/bin/name`), into `folder`."""
+def unpack(package: Path, folder: Path, *members: str, leave_out: Sequence[str] = ()) -> None:
+    """Unpacks a .deb, or only `members` of it (as `./usr/bin/name`), into `folder`, without what `leave_out` matches.
+
+    Patterns are tar's: `*` matches `/` too.
+    """
     with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(package)], stdout=subprocess.PIPE) as source:
-        tar = ["tar", "-x", "-C", str(folder), "--keep-directory-symlink", "--no-same-owner", *members]
+        excludes = [f"--exclude={pattern}" for pattern in leave_out]
+        tar = ["tar", "-x", "-C", str(folder), "--keep-directory-symlink", "--no-same-owner", *excludes, *members]
         done = subprocess.run(tar, stdin=source.stdout, check=False)
     if done.returncode or source.returncode:
         raise MachineError(f"expected {package.name} to unpack, found it damaged", hint=f"delete {package}, try again")

@@ -194,7 +194,7 @@ def _machine(environment: Environment, report: Report) -> list[tuple[str, str]]:
         ("System", environment.system),
         ("Kernel", environment.kernel),
         ("Frequency governor", environment.governor or "not readable"),
-        ("Python", environment.python),
+        ("Python", environment.python or "none"),
     ]
     if report.numbers:
         loads = (report.numbers.load_average_before, report.numbers.load_average_after)

@@ -26,6 +26,7 @@ from mobile_sdk.integer_graph import (
     Conv2d,
     Dequantize,
     Graph,
+    JoinRows,
     Linear,
     MaxPool2d,
     Mean,
@@ -34,6 +35,7 @@ from mobile_sdk.integer_graph import (
     Quantization,
     Quantize,
     Reshape,
+    Rows,
     Tensor,
 )
 from mobile_sdk.runtimes.float_operators import apply
@@ -124,6 +126,18 @@ def _compile_int8(operator: Operator) -> Step:
         kind = type(operator).__name__
         raise SettingError(f"the reference has no integer rule for {kind} at {operator.path}", hint="freeze lowers it")
     return build(operator)
+
+
+def _rearrange(operator: Concat | JoinRows | Rows | Reshape) -> Step:
+    """What moves codes and computes none."""
+    match operator:
+        case Rows(start=start, output=output):
+            return lambda x: x[:, :, start : start + output.shape[1]]
+        case Reshape(output=output):
+            return lambda x: x.reshape(-1, *output.shape)
+        case _:
+            axis = 1 if isinstance(operator, Concat) else 2
+            return lambda *parts: torch.cat(parts, dim=axis)
 
 
 def _quantize(grid: Quantization) -> Step:
@@ -241,8 +255,10 @@ _RULES: Mapping[type[Operator], Callable[[Any], Step]] = {
     Mul: _mul,
     Mean: _mean,
     MaxPool2d: _max_pool2d,
-    Concat: lambda operator: lambda *parts: torch.cat(parts, dim=1),
+    Concat: _rearrange,
+    JoinRows: _rearrange,
+    Rows: _rearrange,
     ChannelSlice: lambda operator: lambda x: x[:, operator.start : operator.stop],
     ChannelShuffle: lambda operator: lambda x: F.channel_shuffle(x, operator.groups),
-    Reshape: lambda operator: lambda x: x.reshape(-1, *operator.output.shape),
+    Reshape: _rearrange,
 }

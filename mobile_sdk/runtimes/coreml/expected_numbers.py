@@ -19,6 +19,7 @@ from mobile_sdk.integer_graph import (
     Constant,
     Conv2d,
     Graph,
+    JoinRows,
     Linear,
     MaxPool2d,
     Mean,
@@ -26,6 +27,7 @@ from mobile_sdk.integer_graph import (
     Operator,
     Quantize,
     Reshape,
+    Rows,
 )
 from mobile_sdk.runtimes.coreml.channels import moves
 from mobile_sdk.runtimes.coreml.exact_sums import (
@@ -36,7 +38,7 @@ from mobile_sdk.runtimes.coreml.exact_sums import (
     split_factors,
 )
 from mobile_sdk.runtimes.coreml.expected_floats import described, integers
-from mobile_sdk.runtimes.coreml.geometry import conv_geometry, window
+from mobile_sdk.runtimes.coreml.geometry import conv_geometry, rows_window, window
 from mobile_sdk.runtimes.coreml.mil_pen import INPUT_LABEL, SCORES, labels
 
 _ONE, _HALF = np.float32(1), np.float32(0.5)
@@ -105,13 +107,21 @@ def _rearrangement(operator: Operator, label: str) -> Iterator[Expected]:
     match operator:
         case MaxPool2d():
             yield _expected(label, "max_pool", path, **integers(window(operator)))
-        case Concat():
-            yield _expected(label, "concat", path, axis=np.int32(1))
+        case Concat() | JoinRows() | Rows():
+            yield _rearranged(operator, label)
         case ChannelSlice() | ChannelShuffle():
             for suffix, kind, numbers in moves(operator):
                 yield _expected(f"{label}{suffix}", kind, path, **numbers)
         case Reshape(output=output):
             yield _expected(label, "reshape", path, shape=np.array([1, *output.shape], np.int32))
+
+
+def _rearranged(operator: Concat | JoinRows | Rows, label: str) -> Expected:
+    if isinstance(operator, Rows):
+        begin, size = (np.array(numbers, np.int32) for numbers in rows_window(operator))
+        return _expected(label, "slice_by_size", operator.path, begin=begin, size=size)
+    axis = 1 if isinstance(operator, Concat) else 2
+    return _expected(label, "concat", operator.path, axis=np.int32(axis))
 
 
 def _weighted(operator: Conv2d | Linear, label: str) -> Iterator[Expected]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mobile_sdk.integer_graph import AvgPool2d, Conv2d, MaxPool2d
+from mobile_sdk.integer_graph import AvgPool2d, Conv2d, MaxPool2d, Rows
 
 
 def conv_geometry(operator: Conv2d) -> dict[str, Any]:
@@ -24,3 +24,8 @@ def window(operator: MaxPool2d | AvgPool2d) -> dict[str, Any]:
         "pad_type": "custom",
         "pad": list(operator.padding),
     }
+
+
+def rows_window(operator: Rows) -> tuple[list[int], list[int]]:
+    """`begin` and `size` of `slice_by_size`."""
+    return [0, 0, operator.start, 0], [1, *operator.output.shape]

@@ -23,6 +23,7 @@ from mobile_sdk.integer_graph import (
     Concat,
     Constant,
     Conv2d,
+    JoinRows,
     Linear,
     MaxPool2d,
     Mean,
@@ -30,6 +31,7 @@ from mobile_sdk.integer_graph import (
     Operator,
     Quantize,
     Reshape,
+    Rows,
     Tensor,
 )
 from mobile_sdk.runtimes.coreml.channels import write_moved
@@ -40,7 +42,7 @@ from mobile_sdk.runtimes.coreml.exact_sums import (
     requantization_factors,
     split_factors,
 )
-from mobile_sdk.runtimes.coreml.geometry import conv_geometry, window
+from mobile_sdk.runtimes.coreml.geometry import conv_geometry, rows_window, window
 from mobile_sdk.runtimes.coreml.mil_pen import Pen
 
 HALF = np.float32(0.5)
@@ -144,6 +146,17 @@ def _concat(pen: Pen, operator: Concat) -> Any:
     return _finish(pen, value, operator.output)
 
 
+def _join_rows(pen: Pen, operator: JoinRows) -> Any:
+    value = pen.builder.concat(values=[pen.read(part) for part in operator.parts], axis=2, name=pen.label)
+    return _finish(pen, value, operator.output)
+
+
+def _rows(pen: Pen, operator: Rows) -> Any:
+    begin, size = rows_window(operator)
+    value = pen.builder.slice_by_size(x=pen.read(operator.input), begin=begin, size=size, name=pen.label)
+    return _finish(pen, value, operator.output)
+
+
 def _reshape(pen: Pen, operator: Reshape) -> Any:
     value = pen.builder.reshape(x=pen.read(operator.input), shape=[1, *operator.output.shape], name=pen.label)
     return _finish(pen, value, operator.output)
@@ -168,6 +181,8 @@ INTEGER_FORMS: Mapping[type[Operator], Callable[[Pen, Any], Any]] = {
     Concat: _concat,
     ChannelSlice: _moved,
     ChannelShuffle: _moved,
+    JoinRows: _join_rows,
+    Rows: _rows,
     Reshape: _reshape,
     Quantize: _quantize,
 }

@@ -223,6 +223,12 @@ def _reshape(constants: Constants) -> Step:
     return lambda x: x.reshape([x.shape[axis] if size == 0 else size for axis, size in enumerate(shape)])
 
 
+def _slice_by_size(constants: Constants) -> Step:
+    begin, size = constants.integers("begin", []), constants.integers("size", [])
+    part = tuple(slice(first, first + count) for first, count in zip(begin, size, strict=True))
+    return lambda x: x[part]
+
+
 def _concat(constants: Constants) -> Step:
     import torch
 
@@ -233,12 +239,6 @@ def _concat(constants: Constants) -> Step:
 def _transpose(constants: Constants) -> Step:
     order = constants.integers("perm", [])
     return lambda x: x.permute(order)
-
-
-def _slice_by_size(constants: Constants) -> Step:
-    begin, size = constants.integers("begin", []), constants.integers("size", [])
-    window = tuple(slice(first, first + count) for first, count in zip(begin, size, strict=True))
-    return lambda x: x[window]
 
 
 def _cast(constants: Constants) -> Step:
@@ -270,8 +270,8 @@ _BUILDERS: Mapping[str, Callable[[Constants], Step]] = {
     "sigmoid_hard": _sigmoid_hard,
     "reshape": _reshape,
     "concat": _concat,
-    "transpose": _transpose,
     "slice_by_size": _slice_by_size,
+    "transpose": _transpose,
     "cast": _cast,
     "identity": lambda constants: lambda x: x,
 }

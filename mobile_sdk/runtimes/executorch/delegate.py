@@ -27,6 +27,7 @@ from mobile_sdk.integer_graph import (
     Conv2d,
     Dequantize,
     Graph,
+    JoinRows,
     Linear,
     MaxPool2d,
     Mean,
@@ -35,6 +36,7 @@ from mobile_sdk.integer_graph import (
     Quantization,
     Quantize,
     Reshape,
+    Rows,
     Tensor,
 )
 from mobile_sdk.runtimes.executorch.fields import (
@@ -101,8 +103,11 @@ class _Writer:
                 self._binary(kind, inputs[0], inputs[1], output, operator.clamp)
             case MaxPool2d() | AvgPool2d():
                 self._pool(operator, inputs[0], output)
-            case Concat():
+            case Concat() | JoinRows():
                 self._concat(operator, inputs, output)
+            case Rows(start=start):
+                begin, size = (0, start, 0, 0), nhwc(operator.output.shape)
+                self._unary("XNNStaticSlice", inputs[0], output, num_dims=4, offsets=begin, sizes=size)
             case Activation():
                 self._activation(operator, inputs[0], output)
             case _:
@@ -159,23 +164,24 @@ class _Writer:
         }
         self._node(kind, {**window, "input_id": source, "output_id": output, "flags": KEEP_DIMS})
 
-    def _concat(self, operator: Concat, inputs: list[int], output: int) -> None:
+    def _concat(self, operator: Concat | JoinRows, inputs: list[int], output: int) -> None:
         """One node takes two to five parts; more are joined in a chain, which changes no value."""
-        channels = [part.shape[0] for part in operator.parts]
-        _, height, width = operator.output.shape
+        axis = 1 if isinstance(operator, JoinRows) else 3
+        dims, sizes = list(nhwc(operator.output.shape)), [nhwc(part.shape)[axis] for part in operator.parts]
         while len(inputs) > MOST_PARTS:
-            channels = [sum(channels[:MOST_PARTS]), *channels[MOST_PARTS:]]
-            joined = self._value([1, height, width, channels[0]], operator.output.quantization)
-            self._concat_node(inputs[:MOST_PARTS], joined)
+            sizes = [sum(sizes[:MOST_PARTS]), *sizes[MOST_PARTS:]]
+            dims[axis] = sizes[0]
+            joined = self._value(list(dims), operator.output.quantization)
+            self._concat_node(inputs[:MOST_PARTS], joined, axis)
             inputs = [joined, *inputs[MOST_PARTS:]]
-        self._concat_node(inputs, output)
+        self._concat_node(inputs, output, axis)
 
-    def _concat_node(self, inputs: list[int], output: int) -> None:
+    def _concat_node(self, inputs: list[int], output: int, axis: int) -> None:
         if len(inputs) == 1:
             return self._unary("XNNCopy", inputs[0], output)
         padded = inputs + [NO_VALUE] * (MOST_PARTS - len(inputs))
         ids = {f"input{number}_id": value for number, value in enumerate(padded, start=1)}
-        return self._node(f"XNNConcatenate{len(inputs)}", {**ids, "axis": 3, "output_id": output, "flags": 0})
+        return self._node(f"XNNConcatenate{len(inputs)}", {**ids, "axis": axis, "output_id": output, "flags": 0})
 
     def _activation(self, operator: Activation, source: int, output: int) -> None:
         match operator.kind:

@@ -16,13 +16,16 @@ from mobile_sdk.integer_graph import (
     ChannelShuffle,
     ChannelSlice,
     Clamp,
+    Concat,
     Constant,
     Conv2d,
     Graph,
+    JoinRows,
     Linear,
     Mul,
     Operator,
     Quantization,
+    Rows,
 )
 from mobile_sdk.runtimes.base import Structure
 from mobile_sdk.runtimes.executorch.fields import delegate_schema
@@ -186,6 +189,11 @@ def _comparisons(
         if isinstance(operand, Constant):
             dtype = np.float32 if operand.quantization is None else np.int8
             yield "constant", np.array([operand.value], dtype), np.frombuffer(value.data or b"", dtype)
+    if isinstance(operator, Rows):
+        size = [1, *operator.output.shape[1:], operator.output.shape[0]]
+        yield "rows", ([0, operator.start, 0, 0], size), (list(last.fields["offsets"]), list(last.fields["sizes"]))
+    if isinstance(operator, Concat | JoinRows):
+        yield "axis", 3 if isinstance(operator, Concat) else 1, last.fields.get("axis", 3)  # one part is copied
     if isinstance(operator, Conv2d | Linear | Add | Mul):
         bounds = {Clamp.NONE: None, Clamp.RELU: (0.0, float("inf")), Clamp.RELU6: (0.0, 6.0)}
         yield "clamp", bounds[operator.clamp], last.bounds

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-untyped]
 
-from mobile_sdk.integer_graph import ChannelShuffle, ChannelSlice, Concat, Tensor
-from mobile_sdk.runtimes.tflite.tensors import declare, runtime_shape
+from mobile_sdk.integer_graph import ChannelShuffle, ChannelSlice, Concat, JoinRows, Tensor
+from mobile_sdk.runtimes.tflite.shapes import runtime_shape
+from mobile_sdk.runtimes.tflite.tensors import declare
 from mobile_sdk.runtimes.tflite.writer import Writer
 
 MOST_PARTS = 5  # XNNPACK delegate, VisitConcatenationNode
@@ -15,6 +16,11 @@ MOST_PARTS = 5  # XNNPACK delegate, VisitConcatenationNode
 def write_concat(writer: Writer, operator: Concat) -> None:
     """CONCATENATION along channels."""
     join(writer, list(operator.parts), operator.output, 0)
+
+
+def write_join_rows(writer: Writer, operator: JoinRows) -> None:
+    """CONCATENATION along rows."""
+    join(writer, list(operator.parts), operator.output, 1)
 
 
 def write_slice(writer: Writer, operator: ChannelSlice) -> None:

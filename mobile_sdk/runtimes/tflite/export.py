@@ -26,6 +26,7 @@ from mobile_sdk.integer_graph import (
     Conv2d,
     Dequantize,
     Graph,
+    JoinRows,
     Linear,
     MaxPool2d,
     Mean,
@@ -33,14 +34,15 @@ from mobile_sdk.integer_graph import (
     Operator,
     Quantize,
     Reshape,
+    Rows,
 )
-from mobile_sdk.runtimes.tflite.channels import write_concat, write_reshape, write_shuffle, write_slice
+from mobile_sdk.runtimes.tflite.channels import write_concat, write_join_rows, write_reshape, write_shuffle, write_slice
 from mobile_sdk.runtimes.tflite.padding import extents, pad
+from mobile_sdk.runtimes.tflite.picture import INPUT_NAME, INPUT_VALUES, write_input, write_rows
 from mobile_sdk.runtimes.tflite.pooling import write_pool
-from mobile_sdk.runtimes.tflite.tensors import declare, refusal, runtime_shape
+from mobile_sdk.runtimes.tflite.shapes import runtime_shape
+from mobile_sdk.runtimes.tflite.tensors import declare, refusal
 from mobile_sdk.runtimes.tflite.writer import Writer
-
-INPUT_NAME, INPUT_VALUES = "rgb", "rgb.values"
 
 _FUSED = {
     Clamp.NONE: schema.ActivationFunctionType.NONE,
@@ -61,26 +63,11 @@ def write_model(graph: Graph, description: str) -> bytes:
     names = {graph.input.name, *(operator.output.name for operator in graph.operators)}
     if taken := names & {INPUT_NAME, INPUT_VALUES}:
         raise CompileError(f"a tensor is named {min(taken)}, as one of the input's is", hint="rename that module")
-    _write_input(writer, graph)
+    write_input(writer, graph)
     nonnegative = _nonnegative(graph)
     for operator in graph.operators:
         _write_operator(writer, operator, nonnegative)
     return writer.finish(INPUT_NAME, graph.output.name)
-
-
-def _write_input(writer: Writer, graph: Graph) -> None:
-    """RGB bytes as uint8, re-based to int8 through the float32 values that they stand for, which loses nothing.
-
-    XNNPACK has no operator from uint8 to int8, and LiteRT's own QUANTIZE takes ten times as long as both of these.
-    """
-    codes, shape = arithmetic.quantization_of(graph.input), runtime_shape(graph.input.shape)
-    writer.activation(INPUT_NAME, shape, np.dtype(np.uint8), codes.scale, codes.zero_point + 128)
-    readers = [operator for operator in graph.operators if graph.input in operator.inputs]
-    if not all(isinstance(operator, Dequantize) for operator in readers):
-        declare(writer, graph.input)
-        writer.activation(INPUT_VALUES, shape, np.dtype(np.float32))
-        writer.operator("DEQUANTIZE", [INPUT_NAME], INPUT_VALUES, 2)
-        writer.operator("QUANTIZE", [INPUT_VALUES], graph.input.name, 1)
 
 
 def _nonnegative(graph: Graph) -> set[str]:
@@ -208,6 +195,8 @@ _WRITERS: Mapping[type[Operator], Callable[[Writer, Any], None]] = {
     Mul: _write_binary,
     Mean: _write_mean,
     Concat: write_concat,
+    JoinRows: write_join_rows,
+    Rows: write_rows,
     ChannelSlice: write_slice,
     ChannelShuffle: write_shuffle,
     Reshape: _write_reshape,

@@ -4,12 +4,8 @@ import numpy as np
 
 from mobile_sdk.errors import CompileError
 from mobile_sdk.integer_graph import Operator, Tensor
+from mobile_sdk.runtimes.tflite.shapes import runtime_shape
 from mobile_sdk.runtimes.tflite.writer import Writer
-
-
-def runtime_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """(C, H, W) → (1, H, W, C); (C,) → (1, C)."""
-    return (1, *shape[1:], shape[0])
 
 
 def declare(writer: Writer, tensor: Tensor) -> None:

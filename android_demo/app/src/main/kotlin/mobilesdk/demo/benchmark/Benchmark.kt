@@ -1,0 +1,139 @@
+package mobilesdk.demo.benchmark
+
+import mobilesdk.demo.bundle.Bundle
+import mobilesdk.demo.classifier.Classifier
+import mobilesdk.demo.classifier.Classifiers
+import mobilesdk.demo.picture.Rgb
+import kotlin.math.abs
+import kotlin.math.min
+import kotlin.math.roundToInt
+
+/** How long to measure. */
+data class Plan(
+    val threads: Int = 1,
+    val minRuns: Int = 1024,
+    val minSeconds: Double = 1.0,
+    val quick: Boolean = false,
+)
+
+/** Every time that was taken, in the order in which it was taken. */
+class Samples(
+    val loadMs: Double,
+    val firstRunMs: Double,
+    val warmUpMs: DoubleArray,
+    val rewarmMs: DoubleArray,
+    val roundsMs: List<DoubleArray>,
+)
+
+/** A model that gives other scores than its bundle says; its times would be those of another model. */
+class WrongScoresException(
+    message: String,
+) : Exception(message)
+
+private const val WARM_UP_RUNS = 5 // two groups of so many runs whose medians agree end the warm-up
+private const val WARM_UP_AGREEMENT = 0.05
+private const val WARM_UP_MS = 2000.0 // and this ends it in any case
+private const val TURN_MS = 25.0 // long beside a switch of threads, short beside the bursts of other work
+private const val MAX_TURN_RUNS = 1000
+private const val NANOSECONDS_PER_MS = 1e6
+
+/**
+ * Times a bundle on its golden pictures, which it must get right first: warm-up, then rounds of runs.
+ *
+ * [now] is a clock in nanoseconds. Rounds, warm-up and their ends are those of `mobile-sdk bench`. Throws
+ * [WrongScoresException], and whatever a runtime throws that cannot load the model.
+ */
+class Benchmark(
+    private val bundle: Bundle,
+    private val classifiers: Classifiers,
+    private val plan: Plan,
+    private val now: () -> Long = System::nanoTime,
+    private val progress: (Double) -> Unit = {},
+) {
+    private val pictures =
+        bundle.manifest.golden.pictures.indices
+            .map(bundle::goldenPicture)
+
+    fun run(): Samples {
+        val start = now()
+        return classifiers.open(bundle, plan.threads).use { classifier ->
+            val loadMs = milliseconds(start)
+            val first = measure(classifier, 1).single()
+            replay(classifier)
+            val warmUp = warmUp(classifier)
+            val (rewarm, rounds) = rounds(classifier, turnRuns(warmUp))
+            Samples(loadMs, first, warmUp, rewarm, rounds)
+        }
+    }
+
+    private fun replay(classifier: Classifier) {
+        pictures.forEachIndexed { index, picture ->
+            val apart = distance(classifier.scores(picture), bundle.goldenScores(index))
+            if (!(apart <= bundle.manifest.golden.tolerance)) {
+                throw WrongScoresException("expected the scores of golden picture $index, found others, $apart apart")
+            }
+        }
+    }
+
+    private fun distance(
+        found: FloatArray,
+        expected: FloatArray,
+    ): Double {
+        if (found.size != expected.size) return Double.POSITIVE_INFINITY
+        return found.indices.maxOf { abs(found[it].toDouble() - expected[it]) }
+    }
+
+    private fun warmUp(classifier: Classifier): DoubleArray {
+        val start = now()
+        var times = measure(classifier, WARM_UP_RUNS)
+        while (milliseconds(start) < WARM_UP_MS) {
+            val before = lastMedian(times)
+            times += measure(classifier, WARM_UP_RUNS)
+            if (abs(lastMedian(times) / before - 1) < WARM_UP_AGREEMENT) break
+        }
+        return times
+    }
+
+    private fun turnRuns(warmUpMs: DoubleArray): Int =
+        (TURN_MS / lastMedian(warmUpMs)).coerceIn(1.0, MAX_TURN_RUNS.toDouble()).roundToInt()
+
+    private fun rounds(
+        classifier: Classifier,
+        turnRuns: Int,
+    ): Pair<DoubleArray, List<DoubleArray>> {
+        val rewarm = ArrayList<Double>()
+        val rounds = ArrayList<DoubleArray>()
+        while (true) {
+            val done = doneShare(rounds)
+            if (done >= 1) return rewarm.toDoubleArray() to rounds
+            progress(done)
+            rewarm += measure(classifier, 1).single()
+            rounds += measure(classifier, turnRuns)
+        }
+    }
+
+    private fun doneShare(rounds: List<DoubleArray>): Double {
+        val runs = rounds.sumOf { it.size }.toDouble() / plan.minRuns
+        val seconds = if (plan.minSeconds > 0) seconds(rounds) / plan.minSeconds else 1.0
+        return min(min(runs, seconds), rounds.size.toDouble() / Summary.MIN_ROUNDS)
+    }
+
+    private fun measure(
+        classifier: Classifier,
+        runs: Int,
+    ): DoubleArray =
+        DoubleArray(runs) { run ->
+            val picture: Rgb = pictures[run % pictures.size]
+            val start = now()
+            classifier.scores(picture)
+            milliseconds(start)
+        }
+
+    private fun milliseconds(start: Long): Double = (now() - start) / NANOSECONDS_PER_MS
+
+    private fun lastMedian(timesMs: DoubleArray) =
+        median(timesMs.copyOfRange(timesMs.size - WARM_UP_RUNS, timesMs.size))
+}
+
+/** What the runs of all rounds took together. */
+fun seconds(roundsMs: List<DoubleArray>): Double = roundsMs.sumOf { it.sum() } / 1000

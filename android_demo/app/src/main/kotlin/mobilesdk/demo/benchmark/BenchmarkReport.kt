@@ -1,0 +1,134 @@
+package mobilesdk.demo.benchmark
+
+import mobilesdk.demo.bundle.Bundle
+
+/** `bench.json` as `mobile-sdk bench` writes it, of one bundle: the SDK reads it back with its own model. */
+class BenchmarkReport(
+    private val bundle: Bundle,
+    private val plan: Plan,
+    private val samples: Samples,
+    private val before: DeviceState,
+    private val after: DeviceState,
+    private val date: String,
+    private val versions: Map<String, String>,
+) {
+    val summary: Summary = summarize(samples.roundsMs)
+
+    fun toJson(): String =
+        jsonText(
+            mapOf(
+                "schema_number" to 1,
+                "device" to "app",
+                "environment" to environment(),
+                "load_average_before" to null,
+                "load_average_after" to null,
+                "plan" to plan(),
+                "measurements" to listOf(measurement()),
+                "comparisons" to emptyList<Any>(),
+                "state_before" to state(before),
+                "state_after" to state(after),
+                "stopped" to null,
+            ),
+        )
+
+    private fun environment() =
+        mapOf(
+            "date" to date,
+            "processor" to before.processor,
+            "features" to before.features,
+            "architecture" to before.machine,
+            "cores" to before.cores.size,
+            "memory_mib" to before.memoryMib,
+            "system" to (before.system ?: "unknown"),
+            "kernel" to before.kernel,
+            "governor" to before.cores.lastOrNull()?.governor,
+            "python" to null,
+            "versions" to versions,
+        )
+
+    private fun plan() =
+        mapOf(
+            "threads" to plan.threads,
+            "min_runs" to plan.minRuns,
+            "min_seconds" to plan.minSeconds,
+            "quick" to plan.quick,
+            "enough_seconds" to null,
+            "max_ms" to null,
+        )
+
+    private fun measurement() =
+        mapOf(
+            "bundle" to bundle.folder.name,
+            "name" to bundle.manifest.name,
+            "runtime" to bundle.runtime.id,
+            "precision" to bundle.manifest.precision,
+            "model_bytes" to bundle.modelBytes,
+            "samples" to samples(),
+            "summary" to summary(),
+            "advice" to summary.advice,
+            "not_run" to null,
+            "verdict" to null,
+            "reason" to null,
+        )
+
+    /** An app can neither keep itself on chosen cores nor set its peak of memory back: both are left out. */
+    private fun samples() =
+        mapOf(
+            "load_ms" to samples.loadMs,
+            "first_run_ms" to samples.firstRunMs,
+            "warm_up_ms" to samples.warmUpMs.asList(),
+            "rewarm_ms" to samples.rewarmMs.asList(),
+            "rounds_ms" to samples.roundsMs.map { it.asList() },
+            "peak_mib" to null,
+            "seconds" to seconds(samples.roundsMs),
+            "cores" to emptyList<Int>(),
+        )
+
+    private fun summary() =
+        mapOf(
+            "count" to summary.count,
+            "rounds" to summary.rounds,
+            "median_ms" to summary.medianMs,
+            "median_interval_ms" to
+                mapOf(
+                    "low" to summary.medianIntervalMs.low,
+                    "high" to summary.medianIntervalMs.high,
+                    "coverage_share" to summary.medianIntervalMs.coverageShare,
+                ),
+            "mad_ms" to summary.madMs,
+            "mean_ms" to summary.meanMs,
+            "p50_ms" to summary.medianMs,
+            "p90_ms" to summary.p90Ms,
+            "p99_ms" to summary.p99Ms,
+            "min_ms" to summary.minMs,
+            "max_ms" to summary.maxMs,
+            "cv_share" to summary.cvShare,
+            "robust_cv_share" to summary.robustCvShare,
+            "outliers" to summary.outliers,
+            "last_over_first" to summary.lastOverFirst,
+        )
+
+    private fun state(state: DeviceState) =
+        mapOf(
+            "machine" to state.machine,
+            "processor" to state.processor,
+            "features" to state.features,
+            "system" to state.system,
+            "kernel" to state.kernel,
+            "memory_mib" to state.memoryMib,
+            "cores" to state.cores.map(::core),
+            "temperature_c" to state.temperatureC,
+            "thermal_status" to state.thermalStatus,
+            "battery_share" to state.batteryShare,
+            "charger" to state.charger,
+        )
+
+    private fun core(core: Core) =
+        mapOf(
+            "index" to core.index,
+            "max_mhz" to core.maxMhz,
+            "limit_mhz" to core.limitMhz,
+            "now_mhz" to core.nowMhz,
+            "governor" to core.governor,
+        )
+}

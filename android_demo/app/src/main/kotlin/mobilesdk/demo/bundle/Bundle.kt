@@ -1,0 +1,166 @@
+package mobilesdk.demo.bundle
+
+import mobilesdk.demo.classifier.argMax
+import mobilesdk.demo.classifier.inputBytes
+import mobilesdk.demo.classifier.readScores
+import mobilesdk.demo.picture.PictureDecoder
+import mobilesdk.demo.picture.Rgb
+import mobilesdk.demo.picture.prepare
+import java.io.File
+import java.io.IOException
+
+const val LABELS_FILE = "labels.txt"
+
+private const val MAX_MANIFEST_BYTES = 8L shl 20
+private const val MAX_GOLDEN_PICTURE_BYTES = 4L shl 20
+
+/** What runs a model file; Core ML's is no runtime of this system, but its bundles are understood. */
+enum class Runtime(
+    val id: String,
+    val modelFile: String,
+) {
+    EXECUTORCH("executorch", "model.pte"),
+    TFLITE("tflite", "model.tflite"),
+    COREML("coreml", "model.mlpackage"),
+}
+
+/** An opened bundle: when it was opened, every byte of it was what its manifest says. */
+class Bundle internal constructor(
+    val folder: File,
+    val manifest: Manifest,
+    val runtime: Runtime,
+    private val decoder: PictureDecoder,
+) {
+    val modelFile: File get() = File(folder, manifest.model)
+
+    /** What the model takes, without labels and golden pictures. */
+    val modelBytes: Long
+        get() = manifest.files.filter { it.path.startsWith(manifest.model) }.sumOf { it.bytes }
+
+    /** `golden/<index>.png` as the model reads it. */
+    fun goldenPicture(index: Int): Rgb = prepare(decoder.decode(goldenFile(index, "png")), manifest.image)
+
+    /** The scores expected of it, in the output's own unit. */
+    fun goldenScores(index: Int): FloatArray = readScores(goldenFile(index, "output.bin").readBytes(), manifest.output)
+
+    internal fun goldenFile(
+        index: Int,
+        kind: String,
+    ) = File(folder, "golden/$index.$kind")
+}
+
+/**
+ * Opens a folder and checks everything in it but the model's arithmetic.
+ *
+ * Throws [BundleRefusal]; its checks and their order are those of docs/bundle-format.md. [decoder] reads its pictures.
+ */
+fun openBundle(
+    folder: File,
+    decoder: PictureDecoder,
+): Bundle =
+    try {
+        open(folder, decoder)
+    } catch (problem: IOException) {
+        throw BundleRefusal("folder", "expected a readable bundle, found ${problem.message}", problem)
+    }
+
+private fun open(
+    folder: File,
+    decoder: PictureDecoder,
+): Bundle {
+    if (!folder.isDirectory) refuse("folder", "expected a bundle, found no folder '${folder.name}'")
+    val manifest = readManifest(readManifestBytes(folder))
+    val runtime = runtimeOf(manifest)
+    checkPaths(manifest)
+    checkFiles(folder, manifest)
+    for (entry in manifest.files) checkSize(folder, entry)
+    for (entry in manifest.files) checkHash(folder, entry)
+    checkLabels(folder, manifest)
+    checkInterface(manifest)
+    val bundle = Bundle(folder, manifest, runtime, decoder)
+    manifest.golden.pictures.indices
+        .forEach { checkGolden(bundle, it) }
+    return bundle
+}
+
+private fun readManifestBytes(folder: File): ByteArray {
+    val file = File(folder, MANIFEST_FILE)
+    if (isLink(file)) refuse("paths", "expected $MANIFEST_FILE to be a plain file, found a link")
+    if (!file.exists()) refuse("manifest", "expected $MANIFEST_FILE in '${folder.name}', found none")
+    if (!file.isFile) refuse("paths", "expected $MANIFEST_FILE to be a plain file, found another")
+    if (file.length() > MAX_MANIFEST_BYTES) {
+        refuse("manifest", "expected at most $MAX_MANIFEST_BYTES bytes of $MANIFEST_FILE, found ${file.length()}")
+    }
+    return file.readBytes()
+}
+
+private fun runtimeOf(manifest: Manifest): Runtime {
+    val found = manifest.runtime
+    val runtime =
+        Runtime.entries.find { it.id == found }
+            ?: refuse("runtime", "expected a known runtime, found '$found': update the app")
+    if (manifest.model != runtime.modelFile) {
+        refuse("runtime", "expected the model '${runtime.modelFile}', found '${manifest.model}'")
+    }
+    return runtime
+}
+
+private fun checkLabels(
+    folder: File,
+    manifest: Manifest,
+) {
+    val expected = manifest.labels.joinToString("") { "$it\n" }.toByteArray()
+    if (!File(folder, LABELS_FILE).readBytes().contentEquals(expected)) {
+        refuse("labels", "expected $LABELS_FILE to hold the manifest's labels in its order, found others")
+    }
+}
+
+/** The picture gives the input by the recipe, and the expected scores have the expected winner. */
+private fun checkGolden(
+    bundle: Bundle,
+    index: Int,
+) {
+    val manifest = bundle.manifest
+    checkGoldenSizes(bundle, index)
+    val written = bundle.goldenFile(index, "input.bin").readBytes()
+    if (!inputBytes(goldenPicture(bundle, index), manifest.input).contentEquals(written)) {
+        refuse("golden", "expected golden/$index.input.bin to be what golden/$index.png gives, found another")
+    }
+    val expected = manifest.golden.pictures[index]
+    if (argMax(bundle.goldenScores(index)) != expected.top1Index) {
+        refuse("golden", "expected label ${expected.top1Index} to win in golden/$index.output.bin, found another")
+    }
+    if (expected.labelIndex != null && expected.labelIndex >= manifest.labels.size) {
+        refuse("golden", "expected golden $index to have one of the labels, found index ${expected.labelIndex}")
+    }
+}
+
+private fun checkGoldenSizes(
+    bundle: Bundle,
+    index: Int,
+) {
+    val manifest = bundle.manifest
+    val side = manifest.image.sizePx.toLong()
+    val expected =
+        mapOf(
+            "input.bin" to side * side * Rgb.CHANNELS * manifest.input.type.bytes,
+            "output.bin" to manifest.labels.size.toLong() * manifest.output.type.bytes,
+        )
+    for ((kind, bytes) in expected) {
+        val found = bundle.goldenFile(index, kind).length()
+        if (found != bytes) refuse("golden", "expected $bytes bytes of golden/$index.$kind, found $found")
+    }
+    if (bundle.goldenFile(index, "png").length() > MAX_GOLDEN_PICTURE_BYTES) {
+        refuse("golden", "expected at most $MAX_GOLDEN_PICTURE_BYTES bytes of golden/$index.png, found more")
+    }
+}
+
+private fun goldenPicture(
+    bundle: Bundle,
+    index: Int,
+): Rgb =
+    try {
+        bundle.goldenPicture(index)
+    } catch (problem: IOException) {
+        throw BundleRefusal("golden", "expected golden/$index.png to decode, found ${problem.message}", problem)
+    }

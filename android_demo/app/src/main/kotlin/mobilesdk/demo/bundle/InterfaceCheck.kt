@@ -1,0 +1,59 @@
+package mobilesdk.demo.bundle
+
+import mobilesdk.demo.picture.Rgb
+
+private const val BYTE_OFFSET_INT8 = Byte.MIN_VALUE.toInt()
+private val CODES = Byte.MIN_VALUE..Byte.MAX_VALUE
+
+/** Refuses an input or an output that does not fit the contract. */
+internal fun checkInterface(manifest: Manifest) {
+    val reason = inputMisfit(manifest) ?: outputMisfit(manifest)
+    if (reason != null) refuse("interface", reason)
+}
+
+private fun inputMisfit(manifest: Manifest): String? {
+    val input = manifest.input
+    val side = manifest.image.sizePx
+    val shape =
+        when (input.layout) {
+            Layout.NHWC -> listOf(1, side, side, Rgb.CHANNELS)
+            Layout.NCHW -> listOf(1, Rgb.CHANNELS, side, side)
+            Layout.NC -> null
+        }
+    if (input.shape != shape) return "expected an input $shape in ${input.layout}, found ${input.shape}"
+    val offsets =
+        when (input.type) {
+            InputType.UINT8, InputType.IMAGE -> setOf(0)
+            InputType.INT8 -> setOf(BYTE_OFFSET_INT8)
+            InputType.FLOAT32 -> setOf(0, BYTE_OFFSET_INT8)
+        }
+    if (input.byteOffset !in offsets) return "expected a byte_offset of $offsets, found ${input.byteOffset}"
+    return null
+}
+
+private fun outputMisfit(manifest: Manifest): String? {
+    val output = manifest.output
+    if (output.shape != listOf(1, manifest.labels.size)) return "expected one score a label, found ${output.shape}"
+    return when (output.type) {
+        OutputType.FLOAT32 -> {
+            "expected no scale and zero point of a float32 output, found them"
+                .takeIf { output.scale != null || output.zeroPoint != null }
+        }
+
+        OutputType.INT8 -> {
+            codesMisfit(manifest)
+        }
+    }
+}
+
+private fun codesMisfit(manifest: Manifest): String? {
+    val (scale, zeroPoint) = manifest.output.scale to manifest.output.zeroPoint
+    return when {
+        manifest.precision == "float32" -> "expected a float32 output of a float32 model, found int8"
+        manifest.golden.tolerance != 0.0 && manifest.precision == "int8" -> "expected no tolerance for int8, found one"
+        scale == null || zeroPoint == null -> "expected scale and zero point of an int8 output, found null"
+        !(scale > 0 && scale.toFloat().toDouble() == scale) -> "expected a positive float32 as scale, found $scale"
+        zeroPoint !in CODES -> "expected a zero point in $CODES, found $zeroPoint"
+        else -> null
+    }
+}

@@ -1,0 +1,48 @@
+package mobilesdk.demo.classifier
+
+import mobilesdk.demo.bundle.InputSpec
+import mobilesdk.demo.bundle.InputType
+import mobilesdk.demo.bundle.Layout
+import mobilesdk.demo.bundle.OutputSpec
+import mobilesdk.demo.bundle.OutputType
+import mobilesdk.demo.picture.Rgb
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+
+private const val BYTE = 0xFF
+
+/** What the input tensor holds for a picture, little-endian; of type "image" the picture's own bytes. */
+fun inputBytes(
+    picture: Rgb,
+    input: InputSpec,
+): ByteArray {
+    if (input.type == InputType.IMAGE) return picture.bytes
+    val pixels = picture.width * picture.height
+    val tensor = ByteBuffer.allocate(pixels * Rgb.CHANNELS * input.type.bytes).order(ByteOrder.LITTLE_ENDIAN)
+    for (index in 0 until pixels * Rgb.CHANNELS) {
+        val from =
+            when (input.layout) {
+                Layout.NCHW -> index % pixels * Rgb.CHANNELS + index / pixels
+                Layout.NHWC, Layout.NC -> index
+            }
+        val value = (picture.bytes[from].toInt() and BYTE) + input.byteOffset
+        if (input.type == InputType.FLOAT32) tensor.putFloat(value.toFloat()) else tensor.put(value.toByte())
+    }
+    return tensor.array()
+}
+
+/** The scores in an output tensor's bytes, little-endian, in its own unit. */
+fun readScores(
+    bytes: ByteArray,
+    output: OutputSpec,
+): FloatArray =
+    when (output.type) {
+        OutputType.INT8 -> {
+            FloatArray(bytes.size) { bytes[it].toFloat() }
+        }
+
+        OutputType.FLOAT32 -> {
+            val floats = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer()
+            FloatArray(floats.remaining()).also(floats::get)
+        }
+    }

@@ -1,0 +1,47 @@
+package mobilesdk.demo.screen
+
+import mobilesdk.demo.classifier.Prediction
+import mobilesdk.demo.picture.Rgb
+
+/** All that the screen shows at one time; it never changes, the next one takes its place. */
+data class ScreenState(
+    val bundles: List<String> = emptyList(),
+    val selected: Int? = null,
+    val runtime: String? = null,
+    val busy: Boolean = false,
+    val picture: Rgb? = null,
+    val predictions: List<Prediction> = emptyList(),
+    val latencyMs: Double? = null,
+    val progress: Double? = null,
+    val notice: Notice? = null,
+) {
+    /** Whether there is a model that takes pictures. */
+    val isReady: Boolean get() = runtime != null && !busy
+}
+
+/** What went wrong, or well, in words that the screen puts into the user's language. */
+sealed interface Notice {
+    data object NoBundles : Notice
+
+    data class BundleRefused(
+        val reason: String,
+    ) : Notice
+
+    data class ModelFailed(
+        val reason: String,
+    ) : Notice
+
+    data class BadPicture(
+        val reason: String,
+    ) : Notice
+
+    data object NoCamera : Notice
+
+    data object CameraDenied : Notice
+
+    data class Measured(
+        val medianMs: Double,
+        val file: String,
+        val advice: String?,
+    ) : Notice
+}

@@ -1,0 +1,53 @@
+package mobilesdk.demo
+
+import mobilesdk.demo.bundle.Bundle
+import mobilesdk.demo.classifier.Classifier
+import mobilesdk.demo.classifier.Classifiers
+import mobilesdk.demo.picture.Rgb
+
+/** Knows the golden pictures of its bundle, and takes every other for the first; [clock] goes on by a run's time. */
+class FakeClassifier(
+    private val bundle: Bundle,
+    private val clock: FakeClock,
+) : Classifier {
+    var isClosed = false
+        private set
+
+    override fun scores(picture: Rgb): FloatArray {
+        check(!isClosed) { "expected an open model, found it closed" }
+        clock.pass()
+        val indices = bundle.manifest.golden.pictures.indices
+        val golden = indices.find { bundle.goldenPicture(it).bytes.contentEquals(picture.bytes) }
+        return bundle.goldenScores(golden ?: 0)
+    }
+
+    override fun close() {
+        isClosed = true
+    }
+}
+
+/** Opens fakes and remembers them. */
+class FakeClassifiers(
+    private val clock: FakeClock = FakeClock(),
+) : Classifiers {
+    val opened = ArrayList<FakeClassifier>()
+
+    override fun open(
+        bundle: Bundle,
+        threads: Int,
+    ): Classifier = FakeClassifier(bundle, clock).also { opened += it }
+}
+
+/** Time that passes only in runs, each a little longer or shorter than [runNanoseconds]. */
+class FakeClock(
+    private val runNanoseconds: Long = 2_000_000,
+) : () -> Long {
+    private var now = 0L
+    private var runs = 0L
+
+    override fun invoke(): Long = now
+
+    fun pass() {
+        now += runNanoseconds + runs++ * 7919 % 101 * 1000
+    }
+}

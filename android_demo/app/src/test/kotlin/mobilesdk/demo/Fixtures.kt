@@ -1,0 +1,58 @@
+package mobilesdk.demo
+
+import mobilesdk.demo.bundle.Bundle
+import mobilesdk.demo.bundle.Fit
+import mobilesdk.demo.bundle.ImageSpec
+import mobilesdk.demo.bundle.Json
+import mobilesdk.demo.bundle.JsonArray
+import mobilesdk.demo.bundle.JsonNumber
+import mobilesdk.demo.bundle.JsonObject
+import mobilesdk.demo.bundle.JsonText
+import mobilesdk.demo.bundle.openBundle
+import mobilesdk.demo.bundle.parseJson
+import mobilesdk.demo.picture.PictureDecoder
+import mobilesdk.demo.picture.Rgb
+import java.io.File
+import java.io.IOException
+import javax.imageio.ImageIO
+
+/** What Python wrote for these tests: `python tests/demo_fixtures.py FOLDER` of the SDK's checkout. */
+object Fixtures {
+    val folder =
+        File(requireNotNull(System.getProperty("fixtures")) { "name the folder of fixtures: -Dfixtures=FOLDER" })
+
+    val bundleFolders: List<File> =
+        folder
+            .resolve("bundles")
+            .listFiles()
+            .orEmpty()
+            .sortedBy { it.name }
+
+    fun bundle(name: String): Bundle = openBundle(folder.resolve("bundles/$name"), DesktopDecoder)
+
+    fun list(path: String): List<JsonObject> =
+        (parseJson(folder.resolve(path).readText()) as JsonArray).items.map { it as JsonObject }
+
+    fun image(json: Json): ImageSpec {
+        val fields = (json as JsonObject)
+        val fit = if (fields.text("fit") == "crop") Fit.CROP else Fit.STRETCH
+        return ImageSpec(fields.number("size_px").toInt(), fit, fields.number("crop_share"))
+    }
+}
+
+fun JsonObject.text(name: String): String = (fields.getValue(name) as JsonText).value
+
+fun JsonObject.number(name: String): Double = (fields.getValue(name) as JsonNumber).text.toDouble()
+
+fun JsonObject.items(name: String): List<Json> = (fields.getValue(name) as JsonArray).items
+
+fun numbers(items: List<Json>): DoubleArray = items.map { (it as JsonNumber).text.toDouble() }.toDoubleArray()
+
+/** Java's own decoder, in place of Android's. */
+object DesktopDecoder : PictureDecoder {
+    override fun decode(file: File): Rgb {
+        val image = ImageIO.read(file) ?: throw IOException("no picture")
+        val argb = image.getRGB(0, 0, image.width, image.height, null, 0, image.width)
+        return Rgb.overWhite(image.width, image.height, argb)
+    }
+}

@@ -1,0 +1,25 @@
+package mobilesdk.demo
+
+import mobilesdk.demo.benchmark.jsonText
+import mobilesdk.demo.bundle.hexadecimal
+import mobilesdk.demo.bundle.openBundle
+import mobilesdk.demo.classifier.inputBytes
+import mobilesdk.demo.classifier.predictions
+import java.io.File
+import java.security.MessageDigest
+
+/**
+ * Prints a line of JSON for every golden picture of the bundles that it is given: the digest of the input that this
+ * language makes of it, and the label that wins. The SDK's tests hold them to what Python says.
+ */
+fun main(arguments: Array<String>) {
+    for (bundle in arguments.map { openBundle(File(it), DesktopDecoder) }) {
+        for (index in bundle.manifest.golden.pictures.indices) {
+            val digest = MessageDigest.getInstance("SHA-256")
+            digest.update(inputBytes(bundle.goldenPicture(index), bundle.manifest.input))
+            val best = predictions(bundle.goldenScores(index), bundle.manifest, 1).single()
+            val line = mapOf("bundle" to bundle.folder.name, "index" to index, "label" to best.label)
+            println(jsonText(line + ("input_sha256" to digest.hexadecimal())))
+        }
+    }
+}

@@ -1,0 +1,56 @@
+package mobilesdk.demo.bundle
+
+import mobilesdk.demo.DesktopDecoder
+import mobilesdk.demo.Fixtures
+import mobilesdk.demo.text
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertThrows
+import org.junit.Assert.assertTrue
+import org.junit.Test
+import java.io.File
+
+class OpenBundleTest {
+    @Test
+    fun `every bundle that python wrote opens, for every runtime and in both precisions`() {
+        val bundles = Fixtures.bundleFolders.map { openBundle(it, DesktopDecoder) }
+        assertEquals(Runtime.entries.toSet(), bundles.map { it.runtime }.toSet())
+        assertEquals(setOf("int8", "float32"), bundles.map { it.manifest.precision }.toSet())
+        bundles.forEach { bundle ->
+            val files = bundle.modelFile.walk().filter(File::isFile)
+            assertEquals(bundle.folder.name, files.sumOf { it.length() }, bundle.modelBytes)
+        }
+    }
+
+    @Test
+    fun `every damage is refused by the check that python refuses it by`() {
+        val cases = Fixtures.list("damaged/cases.json")
+        assertTrue(cases.size > 60)
+        val found =
+            cases.map { case ->
+                val folder = Fixtures.folder.resolve("damaged").resolve(case.text("folder"))
+                folder.name to
+                    assertThrows(folder.name, BundleRefusal::class.java) { openBundle(folder, DesktopDecoder) }
+            }
+        assertEquals(
+            cases.map { "${it.text("folder")}: ${it.text("expects")}" },
+            found.map { (name, refusal) -> "$name: ${refusal.check}" },
+        )
+        found.forEach { (name, refusal) ->
+            assertTrue(name, refusal.message!!.startsWith("${refusal.check}: ") && '\n' !in refusal.message!!)
+        }
+    }
+
+    @Test
+    fun `a newer schema says that the app is to be updated`() {
+        val case = Fixtures.list("damaged/cases.json").single { "newer" in it.text("folder") }
+        val folder = Fixtures.folder.resolve("damaged").resolve(case.text("folder"))
+        val refusal = assertThrows(BundleRefusal::class.java) { openBundle(folder, DesktopDecoder) }
+        assertTrue(refusal.message!!, "a newer SDK wrote this bundle, update the app" in refusal.message!!)
+    }
+
+    @Test
+    fun `what is no folder is refused`() {
+        val refusal = assertThrows(BundleRefusal::class.java) { openBundle(File("/nowhere/at/all"), DesktopDecoder) }
+        assertEquals("folder", refusal.check)
+    }
+}

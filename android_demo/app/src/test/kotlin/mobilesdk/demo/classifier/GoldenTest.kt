@@ -1,0 +1,119 @@
+package mobilesdk.demo.classifier
+
+import mobilesdk.demo.Fixtures
+import mobilesdk.demo.bundle.Bundle
+import mobilesdk.demo.bundle.InputType
+import mobilesdk.demo.bundle.OutputType
+import mobilesdk.demo.bundle.Runtime
+import org.junit.Assert.assertArrayEquals
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertTrue
+import org.junit.Test
+import org.pytorch.executorch.DType
+import org.pytorch.executorch.EValue
+import org.pytorch.executorch.Tensor
+import java.nio.ByteBuffer
+
+/** Golden pictures through the real adapters; only the runtime below them is played. */
+class GoldenTest {
+    private fun bundles(runtime: Runtime): List<Bundle> =
+        Fixtures.bundleFolders.map { Fixtures.bundle(it.name) }.filter { it.runtime == runtime }
+
+    /** Answers a golden input with the golden output, through ExecuTorch's own tensors, and knows nothing else. */
+    private fun playedModule(bundle: Bundle): (EValue) -> Array<EValue> =
+        { value ->
+            val (input, output) = value.toTensor() to bundle.manifest.output
+            assertArrayEquals(
+                bundle.manifest.input.shape
+                    .map(Int::toLong)
+                    .toLongArray(),
+                input.shape(),
+            )
+            val given = if (input.dtype() == DType.INT8) input.dataAsByteArray else input.dataAsUnsignedByteArray
+            val index = goldenIndex(bundle, given)
+            val shape = output.shape.map(Int::toLong).toLongArray()
+            val scores = bundle.goldenScores(index)
+            val answer =
+                when (output.type) {
+                    OutputType.INT8 -> Tensor.fromBlob(ByteArray(scores.size) { scores[it].toInt().toByte() }, shape)
+                    OutputType.FLOAT32 -> Tensor.fromBlob(scores, shape)
+                }
+            arrayOf(EValue.from(answer))
+        }
+
+    private fun goldenIndex(
+        bundle: Bundle,
+        given: ByteArray,
+    ): Int =
+        bundle.manifest.golden.pictures.indices.single { index ->
+            given.contentEquals(bundle.goldenFile(index, "input.bin").readBytes())
+        }
+
+    private fun check(
+        bundle: Bundle,
+        classifier: Classifier,
+    ) {
+        bundle.manifest.golden.pictures.forEachIndexed { index, expected ->
+            val scores = classifier.scores(bundle.goldenPicture(index))
+            assertArrayEquals(bundle.goldenScores(index), scores, 0f)
+            assertEquals(expected.top1Index, argMax(scores))
+            val best = predictions(scores, bundle.manifest, 1).single()
+            assertEquals(bundle.manifest.labels[expected.top1Index], best.label)
+        }
+    }
+
+    @Test
+    fun `executorch's tensors carry golden inputs and outputs unchanged`() {
+        val bundles = bundles(Runtime.EXECUTORCH)
+        assertEquals(setOf(OutputType.INT8, OutputType.FLOAT32), bundles.map { it.manifest.output.type }.toSet())
+        for (bundle in bundles) {
+            var closed = 0
+            val classifier = ExecuTorchClassifier(bundle.manifest, playedModule(bundle)) { closed++ }
+            classifier.use { check(bundle, it) }
+            assertEquals(1, closed)
+        }
+    }
+
+    @Test
+    fun `executorch's tensors carry unsigned bytes and floats too`() {
+        val bundle = bundles(Runtime.EXECUTORCH).first()
+        val picture = bundle.goldenPicture(0)
+        for ((type, offset) in listOf(InputType.UINT8 to 0, InputType.FLOAT32 to Byte.MIN_VALUE.toInt())) {
+            val input = bundle.manifest.input.copy(type = type, byteOffset = offset)
+            var seen: Tensor? = null
+            val forward: (EValue) -> Array<EValue> = { value ->
+                seen = value.toTensor()
+                arrayOf(EValue.from(Tensor.fromBlob(FloatArray(1), longArrayOf(1))))
+            }
+            val manifest =
+                bundle.manifest.copy(
+                    input = input,
+                    output = bundle.manifest.output.copy(type = OutputType.FLOAT32),
+                )
+            ExecuTorchClassifier(manifest, forward) { }.scores(picture)
+            if (type == InputType.UINT8) {
+                assertArrayEquals(picture.bytes, seen!!.dataAsUnsignedByteArray)
+            } else {
+                val expected =
+                    FloatArray(picture.bytes.size) { ((picture.bytes[it].toInt() and 0xFF) + offset).toFloat() }
+                assertArrayEquals(expected, seen!!.dataAsFloatArray, 0f)
+            }
+        }
+    }
+
+    @Test
+    fun `litert's buffers carry golden inputs and outputs unchanged, run after run`() {
+        val bundles = bundles(Runtime.TFLITE)
+        assertEquals(2, bundles.size)
+        for (bundle in bundles) {
+            val run: (ByteBuffer, ByteBuffer) -> Unit = { input, output ->
+                assertTrue(input.isDirect && output.isDirect)
+                val given = ByteArray(input.remaining()).also(input::get)
+                output.put(bundle.goldenFile(goldenIndex(bundle, given), "output.bin").readBytes())
+            }
+            var closed = 0
+            LiteRtClassifier(bundle, run) { closed++ }.use { check(bundle, it) }
+            assertEquals(1, closed)
+        }
+    }
+}

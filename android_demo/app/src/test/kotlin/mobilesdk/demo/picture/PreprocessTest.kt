@@ -1,0 +1,36 @@
+package mobilesdk.demo.picture
+
+import mobilesdk.demo.Fixtures
+import mobilesdk.demo.number
+import mobilesdk.demo.text
+import org.junit.Assert.assertArrayEquals
+import org.junit.Assert.assertTrue
+import org.junit.Test
+
+class PreprocessTest {
+    @Test
+    fun `every picture gives python's bytes, from one pixel to four thousand`() {
+        val folder = Fixtures.folder.resolve("preprocess")
+        val cases = Fixtures.list("preprocess/cases.json")
+        assertTrue(cases.size > 50)
+        for (case in cases) {
+            val (width, height) = case.number("width").toInt() to case.number("height").toInt()
+            val source = Rgb(width, height, folder.resolve(case.text("source")).readBytes())
+            val expected = folder.resolve(case.text("expected")).readBytes()
+            val found = prepare(source, Fixtures.image(case.fields.getValue("image")))
+            assertArrayEquals(case.text("name"), expected, found.bytes)
+        }
+    }
+
+    @Test
+    fun `golden pictures give the bundles' input, byte for byte`() {
+        for (folder in Fixtures.bundleFolders) {
+            val bundle = Fixtures.bundle(folder.name) // opening compares them
+            val side = bundle.manifest.image.sizePx
+            assertTrue(
+                bundle.manifest.golden.pictures.indices
+                    .all { bundle.goldenPicture(it).width == side },
+            )
+        }
+    }
+}

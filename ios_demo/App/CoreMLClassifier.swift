@@ -1,0 +1,93 @@
+import CoreML
+import CoreVideo
+import Foundation
+import MobileSDKDemoCore
+
+/// Runs a bundle's `.mlpackage` on the processors that it is told to use.
+struct CoreMLClassifier: Classifier {
+  private let model: MLModel
+  private let input: InputSpec
+  private let output: OutputSpec
+
+  /// Compiles and loads the model, and asks Core ML's own plan on which processors its operations run.
+  static func load(_ bundle: ModelBundle, on units: ComputeUnits) async throws -> sending LoadedModel {
+    let compiled = try await MLModel.compileModel(at: bundle.model)  // into a folder that the system empties
+    let configuration = MLModelConfiguration()
+    configuration.computeUnits = coreMLUnits(units)
+    let computesOn = try await Self.computesOn(compiled, configuration)
+    let model = try MLModel(contentsOf: compiled, configuration: configuration)
+    let manifest = bundle.manifest
+    return LoadedModel(
+      classifier: CoreMLClassifier(model: model, input: manifest.input, output: manifest.output),
+      computesOn: computesOn)
+  }
+
+  func scores(for picture: RGBPicture) throws -> Scores {
+    let features = try MLDictionaryFeatureProvider(dictionary: [
+      input.name: MLFeatureValue(pixelBuffer: try Self.pixelBuffer(of: picture))
+    ])
+    let found = try model.prediction(from: features)
+    guard let scores = found.featureValue(for: output.name)?.multiArrayValue else {
+      throw DemoError("expected an output named \(output.name), found none", hint: "export the bundle again")
+    }
+    guard scores.dataType == .float32 else {
+      throw DemoError("expected scores in float32, found another type", hint: "export the bundle again")
+    }
+    return scores.withUnsafeBufferPointer(ofType: Float.self) { Scores(raw: $0.map(Double.init), as: output) }
+  }
+
+  private static func coreMLUnits(_ units: ComputeUnits) -> MLComputeUnits {
+    switch units {
+    case .all: .all
+    case .cpuOnly: .cpuOnly
+    case .cpuAndGPU: .cpuAndGPU
+    case .cpuAndNeuralEngine: .cpuAndNeuralEngine
+    }
+  }
+
+  /// How many operations each processor takes, such as "Neural Engine 12, CPU 3"; constants run nowhere.
+  private static func computesOn(_ compiled: URL, _ configuration: MLModelConfiguration) async throws -> String {
+    let plan = try await MLComputePlan.load(contentsOf: compiled, configuration: configuration)
+    guard case .program(let program) = plan.modelStructure else { return "unknown: the model is no program" }
+    var counts: [String: Int] = [:]
+    for operation in program.functions.values.flatMap(\.block.operations) {
+      guard let usage = plan.deviceUsage(for: operation) else { continue }
+      counts[name(of: usage.preferred), default: 0] += 1
+    }
+    return counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { "\($0.key) \($0.value)" }
+      .joined(separator: ", ")
+  }
+
+  private static func name(of device: MLComputeDevice) -> String {
+    switch device {
+    case .cpu: "CPU"
+    case .gpu: "GPU"
+    case .neuralEngine: "Neural Engine"
+    @unknown default: "unknown processor"
+    }
+  }
+
+  /// The picture as Core ML takes one: blue, green, red and an unused byte a pixel, rows as long as the system wants.
+  private static func pixelBuffer(of picture: RGBPicture) throws -> CVPixelBuffer {
+    var made: CVPixelBuffer?
+    let status = CVPixelBufferCreate(
+      kCFAllocatorDefault, picture.width, picture.height, kCVPixelFormatType_32BGRA, nil, &made)
+    guard status == kCVReturnSuccess, let buffer = made, CVPixelBufferLockBaseAddress(buffer, []) == kCVReturnSuccess
+    else { throw DemoError("expected memory for a picture, found none", hint: "close other apps") }
+    defer { CVPixelBufferUnlockBaseAddress(buffer, []) }
+    guard let base = CVPixelBufferGetBaseAddress(buffer) else {
+      throw DemoError("expected memory for a picture, found none", hint: "close other apps")
+    }
+    let pixels = base.assumingMemoryBound(to: UInt8.self)
+    let rowBytes = CVPixelBufferGetBytesPerRow(buffer)
+    for row in 0..<picture.height {
+      for column in 0..<picture.width {
+        let source = (row * picture.width + column) * 3
+        let target = row * rowBytes + column * 4
+        for channel in 0..<3 { pixels[target + channel] = picture.bytes[source + 2 - channel] }
+        pixels[target + 3] = .max
+      }
+    }
+    return buffer
+  }
+}

@@ -1,0 +1,102 @@
+import MobileSDKDemoCore
+import SwiftUI
+
+/// The one screen: which model, on what, with which picture, and what came of it. The README says why each part is here.
+struct DemoView: View {
+  @Bindable var model: DemoModel
+
+  private var state: DemoState { model.state }
+
+  var body: some View {
+    NavigationStack {
+      List {
+        Section("Model") {
+          BundlePicker(model: model)
+          ForEach(state.refused) { item in RefusedBundleRow(item: item) }
+        }
+        Section("Picture") { PictureButtons(model: model).disabled(state.isBusy || state.selected == nil) }
+        if let recognition = state.recognition { RecognitionSection(recognition: recognition) }
+        BenchmarkSection(model: model)
+      }
+      .navigationTitle("Mobile SDK demo")
+      .overlay { if state.activity == .opening || state.activity == .recognizing { ProgressView() } }
+      .alert(state.message?.text ?? "", isPresented: $model.isMessageShown) {
+        Button("OK") { model.isMessageShown = false }
+      } message: {
+        Text(state.message?.hint ?? "")
+      }
+    }
+  }
+}
+
+/// Which bundle runs, and for Core ML on which processors.
+private struct BundlePicker: View {
+  @Bindable var model: DemoModel
+
+  var body: some View {
+    let state = model.state
+    Picker("Bundle", selection: $model.selectedName) {
+      ForEach(state.openedBundles, id: \.name) { bundle in Text(bundle.name).tag(bundle.name) }
+    }
+    .disabled(state.isBusy)
+    if state.offersComputeUnits {
+      Picker("Processors", selection: $model.computeUnits) {
+        ForEach(ComputeUnits.allCases) { units in Text(units.title).tag(units) }
+      }
+      .disabled(state.isBusy)
+    }
+  }
+}
+
+/// A bundle that was not opened, with the reason: a damaged model is a line on the screen and never a crash.
+private struct RefusedBundleRow: View {
+  let item: BundleItem
+
+  var body: some View {
+    VStack(alignment: .leading) {
+      Text("\(item.name) was not opened").foregroundStyle(.red)
+      Text(item.refusal?.text ?? "")
+      Text(item.refusal?.hint ?? "").foregroundStyle(.secondary)
+    }
+    .accessibilityElement(children: .combine)
+  }
+}
+
+/// The best labels with their shares, the time of the model alone, and where it ran.
+private struct RecognitionSection: View {
+  let recognition: Recognition
+
+  var body: some View {
+    Section("Prediction") {
+      ForEach(recognition.predictions) { prediction in
+        HStack {
+          Text(prediction.label)
+          Spacer()
+          Text(prediction.share, format: .percent.precision(.fractionLength(1)))
+        }
+        .accessibilityElement(children: .combine)
+      }
+      LabeledContent("Latency", value: "\(recognition.latencyMs.formatted(.number.precision(.fractionLength(2)))) ms")
+      LabeledContent("Ran on", value: recognition.computesOn)
+    }
+  }
+}
+
+/// Measures every bundle that opened; what is shown stands, with every sample, in Documents/bench.json.
+private struct BenchmarkSection: View {
+  let model: DemoModel
+
+  var body: some View {
+    let state = model.state
+    Section("Benchmark") {
+      if case .benchmarking(let doneShare, let text) = state.activity {
+        ProgressView(text, value: doneShare)
+        Button("Stop", role: .cancel) { model.stop() }
+      } else {
+        Button("Measure all bundles") { model.benchmark(state.openedBundles, on: state.computeUnits) }
+          .disabled(state.isBusy || state.openedBundles.isEmpty)
+      }
+      ForEach(state.benchmarkLines, id: \.self) { line in Text(line) }
+    }
+  }
+}

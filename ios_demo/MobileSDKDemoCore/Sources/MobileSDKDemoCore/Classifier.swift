@@ -1,0 +1,58 @@
+/// Runs a model on one picture.
+public protocol Classifier {
+  /// One score a label for RGB of the bundle's size. Slow: never called on the main thread.
+  func scores(for picture: RGBPicture) throws -> Scores
+}
+
+/// A classifier that is ready, and the processors that its runtime says it computes on.
+public struct LoadedModel {
+  public let classifier: any Classifier
+  public let computesOn: String
+
+  public init(classifier: any Classifier, computesOn: String) {
+    (self.classifier, self.computesOn) = (classifier, computesOn)
+  }
+}
+
+/// Makes the classifier of a bundle, of whichever runtime it is; throws `DemoError` or an error of the runtime's own.
+public typealias ModelLoader = @Sendable (ModelBundle, ComputeUnits) async throws -> sending LoadedModel
+
+/// The processors that Core ML may use. Other runtimes compute on the CPU.
+public enum ComputeUnits: String, CaseIterable, Sendable, Identifiable {
+  case all
+  case cpuOnly = "cpu_only"
+  case cpuAndGPU = "cpu_and_gpu"
+  case cpuAndNeuralEngine = "cpu_and_neural_engine"
+
+  public var id: String { rawValue }
+
+  public var title: String {
+    switch self {
+    case .all: "All"
+    case .cpuOnly: "CPU"
+    case .cpuAndGPU: "CPU and GPU"
+    case .cpuAndNeuralEngine: "CPU and Neural Engine"
+    }
+  }
+}
+
+/// What the app cannot do, said to its user: what was expected and found, and what to do.
+public struct DemoError: Error, Equatable, Sendable {
+  public let message: String
+  public let hint: String
+
+  public init(_ message: String, hint: String) { (self.message, self.hint) = (message, hint) }
+}
+
+/// A classifier for tests and previews: the scores that it was given, whatever the picture.
+public struct FakeClassifier: Classifier {
+  private let fixed: Scores
+  private let onRun: () throws -> Void
+
+  public init(_ fixed: Scores, onRun: @escaping () throws -> Void = {}) { (self.fixed, self.onRun) = (fixed, onRun) }
+
+  public func scores(for picture: RGBPicture) throws -> Scores {
+    try onRun()
+    return fixed
+  }
+}

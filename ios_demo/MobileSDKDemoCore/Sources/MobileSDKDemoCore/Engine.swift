@@ -1,0 +1,91 @@
+import Foundation
+
+/// All that takes time, away from the main thread and one thing after another: opening, loading, running, measuring.
+public actor Engine {
+  private let decode: PictureDecoder
+  private let load: ModelLoader
+  private let stopwatch: StopwatchMs
+  private var loaded: (bundle: ModelBundle, units: ComputeUnits, model: LoadedModel)?
+
+  public init(
+    decode: @escaping PictureDecoder, load: @escaping ModelLoader, stopwatch: @escaping StopwatchMs = Engine.monotonicMs
+  ) {
+    (self.decode, self.load, self.stopwatch) = (decode, load, stopwatch)
+  }
+
+  /// The bundles in a folder, each opened or with the reason why not; an absent folder holds none.
+  public func bundles(in folder: URL) -> [BundleItem] {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+    return names.filter { !$0.hasPrefix(".") }.sorted().map { name in
+      do {
+        let bundle = try ModelBundle.open(folder.appendingPathComponent(name), decode: decode)
+        return BundleItem(name: name, content: .opened(bundle))
+      } catch {
+        return BundleItem(name: name, content: .refused(Message(error)))
+      }
+    }
+  }
+
+  /// The best labels of an encoded picture; throws `DemoError` or an error of the runtime.
+  public func recognize(_ picture: Data, with bundle: ModelBundle, on units: ComputeUnits, count: Int) async throws
+    -> Recognition
+  {
+    let decoded = try decode(picture)
+    let pixels = Preprocess.picture(decoded, for: bundle.manifest.image)
+    let model = try await model(of: bundle, on: units)
+    let start = stopwatch()
+    let scores = try model.classifier.scores(for: pixels)
+    let latencyMs = stopwatch() - start
+    return Recognition(
+      bundle: bundle.name, predictions: scores.top(count, of: bundle.manifest.labels), latencyMs: latencyMs,
+      computesOn: model.computesOn)
+  }
+
+  /// Measures the bundles; one that does not load or run is in the report with its reason. Stops when it is cancelled.
+  public func benchmark(
+    _ bundles: [ModelBundle], plan: BenchmarkPlan, on units: ComputeUnits,
+    device: @Sendable () async -> DeviceSnapshot, progress: @Sendable (Double, String) async -> Void
+  ) async throws -> BenchmarkReport {
+    loaded = nil
+    let before = await device()
+    var benchmark = Benchmark(plan: plan)
+    for bundle in bundles {
+      await progress(0, "loading \(bundle.name)")
+      do {
+        benchmark.add(try await series(of: bundle, on: units))
+      } catch {
+        benchmark.leaveOut(bundle, because: Message(error).text)
+      }
+    }
+    while benchmark.doneShare < 1 {
+      try Task.checkCancellation()
+      try benchmark.takeRound()
+      await progress(benchmark.doneShare, "measuring")
+    }
+    let date = ISO8601DateFormatter().string(from: Date())
+    return BenchmarkReport(
+      benchmark, of: bundles, before: before, after: await device(), date: date, computeUnits: units)
+  }
+
+  public static let monotonicMs: StopwatchMs = {
+    Double(DispatchTime.now().uptimeNanoseconds) / 1e6
+  }
+
+  private func model(of bundle: ModelBundle, on units: ComputeUnits) async throws -> LoadedModel {
+    if let loaded, loaded.bundle == bundle, loaded.units == units { return loaded.model }
+    loaded = nil
+    let model = try await load(bundle, units)
+    loaded = (bundle, units, model)
+    return model
+  }
+
+  private func series(of bundle: ModelBundle, on units: ComputeUnits) async throws -> BenchmarkSeries {
+    let pictures = try bundle.manifest.golden.pictures.indices.map {
+      Preprocess.picture(try decode(bundle.goldenPicture($0)), for: bundle.manifest.image)
+    }
+    let start = stopwatch()
+    let model = try await load(bundle, units)
+    return try BenchmarkSeries(
+      bundle, pictures: pictures, model: model, loadMs: stopwatch() - start, stopwatch: stopwatch)
+  }
+}

@@ -1,0 +1,21 @@
+import Foundation
+
+/// What a model's input holds for a picture of its size.
+public enum InputTensor {
+  /// `byte + byteOffset` for each RGB byte, in the layout and type that the bundle asks for, little-endian.
+  public static func bytes(of picture: RGBPicture, as spec: InputSpec) -> Data {
+    let ordered = spec.layout == .nchw ? planes(of: picture) : picture.bytes
+    switch spec.type {
+    case .image: return Data(picture.bytes)
+    case .uint8, .int8: return Data(ordered.map { UInt8(truncatingIfNeeded: Int($0) + spec.byteOffset) })
+    case .float32:
+      return ordered.reduce(into: Data(capacity: ordered.count * spec.type.byteCount)) { data, byte in
+        withUnsafeBytes(of: Float(Int(byte) + spec.byteOffset).bitPattern.littleEndian) { data.append(contentsOf: $0) }
+      }
+    }
+  }
+
+  private static func planes(of picture: RGBPicture) -> [UInt8] {
+    (0..<3).flatMap { channel in stride(from: channel, to: picture.bytes.count, by: 3).map { picture.bytes[$0] } }
+  }
+}

@@ -1,0 +1,45 @@
+/// Where input and output do not fit the contract that stands beside them.
+enum InterfaceMisfit {
+  static func find(in manifest: Manifest) -> String? { input(manifest) ?? output(manifest) }
+
+  private static func input(_ manifest: Manifest) -> String? {
+    let (spec, side) = (manifest.input, manifest.image.sizePx)
+    let shapes: [InputSpec.Layout: [Int]] = [.nhwc: [1, side, side, 3], .nchw: [1, 3, side, side]]
+    guard let expected = shapes[spec.layout], spec.shape == expected else {
+      return "expected an input of \(side) × \(side) RGB pixels, found \(spec.shape) in \(spec.layout.rawValue)"
+    }
+    let offsets =
+      switch spec.type {
+      case .uint8, .image: [0]
+      case .int8: [Int(Int8.min)]
+      case .float32: [0, Int(Int8.min)]
+      }
+    guard offsets.contains(spec.byteOffset) else {
+      return "expected the byte_offset \(offsets[0]) for \(spec.type.rawValue), found \(spec.byteOffset)"
+    }
+    return nil
+  }
+
+  private static func output(_ manifest: Manifest) -> String? {
+    let (spec, classes) = (manifest.output, manifest.labels.count)
+    guard spec.shape == [1, classes] else {
+      return "expected an output [1, \(classes)], one score a label, found \(spec.shape)"
+    }
+    if spec.type == .float32 {
+      let isPlain = spec.scale == nil && spec.zeroPoint == nil
+      return isPlain ? nil : "expected no scale and zero point of a float32 output, found them"
+    }
+    if manifest.precision == "float32" { return "expected a float32 output of a float32 model, found int8" }
+    if manifest.golden.tolerance != 0 && manifest.precision == "int8" {
+      return "expected the golden tolerance 0 for int8 codes, found \(manifest.golden.tolerance)"
+    }
+    guard let scale = spec.scale, let zeroPoint = spec.zeroPoint else {
+      return "expected scale and zero point of an int8 output, found null"
+    }
+    guard scale > 0, Double(Float(scale)) == scale else {
+      return "expected a positive float32 as the output's scale, found \(scale)"
+    }
+    let codes = Int(Int8.min)...Int(Int8.max)
+    return codes.contains(zeroPoint) ? nil : "expected a zero point in \(codes), found \(zeroPoint)"
+  }
+}

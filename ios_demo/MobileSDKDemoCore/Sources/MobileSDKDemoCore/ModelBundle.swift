@@ -1,0 +1,36 @@
+import Foundation
+
+/// Decodes a picture file into upright RGB; throws where it cannot. Each platform has its own decoder.
+public typealias PictureDecoder = @Sendable (Data) throws -> RGBPicture
+
+/// An opened bundle: at the time of opening, every byte of it was what its manifest says.
+public struct ModelBundle: Equatable, Sendable {
+  public let folder: URL
+  public let manifest: Manifest
+
+  /// Opens the bundle in `folder`; throws `BundleRefusal` with the first check that fails.
+  public static func open(_ folder: URL, decode: @escaping PictureDecoder) throws -> ModelBundle {
+    do {
+      return try BundleChecks(folder: folder, decode: decode).open()
+    } catch let error as BundleRefusal {
+      throw error
+    } catch {
+      throw BundleRefusal(.folder, "expected a bundle that can be read, found: \(error.localizedDescription)")
+    }
+  }
+
+  public var name: String { folder.lastPathComponent }
+
+  /// The model file; a folder for Core ML.
+  public var model: URL { folder.appendingPathComponent(manifest.model) }
+
+  public func goldenPicture(_ index: Int) throws -> Data { try golden(index, "png") }
+
+  public func goldenInput(_ index: Int) throws -> Data { try golden(index, "input.bin") }
+
+  public func goldenOutput(_ index: Int) throws -> Data { try golden(index, "output.bin") }
+
+  private func golden(_ index: Int, _ kind: String) throws -> Data {
+    try Data(contentsOf: folder.appendingPathComponent("golden/\(index).\(kind)"))
+  }
+}

@@ -1,0 +1,170 @@
+import Foundation
+import Testing
+
+@testable import MobileSDKDemoCore
+
+@Suite struct EngineTests {
+  @Test func aPictureIsRecognizedWithItsLatency() async throws {
+    let bundle = try Fixtures.bundle(.execuTorch)
+    let found = try await engine().recognize(bundle.goldenPicture(0), with: bundle, on: .all, count: 3)
+    #expect(found.predictions.count == 3)
+    #expect(found.predictions.first?.index == bundle.manifest.golden.pictures[0].top1Index)
+    #expect(found.latencyMs == 2 && found.computesOn == "fake")
+  }
+
+  @Test func aPictureThatIsNoneIsAnError() async throws {
+    let bundle = try Fixtures.bundle(.execuTorch)
+    await #expect(throws: PNG.Refusal.self) {
+      _ = try await engine().recognize(Data("GIF89a".utf8), with: bundle, on: .all, count: 3)
+    }
+  }
+
+  @Test func aModelIsLoadedOncePerBundleAndProcessor() async throws {
+    let bundle = try Fixtures.bundle(.coreML)
+    let loads = Counter()
+    let engine = Engine(
+      decode: PNG.decode,
+      load: { _, _ in
+        loads.next()
+        return Self.model(of: bundle, Clock())
+      })
+    for units in [ComputeUnits.all, .all, .cpuOnly, .cpuOnly] {
+      _ = try await engine.recognize(bundle.goldenPicture(0), with: bundle, on: units, count: 1)
+    }
+    #expect(loads.value == 2)
+  }
+
+  @Test func aBenchmarkMeasuresInRoundsUntilThePlanIsDone() async throws {
+    let bundles = [try Fixtures.bundle(.coreML), try Fixtures.bundle(.execuTorch)]
+    let report = try await measured(bundles)
+    let measurements = try report.json.field("measurements").items
+    #expect(measurements.count == 2 && report.lines.count == 2)
+    for each in measurements {
+      let samples = try each.field("samples")
+      let rounds = try samples.field("rounds_ms").items.map { try $0.items.map { try $0.double } }
+      #expect(rounds.count >= 10 && rounds.joined().count >= 50)
+      #expect(rounds.joined().allSatisfy { $0 == 2 })
+      #expect(try rounds.count == samples.field("rewarm_ms").items.count)
+      #expect(try samples.field("seconds").double >= 1)
+      #expect(try each.field("summary").field("median_ms").double == 2)
+      #expect(try each.field("advice") == .null && each.field("not_run") == .null)
+    }
+  }
+
+  @Test func aBundleThatCannotRunIsInTheReportWithItsReason() async throws {
+    let bundles = [try Fixtures.bundle(.liteRT), try Fixtures.bundle(.coreML)]
+    let report = try await measured(bundles)
+    let first = try report.json.field("measurements").items[0]
+    #expect(try first.field("not_run").string.contains("no LiteRT"))
+    #expect(try first.field("samples") == .null && first.field("summary") == .null)
+    #expect(report.lines[0].contains("no LiteRT") && report.lines[1].contains("median 2.0 ms"))
+  }
+
+  @Test func scoresThatAreNotTheExpectedOnesSupportNoVerdict() async throws {
+    let bundle = try Fixtures.bundle(.execuTorch)
+    let classes = bundle.manifest.labels.count
+    let report = try await measured([bundle]) { _, clock in
+      let wrong = Scores(raw: Array(repeating: 0, count: classes), as: bundle.manifest.output)
+      return LoadedModel(classifier: FakeClassifier(wrong, onRun: { clock.pass(2) }), computesOn: "fake")
+    }
+    let advice = try report.json.field("measurements").items[0].field("advice").string
+    #expect(advice.contains("largest difference") && advice.contains("where 0.0 is allowed"))
+  }
+
+  @Test func thermalStateAndWhatRanAreReported() async throws {
+    let report = try await measured([try Fixtures.bundle(.coreML)])
+    #expect(try report.json.field("state_before").field("thermal_status") == .integer(3))
+    #expect(try report.json.field("environment").field("versions").field("test.coreml ran on").string == "fake")
+    #expect(try report.json.field("device").string == "ios:iPhone99,1")
+  }
+
+  /// Python reads this file back with its own model; see tests/test_ios_demo.py.
+  @Test func aReportIsWrittenForPython() async throws {
+    let report = try await measured([try Fixtures.bundle(.coreML), try Fixtures.bundle(.liteRT)])
+    let folder = try #require(ProcessInfo.processInfo.environment["DEMO_REPORTS"], "no folder for the report")
+    try Data(report.json.text.utf8).write(to: URL(fileURLWithPath: folder).appendingPathComponent("bench.json"))
+  }
+
+  @Test(arguments: [
+    "mobilesdkdemo://run", "mobilesdkdemo://benchmark?colour=red", "mobilesdkdemo://benchmark?min_runs=0",
+    "mobilesdkdemo://benchmark?min_seconds=nan", "mobilesdkdemo://benchmark?min_seconds=-1",
+    "mobilesdkdemo://benchmark?compute_units=toaster", "https://example.org",
+  ])
+  func aURLThatAsksForSomethingElseIsRefused(text: String) throws {
+    let url = try #require(URL(string: text))
+    #expect(throws: DemoError.self) { try BenchmarkRequest(url) }
+  }
+
+  @Test func aURLAsksForABenchmark() throws {
+    let start = "mobilesdkdemo://benchmark?bundle=a.coreml&bundle=b.coreml"
+    let text = "\(start)&min_runs=7&min_seconds=0.5&compute_units=cpu_only"
+    let request = try BenchmarkRequest(try #require(URL(string: text)))
+    #expect(request.bundles == ["a.coreml", "b.coreml"] && request.computeUnits == .cpuOnly)
+    #expect(request.plan.minRuns == 7 && request.plan.minSeconds == 0.5)
+    let plain = try BenchmarkRequest(try #require(URL(string: "mobilesdkdemo://benchmark")))
+    #expect(plain.bundles.isEmpty && plain.plan == BenchmarkPlan())
+  }
+
+  private func measured(
+    _ bundles: [ModelBundle], load: @escaping @Sendable (ModelBundle, Clock) -> LoadedModel = Self.model
+  ) async throws -> BenchmarkReport {
+    let clock = Clock()
+    return try await engine(clock, load).benchmark(
+      bundles, plan: BenchmarkPlan(), on: .all, device: { Self.device }, progress: { _, _ in })
+  }
+
+  private func engine(
+    _ clock: Clock = Clock(), _ load: @escaping @Sendable (ModelBundle, Clock) -> LoadedModel = Self.model
+  ) -> Engine {
+    Engine(
+      decode: PNG.decode,
+      load: { bundle, _ in
+        guard bundle.manifest.runtime != .liteRT else {
+          throw DemoError("this app embeds no LiteRT", hint: "choose another bundle")
+        }
+        return load(bundle, clock)
+      }, stopwatch: { clock.nowMs })
+  }
+
+  /// Answers with the first golden output, after two milliseconds on its clock.
+  @Sendable private static func model(of bundle: ModelBundle, _ clock: Clock) -> LoadedModel {
+    let answer = Answers(bundle: bundle, clock: clock)
+    return LoadedModel(classifier: answer, computesOn: "fake")
+  }
+
+  private static let device = DeviceSnapshot(
+    machine: "iPhone99,1", system: "iOS 99", kernel: "Darwin 99", memoryMiB: 8192, cores: 6, thermal: .serious,
+    batteryShare: 0.5, charger: "charging")
+}
+
+/// Knows the golden pictures of its bundle, and gives each its expected output.
+private struct Answers: Classifier {
+  let bundle: ModelBundle
+  let clock: Clock
+
+  func scores(for picture: RGBPicture) throws -> Scores {
+    clock.pass(2)
+    let input = InputTensor.bytes(of: picture, as: bundle.manifest.input)
+    let index = try bundle.manifest.golden.pictures.indices.first { try bundle.goldenInput($0) == input }
+    return Scores(bytes: try bundle.goldenOutput(try #require(index)), as: bundle.manifest.output)
+  }
+}
+
+/// Time that passes only when it is told to.
+final class Clock: @unchecked Sendable {
+  private let lock = NSLock()
+  private var passedMs = 0.0
+
+  var nowMs: Double { lock.withLock { passedMs } }
+
+  func pass(_ ms: Double) { lock.withLock { passedMs += ms } }
+}
+
+final class Counter: @unchecked Sendable {
+  private let lock = NSLock()
+  private var count = 0
+
+  var value: Int { lock.withLock { count } }
+
+  func next() { lock.withLock { count += 1 } }
+}

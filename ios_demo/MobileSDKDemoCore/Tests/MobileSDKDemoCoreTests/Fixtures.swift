@@ -1,0 +1,60 @@
+import Foundation
+import Testing
+
+@testable import MobileSDKDemoCore
+
+/// What Python wrote for the tests: the folder that `DEMO_FIXTURES` names.
+enum Fixtures {
+  static let folder = URL(fileURLWithPath: ProcessInfo.processInfo.environment["DEMO_FIXTURES"] ?? "")
+  static let bundles = folders(below: folder.appendingPathComponent("bundles"))
+
+  static func json(_ path: String) throws -> JSONValue {
+    try JSONValue(parsing: Data(contentsOf: folder.appendingPathComponent(path)))
+  }
+
+  static func picture(_ path: String, width: Int, height: Int) throws -> RGBPicture {
+    let bytes = try Data(contentsOf: folder.appendingPathComponent(path))
+    return RGBPicture(width: width, height: height, bytes: Array(bytes))
+  }
+
+  static func bundle(_ runtime: ModelRuntime) throws -> ModelBundle {
+    let found = try #require(bundles.first { $0.lastPathComponent == "test.\(runtime.rawValue)" })
+    return try ModelBundle.open(found, decode: PNG.decode)
+  }
+
+  private static func folders(below folder: URL) -> [URL] {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+    return names.sorted().map(folder.appendingPathComponent)
+  }
+}
+
+extension JSONValue {
+  var items: [JSONValue] {
+    get throws {
+      guard case .array(let items) = self else { throw JSONError(reason: "no list") }
+      return items
+    }
+  }
+
+  var string: String {
+    get throws {
+      guard case .string(let text) = self else { throw JSONError(reason: "no text") }
+      return text
+    }
+  }
+
+  var double: Double {
+    get throws {
+      switch self {
+      case .integer(let whole): return Double(whole)
+      case .number(let fraction): return fraction
+      default: throw JSONError(reason: "no number")
+      }
+    }
+  }
+
+  func field(_ name: String) throws -> JSONValue {
+    guard case .object(let fields) = self, let value = fields[name] else { throw JSONError(reason: "no field \(name)") }
+    return value
+  }
+}

@@ -1,0 +1,52 @@
+import Foundation
+import Testing
+
+@testable import MobileSDKDemoCore
+
+@Suite struct ScoresTests {
+  private let codes = OutputSpec(name: "scores", type: .int8, shape: [1, 4], scale: 0.5, zeroPoint: -3)
+  private let floats = OutputSpec(name: "scores", type: .float32, shape: [1, 4], scale: nil, zeroPoint: nil)
+
+  @Test func theGoldenOutputsHaveTheirWinners() throws {
+    for folder in Fixtures.bundles {
+      let bundle = try ModelBundle.open(folder, decode: PNG.decode)
+      for (index, expected) in bundle.manifest.golden.pictures.enumerated() {
+        let scores = Scores(bytes: try bundle.goldenOutput(index), as: bundle.manifest.output)
+        #expect(scores.winner == expected.top1Index)
+        #expect(scores.top(1, of: bundle.manifest.labels).first?.index == expected.top1Index)
+      }
+    }
+  }
+
+  @Test func codesStandForLogits() {
+    let scores = Scores(bytes: Data([0x80, 0xFF, 0, 0x7F]), as: codes)
+    #expect(scores.raw == [-128, -1, 0, 127])
+    #expect(scores.logits == [-62.5, 1, 1.5, 65])
+  }
+
+  @Test func sharesAreASoftmax() {
+    let scores = Scores(raw: [1000, 1000 + log(3.0), 990, 1000], as: floats)
+    let top = scores.top(3, of: ["a", "b", "c", "d"])
+    #expect(top.map(\.label) == ["b", "a", "d"])
+    #expect(abs(top[0].share - 3 * top[1].share) < 1e-9)
+    #expect(abs(scores.top(4, of: ["a", "b", "c", "d"]).reduce(0) { $0 + $1.share } - 1) < 1e-12)
+  }
+
+  @Test func tiesGoToTheFirstAndNoNumberWins() {
+    #expect(Scores(raw: [1, 2, 2, 0], as: floats).winner == 1)
+    #expect(Scores(raw: [1, .nan, 2, 0], as: floats).winner == nil)
+    #expect(Scores(raw: [1, .nan, 2, 0], as: floats).top(3, of: ["a", "b", "c", "d"]).isEmpty)
+  }
+
+  @Test func inputsFollowTypeAndLayout() {
+    let picture = RGBPicture(width: 2, height: 1, bytes: [0, 1, 2, 253, 254, 255])
+    func bytes(_ type: InputSpec.ElementType, _ layout: InputSpec.Layout, _ offset: Int) -> [UInt8] {
+      let spec = InputSpec(name: "picture", type: type, shape: [], layout: layout, byteOffset: offset)
+      return Array(InputTensor.bytes(of: picture, as: spec))
+    }
+    #expect(bytes(.uint8, .nhwc, 0) == [0, 1, 2, 253, 254, 255])
+    #expect(bytes(.int8, .nchw, -128) == [128, 125, 129, 126, 130, 127])
+    #expect(bytes(.image, .nhwc, 0) == picture.bytes)
+    #expect(Array(bytes(.float32, .nhwc, -128).prefix(8)) == [0, 0, 0, 0xC3, 0, 0, 0xFE, 0xC2])
+  }
+}

@@ -1,0 +1,62 @@
+import Foundation
+import Testing
+
+@testable import MobileSDKDemoCore
+
+@Suite struct StateTests {
+  @Test func openingSelectsTheFirstBundleAndKeepsTheRefusedOnes() async throws {
+    let state = try await opened()
+    #expect(state.activity == .idle)
+    #expect(state.selectedName == state.openedBundles.first?.name)
+    #expect(state.refused.isEmpty)
+    let damaged = await engine().bundles(in: Fixtures.folder.appendingPathComponent("damaged"))
+    let other = DemoState().after(.bundlesOpened(damaged))
+    #expect(other.selected == nil && other.refused.count == damaged.count)
+    #expect(other.refused.allSatisfy { $0.refusal?.hint.isEmpty == false })
+  }
+
+  @Test func anEventLeavesTheOldStateAsItWas() throws {
+    let before = DemoState()
+    let after = before.after(.started(.recognizing))
+    #expect(before == DemoState())
+    #expect(after.isBusy && after.activity == .recognizing)
+  }
+
+  @Test func anotherBundleOrProcessorForgetsWhatTheLastOneSaid() throws {
+    let found = Recognition(bundle: "a", predictions: [], latencyMs: 1, computesOn: "CPU")
+    let state = DemoState().after(.recognized(found))
+    #expect(state.recognition == found)
+    #expect(state.after(.bundleSelected("b")).recognition == nil)
+    #expect(state.after(.computeUnitsSelected(.cpuOnly)).recognition == nil)
+  }
+
+  @Test func onlyCoreMLOffersAChoiceOfProcessors() async throws {
+    let state = try await opened()
+    #expect(state.after(.bundleSelected("test.coreml")).offersComputeUnits)
+    #expect(!state.after(.bundleSelected("test.executorch")).offersComputeUnits)
+    #expect(!state.after(.bundleSelected("no such bundle")).offersComputeUnits)
+  }
+
+  @Test func aFailureIsAMessageUntilItIsDismissed() throws {
+    let failed = DemoState().after(.failed(Message(DemoError("expected a picture", hint: "choose another"))))
+    #expect(failed.message?.text == "expected a picture" && failed.message?.hint == "choose another")
+    #expect(failed.activity == .idle)
+    #expect(failed.after(.messageDismissed).message == nil)
+    #expect(failed.after(.started(.recognizing)).message == nil)
+  }
+
+  @Test func everyErrorHasWordsForTheScreen() {
+    let refusal = Message(BundleRefusal(.hash, "expected another"))
+    #expect(refusal.text == "hash: expected another" && !refusal.hint.isEmpty)
+    let foreign = Message(CocoaError(.fileNoSuchFile))
+    #expect(!foreign.text.isEmpty && !foreign.hint.isEmpty)
+  }
+
+  private func opened() async throws -> DemoState {
+    DemoState().after(.bundlesOpened(await engine().bundles(in: Fixtures.folder.appendingPathComponent("bundles"))))
+  }
+
+  private func engine() -> Engine {
+    Engine(decode: PNG.decode, load: { _, _ in throw DemoError("nothing is loaded here", hint: "load nothing") })
+  }
+}

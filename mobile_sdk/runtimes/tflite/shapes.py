@@ -1,0 +1,6 @@
+"""Shapes as TFLite has them: NHWC, a batch of one."""
+
+
+def runtime_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """(C, H, W) → (1, H, W, C); (C,) → (1, C)."""
+    return (1, *shape[1:], shape[0])

@@ -1,0 +1,22 @@
+@_exported import CoreGraphics
+import Foundation
+
+public final class CVPixelBuffer {}  // = CVPixelBufferCreate
+public typealias CVReturn = Int32  // = kCVReturnSuccess
+public let kCVReturnSuccess: CVReturn = 0  // = kCVReturnSuccess
+public let kCVPixelFormatType_32BGRA: UInt32 = 0  // = kCVPixelFormatType_32BGRA
+
+public struct CVPixelBufferLockFlags: OptionSet, Sendable {  // = CVPixelBufferLockFlags
+  public let rawValue: UInt64  // Swift: an option set
+  public init(rawValue: UInt64) { self.rawValue = rawValue }  // Swift: an option set
+}
+
+public func CVPixelBufferCreate(  // = CVPixelBufferCreate
+  _ allocator: CFAllocator?, _ width: Int, _ height: Int, _ pixelFormatType: UInt32,
+  _ pixelBufferAttributes: CFDictionary?, _ pixelBufferOut: UnsafeMutablePointer<CVPixelBuffer?>
+) -> CVReturn { 0 }
+public func CVPixelBufferLockBaseAddress(_ buffer: CVPixelBuffer, _ flags: CVPixelBufferLockFlags) -> CVReturn { 0 }  // = CVPixelBufferLockBaseAddress
+@discardableResult
+public func CVPixelBufferUnlockBaseAddress(_ buffer: CVPixelBuffer, _ flags: CVPixelBufferLockFlags) -> CVReturn { 0 }  // = CVPixelBufferUnlockBaseAddress
+public func CVPixelBufferGetBaseAddress(_ buffer: CVPixelBuffer) -> UnsafeMutableRawPointer? { nil }  // = CVPixelBufferGetBaseAddress
+public func CVPixelBufferGetBytesPerRow(_ buffer: CVPixelBuffer) -> Int { 0 }  // = CVPixelBufferGetBytesPerRow
