@@ -1,9 +1,10 @@
-"""Puts the measured figures into README.md, between its marks; a test holds that they are there.
+"""Puts the measured figures into README.md and docs/paper-nets.md, between marks; a test holds that they are there.
 
 Run: python -m benchmarks.readme
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from benchmarks.results_file import FOLDER, markdown
 from mobile_sdk.atomic import write_text
 
 README = Path(__file__).parents[1] / "README.md"
+PAPER_NETS = README.parent / "docs" / "paper-nets.md"
 RUNTIMES = {"executorch": "ExecuTorch", "tflite": "LiteRT", "coreml": "Core ML"}
 
 
@@ -20,6 +22,16 @@ def filled(text: str) -> str:
     fillings = {"nets": f"\n{_nets()}\n", "targets": f"\n{overview.table()}\n", "predict": f"\n{_predictions()}\n"}
     (lowering,) = _rows("executorch_lowering")
     fillings |= {key: str(lowering[key]) for key in ("ours s", "stock lowering s", "ours / stock")}
+    return _filled(text, fillings)
+
+
+def filled_paper_nets(text: str) -> str:
+    """The same for the page of the papers' nets: the tables that their benchmarks print."""
+    tables = {"paper nets": "paper_nets", "ablations": "ablations"}
+    return _filled(text, {mark: f"\n{markdown(_rows(result))}\n" for mark, result in tables.items()})
+
+
+def _filled(text: str, fillings: Mapping[str, str]) -> str:
     for name, filling in fillings.items():
         mark, end = f"<!-- {name} -->", f"<!-- /{name} -->"
         before, _, rest = text.partition(mark)
@@ -57,3 +69,4 @@ def _rows(name: str) -> list[dict[str, Any]]:
 
 if __name__ == "__main__":
     write_text(README, filled(README.read_text(encoding="utf-8")))
+    write_text(PAPER_NETS, filled_paper_nets(PAPER_NETS.read_text(encoding="utf-8")))

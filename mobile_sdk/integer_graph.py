@@ -183,6 +183,24 @@ class Concat(Operator):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class ChannelSlice(_Unary):
+    """Channels `start` to before `stop` of (C, H, W); input and output share their quantization."""
+
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ChannelShuffle(_Unary):
+    """Channels in rows of `groups` columns read by column: output channel `g + groups * i` is input `i + C/groups * g`.
+
+    Input and output share their quantization. Source: ShuffleNet, arXiv 1707.01083, section 3.1.
+    """
+
+    groups: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Rows(_Unary):
     """The rows of a map from `start` on, as many as the output has; the same codes on the same grid."""
 

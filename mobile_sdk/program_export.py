@@ -17,6 +17,8 @@ from mobile_sdk.integer_graph import (
     ActivationKind,
     Add,
     AvgPool2d,
+    ChannelShuffle,
+    ChannelSlice,
     Clamp,
     Concat,
     Constant,
@@ -92,8 +94,8 @@ class _Builder:
                 node = self._pool(operator)
             case Concat():
                 node = self._call(aten.cat.default, [self._real(part) for part in operator.parts], 1)
-            case Reshape():
-                node = self._call(aten.view.default, self._real(operator.input), [1, *operator.output.shape])
+            case ChannelSlice() | ChannelShuffle() | Reshape():
+                node = self._rearranged(operator)
             case Dequantize() | Quantize():
                 node = self._real(operator.input)  # and `_store` quantizes
             case Activation():
@@ -183,6 +185,18 @@ class _Builder:
             source = self._call(torch.ops.aten.constant_pad_nd.default, source, pad, float("-inf"))
             padding = [0, 0]
         return self._call(torch.ops.aten.max_pool2d.default, source, kernel, stride, padding)
+
+    def _rearranged(self, operator: ChannelSlice | ChannelShuffle | Reshape) -> "torch.fx.Node":
+        import torch
+
+        aten, source = torch.ops.aten, self._real(operator.input)
+        match operator:
+            case ChannelSlice(start=start, stop=stop):
+                return self._call(aten.slice.Tensor, source, 1, start, stop)
+            case ChannelShuffle(groups=groups):
+                return self._call(aten.channel_shuffle.default, source, groups)
+            case Reshape(output=output):
+                return self._call(aten.view.default, source, [1, *output.shape])
 
     def _activation(self, source: "torch.fx.Node", kind: ActivationKind) -> "torch.fx.Node":
         import torch

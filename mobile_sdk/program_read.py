@@ -1,22 +1,21 @@
 """Reads a graph off a saved program: dequantized operands → ATen operator → clamp → quantize, number for number.
 
-What an ATen graph cannot say (the names of tensors, the module that each operator came from) is in `OperatorNames`;
-everything else is the exported program's.
+What an ATen graph cannot say is in `OperatorNames` (program_names.py); everything else is the exported program's.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
-from mobile_sdk.contract import Model
 from mobile_sdk.integer_graph import (
     Activation,
     ActivationKind,
     Add,
     AvgPool2d,
+    ChannelShuffle,
+    ChannelSlice,
     Clamp,
     Concat,
     Constant,
@@ -34,6 +33,7 @@ from mobile_sdk.integer_graph import (
     Tensor,
 )
 from mobile_sdk.program_archive import Archive, sizes
+from mobile_sdk.program_names import Names, OperatorNames
 
 _QUANTIZE = "torch.ops.quantized_decomposed.quantize_per_tensor.default"
 _DEQUANTIZE = "torch.ops.quantized_decomposed.dequantize_per_tensor.default"
@@ -49,38 +49,6 @@ _ACTIVATIONS = {
 _CLAMPS = {"relu.default": Clamp.RELU, "hardtanh.default": Clamp.RELU6}
 
 
-Form = Literal["int8", "float32", "dequantize", "quantize"]
-
-
-class OperatorNames(Model):
-    """What one operator is called. `constant` is its constant's name; `fused_clamp` whether the clamp is its own.
-
-    `form` is what an operator of a mixed program is; it is not there in others, whose operators are of one kind.
-    """
-
-    output: str
-    path: str
-    constant: str | None = None
-    fused_clamp: bool = False
-    form: Form | None = Field(default=None, exclude_if=lambda form: form is None)
-
-
-class Names(Model):
-    """The names that an exported program does not hold, in the order of its operators."""
-
-    input: str
-    operators: tuple[OperatorNames, ...]
-
-
-def names_of(graph: Graph) -> Names:
-    """The table that travels beside the exported program of `graph`."""
-    is_mixed = graph.precision == "mixed"
-    return Names(
-        input=graph.input.name,
-        operators=tuple(_names_of(operator, _form(operator) if is_mixed else None) for operator in graph.operators),
-    )
-
-
 def read_graph(archive: Archive, names: Names) -> Graph:
     """The graph of a saved program.
 
@@ -93,23 +61,6 @@ def read_graph(archive: Archive, names: Names) -> Graph:
         else:
             reader.read_operator(operator_names)
     return reader.finish()
-
-
-def _form(operator: Operator) -> Form:
-    if isinstance(operator, Dequantize | Quantize):
-        return "dequantize" if isinstance(operator, Dequantize) else "quantize"
-    return "float32" if operator.output.quantization is None else "int8"
-
-
-def _names_of(operator: Operator, form: Form | None) -> OperatorNames:
-    constants = [operand.name for operand in operator.inputs if isinstance(operand, Constant)]
-    return OperatorNames(
-        output=operator.output.name,
-        path=operator.path,
-        constant=constants[0] if constants else None,
-        fused_clamp=getattr(operator, "clamp", Clamp.NONE) is not Clamp.NONE,
-        form=form,
-    )
 
 
 class _Reader:
@@ -222,6 +173,10 @@ class _Reader:
                 return pool(input=self._tensor(values[0]), padding=self._padding(values, 3), **common)
             case "cat.default":
                 return Concat(parts=tuple(self._tensor(name) for name in values[0]), **common)
+            case "slice.Tensor":
+                return ChannelSlice(input=self._tensor(values[0]), start=values[2], stop=values[3], **common)
+            case "channel_shuffle.default":
+                return ChannelShuffle(input=self._tensor(values[0]), groups=values[1], **common)
             case "view.default":
                 return Reshape(input=self._tensor(values[0]), **common)
             case "dequantize":

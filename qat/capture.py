@@ -8,10 +8,12 @@ import torch
 from torch import fx, nn
 
 from mobile_sdk.errors import CaptureError
-from qat import operator_readers, weighted_readers
+from qat import channel_readers, operator_readers, weighted_readers
 from qat.rewriter import STEP, Rewriter, unsupported
 
-_READERS = weighted_readers.READERS | operator_readers.READERS  # by the name of PyTorch's operator
+_READERS = (
+    weighted_readers.READERS | operator_readers.READERS | channel_readers.READERS
+)  # by the name of PyTorch's operator
 
 
 def capture(net: nn.Module, size_px: int) -> fx.GraphModule:

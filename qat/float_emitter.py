@@ -18,7 +18,6 @@ from mobile_sdk.integer_graph import (
     Dequantize,
     Graph,
     Linear,
-    MaxPool2d,
     Mean,
     Mul,
     Operator,
@@ -28,6 +27,7 @@ from mobile_sdk.integer_graph import (
 )
 from qat import layers
 from qat.emitter import Pending
+from qat.rearrangements import rearrangement
 from qat.snap import float32
 from qat.steps import CLAMPS, Kind, Step
 
@@ -81,7 +81,7 @@ class FloatEmitter:
             case Kind.FLATTEN:
                 return self._flatten(output, step, value, is_sole_user)
             case _:
-                return self._append(MaxPool2d(output=output, path=step.path, input=value, **_window(step)))
+                return self._append(rearrangement(step, value, output))
 
     def _operate(self, name: str, pending: Pending, clamp: Clamp) -> Tensor:
         step, operands = pending.step, pending.operands

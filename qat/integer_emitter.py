@@ -14,7 +14,6 @@ from mobile_sdk.integer_graph import (
     Conv2d,
     Graph,
     Linear,
-    MaxPool2d,
     Mean,
     Mul,
     Operator,
@@ -25,6 +24,7 @@ from mobile_sdk.integer_graph import (
 from qat import layers
 from qat.emitter import Pending
 from qat.integer_values import Value, average_pool, checked, mean_on, needed, product_on, rescaled_on, value_on
+from qat.rearrangements import rearrangement
 from qat.snap import float32, snap_constant, snap_weights
 from qat.step_gradients import LEVELS
 from qat.steps import Kind, Step
@@ -68,7 +68,7 @@ class IntegerEmitter:
             case Kind.FLATTEN:
                 return self._flatten(name, step, value, is_sole_user)
             case _:
-                return self._max_pool(name, step, value)
+                return self._rearranged(name, step, value)
 
     # -- weights
 
@@ -188,12 +188,10 @@ class IntegerEmitter:
         self._operators.append(average_pool(pending.step, value, output))
         return output
 
-    def _max_pool(self, name: str, step: Step, value: Value) -> Value:
-        assert step.kind is Kind.MAX_POOL and step.window is not None
+    def _rearranged(self, name: str, step: Step, value: Value) -> Value:
+        """Some of the input's codes, or all in another order."""
         tensor = Tensor(name=name, shape=step.shape, quantization=value.tensor.quantization)
-        (top, left), window = step.window.padding, {"kernel": step.window.kernel, "stride": step.window.stride}
-        padding = (top, top, left, left)
-        self._operators.append(MaxPool2d(output=tensor, path=step.path, input=value.tensor, padding=padding, **window))
+        self._operators.append(rearrangement(step, value.tensor, tensor))
         return replace(value, tensor=tensor)
 
     def _concat(self, name: str, pending: Pending, grid: Quantization) -> Value:

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 
+from qat.channel_readers import read_shuffled_view
 from qat.layers import HardSwish
 from qat.rewriter import Rewriter, arguments, pair, shape_of, unsupported
 from qat.steps import Kind, Window
@@ -190,6 +191,8 @@ def read_cat(rewriter: Rewriter, node: fx.Node) -> None:
 def read_flatten(rewriter: Rewriter, node: fx.Node) -> None:
     """(C, 1, 1) to (C,), or a map before linear layers."""
     before, after = shape_of(node.args[0]), shape_of(node)
+    if len(after) == 5 or read_shuffled_view(rewriter, node):
+        return  # five axes are the first half of a shuffle, if anything
     if after == (*before[:2], 1) and all(_name(user) in _VIEWS for user in node.users):
         read_nothing(rewriter, node)  # one squeeze of two: the next one sees the whole change
         return

@@ -9,7 +9,8 @@ from qat.steps import Kind, Step
 
 STEP = "step"  # the key in a node's meta
 _SUPPORTED = (
-    "convolutions, linear layers, batch norm, ReLU, ReLU6, hard-sigmoid, h-swish, add, mul, pooling, concatenation"
+    "convolutions, linear layers, batch norm, ReLU, ReLU6, hard-sigmoid, h-swish, add, mul, pooling, "
+    "concatenation, slices and shuffles of channels"
 )
 
 

@@ -20,12 +20,21 @@ class Kind(StrEnum):
     AVERAGE_POOL = "average pooling"
     MAX_POOL = "max pooling"
     CONCAT = "concatenation of channels"
+    CHANNEL_SLICE = "some of the channels"
+    CHANNEL_SHUFFLE = "shuffled channels"
     FLATTEN = "flatten"
     DROPOUT = "dropout"
 
 
 CLAMPS = (Kind.RELU, Kind.RELU6)
-ON_THE_GRID = (Kind.MAX_POOL, Kind.FLATTEN, Kind.DROPOUT, Kind.SCALE)  # their outputs need no quantizer of their own
+ON_THE_GRID = (  # their outputs need no quantizer of their own
+    Kind.MAX_POOL,
+    Kind.CHANNEL_SLICE,
+    Kind.CHANNEL_SHUFFLE,
+    Kind.FLATTEN,
+    Kind.DROPOUT,
+    Kind.SCALE,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,3 +55,5 @@ class Step:
     shape: tuple[int, ...]  # of the output, without the batch
     constant: float = 0.0  # ADD_CONSTANT, SCALE
     window: Window | None = None  # AVERAGE_POOL, MAX_POOL
+    channels: tuple[int, int] = (0, 0)  # CHANNEL_SLICE: the first, and the one behind the last
+    groups: int = 1  # CHANNEL_SHUFFLE

@@ -146,7 +146,7 @@ def _check_fit(expected: dict[str, Tensor], found: dict[str, Tensor], path: Path
     if any(mismatches):
         raise DataError(
             f"expected in {path} the {len(expected)} tensors of the net, found {'; '.join(filter(None, mismatches))}",
-            hint="build the net that the weights were made for: the same name, width, expansion and hidden",
+            hint="build the net that the weights were made for: the same name, width and settings",
         )
 
 

@@ -12,6 +12,8 @@ from mobile_sdk.integer_graph import (
     Activation,
     ActivationKind,
     Add,
+    ChannelShuffle,
+    ChannelSlice,
     Clamp,
     Concat,
     Constant,
@@ -160,6 +162,20 @@ class Builder:
         output = self._tensor("concat", values, parts[0].tensor.quantization)
         operator = Concat(parts=tuple(part.tensor for part in parts), output=output, path=output.name)
         return self._append(operator, values)
+
+    def channels(self, x: Wire, start: int, stop: int) -> Wire:
+        """The channels from `start` to before `stop`."""
+        values = x.values[:, start:stop]
+        output = self._tensor("slice", values, x.tensor.quantization)
+        operator = ChannelSlice(input=x.tensor, output=output, path=output.name, start=start, stop=stop)
+        return self._append(operator, values, x.gain)
+
+    def shuffle(self, x: Wire, groups: int) -> Wire:
+        """The channels, shuffled."""
+        values = functional.channel_shuffle(x.values, groups)
+        output = self._tensor("shuffle", values, x.tensor.quantization)
+        operator = ChannelShuffle(input=x.tensor, output=output, path=output.name, groups=groups)
+        return self._append(operator, values, x.gain)
 
     def squeeze_excite(self, x: Wire) -> Wire:
         """Mean, two 1×1 convolutions, hard-sigmoid gate, product."""

@@ -70,6 +70,15 @@ def _concat_pool(build: Builder) -> Wire:
     return build.head(build.max_pool(x, 2, 2))
 
 
+def _grouped_shuffled(build: Builder) -> Wire:
+    """ShuffleNet's pieces: convolutions in groups, shuffles, and half of the channels passing by."""
+    x = build.conv(build.input, 12, 3, stride=2, activation="relu6")
+    x = build.shuffle(build.conv(x, 24, groups=3, activation="relu6"), 3)
+    x = build.conv(build.conv(x, 24, 3, groups=24), 12, groups=4)
+    x = build.shuffle(build.concat(build.channels(x, 6, 12), build.channels(x, 0, 6), build.channels(x, 1, 5)), 2)
+    return build.head(x)
+
+
 def _linear_head(build: Builder) -> Wire:
     return build.linear(build.reshape(build.mean(build.input)))
 
@@ -92,6 +101,7 @@ GRAPHS: dict[str, Callable[[Builder], Wire]] = {
     "hard swish": _hard_swish,
     "squeeze excite": _squeeze_excite,
     "concat pool": _concat_pool,
+    "grouped and shuffled": _grouped_shuffled,
     "linear head": _linear_head,
     "mobile block": _mobile_block,
 }

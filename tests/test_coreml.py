@@ -18,6 +18,8 @@ from mobile_sdk.errors import CompileError, MachineError
 from mobile_sdk.integer_graph import (
     Activation,
     Add,
+    ChannelShuffle,
+    ChannelSlice,
     Clamp,
     Constant,
     Conv2d,
@@ -188,10 +190,20 @@ def _in_float64(operator: Operator, *operands: torch.Tensor) -> torch.Tensor:
         case MaxPool2d(padding=(top, bottom, left, right)):
             padded = functional.pad(x, (left, right, top, bottom), value=float("-inf"))
             return functional.max_pool2d(padded, operator.kernel, operator.stride)
-        case Reshape():
-            return x.reshape(1, *operator.output.shape)
         case Activation(kind=kind):
             return getattr(functional, str(kind).replace("_", ""))(x)
+    return _rearranged(operator, *operands)
+
+
+def _rearranged(operator: Operator, *operands: torch.Tensor) -> torch.Tensor:
+    x = operands[0]
+    match operator:
+        case ChannelSlice(start=start, stop=stop):
+            return x[:, start:stop]
+        case ChannelShuffle(groups=groups):
+            return x.unflatten(1, (groups, -1)).transpose(1, 2).flatten(1, 2)
+        case Reshape():
+            return x.reshape(1, *operator.output.shape)
     return torch.cat(operands, 1)
 
 

@@ -118,12 +118,22 @@ OPERATIONS: dict[str, Callable[[Any, Tensor], Tensor]] = {
     "average pooling": lambda self, x: F.avg_pool2d(x, 3, 2),
     "average pooling with padding": lambda self, x: F.avg_pool2d(F.hardswish(x), 3, 2, 1),
     "max pooling": lambda self, x: F.max_pool2d(F.hardswish(x), 2),
+    "max pooling with padding of an even map below zero": lambda self, x: F.max_pool2d(x, 3, 2, 1),
     "max pooling with padding": lambda self, x: F.max_pool2d(F.relu(x), 3, 2, 1),
     "max pooling into a concatenation": lambda self, x: torch.cat([F.max_pool2d(x, 2), F.avg_pool2d(x, 2)], 1),
     "one pixel of two": lambda self, x: F.max_pool2d(x, 1, 2),
     "uneven padding": lambda self, x: self.conv(F.pad(x, (0, 1, 2, 0))),
     "depthwise": lambda self, x: self.depthwise(F.relu6(x)),
     "groups": lambda self, x: self.groups(F.relu6(x)),
+    "shuffle": lambda self, x: F.channel_shuffle(x, 3),
+    "shuffle of a multiple": lambda self, x: F.channel_shuffle(F.hardswish(x), 2),
+    "shuffle spelled out": lambda self, x: self.groups(_shuffled(F.relu(x))),
+    "slice": lambda self, x: x[:, 1:5],
+    "slices of a multiple": lambda self, x: sum(F.hardswish(x).chunk(2, 1)),
+    "split and joined": lambda self, x: F.channel_shuffle(torch.cat(x.split([2, 4], 1)[::-1], 1), 2),
+    "half passes by": lambda self, x: F.channel_shuffle(
+        _half_computed(self, F.channel_shuffle(_half_computed(self, x), 2)), 2
+    ),
     "batch norm alone": lambda self, x: self.norm(F.relu(x)),
     "one convolution twice": lambda self, x: self.conv(F.relu(self.conv(x))),
     "dropout": lambda self, x: F.dropout(F.hardswish(x), 0.5, self.training),
@@ -134,6 +144,17 @@ def _excite(self: Any, x: Tensor) -> Tensor:
     return x * F.hardsigmoid(self.expand(F.relu(self.squeeze(x.mean((2, 3), True)))))
 
 
+def _shuffled(x: Tensor) -> Tensor:
+    batch, channels, height, width = x.shape
+    return x.view(batch, 2, channels // 2, height, width).transpose(1, 2).contiguous().view(batch, -1, height, width)
+
+
+def _half_computed(self: Any, x: Tensor) -> Tensor:
+    """ShuffleNetV2's unit, without its shuffle."""
+    passed, computed = x.chunk(2, 1)
+    return torch.cat([passed, F.relu(self.branch(computed))], 1)
+
+
 def with_layers(operation: Callable[[Any, Tensor], Tensor]) -> Tiny:
     return body(
         operation,
@@ -142,6 +163,7 @@ def with_layers(operation: Callable[[Any, Tensor], Tensor]) -> Tiny:
         expand=nn.Conv2d(4, 6, 1),
         depthwise=nn.Conv2d(6, 12, 3, 2, 1, groups=6),
         groups=nn.Conv2d(6, 8, 3, groups=2),
+        branch=nn.Conv2d(3, 3, 3, padding=1),
         norm=nn.BatchNorm2d(6),
     )
 

@@ -14,7 +14,8 @@ ROOT = Path(__file__).parents[1]
 LAYERS = (
     {"contract", "errors"},
     {
-        *("preprocess", "integer_graph", "program", "program_archive", "program_export", "program_read"),
+        *("preprocess", "integer_graph", "program", "program_archive", "program_export", "program_names"),
+        "program_read",
         *("arithmetic", "numerics", "stats", "atomic", "cache", "commands", "environment"),
     },
     {"runtimes", "devices"},

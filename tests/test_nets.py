@@ -12,7 +12,7 @@ from torch import nn
 
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.errors import SettingError
-from qat.nets import build_net
+from qat.nets import build_net, list_nets
 from qat.nets.blocks import SqueezeExcitation, make_divisible
 from qat.nets.mobilenet_v2 import mobilenet_v2
 from qat.nets.mobilenet_v3 import (
@@ -28,7 +28,14 @@ NAMES = (
     "mobilenet_v3_small",
     "mobilenet_v3_large_minimalistic",
     "mobilenet_v3_small_minimalistic",
+    "mnasnet_a1",
 )
+OTHERS = (
+    "xception",
+    "shufflenet_v1",
+    "shufflenet_v2",
+    "squeezenet",
+)  # not a thirty-second of the picture, or with functions
 LABELS = ("apple", "banana", "cherry", "date", "elderberry")
 
 
@@ -42,7 +49,11 @@ def contract(size_px: int = 32) -> Contract:
     return Contract(name="fruit", labels=LABELS, image=ImageSpec(size_px=size_px))
 
 
-@pytest.mark.parametrize("name", NAMES)
+def test_every_net_of_the_registry_is_tested_here():
+    assert {*NAMES, *OTHERS} == {entry.name for entry in list_nets()}
+
+
+@pytest.mark.parametrize("name", NAMES + OTHERS)
 def test_a_net_learns_from_32_px_pictures(name):
     torch.manual_seed(0)
     net = build_net(name, contract(32), width=0.35)
@@ -52,11 +63,11 @@ def test_a_net_learns_from_32_px_pictures(name):
     assert all(parameter.grad is not None and parameter.grad.isfinite().all() for parameter in net.parameters())
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_operator_but_add_and_mul_is_a_module(name):
+@pytest.mark.parametrize("name", [*NAMES, *OTHERS])
+def test_every_operator_but_add_mul_and_what_joins_and_parts_is_a_module(name):
     traced = torch.fx.symbolic_trace(build_net(name, contract()))
     functions = {node.target for node in traced.graph.nodes if node.op == "call_function"}
-    assert functions <= {operator.add, operator.mul}
+    assert functions <= {operator.add, operator.mul, torch.cat, torch.chunk, operator.getitem}
     assert not [node for node in traced.graph.nodes if node.op in ("call_method", "get_attr")]
 
 
@@ -126,7 +137,11 @@ def test_an_unknown_name_is_refused_with_the_nearest_one(name, hint):
         ("mobilenet_v2", {"width": float("inf")}, "found inf"),
         ("mobilenet_v2", {"width": 4.01}, "found 4.01"),
         ("mobilenet_v1", {"expansion": 6}, "no expansion for mobilenet_v1, which takes width"),
-        ("mobilenet_v2", {"hidden": 1280}, "no hidden for mobilenet_v2, which takes width and expansion"),
+        (
+            "mobilenet_v2",
+            {"hidden": 1280},
+            "no hidden for mobilenet_v2, which takes width, expansion, linear and shortcut",
+        ),
         ("mobilenet_v2", {"expansion": 0}, "expansion in 1..16, found 0"),
         ("mobilenet_v2", {"expansion": float("nan")}, "found nan"),
         ("mobilenet_v3_small", {"hidden": 0}, "hidden in 8..8192, found 0"),
@@ -144,7 +159,7 @@ def test_pictures_too_small_for_five_halvings_are_refused():
 
 
 @settings(deadline=None, max_examples=15)
-@given(name=st.sampled_from(NAMES), width=st.floats(0, 4, exclude_min=True))
+@given(name=st.sampled_from(NAMES + OTHERS), width=st.floats(0, 4, exclude_min=True))
 def test_every_width_in_range_builds(name, width):
     with torch.device("meta"), warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -29,6 +29,14 @@ def test_its_figures_are_those_of_the_results() -> None:
     assert filled(README) == README, "run: python -m benchmarks.readme"
 
 
+def test_the_page_of_the_papers_nets_quotes_its_benchmarks() -> None:
+    from benchmarks.readme import PAPER_NETS, filled_paper_nets
+
+    text = PAPER_NETS.read_text(encoding="utf-8")
+    assert "<!-- paper nets -->\n| net |" in text and "<!-- ablations -->\n| variant |" in text
+    assert filled_paper_nets(text) == text, "run: python -m benchmarks.readme"
+
+
 def test_its_tree_is_on_the_disk() -> None:
     folder, missing, entries = "", [], 0
     for line in block("", "qat/ ").splitlines():

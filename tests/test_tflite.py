@@ -20,6 +20,8 @@ from mobile_sdk.integer_graph import (
     ActivationKind,
     Add,
     AvgPool2d,
+    ChannelShuffle,
+    ChannelSlice,
     Clamp,
     Concat,
     Constant,
@@ -39,7 +41,7 @@ from mobile_sdk.runtimes.float_reference import FloatReference
 from mobile_sdk.runtimes.reference import Reference
 from mobile_sdk.runtimes.tflite import TfliteRuntime
 from mobile_sdk.runtimes.tflite.export import write_model
-from mobile_sdk.runtimes.tflite.model_file import tensor_details
+from mobile_sdk.runtimes.tflite.model_file import read_structure, tensor_details
 
 RUNTIME = TfliteRuntime()
 CONTRACT = Contract(name="test", labels=("a", "b"))  # the file takes no more than its name
@@ -259,18 +261,14 @@ def test_any_product_of_a_settled_scale_is_exact(folder, x, other, share, zero, 
     padding=st.tuples(*[st.integers(0, 1)] * 4),
     seed=SEEDS,
 )
-def test_any_max_pooling_is_exact_or_refused(folder, zero, size, kernel, stride, padding, seed):
+def test_any_max_pooling_is_exact(folder, zero, size, kernel, stride, padding, seed):
     stride = (min(stride[0], kernel[0]), min(stride[1], kernel[1]))
     padding = tuple(min(pad, size // 2) for pad, size in zip(padding, (kernel[0],) * 2 + (kernel[1],) * 2, strict=True))
     source = picture(*size, grid(1 / 64, zero))
     rows, columns = ((size[i] + padding[2 * i] + padding[2 * i + 1] - kernel[i]) // stride[i] + 1 for i in range(2))
     window = {"kernel": kernel, "stride": stride, "padding": padding}
     pool = MaxPool2d(output=tensor((3, rows, columns), grid(1 / 64, zero)), path="net.pool", input=source, **window)
-    graph = Graph(input=source, operators=(pool,))
-    if zero == -128 or not any(padding) or is_same(size, kernel, stride, padding):
-        assert_zero_steps_apart(graph, folder, random_pictures(*size, seed) // 2)
-    else:
-        assert "MaxPool2d at net.pool pads by" in refusal(graph).message
+    assert_zero_steps_apart(Graph(input=source, operators=(pool,)), folder, random_pictures(*size, seed) // 2)
 
 
 def test_a_pooling_whose_stride_is_larger_than_its_window_is_refused_with_operator_and_path():
@@ -280,11 +278,42 @@ def test_a_pooling_whose_stride_is_larger_than_its_window_is_refused_with_operat
     assert "MaxPool2d at net.pool strides by (3, 3)" in refusal(Graph(input=source, operators=(pool,))).message
 
 
-def is_same(*geometry: tuple[int, ...]) -> bool:
-    """Whether the padding is TensorFlow's SAME: the output is ceil(size / stride), the odd pixel goes after."""
-    size, kernel, stride, padding = geometry
-    totals = [max((-(-size[i] // stride[i]) - 1) * stride[i] + kernel[i] - size[i], 0) for i in range(2)]
-    return padding == tuple(part for total in totals for part in (total // 2, total - total // 2))
+def test_a_padded_maximum_of_a_wide_window_repeats_the_edges_in_one_partition(folder):
+    source = picture(10, 9, grid(1 / 64, 3))
+    window = {"kernel": (7, 6), "stride": (2, 3), "padding": (3, 3, 3, 2)}
+    pool = MaxPool2d(output=tensor((3, 5, 3), grid(1 / 64, 3)), path="net.pool", input=source, **window)
+    structure = assert_zero_steps_apart(Graph(input=source, operators=(pool,)), folder, random_pictures(10, 9))
+    assert "PAD" not in structure.operators and structure.operators["CONCATENATION"] > 2
+
+
+@pytest.mark.parametrize("channels", [12, 24])
+def test_a_convolution_in_groups_of_several_channels_is_one_operator_in_int8_and_in_float32(folder, channels):
+    for int8 in (True, False):
+        build = Builder(int8=int8, seed=channels)
+        build.conv(build.conv(build.input, 12, 3, activation="relu6"), channels, 3, groups=3)
+        path = folder / "groups.tflite"
+        path.write_bytes(write_model(build.graph(), "groups"))
+        structure = read_structure(path)
+        assert structure.operators["CONV_2D"] == 2 and structure.partitions == 1 and structure.not_delegated == ()
+        if int8:
+            assert_zero_steps_apart(build.graph(), folder)
+
+
+@settings(max_examples=10)
+@given(groups=st.sampled_from([1, 2, 3]), rows=st.integers(1, 3), size=st.integers(1, 5), seed=SEEDS)
+def test_any_shuffle_of_any_slice_is_exact(folder, groups, rows, size, seed):
+    source = picture(size, size)
+    repeated = Concat(output=tensor((12, size, size), grid(1 / 128), "repeated"), path="net.cat", parts=(source,) * 4)
+    first, count = seed % (12 - groups * rows + 1), groups * rows
+    part = tensor((count, size, size), grid(1 / 128), "part")
+    taken = ChannelSlice(output=part, path="net.slice", input=repeated.output, start=first, stop=first + count)
+    shuffled = ChannelShuffle(output=replace(part, name="result"), path="net.shuffle", input=part, groups=groups)
+    graph = Graph(input=source, operators=(repeated, taken, shuffled))
+    images = random_pictures(size, size, seed)
+    assert_zero_steps_apart(graph, folder, images)
+    whole = np.concatenate([images.transpose(0, 3, 1, 2).astype(np.int32) - 128] * 4, axis=1)
+    turned = whole[:, first : first + count].reshape(2, groups, rows, size, size).swapaxes(1, 2)
+    np.testing.assert_array_equal(Reference(graph).run(images), turned.reshape(2, count, size, size))
 
 
 @pytest.mark.parametrize("parts", [2, 3, 4, 5, 6, 9])
@@ -309,14 +338,6 @@ def refusal(graph: Graph) -> CompileError:
     with pytest.raises(CompileError) as caught:
         write_model(graph, "refused")
     return caught.value
-
-
-def test_a_max_pooling_that_tflite_would_pad_with_zeros_is_refused_with_operator_and_path():
-    source = picture(8, 8, grid(1 / 64, 0))
-    window = {"kernel": (3, 3), "stride": (2, 2), "padding": (1, 1, 1, 1)}
-    pool = MaxPool2d(output=tensor((3, 4, 4), grid(1 / 64)), path="net.pool", input=source, **window)
-    error = refusal(Graph(input=source, operators=(pool,)))
-    assert "MaxPool2d at net.pool pads by (1, 1, 1, 1)" in error.message and error.exit_code == 5 and error.hint
 
 
 def test_an_average_pooling_with_padding_is_refused_with_operator_and_path():

@@ -11,6 +11,8 @@ from mobile_sdk.integer_graph import (
     ActivationKind,
     Add,
     AvgPool2d,
+    ChannelShuffle,
+    ChannelSlice,
     Clamp,
     Concat,
     Constant,
@@ -60,6 +62,8 @@ def _unclamped(operator: Operator, x: torch.Tensor, *others: torch.Tensor) -> to
             return _pool(operator, x)
         case Concat():
             return torch.cat([x, *others], dim=1)
+        case ChannelSlice() | ChannelShuffle():
+            return _move(operator, x)
         case Activation():
             return _ACTIVATIONS[operator.kind](x)
         case Mean() | Reshape():
@@ -67,6 +71,12 @@ def _unclamped(operator: Operator, x: torch.Tensor, *others: torch.Tensor) -> to
             return values.reshape(-1, *operator.output.shape)
         case _:
             raise AssertionError(f"{type(operator).__name__} has no float32 rule")
+
+
+def _move(operator: ChannelSlice | ChannelShuffle, x: torch.Tensor) -> torch.Tensor:
+    if isinstance(operator, ChannelSlice):
+        return x[:, operator.start : operator.stop]
+    return F.channel_shuffle(x, operator.groups)
 
 
 def _weigh(operator: Conv2d | Linear, x: torch.Tensor) -> torch.Tensor:

@@ -5,8 +5,9 @@ convolution whose accumulator could reach further is computed in float64.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +18,8 @@ from mobile_sdk import arithmetic
 from mobile_sdk.errors import SettingError
 from mobile_sdk.integer_graph import (
     Add,
+    ChannelShuffle,
+    ChannelSlice,
     Clamp,
     Concat,
     Constant,
@@ -118,26 +121,11 @@ def _compile(operator: Operator) -> Step:
 
 
 def _compile_int8(operator: Operator) -> Step:
-    match operator:
-        case Conv2d():
-            return _conv2d(operator)
-        case Linear():
-            return _linear(operator)
-        case Add():
-            return _add(operator)
-        case Mul():
-            return _mul(operator)
-        case Mean():
-            return _mean(operator)
-        case MaxPool2d():
-            return _max_pool2d(operator)
-        case Concat() | JoinRows() | Rows() | Reshape():
-            return _rearrange(operator)
-        case _:
-            kind = type(operator).__name__
-            raise SettingError(
-                f"the reference has no integer rule for {kind} at {operator.path}", hint="freeze lowers it"
-            )
+    build = _RULES.get(type(operator))
+    if build is None:
+        kind = type(operator).__name__
+        raise SettingError(f"the reference has no integer rule for {kind} at {operator.path}", hint="freeze lowers it")
+    return build(operator)
 
 
 def _rearrange(operator: Concat | JoinRows | Rows | Reshape) -> Step:
@@ -258,3 +246,19 @@ def _max_pool2d(operator: MaxPool2d) -> Step:
         return F.max_pool2d(x, operator.kernel, operator.stride)
 
     return max_pool2d
+
+
+_RULES: Mapping[type[Operator], Callable[[Any], Step]] = {
+    Conv2d: _conv2d,
+    Linear: _linear,
+    Add: _add,
+    Mul: _mul,
+    Mean: _mean,
+    MaxPool2d: _max_pool2d,
+    Concat: _rearrange,
+    JoinRows: _rearrange,
+    Rows: _rearrange,
+    ChannelSlice: lambda operator: lambda x: x[:, operator.start : operator.stop],
+    ChannelShuffle: lambda operator: lambda x: F.channel_shuffle(x, operator.groups),
+    Reshape: _rearrange,
+}

@@ -1,4 +1,4 @@
-"""What all MobileNets are built of; every operator is a module, so that a module's path names it."""
+"""What the nets are built of; every operator is a module, so that a module's path names it."""
 
 from collections.abc import Callable
 
@@ -53,12 +53,13 @@ class ConvNormActivation(nn.Sequential):
 class SqueezeExcitation(nn.Module):
     """Scales each channel by a gate in 0..1 that is computed from the average of all channels.
 
-    Source: MobileNetV3, section 5.3: hard-sigmoid gate, squeezed to a quarter of the channels (here a multiple of 8).
+    Source: MobileNetV3, section 5.3: hard-sigmoid gate, squeezed to a quarter of the channels (here a multiple of 8)
+    unless `squeezed` says otherwise.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, squeezed: int | None = None) -> None:
         super().__init__()
-        squeezed = make_divisible(channels / 4)
+        squeezed = squeezed or make_divisible(channels / 4)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc1 = nn.Conv2d(channels, squeezed, 1)
         self.activation = nn.ReLU()

@@ -1,6 +1,7 @@
 """MobileNetV2: Sandler et al. 2018, arXiv 1801.04381, Table 2; module names as in torchvision."""
 
 from functools import partial
+from typing import Literal
 
 from torch import Tensor, nn
 
@@ -17,16 +18,21 @@ _LAYERS = (
     (True, 320, 1, 1),
 )
 
+Shortcut = Literal["bottlenecks", "expansions", "none"]
+
 _conv = partial(ConvNormActivation, norm=nn.BatchNorm2d, activation=nn.ReLU6)
 
 
 class InvertedResidual(nn.Module):
     """Expand by a 1×1, filter by a 3×3 depthwise, project by a linear 1×1; a shortcut where the shapes allow it.
 
-    Source: Table 1. Without expansion (`expanded == inputs`) the first 1×1 is left out.
+    Source: Table 1. Without expansion (`expanded == inputs`) the first 1×1 is left out. Where it is not `linear`, a
+    ReLU6 follows the projection (section 6.4, Figure 6a).
     """
 
-    def __init__(self, inputs: int, expanded: int, outputs: int, stride: int) -> None:
+    def __init__(
+        self, inputs: int, expanded: int, outputs: int, stride: int, *, linear: bool = True, has_shortcut: bool = True
+    ) -> None:
         super().__init__()
         expand = [_conv(inputs, expanded, kernel=1)] if expanded != inputs else []
         self.conv = nn.Sequential(
@@ -34,27 +40,70 @@ class InvertedResidual(nn.Module):
             _conv(expanded, expanded, kernel=3, stride=stride, groups=expanded),
             nn.Conv2d(expanded, outputs, 1, bias=False),
             nn.BatchNorm2d(outputs),
+            *([] if linear else [nn.ReLU6()]),
         )
-        self.has_shortcut = stride == 1 and inputs == outputs
+        self.inputs, self.expanded, self.stride = inputs, expanded, stride
+        self.has_shortcut = has_shortcut and stride == 1 and inputs == outputs
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (N, outputs, ⌈H / stride⌉, ⌈W / stride⌉) for (N, inputs, H, W)."""
         projected: Tensor = self.conv(x)
         return x + projected if self.has_shortcut else projected
 
+    def widen(self, x: Tensor) -> Tensor:
+        """Return what the depthwise convolution reads, (N, expanded, H, W)."""
+        return self.conv[0](x) if self.expanded != self.inputs else x
 
-def mobilenet_v2(classes: int, *, width: float = 1.0, expansion: float = 6.0) -> ImageClassifier:
+    def narrow(self, widened: Tensor) -> Tensor:
+        """Return the block's projection of what `widen` gives."""
+        for layer in list(self.conv)[self.expanded != self.inputs :]:
+            widened = layer(widened)
+        return widened
+
+
+class WideShortcuts(nn.Sequential):
+    """Layers whose inverted residuals hand each other their expanded tensors (Figure 6b, "between expansions").
+
+    What a block's depthwise convolution reads is added to what the next one's reads, where no stride lies between and
+    the shapes are equal: as many shortcuts as there are between bottlenecks.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the layers in order."""
+        wide, before = x, None
+        for layer in self:
+            if not isinstance(layer, InvertedResidual):
+                x = layer(x)
+                continue
+            widened = layer.widen(x)
+            if before is not None and before.stride == 1 and before.expanded == layer.expanded:
+                widened = widened + wide
+            x, wide, before = layer.narrow(widened), widened, layer
+        return x
+
+
+def mobilenet_v2(
+    classes: int,
+    *,
+    width: float = 1.0,
+    expansion: float = 6.0,
+    linear: bool = True,
+    shortcut: Shortcut = "bottlenecks",
+) -> ImageClassifier:
     """Build a MobileNetV2; `width` is the paper's α, `expansion` its t (of all blocks but the first).
 
-    Below 1.0 `width` scales all layers but the last convolution, which keeps its 1280 channels (section 6.1).
+    Below 1.0 `width` scales all layers but the last convolution, which keeps its 1280 channels (section 6.1). The
+    ablations of section 6.4: `linear=False` puts a ReLU6 behind every projection, `shortcut` says what shortcuts join.
     """
+    block = partial(InvertedResidual, linear=linear, has_shortcut=shortcut == "bottlenecks")
     channels = make_divisible(32 * width)
     layers: list[nn.Module] = [_conv(3, channels, kernel=3, stride=2)]
     for is_expanded, base, repeats, first_stride in _LAYERS:
         for repeat in range(repeats):
             inputs, channels = channels, make_divisible(base * width)
             expanded = make_divisible(inputs * expansion) if is_expanded else inputs
-            layers.append(InvertedResidual(inputs, expanded, channels, first_stride if repeat == 0 else 1))
+            layers.append(block(inputs, expanded, channels, first_stride if repeat == 0 else 1))
     last = make_divisible(1280 * max(1.0, width))
     layers.append(_conv(channels, last, kernel=1))
-    return ImageClassifier(nn.Sequential(*layers), nn.Sequential(nn.Dropout(0.2), nn.Linear(last, classes)))
+    features = WideShortcuts(*layers) if shortcut == "expansions" else nn.Sequential(*layers)
+    return ImageClassifier(features, nn.Sequential(nn.Dropout(0.2), nn.Linear(last, classes)))

@@ -10,6 +10,7 @@ from mobile_sdk.contract import Contract
 from mobile_sdk.errors import SettingError
 from qat.nets.blocks import ImageClassifier
 from qat.nets.cost import count_cost
+from qat.nets.mnasnet import mnasnet_a1
 from qat.nets.mobilenet_v1 import mobilenet_v1
 from qat.nets.mobilenet_v2 import mobilenet_v2
 from qat.nets.mobilenet_v3 import (
@@ -18,17 +19,31 @@ from qat.nets.mobilenet_v3 import (
     mobilenet_v3_small,
     mobilenet_v3_small_minimalistic,
 )
+from qat.nets.shufflenet_v1 import shufflenet_v1
+from qat.nets.shufflenet_v2 import shufflenet_v2
+from qat.nets.squeezenet import squeezenet
+from qat.nets.xception import xception
 
-_SMALLEST_SIZE_PX = 32  # all these nets halve the picture five times
+Setting = float | str  # bool and int among them
+
+_SMALLEST_SIZE_PX = 32  # most of these nets halve the picture five times
 _LARGEST_WIDTH = 4.0  # 16 times the multiply-adds: beyond any phone, and surely a slip
 _RANGES = {"expansion": (1, 16), "hidden": (8, 8192)}
+_CHOICES: dict[str, tuple[Setting, ...]] = {
+    "groups": (1, 2, 3, 4, 8),
+    "linear": (True, False),
+    "shortcut": ("bottlenecks", "expansions", "none"),
+    "pointwise_first": (False, True),
+    "inner_relu": (False, True),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class NetEntry:
     """A net that `build_net` knows, and what it costs at width 1.0 on 224 px pictures of 1000 classes.
 
-    `top1_share` is the ImageNet accuracy (0..1) of the float checkpoint that TF-Slim's READMEs publish.
+    `top1_share` is the float net's ImageNet accuracy (0..1) that TF-Slim's READMEs publish of a MobileNet, and the
+    papers of the others (Xception's at 299 px).
     """
 
     name: str
@@ -49,11 +64,18 @@ class _Family:
 _V1 = "Howard et al. 2017, arXiv 1704.04861"
 _V2 = "Sandler et al. 2018, arXiv 1801.04381"
 _V3 = "Howard et al. 2019, arXiv 1905.02244"
+_MNASNET = "Tan et al. 2019, arXiv 1807.11626"
+_XCEPTION = "Chollet 2017, arXiv 1610.02357"
+_SHUFFLENET_V1 = "Zhang et al. 2018, arXiv 1707.01083"
+_SHUFFLENET_V2 = "Ma et al. 2018, arXiv 1807.11164"
+_SQUEEZENET = "Iandola et al. 2016, arXiv 1602.07360"
 _V3_MINIMALISTIC = f"{_V3} (TF-Slim's variant)"
 
 _NETS = {
     "mobilenet_v1": _Family(build=mobilenet_v1, settings=(), paper=_V1, top1_share=0.709),
-    "mobilenet_v2": _Family(build=mobilenet_v2, settings=("expansion",), paper=_V2, top1_share=0.718),
+    "mobilenet_v2": _Family(
+        build=mobilenet_v2, settings=("expansion", "linear", "shortcut"), paper=_V2, top1_share=0.718
+    ),
     "mobilenet_v3_large": _Family(build=mobilenet_v3_large, settings=("hidden",), paper=_V3, top1_share=0.752),
     "mobilenet_v3_small": _Family(build=mobilenet_v3_small, settings=("hidden",), paper=_V3, top1_share=0.675),
     "mobilenet_v3_large_minimalistic": _Family(
@@ -62,16 +84,21 @@ _NETS = {
     "mobilenet_v3_small_minimalistic": _Family(
         build=mobilenet_v3_small_minimalistic, settings=("hidden",), paper=_V3_MINIMALISTIC, top1_share=0.619
     ),
+    "mnasnet_a1": _Family(build=mnasnet_a1, settings=(), paper=_MNASNET, top1_share=0.752),
+    "xception": _Family(build=xception, settings=("pointwise_first", "inner_relu"), paper=_XCEPTION, top1_share=0.790),
+    "shufflenet_v1": _Family(build=shufflenet_v1, settings=("groups",), paper=_SHUFFLENET_V1, top1_share=0.674),
+    "shufflenet_v2": _Family(build=shufflenet_v2, settings=(), paper=_SHUFFLENET_V2, top1_share=0.694),
+    "squeezenet": _Family(build=squeezenet, settings=(), paper=_SQUEEZENET, top1_share=0.575),
 }
 
 
-def build_net(
-    name: str, contract: Contract, *, width: float = 1.0, expansion: float | None = None, hidden: int | None = None
-) -> ImageClassifier:
+def build_net(name: str, contract: Contract, *, width: float = 1.0, **settings: Setting | None) -> ImageClassifier:
     """Build the net called `name`, freshly initialised, with one output for each of the contract's labels.
 
-    `width` is the papers' α; ρ is `contract.image.size_px`. `expansion` (V2 only) is t, 6 unless given; `hidden` (V3
-    only) is the width of the classifier's hidden layer, see `mobilenet_v3_small`.
+    `width` is the papers' α; ρ is `contract.image.size_px`. Settings that are None or left out have the papers' value:
+    `expansion` (MobileNetV2) is t; `linear` and `shortcut` are its ablations, see `mobilenet_v2`; `hidden` (V3) is the
+    width of the classifier's hidden layer, see `mobilenet_v3_small`; `groups` (ShuffleNet) are those of its 1×1
+    convolutions; `pointwise_first` and `inner_relu` (Xception) are how Inception's separable convolution differs.
     Raises SettingError for an unknown name, a setting that the net does not have, and impossible values.
     """
     family = _find(name)
@@ -82,7 +109,7 @@ def build_net(
             f"expected pictures of at least {_SMALLEST_SIZE_PX} px for {name}, found size_px={contract.image.size_px}",
             hint=f"set the contract's image.size_px to {_SMALLEST_SIZE_PX} or more",
         )
-    given = {key: value for key, value in (("expansion", expansion), ("hidden", hidden)) if value is not None}
+    given = {key: value for key, value in settings.items() if value is not None}
     _check_settings(name, family, given)
     net = family.build(len(contract.labels), width=width, **given)
     net.contract = contract
@@ -103,16 +130,29 @@ def _find(name: str) -> _Family:
     return family
 
 
-def _check_settings(name: str, family: _Family, given: dict[str, float]) -> None:
+def _check_settings(name: str, family: _Family, given: dict[str, Setting]) -> None:
     for setting, value in given.items():
         if setting not in family.settings:
-            takes = " and ".join(("width", *family.settings))
+            *others, last = ("width", *family.settings)
+            takes = f"{', '.join(others)} and {last}" if others else last
             raise SettingError(f"expected no {setting} for {name}, which takes {takes}", hint=f"leave {setting} out")
-        lowest, highest = _RANGES[setting]
-        if not lowest <= value <= highest:  # also refuses nan
+        if not _is_possible(setting, value):
+            wanted = ", ".join(map(str, _CHOICES[setting])) if setting in _CHOICES else _span(setting)
             raise SettingError(
-                f"expected {setting} in {lowest}..{highest}, found {value}", hint=f"leave {setting} out for its default"
+                f"expected {setting} in {wanted}, found {value}", hint=f"leave {setting} out for its default"
             )
+
+
+def _is_possible(setting: str, value: Setting) -> bool:
+    if setting in _CHOICES:
+        return any(type(value) is type(choice) and value == choice for choice in _CHOICES[setting])
+    lowest, highest = _RANGES[setting]
+    return not isinstance(value, str) and lowest <= value <= highest  # also refuses nan
+
+
+def _span(setting: str) -> str:
+    lowest, highest = _RANGES[setting]
+    return f"{lowest}..{highest}"
 
 
 def _entry(name: str, family: _Family) -> NetEntry:

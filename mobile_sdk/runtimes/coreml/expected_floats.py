@@ -10,6 +10,8 @@ from mobile_sdk.integer_graph import (
     ActivationKind,
     Add,
     AvgPool2d,
+    ChannelShuffle,
+    ChannelSlice,
     Clamp,
     Concat,
     Constant,
@@ -22,10 +24,8 @@ from mobile_sdk.integer_graph import (
     Operator,
     Reshape,
 )
+from mobile_sdk.runtimes.coreml.channels import Described, moves
 from mobile_sdk.runtimes.coreml.geometry import conv_geometry, window
-
-Described = tuple[str, str, Mapping[str, Any]]
-"""The suffix of a result's name behind its operator's label, MIL's kind, and the numbers among its parameters."""
 
 _CLAMPS = {Clamp.RELU: "relu", Clamp.RELU6: "relu6"}
 _ACTIVATIONS = {ActivationKind.RELU: "relu", ActivationKind.RELU6: "relu6"}
@@ -35,6 +35,8 @@ def described(operator: Operator) -> Iterator[Described]:
     """The operations of a float32 operator in a mixed graph; the codes that a Dequantize reads are centred there."""
     if isinstance(operator, Conv2d | Linear):
         yield from _weighted(operator)
+    elif isinstance(operator, ChannelSlice | ChannelShuffle):
+        yield from moves(operator)
     elif isinstance(operator, Activation):
         yield from _activation(operator.kind)
     else:

@@ -12,6 +12,8 @@ import numpy as np
 from mobile_sdk import arithmetic
 from mobile_sdk.integer_graph import (
     Add,
+    ChannelShuffle,
+    ChannelSlice,
     Clamp,
     Concat,
     Constant,
@@ -27,6 +29,7 @@ from mobile_sdk.integer_graph import (
     Reshape,
     Rows,
 )
+from mobile_sdk.runtimes.coreml.channels import moves
 from mobile_sdk.runtimes.coreml.exact_sums import (
     centred,
     is_square,
@@ -92,12 +95,23 @@ def _operations(operator: Operator, label: str) -> Iterator[Expected]:
             yield from _product(operator, label)
         case Mean():
             yield from _mean(operator, label)
+        case Quantize(output=output) if output.quantization is not None:
+            yield _expected(label, "mul", path, y=_ONE / np.float32(output.quantization.scale))
+        case _:
+            yield from _rearrangement(operator, label)
+
+
+def _rearrangement(operator: Operator, label: str) -> Iterator[Expected]:
+    """Operators that compute nothing new: what they take or move is what they give."""
+    path = operator.path
+    match operator:
         case MaxPool2d():
             yield _expected(label, "max_pool", path, **integers(window(operator)))
         case Concat() | JoinRows() | Rows():
             yield _rearranged(operator, label)
-        case Quantize(output=output) if output.quantization is not None:
-            yield _expected(label, "mul", path, y=_ONE / np.float32(output.quantization.scale))
+        case ChannelSlice() | ChannelShuffle():
+            for suffix, kind, numbers in moves(operator):
+                yield _expected(f"{label}{suffix}", kind, path, **numbers)
         case Reshape(output=output):
             yield _expected(label, "reshape", path, shape=np.array([1, *output.shape], np.int32))
 

@@ -11,6 +11,8 @@ from mobile_sdk.integer_graph import (
     ActivationKind,
     Add,
     AvgPool2d,
+    ChannelShuffle,
+    ChannelSlice,
     Clamp,
     Concat,
     Constant,
@@ -24,6 +26,7 @@ from mobile_sdk.integer_graph import (
     Reshape,
     Tensor,
 )
+from mobile_sdk.runtimes.coreml.channels import write_moved
 from mobile_sdk.runtimes.coreml.geometry import conv_geometry, window
 from mobile_sdk.runtimes.coreml.mil_pen import SCORES, Pen
 
@@ -87,6 +90,10 @@ def _concat(pen: Pen, operator: Concat) -> Any:
     return _finish(pen, pen.builder.concat(values=[pen.read(part) for part in operator.parts], axis=1, name=pen.label))
 
 
+def _moved(pen: Pen, operator: ChannelSlice | ChannelShuffle) -> Any:
+    return _finish(pen, write_moved(pen, operator))
+
+
 def _reshape(pen: Pen, operator: Reshape) -> Any:
     shape = [1, *operator.output.shape]
     return _finish(pen, pen.builder.reshape(x=pen.read(operator.input), shape=shape, name=pen.label))
@@ -118,6 +125,8 @@ FLOAT_FORMS: Mapping[type[Operator], Callable[[Pen, Any], Any]] = {
     MaxPool2d: _max_pool2d,
     AvgPool2d: _avg_pool2d,
     Concat: _concat,
+    ChannelSlice: _moved,
+    ChannelShuffle: _moved,
     Reshape: _reshape,
     Dequantize: _dequantize,
     Activation: _activation,

@@ -17,6 +17,8 @@ from mobile_sdk.integer_graph import (
     INT8_MAX,
     INT8_MIN,
     Add,
+    ChannelShuffle,
+    ChannelSlice,
     Clamp,
     Concat,
     Constant,
@@ -32,6 +34,7 @@ from mobile_sdk.integer_graph import (
     Rows,
     Tensor,
 )
+from mobile_sdk.runtimes.coreml.channels import write_moved
 from mobile_sdk.runtimes.coreml.exact_sums import (
     centred,
     is_square,
@@ -159,6 +162,10 @@ def _reshape(pen: Pen, operator: Reshape) -> Any:
     return _finish(pen, value, operator.output)
 
 
+def _moved(pen: Pen, operator: ChannelSlice | ChannelShuffle) -> Any:
+    return _finish(pen, write_moved(pen, operator), operator.output)
+
+
 def _quantize(pen: Pen, operator: Quantize) -> Any:
     inverse = np.float32(1) / np.float32(arithmetic.quantization_of(operator.output).scale)
     return _finish(pen, pen.mul(pen.read(operator.input), inverse), operator.output)
@@ -172,6 +179,8 @@ INTEGER_FORMS: Mapping[type[Operator], Callable[[Pen, Any], Any]] = {
     Mean: _mean,
     MaxPool2d: _max_pool2d,
     Concat: _concat,
+    ChannelSlice: _moved,
+    ChannelShuffle: _moved,
     JoinRows: _join_rows,
     Rows: _rows,
     Reshape: _reshape,

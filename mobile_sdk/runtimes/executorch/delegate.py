@@ -8,7 +8,6 @@ the whole net is one delegate. Terms and field names are those of `backends/xnnp
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,8 @@ from mobile_sdk.integer_graph import (
     ActivationKind,
     Add,
     AvgPool2d,
+    ChannelShuffle,
+    ChannelSlice,
     Clamp,
     Concat,
     Constant,
@@ -38,9 +39,14 @@ from mobile_sdk.integer_graph import (
     Rows,
     Tensor,
 )
-from mobile_sdk.runtimes.executorch.fields import NO_VALUE, pair_fields, tensor_fields, window_fields
-from mobile_sdk.runtimes.executorch.flatbuffer import Schema, read_schema
-from mobile_sdk.runtimes.executorch.pte_file import package_folder
+from mobile_sdk.runtimes.executorch.fields import (
+    NO_VALUE,
+    nhwc,
+    pair_fields,
+    slice_fields,
+    tensor_fields,
+    window_fields,
+)
 
 NAMED = 2**64 - 1  # the offset of a constant that is found by its name
 KEEP_DIMS = 0x40  # XNN_FLAG_KEEP_DIMS
@@ -61,23 +67,12 @@ class Delegate:
     constants: Mapping[str, bytes]
 
 
-@cache
-def delegate_schema() -> Schema:
-    """ExecuTorch's own schema of an XNNPACK graph."""
-    return read_schema(package_folder() / "backends" / "xnnpack" / "serialization" / "schema.fbs")
-
-
 def build_delegate(graph: Graph) -> Delegate:
     """Writes every operator of `graph`; raises CompileError with module path where XNNPACK has none."""
     writer = _Writer(graph)
     for index, operator in enumerate(graph.operators):
         writer.write(index, operator)
     return writer.finish()
-
-
-def nhwc(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape on the phone: (C, H, W) → (1, H, W, C); (C,) → (1, C)."""
-    return (1, shape[1], shape[2], shape[0]) if len(shape) == 3 else (1, *shape)
 
 
 class _Writer:
@@ -208,13 +203,30 @@ class _Writer:
             case Mean():
                 self._unary("XNNGlobalAvgPooling2d", source, output, flags=KEEP_DIMS if len(shape) == 4 else 0)
             case Reshape():
-                self._unary("XNNStaticReshape", source, output, num_dims=len(shape), new_shape=shape)
+                self._reshape(source, output, shape)
+            case ChannelSlice():
+                self._unary("XNNStaticSlice", source, output, **slice_fields(operator))
+            case ChannelShuffle():
+                self._shuffle(operator, source, output)
             case Dequantize() | Quantize():
                 self._unary("XNNConvert", source, output)
             case _:
                 kind = type(operator).__name__
                 reason = f"expected an operator that XNNPACK has, found {kind} at {operator.path}"
                 raise CompileError(reason, hint="export to a runtime that has it, or change the net there")
+
+    def _shuffle(self, operator: ChannelShuffle, source: int, output: int) -> None:
+        """Channels as rows and columns, turned."""
+        batch, height, width, channels = shape = nhwc(operator.output.shape)
+        columns, rows, grid = operator.groups, channels // operator.groups, operator.output.quantization
+        split = self._value([batch, height, width, columns, rows], grid)
+        turned = self._value([batch, height, width, rows, columns], grid)
+        self._reshape(source, split, (batch, height, width, columns, rows))
+        self._unary("XNNStaticTranspose", split, turned, num_dims=5, perm=[0, 1, 2, 4, 3])
+        self._reshape(turned, output, shape)
+
+    def _reshape(self, source: int, output: int, shape: tuple[int, ...]) -> None:
+        self._unary("XNNStaticReshape", source, output, num_dims=len(shape), new_shape=shape)
 
     def _unary(
         self, kind: str, source: int, output: int, *, flags: int = 0, clamp: Clamp = Clamp.NONE, **extra: Any

@@ -8,7 +8,8 @@ from typing import Any
 from mobile_sdk.arithmetic import REQUANTIZATION_RANGE, requantization
 from mobile_sdk.errors import CompileError
 from mobile_sdk.integer_graph import Conv2d, Graph, Linear, Operator, Tensor
-from mobile_sdk.runtimes.executorch.delegate import build_delegate, delegate_schema, nhwc
+from mobile_sdk.runtimes.executorch.delegate import build_delegate
+from mobile_sdk.runtimes.executorch.fields import delegate_schema, nhwc
 from mobile_sdk.runtimes.executorch.pte_file import write_pte
 from mobile_sdk.runtimes.executorch.readback import differences
 

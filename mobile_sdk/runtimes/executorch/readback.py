@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from mobile_sdk.errors import BundleError
 from mobile_sdk.integer_graph import (
     Add,
+    ChannelShuffle,
+    ChannelSlice,
     Clamp,
     Concat,
     Constant,
@@ -26,7 +28,7 @@ from mobile_sdk.integer_graph import (
     Rows,
 )
 from mobile_sdk.runtimes.base import Structure
-from mobile_sdk.runtimes.executorch.delegate import delegate_schema
+from mobile_sdk.runtimes.executorch.fields import delegate_schema
 from mobile_sdk.runtimes.executorch.pte_file import HINT, PteFile, parse_pte, read_pte
 
 WEIGHTED = ("XNNConv2d", "XNNDepthwiseConv2d", "XNNFullyConnected")
@@ -208,6 +210,15 @@ def _comparisons(
             (*operator.stride, *operator.dilation, operator.groups),
             tuple(first.fields[step] for step in steps),
         )
+    if isinstance(operator, ChannelSlice):
+        yield "channels", (operator.start, operator.stop - operator.start), _last_axis(last, "offsets", "sizes")
+    if isinstance(operator, ChannelShuffle):
+        columns = operator.groups, operator.input.shape[0] // operator.groups
+        yield "groups", columns, tuple(first.fields["new_shape"][-2:])
+
+
+def _last_axis(node: Node, *names: str) -> tuple[int, ...]:
+    return tuple(node.fields[name][-1] for name in names)
 
 
 def _parameters(operator: Conv2d | Linear, filter_: Value, bias: Value) -> Iterator[tuple[str, Any, Any]]:

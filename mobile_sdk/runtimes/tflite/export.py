@@ -3,7 +3,7 @@
 Padding is TensorFlow's SAME or VALID where that is what the graph asks; any other padding becomes a PAD before it.
 """
 
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,8 @@ from mobile_sdk.integer_graph import (
     ActivationKind,
     Add,
     AvgPool2d,
+    ChannelShuffle,
+    ChannelSlice,
     Clamp,
     Concat,
     Constant,
@@ -33,20 +35,21 @@ from mobile_sdk.integer_graph import (
     Quantize,
     Reshape,
     Rows,
-    Tensor,
 )
-from mobile_sdk.runtimes.tflite.padding import extents, same_padding
-from mobile_sdk.runtimes.tflite.picture import INPUT_NAME, INPUT_VALUES, declare, write_input, write_rows
+from mobile_sdk.runtimes.tflite.channels import write_concat, write_join_rows, write_reshape, write_shuffle, write_slice
+from mobile_sdk.runtimes.tflite.padding import extents, pad
+from mobile_sdk.runtimes.tflite.picture import INPUT_NAME, INPUT_VALUES, write_input, write_rows
+from mobile_sdk.runtimes.tflite.pooling import write_pool
 from mobile_sdk.runtimes.tflite.shapes import runtime_shape
+from mobile_sdk.runtimes.tflite.tensors import declare, refusal
 from mobile_sdk.runtimes.tflite.writer import Writer
-
-LARGEST_CONCAT = 5  # parts (XNNPACK delegate, VisitConcatenationNode)
 
 _FUSED = {
     Clamp.NONE: schema.ActivationFunctionType.NONE,
     Clamp.RELU: schema.ActivationFunctionType.RELU,
     Clamp.RELU6: schema.ActivationFunctionType.RELU6,
 }
+_REARRANGING = (MaxPool2d, AvgPool2d, Mean, Concat, ChannelSlice, ChannelShuffle, Reshape)  # nothing new below zero
 _STANDALONE = {
     ActivationKind.RELU: "RELU",
     ActivationKind.RELU6: "RELU6",
@@ -75,7 +78,7 @@ def _nonnegative(graph: Graph) -> set[str]:
             is_so = tensor.quantization.zero_point == INT8_MIN
         elif isinstance(operator, Activation):
             is_so = operator.kind is not ActivationKind.HARD_SWISH
-        elif isinstance(operator, MaxPool2d | AvgPool2d | Mean | Concat | Reshape):
+        elif isinstance(operator, _REARRANGING):
             is_so = all(operand.name in names for operand in operator.inputs)
         else:
             is_so = getattr(operator, "clamp", Clamp.NONE) is not Clamp.NONE
@@ -86,25 +89,12 @@ def _nonnegative(graph: Graph) -> set[str]:
 
 def _write_operator(writer: Writer, operator: Operator, nonnegative: set[str]) -> None:
     declare(writer, operator.output)
-    match operator:
-        case Conv2d():
-            _write_conv2d(writer, operator)
-        case Linear():
-            _write_linear(writer, operator)
-        case Add() | Mul():
-            _write_binary(writer, operator)
-        case Mean():
-            _write_mean(writer, operator)
-        case MaxPool2d() | AvgPool2d():
-            _write_pool(writer, operator, nonnegative)
-        case Concat() | JoinRows() | Rows() | Reshape():
-            _write_rearrangement(writer, operator)
-        case Dequantize() | Quantize():
-            _write_conversion(writer, operator)
-        case Activation():
-            _write_activation(writer, operator)
-        case _:
-            raise _refusal(operator, "has no TFLite operator")
+    if isinstance(operator, MaxPool2d | AvgPool2d):
+        write_pool(writer, operator, nonnegative)
+    elif type(operator) in _WRITERS:
+        _WRITERS[type(operator)](writer, operator)
+    else:
+        raise refusal(operator, "has no TFLite operator")
 
 
 def _write_conversion(writer: Writer, operator: Dequantize | Quantize) -> None:
@@ -127,7 +117,7 @@ def _write_conv2d(writer: Writer, operator: Conv2d) -> None:
     options.dilationHFactor, options.dilationWFactor = operator.dilation
     options.fusedActivationFunction = _FUSED[operator.clamp]
     extent = extents(operator.weight.shape[2:], operator.dilation)
-    source, options.padding = _pad(writer, operator, operator.input, extent, operator.stride, operator.padding)
+    source, options.padding = pad(writer, operator, operator.input, extent, operator.stride, operator.padding)
     weights = _write_weights(writer, operator, weight, axis)
     writer.operator(kind, [source, *weights], operator.output.name, 3, options)
 
@@ -178,61 +168,6 @@ def _write_mean(writer: Writer, operator: Mean) -> None:
     writer.operator("MEAN", [operator.input.name, axes], operator.output.name, 2, options)
 
 
-def _write_pool(writer: Writer, operator: MaxPool2d | AvgPool2d, nonnegative: set[str]) -> None:
-    options = schema.Pool2DOptionsT()
-    options.filterHeight, options.filterWidth = operator.kernel
-    options.strideH, options.strideW = operator.stride
-    if operator.stride[0] > operator.kernel[0] or operator.stride[1] > operator.kernel[1]:
-        raise _refusal(operator, f"strides by {operator.stride}, and XNNPACK takes no more than the window's size")
-    if any(operator.padding) and isinstance(operator, AvgPool2d):
-        raise _refusal(operator, "pads, and TFLite's average counts no padding")
-    if any(operator.padding) and operator.input.name not in nonnegative:
-        # PAD writes zeros; only where nothing lies below them can they never win.
-        same = same_padding(operator.input.shape[1:], operator.kernel, operator.stride)
-        if operator.padding != same:
-            raise _refusal(operator, f"pads by {operator.padding}, and TFLite's pool pads only by {same} or by zero")
-    source, options.padding = _pad(writer, operator, operator.input, operator.kernel, operator.stride, operator.padding)
-    kind = "MAX_POOL_2D" if isinstance(operator, MaxPool2d) else "AVERAGE_POOL_2D"
-    writer.operator(kind, [source], operator.output.name, 2, options)
-
-
-def _write_rearrangement(writer: Writer, operator: Concat | JoinRows | Rows | Reshape) -> None:
-    match operator:
-        case Rows():
-            write_rows(writer, operator)
-        case Reshape():
-            _write_reshape(writer, operator)
-        case _:
-            _write_concat(writer, operator)
-
-
-def _write_concat(writer: Writer, operator: Concat | JoinRows) -> None:
-    """XNNPACK joins five parts at most: more are joined in turns."""
-    parts, output = list(operator.parts), operator.output
-    axis = 1 if isinstance(operator, JoinRows) else 0
-    while len(parts) > LARGEST_CONCAT:
-        first, parts = parts[:LARGEST_CONCAT], parts[LARGEST_CONCAT:]
-        shape, size = list(output.shape), sum(part.shape[axis] for part in first)
-        shape[axis] = size
-        joined = replace(output, name=f"{output.name}.first{size}", shape=tuple(shape))
-        declare(writer, joined)
-        _append_concat(writer, first, joined, axis)
-        parts.insert(0, joined)
-    _append_concat(writer, parts, output, axis)
-
-
-def _append_concat(writer: Writer, parts: list[Tensor], output: Tensor, axis: int) -> None:
-    options = schema.ConcatenationOptionsT()
-    options.axis = len(output.shape) if axis == 0 else axis  # NHWC: channels lie last
-    writer.operator("CONCATENATION", [part.name for part in parts], output.name, 2, options)
-
-
-def _write_reshape(writer: Writer, operator: Reshape) -> None:
-    shape = f"{operator.output.name}.shape"
-    writer.constant(shape, np.array(runtime_shape(operator.output.shape), np.int32))
-    writer.operator("RESHAPE", [operator.input.name, shape], operator.output.name, 1, schema.ReshapeOptionsT())
-
-
 def _write_activation(writer: Writer, operator: Activation) -> None:
     source, output = operator.input.name, operator.output.name
     if operator.kind in _STANDALONE:
@@ -249,33 +184,23 @@ def _write_activation(writer: Writer, operator: Activation) -> None:
     writer.operator("MUL", [gate, sixth], output, 1, schema.MulOptionsT())
 
 
-def _pad(
-    writer: Writer,
-    operator: Operator,
-    source: Tensor,
-    extent: tuple[int, int],
-    stride: tuple[int, int],
-    padding: tuple[int, int, int, int],
-) -> tuple[str, int]:
-    """The padded source's name and the schema's padding code, with a PAD written where neither code fits."""
-    if padding == (0, 0, 0, 0):
-        return source.name, schema.Padding.VALID
-    if padding == same_padding(source.shape[1:], extent, stride):
-        return source.name, schema.Padding.SAME
-    top, bottom, left, right = padding
-    channels, height, width = source.shape
-    padded = Tensor(
-        name=f"{operator.output.name}.padded",
-        shape=(channels, height + top + bottom, width + left + right),
-        quantization=source.quantization,
-    )
-    declare(writer, padded)
-    amounts = f"{padded.name}.amounts"
-    writer.constant(amounts, np.array([[0, 0], [top, bottom], [left, right], [0, 0]], np.int32))
-    writer.operator("PAD", [source.name, amounts], padded.name, 2, schema.PadOptionsT())
-    return padded.name, schema.Padding.VALID
+def _write_reshape(writer: Writer, operator: Reshape) -> None:
+    write_reshape(writer, operator.input, operator.output)
 
 
-def _refusal(operator: Operator, why: str) -> CompileError:
-    kind = type(operator).__name__
-    return CompileError(f"{kind} at {operator.path} {why}", hint="change that module, or export to another runtime")
+_WRITERS: Mapping[type[Operator], Callable[[Writer, Any], None]] = {
+    Conv2d: _write_conv2d,
+    Linear: _write_linear,
+    Add: _write_binary,
+    Mul: _write_binary,
+    Mean: _write_mean,
+    Concat: write_concat,
+    JoinRows: write_join_rows,
+    Rows: write_rows,
+    ChannelSlice: write_slice,
+    ChannelShuffle: write_shuffle,
+    Reshape: _write_reshape,
+    Dequantize: _write_conversion,
+    Quantize: _write_conversion,
+    Activation: _write_activation,
+}

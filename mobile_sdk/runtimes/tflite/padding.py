@@ -1,4 +1,14 @@
-"""TensorFlow's padding: what SAME means in pixels."""
+"""Padding in TensorFlow's terms: what SAME means in pixels, and what stands for padding that it does not mean."""
+
+from dataclasses import replace
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-untyped]
+
+from mobile_sdk.integer_graph import Operator, Tensor
+from mobile_sdk.runtimes.tflite.channels import join, write_window
+from mobile_sdk.runtimes.tflite.tensors import declare
+from mobile_sdk.runtimes.tflite.writer import Writer
 
 
 def extents(kernel: tuple[int, ...], dilation: tuple[int, int]) -> tuple[int, int]:
@@ -13,3 +23,61 @@ def same_padding(size: tuple[int, ...], extent: tuple[int, int], stride: tuple[i
         total = max((-(-length // step) - 1) * step + window - length, 0)
         amounts += [total // 2, total - total // 2]
     return amounts[0], amounts[1], amounts[2], amounts[3]
+
+
+def pad(
+    writer: Writer,
+    operator: Operator,
+    source: Tensor,
+    extent: tuple[int, int],
+    stride: tuple[int, int],
+    padding: tuple[int, int, int, int],
+) -> tuple[str, int]:
+    """The padded source's name and the schema's padding code, with a PAD written where neither code fits."""
+    if padding == (0, 0, 0, 0):
+        return source.name, schema.Padding.VALID
+    if padding == same_padding(source.shape[1:], extent, stride):
+        return source.name, schema.Padding.SAME
+    top, bottom, left, right = padding
+    channels, height, width = source.shape
+    padded = Tensor(
+        name=f"{operator.output.name}.padded",
+        shape=(channels, height + top + bottom, width + left + right),
+        quantization=source.quantization,
+    )
+    declare(writer, padded)
+    amounts = f"{padded.name}.amounts"
+    writer.constant(amounts, np.array([[0, 0], [top, bottom], [left, right], [0, 0]], np.int32))
+    writer.operator("PAD", [source.name, amounts], padded.name, 2, schema.PadOptionsT())
+    return padded.name, schema.Padding.VALID
+
+
+def repeat_edges(writer: Writer, source: Tensor, name: str, padding: tuple[int, int, int, int]) -> Tensor:
+    """The source with its outermost rows and columns repeated, `padding` (top, bottom, left, right) times.
+
+    A maximum does not see it: every window that reaches beyond an edge holds the edge too.
+    """
+    for axis, before, after in ((1, *padding[:2]), (2, *padding[2:])):
+        if before or after:
+            parts = [source]
+            if before:
+                parts = [_edge(writer, source, f"{name}.first{axis}", axis, 0)] * before + parts
+            if after:
+                parts += [_edge(writer, source, f"{name}.last{axis}", axis, source.shape[axis] - 1)] * after
+            source = _resized(writer, source, f"{name}.extended{axis}", axis, source.shape[axis] + before + after)
+            join(writer, parts, source, axis)
+    return source
+
+
+def _edge(writer: Writer, source: Tensor, name: str, axis: int, at: int) -> Tensor:
+    """One row or column."""
+    edge = _resized(writer, source, name, axis, 1)
+    write_window(writer, source, edge, tuple(at if each == axis else 0 for each in range(3)))
+    return edge
+
+
+def _resized(writer: Writer, source: Tensor, name: str, axis: int, length: int) -> Tensor:
+    shape = tuple(length if each == axis else size for each, size in enumerate(source.shape))
+    resized = replace(source, name=name, shape=shape)
+    declare(writer, resized)
+    return resized

@@ -6,6 +6,7 @@ from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-
 from mobile_sdk import arithmetic
 from mobile_sdk.integer_graph import Dequantize, Graph, Rows, Tensor
 from mobile_sdk.runtimes.tflite.shapes import runtime_shape
+from mobile_sdk.runtimes.tflite.tensors import declare
 from mobile_sdk.runtimes.tflite.writer import Writer
 
 INPUT_NAME, INPUT_VALUES = "rgb", "rgb.values"
@@ -33,13 +34,6 @@ def write_rows(writer: Writer, operator: Rows) -> None:
     writer.operator("SLICE", [source, begin, size], target, 2, schema.SliceOptionsT())
     if is_picture:
         _rebase(writer, target, f"{name}.values", output)
-
-
-def declare(writer: Writer, tensor: Tensor) -> None:
-    """An activation, on its grid where it has one."""
-    shape, grid = runtime_shape(tensor.shape), tensor.quantization
-    dtype = np.dtype(np.float32 if grid is None else np.int8)
-    writer.activation(tensor.name, shape, dtype, *((grid.scale, grid.zero_point) if grid else ()))
 
 
 def _declare_bytes(writer: Writer, name: str, picture: Tensor) -> None:
