@@ -16,13 +16,17 @@ LAYERS = (
     {
         *("preprocess", "integer_graph", "program", "program_archive", "program_export", "program_read"),
         *("arithmetic", "numerics", "stats", "atomic", "cache", "commands", "environment"),
+        *("detections", "average_precision"),
     },
     {"runtimes", "devices"},
     set(),  # every module that no layer names: bundle, verify, benchmark, report …
     {"cli", "__main__"},
 )
 OTHERS = 3
-QAT_MAY_USE = {"contract", "errors", "preprocess", "integer_graph", "arithmetic", "program", "atomic"}
+QAT_MAY_USE = {
+    *("contract", "errors", "preprocess", "integer_graph", "arithmetic", "program", "atomic"),
+    *("detections", "average_precision"),
+}
 HEAVY = ("torch", "torchao", "executorch", "coremltools", "ai_edge_litert", "matplotlib", "scipy", "pandas", "sklearn")
 
 

@@ -43,10 +43,13 @@ class InvertedResidual(nn.Module):
         return x + projected if self.has_shortcut else projected
 
 
-def mobilenet_v2(classes: int, *, width: float = 1.0, expansion: float = 6.0) -> ImageClassifier:
+def mobilenet_v2(
+    classes: int, *, width: float = 1.0, expansion: float = 6.0, scales_last: bool = False
+) -> ImageClassifier:
     """Build a MobileNetV2; `width` is the paper's α, `expansion` its t (of all blocks but the first).
 
-    Below 1.0 `width` scales all layers but the last convolution, which keeps its 1280 channels (section 6.1).
+    Below 1.0 `width` scales all layers but the last convolution, which keeps its 1280 channels (section 6.1), unless
+    `scales_last`, as TensorFlow's detectors have it.
     """
     channels = make_divisible(32 * width)
     layers: list[nn.Module] = [_conv(3, channels, kernel=3, stride=2)]
@@ -55,6 +58,6 @@ def mobilenet_v2(classes: int, *, width: float = 1.0, expansion: float = 6.0) ->
             inputs, channels = channels, make_divisible(base * width)
             expanded = make_divisible(inputs * expansion) if is_expanded else inputs
             layers.append(InvertedResidual(inputs, expanded, channels, first_stride if repeat == 0 else 1))
-    last = make_divisible(1280 * max(1.0, width))
+    last = make_divisible(1280 * (width if scales_last else max(1.0, width)))
     layers.append(_conv(channels, last, kernel=1))
     return ImageClassifier(nn.Sequential(*layers), nn.Sequential(nn.Dropout(0.2), nn.Linear(last, classes)))
