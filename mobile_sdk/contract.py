@@ -89,6 +89,11 @@ class Contract(Model):
     image: ImageSpec = ImageSpec()
     detection: DetectionSpec | None = Field(default=None, exclude_if=lambda spec: spec is None)
 
+    @property
+    def output_columns(self) -> int:
+        """The numbers that a score vector has, or each anchor of a detector: a box, "nothing" and the labels."""
+        return len(self.labels) + (5 if self.task == "detection" else 0)
+
     @model_validator(mode="after")
     def _check(self) -> "Contract":
         if (self.task == "detection") != (self.detection is not None):

@@ -4,11 +4,12 @@ Kotlin and Swift repeat `detect`; the golden detections in a bundle hold them to
 """
 
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mobile_sdk.contract import DetectionSpec
+from mobile_sdk.contract import DetectionSpec, ImageSpec
 
 BOX_COLUMNS = 4  # left, top, right, bottom; "nothing" and the labels follow
 
@@ -23,6 +24,15 @@ class Truth:
     def scaled(self, horizontal: float, vertical: float) -> "Truth":
         """The same in a stretched picture."""
         return Truth(boxes=self.boxes * [horizontal, vertical, horizontal, vertical], labels=self.labels)
+
+
+@runtime_checkable
+class PicturesWithBoxes(Protocol):
+    """Pictures of which it is known what is in them."""
+
+    def truths_in(self, spec: ImageSpec) -> tuple[Truth, ...]:
+        """What is in each, in pixels of the net's picture."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -67,6 +77,14 @@ def label_shares(output: NDArray[np.generic]) -> NDArray[np.float64]:
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
     shares: NDArray[np.float64] = (powers / powers.sum(axis=-1, keepdims=True))[..., 1:]
     return shares
+
+
+def best_labels(outputs: NDArray[np.generic]) -> NDArray[np.int64]:
+    """The label of the largest share in each of the outputs (pictures, anchors, columns); -1 where there is a NaN."""
+    shares = label_shares(outputs)
+    best: NDArray[np.int64] = shares.reshape(len(shares), -1).argmax(axis=1) % shares.shape[-1]
+    best[np.isnan(outputs.astype(np.float64)).any(axis=(1, 2))] = -1
+    return best
 
 
 def overlaps(boxes: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -75,7 +75,7 @@ class Program:
         import torch
 
         from mobile_sdk.program_export import to_exported
-        from mobile_sdk.program_read import names_of
+        from mobile_sdk.program_names import names_of
 
         extra = {
             "contract.json": self.contract.model_dump_json(indent=1),
@@ -118,7 +118,8 @@ class Program:
 
     @classmethod
     def _open(cls, file: Path, archive: "Archive") -> "Program":
-        from mobile_sdk.program_read import Names, read_graph
+        from mobile_sdk.program_names import Names
+        from mobile_sdk.program_read import read_graph
 
         seal = _Seal.model_validate_json(archive.extra["seal.json"])
         if seal.schema_number != SCHEMA:

@@ -5,13 +5,11 @@ everything else is the exported program's.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
-from mobile_sdk.contract import Model
 from mobile_sdk.integer_graph import (
     Activation,
     ActivationKind,
@@ -21,6 +19,7 @@ from mobile_sdk.integer_graph import (
     Concat,
     Constant,
     Conv2d,
+    DecodeBoxes,
     Dequantize,
     Graph,
     Linear,
@@ -34,6 +33,8 @@ from mobile_sdk.integer_graph import (
     Tensor,
 )
 from mobile_sdk.program_archive import Archive, sizes
+from mobile_sdk.program_boxes import read_boxes
+from mobile_sdk.program_names import Names, OperatorNames
 
 _QUANTIZE = "torch.ops.quantized_decomposed.quantize_per_tensor.default"
 _DEQUANTIZE = "torch.ops.quantized_decomposed.dequantize_per_tensor.default"
@@ -49,38 +50,6 @@ _ACTIVATIONS = {
 _CLAMPS = {"relu.default": Clamp.RELU, "hardtanh.default": Clamp.RELU6}
 
 
-Form = Literal["int8", "float32", "dequantize", "quantize"]
-
-
-class OperatorNames(Model):
-    """What one operator is called. `constant` is its constant's name; `fused_clamp` whether the clamp is its own.
-
-    `form` is what an operator of a mixed program is; it is not there in others, whose operators are of one kind.
-    """
-
-    output: str
-    path: str
-    constant: str | None = None
-    fused_clamp: bool = False
-    form: Form | None = Field(default=None, exclude_if=lambda form: form is None)
-
-
-class Names(Model):
-    """The names that an exported program does not hold, in the order of its operators."""
-
-    input: str
-    operators: tuple[OperatorNames, ...]
-
-
-def names_of(graph: Graph) -> Names:
-    """The table that travels beside the exported program of `graph`."""
-    is_mixed = graph.precision == "mixed"
-    return Names(
-        input=graph.input.name,
-        operators=tuple(_names_of(operator, _form(operator) if is_mixed else None) for operator in graph.operators),
-    )
-
-
 def read_graph(archive: Archive, names: Names) -> Graph:
     """The graph of a saved program.
 
@@ -90,26 +59,11 @@ def read_graph(archive: Archive, names: Names) -> Graph:
     for operator_names in names.operators:
         if operator_names.form in ("dequantize", "quantize"):
             reader.read_conversion(operator_names)
+        elif operator_names.form == "boxes":
+            reader.read_boxes(operator_names)
         else:
             reader.read_operator(operator_names)
     return reader.finish()
-
-
-def _form(operator: Operator) -> Form:
-    if isinstance(operator, Dequantize | Quantize):
-        return "dequantize" if isinstance(operator, Dequantize) else "quantize"
-    return "float32" if operator.output.quantization is None else "int8"
-
-
-def _names_of(operator: Operator, form: Form | None) -> OperatorNames:
-    constants = [operand.name for operand in operator.inputs if isinstance(operand, Constant)]
-    return OperatorNames(
-        output=operator.output.name,
-        path=operator.path,
-        constant=constants[0] if constants else None,
-        fused_clamp=getattr(operator, "clamp", Clamp.NONE) is not Clamp.NONE,
-        form=form,
-    )
 
 
 class _Reader:
@@ -160,6 +114,13 @@ class _Reader:
         grid = _grid_of(node, _QUANTIZE) if is_to_codes else None
         output = self._declare(_output_name(node), names.output, grid)
         self._operators.append((Quantize if is_to_codes else Dequantize)(output=output, path=names.path, input=source))
+
+    def read_boxes(self, names: OperatorNames) -> None:
+        """The decoding of boxes, to the end of the program."""
+        found = read_boxes(self._nodes[self._position :], self._tensors, self._buffers)
+        self._position = len(self._nodes)
+        output = self._declare(_output_name(self._nodes[-1]), names.output, None)
+        self._operators.append(DecodeBoxes(output=output, path=names.path, **found))
 
     def finish(self) -> Graph:
         """The graph; every node must have been read."""

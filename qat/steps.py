@@ -22,6 +22,7 @@ class Kind(StrEnum):
     CONCAT = "concatenation of channels"
     FLATTEN = "flatten"
     DROPOUT = "dropout"
+    BOXES = "decoded boxes"
 
 
 CLAMPS = (Kind.RELU, Kind.RELU6)

@@ -15,6 +15,7 @@ LAYERS = (
     {"contract", "errors"},
     {
         *("preprocess", "integer_graph", "program", "program_archive", "program_export", "program_read"),
+        *("program_boxes", "program_names"),
         *("arithmetic", "numerics", "stats", "atomic", "cache", "commands", "environment"),
         *("detections", "average_precision"),
     },

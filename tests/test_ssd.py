@@ -84,7 +84,7 @@ def test_anchors_are_centred_on_their_positions_and_keep_their_ratios() -> None:
 @given(st.lists(st.floats(-50, 150), min_size=4, max_size=4))
 def test_what_is_encoded_decodes_to_the_same_box(corners: list[float]) -> None:
     anchors = anchors_of([2, 1], 100)
-    decoder = Decoder(anchors, scores=2)
+    decoder = Decoder.of(anchors, scores=2)
     boxes = torch.tensor(corners).expand(len(anchors.corners), 4)
     offsets = decoder.encode(boxes)
     first = offsets[:12].reshape(1, 2, 2, 12).permute(0, 3, 1, 2)  # three anchors on each of 2 × 2 positions
@@ -96,7 +96,7 @@ def test_what_is_encoded_decodes_to_the_same_box(corners: list[float]) -> None:
 def test_an_offset_of_one_moves_a_side_by_a_tenth_of_the_anchor() -> None:
     anchors = anchors_of([1], 100)
     moved = anchors.corners + VARIANCE * anchors.sizes.repeat(1, 2)
-    assert torch.allclose(Decoder(anchors, scores=2).encode(moved), torch.ones(3, 4), atol=1e-4)
+    assert torch.allclose(Decoder.of(anchors, scores=2).encode(moved), torch.ones(3, 4), atol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from mobile_sdk.integer_graph import (
     Concat,
     Constant,
     Conv2d,
+    DecodeBoxes,
     Dequantize,
     Linear,
     MaxPool2d,
@@ -60,6 +61,8 @@ def _unclamped(operator: Operator, x: torch.Tensor, *others: torch.Tensor) -> to
             return _pool(operator, x)
         case Concat():
             return torch.cat([x, *others], dim=1)
+        case DecodeBoxes():
+            return decode_boxes(operator, x, *others)
         case Activation():
             return _ACTIVATIONS[operator.kind](x)
         case Mean() | Reshape():
@@ -67,6 +70,16 @@ def _unclamped(operator: Operator, x: torch.Tensor, *others: torch.Tensor) -> to
             return values.reshape(-1, *operator.output.shape)
         case _:
             raise AssertionError(f"{type(operator).__name__} has no float32 rule")
+
+
+def decode_boxes(operator: DecodeBoxes, *predictions: torch.Tensor) -> torch.Tensor:
+    """Boxes and scores (N, anchors, 4 + scores) of real predictions."""
+    rows = [
+        each.permute(0, 2, 3, 1).reshape(len(each), *operator.rows(index)) for index, each in enumerate(predictions)
+    ]
+    steps, origins = torch.from_numpy(operator.steps), torch.from_numpy(operator.origins)
+    boxes = torch.cat(rows[::2], dim=1) * steps + origins
+    return torch.cat([boxes, torch.cat(rows[1::2], dim=1)], dim=2)
 
 
 def _weigh(operator: Conv2d | Linear, x: torch.Tensor) -> torch.Tensor:

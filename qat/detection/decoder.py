@@ -5,6 +5,8 @@ linear (`CORNER` of the SSD authors' Caffe code), so that a box is one product a
 runtime rounds alike.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -22,23 +24,41 @@ class Decoder(nn.Module):
     origins: Tensor
     steps: Tensor
 
-    def __init__(self, anchors: Anchors, scores: int) -> None:
+    def __init__(self, origins: Tensor, steps: Tensor, scores: int) -> None:
         super().__init__()
         self.scores = scores
-        self.register_buffer("origins", anchors.corners.clone(), persistent=False)
-        self.register_buffer("steps", VARIANCE * anchors.sizes.repeat(1, 2), persistent=False)
+        self.register_buffer("origins", origins.clone(), persistent=False)
+        self.register_buffer("steps", steps.clone(), persistent=False)
+
+    @classmethod
+    def of(cls, anchors: Anchors, scores: int) -> "Decoder":
+        """The decoder of these anchors; `scores` counts "nothing" too."""
+        return cls(anchors.corners, VARIANCE * anchors.sizes.repeat(1, 2), scores)
 
     def forward(self, predictions: list[Tensor]) -> Tensor:
         """Return boxes and scores."""
-        offsets = torch.cat([_rows(each, 4) for each in predictions[::2]], dim=1)
-        scores = torch.cat([_rows(each, self.scores) for each in predictions[1::2]], dim=1)
-        return torch.cat([offsets * self.steps + self.origins, scores], dim=2)
+        if torch.compiler.is_exporting():  # one operator of the captured net
+            captured: Tensor = torch.ops.qat.decode_boxes(predictions, self.origins, self.steps, self.scores)
+            return captured
+        return decoded(predictions, self.origins, self.steps, self.scores)
 
     def encode(self, boxes: Tensor) -> Tensor:
         """What predicts `boxes` (…, anchors, 4) exactly, one box an anchor."""
         return (boxes - self.origins) / self.steps
 
 
+def decoded(predictions: Sequence[Tensor], origins: Tensor, steps: Tensor, scores: int) -> Tensor:
+    """Boxes and scores (N, anchors, 4 + scores)."""
+    offsets = torch.cat([_rows(each, 4) for each in predictions[::2]], dim=1)
+    logits = torch.cat([_rows(each, scores) for each in predictions[1::2]], dim=1)
+    return torch.cat([offsets * steps + origins, logits], dim=2)
+
+
 def _rows(prediction: Tensor, width: int) -> Tensor:
     """(N, anchors × width, H, W) → (N, H × W × anchors, width)."""
     return prediction.permute(0, 2, 3, 1).reshape(len(prediction), -1, width)
+
+
+_LIBRARY = torch.library.Library("qat", "DEF")  # type: ignore[no-untyped-call]
+_LIBRARY.define("decode_boxes(Tensor[] predictions, Tensor origins, Tensor steps, int scores) -> Tensor")  # type: ignore[no-untyped-call]
+_LIBRARY.impl("decode_boxes", decoded, "CompositeExplicitAutograd")  # type: ignore[no-untyped-call]

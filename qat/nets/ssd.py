@@ -78,7 +78,7 @@ class Ssd(nn.Module):
         outputs = [(labels + 1) * count for count in counts]
         self.scores = nn.ModuleList(predict(depth, each) for depth, each in zip(channels, outputs, strict=True))
         self.anchors: Anchors = anchors_of(sides, size_px)
-        self.decoder = Decoder(self.anchors, labels + 1)
+        self.decoder = Decoder.of(self.anchors, labels + 1)
         for part in (self.extras, self.boxes, self.scores):
             part.apply(_initialise)
 

@@ -22,6 +22,7 @@ from mobile_sdk.integer_graph import (
     Concat,
     Constant,
     Conv2d,
+    DecodeBoxes,
     Dequantize,
     Graph,
     JoinRows,
@@ -35,12 +36,12 @@ from mobile_sdk.integer_graph import (
     Rows,
     Tensor,
 )
+from mobile_sdk.runtimes.tflite.boxes import MOST_PARTS, write_boxes
 from mobile_sdk.runtimes.tflite.padding import extents, same_padding
 from mobile_sdk.runtimes.tflite.picture import INPUT_NAME, INPUT_VALUES, declare, write_input, write_rows
 from mobile_sdk.runtimes.tflite.shapes import runtime_shape
 from mobile_sdk.runtimes.tflite.writer import Writer
 
-LARGEST_CONCAT = 5  # parts (XNNPACK delegate, VisitConcatenationNode)
 
 _FUSED = {
     Clamp.NONE: schema.ActivationFunctionType.NONE,
@@ -63,7 +64,11 @@ def write_model(graph: Graph, description: str) -> bytes:
     write_input(writer, graph)
     nonnegative = _nonnegative(graph)
     for operator in graph.operators:
-        _write_operator(writer, operator, nonnegative)
+        declare(writer, operator.output)
+        if isinstance(operator, DecodeBoxes):
+            write_boxes(writer, operator)
+        else:
+            _write_operator(writer, operator, nonnegative)
     return writer.finish(INPUT_NAME, graph.output.name)
 
 
@@ -85,7 +90,6 @@ def _nonnegative(graph: Graph) -> set[str]:
 
 
 def _write_operator(writer: Writer, operator: Operator, nonnegative: set[str]) -> None:
-    declare(writer, operator.output)
     match operator:
         case Conv2d():
             _write_conv2d(writer, operator)
@@ -210,8 +214,8 @@ def _write_concat(writer: Writer, operator: Concat | JoinRows) -> None:
     """XNNPACK joins five parts at most: more are joined in turns."""
     parts, output = list(operator.parts), operator.output
     axis = 1 if isinstance(operator, JoinRows) else 0
-    while len(parts) > LARGEST_CONCAT:
-        first, parts = parts[:LARGEST_CONCAT], parts[LARGEST_CONCAT:]
+    while len(parts) > MOST_PARTS:
+        first, parts = parts[:MOST_PARTS], parts[MOST_PARTS:]
         shape, size = list(output.shape), sum(part.shape[axis] for part in first)
         shape[axis] = size
         joined = replace(output, name=f"{output.name}.first{size}", shape=tuple(shape))
