@@ -1,5 +1,7 @@
 """The built-in detection task: MNIST digits of many sizes and colours on textured backgrounds, their boxes known."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -25,6 +27,12 @@ def composed_digits(train: int = 2000, validation: int = VALIDATION_PICTURES, *,
         validation=compose(digits.validation, validation, seed=1_000_000 + seed),
         labels=digits.labels,
     )
+
+
+def fresh_digits(count: int, *, seed: int = 0) -> Callable[[int], DetectionSet]:
+    """Other pictures for every epoch, so that none is learned by heart."""
+    digits = load_mnist().train
+    return lambda epoch: compose(digits, count, seed=10_000 * (seed + 1) + epoch)
 
 
 def compose(digits: PictureSet, count: int, *, seed: int) -> DetectionSet:
