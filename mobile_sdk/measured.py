@@ -97,6 +97,7 @@ def _replay(
 
 
 def _predictions(bundle: Bundle, graph: Graph, said: Scores, found: Scores) -> tuple[GoldenPrediction, ...]:
+    is_detector = bundle.manifest.task == "detection"
     unit = graph.output.quantization.scale if graph.output.quantization else 1.0
     expected_winners, found_winners = (winners(scores, bundle.manifest) for scores in (said, found))
     return tuple(
@@ -104,8 +105,8 @@ def _predictions(bundle: Bundle, graph: Graph, said: Scores, found: Scores) -> t
             label_index=golden.label_index,
             expected_top1_index=int(expected_winners[index]),
             found_top1_index=int(found_winners[index]),
-            expected_scores=_real(said[index], unit),
-            found_scores=_real(found[index], unit),
+            expected_scores=() if is_detector else _real(said[index], unit),
+            found_scores=() if is_detector else _real(found[index], unit),
         )
         for index, golden in enumerate(bundle.manifest.golden.pictures)
     )

@@ -64,7 +64,10 @@ class Hits(Model):
 
 
 class GoldenPrediction(Model):
-    """What the runtime said of `golden/<position>.png`, as real scores, not codes; null is what is no number."""
+    """What the runtime said of `golden/<position>.png`, as real scores, not codes; null is what is no number.
+
+    Of a detector, whose outputs are a hundred thousand numbers, the scores are left out.
+    """
 
     label_index: int | None
     expected_top1_index: int

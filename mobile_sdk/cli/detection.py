@@ -1,5 +1,6 @@
 """What the verbs do where the task is detection: pictures with boxes → a detector → its int8 program."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -150,6 +151,8 @@ def quantize(
     plan: "TrainPlan | None",
     out: Path,
     calibration: "CalibrationPlan | None" = None,
+    *,
+    keep_float: Sequence[str] = (),
 ) -> "Program":
     """Writes `out/program.pt2` and `out/float.pt2`: calibrated, and then trained in int8 by `plan` if there is one."""
     from mobile_sdk.cli.quantize import PROGRAM, TWIN
@@ -163,7 +166,7 @@ def quantize(
     from qat.preparation import prepare
 
     net, contract, history = detector.net, detector.contract, detector.history
-    prepared = prepare(net, contract)
+    prepared = prepare(net, contract, keep_float=keep_float)
     stages = calibrate(prepared, pictures.train.pictures, calibration or CalibrationPlan(reconstruct=False))
     settings: dict[str, Any] = plan_settings(plan) if plan else {}
     settings |= {"calibration": stage_figures(stages), "calibrated_on": "pictures"}

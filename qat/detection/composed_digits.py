@@ -1,13 +1,14 @@
 """The built-in detection task: MNIST digits of many sizes and colours on textured backgrounds, their boxes known."""
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from mobile_sdk.detections import Truth, overlaps
-from qat.data import load_mnist
+from qat.data import Pictures, load_mnist
 from qat.detection.pictures import DetectionPictures, DetectionSet
 from qat.picture_set import PictureSet
 
@@ -21,7 +22,7 @@ _LEAST_CONTRAST = 90  # between a digit and what lies below it, in bytes of one 
 
 def composed_digits(train: int = 2000, validation: int = VALIDATION_PICTURES, *, seed: int = 0) -> DetectionPictures:
     """Pictures composed of digits: of those for training and, for validation, of others. One seed gives one set."""
-    digits = load_mnist()
+    digits = _digits()
     return DetectionPictures(
         train=compose(digits.train, train, seed=seed),
         validation=compose(digits.validation, validation, seed=1_000_000 + seed),
@@ -31,7 +32,7 @@ def composed_digits(train: int = 2000, validation: int = VALIDATION_PICTURES, *,
 
 def fresh_digits(count: int, *, seed: int = 0) -> Callable[[int], DetectionSet]:
     """Other pictures for every epoch, so that none is learned by heart."""
-    digits = load_mnist().train
+    digits = _digits().train
     return lambda epoch: compose(digits, count, seed=10_000 * (seed + 1) + epoch)
 
 
@@ -40,6 +41,11 @@ def compose(digits: PictureSet, count: int, *, seed: int) -> DetectionSet:
     random = np.random.default_rng(seed)
     pairs = [_picture(digits, random) for _ in range(count)]
     return DetectionSet(sources=tuple(pixels for pixels, _ in pairs), truths=tuple(truth for _, truth in pairs))
+
+
+@cache
+def _digits() -> Pictures:
+    return load_mnist()
 
 
 def _picture(digits: PictureSet, random: np.random.Generator) -> tuple[NDArray[np.uint8], Truth]:
