@@ -1,5 +1,6 @@
 """Pictures with boxes, SSD's loss, and the loop that trains a detector."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +9,14 @@ import torch
 
 from mobile_sdk.contract import Contract, DetectionSpec, ImageSpec
 from mobile_sdk.detections import Truth, overlaps
+from mobile_sdk.errors import SettingError
 from qat.detection.anchors import anchors_of
 from qat.detection.composed_digits import HEIGHTS_PX, SIZE_PX, composed_digits
 from qat.detection.decoder import Decoder
 from qat.detection.loss import MultiboxLoss, hardest, pairwise_overlaps
 from qat.detection.pictures import DetectionPictures, DetectionSet
 from qat.detection.training import evaluate_detector, fit_detector
-from qat.nets.ssd import build_detector
+from qat.nets.ssd import Ssd, build_detector
 from qat.plan import TrainPlan
 
 DECODER = Decoder.of(anchors_of([2, 1], 100), scores=4)
@@ -96,20 +98,30 @@ def test_the_loss_of_a_perfect_output_is_nearly_zero_and_moving_a_box_costs() ->
 
 def test_training_lowers_the_loss_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
     pictures, plan = _squares(), TrainPlan(epochs=3, batch=8, learning_rate=0.003, warm_up_epochs=0.5, ema_decay=None)
-    whole = fit_detector(*_fresh(), pictures, plan, _CONTRACT).epochs
+    whole = fit_detector(_fresh(), pictures, plan).epochs
     assert whole[-1].loss < whole[0].loss
-    net, decoder = _fresh()
     stopping = _Stopping(epochs=2)
     with pytest.raises(KeyboardInterrupt):
-        fit_detector(net, decoder, pictures, plan, _CONTRACT, compose=stopping, out=tmp_path)
-    resumed = fit_detector(*_fresh(), pictures, plan, _CONTRACT, out=tmp_path).epochs
+        fit_detector(_fresh(), pictures, plan, compose=stopping, out=tmp_path)
+    resumed = fit_detector(_fresh(), pictures, plan, out=tmp_path).epochs
     assert [epoch.loss for epoch in resumed] == [epoch.loss for epoch in whole]
 
 
 def test_evaluation_is_cocos_of_the_nets_own_outputs() -> None:
-    net, _ = _fresh()
-    precision = evaluate_detector(net, _squares().validation, _CONTRACT)
+    precision = evaluate_detector(_fresh(), _squares().validation)
     assert 0 <= precision.coco_share <= precision.at_half_share <= 1 and precision.pictures == 8
+
+
+def test_a_net_that_is_no_detector_and_pictures_of_other_labels_are_refused() -> None:
+    pictures = _squares()
+    with pytest.raises(SettingError, match="expected a contract"):
+        fit_detector(torch.nn.Linear(2, 2), pictures)
+    net = torch.nn.Linear(2, 2)
+    net.contract = _CONTRACT  # type: ignore[assignment]
+    with pytest.raises(SettingError, match="expected a detector"):
+        fit_detector(net, pictures)
+    with pytest.raises(SettingError, match="the contract's labels"):
+        fit_detector(_fresh(), replace(pictures, labels=("circle",)))
 
 
 _CONTRACT = Contract(
@@ -133,10 +145,9 @@ class _Stopping:
         return _squares().train
 
 
-def _fresh() -> tuple[torch.nn.Module, Decoder]:
+def _fresh() -> Ssd:
     torch.manual_seed(0)
-    net = build_detector("mobilenet_v3_small", _CONTRACT, width=0.35)
-    return net, net.decoder
+    return build_detector("mobilenet_v3_small", _CONTRACT, width=0.35)
 
 
 def _squares() -> DetectionPictures:

@@ -125,7 +125,7 @@ def train(
     torch.manual_seed(plan.seed)
     net = build_detector(name, contract, width=width)
     compose = fresh_digits(len(pictures.train), seed=plan.seed) if data == DIGITS else None
-    learned = fit_detector(net, net.decoder, pictures, plan, contract, compose=compose, out=out / "train")
+    learned = fit_detector(net, pictures, plan, compose=compose, out=out / "train")
     history = stage("float", learned.epochs)
     saved = SavedNet(net=name, width=width, contract=contract, settings=plan_settings(plan), history=history)
     save_net(net, saved, out / NET_FILE)
@@ -171,7 +171,7 @@ def quantize(
     settings: dict[str, Any] = plan_settings(plan) if plan else {}
     settings |= {"calibration": stage_figures(stages), "calibrated_on": "pictures"}
     if plan:
-        learned = fit_detector(prepared, net.decoder, pictures, plan, contract, out=out / "qat")
+        learned = fit_detector(prepared, pictures, plan, out=out / "qat")
         history = (*history, *stage("qat", learned.epochs))
     record = Record(
         net=f"ssdlite {detector.name}",
@@ -212,7 +212,7 @@ def _judged(program: "Program", net: "nn.Module", pictures: "DetectionPictures")
     from qat.detection.training import evaluate_detector
 
     held_out, contract = pictures.validation, program.contract
-    of_float = evaluate_detector(net, held_out, contract)
+    of_float = evaluate_detector(net, held_out)
     outputs = expected_scores(program, held_out.bytes(contract.image))
     of_int8 = average_precision(outputs, held_out.truths_in(contract.image), contract)
     said = {

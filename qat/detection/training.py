@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from mobile_sdk.average_precision import AveragePrecision, average_precision
 from mobile_sdk.contract import Contract
 from mobile_sdk.detections import Truth
+from mobile_sdk.errors import SettingError
 from qat.average import WeightAverage
 from qat.batch_norm import StatisticsWarmUp
 from qat.batches import epoch_seed
@@ -23,6 +24,7 @@ from qat.phases import HELD, Schedulable, phase_at
 from qat.picture_set import normalised
 from qat.plan import TrainPlan
 from qat.progress import say
+from qat.training import contract_of, finite
 
 EVALUATION_BATCH = 100
 Composer = Callable[[int], DetectionSet]
@@ -31,20 +33,22 @@ Composer = Callable[[int], DetectionSet]
 
 def fit_detector(
     net: nn.Module,
-    decoder: Decoder,
     pictures: DetectionPictures,
-    plan: TrainPlan,
-    contract: Contract,
+    plan: TrainPlan | None = None,
     *,
     compose: Composer | None = None,
     out: Path | None = None,
 ) -> History:
-    """Trains `net` in place by `plan` and leaves it in eval() mode.
+    """Trains a net of `build_detector`, or a `prepare`d one, in place by `plan` and leaves it in eval() mode.
 
     `compose` makes fresh pictures for every epoch in place of `pictures.train`. With a folder `out` every epoch leaves
-    a checkpoint there, from which the same call goes on.
+    a checkpoint there, from which the same call goes on. SettingError: no detector, other labels than the pictures', a
+    loss that is not finite.
     """
-    run = _Run(net, decoder, pictures, plan, contract, compose)
+    plan, contract = plan or TrainPlan.detector(), contract_of(net)
+    if contract.labels != pictures.labels:
+        raise SettingError("expected pictures with the contract's labels, found others", hint="use pictures.labels")
+    run = _Run(net, pictures, plan, contract, compose)
     mark = fingerprint(net, pictures.validation.pictures, plan, contract) if out else {}
     if out and (state := load_checkpoint(out, mark)):
         run.take_up(state)
@@ -56,10 +60,19 @@ def fit_detector(
     return run.history
 
 
-def evaluate_detector(net: nn.Module, pictures: DetectionSet, contract: Contract) -> AveragePrecision:
+def evaluate_detector(net: nn.Module, pictures: DetectionSet) -> AveragePrecision:
     """COCO's average precision of `net` on `pictures`; leaves it in eval() mode."""
+    contract = contract_of(net)
     outputs = torch.cat(list(_outputs(net.eval(), pictures, contract)))
     return average_precision(outputs.numpy(), pictures.truths_in(contract.image), contract)
+
+
+def decoder_of(net: nn.Module) -> Decoder:
+    """The net's box decoder; SettingError where it has none."""
+    found = next((module for module in net.modules() if isinstance(module, Decoder)), None)
+    if found is None:
+        raise SettingError(f"expected a detector, found {type(net).__name__}", hint="use build_detector")
+    return found
 
 
 @torch.no_grad()
@@ -76,7 +89,6 @@ class _Run:
     def __init__(
         self,
         net: nn.Module,
-        decoder: Decoder,
         pictures: DetectionPictures,
         plan: TrainPlan,
         contract: Contract,
@@ -84,7 +96,7 @@ class _Run:
     ) -> None:
         self.net, self.pictures, self.plan, self.contract, self.compose = net, pictures, plan, contract, compose
         net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.loss = MultiboxLoss(decoder)
+        self.loss = MultiboxLoss(decoder_of(net))
         self.optimizer = plan.optimizer_for(net)
         self.average = None if plan.ema_decay is None else WeightAverage(net, plan.ema_decay)
         self.statistics = StatisticsWarmUp(net)
@@ -115,16 +127,16 @@ class _Run:
         for step, (rgb, truths) in enumerate(self._batches(train, epoch, steps)):
             phases[self._set_phase(epoch * steps + step, steps)] = None
             loss = self.loss(self.net(rgb), truths)
+            losses += finite(loss.item(), epoch, step, self.plan)
             self.optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(self.net.parameters(), 10.0)
             self.optimizer.step()
             if self.average:
                 self.average.update()
-            losses += loss.item()
         self._hold_still()
         with self.average.applied() if self.average else nullcontext():
-            precision = evaluate_detector(self.net, self.pictures.validation, self.contract)
+            precision = evaluate_detector(self.net, self.pictures.validation)
         result = Epoch(
             epoch=epoch + 1,
             phases=tuple(phases),
