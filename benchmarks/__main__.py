@@ -14,6 +14,7 @@ NAMES = (
     *("nets", "bundles", "executorch_lowering"),  # speed of the bundles
     *("qat_step", "export", "reference"),  # speed of the tools
     *("predict", "operator_calibration"),  # predicted latencies
+    "detection",
 )
 
 

@@ -1,7 +1,7 @@
 """The checks that need a run of the model: numbers, golden pictures, accuracy."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from mobile_sdk.computed import Computed, Scores
 from mobile_sdk.errors import DataError
 from mobile_sdk.expected import expected_scores
 from mobile_sdk.integer_graph import Graph
-from mobile_sdk.numerics import Comparison, compare, top1
+from mobile_sdk.numerics import Comparison, compare, share, top1
 from mobile_sdk.program import Program
 from mobile_sdk.verdict import Check, GoldenPrediction, Hits
 from mobile_sdk.winners import winners
@@ -41,7 +41,8 @@ def measure(
     """Holds the computed scores against the program's, the golden outputs and the labels."""
     graph = program.graph
     found, expected = in_steps(computed.found, graph), in_steps(computed.expected, graph)
-    comparison = compare(found, expected)
+    ours, theirs = (winners(scores, program.contract) for scores in (found, expected))
+    comparison = replace(compare(found, expected), top1_agreement_share=share((ours == theirs) & (ours >= 0)))
     accuracy, reference_accuracy = _hits(found, computed), _hits(expected, computed)
     golden_check, golden = _replay(bundle, program, computed.golden_found, requirement)
     boxes = measure_boxes(program.contract, computed)

@@ -12,6 +12,7 @@ from bundles import forge
 
 from mobile_sdk import runtimes
 from mobile_sdk.bundle import open_bundle
+from mobile_sdk.devices import CortexA76
 from mobile_sdk.golden_detections import golden_detections
 from mobile_sdk.integer_graph import DecodeBoxes
 from mobile_sdk.lowering import lower
@@ -39,6 +40,17 @@ def test_boxes_and_scores_are_the_references_in_every_runtime(name: str, tmp_pat
         found = np.stack([session.run(picture) for picture in pixels])
         session.close()
         np.testing.assert_array_equal(found, expected, err_msg=runtime.name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("runtime", ["tflite", "executorch"])
+def test_boxes_on_arm_are_the_references_to_the_bit(runtime: str, cortex_a76: CortexA76, tmp_path: Path) -> None:
+    program, chosen = detectors.program(), runtimes.get(runtime)
+    model = tmp_path / chosen.model_file
+    pixels = detectors.pictures(3).bytes(program.contract.image)
+    found = cortex_a76.scores(chosen, model, chosen.export(program.graph, program.contract, model), pixels)
+    expected = Reference(program.graph).run(pixels)
+    np.testing.assert_array_equal(found.reshape(expected.shape), expected)
 
 
 def test_a_regular_ssd_is_exact_too(tmp_path: Path) -> None:
