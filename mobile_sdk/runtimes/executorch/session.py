@@ -25,7 +25,8 @@ class ExecuTorchSession:
         found = tuple(self._method.metadata.input_tensor_meta(0).sizes())
         if found != expected:
             raise BundleError(f"expected the input {expected} in {path.name}, found {found}", hint=HINT)
-        self._output_shape = interface.output.shape[1:]
+        shape = interface.output.shape
+        self._output_shape = shape[1:] if len(shape) == 3 else (-1,)  # boxes are rows of columns
         self._codes = np.zeros(expected, np.int8)
         self._inputs = [torch.from_numpy(self._codes)]
 
