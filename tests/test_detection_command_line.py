@@ -2,11 +2,11 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import detectors
 import numpy as np
 import pytest
-from command_line import mobile_sdk
 from PIL import Image
 
 from mobile_sdk.cli.app import call
@@ -37,22 +37,24 @@ def save_coco(folder: Path, count: int = 40) -> Path:
     return folder
 
 
-def test_a_detector_goes_from_a_coco_folder_to_an_exact_bundle(tmp_path: Path) -> None:
+def test_a_detector_goes_from_a_coco_folder_to_an_exact_bundle(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def said(*arguments: str) -> Any:
+        code, spoken = call([*arguments, *data, "--json"]), capfd.readouterr()
+        assert code == 0, spoken.err
+        return json.loads(spoken.out)
+
     data, out = ("--data", str(save_coco(tmp_path / "squares"))), ("--out", str(tmp_path))
-    trained = mobile_sdk("train", *data, *SETTINGS, *out, "--json")
-    assert trained.code == 0, trained.err
-    assert 0 <= trained.json["float_average_precision_share"] <= 1
-    weights = ("--weights", str(tmp_path / "net.safetensors"))
-    quantized = mobile_sdk("quantize", *data, *weights, "--epochs", "1", *out, "--json")
-    assert quantized.code == 0, quantized.err
-    assert quantized.json["quantized"] == "qat" and quantized.json["reference_accuracy"]["pictures"] == 8
+    trained = said("train", *SETTINGS, *out)
+    assert 0 <= trained["float_average_precision_share"] <= 1
+    quantized = said("quantize", "--weights", str(tmp_path / "net.safetensors"), "--epochs", "1", *out)
+    assert quantized["quantized"] == "qat" and quantized["reference_accuracy"]["pictures"] == 8
     program, bundles = str(tmp_path / "program.pt2"), tmp_path / "bundles"
-    exported = mobile_sdk("export", program, *data, "--to", "tflite", "--out", str(bundles), "--json")
-    assert exported.code == 0, exported.err
+    said("export", program, "--to", "tflite", "--out", str(bundles))
     (bundle,) = (str(path) for path in bundles.iterdir())
-    verified = mobile_sdk("verify", bundle, "--program", program, *data, "--out", str(tmp_path / "v.json"), "--json")
-    assert verified.code == 0, verified.err
-    outcomes = {check["name"]: check["outcome"] for check in verified.json[0]["checks"]}
+    (verdict,) = said("verify", bundle, "--program", program, "--out", str(tmp_path / "verify.json"))
+    outcomes = {check["name"]: check["outcome"] for check in verdict["checks"]}
     assert outcomes["steps apart"] == outcomes["precision beside the reference"] == "pass"
 
 
