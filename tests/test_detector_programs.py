@@ -63,7 +63,7 @@ def test_a_regular_ssd_is_exact_too(tmp_path: Path) -> None:
     )
 
 
-def test_seven_parts_are_joined_in_turns(tmp_path: Path) -> None:
+def test_six_maps_are_joined_in_turns(tmp_path: Path) -> None:
     """Six maps, at 320 px, are more than XNNPACK joins at once."""
     program = detectors.program("mobilenet_v3_small", size_px=320)
     assert len(program.graph.operators[-1].inputs) == 12
