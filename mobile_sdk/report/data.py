@@ -96,6 +96,11 @@ class PrecisionLine(Model):
     coco_share: Share
     pictures: Annotated[int, Field(ge=1)]
 
+    @property
+    def share(self) -> float:
+        """The figure that is told first."""
+        return self.at_half_share
+
 
 class GoldenPicture(Model):
     """A picture of the bundle, with what everybody says of it: label by label, or box by box."""
