@@ -144,7 +144,7 @@ def difference(work: str, unit: str, published: float, ours: float) -> Target:
         unit=unit,
         stock=published,
         ours=ours,
-        judged="|ours / published − 1|",
+        judged="off published by, share",
         figure=abs(ours / published - 1),
         bound=LARGEST_DIFFERENCE,
         sense="at most",

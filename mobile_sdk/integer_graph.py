@@ -225,10 +225,10 @@ class Activation(_Unary):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class DecodeBoxes(Operator):
-    """A detector's last operator: predictions of all maps → float32 (anchors, 4 + scores).
+    """A detector's last operator: `predictions` of all maps → float32 (anchors, 4 + scores).
 
-    `predictions` are, for every map, offsets (anchors of a position × 4, H, W) and scores (the same × scores, H, W).
-    An anchor's box is `origins + offsets * steps`, both float32 (anchors, 4): one product, one sum, each rounded once.
+    They are offsets (anchors of a position × 4, H, W) and scores (the same × scores, H, W), in turns. A box is
+    `origins + offsets * steps`, both float32 (anchors, 4): one product, one sum, each rounded once.
     """
 
     predictions: tuple[Tensor, ...]
@@ -243,8 +243,7 @@ class DecodeBoxes(Operator):
     def rows(self, index: int) -> tuple[int, int]:
         """Anchors and columns of the prediction `index`: 4, or the scores' number, in turns."""
         columns = self.output.shape[1] - 4 if index % 2 else 4
-        channels, height, width = self.predictions[index].shape
-        return channels * height * width // columns, columns
+        return int(np.prod(self.predictions[index].shape)) // columns, columns
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

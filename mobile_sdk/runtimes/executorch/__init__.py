@@ -19,8 +19,8 @@ class ExecuTorchRuntime:
 
     def export(self, graph: Graph, contract: Contract, path: Path) -> Interface:
         """Writes `graph` to `path`; raises CompileError with operator and module path."""
-        from mobile_sdk.runtimes.executorch.export import write_model
         from mobile_sdk.runtimes.executorch.delegate import nhwc
+        from mobile_sdk.runtimes.executorch.export import write_model
 
         write_bytes(path, write_model(graph))
         codes = graph.output.quantization

@@ -42,7 +42,6 @@ from mobile_sdk.runtimes.tflite.picture import INPUT_NAME, INPUT_VALUES, declare
 from mobile_sdk.runtimes.tflite.shapes import runtime_shape
 from mobile_sdk.runtimes.tflite.writer import Writer
 
-
 _FUSED = {
     Clamp.NONE: schema.ActivationFunctionType.NONE,
     Clamp.RELU: schema.ActivationFunctionType.RELU,
