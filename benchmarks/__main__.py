@@ -12,6 +12,7 @@ from benchmarks import overview
 NAMES = (
     *("calibration", "sensitivity", "distillation", "qat_digits", "stock_qat"),  # accuracy
     *("paper_nets", "ablations"),  # the papers' own tables
+    *("detection", "activation_memory"),
     *("nets", "bundles", "executorch_lowering"),  # speed of the bundles
     *("qat_step", "export", "reference"),  # speed of the tools
     *("predict", "operator_calibration"),  # predicted latencies

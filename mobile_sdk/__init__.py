@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from mobile_sdk.benchmarking import benchmark
     from mobile_sdk.bisection import bisect
     from mobile_sdk.bundle import Bundle, open_bundle
-    from mobile_sdk.contract import Contract, ImageSpec
+    from mobile_sdk.contract import Contract, DetectionSpec, ImageSpec
+    from mobile_sdk.detections import detect
     from mobile_sdk.errors import SdkError
     from mobile_sdk.layers import layer_distances
     from mobile_sdk.lowering import lower
@@ -24,12 +25,14 @@ _HOMES = {
     "Accuracy": "mobile_sdk.program",
     "Bundle": "mobile_sdk.bundle",
     "Contract": "mobile_sdk.contract",
+    "DetectionSpec": "mobile_sdk.contract",
     "ImageSpec": "mobile_sdk.contract",
     "Program": "mobile_sdk.program",
     "Record": "mobile_sdk.program",
     "SdkError": "mobile_sdk.errors",
     "benchmark": "mobile_sdk.benchmarking",
     "bisect": "mobile_sdk.bisection",
+    "detect": "mobile_sdk.detections",
     "layer_distances": "mobile_sdk.layers",
     "layer_sensitivity": "mobile_sdk.sensitivity",
     "lower": "mobile_sdk.lowering",
@@ -43,12 +46,14 @@ __all__ = [
     "Accuracy",
     "Bundle",
     "Contract",
+    "DetectionSpec",
     "ImageSpec",
     "Program",
     "Record",
     "SdkError",
     "benchmark",
     "bisect",
+    "detect",
     "layer_distances",
     "layer_sensitivity",
     "lower",

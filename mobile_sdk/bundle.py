@@ -14,10 +14,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from pydantic import ValidationError
 
 from mobile_sdk import golden, runtimes
 from mobile_sdk.contract import ImageSpec
 from mobile_sdk.errors import SettingError
+from mobile_sdk.golden_detections import GoldenDetections, golden_detections
+from mobile_sdk.interface_fit import interface_misfit
 from mobile_sdk.manifest import (
     MANIFEST_FILE,
     MAX_MANIFEST_BYTES,
@@ -27,9 +30,9 @@ from mobile_sdk.manifest import (
     is_safe_path,
     read_manifest,
 )
-from mobile_sdk.numerics import top1
 from mobile_sdk.preprocess import to_bytes
-from mobile_sdk.runtimes.base import InputSpec, Interface
+from mobile_sdk.runtimes.base import Interface
+from mobile_sdk.winners import winners
 
 LABELS_FILE = "labels.txt"
 MAX_GOLDEN_PICTURE_BYTES = 4 * 2**20
@@ -57,7 +60,7 @@ class Bundle:
     @property
     def model_bytes(self) -> int:
         """What the model takes in an app, without labels and golden pictures."""
-        fixed = {LABELS_FILE, *golden_paths(len(self.manifest.golden.pictures))}
+        fixed = {LABELS_FILE, *golden_paths(self.manifest)}
         return sum(entry.bytes for entry in self.manifest.files if entry.path not in fixed)
 
     def golden_picture(self, index: int) -> NDArray[np.uint8]:
@@ -84,9 +87,10 @@ def open_bundle(path: str | os.PathLike[str]) -> Bundle:
         ) from error
 
 
-def golden_paths(count: int) -> tuple[str, ...]:
-    """The files of `count` golden pictures, relative to the bundle."""
-    return tuple(f"golden/{index}.{kind}" for index in range(count) for kind in ("png", "input.bin", "output.bin"))
+def golden_paths(manifest: Manifest) -> tuple[str, ...]:
+    """The files of the golden pictures, relative to the bundle."""
+    kinds = ["png", "input.bin", "output.bin", *(["detections.json"] if manifest.task == "detection" else [])]
+    return tuple(f"golden/{index}.{kind}" for index in range(len(manifest.golden.pictures)) for kind in kinds)
 
 
 def labels_bytes(labels: tuple[str, ...]) -> bytes:
@@ -173,7 +177,7 @@ def _check_paths(manifest: Manifest) -> None:
 
 def _check_files(folder: Path, manifest: Manifest) -> None:
     listed = {entry.path for entry in manifest.files}
-    fixed = {LABELS_FILE, *golden_paths(len(manifest.golden.pictures))}
+    fixed = {LABELS_FILE, *golden_paths(manifest)}
     rest = listed - fixed
     if not fixed <= listed or not rest:
         missing = min(fixed - listed, default=manifest.model)
@@ -216,37 +220,8 @@ def _check_labels(folder: Path, manifest: Manifest) -> None:
 
 
 def _check_interface(manifest: Manifest) -> None:
-    reason = _input_misfit(manifest.interface.input, manifest.image.size_px) or _output_misfit(manifest)
-    if reason:
+    if reason := interface_misfit(manifest):
         raise BundleRefusalError("interface", reason)
-
-
-def _input_misfit(spec: InputSpec, size_px: int) -> str | None:
-    shapes = {"NHWC": (1, size_px, size_px, 3), "NCHW": (1, 3, size_px, size_px)}
-    if spec.shape != shapes.get(spec.layout):
-        return f"expected an input {shapes.get(spec.layout)} in {spec.layout}, found {spec.shape}"
-    offsets = {"uint8": (0,), "int8": (-128,), "image": (0,), "float32": (0, -128)}[spec.dtype]
-    if spec.byte_offset not in offsets:
-        return f"expected the byte_offset {offsets[0]} for {spec.dtype}, found {spec.byte_offset}"
-    return None
-
-
-def _output_misfit(manifest: Manifest) -> str | None:
-    spec, classes = manifest.interface.output, len(manifest.labels)
-    if spec.shape != (1, classes):
-        return f"expected an output (1, {classes}), one score a label, found {spec.shape}"
-    if spec.dtype == "float32":
-        told = (spec.scale, spec.zero_point) != (None, None)
-        return "expected no scale and zero point of a float32 output, found them" if told else None
-    if manifest.precision == "float32":
-        return f"expected a float32 output of a {manifest.precision} model, found {spec.dtype}"
-    if manifest.golden.tolerance != 0 and manifest.precision == "int8":
-        return f"expected the golden tolerance 0 for int8 codes, found {manifest.golden.tolerance:g}"
-    if spec.scale is None or spec.zero_point is None:
-        return "expected scale and zero point of an int8 output, found null"
-    if not 0 < spec.scale < 3e38 or float(np.float32(spec.scale)) != spec.scale:
-        return f"expected a positive float32 as the output's scale, found {spec.scale}"
-    return None if -128 <= spec.zero_point <= 127 else f"expected a zero point in -128..127, found {spec.zero_point}"
 
 
 def _check_golden(bundle: Bundle, index: int) -> None:
@@ -258,13 +233,28 @@ def _check_golden(bundle: Bundle, index: int) -> None:
         raise BundleRefusalError(
             "golden", f"expected golden/{index}.input.bin to be what golden/{index}.png gives, found other"
         )
-    found = int(top1(bundle.golden_output(index)[np.newaxis])[0])
+    output = bundle.golden_output(index)
+    found = int(winners(output[np.newaxis], bundle.manifest)[0])
     if found != expected.top1_index:
         reason = f"expected label {expected.top1_index} to win in golden/{index}.output.bin, found {found}"
         raise BundleRefusalError("golden", reason)
     if expected.label_index is not None and expected.label_index >= len(bundle.manifest.labels):
         found = expected.label_index
         raise BundleRefusalError("golden", f"expected golden {index} to have one of the labels, found index {found}")
+    if bundle.manifest.task == "detection":
+        _check_detections(bundle, index, golden_detections(output, bundle.manifest))
+
+
+def _check_detections(bundle: Bundle, index: int, expected: GoldenDetections) -> None:
+    try:
+        found = GoldenDetections.model_validate_json(_golden_file(bundle.path, index, "detections.json").read_bytes())
+    except ValidationError as error:
+        reason = error.errors(include_url=False)[0]["msg"]
+        raise BundleRefusalError("golden", f"golden/{index}.detections.json: {reason}") from error
+    if not found.is_near(expected):
+        raise BundleRefusalError(
+            "golden", f"expected golden/{index}.detections.json to be what golden/{index}.output.bin gives, found other"
+        )
 
 
 def _check_golden_sizes(bundle: Bundle, index: int) -> None:

@@ -21,6 +21,7 @@ from mobile_sdk.environment import installed_versions
 from mobile_sdk.errors import MachineError, SettingError
 from mobile_sdk.expected import expected_scores
 from mobile_sdk.golden import Golden
+from mobile_sdk.golden_detections import encode, golden_detections
 from mobile_sdk.integer_graph import Precision
 from mobile_sdk.manifest import (
     MANIFEST_FILE,
@@ -37,10 +38,10 @@ from mobile_sdk.manifest import (
     seal,
 )
 from mobile_sdk.memory_limit import executed
-from mobile_sdk.numerics import top1
 from mobile_sdk.preprocess import save_png, to_bytes
 from mobile_sdk.program import Program
 from mobile_sdk.runtimes.base import Interface, Runtime
+from mobile_sdk.winners import winners
 
 FLOAT_TOLERANCE_SHARE = 1e-3
 """Of the largest score of a float32 model: other processors sum in another order, which moves scores by some 1e-5."""
@@ -51,7 +52,9 @@ _HELD: Mapping[Precision, tuple[Weights, Activations]] = {
     "mixed": ("int8 per channel, kept layers float32", "int8 per tensor, kept layers float32"),
     "float32": ("float32", "float32"),
 }
-_OURS = re.compile(r"bundle\.json|labels\.txt|golden/\d+\.(png|input\.bin|output\.bin)|model\.[a-z]+(/.*)?")
+_OURS = re.compile(
+    r"bundle\.json|labels\.txt|golden/\d+\.(png|input\.bin|output\.bin|detections\.json)|model\.[a-z]+(/.*)?"
+)
 
 
 def write_bundle(
@@ -147,15 +150,18 @@ def _fill(
     expected = _expect(draft / runtime.model_file, program, runtime, interface, pixels)
     for index, scores in enumerate(expected.scores):
         (draft / f"golden/{index}.output.bin").write_bytes(golden.encode_output(scores, interface.output))
+        if program.contract.task == "detection":
+            detections = encode(golden_detections(scores, program.contract))
+            (draft / f"golden/{index}.detections.json").write_bytes(detections)
     (draft / LABELS_FILE).write_bytes(labels_bytes(program.contract.labels))
-    winners = top1(expected.scores)
+    surest = winners(expected.scores, program.contract)
     entry = GoldenEntry(
         source=source,
         expected_by=expected.by,
         tolerance=expected.tolerance,
         pictures=tuple(
             GoldenPicture(top1_index=int(winner), label_index=each.label_index)
-            for winner, each in zip(winners, goldens, strict=True)
+            for winner, each in zip(surest, goldens, strict=True)
         ),
     )
     manifest = _manifest(draft, program, runtime, interface, entry, limit_kib)
@@ -180,8 +186,8 @@ def _write_pictures(
 def _expect(
     model: Path, program: Program, runtime: Runtime, interface: Interface, pixels: NDArray[np.uint8]
 ) -> _Expected:
-    """int8 scores by the reference; float32 scores by the runtime itself, which computes in its own arithmetic."""
-    if interface.output.dtype == "int8":
+    """What integers decide by the reference; float32 by the runtime itself, which computes in its own arithmetic."""
+    if interface.output.dtype == "int8" or (program.graph.is_int8 and not hasattr(runtime, "apple_runtime_not_run")):
         tolerance = requirement_of(runtime.name, program.graph).golden_steps
         return _Expected(scores=expected_scores(program, pixels), by="reference", tolerance=tolerance)
     if reason := runtime.unavailable():
@@ -212,6 +218,7 @@ def _manifest(
         task=contract.task,
         labels=contract.labels,
         image=contract.image,
+        detection=contract.detection,
         runtime=runtime.name,
         precision=precision,
         model=runtime.model_file,

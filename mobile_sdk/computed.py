@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobile_sdk.bundle import Bundle
+from mobile_sdk.detections import PicturesWithBoxes, Truth
 from mobile_sdk.devices.base import Run
 from mobile_sdk.errors import DataError
 from mobile_sdk.expected import expected_scores
@@ -22,12 +23,16 @@ Scores = NDArray[np.generic]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Computed:
-    """Scores of all pictures: `found` by the runtime in its own dtype, `expected` by the program; their labels."""
+    """Scores of all pictures, a row each: `found` by the runtime in its own dtype, `expected` by the program.
+
+    And what is known of the pictures: their labels, or the boxes in them.
+    """
 
     found: Scores
     expected: Scores
     label_indices: NDArray[np.int64]
     golden_found: Scores
+    truths: tuple[Truth, ...] = ()
 
 
 def compute(
@@ -53,8 +58,13 @@ def compute(
     if not found:
         raise DataError("expected pictures to verify with, found none", hint="name a folder that holds some")
     return Computed(
-        found=np.concatenate(found),
-        expected=np.concatenate(expected),
+        found=_rows(np.concatenate(found)),
+        expected=_rows(np.concatenate(expected)),
         label_indices=np.array(labels, np.int64),
-        golden_found=golden_found,
+        golden_found=_rows(golden_found),
+        truths=pictures.truths_in(program.contract.image) if isinstance(pictures, PicturesWithBoxes) else (),
     )
+
+
+def _rows(outputs: Scores) -> Scores:
+    return outputs.reshape(len(outputs), -1)

@@ -65,16 +65,41 @@ class ImageSpec(Model):
         return self.mean_byte == (float(self.pad_byte),) * 3 and self.std_byte == (self.step_byte,) * 3
 
 
+class DetectionSpec(Model):
+    """How an app turns boxes and logits into detections: `mobile_sdk.detections.detect` is the rule.
+
+    A label's share of an anchor (softmax) must reach `least_score_share`; of two boxes of a label whose overlap
+    (intersection over union) is above `overlap_share` the better one stays; `most` are kept of a picture.
+    """
+
+    least_score_share: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    overlap_share: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    most: Annotated[int, Field(ge=1, le=1000)] = 100
+
+
 class Contract(Model):
-    """What a bundle promises to the app: its name, its task, its labels in output order, its picture format."""
+    """What a bundle promises to the app: its name, its task, its labels in output order, its picture format.
+
+    `detection` is there where that is the task, and else absent.
+    """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
-    task: Literal["classification"] = "classification"
-    labels: Annotated[tuple[str, ...], Field(min_length=2)]
+    task: Literal["classification", "detection"] = "classification"
+    labels: Annotated[tuple[str, ...], Field(min_length=1)]
     image: ImageSpec = ImageSpec()
+    detection: DetectionSpec | None = Field(default=None, exclude_if=lambda spec: spec is None)
+
+    @property
+    def output_columns(self) -> int:
+        """The numbers that a score vector has, or each anchor of a detector: a box, "nothing" and the labels."""
+        return len(self.labels) + (5 if self.task == "detection" else 0)
 
     @model_validator(mode="after")
     def _check(self) -> "Contract":
+        if (self.task == "detection") != (self.detection is not None):
+            raise ValueError("the field detection belongs to the task detection, and only to it")
+        if self.task == "classification" and len(self.labels) < 2:
+            raise ValueError("a classification needs two labels or more")
         twice = [label for label, count in Counter(self.labels).items() if count > 1][:3]
         if twice:
             raise ValueError(f"labels must be unique; these occur twice: {', '.join(twice)}")

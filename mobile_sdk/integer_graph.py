@@ -242,8 +242,31 @@ class Activation(_Unary):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class DecodeBoxes(Operator):
+    """A detector's last operator: `predictions` of all maps → float32 (anchors, 4 + scores).
+
+    They are offsets (anchors of a position × 4, H, W) and scores (the same × scores, H, W), in turns. A box is
+    `origins + offsets * steps`, both float32 (anchors, 4): one product, one sum, each rounded once.
+    """
+
+    predictions: tuple[Tensor, ...]
+    origins: NDArray[np.float32]
+    steps: NDArray[np.float32]
+
+    @property
+    def inputs(self) -> tuple[Tensor | Constant, ...]:
+        """The predictions, in order."""
+        return self.predictions
+
+    def rows(self, index: int) -> tuple[int, int]:
+        """Anchors and columns of the prediction `index`: 4, or the scores' number, in turns."""
+        columns = self.output.shape[1] - 4 if index % 2 else 4
+        return int(np.prod(self.predictions[index].shape)) // columns, columns
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Graph:
-    """Operators in the order of execution, from one picture to one vector of scores.
+    """Operators in the order of execution, from one picture to one vector of scores, or to boxes and scores.
 
     `input` is (3, H, W), int8, and its code is `byte - 128`; a float32 graph begins with a Dequantize of it.
     """
@@ -258,13 +281,14 @@ class Graph:
 
     @property
     def precision(self) -> Precision:
-        """What its tensors are: all int8, all float32 (the twin), or some of them kept in float32."""
-        are_int8 = {operator.output.quantization is not None for operator in self.operators}
+        """What its tensors are: all int8, all float32 (the twin), or some of them kept in float32; boxes left aside."""
+        computing = [operator for operator in self.operators if not isinstance(operator, DecodeBoxes)]
+        are_int8 = {operator.output.quantization is not None for operator in computing}
         return "mixed" if len(are_int8) == 2 else "int8" if are_int8 == {True} else "float32"
 
     @property
     def is_int8(self) -> bool:
-        """Whether every tensor is int8: what is computed is integers, the same in every runtime."""
+        """Whether every tensor, but decoded boxes, is int8: integers, the same in every runtime."""
         return self.precision == "int8"
 
     def digest(self) -> str:

@@ -127,7 +127,7 @@ class Manifest(Contract):
     @property
     def contract(self) -> Contract:
         """The contract alone."""
-        return Contract(name=self.name, task=self.task, labels=self.labels, image=self.image)
+        return Contract(name=self.name, task=self.task, labels=self.labels, image=self.image, detection=self.detection)
 
 
 def seal(content: dict[str, Any]) -> bytes:

@@ -1,19 +1,21 @@
 """The checks that need a run of the model: numbers, golden pictures, accuracy."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mobile_sdk.agreement import Requirement, in_steps, numeric_checks
+from mobile_sdk.box_checks import Boxes, box_checks, measure_boxes
 from mobile_sdk.bundle import Bundle
 from mobile_sdk.computed import Computed, Scores
 from mobile_sdk.errors import DataError
 from mobile_sdk.expected import expected_scores
 from mobile_sdk.integer_graph import Graph
-from mobile_sdk.numerics import Comparison, compare, top1
+from mobile_sdk.numerics import Comparison, compare, share, top1
 from mobile_sdk.program import Program
 from mobile_sdk.verdict import Check, GoldenPrediction, Hits
+from mobile_sdk.winners import winners
 
 MAX_ACCURACY_LOSS_SHARE = 0.005
 """What a runtime that need not be exact may lose against the reference: half a point, or one picture."""
@@ -30,6 +32,7 @@ class Measured:
     accuracy: Hits | None = None
     reference_accuracy: Hits | None = None
     golden: tuple[GoldenPrediction, ...] = ()
+    boxes: Boxes | None = None
 
 
 def measure(
@@ -38,20 +41,29 @@ def measure(
     """Holds the computed scores against the program's, the golden outputs and the labels."""
     graph = program.graph
     found, expected = in_steps(computed.found, graph), in_steps(computed.expected, graph)
-    comparison = compare(found, expected)
+    ours, theirs = (winners(scores, program.contract) for scores in (found, expected))
+    comparison = replace(compare(found, expected), top1_agreement_share=share((ours == theirs) & (ours >= 0)))
     accuracy, reference_accuracy = _hits(found, computed), _hits(expected, computed)
     golden_check, golden = _replay(bundle, program, computed.golden_found, requirement)
+    boxes = measure_boxes(program.contract, computed)
     return Measured(
         checks=(
             *numeric_checks(comparison, requirement, len(found)),
             golden_check,
-            *_accuracy_checks(accuracy, reference_accuracy, requirement, min_accuracy),
-            _record_check(program, reference_accuracy),
+            *(
+                box_checks(boxes, program, requirement, min_accuracy)
+                if boxes
+                else (
+                    *_accuracy_checks(accuracy, reference_accuracy, requirement, min_accuracy),
+                    _record_check(program, reference_accuracy),
+                )
+            ),
         ),
         comparison=comparison,
         accuracy=accuracy,
         reference_accuracy=reference_accuracy,
         golden=golden,
+        boxes=boxes,
     )
 
 
@@ -69,7 +81,7 @@ def _replay(
     graph, count = program.graph, len(bundle.manifest.golden.pictures)
     pixels = np.stack([bundle.golden_picture(index) for index in range(count)])
     written = in_steps(np.stack([bundle.golden_output(index) for index in range(count)]), graph)
-    found, said = in_steps(golden_found, graph), in_steps(expected_scores(program, pixels), graph)
+    found, said = in_steps(golden_found, graph), in_steps(expected_scores(program, pixels).reshape(count, -1), graph)
     is_codes = graph.output.quantization is not None
     allowed = requirement.golden_steps if is_codes else bundle.manifest.golden.tolerance
     by_runtime, by_program = compare(found, written), compare(said, written)
@@ -86,14 +98,16 @@ def _replay(
 
 
 def _predictions(bundle: Bundle, graph: Graph, said: Scores, found: Scores) -> tuple[GoldenPrediction, ...]:
+    is_detector = bundle.manifest.task == "detection"
     unit = graph.output.quantization.scale if graph.output.quantization else 1.0
+    expected_winners, found_winners = (winners(scores, bundle.manifest) for scores in (said, found))
     return tuple(
         GoldenPrediction(
             label_index=golden.label_index,
-            expected_top1_index=int(top1(said[index : index + 1])[0]),
-            found_top1_index=int(top1(found[index : index + 1])[0]),
-            expected_scores=_real(said[index], unit),
-            found_scores=_real(found[index], unit),
+            expected_top1_index=int(expected_winners[index]),
+            found_top1_index=int(found_winners[index]),
+            expected_scores=() if is_detector else _real(said[index], unit),
+            found_scores=() if is_detector else _real(found[index], unit),
         )
         for index, golden in enumerate(bundle.manifest.golden.pictures)
     )

@@ -23,6 +23,7 @@ from mobile_sdk.integer_graph import (
     Concat,
     Constant,
     Conv2d,
+    DecodeBoxes,
     Dequantize,
     Graph,
     Linear,
@@ -35,6 +36,7 @@ from mobile_sdk.integer_graph import (
     Reshape,
     Tensor,
 )
+from mobile_sdk.program_boxes import write_boxes
 
 if TYPE_CHECKING:
     import torch
@@ -101,7 +103,7 @@ class _Builder:
             case Activation():
                 node = self._activation(self._real(operator.input), operator.kind)
             case _:
-                raise TypeError(f"no ATen operator stands for {type(operator).__name__}")
+                node = self._boxes(prefix, operator)
         self._store(operator.output, self._clamp(node, getattr(operator, "clamp", Clamp.NONE)))
 
     def finish(self) -> "torch.export.ExportedProgram":
@@ -135,6 +137,18 @@ class _Builder:
             example_inputs=((self._example,), {}),
             constants={},
         )
+
+    def _boxes(self, prefix: str, operator: Operator) -> "torch.fx.Node":
+        if not isinstance(operator, DecodeBoxes):
+            raise TypeError(f"no ATen operator stands for {type(operator).__name__}")
+
+        def buffer(role: str, array: NDArray[Any]) -> "torch.fx.Node":
+            return self._buffer(f"{prefix}.{role}", array)
+
+        node: torch.fx.Node = write_boxes(
+            operator, [self._real(each) for each in operator.predictions], self._call, buffer
+        )
+        return node
 
     def _convolution(self, prefix: str, operator: Conv2d) -> "torch.fx.Node":
         import torch

@@ -1,19 +1,19 @@
-"""What an exported ATen graph cannot say of its operators: tensors' names, and the modules that they came from."""
+"""What an ATen graph cannot say of a program: the names of tensors, and the module that each operator came from."""
 
 from typing import Literal
 
 from pydantic import Field
 
 from mobile_sdk.contract import Model
-from mobile_sdk.integer_graph import Clamp, Constant, Dequantize, Graph, Operator, Quantize
+from mobile_sdk.integer_graph import Clamp, Constant, DecodeBoxes, Dequantize, Graph, Operator, Quantize
 
-Form = Literal["int8", "float32", "dequantize", "quantize"]
+Form = Literal["int8", "float32", "dequantize", "quantize", "boxes"]
 
 
 class OperatorNames(Model):
     """What one operator is called. `constant` is its constant's name; `fused_clamp` whether the clamp is its own.
 
-    `form` is what an operator of a mixed program is; it is not there in others, whose operators are of one kind.
+    `form` is what an operator of a mixed program or a detector is; others' operators are of one kind, and have none.
     """
 
     output: str
@@ -32,7 +32,7 @@ class Names(Model):
 
 def names_of(graph: Graph) -> Names:
     """The table that travels beside the exported program of `graph`."""
-    is_mixed = graph.precision == "mixed"
+    is_mixed = graph.precision == "mixed" or isinstance(graph.operators[-1], DecodeBoxes)
     return Names(
         input=graph.input.name,
         operators=tuple(_names_of(operator, _form(operator) if is_mixed else None) for operator in graph.operators),
@@ -40,6 +40,8 @@ def names_of(graph: Graph) -> Names:
 
 
 def _form(operator: Operator) -> Form:
+    if isinstance(operator, DecodeBoxes):
+        return "boxes"
     if isinstance(operator, Dequantize | Quantize):
         return "dequantize" if isinstance(operator, Dequantize) else "quantize"
     return "float32" if operator.output.quantization is None else "int8"

@@ -20,6 +20,7 @@ from mobile_sdk.integer_graph import (
     Concat,
     Constant,
     Conv2d,
+    DecodeBoxes,
     Dequantize,
     Graph,
     Linear,
@@ -33,6 +34,7 @@ from mobile_sdk.integer_graph import (
     Tensor,
 )
 from mobile_sdk.program_archive import Archive, sizes
+from mobile_sdk.program_boxes import read_boxes
 from mobile_sdk.program_names import Names, OperatorNames
 
 _QUANTIZE = "torch.ops.quantized_decomposed.quantize_per_tensor.default"
@@ -58,6 +60,8 @@ def read_graph(archive: Archive, names: Names) -> Graph:
     for operator_names in names.operators:
         if operator_names.form in ("dequantize", "quantize"):
             reader.read_conversion(operator_names)
+        elif operator_names.form == "boxes":
+            reader.read_boxes(operator_names)
         else:
             reader.read_operator(operator_names)
     return reader.finish()
@@ -111,6 +115,13 @@ class _Reader:
         grid = _grid_of(node, _QUANTIZE) if is_to_codes else None
         output = self._declare(_output_name(node), names.output, grid)
         self._operators.append((Quantize if is_to_codes else Dequantize)(output=output, path=names.path, input=source))
+
+    def read_boxes(self, names: OperatorNames) -> None:
+        """The decoding of boxes, to the end of the program."""
+        found = read_boxes(self._nodes[self._position :], self._tensors, self._buffers)
+        self._position = len(self._nodes)
+        output = self._declare(_output_name(self._nodes[-1]), names.output, None)
+        self._operators.append(DecodeBoxes(output=output, path=names.path, **found))
 
     def finish(self) -> Graph:
         """The graph; every node must have been read."""

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError
 
 from mobile_sdk.atomic import write_text
+from mobile_sdk.average_precision import AveragePrecision
 from mobile_sdk.contract import Model
 from mobile_sdk.errors import BundleError
 from mobile_sdk.integer_graph import Precision
@@ -63,7 +64,10 @@ class Hits(Model):
 
 
 class GoldenPrediction(Model):
-    """What the runtime said of `golden/<position>.png`, as real scores, not codes; null is what is no number."""
+    """What the runtime said of `golden/<position>.png`, as real scores, not codes; null is what is no number.
+
+    Of a detector, whose outputs are a hundred thousand numbers, the scores are left out.
+    """
 
     label_index: int | None
     expected_top1_index: int
@@ -94,6 +98,8 @@ class Verdict(Model):
     comparison: Comparison | None
     accuracy: Hits | None  # of the runtime
     reference_accuracy: Hits | None
+    precision_of_boxes: AveragePrecision | None = None  # of the runtime, where boxes are known
+    reference_precision_of_boxes: AveragePrecision | None = None
     structure: StructureEntry | None
     golden: tuple[GoldenPrediction, ...]
     versions: dict[str, str]

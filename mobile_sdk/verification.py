@@ -58,6 +58,8 @@ def verify(
         comparison=measured.comparison,
         accuracy=measured.accuracy,
         reference_accuracy=measured.reference_accuracy,
+        precision_of_boxes=measured.boxes.found if measured.boxes else None,
+        reference_precision_of_boxes=measured.boxes.expected if measured.boxes else None,
         structure=structure,
         golden=measured.golden,
         versions=dict(chosen.versions()),
@@ -112,7 +114,7 @@ def _compute(
 
 def _comparable(bundle: Bundle, program: Program) -> bool:
     same_pictures = bundle.manifest.image == program.contract.image
-    return same_pictures and len(bundle.manifest.labels) == program.graph.output.shape[0]
+    return same_pictures and bundle.manifest.output_columns == program.graph.output.shape[-1]
 
 
 def _apple_check(runtime: Runtime, device: str, numbers: Sequence[Check]) -> list[Check]:

@@ -11,10 +11,14 @@ if TYPE_CHECKING:
     from qat.calibration import calibrate, quantize
     from qat.calibration_plan import CalibrationPlan
     from qat.data import Pictures, load_folder, load_mnist, load_unlabelled
+    from qat.detection.coco_folder import load_coco_folder
+    from qat.detection.composed_digits import composed_digits
+    from qat.detection.training import evaluate_detector, fit_detector
     from qat.distillation import Distillation
     from qat.freezing import float_twin, freeze
     from qat.history import History
     from qat.nets import build_net, list_nets
+    from qat.nets.ssd import build_detector
     from qat.plan import TrainPlan
     from qat.preparation import FakeQuantNet, prepare
     from qat.synthesis import synthesise
@@ -28,13 +32,18 @@ _HOMES = {
     "History": "qat.history",
     "Pictures": "qat.data",
     "TrainPlan": "qat.plan",
+    "build_detector": "qat.nets.ssd",
     "build_net": "qat.nets",
     "calibrate": "qat.calibration",
+    "composed_digits": "qat.detection.composed_digits",
     "evaluate": "qat.training",
+    "evaluate_detector": "qat.detection.training",
     "fit": "qat.training",
+    "fit_detector": "qat.detection.training",
     "float_twin": "qat.freezing",
     "freeze": "qat.freezing",
     "list_nets": "qat.nets",
+    "load_coco_folder": "qat.detection.coco_folder",
     "load_folder": "qat.data",
     "load_mnist": "qat.data",
     "load_unlabelled": "qat.data",
@@ -52,13 +61,18 @@ __all__ = [
     "History",
     "Pictures",
     "TrainPlan",
+    "build_detector",
     "build_net",
     "calibrate",
+    "composed_digits",
     "evaluate",
+    "evaluate_detector",
     "fit",
+    "fit_detector",
     "float_twin",
     "freeze",
     "list_nets",
+    "load_coco_folder",
     "load_folder",
     "load_mnist",
     "load_unlabelled",

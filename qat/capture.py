@@ -10,6 +10,7 @@ from torch import fx, nn
 from mobile_sdk.errors import CaptureError
 from qat import channel_readers, operator_readers, weighted_readers
 from qat.rewriter import STEP, Rewriter, unsupported
+from qat.steps import Kind
 
 _READERS = (
     weighted_readers.READERS | operator_readers.READERS | channel_readers.READERS
@@ -60,7 +61,7 @@ def _exported(net: nn.Module, size_px: int) -> fx.GraphModule:
 
 
 def _read(rewriter: Rewriter, node: fx.Node) -> None:
-    name = str(node.target).removeprefix("aten.").split(".")[0].rstrip("_")
+    name = str(node.target).removeprefix("aten.").removeprefix("qat.").split(".")[0].rstrip("_")
     reader = _READERS.get(name)
     if reader is None:
         raise unsupported(node)
@@ -68,11 +69,12 @@ def _read(rewriter: Rewriter, node: fx.Node) -> None:
 
 
 def _flatten_output(graph: fx.Graph) -> None:
-    """The net must return one tensor (N, classes)."""
+    """The net must return one tensor (N, classes), or a detector's (N, anchors, columns)."""
     output = next(node for node in graph.nodes if node.op == "output")
     results = output.args[0] if isinstance(output.args[0], list | tuple) else [output.args[0]]
     shape = tuple(results[0].meta["val"].shape) if isinstance(results[0], fx.Node) else ()
-    if len(results) != 1 or len(shape) != 2:
+    step = results[0].meta.get(STEP) if isinstance(results[0], fx.Node) else None
+    if len(results) != 1 or len(shape) != (3 if step is not None and step.kind is Kind.BOXES else 2):
         raise CaptureError(
             f"expected a net that returns one tensor (N, classes), found {len(results)} of shape {shape}",
             hint="return the scores alone, flattened",

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobile_sdk.integer_graph import Quantization
+from qat.detection.decoder import Decoder
 from qat.layers import Weighted
 from qat.steps import Kind, Step
 
@@ -40,6 +41,10 @@ class Emitter(Protocol[Result_co]):
 
     def pass_on(self, name: str, step: Step, value: Any, *, is_sole_user: bool) -> Any:
         """A step that keeps its input's grid."""
+        ...
+
+    def boxes(self, name: str, step: Step, predictions: tuple[Any, ...], decoder: Decoder) -> Any:
+        """A detector's output, in float32."""
         ...
 
     def finish(self, value: Any) -> Result_co:

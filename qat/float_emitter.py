@@ -15,6 +15,7 @@ from mobile_sdk.integer_graph import (
     Concat,
     Constant,
     Conv2d,
+    DecodeBoxes,
     Dequantize,
     Graph,
     Linear,
@@ -26,6 +27,7 @@ from mobile_sdk.integer_graph import (
     Tensor,
 )
 from qat import layers
+from qat.detection.decoder import Decoder
 from qat.emitter import Pending
 from qat.rearrangements import rearrangement
 from qat.snap import float32
@@ -82,6 +84,12 @@ class FloatEmitter:
                 return self._flatten(output, step, value, is_sole_user)
             case _:
                 return self._append(rearrangement(step, value, output))
+
+    def boxes(self, name: str, step: Step, predictions: tuple[Tensor, ...], decoder: Decoder) -> Tensor:
+        """A detector's output; `predictions` are float32, or int8 in an int8 program."""
+        output = Tensor(name=name, shape=step.shape, quantization=None)
+        numbers = {"origins": decoder.origins.numpy(), "steps": decoder.steps.numpy()}
+        return self._append(DecodeBoxes(output=output, path=step.path, predictions=predictions, **numbers))
 
     def _operate(self, name: str, pending: Pending, clamp: Clamp) -> Tensor:
         step, operands = pending.step, pending.operands

@@ -9,6 +9,7 @@ from torch import fx, nn
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import CaptureError
 from mobile_sdk.program import Program, Record
+from qat.detection.decoder import Decoder
 from qat.emitter import Emitter, Pending, Result_co
 from qat.fake_quant import TensorQuantizer
 from qat.float_emitter import FloatEmitter
@@ -72,6 +73,8 @@ def _visit(node: fx.Node, modules: dict[str, nn.Module], values: dict[fx.Node, A
     step = step_of(node)
     assert step is not None, f"{node.name} has no step"
     operands = tuple(values[operand] for operand in _operands(node))
+    if isinstance(module, Decoder):
+        return emitter.boxes(node.name, step, operands, module)
     if len(operands) == 1 and isinstance(operands[0], Pending):
         before = operands[0]
         return Pending(step=before.step, operands=before.operands, layer=before.layer, activation=step.kind)

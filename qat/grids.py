@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from mobile_sdk import arithmetic
 from mobile_sdk.contract import ImageSpec
 from mobile_sdk.integer_graph import Quantization
+from qat.detection.decoder import Decoder
 from qat.emitter import Pending
 from qat.layers import Weighted
 from qat.rounding import GATE
@@ -66,6 +67,10 @@ class GridPlanner:
     def pass_on(self, name: str, step: Step, value: Source, *, is_sole_user: bool) -> Source:
         """A step on its input's grid."""
         return replace(value, factor=value.factor * step.constant) if step.kind is Kind.SCALE else value
+
+    def boxes(self, name: str, step: Step, predictions: tuple[Source, ...], decoder: Decoder) -> Source:
+        """Boxes are float32: nothing bounds their predictions' grids."""
+        return Source(name="")
 
     def finish(self, value: Source) -> dict[str, Quantization]:
         """Every grid, widened where a bound asks it; a bound may move others, until all hold."""

@@ -12,6 +12,7 @@ from mobile_sdk.integer_graph import (
     Concat,
     Constant,
     Conv2d,
+    DecodeBoxes,
     Graph,
     Linear,
     Mean,
@@ -22,6 +23,7 @@ from mobile_sdk.integer_graph import (
     Tensor,
 )
 from qat import layers
+from qat.detection.decoder import Decoder
 from qat.emitter import Pending
 from qat.integer_values import Value, average_pool, checked, mean_on, needed, product_on, rescaled_on, value_on
 from qat.rearrangements import rearrangement
@@ -69,6 +71,15 @@ class IntegerEmitter:
                 return self._flatten(name, step, value, is_sole_user)
             case _:
                 return self._rearranged(name, step, value)
+
+    def boxes(self, name: str, step: Step, predictions: tuple[Value, ...], decoder: Decoder) -> Value:
+        """A detector's output: every map's predictions are on a grid of their own until they are float32."""
+        plain = [self._plain(f"{name}.{index}", step.path, each) for index, each in enumerate(predictions)]
+        output = Tensor(name=name, shape=step.shape, quantization=None)
+        numbers = {"origins": decoder.origins.numpy(), "steps": decoder.steps.numpy()}
+        tensors = tuple(each.tensor for each in plain)
+        self._operators.append(DecodeBoxes(output=output, path=step.path, predictions=tensors, **numbers))
+        return Value(tensor=output)
 
     # -- weights
 

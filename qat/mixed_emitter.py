@@ -7,6 +7,7 @@ import numpy as np
 
 from mobile_sdk.contract import ImageSpec
 from mobile_sdk.integer_graph import Add, Constant, Dequantize, Graph, Mul, Operator, Quantization, Quantize, Tensor
+from qat.detection.decoder import Decoder
 from qat.emitter import Pending
 from qat.float_emitter import FloatEmitter
 from qat.integer_emitter import IntegerEmitter
@@ -73,12 +74,21 @@ class MixedEmitter:
         written = self._float.pass_on(name, step, source, is_sole_user=is_sole_user)
         return Either(path=step.path, values=written, grid=grid)
 
+    def boxes(self, name: str, step: Step, predictions: tuple[Either, ...], decoder: Decoder) -> Either:
+        """A detector's output, of codes and of kept predictions alike."""
+        tensors = tuple(self._plain_tensor(each, step.path) for each in predictions)
+        return Either(path=step.path, values=self._float.boxes(name, step, tensors, decoder))
+
     def finish(self, value: Either) -> Graph:
         """The graph whose scores are `value`: float32 where the last layer is kept."""
         if value.codes is not None:
             return self._integer.finish(value.codes)
         picture = self._integer.picture().tensor
         return Graph(input=picture, operators=tuple(self._operators))
+
+    def _plain_tensor(self, value: Either, path: str) -> Tensor:
+        is_plain = value.codes is not None and value.codes.multiple == 1
+        return value.codes.tensor if value.codes is not None and is_plain else self._values(value, path)
 
     def _as_float(self, pending: Pending) -> Pending:
         return replace(pending, operands=tuple(self._values(each, pending.step.path) for each in pending.operands))

@@ -6,6 +6,7 @@ import torch
 from torch import fx, nn
 
 from qat.channel_readers import read_shuffled_view
+from qat.detection.decoder import Decoder
 from qat.layers import HardSwish
 from qat.rewriter import Rewriter, arguments, pair, shape_of, unsupported
 from qat.steps import Kind, Window
@@ -221,8 +222,17 @@ def _feeds_linear(node: fx.Node) -> bool:
     )
 
 
+def read_boxes(rewriter: Rewriter, node: fx.Node) -> None:
+    """A detector's decoding of boxes, as one layer."""
+    _, origins, steps, scores = arguments(node, None, None, None, None)
+    corners, sizes = (rewriter.parameter(node, value) for value in (origins, steps))
+    assert corners is not None and sizes is not None
+    rewriter.replace(node, Decoder(corners.data, sizes.data, scores), Kind.BOXES)
+
+
 _VIEWS = ("flatten", "view", "reshape", "squeeze")
 READERS = {
+    "decode_boxes": read_boxes,
     "relu": read_relu,
     "relu6": read_relu6,
     "hardtanh": read_hardtanh,

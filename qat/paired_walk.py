@@ -47,10 +47,10 @@ class PairedWalk(fx.Interpreter):
     def call_module(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Pair:
         """A module of each net, on each net's own value."""
         module, (x,) = self.fetch_attr(str(target)), args
-        exact = self._teacher.captured.get_submodule(str(target))(x.exact)
+        exact = self._teacher.captured.get_submodule(str(target))(_of(x, "exact"))
         if isinstance(module, Weighted):
             self.at_layer(module, x, exact)
-        return Pair(exact, module(x.rounded))
+        return Pair(exact, module(_of(x, "rounded")))
 
     def call_function(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Pair:
         """A function of tensors, applied to both."""

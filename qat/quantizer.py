@@ -64,7 +64,7 @@ def absorbs(node: fx.Node) -> fx.Node | None:
 
 def _is_materialised(node: fx.Node) -> bool:
     step = step_of(node)
-    if step is None or absorbs(node) is not None:
+    if step is None or step.kind is Kind.BOXES or absorbs(node) is not None:
         return False
     feeds_concat = any((user_step := step_of(user)) and user_step.kind is Kind.CONCAT for user in node.users)
     return step.kind not in ON_THE_GRID or (step.kind is Kind.SCALE and feeds_concat)

@@ -11,6 +11,7 @@ from mobile_sdk.atomic import replacing
 from mobile_sdk.contract import Contract, Model
 from mobile_sdk.errors import DataError
 from qat.nets import ImageClassifier, build_net
+from qat.nets.ssd import Ssd, build_detector
 
 _KEY = "mobile_sdk"
 
@@ -47,12 +48,13 @@ def read_header(path: Path) -> SavedNet | None:
         ) from error
 
 
-def load_net(path: Path) -> tuple[ImageClassifier, SavedNet]:
+def load_net(path: Path) -> tuple[ImageClassifier | Ssd, SavedNet]:
     """The net and its header; raises DataError for a file that `save_net` did not write."""
     saved = read_header(path)
     if saved is None:
         raise DataError(f"expected a net that `train` wrote, found {path.name}", hint="name net.safetensors")
-    net = build_net(saved.net, saved.contract, width=saved.width)
+    build = build_detector if saved.contract.task == "detection" else build_net
+    net: ImageClassifier | Ssd = build(saved.net, saved.contract, width=saved.width)
     try:
         net.load_state_dict(load_file(path))
     except (SafetensorError, RuntimeError) as error:

@@ -24,6 +24,7 @@ class Kind(StrEnum):
     CHANNEL_SHUFFLE = "shuffled channels"
     FLATTEN = "flatten"
     DROPOUT = "dropout"
+    BOXES = "decoded boxes"
 
 
 CLAMPS = (Kind.RELU, Kind.RELU6)

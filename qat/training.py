@@ -87,6 +87,16 @@ def scores(net: nn.Module, pictures: PictureSet, contract: Contract) -> torch.Te
     return torch.cat(batches)
 
 
+def finite(loss: float, epoch: int, step: int, plan: TrainPlan) -> float:
+    """The loss of a step (both 0-based); SettingError where it is no number."""
+    if not math.isfinite(loss):
+        raise SettingError(
+            f"expected a finite loss, found {loss} in epoch {epoch + 1}, step {step + 1}",
+            hint=f"lower the learning rate of {plan.learning_rate:g}, or warm up for longer",
+        )
+    return loss
+
+
 def contract_of(net: nn.Module) -> Contract:
     """The contract that a net of `qat.build_net` or `qat.prepare` carries; SettingError where it carries none."""
     contract = getattr(net, "contract", None)
@@ -233,12 +243,7 @@ class _Run:
         else:
             scores = self.net(rgb)
             loss = cross_entropy(scores, targets, label_smoothing=self.plan.label_smoothing, ignore_index=-1)
-        value = loss.item()
-        if not math.isfinite(value):
-            raise SettingError(
-                f"expected a finite loss, found {value} in epoch {epoch + 1}, step {step + 1}",
-                hint=f"lower the learning rate of {self.plan.learning_rate:g}, or warm up for longer",
-            )
+        value = finite(loss.item(), epoch, step, self.plan)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()

@@ -14,16 +14,20 @@ ROOT = Path(__file__).parents[1]
 LAYERS = (
     {"contract", "errors"},
     {
-        *("preprocess", "integer_graph", "program", "program_archive", "program_export", "program_names"),
-        "program_read",
+        *("preprocess", "integer_graph", "program", "program_archive", "program_export", "program_read"),
+        *("program_boxes", "program_names"),
         *("arithmetic", "numerics", "stats", "atomic", "cache", "commands", "environment"),
+        *("detections", "average_precision"),
     },
     {"runtimes", "devices"},
     set(),  # every module that no layer names: bundle, verify, benchmark, report …
     {"cli", "__main__"},
 )
 OTHERS = 3
-QAT_MAY_USE = {"contract", "errors", "preprocess", "integer_graph", "arithmetic", "program", "atomic"}
+QAT_MAY_USE = {
+    *("contract", "errors", "preprocess", "integer_graph", "arithmetic", "program", "atomic"),
+    *("detections", "average_precision"),
+}
 HEAVY = ("torch", "torchao", "executorch", "coremltools", "ai_edge_litert", "matplotlib", "scipy", "pandas", "sklearn")
 
 

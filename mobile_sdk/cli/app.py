@@ -36,7 +36,11 @@ INTERRUPTED, BROKEN_PIPE = 130, 141  # 128 and the signal's number, as shells sa
 DEBUG = "--debug"
 
 EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
-    run.run: ("mobile-sdk run", "mobile-sdk run --data photos --net mobilenet_v3_large --out runs/photos"),
+    run.run: (
+        "mobile-sdk run",
+        "mobile-sdk run --data photos --net mobilenet_v3_large --out runs/photos",
+        "mobile-sdk run --task detection --data street --net mobilenet_v2",
+    ),
     train.train: (
         "mobile-sdk train --data photos --out runs/photos",
         "mobile-sdk train --data photos --net mobilenet_v2 --weights mobilenet_v2.pth --epochs 10",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mobile_sdk.cli import options
-from mobile_sdk.cli.pictures import load_pictures_of
+from mobile_sdk.cli.pictures import held_out_of
 from mobile_sdk.cli.quantize import TWIN
 from mobile_sdk.cli.terminal import progress, quiet, show_json, show_table
 from mobile_sdk.errors import SettingError
@@ -51,7 +51,7 @@ def export(
     programs = [Program.load(program)]
     if with_float:
         programs.append(_twin(program, programs[0]))
-    pictures = load_pictures_of(programs[0].contract, data).validation if data else None
+    pictures = held_out_of(programs[0].contract, data) if data else None
     bundles = []
     for each in programs:
         with progress("export") as report:

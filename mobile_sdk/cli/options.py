@@ -66,6 +66,16 @@ Device = Annotated[
     ),
 ]
 Threads = Annotated[int, typer.Option("--threads", min=1, max=256, help="Threads that a runtime may use.")]
+TASKS = ("classification", "detection")
+Task = Annotated[
+    str,
+    typer.Option(
+        "--task",
+        metavar="NAME",
+        help="classification (what a picture shows), or detection (what is where: SSDLite; pictures in COCO's layout, "
+        "DIR/annotations.json; 'digits' is then pictures composed of the built-in digits).",
+    ),
+]
 Net = Annotated[str, typer.Option("--net", metavar="NAME", help="One of `mobile-sdk nets`.")]
 Width = Annotated[float, typer.Option("--width", help="Width multiplier α: 1.0, 0.75, 0.5 …")]
 Size = Annotated[

@@ -10,6 +10,7 @@ from mobile_sdk.errors import DataError, SettingError
 if TYPE_CHECKING:
     from mobile_sdk.contract import Contract, ImageSpec
     from qat.data import Pictures
+    from qat.detection.pictures import DetectionSet
     from qat.picture_set import PictureSet
 
 _LONGEST_NAME = 64
@@ -27,6 +28,15 @@ def load_pictures_of(contract: "Contract", data: str) -> "Pictures":
     if is_unlabelled(data):
         return load_unlabelled_of(contract, data)
     return in_order_of(contract, load_pictures(data))
+
+
+def held_out_of(contract: "Contract", data: str) -> "PictureSet | DetectionSet":
+    """The pictures to judge by: with boxes, where the contract's task is detection."""
+    if contract.task == "detection":
+        from mobile_sdk.cli import detection
+
+        return detection.in_order_of(contract, detection.load_pictures(data)).validation
+    return load_pictures_of(contract, data).validation
 
 
 def is_unlabelled(data: str) -> bool:

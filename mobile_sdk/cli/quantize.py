@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mobile_sdk.cli import float_net, options
+from mobile_sdk.cli import detection, float_net, options
 from mobile_sdk.cli.float_net import FloatNet
 from mobile_sdk.cli.kept_float import PICTURES, named_layers, show_change, with_change
 from mobile_sdk.cli.splitting import named_parts, with_split
@@ -78,6 +78,15 @@ def quantize(
     """
     quiet()
     stages = choose_calibration(data, calibration)
+    if weights is not None and model is None and (detector := detection.trained(weights)) is not None:
+        if any(option is not None for option in (net, width, size, name)):
+            raise SettingError(
+                f"expected neither --net, --width, --size nor --name beside the detector in {weights}, found one",
+                hint="leave them out: the file says them",
+            )
+        chosen = stages if calibration else None
+        _quantize_detector(detector, data, epochs or 0, chosen, named_layers(keep_float), out, json)
+        return
     epochs = _epochs(data, epochs)
     parts = named_parts(split)
     source, pictures = _choose(data, weights, net, width, model, epochs, size, name)
@@ -87,6 +96,21 @@ def quantize(
     folder, kept = options.folder_to_write(out), named_layers(keep_float)
     program = quantize_net(source, pictures, plan, folder, stages, keep_float=kept)
     _show(program, out, json)
+
+
+def _quantize_detector(
+    detector: detection.Detector,
+    data: str,
+    epochs: int,
+    stages: "CalibrationPlan | None",
+    kept: Sequence[str],
+    out: Path,
+    json: bool,
+) -> None:
+    pictures = detection.in_order_of(detector.contract, detection.load_pictures(data))
+    plan = detection.plan_in_int8(epochs, detection.choose_plan(None, 0)) if epochs else None
+    folder = options.folder_to_write(out)
+    detection.show(detection.quantize(detector, pictures, plan, folder, stages, keep_float=kept), out, json)
 
 
 def plan_in_int8(source: FloatNet, epochs: int, after: "TrainPlan") -> "TrainPlan":

@@ -3,14 +3,15 @@
 import shlex
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mobile_sdk.cli import float_net, options, quantize, train
+from mobile_sdk.cli import detection, float_net, options, quantize, train
 from mobile_sdk.cli.pictures import load_pictures, make_contract, size_px
 from mobile_sdk.cli.terminal import progress, quiet, say, show_json, show_rich
 
@@ -20,7 +21,11 @@ if TYPE_CHECKING:
     from mobile_sdk.program import Program
     from mobile_sdk.report.data import Report
     from mobile_sdk.verdict import Verdict
+    from qat.detection.pictures import DetectionSet
     from qat.picture_set import PictureSet
+
+    HeldOut = PictureSet | DetectionSet
+    Learned = tuple[Program, Path, HeldOut]
 
 STEPS = 6
 LAYER_PICTURES = 64  # for the distance of every layer: enough for a steady figure, all tensors of them fit in memory
@@ -29,12 +34,16 @@ DIGITS_EPOCHS = 10  # the digits are learned by then (98 %), and a first run sho
 
 def run(
     data: options.Data = options.DIGITS,
+    task: options.Task = "classification",
     net: options.Net = "mobilenet_v3_small",
     width: options.Width = 1.0,
     size: options.Size = None,
     name: options.Name = None,
     epochs: train.Epochs = None,
-    qat_epochs: Annotated[int, typer.Option("--qat-epochs", min=0, help="Epochs in int8; 0 only calibrates.")] = 3,
+    qat_epochs: Annotated[
+        int | None,
+        typer.Option("--qat-epochs", min=0, help="Epochs in int8; 0 only calibrates. Default: 3; detection's is 0."),
+    ] = None,
     seed: train.Seed = 0,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Where everything goes. Default: runs/NAME.")
@@ -46,30 +55,76 @@ def run(
     Without --data it learns the built-in MNIST digits. Killed at any moment, the same command goes on.
     """
     quiet()
-    from mobile_sdk.contract import ImageSpec
-
     started_s = time.monotonic()
-    image = ImageSpec(size_px=size_px(data, size))
-    length = epochs or (DIGITS_EPOCHS if data == options.DIGITS else None)
-    plan = train.choose_plan(train.default_recipe(data), length, seed)
-    train.check_net(net, width, image)
-    with _step(1, "pictures"):
-        pictures = load_pictures(data)
-        count = f"{len(pictures.train)} to learn from, {len(pictures.validation)} to validate"
-        say(f"{count}, {len(pictures.labels)} labels")
-    contract = make_contract(name, data, pictures.labels, image)
-    folder = options.folder_to_write(out or Path("runs", contract.name))
-    with _step(2, f"train {net} in float"):
-        train.train_net(net, width, contract, pictures, plan, folder)
-    with _step(3, "train in int8 and freeze" if qat_epochs else "calibrate and freeze"):
-        source = float_net.trained(folder / train.NET_FILE)
-        finetune = quantize.plan_in_int8(source, qat_epochs, plan) if qat_epochs else None
-        program = quantize.quantize_net(source, pictures, finetune, folder)
-    report = _deploy(program, folder, pictures.validation)
+    learn = {"classification": _classify, "detection": _detect}[options.check_choice("a task", task, options.TASKS)]
+    asked = _Asked(
+        data=data, net=net, width=width, size=size, name=name, epochs=epochs, qat_epochs=qat_epochs, seed=seed, out=out
+    )
+    program, folder, pictures = learn(asked)
+    report = _deploy(program, folder, pictures)
     say(f"done in {time.monotonic() - started_s:.0f} s")
     _show(report, folder, json)
     if any(line.outcome == "fail" for line in report.bundles):
         raise typer.Exit(1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """The options of `run`, as they were given."""
+
+    data: str
+    net: str
+    width: float
+    size: int | None
+    name: str | None
+    epochs: int | None
+    qat_epochs: int | None
+    seed: int
+    out: Path | None
+
+
+def _classify(asked: _Asked) -> "Learned":
+    """Steps 1 to 3 of a classifier."""
+    from mobile_sdk.contract import ImageSpec
+
+    data, image = asked.data, ImageSpec(size_px=size_px(asked.data, asked.size))
+    length = asked.epochs or (DIGITS_EPOCHS if data == options.DIGITS else None)
+    plan = train.choose_plan(train.default_recipe(data), length, asked.seed)
+    train.check_net(asked.net, asked.width, image)
+    with _step(1, "pictures"):
+        pictures = load_pictures(data)
+        _say_counts(pictures.train, pictures.validation, pictures.labels)
+    contract = make_contract(asked.name, data, pictures.labels, image)
+    folder = options.folder_to_write(asked.out or Path("runs", contract.name))
+    with _step(2, f"train {asked.net} in float"):
+        train.train_net(asked.net, asked.width, contract, pictures, plan, folder)
+    qat_epochs = 3 if asked.qat_epochs is None else asked.qat_epochs
+    with _step(3, "train in int8 and freeze" if qat_epochs else "calibrate and freeze"):
+        source = float_net.trained(folder / train.NET_FILE)
+        finetune = quantize.plan_in_int8(source, qat_epochs, plan) if qat_epochs else None
+        program = quantize.quantize_net(source, pictures, finetune, folder)
+    return program, folder, pictures.validation
+
+
+def _detect(asked: _Asked) -> "Learned":
+    """Steps 1 to 3 of a detector."""
+    plan = detection.choose_plan(asked.epochs, asked.seed)
+    detection.check_net(asked.net, asked.width, detection.size_px(asked.data, asked.size))
+    with _step(1, "pictures with boxes"):
+        pictures = detection.load_pictures(asked.data)
+        _say_counts(pictures.train, pictures.validation, pictures.labels)
+    contract = detection.make_contract(asked.name, asked.data, pictures, detection.size_px(asked.data, asked.size))
+    folder = options.folder_to_write(asked.out or Path("runs", contract.name))
+    with _step(2, f"train SSDLite on {asked.net} in float"):
+        detector = detection.train(asked.net, asked.width, contract, pictures, plan, asked.data, folder)
+    with _step(3, "train in int8 and freeze" if asked.qat_epochs else "calibrate and freeze"):
+        finetune = detection.plan_in_int8(asked.qat_epochs, plan) if asked.qat_epochs else None
+        program = detection.quantize(detector, pictures, finetune, folder)
+    return program, folder, pictures.validation
+
+
+def _say_counts(train: Sized, validation: Sized, labels: Sized) -> None:
+    say(f"{len(train)} to learn from, {len(validation)} to validate, {len(labels)} labels")
 
 
 @contextmanager
@@ -81,7 +136,7 @@ def _step(number: int, what: str) -> Iterator[None]:
     say(f"[{number}/{STEPS}] {what}: {time.monotonic() - started_s:.1f} s")
 
 
-def _deploy(program: "Program", out: Path, pictures: "PictureSet") -> "Report":
+def _deploy(program: "Program", out: Path, pictures: "HeldOut") -> "Report":
     """Everything after the program: bundles, verdicts, numbers and the page, all in `out`."""
     from mobile_sdk.program import Program
 
@@ -95,7 +150,7 @@ def _deploy(program: "Program", out: Path, pictures: "PictureSet") -> "Report":
         return _report(out, verdicts, numbers, program, twin, bundles, pictures)
 
 
-def _export(program: "Program", twin: "Program", out: Path, pictures: "PictureSet") -> "list[Bundle]":
+def _export(program: "Program", twin: "Program", out: Path, pictures: "HeldOut") -> "list[Bundle]":
     """The int8 bundles, and their float32 twins for the runtimes that are measured here."""
     from mobile_sdk.lowering import lower
 
@@ -107,7 +162,7 @@ def _export(program: "Program", twin: "Program", out: Path, pictures: "PictureSe
 
 
 def _verify(
-    bundles: "list[Bundle]", program: "Program", twin: "Program", out: Path, pictures: "PictureSet"
+    bundles: "list[Bundle]", program: "Program", twin: "Program", out: Path, pictures: "HeldOut"
 ) -> "list[Verdict]":
     from mobile_sdk.verdict import write_verdicts
     from mobile_sdk.verification import verify
@@ -137,7 +192,7 @@ def _report(
     program: "Program",
     twin: "Program",
     bundles: "list[Bundle]",
-    pictures: "PictureSet",
+    pictures: "HeldOut",
 ) -> "Report":
     from mobile_sdk.layers import layer_distances
     from mobile_sdk.report.write import write_report

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mobile_sdk.cli import options
+from mobile_sdk.cli.pictures import held_out_of
 from mobile_sdk.cli.quantize import TWIN
 from mobile_sdk.cli.terminal import progress, say, show_json, show_table
 from mobile_sdk.errors import DataError, SettingError
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from mobile_sdk.contract import ImageSpec
+    from mobile_sdk.contract import Contract
     from mobile_sdk.program import Program
     from mobile_sdk.sensitivity import LayerSensitivity, Sensitivity
 
@@ -32,7 +33,7 @@ def show_sensitivity(program: Path, data: str | None, pictures: int, plot: Path 
     check_plot_path(plot)
     twin = _twin_of(program)
     loaded = Program.load(program)
-    pixels = _pixels(data, loaded.contract.image, pictures)
+    pixels = _pixels(data, loaded.contract, pictures)
     options.file_to_write(plot)
     with progress("sensitivity") as report:
         result = layer_sensitivity(loaded.graph, twin.graph, pixels, progress=report)
@@ -62,14 +63,16 @@ def _twin_of(program: Path) -> "Program":
     return Program.load(twin)
 
 
-def _pixels(data: str | None, image: "ImageSpec", count: int) -> "NDArray[np.uint8]":
+def _pixels(data: str | None, contract: "Contract", count: int) -> "NDArray[np.uint8]":
     """`count` pictures, the first of a shuffled folder: labels are not needed."""
     from qat.data import load_mnist, load_unlabelled
 
     if data is None:
         raise DataError("expected pictures with --sensitivity, found none", hint="give --data DIR, or --data digits")
+    if contract.task == "detection":
+        return held_out_of(contract, data)[:count].bytes(contract.image)
     found = load_mnist().validation if data == options.DIGITS else load_unlabelled(data)
-    return found[:count].bytes(image)
+    return found[:count].bytes(contract.image)
 
 
 def _as_json(result: "Sensitivity", plot: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from mobile_sdk.cli import options
 from mobile_sdk.cli.float_net import check_weights
 from mobile_sdk.cli.pictures import load_pictures, make_contract, size_px
 from mobile_sdk.cli.terminal import quiet, say, show_json
+from mobile_sdk.errors import SettingError
 
 if TYPE_CHECKING:
     from mobile_sdk.contract import Contract, ImageSpec
@@ -34,6 +35,7 @@ Seed = Annotated[int, typer.Option("--seed", min=0, help="Seeds weights, shuffli
 
 def train(
     data: options.Data = options.DIGITS,
+    task: options.Task = "classification",
     net: options.Net = "mobilenet_v3_small",
     width: options.Width = 1.0,
     size: options.Size = None,
@@ -51,6 +53,13 @@ def train(
     quiet()
     from mobile_sdk.contract import ImageSpec
 
+    if options.check_choice("a task", task, options.TASKS) == "detection":
+        if recipe or weights:
+            raise SettingError(
+                "expected neither --recipe nor --weights for detection, found one", hint="leave them out"
+            )
+        _train_detector(data, net, width, size, name, epochs, seed, options.folder_to_write(out), json)
+        return
     plan = choose_plan(recipe or default_recipe(data), epochs, seed)
     side = size_px(data, size)
     image = ImageSpec.torchvision(side) if weights else ImageSpec(size_px=side)
@@ -65,6 +74,32 @@ def train(
         show_json({"net": str(out / NET_FILE), "float_accuracy_share": accuracy, "history": saved.history})
     else:
         print(f"{out / NET_FILE}: {net}, validation accuracy {accuracy:.2%}")
+
+
+def _train_detector(
+    data: str,
+    net: str,
+    width: float,
+    size: int | None,
+    name: str | None,
+    epochs: int | None,
+    seed: int,
+    out: Path,
+    json: bool,
+) -> None:
+    from mobile_sdk.cli import detection
+
+    side = detection.size_px(data, size)
+    detection.check_net(net, width, side)
+    pictures = detection.load_pictures(data)
+    contract = detection.make_contract(name, data, pictures, side)
+    plan = detection.choose_plan(epochs, seed)
+    history = detection.train(net, width, contract, pictures, plan, data, out).history
+    precision = history[-1]["validation_accuracy_share"]
+    if json:
+        show_json({"net": str(out / NET_FILE), "float_average_precision_share": precision, "history": history})
+    else:
+        print(f"{out / NET_FILE}: SSDLite on {net}, average precision {precision:.2%} at an overlap of 0.5")
 
 
 def default_recipe(data: str) -> str:

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mobile_sdk.cli import options
-from mobile_sdk.cli.pictures import load_pictures_of
+from mobile_sdk.cli.pictures import held_out_of
 from mobile_sdk.cli.quantize import TWIN
 from mobile_sdk.cli.terminal import WORDS, progress, quiet, say, show_json, show_table
 from mobile_sdk.errors import MachineError, SdkError
 
 if TYPE_CHECKING:
     from mobile_sdk.bundle import Bundle
+    from mobile_sdk.preprocess import LabelledPictures
     from mobile_sdk.program import Program
     from mobile_sdk.verdict import Verdict
-    from qat.picture_set import PictureSet
 
 
 def verify(
@@ -48,7 +48,7 @@ def verify(
     opened = [open_bundle(path) for path in bundles]
     loaded = Program.load(program)
     sources = [source_of(bundle, loaded, program.parent / TWIN) for bundle in opened]
-    pictures = load_pictures_of(sources[0].contract, data).validation
+    pictures = held_out_of(sources[0].contract, data)
     options.file_to_write(out)
     verdicts = []
     for bundle, source in zip(opened, sources, strict=True):
@@ -103,7 +103,7 @@ def _check_device_ran(verdicts: "list[Verdict]") -> None:
                 )
 
 
-def _bisect(bundle: "Bundle", program: "Program", pictures: "PictureSet", verdict: "Verdict") -> dict[str, Any]:
+def _bisect(bundle: "Bundle", program: "Program", pictures: "LabelledPictures", verdict: "Verdict") -> dict[str, Any]:
     """The first operator that differs, on the first picture whose scores do, and one line that says so, or why not."""
     from mobile_sdk.bisection import bisect
 

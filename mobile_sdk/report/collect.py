@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from mobile_sdk.report.data import (
     Report,
     Score,
 )
+from mobile_sdk.report.detections import golden_boxes, precisions
 from mobile_sdk.verdict import Verdict
 
 _SHOWN_SCORES = 5
@@ -40,6 +42,7 @@ def collect(
     verified = {verdict.bundle for verdict in verdicts}
     lines = [_verified_line(verdict, bundles) for verdict in verdicts]
     lines += [_line(bundle) for bundle in bundles if bundle.path.name not in verified]
+    is_detector = contract is not None and contract.task == "detection"
     return Report(
         name=contract.name if contract else _name(verdicts, numbers),
         date=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -47,7 +50,8 @@ def collect(
         labels=len(contract.labels) if contract else None,
         size_px=contract.image.size_px if contract else None,
         record=program.record if program else None,
-        accuracies=tuple(_accuracies(program, verdicts, bundles)),
+        accuracies=() if is_detector else tuple(_accuracies(program, verdicts, bundles)),
+        precisions=tuple(precisions(verdicts, [_title(each, bundles) for each in verdicts])),
         bundles=tuple(lines),
         layers=tuple(Layer(tensor=tensor, module=module, sqnr_db=sqnr_db) for tensor, module, sqnr_db in layers),
         golden=tuple(_golden_pictures(verdicts, bundles)),
@@ -136,11 +140,15 @@ def _golden_pictures(verdicts: Sequence[Verdict], bundles: Sequence[Bundle]) -> 
             png_base64=base64.b64encode(png).decode(),
             title=f"golden/{index}.png",
             label=None if expected.label_index is None else first.manifest.labels[expected.label_index],
-            predictions=(
-                *_expected_predictions(bundles, index),
-                *_found_predictions(verdicts, bundles, index),
-            ),
+            **_said(verdicts, bundles, index),
         )
+
+
+def _said(verdicts: Sequence[Verdict], bundles: Sequence[Bundle], index: int) -> dict[str, Any]:
+    if bundles[0].manifest.task == "detection":
+        return {"detections": tuple(golden_boxes(bundles, [bundle.path.name for bundle in bundles], index))}
+    expected, found = _expected_predictions(bundles, index), _found_predictions(verdicts, bundles, index)
+    return {"predictions": (*expected, *found)}
 
 
 def _expected_predictions(bundles: Sequence[Bundle], index: int) -> Iterator[Prediction]:

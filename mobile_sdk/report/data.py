@@ -70,13 +70,46 @@ class Prediction(Model):
     scores: tuple[Score, ...]
 
 
+class Box(Model):
+    """One detection in a picture, in shares of the picture's width and height."""
+
+    label: str
+    share: Share
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+class Boxes(Model):
+    """What one way to compute the net detects in a golden picture, best first."""
+
+    computed_by: str
+    boxes: tuple[Box, ...]
+
+
+class PrecisionLine(Model):
+    """Average precision of one way to compute a detector: at an overlap of 0.5, and COCO's mean."""
+
+    computed_by: str
+    at_half_share: Share
+    coco_share: Share
+    pictures: Annotated[int, Field(ge=1)]
+
+    @property
+    def share(self) -> float:
+        """The figure that is told first."""
+        return self.at_half_share
+
+
 class GoldenPicture(Model):
-    """A picture of the bundle, with what everybody says of it."""
+    """A picture of the bundle, with what everybody says of it: label by label, or box by box."""
 
     png_base64: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/=]+$")]
     title: str
     label: str | None = None  # the true one, where known
     predictions: tuple[Prediction, ...] = ()
+    detections: tuple[Boxes, ...] = ()
 
 
 class Layer(Model):
@@ -114,6 +147,7 @@ class Report(Model):
     size_px: int | None = None
     record: Record | None = None
     accuracies: tuple[AccuracyLine, ...] = ()
+    precisions: tuple[PrecisionLine, ...] = ()
     bundles: tuple[BundleLine, ...] = ()
     layers: tuple[Layer, ...] = ()
     golden: tuple[GoldenPicture, ...] = ()

@@ -21,7 +21,7 @@ def summary_table(report: Report) -> "Table":
     table = Table(box=SIMPLE_HEAD, title=report.name, title_justify="left", pad_edge=False)
     table.add_column("bundle", no_wrap=True)
     table.add_column("checks", no_wrap=True)
-    for title in ("steps apart", "top-1 %", "median ms", "MAD ms", "model MiB"):
+    for title in ("steps apart", "AP at 0.5 %" if report.precisions else "top-1 %", "median ms", "MAD ms", "model MiB"):
         table.add_column(title, justify="right")
     numbers = {each.bundle: each for each in report.numbers.measurements} if report.numbers else {}
     for line in report.bundles:
@@ -34,14 +34,15 @@ def summary_table(report: Report) -> "Table":
 def _cells(report: Report, title: str, line: BundleLine | None, measurement: Measurement | None) -> list[str]:
     from rich.markup import escape
 
-    accuracy = next((each for each in report.accuracies if each.computed_by == title), None)
+    shares = {each.computed_by: each.share for each in report.accuracies}
+    shares |= {each.computed_by: each.at_half_share for each in report.precisions}
     summary = measurement.summary if measurement else None
     size = (line and line.model_bytes) or (measurement and measurement.model_bytes)
     return [
         escape(title),
         _outcome(line),
         f"{line.distance.max_steps:g}" if line and line.distance else "–",
-        f"{100 * accuracy.share:.2f}" if accuracy else "–",
+        f"{100 * shares[title]:.2f}" if title in shares else "–",
         f"{summary.median_ms:.{ms_decimals(report)}f}" if summary else "not run" if measurement else "–",
         f"{summary.mad_ms:.{ms_decimals(report)}f}" if summary else "–",
         f"{size / 2**20:.3f}" if size else "–",

@@ -58,7 +58,10 @@ class Session(Protocol):
     """A loaded model."""
 
     def run(self, picture: NDArray[np.uint8]) -> NDArray[np.generic]:
-        """Scores (classes,) in the model's own dtype for RGB bytes (H, W, 3) of the contract's size."""
+        """Scores (classes,), or boxes and scores (anchors, columns), for RGB bytes (H, W, 3) of the contract's size.
+
+        They are in the model's own dtype.
+        """
         ...
 
     def close(self) -> None:

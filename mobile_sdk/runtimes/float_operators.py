@@ -17,6 +17,7 @@ from mobile_sdk.integer_graph import (
     Concat,
     Constant,
     Conv2d,
+    DecodeBoxes,
     Dequantize,
     Linear,
     MaxPool2d,
@@ -54,16 +55,16 @@ def _unclamped(operator: Operator, x: torch.Tensor, *others: torch.Tensor) -> to
             return (x - codes.zero_point).to(torch.float32) * codes.scale
         case Conv2d() | Linear():
             return _weigh(operator, x)
-        case Add():
-            return x + others[0]
-        case Mul():
-            return x * others[0]
+        case Add() | Mul():
+            return x + others[0] if isinstance(operator, Add) else x * others[0]
         case MaxPool2d() | AvgPool2d():
             return _pool(operator, x)
         case Concat():
             return torch.cat([x, *others], dim=1)
         case ChannelSlice() | ChannelShuffle():
             return _move(operator, x)
+        case DecodeBoxes():
+            return decode_boxes(operator, x, *others)
         case Activation():
             return _ACTIVATIONS[operator.kind](x)
         case Mean() | Reshape():
@@ -77,6 +78,16 @@ def _move(operator: ChannelSlice | ChannelShuffle, x: torch.Tensor) -> torch.Ten
     if isinstance(operator, ChannelSlice):
         return x[:, operator.start : operator.stop]
     return F.channel_shuffle(x, operator.groups)
+
+
+def decode_boxes(operator: DecodeBoxes, *predictions: torch.Tensor) -> torch.Tensor:
+    """Boxes and scores (N, anchors, 4 + scores) of real predictions."""
+    rows = [
+        each.permute(0, 2, 3, 1).reshape(len(each), *operator.rows(index)) for index, each in enumerate(predictions)
+    ]
+    steps, origins = torch.from_numpy(operator.steps), torch.from_numpy(operator.origins)
+    boxes = torch.cat(rows[::2], dim=1) * steps + origins
+    return torch.cat([boxes, torch.cat(rows[1::2], dim=1)], dim=2)
 
 
 def _weigh(operator: Conv2d | Linear, x: torch.Tensor) -> torch.Tensor:

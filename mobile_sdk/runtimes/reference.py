@@ -24,6 +24,7 @@ from mobile_sdk.integer_graph import (
     Concat,
     Constant,
     Conv2d,
+    DecodeBoxes,
     Dequantize,
     Graph,
     JoinRows,
@@ -38,7 +39,7 @@ from mobile_sdk.integer_graph import (
     Rows,
     Tensor,
 )
-from mobile_sdk.runtimes.float_operators import apply
+from mobile_sdk.runtimes.float_operators import apply, decode_boxes
 
 EXACT_IN_FLOAT32 = 2**24
 BATCH_PIXELS = 16 * 224 * 224  # computed at a time: enough work for a thread, activations of a few layers in the cache
@@ -113,6 +114,8 @@ def _compile(operator: Operator) -> Step:
         case Dequantize(input=codes):
             scale = arithmetic.quantization_of(codes).scale
             return lambda x: x * scale
+        case DecodeBoxes():
+            return _decode_boxes(operator)
         case Quantize(output=output):
             return _quantize(arithmetic.quantization_of(output))
         case _:
@@ -145,6 +148,12 @@ def _quantize(grid: Quantization) -> Step:
     inverse = float(np.float32(1) / np.float32(grid.scale))
     low, high = arithmetic.clamp_range(grid, Clamp.NONE)
     return lambda x: (x * inverse).round_().clamp_(low, high)
+
+
+def _decode_boxes(operator: DecodeBoxes) -> Step:
+    grids = [each.quantization for each in operator.predictions]
+    scales = [1.0 if grid is None else grid.scale for grid in grids]
+    return lambda *codes: decode_boxes(operator, *(each * scale for each, scale in zip(codes, scales, strict=True)))
 
 
 def _accumulate(operator: Conv2d | Linear, multiply: Step) -> Step:

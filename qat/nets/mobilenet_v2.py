@@ -87,12 +87,14 @@ def mobilenet_v2(
     *,
     width: float = 1.0,
     expansion: float = 6.0,
+    scales_last: bool = False,
     linear: bool = True,
     shortcut: Shortcut = "bottlenecks",
 ) -> ImageClassifier:
     """Build a MobileNetV2; `width` is the paper's α, `expansion` its t (of all blocks but the first).
 
-    Below 1.0 `width` scales all layers but the last convolution, which keeps its 1280 channels (section 6.1). The
+    Below 1.0 `width` scales all layers but the last convolution, which keeps its 1280 channels (section 6.1), unless
+    `scales_last`, as TensorFlow's detectors have it. The
     ablations of section 6.4: `linear=False` puts a ReLU6 behind every projection, `shortcut` says what shortcuts join.
     """
     block = partial(InvertedResidual, linear=linear, has_shortcut=shortcut == "bottlenecks")
@@ -103,7 +105,7 @@ def mobilenet_v2(
             inputs, channels = channels, make_divisible(base * width)
             expanded = make_divisible(inputs * expansion) if is_expanded else inputs
             layers.append(block(inputs, expanded, channels, first_stride if repeat == 0 else 1))
-    last = make_divisible(1280 * max(1.0, width))
+    last = make_divisible(1280 * (width if scales_last else max(1.0, width)))
     layers.append(_conv(channels, last, kernel=1))
     features = WideShortcuts(*layers) if shortcut == "expansions" else nn.Sequential(*layers)
     return ImageClassifier(features, nn.Sequential(nn.Dropout(0.2), nn.Linear(last, classes)))

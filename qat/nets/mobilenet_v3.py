@@ -84,19 +84,28 @@ class InvertedResidual(nn.Module):
         return x + projected if self.has_shortcut else projected
 
 
-def mobilenet_v3_large(classes: int, *, width: float = 1.0, hidden: int = 1280) -> ImageClassifier:
-    """Build a MobileNetV3-Large; `hidden` is the classifier's hidden layer, widened by `width` only above 1.0."""
-    return _build(classes, _LARGE, width=width, hidden=hidden, activation=_HS)
+def mobilenet_v3_large(
+    classes: int, *, width: float = 1.0, hidden: int = 1280, halves_tail: bool = False
+) -> ImageClassifier:
+    """Build a MobileNetV3-Large; `hidden` is the classifier's hidden layer, widened by `width` only above 1.0.
+
+    `halves_tail` halves the channels from C4's bottleneck on, as the paper's detectors have it (section 6.3).
+    """
+    table = _with_half_tail(_LARGE) if halves_tail else _LARGE
+    return _build(classes, table, width=width, hidden=hidden, activation=_HS)
 
 
-def mobilenet_v3_small(classes: int, *, width: float = 1.0, hidden: int = 1024) -> ImageClassifier:
+def mobilenet_v3_small(
+    classes: int, *, width: float = 1.0, hidden: int = 1024, halves_tail: bool = False
+) -> ImageClassifier:
     """Build a MobileNetV3-Small; `hidden` is the classifier's hidden layer, widened by `width` only above 1.0.
 
     The paper's Table 2 has `hidden=1280`, which its parameter counts (2.9 M; 2.4 M at 0.75) agree with. The default is
     the 1024 of TF-Slim's and torchvision's code, so that published checkpoints load. As in that code, and unlike the
-    table, the last convolution (576 channels) has no squeeze-and-excite.
+    table, the last convolution (576 channels) has no squeeze-and-excite. `halves_tail`: see `mobilenet_v3_large`.
     """
-    return _build(classes, _SMALL, width=width, hidden=hidden, activation=_HS)
+    table = _with_half_tail(_SMALL) if halves_tail else _SMALL
+    return _build(classes, table, width=width, hidden=hidden, activation=_HS)
 
 
 def mobilenet_v3_large_minimalistic(classes: int, *, width: float = 1.0, hidden: int = 1280) -> ImageClassifier:
@@ -111,6 +120,16 @@ def mobilenet_v3_small_minimalistic(classes: int, *, width: float = 1.0, hidden:
 
 def _minimalistic(table: tuple[Bottleneck, ...]) -> tuple[Bottleneck, ...]:
     return tuple(row._replace(kernel=3, has_se=False, activation=_RE) for row in table)
+
+
+def _with_half_tail(table: tuple[Bottleneck, ...]) -> tuple[Bottleneck, ...]:
+    """The last three rows with half their channels; what C4 is, the first one's expansion, stays.
+
+    Source: TF-Slim's V3_LARGE_DETECTION and V3_SMALL_DETECTION.
+    """
+    *body, first, second, third = table
+    halved = [row._replace(expanded=row.expanded // 2, channels=row.channels // 2) for row in (second, third)]
+    return (*body, first._replace(channels=first.channels // 2), *halved)
 
 
 def _build(

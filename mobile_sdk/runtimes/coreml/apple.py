@@ -33,6 +33,7 @@ class AppleSession:
             raise MachineError(f"expected macOS, found another system: {reason}", hint="use InterpreterSession")
         program = read_promised_program(package, interface)
         self._input_name, self._output_name = program.input_name, program.output_name
+        self._shape = program.output_shape[1:]
         with coremltools_quietly() as tools:
             try:
                 self._model: Any = tools.models.MLModel(str(package), compute_units=tools.ComputeUnit.ALL)
@@ -40,11 +41,11 @@ class AppleSession:
                 raise damaged(package, f"what Core ML refuses: {error}") from error
 
     def run(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Scores (classes,) float32 for RGB bytes (H, W, 3)."""
+        """Scores (classes,), or boxes and scores (anchors, columns), float32, for RGB bytes (H, W, 3)."""
         from PIL import Image
 
         scores = self._model.predict({self._input_name: Image.fromarray(picture)})[self._output_name]
-        return np.asarray(scores, np.float32).reshape(-1)
+        return np.asarray(scores, np.float32).reshape(self._shape)
 
     def close(self) -> None:
         """Releases the model."""

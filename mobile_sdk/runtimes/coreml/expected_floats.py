@@ -16,6 +16,7 @@ from mobile_sdk.integer_graph import (
     Concat,
     Constant,
     Conv2d,
+    DecodeBoxes,
     Dequantize,
     Linear,
     MaxPool2d,
@@ -39,6 +40,8 @@ def described(operator: Operator) -> Iterator[Described]:
         yield from moves(operator)
     elif isinstance(operator, Activation):
         yield from _activation(operator.kind)
+    elif isinstance(operator, DecodeBoxes):
+        yield from _boxes(operator)
     else:
         yield _elementwise_or_shape(operator)
     if (clamp := getattr(operator, "clamp", Clamp.NONE)) is not Clamp.NONE:
@@ -78,6 +81,19 @@ def _weighted(operator: Conv2d | Linear) -> Iterator[Described]:
         yield "", "conv", {"bias": operator.bias, **integers(conv_geometry(operator))}
     else:
         yield "", "linear", {"bias": operator.bias}
+
+
+def _boxes(operator: DecodeBoxes) -> Iterator[Described]:
+    for index, prediction in enumerate(operator.predictions):
+        if prediction.quantization is not None:
+            yield f"_{index}_values", "mul", {"y": np.float32(prediction.quantization.scale)}
+        yield f"_{index}_last", "transpose", {"perm": np.array([0, 2, 3, 1], np.int32)}
+        yield f"_{index}_rows", "reshape", {"shape": np.array([1, *operator.rows(index)], np.int32)}
+    yield "_offsets", "concat", {"axis": np.int32(1)}
+    yield "_scores", "concat", {"axis": np.int32(1)}
+    yield "_moved", "mul", {"y": operator.steps[np.newaxis]}
+    yield "_boxes", "add", {"y": operator.origins[np.newaxis]}
+    yield "", "concat", {"axis": np.int32(2)}
 
 
 def _binary(operator: Add | Mul) -> str:

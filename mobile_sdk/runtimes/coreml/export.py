@@ -44,10 +44,10 @@ def export(graph: Graph, contract: Contract, package: Path) -> Interface:
 
 
 def _check_ends(graph: Graph, contract: Contract) -> None:
-    picture, scores = (3, contract.image.size_px, contract.image.size_px), (len(contract.labels),)
-    if graph.input.shape != picture or graph.output.shape != scores:
+    picture, columns = (3, contract.image.size_px, contract.image.size_px), contract.output_columns
+    if graph.input.shape != picture or graph.output.shape[-1] != columns:
         raise CompileError(
-            f"expected a graph from {picture} to {scores}, found {graph.input.shape} to {graph.output.shape}",
+            f"expected a graph from {picture} to (…, {columns}), found {graph.input.shape} to {graph.output.shape}",
             hint="freeze the net with the contract that it was trained with",
         )
     if graph.input.quantization is None:
@@ -109,7 +109,13 @@ def _describe(description: Any, graph: Graph, contract: Contract, digest: str) -
     metadata.userDefined.clear()  # coremltools writes its version and the date there: one graph gives one file
     metadata.userDefined.update(_user_defined(graph, contract, digest, precision))
     description.input[0].shortDescription = f"RGB picture, {contract.image.size_px} px square, resized by the recipe"
-    description.output[0].shortDescription = "One score a label, in the order of the metadata's labels; no softmax"
+    description.output[0].shortDescription = _OUTPUT[contract.task]
+
+
+_OUTPUT = {
+    "classification": "One score a label, in the order of the metadata's labels; no softmax",
+    "detection": "A row an anchor: left, top, right, bottom in pixels, then the logits of nothing and of every label",
+}
 
 
 def _user_defined(graph: Graph, contract: Contract, digest: str, precision: str) -> Mapping[str, str]:

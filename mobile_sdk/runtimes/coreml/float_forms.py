@@ -17,6 +17,7 @@ from mobile_sdk.integer_graph import (
     Concat,
     Constant,
     Conv2d,
+    DecodeBoxes,
     Dequantize,
     Linear,
     MaxPool2d,
@@ -116,6 +117,22 @@ def _activation(pen: Pen, operator: Activation) -> Any:
     return _finish(pen, gate if is_gate else pen.mul(value, gate))
 
 
+def _decode_boxes(pen: Pen, operator: DecodeBoxes) -> Any:
+    """Predictions are centred codes, in steps of their grids, or float32; rows lie one position after the other."""
+    build, label = pen.builder, pen.label
+    rows = []
+    for index, prediction in enumerate(operator.predictions):
+        value = pen.read(prediction)
+        if prediction.quantization is not None:
+            value = pen.mul(value, np.float32(prediction.quantization.scale), f"_{index}_values")
+        value = build.transpose(x=value, perm=[0, 2, 3, 1], name=f"{label}_{index}_last")
+        rows.append(build.reshape(x=value, shape=[1, *operator.rows(index)], name=f"{label}_{index}_rows"))
+    offsets = build.concat(values=rows[::2], axis=1, name=f"{label}_offsets")
+    scores = build.concat(values=rows[1::2], axis=1, name=f"{label}_scores")
+    boxes = pen.add(pen.mul(offsets, operator.steps[np.newaxis], "_moved"), operator.origins[np.newaxis], "_boxes")
+    return _finish(pen, build.concat(values=[boxes, scores], axis=2, name=label))
+
+
 FLOAT_FORMS: Mapping[type[Operator], Callable[[Pen, Any], Any]] = {
     Conv2d: _conv2d,
     Linear: _linear,
@@ -128,6 +145,7 @@ FLOAT_FORMS: Mapping[type[Operator], Callable[[Pen, Any], Any]] = {
     ChannelSlice: _moved,
     ChannelShuffle: _moved,
     Reshape: _reshape,
+    DecodeBoxes: _decode_boxes,
     Dequantize: _dequantize,
     Activation: _activation,
 }

@@ -35,10 +35,10 @@ class InterpreterSession:
         self._last_use = _last_uses(self._steps, self._program.output_name)
 
     def run(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Scores (classes,) float32 for RGB bytes (H, W, 3)."""
+        """Scores (classes,), or boxes and scores (anchors, columns), float32, for RGB bytes (H, W, 3)."""
         for name, value in self._execute(picture):
             if name == self._program.output_name:
-                return np.array(value.numpy(), np.float32).reshape(-1)
+                return np.array(value.numpy(), np.float32).reshape(self._program.output_shape[1:])
         raise AssertionError("a program that was read has an output")
 
     def trace(self, picture: NDArray[np.uint8]) -> dict[str, NDArray[np.generic]]:

@@ -25,6 +25,7 @@ from mobile_sdk.integer_graph import (
     Concat,
     Constant,
     Conv2d,
+    DecodeBoxes,
     Dequantize,
     Graph,
     JoinRows,
@@ -39,6 +40,7 @@ from mobile_sdk.integer_graph import (
     Rows,
     Tensor,
 )
+from mobile_sdk.runtimes.executorch.boxes import MOST_PARTS, write_boxes
 from mobile_sdk.runtimes.executorch.fields import (
     NO_VALUE,
     nhwc,
@@ -51,7 +53,6 @@ from mobile_sdk.runtimes.executorch.fields import (
 NAMED = 2**64 - 1  # the offset of a constant that is found by its name
 KEEP_DIMS = 0x40  # XNN_FLAG_KEEP_DIMS
 EXTERNAL_INPUT, EXTERNAL_OUTPUT = 1, 2  # XNN_VALUE_FLAG_EXTERNAL_*
-MOST_PARTS = 5  # XNNConcatenate5
 _BOUNDS: Mapping[Clamp, dict[str, float] | None] = {
     Clamp.NONE: None,
     Clamp.RELU: {"output_min": 0.0, "output_max": float("inf")},
@@ -100,16 +101,18 @@ class _Writer:
                 self._linear(operator, inputs[0], output)
             case Add() | Mul():
                 kind = "XNNAdd" if isinstance(operator, Add) else "XNNMultiply"
-                self._binary(kind, inputs[0], inputs[1], output, operator.clamp)
+                self.binary(kind, inputs[0], inputs[1], output, operator.clamp)
             case MaxPool2d() | AvgPool2d():
                 self._pool(operator, inputs[0], output)
             case Concat() | JoinRows():
                 self._concat(operator, inputs, output)
             case Rows(start=start):
                 begin, size = (0, start, 0, 0), nhwc(operator.output.shape)
-                self._unary("XNNStaticSlice", inputs[0], output, num_dims=4, offsets=begin, sizes=size)
+                self.unary("XNNStaticSlice", inputs[0], output, num_dims=4, offsets=begin, sizes=size)
             case Activation():
                 self._activation(operator, inputs[0], output)
+            case DecodeBoxes():
+                write_boxes(self, operator, inputs, output)
             case _:
                 self._rearrange(operator, inputs[0], output)
 
@@ -171,14 +174,15 @@ class _Writer:
         while len(inputs) > MOST_PARTS:
             sizes = [sum(sizes[:MOST_PARTS]), *sizes[MOST_PARTS:]]
             dims[axis] = sizes[0]
-            joined = self._value(list(dims), operator.output.quantization)
-            self._concat_node(inputs[:MOST_PARTS], joined, axis)
+            joined = self.value(list(dims), operator.output.quantization)
+            self.concatenate(inputs[:MOST_PARTS], joined, axis)
             inputs = [joined, *inputs[MOST_PARTS:]]
-        self._concat_node(inputs, output, axis)
+        self.concatenate(inputs, output, axis)
 
-    def _concat_node(self, inputs: list[int], output: int, axis: int) -> None:
+    def concatenate(self, inputs: list[int], output: int, axis: int) -> None:
+        """Joins five values at most along an axis of the phone's shape."""
         if len(inputs) == 1:
-            return self._unary("XNNCopy", inputs[0], output)
+            return self.unary("XNNCopy", inputs[0], output)
         padded = inputs + [NO_VALUE] * (MOST_PARTS - len(inputs))
         ids = {f"input{number}_id": value for number, value in enumerate(padded, start=1)}
         return self._node(f"XNNConcatenate{len(inputs)}", {**ids, "axis": axis, "output_id": output, "flags": 0})
@@ -186,30 +190,30 @@ class _Writer:
     def _activation(self, operator: Activation, source: int, output: int) -> None:
         match operator.kind:
             case ActivationKind.RELU:
-                self._unary("XNNClamp", source, output, clamp=Clamp.RELU)
+                self.unary("XNNClamp", source, output, clamp=Clamp.RELU)
             case ActivationKind.RELU6:
-                self._unary("XNNClamp", source, output, clamp=Clamp.RELU6)
+                self.unary("XNNClamp", source, output, clamp=Clamp.RELU6)
             case ActivationKind.HARD_SWISH:
-                self._unary("XNNHardswish", source, output)
+                self.unary("XNNHardswish", source, output)
             case ActivationKind.HARD_SIGMOID:  # XNNPACK has none: relu6(x + 3) / 6
                 three, sixth = (self._constant(np.float32(value), None) for value in (3.0, 1 / 6))
-                shifted = self._value(list(nhwc(operator.output.shape)), None)
-                self._binary("XNNAdd", source, three, shifted, Clamp.RELU6)
-                self._binary("XNNMultiply", shifted, sixth, output)
+                shifted = self.value(list(nhwc(operator.output.shape)), None)
+                self.binary("XNNAdd", source, three, shifted, Clamp.RELU6)
+                self.binary("XNNMultiply", shifted, sixth, output)
 
     def _rearrange(self, operator: Operator, source: int, output: int) -> None:
         shape = nhwc(operator.output.shape)
         match operator:
             case Mean():
-                self._unary("XNNGlobalAvgPooling2d", source, output, flags=KEEP_DIMS if len(shape) == 4 else 0)
+                self.unary("XNNGlobalAvgPooling2d", source, output, flags=KEEP_DIMS if len(shape) == 4 else 0)
             case Reshape():
                 self._reshape(source, output, shape)
             case ChannelSlice():
-                self._unary("XNNStaticSlice", source, output, **slice_fields(operator))
+                self.unary("XNNStaticSlice", source, output, **slice_fields(operator))
             case ChannelShuffle():
                 self._shuffle(operator, source, output)
             case Dequantize() | Quantize():
-                self._unary("XNNConvert", source, output)
+                self.unary("XNNConvert", source, output)
             case _:
                 kind = type(operator).__name__
                 reason = f"expected an operator that XNNPACK has, found {kind} at {operator.path}"
@@ -219,21 +223,23 @@ class _Writer:
         """Channels as rows and columns, turned."""
         batch, height, width, channels = shape = nhwc(operator.output.shape)
         columns, rows, grid = operator.groups, channels // operator.groups, operator.output.quantization
-        split = self._value([batch, height, width, columns, rows], grid)
-        turned = self._value([batch, height, width, rows, columns], grid)
+        split = self.value([batch, height, width, columns, rows], grid)
+        turned = self.value([batch, height, width, rows, columns], grid)
         self._reshape(source, split, (batch, height, width, columns, rows))
-        self._unary("XNNStaticTranspose", split, turned, num_dims=5, perm=[0, 1, 2, 4, 3])
+        self.unary("XNNStaticTranspose", split, turned, num_dims=5, perm=[0, 1, 2, 4, 3])
         self._reshape(turned, output, shape)
 
     def _reshape(self, source: int, output: int, shape: tuple[int, ...]) -> None:
-        self._unary("XNNStaticReshape", source, output, num_dims=len(shape), new_shape=shape)
+        self.unary("XNNStaticReshape", source, output, num_dims=len(shape), new_shape=shape)
 
-    def _unary(
+    def unary(
         self, kind: str, source: int, output: int, *, flags: int = 0, clamp: Clamp = Clamp.NONE, **extra: Any
     ) -> None:
+        """Appends a node of one operand."""
         self._node(kind, {"input_id": source, "output_id": output, "flags": flags, **extra}, clamp)
 
-    def _binary(self, kind: str, a: int, b: int, output: int, clamp: Clamp = Clamp.NONE) -> None:
+    def binary(self, kind: str, a: int, b: int, output: int, clamp: Clamp = Clamp.NONE) -> None:
+        """Appends a node of two operands."""
         self._node(kind, {"input1_id": a, "input2_id": b, "output_id": output, "flags": 0}, clamp)
 
     def _node(self, kind: str, fields: Mapping[str, Any], clamp: Clamp = Clamp.NONE) -> None:
@@ -248,10 +254,14 @@ class _Writer:
 
     def _declare(self, tensor: Tensor, external: int = NO_VALUE, flags: int = 0) -> int:
         dims, grid = list(nhwc(tensor.shape)), tensor.quantization
-        return self._ids.setdefault(tensor.name, self._value(dims, grid, external=external, flags=flags))
+        return self._ids.setdefault(tensor.name, self.value(dims, grid, external=external, flags=flags))
 
     def _constant(self, scalar: np.generic, grid: Quantization | None) -> int:
-        return self._value([1], grid, buffer=self._store(np.array([scalar])))
+        return self.value([1], grid, buffer=self._store(np.array([scalar])))
+
+    def constants(self, array: NDArray[np.float32]) -> int:
+        """The id of float32 constants."""
+        return self.value(list(array.shape), None, buffer=self._store(array))
 
     def _parameters(self, operator: Conv2d | Linear, weight: NDArray[Any], channel: int) -> tuple[int, int]:
         """The ids of filter and bias. Both are on per-channel grids, the bias' being float32 `s_x * s_w[c]`."""
@@ -262,12 +272,12 @@ class _Writer:
     def _channelwise(self, array: NDArray[Any], scales: NDArray[np.float32] | None, channel: int) -> int:
         buffer = self._store(array)
         if scales is None:
-            return self._value(list(array.shape), None, buffer=buffer)
+            return self.value(list(array.shape), None, buffer=buffer)
         parameters = {"channel_dim": channel, "scale_buffer_idx": self._store(scales), "num_scales": len(scales)}
         datatype = "xnn_datatype_qcint8" if array.dtype == np.int8 else "xnn_datatype_qcint32"
         return self._append(tensor_fields(datatype, list(array.shape), buffer), ("PerChannelQuant", parameters))
 
-    def _value(
+    def value(
         self,
         dims: list[int],
         grid: Quantization | None,
@@ -276,6 +286,7 @@ class _Writer:
         external: int = NO_VALUE,
         flags: int = 0,
     ) -> int:
+        """Declares a value; gives its id."""
         if grid is None:
             return self._append(tensor_fields("xnn_datatype_fp32", dims, buffer, external, flags), None)
         parameters = {"scale": grid.scale, "zero_point": grid.zero_point}

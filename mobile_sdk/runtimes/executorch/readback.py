@@ -19,6 +19,7 @@ from mobile_sdk.integer_graph import (
     Concat,
     Constant,
     Conv2d,
+    DecodeBoxes,
     Graph,
     JoinRows,
     Linear,
@@ -87,7 +88,11 @@ def differences(graph: Graph, data: bytes) -> list[str]:
     first = {node.operator: node for node in reversed(content.nodes)}
     found = []
     for index, operator in enumerate(graph.operators):
-        for name, expected, written in _comparisons(operator, content, first[index], last[index]):
+        pairs = [
+            *_comparisons(operator, content, first[index], last[index]),
+            *_box_comparisons(index, operator, content),
+        ]
+        for name, expected, written in pairs:
             if not _equal(expected, written):
                 found.append(f"{name} of {operator.output.name} at {operator.path}: {expected} became {written}")
     return found
@@ -219,6 +224,15 @@ def _comparisons(
 
 def _last_axis(node: Node, *names: str) -> tuple[int, ...]:
     return tuple(node.fields[name][-1] for name in names)
+
+
+def _box_comparisons(index: int, operator: Operator, content: DelegateContent) -> Iterator[tuple[str, Any, Any]]:
+    """Where a detector's anchors lie, and how far an offset of one moves their sides."""
+    if isinstance(operator, DecodeBoxes):
+        nodes = {node.kind: node for node in content.nodes if node.operator == index}
+        for name, kind, expected in (("steps", "XNNMultiply", operator.steps), ("origins", "XNNAdd", operator.origins)):
+            data = content.inputs(nodes[kind])[1].data or b""
+            yield name, expected, np.frombuffer(data, np.float32).reshape(expected.shape)
 
 
 def _parameters(operator: Conv2d | Linear, filter_: Value, bias: Value) -> Iterator[tuple[str, Any, Any]]:

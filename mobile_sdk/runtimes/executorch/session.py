@@ -25,18 +25,20 @@ class ExecuTorchSession:
         found = tuple(self._method.metadata.input_tensor_meta(0).sizes())
         if found != expected:
             raise BundleError(f"expected the input {expected} in {path.name}, found {found}", hint=HINT)
+        shape = interface.output.shape
+        self._output_shape = shape[1:] if len(shape) == 3 else (-1,)  # boxes are rows of columns
         self._codes = np.zeros(expected, np.int8)
         self._inputs = [torch.from_numpy(self._codes)]
 
     def run(self, picture: NDArray[np.uint8]) -> NDArray[np.generic]:
-        """Scores (classes,) for RGB bytes (H, W, 3)."""
+        """Scores (classes,), or boxes and scores (anchors, columns), for RGB bytes (H, W, 3)."""
         if picture.shape != self._codes.shape[1:] or picture.dtype != np.uint8:
             reason = f"expected a picture uint8 {self._codes.shape[1:]}, found {picture.dtype} {picture.shape}"
             raise DataError(reason, hint="prepare it with the contract's recipe")
         # byte - 128 as int8 is the byte with its highest bit flipped
         np.bitwise_xor(picture, 0x80, out=self._codes[0].view(np.uint8))
         scores: NDArray[np.generic] = self._method.execute(self._inputs)[0].numpy()
-        return scores.reshape(-1).copy()  # a view of the runtime's own memory
+        return scores.reshape(self._output_shape).copy()  # a view of the runtime's own memory
 
     def close(self) -> None:
         """Frees method and program, in this order."""

@@ -24,6 +24,7 @@ from mobile_sdk.integer_graph import (
     Concat,
     Constant,
     Conv2d,
+    DecodeBoxes,
     Dequantize,
     Graph,
     JoinRows,
@@ -36,6 +37,7 @@ from mobile_sdk.integer_graph import (
     Reshape,
     Rows,
 )
+from mobile_sdk.runtimes.tflite.boxes import write_boxes
 from mobile_sdk.runtimes.tflite.channels import write_concat, write_join_rows, write_reshape, write_shuffle, write_slice
 from mobile_sdk.runtimes.tflite.padding import extents, pad
 from mobile_sdk.runtimes.tflite.picture import INPUT_NAME, INPUT_VALUES, write_input, write_rows
@@ -203,4 +205,5 @@ _WRITERS: Mapping[type[Operator], Callable[[Writer, Any], None]] = {
     Dequantize: _write_conversion,
     Quantize: _write_conversion,
     Activation: _write_activation,
+    DecodeBoxes: write_boxes,
 }

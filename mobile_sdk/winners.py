@@ -1,0 +1,16 @@
+"""What a net's output says in one word: the label that it is surest of."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobile_sdk.contract import Contract
+from mobile_sdk.detections import best_labels
+from mobile_sdk.numerics import top1
+
+
+def winners(outputs: NDArray[np.generic], contract: Contract) -> NDArray[np.int64]:
+    """The surest label's index for outputs (pictures, …), flattened or not; -1 where an output holds a NaN."""
+    rows = outputs.reshape(len(outputs), -1)
+    if contract.task == "classification":
+        return top1(rows)
+    return best_labels(rows.reshape(len(rows), -1, contract.output_columns))

@@ -1,0 +1,1 @@
+"""Detection: anchors and the box coder, losses, pictures with boxes, training."""

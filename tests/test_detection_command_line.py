@@ -1,0 +1,121 @@
+"""`--task detection` from pictures in COCO's layout to a verdict and a report, and what is refused on the way."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import detectors
+import numpy as np
+import pytest
+from PIL import Image
+
+from mobile_sdk.cli.app import call
+from mobile_sdk.errors import DataError
+from mobile_sdk.lowering import lower
+from mobile_sdk.report.write import redraw_report, write_report
+from mobile_sdk.verification import verify
+from qat.detection.coco_folder import load_coco_folder
+
+SETTINGS = ("--task", "detection", "--width", "0.35", "--size", "64", "--epochs", "1", "--name", "squares")
+
+
+def save_coco(folder: Path, count: int = 40) -> Path:
+    """Light squares on dark grounds, 80 × 60 px, in COCO's layout."""
+    random = np.random.default_rng(0)
+    folder.mkdir(parents=True)
+    images, annotations = [], []
+    for index in range(count):
+        rgb = np.full((60, 80, 3), 40, np.uint8)
+        left, top = random.integers(0, 50), random.integers(0, 30)
+        rgb[top : top + 30, left : left + 30] = 220
+        Image.fromarray(rgb).save(folder / f"{index}.png")
+        images.append({"id": 100 + index, "file_name": f"{index}.png"})
+        box = [int(left), int(top), 30, 30]
+        annotations.append({"image_id": 100 + index, "category_id": 7, "bbox": box, "id": index, "iscrowd": index % 2})
+    content = {"images": images, "categories": [{"id": 7, "name": "square"}], "annotations": annotations}
+    (folder / "annotations.json").write_text(json.dumps(content), encoding="utf-8")
+    return folder
+
+
+def test_a_detector_goes_from_a_coco_folder_to_an_exact_bundle(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def said(*arguments: str) -> Any:
+        code, spoken = call([*arguments, *data, "--json"]), capfd.readouterr()
+        assert code == 0, spoken.err
+        return json.loads(spoken.out)
+
+    data, out = ("--data", str(save_coco(tmp_path / "squares"))), ("--out", str(tmp_path))
+    trained = said("train", *SETTINGS, *out)
+    assert 0 <= trained["float_average_precision_share"] <= 1
+    quantized = said("quantize", "--weights", str(tmp_path / "net.safetensors"), "--epochs", "1", *out)
+    assert quantized["quantized"] == "qat" and quantized["reference_accuracy"]["pictures"] == 8
+    program, bundles = str(tmp_path / "program.pt2"), tmp_path / "bundles"
+    said("export", program, "--to", "tflite", "--out", str(bundles))
+    (bundle,) = (str(path) for path in bundles.iterdir())
+    (verdict,) = said("verify", bundle, "--program", program, "--out", str(tmp_path / "verify.json"))
+    outcomes = {check["name"]: check["outcome"] for check in verdict["checks"]}
+    assert outcomes["steps apart"] == outcomes["precision beside the reference"] == "pass"
+
+
+def test_a_report_draws_the_boxes_and_says_the_precision(tmp_path: Path) -> None:
+    program, pictures = detectors.program(), detectors.pictures()
+    bundles = lower(program, tmp_path, runtimes=["tflite"], pictures=pictures)
+    verdicts = [verify(bundle, program, pictures) for bundle in bundles]
+    report = write_report(tmp_path / "report.html", verdicts, program=program, bundles=bundles)
+    drawn = [box for picture in report.golden for said in picture.detections for box in said.boxes]
+    assert len(report.golden) == 3 and drawn and not report.accuracies
+    assert [line.computed_by for line in report.precisions] == ["int8 reference", "things.tflite"]
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert page.count("<rect ") >= len(drawn) and "Average precision" in page and drawn[0].label in page
+    redraw_report(tmp_path / "report.json", tmp_path / "again.html")
+    assert (tmp_path / "again.html").read_text(encoding="utf-8") == page
+
+
+def test_a_coco_folder_is_parted_by_names_and_leaves_crowds_out(tmp_path: Path) -> None:
+    pictures = load_coco_folder(save_coco(tmp_path / "squares"))
+    assert (len(pictures.train), len(pictures.validation), pictures.labels) == (32, 8, ("square",))
+    counts = [len(truth.labels) for truth in (*pictures.train.truths, *pictures.validation.truths)]
+    assert sum(counts) == 20 and max(counts) == 1
+    for source, truth in zip(pictures.train.sources, pictures.train.truths, strict=True):
+        for left, top, right, bottom in truth.boxes.astype(int):
+            assert (source[top:bottom, left:right] == 220).all()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "expected annotations.json"),
+        ("{}", "expected COCO's format"),
+        ('{"images": [], "categories": [], "annotations": []}', "expected COCO's format"),
+    ],
+)
+def test_a_folder_in_another_layout_is_refused(content: str | None, message: str, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "annotations.json").write_text(content, encoding="utf-8")
+    with pytest.raises(DataError, match=message):
+        load_coco_folder(tmp_path)
+
+
+def test_a_category_that_is_not_listed_is_refused(tmp_path: Path) -> None:
+    folder = save_coco(tmp_path / "squares")
+    content = json.loads((folder / "annotations.json").read_text(encoding="utf-8"))
+    content["annotations"][3]["category_id"] = 8
+    (folder / "annotations.json").write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(DataError, match="expected a listed category"):
+        load_coco_folder(folder)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("run", "--task", "detectoin"), "did you mean detection?"),
+        (("run", "--task", "detection", "--net", "mobilenet_v4"), "expected a backbone"),
+        (("train", "--task", "detection", "--recipe", "digits"), "expected neither --recipe nor --weights"),
+    ],
+)
+def test_settings_that_do_not_fit_the_task_are_refused(
+    arguments: tuple[str, ...], said: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert call(arguments) == 2
+    assert said in capfd.readouterr().err
