@@ -4,6 +4,7 @@ Run: python -m benchmarks.overview     from the results as they lie there; `pyth
 """
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,10 @@ def page() -> str:
     return "\n".join([*parts, *(["\nNot met, and why:\n", *limits] if limits else [])]) + "\n"
 
 
-def table() -> str:
-    """Every target as a row, named after its benchmark."""
-    return markdown([{"benchmark": target["benchmark"], **table_row(target)} for target in all_targets()])
+def table(benchmarks: Collection[str] = ()) -> str:
+    """Every target as a row, named after its benchmark; of `benchmarks` alone where some are named."""
+    chosen = [target for target in all_targets() if not benchmarks or target["benchmark"] in benchmarks]
+    return markdown([{"benchmark": target["benchmark"], **table_row(target)} for target in chosen])
 
 
 def all_targets() -> list[dict[str, Any]]:
