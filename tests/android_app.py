@@ -46,6 +46,21 @@ class AndroidApp:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AppTests:
+    """What the app's own tests said, and the folder of the reports that they wrote."""
+
+    said: str
+    reports: Path
+
+
+def run_tests(app: AndroidApp, fixtures: Path, reports: Path) -> AppTests:
+    """Runs the app's own tests over Python's fixtures."""
+    done = app.run("mobilesdk.demo.TestRunKt", properties=[f"-Dfixtures={fixtures}", f"-Dreports={reports}"])
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    return AppTests(said=done.stdout, reports=reports)
+
+
+@dataclass(frozen=True, kw_only=True)
 class GoldenAnswer:
     """What a language makes of one golden picture: the digest of the model's input, and the label that wins."""
 

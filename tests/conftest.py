@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from android_app import AndroidApp, build_app
+from android_app import AndroidApp, AppTests, build_app, run_tests
 from apple_listing import fetch_listing
 from command_line import SmallRun, small_run
 from demo_fixtures import write_fixtures
 from hypothesis import settings
-from ios_core import IosCore
+from ios_core import IosCore, closing_line
 from kotlin_toolchain import KotlinToolchain, make_kotlin_toolchain
 from phones import Phones, played, why_not_here
 from swift_toolchain import SwiftToolchain, make_toolchain
@@ -25,10 +25,17 @@ from mobile_sdk.runtimes import tflite_legacy
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 IN_CI = os.environ.get("CI") == "true"
+CLOSING_LINES: list[str] = []  # of the demo apps' own tests, a language each
 
 # No deadline: the machine may be busy. In CI the examples are the same every time; elsewhere they are new ones.
 settings.register_profile("here", deadline=None, derandomize=IN_CI)
 settings.load_profile("here")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says at the end how many tests ran in each other language."""
+    for line in CLOSING_LINES:
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
@@ -107,6 +114,14 @@ def android_app(kotlin: KotlinToolchain, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture(scope="session")
+def android_tests(android_app: AndroidApp, demo_fixtures: Path, tmp_path_factory: pytest.TempPathFactory) -> AppTests:
+    """The run of the Android app's own tests."""
+    done = run_tests(android_app, demo_fixtures, tmp_path_factory.mktemp("reports"))
+    CLOSING_LINES.append(f"Kotlin: {done.said.splitlines()[-1]}")
+    return done
+
+
+@pytest.fixture(scope="session")
 def demo_fixtures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of what the tests of both apps read."""
     folder = tmp_path_factory.mktemp("demo")
@@ -124,6 +139,14 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> SmallRun:
 def ios_core(swift: SwiftToolchain, tmp_path_factory: pytest.TempPathFactory) -> IosCore:
     """The iOS app's core, which the first test of a session builds."""
     return IosCore(toolchain=swift, build=tmp_path_factory.mktemp("ios"))
+
+
+@pytest.fixture(scope="session")
+def ios_tests(ios_core: IosCore, demo_fixtures: Path) -> str:
+    """What the core's own tests said, all of which passed."""
+    said = ios_core.test(demo_fixtures)
+    CLOSING_LINES.append(f"Swift: {closing_line(said)}")
+    return said
 
 
 def _cannot_run_here(reason: str) -> NoReturn:

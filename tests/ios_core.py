@@ -1,5 +1,6 @@
 """The iOS app's core package, built once in a session, and its tests run by Swift's package manager."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,3 +29,10 @@ class IosCore:
         )
         assert done.returncode == 0, done.stdout[-8000:]
         return done.stdout
+
+
+def closing_line(said: str) -> str:
+    """How many tests of those that `swift test` ran have passed and failed."""
+    found = re.search(r"Test run with (\d+) tests passed", said)
+    assert found, said[-2000:]
+    return f"{found[1]} passed, 0 failed"

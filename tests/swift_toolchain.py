@@ -6,13 +6,13 @@ newer C library than this machine may have, hence a root of its own, in a mount 
 
 import hashlib
 import os
-import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from mobile_sdk.cache import Say, cache_folder, made_once
+from mobile_sdk.commands import run_command
 from mobile_sdk.devices import debian
 from mobile_sdk.errors import MachineError
 
@@ -74,6 +74,7 @@ class SwiftToolchain:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
+            timeout=600,
             env={"PATH": f"/usr/libexec/swift/bin:{os.environ['PATH']}", "HOME": "/tmp", **(environment or {})},
         )
 
@@ -93,8 +94,11 @@ def _why_not_here() -> str | None:
         return reason
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
         return "this is not root, who alone may give a program another root"
-    unshared = shutil.which("unshare") and subprocess.run(["unshare", "--mount", "true"], check=False).returncode == 0
-    return None if unshared else "this machine has no mount namespaces"
+    try:
+        run_command(["unshare", "--mount", "true"], hint="use a machine with mount namespaces")
+    except MachineError as error:
+        return f"this machine has no mount namespaces: {error.message}"
+    return None
 
 
 def _make(root: Path, packages: list[str], say: Say) -> None:

@@ -3,13 +3,16 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
-from android_app import PROJECT, SOURCES, AndroidApp, expected_answers, golden_answers, namespace
+from android_app import PROJECT, SOURCES, AndroidApp, AppTests, expected_answers, golden_answers, namespace
 from kotlin_toolchain import KotlinToolchain
 
 from mobile_sdk.environment import installed_versions
 from mobile_sdk.errors import MachineError
+from mobile_sdk.measurements import Numbers
+from mobile_sdk.stats import summarize
 
 CATALOGUE = PROJECT / "gradle/libs.versions.toml"
 LITERALS_OF_MODELS = (
@@ -19,23 +22,25 @@ LITERALS_OF_MODELS = (
 )
 
 
-@pytest.fixture(scope="module")
-def said(android_app: AndroidApp, demo_fixtures: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
-    """What the app's own tests said, and the folder of reports that they wrote."""
-    reports = tmp_path_factory.mktemp("reports")
-    properties = [f"-Dfixtures={demo_fixtures}", f"-Dreports={reports}"]
-    done = android_app.run("mobilesdk.demo.TestRunKt", properties=properties)
-    print(done.stdout.splitlines()[-1] if done.stdout else done.stderr)
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
-    return done.stdout, reports
-
-
 @pytest.mark.slow
-def test_kotlins_own_tests_pass(said: tuple[str, Path]) -> None:
-    closing = re.fullmatch(r"(\d+) passed, (\d+) failed", said[0].strip().splitlines()[-1])
+def test_kotlins_own_tests_pass(android_tests: AppTests) -> None:
+    closing = re.fullmatch(r"(\d+) passed, (\d+) failed", android_tests.said.strip().splitlines()[-1])
     assert closing is not None and int(closing[1]) >= 50 and int(closing[2]) == 0
     written = sum(file.read_text(encoding="utf-8").count("@Test") for file in PROJECT.rglob("*Test.kt"))
     assert int(closing[1]) == written, "every test that is written has run"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bundle", ["test.executorch", "test-float.tflite"])
+def test_python_reads_the_apps_benchmark_as_its_own(android_tests: AppTests, bundle: str) -> None:
+    numbers = Numbers.model_validate_json((android_tests.reports / f"{bundle}.bench.json").read_bytes(), strict=True)
+    (measurement,) = numbers.measurements
+    assert measurement.bundle == bundle and measurement.samples is not None and measurement.summary is not None
+    expected = summarize(measurement.samples.rounds_ms)
+    assert flat(measurement.summary.model_dump()) == pytest.approx(flat(expected.model_dump()), rel=1e-12)
+    assert measurement.advice == expected.advice
+    assert numbers.environment.python is None
+    assert numbers.verdict is None
 
 
 @pytest.mark.slow
@@ -104,3 +109,8 @@ def test_the_readme_describes_every_view_and_every_string_is_used() -> None:
     code = "\n".join(path.read_text(encoding="utf-8") for path in (*SOURCES.rglob("*.kt"), *PROJECT.rglob("*.xml")))
     for name in re.findall(r'<string name="(\w+)"', code):
         assert f"R.string.{name}" in code or f"@string/{name}" in code, name
+
+
+def flat(summary: dict[str, Any]) -> dict[str, Any]:
+    """The summary with its interval's ends beside the others."""
+    return {**summary, **summary["median_interval_ms"], "median_interval_ms": 0, "advice": 0}

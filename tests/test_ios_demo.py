@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 from apple_listing import Declaration, declarations, misfit, read_listing, swiftui_words
-from ios_core import CORE, DEMO, IosCore
+from ios_core import CORE, DEMO, IosCore, closing_line
 from swift_toolchain import BUILD, PACKAGE, STUBS, SwiftToolchain, make_toolchain
 
 from mobile_sdk.errors import MachineError
+from mobile_sdk.measurements import Numbers
+from mobile_sdk.stats import summarize
 
 ROOT = Path(__file__).parents[1]
 STUB_FOLDER = Path(__file__).with_name("ios_stubs")
@@ -54,17 +56,22 @@ def names(apple_names: Path) -> frozenset[str]:
     return read_listing(apple_names)
 
 
-def test_every_test_of_the_core_runs_and_passes(
-    ios_core: IosCore, demo_fixtures: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    said = ios_core.test(demo_fixtures)
-    found = re.search(r"Test run with (\d+) tests passed", said)
-    assert found, said[-2000:]
-    closing = f"{found[1]} passed, 0 failed"
-    with capsys.disabled():
-        print(f"\nSwift: {closing}")
+@pytest.mark.slow
+def test_every_test_of_the_core_runs_and_passes(ios_tests: str) -> None:
     written = sum(source.read_text(encoding="utf-8").count("@Test") for source in (CORE / "Tests").rglob("*.swift"))
-    assert closing == f"{written} passed, 0 failed"
+    assert closing_line(ios_tests) == f"{written} passed, 0 failed"
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("ios_tests")
+def test_python_reads_the_benchmark_that_the_app_writes(ios_core: IosCore) -> None:
+    numbers = Numbers.model_validate_json((ios_core.build / "bench.json").read_text(encoding="utf-8"))
+    measured, not_run = numbers.measurements
+    assert measured.summary is not None and measured.samples is not None
+    assert measured.summary == summarize(measured.samples.rounds_ms)
+    assert measured.summary.median_ms == 2.0 and measured.verdict is None
+    assert not_run.not_run == "this app embeds no LiteRT" and not_run.summary is None
+    assert numbers.state_after is not None and numbers.state_after.thermal_status == 3
 
 
 def test_the_sources_are_in_swifts_format(swift: SwiftToolchain) -> None:
@@ -72,12 +79,14 @@ def test_the_sources_are_in_swifts_format(swift: SwiftToolchain) -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
+@pytest.mark.slow
 def test_the_app_compiles_against_the_stubs_of_apples_frameworks(swift: SwiftToolchain, modules: Path) -> None:
     app = [f"{PACKAGE}/App/{path.name}" for path in app_sources()]
     done = swift.run(*CHECK, *app, folders={PACKAGE: DEMO, BUILD: modules})
     assert (done.returncode, done.stdout) == (0, "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "reason"),
     [

@@ -62,7 +62,7 @@ Device = Annotated[
         "--device",
         metavar="DEVICE",
         help="host; adb:SERIAL, or adb for every phone that is ready; ssh:user@host; emulated:cortex-a76, which shows "
-        "exactness and no times. See `mobile-sdk devices`.",
+        "exactness and no times; for bench also app:SERIAL, the demo app on a phone. See `mobile-sdk devices`.",
     ),
 ]
 Threads = Annotated[int, typer.Option("--threads", min=1, max=256, help="Threads that a runtime may use.")]

@@ -49,6 +49,11 @@ def open_device(name: str) -> Device:
         return members[0] if len(members) == 1 else Farm(name=name, members=members)
     if kind == "ssh" and rest and not rest.startswith("-"):
         return Remote(connection=Ssh(address=rest))
+    if kind == "app":
+        raise SettingError(
+            f"expected a device that scores pictures, found {name}: the demo app only measures",
+            hint=f"use bench --device {name}, or verify --device adb{':' * bool(rest)}{rest}",
+        )
     known = {device.name: device for device in devices()}
     if name not in known:
         choices = (*known, "adb", "adb:SERIAL", "ssh:user@host")
