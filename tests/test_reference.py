@@ -17,6 +17,8 @@ from mobile_sdk.integer_graph import (
     Activation,
     ActivationKind,
     Add,
+    ChannelShuffle,
+    ChannelSlice,
     Clamp,
     Concat,
     Constant,
@@ -146,9 +148,19 @@ def _model(operator: Operator, operands: list[Codes]) -> Codes:
             return model_mean(operator, *operands)
         case MaxPool2d():
             return model_max_pool2d(operator, *operands)
-    zero = arithmetic.quantization_of(operator.output).zero_point
+    return model_rearranged(operator, *operands) + arithmetic.quantization_of(operator.output).zero_point
+
+
+def model_rearranged(operator: Operator, *operands: Codes) -> Codes:
+    """Centred codes in, centred codes out."""
+    if isinstance(operator, ChannelSlice):
+        return operands[0][:, operator.start : operator.stop]
+    if isinstance(operator, ChannelShuffle):
+        rows = operands[0].shape[1] // operator.groups
+        order = [rows * column + row for row in range(rows) for column in range(operator.groups)]
+        return operands[0][:, order]
     assert isinstance(operator, Concat | Reshape)
-    return np.concatenate(operands, axis=1).reshape(-1, *operator.output.shape) + zero
+    return np.concatenate(operands, axis=1).reshape(-1, *operator.output.shape)
 
 
 def assert_modelled(graph: Graph, images: NDArray[np.uint8], *, values: int = 2) -> None:
