@@ -4,7 +4,7 @@ Run: python -m benchmarks.activation_memory
 
 MobileNetV2 1.0 at 224 px with 1,000 classes, int8, random but realistic numbers. XNNPACK's workspace is found among the
 blocks on the heap of a process that runs the bundle; latencies are medians of interleaved rounds, one thread. Accuracy
-is that of the same net trained on the built-in digits at 32 px. Some six minutes of a core.
+is that of the same net trained on the built-in digits at 32 px. Some ten minutes of a core.
 """
 
 import tempfile
@@ -50,6 +50,11 @@ SPLIT_LIMIT = (
     "features.1 has no expansion to split: its 32 channels of 112 x 112 in and out are 784 KiB, whatever the other "
     "blocks are. Strips take that block, too"
 )
+PARTS_LIMIT = (
+    "parts of 16 and 48 channels, beyond the paper's 2 to 5 parts: their convolutions read the block's input again for "
+    "each part, and each but the first adds a sum. With 4 and 2 parts the arena is 980 KiB"
+)
+ROUNDED_LIMIT = "every partial sum is rounded to a grid of its own; strips round nothing"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,10 +139,12 @@ def targets(
     whole = ("whole", runtime)
     for name in ("strips, half", "parts", "parts and strips, half"):
         work = f"{NET} 1.0 at 224 px {SUFFIXES[runtime]}, {name}"
-        limit = SPLIT_LIMIT if name == "parts" else ""
+        too_wide, too_slow = SPLIT_LIMIT if name == "parts" else "", PARTS_LIMIT if "parts" in name else ""
         stock, ours = found[whole] / 2**10, found[name, runtime] / 2**10
-        yield Target.ratio(f"{work}: activations", "KiB", stock=stock, ours=ours, at_most=0.5, limit=limit)
-        yield Target.ratio(f"{work}: latency", "ms", stock=ms[whole], ours=ms[name, runtime], at_most=1.15)
+        yield Target.ratio(f"{work}: activations", "KiB", stock=stock, ours=ours, at_most=0.5, limit=too_wide)
+        yield Target.ratio(
+            f"{work}: latency", "ms", stock=ms[whole], ours=ms[name, runtime], at_most=1.15, limit=too_slow
+        )
 
 
 def accuracy() -> Iterator[Target]:
@@ -155,7 +162,8 @@ def accuracy() -> Iterator[Target]:
     }
     for name, share in shares.items():
         work = f"{NET} 1.0 on 1,000 digits, int8, {name}"
-        yield Target.gain(work, "% top-1", stock=100 * whole, ours=100 * share, at_least=-0.2)
+        limit = ROUNDED_LIMIT if name == "parts" else ""
+        yield Target.gain(work, "% top-1", stock=100 * whole, ours=100 * share, at_least=-0.2, limit=limit)
 
 
 def _share(net: nn.Module, contract: Contract, pictures: Pictures, limit_kib: int | None) -> float:
