@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from realistic import with_realistic_numbers
 from tiny_nets import picture_set, rgb, tensors
 from torch import nn
@@ -22,8 +23,8 @@ from mobile_sdk.runtimes.reference import Reference
 from qat.block_splitting import split_blocks
 from qat.calibration import quantize
 from qat.calibration_plan import CalibrationPlan
-from qat.nets import build_net
-from qat.saved_net import SavedNet, save_net
+from qat.nets import ImageClassifier, build_net
+from qat.nets.mobilenet_v2 import InvertedResidual
 
 CONTRACT = Contract(name="split", labels=tuple("abcdefgh"), image=ImageSpec(size_px=32))
 PARTS = {"features.2": 4, "features.3": 3, "features.5": 2}
@@ -107,21 +108,21 @@ def test_the_option_takes_blocks_with_their_parts_and_refuses_all_else():
             named_parts(wrong)
 
 
+def own_net() -> nn.Module:
+    """What --model names: a net that brings its labels and what its pictures look like."""
+    features = nn.Sequential(InvertedResidual(3, 18, 8, 2), InvertedResidual(8, 8, 8, 1))
+    own = with_realistic_numbers(ImageClassifier(features, nn.Sequential(nn.Linear(8, 8))), CONTRACT.image)
+    own.labels, own.image = CONTRACT.labels, CONTRACT.image  # type: ignore[assignment]
+    return own
+
+
 def test_quantize_splits_the_net_that_it_is_given(tmp_path: Path):
-    weights = tmp_path / "net.safetensors"
-    save_net(net(), SavedNet(net="mobilenet_v2", width=0.5, contract=CONTRACT), weights)
-    arguments = [
-        "quantize",
-        "--weights",
-        str(weights),
-        "--data",
-        "none",
-        "--out",
-        str(tmp_path),
-        "--calibration",
-        "extremes",
-    ]
-    assert call([*arguments, "--split", "features.2=3"]) == 0
+    (tmp_path / "pictures").mkdir()
+    for index, picture in enumerate(rgb(10, 32)):
+        Image.fromarray(picture).save(tmp_path / "pictures" / f"{index}.png")
+    arguments = ["quantize", "--model", f"{__name__}:own_net", "--data", str(tmp_path / "pictures"), "--epochs", "0"]
+    arguments += ["--out", str(tmp_path), "--calibration", "extremes"]
+    assert call([*arguments, "--split", "features.0=3"]) == 0
     paths = {operator.path for operator in Program.load(tmp_path / "program.pt2").graph.operators}
-    assert {f"features.2.conv.parts.{index}.0" for index in range(3)} <= paths
+    assert {f"features.0.conv.parts.{index}.0" for index in range(3)} <= paths
     assert call([*arguments, "--split", "features.1=3"]) == 2

@@ -59,7 +59,7 @@ def same_codes(whole: Graph, cut: Graph) -> bool:
     return np.array_equal(Reference(whole).run(rgb), Reference(cut).run(rgb))
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(
     kernel=st.integers(1, 5),
     stride=st.integers(1, 3),

@@ -47,6 +47,7 @@ def _whole(graph: "Graph") -> dict[str, Any]:
         "least_peak_bytes": plan.least_peak_bytes,
         "arena_bytes": plan.arena_bytes,
         "picture_bytes": tensor_bytes(graph.input),
+        "tried_all_orders": plan.is_exhaustive,
     }
 
 
@@ -85,9 +86,10 @@ def _limits(graph: "Graph") -> list[dict[str, Any]]:
 
 def _show(whole: dict[str, Any], blocks: list[dict[str, Any]], limits: list[dict[str, Any]]) -> None:
     sizes = {name: f"{size / 1024:,.0f} KiB" for name, size in whole.items()}
+    best = "in the best order" if whole["tried_all_orders"] else "in the best order found"
     print(f"inputs and outputs of the widest operator: {sizes['least_bytes']}; no order of operators needs less")
     print(f"of the widest block, its inner tensors left out: {sizes['least_block_bytes']}")
-    print(f"alive at once: {sizes['peak_bytes']}; in the best order {sizes['least_peak_bytes']}")
+    print(f"alive at once: {sizes['peak_bytes']}; {best} {sizes['least_peak_bytes']}")
     print(f"arena: {sizes['arena_bytes']}, beside the picture's {sizes['picture_bytes']}")
     widest = sorted(blocks, key=lambda row: row["peak_bytes"], reverse=True)[:WIDEST]
     rows = [(row["block"], _kib(row["in_and_out_bytes"]), _kib(row["peak_bytes"])) for row in widest]
