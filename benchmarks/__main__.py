@@ -11,7 +11,7 @@ from benchmarks import overview
 
 NAMES = (
     *("calibration", "sensitivity", "distillation", "qat_digits", "stock_qat"),  # accuracy
-    *("nets", "bundles", "executorch_lowering"),  # speed of the bundles
+    *("nets", "bundles", "executorch_lowering", "activation_memory"),  # speed and memory of the bundles
     *("qat_step", "export", "reference"),  # speed of the tools
     *("predict", "operator_calibration"),  # predicted latencies
 )
