@@ -11,9 +11,8 @@ from benchmarks import overview
 
 NAMES = (
     *("calibration", "sensitivity", "distillation", "qat_digits", "stock_qat"),  # accuracy
-    *("paper_nets", "ablations"),  # the papers' own tables
-    *("detection", "activation_memory"),
-    *("nets", "bundles", "executorch_lowering"),  # speed of the bundles
+    *("nets", "bundles", "executorch_lowering", "activation_memory"),  # speed and memory of the bundles
+    *("paper_nets", "ablations", "detection"),  # the papers' own tables
     *("qat_step", "export", "reference"),  # speed of the tools
     *("predict", "operator_calibration"),  # predicted latencies
 )
