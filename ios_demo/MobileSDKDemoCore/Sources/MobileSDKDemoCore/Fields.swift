@@ -10,6 +10,8 @@ struct Fields {
     (self.path, left) = (path, fields)
   }
 
+  func has(_ name: String) -> Bool { left[name] != nil }
+
   mutating func take(_ name: String) throws -> JSONValue {
     guard let value = left.removeValue(forKey: name) else { throw Self.refusal(of(name), "a value") }
     return value

@@ -169,6 +169,7 @@ enum ManifestReader {
   /// Fields that the app has no use for are checked all the same: one that is wrong shows damage or another writer.
   private static func checkWhatOnlyPeopleRead(_ fields: inout Fields) throws {
     for name in ["program_sha256", "graph_sha256", seal] { _ = try fields.string(name, like: sha256) }
+    if fields.has("activation_limit_kib") { _ = try fields.integer("activation_limit_kib", in: 1...Int.max) }
     var quantization = try fields.inside("quantization")
     let kept = "kept layers float32"
     _ = try quantization.choice("method", of: ["float32", "calibrated", "qat"])

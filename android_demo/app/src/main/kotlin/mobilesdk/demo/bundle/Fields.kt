@@ -7,6 +7,8 @@ internal class Fields(
 ) {
     private val left = LinkedHashMap((json as? JsonObject ?: wrong(path, "an object")).fields)
 
+    fun has(name: String): Boolean = name in left
+
     fun take(name: String): Json = left.remove(name) ?: wrong(of(name), "a value")
 
     fun inside(name: String): Fields = Fields(take(name), of(name))

@@ -175,6 +175,7 @@ private fun readFile(fields: Fields): FileEntry =
 /** Fields that the app has no use for are checked all the same: one that is wrong shows damage or another writer. */
 private fun checkWhatOnlyPeopleRead(fields: Fields) {
     for (name in listOf("program_sha256", "graph_sha256", "manifest_sha256")) fields.text(name, SHA_256)
+    if (fields.has("activation_limit_kib")) fields.whole("activation_limit_kib", 1L..Int.MAX_VALUE)
     fields.inside("quantization").run {
         choice("method", "float32", "calibrated", "qat")
         choice("weights", *WEIGHTS)
