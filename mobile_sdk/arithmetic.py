@@ -23,12 +23,17 @@ def quantization_of(operand: Tensor | Constant) -> Quantization:
 
 
 def clamp_range(quantization: Quantization, clamp: Clamp) -> tuple[int, int]:
-    """The lowest and highest code that an output may take, centred."""
+    """The lowest and highest code that an output may take, centred.
+
+    Six is rounded with its zero point, half to even, as XNNPACK does in both runtimes: only where 6 is half a step
+    off does that matter.
+    """
     zero = quantization.zero_point
     low = 0 if clamp is not Clamp.NONE else INT8_MIN - zero
     high = INT8_MAX - zero
     if clamp is Clamp.RELU6:
-        high = min(high, int(np.rint(np.float32(6.0) / np.float32(quantization.scale))))
+        six = np.rint(np.float32(6.0) / np.float32(quantization.scale) + np.float32(zero))
+        high = min(high, int(six) - zero)
     return low, high
 
 

@@ -39,6 +39,7 @@ ANY_GRIDS = GRIDS | DYADIC_GRIDS
         (Clamp.RELU6, 6 / 255, -128, (0, 255)),  # saturation is the clamp
         (Clamp.RELU6, 0.01, 0, (0, 127)),  # int8 ends before 6
         (Clamp.RELU6, 4.0, 0, (0, 2)),  # 1.5 codes, half to even
+        (Clamp.RELU6, 4.0, 1, (0, 1)),  # 2.5 with the zero point
     ],
 )
 def test_a_clamp_ends_at_the_code_of_zero_and_at_the_code_nearest_to_six(clamp, scale, zero, expected):

@@ -48,7 +48,9 @@ def test_boxes_on_arm_are_the_references_to_the_bit(runtime: str, cortex_a76: Co
     program, chosen = detectors.program(), runtimes.get(runtime)
     model = tmp_path / chosen.model_file
     pixels = detectors.pictures(3).bytes(program.contract.image)
-    found = cortex_a76.scores(chosen, model, chosen.export(program.graph, program.contract, model), pixels)
+    interface = chosen.export(program.graph, program.contract, model)
+    with cortex_a76.loaded(chosen, model, interface) as run:
+        found = run(pixels)
     expected = Reference(program.graph).run(pixels)
     np.testing.assert_array_equal(found.reshape(expected.shape), expected)
 
