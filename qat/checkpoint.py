@@ -11,7 +11,6 @@ import torch
 from torch import nn
 
 from mobile_sdk.contract import Contract
-from qat.picture_set import PictureSet
 from qat.plan import TrainPlan
 from qat.progress import say
 
@@ -22,20 +21,25 @@ Fingerprint = dict[str, str]
 State = dict[str, Any]
 
 
-def fingerprint(
-    net: nn.Module, pictures: PictureSet, plan: TrainPlan, contract: Contract, teacher: nn.Module | None = None
-) -> Fingerprint:
-    """Hashes, by what they are of, of all that decides a run's result; `net` as it is before the first step."""
+def fingerprint(net: nn.Module, plan: TrainPlan, contract: Contract, task: Fingerprint) -> Fingerprint:
+    """Hashes, by what they are of, of all that decides a run's result; `net` as it is before the first step.
+
+    `task` is what the task adds: pictures, and whatever else is learned from.
+    """
     structure = [(name, tuple(value.shape), str(value.dtype)) for name, value in _tensors(net).items()]
     return {
         "schema": str(_SCHEMA),
         "plan": _hash(repr(plan).encode()),
         "contract": _hash(contract.model_dump_json().encode()),
-        "pictures": pictures.fingerprint(),
+        **task,
         "net": _hash(repr((type(net).__name__, structure)).encode()),
-        "initial weights": _hash_weights(net),
-        "teacher": _hash_weights(teacher) if teacher else "none",
+        "initial weights": hash_weights(net),
     }
+
+
+def hash_weights(net: nn.Module) -> str:
+    """A hash of all the tensors that the net holds."""
+    return _hash(*(value.cpu().numpy().tobytes() for value in _tensors(net).values()))
 
 
 def save_checkpoint(folder: Path, mark: Fingerprint, state: State) -> None:
@@ -70,10 +74,6 @@ def load_checkpoint(folder: Path, mark: Fingerprint) -> State | None:
 def _tensors(net: nn.Module) -> dict[str, torch.Tensor]:
     state = net.state_dict()  # a module may add anything to it by get_extra_state
     return {name: value for name, value in state.items() if isinstance(value, torch.Tensor)}
-
-
-def _hash_weights(net: nn.Module) -> str:
-    return _hash(*(value.cpu().numpy().tobytes() for value in _tensors(net).values()))
 
 
 def _hash(*parts: bytes) -> str:

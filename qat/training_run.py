@@ -1,0 +1,220 @@
+"""The one training loop: for every task, for float nets and fake-quantized ones alike."""
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from mobile_sdk.contract import Contract
+from mobile_sdk.errors import SettingError
+from qat.average import WeightAverage
+from qat.batch_norm import StatisticsWarmUp
+from qat.batches import epoch_seed
+from qat.checkpoint import Fingerprint, State, fingerprint, load_checkpoint, save_checkpoint
+from qat.history import Epoch, History
+from qat.phases import HELD, Phase, Schedulable, phase_at
+from qat.plan import TrainPlan
+from qat.progress import say, track
+
+Batch = TypeVar("Batch")
+
+
+class Task(Protocol[Batch]):
+    """What a net learns, as the loop needs it: classification and detection are tasks.
+
+    A task holds the net and the pictures. `gradient_limit` is the norm to which the gradients of a step are clipped.
+    """
+
+    gradient_limit: float | None
+
+    def fingerprint(self) -> Fingerprint:
+        """Hashes, by what they are of, of all that decides a run's result besides net, plan and contract."""
+        ...
+
+    def batches(self, epoch: int) -> tuple[int, Iterator[Batch]]:
+        """How many steps the 0-based `epoch` has, and their batches: the same whenever it is run again.
+
+        Called with the net in train() mode.
+        """
+        ...
+
+    def loss(self, batch: Batch) -> Tensor:
+        """The loss of a step, with gradients."""
+        ...
+
+    def validate(self) -> dict[str, float | None]:
+        """What an epoch gave, by `Epoch`'s fields; the net holds still and has the average's weights, if there is one.
+
+        Called after the epoch's last step; a share of its batches that were right is among it.
+        """
+        ...
+
+
+def train(
+    net: nn.Module,
+    task: Task[Any],
+    plan: TrainPlan,
+    contract: Contract,
+    *,
+    out: Path | None,
+    resume: bool = True,
+    progress: bool = True,
+) -> History:
+    """Trains `net` in place by `plan` and leaves it in eval() mode with the result.
+
+    With a folder `out`, every epoch leaves a checkpoint there, from which the same call goes on, each epoch drawing
+    from its own seed. SettingError: a loss that is not finite.
+    """
+    run = _Run.start(net, task, plan, progress)
+    mark = fingerprint(net, plan, contract, task.fingerprint()) if out else {}
+    if out and resume:
+        run.take_up(load_checkpoint(out, mark))
+    try:
+        run.train(out, mark)
+    except KeyboardInterrupt as stopped:
+        if out and run.history.epochs:
+            stopped.add_note(f"the same call goes on from epoch {len(run.history.epochs) + 1}")
+        raise
+    finally:
+        run.statistics.end()
+    run.hold_still()
+    if run.average:
+        run.average.apply()
+    net.eval()
+    return run.history
+
+
+@dataclass(kw_only=True)
+class _Run:
+    """A run as it stands between two epochs: all of it is what a checkpoint holds."""
+
+    net: nn.Module
+    task: Task[Any]
+    plan: TrainPlan
+    progress: bool
+    optimizer: torch.optim.Optimizer
+    average: WeightAverage | None
+    statistics: StatisticsWarmUp
+    history: History = field(default_factory=History)
+
+    @classmethod
+    def start(cls, net: nn.Module, task: Task[Any], plan: TrainPlan, progress: bool) -> "_Run":
+        if isinstance(net, Schedulable) and any(phase.learns_steps for phase in plan.phases):
+            net.learn_steps()
+        net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        average = None if plan.ema_decay is None else WeightAverage(net, plan.ema_decay)
+        return cls(
+            net=net,
+            task=task,
+            plan=plan,
+            progress=progress,
+            optimizer=plan.optimizer_for(net),
+            average=average,
+            statistics=StatisticsWarmUp(net),
+        )
+
+    def take_up(self, state: State | None) -> None:
+        if state is None:
+            return
+        self.net.load_state_dict(state["net"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.average:
+            self.average.load_state_dict(state["average"])
+        self.history = History.model_validate_json(state["history"])
+        if self.progress:
+            say(f"going on after epoch {len(self.history.epochs)} of {self.plan.epochs}")
+
+    def state(self) -> State:
+        return {
+            "net": self.net.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "average": self.average.state_dict() if self.average else {},
+            "history": self.history.model_dump_json(),
+        }
+
+    def train(self, folder: Path | None, mark: Fingerprint) -> None:
+        for epoch in range(len(self.history.epochs), self.plan.epochs):
+            with _seeded(epoch_seed(self.plan.seed, epoch)):
+                result = self.one_epoch(epoch)
+            self.history = History(epochs=(*self.history.epochs, result))
+            if folder:
+                save_checkpoint(folder, mark, self.state())
+            if self.progress:
+                say(result.line(self.plan.epochs))
+
+    def one_epoch(self, epoch: int) -> Epoch:
+        start_s, losses = time.perf_counter(), 0.0
+        self.net.train()
+        steps, batches = self.task.batches(epoch)
+        if self.progress:
+            batches = track(batches, what=f"epoch {epoch + 1}/{self.plan.epochs}", total=steps)
+        phases: dict[str, None] = {}
+        for step, batch in enumerate(batches):
+            phases[self.set_phase(epoch * steps + step, steps).name] = None
+            losses += self.one_step(batch, epoch, step)
+        self.hold_still()
+        with self.average.applied() if self.average else nullcontext():
+            figures = self.task.validate()
+        return Epoch(
+            epoch=epoch + 1,
+            phases=tuple(phases),
+            loss=losses / steps,
+            learning_rate=self.optimizer.param_groups[0]["lr"],
+            duration_s=time.perf_counter() - start_s,
+            **figures,
+        )
+
+    def set_phase(self, step: int, steps_per_epoch: int) -> Phase:
+        for group in self.optimizer.param_groups:
+            group["lr"] = group.get("rate_share", 1.0) * self.plan.learning_rate_at(step, steps_per_epoch)
+        self.statistics.at(step)
+        total = self.plan.epochs * steps_per_epoch
+        now, before = (phase_at(self.plan.phases, at / total) for at in (step, step - 1))
+        if isinstance(self.net, Schedulable) and (step % steps_per_epoch == 0 or now != before):
+            self.net.at(
+                freeze_observers=not now.observes,
+                freeze_batch_norm=not now.batch_norm_follows,
+                learn_steps=now.learns_steps,
+            )
+        return now
+
+    def one_step(self, batch: object, epoch: int, step: int) -> float:
+        loss = self.task.loss(batch)
+        value = _finite(loss.item(), epoch, step, self.plan)
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        if self.task.gradient_limit is not None:
+            nn.utils.clip_grad_norm_(self.net.parameters(), self.task.gradient_limit)
+        self.optimizer.step()
+        if self.average:
+            self.average.update()
+        return value
+
+    def hold_still(self) -> None:
+        """From here on pictures that the net sees, for validation above all, leave its ranges as they are."""
+        if isinstance(self.net, Schedulable):
+            self.net.at(freeze_observers=not HELD.observes, freeze_batch_norm=not HELD.batch_norm_follows)
+
+
+def _finite(loss: float, epoch: int, step: int, plan: TrainPlan) -> float:
+    """The loss of a step (both 0-based); SettingError where it is no number."""
+    if not math.isfinite(loss):
+        raise SettingError(
+            f"expected a finite loss, found {loss} in epoch {epoch + 1}, step {step + 1}",
+            hint=f"lower the learning rate of {plan.learning_rate:g}, or warm up for longer",
+        )
+    return loss
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Seeds torch's own generators, which dropout draws from, and puts the caller's states back."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
