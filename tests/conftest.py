@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 from android_app import AndroidApp, AppTests, build_app, run_tests
@@ -36,6 +36,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Says at the end how many tests ran in each other language."""
     for line in CLOSING_LINES:
         terminalreporter.write_line(line)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hands the closing lines of a worker process to the process that started it."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["closing_lines"] = CLOSING_LINES
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Takes a worker's closing lines."""
+    CLOSING_LINES.extend(getattr(node, "workeroutput", {}).get("closing_lines", ()))
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from mobile_sdk.cache import cache_folder
+from mobile_sdk.cache import cache_folder, locked
 from mobile_sdk.commands import run_command
 from mobile_sdk.errors import MachineError
 
@@ -39,10 +39,11 @@ def fetch_packages(packages: Sequence[str], *, suite: str, architectures: Sequen
     (state / "status").touch()
     (state / "sources.list").write_text(f"deb [signed-by={_KEYRING}] {_mirror()} {suite} main\n", encoding="utf-8")
     apt = ["apt-get", "-qq", *_options(state, architectures)]
-    run_command([*apt, "update"], hint=_HINT)
     nothing_fetched = ["-o", f"Dir::Cache::archives={state / 'none'}"]
-    wanted = run_command([*apt, *nothing_fetched, "--print-uris", "install", *packages], hint=_HINT)
-    run_command([*apt, "--yes", "--download-only", "install", *packages], hint=_HINT)
+    with locked(state.with_name(f"{state.name}.lock")):  # apt refuses where another is at work, and does not wait
+        run_command([*apt, "update"], hint=_HINT)
+        wanted = run_command([*apt, *nothing_fetched, "--print-uris", "install", *packages], hint=_HINT)
+        run_command([*apt, "--yes", "--download-only", "install", *packages], hint=_HINT)
     return [state / "archives" / line.split()[1] for line in wanted.splitlines() if line.startswith("'")]
 
 
