@@ -37,6 +37,7 @@ from mobile_sdk.winners import winners
 LABELS_FILE = "labels.txt"
 MAX_GOLDEN_PICTURE_BYTES = 4 * 2**20
 _MAX_GOLDEN_PICTURE_PX = 2**22
+_MAX_DETECTIONS_BYTES = 2**20  # a thousand detections take a fifth of it
 _MAX_DEPTH = 8  # folders in each other; a .mlpackage has four
 
 
@@ -247,7 +248,8 @@ def _check_golden(bundle: Bundle, index: int) -> None:
 
 def _check_detections(bundle: Bundle, index: int, expected: GoldenDetections) -> None:
     try:
-        found = GoldenDetections.model_validate_json(_golden_file(bundle.path, index, "detections.json").read_bytes())
+        written = _golden_file(bundle.path, index, "detections.json").read_bytes()
+        found = GoldenDetections.model_validate_json(written, strict=True)
     except ValidationError as error:
         reason = error.errors(include_url=False)[0]["msg"]
         raise BundleRefusalError("golden", f"golden/{index}.detections.json: {reason}") from error
@@ -267,10 +269,12 @@ def _check_golden_sizes(bundle: Bundle, index: int) -> None:
         found = _golden_file(bundle.path, index, kind).stat().st_size
         if found != count:
             raise BundleRefusalError("golden", f"expected {count:,} bytes of golden/{index}.{kind}, found {found:,}")
-    found = _golden_file(bundle.path, index, "png").stat().st_size
-    if found > MAX_GOLDEN_PICTURE_BYTES:
-        limit = f"{MAX_GOLDEN_PICTURE_BYTES:,}"
-        raise BundleRefusalError("golden", f"expected at most {limit} bytes of golden/{index}.png, found {found:,}")
+    for kind, limit in (("png", MAX_GOLDEN_PICTURE_BYTES), ("detections.json", _MAX_DETECTIONS_BYTES)):
+        file = _golden_file(bundle.path, index, kind)
+        if file.exists() and (found := file.stat().st_size) > limit:
+            raise BundleRefusalError(
+                "golden", f"expected at most {limit:,} bytes of golden/{index}.{kind}, found {found:,}"
+            )
 
 
 def _golden_file(folder: Path, index: int, kind: str) -> Path:

@@ -24,7 +24,8 @@ def _input_misfit(spec: InputSpec, size_px: int) -> str | None:
 def _output_misfit(manifest: Manifest) -> str | None:
     spec, columns = manifest.interface.output, manifest.output_columns
     is_detector = manifest.task == "detection"
-    if len(spec.shape) != (3 if is_detector else 2) or spec.shape[0] != 1 or spec.shape[-1] != columns:
+    sides = 3 if is_detector else 2
+    if len(spec.shape) != sides or spec.shape[0] != 1 or spec.shape[-1] != columns or min(spec.shape) < 1:
         expected = f"(1, anchors, {columns})" if is_detector else f"(1, {columns}), one score a label"
         return f"expected an output {expected}, found {spec.shape}"
     if is_detector and spec.dtype != "float32":

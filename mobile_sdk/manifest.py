@@ -143,11 +143,14 @@ def read_manifest(data: bytes) -> Manifest:
     _check_schema(content)
     _check_seal(data, content)
     try:
-        return Manifest.model_validate_json(data, strict=True)
+        manifest = Manifest.model_validate_json(data, strict=True)
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         where = ".".join(map(str, problem["loc"])) or MANIFEST_FILE
         raise BundleRefusalError("fields", f"{where!r}: {problem['msg']}") from error
+    if (absent := _first_absent(manifest.model_dump(mode="json"), content)) is not None:
+        raise BundleRefusalError("fields", f"expected the field {absent!r}, found none")
+    return manifest
 
 
 def is_safe_path(path: str) -> bool:
@@ -155,6 +158,16 @@ def is_safe_path(path: str) -> bool:
     parts = PurePosixPath(path).parts
     plain = all(part.isascii() and part.replace("_", "").replace("-", "").replace(".", "").isalnum() for part in parts)
     return path != "" and plain and "/".join(parts) == path
+
+
+def _first_absent(expected: dict[str, Any], content: dict[str, Any]) -> str | None:
+    """The first field that was not written; a contract made in Python has defaults, its readers elsewhere have none."""
+    for name, value in expected.items():
+        if name not in content:
+            return name
+        if isinstance(value, dict) and (absent := _first_absent(value, content[name])) is not None:
+            return f"{name}.{absent}"
+    return None
 
 
 def _parse(data: bytes) -> dict[str, Any]:

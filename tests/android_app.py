@@ -13,7 +13,7 @@ from kotlin_toolchain import KotlinToolchain
 
 from mobile_sdk.bundle import open_bundle
 from mobile_sdk.golden import input_array
-from mobile_sdk.numerics import top1
+from mobile_sdk.winners import winners
 
 PROJECT = Path(__file__).parents[1] / "android_demo"
 SOURCES = PROJECT / "app/src/main/kotlin"
@@ -83,7 +83,7 @@ def expected_answers(folders: Sequence[Path]) -> list[GoldenAnswer]:
     for bundle in map(open_bundle, folders):
         for index in range(len(bundle.manifest.golden.pictures)):
             given = input_array(bundle.golden_picture(index), bundle.interface.input).tobytes()
-            winner = int(top1(bundle.golden_output(index)[np.newaxis])[0])
+            winner = int(winners(bundle.golden_output(index)[np.newaxis], bundle.manifest)[0])
             answers.append(
                 GoldenAnswer(
                     bundle=bundle.path.name,

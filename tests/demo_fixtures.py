@@ -1,9 +1,11 @@
 """What the tests of both demo apps read: bundles, whole and damaged, pictures with their bytes, times with statistics.
 
-Python writes all of it, so that Kotlin and Swift are held to Python. None of it is committed: it takes 75 MB and 9 s.
+Python writes all of it, so that Kotlin and Swift are held to Python. None of it is committed: it takes 110 MB and 15 s.
 
     bundles/<name>.<runtime>/    as `lower` writes them, in int8 and in float32; one says a limit of activations
+    detectors/<name>.<runtime>/  the same of a detector; the golden numbers of one are off by less than languages are
     damaged/cases.json           [{"folder", "expects"}]: `expects` is the check that refuses the folder
+    detections/cases.json        [{"name", "output", "labels", "rule", "size_px", "expected"}], float32 outputs beside
     preprocess/cases.json        [{"name", "source", "width", "height", "image", "expected"}], raw RGB files beside it
     statistics.json              [{"samples_ms", "p50", "p90", "p99", "mad", "cv"}]
     summaries.json               [{"rounds_ms", "summary"}], as `stats.summarize` gives them
@@ -17,18 +19,23 @@ from pathlib import Path
 from typing import Any
 
 import bundles
+import detectors
 import numpy as np
-from damage import damages
+from damage import Damage, damages, detector_damages, moved_scores
+from detection_cases import DetectionCase, detection_cases
 from numpy.typing import NDArray
 from PIL import Image
 
 from mobile_sdk.bundle import open_bundle
 from mobile_sdk.contract import ImageSpec
+from mobile_sdk.detections import BOX_COLUMNS
+from mobile_sdk.lowering import lower
 from mobile_sdk.manifest import BundleRefusalError
 from mobile_sdk.preprocess import to_bytes
 from mobile_sdk.stats import summarize
 
 RUNTIMES = ("executorch", "tflite", "coreml")
+HAIR = 1e-8  # of a score; a golden detection may be off by 1e-6
 _SEED = 20261125
 _SOME_SHAPES = ((1, 1), (1, 97), (97, 1), (16, 16), (17, 16), (15, 31), (640, 480), (333, 777))
 _LARGE_SHAPES = ((4000, 3000), (1500, 4000))
@@ -38,7 +45,10 @@ _RANDOM_CASES = 40
 def write_fixtures(folder: Path) -> None:
     """Writes everything below `folder`, which is made; the same to the byte every time."""
     _write_bundles(folder / "bundles")
-    _write_damaged(folder / "damaged", folder / "bundles/test.tflite")
+    _write_detectors(folder / "detectors")
+    damaged = [(folder / "bundles/test.tflite", damages()), (folder / "detectors/things.tflite", detector_damages())]
+    _write_damaged(folder / "damaged", damaged)
+    _write_detections(folder / "detections")
     _write_pictures(folder / "preprocess")
     _write_json(folder / "statistics.json", [_statistics(rounds) for rounds in _series()])
     summaries = [{"rounds_ms": rounds, "summary": summarize(rounds).model_dump(mode="json")} for rounds in _series()]
@@ -53,10 +63,18 @@ def _write_bundles(folder: Path) -> None:
     bundles.forge(in_strips, lambda content: content.update(activation_limit_kib=735))
 
 
-def _write_damaged(folder: Path, whole: Path) -> None:
+def _write_detectors(folder: Path) -> None:
+    for runtime in RUNTIMES:
+        lower(detectors.program(), folder, runtimes=[runtime], pictures=detectors.pictures())
+    off = Path(shutil.copytree(folder / "things.tflite", folder / "off-by-a-hair.tflite"))
+    moved_scores(off, by=HAIR)
+
+
+def _write_damaged(folder: Path, damaged: list[tuple[Path, dict[str, Damage]]]) -> None:
     cases = []
-    for index, (name, damage) in enumerate(damages().items()):
-        case = f"{index:02d} {name}".replace(" ", "-")
+    every = [(whole, name, damage) for whole, named in damaged for name, damage in named.items()]
+    for index, (whole, name, damage) in enumerate(every):
+        case = f"{index:03d} {name}".replace(" ", "-").replace("'", "")
         damage(Path(shutil.copytree(whole, folder / case)))
         cases.append({"folder": case, "expects": _check_that_refuses(folder / case)})
     _write_json(folder / "cases.json", cases)
@@ -68,6 +86,26 @@ def _check_that_refuses(folder: Path) -> str:
     except BundleRefusalError as error:
         return error.check
     raise AssertionError(f"{folder.name} was not refused")
+
+
+def _write_detections(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    cases = [_detection_case(folder / f"{index}.bin", case) for index, case in enumerate(detection_cases())]
+    (folder / "cases.json").write_text(json.dumps(cases), encoding="utf-8")
+
+
+def _detection_case(file: Path, case: DetectionCase) -> dict[str, Any]:
+    file.write_bytes(case.output.astype("<f4").tobytes())
+    found = case.expected
+    expected = zip(found.labels.tolist(), found.scores.tolist(), found.boxes.tolist(), strict=True)
+    return {
+        "name": case.name,
+        "output": file.name,
+        "labels": case.output.shape[1] - BOX_COLUMNS - 1,
+        "rule": case.rule.model_dump(mode="json"),
+        "size_px": case.size_px,
+        "expected": [{"label_index": label, "score": score, "box_px": box} for label, score, box in expected],
+    }
 
 
 def _write_pictures(folder: Path) -> None:

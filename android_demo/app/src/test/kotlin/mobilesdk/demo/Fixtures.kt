@@ -21,14 +21,20 @@ object Fixtures {
     val folder =
         File(requireNotNull(System.getProperty("fixtures")) { "name the folder of fixtures: -Dfixtures=FOLDER" })
 
-    val bundleFolders: List<File> =
+    val bundleFolders: List<File> = folders("bundles")
+
+    val detectorFolders: List<File> = folders("detectors")
+
+    fun bundle(name: String): Bundle = openBundle(folder.resolve("bundles/$name"), DesktopDecoder)
+
+    fun detector(name: String = "things.tflite"): Bundle = openBundle(folder.resolve("detectors/$name"), DesktopDecoder)
+
+    private fun folders(below: String): List<File> =
         folder
-            .resolve("bundles")
+            .resolve(below)
             .listFiles()
             .orEmpty()
             .sortedBy { it.name }
-
-    fun bundle(name: String): Bundle = openBundle(folder.resolve("bundles/$name"), DesktopDecoder)
 
     fun list(path: String): List<JsonObject> =
         (parseJson(folder.resolve(path).readText()) as JsonArray).items.map { it as JsonObject }

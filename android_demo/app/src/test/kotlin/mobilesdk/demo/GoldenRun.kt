@@ -3,8 +3,8 @@ package mobilesdk.demo
 import mobilesdk.demo.benchmark.jsonText
 import mobilesdk.demo.bundle.hexadecimal
 import mobilesdk.demo.bundle.openBundle
-import mobilesdk.demo.classifier.inputBytes
-import mobilesdk.demo.classifier.predictions
+import mobilesdk.demo.model.inputBytes
+import mobilesdk.demo.model.winner
 import java.io.File
 import java.security.MessageDigest
 
@@ -17,8 +17,8 @@ fun main(arguments: Array<String>) {
         for (index in bundle.manifest.golden.pictures.indices) {
             val digest = MessageDigest.getInstance("SHA-256")
             digest.update(inputBytes(bundle.goldenPicture(index), bundle.manifest.input))
-            val best = predictions(bundle.goldenScores(index), bundle.manifest, 1).single()
-            val line = mapOf("bundle" to bundle.folder.name, "index" to index, "label" to best.label)
+            val label = bundle.manifest.labels[winner(bundle.goldenOutput(index), bundle.manifest)]
+            val line = mapOf("bundle" to bundle.folder.name, "index" to index, "label" to label)
             println(jsonText(line + ("input_sha256" to digest.hexadecimal())))
         }
     }

@@ -1,8 +1,8 @@
 package mobilesdk.demo.benchmark
 
 import mobilesdk.demo.bundle.Bundle
-import mobilesdk.demo.classifier.Classifier
-import mobilesdk.demo.classifier.Classifiers
+import mobilesdk.demo.model.Model
+import mobilesdk.demo.model.Models
 import mobilesdk.demo.picture.Rgb
 import kotlin.math.abs
 import kotlin.math.min
@@ -45,7 +45,7 @@ private const val NANOSECONDS_PER_MS = 1e6
  */
 class Benchmark(
     private val bundle: Bundle,
-    private val classifiers: Classifiers,
+    private val models: Models,
     private val plan: Plan,
     private val now: () -> Long = System::nanoTime,
     private val progress: (Double) -> Unit = {},
@@ -56,19 +56,19 @@ class Benchmark(
 
     fun run(): Samples {
         val start = now()
-        return classifiers.open(bundle, plan.threads).use { classifier ->
+        return models.open(bundle, plan.threads).use { model ->
             val loadMs = milliseconds(start)
-            val first = measure(classifier, 1).single()
-            replay(classifier)
-            val warmUp = warmUp(classifier)
-            val (rewarm, rounds) = rounds(classifier, turnRuns(warmUp))
+            val first = measure(model, 1).single()
+            replay(model)
+            val warmUp = warmUp(model)
+            val (rewarm, rounds) = rounds(model, turnRuns(warmUp))
             Samples(loadMs, first, warmUp, rewarm, rounds)
         }
     }
 
-    private fun replay(classifier: Classifier) {
+    private fun replay(model: Model) {
         pictures.forEachIndexed { index, picture ->
-            val apart = distance(classifier.scores(picture), bundle.goldenScores(index))
+            val apart = distance(model.output(picture), bundle.goldenOutput(index))
             if (!(apart <= bundle.manifest.golden.tolerance)) {
                 throw WrongScoresException("expected the scores of golden picture $index, found others, $apart apart")
             }
@@ -83,12 +83,12 @@ class Benchmark(
         return found.indices.maxOf { abs(found[it].toDouble() - expected[it]) }
     }
 
-    private fun warmUp(classifier: Classifier): DoubleArray {
+    private fun warmUp(model: Model): DoubleArray {
         val start = now()
-        var times = measure(classifier, WARM_UP_RUNS)
+        var times = measure(model, WARM_UP_RUNS)
         while (milliseconds(start) < WARM_UP_MS) {
             val before = lastMedian(times)
-            times += measure(classifier, WARM_UP_RUNS)
+            times += measure(model, WARM_UP_RUNS)
             if (abs(lastMedian(times) / before - 1) < WARM_UP_AGREEMENT) break
         }
         return times
@@ -98,7 +98,7 @@ class Benchmark(
         (TURN_MS / lastMedian(warmUpMs)).coerceIn(1.0, MAX_TURN_RUNS.toDouble()).roundToInt()
 
     private fun rounds(
-        classifier: Classifier,
+        model: Model,
         turnRuns: Int,
     ): Pair<DoubleArray, List<DoubleArray>> {
         val rewarm = ArrayList<Double>()
@@ -107,8 +107,8 @@ class Benchmark(
             val done = doneShare(rounds)
             if (done >= 1) return rewarm.toDoubleArray() to rounds
             progress(done)
-            rewarm += measure(classifier, 1).single()
-            rounds += measure(classifier, turnRuns)
+            rewarm += measure(model, 1).single()
+            rounds += measure(model, turnRuns)
         }
     }
 
@@ -119,13 +119,13 @@ class Benchmark(
     }
 
     private fun measure(
-        classifier: Classifier,
+        model: Model,
         runs: Int,
     ): DoubleArray =
         DoubleArray(runs) { run ->
             val picture: Rgb = pictures[run % pictures.size]
             val start = now()
-            classifier.scores(picture)
+            model.output(picture)
             milliseconds(start)
         }
 

@@ -3,7 +3,7 @@ package mobilesdk.demo.benchmark
 import android.content.Context
 import mobilesdk.demo.BuildConfig
 import mobilesdk.demo.bundle.Bundle
-import mobilesdk.demo.classifier.RealClassifiers
+import mobilesdk.demo.model.RealModels
 import java.io.File
 import java.io.IOException
 import java.text.SimpleDateFormat
@@ -21,7 +21,7 @@ fun writeBenchmark(
 ): Summary {
     val device = AndroidDevice(context)
     val before = device.state()
-    val samples = Benchmark(bundle, RealClassifiers, plan, progress = progress).run()
+    val samples = Benchmark(bundle, RealModels, plan, progress = progress).run()
     val date = SimpleDateFormat("yyyy-MM-dd'T'HH:mm:ss'+00:00'", Locale.ROOT)
     date.timeZone = TimeZone.getTimeZone("UTC")
     val versions = mapOf("executorch" to BuildConfig.EXECUTORCH_VERSION, "litert" to BuildConfig.LITERT_VERSION)

@@ -1,8 +1,6 @@
 package mobilesdk.demo.bundle
 
-import mobilesdk.demo.classifier.argMax
-import mobilesdk.demo.classifier.inputBytes
-import mobilesdk.demo.classifier.readScores
+import mobilesdk.demo.model.readOutput
 import mobilesdk.demo.picture.PictureDecoder
 import mobilesdk.demo.picture.Rgb
 import mobilesdk.demo.picture.prepare
@@ -12,7 +10,6 @@ import java.io.IOException
 const val LABELS_FILE = "labels.txt"
 
 private const val MAX_MANIFEST_BYTES = 8L shl 20
-private const val MAX_GOLDEN_PICTURE_BYTES = 4L shl 20
 
 /** What runs a model file; Core ML's is no runtime of this system, but its bundles are understood. */
 enum class Runtime(
@@ -40,8 +37,8 @@ class Bundle internal constructor(
     /** `golden/<index>.png` as the model reads it. */
     fun goldenPicture(index: Int): Rgb = prepare(decoder.decode(goldenFile(index, "png")), manifest.image)
 
-    /** The scores expected of it, in the output's own unit. */
-    fun goldenScores(index: Int): FloatArray = readScores(goldenFile(index, "output.bin").readBytes(), manifest.output)
+    /** The output expected of it, in its own unit. */
+    fun goldenOutput(index: Int): FloatArray = readOutput(goldenFile(index, "output.bin").readBytes(), manifest.output)
 
     internal fun goldenFile(
         index: Int,
@@ -114,53 +111,3 @@ private fun checkLabels(
         refuse("labels", "expected $LABELS_FILE to hold the manifest's labels in its order, found others")
     }
 }
-
-/** The picture gives the input by the recipe, and the expected scores have the expected winner. */
-private fun checkGolden(
-    bundle: Bundle,
-    index: Int,
-) {
-    val manifest = bundle.manifest
-    checkGoldenSizes(bundle, index)
-    val written = bundle.goldenFile(index, "input.bin").readBytes()
-    if (!inputBytes(goldenPicture(bundle, index), manifest.input).contentEquals(written)) {
-        refuse("golden", "expected golden/$index.input.bin to be what golden/$index.png gives, found another")
-    }
-    val expected = manifest.golden.pictures[index]
-    if (argMax(bundle.goldenScores(index)) != expected.top1Index) {
-        refuse("golden", "expected label ${expected.top1Index} to win in golden/$index.output.bin, found another")
-    }
-    if (expected.labelIndex != null && expected.labelIndex >= manifest.labels.size) {
-        refuse("golden", "expected golden $index to have one of the labels, found index ${expected.labelIndex}")
-    }
-}
-
-private fun checkGoldenSizes(
-    bundle: Bundle,
-    index: Int,
-) {
-    val manifest = bundle.manifest
-    val side = manifest.image.sizePx.toLong()
-    val expected =
-        mapOf(
-            "input.bin" to side * side * Rgb.CHANNELS * manifest.input.type.bytes,
-            "output.bin" to manifest.labels.size.toLong() * manifest.output.type.bytes,
-        )
-    for ((kind, bytes) in expected) {
-        val found = bundle.goldenFile(index, kind).length()
-        if (found != bytes) refuse("golden", "expected $bytes bytes of golden/$index.$kind, found $found")
-    }
-    if (bundle.goldenFile(index, "png").length() > MAX_GOLDEN_PICTURE_BYTES) {
-        refuse("golden", "expected at most $MAX_GOLDEN_PICTURE_BYTES bytes of golden/$index.png, found more")
-    }
-}
-
-private fun goldenPicture(
-    bundle: Bundle,
-    index: Int,
-): Rgb =
-    try {
-        bundle.goldenPicture(index)
-    } catch (problem: IOException) {
-        throw BundleRefusal("golden", "expected golden/$index.png to decode, found ${problem.message}", problem)
-    }

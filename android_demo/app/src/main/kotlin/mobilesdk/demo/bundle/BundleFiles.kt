@@ -31,7 +31,7 @@ internal fun checkFiles(
     manifest: Manifest,
 ) {
     val listed = manifest.files.map { it.path }.toSet()
-    val fixed = goldenPaths(manifest.golden.pictures.size) + LABELS_FILE
+    val fixed = goldenPaths(manifest) + LABELS_FILE
     val model = listed - fixed
     val missing = (fixed - listed).firstOrNull() ?: manifest.model.takeIf { model.isEmpty() }
     if (missing != null) refuse("files", "expected '$missing' in the manifest's files, found none")
@@ -69,8 +69,17 @@ internal fun checkHash(
     if (digest.hexadecimal() != entry.sha256) refuse("hash", "expected '${entry.path}' as listed, found other bytes")
 }
 
-private fun goldenPaths(count: Int): Set<String> =
-    (0 until count).flatMap { index -> listOf("png", "input.bin", "output.bin").map { "golden/$index.$it" } }.toSet()
+private fun goldenPaths(manifest: Manifest): Set<String> {
+    val ofTask =
+        when (manifest.task) {
+            Task.Classification -> emptyList()
+            is Task.Detection -> listOf(DETECTIONS_KIND)
+        }
+    val kinds = listOf("png", "input.bin", "output.bin") + ofTask
+    return manifest.golden.pictures.indices
+        .flatMap { index -> kinds.map { "golden/$index.$it" } }
+        .toSet()
+}
 
 private fun filesBelow(
     folder: File,

@@ -1,5 +1,6 @@
 package mobilesdk.demo.bundle
 
+import mobilesdk.demo.model.DetectionRow
 import mobilesdk.demo.picture.Rgb
 
 private const val BYTE_OFFSET_INT8 = Byte.MIN_VALUE.toInt()
@@ -33,8 +34,7 @@ private fun inputMisfit(manifest: Manifest): String? {
 
 private fun outputMisfit(manifest: Manifest): String? {
     val output = manifest.output
-    if (output.shape != listOf(1, manifest.labels.size)) return "expected one score a label, found ${output.shape}"
-    return when (output.type) {
+    return shapeMisfit(manifest) ?: when (output.type) {
         OutputType.FLOAT32 -> {
             "expected no scale and zero point of a float32 output, found them"
                 .takeIf { output.scale != null || output.zeroPoint != null }
@@ -42,6 +42,33 @@ private fun outputMisfit(manifest: Manifest): String? {
 
         OutputType.INT8 -> {
             codesMisfit(manifest)
+        }
+    }
+}
+
+private fun shapeMisfit(manifest: Manifest): String? {
+    val (output, labels) = manifest.output to manifest.labels.size
+    val shape = output.shape
+    return when (manifest.task) {
+        Task.Classification -> {
+            "expected one score a label, found $shape".takeIf { shape != listOf(1, labels) }
+        }
+
+        is Task.Detection -> {
+            val columns = DetectionRow.columns(labels)
+            when {
+                shape.size != 3 || shape[0] != 1 || shape[1] < 1 || shape[2] != columns -> {
+                    "expected an output [1, anchors, $columns], found $shape"
+                }
+
+                output.type != OutputType.FLOAT32 -> {
+                    "expected boxes in float32, found codes"
+                }
+
+                else -> {
+                    null
+                }
+            }
         }
     }
 }

@@ -3,6 +3,7 @@ package mobilesdk.demo.bundle
 /** `bundle.json`: all that the app knows of a model. No size, label or scale stands anywhere else in this app. */
 data class Manifest(
     val name: String,
+    val task: Task,
     val labels: List<String>,
     val image: ImageSpec,
     val runtime: String,
@@ -13,6 +14,24 @@ data class Manifest(
     val golden: GoldenSpec,
     val files: List<FileEntry>,
     val versions: Map<String, String>,
+)
+
+/** What an output says. */
+sealed interface Task {
+    /** One score a label. */
+    data object Classification : Task
+
+    /** A row for each anchor: a box, then the logits of "nothing" and of every label. [rule] makes detections of them. */
+    data class Detection(
+        val rule: DetectionSpec,
+    ) : Task
+}
+
+/** The numbers of the rule in docs/detection.md; shares are 0..1. */
+data class DetectionSpec(
+    val leastScoreShare: Double,
+    val overlapShare: Double,
+    val most: Int,
 )
 
 enum class Fit { CROP, STRETCH }
@@ -51,7 +70,7 @@ enum class OutputType(
     FLOAT32(Float.SIZE_BYTES),
 }
 
-/** The tensor of scores: int8 codes are `scale * (code - zeroPoint)`, of float32 both are null. */
+/** The tensor that comes out: int8 codes are `scale * (code - zeroPoint)`, of float32 both are null. */
 data class OutputSpec(
     val name: String,
     val type: OutputType,

@@ -3,6 +3,7 @@ package mobilesdk.demo.bundle
 import java.nio.ByteBuffer
 import java.nio.charset.CharacterCodingException
 import java.security.MessageDigest
+import kotlin.math.nextDown
 
 const val MANIFEST_FILE = "bundle.json"
 
@@ -64,10 +65,12 @@ private fun checkSeal(
 
 private const val ASCII_END = 0x80
 private const val MAX_FILES = 1000
+private const val MAX_DETECTIONS = 1000L
 private const val MAX_GOLDEN_PICTURES = 16
 private const val MAX_FILE_BYTES = 1L shl 31 // a flatbuffer ends at 2 GiB
 private val COUNT = 0L..Int.MAX_VALUE.toLong()
 private val SHARE = 0.0..1.0
+private val INNER_SHARE = Double.MIN_VALUE..1.0.nextDown()
 private val NAME = Regex("[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 private val RUNTIME = Regex("[a-z][a-z0-9_]{0,31}")
 private val MODEL = Regex("model\\.[a-z]{1,16}")
@@ -79,13 +82,13 @@ private val ACTIVATIONS = arrayOf("int8 per tensor", "float32", "int8 per tensor
 
 private fun readFields(fields: Fields): Manifest {
     fields.whole("schema_number", SCHEMA..SCHEMA)
-    fields.choice("task", "classification")
     fields.choice("resize", "pillow-bilinear")
     checkWhatOnlyPeopleRead(fields)
     val tensors = fields.inside("interface")
     val manifest =
         Manifest(
             name = fields.text("name", NAME),
+            task = readTask(fields),
             labels = readLabels(fields),
             image = readImage(fields.inside("image")),
             runtime = fields.text("runtime", RUNTIME),
@@ -99,11 +102,30 @@ private fun readFields(fields: Fields): Manifest {
         )
     tensors.end()
     fields.end()
+    if (manifest.task == Task.Classification && manifest.labels.size < 2) {
+        refuse("fields", "expected two labels or more of a classification, found one")
+    }
     return manifest
 }
 
+private fun readTask(fields: Fields): Task {
+    val task = fields.choice("task", "classification", "detection")
+    val rule = if (fields.has("detection")) fields.insideOrNull("detection")?.let(::readDetection) else null
+    if ((task == "detection") != (rule != null)) {
+        refuse("fields", "expected the field 'detection' for the task detection, and only for it")
+    }
+    return if (rule == null) Task.Classification else Task.Detection(rule)
+}
+
+private fun readDetection(fields: Fields): DetectionSpec =
+    DetectionSpec(
+        leastScoreShare = fields.number("least_score_share", INNER_SHARE),
+        overlapShare = fields.number("overlap_share", INNER_SHARE),
+        most = fields.whole("most", 1L..MAX_DETECTIONS),
+    ).also { fields.end() }
+
 private fun readLabels(fields: Fields): List<String> {
-    val labels = fields.list("labels", 2..Int.MAX_VALUE) { json, path -> Fields.text(json, path) }
+    val labels = fields.list("labels", 1..Int.MAX_VALUE) { json, path -> Fields.text(json, path) }
     if (labels.toSet().size < labels.size) refuse("fields", "expected unique labels, found one twice")
     if (labels.any { it.isBlank() || '\n' in it || '\r' in it }) refuse("fields", "expected labels of one line each")
     return labels

@@ -16,7 +16,7 @@ import mobilesdk.demo.R
 import mobilesdk.demo.benchmark.Plan
 import mobilesdk.demo.benchmark.writeBenchmark
 import mobilesdk.demo.bundle.EmbeddedBundles
-import mobilesdk.demo.classifier.RealClassifiers
+import mobilesdk.demo.model.RealModels
 import mobilesdk.demo.picture.BitmapDecoder
 import mobilesdk.demo.picture.Rgb
 import java.io.File
@@ -91,7 +91,7 @@ class MainActivity : Activity() {
 
     private fun newModel(): ScreenModel {
         val bundles = EmbeddedBundles(applicationContext.assets, filesDir, BitmapDecoder)
-        return ScreenModel(bundles, RealClassifiers, oneThread()).apply { start() }
+        return ScreenModel(bundles, RealModels, oneThread()).apply { start() }
     }
 
     /** A thread that ends where nothing has been asked of it for some seconds. */

@@ -4,11 +4,12 @@ import mobilesdk.demo.benchmark.Summary
 import mobilesdk.demo.bundle.Bundle
 import mobilesdk.demo.bundle.BundleRefusal
 import mobilesdk.demo.bundle.BundleShelf
-import mobilesdk.demo.classifier.Classifier
-import mobilesdk.demo.classifier.Classifiers
-import mobilesdk.demo.classifier.predictions
+import mobilesdk.demo.model.Model
+import mobilesdk.demo.model.Models
+import mobilesdk.demo.model.answer
 import mobilesdk.demo.picture.Rgb
 import mobilesdk.demo.picture.prepare
+import mobilesdk.demo.picture.shown
 import java.io.File
 import java.util.concurrent.Executor
 import java.util.concurrent.atomic.AtomicBoolean
@@ -19,7 +20,7 @@ import java.util.concurrent.atomic.AtomicBoolean
  */
 class ScreenModel(
     private val shelf: BundleShelf,
-    private val classifiers: Classifiers,
+    private val models: Models,
     private val work: Executor,
     private val now: () -> Long = System::nanoTime,
 ) {
@@ -35,7 +36,7 @@ class ScreenModel(
 
     private class Loaded(
         val bundle: Bundle,
-        val classifier: Classifier,
+        val model: Model,
     )
 
     /** Lists the bundles and opens the first. */
@@ -65,7 +66,7 @@ class ScreenModel(
                 } catch (problem: OutOfMemoryError) {
                     return@execute update { copy(notice = Notice.BadPicture(reason(problem))) }
                 }
-            classify(picture)
+            answerFor(picture)
         }
 
     /** Shows a camera's frame, or drops it where one is still being looked at: then [read] is not called. */
@@ -73,7 +74,7 @@ class ScreenModel(
         if (!isLooking.compareAndSet(false, true)) return
         try {
             val frame = read()
-            work.execute { release { classify(frame) } }
+            work.execute { release { answerFor(frame) } }
         } catch (_: IllegalStateException) {
             isLooking.set(false) // the camera was closed while the frame was read
         }
@@ -110,7 +111,7 @@ class ScreenModel(
         val notice =
             attempt {
                 val bundle = shelf.open(state.bundles[index])
-                loaded = Loaded(bundle, classifiers.open(bundle, THREADS))
+                loaded = Loaded(bundle, models.open(bundle, THREADS))
                 null
             }
         update { copy(busy = false, runtime = loaded?.bundle?.runtime?.id, notice = notice) }
@@ -124,20 +125,21 @@ class ScreenModel(
         }
 
     private fun unload() {
-        loaded?.classifier?.close()
+        loaded?.model?.close()
         loaded = null
     }
 
-    private fun classify(picture: Rgb) {
-        val (bundle, classifier) = loaded?.run { bundle to classifier } ?: return
+    private fun answerFor(picture: Rgb) {
+        val (bundle, model) = loaded?.run { bundle to model } ?: return
         val failure =
             attempt {
                 val prepared = prepare(picture, bundle.manifest.image)
                 val start = now()
-                val scores = classifier.scores(prepared)
+                val output = model.output(prepared)
                 val latencyMs = (now() - start) / NANOSECONDS_PER_MS
-                val best = predictions(scores, bundle.manifest, SHOWN)
-                update { copy(picture = prepared, predictions = best, latencyMs = latencyMs, notice = null) }
+                val answer = answer(output, bundle.manifest, SHOWN)
+                val shown = shown(picture, prepared, bundle.manifest.image)
+                update { copy(picture = shown, answer = answer, latencyMs = latencyMs, notice = null) }
                 null
             }
         if (failure != null) update { copy(notice = failure) }

@@ -1,6 +1,6 @@
 package mobilesdk.demo.screen
 
-import mobilesdk.demo.classifier.Prediction
+import mobilesdk.demo.model.Answer
 import mobilesdk.demo.picture.Rgb
 
 /** All that the screen shows at one time; it never changes, the next one takes its place. */
@@ -10,7 +10,7 @@ data class ScreenState(
     val runtime: String? = null,
     val busy: Boolean = false,
     val picture: Rgb? = null,
-    val predictions: List<Prediction> = emptyList(),
+    val answer: Answer? = null,
     val latencyMs: Double? = null,
     val progress: Double? = null,
     val notice: Notice? = null,

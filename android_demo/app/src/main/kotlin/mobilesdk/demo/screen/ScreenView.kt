@@ -2,14 +2,17 @@ package mobilesdk.demo.screen
 
 import android.app.Activity
 import android.graphics.Bitmap
+import android.text.SpannableStringBuilder
+import android.text.Spanned
+import android.text.style.ForegroundColorSpan
 import android.view.View
 import android.widget.ArrayAdapter
 import android.widget.Button
-import android.widget.ImageView
 import android.widget.ProgressBar
 import android.widget.Spinner
 import android.widget.TextView
 import mobilesdk.demo.R
+import mobilesdk.demo.model.Answer
 import mobilesdk.demo.picture.Rgb
 
 /** A view of the layout; `findViewById` itself has known its type since Android 8 only. */
@@ -19,7 +22,7 @@ internal inline fun <reified V : View> Activity.view(id: Int): V = findViewById(
 class ScreenView(
     private val activity: Activity,
 ) {
-    private val picture: ImageView = activity.view(R.id.picture)
+    private val picture: PictureView = activity.view(R.id.picture)
     private val predictions: TextView = activity.view(R.id.predictions)
     private val latency: TextView = activity.view(R.id.latency)
     private val notice: TextView = activity.view(R.id.notice)
@@ -32,7 +35,7 @@ class ScreenView(
     fun show(state: ScreenState) {
         showBundles(state)
         showPicture(state)
-        predictions.text = state.predictions.joinToString("\n") { text(R.string.prediction, it.share * 100, it.label) }
+        predictions.text = state.answer?.let(::lines)
         latency.text = state.latencyMs?.let { text(R.string.latency, it, state.runtime.orEmpty()) }.orEmpty()
         notice.text = state.notice?.let(::words).orEmpty()
         notice.visibility = if (state.notice == null) View.GONE else View.VISIBLE
@@ -56,10 +59,47 @@ class ScreenView(
             drawn = state.picture
             picture.setImageBitmap(state.picture?.let(::bitmap))
         }
-        val best = state.predictions.firstOrNull()
+        picture.show(state.answer) { text(R.string.tag, it.label, it.share * 100) }
         picture.contentDescription =
-            if (best == null) text(R.string.no_picture) else text(R.string.picture_of, best.label)
+            state.answer?.let { text(R.string.picture_of, spoken(it)) } ?: text(R.string.no_picture)
     }
+
+    /** A line for each label or thing; a thing's begins with the colour of its box. */
+    private fun lines(answer: Answer): CharSequence =
+        when (answer) {
+            is Answer.Classified -> {
+                answer.best.joinToString(
+                    "\n",
+                ) { text(R.string.prediction, it.share * 100, it.label) }
+            }
+
+            is Answer.Detected -> {
+                colouredLines(answer.found.map { Triple(it.labelIndex, it.share, it.label) })
+            }
+        }
+
+    private fun colouredLines(found: List<Triple<Int, Double, String>>): CharSequence {
+        if (found.isEmpty()) return text(R.string.nothing_found)
+        val lines = SpannableStringBuilder()
+        for ((labelIndex, share, label) in found) {
+            if (lines.isNotEmpty()) lines.append('\n')
+            lines.append(SQUARE).append(text(R.string.prediction, share * 100, label))
+            val start = lines.lastIndexOf(SQUARE)
+            lines.setSpan(
+                ForegroundColorSpan(labelColor(labelIndex)),
+                start,
+                start + 1,
+                Spanned.SPAN_EXCLUSIVE_EXCLUSIVE,
+            )
+        }
+        return lines
+    }
+
+    private fun spoken(answer: Answer): String =
+        when (answer) {
+            is Answer.Classified -> answer.best.firstOrNull()?.label
+            is Answer.Detected -> answer.found.joinToString { it.label }.ifEmpty { null }
+        } ?: text(R.string.nothing_found)
 
     private fun bitmap(rgb: Rgb): Bitmap {
         val pixels = IntArray(rgb.width * rgb.height) { rgb.packed(it) }
@@ -86,4 +126,8 @@ class ScreenView(
         id: Int,
         vararg words: Any,
     ): String = activity.getString(id, *words)
+
+    private companion object {
+        const val SQUARE = "\u25A0 "
+    }
 }

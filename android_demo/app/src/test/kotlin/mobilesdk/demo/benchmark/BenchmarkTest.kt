@@ -1,11 +1,11 @@
 package mobilesdk.demo.benchmark
 
-import mobilesdk.demo.FakeClassifiers
 import mobilesdk.demo.FakeClock
+import mobilesdk.demo.FakeModels
 import mobilesdk.demo.Fixtures
 import mobilesdk.demo.bundle.Bundle
-import mobilesdk.demo.classifier.Classifier
-import mobilesdk.demo.classifier.Classifiers
+import mobilesdk.demo.model.Model
+import mobilesdk.demo.model.Models
 import mobilesdk.demo.picture.Rgb
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertThrows
@@ -19,7 +19,7 @@ class BenchmarkTest {
     private fun measured(plan: Plan): Pair<Samples, List<Double>> {
         val clock = FakeClock()
         val shares = ArrayList<Double>()
-        return Benchmark(bundle, FakeClassifiers(clock), plan, clock, shares::add).run() to shares
+        return Benchmark(bundle, FakeModels(clock), plan, clock, shares::add).run() to shares
     }
 
     @Test
@@ -43,9 +43,9 @@ class BenchmarkTest {
     @Test
     fun `a model that gives other scores than its bundle says is not timed`() {
         val wrong =
-            Classifiers { bundle, _ ->
-                object : Classifier {
-                    override fun scores(picture: Rgb) = bundle.goldenScores(0).also { it[0] += 1f }
+            Models { bundle, _ ->
+                object : Model {
+                    override fun output(picture: Rgb) = bundle.goldenOutput(0).also { it[0] += 1f }
 
                     override fun close() = Unit
                 }
@@ -55,12 +55,29 @@ class BenchmarkTest {
     }
 
     @Test
+    fun `a detector is timed, and not where one of its boxes is another`() {
+        val detector = Fixtures.detector("things.executorch")
+        val clock = FakeClock()
+        val plan = Plan(minRuns = 1, minSeconds = 0.0)
+        assertEquals(10, Benchmark(detector, FakeModels(clock), plan, clock).run().roundsMs.size)
+        val wrong =
+            Models { bundle, _ ->
+                object : Model {
+                    override fun output(picture: Rgb) = bundle.goldenOutput(0).also { it[2] += 0.5f }
+
+                    override fun close() = Unit
+                }
+            }
+        assertThrows(WrongScoresException::class.java) { Benchmark(detector, wrong, plan).run() }
+    }
+
+    @Test
     fun `the report of a benchmark is written for python to read`() {
         val clock = FakeClock()
         val plan = Plan(minRuns = 300, minSeconds = 0.0)
         for (name in listOf("test.executorch", "test-float.tflite")) {
             val bundle: Bundle = Fixtures.bundle(name)
-            val samples = Benchmark(bundle, FakeClassifiers(clock), plan, clock).run()
+            val samples = Benchmark(bundle, FakeModels(clock), plan, clock).run()
             val report = BenchmarkReport(bundle, plan, samples, STATE, UNKNOWN, "2026-11-25T12:00:00+00:00", VERSIONS)
             val out = File(System.getProperty("reports") ?: System.getProperty("java.io.tmpdir"), "$name.bench.json")
             writeWhole(out, report.toJson())

@@ -22,9 +22,17 @@ class OpenBundleTest {
     }
 
     @Test
+    fun `detectors open, with golden numbers that are off by no more than languages are`() {
+        val bundles = Fixtures.detectorFolders.map { openBundle(it, DesktopDecoder) }
+        assertEquals(Runtime.entries.toSet(), bundles.map { it.runtime }.toSet())
+        assertTrue(bundles.all { it.manifest.task is Task.Detection && it.manifest.output.shape.size == 3 })
+        assertTrue(bundles.any { it.folder.name.startsWith("off-by-a-hair") })
+    }
+
+    @Test
     fun `every damage is refused by the check that python refuses it by`() {
         val cases = Fixtures.list("damaged/cases.json")
-        assertTrue(cases.size > 60)
+        assertTrue(cases.size > 120)
         val found =
             cases.map { case ->
                 val folder = Fixtures.folder.resolve("damaged").resolve(case.text("folder"))

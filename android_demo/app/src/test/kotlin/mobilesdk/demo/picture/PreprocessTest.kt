@@ -1,9 +1,12 @@
 package mobilesdk.demo.picture
 
 import mobilesdk.demo.Fixtures
+import mobilesdk.demo.bundle.Fit
+import mobilesdk.demo.bundle.ImageSpec
 import mobilesdk.demo.number
 import mobilesdk.demo.text
 import org.junit.Assert.assertArrayEquals
+import org.junit.Assert.assertEquals
 import org.junit.Assert.assertTrue
 import org.junit.Test
 
@@ -20,6 +23,19 @@ class PreprocessTest {
             val found = prepare(source, Fixtures.image(case.fields.getValue("image")))
             assertArrayEquals(case.text("name"), expected, found.bytes)
         }
+    }
+
+    @Test
+    fun `a screen shows what the model reads, a whole picture in its own proportions and no larger than a screen`() {
+        val large = Rgb(3000, 2000, ByteArray(3000 * 2000 * Rgb.CHANNELS))
+        val small = Rgb(30, 20, ByteArray(30 * 20 * Rgb.CHANNELS))
+        for ((picture, width, height) in listOf(Triple(large, 1024, 683), Triple(small, 30, 20))) {
+            val stretched = ImageSpec(16, Fit.STRETCH, 1.0)
+            val found = shown(picture, prepare(picture, stretched), stretched)
+            assertEquals(width to height, found.width to found.height)
+        }
+        val cut = ImageSpec(16, Fit.CROP, 1.0)
+        assertEquals(16, shown(large, prepare(large, cut), cut).width)
     }
 
     @Test

@@ -1,14 +1,15 @@
 package mobilesdk.demo.screen
 
 import mobilesdk.demo.DesktopDecoder
-import mobilesdk.demo.FakeClassifiers
 import mobilesdk.demo.FakeClock
+import mobilesdk.demo.FakeModels
 import mobilesdk.demo.Fixtures
 import mobilesdk.demo.benchmark.summarize
 import mobilesdk.demo.bundle.Bundle
 import mobilesdk.demo.bundle.BundleShelf
 import mobilesdk.demo.bundle.openBundle
-import mobilesdk.demo.classifier.Classifiers
+import mobilesdk.demo.model.Answer
+import mobilesdk.demo.model.Models
 import mobilesdk.demo.picture.Rgb
 import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
@@ -22,7 +23,7 @@ import java.util.concurrent.Executor
 
 class ScreenModelTest {
     private val clock = FakeClock()
-    private val classifiers = FakeClassifiers(clock)
+    private val models = FakeModels(clock)
     private val states = ArrayList<ScreenState>()
 
     private class Shelf(
@@ -37,7 +38,7 @@ class ScreenModelTest {
 
     private fun model(
         shelf: BundleShelf = Shelf("bundles/test.tflite", "bundles/test.executorch"),
-        opening: Classifiers = classifiers,
+        opening: Models = models,
         work: Executor = Executor(Runnable::run),
     ) = ScreenModel(shelf, opening, work, clock).apply { observer = states::add }
 
@@ -64,14 +65,24 @@ class ScreenModelTest {
                 bundle.manifest.golden.pictures[0]
                     .top1Index,
             ]
-        assertEquals(
-            winner,
-            model.state.predictions
-                .first()
-                .label,
-        )
-        assertEquals(5, model.state.predictions.size)
+        val best = (model.state.answer as Answer.Classified).best
+        assertEquals(winner, best.first().label)
+        assertEquals(5, best.size)
         assertEquals(2.0, model.state.latencyMs!!, 0.2)
+    }
+
+    @Test
+    fun `a detector shows the whole picture in its own proportions and what is where in it`() {
+        val model = model(Shelf("detectors/things.tflite")).apply { start() }
+        val whole = DesktopDecoder.decode(Fixtures.detector().goldenFile(0, "png"))
+        model.look { whole }
+        val found = (model.state.answer as Answer.Detected).found
+        assertTrue(found.isNotEmpty() && found.map { it.share } == found.map { it.share }.sortedDescending())
+        for (each in found) {
+            val sides = listOf(each.area.left, each.area.top, each.area.right, each.area.bottom)
+            assertTrue("$sides", sides.all { it in 0.0..1.0 } && each.area.area > 0)
+        }
+        assertArrayEquals(whole.bytes, model.state.picture!!.bytes)
     }
 
     @Test
@@ -80,10 +91,10 @@ class ScreenModelTest {
         model.look { picture }
         model.select(1)
         assertEquals("executorch", model.state.runtime)
-        assertTrue(model.state.predictions.isEmpty() && model.state.picture == null)
-        assertEquals(listOf(true, false), classifiers.opened.map { it.isClosed })
+        assertTrue(model.state.answer == null && model.state.picture == null)
+        assertEquals(listOf(true, false), models.opened.map { it.isClosed })
         model.select(1)
-        assertEquals("nothing is opened again", 2, classifiers.opened.size)
+        assertEquals("nothing is opened again", 2, models.opened.size)
     }
 
     @Test
@@ -170,7 +181,7 @@ class ScreenModelTest {
         model.look { throw AssertionError("read on the caller's thread") }
         model.benchmark(File("none")) { _, _, _ -> throw AssertionError("measured on the caller's thread") }
         assertEquals(4, waiting.size)
-        assertTrue(classifiers.opened.isEmpty())
+        assertTrue(models.opened.isEmpty())
     }
 
     @Test
@@ -195,6 +206,6 @@ class ScreenModelTest {
         model.close()
         states.clear()
         model.noCamera()
-        assertTrue(classifiers.opened.single().isClosed && states.isEmpty())
+        assertTrue(models.opened.single().isClosed && states.isEmpty())
     }
 }

@@ -1,24 +1,24 @@
 package mobilesdk.demo
 
 import mobilesdk.demo.bundle.Bundle
-import mobilesdk.demo.classifier.Classifier
-import mobilesdk.demo.classifier.Classifiers
+import mobilesdk.demo.model.Model
+import mobilesdk.demo.model.Models
 import mobilesdk.demo.picture.Rgb
 
 /** Knows the golden pictures of its bundle, and takes every other for the first; [clock] goes on by a run's time. */
-class FakeClassifier(
+class FakeModel(
     private val bundle: Bundle,
     private val clock: FakeClock,
-) : Classifier {
+) : Model {
     var isClosed = false
         private set
 
-    override fun scores(picture: Rgb): FloatArray {
+    override fun output(picture: Rgb): FloatArray {
         check(!isClosed) { "expected an open model, found it closed" }
         clock.pass()
         val indices = bundle.manifest.golden.pictures.indices
         val golden = indices.find { bundle.goldenPicture(it).bytes.contentEquals(picture.bytes) }
-        return bundle.goldenScores(golden ?: 0)
+        return bundle.goldenOutput(golden ?: 0)
     }
 
     override fun close() {
@@ -27,15 +27,15 @@ class FakeClassifier(
 }
 
 /** Opens fakes and remembers them. */
-class FakeClassifiers(
+class FakeModels(
     private val clock: FakeClock = FakeClock(),
-) : Classifiers {
-    val opened = ArrayList<FakeClassifier>()
+) : Models {
+    val opened = ArrayList<FakeModel>()
 
     override fun open(
         bundle: Bundle,
         threads: Int,
-    ): Classifier = FakeClassifier(bundle, clock).also { opened += it }
+    ): Model = FakeModel(bundle, clock).also { opened += it }
 }
 
 /** Time that passes only in runs, each a little longer or shorter than [runNanoseconds]. */

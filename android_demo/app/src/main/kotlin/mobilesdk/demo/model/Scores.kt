@@ -1,4 +1,4 @@
-package mobilesdk.demo.classifier
+package mobilesdk.demo.model
 
 import mobilesdk.demo.bundle.Manifest
 import mobilesdk.demo.bundle.OutputSpec

@@ -1,4 +1,4 @@
-package mobilesdk.demo.classifier
+package mobilesdk.demo.model
 
 import mobilesdk.demo.Fixtures
 import mobilesdk.demo.bundle.InputType

@@ -1,4 +1,4 @@
-package mobilesdk.demo.classifier
+package mobilesdk.demo.model
 
 import mobilesdk.demo.bundle.InputSpec
 import mobilesdk.demo.bundle.InputType
@@ -31,8 +31,8 @@ fun inputBytes(
     return tensor.array()
 }
 
-/** The scores in an output tensor's bytes, little-endian, in its own unit. */
-fun readScores(
+/** The numbers in an output tensor's bytes, little-endian, in its own unit. */
+fun readOutput(
     bytes: ByteArray,
     output: OutputSpec,
 ): FloatArray =

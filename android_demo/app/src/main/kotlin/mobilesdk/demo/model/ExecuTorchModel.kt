@@ -1,4 +1,4 @@
-package mobilesdk.demo.classifier
+package mobilesdk.demo.model
 
 import mobilesdk.demo.bundle.Bundle
 import mobilesdk.demo.bundle.InputType
@@ -12,20 +12,20 @@ import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
 /** A `.pte` file. [forward] is its method, which tests put another one in place of: `Module` itself needs a phone. */
-class ExecuTorchClassifier internal constructor(
+class ExecuTorchModel internal constructor(
     private val manifest: Manifest,
     private val forward: (EValue) -> Array<EValue>,
     private val destroy: () -> Unit,
-) : Classifier {
+) : Model {
     private val shape =
         manifest.input.shape
             .map(Int::toLong)
             .toLongArray()
 
-    override fun scores(picture: Rgb): FloatArray {
+    override fun output(picture: Rgb): FloatArray {
         val output = forward(EValue.from(tensor(inputBytes(picture, manifest.input)))).single().toTensor()
         return when (manifest.output.type) {
-            OutputType.INT8 -> readScores(output.dataAsByteArray, manifest.output)
+            OutputType.INT8 -> readOutput(output.dataAsByteArray, manifest.output)
             OutputType.FLOAT32 -> output.dataAsFloatArray
         }
     }
@@ -49,10 +49,10 @@ class ExecuTorchClassifier internal constructor(
         fun open(
             bundle: Bundle,
             threads: Int,
-        ): ExecuTorchClassifier {
+        ): ExecuTorchModel {
             val module = Module.load(bundle.modelFile.path, Module.LOAD_MODE_MMAP, threads)
             module.loadMethod("forward")
-            return ExecuTorchClassifier(bundle.manifest, { module.forward(it) }, module::destroy)
+            return ExecuTorchModel(bundle.manifest, { module.forward(it) }, module::destroy)
         }
     }
 }

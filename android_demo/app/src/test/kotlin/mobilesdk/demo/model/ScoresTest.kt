@@ -1,4 +1,4 @@
-package mobilesdk.demo.classifier
+package mobilesdk.demo.model
 
 import mobilesdk.demo.Fixtures
 import org.junit.Assert.assertArrayEquals
@@ -7,7 +7,7 @@ import org.junit.Assert.assertTrue
 import org.junit.Test
 import kotlin.math.ln
 
-class PredictionsTest {
+class ScoresTest {
     private val int8 = Fixtures.bundle("test.tflite").manifest
 
     @Test

@@ -1,10 +1,12 @@
-package mobilesdk.demo.classifier
+package mobilesdk.demo.model
 
+import mobilesdk.demo.DesktopDecoder
 import mobilesdk.demo.Fixtures
 import mobilesdk.demo.bundle.Bundle
 import mobilesdk.demo.bundle.InputType
 import mobilesdk.demo.bundle.OutputType
 import mobilesdk.demo.bundle.Runtime
+import mobilesdk.demo.bundle.openBundle
 import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertTrue
@@ -17,7 +19,9 @@ import java.nio.ByteBuffer
 /** Golden pictures through the real adapters; only the runtime below them is played. */
 class GoldenTest {
     private fun bundles(runtime: Runtime): List<Bundle> =
-        Fixtures.bundleFolders.map { Fixtures.bundle(it.name) }.filter { it.runtime == runtime }
+        (Fixtures.bundleFolders + Fixtures.detectorFolders)
+            .map { openBundle(it, DesktopDecoder) }
+            .filter { it.runtime == runtime }
 
     /** Answers a golden input with the golden output, through ExecuTorch's own tensors, and knows nothing else. */
     private fun playedModule(bundle: Bundle): (EValue) -> Array<EValue> =
@@ -32,7 +36,7 @@ class GoldenTest {
             val given = if (input.dtype() == DType.INT8) input.dataAsByteArray else input.dataAsUnsignedByteArray
             val index = goldenIndex(bundle, given)
             val shape = output.shape.map(Int::toLong).toLongArray()
-            val scores = bundle.goldenScores(index)
+            val scores = bundle.goldenOutput(index)
             val answer =
                 when (output.type) {
                     OutputType.INT8 -> Tensor.fromBlob(ByteArray(scores.size) { scores[it].toInt().toByte() }, shape)
@@ -51,14 +55,12 @@ class GoldenTest {
 
     private fun check(
         bundle: Bundle,
-        classifier: Classifier,
+        model: Model,
     ) {
         bundle.manifest.golden.pictures.forEachIndexed { index, expected ->
-            val scores = classifier.scores(bundle.goldenPicture(index))
-            assertArrayEquals(bundle.goldenScores(index), scores, 0f)
-            assertEquals(expected.top1Index, argMax(scores))
-            val best = predictions(scores, bundle.manifest, 1).single()
-            assertEquals(bundle.manifest.labels[expected.top1Index], best.label)
+            val output = model.output(bundle.goldenPicture(index))
+            assertArrayEquals(bundle.goldenOutput(index), output, 0f)
+            assertEquals(expected.top1Index, winner(output, bundle.manifest))
         }
     }
 
@@ -68,8 +70,8 @@ class GoldenTest {
         assertEquals(setOf(OutputType.INT8, OutputType.FLOAT32), bundles.map { it.manifest.output.type }.toSet())
         for (bundle in bundles) {
             var closed = 0
-            val classifier = ExecuTorchClassifier(bundle.manifest, playedModule(bundle)) { closed++ }
-            classifier.use { check(bundle, it) }
+            val model = ExecuTorchModel(bundle.manifest, playedModule(bundle)) { closed++ }
+            model.use { check(bundle, it) }
             assertEquals(1, closed)
         }
     }
@@ -90,7 +92,7 @@ class GoldenTest {
                     input = input,
                     output = bundle.manifest.output.copy(type = OutputType.FLOAT32),
                 )
-            ExecuTorchClassifier(manifest, forward) { }.scores(picture)
+            ExecuTorchModel(manifest, forward) { }.output(picture)
             if (type == InputType.UINT8) {
                 assertArrayEquals(picture.bytes, seen!!.dataAsUnsignedByteArray)
             } else {
@@ -104,7 +106,7 @@ class GoldenTest {
     @Test
     fun `litert's buffers carry golden inputs and outputs unchanged, run after run`() {
         val bundles = bundles(Runtime.TFLITE)
-        assertEquals(2, bundles.size)
+        assertEquals(4, bundles.size)
         for (bundle in bundles) {
             val run: (ByteBuffer, ByteBuffer) -> Unit = { input, output ->
                 assertTrue(input.isDirect && output.isDirect)
@@ -112,7 +114,7 @@ class GoldenTest {
                 output.put(bundle.goldenFile(goldenIndex(bundle, given), "output.bin").readBytes())
             }
             var closed = 0
-            LiteRtClassifier(bundle, run) { closed++ }.use { check(bundle, it) }
+            LiteRtModel(bundle, run) { closed++ }.use { check(bundle, it) }
             assertEquals(1, closed)
         }
     }

@@ -1,4 +1,4 @@
-package mobilesdk.demo.classifier
+package mobilesdk.demo.model
 
 import mobilesdk.demo.bundle.Bundle
 import mobilesdk.demo.picture.Rgb
@@ -7,18 +7,18 @@ import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
 /** A `.tflite` file on LiteRT's interpreter, whose XNNPACK delegate is on by default. */
-class LiteRtClassifier internal constructor(
+class LiteRtModel internal constructor(
     private val bundle: Bundle,
     private val run: (ByteBuffer, ByteBuffer) -> Unit,
     private val destroy: () -> Unit,
-) : Classifier {
+) : Model {
     private val input = direct(bundle.manifest.input.let { it.shape.fold(it.type.bytes, Int::times) })
     private val output = direct(bundle.manifest.output.let { it.shape.fold(it.type.bytes, Int::times) })
 
-    override fun scores(picture: Rgb): FloatArray {
+    override fun output(picture: Rgb): FloatArray {
         view(input).put(inputBytes(picture, bundle.manifest.input))
         run(view(input), view(output))
-        return readScores(ByteArray(output.capacity()).also { view(output).get(it) }, bundle.manifest.output)
+        return readOutput(ByteArray(output.capacity()).also { view(output).get(it) }, bundle.manifest.output)
     }
 
     override fun close() = destroy()
@@ -33,9 +33,9 @@ class LiteRtClassifier internal constructor(
         fun open(
             bundle: Bundle,
             threads: Int,
-        ): LiteRtClassifier {
+        ): LiteRtModel {
             val interpreter = Interpreter(bundle.modelFile, Interpreter.Options().setNumThreads(threads))
-            return LiteRtClassifier(bundle, { input, output -> interpreter.run(input, output) }, interpreter::close)
+            return LiteRtModel(bundle, { input, output -> interpreter.run(input, output) }, interpreter::close)
         }
     }
 }

@@ -1,25 +1,25 @@
-package mobilesdk.demo.classifier
+package mobilesdk.demo.model
 
 import mobilesdk.demo.bundle.Bundle
 import mobilesdk.demo.bundle.Runtime
 
 /** Loads models; tests put a fake in its place. */
-fun interface Classifiers {
+fun interface Models {
     fun open(
         bundle: Bundle,
         threads: Int,
-    ): Classifier
+    ): Model
 }
 
 /** The runtimes of this system. Throws [UnsupportedOperationException] for a bundle of another. */
-object RealClassifiers : Classifiers {
+object RealModels : Models {
     override fun open(
         bundle: Bundle,
         threads: Int,
-    ): Classifier =
+    ): Model =
         when (bundle.runtime) {
-            Runtime.EXECUTORCH -> ExecuTorchClassifier.open(bundle, threads)
-            Runtime.TFLITE -> LiteRtClassifier.open(bundle, threads)
+            Runtime.EXECUTORCH -> ExecuTorchModel.open(bundle, threads)
+            Runtime.TFLITE -> LiteRtModel.open(bundle, threads)
             Runtime.COREML -> throw UnsupportedOperationException("Core ML runs on Apple's systems only")
         }
 }

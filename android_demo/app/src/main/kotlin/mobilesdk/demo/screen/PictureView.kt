@@ -1,0 +1,94 @@
+package mobilesdk.demo.screen
+
+import android.content.Context
+import android.graphics.Canvas
+import android.graphics.Paint
+import android.graphics.RectF
+import android.util.AttributeSet
+import android.util.TypedValue
+import android.widget.ImageView
+import mobilesdk.demo.model.Answer
+import mobilesdk.demo.model.Box
+import mobilesdk.demo.model.Found
+
+/** A picture, and over it what the model has found in it. */
+class PictureView(
+    context: Context,
+    attributes: AttributeSet,
+) : ImageView(context, attributes) {
+    private val line = Paint(Paint.ANTI_ALIAS_FLAG).apply { style = Paint.Style.STROKE }
+    private val fill = Paint(Paint.ANTI_ALIAS_FLAG)
+    private val text = Paint(Paint.ANTI_ALIAS_FLAG).apply { textSize = pixels(TypedValue.COMPLEX_UNIT_SP, TEXT_SP) }
+    private var answer: Answer? = null
+    private var words: (Found) -> String = { it.label }
+
+    fun show(
+        answer: Answer?,
+        words: (Found) -> String,
+    ) {
+        this.answer = answer
+        this.words = words
+        invalidate()
+    }
+
+    override fun onDraw(canvas: Canvas) {
+        super.onDraw(canvas)
+        val area = RectF((drawable ?: return).bounds)
+        imageMatrix.mapRect(area)
+        area.offset(paddingLeft.toFloat(), paddingTop.toFloat())
+        answer?.let { drawOverlay(it, box(area), CanvasBrush(canvas), words) }
+    }
+
+    private fun box(area: RectF) =
+        Box(area.left.toDouble(), area.top.toDouble(), area.right.toDouble(), area.bottom.toDouble())
+
+    private fun area(box: Box) = RectF(box.left.toFloat(), box.top.toFloat(), box.right.toFloat(), box.bottom.toFloat())
+
+    private fun pixels(
+        unit: Int,
+        value: Float,
+    ): Float = TypedValue.applyDimension(unit, value, resources.displayMetrics)
+
+    private inner class CanvasBrush(
+        private val canvas: Canvas,
+    ) : Brush {
+        private val dp = pixels(TypedValue.COMPLEX_UNIT_DIP, 1f)
+        private val gap = GAP_DP * dp
+
+        override val textHeight: Double get() = (text.fontSpacing + gap).toDouble()
+
+        override fun textWidth(text: String): Double = (this@PictureView.text.measureText(text) + 2 * gap).toDouble()
+
+        /** On a dark line of twice its width, to be seen on every picture. */
+        override fun outline(
+            box: Box,
+            color: Int,
+        ) {
+            for ((width, each) in listOf(2 * LINE_DP to SHADOW, LINE_DP to color)) {
+                line.strokeWidth = width * dp
+                line.color = each
+                canvas.drawRect(area(box), line)
+            }
+        }
+
+        override fun tag(
+            text: String,
+            box: Box,
+            color: Int,
+            textColor: Int,
+        ) {
+            fill.color = color
+            canvas.drawRect(area(box), fill)
+            val paint = this@PictureView.text
+            paint.color = textColor
+            canvas.drawText(text, box.left.toFloat() + gap, box.top.toFloat() + gap / 2 - paint.ascent(), paint)
+        }
+    }
+
+    private companion object {
+        const val TEXT_SP = 14f
+        const val LINE_DP = 2f
+        const val GAP_DP = 4f
+        const val SHADOW = 0x60000000
+    }
+}
