@@ -4,6 +4,7 @@ import filecmp
 from pathlib import Path
 
 import bundles
+import detectors
 import pytest
 from android_app import AndroidApp
 from command_line import mobile_sdk
@@ -11,6 +12,7 @@ from command_line import mobile_sdk
 from mobile_sdk.bundle import Bundle, open_bundle
 from mobile_sdk.embedding import Embedding, Platform, embed
 from mobile_sdk.errors import SettingError
+from mobile_sdk.lowering import lower
 
 DEMO = Path(__file__).parents[1] / "android_demo"
 
@@ -69,6 +71,19 @@ def test_the_demo_reads_bundles_itself_and_gets_no_glue(written: dict[str, Bundl
     (tmp_path / "app/src/main/kotlin/mobilesdk/demo/bundle").mkdir(parents=True)
     assert (DEMO / "app/src/main/kotlin/mobilesdk/demo/bundle/EmbeddedBundles.kt").is_file()
     assert embed([written["tflite"]], "android", tmp_path).glue is None
+
+
+def test_a_detectors_bundle_goes_into_both_apps_with_its_golden_detections(
+    android: Path, ios: Path, tmp_path: Path
+) -> None:
+    written = lower(
+        detectors.program(), tmp_path, runtimes=["tflite", "executorch", "coreml"], pictures=detectors.pictures()
+    )
+    by_runtime = {bundle.manifest.runtime: bundle for bundle in written}
+    for app, platform, runtime in ((android, "android", "tflite"), (ios, "ios", "coreml")):
+        (copy,) = embed([by_runtime[runtime]], platform, app).bundles
+        assert same(by_runtime[runtime].path, copy.path) and copy.manifest.detection is not None
+        assert (copy.path / "golden/2.detections.json").is_file()
 
 
 def test_a_second_call_replaces_its_bundle_keeps_the_others_and_names_all(

@@ -167,7 +167,7 @@ def test_a_literal_of_a_model_would_be_found(literal: str) -> None:
 
 def test_only_the_engine_computes_and_it_is_no_part_of_the_main_thread() -> None:
     for source in app_sources():
-        calls = re.findall(r"\.scores\(for:|Preprocess\.|ModelBundle\.open", code_of(source))
+        calls = re.findall(r"\.output\(for:|Preprocess\.|ModelBundle\.open", code_of(source))
         assert not calls, f"{source.name} computes: {calls}"
     engine = (CORE / "Sources" / CORE.name / "Engine.swift").read_text(encoding="utf-8")
     assert "public actor Engine" in engine and "MainActor" not in engine

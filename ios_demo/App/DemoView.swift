@@ -62,23 +62,42 @@ private struct RefusedBundleRow: View {
   }
 }
 
-/// The best labels with their shares, the time of the model alone, and where it ran.
+/// The picture with the answer, in words too, the time of the model alone, and where it ran.
 private struct RecognitionSection: View {
   let recognition: Recognition
 
   var body: some View {
     Section("Prediction") {
-      ForEach(recognition.predictions) { prediction in
-        HStack {
-          Text(prediction.label)
-          Spacer()
-          Text(prediction.share, format: .percent.precision(.fractionLength(1)))
+      AnswerPicture(recognition: recognition)
+      switch recognition.answer {
+      case .classified(let best):
+        ForEach(best) { each in ShareRow(label: each.label, share: each.share, color: nil) }
+      case .detected(let found):
+        if found.isEmpty { Text("Nothing found") }
+        ForEach(found) { each in
+          ShareRow(label: each.label, share: each.share, color: LabelColor(labelIndex: each.labelIndex))
         }
-        .accessibilityElement(children: .combine)
       }
       LabeledContent("Latency", value: "\(recognition.latencyMs.formatted(.number.precision(.fractionLength(2)))) ms")
       LabeledContent("Ran on", value: recognition.computesOn)
     }
+  }
+}
+
+/// A label with its share, and with the colour that it has in the picture.
+private struct ShareRow: View {
+  let label: String
+  let share: Double
+  let color: LabelColor?
+
+  var body: some View {
+    HStack {
+      if let color { Circle().fill(Color(color)).frame(width: 12, height: 12) }
+      Text(label)
+      Spacer()
+      Text(share, format: .percent.precision(.fractionLength(1)))
+    }
+    .accessibilityElement(children: .combine)
   }
 }
 

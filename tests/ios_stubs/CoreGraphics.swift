@@ -32,4 +32,5 @@ public final class CGContext {  // = CGBitmapContextCreate
     space: CGColorSpace, bitmapInfo: UInt32
   ) {}
   public func draw(_ image: CGImage, in rect: CGRect) {}  // ~ CGContextDrawImage
+  public func makeImage() -> CGImage? { nil }  // ~ CGBitmapContextCreateImage
 }

@@ -34,7 +34,11 @@ open class MLFeatureValue: NSObject {  // = MLFeatureValue
 
 open class MLMultiArray: NSObject {  // = MLMultiArray
   public var dataType: MLMultiArrayDataType { .float32 }  // = MLMultiArray.dataType
-  public func withUnsafeBufferPointer<S, R>(ofType type: S.Type, _ body: (UnsafeBufferPointer<S>) throws -> R) rethrows -> R { fatalError() }  // ~ MLMultiArray.getBytesWithHandler
+}
+
+public struct MLShapedArray<Scalar> {  // Swift: MLMultiArray's numbers as a value
+  public init(_ multiArray: MLMultiArray) {}  // Swift: copies them
+  public var scalars: [Scalar] { [] }  // Swift: in the order of the axes, without gaps
 }
 
 public enum MLMultiArrayDataType: Int {  // = MLMultiArrayDataType

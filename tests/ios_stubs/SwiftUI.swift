@@ -139,8 +139,48 @@ public struct ButtonRole: Sendable {
 }
 
 public struct Color: Sendable {
+  init() {}
+  public init(red: Double, green: Double, blue: Double) {}
   public static let red = Color()
   public static let secondary = Color()
+  public static let black = Color()
+  public static let white = Color()
+}
+
+public struct Font: Sendable {
+  public static let caption = Font()
+}
+
+@MainActor public struct Image: View {
+  public init(uiImage: UIImage) {}
+  public func resizable() -> Image { self }
+  public var body: Never { fatalError() }
+}
+
+@MainActor public struct GeometryReader: View {
+  public init<Content: View>(@ViewBuilder content: @escaping (GeometryProxy) -> Content) {}
+  public var body: Never { fatalError() }
+}
+
+public struct GeometryProxy {
+  public var size: CGSize { .zero }
+}
+
+@MainActor public protocol Shape: View {}
+
+extension Shape {
+  public func stroke(_ content: Color, lineWidth: CGFloat) -> some View { self }
+  public func fill(_ content: Color) -> some View { self }
+}
+
+@MainActor public struct Rectangle: Shape {
+  public init() {}
+  public var body: Never { fatalError() }
+}
+
+@MainActor public struct Circle: Shape {
+  public init() {}
+  public var body: Never { fatalError() }
 }
 
 public struct AccessibilityChildBehavior: Sendable {
@@ -153,6 +193,13 @@ extension View {
   public func navigationTitle(_ title: String) -> some View { self }
   public func overlay<Content: View>(@ViewBuilder content: () -> Content) -> some View { self }
   public func alert<Actions: View, Message: View>(_ title: String, isPresented: Binding<Bool>, @ViewBuilder actions: () -> Actions, @ViewBuilder message: () -> Message) -> some View { self }
+  public func scaledToFit() -> some View { self }
+  public func frame(width: CGFloat?, height: CGFloat?) -> some View { self }
+  public func offset(x: CGFloat, y: CGFloat) -> some View { self }
+  public func font(_ font: Font?) -> some View { self }
+  public func padding(_ length: CGFloat) -> some View { self }
+  public func background(_ style: Color) -> some View { self }
+  public func fixedSize() -> some View { self }
   public func disabled(_ isDisabled: Bool) -> some View { self }
   public func tag<Tag: Hashable>(_ tag: Tag) -> some View { self }
   public func foregroundStyle(_ style: Color) -> some View { self }

@@ -1,3 +1,4 @@
+import CoreGraphics
 @_exported import Foundation
 
 @MainActor open class UIDevice: NSObject {  // = UIDevice
@@ -26,6 +27,7 @@ extension ProcessInfo {
 }
 
 open class UIImage: NSObject {  // = UIImage
+  public convenience init(cgImage: CGImage) { self.init() }  // = UIImage.initWithCGImage
   public func jpegData(compressionQuality: CGFloat) -> Data? { nil }  // ~ UIImageJPEGRepresentation
 }
 

@@ -26,7 +26,7 @@ struct BenchmarkSeries {
   ) throws {
     let runner = Runner(model: model, pictures: pictures, stopwatch: stopwatch)
     firstRunMs = try runner.times(1)[0]
-    golden = try GoldenReplay.run(bundle, pictures: pictures, on: model.classifier)
+    golden = try GoldenReplay.run(bundle, pictures: pictures, on: model.runner)
     warmUpMs = try Self.warmUp(runner, stopwatch)
     (self.bundle, self.pictures, self.model, self.loadMs) = (bundle, pictures, model, loadMs)
     self.stopwatch = stopwatch
@@ -71,7 +71,7 @@ struct BenchmarkSeries {
     func times(_ runs: Int) throws -> [Double] {
       try (0..<runs).map { run in
         let start = stopwatch()
-        _ = try model.classifier.scores(for: pictures[run % pictures.count])
+        _ = try model.runner.output(for: pictures[run % pictures.count])
         return stopwatch() - start
       }
     }

@@ -6,10 +6,10 @@ enum BilinearResize {
   private static let channels = 3
   private static let fractionBits = Int32(22)  // 32 less 8 of a byte, less 2 that a sum may overshoot by
 
-  static func resized(_ picture: RGBPicture, box: PixelBox, toSide side: Int) -> RGBPicture {
-    let columns = Weights(from: box.width, to: side)
-    let rows = Weights(from: box.height, to: side)
-    let rowBytes = side * channels
+  static func resized(_ picture: RGBPicture, box: PixelBox, toWidth width: Int, height: Int) -> RGBPicture {
+    let columns = Weights(from: box.width, to: width)
+    let rows = Weights(from: box.height, to: height)
+    let rowBytes = width * channels
     var wide = [UInt8](repeating: 0, count: box.height * rowBytes)
     for row in 0..<box.height {
       let start = ((box.top + row) * picture.width + box.left) * channels
@@ -20,14 +20,14 @@ enum BilinearResize {
         }
       }
     }
-    var bytes = [UInt8](repeating: 0, count: side * rowBytes)
+    var bytes = [UInt8](repeating: 0, count: height * rowBytes)
     for (row, span) in rows.spans.enumerated() {
       for index in 0..<rowBytes {
         bytes[row * rowBytes + index] = weighted(
           wide, from: span.first * rowBytes + index, step: rowBytes, rows, span)
       }
     }
-    return RGBPicture(width: side, height: side, bytes: bytes)
+    return RGBPicture(width: width, height: height, bytes: bytes)
   }
 
   private static func weighted(

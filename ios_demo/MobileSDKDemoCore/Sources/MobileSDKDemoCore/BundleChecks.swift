@@ -3,7 +3,6 @@ import Foundation
 /// What is checked on opening, in the order of docs/bundle-format.md. Nothing is read before its size is known.
 struct BundleChecks {
   private static let labelsFile = "labels.txt"
-  private static let goldenKinds = ["png", "input.bin", "output.bin"]
   private static let chunkBytes = 1 << 20
 
   let folder: URL
@@ -64,7 +63,9 @@ struct BundleChecks {
 
   private func checkFiles(_ manifest: Manifest) throws {
     let listed = Set(manifest.files.map(\.path))
-    let golden = manifest.golden.pictures.indices.flatMap { index in Self.goldenKinds.map { "golden/\(index).\($0)" } }
+    let golden = manifest.golden.pictures.indices.flatMap { index in
+      GoldenChecks.kinds(of: manifest.task).map { "golden/\(index).\($0)" }
+    }
     let fixed = Set(golden + [Self.labelsFile])
     let rest = listed.subtracting(fixed)
     if let missing = fixed.subtracting(listed).min() ?? (rest.isEmpty ? manifest.model : nil) {

@@ -84,7 +84,9 @@ public struct BundleItem: Equatable, Sendable, Identifiable {
 /// What a model says of a picture, and how long it took without decoding and resizing.
 public struct Recognition: Equatable, Sendable {
   public let bundle: String
-  public let predictions: [Prediction]
+  /// What the model read of it.
+  public let picture: RGBPicture
+  public let answer: Answer
   public let latencyMs: Double
   public let computesOn: String
 }

@@ -26,7 +26,7 @@ public actor Engine {
     }
   }
 
-  /// The best labels of an encoded picture; throws `DemoError` or an error of the runtime.
+  /// What a model says of an encoded picture, with the best `count` labels; throws `DemoError` or an error of the runtime.
   public func recognize(_ picture: Data, with bundle: ModelBundle, on units: ComputeUnits, count: Int) async throws
     -> Recognition
   {
@@ -34,11 +34,11 @@ public actor Engine {
     let pixels = Preprocess.picture(decoded, for: bundle.manifest.image)
     let model = try await model(of: bundle, on: units)
     let start = stopwatch()
-    let scores = try model.classifier.scores(for: pixels)
+    let output = try model.runner.output(for: pixels)
     let latencyMs = stopwatch() - start
     return Recognition(
-      bundle: bundle.name, predictions: scores.top(count, of: bundle.manifest.labels), latencyMs: latencyMs,
-      computesOn: model.computesOn)
+      bundle: bundle.name, picture: Preprocess.shown(decoded, prepared: pixels, for: bundle.manifest.image),
+      answer: Answer(output, of: bundle.manifest, count: count), latencyMs: latencyMs, computesOn: model.computesOn)
   }
 
   /// Measures the bundles; one that does not load or run is in the report with its reason. Stops when it is cancelled.

@@ -14,17 +14,18 @@ public struct GoldenReplay: Equatable, Sendable {
   }
 
   /// Runs every golden picture, given as the RGB that the model takes.
-  static func run(_ bundle: ModelBundle, pictures: [RGBPicture], on classifier: any Classifier) throws -> GoldenReplay {
+  static func run(_ bundle: ModelBundle, pictures: [RGBPicture], on runner: any ModelRunner) throws -> GoldenReplay {
     var winners = 0
     var largest = 0.0
     for (index, picture) in pictures.enumerated() {
-      let expected = Scores(bytes: try bundle.goldenOutput(index), as: bundle.manifest.output)
-      let found = try classifier.scores(for: picture)
+      let expected = ModelOutput(bytes: try bundle.goldenOutput(index), as: bundle.manifest.output)
+      let found = try runner.output(for: picture)
       guard found.raw.count == expected.raw.count else {
         throw DemoError(
-          "expected \(expected.raw.count) scores, found \(found.raw.count)", hint: "export the bundle again")
+          "expected an output of \(expected.raw.count) numbers, found \(found.raw.count)",
+          hint: "export the bundle again")
       }
-      if found.winner == expected.winner { winners += 1 }
+      if found.winner(of: bundle.manifest) == expected.winner(of: bundle.manifest) { winners += 1 }
       for (one, other) in zip(found.raw, expected.raw) {
         let difference = abs(one - other)
         largest = difference.isNaN ? .infinity : max(largest, difference)

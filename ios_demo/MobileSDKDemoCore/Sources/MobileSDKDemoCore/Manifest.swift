@@ -1,6 +1,7 @@
 /// `bundle.json`: all that the app knows of a model. No size, label or scale stands anywhere else.
 public struct Manifest: Equatable, Sendable {
   public let name: String
+  public let task: ModelTask
   public let labels: [String]
   public let image: ImageSpec
   public let runtime: ModelRuntime
@@ -66,7 +67,7 @@ public struct InputSpec: Equatable, Sendable {
   public let byteOffset: Int
 }
 
-/// The tensor of scores: int8 codes are `scale * (code - zeroPoint)`; of float32 both are nil.
+/// The tensor that comes out: int8 codes are `scale * (code - zeroPoint)`; of float32 both are nil.
 public struct OutputSpec: Equatable, Sendable {
   public enum ElementType: String, CaseIterable, Sendable {
     case int8, float32

@@ -11,6 +11,7 @@ enum ManifestReader {
   private static let sha256 = "[0-9a-f]{64}"
   private static let anyInteger = Int(Int32.min)...Int(Int32.max)
   private static let count = 0...Int.max
+  private static let innerShare = Double.leastNonzeroMagnitude...(1.0).nextDown
 
   /// Throws `BundleRefusal` with the check "manifest", "schema", "seal" or "fields", or "runtime".
   static func read(_ data: Data) throws -> Manifest {
@@ -59,13 +60,13 @@ enum ManifestReader {
   private static func manifest(_ fields: Fields) throws -> Manifest {
     var fields = fields
     _ = try fields.integer("schema_number", in: schema...schema)
-    _ = try fields.choice("task", of: ["classification"])
     _ = try fields.choice("resize", of: ["pillow-bilinear"])
     try checkWhatOnlyPeopleRead(&fields)
     let name = try fields.string("name", like: "[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
     let runtime = try fields.string("runtime", like: "[a-z][a-z0-9_]{0,31}")
     let model = try fields.string("model", like: "model\\.[a-z]{1,16}")
-    let labels = try labels(&fields)
+    let task = try task(&fields)
+    let labels = try labels(&fields, atLeast: task == .classification ? 2 : 1)
     let image = try image(fields.inside("image"))
     let precision = try fields.choice("precision", of: ["int8", "float32", "mixed"])
     let golden = try golden(fields.inside("golden"))
@@ -77,8 +78,9 @@ enum ManifestReader {
     try interface.end()
     try fields.end()
     return Manifest(
-      name: name, labels: labels, image: image, runtime: try known(runtime, model: model), precision: precision,
-      model: model, input: input, output: output, golden: golden, files: files, versions: versions)
+      name: name, task: task, labels: labels, image: image, runtime: try known(runtime, model: model),
+      precision: precision, model: model, input: input, output: output, golden: golden, files: files,
+      versions: versions)
   }
 
   private static func known(_ name: String, model: String) throws -> ModelRuntime {
@@ -92,9 +94,27 @@ enum ManifestReader {
     return runtime
   }
 
+  private static func task(_ fields: inout Fields) throws -> ModelTask {
+    let name = try fields.choice("task", of: ["classification", "detection"])
+    let rule = fields.has("detection") ? try fields.insideOrNil("detection").map(detection) : nil
+    guard (name == "detection") == (rule != nil) else {
+      throw BundleRefusal(.fields, "expected the field 'detection' for the task detection, and only for it")
+    }
+    return rule.map(ModelTask.detection) ?? .classification
+  }
+
+  private static func detection(_ fields: Fields) throws -> DetectionSpec {
+    var fields = fields
+    let spec = DetectionSpec(
+      leastScoreShare: try fields.number("least_score_share", in: innerShare),
+      overlapShare: try fields.number("overlap_share", in: innerShare), most: try fields.integer("most", in: 1...1000))
+    try fields.end()
+    return spec
+  }
+
   /// Unique by their code points, as Python compares them, and not by how they look.
-  private static func labels(_ fields: inout Fields) throws -> [String] {
-    let labels = try fields.list("labels", count: 2...Int.max) { try Fields.string($0, at: $1) }
+  private static func labels(_ fields: inout Fields, atLeast least: Int) throws -> [String] {
+    let labels = try fields.list("labels", count: least...Int.max) { try Fields.string($0, at: $1) }
     guard Set(labels.map { Array($0.utf8) }).count == labels.count else {
       throw BundleRefusal(.fields, "expected unique labels, found one twice")
     }

@@ -30,7 +30,7 @@ public struct ModelBundle: Equatable, Sendable {
 
   public func goldenOutput(_ index: Int) throws -> Data { try golden(index, "output.bin") }
 
-  private func golden(_ index: Int, _ kind: String) throws -> Data {
+  func golden(_ index: Int, _ kind: String) throws -> Data {
     try Data(contentsOf: folder.appendingPathComponent("golden/\(index).\(kind)"))
   }
 }

@@ -7,9 +7,38 @@ import Testing
   @Test func aPictureIsRecognizedWithItsLatency() async throws {
     let bundle = try Fixtures.bundle(.execuTorch)
     let found = try await engine().recognize(bundle.goldenPicture(0), with: bundle, on: .all, count: 3)
-    #expect(found.predictions.count == 3)
-    #expect(found.predictions.first?.index == bundle.manifest.golden.pictures[0].top1Index)
+    guard case .classified(let best) = found.answer else { throw WrongTask() }
+    #expect(best.count == 3)
+    #expect(best.first?.index == bundle.manifest.golden.pictures[0].top1Index)
+    #expect(found.picture.width == bundle.manifest.image.sizePx)
     #expect(found.latencyMs == 2 && found.computesOn == "fake")
+  }
+
+  @Test func aDetectorShowsTheWholePictureWithWhatIsWhereInIt() async throws {
+    let bundle = try Fixtures.detector(.coreML)
+    let found = try await engine().recognize(bundle.goldenPicture(0), with: bundle, on: .all, count: 3)
+    guard case .detected(let things) = found.answer else { throw WrongTask() }
+    #expect(!things.isEmpty && things.map(\.share) == things.map(\.share).sorted(by: >))
+    #expect(things.map(\.rank) == Array(things.indices))
+    for thing in things {
+      let sides = [thing.area.left, thing.area.top, thing.area.right, thing.area.bottom]
+      #expect(sides.allSatisfy { (0...1).contains($0) } && thing.area.width > 0 && thing.area.height > 0)
+      #expect(thing.box(width: 200, height: 100).right == thing.area.right * 200)
+    }
+    #expect(try found.picture == PNG.decode(bundle.goldenPicture(0)))
+  }
+
+  @Test func aDetectorsBenchmarkComparesItsBoxes() async throws {
+    let bundle = try Fixtures.detector(.execuTorch)
+    let right = try await measured([bundle])
+    #expect(try right.json.field("measurements").items[0].field("advice") == .null)
+    let golden = ModelOutput(bytes: try bundle.goldenOutput(0), as: bundle.manifest.output)
+    let moved = ModelOutput(raw: [golden.raw[0] + 0.5] + golden.raw.dropFirst(), as: bundle.manifest.output)
+    let wrong = try await measured([bundle]) { _, clock in
+      LoadedModel(runner: FakeRunner(moved, onRun: { clock.pass(2) }), computesOn: "fake")
+    }
+    let advice = try wrong.json.field("measurements").items[0].field("advice").string
+    #expect(advice.contains("where 0.0 is allowed"))
   }
 
   @Test func aPictureThatIsNoneIsAnError() async throws {
@@ -64,8 +93,8 @@ import Testing
     let bundle = try Fixtures.bundle(.execuTorch)
     let classes = bundle.manifest.labels.count
     let report = try await measured([bundle]) { _, clock in
-      let wrong = Scores(raw: Array(repeating: 0, count: classes), as: bundle.manifest.output)
-      return LoadedModel(classifier: FakeClassifier(wrong, onRun: { clock.pass(2) }), computesOn: "fake")
+      let wrong = ModelOutput(raw: Array(repeating: 0, count: classes), as: bundle.manifest.output)
+      return LoadedModel(runner: FakeRunner(wrong, onRun: { clock.pass(2) }), computesOn: "fake")
     }
     let advice = try report.json.field("measurements").items[0].field("advice").string
     #expect(advice.contains("largest difference") && advice.contains("where 0.0 is allowed"))
@@ -129,7 +158,7 @@ import Testing
   /// Answers with the first golden output, after two milliseconds on its clock.
   @Sendable private static func model(of bundle: ModelBundle, _ clock: Clock) -> LoadedModel {
     let answer = Answers(bundle: bundle, clock: clock)
-    return LoadedModel(classifier: answer, computesOn: "fake")
+    return LoadedModel(runner: answer, computesOn: "fake")
   }
 
   private static let device = DeviceSnapshot(
@@ -138,17 +167,20 @@ import Testing
 }
 
 /// Knows the golden pictures of its bundle, and gives each its expected output.
-private struct Answers: Classifier {
+private struct Answers: ModelRunner {
   let bundle: ModelBundle
   let clock: Clock
 
-  func scores(for picture: RGBPicture) throws -> Scores {
+  func output(for picture: RGBPicture) throws -> ModelOutput {
     clock.pass(2)
     let input = InputTensor.bytes(of: picture, as: bundle.manifest.input)
     let index = try bundle.manifest.golden.pictures.indices.first { try bundle.goldenInput($0) == input }
-    return Scores(bytes: try bundle.goldenOutput(try #require(index)), as: bundle.manifest.output)
+    return ModelOutput(bytes: try bundle.goldenOutput(try #require(index)), as: bundle.manifest.output)
   }
 }
+
+/// An answer of another task than the test is about.
+struct WrongTask: Error {}
 
 /// Time that passes only when it is told to.
 final class Clock: @unchecked Sendable {

@@ -7,6 +7,7 @@ import Testing
 enum Fixtures {
   static let folder = URL(fileURLWithPath: ProcessInfo.processInfo.environment["DEMO_FIXTURES"] ?? "")
   static let bundles = folders(below: folder.appendingPathComponent("bundles"))
+  static let detectors = folders(below: folder.appendingPathComponent("detectors"))
 
   static func json(_ path: String) throws -> JSONValue {
     try JSONValue(parsing: Data(contentsOf: folder.appendingPathComponent(path)))
@@ -19,6 +20,11 @@ enum Fixtures {
 
   static func bundle(_ runtime: ModelRuntime) throws -> ModelBundle {
     let found = try #require(bundles.first { $0.lastPathComponent == "test.\(runtime.rawValue)" })
+    return try ModelBundle.open(found, decode: PNG.decode)
+  }
+
+  static func detector(_ runtime: ModelRuntime) throws -> ModelBundle {
+    let found = try #require(detectors.first { $0.lastPathComponent == "things.\(runtime.rawValue)" })
     return try ModelBundle.open(found, decode: PNG.decode)
   }
 

@@ -19,8 +19,20 @@ import Testing
     #expect(try PictureCase.cases().contains { $0.width == 1 && $0.height == 1 })
   }
 
+  @Test(arguments: [(3000, 2000, 1024, 683), (30, 20, 30, 20)])
+  func aScreenShowsAWholePictureInItsOwnProportions(from: (Int, Int, Int, Int)) {
+    let (width, height, shownWidth, shownHeight) = from
+    let picture = RGBPicture(width: width, height: height, bytes: Array(repeating: 7, count: width * height * 3))
+    let stretched = ImageSpec(sizePx: 16, fit: .stretch, cropShare: 1)
+    let cut = ImageSpec(sizePx: 16, fit: .crop, cropShare: 1)
+    let found = Preprocess.shown(picture, prepared: Preprocess.picture(picture, for: stretched), for: stretched)
+    #expect(found.width == shownWidth && found.height == shownHeight)
+    let prepared = Preprocess.picture(picture, for: cut)
+    #expect(Preprocess.shown(picture, prepared: prepared, for: cut) == prepared)
+  }
+
   @Test func theGoldenPicturesGiveTheirInputs() throws {
-    for folder in Fixtures.bundles {
+    for folder in Fixtures.bundles + Fixtures.detectors {
       let bundle = try ModelBundle.open(folder, decode: PNG.decode)
       for index in bundle.manifest.golden.pictures.indices {
         let picture = try PNG.decode(bundle.goldenPicture(index))

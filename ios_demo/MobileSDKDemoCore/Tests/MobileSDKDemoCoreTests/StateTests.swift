@@ -23,7 +23,9 @@ import Testing
   }
 
   @Test func anotherBundleOrProcessorForgetsWhatTheLastOneSaid() throws {
-    let found = Recognition(bundle: "a", predictions: [], latencyMs: 1, computesOn: "CPU")
+    let picture = RGBPicture(width: 1, height: 1, bytes: [0, 0, 0])
+    let found = Recognition(
+      bundle: "a", picture: picture, answer: .classified([]), latencyMs: 1, computesOn: "CPU")
     let state = DemoState().after(.recognized(found))
     #expect(state.recognition == found)
     #expect(state.after(.bundleSelected("b")).recognition == nil)

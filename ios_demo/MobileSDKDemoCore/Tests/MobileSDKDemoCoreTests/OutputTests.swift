@@ -3,29 +3,30 @@ import Testing
 
 @testable import MobileSDKDemoCore
 
-@Suite struct ScoresTests {
+@Suite struct OutputTests {
   private let codes = OutputSpec(name: "scores", type: .int8, shape: [1, 4], scale: 0.5, zeroPoint: -3)
   private let floats = OutputSpec(name: "scores", type: .float32, shape: [1, 4], scale: nil, zeroPoint: nil)
 
   @Test func theGoldenOutputsHaveTheirWinners() throws {
-    for folder in Fixtures.bundles {
+    for folder in Fixtures.bundles + Fixtures.detectors {
       let bundle = try ModelBundle.open(folder, decode: PNG.decode)
       for (index, expected) in bundle.manifest.golden.pictures.enumerated() {
-        let scores = Scores(bytes: try bundle.goldenOutput(index), as: bundle.manifest.output)
-        #expect(scores.winner == expected.top1Index)
-        #expect(scores.top(1, of: bundle.manifest.labels).first?.index == expected.top1Index)
+        let output = ModelOutput(bytes: try bundle.goldenOutput(index), as: bundle.manifest.output)
+        #expect(output.winner(of: bundle.manifest) == expected.top1Index)
+        guard case .classified(let best) = Answer(output, of: bundle.manifest, count: 1) else { continue }
+        #expect(best.first?.index == expected.top1Index)
       }
     }
   }
 
   @Test func codesStandForLogits() {
-    let scores = Scores(bytes: Data([0x80, 0xFF, 0, 0x7F]), as: codes)
+    let scores = ModelOutput(bytes: Data([0x80, 0xFF, 0, 0x7F]), as: codes)
     #expect(scores.raw == [-128, -1, 0, 127])
     #expect(scores.logits == [-62.5, 1, 1.5, 65])
   }
 
   @Test func sharesAreASoftmax() {
-    let scores = Scores(raw: [1000, 1000 + log(3.0), 990, 1000], as: floats)
+    let scores = ModelOutput(raw: [1000, 1000 + log(3.0), 990, 1000], as: floats)
     let top = scores.top(3, of: ["a", "b", "c", "d"])
     #expect(top.map(\.label) == ["b", "a", "d"])
     #expect(abs(top[0].share - 3 * top[1].share) < 1e-9)
@@ -33,9 +34,9 @@ import Testing
   }
 
   @Test func tiesGoToTheFirstAndNoNumberWins() {
-    #expect(Scores(raw: [1, 2, 2, 0], as: floats).winner == 1)
-    #expect(Scores(raw: [1, .nan, 2, 0], as: floats).winner == nil)
-    #expect(Scores(raw: [1, .nan, 2, 0], as: floats).top(3, of: ["a", "b", "c", "d"]).isEmpty)
+    #expect(ModelOutput(raw: [1, 2, 2, 0], as: floats).winner == 1)
+    #expect(ModelOutput(raw: [1, .nan, 2, 0], as: floats).winner == nil)
+    #expect(ModelOutput(raw: [1, .nan, 2, 0], as: floats).top(3, of: ["a", "b", "c", "d"]).isEmpty)
   }
 
   @Test func inputsFollowTypeAndLayout() {

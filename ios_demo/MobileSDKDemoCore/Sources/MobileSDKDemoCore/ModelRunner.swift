@@ -1,20 +1,20 @@
 /// Runs a model on one picture.
-public protocol Classifier {
-  /// One score a label for RGB of the bundle's size. Slow: never called on the main thread.
-  func scores(for picture: RGBPicture) throws -> Scores
+public protocol ModelRunner {
+  /// What comes out for RGB of the bundle's size. Slow: never called on the main thread.
+  func output(for picture: RGBPicture) throws -> ModelOutput
 }
 
-/// A classifier that is ready, and the processors that its runtime says it computes on.
+/// A runner that is ready, and the processors that its runtime says it computes on.
 public struct LoadedModel {
-  public let classifier: any Classifier
+  public let runner: any ModelRunner
   public let computesOn: String
 
-  public init(classifier: any Classifier, computesOn: String) {
-    (self.classifier, self.computesOn) = (classifier, computesOn)
+  public init(runner: any ModelRunner, computesOn: String) {
+    (self.runner, self.computesOn) = (runner, computesOn)
   }
 }
 
-/// Makes the classifier of a bundle, of whichever runtime it is; throws `DemoError` or an error of the runtime's own.
+/// Makes the runner of a bundle, of whichever runtime it is; throws `DemoError` or an error of the runtime's own.
 public typealias ModelLoader = @Sendable (ModelBundle, ComputeUnits) async throws -> sending LoadedModel
 
 /// The processors that Core ML may use. Other runtimes compute on the CPU.
@@ -44,14 +44,16 @@ public struct DemoError: Error, Equatable, Sendable {
   public init(_ message: String, hint: String) { (self.message, self.hint) = (message, hint) }
 }
 
-/// A classifier for tests and previews: the scores that it was given, whatever the picture.
-public struct FakeClassifier: Classifier {
-  private let fixed: Scores
+/// A runner for tests and previews: the output that it was given, whatever the picture.
+public struct FakeRunner: ModelRunner {
+  private let fixed: ModelOutput
   private let onRun: () throws -> Void
 
-  public init(_ fixed: Scores, onRun: @escaping () throws -> Void = {}) { (self.fixed, self.onRun) = (fixed, onRun) }
+  public init(_ fixed: ModelOutput, onRun: @escaping () throws -> Void = {}) {
+    (self.fixed, self.onRun) = (fixed, onRun)
+  }
 
-  public func scores(for picture: RGBPicture) throws -> Scores {
+  public func output(for picture: RGBPicture) throws -> ModelOutput {
     try onRun()
     return fixed
   }

@@ -4,7 +4,7 @@ import Foundation
 import MobileSDKDemoCore
 
 /// Runs a bundle's `.mlpackage` on the processors that it is told to use.
-struct CoreMLClassifier: Classifier {
+struct CoreMLRunner: ModelRunner {
   private let model: MLModel
   private let input: InputSpec
   private let output: OutputSpec
@@ -18,22 +18,23 @@ struct CoreMLClassifier: Classifier {
     let model = try MLModel(contentsOf: compiled, configuration: configuration)
     let manifest = bundle.manifest
     return LoadedModel(
-      classifier: CoreMLClassifier(model: model, input: manifest.input, output: manifest.output),
+      runner: CoreMLRunner(model: model, input: manifest.input, output: manifest.output),
       computesOn: computesOn)
   }
 
-  func scores(for picture: RGBPicture) throws -> Scores {
+  func output(for picture: RGBPicture) throws -> ModelOutput {
     let features = try MLDictionaryFeatureProvider(dictionary: [
       input.name: MLFeatureValue(pixelBuffer: try Self.pixelBuffer(of: picture))
     ])
     let found = try model.prediction(from: features)
-    guard let scores = found.featureValue(for: output.name)?.multiArrayValue else {
+    guard let values = found.featureValue(for: output.name)?.multiArrayValue else {
       throw DemoError("expected an output named \(output.name), found none", hint: "export the bundle again")
     }
-    guard scores.dataType == .float32 else {
-      throw DemoError("expected scores in float32, found another type", hint: "export the bundle again")
+    guard values.dataType == .float32 else {
+      throw DemoError("expected numbers in float32, found another type", hint: "export the bundle again")
     }
-    return scores.withUnsafeBufferPointer(ofType: Float.self) { Scores(raw: $0.map(Double.init), as: output) }
+    // Core ML may leave room between rows; a shaped array gives the numbers without it.
+    return ModelOutput(raw: MLShapedArray<Float>(values).scalars.map(Double.init), as: output)
   }
 
   private static func coreMLUnits(_ units: ComputeUnits) -> MLComputeUnits {

@@ -1,21 +1,18 @@
 import Foundation
 
-/// One score a label, in the order of the labels.
-public struct Scores: Equatable, Sendable {
+/// What came out of a model, flat; what it says is the task's matter.
+public struct ModelOutput: Equatable, Sendable {
   /// As the model gives them: int8 codes or float32 values. The golden tolerance is in this unit.
   public let raw: [Double]
-  /// What they stand for: logits.
-  public let logits: [Double]
+  private let spec: OutputSpec
 
-  /// Traps where a code has no scale: opening a bundle has refused that.
-  public init(raw: [Double], as spec: OutputSpec) {
-    self.raw = raw
-    switch spec.type {
-    case .float32: logits = raw
-    case .int8:
-      guard let scale = spec.scale, let zeroPoint = spec.zeroPoint else { preconditionFailure("codes without a scale") }
-      logits = raw.map { scale * ($0 - Double(zeroPoint)) }
-    }
+  public init(raw: [Double], as spec: OutputSpec) { (self.raw, self.spec) = (raw, spec) }
+
+  /// What the numbers stand for. Traps where a code has no scale: opening a bundle has refused that.
+  public var logits: [Double] {
+    guard spec.type == .int8 else { return raw }
+    guard let scale = spec.scale, let zeroPoint = spec.zeroPoint else { preconditionFailure("codes without a scale") }
+    return raw.map { scale * ($0 - Double(zeroPoint)) }
   }
 
   /// Reads an output tensor's bytes, little-endian.
@@ -33,7 +30,7 @@ public struct Scores: Equatable, Sendable {
     self.init(raw: raw, as: spec)
   }
 
-  /// The index of the largest score; of equal ones the first; none where one is not a number.
+  /// The index of the largest score of a classification; of equal ones the first; none where one is not a number.
   public var winner: Int? {
     guard let largest = raw.max(), !raw.contains(where: \.isNaN) else { return nil }
     return raw.firstIndex(of: largest)
@@ -41,11 +38,10 @@ public struct Scores: Equatable, Sendable {
 
   /// The best `count` labels with their shares (softmax), best first, equal ones in the labels' order.
   public func top(_ count: Int, of labels: [String]) -> [Prediction] {
-    guard let winner else { return [] }
-    let weights = logits.map { exp($0 - logits[winner]) }
-    let sum = weights.reduce(0, +)
-    let order = logits.indices.sorted { (logits[$1], $0) < (logits[$0], $1) }
-    return order.prefix(count).map { Prediction(label: labels[$0], index: $0, share: weights[$0] / sum) }
+    guard winner != nil else { return [] }
+    let shares = softmax(logits)
+    let order = shares.indices.sorted { (shares[$1], $0) < (shares[$0], $1) }
+    return order.prefix(count).map { Prediction(label: labels[$0], index: $0, share: shares[$0]) }
   }
 }
 

@@ -1,0 +1,76 @@
+import Foundation
+import Testing
+
+@testable import MobileSDKDemoCore
+
+@Suite struct DetectionsTests {
+  @Test func everyOutputGivesPythonsDetectionsInPythonsOrder() throws {
+    let cases = try Fixtures.json("detections/cases.json").items.map(DetectionCase.init)
+    #expect(cases.count > 200)
+    for each in cases {
+      let found = Detections(each.output, labels: each.labels).found(by: each.rule, sizePx: each.sizePx)
+      #expect(found.map(\.labelIndex) == each.expected.map(\.labelIndex), "\(each.name)")
+      for (one, other) in zip(found, each.expected) {
+        #expect(abs(one.score - other.score) < 1e-12 && one.box == other.box, "\(each.name)")
+      }
+    }
+    #expect(cases.filter { $0.expected.isEmpty }.count > 5)
+    #expect(cases.filter { $0.expected.count == $0.rule.most }.count > 20)
+  }
+
+  @Test func theSurestLabelIsThatOfTheLargestShare() {
+    let row = [0.0, 0, 1, 1, 0, 0, 0]
+    #expect(Detections(row + row, labels: 2).surestLabel == 0)
+    #expect(Detections(row + [0, 0, 1, 1, 0, 1, 2], labels: 2).surestLabel == 1)
+    #expect(Detections(row + [.nan, 0, 1, 1, 0, 1, 2], labels: 2).surestLabel == nil)
+  }
+
+  @Test func boxesOfNoSizeOverlapWithNothing() {
+    let (empty, whole) = (box(2, 2, 2, 2), box(0, 0, 4, 4))
+    #expect(empty.overlap(with: empty) == 0 && empty.overlap(with: whole) == 0)
+    #expect(whole.overlap(with: box(4, 0, 8, 4)) == 0 && whole.overlap(with: whole) == 1)
+    #expect(abs(box(0, 0, 2, 2).overlap(with: box(1, 0, 3, 2)) - 1.0 / 3) < 1e-15)
+  }
+
+  @Test func labelsHaveColoursOfTheirOwn() {
+    let colors = (0..<20).map { LabelColor(labelIndex: $0) }
+    for (index, color) in colors.enumerated() {
+      #expect(!colors[..<index].contains(color) && color == LabelColor(labelIndex: index))
+      #expect([color.red, color.green, color.blue].allSatisfy { (0...1).contains($0) })
+    }
+    #expect(colors.contains(where: \.isBright) && !colors.allSatisfy(\.isBright))
+  }
+
+  private func box(_ left: Double, _ top: Double, _ right: Double, _ bottom: Double) -> Box {
+    Box(left: left, top: top, right: right, bottom: bottom)
+  }
+}
+
+/// An output that Python wrote, with what it detects there.
+private struct DetectionCase {
+  let name: String
+  let output: [Double]
+  let labels: Int
+  let rule: DetectionSpec
+  let sizePx: Int
+  let expected: [Detection]
+
+  init(_ json: JSONValue) throws {
+    name = try json.field("name").string
+    let file = Fixtures.folder.appendingPathComponent("detections/\(try json.field("output").string)")
+    let floats = OutputSpec(name: "output", type: .float32, shape: [], scale: nil, zeroPoint: nil)
+    output = ModelOutput(bytes: try Data(contentsOf: file), as: floats).raw
+    labels = Int(try json.field("labels").double)
+    let numbers = try json.field("rule")
+    rule = DetectionSpec(
+      leastScoreShare: try numbers.field("least_score_share").double,
+      overlapShare: try numbers.field("overlap_share").double, most: Int(try numbers.field("most").double))
+    sizePx = Int(try json.field("size_px").double)
+    expected = try json.field("expected").items.map { each in
+      let sides = try each.field("box_px").items.map { try $0.double }
+      return Detection(
+        labelIndex: Int(try each.field("label_index").double), score: try each.field("score").double,
+        box: Box(left: sides[0], top: sides[1], right: sides[2], bottom: sides[3]))
+    }
+  }
+}
