@@ -144,6 +144,7 @@ def report(**changes: Any) -> Report:
                 runtime="tflite",
                 precision="int8",
                 model_bytes=1_234_567,
+                activation_limit_kib=1735,
                 checks=(
                     Check(name="exact", outcome="pass", found="0 of 10,000 differ"),
                     Check(name="Apple's runtime", outcome="not_run", found="this is no Mac"),

@@ -109,6 +109,7 @@ def test_every_number_that_matters_is_on_the_page() -> None:
         *("a phone, tflite-2031", "2.468", "+23.4", "17 published"),  # predicted
         "Core ML needs a Mac",
         *("CONV_2D", "17", "MYSTERY_OP", "nobody knows it", "98.76", "0.954"),  # structure
+        "fruit.tflite computes in strips of rows, within 1,735 KiB of activations",
         *("features.11", "29.0"),  # layers
         *("90.12", "6.18", "apple", "pear"),  # golden
         *("mobilenet_v2", "learning_rate", "0.045", "96 × 96 px"),  # training

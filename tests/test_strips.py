@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from benchmarks.heap import measure_heap
 from mobile_sdk.cli.app import call
+from mobile_sdk.devices import CortexA76
 from mobile_sdk.errors import SettingError
 from mobile_sdk.integer_graph import Graph, JoinRows, Rows
 from mobile_sdk.lowering import lower
@@ -22,6 +23,7 @@ from mobile_sdk.memory import peak_bytes
 from mobile_sdk.memory_limit import cheapest_stretches, multiply_adds, within, work
 from mobile_sdk.memory_plan import plan_memory
 from mobile_sdk.program import Program, Record
+from mobile_sdk.report.collect import collect
 from mobile_sdk.runtimes import get
 from mobile_sdk.runtimes.executorch.export import write_model
 from mobile_sdk.runtimes.executorch.readback import differences
@@ -121,6 +123,18 @@ def test_strips_are_0_steps_apart_in_every_runtime_in_one_partition(runtime: str
         assert np.array_equal(expected, found)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("runtime", ["tflite", "executorch"])
+def test_a_bundle_within_a_limit_is_0_steps_apart_on_arm(runtime: str, cortex_a76: CortexA76, tmp_path: Path):
+    program, given = wide_start(), pictures(wide_start().graph, 8)
+    bundle = lower(program, tmp_path, runtimes=[runtime], activation_limit_kib=96)[0]
+    assert any("SLICE" in kind.upper() for kind in bundle.manifest.structure.operators)
+    with cortex_a76.loaded(get(runtime), bundle.model_path, bundle.interface) as run:
+        found = run(given)
+    expected = Reference(program.graph).run(given)
+    assert len(np.unique(expected)) > 20 and np.array_equal(found, expected)
+
+
 def test_more_strips_than_a_runtime_joins_at_once_are_joined_in_turns(tmp_path: Path):
     graph = early_blocks()
     cut = in_strips(graph, [Stretch(first=0, stop=1, strips=12)])
@@ -202,6 +216,10 @@ def test_a_bundle_within_a_limit_is_verified_against_the_same_program(tmp_path: 
     verdict = verify(bundle, program, bundles.pictures())
     outcomes = {check.name: check.outcome for check in verdict.checks}
     assert outcomes["steps apart"] == outcomes["model file"] == outcomes["partitions"] == "pass"
+    reports = (
+        collect(found, None, program=None, bundles=[bundle], layers=(), commands=()) for found in ([], [verdict])
+    )
+    assert [line.activation_limit_kib for report in reports for line in report.bundles] == [limit_kib, limit_kib]
     plain = lower(program, tmp_path / "plain", runtimes=["tflite"])[0]
     assert "activation_limit_kib" not in (plain.path / "bundle.json").read_text()
     assert not any("SLICE" in kind for kind in plain.manifest.structure.operators)

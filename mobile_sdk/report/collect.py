@@ -68,12 +68,14 @@ def _name(verdicts: Sequence[Verdict], numbers: Numbers | None) -> str:
 
 
 def _verified_line(verdict: Verdict, bundles: Sequence[Bundle]) -> BundleLine:
+    limits_kib = {bundle.path.name: bundle.manifest.activation_limit_kib for bundle in bundles}
     return BundleLine(
         title=_title(verdict, bundles),
         bundle=verdict.bundle,
         runtime=verdict.runtime,
         precision=verdict.precision,
         model_bytes=verdict.model_bytes,
+        activation_limit_kib=limits_kib.get(verdict.bundle),
         outcome=verdict.status,
         checks=tuple(Check(name=each.name, outcome=each.outcome, found=each.found) for each in verdict.checks),
         distance=verdict.comparison,
@@ -97,6 +99,7 @@ def _line(bundle: Bundle) -> BundleLine:
         runtime=bundle.manifest.runtime,
         precision=bundle.manifest.precision,
         model_bytes=bundle.model_bytes,
+        activation_limit_kib=bundle.manifest.activation_limit_kib,
         anatomy=bundle.manifest.structure,
     )
 

@@ -50,6 +50,7 @@ class BundleLine(Model):
     runtime: str
     precision: str
     model_bytes: int
+    activation_limit_kib: int | None = None  # within which it computes in strips
     outcome: Outcome | None = None  # None where it was not verified
     checks: tuple[Check, ...] = ()
     distance: Comparison | None = None
