@@ -8,18 +8,14 @@ import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
-from pydantic import ValidationError
 
-from mobile_sdk import golden, runtimes
-from mobile_sdk.contract import ImageSpec
+from mobile_sdk import runtimes
 from mobile_sdk.errors import SettingError
-from mobile_sdk.golden_detections import GoldenDetections, golden_detections
+from mobile_sdk.golden_files import check_golden, expected_output, golden_paths, picture_bytes
 from mobile_sdk.interface_fit import interface_misfit
 from mobile_sdk.manifest import (
     MANIFEST_FILE,
@@ -30,14 +26,9 @@ from mobile_sdk.manifest import (
     is_safe_path,
     read_manifest,
 )
-from mobile_sdk.preprocess import to_bytes
 from mobile_sdk.runtimes.base import Interface
-from mobile_sdk.winners import winners
 
 LABELS_FILE = "labels.txt"
-MAX_GOLDEN_PICTURE_BYTES = 4 * 2**20
-_MAX_GOLDEN_PICTURE_PX = 2**22
-_MAX_DETECTIONS_BYTES = 2**20  # a thousand detections take a fifth of it
 _MAX_DEPTH = 8  # folders in each other; a .mlpackage has four
 
 
@@ -66,11 +57,11 @@ class Bundle:
 
     def golden_picture(self, index: int) -> NDArray[np.uint8]:
         """RGB bytes (size_px, size_px, 3) of `golden/<index>.png` by the contract's recipe."""
-        return _pixels(_golden_file(self.path, index, "png").read_bytes(), self.manifest.image)
+        return picture_bytes(self.path, self.manifest.image, index)
 
     def golden_output(self, index: int) -> NDArray[np.generic]:
         """The scores (classes,) expected of `golden/<index>.png`, in the output's own dtype."""
-        return golden.output_array(_golden_file(self.path, index, "output.bin").read_bytes(), self.interface.output)
+        return expected_output(self.path, self.interface.output, index)
 
 
 def open_bundle(path: str | os.PathLike[str]) -> Bundle:
@@ -86,12 +77,6 @@ def open_bundle(path: str | os.PathLike[str]) -> Bundle:
         raise BundleRefusalError(
             "folder", f"expected a readable bundle in {folder.name!r}, found {error.strerror}"
         ) from error
-
-
-def golden_paths(manifest: Manifest) -> tuple[str, ...]:
-    """The files of the golden pictures, relative to the bundle."""
-    kinds = ["png", "input.bin", "output.bin", *(["detections.json"] if manifest.task == "detection" else [])]
-    return tuple(f"golden/{index}.{kind}" for index in range(len(manifest.golden.pictures)) for kind in kinds)
 
 
 def labels_bytes(labels: tuple[str, ...]) -> bytes:
@@ -133,10 +118,9 @@ def _open(folder: Path) -> Bundle:
         _check_hash(folder, entry)
     _check_labels(folder, manifest)
     _check_interface(manifest)
-    bundle = Bundle(path=folder, manifest=manifest)
     for index in range(len(manifest.golden.pictures)):
-        _check_golden(bundle, index)
-    return bundle
+        check_golden(folder, manifest, index)
+    return Bundle(path=folder, manifest=manifest)
 
 
 def _read_manifest_bytes(folder: Path) -> bytes:
@@ -223,72 +207,3 @@ def _check_labels(folder: Path, manifest: Manifest) -> None:
 def _check_interface(manifest: Manifest) -> None:
     if reason := interface_misfit(manifest):
         raise BundleRefusalError("interface", reason)
-
-
-def _check_golden(bundle: Bundle, index: int) -> None:
-    """The picture gives the input by the recipe, and the expected scores have the expected winner."""
-    _check_golden_sizes(bundle, index)
-    spec, expected = bundle.interface, bundle.manifest.golden.pictures[index]
-    written = _golden_file(bundle.path, index, "input.bin").read_bytes()
-    if golden.input_array(bundle.golden_picture(index), spec.input).tobytes() != written:
-        raise BundleRefusalError(
-            "golden", f"expected golden/{index}.input.bin to be what golden/{index}.png gives, found other"
-        )
-    output = bundle.golden_output(index)
-    found = int(winners(output[np.newaxis], bundle.manifest)[0])
-    if found != expected.top1_index:
-        reason = f"expected label {expected.top1_index} to win in golden/{index}.output.bin, found {found}"
-        raise BundleRefusalError("golden", reason)
-    if expected.label_index is not None and expected.label_index >= len(bundle.manifest.labels):
-        found = expected.label_index
-        raise BundleRefusalError("golden", f"expected golden {index} to have one of the labels, found index {found}")
-    if bundle.manifest.task == "detection":
-        _check_detections(bundle, index, golden_detections(output, bundle.manifest))
-
-
-def _check_detections(bundle: Bundle, index: int, expected: GoldenDetections) -> None:
-    try:
-        written = _golden_file(bundle.path, index, "detections.json").read_bytes()
-        found = GoldenDetections.model_validate_json(written, strict=True)
-    except ValidationError as error:
-        reason = error.errors(include_url=False)[0]["msg"]
-        raise BundleRefusalError("golden", f"golden/{index}.detections.json: {reason}") from error
-    if not found.is_near(expected):
-        raise BundleRefusalError(
-            "golden", f"expected golden/{index}.detections.json to be what golden/{index}.output.bin gives, found other"
-        )
-
-
-def _check_golden_sizes(bundle: Bundle, index: int) -> None:
-    spec = bundle.interface
-    expected = {
-        "input.bin": golden.input_bytes_count(bundle.manifest.image.size_px, spec.input),
-        "output.bin": golden.output_bytes_count(spec.output),
-    }
-    for kind, count in expected.items():
-        found = _golden_file(bundle.path, index, kind).stat().st_size
-        if found != count:
-            raise BundleRefusalError("golden", f"expected {count:,} bytes of golden/{index}.{kind}, found {found:,}")
-    for kind, limit in (("png", MAX_GOLDEN_PICTURE_BYTES), ("detections.json", _MAX_DETECTIONS_BYTES)):
-        file = _golden_file(bundle.path, index, kind)
-        if file.exists() and (found := file.stat().st_size) > limit:
-            raise BundleRefusalError(
-                "golden", f"expected at most {limit:,} bytes of golden/{index}.{kind}, found {found:,}"
-            )
-
-
-def _golden_file(folder: Path, index: int, kind: str) -> Path:
-    return folder / "golden" / f"{index}.{kind}"
-
-
-def _pixels(png: bytes, spec: ImageSpec) -> NDArray[np.uint8]:
-    try:
-        with Image.open(BytesIO(png), formats=["PNG"]) as picture:
-            if picture.width * picture.height > _MAX_GOLDEN_PICTURE_PX:
-                raise ValueError(f"{picture.width} × {picture.height} px")
-            return to_bytes(picture, spec)
-    except Exception as error:  # decoders of damaged files raise anything from SyntaxError to struct.error
-        reason = (
-            f"expected a golden PNG of at most {_MAX_GOLDEN_PICTURE_PX:,} px that decodes, found {str(error)[:80]!r}"
-        )
-        raise BundleRefusalError("golden", reason) from error

@@ -53,7 +53,7 @@ _HELD: Mapping[Precision, tuple[Weights, Activations]] = {
     "float32": ("float32", "float32"),
 }
 _OURS = re.compile(
-    r"bundle\.json|labels\.txt|golden/\d+\.(png|input\.bin|output\.bin|detections\.json)|model\.[a-z]+(/.*)?"
+    r"bundle\.json|labels\.txt|golden/\d+\.(png|input\.bin|output\.bin|detections\.json|mask\.bin)|model\.[a-z]+(/.*)?"
 )
 
 
@@ -153,6 +153,9 @@ def _fill(
         if program.contract.task == "detection":
             detections = encode(golden_detections(scores, program.contract))
             (draft / f"golden/{index}.detections.json").write_bytes(detections)
+        if program.contract.task == "segmentation":
+            mask = golden.golden_mask(scores, program.contract)
+            (draft / f"golden/{index}.mask.bin").write_bytes(mask)
     (draft / LABELS_FILE).write_bytes(labels_bytes(program.contract.labels))
     surest = winners(expected.scores, program.contract)
     entry = GoldenEntry(

@@ -11,6 +11,7 @@ from mobile_sdk.detections import PicturesWithBoxes, Truth
 from mobile_sdk.devices.base import Run
 from mobile_sdk.errors import DataError
 from mobile_sdk.expected import expected_scores
+from mobile_sdk.masks import Masks, PicturesWithMasks
 from mobile_sdk.preprocess import LabelledPictures, to_bytes
 from mobile_sdk.program import Program
 
@@ -25,7 +26,7 @@ Scores = NDArray[np.generic]
 class Computed:
     """Scores of all pictures, a row each: `found` by the runtime in its own dtype, `expected` by the program.
 
-    And what is known of the pictures: their labels, or the boxes in them.
+    And what is known of the pictures: their labels, the boxes in them, or the labels of their pixels.
     """
 
     found: Scores
@@ -33,6 +34,7 @@ class Computed:
     label_indices: NDArray[np.int64]
     golden_found: Scores
     truths: tuple[Truth, ...] = ()
+    masks: Masks | None = None
 
 
 def compute(
@@ -63,6 +65,7 @@ def compute(
         label_indices=np.array(labels, np.int64),
         golden_found=_rows(golden_found),
         truths=pictures.truths_in(program.contract.image) if isinstance(pictures, PicturesWithBoxes) else (),
+        masks=pictures.masks_in(program.contract.image) if isinstance(pictures, PicturesWithMasks) else None,
     )
 
 

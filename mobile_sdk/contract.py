@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Channels = tuple[float, float, float]
+Task = Literal["classification", "detection", "segmentation"]
+MOST_MASK_LABELS = 255  # a mask is bytes, and one of them says that no label is asked of a pixel
 
 
 class Model(BaseModel):
@@ -84,22 +86,24 @@ class Contract(Model):
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
-    task: Literal["classification", "detection"] = "classification"
+    task: Task = "classification"
     labels: Annotated[tuple[str, ...], Field(min_length=1)]
     image: ImageSpec = ImageSpec()
     detection: DetectionSpec | None = Field(default=None, exclude_if=lambda spec: spec is None)
 
     @property
     def output_columns(self) -> int:
-        """The numbers that a score vector has, or each anchor of a detector: a box, "nothing" and the labels."""
+        """The numbers that a score vector has, or a pixel, or each anchor: a box, "nothing" and the labels."""
         return len(self.labels) + (5 if self.task == "detection" else 0)
 
     @model_validator(mode="after")
     def _check(self) -> "Contract":
         if (self.task == "detection") != (self.detection is not None):
             raise ValueError("the field detection belongs to the task detection, and only to it")
-        if self.task == "classification" and len(self.labels) < 2:
-            raise ValueError("a classification needs two labels or more")
+        if self.task != "detection" and len(self.labels) < 2:
+            raise ValueError(f"a {self.task} needs two labels or more")
+        if self.task == "segmentation" and len(self.labels) > MOST_MASK_LABELS:
+            raise ValueError(f"a segmentation has {MOST_MASK_LABELS} labels at most, not {len(self.labels)}")
         twice = [label for label, count in Counter(self.labels).items() if count > 1][:3]
         if twice:
             raise ValueError(f"labels must be unique; these occur twice: {', '.join(twice)}")

@@ -22,12 +22,15 @@ def _input_misfit(spec: InputSpec, size_px: int) -> str | None:
 
 
 def _output_misfit(manifest: Manifest) -> str | None:
-    spec, columns = manifest.interface.output, manifest.output_columns
+    spec, columns, side = manifest.interface.output, manifest.output_columns, manifest.image.size_px
     is_detector = manifest.task == "detection"
-    sides = 3 if is_detector else 2
-    if len(spec.shape) != sides or spec.shape[0] != 1 or spec.shape[-1] != columns or min(spec.shape) < 1:
-        expected = f"(1, anchors, {columns})" if is_detector else f"(1, {columns}), one score a label"
-        return f"expected an output {expected}, found {spec.shape}"
+    fits = {
+        "classification": spec.shape == (1, columns),
+        "detection": len(spec.shape) == 3 and min(spec.shape) > 0 and spec.shape[::2] == (1, columns),
+        "segmentation": spec.shape == (1, side, side, columns),
+    }
+    if not fits[manifest.task]:
+        return f"expected an output {_EXPECTED[manifest.task].format(columns=columns, side=side)}, found {spec.shape}"
     if is_detector and spec.dtype != "float32":
         return f"expected boxes in float32, found {spec.dtype}"
     if spec.dtype == "float32":
@@ -42,3 +45,10 @@ def _output_misfit(manifest: Manifest) -> str | None:
     if not 0 < spec.scale < 3e38 or float(np.float32(spec.scale)) != spec.scale:
         return f"expected a positive float32 as the output's scale, found {spec.scale}"
     return None if -128 <= spec.zero_point <= 127 else f"expected a zero point in -128..127, found {spec.zero_point}"
+
+
+_EXPECTED = {
+    "classification": "(1, {columns}), one score a label",
+    "detection": "(1, anchors, {columns})",
+    "segmentation": "(1, {side}, {side}, {columns}), one score a pixel and label",
+}

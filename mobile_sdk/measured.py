@@ -12,6 +12,7 @@ from mobile_sdk.computed import Computed, Scores
 from mobile_sdk.errors import DataError
 from mobile_sdk.expected import expected_scores
 from mobile_sdk.integer_graph import Graph
+from mobile_sdk.mask_checks import Overlap, mask_checks, measure_masks
 from mobile_sdk.numerics import Comparison, compare, share, top1
 from mobile_sdk.program import Program
 from mobile_sdk.verdict import Check, GoldenPrediction, Hits
@@ -33,6 +34,7 @@ class Measured:
     reference_accuracy: Hits | None = None
     golden: tuple[GoldenPrediction, ...] = ()
     boxes: Boxes | None = None
+    overlap: Overlap | None = None
 
 
 def measure(
@@ -45,25 +47,22 @@ def measure(
     comparison = replace(compare(found, expected), top1_agreement_share=share((ours == theirs) & (ours >= 0)))
     accuracy, reference_accuracy = _hits(found, computed), _hits(expected, computed)
     golden_check, golden = _replay(bundle, program, computed.golden_found, requirement)
-    boxes = measure_boxes(program.contract, computed)
+    boxes, overlap = measure_boxes(program.contract, computed), measure_masks(program.contract, computed)
+    if boxes:
+        quality = box_checks(boxes, program, requirement, min_accuracy)
+    elif overlap:
+        quality = mask_checks(overlap, program, requirement, min_accuracy)
+    else:
+        quality = _accuracy_checks(accuracy, reference_accuracy, requirement, min_accuracy)
+        quality.append(_record_check(program, reference_accuracy))
     return Measured(
-        checks=(
-            *numeric_checks(comparison, requirement, len(found)),
-            golden_check,
-            *(
-                box_checks(boxes, program, requirement, min_accuracy)
-                if boxes
-                else (
-                    *_accuracy_checks(accuracy, reference_accuracy, requirement, min_accuracy),
-                    _record_check(program, reference_accuracy),
-                )
-            ),
-        ),
+        checks=(*numeric_checks(comparison, requirement, len(found)), golden_check, *quality),
         comparison=comparison,
         accuracy=accuracy,
         reference_accuracy=reference_accuracy,
         golden=golden,
         boxes=boxes,
+        overlap=overlap,
     )
 
 
@@ -98,7 +97,7 @@ def _replay(
 
 
 def _predictions(bundle: Bundle, graph: Graph, said: Scores, found: Scores) -> tuple[GoldenPrediction, ...]:
-    is_detector = bundle.manifest.task == "detection"
+    has_scores = bundle.manifest.task == "classification"
     unit = graph.output.quantization.scale if graph.output.quantization else 1.0
     expected_winners, found_winners = (winners(scores, bundle.manifest) for scores in (said, found))
     return tuple(
@@ -106,8 +105,8 @@ def _predictions(bundle: Bundle, graph: Graph, said: Scores, found: Scores) -> t
             label_index=golden.label_index,
             expected_top1_index=int(expected_winners[index]),
             found_top1_index=int(found_winners[index]),
-            expected_scores=() if is_detector else _real(said[index], unit),
-            found_scores=() if is_detector else _real(found[index], unit),
+            expected_scores=_real(said[index], unit) if has_scores else (),
+            found_scores=_real(found[index], unit) if has_scores else (),
         )
         for index, golden in enumerate(bundle.manifest.golden.pictures)
     )

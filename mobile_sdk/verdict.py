@@ -12,6 +12,7 @@ from mobile_sdk.contract import Model
 from mobile_sdk.errors import BundleError
 from mobile_sdk.integer_graph import Precision
 from mobile_sdk.manifest import StructureEntry
+from mobile_sdk.mean_iou import MeanIou
 from mobile_sdk.numerics import Comparison
 
 Outcome = Literal["pass", "fail", "not_run"]
@@ -66,7 +67,7 @@ class Hits(Model):
 class GoldenPrediction(Model):
     """What the runtime said of `golden/<position>.png`, as real scores, not codes; null is what is no number.
 
-    Of a detector, whose outputs are a hundred thousand numbers, the scores are left out.
+    Of boxes and masks, which are a hundred thousand numbers, the scores are left out.
     """
 
     label_index: int | None
@@ -100,6 +101,8 @@ class Verdict(Model):
     reference_accuracy: Hits | None
     precision_of_boxes: AveragePrecision | None = None  # of the runtime, where boxes are known
     reference_precision_of_boxes: AveragePrecision | None = None
+    mean_iou: MeanIou | None = None  # of the runtime, where masks are known
+    reference_mean_iou: MeanIou | None = None
     structure: StructureEntry | None
     golden: tuple[GoldenPrediction, ...]
     versions: dict[str, str]

@@ -60,6 +60,8 @@ def verify(
         reference_accuracy=measured.reference_accuracy,
         precision_of_boxes=measured.boxes.found if measured.boxes else None,
         reference_precision_of_boxes=measured.boxes.expected if measured.boxes else None,
+        mean_iou=measured.overlap.found if measured.overlap else None,
+        reference_mean_iou=measured.overlap.expected if measured.overlap else None,
         structure=structure,
         golden=measured.golden,
         versions=dict(chosen.versions()),
@@ -114,7 +116,7 @@ def _compute(
 
 def _comparable(bundle: Bundle, program: Program) -> bool:
     same_pictures = bundle.manifest.image == program.contract.image
-    return same_pictures and bundle.manifest.output_columns == program.graph.output.shape[-1]
+    return same_pictures and bundle.manifest.output_columns == program.contract.output_columns
 
 
 def _apple_check(runtime: Runtime, device: str, numbers: Sequence[Check]) -> list[Check]:
