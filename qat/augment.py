@@ -54,12 +54,19 @@ class Augmentation:
         """How to decode the pictures that `apply` then brings to `spec.size_px`."""
         return spec.model_copy(update={"size_px": round(spec.size_px * _MARGIN)})
 
+    def draw(self, count: int, random: Generator) -> "Drawn":
+        """What is done to each of `count` pictures."""
+        maps = self._maps(count, random)
+        jitters = (self.brightness_jitter_share, self.contrast_jitter_share, self.saturation_jitter_share)
+        if not any(jitters) and not self.white_balance_jitter_share:
+            return Drawn(maps=maps, colours=None)
+        factors = [_factors(jitter, count, random) for jitter in jitters]
+        balance = [_factors(self.white_balance_jitter_share, count, random) for _ in range(3)]
+        return Drawn(maps=maps, colours=torch.stack([*factors, *balance], dim=1))
+
     def apply(self, rgb: Tensor, size_px: int, random: Generator) -> Tensor:
         """Bytes (count, 3, any, any) of any dtype to float32 (count, 3, size_px, size_px) in 0..255."""
-        count = len(rgb)
-        grid = affine_grid(self._maps(count, random), [count, 3, size_px, size_px], align_corners=False)
-        moved = grid_sample(rgb.to(torch.float32), grid.to(rgb.device), padding_mode="border", align_corners=False)
-        return self._recoloured(moved, random)
+        return self.draw(len(rgb), random).apply(rgb, size_px)
 
     def _maps(self, count: int, random: Generator) -> Tensor:
         """Affine maps (count, 2, 3) from places in the result to places in the source, both in -1..1."""
@@ -77,20 +84,37 @@ class Augmentation:
         second = torch.stack([mirror * width * angle.sin(), height * angle.cos(), down], dim=1)
         return torch.stack([first, second], dim=1)
 
-    def _recoloured(self, rgb: Tensor, random: Generator) -> Tensor:
-        """All changes of colour at once: for each picture a 3 × 3 matrix and one offset."""
-        jitters = (self.brightness_jitter_share, self.contrast_jitter_share, self.saturation_jitter_share)
-        if not any(jitters) and not self.white_balance_jitter_share:
-            return rgb
-        count, luma = len(rgb), torch.tensor(_LUMA)
-        brightness, contrast, saturation = (_factors(jitter, count, random).view(-1, 1, 1) for jitter in jitters)
-        balance = torch.stack([_factors(self.white_balance_jitter_share, count, random) for _ in range(3)], dim=1)
-        gains = torch.diag_embed(balance) * brightness
-        grey = luma @ (gains @ rgb.mean(dim=(2, 3)).cpu().unsqueeze(2))  # of the mean colour: contrast turns about it
-        mixing = saturation * torch.eye(3) + (1 - saturation) * luma.expand(3, 3)
-        matrix, offset = contrast * (mixing @ gains), (1 - contrast) * grey.unsqueeze(2)
-        mixed = torch.baddbmm(offset.to(rgb.device), matrix.to(rgb.device), rgb.flatten(2))
-        return mixed.view_as(rgb).clamp_(0, 255)
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Drawn:
+    """What was drawn for some pictures: maps (count, 2, 3), and colours (count, 6) or None where those stay.
+
+    The colours are factors: brightness, contrast, saturation, and the white balance of red, green and blue.
+    """
+
+    maps: Tensor
+    colours: Tensor | None
+
+    def __getitem__(self, part: slice) -> "Drawn":
+        return Drawn(maps=self.maps[part], colours=None if self.colours is None else self.colours[part])
+
+    def apply(self, rgb: Tensor, size_px: int) -> Tensor:
+        """Bytes (count, 3, any, any) of any dtype to float32 (count, 3, size_px, size_px) in 0..255."""
+        grid = affine_grid(self.maps, [len(rgb), 3, size_px, size_px], align_corners=False)
+        moved = grid_sample(rgb.to(torch.float32), grid.to(rgb.device), padding_mode="border", align_corners=False)
+        return moved if self.colours is None else _recoloured(moved, self.colours)
+
+
+def _recoloured(rgb: Tensor, colours: Tensor) -> Tensor:
+    """All changes of colour at once: for each picture a 3 × 3 matrix and one offset."""
+    luma = torch.tensor(_LUMA)
+    brightness, contrast, saturation = (factor.view(-1, 1, 1) for factor in colours[:, :3].unbind(dim=1))
+    gains = torch.diag_embed(colours[:, 3:]) * brightness
+    grey = luma @ (gains @ rgb.mean(dim=(2, 3)).cpu().unsqueeze(2))  # of the mean colour: contrast turns about it
+    mixing = saturation * torch.eye(3) + (1 - saturation) * luma.expand(3, 3)
+    matrix, offset = contrast * (mixing @ gains), (1 - contrast) * grey.unsqueeze(2)
+    mixed = torch.baddbmm(offset.to(rgb.device), matrix.to(rgb.device), rgb.flatten(2))
+    return mixed.view_as(rgb).clamp_(0, 255)
 
 
 def _factors(jitter_share: float, count: int, random: Generator) -> Tensor:

@@ -12,6 +12,7 @@ from mobile_sdk.contract import ImageSpec
 from qat.data import Pictures
 from qat.picture_set import PictureSet, normalised
 from qat.plan import TrainPlan
+from qat.processes import current_processes
 
 EVALUATION_BATCH = 200  # large enough for full speed on a processor, 120 MB of pictures at 224 px
 
@@ -34,16 +35,18 @@ def training_batches(
     """The batches of `epoch` (0-based): floats (batch, 3, size_px, size_px), channels last, and labels (batch,) int64.
 
     Order and augmentation come from a generator that `plan.seed` and `epoch` seed, so that a resumed run sees the same.
+    Of several processes each gets its part of the batches that one would have.
     """
-    random = torch.Generator().manual_seed(epoch_seed(plan.seed, epoch))
-    order = torch.randperm(len(pictures), generator=random).numpy()
-    groups = [order[step * plan.batch :][: plan.batch] for step in range(steps_per_epoch(pictures, plan))]
+    random = epoch_generator(plan, epoch)
+    wholes = shuffled_batches(len(pictures), plan, random)
+    part = current_processes().part_of(len(wholes[0]))
+    groups = [whole[part] for whole in wholes]
     source = _source(spec, plan)
     targets = torch.tensor(pictures.targets)
-    for group, rows in zip(groups, _rows(pictures, source, groups), strict=True):
+    for whole, group, rows in zip(wholes, groups, _rows(pictures, source, groups), strict=True):
         rgb = rows.to(device, non_blocking=True)
         if plan.augmentation is not None:
-            rgb = plan.augmentation.apply(rgb, spec.size_px, random)
+            rgb = plan.augmentation.draw(len(whole), random)[part].apply(rgb, spec.size_px)
         yield normalised(rgb, spec), targets[group].to(device, non_blocking=True)
 
 
@@ -53,6 +56,21 @@ def evaluation_batches(pictures: PictureSet, spec: ImageSpec, device: torch.devi
     targets = torch.tensor(pictures.targets)
     for group, rows in zip(groups, _rows(pictures, spec, groups), strict=True):
         yield normalised(rows.to(device), spec), targets[group].to(device)
+
+
+def shuffled_batches(pictures: int, plan: TrainPlan, random: torch.Generator) -> list[NDArray[np.int64]]:
+    """The indices of each batch of an epoch: whole batches, or one of all pictures.
+
+    SettingError where several processes cannot part them.
+    """
+    current_processes().check(pictures, plan.batch)
+    order = torch.randperm(pictures, generator=random).numpy()
+    return [order[step * plan.batch :][: plan.batch] for step in range(max(1, pictures // plan.batch))]
+
+
+def epoch_generator(plan: TrainPlan, epoch: int) -> torch.Generator:
+    """A generator for the 0-based `epoch` alone."""
+    return torch.Generator().manual_seed(epoch_seed(plan.seed, epoch))
 
 
 def epoch_seed(seed: int, epoch: int) -> int:

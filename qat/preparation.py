@@ -62,12 +62,18 @@ class FakeQuantNet(nn.Module):
             quantizer.learn()
         for layer in self._parts(Weighted):
             layer.learn()
+        for parameter in self.step_parameters():
+            parameter.requires_grad_(True)
 
     def step_parameters(self) -> list[nn.Parameter]:
         """What `learn_steps` made: ends (scalars) and weights' steps (O,), which want no weight decay."""
         ends = [getattr(part, name) for part in self._parts(TensorQuantizer) for name in ("low", "high")]
         scales = [layer.scales for layer in self._parts(Weighted)]
         return [value for value in (*ends, *scales) if isinstance(value, nn.Parameter)]
+
+    def followed_ranges(self) -> list[tuple[Tensor, Tensor]]:
+        """The ends `(low, high)` of every range that a training step moves, as they stand."""
+        return [(part.low, part.high) for part in self._parts(TensorQuantizer) if part.is_following]
 
     def at(self, *, freeze_observers: bool, freeze_batch_norm: bool, learn_steps: bool = False) -> None:
         """Moves the net along its schedule: which ranges and statistics still follow the data.
@@ -82,6 +88,8 @@ class FakeQuantNet(nn.Module):
             layer.learning = learn_steps
             layer.statistics_frozen = freeze_batch_norm
             layer.train(layer.training)
+        for parameter in self.step_parameters():
+            parameter.requires_grad_(learn_steps)
 
     def calibrate(self, enabled: bool) -> None:
         """Switches calibration: values stay float and every range widens to the extremes that it sees."""

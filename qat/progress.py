@@ -10,13 +10,21 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from qat.launch import is_main_process
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 LINE_EVERY_S = 10.0
 
 
 def track(items: Iterable[Item], *, what: str, total: int) -> Iterator[Item]:
-    """Passes `items` on and shows how many have gone by: a bar that vanishes when done, or a line every ten seconds."""
+    """Passes `items` on and shows how many have gone by: a bar that vanishes when done, or a line every ten seconds.
+
+    Of several processes the main one shows it.
+    """
+    if not is_main_process():
+        yield from items
+        return
     if not sys.stderr.isatty():
         yield from _with_lines(items, what, total)
         return
@@ -33,8 +41,9 @@ def map_in_threads(function: Callable[[Item], Result], items: Sequence[Item], *,
 
 
 def say(line: str) -> None:
-    """One line of news on standard error."""
-    print(line, file=sys.stderr, flush=True)
+    """One line of news on standard error, of the main process alone."""
+    if is_main_process():
+        print(line, file=sys.stderr, flush=True)
 
 
 def _with_lines(items: Iterable[Item], what: str, total: int) -> Iterator[Item]:

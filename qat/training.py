@@ -18,6 +18,7 @@ from qat.data import Pictures
 from qat.history import History
 from qat.picture_set import PictureSet
 from qat.plan import TrainPlan
+from qat.processes import current_processes
 from qat.training_run import train
 
 if TYPE_CHECKING:
@@ -40,15 +41,16 @@ def fit(
     The net reads `(byte - mean_byte) / std_byte`, (batch, 3, size_px, size_px) float32, channels last, on the device
     where its parameters are. `contract` defaults to the attribute `contract` of the net. With a folder `out`, every
     epoch leaves a checkpoint there; the same call goes on from it, and ends, bit for bit on the same machine, where an
-    undisturbed run would have, because each epoch draws from its own seed. A plan with `distillation` learns from
+    undisturbed run would have, because each epoch draws from its own seed. Started by `torchrun`, several processes
+    train together; the plan's batch is that of all of them. A plan with `distillation` learns from
     `teacher`, the float net, which stays as it is, and needs no labels. SettingError: no contract, labels that differ
     from the pictures', neither labels nor a teacher, a teacher that does not fit, a loss that is not finite.
     """
     plan, contract = plan or TrainPlan(), contract or contract_of(net)
-    task = _Classification(net, pictures, plan, contract, teacher)
-    decode_ahead(pictures, contract.image, plan)
     folder = None if out is None else Path(out)
-    return train(net, task, plan, contract, out=folder, resume=resume, progress=progress)
+    with current_processes().at_work(net):
+        task = _Classification(net, pictures, plan, contract, teacher)
+        return train(net, task, plan, contract, out=folder, resume=resume, progress=progress)
 
 
 def evaluate(net: nn.Module, pictures: PictureSet, contract: Contract | None = None) -> float:
@@ -93,12 +95,14 @@ class _Classification:
                 hint="make the contract with labels=pictures.labels",
             )
         self._net, self._plan, self._contract, self._teacher = net, plan, contract, teacher
-        self._train, self._validation = pictures.train, pictures.validation
+        self._train, self._validation = pictures.train, current_processes().own(pictures.validation)
+        self._validated = len(pictures.validation)
         self._lesson, self._is_labelled = _lesson(net, teacher, plan, contract), _is_labelled(pictures)
         if not self._is_labelled:
             if self._lesson is None:
                 raise SettingError("expected pictures with labels, or a teacher, found neither", hint="pass teacher=")
-            self._validation = _as_the_teacher_says(pictures.validation, self._lesson, net, contract)
+            self._validation = _as_the_teacher_says(self._validation, self._lesson, net, contract)
+        decode_ahead(replace(pictures, validation=self._validation), contract.image, plan)
         self._right: Tensor | int = 0
         self._seen = 0
 
@@ -128,10 +132,13 @@ class _Classification:
         return loss
 
     def validate(self) -> dict[str, float | None]:
-        validated = evaluate(self._net, self._validation, self._contract)
+        winners = scores(self._net, self._validation, self._contract).argmax(dim=1)
+        right_of_own = (winners == torch.tensor(self._validation.targets)).sum().item()
+        validated, right, seen = current_processes().total(right_of_own, int(self._right), self._seen)
+        validated /= self._validated
         if not self._is_labelled:
             return {"validation_agreement_share": validated}
-        return {"train_accuracy_share": int(self._right) / self._seen, "validation_accuracy_share": validated}
+        return {"train_accuracy_share": right / seen, "validation_accuracy_share": validated}
 
 
 def _lesson(net: nn.Module, teacher: nn.Module | None, plan: TrainPlan, contract: Contract) -> "Lesson | None":

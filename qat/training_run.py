@@ -20,15 +20,18 @@ from qat.checkpoint import Fingerprint, State, fingerprint, load_checkpoint, sav
 from qat.history import Epoch, History
 from qat.phases import HELD, Phase, Schedulable, phase_at
 from qat.plan import TrainPlan
+from qat.processes import Processes, current_processes
 from qat.progress import say, track
 
 Batch = TypeVar("Batch")
+RANK_STRIDE = 7_368_787  # between processes' seeds: each drops out units of its own
 
 
 class Task(Protocol[Batch]):
     """What a net learns, as the loop needs it: classification and detection are tasks.
 
     A task holds the net and the pictures. `gradient_limit` is the norm to which the gradients of a step are clipped.
+    Where several processes train together, `batches` gives this process's part of each.
     """
 
     gradient_limit: float | None
@@ -45,7 +48,7 @@ class Task(Protocol[Batch]):
         ...
 
     def loss(self, batch: Batch) -> Tensor:
-        """The loss of a step, with gradients."""
+        """The loss of a step, with gradients: a mean over the batch."""
         ...
 
     def validate(self) -> dict[str, float | None]:
@@ -69,12 +72,16 @@ def train(
     """Trains `net` in place by `plan` and leaves it in eval() mode with the result.
 
     With a folder `out`, every epoch leaves a checkpoint there, from which the same call goes on, each epoch drawing
-    from its own seed. SettingError: a loss that is not finite.
+    from its own seed. Processes that `torchrun` started train together; the main one reads and writes the checkpoint.
+    SettingError: a loss that is not finite.
     """
     run = _Run.start(net, task, plan, progress)
-    mark = fingerprint(net, plan, contract, task.fingerprint()) if out else {}
-    if out and resume:
-        run.take_up(load_checkpoint(out, mark))
+    processes = run.processes
+    mark: Fingerprint = {}
+    if out:
+        folder = out
+        mark = processes.from_main(lambda: fingerprint(net, plan, contract, task.fingerprint()))
+        run.take_up(processes.from_main(lambda: load_checkpoint(folder, mark) if resume else None))
     try:
         run.train(out, mark)
     except KeyboardInterrupt as stopped:
@@ -98,15 +105,19 @@ class _Run:
     task: Task[Any]
     plan: TrainPlan
     progress: bool
+    processes: Processes
     optimizer: torch.optim.Optimizer
     average: WeightAverage | None
     statistics: StatisticsWarmUp
     history: History = field(default_factory=History)
+    loss: nn.Module | None = None
 
     @classmethod
     def start(cls, net: nn.Module, task: Task[Any], plan: TrainPlan, progress: bool) -> "_Run":
         if isinstance(net, Schedulable) and any(phase.learns_steps for phase in plan.phases):
             net.learn_steps()
+        processes = current_processes()
+        processes.start_alike(net)
         net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         average = None if plan.ema_decay is None else WeightAverage(net, plan.ema_decay)
         return cls(
@@ -114,6 +125,7 @@ class _Run:
             task=task,
             plan=plan,
             progress=progress,
+            processes=processes,
             optimizer=plan.optimizer_for(net),
             average=average,
             statistics=StatisticsWarmUp(net),
@@ -140,10 +152,10 @@ class _Run:
 
     def train(self, folder: Path | None, mark: Fingerprint) -> None:
         for epoch in range(len(self.history.epochs), self.plan.epochs):
-            with _seeded(epoch_seed(self.plan.seed, epoch)):
+            with _seeded(epoch_seed(self.plan.seed, epoch) + RANK_STRIDE * self.processes.rank, self.net):
                 result = self.one_epoch(epoch)
             self.history = History(epochs=(*self.history.epochs, result))
-            if folder:
+            if folder and self.processes.rank == 0:
                 save_checkpoint(folder, mark, self.state())
             if self.progress:
                 say(result.line(self.plan.epochs))
@@ -164,7 +176,7 @@ class _Run:
         return Epoch(
             epoch=epoch + 1,
             phases=tuple(phases),
-            loss=losses / steps,
+            loss=self.processes.total(losses)[0] / self.processes.count / steps,
             learning_rate=self.optimizer.param_groups[0]["lr"],
             duration_s=time.perf_counter() - start_s,
             **figures,
@@ -182,24 +194,49 @@ class _Run:
                 freeze_batch_norm=not now.batch_norm_follows,
                 learn_steps=now.learns_steps,
             )
+        if self.loss is None or now.learns_steps != before.learns_steps:
+            self.loss = self.processes.joined(_Loss(self.net, self.task))  # of the parameters that now get gradients
         return now
 
     def one_step(self, batch: object, epoch: int, step: int) -> float:
-        loss = self.task.loss(batch)
-        value = _finite(loss.item(), epoch, step, self.plan)
+        assert self.loss is not None
+        loss: Tensor = self.loss(batch) * self.weight
+        value = _finite(float(loss.detach()), epoch, step, self.plan)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
+        if step == 0:
+            self.processes.check_gradients(self.net)
         if self.task.gradient_limit is not None:
             nn.utils.clip_grad_norm_(self.net.parameters(), self.task.gradient_limit)
         self.optimizer.step()
+        self.processes.agree(self.net)
         if self.average:
             self.average.update()
         return value
+
+    @property
+    def weight(self) -> float:
+        """What this process's mean counts among all processes' means: parts of a batch may differ by a picture."""
+        part = self.processes.part_of(self.plan.batch)
+        return (part.stop - part.start) * self.processes.count / self.plan.batch
 
     def hold_still(self) -> None:
         """From here on pictures that the net sees, for validation above all, leave its ranges as they are."""
         if isinstance(self.net, Schedulable):
             self.net.at(freeze_observers=not HELD.observes, freeze_batch_norm=not HELD.batch_norm_follows)
+
+
+class _Loss(nn.Module):
+    """A task's loss as a module over the net: what averages gradients must see the whole step."""
+
+    def __init__(self, net: nn.Module, task: Task[Any]) -> None:
+        super().__init__()
+        self.net = net
+        self._task = task
+
+    def forward(self, batch: object) -> Tensor:
+        loss: Tensor = self._task.loss(batch)
+        return loss
 
 
 def _finite(loss: float, epoch: int, step: int, plan: TrainPlan) -> float:
@@ -213,8 +250,9 @@ def _finite(loss: float, epoch: int, step: int, plan: TrainPlan) -> float:
 
 
 @contextmanager
-def _seeded(seed: int) -> Iterator[None]:
+def _seeded(seed: int, net: nn.Module) -> Iterator[None]:
     """Seeds torch's own generators, which dropout draws from, and puts the caller's states back."""
-    with torch.random.fork_rng():
+    devices = {value.device for value in net.parameters() if value.is_cuda}
+    with torch.random.fork_rng(devices):
         torch.manual_seed(seed)
         yield

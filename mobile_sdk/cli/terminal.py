@@ -9,14 +9,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from qat.launch import is_main_process
+
 Progress = Callable[[float, str], None]
 LINE_EVERY_S = 5.0
 WORDS = {"pass": "pass", "fail": "FAIL", "not_run": "not run"}
 
 
 def say(line: str) -> None:
-    """One line of news."""
-    print(line, file=sys.stderr, flush=True)
+    """One line of news, of the main process alone."""
+    if is_main_process():
+        print(line, file=sys.stderr, flush=True)
 
 
 @contextmanager

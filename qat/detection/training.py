@@ -3,14 +3,16 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mobile_sdk.average_precision import AveragePrecision, average_precision
 from mobile_sdk.contract import Contract
 from mobile_sdk.detections import Truth
 from mobile_sdk.errors import SettingError
-from qat.batches import epoch_seed
+from qat.batches import epoch_generator, shuffled_batches
 from qat.checkpoint import Fingerprint
 from qat.detection.decoder import Decoder
 from qat.detection.loss import MultiboxLoss
@@ -18,6 +20,7 @@ from qat.detection.pictures import DetectionPictures, DetectionSet
 from qat.history import History
 from qat.picture_set import normalised
 from qat.plan import TrainPlan
+from qat.processes import current_processes
 from qat.training import contract_of
 from qat.training_run import train
 
@@ -43,13 +46,14 @@ def fit_detector(
     plan, contract = plan or TrainPlan.detector(), contract_of(net)
     if contract.labels != pictures.labels:
         raise SettingError("expected pictures with the contract's labels, found others", hint="use pictures.labels")
-    return train(net, _Detection(net, pictures, plan, contract, compose), plan, contract, out=out)
+    with current_processes().at_work(net):
+        return train(net, _Detection(net, pictures, plan, contract, compose), plan, contract, out=out)
 
 
 def evaluate_detector(net: nn.Module, pictures: DetectionSet) -> AveragePrecision:
     """COCO's average precision of `net` on `pictures`; leaves it in eval() mode."""
     contract = contract_of(net)
-    outputs = torch.cat(list(_outputs(net.eval(), pictures, contract)))
+    outputs = _outputs(net.eval(), pictures, contract)
     return average_precision(outputs.numpy(), pictures.truths_in(contract.image), contract)
 
 
@@ -62,11 +66,14 @@ def decoder_of(net: nn.Module) -> Decoder:
 
 
 @torch.no_grad()
-def _outputs(net: nn.Module, pictures: DetectionSet, contract: Contract) -> Iterator[Tensor]:
-    rows = pictures.bytes(contract.image)
-    for start in range(0, len(rows), EVALUATION_BATCH):
-        batch = torch.tensor(rows[start : start + EVALUATION_BATCH]).permute(0, 3, 1, 2)
-        yield net(normalised(batch, contract.image))
+def _outputs(net: nn.Module, pictures: DetectionSet, contract: Contract) -> Tensor:
+    """Decoded boxes (pictures, anchors, …) on the processor."""
+    rows, device = pictures.bytes(contract.image), next(net.parameters()).device
+    batches = [
+        torch.tensor(rows[start : start + EVALUATION_BATCH]).permute(0, 3, 1, 2).to(device)
+        for start in range(0, len(rows), EVALUATION_BATCH)
+    ]
+    return torch.cat([net(normalised(batch, contract.image)).cpu() for batch in batches])
 
 
 class _Detection:
@@ -83,6 +90,7 @@ class _Detection:
         compose: Composer | None,
     ) -> None:
         self._net, self._pictures, self._plan, self._contract, self._compose = net, pictures, plan, contract, compose
+        self._held_out = current_processes().own(pictures.validation)
         self._loss = MultiboxLoss(decoder_of(net))
 
     def fingerprint(self) -> Fingerprint:
@@ -90,8 +98,9 @@ class _Detection:
 
     def batches(self, epoch: int) -> tuple[int, Iterator[tuple[Tensor, list[Truth]]]]:
         train = self._compose(epoch) if self._compose else self._pictures.train
-        steps = max(1, len(train) // self._plan.batch)
-        return steps, self._shuffled(train, epoch, steps)
+        wholes = shuffled_batches(len(train), self._plan, epoch_generator(self._plan, epoch))
+        part = current_processes().part_of(len(wholes[0]))
+        return len(wholes), self._read(train, [whole[part] for whole in wholes])
 
     def loss(self, batch: tuple[Tensor, list[Truth]]) -> Tensor:
         rgb, truths = batch
@@ -99,12 +108,14 @@ class _Detection:
         return loss
 
     def validate(self) -> dict[str, float | None]:
-        return {"validation_accuracy_share": evaluate_detector(self._net, self._pictures.validation).at_half_share}
+        outputs = current_processes().gathered(_outputs(self._net.eval(), self._held_out, self._contract))
+        truths = self._pictures.validation.truths_in(self._contract.image)
+        precision = average_precision(outputs.numpy(), truths, self._contract)
+        return {"validation_accuracy_share": precision.at_half_share}
 
-    def _shuffled(self, train: DetectionSet, epoch: int, steps: int) -> Iterator[tuple[Tensor, list[Truth]]]:
-        random = torch.Generator().manual_seed(epoch_seed(self._plan.seed, epoch))
-        order = torch.randperm(len(train), generator=random)
+    def _read(self, train: DetectionSet, groups: list[NDArray[np.int64]]) -> Iterator[tuple[Tensor, list[Truth]]]:
         rows, truths = train.bytes(self._contract.image), train.truths_in(self._contract.image)
-        for group in torch.split(order[: steps * self._plan.batch], self._plan.batch):
-            rgb = torch.from_numpy(rows[group.numpy()]).permute(0, 3, 1, 2)
+        device = next(self._net.parameters()).device
+        for group in groups:
+            rgb = torch.from_numpy(rows[group]).permute(0, 3, 1, 2).to(device)
             yield normalised(rgb, self._contract.image), [truths[index] for index in group.tolist()]
