@@ -56,9 +56,18 @@ class Processes:
         """Inside the `with`, `net` is where this process trains it."""
         yield
 
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Inside the `with`, MachineError says that another process has ended."""
+        yield
+
     def part_of(self, total: int) -> slice:
         """This process's part of `total` things: as many as the others', or one more."""
         return slice(total * self.rank // self.count, total * (self.rank + 1) // self.count)
+
+    def weight(self, batch: int) -> float:
+        """What this process's mean over its part of a batch counts in the mean of all: parts may differ by one."""
+        return len(range(batch)[self.part_of(batch)]) * self.count / batch
 
     def own(self, pictures: Parted) -> Parted:
         """This process's part of pictures; SettingError where they are too few for all to have some."""
@@ -118,16 +127,22 @@ class _Joined(Processes):
             with warnings.catch_warnings():
                 for harmless in _HARMLESS:
                     warnings.filterwarnings("ignore", message=harmless)
-                yield
-        except RuntimeError as error:
-            if _is_of_a_connection(error):
-                raise MachineError(
-                    f"expected all {self.count} processes to go on, found that one has ended",
-                    hint="see what that one said; the same command goes on from the last checkpoint",
-                ) from error
-            raise
+                with self.watched():
+                    yield
         finally:
             net.to(home)
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        try:
+            yield
+        except RuntimeError as error:
+            if not _is_of_a_connection(error):
+                raise
+            raise MachineError(
+                f"expected all {self.count} processes to go on, found that one has ended",
+                hint="see what that one said; the same command goes on from the last checkpoint",
+            ) from error
 
     def own(self, pictures: Parted) -> Parted:
         if len(pictures) < self.count:

@@ -83,7 +83,8 @@ def train(
         mark = processes.from_main(lambda: fingerprint(net, plan, contract, task.fingerprint()))
         run.take_up(processes.from_main(lambda: load_checkpoint(folder, mark) if resume else None))
     try:
-        run.train(out, mark)
+        with processes.watched():
+            run.train(out, mark)
     except KeyboardInterrupt as stopped:
         if out and run.history.epochs:
             stopped.add_note(f"the same call goes on from epoch {len(run.history.epochs) + 1}")
@@ -200,7 +201,7 @@ class _Run:
 
     def one_step(self, batch: object, epoch: int, step: int) -> float:
         assert self.loss is not None
-        loss: Tensor = self.loss(batch) * self.weight
+        loss: Tensor = self.loss(batch) * self.processes.weight(self.plan.batch)
         value = _finite(float(loss.detach()), epoch, step, self.plan)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -213,12 +214,6 @@ class _Run:
         if self.average:
             self.average.update()
         return value
-
-    @property
-    def weight(self) -> float:
-        """What this process's mean counts among all processes' means: parts of a batch may differ by a picture."""
-        part = self.processes.part_of(self.plan.batch)
-        return (part.stop - part.start) * self.processes.count / self.plan.batch
 
     def hold_still(self) -> None:
         """From here on pictures that the net sees, for validation above all, leave its ranges as they are."""

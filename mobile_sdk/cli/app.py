@@ -30,6 +30,7 @@ from mobile_sdk.cli import (
     verify,
 )
 from mobile_sdk.cli.failures import explain
+from mobile_sdk.cli.processes import speaker
 from mobile_sdk.cli.terminal import say
 
 INTERRUPTED, BROKEN_PIPE = 130, 141  # 128 and the signal's number, as shells say it
@@ -148,7 +149,7 @@ def call(arguments: Sequence[str]) -> int:
         if DEBUG in arguments:
             traceback.print_exc()
         failure = explain(error)
-        say(f"error: {failure.message}\nhint: {failure.hint}")
+        print(f"{speaker()}error: {failure.message}\nhint: {failure.hint}", file=sys.stderr, flush=True)
         return failure.exit_code
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mobile_sdk.cli.options import DIGITS
+from mobile_sdk.cli.processes import end_others
 from mobile_sdk.cli.terminal import say, show_json
 from mobile_sdk.errors import DataError
 
@@ -119,6 +120,7 @@ def train(
     from mobile_sdk.cli.train import NET_FILE, plan_settings, stage
     from qat.detection.composed_digits import fresh_digits
     from qat.detection.training import fit_detector
+    from qat.launch import is_main_process
     from qat.nets.ssd import build_detector
     from qat.saved_net import SavedNet, save_net
 
@@ -128,7 +130,8 @@ def train(
     learned = fit_detector(net, pictures, plan, compose=compose, out=out / "train")
     history = stage("float", learned.epochs)
     saved = SavedNet(net=name, width=width, contract=contract, settings=plan_settings(plan), history=history)
-    save_net(net, saved, out / NET_FILE)
+    if is_main_process():
+        save_net(net, saved, out / NET_FILE)
     return Detector(net=net, name=name, contract=contract, history=history)
 
 
@@ -173,6 +176,7 @@ def quantize(
     if plan:
         learned = fit_detector(prepared, pictures, plan, out=out / "qat")
         history = (*history, *stage("qat", learned.epochs))
+    end_others()
     record = Record(
         net=f"ssdlite {detector.name}",
         quantized="qat" if plan else "calibrated",

@@ -44,10 +44,11 @@ class FloatNet:
 
 
 def trained(path: Path) -> FloatNet:
-    """The net that `train` wrote."""
+    """The net that `train` wrote; of several processes the main one reads it."""
+    from qat.processes import current_processes
     from qat.saved_net import load_net
 
-    net, saved = load_net(path)
+    net, saved = current_processes().from_main(lambda: load_net(path))
     return FloatNet(net=net, name=saved.net, contract=saved.contract, history=saved.history)
 
 

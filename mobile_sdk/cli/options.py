@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from mobile_sdk.errors import MachineError, SettingError
+from qat.launch import is_main_process
 
 DIGITS = "digits"
 NONE = "none"
@@ -99,7 +100,12 @@ def check_choice(what: str, found: str, known: tuple[str, ...]) -> str:
 
 
 def folder_to_write(path: Path) -> Path:
-    """`path`, made where it is missing, before any long work: SettingError, MachineError where it cannot be written."""
+    """`path`, made where it is missing, before any long work: SettingError, MachineError where it cannot be written.
+
+    Of several processes only the main one writes.
+    """
+    if not is_main_process():
+        return path
     try:
         path.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=path).close()

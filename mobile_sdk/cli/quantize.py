@@ -10,6 +10,7 @@ import typer
 from mobile_sdk.cli import detection, float_net, options
 from mobile_sdk.cli.float_net import FloatNet
 from mobile_sdk.cli.kept_float import PICTURES, named_layers, show_change, with_change
+from mobile_sdk.cli.processes import end_others
 from mobile_sdk.cli.splitting import named_parts, with_split
 from mobile_sdk.cli.stages import choose_calibration
 from mobile_sdk.cli.terminal import quiet, say, show_json, show_table
@@ -148,10 +149,12 @@ def quantize_net(
     if source.can_teach:
         settings["calibration"] = stage_figures(calibrate(prepared, seen, calibration))
         settings["calibrated_on"] = "pictures" if pictures else f"{len(seen)} pictures made up from batch norms"
+    learned = _train(prepared, source, pictures, plan, out / "qat") if plan and pictures else ()
+    end_others()
     record = Record(
         net=source.name,
         quantized="qat" if plan else "calibrated",
-        history=source.history + (_train(prepared, source, pictures, plan, out / "qat") if plan and pictures else ()),
+        history=source.history + learned,
         settings=settings,
         versions=installed_versions(("mobile-sdk", "torch", "torchao")),
     )

@@ -25,7 +25,7 @@ def say(line: str) -> None:
 @contextmanager
 def progress(title: str) -> Iterator[Progress]:
     """Yields a function of (share done, what is being done): a bar on a terminal, a line every 5 seconds elsewhere."""
-    if not sys.stderr.isatty():
+    if not (sys.stderr.isatty() and is_main_process()):
         last_s = time.monotonic()
 
         def line(done_share: float, text: str) -> None:

@@ -10,6 +10,7 @@ import typer
 from mobile_sdk.cli import options
 from mobile_sdk.cli.float_net import check_weights
 from mobile_sdk.cli.pictures import load_pictures, make_contract, size_px
+from mobile_sdk.cli.processes import end_others
 from mobile_sdk.cli.terminal import quiet, say, show_json
 from mobile_sdk.errors import SettingError
 
@@ -49,7 +50,10 @@ def train(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where net.safetensors goes.")] = Path("runs/train"),
     json: options.Json = False,
 ) -> None:
-    """Train a float net. Killed at any moment, the same command goes on from the last epoch."""
+    """Train a float net. Killed at any moment, the same command goes on from the last epoch.
+
+    torchrun --nproc-per-node 2 -m mobile_sdk train … does it on two processes or GPUs.
+    """
     quiet()
     from mobile_sdk.contract import ImageSpec
 
@@ -69,6 +73,7 @@ def train(
     pictures = load_pictures(data)
     contract = make_contract(name, data, pictures.labels, image)
     saved = train_net(net, width, contract, pictures, plan, options.folder_to_write(out), weights)
+    end_others()
     accuracy = saved.history[-1]["validation_accuracy_share"]
     if json:
         show_json({"net": str(out / NET_FILE), "float_accuracy_share": accuracy, "history": saved.history})
@@ -95,6 +100,7 @@ def _train_detector(
     contract = detection.make_contract(name, data, pictures, side)
     plan = detection.choose_plan(epochs, seed)
     history = detection.train(net, width, contract, pictures, plan, data, out).history
+    end_others()
     precision = history[-1]["validation_accuracy_share"]
     if json:
         show_json({"net": str(out / NET_FILE), "float_average_precision_share": precision, "history": history})
@@ -147,6 +153,7 @@ def train_net(
     """Trains the named net in `out/train`, resuming there, and writes `out/net.safetensors`."""
     import torch
 
+    from qat.launch import is_main_process
     from qat.nets import build_net
     from qat.saved_net import SavedNet, save_net
     from qat.training import fit
@@ -160,7 +167,8 @@ def train_net(
     saved = SavedNet(
         net=name, width=width, contract=contract, settings=plan_settings(plan), history=stage("float", learned.epochs)
     )
-    save_net(net, saved, out / NET_FILE)
+    if is_main_process():
+        save_net(net, saved, out / NET_FILE)
     return saved
 
 
