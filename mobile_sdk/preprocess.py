@@ -66,12 +66,17 @@ def central_square(width_px: int, height_px: int, crop_share: float) -> tuple[in
 
 def open_picture(path: Path) -> Image.Image:
     """A picture file, decoded whole; of an animation the first frame. DataError names a file that cannot be decoded."""
-    return _decode(path, coarsely=False)
+    return _decode(path, str(path), coarsely=False)
+
+
+def decode_picture(file: bytes, name: str) -> Image.Image:
+    """The same of a picture file's content, which an error calls `name`."""
+    return _decode(io.BytesIO(file), name, coarsely=False)
 
 
 def check_picture(path: Path) -> None:
     """Raises `open_picture`'s DataError for less work: a JPEG is read to its end but drawn at an eighth of its size."""
-    _decode(path, coarsely=True)
+    _decode(path, str(path), coarsely=True)
 
 
 def save_png(picture: NDArray[np.uint8], path: Path) -> None:
@@ -100,13 +105,13 @@ def _as_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _decode(path: Path, *, coarsely: bool) -> Image.Image:
+def _decode(file: Path | io.BytesIO, name: str, *, coarsely: bool) -> Image.Image:
     try:
         # Over 89 megapixels Pillow warns of a bomb: ignored, phones take such pictures. Its error, over 179, is not.
         # Filters of warnings belong to the whole process, hence the lock; only the header is read under it.
         with _opening, warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(path)
+            image = Image.open(file)
         with image:
             if coarsely:
                 image.draft("RGB", (1, 1))
@@ -114,7 +119,7 @@ def _decode(path: Path, *, coarsely: bool) -> Image.Image:
         return image
     except Exception as error:  # decoders of damaged files raise anything from SyntaxError to struct.error
         raise DataError(
-            f"{path}: expected a picture that decodes, found: {_one_line(error)}",
+            f"{name}: expected a picture that decodes, found: {_one_line(error)}",
             hint="remove the file, or save it again as JPEG or PNG",
         ) from error
 

@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from qat.distillation import Distillation
     from qat.freezing import float_twin, freeze
     from qat.history import History
+    from qat.launch import is_main_process
     from qat.nets import build_net, list_nets
     from qat.nets.ssd import build_detector
     from qat.plan import TrainPlan
     from qat.preparation import FakeQuantNet, prepare
+    from qat.shards import load_shards, write_shards
     from qat.synthesis import synthesise
     from qat.training import evaluate, fit
     from qat.weights import load_weights
@@ -42,16 +44,19 @@ _HOMES = {
     "fit_detector": "qat.detection.training",
     "float_twin": "qat.freezing",
     "freeze": "qat.freezing",
+    "is_main_process": "qat.launch",
     "list_nets": "qat.nets",
     "load_coco_folder": "qat.detection.coco_folder",
     "load_folder": "qat.data",
     "load_mnist": "qat.data",
+    "load_shards": "qat.shards",
     "load_unlabelled": "qat.data",
     "load_weights": "qat.weights",
     "prepare": "qat.preparation",
     "quantize": "qat.calibration",
     "split_blocks": "qat.block_splitting",
     "synthesise": "qat.synthesis",
+    "write_shards": "qat.shards",
 }
 
 __all__ = [
@@ -71,16 +76,19 @@ __all__ = [
     "fit_detector",
     "float_twin",
     "freeze",
+    "is_main_process",
     "list_nets",
     "load_coco_folder",
     "load_folder",
     "load_mnist",
+    "load_shards",
     "load_unlabelled",
     "load_weights",
     "prepare",
     "quantize",
     "split_blocks",
     "synthesise",
+    "write_shards",
 ]
 
 

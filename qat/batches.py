@@ -1,7 +1,6 @@
 """One epoch's batches: shuffled, augmented and normalised, the same ones whenever the epoch is run again."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -13,6 +12,8 @@ from qat.data import Pictures
 from qat.picture_set import PictureSet, normalised
 from qat.plan import TrainPlan
 from qat.processes import current_processes
+from qat.progress import ahead
+from qat.sharded_set import ShardedSet
 
 EVALUATION_BATCH = 200  # large enough for full speed on a processor, 120 MB of pictures at 224 px
 
@@ -38,15 +39,13 @@ def training_batches(
     Of several processes each gets its part of the batches that one would have.
     """
     random = epoch_generator(plan, epoch)
-    wholes = shuffled_batches(len(pictures), plan, random)
-    part = current_processes().part_of(len(wholes[0]))
-    groups = [whole[part] for whole in wholes]
-    source = _source(spec, plan)
+    whole = min(len(pictures), plan.batch)
+    part = current_processes().part_of(whole)
     targets = torch.tensor(pictures.targets)
-    for whole, group, rows in zip(wholes, groups, _rows(pictures, source, groups), strict=True):
+    for group, rows in _own_parts(pictures, _source(spec, plan), plan, epoch, random):
         rgb = rows.to(device, non_blocking=True)
         if plan.augmentation is not None:
-            rgb = plan.augmentation.draw(len(whole), random)[part].apply(rgb, spec.size_px)
+            rgb = plan.augmentation.draw(whole, random)[part].apply(rgb, spec.size_px)
         yield normalised(rgb, spec), targets[group].to(device, non_blocking=True)
 
 
@@ -82,18 +81,28 @@ def _source(spec: ImageSpec, plan: TrainPlan) -> ImageSpec:
     return spec if plan.augmentation is None else plan.augmentation.source(spec)
 
 
+def _own_parts(
+    pictures: PictureSet, spec: ImageSpec, plan: TrainPlan, epoch: int, random: torch.Generator
+) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
+    """This process's part of every batch: the pictures' indices, and bytes (part, 3, height, width)."""
+    if isinstance(pictures, ShardedSet):
+        stream = pictures.stream(spec, plan.batch, epoch_seed(plan.seed, epoch))
+        yield from ((group, _channels_first(rows)) for group, rows in ahead(stream))
+        return
+    wholes = shuffled_batches(len(pictures), plan, random)
+    part = current_processes().part_of(len(wholes[0]))
+    groups = [whole[part] for whole in wholes]
+    yield from zip(groups, _rows(pictures, spec, groups), strict=True)
+
+
 def _rows(pictures: PictureSet, spec: ImageSpec, groups: list[NDArray[np.int64]]) -> Iterator[Tensor]:
     """Bytes (batch, 3, height, width) of each group; what has to be decoded is decoded while the net works."""
     if pictures.fits(spec):
         held = pictures.bytes(spec)
         yield from (_channels_first(held[group]) for group in groups)
         return
-    with ThreadPoolExecutor(1) as ahead:
-        coming = ahead.submit(pictures.some_bytes, spec, groups[0])
-        for following in groups[1:]:
-            rows, coming = coming.result(), ahead.submit(pictures.some_bytes, spec, following)
-            yield _channels_first(rows)
-        yield _channels_first(coming.result())
+    for rows in ahead(pictures.some_bytes(spec, group) for group in groups):
+        yield _channels_first(rows)
 
 
 def _channels_first(rows: NDArray[np.uint8]) -> Tensor:

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import overload
+from typing import Protocol, overload
 
 import numpy as np
 import torch
@@ -16,8 +16,21 @@ from mobile_sdk.contract import ImageSpec
 from mobile_sdk.preprocess import open_picture, to_bytes
 from qat.progress import map_in_threads
 
-Source = Path | NDArray[np.uint8]
-"""A picture file, or the RGB bytes (height, width, 3) themselves."""
+
+class Stored(Protocol):
+    """A picture that lies inside a file with others."""
+
+    def open(self) -> Image.Image:
+        """The picture, decoded whole."""
+        ...
+
+    def identity(self) -> bytes:
+        """What tells it from others."""
+        ...
+
+
+Source = Path | NDArray[np.uint8] | Stored
+"""A picture file, the RGB bytes (height, width, 3) themselves, or a picture that is stored with others."""
 
 Recipe = tuple[int, str, float]
 
@@ -82,8 +95,10 @@ class PictureSet(Sequence[tuple[Image.Image, int]]):
         for source, target in zip(self.sources, self.targets, strict=True):
             if isinstance(source, Path):
                 content = f"{source.parent.name}/{source.name} {source.stat().st_size}".encode()
-            else:
+            elif isinstance(source, np.ndarray):
                 content = source.tobytes()
+            else:
+                content = source.identity()
             digest.update(b"%d " % target + content)
         return digest.hexdigest()
 
@@ -95,7 +110,9 @@ def normalised(rgb: Tensor, spec: ImageSpec) -> Tensor:
 
 
 def _picture(source: Source) -> Image.Image:
-    return open_picture(source) if isinstance(source, Path) else Image.fromarray(source)
+    if isinstance(source, Path):
+        return open_picture(source)
+    return Image.fromarray(source) if isinstance(source, np.ndarray) else source.open()
 
 
 def _decode(sources: Sequence[Source], spec: ImageSpec, *, what: str | None) -> NDArray[np.uint8]:

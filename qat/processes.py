@@ -10,7 +10,7 @@ import functools
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -18,9 +18,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from mobile_sdk.errors import MachineError, SettingError
 from qat.launch import process_count, process_rank
-
-if TYPE_CHECKING:
-    from accelerate import Accelerator  # type: ignore[import-untyped]
+from qat.optional import needed
 
 Value = TypeVar("Value")
 Parted = TypeVar("Parted", bound="_Parts")
@@ -219,19 +217,13 @@ class _Joined(Processes):
         return torch.cat(parts)
 
 
-def _accelerator() -> "Accelerator":
-    try:
-        from accelerate import Accelerator, DistributedDataParallelKwargs
-    except ImportError as error:
-        raise MachineError(
-            f"expected the package accelerate to train on {process_count()} processes, found it missing",
-            hint="pip install 'mobile-sdk[distributed]', or start one process",
-        ) from error
+def _accelerator() -> Any:
+    accelerate = needed("accelerate", f"training on {process_count()} processes")
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    settings = DistributedDataParallelKwargs(
+    settings = accelerate.DistributedDataParallelKwargs(
         broadcast_buffers=False,  # they are brought together by `agree`
     )
-    accelerator = Accelerator(cpu=not gpus, kwargs_handlers=[settings])
+    accelerator = accelerate.Accelerator(cpu=not gpus, kwargs_handlers=[settings])
     if gpus and accelerator.local_process_index >= gpus:
         raise SettingError(
             f"expected a GPU for each process, found {gpus} on this machine", hint=f"torchrun --nproc-per-node {gpus}"

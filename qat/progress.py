@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -38,6 +38,16 @@ def map_in_threads(function: Callable[[Item], Result], items: Sequence[Item], *,
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         results = pool.map(function, items)
         return list(results if what is None else track(results, what=what, total=len(items)))
+
+
+def ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """Passes `items` on, the next one being made in a thread while the caller works with the one before."""
+    end = object()
+    with ThreadPoolExecutor(1) as worker:
+        coming = worker.submit(next, items, end)
+        while (item := coming.result()) is not end:
+            coming = worker.submit(next, items, end)
+            yield cast(Item, item)
 
 
 def say(line: str) -> None:

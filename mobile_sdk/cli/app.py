@@ -26,6 +26,7 @@ from mobile_sdk.cli import (
     quantize,
     report,
     run,
+    shard,
     train,
     verify,
 )
@@ -45,12 +46,17 @@ EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
     train.train: (
         "mobile-sdk train --data photos --out runs/photos",
         "mobile-sdk train --data photos --net mobilenet_v2 --weights mobilenet_v2.pth --epochs 10",
+        "torchrun --nproc-per-node 2 -m mobile_sdk train --data shards --out runs/photos",
     ),
     quantize.quantize: (
         "mobile-sdk quantize --weights runs/photos/net.safetensors --data photos --out runs/photos",
         "mobile-sdk quantize --weights mobilenet_v2.pth --net mobilenet_v2 --data imagenet --epochs 0",
         "mobile-sdk quantize --model my_package.nets:small_net --data photos",
         "mobile-sdk quantize --model my_package.nets:small_net --data photos --keep-float stem,blocks.0",
+    ),
+    shard.shard: (
+        "mobile-sdk shard photos --out shards",
+        "mobile-sdk shard imagenet --out /data/imagenet-shards --pictures-per-shard 5000",
     ),
     export.export: (
         "mobile-sdk export runs/photos/program.pt2 --data photos --out runs/photos/bundles",

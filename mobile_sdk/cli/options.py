@@ -17,8 +17,8 @@ Data = Annotated[
     typer.Option(
         "--data",
         metavar="DIR",
-        help="Labelled pictures: DIR/<label>/*.jpg, or DIR/train/… and DIR/val/…; the word 'digits' is the built-in "
-        "5,000 MNIST digits.",
+        help="Labelled pictures: DIR/<label>/*.jpg, or DIR/train/… and DIR/val/…, or shards that `shard` wrote; the "
+        "word 'digits' is the built-in 5,000 MNIST digits.",
     ),
 ]
 DataOrNone = Annotated[

@@ -17,10 +17,13 @@ _LONGEST_NAME = 64
 
 
 def load_pictures(data: str) -> "Pictures":
-    """The pictures of a folder, or the digits."""
+    """The pictures of a folder, or of one with shards, or the digits."""
     from qat.data import load_folder, load_mnist
+    from qat.shards import is_sharded, load_shards
 
-    return load_mnist() if data == DIGITS else load_folder(data)
+    if data == DIGITS:
+        return load_mnist()
+    return load_shards(data) if is_sharded(data) else load_folder(data)
 
 
 def load_pictures_of(contract: "Contract", data: str) -> "Pictures":
@@ -40,10 +43,11 @@ def held_out_of(contract: "Contract", data: str) -> "PictureSet | DetectionSet":
 
 
 def is_unlabelled(data: str) -> bool:
-    """Whether the folder holds pictures and no folders named after labels."""
+    """Whether the folder holds pictures and neither folders named after labels nor shards."""
     from qat.data import has_labels
+    from qat.shards import is_sharded
 
-    return data != DIGITS and not has_labels(data)
+    return data != DIGITS and not is_sharded(data) and not has_labels(data)
 
 
 def load_unlabelled_of(contract: "Contract", data: str) -> "Pictures":
