@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from qat.nets.ssd import build_detector
     from qat.plan import TrainPlan
     from qat.preparation import FakeQuantNet, prepare
+    from qat.segmentation.composed_digits import composed_masks
+    from qat.segmentation.folder import load_mask_folder
+    from qat.segmentation.training import evaluate_segmenter, fit_segmenter
     from qat.shards import load_shards, write_shards
     from qat.synthesis import synthesise
     from qat.training import evaluate, fit
@@ -38,16 +41,20 @@ _HOMES = {
     "build_net": "qat.nets",
     "calibrate": "qat.calibration",
     "composed_digits": "qat.detection.composed_digits",
+    "composed_masks": "qat.segmentation.composed_digits",
     "evaluate": "qat.training",
     "evaluate_detector": "qat.detection.training",
+    "evaluate_segmenter": "qat.segmentation.training",
     "fit": "qat.training",
     "fit_detector": "qat.detection.training",
+    "fit_segmenter": "qat.segmentation.training",
     "float_twin": "qat.freezing",
     "freeze": "qat.freezing",
     "is_main_process": "qat.launch",
     "list_nets": "qat.nets",
     "load_coco_folder": "qat.detection.coco_folder",
     "load_folder": "qat.data",
+    "load_mask_folder": "qat.segmentation.folder",
     "load_mnist": "qat.data",
     "load_shards": "qat.shards",
     "load_unlabelled": "qat.data",
@@ -70,16 +77,20 @@ __all__ = [
     "build_net",
     "calibrate",
     "composed_digits",
+    "composed_masks",
     "evaluate",
     "evaluate_detector",
+    "evaluate_segmenter",
     "fit",
     "fit_detector",
+    "fit_segmenter",
     "float_twin",
     "freeze",
     "is_main_process",
     "list_nets",
     "load_coco_folder",
     "load_folder",
+    "load_mask_folder",
     "load_mnist",
     "load_shards",
     "load_unlabelled",

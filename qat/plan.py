@@ -129,6 +129,20 @@ class TrainPlan:
         )
 
     @classmethod
+    def segmenter(cls, epochs: int = 30, *, seed: int = 0) -> "TrainPlan":
+        """For a segmenter that begins with nothing, on 2,000 pictures an epoch; it augments by composing."""
+        return cls(
+            epochs=epochs,
+            batch=32,
+            learning_rate=0.003,
+            weight_decay=0.0001,
+            label_smoothing=0.0,
+            ema_decay=0.99,
+            warm_up_epochs=min(1.0, epochs / 2),
+            seed=seed,
+        )
+
+    @classmethod
     def finetune(cls, epochs: int = 3, *, after: "TrainPlan | None" = None) -> "TrainPlan":
         """For a fake-quantized net: a low rate, no warm-up, frozen statistics, and `after`'s batch, pictures and seed.
 

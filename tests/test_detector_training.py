@@ -11,11 +11,12 @@ from mobile_sdk.contract import Contract, DetectionSpec, ImageSpec
 from mobile_sdk.detections import Truth, overlaps
 from mobile_sdk.errors import SettingError
 from qat.detection.anchors import anchors_of
-from qat.detection.composed_digits import HEIGHTS_PX, SIZE_PX, composed_digits
+from qat.detection.composed_digits import SIZES, composed_digits
 from qat.detection.decoder import Decoder
 from qat.detection.loss import MultiboxLoss, hardest, pairwise_overlaps
 from qat.detection.pictures import DetectionPictures, DetectionSet
 from qat.detection.training import evaluate_detector, fit_detector
+from qat.digit_scenes import SIZE_PX
 from qat.nets.ssd import Ssd, build_detector
 from qat.plan import TrainPlan
 
@@ -32,7 +33,7 @@ def test_composed_digits_have_boxes_inside_the_picture_that_do_not_hide_one_anot
     for each in pictures.train.truths:
         assert 1 <= len(each.labels) <= 4 and each.boxes.min() >= 0 and each.boxes.max() <= SIZE_PX
         heights = each.boxes[:, 3] - each.boxes[:, 1]
-        assert heights.min() >= HEIGHTS_PX[0] and heights.max() <= HEIGHTS_PX[1]
+        assert heights.min() >= SIZES.heights_px[0] and heights.max() <= SIZES.heights_px[1]
         shared = overlaps(each.boxes, each.boxes) - np.eye(len(each.boxes))
         assert shared.max() <= 0.05
 

@@ -17,7 +17,7 @@ LAYERS = (
         *("preprocess", "integer_graph", "program", "program_archive", "program_export", "program_read"),
         *("program_boxes", "program_names"),
         *("arithmetic", "numerics", "stats", "atomic", "cache", "commands", "environment"),
-        *("detections", "average_precision"),
+        *("detections", "average_precision", "masks", "mean_iou"),
     },
     {"runtimes", "devices"},
     set(),  # every module that no layer names: bundle, verify, benchmark, report …
@@ -26,7 +26,7 @@ LAYERS = (
 OTHERS = 3
 QAT_MAY_USE = {
     *("contract", "errors", "preprocess", "integer_graph", "arithmetic", "program", "atomic"),
-    *("detections", "average_precision"),
+    *("detections", "average_precision", "masks", "mean_iou"),
 }
 HEAVY = ("torch", "torchao", "executorch", "coremltools", "ai_edge_litert", "matplotlib", "scipy", "pandas", "sklearn")
 

@@ -3,28 +3,24 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mobile_sdk.average_precision import AveragePrecision, average_precision
 from mobile_sdk.contract import Contract
 from mobile_sdk.detections import Truth
 from mobile_sdk.errors import SettingError
-from qat.batches import epoch_generator, shuffled_batches
+from qat.annotated_set import outputs_of, own_batches
 from qat.checkpoint import Fingerprint
 from qat.detection.decoder import Decoder
 from qat.detection.loss import MultiboxLoss
 from qat.detection.pictures import DetectionPictures, DetectionSet
 from qat.history import History
-from qat.picture_set import normalised
 from qat.plan import TrainPlan
 from qat.processes import current_processes
 from qat.training import contract_of
 from qat.training_run import train
 
-EVALUATION_BATCH = 100
 Composer = Callable[[int], DetectionSet]
 """Gives the training pictures of an epoch (0-based)."""
 
@@ -53,7 +49,7 @@ def fit_detector(
 def evaluate_detector(net: nn.Module, pictures: DetectionSet) -> AveragePrecision:
     """COCO's average precision of `net` on `pictures`; leaves it in eval() mode."""
     contract = contract_of(net)
-    outputs = _outputs(net.eval(), pictures, contract)
+    outputs = torch.cat([*outputs_of(net.eval(), pictures, contract.image)])
     return average_precision(outputs.numpy(), pictures.truths_in(contract.image), contract)
 
 
@@ -63,17 +59,6 @@ def decoder_of(net: nn.Module) -> Decoder:
     if found is None:
         raise SettingError(f"expected a detector, found {type(net).__name__}", hint="use build_detector")
     return found
-
-
-@torch.no_grad()
-def _outputs(net: nn.Module, pictures: DetectionSet, contract: Contract) -> Tensor:
-    """Decoded boxes (pictures, anchors, …) on the processor."""
-    rows, device = pictures.bytes(contract.image), next(net.parameters()).device
-    batches = [
-        torch.tensor(rows[start : start + EVALUATION_BATCH]).permute(0, 3, 1, 2).to(device)
-        for start in range(0, len(rows), EVALUATION_BATCH)
-    ]
-    return torch.cat([net(normalised(batch, contract.image)).cpu() for batch in batches])
 
 
 class _Detection:
@@ -97,10 +82,10 @@ class _Detection:
         return {"pictures": self._pictures.validation.pictures.fingerprint()}
 
     def batches(self, epoch: int) -> tuple[int, Iterator[tuple[Tensor, list[Truth]]]]:
-        train = self._compose(epoch) if self._compose else self._pictures.train
-        wholes = shuffled_batches(len(train), self._plan, epoch_generator(self._plan, epoch))
-        part = current_processes().part_of(len(wholes[0]))
-        return len(wholes), self._read(train, [whole[part] for whole in wholes])
+        train, image = self._compose(epoch) if self._compose else self._pictures.train, self._contract.image
+        steps, batches = own_batches(train, image, self._plan, epoch, next(self._net.parameters()).device)
+        truths = train.truths_in(image)
+        return steps, ((rgb, [truths[index] for index in indices]) for rgb, indices in batches)
 
     def loss(self, batch: tuple[Tensor, list[Truth]]) -> Tensor:
         rgb, truths = batch
@@ -108,14 +93,7 @@ class _Detection:
         return loss
 
     def validate(self) -> dict[str, float | None]:
-        outputs = current_processes().gathered(_outputs(self._net.eval(), self._held_out, self._contract))
-        truths = self._pictures.validation.truths_in(self._contract.image)
-        precision = average_precision(outputs.numpy(), truths, self._contract)
+        image = self._contract.image
+        outputs = current_processes().gathered(torch.cat([*outputs_of(self._net.eval(), self._held_out, image)]))
+        precision = average_precision(outputs.numpy(), self._pictures.validation.truths_in(image), self._contract)
         return {"validation_accuracy_share": precision.at_half_share}
-
-    def _read(self, train: DetectionSet, groups: list[NDArray[np.int64]]) -> Iterator[tuple[Tensor, list[Truth]]]:
-        rows, truths = train.bytes(self._contract.image), train.truths_in(self._contract.image)
-        device = next(self._net.parameters()).device
-        for group in groups:
-            rgb = torch.from_numpy(rows[group]).permute(0, 3, 1, 2).to(device)
-            yield normalised(rgb, self._contract.image), [truths[index] for index in group.tolist()]

@@ -1,0 +1,1 @@
+"""Semantic segmentation: pictures with masks, and training on them."""

@@ -1,0 +1,38 @@
+"""Pictures with masks."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from mobile_sdk.contract import ImageSpec
+from mobile_sdk.masks import Masks
+from qat.annotated_set import AnnotatedSet
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SegmentationSet(AnnotatedSet[Masks]):
+    """Pictures (height, width, 3) and the label of every pixel, (height, width), `VOID` where none is asked."""
+
+    def masks_in(self, spec: ImageSpec) -> Masks:
+        """The labels of the net's pictures' pixels, the nearest ones; pictures are stretched, nothing is cut off."""
+        assert spec.fit == "stretch", "a crop would cut masks"
+        side = (spec.size_px, spec.size_px)
+        return np.stack(
+            [np.asarray(Image.fromarray(mask).resize(side, Image.Resampling.NEAREST)) for mask in self.truths]
+        )
+
+    def arrays(self, truth: Masks) -> tuple[NDArray[Any], ...]:
+        """The mask."""
+        return (truth,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentationPictures:
+    """Pictures with masks, parted for training and validation."""
+
+    train: SegmentationSet
+    validation: SegmentationSet
+    labels: tuple[str, ...]

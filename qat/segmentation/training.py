@@ -1,0 +1,94 @@
+"""Trains segmenters, float and fake-quantized ones alike, by the same plans as classifiers."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from mobile_sdk.contract import Contract
+from mobile_sdk.errors import SettingError
+from mobile_sdk.masks import VOID
+from mobile_sdk.mean_iou import MeanIou, mean_iou
+from qat.annotated_set import outputs_of, own_batches
+from qat.checkpoint import Fingerprint
+from qat.history import History
+from qat.plan import TrainPlan
+from qat.processes import current_processes
+from qat.segmentation.pictures import SegmentationPictures, SegmentationSet
+from qat.training import contract_of
+from qat.training_run import train
+
+Composer = Callable[[int], SegmentationSet]
+"""Gives the training pictures of an epoch (0-based)."""
+
+
+def fit_segmenter(
+    net: nn.Module,
+    pictures: SegmentationPictures,
+    plan: TrainPlan | None = None,
+    *,
+    compose: Composer | None = None,
+    out: Path | None = None,
+) -> History:
+    """Trains a net of `build_segmenter`, or a `prepare`d one, in place by `plan` and leaves it in eval() mode.
+
+    The loss is the cross-entropy of all pixels that a label is asked of. `compose` makes fresh pictures for every
+    epoch in place of `pictures.train`. With a folder `out` every epoch leaves a checkpoint there, from which the same
+    call goes on. SettingError: other labels than the pictures', a loss that is not finite.
+    """
+    plan, contract = plan or TrainPlan.segmenter(), contract_of(net)
+    if contract.labels != pictures.labels:
+        raise SettingError("expected pictures with the contract's labels, found others", hint="use pictures.labels")
+    with current_processes().at_work(net):
+        return train(net, _Segmentation(net, pictures, plan, contract, compose), plan, contract, out=out)
+
+
+def evaluate_segmenter(net: nn.Module, pictures: SegmentationSet) -> MeanIou:
+    """The mean intersection over union of `net` on `pictures`; leaves it in eval() mode."""
+    contract = contract_of(net)
+    masks = _masks(net, pictures, contract)
+    return mean_iou(masks.numpy(), pictures.masks_in(contract.image), len(contract.labels))
+
+
+def _masks(net: nn.Module, pictures: SegmentationSet, contract: Contract) -> Tensor:
+    """What `net` says of the pictures' pixels, (pictures, size_px, size_px) uint8."""
+    return torch.cat([scores.argmax(dim=1).byte() for scores in outputs_of(net.eval(), pictures, contract.image)])
+
+
+class _Segmentation:
+    """What every pixel of a picture shows, learned from its mask."""
+
+    gradient_limit: float | None = None
+
+    def __init__(
+        self,
+        net: nn.Module,
+        pictures: SegmentationPictures,
+        plan: TrainPlan,
+        contract: Contract,
+        compose: Composer | None,
+    ) -> None:
+        self._net, self._pictures, self._plan, self._contract, self._compose = net, pictures, plan, contract, compose
+        self._held_out = current_processes().own(pictures.validation)
+
+    def fingerprint(self) -> Fingerprint:
+        return {"pictures": self._pictures.validation.fingerprint()}
+
+    def batches(self, epoch: int) -> tuple[int, Iterator[tuple[Tensor, Tensor]]]:
+        train, image = self._compose(epoch) if self._compose else self._pictures.train, self._contract.image
+        device = next(self._net.parameters()).device
+        steps, batches = own_batches(train, image, self._plan, epoch, device)
+        masks = torch.from_numpy(train.masks_in(image))
+        return steps, ((rgb, masks[indices].long().to(device)) for rgb, indices in batches)
+
+    def loss(self, batch: tuple[Tensor, Tensor]) -> Tensor:
+        rgb, masks = batch
+        return cross_entropy(self._net(rgb), masks, ignore_index=VOID, label_smoothing=self._plan.label_smoothing)
+
+    def validate(self) -> dict[str, float | None]:
+        masks = current_processes().gathered(_masks(self._net, self._held_out, self._contract))
+        truths = self._pictures.validation.masks_in(self._contract.image)
+        share = mean_iou(masks.numpy(), truths, len(self._contract.labels)).share
+        return {"validation_accuracy_share": share}
