@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 INT8_MIN, INT8_MAX = -128, 127
 
+LARGEST_RESIZE = 64  # a factor: XNNPACK's weights have 11 bits, and float32 holds products of two and a code
+
 Precision = Literal["int8", "mixed", "float32"]
 
 
@@ -198,6 +200,15 @@ class ChannelShuffle(_Unary):
     """
 
     groups: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ResizeBilinear(_Unary):
+    """Bilinear interpolation between pixels' centres to the output's size; input and output share their quantization.
+
+    Each side grows by a power of two up to `LARGEST_RESIZE`; a map of one pixel grows to any size, which repeats it.
+    Weights are then whole multiples of 1 / (2 * factor), every sum is exact, and in int8 it is rounded once, halves up.
+    """
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

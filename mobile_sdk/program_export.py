@@ -34,6 +34,7 @@ from mobile_sdk.integer_graph import (
     Quantization,
     Quantize,
     Reshape,
+    ResizeBilinear,
     Tensor,
 )
 from mobile_sdk.program_boxes import write_boxes
@@ -96,7 +97,7 @@ class _Builder:
                 node = self._pool(operator)
             case Concat():
                 node = self._call(aten.cat.default, [self._real(part) for part in operator.parts], 1)
-            case ChannelSlice() | ChannelShuffle() | Reshape():
+            case ChannelSlice() | ChannelShuffle() | Reshape() | ResizeBilinear():
                 node = self._rearranged(operator)
             case Dequantize() | Quantize():
                 node = self._real(operator.input)  # and `_store` quantizes
@@ -200,7 +201,7 @@ class _Builder:
             padding = [0, 0]
         return self._call(torch.ops.aten.max_pool2d.default, source, kernel, stride, padding)
 
-    def _rearranged(self, operator: ChannelSlice | ChannelShuffle | Reshape) -> "torch.fx.Node":
+    def _rearranged(self, operator: ChannelSlice | ChannelShuffle | Reshape | ResizeBilinear) -> "torch.fx.Node":
         import torch
 
         aten, source = torch.ops.aten, self._real(operator.input)
@@ -209,6 +210,8 @@ class _Builder:
                 return self._call(aten.slice.Tensor, source, 1, start, stop)
             case ChannelShuffle(groups=groups):
                 return self._call(aten.channel_shuffle.default, source, groups)
+            case ResizeBilinear(output=output):
+                return self._call(aten.upsample_bilinear2d.vec, source, list(output.shape[1:]), False, None)
             case Reshape(output=output):
                 return self._call(aten.view.default, source, [1, *output.shape])
 

@@ -31,6 +31,7 @@ from mobile_sdk.integer_graph import (
     Quantization,
     Quantize,
     Reshape,
+    ResizeBilinear,
     Tensor,
 )
 from mobile_sdk.program_archive import Archive, sizes
@@ -47,6 +48,11 @@ _ACTIVATIONS = {
     "hardtanh.default": ActivationKind.RELU6,
     "hardswish.default": ActivationKind.HARD_SWISH,
     "hardsigmoid.default": ActivationKind.HARD_SIGMOID,
+}
+_PLAIN: Mapping[str, Any] = {  # whose output's shape says it all
+    "upsample_bilinear2d.vec": ResizeBilinear,
+    "view.default": Reshape,
+    "dequantize": Dequantize,
 }
 _CLAMPS = {"relu.default": Clamp.RELU, "hardtanh.default": Clamp.RELU6}
 
@@ -188,10 +194,9 @@ class _Reader:
                 return ChannelSlice(input=self._tensor(values[0]), start=values[2], stop=values[3], **common)
             case "channel_shuffle.default":
                 return ChannelShuffle(input=self._tensor(values[0]), groups=values[1], **common)
-            case "view.default":
-                return Reshape(input=self._tensor(values[0]), **common)
-            case "dequantize":
-                return Dequantize(input=self._tensor(values[0]), **common)
+        if kind in _PLAIN:
+            operator: Operator = _PLAIN[kind](input=self._tensor(values[0]), **common)
+            return operator
         return Activation(input=self._tensor(values[0]), kind=_ACTIVATIONS[kind], **common)
 
     def _weighted(self, kind: str, values: Sequence[Any], common: dict[str, Any]) -> Operator:

@@ -27,7 +27,7 @@ def capture(net: nn.Module, size_px: int) -> fx.GraphModule:
     for node in list(module.graph.nodes):
         if node.op == "call_function" and node.users:
             _read(rewriter, node)
-    _flatten_output(module.graph)
+    _flatten_output(module.graph, size_px)
     for node in reversed(module.graph.nodes):
         if node.op in ("placeholder", "output"):
             continue
@@ -68,15 +68,16 @@ def _read(rewriter: Rewriter, node: fx.Node) -> None:
     reader(rewriter, node)
 
 
-def _flatten_output(graph: fx.Graph) -> None:
-    """The net must return one tensor (N, classes), or a detector's (N, anchors, columns)."""
+def _flatten_output(graph: fx.Graph, size_px: int) -> None:
+    """The net must return one tensor (N, classes), a detector's (N, anchors, columns), or a score a pixel and label."""
     output = next(node for node in graph.nodes if node.op == "output")
     results = output.args[0] if isinstance(output.args[0], list | tuple) else [output.args[0]]
     shape = tuple(results[0].meta["val"].shape) if isinstance(results[0], fx.Node) else ()
     step = results[0].meta.get(STEP) if isinstance(results[0], fx.Node) else None
-    if len(results) != 1 or len(shape) != (3 if step is not None and step.kind is Kind.BOXES else 2):
+    is_map = len(shape) == 4 and shape[2:] == (size_px, size_px)
+    if len(results) != 1 or not (is_map or len(shape) == (3 if step is not None and step.kind is Kind.BOXES else 2)):
         raise CaptureError(
             f"expected a net that returns one tensor (N, classes), found {len(results)} of shape {shape}",
-            hint="return the scores alone, flattened",
+            hint=f"return the scores alone: flattened, or (N, labels, {size_px}, {size_px}) for every pixel",
         )
     output.args = (results[0],)

@@ -10,7 +10,15 @@ from qat.preparation import FakeQuantNet
 from qat.quantizer import step_of
 from qat.steps import Kind
 
-_COMMUTING = (Kind.RELU, Kind.MAX_POOL, Kind.AVERAGE_POOL, Kind.GLOBAL_MEAN, Kind.SCALE, Kind.DROPOUT)
+_COMMUTING = (
+    Kind.RELU,
+    Kind.MAX_POOL,
+    Kind.AVERAGE_POOL,
+    Kind.GLOBAL_MEAN,
+    Kind.RESIZE,
+    Kind.SCALE,
+    Kind.DROPOUT,
+)
 
 
 @dataclass(kw_only=True, eq=False)

@@ -56,4 +56,4 @@ def _owners(graph: fx.Graph) -> dict[fx.Node, str]:
 
 def _is_named_by_nobody(node: fx.Node) -> bool:
     step = step_of(node)
-    return step is None or step.kind in (Kind.DROPOUT, Kind.FLATTEN, Kind.SCALE)
+    return step is None or step.kind in (Kind.DROPOUT, Kind.FLATTEN, Kind.RESIZE, Kind.SCALE)

@@ -5,9 +5,11 @@ from typing import Any
 import torch
 from torch import fx, nn
 
+from mobile_sdk.integer_graph import LARGEST_RESIZE
 from qat.channel_readers import read_shuffled_view
 from qat.detection.decoder import Decoder
 from qat.layers import HardSwish
+from qat.resizing import ResizeBilinear
 from qat.rewriter import Rewriter, arguments, pair, shape_of, unsupported
 from qat.steps import Kind, Window
 
@@ -178,6 +180,24 @@ def _pool(rewriter: Rewriter, node: fx.Node, source: fx.Node, window: Window) ->
 # -- shape
 
 
+def read_resize(rewriter: Rewriter, node: fx.Node) -> None:
+    """Bilinear interpolation between the centres of pixels, sides by powers of two, or from one pixel to any size."""
+    source, _, between_corners = arguments(node, None, None, False)
+    before, after = shape_of(source)[2:], shape_of(node)[2:]
+    if between_corners:
+        raise unsupported(node, "with align_corners=True")
+    if before != (1, 1) and not all(_grows(*sides) for sides in zip(before, after, strict=True)):
+        raise unsupported(node, f"from {before} to {after}, not by powers of two up to {LARGEST_RESIZE}")
+    if source.op == "placeholder":
+        raise unsupported(node, "of the picture itself")
+    rewriter.replace(node, ResizeBilinear((after[0], after[1])), Kind.RESIZE)
+
+
+def _grows(before: int, after: int) -> bool:
+    factor, rest = divmod(after, before)
+    return rest == 0 and factor <= LARGEST_RESIZE and factor.bit_count() == 1
+
+
 def read_cat(rewriter: Rewriter, node: fx.Node) -> None:
     """A concatenation of channels."""
     parts, axis = arguments(node, None, 0)
@@ -249,6 +269,7 @@ READERS = {
     "adaptive_avg_pool2d": read_adaptive_avg_pool2d,
     "avg_pool2d": read_avg_pool2d,
     "max_pool2d": read_max_pool2d,
+    "upsample_bilinear2d": read_resize,
     "cat": read_cat,
     "concat": read_cat,
     "flatten": read_flatten,

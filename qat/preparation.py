@@ -16,6 +16,7 @@ from qat.fusion import fused
 from qat.kept_layers import find_layers, float_parts
 from qat.layers import Conv2d, HardSwish, Weighted
 from qat.quantizer import MobileQuantizer
+from qat.resizing import give_grids
 
 _Part = TypeVar("_Part", bound=nn.Module)
 
@@ -130,6 +131,7 @@ def prepare(net: nn.Module, contract: Contract, *, keep_float: Sequence[str] = (
     prepared = prepare_qat_pt2e(captured, MobileQuantizer())
     # A new GraphModule has the ordinary train() and eval() that torchao replaced on the prepared one.
     module = fx.GraphModule(prepared, prepared.graph)
+    give_grids(module)
     fake_quantized = FakeQuantNet(module, contract, find_layers(module, keep_float))
     fake_quantized.quantize(True)
     return fake_quantized.train(net.training)

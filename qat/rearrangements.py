@@ -1,11 +1,13 @@
-"""Operators that choose among their input's values, or reorder them: the same in int8 and in float32."""
+"""Operators that choose among their input's values, reorder or resize them: the same in int8 and in float32."""
 
-from mobile_sdk.integer_graph import ChannelShuffle, ChannelSlice, MaxPool2d, Operator, Tensor
+from mobile_sdk.integer_graph import ChannelShuffle, ChannelSlice, MaxPool2d, Operator, ResizeBilinear, Tensor
 from qat.steps import Kind, Step
 
 
 def rearrangement(step: Step, value: Tensor, output: Tensor) -> Operator:
-    """The operator of a max pooling, a slice or a shuffle of channels from `value` to `output`."""
+    """The operator of a max pooling, a resizing, a slice or a shuffle of channels from `value` to `output`."""
+    if step.kind is Kind.RESIZE:
+        return ResizeBilinear(output=output, path=step.path, input=value)
     if step.kind is Kind.CHANNEL_SLICE:
         start, stop = step.channels
         return ChannelSlice(output=output, path=step.path, input=value, start=start, stop=stop)

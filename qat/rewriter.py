@@ -10,7 +10,7 @@ from qat.steps import Kind, Step
 STEP = "step"  # the key in a node's meta
 _SUPPORTED = (
     "convolutions, linear layers, batch norm, ReLU, ReLU6, hard-sigmoid, h-swish, add, mul, pooling, "
-    "concatenation, slices and shuffles of channels"
+    "concatenation, slices and shuffles of channels, bilinear resizing by powers of two"
 )
 
 

@@ -22,6 +22,7 @@ class Kind(StrEnum):
     CONCAT = "concatenation of channels"
     CHANNEL_SLICE = "some of the channels"
     CHANNEL_SHUFFLE = "shuffled channels"
+    RESIZE = "bilinear resizing"
     FLATTEN = "flatten"
     DROPOUT = "dropout"
     BOXES = "decoded boxes"
@@ -32,6 +33,7 @@ ON_THE_GRID = (  # their outputs need no quantizer of their own
     Kind.MAX_POOL,
     Kind.CHANNEL_SLICE,
     Kind.CHANNEL_SHUFFLE,
+    Kind.RESIZE,
     Kind.FLATTEN,
     Kind.DROPOUT,
     Kind.SCALE,

@@ -27,6 +27,7 @@ from mobile_sdk.integer_graph import (
     Operator,
     Quantization,
     Reshape,
+    ResizeBilinear,
     Tensor,
 )
 
@@ -176,6 +177,12 @@ class Builder:
         output = self._tensor("shuffle", values, x.tensor.quantization)
         operator = ChannelShuffle(input=x.tensor, output=output, path=output.name, groups=groups)
         return self._append(operator, values, x.gain)
+
+    def resize(self, x: Wire, size: tuple[int, int]) -> Wire:
+        """Bilinear interpolation."""
+        values = functional.interpolate(x.values, size, mode="bilinear", align_corners=False)
+        output = self._tensor("resize", values, x.tensor.quantization)
+        return self._append(ResizeBilinear(input=x.tensor, output=output, path=output.name), values, x.gain)
 
     def squeeze_excite(self, x: Wire) -> Wire:
         """Mean, two 1×1 convolutions, hard-sigmoid gate, product."""

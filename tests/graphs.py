@@ -79,6 +79,14 @@ def _grouped_shuffled(build: Builder) -> Wire:
     return build.head(x)
 
 
+def _atrous_pyramid(build: Builder) -> Wire:
+    """A segmenter's pieces: atrous convolutions, a pooled map spread over all pixels, and maps that grow."""
+    x = build.conv(build.conv(build.input, 8, 3, stride=2, activation="relu6"), 8, 3, groups=8, dilation=2)
+    pooled = build.resize(build.conv(build.mean(x), 4, activation="relu6"), (8, 8))
+    x = build.concat(build.conv(x, 6, 3, dilation=4, activation="relu6"), pooled)
+    return build.head(build.conv(build.resize(x, (32, 16)), 12, 3, stride=2))
+
+
 def _linear_head(build: Builder) -> Wire:
     return build.linear(build.reshape(build.mean(build.input)))
 
@@ -102,6 +110,7 @@ GRAPHS: dict[str, Callable[[Builder], Wire]] = {
     "squeeze excite": _squeeze_excite,
     "concat pool": _concat_pool,
     "grouped and shuffled": _grouped_shuffled,
+    "atrous pyramid": _atrous_pyramid,
     "linear head": _linear_head,
     "mobile block": _mobile_block,
 }

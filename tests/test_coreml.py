@@ -31,6 +31,7 @@ from mobile_sdk.integer_graph import (
     Mul,
     Operator,
     Reshape,
+    ResizeBilinear,
     Tensor,
 )
 from mobile_sdk.numerics import compare
@@ -66,7 +67,7 @@ def interpreted(graph: Graph, folder: Path) -> InterpreterSession:
 def reference_scores(graph: Graph, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
     """What the integer reference's codes stand for, as a float32 `scale * (q - zero_point)`."""
     assert graph.output.quantization is not None
-    codes = Reference(graph).run(pictures).reshape(len(pictures), -1).astype(np.float32)
+    codes = Reference(graph).run(pictures).astype(np.float32)
     return (codes - np.float32(graph.output.quantization.zero_point)) * np.float32(graph.output.quantization.scale)
 
 
@@ -204,6 +205,8 @@ def _rearranged(operator: Operator, *operands: torch.Tensor) -> torch.Tensor:
             return x.unflatten(1, (groups, -1)).transpose(1, 2).flatten(1, 2)
         case Reshape():
             return x.reshape(1, *operator.output.shape)
+        case ResizeBilinear(output=output):
+            return functional.interpolate(x, output.shape[1:], mode="bilinear", align_corners=False)
     return torch.cat(operands, 1)
 
 

@@ -180,7 +180,6 @@ def differing(graph: Graph, pictures: Pictures, device: CortexA76, folder: Path)
     assert len(np.unique(expected)) > 20
     runtimes: list[Any] = [TfliteRuntime(), ExecuTorchRuntime()]
     found = {runtime.name: on_arm(runtime, graph, pictures, device, folder) for runtime in runtimes}
-    expected = expected.transpose(0, 2, 3, 1)
     counts = {name: int(np.count_nonzero(codes.reshape(expected.shape) != expected)) for name, codes in found.items()}
     return {name: count for name, count in counts.items() if count}
 

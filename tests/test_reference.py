@@ -31,6 +31,7 @@ from mobile_sdk.integer_graph import (
     Operator,
     Quantization,
     Reshape,
+    ResizeBilinear,
     Tensor,
 )
 from mobile_sdk.runtimes import reference
@@ -159,8 +160,24 @@ def model_rearranged(operator: Operator, *operands: Codes) -> Codes:
         rows = operands[0].shape[1] // operator.groups
         order = [rows * column + row for row in range(rows) for column in range(operator.groups)]
         return operands[0][:, order]
+    if isinstance(operator, ResizeBilinear):
+        return model_resized(operator, *operands)
     assert isinstance(operator, Concat | Reshape)
     return np.concatenate(operands, axis=1).reshape(-1, *operator.output.shape)
+
+
+def model_resized(operator: ResizeBilinear, x: Codes) -> Codes:
+    """One axis after the other, in whole numbers: an output pixel's centre lies so far between two input pixels'."""
+    shares = 1
+    for axis in (2, 3):
+        count = x.shape[axis]
+        factor = operator.output.shape[axis - 1] // count
+        place = (2 * np.arange(count * factor) + 1 - factor).clip(0, 2 * factor * (count - 1))  # in 1 / (2 * factor)
+        before, share = np.divmod(place, 2 * factor)
+        after, share = (before + 1).clip(max=count - 1), share.reshape([-1 if side == axis else 1 for side in range(4)])
+        x = x.take(before, axis) * (2 * factor - share) + x.take(after, axis) * share
+        shares *= 2 * factor
+    return (2 * x + shares) // (2 * shares)
 
 
 def assert_modelled(graph: Graph, images: NDArray[np.uint8], *, values: int = 2) -> None:

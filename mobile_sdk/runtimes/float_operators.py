@@ -25,6 +25,7 @@ from mobile_sdk.integer_graph import (
     Mul,
     Operator,
     Reshape,
+    ResizeBilinear,
 )
 
 _CLAMPS: Mapping[Clamp, Callable[[torch.Tensor], torch.Tensor]] = {
@@ -61,7 +62,7 @@ def _unclamped(operator: Operator, x: torch.Tensor, *others: torch.Tensor) -> to
             return _pool(operator, x)
         case Concat():
             return torch.cat([x, *others], dim=1)
-        case ChannelSlice() | ChannelShuffle():
+        case ChannelSlice() | ChannelShuffle() | ResizeBilinear():
             return _move(operator, x)
         case DecodeBoxes():
             return decode_boxes(operator, x, *others)
@@ -74,10 +75,17 @@ def _unclamped(operator: Operator, x: torch.Tensor, *others: torch.Tensor) -> to
             raise AssertionError(f"{type(operator).__name__} has no float32 rule")
 
 
-def _move(operator: ChannelSlice | ChannelShuffle, x: torch.Tensor) -> torch.Tensor:
+def _move(operator: ChannelSlice | ChannelShuffle | ResizeBilinear, x: torch.Tensor) -> torch.Tensor:
+    if isinstance(operator, ResizeBilinear):
+        return resized(operator, x)
     if isinstance(operator, ChannelSlice):
         return x[:, operator.start : operator.stop]
     return F.channel_shuffle(x, operator.groups)
+
+
+def resized(operator: ResizeBilinear, x: torch.Tensor) -> torch.Tensor:
+    """The map at the operator's output's size: exact where `x` holds centred codes."""
+    return F.interpolate(x, size=operator.output.shape[1:], mode="bilinear", align_corners=False)
 
 
 def decode_boxes(operator: DecodeBoxes, *predictions: torch.Tensor) -> torch.Tensor:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mobile_sdk.integer_graph import Graph, Tensor
 from mobile_sdk.runtimes.float_operators import apply
-from mobile_sdk.runtimes.reference import BATCH_PIXELS
+from mobile_sdk.runtimes.reference import BATCH_PIXELS, channels_last
 
 
 class FloatReference:
@@ -18,10 +18,11 @@ class FloatReference:
         self.graph = graph
 
     def run(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Scores (N, classes) for RGB bytes (N, H, W, 3)."""
+        """Scores for RGB bytes (N, H, W, 3): (N, *output shape), a map's channels last as runtimes have them."""
         name = self.graph.output.name
         batch = max(1, BATCH_PIXELS // (pictures.shape[1] * pictures.shape[2]))
-        return np.concatenate([self.trace(pictures[i : i + batch])[name] for i in range(0, len(pictures), batch)])
+        parts = [self.trace(pictures[i : i + batch])[name] for i in range(0, len(pictures), batch)]
+        return channels_last(np.concatenate(parts))
 
     def trace(self, pictures: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         """Values (N, *shape) of every float32 tensor by its name."""

@@ -7,7 +7,7 @@ convolution whose accumulator could reach further is computed in float64.
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -36,15 +36,17 @@ from mobile_sdk.integer_graph import (
     Quantization,
     Quantize,
     Reshape,
+    ResizeBilinear,
     Rows,
     Tensor,
 )
-from mobile_sdk.runtimes.float_operators import apply, decode_boxes
+from mobile_sdk.runtimes.float_operators import apply, decode_boxes, resized
 
 EXACT_IN_FLOAT32 = 2**24
 BATCH_PIXELS = 16 * 224 * 224  # computed at a time: enough work for a thread, activations of a few layers in the cache
 
 Step = Callable[..., torch.Tensor]
+_Number = TypeVar("_Number", bound=np.generic)
 
 
 class Reference:
@@ -61,11 +63,11 @@ class Reference:
         self._last_use = _last_uses(graph)
 
     def run(self, pictures: NDArray[np.uint8]) -> NDArray[np.generic]:
-        """Codes (N, *output shape) for RGB bytes (N, H, W, 3)."""
+        """Codes for RGB bytes (N, H, W, 3): (N, *output shape), a map's channels last as runtimes have them."""
         batch = max(1, BATCH_PIXELS // (pictures.shape[1] * pictures.shape[2]))
         with torch.inference_mode():
             parts = [self._run(pictures[i : i + batch]) for i in range(0, len(pictures), batch)]
-        return np.concatenate(parts)
+        return channels_last(np.concatenate(parts))
 
     def trace(self, pictures: NDArray[np.uint8]) -> dict[str, NDArray[np.generic]]:
         """Codes (N, *shape) of every tensor by its name, the input's among them."""
@@ -88,6 +90,11 @@ class Reference:
             yield operator.output, values[operator.output.name]
             for name in self._last_use.get(index, ()):
                 del values[name]
+
+
+def channels_last(values: NDArray[_Number]) -> NDArray[_Number]:
+    """Maps (N, C, H, W) as (N, H, W, C); all else as it is."""
+    return np.ascontiguousarray(values.transpose(0, 2, 3, 1)) if values.ndim == 4 else values
 
 
 def _last_uses(graph: Graph) -> dict[int, list[str]]:
@@ -257,6 +264,11 @@ def _max_pool2d(operator: MaxPool2d) -> Step:
     return max_pool2d
 
 
+def _resize_bilinear(operator: ResizeBilinear) -> Step:
+    """XNNPACK's 11-bit weights hold these exactly; it adds half a step and shifts (`src/s8-ibilinear`)."""
+    return lambda x: resized(operator, x).add_(0.5).floor_()
+
+
 _RULES: Mapping[type[Operator], Callable[[Any], Step]] = {
     Conv2d: _conv2d,
     Linear: _linear,
@@ -270,4 +282,5 @@ _RULES: Mapping[type[Operator], Callable[[Any], Step]] = {
     ChannelSlice: lambda operator: lambda x: x[:, operator.start : operator.stop],
     ChannelShuffle: lambda operator: lambda x: F.channel_shuffle(x, operator.groups),
     Reshape: _rearrange,
+    ResizeBilinear: _resize_bilinear,
 }

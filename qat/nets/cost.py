@@ -25,22 +25,23 @@ class Cost:
     multiply_adds: int
 
 
-def count_cost(net: nn.Module, size_px: int) -> Cost:
-    """Count the parameters of `net`, and its multiply-adds for one `size_px` × `size_px` RGB picture.
+def count_cost(net: nn.Module, size_px: int | tuple[int, int]) -> Cost:
+    """Count the parameters of `net`, and its multiply-adds for one RGB picture, square or (height, width).
 
     Only shapes are computed (on the meta device), in milliseconds after a process's first call, which makes torch load
     another second of itself. `net` is left as it was.
     Raises CaptureError when the net does not accept such a picture.
     """
+    height, width = (size_px, size_px) if isinstance(size_px, int) else size_px
     shapes = _on_meta_device(net).eval()
     counter = FlopCounterMode(display=False)
     try:
         with torch.no_grad(), counter:
-            shapes(torch.empty(1, 3, size_px, size_px, device="meta"))
+            shapes(torch.empty(1, 3, height, width, device="meta"))
     except (RuntimeError, TypeError, ValueError) as error:
         reason = str(error).partition("\n")[0]
         raise CaptureError(
-            f"expected a net that takes a 1×3×{size_px}×{size_px} picture, found: {reason}",
+            f"expected a net that takes a 1×3×{height}×{width} picture, found: {reason}",
             hint="choose a larger size_px, or check the net's forward()",
         ) from error
     norms = [module for module in net.modules() if isinstance(module, _BatchNorm)]

@@ -88,21 +88,23 @@ def mobilenet_v2(
     width: float = 1.0,
     expansion: float = 6.0,
     scales_last: bool = False,
+    halves_tail: bool = False,
     linear: bool = True,
     shortcut: Shortcut = "bottlenecks",
 ) -> ImageClassifier:
     """Build a MobileNetV2; `width` is the paper's α, `expansion` its t (of all blocks but the first).
 
     Below 1.0 `width` scales all layers but the last convolution, which keeps its 1280 channels (section 6.1), unless
-    `scales_last`, as TensorFlow's detectors have it. The
-    ablations of section 6.4: `linear=False` puts a ReLU6 behind every projection, `shortcut` says what shortcuts join.
+    `scales_last`, as TensorFlow's detectors have it. `halves_tail` halves the last two rows (160 and 320 channels), as
+    segmenters have it (MobileNetV3 paper, section 6.4). The ablations of section 6.4: `linear=False` puts a ReLU6
+    behind every projection, `shortcut` says what shortcuts join.
     """
     block = partial(InvertedResidual, linear=linear, has_shortcut=shortcut == "bottlenecks")
     channels = make_divisible(32 * width)
     layers: list[nn.Module] = [_conv(3, channels, kernel=3, stride=2)]
     for is_expanded, base, repeats, first_stride in _LAYERS:
         for repeat in range(repeats):
-            inputs, channels = channels, make_divisible(base * width)
+            inputs, channels = channels, make_divisible(base * width / (2 if halves_tail and base >= 160 else 1))
             expanded = make_divisible(inputs * expansion) if is_expanded else inputs
             layers.append(block(inputs, expanded, channels, first_stride if repeat == 0 else 1))
     last = make_divisible(1280 * (width if scales_last else max(1.0, width)))

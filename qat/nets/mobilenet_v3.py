@@ -85,18 +85,18 @@ class InvertedResidual(nn.Module):
 
 
 def mobilenet_v3_large(
-    classes: int, *, width: float = 1.0, hidden: int = 1280, halves_tail: bool = False
+    classes: int, *, width: float = 1.0, hidden: int = 1280, halves_tail: bool = False, keeps_c4: bool = True
 ) -> ImageClassifier:
     """Build a MobileNetV3-Large; `hidden` is the classifier's hidden layer, widened by `width` only above 1.0.
 
     `halves_tail` halves the channels from C4's bottleneck on, as the paper's detectors have it (section 6.3).
     """
-    table = _with_half_tail(_LARGE) if halves_tail else _LARGE
+    table = _with_half_tail(_LARGE, keeps_c4) if halves_tail else _LARGE
     return _build(classes, table, width=width, hidden=hidden, activation=_HS)
 
 
 def mobilenet_v3_small(
-    classes: int, *, width: float = 1.0, hidden: int = 1024, halves_tail: bool = False
+    classes: int, *, width: float = 1.0, hidden: int = 1024, halves_tail: bool = False, keeps_c4: bool = True
 ) -> ImageClassifier:
     """Build a MobileNetV3-Small; `hidden` is the classifier's hidden layer, widened by `width` only above 1.0.
 
@@ -104,7 +104,7 @@ def mobilenet_v3_small(
     the 1024 of TF-Slim's and torchvision's code, so that published checkpoints load. As in that code, and unlike the
     table, the last convolution (576 channels) has no squeeze-and-excite. `halves_tail`: see `mobilenet_v3_large`.
     """
-    table = _with_half_tail(_SMALL) if halves_tail else _SMALL
+    table = _with_half_tail(_SMALL, keeps_c4) if halves_tail else _SMALL
     return _build(classes, table, width=width, hidden=hidden, activation=_HS)
 
 
@@ -122,14 +122,14 @@ def _minimalistic(table: tuple[Bottleneck, ...]) -> tuple[Bottleneck, ...]:
     return tuple(row._replace(kernel=3, has_se=False, activation=_RE) for row in table)
 
 
-def _with_half_tail(table: tuple[Bottleneck, ...]) -> tuple[Bottleneck, ...]:
-    """The last three rows with half their channels; what C4 is, the first one's expansion, stays.
+def _with_half_tail(table: tuple[Bottleneck, ...], keeps_c4: bool) -> tuple[Bottleneck, ...]:
+    """The last three rows with half their channels; what C4 is, the first one's expansion, can stay.
 
-    Source: TF-Slim's V3_LARGE_DETECTION and V3_SMALL_DETECTION.
+    Source: TF-Slim's V3_LARGE_DETECTION and V3_SMALL_DETECTION; DeepLab's mobilenet_v3_*_seg halve it too.
     """
     *body, first, second, third = table
-    halved = [row._replace(expanded=row.expanded // 2, channels=row.channels // 2) for row in (second, third)]
-    return (*body, first._replace(channels=first.channels // 2), *halved)
+    halved = [row._replace(expanded=row.expanded // 2, channels=row.channels // 2) for row in (first, second, third)]
+    return (*body, halved[0]._replace(expanded=first.expanded) if keeps_c4 else halved[0], *halved[1:])
 
 
 def _build(

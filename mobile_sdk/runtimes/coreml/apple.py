@@ -41,7 +41,7 @@ class AppleSession:
                 raise damaged(package, f"what Core ML refuses: {error}") from error
 
     def run(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Scores (classes,), or boxes and scores (anchors, columns), float32, for RGB bytes (H, W, 3)."""
+        """The output without its batch, float32, for RGB bytes (H, W, 3): scores, rows of boxes, or (H, W, labels)."""
         from PIL import Image
 
         scores = self._model.predict({self._input_name: Image.fromarray(picture)})[self._output_name]

@@ -24,9 +24,10 @@ from mobile_sdk.integer_graph import (
     Mul,
     Operator,
     Reshape,
+    ResizeBilinear,
 )
 from mobile_sdk.runtimes.coreml.channels import Described, moves
-from mobile_sdk.runtimes.coreml.geometry import conv_geometry, window
+from mobile_sdk.runtimes.coreml.geometry import conv_geometry, resize_factors, window
 
 _CLAMPS = {Clamp.RELU: "relu", Clamp.RELU6: "relu6"}
 _ACTIVATIONS = {ActivationKind.RELU: "relu", ActivationKind.RELU6: "relu6"}
@@ -62,6 +63,8 @@ def _elementwise_or_shape(operator: Operator) -> Described:
             return "", kind, integers(window(operator))
         case Concat():
             return "", "concat", {"axis": np.int32(1)}
+        case ResizeBilinear():
+            return "", "upsample_bilinear", resize_factors(operator)
         case Reshape(output=output):
             return "", "reshape", {"shape": np.array([1, *output.shape], np.int32)}
         case Dequantize(input=codes) if codes.quantization is not None:

@@ -27,6 +27,7 @@ from mobile_sdk.integer_graph import (
     Operator,
     Quantize,
     Reshape,
+    ResizeBilinear,
     Rows,
 )
 from mobile_sdk.runtimes.coreml.channels import moves
@@ -38,8 +39,8 @@ from mobile_sdk.runtimes.coreml.exact_sums import (
     split_factors,
 )
 from mobile_sdk.runtimes.coreml.expected_floats import described, integers
-from mobile_sdk.runtimes.coreml.geometry import conv_geometry, rows_window, window
-from mobile_sdk.runtimes.coreml.mil_pen import INPUT_LABEL, SCORES, labels
+from mobile_sdk.runtimes.coreml.geometry import conv_geometry, resize_factors, rows_window, window
+from mobile_sdk.runtimes.coreml.mil_pen import CHANNELS_LAST, INPUT_LABEL, SCORES, labels
 
 _ONE, _HALF = np.float32(1), np.float32(0.5)
 
@@ -77,8 +78,14 @@ def _kept(operator: Operator, label: str, *, is_last: bool) -> Iterator[Expected
     """An operator in float32."""
     for suffix, kind, numbers in described(operator):
         yield _expected(label + suffix, kind, operator.path, **numbers)
-    if is_last:
+    if is_last and len(operator.output.shape) == 3:
+        yield _channels_last(operator)
+    elif is_last:
         yield _expected(SCORES, "identity", operator.path)
+
+
+def _channels_last(operator: Operator) -> Expected:
+    return _expected(SCORES, "transpose", operator.path, perm=np.array(CHANNELS_LAST, np.int32))
 
 
 def _operations(operator: Operator, label: str) -> Iterator[Expected]:
@@ -112,6 +119,10 @@ def _rearrangement(operator: Operator, label: str) -> Iterator[Expected]:
         case ChannelSlice() | ChannelShuffle():
             for suffix, kind, numbers in moves(operator):
                 yield _expected(f"{label}{suffix}", kind, path, **numbers)
+        case ResizeBilinear():
+            yield _expected(label, "upsample_bilinear", path, **resize_factors(operator))
+            yield _expected(f"{label}_shifted", "add", path, y=_HALF)
+            yield _expected(f"{label}_steps", "floor", path)
         case Reshape(output=output):
             yield _expected(label, "reshape", path, shape=np.array([1, *output.shape], np.int32))
 
@@ -198,8 +209,12 @@ def _grid(operator: Operator, label: str, *, is_last: bool) -> Iterator[Expected
     path, grid = operator.path, arithmetic.quantization_of(operator.output)
     added = np.int8(grid.zero_point if _is_centred(operator) else 0)
     yield _expected(f"{label}_code", "quantize", path, scale=_step(operator), zero_point=added)
-    name, scale = (SCORES, np.float32(grid.scale)) if is_last else (f"{label}_centred", _ONE)
+    name, scale, is_map = f"{label}_centred", _ONE, len(operator.output.shape) == 3
+    if is_last:
+        name, scale = f"{label}_values" if is_map else SCORES, np.float32(grid.scale)
     yield _expected(name, "dequantize", path, scale=scale, zero_point=np.int8(grid.zero_point))
+    if is_last and is_map:
+        yield _channels_last(operator)
 
 
 def _is_centred(operator: Operator) -> bool:

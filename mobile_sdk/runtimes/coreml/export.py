@@ -24,6 +24,7 @@ from mobile_sdk.runtimes.coreml.mil_writer import write_operators
 from mobile_sdk.runtimes.coreml.program_file import read_program
 from mobile_sdk.runtimes.coreml.readback import check_copied
 from mobile_sdk.runtimes.coreml.toolbox import coremltools_quietly
+from mobile_sdk.runtimes.shapes import runtime_shape
 
 
 def export(graph: Graph, contract: Contract, package: Path) -> Interface:
@@ -45,7 +46,7 @@ def export(graph: Graph, contract: Contract, package: Path) -> Interface:
 
 def _check_ends(graph: Graph, contract: Contract) -> None:
     picture, columns = (3, contract.image.size_px, contract.image.size_px), contract.output_columns
-    if graph.input.shape != picture or graph.output.shape[-1] != columns:
+    if graph.input.shape != picture or runtime_shape(graph.output.shape)[-1] != columns:
         raise CompileError(
             f"expected a graph from {picture} to (…, {columns}), found {graph.input.shape} to {graph.output.shape}",
             hint="freeze the net with the contract that it was trained with",
@@ -114,6 +115,7 @@ def _describe(description: Any, graph: Graph, contract: Contract, digest: str) -
 
 _OUTPUT = {
     "classification": "One score a label, in the order of the metadata's labels; no softmax",
+    "segmentation": "A score a pixel and label, labels last, in the order of the metadata's labels; no softmax",
     "detection": "A row an anchor: left, top, right, bottom in pixels, then the logits of nothing and of every label",
 }
 
@@ -139,6 +141,11 @@ def _interface(graph: Graph) -> Interface:
     return Interface(
         input=InputSpec(name=IMAGE, dtype="image", shape=(1, *graph.input.shape), layout="NCHW", byte_offset=0),
         output=OutputSpec(
-            name=SCORES, dtype="float32", shape=(1, *graph.output.shape), scale=None, zero_point=None, activation="none"
+            name=SCORES,
+            dtype="float32",
+            shape=runtime_shape(graph.output.shape),
+            scale=None,
+            zero_point=None,
+            activation="none",
         ),
     )

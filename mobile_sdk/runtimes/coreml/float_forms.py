@@ -25,10 +25,11 @@ from mobile_sdk.integer_graph import (
     Mul,
     Operator,
     Reshape,
+    ResizeBilinear,
     Tensor,
 )
 from mobile_sdk.runtimes.coreml.channels import write_moved
-from mobile_sdk.runtimes.coreml.geometry import conv_geometry, window
+from mobile_sdk.runtimes.coreml.geometry import conv_geometry, resize_factors, window
 from mobile_sdk.runtimes.coreml.mil_pen import SCORES, Pen
 
 
@@ -41,7 +42,9 @@ def _finish(pen: Pen, value: Any, clamp: Clamp = Clamp.NONE) -> Any:
     if clamp is not Clamp.NONE:
         clamps = {Clamp.RELU: pen.builder.relu, Clamp.RELU6: pen.builder.relu6}
         value = clamps[clamp](x=value, name=f"{pen.label}_clamp")
-    return pen.builder.identity(x=value, name=SCORES) if pen.is_last else value
+    if not pen.is_last:
+        return value
+    return pen.channels_last(value) if len(value.shape) == 4 else pen.builder.identity(x=value, name=SCORES)
 
 
 def _parameters(pen: Pen, operator: Conv2d | Linear) -> dict[str, Any]:
@@ -95,6 +98,11 @@ def _moved(pen: Pen, operator: ChannelSlice | ChannelShuffle) -> Any:
     return _finish(pen, write_moved(pen, operator))
 
 
+def _resize_bilinear(pen: Pen, operator: ResizeBilinear) -> Any:
+    factors = resize_factors(operator)
+    return _finish(pen, pen.builder.upsample_bilinear(x=pen.read(operator.input), **factors, name=pen.label))
+
+
 def _reshape(pen: Pen, operator: Reshape) -> Any:
     shape = [1, *operator.output.shape]
     return _finish(pen, pen.builder.reshape(x=pen.read(operator.input), shape=shape, name=pen.label))
@@ -145,6 +153,7 @@ FLOAT_FORMS: Mapping[type[Operator], Callable[[Pen, Any], Any]] = {
     ChannelSlice: _moved,
     ChannelShuffle: _moved,
     Reshape: _reshape,
+    ResizeBilinear: _resize_bilinear,
     DecodeBoxes: _decode_boxes,
     Dequantize: _dequantize,
     Activation: _activation,

@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from mobile_sdk.integer_graph import AvgPool2d, Conv2d, MaxPool2d, Rows
+import numpy as np
+
+from mobile_sdk.integer_graph import AvgPool2d, Conv2d, MaxPool2d, ResizeBilinear, Rows
 
 
 def conv_geometry(operator: Conv2d) -> dict[str, Any]:
@@ -23,6 +25,17 @@ def window(operator: MaxPool2d | AvgPool2d) -> dict[str, Any]:
         "strides": list(operator.stride),
         "pad_type": "custom",
         "pad": list(operator.padding),
+    }
+
+
+def resize_factors(operator: ResizeBilinear) -> dict[str, Any]:
+    """The parameters of `upsample_bilinear`."""
+    (_, height, width), (_, rows, columns) = operator.input.shape, operator.output.shape
+    return {
+        "scale_factor_height": np.float32(rows // height),
+        "scale_factor_width": np.float32(columns // width),
+        "align_corners": np.bool_(False),
+        "half_pixel_centers": np.bool_(True),
     }
 
 

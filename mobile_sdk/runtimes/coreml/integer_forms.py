@@ -31,6 +31,7 @@ from mobile_sdk.integer_graph import (
     Operator,
     Quantize,
     Reshape,
+    ResizeBilinear,
     Rows,
     Tensor,
 )
@@ -42,7 +43,7 @@ from mobile_sdk.runtimes.coreml.exact_sums import (
     requantization_factors,
     split_factors,
 )
-from mobile_sdk.runtimes.coreml.geometry import conv_geometry, rows_window, window
+from mobile_sdk.runtimes.coreml.geometry import conv_geometry, resize_factors, rows_window, window
 from mobile_sdk.runtimes.coreml.mil_pen import Pen
 
 HALF = np.float32(0.5)
@@ -162,6 +163,13 @@ def _reshape(pen: Pen, operator: Reshape) -> Any:
     return _finish(pen, value, operator.output)
 
 
+def _resize_bilinear(pen: Pen, operator: ResizeBilinear) -> Any:
+    """Weights are small multiples of a power of two: every product and sum is exact, and halves are rounded up."""
+    value = pen.builder.upsample_bilinear(x=pen.read(operator.input), **resize_factors(operator), name=pen.label)
+    steps = pen.builder.floor(x=pen.add(value, HALF, "_shifted"), name=f"{pen.label}_steps")
+    return _finish(pen, steps, operator.output)
+
+
 def _moved(pen: Pen, operator: ChannelSlice | ChannelShuffle) -> Any:
     return _finish(pen, write_moved(pen, operator), operator.output)
 
@@ -184,5 +192,6 @@ INTEGER_FORMS: Mapping[type[Operator], Callable[[Pen, Any], Any]] = {
     JoinRows: _join_rows,
     Rows: _rows,
     Reshape: _reshape,
+    ResizeBilinear: _resize_bilinear,
     Quantize: _quantize,
 }

@@ -35,7 +35,7 @@ class InterpreterSession:
         self._last_use = _last_uses(self._steps, self._program.output_name)
 
     def run(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Scores (classes,), or boxes and scores (anchors, columns), float32, for RGB bytes (H, W, 3)."""
+        """The output without its batch, float32, for RGB bytes (H, W, 3): scores, rows of boxes, or (H, W, labels)."""
         for name, value in self._execute(picture):
             if name == self._program.output_name:
                 return np.array(value.numpy(), np.float32).reshape(self._program.output_shape[1:])

@@ -241,6 +241,21 @@ def _transpose(constants: Constants) -> Step:
     return lambda x: x.permute(order)
 
 
+def _upsample_bilinear(constants: Constants) -> Step:
+    from torch.nn import functional
+
+    factors = [int(constants.number(f"scale_factor_{side}", 1)) for side in ("height", "width")]
+    is_between_corners = bool(constants.number("align_corners", 0))
+    if is_between_corners is bool(constants.number("half_pixel_centers", not is_between_corners)):
+        raise ValueError("pixels neither between corners nor between centres")
+
+    def upsample_bilinear(x: "torch.Tensor") -> "torch.Tensor":
+        size = [length * factor for length, factor in zip(x.shape[2:], factors, strict=True)]
+        return functional.interpolate(x, size=size, mode="bilinear", align_corners=is_between_corners)
+
+    return upsample_bilinear
+
+
 def _cast(constants: Constants) -> Step:
     import torch
 
@@ -272,6 +287,7 @@ _BUILDERS: Mapping[str, Callable[[Constants], Step]] = {
     "concat": _concat,
     "slice_by_size": _slice_by_size,
     "transpose": _transpose,
+    "upsample_bilinear": _upsample_bilinear,
     "cast": _cast,
     "identity": lambda constants: lambda x: x,
 }

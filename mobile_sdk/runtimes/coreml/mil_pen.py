@@ -11,6 +11,7 @@ from mobile_sdk.integer_graph import INT8_MIN, Graph, Quantization, Tensor
 
 IMAGE = "image"
 SCORES = "scores"
+CHANNELS_LAST = [0, 2, 3, 1]
 INPUT_LABEL = "input"
 
 
@@ -56,8 +57,15 @@ class Pen:
     def centre(self, code: Any, output: Tensor) -> Any:
         """Codes less their zero point, in float32; the real scores where this is the graph's output."""
         grid = quantization_of(output)
-        scale, name = (grid.scale, SCORES) if self.is_last else (1.0, f"{self.label}_centred")
-        return self.dequantize(code, Quantization(scale=scale, zero_point=grid.zero_point), name)
+        if not self.is_last:
+            return self.dequantize(code, Quantization(scale=1.0, zero_point=grid.zero_point), f"{self.label}_centred")
+        if len(output.shape) < 3:
+            return self.dequantize(code, grid, SCORES)
+        return self.channels_last(self.dequantize(code, grid, f"{self.label}_values"))
+
+    def channels_last(self, scores: Any) -> Any:
+        """The output map (1, C, H, W) as (1, H, W, C), as the other runtimes have it."""
+        return self.builder.transpose(x=scores, perm=CHANNELS_LAST, name=SCORES)
 
     def dequantize(self, code: Any, grid: Quantization, name: str) -> Any:
         """`scale * (code - zero_point)` in float32."""

@@ -20,18 +20,22 @@ class ExecuTorchRuntime:
     def export(self, graph: Graph, contract: Contract, path: Path) -> Interface:
         """Writes `graph` to `path`; raises CompileError with operator and module path."""
         from mobile_sdk.runtimes.executorch.export import write_model
-        from mobile_sdk.runtimes.executorch.fields import nhwc
+        from mobile_sdk.runtimes.shapes import runtime_shape
 
         write_bytes(path, write_model(graph))
         codes = graph.output.quantization
         return Interface(
             input=InputSpec(
-                name=graph.input.name, dtype="int8", shape=nhwc(graph.input.shape), layout="NHWC", byte_offset=-128
+                name=graph.input.name,
+                dtype="int8",
+                shape=runtime_shape(graph.input.shape),
+                layout="NHWC",
+                byte_offset=-128,
             ),
             output=OutputSpec(
                 name=graph.output.name,
                 dtype="int8" if codes else "float32",
-                shape=nhwc(graph.output.shape),
+                shape=runtime_shape(graph.output.shape),
                 scale=codes.scale if codes else None,
                 zero_point=codes.zero_point if codes else None,
             ),

@@ -37,18 +37,13 @@ from mobile_sdk.integer_graph import (
     Quantization,
     Quantize,
     Reshape,
+    ResizeBilinear,
     Rows,
     Tensor,
 )
 from mobile_sdk.runtimes.executorch.boxes import MOST_PARTS, write_boxes
-from mobile_sdk.runtimes.executorch.fields import (
-    NO_VALUE,
-    nhwc,
-    pair_fields,
-    slice_fields,
-    tensor_fields,
-    window_fields,
-)
+from mobile_sdk.runtimes.executorch.fields import NO_VALUE, pair_fields, slice_fields, tensor_fields, window_fields
+from mobile_sdk.runtimes.shapes import runtime_shape
 
 NAMED = 2**64 - 1  # the offset of a constant that is found by its name
 KEEP_DIMS = 0x40  # XNN_FLAG_KEEP_DIMS
@@ -107,7 +102,7 @@ class _Writer:
             case Concat() | JoinRows():
                 self._concat(operator, inputs, output)
             case Rows(start=start):
-                begin, size = (0, start, 0, 0), nhwc(operator.output.shape)
+                begin, size = (0, start, 0, 0), runtime_shape(operator.output.shape)
                 self.unary("XNNStaticSlice", inputs[0], output, num_dims=4, offsets=begin, sizes=size)
             case Activation():
                 self._activation(operator, inputs[0], output)
@@ -170,7 +165,10 @@ class _Writer:
     def _concat(self, operator: Concat | JoinRows, inputs: list[int], output: int) -> None:
         """One node takes two to five parts; more are joined in a chain, which changes no value."""
         axis = 1 if isinstance(operator, JoinRows) else 3
-        dims, sizes = list(nhwc(operator.output.shape)), [nhwc(part.shape)[axis] for part in operator.parts]
+        dims, sizes = (
+            list(runtime_shape(operator.output.shape)),
+            [runtime_shape(part.shape)[axis] for part in operator.parts],
+        )
         while len(inputs) > MOST_PARTS:
             sizes = [sum(sizes[:MOST_PARTS]), *sizes[MOST_PARTS:]]
             dims[axis] = sizes[0]
@@ -197,12 +195,12 @@ class _Writer:
                 self.unary("XNNHardswish", source, output)
             case ActivationKind.HARD_SIGMOID:  # XNNPACK has none: relu6(x + 3) / 6
                 three, sixth = (self._constant(np.float32(value), None) for value in (3.0, 1 / 6))
-                shifted = self.value(list(nhwc(operator.output.shape)), None)
+                shifted = self.value(list(runtime_shape(operator.output.shape)), None)
                 self.binary("XNNAdd", source, three, shifted, Clamp.RELU6)
                 self.binary("XNNMultiply", shifted, sixth, output)
 
     def _rearrange(self, operator: Operator, source: int, output: int) -> None:
-        shape = nhwc(operator.output.shape)
+        shape = runtime_shape(operator.output.shape)
         match operator:
             case Mean():
                 self.unary("XNNGlobalAvgPooling2d", source, output, flags=KEEP_DIMS if len(shape) == 4 else 0)
@@ -210,6 +208,9 @@ class _Writer:
                 self._reshape(source, output, shape)
             case ChannelSlice():
                 self.unary("XNNStaticSlice", source, output, **slice_fields(operator))
+            case ResizeBilinear():
+                size: dict[str, Any] = dict(pair_fields("new", operator.output.shape[1:]))
+                self.unary("XNNStaticResizeBilinear2D", source, output, **size)
             case ChannelShuffle():
                 self._shuffle(operator, source, output)
             case Dequantize() | Quantize():
@@ -221,7 +222,7 @@ class _Writer:
 
     def _shuffle(self, operator: ChannelShuffle, source: int, output: int) -> None:
         """Channels as rows and columns, turned."""
-        batch, height, width, channels = shape = nhwc(operator.output.shape)
+        batch, height, width, channels = shape = runtime_shape(operator.output.shape)
         columns, rows, grid = operator.groups, channels // operator.groups, operator.output.quantization
         split = self.value([batch, height, width, columns, rows], grid)
         turned = self.value([batch, height, width, rows, columns], grid)
@@ -253,7 +254,7 @@ class _Writer:
         return self._constant(dtype(operand.value), operand.quantization)
 
     def _declare(self, tensor: Tensor, external: int = NO_VALUE, flags: int = 0) -> int:
-        dims, grid = list(nhwc(tensor.shape)), tensor.quantization
+        dims, grid = list(runtime_shape(tensor.shape)), tensor.quantization
         return self._ids.setdefault(tensor.name, self.value(dims, grid, external=external, flags=flags))
 
     def _constant(self, scalar: np.generic, grid: Quantization | None) -> int:

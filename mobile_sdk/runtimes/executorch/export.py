@@ -9,9 +9,10 @@ from mobile_sdk.arithmetic import REQUANTIZATION_RANGE, requantization
 from mobile_sdk.errors import CompileError
 from mobile_sdk.integer_graph import Conv2d, Graph, Linear, Operator, Tensor
 from mobile_sdk.runtimes.executorch.delegate import build_delegate
-from mobile_sdk.runtimes.executorch.fields import delegate_schema, nhwc
+from mobile_sdk.runtimes.executorch.fields import delegate_schema
 from mobile_sdk.runtimes.executorch.pte_file import write_pte
 from mobile_sdk.runtimes.executorch.readback import differences
+from mobile_sdk.runtimes.shapes import runtime_shape
 
 BACKEND = "XnnpackBackend"
 GRAPH_KEY = "mobile_sdk.graph"  # the digest of the graph that was written, among the named data
@@ -82,7 +83,7 @@ def _plan(graph: Graph) -> Mapping[str, Any]:
 
 
 def _value(tensor: Tensor, offset: int) -> Mapping[str, Any]:
-    sizes = list(nhwc(tensor.shape))
+    sizes = list(runtime_shape(tensor.shape))
     content = {
         "scalar_type": "FLOAT" if tensor.quantization is None else "CHAR",
         "sizes": sizes,

@@ -6,6 +6,7 @@ from typing import Any
 from mobile_sdk.integer_graph import ChannelSlice
 from mobile_sdk.runtimes.executorch.flatbuffer import Schema, read_schema
 from mobile_sdk.runtimes.executorch.pte_file import package_folder
+from mobile_sdk.runtimes.shapes import runtime_shape
 
 NO_VALUE = 2**32 - 1  # XNN_INVALID_VALUE_ID
 
@@ -29,14 +30,14 @@ def window_fields(name: str, sides: tuple[int, int, int, int]) -> dict[str, int]
     return dict(zip((f"{name}_{side}" for side in ("top", "bottom", "left", "right")), sides, strict=True))
 
 
-def pair_fields(name: str, sizes: tuple[int, int]) -> dict[str, int]:
+def pair_fields(name: str, sizes: tuple[int, ...]) -> dict[str, int]:
     """A height and a width."""
     return {f"{name}_height": sizes[0], f"{name}_width": sizes[1]}
 
 
 def slice_fields(operator: ChannelSlice) -> dict[str, Any]:
     """XNNStaticSlice along the channels."""
-    sizes = nhwc(operator.output.shape)
+    sizes = runtime_shape(operator.output.shape)
     return {"num_dims": len(sizes), "offsets": [0] * (len(sizes) - 1) + [operator.start], "sizes": list(sizes)}
 
 
@@ -44,8 +45,3 @@ def slice_fields(operator: ChannelSlice) -> dict[str, Any]:
 def delegate_schema() -> Schema:
     """ExecuTorch's own schema of an XNNPACK graph."""
     return read_schema(package_folder() / "backends" / "xnnpack" / "serialization" / "schema.fbs")
-
-
-def nhwc(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape on the phone: (C, H, W) → (1, H, W, C); (C,) → (1, C)."""
-    return (1, shape[1], shape[2], shape[0]) if len(shape) == 3 else (1, *shape)

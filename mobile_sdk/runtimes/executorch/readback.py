@@ -26,6 +26,7 @@ from mobile_sdk.integer_graph import (
     Mul,
     Operator,
     Quantization,
+    ResizeBilinear,
     Rows,
 )
 from mobile_sdk.runtimes.base import Structure
@@ -194,11 +195,6 @@ def _comparisons(
         if isinstance(operand, Constant):
             dtype = np.float32 if operand.quantization is None else np.int8
             yield "constant", np.array([operand.value], dtype), np.frombuffer(value.data or b"", dtype)
-    if isinstance(operator, Rows):
-        size = [1, *operator.output.shape[1:], operator.output.shape[0]]
-        yield "rows", ([0, operator.start, 0, 0], size), (list(last.fields["offsets"]), list(last.fields["sizes"]))
-    if isinstance(operator, Concat | JoinRows):
-        yield "axis", 3 if isinstance(operator, Concat) else 1, last.fields.get("axis", 3)  # one part is copied
     if isinstance(operator, Conv2d | Linear | Add | Mul):
         bounds = {Clamp.NONE: None, Clamp.RELU: (0.0, float("inf")), Clamp.RELU6: (0.0, 6.0)}
         yield "clamp", bounds[operator.clamp], last.bounds
@@ -215,11 +211,24 @@ def _comparisons(
             (*operator.stride, *operator.dilation, operator.groups),
             tuple(first.fields[step] for step in steps),
         )
-    if isinstance(operator, ChannelSlice):
-        yield "channels", (operator.start, operator.stop - operator.start), _last_axis(last, "offsets", "sizes")
-    if isinstance(operator, ChannelShuffle):
-        columns = operator.groups, operator.input.shape[0] // operator.groups
-        yield "groups", columns, tuple(first.fields["new_shape"][-2:])
+    yield from _moves(operator, first, last)
+
+
+def _moves(operator: Operator, first: Node, last: Node) -> Iterator[tuple[str, Any, Any]]:
+    """What says where values go."""
+    match operator:
+        case Rows(start=start):
+            size = [1, *operator.output.shape[1:], operator.output.shape[0]]
+            yield "rows", ([0, start, 0, 0], size), (list(last.fields["offsets"]), list(last.fields["sizes"]))
+        case Concat() | JoinRows():
+            yield "axis", 3 if isinstance(operator, Concat) else 1, last.fields.get("axis", 3)  # one part is copied
+        case ResizeBilinear(output=output):
+            yield "size", output.shape[1:], (last.fields["new_height"], last.fields["new_width"])
+        case ChannelSlice(start=start, stop=stop):
+            yield "channels", (start, stop - start), _last_axis(last, "offsets", "sizes")
+        case ChannelShuffle(groups=groups):
+            columns = groups, operator.input.shape[0] // groups
+            yield "groups", columns, tuple(first.fields["new_shape"][-2:])
 
 
 def _last_axis(node: Node, *names: str) -> tuple[int, ...]:

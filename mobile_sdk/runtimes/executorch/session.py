@@ -25,13 +25,12 @@ class ExecuTorchSession:
         found = tuple(self._method.metadata.input_tensor_meta(0).sizes())
         if found != expected:
             raise BundleError(f"expected the input {expected} in {path.name}, found {found}", hint=HINT)
-        shape = interface.output.shape
-        self._output_shape = shape[1:] if len(shape) == 3 else (-1,)  # boxes are rows of columns
+        self._output_shape = interface.output.shape[1:]
         self._codes = np.zeros(expected, np.int8)
         self._inputs = [torch.from_numpy(self._codes)]
 
     def run(self, picture: NDArray[np.uint8]) -> NDArray[np.generic]:
-        """Scores (classes,), or boxes and scores (anchors, columns), for RGB bytes (H, W, 3)."""
+        """The output without its batch for RGB bytes (H, W, 3): scores (classes,), rows of boxes, or (H, W, labels)."""
         if picture.shape != self._codes.shape[1:] or picture.dtype != np.uint8:
             reason = f"expected a picture uint8 {self._codes.shape[1:]}, found {picture.dtype} {picture.shape}"
             raise DataError(reason, hint="prepare it with the contract's recipe")

@@ -19,9 +19,9 @@ class TfliteRuntime:
 
     def export(self, graph: Graph, contract: Contract, path: Path) -> Interface:
         """Writes `graph` to `path`; raises CompileError with operator and module path."""
+        from mobile_sdk.runtimes.shapes import runtime_shape
         from mobile_sdk.runtimes.tflite.export import write_model
         from mobile_sdk.runtimes.tflite.picture import INPUT_NAME
-        from mobile_sdk.runtimes.tflite.shapes import runtime_shape
 
         write_bytes(path, write_model(graph, f"{contract.name} {graph.digest()}"))
         codes = graph.output.quantization

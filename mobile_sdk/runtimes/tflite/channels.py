@@ -1,12 +1,12 @@
-"""Writes what joins, slices and shuffles: values move and stay what they are."""
+"""Writes what joins, slices, shuffles and resizes maps, whose values stay on their grid."""
 
 from dataclasses import replace
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-untyped]
 
-from mobile_sdk.integer_graph import ChannelShuffle, ChannelSlice, Concat, JoinRows, Tensor
-from mobile_sdk.runtimes.tflite.shapes import runtime_shape
+from mobile_sdk.integer_graph import ChannelShuffle, ChannelSlice, Concat, JoinRows, ResizeBilinear, Tensor
+from mobile_sdk.runtimes.shapes import runtime_shape
 from mobile_sdk.runtimes.tflite.tensors import declare
 from mobile_sdk.runtimes.tflite.writer import Writer
 
@@ -40,6 +40,15 @@ def write_shuffle(writer: Writer, operator: ChannelShuffle) -> None:
     writer.constant(f"{name}.order", np.array([0, 1, 2, 4, 3], np.int32))
     writer.operator("TRANSPOSE", [split.name, f"{name}.order"], turned.name, 2, schema.TransposeOptionsT())
     write_reshape(writer, turned, operator.output)
+
+
+def write_resize(writer: Writer, operator: ResizeBilinear) -> None:
+    """RESIZE_BILINEAR between the centres of pixels."""
+    size = f"{operator.output.name}.size"
+    writer.constant(size, np.array(operator.output.shape[1:], np.int32))
+    options = schema.ResizeBilinearOptionsT()
+    options.halfPixelCenters = True
+    writer.operator("RESIZE_BILINEAR", [operator.input.name, size], operator.output.name, 3, options)
 
 
 def write_reshape(writer: Writer, source: Tensor, output: Tensor) -> None:

@@ -35,14 +35,22 @@ from mobile_sdk.integer_graph import (
     Operator,
     Quantize,
     Reshape,
+    ResizeBilinear,
     Rows,
 )
+from mobile_sdk.runtimes.shapes import runtime_shape
 from mobile_sdk.runtimes.tflite.boxes import write_boxes
-from mobile_sdk.runtimes.tflite.channels import write_concat, write_join_rows, write_reshape, write_shuffle, write_slice
+from mobile_sdk.runtimes.tflite.channels import (
+    write_concat,
+    write_join_rows,
+    write_reshape,
+    write_resize,
+    write_shuffle,
+    write_slice,
+)
 from mobile_sdk.runtimes.tflite.padding import extents, pad
 from mobile_sdk.runtimes.tflite.picture import INPUT_NAME, INPUT_VALUES, write_input, write_rows
 from mobile_sdk.runtimes.tflite.pooling import write_pool
-from mobile_sdk.runtimes.tflite.shapes import runtime_shape
 from mobile_sdk.runtimes.tflite.tensors import declare, refusal
 from mobile_sdk.runtimes.tflite.writer import Writer
 
@@ -51,7 +59,16 @@ _FUSED = {
     Clamp.RELU: schema.ActivationFunctionType.RELU,
     Clamp.RELU6: schema.ActivationFunctionType.RELU6,
 }
-_REARRANGING = (MaxPool2d, AvgPool2d, Mean, Concat, ChannelSlice, ChannelShuffle, Reshape)  # nothing new below zero
+_REARRANGING = (  # nothing new below zero
+    MaxPool2d,
+    AvgPool2d,
+    Mean,
+    Concat,
+    ChannelSlice,
+    ChannelShuffle,
+    Reshape,
+    ResizeBilinear,
+)
 _STANDALONE = {
     ActivationKind.RELU: "RELU",
     ActivationKind.RELU6: "RELU6",
@@ -202,6 +219,7 @@ _WRITERS: Mapping[type[Operator], Callable[[Writer, Any], None]] = {
     ChannelSlice: write_slice,
     ChannelShuffle: write_shuffle,
     Reshape: _write_reshape,
+    ResizeBilinear: write_resize,
     Dequantize: _write_conversion,
     Quantize: _write_conversion,
     Activation: _write_activation,

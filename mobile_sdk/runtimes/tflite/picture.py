@@ -5,7 +5,7 @@ from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-
 
 from mobile_sdk import arithmetic
 from mobile_sdk.integer_graph import Dequantize, Graph, Rows, Tensor
-from mobile_sdk.runtimes.tflite.shapes import runtime_shape
+from mobile_sdk.runtimes.shapes import runtime_shape
 from mobile_sdk.runtimes.tflite.tensors import declare
 from mobile_sdk.runtimes.tflite.writer import Writer
 

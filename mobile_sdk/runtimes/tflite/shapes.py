@@ -1,6 +1,0 @@
-"""Shapes as TFLite has them: NHWC, a batch of one."""
-
-
-def runtime_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """(C, H, W) → (1, H, W, C); (C,) → (1, C); boxes (anchors, columns) → (1, anchors, columns)."""
-    return (1, *shape) if len(shape) == 2 else (1, *shape[1:], shape[0])
