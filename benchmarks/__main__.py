@@ -14,7 +14,7 @@ NAMES = (
     *("nets", "bundles", "executorch_lowering", "activation_memory"),  # speed and memory of the bundles
     *("paper_nets", "ablations", "detection"),  # the papers' own tables
     *("qat_step", "export", "reference"),  # speed of the tools
-    *("predict", "operator_calibration"),  # predicted latencies
+    *("predict", "operator_calibration", "search"),  # predicted latencies, and a net found for one
 )
 
 

@@ -11,19 +11,30 @@ from mobile_sdk.atomic import replacing
 from mobile_sdk.contract import Contract, Model
 from mobile_sdk.errors import DataError
 from qat.nets import ImageClassifier, build_net
+from qat.nets.architecture import Architecture
+from qat.nets.mobilenet_v3 import build_for
 from qat.nets.ssd import Ssd, build_detector
 
 _KEY = "mobile_sdk"
 
 
 class SavedNet(Model):
-    """What stands in the file's header: the net's name and width, its contract, and how it was trained."""
+    """What stands in the file's header: the net's name and width, its contract, and how it was trained.
+
+    A net that was searched has an `architecture`; its name and width are those of the net that the search began with.
+    """
 
     net: str
     width: float = 1.0
+    architecture: Architecture | None = None
     contract: Contract
     settings: dict[str, JsonValue] = Field(default_factory=dict)
     history: tuple[dict[str, JsonValue], ...] = ()
+
+    @property
+    def title(self) -> str:
+        """What the net is called where people read it."""
+        return self.net if self.architecture is None else f"{self.net}, searched"
 
 
 def save_net(net: nn.Module, saved: SavedNet, path: Path) -> None:
@@ -53,12 +64,20 @@ def load_net(path: Path) -> tuple[ImageClassifier | Ssd, SavedNet]:
     saved = read_header(path)
     if saved is None:
         raise DataError(f"expected a net that `train` wrote, found {path.name}", hint="name net.safetensors")
-    build = build_detector if saved.contract.task == "detection" else build_net
-    net: ImageClassifier | Ssd = build(saved.net, saved.contract, width=saved.width)
+    net = _built(saved)
     try:
         net.load_state_dict(load_file(path))
     except (SafetensorError, RuntimeError) as error:
         raise DataError(
-            f"expected the tensors of {saved.net} in {path.name}, found others", hint="train it again, or copy it again"
+            f"expected the tensors of {saved.title} in {path.name}, found others",
+            hint="train it again, or copy it again",
         ) from error
     return net.eval(), saved
+
+
+def _built(saved: SavedNet) -> ImageClassifier | Ssd:
+    if saved.contract.task == "detection":
+        return build_detector(saved.net, saved.contract, width=saved.width)
+    if saved.architecture is not None:
+        return build_for(saved.architecture, saved.contract)
+    return build_net(saved.net, saved.contract, width=saved.width)

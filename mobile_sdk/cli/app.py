@@ -26,6 +26,7 @@ from mobile_sdk.cli import (
     quantize,
     report,
     run,
+    search,
     shard,
     train,
     verify,
@@ -78,6 +79,11 @@ EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
         "mobile-sdk predict runs/photos/program.pt2 --device pixel-2 --runtime tflite-2019",
         "mobile-sdk predict mobilenet_v3_small --device pixel-7 --extrapolate",
         "mobile-sdk predict mobilenet_v3_small --device device.json",
+    ),
+    search.search: (
+        "mobile-sdk search --target-share 0.7 --out runs/search",
+        "mobile-sdk search --data photos --weights runs/photos/net.safetensors --device pixel-3 --target-ms 8",
+        "mobile-sdk search --method evolution --target-ms 1.1 --exponent -0.15 --address auto",
     ),
     calibrate.calibrate: ("mobile-sdk calibrate --device host --to tflite --out host.json",),
     inspect.inspect: (

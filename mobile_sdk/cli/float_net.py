@@ -49,7 +49,7 @@ def trained(path: Path) -> FloatNet:
     from qat.saved_net import load_net
 
     net, saved = current_processes().from_main(lambda: load_net(path))
-    return FloatNet(net=net, name=saved.net, contract=saved.contract, history=saved.history)
+    return FloatNet(net=net, name=saved.title, contract=saved.contract, history=saved.history)
 
 
 def trained_with_pictures(

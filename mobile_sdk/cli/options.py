@@ -77,7 +77,14 @@ Task = Annotated[
         "DIR/annotations.json; 'digits' is then pictures composed of the built-in digits).",
     ),
 ]
-Net = Annotated[str, typer.Option("--net", metavar="NAME", help="One of `mobile-sdk nets`.")]
+Net = Annotated[
+    str,
+    typer.Option(
+        "--net",
+        metavar="NAME|FILE",
+        help="One of `mobile-sdk nets`; or a net.safetensors, such as one of search, for its architecture alone.",
+    ),
+]
 Width = Annotated[float, typer.Option("--width", help="Width multiplier α: 1.0, 0.75, 0.5 …")]
 Size = Annotated[
     int | None,

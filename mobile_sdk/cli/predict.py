@@ -19,7 +19,11 @@ COLUMNS = ("device", "runtime", "threads", "predicted ms", "error, known family 
 
 def predict(
     net: Annotated[
-        str, typer.Argument(metavar="PROGRAM|NET", help="A program.pt2, or the name of one of `mobile-sdk nets`.")
+        str,
+        typer.Argument(
+            metavar="PROGRAM|NET",
+            help="A program.pt2; the name of one of `mobile-sdk nets`; or a net.safetensors of train or search.",
+        ),
     ],
     device: Annotated[
         str | None,
@@ -51,7 +55,7 @@ def predict(
     quiet()
     from mobile_sdk.latency.choice import choose_models, scaling_error_share
 
-    graph = _program(Path(net), precision) if Path(net).is_file() else _named(net, precision, width, size, classes)
+    graph = _graph(net, precision, width, size, classes)
     of_graph = graph.precision
     if of_graph == "mixed":
         raise SettingError(
@@ -66,6 +70,24 @@ def predict(
     show_table(COLUMNS, [_row(model, model.predict_graph_ms(graph)) for model in models], numbers=COLUMNS[2:6])
     if any(model.scaled_from for model in models) and (share := scaling_error_share(of_graph)):
         print(f"unverified: the same scaling is {100 * share:.0f} % off, on average, on the phones that have latencies")
+
+
+def _graph(net: str, precision: str | None, width: float, size: int | None, classes: int) -> "Graph":
+    path = Path(net)
+    if not path.is_file():
+        return _named(net, precision, width, size, classes)
+    from qat.saved_net import read_header
+
+    return _program(path, precision) if read_header(path) is None else _saved(path, precision)
+
+
+def _saved(path: Path, precision: str | None) -> "Graph":
+    chosen = options.check_choice("a precision", precision or "int8", PRECISIONS)
+    from qat.saved_net import load_net
+    from qat.untrained import untrained_graph
+
+    net, saved = load_net(path)
+    return untrained_graph(net, saved.contract, is_int8=chosen == "int8")
 
 
 def _program(path: Path, precision: str | None) -> "Graph":

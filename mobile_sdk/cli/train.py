@@ -9,6 +9,7 @@ import typer
 
 from mobile_sdk.cli import options
 from mobile_sdk.cli.float_net import check_weights
+from mobile_sdk.cli.named_net import build_named, header_fields
 from mobile_sdk.cli.pictures import load_pictures, make_contract, size_px
 from mobile_sdk.cli.processes import end_others
 from mobile_sdk.cli.terminal import quiet, say, show_json
@@ -135,10 +136,9 @@ def check_net(name: str, width: float, image: "ImageSpec") -> None:
     import torch
 
     from mobile_sdk.contract import Contract
-    from qat.nets import build_net
 
     with torch.device("meta"):
-        build_net(name, Contract(name="check", labels=("one", "other"), image=image), width=width)
+        build_named(name, Contract(name="check", labels=("one", "other"), image=image), width)
 
 
 def train_net(
@@ -154,18 +154,20 @@ def train_net(
     import torch
 
     from qat.launch import is_main_process
-    from qat.nets import build_net
     from qat.saved_net import SavedNet, save_net
     from qat.training import fit
     from qat.weights import load_weights
 
     torch.manual_seed(plan.seed)
-    net = build_net(name, contract, width=width)
+    net = build_named(name, contract, width)
     if weights:
         say(str(load_weights(net, weights)))
     learned = fit(net, pictures, plan, out=out / "train")
     saved = SavedNet(
-        net=name, width=width, contract=contract, settings=plan_settings(plan), history=stage("float", learned.epochs)
+        **header_fields(name, width),
+        contract=contract,
+        settings=plan_settings(plan),
+        history=stage("float", learned.epochs),
     )
     if is_main_process():
         save_net(net, saved, out / NET_FILE)

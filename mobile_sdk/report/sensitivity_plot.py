@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".svg", ".png")
 MOST_LAYERS = 24  # the rest cost next to nothing, and their names would not be legible
-_INK, _MUTED, _RULE, _PAPER = "#1c1d1f", "#5f646b", "#dfe2e6", "#ffffff"  # those of style.css, by day
+INK, MUTED, RULE, PAPER = "#1c1d1f", "#5f646b", "#dfe2e6", "#ffffff"  # those of style.css, by day
 _WHOLE, _WEIGHTS = "#1f5fa8", "#b4530b"
-_COLORS: dict[Any, Any] = {
-    "axes.edgecolor": _MUTED,
-    "axes.labelcolor": _INK,
-    "grid.color": _RULE,
-    "text.color": _INK,
-    "xtick.color": _MUTED,
-    "ytick.color": _MUTED,
-    "xtick.labelcolor": _INK,
-    "ytick.labelcolor": _INK,
+COLORS: dict[Any, Any] = {
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "grid.color": RULE,
+    "text.color": INK,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
 }
 
 
@@ -42,8 +42,8 @@ def save_sensitivity_plot(result: "Sensitivity", path: Path) -> None:
 
     check_plot_path(path)
     layers = [layer for layer in result.ranked if layer.alone_db is not None][:MOST_LAYERS]
-    with mpl.rc_context(STYLE | _COLORS):
-        figure = Figure(figsize=(7.2, 1.3 + 0.23 * len(layers)), layout="constrained", facecolor=_PAPER)
+    with mpl.rc_context(STYLE | COLORS):
+        figure = Figure(figsize=(7.2, 1.3 + 0.23 * len(layers)), layout="constrained", facecolor=PAPER)
         _draw(figure.add_subplot(), result, layers)
         stream = io.BytesIO()
         kind = path.suffix.lower()[1:]
@@ -52,16 +52,16 @@ def save_sensitivity_plot(result: "Sensitivity", path: Path) -> None:
 
 
 def _draw(axes: "Axes", result: "Sensitivity", layers: "list[LayerSensitivity]") -> None:
-    axes.set_facecolor(_PAPER)
+    axes.set_facecolor(PAPER)
     worst_db = result.program_db
     if worst_db is not None:
-        axes.axvline(worst_db, color=_MUTED, linewidth=1.0, linestyle="--", label="all layers: the program")
+        axes.axvline(worst_db, color=MUTED, linewidth=1.0, linestyle="--", label="all layers: the program")
     for row, layer in enumerate(layers):
         end_db = max(each for each in (layer.alone_db, layer.weights_db) if each is not None)
-        axes.plot([layer.alone_db or 0.0, end_db], [row, row], color=_MUTED, linewidth=0.8, zorder=1)
+        axes.plot([layer.alone_db or 0.0, end_db], [row, row], color=MUTED, linewidth=0.8, zorder=1)
     weighted = [(layer.weights_db, row) for row, layer in enumerate(layers) if layer.weights_db is not None]
     if weighted:
-        hollow: Any = {"facecolor": _PAPER, "edgecolor": _WEIGHTS, "linewidth": 1.2, "zorder": 2}
+        hollow: Any = {"facecolor": PAPER, "edgecolor": _WEIGHTS, "linewidth": 1.2, "zorder": 2}
         decibels, rows = zip(*weighted, strict=True)
         axes.scatter(decibels, rows, s=26, label="its weights only", **hollow)
     alone = [layer.alone_db for layer in layers if layer.alone_db is not None]
@@ -71,5 +71,5 @@ def _draw(axes: "Axes", result: "Sensitivity", layers: "list[LayerSensitivity]")
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel("SQNR of the logits with nothing else in int8 (dB)")
     left = f"{len(result.layers) - len(layers)} more layers cost less" if len(result.layers) > len(layers) else ""
-    axes.set_title(left, loc="left", fontsize=9, color=_MUTED)
+    axes.set_title(left, loc="left", fontsize=9, color=MUTED)
     axes.legend(loc="upper right")

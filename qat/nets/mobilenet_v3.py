@@ -4,25 +4,18 @@ The minimalistic variants (TF-Slim's README: no squeeze-and-excite, no h-swish, 
 """
 
 from functools import partial
-from typing import NamedTuple
+from typing import Final
 
 from torch import Tensor, nn
 
+from mobile_sdk.contract import Contract
+from mobile_sdk.errors import SettingError
+from qat.nets.architecture import ActivationName, Architecture, Bottleneck
 from qat.nets.blocks import Activation, ConvNormActivation, ImageClassifier, SqueezeExcitation, make_divisible
 
-
-class Bottleneck(NamedTuple):
-    """One row of the paper's table, at width 1.0."""
-
-    kernel: int
-    expanded: int
-    channels: int
-    has_se: bool
-    activation: Activation
-    stride: int
-
-
-_RE, _HS = nn.ReLU, nn.Hardswish
+_RE: Final = "relu"
+_HS: Final = "hard_swish"
+_ACTIVATIONS: dict[ActivationName, Activation] = {_RE: nn.ReLU, _HS: nn.Hardswish}
 
 _LARGE = (
     # kernel, expanded, channels, has_se, activation, stride
@@ -70,7 +63,7 @@ class InvertedResidual(nn.Module):
 
     def __init__(self, inputs: int, row: Bottleneck) -> None:
         super().__init__()
-        conv = partial(_conv, activation=row.activation)
+        conv = partial(_conv, activation=_ACTIVATIONS[row.activation])
         expand = [conv(inputs, row.expanded, kernel=1)] if row.expanded != inputs else []
         depthwise = conv(row.expanded, row.expanded, kernel=row.kernel, stride=row.stride, groups=row.expanded)
         squeeze = [SqueezeExcitation(row.expanded)] if row.has_se else []
@@ -92,7 +85,7 @@ def mobilenet_v3_large(
     `halves_tail` halves the channels from C4's bottleneck on, as the paper's detectors have it (section 6.3).
     """
     table = _with_half_tail(_LARGE, keeps_c4) if halves_tail else _LARGE
-    return _build(classes, table, width=width, hidden=hidden, activation=_HS)
+    return build(_scaled(table, width, hidden, _HS), classes)
 
 
 def mobilenet_v3_small(
@@ -105,21 +98,58 @@ def mobilenet_v3_small(
     table, the last convolution (576 channels) has no squeeze-and-excite. `halves_tail`: see `mobilenet_v3_large`.
     """
     table = _with_half_tail(_SMALL, keeps_c4) if halves_tail else _SMALL
-    return _build(classes, table, width=width, hidden=hidden, activation=_HS)
+    return build(_scaled(table, width, hidden, _HS), classes)
 
 
 def mobilenet_v3_large_minimalistic(classes: int, *, width: float = 1.0, hidden: int = 1280) -> ImageClassifier:
     """Build a MobileNetV3-Large of plain operators only: 3×3, ReLU, no squeeze-and-excite."""
-    return _build(classes, _minimalistic(_LARGE), width=width, hidden=hidden, activation=_RE)
+    return build(_scaled(_minimalistic(_LARGE), width, hidden, _RE), classes)
 
 
 def mobilenet_v3_small_minimalistic(classes: int, *, width: float = 1.0, hidden: int = 1024) -> ImageClassifier:
     """Build a MobileNetV3-Small of plain operators only: 3×3, ReLU, no squeeze-and-excite."""
-    return _build(classes, _minimalistic(_SMALL), width=width, hidden=hidden, activation=_RE)
+    return build(_scaled(_minimalistic(_SMALL), width, hidden, _RE), classes)
+
+
+def architecture_of(name: str, width: float = 1.0) -> Architecture:
+    """What the net of that name is built from at that width; SettingError where it is not of this family."""
+    if name not in _FAMILY:
+        raise SettingError(
+            f"expected a net of MobileNetV3's family ({', '.join(_FAMILY)}), found {name!r}", hint="name one of these"
+        )
+    table, hidden, activation = _FAMILY[name]
+    return _scaled(table, width, hidden, activation)
+
+
+def build(architecture: Architecture, classes: int) -> ImageClassifier:
+    """Build the net that `architecture` describes, freshly initialised."""
+    norm_conv = partial(_conv, activation=_ACTIVATIONS[architecture.activation])
+    layers: list[nn.Module] = [norm_conv(3, architecture.stem, kernel=3, stride=2)]
+    for inputs, block in zip(architecture.inputs, architecture.blocks, strict=True):
+        layers.append(InvertedResidual(inputs, block))
+    layers.append(norm_conv(architecture.blocks[-1].channels, architecture.last, kernel=1))
+    hidden, activation = architecture.hidden, _ACTIVATIONS[architecture.activation]
+    classifier = (nn.Linear(architecture.last, hidden), activation(), nn.Dropout(0.2), nn.Linear(hidden, classes))
+    return ImageClassifier(nn.Sequential(*layers), nn.Sequential(*classifier))
+
+
+def build_for(architecture: Architecture, contract: Contract) -> ImageClassifier:
+    """The same with an output for each of the contract's labels, and the contract on it."""
+    net = build(architecture, len(contract.labels))
+    net.contract = contract
+    return net
 
 
 def _minimalistic(table: tuple[Bottleneck, ...]) -> tuple[Bottleneck, ...]:
     return tuple(row._replace(kernel=3, has_se=False, activation=_RE) for row in table)
+
+
+_FAMILY: dict[str, tuple[tuple[Bottleneck, ...], int, ActivationName]] = {
+    "mobilenet_v3_small": (_SMALL, 1024, _HS),
+    "mobilenet_v3_large": (_LARGE, 1280, _HS),
+    "mobilenet_v3_small_minimalistic": (_minimalistic(_SMALL), 1024, _RE),
+    "mobilenet_v3_large_minimalistic": (_minimalistic(_LARGE), 1280, _RE),
+}
 
 
 def _with_half_tail(table: tuple[Bottleneck, ...], keeps_c4: bool) -> tuple[Bottleneck, ...]:
@@ -132,31 +162,23 @@ def _with_half_tail(table: tuple[Bottleneck, ...], keeps_c4: bool) -> tuple[Bott
     return (*body, halved[0]._replace(expanded=first.expanded) if keeps_c4 else halved[0], *halved[1:])
 
 
-def _build(
-    classes: int, table: tuple[Bottleneck, ...], *, width: float, hidden: int, activation: Activation
-) -> ImageClassifier:
-    channels = make_divisible(16 * width)
-    layers: list[nn.Module] = [_conv(3, channels, kernel=3, stride=2, activation=activation)]
-    for row in _scaled(table, width):
-        layers.append(InvertedResidual(channels, row))
-        channels = row.channels
-    last = make_divisible(6 * table[-1].channels * width)
-    layers.append(_conv(channels, last, kernel=1, activation=activation))
-    hidden = make_divisible(hidden * width) if width > 1 else hidden
-    classifier = (nn.Linear(last, hidden), activation(), nn.Dropout(0.2), nn.Linear(hidden, classes))
-    return ImageClassifier(nn.Sequential(*layers), nn.Sequential(*classifier))
-
-
-def _scaled(table: tuple[Bottleneck, ...], width: float) -> list[Bottleneck]:
+def _scaled(table: tuple[Bottleneck, ...], width: float, hidden: int, activation: ActivationName) -> Architecture:
     """Scale the channels, and expand the rounded channels by the table's ratio.
 
     This is TF-Slim's `expand_input_by_factor`, which the published 0.75 nets agree with; rounding `expanded * width`
     instead, as torchvision does, gives smaller nets (140.6 M multiply-adds for Large 0.75, published: 155 M).
     """
-    scaled = []
-    base_inputs, inputs = 16, make_divisible(16 * width)
+    blocks: list[Bottleneck] = []
+    stem = inputs = make_divisible(16 * width)
+    base_inputs = 16
     for row in table:
         expanded = make_divisible(inputs * row.expanded / base_inputs)
-        scaled.append(row._replace(expanded=expanded, channels=make_divisible(row.channels * width)))
-        base_inputs, inputs = row.channels, scaled[-1].channels
-    return scaled
+        blocks.append(row._replace(expanded=expanded, channels=make_divisible(row.channels * width)))
+        base_inputs, inputs = row.channels, blocks[-1].channels
+    return Architecture(
+        stem=stem,
+        blocks=tuple(blocks),
+        last=make_divisible(6 * table[-1].channels * width),
+        hidden=make_divisible(hidden * width) if width > 1 else hidden,
+        activation=activation,
+    )

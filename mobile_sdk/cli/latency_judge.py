@@ -1,0 +1,64 @@
+"""What `search` judges latencies by: a model of a phone, a calibrated device's, or a device that measures."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mobile_sdk.errors import SettingError
+
+if TYPE_CHECKING:
+    from mobile_sdk.integer_graph import Graph
+    from mobile_sdk.latency.model import LatencyModel
+
+MEASURING = ("host", "adb", "ssh", "app", "emulated")  # how names of devices begin that `bench` takes
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatencyJudge:
+    """Milliseconds of an int8 graph; `said` is what they are, and the same for the same judge alone."""
+
+    latency_ms: "Callable[[Graph], float]"
+    said: str
+
+
+def choose_judge(device: str, runtime: str | None) -> LatencyJudge:
+    """The judge that `--device` and `--runtime` name; SettingError: an unknown one, MachineError: one not there."""
+    if device.partition(":")[0] in MEASURING:
+        return _measuring(device, runtime or "tflite")
+    from mobile_sdk.latency.choice import choose_models
+
+    model = _one_of(choose_models(device, "int8", runtime=runtime))
+    digest = hashlib.sha256(model.model_dump_json().encode()).hexdigest()[:12]
+    setup = model.setup
+    said = f"{setup.device}, {setup.runtime}, {setup.threads} thread(s), predicted by model {digest}"
+    return LatencyJudge(latency_ms=model.predict_graph_ms, said=said)
+
+
+def _one_of(models: "list[LatencyModel]") -> "LatencyModel":
+    """The one with fewest threads; SettingError where runtimes are left to choose from."""
+    runtimes = dict.fromkeys(model.setup.runtime for model in models)
+    if len(runtimes) > 1:
+        raise SettingError(
+            f"expected one latency model, found those of {', '.join(runtimes)}",
+            hint=f"add --runtime {next(iter(runtimes))}",
+        )
+    return min(models, key=lambda model: model.setup.threads)
+
+
+def _measuring(device: str, runtime: str) -> LatencyJudge:
+    from mobile_sdk.devices import check_measures_time, open_device
+    from mobile_sdk.latency.calibration import RUNTIMES, measure_graphs
+    from mobile_sdk.latency.model import Setup
+
+    if runtime not in RUNTIMES:
+        raise SettingError(
+            f"expected a runtime to measure in ({', '.join(RUNTIMES)}), found {runtime}", hint="leave it out for tflite"
+        )
+    check_measures_time(open_device(device))
+    setup = Setup(device=device, runtime=runtime, precision="int8")
+
+    def measured_ms(graph: "Graph") -> float:
+        return measure_graphs([("candidate", graph)], setup, lambda done_share, text: None)[0]
+
+    return LatencyJudge(latency_ms=measured_ms, said=f"{device}, {runtime}, 1 thread, measured")

@@ -1,0 +1,39 @@
+"""The net that `--net` names: one of the papers', or the architecture in a file that `search` or `train` wrote."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mobile_sdk.errors import DataError, SettingError
+
+if TYPE_CHECKING:
+    from mobile_sdk.contract import Contract
+    from qat.nets import ImageClassifier
+
+
+def build_named(net: str, contract: "Contract", width: float) -> "ImageClassifier":
+    """The net, freshly initialised, with the contract's labels."""
+    from qat.nets import build_net
+    from qat.nets.mobilenet_v3 import build_for
+
+    fields = header_fields(net, width)
+    if fields["architecture"] is not None:
+        return build_for(fields["architecture"], contract)
+    return build_net(fields["net"], contract, width=fields["width"])
+
+
+def header_fields(net: str, width: float) -> dict[str, Any]:
+    """What a file of its weights has to say of the net: `net`, `width` and `architecture`."""
+    path = Path(net)
+    if not path.is_file():
+        return {"net": net, "width": width, "architecture": None}
+    from qat.saved_net import read_header
+
+    saved = read_header(path)
+    if saved is None or saved.contract.task != "classification":
+        raise DataError(
+            f"expected a classifier that `search` or `train` wrote in {path}, found another file",
+            hint="name net.safetensors, or one of `mobile-sdk nets`",
+        )
+    if width != 1.0:
+        raise SettingError(f"expected no --width beside {path}, found {width:g}", hint="leave it out: the file says it")
+    return {"net": saved.net, "width": saved.width, "architecture": saved.architecture}

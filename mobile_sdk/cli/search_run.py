@@ -1,0 +1,203 @@
+"""The steps of `mobile-sdk search`: the start net, the search itself, the net that was found, the plot."""
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mobile_sdk.cli.latency_judge import LatencyJudge
+from mobile_sdk.cli.pictures import in_order_of, load_pictures, make_contract, size_px
+from mobile_sdk.cli.search_settings import SearchSettings
+from mobile_sdk.cli.terminal import say
+from mobile_sdk.cli.train import NET_FILE, plan_settings, stage
+from mobile_sdk.errors import DataError
+
+if TYPE_CHECKING:
+    from mobile_sdk.contract import Contract
+    from qat.data import Pictures
+    from qat.nets.architecture import Architecture
+    from qat.plan import TrainPlan
+    from qat.search.evaluation import Parent, Task
+    from qat.search.record import SearchRecord, SearchResult
+    from qat.search.rounds import Judge, Method
+
+POPULATION = 16  # of evolution
+PLOTS = ("pareto.svg", "pareto.png")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Source:
+    """What a search begins with; `state` is None where the start net is still to be trained."""
+
+    net: str
+    width: float
+    architecture: "Architecture"
+    contract: "Contract"
+    pictures: "Pictures"
+    state: "dict[str, Any] | None" = None
+
+
+def choose_source(asked: SearchSettings, size: int | None, name: str | None) -> Source:
+    """The start net and its pictures; SettingError for a net that is not of the family, DataError for the pictures."""
+    from mobile_sdk.contract import ImageSpec
+    from qat.nets.mobilenet_v3 import architecture_of
+    from qat.saved_net import load_net
+
+    if asked.weights is None:
+        architecture = architecture_of(asked.net, asked.width)
+        pictures = load_pictures(asked.data)
+        contract = make_contract(name, asked.data, pictures.labels, ImageSpec(size_px=size_px(asked.data, size)))
+        return Source(net=asked.net, width=asked.width, architecture=architecture, contract=contract, pictures=pictures)
+    net, saved = load_net(asked.weights)
+    if saved.contract.task != "classification":
+        raise DataError(f"expected a classifier in {asked.weights}, found a detector", hint="name a classifier's file")
+    contract = make_contract(name or saved.contract.name, asked.data, saved.contract.labels, saved.contract.image)
+    return Source(
+        net=saved.net,
+        width=saved.width,
+        architecture=saved.architecture or architecture_of(saved.net, saved.width),
+        contract=contract,
+        pictures=in_order_of(contract, load_pictures(asked.data)),
+        state=net.state_dict(),
+    )
+
+
+def run_search(
+    asked: SearchSettings,
+    judge: LatencyJudge,
+    plan: "TrainPlan",
+    source: Source,
+    out: Path,
+    *,
+    workers: int | None,
+    address: str | None,
+) -> "SearchRecord":
+    """Searches in `out`, or goes on there, and then trains what was found: `out/net.safetensors`."""
+    from qat.search.drawing import drawn_graph
+    from qat.search.evaluation import Task, held_apart
+    from qat.search.record import SearchFolder
+    from qat.search.rounds import search
+    from qat.search.workers import ray_workers
+
+    classes, side = len(source.contract.labels), source.contract.image.size_px
+
+    def latency_ms(architecture: "Architecture") -> float:
+        return judge.latency_ms(drawn_graph(architecture, classes=classes, size_px=side))
+
+    folder = SearchFolder(out, _settings(asked, judge, plan, source))
+    known = folder.record.candidates
+    start_ms = known[0].latency_ms if known else latency_ms(source.architecture)
+    target_ms = asked.target_from(start_ms)
+    method = _method(asked, latency_ms, source, start_ms, is_new=not known)
+    say(f"start net {start_ms:.3f} ms, target {target_ms:.3f} ms ({judge.said})")
+    pictures, length = held_apart(source.pictures), asked.candidate_epochs
+    if not method.carries_weights:
+        plan_of_candidates = replace(plan, epochs=length, warm_up_epochs=min(plan.warm_up_epochs, length / 2))
+    else:
+        plan_of_candidates = plan
+    task = Task(pictures=pictures, contract=source.contract, plan=plan_of_candidates, steps=asked.steps)
+    start = _start(task, source, out, is_trained=method.carries_weights)
+    with ray_workers(task, workers=workers, address=address) as evaluate:
+        record = search(method, evaluate, folder, start, start_ms, seed=asked.seed)
+    folder.conclude(_trained_result(record, plan, source, out))
+    return folder.record
+
+
+def save_plots(record: "SearchRecord", target_ms: float, device: str, out: Path) -> None:
+    """Writes the Pareto plot of all candidates, as SVG and as PNG."""
+    from mobile_sdk.report.pareto_plot import ParetoPlot
+    from qat.search.pareto import pareto_front
+
+    points = [(each.latency_ms, each.accuracy_share) for each in record.candidates if each.accuracy_share is not None]
+    plot = ParetoPlot(
+        candidates=points,
+        front=[points[index] for index in pareto_front(points)],
+        taken=[points[number] for number in record.taken],
+        target_ms=target_ms,
+        device=device,
+    )
+    for name in PLOTS:
+        plot.save(out / name)
+
+
+def _settings(asked: SearchSettings, judge: LatencyJudge, plan: "TrainPlan", source: Source) -> dict[str, Any]:
+    """All that decides the result: a search goes on only where none of it has changed."""
+    weights = None if asked.weights is None else hashlib.sha256(asked.weights.read_bytes()).hexdigest()
+    return {
+        **asked.for_record(),
+        "weights": weights,
+        "device": judge.said,
+        "pictures": source.pictures.train.fingerprint(),
+        "contract": source.contract.model_dump(mode="json"),
+        "plan": plan_settings(plan),
+    }
+
+
+def _method(asked: SearchSettings, judge: "Judge", source: Source, start_ms: float, *, is_new: bool) -> "Method":
+    from qat.search.evolution import Rewarded
+    from qat.search.netadapt import NetAdapt
+    from qat.search.reward import Reward
+    from qat.search.space import Space
+
+    target_ms = asked.target_from(start_ms)
+    if asked.method == "netadapt":
+        adapt = NetAdapt(judge=judge, target_ms=target_ms, step_share=asked.step_share)
+        if is_new:
+            adapt.check(source.architecture, start_ms)
+        return adapt
+    return Rewarded(
+        judge=judge,
+        space=Space(start=source.architecture),
+        reward=Reward(target_ms=target_ms, exponent=asked.exponent, is_hard=asked.is_hard),
+        count=asked.candidates,
+        seed=asked.seed,
+        population=POPULATION if asked.method == "evolution" else None,
+    )
+
+
+def _start(task: "Task", source: Source, out: Path, *, is_trained: bool) -> "Parent":
+    """The start net with its weights, where those are carried on: trained in `out/start`, unless it came trained."""
+    import torch
+
+    from qat.nets.mobilenet_v3 import build_for
+    from qat.search.evaluation import Parent
+    from qat.training import fit
+
+    if source.state is not None or not is_trained:
+        return Parent(architecture=source.architecture, state=source.state or {})
+    say("training the start net")
+    torch.manual_seed(task.plan.seed)
+    net = build_for(source.architecture, task.contract)
+    fit(net, task.pictures, task.plan, out=out / "start")
+    return Parent(architecture=source.architecture, state=net.state_dict())
+
+
+def _trained_result(record: "SearchRecord", plan: "TrainPlan", source: Source, out: Path) -> "SearchResult":
+    """The net that was found, trained from nothing on all pictures to learn from, as the paper does (section 4.2)."""
+    import torch
+
+    from qat.nets.mobilenet_v3 import build_for
+    from qat.saved_net import SavedNet, save_net
+    from qat.search.record import SearchResult
+    from qat.training import fit
+
+    found = record.candidates[record.taken[-1]]
+    say("training the net that was found")
+    torch.manual_seed(plan.seed)
+    net = build_for(found.architecture, source.contract)
+    epochs = fit(net, source.pictures, plan, out=out / "final").epochs
+    saved = SavedNet(
+        net=source.net,
+        width=source.width,
+        architecture=found.architecture,
+        contract=source.contract,
+        settings=plan_settings(plan),
+        history=stage("float", epochs),
+    )
+    save_net(net, saved, out / NET_FILE)
+    return SearchResult(
+        number=found.number,
+        latency_ms=found.latency_ms,
+        float_accuracy_share=epochs[-1].validation_accuracy_share or 0.0,
+        pictures=len(source.pictures.validation),
+    )

@@ -1,0 +1,85 @@
+"""A net of MobileNetV3's family as plain data: what its tables say, and what a search changes."""
+
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import Field
+
+from mobile_sdk.contract import Model
+
+ActivationName = Literal["relu", "hard_swish"]
+Channels = Annotated[int, Field(ge=1, le=16384)]
+
+
+class Bottleneck(NamedTuple):
+    """An inverted residual; one that does not expand (`expanded` is what it reads) has no first 1×1 convolution."""
+
+    kernel: Literal[3, 5, 7]
+    expanded: Channels
+    channels: Channels
+    has_se: bool
+    activation: ActivationName
+    stride: Literal[1, 2]
+
+
+class Architecture(Model):
+    """Stem, blocks, last convolution and the classifier's hidden layer, in channels; `activation` is of all but blocks.
+
+    It is what a searched net's file says of itself; `qat.nets.mobilenet_v3.build` builds it.
+    """
+
+    stem: Channels
+    blocks: Annotated[tuple[Bottleneck, ...], Field(min_length=1, max_length=256)]
+    last: Channels
+    hidden: Channels
+    activation: ActivationName
+
+    @property
+    def inputs(self) -> tuple[int, ...]:
+        """What each block reads, in channels."""
+        return (self.stem, *(block.channels for block in self.blocks[:-1]))
+
+    @property
+    def bottlenecks(self) -> tuple[tuple[int, ...], ...]:
+        """Blocks by index, and the stem as -1: together where outputs are added up and so have equal channels."""
+        groups = [[-1]]
+        for index in range(len(self.blocks)):
+            if self.has_shortcut(index):
+                groups[-1].append(index)
+            else:
+                groups.append([index])
+        return tuple(map(tuple, groups))
+
+    def has_shortcut(self, index: int) -> bool:
+        """Whether a block's input is added to its output."""
+        return self.blocks[index].stride == 1 and self.inputs[index] == self.blocks[index].channels
+
+    def expands(self, index: int) -> bool:
+        """Whether a block has a first 1×1 convolution."""
+        return self.blocks[index].expanded != self.inputs[index]
+
+    def differences(self, other: "Architecture") -> str:
+        """What changes on the way from here to `other`, whose blocks are as many, in words; blocks count from 1."""
+        blocks: dict[tuple[str, object, object], list[int]] = {}
+        for index, pair in enumerate(zip(self.blocks, other.blocks, strict=True), start=1):
+            for field, before, after in zip(Bottleneck._fields, *pair, strict=True):
+                if before != after:
+                    blocks.setdefault((_WORDS[field], before, after), []).append(index)
+        parts = [
+            f"block{'s' if len(where) > 1 else ''} {', '.join(map(str, where))} {what} {before} → {after}"
+            for (what, before, after), where in blocks.items()
+        ]
+        for what in ("stem", "last", "hidden"):
+            before, after = getattr(self, what), getattr(other, what)
+            if before != after:
+                parts.append(f"{what} {before} → {after}")
+        return "; ".join(parts) or "nothing"
+
+
+_WORDS = {
+    "kernel": "kernel",
+    "expanded": "expansion",
+    "channels": "bottleneck",
+    "has_se": "squeeze-and-excite",
+    "activation": "activation",
+    "stride": "stride",
+}

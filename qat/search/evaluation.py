@@ -1,0 +1,122 @@
+"""How good a candidate is: a short training, and its accuracy on pictures that were kept from it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from mobile_sdk.contract import Contract
+from qat.data import Pictures
+from qat.nets.architecture import Architecture
+from qat.nets.mobilenet_v3 import build_for
+from qat.picture_set import PictureSet
+from qat.plan import TrainPlan
+from qat.search.carrying import State, carried
+from qat.training import evaluate, fit
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Task:
+    """What every candidate of a search learns and is judged by.
+
+    `pictures.train` to learn from, `pictures.validation` to be judged by: both are parts of the pictures to learn from,
+    so that the search never sees the pictures that its result is judged by. A candidate that starts from weights takes
+    `steps` steps, one that starts from nothing all epochs of the plan.
+    """
+
+    pictures: Pictures
+    contract: Contract
+    plan: TrainPlan
+    steps: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Parent:
+    """The net that a candidate is cut from."""
+
+    architecture: Architecture
+    state: State
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Job:
+    """A candidate to evaluate; `seed` decides its batches, and its first weights where it has no parent."""
+
+    number: int
+    architecture: Architecture
+    parent: Parent | None
+    seed: int
+    is_trained: bool = False  # already: it is the start net as it came
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Outcome:
+    """What a candidate gave; its weights where it had a parent."""
+
+    accuracy_share: float
+    state: dict[str, Tensor] | None
+
+
+Evaluate = Callable[[Sequence[Job]], Iterator[tuple[Job, Outcome]]]
+"""Evaluates jobs, in any order."""
+
+
+def held_apart(pictures: Pictures, share: float = 0.2) -> Pictures:
+    """The pictures to learn from, parted again: `share` of them judge candidates."""
+    count = max(1, round(share * len(pictures.train)))
+    return replace(pictures, train=pictures.train[count:], validation=pictures.train[:count])
+
+
+def run_job(job: Job, task: Task) -> Outcome:
+    """Trains and judges one candidate, on one thread: the same on every machine of a kind, wherever it runs."""
+    torch.set_num_threads(1)
+    with torch.random.fork_rng():
+        torch.manual_seed(job.seed)
+        net = build_for(job.architecture, task.contract)
+    if job.parent is None:
+        return Outcome(accuracy_share=_trained(net, task.pictures, replace(task.plan, seed=job.seed)), state=None)
+    net.load_state_dict(carried(job.parent.state, job.parent.architecture, job.architecture))
+    if job.is_trained or not task.steps:
+        return Outcome(accuracy_share=evaluate(net, task.pictures.validation), state=_state(net))
+    return Outcome(accuracy_share=_fine_tuned(net, task, job.seed), state=_state(net))
+
+
+def _fine_tuned(net: nn.Module, task: Task, seed: int) -> float:
+    """Statistics begin anew, and fast: sums that lost terms have others, and a few steps must do."""
+    for module in net.modules():
+        if isinstance(module, _BatchNorm):
+            module.reset_running_stats()
+    train, wanted = task.pictures.train, task.steps * task.plan.batch
+    plan = replace(
+        task.plan,
+        epochs=max(1, round(wanted / len(train))),
+        learning_rate=task.plan.learning_rate / 3,  # from weights that are good already
+        warm_up_epochs=0.0,
+        ema_decay=None,
+        seed=seed,
+    )
+    return _trained(net, replace(task.pictures, train=_drawn(train, wanted, seed)), plan)
+
+
+def _trained(net: nn.Module, pictures: Pictures, plan: TrainPlan) -> float:
+    last = fit(net, pictures, plan, progress=False).epochs[-1].validation_accuracy_share
+    assert last is not None
+    return last
+
+
+def _drawn(pictures: PictureSet, count: int, seed: int) -> PictureSet:
+    """`count` of the pictures by chance; all where they are no more."""
+    if count >= len(pictures):
+        return pictures
+    chosen = torch.randperm(len(pictures), generator=torch.Generator().manual_seed(seed))[:count].tolist()
+    return replace(
+        pictures,
+        sources=tuple(pictures.sources[index] for index in chosen),
+        targets=tuple(pictures.targets[index] for index in chosen),
+    )
+
+
+def _state(net: nn.Module) -> dict[str, Tensor]:
+    return {key: value.detach().contiguous() for key, value in net.state_dict().items()}

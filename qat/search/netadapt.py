@@ -1,0 +1,115 @@
+"""NetAdapt: a net made faster step by step (Yang et al. 2018, arXiv 1804.03230; MobileNetV3, section 4.2)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mobile_sdk.errors import SettingError
+from qat.nets.architecture import Architecture
+from qat.search.record import Candidate
+from qat.search.rounds import Judge, Proposal
+from qat.search.widths import DIVISOR, Width, channels_of, resized, widths
+
+_HALVINGS = 8  # of δ, where no single width gives it
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetAdapt:
+    """Proposals that each cut the latency by δ or more; the best ΔAcc / |ΔLat| is taken, until the target is reached.
+
+    `step_share` is δ in latencies of the start net (0.01 in the paper). A proposal narrows one width, an expansion or a
+    bottleneck that blocks share, by as little as cuts δ. The last step asks for no more than what is left to cut; where
+    no width gives δ any more, it is halved (NetAdapt's own steps shrink as well).
+    `check` says before anything long whether the target can be one; SettingError where a step finds no way on.
+    """
+
+    judge: Judge
+    target_ms: float
+    step_share: float = 0.01
+
+    carries_weights = True
+
+    def __post_init__(self) -> None:
+        if not 0 < self.step_share < 1:
+            raise SettingError(f"expected a step between 0 and 1, found {self.step_share:g}", hint="use 0.01")
+
+    def check(self, start: Architecture, start_ms: float) -> None:
+        """Raises SettingError where the target is not below the start net's latency, or below what can be reached."""
+        if not 0 < self.target_ms < start_ms:
+            raise SettingError(
+                f"expected a target below the start net's {start_ms:.3f} ms, found {self.target_ms:.3f} ms",
+                hint="lower the target, or start from a larger net",
+            )
+        least_ms = self.judge(narrowest(start))
+        if self.target_ms < least_ms:
+            raise SettingError(
+                f"expected a target that narrower layers can reach, {least_ms:.3f} ms at the least, found "
+                f"{self.target_ms:.3f} ms",
+                hint="raise the target, or search by evolution, which also changes kernels and squeeze-and-excite",
+            )
+
+    def propose(self, candidates: Sequence[Candidate]) -> Sequence[Proposal]:
+        """A proposal a width, of those that can give δ."""
+        start, current = candidates[0], candidates[self.taken(candidates)[-1]]
+        if current.latency_ms <= self.target_ms:
+            return ()
+        step_ms = min(self.step_share * start.latency_ms, current.latency_ms - self.target_ms)
+        for _ in range(_HALVINGS):
+            found = [self._narrowed(current, width, step_ms) for width in widths(current.architecture)]
+            if proposals := [proposal for proposal in found if proposal is not None]:
+                return proposals
+            step_ms /= 2
+        raise SettingError(
+            f"expected a way from {current.latency_ms:.3f} to {self.target_ms:.3f} ms, found no width that can shrink",
+            hint="raise the target, or search by evolution, which also changes kernels and squeeze-and-excite",
+        )
+
+    def score(self, candidate: Candidate, accuracy_share: float, candidates: Sequence[Candidate]) -> float:
+        """ΔAcc / |ΔLat|, a share a millisecond, beside the net that it was cut from; the start net's is 0."""
+        if candidate.parent is None:
+            return 0.0
+        parent = candidates[candidate.parent]
+        assert parent.accuracy_share is not None
+        return (accuracy_share - parent.accuracy_share) / (parent.latency_ms - candidate.latency_ms)
+
+    def taken(self, candidates: Sequence[Candidate]) -> tuple[int, ...]:
+        """The start net, then of every step the best; of equals the first."""
+        best: dict[int, Candidate] = {}
+        for candidate in candidates:
+            before = best.get(candidate.round)
+            if before is None or _score(candidate) > _score(before):
+                best[candidate.round] = candidate
+        return tuple(candidate.number for candidate in best.values())
+
+    def _narrowed(self, current: Candidate, width: Width, step_ms: float) -> Proposal | None:
+        """The widest that is faster by `step_ms`, found by bisection: fewer channels never take longer."""
+        channels = range(DIVISOR, channels_of(current.architecture, width), DIVISOR)
+        sizes = [new for count in channels if (new := resized(current.architecture, width, count)) is not None]
+        enough: tuple[Architecture, float] | None = None
+        low, high = 0, len(sizes)
+        while low < high:
+            middle = (low + high) // 2
+            latency_ms = self.judge(sizes[middle])
+            if current.latency_ms - latency_ms >= step_ms:
+                enough, low = (sizes[middle], latency_ms), middle + 1
+            else:
+                high = middle
+        if enough is None:
+            return None
+        architecture, latency_ms = enough
+        change = current.architecture.differences(architecture)
+        return Proposal(architecture=architecture, latency_ms=latency_ms, parent=current.number, change=change)
+
+
+def narrowest(architecture: Architecture) -> Architecture:
+    """Every width as narrow as it can be, one after the other."""
+    for width in widths(architecture):
+        for channels in range(DIVISOR, channels_of(architecture, width), DIVISOR):
+            if (new := resized(architecture, width, channels)) is not None:
+                architecture = new
+                break
+    return architecture
+
+
+def _score(candidate: Candidate) -> float:
+    assert candidate.score is not None
+    return candidate.score

@@ -1,0 +1,145 @@
+"""What a search found, candidate by candidate, and the folder that it goes on from."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, JsonValue, ValidationError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from mobile_sdk.atomic import replacing, write_text
+from mobile_sdk.contract import Model
+from mobile_sdk.errors import DataError, SettingError
+from qat.nets.architecture import Architecture
+
+RECORD_FILE, WEIGHTS_FOLDER = "search.json", "weights"
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Candidate(Model):
+    """A net that was looked at; number 0 is the start net.
+
+    `round` is NetAdapt's step, or evolution's generation. `accuracy_share` is on pictures that were kept from its
+    training, `score` what the method ranks it by; both None until it is evaluated.
+    """
+
+    number: int
+    round: int
+    parent: int | None
+    change: str
+    architecture: Architecture
+    latency_ms: Annotated[float, Field(gt=0)]
+    accuracy_share: Share | None = None
+    score: float | None = None
+
+
+class SearchResult(Model):
+    """The net that was found, trained from the beginning: its accuracy on pictures that no part of the search saw."""
+
+    number: int
+    latency_ms: float
+    float_accuracy_share: Share
+    pictures: int
+
+
+class SearchRecord(Model):
+    """The file `search.json`: what was asked, every candidate in order, and the numbers of those taken, in order."""
+
+    schema_number: Literal[1] = 1
+    settings: dict[str, JsonValue]
+    candidates: tuple[Candidate, ...] = ()
+    taken: tuple[int, ...] = ()
+    result: SearchResult | None = None
+
+    def to_json(self) -> str:
+        """JSON with a candidate a line."""
+        candidates = ",\n  ".join(candidate.model_dump_json() for candidate in self.candidates)
+        rest = self.model_copy(update={"candidates": ()}).model_dump_json(indent=1)
+        return rest.replace('"candidates": []', f'"candidates": [\n  {candidates}\n ]', 1) + "\n"
+
+
+class SearchFolder:
+    """The record of a search on disk, and the weights that its next candidates start from.
+
+    A kill at any moment leaves a record that holds what was evaluated until then, and the weights that belong to it.
+    Raises SettingError where the folder holds a search that was asked for something else, DataError where the record is
+    damaged.
+    """
+
+    def __init__(self, folder: Path, settings: Mapping[str, JsonValue]) -> None:
+        self._file, self._weights = folder / RECORD_FILE, folder / WEIGHTS_FOLDER
+        self.record = SearchRecord(settings=dict(settings))
+        if self._file.exists():
+            self.record = load_record(self._file)
+            _check_settings(self._file, dict(settings), self.record.settings)
+
+    def add(self, candidates: Sequence[Candidate], taken: tuple[int, ...]) -> None:
+        """Adds a round that is still to be evaluated; of the weights, those of the net taken last are kept."""
+        self._write(candidates=(*self.record.candidates, *candidates), taken=taken)
+        self._drop_weights()
+
+    def evaluated(self, number: int, accuracy_share: float, score: float, state: Mapping[str, Tensor] | None) -> None:
+        """Records how a candidate did, its weights first."""
+        if state is not None:
+            with replacing(self._path(number)) as unfinished:
+                save_file({key: value.contiguous() for key, value in state.items()}, unfinished)
+        told = self.record.candidates[number].model_copy(update={"accuracy_share": accuracy_share, "score": score})
+        candidates = list(self.record.candidates)
+        candidates[number] = told
+        self._write(candidates=tuple(candidates))
+
+    def finish(self, taken: tuple[int, ...]) -> None:
+        """Records what was taken at the end."""
+        if taken != self.record.taken:
+            self._write(taken=taken)
+        self._drop_weights()
+
+    def conclude(self, result: SearchResult) -> None:
+        """Records how the net that was found does, once it is trained."""
+        self._write(result=result)
+
+    def state_of(self, number: int) -> dict[str, Tensor]:
+        """The weights of a candidate that the next ones start from."""
+        try:
+            return load_file(self._path(number))
+        except OSError as error:
+            raise DataError(
+                f"expected the weights of candidate {number} in {self._weights}, found none",
+                hint="search anew: another --out",
+            ) from error
+
+    def _drop_weights(self) -> None:
+        """Those of all but the net taken last: nothing starts from them any more."""
+        kept = self._path(self.record.taken[-1] if self.record.taken else 0)
+        for file in self._weights.glob("*.safetensors"):
+            if file != kept:
+                file.unlink()
+
+    def _path(self, number: int) -> Path:
+        return self._weights / f"{number:05}.safetensors"
+
+    def _write(self, **changes: object) -> None:
+        self.record = self.record.model_copy(update=changes)
+        write_text(self._file, self.record.to_json())
+
+
+def load_record(path: Path) -> SearchRecord:
+    """The record in `path`; DataError where it is none."""
+    try:
+        return SearchRecord.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise DataError(
+            f"expected the record of a search in {path}, found a file that is damaged or newer",
+            hint="search anew: name another --out",
+        ) from error
+
+
+def _check_settings(file: Path, asked: dict[str, JsonValue], found: dict[str, JsonValue]) -> None:
+    others = [name.replace("_", " ") for name in {**asked, **found} if asked.get(name) != found.get(name)]
+    if others:
+        raise SettingError(
+            f"expected the same search to go on in {file.parent}, found one with other {', '.join(others)}",
+            hint="name another --out, or ask for the same again",
+        )

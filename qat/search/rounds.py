@@ -1,0 +1,127 @@
+"""The one loop of every search: rounds of candidates, each evaluated, all of it on disk."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from qat.nets.architecture import Architecture
+from qat.progress import say, track
+from qat.search.evaluation import Evaluate, Job, Parent
+from qat.search.record import Candidate, SearchFolder, SearchRecord
+
+Judge = Callable[[Architecture], float]
+"""The latency of an architecture in milliseconds, predicted or measured."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proposal:
+    """A candidate before it has a number."""
+
+    architecture: Architecture
+    latency_ms: float
+    parent: int | None
+    change: str
+
+
+class Method(Protocol):
+    """Says what to evaluate next and what to take of it, by nothing but the candidates so far and its own seed."""
+
+    @property
+    def carries_weights(self) -> bool:
+        """Whether candidates start from their parents' weights."""
+
+    def propose(self, candidates: Sequence[Candidate]) -> Sequence[Proposal]:
+        """The next round; none where the search is at its end."""
+
+    def score(self, candidate: Candidate, accuracy_share: float, candidates: Sequence[Candidate]) -> float:
+        """What ranks a candidate: more is better."""
+
+    def taken(self, candidates: Sequence[Candidate]) -> tuple[int, ...]:
+        """The candidates that were taken, in order, when all are evaluated; the last is what was found so far."""
+
+
+def search(
+    method: Method, evaluate: Evaluate, folder: SearchFolder, start: Parent, start_ms: float, *, seed: int
+) -> SearchRecord:
+    """Goes on in `folder` until `method` proposes no more; `start_ms` is the start net's latency.
+
+    The same seed gives the same record, however many workers evaluate, in whatever order they finish, and however
+    often it is killed on the way. Without carried weights every candidate, and the start net, is trained from nothing.
+    """
+    if not folder.record.candidates:
+        first = Proposal(architecture=start.architecture, latency_ms=start_ms, parent=None, change="start")
+        folder.add(_numbered([first], folder.record.candidates), ())
+    while True:
+        _evaluate_rest(method, evaluate, folder, start, seed)
+        candidates = folder.record.candidates
+        taken = method.taken(candidates)
+        _tell(candidates, taken)
+        proposals = method.propose(candidates)
+        if not proposals:
+            folder.finish(taken)
+            return folder.record
+        folder.add(_numbered(proposals, candidates), taken)
+
+
+def _numbered(proposals: Sequence[Proposal], candidates: Sequence[Candidate]) -> list[Candidate]:
+    number = len(candidates)
+    following = candidates[-1].round + 1 if candidates else 0
+    return [
+        Candidate(
+            number=number + index,
+            round=following,
+            parent=proposal.parent,
+            change=proposal.change,
+            architecture=proposal.architecture,
+            latency_ms=proposal.latency_ms,
+        )
+        for index, proposal in enumerate(proposals)
+    ]
+
+
+def _evaluate_rest(method: Method, evaluate: Evaluate, folder: SearchFolder, start: Parent, seed: int) -> None:
+    missing = [candidate for candidate in folder.record.candidates if candidate.accuracy_share is None]
+    if not missing:
+        return
+    parents: dict[int, Parent] = {}
+    jobs = [_job(method, candidate, folder, start, parents, seed) for candidate in missing]
+    started_s, total = time.monotonic(), len(folder.record.candidates)
+    what = f"round {missing[0].round}, {total} candidates so far"
+    for job, outcome in track(evaluate(jobs), what=what, total=len(jobs)):
+        candidate = folder.record.candidates[job.number]
+        score = method.score(candidate, outcome.accuracy_share, folder.record.candidates)
+        folder.evaluated(job.number, outcome.accuracy_share, score, outcome.state)
+    if len(jobs) > 1:
+        say(f"round {missing[0].round}: {len(jobs)} candidates in {time.monotonic() - started_s:.0f} s")
+
+
+def _job(
+    method: Method, candidate: Candidate, folder: SearchFolder, start: Parent, parents: dict[int, Parent], seed: int
+) -> Job:
+    """One object for a parent that candidates share: it then travels to the workers once."""
+    parent = None
+    if method.carries_weights and candidate.parent is None:
+        parent = start
+    elif method.carries_weights and candidate.parent is not None:
+        number = candidate.parent
+        if number not in parents:
+            architecture = folder.record.candidates[number].architecture
+            parents[number] = Parent(architecture=architecture, state=folder.state_of(number))
+        parent = parents[number]
+    return Job(
+        number=candidate.number,
+        architecture=candidate.architecture,
+        parent=parent,
+        seed=seed * 1_000_003 + candidate.number,
+        is_trained=candidate.parent is None,
+    )
+
+
+def _tell(candidates: Sequence[Candidate], taken: tuple[int, ...]) -> None:
+    best, start = candidates[taken[-1]], candidates[0]
+    share = best.latency_ms / start.latency_ms
+    say(
+        f"candidate {best.number} of round {best.round} ({best.change}): {best.latency_ms:.3f} ms, {share:.0%} of the "
+        f"start net's, accuracy {best.accuracy_share:.2%}"
+    )

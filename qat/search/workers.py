@@ -1,0 +1,107 @@
+"""Candidates evaluated side by side on Ray: the cores of this machine, or those of a cluster."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import replace
+from typing import Any
+
+from mobile_sdk.errors import MachineError
+from qat.search.evaluation import Evaluate, Job, Outcome, Parent, Task, run_job
+
+RETRIES = 2  # of a candidate whose worker died, before the search gives up
+
+
+@contextmanager
+def ray_workers(
+    task: Task, *, workers: int | None = None, address: str | None = None, run: Callable[[Job, Task], Outcome] = run_job
+) -> Iterator[Evaluate]:
+    """Yields what evaluates jobs, at most `workers` at a time (all cores if None), each on one core.
+
+    `address`, else the variable RAY_ADDRESS, is a cluster's ("auto", "10.0.0.1:6379", "ray://…"); without either Ray is
+    started on this machine and stopped at the end. A job whose worker dies is run again; MachineError where Ray is
+    not installed, the cluster is not there, or a job's workers keep dying.
+    """
+    ray = _imported()
+    address = address or os.environ.get("RAY_ADDRESS")
+    with redirect_stdout(sys.stderr):  # where Ray says what its workers died of; standard output is the result's
+        _start(ray, workers, address)
+        try:
+            shared = ray.put(task)
+            remote = ray.remote(num_cpus=1, max_retries=RETRIES)(_with_parent(run))
+            at_once = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
+
+            def evaluate(jobs: Sequence[Job]) -> Iterator[tuple[Job, Outcome]]:
+                yield from _evaluate(ray, remote, shared, jobs, at_once)
+
+            yield evaluate
+        finally:
+            ray.shutdown()
+
+
+def check_ray() -> None:
+    """Raises MachineError where Ray is not installed, before anything long begins."""
+    _imported()
+
+
+def _imported() -> Any:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # today's default warns of tomorrow's
+    try:
+        import ray
+    except ImportError as error:
+        raise MachineError(
+            "expected the package ray, on which candidates are evaluated, found none",
+            hint='install it: pip install "mobile-sdk[search]"',
+        ) from error
+    return ray
+
+
+def _start(ray: Any, workers: int | None, address: str | None) -> None:
+    settings: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": True}
+    if address:
+        settings["address"] = address
+    else:
+        settings |= {"num_cpus": workers or os.cpu_count(), "num_gpus": 0, "include_dashboard": False}
+    try:
+        ray.init(**settings)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        where = f"at {address}" if address else "on this machine"
+        raise MachineError(
+            f"expected Ray {where}, found {type(error).__name__}: {error}",
+            hint="see `ray status`, or leave the address out for this machine alone",
+        ) from error
+
+
+def _evaluate(ray: Any, remote: Any, shared: Any, jobs: Sequence[Job], at_once: int) -> Iterator[tuple[Job, Outcome]]:
+    """Keeps `at_once` jobs under way; a parent that jobs share is put into Ray's store once."""
+    parents = {id(job.parent): job.parent for job in jobs if job.parent is not None}
+    stored = {key: ray.put(parent) for key, parent in parents.items()}
+    waiting = list(reversed(jobs))
+    running: dict[Any, Job] = {}
+    while waiting or running:
+        while waiting and len(running) < at_once:
+            job = waiting.pop()
+            parent = None if job.parent is None else stored[id(job.parent)]
+            running[remote.remote(replace(job, parent=None), parent, shared)] = job
+        (done, *_), _ = ray.wait(list(running))
+        job = running.pop(done)
+        try:
+            outcome: Outcome = ray.get(done)
+        except ray.exceptions.RayTaskError as error:  # the job's own error: as if it had run here
+            raise error.cause from error
+        except ray.exceptions.RayError as error:
+            raise MachineError(
+                f"expected candidate {job.number} to be evaluated, found that its workers died {RETRIES + 1} times: "
+                f"{type(error).__name__}",
+                hint="lower --workers if memory is short; the same command goes on from here",
+            ) from error
+        yield job, outcome
+
+
+def _with_parent(run: Callable[[Job, Task], Outcome]) -> Callable[[Job, Parent | None, Task], Outcome]:
+    def run_with_parent(job: Job, parent: Parent | None, task: Task) -> Outcome:
+        return run(replace(job, parent=parent), task)
+
+    return run_with_parent
