@@ -51,10 +51,13 @@ class ParetoPlot:
         axes.plot(*_columns(self.taken), color=_TAKEN, linewidth=1.0, marker="o", markersize=3.5, label="taken")
         axes.scatter(*_columns(self.taken[:1]), s=70, marker="s", color=INK, zorder=4, label="start net")
         axes.scatter(*_columns(self.taken[-1:]), s=110, marker="*", color=_TAKEN, zorder=5, label="result")
-        axes.set_ylim(*_limits([accuracy for _, accuracy in _percent(self.candidates)]))
+        low, high = _limits([percent for _, percent in _percent(self.candidates)])
+        below = sum(percent < low for _, percent in _percent(self.candidates))
+        axes.set_title(f"{below} more candidates lie below" if below else "", loc="left", fontsize=9, color=MUTED)
+        axes.set_ylim(low, high)
         axes.set_xlabel(f"latency (ms): {self.device}")
         axes.set_ylabel("accuracy after the candidate's short training (%)")
-        axes.legend(loc="lower right")
+        axes.figure.legend(loc="outside upper center", ncols=6, handlelength=1.6, columnspacing=1.2)
 
 
 def _columns(points: Sequence[Point]) -> tuple[list[float], list[float]]:
