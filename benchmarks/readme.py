@@ -1,4 +1,4 @@
-"""Puts the measured figures into README.md and docs/paper-nets.md, between marks; a test holds that they are there.
+"""Puts the measured figures into README.md, docs/paper-nets.md and docs/search.md, between marks; tests hold them.
 
 Run: python -m benchmarks.readme
 """
@@ -14,6 +14,7 @@ from mobile_sdk.atomic import write_text
 
 README = Path(__file__).parents[1] / "README.md"
 PAPER_NETS = README.parent / "docs" / "paper-nets.md"
+SEARCH = README.parent / "docs" / "search.md"
 BESIDE_STOCK = (
     *("calibration", "distillation", "qat_digits", "stock_qat"),
     *("bundles", "qat_step", "export", "reference", "activation_memory", "operator_calibration"),
@@ -37,6 +38,11 @@ def filled_paper_nets(text: str) -> str:
     """The same for the page of the papers' nets: the tables that their benchmarks print."""
     tables = {"paper nets": "paper_nets", "ablations": "ablations"}
     return _filled(text, {mark: f"\n{markdown(_rows(result))}\n" for mark, result in tables.items()})
+
+
+def filled_search(text: str) -> str:
+    """The same for the page of search."""
+    return _filled(text, {"search": f"\n{markdown(_rows('search'))}\n"})
 
 
 def _filled(text: str, fillings: Mapping[str, str]) -> str:
@@ -78,3 +84,4 @@ def _rows(name: str) -> list[dict[str, Any]]:
 if __name__ == "__main__":
     write_text(README, filled(README.read_text(encoding="utf-8")))
     write_text(PAPER_NETS, filled_paper_nets(PAPER_NETS.read_text(encoding="utf-8")))
+    write_text(SEARCH, filled_search(SEARCH.read_text(encoding="utf-8")))

@@ -37,6 +37,14 @@ def test_the_page_of_the_papers_nets_quotes_its_benchmarks() -> None:
     assert filled_paper_nets(text) == text, "run: python -m benchmarks.readme"
 
 
+def test_the_page_of_search_holds_what_its_benchmark_printed() -> None:
+    from benchmarks.readme import SEARCH, filled_search
+
+    text = SEARCH.read_text(encoding="utf-8")
+    assert "<!-- search -->\n| net |" in text
+    assert filled_search(text) == text, "run: python -m benchmarks.readme"
+
+
 def test_its_tree_is_on_the_disk() -> None:
     folder, missing, entries = "", [], 0
     for line in block("", "qat/ ").splitlines():

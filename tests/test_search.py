@@ -309,7 +309,7 @@ def test_a_damaged_record_is_refused(tmp_path: Path) -> None:
     content = json.loads(file.read_text())
     content["candidates"][0]["architecture"]["blocks"][0][0] = 4
     file.write_text(json.dumps(content))
-    with pytest.raises(DataError, match=r"the record of a search in .*, found a file that is damaged or newer"):
+    with pytest.raises(DataError, match=r"the record of a search in .*, found: a file that is damaged or newer"):
         load_record(file)
 
 

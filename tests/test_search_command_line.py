@@ -89,6 +89,18 @@ def test_what_was_found_keeps_the_target_and_its_file_says_what_it_is(folder: Pa
     assert estimate["latency_ms"] == round(found.latency_ms, 3)
 
 
+def test_the_report_shows_the_way_that_was_taken(folder: Path, tmp_path: Path) -> None:
+    search, page = str(folder / "two" / "search.json"), tmp_path / "report.html"
+    assert call(["report", "--search", search, "--out", str(page)]) == 0
+    record, text = load_record(Path(search)), page.read_text(encoding="utf-8")
+    assert "<h2>Search</h2>" in text and f"{len(record.candidates)} nets were looked at by netadapt" in text
+    for number in record.taken:
+        assert f'<th scope="row">{number}</th>' in text and record.candidates[number].change in text
+    assert "start net" in text.partition("<svg")[2]
+    assert call(["report", "--from", str(page.with_suffix(".json")), "--out", str(tmp_path / "again.html")]) == 0
+    assert (tmp_path / "again.html").read_bytes() == page.read_bytes()
+
+
 def test_bundles_of_a_searched_net_are_exact(folder: Path, tmp_path: Path) -> None:
     pictures = load_pictures(str(folder / "pictures"))
     source = trained(folder / "two" / "net.safetensors")

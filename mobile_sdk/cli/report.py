@@ -12,7 +12,7 @@ from mobile_sdk.errors import DataError, SettingError
 if TYPE_CHECKING:
     from mobile_sdk.measurements import Numbers
     from mobile_sdk.program import Program
-    from mobile_sdk.report.data import PredictedLatency
+    from mobile_sdk.report.data import PredictedLatency, Search
 
 
 def report(
@@ -27,6 +27,9 @@ def report(
         typer.Option(
             "--predict", metavar="NAME|FILE", help="A device of `predict`: set its model beside what was measured."
         ),
+    ] = None,
+    search: Annotated[
+        Path | None, typer.Option("--search", metavar="FILE", help="search.json of `search`: how the net was found.")
     ] = None,
     redraw: Annotated[
         Path | None, typer.Option("--from", metavar="FILE", help="A report.json: draw its page again, from it alone.")
@@ -48,7 +51,7 @@ def report(
         raise SettingError(f"expected a page such as report.html, found --out {out}", hint="name an .html file")
     options.file_to_write(out)
     if redraw is not None:
-        if bundles or program or verdicts or numbers or predict:
+        if bundles or program or verdicts or numbers or predict or search:
             raise SettingError("expected --from alone, found other inputs beside it", hint="leave the others out")
         written = redraw_report(redraw, out)
     else:
@@ -60,6 +63,7 @@ def report(
             program=loaded,
             bundles=[open_bundle(path) for path in bundles or ()],
             predicted=_predicted(loaded, measured, predict) if predict else (),
+            search=_searched(search) if search else None,
         )
     if json:
         show_json(written.model_dump(mode="json"))
@@ -77,6 +81,13 @@ def _predicted(program: "Program | None", numbers: "Numbers | None", device: str
             hint="name the program whose bundles were measured, and the file of bench",
         )
     return predicted_latencies(program, numbers, device)
+
+
+def _searched(path: Path) -> "Search":
+    from mobile_sdk.cli.search_run import told
+    from qat.search.record import load_record
+
+    return told(load_record(path))
 
 
 def _read_numbers(path: Path) -> "Numbers":

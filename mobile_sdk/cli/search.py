@@ -7,7 +7,7 @@ import typer
 
 from mobile_sdk.cli import options
 from mobile_sdk.cli.latency_judge import choose_judge
-from mobile_sdk.cli.search_run import PLOTS, Source, choose_source, run_search, save_plots
+from mobile_sdk.cli.search_run import PLOTS, Source, choose_source, run_search, save_plots, told
 from mobile_sdk.cli.search_settings import METHODS, SearchSettings
 from mobile_sdk.cli.terminal import quiet, show_json, show_table
 from mobile_sdk.cli.train import NET_FILE, Epochs, Recipe, Seed, choose_plan, default_recipe
@@ -133,7 +133,7 @@ def search(
     source = choose_source(asked, size, name)
     folder = options.folder_to_write(out)
     record = run_search(asked, judge, plan, source, folder, workers=workers, address=address)
-    save_plots(record, asked.target_from(record.candidates[0].latency_ms), judge.said, folder)
+    save_plots(told(record), folder)
     if json:
         show_json({"net": str(folder / NET_FILE), **record.model_dump(mode="json")})
     else:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from mobile_sdk.cli.latency_judge import LatencyJudge
 from mobile_sdk.cli.pictures import in_order_of, load_pictures, make_contract, size_px
-from mobile_sdk.cli.search_settings import SearchSettings
+from mobile_sdk.cli.search_settings import SearchSettings, target_from
 from mobile_sdk.cli.terminal import say
 from mobile_sdk.cli.train import NET_FILE, plan_settings, stage
 from mobile_sdk.errors import DataError
 
 if TYPE_CHECKING:
     from mobile_sdk.contract import Contract
+    from mobile_sdk.report.data import Search
     from qat.data import Pictures
     from qat.nets.architecture import Architecture
     from qat.plan import TrainPlan
@@ -87,7 +88,7 @@ def run_search(
     folder = SearchFolder(out, _settings(asked, judge, plan, source))
     known = folder.record.candidates
     start_ms = known[0].latency_ms if known else latency_ms(source.architecture)
-    target_ms = asked.target_from(start_ms)
+    target_ms = target_from(asked.target_ms, asked.target_share, start_ms)
     method = _method(asked, latency_ms, source, start_ms, is_new=not known)
     say(f"start net {start_ms:.3f} ms, target {target_ms:.3f} ms ({judge.said})")
     pictures, length = held_apart(source.pictures), asked.candidate_epochs
@@ -103,21 +104,41 @@ def run_search(
     return folder.record
 
 
-def save_plots(record: "SearchRecord", target_ms: float, device: str, out: Path) -> None:
+def save_plots(search: "Search", out: Path) -> None:
     """Writes the Pareto plot of all candidates, as SVG and as PNG."""
-    from mobile_sdk.report.pareto_plot import ParetoPlot
+    from mobile_sdk.report.pareto_plot import save_pareto_plot
+
+    for name in PLOTS:
+        save_pareto_plot(search, out / name)
+
+
+def told(record: "SearchRecord") -> "Search":
+    """A search that is at its end, as a report tells of it."""
+    from mobile_sdk.report.data import Search, SearchedNet
     from qat.search.pareto import pareto_front
 
-    points = [(each.latency_ms, each.accuracy_share) for each in record.candidates if each.accuracy_share is not None]
-    plot = ParetoPlot(
-        candidates=points,
-        front=[points[index] for index in pareto_front(points)],
-        taken=[points[number] for number in record.taken],
-        target_ms=target_ms,
-        device=device,
+    if record.result is None:
+        raise DataError("expected a search that came to its end, found one on its way", hint="let it go on: search")
+    settings = record.settings
+    nets = [
+        SearchedNet(
+            number=each.number,
+            latency_ms=each.latency_ms,
+            accuracy_share=each.accuracy_share or 0.0,
+            change=each.change,
+        )
+        for each in record.candidates
+    ]
+    return Search(
+        method=str(settings["method"]),
+        latencies=str(settings["device"]),
+        target_ms=target_from(settings["target_ms"], settings["target_share"], nets[0].latency_ms),  # type: ignore[arg-type]
+        candidates=tuple(nets),
+        front=tuple(pareto_front([(each.latency_ms, each.accuracy_share) for each in nets])),
+        taken=record.taken,
+        accuracy_share=record.result.float_accuracy_share,
+        pictures=record.result.pictures,
     )
-    for name in PLOTS:
-        plot.save(out / name)
 
 
 def _settings(asked: SearchSettings, judge: LatencyJudge, plan: "TrainPlan", source: Source) -> dict[str, Any]:
@@ -139,7 +160,7 @@ def _method(asked: SearchSettings, judge: "Judge", source: Source, start_ms: flo
     from qat.search.reward import Reward
     from qat.search.space import Space
 
-    target_ms = asked.target_from(start_ms)
+    target_ms = target_from(asked.target_ms, asked.target_share, start_ms)
     if asked.method == "netadapt":
         adapt = NetAdapt(judge=judge, target_ms=target_ms, step_share=asked.step_share)
         if is_new:

@@ -47,10 +47,6 @@ class SearchSettings:
         if self.weights is not None:
             check_weights(self.weights)
 
-    def target_from(self, start_ms: float) -> float:
-        """The target in milliseconds."""
-        return self.target_ms if self.target_share is None else self.target_share * start_ms  # type: ignore[return-value]
-
     def for_record(self) -> dict[str, Any]:
         """Those that the method looks at, for the record."""
         rewarded = ("candidates", "candidate_epochs", "exponent", "is_hard")
@@ -58,3 +54,11 @@ class SearchSettings:
         return {
             name: getattr(self, name) for name in ("method", "net", "width", "target_ms", "target_share", "seed", *own)
         }
+
+
+def target_from(target_ms: float | None, target_share: float | None, start_ms: float) -> float:
+    """The target in milliseconds: as it is, or a share of the start net's latency."""
+    if target_ms is not None:
+        return target_ms
+    assert target_share is not None
+    return target_share * start_ms

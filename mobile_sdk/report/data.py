@@ -137,6 +137,36 @@ class PredictedLatency(Model):
         return self.predicted_ms / self.measured_ms - 1
 
 
+class SearchedNet(Model):
+    """A candidate of a search: its latency, its accuracy after a short training, and what changed."""
+
+    number: int
+    latency_ms: Annotated[float, Field(gt=0)]
+    accuracy_share: Share
+    change: str
+
+
+class Search(Model):
+    """What a search looked at; `front` and `taken` are numbers of candidates, the start net the first of those taken.
+
+    `accuracy_share` is the result's, trained, on `pictures` that the search never saw.
+    """
+
+    method: str
+    latencies: str  # whose they are
+    target_ms: Annotated[float, Field(gt=0)]
+    candidates: Annotated[tuple[SearchedNet, ...], Field(min_length=1)]
+    front: tuple[int, ...]
+    taken: Annotated[tuple[int, ...], Field(min_length=1)]
+    accuracy_share: Share
+    pictures: Annotated[int, Field(ge=1)]
+
+    @property
+    def way(self) -> tuple[SearchedNet, ...]:
+        """The candidates that were taken, in order."""
+        return tuple(self.candidates[number] for number in self.taken)
+
+
 class Report(Model):
     """A whole report; a section without data is left out of the page."""
 
@@ -154,6 +184,7 @@ class Report(Model):
     golden: tuple[GoldenPicture, ...] = ()
     numbers: Numbers | None = None
     predicted: tuple[PredictedLatency, ...] = ()
+    search: Search | None = None
     environment: Environment
     commands: tuple[str, ...] = ()
 

@@ -76,7 +76,7 @@ def _plots(report: Report) -> dict[str, Any]:
     from mobile_sdk.report import plots
 
     measured = [each for each in report.numbers.measurements if each.summary] if report.numbers else []
-    drawn: dict[str, Any] = {"curves": [], "layers": "", "strips": "", "rounds": "", "throttling": ""}
+    drawn: dict[str, Any] = {"curves": [], "layers": "", "strips": "", "rounds": "", "throttling": "", "pareto": ""}
     for y_label, series in _histories(report).items():
         names = ", ".join(series)
         drawn["curves"].append(
@@ -86,6 +86,8 @@ def _plots(report: Report) -> dict[str, Any]:
                 "caption": f"{y_label.capitalize()} over the epochs.",
             }
         )
+    if report.search:
+        drawn["pareto"] = Markup(plots.pareto(report.search))
     if report.layers:
         drawn["layers"] = Markup(plots.layer_sqnr(report.layers))
     if measured:
@@ -198,12 +200,8 @@ def _machine(environment: Environment, report: Report) -> list[tuple[str, str]]:
     ]
     if report.numbers:
         loads = (report.numbers.load_average_before, report.numbers.load_average_after)
-        rows.append(
-            (
-                "Load average",
-                " before, ".join("unknown" if load is None else f"{load:.2f}" for load in loads) + " after",
-            )
-        )
+        said = ["unknown" if load is None else f"{load:.2f}" for load in loads]
+        rows.append(("Load average", " before, ".join(said) + " after"))
     return rows
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mobile_sdk.measurements import Measurement
-from mobile_sdk.report.data import Layer
+from mobile_sdk.report.data import Layer, Search
+from mobile_sdk.report.pareto import ParetoColors, draw_pareto
 from mobile_sdk.stats import THROTTLED_RATIO, round_medians
 
 if TYPE_CHECKING:
@@ -130,6 +131,13 @@ def latency_rounds(measurements: Sequence[Measurement]) -> str:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel("round")
         axes.set_ylabel("median (ms)")
+        return _svg(figure)
+
+
+def pareto(search: Search) -> str:
+    """Accuracy over latency of all nets of a search."""
+    with _figure(height_in=4.2, width_in=1.5 * _WIDTH_IN) as (figure, axes):
+        draw_pareto(axes, search, ParetoColors(ink=_INK, muted=_MUTED, front=_color(0), taken=_color(1)))
         return _svg(figure)
 
 

@@ -12,7 +12,7 @@ from mobile_sdk.errors import DataError, SettingError
 from mobile_sdk.measurements import Numbers
 from mobile_sdk.program import Program
 from mobile_sdk.report.collect import collect
-from mobile_sdk.report.data import PredictedLatency, Report
+from mobile_sdk.report.data import PredictedLatency, Report, Search
 from mobile_sdk.report.page import render
 from mobile_sdk.verdict import Verdict
 
@@ -29,18 +29,19 @@ def write_report(
     bundles: Sequence[Bundle] = (),
     layers: Layers = (),
     predicted: Sequence[PredictedLatency] = (),
+    search: Search | None = None,
     commands: Sequence[str] = (),
 ) -> Report:
     """Writes the HTML file `path` and the JSON file of the same stem beside it, and returns what they say.
 
     Whatever is left out is left out of the page: golden pictures are those of `bundles`, curves and settings those of
-    `program`; `predicted` is set beside what was measured. `commands` are shown as the way to reproduce it all. Raises
-    SettingError where nothing is to be reported.
+    `program`; `predicted` is set beside what was measured, `search` is how the net was found. `commands` are shown as
+    the way to reproduce it all. Raises SettingError where nothing is to be reported.
     """
-    if not (verdicts or numbers or program or bundles):
+    if not (verdicts or numbers or program or bundles or search):
         raise SettingError("expected something to report, found nothing", hint="verify or measure a bundle first")
     report = collect(verdicts, numbers, program=program, bundles=bundles, layers=layers, commands=commands)
-    report = report.model_copy(update={"predicted": tuple(predicted)})
+    report = report.model_copy(update={"predicted": tuple(predicted), "search": search})
     page = Path(path)
     write_text(page.with_suffix(".json"), report.model_dump_json(indent=1) + "\n")
     write_text(page, render(report))

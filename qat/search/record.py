@@ -129,9 +129,10 @@ def load_record(path: Path) -> SearchRecord:
     """The record in `path`; DataError where it is none."""
     try:
         return SearchRecord.model_validate_json(path.read_bytes())
-    except ValidationError as error:
+    except (OSError, ValidationError) as error:
+        found = error.strerror if isinstance(error, OSError) else "a file that is damaged or newer"
         raise DataError(
-            f"expected the record of a search in {path}, found a file that is damaged or newer",
+            f"expected the record of a search in {path}, found: {found}",
             hint="search anew: name another --out",
         ) from error
 
