@@ -126,9 +126,10 @@ def _shuffled(pictures: Iterator[tuple[int, bytes]], seed: int) -> Iterator[tupl
 
 def _files(path: Path) -> Iterator[bytes]:
     """The picture files of a shard, in its order."""
-    library = _webdataset()
-    for sample in library.DataPipeline(library.SimpleShardList([str(path)]), library.tarfile_to_samples()):
-        yield next(value for name, value in sample.items() if not name.startswith("__") and name != LABEL_SUFFIX)
+    read = _webdataset().tariterators
+    with path.open("rb") as file:  # opened here: webdataset would leave a shard open that is not read to its end
+        for sample in read.group_by_keys(read.tar_file_expander([{"url": str(path), "stream": file}])):
+            yield next(value for name, value in sample.items() if not name.startswith("__") and name != LABEL_SUFFIX)
 
 
 def _webdataset() -> Any:

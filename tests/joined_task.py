@@ -1,32 +1,114 @@
 """What each of several processes does in the tests of training together; `torchrun` starts it, once for each."""
 
+import os
+import signal
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 from small_task import CONTRACT, PLAN, figures, pictures, tiny_net
+from torch import Tensor, nn
 
+from qat.augment import Augmentation
 from qat.calibration import calibrate
 from qat.launch import process_rank
-from qat.plan import TrainPlan
-from qat.preparation import prepare
+from qat.phases import Phase
+from qat.plan import NesterovSgd, TrainPlan
 from qat.training import fit
 
+ROOT = Path(__file__).parents[1]
+STEPS = 7  # whole batches of 8 in 60 pictures
+LEARN = Phase(name="learn steps", begins_share=0.0, observes=False, batch_norm_follows=False, learns_steps=True)
+ONE_STEP = TrainPlan(  # an odd batch, all there is: one process takes four pictures, the other five
+    epochs=1, batch=9, optimizer=NesterovSgd(), warm_up_epochs=0.0, ema_decay=None, augmentation=Augmentation()
+)
 
-def main(out: Path) -> None:
-    torch.set_num_threads(1)
-    net = tiny_net(seed=process_rank())  # the main one's weights are everybody's start
-    history = fit(net, pictures(), PLAN, contract=CONTRACT, out=out / "float")
+
+def torchrun(*arguments: str, processes: int = 2) -> subprocess.CompletedProcess[str]:
+    """Starts them as a user would."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "tests")))}
+    return subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", *arguments],
+        env={**environment, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+class PlainNet(nn.Module):
+    """Without batch norm and dropout: nothing in a step depends on which pictures are together."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1), nn.ReLU6(), nn.Conv2d(8, 8, 3, 2, 1, groups=8))
+        self.classifier = nn.Linear(8 * 16, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores: Tensor = self.classifier(self.features(x).flatten(1))
+        return scores
+
+
+def gradients() -> dict[str, dict[str, Tensor]]:
+    """Of one step of a float net, and of a fake-quantized one that learns its steps."""
+    from qat.preparation import prepare
+
+    few = pictures(train_count=9)
+    torch.manual_seed(0)
+    plain = PlainNet()
+    student = prepare(plain, CONTRACT)
+    calibrate(student, few.train)
+    fit(plain, few, ONE_STEP, contract=CONTRACT, progress=False)
+    fit(student, few, replace(ONE_STEP, phases=(LEARN,)), progress=False)
+    return {
+        name: {key: value.grad.clone() for key, value in net.named_parameters() if value.grad is not None}
+        for name, net in (("float", plain), ("fake-quantized", student))
+    }
+
+
+def tensors(net: nn.Module) -> dict[str, Tensor]:
+    return {name: value for name, value in net.state_dict().items() if isinstance(value, Tensor)}
+
+
+def learn_in_every_way(out: Path) -> None:
+    """Float training, then int8 by labels, and by the float net; each process keeps what it has got."""
+    from qat.preparation import prepare
+
+    net = tiny_net(seed=process_rank())  # the main process's weights are everybody's start
+    histories = [fit(net, pictures(), PLAN, contract=CONTRACT, out=out / "float")]
     fine, taught = prepare(net, CONTRACT), prepare(net, CONTRACT)
-    after = fit(fine, pictures(), TrainPlan.finetune(3, after=PLAN), out=out / "fine")
+    histories.append(fit(fine, pictures(), TrainPlan.finetune(3, after=PLAN), out=out / "fine"))
     calibrate(taught, pictures().train)
-    last = fit(taught, pictures(), TrainPlan.distil(3, after=replace(PLAN, batch=9)), teacher=net, out=out / "taught")
-    nets = {name: each.state_dict() for name, each in (("float", net), ("fine", fine), ("taught", taught))}
-    nets = {name: {k: v for k, v in state.items() if isinstance(v, torch.Tensor)} for name, state in nets.items()}
-    said = [figures(each) for each in (history, after, last)]
-    torch.save({"nets": nets, "histories": str(said)}, out / f"rank{process_rank()}.pt")
+    odd = TrainPlan.distil(3, after=replace(PLAN, batch=9))
+    histories.append(fit(taught, pictures(), odd, teacher=net, out=out / "taught"))
+    nets = {name: tensors(each) for name, each in (("float", net), ("fine", fine), ("taught", taught))}
+    said = [figures(each) for each in histories]
+    torch.save({"nets": nets, "histories": said, "gradients": gradients()}, out / f"process{process_rank()}.pt")
+
+
+def learn_and_be_killed(out: Path, step: int) -> None:
+    """Float training in which process 1 dies at a step of the run; 0 spares it."""
+    net = tiny_net()
+
+    def kill(*_: object) -> None:
+        if process_rank() == 1 and net.steps == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    net.register_forward_hook(kill)
+    fit(net, pictures(), PLAN, contract=CONTRACT, out=out / "float")
+    torch.save({"net": tensors(net), "steps": net.steps}, out / f"process{process_rank()}.pt")
+
+
+def main(what: str, out: Path) -> None:
+    torch.set_num_threads(1)
+    if what == "every way":
+        learn_in_every_way(out)
+    else:
+        learn_and_be_killed(out, int(what))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(sys.argv[1], Path(sys.argv[2]))
