@@ -1,24 +1,25 @@
 """The processes that train one net together: each takes its part of every batch, and all hold the same weights.
 
 Gradients are averaged by PyTorch's DistributedDataParallel, which Hugging Face accelerate sets up: over nccl where the
-machine has GPUs, over gloo where it has none. Batch norms normalise by their own process's part, as is usual; what
-they remember, and the ranges that quantizers observe, is brought together after every step.
+machine has GPUs, over gloo where it has none. Batch norms normalise by their own process's part of a batch where that
+is large enough, else by the whole batch (`qat.shared_batch_norm`). What they remember, and the ranges that quantizers
+observe, is brought together after every step.
 """
 
 import atexit
 import functools
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from mobile_sdk.errors import MachineError, SettingError
 from qat.launch import process_count, process_rank
 from qat.optional import needed
+from qat.shared_batch_norm import moved_statistics, shared_batch_norms
 
 Value = TypeVar("Value")
 Parted = TypeVar("Parted", bound="_Parts")
@@ -26,6 +27,7 @@ _HARMLESS = (
     "`broadcast_buffers` is deprecated",  # accelerate has no name for its successor yet
     "Grad strides do not match bucket view strides",  # of depthwise filters, whose one channel may stride anyhow
 )
+PART_ALONE = 16  # pictures by which batch norm may normalise: fewer cost accuracy (arXiv 1803.08494, section 4.1)
 SMALLEST_PART = 2  # of a batch: batch norm cannot learn from one picture
 
 
@@ -50,13 +52,13 @@ class Processes:
     count = 1
 
     @contextmanager
-    def at_work(self, net: nn.Module) -> Iterator[None]:
-        """Inside the `with`, `net` is where this process trains it."""
+    def placed(self, net: nn.Module) -> Iterator[None]:
+        """Inside the `with`, `net` is where this process trains it: on its own GPU, if there are any."""
         yield
 
     @contextmanager
-    def watched(self) -> Iterator[None]:
-        """Inside the `with`, MachineError says that another process has ended."""
+    def training(self, net: nn.Module, batch: int) -> Iterator[None]:
+        """Inside the `with`, `net` trains on parts of batches; MachineError says that another process has ended."""
         yield
 
     def part_of(self, total: int) -> slice:
@@ -118,22 +120,21 @@ class _Joined(Processes):
         atexit.register(self._accelerator.end_training)
 
     @contextmanager
-    def at_work(self, net: nn.Module) -> Iterator[None]:
+    def placed(self, net: nn.Module) -> Iterator[None]:
         home = next(net.parameters()).device
         net.to(self._accelerator.device)
         try:
-            with warnings.catch_warnings():
-                for harmless in _HARMLESS:
-                    warnings.filterwarnings("ignore", message=harmless)
-                with self.watched():
-                    yield
+            yield
         finally:
             net.to(home)
 
     @contextmanager
-    def watched(self) -> Iterator[None]:
+    def training(self, net: nn.Module, batch: int) -> Iterator[None]:
         try:
-            yield
+            with warnings.catch_warnings(), self._batch_norms(net, batch):
+                for harmless in _HARMLESS:
+                    warnings.filterwarnings("ignore", message=harmless)
+                yield
         except RuntimeError as error:
             if not _is_of_a_connection(error):
                 raise
@@ -141,6 +142,9 @@ class _Joined(Processes):
                 f"expected all {self.count} processes to go on, found that one has ended",
                 hint="see what that one said; the same command goes on from the last checkpoint",
             ) from error
+
+    def _batch_norms(self, net: nn.Module, batch: int) -> AbstractContextManager[None]:
+        return shared_batch_norms(net) if batch < PART_ALONE * self.count else nullcontext()
 
     def own(self, pictures: Parted) -> Parted:
         if len(pictures) < self.count:
@@ -177,6 +181,7 @@ class _Joined(Processes):
         return value
 
     def joined(self, module: nn.Module) -> nn.Module:
+        self._accelerator.free_memory()  # of what was joined before
         joined: nn.Module = self._accelerator.prepare_model(module)
         return joined
 
@@ -191,7 +196,7 @@ class _Joined(Processes):
 
     @torch.no_grad()
     def agree(self, net: nn.Module) -> None:
-        statistics = [value for module in net.modules() for value in _moved_statistics(module)]
+        statistics = [value for module in net.modules() for value in moved_statistics(module)]
         if statistics:
             flat = torch.cat([value.flatten() for value in statistics])
             torch.distributed.all_reduce(flat)
@@ -234,9 +239,3 @@ def _accelerator() -> Any:
 def _is_of_a_connection(error: RuntimeError) -> bool:
     """Whether it is what gloo and nccl say where another process is gone."""
     return isinstance(error, torch.distributed.DistError) or "gloo" in str(error)
-
-
-def _moved_statistics(module: nn.Module) -> list[Tensor]:
-    if not (isinstance(module, _BatchNorm) and module.training):
-        return []
-    return [value for value in (module.running_mean, module.running_var) if value is not None]

@@ -83,7 +83,7 @@ def train(
         mark = processes.from_main(lambda: fingerprint(net, plan, contract, task.fingerprint()))
         run.take_up(processes.from_main(lambda: load_checkpoint(folder, mark) if resume else None))
     try:
-        with processes.watched():
+        with processes.training(net, plan.batch):
             run.train(out, mark)
     except KeyboardInterrupt as stopped:
         if out and run.history.epochs:

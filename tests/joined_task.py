@@ -40,11 +40,14 @@ def torchrun(*arguments: str, processes: int = 2) -> subprocess.CompletedProcess
 
 
 class PlainNet(nn.Module):
-    """Without batch norm and dropout: nothing in a step depends on which pictures are together."""
+    """Without dropout: nothing in a step is drawn by chance."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.features = nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1), nn.ReLU6(), nn.Conv2d(8, 8, 3, 2, 1, groups=8))
+        self.features = nn.Sequential(
+            *(nn.Conv2d(3, 8, 3, 2, 1, bias=False), nn.BatchNorm2d(8), nn.ReLU6()),
+            *(nn.Conv2d(8, 8, 3, 2, 1, groups=8, bias=False), nn.BatchNorm2d(8)),
+        )
         self.classifier = nn.Linear(8 * 16, 3)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -79,12 +82,14 @@ def learn_in_every_way(out: Path) -> None:
 
     net = tiny_net(seed=process_rank())  # the main process's weights are everybody's start
     histories = [fit(net, pictures(), PLAN, contract=CONTRACT, out=out / "float")]
+    large = tiny_net()  # parts of 16, by which batch norm may normalise alone; below, parts of 4 and 5
+    histories.append(fit(large, pictures(), replace(PLAN, batch=32), contract=CONTRACT))
     fine, taught = prepare(net, CONTRACT), prepare(net, CONTRACT)
     histories.append(fit(fine, pictures(), TrainPlan.finetune(3, after=PLAN), out=out / "fine"))
     calibrate(taught, pictures().train)
     odd = TrainPlan.distil(3, after=replace(PLAN, batch=9))
     histories.append(fit(taught, pictures(), odd, teacher=net, out=out / "taught"))
-    nets = {name: tensors(each) for name, each in (("float", net), ("fine", fine), ("taught", taught))}
+    nets = {"float": tensors(net), "large": tensors(large), "fine": tensors(fine), "taught": tensors(taught)}
     said = [figures(each) for each in histories]
     torch.save({"nets": nets, "histories": said, "gradients": gradients()}, out / f"process{process_rank()}.pt")
 

@@ -35,13 +35,13 @@ def joined(tmp_path_factory: pytest.TempPathFactory) -> Joined:
     return out, [torch.load(out / f"process{rank}.pt", weights_only=True) for rank in (0, 1)], done.stderr
 
 
-@pytest.mark.parametrize("which", ["float", "fine", "taught"])
+@pytest.mark.parametrize("which", ["float", "large", "fine", "taught"])
 def test_weights_statistics_and_ranges_are_equal_in_all_processes(joined: Joined, which: str) -> None:
     first, second = (each["nets"][which] for each in joined[1])
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert any(name.endswith("running_var") for name in first)
-    assert which == "float" or any(name.endswith("high") for name in first)
+    assert which in ("float", "large") or any(name.endswith("high") for name in first)
 
 
 def test_all_processes_know_the_same_history(joined: Joined) -> None:
@@ -72,7 +72,7 @@ def test_only_the_main_process_writes_and_speaks(joined: Joined) -> None:
     out, _, said = joined
     for which in ("float", "fine", "taught"):
         assert [path.name for path in (out / which).iterdir()] == [CHECKPOINT_FILE]
-    assert said.count("epoch 4/4 (train)") == 1
+    assert said.count("epoch 4/4 (train)") == 2, "of two runs"
 
 
 def test_a_killed_process_ends_the_run_and_the_same_command_goes_on(tmp_path: Path, joined: Joined) -> None:
