@@ -12,7 +12,7 @@ from benchmarks import overview
 NAMES = (
     *("calibration", "sensitivity", "distillation", "qat_digits", "stock_qat", "scaling_digits"),  # accuracy
     *("nets", "bundles", "executorch_lowering", "activation_memory"),  # speed and memory of the bundles
-    *("paper_nets", "ablations", "detection"),  # the papers' own tables
+    *("paper_nets", "ablations", "detection", "segmentation"),  # the papers' own tables
     *("qat_step", "scaling", "export", "reference"),  # speed of the tools
     *("predict", "operator_calibration", "search"),  # predicted latencies, and a net found for one
 )

@@ -12,12 +12,14 @@ from typing import Any
 from benchmarks.results_file import write_result
 from benchmarks.targets import Target
 from mobile_sdk import runtimes
-from mobile_sdk.cli import detection
+from mobile_sdk.cli import task
 from mobile_sdk.cli.options import DIGITS
+from mobile_sdk.cli.tasks import DETECTION
 from mobile_sdk.cli.terminal import quiet
 from mobile_sdk.contract import Contract, DetectionSpec, ImageSpec
 from mobile_sdk.environment import installed_versions
 from mobile_sdk.lowering import lower
+from mobile_sdk.preprocess import LabelledPictures
 from mobile_sdk.program import Program
 from mobile_sdk.verification import verify
 from qat.detection.pictures import DetectionSet
@@ -47,7 +49,7 @@ def main() -> None:
     of_net, of_program, held_out = learned()
     rows += of_net
     targets += judged(of_net)
-    for runtime, verdict in verified(of_program, held_out).items():
+    for runtime, verdict in verified(of_program, held_out, OUT).items():
         targets.append(limit(f"outputs of {runtime} that differ from the reference's", "", verdict, 0))
     write_result("detection", rows, installed_versions(("mobile-sdk", "torch", "torchao", "pycocotools")), targets)
 
@@ -85,11 +87,11 @@ def counted() -> tuple[list[dict[str, Any]], list[Target]]:
 
 def learned() -> tuple[list[dict[str, Any]], Program, DetectionSet]:
     """SSDLite on MobileNetV3-Small, trained on composed digits and calibrated: the defaults of the command line."""
-    pictures = detection.load_pictures(DIGITS)
-    asked = detection.make_contract(None, DIGITS, pictures, detection.SIZE_PX)
-    plan = detection.choose_plan(None, seed=0)
-    detector = detection.train("mobilenet_v3_small", 1.0, asked, pictures, plan, DIGITS, OUT)
-    program = detection.quantize(detector, pictures, None, OUT)
+    pictures = DETECTION.load_pictures(DIGITS)
+    asked = task.make_contract(DETECTION, None, DIGITS, pictures.labels, DETECTION.size_px)
+    plan = task.choose_plan(DETECTION, None, seed=0)
+    detector = task.train(DETECTION, "mobilenet_v3_small", 1.0, asked, pictures, plan, DIGITS, OUT)
+    program = task.quantize(DETECTION, detector, pictures, None, OUT)
     assert program.record.float_accuracy is not None and program.record.reference_accuracy is not None
     work = f"SSDLite on mobilenet_v3_small, {pictures.validation.pictures.sources[0].shape[0]} px, composed digits"
     shares = (
@@ -116,10 +118,10 @@ def judged(rows: list[dict[str, Any]]) -> list[Target]:
     return [least, limit("what int8 loses of it", "", of_float - of_int8, LARGEST_LOSS)]
 
 
-def verified(program: Program, held_out: DetectionSet) -> dict[str, int]:
+def verified(program: Program, held_out: LabelledPictures, out: Path) -> dict[str, int]:
     """By runtime, how many elements of all outputs differ."""
     differing = {}
-    for bundle in lower(program, OUT / "bundles", runtimes=runtimes.names(), pictures=held_out):
+    for bundle in lower(program, out / "bundles", runtimes=runtimes.names(), pictures=held_out):
         comparison = verify(bundle, program, held_out).comparison
         assert comparison is not None
         differing[f"{bundle.manifest.runtime} ({comparison.elements:,})"] = comparison.differing

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mobile_sdk.errors import SdkError
     from mobile_sdk.layers import layer_distances
     from mobile_sdk.lowering import lower
+    from mobile_sdk.masks import masks_of
     from mobile_sdk.preprocess import to_bytes
     from mobile_sdk.program import Accuracy, Program, Record
     from mobile_sdk.report.write import write_report
@@ -36,6 +37,7 @@ _HOMES = {
     "layer_distances": "mobile_sdk.layers",
     "layer_sensitivity": "mobile_sdk.sensitivity",
     "lower": "mobile_sdk.lowering",
+    "masks_of": "mobile_sdk.masks",
     "open_bundle": "mobile_sdk.bundle",
     "to_bytes": "mobile_sdk.preprocess",
     "verify": "mobile_sdk.verification",
@@ -57,6 +59,7 @@ __all__ = [
     "layer_distances",
     "layer_sensitivity",
     "lower",
+    "masks_of",
     "open_bundle",
     "to_bytes",
     "verify",

@@ -28,16 +28,21 @@ class Golden:
 
 def choose_goldens(pictures: LabelledPictures) -> tuple[Golden, ...]:
     """Three of `pictures`, always the same three, of different labels where a look at 64 of them finds such."""
+    chosen = (pictures[position] for position in golden_positions(pictures))
+    return tuple(Golden(picture=each, label_index=int(label) if label >= 0 else None) for each, label in chosen)
+
+
+def golden_positions(pictures: LabelledPictures) -> tuple[int, ...]:
+    """Where in `pictures` the three are that `choose_goldens` takes."""
     probes = sorted({position * len(pictures) // _PROBES for position in range(_PROBES)})
-    chosen: dict[int, Golden] = {}
-    others: list[Golden] = []
+    chosen: dict[int, int] = {}
+    others: list[int] = []
     for probe in probes if len(pictures) else ():
-        picture, label_index = pictures[probe]
-        golden = Golden(picture=picture, label_index=int(label_index) if label_index >= 0 else None)
-        if int(label_index) not in chosen:
-            chosen[int(label_index)] = golden
+        label = int(pictures[probe][1])
+        if label not in chosen:
+            chosen[label] = probe
         elif len(others) < COUNT:
-            others.append(golden)
+            others.append(probe)
         if len(chosen) == COUNT:
             break
     return (*chosen.values(), *others)[:COUNT]

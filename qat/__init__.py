@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from qat.history import History
     from qat.launch import is_main_process
     from qat.nets import build_net, list_nets
+    from qat.nets.segmenters import build_segmenter
     from qat.nets.ssd import build_detector
     from qat.plan import TrainPlan
     from qat.preparation import FakeQuantNet, prepare
@@ -39,6 +40,7 @@ _HOMES = {
     "TrainPlan": "qat.plan",
     "build_detector": "qat.nets.ssd",
     "build_net": "qat.nets",
+    "build_segmenter": "qat.nets.segmenters",
     "calibrate": "qat.calibration",
     "composed_digits": "qat.detection.composed_digits",
     "composed_masks": "qat.segmentation.composed_digits",
@@ -75,6 +77,7 @@ __all__ = [
     "TrainPlan",
     "build_detector",
     "build_net",
+    "build_segmenter",
     "calibrate",
     "composed_digits",
     "composed_masks",

@@ -1,5 +1,6 @@
 """A trained float net as one safetensors file that says itself what net it is and for which contract."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pydantic import Field, JsonValue, ValidationError
@@ -8,14 +9,20 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from mobile_sdk.atomic import replacing
-from mobile_sdk.contract import Contract, Model
+from mobile_sdk.contract import Contract, Model, Task
 from mobile_sdk.errors import DataError
 from qat.nets import ImageClassifier, build_net
 from qat.nets.architecture import Architecture
 from qat.nets.mobilenet_v3 import build_for
+from qat.nets.segmenters import Segmenter, build_segmenter
 from qat.nets.ssd import Ssd, build_detector
 
 _KEY = "mobile_sdk"
+_BUILDERS: Mapping[Task, Callable[..., ImageClassifier | Ssd | Segmenter]] = {
+    "classification": build_net,
+    "detection": build_detector,
+    "segmentation": build_segmenter,
+}
 
 
 class SavedNet(Model):
@@ -59,7 +66,7 @@ def read_header(path: Path) -> SavedNet | None:
         ) from error
 
 
-def load_net(path: Path) -> tuple[ImageClassifier | Ssd, SavedNet]:
+def load_net(path: Path) -> tuple[ImageClassifier | Ssd | Segmenter, SavedNet]:
     """The net and its header; raises DataError for a file that `save_net` did not write."""
     saved = read_header(path)
     if saved is None:
@@ -75,9 +82,7 @@ def load_net(path: Path) -> tuple[ImageClassifier | Ssd, SavedNet]:
     return net.eval(), saved
 
 
-def _built(saved: SavedNet) -> ImageClassifier | Ssd:
-    if saved.contract.task == "detection":
-        return build_detector(saved.net, saved.contract, width=saved.width)
+def _built(saved: SavedNet) -> ImageClassifier | Ssd | Segmenter:
     if saved.architecture is not None:
         return build_for(saved.architecture, saved.contract)
-    return build_net(saved.net, saved.contract, width=saved.width)
+    return _BUILDERS[saved.contract.task](saved.net, saved.contract, width=saved.width)

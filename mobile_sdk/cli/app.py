@@ -43,6 +43,7 @@ EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
         "mobile-sdk run",
         "mobile-sdk run --data photos --net mobilenet_v3_large --out runs/photos",
         "mobile-sdk run --task detection --data street --net mobilenet_v2",
+        "mobile-sdk run --task segmentation --data street",
     ),
     train.train: (
         "mobile-sdk train --data photos --out runs/photos",

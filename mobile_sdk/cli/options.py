@@ -67,14 +67,15 @@ Device = Annotated[
     ),
 ]
 Threads = Annotated[int, typer.Option("--threads", min=1, max=256, help="Threads that a runtime may use.")]
-TASKS = ("classification", "detection")
+TASKS = ("classification", "detection", "segmentation")
 Task = Annotated[
     str,
     typer.Option(
         "--task",
         metavar="NAME",
-        help="classification (what a picture shows), or detection (what is where: SSDLite; pictures in COCO's layout, "
-        "DIR/annotations.json; 'digits' is then pictures composed of the built-in digits).",
+        help="classification (what a picture shows); detection (what is where: SSDLite; pictures in COCO's layout, "
+        "DIR/annotations.json); segmentation (what every pixel shows: LR-ASPP; DIR/images/NAME.jpg, DIR/masks/NAME.png "
+        "of label numbers, DIR/labels.txt). 'digits' is then pictures composed of the built-in digits.",
     ),
 ]
 Net = Annotated[

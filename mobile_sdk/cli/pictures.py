@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from qat.data import Pictures
     from qat.detection.pictures import DetectionSet
     from qat.picture_set import PictureSet
+    from qat.segmentation.pictures import SegmentationSet
 
 _LONGEST_NAME = 64
 
@@ -33,12 +34,15 @@ def load_pictures_of(contract: "Contract", data: str) -> "Pictures":
     return in_order_of(contract, load_pictures(data))
 
 
-def held_out_of(contract: "Contract", data: str) -> "PictureSet | DetectionSet":
-    """The pictures to judge by: with boxes, where the contract's task is detection."""
-    if contract.task == "detection":
-        from mobile_sdk.cli import detection
+def held_out_of(contract: "Contract", data: str) -> "PictureSet | DetectionSet | SegmentationSet":
+    """The pictures to judge by: with boxes or masks, where the contract's task asks for them."""
+    if contract.task != "classification":
+        from mobile_sdk.cli import task
+        from mobile_sdk.cli.tasks import TASKS
 
-        return detection.in_order_of(contract, detection.load_pictures(data)).validation
+        held_out: DetectionSet | SegmentationSet
+        held_out = task.in_order_of(contract, TASKS[contract.task].load_pictures(data)).validation
+        return held_out
     return load_pictures_of(contract, data).validation
 
 

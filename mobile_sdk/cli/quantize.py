@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mobile_sdk.cli import detection, float_net, options
+from mobile_sdk.cli import float_net, options
+from mobile_sdk.cli import task as of_task
 from mobile_sdk.cli.float_net import FloatNet
 from mobile_sdk.cli.kept_float import PICTURES, named_layers, show_change, with_change
 from mobile_sdk.cli.processes import end_others
 from mobile_sdk.cli.splitting import named_parts, with_split
 from mobile_sdk.cli.stages import choose_calibration
+from mobile_sdk.cli.tasks import TASKS
 from mobile_sdk.cli.terminal import quiet, say, show_json, show_table
 from mobile_sdk.cli.train import choose_plan, default_recipe, plan_settings, stage
 from mobile_sdk.errors import SettingError
@@ -79,14 +81,14 @@ def quantize(
     """
     quiet()
     stages = choose_calibration(data, calibration)
-    if weights is not None and model is None and (detector := detection.trained(weights)) is not None:
+    if weights is not None and model is None and (ready := of_task.trained(weights)) is not None:
         if any(option is not None for option in (net, width, size, name)):
             raise SettingError(
-                f"expected neither --net, --width, --size nor --name beside the detector in {weights}, found one",
+                f"expected neither --net, --width, --size nor --name beside the net in {weights}, found one",
                 hint="leave them out: the file says them",
             )
         chosen = stages if calibration else None
-        _quantize_detector(detector, data, epochs or 0, chosen, named_layers(keep_float), out, json)
+        _quantize_trained(ready, data, epochs or 0, chosen, named_layers(keep_float), out, json)
         return
     epochs = _epochs(data, epochs)
     parts = named_parts(split)
@@ -99,8 +101,8 @@ def quantize(
     _show(program, out, json)
 
 
-def _quantize_detector(
-    detector: detection.Detector,
+def _quantize_trained(
+    source: of_task.Trained,
     data: str,
     epochs: int,
     stages: "CalibrationPlan | None",
@@ -108,10 +110,12 @@ def _quantize_detector(
     out: Path,
     json: bool,
 ) -> None:
-    pictures = detection.in_order_of(detector.contract, detection.load_pictures(data))
-    plan = detection.plan_in_int8(epochs, detection.choose_plan(None, 0)) if epochs else None
+    task = TASKS[source.contract.task]
+    pictures = of_task.in_order_of(source.contract, task.load_pictures(data))
+    plan = of_task.plan_in_int8(epochs, of_task.choose_plan(task, None, 0)) if epochs else None
     folder = options.folder_to_write(out)
-    detection.show(detection.quantize(detector, pictures, plan, folder, stages, keep_float=kept), out, json)
+    program = of_task.quantize(task, source, pictures, plan, folder, stages, keep_float=kept)
+    of_task.show(task, program, out, json)
 
 
 def plan_in_int8(source: FloatNet, epochs: int, after: "TrainPlan") -> "TrainPlan":

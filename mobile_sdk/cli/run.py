@@ -7,12 +7,14 @@ from collections.abc import Iterator, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mobile_sdk.cli import detection, float_net, options, quantize, train
+from mobile_sdk.cli import float_net, options, quantize, train
+from mobile_sdk.cli import task as of_task
 from mobile_sdk.cli.pictures import load_pictures, make_contract, size_px
+from mobile_sdk.cli.tasks import TASKS
 from mobile_sdk.cli.terminal import progress, quiet, say, show_json, show_rich
 
 if TYPE_CHECKING:
@@ -23,8 +25,9 @@ if TYPE_CHECKING:
     from mobile_sdk.verdict import Verdict
     from qat.detection.pictures import DetectionSet
     from qat.picture_set import PictureSet
+    from qat.segmentation.pictures import SegmentationSet
 
-    HeldOut = PictureSet | DetectionSet
+    HeldOut = PictureSet | DetectionSet | SegmentationSet
     Learned = tuple[Program, Path, HeldOut]
 
 STEPS = 6
@@ -42,7 +45,9 @@ def run(
     epochs: train.Epochs = None,
     qat_epochs: Annotated[
         int | None,
-        typer.Option("--qat-epochs", min=0, help="Epochs in int8; 0 only calibrates. Default: 3; detection's is 0."),
+        typer.Option(
+            "--qat-epochs", min=0, help="Epochs in int8; 0 only calibrates. Default: 3 for classification, else 0."
+        ),
     ] = None,
     seed: train.Seed = 0,
     out: Annotated[
@@ -56,11 +61,11 @@ def run(
     """
     quiet()
     started_s = time.monotonic()
-    learn = {"classification": _classify, "detection": _detect}[options.check_choice("a task", task, options.TASKS)]
+    options.check_choice("a task", task, options.TASKS)
     asked = _Asked(
         data=data, net=net, width=width, size=size, name=name, epochs=epochs, qat_epochs=qat_epochs, seed=seed, out=out
     )
-    program, folder, pictures = learn(asked)
+    program, folder, pictures = _classify(asked) if task == "classification" else _learn(TASKS[task], asked)
     report = _deploy(program, folder, pictures)
     say(f"done in {time.monotonic() - started_s:.0f} s")
     _show(report, folder, json)
@@ -106,20 +111,20 @@ def _classify(asked: _Asked) -> "Learned":
     return program, folder, pictures.validation
 
 
-def _detect(asked: _Asked) -> "Learned":
-    """Steps 1 to 3 of a detector."""
-    plan = detection.choose_plan(asked.epochs, asked.seed)
-    detection.check_net(asked.net, asked.width, detection.size_px(asked.data, asked.size))
-    with _step(1, "pictures with boxes"):
-        pictures = detection.load_pictures(asked.data)
+def _learn(task: of_task.Task[Any], asked: _Asked) -> "Learned":
+    """Steps 1 to 3 of a detector or segmenter."""
+    plan, side = of_task.choose_plan(task, asked.epochs, asked.seed), task.side_px(asked.data, asked.size)
+    of_task.check_net(task, asked.net, asked.width, side)
+    with _step(1, f"pictures for {task.name}"):
+        pictures = task.load_pictures(asked.data)
         _say_counts(pictures.train, pictures.validation, pictures.labels)
-    contract = detection.make_contract(asked.name, asked.data, pictures, detection.size_px(asked.data, asked.size))
+    contract = of_task.make_contract(task, asked.name, asked.data, pictures.labels, side)
     folder = options.folder_to_write(asked.out or Path("runs", contract.name))
-    with _step(2, f"train SSDLite on {asked.net} in float"):
-        detector = detection.train(asked.net, asked.width, contract, pictures, plan, asked.data, folder)
+    with _step(2, f"train {task.net_title.format(asked.net)} in float"):
+        source = of_task.train(task, asked.net, asked.width, contract, pictures, plan, asked.data, folder)
     with _step(3, "train in int8 and freeze" if asked.qat_epochs else "calibrate and freeze"):
-        finetune = detection.plan_in_int8(asked.qat_epochs, plan) if asked.qat_epochs else None
-        program = detection.quantize(detector, pictures, finetune, folder)
+        finetune = of_task.plan_in_int8(asked.qat_epochs, plan) if asked.qat_epochs else None
+        program = of_task.quantize(task, source, pictures, finetune, folder)
     return program, folder, pictures.validation
 
 
@@ -200,7 +205,14 @@ def _report(
     layers = layer_distances(program.graph, twin.graph, pictures[:LAYER_PICTURES].bytes(program.contract.image))
     command = shlex.join(("mobile-sdk", *sys.argv[1:]))
     return write_report(
-        out / "report.html", verdicts, numbers, program=program, bundles=bundles, layers=layers, commands=[command]
+        out / "report.html",
+        verdicts,
+        numbers,
+        program=program,
+        bundles=bundles,
+        layers=layers,
+        commands=[command],
+        pictures=pictures,
     )
 
 

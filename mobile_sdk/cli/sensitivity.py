@@ -69,7 +69,7 @@ def _pixels(data: str | None, contract: "Contract", count: int) -> "NDArray[np.u
 
     if data is None:
         raise DataError("expected pictures with --sensitivity, found none", hint="give --data DIR, or --data digits")
-    if contract.task == "detection":
+    if contract.task != "classification":
         return held_out_of(contract, data)[:count].bytes(contract.image)
     found = load_mnist().validation if data == options.DIGITS else load_unlabelled(data)
     return found[:count].bytes(contract.image)

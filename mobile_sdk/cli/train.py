@@ -58,12 +58,10 @@ def train(
     quiet()
     from mobile_sdk.contract import ImageSpec
 
-    if options.check_choice("a task", task, options.TASKS) == "detection":
+    if options.check_choice("a task", task, options.TASKS) != "classification":
         if recipe or weights:
-            raise SettingError(
-                "expected neither --recipe nor --weights for detection, found one", hint="leave them out"
-            )
-        _train_detector(data, net, width, size, name, epochs, seed, options.folder_to_write(out), json)
+            raise SettingError(f"expected neither --recipe nor --weights for {task}, found one", hint="leave them out")
+        _train_for(task, data, net, width, size, name, epochs, seed, options.folder_to_write(out), json)
         return
     plan = choose_plan(recipe or default_recipe(data), epochs, seed)
     side = size_px(data, size)
@@ -82,7 +80,8 @@ def train(
         print(f"{out / NET_FILE}: {net}, validation accuracy {accuracy:.2%}")
 
 
-def _train_detector(
+def _train_for(
+    task: str,
     data: str,
     net: str,
     width: float,
@@ -93,20 +92,22 @@ def _train_detector(
     out: Path,
     json: bool,
 ) -> None:
-    from mobile_sdk.cli import detection
+    from mobile_sdk.cli import task as of_task
+    from mobile_sdk.cli.tasks import TASKS
 
-    side = detection.size_px(data, size)
-    detection.check_net(net, width, side)
-    pictures = detection.load_pictures(data)
-    contract = detection.make_contract(name, data, pictures, side)
-    plan = detection.choose_plan(epochs, seed)
-    history = detection.train(net, width, contract, pictures, plan, data, out).history
+    chosen = TASKS[task]
+    side = chosen.side_px(data, size)
+    of_task.check_net(chosen, net, width, side)
+    pictures = chosen.load_pictures(data)
+    contract = of_task.make_contract(chosen, name, data, pictures.labels, side)
+    plan = of_task.choose_plan(chosen, epochs, seed)
+    history = of_task.train(chosen, net, width, contract, pictures, plan, data, out).history
     end_others()
-    precision = history[-1]["validation_accuracy_share"]
+    share = history[-1]["validation_accuracy_share"]
     if json:
-        show_json({"net": str(out / NET_FILE), "float_average_precision_share": precision, "history": history})
+        show_json({"net": str(out / NET_FILE), chosen.share_field: share, "history": history})
     else:
-        print(f"{out / NET_FILE}: SSDLite on {net}, average precision {precision:.2%} at an overlap of 0.5")
+        print(f"{out / NET_FILE}: {chosen.net_title.format(net)}, {chosen.measure} {share:.2%}")
 
 
 def default_recipe(data: str) -> str:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mobile_sdk.bundle import Bundle
 from mobile_sdk.environment import describe_environment
 from mobile_sdk.measurements import Numbers
+from mobile_sdk.preprocess import LabelledPictures
 from mobile_sdk.program import Accuracy, Program
 from mobile_sdk.report.data import (
     AccuracyLine,
@@ -23,6 +24,8 @@ from mobile_sdk.report.data import (
     Score,
 )
 from mobile_sdk.report.detections import golden_boxes, precisions
+from mobile_sdk.report.lines import in_order, reference_of
+from mobile_sdk.report.masks import golden_masks, overlaps
 from mobile_sdk.verdict import Verdict
 
 _SHOWN_SCORES = 5
@@ -36,13 +39,15 @@ def collect(
     bundles: Sequence[Bundle],
     layers: Sequence[tuple[str, str, float | None]],
     commands: Sequence[str],
+    pictures: LabelledPictures | None,
 ) -> Report:
     """Everything that is known, as one report."""
     contract = program.contract if program else bundles[0].manifest.contract if bundles else None
     verified = {verdict.bundle for verdict in verdicts}
     lines = [_verified_line(verdict, bundles) for verdict in verdicts]
     lines += [_line(bundle) for bundle in bundles if bundle.path.name not in verified]
-    is_detector = contract is not None and contract.task == "detection"
+    has_labels = contract is None or contract.task == "classification"
+    titles = [_title(each, bundles) for each in verdicts]
     return Report(
         name=contract.name if contract else _name(verdicts, numbers),
         date=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -50,11 +55,12 @@ def collect(
         labels=len(contract.labels) if contract else None,
         size_px=contract.image.size_px if contract else None,
         record=program.record if program else None,
-        accuracies=() if is_detector else tuple(_accuracies(program, verdicts, bundles)),
-        precisions=tuple(precisions(verdicts, [_title(each, bundles) for each in verdicts])),
+        accuracies=tuple(_accuracies(program, verdicts, bundles)) if has_labels else (),
+        precisions=tuple(precisions(verdicts, titles)),
+        overlaps=tuple(overlaps(verdicts, titles)),
         bundles=tuple(lines),
         layers=tuple(Layer(tensor=tensor, module=module, sqnr_db=sqnr_db) for tensor, module, sqnr_db in layers),
-        golden=tuple(_golden_pictures(verdicts, bundles)),
+        golden=tuple(_golden_pictures(verdicts, bundles, pictures)),
         numbers=numbers,
         environment=numbers.environment if numbers else describe_environment(_versions(verdicts, bundles)),
         commands=tuple(commands),
@@ -108,23 +114,18 @@ def _accuracies(
     program: Program | None, verdicts: Sequence[Verdict], bundles: Sequence[Bundle]
 ) -> Iterator[AccuracyLine]:
     """The float net and the reference, by the record or else by the verdicts, then every runtime."""
-    found: dict[str, AccuracyLine] = {}
-    record = program.record if program else None
-    recorded = {"float32 net": record and record.float_accuracy, "int8 reference": record and record.reference_accuracy}
-    for computed_by, accuracy in recorded.items():
-        if accuracy:
-            found[computed_by] = _accuracy_line(computed_by, accuracy)
+    lines = []
+    if program:
+        record = program.record
+        recorded = (("float32 net", record.float_accuracy), ("int8 reference", record.reference_accuracy))
+        lines = [_accuracy_line(computed_by, accuracy) for computed_by, accuracy in recorded if accuracy]
     for verdict in verdicts:
-        reference = "float32 net" if verdict.precision == "float32" else "int8 reference"
-        for computed_by, hits in (
-            (reference, verdict.reference_accuracy),
+        pairs = (
+            (reference_of(verdict), verdict.reference_accuracy),
             (_title(verdict, bundles), verdict.accuracy),
-        ):
-            if hits and computed_by not in found:
-                found[computed_by] = AccuracyLine(computed_by=computed_by, **hits.model_dump())
-    first = ("float32 net", "int8 reference")
-    yield from (found[name] for name in first if name in found)
-    yield from (line for name, line in found.items() if name not in first)
+        )
+        lines += [AccuracyLine(computed_by=name, **hits.model_dump()) for name, hits in pairs if hits]
+    return in_order(lines)
 
 
 def _accuracy_line(computed_by: str, accuracy: Accuracy) -> AccuracyLine:
@@ -132,7 +133,9 @@ def _accuracy_line(computed_by: str, accuracy: Accuracy) -> AccuracyLine:
     return AccuracyLine(computed_by=computed_by, correct=correct, pictures=accuracy.pictures)
 
 
-def _golden_pictures(verdicts: Sequence[Verdict], bundles: Sequence[Bundle]) -> Iterator[GoldenPicture]:
+def _golden_pictures(
+    verdicts: Sequence[Verdict], bundles: Sequence[Bundle], pictures: LabelledPictures | None
+) -> Iterator[GoldenPicture]:
     """The first bundle's pictures, what the reference expects of them, and what every runtime said."""
     if not bundles:
         return
@@ -143,11 +146,15 @@ def _golden_pictures(verdicts: Sequence[Verdict], bundles: Sequence[Bundle]) -> 
             png_base64=base64.b64encode(png).decode(),
             title=f"golden/{index}.png",
             label=None if expected.label_index is None else first.manifest.labels[expected.label_index],
-            **_said(verdicts, bundles, index),
+            **_said(verdicts, bundles, index, pictures),
         )
 
 
-def _said(verdicts: Sequence[Verdict], bundles: Sequence[Bundle], index: int) -> dict[str, Any]:
+def _said(
+    verdicts: Sequence[Verdict], bundles: Sequence[Bundle], index: int, pictures: LabelledPictures | None
+) -> dict[str, Any]:
+    if bundles[0].manifest.task == "segmentation":
+        return {"masks": tuple(golden_masks(bundles, index, pictures))}
     if bundles[0].manifest.task == "detection":
         return {"detections": tuple(golden_boxes(bundles, [bundle.path.name for bundle in bundles], index))}
     expected, found = _expected_predictions(bundles, index), _found_predictions(verdicts, bundles, index)

@@ -103,14 +103,38 @@ class PrecisionLine(Model):
         return self.at_half_share
 
 
+class MaskColour(Model):
+    """A label that occurs in a mask, and the colour that it is drawn in."""
+
+    label: str
+    colour: Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
+
+
+class MaskDrawing(Model):
+    """A mask of a golden picture, drawn to lie over it: the truth, or what one way to compute the net says."""
+
+    computed_by: str
+    png_base64: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/=]+$")]
+    labels: tuple[MaskColour, ...]
+
+
+class OverlapLine(Model):
+    """The mean intersection over union of one way to compute a segmenter."""
+
+    computed_by: str
+    share: Share
+    pictures: Annotated[int, Field(ge=1)]
+
+
 class GoldenPicture(Model):
-    """A picture of the bundle, with what everybody says of it: label by label, or box by box."""
+    """A picture of the bundle, with what everybody says of it: label by label, box by box, or pixel by pixel."""
 
     png_base64: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/=]+$")]
     title: str
     label: str | None = None  # the true one, where known
     predictions: tuple[Prediction, ...] = ()
     detections: tuple[Boxes, ...] = ()
+    masks: tuple[MaskDrawing, ...] = ()
 
 
 class Layer(Model):
@@ -179,6 +203,7 @@ class Report(Model):
     record: Record | None = None
     accuracies: tuple[AccuracyLine, ...] = ()
     precisions: tuple[PrecisionLine, ...] = ()
+    overlaps: tuple[OverlapLine, ...] = ()
     bundles: tuple[BundleLine, ...] = ()
     layers: tuple[Layer, ...] = ()
     golden: tuple[GoldenPicture, ...] = ()
@@ -187,6 +212,13 @@ class Report(Model):
     search: Search | None = None
     environment: Environment
     commands: tuple[str, ...] = ()
+
+    @property
+    def quality(self) -> "tuple[str, tuple[AccuracyLine | PrecisionLine | OverlapLine, ...]]":
+        """What the task is judged by, as a title, and everybody's share."""
+        if self.overlaps:
+            return "Mean IoU", self.overlaps
+        return ("Average precision", self.precisions) if self.precisions else ("Accuracy", self.accuracies)
 
     @property
     def outcomes(self) -> tuple[Outcome, ...]:

@@ -8,21 +8,21 @@ from mobile_sdk.bundle import Bundle
 from mobile_sdk.contract import Contract
 from mobile_sdk.detections import detect
 from mobile_sdk.report.data import Box, Boxes, PrecisionLine
+from mobile_sdk.report.lines import in_order, reference_of
 from mobile_sdk.verdict import Verdict
 
 
 def precisions(verdicts: Sequence[Verdict], titles: Sequence[str]) -> Iterator[PrecisionLine]:
     """The float net and the reference, then every runtime; `titles` are the verdicts'."""
-    found: dict[str, PrecisionLine] = {}
-    for verdict, title in zip(verdicts, titles, strict=True):
-        reference = "float32 net" if verdict.precision == "float32" else "int8 reference"
-        pairs = ((reference, verdict.reference_precision_of_boxes), (title, verdict.precision_of_boxes))
-        for computed_by, precision in pairs:
-            if precision and computed_by not in found:
-                found[computed_by] = PrecisionLine(computed_by=computed_by, **precision.model_dump())
-    first = ("float32 net", "int8 reference")
-    yield from (found[name] for name in first if name in found)
-    yield from (line for name, line in found.items() if name not in first)
+    return in_order(
+        PrecisionLine(computed_by=computed_by, **precision.model_dump())
+        for verdict, title in zip(verdicts, titles, strict=True)
+        for computed_by, precision in (
+            (reference_of(verdict), verdict.reference_precision_of_boxes),
+            (title, verdict.precision_of_boxes),
+        )
+        if precision
+    )
 
 
 def golden_boxes(bundles: Sequence[Bundle], titles: Sequence[str], index: int) -> Iterator[Boxes]:

@@ -147,13 +147,13 @@ def _check_rows(bundles: Sequence[BundleLine]) -> Iterator[tuple[str, list[Check
 
 
 def _accuracy_fact(report: Report) -> Fact | None:
-    if not (lines := report.precisions or report.accuracies):
+    title, lines = report.quality
+    if not lines:
         return None
     floats = [line for line in lines if line.computed_by.lower().startswith("float")]
     line = next((each for each in lines if each not in floats), lines[0])
     note = f"{line.computed_by}, {line.pictures:,} pictures"
     note += f"; float {_percent(floats[0].share)} %" if floats and line not in floats else ""
-    title = "Average precision" if report.precisions else "Accuracy"
     return Fact(title=title, value=f"{_percent(line.share)} %", note=note)
 
 

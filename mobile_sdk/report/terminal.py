@@ -21,7 +21,8 @@ def summary_table(report: Report) -> "Table":
     table = Table(box=SIMPLE_HEAD, title=report.name, title_justify="left", pad_edge=False)
     table.add_column("bundle", no_wrap=True)
     table.add_column("checks", no_wrap=True)
-    for title in ("steps apart", "AP at 0.5 %" if report.precisions else "top-1 %", "median ms", "MAD ms", "model MiB"):
+    measure = {"Average precision": "AP at 0.5 %", "Mean IoU": "mIoU %", "Accuracy": "top-1 %"}[report.quality[0]]
+    for title in ("steps apart", measure, "median ms", "MAD ms", "model MiB"):
         table.add_column(title, justify="right")
     numbers = {each.bundle: each for each in report.numbers.measurements} if report.numbers else {}
     for line in report.bundles:
@@ -34,8 +35,7 @@ def summary_table(report: Report) -> "Table":
 def _cells(report: Report, title: str, line: BundleLine | None, measurement: Measurement | None) -> list[str]:
     from rich.markup import escape
 
-    shares = {each.computed_by: each.share for each in report.accuracies}
-    shares |= {each.computed_by: each.at_half_share for each in report.precisions}
+    shares = {each.computed_by: each.share for each in report.quality[1]}
     summary = measurement.summary if measurement else None
     size = (line and line.model_bytes) or (measurement and measurement.model_bytes)
     return [

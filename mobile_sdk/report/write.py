@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -10,6 +11,7 @@ from mobile_sdk.atomic import write_text
 from mobile_sdk.bundle import Bundle
 from mobile_sdk.errors import DataError, SettingError
 from mobile_sdk.measurements import Numbers
+from mobile_sdk.preprocess import LabelledPictures
 from mobile_sdk.program import Program
 from mobile_sdk.report.collect import collect
 from mobile_sdk.report.data import PredictedLatency, Report, Search
@@ -31,16 +33,19 @@ def write_report(
     predicted: Sequence[PredictedLatency] = (),
     search: Search | None = None,
     commands: Sequence[str] = (),
+    pictures: LabelledPictures | None = None,
 ) -> Report:
     """Writes the HTML file `path` and the JSON file of the same stem beside it, and returns what they say.
 
     Whatever is left out is left out of the page: golden pictures are those of `bundles`, curves and settings those of
     `program`; `predicted` is set beside what was measured, `search` is how the net was found. `commands` are shown as
-    the way to reproduce it all. Raises SettingError where nothing is to be reported.
+    the way to reproduce it all. With the `pictures` that golden ones were chosen of, a segmenter's true masks are drawn
+    too. Raises SettingError where nothing is to be reported.
     """
     if not (verdicts or numbers or program or bundles or search):
         raise SettingError("expected something to report, found nothing", hint="verify or measure a bundle first")
-    report = collect(verdicts, numbers, program=program, bundles=bundles, layers=layers, commands=commands)
+    given: dict[str, Any] = {"bundles": bundles, "layers": layers, "commands": commands, "pictures": pictures}
+    report = collect(verdicts, numbers, program=program, **given)
     report = report.model_copy(update={"predicted": tuple(predicted), "search": search})
     page = Path(path)
     write_text(page.with_suffix(".json"), report.model_dump_json(indent=1) + "\n")

@@ -1,0 +1,75 @@
+"""Segmentation as a task of the verbs: pictures with masks, LR-ASPP, mean intersection over union."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mobile_sdk.cli.options import DIGITS
+from mobile_sdk.cli.task import Task
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from mobile_sdk.contract import Contract
+    from mobile_sdk.program import Program
+    from qat.history import History
+    from qat.plan import TrainPlan
+    from qat.segmentation.pictures import SegmentationPictures, SegmentationSet
+
+
+class Segmentation(Task["SegmentationPictures"]):
+    """LR-ASPP with an output stride of 16; epochs are of 2,000 composed pictures each."""
+
+    name, net_title, measure = "segmentation", "LR-ASPP on {}", "mIoU"
+    share_field, epochs, papers_size_px = "float_miou_share", 40, 512
+
+    def load_pictures(self, data: str) -> "SegmentationPictures":
+        """Composed of digits, or a folder's."""
+        from qat.segmentation.composed_digits import composed_masks
+        from qat.segmentation.folder import load_mask_folder
+
+        return composed_masks() if data == DIGITS else load_mask_folder(data)
+
+    def composer(self, count: int, seed: int) -> "Callable[[int], SegmentationSet]":
+        """Fresh composed digits."""
+        from qat.segmentation.composed_digits import fresh_masks
+
+        return fresh_masks(count, seed=seed)
+
+    def plan(self, epochs: int, seed: int) -> "TrainPlan":
+        """`TrainPlan.segmenter`."""
+        from qat.plan import TrainPlan
+
+        return TrainPlan.segmenter(epochs, seed=seed)
+
+    def build(self, name: str, contract: "Contract", width: float) -> "nn.Module":
+        """LR-ASPP."""
+        from qat.nets.segmenters import build_segmenter
+
+        return build_segmenter(name, contract, width=width)
+
+    def fit(
+        self,
+        net: "nn.Module",
+        pictures: "SegmentationPictures",
+        plan: "TrainPlan",
+        *,
+        compose: "Callable[[int], SegmentationSet] | None" = None,
+        out: Path,
+    ) -> "History":
+        """`fit_segmenter`."""
+        from qat.segmentation.training import fit_segmenter
+
+        return fit_segmenter(net, pictures, plan, compose=compose, out=out)
+
+    def judge(self, net: "nn.Module", program: "Program", pictures: "SegmentationPictures") -> tuple[float, float]:
+        """Mean intersection over union."""
+        from mobile_sdk.expected import expected_scores
+        from mobile_sdk.masks import masks_of
+        from mobile_sdk.mean_iou import mean_iou
+        from qat.segmentation.training import evaluate_segmenter
+
+        held_out, contract = pictures.validation, program.contract
+        masks = masks_of(expected_scores(program, held_out.bytes(contract.image)))
+        of_int8 = mean_iou(masks, held_out.masks_in(contract.image), len(contract.labels))
+        return evaluate_segmenter(net, held_out).share, of_int8.share
