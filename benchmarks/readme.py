@@ -1,4 +1,4 @@
-"""Puts the measured figures into README.md, docs/paper-nets.md and docs/search.md, between marks; tests hold them.
+"""Puts the measured figures into README.md and pages of docs/, between marks; a test holds that they are there.
 
 Run: python -m benchmarks.readme
 """
@@ -13,8 +13,11 @@ from benchmarks.results_file import FOLDER, markdown
 from mobile_sdk.atomic import write_text
 
 README = Path(__file__).parents[1] / "README.md"
-PAPER_NETS = README.parent / "docs" / "paper-nets.md"
-SEARCH = README.parent / "docs" / "search.md"
+PAGES = {  # of docs/: the marks in each, and the results whose rows stand there
+    "paper-nets.md": {"paper nets": "paper_nets", "ablations": "ablations"},
+    "search.md": {"search": "search"},
+    "training.md": {"scaling": "scaling", "scaling digits": "scaling_digits"},
+}
 BESIDE_STOCK = (
     *("calibration", "distillation", "qat_digits", "stock_qat"),
     *("bundles", "qat_step", "export", "reference", "activation_memory", "operator_calibration"),
@@ -34,15 +37,14 @@ def filled(text: str) -> str:
     return _filled(text, fillings)
 
 
-def filled_paper_nets(text: str) -> str:
-    """The same for the page of the papers' nets: the tables that their benchmarks print."""
-    tables = {"paper nets": "paper_nets", "ablations": "ablations"}
-    return _filled(text, {mark: f"\n{markdown(_rows(result))}\n" for mark, result in tables.items()})
+def page(name: str) -> Path:
+    """A page of docs/."""
+    return README.parent / "docs" / name
 
 
-def filled_search(text: str) -> str:
-    """The same for the page of search."""
-    return _filled(text, {"search": f"\n{markdown(_rows('search'))}\n"})
+def filled_page(name: str, text: str) -> str:
+    """The same for a page of docs/: the tables that its benchmarks print."""
+    return _filled(text, {mark: f"\n{markdown(_rows(result))}\n" for mark, result in PAGES[name].items()})
 
 
 def _filled(text: str, fillings: Mapping[str, str]) -> str:
@@ -83,5 +85,5 @@ def _rows(name: str) -> list[dict[str, Any]]:
 
 if __name__ == "__main__":
     write_text(README, filled(README.read_text(encoding="utf-8")))
-    write_text(PAPER_NETS, filled_paper_nets(PAPER_NETS.read_text(encoding="utf-8")))
-    write_text(SEARCH, filled_search(SEARCH.read_text(encoding="utf-8")))
+    for each in PAGES:
+        write_text(page(each), filled_page(each, page(each).read_text(encoding="utf-8")))

@@ -52,7 +52,7 @@ class Processes:
     count = 1
 
     @contextmanager
-    def placed(self, net: nn.Module) -> Iterator[None]:
+    def at_work(self, net: nn.Module) -> Iterator[None]:
         """Inside the `with`, `net` is where this process trains it: on its own GPU, if there are any."""
         yield
 
@@ -120,7 +120,7 @@ class _Joined(Processes):
         atexit.register(self._accelerator.end_training)
 
     @contextmanager
-    def placed(self, net: nn.Module) -> Iterator[None]:
+    def at_work(self, net: nn.Module) -> Iterator[None]:
         home = next(net.parameters()).device
         net.to(self._accelerator.device)
         try:

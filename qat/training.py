@@ -48,7 +48,7 @@ def fit(
     """
     plan, contract = plan or TrainPlan(), contract or contract_of(net)
     folder = None if out is None else Path(out)
-    with current_processes().placed(net):
+    with current_processes().at_work(net):
         task = _Classification(net, pictures, plan, contract, teacher)
         return train(net, task, plan, contract, out=folder, resume=resume, progress=progress)
 

@@ -62,9 +62,10 @@ def test_the_gradient_of_two_processes_is_that_of_the_whole_batch(joined: Joined
     for which, alone in gradients().items():
         together = joined[1][0]["gradients"][which]
         assert together.keys() == alone.keys() and len(alone) >= 6
+        largest = max(float(value.abs().max()) for value in alone.values())
         for name, value in alone.items():
             if not name.endswith(("low", "high")):  # ends of ranges: estimated on some of a process's own values
-                assert (together[name] - value).abs().max() <= 1e-5 * value.abs().max(), f"{which}: {name}"
+                assert (together[name] - value).abs().max() <= 2e-6 * largest, f"{which}: {name}"
     assert any(name.endswith("scales") for name in joined[1][0]["gradients"]["fake-quantized"])
 
 

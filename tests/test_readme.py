@@ -29,20 +29,13 @@ def test_its_figures_are_those_of_the_results() -> None:
     assert filled(README) == README, "run: python -m benchmarks.readme"
 
 
-def test_the_page_of_the_papers_nets_quotes_its_benchmarks() -> None:
-    from benchmarks.readme import PAPER_NETS, filled_paper_nets
+def test_pages_quote_their_benchmarks() -> None:
+    from benchmarks.readme import PAGES, filled_page, page
 
-    text = PAPER_NETS.read_text(encoding="utf-8")
-    assert "<!-- paper nets -->\n| net |" in text and "<!-- ablations -->\n| variant |" in text
-    assert filled_paper_nets(text) == text, "run: python -m benchmarks.readme"
-
-
-def test_the_page_of_search_holds_what_its_benchmark_printed() -> None:
-    from benchmarks.readme import SEARCH, filled_search
-
-    text = SEARCH.read_text(encoding="utf-8")
-    assert "<!-- search -->\n| net |" in text
-    assert filled_search(text) == text, "run: python -m benchmarks.readme"
+    for name, marks in PAGES.items():
+        text = page(name).read_text(encoding="utf-8")
+        assert all(f"<!-- {mark} -->\n| " in text for mark in marks), name
+        assert filled_page(name, text) == text, "run: python -m benchmarks.readme"
 
 
 def test_its_tree_is_on_the_disk() -> None:

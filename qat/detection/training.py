@@ -42,7 +42,7 @@ def fit_detector(
     plan, contract = plan or TrainPlan.detector(), contract_of(net)
     if contract.labels != pictures.labels:
         raise SettingError("expected pictures with the contract's labels, found others", hint="use pictures.labels")
-    with current_processes().placed(net):
+    with current_processes().at_work(net):
         return train(net, _Detection(net, pictures, plan, contract, compose), plan, contract, out=out)
 
 
