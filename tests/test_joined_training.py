@@ -141,6 +141,12 @@ def test_without_accelerate_joining_is_refused_with_a_hint(monkeypatch: pytest.M
         current_processes()
 
 
+def test_one_process_trains_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    for package in ("accelerate", "webdataset"):
+        monkeypatch.setitem(sys.modules, package, None)
+    assert fit(tiny_net(), pictures(), PLAN, contract=CONTRACT, progress=False).epochs
+
+
 def test_parts_cover_everything_once_and_weigh_what_they_hold() -> None:
     for count in (1, 2, 3, 5):
         for total in (10, 11, 64):
