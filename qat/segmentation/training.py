@@ -41,7 +41,7 @@ def fit_segmenter(
     plan, contract = plan or TrainPlan.segmenter(), contract_of(net)
     if contract.labels != pictures.labels:
         raise SettingError("expected pictures with the contract's labels, found others", hint="use pictures.labels")
-    with current_processes().placed(net):
+    with current_processes().at_work(net):
         return train(net, _Segmentation(net, pictures, plan, contract, compose), plan, contract, out=out)
 
 
