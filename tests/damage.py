@@ -16,8 +16,6 @@ Change = Callable[[Content], None]
 Damage = Callable[[Path], None]
 """Damages the bundle in that folder."""
 
-DETECTIONS = "golden/0.detections.json"
-
 CHANGES: dict[str, tuple[str, Change]] = {
     "an unknown field": ("fields", lambda content: content.update(colour="red")),
     "a missing field": ("fields", lambda content: content.pop("resize")),
@@ -75,64 +73,10 @@ MORE_CHANGES: dict[str, Change] = {
 }
 
 
-def _rule(**numbers: Any) -> Change:
-    return lambda content: content["detection"].update(numbers)
-
-
-def _output(**fields: Any) -> Change:
-    return lambda content: content["interface"]["output"].update(fields)
-
-
-def _shape(change: Callable[[list[int]], list[int]]) -> Change:
-    return lambda content: content["interface"]["output"].update(shape=change(content["interface"]["output"]["shape"]))
-
-
-DETECTOR_CHANGES: dict[str, Change] = {
-    "no rule": lambda content: content.pop("detection"),
-    "a rule that is null": lambda content: content.update(detection=None),
-    "a rule that is a list": lambda content: content.update(detection=[0.5, 0.5, 100]),
-    "a classification with a rule": lambda content: content.update(task="classification"),
-    "an unknown task": lambda content: content.update(task="telepathy"),
-    "an unknown number of the rule": _rule(colour=1),
-    "a missing number of the rule": lambda content: content["detection"].pop("most"),
-    "a missing share of the rule": lambda content: content["detection"].pop("overlap_share"),
-    "a number of the rule as text": _rule(most="100"),
-    "a fraction of detections": _rule(most=100.0),
-    "a least share of nothing": _rule(least_score_share=0),
-    "a least share of everything": _rule(least_score_share=1.0),
-    "an overlap of nothing": _rule(overlap_share=0.0),
-    "an overlap of everything": _rule(overlap_share=1),
-    "none kept": _rule(most=0),
-    "too many kept": _rule(most=1001),
-    "columns of other labels": _shape(lambda shape: [*shape[:2], shape[2] + 1]),
-    "a flat output": _shape(lambda shape: [1, shape[1] * shape[2]]),
-    "two pictures' output": _shape(lambda shape: [2, *shape[1:]]),
-    "no anchors": _shape(lambda shape: [1, 0, shape[2]]),
-    "fewer anchors": _shape(lambda shape: [1, shape[1] - 1, shape[2]]),
-    "boxes in codes": _output(dtype="int8", scale=0.5, zero_point=0),
-    "boxes with a scale": _output(scale=0.5, zero_point=0),
-    "a label of a thing that is none": lambda content: content["golden"]["pictures"][0].update(label_index=3),
-    "a thing that does not win": lambda content: content["golden"]["pictures"][0].update(top1_index=99),
-    "a rule of less": _rule(least_score_share=0.01),
-    "a rule of fewer": _rule(most=1),
-    "a rule of other overlaps": _rule(overlap_share=0.01),
-}
-"""What makes a detector's sealed manifest contradict its bundle."""
-
-
 def damages() -> dict[str, Damage]:
     """Every damage of a classifier's bundle, by its name."""
     changes = {name: change for name, (_, change) in CHANGES.items()} | MORE_CHANGES
-    return _FILES | _sealed_again(changes)
-
-
-def detector_damages() -> dict[str, Damage]:
-    """Every damage that only a detector's bundle can have, by its name."""
-    return _DETECTOR_FILES | _sealed_again(DETECTOR_CHANGES)
-
-
-def _sealed_again(changes: dict[str, Change]) -> dict[str, Damage]:
-    return {name: lambda folder, change=change: resealed(folder, change) for name, change in changes.items()}
+    return _FILES | sealed_again(changes)
 
 
 def content_of(folder: Path) -> Content:
@@ -158,46 +102,29 @@ def replace_listed(folder: Path, path: str, data: bytes) -> None:
     bundles.reseal(folder, content)
 
 
-def moved_scores(folder: Path, *, by: float) -> None:
-    """Adds to every score of the first golden detections."""
-    _redetect(folder, lambda found: [{**each, "score": each["score"] + by} for each in found])
+def sealed_again(changes: dict[str, Change]) -> dict[str, Damage]:
+    """Damages that change the manifest and seal it again."""
+    return {name: lambda folder, change=change: resealed(folder, change) for name, change in changes.items()}
 
 
-def _redetect(folder: Path, change: Callable[[list[Content]], list[Any]]) -> None:
-    found = json.loads((folder / DETECTIONS).read_bytes())["detections"]
-    replace_listed(folder, DETECTIONS, json.dumps({"detections": change(found)}).encode())
-
-
-def _list(folder: Path, path: str) -> None:
+def list_file(folder: Path, path: str) -> None:
     """Adds an empty file with its entry."""
     (folder / path).touch()
     entry = {"path": path, "bytes": 0, "sha256": hashlib.sha256(b"").hexdigest()}
     resealed(folder, lambda content: content["files"].append(entry))
 
 
-def _unlist(folder: Path, path: str) -> None:
-    (folder / path).unlink()
-    resealed(folder, lambda content: content.update(files=[each for each in content["files"] if each["path"] != path]))
-
-
-def _first(**fields: Any) -> Damage:
-    """Changes fields of the surest golden detection."""
-    return lambda folder: _redetect(folder, lambda found: [{**found[0], **fields}, *found[1:]])
-
-
-def _detections(data: bytes) -> Damage:
-    return lambda folder: replace_listed(folder, DETECTIONS, data)
-
-
-def _spoil_output(folder: Path) -> None:
-    data = (folder / "golden/0.output.bin").read_bytes()
-    replace_listed(folder, "golden/0.output.bin", b"\0\0\xc0\x7f" + data[4:])  # a NaN
-
-
-def _flip(folder: Path, path: str) -> None:
+def flip(folder: Path, path: str) -> None:
+    """Flips a bit in the middle of a file."""
     data = bytearray((folder / path).read_bytes())
     data[len(data) // 2] ^= 1
     (folder / path).write_bytes(data)
+
+
+def unlist_file(folder: Path, path: str) -> None:
+    """Removes a file with its entry."""
+    (folder / path).unlink()
+    resealed(folder, lambda content: content.update(files=[each for each in content["files"] if each["path"] != path]))
 
 
 def _rewrite(folder: Path, path: str, change: Callable[[bytes], bytes]) -> None:
@@ -230,11 +157,11 @@ def _manifest(data: bytes) -> Damage:
 
 
 _FILES: dict[str, Damage] = {
-    "a flipped byte of the model": lambda folder: _flip(folder, "model.tflite"),
-    "a flipped byte of the labels": lambda folder: _flip(folder, "labels.txt"),
-    "a flipped byte of a golden picture": lambda folder: _flip(folder, "golden/0.png"),
-    "a flipped byte of a golden input": lambda folder: _flip(folder, "golden/1.input.bin"),
-    "a flipped byte of a golden output": lambda folder: _flip(folder, "golden/2.output.bin"),
+    "a flipped byte of the model": lambda folder: flip(folder, "model.tflite"),
+    "a flipped byte of the labels": lambda folder: flip(folder, "labels.txt"),
+    "a flipped byte of a golden picture": lambda folder: flip(folder, "golden/0.png"),
+    "a flipped byte of a golden input": lambda folder: flip(folder, "golden/1.input.bin"),
+    "a flipped byte of a golden output": lambda folder: flip(folder, "golden/2.output.bin"),
     "a truncated model": lambda folder: _rewrite(folder, "model.tflite", lambda data: data[:-1]),
     "an emptied model": lambda folder: _rewrite(folder, "model.tflite", lambda _: b""),
     "a missing model": lambda folder: (folder / "model.tflite").unlink(),
@@ -266,39 +193,5 @@ _FILES: dict[str, Damage] = {
     "a link for a folder": lambda folder: _link(folder, "golden"),
     "a pipe for the labels": lambda folder: _fifo(folder, "labels.txt"),
     "folders without end": _nest,
-    "detections in a classification": lambda folder: _list(folder, DETECTIONS),
-}
-
-_DETECTOR_FILES: dict[str, Damage] = {
-    "detections that are missing": lambda folder: (folder / DETECTIONS).unlink(),
-    "detections that are not listed": lambda folder: _unlist(folder, DETECTIONS),
-    "detections of no picture": lambda folder: _list(folder, "golden/3.detections.json"),
-    "a flipped byte of detections": lambda folder: _flip(folder, DETECTIONS),
-    "detections that are no JSON": _detections(b'{"detections": ['),
-    "detections that are no object": _detections(b"[]"),
-    "detections that are no list": _detections(b'{"detections": {}}'),
-    "detections that are no UTF-8": _detections(b'{"detections": ["\xff"]}'),
-    "detections with NaN": _detections(b'{"detections": [NaN]}'),
-    "no detections at all": _detections(b"{}"),
-    "nothing detected": _detections(b'{"detections": []}'),
-    "detections with a field too many": _detections(b'{"detections": [], "colour": "red"}'),
-    "too many bytes of detections": _detections(b" " * 2**20 + b'{"detections": []}'),
-    "a detection less": lambda folder: _redetect(folder, lambda found: found[:-1]),
-    "a detection twice": lambda folder: _redetect(folder, lambda found: [*found, found[-1]]),
-    "detections in another order": lambda folder: _redetect(folder, lambda found: [found[1], found[0], *found[2:]]),
-    "a detection that is a list": lambda folder: _redetect(folder, lambda found: [[], *found[1:]]),
-    "a detection of another label": lambda folder: _redetect(
-        folder, lambda found: [{**found[0], "label_index": (found[0]["label_index"] + 1) % 3}, *found[1:]]
-    ),
-    "a detection of no label": _first(label_index=-1),
-    "a detection's label as text": _first(label_index="1"),
-    "a detection's label as a fraction": _first(label_index=1.0),
-    "a detection's score as text": _first(score="0.9"),
-    "a detection's score as truth": _first(score=True),
-    "a detection with a field too many": _first(colour="red"),
-    "a box of three sides": _first(box_px=[1.0, 2.0, 3.0]),
-    "a box of five sides": _first(box_px=[1.0, 2.0, 3.0, 4.0, 5.0]),
-    "another box": _first(box_px=[1.0, 2.0, 3.0, 4.0]),
-    "scores a little off": lambda folder: moved_scores(folder, by=1e-5),
-    "an output with a NaN": _spoil_output,
+    "detections in a classification": lambda folder: list_file(folder, "golden/0.detections.json"),
 }

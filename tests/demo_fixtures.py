@@ -21,8 +21,9 @@ from typing import Any
 import bundles
 import detectors
 import numpy as np
-from damage import Damage, damages, detector_damages, moved_scores
+from damage import Damage, damages
 from detection_cases import DetectionCase, detection_cases
+from detector_damage import detector_damages, moved_scores
 from numpy.typing import NDArray
 from PIL import Image
 
