@@ -194,4 +194,5 @@ _FILES: dict[str, Damage] = {
     "a pipe for the labels": lambda folder: _fifo(folder, "labels.txt"),
     "folders without end": _nest,
     "detections in a classification": lambda folder: list_file(folder, "golden/0.detections.json"),
+    "a mask in a classification": lambda folder: list_file(folder, "golden/0.mask.bin"),
 }

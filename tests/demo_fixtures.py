@@ -4,6 +4,7 @@ Python writes all of it, so that Kotlin and Swift are held to Python. None of it
 
     bundles/<name>.<runtime>/    as `lower` writes them, in int8 and in float32; one says a limit of activations
     detectors/<name>.<runtime>/  the same of a detector; the golden numbers of one are off by less than languages are
+    segmenters/<name>.<runtime>/ forged of classifiers: masks of ten labels, and of as many as there may be
     damaged/cases.json           [{"folder", "expects"}]: `expects` is the check that refuses the folder
     detections/cases.json        [{"name", "output", "labels", "rule", "size_px", "expected"}], float32 outputs beside
     preprocess/cases.json        [{"name", "source", "width", "height", "image", "expected"}], raw RGB files beside it
@@ -26,9 +27,11 @@ from detection_cases import DetectionCase, detection_cases
 from detector_damage import detector_damages, moved_scores
 from numpy.typing import NDArray
 from PIL import Image
+from segmenter_bundles import forge_segmenter
+from segmenter_damage import segmenter_damages
 
 from mobile_sdk.bundle import open_bundle
-from mobile_sdk.contract import ImageSpec
+from mobile_sdk.contract import MOST_MASK_LABELS, ImageSpec
 from mobile_sdk.detections import BOX_COLUMNS
 from mobile_sdk.lowering import lower
 from mobile_sdk.manifest import BundleRefusalError
@@ -47,7 +50,12 @@ def write_fixtures(folder: Path) -> None:
     """Writes everything below `folder`, which is made; the same to the byte every time."""
     _write_bundles(folder / "bundles")
     _write_detectors(folder / "detectors")
-    damaged = [(folder / "bundles/test.tflite", damages()), (folder / "detectors/things.tflite", detector_damages())]
+    _write_segmenters(folder / "segmenters", folder / "bundles")
+    damaged = [
+        (folder / "bundles/test.tflite", damages()),
+        (folder / "detectors/things.tflite", detector_damages()),
+        (folder / "segmenters/parts.tflite", segmenter_damages()),
+    ]
     _write_damaged(folder / "damaged", damaged)
     _write_detections(folder / "detections")
     _write_pictures(folder / "preprocess")
@@ -69,6 +77,13 @@ def _write_detectors(folder: Path) -> None:
         lower(detectors.program(), folder, runtimes=[runtime], pictures=detectors.pictures())
     off = Path(shutil.copytree(folder / "things.tflite", folder / "off-by-a-hair.tflite"))
     moved_scores(off, by=HAIR)
+
+
+def _write_segmenters(folder: Path, classifiers: Path) -> None:
+    folder.mkdir()
+    for runtime in RUNTIMES:
+        forge_segmenter(classifiers / f"test.{runtime}", folder / f"parts.{runtime}", labels=10)
+    forge_segmenter(classifiers / "test.tflite", folder / "many-parts.tflite", labels=MOST_MASK_LABELS)
 
 
 def _write_damaged(folder: Path, damaged: list[tuple[Path, dict[str, Damage]]]) -> None:

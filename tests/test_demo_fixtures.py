@@ -25,8 +25,10 @@ def cases(folder: Path) -> list[dict[str, Any]]:
 def test_every_bundle_opens_and_every_damaged_one_is_refused_by_the_check_that_its_case_names(
     demo_fixtures: Path,
 ) -> None:
-    bundles = [open_bundle(folder) for folder in sorted((demo_fixtures / "bundles").iterdir())]
-    assert {bundle.manifest.runtime for bundle in bundles} == set(RUNTIMES)
+    for kind, task in (("bundles", "classification"), ("detectors", "detection"), ("segmenters", "segmentation")):
+        manifests = [open_bundle(folder).manifest for folder in sorted((demo_fixtures / kind).iterdir())]
+        assert {manifest.runtime for manifest in manifests} == set(RUNTIMES)
+        assert {manifest.task for manifest in manifests} == {task}
     for case in cases(demo_fixtures / "damaged"):
         with pytest.raises(BundleError) as caught:
             open_bundle(demo_fixtures / "damaged" / case["folder"])

@@ -15,6 +15,8 @@ struct AnswerPicture: View {
           GeometryReader { geometry in
             switch recognition.answer {
             case .classified: Spacer()
+            case .segmented(let mask, _):
+              if let image = PictureImage.image(of: mask) { Image(uiImage: image).resizable() }
             case .detected(let found):
               ForEach(found.reversed()) { thing in FoundBox(thing: thing, size: geometry.size) }
             }

@@ -72,6 +72,10 @@ private struct RecognitionSection: View {
       switch recognition.answer {
       case .classified(let best):
         ForEach(best) { each in ShareRow(label: each.label, share: each.share, color: nil) }
+      case .segmented(_, let parts):
+        ForEach(parts) { each in
+          ShareRow(label: each.label, share: each.share, color: LabelColor(labelIndex: each.labelIndex))
+        }
       case .detected(let found):
         if found.isEmpty { Text("Nothing found") }
         ForEach(found) { each in

@@ -23,6 +23,7 @@ public enum CGColorSpaceModel {  // = CGColorSpaceModel
 public func CGColorSpaceCreateDeviceRGB() -> CGColorSpace { CGColorSpace() }  // = CGColorSpaceCreateDeviceRGB
 
 public enum CGImageAlphaInfo: UInt32 {  // = CGImageAlphaInfo
+  case premultipliedLast = 1  // = CGImageAlphaInfo.kCGImageAlphaPremultipliedLast
   case noneSkipLast = 5  // = CGImageAlphaInfo.kCGImageAlphaNoneSkipLast
 }
 

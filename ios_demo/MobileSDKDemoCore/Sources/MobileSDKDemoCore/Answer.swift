@@ -4,11 +4,22 @@ public enum Answer: Equatable, Sendable {
   case classified([Prediction])
   /// Things with their places, the surest first; empty where there is none.
   case detected([Found])
+  /// What every pixel shows; of the parts, the labels that occur, the largest first.
+  case segmented(Mask, [Part])
 
   /// Of a classification the best `count` labels.
   init(_ output: ModelOutput, of manifest: Manifest, count: Int) {
     switch manifest.task {
     case .classification: self = .classified(output.top(count, of: manifest.labels))
+    case .segmentation:
+      let (labels, side) = (manifest.labels, manifest.image.sizePx)
+      let mask = Mask(scores: output.raw, labels: labels.count, side: side)
+      let pixels = mask.pixels(labels.count)
+      let order = pixels.indices.filter { pixels[$0] > 0 }.sorted { (pixels[$1], $0) < (pixels[$0], $1) }
+      let parts = order.map {
+        Part(labelIndex: $0, label: labels[$0], share: Double(pixels[$0]) / Double(mask.labels.count))
+      }
+      self = .segmented(mask, parts)
     case .detection(let rule):
       let detections = Detections(output.raw, labels: manifest.labels.count)
       let share = 1 / Double(manifest.image.sizePx)
@@ -36,12 +47,26 @@ public struct Found: Equatable, Sendable, Identifiable {
   public func box(width: Double, height: Double) -> Box { area.scaled(width, height) }
 }
 
+/// A label with its share of a picture's pixels.
+public struct Part: Equatable, Sendable, Identifiable {
+  public let labelIndex: Int
+  public let label: String
+  public let share: Double
+
+  public var id: Int { labelIndex }
+}
+
 extension ModelOutput {
   /// The index of the label that it is surest of; none where a number is not a number.
   func winner(of manifest: Manifest) -> Int? {
     switch manifest.task {
     case .classification: winner
     case .detection: Detections(raw, labels: manifest.labels.count).surestLabel
+    case .segmentation:
+      raw.contains(where: \.isNaN)
+        ? nil
+        : Mask(scores: raw, labels: manifest.labels.count, side: manifest.image.sizePx)
+          .widestLabel(manifest.labels.count)
     }
   }
 }

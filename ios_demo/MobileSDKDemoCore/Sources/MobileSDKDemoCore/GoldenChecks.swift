@@ -2,6 +2,7 @@ import Foundation
 
 /// One golden picture on opening: it gives its input by the recipe, and its expected output says what is expected.
 struct GoldenChecks {
+  private static let maskKind = "mask.bin"
   private static let maximumBytes = ["png": 4 << 20, GoldenDetections.kind: GoldenDetections.maximumBytes]
 
   let bundle: ModelBundle
@@ -14,6 +15,7 @@ struct GoldenChecks {
     return switch task {
     case .classification: always
     case .detection: always + [GoldenDetections.kind]
+    case .segmentation: always + [maskKind]
     }
   }
 
@@ -36,6 +38,16 @@ struct GoldenChecks {
     switch manifest.task {
     case .classification: break
     case .detection(let rule): try checkDetections(in: output, by: rule)
+    case .segmentation: try checkMask(in: output)
+    }
+  }
+
+  private func checkMask(in output: ModelOutput) throws {
+    let manifest = bundle.manifest
+    let found = Mask(scores: output.raw, labels: manifest.labels.count, side: manifest.image.sizePx)
+    guard try bundle.golden(index, Self.maskKind) == Data(found.labels) else {
+      throw refusal(
+        "expected golden/\(index).\(Self.maskKind) to be what golden/\(index).output.bin gives, found another")
     }
   }
 
@@ -61,6 +73,7 @@ struct GoldenChecks {
     let expected = [
       "input.bin": pixels * 3 * manifest.input.type.byteCount,
       "output.bin": manifest.output.shape.reduce(manifest.output.type.byteCount, *),
+      Self.maskKind: pixels,
     ]
     for file in manifest.files {
       for (kind, bytes) in expected where file.path == "golden/\(index).\(kind)" && file.bytes != bytes {

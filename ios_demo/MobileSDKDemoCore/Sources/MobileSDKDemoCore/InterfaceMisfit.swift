@@ -47,6 +47,9 @@ enum InterfaceMisfit {
     case .classification:
       let fits = spec.shape == [1, labels]
       return fits ? nil : "expected an output [1, \(labels)], one score a label, found \(spec.shape)"
+    case .segmentation:
+      let expected = [1, manifest.image.sizePx, manifest.image.sizePx, labels]
+      return spec.shape == expected ? nil : "expected an output \(expected), found \(spec.shape)"
     case .detection:
       let columns = Detections.columns(labels: labels)
       guard spec.shape.count == 3, spec.shape[0] == 1, spec.shape[1] >= 1, spec.shape[2] == columns else {

@@ -16,6 +16,9 @@ public struct LabelColor: Equatable, Sendable {
     (red, green, blue) = (channels[0], channels[1], channels[2])
   }
 
+  /// Red, green, blue and alpha as bytes, each colour multiplied by the alpha of a half.
+  public var halfTransparent: [UInt8] { [red, green, blue, 1].map { UInt8(($0 * 128).rounded()) } }
+
   /// Whether black is read better on it than white; the weights of brightness are to the tenth.
   public var isBright: Bool { 0.3 * red + 0.6 * green + 0.1 * blue > 0.5 }
 }

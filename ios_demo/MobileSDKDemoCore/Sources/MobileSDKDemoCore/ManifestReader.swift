@@ -66,7 +66,7 @@ enum ManifestReader {
     let runtime = try fields.string("runtime", like: "[a-z][a-z0-9_]{0,31}")
     let model = try fields.string("model", like: "model\\.[a-z]{1,16}")
     let task = try task(&fields)
-    let labels = try labels(&fields, atLeast: task == .classification ? 2 : 1)
+    let labels = try labels(&fields, count: task.labelCounts)
     let image = try image(fields.inside("image"))
     let precision = try fields.choice("precision", of: ["int8", "float32", "mixed"])
     let golden = try golden(fields.inside("golden"))
@@ -95,12 +95,12 @@ enum ManifestReader {
   }
 
   private static func task(_ fields: inout Fields) throws -> ModelTask {
-    let name = try fields.choice("task", of: ["classification", "detection"])
+    let name = try fields.choice("task", of: ["classification", "detection", "segmentation"])
     let rule = fields.has("detection") ? try fields.insideOrNil("detection").map(detection) : nil
     guard (name == "detection") == (rule != nil) else {
       throw BundleRefusal(.fields, "expected the field 'detection' for the task detection, and only for it")
     }
-    return rule.map(ModelTask.detection) ?? .classification
+    return rule.map(ModelTask.detection) ?? (name == "segmentation" ? .segmentation : .classification)
   }
 
   private static func detection(_ fields: Fields) throws -> DetectionSpec {
@@ -113,8 +113,8 @@ enum ManifestReader {
   }
 
   /// Unique by their code points, as Python compares them, and not by how they look.
-  private static func labels(_ fields: inout Fields, atLeast least: Int) throws -> [String] {
-    let labels = try fields.list("labels", count: least...Int.max) { try Fields.string($0, at: $1) }
+  private static func labels(_ fields: inout Fields, count: ClosedRange<Int>) throws -> [String] {
+    let labels = try fields.list("labels", count: count) { try Fields.string($0, at: $1) }
     guard Set(labels.map { Array($0.utf8) }).count == labels.count else {
       throw BundleRefusal(.fields, "expected unique labels, found one twice")
     }

@@ -4,7 +4,7 @@ import Testing
 @testable import MobileSDKDemoCore
 
 @Suite struct BundleTests {
-  @Test(arguments: Fixtures.bundles + Fixtures.detectors)
+  @Test(arguments: Fixtures.everyBundle)
   func aWholeBundleOpens(folder: URL) throws {
     let bundle = try ModelBundle.open(folder, decode: PNG.decode)
     #expect(bundle.manifest.runtime.rawValue == folder.pathExtension)

@@ -28,6 +28,19 @@ import Testing
     #expect(try found.picture == PNG.decode(bundle.goldenPicture(0)))
   }
 
+  @Test func aSegmenterShowsTheWholePictureAndHowMuchOfItShowsWhat() async throws {
+    let folder = try #require(Fixtures.segmenters.first { $0.lastPathComponent == "parts.tflite" })
+    let bundle = try ModelBundle.open(folder, decode: PNG.decode)
+    let engine = Engine(decode: PNG.decode, load: { bundle, _ in Self.model(of: bundle, Clock()) })
+    let found = try await engine.recognize(bundle.goldenPicture(0), with: bundle, on: .all, count: 3)
+    guard case .segmented(let mask, let parts) = found.answer else { throw WrongTask() }
+    #expect(try Data(mask.labels) == bundle.golden(0, "mask.bin"))
+    #expect(parts.count > 2 && parts.map(\.share) == parts.map(\.share).sorted(by: >))
+    #expect(abs(parts.map(\.share).reduce(0, +) - 1) < 1e-9)
+    #expect(parts.first?.labelIndex == bundle.manifest.golden.pictures[0].top1Index)
+    #expect(try found.picture == PNG.decode(bundle.goldenPicture(0)))
+  }
+
   @Test func aDetectorsBenchmarkComparesItsBoxes() async throws {
     let bundle = try Fixtures.detector(.execuTorch)
     let right = try await measured([bundle])

@@ -8,6 +8,8 @@ enum Fixtures {
   static let folder = URL(fileURLWithPath: ProcessInfo.processInfo.environment["DEMO_FIXTURES"] ?? "")
   static let bundles = folders(below: folder.appendingPathComponent("bundles"))
   static let detectors = folders(below: folder.appendingPathComponent("detectors"))
+  static let segmenters = folders(below: folder.appendingPathComponent("segmenters"))
+  static let everyBundle = bundles + detectors + segmenters
 
   static func json(_ path: String) throws -> JSONValue {
     try JSONValue(parsing: Data(contentsOf: folder.appendingPathComponent(path)))

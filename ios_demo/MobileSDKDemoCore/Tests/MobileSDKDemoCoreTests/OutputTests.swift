@@ -8,7 +8,7 @@ import Testing
   private let floats = OutputSpec(name: "scores", type: .float32, shape: [1, 4], scale: nil, zeroPoint: nil)
 
   @Test func theGoldenOutputsHaveTheirWinners() throws {
-    for folder in Fixtures.bundles + Fixtures.detectors {
+    for folder in Fixtures.everyBundle {
       let bundle = try ModelBundle.open(folder, decode: PNG.decode)
       for (index, expected) in bundle.manifest.golden.pictures.enumerated() {
         let output = ModelOutput(bytes: try bundle.goldenOutput(index), as: bundle.manifest.output)

@@ -32,7 +32,7 @@ import Testing
   }
 
   @Test func theGoldenPicturesGiveTheirInputs() throws {
-    for folder in Fixtures.bundles + Fixtures.detectors {
+    for folder in Fixtures.everyBundle {
       let bundle = try ModelBundle.open(folder, decode: PNG.decode)
       for index in bundle.manifest.golden.pictures.indices {
         let picture = try PNG.decode(bundle.goldenPicture(index))

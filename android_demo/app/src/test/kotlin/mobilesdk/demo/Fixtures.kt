@@ -25,9 +25,14 @@ object Fixtures {
 
     val detectorFolders: List<File> = folders("detectors")
 
+    val segmenterFolders: List<File> = folders("segmenters")
+
     fun bundle(name: String): Bundle = openBundle(folder.resolve("bundles/$name"), DesktopDecoder)
 
     fun detector(name: String = "things.tflite"): Bundle = openBundle(folder.resolve("detectors/$name"), DesktopDecoder)
+
+    fun segmenter(name: String = "parts.tflite"): Bundle =
+        openBundle(folder.resolve("segmenters/$name"), DesktopDecoder)
 
     private fun folders(below: String): List<File> =
         folder

@@ -74,6 +74,7 @@ private fun goldenPaths(manifest: Manifest): Set<String> {
         when (manifest.task) {
             Task.Classification -> emptyList()
             is Task.Detection -> listOf(DETECTIONS_KIND)
+            Task.Segmentation -> listOf(MASK_KIND)
         }
     val kinds = listOf("png", "input.bin", "output.bin") + ofTask
     return manifest.golden.pictures.indices

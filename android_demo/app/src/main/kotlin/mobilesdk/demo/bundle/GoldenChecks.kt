@@ -1,5 +1,6 @@
 package mobilesdk.demo.bundle
 
+import mobilesdk.demo.model.Mask
 import mobilesdk.demo.model.detect
 import mobilesdk.demo.model.inputBytes
 import mobilesdk.demo.model.winner
@@ -8,6 +9,8 @@ import java.io.IOException
 
 private const val MAX_PICTURE_BYTES = 4L shl 20
 private const val MAX_DETECTIONS_BYTES = 1L shl 20
+
+internal const val MASK_KIND = "mask.bin"
 
 /** The picture gives the input by the recipe, and the expected output says what is expected. */
 internal fun checkGolden(
@@ -31,6 +34,7 @@ internal fun checkGolden(
     when (val task = manifest.task) {
         Task.Classification -> Unit
         is Task.Detection -> checkDetections(bundle, index, output, task.rule)
+        Task.Segmentation -> checkMask(bundle, index, output)
     }
 }
 
@@ -41,7 +45,7 @@ private fun checkSizes(
     val manifest = bundle.manifest
     val side = manifest.image.sizePx.toLong()
     val expected =
-        mapOf(
+        mutableMapOf(
             "input.bin" to side * side * Rgb.CHANNELS * manifest.input.type.bytes,
             "output.bin" to
                 manifest.output.shape.fold(
@@ -50,6 +54,7 @@ private fun checkSizes(
                     Long::times,
                 ),
         )
+    if (manifest.task == Task.Segmentation) expected[MASK_KIND] = side * side
     for ((kind, bytes) in expected) {
         val found = bundle.goldenFile(index, kind).length()
         if (found != bytes) refuse("golden", "expected $bytes bytes of golden/$index.$kind, found $found")
@@ -85,5 +90,17 @@ private fun checkDetections(
             "golden",
             "expected golden/$index.$DETECTIONS_KIND to be what golden/$index.output.bin gives, found another",
         )
+    }
+}
+
+private fun checkMask(
+    bundle: Bundle,
+    index: Int,
+    output: FloatArray,
+) {
+    val manifest = bundle.manifest
+    val found = Mask.of(output, manifest.labels.size, manifest.image.sizePx)
+    if (!found.labels.contentEquals(bundle.goldenFile(index, MASK_KIND).readBytes())) {
+        refuse("golden", "expected golden/$index.$MASK_KIND to be what golden/$index.output.bin gives, found another")
     }
 }

@@ -54,6 +54,11 @@ private fun shapeMisfit(manifest: Manifest): String? {
             "expected one score a label, found $shape".takeIf { shape != listOf(1, labels) }
         }
 
+        Task.Segmentation -> {
+            val expected = listOf(1, manifest.image.sizePx, manifest.image.sizePx, labels)
+            "expected an output $expected, found $shape".takeIf { shape != expected }
+        }
+
         is Task.Detection -> {
             val columns = DetectionRow.columns(labels)
             when {

@@ -25,6 +25,9 @@ sealed interface Task {
     data class Detection(
         val rule: DetectionSpec,
     ) : Task
+
+    /** A score for every label in every pixel. */
+    data object Segmentation : Task
 }
 
 /** The numbers of the rule in docs/detection.md; shares are 0..1. */

@@ -66,6 +66,7 @@ private fun checkSeal(
 private const val ASCII_END = 0x80
 private const val MAX_FILES = 1000
 private const val MAX_DETECTIONS = 1000L
+private const val MAX_MASK_LABELS = 255
 private const val MAX_GOLDEN_PICTURES = 16
 private const val MAX_FILE_BYTES = 1L shl 31 // a flatbuffer ends at 2 GiB
 private val COUNT = 0L..Int.MAX_VALUE.toLong()
@@ -102,19 +103,32 @@ private fun readFields(fields: Fields): Manifest {
         )
     tensors.end()
     fields.end()
-    if (manifest.task == Task.Classification && manifest.labels.size < 2) {
-        refuse("fields", "expected two labels or more of a classification, found one")
+    val range = labelsOf(manifest.task)
+    if (manifest.labels.size !in range) {
+        refuse("fields", "expected $range labels for this task, found ${manifest.labels.size}")
     }
     return manifest
 }
 
+/** A mask is bytes, and one of them says in training that no label is asked of a pixel. */
+private fun labelsOf(task: Task): IntRange =
+    when (task) {
+        Task.Classification -> 2..Int.MAX_VALUE
+        is Task.Detection -> 1..Int.MAX_VALUE
+        Task.Segmentation -> 2..MAX_MASK_LABELS
+    }
+
 private fun readTask(fields: Fields): Task {
-    val task = fields.choice("task", "classification", "detection")
+    val task = fields.choice("task", "classification", "detection", "segmentation")
     val rule = if (fields.has("detection")) fields.insideOrNull("detection")?.let(::readDetection) else null
     if ((task == "detection") != (rule != null)) {
         refuse("fields", "expected the field 'detection' for the task detection, and only for it")
     }
-    return if (rule == null) Task.Classification else Task.Detection(rule)
+    return when {
+        rule != null -> Task.Detection(rule)
+        task == "segmentation" -> Task.Segmentation
+        else -> Task.Classification
+    }
 }
 
 private fun readDetection(fields: Fields): DetectionSpec =

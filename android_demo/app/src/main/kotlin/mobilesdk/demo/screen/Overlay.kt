@@ -15,6 +15,12 @@ interface Brush {
         color: Int,
     )
 
+    /** The mask's [maskColors] over all of [area]. */
+    fun mask(
+        answer: Answer.Segmented,
+        area: Box,
+    )
+
     /** A filled [box] with a text in it. */
     fun tag(
         text: String,
@@ -34,8 +40,17 @@ fun drawOverlay(
     when (answer) {
         is Answer.Classified -> Unit
         is Answer.Detected -> answer.found.asReversed().forEach { drawThing(it, area, brush, words(it)) }
+        is Answer.Segmented -> brush.mask(answer, area)
     }
 }
+
+/** The half transparent colour of every pixel's label. */
+fun maskColors(answer: Answer.Segmented): IntArray {
+    val colors = answer.parts.associate { it.labelIndex.toByte() to (labelColor(it.labelIndex) and HALF_TRANSPARENT) }
+    return IntArray(answer.mask.labels.size) { colors.getValue(answer.mask.labels[it]) }
+}
+
+private const val HALF_TRANSPARENT = 0x80FFFFFF.toInt()
 
 /** A place in shares of a picture, in the pixels of [picture], where it is shown. */
 fun placed(

@@ -1,6 +1,7 @@
 package mobilesdk.demo.screen
 
 import android.content.Context
+import android.graphics.Bitmap
 import android.graphics.Canvas
 import android.graphics.Paint
 import android.graphics.RectF
@@ -18,14 +19,17 @@ class PictureView(
 ) : ImageView(context, attributes) {
     private val line = Paint(Paint.ANTI_ALIAS_FLAG).apply { style = Paint.Style.STROKE }
     private val fill = Paint(Paint.ANTI_ALIAS_FLAG)
+    private val plain = Paint() // a mask's pixels keep their edges
     private val text = Paint(Paint.ANTI_ALIAS_FLAG).apply { textSize = pixels(TypedValue.COMPLEX_UNIT_SP, TEXT_SP) }
     private var answer: Answer? = null
+    private var mask: Bitmap? = null // of the answer, made when it is first drawn
     private var words: (Found) -> String = { it.label }
 
     fun show(
         answer: Answer?,
         words: (Found) -> String,
     ) {
+        if (answer !== this.answer) mask = null
         this.answer = answer
         this.words = words
         invalidate()
@@ -69,6 +73,16 @@ class PictureView(
                 line.color = each
                 canvas.drawRect(area(box), line)
             }
+        }
+
+        override fun mask(
+            answer: Answer.Segmented,
+            area: Box,
+        ) {
+            val side = answer.mask.side
+            val bitmap = mask ?: Bitmap.createBitmap(maskColors(answer), side, side, Bitmap.Config.ARGB_8888)
+            mask = bitmap
+            canvas.drawBitmap(bitmap, null, area(area), plain)
         }
 
         override fun tag(

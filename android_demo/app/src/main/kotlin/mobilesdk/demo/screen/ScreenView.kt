@@ -2,9 +2,6 @@ package mobilesdk.demo.screen
 
 import android.app.Activity
 import android.graphics.Bitmap
-import android.text.SpannableStringBuilder
-import android.text.Spanned
-import android.text.style.ForegroundColorSpan
 import android.view.View
 import android.widget.ArrayAdapter
 import android.widget.Button
@@ -12,7 +9,6 @@ import android.widget.ProgressBar
 import android.widget.Spinner
 import android.widget.TextView
 import mobilesdk.demo.R
-import mobilesdk.demo.model.Answer
 import mobilesdk.demo.picture.Rgb
 
 /** A view of the layout; `findViewById` itself has known its type since Android 8 only. */
@@ -29,13 +25,14 @@ class ScreenView(
     private val progress: ProgressBar = activity.view(R.id.progress)
     private val bundles: Spinner = activity.view(R.id.bundles)
     private val buttons = listOf(R.id.camera, R.id.pick, R.id.benchmark).map { activity.view<Button>(it) }
+    private val words = AnswerWords(activity.resources)
     private var drawn: Rgb? = null
     private var listed: List<String> = emptyList()
 
     fun show(state: ScreenState) {
         showBundles(state)
         showPicture(state)
-        predictions.text = state.answer?.let(::lines)
+        predictions.text = state.answer?.let(words::lines)
         latency.text = state.latencyMs?.let { text(R.string.latency, it, state.runtime.orEmpty()) }.orEmpty()
         notice.text = state.notice?.let(::words).orEmpty()
         notice.visibility = if (state.notice == null) View.GONE else View.VISIBLE
@@ -61,45 +58,8 @@ class ScreenView(
         }
         picture.show(state.answer) { text(R.string.tag, it.label, it.share * 100) }
         picture.contentDescription =
-            state.answer?.let { text(R.string.picture_of, spoken(it)) } ?: text(R.string.no_picture)
+            state.answer?.let { text(R.string.picture_of, words.spoken(it)) } ?: text(R.string.no_picture)
     }
-
-    /** A line for each label or thing; a thing's begins with the colour of its box. */
-    private fun lines(answer: Answer): CharSequence =
-        when (answer) {
-            is Answer.Classified -> {
-                answer.best.joinToString(
-                    "\n",
-                ) { text(R.string.prediction, it.share * 100, it.label) }
-            }
-
-            is Answer.Detected -> {
-                colouredLines(answer.found.map { Triple(it.labelIndex, it.share, it.label) })
-            }
-        }
-
-    private fun colouredLines(found: List<Triple<Int, Double, String>>): CharSequence {
-        if (found.isEmpty()) return text(R.string.nothing_found)
-        val lines = SpannableStringBuilder()
-        for ((labelIndex, share, label) in found) {
-            if (lines.isNotEmpty()) lines.append('\n')
-            lines.append(SQUARE).append(text(R.string.prediction, share * 100, label))
-            val start = lines.lastIndexOf(SQUARE)
-            lines.setSpan(
-                ForegroundColorSpan(labelColor(labelIndex)),
-                start,
-                start + 1,
-                Spanned.SPAN_EXCLUSIVE_EXCLUSIVE,
-            )
-        }
-        return lines
-    }
-
-    private fun spoken(answer: Answer): String =
-        when (answer) {
-            is Answer.Classified -> answer.best.firstOrNull()?.label
-            is Answer.Detected -> answer.found.joinToString { it.label }.ifEmpty { null }
-        } ?: text(R.string.nothing_found)
 
     private fun bitmap(rgb: Rgb): Bitmap {
         val pixels = IntArray(rgb.width * rgb.height) { rgb.packed(it) }
@@ -126,8 +86,4 @@ class ScreenView(
         id: Int,
         vararg words: Any,
     ): String = activity.getString(id, *words)
-
-    private companion object {
-        const val SQUARE = "\u25A0 "
-    }
 }

@@ -30,9 +30,18 @@ class OpenBundleTest {
     }
 
     @Test
+    fun `segmenters open, with as many labels as there may be`() {
+        val bundles = Fixtures.segmenterFolders.map { openBundle(it, DesktopDecoder) }
+        assertEquals(Runtime.entries.toSet(), bundles.map { it.runtime }.toSet())
+        assertTrue(bundles.all { it.manifest.task == Task.Segmentation })
+        assertEquals(setOf(OutputType.INT8, OutputType.FLOAT32), bundles.map { it.manifest.output.type }.toSet())
+        assertEquals(255, bundles.maxOf { it.manifest.labels.size })
+    }
+
+    @Test
     fun `every damage is refused by the check that python refuses it by`() {
         val cases = Fixtures.list("damaged/cases.json")
-        assertTrue(cases.size > 120)
+        assertTrue(cases.size > 150)
         val found =
             cases.map { case ->
                 val folder = Fixtures.folder.resolve("damaged").resolve(case.text("folder"))

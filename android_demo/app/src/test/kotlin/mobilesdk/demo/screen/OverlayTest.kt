@@ -2,12 +2,16 @@ package mobilesdk.demo.screen
 
 import mobilesdk.demo.DesktopDecoder
 import mobilesdk.demo.Fixtures
+import mobilesdk.demo.bundle.Bundle
 import mobilesdk.demo.model.Answer
 import mobilesdk.demo.model.Box
 import mobilesdk.demo.model.Found
+import mobilesdk.demo.model.Mask
+import mobilesdk.demo.model.Part
 import mobilesdk.demo.model.Prediction
 import mobilesdk.demo.model.answer
 import mobilesdk.demo.picture.Rgb
+import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertNotEquals
 import org.junit.Assert.assertTrue
@@ -34,6 +38,16 @@ private class DesktopBrush(
         graphics.color = Color(color, true)
         graphics.stroke = BasicStroke(3f)
         graphics.drawRect(box.left.toInt(), box.top.toInt(), width(box), height(box))
+    }
+
+    override fun mask(
+        answer: Answer.Segmented,
+        area: Box,
+    ) {
+        val side = answer.mask.side
+        val pixels = BufferedImage(side, side, BufferedImage.TYPE_INT_ARGB)
+        pixels.setRGB(0, 0, side, side, maskColors(answer), 0, side)
+        graphics.drawImage(pixels, area.left.toInt(), area.top.toInt(), width(area), height(area), null)
     }
 
     override fun tag(
@@ -107,9 +121,33 @@ class OverlayTest {
     }
 
     @Test
-    fun `a golden picture is drawn with its things, for people to look at`() {
-        val bundle = Fixtures.detector()
-        val image = image(DesktopDecoder.decode(bundle.goldenFile(0, "png")), 3)
+    fun `a mask lies half transparent over the whole picture, a colour a label`() {
+        val mask = Mask(2, byteArrayOf(0, 3, 3, 0))
+        val answer = Answer.Segmented(mask, listOf(Part(0, "ground", 0.5), Part(3, "sky", 0.5)))
+        val (ground, sky) = listOf(0, 3).map { labelColor(it) and 0x80FFFFFF.toInt() }
+        assertArrayEquals(intArrayOf(ground, sky, sky, ground), maskColors(answer))
+        val image = BufferedImage(40, 20, BufferedImage.TYPE_INT_ARGB)
+        drawOverlay(answer, Box(0.0, 0.0, 40.0, 20.0), DesktopBrush(image.createGraphics())) { it.label }
+        assertEquals(
+            listOf(ground, sky, sky, ground),
+            listOf(5 to 5, 35 to 5, 5 to 15, 35 to 15).map { (x, y) ->
+                image.getRGB(x, y)
+            },
+        )
+    }
+
+    @Test
+    fun `golden pictures are drawn with what is in them, for people to look at`() {
+        drawGolden(Fixtures.detector(), scale = 3, file = "detector.png")
+        drawGolden(Fixtures.segmenter(), scale = 12, file = "segmenter.png")
+    }
+
+    private fun drawGolden(
+        bundle: Bundle,
+        scale: Int,
+        file: String,
+    ) {
+        val image = image(DesktopDecoder.decode(bundle.goldenFile(0, "png")), scale)
         val before = image.getRGB(0, 0, image.width, image.height, null, 0, image.width)
         val graphics = image.createGraphics().apply { font = font.deriveFont(24f) }
         val whole = Box(0.0, 0.0, image.width.toDouble(), image.height.toDouble())
@@ -117,6 +155,6 @@ class OverlayTest {
         val after = image.getRGB(0, 0, image.width, image.height, null, 0, image.width)
         assertTrue(before.indices.count { before[it] != after[it] } > 1000)
         val reports = System.getProperty("reports") ?: System.getProperty("java.io.tmpdir")
-        ImageIO.write(image, "png", File(reports, "detector.png"))
+        ImageIO.write(image, "png", File(reports, file))
     }
 }

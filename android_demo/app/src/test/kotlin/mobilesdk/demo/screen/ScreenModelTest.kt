@@ -86,6 +86,25 @@ class ScreenModelTest {
     }
 
     @Test
+    fun `a segmenter shows the whole picture, its mask and how much of it shows what`() {
+        val model = model(Shelf("segmenters/parts.tflite")).apply { start() }
+        val bundle = Fixtures.segmenter()
+        val whole = DesktopDecoder.decode(bundle.goldenFile(0, "png"))
+        model.look { whole }
+        val answer = model.state.answer as Answer.Segmented
+        assertArrayEquals(bundle.goldenFile(0, "mask.bin").readBytes(), answer.mask.labels)
+        assertEquals(1.0, answer.parts.sumOf { it.share }, 1e-9)
+        assertTrue(
+            answer.parts.size > 2 && answer.parts.map { it.share } == answer.parts.map { it.share }.sortedDescending(),
+        )
+        val commonest =
+            bundle.manifest.golden.pictures[0]
+                .top1Index
+        assertEquals(bundle.manifest.labels[commonest], answer.parts.first().label)
+        assertArrayEquals(whole.bytes, model.state.picture!!.bytes)
+    }
+
+    @Test
     fun `another bundle takes the place of the first, whose model is freed and whose answer goes`() {
         val model = model().apply { start() }
         model.look { picture }

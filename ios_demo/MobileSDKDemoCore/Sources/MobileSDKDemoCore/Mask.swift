@@ -1,0 +1,26 @@
+/// What every pixel of the net's picture shows: a label's index a byte, row by row.
+public struct Mask: Equatable, Sendable {
+  public let side: Int
+  public let labels: [UInt8]
+
+  /// Of scores, a label's beside the next one's for every pixel: the largest wins, of equal ones the lower index.
+  init(scores: [Double], labels count: Int, side: Int) {
+    self.side = side
+    labels = (0..<side * side).map { pixel in
+      var best = 0
+      for label in 1..<max(1, count) where scores[pixel * count + label] > scores[pixel * count + best] { best = label }
+      return UInt8(best)
+    }
+  }
+
+  /// How many pixels show each of the first `count` labels.
+  func pixels(_ count: Int) -> [Int] {
+    labels.reduce(into: Array(repeating: 0, count: count)) { pixels, label in pixels[Int(label)] += 1 }
+  }
+
+  /// The label that most pixels show, of `count`; of equal ones the lower index.
+  func widestLabel(_ count: Int) -> Int? {
+    let pixels = pixels(count)
+    return pixels.max().flatMap(pixels.firstIndex)
+  }
+}
