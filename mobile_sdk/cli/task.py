@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from mobile_sdk import contract as contracts
 from mobile_sdk.cli.options import DIGITS
+from mobile_sdk.cli.processes import end_others
 from mobile_sdk.cli.terminal import say, show_json
 from mobile_sdk.errors import DataError
 
@@ -217,6 +218,7 @@ def quantize(
     if plan:
         learned = task.fit(prepared, pictures, plan, out=out / "qat")
         history = (*history, *stage("qat", learned.epochs))
+    end_others()
     record = Record(
         net=task.net_title.format(source.name),
         quantized="qat" if plan else "calibrated",
