@@ -1,6 +1,6 @@
 """What the tests of both demo apps read: bundles, whole and damaged, pictures with their bytes, times with statistics.
 
-Python writes all of it, so that Kotlin and Swift are held to Python. None of it is committed: it takes 110 MB and 15 s.
+Python writes all of it, so that Kotlin and Swift are held to Python. None of it is committed: it takes 140 MB and 10 s.
 
     bundles/<name>.<runtime>/    as `lower` writes them, in int8 and in float32; one says a limit of activations
     detectors/<name>.<runtime>/  the same of a detector; the golden numbers of one are off by less than languages are
