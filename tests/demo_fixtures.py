@@ -1,10 +1,10 @@
 """What the tests of both demo apps read: bundles, whole and damaged, pictures with their bytes, times with statistics.
 
-Python writes all of it, so that Kotlin and Swift are held to Python. None of it is committed: it takes 140 MB and 10 s.
+Python writes all of it, so that Kotlin and Swift are held to Python. None of it is committed: it takes 140 MB and 15 s.
 
     bundles/<name>.<runtime>/    as `lower` writes them, in int8 and in float32; one says a limit of activations
     detectors/<name>.<runtime>/  the same of a detector; the golden numbers of one are off by less than languages are
-    segmenters/<name>.<runtime>/ forged of classifiers: masks of ten labels, and of as many as there may be
+    segmenters/<name>.<runtime>/ of a segmenter; two are forged of a classifier: ten labels, and as many as there may be
     damaged/cases.json           [{"folder", "expects"}]: `expects` is the check that refuses the folder
     detections/cases.json        [{"name", "output", "labels", "rule", "size_px", "expected"}], float32 outputs beside
     preprocess/cases.json        [{"name", "source", "width", "height", "image", "expected"}], raw RGB files beside it
@@ -22,6 +22,7 @@ from typing import Any
 import bundles
 import detectors
 import numpy as np
+import segmenters
 from damage import Damage, damages
 from detection_cases import DetectionCase, detection_cases
 from detector_damage import detector_damages, moved_scores
@@ -80,9 +81,9 @@ def _write_detectors(folder: Path) -> None:
 
 
 def _write_segmenters(folder: Path, classifiers: Path) -> None:
-    folder.mkdir()
     for runtime in RUNTIMES:
-        forge_segmenter(classifiers / f"test.{runtime}", folder / f"parts.{runtime}", labels=10)
+        lower(segmenters.program(), folder, runtimes=[runtime], pictures=segmenters.pictures())
+    forge_segmenter(classifiers / "test.tflite", folder / "parts.tflite", labels=10)
     forge_segmenter(classifiers / "test.tflite", folder / "many-parts.tflite", labels=MOST_MASK_LABELS)
 
 

@@ -139,7 +139,7 @@ class OverlayTest {
     @Test
     fun `golden pictures are drawn with what is in them, for people to look at`() {
         drawGolden(Fixtures.detector(), scale = 3, file = "detector.png")
-        drawGolden(Fixtures.segmenter(), scale = 12, file = "segmenter.png")
+        drawGolden(Fixtures.segmenter("scenes.tflite"), scale = 3, file = "segmenter.png")
     }
 
     private fun drawGolden(
