@@ -48,7 +48,6 @@ EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
     train.train: (
         "mobile-sdk train --data photos --out runs/photos",
         "mobile-sdk train --data photos --net mobilenet_v2 --weights mobilenet_v2.pth --epochs 10",
-        "torchrun --nproc-per-node 2 -m mobile_sdk train --data shards --out runs/photos",
     ),
     quantize.quantize: (
         "mobile-sdk quantize --weights runs/photos/net.safetensors --data photos --out runs/photos",

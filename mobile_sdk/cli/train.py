@@ -53,7 +53,8 @@ def train(
 ) -> None:
     """Train a float net. Killed at any moment, the same command goes on from the last epoch.
 
-    torchrun --nproc-per-node 2 -m mobile_sdk train … does it on two processes or GPUs.
+    torchrun --standalone --nproc-per-node 2 -m mobile_sdk train … does it on two processes or GPUs, and so do quantize
+    and run.
     """
     quiet()
     from mobile_sdk.contract import ImageSpec
