@@ -133,12 +133,13 @@ def cost_of(published: Published) -> tuple[int, float]:
         halves_tail=published.halves_tail,
     )
     height, width = published.size_px
-    scales = SCALES * 2 if published.many_scales else (1.0,)
+    scales, times = (SCALES, 2) if published.many_scales else ((1.0,), 1)
     multiply_adds = 0.0
     for scale in scales:
         side = (round((height - 1) * scale) + 1, round((width - 1) * scale) + 1)
-        multiply_adds += count_cost(net, side).multiply_adds + by_tensorflow(net, side)
-    return count_cost(net, published.size_px).parameters, multiply_adds
+        cost = count_cost(net, side)
+        multiply_adds += times * (cost.multiply_adds + by_tensorflow(net, side))
+    return cost.parameters, multiply_adds
 
 
 def by_tensorflow(net: Segmenter, size_px: tuple[int, int]) -> float:
