@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.results_file import write_result
-from benchmarks.targets import Target
+from benchmarks.targets import COUNTED, Target
 from mobile_sdk import runtimes
 from mobile_sdk.cli import task
 from mobile_sdk.cli.options import DIGITS
@@ -146,7 +146,7 @@ def difference(work: str, unit: str, published: float, ours: float) -> Target:
         unit=unit,
         stock=published,
         ours=ours,
-        judged="off published by, share",
+        judged=COUNTED,
         figure=abs(ours / published - 1),
         bound=LARGEST_DIFFERENCE,
         sense="at most",

@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmarks import overview
 from benchmarks.results_file import FOLDER, markdown
+from benchmarks.targets import COUNTED, table_row
 from mobile_sdk.atomic import write_text
 
 README = Path(__file__).parents[1] / "README.md"
@@ -31,6 +32,8 @@ def filled(text: str) -> str:
         "nets": f"\n{_nets()}\n",
         "targets": f"\n{overview.table(BESIDE_STOCK)}\n",
         "predict": f"\n{_predictions()}\n",
+        "tasks": f"\n{_learned()}\n",
+        "search": f"\n{markdown(_rows('search'))}\n",
     }
     (lowering,) = _rows("executorch_lowering")
     fillings |= {key: str(lowering[key]) for key in ("ours s", "stock lowering s", "ours / stock")}
@@ -76,6 +79,12 @@ def _line(net: str, rows: dict[str, dict[str, Any]]) -> dict[str, Any]:
 def _predictions() -> str:
     dropped = {"fit error %"}
     return markdown([{key: row[key] for key in row if key not in dropped} for row in _rows("predict")])
+
+
+def _learned() -> str:
+    """What detectors and segmenters are judged by, but for their counts beside the papers'."""
+    targets = [each for each in overview.all_targets() if each["benchmark"] in ("detection", "segmentation")]
+    return markdown([table_row(each) for each in targets if each["judged"] != COUNTED])
 
 
 def _rows(name: str) -> list[dict[str, Any]]:

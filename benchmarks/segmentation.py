@@ -15,7 +15,7 @@ from torch import nn
 
 from benchmarks.detection import limit, row, verified
 from benchmarks.results_file import write_result
-from benchmarks.targets import Target
+from benchmarks.targets import COUNTED, Target
 from mobile_sdk.cli import task
 from mobile_sdk.cli.options import DIGITS
 from mobile_sdk.cli.tasks import SEGMENTATION
@@ -224,7 +224,7 @@ def difference(published: Published, what: str, unit: str, expected: float, foun
         unit=unit,
         stock=expected,
         ours=found,
-        judged="off published by, share",
+        judged=COUNTED,
         figure=abs(found / expected - 1),
         bound=LARGEST_DIFFERENCE,
         sense="at most",

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+COUNTED = "off published by, share"
+"""How a count beside a paper's is judged."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
