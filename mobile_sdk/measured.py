@@ -2,8 +2,10 @@
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mobile_sdk.agreement import Requirement, in_steps, numeric_checks
 from mobile_sdk.box_checks import Boxes, box_checks, measure_boxes
@@ -13,13 +15,14 @@ from mobile_sdk.errors import DataError
 from mobile_sdk.expected import expected_scores
 from mobile_sdk.integer_graph import Graph
 from mobile_sdk.mask_checks import Overlap, mask_checks, measure_masks
-from mobile_sdk.numerics import Comparison, compare, share, top1
+from mobile_sdk.numerics import Comparison, compare, share
 from mobile_sdk.program import Program
 from mobile_sdk.verdict import Check, GoldenPrediction, Hits
 from mobile_sdk.winners import winners
 
 MAX_ACCURACY_LOSS_SHARE = 0.005
 """What a runtime that need not be exact may lose against the reference: half a point, or one picture."""
+_PICTURES = 16
 RECORD_STANDARD_ERRORS = 4
 """Other pictures than the recorded ones give another accuracy; beyond four standard errors it is another program."""
 
@@ -42,10 +45,13 @@ def measure(
 ) -> Measured:
     """Holds the computed scores against the program's, the golden outputs and the labels."""
     graph = program.graph
-    found, expected = in_steps(computed.found, graph), in_steps(computed.expected, graph)
-    ours, theirs = (winners(scores, program.contract) for scores in (found, expected))
-    comparison = replace(compare(found, expected), top1_agreement_share=share((ours == theirs) & (ours >= 0)))
-    accuracy, reference_accuracy = _hits(found, computed), _hits(expected, computed)
+    found, expected = computed.found, computed.expected
+    ours, theirs = (_winners(scores, program) for scores in (found, expected))
+    comparison = replace(
+        compare(found, expected, in_unit=partial(in_steps, graph=graph)),
+        top1_agreement_share=share((ours == theirs) & (ours >= 0)),
+    )
+    accuracy, reference_accuracy = _hits(ours, computed), _hits(theirs, computed)
     golden_check, golden = _replay(bundle, program, computed.golden_found, requirement)
     boxes, overlap = measure_boxes(program.contract, computed), measure_masks(program.contract, computed)
     if boxes:
@@ -66,11 +72,18 @@ def measure(
     )
 
 
-def _hits(scores: Scores, computed: Computed) -> Hits | None:
+def _winners(outputs: Scores, program: Program) -> NDArray[np.int64]:
+    """The surest labels, some pictures at a time: masks in steps are eight times as large as their codes."""
+    groups = range(0, len(outputs), _PICTURES)
+    parts = (in_steps(outputs[start : start + _PICTURES], program.graph) for start in groups)
+    return np.concatenate([winners(part, program.contract) for part in parts])
+
+
+def _hits(found: NDArray[np.int64], computed: Computed) -> Hits | None:
     """None where the pictures have no labels."""
     if computed.label_indices.max(initial=-1) < 0:
         return None
-    return Hits(correct=int((top1(scores) == computed.label_indices).sum()), pictures=len(computed.label_indices))
+    return Hits(correct=int((found == computed.label_indices).sum()), pictures=len(computed.label_indices))
 
 
 def _replay(

@@ -1,10 +1,15 @@
 """Comparison as product code: how far one set of scores is from another, never just a bool."""
 
 import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+InUnit = Callable[[NDArray[Any]], NDArray[Any]]
+_ELEMENTS = 2**22  # compared at a time: as float64, with what is computed of them, some 200 MB
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,42 +45,42 @@ class Comparison:
         return self.is_exact if self.sqnr_db is None else self.sqnr_db >= bound_db
 
 
-def compare(actual: ArrayLike, expected: ArrayLike) -> Comparison:
-    """Compares scores (pictures, classes) of any numeric dtype, one row a picture.
+def compare(actual: ArrayLike, expected: ArrayLike, in_unit: InUnit | None = None) -> Comparison:
+    """Compares scores (pictures, classes) of any numeric dtype, one row a picture, some pictures at a time.
 
-    Raises ValueError where the shapes differ or are not two-dimensional: that is a caller's mistake, not a measurement.
+    `in_unit` says what a few rows of them are in the unit to compare in. Raises ValueError where the shapes differ or
+    are not two-dimensional: that is a caller's mistake, not a measurement.
     """
-    found, wanted = np.asarray(actual, dtype=np.float64), np.asarray(expected, dtype=np.float64)
+    found, wanted = np.asarray(actual), np.asarray(expected)
     if found.shape != wanted.shape or found.ndim != 2:
         raise ValueError(
             f"expected two arrays (pictures, classes) of one shape, found {found.shape} and {wanted.shape}"
         )
-    finite = np.isfinite(found) & np.isfinite(wanted)
-    with np.errstate(over="ignore"):
-        noise = np.minimum(np.abs(found[finite] - wanted[finite]), np.finfo(np.float64).max)
-        largest, mean = float(noise.max(initial=0.0)), float(np.sum(noise / max(noise.size, 1)))
-    winners = top1(found)
+    parts = [_Part.of(*pair) for pair in _in_unit(found, wanted, in_unit)]
+    finite = sum(part.finite for part in parts)
+    largest = max((part.noise for part in parts), default=0.0)
+    loudest = max([largest, *(part.signal for part in parts)])
+    mean, noise_power, signal_power = 0.0, 0.0, 0.0
+    for noise, signal in (_finite(*pair) for pair in _in_unit(found, wanted, in_unit)):
+        with np.errstate(over="ignore"):
+            mean += float(np.sum(noise / max(finite, 1)))
+        noise_power += _power(noise, loudest)
+        signal_power += _power(signal, loudest)
     return Comparison(
         elements=found.size,
-        differing=int(np.count_nonzero(found != wanted)),
-        not_finite=int(found.size - np.count_nonzero(finite)),
+        differing=sum(part.differing for part in parts),
+        not_finite=int(found.size - finite),
         max_steps=largest,
         mean_abs_steps=min(mean, largest),  # a sum near the end of float64 may round up to infinity
-        sqnr_db=sqnr_db(noise, wanted[finite]),
-        top1_agreement_share=share((winners == top1(wanted)) & (winners >= 0)),
+        sqnr_db=_decibels(signal_power, noise_power),
+        top1_agreement_share=sum(part.agreeing for part in parts) / len(found) if len(found) else 0.0,
     )
 
 
 def sqnr_db(noise: NDArray[np.float64], signal: NDArray[np.float64]) -> float | None:
     """`10 log10(sum(signal²) / sum(noise²))` in decibels of finite arrays; None where either sum is zero."""
     loudest = max(float(np.abs(part).max(initial=0.0)) for part in (noise, signal))
-    if loudest == 0.0:
-        return None
-    # Divided by the largest element first, squares neither overflow nor vanish together.
-    powers = [float(np.sum(np.square(part / loudest))) for part in (signal, noise)]
-    if min(powers) == 0.0:
-        return None
-    return 10.0 * (math.log10(powers[0]) - math.log10(powers[1]))
+    return _decibels(_power(signal, loudest), _power(noise, loudest)) if loudest else None
 
 
 def top1(scores: NDArray[np.generic]) -> NDArray[np.int64]:
@@ -91,3 +96,56 @@ def top1(scores: NDArray[np.generic]) -> NDArray[np.int64]:
 def share(hits: NDArray[np.bool_]) -> float:
     """How many of `hits` are true, 0..1; 0 for none at all, so that an empty run never looks perfect."""
     return float(np.mean(hits)) if hits.size else 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Part:
+    """What some pictures add to a comparison: counts, and the largest of noise and of signal."""
+
+    differing: int
+    finite: int
+    agreeing: int
+    noise: float
+    signal: float
+
+    @classmethod
+    def of(cls, found: NDArray[np.float64], wanted: NDArray[np.float64]) -> "_Part":
+        noise, signal = _finite(found, wanted)
+        winners = top1(found)
+        return cls(
+            differing=int(np.count_nonzero(found != wanted)),
+            finite=noise.size,
+            agreeing=int(np.count_nonzero((winners == top1(wanted)) & (winners >= 0))),
+            noise=float(noise.max(initial=0.0)),
+            signal=float(np.abs(signal).max(initial=0.0)),
+        )
+
+
+def _in_unit(
+    found: NDArray[Any], wanted: NDArray[Any], in_unit: InUnit | None
+) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Pairs of some rows, as float64."""
+    rows = max(1, _ELEMENTS // max(1, found.shape[1]))
+    for start in range(0, len(found), rows):
+        pair = (each[start : start + rows] for each in (found, wanted))
+        first, second = ((each if in_unit is None else in_unit(each)).astype(np.float64) for each in pair)
+        yield first, second
+
+
+def _finite(found: NDArray[np.float64], wanted: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Noise and signal where both are finite."""
+    finite = np.isfinite(found) & np.isfinite(wanted)
+    with np.errstate(over="ignore"):
+        noise = np.minimum(np.abs(found[finite] - wanted[finite]), np.finfo(np.float64).max)
+    return noise, wanted[finite]
+
+
+def _power(values: NDArray[np.float64], loudest: float) -> float:
+    """The sum of squares in the loudest's unit: so they neither overflow nor vanish together."""
+    return float(np.sum(np.square(values / loudest))) if loudest else 0.0
+
+
+def _decibels(signal_power: float, noise_power: float) -> float | None:
+    if min(signal_power, noise_power) == 0.0:
+        return None
+    return 10.0 * (math.log10(signal_power) - math.log10(noise_power))

@@ -44,6 +44,26 @@ def test_one_changed_code_is_counted_once_and_in_steps(codes: np.ndarray, data: 
     assert not comparison.is_exact
 
 
+@given(ANY_FLOATS, st.data())
+def test_pictures_compared_some_at_a_time_give_what_all_at_once_give(actual: np.ndarray, data: st.DataObject) -> None:
+    expected = data.draw(hnp.arrays(np.float64, actual.shape, elements=st.floats()))
+    whole = asdict(compare(actual, expected))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("mobile_sdk.numerics._ELEMENTS", actual.shape[1])
+        parted = asdict(compare(actual, expected))
+    for name in ("sqnr_db", "mean_abs_steps", "top1_agreement_share"):
+        ours, theirs = parted.pop(name), whole.pop(name)
+        assert (ours is None) == (theirs is None) and (
+            ours is None or ours == pytest.approx(theirs, rel=1e-9, abs=1e-9)
+        )
+    assert parted == whole
+
+
+def test_the_unit_is_applied_to_both() -> None:
+    comparison = compare(np.array([[3, 1]], np.int8), np.array([[1, 1]], np.int8), in_unit=lambda codes: codes * 0.5)
+    assert comparison.max_steps == 1.0 and comparison.differing == 1
+
+
 def test_the_largest_differences_there_are_still_give_numbers() -> None:
     largest = np.finfo(np.float64).max
     comparison = compare(np.zeros((1, 3)), np.full((1, 3), largest))
