@@ -1,6 +1,6 @@
-"""MobileNetV3-Small searched to a predicted Pixel budget, beside the width multiplier at that latency, on the digits.
+"""NetAdapt from MobileNetV3-Small to a predicted Pixel budget, beside the width multiplier at that latency: digits.
 
-Run: python -m benchmarks.search     some eighty minutes of a core; it goes on in runs/benchmark_search where it stopped
+Run: python -m benchmarks.search     some forty minutes of a core; it goes on in runs/benchmark_search where it stopped
 
 The budget is what MobileNetV3-Small 0.35 takes in int8 on Pixel 1 (predicted). Every seed draws its own 1,000 held-out
 digits and searches by itself, on the other 4,000 alone. Then all nets are trained from nothing by the same plan, with
@@ -30,12 +30,9 @@ from qat.nets.mobilenet_v3 import architecture_of, build_for
 from qat.plan import TrainPlan
 from qat.search.drawing import drawn_graph
 from qat.search.evaluation import Parent, Task, held_apart
-from qat.search.evolution import Rewarded
 from qat.search.netadapt import NetAdapt
 from qat.search.record import SearchFolder
-from qat.search.reward import Reward
-from qat.search.rounds import Method, search
-from qat.search.space import Space
+from qat.search.rounds import search
 from qat.search.workers import ray_workers
 from qat.training import fit
 
@@ -44,7 +41,6 @@ NET, WIDTH, SIZE_PX = "mobilenet_v3_small", 0.35, 32
 SEARCH_SEEDS, TRAIN_SEEDS = (0, 1, 2), (0, 1, 2)
 EPOCHS = 10  # those of `mobile-sdk run` on the digits
 STEP_SHARE, STEPS = 0.02, 20  # δ in start latencies, fine-tuning steps a proposal
-CANDIDATES, POPULATION, CANDIDATE_EPOCHS = 64, 16, 3  # of evolution
 START = architecture_of(NET)
 (MODEL,) = choose_models("pixel-1", "int8")
 
@@ -57,7 +53,6 @@ def main() -> None:
     nets = {f"width {WIDTH}": [architecture_of(NET, WIDTH)] * len(SEARCH_SEEDS)}
     nets["width, hidden layer too"] = [with_narrow_head(budget_ms)] * len(SEARCH_SEEDS)
     nets["NetAdapt"] = [adapted(seed, budget_ms) for seed in SEARCH_SEEDS]
-    nets["evolution"] = [evolved(seed, budget_ms) for seed in SEARCH_SEEDS]
     percents = {
         name: [list(accuracies(each, seed)) for each, seed in zip(of_seeds, SEARCH_SEEDS, strict=True)]
         for name, of_seeds in nets.items()
@@ -73,41 +68,19 @@ def main() -> None:
 
 def adapted(seed: int, budget_ms: float) -> Architecture:
     """What NetAdapt comes to, from a start net that is trained on the pictures to learn from alone."""
-    task = task_of(seed, TrainPlan.digits(EPOCHS))
+    pictures = load_mnist(seed=seed)
+    task = Task(pictures=held_apart(pictures), contract=contract(pictures), plan=TrainPlan.digits(EPOCHS), steps=STEPS)
     torch.manual_seed(seed)
     net = build_for(START, task.contract)
     fit(net, task.pictures, replace(task.plan, seed=seed), out=FOLDER / f"start-{seed}")
     method = NetAdapt(judge=latency_ms, target_ms=budget_ms, step_share=STEP_SHARE)
-    asked = {"budget_ms": budget_ms, "step_share": STEP_SHARE, "steps": STEPS}
-    return found(method, task, f"search-{seed}", asked, net.state_dict(), seed)
-
-
-def evolved(seed: int, budget_ms: float) -> Architecture:
-    """What evolution finds by the hard reward, which keeps the budget; every candidate is trained from nothing."""
-    task = task_of(seed, TrainPlan.digits(CANDIDATE_EPOCHS))
-    reward = Reward(target_ms=budget_ms, is_hard=True)
-    settings: dict[str, Any] = {"count": CANDIDATES, "population": POPULATION}
-    method = Rewarded(judge=latency_ms, space=Space(start=START), reward=reward, seed=seed, **settings)
-    asked = {"budget_ms": budget_ms, "epochs": CANDIDATE_EPOCHS, **settings}
-    return found(method, task, f"evolution-{seed}", asked, {}, seed)
-
-
-def task_of(seed: int, plan: TrainPlan) -> Task:
-    """The seed's digits to learn from, a fifth of them to judge candidates by; none of them is held out."""
-    pictures = load_mnist(seed=seed)
-    return Task(pictures=held_apart(pictures), contract=contract(pictures), plan=plan, steps=STEPS)
-
-
-def found(
-    method: Method, task: Task, folder: str, asked: dict[str, Any], state: dict[str, torch.Tensor], seed: int
-) -> Architecture:
-    """The net that was taken last; a search that was stopped goes on."""
+    folder = SearchFolder(FOLDER / f"search-{seed}", {"budget_ms": budget_ms, "step_share": STEP_SHARE, "steps": STEPS})
     with ray_workers(task, workers=1) as evaluate:
-        start = Parent(architecture=START, state=state)
-        record = search(method, evaluate, SearchFolder(FOLDER / folder, asked), start, latency_ms(START), seed=seed)
-    net = record.candidates[record.taken[-1]].architecture
-    say(f"{folder}: {START.differences(net)}")
-    return net
+        start = Parent(architecture=START, state=net.state_dict())
+        record = search(method, evaluate, folder, start, latency_ms(START), seed=seed)
+    found = record.candidates[record.taken[-1]].architecture
+    say(f"seed {seed}: {START.differences(found)}")
+    return found
 
 
 def with_narrow_head(budget_ms: float) -> Architecture:

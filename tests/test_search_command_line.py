@@ -146,6 +146,8 @@ def test_another_search_does_not_go_on_in_the_folder(folder: Path, capsys: pytes
         ("--target-share 0.5 --weights nothing.safetensors", 3, "expected a file of weights"),
         ("--target-share 0.5 --method random --weights x", 2, "expected no --weights for random"),
         ("--target-share 0.5 --data nothing", 3, "expected a folder of pictures"),
+        ("--target-share 0.5 --address 127.0.0.1:1", 7, "expected a Ray cluster at 127.0.0.1:1, found: "),
+        ("--target-share 0.5 --address ray://127.0.0.1:99999", 7, "expected a Ray cluster at ray://127.0.0.1:99999"),
     ],
 )
 def test_what_cannot_be_searched_is_one_line_before_anything_long(

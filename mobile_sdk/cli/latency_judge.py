@@ -1,6 +1,5 @@
 """What `search` judges latencies by: a model of a phone, a calibrated device's, or a device that measures."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -26,6 +25,8 @@ def choose_judge(device: str, runtime: str | None) -> LatencyJudge:
     """The judge that `--device` and `--runtime` name; SettingError: an unknown one, MachineError: one not there."""
     if device.partition(":")[0] in MEASURING:
         return _measuring(device, runtime or "tflite")
+    import hashlib
+
     from mobile_sdk.latency.choice import choose_models
 
     model = _one_of(choose_models(device, "int8", runtime=runtime))

@@ -127,7 +127,7 @@ def search(
     asked.check()
     from qat.search.workers import check_ray
 
-    check_ray()
+    check_ray(address)
     judge = choose_judge(device, runtime)
     plan = choose_plan(recipe or default_recipe(data), epochs, seed)
     source = choose_source(asked, size, name)

@@ -1,6 +1,5 @@
 """The steps of `mobile-sdk search`: the start net, the search itself, the net that was found, the plot."""
 
-import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -143,6 +142,8 @@ def told(record: "SearchRecord") -> "Search":
 
 def _settings(asked: SearchSettings, judge: LatencyJudge, plan: "TrainPlan", source: Source) -> dict[str, Any]:
     """All that decides the result: a search goes on only where none of it has changed."""
+    import hashlib
+
     weights = None if asked.weights is None else hashlib.sha256(asked.weights.read_bytes()).hexdigest()
     return {
         **asked.for_record(),

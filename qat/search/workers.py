@@ -1,6 +1,7 @@
 """Candidates evaluated side by side on Ray: the cores of this machine, or those of a cluster."""
 
 import os
+import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -10,6 +11,7 @@ from typing import Any
 from mobile_sdk.errors import MachineError
 from qat.search.evaluation import Evaluate, Job, Outcome, Parent, Task, run_job
 
+_ANSWERS_S = 10.0
 RETRIES = 2  # of a candidate whose worker died, before the search gives up
 
 
@@ -40,9 +42,11 @@ def ray_workers(
             ray.shutdown()
 
 
-def check_ray() -> None:
-    """Raises MachineError where Ray is not installed, before anything long begins."""
+def check_ray(address: str | None = None) -> None:
+    """Raises MachineError where Ray is not installed, or no cluster at the address, before anything long begins."""
     _imported()
+    if address := address or os.environ.get("RAY_ADDRESS"):
+        _check_answers(address)
 
 
 def _imported() -> Any:
@@ -58,11 +62,26 @@ def _imported() -> Any:
     return ray
 
 
+def _check_answers(address: str) -> None:
+    """Raises MachineError where nothing listens at HOST:PORT: Ray itself asks for minutes, and says so at length."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal():
+        return  # "auto", "local": Ray knows where
+    try:
+        socket.create_connection((host, int(port)), timeout=_ANSWERS_S).close()
+    except (OSError, OverflowError) as error:
+        raise MachineError(
+            f"expected a Ray cluster at {address}, found: {error}",
+            hint="start one with `ray start --head`, or leave the address out for this machine alone",
+        ) from error
+
+
 def _start(ray: Any, workers: int | None, address: str | None) -> None:
     settings: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": True}
     if address:
         settings["address"] = address
     else:
+        settings["address"] = "local"  # not a cluster that runs here already
         settings |= {"num_cpus": workers or os.cpu_count(), "num_gpus": 0, "include_dashboard": False}
     try:
         ray.init(**settings)
@@ -70,7 +89,7 @@ def _start(ray: Any, workers: int | None, address: str | None) -> None:
         where = f"at {address}" if address else "on this machine"
         raise MachineError(
             f"expected Ray {where}, found {type(error).__name__}: {error}",
-            hint="see `ray status`, or leave the address out for this machine alone",
+            hint="see `ray status`; a cluster that asks for tokens needs RAY_AUTH_MODE=token",
         ) from error
 
 
