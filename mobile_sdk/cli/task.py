@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
-from mobile_sdk import contract as contracts
 from mobile_sdk.cli.options import DIGITS
 from mobile_sdk.cli.processes import end_others
 from mobile_sdk.cli.terminal import say, show_json
@@ -15,6 +14,7 @@ from mobile_sdk.errors import DataError
 if TYPE_CHECKING:
     from torch import nn
 
+    from mobile_sdk import contract as contracts
     from mobile_sdk.contract import Contract, ImageSpec
     from mobile_sdk.program import Program
     from qat.calibration_plan import CalibrationPlan
@@ -57,7 +57,7 @@ class Trained:
 class Task(ABC, Generic[Pictures]):
     """What differs between the tasks; `size_px` is the built-in pictures' side, `papers_size_px` others'."""
 
-    name: ClassVar[contracts.Task]
+    name: "ClassVar[contracts.Task]"
     net_title: ClassVar[str]  # "SSDLite on {}"
     measure: ClassVar[str]  # "average precision"
     share_field: ClassVar[str]  # what JSON calls it
