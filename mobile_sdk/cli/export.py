@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mobile_sdk.cli import options
-from mobile_sdk.cli.pictures import held_out_of
-from mobile_sdk.cli.quantize import TWIN
+from mobile_sdk.cli.run_folder import TWIN
+from mobile_sdk.cli.tasks import held_out_of
 from mobile_sdk.cli.terminal import progress, quiet, show_json, show_table
 from mobile_sdk.errors import SettingError
 

@@ -10,9 +10,7 @@ from mobile_sdk.errors import DataError, SettingError
 if TYPE_CHECKING:
     from mobile_sdk.contract import Contract, ImageSpec
     from qat.data import Pictures
-    from qat.detection.pictures import DetectionSet
     from qat.picture_set import PictureSet
-    from qat.segmentation.pictures import SegmentationSet
 
 _LONGEST_NAME = 64
 
@@ -32,18 +30,6 @@ def load_pictures_of(contract: "Contract", data: str) -> "Pictures":
     if is_unlabelled(data):
         return load_unlabelled_of(contract, data)
     return in_order_of(contract, load_pictures(data))
-
-
-def held_out_of(contract: "Contract", data: str) -> "PictureSet | DetectionSet | SegmentationSet":
-    """The pictures to judge by: with boxes or masks, where the contract's task asks for them."""
-    if contract.task != "classification":
-        from mobile_sdk.cli import task
-        from mobile_sdk.cli.tasks import TASKS
-
-        held_out: DetectionSet | SegmentationSet
-        held_out = task.in_order_of(contract, TASKS[contract.task].load_pictures(data)).validation
-        return held_out
-    return load_pictures_of(contract, data).validation
 
 
 def is_unlabelled(data: str) -> bool:

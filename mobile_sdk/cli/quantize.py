@@ -12,11 +12,12 @@ from mobile_sdk.cli import task as of_task
 from mobile_sdk.cli.float_net import FloatNet
 from mobile_sdk.cli.kept_float import PICTURES, named_layers, show_change, with_change
 from mobile_sdk.cli.processes import end_others
+from mobile_sdk.cli.run_folder import PROGRAM, TWIN, plan_settings, stage
 from mobile_sdk.cli.splitting import named_parts, with_split
 from mobile_sdk.cli.stages import choose_calibration
 from mobile_sdk.cli.tasks import TASKS
 from mobile_sdk.cli.terminal import quiet, say, show_json, show_table
-from mobile_sdk.cli.train import choose_plan, default_recipe, plan_settings, stage
+from mobile_sdk.cli.train import choose_plan, default_recipe
 from mobile_sdk.errors import SettingError
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from qat.picture_set import PictureSet
     from qat.plan import TrainPlan
     from qat.preparation import FakeQuantNet
-
-PROGRAM, TWIN = "program.pt2", "float.pt2"
 
 
 def quantize(

@@ -14,20 +14,18 @@ import typer
 from mobile_sdk.cli import float_net, options, quantize, train
 from mobile_sdk.cli import task as of_task
 from mobile_sdk.cli.pictures import load_pictures, make_contract, size_px
+from mobile_sdk.cli.run_folder import NET_FILE, TWIN
 from mobile_sdk.cli.tasks import TASKS
 from mobile_sdk.cli.terminal import progress, quiet, say, show_json, show_rich
 
 if TYPE_CHECKING:
     from mobile_sdk.bundle import Bundle
+    from mobile_sdk.cli.tasks import HeldOut
     from mobile_sdk.measurements import Numbers
     from mobile_sdk.program import Program
     from mobile_sdk.report.data import Report
     from mobile_sdk.verdict import Verdict
-    from qat.detection.pictures import DetectionSet
-    from qat.picture_set import PictureSet
-    from qat.segmentation.pictures import SegmentationSet
 
-    HeldOut = PictureSet | DetectionSet | SegmentationSet
     Learned = tuple[Program, Path, HeldOut]
 
 STEPS = 6
@@ -105,7 +103,7 @@ def _classify(asked: _Asked) -> "Learned":
         train.train_net(asked.net, asked.width, contract, pictures, plan, folder)
     qat_epochs = 3 if asked.qat_epochs is None else asked.qat_epochs
     with _step(3, "train in int8 and freeze" if qat_epochs else "calibrate and freeze"):
-        source = float_net.trained(folder / train.NET_FILE)
+        source = float_net.trained(folder / NET_FILE)
         finetune = quantize.plan_in_int8(source, qat_epochs, plan) if qat_epochs else None
         program = quantize.quantize_net(source, pictures, finetune, folder)
     return program, folder, pictures.validation
@@ -145,7 +143,7 @@ def _deploy(program: "Program", out: Path, pictures: "HeldOut") -> "Report":
     """Everything after the program: bundles, verdicts, numbers and the page, all in `out`."""
     from mobile_sdk.program import Program
 
-    twin = Program.load(out / quantize.TWIN)
+    twin = Program.load(out / TWIN)
     with _step(4, "export"):
         bundles = _export(program, twin, out, pictures)
     with _step(5, "verify"):

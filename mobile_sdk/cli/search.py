@@ -7,10 +7,11 @@ import typer
 
 from mobile_sdk.cli import options
 from mobile_sdk.cli.latency_judge import choose_judge
+from mobile_sdk.cli.run_folder import NET_FILE
 from mobile_sdk.cli.search_run import PLOTS, Source, choose_source, run_search, save_plots, told
 from mobile_sdk.cli.search_settings import METHODS, SearchSettings
 from mobile_sdk.cli.terminal import quiet, show_json, show_table
-from mobile_sdk.cli.train import NET_FILE, Epochs, Recipe, Seed, choose_plan, default_recipe
+from mobile_sdk.cli.train import Epochs, Recipe, Seed, choose_plan, default_recipe
 
 if TYPE_CHECKING:
     from qat.nets.architecture import Architecture

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from mobile_sdk.cli.latency_judge import LatencyJudge
 from mobile_sdk.cli.pictures import in_order_of, load_pictures, make_contract, size_px
+from mobile_sdk.cli.run_folder import NET_FILE, plan_settings, stage
 from mobile_sdk.cli.search_settings import SearchSettings, target_from
 from mobile_sdk.cli.terminal import say
-from mobile_sdk.cli.train import NET_FILE, plan_settings, stage
 from mobile_sdk.errors import DataError
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mobile_sdk.cli import options
-from mobile_sdk.cli.pictures import held_out_of
-from mobile_sdk.cli.quantize import TWIN
+from mobile_sdk.cli.run_folder import TWIN
+from mobile_sdk.cli.tasks import held_out_of
 from mobile_sdk.cli.terminal import progress, say, show_json, show_table
 from mobile_sdk.errors import DataError, SettingError
 

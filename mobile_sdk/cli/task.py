@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from mobile_sdk.cli.options import DIGITS
 from mobile_sdk.cli.processes import end_others
+from mobile_sdk.cli.run_folder import NET_FILE, PROGRAM, TWIN, plan_settings, stage
 from mobile_sdk.cli.terminal import say, show_json
 from mobile_sdk.errors import DataError
 
@@ -164,7 +165,6 @@ def train(
     """Trains the net on the named backbone in `out/train`, resuming there, and writes `out/net.safetensors`."""
     import torch
 
-    from mobile_sdk.cli.train import NET_FILE, plan_settings, stage
     from qat.launch import is_main_process
     from qat.saved_net import SavedNet, save_net
 
@@ -201,8 +201,6 @@ def quantize(
     keep_float: Sequence[str] = (),
 ) -> "Program":
     """Writes `out/program.pt2` and `out/float.pt2`: calibrated, and then trained in int8 by `plan` if there is one."""
-    from mobile_sdk.cli.quantize import PROGRAM, TWIN
-    from mobile_sdk.cli.train import plan_settings, stage
     from mobile_sdk.environment import installed_versions
     from mobile_sdk.program import Record
     from qat.calibration import calibrate, stage_figures
@@ -235,8 +233,6 @@ def quantize(
 
 def show(task: Task[Any], program: "Program", out: Path, json: bool) -> None:
     """What `quantize` made, for people or as JSON."""
-    from mobile_sdk.cli.quantize import PROGRAM, TWIN
-
     record = program.record
     if json:
         paths = {"program": str(out / PROGRAM), "float_twin": str(out / TWIN), "digest": program.digest()}

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,18 +12,17 @@ from mobile_sdk.cli.float_net import check_weights
 from mobile_sdk.cli.named_net import build_named, header_fields
 from mobile_sdk.cli.pictures import load_pictures, make_contract, size_px
 from mobile_sdk.cli.processes import end_others
+from mobile_sdk.cli.run_folder import NET_FILE, plan_settings, stage
 from mobile_sdk.cli.terminal import quiet, say, show_json
 from mobile_sdk.errors import SettingError
 
 if TYPE_CHECKING:
     from mobile_sdk.contract import Contract, ImageSpec
     from qat.data import Pictures
-    from qat.history import Epoch
     from qat.plan import TrainPlan
     from qat.saved_net import SavedNet
 
 RECIPES = ("default", "digits", "mobilenet-v1", "mobilenet-v2", "mobilenet-v3")
-NET_FILE = "net.safetensors"
 
 Epochs = Annotated[int | None, typer.Option("--epochs", min=1, help="Epochs. Default: the recipe's own.")]
 Recipe = Annotated[
@@ -174,19 +173,3 @@ def train_net(
     if is_main_process():
         save_net(net, saved, out / NET_FILE)
     return saved
-
-
-def stage(name: str, epochs: "tuple[Epoch, ...]") -> tuple[dict[str, Any], ...]:
-    """A run's epochs for the record, without their durations: the same training gives the same record, and digest."""
-    return tuple(
-        {"stage": name, **epoch.model_dump(mode="json", exclude={"duration_s"}, exclude_none=True)} for epoch in epochs
-    )
-
-
-def plan_settings(plan: "TrainPlan") -> dict[str, Any]:
-    """The plan as plain JSON, for the record."""
-    from dataclasses import asdict
-
-    return {
-        key: value if isinstance(value, int | float | str | None) else str(value) for key, value in asdict(plan).items()
-    }
