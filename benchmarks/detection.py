@@ -9,25 +9,18 @@ command goes on.
 from pathlib import Path
 from typing import Any
 
+from benchmarks.composed_task import learned, row
 from benchmarks.results_file import write_result
-from benchmarks.targets import COUNTED, Target
-from mobile_sdk import runtimes
-from mobile_sdk.cli import task
-from mobile_sdk.cli.options import DIGITS
+from benchmarks.targets import Target
 from mobile_sdk.cli.tasks import DETECTION
 from mobile_sdk.cli.terminal import quiet
 from mobile_sdk.contract import Contract, DetectionSpec, ImageSpec
 from mobile_sdk.environment import installed_versions
-from mobile_sdk.lowering import lower
-from mobile_sdk.preprocess import LabelledPictures
-from mobile_sdk.program import Program
-from mobile_sdk.verification import verify
-from qat.detection.pictures import DetectionSet
 from qat.nets import count_cost
 from qat.nets.ssd import build_detector
 
 OUT = Path("runs/benchmarks/detection")
-LEAST_PRECISION, LARGEST_LOSS, LARGEST_DIFFERENCE = 0.80, 0.01, 0.02
+LEAST_PRECISION = 0.80
 # MobileNetV2 paper, Table 6 (80 labels); MobileNetV3 paper, Table 6 (its own rows with COCO's 90 identities).
 TABLE_6 = (
     # net, width, labels, parameters in millions, multiply-adds in billions
@@ -46,86 +39,34 @@ def main() -> None:
     """Counts, trains, calibrates, exports and verifies."""
     quiet()
     rows, targets = counted()
-    of_net, of_program, held_out = learned()
-    rows += of_net
-    targets += judged(of_net)
-    for runtime, verdict in verified(of_program, held_out, OUT).items():
-        targets.append(limit(f"outputs of {runtime} that differ from the reference's", "", verdict, 0))
+    measure = "average precision at 0.5"
+    of_net, judged = learned(DETECTION, measure, OUT, at_least=LEAST_PRECISION, lost="it")
+    rows, targets = rows + of_net, targets + judged
     write_result("detection", rows, installed_versions(("mobile-sdk", "torch", "torchao", "pycocotools")), targets)
 
 
 def counted() -> tuple[list[dict[str, Any]], list[Target]]:
     """Both papers' Table 6, and Table 5, which is of the detecting layers alone."""
-    rows, targets = [], []
-    for name, width, labels, parameters_m, multiply_adds_b in TABLE_6:
+    found = []
+    for name, width, labels, *published in TABLE_6:
         cost = count_cost(build_detector(name, contract(labels), width=width), 320)
-        title = f"SSDLite on {name} {width:g}, {labels} labels"
-        found = (cost.parameters / 1e6, cost.multiply_adds / 1e9)
-        rows += [
-            row(title, "M parameters", parameters_m, found[0]),
-            row(title, "B multiply-adds", multiply_adds_b, found[1]),
-        ]
-        targets += [
-            difference(f"{title}: parameters", "M", parameters_m, found[0]),
-            difference(f"{title}: multiply-adds", "B", multiply_adds_b, found[1]),
-        ]
-    for title, is_lite, parameters_m, multiply_adds_b in (("SSDLite", True, 2.1, 0.35), ("SSD", False, 14.8, 1.25)):
+        found.append((f"SSDLite on {name} {width:g}, {labels} labels", published, cost.parameters, cost.multiply_adds))
+    for title, is_lite, *published in (("SSDLite", True, 2.1, 0.35), ("SSD", False, 14.8, 1.25)):
         net = build_detector("mobilenet_v2", contract(80), is_lite=is_lite)
         whole, body = count_cost(net, 320), count_cost(net.features, 320)
-        found = ((whole.parameters - body.parameters) / 1e6, (whole.multiply_adds - body.multiply_adds) / 1e9)
-        work = f"{title}'s layers on mobilenet_v2, 80 labels"
-        rows += [
-            row(work, "M parameters", parameters_m, found[0]),
-            row(work, "B multiply-adds", multiply_adds_b, found[1]),
-        ]
-        targets += [
-            difference(f"{work}: parameters", "M", parameters_m, found[0]),
-            difference(f"{work}: multiply-adds", "B", multiply_adds_b, found[1]),
-        ]
+        layers = (whole.parameters - body.parameters, whole.multiply_adds - body.multiply_adds)
+        found.append((f"{title}'s layers on mobilenet_v2, 80 labels", published, *layers))
+    rows, targets = [], []
+    for work, (parameters_m, multiply_adds_b), parameters, multiply_adds in found:
+        for what, unit, published_figure, ours in (
+            ("parameters", "M", parameters_m, parameters / 1e6),
+            ("multiply-adds", "B", multiply_adds_b, multiply_adds / 1e9),
+        ):
+            title = f"{work}: {what}"
+            rows.append(row(work, f"{unit} {what}", published_figure, ours))
+            limit = _LIMITS.get(title, "")
+            targets.append(Target.count(title, unit, published=published_figure, ours=ours, limit=limit))
     return rows, targets
-
-
-def learned() -> tuple[list[dict[str, Any]], Program, DetectionSet]:
-    """SSDLite on MobileNetV3-Small, trained on composed digits and calibrated: the defaults of the command line."""
-    pictures = DETECTION.load_pictures(DIGITS)
-    asked = task.make_contract(DETECTION, None, DIGITS, pictures.labels, DETECTION.size_px)
-    plan = task.choose_plan(DETECTION, None, seed=0)
-    detector = task.train(DETECTION, "mobilenet_v3_small", 1.0, asked, pictures, plan, DIGITS, OUT)
-    program = task.quantize(DETECTION, detector, pictures, None, OUT)
-    assert program.record.float_accuracy is not None and program.record.reference_accuracy is not None
-    work = f"SSDLite on mobilenet_v3_small, {pictures.validation.pictures.sources[0].shape[0]} px, composed digits"
-    shares = (
-        ("float", program.record.float_accuracy.share),
-        ("int8, calibrated", program.record.reference_accuracy.share),
-    )
-    rows = [row(f"{work}, {what}", "average precision at 0.5", None, share) for what, share in shares]
-    return rows, program, pictures.validation
-
-
-def judged(rows: list[dict[str, Any]]) -> list[Target]:
-    """Precise enough in float, and near enough in int8."""
-    of_float, of_int8 = (each["ours"] for each in rows)
-    least = Target(
-        work=rows[0]["work"],
-        unit="",
-        stock=None,
-        ours=of_float,
-        judged="ours",
-        figure=of_float,
-        bound=LEAST_PRECISION,
-        sense="at least",
-    )
-    return [least, limit("what int8 loses of it", "", of_float - of_int8, LARGEST_LOSS)]
-
-
-def verified(program: Program, held_out: LabelledPictures, out: Path) -> dict[str, int]:
-    """By runtime, how many elements of all outputs differ."""
-    differing = {}
-    for bundle in lower(program, out / "bundles", runtimes=runtimes.names(), pictures=held_out):
-        comparison = verify(bundle, program, held_out).comparison
-        assert comparison is not None
-        differing[f"{bundle.manifest.runtime} ({comparison.elements:,})"] = comparison.differing
-    return differing
 
 
 def contract(labels: int) -> Contract:
@@ -137,33 +78,6 @@ def contract(labels: int) -> Contract:
         image=ImageSpec(size_px=320, fit="stretch"),
         detection=DetectionSpec(),
     )
-
-
-def difference(work: str, unit: str, published: float, ours: float) -> Target:
-    """A count within 2 % of the published one."""
-    return Target(
-        work=work,
-        unit=unit,
-        stock=published,
-        ours=ours,
-        judged=COUNTED,
-        figure=abs(ours / published - 1),
-        bound=LARGEST_DIFFERENCE,
-        sense="at most",
-        limit=_LIMITS.get(work, ""),
-    )
-
-
-def limit(work: str, unit: str, found: float, at_most: float) -> Target:
-    """A figure that stays below a bound."""
-    return Target(
-        work=work, unit=unit, stock=None, ours=found, judged="ours", figure=found, bound=at_most, sense="at most"
-    )
-
-
-def row(work: str, unit: str, published: float | None, ours: float) -> dict[str, Any]:
-    """One line of the table."""
-    return {"work": work, "unit": unit, "published": "–" if published is None else published, "ours": round(ours, 4)}
 
 
 _LIMITS = {

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from benchmarks.results_file import write_result
-from benchmarks.targets import COUNTED, Target
+from benchmarks.targets import Target
 from mobile_sdk import runtimes
 from mobile_sdk.cli.terminal import quiet, say
 from mobile_sdk.contract import Contract, ImageSpec
@@ -28,7 +28,6 @@ from qat.nets import build_net, count_cost
 from tests.realistic import crops, with_realistic_numbers
 
 RUNTIMES = ("executorch", "tflite", "coreml")
-LARGEST_SHARE = 0.02  # between published and counted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,29 +140,17 @@ def targets(rows: list[dict[str, Any]]) -> Iterator[Target]:
         known = [row for row in rows if row[f"published {what}"] != "–"]
         shares = [abs(row[what] / row[f"published {what}"] - 1) for row in known]
         far = known[shares.index(max(shares))]
-        yield Target(
-            work=f"{unit} of {len(known)} nets beside the papers', the farthest: {far['net']}",
-            unit="M",
-            stock=far[f"published {what}"],
+        yield Target.count(
+            f"{unit} of {len(known)} nets beside the papers', the farthest: {far['net']}",
+            "M",
+            published=far[f"published {what}"],
             ours=far[what],
-            judged=COUNTED,
-            figure=max(shares),
-            bound=LARGEST_SHARE,
-            sense="at most",
             limit=_LIMITS.get(far["net"], ""),
         )
     run = [row for row in rows if row["scores"] != "–"]
     differing = sum(row[f"differ, {name}"] for row in run for name in RUNTIMES)
-    yield Target(
-        work=f"scores of {len(run)} nets in three runtimes that are not the reference's",
-        unit="scores",
-        stock=None,
-        ours=differing,
-        judged="ours",
-        figure=differing,
-        bound=0,
-        sense="at most",
-    )
+    work = f"scores of {len(run)} nets in three runtimes that are not the reference's"
+    yield Target.most(work, "scores", ours=differing, at_most=0)
 
 
 _LIMITS = {

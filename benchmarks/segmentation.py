@@ -13,22 +13,18 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from benchmarks.detection import limit, row, verified
+from benchmarks.composed_task import learned, row
 from benchmarks.results_file import write_result
-from benchmarks.targets import COUNTED, Target
-from mobile_sdk.cli import task
-from mobile_sdk.cli.options import DIGITS
+from benchmarks.targets import Target
 from mobile_sdk.cli.tasks import SEGMENTATION
 from mobile_sdk.cli.terminal import quiet
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.environment import installed_versions
-from mobile_sdk.program import Program
 from qat.nets import count_cost
 from qat.nets.segmenters import Head, Segmenter, build_segmenter
-from qat.segmentation.pictures import SegmentationSet
 
 OUT = Path("runs/benchmarks/segmentation")
-LEAST_OVERLAP, LARGEST_LOSS, LARGEST_DIFFERENCE = 0.85, 0.01, 0.02
+LEAST_OVERLAP = 0.85
 VOC = (513, 513)  # DeepLab's pictures have a pixel more than the 512 that papers say, so that centres meet
 CITYSCAPES, HALF_CITYSCAPES = (1025, 2049), (513, 1025)
 SCALES = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)  # of "multi-scale and flip": each twice
@@ -99,11 +95,8 @@ def main() -> None:
     """Counts, trains, calibrates, exports and verifies."""
     quiet()
     rows, targets = counted()
-    of_net, of_program, held_out = learned()
-    rows += of_net
-    targets += judged(of_net)
-    for runtime, differing in verified(of_program, held_out, OUT).items():
-        targets.append(limit(f"outputs of {runtime} that differ from the reference's", "", differing, 0))
+    of_net, judged = learned(SEGMENTATION, "mIoU", OUT, at_least=LEAST_OVERLAP, lost="the mIoU")
+    rows, targets = rows + of_net, targets + judged
     write_result("segmentation", rows, installed_versions(("mobile-sdk", "torch", "torchao")), targets)
 
 
@@ -117,7 +110,8 @@ def counted() -> tuple[list[dict[str, Any]], list[Target]]:
             figures.insert(0, ("parameters", "M", published.parameters_m, parameters / 1e6))
         for what, unit, expected, found in figures:
             rows.append(row(published.title, f"{unit} {what}", expected, found))
-            targets.append(difference(published, what, unit, expected, found))
+            work, limit = f"{published.title}: {what}", _limit(published, what)
+            targets.append(Target.count(work, unit, published=expected, ours=found, limit=limit))
     return rows, targets
 
 
@@ -174,39 +168,6 @@ def by_tensorflow(net: Segmenter, size_px: tuple[int, int]) -> float:
     return besides
 
 
-def learned() -> tuple[list[dict[str, Any]], Program, SegmentationSet]:
-    """LR-ASPP on MobileNetV3-Small, trained on composed digits and calibrated: the defaults of the command line."""
-    pictures = SEGMENTATION.load_pictures(DIGITS)
-    asked = task.make_contract(SEGMENTATION, None, DIGITS, pictures.labels, SEGMENTATION.size_px)
-    plan = task.choose_plan(SEGMENTATION, None, seed=0)
-    trained = task.train(SEGMENTATION, "mobilenet_v3_small", 1.0, asked, pictures, plan, DIGITS, OUT)
-    program = task.quantize(SEGMENTATION, trained, pictures, None, OUT)
-    assert program.record.float_accuracy is not None and program.record.reference_accuracy is not None
-    work = f"LR-ASPP on mobilenet_v3_small, {asked.image.size_px} px, composed digits"
-    shares = (
-        ("float", program.record.float_accuracy.share),
-        ("int8, calibrated", program.record.reference_accuracy.share),
-    )
-    rows = [row(f"{work}, {what}", "mIoU", None, share) for what, share in shares]
-    return rows, program, pictures.validation
-
-
-def judged(rows: list[dict[str, Any]]) -> list[Target]:
-    """Enough overlap in float, and near enough in int8."""
-    of_float, of_int8 = (each["ours"] for each in rows)
-    least = Target(
-        work=rows[0]["work"],
-        unit="",
-        stock=None,
-        ours=of_float,
-        judged="ours",
-        figure=of_float,
-        bound=LEAST_OVERLAP,
-        sense="at least",
-    )
-    return [least, limit("what int8 loses of the mIoU", "", of_float - of_int8, LARGEST_LOSS)]
-
-
 def contract(labels: int) -> Contract:
     """A segmenter's; its size is not what is counted."""
     return Contract(
@@ -214,21 +175,6 @@ def contract(labels: int) -> Contract:
         task="segmentation",
         labels=tuple(f"label {index}" for index in range(labels)),
         image=ImageSpec(size_px=512, fit="stretch"),
-    )
-
-
-def difference(published: Published, what: str, unit: str, expected: float, found: float) -> Target:
-    """A count within 2 % of the published one."""
-    return Target(
-        work=f"{published.title}: {what}",
-        unit=unit,
-        stock=expected,
-        ours=found,
-        judged=COUNTED,
-        figure=abs(found / expected - 1),
-        bound=LARGEST_DIFFERENCE,
-        sense="at most",
-        limit=_limit(published, what),
     )
 
 

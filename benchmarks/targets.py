@@ -38,6 +38,18 @@ class Target:
         judged = {"judged": "ours − stock", "figure": round(ours - stock, 9), "bound": at_least, "sense": "at least"}
         return cls(work=work, unit=unit, stock=stock, ours=ours, limit=limit, **judged)  # type: ignore[arg-type]
 
+    @classmethod
+    def count(cls, work: str, unit: str, *, published: float, ours: float, limit: str = "") -> "Target":
+        """A count is the published one within 2 %."""
+        judged = {"judged": COUNTED, "figure": abs(ours / published - 1), "bound": 0.02, "sense": "at most"}
+        return cls(work=work, unit=unit, stock=published, ours=ours, limit=limit, **judged)  # type: ignore[arg-type]
+
+    @classmethod
+    def most(cls, work: str, unit: str, *, ours: float, at_most: float) -> "Target":
+        """A figure is at most so much, with nothing beside it."""
+        judged = {"judged": "ours", "figure": ours, "bound": at_most, "sense": "at most"}
+        return cls(work=work, unit=unit, stock=None, ours=ours, **judged)  # type: ignore[arg-type]
+
     @property
     def is_met(self) -> bool:
         """Whether the figure, unrounded, keeps its bound."""
