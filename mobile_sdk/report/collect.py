@@ -39,7 +39,7 @@ def collect(
     bundles: Sequence[Bundle],
     layers: Sequence[tuple[str, str, float | None]],
     commands: Sequence[str],
-    pictures: LabelledPictures | None,
+    pictures: LabelledPictures | None = None,
 ) -> Report:
     """Everything that is known, as one report."""
     contract = program.contract if program else bundles[0].manifest.contract if bundles else None
