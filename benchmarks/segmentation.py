@@ -27,6 +27,7 @@ OUT = Path("runs/benchmarks/segmentation")
 LEAST_OVERLAP = 0.85
 VOC = (513, 513)  # DeepLab's pictures have a pixel more than the 512 that papers say, so that centres meet
 CITYSCAPES, HALF_CITYSCAPES = (1025, 2049), (513, 1025)
+BARE = "B multiply-adds of the layers alone, at the papers' size"
 SCALES = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)  # of "multi-scale and flip": each twice
 
 
@@ -104,7 +105,7 @@ def counted() -> tuple[list[dict[str, Any]], list[Target]]:
     """Both papers' tables; multiply-adds as TensorFlow counts them."""
     rows, targets = [], []
     for published in TABLES:
-        parameters, multiply_adds = cost_of(published)
+        parameters, multiply_adds, bare = cost_of(published)
         figures = [("multiply-adds", "B", published.multiply_adds_b, multiply_adds / 1e9)]
         if published.parameters_m is not None:
             figures.insert(0, ("parameters", "M", published.parameters_m, parameters / 1e6))
@@ -112,11 +113,12 @@ def counted() -> tuple[list[dict[str, Any]], list[Target]]:
             rows.append(row(published.title, f"{unit} {what}", expected, found))
             work, limit = f"{published.title}: {what}", _limit(published, what)
             targets.append(Target.count(work, unit, published=expected, ours=found, limit=limit))
+        rows.append(row(published.title, BARE, published.multiply_adds_b, bare / 1e9))
     return rows, targets
 
 
-def cost_of(published: Published) -> tuple[int, float]:
-    """Parameters, and multiply-adds for all the pictures that one answer takes."""
+def cost_of(published: Published) -> tuple[int, float, float]:
+    """Parameters; multiply-adds for all pictures that one answer takes; and those of `BARE`."""
     net = build_segmenter(
         published.net,
         contract(published.labels),
@@ -128,12 +130,13 @@ def cost_of(published: Published) -> tuple[int, float]:
     )
     height, width = published.size_px
     scales, times = (SCALES, 2) if published.many_scales else ((1.0,), 1)
-    multiply_adds = 0.0
+    multiply_adds = bare = 0.0
     for scale in scales:
         side = (round((height - 1) * scale) + 1, round((width - 1) * scale) + 1)
         cost = count_cost(net, side)
         multiply_adds += times * (cost.multiply_adds + by_tensorflow(net, side))
-    return cost.parameters, multiply_adds
+        bare += times * count_cost(net, (side[0] - 1, side[1] - 1)).multiply_adds
+    return cost.parameters, multiply_adds, bare
 
 
 def by_tensorflow(net: Segmenter, size_px: tuple[int, int]) -> float:

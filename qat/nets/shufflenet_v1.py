@@ -52,7 +52,9 @@ def shufflenet_v1(classes: int, *, width: float = 1.0, groups: int = 3) -> Image
     stem = _conv(3, inputs, kernel=3, stride=2, activation=nn.ReLU)
     layers: list[nn.Module] = [stem, nn.MaxPool2d(3, 2, padding=1)]
     for stage, units in enumerate(_UNITS):
-        outputs = _multiple_of(_CHANNELS[groups] * width * 2**stage, 4 * groups)
+        step = 4 * groups
+        # However narrow, a unit that strides computes something beside the input that it joins.
+        outputs = max(_multiple_of(_CHANNELS[groups] * width * 2**stage, step), (inputs // step + 1) * step)
         for unit in range(units):
             first_groups = groups if stage or unit else 1
             stride = 1 if unit else 2
