@@ -28,10 +28,10 @@ def learned(
     contract = of_task.make_contract(task, None, DIGITS, pictures.labels, task.size_px)
     plan = of_task.choose_plan(task, None, seed=0)
     trained = of_task.train(task, NET, 1.0, contract, pictures, plan, DIGITS, out)
-    program = of_task.quantize(task, trained, pictures, None, out)
+    program = of_task.quantize(trained, pictures, None, out)
     record = program.record
     assert record.float_accuracy is not None and record.reference_accuracy is not None
-    work = f"{task.net_title.format(NET)}, {task.size_px} px, composed digits"
+    work = f"{task.title(NET)}, {task.size_px} px, composed digits"
     shares = {"float": record.float_accuracy.share, "int8, calibrated": record.reference_accuracy.share}
     rows = [row(f"{work}, {what}", measure, None, share) for what, share in shares.items()]
     of_float, of_int8 = (each["ours"] for each in rows)

@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks.composed_task import learned, row
 from benchmarks.results_file import write_result
 from benchmarks.targets import Target
-from mobile_sdk.cli.tasks import DETECTION
+from mobile_sdk.cli.detection import Detection
 from mobile_sdk.cli.terminal import quiet
 from mobile_sdk.contract import Contract, DetectionSpec, ImageSpec
 from mobile_sdk.environment import installed_versions
@@ -40,7 +40,7 @@ def main() -> None:
     quiet()
     rows, targets = counted()
     measure = "average precision at 0.5"
-    of_net, judged = learned(DETECTION, measure, OUT, at_least=LEAST_PRECISION, lost="it")
+    of_net, judged = learned(Detection(), measure, OUT, at_least=LEAST_PRECISION, lost="it")
     rows, targets = rows + of_net, targets + judged
     write_result("detection", rows, installed_versions(("mobile-sdk", "torch", "torchao", "pycocotools")), targets)
 

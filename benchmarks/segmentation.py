@@ -16,7 +16,7 @@ from torch import nn
 from benchmarks.composed_task import learned, row
 from benchmarks.results_file import write_result
 from benchmarks.targets import Target
-from mobile_sdk.cli.tasks import SEGMENTATION
+from mobile_sdk.cli.segmentation import Segmentation
 from mobile_sdk.cli.terminal import quiet
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.environment import installed_versions
@@ -96,7 +96,7 @@ def main() -> None:
     """Counts, trains, calibrates, exports and verifies."""
     quiet()
     rows, targets = counted()
-    of_net, judged = learned(SEGMENTATION, "mIoU", OUT, at_least=LEAST_OVERLAP, lost="the mIoU")
+    of_net, judged = learned(Segmentation(), "mIoU", OUT, at_least=LEAST_OVERLAP, lost="the mIoU")
     rows, targets = rows + of_net, targets + judged
     write_result("segmentation", rows, installed_versions(("mobile-sdk", "torch", "torchao")), targets)
 

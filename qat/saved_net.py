@@ -29,10 +29,12 @@ class SavedNet(Model):
     """What stands in the file's header: the net's name and width, its contract, and how it was trained.
 
     A net that was searched has an `architecture`; its name and width are those of the net that the search began with.
+    `net_settings` are what `build_detector` or `build_segmenter` was given besides the width.
     """
 
     net: str
     width: float = 1.0
+    net_settings: dict[str, JsonValue] = Field(default_factory=dict)
     architecture: Architecture | None = None
     contract: Contract
     settings: dict[str, JsonValue] = Field(default_factory=dict)
@@ -85,4 +87,4 @@ def load_net(path: Path) -> tuple[ImageClassifier | Ssd | Segmenter, SavedNet]:
 def _built(saved: SavedNet) -> ImageClassifier | Ssd | Segmenter:
     if saved.architecture is not None:
         return build_for(saved.architecture, saved.contract)
-    return _BUILDERS[saved.contract.task](saved.net, saved.contract, width=saved.width)
+    return _BUILDERS[saved.contract.task](saved.net, saved.contract, width=saved.width, **saved.net_settings)

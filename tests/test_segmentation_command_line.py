@@ -41,11 +41,11 @@ def test_a_segmenter_goes_from_a_folder_to_an_exact_bundle(tmp_path: Path, capfd
         return json.loads(spoken.out)
 
     data, out = ("--data", str(save_masks(tmp_path / "squares"))), ("--out", str(tmp_path))
-    trained = said("train", *SETTINGS, *out)
+    trained = said("train", *SETTINGS, "--head", "r-aspp", "--output-stride", "8", *out)
     assert 0 <= trained["float_miou_share"] <= 1
     quantized = said("quantize", "--weights", str(tmp_path / "net.safetensors"), "--epochs", "1", *out)
     assert quantized["quantized"] == "qat" and quantized["reference_accuracy"]["pictures"] == 8
-    assert quantized["net"] == "LR-ASPP on mobilenet_v3_small"
+    assert quantized["net"] == "R-ASPP on mobilenet_v3_small"
     program, bundles = str(tmp_path / "program.pt2"), tmp_path / "bundles"
     said("export", program, "--to", "tflite", "--out", str(bundles))
     (bundle,) = (str(path) for path in bundles.iterdir())
@@ -89,6 +89,10 @@ def test_no_two_of_twenty_labels_have_one_colour() -> None:
         (("run", "--task", "segmentaton"), "did you mean segmentation?"),
         (("run", "--task", "segmentation", "--net", "mobilenet_v4"), "expected a backbone"),
         (("run", "--task", "segmentation", "--size", "100"), "expected pictures of a multiple of 32 px"),
+        (("run", "--task", "segmentation", "--head", "ssd"), "expected a head (lr-aspp, r-aspp, aspp), found 'ssd'"),
+        (("run", "--task", "segmentation", "--output-stride", "4"), "expected an output stride of 8, 16 or 32"),
+        (("run", "--head", "aspp"), "expected --head and --output-stride with --task detection or segmentation alone"),
+        (("run", "--task", "detection", "--output-stride", "8"), "expected no --output-stride for detection"),
         (("train", "--task", "segmentation", "--recipe", "digits"), "expected neither --recipe nor --weights"),
     ],
 )

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from mobile_sdk.cli.options import DIGITS
-from mobile_sdk.cli.task import Task
+from mobile_sdk.cli.task import Head, Task
 
 if TYPE_CHECKING:
     from torch import nn
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class Detection(Task["DetectionPictures"]):
     """40 epochs of 2,000 composed pictures: 94 % average precision, some seven minutes of one core."""
 
-    name, net_title, measure = "detection", "SSDLite on {}", "average precision at an overlap of 0.5"
+    name, measure = "detection", "average precision at an overlap of 0.5"
+    heads: ClassVar = {"ssdlite": Head(title="SSDLite"), "ssd": Head(title="SSD", settings={"is_lite": False})}
     share_field, epochs, papers_size_px = "float_average_precision_share", 40, 320
 
     def load_pictures(self, data: str) -> "DetectionPictures":
@@ -43,10 +44,10 @@ class Detection(Task["DetectionPictures"]):
         return TrainPlan.detector(epochs, seed=seed)
 
     def build(self, name: str, contract: "Contract", width: float) -> "nn.Module":
-        """SSDLite."""
+        """The detector."""
         from qat.nets.ssd import build_detector
 
-        return build_detector(name, contract, width=width)
+        return build_detector(name, contract, width=width, **self.net_settings)
 
     def fit(
         self,

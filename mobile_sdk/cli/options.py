@@ -78,6 +78,24 @@ Task = Annotated[
         "of label numbers, DIR/labels.txt). 'digits' is then pictures composed of the built-in digits.",
     ),
 ]
+Head = Annotated[
+    str | None,
+    typer.Option(
+        "--head",
+        metavar="NAME",
+        help="detection: ssdlite (the default) or ssd, of whole convolutions. segmentation: lr-aspp (the default), "
+        "r-aspp, or aspp, which is DeepLabv3's.",
+    ),
+]
+OutputStride = Annotated[
+    int | None,
+    typer.Option(
+        "--output-stride",
+        metavar="N",
+        help="segmentation: pixels to a position of the deepest map, 8, 16 (the default) or 32; fewer see finer, and "
+        "take longer.",
+    ),
+]
 Net = Annotated[
     str,
     typer.Option(

@@ -15,7 +15,7 @@ from mobile_sdk.cli.processes import end_others
 from mobile_sdk.cli.run_folder import PROGRAM, TWIN, plan_settings, stage
 from mobile_sdk.cli.splitting import named_parts, with_split
 from mobile_sdk.cli.stages import choose_calibration
-from mobile_sdk.cli.tasks import TASKS
+from mobile_sdk.cli.tasks import trained
 from mobile_sdk.cli.terminal import quiet, say, show_json, show_table
 from mobile_sdk.cli.train import choose_plan, default_recipe
 from mobile_sdk.errors import SettingError
@@ -80,7 +80,7 @@ def quantize(
     """
     quiet()
     stages = choose_calibration(data, calibration)
-    if weights is not None and model is None and (ready := of_task.trained(weights)) is not None:
+    if weights is not None and model is None and (ready := trained(weights)) is not None:
         if any(option is not None for option in (net, width, size, name)):
             raise SettingError(
                 f"expected neither --net, --width, --size nor --name beside the net in {weights}, found one",
@@ -109,11 +109,11 @@ def _quantize_trained(
     out: Path,
     json: bool,
 ) -> None:
-    task = TASKS[source.contract.task]
+    task = source.task
     pictures = of_task.in_order_of(source.contract, task.load_pictures(data))
     plan = of_task.plan_in_int8(epochs, of_task.choose_plan(task, None, 0)) if epochs else None
     folder = options.folder_to_write(out)
-    program = of_task.quantize(task, source, pictures, plan, folder, stages, keep_float=kept)
+    program = of_task.quantize(source, pictures, plan, folder, stages, keep_float=kept)
     of_task.show(task, program, out, json)
 
 

@@ -15,7 +15,7 @@ from mobile_sdk.cli import float_net, options, quantize, train
 from mobile_sdk.cli import task as of_task
 from mobile_sdk.cli.pictures import load_pictures, make_contract, size_px
 from mobile_sdk.cli.run_folder import NET_FILE, TWIN
-from mobile_sdk.cli.tasks import TASKS
+from mobile_sdk.cli.tasks import choose_task
 from mobile_sdk.cli.terminal import progress, quiet, say, show_json, show_rich
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ def run(
     task: options.Task = "classification",
     net: options.Net = "mobilenet_v3_small",
     width: options.Width = 1.0,
+    head: options.Head = None,
+    output_stride: options.OutputStride = None,
     size: options.Size = None,
     name: options.Name = None,
     epochs: train.Epochs = None,
@@ -59,11 +61,11 @@ def run(
     """
     quiet()
     started_s = time.monotonic()
-    options.check_choice("a task", task, options.TASKS)
+    chosen = choose_task(task, head, output_stride)
     asked = _Asked(
         data=data, net=net, width=width, size=size, name=name, epochs=epochs, qat_epochs=qat_epochs, seed=seed, out=out
     )
-    program, folder, pictures = _classify(asked) if task == "classification" else _learn(TASKS[task], asked)
+    program, folder, pictures = _learn(chosen, asked) if chosen else _classify(asked)
     report = _deploy(program, folder, pictures)
     say(f"done in {time.monotonic() - started_s:.0f} s")
     _show(report, folder, json)
@@ -118,11 +120,11 @@ def _learn(task: of_task.Task[Any], asked: _Asked) -> "Learned":
         _say_counts(pictures.train, pictures.validation, pictures.labels)
     contract = of_task.make_contract(task, asked.name, asked.data, pictures.labels, side)
     folder = options.folder_to_write(asked.out or Path("runs", contract.name))
-    with _step(2, f"train {task.net_title.format(asked.net)} in float"):
+    with _step(2, f"train {task.title(asked.net)} in float"):
         source = of_task.train(task, asked.net, asked.width, contract, pictures, plan, asked.data, folder)
     with _step(3, "train in int8 and freeze" if asked.qat_epochs else "calibrate and freeze"):
         finetune = of_task.plan_in_int8(asked.qat_epochs, plan) if asked.qat_epochs else None
-        program = of_task.quantize(task, source, pictures, finetune, folder)
+        program = of_task.quantize(source, pictures, finetune, folder)
     return program, folder, pictures.validation
 
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from mobile_sdk.cli.options import DIGITS
-from mobile_sdk.cli.task import Task
+from mobile_sdk.cli.task import Head, Task
 
 if TYPE_CHECKING:
     from torch import nn
@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 class Segmentation(Task["SegmentationPictures"]):
     """LR-ASPP, output stride 16; 40 epochs of 2,000 composed pictures: 93 % mIoU, some eleven minutes of one core."""
 
-    name, net_title, measure = "segmentation", "LR-ASPP on {}", "mIoU"
+    name, measure = "segmentation", "mIoU"
+    heads: ClassVar = {
+        "lr-aspp": Head(title="LR-ASPP", has_output_stride=True),
+        "r-aspp": Head(title="R-ASPP", settings={"head": "r-aspp"}, has_output_stride=True),
+        "aspp": Head(title="DeepLabv3", settings={"head": "aspp"}, has_output_stride=True),
+    }
     share_field, epochs, papers_size_px = "float_miou_share", 40, 512
 
     def load_pictures(self, data: str) -> "SegmentationPictures":
@@ -43,10 +48,10 @@ class Segmentation(Task["SegmentationPictures"]):
         return TrainPlan.segmenter(epochs, seed=seed)
 
     def build(self, name: str, contract: "Contract", width: float) -> "nn.Module":
-        """LR-ASPP."""
+        """The segmenter."""
         from qat.nets.segmenters import build_segmenter
 
-        return build_segmenter(name, contract, width=width)
+        return build_segmenter(name, contract, width=width, **self.net_settings)
 
     def fit(
         self,

@@ -1,16 +1,16 @@
 """What the verbs do where a net says more of a picture than one label: pictures → a float net → its int8 program."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, Self, TypeVar
 
-from mobile_sdk.cli.options import DIGITS
+from mobile_sdk.cli.options import DIGITS, check_choice
 from mobile_sdk.cli.processes import end_others
 from mobile_sdk.cli.run_folder import NET_FILE, PROGRAM, TWIN, plan_settings, stage
 from mobile_sdk.cli.terminal import say, show_json
-from mobile_sdk.errors import DataError
+from mobile_sdk.errors import DataError, SettingError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -49,22 +49,52 @@ Pictures = TypeVar("Pictures", bound=Parted)
 class Trained:
     """A trained net, the name of its backbone, its contract, and how it was trained."""
 
+    task: "Task[Any]"
     net: "nn.Module"
     name: str
     contract: "Contract"
     history: tuple[dict[str, Any], ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """What is put on a backbone: what it is called, and what a builder is told of it."""
+
+    title: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    has_output_stride: bool = False
+
+
 class Task(ABC, Generic[Pictures]):
     """What differs between the tasks; `size_px` is the built-in pictures' side, `papers_size_px` others'."""
 
     name: "ClassVar[contracts.Task]"
-    net_title: ClassVar[str]  # "SSDLite on {}"
+    heads: ClassVar[Mapping[str, Head]]  # by name, the default first
     measure: ClassVar[str]  # "average precision"
     share_field: ClassVar[str]  # what JSON calls it
     epochs: ClassVar[int]
     size_px: ClassVar[int] = 128
     papers_size_px: ClassVar[int]
+
+    def __init__(self, head: str | None = None, output_stride: int | None = None) -> None:
+        """The task with a head of its nets; SettingError for one that it does not have, or a stride that it has not."""
+        self.head = self.heads[check_choice("a head", head or next(iter(self.heads)), tuple(self.heads))]
+        self.net_settings: dict[str, Any] = dict(self.head.settings)
+        if output_stride is not None:
+            if not self.head.has_output_stride:
+                raise SettingError(f"expected no --output-stride for {self.name}, found one", hint="leave it out")
+            self.net_settings["output_stride"] = output_stride
+
+    @classmethod
+    def of(cls, net_settings: Mapping[str, Any]) -> Self:
+        """The task whose nets have those settings."""
+        rest = {key: value for key, value in net_settings.items() if key != "output_stride"}
+        head = next(name for name, each in cls.heads.items() if dict(each.settings) == rest)
+        return cls(head, net_settings.get("output_stride"))
+
+    def title(self, net: str) -> str:
+        """What the net on that backbone is called: "SSDLite on mobilenet_v2"."""
+        return f"{self.head.title} on {net}"
 
     @abstractmethod
     def load_pictures(self, data: str) -> Pictures:
@@ -173,25 +203,20 @@ def train(
     compose = task.composer(len(pictures.train), plan.seed) if data == DIGITS else None
     learned = task.fit(net, pictures, plan, compose=compose, out=out / "train")
     history = stage("float", learned.epochs)
-    saved = SavedNet(net=name, width=width, contract=contract, settings=plan_settings(plan), history=history)
+    saved = SavedNet(
+        net=name,
+        width=width,
+        net_settings=task.net_settings,
+        contract=contract,
+        settings=plan_settings(plan),
+        history=history,
+    )
     if is_main_process():
         save_net(net, saved, out / NET_FILE)
-    return Trained(net=net, name=name, contract=contract, history=history)
-
-
-def trained(path: Path) -> Trained | None:
-    """The detector or segmenter that `train` wrote; None for any other file of weights."""
-    from qat.saved_net import load_net, read_header
-
-    saved = read_header(path)
-    if saved is None or saved.contract.task == "classification":
-        return None
-    net, _ = load_net(path)
-    return Trained(net=net, name=saved.net, contract=saved.contract, history=saved.history)
+    return Trained(task=task, net=net, name=name, contract=contract, history=history)
 
 
 def quantize(
-    task: Task[Pictures],
     source: Trained,
     pictures: Pictures,
     plan: "TrainPlan | None",
@@ -208,7 +233,7 @@ def quantize(
     from qat.freezing import float_twin, freeze
     from qat.preparation import prepare
 
-    net, contract, history = source.net, source.contract, source.history
+    task, net, contract, history = source.task, source.net, source.contract, source.history
     prepared = prepare(net, contract, keep_float=keep_float)
     stages = calibrate(prepared, pictures.train.pictures, calibration or CalibrationPlan(reconstruct=False))
     settings: dict[str, Any] = plan_settings(plan) if plan else {}
@@ -218,7 +243,7 @@ def quantize(
         history = (*history, *stage("qat", learned.epochs))
     end_others()
     record = Record(
-        net=task.net_title.format(source.name),
+        net=task.title(source.name),
         quantized="qat" if plan else "calibrated",
         history=history,
         settings=settings,

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,10 +13,12 @@ from mobile_sdk.cli.named_net import build_named, header_fields
 from mobile_sdk.cli.pictures import load_pictures, make_contract, size_px
 from mobile_sdk.cli.processes import end_others
 from mobile_sdk.cli.run_folder import NET_FILE, plan_settings, stage
+from mobile_sdk.cli.tasks import choose_task
 from mobile_sdk.cli.terminal import quiet, say, show_json
 from mobile_sdk.errors import SettingError
 
 if TYPE_CHECKING:
+    from mobile_sdk.cli.task import Task
     from mobile_sdk.contract import Contract, ImageSpec
     from qat.data import Pictures
     from qat.plan import TrainPlan
@@ -39,6 +41,8 @@ def train(
     task: options.Task = "classification",
     net: options.Net = "mobilenet_v3_small",
     width: options.Width = 1.0,
+    head: options.Head = None,
+    output_stride: options.OutputStride = None,
     size: options.Size = None,
     name: options.Name = None,
     recipe: Recipe = None,
@@ -58,10 +62,10 @@ def train(
     quiet()
     from mobile_sdk.contract import ImageSpec
 
-    if options.check_choice("a task", task, options.TASKS) != "classification":
+    if chosen := choose_task(task, head, output_stride):
         if recipe or weights:
             raise SettingError(f"expected neither --recipe nor --weights for {task}, found one", hint="leave them out")
-        _train_for(task, data, net, width, size, name, epochs, seed, options.folder_to_write(out), json)
+        _train_for(chosen, data, net, width, size, name, epochs, seed, options.folder_to_write(out), json)
         return
     plan = choose_plan(recipe or default_recipe(data), epochs, seed)
     side = size_px(data, size)
@@ -81,7 +85,7 @@ def train(
 
 
 def _train_for(
-    task: str,
+    task: "Task[Any]",
     data: str,
     net: str,
     width: float,
@@ -93,21 +97,19 @@ def _train_for(
     json: bool,
 ) -> None:
     from mobile_sdk.cli import task as of_task
-    from mobile_sdk.cli.tasks import TASKS
 
-    chosen = TASKS[task]
-    side = chosen.side_px(data, size)
-    of_task.check_net(chosen, net, width, side)
-    pictures = chosen.load_pictures(data)
-    contract = of_task.make_contract(chosen, name, data, pictures.labels, side)
-    plan = of_task.choose_plan(chosen, epochs, seed)
-    history = of_task.train(chosen, net, width, contract, pictures, plan, data, out).history
+    side = task.side_px(data, size)
+    of_task.check_net(task, net, width, side)
+    pictures = task.load_pictures(data)
+    contract = of_task.make_contract(task, name, data, pictures.labels, side)
+    plan = of_task.choose_plan(task, epochs, seed)
+    history = of_task.train(task, net, width, contract, pictures, plan, data, out).history
     end_others()
     share = history[-1]["validation_accuracy_share"]
     if json:
-        show_json({"net": str(out / NET_FILE), chosen.share_field: share, "history": history})
+        show_json({"net": str(out / NET_FILE), task.share_field: share, "history": history})
     else:
-        print(f"{out / NET_FILE}: {chosen.net_title.format(net)}, {chosen.measure} {share:.2%}")
+        print(f"{out / NET_FILE}: {task.title(net)}, {task.measure} {share:.2%}")
 
 
 def default_recipe(data: str) -> str:
