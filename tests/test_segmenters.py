@@ -21,7 +21,7 @@ def contract(labels: int = 21, size_px: int = 64) -> Contract:
 
 @pytest.mark.parametrize("published", TABLES, ids=lambda published: published.title)
 def test_segmenters_cost_what_the_tables_say_within_2_percent(published: Published) -> None:
-    parameters, multiply_adds = cost_of(published)
+    parameters, multiply_adds, _ = cost_of(published)
     if published.parameters_m is not None and published.width != 0.35:
         assert parameters / 1e6 == pytest.approx(published.parameters_m, rel=0.02)
     if published is not UNEXPLAINED:
