@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +54,7 @@ def load_folder(path: Path | str, *, validation_share: float = 0.2, seed: int = 
     for part, by_label in zip(parts, usable, strict=True):
         _check_counts(part, by_label, at_least=1 if len(parts) == 2 else 2)
     train, validation = usable if len(usable) == 2 else _split(root, usable[0], validation_share, seed)
-    labels = tuple(sorted(train))
+    labels = tuple(sorted(train, key=natural_order))
     return Pictures(
         train=_picture_set(root, train, labels, seed),
         validation=_picture_set(root, validation, labels, seed),
@@ -73,13 +74,64 @@ def load_unlabelled(path: Path | str, *, seed: int = 0) -> PictureSet:
     return PictureSet(sources=tuple(kept), targets=(-1,) * len(kept))
 
 
-def has_labels(path: Path | str) -> bool:
-    """Whether the folder `path` is laid out by labels: pictures in folders below it, none beside them."""
+def load_labelled(
+    path: Path | str,
+    labels: Sequence[str],
+    *,
+    known_as: Mapping[str, str] | None = None,
+    validation_share: float = 0.2,
+    seed: int = 0,
+) -> Pictures:
+    """Pictures for a net whose `labels` are known, laid out and parted as for `load_folder`: to calibrate or judge.
+
+    The folders may name some of the labels alone, other ones in train than in val, and hold one picture each.
+    `known_as` maps further names of folders to labels, such as ImageNet's synset identities. DataError: a folder of no
+    label, fewer than two pictures, more than 1 % unreadable.
+    """
+    root = Path(path)
+    found = [_under_labels(root, _files_by_label(part), labels, known_as or {}) for part in _parts(root)]
+    unreadable = _unreadable(root, [file for by_label in found for files in by_label.values() for file in files])
+    usable = [_without(by_label, frozenset(unreadable)) for by_label in found]
+    train, validation = usable if len(usable) == 2 else _split(root, usable[0], validation_share, seed)
+    for part in (train, validation):
+        if not any(part.values()):
+            raise DataError(
+                f"expected two readable pictures or more in {root}, found fewer", hint="one is held out to judge by"
+            )
+    return Pictures(
+        train=_picture_set(root, train, tuple(labels), seed),
+        validation=_picture_set(root, validation, tuple(labels), seed),
+        labels=tuple(labels),
+        unreadable=tuple(str(file.relative_to(root)) for file in unreadable),
+    )
+
+
+def folder_labels(path: Path | str) -> tuple[str, ...]:
+    """The labels that the folders below `path` are named after, in natural order; no picture is read."""
+    found = {label for part in _parts(Path(path)) for label, files in _files_by_label(part).items() if files}
+    return tuple(sorted(found, key=natural_order))
+
+
+def natural_order(name: str) -> tuple[str | int, ...]:
+    """What sorts names as people count: 2 before 10, class_2 before class_10."""
+    parts = re.split("([0-9]+)", name)
+    return (*(int(part) if index % 2 else part for index, part in enumerate(parts)), name)
+
+
+def has_labels(path: Path | str, labels: Sequence[str] = (), known_as: Mapping[str, str] | None = None) -> bool:
+    """Whether the pictures of the folder `path` lie in folders named after labels, of which some may be known.
+
+    Of pictures without folders, beside folders that are none of the known labels, or in one such folder alone, nobody
+    says labels.
+    """
     root = Path(path)
     if not root.is_dir():
         return True  # `load_folder` says what is wrong with it
+    found = {label for part in _parts(root) for label, files in _files_by_label(part).items() if files}
+    if not labels or found & {*labels, *(known_as or {})}:
+        return bool(found)
     beside = any(entry.is_file() and _is_shown(entry.name) and _is_picture(entry.name) for entry in root.iterdir())
-    return not beside or any(files for part in _parts(root) for files in _files_by_label(part).values())
+    return len(found) > 1 and not beside
 
 
 def without_labels(pictures: PictureSet, labels: tuple[str, ...], *, validation_share: float = 0.2) -> Pictures:
@@ -169,6 +221,22 @@ def _check_labels(root: Path, parts: list[Path], found: list[dict[str, list[Path
         )
 
 
+def _under_labels(
+    root: Path, by_label: ByLabel, labels: Sequence[str], known_as: Mapping[str, str]
+) -> dict[str, list[Path]]:
+    """The files under the labels that their folders stand for; DataError names folders that stand for none."""
+    named = {folder: files for folder, files in by_label.items() if files}
+    if others := sorted(set(named) - set(labels) - set(known_as), key=natural_order):
+        raise DataError(
+            f"expected folders in {root} that are named after the {len(labels)} labels, found others: {_names(others)}",
+            hint="name the pictures' folders after the labels",
+        )
+    under: dict[str, list[Path]] = {label: [] for label in labels}
+    for folder, files in named.items():
+        under[folder if folder in under else known_as[folder]] += files
+    return under
+
+
 def _check_counts(part: Path, by_label: ByLabel, *, at_least: int) -> None:
     if few := [label for label, files in by_label.items() if len(files) < at_least]:
         expected = "a readable picture" if at_least == 1 else "two readable pictures"
@@ -208,8 +276,13 @@ def _split(root: Path, by_label: ByLabel, share: float, seed: int) -> tuple[ByLa
     train, validation = {}, {}
     for label, files in by_label.items():
         ranked = _shuffled(root, files, f"split {seed}")
-        count = min(max(1, round(len(files) * share)), len(files) - 1)
+        count = max(0, min(max(1, round(len(files) * share)), len(files) - 1))
         validation[label], train[label] = ranked[:count], ranked[count:]
+    if not any(validation.values()):  # one picture a label: whole labels are held out
+        single = _shuffled(root, [file for files in train.values() for file in files], f"split {seed}")
+        held_out = frozenset(single[: min(max(1, round(len(single) * share)), len(single) - 1)])
+        validation = {label: [file for file in files if file in held_out] for label, files in train.items()}
+        train = _without(train, held_out)
     return train, validation
 
 

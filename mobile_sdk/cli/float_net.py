@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from mobile_sdk.cli.options import NONE
 from mobile_sdk.cli.pictures import (
-    in_order_of,
-    is_unlabelled,
+    labels_of,
     load_pictures,
     load_pictures_of,
-    load_unlabelled_of,
     make_contract,
     size_px,
 )
@@ -140,16 +138,14 @@ def users_own(reference: str, data: str, *, size: int | None, name: str | None) 
     image = getattr(net, "image", None) or ImageSpec()
     if data == NONE:
         return _users_own_alone(reference, net.eval(), _sized(image, size), name), None
-    labelled = None if is_unlabelled(data) else load_pictures(data)
-    labels = tuple(getattr(net, "labels", None) or (labelled.labels if labelled else ()))
+    labels = tuple(getattr(net, "labels", None) or labels_of(data))
     if not labels:
         raise DataError(
             f"expected the labels of {reference} in {data}, found pictures without folders",
             hint="give the net the attribute `labels`, or lay the pictures out as FOLDER/<label>/*.jpg",
         )
     contract = make_contract(name, data, labels, _sized(image, size))
-    pictures = in_order_of(contract, labelled) if labelled else load_unlabelled_of(contract, data)
-    return FloatNet(net=net.eval(), name=reference, contract=contract), pictures
+    return FloatNet(net=net.eval(), name=reference, contract=contract), load_pictures_of(contract, data)
 
 
 def _sized(image: "ImageSpec", size: int | None) -> "ImageSpec":

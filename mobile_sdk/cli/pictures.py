@@ -1,5 +1,6 @@
 """The labelled pictures that `--data` names, and the contract that they and the settings give."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,26 +26,32 @@ def load_pictures(data: str) -> "Pictures":
     return load_shards(data) if is_sharded(data) else load_folder(data)
 
 
-def load_pictures_of(contract: "Contract", data: str) -> "Pictures":
-    """The pictures, their labels in the contract's order, or without; DataError where the labels are others."""
-    if is_unlabelled(data):
-        return load_unlabelled_of(contract, data)
-    return in_order_of(contract, load_pictures(data))
+def load_pictures_of(contract: "Contract", data: str, known_as: Mapping[str, str] | None = None) -> "Pictures":
+    """The pictures for a net that has its contract, labelled or not; DataError where the labels are others.
+
+    `known_as` maps further names of folders to labels. Of pictures without labels some are held out too.
+    """
+    from qat.data import has_labels, load_labelled, load_unlabelled, without_labels
+
+    if not is_folder(data):
+        return in_order_of(contract, load_pictures(data))
+    if has_labels(data, contract.labels, known_as):
+        return load_labelled(data, contract.labels, known_as=known_as)
+    return without_labels(load_unlabelled(data), contract.labels)
 
 
-def is_unlabelled(data: str) -> bool:
-    """Whether the folder holds pictures and neither folders named after labels nor shards."""
-    from qat.data import has_labels
+def labels_of(data: str) -> tuple[str, ...]:
+    """The labels that the pictures say, none where they lie in no folders."""
+    from qat.data import folder_labels
+
+    return folder_labels(data) if is_folder(data) else load_pictures(data).labels
+
+
+def is_folder(data: str) -> bool:
+    """Whether `data` names a folder of picture files: not the digits, not shards."""
     from qat.shards import is_sharded
 
-    return data != DIGITS and not is_sharded(data) and not has_labels(data)
-
-
-def load_unlabelled_of(contract: "Contract", data: str) -> "Pictures":
-    """The folder's pictures for a net that brings its labels; some are held out, as of labelled ones."""
-    from qat.data import load_unlabelled, without_labels
-
-    return without_labels(load_unlabelled(data), contract.labels)
+    return data != DIGITS and not is_sharded(data)
 
 
 def in_order_of(contract: "Contract", pictures: "Pictures") -> "Pictures":
