@@ -1,24 +1,16 @@
-"""Published checkpoints into nets, safely: nothing in the file is run, and what does not fit is said.
+"""Published checkpoints into nets, safely: nothing in the file is run, and what does not fit is said."""
 
-A file is a pickled state dict as `torch.save` writes it (today's zip form or the older one), or safetensors.
-"""
-
-import pickle
-import re
-import warnings
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import safetensors.torch
-import torch
 from torch import Tensor, nn
 
 from mobile_sdk.errors import DataError
+from qat.state_dicts import COUNTER, StateDict, find_state_dict
+from qat.weight_file import Foreign, read_weight_file
 
-_WRAPPERS = ("state_dict", "model")  # what training scripts file a state dict under
-_DATA_PARALLEL_PREFIX = "module."
-_COUNTER = "num_batches_tracked"  # absent from files older than PyTorch 0.4.1; no net here reads it
 _LISTED = 3
 
 
@@ -26,18 +18,20 @@ _LISTED = 3
 class WeightsReport:
     """What `load_weights` did.
 
-    `tensors` counts those taken from the file. `replaced_head` names the keys that kept their initialisation because
-    the file's head has `classes_in_file` outputs and the net's has `classes_in_net`; it is empty when those agree.
+    `tensors` counts those taken from the file; `source` says which of the file's weights they are, where it holds more
+    than a bare state dict. `replaced_head` names the keys that kept their initialisation because the file's head has
+    `classes_in_file` outputs and the net's has `classes_in_net`; it is empty when those agree.
     """
 
     path: Path
     tensors: int
+    source: str
     replaced_head: tuple[str, ...]
     classes_in_file: int | None
     classes_in_net: int | None
 
     def __str__(self) -> str:
-        loaded = f"{self.tensors} tensors from {self.path}"
+        loaded = f"{self.tensors} tensors from {self.path}" + (f" ({self.source})" if self.source else "")
         if not self.replaced_head:
             return loaded
         counts = f"{self.classes_in_file} classes in the file, {self.classes_in_net} in the net"
@@ -45,87 +39,83 @@ class WeightsReport:
 
 
 def load_weights(net: nn.Module, path: Path | str) -> WeightsReport:
-    """Copy the weights in the file `path` into `net`, key for key; all of them, or none when an error is raised.
+    """Copies the weights in the file `path` into `net`, key for key; all of them, or none when an error is raised.
 
-    The state dict may lie below a key "state_dict" or "model", and all keys may begin with "module.". When only the
-    number of classes differs, the head (the last `nn.Linear`) keeps its initialisation.
-    Raises DataError for a file that cannot be read or that holds more than tensors, for keys that are missing or
-    unexpected, and for tensors of another shape, of another kind, or that are not finite.
+    The state dict may lie anywhere in the file's dicts and all its keys may have a prefix, as training scripts and
+    wrappers leave them; an average over training (EMA) comes before the weights that it averages. When only the number
+    of classes differs, the head (the last `nn.Linear` or `nn.Conv2d`) keeps its initialisation.
+    Raises DataError for a file that cannot be read or that holds no tensors, for keys that are missing or unexpected,
+    and for tensors of another shape, of another kind, or that are not finite.
     """
     path = Path(path)
-    found = _state_dict(_read(path), path)
     expected = {key: value for key, value in net.state_dict().items() if isinstance(value, Tensor)}
+    content = read_weight_file(path)
+    chosen = _state_dict(content, path, expected)
+    found = chosen.tensors
     head = _head_of_other_size(net, found)
-    counters = {key for key in expected if key.endswith(_COUNTER) and key not in found}
+    counters = {key for key in expected if key.endswith(COUNTER) and key not in found}
     taken = {key: value for key, value in found.items() if key not in head}
-    _check_fit({key: value for key, value in expected.items() if key not in counters.union(head)}, taken, path)
+    needed = {key: value for key, value in expected.items() if key not in counters.union(head)}
+    if mismatches := _mismatches(needed, taken):
+        raise _misfit(path, len(needed), mismatches, content)
+    broken = [key for key, value in needed.items() if not taken[key].to(value.dtype).isfinite().all()]
+    if broken:
+        raise DataError(
+            f"expected numbers in {path}, found {_listing('not finite', broken)}",
+            hint="take a checkpoint from before its training diverged",
+        )
     net.load_state_dict(net.state_dict() | taken)
     return WeightsReport(
         path=path,
         tensors=len(taken),
+        source=str(chosen),
         replaced_head=head,
         classes_in_file=found[head[0]].shape[0] if head else None,
         classes_in_net=expected[head[0]].shape[0] if head else None,
     )
 
 
-def _read(path: Path) -> object:
-    if not path.is_file():
-        found = "a folder" if path.is_dir() else "nothing"
-        raise DataError(f"expected a file of weights at {path}, found {found}", hint="check the path")
-    try:
-        if path.suffix == ".safetensors":
-            return safetensors.torch.load_file(path)
-        with warnings.catch_warnings():  # torch warns of its own internals when it reads the older form
-            warnings.simplefilter("ignore")
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file makes the readers raise almost anything
-        foreign = re.search(r"GLOBAL ([\w.]+)", str(error)) if isinstance(error, pickle.UnpicklingError) else None
-        if foreign:
-            raise DataError(
-                f"expected only tensors in {path}, found the Python object {foreign[1]}, which was not run",
-                hint="save the net's state_dict() alone, with torch.save or as safetensors",
-            ) from error
+def _state_dict(content: object, path: Path, expected: Mapping[str, Tensor]) -> StateDict:
+    """The weights in the file's content; DataError where it holds none."""
+    found = find_state_dict(content, {key: value.shape for key, value in expected.items()})
+    if found is not None:
+        return found
+    hint = "save the net's state_dict(), bare or under the key 'state_dict'"
+    if isinstance(content, Foreign):
         raise DataError(
-            f"expected weights that torch.save or safetensors wrote in {path}, found a file that is damaged or in "
-            f"another format ({type(error).__name__})",
-            hint="fetch the file again; .safetensors means that format, any other name torch.save's",
-        ) from error
+            f"expected tensors in {path}, found the Python object {content.name}, which was not run", hint=hint
+        )
+    raise DataError(f"expected a dict of tensors by name in {path}, found {_summary(content)}", hint=hint)
 
 
-def _state_dict(content: object, path: Path) -> dict[str, Tensor]:
-    for wrapper in _WRAPPERS:
-        if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
-            content = content[wrapper]
-            break
-    if not isinstance(content, dict) or not content:
-        found = "an empty one" if content == {} else f"a {type(content).__name__}"
-        raise DataError(f"expected a dict of tensors in {path}, found {found}", hint="save the net's state_dict()")
-    for key, value in content.items():
-        if not isinstance(key, str) or not isinstance(value, Tensor) or value.layout != torch.strided:
-            raise DataError(
-                f"expected only dense tensors under names in {path}, found {_printable(key)}: {type(value).__name__}",
-                hint="save the net's state_dict(), bare or under the key 'state_dict'",
-            )
-    if all(key.startswith(_DATA_PARALLEL_PREFIX) for key in content):
-        return {key.removeprefix(_DATA_PARALLEL_PREFIX): value for key, value in content.items()}
-    return content
+def _summary(content: object) -> str:
+    if not isinstance(content, dict):
+        return f"a {type(content).__name__}"
+    if "param_groups" in content:
+        return "the state of an optimizer alone"
+    entries = (f"{_printable(key)}: {_kind(value)}" for key, value in itertools.islice(content.items(), _LISTED))
+    return f"one of {', '.join(entries)}" if content else "an empty one"
 
 
-def _head_of_other_size(net: nn.Module, found: dict[str, Tensor]) -> tuple[str, ...]:
+def _kind(value: object) -> str:
+    return f"the Python object {value.name}" if isinstance(value, Foreign) else type(value).__name__
+
+
+def _head_of_other_size(net: nn.Module, found: Mapping[str, Tensor]) -> tuple[str, ...]:
     """The keys of the net's head when the file has the same ones for another number of classes; else nothing."""
-    linears = [(name, module) for name, module in net.named_modules() if isinstance(module, nn.Linear)]
-    if not linears:
+    layers = [(name, module) for name, module in net.named_modules() if isinstance(module, nn.Linear | nn.Conv2d)]
+    if not layers:
         return ()
-    name, linear = linears[-1]
-    expected = {f"{name}.{key}".removeprefix("."): value for key, value in linear.state_dict().items()}
+    name, last = layers[-1]
+    expected = {f"{name}.{key}".removeprefix("."): value for key, value in last.state_dict().items()}
     if not all(key in found and found[key].shape[1:] == value.shape[1:] for key, value in expected.items()):
         return ()
     classes = {tuple(found[key].shape[:1]) for key in expected}
-    return () if len(classes) > 1 or classes == {(linear.out_features,)} else tuple(expected)
+    return () if len(classes) > 1 or classes == {last.weight.shape[:1]} else tuple(expected)
 
 
-def _check_fit(expected: dict[str, Tensor], found: dict[str, Tensor], path: Path) -> None:
+def _mismatches(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str:
+    """What of the file's tensors does not fit the net's, in words; empty where all do."""
     both = [key for key in expected if key in found]
     shapes = [
         f"{key} is {_shape(found[key])} instead of {_shape(expected[key])}"
@@ -139,15 +129,23 @@ def _check_fit(expected: dict[str, Tensor], found: dict[str, Tensor], path: Path
         _listing("of another shape", shapes),
         _listing("of another kind of number", kinds),
     ]
-    if not any(mismatches):
-        mismatches.append(
-            _listing("not finite", (key for key in both if not found[key].to(expected[key].dtype).isfinite().all()))
-        )
-    if any(mismatches):
-        raise DataError(
-            f"expected in {path} the {len(expected)} tensors of the net, found {'; '.join(filter(None, mismatches))}",
-            hint="build the net that the weights were made for: the same name, width and settings",
-        )
+    return "; ".join(filter(None, mismatches))
+
+
+def _misfit(path: Path, count: int, mismatches: str, content: object) -> DataError:
+    """The error for weights that do not fit; it names the net whose they are, where that has a name here."""
+    from qat.nets.recognition import library_of, recognise
+
+    message = f"expected in {path} the {count} tensors of the net, found {mismatches}"
+    hint = "build the net that the weights were made for: the same name, width and settings"
+    if known := recognise(content):
+        name, width = known
+        if width is not None:
+            message = f"expected in {path} the weights of the net, found those of {name}, width {width:g}"
+        hint = f"build that net: --net {name}" + (f" --width {width:g}" if width not in (None, 1.0) else "")
+    elif library := library_of(content):
+        hint = f"these look like weights of {library}: bring its own net, with --model MODULE:FUNCTION"
+    return DataError(message, hint=hint)
 
 
 def _listing(what: str, keys: Iterable[str]) -> str:

@@ -159,16 +159,21 @@ def test_a_whole_pickled_module_is_refused_by_name(tmp_path):
     assert "the Python object torch.nn.modules.container.Sequential" in refusal(small_net(), tmp_path / "module.pth")
 
 
-@pytest.mark.parametrize("name", ["weights.pth", "weights.pt", "weights.safetensors"])
-def test_text_is_no_weights(name, tmp_path):
-    for text in (
-        "",
-        "hello\n" * 9,
-        "<!DOCTYPE html>\n<html>404</html>\n",
-        "version https://git-lfs.github.com/spec/v1\n",
-    ):
-        (tmp_path / name).write_text(text)
-        assert "damaged or in another format" in refusal(small_net(), tmp_path / name)
+OTHER_FILES = {
+    "": "an empty file",
+    "hello\n" * 9: "damaged or in another format",
+    "<!DOCTYPE html>\n<html>404</html>\n": "a web page",
+    '\n<?xml version="1.0"?><Error>AccessDenied</Error>': "a web page",
+    "version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 14212972\n": "a pointer that Git LFS left",
+    '{"metadata": {}, "weight_map": {"a": "model-00001-of-00002.safetensors"}}': "JSON",
+}
+
+
+@pytest.mark.parametrize("name", ["weights.pth", "weights.pt", "weights.safetensors", "weights"])
+@pytest.mark.parametrize("text", OTHER_FILES)
+def test_what_a_download_left_in_place_of_weights_is_named(text, name, tmp_path):
+    (tmp_path / name).write_text(text)
+    assert OTHER_FILES[text] in refusal(small_net(), tmp_path / name)
 
 
 @pytest.mark.parametrize("content", [{}, [1, 2], torch.zeros(3), {"weight": 3}, {3: torch.zeros(1)}, {"a\nb": 1.0}])

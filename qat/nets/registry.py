@@ -121,11 +121,27 @@ def list_nets() -> tuple[NetEntry, ...]:
     return tuple(_entry(name, family) for name, family in _NETS.items())
 
 
+def net_names() -> tuple[str, ...]:
+    """Returns the names that `build_net` knows."""
+    return tuple(_NETS)
+
+
+def near_nets(name: str) -> tuple[str, ...]:
+    """Returns the names of nets that a mistaken one may mean: the shortest that it begins, or else the nearest."""
+
+    def plain(each: str) -> str:
+        return "".join(letter for letter in each.lower() if letter.isalnum())
+
+    begun = [each for each in _NETS if plain(name) and plain(each).startswith(plain(name))]
+    shortest = tuple(each for each in begun if not any(each != other and each.startswith(other) for other in begun))
+    return shortest or tuple(difflib.get_close_matches(name.lower().replace("-", "_"), _NETS, n=1))
+
+
 def _find(name: str) -> _Family:
     family = _NETS.get(name)
     if family is None:
-        close = difflib.get_close_matches(name.lower().replace("-", "_"), _NETS, n=1)
-        hint = f"did you mean {close[0]}?" if close else "run `mobile-sdk nets` to see them"
+        near = near_nets(name)
+        hint = f"did you mean {' or '.join(near)}?" if near else "run `mobile-sdk nets` to see them"
         raise SettingError(f"expected the name of a net ({', '.join(_NETS)}), found {name!r}", hint=hint)
     return family
 
