@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import child_process
 import numpy as np
 from kotlin_toolchain import KotlinToolchain
 
@@ -42,7 +43,7 @@ class AndroidApp:
         """Runs a class of the tests on this machine's Java."""
         classes = [self.folder / "tests", self.folder / "app", *self.classpath, *self.toolchain.junit_jars]
         command = self.toolchain.java(classes, *properties, main, *arguments)
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+        return child_process.run(command)
 
 
 @dataclass(frozen=True, kw_only=True)

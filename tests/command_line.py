@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import child_process
 import numpy as np
 from PIL import Image
 
@@ -56,20 +57,15 @@ class SmallRun:
 SETTINGS = ("--net", "mobilenet_v3_small", "--width", "0.25", "--size", "32", "--name", "sides", "--epochs", "2")
 
 
-def mobile_sdk(*arguments: str, cwd: Path | None = None, timeout_s: float = 300) -> Done:
+def mobile_sdk(*arguments: str, cwd: Path | None = None) -> Done:
     """Runs `mobile-sdk` with these arguments to its end."""
-    done = subprocess.run(
-        [*COMMAND, *arguments], check=False, capture_output=True, text=True, cwd=cwd, env=ENVIRONMENT, timeout=timeout_s
-    )
+    done = child_process.run([*COMMAND, *arguments], cwd=cwd, env=ENVIRONMENT)
     return Done(code=done.returncode, out=done.stdout, err=done.stderr)
 
 
 def start(*arguments: str, cwd: Path | None = None) -> subprocess.Popen[str]:
     """Starts `mobile-sdk` in a session of its own, as a shell starts a job."""
-    pipe = subprocess.PIPE
-    return subprocess.Popen(
-        [*COMMAND, *arguments], stdout=pipe, stderr=pipe, text=True, cwd=cwd, env=ENVIRONMENT, start_new_session=True
-    )
+    return child_process.start([*COMMAND, *arguments], cwd=cwd, env=ENVIRONMENT)
 
 
 def small_run(folder: Path) -> SmallRun:

@@ -8,12 +8,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NoReturn
 
+import child_process
 import pytest
 from android_app import AndroidApp, AppTests, build_app, run_tests
 from apple_listing import fetch_listing
 from command_line import SmallRun, small_run
 from demo_fixtures import write_fixtures
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from ios_core import IosCore, closing_line
 from kotlin_toolchain import KotlinToolchain, make_kotlin_toolchain
 from phones import Phones, played, why_not_here
@@ -27,8 +28,14 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 IN_CI = os.environ.get("CI") == "true"
 CLOSING_LINES: list[str] = []  # of the demo apps' own tests, a language each
 
-# No deadline: the machine may be busy. In CI the examples are the same every time; elsewhere they are new ones.
-settings.register_profile("here", deadline=None, derandomize=IN_CI)
+# No deadline and no complaint of slowness: the machine may be busy. Examples may share what a fixture has made.
+# In CI the examples are the same every time; elsewhere they are new ones.
+settings.register_profile(
+    "here",
+    deadline=None,
+    derandomize=IN_CI,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 settings.load_profile("here")
 
 
@@ -48,6 +55,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_testnodedown(node: Any) -> None:
     """Takes a worker's closing lines."""
     CLOSING_LINES.extend(getattr(node, "workeroutput", {}).get("closing_lines", ()))
+
+
+@pytest.fixture(autouse=True)
+def _nothing_goes_on() -> Iterator[None]:
+    """A test that fails leaves no process behind that it has started."""
+    yield
+    child_process.end_all()
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from child_process import run
 from small_task import CONTRACT, PLAN, figures, pictures, tiny_net
 from torch import Tensor, nn
 
@@ -29,13 +30,9 @@ ONE_STEP = TrainPlan(  # an odd batch, all there is: one process takes four pict
 def torchrun(*arguments: str, processes: int = 2) -> subprocess.CompletedProcess[str]:
     """Starts them as a user would."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "tests")))}
-    return subprocess.run(
+    return run(
         [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", *arguments],
         env={**environment, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
     )
 
 

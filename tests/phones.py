@@ -8,11 +8,12 @@ import hashlib
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from child_process import finished, wait_until
 
 from mobile_sdk.cache import cache_folder, made_once
 from mobile_sdk.devices import debian
@@ -48,13 +49,12 @@ class Phones:
 
     def connect(self, address: str) -> None:
         """Waits until adb has the device."""
-        deadline_s = time.monotonic() + 30
-        while time.monotonic() < deadline_s:
+
+        def has_it() -> bool:
             self.adb("connect", address)
-            if f"{address}\tdevice" in self.adb("devices"):
-                return
-            time.sleep(0.1)
-        raise TimeoutError(f"adb does not reach {address}")
+            return f"{address}\tdevice" in self.adb("devices")
+
+        wait_until(has_it)
 
     def adb(self, *words: str) -> str:
         """What adb prints."""
@@ -86,11 +86,10 @@ def why_not_here() -> str | None:
 def user_namespace() -> Iterator[list[str]]:
     """What enters a new user namespace with all of this one's users, so that binfmt_misc in there is its own."""
     own_namespace = Path("/proc/self/ns/user").readlink()
-    with subprocess.Popen(["unshare", "--user", "sleep", "60"]) as holder:
+    with subprocess.Popen(["unshare", "--user", "sleep", "infinity"]) as holder:
         try:
-            process, deadline_s = Path(f"/proc/{holder.pid}"), time.monotonic() + 10
-            while (process / "ns/user").readlink() == own_namespace and time.monotonic() < deadline_s:
-                time.sleep(0.01)
+            process = Path(f"/proc/{holder.pid}")
+            wait_until(lambda: holder.poll() is not None or (process / "ns/user").readlink() != own_namespace)
             for kind in ("uid_map", "gid_map"):
                 (process / kind).write_text("0 0 65536", encoding="ascii")
             yield ["nsenter", f"--target={holder.pid}", "--user"]
@@ -115,7 +114,7 @@ def played(scratch: Path) -> Iterator[Phones]:
         write_clients(phones)
         yield phones
     finally:
-        process.communicate(timeout=30)
+        finished(process)
 
 
 def make_tools() -> Path:

@@ -10,8 +10,15 @@ _PUBLIC_KEY = 3
 
 
 def main(port: int) -> None:
-    """Serves one client on `port` until it goes away."""
-    with socket.create_server(("127.0.0.1", port)) as server, server.accept()[0] as client:
+    """Serves one client on `port` until it goes away; prints a line once a client may come."""
+    with socket.create_server(("127.0.0.1", port)) as server:
+        print("listening", flush=True)
+        serve(server.accept()[0], port)
+
+
+def serve(client: socket.socket, port: int) -> None:
+    """Answers a client as the phone of that port would."""
+    with client:
         while head := client.recv(struct.calcsize(_HEAD), socket.MSG_WAITALL):
             command, kind, _, length, _, _ = struct.unpack(_HEAD, head)
             client.recv(length, socket.MSG_WAITALL)

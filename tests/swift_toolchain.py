@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import child_process
+
 from mobile_sdk.cache import Say, cache_folder, made_once
 from mobile_sdk.commands import run_command
 from mobile_sdk.devices import debian
@@ -68,13 +70,9 @@ class SwiftToolchain:
         """Runs a program of the toolchain in `PACKAGE`, with `folders` mounted; its output comes as one text."""
         mounts = [word for place, folder in folders.items() for word in (str(folder), place)]
         enter = ("unshare", "--mount", "--propagation", "private", "sh", "-c", _ENTER, "sh", str(self.root))
-        return subprocess.run(
+        return child_process.run(
             [*enter, *mounts, "--", *command],
-            stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-            timeout=600,
             env={"PATH": f"/usr/libexec/swift/bin:{os.environ['PATH']}", "HOME": "/tmp", **(environment or {})},
         )
 

@@ -199,7 +199,7 @@ def test_a_scale_that_is_settled_stays():
 
 
 def test_settling_takes_milliseconds():
-    start = time.perf_counter()
+    start_s = time.process_time()
     for exponent in range(10):
         arithmetic.settle_product_scale(grid(2.0**-exponent, 3), CODES, 1 / 128, grid(2.0 ** (2 - exponent)))
-    assert (time.perf_counter() - start) / 10 < 0.5  # 5 ms on an idle machine
+    assert (time.process_time() - start_s) / 10 < 0.5  # 5 ms

@@ -8,7 +8,7 @@ from typing import Any
 
 import bundles
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mobile_sdk.bundle import Bundle, open_bundle
@@ -38,7 +38,7 @@ def refusal(folder: Path) -> BundleRefusalError:
     return caught.value
 
 
-MANY = settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
+MANY = settings(max_examples=120)
 
 
 def json_of(floats: st.SearchStrategy[float]) -> st.SearchStrategy[Any]:

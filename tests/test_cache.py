@@ -1,10 +1,10 @@
 """What is fetched into the cache is there whole or not at all, and made by one process at a time."""
 
 import threading
-import time
 from pathlib import Path
 
 import pytest
+from child_process import wait_until
 
 from mobile_sdk.cache import cache_folder, made_once
 
@@ -32,12 +32,17 @@ def test_an_interrupted_make_leaves_nothing_that_counts_as_made(tmp_path: Path) 
 
 def test_two_at_once_make_it_once(tmp_path: Path) -> None:
     makes: list[Path] = []
+    asked: list[int] = []
 
     def make(unfinished: Path) -> None:
         makes.append(unfinished)
-        time.sleep(0.1)
+        wait_until(lambda: len(asked) == 4)
 
-    threads = [threading.Thread(target=made_once, args=(tmp_path / "thing", make)) for _ in range(4)]
+    def ask() -> None:
+        asked.append(1)
+        made_once(tmp_path / "thing", make)
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -4,22 +4,19 @@ import json
 import os
 import signal
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from child_process import finished, is_running, wait_until
 from command_line import SETTINGS, SmallRun, mobile_sdk, start
 
 from mobile_sdk.program import Program
-
-DEADLINE_S = 120
 
 
 def test_ctrl_c_in_training_is_one_line_and_the_same_command_goes_on(small: SmallRun, tmp_path: Path) -> None:
     arguments = ("train", "--data", small.pictures, *SETTINGS[:-1], "400", "--out", str(tmp_path))
     process = start(*arguments)
-    wait_for((tmp_path / "train" / "checkpoint.pt").exists, process)
+    wait_until((tmp_path / "train" / "checkpoint.pt").exists, process=process)
     lines = interrupted(process)
     assert lines[-1].startswith("interrupted: the same call goes on from epoch ")
     assert not (tmp_path / "net.safetensors").exists()
@@ -32,17 +29,17 @@ def test_ctrl_c_in_training_is_one_line_and_the_same_command_goes_on(small: Smal
 def test_ctrl_c_in_verify_leaves_no_verdict(small: SmallRun, tmp_path: Path) -> None:
     out = tmp_path / "verify.json"
     process = start("verify", small.bundle("tflite"), *against(small), "--out", str(out))
-    wait_for(lambda: "libtorch_cpu" in maps_of(process.pid), process)
+    wait_until(lambda: "libtorch_cpu" in maps_of(process.pid), process=process)
     assert interrupted(process)[-1].startswith("interrupted: ")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_ctrl_c_in_bench_leaves_no_worker(small: SmallRun, tmp_path: Path) -> None:
     process = start("bench", small.bundle("tflite"), small.bundle("executorch"), "--out", str(tmp_path / "bench.json"))
-    wait_for(lambda: bool(workers_of(process.pid)), process)
+    wait_until(lambda: bool(workers_of(process.pid)), process=process)
     workers = workers_of(process.pid)
     assert interrupted(process)[-1].startswith("interrupted: ")
-    assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
+    wait_until(lambda: not any(map(is_running, workers)))  # one that was just being started finds its parent gone
     assert list(tmp_path.iterdir()) == []
 
 
@@ -54,11 +51,11 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_program_of_its_steps
     arguments = ("run", "--data", small.pictures, *SETTINGS, "--qat-epochs", "1", "--out", str(tmp_path), "--json")
     for file in ("train/checkpoint.pt", "net.safetensors", "qat/checkpoint.pt", "program.pt2"):
         process = start(*arguments)
-        wait_for((tmp_path / file).exists, process)
+        wait_until((tmp_path / file).exists, process=process)
         process.kill()
         process.communicate()
     last = start(*arguments)
-    out, err = last.communicate(timeout=DEADLINE_S)
+    out, err = finished(last)
     assert last.returncode == 0, err
     assert "going on after epoch 2 of 2" in err and "going on after epoch 1 of 1" in err
     report = json.loads(out)
@@ -87,20 +84,11 @@ def against(small: SmallRun) -> tuple[str, ...]:
 def interrupted(process: subprocess.Popen[str]) -> list[str]:
     """Presses Ctrl-C, and gives what the command then said; it must end with 130, without a traceback."""
     os.kill(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=DEADLINE_S)
+    out, err = finished(process)
     assert (process.returncode, out) == (130, ""), err
     lines = err.splitlines()
     assert sum(line.startswith("interrupted") for line in lines) == 1 and "Traceback" not in err
     return lines
-
-
-def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    """Waits until the process has done something, which it must do before it ends."""
-    deadline_s = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline_s, "nothing happened"
-        time.sleep(0.005)
 
 
 def maps_of(pid: int) -> str:
@@ -108,8 +96,8 @@ def maps_of(pid: int) -> str:
     return Path(f"/proc/{pid}/maps").read_text(encoding="utf-8", errors="replace")
 
 
-def workers_of(pid: int) -> list[str]:
+def workers_of(pid: int) -> list[int]:
     """The benchmark workers that a process has started."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
+    children = map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split())
     commands = {child: Path(f"/proc/{child}/cmdline") for child in children}
     return [child for child, command in commands.items() if command.exists() and b"_worker" in command.read_bytes()]

@@ -8,7 +8,7 @@ import graphs
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch.nn import functional
@@ -97,7 +97,7 @@ def test_every_element_of_every_tensor_is_the_reference_s(name: str, tmp_path: P
             assert np.array_equal(found[f"{label}_code"][0], expected[operator.output.name][index]), label
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20)
 @given(
     kernel=st.integers(1, 5),
     stride=st.integers(1, 3),

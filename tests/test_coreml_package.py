@@ -12,7 +12,7 @@ from pathlib import Path
 import graphs
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -224,7 +224,7 @@ def test_a_manifest_that_leaves_the_package_is_refused(path: str, tmp_path: Path
         CoreML().structure(package)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 @given(data=st.data())
 def test_a_flipped_bit_anywhere_never_ends_in_anything_but_a_bundle_error(
     data: st.DataObject, whole_package: tuple[Path, Interface], tmp_path: Path

@@ -45,7 +45,7 @@ def addition(a: Quantization, b: Quantization | Constant, y: Quantization, clamp
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(log_a=LOG_RATIOS, log_b=LOG_RATIOS, zero_a=ZERO_POINTS, zero_b=ZERO_POINTS)
 def test_split_sums_are_the_integer_rule_for_all_pairs_of_codes_and_never_round(
     log_a: float, log_b: float, zero_a: int, zero_b: int
@@ -83,7 +83,7 @@ def test_scales_beyond_them_are_refused_with_the_path() -> None:
         split_factors(addition(grid(2.0**12), grid(1.0), grid(1.0)))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     log_a=st.floats(-8, 3),
     zero_a=ZERO_POINTS,

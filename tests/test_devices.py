@@ -5,8 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import graphs
 import numpy as np
 import pytest
 import stand_ins
+from child_process import finished, start, wait_until
 from command_line import SmallRun
 from phones import AMD64, ARM64, BOARD, Phones
 
@@ -174,9 +173,10 @@ def test_adbd_killed_in_a_run_is_one_line_and_what_was_measured_is_kept(
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
 def test_a_stopped_harness_leaves_nothing_on_the_device(end: signal.Signals, phones: Phones, small: SmallRun) -> None:
     words = ["-m", "mobile_sdk", "bench", small.bundle("tflite"), "--device", X86, "--out", f"{small.folder}/cut.json"]
-    with subprocess.Popen([sys.executable, *words], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as harness:
-        wait_for(lambda: "runner-tflite" in phones.left(AMD64))
-        harness.send_signal(end)
+    harness = start([sys.executable, *words])
+    wait_until(lambda: "runner-tflite" in phones.left(AMD64), process=harness)
+    harness.send_signal(end)
+    finished(harness)
     assert harness.returncode == (-signal.SIGKILL if end == signal.SIGKILL else 130)
     assert nothing_left(phones)
 
@@ -204,18 +204,18 @@ def test_a_wrong_serial_names_those_that_are_there(capfd: pytest.CaptureFixture[
 )
 def test_a_device_that_is_not_ready_says_why(port: int, state: str, phones: Phones) -> None:
     address = f"127.0.0.1:{port}"
-    with subprocess.Popen(phones.inside(sys.executable, stand_ins.__file__, str(port))) as stand_in:
-        time.sleep(0.3)
-        with subprocess.Popen([phones.clients / "adb", "connect", address], stdout=subprocess.DEVNULL) as client:
-            try:
-                wait_for(lambda: serials().get(address) == state)
-                with pytest.raises(MachineError, match=f"found that it is {state}: "):
-                    open_device(f"adb:{address}")
-                assert {member.name for member in getattr(open_device("adb"), "members", ())} == {X86, ARM}
-            finally:
-                client.kill()
-                stand_in.kill()
-                phones.adb("disconnect", address)
+    stand_in = start(phones.inside(sys.executable, stand_ins.__file__, str(port)))
+    assert stand_in.stdout is not None and stand_in.stdout.readline() == "listening\n"
+    client = start([phones.clients / "adb", "connect", address])
+    try:
+        wait_until(lambda: serials().get(address) == state)
+        with pytest.raises(MachineError, match=f"found that it is {state}: "):
+            open_device(f"adb:{address}")
+        assert {member.name for member in getattr(open_device("adb"), "members", ())} == {X86, ARM}
+    finally:
+        client.kill()
+        stand_in.kill()
+        phones.adb("disconnect", address)
 
 
 def test_a_runner_of_the_wrong_architecture_is_one_line(
@@ -265,13 +265,5 @@ def test_an_unknown_host_is_one_line() -> None:
 
 def nothing_left(phones: Phones) -> bool:
     """Neither files nor processes of ours on either phone, at the latest when what ran has noticed its end."""
-    wait_for(lambda: not phones.left(AMD64) and not phones.left(ARM64))
+    wait_until(lambda: not phones.left(AMD64) and not phones.left(ARM64))
     return True
-
-
-def wait_for(is_true: Callable[[], bool]) -> None:
-    """Returns when it is true; fails after ten seconds."""
-    deadline_s = time.monotonic() + 10
-    while not is_true():
-        assert time.monotonic() < deadline_s, "it did not come"
-        time.sleep(0.05)

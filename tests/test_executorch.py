@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from graphs import GRAPHS, Builder, contract_for, float_graph, int8_graph, pictures
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from stock_lowering import lower_by_stock
 
@@ -162,7 +162,7 @@ GRIDS = st.builds(
 )
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(
     grids=st.tuples(GRIDS, GRIDS),
     kernel=st.integers(1, 3),
@@ -195,7 +195,7 @@ def test_any_convolution_is_exact(tmp_path, grids, kernel, stride, dilation, pad
     np.testing.assert_array_equal(scores(graph, images, tmp_path), expected)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(grids=st.tuples(GRIDS, GRIDS), clamp=st.sampled_from(list(Clamp)), kind=st.sampled_from([Add, Mul]))
 def test_any_sum_and_any_product_without_ties_is_exact(tmp_path, grids, clamp, kind):
     assume(kind is Add or not has_ties(grids[0], grids[1]))

@@ -1,15 +1,15 @@
 """ExecuTorch's files and sessions: damage is refused before C++ sees it, sessions are quiet and independent."""
 
 import hashlib
-import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
+from child_process import run
 from graphs import contract_for, int8_graph, pictures
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mobile_sdk.errors import BundleError, DataError
@@ -39,7 +39,7 @@ def test_a_truncated_file_is_refused(written, tmp_path, share, verb):
     assert error.value.exit_code == 6
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100)
 @given(place=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255), verb=st.sampled_from(["structure", "load"]))
 def test_any_flipped_byte_is_refused(written, tmp_path, place, flip, verb):
     data = bytearray(written.read_bytes())
@@ -49,7 +49,7 @@ def test_any_flipped_byte_is_refused(written, tmp_path, place, flip, verb):
         open_with(verb, tmp_path / "changed.pte")
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200)
 @given(place=st.floats(0, 1, exclude_max=True), junk=st.binary(min_size=1, max_size=8))
 def test_reading_a_file_that_was_sealed_over_its_damage_never_crashes(written, tmp_path, place, junk):
     data = bytearray(written.read_bytes()[:-SEAL_BYTES])
@@ -97,7 +97,8 @@ def test_writing_and_reading_load_neither_torch_nor_executorch(written):
         "ExecuTorchRuntime().structure(Path(sys.argv[1])); "
         "assert not {'torch', 'executorch'} & {name.split('.')[0] for name in sys.modules}"
     )
-    subprocess.run([sys.executable, "-c", code, str(written)], check=True, timeout=60)
+    done = run([sys.executable, "-c", code, str(written)])
+    assert done.returncode == 0, done.stderr
 
 
 def test_loading_and_running_say_nothing(written):
@@ -111,5 +112,5 @@ def test_loading_and_running_say_nothing(written):
     root = Path(__file__).parent
     command = [sys.executable, "-c", code, str(written)]
     environment = {"PYTHONPATH": f"{root}:{root.parent}"}
-    done = subprocess.run(command, check=True, timeout=60, capture_output=True, env=environment)
-    assert (done.stdout, done.stderr) == (b"", b"")
+    done = run(command, env=environment)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import small_task
 import torch
+from child_process import run
 from small_task import CONTRACT, PLAN, figures, pictures, same, tiny_net
 from torch import Tensor, nn
 
@@ -65,14 +66,7 @@ def test_the_same_call_gives_the_same_net_bit_for_bit_whatever_the_callers_rando
 def train_in_a_process(out: Path, kill: str) -> subprocess.CompletedProcess[str]:
     out.mkdir(exist_ok=True)
     root = Path(__file__).parents[1]
-    return subprocess.run(
-        [sys.executable, small_task.__file__, str(out), kill],
-        env={**os.environ, "PYTHONPATH": str(root)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return run([sys.executable, small_task.__file__, str(out), kill], env={**os.environ, "PYTHONPATH": str(root)})
 
 
 def test_killed_in_mid_epoch_and_in_mid_write_the_run_ends_as_if_undisturbed(tmp_path: Path) -> None:

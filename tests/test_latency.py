@@ -1,9 +1,11 @@
 """Speed benchmarks: contenders take turns, and every bound of the bundles' table is held."""
 
-import time
 from collections import Counter
+from types import SimpleNamespace
 
-from benchmarks import bundles, qat_step
+import pytest
+
+from benchmarks import bundles, latency, qat_step
 from benchmarks.latency import ROUNDS, RUNS, interleaved_ms, interleaved_rounds
 
 
@@ -16,9 +18,15 @@ def test_contenders_run_equally_often_and_rounds_begin_with_each_in_turn() -> No
     assert first_of_rounds[:4] == ["a", "b", "c", "a"]
 
 
-def test_the_median_is_that_of_the_run_itself() -> None:
-    medians = interleaved_ms({"short": lambda: None, "long": lambda: time.sleep(0.001)})
-    assert medians["short"] < 0.5 < 1.0 <= medians["long"]
+def test_the_median_is_that_of_the_run_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(now_s=0.0, perf_counter=lambda: clock.now_s)
+    monkeypatch.setattr(latency, "time", clock)
+
+    def takes(seconds: float) -> None:
+        clock.now_s += seconds
+
+    medians = interleaved_ms({"short": lambda: takes(0.0), "long": lambda: takes(0.001)})
+    assert medians == {"short": 0.0, "long": pytest.approx(1.0)}
 
 
 def test_a_ratio_can_be_taken_round_by_round() -> None:

@@ -90,7 +90,7 @@ def test_a_convolution_on_one_pixel_is_a_linear_layer() -> None:
 
 
 @given(st.integers(1, 3))
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=3)
 def test_work_adds_up_over_operators(cut: int) -> None:
     graph = int8_graph("mobile block")
     parts = (replace(graph, operators=graph.operators[:cut]), replace(graph, operators=graph.operators[cut:]))

@@ -43,7 +43,7 @@ class MainJob:
 @pytest.fixture(scope="module")
 def job(tmp_path_factory: pytest.TempPathFactory) -> MainJob:
     folder = tmp_path_factory.mktemp("main") / "digits"
-    return MainJob(folder=folder, said=mobile_sdk("run", "--out", str(folder), timeout_s=900))
+    return MainJob(folder=folder, said=mobile_sdk("run", "--out", str(folder)))
 
 
 @pytest.fixture(scope="module")

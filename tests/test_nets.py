@@ -158,7 +158,7 @@ def test_pictures_too_small_for_five_halvings_are_refused():
         build_net("mobilenet_v1", contract(31))
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(name=st.sampled_from(NAMES + OTHERS), width=st.floats(0, 4, exclude_min=True))
 def test_every_width_in_range_builds(name, width):
     with torch.device("meta"), warnings.catch_warnings():

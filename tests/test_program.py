@@ -2,7 +2,6 @@
 
 import json
 import pickle
-import subprocess
 import sys
 import zipfile
 from dataclasses import replace
@@ -11,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from child_process import run
 from graphs import GRAPHS, contract_for, float_graph, int8_graph, pictures
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mobile_sdk.errors import BundleError
@@ -91,7 +91,8 @@ def test_reading_a_program_needs_no_torch(saved):
         "import sys; from mobile_sdk.program import Program; Program.load(sys.argv[1]); "
         "assert not any(name.split('.')[0] == 'torch' for name in sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code, str(saved)], check=True, timeout=60)
+    done = run([sys.executable, "-c", code, str(saved)])
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99, 0.9999])
@@ -177,7 +178,7 @@ def test_packed_records_are_refused(saved, tmp_path):
         Program.load(rewritten(saved, tmp_path, {}, compression=zipfile.ZIP_DEFLATED))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 @given(place=st.floats(0, 1, exclude_max=True), value=st.integers(0, 255))
 def test_a_changed_byte_is_refused_or_changes_nothing(saved, tmp_path, place, value):
     data = bytearray(saved.read_bytes())
@@ -191,7 +192,7 @@ def test_a_changed_byte_is_refused_or_changes_nothing(saved, tmp_path, place, va
     assert found.digest() == Program.load(saved).digest()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(place=st.floats(0, 1, exclude_max=True), text=st.text('0123456789[]{}":,nulltrue', min_size=1, max_size=4))
 def test_a_changed_graph_with_fresh_checksums_is_refused_or_changes_nothing(saved, tmp_path, place, text):
     model = inner(saved, "models/model.json").decode()

@@ -5,7 +5,6 @@ import io
 import json
 import re
 import shutil
-import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import bundles
 import numpy as np
 import pytest
+from child_process import run
 from made_up_report import ENVIRONMENT, HOSTILE, device_numbers, measurement, numbers, png, report
 from PIL import Image
 from rich.console import Console
@@ -250,17 +250,15 @@ def test_the_terminal_table_has_a_row_a_bundle_with_its_figures() -> None:
 def test_a_browser_draws_the_page_in_light_and_dark(tmp_path: Path, mode: str) -> None:
     (tmp_path / "report.html").write_text(render(report()), encoding="utf-8")
     flags = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-    subprocess.run(
+    done = run(
         [
             *("chromium", "--headless", *flags.split(), "--disable-component-update", "--disable-sync"),
             *(["--force-dark-mode"] if mode == "dark" else []),
             *(f"--user-data-dir={tmp_path / 'profile'}", "--hide-scrollbars", "--window-size=1000,1200"),
             *(f"--screenshot={tmp_path / 'page.png'}", (tmp_path / "report.html").as_uri()),
-        ],
-        check=True,
-        capture_output=True,
-        timeout=120,
+        ]
     )
+    assert done.returncode == 0, done.stderr
     with Image.open(tmp_path / "page.png") as picture:
         pixels = np.asarray(picture.convert("L"))
     assert pixels.std() > 5  # something is drawn

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_emulated_operators import differing
 from test_reference import assert_modelled
@@ -56,7 +56,7 @@ def test_any_resizing_is_the_integer_model(sides, zero_point, seed):
     assert_modelled(graph, random_pictures(graph, seed), values=1)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 @given(sides=MAPS, zero_point=st.integers(-128, 127), seed=st.integers(0, 2**31))
 def test_any_resizing_is_exact_in_one_partition(sides, zero_point, seed, tmp_path: Path):
     graph = resize(*sides, zero_point)

@@ -2,11 +2,11 @@
 
 import json
 import platform
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import bundles
+import child_process
 import numpy as np
 import pytest
 
@@ -44,7 +44,7 @@ def staged(bundle: Bundle, tmp_path: Path) -> Path:
 def run(own: Runners, bundle: Bundle, *words: str, asked: str = "") -> tuple[int, list[dict[str, Any]]]:
     """The runner's exit code and its answers."""
     program = own.program(bundle.manifest.runtime)
-    done = subprocess.run([program, *words], input=asked, capture_output=True, text=True, check=False, timeout=60)
+    done = child_process.run([program, *words], given=asked)
     return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
 
 

@@ -1,12 +1,12 @@
 """`mobile-sdk search` as a user runs it, on Ray: killed, resumed, and its net gone on with by every other verb."""
 
 import json
-import subprocess
+import math
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from child_process import run, wait_until
 from command_line import ENVIRONMENT, mobile_sdk, save_pictures, start
 
 from mobile_sdk.bundle import open_bundle
@@ -24,7 +24,6 @@ from qat.saved_net import read_header
 from qat.search.drawing import drawn_graph
 from qat.search.record import load_record
 
-DEADLINE_S = 200
 ASKED = (
     *("search", "--size", "32", "--width", "0.25", "--target-share", "0.93", "--step-share", "0.03"),
     *("--steps", "2", "--epochs", "2", "--json"),
@@ -52,10 +51,7 @@ def test_one_worker_that_is_killed_on_the_way_finds_what_two_found(folder: Path)
     out = folder / "one"
     arguments = (*ASKED, *data(folder), "--workers", "1", "--out", str(out))
     process = start(*arguments)
-    deadline_s = time.monotonic() + DEADLINE_S
-    while not (out / "search.json").exists() or len(evaluated(out)) < 3:
-        assert process.poll() is None and time.monotonic() < deadline_s
-        time.sleep(0.02)
+    wait_until(lambda: (out / "search.json").exists() and len(evaluated(out)) >= 3, process=process)
     process.kill()
     process.communicate()
     before = len(evaluated(out))
@@ -168,14 +164,12 @@ def test_without_ray_there_is_a_hint(monkeypatch: pytest.MonkeyPatch, capsys: py
 def test_a_device_that_measures_is_a_judge_as_well() -> None:
     graph = drawn_graph(architecture_of("mobilenet_v3_small", 0.25), classes=3, size_px=32)
     judge = choose_judge("host", None)
-    assert 0.01 < judge.latency_ms(graph) < 1000 and judge.said == "host, tflite, 1 thread, measured"
+    assert 0 < judge.latency_ms(graph) < math.inf and judge.said == "host, tflite, 1 thread, measured"
 
 
 def test_a_candidate_whose_worker_dies_is_run_again_and_one_that_always_does_is_named(tmp_path: Path) -> None:
     script = Path(__file__).with_name("dying_workers.py")
-    done = subprocess.run(
-        [sys.executable, str(script), str(tmp_path)], capture_output=True, text=True, check=False, env=ENVIRONMENT
-    )
+    done = run([sys.executable, str(script), str(tmp_path)], env=ENVIRONMENT)
     assert done.returncode == 0, done.stderr
     recovered, named = done.stdout.splitlines()
     assert recovered == "0.25 0.5"

@@ -101,7 +101,7 @@ class _Some(Processes):
         self.rank, self.count = rank, count
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(per_shard=st.integers(7, 60), count=st.integers(1, 4), epoch=st.integers(0, 3), batch=st.integers(9, 20))
 def test_the_processes_batches_of_an_epoch_hold_every_picture_at_most_once_and_its_own_label(
     tmp_path_factory: pytest.TempPathFactory, per_shard: int, count: int, epoch: int, batch: int

@@ -199,7 +199,7 @@ def saved_bytes(form):
 SAVED = {form: saved_bytes(form) for form in ("zip", "legacy", "safetensors")}
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(form=st.sampled_from(sorted(SAVED)), share=st.floats(0, 1, exclude_max=True))
 def test_a_truncated_file_is_refused(form, share):
     damaged = SAVED[form][: int(share * len(SAVED[form]))]
@@ -209,7 +209,7 @@ def test_a_truncated_file_is_refused(form, share):
         refusal(small_net(), path)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(form=st.sampled_from(sorted(SAVED)), data=st.data())
 def test_a_flipped_byte_never_crashes(form, data):
     """It is refused, or it changed a number or an unused byte and the file is still a checkpoint of this net."""
