@@ -81,12 +81,14 @@ def cpu_s(command: Sequence[str | Path], **options: Any) -> float:
 
 
 def end_all() -> None:
-    """Kills what still runs of all that was started."""
+    """Kills what still runs of all that was started, and closes its pipes."""
     while _started:
         process = _started.pop()
         if process.poll() is None:
             _kill_group(process)
-            process.communicate()
+            process.wait()
+        for pipe in filter(None, (process.stdin, process.stdout, process.stderr)):
+            pipe.close()
 
 
 def _kill_group(process: subprocess.Popen[str]) -> None:
