@@ -1,6 +1,6 @@
 """From a picture to the bytes that a net reads: the one recipe, which Kotlin and Swift repeat to the byte.
 
-1. Turn the picture upright as its EXIF orientation says.
+1. Turn the picture upright as its EXIF orientation says, once: what is upright no longer says an orientation.
 2. Make it RGB: transparency lies over white, 16-bit grey becomes `(value + 128) // 257`.
 3. Cut the central square (`fit="crop"`), integers only: `central_square` says how they are rounded.
 4. Copy that square out, then `resize(BILINEAR)`: along rows, then along columns, rounded to bytes between the two. One
@@ -12,7 +12,7 @@ import io
 import math
 import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -49,8 +49,19 @@ def to_bytes(image: Image.Image, spec: ImageSpec) -> NDArray[np.uint8]:
 
 
 def upright_rgb(image: Image.Image) -> Image.Image:
-    """The recipe's first step: turned as its EXIF orientation says, over white where it is transparent, 8-bit RGB."""
-    return _as_rgb(_as_upright(image))
+    """The recipe's first two steps: turned as its EXIF orientation says, over white where it is transparent, 8-bit RGB.
+
+    It is a picture of its own that says nothing else: no orientation that would turn it again, no colour profile by
+    which a phone would read other bytes from a golden picture, no place where it was taken.
+    """
+    return stored_rgb(_as_upright(image))
+
+
+def stored_rgb(image: Image.Image) -> Image.Image:
+    """The same in the order in which the file stores the pixels, whatever orientation it says; TIFF is upright."""
+    rgb = _as_rgb(image)
+    rgb.info.clear()
+    return rgb
 
 
 def central_square(width_px: int, height_px: int, crop_share: float) -> tuple[int, int, int, int]:
@@ -65,8 +76,16 @@ def central_square(width_px: int, height_px: int, crop_share: float) -> tuple[in
 
 
 def open_picture(path: Path) -> Image.Image:
-    """A picture file, decoded whole; of an animation the first frame. DataError names a file that cannot be decoded."""
+    """A picture file, decoded whole, as `upright_rgb`; of an animation the first frame.
+
+    DataError names a file that cannot be decoded.
+    """
     return _decode(path, str(path), coarsely=False)
+
+
+def open_stored_picture(path: Path) -> Image.Image:
+    """The same as `stored_rgb`: not turned."""
+    return _decode(path, str(path), coarsely=False, then=stored_rgb)
 
 
 def decode_picture(file: bytes, name: str) -> Image.Image:
@@ -105,8 +124,16 @@ def _as_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _decode(file: Path | io.BytesIO, name: str, *, coarsely: bool) -> Image.Image:
+def _decode(
+    file: Path | io.BytesIO,
+    name: str,
+    *,
+    coarsely: bool,
+    then: Callable[[Image.Image], Image.Image] = upright_rgb,
+) -> Image.Image:
     try:
+        if isinstance(file, Path) and file.exists() and not file.is_file():
+            raise OSError("no regular file")  # a pipe would be waited for without end
         # Over 89 megapixels Pillow warns of a bomb: ignored, phones take such pictures. Its error, over 179, is not.
         # Filters of warnings belong to the whole process, hence the lock; only the header is read under it.
         with _opening, warnings.catch_warnings():
@@ -115,8 +142,7 @@ def _decode(file: Path | io.BytesIO, name: str, *, coarsely: bool) -> Image.Imag
         with image:
             if coarsely:
                 image.draft("RGB", (1, 1))
-            image.load()
-        return image
+            return then(image)  # some damage shows where the pixels are converted
     except Exception as error:  # decoders of damaged files raise anything from SyntaxError to struct.error
         raise DataError(
             f"{name}: expected a picture that decodes, found: {_one_line(error)}",
