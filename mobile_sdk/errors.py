@@ -24,8 +24,8 @@ class SdkError(Exception):
 
     def __init__(self, message: str, *, hint: str) -> None:
         super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = _one_line(message)  # names of files and what other libraries say may hold several
+        self.hint = _one_line(hint)
 
     def __str__(self) -> str:
         return f"{self.message} ({self.hint})"
@@ -65,3 +65,7 @@ class MachineError(SdkError):
     """This machine cannot run what was asked: a package, a device or a right is missing."""
 
     exit_code = 7
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

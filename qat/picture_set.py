@@ -14,6 +14,7 @@ from torch import Tensor
 
 from mobile_sdk.contract import ImageSpec
 from mobile_sdk.preprocess import open_picture, to_bytes
+from qat.held_out import in_bytes
 from qat.progress import map_in_threads
 
 
@@ -94,7 +95,7 @@ class PictureSet(Sequence[tuple[Image.Image, int]]):
         digest = hashlib.sha256()
         for source, target in zip(self.sources, self.targets, strict=True):
             if isinstance(source, Path):
-                content = f"{source.parent.name}/{source.name} {source.stat().st_size}".encode()
+                content = in_bytes(f"{source.parent.name}/{source.name} {source.stat().st_size}")
             elif isinstance(source, np.ndarray):
                 content = source.tobytes()
             else:

@@ -140,9 +140,9 @@ def test_no_pictures_no_folder_and_pictures_without_labels_are_refused(tmp_path:
     assert "found none" in refused(tmp_path)
     assert "nowhere" in refused(tmp_path / "nowhere")
     fill(tmp_path, numbered(3))
-    assert "found none" in refused(tmp_path)
-    fill(tmp_path / "train", numbered(3))
-    assert "train" in refused(tmp_path)
+    assert "found 3 pictures without" in refused(tmp_path)
+    fill(tmp_path / "train", numbered(4))
+    assert "found 4 pictures in train without" in refused(tmp_path)
 
 
 def test_unreadable_pictures_below_one_percent_are_listed_and_left_out(tmp_path: Path) -> None:

@@ -138,7 +138,7 @@ def users_own(reference: str, data: str, *, size: int | None, name: str | None) 
     image = getattr(net, "image", None) or ImageSpec()
     if data == NONE:
         return _users_own_alone(reference, net.eval(), _sized(image, size), name), None
-    labels = tuple(getattr(net, "labels", None) or labels_of(data))
+    labels = tuple(getattr(net, "labels", None) or _labels_of_pictures(data))
     if not labels:
         raise DataError(
             f"expected the labels of {reference} in {data}, found pictures without folders",
@@ -146,6 +146,16 @@ def users_own(reference: str, data: str, *, size: int | None, name: str | None) 
         )
     contract = make_contract(name, data, labels, _sized(image, size))
     return FloatNet(net=net.eval(), name=reference, contract=contract), load_pictures_of(contract, data)
+
+
+def _labels_of_pictures(data: str) -> tuple[str, ...]:
+    """The labels that the pictures say, whose order is taken for that of the net's scores."""
+    from qat.data import order_note
+
+    labels = labels_of(data)
+    if note := order_note(labels):
+        say(f"{note}: where the net's scores count so, give it the attribute `labels`")
+    return labels
 
 
 def _sized(image: "ImageSpec", size: int | None) -> "ImageSpec":

@@ -1,0 +1,44 @@
+"""Which pictures are held out to validate by: drawn by a hash, label by label."""
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
+ByLabel = Mapping[str, Sequence[Path]]
+
+
+def split(root: Path, by_label: ByLabel, share: float, seed: int) -> tuple[ByLabel, ByLabel]:
+    """The pictures to learn from, and `share` of each label's, held out; none of a label that has a single one.
+
+    Where every label has one, whole labels are held out.
+    """
+    train, validation = {}, {}
+    for label, files in by_label.items():
+        ranked = shuffled(root, files, f"split {seed}")
+        count = max(0, min(max(1, round(len(files) * share)), len(files) - 1))
+        validation[label], train[label] = ranked[:count], ranked[count:]
+    if not any(validation.values()):
+        single = shuffled(root, [file for files in train.values() for file in files], f"split {seed}")
+        held_out = frozenset(single[: min(max(1, round(len(single) * share)), len(single) - 1)])
+        validation = {label: [file for file in files if file in held_out] for label, files in train.items()}
+        train = without(train, held_out)
+    return train, validation
+
+
+def without(by_label: ByLabel, files: Collection[Path]) -> dict[str, list[Path]]:
+    """The pictures that are none of `files`."""
+    return {label: [file for file in own if file not in files] for label, own in by_label.items()}
+
+
+def shuffled(root: Path, files: Sequence[Path], salt: str) -> list[Path]:
+    """The files in an order that their names below `root` and the salt decide alone."""
+
+    def rank(file: Path) -> bytes:
+        return hashlib.sha256(in_bytes(f"{salt} {file.relative_to(root).as_posix()}")).digest()
+
+    return sorted(files, key=rank)
+
+
+def in_bytes(name: str) -> bytes:
+    """A file's name in UTF-8, or as it is where it is none."""
+    return name.encode("utf-8", "surrogateescape")

@@ -1,0 +1,65 @@
+"""Data sets that are no folders of labels: those of detection and segmentation, and lists of labels beside pictures."""
+
+import re
+from pathlib import Path
+
+from mobile_sdk.errors import DataError
+from qat.picture_folder import LAYOUT_HINT, Folder, no_pictures, printable
+
+_EXPECTED = "expected pictures in a folder for each label in"
+_COCO = re.compile(r".*coco.*\.json|instances_.*\.json|annotations?\.json|.*_annotations\.json")
+_PICTURES = frozenset(("images", "image", "imgs", "img", "jpegimages", "leftimg8bit", "inputs"))
+_ANNOTATIONS = frozenset(("annotations", "annotation", "labels", "xml", "xmls", "imagesets", "bboxes", "boxes"))
+_MASKS = frozenset(
+    ("masks", "mask", "segmentationclass", "segmentationobject", "gtfine", "gtcoarse", "trimaps", "segmentations")
+)
+_LISTS = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".mat", ".xlsx", ".parquet")
+
+
+def check_no_other_task(folder: Folder) -> None:
+    """Raises DataError, which names the layout, where the folder's own entries are those of another task's data set."""
+    if found := _other_task(folder):
+        layout, hint = found
+        raise DataError(f"expected pictures in a folder for each label in {folder.path}, found {layout}", hint=hint)
+
+
+def found_flat(folder: Folder, splits: str) -> DataError:
+    """What is said of pictures that lie in no folders of labels, directly in `folder` or in its `splits`."""
+    check_no_other_task(folder)
+    places = [each for each in folder.filled() if not each.filled()] or [folder]
+    for place in places:
+        check_no_other_task(place)
+    pictures = sum(len(place.pictures) for place in places)
+    lists = [file.name for place in (folder, *places) for file in place.others if file.suffix.lower() in _LISTS]
+    where = f" in {splits}" if splits else ""
+    if not pictures:
+        return no_pictures(folder)
+    hint = LAYOUT_HINT
+    if lists:
+        hint = f"if {printable(lists[0])} says their labels, move each picture into a folder named after its label"
+    return DataError(f"{_EXPECTED} {folder.path}, found {pictures} pictures{where} without", hint=hint)
+
+
+def _other_task(folder: Folder) -> tuple[str, str] | None:
+    names = {each.name.lower(): each for each in folder.folders}
+    annotations = [each for name, each in names.items() if name in _ANNOTATIONS]
+    own, below = folder.others, [file for each in annotations for file in each.all_others()]
+    if any(_COCO.fullmatch(file.name.lower()) for file in (*own, *below)):
+        return "a COCO data set", "for boxes: --task detection, with DIR/annotations.json beside the pictures"
+    if _has(below, ".xml") or "jpegimages" in names or _beside(folder, ".xml"):
+        return "a PASCAL VOC data set", "convert its boxes to COCO's annotations.json: --task detection"
+    if (_has(below, ".txt") and _PICTURES & set(names)) or _beside(folder, ".txt"):
+        return "a YOLO data set", "convert its boxes to COCO's annotations.json: --task detection"
+    if _PICTURES & set(names) and (_MASKS | _ANNOTATIONS) & {each.name.lower() for each in folder.filled()}:
+        return "pictures with masks", "for what every pixel shows: --task segmentation; else move the masks away"
+    return None
+
+
+def _has(files: list[Path], suffix: str) -> bool:
+    return any(file.suffix.lower() == suffix for file in files)
+
+
+def _beside(folder: Folder, suffix: str) -> bool:
+    """Whether most of the folder's own pictures have a file of that suffix beside them, by the same name."""
+    stems = {file.stem for file in folder.others if file.suffix.lower() == suffix}
+    return bool(stems) and 2 * sum(file.stem in stems for file in folder.pictures) > len(folder.pictures)
