@@ -1,9 +1,12 @@
 """Labels of the data against those of a net."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from command_line import save_pictures
 
-from mobile_sdk.cli.pictures import in_order_of
+from mobile_sdk.cli.pictures import counts_line, in_order_of, load_pictures, load_pictures_of
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import DataError
 from qat.data import Pictures
@@ -26,3 +29,42 @@ def test_fewer_labels_than_the_net_has_count_in_the_nets_order() -> None:
 def test_a_label_that_the_net_does_not_have_is_refused_by_name() -> None:
     with pytest.raises(DataError, match="found others: kiwi"):
         in_order_of(Contract(name="fruit", labels=("apple", "pear")), pictures("apple", "kiwi"))
+
+
+def counted(*counts: tuple[int, int]) -> Pictures:
+    """That many pictures of each label to learn from and to validate by."""
+    gray = np.full((8, 8, 3), 128, np.uint8)
+    parts = [[index for index, pair in enumerate(counts) for _ in range(pair[part])] for part in (0, 1)]
+    train, held_out = (PictureSet(sources=(gray,) * len(part), targets=tuple(part)) for part in parts)
+    return Pictures(train=train, validation=held_out, labels=tuple(f"label{index}" for index in range(len(counts))))
+
+
+def test_labels_are_listed_in_the_order_of_the_scores_with_their_counts() -> None:
+    assert counts_line(counted((4, 1), (8, 2))) == "2 labels: label0 (4+1), label1 (8+2)"
+
+
+def test_of_many_labels_those_with_the_fewest_and_the_most_pictures_are_named() -> None:
+    line = counts_line(counted(*[(4, 1)] * 12, (1200, 300), (2, 1)))
+    assert line.startswith("14 labels: label0 (4+1), ") and "\n" not in line
+    assert line.endswith("label11 (4+1) …; fewest label13 (2+1), most label12 (1,200+300)")
+
+
+def test_a_saved_nets_own_order_of_numbered_labels_is_kept(tmp_path: Path) -> None:
+    as_text = ("0", "1", "10", "11", *map(str, range(2, 10)))  # as nets were saved before labels had natural order
+    save_pictures(tmp_path, as_text, count=2)
+    found = load_pictures_of(Contract(name="numbers", labels=as_text), str(tmp_path))
+    assert found.labels == as_text
+    for source, target in zip(found.train.sources, found.train.targets, strict=True):
+        assert isinstance(source, Path) and source.parent.name == as_text[target]
+    assert load_pictures(str(tmp_path)).labels == tuple(map(str, range(12)))
+
+
+def test_pictures_beside_folders_of_no_label_are_taken_without_labels_and_it_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_pictures(tmp_path, ("more",), count=3)
+    for file in (tmp_path / "more").iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    found = load_pictures_of(Contract(name="fruit", labels=("apple", "pear")), str(tmp_path))
+    assert (len(found.train), len(found.validation)) == (5, 1) and set(found.train.targets) == {-1}
+    assert "no folder in" in capsys.readouterr().err

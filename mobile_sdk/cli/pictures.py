@@ -1,11 +1,13 @@
 """The labelled pictures that `--data` names, and the contract that they and the settings give."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mobile_sdk.cli.options import DIGITS
+from mobile_sdk.cli.terminal import say
 from mobile_sdk.errors import DataError, SettingError
 
 if TYPE_CHECKING:
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from qat.picture_set import PictureSet
 
 _LONGEST_NAME = 64
+_LISTED = 12
 
 
 def load_pictures(data: str) -> "Pictures":
@@ -37,6 +40,8 @@ def load_pictures_of(contract: "Contract", data: str, known_as: Mapping[str, str
         return in_order_of(contract, load_pictures(data))
     if has_labels(data, contract.labels, known_as):
         return load_labelled(data, contract.labels, known_as=known_as)
+    if has_labels(data):
+        say(f"no folder in {data} is named after a label: the pictures are taken without labels")
     return without_labels(load_unlabelled(data), contract.labels)
 
 
@@ -70,6 +75,33 @@ def in_order_of(contract: "Contract", pictures: "Pictures") -> "Pictures":
         return replace(pictures, targets=tuple(index[target] for target in pictures.targets))
 
     return replace(pictures, train=part(pictures.train), validation=part(pictures.validation), labels=contract.labels)
+
+
+def counts_line(pictures: "Pictures") -> str:
+    """The labels in the order of the scores and how many pictures each has to learn from and to validate by.
+
+    Of many labels the first ones stand there, and those with the fewest and the most pictures.
+    """
+    from qat.picture_folder import printable
+
+    counts = [Counter(part.targets) for part in (pictures.train, pictures.validation)]
+    rows = [(label, counts[0][index], counts[1][index]) for index, label in enumerate(pictures.labels)]
+
+    def told(row: tuple[str, int, int]) -> str:
+        return f"{printable(row[0])} ({row[1]:,}+{row[2]:,})"
+
+    line = f"{len(rows)} labels: {', '.join(map(told, rows[:_LISTED]))}"
+    if len(rows) <= _LISTED:
+        return line
+    fewest, most = (choose(rows, key=lambda row: row[1] + row[2]) for choose in (min, max))
+    return f"{line} …; fewest {told(fewest)}, most {told(most)}"
+
+
+def labels_line(labels: Sequence[str]) -> str:
+    """The labels in the order of the scores, the first of them where there are many."""
+    from qat.picture_folder import printable
+
+    return f"{len(labels)} labels: {', '.join(map(printable, labels[:_LISTED]))}{' …' if len(labels) > _LISTED else ''}"
 
 
 def make_contract(name: str | None, data: str, labels: tuple[str, ...], image: "ImageSpec") -> "Contract":

@@ -13,7 +13,7 @@ import typer
 
 from mobile_sdk.cli import float_net, options, quantize, train
 from mobile_sdk.cli import task as of_task
-from mobile_sdk.cli.pictures import load_pictures, make_contract, size_px
+from mobile_sdk.cli.pictures import counts_line, labels_line, load_pictures, make_contract, size_px
 from mobile_sdk.cli.run_folder import NET_FILE, TWIN
 from mobile_sdk.cli.tasks import choose_task
 from mobile_sdk.cli.terminal import progress, quiet, say, show_json, show_rich
@@ -98,7 +98,8 @@ def _classify(asked: _Asked) -> "Learned":
     train.check_net(asked.net, asked.width, image)
     with _step(1, "pictures"):
         pictures = load_pictures(data)
-        _say_counts(pictures.train, pictures.validation, pictures.labels)
+        _say_sizes(pictures.train, pictures.validation)
+        say(counts_line(pictures))
     contract = make_contract(asked.name, data, pictures.labels, image)
     folder = options.folder_to_write(asked.out or Path("runs", contract.name))
     with _step(2, f"train {asked.net} in float"):
@@ -117,7 +118,8 @@ def _learn(task: of_task.Task[Any], asked: _Asked) -> "Learned":
     of_task.check_net(task, asked.net, asked.width, side)
     with _step(1, f"pictures for {task.name}"):
         pictures = task.load_pictures(asked.data)
-        _say_counts(pictures.train, pictures.validation, pictures.labels)
+        _say_sizes(pictures.train, pictures.validation)
+        say(labels_line(pictures.labels))
     contract = of_task.make_contract(task, asked.name, asked.data, pictures.labels, side)
     folder = options.folder_to_write(asked.out or Path("runs", contract.name))
     with _step(2, f"train {task.title(asked.net)} in float"):
@@ -128,8 +130,8 @@ def _learn(task: of_task.Task[Any], asked: _Asked) -> "Learned":
     return program, folder, pictures.validation
 
 
-def _say_counts(train: Sized, validation: Sized, labels: Sized) -> None:
-    say(f"{len(train)} to learn from, {len(validation)} to validate, {len(labels)} labels")
+def _say_sizes(train: Sized, validation: Sized) -> None:
+    say(f"{len(train)} pictures to learn from, {len(validation)} to validate")
 
 
 @contextmanager

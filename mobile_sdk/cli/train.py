@@ -10,7 +10,7 @@ import typer
 from mobile_sdk.cli import options
 from mobile_sdk.cli.float_net import check_weights
 from mobile_sdk.cli.named_net import build_named, header_fields
-from mobile_sdk.cli.pictures import load_pictures, make_contract, size_px
+from mobile_sdk.cli.pictures import counts_line, labels_line, load_pictures, make_contract, size_px
 from mobile_sdk.cli.processes import end_others
 from mobile_sdk.cli.run_folder import NET_FILE, plan_settings, stage
 from mobile_sdk.cli.tasks import choose_task
@@ -74,6 +74,7 @@ def train(
     if weights:
         check_weights(weights)
     pictures = load_pictures(data)
+    say(counts_line(pictures))
     contract = make_contract(name, data, pictures.labels, image)
     saved = train_net(net, width, contract, pictures, plan, options.folder_to_write(out), weights)
     end_others()
@@ -101,6 +102,7 @@ def _train_for(
     side = task.side_px(data, size)
     of_task.check_net(task, net, width, side)
     pictures = task.load_pictures(data)
+    say(labels_line(pictures.labels))
     contract = of_task.make_contract(task, name, data, pictures.labels, side)
     plan = of_task.choose_plan(task, epochs, seed)
     history = of_task.train(task, net, width, contract, pictures, plan, data, out).history
