@@ -18,9 +18,25 @@ _LISTS = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".mat", ".xlsx", ".parquet"
 
 def check_no_other_task(folder: Folder) -> None:
     """Raises DataError, which names the layout, where the folder's own entries are those of another task's data set."""
-    if found := _other_task(folder):
+    if found := other_task(folder):
         layout, hint = found
         raise DataError(f"expected pictures in a folder for each label in {folder.path}, found {layout}", hint=hint)
+
+
+def other_task(folder: Folder) -> tuple[str, str] | None:
+    """The layout of another task's data set that the folder's own entries show, and a hint what to do with it."""
+    names = {each.name.lower(): each for each in folder.folders}
+    annotations = [each for name, each in names.items() if name in _ANNOTATIONS]
+    own, below = folder.others, [file for each in annotations for file in each.all_others()]
+    if any(_COCO.fullmatch(file.name.lower()) for file in (*own, *below)):
+        return "a COCO data set", "for boxes: --task detection, with DIR/annotations.json beside the pictures"
+    if _has(below, ".xml") or "jpegimages" in names or _beside(folder, ".xml"):
+        return "a PASCAL VOC data set", "convert its boxes to COCO's annotations.json: --task detection"
+    if (_has(below, ".txt") and _PICTURES & set(names)) or _beside(folder, ".txt"):
+        return "a YOLO data set", "convert its boxes to COCO's annotations.json: --task detection"
+    if _PICTURES & set(names) and (_MASKS | _ANNOTATIONS) & {each.name.lower() for each in folder.filled()}:
+        return "pictures with masks", "for what every pixel shows: --task segmentation; else move the masks away"
+    return None
 
 
 def found_flat(folder: Folder, splits: str) -> DataError:
@@ -38,21 +54,6 @@ def found_flat(folder: Folder, splits: str) -> DataError:
     if lists:
         hint = f"if {printable(lists[0])} says their labels, move each picture into a folder named after its label"
     return DataError(f"{_EXPECTED} {folder.path}, found {pictures} pictures{where} without", hint=hint)
-
-
-def _other_task(folder: Folder) -> tuple[str, str] | None:
-    names = {each.name.lower(): each for each in folder.folders}
-    annotations = [each for name, each in names.items() if name in _ANNOTATIONS]
-    own, below = folder.others, [file for each in annotations for file in each.all_others()]
-    if any(_COCO.fullmatch(file.name.lower()) for file in (*own, *below)):
-        return "a COCO data set", "for boxes: --task detection, with DIR/annotations.json beside the pictures"
-    if _has(below, ".xml") or "jpegimages" in names or _beside(folder, ".xml"):
-        return "a PASCAL VOC data set", "convert its boxes to COCO's annotations.json: --task detection"
-    if (_has(below, ".txt") and _PICTURES & set(names)) or _beside(folder, ".txt"):
-        return "a YOLO data set", "convert its boxes to COCO's annotations.json: --task detection"
-    if _PICTURES & set(names) and (_MASKS | _ANNOTATIONS) & {each.name.lower() for each in folder.filled()}:
-        return "pictures with masks", "for what every pixel shows: --task segmentation; else move the masks away"
-    return None
 
 
 def _has(files: list[Path], suffix: str) -> bool:

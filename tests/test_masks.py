@@ -106,9 +106,12 @@ def test_a_palette_s_numbers_are_the_labels(tmp_path: Path) -> None:
         (lambda root: (root / "masks" / "1.png").write_bytes(b"\x89PNG"), r"expected a mask at .*1\.png, found no PNG"),
         (
             lambda root: Image.new("RGB", (4, 4)).save(root / "masks" / "1.png"),
-            r"one byte a pixel, 4 × 4 px, in .*1\.png, found mode RGB, 4 × 4",
+            r"one byte a pixel in .*1\.png, found mode RGB, 4 × 4",
         ),
-        (lambda root: Image.new("L", (5, 4)).save(root / "masks" / "1.png"), r"found mode L, 5 × 4"),
+        (
+            lambda root: Image.new("L", (5, 4)).save(root / "masks" / "1.png"),
+            r"4 × 4 px, as its picture, .*1\.png, found 5 × 4",
+        ),
         (
             lambda root: Image.new("L", (4, 4), 2).save(root / "masks" / "1.png"),
             r"expected labels 0 to 1, or 255, in .*1\.png, found 2",
