@@ -154,7 +154,7 @@ def _labels_of_pictures(data: str) -> tuple[str, ...]:
 
     labels = labels_of(data)
     if note := order_note(labels):
-        say(f"{note}: where the net's scores count so, give it the attribute `labels`")
+        say(f"{note}: if this net counts so too, give it the attribute `labels`")
     return labels
 
 
