@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from child_process import run
+from child_process import HANG_S, run
 from small_task import CONTRACT, PLAN, figures, pictures, tiny_net
 from torch import Tensor, nn
 
@@ -104,10 +104,20 @@ def learn_and_be_killed(out: Path, step: int) -> None:
     torch.save({"net": tensors(net), "steps": net.steps}, out / f"process{process_rank()}.pt")
 
 
+def ask_for_nonsense() -> int:
+    """A command that all processes refuse; the others wait for their end, however long a busy machine takes to it."""
+    from mobile_sdk.cli import app, processes
+
+    processes.PATIENCE_S = HANG_S
+    return app.call(["train", "--task", "nonsense"])
+
+
 def main(what: str, out: Path) -> None:
     torch.set_num_threads(1)
     if what == "every way":
         learn_in_every_way(out)
+    elif what == "nonsense":
+        sys.exit(ask_for_nonsense())
     else:
         learn_and_be_killed(out, int(what))
 

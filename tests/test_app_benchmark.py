@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from android_app import AppTests
+from child_process import HANG_S
 from phones import AMD64, ARM64, Phones
 
 from mobile_sdk import app_benchmark
@@ -43,9 +44,7 @@ def phone(phones: Phones, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     for address in (AMD64, ARM64):
         phones.connect(address)
     for name, text in (("am", AM), ("pm", PM)):
-        (tmp_path / name).write_text(text, encoding="utf-8")
-        (tmp_path / name).chmod(0o755)
-        phones.adb("-s", AMD64, "push", str(tmp_path / name), f"/usr/bin/{name}")
+        install(phones, name, text, tmp_path)
     yield phones
     phones.adb("-s", AMD64, "shell", f"rm -rf /usr/bin/am /usr/bin/pm /sdcard /tmp/app {RESULT} {CALLS}")
 
@@ -55,12 +54,19 @@ def bundle(demo_fixtures: Path) -> Bundle:
     return open_bundle(demo_fixtures / "bundles/test.executorch")
 
 
+def install(phones: Phones, name: str, script: str, tmp_path: Path) -> None:
+    """Makes the script a program of the phone."""
+    (tmp_path / name).write_text(script, encoding="utf-8")
+    (tmp_path / name).chmod(0o755)
+    phones.adb("-s", AMD64, "push", str(tmp_path / name), f"/usr/bin/{name}")
+
+
 def answer(phones: Phones, file: Path) -> None:
     """Makes the app answer with that file."""
     phones.adb("-s", AMD64, "push", str(file), RESULT)
 
 
-def measure(bundle: Bundle, timeout_s: float = 20.0) -> app_benchmark.Numbers:
+def measure(bundle: Bundle, timeout_s: float = HANG_S) -> app_benchmark.Numbers:
     return benchmark_in_app(
         [bundle],
         DEVICE,
@@ -124,8 +130,10 @@ def test_an_app_that_does_not_start_hangs_or_writes_nonsense_is_told_in_a_line(
     monkeypatch.setattr(app_benchmark, "_START_S", 0.0)
     (tmp_path / "nonsense").write_text('{"schema_number": 1}', encoding="utf-8")
     answer(phone, tmp_path / "nonsense")
+    install(phone, "am", AM.replace("sleep 0.3", "sleep 86400"), tmp_path)
     with pytest.raises(MachineError, match="within 0 s, found no result"):
         measure(bundle, timeout_s=0.0)
+    install(phone, "am", AM, tmp_path)
     with pytest.raises(MachineError, match="expected the app's numbers") as caught:
         measure(bundle)
     assert "one checkout" in caught.value.hint and left(phone) == ""
@@ -135,7 +143,7 @@ def test_an_app_that_does_not_start_hangs_or_writes_nonsense_is_told_in_a_line(
 def test_a_phone_without_the_app_and_two_phones_are_told_apart(phone: Phones, bundle: Bundle) -> None:
     with pytest.raises(SettingError, match="expected one phone") as caught:
         benchmark_in_app(
-            [bundle], "app", threads=1, min_runs=1, quick=True, max_ms=None, timeout_s=1, progress=lambda *_: None
+            [bundle], "app", threads=1, min_runs=1, quick=True, max_ms=None, timeout_s=HANG_S, progress=lambda *_: None
         )
     assert "app:SERIAL" in caught.value.hint
     phone.adb("-s", AMD64, "shell", "rm /usr/bin/pm")

@@ -97,8 +97,8 @@ def test_the_verbs_train_from_shards_and_the_main_process_writes_the_net(tmp_pat
     assert done.stdout.count("validation accuracy") == 1
 
 
-def test_what_all_processes_find_wrong_is_said_once() -> None:
-    done = torchrun("-m", "mobile_sdk", "train", "--task", "nonsense")
+def test_what_all_processes_find_wrong_is_said_once(tmp_path: Path) -> None:
+    done = torchrun(joined_task.__file__, "nonsense", str(tmp_path))
     assert done.returncode == 1 and done.stderr.count("error: expected a task") == 1
 
 
