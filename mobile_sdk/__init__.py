@@ -1,9 +1,16 @@
 """Deploys: one int8 program → bundles for three runtimes → a verdict and numbers.
 
+Describe: Contract, ImageSpec, DetectionSpec; Program, Record, Accuracy (what `qat` makes, `Program.load` reads).
+Export:   lower → Bundle, open_bundle.
+Judge:    verify → a verdict; benchmark → numbers; write_report; bisect, layer_distances, layer_sensitivity.
+Apps:     to_bytes, detect, masks_of: what Kotlin and Swift do with pictures and outputs.
+Errors:   SdkError, the root of them all.
+
 Names are loaded when they are first used: `import mobile_sdk` alone loads neither torch nor a runtime.
 """
 
 from importlib import import_module
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -68,6 +75,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return version("mobile-sdk")
     if name not in _HOMES:
         raise AttributeError(f"module 'mobile_sdk' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__")), "__version__"})

@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from mobile_sdk import runtimes
+from mobile_sdk.arguments import expect, expect_each
 from mobile_sdk.atomic import write_text
 from mobile_sdk.benchmark_place import Place, open_place, wait_until_cool
 from mobile_sdk.benchmark_process import WorkerProcess
-from mobile_sdk.bundle import Bundle
+from mobile_sdk.bundle import OPEN_IT, Bundle
 from mobile_sdk.devices.state import DeviceState
 from mobile_sdk.environment import load_average
 from mobile_sdk.errors import MachineError, SettingError
@@ -61,6 +62,9 @@ def benchmark(
     and BenchmarkStoppedError naming bundle and runtime where a worker dies or hangs.
     """
     _check(bundles)
+    expect("device", device, str)
+    expect("min_runs", min_runs, int)
+    expect("min_seconds", min_seconds, float, int)
     place = open_place(device)
     plan = Plan(
         threads=threads,
@@ -130,6 +134,7 @@ class _Series:
 
 
 def _check(bundles: Sequence[Bundle]) -> None:
+    expect_each("bundles", bundles, Bundle, hint=OPEN_IT)
     if not bundles:
         raise SettingError("expected at least one bundle, found none", hint="name the bundles to measure")
     if len({bundle.path.resolve() for bundle in bundles}) < len(bundles):

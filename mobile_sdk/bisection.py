@@ -17,14 +17,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mobile_sdk import runtimes
-from mobile_sdk.bundle import Bundle
+from mobile_sdk.arguments import expect
+from mobile_sdk.bundle import OPEN_IT, Bundle
 from mobile_sdk.contract import Model
 from mobile_sdk.errors import SettingError
 from mobile_sdk.integer_graph import Graph, Operator, Tensor
 from mobile_sdk.manifest import BundleRefusalError
 from mobile_sdk.memory_limit import executed
 from mobile_sdk.preprocess import to_bytes
-from mobile_sdk.program import Program
+from mobile_sdk.program import LOAD_IT, Program
 from mobile_sdk.runtimes.base import Interface, Runtime
 
 EXAMPLES = 5
@@ -66,6 +67,9 @@ def bisect(
     promise these integers, and BundleRefusalError (check "model") where the program, exported afresh, agrees: then no
     operator is to blame, but the bundle's model file is not this program's.
     """
+    expect("bundle", bundle, Bundle, hint=OPEN_IT)
+    expect("program", program, Program, hint=LOAD_IT)
+    expect("picture", picture, Image.Image, hint="open it: PIL.Image.open(path)")
     _check_settings(bundle, program)
     program = replace(program, graph=executed(program.graph, bundle.manifest.activation_limit_kib))
     runtime, pixels = runtimes.get(bundle.manifest.runtime), to_bytes(picture, program.contract.image)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobile_sdk import runtimes
+from mobile_sdk.arguments import expect_path
 from mobile_sdk.errors import SettingError
 from mobile_sdk.golden_files import check_golden, expected_output, golden_paths, picture_bytes
 from mobile_sdk.interface_fit import interface_misfit
@@ -28,6 +29,7 @@ from mobile_sdk.manifest import (
 )
 from mobile_sdk.runtimes.base import Interface
 
+OPEN_IT = "open it: open_bundle(path)"
 LABELS_FILE = "labels.txt"
 _MAX_DEPTH = 8  # folders in each other; a .mlpackage has four
 
@@ -38,6 +40,11 @@ class Bundle:
 
     path: Path
     manifest: Manifest
+
+    def __repr__(self) -> str:
+        """What it is, in one line."""
+        of, size = self.manifest, f"{self.model_bytes / 2**20:.2f} MiB"
+        return f"Bundle({str(self.path)!r}, {of.runtime}, {of.precision}, {len(of.labels)} labels, {size})"
 
     @property
     def model_path(self) -> Path:
@@ -70,6 +77,7 @@ def open_bundle(path: str | os.PathLike[str]) -> Bundle:
     Raises BundleRefusalError, a BundleError whose `check` names what failed: "folder", "manifest", "schema", "seal",
     "fields", "runtime", "paths", "files", "size", "hash", "labels", "interface" or "golden".
     """
+    expect_path("path", path)
     folder = Path(path)
     try:
         return _open(folder)

@@ -1,9 +1,12 @@
 """The contract between training, bundles and apps: what goes into a net and what comes out."""
 
+import reprlib
 from collections import Counter
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from mobile_sdk.errors import SettingError
 
 Channels = tuple[float, float, float]
 Task = Literal["classification", "detection", "segmentation"]
@@ -15,8 +18,41 @@ class Model(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    def __repr__(self) -> str:
+        """One short line, whatever the model holds."""
+        said = ", ".join(f"{name}={_SHORT.repr(value)}" for name, value in self.__repr_args__())
+        return cut(f"{type(self).__name__}({said})")
 
-class ImageSpec(Model):
+    __str__ = __repr__
+
+
+class ContractError(SettingError, ValueError):
+    """A contract, or a part of it, cannot be; `field` is the one to blame, None where several are together."""
+
+    def __init__(self, message: str, *, hint: str, field: str | None) -> None:
+        super().__init__(message, hint=hint)
+        self.field = field
+
+
+class Part(Model):
+    """Base of what people write themselves: their mistakes are ContractErrors, while files' are pydantic's own."""
+
+    def __init__(self, **fields: Any) -> None:
+        for field, value in fields.items():
+            if isinstance(value, set | frozenset):  # pydantic would take its elements in any order
+                where = f"{type(self).__name__}.{field}"
+                message = f"expected {field} in an order for {where}, found a set"
+                raise ContractError(message, hint="give a list", field=field)
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            raise _mistake(type(self).__name__, error) from None
+
+    # Without this mark pydantic would build what it reads from files by the method above, too.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+
+class ImageSpec(Part):
     """How a picture becomes `size_px` × `size_px` RGB bytes, and what the bytes mean to the net.
 
     The resize recipe is: cut the central square whose side is `crop_share` of the shorter side (`fit="crop"`), or take
@@ -67,7 +103,7 @@ class ImageSpec(Model):
         return self.mean_byte == (float(self.pad_byte),) * 3 and self.std_byte == (self.step_byte,) * 3
 
 
-class DetectionSpec(Model):
+class DetectionSpec(Part):
     """How an app turns boxes and logits into detections: `mobile_sdk.detections.detect` is the rule.
 
     A label's share of an anchor (softmax) must reach `least_score_share`; of two boxes of a label whose overlap
@@ -79,7 +115,7 @@ class DetectionSpec(Model):
     most: Annotated[int, Field(ge=1, le=1000)] = 100
 
 
-class Contract(Model):
+class Contract(Part):
     """What a bundle promises to the app: its name, its task, its labels in output order, its picture format.
 
     `detection` is there where that is the task, and else absent.
@@ -111,3 +147,40 @@ class Contract(Model):
         if unusable:
             raise ValueError(f"labels must be one line of text each, not {unusable[0]!r}")
         return self
+
+
+_SHORT = reprlib.Repr()
+_SHORT.maxtuple = _SHORT.maxlist = _SHORT.maxdict = 3
+_SHORT.maxlevel = 2
+_SHORT.maxstring = _SHORT.maxother = 60
+_LONGEST_REPR = 200
+_WORDS = {
+    ("Contract", "name"): "1 to 64 of the letters A-Z and a-z, digits, '_', '-' and '.', a letter or digit first,",
+    ("Contract", "labels"): "labels, each a string, in the order of the scores",
+}
+_NO_FIELD = {"missing": ("a value", "give it"), "extra_forbidden": ("no such field", "check its spelling")}
+
+
+def cut(text: str) -> str:
+    """The text, its end left out where it is too long for one line."""
+    return text if len(text) <= _LONGEST_REPR else f"{text[: _LONGEST_REPR - 2]}…)"
+
+
+def _mistake(model: str, error: ValidationError) -> ContractError:
+    """The first thing that pydantic found wrong, as one line."""
+    problem = error.errors(include_url=False)[0]
+    kind, place, reason = problem["type"], problem["loc"], str(problem["msg"])
+    field = str(place[0]) if place else None
+    if kind == "value_error":  # of this file: it says all
+        reason = reason.removeprefix("Value error, ")
+        return ContractError(f"expected a possible {model}, found: {reason}", hint="correct it", field=field)
+    expected, hint = _NO_FIELD.get(kind, (_WORDS.get((model, str(field))) or _in_words(reason), f"correct {field}"))
+    found = "nothing" if kind == "missing" else _SHORT.repr(problem["input"])
+    where = ".".join(map(str, (model, *place)))
+    return ContractError(f"expected {expected} for {where}, found {found}", hint=hint, field=field)
+
+
+def _in_words(reason: str) -> str:
+    """Pydantic's "Input should be …" as what is expected."""
+    wanted = reason.removeprefix("Input should be ").partition(", unable")[0]
+    return f"a number {wanted}" if wanted.startswith(("greater", "less")) else wanted

@@ -9,7 +9,9 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from mobile_sdk.arguments import described, expect
 from mobile_sdk.contract import DetectionSpec, ImageSpec
+from mobile_sdk.errors import SettingError
 
 BOX_COLUMNS = 4  # left, top, right, bottom; "nothing" and the labels follow
 
@@ -53,6 +55,14 @@ def detect(output: NDArray[np.generic], spec: DetectionSpec, size_px: int) -> De
        each that overlaps none kept before by more than `overlap_share` is kept.
     4. The `most` best of all labels, equal ones by label and then by anchor.
     """
+    expect("output", output, np.ndarray)
+    if output.ndim != 2 or output.shape[1] < BOX_COLUMNS + 2:
+        raise SettingError(
+            f"expected a detector's output (anchors, {BOX_COLUMNS + 2} or more), found {described(output)}",
+            hint="give what the net says of one picture",
+        )
+    expect("spec", spec, DetectionSpec)
+    expect("size_px", size_px, int)
     shares = label_shares(output)
     likely = shares.max(axis=1) >= spec.least_score_share
     shares, boxes = shares[likely], np.clip(output[likely, :BOX_COLUMNS].astype(np.float64), 0, size_px)

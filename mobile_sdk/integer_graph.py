@@ -302,6 +302,13 @@ class Graph:
         """Whether every tensor, but decoded boxes, is int8: integers, the same in every runtime."""
         return self.precision == "int8"
 
+    def __repr__(self) -> str:
+        """What it is, in one line."""
+        return (
+            f"Graph({self.precision}, {len(self.operators)} operators, input {self.input.shape}, "
+            f"output {self.output.shape})"
+        )
+
     def digest(self) -> str:
         """A SHA-256 over every number and name in the graph: two graphs with one digest compute the same."""
         digest = hashlib.sha256()

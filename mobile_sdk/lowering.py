@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Literal
 
 from mobile_sdk import runtimes as registry
+from mobile_sdk.arguments import NOTHING, Parted, expect, expect_each, expect_path, held_out
 from mobile_sdk.bundle import Bundle
 from mobile_sdk.bundle_writer import check_replaceable, write_bundle
 from mobile_sdk.errors import SettingError
 from mobile_sdk.golden import Golden, choose_goldens, generated_goldens
 from mobile_sdk.preprocess import LabelledPictures
-from mobile_sdk.program import Program
+from mobile_sdk.program import LOAD_IT, Program
 
 Progress = Callable[[float, str], None]
 """Takes the share that is done, 0..1, and what is being done."""
@@ -21,18 +22,25 @@ def lower(
     program: Program,
     out: str | os.PathLike[str],
     *,
-    runtimes: Sequence[str] = ("executorch", "tflite", "coreml"),
-    pictures: LabelledPictures | None = None,
+    runtimes: str | Sequence[str] = ("executorch", "tflite", "coreml"),
+    pictures: LabelledPictures | Parted | None = None,
     activation_limit_kib: int | None = None,
     progress: Progress | None = None,
 ) -> list[Bundle]:
     """Writes a bundle for every runtime below `out`, in that order; golden pictures are three of `pictures`.
+
+    Of pictures in two parts those held out are taken. `runtimes` may be the name of one.
 
     Without `pictures` the golden ones are made up, and the manifest says so. With `activation_limit_kib` the models
     compute the same codes, what is wide in strips of rows, so that no more activations than that are alive at once
     (`memory_limit.within`): int8 programs only. Names and folders are checked before anything is written. What a
     runtime refuses is its CompileError; the bundles already written stay.
     """
+    expect("program", program, Program, hint=LOAD_IT)
+    expect_path("out", out)
+    runtimes = (runtimes,) if isinstance(runtimes, str) else runtimes
+    expect_each("runtimes", runtimes, str)
+    expect("activation_limit_kib", activation_limit_kib, int, NOTHING)
     chosen = [registry.get(name) for name in runtimes]
     if readers := set(runtimes) - set(registry.names()):
         raise SettingError(
@@ -55,7 +63,7 @@ def lower(
             write_bundle(folder, program, runtime, goldens, source=source, activation_limit_kib=activation_limit_kib)
         )
     if progress:
-        progress(1.0, f"exported {len(bundles)} bundles")
+        progress(1.0, f"exported {len(bundles)} bundle{'s' * (len(bundles) > 1)}")
     return bundles
 
 
@@ -65,11 +73,11 @@ def folder_name(program: Program, runtime: str) -> str:
 
 
 def _goldens(
-    program: Program, pictures: LabelledPictures | None
+    program: Program, pictures: LabelledPictures | Parted | None
 ) -> tuple[tuple[Golden, ...], Literal["given", "generated"]]:
     if pictures is None:
         return generated_goldens(program.contract.image), "generated"
-    goldens = choose_goldens(pictures)
+    goldens = choose_goldens(held_out(pictures))
     if not goldens:
         raise SettingError("expected pictures to choose golden ones from, found none", hint="leave `pictures` out")
     return goldens, "given"

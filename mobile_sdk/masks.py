@@ -8,7 +8,9 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from mobile_sdk.arguments import described, expect
 from mobile_sdk.contract import ImageSpec
+from mobile_sdk.errors import SettingError
 
 VOID = 255
 """In a mask that is known: a pixel that no label is asked of, such as an edge."""
@@ -28,6 +30,12 @@ class PicturesWithMasks(Protocol):
 
 def masks_of(outputs: NDArray[np.generic]) -> Masks:
     """The masks (…, H, W) of a net's outputs (…, H, W, labels): the largest score's label, the lowest of equal ones."""
+    expect("outputs", outputs, np.ndarray)
+    if outputs.ndim < 3:
+        raise SettingError(
+            f"expected a segmenter's outputs (…, H, W, labels), found {described(outputs)}",
+            hint="give what the net says of pictures",
+        )
     masks: Masks = outputs.argmax(axis=-1).astype(np.uint8)
     return masks
 

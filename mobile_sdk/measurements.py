@@ -4,14 +4,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mobile_sdk.contract import Model
+from mobile_sdk.contract import Model, Part, cut
 from mobile_sdk.devices.state import DeviceState
 from mobile_sdk.environment import Environment
 from mobile_sdk.stats import Ratio, Summary
 from mobile_sdk.verdict import Outcome
 
 
-class Plan(Model):
+class Plan(Part):
     """How it was measured."""
 
     threads: Annotated[int, Field(ge=1, le=256)] = 1
@@ -76,6 +76,16 @@ class Numbers(Model):
     state_before: DeviceState | None = None
     state_after: DeviceState | None = None
     stopped: str | None = None  # why the device was lost before the plan was done
+
+    def __repr__(self) -> str:
+        """Every bundle's median, in one line."""
+        told = [
+            f"{each.bundle} {f'{each.summary.median_ms:.3g} ms' if each.summary else 'not run'}"
+            for each in self.measurements
+        ]
+        return cut(f"Numbers({self.device}, {', '.join(told)})")
+
+    __str__ = __repr__
 
     @property
     def verdict(self) -> Outcome | None:

@@ -21,7 +21,7 @@ from PIL import Image
 
 from mobile_sdk.atomic import write_bytes
 from mobile_sdk.contract import ImageSpec
-from mobile_sdk.errors import DataError
+from mobile_sdk.errors import DataError, SettingError
 
 LabelledPictures = Sequence[tuple[Image.Image, int]]
 """Pictures with the index of each one's label; what verification walks through."""
@@ -41,6 +41,13 @@ _opening = threading.Lock()
 
 def to_bytes(image: Image.Image, spec: ImageSpec) -> NDArray[np.uint8]:
     """RGB bytes (size_px, size_px, 3) of any picture, by the recipe above."""
+    given: tuple[tuple[object, type, str], ...] = (
+        (image, Image.Image, "open it: PIL.Image.open(path)"),
+        (spec, ImageSpec, "give contract.image"),
+    )
+    for value, kind, hint in given:
+        if not isinstance(value, kind):
+            raise SettingError(f"expected a {kind.__name__}, found {type(value).__name__}", hint=hint)
     rgb = upright_rgb(image)
     if spec.fit == "crop":
         rgb = rgb.crop(central_square(rgb.width, rgb.height, spec.crop_share))

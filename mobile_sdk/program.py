@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, JsonValue, ValidationError
 
+from mobile_sdk.arguments import expect_path
 from mobile_sdk.atomic import replacing
-from mobile_sdk.contract import Contract, Model
+from mobile_sdk.contract import Contract, Model, Part
 from mobile_sdk.errors import BundleError
 from mobile_sdk.integer_graph import Graph
 
@@ -21,17 +22,18 @@ if TYPE_CHECKING:
     from mobile_sdk.program_archive import Archive
 
 SCHEMA = 2
+LOAD_IT = "load it: Program.load(path); or freeze a net"
 _HINT = "write the program again with this SDK, or copy it again"
 
 
-class Accuracy(Model):
+class Accuracy(Part):
     """Top-1 accuracy (share, 0..1) on so many pictures."""
 
     share: Annotated[float, Field(ge=0, le=1)]
     pictures: Annotated[int, Field(ge=1)]
 
 
-class Agreement(Model):
+class Agreement(Part):
     """How near the int8 reference comes to the float net, on held-out pictures."""
 
     top1_share: Annotated[float, Field(ge=0, le=1)]  # of pictures with the same winner
@@ -39,7 +41,7 @@ class Agreement(Model):
     pictures: Annotated[int, Field(ge=1)]
 
 
-class Record(Model):
+class Record(Part):
     """How a program came about: told to people, never computed with.
 
     `history` has one entry per epoch, `settings` what the net and the training were asked for, `versions` the packages.
@@ -70,10 +72,15 @@ class Program:
     contract: Contract
     record: Record
 
+    def __repr__(self) -> str:
+        """What it is, in one line."""
+        return f"Program({self.contract.name!r}, {self.record.net}, {self.record.quantized}, {self.graph!r})"
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the `.pt2` file `path`, whole or not at all; the same program always gives an equal graph back."""
         import torch
 
+        expect_path("path", path)
         from mobile_sdk.program_export import to_exported
         from mobile_sdk.program_names import names_of
 
@@ -91,6 +98,7 @@ class Program:
         """Reads the `.pt2` file `path`; raises BundleError where it is damaged, changed, foreign or newer."""
         from mobile_sdk.program_archive import read_archive
 
+        expect_path("path", path)
         file = Path(path)
         archive = read_archive(file)
         missing = [

@@ -16,6 +16,8 @@ from torch.nn import functional as F
 from mobile_sdk.errors import DataError
 from mobile_sdk.integer_graph import INT8_MAX, INT8_MIN, Constant, Graph, Operator, Tensor
 from mobile_sdk.numerics import sqnr_db
+from mobile_sdk.pixels import Pixels, graph_of, pixels_for
+from mobile_sdk.program import Program
 from mobile_sdk.runtimes.float_operators import apply
 from mobile_sdk.runtimes.reference import Reference
 from mobile_sdk.twins import Counterpart, Grid, counterparts
@@ -55,6 +57,11 @@ class Sensitivity:
     simulated_db: float | None
     layers: tuple[LayerSensitivity, ...]
 
+    def __repr__(self) -> str:
+        """The layer that costs most, in one line."""
+        worst = f", {self.ranked[0].layer} costs most" if self.layers else ""
+        return f"Sensitivity({len(self.layers)} layers, {self.pictures} pictures{worst})"
+
     @property
     def ranked(self) -> tuple[LayerSensitivity, ...]:
         """The layers, the one that costs most first."""
@@ -62,24 +69,28 @@ class Sensitivity:
 
 
 def layer_sensitivity(
-    program: Graph, twin: Graph, pictures: NDArray[np.uint8], *, progress: Progress | None = None
+    program: Program | Graph, twin: Program | Graph, pictures: Pixels, *, progress: Progress | None = None
 ) -> Sensitivity:
     """Measures every layer of `program` against its float32 `twin` on RGB bytes (N, H, W, 3), all N at once.
 
+    In their place it takes pictures beside a program: 64 of them, of two parts those held out.
+
     Raises SettingError where the two are not of one net, DataError without pictures.
     """
-    if not len(pictures):
+    pixels = pixels_for(program, pictures)
+    program, twin = graph_of(program), graph_of(twin)
+    if not len(pixels):
         raise DataError("expected pictures to measure on, found none", hint="give 8 or more typical pictures")
     pairs = counterparts(program, twin)
     with torch.inference_mode():
-        runs = _Runs(pairs, twin, pictures)
+        runs = _Runs(pairs, twin, pixels)
         noises = list(runs.all_layers(progress))
         simulated = runs.simulated
     total = sum(noise.alone for noise in noises) or 1.0
     signal = runs.signal
     return Sensitivity(
-        pictures=len(pictures),
-        program_db=_db(_noise(_real(program, pictures), runs.scores), signal),
+        pictures=len(pixels),
+        program_db=_db(_noise(_real(program, pixels), runs.scores), signal),
         simulated_db=_db(simulated, signal),
         layers=tuple(
             LayerSensitivity(

@@ -1,5 +1,6 @@
 """`verify.json`: what was checked of a bundle, what was found, and what that says."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -8,7 +9,7 @@ from pydantic import Field, ValidationError
 
 from mobile_sdk.atomic import write_text
 from mobile_sdk.average_precision import AveragePrecision
-from mobile_sdk.contract import Model
+from mobile_sdk.contract import Model, cut
 from mobile_sdk.errors import BundleError
 from mobile_sdk.integer_graph import Precision
 from mobile_sdk.manifest import StructureEntry
@@ -16,6 +17,7 @@ from mobile_sdk.mean_iou import MeanIou
 from mobile_sdk.numerics import Comparison
 
 Outcome = Literal["pass", "fail", "not_run"]
+WORDS: dict[Outcome, str] = {"pass": "pass", "fail": "FAIL", "not_run": "not run"}
 MAX_VERDICTS_BYTES = 64 * 2**20
 NUMERIC_CHECKS = ("steps apart", "sqnr", "top-1 agreement")
 """The checks without which a verdict is never a pass."""
@@ -81,7 +83,8 @@ class Verdict(Model):
     """All that was found of one bundle.
 
     `status` is "fail" where any check fails, "pass" where none does and the scores were compared, else "not_run".
-    `comparison` is of the runtime's scores with the reference's (PyTorch's, for a float32 bundle), all pictures.
+    `comparison` is of the runtime's scores with the reference's (PyTorch's, for a float32 bundle), all pictures. A
+    verdict is true where its status is "pass", so that it can be asserted.
     """
 
     schema_number: Literal[1] = 1
@@ -106,6 +109,18 @@ class Verdict(Model):
     structure: StructureEntry | None
     golden: tuple[GoldenPrediction, ...]
     versions: dict[str, str]
+
+    def __bool__(self) -> bool:
+        return self.status == "pass"
+
+    def __repr__(self) -> str:
+        """The status, what was checked, and the first check that failed."""
+        counts = Counter(check.outcome for check in self.checks)
+        told = ", ".join(f"{counts[outcome]} {WORDS[outcome]}" for outcome in WORDS if counts[outcome])
+        failed = next((f": {check.name}: {check.found}" for check in self.checks if check.outcome == "fail"), "")
+        return cut(f"Verdict({self.bundle!r}, {WORDS[self.status]}, {self.pictures} pictures, checks: {told}{failed})")
+
+    __str__ = __repr__
 
 
 class Verdicts(Model):

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 from mobile_sdk import runtimes, static_checks
 from mobile_sdk.agreement import requirement_of
-from mobile_sdk.bundle import Bundle, open_bundle
+from mobile_sdk.arguments import NOTHING, Parted, expect, held_out
+from mobile_sdk.bundle import OPEN_IT, Bundle, open_bundle
 from mobile_sdk.computed import Computed, Progress, compute
 from mobile_sdk.devices import open_device
 from mobile_sdk.errors import BundleError, DataError, MachineError, SettingError
 from mobile_sdk.measured import Measured, measure
 from mobile_sdk.preprocess import LabelledPictures
-from mobile_sdk.program import Program
+from mobile_sdk.program import LOAD_IT, Program
 from mobile_sdk.runtimes.base import Runtime
 from mobile_sdk.verdict import Check, Verdict, status_of
 
@@ -18,7 +19,7 @@ from mobile_sdk.verdict import Check, Verdict, status_of
 def verify(
     bundle: Bundle,
     program: Program,
-    pictures: LabelledPictures,
+    pictures: LabelledPictures | Parted,
     *,
     min_accuracy: float | None = None,
     threads: int = 1,
@@ -28,11 +29,19 @@ def verify(
 ) -> Verdict:
     """Checks a bundle against its program: files, structure, numbers on all `pictures`, golden pictures, accuracy.
 
-    `min_accuracy` is a share, 0..1. `runtime` names another runtime that reads the bundle's model ("tflite-runtime").
-    What cannot run here is `not_run` with its reason. Raises BundleError where the bundle does not open any more,
-    DataError where there are no pictures, SettingError for an unknown device or runtime.
+    Of pictures in two parts those held out are taken. `min_accuracy` is a share, 0..1. `runtime` names another runtime
+    that reads the bundle's model ("tflite-runtime"). What cannot run here is `not_run` with its reason. Raises
+    BundleError where the bundle does not open any more, DataError where there are no pictures, SettingError for an
+    unknown device or runtime.
     """
-    _check_settings(pictures, min_accuracy)
+    expect("bundle", bundle, Bundle, hint=OPEN_IT)
+    expect("program", program, Program, hint=LOAD_IT)
+    expect("threads", threads, int)
+    expect("device", device, str)
+    expect("runtime", runtime, str, NOTHING)
+    expect("min_accuracy", min_accuracy, float, int, NOTHING)
+    pictures = held_out(pictures)
+    _check_settings(pictures, min_accuracy, threads)
     bundle = open_bundle(bundle.path)
     chosen = _runtime(bundle, runtime)
     structure, checks = static_checks.run(bundle, program, chosen)
@@ -68,11 +77,13 @@ def verify(
     )
 
 
-def _check_settings(pictures: LabelledPictures, min_accuracy: float | None) -> None:
+def _check_settings(pictures: LabelledPictures, min_accuracy: float | None, threads: int) -> None:
     if not len(pictures):
         raise DataError("expected pictures to verify with, found none", hint="name a folder that holds some")
     if min_accuracy is not None and not 0 <= min_accuracy <= 1:
         raise SettingError(f"expected min_accuracy as a share, 0..1, found {min_accuracy}", hint="write 0.9 for 90 %")
+    if threads < 1:
+        raise SettingError(f"expected 1 thread or more, found {threads}", hint="leave threads out")
 
 
 def _runtime(bundle: Bundle, name: str | None) -> Runtime:

@@ -1,9 +1,18 @@
 """Learns: labelled pictures → a float net → a fake-quantized net → one int8 program.
 
+Pictures:  load_folder, load_mnist, load_unlabelled, load_shards, write_shards → Pictures, PictureSet;
+           load_coco_folder, composed_digits; load_mask_folder, composed_masks; synthesise.
+Nets:      build_net, list_nets, build_detector, build_segmenter, load_weights, split_blocks.
+Training:  fit, fit_detector, fit_segmenter by a TrainPlan, with Distillation → History;
+           evaluate, evaluate_detector, evaluate_segmenter; is_main_process.
+Int8:      quantize by a CalibrationPlan does it all; in steps: prepare → FakeQuantNet, calibrate, fit, freeze;
+           float_twin: what it is compared with.
+
 Names are loaded when they are first used: `import qat` alone loads no torch.
 """
 
 from importlib import import_module
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,6 +30,7 @@ if TYPE_CHECKING:
     from qat.nets import build_net, list_nets
     from qat.nets.segmenters import build_segmenter
     from qat.nets.ssd import build_detector
+    from qat.picture_set import PictureSet
     from qat.plan import TrainPlan
     from qat.preparation import FakeQuantNet, prepare
     from qat.segmentation.composed_digits import composed_masks
@@ -36,6 +46,7 @@ _HOMES = {
     "Distillation": "qat.distillation",
     "FakeQuantNet": "qat.preparation",
     "History": "qat.history",
+    "PictureSet": "qat.picture_set",
     "Pictures": "qat.data",
     "TrainPlan": "qat.plan",
     "build_detector": "qat.nets.ssd",
@@ -73,6 +84,7 @@ __all__ = [
     "Distillation",
     "FakeQuantNet",
     "History",
+    "PictureSet",
     "Pictures",
     "TrainPlan",
     "build_detector",
@@ -107,6 +119,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return version("mobile-sdk")
     if name not in _HOMES:
         raise AttributeError(f"module 'qat' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__")), "__version__"})

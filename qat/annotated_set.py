@@ -32,6 +32,10 @@ class AnnotatedSet(Sequence[tuple[Image.Image, int]], Generic[Annotation]):
     def __len__(self) -> int:
         return len(self.sources)
 
+    def __repr__(self) -> str:
+        """How many pictures it has, in one line."""
+        return f"{type(self).__name__}({len(self):,} pictures)"
+
     @overload
     def __getitem__(self, index: int) -> tuple[Image.Image, int]: ...
     @overload

@@ -14,7 +14,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from mobile_sdk.arguments import expect
 from mobile_sdk.errors import SettingError
+from qat.arguments import expect_float_net
 
 _LAYERS = "1x1 convolution, norm, activation, depthwise convolution, norm, activation, 1x1 convolution, norm"
 
@@ -41,6 +43,8 @@ def split_blocks(net: nn.Module, parts: Mapping[str, int]) -> nn.Module:
     The batch norm behind a projection goes into its weights, with its statistics as they are. Raises SettingError for
     a path where no inverted residual lies, and for fewer than 2 parts or more than it has expanded channels.
     """
+    expect_float_net(net)
+    expect("parts", parts, Mapping, hint='give the blocks\' paths and how many parts: {"features.3": 2}')
     net = copy.deepcopy(net).eval()
     modules = dict(net.named_modules())
     for path, count in parts.items():
@@ -48,6 +52,7 @@ def split_blocks(net: nn.Module, parts: Mapping[str, int]) -> nn.Module:
             raise SettingError(f"expected a block of the net, found no module {path}", hint="write its module path")
         branch = _find_branch(path, modules[path])
         channels = branch.expand.out_channels
+        expect(f"parts of {path}", count, int)
         if not 2 <= count <= channels:
             reason = f"expected 2 to {channels} parts of {path}, found {count}"
             raise SettingError(reason, hint="2 to 5 are useful: narrower parts lose time")

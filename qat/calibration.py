@@ -4,13 +4,16 @@ import copy
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
+from mobile_sdk.arguments import NOTHING, expect
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import DataError
 from mobile_sdk.program import Program, Record
+from qat.arguments import expect_plan, expect_prepared, to_calibrate_on
 from qat.batches import evaluation_batches
 from qat.bias_correction import correct_biases
 from qat.calibration_plan import CalibrationPlan
@@ -22,6 +25,9 @@ from qat.progress import say
 from qat.ranges import search_ranges
 from qat.reconstruction import reconstruct
 from qat.weight_rounding import round_weights
+
+if TYPE_CHECKING:
+    from qat.data import Pictures
 
 CALIBRATION_PICTURES = 512  # about 100 mini-batches suffice (Krishnamoorthi, arXiv 1806.08342, section 3.1.4)
 STAGE_PIXELS = 32 * 224 * 224  # of pictures that go through all layers at once: some 2 GiB for a MobileNet
@@ -39,7 +45,7 @@ class Stage:
 def quantize(
     net: nn.Module,
     contract: Contract,
-    pictures: PictureSet,
+    pictures: "Pictures | PictureSet",
     plan: CalibrationPlan | None = None,
     *,
     record: Record | None = None,
@@ -47,9 +53,12 @@ def quantize(
 ) -> Program:
     """The int8 program of `net` as it is, calibrated on `pictures` by `plan` (the default plan if None).
 
-    At most 512 pictures are read, labels are not. Stages and what they gave are in the record's settings. `keep_float`
-    names layers that stay in float32, as `prepare` says.
+    Of pictures in two parts those to learn from are taken; at most 512 are read, labels are not. Stages and what they
+    gave are in the record's settings. `keep_float` names layers that stay in float32, as `prepare` says.
     """
+    expect_plan(plan, CalibrationPlan)
+    expect("record", record, Record, NOTHING)
+    pictures = to_calibrate_on(pictures)
     prepared = prepare(net, contract, keep_float=keep_float)
     stages = calibrate(prepared, pictures, plan)
     record = record or Record(net=type(net).__name__, quantized="calibrated")
@@ -57,12 +66,17 @@ def quantize(
     return freeze(prepared, contract, record.model_copy(update={"settings": settings}))
 
 
-def calibrate(net: FakeQuantNet, pictures: PictureSet, plan: CalibrationPlan | None = None) -> tuple[Stage, ...]:
+def calibrate(
+    net: FakeQuantNet, pictures: "Pictures | PictureSet", plan: CalibrationPlan | None = None
+) -> tuple[Stage, ...]:
     """Gives `net` its ranges and, by `plan` (the default plan if None), its codes; then holds the ranges there.
 
-    Leaves `net` in eval() mode. DataError where there is no picture.
+    Of pictures in two parts those to learn from are taken. Leaves `net` in eval() mode. DataError where there is no
+    picture.
     """
-    return tuple(calibration_stages(net, pictures, plan))
+    expect_prepared(net)
+    expect_plan(plan, CalibrationPlan)
+    return tuple(calibration_stages(net, to_calibrate_on(pictures), plan))
 
 
 @torch.no_grad()

@@ -4,6 +4,7 @@ import hashlib
 import os
 import pickle
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,16 @@ import torch
 from torch import nn
 
 from mobile_sdk.contract import Contract
+from mobile_sdk.errors import SettingError
+from qat.history import History
 from qat.plan import TrainPlan
 from qat.progress import say
 
 CHECKPOINT_FILE = "checkpoint.pt"
-_SCHEMA = 1
+_SCHEMA = 2
+_EPOCHS, _WARM_UP = "number of epochs", "warm-up"
+_OF_LENGTH = frozenset((_EPOCHS, _WARM_UP))
+"""What may differ between a finished training and the longer one that goes on from it."""
 
 Fingerprint = dict[str, str]
 State = dict[str, Any]
@@ -29,7 +35,9 @@ def fingerprint(net: nn.Module, plan: TrainPlan, contract: Contract, task: Finge
     structure = [(name, tuple(value.shape), str(value.dtype)) for name, value in _tensors(net).items()]
     return {
         "schema": str(_SCHEMA),
-        "plan": _hash(repr(plan).encode()),
+        "plan": _hash(repr(_besides_length(plan)).encode()),
+        _EPOCHS: str(plan.epochs),
+        _WARM_UP: repr(plan.warm_up),
         "contract": _hash(contract.model_dump_json().encode()),
         **task,
         "net": _hash(repr((type(net).__name__, structure)).encode()),
@@ -54,21 +62,66 @@ def save_checkpoint(folder: Path, mark: Fingerprint, state: State) -> None:
     _flush_names(folder)
 
 
-def load_checkpoint(folder: Path, mark: Fingerprint) -> State | None:
-    """The state that this very run saved, on the processor; None, with a line of news, where another run saved it."""
+def load_checkpoint(folder: Path, mark: Fingerprint, *, overwrite: bool = False) -> State | None:
+    """The state, on the processor, that this very run saved, or the same one after fewer epochs, if it is finished.
+
+    None where there is no checkpoint, and, with a line of news, where it is damaged, or another run's and `overwrite`
+    allows to replace it. SettingError where it is another run's and nothing allows that.
+    """
     path = folder / CHECKPOINT_FILE
     if not path.exists():
         return None
     try:
         state: State = torch.load(path, map_location="cpu", weights_only=True)
-        found: Mapping[str, str] = state["fingerprint"]
+        found = _mark_of(state, path)
     except (RuntimeError, ValueError, KeyError, TypeError, EOFError, OSError, pickle.UnpicklingError) as error:
         say(f"{path} is damaged and will be replaced, training starts over ({type(error).__name__})")
         return None
-    if others := [what for what, value in mark.items() if found.get(what) != value]:
-        say(f"{path} is of a run with other {' and '.join(others)}: it will be replaced, training starts over")
-        return None
-    return state
+    others = {what for what, value in mark.items() if found.get(what) != value}
+    if not others or (others <= _OF_LENGTH and _done(state) == int(found[_EPOCHS]) < int(mark[_EPOCHS])):
+        return state
+    told = " and ".join(what for what in mark if what in others and (what != _WARM_UP or others == {_WARM_UP}))
+    if not overwrite:
+        raise _refusal(folder, state, found, told)
+    say(f"{path} is of a run with other {told}: it will be replaced, training starts over")
+    return None
+
+
+def is_shorter(state: State, plan: TrainPlan) -> bool:
+    """Whether a state that was loaded for a run by `plan` is the end of one with fewer epochs."""
+    return int(state["fingerprint"][_EPOCHS]) < plan.epochs
+
+
+def _besides_length(plan: TrainPlan) -> dict[str, Any]:
+    values = {field.name: getattr(plan, field.name) for field in fields(plan)}
+    return {name: value for name, value in values.items() if name not in ("epochs", "warm_up_epochs")}
+
+
+def _mark_of(state: State, path: Path) -> Mapping[str, str]:
+    if "fingerprint" not in state:
+        raise SettingError(
+            f"expected a checkpoint of this SDK at {path}, found another file", hint="train into another folder"
+        )
+    mark: Mapping[str, str] = state["fingerprint"]
+    return mark
+
+
+def _done(state: State) -> int:
+    return len(History.model_validate_json(state["history"]).epochs)
+
+
+def _refusal(folder: Path, state: State, found: Mapping[str, str], told: str) -> SettingError:
+    done, epochs = _done(state), found.get(_EPOCHS, "")
+    is_finished = str(done) == epochs
+    stands = (
+        f"a finished training of {done} epochs"
+        if is_finished
+        else f"an unfinished one, {done} of {epochs} epochs long,"
+    )
+    return SettingError(
+        f"expected no training in {folder}, or this very one, found {stands} with other {told}",
+        hint="choose another folder for this one, or replace that one with --overwrite (overwrite=True in Python)",
+    )
 
 
 def _tensors(net: nn.Module) -> dict[str, torch.Tensor]:

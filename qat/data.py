@@ -21,7 +21,7 @@ from qat.picture_folder import (
     printable,
     read_folder,
 )
-from qat.picture_set import PictureSet
+from qat.picture_set import PictureSet, in_parts
 from qat.progress import map_in_threads, say
 
 MAX_UNREADABLE_SHARE = 0.01
@@ -36,6 +36,10 @@ class Pictures:
     labels: tuple[str, ...]
     unreadable: tuple[str, ...] = ()  # left out, relative to the folder
     left_out: tuple[str, ...] = ()  # other files and folders that are in no part; a folder's name ends in /
+
+    def __repr__(self) -> str:
+        """How many there are of each, in one line."""
+        return in_parts(self)
 
 
 def load_folder(path: Path | str, *, validation_share: float = 0.2, seed: int = 0) -> Pictures:

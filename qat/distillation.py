@@ -1,5 +1,6 @@
 """Distillation as a setting: what a net learns from its float teacher, beside or instead of labels."""
 
+import reprlib
 from dataclasses import dataclass
 
 from mobile_sdk.errors import SettingError
@@ -23,8 +24,10 @@ class Distillation:
 
     def __post_init__(self) -> None:
         weights = (self.scores, self.features, self.divergence, self.labels)
-        if not (min(weights) >= 0 and max(weights) > 0 and self.temperature > 0):
+        are_numbers = all(isinstance(value, float | int) for value in (*weights, self.temperature))
+        if not (are_numbers and min(weights) >= 0 and max(weights) > 0 and self.temperature > 0):
             raise SettingError(
-                f"expected weights of 0 or more, one above 0, and a temperature above 0, found {self}",
-                hint="correct this field",
+                f"expected weights of 0 or more, one above 0, and a temperature above 0, found {reprlib.repr(weights)} "
+                f"and {reprlib.repr(self.temperature)}",
+                hint="correct the distillation",
             )

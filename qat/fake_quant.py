@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torchao.quantization.pt2e.fake_quantize import FakeQuantizeBase  # type: ignore[import-untyped]
 
 from mobile_sdk.integer_graph import INT8_MAX, INT8_MIN, Quantization
+from qat.pt2e import FakeQuantizeBase
 from qat.rounding import Rounding, extremes, round_to
 from qat.snap import float32
 from qat.step_gradients import LEVELS, weight_gradients

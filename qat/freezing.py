@@ -6,9 +6,11 @@ from typing import Any
 
 from torch import fx, nn
 
+from mobile_sdk.arguments import NOTHING, expect
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import CaptureError
 from mobile_sdk.program import Program, Record
+from qat.arguments import expect_contract, expect_float_net, expect_prepared
 from qat.detection.decoder import Decoder
 from qat.emitter import Emitter, Pending, Result_co
 from qat.fake_quant import TensorQuantizer
@@ -29,6 +31,9 @@ def freeze(net: FakeQuantNet, contract: Contract, record: Record | None = None, 
     Layers that `net` was prepared to keep in float are float32 in it, between conversions; not so if `all_int8`.
     Raises CaptureError where the net has seen no picture yet, so that its ranges are unknown.
     """
+    expect_prepared(net)
+    expect_contract(contract)
+    expect("record", record, Record, NOTHING)
     unseen = [q for q in net.modules() if isinstance(q, TensorQuantizer) and not q.is_fixed and not q.seen]
     if unseen:
         raise CaptureError(
@@ -46,6 +51,9 @@ def freeze(net: FakeQuantNet, contract: Contract, record: Record | None = None, 
 
 def float_twin(net: nn.Module, contract: Contract, record: Record | None = None) -> Program:
     """`net` in float32, batch norm folded: what the int8 program is compared with."""
+    expect_float_net(net)
+    expect_contract(contract)
+    expect("record", record, Record, NOTHING)
     record = record or Record(net=type(net).__name__, quantized="float32")
     return Program(graph=_walk(prepare(net, contract), FloatEmitter(contract.image)), contract=contract, record=record)
 

@@ -37,3 +37,10 @@ class History(Model):
     """What a run gave, epoch by epoch."""
 
     epochs: tuple[Epoch, ...] = ()
+
+    def __repr__(self) -> str:
+        """How many epochs there were, and what the last one gave, in one line."""
+        count = len(self.epochs)
+        return f"History({count} epochs: {self.epochs[-1].line(count)})" if count else "History(0 epochs)"
+
+    __str__ = __repr__

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, overload
+from typing import Any, Protocol, overload
 
 import numpy as np
 import torch
@@ -51,6 +51,11 @@ class PictureSet(Sequence[tuple[Image.Image, int]]):
 
     def __len__(self) -> int:
         return len(self.sources)
+
+    def __repr__(self) -> str:
+        """How many pictures it has, in one line."""
+        labels = len({target for target in self.targets if target >= 0})
+        return f"{type(self).__name__}({len(self):,} pictures, {f'{labels} labels' if labels else 'without labels'})"
 
     @overload
     def __getitem__(self, index: int) -> tuple[Image.Image, int]: ...
@@ -102,6 +107,12 @@ class PictureSet(Sequence[tuple[Image.Image, int]]):
                 content = source.identity()
             digest.update(b"%d " % target + content)
         return digest.hexdigest()
+
+
+def in_parts(pictures: Any) -> str:
+    """Pictures in two parts, told in one line."""
+    learned, held_out, labels = len(pictures.train), len(pictures.validation), len(pictures.labels)
+    return f"{type(pictures).__name__}({learned:,} to learn from, {held_out:,} held out, {labels} labels)"
 
 
 def normalised(rgb: Tensor, spec: ImageSpec) -> Tensor:

@@ -1,7 +1,9 @@
 """How a net is trained: one frozen plan for float and quantization-aware training, and the papers' plans by name."""
 
 import math
-from dataclasses import dataclass, field
+import reprlib
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import nn
@@ -80,9 +82,10 @@ class TrainPlan:
 
     The defaults train a MobileNet from scratch on thousands of pictures of one's own. Weight decay acts on the weights
     of dense convolutions and linear layers alone, never on depthwise filters, batch norm or biases (MobileNetV1,
-    section 3.4). The rate rises linearly over `warm_up_epochs`. `phases` say what moves besides the weights and
-    concern fake-quantized nets only. `ema_decay=None` trains without an average of the weights. With `distillation` the
-    loss is what that says, and `fit` needs a teacher; without, it is the cross-entropy of the labels.
+    section 3.4). The rate rises linearly over `warm_up_epochs`, by default one and at most half of the run. `phases`
+    say what moves besides the weights and concern fake-quantized nets only. `ema_decay=None` trains without an average
+    of the weights. With `distillation` the loss is what that says, and `fit` needs a teacher; without, it is the
+    cross-entropy of the labels.
     """
 
     epochs: int = 30
@@ -90,7 +93,7 @@ class TrainPlan:
     optimizer: AdamW | StepAdam | NesterovSgd | RmsProp = AdamW()
     learning_rate: float = 0.002
     schedule: Cosine | Staircase = Cosine()
-    warm_up_epochs: float = 1.0
+    warm_up_epochs: float | None = None
     weight_decay: float = 0.02
     label_smoothing: float = 0.1
     ema_decay: float | None = 0.999
@@ -124,7 +127,6 @@ class TrainPlan:
             learning_rate=rate,
             weight_decay=decay,
             ema_decay=0.99,
-            warm_up_epochs=min(1.0, epochs / 2),
             seed=seed,
         )
 
@@ -141,7 +143,6 @@ class TrainPlan:
             weight_decay=0.0001,
             label_smoothing=0.0,
             ema_decay=0.99,
-            warm_up_epochs=min(1.0, epochs / 2),
             seed=seed,
         )
 
@@ -243,20 +244,29 @@ class TrainPlan:
             optimizer=RmsProp(epsilon=0.002),
             learning_rate=0.1 * batch / 4096,
             schedule=Staircase(factor=0.99, every_epochs=3),
-            warm_up_epochs=5.0,
+            warm_up_epochs=min(5.0, epochs / 2),
             weight_decay=1e-5,
             ema_decay=0.9999,
             augmentation=Augmentation(crop_area_share=(0.08, 1.0), rotation_deg=0.0),
         )
 
+    @property
+    def warm_up(self) -> float:
+        """Over how many epochs the rate rises."""
+        return min(1.0, self.epochs / 2) if self.warm_up_epochs is None else self.warm_up_epochs
+
+    def over(self, epochs: int) -> "TrainPlan":
+        """The same plan for a run of that many epochs, of which at most half are warm-up."""
+        return replace(self, epochs=epochs, warm_up_epochs=min(self.warm_up, epochs / 2))
+
     def learning_rate_at(self, step: int, steps_per_epoch: int) -> float:
         """The rate of the 0-based `step` of the whole run."""
         epoch = step / steps_per_epoch
-        if epoch < self.warm_up_epochs:
-            return self.learning_rate * (step + 1) / (self.warm_up_epochs * steps_per_epoch + 1)
+        if epoch < self.warm_up:
+            return self.learning_rate * (step + 1) / (self.warm_up * steps_per_epoch + 1)
         if isinstance(self.schedule, Staircase):
             return self.learning_rate * float(self.schedule.factor ** math.floor(epoch / self.schedule.every_epochs))
-        done_share = (epoch - self.warm_up_epochs) / (self.epochs - self.warm_up_epochs)
+        done_share = (epoch - self.warm_up) / (self.epochs - self.warm_up)
         return self.learning_rate * (1 + math.cos(math.pi * done_share)) / 2
 
     def optimizer_for(self, net: nn.Module) -> torch.optim.Optimizer:
@@ -287,18 +297,51 @@ def _decays(weight: nn.Parameter) -> bool:
     return weight.ndim >= 2 and not is_depthwise
 
 
+_RULES: tuple[tuple[str, tuple[str, ...], Callable[[TrainPlan], bool]], ...] = (
+    ("whole epochs, 1 or more", ("epochs",), lambda plan: _is_whole(plan.epochs, 1)),
+    ("a batch of 2 or more", ("batch",), lambda plan: _is_whole(plan.batch, 2)),  # one picture teaches no batch norm
+    ("one of qat.plan's optimizers", ("optimizer",), lambda plan: isinstance(plan.optimizer, _OPTIMIZERS)),
+    ("a learning rate above 0", ("learning_rate",), lambda plan: 0 < plan.learning_rate < math.inf),
+    ("one of qat.plan's schedules", ("schedule",), lambda plan: isinstance(plan.schedule, Cosine | Staircase)),
+    (
+        "a warm-up shorter than the run",
+        ("warm_up_epochs", "epochs"),
+        lambda plan: 0 <= plan.warm_up < plan.epochs,
+    ),
+    ("a weight decay of 0 or more", ("weight_decay",), lambda plan: 0 <= plan.weight_decay < math.inf),
+    ("label smoothing from 0 to below 1", ("label_smoothing",), lambda plan: 0 <= plan.label_smoothing < 1),
+    (
+        "an average's decay from 0 to below 1, or None",
+        ("ema_decay",),
+        lambda plan: plan.ema_decay is None or 0 <= plan.ema_decay < 1,
+    ),
+    (
+        "an Augmentation, or None",
+        ("augmentation",),
+        lambda plan: isinstance(plan.augmentation, Augmentation | None),
+    ),
+    ("phases that begin at 0, one after the other", ("phases",), lambda plan: are_in_order(plan.phases)),
+    (
+        "a Distillation, or None",
+        ("distillation",),
+        lambda plan: isinstance(plan.distillation, Distillation | None),
+    ),
+    ("a seed of 0 or more", ("seed",), lambda plan: _is_whole(plan.seed, 0)),
+)
+_OPTIMIZERS = AdamW | StepAdam | NesterovSgd | RmsProp
+
+
 def _check(plan: TrainPlan) -> None:
-    wrong = {
-        "epochs of 1 or more": plan.epochs < 1,
-        "a batch of 2 or more": plan.batch < 2,  # batch norm cannot learn from one picture
-        "a learning rate above 0": not 0 < plan.learning_rate < math.inf,
-        "a warm-up shorter than the run": not 0 <= plan.warm_up_epochs < plan.epochs,
-        "a weight decay of 0 or more": not plan.weight_decay >= 0,
-        "label smoothing from 0 to below 1": not 0 <= plan.label_smoothing < 1,
-        "an average's decay from 0 to below 1, or None": plan.ema_decay is not None and not 0 <= plan.ema_decay < 1,
-        "phases that begin at 0, one after the other": not are_in_order(plan.phases),
-        "a seed of 0 or more": plan.seed < 0,
-    }
-    for expected, is_wrong in wrong.items():
-        if is_wrong:
-            raise SettingError(f"expected {expected} in the training plan, found {plan}", hint="correct this field")
+    """Raises SettingError, which names the fields and what they hold, for a plan that nothing can be trained by."""
+    for expected, fields, holds in _RULES:
+        try:
+            is_right = holds(plan)
+        except (TypeError, ValueError, AttributeError):  # a value of another kind, which cannot even be compared
+            is_right = False
+        if not is_right:
+            found = ", ".join(f"{name}={reprlib.repr(getattr(plan, name))}" for name in fields)
+            raise SettingError(f"expected {expected} in the training plan, found {found}", hint=f"correct {fields[0]}")
+
+
+def _is_whole(number: object, least: int) -> bool:
+    return isinstance(number, int) and number >= least

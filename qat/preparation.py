@@ -6,15 +6,18 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor, fx, nn
-from torchao.quantization.pt2e.quantize_pt2e import prepare_qat_pt2e  # type: ignore[import-untyped]
 
+from mobile_sdk.arguments import expect_each
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.errors import CaptureError
+from qat.arguments import expect_contract, expect_float_net
 from qat.capture import capture
 from qat.fake_quant import TensorQuantizer
 from qat.fusion import fused
 from qat.kept_layers import find_layers, float_parts
 from qat.layers import Conv2d, HardSwish, Weighted
+from qat.output_fit import check_output
+from qat.pt2e import prepare_qat_pt2e
 from qat.quantizer import MobileQuantizer
 from qat.resizing import give_grids
 
@@ -30,6 +33,11 @@ class FakeQuantNet(nn.Module):
 
     gain: Tensor
     shift: Tensor
+
+    def __repr__(self) -> str:
+        """What it is, in one line; `print(net.captured)` shows its modules."""
+        kept = f", {len(self.kept)} layers kept in float" if self.kept else ""
+        return f"FakeQuantNet({self.contract.name!r}, {len(self.contract.labels)} labels{kept})"
 
     def __init__(self, captured: fx.GraphModule, contract: Contract, kept: frozenset[str] = frozenset()) -> None:
         super().__init__()
@@ -126,7 +134,11 @@ def prepare(net: nn.Module, contract: Contract, *, keep_float: Sequence[str] = (
     the program that is frozen from it. Raises CaptureError, naming the module, where the net does what no integer
     operator stands for, SettingError for a name that no layer has.
     """
+    expect_float_net(net)
+    expect_contract(contract)
+    expect_each("keep_float", keep_float, str, hint='give the layers\' paths: ["features.0"]')
     captured = capture(copy.deepcopy(net).cpu().float(), contract.image.size_px)
+    check_output(captured, contract)
     _fold_normalisation(captured, contract.image)
     prepared = prepare_qat_pt2e(captured, MobileQuantizer())
     # A new GraphModule has the ordinary train() and eval() that torchao replaced on the prepared one.

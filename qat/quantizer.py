@@ -9,15 +9,15 @@ from typing import Any
 
 import torch
 from torch import fx
-from torchao.quantization.pt2e.quantizer import (  # type: ignore[import-untyped]
+
+from qat.fake_quant import Range, TensorQuantizer
+from qat.pt2e import (
     QuantizationAnnotation,
     QuantizationSpec,
     QuantizationSpecBase,
     Quantizer,
     SharedQuantizationSpec,
 )
-
-from qat.fake_quant import Range, TensorQuantizer
 from qat.rewriter import STEP
 from qat.steps import CLAMPS, ON_THE_GRID, Kind, Step
 

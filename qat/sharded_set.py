@@ -56,7 +56,7 @@ class Member:
         return f"{self.shard.sha256} {self.row}".encode()
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ShardedSet(PictureSet):
     """A training set in shards, too large to be held in memory; its pictures in the order of the shards."""
 

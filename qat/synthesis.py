@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mobile_sdk.arguments import expect
 from mobile_sdk.contract import Contract
-from mobile_sdk.errors import CaptureError
+from mobile_sdk.errors import CaptureError, SettingError
 from qat.layers import Weighted
 from qat.picture_set import PictureSet, normalised
 from qat.preparation import FakeQuantNet, prepare
@@ -29,6 +30,10 @@ def synthesise(net: nn.Module, contract: Contract, *, count: int = PICTURES, see
 
     They have the label -1. The same `seed` gives the same pictures. CaptureError where the net has no batch norm.
     """
+    expect("count", count, int)
+    if count < 2:
+        raise SettingError(f"expected 2 pictures or more to make up, found {count}", hint="leave count out")
+    expect("seed", seed, int)
     prepared = prepare(net, contract).eval()
     prepared.quantize(False)
     prepared.requires_grad_(False)

@@ -10,8 +10,17 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.nn.modules.dropout import _DropoutNd
 
+from mobile_sdk.arguments import NOTHING, expect
 from mobile_sdk.contract import Contract
-from mobile_sdk.errors import SettingError
+from mobile_sdk.errors import DataError, SettingError
+from qat.arguments import (
+    CONTRACT_HINT,
+    expect_net,
+    expect_plan,
+    folder_or_none,
+    to_judge_by,
+    to_learn_from,
+)
 from qat.batches import decode_ahead, evaluation_batches, steps_per_epoch, training_batches
 from qat.checkpoint import Fingerprint, hash_weights
 from qat.data import Pictures
@@ -34,6 +43,7 @@ def fit(
     contract: Contract | None = None,
     out: Path | str | None = None,
     resume: bool = True,
+    overwrite: bool = False,
     progress: bool = True,
 ) -> History:
     """Trains `net` in place by `plan` (the default plan if None) and leaves it in eval() mode with the result.
@@ -41,20 +51,38 @@ def fit(
     The net reads `(byte - mean_byte) / std_byte`, (batch, 3, size_px, size_px) float32, channels last, on the device
     where its parameters are. `contract` defaults to the attribute `contract` of the net. With a folder `out`, every
     epoch leaves a checkpoint there; the same call goes on from it, and ends, bit for bit on the same machine, where an
-    undisturbed run would have, because each epoch draws from its own seed. Started by `torchrun`, several processes
+    undisturbed run would have, because each epoch draws from its own seed. With more epochs it goes on from a finished
+    run, the further ones by the plan's schedule over them alone. Another run's checkpoint is only replaced with
+    `overwrite`, and the run's own with `resume=False`. Started by `torchrun`, several processes
     train together; the plan's batch is that of all of them. A plan with `distillation` learns from
     `teacher`, the float net, which stays as it is, and needs no labels. SettingError: no contract, labels that differ
-    from the pictures', neither labels nor a teacher, a teacher that does not fit, a loss that is not finite.
+    from the pictures', neither labels nor a teacher, a teacher that does not fit, a loss that is not finite, another
+    run in `out`.
     """
+    expect_net(net)
+    to_learn_from(pictures, Pictures, "load_folder")
+    expect_plan(plan, TrainPlan)
+    if teacher is not None:
+        expect_net(teacher, name="teacher")
+    expect("contract", contract, Contract, NOTHING, hint=CONTRACT_HINT)
     plan, contract = plan or TrainPlan(), contract or contract_of(net)
-    folder = None if out is None else Path(out)
+    folder = folder_or_none(out)
     with current_processes().at_work(net):
         task = _Classification(net, pictures, plan, contract, teacher)
-        return train(net, task, plan, contract, out=folder, resume=resume, progress=progress)
+        return train(net, task, plan, contract, out=folder, resume=resume, overwrite=overwrite, progress=progress)
 
 
-def evaluate(net: nn.Module, pictures: PictureSet, contract: Contract | None = None) -> float:
-    """The share (0..1) of `pictures` whose highest score is their label's; leaves `net` in the mode that it was in."""
+def evaluate(net: nn.Module, pictures: Pictures | PictureSet, contract: Contract | None = None) -> float:
+    """The share (0..1) of `pictures` whose highest score is their label's; leaves `net` in the mode that it was in.
+
+    Of pictures in two parts those held out are taken. DataError where there is none, or none has a label.
+    """
+    expect_net(net)
+    expect("contract", contract, Contract, NOTHING, hint=CONTRACT_HINT)
+    pictures = to_judge_by(pictures, PictureSet, "load_folder")
+    if max(pictures.targets, default=-1) < 0:
+        found = f"{len(pictures)} without" if len(pictures) else "none"
+        raise DataError(f"expected pictures with labels to evaluate on, found {found}", hint="lay them out by label")
     winners = scores(net, pictures, contract or contract_of(net)).argmax(dim=1)
     return (winners == torch.tensor(pictures.targets)).sum().item() / len(pictures)
 

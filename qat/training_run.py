@@ -16,7 +16,7 @@ from mobile_sdk.errors import SettingError
 from qat.average import WeightAverage
 from qat.batch_norm import StatisticsWarmUp
 from qat.batches import epoch_seed
-from qat.checkpoint import Fingerprint, State, fingerprint, load_checkpoint, save_checkpoint
+from qat.checkpoint import Fingerprint, State, fingerprint, is_shorter, load_checkpoint, save_checkpoint
 from qat.history import Epoch, History
 from qat.phases import HELD, Phase, Schedulable, phase_at
 from qat.plan import TrainPlan
@@ -67,13 +67,16 @@ def train(
     *,
     out: Path | None,
     resume: bool = True,
+    overwrite: bool = False,
     progress: bool = True,
 ) -> History:
     """Trains `net` in place by `plan` and leaves it in eval() mode with the result.
 
     With a folder `out`, every epoch leaves a checkpoint there, from which the same call goes on, each epoch drawing
-    from its own seed. Processes that `torchrun` started train together; the main one reads and writes the checkpoint.
-    SettingError: a loss that is not finite.
+    from its own seed. Where the same run with fewer epochs is finished there, the further ones are a run of their own:
+    from the finished weights, by the plan's schedule over so many epochs. Processes that `torchrun` started train
+    together; the main one reads and writes the checkpoint. SettingError: a loss that is not finite, or another run's
+    checkpoint in `out` without `overwrite`.
     """
     run = _Run.start(net, task, plan, progress)
     processes = run.processes
@@ -81,7 +84,8 @@ def train(
     if out:
         folder = out
         mark = processes.from_main(lambda: fingerprint(net, plan, contract, task.fingerprint()))
-        run.take_up(processes.from_main(lambda: load_checkpoint(folder, mark) if resume else None))
+        state = processes.from_main(lambda: load_checkpoint(folder, mark, overwrite=overwrite) if resume else None)
+        run = run if state is None else run.going_on(state)
     try:
         with processes.training(net, plan.batch):
             run.train(out, mark)
@@ -91,9 +95,7 @@ def train(
         raise
     finally:
         run.statistics.end()
-    run.hold_still()
-    if run.average:
-        run.average.apply()
+    run.finish()
     net.eval()
     return run.history
 
@@ -111,6 +113,7 @@ class _Run:
     average: WeightAverage | None
     statistics: StatisticsWarmUp
     history: History = field(default_factory=History)
+    begun: int = 0  # after so many epochs of the history, which are of a shorter run that was finished
     loss: nn.Module | None = None
 
     @classmethod
@@ -132,16 +135,42 @@ class _Run:
             statistics=StatisticsWarmUp(net),
         )
 
-    def take_up(self, state: State | None) -> None:
-        if state is None:
-            return
+    @property
+    def schedule(self) -> TrainPlan:
+        """The plan by which rates and phases go, over this run's own epochs."""
+        return self.plan.over(self.plan.epochs - self.begun) if self.begun else self.plan
+
+    def going_on(self, state: State) -> "_Run":
+        """The run as the state left it, or where that is a shorter one's end, the run that follows."""
+        self.take_up(state)
+        if not is_shorter(state, self.plan):
+            if self.progress:
+                say(f"going on after epoch {len(self.history.epochs)} of {self.plan.epochs}")
+            return self
+        self.finish()
+        longer = _Run.start(self.net, self.task, self.plan, self.progress)
+        longer.history, longer.begun = self.history, len(self.history.epochs)
+        if self.progress:
+            more = self.plan.epochs - longer.begun
+            say(f"the training of {longer.begun} epochs is finished: {more} more begin from its weights")
+        return longer
+
+    def finish(self) -> None:
+        """Leaves the net with the result: held still, and with the averaged weights, if there are some."""
+        self.statistics.end()
+        self.hold_still()
+        if self.average:
+            self.average.apply()
+
+    def take_up(self, state: State) -> None:
         self.net.load_state_dict(state["net"])
         self.optimizer.load_state_dict(state["optimizer"])
         if self.average:
             self.average.load_state_dict(state["average"])
         self.history = History.model_validate_json(state["history"])
-        if self.progress:
-            say(f"going on after epoch {len(self.history.epochs)} of {self.plan.epochs}")
+        self.begun = int(state["begun"])
+        if self.begun:
+            self.statistics = StatisticsWarmUp(self.net)  # which the shorter run had measured already
 
     def state(self) -> State:
         return {
@@ -149,6 +178,7 @@ class _Run:
             "optimizer": self.optimizer.state_dict(),
             "average": self.average.state_dict() if self.average else {},
             "history": self.history.model_dump_json(),
+            "begun": self.begun,
         }
 
     def train(self, folder: Path | None, mark: Fingerprint) -> None:
@@ -169,7 +199,7 @@ class _Run:
             batches = track(batches, what=f"epoch {epoch + 1}/{self.plan.epochs}", total=steps)
         phases: dict[str, None] = {}
         for step, batch in enumerate(batches):
-            phases[self.set_phase(epoch * steps + step, steps).name] = None
+            phases[self.set_phase((epoch - self.begun) * steps + step, steps).name] = None
             losses += self.one_step(batch, epoch, step)
         self.hold_still()
         with self.average.applied() if self.average else nullcontext():
@@ -185,9 +215,9 @@ class _Run:
 
     def set_phase(self, step: int, steps_per_epoch: int) -> Phase:
         for group in self.optimizer.param_groups:
-            group["lr"] = group.get("rate_share", 1.0) * self.plan.learning_rate_at(step, steps_per_epoch)
+            group["lr"] = group.get("rate_share", 1.0) * self.schedule.learning_rate_at(step, steps_per_epoch)
         self.statistics.at(step)
-        total = self.plan.epochs * steps_per_epoch
+        total = self.schedule.epochs * steps_per_epoch
         now, before = (phase_at(self.plan.phases, at / total) for at in (step, step - 1))
         if isinstance(self.net, Schedulable) and (step % steps_per_epoch == 0 or now != before):
             self.net.at(

@@ -122,10 +122,11 @@ def test_a_finished_run_is_not_run_again(tmp_path: Path) -> None:
         ("initial weights", {"net": tiny_net(seed=1)}),
     ],
 )
-def test_a_checkpoint_of_another_run_is_left_aside_and_said_so(
+def test_another_runs_checkpoint_is_refused_by_name_and_replaced_only_when_asked(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], what: str, change: dict[str, object]
 ) -> None:
     fit(tiny_net(), pictures(), PLAN, contract=CONTRACT, out=tmp_path)
+    before = (tmp_path / CHECKPOINT_FILE).read_bytes()
     arguments: dict[str, Any] = {
         "net": tiny_net(),
         "pictures": pictures(),
@@ -133,10 +134,90 @@ def test_a_checkpoint_of_another_run_is_left_aside_and_said_so(
         "contract": CONTRACT,
         **change,
     }
+    with pytest.raises(SettingError, match=f"found a finished training of 4 epochs with other {what} .*--overwrite"):
+        fit(**arguments, out=tmp_path)
+    assert (tmp_path / CHECKPOINT_FILE).read_bytes() == before and arguments["net"].steps == 0
     capsys.readouterr()
-    history = fit(**arguments, out=tmp_path)
+    history = fit(**arguments, out=tmp_path, overwrite=True)
     assert f"a run with other {what}:" in capsys.readouterr().err
     assert len(history.epochs) == 4 and arguments["net"].steps == 4 * STEPS
+
+
+@pytest.mark.parametrize("epochs", [2, 7])
+def test_an_unfinished_run_is_not_replaced_by_one_of_another_length(tmp_path: Path, epochs: int) -> None:
+    net = tiny_net()
+    interrupted(net, STEPS + 2, PLAN, tmp_path)
+    with pytest.raises(SettingError, match="found one unfinished, 1 of 4 epochs long, with other number of epochs"):
+        fit(tiny_net(), pictures(), PLAN.over(epochs), contract=CONTRACT, out=tmp_path)
+    fit(resumed := tiny_net(), pictures(), PLAN, contract=CONTRACT, out=tmp_path)
+    assert resumed.steps == 3 * STEPS, "the run itself goes on"
+
+
+def test_a_finished_run_is_not_cut_short(tmp_path: Path) -> None:
+    fit(tiny_net(), pictures(), PLAN, contract=CONTRACT, out=tmp_path)
+    with pytest.raises(SettingError, match="a finished training of 4 epochs with other number of epochs"):
+        fit(tiny_net(), pictures(), PLAN.over(3), contract=CONTRACT, out=tmp_path)
+
+
+def test_a_file_of_somebody_elses_is_not_replaced(tmp_path: Path) -> None:
+    torch.save({"state_dict": {}}, tmp_path / CHECKPOINT_FILE)
+    with pytest.raises(SettingError, match="found another file"):
+        fit(tiny_net(), pictures(), PLAN, contract=CONTRACT, out=tmp_path)
+
+
+def test_more_epochs_begin_from_the_finished_weights_by_a_schedule_of_their_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    finished, longer = tiny_net(), tiny_net()
+    first = fit(finished, pictures(), PLAN, contract=CONTRACT, out=tmp_path)
+    seen: list[bool] = []
+    hook = longer.register_forward_pre_hook(
+        lambda net, _: seen.append(same(net, finished)) if net.training and not seen else None
+    )
+    both = fit(longer, pictures(), PLAN.over(6), contract=CONTRACT, out=tmp_path)
+    hook.remove()
+    assert "the training of 4 epochs is finished: 2 more begin" in capsys.readouterr().err
+    assert seen == [True] and longer.steps == 2 * STEPS
+    assert both.epochs[:4] == first.epochs and [epoch.epoch for epoch in both.epochs] == list(range(1, 7))
+    rates = [epoch.learning_rate for epoch in both.epochs[4:]]
+    assert rates == [PLAN.over(2).learning_rate_at(step, STEPS) for step in (STEPS - 1, 2 * STEPS - 1)]
+    again = tiny_net()
+    assert fit(again, pictures(), PLAN.over(6), contract=CONTRACT, out=tmp_path) == both
+    assert again.steps == 0 and same(again, longer)
+
+
+@pytest.mark.parametrize("stopped_at", [2, STEPS + 2], ids=["in the first further epoch", "in the second"])
+def test_stopped_among_further_epochs_nothing_is_lost(tmp_path: Path, stopped_at: int) -> None:
+    plan = PLAN.over(6)
+    for folder in ("whole", "stopped"):
+        fit(tiny_net(), pictures(), PLAN, contract=CONTRACT, out=tmp_path / folder)
+    fit(whole := tiny_net(), pictures(), plan, contract=CONTRACT, out=tmp_path / "whole")
+    interrupted(tiny_net(), stopped_at, plan, tmp_path / "stopped")
+    fit(resumed := tiny_net(), pictures(), plan, contract=CONTRACT, out=tmp_path / "stopped")
+    assert same(whole, resumed)
+
+
+def test_a_fake_quantized_net_learns_further_too(tmp_path: Path) -> None:
+    short, plan = (TrainPlan.finetune(epochs=epochs, after=PLAN) for epochs in (2, 4))
+    net = tiny_net().eval()
+    first, longer = prepare(net, CONTRACT), prepare(net, CONTRACT)
+    fit(first, pictures(), short, out=tmp_path)
+    history = fit(longer, pictures(), plan, out=tmp_path)
+    assert [epoch.phases for epoch in history.epochs[2:]] == [epoch.phases for epoch in history.epochs[:2]]
+    assert not same(first, longer)
+
+
+def interrupted(net: small_task.TinyNet, step: int, plan: TrainPlan, out: Path) -> None:
+    """Trains until Ctrl-C at a step."""
+
+    def interrupt(*_: object) -> None:
+        if net.steps == step:
+            raise KeyboardInterrupt
+
+    hook = net.register_forward_hook(interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        fit(net, pictures(), plan, contract=CONTRACT, out=out)
+    hook.remove()
 
 
 class _Evil:

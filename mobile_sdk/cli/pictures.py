@@ -106,21 +106,18 @@ def labels_line(labels: Sequence[str]) -> str:
 
 def make_contract(name: str | None, data: str, labels: tuple[str, ...], image: "ImageSpec") -> "Contract":
     """The contract of that name (the data's, if None); SettingError for a name, DataError for labels that cannot be."""
-    from pydantic import ValidationError
-
-    from mobile_sdk.contract import Contract
+    from mobile_sdk.contract import Contract, ContractError
 
     try:
         return Contract(name=name or data_name(data), labels=labels, image=image)
-    except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        if problem["loc"] == ("name",):
+    except ContractError as error:
+        if error.field == "name":
             raise SettingError(
                 f"expected a --name of up to {_LONGEST_NAME} letters, digits, _ . and -, found {name!r}",
                 hint="write a plain one, such as fruit",
             ) from error
         raise DataError(
-            f"expected labels that an app can show, found: {problem['msg']}", hint="rename the pictures' folders"
+            f"expected labels that an app can show, found: {error.message}", hint="rename the pictures' folders"
         ) from error
 
 

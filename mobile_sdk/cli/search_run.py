@@ -1,6 +1,6 @@
 """The steps of `mobile-sdk search`: the start net, the search itself, the net that was found, the plot."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,11 +91,8 @@ def run_search(
     method = _method(asked, latency_ms, source, start_ms, is_new=not known)
     say(f"start net {start_ms:.3f} ms, target {target_ms:.3f} ms ({judge.said})")
     pictures, length = held_apart(source.pictures), asked.candidate_epochs
-    if not method.carries_weights:
-        plan_of_candidates = replace(plan, epochs=length, warm_up_epochs=min(plan.warm_up_epochs, length / 2))
-    else:
-        plan_of_candidates = plan
-    task = Task(pictures=pictures, contract=source.contract, plan=plan_of_candidates, steps=asked.steps)
+    plan = plan if method.carries_weights else plan.over(length)
+    task = Task(pictures=pictures, contract=source.contract, plan=plan, steps=asked.steps)
     start = _start(task, source, out, is_trained=method.carries_weights)
     with ray_workers(task, workers=workers, address=address) as evaluate:
         record = search(method, evaluate, folder, start, start_ms, seed=asked.seed)

@@ -132,8 +132,7 @@ def choose_plan(recipe: str, epochs: int | None, seed: int) -> "TrainPlan":
         "mobilenet-v3": TrainPlan.mobilenet_v3_paper,
     }
     plan = plans[recipe]()
-    length = epochs or plan.epochs
-    return replace(plan, epochs=length, warm_up_epochs=min(plan.warm_up_epochs, length / 2), seed=seed)
+    return replace(plan.over(epochs or plan.epochs), seed=seed)
 
 
 def check_net(name: str, width: float, image: "ImageSpec") -> None:

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 from mobile_sdk.measurements import Measurement
 from mobile_sdk.report.data import BundleLine, Report
 from mobile_sdk.report.page import ms_decimals
+from mobile_sdk.verdict import WORDS
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 _STYLES = {"pass": "green", "fail": "bold red", "not_run": "yellow"}
-_WORDS = {"pass": "pass", "fail": "FAIL", "not_run": "not run"}
 
 
 def summary_table(report: Report) -> "Table":
@@ -53,5 +53,5 @@ def _outcome(line: BundleLine | None) -> str:
     if line is None or line.outcome is None:
         return "–"
     skipped = sum(check.outcome == "not_run" for check in line.checks)
-    text = f"[{_STYLES[line.outcome]}]{_WORDS[line.outcome]}[/]"
+    text = f"[{_STYLES[line.outcome]}]{WORDS[line.outcome]}[/]"
     return f"{text} [yellow]({skipped} not run)[/]" if skipped and line.outcome != "not_run" else text

@@ -7,12 +7,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from mobile_sdk.arguments import NOTHING, Parted, expect, expect_each, expect_path, held_out
 from mobile_sdk.atomic import write_text
-from mobile_sdk.bundle import Bundle
+from mobile_sdk.bundle import OPEN_IT, Bundle
 from mobile_sdk.errors import DataError, SettingError
 from mobile_sdk.measurements import Numbers
 from mobile_sdk.preprocess import LabelledPictures
-from mobile_sdk.program import Program
+from mobile_sdk.program import LOAD_IT, Program
 from mobile_sdk.report.collect import collect
 from mobile_sdk.report.data import PredictedLatency, Report, Search
 from mobile_sdk.report.page import render
@@ -33,7 +34,7 @@ def write_report(
     predicted: Sequence[PredictedLatency] = (),
     search: Search | None = None,
     commands: Sequence[str] = (),
-    pictures: LabelledPictures | None = None,
+    pictures: LabelledPictures | Parted | None = None,
 ) -> Report:
     """Writes the HTML file `path` and the JSON file of the same stem beside it, and returns what they say.
 
@@ -42,9 +43,16 @@ def write_report(
     the way to reproduce it all. With the `pictures` that golden ones were chosen of, a segmenter's true masks are drawn
     too. Raises SettingError where nothing is to be reported.
     """
+    expect_path("path", path)
+    expect_each("verdicts", verdicts, Verdict)
+    expect("numbers", numbers, Numbers, NOTHING)
+    expect("program", program, Program, NOTHING, hint=LOAD_IT)
+    expect_each("bundles", bundles, Bundle, hint=OPEN_IT)
+    expect_each("commands", commands, str)
     if not (verdicts or numbers or program or bundles or search):
         raise SettingError("expected something to report, found nothing", hint="verify or measure a bundle first")
-    given: dict[str, Any] = {"bundles": bundles, "layers": layers, "commands": commands, "pictures": pictures}
+    given: dict[str, Any] = {"bundles": bundles, "layers": layers, "commands": commands}
+    given["pictures"] = None if pictures is None else held_out(pictures)
     report = collect(verdicts, numbers, program=program, **given)
     report = report.model_copy(update={"predicted": tuple(predicted), "search": search})
     page = Path(path)

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 from mobile_sdk.contract import ImageSpec
 from mobile_sdk.detections import Truth
 from qat.annotated_set import AnnotatedSet
+from qat.picture_set import in_parts
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class DetectionSet(AnnotatedSet[Truth]):
     """Pictures (height, width, 3) and what is in each, in its own pixels."""
 
@@ -35,3 +36,7 @@ class DetectionPictures:
     train: DetectionSet
     validation: DetectionSet
     labels: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        """How many there are of each, in one line."""
+        return in_parts(self)

@@ -11,6 +11,7 @@ from mobile_sdk.contract import Contract
 from mobile_sdk.detections import Truth
 from mobile_sdk.errors import SettingError
 from qat.annotated_set import outputs_of, own_batches
+from qat.arguments import expect_net, expect_plan, folder_or_none, to_judge_by, to_learn_from
 from qat.checkpoint import Fingerprint
 from qat.detection.decoder import Decoder
 from qat.detection.loss import MultiboxLoss
@@ -31,23 +32,35 @@ def fit_detector(
     plan: TrainPlan | None = None,
     *,
     compose: Composer | None = None,
-    out: Path | None = None,
+    out: Path | str | None = None,
+    overwrite: bool = False,
+    progress: bool = True,
 ) -> History:
     """Trains a net of `build_detector`, or a `prepare`d one, in place by `plan` and leaves it in eval() mode.
 
     `compose` makes fresh pictures for every epoch in place of `pictures.train`. With a folder `out` every epoch leaves
-    a checkpoint there, from which the same call goes on. SettingError: no detector, other labels than the pictures', a
-    loss that is not finite.
+    a checkpoint there, from which the same call goes on; another run's is only replaced with `overwrite`.
+    SettingError: no detector, other labels than the pictures', a loss that is not finite, another run in `out`.
     """
+    expect_net(net)
+    to_learn_from(pictures, DetectionPictures, "load_coco_folder")
+    expect_plan(plan, TrainPlan)
     plan, contract = plan or TrainPlan.detector(), contract_of(net)
     if contract.labels != pictures.labels:
         raise SettingError("expected pictures with the contract's labels, found others", hint="use pictures.labels")
     with current_processes().at_work(net):
-        return train(net, _Detection(net, pictures, plan, contract, compose), plan, contract, out=out)
+        task = _Detection(net, pictures, plan, contract, compose)
+        folder = folder_or_none(out)
+        return train(net, task, plan, contract, out=folder, overwrite=overwrite, progress=progress)
 
 
-def evaluate_detector(net: nn.Module, pictures: DetectionSet) -> AveragePrecision:
-    """COCO's average precision of `net` on `pictures`; leaves it in eval() mode."""
+def evaluate_detector(net: nn.Module, pictures: DetectionPictures | DetectionSet) -> AveragePrecision:
+    """COCO's average precision of `net` on `pictures`; leaves it in eval() mode.
+
+    Of pictures in two parts those held out are taken.
+    """
+    expect_net(net)
+    pictures = to_judge_by(pictures, DetectionSet, "load_coco_folder")
     contract = contract_of(net)
     outputs = torch.cat([*outputs_of(net.eval(), pictures, contract.image)])
     return average_precision(outputs.numpy(), pictures.truths_in(contract.image), contract)

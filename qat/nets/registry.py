@@ -8,6 +8,7 @@ import torch
 
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import SettingError
+from qat.arguments import expect_to_build
 from qat.nets.blocks import ImageClassifier
 from qat.nets.cost import count_cost
 from qat.nets.mnasnet import mnasnet_a1
@@ -101,6 +102,7 @@ def build_net(name: str, contract: Contract, *, width: float = 1.0, **settings: 
     convolutions; `pointwise_first` and `inner_relu` (Xception) are how Inception's separable convolution differs.
     Raises SettingError for an unknown name, a setting that the net does not have, and impossible values.
     """
+    expect_to_build(name, contract, width)
     family = _find(name)
     if not 0 < width <= _LARGEST_WIDTH:  # also refuses nan
         raise SettingError(f"expected a width above 0 and up to {_LARGEST_WIDTH:g}, found {width}", hint="use 1.0")
@@ -163,7 +165,7 @@ def _is_possible(setting: str, value: Setting) -> bool:
     if setting in _CHOICES:
         return any(type(value) is type(choice) and value == choice for choice in _CHOICES[setting])
     lowest, highest = _RANGES[setting]
-    return not isinstance(value, str) and lowest <= value <= highest  # also refuses nan
+    return isinstance(value, int | float) and lowest <= value <= highest  # also refuses nan
 
 
 def _span(setting: str) -> str:

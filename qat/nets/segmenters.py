@@ -16,8 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mobile_sdk.arguments import NOTHING, expect
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import SettingError
+from qat.arguments import expect_to_build
 from qat.nets.blocks import ConvNormActivation, ImageClassifier
 from qat.nets.mobilenet_v1 import mobilenet_v1
 from qat.nets.mobilenet_v2 import mobilenet_v2
@@ -131,6 +133,9 @@ def build_segmenter(
     out is skipped by atrous convolutions. `filters` are the head's: 128 for LR-ASPP, else 256. `halves_tail`: the last
     block's channels are halved (the V3 paper's RF2); so they are for LR-ASPP. Raises SettingError for what cannot be.
     """
+    expect_to_build(name, contract, width)
+    expect("output_stride", output_stride, int)
+    expect("filters", filters, int, NOTHING)
     backbone = _BACKBONES.get(name)
     if backbone is None:
         raise SettingError(

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import SettingError
+from qat.arguments import expect_to_build
 from qat.detection.anchors import Anchors, anchors_of, per_position
 from qat.detection.decoder import Decoder
 from qat.nets.blocks import ConvNormActivation
@@ -110,6 +111,7 @@ def build_detector(name: str, contract: Contract, *, width: float = 1.0, is_lite
     `mobilenet_v3_large` and `_small` have the halved tail (the daggers in the V3 paper's Table 6), `…_full` not.
     Raises SettingError for an unknown name, a width that is not above 0 or a size below 64 px.
     """
+    expect_to_build(name, contract, width)
     backbone = _BACKBONES.get(name)
     if backbone is None:
         raise SettingError(

@@ -10,9 +10,10 @@ from PIL import Image
 from mobile_sdk.contract import ImageSpec
 from mobile_sdk.masks import Masks
 from qat.annotated_set import AnnotatedSet
+from qat.picture_set import in_parts
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class SegmentationSet(AnnotatedSet[Masks]):
     """Pictures (height, width, 3) and the label of every pixel, (height, width), `VOID` where none is asked."""
 
@@ -36,3 +37,7 @@ class SegmentationPictures:
     train: SegmentationSet
     validation: SegmentationSet
     labels: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        """How many there are of each, in one line."""
+        return in_parts(self)

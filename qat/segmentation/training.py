@@ -12,6 +12,7 @@ from mobile_sdk.errors import SettingError
 from mobile_sdk.masks import VOID
 from mobile_sdk.mean_iou import MeanIou, mean_iou
 from qat.annotated_set import outputs_of, own_batches
+from qat.arguments import expect_net, expect_plan, folder_or_none, to_judge_by, to_learn_from
 from qat.checkpoint import Fingerprint
 from qat.history import History
 from qat.plan import TrainPlan
@@ -30,23 +31,36 @@ def fit_segmenter(
     plan: TrainPlan | None = None,
     *,
     compose: Composer | None = None,
-    out: Path | None = None,
+    out: Path | str | None = None,
+    overwrite: bool = False,
+    progress: bool = True,
 ) -> History:
     """Trains a net of `build_segmenter`, or a `prepare`d one, in place by `plan` and leaves it in eval() mode.
 
     The loss is the cross-entropy of all pixels that a label is asked of. `compose` makes fresh pictures for every
     epoch in place of `pictures.train`. With a folder `out` every epoch leaves a checkpoint there, from which the same
-    call goes on. SettingError: other labels than the pictures', a loss that is not finite.
+    call goes on; another run's is only replaced with `overwrite`. SettingError: other labels than the pictures', a loss
+    that is not finite, another run in `out`.
     """
+    expect_net(net)
+    to_learn_from(pictures, SegmentationPictures, "load_mask_folder")
+    expect_plan(plan, TrainPlan)
     plan, contract = plan or TrainPlan.segmenter(), contract_of(net)
     if contract.labels != pictures.labels:
         raise SettingError("expected pictures with the contract's labels, found others", hint="use pictures.labels")
     with current_processes().at_work(net):
-        return train(net, _Segmentation(net, pictures, plan, contract, compose), plan, contract, out=out)
+        task = _Segmentation(net, pictures, plan, contract, compose)
+        folder = folder_or_none(out)
+        return train(net, task, plan, contract, out=folder, overwrite=overwrite, progress=progress)
 
 
-def evaluate_segmenter(net: nn.Module, pictures: SegmentationSet) -> MeanIou:
-    """The mean intersection over union of `net` on `pictures`; leaves it in eval() mode."""
+def evaluate_segmenter(net: nn.Module, pictures: SegmentationPictures | SegmentationSet) -> MeanIou:
+    """The mean intersection over union of `net` on `pictures`; leaves it in eval() mode.
+
+    Of pictures in two parts those held out are taken.
+    """
+    expect_net(net)
+    pictures = to_judge_by(pictures, SegmentationSet, "load_mask_folder")
     contract = contract_of(net)
     masks = _masks(net, pictures, contract)
     return mean_iou(masks.numpy(), pictures.masks_in(contract.image), len(contract.labels))
