@@ -27,6 +27,7 @@ from mobile_sdk.manifest import (
     is_safe_path,
     read_manifest,
 )
+from mobile_sdk.mistaken import bundle_hint
 from mobile_sdk.runtimes.base import Interface
 
 OPEN_IT = "open it: open_bundle(path)"
@@ -83,7 +84,7 @@ def open_bundle(path: str | os.PathLike[str]) -> Bundle:
         return _open(folder)
     except OSError as error:
         raise BundleRefusalError(
-            "folder", f"expected a readable bundle in {folder.name!r}, found {error.strerror}"
+            "folder", f"expected a readable bundle in {str(folder)!r}, found {error.strerror}"
         ) from error
 
 
@@ -113,8 +114,9 @@ def files_below(folder: Path, prefix: str = "") -> Iterator[str]:
 
 def _open(folder: Path) -> Bundle:
     if not folder.is_dir():
+        found = "a file" if folder.exists() else "nothing"
         raise BundleRefusalError(
-            "folder", f"expected a bundle folder, found no folder at {folder.name!r}", hint="name a bundle"
+            "folder", f"expected a bundle folder at {str(folder)!r}, found {found}", hint=bundle_hint(folder)
         )
     manifest = read_manifest(_read_manifest_bytes(folder))
     _check_runtime(manifest)
@@ -135,7 +137,7 @@ def _read_manifest_bytes(folder: Path) -> bytes:
     file = folder / MANIFEST_FILE
     if not os.path.lexists(file):
         raise BundleRefusalError(
-            "manifest", f"expected {MANIFEST_FILE} in {folder.name!r}, found none", hint="name a bundle"
+            "manifest", f"expected {MANIFEST_FILE} in {str(folder)!r}, found none", hint=bundle_hint(folder)
         )
     status = file.lstat()
     if not stat.S_ISREG(status.st_mode):

@@ -17,6 +17,7 @@ from mobile_sdk.atomic import replacing
 from mobile_sdk.contract import Contract, Model, Part
 from mobile_sdk.errors import BundleError
 from mobile_sdk.integer_graph import Graph
+from mobile_sdk.mistaken import check_program_path, mistaken_program
 
 if TYPE_CHECKING:
     from mobile_sdk.program_archive import Archive
@@ -95,12 +96,19 @@ class Program:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Program":
-        """Reads the `.pt2` file `path`; raises BundleError where it is damaged, changed, foreign or newer."""
+        """Reads the `.pt2` file `path`; raises BundleError where it is damaged, changed or newer.
+
+        DataError where there is no file, or one of another kind.
+        """
         from mobile_sdk.program_archive import read_archive
 
         expect_path("path", path)
         file = Path(path)
-        archive = read_archive(file)
+        check_program_path(file)
+        try:
+            archive = read_archive(file)
+        except BundleError as error:
+            raise (mistaken_program(file) or error) from error
         missing = [
             name for name in ("contract.json", "record.json", "names.json", "seal.json") if name not in archive.extra
         ]

@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from command_line import COMMAND, ENVIRONMENT, SmallRun, save_pictures
+from PIL import Image
 
 from mobile_sdk.cli import failures
 from mobile_sdk.cli.app import call
@@ -22,6 +24,8 @@ def wrong(small: SmallRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wrong")
     (folder / "garbage.pt2").write_bytes(b"PK\3\4 garbage")
     (folder / "empty").mkdir()
+    Image.new("RGB", (8, 8)).save(folder / "photo.jpg")
+    torch.save({"weight": torch.zeros(2)}, folder / "net.pth")
     save_pictures(folder / "one_label", ("cat",))
     save_pictures(folder / "other_labels", ("cat", "dog"))
     shutil.copytree(small.bundle("tflite"), folder / "damaged.tflite")
@@ -45,7 +49,7 @@ CASES = {
     "no data": ("verify {tflite} --program {program}", 2, "expected --data, found none", "see mobile-sdk verify"),
     "net": ("run --net mobilnet_v2 --out {new}", 2, "found 'mobilnet_v2'", "did you mean mobilenet_v2?"),
     "size": ("run --size 5 --out {new}", 2, "--size to be greater than or equal to 8, found '5'", "--help"),
-    "size of a net": ("train --size 20 --out {new}", 2, "at least 32 px", "32 or more"),
+    "size of a net": ("train --size 20 --out {new}", 2, "at least 32 px", "give --size 32 or more"),
     "width": ("train --width nan --out {new}", 2, "a width above 0", "use 1.0"),
     "recipe": ("train --recipe mobilenet_v3 --out {new}", 2, "a recipe", "did you mean mobilenet-v3?"),
     "name": ("train --data {pictures} --name a/b --out {new}", 2, "a --name of up to 64", "write a plain one"),
@@ -76,10 +80,19 @@ CASES = {
     "model function": ("quantize --data {pictures} --model math:pi", 2, "found float", "returns the net"),
     "model no net": ("quantize --data {pictures} --model os:getcwd", 4, "found str", "return the net itself"),
     "model raises": ("quantize --data {pictures} --model math:sqrt", 4, "found TypeError", "no arguments"),
-    "program": ("export {wrong}/no.pt2 --out {new}", 6, "a program at", "copy it again"),
-    "program folder": ("export {wrong}/empty --out {new}", 6, "a program at", "copy it again"),
+    "program": ("export {wrong}/no.pt2 --out {new}", 3, "wrong0/no.pt2, found nothing", "check the path"),
+    "program folder": ("export {wrong}/empty --out {new}", 3, "found a folder", "name the file: program.pt2"),
+    "program of a bundle": ("export {tflite} --out {new}", 3, "found a bundle", "that the bundle came from"),
+    "a float net to export": ("export {net} --out {new}", 3, "found a float net", "mobile-sdk quantize --weights /"),
+    "a float net to inspect": ("inspect {net}", 3, "found a float net", "mobile-sdk quantize --weights /"),
+    "a float net to verify with": ("verify {tflite} --program {net} --data {pictures}", 3, "a float net", "quantize"),
+    "a picture to predict": ("predict {photo}", 3, "photo.jpg, found a picture", "pictures are given with --data"),
+    "a checkpoint to export": ("export {wrong}/net.pth --out {new}", 3, "a checkpoint of PyTorch", "--net NAME"),
     "program garbage": ("export {wrong}/garbage.pt2 --out {new}", 6, "garbage.pt2 damaged", "copy it again"),
     "runtime": ("export {program} --to tflit --out {new}", 2, "found 'tflit'", "did you mean tflite?"),
+    "runtime's other name": ("export {program} --to LiteRT --out {new}", 2, "found 'LiteRT'", "did you mean tflite?"),
+    "runtime in capitals": ("export {program} --to TFLite --out {new}", 2, "found 'TFLite'", "did you mean tflite?"),
+    "no runtime of ours": ("export {program} --to onnx --out {new}", 2, "found 'onnx'", "choose one of these"),
     "runtime that reads": ("export {program} --to tflite-runtime --out {new}", 2, "expected runtimes", "tflite?"),
     "no runtime": ("export {program} --to , --out {new}", 2, "found none", "name each once"),
     "no twin": ("export {wrong}/alone.pt2 --float --out {new}", 2, "float.pt2 beside", "leave --float out"),
@@ -87,12 +100,22 @@ CASES = {
     "labels to export": ("export {program} --data {wrong}/other_labels --out {new}", 3, "found others", "name the"),
     "labels to verify": ("verify {tflite} --program {program} --data {wrong}/other_labels", 3, "others: cat", "name"),
     "bundle": ("verify {wrong}/no.tflite --program {program} --data {pictures}", 6, "a bundle folder", "name a"),
+    "a model in a bundle": (
+        "verify {tflite}/model.tflite --program {program} --data {pictures}",
+        *(6, "found a file", "name the bundle's folder: /"),
+    ),
+    "a program to bench": ("bench {program} --out {new}", 6, "found a file", "export it first: mobile-sdk export"),
+    "a folder of bundles": ("inspect {bundles}", 6, "expected bundle.json in '/", "name one of the bundles in it: /"),
     "bundle damaged": ("verify {wrong}/damaged.tflite --program {program} --data {pictures}", 6, "sha256", "again"),
     "accuracy": ("verify {tflite} --program {program} --data {pictures} --min-accuracy 2", 2, "found '2'", "--help"),
     "device": ("verify {tflite} --program {program} --data {pictures} --device hst", 2, "'hst'", "mean host?"),
+    "device of no name": (
+        "verify {tflite} --program {program} --data {pictures} --device phone",
+        *(2, "found 'phone'", "a phone on USB is adb"),
+    ),
     "verify runtime": (
         "verify {tflite} --program {program} --data {pictures} --runtime tflite-rntime --out {new}",
-        *(2, "found 'tflite-rntime'", "did you mean 'tflite-runtime'?"),
+        *(2, "found 'tflite-rntime'", "did you mean tflite-runtime?"),
     ),
     "out is a folder": (
         "verify {tflite} --program {program} --data {pictures} --out {wrong}/empty",
@@ -142,6 +165,8 @@ def places(small: SmallRun, wrong: Path, tmp_path: Path) -> dict[str, str]:
         "net": str(small.folder / "net.safetensors"),
         "tflite": small.bundle("tflite"),
         "pictures": small.pictures,
+        "photo": str(wrong / "photo.jpg"),
+        "bundles": str(Path(small.bundle("tflite")).parent),
         "wrong": str(wrong),
         "new": str(tmp_path / "new"),
     }
@@ -157,7 +182,7 @@ def test_a_place_that_cannot_be_written_is_the_machines_error(small: SmallRun, c
 @pytest.mark.parametrize("place", ["before", "after"])
 def test_debug_shows_the_traceback_wherever_it_stands(place: str, capfd: Capture) -> None:
     arguments = ["export", "no.pt2"]
-    assert call(["--debug", *arguments] if place == "before" else [*arguments, "--debug"]) == 6
+    assert call(["--debug", *arguments] if place == "before" else [*arguments, "--debug"]) == 3
     said = capfd.readouterr().err
     assert "Traceback" in said and said.splitlines()[-1].startswith("hint: ")
 

@@ -16,7 +16,7 @@ LAYERS = (
         *("preprocess", "integer_graph", "program", "program_archive", "program_export", "program_read"),
         *("program_boxes", "program_names", "graph_pen"),
         *("arithmetic", "numerics", "stats", "atomic", "cache", "commands", "environment"),
-        *("detections", "average_precision", "masks", "mean_iou", "arguments"),
+        *("detections", "average_precision", "masks", "mean_iou", "arguments", "mistaken"),
     },
     {"runtimes", "devices"},
     set(),  # every module that no layer names: bundle, verify, benchmark, report …

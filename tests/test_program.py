@@ -15,7 +15,7 @@ from graphs import GRAPHS, contract_for, float_graph, int8_graph, pictures
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mobile_sdk.errors import BundleError
+from mobile_sdk.errors import BundleError, DataError
 from mobile_sdk.integer_graph import AvgPool2d, Conv2d, Graph
 from mobile_sdk.program import Accuracy, Program, Record
 from mobile_sdk.program_export import to_exported
@@ -105,7 +105,7 @@ def test_a_truncated_program_is_refused(saved, tmp_path, share):
 
 
 def test_a_missing_program_is_refused(tmp_path):
-    with pytest.raises(BundleError, match="found none"):
+    with pytest.raises(DataError, match="found nothing"):
         Program.load(tmp_path / "absent.pt2")
 
 

@@ -47,7 +47,8 @@ def export(
 
     names = tuple(name.strip() for name in to.split(",") if name.strip())
     for name in names:
-        options.check_choice("runtimes", name, runtimes.names())
+        if name not in runtimes.names():
+            raise runtimes.unknown(name, runtimes.names())
     programs = [Program.load(program)]
     if with_float:
         programs.append(_twin(program, programs[0]))

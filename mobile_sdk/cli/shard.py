@@ -47,4 +47,5 @@ def shard(
         show_json({"shards": str(out), "labels": index.labels, **counts})
         return
     for name, count in counts.items():
-        print(f"{out}: {name}: {count['pictures']:,} pictures in {count['shards']} shards")
+        shards = f"{count['shards']} shard{'s' * (count['shards'] != 1)}"
+        print(f"{out}: {name}: {count['pictures']:,} pictures in {shards}")

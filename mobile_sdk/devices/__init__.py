@@ -57,8 +57,8 @@ def open_device(name: str) -> Device:
     known = {device.name: device for device in devices()}
     if name not in known:
         choices = (*known, "adb", "adb:SERIAL", "ssh:user@host")
-        near = get_close_matches(name, known, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]}?" if near else "list them with mobile-sdk devices"
+        near = get_close_matches(name, known, n=1, cutoff=0.6)
+        hint = f"did you mean {near[0]}?" if near else "a phone on USB is adb; list all with mobile-sdk devices"
         raise SettingError(f"expected a device ({', '.join(choices)}), found {name!r}", hint=hint)
     return known[name]
 

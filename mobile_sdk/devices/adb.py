@@ -70,10 +70,10 @@ def open_adb(serial: str | None) -> list[Remote]:
         chosen = [Remote(connection=Adb(serial=each)) for each, state in serials().items() if state == "device"]
     reasons = [reason for device in chosen if (reason := device.unavailable())]
     if not chosen:
-        reasons = ["no device is ready" if shutil.which("adb") else f"adb is not installed ({HOW_TO_GET})"]
+        reasons = ["no device is ready" if shutil.which("adb") else "adb is not installed"]
     if reasons:
         name = "adb" if serial is None else f"adb:{serial}"
-        raise MachineError(
-            f"expected the device {name}, found that {reasons[0]}", hint="list what is there with adb devices"
-        )
+        is_there = shutil.which("adb") is not None
+        hint = "list what is there with adb devices" if is_there else f"install it, so that it is on PATH: {HOW_TO_GET}"
+        raise MachineError(f"expected the device {name}, found that {reasons[0]}", hint=hint)
     return chosen

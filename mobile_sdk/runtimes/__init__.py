@@ -18,19 +18,32 @@ _CLASSES = {
 _READERS = {"tflite-runtime": "mobile_sdk.runtimes.tflite_legacy:TfliteLegacyRuntime"}
 """Runtimes that run another one's files and have no bundles of their own."""
 
+_ALSO_CALLED = {
+    **dict.fromkeys(("litert", "tensorflowlite", "tflite", "tensorflow", "android"), "tflite"),
+    **dict.fromkeys(("coreml", "mlpackage", "mlmodel", "ios", "apple"), "coreml"),
+    **dict.fromkeys(("pte", "pytorch", "torch", "xnnpack"), "executorch"),
+}
+
 
 def names() -> tuple[str, ...]:
     """The names of the runtimes that bundles are written for."""
     return tuple(_CLASSES)
 
 
+def unknown(name: str, known: tuple[str, ...]) -> SettingError:
+    """The error for a name that is none of the `known` runtimes', with the likeliest one meant."""
+    plain = name.lower().replace("-", "").replace("_", "").replace(" ", "")
+    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
+    meant = _ALSO_CALLED.get(plain) or (near[0] if near else None)
+    hint = f"did you mean {meant}?" if meant else "choose one of these"
+    return SettingError(f"expected runtimes ({', '.join(known)}), found {name!r}", hint=hint)
+
+
 def get(name: str) -> "Runtime":
     """The runtime of that name; SettingError, with the likeliest name meant, where there is none."""
     known = _CLASSES | _READERS
     if name not in known:
-        meant = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-        hint = f"did you mean {meant[0]!r}?" if meant else "choose one of these"
-        raise SettingError(f"expected a runtime of {', '.join(known)}, found {name!r}", hint=hint)
+        raise unknown(name, tuple(known))
     module, _, class_name = known[name].partition(":")
     runtime: Runtime = getattr(import_module(module), class_name)()
     return runtime

@@ -109,7 +109,7 @@ def build_net(name: str, contract: Contract, *, width: float = 1.0, **settings: 
     if contract.image.size_px < _SMALLEST_SIZE_PX:
         raise SettingError(
             f"expected pictures of at least {_SMALLEST_SIZE_PX} px for {name}, found size_px={contract.image.size_px}",
-            hint=f"set the contract's image.size_px to {_SMALLEST_SIZE_PX} or more",
+            hint=f"give --size {_SMALLEST_SIZE_PX} or more; in Python, ImageSpec(size_px={_SMALLEST_SIZE_PX})",
         )
     given = {key: value for key, value in settings.items() if value is not None}
     _check_settings(name, family, given)
