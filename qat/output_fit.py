@@ -3,36 +3,29 @@
 import torch
 from torch import fx
 
-from mobile_sdk.contract import Contract, Task
+from mobile_sdk.contract import Contract
 from mobile_sdk.errors import SettingError
 
-_AXES: dict[Task, tuple[int, int, str]] = {
-    "classification": (2, 1, "(pictures, labels)"),
-    "detection": (3, 2, "(pictures, anchors, 4 + 1 + labels)"),
-    "segmentation": (4, 1, "(pictures, labels, height, width)"),
-}
-"""Of each task: how many axes the net's output has, which of them is the scores', and what all of them are."""
+_SCORES_AXIS = {2: 1, 3: 2, 4: 1}  # of (pictures, labels), (pictures, anchors, columns), (pictures, labels, H, W)
 
 
 def check_output(captured: fx.GraphModule, contract: Contract) -> None:
-    """Raises SettingError where the captured net's output is not that of the contract's task and labels."""
+    """Raises SettingError where the captured net's output does not have the numbers of the contract's labels."""
     shape = _output_shape(captured, contract.image.size_px)
-    axes, axis, named = _AXES[contract.task]
-    if len(shape) != axes:
+    is_detector, labels = len(shape) == 3, len(contract.labels)
+    if is_detector != (contract.task == "detection"):
+        found = "a detector" if is_detector else f"{shape}, which are no boxes"
         raise SettingError(
-            f"expected a net that gives {named} for {contract.task}, found {len(shape)} axes: {shape}",
+            f"expected a net for {contract.task}, found {found}",
             hint="choose the contract's task by what the net gives",
         )
-    if shape[axis] == contract.output_columns:
+    found_columns = shape[_SCORES_AXIS[len(shape)]]
+    if found_columns == contract.output_columns:
         return
-    labels = len(contract.labels)
-    wanted = {
-        "classification": f"{labels} scores, as many as the contract has labels",
-        "detection": f"{contract.output_columns} numbers an anchor: 4 of a box, one of nothing, {labels} of the labels",
-        "segmentation": f"{labels} scores a pixel, as many as the contract has labels",
-    }
+    scores = f"{labels} scores, as many as the contract has labels"
+    boxes = f"{contract.output_columns} numbers an anchor: 4 of a box, one of nothing, {labels} of the labels"
     raise SettingError(
-        f"expected a net with {wanted[contract.task]}, found {shape[axis]}",
+        f"expected a net with {boxes if is_detector else scores}, found {found_columns}",
         hint="give the contract the labels that the net was trained with, or the net a new head",
     )
 

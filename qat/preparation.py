@@ -138,8 +138,8 @@ def prepare(net: nn.Module, contract: Contract, *, keep_float: Sequence[str] = (
     expect_contract(contract)
     expect_each("keep_float", keep_float, str, hint='give the layers\' paths: ["features.0"]')
     captured = capture(copy.deepcopy(net).cpu().float(), contract.image.size_px)
-    check_output(captured, contract)
     _fold_normalisation(captured, contract.image)
+    check_output(captured, contract)
     prepared = prepare_qat_pt2e(captured, MobileQuantizer())
     # A new GraphModule has the ordinary train() and eval() that torchao replaced on the prepared one.
     module = fx.GraphModule(prepared, prepared.graph)

@@ -352,9 +352,9 @@ def test_the_counts_of_detectors_and_segmenters_are_held_to_their_contracts() ->
     assert qat.prepare(detector, boxes(3)) and qat.prepare(segmenter, masks(3))
     with pytest.raises(SettingError, match="9 numbers an anchor: 4 of a box, one of nothing, 4 of the labels, found 8"):
         qat.prepare(detector, boxes(4))
-    with pytest.raises(SettingError, match="4 scores a pixel, as many as the contract has labels, found 3"):
+    with pytest.raises(SettingError, match="4 scores, as many as the contract has labels, found 3"):
         qat.prepare(segmenter, masks(4))
-    with pytest.raises(SettingError, match=r"gives \(pictures, labels\) for classification, found 3 axes"):
+    with pytest.raises(SettingError, match="expected a net for classification, found a detector"):
         qat.prepare(detector, sdk.Contract(name="n", labels=THOUSAND[:8], image=image))
 
 
