@@ -14,8 +14,16 @@ from PIL import Image
 
 COMMAND = (sys.executable, "-m", "mobile_sdk")
 LABELS = ("dark", "left", "right")
-# One thread: two that spin on a busy machine are ten times slower.
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "100"}
+CALLERS_OWN = {  # what a terminal, continuous integration or a cluster of the caller's says: help and tables follow it
+    *("FORCE_COLOR", "NO_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "LINES"),
+    *("TERMINAL_WIDTH", "JUPYTER_COLUMNS", "JUPYTER_LINES", "PYTHONIOENCODING", "RAY_ADDRESS", "ANDROID_SERIAL"),
+}
+ENVIRONMENT = {
+    **{name: value for name, value in os.environ.items() if name not in CALLERS_OWN},
+    "COLUMNS": "100",
+    "TERM": "xterm",
+    "OMP_NUM_THREADS": "1",  # two that spin on a busy machine are ten times slower
+}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ import child_process
 import pytest
 from android_app import AndroidApp, AppTests, build_app, run_tests
 from apple_listing import fetch_listing
-from command_line import SmallRun, small_run
+from command_line import ENVIRONMENT, SmallRun, small_run
 from demo_fixtures import write_fixtures
 from hypothesis import HealthCheck, settings
 from ios_core import IosCore, closing_line
@@ -24,7 +24,8 @@ from mobile_sdk.devices import CortexA76
 from mobile_sdk.errors import MachineError
 from mobile_sdk.runtimes import tflite_legacy
 
-os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ.clear()  # what a test calls in this process finds what a process of its own would
+os.environ.update({"MPLBACKEND": "Agg", **ENVIRONMENT})
 IN_CI = os.environ.get("CI") == "true"
 CLOSING_LINES: list[str] = []  # of the demo apps' own tests, a language each
 
