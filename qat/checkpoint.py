@@ -111,15 +111,10 @@ def _done(state: State) -> int:
 
 
 def _refusal(folder: Path, state: State, found: Mapping[str, str], told: str) -> SettingError:
-    done, epochs = _done(state), found.get(_EPOCHS, "")
-    is_finished = str(done) == epochs
-    stands = (
-        f"a finished training of {done} epochs"
-        if is_finished
-        else f"an unfinished one, {done} of {epochs} epochs long,"
-    )
+    done, epochs = _done(state), found.get(_EPOCHS, "another number of")
+    stands = f"a finished training of {done}" if str(done) == epochs else f"an unfinished one, {done} of {epochs}"
     return SettingError(
-        f"expected no training in {folder}, or this very one, found {stands} with other {told}",
+        f"expected no training in {folder}, or this very one, found {stands} epochs, with other {told}",
         hint="choose another folder for this one, or replace that one with --overwrite (overwrite=True in Python)",
     )
 

@@ -134,7 +134,7 @@ def test_another_runs_checkpoint_is_refused_by_name_and_replaced_only_when_asked
         "contract": CONTRACT,
         **change,
     }
-    with pytest.raises(SettingError, match=f"found a finished training of 4 epochs with other {what} .*--overwrite"):
+    with pytest.raises(SettingError, match=f"found a finished training of 4 epochs, with other {what} .*--overwrite"):
         fit(**arguments, out=tmp_path)
     assert (tmp_path / CHECKPOINT_FILE).read_bytes() == before and arguments["net"].steps == 0
     capsys.readouterr()
@@ -147,7 +147,7 @@ def test_another_runs_checkpoint_is_refused_by_name_and_replaced_only_when_asked
 def test_an_unfinished_run_is_not_replaced_by_one_of_another_length(tmp_path: Path, epochs: int) -> None:
     net = tiny_net()
     interrupted(net, STEPS + 2, PLAN, tmp_path)
-    with pytest.raises(SettingError, match="found one unfinished, 1 of 4 epochs long, with other number of epochs"):
+    with pytest.raises(SettingError, match="found an unfinished one, 1 of 4 epochs, with other number of epochs"):
         fit(tiny_net(), pictures(), PLAN.over(epochs), contract=CONTRACT, out=tmp_path)
     fit(resumed := tiny_net(), pictures(), PLAN, contract=CONTRACT, out=tmp_path)
     assert resumed.steps == 3 * STEPS, "the run itself goes on"
@@ -155,7 +155,7 @@ def test_an_unfinished_run_is_not_replaced_by_one_of_another_length(tmp_path: Pa
 
 def test_a_finished_run_is_not_cut_short(tmp_path: Path) -> None:
     fit(tiny_net(), pictures(), PLAN, contract=CONTRACT, out=tmp_path)
-    with pytest.raises(SettingError, match="a finished training of 4 epochs with other number of epochs"):
+    with pytest.raises(SettingError, match="a finished training of 4 epochs, with other number of epochs"):
         fit(tiny_net(), pictures(), PLAN.over(3), contract=CONTRACT, out=tmp_path)
 
 
