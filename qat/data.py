@@ -15,6 +15,7 @@ from qat.picture_folder import (
     LAYOUT_HINT,
     Folder,
     by_suffix,
+    counted,
     listed,
     natural_order,
     no_pictures,
@@ -90,7 +91,7 @@ def load_unlabelled(path: Path | str, *, seed: int = 0) -> PictureSet:
     if not files:
         raise no_pictures(folder)
     if others := folder.all_others():
-        say(f"left out {len(others)} files that are no pictures: {by_suffix(others)}")
+        say(f"left out {counted(len(others), 'other file')}: {by_suffix(others)}")
     unreadable = frozenset(_unreadable(root, files))
     kept = shuffled(root, [file for file in files if file not in unreadable], f"order {seed}")
     return PictureSet(sources=tuple(kept), targets=(-1,) * len(kept))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mobile_sdk.errors import DataError
 from qat.other_tasks import check_no_other_task, found_flat
-from qat.picture_folder import LAYOUT_HINT, Folder, by_suffix, listed, no_pictures, read_folder
+from qat.picture_folder import LAYOUT_HINT, Folder, by_suffix, counted, listed, no_pictures, read_folder
 from qat.split_names import Split, splits_among
 
 
@@ -40,13 +40,13 @@ class Layout:
         """Names the files among what is left out, and says so."""
         if files:
             self.left_out += [self.name(file) for file in files]
-            self.news.append(f"left out {len(files)} {what}: {listed(file.name for file in files)}")
+            self.news.append(f"left out {counted(len(files), 'picture')} {what}: {listed(file.name for file in files)}")
 
     def set_aside(self, folder: Folder) -> None:
         """The same of a folder of pictures."""
         count = len(folder.all_pictures())
         self.left_out.append(self.name(folder.path) + "/")
-        self.news.append(f"left aside the folder {listed([self.name(folder.path)])} with {count} pictures")
+        self.news.append(f"left aside the folder {listed([self.name(folder.path)])} with {counted(count, 'picture')}")
 
 
 def read_layout(root: Path, known: Collection[str] = ()) -> Layout:
@@ -65,7 +65,7 @@ def read_layout(root: Path, known: Collection[str] = ()) -> Layout:
     layout.parts = tuple(_part(_unwrapped(each, layout, known), layout, known) for each in chosen)
     if others := [file for file in folder.all_others() if not _is_left_aside(file, layout)]:
         layout.left_out += [layout.name(file) for file in others]
-        layout.news.append(f"left out {len(others)} files that are no pictures: {by_suffix(others)}")
+        layout.news.append(f"left out {counted(len(others), 'other file')}: {by_suffix(others)}")
     return layout
 
 
@@ -84,7 +84,7 @@ def _unwrapped(folder: Folder, layout: Layout, known: Collection[str]) -> Folder
             break
         if len(place.pictures) >= len(filled[0].all_pictures()):
             break
-        layout.leave_out(place.pictures, "pictures beside the folders")
+        layout.leave_out(place.pictures, "beside the folders")
         place = filled[0]
     if place is not folder:
         layout.news.append(f"labels are the names of the folders in {listed([layout.name(place.path)])}")
@@ -124,7 +124,7 @@ def _chosen(place: Folder, splits: dict[str, Split], layout: Layout) -> list[Fol
                 hint="move all but one away",
             )
     chosen = [*by_split["train"], *by_split["validation"]] or by_split["test"][:1]
-    layout.leave_out(place.pictures, "pictures beside the folders")
+    layout.leave_out(place.pictures, "beside the folders")
     for folder in place.filled():
         if folder not in chosen:
             layout.set_aside(folder)
@@ -136,7 +136,7 @@ def _part(place: Folder, layout: Layout, known: Collection[str]) -> Part:
     if not filled:
         raise found_flat(place, "")
     _check_told_apart(place, filled, known)
-    layout.leave_out(place.pictures, "pictures beside the folders of labels")
+    layout.leave_out(place.pictures, "beside the folders of labels")
     by_label: dict[str, list[Path]] = {}
     for folder in place.folders:
         by_label.setdefault(label_of(folder.name), []).extend(folder.all_pictures())

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from mobile_sdk.errors import DataError
-from qat.picture_folder import LAYOUT_HINT, Folder, no_pictures, printable
+from qat.picture_folder import LAYOUT_HINT, Folder, counted, no_pictures, printable
 
 _EXPECTED = "expected pictures in a folder for each label in"
 _COCO = re.compile(r".*coco.*\.json|instances_.*\.json|annotations?\.json|.*_annotations\.json")
@@ -53,7 +53,7 @@ def found_flat(folder: Folder, splits: str) -> DataError:
     hint = LAYOUT_HINT
     if lists:
         hint = f"if {printable(lists[0])} says their labels, move each picture into a folder named after its label"
-    return DataError(f"{_EXPECTED} {folder.path}, found {pictures} pictures{where} without", hint=hint)
+    return DataError(f"{_EXPECTED} {folder.path}, found {counted(pictures, 'picture')}{where} without", hint=hint)
 
 
 def _has(files: list[Path], suffix: str) -> bool:

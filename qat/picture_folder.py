@@ -61,16 +61,21 @@ def read_folder(path: Path) -> Folder:
     return _read(path, (), 0)
 
 
-def natural_order(name: str) -> tuple[str | int, ...]:
+def natural_order(name: str) -> tuple[tuple[str | int, ...], str]:
     """What sorts names as people count: 2 before 10, class_2 before class_10."""
-    parts = re.split("([0-9]+)", name)
-    return (*(int(part) if index % 2 else part for index, part in enumerate(parts)), name)
+    parts = re.split("([0-9]+)", name)  # every other one is a number
+    return tuple(int(part) if index % 2 else part for index, part in enumerate(parts)), name
 
 
 def listed(names: Iterable[str], most: int = 5) -> str:
     """The first names in natural order, in one line, and how many more there are."""
     ordered = [printable(name) for name in sorted(names, key=natural_order)]
     return ", ".join(ordered[:most]) + (f" and {len(ordered) - most} more" if len(ordered) > most else "") or "none"
+
+
+def counted(count: int, what: str) -> str:
+    """That many of it: "1 picture", "2 pictures"."""
+    return f"{count:,} {what}" + ("" if count == 1 else "s")
 
 
 def by_suffix(files: Iterable[Path]) -> str:

@@ -7,6 +7,7 @@ from test_data import fill, numbered
 
 from mobile_sdk.errors import DataError
 from qat.data import folder_labels, has_labels, load_folder, load_labelled
+from qat.picture_folder import natural_order
 
 LABELS = ("tench", "goldfish", "great white shark", "hen")
 SYNSETS = {"n01440764": "tench", "n01443537": "goldfish", "n01484850": "great white shark"}
@@ -64,6 +65,11 @@ def test_numbered_labels_count_as_people_do(tmp_path: Path) -> None:
     names = [f"class_{number}" for number in (0, 1, 2, 9, 10, 11)]
     fill(tmp_path, [f"{name}/{number}.png" for name in names for number in range(2)])
     assert folder_labels(tmp_path) == load_folder(tmp_path).labels == tuple(names)
+
+
+def test_names_with_and_without_numbers_have_an_order() -> None:
+    names = ["10", "2", "a10", "a", "a2b", "a2", "", "01", "1", "b"]
+    assert sorted(names, key=natural_order) == ["", "01", "1", "2", "10", "a", "a2", "a2b", "a10", "b"]
 
 
 @pytest.mark.parametrize(

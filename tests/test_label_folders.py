@@ -93,7 +93,7 @@ def test_roboflows_classification_export_is_read(tmp_path: Path, capsys: pytest.
     (tmp_path / "README.roboflow.txt").write_text("exported by roboflow.com")
     pictures = load_folder(tmp_path)
     assert pictures.labels == LABELS and sizes(pictures) == (10, 10)
-    assert "left out 2 files that are no pictures: 2 .txt" in said(capsys)
+    assert "left out 2 other files: 2 .txt" in said(capsys)
     assert pictures.left_out == ("test/", "README.dataset.txt", "README.roboflow.txt")
 
 
@@ -300,7 +300,7 @@ def test_all_that_is_left_out_is_named_once(tmp_path: Path, capsys: pytest.Captu
     assert set(pictures.left_out) == {"stray.png", "other.png", "cat/clip.MOV", "cat/notes.txt", "cat/more.txt"}
     assert said(capsys) == [
         "left out 2 pictures beside the folders of labels: other.png, stray.png",
-        "left out 3 files that are no pictures: 2 .txt, 1 .mov",
+        "left out 3 other files: 2 .txt, 1 .mov",
     ]
 
 
