@@ -162,13 +162,20 @@ def test_pictures_without_labels_go_the_whole_way(
     assert "expected labelled pictures" in capfd.readouterr().err
 
 
-def test_pictures_without_labels_need_a_net_that_brings_its_own(
+def test_a_net_that_brings_no_labels_has_numbers_or_those_of_a_list(
     unlabelled: str, own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Capture
 ) -> None:
     monkeypatch.syspath_prepend(own)
-    arguments = ["quantize", "--model", "own_nets.small:plain", "--data", unlabelled, "--out", str(tmp_path)]
-    assert call(arguments) == 3
-    assert "give the net the attribute `labels`" in capfd.readouterr().err
+    base = ["quantize", "--model", "own_nets.small:plain", "--data", unlabelled, "--out", str(tmp_path)]
+    base += ["--epochs", "0", "--calibration", "extremes"]
+    assert call(base) == 0
+    assert "labels are numbered: class_0" in capfd.readouterr().err
+    assert Program.load(tmp_path / "program.pt2").contract.labels == ("class_0", "class_1", "class_2")
+    (tmp_path / "labels.txt").write_text("cat\ndog\ncow\n")
+    assert call([*base, "--labels", str(tmp_path / "labels.txt")]) == 0
+    assert Program.load(tmp_path / "program.pt2").contract.labels == ("cat", "dog", "cow")
+    assert call([*base, "--labels", "coco"]) == 3
+    assert "expected 3 labels in coco, found 80" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(

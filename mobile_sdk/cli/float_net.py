@@ -1,30 +1,24 @@
-"""The float net that is to be quantized: one that `train` wrote, a published checkpoint, or the user's own."""
+"""The float net that is to be quantized: one that `train` wrote, or the user's own."""
 
 import importlib
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mobile_sdk.cli.options import NONE
-from mobile_sdk.cli.pictures import (
-    labels_of,
-    load_pictures,
-    load_pictures_of,
-    make_contract,
-    size_px,
-)
+from mobile_sdk.cli.pictures import labels_of, load_pictures_of, make_contract
 from mobile_sdk.cli.terminal import say
-from mobile_sdk.errors import CaptureError, DataError, SettingError
+from mobile_sdk.errors import CaptureError, SettingError
+from mobile_sdk.labels import numbered_labels, read_labels
 
 if TYPE_CHECKING:
     from torch import nn
 
     from mobile_sdk.contract import Contract, ImageSpec
     from qat.data import Pictures
-    from qat.saved_net import SavedNet
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -50,82 +44,13 @@ def trained(path: Path) -> FloatNet:
     return FloatNet(net=net, name=saved.title, contract=saved.contract, history=saved.history)
 
 
-def trained_with_pictures(
-    path: Path,
-    saved: "SavedNet",
-    data: str,
-    *,
-    net: str | None,
-    width: float | None,
-    size: int | None,
-    name: str | None,
+def users_own(
+    reference: str, data: str, *, size: int | None, name: str | None, labels: str | None
 ) -> "tuple[FloatNet, Pictures | None]":
-    """The same with its pictures, if any; SettingError where the settings, which the file says itself, are others."""
-    told = {"--net": (net, saved.net), "--width": (width, saved.width), "--size": (size, saved.contract.image.size_px)}
-    for option, (asked, found) in told.items():
-        if asked is not None and asked != found:
-            raise SettingError(
-                f"expected {option} {found} for {path}, found {asked}", hint=f"leave {option} out: the file says it"
-            )
-    contract = make_contract(name or saved.contract.name, data, saved.contract.labels, saved.contract.image)
-    pictures = None if data == NONE else load_pictures_of(contract, data)
-    return replace(trained(path), contract=contract), pictures
+    """The net that the function MODULE:FUNCTION returns, and the contract that its attributes and the pictures give.
 
-
-def published(
-    path: Path, data: str, *, net: str, width: float, size: int | None, name: str | None, epochs: int
-) -> "tuple[FloatNet, Pictures]":
-    """A published checkpoint in the named net; a head of another size is replaced, which calibration cannot train."""
-    import torch
-
-    from mobile_sdk.contract import ImageSpec
-    from qat.nets import build_net
-    from qat.weights import load_weights
-
-    pictures = load_pictures(data)
-    contract = make_contract(name, data, pictures.labels, ImageSpec.torchvision(size_px(data, size)))
-    torch.manual_seed(0)  # for a head that is replaced
-    built = build_net(net, contract, width=width)
-    report = load_weights(built, path)
-    say(str(report))
-    if report.replaced_head:
-        if not epochs:
-            raise SettingError(
-                f"expected a head of {len(contract.labels)} classes in {path}, found {report.classes_in_file}",
-                hint="train the new head: give --epochs, or train --weights first",
-            )
-        say(f"float.pt2 keeps the new head untrained: `train --weights {path}` gives a float net to compare with")
-    can_teach = not report.replaced_head
-    return FloatNet(net=built.eval(), name=net, contract=contract, can_teach=can_teach), pictures
-
-
-def published_alone(
-    path: Path, *, net: str, width: float, size: int | None, name: str | None
-) -> "tuple[FloatNet, Pictures | None]":
-    """The same without pictures: as many labels as the checkpoint has classes, numbered."""
-    from mobile_sdk.contract import ImageSpec
-    from qat.nets import build_net
-    from qat.weights import load_weights
-
-    image = ImageSpec.torchvision(size_px(NONE, size))
-    labels = numbered_labels(2)
-    while True:  # the file's head says how many there are
-        contract = make_contract(name or net, NONE, labels, image)
-        built = build_net(net, contract, width=width)
-        report = load_weights(built, path)
-        if report.classes_in_file is None:
-            say(str(report))
-            return FloatNet(net=built.eval(), name=net, contract=contract), None
-        labels = numbered_labels(report.classes_in_file)
-
-
-def numbered_labels(count: int) -> tuple[str, ...]:
-    """Labels for a net whose classes have no names."""
-    return tuple(f"class_{index:0{len(str(count - 1))}}" for index in range(count))
-
-
-def users_own(reference: str, data: str, *, size: int | None, name: str | None) -> "tuple[FloatNet, Pictures | None]":
-    """The net that the function MODULE:FUNCTION returns, and the contract that its attributes and the pictures give."""
+    Its labels are those of the list `labels`, its own, the pictures' or numbers: the first that there are.
+    """
     from torch import nn
 
     from mobile_sdk.contract import ImageSpec
@@ -135,17 +60,23 @@ def users_own(reference: str, data: str, *, size: int | None, name: str | None) 
         raise CaptureError(
             f"expected {reference} to return an nn.Module, found {type(net).__name__}", hint="return the net itself"
         )
-    image = getattr(net, "image", None) or ImageSpec()
-    if data == NONE:
-        return _users_own_alone(reference, net.eval(), _sized(image, size), name), None
-    labels = tuple(getattr(net, "labels", None) or _labels_of_pictures(data))
-    if not labels:
-        raise DataError(
-            f"expected the labels of {reference} in {data}, found pictures without folders",
-            hint="give the net the attribute `labels`, or lay the pictures out as FOLDER/<label>/*.jpg",
-        )
-    contract = make_contract(name, data, labels, _sized(image, size))
-    return FloatNet(net=net.eval(), name=reference, contract=contract), load_pictures_of(contract, data)
+    net, image = net.eval(), _sized(getattr(net, "image", None) or ImageSpec(), size)
+    say_image(image, f"{reference}'s" if hasattr(net, "image") else "this SDK's own; another is the attribute `image`")
+    labels_of_net = read_labels(labels, _count_scores(reference, net, image.size_px)) if labels else ()
+    names = labels_of_net or tuple(getattr(net, "labels", None) or (() if data == NONE else _labels_of_pictures(data)))
+    if not names:
+        names = numbered_labels(_count_scores(reference, net, image.size_px))
+        say(f"labels are numbered: {names[0]} … (--labels FILE, or the attribute `labels`, names them)")
+    contract = make_contract(name or (reference.rpartition(":")[2] if data == NONE else None), data, names, image)
+    pictures = None if data == NONE else load_pictures_of(contract, data)
+    return FloatNet(net=net, name=reference, contract=contract), pictures
+
+
+def say_image(image: "ImageSpec", whose: str) -> None:
+    """Says what becomes of a picture before the net sees it, and whose rule that is."""
+    cut = "stretched whole" if image.fit == "stretch" else f"the central {100 * image.crop_share:g} %"
+    mean, std = (" ".join(f"{value:g}" for value in values) for values in (image.mean_byte, image.std_byte))
+    say(f"pictures: {cut}, {image.size_px} px, mean {mean}, deviation {std} of 255 ({whose})")
 
 
 def _labels_of_pictures(data: str) -> tuple[str, ...]:
@@ -161,13 +92,6 @@ def _labels_of_pictures(data: str) -> tuple[str, ...]:
 def _sized(image: "ImageSpec", size: int | None) -> "ImageSpec":
     """`image`, of another size where one is asked for."""
     return image.model_copy(update={"size_px": size or image.size_px})
-
-
-def _users_own_alone(reference: str, net: "nn.Module", image: "ImageSpec", name: str | None) -> FloatNet:
-    """The net without pictures: its own labels, or as many as it gives scores."""
-    labels = tuple(getattr(net, "labels", None) or numbered_labels(_count_scores(reference, net, image.size_px)))
-    contract = make_contract(name or reference.rpartition(":")[2], NONE, labels, image)
-    return FloatNet(net=net, name=reference, contract=contract)
 
 
 def _function(reference: str) -> Callable[[], object]:
@@ -236,10 +160,3 @@ def _scores_shape(name: str, net: "nn.Module", side: int) -> tuple[int, ...]:
             hint="give the net the attribute `image`, an ImageSpec, or --size",
         ) from error
     return tuple(getattr(scores, "shape", ()))
-
-
-def check_weights(path: Path) -> None:
-    """Raises DataError where there is no file at `path`, before anything long begins."""
-    if not path.is_file():
-        found = "a folder" if path.is_dir() else "nothing"
-        raise DataError(f"expected a file of weights at {path}, found {found}", hint="check the path")

@@ -11,6 +11,7 @@ from qat.launch import is_main_process
 
 DIGITS = "digits"
 NONE = "none"
+DEFAULT_NET = "mobilenet_v3_small"
 
 Data = Annotated[
     str,
@@ -102,6 +103,37 @@ Net = Annotated[
         "--net",
         metavar="NAME|FILE",
         help="One of `mobile-sdk nets`; or a net.safetensors, such as one of search, for its architecture alone.",
+    ),
+]
+Weights = Annotated[
+    Path | None,
+    typer.Option(
+        "--weights",
+        metavar="FILE",
+        help="Weights to start from: net.safetensors of `train`, which says its net, or a published PyTorch checkpoint "
+        "of --net and --width.",
+    ),
+]
+NetOrWeights = Annotated[
+    str | None,
+    typer.Option(
+        "--net",
+        metavar="NAME|FILE",
+        help="One of `mobile-sdk nets`; or a net.safetensors, such as one of search, for its architecture alone. "
+        f"Default: {DEFAULT_NET}, or what --weights says.",
+    ),
+]
+WidthOrWeights = Annotated[
+    float | None, typer.Option("--width", help="Width multiplier α: 0.75, 0.5 … Default: 1, or what --weights says.")
+]
+Labels = Annotated[
+    str | None,
+    typer.Option(
+        "--labels",
+        metavar="LIST|FILE",
+        help="What the net's scores mean: imagenet, coco, coco-90, voc, or a text file of one label a line. A "
+        "published checkpoint then keeps its head. Default: the pictures' folders; else ImageNet's where it has 1,000 "
+        "classes, and numbers.",
     ),
 ]
 Width = Annotated[float, typer.Option("--width", help="Width multiplier α: 1.0, 0.75, 0.5 …")]

@@ -1,7 +1,7 @@
 """The labelled pictures that `--data` names, and the contract that they and the settings give."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mobile_sdk.cli.options import DIGITS
 from mobile_sdk.cli.terminal import say
 from mobile_sdk.errors import DataError, SettingError
+from mobile_sdk.labels import is_list, other_names
 
 if TYPE_CHECKING:
     from mobile_sdk.contract import Contract, ImageSpec
@@ -29,17 +30,24 @@ def load_pictures(data: str) -> "Pictures":
     return load_shards(data) if is_sharded(data) else load_folder(data)
 
 
-def load_pictures_of(contract: "Contract", data: str, known_as: Mapping[str, str] | None = None) -> "Pictures":
+def load_pictures_of(contract: "Contract", data: str) -> "Pictures":
     """The pictures for a net that has its contract, labelled or not; DataError where the labels are others.
 
-    `known_as` maps further names of folders to labels. Of pictures without labels some are held out too.
+    Of pictures without labels some are held out too.
     """
-    from qat.data import has_labels, load_labelled, load_unlabelled, without_labels
+    from qat.data import load_labelled
 
     if not is_folder(data):
         return in_order_of(contract, load_pictures(data))
-    if has_labels(data, contract.labels, known_as):
-        return load_labelled(data, contract.labels, known_as=known_as)
+    if _says_labels(contract, data):
+        return load_labelled(data, contract.labels, known_as=other_names(contract.labels))
+    return load_unlabelled_of(contract, data)
+
+
+def load_unlabelled_of(contract: "Contract", data: str) -> "Pictures":
+    """The folder's pictures without labels, wherever they lie below it; folders that are no labels are mentioned."""
+    from qat.data import has_labels, load_unlabelled, without_labels
+
     if has_labels(data):
         say(f"no folder in {data} is named after a label: the pictures are taken without labels")
     return without_labels(load_unlabelled(data), contract.labels)
@@ -63,13 +71,15 @@ def in_order_of(contract: "Contract", pictures: "Pictures") -> "Pictures":
     """The pictures with targets that count the contract's labels; DataError where a label is none of them."""
     if pictures.labels == contract.labels:
         return pictures
-    if others := sorted(set(pictures.labels) - set(contract.labels)):
+    known_as = other_names(contract.labels)
+    names = [known_as.get(label, label) for label in pictures.labels]
+    if others := sorted(set(names) - set(contract.labels)):
         listed = ", ".join(others[:5]) + (" …" if len(others) > 5 else "")
         raise DataError(
             f"expected pictures of the {len(contract.labels)} labels of {contract.name}, found others: {listed}",
             hint="name the pictures' folders after the labels",
         )
-    index = [contract.labels.index(label) for label in pictures.labels]
+    index = [contract.labels.index(name) for name in names]
 
     def part(pictures: "PictureSet") -> "PictureSet":
         return replace(pictures, targets=tuple(index[target] for target in pictures.targets))
@@ -80,10 +90,13 @@ def in_order_of(contract: "Contract", pictures: "Pictures") -> "Pictures":
 def counts_line(pictures: "Pictures") -> str:
     """The labels in the order of the scores and how many pictures each has to learn from and to validate by.
 
-    Of many labels the first ones stand there, and those with the fewest and the most pictures.
+    Of many labels the first ones stand there, and those with the fewest and the most pictures. Pictures that say none
+    are counted by nothing.
     """
     from qat.picture_folder import printable
 
+    if max(pictures.train.targets) < 0:
+        return f"{labels_line(pictures.labels)}; no picture says one"
     counts = [Counter(part.targets) for part in (pictures.train, pictures.validation)]
     rows = [(label, counts[0][index], counts[1][index]) for index, label in enumerate(pictures.labels)]
 
@@ -131,3 +144,19 @@ def data_name(data: str) -> str:
 def size_px(data: str, size: int | None) -> int:
     """The pictures' side: as asked, else 32 for the digits (they are 28 × 28) and 224 for photographs."""
     return size or (32 if data == DIGITS else 224)
+
+
+def _says_labels(contract: "Contract", data: str) -> bool:
+    """Whether the pictures lie in folders that say which of the contract's labels they show.
+
+    Folders never bear the labels that a published checkpoint counts by unless they mean them: a folder of photographs
+    by year or place has none of them, and says nothing.
+    """
+    from qat.data import has_labels
+
+    if not is_folder(data):
+        return True
+    known_as = other_names(contract.labels)
+    if is_list(contract.labels) and not {*contract.labels, *known_as}.intersection(labels_of(data)):
+        return False
+    return has_labels(data, contract.labels, known_as)

@@ -18,6 +18,7 @@ from mobile_sdk.cli.stages import choose_calibration
 from mobile_sdk.cli.tasks import trained
 from mobile_sdk.cli.terminal import quiet, say, show_json, show_table
 from mobile_sdk.cli.train import choose_plan, default_recipe
+from mobile_sdk.cli.weights import pictures_for, read_weights
 from mobile_sdk.errors import SettingError
 
 if TYPE_CHECKING:
@@ -33,12 +34,7 @@ if TYPE_CHECKING:
 
 def quantize(
     data: options.DataOrNone,
-    weights: Annotated[
-        Path | None,
-        typer.Option(
-            "--weights", metavar="FILE", help="net.safetensors of `train`, or a published PyTorch checkpoint."
-        ),
-    ] = None,
+    weights: options.Weights = None,
     net: Annotated[
         str | None, typer.Option("--net", metavar="NAME", help="The checkpoint's net: `mobile-sdk nets`.")
     ] = None,
@@ -49,6 +45,7 @@ def quantize(
         str | None,
         typer.Option("--model", metavar="MODULE:FUNCTION", help="A net of your own: a function that returns it."),
     ] = None,
+    labels: options.Labels = None,
     epochs: Annotated[
         int | None,
         typer.Option(
@@ -75,15 +72,16 @@ def quantize(
 ) -> None:
     """Turn a net into program.pt2 (int8) and float.pt2 (its float32 twin).
 
-    A net of your own may carry the attributes `image` (an ImageSpec: what its pictures look like) and `labels`. Where
-    a net brings its labels, pictures may lie in DIR without folders: int8 is then learned from the float net alone.
+    A net of your own may carry the attributes `image` (an ImageSpec: what its pictures look like) and `labels`.
+    Pictures may lie in DIR without labels: int8 is then calibrated on them, and learned from the float net alone. A
+    published checkpoint keeps its head but where pictures have other labels and --labels is not given.
     """
     quiet()
     stages = choose_calibration(data, calibration)
     if weights is not None and model is None and (ready := trained(weights)) is not None:
-        if any(option is not None for option in (net, width, size, name)):
+        if any(option is not None for option in (net, width, size, name, labels)):
             raise SettingError(
-                f"expected neither --net, --width, --size nor --name beside the net in {weights}, found one",
+                f"expected neither --net, --width, --size, --name nor --labels beside the net in {weights}, found one",
                 hint="leave them out: the file says them",
             )
         chosen = stages if calibration else None
@@ -91,7 +89,7 @@ def quantize(
         return
     epochs = _epochs(data, epochs)
     parts = named_parts(split)
-    source, pictures = _choose(data, weights, net, width, model, epochs, size, name)
+    source, pictures = _choose(data, weights, net, width, model, labels, epochs, size, name)
     source = with_split(source, parts)
     after = choose_plan(default_recipe(data), None, seed=0)
     plan = plan_in_int8(source, epochs, after) if epochs else None
@@ -231,6 +229,7 @@ def _choose(
     net: str | None,
     width: float | None,
     model: str | None,
+    labels: str | None,
     epochs: int,
     size: int | None,
     name: str | None,
@@ -244,22 +243,16 @@ def _choose(
             raise SettingError(
                 "expected --net and --width beside --weights, found them beside --model", hint="leave them out"
             )
-        return float_net.users_own(model, data, size=size, name=name)
+        return float_net.users_own(model, data, size=size, name=name, labels=labels)
     assert weights is not None
-    float_net.check_weights(weights)
-    from qat.saved_net import read_header
-
-    if (saved := read_header(weights)) is not None:
-        return float_net.trained_with_pictures(weights, saved, data, net=net, width=width, size=size, name=name)
-    if net is None:
-        raise SettingError(
-            f"expected a net that `train` wrote in {weights}, or --net beside a published checkpoint, found neither",
-            hint="name the checkpoint's net: mobile-sdk nets lists them",
-        )
-    alpha = 1.0 if width is None else width
-    if data == options.NONE:
-        return float_net.published_alone(weights, net=net, width=alpha, size=size, name=name)
-    return float_net.published(weights, data, net=net, width=alpha, size=size, name=name, epochs=epochs)
+    start = read_weights(weights, data, net=net, width=width, size=size, labels=labels)
+    pictures = None
+    if data != options.NONE:
+        pictures = pictures_for(start, data, learns=epochs > 0, trains_float=False)
+    source = start.float_net(start.contract(name, data, pictures.labels if pictures else start.labels))
+    if not source.can_teach:
+        say(f"float.pt2 keeps the new head untrained: `train --weights {weights}` gives a float net to compare with")
+    return source, pictures
 
 
 def _show(program: "Program", out: Path, json: bool) -> None:

@@ -13,10 +13,11 @@ import typer
 
 from mobile_sdk.cli import float_net, options, quantize, train
 from mobile_sdk.cli import task as of_task
-from mobile_sdk.cli.pictures import counts_line, labels_line, load_pictures, make_contract, size_px
+from mobile_sdk.cli.pictures import counts_line, labels_line
 from mobile_sdk.cli.run_folder import NET_FILE, TWIN
 from mobile_sdk.cli.tasks import choose_task
 from mobile_sdk.cli.terminal import progress, quiet, say, show_json, show_rich
+from mobile_sdk.errors import SettingError
 
 if TYPE_CHECKING:
     from mobile_sdk.bundle import Bundle
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from mobile_sdk.program import Program
     from mobile_sdk.report.data import Report
     from mobile_sdk.verdict import Verdict
+    from qat.plan import TrainPlan
 
     Learned = tuple[Program, Path, HeldOut]
 
@@ -36,13 +38,23 @@ DIGITS_EPOCHS = 10  # the digits are learned by then (98 %), and a first run sho
 def run(
     data: options.Data = options.DIGITS,
     task: options.Task = "classification",
-    net: options.Net = "mobilenet_v3_small",
-    width: options.Width = 1.0,
+    weights: options.Weights = None,
+    labels: options.Labels = None,
+    net: options.NetOrWeights = None,
+    width: options.WidthOrWeights = None,
     head: options.Head = None,
     output_stride: options.OutputStride = None,
     size: options.Size = None,
     name: options.Name = None,
-    epochs: train.Epochs = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            "--epochs",
+            min=0,
+            help="Epochs in float; 0 takes --weights as they are, which is the default for pictures without labels. "
+            "Default: the recipe's own.",
+        ),
+    ] = None,
     qat_epochs: Annotated[
         int | None,
         typer.Option(
@@ -57,13 +69,24 @@ def run(
 ) -> None:
     """Go the whole way: pictures → int8 program → three exact bundles → verdict → numbers → report.html.
 
-    Without --data it learns the built-in MNIST digits. Killed at any moment, the same command goes on.
+    Without --data it learns the built-in MNIST digits. With --weights it starts from a checkpoint; with --epochs 0 too,
+    pictures need no labels. Killed at any moment, the same command goes on.
     """
     quiet()
     started_s = time.monotonic()
     chosen = choose_task(task, head, output_stride)
     asked = _Asked(
-        data=data, net=net, width=width, size=size, name=name, epochs=epochs, qat_epochs=qat_epochs, seed=seed, out=out
+        data=data,
+        weights=weights,
+        labels=labels,
+        net=net,
+        width=width,
+        size=size,
+        name=name,
+        epochs=epochs,
+        qat_epochs=qat_epochs,
+        seed=seed,
+        out=out,
     )
     program, folder, pictures = _learn(chosen, asked) if chosen else _classify(asked)
     report = _deploy(program, folder, pictures)
@@ -78,8 +101,10 @@ class _Asked:
     """The options of `run`, as they were given."""
 
     data: str
-    net: str
-    width: float
+    weights: Path | None
+    labels: str | None
+    net: str | None
+    width: float | None
     size: int | None
     name: str | None
     epochs: int | None
@@ -90,40 +115,64 @@ class _Asked:
 
 def _classify(asked: _Asked) -> "Learned":
     """Steps 1 to 3 of a classifier."""
-    from mobile_sdk.contract import ImageSpec
-
-    data, image = asked.data, ImageSpec(size_px=size_px(asked.data, asked.size))
+    data = asked.data
+    if asked.epochs == 0 and asked.weights is None:
+        raise SettingError("expected --epochs 0 beside --weights, found no weights", hint="train for an epoch or more")
     length = asked.epochs or (DIGITS_EPOCHS if data == options.DIGITS else None)
     plan = train.choose_plan(train.default_recipe(data), length, asked.seed)
-    train.check_net(asked.net, asked.width, image)
+    qat_epochs = 3 if asked.qat_epochs is None else asked.qat_epochs
     with _step(1, "pictures"):
-        pictures = load_pictures(data)
+        start = train.choose_start(
+            data,
+            asked.weights,
+            net=asked.net,
+            width=asked.width,
+            size=asked.size,
+            name=asked.name,
+            labels=asked.labels,
+            learns=asked.epochs != 0 or qat_epochs > 0,
+            trains_float=asked.epochs != 0,
+        )
+        pictures = start.pictures
         _say_sizes(pictures.train, pictures.validation)
         say(counts_line(pictures))
-    contract = make_contract(asked.name, data, pictures.labels, image)
-    folder = options.folder_to_write(asked.out or Path("runs", contract.name))
-    with _step(2, f"train {asked.net} in float"):
-        train.train_net(asked.net, asked.width, contract, pictures, plan, folder)
-    qat_epochs = 3 if asked.qat_epochs is None else asked.qat_epochs
+    folder = options.folder_to_write(asked.out or Path("runs", start.contract.name))
+    source = _float_net(start, asked, plan, folder)
     with _step(3, "train in int8 and freeze" if qat_epochs else "calibrate and freeze"):
-        source = float_net.trained(folder / NET_FILE)
         finetune = quantize.plan_in_int8(source, qat_epochs, plan) if qat_epochs else None
         program = quantize.quantize_net(source, pictures, finetune, folder)
     return program, folder, pictures.validation
 
 
+def _float_net(start: train.Start, asked: _Asked, plan: "TrainPlan", folder: Path) -> float_net.FloatNet:
+    """Step 2: the net trained in float, or as its weights are, where that is asked for or nothing says labels."""
+    is_taken = asked.epochs == 0 or (asked.epochs is None and not train.is_labelled(start.pictures))
+    if start.weights and is_taken:
+        with _step(2, f"{start.weights.title} as it is in {start.weights.path}"):
+            return start.weights.float_net(start.contract)
+    train.check_labelled(start.pictures, asked.data)
+    with _step(2, f"train {start.weights.title if start.weights else start.net} in float"):
+        train.train_net(start, plan, folder)
+    return float_net.trained(folder / NET_FILE)
+
+
 def _learn(task: of_task.Task[Any], asked: _Asked) -> "Learned":
     """Steps 1 to 3 of a detector or segmenter."""
+    if asked.weights or asked.labels or asked.epochs == 0:
+        raise SettingError(
+            f"expected neither --weights, --labels nor --epochs 0 for {task.name}, found one", hint="leave it out"
+        )
+    net, width = asked.net or options.DEFAULT_NET, 1.0 if asked.width is None else asked.width
     plan, side = of_task.choose_plan(task, asked.epochs, asked.seed), task.side_px(asked.data, asked.size)
-    of_task.check_net(task, asked.net, asked.width, side)
+    of_task.check_net(task, net, width, side)
     with _step(1, f"pictures for {task.name}"):
         pictures = task.load_pictures(asked.data)
         _say_sizes(pictures.train, pictures.validation)
         say(labels_line(pictures.labels))
     contract = of_task.make_contract(task, asked.name, asked.data, pictures.labels, side)
     folder = options.folder_to_write(asked.out or Path("runs", contract.name))
-    with _step(2, f"train {task.title(asked.net)} in float"):
-        source = of_task.train(task, asked.net, asked.width, contract, pictures, plan, asked.data, folder)
+    with _step(2, f"train {task.title(net)} in float"):
+        source = of_task.train(task, net, width, contract, pictures, plan, asked.data, folder)
     with _step(3, "train in int8 and freeze" if asked.qat_epochs else "calibrate and freeze"):
         finetune = of_task.plan_in_int8(asked.qat_epochs, plan) if asked.qat_epochs else None
         program = of_task.quantize(source, pictures, finetune, folder)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mobile_sdk.cli.float_net import check_weights
+from mobile_sdk.cli.weights import check_weights
 from mobile_sdk.errors import SettingError
 
 METHODS = ("netadapt", "evolution", "random")

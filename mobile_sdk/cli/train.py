@@ -1,21 +1,21 @@
 """`mobile-sdk train`: pictures → a trained float net."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mobile_sdk.cli import options
-from mobile_sdk.cli.float_net import check_weights
 from mobile_sdk.cli.named_net import build_named, header_fields
 from mobile_sdk.cli.pictures import counts_line, labels_line, load_pictures, make_contract, size_px
 from mobile_sdk.cli.processes import end_others
 from mobile_sdk.cli.run_folder import NET_FILE, plan_settings, stage
 from mobile_sdk.cli.tasks import choose_task
 from mobile_sdk.cli.terminal import quiet, say, show_json
-from mobile_sdk.errors import SettingError
+from mobile_sdk.cli.weights import Weights, pictures_for, read_weights
+from mobile_sdk.errors import DataError, SettingError
 
 if TYPE_CHECKING:
     from mobile_sdk.cli.task import Task
@@ -39,17 +39,16 @@ Seed = Annotated[int, typer.Option("--seed", min=0, help="Seeds weights, shuffli
 def train(
     data: options.Data = options.DIGITS,
     task: options.Task = "classification",
-    net: options.Net = "mobilenet_v3_small",
-    width: options.Width = 1.0,
+    net: options.NetOrWeights = None,
+    width: options.WidthOrWeights = None,
     head: options.Head = None,
     output_stride: options.OutputStride = None,
     size: options.Size = None,
     name: options.Name = None,
     recipe: Recipe = None,
     epochs: Epochs = None,
-    weights: Annotated[
-        Path | None, typer.Option("--weights", metavar="FILE", help="A published checkpoint to start from.")
-    ] = None,
+    weights: options.Weights = None,
+    labels: options.Labels = None,
     seed: Seed = 0,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where net.safetensors goes.")] = Path("runs/train"),
     json: options.Json = False,
@@ -60,29 +59,25 @@ def train(
     and run.
     """
     quiet()
-    from mobile_sdk.contract import ImageSpec
-
     if chosen := choose_task(task, head, output_stride):
-        if recipe or weights:
-            raise SettingError(f"expected neither --recipe nor --weights for {task}, found one", hint="leave them out")
-        _train_for(chosen, data, net, width, size, name, epochs, seed, options.folder_to_write(out), json)
+        if recipe or weights or labels:
+            raise SettingError(
+                f"expected neither --recipe, --weights nor --labels for {task}, found one", hint="leave it out"
+            )
+        backbone, alpha = net or options.DEFAULT_NET, 1.0 if width is None else width
+        _train_for(chosen, data, backbone, alpha, size, name, epochs, seed, options.folder_to_write(out), json)
         return
     plan = choose_plan(recipe or default_recipe(data), epochs, seed)
-    side = size_px(data, size)
-    image = ImageSpec.torchvision(side) if weights else ImageSpec(size_px=side)
-    check_net(net, width, image)
-    if weights:
-        check_weights(weights)
-    pictures = load_pictures(data)
-    say(counts_line(pictures))
-    contract = make_contract(name, data, pictures.labels, image)
-    saved = train_net(net, width, contract, pictures, plan, options.folder_to_write(out), weights)
+    start = choose_start(data, weights, net=net, width=width, size=size, name=name, labels=labels)
+    check_labelled(start.pictures, data)
+    say(counts_line(start.pictures))
+    saved = train_net(start, plan, options.folder_to_write(out))
     end_others()
     accuracy = saved.history[-1]["validation_accuracy_share"]
     if json:
         show_json({"net": str(out / NET_FILE), "float_accuracy_share": accuracy, "history": saved.history})
     else:
-        print(f"{out / NET_FILE}: {net}, validation accuracy {accuracy:.2%}")
+        print(f"{out / NET_FILE}: {saved.title}, validation accuracy {accuracy:.2%}")
 
 
 def _train_for(
@@ -145,16 +140,64 @@ def check_net(name: str, width: float, image: "ImageSpec") -> None:
         build_named(name, Contract(name="check", labels=("one", "other"), image=image), width)
 
 
-def train_net(
-    name: str,
-    width: float,
-    contract: "Contract",
-    pictures: "Pictures",
-    plan: "TrainPlan",
-    out: Path,
-    weights: Path | None = None,
-) -> "SavedNet":
-    """Trains the named net in `out/train`, resuming there, and writes `out/net.safetensors`."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Start:
+    """What a classifier starts from: a net by name or file, its contract, its pictures, and weights if not nothing."""
+
+    net: str
+    width: float
+    contract: "Contract"
+    pictures: "Pictures"
+    weights: Weights | None = None
+
+
+def choose_start(
+    data: str,
+    weights: Path | None,
+    *,
+    net: str | None,
+    width: float | None,
+    size: int | None,
+    name: str | None,
+    labels: str | None,
+    learns: bool = True,
+    trains_float: bool = True,
+) -> Start:
+    """What the options ask for; `learns` and `trains_float` are as `pictures_for` takes them."""
+    from mobile_sdk.contract import ImageSpec
+
+    if weights is not None:
+        found = read_weights(weights, data, net=net, width=width, size=size, labels=labels)
+        pictures = pictures_for(found, data, learns=learns, trains_float=trains_float)
+        contract = found.contract(name, data, pictures.labels)
+        return Start(net=found.net, width=found.width, contract=contract, pictures=pictures, weights=found)
+    if labels is not None:
+        raise SettingError(
+            "expected --labels beside --weights, found it alone", hint="the pictures' folders say labels"
+        )
+    chosen, alpha = net or options.DEFAULT_NET, 1.0 if width is None else width
+    image = ImageSpec(size_px=size_px(data, size))
+    check_net(chosen, alpha, image)
+    pictures = load_pictures(data)
+    return Start(net=chosen, width=alpha, contract=make_contract(name, data, pictures.labels, image), pictures=pictures)
+
+
+def check_labelled(pictures: "Pictures", data: str) -> None:
+    """Raises DataError for pictures that a float net cannot learn from."""
+    if not is_labelled(pictures):
+        raise DataError(
+            f"expected pictures with labels to train on, found none with labels of the net in {data}",
+            hint="lay them out as FOLDER/<label>/*.jpg; quantize, and run --epochs 0, do without labels",
+        )
+
+
+def is_labelled(pictures: "Pictures") -> bool:
+    """Whether every picture says a label."""
+    return min((*pictures.train.targets, *pictures.validation.targets)) >= 0
+
+
+def train_net(start: Start, plan: "TrainPlan", out: Path) -> "SavedNet":
+    """Trains the net in `out/train`, resuming there, and writes `out/net.safetensors`."""
     import torch
 
     from qat.launch import is_main_process
@@ -163,13 +206,13 @@ def train_net(
     from qat.weights import load_weights
 
     torch.manual_seed(plan.seed)
-    net = build_named(name, contract, width)
-    if weights:
-        say(str(load_weights(net, weights)))
-    learned = fit(net, pictures, plan, out=out / "train")
+    net = build_named(start.net, start.contract, start.width)
+    if start.weights:
+        say(str(load_weights(net, start.weights.path)))
+    learned = fit(net, start.pictures, plan, out=out / "train")
     saved = SavedNet(
-        **header_fields(name, width),
-        contract=contract,
+        **header_fields(start.net, start.width),
+        contract=start.contract,
         settings=plan_settings(plan),
         history=stage("float", learned.epochs),
     )

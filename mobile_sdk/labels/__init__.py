@@ -57,6 +57,11 @@ def default_labels(count: int) -> tuple[str, ...]:
     return imagenet if count == len(imagenet) else numbered_labels(count)
 
 
+def is_list(labels: tuple[str, ...]) -> bool:
+    """Whether these are the labels of a list of `SHIPPED`, or numbers: of a checkpoint, not of somebody's folders."""
+    return labels == numbered_labels(len(labels)) or labels in map(shipped_labels, SHIPPED)
+
+
 def other_names(labels: tuple[str, ...]) -> dict[str, str]:
     """Returns what folders call these labels besides: with _ for spaces, and ImageNet's by WordNet's n01440764."""
     names = {label.replace(" ", "_"): label for label in labels if " " in label}

@@ -1,0 +1,180 @@
+"""What `--weights` names: a net that `train` wrote, or a published checkpoint; its labels, and the pictures for it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mobile_sdk.cli.float_net import FloatNet, say_image
+from mobile_sdk.cli.named_net import build_named, header_fields
+from mobile_sdk.cli.options import DEFAULT_NET, NONE
+from mobile_sdk.cli.pictures import (
+    is_folder,
+    labels_of,
+    load_pictures,
+    load_pictures_of,
+    load_unlabelled_of,
+    make_contract,
+    size_px,
+)
+from mobile_sdk.cli.terminal import say
+from mobile_sdk.errors import DataError, SettingError
+from mobile_sdk.labels import default_labels, numbered_labels, other_names, read_labels
+
+if TYPE_CHECKING:
+    from mobile_sdk.contract import Contract, ImageSpec
+    from qat.data import Pictures
+    from qat.saved_net import SavedNet
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """A file of weights: the net that it is of, its pictures' form, and what its scores mean.
+
+    `net` is what `build_named` takes. `has_names` says that somebody named the labels: the file, or `is_asked`,
+    `--labels`.
+    """
+
+    path: Path
+    net: str
+    width: float
+    title: str
+    image: "ImageSpec"
+    labels: tuple[str, ...]
+    has_names: bool
+    is_asked: bool
+    name: str | None = None
+    history: tuple[dict[str, Any], ...] = ()
+
+    def float_net(self, contract: "Contract") -> FloatNet:
+        """The net with these weights, for a contract; one whose head is new, of another size, cannot teach."""
+        import torch
+
+        from qat.weights import load_weights
+
+        torch.manual_seed(0)  # for a head that is new
+        built = build_named(self.net, contract, self.width)
+        report = load_weights(built, self.path)
+        say(str(report))
+        if contract.labels == self.labels and not self.has_names:
+            whose = "numbered" if self.labels == numbered_labels(len(self.labels)) else "ImageNet's"
+            say(f"the {len(self.labels)} labels are {whose} (--labels FILE says others)")
+        can_teach = not report.replaced_head
+        return FloatNet(net=built.eval(), name=self.title, contract=contract, history=self.history, can_teach=can_teach)
+
+    def contract(self, name: str | None, data: str, labels: tuple[str, ...]) -> "Contract":
+        """The contract of that name (the file's, the data's, the net's, if None)."""
+        return make_contract(name or self.name or (self.title if data == NONE else None), data, labels, self.image)
+
+
+def read_weights(
+    path: Path, data: str, *, net: str | None, width: float | None, size: int | None, labels: str | None
+) -> Weights:
+    """The file of weights; what it does not say itself, the options do. SettingError where both do, differently."""
+    from qat.saved_net import read_header
+
+    check_weights(path)
+    if (saved := read_header(path)) is not None:
+        return _trained(path, saved, net=net, width=width, size=size, labels=labels)
+    from mobile_sdk.contract import ImageSpec
+    from qat.weights import load_weights
+
+    image = ImageSpec.torchvision(size_px(data, size))
+    name, alpha = net or DEFAULT_NET, 1.0 if width is None else width
+    built = build_named(name, make_contract("net", NONE, numbered_labels(2), image), alpha)
+    count = load_weights(built, path).classes_in_file or 2
+    say_image(image, "ImageNet's, as PyTorch's published checkpoints have it")
+    return Weights(
+        path=path,
+        net=name,
+        width=alpha,
+        title=header_fields(name, alpha)["net"],
+        image=image,
+        labels=read_labels(labels, count) if labels else default_labels(count),
+        has_names=labels is not None,
+        is_asked=labels is not None,
+    )
+
+
+def check_weights(path: Path) -> None:
+    """Raises DataError where there is no file at `path`, before anything long begins."""
+    if not path.is_file():
+        found = "a folder" if path.is_dir() else "nothing"
+        raise DataError(f"expected a file of weights at {path}, found {found}", hint="check the path")
+
+
+def _trained(
+    path: Path, saved: "SavedNet", *, net: str | None, width: float | None, size: int | None, labels: str | None
+) -> Weights:
+    """What `train` wrote: the file says all but labels that are named anew."""
+    contract = saved.contract
+    if contract.task != "classification":
+        raise DataError(
+            f"expected a classifier in {path}, found a net for {contract.task}", hint="name a classifier's weights"
+        )
+    told = {"--net": (net, saved.net), "--width": (width, saved.width), "--size": (size, contract.image.size_px)}
+    for option, (asked, found) in told.items():
+        if asked is not None and asked != found:
+            raise SettingError(
+                f"expected {option} {found} for {path}, found {asked}", hint=f"leave {option} out: the file says it"
+            )
+    say_image(contract.image, f"as {path.name} says")
+    return Weights(
+        path=path,
+        net=str(path),
+        width=1.0,
+        title=saved.title,
+        name=contract.name,
+        image=contract.image,
+        labels=read_labels(labels, len(contract.labels)) if labels else contract.labels,
+        has_names=True,
+        is_asked=labels is not None,
+        history=saved.history,
+    )
+
+
+def pictures_for(weights: Weights, data: str, *, learns: bool, trains_float: bool) -> "Pictures":
+    """The pictures, their labels those of the net that is to come.
+
+    The head of the weights stays where the pictures have no labels, where theirs are labels of the weights (all of
+    them, if the float net is to be trained), and where `--labels` says what its scores mean. Folders as many as the
+    classes of weights whose labels nobody named are those classes, in order. Other labels ask for a new head, which
+    something has to train: `learns`.
+    """
+    from qat.data import has_labels
+
+    contract, known_as = weights.contract("net", data, weights.labels), other_names(weights.labels)
+    mine, theirs = set(weights.labels), {known_as.get(label, label) for label in labels_of(data)}
+    is_unlabelled = is_folder(data) and not has_labels(data, weights.labels, known_as)
+    if is_unlabelled or (weights.is_asked and not mine & theirs):
+        return load_unlabelled_of(contract, data)
+    keeps_head = weights.is_asked or mine == theirs or (mine > theirs and not trains_float)
+    if keeps_head or (weights.has_names and not trains_float):  # of labels that are others this names some
+        if mine > theirs:
+            say(f"{len(theirs)} of the {len(mine)} labels of {weights.path.name} are in {data}: its head stays")
+        return load_pictures_of(contract, data)
+    if len(mine) == len(theirs) and not weights.has_names:
+        return _of_folders_in_order(weights, data)
+    if not learns:
+        raise _no_new_head(weights, data, sorted(theirs - mine), len(theirs))
+    say(f"{weights.path.name} gets a new head, for the {len(theirs)} labels in {data} (--labels keeps the old one)")
+    return load_pictures(data)
+
+
+def _of_folders_in_order(weights: Weights, data: str) -> "Pictures":
+    """Pictures whose folders name the classes of weights that come without names, as they do in training scripts."""
+    from qat.data import order_note
+
+    pictures = load_pictures(data)
+    say(f"the {len(pictures.labels)} folders in {data} name the classes of {weights.path.name}, in this order")
+    if note := order_note(pictures.labels):
+        say(f"{note} (--labels FILE says the order)")
+    return pictures
+
+
+def _no_new_head(weights: Weights, data: str, others: list[str], count: int) -> SettingError:
+    listed = ", ".join(others[:3]) + (" …" if len(others) > 3 else "")
+    return SettingError(
+        f"expected a head of {count} classes in {weights.path} for the labels {listed} in {data}, "
+        f"found {len(weights.labels)} classes",
+        hint="train a new head: give --epochs, or train --weights first; --labels keeps the old, and names its labels",
+    )
