@@ -20,7 +20,7 @@ from mobile_sdk.errors import DataError
 _HEAD_BYTES = 512
 _MOST_FOREIGN = 100
 _RECORDS = frozenset(("argparse", "collections", "datetime", "enum", "pathlib", "types"))  # of the standard library
-_FETCH = "fetch the file itself again"
+_FETCH = "fetch the file again"
 _LOOKS = (
     (rb"version https://git-lfs", "a pointer that Git LFS left", "fetch the file itself: git lfs pull"),
     (rb"\s*<(!doctype|html|\?xml|head)", "a web page", "fetch the file itself: this may be a page that asks to log in"),
@@ -96,7 +96,7 @@ def _check_looks(path: Path, head: bytes) -> None:
 def _look_of_zip(path: Path) -> tuple[str | None, str]:
     """What a zip file is, where it is not what torch.save writes; None else."""
     if not zipfile.is_zipfile(path):
-        return "a file that is cut short", _FETCH
+        return "a file that is damaged: its end is missing", _FETCH
     with zipfile.ZipFile(path) as archive:
         names = {name.rpartition("/")[2] for name in archive.namelist()}
     if "constants.pkl" in names:

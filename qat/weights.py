@@ -134,7 +134,7 @@ def _mismatches(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> 
 
 def _misfit(path: Path, count: int, mismatches: str, content: object) -> DataError:
     """The error for weights that do not fit; it names the net whose they are, where that has a name here."""
-    from qat.nets.recognition import library_of, recognise
+    from qat.nets.recognition import library_of, options_of, recognise
 
     message = f"expected in {path} the {count} tensors of the net, found {mismatches}"
     hint = "build the net that the weights were made for: the same name, width and settings"
@@ -142,7 +142,7 @@ def _misfit(path: Path, count: int, mismatches: str, content: object) -> DataErr
         name, width = known
         if width is not None:
             message = f"expected in {path} the weights of the net, found those of {name}, width {width:g}"
-        hint = f"build that net: --net {name}" + (f" --width {width:g}" if width not in (None, 1.0) else "")
+        hint = f"build that net: {options_of(known)}"
     elif library := library_of(content):
         hint = f"these look like weights of {library}: bring its own net, with --model MODULE:FUNCTION"
     return DataError(message, hint=hint)

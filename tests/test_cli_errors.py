@@ -42,7 +42,7 @@ CASES = {
     "option of no verb": ("--jsn", 2, "found --jsn", "see mobile-sdk --help"),
     "short option": ("nets -x", 2, "found -x", "see mobile-sdk nets --help"),
     "value": ("run --epochs three", 2, "--epochs to be a valid integer, found 'three'", "see mobile-sdk run --help"),
-    "range": ("run --epochs 0", 2, "--epochs to be greater than or equal to 1, found '0'", "see mobile-sdk run"),
+    "range": ("train --epochs 0", 2, "--epochs to be greater than or equal to 1, found '0'", "see mobile-sdk train"),
     "no value": ("run --epochs", 2, "found: Option '--epochs' requires an argument", "--help"),
     "too many": ("nets extra", 2, "found: Got unexpected extra argument", "see mobile-sdk nets --help"),
     "no bundle": ("verify --program p --data d", 2, "expected BUNDLE…, found none", "see mobile-sdk verify --help"),
@@ -62,7 +62,10 @@ CASES = {
     "two nets": ("quantize --data {pictures} --weights w --model m:f", 2, "found both", "name the net"),
     "weights": ("quantize --data {pictures} --weights {wrong}/no.pth", 3, "found nothing", "check the path"),
     "weights folder": ("quantize --data {pictures} --weights {wrong}/empty", 3, "found a folder", "check the path"),
-    "weights of no net": ("quantize --data {pictures} --weights {program}", 2, "found neither", "mobile-sdk nets"),
+    "weights of no net": (
+        "quantize --data {pictures} --weights {program}",
+        *(3, "found a zip archive of something else", "name the file of weights"),
+    ),
     "weights damaged": (
         "quantize --data {pictures} --weights {wrong}/garbage.pt2 --net mobilenet_v1 --out {new}",
         *(3, "a file that is damaged", "fetch the file again"),

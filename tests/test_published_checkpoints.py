@@ -239,8 +239,20 @@ def test_options_that_weights_make_useless_or_need_are_refused(place: Path, tmp_
 
 
 def test_weights_of_another_net_are_named_on_the_command_line(place: Path, tmp_path: Path, capfd: Capture) -> None:
-    for verb in ("quantize", "train", "run"):
+    for verb in ("train", "run"):
         base = [verb, "--weights", str(place / "three.pth"), "--size", "32", "--data", str(place / "sides")]
         assert call([*base, "--out", str(tmp_path)]) == 3
         said = capfd.readouterr().err
         assert "found those of mobilenet_v1, width 0.25" in said and "--net mobilenet_v1 --width 0.25" in said
+
+
+def test_a_net_that_nobody_named_is_recognised_and_named_in_the_hint(
+    place: Path, tmp_path: Path, capfd: Capture
+) -> None:
+    out = ("--data", str(place / "flat"), "--out", str(tmp_path))
+    assert call(["quantize", "--weights", str(place / "three.pth"), *out]) == 2
+    said = capfd.readouterr().err
+    assert "found neither" in said and "looks like --net mobilenet_v1 --width 0.25" in said
+    torch.save({"layer.weight": torch.zeros(1)}, tmp_path / "other.pth")
+    assert call(["quantize", "--weights", str(tmp_path / "other.pth"), *out]) == 2
+    assert "mobile-sdk nets" in capfd.readouterr().err

@@ -207,7 +207,7 @@ def test_a_zip_that_is_cut_short_is_named(tmp_path):
     path = tmp_path / "checkpoint.pth"
     torch.save(RIGHT, path)
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(DataError, match="found a file that is cut short"):
+    with pytest.raises(DataError, match="found a file that is damaged: its end is missing"):
         load_weights(small_net(), path)
 
 

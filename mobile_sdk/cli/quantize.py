@@ -18,7 +18,7 @@ from mobile_sdk.cli.stages import choose_calibration
 from mobile_sdk.cli.tasks import trained
 from mobile_sdk.cli.terminal import quiet, say, show_json, show_table
 from mobile_sdk.cli.train import choose_plan, default_recipe
-from mobile_sdk.cli.weights import pictures_for, read_weights
+from mobile_sdk.cli.weights import check_net_is_named, check_weights, pictures_for, read_weights
 from mobile_sdk.errors import SettingError
 
 if TYPE_CHECKING:
@@ -245,6 +245,8 @@ def _choose(
             )
         return float_net.users_own(model, data, size=size, name=name, labels=labels)
     assert weights is not None
+    check_weights(weights)
+    check_net_is_named(weights, net)
     start = read_weights(weights, data, net=net, width=width, size=size, labels=labels)
     pictures = None
     if data != options.NONE:

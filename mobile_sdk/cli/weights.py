@@ -95,6 +95,21 @@ def read_weights(
     )
 
 
+def check_net_is_named(path: Path, net: str | None) -> None:
+    """Raises SettingError where neither the file nor `--net` says what net its weights are of; the hint may know."""
+    from qat.nets.recognition import options_of, recognise
+    from qat.saved_net import read_header
+    from qat.weight_file import read_weight_file
+
+    if net is not None or read_header(path) is not None:
+        return
+    known = recognise(read_weight_file(path))
+    raise SettingError(
+        f"expected a net that `train` wrote in {path}, or --net beside a published checkpoint, found neither",
+        hint=f"this one looks like {options_of(known)}" if known else "name its net: mobile-sdk nets lists them",
+    )
+
+
 def check_weights(path: Path) -> None:
     """Raises DataError where there is no file at `path`, before anything long begins."""
     if not path.is_file():

@@ -31,6 +31,12 @@ def recognise(content: object) -> tuple[str, float | None] | None:
     return None
 
 
+def options_of(known: tuple[str, float | None]) -> str:
+    """Returns the options that name a net that `recognise` found."""
+    name, width = known
+    return f"--net {name}" + (f" --width {width:g}" if width not in (None, 1.0) else "")
+
+
 def library_of(content: object) -> str | None:
     """Returns the library, another than torchvision, whose nets have such names; None where none is known."""
     found = find_state_dict(content, {})
