@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mobile_sdk.errors import DataError
-from qat.other_tasks import check_no_other_task, found_flat
+from qat.other_tasks import check_no_other_task, found_flat, lists_beside
 from qat.picture_folder import LAYOUT_HINT, Folder, by_suffix, counted, listed, no_pictures, read_folder
 from qat.split_names import Split, splits_among
+
+_NO_TEXT = frozenset(("Cc", "Cs", "Zl", "Zp"))  # control characters, bytes that are no UTF-8, ends of lines
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +65,8 @@ def read_layout(root: Path, known: Collection[str] = ()) -> Layout:
     splits = _splits(place, known)
     chosen = _chosen(place, splits, layout) if splits else [place]
     layout.parts = tuple(_part(_unwrapped(each, layout, known), layout, known) for each in chosen)
-    if others := [file for file in folder.all_others() if not _is_left_aside(file, layout)]:
+    aside = tuple(name for name in layout.left_out if name.endswith("/"))
+    if others := [file for file in folder.all_others() if not layout.name(file).startswith(aside)]:
         layout.left_out += [layout.name(file) for file in others]
         layout.news.append(f"left out {counted(len(others), 'other file')}: {by_suffix(others)}")
     return layout
@@ -87,7 +90,7 @@ def _unwrapped(folder: Folder, layout: Layout, known: Collection[str]) -> Folder
         layout.leave_out(place.pictures, "beside the folders")
         place = filled[0]
     if place is not folder:
-        layout.news.append(f"labels are the names of the folders in {listed([layout.name(place.path)])}")
+        layout.news.append(f"pictures are read from the folder {listed([layout.name(place.path)])}")
     return place
 
 
@@ -133,13 +136,18 @@ def _chosen(place: Folder, splits: dict[str, Split], layout: Layout) -> list[Fol
 
 def _part(place: Folder, layout: Layout, known: Collection[str]) -> Part:
     filled = place.filled()
-    if not filled:
+    if not filled or (len(filled) == 1 and not known and lists_beside(place)):
         raise found_flat(place, "")
     _check_told_apart(place, filled, known)
     layout.leave_out(place.pictures, "beside the folders of labels")
     by_label: dict[str, list[Path]] = {}
     for folder in place.folders:
         by_label.setdefault(label_of(folder.name), []).extend(folder.all_pictures())
+    if unusable := [label for label in by_label if not _NO_TEXT.isdisjoint(map(unicodedata.category, label))]:
+        raise DataError(
+            f"expected labels that are a line of UTF-8 text each in {place.path}, found: {listed(unusable)}",
+            hint="rename the folders",
+        )
     layout.news += _notes(place, filled, known)
     return Part(place=place.path, by_label=by_label)
 
@@ -169,8 +177,3 @@ def _notes(place: Folder, filled: list[Folder], known: Collection[str]) -> Itera
             f"labels are the outer folders in {listed([place.name])}: {listed(each.name for each in filled)}; "
             f"what lies in folders below them counts as theirs: {listed(within)}"
         )
-
-
-def _is_left_aside(file: Path, layout: Layout) -> bool:
-    name = layout.name(file)
-    return any(each.endswith("/") and name.startswith(each) for each in layout.left_out)

@@ -13,7 +13,7 @@ _ANNOTATIONS = frozenset(("annotations", "annotation", "labels", "xml", "xmls", 
 _MASKS = frozenset(
     ("masks", "mask", "segmentationclass", "segmentationobject", "gtfine", "gtcoarse", "trimaps", "segmentations")
 )
-_LISTS = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".mat", ".xlsx", ".parquet")
+_LISTS = (".csv", ".tsv", ".json", ".jsonl", ".mat", ".xlsx", ".parquet")
 
 
 def check_no_other_task(folder: Folder) -> None:
@@ -46,14 +46,20 @@ def found_flat(folder: Folder, splits: str) -> DataError:
     for place in places:
         check_no_other_task(place)
     pictures = sum(len(place.pictures) for place in places)
-    lists = [file.name for place in (folder, *places) for file in place.others if file.suffix.lower() in _LISTS]
+    lists = lists_beside(folder)
     where = f" in {splits}" if splits else ""
     if not pictures:
         return no_pictures(folder)
     hint = LAYOUT_HINT
     if lists:
-        hint = f"if {printable(lists[0])} says their labels, move each picture into a folder named after its label"
+        hint = f"if {printable(lists[0].name)} says their labels, move each picture into a folder named after its label"
     return DataError(f"{_EXPECTED} {folder.path}, found {counted(pictures, 'picture')}{where} without", hint=hint)
+
+
+def lists_beside(folder: Folder) -> list[Path]:
+    """Files in `folder`, or among the pictures one folder below, that may say the pictures' labels."""
+    below = [each for each in folder.filled() if not each.filled()]
+    return [file for place in (folder, *below) for file in place.others if file.suffix.lower() in _LISTS]
 
 
 def _has(files: list[Path], suffix: str) -> bool:

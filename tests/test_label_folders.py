@@ -114,7 +114,7 @@ def test_the_archives_own_folder_is_entered(tmp_path: Path, wrapped: str, capsys
     pictures = load_folder(tmp_path)
     assert pictures.labels == LABELS and sizes(pictures) == (8, 2)
     assert set(pictures.left_out) == {"cover.png", "papers/paper.pdf"}
-    assert f"labels are the names of the folders in {wrapped}" in said(capsys)
+    assert f"pictures are read from the folder {wrapped}" in said(capsys)
 
 
 def test_splits_in_the_archives_own_folder_are_read(tmp_path: Path) -> None:
@@ -245,6 +245,11 @@ def listed_beside(root: Path) -> None:
     (root / "labels.csv").write_text("file,label\n")
 
 
+def listed_above(root: Path) -> None:
+    lay(root, "images")
+    (root / "labels.csv").write_text("file,label\n")
+
+
 @pytest.mark.parametrize(
     ("make", "found", "hint"),
     [
@@ -258,6 +263,7 @@ def listed_beside(root: Path) -> None:
         (roboflow_voc, "found a PASCAL VOC data set", "convert its boxes"),
         (masks, "found pictures with masks", "--task segmentation"),
         (listed_in_csv, "found 10 pictures in test, train without", "if train.csv says their labels"),
+        (listed_above, "found 5 pictures without", "if labels.csv says their labels"),
         (listed_beside, "found 5 pictures without", "if labels.csv says their labels"),
     ],
 )
@@ -268,8 +274,6 @@ def test_what_is_laid_out_otherwise_is_refused_by_its_name(
     (tmp_path / wrapped).mkdir(exist_ok=True)
     make(tmp_path / wrapped)
     error = refused(tmp_path)
-    if wrapped and make in (coco_here, listed_beside):  # one folder of pictures is a single label
-        return
     assert found in error.message and hint in error.hint
 
 
@@ -308,6 +312,12 @@ def test_labels_of_one_name_in_other_letters_are_one(tmp_path: Path) -> None:
     lay(tmp_path, "train/cafe\u0301", "train/tea", "val/caf\u00e9", "val/tea")
     pictures = load_folder(tmp_path)
     assert pictures.labels == ("caf\u00e9", "tea") and sizes(pictures) == (10, 10)
+
+
+@pytest.mark.parametrize("name", ["new\nline", "\x1b[31m", "no utf-8: \udcff", "next\u2028line"])
+def test_labels_that_are_no_line_of_text_are_refused_before_anything_is_learned(tmp_path: Path, name: str) -> None:
+    lay(tmp_path, "cat", name)
+    assert "a line of UTF-8 text each" in refused(tmp_path).message
 
 
 def test_natural_order_is_said_where_text_is_sorted_otherwise(
