@@ -14,6 +14,7 @@ from mobile_sdk.integer_graph import INT8_MAX, INT8_MIN, Clamp, Constant, Quanti
 ADD_RATIO_RANGE = (2.0**-10, 2.0**8)  # XNNPACK refuses an Add whose input/output scale ratio lies outside
 PRODUCT_RATIO_RANGE = (2.0**-16, 2.0**8)  # the same for Mul, on s_a * s_b / s_y
 REQUANTIZATION_RANGE = (2.0**-32, 2.0**8)  # the same for convolutions, on s_x * s_w / s_y
+SATURATING = 255.5  # a factor below all three upper ends, by which every code but zero passes the whole output grid
 
 
 def quantization_of(operand: Tensor | Constant) -> Quantization:
@@ -47,6 +48,23 @@ def requantization(x: Quantization, weight_scales: NDArray[np.float32], y: Quant
     return bias_scales(x, weight_scales) / np.float32(y.scale)
 
 
+def sum_ranges(
+    weight: NDArray[np.integer], bias: NDArray[np.integer], x: Quantization
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The least and the greatest sum `sum((q - z_x) * w) + bias` per channel, over all inputs that int8 can hold.
+
+    Both are reached, and padding, which counts as zero, stays between them. XNNPACK's kernels add uncentred codes to
+    `bias - z_x * sum(w)` in int32 (`src/packing.c`); what wraps on the way wraps back, so that the sum is exact
+    wherever its own range lies within int32.
+    """
+    rows = weight.reshape(len(weight), -1)
+    positive = np.maximum(rows, 0).sum(axis=1, dtype=np.int64)
+    negative = rows.sum(axis=1, dtype=np.int64) - positive
+    low, high = INT8_MIN - x.zero_point, INT8_MAX - x.zero_point
+    offset = bias.astype(np.int64)
+    return positive * low + negative * high + offset, positive * high + negative * low + offset
+
+
 def mean_terms(x: Quantization, y: Quantization, count: int) -> tuple[np.float32, np.float32]:
     """`(f, b)` of Mean over `count` codes: `q_y = round_half_even(float32(sum(q) * f) + b)`, the sum uncentred."""
     factor = np.float32(x.scale) / np.float32(y.scale) * (np.float32(1) / np.float32(count))
@@ -54,7 +72,10 @@ def mean_terms(x: Quantization, y: Quantization, count: int) -> tuple[np.float32
 
 
 def add_factors(a: Quantization, b: Quantization, y: Quantization) -> tuple[int, int, int]:
-    """`(M_a, M_b, k)` of Add: `y = (a * M_a + b * M_b + 2^(k-1)) >> k`, in integers that fit 32 bits."""
+    """`(M_a, M_b, k)` of Add: `y = (a * M_a + b * M_b + 2^(k-1)) >> k`, in integers that fit 32 bits.
+
+    Within ADD_RATIO_RANGE no M passes 2^21 and k lies in 13..30, so no sum passes `2 * 255 * 2^21 + 2^29` < 2^31.
+    """
     ratio_a = np.float32(a.scale) / np.float32(y.scale)
     ratio_b = np.float32(b.scale) / np.float32(y.scale)
     exponent = int(np.frexp(max(ratio_a, ratio_b))[1]) - 1

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 INT8_MIN, INT8_MAX = -128, 127
+INT32_MAX = 2**31 - 1
 
 LARGEST_RESIZE = 64  # a factor: XNNPACK's weights have 11 bits, and float32 holds products of two and a code
 

@@ -114,6 +114,8 @@ class _Walk:
         own = self._own(operator.output.name)
         if own.output.quantization is None or (isinstance(own, Conv2d) and not isinstance(operator, AvgPool2d)):
             return 1.0  # kept in float, or an activation in a convolution
+        if any(f"{operator.output.name}.operand{index}" in self._made for index in range(len(inputs))):
+            return 1.0  # of plain operands
         match operator:
             case Activation(kind=ActivationKind.HARD_SIGMOID):
                 return 6 * inputs[0]

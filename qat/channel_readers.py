@@ -18,7 +18,7 @@ def read_slice(rewriter: Rewriter, node: fx.Node) -> None:
     if before == after and step == 1:
         node.replace_all_uses_with(source)
         return
-    if axis % len(before) != 1 or len(before) != 4 or step != 1:
+    if axis % len(before) != 1 or len(before) not in (2, 4) or step != 1:
         raise unsupported(node, "but of channels that lie side by side")
     first = slice(start, stop).indices(before[1])[0]
     bounds = (first, first + after[1])
@@ -28,7 +28,7 @@ def read_slice(rewriter: Rewriter, node: fx.Node) -> None:
 def read_parts(rewriter: Rewriter, node: fx.Node) -> None:
     """`chunk` or `split`: every part becomes a slice, to be read as such."""
     source, _, axis = arguments(node, None, None, 0)
-    if axis % len(shape_of(source)) != 1 or len(shape_of(source)) != 4:
+    if axis % len(shape_of(source)) != 1 or len(shape_of(source)) not in (2, 4):
         raise unsupported(node, "but of channels")
     sizes = [part.shape[1] for part in node.meta["val"]]
     for part in list(node.users):

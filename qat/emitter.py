@@ -5,6 +5,7 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import fx
 
 from mobile_sdk.integer_graph import Quantization
 from qat.detection.decoder import Decoder
@@ -12,6 +13,16 @@ from qat.layers import Weighted
 from qat.steps import Kind, Step
 
 Result_co = TypeVar("Result_co", covariant=True)
+
+OWN_NAMES = frozenset({"picture_codes", "picture_values", "scores", "rgb"})  # of tensors that no module computes
+
+
+def tensor_name(node: fx.Node) -> str:
+    """What the tensor that a node computes is called, whatever the net's modules are called.
+
+    A node's own name holds no dot. All that the emitters and exporters add begins with one, or is among OWN_NAMES.
+    """
+    return f"{node.name}.own" if node.name in OWN_NAMES else node.name
 
 
 @dataclass(frozen=True, kw_only=True)

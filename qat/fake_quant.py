@@ -16,7 +16,7 @@ from qat.snap import float32
 from qat.step_gradients import LEVELS, weight_gradients
 from qat.steps import Kind
 
-SMALLEST_SPAN = 2.0**-10  # of a range: a dead tensor still gets a scale that every runtime accepts
+SMALLEST_SPAN = 2.0**-80  # of a range: a dead tensor still gets a scale whose products float32 holds in full
 SMALLEST_STEP = 2.0**-24  # of learned weights: they stay above zero
 RANGE_MOMENTUM = 0.05  # of the moving average, a batch: settles in about 60 steps, a short fine-tuning has them
 WEIGHT_LIMIT = 127  # weights never take -128: symmetric, as Jacob et al., arXiv 1712.05877, section 3

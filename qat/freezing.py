@@ -12,7 +12,7 @@ from mobile_sdk.errors import CaptureError
 from mobile_sdk.program import Program, Record
 from qat.arguments import expect_contract, expect_float_net, expect_prepared
 from qat.detection.decoder import Decoder
-from qat.emitter import Emitter, Pending, Result_co
+from qat.emitter import Emitter, Pending, Result_co, tensor_name
 from qat.fake_quant import TensorQuantizer
 from qat.float_emitter import FloatEmitter
 from qat.grids import GridPlanner
@@ -77,19 +77,19 @@ def _visit(node: fx.Node, modules: dict[str, nn.Module], values: dict[fx.Node, A
         source = node.args[0]
         assert isinstance(source, fx.Node)
         value = values[source]
-        return emitter.emit(source.name, value, module.quantization()) if isinstance(value, Pending) else value
+        return emitter.emit(tensor_name(source), value, module.quantization()) if isinstance(value, Pending) else value
     step = step_of(node)
     assert step is not None, f"{node.name} has no step"
     operands = tuple(values[operand] for operand in _operands(node))
     if isinstance(module, Decoder):
-        return emitter.boxes(node.name, step, operands, module)
+        return emitter.boxes(tensor_name(node), step, operands, module)
     if len(operands) == 1 and isinstance(operands[0], Pending):
         before = operands[0]
         return Pending(step=before.step, operands=before.operands, layer=before.layer, activation=step.kind)
     if _is_followed_by_quantizer(node, modules):
         layer = module if isinstance(module, Weighted) else None
         return Pending(step=step, operands=operands, layer=layer)
-    return emitter.pass_on(node.name, step, operands[0], is_sole_user=_is_read_once(_operands(node)[0]))
+    return emitter.pass_on(tensor_name(node), step, operands[0], is_sole_user=_is_read_once(_operands(node)[0]))
 
 
 def _is_read_once(node: fx.Node) -> bool:

@@ -94,10 +94,8 @@ class GridPlanner:
             case Kind.ADD | Kind.ADD_CONSTANT | Kind.RELU | Kind.RELU6:
                 self._at_least(operand.name, (name,), LEAST_ADDEND / operand.factor)
                 self._at_least(name, (operand.name,), operand.factor / LARGEST_FACTOR)
-            case Kind.HARD_SIGMOID:
-                self._at_least(operand.name, (), GATE.scale * LEAST_ADDEND / operand.factor)
             case Kind.HARD_SWISH:
-                self._at_least(operand.name, (), GATE.scale * LEAST_ADDEND / operand.factor)
+                self._at_least(operand.name, (name,), LEAST_PRODUCT / (operand.factor * GATE.scale / 6))
                 self._at_least(name, (operand.name,), operand.factor * GATE.scale / LARGEST_FACTOR)
             case Kind.SCALE:
                 self._at_least(name, (operand.name,), operand.factor * pending.step.constant / LARGEST_FACTOR)

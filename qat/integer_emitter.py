@@ -1,9 +1,11 @@
 """Writes int8 operators: snaps weights, puts biases on their grid, and decides every scale for good."""
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from mobile_sdk import arithmetic
 from mobile_sdk.contract import ImageSpec
 from mobile_sdk.integer_graph import (
     INT8_MIN,
@@ -25,9 +27,9 @@ from mobile_sdk.integer_graph import (
 from qat import layers
 from qat.detection.decoder import Decoder
 from qat.emitter import Pending
-from qat.integer_values import Value, average_pool, checked, mean_on, needed, product_on, rescaled_on, value_on
+from qat.integer_values import Value, average_pool, displaces, mean_on, needed, product_on, rescaled_on, value_on
 from qat.rearrangements import rearrangement
-from qat.snap import float32, snap_constant, snap_weights
+from qat.snap import float32, snap_constant, snap_factor, snap_weights
 from qat.step_gradients import LEVELS
 from qat.steps import Kind, Step
 
@@ -90,8 +92,8 @@ class IntegerEmitter:
         if pending.activation is Kind.HARD_SIGMOID:  # (x + 3) / 6; the clamp to 0..1 is the grid's own saturation
             scales, bias = scales / 6, (bias + 3) / 6
         output = value_on(name, step.shape, grid)
-        weights = snap_weights(codes, scales / value.multiple, bias, value.grid, grid)
-        clamp = needed(CLAMP_OF[pending.activation], output, step.path)
+        weights = snap_weights(codes, scales / value.multiple, bias, value.grid, grid, path=step.path)
+        clamp = needed(CLAMP_OF[pending.activation], output)
         common: dict[str, Any] = {"path": step.path, "input": value.tensor, "clamp": clamp}
         if isinstance(layer, layers.Conv2d):
             self._operators.append(Conv2d(output=output.tensor, **common, **layer.geometry, **weights))
@@ -112,9 +114,13 @@ class IntegerEmitter:
     # -- sums
 
     def _add(self, name: str, pending: Pending, grid: Quantization) -> Value:
-        a, b = self._alike(name, pending.step.path, pending.operands)
+        clamp = CLAMP_OF[pending.activation]
+        a, b = self._clampable(
+            name, pending.step.path, self._alike(name, pending.step.path, pending.operands), clamp, grid
+        )
         output = value_on(name, pending.step.shape, grid, a.multiple)
-        return self._append_add(pending.step, a, b.tensor, CLAMP_OF[pending.activation], output)
+        a, b = (self._near(f"{name}.near{index}", pending.step.path, each, output) for index, each in enumerate((a, b)))
+        return self._append_add(pending.step, a, b.tensor, clamp, output)
 
     def _add_constant(self, name: str, pending: Pending, grid: Quantization) -> Value:
         clamp = CLAMP_OF[pending.activation]
@@ -125,14 +131,30 @@ class IntegerEmitter:
 
     def _shifted(self, name: str, step: Step, value: Value, constant: float, clamp: Clamp, grid: Quantization) -> Value:
         """The value plus a constant, clamped, on `grid`."""
+        (value,) = self._clampable(name, step.path, [value], clamp, grid)
         output = value_on(name, step.shape, grid, value.multiple)
+        value = self._near(f"{name}.near", step.path, value, output)
         addend = snap_constant(f"{name}.constant", constant * value.multiple, output.grid.scale)
         return self._append_add(step, value, addend, clamp, output)
 
     def _append_add(self, step: Step, a: Value, b: Tensor | Constant, clamp: Clamp, output: Value) -> Value:
-        clamp = needed(clamp, output, step.path)
-        self._operators.append(checked(Add(output=output.tensor, path=step.path, a=a.tensor, b=b, clamp=clamp)))
+        clamp = needed(clamp, output)
+        self._operators.append(Add(output=output.tensor, path=step.path, a=a.tensor, b=b, clamp=clamp))
         return output
+
+    def _near(self, name: str, path: str, value: Value, output: Value) -> Value:
+        """The value on a grid from which XNNPACK adds onto the output's: only a gate's can be too far from it.
+
+        A finer grid has steps far below the output's, a coarser one such that all but zero saturate the gate.
+        """
+        low, high = arithmetic.ADD_RATIO_RANGE
+        ratio = value.grid.scale / output.grid.scale
+        if low <= ratio < high:
+            return value
+        grid = replace(value.grid, scale=float32(output.grid.scale * 2 * low))
+        if ratio >= high:
+            grid = Quantization(scale=float32(output.grid.scale * high / 2), zero_point=0)
+        return replace(self._rescaled(name, path, value, value.multiple, grid), multiple=value.multiple)
 
     # -- products
 
@@ -155,8 +177,9 @@ class IntegerEmitter:
         return self._product(name, pending.step, a, b, CLAMP_OF[pending.activation], grid)
 
     def _product(self, name: str, step: Step, a: Value, b: Value, clamp: Clamp, grid: Quantization) -> Value:
+        a, b = self._clampable(name, step.path, [a, b], clamp, grid)
         output = product_on(name, step.shape, a, b, grid)
-        clamp = needed(clamp, output, step.path)
+        clamp = needed(clamp, output)
         self._operators.append(Mul(output=output.tensor, path=step.path, a=a.tensor, b=b.tensor, clamp=clamp))
         return output
 
@@ -167,7 +190,7 @@ class IntegerEmitter:
 
     def _rescaled(self, name: str, path: str, value: Value, constant: float, grid: Quantization) -> Value:
         """A product with a constant, and the multiple back at one."""
-        codes = Quantization(scale=float32(constant / value.multiple), zero_point=0)
+        codes = snap_factor(constant / value.multiple, value.grid, grid)
         factor = Constant(name=f"{name}.constant", value=1, quantization=codes)
         output = rescaled_on(name, value, codes, grid)
         self._operators.append(Mul(output=output.tensor, path=path, a=value.tensor, b=factor))
@@ -177,7 +200,15 @@ class IntegerEmitter:
         """The operands as one multiple of the net's values."""
         if len({value.multiple for value in operands}) == 1:
             return list(operands)
-        return [self._plain(f"{name}.operand{index}", path, value) for index, value in enumerate(operands)]
+        return self._all_plain(name, path, operands)
+
+    def _clampable(self, name: str, path: str, values: list[Value], clamp: Clamp, grid: Quantization) -> list[Value]:
+        """The operands, as the net's own values where the clamp's end would be another multiple of six than one."""
+        is_displaced = displaces(clamp, math.prod(value.multiple for value in values), grid)
+        return self._all_plain(name, path, values) if is_displaced else values
+
+    def _all_plain(self, name: str, path: str, values: Sequence[Value]) -> list[Value]:
+        return [self._plain(f"{name}.operand{index}", path, value) for index, value in enumerate(values)]
 
     def _plain(self, name: str, path: str, value: Value) -> Value:
         if value.multiple == 1:

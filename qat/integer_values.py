@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mobile_sdk import arithmetic
-from mobile_sdk.errors import CaptureError
-from mobile_sdk.integer_graph import INT8_MAX, INT8_MIN, Add, Clamp, Conv2d, Quantization, Tensor
-from qat.snap import float32
+from mobile_sdk.integer_graph import INT8_MAX, INT8_MIN, Clamp, Conv2d, Quantization, Tensor
+from qat.snap import SMALLEST_FACTOR, float32
 from qat.steps import Step
 
 ALL_CODES = np.arange(INT8_MIN, INT8_MAX + 1)
@@ -61,48 +60,40 @@ def mean_on(name: str, shape: tuple[int, ...], x: Value, grid: Quantization) -> 
     return Value(tensor=output, multiple=x.multiple)
 
 
-def needed(clamp: Clamp, output: Value, path: str) -> Clamp:
+def needed(clamp: Clamp, output: Value) -> Clamp:
     """The clamp, or none where the grid's own saturation does it already."""
     grid = _scaled(output.grid, 1 / output.multiple)
-    if arithmetic.clamp_range(grid, clamp) == arithmetic.clamp_range(grid, Clamp.NONE):
-        return Clamp.NONE
-    if clamp is Clamp.RELU6 and output.multiple != 1:
-        raise CaptureError(
-            f"ReLU6 at {path} shares its grid with a wider range", hint="put a convolution before the concatenation"
-        )
-    return clamp
+    is_done = arithmetic.clamp_range(grid, clamp) == arithmetic.clamp_range(grid, Clamp.NONE)
+    return Clamp.NONE if is_done else clamp
+
+
+def displaces(clamp: Clamp, multiple: float, grid: Quantization) -> bool:
+    """Whether a ReLU6 on the net's own `grid` would have to end at a multiple of six, which no operator does."""
+    output = Value(tensor=Tensor(name="", shape=(), quantization=_scaled(grid, multiple)), multiple=multiple)
+    return multiple != 1 and needed(clamp, output) is Clamp.RELU6
 
 
 def average_pool(step: Step, value: Value, output: Value) -> Conv2d:
-    """A depthwise convolution whose every weight is code 1 at scale 1/area: exact wherever convolutions are."""
+    """A depthwise convolution whose every weight is code 1 at scale 1/area: exact wherever convolutions are.
+
+    On a grid so much coarser that every mean is zero, the scale is the least that runtimes accept.
+    """
     assert step.window is not None
     channels, area = step.shape[0], step.window.kernel[0] * step.window.kernel[1]
+    scale = max(1 / area, SMALLEST_FACTOR * output.grid.scale / value.grid.scale)
     top, left = step.window.padding
     return Conv2d(
         output=output.tensor,
         path=step.path,
         input=value.tensor,
         weight=np.ones((channels, 1, *step.window.kernel), np.int8),
-        weight_scales=np.full(channels, 1 / area, np.float32),
+        weight_scales=np.full(channels, scale, np.float32),
         bias=np.zeros(channels, np.int32),
         stride=step.window.stride,
         padding=(top, top, left, left),
         dilation=(1, 1),
         groups=channels,
     )
-
-
-def checked(operator: Add) -> Add:
-    """The sum, if XNNPACK takes it: input and output scales must not be too far apart."""
-    low, high = arithmetic.ADD_RATIO_RANGE
-    y = arithmetic.quantization_of(operator.output).scale
-    ratios = [arithmetic.quantization_of(operand).scale / y for operand in operator.inputs]
-    if not all(low <= ratio < high for ratio in ratios):
-        raise CaptureError(
-            f"the sum at {operator.path} joins ranges that differ too much (scale ratios {ratios})",
-            hint="train with batch norm before the sum, or calibrate on more pictures",
-        )
-    return operator
 
 
 def _scaled(grid: Quantization, multiple: float) -> Quantization:

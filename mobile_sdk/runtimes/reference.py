@@ -40,6 +40,7 @@ from mobile_sdk.integer_graph import (
     Rows,
     Tensor,
 )
+from mobile_sdk.limits import check_sums
 from mobile_sdk.runtimes.float_operators import apply, decode_boxes, resized
 
 EXACT_IN_FLOAT32 = 2**24
@@ -52,12 +53,14 @@ _Number = TypeVar("_Number", bound=np.generic)
 class Reference:
     """Executes an int8 or mixed graph. `run` gives the codes of the scores, `trace` those of every tensor.
 
-    A tensor that is kept in float32 has its values in place of codes.
+    A tensor that is kept in float32 has its values in place of codes. Sums are exact; a graph whose sums could leave
+    int32, where the runtimes' wrap, is a CompileError.
     """
 
     def __init__(self, graph: Graph) -> None:
         if graph.precision == "float32":
             raise SettingError("expected an int8 graph, found float32", hint="use FloatReference for the float32 twin")
+        check_sums(graph)
         self.graph = graph
         self._steps = [_compile(operator) for operator in graph.operators]
         self._last_use = _last_uses(graph)

@@ -24,7 +24,8 @@ def moves(operator: ChannelSlice | ChannelShuffle) -> tuple[Described, ...]:
     """A slice; for a shuffle, channels as rows and columns, turned."""
     channels, *sides = operator.input.shape
     if isinstance(operator, ChannelSlice):
-        begin, size = _int32(0, operator.start, 0, 0), _int32(1, *operator.output.shape)
+        begin = _int32(0, operator.start, *(0 for _ in sides))
+        size = _int32(1, *operator.output.shape)
         return (("", "slice_by_size", {"begin": begin, "size": size}),)
     rows, columns = operator.groups, channels // operator.groups
     return (

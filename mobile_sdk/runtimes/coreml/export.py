@@ -16,6 +16,7 @@ from typing import Any
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import CompileError
 from mobile_sdk.integer_graph import Graph
+from mobile_sdk.limits import check_graph
 from mobile_sdk.runtimes.base import InputSpec, Interface, OutputSpec
 from mobile_sdk.runtimes.coreml.exact_sums import inexact_paths
 from mobile_sdk.runtimes.coreml.manifest import MODEL_PATH, WEIGHTS_PATH, manifest_text
@@ -35,6 +36,7 @@ def export(graph: Graph, contract: Contract, package: Path) -> Interface:
     metadata, `rounded_sums`. Raises CompileError, with operator and module path, for what cannot be written.
     """
     _check_ends(graph, contract)
+    check_graph(graph)
     package.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{package.name}.", dir=package.parent) as folder:
         draft = Path(folder) / package.name

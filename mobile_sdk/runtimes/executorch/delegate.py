@@ -164,7 +164,7 @@ class _Writer:
 
     def _concat(self, operator: Concat | JoinRows, inputs: list[int], output: int) -> None:
         """One node takes two to five parts; more are joined in a chain, which changes no value."""
-        axis = 1 if isinstance(operator, JoinRows) else 3
+        axis = 1 if isinstance(operator, JoinRows) else len(operator.output.shape)
         dims, sizes = (
             list(runtime_shape(operator.output.shape)),
             [runtime_shape(part.shape)[axis] for part in operator.parts],

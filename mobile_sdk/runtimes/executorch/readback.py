@@ -221,7 +221,8 @@ def _moves(operator: Operator, first: Node, last: Node) -> Iterator[tuple[str, A
             size = [1, *operator.output.shape[1:], operator.output.shape[0]]
             yield "rows", ([0, start, 0, 0], size), (list(last.fields["offsets"]), list(last.fields["sizes"]))
         case Concat() | JoinRows():
-            yield "axis", 3 if isinstance(operator, Concat) else 1, last.fields.get("axis", 3)  # one part is copied
+            axis = len(operator.output.shape) if isinstance(operator, Concat) else 1
+            yield "axis", axis, last.fields.get("axis", axis)  # one part is copied
         case ResizeBilinear(output=output):
             yield "size", output.shape[1:], (last.fields["new_height"], last.fields["new_width"])
         case ChannelSlice(start=start, stop=stop):

@@ -25,7 +25,8 @@ def write_join_rows(writer: Writer, operator: JoinRows) -> None:
 
 def write_slice(writer: Writer, operator: ChannelSlice) -> None:
     """SLICE along channels."""
-    write_window(writer, operator.input, operator.output, (operator.start, 0, 0))
+    sides = operator.input.shape[1:]
+    write_window(writer, operator.input, operator.output, (operator.start, *[0] * len(sides)))
 
 
 def write_shuffle(writer: Writer, operator: ChannelShuffle) -> None:

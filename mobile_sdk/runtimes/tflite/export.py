@@ -38,6 +38,7 @@ from mobile_sdk.integer_graph import (
     ResizeBilinear,
     Rows,
 )
+from mobile_sdk.limits import check_graph
 from mobile_sdk.runtimes.shapes import runtime_shape
 from mobile_sdk.runtimes.tflite.boxes import write_boxes
 from mobile_sdk.runtimes.tflite.channels import (
@@ -77,7 +78,8 @@ _STANDALONE = {
 
 
 def write_model(graph: Graph, description: str) -> bytes:
-    """The model file's bytes. Raises CompileError with operator and module path for what TFLite cannot express."""
+    """The model file's bytes; CompileError with a module path for what TFLite cannot express or XNNPACK refuses."""
+    check_graph(graph)
     writer = Writer(description)
     names = {graph.input.name, *(operator.output.name for operator in graph.operators)}
     if taken := names & {INPUT_NAME, INPUT_VALUES}:
