@@ -94,10 +94,10 @@ def _bounded(operator: Operator) -> Iterator[_Bounded]:
             factors = arithmetic.requantization(inputs[0], scales, output)
             yield "s_x * s_w / s_y", arithmetic.REQUANTIZATION_RANGE, factors
         case Add():
-            ratios = [np.float32(grid.scale) / np.float32(output.scale) for grid in inputs]
+            ratios = [float(np.float32(grid.scale) / np.float32(output.scale)) for grid in inputs]
             yield "scales of a sum over its own", arithmetic.ADD_RATIO_RANGE, ratios
         case Mul():
-            factor = arithmetic.product_factor(inputs[0], inputs[1], output)
+            factor = float(arithmetic.product_factor(inputs[0], inputs[1], output))
             yield "s_a * s_b / s_y", arithmetic.PRODUCT_RATIO_RANGE, [factor]
         case _ if isinstance(operator, _ON_ONE_GRID):
             yield "input scales of 1 output scale", (1, 1 + 2.0**-23), [x.scale / output.scale for x in inputs]
