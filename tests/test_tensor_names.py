@@ -87,7 +87,8 @@ def test_its_strips_are_exact_and_its_sensitivity_is_of_its_own_layers(programs,
         found = np.stack([session.run(picture) for picture in pictures])
         session.close()
         np.testing.assert_array_equal(found, Reference(graph).run(pictures))
-    paths = {each.path for each in layer_sensitivity(programs["int8"], programs["float32"], pictures)}
+    found = layer_sensitivity(programs["int8"], programs["float32"], pictures)
+    paths = {each.layer for each in found.layers}
     assert {"gate", "before", "scores"} <= paths
 
 
