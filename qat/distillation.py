@@ -1,6 +1,5 @@
 """Distillation as a setting: what a net learns from its float teacher, beside or instead of labels."""
 
-import reprlib
 from dataclasses import dataclass
 
 from mobile_sdk.errors import SettingError
@@ -27,7 +26,6 @@ class Distillation:
         are_numbers = all(isinstance(value, float | int) for value in (*weights, self.temperature))
         if not (are_numbers and min(weights) >= 0 and max(weights) > 0 and self.temperature > 0):
             raise SettingError(
-                f"expected weights of 0 or more, one above 0, and a temperature above 0, found {reprlib.repr(weights)} "
-                f"and {reprlib.repr(self.temperature)}",
+                f"expected weights of 0 or more, one above 0, and a temperature above 0, found {self}",
                 hint="correct the distillation",
             )

@@ -108,11 +108,14 @@ def test_a_distilled_run_goes_on_bit_for_bit_with_its_average(tmp_path: Path, te
     assert same(whole, again) and figures(histories[0]) == figures(histories[1])
 
 
-def test_a_checkpoint_of_another_teacher_is_left_aside(
+def test_a_checkpoint_of_another_teacher_is_not_replaced_unasked(
     tmp_path: Path, teacher: nn.Module, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for each in (teacher, tiny_net(seed=9)):
-        fit(student_of(teacher), unlabelled(), replace(DISTILLED, epochs=1), teacher=each, out=tmp_path)
+    plan, other = replace(DISTILLED, epochs=1), tiny_net(seed=9)
+    fit(student_of(teacher), unlabelled(), plan, teacher=teacher, out=tmp_path)
+    with pytest.raises(SettingError, match="with other teacher"):
+        fit(student_of(teacher), unlabelled(), plan, teacher=other, out=tmp_path)
+    fit(student_of(teacher), unlabelled(), plan, teacher=other, out=tmp_path, overwrite=True)
     assert "a run with other teacher:" in capsys.readouterr().err
 
 

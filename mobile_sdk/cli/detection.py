@@ -57,11 +57,12 @@ class Detection(Task["DetectionPictures"]):
         *,
         compose: "Callable[[int], DetectionSet] | None" = None,
         out: Path,
+        overwrite: bool = False,
     ) -> "History":
         """`fit_detector`."""
         from qat.detection.training import fit_detector
 
-        return fit_detector(net, pictures, plan, compose=compose, out=out)
+        return fit_detector(net, pictures, plan, compose=compose, out=out, overwrite=overwrite)
 
     def judge(self, net: "nn.Module", program: "Program", pictures: "DetectionPictures") -> tuple[float, float]:
         """Average precision at an overlap of 0.5."""

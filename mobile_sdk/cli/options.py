@@ -68,6 +68,10 @@ Device = Annotated[
     ),
 ]
 Threads = Annotated[int, typer.Option("--threads", min=1, max=256, help="Threads that a runtime may use.")]
+Overwrite = Annotated[
+    bool,
+    typer.Option("--overwrite", help="Replace what another training left in DIR; without it that is refused."),
+]
 TASKS = ("classification", "detection", "segmentation")
 Task = Annotated[
     str,

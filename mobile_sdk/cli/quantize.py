@@ -12,7 +12,7 @@ from mobile_sdk.cli import task as of_task
 from mobile_sdk.cli.float_net import FloatNet
 from mobile_sdk.cli.kept_float import PICTURES, named_layers, show_change, with_change
 from mobile_sdk.cli.processes import end_others
-from mobile_sdk.cli.run_folder import PROGRAM, TWIN, plan_settings, stage
+from mobile_sdk.cli.run_folder import INT8_TRAINING, PROGRAM, TWIN, plan_settings, stage
 from mobile_sdk.cli.splitting import named_parts, with_split
 from mobile_sdk.cli.stages import choose_calibration
 from mobile_sdk.cli.tasks import trained
@@ -68,6 +68,7 @@ def quantize(
     size: options.Size = None,
     name: options.Name = None,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the programs go.")] = Path("runs/quantize"),
+    overwrite: options.Overwrite = False,
     json: options.Json = False,
 ) -> None:
     """Turn a net into program.pt2 (int8) and float.pt2 (its float32 twin).
@@ -85,7 +86,7 @@ def quantize(
                 hint="leave them out: the file says them",
             )
         chosen = stages if calibration else None
-        _quantize_trained(ready, data, epochs or 0, chosen, named_layers(keep_float), out, json)
+        _quantize_trained(ready, data, epochs or 0, chosen, named_layers(keep_float), out, overwrite, json)
         return
     epochs = _epochs(data, epochs)
     parts = named_parts(split)
@@ -94,7 +95,7 @@ def quantize(
     after = choose_plan(default_recipe(data), None, seed=0)
     plan = plan_in_int8(source, epochs, after) if epochs else None
     folder, kept = options.folder_to_write(out), named_layers(keep_float)
-    program = quantize_net(source, pictures, plan, folder, stages, keep_float=kept)
+    program = quantize_net(source, pictures, plan, folder, stages, keep_float=kept, overwrite=overwrite)
     _show(program, out, json)
 
 
@@ -105,13 +106,14 @@ def _quantize_trained(
     stages: "CalibrationPlan | None",
     kept: Sequence[str],
     out: Path,
+    overwrite: bool,
     json: bool,
 ) -> None:
     task = source.task
     pictures = of_task.in_order_of(source.contract, task.load_pictures(data))
     plan = of_task.plan_in_int8(epochs, of_task.choose_plan(task, None, 0)) if epochs else None
     folder = options.folder_to_write(out)
-    program = of_task.quantize(source, pictures, plan, folder, stages, keep_float=kept)
+    program = of_task.quantize(source, pictures, plan, folder, stages, keep_float=kept, overwrite=overwrite)
     of_task.show(task, program, out, json)
 
 
@@ -130,6 +132,7 @@ def quantize_net(
     calibration: "CalibrationPlan | None" = None,
     *,
     keep_float: Sequence[str] = (),
+    overwrite: bool = False,
 ) -> "Program":
     """Writes `out/program.pt2` and `out/float.pt2`: trained by `plan` in `out/qat`, or calibrated if None.
 
@@ -150,7 +153,7 @@ def quantize_net(
     if source.can_teach:
         settings["calibration"] = stage_figures(calibrate(prepared, seen, calibration))
         settings["calibrated_on"] = "pictures" if pictures else f"{len(seen)} pictures made up from batch norms"
-    learned = _train(prepared, source, pictures, plan, out / "qat") if plan and pictures else ()
+    learned = _train(prepared, source, pictures, plan, out / INT8_TRAINING, overwrite) if plan and pictures else ()
     end_others()
     record = Record(
         net=source.name,
@@ -215,12 +218,13 @@ def _epochs(data: str, epochs: int | None) -> int:
 
 
 def _train(
-    prepared: "FakeQuantNet", source: FloatNet, pictures: "Pictures", plan: "TrainPlan", out: Path
+    prepared: "FakeQuantNet", source: FloatNet, pictures: "Pictures", plan: "TrainPlan", out: Path, overwrite: bool
 ) -> tuple[dict[str, Any], ...]:
     from qat.training import fit
 
     teacher = source.net if plan.distillation else None
-    return stage("qat", fit(prepared, pictures, plan, teacher=teacher, contract=source.contract, out=out).epochs)
+    settings: dict[str, Any] = {"teacher": teacher, "contract": source.contract, "out": out, "overwrite": overwrite}
+    return stage("qat", fit(prepared, pictures, plan, **settings).epochs)
 
 
 def _choose(

@@ -65,6 +65,7 @@ def run(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Where everything goes. Default: runs/NAME.")
     ] = None,
+    overwrite: options.Overwrite = False,
     json: options.Json = False,
 ) -> None:
     """Go the whole way: pictures → int8 program → three exact bundles → verdict → numbers → report.html.
@@ -87,6 +88,7 @@ def run(
         qat_epochs=qat_epochs,
         seed=seed,
         out=out,
+        overwrite=overwrite,
     )
     program, folder, pictures = _learn(chosen, asked) if chosen else _classify(asked)
     report = _deploy(program, folder, pictures)
@@ -111,6 +113,7 @@ class _Asked:
     qat_epochs: int | None
     seed: int
     out: Path | None
+    overwrite: bool
 
 
 def _classify(asked: _Asked) -> "Learned":
@@ -140,7 +143,7 @@ def _classify(asked: _Asked) -> "Learned":
     source = _float_net(start, asked, plan, folder)
     with _step(3, "train in int8 and freeze" if qat_epochs else "calibrate and freeze"):
         finetune = quantize.plan_in_int8(source, qat_epochs, plan) if qat_epochs else None
-        program = quantize.quantize_net(source, pictures, finetune, folder)
+        program = quantize.quantize_net(source, pictures, finetune, folder, overwrite=asked.overwrite)
     return program, folder, pictures.validation
 
 
@@ -152,7 +155,7 @@ def _float_net(start: train.Start, asked: _Asked, plan: "TrainPlan", folder: Pat
             return start.weights.float_net(start.contract)
     train.check_labelled(start.pictures, asked.data)
     with _step(2, f"train {start.weights.title if start.weights else start.net} in float"):
-        train.train_net(start, plan, folder)
+        train.train_net(start, plan, folder, overwrite=asked.overwrite)
     return float_net.trained(folder / NET_FILE)
 
 
@@ -172,10 +175,12 @@ def _learn(task: of_task.Task[Any], asked: _Asked) -> "Learned":
     contract = of_task.make_contract(task, asked.name, asked.data, pictures.labels, side)
     folder = options.folder_to_write(asked.out or Path("runs", contract.name))
     with _step(2, f"train {task.title(net)} in float"):
-        source = of_task.train(task, net, width, contract, pictures, plan, asked.data, folder)
+        source = of_task.train(
+            task, net, width, contract, pictures, plan, asked.data, folder, overwrite=asked.overwrite
+        )
     with _step(3, "train in int8 and freeze" if asked.qat_epochs else "calibrate and freeze"):
         finetune = of_task.plan_in_int8(asked.qat_epochs, plan) if asked.qat_epochs else None
-        program = of_task.quantize(source, pictures, finetune, folder)
+        program = of_task.quantize(source, pictures, finetune, folder, overwrite=asked.overwrite)
     return program, folder, pictures.validation
 
 

@@ -1,12 +1,21 @@
 """What the verbs leave in a run's folder, and how training is told in it."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mobile_sdk.cli.terminal import say
+from mobile_sdk.errors import SettingError
+
 if TYPE_CHECKING:
+    from torch import nn
+
     from qat.history import Epoch
     from qat.plan import TrainPlan
+    from qat.saved_net import SavedNet
 
 NET_FILE, PROGRAM, TWIN = "net.safetensors", "program.pt2", "float.pt2"
+TRAINING, INT8_TRAINING = "train", "qat"
+"""Folders with the checkpoints of float and int8 training."""
 
 
 def stage(name: str, epochs: "tuple[Epoch, ...]") -> tuple[dict[str, Any], ...]:
@@ -23,3 +32,27 @@ def plan_settings(plan: "TrainPlan") -> dict[str, Any]:
     return {
         key: value if isinstance(value, int | float | str | None) else str(value) for key, value in asdict(plan).items()
     }
+
+
+def check_net_file(folder: Path, overwrite: bool) -> None:
+    """Raises SettingError where `folder` holds a net that no training in it goes on from, and may not be replaced."""
+    from qat.checkpoint import CHECKPOINT_FILE
+
+    file = folder / NET_FILE
+    if file.exists() and not (folder / TRAINING / CHECKPOINT_FILE).exists() and not overwrite:
+        raise SettingError(
+            f"expected no net at {file}, or the training that it came from beside it, found the net alone",
+            hint="choose another --out, or replace it with --overwrite",
+        )
+
+
+def save_trained(net: "nn.Module", saved: "SavedNet", folder: Path) -> None:
+    """Writes the folder's net; where that is another one, int8 training that began from the former goes no further."""
+    from qat.checkpoint import CHECKPOINT_FILE
+    from qat.saved_net import read_header, save_net
+
+    file, stale = folder / NET_FILE, folder / INT8_TRAINING / CHECKPOINT_FILE
+    if stale.exists() and read_header(file) != saved:
+        say(f"{stale} began from the net before: int8 training starts over")
+        stale.unlink()
+    save_net(net, saved, file)

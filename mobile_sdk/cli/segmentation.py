@@ -61,11 +61,12 @@ class Segmentation(Task["SegmentationPictures"]):
         *,
         compose: "Callable[[int], SegmentationSet] | None" = None,
         out: Path,
+        overwrite: bool = False,
     ) -> "History":
         """`fit_segmenter`."""
         from qat.segmentation.training import fit_segmenter
 
-        return fit_segmenter(net, pictures, plan, compose=compose, out=out)
+        return fit_segmenter(net, pictures, plan, compose=compose, out=out, overwrite=overwrite)
 
     def judge(self, net: "nn.Module", program: "Program", pictures: "SegmentationPictures") -> tuple[float, float]:
         """Mean intersection over union."""

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, Self, TypeVa
 
 from mobile_sdk.cli.options import DIGITS, check_choice
 from mobile_sdk.cli.processes import end_others
-from mobile_sdk.cli.run_folder import NET_FILE, PROGRAM, TWIN, plan_settings, stage
+from mobile_sdk.cli.run_folder import (
+    INT8_TRAINING,
+    PROGRAM,
+    TRAINING,
+    TWIN,
+    check_net_file,
+    plan_settings,
+    save_trained,
+    stage,
+)
 from mobile_sdk.cli.terminal import say, show_json
 from mobile_sdk.errors import DataError, SettingError
 
@@ -121,6 +130,7 @@ class Task(ABC, Generic[Pictures]):
         *,
         compose: Callable[[int], Any] | None = None,
         out: Path,
+        overwrite: bool = False,
     ) -> "History":
         """Trains in place."""
 
@@ -191,17 +201,20 @@ def train(
     plan: "TrainPlan",
     data: str,
     out: Path,
+    *,
+    overwrite: bool = False,
 ) -> Trained:
     """Trains the net on the named backbone in `out/train`, resuming there, and writes `out/net.safetensors`."""
     import torch
 
     from qat.launch import is_main_process
-    from qat.saved_net import SavedNet, save_net
+    from qat.saved_net import SavedNet
 
     torch.manual_seed(plan.seed)
     net = task.build(name, contract, width)
     compose = task.composer(len(pictures.train), plan.seed) if data == DIGITS else None
-    learned = task.fit(net, pictures, plan, compose=compose, out=out / "train")
+    check_net_file(out, overwrite)
+    learned = task.fit(net, pictures, plan, compose=compose, out=out / TRAINING, overwrite=overwrite)
     history = stage("float", learned.epochs)
     saved = SavedNet(
         net=name,
@@ -212,7 +225,7 @@ def train(
         history=history,
     )
     if is_main_process():
-        save_net(net, saved, out / NET_FILE)
+        save_trained(net, saved, out)
     return Trained(task=task, net=net, name=name, contract=contract, history=history)
 
 
@@ -224,6 +237,7 @@ def quantize(
     calibration: "CalibrationPlan | None" = None,
     *,
     keep_float: Sequence[str] = (),
+    overwrite: bool = False,
 ) -> "Program":
     """Writes `out/program.pt2` and `out/float.pt2`: calibrated, and then trained in int8 by `plan` if there is one."""
     from mobile_sdk.environment import installed_versions
@@ -239,7 +253,7 @@ def quantize(
     settings: dict[str, Any] = plan_settings(plan) if plan else {}
     settings |= {"calibration": stage_figures(stages), "calibrated_on": "pictures"}
     if plan:
-        learned = task.fit(prepared, pictures, plan, out=out / "qat")
+        learned = task.fit(prepared, pictures, plan, out=out / INT8_TRAINING, overwrite=overwrite)
         history = (*history, *stage("qat", learned.epochs))
     end_others()
     record = Record(

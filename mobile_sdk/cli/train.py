@@ -11,7 +11,7 @@ from mobile_sdk.cli import options
 from mobile_sdk.cli.named_net import build_named, header_fields
 from mobile_sdk.cli.pictures import counts_line, labels_line, load_pictures, make_contract, size_px
 from mobile_sdk.cli.processes import end_others
-from mobile_sdk.cli.run_folder import NET_FILE, plan_settings, stage
+from mobile_sdk.cli.run_folder import NET_FILE, TRAINING, check_net_file, plan_settings, save_trained, stage
 from mobile_sdk.cli.tasks import choose_task
 from mobile_sdk.cli.terminal import quiet, say, show_json
 from mobile_sdk.cli.weights import Weights, pictures_for, read_weights
@@ -51,9 +51,12 @@ def train(
     labels: options.Labels = None,
     seed: Seed = 0,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where net.safetensors goes.")] = Path("runs/train"),
+    overwrite: options.Overwrite = False,
     json: options.Json = False,
 ) -> None:
     """Train a float net. Killed at any moment, the same command goes on from the last epoch.
+
+    With more --epochs than a finished training in DIR had, the further ones begin from its weights.
 
     torchrun --standalone --nproc-per-node 2 -m mobile_sdk train … does it on two processes or GPUs, and so do quantize
     and run.
@@ -64,14 +67,15 @@ def train(
             raise SettingError(
                 f"expected neither --recipe, --weights nor --labels for {task}, found one", hint="leave it out"
             )
+        folder = options.folder_to_write(out)
         backbone, alpha = net or options.DEFAULT_NET, 1.0 if width is None else width
-        _train_for(chosen, data, backbone, alpha, size, name, epochs, seed, options.folder_to_write(out), json)
+        _train_for(chosen, data, backbone, alpha, size, name, epochs, seed, folder, overwrite, json)
         return
     plan = choose_plan(recipe or default_recipe(data), epochs, seed)
     start = choose_start(data, weights, net=net, width=width, size=size, name=name, labels=labels)
     check_labelled(start.pictures, data)
     say(counts_line(start.pictures))
-    saved = train_net(start, plan, options.folder_to_write(out))
+    saved = train_net(start, plan, options.folder_to_write(out), overwrite=overwrite)
     end_others()
     accuracy = saved.history[-1]["validation_accuracy_share"]
     if json:
@@ -90,6 +94,7 @@ def _train_for(
     epochs: int | None,
     seed: int,
     out: Path,
+    overwrite: bool,
     json: bool,
 ) -> None:
     from mobile_sdk.cli import task as of_task
@@ -100,7 +105,7 @@ def _train_for(
     say(labels_line(pictures.labels))
     contract = of_task.make_contract(task, name, data, pictures.labels, side)
     plan = of_task.choose_plan(task, epochs, seed)
-    history = of_task.train(task, net, width, contract, pictures, plan, data, out).history
+    history = of_task.train(task, net, width, contract, pictures, plan, data, out, overwrite=overwrite).history
     end_others()
     share = history[-1]["validation_accuracy_share"]
     if json:
@@ -196,12 +201,12 @@ def is_labelled(pictures: "Pictures") -> bool:
     return min((*pictures.train.targets, *pictures.validation.targets)) >= 0
 
 
-def train_net(start: Start, plan: "TrainPlan", out: Path) -> "SavedNet":
+def train_net(start: Start, plan: "TrainPlan", out: Path, *, overwrite: bool = False) -> "SavedNet":
     """Trains the net in `out/train`, resuming there, and writes `out/net.safetensors`."""
     import torch
 
     from qat.launch import is_main_process
-    from qat.saved_net import SavedNet, save_net
+    from qat.saved_net import SavedNet
     from qat.training import fit
     from qat.weights import load_weights
 
@@ -209,7 +214,8 @@ def train_net(start: Start, plan: "TrainPlan", out: Path) -> "SavedNet":
     net = build_named(start.net, start.contract, start.width)
     if start.weights:
         say(str(load_weights(net, start.weights.path)))
-    learned = fit(net, start.pictures, plan, out=out / "train")
+    check_net_file(out, overwrite)
+    learned = fit(net, start.pictures, plan, out=out / TRAINING, overwrite=overwrite)
     saved = SavedNet(
         **header_fields(start.net, start.width),
         contract=start.contract,
@@ -217,5 +223,5 @@ def train_net(start: Start, plan: "TrainPlan", out: Path) -> "SavedNet":
         history=stage("float", learned.epochs),
     )
     if is_main_process():
-        save_net(net, saved, out / NET_FILE)
+        save_trained(net, saved, out)
     return saved
