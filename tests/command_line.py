@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,7 @@ class SmallRun:
         return str(self.folder / "bundles" / f"sides{precision}.{runtime}")
 
 
+SAID = "said.json"
 SETTINGS = ("--net", "mobilenet_v3_small", "--width", "0.25", "--size", "32", "--name", "sides", "--epochs", "2")
 
 
@@ -76,8 +77,8 @@ def start(*arguments: str, cwd: Path | None = None) -> subprocess.Popen[str]:
     return child_process.start([*COMMAND, *arguments], cwd=cwd, env=ENVIRONMENT)
 
 
-def small_run(folder: Path) -> SmallRun:
-    """Trains, quantizes and exports in `folder`, by three commands."""
+def make_small_run(folder: Path) -> None:
+    """Trains, quantizes and exports in `folder`, by three commands, and writes down what they said."""
     save_pictures(folder / "pictures")
     data, out = ("--data", str(folder / "pictures")), ("--out", str(folder))
     said = (
@@ -90,7 +91,13 @@ def small_run(folder: Path) -> SmallRun:
     )
     for each in said:
         assert each.code == 0, each.err
-    return SmallRun(folder=folder, said=said)
+    (folder / SAID).write_text(json.dumps([asdict(each) for each in said]), encoding="utf-8")
+
+
+def read_small_run(folder: Path) -> SmallRun:
+    """What `make_small_run` has left."""
+    said = json.loads((folder / SAID).read_text(encoding="utf-8"))
+    return SmallRun(folder=folder, said=tuple(Done(**each) for each in said))
 
 
 def save_pictures(folder: Path, labels: tuple[str, ...] = LABELS, count: int = 10) -> None:

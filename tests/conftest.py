@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NoReturn
@@ -12,7 +12,7 @@ import child_process
 import pytest
 from android_app import AndroidApp, AppTests, build_app, run_tests
 from apple_listing import fetch_listing
-from command_line import ENVIRONMENT, SmallRun, small_run
+from command_line import ENVIRONMENT, SmallRun, make_small_run, read_small_run
 from demo_fixtures import write_fixtures
 from hypothesis import HealthCheck, settings
 from ios_core import IosCore, closing_line
@@ -20,6 +20,7 @@ from kotlin_toolchain import KotlinToolchain, make_kotlin_toolchain
 from phones import Phones, played, why_not_here
 from swift_toolchain import SwiftToolchain, make_toolchain
 
+from mobile_sdk.cache import made_once
 from mobile_sdk.devices import CortexA76
 from mobile_sdk.errors import MachineError
 from mobile_sdk.runtimes import tflite_legacy
@@ -38,6 +39,12 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("here")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begins with the modules that hold slow tests, so that the worker processes end at about the same time."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -137,7 +144,8 @@ def kotlin() -> KotlinToolchain:
 @pytest.fixture(scope="session")
 def android_app(kotlin: KotlinToolchain, tmp_path_factory: pytest.TempPathFactory) -> AndroidApp:
     """The Android app with its tests, compiled once with warnings as errors."""
-    return build_app(kotlin, tmp_path_factory.mktemp("android"))
+    folder = _made_once("android", tmp_path_factory, lambda folder: build_app(kotlin, folder))
+    return AndroidApp(toolchain=kotlin, folder=folder)
 
 
 @pytest.fixture(scope="session")
@@ -151,21 +159,19 @@ def android_tests(android_app: AndroidApp, demo_fixtures: Path, tmp_path_factory
 @pytest.fixture(scope="session")
 def demo_fixtures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of what the tests of both apps read."""
-    folder = tmp_path_factory.mktemp("demo")
-    write_fixtures(folder)
-    return folder
+    return _made_once("demo", tmp_path_factory, write_fixtures)
 
 
 @pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory) -> SmallRun:
-    """A tiny net's way from pictures to bundles, gone once by the command line."""
-    return small_run(tmp_path_factory.mktemp("small"))
+    """A tiny net's way from pictures to bundles, gone once by the command line; tests write elsewhere."""
+    return read_small_run(_made_once("small", tmp_path_factory, make_small_run))
 
 
 @pytest.fixture(scope="session")
 def ios_core(swift: SwiftToolchain, tmp_path_factory: pytest.TempPathFactory) -> IosCore:
     """The iOS app's core, which the first test of a session builds."""
-    return IosCore(toolchain=swift, build=tmp_path_factory.mktemp("ios"))
+    return IosCore(toolchain=swift, build=_made_once("ios", tmp_path_factory, lambda folder: None))
 
 
 @pytest.fixture(scope="session")
@@ -174,6 +180,12 @@ def ios_tests(ios_core: IosCore, demo_fixtures: Path) -> str:
     said = ios_core.test(demo_fixtures)
     CLOSING_LINES.append(f"Swift: {closing_line(said)}")
     return said
+
+
+def _made_once(name: str, temporary: pytest.TempPathFactory, make: Callable[[Path], object]) -> Path:
+    """A folder that one of the worker processes fills for all of them."""
+    own = temporary.getbasetemp()
+    return made_once((own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / name, make)
 
 
 def _cannot_run_here(reason: str) -> NoReturn:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from swift_toolchain import BUILD, FIXTURES, PACKAGE, SwiftToolchain
 
+from mobile_sdk.cache import locked
+
 DEMO = Path(__file__).parents[1] / "ios_demo"
 CORE = DEMO / "MobileSDKDemoCore"
 GOLDEN_TESTS = ("aWholeBundleOpens", "theGoldenPicturesGiveTheirInputs", "theGoldenOutputsHaveTheirWinners")
@@ -20,13 +22,14 @@ class IosCore:
 
     def test(self, fixtures: Path, *, only: tuple[str, ...] = ()) -> str:
         """What `swift test` says over these fixtures, of all tests or of some; every warning is an error."""
-        done = self.toolchain.run(
-            *("swift", "test", "--package-path", f"{PACKAGE}/{CORE.name}", "--scratch-path", BUILD, "-c", "release"),
-            *("-Xswiftc", "-enable-testing", "-Xswiftc", "-warnings-as-errors", "--no-parallel"),
-            *(("--filter", "|".join(only)) if only else ()),
-            folders={PACKAGE: DEMO, FIXTURES: fixtures, BUILD: self.build},
-            environment={"DEMO_FIXTURES": FIXTURES, "DEMO_REPORTS": BUILD},
-        )
+        with locked(self.build.with_name("ios-tests.lock")):  # of the other worker processes
+            done = self.toolchain.run(
+                *("swift", "test", "--package-path", f"{PACKAGE}/{CORE.name}", "--scratch-path", BUILD),
+                *("-c", "release", "-Xswiftc", "-enable-testing", "-Xswiftc", "-warnings-as-errors", "--no-parallel"),
+                *(("--filter", "|".join(only)) if only else ()),
+                folders={PACKAGE: DEMO, FIXTURES: fixtures, BUILD: self.build},
+                environment={"DEMO_FIXTURES": FIXTURES, "DEMO_REPORTS": BUILD},
+            )
         assert done.returncode == 0, done.stdout[-8000:]
         return done.stdout
 

@@ -5,6 +5,7 @@ import math
 import os
 import pty
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -77,13 +78,13 @@ def test_a_terminal_gets_bars_and_nothing_that_libraries_say(small: SmallRun, tm
     assert not NOISE.search(said), said
 
 
-def test_a_finished_training_is_taken_up_and_gives_the_same_program(small: SmallRun) -> None:
-    arguments = ("quantize", "--weights", f"{small.folder}/net.safetensors", "--data", small.pictures, "--epochs", "1")
-    before = Path(small.program).read_bytes()
-    said = in_terminal([*COMMAND, *arguments, "--out", str(small.folder), "--json"])
+def test_a_finished_training_is_taken_up_and_gives_the_same_program(small: SmallRun, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(small.folder, tmp_path / "copy"))
+    arguments = ("quantize", "--weights", f"{folder}/net.safetensors", "--data", small.pictures, "--epochs", "1")
+    said = in_terminal([*COMMAND, *arguments, "--out", str(folder), "--json"])
     assert "going on after epoch 1 of 1" in said and small.said[1].json["digest"] in said
     assert not NOISE.search(said), said
-    assert Path(small.program).read_bytes() == before
+    assert (folder / "program.pt2").read_bytes() == Path(small.program).read_bytes()
 
 
 def test_every_bundle_verifies_and_float_twins_are_held_against_float_pt2(

@@ -171,8 +171,10 @@ def test_adbd_killed_in_a_run_is_one_line_and_what_was_measured_is_kept(
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
-def test_a_stopped_harness_leaves_nothing_on_the_device(end: signal.Signals, phones: Phones, small: SmallRun) -> None:
-    words = ["-m", "mobile_sdk", "bench", small.bundle("tflite"), "--device", X86, "--out", f"{small.folder}/cut.json"]
+def test_a_stopped_harness_leaves_nothing_on_the_device(
+    end: signal.Signals, phones: Phones, small: SmallRun, tmp_path: Path
+) -> None:
+    words = ["-m", "mobile_sdk", "bench", small.bundle("tflite"), "--device", X86, "--out", f"{tmp_path}/cut.json"]
     harness = start([sys.executable, *words])
     wait_until(lambda: "runner-tflite" in phones.left(AMD64), process=harness)
     harness.send_signal(end)
