@@ -48,17 +48,22 @@ class AndroidApp:
 
 @dataclass(frozen=True, kw_only=True)
 class AppTests:
-    """What the app's own tests said, and the folder of the reports that they wrote."""
+    """The folder of what the app's own tests said, and of the reports that they wrote."""
 
-    said: str
     reports: Path
+
+    @property
+    def said(self) -> str:
+        """A line a test, and at last how many passed and failed."""
+        return (self.reports / "said.txt").read_text(encoding="utf-8")
 
 
 def run_tests(app: AndroidApp, fixtures: Path, reports: Path) -> AppTests:
-    """Runs the app's own tests over Python's fixtures."""
+    """Runs the app's own tests over Python's fixtures; all must pass."""
     done = app.run("mobilesdk.demo.TestRunKt", properties=[f"-Dfixtures={fixtures}", f"-Dreports={reports}"])
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
-    return AppTests(said=done.stdout, reports=reports)
+    (reports / "said.txt").write_text(done.stdout, encoding="utf-8")
+    return AppTests(reports=reports)
 
 
 @dataclass(frozen=True, kw_only=True)

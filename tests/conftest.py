@@ -151,9 +151,12 @@ def android_app(kotlin: KotlinToolchain, tmp_path_factory: pytest.TempPathFactor
 @pytest.fixture(scope="session")
 def android_tests(android_app: AndroidApp, demo_fixtures: Path, tmp_path_factory: pytest.TempPathFactory) -> AppTests:
     """The run of the Android app's own tests."""
-    done = run_tests(android_app, demo_fixtures, tmp_path_factory.mktemp("reports"))
-    CLOSING_LINES.append(f"Kotlin: {done.said.splitlines()[-1]}")
-    return done
+
+    def run(reports: Path) -> None:
+        said = run_tests(android_app, demo_fixtures, reports).said
+        CLOSING_LINES.append(f"Kotlin: {said.splitlines()[-1]}")
+
+    return AppTests(reports=_made_once("reports", tmp_path_factory, run))
 
 
 @pytest.fixture(scope="session")
