@@ -8,7 +8,7 @@ import numpy as np
 import one_operator
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from one_operator import contract_for, graph_of, picture, tensor
@@ -129,7 +129,7 @@ def extreme_pictures(weight: NDArray[np.int8]) -> NDArray[np.uint8]:
     return np.where(signs > 0, 255, 0).astype(np.uint8)
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6)
 @given(zero_point=ZERO_POINTS, seed=st.integers(0, 99), share=st.sampled_from([0.0, 0.3, 1.0]))
 def test_sums_that_reach_the_ends_of_int32_are_exact_and_one_further_is_refused(
     zero_point: int, seed: int, share: float, tmp_path: Path
@@ -169,7 +169,7 @@ def test_a_mean_of_4096_by_4096_codes_is_the_largest_that_int32_holds() -> None:
     bias=st.floats(-1e3, 1e3),
     seed=st.integers(0, 99),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_snapped_weights_of_any_number_of_inputs_never_leave_int32(inputs, mixed, x, bias, seed) -> None:
     codes = np.random.default_rng(seed).integers(-127 if mixed else 100, 128, (2, inputs)).astype(np.int8)
     y = Quantization(scale=2.0, zero_point=0)
