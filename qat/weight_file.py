@@ -56,8 +56,7 @@ def read_weight_file(path: Path) -> object:
     Raises DataError for what is no file of weights, and for a pickle that asks for functions of the standard library.
     """
     if not path.is_file():
-        found = "a folder" if path.is_dir() else "nothing"
-        hint = "name the file in it" if path.is_dir() else "check the path"
+        found, hint = ("a folder", "name the file in it") if path.is_dir() else ("nothing", "check the path")
         raise DataError(f"expected a file of weights at {path}, found {found}", hint=hint)
     try:
         head = _head(path)

@@ -8,11 +8,13 @@ import pytest
 import torch
 from command_line import LABELS, save_pictures
 
+import qat
 from mobile_sdk.cli import run as run_verb
 from mobile_sdk.cli.app import call
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.labels import shipped_labels
 from mobile_sdk.program import Program
+from qat.calibration_plan import CalibrationPlan
 from qat.nets import build_net
 from qat.saved_net import read_header
 from qat.weights import load_weights
@@ -244,6 +246,21 @@ def test_weights_of_another_net_are_named_on_the_command_line(place: Path, tmp_p
         assert call([*base, "--out", str(tmp_path)]) == 3
         said = capfd.readouterr().err
         assert "found those of mobilenet_v1, width 0.25" in said and "--net mobilenet_v1 --width 0.25" in said
+
+
+def test_the_same_way_goes_in_python(place: Path) -> None:
+    contract = Contract(name="camera", labels=IMAGENET, image=ImageSpec.torchvision(32))
+    net = build_net("mobilenet_v1", contract, width=0.25)
+    assert "epoch 3" in str(load_weights(net, place / "imagenet.pth"))
+    plan = CalibrationPlan(search_ranges=False, round_weights=False, correct_biases=False, reconstruct=False)
+    program = qat.quantize(net, contract, qat.load_unlabelled(place / "flat"), plan)
+    assert program.graph.is_int8 and program.contract == contract
+
+
+def test_pictures_of_digits_are_not_taken_for_unlabelled_ones(place: Path, tmp_path: Path, capfd: Capture) -> None:
+    base = ["quantize", "--weights", str(place / "imagenet.pth"), *SMALL, "--data", "digits", *CALIBRATED]
+    assert call([*base, "--labels", "imagenet", "--out", str(tmp_path)]) == 3
+    assert "expected pictures of the 1000 labels" in capfd.readouterr().err
 
 
 def test_a_net_that_nobody_named_is_recognised_and_named_in_the_hint(

@@ -4,7 +4,9 @@ import argparse
 import datetime as dt
 import os
 import pathlib
+import re
 import subprocess
+import tempfile
 import warnings
 from collections import OrderedDict
 
@@ -12,6 +14,8 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -71,6 +75,21 @@ AS_SCRIPTS_LEAVE_THEM = {
 def test_weights_load_as_training_scripts_leave_them_and_it_is_said_which(script, tmp_path):
     content, said = AS_SCRIPTS_LEAVE_THEM[script]
     assert said in str(loaded(content, tmp_path))
+
+
+NAMES = st.from_regex(r"[a-z_]{1,12}", fullmatch=True).filter(lambda name: not re.search("ema|swa|avg|average", name))
+
+
+@settings(deadline=None, max_examples=60)
+@given(keys=st.lists(NAMES, max_size=3), prefixes=st.lists(NAMES, max_size=3), other=NAMES)
+def test_weights_load_from_below_any_keys_and_behind_any_prefix(keys, prefixes, other):
+    content = {**prefixed("".join(f"{name}." for name in prefixes)), "n_batches": torch.tensor(3)}
+    if not prefixes:
+        del content["n_batches"]
+    for key in keys:
+        content = {other: torch.zeros(2), key: content}
+    with tempfile.TemporaryDirectory() as folder:
+        loaded(content, pathlib.Path(folder))
 
 
 AVERAGED = {

@@ -42,6 +42,7 @@ EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
     run.run: (
         "mobile-sdk run",
         "mobile-sdk run --data photos --net mobilenet_v3_large --out runs/photos",
+        "mobile-sdk run --data photos --weights mobilenet_v2.pth --net mobilenet_v2",
         "mobile-sdk run --task detection --data street --net mobilenet_v2",
         "mobile-sdk run --task segmentation --data street",
     ),
@@ -51,7 +52,7 @@ EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
     ),
     quantize.quantize: (
         "mobile-sdk quantize --weights runs/photos/net.safetensors --data photos --out runs/photos",
-        "mobile-sdk quantize --weights mobilenet_v2.pth --net mobilenet_v2 --data imagenet --epochs 0",
+        "mobile-sdk quantize --weights mobilenet_v2.pth --net mobilenet_v2 --data camera --epochs 0",
         "mobile-sdk quantize --model my_package.nets:small_net --data photos",
         "mobile-sdk quantize --model my_package.nets:small_net --data photos --keep-float stem,blocks.0",
     ),

@@ -74,8 +74,10 @@ def quantize(
     """Turn a net into program.pt2 (int8) and float.pt2 (its float32 twin).
 
     A net of your own may carry the attributes `image` (an ImageSpec: what its pictures look like) and `labels`.
-    Pictures may lie in DIR without labels: int8 is then calibrated on them, and learned from the float net alone. A
-    published checkpoint keeps its head but where pictures have other labels and --labels is not given.
+
+    Pictures may lie in DIR without labels: int8 is then calibrated on them, or learned from the float net alone.
+
+    A published checkpoint keeps its head, unless pictures have other labels and --labels is not given.
     """
     quiet()
     stages = choose_calibration(data, calibration)

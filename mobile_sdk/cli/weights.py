@@ -113,8 +113,8 @@ def check_net_is_named(path: Path, net: str | None) -> None:
 def check_weights(path: Path) -> None:
     """Raises DataError where there is no file at `path`, before anything long begins."""
     if not path.is_file():
-        found = "a folder" if path.is_dir() else "nothing"
-        raise DataError(f"expected a file of weights at {path}, found {found}", hint="check the path")
+        found, hint = ("a folder", "name the file in it") if path.is_dir() else ("nothing", "check the path")
+        raise DataError(f"expected a file of weights at {path}, found {found}", hint=hint)
 
 
 def _trained(
@@ -159,8 +159,7 @@ def pictures_for(weights: Weights, data: str, *, learns: bool, trains_float: boo
 
     contract, known_as = weights.contract("net", data, weights.labels), other_names(weights.labels)
     mine, theirs = set(weights.labels), {known_as.get(label, label) for label in labels_of(data)}
-    is_unlabelled = is_folder(data) and not has_labels(data, weights.labels, known_as)
-    if is_unlabelled or (weights.is_asked and not mine & theirs):
+    if is_folder(data) and (not has_labels(data, weights.labels, known_as) or (weights.is_asked and not mine & theirs)):
         return load_unlabelled_of(contract, data)
     keeps_head = weights.is_asked or mine == theirs or (mine > theirs and not trains_float)
     if keeps_head or (weights.has_names and not trains_float):  # of labels that are others this names some
