@@ -6,7 +6,7 @@ import shutil
 import signal
 import sys
 import textwrap
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -78,11 +78,8 @@ class FakeManifest:
     precision: str = "int8"
 
 
-@dataclass(frozen=True)
-class FakeBundle:
-    path: Path
-    manifest: FakeManifest = field(default_factory=FakeManifest)
-    model_bytes: int = 1000
+class FakeBundle(Bundle):
+    model_bytes = 1000
 
 
 class WaitingRuntime:
@@ -109,7 +106,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def bundle(shelf: Path, name: str, **manifest: str) -> FakeBundle:
     (shelf / name).mkdir()
-    return FakeBundle(shelf / name, FakeManifest(**manifest))
+    return FakeBundle(path=shelf / name, manifest=FakeManifest(**manifest))
 
 
 def alive(group_of: str) -> list[str]:
