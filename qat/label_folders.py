@@ -171,9 +171,8 @@ def _notes(place: Folder, filled: list[Folder], known: Collection[str]) -> Itera
     """What is said of labels that may be meant otherwise."""
     if named := {name for name in splits_among(folder.name for folder in filled) if label_of(name) not in known}:
         yield f"{listed(named)} is taken as a label, beside {listed({folder.name for folder in filled} - named)}"
-    if any(len(folder.filled()) > 1 for folder in filled):
-        within = {each.name for folder in filled for each in folder.filled()}
+    if within := {each.name for folder in filled for each in folder.filled()}:
         yield (
-            f"labels are the outer folders in {listed([place.name])}: {listed(each.name for each in filled)}; "
+            f"labels are the outer folders in {listed([str(place.path)])}: {listed(each.name for each in filled)}; "
             f"what lies in folders below them counts as theirs: {listed(within)}"
         )

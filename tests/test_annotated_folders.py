@@ -75,6 +75,20 @@ def test_boxes_for_training_alone_are_parted_and_test_is_left_aside(
     assert "left aside: test" in capsys.readouterr().err
 
 
+def test_pictures_that_no_annotation_or_mask_belongs_to_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(tmp_path / "boxes", [*NAMES, "stray.png"])
+    write(tmp_path / "boxes" / "annotations.json", annotations(NAMES))
+    assert len(load_coco_folder(tmp_path / "boxes").train) == 4
+    assert "left out 1 picture that annotations.json does not name: stray.png" in capsys.readouterr().err
+    masked(tmp_path / "masks" / "images", tmp_path / "masks" / "masks")
+    write(tmp_path / "masks" / "labels.txt", "ground\nsquare")
+    (tmp_path / "masks" / "images" / "3.jpg").unlink()
+    assert len(load_mask_folder(tmp_path / "masks").train) == 3
+    assert "left out 1 mask without a picture" in capsys.readouterr().err
+
+
 def test_categories_that_differ_between_splits_are_refused(tmp_path: Path) -> None:
     as_roboflow(tmp_path, "train", "valid")
     file = tmp_path / "valid" / "_annotations.coco.json"

@@ -150,11 +150,13 @@ def test_two_folders_to_validate_by_are_refused(tmp_path: Path) -> None:
     assert "Validation, val" in refused(tmp_path).message
 
 
-def test_nested_folders_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    lay(tmp_path, "animals/cat", "animals/dog", "plants/rose")
+@pytest.mark.parametrize("inner", [("animals/cat", "plants/rose"), ("animals/cat", "animals/dog", "plants/rose")])
+def test_nested_folders_are_said(tmp_path: Path, inner: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    lay(tmp_path, *inner)
     assert load_folder(tmp_path).labels == ("animals", "plants")
     (line,) = said(capsys)
-    assert "animals, plants; what lies in folders below them counts as theirs: cat, dog, rose" in line
+    names = ", ".join(place.partition("/")[2] for place in inner)
+    assert f"animals, plants; what lies in folders below them counts as theirs: {names}" in line
 
 
 @pytest.mark.parametrize(

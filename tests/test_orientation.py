@@ -13,7 +13,15 @@ from mobile_sdk.contract import ImageSpec
 from mobile_sdk.errors import DataError
 from mobile_sdk.golden import portable
 from mobile_sdk.lowering import lower
-from mobile_sdk.preprocess import check_picture, open_picture, open_stored_picture, save_png, to_bytes, upright_rgb
+from mobile_sdk.preprocess import (
+    check_picture,
+    decode_picture,
+    open_picture,
+    open_stored_picture,
+    save_png,
+    to_bytes,
+    upright_rgb,
+)
 from qat.picture_set import PictureSet
 
 SPEC = ImageSpec(size_px=16)
@@ -68,7 +76,8 @@ def test_a_turned_picture_is_turned_once_and_says_nothing_of_it_any_more(
         for picture in (found, upright_rgb(raw), portable(raw), upright_rgb(portable(raw))):
             assert np.abs(to_bytes(picture, SPEC) - expected).max() <= least
     rows = PictureSet(sources=(file,), targets=(0,)).bytes(SPEC)
-    assert np.array_equal(rows[0], to_bytes(found, SPEC))
+    in_a_shard = decode_picture(file.read_bytes(), "picture")
+    assert np.array_equal(rows[0], to_bytes(found, SPEC)) and np.array_equal(rows[0], to_bytes(in_a_shard, SPEC))
 
 
 @pytest.mark.parametrize("orientation", STORED)

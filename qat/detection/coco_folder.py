@@ -16,10 +16,11 @@ from mobile_sdk.detections import Truth
 from mobile_sdk.errors import DataError
 from mobile_sdk.preprocess import open_picture, open_stored_picture
 from qat.annotated_folders import check_sides
-from qat.detection.coco_layout import ANNOTATIONS, HINT, find_annotations
+from qat.detection.coco_layout import ANNOTATIONS, HINT, Annotated, find_annotations
 from qat.detection.pictures import DetectionPictures, DetectionSet
 from qat.held_out import in_bytes
-from qat.progress import map_in_threads
+from qat.picture_folder import counted, listed, read_folder
+from qat.progress import map_in_threads, say
 
 VALIDATION_SHARE = 0.2
 Boxes = dict[int, list[tuple[list[float], int]]]
@@ -62,6 +63,8 @@ def load_coco_folder(path: Path | str) -> DetectionPictures:
     root = Path(path)
     sources = find_annotations(root)
     read = [_read(source.annotations) for source in sources]
+    for source, found in zip(sources, read, strict=True):
+        _say_unnamed(source, found)
     labels = [_labels(each) for each in read]
     if labels[0] != labels[-1]:
         raise DataError(
@@ -85,6 +88,13 @@ def _read(file: Path) -> _Annotations:
         problem = error.errors(include_url=False)[0]
         where = ".".join(map(str, problem["loc"])) or "the file"
         raise DataError(f"expected COCO's format in {file}, found in {where}: {problem['msg']}", hint=HINT) from error
+
+
+def _say_unnamed(source: Annotated, found: _Annotations) -> None:
+    """Says which pictures are left out because the annotations do not name them."""
+    named = {source.pictures / image.file_name for image in found.images}
+    if rest := [file.name for file in read_folder(source.pictures).all_pictures() if file not in named]:
+        say(f"left out {counted(len(rest), 'picture')} that {source.annotations.name} does not name: {listed(rest)}")
 
 
 def _labels(found: _Annotations) -> tuple[str, ...]:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from mobile_sdk.errors import DataError
 from qat.annotated_folders import chosen, laid_out_otherwise, unwrapped
-from qat.picture_folder import Folder, read_folder
+from qat.picture_folder import Folder, counted, listed, read_folder
+from qat.progress import say
 
 LABELS, PICTURES, MASKS = "labels.txt", "images", "masks"
 HINT = f"lay them out as DIR/{PICTURES}/NAME.jpg, DIR/{MASKS}/NAME.png and DIR/{LABELS}, a label a line"
@@ -56,4 +57,8 @@ def _within(folder: Folder) -> dict[str, Folder] | None:
 
 
 def _masked(pictures: Folder, masks: Folder) -> Masked:
+    """What is in the two folders; masks without a picture are left out with a word."""
+    stems = {file.stem for file in pictures.pictures}
+    if rest := [file.name for file in masks.pictures if file.stem not in stems]:
+        say(f"left out {counted(len(rest), 'mask')} without a picture in {pictures.path}: {listed(rest)}")
     return Masked(place=pictures.path, pictures=pictures.pictures, masks=masks.path)
