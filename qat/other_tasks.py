@@ -29,7 +29,7 @@ def other_task(folder: Folder) -> tuple[str, str] | None:
     annotations = [each for name, each in names.items() if name in _ANNOTATIONS]
     own, below = folder.others, [file for each in annotations for file in each.all_others()]
     if any(_COCO.fullmatch(file.name.lower()) for file in (*own, *below)):
-        return "a COCO data set", "for boxes: --task detection, with DIR/annotations.json beside the pictures"
+        return "a COCO data set", "for boxes: --task detection"
     if _has(below, ".xml") or "jpegimages" in names or _beside(folder, ".xml"):
         return "a PASCAL VOC data set", "convert its boxes to COCO's annotations.json: --task detection"
     if (_has(below, ".txt") and _PICTURES & set(names)) or _beside(folder, ".txt"):
