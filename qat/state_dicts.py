@@ -14,7 +14,7 @@ from torch import Tensor
 from qat.weight_file import Foreign
 
 COUNTER = "num_batches_tracked"  # absent from files older than PyTorch 0.4.1; no net here reads it
-_DEEPEST = 4
+_DEEPEST, _LONGEST = 4, 16
 _WRAPPERS = re.compile(r"_orig_mod\.|_fsdp_wrapped_module\.|_checkpoint_wrapped_module\.")  # within names
 _AVERAGE = re.compile(r"(?<![a-z])(ema|swa|averaged?|avg|polyak)(?![a-z])", re.IGNORECASE)
 _COUNT = "n_averaged"  # of torch.optim.swa_utils.AveragedModel
@@ -73,15 +73,22 @@ def _dicts(content: object) -> Iterator[tuple[tuple[str, ...], dict[str, Tensor]
     for _ in range(_DEEPEST):
         deeper: list[tuple[tuple[str, ...], object]] = []
         for keys, value in level:
-            if not isinstance(value, dict) or isinstance(value, Foreign) or id(value) in seen:
-                continue
+            named = {} if id(value) in seen else _entries(value)
             seen.add(id(value))
-            named = {key: each for key, each in value.items() if isinstance(key, str)}
             tensors = {key: each for key, each in named.items() if isinstance(each, Tensor)}
             if tensors:
                 yield keys, tensors
             deeper += [((*keys, key), each) for key, each in named.items()]
         level = deeper
+
+
+def _entries(value: object) -> dict[str, object]:
+    """What a dict holds by name, or a list by number: some scripts save (weights, epoch)."""
+    if isinstance(value, list | tuple):
+        return {str(index): each for index, each in enumerate(value[:_LONGEST])}
+    if not isinstance(value, dict) or isinstance(value, Foreign):
+        return {}
+    return {key: each for key, each in value.items() if isinstance(key, str)}
 
 
 def _candidates(

@@ -20,6 +20,7 @@ from mobile_sdk.errors import DataError
 _HEAD_BYTES = 512
 _MOST_FOREIGN = 100
 _RECORDS = frozenset(("argparse", "collections", "datetime", "enum", "pathlib", "types"))  # of the standard library
+_PLAIN = frozenset(f"builtins.{each.__name__}" for each in (bytes, dict, float, frozenset, int, list, object, set, str))
 _FETCH = "fetch the file again"
 _LOOKS = (
     (rb"version https://git-lfs", "a pointer that Git LFS left", "fetch the file itself: git lfs pull"),
@@ -139,14 +140,16 @@ def _unpickled(path: Path) -> object:
 
 def _foreign_name(error: pickle.UnpicklingError) -> str | None:
     found = re.search(r"GLOBAL ([\w.]+)", str(error))
-    return found[1] if found else None
+    if found is None:
+        return None
+    return found[1] if "." in found[1] else f"builtins.{found[1]}"
 
 
 def _may_stand_aside(name: str) -> bool:
     """Whether an object of that name is a record that training scripts file beside weights.
 
-    A function of the standard library is none: only a pickle that means harm calls for it.
+    A function of the standard library is none: only a pickle that means harm calls for one.
     """
     module = name.partition(".")[0]
     is_pythons = module in sys.stdlib_module_names or module in IMPORT_MAPPING  # pickles say Python 2's names
-    return "." in name and (module in _RECORDS or not is_pythons)
+    return module in _RECORDS or name in _PLAIN or not is_pythons

@@ -62,6 +62,7 @@ AS_SCRIPTS_LEAVE_THEM = {
     "DeepSpeed": ({"module": RIGHT, "dp_world_size": 1}, "key 'module'"),
     "fastai": ({"model": RIGHT, "opt": {"state": [], "hypers": []}}, "key 'model'"),
     "nested twice": ({"checkpoint": {"model": {"state_dict": RIGHT}}}, "key 'checkpoint.model.state_dict'"),
+    "a tuple": ((RIGHT, 3, "adam"), "key '0'"),
     "any other key": ({"trained_weights": RIGHT}, "key 'trained_weights'"),
     "a backbone's": (prefixed("backbone."), "prefix 'backbone.' removed"),
     "optimizer beside": (
@@ -144,6 +145,7 @@ def records():
         "best": np.float64(71.8),
         "when": dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
         "criterion": nn.CrossEntropyLoss(),
+        "optimizer": torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1),
         "config": Config(),
         "shape": torch.Size([1]),
     }
