@@ -23,7 +23,7 @@ from qat.picture_set import PictureSet
 from qat.preparation import FakeQuantNet, prepare
 from qat.progress import say
 from qat.ranges import search_ranges
-from qat.reconstruction import reconstruct
+from qat.reconstruction import SMALL, reconstruct
 from qat.weight_rounding import round_weights
 
 if TYPE_CHECKING:
@@ -142,5 +142,7 @@ def _teacher_of(net: FakeQuantNet) -> FakeQuantNet:
 
 def _sqnr_db(net: FakeQuantNet, teacher: FakeQuantNet, pictures: Tensor) -> float:
     wanted, found = teacher(pictures).double(), net(pictures).double()
+    if 0 < (largest := float(wanted.abs().max())) < SMALL:
+        wanted, found = wanted / largest, found / largest
     noise, signal = (found - wanted).square().sum(), wanted.square().sum()
     return float(10 * torch.log10(signal.clamp(min=1e-30) / noise.clamp(min=1e-30)))

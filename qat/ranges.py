@@ -8,7 +8,7 @@ arXiv 2106.08295, section 3.1). A ReLU6's tensor, whose ends are 0 and 6, may en
 import torch
 from torch import Tensor, fx
 
-from qat.fake_quant import TensorQuantizer
+from qat.fake_quant import SMALLEST_SPAN, TensorQuantizer
 from qat.preparation import FakeQuantNet
 from qat.quantizer import step_of
 from qat.step_gradients import LEVELS
@@ -16,6 +16,7 @@ from qat.steps import Kind
 
 BINS = 2048  # eight a step: a bin's own width adds 1 / 64 to a step's noise
 SHARES = [share / 100 for share in range(100, 29, -1)]  # of an end, that are tried
+SMALL = 2.0**-20  # a range whose squares are told apart in units of its own
 ROUNDS = 2  # of both ends in turn
 
 
@@ -35,6 +36,9 @@ def search_ranges(net: FakeQuantNet, pictures: Tensor) -> None:
 
 def best_ends(counts: Tensor, low: float, high: float, *, moves_low: bool) -> tuple[float, float]:
     """The ends within `low` and `high` that lose least, for a histogram of equal bins between them."""
+    if 0 < high - low < SMALL:  # squares would leave float32
+        ends = best_ends(counts, low / (high - low), high / (high - low), moves_low=moves_low)
+        return ends[0] * (high - low), ends[1] * (high - low)
     centres = low + (torch.arange(len(counts)) + 0.5) * (high - low) / len(counts)
     ends, best = (low, high), range_loss(low, high, centres, counts)
     for _ in range(ROUNDS):
@@ -78,7 +82,8 @@ def _ends(quantizer: TensorQuantizer) -> tuple[float, float]:
     low, high = float(quantizer.low), float(quantizer.high)
     if quantizer.bounds.floor is not None:
         low = max(low, quantizer.bounds.floor)
-    return min(low, 0.0), max(high, 1e-6)
+    least = max(min(1e-6, -low / BINS), SMALLEST_SPAN)  # a histogram has some width
+    return min(low, 0.0), max(high, least)
 
 
 def _may_end_early(node: fx.Node) -> bool:

@@ -17,9 +17,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mobile_sdk import arithmetic, limits
+from mobile_sdk.cli.export import left_out
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import CaptureError, CompileError
 from mobile_sdk.integer_graph import INT32_MAX, Conv2d, Graph, MaxPool2d, Mean, Quantization
+from mobile_sdk.manifest import StructureEntry
 from mobile_sdk.runtimes.coreml import CoreML
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
 from mobile_sdk.runtimes.float_reference import FloatReference
@@ -107,6 +109,15 @@ def test_a_weight_of_minus_128_and_a_pooling_between_two_grids_are_refused() -> 
     pool = MaxPool2d(input=image, output=tensor("y", (3, 4, 4), 1.0), path="y", **window)
     with pytest.raises(CompileError, match="1 output scale"):
         limits.check_graph(Graph(input=image, operators=(pool,)))
+
+
+def test_a_second_partition_is_said_at_export_by_the_operators_outside() -> None:
+    whole: dict[str, Any] = {"operators": {"MUL": 3}, "int8_weight_share": 1.0, "float_convolutions": 0}
+    whole |= {"partitions": 1, "not_delegated": (), "bytes_by_part": {}}
+    assert left_out(StructureEntry(**whole)) is None
+    refused = ("MUL", "XNNPACK refused it")
+    said = left_out(StructureEntry(**whole | {"partitions": 2, "not_delegated": (refused, refused)}))
+    assert said is not None and "found 2 partitions; outside: 2 MUL" in said
 
 
 # -- sums in int32
@@ -224,8 +235,16 @@ BODIES: dict[str, Callable[[Net, Tensor], Tensor]] = {
 }
 
 
-def calibrated(net: nn.Module) -> Any:
-    return quantize(net, CONTRACT, picture_set(6, SIZE_PX, seed=1), CalibrationPlan.extremes())
+def calibrated(net: nn.Module, plan: CalibrationPlan | None = None) -> Any:
+    return quantize(net, CONTRACT, picture_set(6, SIZE_PX, seed=1), plan or CalibrationPlan.extremes())
+
+
+def fidelity_db(program: Any, net: nn.Module, pictures: NDArray[np.uint8]) -> float:
+    """The int8 scores beside the float twin's."""
+    grid = arithmetic.quantization_of(program.graph.output)
+    floats = FloatReference(float_twin(net, CONTRACT).graph).run(pictures).astype(np.float64)
+    noise = (Reference(program.graph).run(pictures).astype(np.float64) - grid.zero_point) * grid.scale - floats
+    return float(10 * np.log10((floats**2).sum() / (noise**2).sum()))
 
 
 @pytest.mark.parametrize("factor", [1e-6, 1e4])
@@ -233,11 +252,19 @@ def calibrated(net: nn.Module) -> Any:
 def test_a_net_whose_weights_are_all_tiny_or_huge_is_exact_and_near_its_float_twin(body, factor, tmp_path) -> None:
     net = Net(BODIES[body], factor).eval()
     program, pictures = calibrated(net), rgb(6, SIZE_PX, seed=1)
-    codes = assert_exact(program.graph, CONTRACT, pictures, tmp_path).astype(np.float64)
-    grid = arithmetic.quantization_of(program.graph.output)
-    floats = FloatReference(float_twin(net, CONTRACT).graph).run(pictures).astype(np.float64)
-    noise = (codes - grid.zero_point) * grid.scale - floats
-    assert 10 * np.log10((floats**2).sum() / (noise**2).sum()) > 30
+    assert_exact(program.graph, CONTRACT, pictures, tmp_path)
+    assert fidelity_db(program, net, pictures) > 30
+
+
+@pytest.mark.parametrize("with_biases", [True, False])
+def test_every_stage_of_the_default_calibration_works_in_a_net_of_tiny_values(with_biases: bool) -> None:
+    net = Net(BODIES["a sum"], 1e-6).eval()
+    if not with_biases:
+        for layer in (net.a, net.b, net.head):
+            nn.init.zeros_(layer.bias)
+    program = calibrated(net, CalibrationPlan())
+    assert fidelity_db(program, net, rgb(6, SIZE_PX, seed=1)) > 35
+    assert all(stage["sqnr_db"] > 30 for stage in program.record.settings["calibration"])
 
 
 @pytest.mark.parametrize("factor", [1e-5, 1e-9, 3e-7])
@@ -264,8 +291,5 @@ def test_a_linear_layer_on_76800_values_of_one_sign_is_exact(tmp_path: Path) -> 
     program = calibrated(net)
     white = np.full((1, SIZE_PX, SIZE_PX, 3), 255, np.uint8)
     pictures = np.concatenate([white, 0 * white, rgb(4, SIZE_PX, seed=1)])
-    codes = assert_exact(program.graph, CONTRACT, pictures, tmp_path).astype(np.float64)
-    grid = arithmetic.quantization_of(program.graph.output)
-    floats = FloatReference(float_twin(net, CONTRACT).graph).run(pictures)[2:]
-    noise = (codes[2:] - grid.zero_point) * grid.scale - floats
-    assert 10 * np.log10((floats**2).sum() / (noise**2).sum()) > 40
+    assert_exact(program.graph, CONTRACT, pictures, tmp_path)
+    assert fidelity_db(program, net, pictures[2:]) > 40

@@ -1,5 +1,6 @@
 """`mobile-sdk export`: a program → one bundle a runtime."""
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,10 +9,11 @@ import typer
 from mobile_sdk.cli import options
 from mobile_sdk.cli.run_folder import TWIN
 from mobile_sdk.cli.tasks import held_out_of
-from mobile_sdk.cli.terminal import progress, quiet, show_json, show_table
+from mobile_sdk.cli.terminal import progress, quiet, say, show_json, show_table
 from mobile_sdk.errors import SettingError
 
 if TYPE_CHECKING:
+    from mobile_sdk.manifest import StructureEntry
     from mobile_sdk.program import Program
 
 
@@ -64,6 +66,9 @@ def export(
                 activation_limit_kib=max_activation_kib if each is programs[0] else None,  # a twin is only compared
                 progress=report,
             )
+    for bundle in bundles:
+        if outside := left_out(bundle.manifest.structure):
+            say(f"{bundle.path.name}: {outside}")
     if json:
         show_json([{"bundle": str(each.path), **each.manifest.model_dump(mode="json")} for each in bundles])
         return
@@ -72,6 +77,18 @@ def export(
         for each in bundles
     ]
     show_table(("bundle", "precision", "model MiB", "partitions"), rows, numbers=("model MiB", "partitions"))
+
+
+def left_out(structure: "StructureEntry") -> str | None:
+    """What a model's delegate leaves to the runtime's own kernels, in a line; None where it takes the net whole."""
+    if structure.partitions <= 1 and not structure.not_delegated:
+        return None
+    counted = Counter(kind for kind, _ in structure.not_delegated)
+    kinds = ", ".join(f"{count} {kind}" for kind, count in counted.items()) or "none by name"
+    parts = f"{structure.partitions} partitions"
+    return (
+        f"expected the whole net in one partition, found {parts}; outside: {kinds} (slower, and it may round otherwise)"
+    )
 
 
 def _twin(path: Path, program: "Program") -> "Program":
