@@ -30,8 +30,8 @@ WORSE = 2.0  # times the noise that there was, and nothing was gained: biases wi
 def reconstruct(net: FakeQuantNet, teacher: FakeQuantNet, pictures: Tensor) -> None:
     """Tunes `net`, whose ranges are known, to be as `teacher`, its copy that does not round, on float `pictures`.
 
-    Rounds through the pictures see other parts of them, mirrored in turn. The same pictures give the same result. A net that
-    comes out `WORSE` gets back what it had.
+    Rounds through the pictures see other parts of them, mirrored in turn. The same pictures give the same result. A net
+    that comes out `WORSE` gets back what it had.
     """
     names = feature_names(net.captured.graph)
     ours, theirs = with_features(net.captured, names), with_features(teacher.captured, names)
