@@ -1,11 +1,13 @@
 """Labels of the data against those of a net."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from command_line import save_pictures
 
+from mobile_sdk.cli.float_net import users_own
 from mobile_sdk.cli.pictures import counts_line, in_order_of, load_pictures, load_pictures_of
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import DataError
@@ -68,3 +70,16 @@ def test_pictures_beside_folders_of_no_label_are_taken_without_labels_and_it_is_
     found = load_pictures_of(Contract(name="fruit", labels=("apple", "pear")), str(tmp_path))
     assert (len(found.train), len(found.validation)) == (5, 1) and set(found.train.targets) == {-1}
     assert "no folder in" in capsys.readouterr().err
+
+
+def test_a_users_net_without_labels_takes_numbered_folders_in_natural_order_and_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "numbered_nets.py").write_text("import torch\ndef net(): return torch.nn.Identity()\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", [*sys.path])
+    save_pictures(tmp_path / "set", tuple(map(str, range(12))), count=1)  # one picture a label is enough
+    source, pictures = users_own("numbered_nets:net", "set", size=32, name=None, labels=None)
+    assert source.contract.labels == tuple(map(str, range(12))) and pictures is not None
+    assert sorted((*pictures.train.targets, *pictures.validation.targets)) == list(range(12))
+    assert "2 before 10" in (said := capsys.readouterr().err) and "the attribute `labels`" in said
