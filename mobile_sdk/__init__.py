@@ -6,6 +6,9 @@ Judge:    verify → a verdict; benchmark → numbers; write_report; bisect, lay
 Apps:     to_bytes, detect, masks_of: what Kotlin and Swift do with pictures and outputs.
 Errors:   SdkError, the root of them all.
 
+Every long call takes `progress`: True, the default, shows it on standard error; False does not; a function is told the
+share that is done (0..1) and what is being done.
+
 Names are loaded when they are first used: `import mobile_sdk` alone loads neither torch nor a runtime.
 """
 

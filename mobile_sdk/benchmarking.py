@@ -5,7 +5,7 @@ bundle for one turn of runs, in an order that rotates (ABC, BCA, CAB). Each bund
 (`benchmark_worker`) and works only in its turn.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,10 +22,8 @@ from mobile_sdk.devices.state import DeviceState
 from mobile_sdk.environment import load_average
 from mobile_sdk.errors import MachineError, SettingError
 from mobile_sdk.measurements import Comparison, Measurement, Numbers, Plan, Samples, judge
+from mobile_sdk.progress import Progress, Report, reported
 from mobile_sdk.stats import MIN_ROUNDS, ratio, summarize
-
-Progress = Callable[[float, str], None]
-"""Takes the share that is done, 0..1, and what is being done."""
 
 _START_TIMEOUT_S = 600.0  # importing a runtime and loading a model, on a slow and busy machine
 _TURN_TIMEOUT_S = 120.0
@@ -52,7 +50,7 @@ def benchmark(
     enough_seconds: float | None = None,
     quick: bool = False,
     max_ms: float | None = None,
-    progress: Progress | None = None,
+    progress: Progress = True,
 ) -> Numbers:
     """Measures every bundle on its golden pictures, for at least `min_runs` runs and `min_seconds` of runs each.
 
@@ -60,6 +58,8 @@ def benchmark(
     verdict. A bundle that the device cannot run is in the result with its reason. Raises SettingError for a device
     whose times mean nothing, BundleError for a damaged bundle, MachineError where a device is not there or stays hot,
     and BenchmarkStoppedError naming bundle and runtime where a worker dies or hangs.
+
+    Example: `numbers = sdk.benchmark(bundles, max_ms=5)`
     """
     _check(bundles)
     expect("device", device, str)
@@ -74,7 +74,8 @@ def benchmark(
         quick=quick,
         max_ms=max_ms,
     )
-    return _Benchmark(bundles=bundles, place=place, plan=plan, progress=progress or _silent).run()
+    with reported(progress, "bench") as report:
+        return _Benchmark(bundles=bundles, place=place, plan=plan, report=report).run()
 
 
 def write_numbers(numbers: Numbers, path: Path) -> None:
@@ -148,14 +149,14 @@ class _Benchmark:
     bundles: Sequence[Bundle]
     place: Place
     plan: Plan
-    progress: Progress
+    report: Report
     series: dict[Path, _Series] = field(default_factory=dict)
 
     def run(self) -> Numbers:
         """Measures everything; BenchmarkStoppedError with what was measured where the device or a worker is lost."""
         place, load_before, state_before = self.place, load_average(), self.place.state()
         if place.heats_up and not self.plan.quick:
-            wait_until_cool(place.state, lambda text: self.progress(0.0, text))
+            wait_until_cool(place.state, lambda text: self.report(0.0, text))
         before = Numbers(
             device=place.name,
             environment=place.environment(_versions(self.bundles)),
@@ -176,9 +177,9 @@ class _Benchmark:
         with ExitStack() as workers:
             for bundle in self.bundles:
                 if self.place.not_run(bundle) is None:
-                    self.progress(0.0, f"loading {bundle.path.name}")
+                    self.report(0.0, f"loading {bundle.path.name}")
                     self.series[bundle.path] = _start(bundle, self.place, self.plan, workers)
-            _interleave(list(self.series.values()), self.plan, self.progress)
+            _interleave(list(self.series.values()), self.plan, self.report)
 
     def _numbers(
         self, before: Numbers, *, state_after: DeviceState | None = None, stopped: str | None = None
@@ -216,11 +217,11 @@ def _start(bundle: Bundle, place: Place, plan: Plan, workers: ExitStack) -> _Ser
     )
 
 
-def _interleave(series: Sequence[_Series], plan: Plan, progress: Progress) -> None:
+def _interleave(series: Sequence[_Series], plan: Plan, report: Report) -> None:
     """Rounds over all series, each round beginning with the next one, until every series has what the plan asks for."""
     first = 0
     while series and (done := min(each.done_share(plan) for each in series)) < 1:
-        progress(done, f"round {first + 1}")
+        report(done, f"round {first + 1}")
         for offset in range(len(series)):
             series[(first + offset) % len(series)].take_turn()
         first += 1
@@ -274,7 +275,3 @@ def _comparison(first: Bundle, second: Bundle, series: Mapping[Path, _Series]) -
 def _versions(bundles: Sequence[Bundle]) -> dict[str, str]:
     names = {bundle.manifest.runtime for bundle in bundles}
     return {package: version for name in names for package, version in runtimes.get(name).versions().items()}
-
-
-def _silent(done_share: float, text: str) -> None:
-    """No progress is shown."""

@@ -1,6 +1,5 @@
 """What a bundle's runtime computes for pictures, beside what the program says it must."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,10 +13,10 @@ from mobile_sdk.expected import expected_scores
 from mobile_sdk.masks import Masks, PicturesWithMasks
 from mobile_sdk.preprocess import LabelledPictures, to_bytes
 from mobile_sdk.program import Program
+from mobile_sdk.progress import Report
 
 BATCH = 128  # pictures held in memory at a time: 19 MB at 224 px
 
-Progress = Callable[[float, str], None]
 """Takes the share that is done, 0..1, and what is being done."""
 Scores = NDArray[np.generic]
 
@@ -42,7 +41,7 @@ def compute(
     program: Program,
     pictures: LabelledPictures,
     run: Run,
-    progress: Progress | None,
+    report: Report,
 ) -> Computed:
     """Runs every picture once through the runtime, and through the reference where it is not remembered."""
     goldens = np.stack([bundle.golden_picture(index) for index in range(len(bundle.manifest.golden.pictures))])
@@ -50,8 +49,7 @@ def compute(
     found, expected = [], []
     labels: list[int] = []
     for start in range(0, len(pictures), BATCH):
-        if progress:
-            progress(start / len(pictures), f"verifying {bundle.path.name}")
+        report(start / len(pictures), f"verifying {bundle.path.name}")
         batch = [pictures[index] for index in range(start, min(start + BATCH, len(pictures)))]
         pixels = np.stack([to_bytes(picture, program.contract.image) for picture, _ in batch])
         found.append(run(pixels))

@@ -6,11 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from mobile_sdk.app_benchmark import benchmark_in_app, is_app
-from mobile_sdk.benchmarking import BenchmarkStoppedError, Progress, benchmark
+from mobile_sdk.benchmarking import BenchmarkStoppedError, benchmark
 from mobile_sdk.bundle import Bundle
 from mobile_sdk.devices import Farm, open_device
 from mobile_sdk.errors import MachineError
 from mobile_sdk.measurements import Numbers
+from mobile_sdk.progress import Report
 
 APP_TIMEOUT_S = 600.0  # 1,024 runs of a net that takes half a second
 
@@ -23,7 +24,7 @@ def device_names(device: str) -> list[str]:
 
 
 def benchmark_each(
-    bundles: Sequence[Bundle], devices: Sequence[str], *, progress: Progress, **settings: Any
+    bundles: Sequence[Bundle], devices: Sequence[str], *, progress: Report, **settings: Any
 ) -> list[Numbers | BenchmarkStoppedError]:
     """What `benchmark` gives on each device, or the error that stopped it there; other errors are raised.
 
@@ -51,7 +52,7 @@ def benchmark_each(
 
 
 def _benchmark(
-    bundles: Sequence[Bundle], device: str, progress: Progress, settings: dict[str, Any]
+    bundles: Sequence[Bundle], device: str, progress: Report, settings: dict[str, Any]
 ) -> Numbers | BenchmarkStoppedError:
     if is_app(device):
         wanted = {name: settings[name] for name in ("threads", "min_runs", "quick", "max_ms")}

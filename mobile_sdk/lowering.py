@@ -1,9 +1,9 @@
 """From one program to a bundle for every runtime."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from mobile_sdk import runtimes as registry
 from mobile_sdk.arguments import NOTHING, Parted, expect, expect_each, expect_path, held_out
@@ -13,9 +13,7 @@ from mobile_sdk.errors import SettingError
 from mobile_sdk.golden import Golden, choose_goldens, generated_goldens
 from mobile_sdk.preprocess import LabelledPictures
 from mobile_sdk.program import LOAD_IT, Program
-
-Progress = Callable[[float, str], None]
-"""Takes the share that is done, 0..1, and what is being done."""
+from mobile_sdk.progress import Progress, reported
 
 
 def lower(
@@ -25,7 +23,7 @@ def lower(
     runtimes: str | Sequence[str] = ("executorch", "tflite", "coreml"),
     pictures: LabelledPictures | Parted | None = None,
     activation_limit_kib: int | None = None,
-    progress: Progress | None = None,
+    progress: Progress = True,
 ) -> list[Bundle]:
     """Writes a bundle for every runtime below `out`, in that order; golden pictures are three of `pictures`.
 
@@ -35,6 +33,8 @@ def lower(
     compute the same codes, what is wide in strips of rows, so that no more activations than that are alive at once
     (`memory_limit.within`): int8 programs only. Names and folders are checked before anything is written. What a
     runtime refuses is its CompileError; the bundles already written stay.
+
+    Example: `bundles = sdk.lower(program, "bundles", runtimes=["tflite"], pictures=pictures)`
     """
     expect("program", program, Program, hint=LOAD_IT)
     expect_path("out", out)
@@ -55,15 +55,13 @@ def lower(
     for folder in folders:
         check_replaceable(folder)
     goldens, source = _goldens(program, pictures)
+    settings: dict[str, Any] = {"source": source, "activation_limit_kib": activation_limit_kib}
     bundles = []
-    for index, (folder, runtime) in enumerate(zip(folders, chosen, strict=True)):
-        if progress:
-            progress(index / len(chosen), f"exporting {folder.name}")
-        bundles.append(
-            write_bundle(folder, program, runtime, goldens, source=source, activation_limit_kib=activation_limit_kib)
-        )
-    if progress:
-        progress(1.0, f"exported {len(bundles)} bundle{'s' * (len(bundles) > 1)}")
+    with reported(progress, "export") as report:
+        for index, (folder, runtime) in enumerate(zip(folders, chosen, strict=True)):
+            report(index / len(chosen), f"exporting {folder.name}")
+            bundles.append(write_bundle(folder, program, runtime, goldens, **settings))
+        report(1.0, f"exported {len(bundles)} bundle{'s' * (len(bundles) > 1)}")
     return bundles
 
 

@@ -5,7 +5,7 @@ one layer at a time (what it costs), and for all layers but one's weights (what 
 taken in the order of execution, so that of every run only the part behind the layer is computed.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,11 +18,11 @@ from mobile_sdk.integer_graph import INT8_MAX, INT8_MIN, Constant, Graph, Operat
 from mobile_sdk.numerics import sqnr_db
 from mobile_sdk.pixels import Pixels, graph_of, pixels_for
 from mobile_sdk.program import Program
+from mobile_sdk.progress import Progress, Report, reported
 from mobile_sdk.runtimes.float_operators import apply
 from mobile_sdk.runtimes.reference import Reference
 from mobile_sdk.twins import Counterpart, Grid, counterparts
 
-Progress = Callable[[float, str], None]
 Values = dict[str, torch.Tensor]
 
 
@@ -69,7 +69,7 @@ class Sensitivity:
 
 
 def layer_sensitivity(
-    program: Program | Graph, twin: Program | Graph, pictures: Pixels, *, progress: Progress | None = None
+    program: Program | Graph, twin: Program | Graph, pictures: Pixels, *, progress: Progress = True
 ) -> Sensitivity:
     """Measures every layer of `program` against its float32 `twin` on RGB bytes (N, H, W, 3), all N at once.
 
@@ -82,9 +82,9 @@ def layer_sensitivity(
     if not len(pixels):
         raise DataError("expected pictures to measure on, found none", hint="give 8 or more typical pictures")
     pairs = counterparts(program, twin)
-    with torch.inference_mode():
+    with torch.inference_mode(), reported(progress, "sensitivity") as report:
         runs = _Runs(pairs, twin, pixels)
-        noises = list(runs.all_layers(progress))
+        noises = list(runs.all_layers(report))
         simulated = runs.simulated
     total = sum(noise.alone for noise in noises) or 1.0
     signal = runs.signal
@@ -158,13 +158,12 @@ class _Runs:
         self.signal = float((self.scores**2).sum())
         self.simulated = _noise(self._to_end(self._picture, 0, self._int8), self.scores)
 
-    def all_layers(self, progress: Progress | None) -> Iterator[_Noise]:
+    def all_layers(self, report: Report) -> Iterator[_Noise]:
         """The noises of every layer that the program rounds, in order."""
         exact, rounded, position = dict(self._picture), dict(self._picture), 0
         layers = _layers(self._pairs)
         for layer in layers:
-            if progress:
-                progress(layer.start / len(self._pairs), layer.path)
+            report(layer.start / len(self._pairs), layer.path)
             self._advance(exact, position, layer.start, self._float)
             self._advance(rounded, position, layer.start, self._int8)
             position = layer.start

@@ -6,12 +6,13 @@ from mobile_sdk import runtimes, static_checks
 from mobile_sdk.agreement import requirement_of
 from mobile_sdk.arguments import NOTHING, Parted, expect, held_out
 from mobile_sdk.bundle import OPEN_IT, Bundle, open_bundle
-from mobile_sdk.computed import Computed, Progress, compute
+from mobile_sdk.computed import Computed, compute
 from mobile_sdk.devices import open_device
 from mobile_sdk.errors import BundleError, DataError, MachineError, SettingError
 from mobile_sdk.measured import Measured, measure
 from mobile_sdk.preprocess import LabelledPictures
 from mobile_sdk.program import LOAD_IT, Program
+from mobile_sdk.progress import Progress, Report, reported
 from mobile_sdk.runtimes.base import Runtime
 from mobile_sdk.verdict import Check, Verdict, status_of
 
@@ -25,7 +26,7 @@ def verify(
     threads: int = 1,
     device: str = "host",
     runtime: str | None = None,
-    progress: Progress | None = None,
+    progress: Progress = True,
 ) -> Verdict:
     """Checks a bundle against its program: files, structure, numbers on all `pictures`, golden pictures, accuracy.
 
@@ -33,6 +34,8 @@ def verify(
     that reads the bundle's model ("tflite-runtime"). What cannot run here is `not_run` with its reason. Raises
     BundleError where the bundle does not open any more, DataError where there are no pictures, SettingError for an
     unknown device or runtime.
+
+    Example: `assert sdk.verify(bundle, program, pictures, min_accuracy=0.9)`
     """
     expect("bundle", bundle, Bundle, hint=OPEN_IT)
     expect("program", program, Program, hint=LOAD_IT)
@@ -46,7 +49,8 @@ def verify(
     chosen = _runtime(bundle, runtime)
     structure, checks = static_checks.run(bundle, program, chosen)
     requirement = requirement_of(chosen.name, program.graph)
-    computed = _compute(bundle, program, pictures, chosen, checks, device, threads, progress)
+    with reported(progress, f"verify {bundle.path.name}") as report:
+        computed = _compute(bundle, program, pictures, chosen, checks, device, threads, report)
     if isinstance(computed, Check):
         measured = Measured(checks=(computed,))
     else:
@@ -104,7 +108,7 @@ def _compute(
     checks: Sequence[Check],
     device: str,
     threads: int,
-    progress: Progress | None,
+    report: Report,
 ) -> Computed | Check:
     """The scores, or the one check that says why there are none."""
     name, required = "steps apart", "scores to compare"
@@ -118,7 +122,7 @@ def _compute(
     try:
         place = open_device(device)
         with place.loaded(runtime, bundle.model_path, bundle.interface, threads=threads) as run:
-            return compute(bundle, program, pictures, run, progress)
+            return compute(bundle, program, pictures, run, report)
     except BundleError as error:
         return Check.judged(name, False, measured="none", required=required, reason=error.message)
     except MachineError as error:

@@ -8,6 +8,9 @@ Training:  fit, fit_detector, fit_segmenter by a TrainPlan, with Distillation â†
 Int8:      quantize by a CalibrationPlan does it all; in steps: prepare â†’ FakeQuantNet, calibrate, fit, freeze;
            float_twin: what it is compared with.
 
+Every long call takes `progress`: True, the default, shows it on standard error; False does not; a function is told the
+share that is done (0..1) and what is being done.
+
 Names are loaded when they are first used: `import qat` alone loads no torch.
 """
 

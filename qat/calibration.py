@@ -13,6 +13,7 @@ from mobile_sdk.arguments import NOTHING, expect
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import DataError
 from mobile_sdk.program import Program, Record
+from mobile_sdk.progress import Progress
 from qat.arguments import expect_plan, expect_prepared, to_calibrate_on
 from qat.batches import evaluation_batches
 from qat.bias_correction import correct_biases
@@ -21,7 +22,7 @@ from qat.equalisation import equalise
 from qat.freezing import freeze
 from qat.picture_set import PictureSet
 from qat.preparation import FakeQuantNet, prepare
-from qat.progress import say
+from qat.progress import say, shown
 from qat.ranges import search_ranges
 from qat.reconstruction import SMALL, reconstruct
 from qat.weight_rounding import round_weights
@@ -50,24 +51,31 @@ def quantize(
     *,
     record: Record | None = None,
     keep_float: Sequence[str] = (),
+    progress: Progress = True,
 ) -> Program:
     """The int8 program of `net` as it is, calibrated on `pictures` by `plan` (the default plan if None).
 
     Of pictures in two parts those to learn from are taken; at most 512 are read, labels are not. Stages and what they
     gave are in the record's settings. `keep_float` names layers that stay in float32, as `prepare` says.
+
+    Example: `program = qat.quantize(net, contract, qat.load_folder("photos"))`
     """
     expect_plan(plan, CalibrationPlan)
     expect("record", record, Record, NOTHING)
     pictures = to_calibrate_on(pictures)
     prepared = prepare(net, contract, keep_float=keep_float)
-    stages = calibrate(prepared, pictures, plan)
+    stages = calibrate(prepared, pictures, plan, progress=progress)
     record = record or Record(net=type(net).__name__, quantized="calibrated")
     settings = {**record.settings, "calibration": stage_figures(stages)}
     return freeze(prepared, contract, record.model_copy(update={"settings": settings}))
 
 
 def calibrate(
-    net: FakeQuantNet, pictures: "Pictures | PictureSet", plan: CalibrationPlan | None = None
+    net: FakeQuantNet,
+    pictures: "Pictures | PictureSet",
+    plan: CalibrationPlan | None = None,
+    *,
+    progress: Progress = True,
 ) -> tuple[Stage, ...]:
     """Gives `net` its ranges and, by `plan` (the default plan if None), its codes; then holds the ranges there.
 
@@ -76,7 +84,8 @@ def calibrate(
     """
     expect_prepared(net)
     expect_plan(plan, CalibrationPlan)
-    return tuple(calibration_stages(net, to_calibrate_on(pictures), plan))
+    with shown(progress):
+        return tuple(calibration_stages(net, to_calibrate_on(pictures), plan))
 
 
 @torch.no_grad()

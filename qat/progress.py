@@ -5,12 +5,19 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TypeVar, cast
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 
+from mobile_sdk.progress import Progress, check_progress
 from qat.launch import is_main_process
+
+Shown = ContextVar[Progress]("progress", default=True)
+"""What the call in which we are was told of progress."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -22,14 +29,20 @@ def track(items: Iterable[Item], *, what: str, total: int) -> Iterator[Item]:
 
     Of several processes the main one shows it.
     """
-    if not is_main_process():
+    progress = Shown.get()
+    if callable(progress) and is_main_process():
+        for count, item in enumerate(items):
+            progress(count / total, what)
+            yield item
+        return
+    if not progress or not is_main_process():
         yield from items
         return
     if not sys.stderr.isatty():
         yield from _with_lines(items, what, total)
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         yield from bar.track(items, total=total, description=what)
 
 
@@ -50,9 +63,23 @@ def ahead(items: Iterator[Item]) -> Iterator[Item]:
             yield cast(Item, item)
 
 
+@contextmanager
+def shown(progress: Progress) -> Iterator[None]:
+    """Inside, work is shown on standard error if `progress` is True, told to it where it is a function, else silent."""
+    check_progress(progress)
+    token = Shown.set(progress)
+    try:
+        yield
+    finally:
+        Shown.reset(token)
+
+
 def say(line: str) -> None:
-    """One line of news on standard error, of the main process alone."""
-    if is_main_process():
+    """One line of news, of the main process alone: on standard error, or wherever progress goes."""
+    progress = Shown.get()
+    if callable(progress) and is_main_process():
+        progress(1.0, line)
+    elif progress and is_main_process():
         print(line, file=sys.stderr, flush=True)
 
 

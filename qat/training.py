@@ -13,6 +13,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from mobile_sdk.arguments import NOTHING, expect
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import DataError, SettingError
+from mobile_sdk.progress import Progress
 from qat.arguments import (
     CONTRACT_HINT,
     expect_net,
@@ -28,6 +29,7 @@ from qat.history import History
 from qat.picture_set import PictureSet
 from qat.plan import TrainPlan
 from qat.processes import current_processes
+from qat.progress import shown
 from qat.training_run import train
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ def fit(
     out: Path | str | None = None,
     resume: bool = True,
     overwrite: bool = False,
-    progress: bool = True,
+    progress: Progress = True,
 ) -> History:
     """Trains `net` in place by `plan` (the default plan if None) and leaves it in eval() mode with the result.
 
@@ -58,6 +60,8 @@ def fit(
     `teacher`, the float net, which stays as it is, and needs no labels. SettingError: no contract, labels that differ
     from the pictures', neither labels nor a teacher, a teacher that does not fit, a loss that is not finite, another
     run in `out`.
+
+    Example: `history = qat.fit(net, qat.load_folder("photos"), qat.TrainPlan(epochs=10), out="runs/photos")`
     """
     expect_net(net)
     to_learn_from(pictures, Pictures, "load_folder")
@@ -67,12 +71,18 @@ def fit(
     expect("contract", contract, Contract, NOTHING, hint=CONTRACT_HINT)
     plan, contract = plan or TrainPlan(), contract or contract_of(net)
     folder = folder_or_none(out)
-    with current_processes().at_work(net):
+    with shown(progress), current_processes().at_work(net):
         task = _Classification(net, pictures, plan, contract, teacher)
-        return train(net, task, plan, contract, out=folder, resume=resume, overwrite=overwrite, progress=progress)
+        return train(net, task, plan, contract, out=folder, resume=resume, overwrite=overwrite)
 
 
-def evaluate(net: nn.Module, pictures: Pictures | PictureSet, contract: Contract | None = None) -> float:
+def evaluate(
+    net: nn.Module,
+    pictures: Pictures | PictureSet,
+    contract: Contract | None = None,
+    *,
+    progress: Progress = True,
+) -> float:
     """The share (0..1) of `pictures` whose highest score is their label's; leaves `net` in the mode that it was in.
 
     Of pictures in two parts those held out are taken. DataError where there is none, or none has a label.
@@ -83,7 +93,8 @@ def evaluate(net: nn.Module, pictures: Pictures | PictureSet, contract: Contract
     if max(pictures.targets, default=-1) < 0:
         found = f"{len(pictures)} without" if len(pictures) else "none"
         raise DataError(f"expected pictures with labels to evaluate on, found {found}", hint="lay them out by label")
-    winners = scores(net, pictures, contract or contract_of(net)).argmax(dim=1)
+    with shown(progress):
+        winners = scores(net, pictures, contract or contract_of(net)).argmax(dim=1)
     return (winners == torch.tensor(pictures.targets)).sum().item() / len(pictures)
 
 

@@ -68,7 +68,6 @@ def train(
     out: Path | None,
     resume: bool = True,
     overwrite: bool = False,
-    progress: bool = True,
 ) -> History:
     """Trains `net` in place by `plan` and leaves it in eval() mode with the result.
 
@@ -78,7 +77,7 @@ def train(
     together; the main one reads and writes the checkpoint. SettingError: a loss that is not finite, or another run's
     checkpoint in `out` without `overwrite`.
     """
-    run = _Run.start(net, task, plan, progress)
+    run = _Run.start(net, task, plan)
     processes = run.processes
     mark: Fingerprint = {}
     if out:
@@ -107,7 +106,6 @@ class _Run:
     net: nn.Module
     task: Task[Any]
     plan: TrainPlan
-    progress: bool
     processes: Processes
     optimizer: torch.optim.Optimizer
     average: WeightAverage | None
@@ -117,7 +115,7 @@ class _Run:
     loss: nn.Module | None = None
 
     @classmethod
-    def start(cls, net: nn.Module, task: Task[Any], plan: TrainPlan, progress: bool) -> "_Run":
+    def start(cls, net: nn.Module, task: Task[Any], plan: TrainPlan) -> "_Run":
         if isinstance(net, Schedulable) and any(phase.learns_steps for phase in plan.phases):
             net.learn_steps()
         processes = current_processes()
@@ -128,7 +126,6 @@ class _Run:
             net=net,
             task=task,
             plan=plan,
-            progress=progress,
             processes=processes,
             optimizer=plan.optimizer_for(net),
             average=average,
@@ -144,15 +141,13 @@ class _Run:
         """The run as the state left it, or where that is a shorter one's end, the run that follows."""
         self.take_up(state)
         if not is_shorter(state, self.plan):
-            if self.progress:
-                say(f"going on after epoch {len(self.history.epochs)} of {self.plan.epochs}")
+            say(f"going on after epoch {len(self.history.epochs)} of {self.plan.epochs}")
             return self
         self.finish()
-        longer = _Run.start(self.net, self.task, self.plan, self.progress)
+        longer = _Run.start(self.net, self.task, self.plan)
         longer.history, longer.begun = self.history, len(self.history.epochs)
-        if self.progress:
-            more = self.plan.epochs - longer.begun
-            say(f"the training of {longer.begun} epochs is finished: {more} more begin from its weights")
+        more = self.plan.epochs - longer.begun
+        say(f"the training of {longer.begun} epochs is finished: {more} more begin from its weights")
         return longer
 
     def finish(self) -> None:
@@ -188,15 +183,13 @@ class _Run:
             self.history = History(epochs=(*self.history.epochs, result))
             if folder and self.processes.rank == 0:
                 save_checkpoint(folder, mark, self.state())
-            if self.progress:
-                say(result.line(self.plan.epochs))
+            say(result.line(self.plan.epochs))
 
     def one_epoch(self, epoch: int) -> Epoch:
         start_s, losses = time.perf_counter(), 0.0
         self.net.train()
         steps, batches = self.task.batches(epoch)
-        if self.progress:
-            batches = track(batches, what=f"epoch {epoch + 1}/{self.plan.epochs}", total=steps)
+        batches = track(batches, what=f"epoch {epoch + 1}/{self.plan.epochs}", total=steps)
         phases: dict[str, None] = {}
         for step, batch in enumerate(batches):
             phases[self.set_phase((epoch - self.begun) * steps + step, steps).name] = None

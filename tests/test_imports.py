@@ -16,7 +16,7 @@ LAYERS = (
         *("preprocess", "integer_graph", "program", "program_archive", "program_export", "program_read"),
         *("program_boxes", "program_names", "graph_pen"),
         *("arithmetic", "numerics", "stats", "atomic", "cache", "commands", "environment"),
-        *("detections", "average_precision", "masks", "mean_iou", "arguments", "mistaken"),
+        *("detections", "average_precision", "masks", "mean_iou", "arguments", "mistaken", "progress", "limits"),
     },
     {"runtimes", "devices"},
     set(),  # every module that no layer names: bundle, verify, benchmark, report …
@@ -25,7 +25,7 @@ LAYERS = (
 OTHERS = 3
 QAT_MAY_USE = {
     *("contract", "errors", "preprocess", "integer_graph", "arithmetic", "program", "atomic", "graph_pen"),
-    *("detections", "average_precision", "masks", "mean_iou", "arguments"),
+    *("detections", "average_precision", "masks", "mean_iou", "arguments", "progress"),
 }
 HEAVY = ("torch", "torchao", "executorch", "coremltools", "ai_edge_litert", "matplotlib", "scipy", "pandas", "sklearn")
 

@@ -291,6 +291,36 @@ def test_every_plan_can_be_as_short_as_one_epoch(make: Callable[..., qat.TrainPl
     assert plan.over(1).warm_up <= 0.5
 
 
+def test_progress_is_shown_silenced_or_handed_over_by_every_long_call(
+    made: Made, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    data, extremes, plan = pictures(), qat.CalibrationPlan.extremes(), qat.TrainPlan(epochs=1, batch=8)
+    calls: dict[str, Callable[[Any], object]] = {
+        "quantize": lambda progress: qat.quantize(tiny_net().eval(), CONTRACT, data, extremes, progress=progress),
+        "calibrate": lambda progress: qat.calibrate(
+            qat.prepare(tiny_net(), CONTRACT), data, extremes, progress=progress
+        ),
+        "fit": lambda progress: qat.fit(tiny_net(), data, plan, contract=CONTRACT, progress=progress),
+        "lower": lambda progress: sdk.lower(made.program, tmp_path, runtimes="tflite", progress=progress),
+        "verify": lambda progress: sdk.verify(made.bundle, made.program, data, progress=progress),
+        "benchmark": lambda progress: sdk.benchmark([made.bundle], quick=True, progress=progress),
+        "layer_sensitivity": lambda progress: sdk.layer_sensitivity(made.program, made.twin, data, progress=progress),
+    }
+    for name, call in calls.items():
+        capfd.readouterr()
+        call(False)
+        assert capfd.readouterr().err == "", name
+        told: list[tuple[float, str]] = []
+        call(lambda share, text, told=told: told.append((share, text)))
+        assert told and all(0 <= share <= 1 and text for share, text in told), name
+        assert capfd.readouterr().err == "", name
+        with pytest.raises(SettingError, match="progress as a bool or a function, found str"):
+            call("yes")
+    for name in ("quantize", "calibrate", "fit"):
+        calls[name](True)
+        assert capfd.readouterr().err, name
+
+
 def test_a_verdict_is_true_only_where_its_status_is_pass(made: Made) -> None:
     ran = Check.judged("steps apart", True, measured=0, required="0")
     skipped = Check.skipped("apple's own runtime", required="…", reason="no Mac")

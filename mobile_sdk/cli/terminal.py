@@ -3,16 +3,14 @@
 import json
 import logging
 import sys
-import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from mobile_sdk.progress import Report, reported
 from qat.launch import is_main_process
 
-Progress = Callable[[float, str], None]
-LINE_EVERY_S = 5.0
 WORDS = {"pass": "pass", "fail": "FAIL", "not_run": "not run"}
 
 
@@ -23,26 +21,10 @@ def say(line: str) -> None:
 
 
 @contextmanager
-def progress(title: str) -> Iterator[Progress]:
-    """Yields a function of (share done, what is being done): a bar on a terminal, a line every 5 seconds elsewhere."""
-    if not (sys.stderr.isatty() and is_main_process()):
-        last_s = time.monotonic()
-
-        def line(done_share: float, text: str) -> None:
-            nonlocal last_s
-            if time.monotonic() - last_s >= LINE_EVERY_S:
-                last_s = time.monotonic()
-                say(f"{title}: {text} ({done_share:.0%})")
-
-        yield line
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, total=1.0)
-        yield lambda done_share, text: bar.update(task, completed=done_share, description=f"{title}: {text}")
+def progress(title: str) -> Iterator[Report]:
+    """Yields a function of (share done, what is being done), which the main process shows."""
+    with reported(is_main_process(), title) as report:
+        yield report
 
 
 def show_json(value: Any) -> None:

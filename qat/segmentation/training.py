@@ -11,12 +11,14 @@ from mobile_sdk.contract import Contract
 from mobile_sdk.errors import SettingError
 from mobile_sdk.masks import VOID
 from mobile_sdk.mean_iou import MeanIou, mean_iou
+from mobile_sdk.progress import Progress
 from qat.annotated_set import outputs_of, own_batches
 from qat.arguments import expect_net, expect_plan, folder_or_none, to_judge_by, to_learn_from
 from qat.checkpoint import Fingerprint
 from qat.history import History
 from qat.plan import TrainPlan
 from qat.processes import current_processes
+from qat.progress import shown
 from qat.segmentation.pictures import SegmentationPictures, SegmentationSet
 from qat.training import contract_of
 from qat.training_run import train
@@ -33,7 +35,7 @@ def fit_segmenter(
     compose: Composer | None = None,
     out: Path | str | None = None,
     overwrite: bool = False,
-    progress: bool = True,
+    progress: Progress = True,
 ) -> History:
     """Trains a net of `build_segmenter`, or a `prepare`d one, in place by `plan` and leaves it in eval() mode.
 
@@ -48,10 +50,10 @@ def fit_segmenter(
     plan, contract = plan or TrainPlan.segmenter(), contract_of(net)
     if contract.labels != pictures.labels:
         raise SettingError("expected pictures with the contract's labels, found others", hint="use pictures.labels")
-    with current_processes().at_work(net):
+    with shown(progress), current_processes().at_work(net):
         task = _Segmentation(net, pictures, plan, contract, compose)
         folder = folder_or_none(out)
-        return train(net, task, plan, contract, out=folder, overwrite=overwrite, progress=progress)
+        return train(net, task, plan, contract, out=folder, overwrite=overwrite)
 
 
 def evaluate_segmenter(net: nn.Module, pictures: SegmentationPictures | SegmentationSet) -> MeanIou:
