@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from mobile_sdk.bundle import OPEN_IT, Bundle
 from mobile_sdk.devices.state import DeviceState
 from mobile_sdk.environment import load_average
 from mobile_sdk.errors import MachineError, SettingError
+from mobile_sdk.manifest import Manifest
 from mobile_sdk.measurements import Comparison, Measurement, Numbers, Plan, Samples, judge
 from mobile_sdk.progress import Progress, Report, reported
 from mobile_sdk.stats import MIN_ROUNDS, ratio, summarize
@@ -30,6 +32,14 @@ _TURN_TIMEOUT_S = 120.0
 _TURN_MS = 25.0  # long beside a switch of processes, short beside the bursts that interleaving is to cancel
 _MAX_TURN_RUNS = 1000
 _QUICK_RUNS, _QUICK_SECONDS = 12, 0.0
+
+
+@runtime_checkable
+class BundleLike(Protocol):
+    """What is asked of a bundle here: where it lies, and what its manifest says."""
+
+    path: Path
+    manifest: Manifest
 
 
 class BenchmarkStoppedError(MachineError):
@@ -135,7 +145,7 @@ class _Series:
 
 
 def _check(bundles: Sequence[Bundle]) -> None:
-    expect_each("bundles", bundles, Bundle, hint=OPEN_IT)
+    expect_each("bundles", bundles, BundleLike, hint=OPEN_IT)
     if not bundles:
         raise SettingError("expected at least one bundle, found none", hint="name the bundles to measure")
     if len({bundle.path.resolve() for bundle in bundles}) < len(bundles):

@@ -229,7 +229,7 @@ def test_every_public_function_is_among_the_calls_that_are_tried() -> None:
         (lambda made: qat.evaluate(tiny_net(), [Path("a.jpg")], CONTRACT), "found list of 1 .give qat.load_folder"),
         (lambda made: sdk.lower("program.pt2", made.folder), r"found str 'program.pt2' \(load it: Program.load"),
         (lambda made: sdk.benchmark(["x.tflite"]), r"bundles\[0\], found str 'x.tflite' \(open it: open_bundle"),
-        (lambda made: sdk.benchmark(made.bundle), "sequence of Bundle as bundles, found Bundle"),
+        (lambda made: sdk.benchmark(made.bundle), "sequence of BundleLike as bundles, found Bundle"),
         (lambda made: sdk.verify(made.bundle.path, made.program, pictures()), "open it: open_bundle"),
         (lambda made: sdk.verify(made.bundle, "program.pt2", pictures()), "load it: Program.load"),
         (
