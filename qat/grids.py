@@ -20,6 +20,7 @@ from qat.steps import Kind, Step
 
 LEAST_ADDEND = 2 * arithmetic.ADD_RATIO_RANGE[0]  # of the sum's scale; a margin of two for what is rounded later
 LEAST_PRODUCT = 2 * arithmetic.PRODUCT_RATIO_RANGE[0]  # both scales of a product over its own
+_FIXED = (Kind.HARD_SIGMOID, Kind.RELU6)  # activations whose grid mathematics gives: wider, it would say less
 LARGEST_FACTOR = arithmetic.REQUANTIZATION_RANGE[1] / 2  # input scale over output scale, for all operators alike
 
 
@@ -88,12 +89,13 @@ class GridPlanner:
     def _bound_pair(self, name: str, operand: Source, pending: Pending) -> None:
         """What the operator asks of its output's scale beside one operand's."""
         match pending.step.kind:
-            case Kind.WEIGHTED if pending.activation is not Kind.HARD_SIGMOID:  # a gate's grid is fixed
+            case Kind.WEIGHTED if pending.activation not in _FIXED:  # there `snap_weights` bounds the factor
                 assert pending.layer is not None
                 self._at_least(name, (operand.name,), operand.factor * _largest_scale(pending.layer) / LARGEST_FACTOR)
             case Kind.ADD | Kind.ADD_CONSTANT | Kind.RELU | Kind.RELU6:
                 self._at_least(operand.name, (name,), LEAST_ADDEND / operand.factor)
-                self._at_least(name, (operand.name,), operand.factor / LARGEST_FACTOR)
+                if pending.step.kind not in _FIXED:
+                    self._at_least(name, (operand.name,), operand.factor / LARGEST_FACTOR)
             case Kind.HARD_SWISH:
                 self._at_least(operand.name, (name,), LEAST_PRODUCT / (operand.factor * GATE.scale / 6))
                 self._at_least(name, (operand.name,), operand.factor * GATE.scale / LARGEST_FACTOR)

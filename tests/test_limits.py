@@ -267,6 +267,21 @@ def test_every_stage_of_the_default_calibration_works_in_a_net_of_tiny_values(wi
     assert all(stage["sqnr_db"] > 30 for stage in program.record.settings["calibration"])
 
 
+@pytest.mark.parametrize(
+    "body",
+    [lambda net, x: net.b(F.relu6(net.a(x))), lambda net, x: (lambda y: net.b(F.relu6(y)) + y)(net.a(x))],
+    ids=["of a convolution", "alone"],
+)
+def test_a_relu6_of_huge_values_keeps_its_grid(body: Callable[[Net, Tensor], Tensor], tmp_path: Path) -> None:
+    net, pictures = Net(body, 1.0).eval(), rgb(6, SIZE_PX, seed=1)
+    with torch.no_grad():
+        net.a.weight.mul_(1e6)
+        net.b.weight.mul_(1e6)
+    program = calibrated(net)
+    assert_exact(program.graph, CONTRACT, pictures, tmp_path)
+    assert fidelity_db(program, net, pictures) > 25
+
+
 @pytest.mark.parametrize("factor", [1e-5, 1e-9, 3e-7])
 def test_a_tiny_factor_before_a_concatenation_is_one_partition(factor: float, tmp_path: Path) -> None:
     net = Net(lambda net, x: torch.cat([x, x * factor], 1), 1.0).eval()
