@@ -13,7 +13,7 @@ from mobile_sdk.program import Program, Record
 from qat.arguments import expect_contract, expect_float_net, expect_prepared
 from qat.detection.decoder import Decoder
 from qat.emitter import Emitter, Pending, Result_co, tensor_name
-from qat.fake_quant import TensorQuantizer
+from qat.fake_quant import SMALLEST_SPAN, TensorQuantizer
 from qat.float_emitter import FloatEmitter
 from qat.grids import GridPlanner
 from qat.integer_emitter import IntegerEmitter
@@ -39,6 +39,7 @@ def freeze(net: FakeQuantNet, contract: Contract, record: Record | None = None, 
         raise CaptureError(
             f"{len(unseen)} ranges of the net have seen no picture", hint="train it with fit(), or use quantize()"
         )
+    _check_scores(net)
     record = record or Record(net=type(net).__name__, quantized="qat")
     grids = _walk(net, GridPlanner(contract.image))
     if net.kept and not all_int8:
@@ -56,6 +57,21 @@ def float_twin(net: nn.Module, contract: Contract, record: Record | None = None)
     expect("record", record, Record, NOTHING)
     record = record or Record(net=type(net).__name__, quantized="float32")
     return Program(graph=_walk(prepare(net, contract), FloatEmitter(contract.image)), contract=contract, record=record)
+
+
+def _check_scores(net: FakeQuantNet) -> None:
+    """Raises CaptureError where all scores lie below what a scale can tell apart, though they are not zero."""
+    modules = dict(net.captured.named_modules(remove_duplicate=False))
+    (output,) = net.captured.graph.find_nodes(op="output")
+    node = output.args[0]
+    while isinstance(node, fx.Node):
+        module = modules.get(str(node.target)) if node.op == "call_module" else None
+        if isinstance(module, TensorQuantizer):
+            if 0 < (span := float(module.high.detach() - module.low.detach())) < SMALLEST_SPAN:
+                found = f"expected scores that differ by {SMALLEST_SPAN:.0e} at least, found {span:.0e}"
+                raise CaptureError(found, hint="give the last layer larger weights")
+            return
+        node = node.args[0] if node.args else None
 
 
 def _walk(net: FakeQuantNet, emitter: Emitter[Result_co]) -> Result_co:

@@ -267,6 +267,17 @@ def test_every_stage_of_the_default_calibration_works_in_a_net_of_tiny_values(wi
     assert all(stage["sqnr_db"] > 30 for stage in program.record.settings["calibration"])
 
 
+def test_scores_that_no_scale_tells_apart_are_refused() -> None:
+    net = Net(BODIES["a constant"], 1.0).eval()
+    with torch.no_grad():
+        net.head.weight.mul_(1e-30)
+        net.head.bias.zero_()
+    with pytest.raises(CaptureError, match="expected scores that differ by 8e-25 at least, found"):
+        calibrated(net)
+    nn.init.zeros_(net.head.weight)
+    calibrated(net)  # dead scores are what the net says
+
+
 @pytest.mark.parametrize(
     "body",
     [lambda net, x: net.b(F.relu6(net.a(x))), lambda net, x: (lambda y: net.b(F.relu6(y)) + y)(net.a(x))],
