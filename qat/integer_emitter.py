@@ -143,9 +143,9 @@ class IntegerEmitter:
         return output
 
     def _near(self, name: str, path: str, value: Value, output: Value) -> Value:
-        """The value on a grid from which XNNPACK adds onto the output's: only a gate's can be too far from it.
+        """The value on a grid from which XNNPACK adds onto the output's, where its own is too far from it.
 
-        A finer grid has steps far below the output's, a coarser one such that all but zero saturate the gate.
+        A finer grid has steps far below the output's; on a coarser one, a gate's operand, all but zero saturate.
         """
         low, high = arithmetic.ADD_RATIO_RANGE
         ratio = value.grid.scale / output.grid.scale
