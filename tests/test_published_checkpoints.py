@@ -219,7 +219,7 @@ def test_run_fine_tunes_from_a_checkpoint_and_from_a_net_of_train(
 ) -> None:
     data = ("--data", str(place / "sides"), "--epochs", "1", "--qat-epochs", "0")
     ran(monkeypatch, "--weights", str(place / "imagenet.pth"), *SMALL, *data, "--out", str(tmp_path / "first"))
-    assert "gets a new head, for the 3 labels" in capfd.readouterr().err
+    assert "gets a head for the 3 labels" in capfd.readouterr().err
     net = tmp_path / "first" / "net.safetensors"
     saved = read_header(net)
     assert saved is not None and saved.contract.labels == LABELS
