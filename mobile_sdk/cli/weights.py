@@ -170,9 +170,8 @@ def pictures_for(weights: Weights, data: str, *, learns: bool, trains_float: boo
         return _of_folders_in_order(weights, data)
     if not learns:
         raise _no_new_head(weights, data, sorted(theirs - mine), len(theirs))
-    say(
-        f"{weights.path.name} gets a head for the {len(theirs)} labels in {data}, still to be trained (--labels keeps its own)"
-    )
+    asked = f"a head for the {len(theirs)} labels in {data}"
+    say(f"{weights.path.name} gets {asked}, still to be trained (--labels keeps its own)")
     return load_pictures(data)
 
 
