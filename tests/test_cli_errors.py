@@ -39,6 +39,8 @@ def wrong(small: SmallRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
 CASES = {
     "verb": ("verfy", 2, "expected a verb (run, train", "did you mean verify?"),
     "option": ("run --epoch 3", 2, "an option of mobile-sdk run, found --epoch", "did you mean --epochs"),
+    "batch": ("train --batch-size 8", 2, "found --batch-size", "the recipe decides that: --recipe"),
+    "rate": ("run --lr 0.1", 2, "found --lr", "TrainPlan(batch=…, learning_rate=…)"),
     "option of no verb": ("--jsn", 2, "found --jsn", "see mobile-sdk --help"),
     "short option": ("nets -x", 2, "found -x", "see mobile-sdk nets --help"),
     "value": ("run --epochs three", 2, "--epochs to be a valid integer, found 'three'", "see mobile-sdk run --help"),

@@ -203,6 +203,17 @@ def raised(call: Callable[[], object]) -> Exception | None:
     return None
 
 
+@pytest.mark.parametrize(
+    "name", ["load_folder", "load_unlabelled", "load_coco_folder", "load_mask_folder", "load_shards"]
+)
+def test_loaders_take_paths_alone(name: str) -> None:
+    for junk in JUNK.values():
+        assert isinstance(raised(lambda junk=junk: getattr(qat, name)(junk)), sdk.SdkError)
+    for junk in JUNK.values():
+        assert isinstance(raised(lambda junk=junk: qat.load_weights(tiny_net(), junk)), sdk.SdkError)
+        assert isinstance(raised(lambda junk=junk: qat.write_shards(junk, "shards")), sdk.SdkError)
+
+
 def test_every_public_function_is_among_the_calls_that_are_tried() -> None:
     takes_arguments = {
         f"{short}.{name}"

@@ -7,6 +7,7 @@ import typer
 from mobile_sdk.errors import MachineError, SdkError, SettingError
 
 BUG = 70  # EX_SOFTWARE of sysexits.h
+_OF_THE_RECIPE = frozenset(("--batch", "--batch-size", "--lr", "--learning-rate"))
 _USAGE_ERROR = typer.BadParameter.__mro__[1]  # click's UsageError, wherever this version of typer keeps it
 
 
@@ -49,8 +50,13 @@ def _usage(error: Exception) -> tuple[str, str]:
     hint = f"see {command} --help"
     parameter = getattr(error, "param", None)
     if hasattr(error, "possibilities"):
+        option: str = getattr(error, "option_name", "")
         near = " or ".join(error.possibilities or ())
-        return f"expected an option of {command}, found {error.option_name}", f"did you mean {near}?" if near else hint  # type: ignore[attr-defined]
+        if near:
+            hint = f"did you mean {near}?"
+        if option in _OF_THE_RECIPE:
+            hint = "the recipe decides that: --recipe; in Python, TrainPlan(batch=…, learning_rate=…)"
+        return f"expected an option of {command}, found {option}", hint
     if parameter is None:
         return f"expected arguments of {command}, found: {error}", hint
     name = parameter.opts[-1] if parameter.param_type_name == "option" else parameter.metavar

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, Field, ValidationError
 
+from mobile_sdk.arguments import expect_path
 from mobile_sdk.detections import Truth
 from mobile_sdk.errors import DataError
 from mobile_sdk.preprocess import open_picture, open_stored_picture
@@ -60,6 +61,7 @@ def load_coco_folder(path: Path | str) -> DetectionPictures:
     and kept in memory. DataError: no annotations, another format, a picture that is missing, does not decode or is too
     narrow, a category that is not listed, other categories in validation.
     """
+    expect_path("path", path)
     root = Path(path)
     sources = find_annotations(root)
     read = [_read(source.annotations) for source in sources]

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from mobile_sdk.arguments import expect_path
 from mobile_sdk.errors import DataError
 from mobile_sdk.masks import VOID, Masks
 from mobile_sdk.preprocess import open_picture, open_stored_picture
@@ -32,6 +33,7 @@ def load_mask_folder(path: Path | str) -> SegmentationPictures:
     held out by a hash of the names. They are decoded and kept in memory. DataError: a part is missing, fewer than two
     pictures, one that is too narrow or has no mask, a mask of another size, in colours, or with a number of no label.
     """
+    expect_path("path", path)
     home, places = find_masks(Path(path))
     labels = _labels(home)
     groups = [each.pictures for each in places] if len(places) == 2 else _held_out(places[0])
