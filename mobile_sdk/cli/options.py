@@ -124,11 +124,11 @@ NetOrWeights = Annotated[
         "--net",
         metavar="NAME|FILE",
         help="One of `mobile-sdk nets`; or a net.safetensors, such as one of search, for its architecture alone. "
-        f"Default: {DEFAULT_NET}, or what --weights says.",
+        f"Default: {DEFAULT_NET}, or what the weights say.",
     ),
 ]
 WidthOrWeights = Annotated[
-    float | None, typer.Option("--width", help="Width multiplier α: 0.75, 0.5 … Default: 1, or what --weights says.")
+    float | None, typer.Option("--width", help="Width multiplier α: 0.75, 0.5 … Default: 1, or what the weights say.")
 ]
 Labels = Annotated[
     str | None,
