@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from mobile_sdk.contract import ImageSpec
 from qat.batches import epoch_generator, shuffled_batches
+from qat.layout import device_of
 from qat.picture_set import PictureSet, normalised
 from qat.plan import TrainPlan
 from qat.processes import current_processes
@@ -85,7 +86,7 @@ def own_batches(
 def outputs_of(net: nn.Module, pictures: AnnotatedSet[Annotation], spec: ImageSpec) -> Iterator[Tensor]:
     """What `net` gives the pictures, in batches, on the processor."""
     groups = torch.split(torch.arange(len(pictures)), EVALUATION_BATCH)
-    device = next(net.parameters()).device
+    device = device_of(net)
     for rgb, _ in _read(pictures.bytes(spec), spec, [group.numpy() for group in groups], device):
         yield net(rgb).cpu()
 

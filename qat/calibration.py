@@ -93,6 +93,8 @@ def calibration_stages(net: FakeQuantNet, pictures: PictureSet, plan: Calibratio
     """The same stage by stage: after each one `net` can be frozen."""
     if not len(pictures):
         raise DataError("expected pictures to calibrate on, found none", hint="give a folder of typical pictures")
+    for operator in net.left_out:
+        say(f"left out: {operator}; the scores are those before it, whose winners are the same")
     net.eval()
     net.at(freeze_observers=True, freeze_batch_norm=True)
     yield from _Run(net, plan or CalibrationPlan(), pictures[:CALIBRATION_PICTURES]).stages()
@@ -140,6 +142,7 @@ class _Run:
         for batch, _ in evaluation_batches(self._pictures, self._net.contract.image, torch.device("cpu")):
             self._net(batch)
         self._net.calibrate(False)
+        self._net.check_ranges()
         self._net.widen(1 + self._plan.headroom_share)
 
 

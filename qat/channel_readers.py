@@ -64,7 +64,8 @@ def read_shuffled_view(rewriter: Rewriter, node: fx.Node) -> bool:
 
 
 def leave_to_a_shuffle(rewriter: Rewriter, node: fx.Node) -> None:
-    """Part of a shuffle, if anything: what reads the node decides, and `capture` refuses what is left over."""
+    """Part of a shuffle, if anything."""
+    rewriter.leave(node, "but to shuffle channels")
 
 
 READERS = {

@@ -11,6 +11,7 @@ from mobile_sdk.integer_graph import Quantization
 from qat.detection.decoder import Decoder
 from qat.layers import Weighted
 from qat.steps import Kind, Step
+from qat.window_share import WindowShare
 
 Result_co = TypeVar("Result_co", covariant=True)
 
@@ -29,7 +30,7 @@ def tensor_name(node: fx.Node) -> str:
 class Pending:
     """An operator whose output grid is not known yet: its quantizer comes later in the graph.
 
-    `numbers` are weights and bias to be written in place of the layer's own.
+    `numbers` are weights and bias to be written in place of the layer's own; `share` makes a WINDOW_SHARE's values.
     """
 
     step: Step
@@ -37,6 +38,7 @@ class Pending:
     layer: Weighted | None = None
     activation: Kind | None = None
     numbers: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
+    share: WindowShare | None = None
 
 
 class Emitter(Protocol[Result_co]):

@@ -82,6 +82,8 @@ class FloatEmitter:
                 return self._append(Mul(output=output, path=step.path, a=value, b=_constant(name, step)))
             case Kind.FLATTEN:
                 return self._flatten(output, step, value, is_sole_user)
+            case Kind.UNFLATTEN:
+                return self._append(Reshape(output=output, path=step.path, input=value))
             case _:
                 return self._append(rearrangement(step, value, output))
 
@@ -110,6 +112,8 @@ class FloatEmitter:
                 return self._append(Mean(input=operands[0], **common))
             case Kind.AVERAGE_POOL:
                 return self._average_pool(common, step, operands[0])
+            case Kind.WINDOW_SHARE:
+                return self._window_share(name, pending)
             case _:
                 return self._append(Concat(parts=tuple(operands), **common))
 
@@ -127,6 +131,23 @@ class FloatEmitter:
         common |= {"output": pixel, "weight": weight.reshape(-1, *value.shape)}
         self._append(Conv2d(**common, stride=(1, 1), padding=(0, 0, 0, 0), dilation=(1, 1), groups=1))
         return self._append(Reshape(output=output, path=common["path"], input=pixel))
+
+    def _window_share(self, name: str, pending: Pending) -> Tensor:
+        assert pending.share is not None
+        value: Tensor = pending.operands[0]
+        channels = pending.step.shape[0]
+        stages = list(pending.share.stages())
+        for stage in stages:
+            label = name if stage is stages[-1] else f"{name}.{stage.name}"
+            numbers: dict[str, Any] = {
+                "weight": np.tile(stage.weight, (channels, 1, 1, 1)),
+                "weight_scales": None,
+                "bias": np.full(channels, stage.bias, np.float32),
+            }
+            output = Tensor(name=label, shape=(channels, *stage.sides), quantization=None)
+            layer: dict[str, Any] = {"output": output, "path": pending.step.path, "input": value, **numbers}
+            value = self._append(Conv2d(**layer, **stage.geometry(channels)))
+        return value
 
     def _average_pool(self, common: dict[str, Any], step: Step, value: Tensor) -> Tensor:
         """A depthwise convolution where runtimes' own pooling will not do: counted zeros, one pixel, gaps."""
@@ -163,5 +184,4 @@ def _constant(name: str, step: Step) -> Constant:
 
 def _window(step: Step) -> dict[str, Any]:
     assert step.window is not None
-    top, left = step.window.padding
-    return {"kernel": step.window.kernel, "stride": step.window.stride, "padding": (top, top, left, left)}
+    return {"kernel": step.window.kernel, "stride": step.window.stride, "padding": step.window.padding}

@@ -23,6 +23,7 @@ from qat.preparation import FakeQuantNet, prepare
 from qat.quantizer import absorbs, step_of
 from qat.snap import inverted_scale
 from qat.steps import Kind
+from qat.window_share import WindowShare
 
 
 def freeze(net: FakeQuantNet, contract: Contract, record: Record | None = None, *, all_int8: bool = False) -> Program:
@@ -104,7 +105,8 @@ def _visit(node: fx.Node, modules: dict[str, nn.Module], values: dict[fx.Node, A
         return Pending(step=before.step, operands=before.operands, layer=before.layer, activation=step.kind)
     if _is_followed_by_quantizer(node, modules):
         layer = module if isinstance(module, Weighted) else None
-        return Pending(step=step, operands=operands, layer=layer)
+        share = module if isinstance(module, WindowShare) else None
+        return Pending(step=step, operands=operands, layer=layer, share=share)
     return emitter.pass_on(tensor_name(node), step, operands[0], is_sole_user=_is_read_once(_operands(node)[0]))
 
 

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from mobile_sdk import arithmetic
 from mobile_sdk.contract import ImageSpec
 from mobile_sdk.integer_graph import (
@@ -55,6 +57,8 @@ class IntegerEmitter:
     def finish(self, value: Value) -> Graph:
         """The graph whose scores are `value`, as the net's own values."""
         scores = self._plain("scores", "<root>", value)
+        if not self._operators:  # a net that returns its picture
+            scores = self._rescaled("scores", "<root>", value, 1.0, value.grid)
         assert scores.tensor is self._operators[-1].output, "the scores are the last operator's output"
         return Graph(input=self._input, operators=tuple(self._operators))
 
@@ -71,6 +75,8 @@ class IntegerEmitter:
                 return replace(value, multiple=value.multiple / step.constant)
             case Kind.FLATTEN:
                 return self._flatten(name, step, value, is_sole_user)
+            case Kind.UNFLATTEN:
+                return self._reshaped(name, step, value)
             case _:
                 return self._rearranged(name, step, value)
 
@@ -224,6 +230,24 @@ class IntegerEmitter:
         self._operators.append(Mean(output=output.tensor, path=pending.step.path, input=value.tensor))
         return output
 
+    def _window_share(self, name: str, pending: Pending, grid: Quantization) -> Value:
+        """Convolutions whose weights do without what they read, but for the last ones, that see where its map ends."""
+        assert pending.share is not None
+        value: Value = pending.operands[0]
+        channels = pending.step.shape[0]
+        *before, last = pending.share.stages()
+        for stage, own in [*((stage, stage.grid) for stage in before), (last, grid)]:
+            label = name if stage is last else f"{name}.{stage.name}"
+            output = value_on(label, (channels, *stage.sides), own)
+            codes, scales = stage.codes(channels)
+            weights = snap_weights(
+                codes, scales, np.full(channels, stage.bias), value.grid, own, path=pending.step.path
+            )
+            layer: dict[str, Any] = {"output": output.tensor, "path": pending.step.path, "input": value.tensor}
+            self._operators.append(Conv2d(**layer, **stage.geometry(channels), **weights))
+            value = output
+        return value
+
     def _average_pool(self, name: str, pending: Pending, grid: Quantization) -> Value:
         value = pending.operands[0]
         output = value_on(name, pending.step.shape, grid, value.multiple)
@@ -253,13 +277,16 @@ class IntegerEmitter:
         """(C, 1, 1) to (C,): a mean that nobody else reads gives the vector itself; `_weighted` takes a larger map."""
         if value.tensor.shape[1:] not in ((), (1, 1)):
             return value
-        flat = Tensor(name=name, shape=step.shape, quantization=value.tensor.quantization)
         last = self._operators[-1]
         if isinstance(last, Mean) and last.output is value.tensor and is_sole_user:
-            self._operators[-1] = replace(last, output=replace(flat, name=value.tensor.name))
+            self._operators[-1] = replace(last, output=replace(value.tensor, shape=step.shape))
             return replace(value, tensor=self._operators[-1].output)
-        self._operators.append(Reshape(output=flat, path=step.path, input=value.tensor))
-        return replace(value, tensor=flat)
+        return self._reshaped(name, step, value)
+
+    def _reshaped(self, name: str, step: Step, value: Value) -> Value:
+        output = Tensor(name=name, shape=step.shape, quantization=value.tensor.quantization)
+        self._operators.append(Reshape(output=output, path=step.path, input=value.tensor))
+        return replace(value, tensor=output)
 
 
 _EMIT: dict[Kind, Callable[[IntegerEmitter, str, Pending, Quantization], Value]] = {
@@ -274,5 +301,6 @@ _EMIT: dict[Kind, Callable[[IntegerEmitter, str, Pending, Quantization], Value]]
     Kind.SCALE: IntegerEmitter._scale,
     Kind.GLOBAL_MEAN: IntegerEmitter._mean,
     Kind.AVERAGE_POOL: IntegerEmitter._average_pool,
+    Kind.WINDOW_SHARE: IntegerEmitter._window_share,
     Kind.CONCAT: IntegerEmitter._concat,
 }

@@ -81,7 +81,6 @@ def average_pool(step: Step, value: Value, output: Value) -> Conv2d:
     assert step.window is not None
     channels, area = step.shape[0], step.window.kernel[0] * step.window.kernel[1]
     scale = max(1 / area, SMALLEST_FACTOR * output.grid.scale / value.grid.scale)
-    top, left = step.window.padding
     return Conv2d(
         output=output.tensor,
         path=step.path,
@@ -90,7 +89,7 @@ def average_pool(step: Step, value: Value, output: Value) -> Conv2d:
         weight_scales=np.full(channels, scale, np.float32),
         bias=np.zeros(channels, np.int32),
         stride=step.window.stride,
-        padding=(top, top, left, left),
+        padding=step.window.padding,
         dilation=(1, 1),
         groups=channels,
     )

@@ -10,6 +10,8 @@ from qat.layers import HardSwish, Weighted
 from qat.quantizer import absorbs, step_of
 from qat.steps import Kind
 
+_UNNAMED = (Kind.DROPOUT, Kind.FLATTEN, Kind.UNFLATTEN, Kind.RESIZE, Kind.SCALE)  # they keep their input's grid
+
 
 def find_layers(net: fx.GraphModule, names: Sequence[str]) -> frozenset[str]:
     """The layers that `names` mean: each the path of a layer, or else of a module, for all layers in it.
@@ -18,7 +20,7 @@ def find_layers(net: fx.GraphModule, names: Sequence[str]) -> frozenset[str]:
     """
     known = [path for node, path in _owners(net.graph).items() if not _is_named_by_nobody(node)]
     kept = frozenset(layer for name in names for layer in _find(name, list(dict.fromkeys(known))))
-    if kept.issuperset(known):
+    if kept and kept.issuperset(known):
         raise SettingError("expected a layer that is left in int8, found all kept in float", hint="export float.pt2")
     return kept
 
@@ -56,4 +58,4 @@ def _owners(graph: fx.Graph) -> dict[fx.Node, str]:
 
 def _is_named_by_nobody(node: fx.Node) -> bool:
     step = step_of(node)
-    return step is None or step.kind in (Kind.DROPOUT, Kind.FLATTEN, Kind.RESIZE, Kind.SCALE)
+    return step is None or step.kind in _UNNAMED

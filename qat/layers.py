@@ -10,6 +10,8 @@ from qat.convolution import convolution
 from qat.fake_quant import SMALLEST_STEP, fake_quantize_weight, weight_codes, weight_scales
 from qat.rounding import gated_swish
 
+BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d
+
 
 class Weighted(nn.Module):
     """A layer with weights, its batch norm beside it. Subclasses say how input and weights meet.
@@ -21,7 +23,7 @@ class Weighted(nn.Module):
 
     scales: Tensor | None
 
-    def __init__(self, *, weight: nn.Parameter, bias: nn.Parameter | None, norm: nn.BatchNorm2d | None) -> None:
+    def __init__(self, *, weight: nn.Parameter, bias: nn.Parameter | None, norm: BatchNorm | None) -> None:
         super().__init__()
         self.weight = weight
         self.bias = bias

@@ -1,6 +1,5 @@
 """A lesson: student and teacher see the same pictures, and the student is told how far it is off."""
 
-import copy
 from collections.abc import Callable
 
 import torch
@@ -12,7 +11,10 @@ from mobile_sdk.errors import SettingError
 from qat.capture import capture
 from qat.distillation import Distillation
 from qat.features import feature_names, in_float, with_features
+from qat.float_scores import without_last_activation
 from qat.fusion import fused
+from qat.layout import device_of, lay_out
+from qat.net_copy import copy_net
 from qat.preparation import FakeQuantNet
 from qat.quantizer import step_of
 
@@ -29,12 +31,13 @@ class Lesson:
     def __init__(self, student: nn.Module, teacher: nn.Module, contract: Contract, distillation: Distillation) -> None:
         self._distillation = distillation
         self._student: _View = lambda rgb: (student(rgb), ())
-        own = copy.deepcopy(teacher).cpu().float()
+        own = without_last_activation(copy_net(teacher).cpu().float(), contract.image.size_px)
         _check_scores(own.eval(), contract)
         if distillation.features:
             own, self._student = _matched(own, student, contract)
         own.eval().requires_grad_(False)
-        own.to(next(student.parameters()).device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        own.to(device_of(student))
+        lay_out(own)
         self._teacher: _View = own if distillation.features else lambda rgb: (own(rgb), ())
 
     def __call__(self, rgb: Tensor, targets: Tensor, label_smoothing: float) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,4 @@
-"""Reads activations, arithmetic, pooling and changes of shape as steps."""
-
-from typing import Any
+"""Reads activations and changes of shape as steps."""
 
 import torch
 from torch import fx, nn
@@ -10,8 +8,8 @@ from qat.channel_readers import read_shuffled_view
 from qat.detection.decoder import Decoder
 from qat.layers import HardSwish
 from qat.resizing import ResizeBilinear
-from qat.rewriter import Rewriter, arguments, pair, shape_of, unsupported
-from qat.steps import Kind, Window
+from qat.rewriter import Rewriter, arguments, name_of, operand, shape_of, unsupported
+from qat.steps import Kind
 
 aten = torch.ops.aten
 
@@ -49,18 +47,9 @@ def read_hardsigmoid(rewriter: Rewriter, node: fx.Node) -> None:
 
 
 def read_dropout(rewriter: Rewriter, node: fx.Node) -> None:
-    """Dropout, as a module that train() and eval() switch."""
-    rewriter.replace(node, nn.Dropout(_share(node)), Kind.DROPOUT)
-
-
-def read_feature_dropout(rewriter: Rewriter, node: fx.Node) -> None:
-    """Dropout of whole channels."""
-    rewriter.replace(node, nn.Dropout2d(_share(node)), Kind.DROPOUT)
-
-
-def _share(node: fx.Node) -> float:
-    share = arguments(node, None, 0.5)[1]
-    return float(share)
+    """Dropout, of values or of whole channels, as a module that train() and eval() switch."""
+    _, share, whole_channels = arguments(node, None, 0.5, False)
+    rewriter.replace(node, nn.Dropout2d(share) if whole_channels else nn.Dropout(share), Kind.DROPOUT)
 
 
 def _read_bounds(rewriter: Rewriter, node: fx.Node, low: float | None, high: float | None) -> None:
@@ -70,111 +59,6 @@ def _read_bounds(rewriter: Rewriter, node: fx.Node, low: float | None, high: flo
         read_relu(rewriter, node)
     else:
         raise unsupported(node, f"to {low}..{high}")
-
-
-# -- arithmetic
-
-
-def read_add(rewriter: Rewriter, node: fx.Node) -> None:
-    """A sum of two tensors, or of a tensor and a constant."""
-    a, b, alpha = arguments(node, None, None, 1)
-    if alpha != 1:
-        raise unsupported(node, f"with alpha {alpha}")
-    _read_binary(rewriter, node, a, b, aten.add.Tensor, Kind.ADD, Kind.ADD_CONSTANT)
-
-
-def read_mul(rewriter: Rewriter, node: fx.Node) -> None:
-    """A product of two tensors, or of a tensor and a positive constant."""
-    a, b = arguments(node, None, None)
-    _read_binary(rewriter, node, a, b, aten.mul.Tensor, Kind.MUL, Kind.SCALE)
-
-
-def read_div(rewriter: Rewriter, node: fx.Node) -> None:
-    """A division by a positive constant."""
-    a, b = arguments(node, None, None)
-    if not isinstance(a, fx.Node) or isinstance(b, fx.Node) or b <= 0 or "rounding_mode" in node.kwargs:
-        raise unsupported(node, "but by a positive constant")
-    _read_binary(rewriter, node, a, 1.0 / b, aten.mul.Tensor, Kind.MUL, Kind.SCALE)
-
-
-def _read_binary(
-    rewriter: Rewriter, node: fx.Node, a: Any, b: Any, target: Any, kind: Kind, constant_kind: Kind
-) -> None:
-    if not isinstance(a, fx.Node):
-        a, b = b, a
-    if isinstance(b, fx.Node):
-        rewriter.become(node, target, _broadcast(node, a, b, kind), kind)
-    elif constant_kind is Kind.SCALE and b <= 0:
-        raise unsupported(node, f"with the constant {b}")
-    else:
-        rewriter.become(node, target, (a, float(b)), constant_kind, constant=float(b))
-
-
-def _broadcast(node: fx.Node, a: fx.Node, b: fx.Node, kind: Kind) -> tuple[fx.Node, fx.Node]:
-    """Operands in the order (whole, gate); equal shapes, or in a product a gate (C, 1, 1)."""
-    whole = shape_of(node)
-    if shape_of(a) != whole:
-        a, b = b, a
-    is_gate = kind is Kind.MUL and len(whole) == 4 and shape_of(b) == (*whole[:2], 1, 1)
-    if shape_of(a) != whole or not (is_gate or shape_of(b) == whole):
-        raise unsupported(node, f"of shapes {shape_of(a)} and {shape_of(b)}")
-    return a, b
-
-
-# -- pooling
-
-
-def read_mean(rewriter: Rewriter, node: fx.Node) -> None:
-    """The mean over height and width."""
-    source, axes, keep = arguments(node, None, None, False)
-    axes = [axes] if isinstance(axes, int) else axes
-    if len(shape_of(source)) != 4 or sorted(axis % 4 for axis in axes or ()) != [2, 3]:
-        raise unsupported(node, "but over height and width")
-    rewriter.become(node, aten.mean.dim, (source, [2, 3], keep), Kind.GLOBAL_MEAN)
-
-
-def read_adaptive_avg_pool2d(rewriter: Rewriter, node: fx.Node) -> None:
-    """Windows of one size, where the map divides into them."""
-    source, size = arguments(node, None, None)
-    height, width = shape_of(source)[2:]
-    rows, columns = shape_of(node)[2:]
-    if height % rows or width % columns:
-        raise unsupported(node, f"to {size} from {height} x {width}, which it does not divide")
-    kernel = (height // rows, width // columns)
-    _pool(rewriter, node, source, Window(kernel=kernel, stride=kernel, padding=(0, 0)))
-
-
-def read_avg_pool2d(rewriter: Rewriter, node: fx.Node) -> None:
-    """The mean in a window, padding counted."""
-    source, kernel, stride, padding, ceil, counts_padding, divisor = arguments(
-        node, None, None, [], [0, 0], False, True, None
-    )
-    window = Window(kernel=pair(kernel), stride=pair(stride or kernel), padding=pair(padding))
-    if ceil or divisor is not None or (any(window.padding) and not counts_padding):
-        raise unsupported(node, "with ceil_mode, divisor_override or count_include_pad=False")
-    _pool(rewriter, node, source, window)
-
-
-def read_max_pool2d(rewriter: Rewriter, node: fx.Node) -> None:
-    """The maximum in a window; a window of one pixel, which runtimes refuse, is its mean as well."""
-    source, kernel, stride, padding, dilation, ceil = arguments(node, None, None, [], [0, 0], [1, 1], False)
-    if ceil or pair(dilation) != (1, 1):
-        raise unsupported(node, "with ceil_mode or dilation")
-    window = Window(kernel=pair(kernel), stride=pair(stride or kernel), padding=pair(padding))
-    if window.kernel == (1, 1):
-        _pool(rewriter, node, source, window)
-    elif window.stride[0] > window.kernel[0] or window.stride[1] > window.kernel[1]:
-        raise unsupported(node, f"with the stride {window.stride}, larger than the window")
-    else:
-        rewriter.mark(node, Kind.MAX_POOL, window=window)
-
-
-def _pool(rewriter: Rewriter, node: fx.Node, source: fx.Node, window: Window) -> None:
-    if window.kernel == shape_of(source)[2:] and not any(window.padding):
-        rewriter.become(node, aten.mean.dim, (source, [2, 3], True), Kind.GLOBAL_MEAN)
-    else:
-        details = (source, list(window.kernel), list(window.stride), list(window.padding))
-        rewriter.become(node, aten.avg_pool2d.default, details, Kind.AVERAGE_POOL, window=window)
 
 
 # -- shape
@@ -209,19 +93,40 @@ def read_cat(rewriter: Rewriter, node: fx.Node) -> None:
         rewriter.mark(node, Kind.CONCAT)
 
 
-def read_flatten(rewriter: Rewriter, node: fx.Node) -> None:
-    """(C, 1, 1) to (C,), or a map before linear layers."""
+def read_view(rewriter: Rewriter, node: fx.Node) -> None:
+    """A map of one pixel as a vector, or the other way round; a map as a vector, where linear layers alone read it."""
+    source = operand(node)
+    before, after = shape_of(source), shape_of(node)
+    if before == after:
+        read_nothing(rewriter, node)
+    elif len(after) == 2 and len(before) == 4 and before[0] == after[0]:
+        if before[2:] != (1, 1) and not _feeds_linear(node):
+            raise unsupported(node, "of a map that others than linear layers read")
+        rewriter.replace(node, nn.Flatten(1), Kind.FLATTEN)
+    elif len(before) == 2 and after == (*before, 1, 1):
+        rewriter.replace(node, nn.Unflatten(1, after[1:]), Kind.UNFLATTEN)
+    elif not read_shuffled_view(rewriter, node):
+        _read_half(rewriter, node, source)
+
+
+def _read_half(rewriter: Rewriter, node: fx.Node, source: fx.Node) -> None:
+    """One view of two: (N, C, 1), or five axes of a shuffle. The next one sees the whole change."""
+    before, after = shape_of(source), shape_of(node)
+    if after == (*before[:2], 1) and all(READERS.get(name_of(user)) is read_view for user in node.users):
+        read_nothing(rewriter, node)
+    else:
+        rewriter.leave(node, f"from {before} to {after}")
+
+
+def read_expand(rewriter: Rewriter, node: fx.Node) -> None:
+    """A gate repeated to a map's size: products do that themselves, for others bilinear resizing of one pixel does."""
     before, after = shape_of(node.args[0]), shape_of(node)
-    if len(after) == 5 or read_shuffled_view(rewriter, node):
-        return  # five axes are the first half of a shuffle, if anything
-    if after == (*before[:2], 1) and all(_name(user) in _VIEWS for user in node.users):
-        read_nothing(rewriter, node)  # one squeeze of two: the next one sees the whole change
-        return
-    if len(after) != 2 or after[0] != before[0]:
+    if before == after or (before == (*after[:2], 1, 1) and all(name_of(user) == "mul" for user in node.users)):
+        read_nothing(rewriter, node)
+    elif before == (*after[:2], 1, 1) and len(after) == 4:
+        rewriter.replace(node, ResizeBilinear((after[2], after[3])), Kind.RESIZE)
+    else:
         raise unsupported(node, f"from {before} to {after}")
-    if before[2:] not in ((), (1, 1)) and not _feeds_linear(node):
-        raise unsupported(node, "of a map that others than linear layers read")
-    rewriter.replace(node, nn.Flatten(1), Kind.FLATTEN)
 
 
 def read_nothing(rewriter: Rewriter, node: fx.Node) -> None:
@@ -231,14 +136,18 @@ def read_nothing(rewriter: Rewriter, node: fx.Node) -> None:
     node.replace_all_uses_with(source)
 
 
-def _name(node: fx.Node) -> str:
-    return str(node.target).removeprefix("aten.").split(".")[0]
+def read_conversion(rewriter: Rewriter, node: fx.Node) -> None:
+    """A conversion to float32, which everything is already."""
+    if node.meta["val"].dtype != torch.float32:
+        raise unsupported(node, f"to {node.meta['val'].dtype}")
+    read_nothing(rewriter, node)
 
 
 def _feeds_linear(node: fx.Node) -> bool:
     """Whether only linear layers read the node, some of them behind dropout."""
     return all(
-        "linear" in str(user.target) or ("dropout" in str(user.target) and _feeds_linear(user)) for user in node.users
+        name_of(user) in ("linear", "matmul", "mm") or (name_of(user) in ("dropout", "clone") and _feeds_linear(user))
+        for user in node.users
     )
 
 
@@ -250,7 +159,6 @@ def read_boxes(rewriter: Rewriter, node: fx.Node) -> None:
     rewriter.replace(node, Decoder(corners.data, sizes.data, scores), Kind.BOXES)
 
 
-_VIEWS = ("flatten", "view", "reshape", "squeeze")
 READERS = {
     "decode_boxes": read_boxes,
     "relu": read_relu,
@@ -258,26 +166,26 @@ READERS = {
     "hardtanh": read_hardtanh,
     "clamp": read_clamp,
     "clamp_min": read_clamp,
+    "clip": read_clamp,
     "hardswish": read_hardswish,
     "hardsigmoid": read_hardsigmoid,
     "dropout": read_dropout,
-    "feature_dropout": read_feature_dropout,
-    "add": read_add,
-    "mul": read_mul,
-    "div": read_div,
-    "mean": read_mean,
-    "adaptive_avg_pool2d": read_adaptive_avg_pool2d,
-    "avg_pool2d": read_avg_pool2d,
-    "max_pool2d": read_max_pool2d,
     "upsample_bilinear2d": read_resize,
     "cat": read_cat,
     "concat": read_cat,
-    "flatten": read_flatten,
-    "view": read_flatten,
-    "reshape": read_flatten,
-    "squeeze": read_flatten,
+    "flatten": read_view,
+    "unflatten": read_view,
+    "view": read_view,
+    "_unsafe_view": read_view,
+    "reshape": read_view,
+    "squeeze": read_view,
+    "unsqueeze": read_view,
+    "expand": read_expand,
+    "_to_copy": read_conversion,
+    "to": read_conversion,
     "contiguous": read_nothing,
     "clone": read_nothing,
     "alias": read_nothing,
     "detach": read_nothing,
+    "lift_fresh_copy": read_nothing,
 }

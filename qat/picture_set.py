@@ -92,7 +92,7 @@ class PictureSet(Sequence[tuple[Image.Image, int]]):
         return held + len(self) * spec.size_px**2 * 3 <= self.cache_mib * 2**20
 
     def tensors(self, spec: ImageSpec) -> Tensor:
-        """What a float net reads: (count, 3, size_px, size_px) float32, channels last, `(byte - mean) / std`."""
+        """What a float net reads: (count, 3, size_px, size_px) float32, `(byte - mean) / std`."""
         return normalised(torch.from_numpy(self.bytes(spec).copy()).permute(0, 3, 1, 2), spec)
 
     def fingerprint(self) -> str:
@@ -118,7 +118,7 @@ def in_parts(pictures: Any) -> str:
 def normalised(rgb: Tensor, spec: ImageSpec) -> Tensor:
     """`(byte - mean_byte) / std_byte` of bytes (count, 3, height, width) of any dtype, as float32, channels last."""
     mean, std = (torch.tensor(value, device=rgb.device).view(1, 3, 1, 1) for value in (spec.mean_byte, spec.std_byte))
-    return ((rgb.to(torch.float32) - mean) / std).contiguous(memory_format=torch.channels_last)
+    return ((rgb.to(torch.float32) - mean) / std).contiguous()
 
 
 def _picture(source: Source) -> Image.Image:

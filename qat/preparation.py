@@ -1,6 +1,5 @@
 """`prepare`: a float net becomes its fake-quantized copy, with ordinary `train()` and `eval()`."""
 
-import copy
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
@@ -8,23 +7,28 @@ import torch
 from torch import Tensor, fx, nn
 
 from mobile_sdk.arguments import expect_each
-from mobile_sdk.contract import Contract, ImageSpec
+from mobile_sdk.contract import Contract
 from mobile_sdk.errors import CaptureError
 from qat.arguments import expect_contract, expect_float_net
-from qat.capture import capture
+from qat.capture import LEFT_OUT, capture
 from qat.fake_quant import TensorQuantizer
 from qat.fusion import fused
 from qat.kept_layers import find_layers, float_parts
-from qat.layers import Conv2d, HardSwish, Weighted
+from qat.last_activation import LeftOut
+from qat.layers import HardSwish, Weighted
+from qat.layout import ChannelsLast
+from qat.net_copy import copy_net
+from qat.normalisation import fold_normalisation
 from qat.output_fit import check_output
 from qat.pt2e import prepare_qat_pt2e
 from qat.quantizer import MobileQuantizer
 from qat.resizing import give_grids
+from qat.rewriter import path_of
 
 _Part = TypeVar("_Part", bound=nn.Module)
 
 
-class FakeQuantNet(nn.Module):
+class FakeQuantNet(ChannelsLast):
     """A net that computes on the int8 grids that the phone will use, in float, so that it can be trained.
 
     Takes the float net's own inputs: `(byte - mean_byte) / std_byte`, (N, 3, H, W). Inside, pictures are on the integer
@@ -39,9 +43,16 @@ class FakeQuantNet(nn.Module):
         kept = f", {len(self.kept)} layers kept in float" if self.kept else ""
         return f"FakeQuantNet({self.contract.name!r}, {len(self.contract.labels)} labels{kept})"
 
-    def __init__(self, captured: fx.GraphModule, contract: Contract, kept: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        captured: fx.GraphModule,
+        contract: Contract,
+        kept: frozenset[str] = frozenset(),
+        left_out: Sequence[LeftOut] = (),
+    ) -> None:
         super().__init__()
         self.contract = contract
+        self.left_out = tuple(left_out)  # the last operators of the user's net, which this one does without
         self.kept = kept  # the layers that stay in float32
         image = contract.image
         gain = torch.tensor(image.std_byte) / image.step_byte
@@ -59,6 +70,7 @@ class FakeQuantNet(nn.Module):
 
     def on_one_grid(self, x: Tensor) -> Tensor:
         """The pictures as the captured net reads them."""
+        x = self.laid_out(x)
         return x if self.contract.image.is_uniform else x * self.gain + self.shift
 
     def learn_steps(self) -> None:
@@ -106,6 +118,17 @@ class FakeQuantNet(nn.Module):
             quantizer.calibrating = enabled
         self.quantize(not enabled)
 
+    def check_ranges(self) -> None:
+        """Raises CaptureError, naming the module, where a value that was seen is not finite."""
+        for node in self.captured.graph.nodes:
+            quantizer = self.captured.get_submodule(str(node.target)) if node.op == "call_module" else None
+            if isinstance(quantizer, TensorQuantizer) and not (quantizer.low.isfinite() and quantizer.high.isfinite()):
+                path = path_of(node.all_input_nodes[0])
+                raise CaptureError(
+                    f"expected finite numbers from {path}, found NaN or infinity on a picture",
+                    hint="look at its weights: a training that diverged leaves such ones",
+                )
+
     def widen(self, factor: float) -> None:
         """Moves both ends of every range outwards, but those that mathematics fixes."""
         for quantizer in set(self._parts(TensorQuantizer)):
@@ -137,38 +160,14 @@ def prepare(net: nn.Module, contract: Contract, *, keep_float: Sequence[str] = (
     expect_float_net(net)
     expect_contract(contract)
     expect_each("keep_float", keep_float, str, hint='give the layers\' paths: ["features.0"]')
-    captured = capture(copy.deepcopy(net).cpu().float(), contract.image.size_px)
-    _fold_normalisation(captured, contract.image)
+    captured = capture(copy_net(net).cpu().float(), contract.image.size_px)
+    left_out = captured.meta[LEFT_OUT]
+    fold_normalisation(captured, contract.image)
     check_output(captured, contract)
     prepared = prepare_qat_pt2e(captured, MobileQuantizer())
     # A new GraphModule has the ordinary train() and eval() that torchao replaced on the prepared one.
     module = fx.GraphModule(prepared, prepared.graph)
     give_grids(module)
-    fake_quantized = FakeQuantNet(module, contract, find_layers(module, keep_float))
+    fake_quantized = FakeQuantNet(module, contract, find_layers(module, keep_float), left_out)
     fake_quantized.quantize(True)
     return fake_quantized.train(net.training)
-
-
-@torch.no_grad()
-def _fold_normalisation(captured: fx.GraphModule, image: ImageSpec) -> None:
-    """Moves what differs between the channels' mean and standard deviation into the first convolution.
-
-    Inside, zero padding is then the byte `pad_byte` in every channel, where the float net padded each with its mean.
-    """
-    if image.is_uniform:
-        return
-    gain = torch.tensor([image.step_byte / std for std in image.std_byte]).reshape(1, 3, 1, 1)
-    shift = torch.tensor(
-        [(image.pad_byte - mean) / std for mean, std in zip(image.mean_byte, image.std_byte, strict=True)]
-    )
-    picture = next(node for node in captured.graph.nodes if node.op == "placeholder")
-    for user in picture.users:
-        layer = captured.get_submodule(str(user.target)) if user.op == "call_module" else None
-        if not isinstance(layer, Conv2d) or layer.groups != 1:
-            raise CaptureError(
-                f"mean and std differ between channels, and {user.name} that reads the pictures is no convolution",
-                hint="begin the net with a convolution, or give ImageSpec one mean_byte and std_byte for all channels",
-            )
-        offset = (layer.weight * shift.reshape(1, 3, 1, 1)).sum(dim=(1, 2, 3))
-        layer.bias = nn.Parameter(offset if layer.bias is None else layer.bias + offset)
-        layer.weight.mul_(gain)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from mobile_sdk.errors import MachineError, SettingError
 from qat.launch import process_count, process_rank
+from qat.layout import device_of
 from qat.optional import needed
 from qat.shared_batch_norm import moved_statistics, shared_batch_norms
 
@@ -121,7 +122,7 @@ class _Joined(Processes):
 
     @contextmanager
     def at_work(self, net: nn.Module) -> Iterator[None]:
-        home = next(net.parameters()).device
+        home = device_of(net)
         net.to(self._accelerator.device)
         try:
             yield

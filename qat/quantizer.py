@@ -84,6 +84,8 @@ def _range(node: fx.Node, is_shared: bool) -> Range:
         return Range(low=0.0, high=1.0, is_operators_own=True)
     if step.kind is Kind.HARD_SWISH:
         return Range(low=HARD_SWISH_MINIMUM)
+    if step.kind is Kind.WINDOW_SHARE:
+        return Range(low=0.0, high=step.constant, is_operators_own=True)
     only_swish = all((user_step := step_of(user)) and user_step.kind is Kind.HARD_SWISH for user in node.users)
     return Range(floor=HARD_SWISH_FLOOR) if only_swish and node.users else Range()
 

@@ -14,12 +14,11 @@ def rearrangement(step: Step, value: Tensor, output: Tensor) -> Operator:
     if step.kind is Kind.CHANNEL_SHUFFLE:
         return ChannelShuffle(output=output, path=step.path, input=value, groups=step.groups)
     assert step.kind is Kind.MAX_POOL and step.window is not None
-    top, left = step.window.padding
     return MaxPool2d(
         output=output,
         path=step.path,
         input=value,
         kernel=step.window.kernel,
         stride=step.window.stride,
-        padding=(top, top, left, left),
+        padding=step.window.padding,
     )

@@ -2,14 +2,19 @@
 
 from typing import Any
 
-from torch import fx, nn
+import torch
+from torch import Tensor, fx, nn
 
 from mobile_sdk.errors import CaptureError
 from qat.steps import Kind, Step
 
 STEP = "step"  # the key in a node's meta
+ENDS = "ends"  # the key of the path of the module whose output the node computes, where a layer took others in
+FOLDED = "folded_"  # what the names of constants begin with that were computed from parameters
+WHY = "why"  # the key of the reason why a node that nothing took in is refused
+_SPOKEN = {"_native_batch_norm_legit": "batch_norm", "_unsafe_view": "view"}  # as users know the operators
 _SUPPORTED = (
-    "convolutions, linear layers, batch norm, ReLU, ReLU6, hard-sigmoid, h-swish, add, mul, pooling, "
+    "convolutions, linear layers, batch norm, ReLU, ReLU6, hard-sigmoid, h-swish, add, sub, mul, pooling, "
     "concatenation, slices and shuffles of channels, bilinear resizing by powers of two"
 )
 
@@ -31,15 +36,28 @@ class Rewriter:
         """The node does this."""
         node.meta[STEP] = Step(kind=kind, path=path_of(node), shape=tuple(node.meta["val"].shape[1:]), **details)
 
+    def leave(self, node: fx.Node, why: str) -> None:
+        """What reads the node decides; where that takes nothing of it in, the node is refused for this reason."""
+        node.meta[WHY] = why
+
     def become(self, node: fx.Node, target: Any, arguments: tuple[Any, ...], kind: Kind, **details: Any) -> None:
         """The node calls `target` with these arguments alone, and does this."""
         node.target, node.args, node.kwargs = target, arguments, {}
         self.mark(node, kind, **details)
 
-    def replace(self, node: fx.Node, layer: nn.Module, kind: Kind) -> None:
-        """Puts `layer` in the node's place, named after the module that it came from.
+    def replace(self, node: fx.Node, layer: nn.Module, kind: Kind, **details: Any) -> None:
+        """Puts `layer`, which reads the node's first operand, in the node's place."""
+        new = self.insert_layer(node, layer, node.args[0], shape_of(node), kind, **details)
+        node.replace_all_uses_with(new)
+        self.graph.erase_node(node)
+
+    def insert_layer(
+        self, node: fx.Node, layer: nn.Module, source: Any, shape: tuple[int, ...], kind: Kind, **details: Any
+    ) -> fx.Node:
+        """Returns a new node before `node` that calls `layer` on `source`, named after the module that `node` is from.
 
         Layers lie side by side: a function called in a module that holds other layers has that module's own path.
+        `shape` is that of its output, the batch included.
         """
         path = path_of(node)
         name = base = node.name if path == "<root>" else path.replace(".", "_")
@@ -47,10 +65,30 @@ class Rewriter:
             name += "_again"
         self.layers[f"layers.{name}"] = layer
         with self.graph.inserting_before(node):
-            new = self.graph.create_node("call_module", f"layers.{name}", (node.args[0],), name=base)
-        new.meta = dict(node.meta)
-        self.mark(new, kind)
-        node.replace_all_uses_with(new)
+            new = self.graph.create_node("call_module", f"layers.{name}", (source,), name=base)
+        new.meta = {**node.meta, "val": node.meta["val"].new_empty(shape)}
+        self.mark(new, kind, **details)
+        return new
+
+    def insert(
+        self, node: fx.Node, target: Any, arguments: tuple[Any, ...], shape: tuple[int, ...], kind: Kind, **details: Any
+    ) -> fx.Node:
+        """Returns a new node before `node` that calls `target` and does this; `shape` as for `insert_layer`."""
+        new = self.place(node, target, arguments, shape)
+        self.mark(new, kind, **details)
+        return new
+
+    def place(self, node: fx.Node, target: Any, arguments: tuple[Any, ...], shape: tuple[int, ...]) -> fx.Node:
+        """Returns a new node before `node` that calls `target`, yet to be read."""
+        with self.graph.inserting_before(node):
+            new = self.graph.create_node("call_function", target, arguments)
+        new.meta = {**node.meta, "val": node.meta["val"].new_empty(shape)}
+        return new
+
+    def take_in(self, node: fx.Node, source: fx.Node) -> None:
+        """The layer at `source` computes what `node` did as well."""
+        source.meta[ENDS] = path_of(node)
+        node.replace_all_uses_with(source)
         self.graph.erase_node(node)
 
     def layer_of(self, node: fx.Node) -> nn.Module | None:
@@ -58,15 +96,45 @@ class Rewriter:
         return self.layers.get(str(node.target)) if node.op == "call_module" else None
 
     def parameter(self, node: fx.Node, value: Any) -> nn.Parameter | None:
-        """A copy of the parameter or buffer that is `node`'s argument `value`."""
+        """A copy of the parameter, buffer or folded constant that is `node`'s argument `value`.
+
+        Raises CaptureError where the value is computed from pictures, or is not finite.
+        """
         if value is None:
             return None
-        if not isinstance(value, fx.Node) or value.op != "get_attr":
-            raise unsupported(node, "with a weight that is computed")
-        tensor: Any = self._module
-        for part in str(value.target).split("."):
-            tensor = getattr(tensor, part)
+        tensor = self.constant(value)
+        if tensor is None:
+            raise unsupported(node, "with a weight that pictures decide")
+        broken = int((~tensor.isfinite()).sum())
+        if broken:
+            name = path_of(node) if str(value.target).startswith(FOLDED) else value.target
+            raise CaptureError(
+                f"expected finite numbers in {name}, found {broken} of {tensor.numel()} that are NaN or infinite",
+                hint="load weights of a training that did not diverge",
+            )
         return nn.Parameter(tensor.detach().clone().float())
+
+    def constant(self, value: Any) -> Tensor | None:
+        """The tensor that stands for a number or for a node that no picture changes; None for any other node."""
+        return constant_of(self._module, value) if isinstance(value, fx.Node) else torch.tensor(float(value))
+
+
+def constant_of(module: fx.GraphModule, node: fx.Node) -> Tensor | None:
+    """What a node that no picture changes stands for; None for any other node."""
+    if node.op != "get_attr":
+        return None
+    tensor: Any = module
+    for part in str(node.target).split("."):
+        tensor = getattr(tensor, part)
+    assert isinstance(tensor, Tensor)
+    return tensor.detach()
+
+
+def operand(node: fx.Node, position: int = 0) -> fx.Node:
+    """The node's operand at this position, which is a node."""
+    value = node.args[position]
+    assert isinstance(value, fx.Node)
+    return value
 
 
 def arguments(node: fx.Node, *defaults: Any) -> list[Any]:
@@ -90,6 +158,11 @@ def shape_of(node: Any) -> tuple[int, ...]:
     return tuple(node.meta["val"].shape)
 
 
+def name_of(node: fx.Node) -> str:
+    """PyTorch's name of the operator, without library and overload."""
+    return str(node.target).removeprefix("aten.").removeprefix("qat.").split(".")[0].rstrip("_")
+
+
 def path_of(node: fx.Node) -> str:
     """The module in the user's net that the node came from."""
     stack = list((node.meta.get("nn_module_stack") or {}).values())
@@ -98,7 +171,8 @@ def path_of(node: fx.Node) -> str:
 
 def unsupported(node: fx.Node, why: str = "") -> CaptureError:
     """The refusal that names operator and module; `why` says what of the operator is not supported."""
-    what = f"{node.target} at {path_of(node)}"
+    name = f"aten.{_SPOKEN[name_of(node)]}" if name_of(node) in _SPOKEN else node.target
+    what, why = f"{name} at {path_of(node)}", why or node.meta.get(WHY, "")
     return CaptureError(
         f"no integer operator stands for {what}{', ' if why else ''}{why}", hint=f"build the net of {_SUPPORTED}"
     )

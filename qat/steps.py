@@ -24,6 +24,8 @@ class Kind(StrEnum):
     CHANNEL_SHUFFLE = "shuffled channels"
     RESIZE = "bilinear resizing"
     FLATTEN = "flatten"
+    UNFLATTEN = "a vector as a map of one pixel"
+    WINDOW_SHARE = "how much larger a window is than the part of it that an average counts"
     DROPOUT = "dropout"
     BOXES = "decoded boxes"
 
@@ -35,6 +37,7 @@ ON_THE_GRID = (  # their outputs need no quantizer of their own
     Kind.CHANNEL_SHUFFLE,
     Kind.RESIZE,
     Kind.FLATTEN,
+    Kind.UNFLATTEN,
     Kind.DROPOUT,
     Kind.SCALE,
 )
@@ -42,11 +45,11 @@ ON_THE_GRID = (  # their outputs need no quantizer of their own
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
-    """A pooling window; `padding` is (vertical, horizontal), the same on both sides."""
+    """A pooling window; `padding` is (top, bottom, left, right)."""
 
     kernel: tuple[int, int]
     stride: tuple[int, int]
-    padding: tuple[int, int]
+    padding: tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +59,7 @@ class Step:
     kind: Kind
     path: str
     shape: tuple[int, ...]  # of the output, without the batch
-    constant: float = 0.0  # ADD_CONSTANT, SCALE
+    constant: float = 0.0  # ADD_CONSTANT, SCALE; of a WINDOW_SHARE the end of its grid
     window: Window | None = None  # AVERAGE_POOL, MAX_POOL
     channels: tuple[int, int] = (0, 0)  # CHANNEL_SLICE: the first, and the one behind the last
     groups: int = 1  # CHANNEL_SHUFFLE

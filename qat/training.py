@@ -26,6 +26,7 @@ from qat.batches import decode_ahead, evaluation_batches, steps_per_epoch, train
 from qat.checkpoint import Fingerprint, hash_weights
 from qat.data import Pictures
 from qat.history import History
+from qat.layout import device_of
 from qat.picture_set import PictureSet
 from qat.plan import TrainPlan
 from qat.processes import current_processes
@@ -101,7 +102,7 @@ def evaluate(
 @torch.no_grad()
 def scores(net: nn.Module, pictures: PictureSet, contract: Contract) -> Tensor:
     """What `net` gives `pictures`, (pictures, classes) float32 on the processor; leaves its mode as it was."""
-    device = next(net.parameters()).device
+    device = device_of(net)
     was_training = net.training
     net.eval()
     batches = [net(rgb).cpu() for rgb, _ in evaluation_batches(pictures, contract.image, device)]
@@ -155,7 +156,7 @@ class _Classification:
                 if isinstance(module, _DropoutNd):
                     module.eval()  # the teacher drops nothing: what is dropped would be all that is learned from
         self._right, self._seen = 0, 0
-        device = next(self._net.parameters()).device
+        device = device_of(self._net)
         batches = training_batches(self._train, self._contract.image, self._plan, epoch, device)
         return steps_per_epoch(self._train, self._plan), batches
 
@@ -200,6 +201,6 @@ def _is_labelled(pictures: Pictures) -> bool:
 
 def _as_the_teacher_says(pictures: PictureSet, lesson: "Lesson", net: nn.Module, contract: Contract) -> PictureSet:
     """The pictures, labelled by the teacher's winners: accuracy on them is agreement with it."""
-    batches = evaluation_batches(pictures, contract.image, next(net.parameters()).device)
+    batches = evaluation_batches(pictures, contract.image, device_of(net))
     winners = tuple(int(label) for rgb, _ in batches for label in lesson.winners(rgb))
     return replace(pictures, targets=winners)

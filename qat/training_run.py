@@ -18,6 +18,7 @@ from qat.batch_norm import StatisticsWarmUp
 from qat.batches import epoch_seed
 from qat.checkpoint import Fingerprint, State, fingerprint, is_shorter, load_checkpoint, save_checkpoint
 from qat.history import Epoch, History
+from qat.layout import lay_out
 from qat.phases import HELD, Phase, Schedulable, phase_at
 from qat.plan import TrainPlan
 from qat.processes import Processes, current_processes
@@ -120,7 +121,7 @@ class _Run:
             net.learn_steps()
         processes = current_processes()
         processes.start_alike(net)
-        net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        lay_out(net)
         average = None if plan.ema_decay is None else WeightAverage(net, plan.ema_decay)
         return cls(
             net=net,

@@ -1,12 +1,15 @@
 """Reads convolutions, linear layers and batch norms, padding before them included, as layers of a captured net."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import fx, nn
 
-from qat.layers import Conv2d, Linear, Weighted
-from qat.rewriter import Rewriter, arguments, pair, shape_of, unsupported
+from mobile_sdk.errors import CaptureError
+from qat.arithmetic_readers import depthwise, put_depthwise
+from qat.layers import BatchNorm, Conv2d, Linear, Weighted
+from qat.rewriter import Rewriter, arguments, pair, path_of, shape_of, unsupported
 from qat.steps import Kind
 
 
@@ -53,26 +56,49 @@ def read_linear(rewriter: Rewriter, node: fx.Node) -> None:
     rewriter.replace(node, layer, Kind.WEIGHTED)
 
 
+def read_matmul(rewriter: Rewriter, node: fx.Node) -> None:
+    """`x @ weight`, the fully connected layer of the turned weight."""
+    _, weight = node.args
+    if len(shape_of(node)) != 2 or len(shape_of(weight)) != 2:
+        raise unsupported(node, f"of shapes {shape_of(node.args[0])} and {shape_of(weight)}")
+    turned = nn.Parameter(_weight(rewriter, node, weight).detach().t().contiguous())
+    rewriter.replace(node, Linear(weight=turned, bias=None, norm=None), Kind.WEIGHTED)
+
+
 def read_batch_norm(rewriter: Rewriter, node: fx.Node) -> None:
     """A batch norm goes into the layer before it, where nobody else reads what that layer computes."""
-    source, gamma, beta, mean, variance, _, momentum, epsilon = arguments(node, *[None] * 5, False, 0.1, 1e-5)
-    norm = nn.BatchNorm2d(shape_of(node)[1], eps=epsilon, momentum=momentum)
-    for name, value in (("weight", gamma), ("bias", beta)):
-        parameter = rewriter.parameter(node, value)
+    source, *tensors, momentum, epsilon = arguments(node, *[None] * 7)
+    layer, channels = rewriter.layer_of(source), shape_of(node)[1]
+    if isinstance(layer, Weighted) and layer.norm is None and len(source.users) == 1:
+        kind = nn.BatchNorm1d if isinstance(layer, Linear) else nn.BatchNorm2d
+        layer.norm = kind(channels, eps=epsilon, momentum=momentum)
+        _fill(layer.norm, rewriter, node, tensors)
+        rewriter.take_in(node, source)
+    else:
+        alone = depthwise(torch.ones(channels), None)
+        alone.norm = nn.BatchNorm2d(channels, eps=epsilon, momentum=momentum)
+        _fill(alone.norm, rewriter, node, tensors)
+        put_depthwise(rewriter, node, source, alone)
+
+
+def refuse_batch_norm(rewriter: Rewriter, node: fx.Node) -> None:
+    """A batch norm that normalises by the batch even in eval()."""
+    raise unsupported(node, "without running statistics")
+
+
+def _fill(norm: BatchNorm, rewriter: Rewriter, node: fx.Node, tensors: Sequence[Any]) -> None:
+    """Gives `norm` the node's gain, bias, mean and variance; CaptureError where they cannot be a batch norm's."""
+    gamma, beta, mean, variance = (rewriter.parameter(node, value) for value in tensors)
+    assert mean is not None and variance is not None
+    if not (variance + norm.eps > 0).all():
+        raise CaptureError(
+            f"expected variances above 0 in {path_of(node)}, found {float(variance.detach().min()):g}",
+            hint="load weights of a training that did not diverge",
+        )
+    for name, parameter in (("weight", gamma), ("bias", beta)):
         if parameter is not None:
             setattr(norm, name, parameter)
-    for name, value in (("running_mean", mean), ("running_var", variance)):
-        buffer = rewriter.parameter(node, value)
-        if buffer is None:
-            raise unsupported(node, "without running statistics")
-        setattr(norm, name, buffer.data)
-    layer = rewriter.layer_of(source)
-    if isinstance(layer, Weighted) and layer.norm is None and len(source.users) == 1:
-        layer.norm = norm
-        node.replace_all_uses_with(source)
-        rewriter.graph.erase_node(node)
-    else:
-        _read_lone_batch_norm(rewriter, node, norm)
+    norm.running_mean, norm.running_var = mean.data, variance.data
 
 
 READERS = {
@@ -80,7 +106,10 @@ READERS = {
     "pad": read_pad,
     "constant_pad_nd": read_pad,
     "linear": read_linear,
-    "batch_norm": read_batch_norm,
+    "matmul": read_matmul,
+    "mm": read_matmul,
+    "_native_batch_norm_legit_no_training": read_batch_norm,
+    "_native_batch_norm_legit": refuse_batch_norm,
 }
 
 
@@ -103,20 +132,3 @@ def _weight(rewriter: Rewriter, node: fx.Node, weight: Any) -> nn.Parameter:
     parameter = rewriter.parameter(node, weight)
     assert parameter is not None
     return parameter
-
-
-def _read_lone_batch_norm(rewriter: Rewriter, node: fx.Node, norm: nn.BatchNorm2d) -> None:
-    """A batch norm with no layer before it is a 1 × 1 depthwise convolution with weights of one."""
-    if len(shape_of(node)) != 4:
-        raise unsupported(node, "on a vector that no linear layer computes")
-    channels = norm.num_features
-    layer = Conv2d(
-        weight=nn.Parameter(torch.ones(channels, 1, 1, 1)),
-        bias=None,
-        norm=norm,
-        stride=(1, 1),
-        padding=(0, 0, 0, 0),
-        dilation=(1, 1),
-        groups=channels,
-    )
-    rewriter.replace(node, layer, Kind.WEIGHTED)

@@ -288,43 +288,44 @@ REFUSED: dict[str, tuple[str, Callable[[Any, Tensor], Tensor]]] = {
     "instance norm": ("instance_norm", lambda self, x: F.instance_norm(x)),
     "batch norm without statistics": ("batch_norm", lambda self, x: F.batch_norm(x, None, None, training=True)),
     "softmax": ("softmax", lambda self, x: F.softmax(x, dim=1)),
-    "ceil_mode of a max pooling": ("max_pool2d", lambda self, x: F.max_pool2d(x, 3, 2, ceil_mode=True)),
     "a dilated max pooling": ("max_pool2d", lambda self, x: F.max_pool2d(x, 2, dilation=2)),
     "a max pooling with gaps": ("max_pool2d", lambda self, x: F.max_pool2d(x, 2, 3)),
-    "ceil_mode of an average pooling": ("avg_pool2d", lambda self, x: F.avg_pool2d(x, 3, 2, ceil_mode=True)),
-    "an average that leaves padding out": (
-        "avg_pool2d", lambda self, x: F.avg_pool2d(x, 3, 2, 1, count_include_pad=False),
-    ),
     "an average with its own divisor": ("avg_pool2d", lambda self, x: F.avg_pool2d(x, 2, divisor_override=3)),
     "an average pooling of uneven windows": ("adaptive_avg_pool2d", lambda self, x: F.adaptive_avg_pool2d(x, 5)),
-    "an adaptive max pooling": ("adaptive_max_pool2d", lambda self, x: F.adaptive_max_pool2d(x, 1)),
     "a mean over channels": ("mean", lambda self, x: x.mean(1, keepdim=True)),
-    "a maximum": ("amax", lambda self, x: x.amax((2, 3), keepdim=True)),
-    "a sum of other shapes": ("add", lambda self, x: x + x.mean((2, 3), keepdim=True)),
-    "a sum with alpha": ("add", lambda self, x: torch.add(x, x, alpha=2)),
-    "a product with a negative constant": ("mul", lambda self, x: x * -1.0),
     "a division by a tensor": ("div", lambda self, x: x / F.relu6(x)),
     "a constant divided": ("reciprocal", lambda self, x: 1.0 / x),
     "a rounding division": ("div", lambda self, x: torch.div(x, 2.0, rounding_mode="floor")),
-    "a product with a learnt map": ("mul", lambda self, x: x * self.scale),
+    "a product with a learnt number a pixel": ("mul", lambda self, x: x * self.square),
+    "a maximum over channels": ("amax", lambda self, x: x.amax(1, keepdim=True)),
+    "a write into rows": ("slice", lambda self, x: _write(x, slice(None), slice(0, 3))),
+    "a write into every other channel": ("slice", lambda self, x: _write(x, slice(0, None, 2), slice(None))),
+    "a kernel that pictures decide": ("mul", lambda self, x: F.conv2d(x, self.conv.weight * x.mean())),
+    "dropout that stays on": ("dropout", lambda self, x: F.dropout(x, 0.5)),
+    "random numbers": ("rand", lambda self, x: x + torch.rand(6, 1, 1)),
     "a concatenation of rows": ("cat", lambda self, x: torch.cat([x, x], 2)),
     "padding before a pooling": ("pad", lambda self, x: F.max_pool2d(F.pad(x, (1, 1, 1, 1)), 2)),
     "padding with ones": ("pad", lambda self, x: self.conv(F.pad(x, (1, 1, 1, 1), value=1.0))),
     "reflected padding": ("pad", lambda self, x: self.conv(F.pad(x, (1, 1, 1, 1), mode="reflect"))),
     "negative padding": ("pad", lambda self, x: self.conv(F.pad(x, (-1, -1, 0, 0)))),
-    "a view that no shuffle ends": ("flatten", lambda self, x: x.view(2, 2, 3, 16, 16).flatten(1, 2)),
-    "a shuffle of rows": ("flatten", lambda self, x: x.view(2, 6, 2, 8, 16).transpose(2, 3).flatten(2, 3)),
+    "a view that no shuffle ends": ("view", lambda self, x: x.view(2, 2, 3, 16, 16).flatten(1, 2)),
+    "a shuffle of rows": ("view", lambda self, x: x.view(2, 6, 2, 8, 16).transpose(2, 3).flatten(2, 3)),
     "channels with gaps": ("slice", lambda self, x: x[:, ::2]),
     "a part of the rows": ("slice", lambda self, x: x[:, :, 1:]),
-    "halves by rows": ("chunk", lambda self, x: torch.cat(x.chunk(2, 2), 1)),
+    "halves by rows": ("split", lambda self, x: torch.cat(x.chunk(2, 2), 1)),
     "a permutation": ("permute", lambda self, x: x.permute(0, 1, 3, 2)),
     "interpolation": ("upsample_nearest2d", lambda self, x: F.interpolate(x, scale_factor=2)),
     "a transposed convolution": ("conv_transpose2d", lambda self, x: F.conv_transpose2d(x, self.conv.weight)),
-    "a kernel that is computed": ("conv2d", lambda self, x: F.conv2d(x, self.conv.weight * 2.0)),
     "a linear layer over channels last": (
         "linear", lambda self, x: F.linear(x, self.square, None),
     ),
 }  # fmt: skip
+
+
+def _write(x: Tensor, channels: slice, rows: slice) -> Tensor:
+    x = x.clone()
+    x[:, channels, rows] = x[:, channels, rows].relu() * 2
+    return x
 
 
 @pytest.mark.parametrize("what", REFUSED)
@@ -343,8 +344,8 @@ def test_what_no_integer_operator_stands_for_is_refused_with_operator_and_path(w
     tiny = body(lambda self, x: self.stage[1](x), stage=nn.Sequential(nn.Identity(), Odd()))
     with pytest.raises(CaptureError) as caught:
         capture(tiny, SIZE_PX)
-    assert f"aten.{operator}" in caught.value.message and "at stage.1" in caught.value.message
-    assert caught.value.exit_code == 4 and "build the net of convolutions" in caught.value.hint
+    assert operator in caught.value.message and "at stage.1" in caught.value.message
+    assert caught.value.exit_code == 4
 
 
 def test_a_one_dimensional_convolution_and_a_recurrence_are_refused_by_name():
@@ -368,8 +369,13 @@ def test_a_branch_on_data_is_refused():
 @pytest.mark.parametrize(
     ("found", "forward"),
     [
-        ("2 of shape", lambda self, x: (self.head(x.mean((2, 3))), x.mean((2, 3)))),
-        ("1 of shape", lambda self, x: self.stem(x)),
+        (
+            r"a tuple of 2, of the shapes \(\(2, 5\), \(2, 3\)\)",
+            lambda self, x: (self.head(x.mean((2, 3))), x.mean((2, 3))),
+        ),
+        (r"a dict of 1, of the shapes {'scores': \(2, 5\)}", lambda self, x: {"scores": self.head(x.mean((2, 3)))}),
+        (r"a list of 1, of the shapes \[\(2, 5\)\]", lambda self, x: [self.head(x.mean((2, 3)))]),
+        (r"one of shape \(2, 5, 14, 14\)", lambda self, x: self.stem(x)),
     ],
 )
 def test_a_net_that_returns_more_or_other_than_scores_is_refused(found, forward):

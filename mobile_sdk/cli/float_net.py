@@ -151,6 +151,8 @@ def _scores_shape(name: str, net: "nn.Module", side: int) -> tuple[int, ...]:
     """The shape of what the net gives for two pictures; CaptureError where it takes none of that size."""
     import torch
 
+    from qat.float_scores import without_last_activation
+
     try:
         with torch.inference_mode():
             scores = net(torch.zeros(2, 3, side, side))
@@ -159,4 +161,7 @@ def _scores_shape(name: str, net: "nn.Module", side: int) -> tuple[int, ...]:
             f"expected {name} to take (2, 3, {side}, {side}), found {type(error).__name__}: {error}",
             hint="give the net the attribute `image`, an ImageSpec, or --size",
         ) from error
-    return tuple(getattr(scores, "shape", ()))
+    shape = tuple(getattr(scores, "shape", ()))
+    if len(shape) != 2:  # an argmax, or several results, which are then refused by what they are
+        shape = (2, *without_last_activation(net, side)(torch.zeros(2, 3, side, side)).shape[1:])
+    return shape

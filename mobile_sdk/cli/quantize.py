@@ -188,9 +188,11 @@ def judged(program: "Program", net: "nn.Module", held_out: "PictureSet") -> "Pro
     from mobile_sdk.expected import expected_scores
     from mobile_sdk.numerics import compare, top1
     from mobile_sdk.program import Accuracy, Agreement
+    from qat.float_scores import without_last_activation
     from qat.training import scores
 
-    wanted = scores(net, held_out, program.contract).numpy()
+    own = without_last_activation(net, program.contract.image.size_px)
+    wanted = scores(own, held_out, program.contract).numpy()
     codes = expected_scores(program, held_out.bytes(program.contract.image))
     grid = program.graph.output.quantization
     found = in_steps(codes, program.graph) * (grid.scale if grid else 1.0)

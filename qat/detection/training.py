@@ -18,6 +18,7 @@ from qat.detection.decoder import Decoder
 from qat.detection.loss import MultiboxLoss
 from qat.detection.pictures import DetectionPictures, DetectionSet
 from qat.history import History
+from qat.layout import device_of
 from qat.plan import TrainPlan
 from qat.processes import current_processes
 from qat.progress import shown
@@ -98,7 +99,7 @@ class _Detection:
 
     def batches(self, epoch: int) -> tuple[int, Iterator[tuple[Tensor, list[Truth]]]]:
         train, image = self._compose(epoch) if self._compose else self._pictures.train, self._contract.image
-        steps, batches = own_batches(train, image, self._plan, epoch, next(self._net.parameters()).device)
+        steps, batches = own_batches(train, image, self._plan, epoch, device_of(self._net))
         truths = train.truths_in(image)
         return steps, ((rgb, [truths[index] for index in indices]) for rgb, indices in batches)
 

@@ -5,12 +5,13 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from mobile_sdk.contract import Contract
+from qat.layout import ChannelsLast
 
 Activation = Callable[[], nn.Module]
 Norm = Callable[[int], nn.Module]
 
 
-class ImageClassifier(nn.Module):
+class ImageClassifier(ChannelsLast):
     """Features, global average, classifier: (N, 3, H, W) float32 to (N, classes) float32 logits, H and W at least 32.
 
     The attributes carry torchvision's names (`features`, `avgpool`, `classifier`), hence so do the weights' keys.
@@ -28,7 +29,7 @@ class ImageClassifier(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits: no softmax."""
-        logits: Tensor = self.classifier(self.flatten(self.avgpool(self.features(x))))
+        logits: Tensor = self.classifier(self.flatten(self.avgpool(self.features(self.laid_out(x)))))
         return logits
 
 

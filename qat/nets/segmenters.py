@@ -20,6 +20,7 @@ from mobile_sdk.arguments import NOTHING, expect
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import SettingError
 from qat.arguments import expect_to_build
+from qat.layout import ChannelsLast
 from qat.nets.blocks import ConvNormActivation, ImageClassifier
 from qat.nets.mobilenet_v1 import mobilenet_v1
 from qat.nets.mobilenet_v2 import mobilenet_v2
@@ -57,7 +58,7 @@ _BACKBONES = {
 }
 
 
-class Segmenter(nn.Module):
+class Segmenter(ChannelsLast):
     """Features and a head: (N, 3, H, W) float32 to logits (N, labels, H, W), both sides multiples of 32."""
 
     contract: Contract | None = None
@@ -69,6 +70,7 @@ class Segmenter(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits: no softmax."""
+        x = self.laid_out(x)
         size, low = _size(x), x
         for index, layer in enumerate(self.features):
             if index == self.low:

@@ -17,6 +17,7 @@ from mobile_sdk.errors import SettingError
 from qat.arguments import expect_to_build
 from qat.detection.anchors import Anchors, anchors_of, per_position
 from qat.detection.decoder import Decoder
+from qat.layout import ChannelsLast
 from qat.nets.blocks import ConvNormActivation
 from qat.nets.mobilenet_v1 import mobilenet_v1
 from qat.nets.mobilenet_v2 import mobilenet_v2
@@ -51,7 +52,7 @@ _BACKBONES = {
 }
 
 
-class Ssd(nn.Module):
+class Ssd(ChannelsLast):
     """Maps of a backbone and of extra layers, a predictor of boxes and one of scores on each, and the box decoder.
 
     (N, 3, S, S) float32 to (N, anchors, 4 + 1 + labels): left, top, right and bottom in pixels of the S × S picture,
@@ -85,7 +86,7 @@ class Ssd(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the decoded boxes and logits of all anchors."""
-        maps = []
+        x, maps = self.laid_out(x), []
         for index, layer in enumerate(self.features):
             if index == self.tap and (first := _expansion(layer)) is not None:
                 x = first(x)  # C4 lies inside the block: its other layers read what is predicted from

@@ -16,6 +16,7 @@ from qat.annotated_set import outputs_of, own_batches
 from qat.arguments import expect_net, expect_plan, folder_or_none, to_judge_by, to_learn_from
 from qat.checkpoint import Fingerprint
 from qat.history import History
+from qat.layout import device_of
 from qat.plan import TrainPlan
 from qat.processes import current_processes
 from qat.progress import shown
@@ -94,7 +95,7 @@ class _Segmentation:
 
     def batches(self, epoch: int) -> tuple[int, Iterator[tuple[Tensor, Tensor]]]:
         train, image = self._compose(epoch) if self._compose else self._pictures.train, self._contract.image
-        device = next(self._net.parameters()).device
+        device = device_of(self._net)
         steps, batches = own_batches(train, image, self._plan, epoch, device)
         masks = torch.from_numpy(train.masks_in(image))
         return steps, ((rgb, masks[indices].long().to(device)) for rgb, indices in batches)
