@@ -1,7 +1,37 @@
 """Batch-norm statistics in short runs."""
 
-from torch import nn
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+
+from mobile_sdk.errors import DataError
+
+
+@contextmanager
+def several_values(net: nn.Module) -> Iterator[None]:
+    """Inside the `with`, a batch norm in training that gets one value a channel raises DataError by its module path.
+
+    One value has no variance. A vector of one picture is such a case, and so is its map of one pixel; several processes
+    have values of all of them together.
+    """
+    with ExitStack() as hooks:
+        for path, module in net.named_modules():
+            if isinstance(module, _BatchNorm):
+                hooks.enter_context(module.register_forward_pre_hook(partial(_check_count, path)))
+        yield
+
+
+def _check_count(path: str, norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    (x,) = inputs
+    is_alone = "forward" not in vars(norm)
+    if norm.training and is_alone and x.numel() == x.shape[1]:
+        raise DataError(
+            f"expected several values a channel for the batch norm {path}, found one",
+            hint="train on 2 pictures or more: one has no variance",
+        )
 
 
 class StatisticsWarmUp:

@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import SettingError
 from qat.average import WeightAverage
-from qat.batch_norm import StatisticsWarmUp
+from qat.batch_norm import StatisticsWarmUp, several_values
 from qat.batches import epoch_seed
 from qat.checkpoint import Fingerprint, State, fingerprint, is_shorter, load_checkpoint, save_checkpoint
+from qat.convolution import safe_gradients
 from qat.history import Epoch, History
 from qat.layout import lay_out
 from qat.phases import HELD, Phase, Schedulable, phase_at
@@ -87,7 +88,7 @@ def train(
         state = processes.from_main(lambda: load_checkpoint(folder, mark, overwrite=overwrite) if resume else None)
         run = run if state is None else run.going_on(state)
     try:
-        with processes.training(net, plan.batch):
+        with processes.training(net, plan.batch), several_values(net), safe_gradients(net):
             run.train(out, mark)
     except KeyboardInterrupt as stopped:
         if out and run.history.epochs:

@@ -45,7 +45,7 @@ class PlainNet(nn.Module):
             *(nn.Conv2d(3, 8, 3, 2, 1, bias=False), nn.BatchNorm2d(8), nn.ReLU6()),
             *(nn.Conv2d(8, 8, 3, 2, 1, groups=8, bias=False), nn.BatchNorm2d(8)),
         )
-        self.classifier = nn.Linear(8 * 16, 3)
+        self.classifier = nn.Sequential(nn.Linear(8 * 16, 6, bias=False), nn.BatchNorm1d(6), nn.Linear(6, 3))
 
     def forward(self, x: Tensor) -> Tensor:
         scores: Tensor = self.classifier(self.features(x).flatten(1))
