@@ -20,7 +20,7 @@ from mobile_sdk.pixels import Pixels, graph_of, pixels_for
 from mobile_sdk.program import Program
 from mobile_sdk.progress import Progress, Report, reported
 from mobile_sdk.runtimes.float_operators import apply
-from mobile_sdk.runtimes.reference import Reference
+from mobile_sdk.runtimes.reference import Reference, channels_last
 from mobile_sdk.twins import Counterpart, Grid, counterparts
 
 Values = dict[str, torch.Tensor]
@@ -189,7 +189,7 @@ class _Runs:
     def _to_end(self, before: Values, start: int, mode: _Mode) -> NDArray[np.float64]:
         values = dict(before)
         self._advance(values, start, len(self._pairs), mode)
-        return values[self._output].numpy().astype(np.float64)
+        return channels_last(values[self._output].numpy().astype(np.float64))  # a map, as the reference has it
 
     def _advance(self, values: Values, start: int, end: int, mode: _Mode) -> None:
         """Computes the operators `start` to `end` in place; a value is dropped after its last use."""

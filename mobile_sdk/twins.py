@@ -16,7 +16,6 @@ from mobile_sdk.integer_graph import (
     Activation,
     ActivationKind,
     Add,
-    AvgPool2d,
     Concat,
     Constant,
     Conv2d,
@@ -93,18 +92,16 @@ class _Walk:
     def _weighted(self, operator: Conv2d | Linear, multiple: float) -> Counterpart:
         """A layer, or an average that a runtime's own pooling will not do; a gate's 1/6 may be in its weights."""
         name = operator.output.name
-        is_gate = name not in self._made and name.endswith(".before")
-        own = self._own(name.removesuffix(".before") if is_gate else name)
+        is_gate, own = name not in self._made, self._own(name)
         if not isinstance(own, Conv2d | Linear) or own.weight.shape != operator.weight.shape:
             raise _strangers(f"{type(own).__name__} where the twin has {type(operator).__name__} at {operator.path}")
         self._multiples[name] = 1.0
-        grid = None if is_gate else self._grid(name)
+        grid = self._grid(name)
         if own.weight_scales is None:
             return Counterpart(operator=operator, output=grid, operands={})
         weight, bias = _real(own)
-        ratio = _ratio(operator.weight, weight)
-        if not is_gate and abs(ratio - 1) < abs(ratio - multiple):
-            self._multiples[name], multiple = multiple, 1.0  # an average: its weights know nothing of the multiple
+        if _is_average(operator) and _is_nearer(operator.weight, weight, 1.0, multiple):
+            self._multiples[name], multiple = multiple, 1.0  # its weights know nothing of the multiple
             grid = self._grid(name)
         weight, bias = (weight * multiple * 6, bias * 6 - 3) if is_gate else (weight * multiple, bias)
         snapped = replace(operator, weight=weight.astype(np.float32), bias=bias.astype(np.float32))
@@ -112,13 +109,13 @@ class _Walk:
 
     def _multiple(self, operator: Operator, inputs: list[float]) -> float:
         own = self._own(operator.output.name)
-        if own.output.quantization is None or (isinstance(own, Conv2d) and not isinstance(operator, AvgPool2d)):
-            return 1.0  # kept in float, or an activation in a convolution
+        if own.output.quantization is None:
+            return 1.0
         if any(f"{operator.output.name}.operand{index}" in self._made for index in range(len(inputs))):
             return 1.0  # of plain operands
         match operator:
             case Activation(kind=ActivationKind.HARD_SIGMOID):
-                return 6 * inputs[0]
+                return 6 * inputs[0] if isinstance(own, Add) else 1.0  # a layer's own saturation
             case Activation(kind=ActivationKind.HARD_SWISH):
                 return 6 * inputs[0] ** 2
             case Mul(b=Constant()):
@@ -142,13 +139,17 @@ class _Walk:
 
     def _grid(self, name: str) -> Grid | None:
         """The grid on which the tensor reaches an int8 reader, None where none reads it."""
-        tensor = self._made[f"{name}.codes"].output if f"{name}.codes" in self._made else self._own(name).output
+        if (own := self._own(name)).output.name != name:
+            return None  # what a gate is made of
+        tensor = self._made[f"{name}.codes"].output if f"{name}.codes" in self._made else own.output
         return None if tensor.quantization is None else _on(tensor.quantization, self._multiples[name])
 
     def _own(self, name: str) -> Operator:
-        if name not in self._made:
+        """The program's operator; what the twin has before a gate is the gate itself there."""
+        made = name if name in self._made else name.replace(".before", "")
+        if made not in self._made:
             raise _strangers(f"no tensor {name} in the program")
-        return self._made[name]
+        return self._made[made]
 
 
 def _on(grid: Quantization, multiple: float) -> Grid:
@@ -163,9 +164,14 @@ def _real(layer: Conv2d | Linear) -> tuple[NDArray[np.float64], NDArray[np.float
     return weight, layer.bias * bias_scales(quantization_of(layer.input), layer.weight_scales).astype(np.float64)
 
 
-def _ratio(of: NDArray[np.float32], to: NDArray[np.float64]) -> float:
-    """The factor that brings `to` nearest to `of`."""
-    return float((of * to).sum() / max((to * to).sum(), 1e-30))
+def _is_average(layer: Conv2d | Linear) -> bool:
+    return bool((layer.weight == layer.weight.flat[0]).all() and layer.weight.any() and not layer.bias.any())
+
+
+def _is_nearer(of: NDArray[np.float32], to: NDArray[np.float64], one: float, other: float) -> bool:
+    """Whether the factor that brings `to` nearest to `of` is `one` rather than the `other`."""
+    ratio = float((of * to).sum() / max((to * to).sum(), 1e-30))
+    return abs(ratio - one) < abs(ratio - other)
 
 
 def _told(graph: Graph) -> str:

@@ -80,8 +80,8 @@ class _Finder:
         source = node.all_input_nodes[0]
         groups = layer.groups if isinstance(layer, Conv2d) else 1
         self._of(node).producers.append(layer)
-        if groups not in (1, layer.weight.shape[0]) or layer.weight.shape[1] * groups != _channels(source):
-            self._fix(source)  # a linear layer on a whole map, or a group of several channels
+        if layer.weight.shape[1] * groups != _channels(source):
+            self._fix(source)  # a linear layer on a whole map
         self._of(source).consumers.append(layer)
 
     def _visit_product(self, node: fx.Node, sources: list[fx.Node]) -> None:

@@ -58,10 +58,7 @@ def _factors(seen: Tensor, weights: Tensor) -> Tensor:
 
 def _largest_weights(group: ChannelGroup) -> Tensor:
     """The largest magnitude of the weights that read each channel, (C,)."""
-    by_layer = []
-    for layer in group.consumers:
-        magnitudes, _ = layer.folded()
-        by_layer.append(_by_input(layer, magnitudes.abs()).flatten(1).amax(1))
+    by_layer = [_by_input(layer, layer.folded()[0].abs()).amax((1, 3)).flatten() for layer in group.consumers]
     return torch.stack(by_layer).amax(0)
 
 
@@ -73,10 +70,10 @@ def _rescale(group: ChannelGroup, factors: Tensor) -> None:
                 term.mul_(factors.reshape(-1, *[1] * (term.ndim - 1)))
     for layer in group.consumers:
         rows = _by_input(layer, layer.weight)
-        rows.div_(factors.reshape(-1, *[1] * (rows.ndim - 1)))
+        rows.div_(factors.reshape(len(rows), 1, -1, 1))
 
 
 def _by_input(layer: Weighted, weight: Tensor) -> Tensor:
-    """A view of `weight` whose first dimension counts the input channels."""
-    is_depthwise = isinstance(layer, Conv2d) and layer.groups > 1
-    return weight if is_depthwise else weight.transpose(0, 1)
+    """`weight` as (groups, outputs of a group, inputs of a group, taps), in one memory with it."""
+    groups = layer.groups if isinstance(layer, Conv2d) else 1
+    return weight.view(groups, len(weight) // groups, weight.shape[1], -1)
