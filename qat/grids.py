@@ -55,8 +55,10 @@ class GridPlanner:
         return Source(name="")
 
     def emit(self, name: str, pending: Pending, grid: Quantization) -> Source:
-        """A tensor that has a grid of its own."""
+        """A tensor that has a grid of its own; a gate's is fixed, for it saturates at its ends."""
         self._grids[name] = grid
+        if Kind.HARD_SIGMOID in (pending.step.kind, pending.activation):
+            self._fixed[name] = grid.scale
         for operand in pending.operands:
             self._bound_pair(name, operand, pending)
         if pending.step.kind is Kind.MUL:

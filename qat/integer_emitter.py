@@ -35,7 +35,6 @@ from qat.snap import float32, snap_constant, snap_factor, snap_weights
 from qat.step_gradients import LEVELS
 from qat.steps import Kind, Step
 
-_UNIT = Quantization(scale=float32(1 / LEVELS), zero_point=INT8_MIN)  # 0..1, whatever grid the readers share
 CLAMP_OF = {None: Clamp.NONE, Kind.RELU: Clamp.RELU, Kind.RELU6: Clamp.RELU6, Kind.HARD_SIGMOID: Clamp.NONE}
 
 
@@ -97,7 +96,7 @@ class IntegerEmitter:
         assert layer is not None
         codes, scales, bias = (term.detach().numpy() for term in layer.codes())
         if pending.activation is Kind.HARD_SIGMOID:  # (x + 3) / 6; the clamp to 0..1 is the grid's own saturation
-            scales, bias, grid = scales / 6, (bias + 3) / 6, _UNIT
+            scales, bias = scales / 6, (bias + 3) / 6
         output = value_on(name, step.shape, grid)
         weights = snap_weights(codes, scales / value.multiple, bias, value.grid, grid, path=step.path)
         clamp = needed(CLAMP_OF[pending.activation], output)

@@ -6,7 +6,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mobile_sdk.contract import ImageSpec
-from mobile_sdk.integer_graph import Add, Constant, Dequantize, Graph, Mul, Operator, Quantization, Quantize, Tensor
+from mobile_sdk.float_values import held_in, resizable_unit, resizing_is_exact
+from mobile_sdk.integer_graph import (
+    Add,
+    Constant,
+    Dequantize,
+    Graph,
+    Mul,
+    Operator,
+    Quantization,
+    Quantize,
+    ResizeBilinear,
+    Tensor,
+)
 from qat.detection.decoder import Decoder
 from qat.emitter import Pending
 from qat.float_emitter import FloatEmitter
@@ -14,7 +26,7 @@ from qat.integer_emitter import IntegerEmitter
 from qat.integer_values import Value
 from qat.snap import ROUNDER, float32, is_inverted
 from qat.steps import Kind, Step
-from qat.wide_weights import wide_weights
+from qat.wide_weights import LEAST_GAIN, wide_weights
 
 
 @dataclass(kw_only=True)
@@ -69,6 +81,8 @@ class MixedEmitter:
             return Either(path=step.path, codes=codes)
         source = self._values(value, step.path)
         grid = value.grid or _plain(value.codes)
+        if step.kind is Kind.RESIZE and grid is not None:
+            source = self._resizable(value, source, step, grid)
         if step.kind is Kind.SCALE and grid is not None:
             grid = replace(grid, scale=float32(grid.scale * step.constant))
         written = self._float.pass_on(name, step, source, is_sole_user=is_sole_user)
@@ -113,9 +127,23 @@ class MixedEmitter:
             inverse = np.float32(1) / np.float32(codes.grid.scale)
             value.centred = self._with_constant(Mul, dequantized, f"{name}.centred", float(inverse), path)
             if not is_inverted(codes.grid.scale):
-                for sign, step in ((1, "shifted"), (-1, "whole")):
-                    value.centred = self._with_constant(Add, value.centred, f"{name}.{step}", sign * ROUNDER, path)
+                value.centred = self._whole(value.centred, name, 1.0, path)
         return value.centred
+
+    def _resizable(self, value: Either, source: Tensor, step: Step, grid: Quantization) -> Tensor:
+        """The values, rounded to so few bits that their resizing is exact; as they are where that would be coarse."""
+        resizing = ResizeBilinear(output=replace(source, shape=step.shape), path=step.path, input=source)
+        held = held_in(self._operators)[source.name]
+        if held is None or resizing_is_exact(resizing, held):
+            return source
+        unit = resizable_unit(resizing, held)
+        return self._whole(source, source.name, unit, value.path) if unit <= grid.scale / LEAST_GAIN else source
+
+    def _whole(self, source: Tensor, name: str, unit: float, path: str) -> Tensor:
+        """The nearest multiples of `unit`."""
+        for sign, step in ((1, "shifted"), (-1, "whole")):
+            source = self._with_constant(Add, source, f"{name}.{step}", sign * ROUNDER * unit, path)
+        return source
 
     def _dequantized(self, codes: Tensor, path: str) -> Tensor:
         tensor = Tensor(name=f"{codes.name}.values", shape=codes.shape, quantization=None)

@@ -91,7 +91,10 @@ def _range(node: fx.Node, is_shared: bool) -> Range:
 
 
 def _shared_grids(graph: fx.Graph) -> dict[fx.Node, fx.Node]:
-    """Node → the leader whose grid it shares: a concatenation and what it joins, but for the picture, have one grid."""
+    """Node → the leader whose grid it shares: a concatenation and what it joins have one grid.
+
+    But for what has a grid already: the picture, and a gate, which saturates at the ends of its own.
+    """
     leaders: dict[fx.Node, fx.Node] = {}
 
     def leader_of(node: fx.Node) -> fx.Node:
@@ -104,11 +107,16 @@ def _shared_grids(graph: fx.Graph) -> dict[fx.Node, fx.Node]:
         step = step_of(node)
         if step is not None and step.kind is Kind.CONCAT:
             sources = [_source(part) for part in node.args[0]]
-            members = [node, *(source for source in sources if source.op != "placeholder")]  # the picture's is given
+            members = [node, *(source for source in sources if not _has_own_grid(source))]
             first = min((leader_of(member) for member in members), key=order.__getitem__)
             for member in members:
                 leaders[leader_of(member)] = first
     return {node: leader_of(node) for node in leaders}
+
+
+def _has_own_grid(node: fx.Node) -> bool:
+    step = step_of(node)
+    return step is None or step.kind is Kind.HARD_SIGMOID
 
 
 def _source(node: fx.Node) -> fx.Node:

@@ -199,4 +199,3 @@ def _measure(norm: nn.BatchNorm1d | nn.BatchNorm2d, draw: random.Random, noise: 
     if norm.affine:
         norm.weight.uniform_(-1.3, 1.3, generator=noise)
         norm.bias.normal_(0, 0.3, generator=noise)
-

@@ -84,7 +84,9 @@ def _move(operator: ChannelSlice | ChannelShuffle | ResizeBilinear, x: torch.Ten
 
 
 def resized(operator: ResizeBilinear, x: torch.Tensor) -> torch.Tensor:
-    """The map at the operator's output's size: exact where `x` holds centred codes."""
+    """The map at the operator's output's size: exact where `x` holds centred codes; a map of one pixel is repeated."""
+    if operator.input.shape[1:] == (1, 1):
+        return x.expand(-1, -1, *operator.output.shape[1:])
     return F.interpolate(x, size=operator.output.shape[1:], mode="bilinear", align_corners=False)
 
 

@@ -27,7 +27,7 @@ from mobile_sdk.integer_graph import (
     ResizeBilinear,
 )
 from mobile_sdk.runtimes.coreml.channels import Described, moves
-from mobile_sdk.runtimes.coreml.geometry import conv_geometry, resize_factors, window
+from mobile_sdk.runtimes.coreml.geometry import conv_geometry, repeats, resize_factors, window
 
 _CLAMPS = {Clamp.RELU: "relu", Clamp.RELU6: "relu6"}
 _ACTIVATIONS = {ActivationKind.RELU: "relu", ActivationKind.RELU6: "relu6"}
@@ -63,6 +63,8 @@ def _elementwise_or_shape(operator: Operator) -> Described:
             return "", kind, integers(window(operator))
         case Concat():
             return "", "concat", {"axis": np.int32(1)}
+        case ResizeBilinear() if operator.input.shape[1:] == (1, 1):
+            return "", "mul", {"y": repeats(operator)}
         case ResizeBilinear():
             return "", "upsample_bilinear", resize_factors(operator)
         case Reshape(output=output):

@@ -29,7 +29,7 @@ from mobile_sdk.integer_graph import (
     Tensor,
 )
 from mobile_sdk.runtimes.coreml.channels import write_moved
-from mobile_sdk.runtimes.coreml.geometry import conv_geometry, resize_factors, window
+from mobile_sdk.runtimes.coreml.geometry import conv_geometry, repeats, resize_factors, window
 from mobile_sdk.runtimes.coreml.mil_pen import SCORES, Pen
 
 
@@ -99,8 +99,10 @@ def _moved(pen: Pen, operator: ChannelSlice | ChannelShuffle) -> Any:
 
 
 def _resize_bilinear(pen: Pen, operator: ResizeBilinear) -> Any:
-    factors = resize_factors(operator)
-    return _finish(pen, pen.builder.upsample_bilinear(x=pen.read(operator.input), **factors, name=pen.label))
+    x = pen.read(operator.input)
+    if operator.input.shape[1:] == (1, 1):
+        return _finish(pen, pen.builder.mul(x=x, y=repeats(operator), name=pen.label))
+    return _finish(pen, pen.builder.upsample_bilinear(x=x, **resize_factors(operator), name=pen.label))
 
 
 def _reshape(pen: Pen, operator: Reshape) -> Any:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mobile_sdk.integer_graph import AvgPool2d, Conv2d, MaxPool2d, ResizeBilinear, Rows
 
@@ -37,6 +38,11 @@ def resize_factors(operator: ResizeBilinear) -> dict[str, Any]:
         "align_corners": np.bool_(False),
         "half_pixel_centers": np.bool_(True),
     }
+
+
+def repeats(operator: ResizeBilinear) -> NDArray[np.float32]:
+    """Ones, by whose product a map of one pixel fills a larger one: interpolating it would round twice."""
+    return np.ones((1, 1, *operator.output.shape[1:]), np.float32)
 
 
 def rows_window(operator: Rows) -> tuple[list[int], list[int]]:
