@@ -10,7 +10,15 @@ import time
 from benchmarks import overview
 
 NAMES = (
-    *("calibration", "sensitivity", "distillation", "qat_digits", "stock_qat", "scaling_digits"),  # accuracy
+    *(
+        "calibration",
+        "sensitivity",
+        "distillation",
+        "qat_digits",
+        "stock_qat",
+        "scaling_digits",
+        "fake_quantization",
+    ),  # accuracy
     *("nets", "bundles", "executorch_lowering", "activation_memory"),  # speed and memory of the bundles
     *("paper_nets", "ablations", "detection", "segmentation"),  # the papers' own tables
     *("qat_step", "scaling", "export", "reference"),  # speed of the tools

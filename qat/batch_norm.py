@@ -14,8 +14,8 @@ from mobile_sdk.errors import DataError
 def several_values(net: nn.Module) -> Iterator[None]:
     """Inside the `with`, a batch norm in training that gets one value a channel raises DataError by its module path.
 
-    One value has no variance. A vector of one picture is such a case, and so is its map of one pixel; several processes
-    have values of all of them together.
+    One value has no variance. A single picture gives one where it has become a vector, or a map of one pixel. Several
+    processes that normalise together have the values of all of them.
     """
     with ExitStack() as hooks:
         for path, module in net.named_modules():
