@@ -33,9 +33,9 @@ from qat.training import fit
 from tests.random_nets import LABELS, Drawn
 from tests.realistic import with_realistic_numbers
 
-CALIBRATED, TRAINED = range(1000, 1050), range(2000, 2030)
+CALIBRATED, TRAINED = range(1000, 1030), range(2000, 2016)
 MOBILENETS = (("mobilenet_v1", 0.5), ("mobilenet_v2", 0.5), ("mobilenet_v3_small", 0.5))
-SIZE_PX = 96
+SIZE_PX = 64
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ LAYERS = (
         *("program_boxes", "program_names", "graph_pen"),
         *("arithmetic", "numerics", "stats", "atomic", "cache", "commands", "environment"),
         *("detections", "average_precision", "masks", "mean_iou", "arguments", "mistaken", "progress", "limits"),
+        "float_values",
     },
     {"runtimes", "devices"},
     set(),  # every module that no layer names: bundle, verify, benchmark, report …
@@ -25,7 +26,7 @@ LAYERS = (
 OTHERS = 3
 QAT_MAY_USE = {
     *("contract", "errors", "preprocess", "integer_graph", "arithmetic", "program", "atomic", "graph_pen"),
-    *("detections", "average_precision", "masks", "mean_iou", "arguments", "progress"),
+    *("detections", "average_precision", "masks", "mean_iou", "arguments", "progress", "float_values"),
 }
 HEAVY = ("torch", "torchao", "executorch", "coremltools", "ai_edge_litert", "matplotlib", "scipy", "pandas", "sklearn")
 
