@@ -63,7 +63,7 @@ CASES = {
     "no net": ("quantize --data {pictures}", 2, "one of --weights and --model, found neither", "name the net"),
     "two nets": ("quantize --data {pictures} --weights w --model m:f", 2, "found both", "name the net"),
     "weights": ("quantize --data {pictures} --weights {wrong}/no.pth", 3, "found nothing", "check the path"),
-    "weights folder": ("quantize --data {pictures} --weights {wrong}/empty", 3, "found a folder", "check the path"),
+    "weights folder": ("quantize --data {pictures} --weights {wrong}/empty", 3, "found a folder", "name the file"),
     "weights of no net": (
         "quantize --data {pictures} --weights {program}",
         *(3, "found a zip archive of something else", "name the file of weights"),

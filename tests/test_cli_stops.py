@@ -22,6 +22,7 @@ def test_ctrl_c_in_training_is_one_line_and_the_same_command_goes_on(small: Smal
     assert not (tmp_path / "net.safetensors").exists()
     again = start(*arguments)
     assert again.stderr is not None
+    assert again.stderr.readline().startswith("3 labels: ")
     assert again.stderr.readline().startswith("going on after epoch ")
     interrupted(again)
 
