@@ -20,8 +20,8 @@ from mobile_sdk.cli.train import RECIPES, choose_plan
 VERBS = tuple(verb.__name__ for verb in EXAMPLES)
 NOISE = re.compile(r"W\d{4} |Failed to load|[Ww]arning|INFO:|Traceback|scikit-learn|not been tested")
 PROGRESS = re.compile(
-    r"\d+ labels: |epoch \d+/|calibration: |reconstruction: |going on after|decoding pictures|checking pictures"
-    r"|export|float\.pt2"
+    r"\d+ labels: |pictures: |\d+ tensors from |epoch \d+/|calibration: |reconstruction: |going on after|"
+    r"decoding pictures|checking pictures|export|float\.pt2"
 )
 
 
