@@ -4,13 +4,11 @@ The app measures as the SDK's workers do and writes the same JSON; what it has o
 one that is shipped. It can keep itself on no cores, and tells no peak of memory.
 """
 
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -20,6 +18,7 @@ from mobile_sdk.devices.remote import call_or_fail
 from mobile_sdk.devices.staging import error_in
 from mobile_sdk.errors import MachineError, SettingError
 from mobile_sdk.measurements import Measurement, Numbers, judge
+from mobile_sdk.own_folder import scratch_folder
 
 APP = "app"
 PACKAGE = "mobilesdk.demo"
@@ -152,9 +151,9 @@ class _Phone:
             time.sleep(_LOOK_EVERY_S)
 
     def _result(self, file: str, bundle: Bundle) -> Numbers:
-        with tempfile.TemporaryDirectory(prefix="mobile-sdk-") as scratch:
-            self.adb.pull(file, Path(scratch, "result"))
-            data = Path(scratch, "result").read_bytes()
+        with scratch_folder() as scratch:
+            self.adb.pull(file, scratch / "result")
+            data = (scratch / "result").read_bytes()
         text = data.decode("utf-8", errors="replace")
         if error := error_in(text, self.name):  # one line, as a runner's
             raise error

@@ -1,27 +1,62 @@
-"""Files that are there whole or not at all."""
+"""Files and folders that are there whole or not at all, and that never take the place of anything else."""
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mobile_sdk.errors import SettingError
+from mobile_sdk.own_folder import locked_folder, own_folder
+from mobile_sdk.regular_file import other_kind
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yields an unfinished sibling of `path` to write to; it takes `path`'s place when the block ends without error."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    unfinished = Path(name)
-    try:
+    """Yields the path of a file to write; it takes `path`'s place when the block ends without error.
+
+    Behind a link it is the link's target that is replaced. Raises SettingError where a folder, a device or anything
+    else but a file stands at `path`.
+    """
+    target = replaceable(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with own_folder(target.parent) as folder:
+        unfinished = folder / target.name
         yield unfinished
-        with unfinished.open("rb") as written:
-            os.fsync(written.fileno())
-        unfinished.chmod(0o644)  # mkstemp's own 0600 is for secrets
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+        _flush(unfinished)
+        unfinished.replace(target)
+        _flush(target.parent)
+
+
+@contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """Yields the path of a folder to make; it takes the place of `folder` when the block ends without error.
+
+    Of several processes that do this at once, one folder is left, whole. Raises SettingError where a link or anything
+    else but a folder stands there.
+    """
+    if os.path.lexists(folder) and (folder.is_symlink() or not folder.is_dir()):
+        raise SettingError(f"expected a folder or nothing at {folder}, found a file", hint="choose another folder")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with own_folder(folder.parent) as own:
+        unfinished = own / "new" / folder.name
+        unfinished.parent.mkdir()
+        yield unfinished
+        for path in (*unfinished.rglob("*"), unfinished):
+            _flush(path)  # first, so that a power cut leaves the old folder or the new one
+        with locked_folder(folder.parent):
+            _swap(folder, unfinished, own / "old")
+        _flush(folder.parent)
+
+
+def replaceable(path: Path) -> Path:
+    """Returns the file that `path` stands for, behind links, whether it is there or not.
+
+    Raises SettingError where a folder or a special file is there: renaming a file over a device would end the device.
+    """
+    target = Path(os.path.realpath(path))
+    if kind := other_kind(target):
+        raise SettingError(f"expected a file or nothing at {path}, found {kind}", hint="name another file to write")
+    return target
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -33,3 +68,25 @@ def write_bytes(path: Path, data: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """Writes `text` to `path` in UTF-8, whole or not at all."""
     write_bytes(path, text.encode())
+
+
+def _swap(folder: Path, new: Path, old: Path) -> None:
+    """A folder cannot be renamed over a full one, so the old one steps aside, and comes back where that fails."""
+    if not folder.exists():
+        new.rename(folder)
+        return
+    folder.rename(old)
+    try:
+        new.rename(folder)
+    except BaseException:
+        old.rename(folder)
+        raise
+
+
+def _flush(path: Path) -> None:
+    """Waits until a file's content, or a folder's names, are on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

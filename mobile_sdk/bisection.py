@@ -6,7 +6,6 @@ answer when its output differs and all its inputs agree; otherwise the search go
 differing input.
 """
 
-import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -24,6 +23,7 @@ from mobile_sdk.errors import SettingError
 from mobile_sdk.integer_graph import Graph, Operator, Tensor
 from mobile_sdk.manifest import BundleRefusalError
 from mobile_sdk.memory_limit import executed
+from mobile_sdk.own_folder import scratch_folder
 from mobile_sdk.preprocess import to_bytes
 from mobile_sdk.program import LOAD_IT, Program
 from mobile_sdk.runtimes.base import Interface, Runtime
@@ -145,8 +145,8 @@ class _Search:
             if self._progress:
                 self._progress(f"cutting after {operator.output.name} ({operator.path})")
             cut = _cut(self._program.graph, index)
-            with tempfile.TemporaryDirectory() as folder:
-                model = Path(folder) / self._runtime.model_file
+            with scratch_folder() as folder:
+                model = folder / self._runtime.model_file
                 interface = self._runtime.export(cut, self._program.contract, model)
                 self._found[index] = _run(self._runtime, model, interface, self._pixels)
         return self._found[index]

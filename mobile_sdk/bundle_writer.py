@@ -4,7 +4,6 @@ import hashlib
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from mobile_sdk import golden
 from mobile_sdk.agreement import requirement_of
+from mobile_sdk.atomic import replacing_folder
 from mobile_sdk.bundle import LABELS_FILE, Bundle, files_below, labels_bytes, open_bundle
 from mobile_sdk.environment import installed_versions
 from mobile_sdk.errors import MachineError, SettingError
@@ -73,13 +73,10 @@ def write_bundle(
     and MachineError where a float32 output has to be expected by running the model, and this machine cannot.
     """
     check_replaceable(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as unfinished:
-        draft = Path(unfinished) / folder.name
+    with replacing_folder(folder) as draft:
         (draft / "golden").mkdir(parents=True)
         _fill(draft, program, runtime, goldens, source, activation_limit_kib)
         open_bundle(draft)
-        _replace(folder, draft, Path(unfinished) / "old")
     return open_bundle(folder)
 
 
@@ -89,12 +86,11 @@ def copy_bundle(bundle: Bundle, folder: Path) -> Bundle:
     Raises SettingError where `folder` holds anything but a bundle, BundleError where the original is damaged.
     """
     check_replaceable(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as unfinished:
-        draft = Path(unfinished) / folder.name
-        shutil.copytree(bundle.path, draft)
+    with replacing_folder(folder) as draft:
+        for path in files_below(bundle.path):
+            (draft / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(bundle.path / path, draft / path)
         open_bundle(draft)
-        _replace(folder, draft, Path(unfinished) / "old")
     return open_bundle(folder)
 
 
@@ -169,7 +165,6 @@ def _fill(
     )
     manifest = _manifest(draft, program, runtime, interface, entry, limit_kib)
     (draft / MANIFEST_FILE).write_bytes(seal(manifest.model_dump(mode="json")))
-    _flush(draft)
 
 
 def _write_pictures(
@@ -242,24 +237,3 @@ def _manifest(
         graph_sha256=program.graph.digest(),
         manifest_sha256="0" * 64,
     )
-
-
-def _flush(draft: Path) -> None:
-    """Before the rename everything is on the disk, so that a power cut leaves the old bundle or the new one."""
-    for path in files_below(draft):
-        with (draft / path).open("rb") as file:
-            os.fsync(file.fileno())
-
-
-def _replace(folder: Path, draft: Path, old: Path) -> None:
-    """A folder cannot be renamed over a full one, so the old one steps aside, and comes back where that fails."""
-    if not folder.exists():
-        draft.rename(folder)
-        return
-    folder.rename(old)
-    try:
-        draft.rename(folder)
-    except OSError:
-        old.rename(folder)
-        raise
-    shutil.rmtree(old)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from mobile_sdk.atomic import write_text
+from mobile_sdk.atomic import replaceable, write_text
 from mobile_sdk.bundle import Bundle
 from mobile_sdk.bundle_writer import check_replaceable, copy_bundle
-from mobile_sdk.embedding_glue import WRITTEN_BY, gradle_advice, kotlin_glue, swift_glue, xcode_advice
+from mobile_sdk.embedding_glue import WRITTEN_BY, check_embeddable, gradle_advice, kotlin_glue, swift_glue, xcode_advice
 from mobile_sdk.errors import SettingError
 from mobile_sdk.manifest import MANIFEST_FILE
 
@@ -41,7 +41,7 @@ def embed(bundles: Sequence[Bundle], platform: Platform, folder: Path) -> Embedd
 
     Bundles that are there stay, one of the same name is replaced. Everything is checked before anything is written:
     SettingError where `folder` is no such project, where the platform cannot run a bundle, where two bundles have one
-    name, or where something else stands in their place.
+    name or one that cannot stand in source code, or where something else stands in their place.
     """
     app = _android_app(folder) if platform == "android" else _ios_app(folder)
     _check(bundles, app, platform)
@@ -88,7 +88,8 @@ def _ios_app(folder: Path) -> _App:
 
 def _check(bundles: Sequence[Bundle], app: _App, platform: Platform) -> None:
     names = [bundle.path.resolve().name for bundle in bundles]
-    if not names or len(set(names)) < len(names):
+    check_embeddable(names)
+    if not names or len({name.casefold() for name in names}) < len(names):
         raise SettingError(
             f"expected bundles of different names, found {', '.join(names) or 'none'}", hint="rename one of the folders"
         )
@@ -100,6 +101,9 @@ def _check(bundles: Sequence[Bundle], app: _App, platform: Platform) -> None:
                 hint=f"export the program --to {','.join(app.runtimes)}",
             )
         check_replaceable(app.bundles / name)
+    if not app.reader.is_dir():
+        check_embeddable(_names(app))
+        replaceable(app.glue)
     if app.glue.exists() and not app.reader.is_dir() and not _is_ours(app.glue):
         raise SettingError(
             f"expected no file or one of this command's at {app.glue}, found another", hint="move that file away"
@@ -109,10 +113,15 @@ def _check(bundles: Sequence[Bundle], app: _App, platform: Platform) -> None:
 def _write_glue(app: _App) -> Path | None:
     if app.reader.is_dir():
         return None
-    names = sorted(path.parent.name for path in app.bundles.glob(f"*/{MANIFEST_FILE}"))
-    write_text(app.glue, app.write_glue(names))
+    write_text(app.glue, app.write_glue(_names(app)))
     return app.glue
 
 
+def _names(app: _App) -> list[str]:
+    """The bundles that lie in the app."""
+    return sorted(path.parent.name for path in app.bundles.glob(f"*/{MANIFEST_FILE}"))
+
+
 def _is_ours(glue: Path) -> bool:
-    return glue.read_text(encoding="utf-8", errors="replace").startswith(WRITTEN_BY)
+    with glue.open(encoding="utf-8", errors="replace") as file:
+        return file.read(len(WRITTEN_BY)) == WRITTEN_BY

@@ -4,11 +4,15 @@ The glue finds embedded bundles and, on Android, copies one out of the APK, as r
 checks nothing: the packages of the demo apps do, and are there to be copied.
 """
 
+import re
 from collections.abc import Sequence
 
 from mobile_sdk.environment import installed_versions
+from mobile_sdk.errors import SettingError
 
 WRITTEN_BY = "// Written by mobile-sdk embed, which writes it again: change it elsewhere."
+EMBEDDABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+"""The folder names that glue can hold: nothing in them means anything in Kotlin or Swift, or to either app's build."""
 LITERT_ANDROID = "2.2.0"
 """The release for Android that the demo names; PyPI's numbers are others."""
 
@@ -77,13 +81,22 @@ public enum EmbeddedBundles {{
 
 
 def kotlin_glue(names: Sequence[str]) -> str:
-    """`EmbeddedBundles.kt` for bundles of these names."""
-    return _KOTLIN.format(written_by=WRITTEN_BY, names="\n".join(f'            "{name}",' for name in names))
+    """`EmbeddedBundles.kt` for bundles of these names; raises SettingError where one is not `EMBEDDABLE`."""
+    return _KOTLIN.format(written_by=WRITTEN_BY, names=_listed(names, " " * 12))
 
 
 def swift_glue(names: Sequence[str]) -> str:
-    """`EmbeddedBundles.swift` for bundles of these names."""
-    return _SWIFT.format(written_by=WRITTEN_BY, names="\n".join(f'    "{name}",' for name in names))
+    """`EmbeddedBundles.swift` for bundles of these names; raises SettingError where one is not `EMBEDDABLE`."""
+    return _SWIFT.format(written_by=WRITTEN_BY, names=_listed(names, " " * 4))
+
+
+def check_embeddable(names: Sequence[str]) -> None:
+    """Raises SettingError for a name that would have to be escaped in source code."""
+    if wrong := [name for name in names if not EMBEDDABLE.fullmatch(name)]:
+        raise SettingError(
+            f"expected folders named by letters, digits, '.', '-' and '_', found {wrong[0][:80]!a}",
+            hint="rename the bundle's folder, such as fruit.tflite",
+        )
 
 
 def gradle_advice(runtimes: Sequence[str]) -> tuple[str, ...]:
@@ -107,6 +120,11 @@ def xcode_advice(runtimes: Sequence[str]) -> tuple[str, ...]:
     if "coreml" in runtimes:
         lines.append("Link CoreML.framework; MLModel.compileModel(at:) takes model.mlpackage as it is.")
     return tuple(lines)
+
+
+def _listed(names: Sequence[str], indent: str) -> str:
+    check_embeddable(names)
+    return "\n".join(f'{indent}"{name}",' for name in names)
 
 
 def executorch_version() -> str:

@@ -7,13 +7,14 @@ how the program came about and its fingerprint beside the graph. Reading it runs
 import hashlib
 import os
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, JsonValue, ValidationError
 
 from mobile_sdk.arguments import expect_path
-from mobile_sdk.atomic import replacing
+from mobile_sdk.atomic import write_bytes
 from mobile_sdk.contract import Contract, Model, Part
 from mobile_sdk.errors import BundleError
 from mobile_sdk.integer_graph import Graph
@@ -91,8 +92,9 @@ class Program:
             "names.json": names_of(self.graph).model_dump_json(),
             "seal.json": _Seal(schema_number=SCHEMA, sha256=self.digest()).model_dump_json(),
         }
-        with replacing(Path(path)) as unfinished, unfinished.open("wb") as file:
-            torch.export.save(to_exported(self.graph), file, extra_files=extra)
+        archive = BytesIO()  # torch's own writer ends the process where a disk is full
+        torch.export.save(to_exported(self.graph), archive, extra_files=extra)
+        write_bytes(Path(path), archive.getvalue())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Program":

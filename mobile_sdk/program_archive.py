@@ -17,9 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobile_sdk.errors import BundleError
+from mobile_sdk.plain_zip import check_plain
+from mobile_sdk.regular_file import GIB, check_regular
 
 ARCHIVE_VERSION = "0"  # torch/export/pt2_archive/constants.py
 SCHEMA_MAJOR = 8  # torch/_export/serde/schema.py
+MOST_BYTES = 2 * GIB  # of a program; weights are int8, and phones have less memory
 HINT = "write the program again with this SDK, or copy it again"
 
 _DTYPES: Mapping[int, np.dtype[Any]] = {  # ScalarType in torch/_export/serde/schema.py
@@ -42,23 +45,18 @@ class Archive:
 def read_archive(path: Path) -> Archive:
     """Opens the `.pt2` file `path`; raises BundleError where it is damaged, foreign or newer."""
     try:
+        check_regular(path, at_most=MOST_BYTES)
         with zipfile.ZipFile(path) as file:
-            records = {_inner_name(path, info): file.read(info) for info in file.infolist()}
+            check_plain(path, file.infolist())
+            records = {info.filename.partition("/")[2]: file.read(info) for info in file.infolist()}
         return _archive(path, records)
     except OSError as error:
-        raise BundleError(f"expected a program at {path.name}, found none that can be read", hint=HINT) from error
+        raise BundleError(f"expected a program at {path.name}, found: {error.strerror}", hint=HINT) from error
     except (zipfile.BadZipFile, NotImplementedError, EOFError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise BundleError(f"expected a whole .pt2 archive, found {path.name} damaged: {error}", hint=HINT) from error
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise BundleError(f"expected the records of a program in {path.name}, found {reason}", hint=HINT) from error
-
-
-def _inner_name(path: Path, info: zipfile.ZipInfo) -> str:
-    """The record's name without the archive's folder. Records are never packed: no small file unfolds to a huge one."""
-    if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
-        raise BundleError(f"expected plain records in {path.name}, found {info.filename} packed or locked", hint=HINT)
-    return info.filename.partition("/")[2]
 
 
 def _archive(path: Path, records: Mapping[str, bytes]) -> Archive:

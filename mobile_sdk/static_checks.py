@@ -1,6 +1,5 @@
 """The checks that need no run of the model: whose bundle it is, and what its model file is made of."""
 
-import tempfile
 from pathlib import Path
 
 from mobile_sdk.bundle import Bundle, files_below
@@ -9,6 +8,7 @@ from mobile_sdk.errors import BundleError, CompileError, MachineError, SettingEr
 from mobile_sdk.integer_graph import Conv2d, Graph, Linear
 from mobile_sdk.manifest import StructureEntry
 from mobile_sdk.memory_limit import executed
+from mobile_sdk.own_folder import scratch_folder
 from mobile_sdk.program import Program
 from mobile_sdk.runtimes.base import Runtime
 from mobile_sdk.verdict import Check
@@ -116,9 +116,9 @@ def _model_check(bundle: Bundle, program: Program, runtime: Runtime) -> Check:
     name, required = "model file", "byte for byte what exporting the program gives"
     try:
         graph = executed(program.graph, bundle.manifest.activation_limit_kib)
-        with tempfile.TemporaryDirectory() as folder:
-            runtime.export(graph, program.contract, Path(folder) / bundle.manifest.model)
-            fresh = {path: file_entry(Path(folder), path) for path in files_below(Path(folder))}
+        with scratch_folder() as folder:
+            runtime.export(graph, program.contract, folder / bundle.manifest.model)
+            fresh = {path: file_entry(Path(folder), path) for path in files_below(folder)}
     except (CompileError, MachineError, SettingError, ImportError) as error:
         return Check.skipped(name, required=required, reason=f"it cannot be exported here: {error}")
     here = {entry.path: entry for entry in bundle.manifest.files if entry.path.startswith(bundle.manifest.model)}

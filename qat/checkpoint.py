@@ -1,18 +1,23 @@
 """Where a run stands, on disk: written whole or not at all, and taken up only by the run that wrote it."""
 
 import hashlib
-import os
 import pickle
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import fields
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from mobile_sdk.atomic import replaceable, write_bytes
 from mobile_sdk.contract import Contract
-from mobile_sdk.errors import SettingError
+from mobile_sdk.errors import MachineError, SettingError
+from mobile_sdk.own_folder import locked_folder
+from mobile_sdk.plain_zip import check_plain_if_zip
 from qat.history import History
 from qat.plan import TrainPlan
 from qat.progress import say
@@ -22,6 +27,8 @@ _SCHEMA = 2
 _EPOCHS, _WARM_UP = "number of epochs", "warm-up"
 _OF_LENGTH = frozenset((_EPOCHS, _WARM_UP))
 """What may differ between a finished training and the longer one that goes on from it."""
+
+_DAMAGE = (pickle.UnpicklingError, zipfile.BadZipFile)
 
 Fingerprint = dict[str, str]
 State = dict[str, Any]
@@ -50,31 +57,43 @@ def hash_weights(net: nn.Module) -> str:
     return _hash(*(value.cpu().numpy().tobytes() for value in _tensors(net).values()))
 
 
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Keeps every other process from training in `folder`; raises MachineError where one does."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as lock:
+        try:
+            lock.enter_context(locked_folder(folder, wait=False))
+        except BlockingIOError as error:
+            raise MachineError(
+                f"expected to train alone in {folder}, found that another process trains there",
+                hint="wait until it has ended, or name another folder",
+            ) from error
+        yield
+
+
 def save_checkpoint(folder: Path, mark: Fingerprint, state: State) -> None:
     """Writes `folder/checkpoint.pt`: a kill at any moment leaves the former checkpoint or the new one, whole."""
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f"{CHECKPOINT_FILE}.partial"
-    with partial.open("wb") as file:
-        torch.save({"fingerprint": mark, **state}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(folder / CHECKPOINT_FILE)
-    _flush_names(folder)
+    file = BytesIO()  # torch's own writer ends in errors of its own where a disk is full
+    torch.save({"fingerprint": mark, **state}, file)
+    write_bytes(folder / CHECKPOINT_FILE, file.getvalue())
 
 
 def load_checkpoint(folder: Path, mark: Fingerprint, *, overwrite: bool = False) -> State | None:
     """The state, on the processor, that this very run saved, or the same one after fewer epochs, if it is finished.
 
     None where there is no checkpoint, and, with a line of news, where it is damaged, or another run's and `overwrite`
-    allows to replace it. SettingError where it is another run's and nothing allows that.
+    allows to replace it. SettingError where it is another run's and nothing allows that, or where something else than
+    a file has its name.
     """
-    path = folder / CHECKPOINT_FILE
+    path = replaceable(folder / CHECKPOINT_FILE)
     if not path.exists():
         return None
     try:
+        check_plain_if_zip(path)
         state: State = torch.load(path, map_location="cpu", weights_only=True)
         found = _mark_of(state, path)
-    except (RuntimeError, ValueError, KeyError, TypeError, EOFError, OSError, pickle.UnpicklingError) as error:
+    except (RuntimeError, ValueError, KeyError, TypeError, EOFError, OSError, *_DAMAGE) as error:
         say(f"{path} is damaged and will be replaced, training starts over ({type(error).__name__})")
         return None
     others = {what for what, value in mark.items() if found.get(what) != value}
@@ -129,11 +148,3 @@ def _hash(*parts: bytes) -> str:
     for part in parts:
         digest.update(part)
     return digest.hexdigest()
-
-
-def _flush_names(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

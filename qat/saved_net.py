@@ -5,10 +5,10 @@ from pathlib import Path
 
 from pydantic import Field, JsonValue, ValidationError
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
-from mobile_sdk.atomic import replacing
+from mobile_sdk.atomic import write_bytes
 from mobile_sdk.contract import Contract, Model, Task
 from mobile_sdk.errors import DataError
 from qat.nets import ImageClassifier, build_net
@@ -49,8 +49,7 @@ class SavedNet(Model):
 def save_net(net: nn.Module, saved: SavedNet, path: Path) -> None:
     """Writes weights, statistics and header to `path`, whole or not at all."""
     tensors = {key: value.detach().contiguous() for key, value in net.state_dict().items()}
-    with replacing(path) as unfinished:
-        save_file(tensors, unfinished, metadata={_KEY: saved.model_dump_json()})
+    write_bytes(path, save(tensors, metadata={_KEY: saved.model_dump_json()}))
 
 
 def read_header(path: Path) -> SavedNet | None:

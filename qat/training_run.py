@@ -16,7 +16,7 @@ from mobile_sdk.errors import SettingError
 from qat.average import WeightAverage
 from qat.batch_norm import StatisticsWarmUp, several_values
 from qat.batches import epoch_seed
-from qat.checkpoint import Fingerprint, State, fingerprint, is_shorter, load_checkpoint, save_checkpoint
+from qat.checkpoint import Fingerprint, State, alone_in, fingerprint, is_shorter, load_checkpoint, save_checkpoint
 from qat.convolution import safe_gradients
 from qat.history import Epoch, History
 from qat.layout import lay_out
@@ -77,19 +77,22 @@ def train(
     from its own seed. Where the same run with fewer epochs is finished there, the further ones are a run of their own:
     from the finished weights, by the plan's schedule over so many epochs. Processes that `torchrun` started train
     together; the main one reads and writes the checkpoint. SettingError: a loss that is not finite, or another run's
-    checkpoint in `out` without `overwrite`.
+    checkpoint in `out` without `overwrite`. MachineError: another process trains in `out`.
     """
     run = _Run.start(net, task, plan)
     processes = run.processes
     mark: Fingerprint = {}
-    if out:
-        folder = out
-        mark = processes.from_main(lambda: fingerprint(net, plan, contract, task.fingerprint()))
-        state = processes.from_main(lambda: load_checkpoint(folder, mark, overwrite=overwrite) if resume else None)
-        run = run if state is None else run.going_on(state)
     try:
-        with processes.training(net, plan.batch), several_values(net), safe_gradients(net):
-            run.train(out, mark)
+        with alone_in(out) if out and processes.rank == 0 else nullcontext():
+            if out:
+                folder = out
+                mark = processes.from_main(lambda: fingerprint(net, plan, contract, task.fingerprint()))
+                state = processes.from_main(
+                    lambda: load_checkpoint(folder, mark, overwrite=overwrite) if resume else None
+                )
+                run = run if state is None else run.going_on(state)
+            with processes.training(net, plan.batch), several_values(net), safe_gradients(net):
+                run.train(out, mark)
     except KeyboardInterrupt as stopped:
         if out and run.history.epochs:
             stopped.add_note(f"the same call goes on from epoch {len(run.history.epochs) + 1}")

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from mobile_sdk.contract import Contract, ImageSpec
 from qat.augment import Augmentation
+from qat.checkpoint import CHECKPOINT_FILE
 from qat.data import Pictures
 from qat.history import History
 from qat.picture_set import PictureSet
@@ -77,13 +78,14 @@ def _kill_at_step(net: TinyNet, step: int) -> None:
     net.register_forward_hook(kill)
 
 
-def _kill_while_writing(count: int) -> None:
+def _kill_while_writing(out: Path, count: int) -> None:
     flush, flushed = os.fsync, []
 
     def kill(handle: int) -> None:
         flushed.append(handle)
         if len(flushed) == count:
-            os.ftruncate(handle, 1000)  # as if only the first kilobyte had reached the disk
+            (half,) = out.rglob(f".*/{CHECKPOINT_FILE}")
+            os.truncate(half, 1000)  # as if only the first kilobyte had reached the disk
             os.kill(os.getpid(), signal.SIGKILL)
         flush(handle)
 
@@ -96,7 +98,7 @@ def _main(out: Path, kill: str) -> None:
     if kill.startswith("step"):
         _kill_at_step(net, int(kill[4:]))
     if kill.startswith("write"):
-        _kill_while_writing(int(kill[5:]))
+        _kill_while_writing(out, int(kill[5:]))
     history = fit(net, pictures(), PLAN, contract=CONTRACT, out=out)
     torch.save({"net": net.state_dict(), "history": str(figures(history)), "steps": net.steps}, out / "result.pt")
 

@@ -1,6 +1,8 @@
 """`embed` puts bundles into an app unchanged, and whatever is in the way is told before anything is written."""
 
 import filecmp
+import string
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import bundles
@@ -8,9 +10,13 @@ import detectors
 import pytest
 from android_app import AndroidApp
 from command_line import mobile_sdk
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mobile_sdk.bundle import Bundle, open_bundle
+from mobile_sdk.bundle_writer import copy_bundle
 from mobile_sdk.embedding import Embedding, Platform, embed
+from mobile_sdk.embedding_glue import EMBEDDABLE, kotlin_glue, swift_glue
 from mobile_sdk.errors import SettingError
 from mobile_sdk.lowering import lower
 
@@ -147,6 +153,61 @@ def test_the_command_takes_one_app(written: dict[str, Bundle], options: tuple[st
     done = mobile_sdk("embed", str(written["tflite"].path), *options)
     assert done.code == 2
     assert f"found {found}" in done.err and "name one app" in done.err
+
+
+NASTY = (
+    'a"b',
+    "a$b",
+    "a${b}",
+    "a%s",
+    r"a\(exit(0))",
+    "a\\",
+    "a\nb",
+    "früchte",
+    "a b",
+    ".hidden",
+    "_aapt_ignores",
+    "a" + chr(0x2028),
+)
+
+
+@pytest.mark.parametrize("name", NASTY)
+@pytest.mark.parametrize(("platform", "runtime"), [("android", "tflite"), ("ios", "coreml")])
+def test_a_folder_whose_name_would_mean_something_in_source_code_is_refused_and_nothing_is_written(
+    written: dict[str, Bundle], android: Path, ios: Path, tmp_path: Path, name: str, platform: Platform, runtime: str
+) -> None:
+    app = {"android": android, "ios": ios}[platform]
+    before = sorted(app.rglob("*"))
+    bundle = copy_bundle(written[runtime], tmp_path / f"{name}.{runtime}")
+    with pytest.raises(SettingError, match="expected folders named by letters, digits") as error:
+        embed([bundle], platform, app)
+    assert error.value.message.isascii() and "\n" not in error.value.message
+    assert sorted(app.rglob("*")) == before
+    copy_bundle(written[runtime], tmp_path / app / "App/Bundles" / name)  # there already, from whomever
+    copy_bundle(written[runtime], tmp_path / app / "app/src/main/assets/bundles" / name)
+    with pytest.raises(SettingError, match="expected folders named by letters, digits"):
+        embed([written[runtime]], platform, app)
+
+
+@given(name=st.text(max_size=20) | st.from_regex(EMBEDDABLE, fullmatch=True))
+@pytest.mark.parametrize("glue", [kotlin_glue, swift_glue])
+def test_whatever_a_folder_is_called_the_glue_holds_its_name_or_is_refused(
+    glue: Callable[[Sequence[str]], str], name: str
+) -> None:
+    try:
+        source = glue([name])
+    except SettingError:
+        assert not EMBEDDABLE.fullmatch(name)
+        return
+    assert source.count(f'"{name}",\n') == 1
+    assert set(name) <= set(string.ascii_letters + string.digits + "_.-")
+
+
+def test_two_folders_whose_names_differ_in_case_alone_are_refused(written: dict[str, Bundle], ios: Path) -> None:
+    """The file systems of a Mac and of an iPhone may take them for one."""
+    other = copy_bundle(written["coreml"], ios / "elsewhere" / written["coreml"].path.name.upper())
+    with pytest.raises(SettingError, match="bundles of different names"):
+        embed([written["coreml"], other], "ios", ios)
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from small_task import CONTRACT, PLAN, figures, pictures, same, tiny_net
 from torch import Tensor, nn
 
 from mobile_sdk.contract import Contract
-from mobile_sdk.errors import SettingError
+from mobile_sdk.errors import MachineError, SettingError
+from mobile_sdk.own_folder import locked_folder
 from qat.average import WeightAverage
 from qat.batch_norm import StatisticsWarmUp
 from qat.batches import training_batches
@@ -77,9 +79,11 @@ def test_killed_in_mid_epoch_and_in_mid_write_the_run_ends_as_if_undisturbed(tmp
     # Two flushes a checkpoint, of the file and of the folder: the first of the third epoch is the first here.
     killed = train_in_a_process(tmp_path / "killed", "write1")
     assert killed.returncode == -signal.SIGKILL and "going on after epoch 2" in killed.stderr
-    assert (tmp_path / "killed" / f"{CHECKPOINT_FILE}.partial").stat().st_size == 1000
+    (half,) = (tmp_path / "killed").glob(f".*/{CHECKPOINT_FILE}")
+    assert half.stat().st_size == 1000
     resumed = train_in_a_process(tmp_path / "killed", "never")
     assert resumed.returncode == 0 and "going on after epoch 2" in resumed.stderr, resumed.stderr
+    assert not half.exists(), "what a killed run left goes with the next one"
     result = torch.load(tmp_path / "killed" / "result.pt", weights_only=True)
     assert result["steps"] == 2 * STEPS and result["history"] == str(figures(history))
     assert result["net"].keys() == whole.state_dict().keys()
@@ -102,6 +106,38 @@ def test_an_interrupt_leaves_a_checkpoint_that_goes_on(tmp_path: Path) -> None:
     fit(resumed, pictures(), PLAN, contract=CONTRACT, out=tmp_path)
     fit(whole, pictures(), PLAN, contract=CONTRACT)
     assert resumed.steps == 3 * STEPS and same(resumed, whole)
+
+
+def test_two_never_train_in_one_folder_at_once(tmp_path: Path) -> None:
+    with (
+        locked_folder(tmp_path),
+        pytest.raises(MachineError, match=f"alone in {tmp_path}, found that another process trains there"),
+    ):
+        fit(tiny_net(), pictures(), PLAN, contract=CONTRACT, out=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_cannot_be_replaced_by_a_checkpoint_is_refused_before_anything_is_learned(tmp_path: Path) -> None:
+    net = tiny_net()
+    os.mkfifo(tmp_path / CHECKPOINT_FILE)
+    with pytest.raises(SettingError, match=f"{CHECKPOINT_FILE}, found a FIFO"):
+        fit(net, pictures(), PLAN, contract=CONTRACT, out=tmp_path)
+    assert net.steps == 0
+
+
+def test_a_checkpoint_that_unfolds_to_more_than_it_holds_is_replaced(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    fit(tiny_net(), pictures(), PLAN, contract=CONTRACT, out=tmp_path)
+    path = tmp_path / CHECKPOINT_FILE
+    with zipfile.ZipFile(path) as plain:
+        members = {name: plain.read(name) for name in plain.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, data in members.items():
+            packed.writestr(name, data)
+    net = tiny_net()
+    fit(net, pictures(), PLAN, contract=CONTRACT, out=tmp_path)
+    assert net.steps == 4 * STEPS and "damaged" in capfd.readouterr().err
 
 
 def test_a_finished_run_is_not_run_again(tmp_path: Path) -> None:

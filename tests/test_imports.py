@@ -15,7 +15,8 @@ LAYERS = (
     {
         *("preprocess", "integer_graph", "program", "program_archive", "program_export", "program_read"),
         *("program_boxes", "program_names", "graph_pen"),
-        *("arithmetic", "numerics", "stats", "atomic", "cache", "commands", "environment"),
+        *("arithmetic", "numerics", "stats", "cache", "commands", "environment"),
+        *("atomic", "own_folder", "plain_zip", "regular_file"),
         *("detections", "average_precision", "masks", "mean_iou", "arguments", "mistaken", "progress", "limits"),
         "float_values",
     },
@@ -26,6 +27,7 @@ LAYERS = (
 OTHERS = 3
 QAT_MAY_USE = {
     *("contract", "errors", "preprocess", "integer_graph", "arithmetic", "program", "atomic", "graph_pen"),
+    *("own_folder", "plain_zip", "regular_file"),
     *("detections", "average_precision", "masks", "mean_iou", "arguments", "progress", "float_values"),
 }
 HEAVY = ("torch", "torchao", "executorch", "coremltools", "ai_edge_litert", "matplotlib", "scipy", "pandas", "sklearn")

@@ -1,6 +1,8 @@
 """The program file: read back exactly, opened by torch.export too, and safe against whatever it holds."""
 
+import copy
 import json
+import os
 import pickle
 import sys
 import zipfile
@@ -171,6 +173,27 @@ def test_a_pickle_in_the_file_is_refused_and_never_run(saved, tmp_path):
     with pytest.raises(BundleError, match="pickle"):
         Program.load(rewritten(saved, tmp_path, changes))
     assert not (tmp_path / "sprung").exists()
+
+
+def test_records_that_lie_over_each_other_are_refused_before_they_are_read(saved, tmp_path):
+    """A small file would unfold to a huge one: every entry of the directory names the same bytes."""
+    path = tmp_path / "program.pt2"
+    directory = []
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("p/0", bytes(2**16))
+        for number in range(1000):
+            entry = copy.copy(archive.infolist()[0])
+            entry.filename = f"p/{number + 1}"
+            directory.append(entry)
+        archive.filelist += directory
+    with pytest.raises(BundleError, match="records lie over each other"):
+        Program.load(path)
+
+
+def test_a_program_that_is_no_file_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "program.pt2")
+    with pytest.raises(BundleError, match=r"a program at program.pt2, found: a FIFO instead of a file"):
+        Program.load(tmp_path / "program.pt2")
 
 
 def test_packed_records_are_refused(saved, tmp_path):

@@ -63,7 +63,7 @@ def test_a_save_that_fails_leaves_the_former_file(net: nn.Module, path: Path, mo
     def fail(*_: object, **__: object) -> None:
         raise OSError("no space")
 
-    monkeypatch.setattr("qat.saved_net.save_file", fail)
+    monkeypatch.setattr("mobile_sdk.atomic._flush", fail)
     with pytest.raises(OSError, match="no space"):
         save_net(net, SAVED, path)
     assert path.read_bytes() == before

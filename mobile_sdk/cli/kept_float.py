@@ -1,11 +1,10 @@
 """What keeping layers in float32 does to a program: its distance from float, its files' sizes and partitions."""
 
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mobile_sdk.cli.terminal import show_table
+from mobile_sdk.own_folder import scratch_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,8 +69,8 @@ def _row(title: str, program: "Program", twin: "Program", pixels: "NDArray[np.ui
         row["SQNR dB"] = round(distance.sqnr_db, 2)
     for name in RUNTIMES:
         runtime = runtimes.get(name)
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / runtime.model_file
+        with scratch_folder() as folder:
+            path = folder / runtime.model_file
             runtime.export(program.graph, program.contract, path)
             row[f"{name} MiB"] = round(path.stat().st_size / 2**20, 3)
             row[f"{name} partitions"] = runtime.structure(path).partitions

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from mobile_sdk.atomic import replaceable
 from mobile_sdk.errors import MachineError, SettingError
 from qat.launch import is_main_process
 
@@ -183,8 +184,7 @@ def folder_to_write(path: Path) -> Path:
 
 
 def file_to_write(path: Path) -> Path:
-    """`path`, whose folder is made where it is missing; errors as `folder_to_write`, SettingError for a folder."""
-    if path.is_dir():
-        raise SettingError(f"expected a file or nothing at {path}, found a folder", hint="name a file with --out")
+    """`path`, whose folder is made where it is missing; errors as `folder_to_write` and `replaceable`."""
+    replaceable(path)
     folder_to_write(path.parent)
     return path

@@ -6,7 +6,6 @@ its input, removes that folder whenever the session ends: as planned, with this 
 
 import subprocess
 import sys
-import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from mobile_sdk.devices.runners import Runners, android_runners, make_runners
 from mobile_sdk.devices.staging import error_in, read_scores, stage, written_inputs
 from mobile_sdk.devices.state import SCRIPT, DeviceState, read_state
 from mobile_sdk.errors import MachineError
+from mobile_sdk.own_folder import scratch_folder
 from mobile_sdk.runtimes.base import Interface, Runtime
 
 _ANSWER_S = 60.0
@@ -110,8 +110,8 @@ class Remote:
         """A folder on the device that holds all that a runner needs."""
         runners = self._runners(_say)
         runners.program(runtime)
-        with self._kept_folder() as folder, tempfile.TemporaryDirectory(prefix="mobile-sdk-") as scratch:
-            staged = Path(scratch, "staged")
+        with self._kept_folder() as folder, scratch_folder() as scratch:
+            staged = scratch / "staged"
             staged.mkdir()
             stage(staged, [*runners.files(runtime), model], golden)
             self.connection.push(staged, f"{folder}/run")
@@ -145,8 +145,8 @@ class Remote:
     def _scores(
         self, folder: str, runtime: Runtime, interface: Interface, pictures: Pictures, threads: int
     ) -> NDArray[np.generic]:
-        with tempfile.TemporaryDirectory(prefix="mobile-sdk-") as scratch:
-            given, computed = Path(scratch, "pictures"), Path(scratch, "scores")
+        with scratch_folder() as scratch:
+            given, computed = scratch / "pictures", scratch / "scores"
             given.write_bytes(written_inputs(interface, pictures))
             self.connection.push(given, f"{folder}/pictures")
             call = f"cd {folder} && ./runner-{runtime.name} score . {threads} pictures scores"

@@ -9,7 +9,6 @@ import os
 import platform
 import shutil
 import sys
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from mobile_sdk.commands import run_command
 from mobile_sdk.devices import debian
 from mobile_sdk.devices.wheels import fetch_wheel, missing_packages, requirements
 from mobile_sdk.errors import MachineError, SettingError
+from mobile_sdk.own_folder import scratch_folder
 
 ANDROID_FOLDER = "MOBILE_SDK_ANDROID_RUNNERS"
 ARCHITECTURES = ("x86_64", "aarch64")
@@ -99,21 +99,21 @@ def _folder(architecture: str) -> Path:
 
 
 def _make(folder: Path, architecture: str, say: Say) -> None:
-    with tempfile.TemporaryDirectory(prefix="mobile-sdk-") as scratch:
+    with scratch_folder() as scratch:
         is_own = architecture == platform.machine()
         if is_own:
             executorch, litert = _installed(_EXECUTORCH), _installed(_LITERT)
         else:
             say(f"runner for {architecture}: fetching the runtimes' libraries")
-            packages = Path(scratch, "packages")
+            packages = scratch / "packages"
             executorch = _fetched(_EXECUTORCH, packages, architecture)
             litert = _fetched(_LITERT, packages, architecture)
         compiler = shutil.which("g++") if is_own else None
         if compiler is None:
             say(f"runner for {architecture}: fetching a compiler")
-            compiler = str(_fetched_compiler(Path(scratch, "compiler"), architecture))
+            compiler = str(_fetched_compiler(scratch / "compiler", architecture))
         say(f"runner for {architecture}: building")
-        _build(folder, Path(scratch, "build"), architecture, compiler, executorch, litert)
+        _build(folder, scratch / "build", architecture, compiler, executorch, litert)
 
 
 def _installed(package: str) -> Path:

@@ -1,6 +1,5 @@
 """The model of a device of one's own: a few dozen small operators measured there, and the fit of their latencies."""
 
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from mobile_sdk.latency.operator_graphs import operator_graphs
 from mobile_sdk.latency.work import count_work
 from mobile_sdk.lowering import lower
 from mobile_sdk.measurements import Numbers
+from mobile_sdk.own_folder import scratch_folder
 from mobile_sdk.program import Program, Record
 
 Progress = Callable[[float, str], None]
@@ -96,10 +96,10 @@ def measure_graphs(graphs: Sequence[NamedGraph], setup: Setup, progress: Progres
 def benchmark_graphs(graphs: Sequence[NamedGraph], setup: Setup, progress: Progress) -> list[float]:
     """The same by `benchmark`, which reaches every device; one bundle at a time, as phones are full."""
     latencies_ms = []
-    with tempfile.TemporaryDirectory(prefix="mobile-sdk-operators-") as folder:
+    with scratch_folder() as folder:
         for index, (name, graph) in enumerate(graphs):
             progress(index / len(graphs), f"{name} in {setup.runtime}")
-            bundle = _bundle(graph, name, setup.runtime, Path(folder))
+            bundle = _bundle(graph, name, setup.runtime, folder)
             numbers = benchmark([bundle], device=setup.device, threads=setup.threads, quick=True)
             latencies_ms.append(_median_ms(numbers))
     return latencies_ms

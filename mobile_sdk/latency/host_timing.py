@@ -1,6 +1,5 @@
 """Many small graphs timed on this host: all in one process, which loads the runtime once, and in interleaved rounds."""
 
-import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -11,6 +10,7 @@ from mobile_sdk import runtimes
 from mobile_sdk.benchmark_worker import Picture, measure, warm_up
 from mobile_sdk.contract import Contract
 from mobile_sdk.integer_graph import Graph
+from mobile_sdk.own_folder import scratch_folder
 from mobile_sdk.runtimes.base import Runtime, Session
 
 _ROUNDS = 21
@@ -22,7 +22,7 @@ def host_latencies_ms(graphs: Sequence[tuple[Graph, Contract]], *, runtime: str,
     """The median milliseconds of one run of every graph. Raises MachineError where the runtime cannot run here."""
     chosen, random = runtimes.get(runtime), np.random.default_rng(0)
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mobile-sdk-operators-")))
+        folder = stack.enter_context(scratch_folder())
         turns = []
         for index, (graph, contract) in enumerate(graphs):
             session = stack.enter_context(closing(_load(chosen, graph, contract, folder / f"{index}", threads)))

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, ValidationError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
-from mobile_sdk.atomic import replacing, write_text
+from mobile_sdk.atomic import write_bytes, write_text
 from mobile_sdk.contract import Model
 from mobile_sdk.errors import DataError, SettingError
 from qat.nets.architecture import Architecture
@@ -83,8 +83,8 @@ class SearchFolder:
     def evaluated(self, number: int, accuracy_share: float, score: float, state: Mapping[str, Tensor] | None) -> None:
         """Records how a candidate did, its weights first."""
         if state is not None:
-            with replacing(self._path(number)) as unfinished:
-                save_file({key: value.contiguous() for key, value in state.items()}, unfinished)
+            weights = save({key: value.contiguous() for key, value in state.items()})
+            write_bytes(self._path(number), weights)
         told = self.record.candidates[number].model_copy(update={"accuracy_share": accuracy_share, "score": score})
         candidates = list(self.record.candidates)
         candidates[number] = told

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from mobile_sdk.devices.emulated.machine import HOW_TO_GET, find_machine, make_m
 from mobile_sdk.devices.runners import find_runners, make_runners
 from mobile_sdk.devices.staging import error_in, read_scores, stage, written_inputs
 from mobile_sdk.errors import MachineError
+from mobile_sdk.own_folder import scratch_folder
 from mobile_sdk.runtimes.base import Interface, Runtime
 
 ARCHITECTURE = "aarch64"
@@ -48,14 +48,13 @@ class CortexA76:
     def loaded(self, runtime: Runtime, model: Path, interface: Interface, *, threads: int = 1) -> Iterator[Run]:
         """The model beside the runtime's runner, which loads it anew for each call; makes the device ready first."""
         machine, runners = make_machine(_say), make_runners(ARCHITECTURE, _say)
-        with tempfile.TemporaryDirectory(prefix="mobile-sdk-") as scratch:
-            folder = Path(scratch)
+        with scratch_folder() as folder:
             program = str(runners.program(runtime.name))
             stage(folder, [model])
 
             def run(pictures: Pictures) -> NDArray[np.generic]:
                 (folder / "pictures").write_bytes(written_inputs(interface, pictures))
-                words = ["score", scratch, str(threads), str(folder / "pictures"), str(folder / "scores")]
+                words = ["score", str(folder), str(threads), str(folder / "pictures"), str(folder / "scores")]
                 _call([*machine.emulator, program, *words], model.name, count=len(pictures))
                 return read_scores((folder / "scores").read_bytes(), interface, len(pictures), self.name)
 

@@ -9,14 +9,17 @@ graph before it counts.
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from mobile_sdk.atomic import replacing_folder
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import CompileError
 from mobile_sdk.integer_graph import Graph
 from mobile_sdk.limits import check_graph
+from mobile_sdk.own_folder import own_folder
 from mobile_sdk.runtimes.base import InputSpec, Interface, OutputSpec
 from mobile_sdk.runtimes.coreml.exact_sums import inexact_paths
 from mobile_sdk.runtimes.coreml.manifest import MODEL_PATH, WEIGHTS_PATH, manifest_text
@@ -37,12 +40,9 @@ def export(graph: Graph, contract: Contract, package: Path) -> Interface:
     """
     _check_ends(graph, contract)
     check_graph(graph)
-    package.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{package.name}.", dir=package.parent) as folder:
-        draft = Path(folder) / package.name
+    with replacing_folder(package) as draft:
         _write(graph, contract, draft)
         check_copied(graph, read_program(draft))
-        _replace(package, draft, Path(folder) / "old")
     return _interface(graph)
 
 
@@ -61,7 +61,7 @@ def _check_ends(graph: Graph, contract: Contract) -> None:
 
 
 def _write(graph: Graph, contract: Contract, draft: Path) -> None:
-    with coremltools_quietly() as tools:
+    with coremltools_quietly() as tools, _temporary_files_beside(draft):
         model = _convert(tools, _program(tools, graph))
         spec = model.get_spec()
         digest = graph.digest()
@@ -73,6 +73,18 @@ def _write(graph: Graph, contract: Contract, draft: Path) -> None:
             shutil.copyfile(file, weights / file.name)
         (data / MODEL_PATH).write_bytes(spec.SerializeToString(deterministic=True))
         (draft / "Manifest.json").write_text(manifest_text(digest), encoding="utf-8")
+
+
+@contextmanager
+def _temporary_files_beside(draft: Path) -> Iterator[None]:
+    """Inside the block temporary files go where the result goes: coremltools leaves them behind where it is killed."""
+    before = tempfile.tempdir
+    with own_folder(draft.parent) as folder:
+        tempfile.tempdir = str(folder)
+        try:
+            yield
+        finally:
+            tempfile.tempdir = before
 
 
 def _program(tools: Any, graph: Graph) -> Any:
@@ -130,13 +142,6 @@ def _user_defined(graph: Graph, contract: Contract, digest: str, precision: str)
         "rounded_sums": json.dumps([] if precision == "float32" else inexact_paths(graph)),
         "labels": json.dumps(contract.labels, ensure_ascii=False),
     }
-
-
-def _replace(package: Path, draft: Path, old: Path) -> None:
-    """Puts the finished folder in its place; a folder cannot be renamed over another, so the old one steps aside."""
-    if package.exists():
-        package.rename(old)
-    draft.rename(package)
 
 
 def _interface(graph: Graph) -> Interface:
