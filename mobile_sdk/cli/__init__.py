@@ -1,7 +1,10 @@
 """The command line `mobile-sdk`: the one place that sees both sides, learning and deploying."""
 
+import io
 import os
 import sys
+
+from mobile_sdk.cli import stopping
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that wait do not spin: a busy machine stays usable
 
@@ -9,12 +12,31 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that wait do not 
 def main() -> None:
     """Runs the verb that the arguments name and exits with its code; an error is one line and a hint."""
     try:
+        stopping.catch_signals()
+        _open_streams()
         from mobile_sdk.cli.app import call
-    except KeyboardInterrupt:
-        sys.exit(130)
+
+        code = call(sys.argv[1:])
+    except KeyboardInterrupt as stopped:  # while modules were loaded
+        code = stopping.tell(stopped)
+    stopping.release_signals()
+    sys.exit(code)
+
+
+def _open_streams() -> None:
+    """Gives closed streams something to stand on: else what is opened next gets their numbers, and what is printed.
+
+    A result that nobody can read is an error, as in other programs; news that nobody can read are not.
+    """
+    for number, mode in ((0, os.O_RDONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, mode)  # the lowest number that is free: this one
+    sys.stdout = sys.stdout or io.TextIOWrapper(io.FileIO(1, "w", closefd=False))
+    sys.stderr = sys.stderr or io.TextIOWrapper(io.FileIO(2, "w", closefd=False), line_buffering=True)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal without Unicode shows "?"
-    sys.exit(call(sys.argv[1:]))
 
 
 __all__ = ["main"]

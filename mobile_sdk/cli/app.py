@@ -2,7 +2,7 @@
 
 Exit codes: 0 done · 1 a check failed · 2 a setting is wrong · 3 data · 4 a net cannot be captured · 5 a runtime's
 compiler refused · 6 a bundle is damaged or from a newer SDK · 7 this machine cannot run that · 70 a bug in this SDK ·
-130 interrupted · 141 the reader of the output went away.
+129, 130, 143 stopped by SIGHUP, Ctrl-C, SIGTERM · 141 the reader of the output went away.
 """
 
 import os
@@ -28,14 +28,15 @@ from mobile_sdk.cli import (
     run,
     search,
     shard,
+    stopping,
     train,
     verify,
 )
 from mobile_sdk.cli.failures import explain
 from mobile_sdk.cli.processes import speaker
-from mobile_sdk.cli.terminal import say
+from qat.launch import is_main_process
 
-INTERRUPTED, BROKEN_PIPE = 130, 141  # 128 and the signal's number, as shells say it
+BROKEN_PIPE = 141  # 128 and the signal's number, as shells say it
 DEBUG = "--debug"
 
 EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
@@ -147,23 +148,40 @@ def settings(
 def call(arguments: Sequence[str]) -> int:
     """Runs one command line and gives its exit code; whatever happens in it, the user gets one line and a hint."""
     try:
+        return _answered(arguments)
+    except KeyboardInterrupt as stopped:
+        return _stopped(stopped)
+
+
+def _answered(arguments: Sequence[str]) -> int:
+    try:
         code = _run([argument for argument in arguments if argument != DEBUG])
         sys.stdout.flush()
         return code
-    except KeyboardInterrupt as stopped:
-        where = next(iter(getattr(stopped, "__notes__", ())), "the same command begins this step again")
-        below = "\n" if sys.stderr.isatty() else ""  # the terminal's own ^C
-        say(f"{below}interrupted: {where}")
-        return INTERRUPTED
     except BrokenPipeError:  # the reader of the output, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return BROKEN_PIPE
     except Exception as error:  # noqa: BLE001 - the last line of defence
+        if stopping.was_stopped():
+            return _stopped(error)
         if DEBUG in arguments:
             traceback.print_exc()
         failure = explain(error)
-        print(f"{speaker()}error: {failure.message}\nhint: {failure.hint}", file=sys.stderr, flush=True)
+        stopping.say_last(f"{speaker()}error: {failure.message}\nhint: {failure.hint}")
+        _drop_output()
         return failure.exit_code
+
+
+def _drop_output() -> None:
+    """Writes what is left of the output where it can be written; else it goes nowhere, and is not tried at the end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _stopped(error: BaseException) -> int:
+    return stopping.tell(error) if is_main_process() else stopping.INTERRUPTED
 
 
 def _run(arguments: list[str]) -> int:

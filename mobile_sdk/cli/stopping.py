@@ -1,0 +1,65 @@
+"""How a command is stopped: by Ctrl-C, by `kill` or by the end of its terminal, with one line and nothing left behind.
+
+Nothing heavy is imported here: signals are caught before anything else is loaded.
+"""
+
+import os
+import signal
+import sys
+import time
+from contextlib import suppress
+from types import FrameType
+
+INTERRUPTED = 128 + signal.SIGINT  # as shells say it
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_PATIENCE_S = 2.0  # for cleaning up; wrappers such as `make` and `uv run` pass a Ctrl-C on, so it may come twice
+_first: tuple[signal.Signals, float] | None = None
+
+
+class Stopped(KeyboardInterrupt):
+    """Somebody stopped this process; whatever cleans up after Ctrl-C cleans up after the other signals too."""
+
+
+def catch_signals() -> None:
+    """From now on the first signal raises `Stopped`; a signal that is ignored, as `nohup` asks, stays ignored.
+
+    Processes that `torchrun` started end at once by its SIGTERM: they may be waiting for each other.
+    """
+    for number in _SIGNALS[:1] if "LOCAL_RANK" in os.environ else _SIGNALS:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _stop)
+
+
+def release_signals() -> None:
+    """Lets signals end the process at once, as it has nothing left to do."""
+    for number in _SIGNALS:
+        if signal.getsignal(number) is _stop:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def was_stopped() -> bool:
+    """Whether a signal came: an error that follows may be what a library made of it."""
+    return _first is not None
+
+
+def tell(stopped: BaseException) -> int:
+    """Says in one line that the command was stopped; gives its exit code, 128 and the signal's number."""
+    where = next(iter(getattr(stopped, "__notes__", ())), "the same command begins this step again")
+    below = "\n" if sys.stderr.isatty() else ""  # the terminal's own ^C
+    say_last(f"{below}interrupted: {where}")
+    return INTERRUPTED if _first is None else 128 + _first[0]
+
+
+def say_last(line: str) -> None:
+    """Says why the command ends; where nobody can be told, its exit code is all that there is."""
+    with suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    global _first  # noqa: PLW0603  a process is stopped once
+    if _first is None:
+        _first = signal.Signals(number), time.monotonic()
+        raise Stopped
+    if number == signal.SIGINT and time.monotonic() - _first[1] > _PATIENCE_S:
+        os._exit(128 + number)
