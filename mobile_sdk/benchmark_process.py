@@ -21,7 +21,7 @@ class WorkerProcess:
     """A worker that measures one bundle; `title` names the bundle and its runtime in errors.
 
     It runs in a session of its own: Ctrl-C reaches the parent alone, whose `close` then ends the worker. Where the
-    parent is killed, the worker reads the end of its standard input and stops.
+    parent is killed, the end of its standard input ends the worker.
     """
 
     def __init__(self, command: Sequence[str], *, title: str) -> None:

@@ -3,7 +3,7 @@
 It answers JSON lines on standard input with JSON lines on standard output: it reports once that it is ready, then runs
 as often as it is asked. One bundle a process keeps memory, load time and first run apart; it works only while it is
 asked, so that bundles never compete. Whatever a runtime prints goes to standard error. The end of standard input ends
-the process.
+the process at once, as it means that its parent has ended.
 """
 
 import contextlib
@@ -25,6 +25,7 @@ from mobile_sdk.big_cores import use_big_cores
 from mobile_sdk.bundle import open_bundle
 from mobile_sdk.errors import SdkError
 from mobile_sdk.runtimes.base import Session
+from mobile_sdk.tied_process import end_with_input
 
 Picture = NDArray[np.uint8]
 
@@ -37,6 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     """Serves until standard input ends; an SdkError is reported as a line and ends the process with its exit code."""
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1, encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    end_with_input()
     try:
         _serve(Path(arguments[0]), int(arguments[1]), replies)
     except SdkError as error:
@@ -114,7 +116,8 @@ def modules_of(load: Callable[[], Session]) -> list[str]:
         os.waitpid(child, 0)
         return [name for name in found if name]
     try:
-        os.close(receiving)  # so that writing fails, and this fork ends, where the worker was killed meanwhile
+        os.close(receiving)
+        end_with_input()  # threads do not come along into a fork
         before = set(sys.modules)
         load()
         with os.fdopen(sending, "w", encoding="utf-8") as names:

@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mobile_sdk.errors import MachineError
+from mobile_sdk.tied_process import tied
 
 
 def run_command(command: Sequence[str], *, hint: str, environment: Mapping[str, str] | None = None) -> str:
     """What `command` prints; raises MachineError with `hint` where it is missing or fails."""
     program = Path(command[0]).name
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+        done = subprocess.run(tied(command), capture_output=True, text=True, check=False, env=environment)
     except FileNotFoundError:
         raise MachineError(f"expected the program {program}, found none", hint=hint) from None
     if done.returncode:

@@ -8,16 +8,19 @@ from pathlib import Path
 
 import pytest
 from child_process import finished, is_running, wait_until
-from command_line import SETTINGS, SmallRun, mobile_sdk, start
+from command_line import COMMAND, ENVIRONMENT, SETTINGS, SmallRun, mobile_sdk, start
 
 from mobile_sdk.program import Program
 
 
-def test_ctrl_c_in_training_is_one_line_and_the_same_command_goes_on(small: SmallRun, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_in_training_is_one_line_and_the_same_command_goes_on(
+    number: signal.Signals, small: SmallRun, tmp_path: Path
+) -> None:
     arguments = ("train", "--data", small.pictures, *SETTINGS[:-1], "400", "--out", str(tmp_path))
     process = start(*arguments)
     wait_until((tmp_path / "train" / "checkpoint.pt").exists, process=process)
-    lines = interrupted(process)
+    lines = interrupted(process, number)
     assert lines[-1].startswith("interrupted: the same call goes on from epoch ")
     assert not (tmp_path / "net.safetensors").exists()
     again = start(*arguments)
@@ -25,6 +28,32 @@ def test_ctrl_c_in_training_is_one_line_and_the_same_command_goes_on(small: Smal
     assert again.stderr.readline().startswith("3 labels: ")
     assert again.stderr.readline().startswith("going on after epoch ")
     interrupted(again)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("library", ["_pydantic_core", "_multiarray_umath", "libtorch_cpu"])
+def test_a_signal_while_modules_are_loaded_is_one_line(number: signal.Signals, library: str, small: SmallRun) -> None:
+    process = start("verify", small.bundle("tflite"), *against(small), "--json")
+    wait_until(lambda: library in maps_of(process.pid), process=process)
+    assert interrupted(process, number) == ["interrupted: the same command begins this step again"]
+
+
+def test_a_signal_that_comes_twice_is_said_once(small: SmallRun, tmp_path: Path) -> None:
+    process = start("train", "--data", small.pictures, *SETTINGS[:-1], "400", "--out", str(tmp_path))
+    wait_until((tmp_path / "train" / "checkpoint.pt").exists, process=process)
+    for number in 3 * [signal.SIGTERM]:
+        os.kill(process.pid, number)
+    assert len([line for line in interrupted(process, signal.SIGTERM) if "interrupted" in line]) == 1
+
+
+def test_nohup_keeps_a_command_going_when_its_terminal_ends(small: SmallRun) -> None:
+    command = ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", *COMMAND, "inspect", small.bundle("executorch"), "--json"]
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=ENVIRONMENT)
+    wait_until(lambda: "_multiarray_umath" in maps_of(process.pid), process=process)
+    os.kill(process.pid, signal.SIGHUP)
+    out, err = finished(process)
+    assert process.returncode == 0 and json.loads(out), err
 
 
 def test_ctrl_c_in_verify_leaves_no_verdict(small: SmallRun, tmp_path: Path) -> None:
@@ -82,11 +111,11 @@ def against(small: SmallRun) -> tuple[str, ...]:
     return ("--program", small.program, "--data", small.pictures)
 
 
-def interrupted(process: subprocess.Popen[str]) -> list[str]:
-    """Presses Ctrl-C, and gives what the command then said; it must end with 130, without a traceback."""
-    os.kill(process.pid, signal.SIGINT)
+def interrupted(process: subprocess.Popen[str], number: signal.Signals = signal.SIGINT) -> list[str]:
+    """Sends a signal (Ctrl-C's), and gives what the command then said; it must end by it, without a traceback."""
+    os.kill(process.pid, number)
     out, err = finished(process)
-    assert (process.returncode, out) == (130, ""), err
+    assert (process.returncode, out) == (128 + number, ""), err
     lines = err.splitlines()
     assert sum(line.startswith("interrupted") for line in lines) == 1 and "Traceback" not in err
     return lines

@@ -15,7 +15,7 @@ LAYERS = (
     {
         *("preprocess", "integer_graph", "program", "program_archive", "program_export", "program_read"),
         *("program_boxes", "program_names", "graph_pen"),
-        *("arithmetic", "numerics", "stats", "cache", "commands", "environment"),
+        *("arithmetic", "numerics", "stats", "cache", "commands", "environment", "tied_process"),
         *("atomic", "own_folder", "plain_zip", "regular_file"),
         *("detections", "average_precision", "masks", "mean_iou", "arguments", "mistaken", "progress", "limits"),
         "float_values",

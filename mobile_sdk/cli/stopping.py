@@ -31,9 +31,9 @@ def catch_signals() -> None:
 
 
 def release_signals() -> None:
-    """Lets signals end the process at once, as it has nothing left to do."""
+    """Lets a first signal end the process at once, as it has nothing left to do."""
     for number in _SIGNALS:
-        if signal.getsignal(number) is _stop:
+        if _first is None and signal.getsignal(number) is _stop:
             signal.signal(number, signal.SIG_DFL)
 
 

@@ -24,6 +24,7 @@ from mobile_sdk.devices.state import SCRIPT, DeviceState, read_state
 from mobile_sdk.errors import MachineError
 from mobile_sdk.own_folder import scratch_folder
 from mobile_sdk.runtimes.base import Interface, Runtime
+from mobile_sdk.tied_process import tied
 
 _ANSWER_S = 60.0
 _START_S = 120.0
@@ -199,7 +200,7 @@ def _cause(said: str) -> str:
 def _call(command: Sequence[str], device: str, timeout_s: float) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(
-            command,
+            tied(command),
             capture_output=True,
             text=True,
             errors="replace",

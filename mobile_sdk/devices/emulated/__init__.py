@@ -18,6 +18,7 @@ from mobile_sdk.devices.staging import error_in, read_scores, stage, written_inp
 from mobile_sdk.errors import MachineError
 from mobile_sdk.own_folder import scratch_folder
 from mobile_sdk.runtimes.base import Interface, Runtime
+from mobile_sdk.tied_process import tied
 
 ARCHITECTURE = "aarch64"
 _START_S = 120.0  # what the runtime may take to start under emulation, on a busy machine
@@ -66,7 +67,9 @@ def _call(command: list[str], model: str, *, count: int) -> None:
     environment = {"PATH": os.defpath}
     timeout_s = _START_S + _PICTURE_S * count
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=timeout_s)
+        done = subprocess.run(
+            tied(command), capture_output=True, text=True, check=False, env=environment, timeout=timeout_s
+        )
     except subprocess.TimeoutExpired:
         raise MachineError(
             f"expected {count} pictures on the emulated core within {timeout_s:.0f} s, found it still running",
