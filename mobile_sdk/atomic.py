@@ -1,5 +1,6 @@
 """Files and folders that are there whole or not at all, and that never take the place of anything else."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     target = replaceable(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    with own_folder(target.parent) as folder:
+    with _naming(path), own_folder(target.parent) as folder:
         unfinished = folder / target.name
         yield unfinished
         _flush(unfinished)
@@ -37,7 +38,7 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
     if os.path.lexists(folder) and (folder.is_symlink() or not folder.is_dir()):
         raise SettingError(f"expected a folder or nothing at {folder}, found a file", hint="choose another folder")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with own_folder(folder.parent) as own:
+    with _naming(folder), own_folder(folder.parent) as own:
         unfinished = own / "new" / folder.name
         unfinished.parent.mkdir()
         yield unfinished
@@ -68,6 +69,17 @@ def write_bytes(path: Path, data: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """Writes `text` to `path` in UTF-8, whole or not at all."""
     write_bytes(path, text.encode())
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Makes the error of a full disk name what was to be written, and not a draft or what was copied."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None or error.errno in (errno.ENOSPC, errno.EDQUOT):
+            error.filename, error.filename2 = str(path), None
+        raise
 
 
 def _swap(folder: Path, new: Path, old: Path) -> None:

@@ -9,6 +9,9 @@ MIB, GIB = 2**20, 2**30
 MOST_JSON = 256 * MIB
 """Of what this SDK writes as JSON; a report with all its pictures takes a few MiB."""
 
+MOST_WEIGHTS = 8 * GIB
+"""Of a net's weights and of a training's state; those of nets for phones take tens of MiB."""
+
 _KINDS = {
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a FIFO",

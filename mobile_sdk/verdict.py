@@ -15,6 +15,7 @@ from mobile_sdk.integer_graph import Precision
 from mobile_sdk.manifest import StructureEntry
 from mobile_sdk.mean_iou import MeanIou
 from mobile_sdk.numerics import Comparison
+from mobile_sdk.regular_file import read_regular
 
 Outcome = Literal["pass", "fail", "not_run"]
 WORDS: dict[Outcome, str] = {"pass": "pass", "fail": "FAIL", "not_run": "not run"}
@@ -146,9 +147,7 @@ def write_verdicts(verdicts: Sequence[Verdict], path: Path) -> None:
 def read_verdicts(path: Path) -> tuple[Verdict, ...]:
     """Reads a `verify.json`; raises BundleError where it is none."""
     try:
-        if path.stat().st_size > MAX_VERDICTS_BYTES:
-            raise BundleError(f"expected verdicts in {path.name}, found too large a file", hint="verify again")
-        return Verdicts.model_validate_json(path.read_bytes()).verdicts
+        return Verdicts.model_validate_json(read_regular(path, at_most=MAX_VERDICTS_BYTES)).verdicts
     except (OSError, ValidationError) as error:
         reason = error.strerror if isinstance(error, OSError) else error.errors(include_url=False)[0]["msg"]
         raise BundleError(f"expected verdicts in {path.name}, found {reason}", hint="verify again") from error

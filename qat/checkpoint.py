@@ -18,6 +18,7 @@ from mobile_sdk.contract import Contract
 from mobile_sdk.errors import MachineError, SettingError
 from mobile_sdk.own_folder import locked_folder
 from mobile_sdk.plain_zip import check_plain_if_zip
+from mobile_sdk.regular_file import MOST_WEIGHTS, check_regular
 from qat.history import History
 from qat.plan import TrainPlan
 from qat.progress import say
@@ -90,6 +91,7 @@ def load_checkpoint(folder: Path, mark: Fingerprint, *, overwrite: bool = False)
     if not path.exists():
         return None
     try:
+        check_regular(path, at_most=MOST_WEIGHTS)
         check_plain_if_zip(path)
         state: State = torch.load(path, map_location="cpu", weights_only=True)
         found = _mark_of(state, path)

@@ -8,6 +8,7 @@ observe, is brought together after every step.
 
 import atexit
 import functools
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -225,6 +226,11 @@ class _Joined(Processes):
 
 def _accelerator() -> Any:
     accelerate = needed("accelerate", f"training on {process_count()} processes")
+    if missing := [name for name in ("MASTER_ADDR", "MASTER_PORT") if name not in os.environ]:
+        raise SettingError(
+            f"expected {missing[0]} beside the variable WORLD_SIZE, found none",
+            hint="start it by torchrun, which sets it, or unset LOCAL_RANK",
+        )
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     settings = accelerate.DistributedDataParallelKwargs(
         broadcast_buffers=False,  # they are brought together by `agree`

@@ -11,6 +11,7 @@ from torch import nn
 from mobile_sdk.atomic import write_bytes
 from mobile_sdk.contract import Contract, Model, Task
 from mobile_sdk.errors import DataError
+from mobile_sdk.regular_file import MOST_WEIGHTS, check_regular
 from qat.nets import ImageClassifier, build_net
 from qat.nets.architecture import Architecture
 from qat.nets.mobilenet_v3 import build_for
@@ -55,6 +56,7 @@ def save_net(net: nn.Module, saved: SavedNet, path: Path) -> None:
 def read_header(path: Path) -> SavedNet | None:
     """The header of a file that `save_net` wrote; None for any other file, such as a published checkpoint."""
     try:
+        check_regular(path, at_most=MOST_WEIGHTS)
         with safe_open(path, framework="pt") as file:
             text = (file.metadata() or {}).get(_KEY)
     except (SafetensorError, OSError):
@@ -72,10 +74,10 @@ def load_net(path: Path) -> tuple[ImageClassifier | Ssd | Segmenter, SavedNet]:
     saved = read_header(path)
     if saved is None:
         raise DataError(f"expected a net that `train` wrote, found {path.name}", hint="name net.safetensors")
-    net = _built(saved)
     try:
+        net = _built(saved)
         net.load_state_dict(load_file(path))
-    except (SafetensorError, RuntimeError) as error:
+    except (SafetensorError, RuntimeError, TypeError, ValueError, ArithmeticError, LookupError) as error:
         raise DataError(
             f"expected the tensors of {saved.title} in {path.name}, found others",
             hint="train it again, or copy it again",

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 from mobile_sdk.atomic import write_text
 from mobile_sdk.contract import Model
 from mobile_sdk.errors import DataError
+from mobile_sdk.regular_file import GIB, read_regular
 
 INDEX_FILE = "shards.json"
 LABEL_SUFFIX = "cls"  # webdataset's name for the file with a label's index
@@ -55,9 +56,11 @@ def read_index(folder: Path) -> ShardIndex:
     """The index of `folder`; DataError where it is none, or where a shard is missing or of another size."""
     path = folder / INDEX_FILE
     try:
-        index = ShardIndex.model_validate_json(path.read_text(encoding="utf-8"))
+        index = ShardIndex.model_validate_json(read_regular(path, at_most=GIB))
     except FileNotFoundError as error:
         raise DataError(f"expected {INDEX_FILE} in {folder}, found none", hint=_AGAIN) from error
+    except OSError as error:
+        raise DataError(f"expected an index of shards in {path}, found: {error.strerror}", hint=_AGAIN) from error
     except (ValidationError, ValueError) as error:
         raise DataError(f"expected an index of shards in {path}, found one damaged or newer", hint=_AGAIN) from error
     if any(label >= len(index.labels) for shard in (*index.train, *index.validation) for *_, label in shard.pictures):

@@ -16,6 +16,8 @@ import safetensors.torch
 import torch
 
 from mobile_sdk.errors import DataError
+from mobile_sdk.plain_zip import check_plain
+from mobile_sdk.regular_file import other_kind
 
 _HEAD_BYTES = 512
 _MOST_FOREIGN = 100
@@ -57,7 +59,8 @@ def read_weight_file(path: Path) -> object:
     Raises DataError for what is no file of weights, and for a pickle that asks for functions of the standard library.
     """
     if not path.is_file():
-        found, hint = ("a folder", "name the file in it") if path.is_dir() else ("nothing", "check the path")
+        found = other_kind(path) or "nothing"
+        hint = "name the file in it" if path.is_dir() else "check the path"
         raise DataError(f"expected a file of weights at {path}, found {found}", hint=hint)
     try:
         head = _head(path)
@@ -98,6 +101,7 @@ def _look_of_zip(path: Path) -> tuple[str | None, str]:
     if not zipfile.is_zipfile(path):
         return "a file that is damaged: its end is missing", _FETCH
     with zipfile.ZipFile(path) as archive:
+        check_plain(path, archive.infolist())
         names = {name.rpartition("/")[2] for name in archive.namelist()}
     if "constants.pkl" in names:
         save = f"torch.save(torch.jit.load({path.name!r}).state_dict(), 'weights.pth')"

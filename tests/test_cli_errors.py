@@ -1,6 +1,8 @@
 """What goes wrong on the command line is one line, one hint and an exit code, and leaves nothing half done."""
 
+import errno
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -8,12 +10,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from command_line import COMMAND, ENVIRONMENT, SmallRun, save_pictures
+from child_process import run
+from command_line import COMMAND, ENVIRONMENT, SETTINGS, SmallRun, save_pictures
 from PIL import Image
 
 from mobile_sdk.cli import failures
 from mobile_sdk.cli.app import call
 from mobile_sdk.errors import CompileError
+from qat.processes import current_processes
 
 Capture = pytest.CaptureFixture[str]
 
@@ -182,6 +186,126 @@ def test_a_place_that_cannot_be_written_is_the_machines_error(small: SmallRun, c
         pytest.skip("this system has no /proc, where nobody can make folders")
     assert call(["train", "--data", small.pictures, "--out", "/proc/mobile-sdk"]) == 7
     assert "error: expected a folder that can be written at /proc/mobile-sdk" in capfd.readouterr().err
+
+
+SPECIAL = {
+    "report --bench {fifo} --out {new}.html": (3, "the numbers of bench at {fifo}, found: a FIFO instead of a file"),
+    "report --from /dev/zero --out {new}.html": (3, "found a device instead of a file"),
+    "report --verify /dev/zero --out {new}.html": (6, "found a device instead of a file"),
+    "report --search {fifo} --out {new}.html": (3, "found: a FIFO instead of a file"),
+    "report --program {fifo} --out {new}.html": (6, "found: a FIFO instead of a file"),
+    "report {tflite} --out {fifo}": (2, "a file or nothing at {fifo}, found a FIFO"),
+    "report {tflite} --out {null}": (2, "a file or nothing at {null}, found a device"),
+    "verify {tflite} --program {program} --data {pictures} --out /dev/null": (2, "at /dev/null, found a device"),
+    "bench {tflite} --out {null}": (2, "a file or nothing at {null}, found a device"),
+    "export {program} --out /dev/null": (2, "a folder or nothing at /dev/null, found a file"),
+    "export {fifo} --out {new}": (6, "found: a FIFO instead of a file"),
+    "quantize --weights {fifo} --net mobilenet_v2 --data {pictures}": (3, "weights at {fifo}, found a FIFO"),
+    "quantize --weights /dev/zero --net mobilenet_v2 --data {pictures}": (3, "weights at /dev/zero, found a device"),
+}
+
+
+@pytest.mark.parametrize("command", SPECIAL)
+def test_special_files_are_never_waited_for_nor_replaced(
+    command: str, small: SmallRun, wrong: Path, tmp_path: Path, capfd: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    there = {"fifo": str(tmp_path / "fifo.html"), "null": str(tmp_path / "null.html")}
+    os.mkfifo(there["fifo"])
+    Path(there["null"]).symlink_to("/dev/null")
+    code, message = SPECIAL[command]
+    arguments = [word.format(**places(small, wrong, tmp_path), **there) for word in command.split()]
+    assert call(arguments) == code
+    assert message.format(**there) in capfd.readouterr().err
+    assert Path(there["fifo"]).is_fifo() and Path(there["null"]).is_char_device() and Path("/dev/null").is_char_device()
+
+
+@pytest.mark.parametrize("runtime", ["tflite", "executorch", "coreml"])
+def test_a_full_disk_is_the_machines_error_and_is_named(
+    runtime: str, small: SmallRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Capture
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("mobile_sdk.atomic._flush", full)
+    out = tmp_path / "new"
+    assert call(["export", small.program, "--to", runtime, "--out", str(out)]) == 7
+    assert f"at {out}/sides.{runtime}" in capfd.readouterr().err
+    assert list(out.iterdir()) == []
+
+
+@pytest.mark.parametrize("verb", ["export --to coreml", "quantize", "train", "embed"])
+def test_where_no_more_than_some_bytes_can_be_written_every_verb_ends_in_one_line(
+    verb: str, small: SmallRun, tmp_path: Path
+) -> None:
+    """A limit on the size of files, which the system keeps as it keeps a disk's: libraries meet it in their own code."""
+    (tmp_path / "App.xcodeproj").mkdir()
+    arguments = {
+        "export --to coreml": ["export", small.program, "--to", "coreml", "--out", str(tmp_path / "new")],
+        "quantize": [
+            *("quantize", "--data", small.pictures, "--weights", str(small.folder / "net.safetensors")),
+            *("--calibration", "ranges", "--epochs", "0", "--out", str(tmp_path / "new")),
+        ],
+        "train": ["train", "--data", small.pictures, *SETTINGS, "--out", str(tmp_path / "new")],
+        "embed": ["embed", small.bundle("executorch"), "--ios", str(tmp_path)],
+    }[verb]
+    limited = 'ulimit -f 64; exec "$@"'  # blocks of 512 or 1024 bytes
+    done = run(["sh", "-c", limited, "sh", *COMMAND, *arguments], env=ENVIRONMENT)
+    assert done.returncode == 7, done.stderr
+    assert [line for line in done.stderr.splitlines() if line.startswith("error: ")][0].endswith("File too large")
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()], "half a result was left"
+
+
+@pytest.mark.parametrize(
+    ("variables", "found"),
+    [
+        ({"WORLD_SIZE": "y"}, "WORLD_SIZE, found 'y'"),
+        ({"WORLD_SIZE": "0"}, "WORLD_SIZE, found '0'"),
+        ({"WORLD_SIZE": "2", "RANK": "x"}, "RANK, found 'x'"),
+        ({"WORLD_SIZE": "2", "RANK": "2"}, "a number below 2 in the variable RANK, found '2'"),
+        ({"WORLD_SIZE": "2", "LOCAL_RANK": "-1"}, "LOCAL_RANK, found '-1'"),
+        ({"WORLD_SIZE": "2", "RANK": "0"}, "expected MASTER_ADDR beside the variable WORLD_SIZE"),
+    ],
+)
+def test_variables_that_no_torchrun_sets_are_a_setting_that_is_wrong(
+    variables: dict[str, str],
+    found: str,
+    small: SmallRun,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: Capture,
+) -> None:
+    for name in ("MASTER_ADDR", "MASTER_PORT", "RANK"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in ({"LOCAL_RANK": "0"} | variables).items():
+        monkeypatch.setenv(name, value)
+    current_processes.cache_clear()
+    assert call(["train", "--data", small.pictures, *SETTINGS, "--out", str(tmp_path)]) == 2
+    assert found in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("closed", [">&-", "<&- >&-", ">/dev/full", "1</dev/null"])
+def test_a_result_that_nobody_can_read_is_one_line(closed: str) -> None:
+    done = run(["sh", "-c", f'exec "$@" {closed}', "sh", *COMMAND, "--version"], env=ENVIRONMENT)
+    assert (done.returncode, done.stdout) == (7, "")
+    assert [line.partition(":")[0] for line in done.stderr.splitlines()] == ["error", "hint"]
+
+
+@pytest.mark.parametrize("closed", ["2>&-", "2>/dev/full", "2</dev/null"])
+def test_an_error_that_nobody_can_read_is_still_an_exit_code(closed: str) -> None:
+    for arguments, code in (("inspect no-such-bundle", 6), ("--version", 0)):
+        command = ["sh", "-c", f'exec "$@" {closed}', "sh", *COMMAND, *arguments.split()]
+        assert run(command, env=ENVIRONMENT).returncode == code
+
+
+def test_an_error_that_a_full_disk_led_to_is_the_machines() -> None:
+    error = RuntimeError("unknown")
+    error.__cause__ = KeyError("within")
+    error.__cause__.__context__ = OSError(errno.EMFILE, "Too many open files")
+    assert failures.explain(error).exit_code == 7 and "Too many open files" in failures.explain(error).message
+    error.__cause__.__context__ = OSError(errno.ENOENT, "No such file")
+    assert failures.explain(error).exit_code == 70
+    assert failures.explain(MemoryError()).exit_code == 7
 
 
 @pytest.mark.parametrize("place", ["before", "after"])

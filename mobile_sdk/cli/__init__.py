@@ -19,6 +19,9 @@ def main() -> None:
         code = call(sys.argv[1:])
     except KeyboardInterrupt as stopped:  # while modules were loaded
         code = stopping.tell(stopped)
+    except OSError as error:  # the same
+        stopping.say_last(f"error: expected to load mobile-sdk, found: {error}\nhint: see `ulimit -n`, and the disk")
+        code = 7
     stopping.release_signals()
     sys.exit(code)
 

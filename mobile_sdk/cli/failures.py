@@ -1,5 +1,6 @@
 """What is said of an error: one line that says what was expected and found, one hint, and the exit code."""
 
+import errno
 from dataclasses import dataclass
 
 import typer
@@ -8,6 +9,7 @@ from mobile_sdk.errors import MachineError, SdkError, SettingError
 
 BUG = 70  # EX_SOFTWARE of sysexits.h
 _OF_THE_RECIPE = frozenset(("--batch", "--batch-size", "--lr", "--learning-rate"))
+_LACKS = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 _USAGE_ERROR = typer.BadParameter.__mro__[1]  # click's UsageError, wherever this version of typer keeps it
 
 
@@ -26,17 +28,31 @@ def explain(error: Exception) -> Failure:
         return _failure(error.message, error.hint, error.exit_code)
     if isinstance(error, _USAGE_ERROR):
         return _failure(*_usage(error), SettingError.exit_code)
+    if lack := _lack(error):
+        return lack
+    return _failure(
+        f"expected no bug in mobile-sdk, found {type(error).__name__}: {error}",
+        "run it again with --debug and report what it prints",
+        BUG,
+    )
+
+
+def _lack(error: BaseException) -> Failure | None:
+    """What the machine lacks or refuses: told by the error itself, or by one that led to it."""
+    if isinstance(error, MemoryError):
+        return _failure(
+            "expected enough memory, found too little", "free some, or ask for less", MachineError.exit_code
+        )
     if isinstance(error, OSError) and error.strerror:
         where = f" at {error.filename}" if error.filename is not None else ""
         hint = "check the path, the right to use it, and the free space"
         return _failure(
             f"expected to read and write files, found{where}: {error.strerror}", hint, MachineError.exit_code
         )
-    return _failure(
-        f"expected no bug in mobile-sdk, found {type(error).__name__}: {error}",
-        "run it again with --debug and report what it prints",
-        BUG,
-    )
+    reason = error.__cause__ or error.__context__
+    while reason is not None and not (isinstance(reason, OSError) and reason.errno in _LACKS):
+        reason = reason.__cause__ or reason.__context__
+    return None if reason is None else _lack(reason)
 
 
 def _failure(message: str, hint: str, exit_code: int) -> Failure:

@@ -95,9 +95,10 @@ def _read_numbers(path: Path) -> "Numbers":
     from pydantic import ValidationError
 
     from mobile_sdk.measurements import Numbers
+    from mobile_sdk.regular_file import read_regular
 
     try:
-        return Numbers.model_validate_json(path.read_bytes())
+        return Numbers.model_validate_json(read_regular(path))
     except (OSError, ValidationError) as error:
         found = error.strerror if isinstance(error, OSError) else error.errors(include_url=False)[0]["msg"]
         raise DataError(f"expected the numbers of bench at {path}, found: {found}", hint="run bench again") from error

@@ -141,10 +141,12 @@ def _settings(asked: SearchSettings, judge: LatencyJudge, plan: "TrainPlan", sou
     """All that decides the result: a search goes on only where none of it has changed."""
     import hashlib
 
-    weights = None if asked.weights is None else hashlib.sha256(asked.weights.read_bytes()).hexdigest()
+    from mobile_sdk.regular_file import MOST_WEIGHTS, read_regular
+
+    content = None if asked.weights is None else read_regular(asked.weights, at_most=MOST_WEIGHTS)
     return {
         **asked.for_record(),
-        "weights": weights,
+        "weights": content and hashlib.sha256(content).hexdigest(),
         "device": judge.said,
         "pictures": source.pictures.train.fingerprint(),
         "contract": source.contract.model_dump(mode="json"),

@@ -12,6 +12,7 @@ from mobile_sdk.contract import Model
 from mobile_sdk.errors import DataError
 from mobile_sdk.integer_graph import Graph
 from mobile_sdk.latency.work import AMOUNTS, Work, count_work
+from mobile_sdk.regular_file import read_regular
 
 Precision = Literal["int8", "float32"]
 
@@ -85,7 +86,12 @@ class LatencyModels(Model):
     def load(cls, path: Path) -> "LatencyModels":
         """Reads the file `path`; raises DataError where it is no such file."""
         try:
-            return cls.model_validate_json(path.read_bytes())
+            return cls.model_validate_json(read_regular(path))
+        except OSError as error:
+            raise DataError(
+                f"expected a device's latency models in {path.name}, found: {error.strerror}",
+                hint="calibrate the device, or name one that `predict` knows",
+            ) from error
         except ValidationError as error:
             problem = error.errors()[0]
             reason = f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"

@@ -14,6 +14,7 @@ from mobile_sdk.errors import DataError, SettingError
 from mobile_sdk.measurements import Numbers
 from mobile_sdk.preprocess import LabelledPictures
 from mobile_sdk.program import LOAD_IT, Program
+from mobile_sdk.regular_file import read_regular
 from mobile_sdk.report.collect import collect
 from mobile_sdk.report.data import PredictedLatency, Report, Search
 from mobile_sdk.report.page import render
@@ -65,7 +66,7 @@ def redraw_report(report_json: str | os.PathLike[str], path: str | os.PathLike[s
     """Draws the HTML file `path` from a `report.json` alone; raises DataError where that file is not one."""
     source = Path(report_json)
     try:
-        report = Report.model_validate_json(source.read_bytes())
+        report = Report.model_validate_json(read_regular(source))
     except OSError as error:
         raise DataError(
             f"expected a report at {source.name!r}, found {error.strerror}", hint="name a report.json"

@@ -16,6 +16,7 @@ from mobile_sdk.arguments import expect_path
 from mobile_sdk.detections import Truth
 from mobile_sdk.errors import DataError
 from mobile_sdk.preprocess import open_picture, open_stored_picture
+from mobile_sdk.regular_file import GIB, read_regular
 from qat.annotated_folders import check_sides
 from qat.detection.coco_layout import ANNOTATIONS, HINT, Annotated, find_annotations
 from qat.detection.pictures import DetectionPictures, DetectionSet
@@ -83,7 +84,7 @@ def load_coco_folder(path: Path | str) -> DetectionPictures:
 
 def _read(file: Path) -> _Annotations:
     try:
-        return _Annotations.model_validate_json(file.read_bytes())
+        return _Annotations.model_validate_json(read_regular(file, at_most=2 * GIB))
     except OSError as error:
         raise DataError(f"expected COCO's format in {file}, found {error.strerror}", hint=HINT) from error
     except ValidationError as error:

@@ -11,6 +11,7 @@ from torch import Tensor
 from mobile_sdk.atomic import write_bytes, write_text
 from mobile_sdk.contract import Model
 from mobile_sdk.errors import DataError, SettingError
+from mobile_sdk.regular_file import MOST_WEIGHTS, check_regular, read_regular
 from qat.nets.architecture import Architecture
 
 RECORD_FILE, WEIGHTS_FOLDER = "search.json", "weights"
@@ -103,6 +104,7 @@ class SearchFolder:
     def state_of(self, number: int) -> dict[str, Tensor]:
         """The weights of a candidate that the next ones start from."""
         try:
+            check_regular(self._path(number), at_most=MOST_WEIGHTS)
             return load_file(self._path(number))
         except OSError as error:
             raise DataError(
@@ -128,7 +130,7 @@ class SearchFolder:
 def load_record(path: Path) -> SearchRecord:
     """The record in `path`; DataError where it is none."""
     try:
-        return SearchRecord.model_validate_json(path.read_bytes())
+        return SearchRecord.model_validate_json(read_regular(path))
     except (OSError, ValidationError) as error:
         found = error.strerror if isinstance(error, OSError) else "a file that is damaged or newer"
         raise DataError(

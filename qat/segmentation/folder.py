@@ -17,6 +17,7 @@ from mobile_sdk.arguments import expect_path
 from mobile_sdk.errors import DataError
 from mobile_sdk.masks import VOID, Masks
 from mobile_sdk.preprocess import open_picture, open_stored_picture
+from mobile_sdk.regular_file import read_regular
 from qat.annotated_folders import check_sides
 from qat.held_out import in_bytes
 from qat.progress import map_in_threads
@@ -45,7 +46,7 @@ def load_mask_folder(path: Path | str) -> SegmentationPictures:
 
 def _labels(root: Path) -> tuple[str, ...]:
     try:
-        return tuple((root / LABELS).read_text(encoding="utf-8-sig").splitlines())
+        return tuple(read_regular(root / LABELS).decode("utf-8-sig").splitlines())
     except OSError as error:
         raise DataError(f"expected {LABELS} in {root}, found {error.strerror}", hint=HINT) from error
     except UnicodeDecodeError as error:

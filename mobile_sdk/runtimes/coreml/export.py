@@ -20,6 +20,7 @@ from mobile_sdk.errors import CompileError
 from mobile_sdk.integer_graph import Graph
 from mobile_sdk.limits import check_graph
 from mobile_sdk.own_folder import own_folder
+from mobile_sdk.regular_file import MIB
 from mobile_sdk.runtimes.base import InputSpec, Interface, OutputSpec
 from mobile_sdk.runtimes.coreml.exact_sums import inexact_paths
 from mobile_sdk.runtimes.coreml.manifest import MODEL_PATH, WEIGHTS_PATH, manifest_text
@@ -29,6 +30,8 @@ from mobile_sdk.runtimes.coreml.program_file import read_program
 from mobile_sdk.runtimes.coreml.readback import check_copied
 from mobile_sdk.runtimes.coreml.toolbox import coremltools_quietly
 from mobile_sdk.runtimes.shapes import runtime_shape
+
+_PROBE_BYTES = 64 * MIB  # more than a net for phones takes
 
 
 def export(graph: Graph, contract: Contract, package: Path) -> Interface:
@@ -61,7 +64,7 @@ def _check_ends(graph: Graph, contract: Contract) -> None:
 
 
 def _write(graph: Graph, contract: Contract, draft: Path) -> None:
-    with coremltools_quietly() as tools, _temporary_files_beside(draft):
+    with coremltools_quietly() as tools, _temporary_files_beside(draft), _full_disk_told(draft):
         model = _convert(tools, _program(tools, graph))
         spec = model.get_spec()
         digest = graph.digest()
@@ -73,6 +76,17 @@ def _write(graph: Graph, contract: Contract, draft: Path) -> None:
             shutil.copyfile(file, weights / file.name)
         (data / MODEL_PATH).write_bytes(spec.SerializeToString(deterministic=True))
         (draft / "Manifest.json").write_text(manifest_text(digest), encoding="utf-8")
+
+
+@contextmanager
+def _full_disk_told(draft: Path) -> Iterator[None]:
+    """Raises OSError where coremltools fails as the disk is full: it says "unknown error"."""
+    try:
+        yield
+    except RuntimeError:
+        with tempfile.TemporaryFile(dir=draft.parent) as probe:
+            probe.write(bytes(_PROBE_BYTES))
+        raise
 
 
 @contextmanager
