@@ -238,7 +238,7 @@ def test_a_full_disk_is_the_machines_error_and_is_named(
 def test_where_no_more_than_some_bytes_can_be_written_every_verb_ends_in_one_line(
     verb: str, small: SmallRun, tmp_path: Path
 ) -> None:
-    """A limit on the size of files, which the system keeps as it keeps a disk's: libraries meet it in their own code."""
+    """A limit on the size of files, which libraries meet in their own code, as they meet a disk's."""
     (tmp_path / "App.xcodeproj").mkdir()
     arguments = {
         "export --to coreml": ["export", small.program, "--to", "coreml", "--out", str(tmp_path / "new")],
@@ -252,7 +252,7 @@ def test_where_no_more_than_some_bytes_can_be_written_every_verb_ends_in_one_lin
     limited = 'ulimit -f 64; exec "$@"'  # blocks of 512 or 1024 bytes
     done = run(["sh", "-c", limited, "sh", *COMMAND, *arguments], env=ENVIRONMENT)
     assert done.returncode == 7, done.stderr
-    assert [line for line in done.stderr.splitlines() if line.startswith("error: ")][0].endswith("File too large")
+    assert next(line for line in done.stderr.splitlines() if line.startswith("error: ")).endswith("File too large")
     assert not [path for path in tmp_path.rglob("*") if path.is_file()], "half a result was left"
 
 
