@@ -10,6 +10,8 @@ from mobile_sdk.errors import SettingError
 from mobile_sdk.own_folder import locked_folder, own_folder
 from mobile_sdk.regular_file import other_kind
 
+_OF_A_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -77,7 +79,7 @@ def _naming(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.filename is None or error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in _OF_A_DISK:
             error.filename, error.filename2 = str(path), None
         raise
 

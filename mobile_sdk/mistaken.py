@@ -4,6 +4,7 @@ import mimetypes
 from pathlib import Path
 
 from mobile_sdk.errors import DataError
+from mobile_sdk.regular_file import other_kind
 
 _MANIFEST = "bundle.json"
 _CHECKPOINTS = frozenset((".pth", ".pt", ".ckpt", ".bin", ".tar"))
@@ -16,8 +17,8 @@ def check_program_path(path: Path) -> None:
         found = "a bundle" if is_bundle else "a folder"
         hint = "name the program.pt2 that the bundle came from" if is_bundle else "name the file: program.pt2"
         raise DataError(f"expected a program at {path}, found {found}", hint=hint)
-    if not path.exists():
-        raise DataError(f"expected a program at {path}, found nothing", hint="check the path")
+    if not path.is_file():
+        raise DataError(f"expected a program at {path}, found {other_kind(path) or 'nothing'}", hint="check the path")
 
 
 def mistaken_program(path: Path) -> DataError | None:

@@ -192,7 +192,7 @@ def test_records_that_lie_over_each_other_are_refused_before_they_are_read(saved
 
 def test_a_program_that_is_no_file_is_refused_and_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "program.pt2")
-    with pytest.raises(BundleError, match=r"a program at program.pt2, found: a FIFO instead of a file"):
+    with pytest.raises(DataError, match=r"program.pt2, found a FIFO"):
         Program.load(tmp_path / "program.pt2")
 
 

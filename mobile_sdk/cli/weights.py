@@ -113,7 +113,8 @@ def check_net_is_named(path: Path, net: str | None) -> None:
 def check_weights(path: Path) -> None:
     """Raises DataError where there is no file at `path`, before anything long begins."""
     if not path.is_file():
-        found, hint = ("a folder", "name the file in it") if path.is_dir() else ("nothing", "check the path")
+        found = other_kind(path) or "nothing"
+        hint = "name the file in it" if path.is_dir() else "check the path"
         raise DataError(f"expected a file of weights at {path}, found {found}", hint=hint)
 
 
