@@ -19,6 +19,7 @@ from mobile_sdk.cli.pictures import (
 from mobile_sdk.cli.terminal import say
 from mobile_sdk.errors import DataError, SettingError
 from mobile_sdk.labels import default_labels, numbered_labels, other_names, read_labels
+from mobile_sdk.regular_file import other_kind
 
 if TYPE_CHECKING:
     from mobile_sdk.contract import Contract, ImageSpec
