@@ -37,7 +37,7 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
     Of several processes that do this at once, one folder is left, whole. Raises SettingError where a link or anything
     else but a folder stands there.
     """
-    if os.path.lexists(folder) and (folder.is_symlink() or not folder.is_dir()):
+    if folder.is_symlink() or other_kind(folder) not in (None, "a folder") or folder.is_file():
         raise SettingError(f"expected a folder or nothing at {folder}, found a file", hint="choose another folder")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _naming(folder), own_folder(folder.parent) as own:
