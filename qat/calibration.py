@@ -63,7 +63,7 @@ def quantize(
     expect_plan(plan, CalibrationPlan)
     expect("record", record, Record, NOTHING)
     pictures = to_calibrate_on(pictures)
-    prepared = prepare(net, contract, keep_float=keep_float)
+    prepared = prepare(net, contract, keep_float=keep_float, pictures=pictures)
     stages = calibrate(prepared, pictures, plan, progress=progress)
     record = record or Record(net=type(net).__name__, quantized="calibrated")
     settings = {**record.settings, "calibration": stage_figures(stages)}

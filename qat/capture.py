@@ -7,7 +7,7 @@ no integer operator stands for is refused with its module path. What was capture
 from typing import Any
 
 import torch
-from torch import fx, nn
+from torch import Tensor, fx, nn
 from torch.utils import _pytree as pytree
 
 from mobile_sdk.errors import CaptureError
@@ -40,10 +40,11 @@ _READERS = (  # by the name of PyTorch's operator
 LEFT_OUT = "left_out"  # the key of the last operators that were left out, in a captured net's meta
 
 
-def capture(net: nn.Module, size_px: int) -> fx.GraphModule:
+def capture(net: nn.Module, size_px: int, batch: Tensor | None = None) -> fx.GraphModule:
     """The net as a graph whose every computing node has a `Step` under `meta["step"]`; parameters are copies.
 
-    Inputs are float (N, 3, size_px, size_px). Raises CaptureError.
+    Inputs are float (N, 3, size_px, size_px). Both nets are compared on `batch`, or on made-up pictures. Raises
+    CaptureError.
     """
     module = exported(net, size_px)
     left_out = leave_out_last_activations(module.graph)
@@ -56,7 +57,7 @@ def capture(net: nn.Module, size_px: int) -> fx.GraphModule:
         parameter.requires_grad_(True)
     _check_weights(captured)
     was_training = net.training
-    check_capture(net.eval(), in_float(captured).eval(), left_out, made_up_batch(size_px))
+    check_capture(net.eval(), in_float(captured).eval(), left_out, made_up_batch(size_px) if batch is None else batch)
     net.train(was_training)
     return captured
 

@@ -20,10 +20,13 @@ from qat.layout import ChannelsLast
 from qat.net_copy import copy_net
 from qat.normalisation import fold_normalisation
 from qat.output_fit import check_output
+from qat.picture_set import PictureSet
 from qat.pt2e import prepare_qat_pt2e
 from qat.quantizer import MobileQuantizer
 from qat.resizing import give_grids
 from qat.rewriter import path_of
+
+COMPARED = 4  # pictures
 
 _Part = TypeVar("_Part", bound=nn.Module)
 
@@ -150,17 +153,21 @@ class FakeQuantNet(ChannelsLast):
         return (module for module in self.captured.modules() if isinstance(module, kind))
 
 
-def prepare(net: nn.Module, contract: Contract, *, keep_float: Sequence[str] = ()) -> FakeQuantNet:
+def prepare(
+    net: nn.Module, contract: Contract, *, keep_float: Sequence[str] = (), pictures: PictureSet | None = None
+) -> FakeQuantNet:
     """A fake-quantized copy of `net`, weights and statistics carried over; `net` stays as it is.
 
     The layers named in `keep_float` (a layer's module path, or a module's for all in it) stay in float32, there and in
-    the program that is frozen from it. Raises CaptureError, naming the module, where the net does what no integer
+    the program that is frozen from it. What was captured is compared with `net` in float, on the first of `pictures`,
+    or on made-up ones. Raises CaptureError, naming the module, where the net does what no integer
     operator stands for, SettingError for a name that no layer has.
     """
     expect_float_net(net)
     expect_contract(contract)
     expect_each("keep_float", keep_float, str, hint='give the layers\' paths: ["features.0"]')
-    captured = capture(copy_net(net).cpu().float(), contract.image.size_px)
+    batch = None if pictures is None or not len(pictures) else _few(pictures).tensors(contract.image)
+    captured = capture(copy_net(net).cpu().float(), contract.image.size_px, batch)
     left_out = captured.meta[LEFT_OUT]
     fold_normalisation(captured, contract.image)
     check_output(captured, contract)
@@ -171,3 +178,9 @@ def prepare(net: nn.Module, contract: Contract, *, keep_float: Sequence[str] = (
     fake_quantized = FakeQuantNet(module, contract, find_layers(module, keep_float), left_out)
     fake_quantized.quantize(True)
     return fake_quantized.train(net.training)
+
+
+def _few(pictures: PictureSet) -> PictureSet:
+    """The first pictures; a single one twice, for some nets squeeze() a batch of one away."""
+    few = pictures[:COMPARED]
+    return few if len(few) > 1 else PictureSet(sources=few.sources * 2, targets=few.targets * 2)

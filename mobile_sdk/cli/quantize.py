@@ -149,9 +149,9 @@ def quantize_net(
     from qat.preparation import prepare
 
     float_net.check_scores(source)
-    prepared = prepare(source.net, source.contract, keep_float=keep_float)
     settings: dict[str, Any] = plan_settings(plan) if plan else {}
     seen = pictures.train if pictures else _made_up(source)
+    prepared = prepare(source.net, source.contract, keep_float=keep_float, pictures=seen)
     if source.can_teach:
         settings["calibration"] = stage_figures(calibrate(prepared, seen, calibration))
         settings["calibrated_on"] = "pictures" if pictures else f"{len(seen)} pictures made up from batch norms"
