@@ -99,6 +99,8 @@ class GridPlanner:
                 if pending.step.kind not in _FIXED:
                     self._at_least(name, (operand.name,), operand.factor / LARGEST_FACTOR)
             case Kind.HARD_SWISH:
+                # Its output begins at -0.375, so that a finer operand would gain nothing for the sum that is the gate.
+                self._at_least(operand.name, (), GATE.scale * LEAST_ADDEND / operand.factor)
                 self._at_least(operand.name, (name,), LEAST_PRODUCT / (operand.factor * GATE.scale / 6))
                 self._at_least(name, (operand.name,), operand.factor * GATE.scale / LARGEST_FACTOR)
             case Kind.SCALE:
