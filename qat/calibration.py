@@ -94,7 +94,7 @@ def calibration_stages(net: FakeQuantNet, pictures: PictureSet, plan: Calibratio
     if not len(pictures):
         raise DataError("expected pictures to calibrate on, found none", hint="give a folder of typical pictures")
     for operator in net.left_out:
-        say(f"left out: {operator}; the scores are those before it, whose winners are the same")
+        say(f"left out: {operator}")
     net.eval()
     net.at(freeze_observers=True, freeze_batch_norm=True)
     yield from _Run(net, plan or CalibrationPlan(), pictures[:CALIBRATION_PICTURES]).stages()

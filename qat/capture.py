@@ -23,8 +23,8 @@ from qat.capture_check import check_capture, made_up_batch
 from qat.constant_folding import fold_constants
 from qat.features import in_float
 from qat.functional_export import exported
-from qat.last_activation import leave_out_last_activations
 from qat.layers import Weighted
+from qat.left_out import leave_out_last_activations, random_dropout
 from qat.pool_folding import fold_uneven_pools
 from qat.rewriter import STEP, Rewriter, name_of, path_of, shape_of, unsupported
 from qat.steps import Kind
@@ -46,8 +46,8 @@ def capture(net: nn.Module, size_px: int, batch: Tensor | None = None) -> fx.Gra
     Inputs are float (N, 3, size_px, size_px). Both nets are compared on `batch`, or on made-up pictures. Raises
     CaptureError.
     """
-    module = exported(net, size_px)
-    left_out = leave_out_last_activations(module.graph)
+    module, always_on = exported(net, size_px)
+    left_out = (*map(random_dropout, always_on), *leave_out_last_activations(module.graph))
     fold_constants(module)
     fold_uneven_pools(module)
     slice_writes.simplify_writes(module.graph)
@@ -57,7 +57,8 @@ def capture(net: nn.Module, size_px: int, batch: Tensor | None = None) -> fx.Gra
         parameter.requires_grad_(True)
     _check_weights(captured)
     was_training = net.training
-    check_capture(net.eval(), in_float(captured).eval(), left_out, made_up_batch(size_px) if batch is None else batch)
+    net.eval()
+    check_capture(net, in_float(captured).eval(), left_out, made_up_batch(size_px) if batch is None else batch)
     net.train(was_training)
     return captured
 

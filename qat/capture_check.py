@@ -1,12 +1,14 @@
 """Whether a captured net computes what the user's net does: both in float, on one batch."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
+from torch.overrides import TorchFunctionMode
 
 from mobile_sdk.errors import CaptureError
-from qat.last_activation import LeftOut
+from qat.left_out import LeftOut
 from qat.net_copy import copy_net
 from qat.rewriter import ENDS, STEP
 
@@ -46,12 +48,21 @@ def check_capture(net: nn.Module, captured: fx.GraphModule, left_out: Sequence[L
 
 def _noise_share(net: nn.Module, captured: fx.GraphModule, left_out: Sequence[LeftOut], batch: Tensor) -> float:
     """The power of the difference over that of the scores; 0 where both are zero."""
-    wanted, found = net(batch.clone()), captured(batch.clone())
+    with _WithoutDropout():
+        wanted, found = net(batch.clone()), captured(batch.clone())
     for operator in left_out:
         found = operator.function(found)
     wanted, found = wanted.double(), found.double()
     noise = float((found - wanted).square().sum())
     return noise / float(wanted.square().sum()) if noise else 0.0
+
+
+class _WithoutDropout(TorchFunctionMode):
+    """Leaves out dropout that is on in eval(), as `F.dropout(x)` is, so that the net's scores are not random."""
+
+    def __torch_function__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
+        name = getattr(func, "__name__", "").rstrip("_")
+        return args[0] if name in ("dropout", "feature_dropout") else func(*args, **(kwargs or {}))
 
 
 def _check_finite(net: nn.Module, batch: Tensor) -> None:

@@ -15,10 +15,11 @@ from qat.rewriter import name_of, path_of
 aten = torch.ops.aten
 
 
-def exported(net: nn.Module, size_px: int) -> fx.GraphModule:
+def exported(net: nn.Module, size_px: int) -> tuple[fx.GraphModule, list[str]]:
     """Returns the graph of `net` in eval() for float pictures (2, 3, size_px, size_px); no operator in it writes.
 
-    Raises CaptureError where `torch.export` fails.
+    Beside it, the paths of the modules whose dropout is on in eval(), which the graph does not draw. Raises
+    CaptureError where `torch.export` fails.
     """
     was_training = net.training
     net.eval()
@@ -27,10 +28,8 @@ def exported(net: nn.Module, size_px: int) -> fx.GraphModule:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # PyTorch's, of its own modules and of weights that forward() computes
             program = torch.export.export(net, (example,), strict=False)
-            _keep_dropout(program.graph)
+            always_on = _keep_dropout(program.graph)
             module = program.run_decompositions({}).module(check_guards=False)
-    except CaptureError:
-        raise
     except Exception as error:  # torch.export fails in many ways: all mean the same to the user
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise CaptureError(
@@ -42,23 +41,23 @@ def exported(net: nn.Module, size_px: int) -> fx.GraphModule:
     assert isinstance(module, fx.GraphModule)
     _take_first_outputs(module.graph)
     module.graph.eliminate_dead_code()
-    return module
+    module.recompile()
+    return module, always_on
 
 
-def _keep_dropout(graph: fx.Graph) -> None:
-    """Puts `qat.dropout` in the place of PyTorch's dropout; in place or not is the same in eval()."""
+def _keep_dropout(graph: fx.Graph) -> list[str]:
+    """Puts `qat.dropout` in the place of PyTorch's dropout, in place or not; returns where it is on in eval()."""
+    always_on = []
     for node in graph.nodes:
         name = name_of(node)
         if node.op != "call_function" or name not in ("dropout", "feature_dropout"):
             continue
         source, share, is_on = node.args
         if is_on:
-            raise CaptureError(
-                f"dropout at {path_of(node)} is on in eval(), so that the net's scores are random",
-                hint="pass training=self.training to F.dropout, or use nn.Dropout",
-            )
+            always_on.append(path_of(node))
         node.target = torch.ops.qat.dropout.default
         node.args = (source, share, name == "feature_dropout")
+    return always_on
 
 
 def _take_first_outputs(graph: fx.Graph) -> None:

@@ -14,9 +14,9 @@ from qat.capture import LEFT_OUT, capture
 from qat.fake_quant import TensorQuantizer
 from qat.fusion import fused
 from qat.kept_layers import find_layers, float_parts
-from qat.last_activation import LeftOut
 from qat.layers import HardSwish, Weighted
 from qat.layout import ChannelsLast
+from qat.left_out import LeftOut
 from qat.net_copy import copy_net
 from qat.normalisation import fold_normalisation
 from qat.output_fit import check_output

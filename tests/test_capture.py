@@ -301,7 +301,6 @@ REFUSED: dict[str, tuple[str, Callable[[Any, Tensor], Tensor]]] = {
     "a write into rows": ("slice", lambda self, x: _write(x, slice(None), slice(0, 3))),
     "a write into every other channel": ("slice", lambda self, x: _write(x, slice(0, None, 2), slice(None))),
     "a kernel that pictures decide": ("mul", lambda self, x: F.conv2d(x, self.conv.weight * x.mean())),
-    "dropout that stays on": ("dropout", lambda self, x: F.dropout(x, 0.5)),
     "random numbers": ("rand", lambda self, x: x + torch.rand(6, 1, 1)),
     "a concatenation of rows": ("cat", lambda self, x: torch.cat([x, x], 2)),
     "padding before a pooling": ("pad", lambda self, x: F.max_pool2d(F.pad(x, (1, 1, 1, 1)), 2)),

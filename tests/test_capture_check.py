@@ -60,8 +60,15 @@ def test_a_captured_net_that_differs_is_an_error_that_names_the_first_module(bug
 def test_a_net_whose_scores_are_random_in_evaluation_is_refused():
     with pytest.raises(CaptureError, match="random"):
         capture(classifier(lambda self, x: x + torch.rand(6, 1, 1)), SIZE_PX)
-    with pytest.raises(CaptureError, match="random"):
-        capture(classifier(lambda self, x: F.dropout(x, 0.5)), SIZE_PX)
+
+
+def test_dropout_that_is_on_in_evaluation_is_left_out_with_a_word(capsys):
+    student = prepare(classifier(lambda self, x: F.dropout(x, 0.5)), CONTRACT)
+    calibrate(student, PICTURES, CalibrationPlan.extremes())
+    assert "left out: dropout at <root>: it would be on in eval(), too" in capsys.readouterr().err
+    x = torch.randn(2, 3, SIZE_PX, SIZE_PX)
+    assert torch.equal(student(x), student(x))
+    assert not torch.equal(student.train()(x), student(x))
 
 
 def test_a_net_of_extreme_but_finite_numbers_is_no_difference():

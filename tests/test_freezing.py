@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tiny_nets import CONTRACT, LABELS, SIZE_PX, Tiny, body, net, picture_set, rgb
+from tiny_nets import CONTRACT, LABELS, SIZE_PX, Tiny, body, net, picture_set, rgb, tensors
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -254,18 +254,28 @@ def test_means_that_differ_between_channels_go_into_the_first_convolution(paddin
     assert noise is not None and noise > 12
 
 
-def test_a_net_whose_first_operator_cannot_take_the_means_in_is_refused():
-    image = ImageSpec.torchvision(SIZE_PX)
-    contract = Contract(name="imagenet", labels=LABELS, image=image)
-    for operation in (lambda self, x: self.stem(F.relu(x)), lambda self, x: self.depthwise(x)):
-        tiny = net(
-            lambda self, x, operation=operation: operation(self, x).mean((2, 3)),
-            stem=nn.Conv2d(3, 5, 3),
-            depthwise=nn.Conv2d(3, 3, 3, groups=3),
-        )
-        with pytest.raises(CaptureError, match="mean and std differ between channels") as caught:
-            prepare(tiny, contract)
-        assert "begin the net with a convolution" in caught.value.hint
+FIRST_READERS = {
+    "ReLU": lambda self, x: self.stem(F.relu(x)),
+    "a depthwise convolution": lambda self, x: self.depthwise(x),
+    "a grouped convolution": lambda self, x: self.grouped(torch.cat([x, x], 1)),
+    "a convolution and others": lambda self, x: self.stem(x) + self.stem(F.hardswish(x)),
+}
+
+
+@pytest.mark.parametrize("reader", FIRST_READERS)
+def test_means_that_differ_between_channels_are_taken_in_by_whatever_reads_the_picture(reader):
+    contract = Contract(name="imagenet", labels=LABELS, image=ImageSpec.torchvision(SIZE_PX))
+    own = net(
+        lambda self, x: self.last(FIRST_READERS[reader](self, x).mean((2, 3))),
+        stem=nn.Conv2d(3, 6, 3),
+        depthwise=nn.Conv2d(3, 6, 3, groups=3),
+        grouped=nn.Conv2d(6, 6, 3, groups=2),
+        last=nn.Linear(6, 5),
+    )
+    student = prepare(own, contract)
+    student.quantize(False)
+    x = tensors(3)
+    torch.testing.assert_close(student.eval()(x), own(x), rtol=1e-4, atol=1e-4)
 
 
 # -- weights and biases of no ordinary kind

@@ -269,7 +269,7 @@ def _max_pool2d(operator: MaxPool2d) -> Step:
 
 def _resize_bilinear(operator: ResizeBilinear) -> Step:
     """XNNPACK's 11-bit weights hold these exactly; it adds half a step and shifts (`src/s8-ibilinear`)."""
-    return lambda x: resized(operator, x).add_(0.5).floor_()
+    return lambda x: (resized(operator, x) + 0.5).floor_()
 
 
 _RULES: Mapping[type[Operator], Callable[[Any], Step]] = {

@@ -1,6 +1,6 @@
-"""What classifiers end in although no phone needs it: softmax, sigmoid, argmax.
+"""What a captured net leaves out of the user's: a softmax, sigmoid or argmax at its end, dropout that is always on.
 
-The scores before it have the same winner.
+The scores before a last activation have the same winner, and no phone needs more.
 """
 
 from collections.abc import Callable
@@ -16,14 +16,21 @@ _PASSED = ("clone", "alias", "detach", "contiguous")
 
 @dataclass(frozen=True, kw_only=True)
 class LeftOut:
-    """A last operator that the captured net leaves out: its name, its module's path, and what it computes."""
+    """An operator that is left out: its name, its module's path, what it computes of scores, and why."""
 
     name: str
     path: str
     function: Callable[[Tensor], Tensor]
+    why: str = "the scores are those before it, whose winners are the same"
 
     def __str__(self) -> str:
-        return f"{self.name.strip('_')} at {self.path}"
+        return f"{self.name.strip('_')} at {self.path}: {self.why}"
+
+
+def random_dropout(path: str) -> LeftOut:
+    """Returns what is said of dropout that is on in eval(), so that the user's net gives random scores."""
+    why = "it would be on in eval(), too (pass training=self.training to F.dropout)"
+    return LeftOut(name="dropout", path=path, function=lambda scores: scores, why=why)
 
 
 def leave_out_last_activations(graph: fx.Graph) -> tuple[LeftOut, ...]:
