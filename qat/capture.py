@@ -56,10 +56,7 @@ def capture(net: nn.Module, size_px: int, batch: Tensor | None = None) -> fx.Gra
     for parameter in captured.parameters():
         parameter.requires_grad_(True)
     _check_weights(captured)
-    was_training = net.training
-    net.eval()
     check_capture(net, in_float(captured).eval(), left_out, made_up_batch(size_px) if batch is None else batch)
-    net.train(was_training)
     return captured
 
 

@@ -28,8 +28,18 @@ def made_up_batch(size_px: int) -> Tensor:
 def check_capture(net: nn.Module, captured: fx.GraphModule, left_out: Sequence[LeftOut], batch: Tensor) -> None:
     """Raises CaptureError, naming the first module that differs, where `captured` is not `net` in float on `batch`.
 
-    `left_out` are the last operators of `net` that `captured` does without. Also where scores are not finite.
+    `left_out` are the operators of `net` that `captured` does without. Also where scores are not finite. Both nets are
+    evaluated; `net` is left in the mode that it was in.
     """
+    was_training = net.training
+    net.eval()
+    try:
+        _check(net, captured, left_out, batch)
+    finally:
+        net.train(was_training)
+
+
+def _check(net: nn.Module, captured: fx.GraphModule, left_out: Sequence[LeftOut], batch: Tensor) -> None:
     if _noise_share(net, captured, left_out, batch) <= LARGEST_NOISE_SHARE:
         return
     _check_finite(net, batch)

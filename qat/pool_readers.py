@@ -113,7 +113,8 @@ READERS = {
 def _reduced(node: fx.Node) -> fx.Node | None:
     """The map (N, C, H, W) whose pixels, all of them, the node reduces to one; None where it does not."""
     source, left = _axes_left(node, name_of(node))
-    return source if [axes for axes in left if axes] == [(0,), (1,)] else None
+    is_of_pixels = len(shape_of(source)) == 4 and [axes for axes in left if axes] == [(0,), (1,)]
+    return source if is_of_pixels else None
 
 
 def _axes_left(node: fx.Node, reduction: str) -> tuple[fx.Node, list[tuple[int, ...]]]:
