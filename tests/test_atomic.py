@@ -163,6 +163,16 @@ def test_folders_of_others_are_never_cleared(tmp_path: Path) -> None:
     assert sorted(tmp_path.iterdir()) == sorted(others)
 
 
+def test_a_folder_of_ones_own_takes_folders_and_files(tmp_path: Path) -> None:
+    with own_folder(tmp_path) as own:  # it is locked: waiting for it would never end
+        for _ in range(2):
+            with replacing_folder(own / "model.mlpackage") as unfinished:
+                unfinished.mkdir()
+                write_text(unfinished / "weights", "1")
+        assert (own / "model.mlpackage" / "weights").read_text() == "1"
+        write_text(own / "file", "2")
+
+
 def test_scratch_folders_lie_among_the_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with scratch_folder() as folder:
