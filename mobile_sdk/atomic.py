@@ -2,12 +2,13 @@
 
 import errno
 import os
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mobile_sdk.errors import SettingError
-from mobile_sdk.own_folder import locked_folder, own_folder
+from mobile_sdk.own_folder import own_folder
 from mobile_sdk.regular_file import other_kind
 
 _OF_A_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
@@ -46,8 +47,7 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
         yield unfinished
         for path in (*unfinished.rglob("*"), unfinished):
             _flush(path)  # first, so that a power cut leaves the old folder or the new one
-        with locked_folder(folder.parent):
-            _swap(folder, unfinished, own / "old")
+        _swap(folder, unfinished, own / "old")
         _flush(folder.parent)
 
 
@@ -85,16 +85,24 @@ def _naming(path: Path) -> Iterator[None]:
 
 
 def _swap(folder: Path, new: Path, old: Path) -> None:
-    """A folder cannot be renamed over a full one, so the old one steps aside, and comes back where that fails."""
-    if not folder.exists():
-        new.rename(folder)
-        return
-    folder.rename(old)
-    try:
-        new.rename(folder)
-    except BaseException:
-        old.rename(folder)
-        raise
+    """A folder cannot be renamed over a full one, so the old one steps aside, and comes back where that fails.
+
+    Where another process put one of its own there in between, that one steps aside next. Nothing is locked: `folder`
+    may lie in one that this process, or a training, holds.
+    """
+    while True:
+        shutil.rmtree(old, ignore_errors=True)
+        with suppress(FileNotFoundError):
+            folder.rename(old)
+        try:
+            new.rename(folder)
+            return
+        except BaseException as error:
+            if isinstance(error, OSError) and error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+                continue
+            if old.exists():
+                old.rename(folder)
+            raise
 
 
 def _flush(path: Path) -> None:

@@ -14,7 +14,6 @@ from pathlib import Path
 
 PREFIX = ".mobile-sdk-"
 _DRAWN = "????????"  # what mkdtemp draws
-_OWN: set[str] = set()  # the folders that this process has for itself, as real paths
 
 
 @contextmanager
@@ -22,12 +21,9 @@ def own_folder(parent: Path) -> Iterator[Path]:
     """Yields an empty folder in `parent` and removes it afterwards; what killed processes left there goes first."""
     _clear(parent)
     folder, handle = _make(parent)
-    name = os.path.realpath(folder)
-    _OWN.add(name)
     try:
         yield folder
     finally:
-        _OWN.discard(name)
         shutil.rmtree(folder, ignore_errors=True)
         os.close(handle)
 
@@ -40,17 +36,11 @@ def scratch_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def locked_folder(folder: Path, *, wait: bool = True) -> Iterator[None]:
-    """Holds the lock of `folder`; where another process does, it waits, or raises BlockingIOError without `wait`.
-
-    A folder that is this process's own is locked already: waiting for it would never end.
-    """
-    if os.path.realpath(folder) in _OWN:
-        yield
-        return
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Holds the lock of `folder`; raises BlockingIOError where somebody else does."""
     handle = _opened(folder)
     try:
-        _lock(handle, wait=wait)
+        _lock(handle, wait=False)
         yield
     finally:
         os.close(handle)

@@ -64,7 +64,7 @@ def alone_in(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as lock:
         try:
-            lock.enter_context(locked_folder(folder, wait=False))
+            lock.enter_context(locked_folder(folder))
         except BlockingIOError as error:
             raise MachineError(
                 f"expected to train alone in {folder}, found that another process trains there",

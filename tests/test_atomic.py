@@ -1,5 +1,6 @@
 """Files and folders are there whole or not at all, take nothing else's place, and leave nothing behind."""
 
+import errno
 import os
 import signal
 import socket
@@ -181,10 +182,37 @@ def test_scratch_folders_lie_among_the_temporary_files(tmp_path: Path, monkeypat
 
 
 def test_a_locked_folder_is_anothers(tmp_path: Path) -> None:
-    with locked_folder(tmp_path), pytest.raises(BlockingIOError), locked_folder(tmp_path, wait=False):
+    with locked_folder(tmp_path), pytest.raises(BlockingIOError), locked_folder(tmp_path):
         pass
-    with locked_folder(tmp_path, wait=False):
+    with locked_folder(tmp_path):
         pass
+
+
+def test_a_folder_is_replaced_in_one_that_is_locked(tmp_path: Path) -> None:
+    with locked_folder(tmp_path):  # as a training does, here or in another process, for hours
+        for text in ("first", "second"):
+            with replacing_folder(tmp_path / "folder") as unfinished:
+                unfinished.mkdir()
+                (unfinished / text).touch()
+        assert [path.name for path in (tmp_path / "folder").iterdir()] == ["second"]
+
+
+def test_an_old_folder_comes_back_where_the_new_one_cannot_take_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "old").touch()
+    rename = Path.rename
+
+    def full(self: Path, target: Path) -> Path:
+        if self.parent.name == "new":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", full)
+    with pytest.raises(OSError, match="No space"), replacing_folder(tmp_path / "folder") as unfinished:
+        unfinished.mkdir()
+    assert [path.name for path in (tmp_path / "folder").iterdir()] == ["old"]
 
 
 def test_of_many_that_write_one_folder_at_once_one_is_left_whole(tmp_path: Path) -> None:
