@@ -6,7 +6,7 @@ from torch import Tensor, fx, nn
 from mobile_sdk.contract import ImageSpec
 from qat.arithmetic_readers import depthwise
 from qat.layers import Conv2d
-from qat.rewriter import STEP
+from qat.rewriter import STEP, shape_of
 from qat.steps import Kind, Step
 
 _LAYER = "normalised"
@@ -51,7 +51,7 @@ def _put_layer(captured: fx.GraphModule, picture: fx.Node, readers: list[fx.Node
     captured.add_submodule(_LAYER, layer)
     with captured.graph.inserting_after(picture):
         node = captured.graph.call_module(_LAYER, (picture,))
-    node.meta = {**picture.meta, STEP: Step(kind=Kind.WEIGHTED, path="<root>", shape=picture.meta["val"].shape[1:])}
+    node.meta = {**picture.meta, STEP: Step(kind=Kind.WEIGHTED, path="<root>", shape=shape_of(picture)[1:])}
     for reader in readers:
         reader.replace_input_with(picture, node)
     captured.recompile()

@@ -263,7 +263,7 @@ FIRST_READERS = {
 
 
 @pytest.mark.parametrize("reader", FIRST_READERS)
-def test_means_that_differ_between_channels_are_taken_in_by_whatever_reads_the_picture(reader):
+def test_means_that_differ_between_channels_are_taken_in_by_whatever_reads_the_picture(reader, tmp_path):
     contract = Contract(name="imagenet", labels=LABELS, image=ImageSpec.torchvision(SIZE_PX))
     own = net(
         lambda self, x: self.last(FIRST_READERS[reader](self, x).mean((2, 3))),
@@ -276,6 +276,9 @@ def test_means_that_differ_between_channels_are_taken_in_by_whatever_reads_the_p
     student.quantize(False)
     x = tensors(3)
     torch.testing.assert_close(student.eval()(x), own(x), rtol=1e-4, atol=1e-4)
+    program = float_twin(own, contract)
+    program.save(tmp_path / "program.pt2")
+    assert Program.load(tmp_path / "program.pt2").digest() == program.digest()
 
 
 # -- weights and biases of no ordinary kind

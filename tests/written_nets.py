@@ -22,6 +22,7 @@ from mobile_sdk.errors import SdkError
 from mobile_sdk.integer_graph import Graph
 from mobile_sdk.memory import peak_bytes
 from mobile_sdk.memory_limit import within
+from mobile_sdk.program import Program
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
 from mobile_sdk.runtimes.float_reference import FloatReference
 from mobile_sdk.runtimes.reference import Reference
@@ -110,6 +111,9 @@ def judged(seed: int, folder: Path) -> Outcome:
         return Outcome(refusal=error.message, fault="" if is_one_line else f"more than one line: {error}")
     if contract.image.is_uniform and (fault := _twin_fault(net, twin, contract, pictures)):
         return Outcome(fault=fault)
+    program.save(folder / "program.pt2")
+    if Program.load(folder / "program.pt2").digest() != program.digest():
+        return Outcome(fault="the saved program is another one")
     if not np.array_equal(*(Reference(each).run(pictures) for each in (program.graph, graph))):
         return Outcome(fault="strips compute other scores")
     for runtime in (ExecuTorchRuntime(), TfliteRuntime()):
