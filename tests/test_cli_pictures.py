@@ -1,16 +1,18 @@
 """Labels of the data against those of a net."""
 
+import importlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from command_line import save_pictures
 
-from mobile_sdk.cli.float_net import users_own
+from mobile_sdk.cli.float_net import FloatNet, check_scores, users_own
 from mobile_sdk.cli.pictures import counts_line, in_order_of, load_pictures, load_pictures_of
-from mobile_sdk.contract import Contract
-from mobile_sdk.errors import DataError
+from mobile_sdk.contract import Contract, ImageSpec
+from mobile_sdk.errors import CaptureError, DataError, SettingError
 from qat.data import Pictures
 from qat.picture_set import PictureSet
 
@@ -83,3 +85,63 @@ def test_a_users_net_without_labels_takes_numbered_folders_in_natural_order_and_
     assert source.contract.labels == tuple(map(str, range(12))) and pictures is not None
     assert sorted((*pictures.train.targets, *pictures.validation.targets)) == list(range(12))
     assert "2 before 10" in (said := capsys.readouterr().err) and "the attribute `labels`" in said
+
+
+@pytest.fixture
+def bring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], FloatNet]:
+    """Brings a net of three scores by `--model` to whose instance the text of a statement is applied."""
+    save_pictures(tmp_path / "set", ("ash", "beech", "elm"), count=1)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", [*sys.path])
+
+    def brought(statement: str) -> FloatNet:
+        (tmp_path / "own_nets.py").write_text(
+            "import torch\nfrom torch import nn\nfrom mobile_sdk.contract import ImageSpec\n"
+            "class Net(nn.Module):\n"
+            "    def __init__(self): super().__init__(); self.head = nn.Linear(3, 3)\n"
+            "    def forward(self, x): return self.head(x.mean((2, 3)))\n"
+            f"def net(): net = Net(); {statement}; return net\n"
+        )
+        sys.modules.pop("own_nets", None)
+        importlib.invalidate_caches()
+        monkeypatch.setattr(sys, "dont_write_bytecode", True)
+        source, _ = users_own("own_nets:net", "set", size=32, name=None, labels=None)
+        check_scores(source)
+        return source
+
+    return brought
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "net.image = net.labels = nn.Identity()",
+        "net.image = net.labels = torch.zeros(3)",
+        "net.labels = nn.ModuleList([nn.ReLU()])",
+        "net.image, net.labels = None, []",
+        "Net.image = Net.labels = lambda self: 3",
+        "net.half()",
+        "net.double()",
+        "net.forward = lambda x: net.head(x.mean((2, 3))).argmax(1, keepdim=True)",
+    ],
+)
+def test_what_a_users_net_calls_image_or_labels_for_itself_is_left_alone(bring, statement) -> None:
+    source = bring(statement)
+    assert source.contract.labels == ("ash", "beech", "elm") and source.contract.image == ImageSpec(size_px=32)
+
+
+@pytest.mark.parametrize(
+    ("statement", "found"),
+    [
+        ("net.labels = 'abc'", "list of names as the attribute `labels` of own_nets:net, found str 'abc'"),
+        ("net.labels = (each for each in 'abc')", "found generator"),
+        ("net.labels = {0: 'ash'}", "found dict of 1"),
+        ("net.image = 224", "expected an ImageSpec as the attribute `image` of own_nets:net, found int 224"),
+        ("net.image = {'size_px': 32}", "found dict of 1"),
+        ("Net.labels = property(lambda self: [][1])", "found IndexError: list index out of range"),
+        ("net.to('meta')", r"numbers in head\.weight, found a tensor on the device meta"),
+    ],
+)
+def test_an_image_or_labels_of_another_kind_are_refused(bring, statement, found) -> None:
+    with pytest.raises((SettingError, CaptureError), match=found):
+        bring(statement)

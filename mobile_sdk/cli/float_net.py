@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mobile_sdk.arguments import described
 from mobile_sdk.cli.options import NONE
 from mobile_sdk.cli.pictures import labels_of, load_pictures_of, make_contract
 from mobile_sdk.cli.terminal import say
@@ -60,16 +61,42 @@ def users_own(
         raise CaptureError(
             f"expected {reference} to return an nn.Module, found {type(net).__name__}", hint="return the net itself"
         )
-    net, image = net.eval(), _sized(getattr(net, "image", None) or ImageSpec(), size)
-    say_image(image, f"{reference}'s" if hasattr(net, "image") else "this SDK's own; another is the attribute `image`")
+    own_image = _attribute(reference, net, "image", ImageSpec, "an ImageSpec")
+    net, image = net.eval().float(), _sized(own_image or ImageSpec(), size)
+    say_image(image, f"{reference}'s" if own_image else "this SDK's own; another is the attribute `image`")
     labels_of_net = read_labels(labels, _count_scores(reference, net, image.size_px)) if labels else ()
-    names = labels_of_net or tuple(getattr(net, "labels", None) or (() if data == NONE else _labels_of_pictures(data)))
+    own_labels = tuple(_attribute(reference, net, "labels", (list, tuple), "a list of names") or ())
+    names = labels_of_net or own_labels or (() if data == NONE else _labels_of_pictures(data))
     if not names:
         names = numbered_labels(_count_scores(reference, net, image.size_px))
         say(f"labels are numbered: {names[0]} … (--labels FILE, or the attribute `labels`, names them)")
     contract = make_contract(name or (reference.rpartition(":")[2] if data == NONE else None), data, names, image)
     pictures = None if data == NONE else load_pictures_of(contract, data)
     return FloatNet(net=net, name=reference, contract=contract), pictures
+
+
+def _attribute(reference: str, net: "nn.Module", name: str, kinds: Any, wanted: str) -> Any:
+    """What the net says of itself under this name; None where that is nothing, or a part of the net's own.
+
+    Raises SettingError where it is something else.
+    """
+    from torch import Tensor, nn
+
+    try:
+        value = getattr(net, name, None)
+    except Exception as error:  # the user's own property may raise anything
+        raise SettingError(
+            f"expected {wanted} as the attribute `{name}` of {reference}, found {type(error).__name__}: {error}",
+            hint=f"let the property `{name}` return {wanted}",
+        ) from error
+    if value is None or isinstance(value, nn.Module | Tensor) or callable(value):
+        return None
+    if not isinstance(value, kinds):
+        raise SettingError(
+            f"expected {wanted} as the attribute `{name}` of {reference}, found {described(value)}",
+            hint=f"give it {wanted}, or another name where it means something else",
+        )
+    return value
 
 
 def say_image(image: "ImageSpec", whose: str) -> None:
@@ -151,17 +178,19 @@ def _scores_shape(name: str, net: "nn.Module", side: int) -> tuple[int, ...]:
     """The shape of what the net gives for two pictures; CaptureError where it takes none of that size."""
     import torch
 
+    from qat.arguments import expect_net
     from qat.float_scores import without_last_activation
 
     try:
         with torch.inference_mode():
             scores = net(torch.zeros(2, 3, side, side))
     except Exception as error:  # the user's own code may raise anything
+        expect_net(net)
         raise CaptureError(
             f"expected {name} to take (2, 3, {side}, {side}), found {type(error).__name__}: {error}",
             hint="give the net the attribute `image`, an ImageSpec, or --size",
         ) from error
     shape = tuple(getattr(scores, "shape", ()))
-    if len(shape) != 2:  # an argmax, or several results, which are then refused by what they are
+    if len(shape) != 2 or shape[1] == 1:  # an argmax, or several results, which are then refused by what they are
         shape = (2, *without_last_activation(net, side)(torch.zeros(2, 3, side, side)).shape[1:])
     return shape

@@ -130,7 +130,8 @@ def make_contract(name: str | None, data: str, labels: tuple[str, ...], image: "
                 hint="write a plain one, such as fruit",
             ) from error
         raise DataError(
-            f"expected labels that an app can show, found: {error.message}", hint="rename the pictures' folders"
+            f"expected labels that an app can show, found: {error.message}",
+            hint="rename the pictures' folders, or change the list of labels",
         ) from error
 
 
