@@ -1,13 +1,15 @@
 """Nets, plans and pictures as arguments: what is of another kind is refused by name, with the call that gives one."""
 
+import itertools
 from pathlib import Path
 from typing import TypeVar
 
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from mobile_sdk.arguments import NOTHING, described, expect, expect_path
 from mobile_sdk.contract import Contract
-from mobile_sdk.errors import SettingError
+from mobile_sdk.errors import CaptureError, SettingError
 from qat.annotated_set import AnnotatedSet
 from qat.picture_set import PictureSet
 
@@ -29,8 +31,20 @@ def expect_to_build(name: object, contract: object, width: object) -> None:
 
 
 def expect_net(net: object, *, name: str = "net") -> None:
-    """Raises SettingError where `net` is no module."""
+    """Raises SettingError where `net` is no module, CaptureError where a tensor of it has no numbers yet."""
     expect(name, net, nn.Module, hint="give the net itself: qat.build_net(…), or a torch.nn.Module")
+    assert isinstance(net, nn.Module)
+    for path, tensor in itertools.chain(net.named_parameters(), net.named_buffers()):
+        if is_lazy(tensor):
+            raise CaptureError(
+                f"expected a {name} with numbers in {path}, found one of a lazy module, which has no shape yet",
+                hint="call the net once on pictures first",
+            )
+        if tensor.is_meta:
+            raise CaptureError(
+                f"expected a {name} with numbers in {path}, found a tensor on the device meta, which holds none",
+                hint="load weights first: net.load_state_dict(…, assign=True)",
+            )
 
 
 def expect_float_net(net: object) -> None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.utils import _pytree as pytree
 
+from mobile_sdk.arguments import described
 from mobile_sdk.errors import CaptureError
 from qat import (
     arithmetic_readers,
@@ -82,13 +83,13 @@ def _read(module: fx.GraphModule, size_px: int) -> fx.GraphModule:
 def _take_scores(rewriter: Rewriter, size_px: int) -> None:
     """The net must return one tensor (N, classes), a detector's (N, anchors, columns), or a score a pixel and label."""
     (output,) = rewriter.graph.find_nodes(op="output")
-    (scores, *others) = results = output.args[0]
-    if others or _structure(rewriter.graph) is not None or not _are_scores(scores, size_px):
+    results: Any = output.args[0]
+    if len(results) != 1 or _structure(rewriter.graph) is not None or not _are_scores(results[0], size_px):
         raise CaptureError(
             f"expected a net that returns one tensor (N, classes), found {_told(rewriter.graph, results)}",
             hint=f"return the scores alone: flattened, or (N, labels, {size_px}, {size_px}) for every pixel",
         )
-    output.args = (scores,)
+    (scores,) = output.args = tuple(results)
     if scores.op == "placeholder":  # something has to compute them
         with rewriter.graph.inserting_before(output):
             product = rewriter.graph.call_function(torch.ops.aten.mul.Tensor, (scores, 1.0))
@@ -110,7 +111,10 @@ def _told(graph: fx.Graph, results: Any) -> str:
     shapes = [shape_of(each) if isinstance(each, fx.Node) else each for each in results]
     structure = _structure(graph)
     if structure is None:
-        return f"one of shape {shapes[0]}"
+        (result,) = results
+        if not isinstance(result, fx.Node):
+            return described(result)
+        return f"one of shape {shapes[0]}" + (", which no picture changes" if result.op == "get_attr" else "")
     told = pytree.tree_unflatten(shapes, structure)
     return f"a {type(told).__name__} of {len(shapes)}, of the shapes {told}"
 

@@ -1,5 +1,6 @@
 """Whether a captured net computes what the user's net does: both in float, on one batch."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -46,7 +47,7 @@ def _check(net: nn.Module, captured: fx.GraphModule, left_out: Sequence[LeftOut]
     try:  # differences that double precision does not have are float32's own
         share = _noise_share(copy_net(net).double(), copy_net(captured).double(), left_out, batch.double())
         bound = LARGEST_NOISE_SHARE
-    except RuntimeError:  # the net makes float32 tensors itself
+    except (RuntimeError, CaptureError):  # the net makes float32 tensors itself
         share, bound = _noise_share(net, captured, left_out, batch), _COARSE_NOISE_SHARE
     if not share <= bound:
         path = _first_difference(net, captured, batch)
@@ -57,14 +58,27 @@ def _check(net: nn.Module, captured: fx.GraphModule, left_out: Sequence[LeftOut]
 
 
 def _noise_share(net: nn.Module, captured: fx.GraphModule, left_out: Sequence[LeftOut], batch: Tensor) -> float:
-    """The power of the difference over that of the scores; 0 where both are zero."""
-    with _WithoutDropout():
-        wanted, found = net(batch.clone()), captured(batch.clone())
+    """The power of the difference over that of the scores; 0 where both are zero, infinite for other shapes."""
+    wanted, found = _scores(net, batch), captured(batch.clone())
     for operator in left_out:
         found = operator.function(found)
+    if not isinstance(wanted, Tensor) or wanted.shape != found.shape:
+        return math.inf
     wanted, found = wanted.double(), found.double()
     noise = float((found - wanted).square().sum())
     return noise / float(wanted.square().sum()) if noise else 0.0
+
+
+def _scores(net: nn.Module, batch: Tensor) -> Any:
+    """What the user's net gives; CaptureError where it raises."""
+    try:
+        with _WithoutDropout():
+            return net(batch.clone())
+    except Exception as error:  # the user's own code may raise anything
+        raise CaptureError(
+            f"expected the net to take {tuple(batch.shape)}, found {type(error).__name__}: {error}",
+            hint="write forward() for any number of pictures, in float32",
+        ) from error
 
 
 class _WithoutDropout(TorchFunctionMode):

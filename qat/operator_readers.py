@@ -87,6 +87,8 @@ def read_cat(rewriter: Rewriter, node: fx.Node) -> None:
     parts, axis = arguments(node, None, 0)
     if axis % len(shape_of(node)) != 1:
         raise unsupported(node, "but of channels")
+    if any(part.op == "get_attr" for part in parts):
+        raise unsupported(node, "with numbers that no picture changes")
     if len(parts) == 1:
         node.replace_all_uses_with(parts[0])
     else:
@@ -109,10 +111,18 @@ def read_view(rewriter: Rewriter, node: fx.Node) -> None:
         _read_half(rewriter, node, source)
 
 
+def read_select(rewriter: Rewriter, node: fx.Node) -> None:
+    """`x[:, :, 0]` of an axis that has one place: the axis is left out."""
+    source, axis, _ = arguments(node, None, None, None)
+    if shape_of(source)[axis] != 1:
+        raise unsupported(node, f"from {shape_of(source)} to {shape_of(node)}")
+    read_view(rewriter, node)
+
+
 def _read_half(rewriter: Rewriter, node: fx.Node, source: fx.Node) -> None:
     """One view of two: (N, C, 1), or five axes of a shuffle. The next one sees the whole change."""
     before, after = shape_of(source), shape_of(node)
-    if after == (*before[:2], 1) and all(READERS.get(name_of(user)) is read_view for user in node.users):
+    if after == (*before[:2], 1) and all(READERS.get(name_of(user)) in (read_view, read_select) for user in node.users):
         read_nothing(rewriter, node)
     else:
         rewriter.leave(node, f"from {before} to {after}")
@@ -180,6 +190,7 @@ READERS = {
     "reshape": read_view,
     "squeeze": read_view,
     "unsqueeze": read_view,
+    "select": read_select,
     "expand": read_expand,
     "_to_copy": read_conversion,
     "to": read_conversion,

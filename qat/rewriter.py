@@ -1,5 +1,6 @@
 """A captured graph while its nodes are read: what every reader of nodes needs."""
 
+import re
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from qat.steps import Kind, Step
 STEP = "step"  # the key in a node's meta
 ENDS = "ends"  # the key of the path of the module whose output the node computes, where a layer took others in
 FOLDED = "folded_"  # what the names of constants begin with that were computed from parameters
+BATCHES = "batches"  # the key of how many batches a batch norm without a momentum has averaged
 WHY = "why"  # the key of the reason why a node that nothing took in is refused
 _SPOKEN = {"_native_batch_norm_legit": "batch_norm", "_unsafe_view": "view"}  # as users know the operators
 _SUPPORTED = (
@@ -60,7 +62,7 @@ class Rewriter:
         `shape` is that of its output, the batch included.
         """
         path = path_of(node)
-        name = base = node.name if path == "<root>" else path.replace(".", "_")
+        name = base = node.name if path == "<root>" else re.sub(r"\W", "_", path)
         while f"layers.{name}" in self.layers:
             name += "_again"
         self.layers[f"layers.{name}"] = layer

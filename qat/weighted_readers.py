@@ -9,7 +9,7 @@ from torch import fx, nn
 from mobile_sdk.errors import CaptureError
 from qat.arithmetic_readers import depthwise, put_depthwise
 from qat.layers import BatchNorm, Conv2d, Linear, Weighted
-from qat.rewriter import Rewriter, arguments, pair, path_of, shape_of, unsupported
+from qat.rewriter import BATCHES, Rewriter, arguments, pair, path_of, shape_of, unsupported
 from qat.steps import Kind
 
 
@@ -99,6 +99,8 @@ def _fill(norm: BatchNorm, rewriter: Rewriter, node: fx.Node, tensors: Sequence[
         if parameter is not None:
             setattr(norm, name, parameter)
     norm.running_mean, norm.running_var = mean.data, variance.data
+    if BATCHES in node.meta:
+        norm.momentum, norm.num_batches_tracked = None, node.meta[BATCHES]
 
 
 READERS = {

@@ -63,6 +63,24 @@ def test_statistics_of_vectors_move_in_training_until_they_are_frozen() -> None:
     assert torch.equal(moved, norm.running_mean)
 
 
+def test_a_batch_norm_without_momentum_goes_on_with_its_average_over_all_batches() -> None:
+    own = net(
+        lambda self, x: self.head(F.relu(self.norm(self.stem(x))).mean((2, 3))),
+        stem=nn.Conv2d(3, 8, 3, bias=False),
+        norm=nn.BatchNorm2d(8, momentum=None),
+        head=nn.Linear(8, 3),
+    )
+    own.norm.num_batches_tracked.fill_(3)
+    student = prepare(own.train(), CONTRACT)
+    student.quantize(False)
+    x = pictures().train.tensors(CONTRACT.image)[:8]
+    (norm,) = [each for each in student.modules() if isinstance(each, nn.BatchNorm2d)]
+    student(x), own(x), student(x), own(x)
+    torch.testing.assert_close(norm.running_mean, own.norm.running_mean)
+    torch.testing.assert_close(norm.running_var, own.norm.running_var)
+    assert own.norm.num_batches_tracked == norm.num_batches_tracked == 5
+
+
 @pytest.mark.parametrize("kind", ["float", "int8"])
 def test_a_single_picture_is_refused_in_one_line_that_names_the_batch_norm(kind: str) -> None:
     learner = vector_net() if kind == "float" else prepare(vector_net(), CONTRACT)

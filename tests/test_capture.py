@@ -1,6 +1,7 @@
 """Capturing: every spelling of every supported operator, and refusals that name operator and module."""
 
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import pytest
@@ -13,8 +14,10 @@ from user_nets import fire_net
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import CaptureError
 from qat.capture import capture
+from qat.freezing import float_twin
 from qat.layers import Conv2d, HardSwish, Linear, Weighted
 from qat.nets import build_net, list_nets
+from qat.preparation import prepare
 from qat.quantizer import step_of
 from qat.steps import Kind
 
@@ -302,6 +305,10 @@ REFUSED: dict[str, tuple[str, Callable[[Any, Tensor], Tensor]]] = {
     "a write into every other channel": ("slice", lambda self, x: _write(x, slice(0, None, 2), slice(None))),
     "a kernel that pictures decide": ("mul", lambda self, x: F.conv2d(x, self.conv.weight * x.mean())),
     "random numbers": ("rand", lambda self, x: x + torch.rand(6, 1, 1)),
+    "a concatenation with numbers": ("cat", lambda self, x: torch.cat([x, torch.ones(2, 1, 16, 16)], 1)),
+    "the indices of maxima": ("max", lambda self, x: x + x.max(3, keepdim=True)[1]),
+    "the indices of a pooling": ("max_pool2d", lambda self, x: F.adaptive_max_pool2d(x, 1, return_indices=True)[1] * x),
+    "a maximum of a mean": ("mean", lambda self, x: x.mean(3).amax(2)[:, :, None, None] * x),
     "a concatenation of rows": ("cat", lambda self, x: torch.cat([x, x], 2)),
     "padding before a pooling": ("pad", lambda self, x: F.max_pool2d(F.pad(x, (1, 1, 1, 1)), 2)),
     "padding with ones": ("pad", lambda self, x: self.conv(F.pad(x, (1, 1, 1, 1), value=1.0))),
@@ -375,6 +382,10 @@ def test_a_branch_on_data_is_refused():
         (r"a dict of 1, of the shapes {'scores': \(2, 5\)}", lambda self, x: {"scores": self.head(x.mean((2, 3)))}),
         (r"a list of 1, of the shapes \[\(2, 5\)\]", lambda self, x: [self.head(x.mean((2, 3)))]),
         (r"one of shape \(2, 5, 14, 14\)", lambda self, x: self.stem(x)),
+        (r"a tuple of 0", lambda self, x: ()),
+        (r"None", lambda self, x: None),
+        (r"int 3", lambda self, x: 3),
+        (r"one of shape \(2, 5\), which no picture changes", lambda self, x: torch.ones(2, 5)),
     ],
 )
 def test_a_net_that_returns_more_or_other_than_scores_is_refused(found, forward):
@@ -387,6 +398,50 @@ def test_a_net_for_other_pictures_is_refused_with_the_size_in_the_hint():
     with pytest.raises(CaptureError) as caught:
         capture(net(lambda self, x: self.head(x.flatten(1)), head=nn.Linear(3 * 24 * 24, 5)), SIZE_PX)
     assert "(N, 3, 16, 16)" in caught.value.hint
+
+
+def test_where_torch_cannot_export_a_module_its_path_is_named():
+    stage = nn.Sequential(nn.Identity(), nn.Conv2d(4, 5, 3))
+    with pytest.raises(CaptureError, match=r"cannot capture Conv2d at stage\.1: .*to have 4 channels, but got 3"):
+        capture(net(lambda self, x: self.stage(x).mean((2, 3)), stage=stage), SIZE_PX)
+
+
+@pytest.mark.parametrize("name", ["in", "class", "None", 'a"b', "a\nb"])
+def test_a_module_whose_name_python_cannot_read_is_refused_by_it(name):
+    tiny = net(lambda self, x: self.parts[name](x).mean((2, 3)), parts=nn.ModuleDict({name: nn.Conv2d(3, 5, 3)}))
+    with pytest.raises(CaptureError) as caught:
+        capture(tiny, SIZE_PX)
+    assert f"found {f'parts.{name}.weight'!r}" in str(caught.value)
+
+
+def test_modules_of_odd_names_are_captured():
+    parts = nn.ModuleDict({name: nn.Conv2d(5, 5, 1) for name in ("a b", "a_b", "a-b", "a\\b", "é", "'", "__")})
+    in_turn = net(lambda self, x: reduce(lambda y, part: part(y), self.parts.values(), x).mean((2, 3)), parts=parts)
+    in_turn.parts["a b"] = nn.Conv2d(3, 5, 1)
+    capture(in_turn, SIZE_PX)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
+def test_a_scripted_module_is_refused_by_its_path():
+    part = torch.jit.script(nn.Sequential(nn.Conv2d(3, 5, 3), nn.ReLU()).eval())
+    with pytest.raises(CaptureError, match=r"compiled one of torch\.jit at stage\.0"):
+        capture(net(lambda self, x: self.stage(x).mean((2, 3)), stage=nn.Sequential(part)), SIZE_PX)
+
+
+@pytest.mark.parametrize(
+    ("make", "found"),
+    [
+        (lambda: nn.Sequential(nn.Conv2d(3, 5, 3), nn.Flatten(), nn.LazyLinear(5)), r"2\.weight, found one of a lazy"),
+        (
+            lambda: nn.Sequential(nn.Conv2d(3, 5, 3), nn.Flatten()).to("meta"),
+            r"0\.weight, found a tensor on the device",
+        ),
+    ],
+)
+def test_a_net_without_numbers_is_refused_by_the_tensors_name(make, found):
+    for call in (lambda: prepare(make(), CONTRACT), lambda: float_twin(make(), CONTRACT)):
+        with pytest.raises(CaptureError, match=f"numbers in {found}"):
+            call()
 
 
 def test_a_name_that_torch_cannot_export_is_refused_and_no_crash():

@@ -62,6 +62,19 @@ def test_a_net_whose_scores_are_random_in_evaluation_is_refused():
         capture(classifier(lambda self, x: x + torch.rand(6, 1, 1)), SIZE_PX)
 
 
+@pytest.mark.parametrize(
+    ("operation", "found"),
+    [
+        (lambda self, x: x.view(2, 6, 14, 14), r"take \(8, 3, 16, 16\), found RuntimeError: shape"),
+        (lambda self, x: x if len(x) == 2 else x[:, :, :1, :1], "found another result from head on"),
+        (lambda self, x: x * torch.ones(6, 1, 1, dtype=torch.float64), r"found RuntimeError: .*Double"),
+    ],
+)
+def test_a_net_that_does_something_else_with_more_pictures_is_refused(operation, found):
+    with pytest.raises(CaptureError, match=found):
+        capture(classifier(operation), SIZE_PX, torch.randn(8, 3, SIZE_PX, SIZE_PX))
+
+
 def test_dropout_that_is_on_in_evaluation_is_left_out_with_a_word(capsys):
     student = prepare(classifier(lambda self, x: F.dropout(x, 0.5)), CONTRACT)
     calibrate(student, PICTURES, CalibrationPlan.extremes())

@@ -97,6 +97,12 @@ def write_twice(self: Any, x: Tensor) -> Tensor:
     return x
 
 
+def written(x: Tensor, write: Callable[[Tensor], Any]) -> Tensor:
+    y = x + 0.1
+    write(y)
+    return y
+
+
 def channel(scale: float) -> nn.Parameter:
     return nn.Parameter(scale * torch.randn(6, 1, 1, generator=torch.Generator().manual_seed(0)))
 
@@ -179,6 +185,9 @@ FORMS: dict[str, Form] = {
     "a part added to another in place": ({}, add_to_a_part),
     "a part rectified in place": ({}, rectify_a_part),
     "writes over writes": ({}, write_twice),
+    "chunks written in place": ({}, lambda self, x: written(x, lambda y: y.chunk(3, 1)[1].mul_(-2))),
+    "uneven parts written in place": ({}, lambda self, x: written(x, lambda y: y.split([1, 3, 2], 1)[1].add_(1))),
+    "an out argument": ({}, lambda self, x: written(x, lambda y: torch.mul(y, -1.5, out=y))),
 }
 
 
@@ -214,6 +223,14 @@ HEADS: dict[str, Form] = {
     "squeezed in turn": (
         {"head": nn.Linear(6, 5)},
         lambda self, x: self.head(F.adaptive_avg_pool2d(x, 1).squeeze(-1).squeeze(-1)),
+    ),
+    "one pixel indexed": (
+        {"head": nn.Linear(6, 5)},
+        lambda self, x: self.head(F.adaptive_avg_pool2d(x, 1)[:, :, 0, 0]),
+    ),
+    "one pixel indexed from behind": (
+        {"head": nn.Linear(6, 5)},
+        lambda self, x: self.head(x.amax((2, 3), keepdim=True)[..., -1, -1]),
     ),
     "batch norm of a vector": (
         {"norm": nn.BatchNorm1d(6), "head": nn.Linear(6, 5)},
