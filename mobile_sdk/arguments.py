@@ -11,6 +11,7 @@ from mobile_sdk.errors import SettingError
 from mobile_sdk.preprocess import LabelledPictures
 
 NOTHING = type(None)
+MOST_SEED = 2**32 - 1  # what every generator takes, and times an epoch's number still fits into torch's 64 bits
 _PICTURES_HINT = "give qat.load_folder(path).validation, or a list of (PIL image, label index)"
 
 
@@ -35,6 +36,19 @@ def expect(name: str, value: object, *kinds: type, hint: str = "") -> None:
         wanted = " or ".join("None" if kind is NOTHING else kind.__name__ for kind in kinds)
         raise SettingError(
             f"expected {wanted} as {name}, found {described(value)}", hint=hint or f"give {name} as {wanted}"
+        )
+
+
+def is_seed(value: object) -> bool:
+    """Tells whether random generators can start from `value`."""
+    return isinstance(value, int) and 0 <= value <= MOST_SEED
+
+
+def expect_seed(value: object) -> None:
+    """Raises SettingError where random generators cannot start from `value`."""
+    if not is_seed(value):
+        raise SettingError(
+            f"expected a seed from 0 to {MOST_SEED}, found {described(value)}", hint="give a whole number"
         )
 
 

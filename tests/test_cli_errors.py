@@ -57,6 +57,7 @@ CASES = {
     "size": ("run --size 5 --out {new}", 2, "--size to be greater than or equal to 8, found '5'", "--help"),
     "size of a net": ("train --size 20 --out {new}", 2, "at least 32 px", "give --size 32 or more"),
     "width": ("train --width nan --out {new}", 2, "a width above 0", "use 1.0"),
+    "seed": ("train --data digits --seed 4294967296 --out {new}", 2, "a seed from 0 to 4294967295", "correct seed"),
     "recipe": ("train --recipe mobilenet_v3 --out {new}", 2, "a recipe", "did you mean mobilenet-v3?"),
     "name": ("train --data {pictures} --name a/b --out {new}", 2, "a --name of up to 64", "write a plain one"),
     "data": ("run --data {wrong}/nowhere --out {new}", 3, "a folder of pictures, found none", "lay the pictures out"),
@@ -179,6 +180,21 @@ def places(small: SmallRun, wrong: Path, tmp_path: Path) -> dict[str, str]:
         "wrong": str(wrong),
         "new": str(tmp_path / "new"),
     }
+
+
+@pytest.mark.parametrize(
+    ("line", "option"),
+    [(["train", "--out", ""], "--out"), (["train", "--out="], "--out"), (["shard", "", "--out", "o"], "shard")],
+)
+def test_an_empty_argument_is_refused_and_is_never_the_folder_where_one_stands(
+    line: list[str], option: str, tmp_path: Path, capfd: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert call(line) == 2
+    error, hint = capfd.readouterr().err.splitlines()
+    assert error == f"error: expected a value after {option}, found an empty one"
+    assert hint.startswith("hint: leave the option out")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_place_that_cannot_be_written_is_the_machines_error(small: SmallRun, capfd: Capture) -> None:

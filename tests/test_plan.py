@@ -1,6 +1,7 @@
 """Plans: the papers' figures, schedules, which weights decay, the optimizer that the papers used, augmentation."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -14,9 +15,12 @@ from torch import Tensor, nn
 from mobile_sdk.contract import ImageSpec
 from mobile_sdk.errors import SettingError
 from qat.augment import Augmentation
+from qat.data import load_mnist
+from qat.detection.composed_digits import composed_digits
 from qat.phases import FREE
 from qat.plan import Cosine, RmsProp, Staircase, TrainPlan
 from qat.rmsprop import TensorFlowRMSProp
+from qat.segmentation.composed_digits import composed_masks
 
 STILL = Augmentation(
     crop_area_share=(1.0, 1.0),
@@ -98,6 +102,7 @@ def test_finetuning_takes_batch_pictures_and_seed_over() -> None:
         {"phases": (replace(FREE, begins_share=0.1),)},
         {"phases": (FREE, replace(FREE, name="again"))},
         {"seed": -1},
+        {"seed": 2**32},
     ],
 )
 def test_impossible_plans_are_refused(fields: dict[str, Any]) -> None:
@@ -187,3 +192,10 @@ def test_saturation_moves_colours_along_the_line_from_their_own_grey() -> None:
 
 def test_sources_are_decoded_with_a_margin() -> None:
     assert Augmentation().source(ImageSpec(size_px=224)).size_px == 256
+
+
+@pytest.mark.parametrize("draw", [load_mnist, composed_digits, composed_masks])
+@pytest.mark.parametrize("seed", [-1, 2**32, 1.5, None])
+def test_a_seed_that_no_generator_takes_is_refused(draw: Callable[..., object], seed: object) -> None:
+    with pytest.raises(SettingError, match="expected a seed from 0 to 4294967295"):
+        draw(seed=seed)

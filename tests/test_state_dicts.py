@@ -232,8 +232,9 @@ def test_a_zip_that_is_cut_short_is_named(tmp_path):
         load_weights(small_net(), path)
 
 
-def test_another_zip_is_named(tmp_path):
-    np.savez(tmp_path / "weights.npz", a=np.zeros(3))
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_another_zip_is_named(save, tmp_path):
+    save(tmp_path / "weights.npz", a=np.zeros(3))
     with pytest.raises(DataError, match="a zip archive of something else"):
         load_weights(small_net(), tmp_path / "weights.npz")
 

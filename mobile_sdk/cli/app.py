@@ -9,6 +9,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Annotated, Any
 
 import typer
@@ -34,6 +35,7 @@ from mobile_sdk.cli import (
 )
 from mobile_sdk.cli.failures import explain
 from mobile_sdk.cli.processes import speaker
+from mobile_sdk.errors import SettingError
 from qat.launch import is_main_process
 
 BROKEN_PIPE = 141  # 128 and the signal's number, as shells say it
@@ -121,7 +123,8 @@ class Verbs(TyperGroup):
 app = typer.Typer(
     name="mobile-sdk",
     help="From labelled pictures to one int8 program, and from that to LiteRT, ExecuTorch and Core ML, exactly.",
-    epilog="Exit codes: 0 done, 1 a check failed, 2 setting, 3 data, 4 net, 5 compiler, 6 bundle, 7 machine.\n\n"
+    epilog="Exit codes: 0 done, 1 a check failed, 2 setting, 3 data, 4 net, 5 compiler, 6 bundle, 7 machine, "
+    "129, 130, 143 stopped by SIGHUP, Ctrl-C, SIGTERM.\n\n"
     "Start with: mobile-sdk run",
     cls=Verbs,
     add_completion=False,
@@ -155,6 +158,7 @@ def call(arguments: Sequence[str]) -> int:
 
 def _answered(arguments: Sequence[str]) -> int:
     try:
+        _check_none_is_empty(arguments)
         code = _run([argument for argument in arguments if argument != DEBUG])
         sys.stdout.flush()
         return code
@@ -170,6 +174,17 @@ def _answered(arguments: Sequence[str]) -> int:
         stopping.say_last(f"{speaker()}error: {failure.message}\nhint: {failure.hint}")
         _drop_output()
         return failure.exit_code
+
+
+def _check_none_is_empty(arguments: Sequence[str]) -> None:
+    """Raises SettingError for an empty argument: as a path it would be the folder where the command runs."""
+    for before, argument in pairwise(("mobile-sdk", *arguments)):
+        option, equals, value = argument.partition("=")
+        if not argument or (equals and not value and option.startswith("--")):
+            raise SettingError(
+                f"expected a value after {before if not argument else option}, found an empty one",
+                hint="leave the option out, or set the shell's variable that was meant",
+            )
 
 
 def _drop_output() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from mobile_sdk.arguments import expect_seed
 from mobile_sdk.detections import Truth
 from qat.detection.pictures import DetectionPictures, DetectionSet
 from qat.digit_scenes import Sizes, compose_scenes, source_digits
@@ -13,6 +14,7 @@ VALIDATION_PICTURES = 500
 
 def composed_digits(train: int = 2000, validation: int = VALIDATION_PICTURES, *, seed: int = 0) -> DetectionPictures:
     """Pictures composed of digits: of those for training and, for validation, of others. One seed gives one set."""
+    expect_seed(seed)
     digits = source_digits()
     return DetectionPictures(
         train=_compose(digits.train, train, seed=seed),

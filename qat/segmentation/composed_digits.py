@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from mobile_sdk.arguments import expect_seed
 from mobile_sdk.masks import VOID, Masks
 from qat.digit_scenes import Scene, Sizes, compose_scenes, source_digits
 from qat.picture_set import PictureSet
@@ -21,6 +22,7 @@ _LEAST_INK, _MOST_BACKGROUND_INK = 2 / 3, 0.05
 
 def composed_masks(train: int = 2000, validation: int = VALIDATION_PICTURES, *, seed: int = 0) -> SegmentationPictures:
     """Pictures composed of digits: of those for training and, for validation, of others. One seed gives one set."""
+    expect_seed(seed)
     digits = source_digits()
     return SegmentationPictures(
         train=_compose(digits.train, train, seed=seed),
