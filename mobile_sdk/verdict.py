@@ -150,7 +150,9 @@ def read_verdicts(path: Path) -> tuple[Verdict, ...]:
         return Verdicts.model_validate_json(read_regular(path, at_most=MAX_VERDICTS_BYTES)).verdicts
     except (OSError, ValidationError) as error:
         reason = error.strerror if isinstance(error, OSError) else error.errors(include_url=False)[0]["msg"]
-        raise BundleError(f"expected verdicts in {path.name}, found {reason}", hint="verify again") from error
+        raise BundleError(
+            f"expected verdicts in {path.name}, found {reason}", hint="name verify.json, or verify again"
+        ) from error
 
 
 def _shown(value: str | float | None) -> str:

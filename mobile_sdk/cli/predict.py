@@ -39,9 +39,13 @@ def predict(
     precision: Annotated[
         str | None, typer.Option("--precision", metavar="NAME", help="A named net in int8 (default) or float32.")
     ] = None,
-    width: options.Width = 1.0,
+    width: Annotated[
+        float | None, typer.Option("--width", help="A named net's width multiplier α: 0.75, 0.5 … Default: 1.")
+    ] = None,
     size: options.Size = None,
-    classes: Annotated[int, typer.Option("--classes", min=2, max=100_000, help="Outputs of a named net.")] = 1000,
+    classes: Annotated[
+        int | None, typer.Option("--classes", min=2, max=100_000, help="A named net's outputs. Default: 1000.")
+    ] = None,
     extrapolate: Annotated[
         bool,
         typer.Option(
@@ -72,10 +76,15 @@ def predict(
         print(f"unverified: the same scaling is {100 * share:.0f} % off, on average, on the phones that have latencies")
 
 
-def _graph(net: str, precision: str | None, width: float, size: int | None, classes: int) -> "Graph":
+def _graph(net: str, precision: str | None, width: float | None, size: int | None, classes: int | None) -> "Graph":
     path = Path(net)
     if not path.is_file():
-        return _named(net, precision, width, size, classes)
+        return _named(net, precision, 1.0 if width is None else width, size or 224, classes or 1000)
+    for option, value in (("--width", width), ("--size", size), ("--classes", classes)):
+        if value is not None:
+            raise SettingError(
+                f"expected no {option} beside {net}, found {value}", hint="leave it out: the file says it"
+            )
     from qat.saved_net import read_header
 
     return _program(path, precision) if read_header(path) is None else _saved(path, precision)
@@ -102,13 +111,13 @@ def _program(path: Path, precision: str | None) -> "Graph":
     return graph
 
 
-def _named(net: str, precision: str | None, width: float, size: int | None, classes: int) -> "Graph":
+def _named(net: str, precision: str | None, width: float, size: int, classes: int) -> "Graph":
     chosen = options.check_choice("a precision", precision or "int8", PRECISIONS)
     from mobile_sdk.contract import Contract, ImageSpec
     from qat.nets import build_net
     from qat.untrained import untrained_graph
 
-    contract = Contract(name="net", labels=tuple(map(str, range(classes))), image=ImageSpec(size_px=size or 224))
+    contract = Contract(name="net", labels=tuple(map(str, range(classes))), image=ImageSpec(size_px=size))
     return untrained_graph(build_net(net, contract, width=width), contract, is_int8=chosen == "int8")
 
 

@@ -101,4 +101,6 @@ def _read_numbers(path: Path) -> "Numbers":
         return Numbers.model_validate_json(read_regular(path))
     except (OSError, ValidationError) as error:
         found = error.strerror if isinstance(error, OSError) else error.errors(include_url=False)[0]["msg"]
-        raise DataError(f"expected the numbers of bench at {path}, found: {found}", hint="run bench again") from error
+        raise DataError(
+            f"expected the numbers of bench at {path}, found: {found}", hint="name bench.json, or run bench again"
+        ) from error

@@ -37,6 +37,8 @@ def shard(
 
     if data != options.DIGITS and is_sharded(data):
         raise SettingError(f"expected a folder of pictures, found shards in {data}", hint="name the pictures' folder")
+    if data != options.DIGITS and out.resolve() == Path(data).resolve():
+        raise SettingError(f"expected another --out than the pictures' folder, found {out}", hint="name a new folder")
     pictures = load_mnist() if data == options.DIGITS else load_folder(data)
     index = write_shards(pictures, options.folder_to_write(out), pictures_per_shard=pictures_per_shard)
     counts = {
