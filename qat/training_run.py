@@ -91,11 +91,12 @@ def train(
                     lambda: load_checkpoint(folder, mark, overwrite=overwrite) if resume else None
                 )
                 run = run if state is None else run.going_on(state)
+                run.saved = len(run.history.epochs)
             with processes.training(net, plan.batch), several_values(net), safe_gradients(net):
                 run.train(out, mark)
     except KeyboardInterrupt as stopped:
-        if out and run.history.epochs:
-            stopped.add_note(f"the same call goes on from epoch {len(run.history.epochs) + 1}")
+        if run.saved:
+            stopped.add_note(f"the same call goes on from epoch {run.saved + 1}")
         raise
     finally:
         run.statistics.end()
@@ -117,6 +118,7 @@ class _Run:
     statistics: StatisticsWarmUp
     history: History = field(default_factory=History)
     begun: int = 0  # after so many epochs of the history, which are of a shorter run that was finished
+    saved: int = 0  # so many epochs are in the checkpoint
     loss: nn.Module | None = None
 
     @classmethod
@@ -188,6 +190,7 @@ class _Run:
             self.history = History(epochs=(*self.history.epochs, result))
             if folder and self.processes.rank == 0:
                 save_checkpoint(folder, mark, self.state())
+                self.saved = len(self.history.epochs)
             say(result.line(self.plan.epochs))
 
     def one_epoch(self, epoch: int) -> Epoch:

@@ -23,7 +23,7 @@ from mobile_sdk.own_folder import locked_folder
 from qat.average import WeightAverage
 from qat.batch_norm import StatisticsWarmUp
 from qat.batches import training_batches
-from qat.checkpoint import CHECKPOINT_FILE
+from qat.checkpoint import CHECKPOINT_FILE, Fingerprint, State, save_checkpoint
 from qat.history import History
 from qat.phases import Phase
 from qat.picture_set import PictureSet, normalised
@@ -106,6 +106,18 @@ def test_an_interrupt_leaves_a_checkpoint_that_goes_on(tmp_path: Path) -> None:
     fit(resumed, pictures(), PLAN, contract=CONTRACT, out=tmp_path)
     fit(whole, pictures(), PLAN, contract=CONTRACT)
     assert resumed.steps == 3 * STEPS and same(resumed, whole)
+
+
+def test_stopped_while_it_saves_a_training_says_what_is_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def save_the_first(folder: Path, mark: Fingerprint, state: State) -> None:
+        if (folder / CHECKPOINT_FILE).exists():
+            raise KeyboardInterrupt
+        save_checkpoint(folder, mark, state)
+
+    monkeypatch.setattr("qat.training_run.save_checkpoint", save_the_first)
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        fit(tiny_net(), pictures(), PLAN, contract=CONTRACT, out=tmp_path)
+    assert stopped.value.__notes__ == ["the same call goes on from epoch 2"]
 
 
 def test_two_never_train_in_one_folder_at_once(tmp_path: Path) -> None:
