@@ -4,6 +4,7 @@ import itertools
 from pathlib import Path
 from typing import TypeVar
 
+import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
@@ -45,6 +46,21 @@ def expect_net(net: object, *, name: str = "net") -> None:
                 f"expected a {name} with numbers in {path}, found a tensor on the device meta, which holds none",
                 hint="load weights first: net.load_state_dict(…, assign=True)",
             )
+
+
+def expect_to_learn(net: object) -> None:
+    """Raises SettingError where `net` is no module with float32 parameters, or has none that gradients may change."""
+    expect_net(net)
+    assert isinstance(net, nn.Module)
+    if not any(parameter.requires_grad for parameter in net.parameters()):
+        raise SettingError(
+            "expected a net with parameters to train, found none that requires a gradient",
+            hint="unfreeze some: net.requires_grad_(True)",
+        )
+    if all(parameter.dtype != torch.float32 for parameter in net.parameters()):
+        raise SettingError(
+            f"expected a net in float32, found one in {next(net.parameters()).dtype}", hint="give net.float()"
+        )
 
 
 def expect_float_net(net: object) -> None:

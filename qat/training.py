@@ -10,14 +10,15 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.nn.modules.dropout import _DropoutNd
 
-from mobile_sdk.arguments import NOTHING, expect
+from mobile_sdk.arguments import NOTHING, described, expect
 from mobile_sdk.contract import Contract
-from mobile_sdk.errors import DataError, SettingError
+from mobile_sdk.errors import CaptureError, DataError, SettingError
 from mobile_sdk.progress import Progress
 from qat.arguments import (
     CONTRACT_HINT,
     expect_net,
     expect_plan,
+    expect_to_learn,
     folder_or_none,
     to_judge_by,
     to_learn_from,
@@ -64,7 +65,7 @@ def fit(
 
     Example: `history = qat.fit(net, qat.load_folder("photos"), qat.TrainPlan(epochs=10), out="runs/photos")`
     """
-    expect_net(net)
+    expect_to_learn(net)
     to_learn_from(pictures, Pictures, "load_folder")
     expect_plan(plan, TrainPlan)
     if teacher is not None:
@@ -105,7 +106,7 @@ def scores(net: nn.Module, pictures: PictureSet, contract: Contract) -> Tensor:
     device = device_of(net)
     was_training = net.training
     net.eval()
-    batches = [net(rgb).cpu() for rgb, _ in evaluation_batches(pictures, contract.image, device)]
+    batches = [_scored(net, rgb, contract).cpu() for rgb, _ in evaluation_batches(pictures, contract.image, device)]
     net.train(was_training)
     return torch.cat(batches)
 
@@ -118,6 +119,18 @@ def contract_of(net: nn.Module) -> Contract:
             f"expected a contract, found none on this {type(net).__name__}", hint="pass contract=Contract(…)"
         )
     return contract
+
+
+def _scored(net: nn.Module, rgb: Tensor, contract: Contract) -> Tensor:
+    """The net's scores; CaptureError where it gives something else."""
+    found = net(rgb)
+    if isinstance(found, Tensor) and found.shape == (len(rgb), len(contract.labels)) and found.is_floating_point():
+        return found
+    mode = "train()" if net.training else "eval()"
+    raise CaptureError(
+        f"expected a net that gives scores ({len(rgb)}, {len(contract.labels)}) in {mode}, found {described(found)}",
+        hint="return the scores alone, one for every label",
+    )
 
 
 class _Classification:
@@ -165,7 +178,7 @@ class _Classification:
         if self._lesson:
             loss, scores = self._lesson(rgb, targets, smoothing)
         else:
-            scores = self._net(rgb)
+            scores = _scored(self._net, rgb, self._contract)
             loss = cross_entropy(scores, targets, label_smoothing=smoothing, ignore_index=-1)
         self._right += (scores.detach().argmax(dim=1) == targets).sum()
         self._seen += len(targets)

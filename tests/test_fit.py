@@ -18,7 +18,7 @@ from small_task import CONTRACT, PLAN, figures, pictures, same, tiny_net
 from torch import Tensor, nn
 
 from mobile_sdk.contract import Contract
-from mobile_sdk.errors import MachineError, SettingError
+from mobile_sdk.errors import CaptureError, MachineError, SettingError
 from mobile_sdk.own_folder import locked_folder
 from qat.average import WeightAverage
 from qat.batch_norm import StatisticsWarmUp
@@ -484,3 +484,29 @@ def test_evaluate_counts_and_leaves_the_mode() -> None:
     net, part = Constant().train(), pictures(validation_count=450).validation
     assert evaluate(net, part, CONTRACT) == part.targets.count(1) / 450
     assert net.training
+
+
+@pytest.mark.parametrize(
+    ("what", "found"),
+    [
+        (lambda y: {"scores": y}, "found dict of 1"),
+        (lambda y: (y, y), "found tuple of 2"),
+        (lambda y: None, "found None"),
+        (lambda y: y[:, :2], r"found Tensor of shape \(\d+, 2\)"),
+        (lambda y: y.argmax(1), r"found Tensor of shape \(\d+,\)"),
+    ],
+)
+def test_a_net_that_gives_something_else_than_scores_is_refused(what: Any, found: str) -> None:
+    own = tiny_net()
+    forward = own.forward
+    own.forward = lambda x: what(forward(x))  # type: ignore[method-assign]
+    for call in (lambda: fit(own, pictures(), PLAN, contract=CONTRACT), lambda: evaluate(own, pictures(), CONTRACT)):
+        with pytest.raises(CaptureError, match=rf"scores \(\d+, 3\) in .*{found}"):
+            call()
+
+
+def test_a_net_that_cannot_learn_is_refused() -> None:
+    with pytest.raises(SettingError, match="none that requires a gradient"):
+        fit(tiny_net().requires_grad_(False), pictures(), PLAN, contract=CONTRACT)
+    with pytest.raises(SettingError, match=r"in float32, found one in torch\.float16"):
+        fit(tiny_net().half(), pictures(), PLAN, contract=CONTRACT)
