@@ -50,17 +50,22 @@ def expect_net(net: object, *, name: str = "net") -> None:
 
 def expect_to_learn(net: object) -> None:
     """Raises SettingError where `net` is no module with float32 parameters, or has none that gradients may change."""
-    expect_net(net)
+    expect_float32(net)
     assert isinstance(net, nn.Module)
     if not any(parameter.requires_grad for parameter in net.parameters()):
         raise SettingError(
             "expected a net with parameters to train, found none that requires a gradient",
             hint="unfreeze some: net.requires_grad_(True)",
         )
-    if all(parameter.dtype != torch.float32 for parameter in net.parameters()):
-        raise SettingError(
-            f"expected a net in float32, found one in {next(net.parameters()).dtype}", hint="give net.float()"
-        )
+
+
+def expect_float32(net: object) -> None:
+    """Raises SettingError where `net` is no module, or has parameters and none of them in float32."""
+    expect_net(net)
+    assert isinstance(net, nn.Module)
+    found = [parameter.dtype for parameter in net.parameters()]
+    if found and torch.float32 not in found:
+        raise SettingError(f"expected a net in float32, found one in {found[0]}", hint="give net.float()")
 
 
 def expect_float_net(net: object) -> None:

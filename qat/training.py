@@ -16,6 +16,7 @@ from mobile_sdk.errors import CaptureError, DataError, SettingError
 from mobile_sdk.progress import Progress
 from qat.arguments import (
     CONTRACT_HINT,
+    expect_float32,
     expect_net,
     expect_plan,
     expect_to_learn,
@@ -89,7 +90,7 @@ def evaluate(
 
     Of pictures in two parts those held out are taken. DataError where there is none, or none has a label.
     """
-    expect_net(net)
+    expect_float32(net)
     expect("contract", contract, Contract, NOTHING, hint=CONTRACT_HINT)
     pictures = to_judge_by(pictures, PictureSet, "load_folder")
     if max(pictures.targets, default=-1) < 0:

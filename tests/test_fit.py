@@ -510,3 +510,5 @@ def test_a_net_that_cannot_learn_is_refused() -> None:
         fit(tiny_net().requires_grad_(False), pictures(), PLAN, contract=CONTRACT)
     with pytest.raises(SettingError, match=r"in float32, found one in torch\.float16"):
         fit(tiny_net().half(), pictures(), PLAN, contract=CONTRACT)
+    with pytest.raises(SettingError, match=r"in float32, found one in torch\.float64"):
+        evaluate(tiny_net().double(), pictures(), CONTRACT)
