@@ -9,6 +9,7 @@ from dataclasses import fields
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
@@ -25,21 +26,28 @@ from qat.progress import say
 
 CHECKPOINT_FILE = "checkpoint.pt"
 _SCHEMA = 2
-_EPOCHS, _WARM_UP = "number of epochs", "warm-up"
+_EPOCHS, _WARM_UP, _INITIAL = "number of epochs", "warm-up", "initial weights"
 _OF_LENGTH = frozenset((_EPOCHS, _WARM_UP))
 """What may differ between a finished training and the longer one that goes on from it."""
 
 _DAMAGE = (pickle.UnpicklingError, zipfile.BadZipFile)
 
+_LEFT: WeakKeyDictionary[nn.Module, dict[Path, tuple[str, str]]] = WeakKeyDictionary()
+"""The hashes of nets as their last run left them, and as they were before, by that run's folder."""
+
 Fingerprint = dict[str, str]
 State = dict[str, Any]
 
 
-def fingerprint(net: nn.Module, plan: TrainPlan, contract: Contract, task: Fingerprint) -> Fingerprint:
+def fingerprint(net: nn.Module, plan: TrainPlan, contract: Contract, task: Fingerprint, folder: Path) -> Fingerprint:
     """Hashes, by what they are of, of all that decides a run's result; `net` as it is before the first step.
 
-    `task` is what the task adds: pictures, and whatever else is learned from.
+    A net that a run in this `folder` left, and that nobody changed since, counts as what it was before the first step:
+    the same call in the same notebook goes on. `task` is what the task adds: pictures and whatever else is learned
+    from.
     """
+    weights = hash_weights(net)
+    left, initial = _LEFT.get(net, {}).get(folder.resolve(), ("", ""))
     structure = [(name, tuple(value.shape), str(value.dtype)) for name, value in _tensors(net).items()]
     return {
         "schema": str(_SCHEMA),
@@ -49,8 +57,13 @@ def fingerprint(net: nn.Module, plan: TrainPlan, contract: Contract, task: Finge
         "contract": _hash(contract.model_dump_json().encode()),
         **task,
         "net": _hash(repr((type(net).__name__, structure)).encode()),
-        "initial weights": hash_weights(net),
+        _INITIAL: initial if left == weights else weights,
     }
+
+
+def leave(net: nn.Module, mark: Fingerprint, folder: Path) -> None:
+    """Remembers how the run of fingerprint `mark` in `folder` leaves `net`, for the same call in this process."""
+    _LEFT[net] = {folder.resolve(): (hash_weights(net), mark[_INITIAL])}
 
 
 def hash_weights(net: nn.Module) -> str:

@@ -16,7 +16,16 @@ from mobile_sdk.errors import SettingError
 from qat.average import WeightAverage
 from qat.batch_norm import StatisticsWarmUp, several_values
 from qat.batches import epoch_seed
-from qat.checkpoint import Fingerprint, State, alone_in, fingerprint, is_shorter, load_checkpoint, save_checkpoint
+from qat.checkpoint import (
+    Fingerprint,
+    State,
+    alone_in,
+    fingerprint,
+    is_shorter,
+    leave,
+    load_checkpoint,
+    save_checkpoint,
+)
 from qat.convolution import safe_gradients
 from qat.history import Epoch, History
 from qat.layout import lay_out
@@ -86,7 +95,7 @@ def train(
         with alone_in(out) if out and processes.rank == 0 else nullcontext():
             if out:
                 folder = out
-                mark = processes.from_main(lambda: fingerprint(net, plan, contract, task.fingerprint()))
+                mark = processes.from_main(lambda: fingerprint(net, plan, contract, task.fingerprint(), folder))
                 state = processes.from_main(
                     lambda: load_checkpoint(folder, mark, overwrite=overwrite) if resume else None
                 )
@@ -100,7 +109,11 @@ def train(
         raise
     finally:
         run.statistics.end()
+        if out and mark:
+            leave(net, mark, out)
     run.finish()
+    if out and mark:
+        leave(net, mark, out)
     net.eval()
     return run.history
 

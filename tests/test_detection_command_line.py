@@ -111,7 +111,7 @@ def test_a_category_that_is_not_listed_is_refused(tmp_path: Path) -> None:
     [
         (("run", "--task", "detectoin"), "did you mean detection?"),
         (("run", "--task", "detection", "--net", "mobilenet_v4"), "expected a backbone"),
-        (("train", "--task", "detection", "--recipe", "digits"), "expected neither --recipe nor --weights"),
+        (("train", "--task", "detection", "--recipe", "digits"), "expected neither --recipe, --weights nor --labels"),
     ],
 )
 def test_settings_that_do_not_fit_the_task_are_refused(

@@ -120,6 +120,27 @@ def test_stopped_while_it_saves_a_training_says_what_is_saved(tmp_path: Path, mo
     assert stopped.value.__notes__ == ["the same call goes on from epoch 2"]
 
 
+def test_the_same_call_in_a_notebook_goes_on_and_another_folder_begins_anew(tmp_path: Path) -> None:
+    undisturbed, again = tiny_net(), tiny_net()
+    fit(undisturbed, pictures(), PLAN, contract=CONTRACT, out=tmp_path / "a", progress=False)
+
+    def interrupt(*_: object) -> None:
+        if again.steps == STEPS + 1:
+            raise KeyboardInterrupt
+
+    hook = again.register_forward_hook(interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        fit(again, pictures(), PLAN, contract=CONTRACT, out=tmp_path / "b", progress=False)
+    hook.remove()
+    for _ in range(2):  # the second time there is nothing left to do
+        fit(again, pictures(), PLAN, contract=CONTRACT, out=tmp_path / "b", progress=False)
+        assert same(undisturbed, again)
+    fit(again, pictures(), PLAN, contract=CONTRACT, out=tmp_path / "c", progress=False)
+    assert not same(undisturbed, again)
+    with pytest.raises(SettingError, match="initial weights"):
+        fit(tiny_net(), pictures(), PLAN, contract=CONTRACT, out=tmp_path / "c", progress=False)
+
+
 def test_two_never_train_in_one_folder_at_once(tmp_path: Path) -> None:
     with (
         locked_folder(tmp_path),

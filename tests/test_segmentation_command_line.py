@@ -93,7 +93,10 @@ def test_no_two_of_twenty_labels_have_one_colour() -> None:
         (("run", "--task", "segmentation", "--output-stride", "4"), "expected an output stride of 8, 16 or 32"),
         (("run", "--head", "aspp"), "expected --head and --output-stride with --task detection or segmentation alone"),
         (("run", "--task", "detection", "--output-stride", "8"), "expected no --output-stride for detection"),
-        (("train", "--task", "segmentation", "--recipe", "digits"), "expected neither --recipe nor --weights"),
+        (
+            ("train", "--task", "segmentation", "--recipe", "digits"),
+            "expected neither --recipe, --weights nor --labels",
+        ),
     ],
 )
 def test_settings_that_do_not_fit_the_task_are_refused(
