@@ -1,6 +1,6 @@
 """Batch-norm statistics in short runs."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 
@@ -42,12 +42,15 @@ class StatisticsWarmUp:
     (TensorFlow, `ExponentialMovingAverage`, `num_updates`). Batch norms that have already seen pictures keep theirs.
     """
 
-    def __init__(self, net: nn.Module) -> None:
-        self._own = {
-            module: module.momentum
-            for module in net.modules()
-            if isinstance(module, _BatchNorm) and module.momentum is not None and _is_untouched(module)
+    def __init__(self, net: nn.Module, paths: Collection[str] | None = None) -> None:
+        """`paths` are those of the batch norms that were untrained, if a run began before; else it is looked at."""
+        own: dict[str, _BatchNorm] = {
+            path: module
+            for path, module in net.named_modules()
+            if isinstance(module, _BatchNorm) and module.momentum is not None
         }
+        self.paths = [path for path in own if (_is_untouched(own[path]) if paths is None else path in paths)]
+        self._own = {own[path]: own[path].momentum or 0.0 for path in self.paths}
 
     def at(self, step: int) -> None:
         """Sets the momentum for the 0-based `step` of the run."""

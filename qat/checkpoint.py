@@ -25,7 +25,7 @@ from qat.plan import TrainPlan
 from qat.progress import say
 
 CHECKPOINT_FILE = "checkpoint.pt"
-_SCHEMA = 2
+_SCHEMA = 3
 _EPOCHS, _WARM_UP, _INITIAL = "number of epochs", "warm-up", "initial weights"
 _OF_LENGTH = frozenset((_EPOCHS, _WARM_UP))
 """What may differ between a finished training and the longer one that goes on from it."""

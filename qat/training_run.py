@@ -184,8 +184,7 @@ class _Run:
             self.average.load_state_dict(state["average"])
         self.history = History.model_validate_json(state["history"])
         self.begun = int(state["begun"])
-        if self.begun:
-            self.statistics = StatisticsWarmUp(self.net)  # which the shorter run had measured already
+        self.statistics = StatisticsWarmUp(self.net, state["untrained_norms"])
 
     def state(self) -> State:
         return {
@@ -194,6 +193,7 @@ class _Run:
             "average": self.average.state_dict() if self.average else {},
             "history": self.history.model_dump_json(),
             "begun": self.begun,
+            "untrained_norms": self.statistics.paths,
         }
 
     def train(self, folder: Path | None, mark: Fingerprint) -> None:
