@@ -117,7 +117,6 @@ def modules_of(load: Callable[[], Session]) -> list[str]:
         return [name for name in found if name]
     try:
         os.close(receiving)
-        end_with_input()  # threads do not come along into a fork
         before = set(sys.modules)
         load()
         with os.fdopen(sending, "w", encoding="utf-8") as names:

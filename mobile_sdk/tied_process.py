@@ -19,8 +19,9 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def end_with_input() -> None:
-    """From now on the end of standard input ends this process at once, whatever it is doing; nothing is read."""
-    threading.Thread(target=_wait_for_hangup, daemon=True).start()
+    """From now on the end of standard input ends this process and its forks at once; nothing is read."""
+    os.register_at_fork(after_in_child=_watch)  # threads do not come along into a fork
+    _watch()
 
 
 def tied(command: Sequence[str]) -> list[str]:
@@ -33,6 +34,10 @@ def tied(command: Sequence[str]) -> list[str]:
     if sys.platform != "linux":
         return list(command)
     return [sys.executable, "-I", "-S", __file__, str(os.getpid()), *command]
+
+
+def _watch() -> None:
+    threading.Thread(target=_wait_for_hangup, daemon=True).start()
 
 
 def _wait_for_hangup() -> None:

@@ -93,6 +93,15 @@ def save_checkpoint(folder: Path, mark: Fingerprint, state: State) -> None:
     write_bytes(folder / CHECKPOINT_FILE, file.getvalue())
 
 
+def saved_epochs(folder: Path, mark: Fingerprint) -> int:
+    """How many epochs this very run has in the folder's checkpoint; 0 where there is none of it."""
+    try:
+        state = load_checkpoint(folder, mark)
+    except SettingError:
+        return 0
+    return 0 if state is None else _done(state)
+
+
 def load_checkpoint(folder: Path, mark: Fingerprint, *, overwrite: bool = False) -> State | None:
     """The state, on the processor, that this very run saved, or the same one after fewer epochs, if it is finished.
 

@@ -8,12 +8,16 @@ from torch import Tensor, nn
 
 
 class ChannelsLast(nn.Module):
-    """A net that lays pictures out channels last itself, and whose weights are best laid out so, too."""
+    """A net that lays pictures out channels last before it computes, and whose weights are best laid out so, too."""
 
-    @staticmethod
-    def laid_out(x: Tensor) -> Tensor:
-        """`x` (N, C, H, W), channels last."""
-        return x.contiguous(memory_format=torch.channels_last)
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_forward_pre_hook(_lay_pictures_out)
+
+
+def channels_last(x: Tensor) -> Tensor:
+    """`x` (N, C, H, W), channels last."""
+    return x.contiguous(memory_format=torch.channels_last)
 
 
 def lay_out(net: nn.Module) -> None:
@@ -25,3 +29,7 @@ def lay_out(net: nn.Module) -> None:
 def device_of(net: nn.Module) -> torch.device:
     """The device of the net's parameters; the processor for a net that has none."""
     return next((parameter.device for parameter in net.parameters()), torch.device("cpu"))
+
+
+def _lay_pictures_out(_net: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return (channels_last(inputs[0]), *inputs[1:])

@@ -15,7 +15,7 @@ from qat.fake_quant import TensorQuantizer
 from qat.fusion import fused
 from qat.kept_layers import find_layers, float_parts
 from qat.layers import HardSwish, Weighted
-from qat.layout import ChannelsLast
+from qat.layout import ChannelsLast, channels_last
 from qat.left_out import LeftOut
 from qat.net_copy import copy_net
 from qat.normalisation import fold_normalisation
@@ -73,7 +73,7 @@ class FakeQuantNet(ChannelsLast):
 
     def on_one_grid(self, x: Tensor) -> Tensor:
         """The pictures as the captured net reads them."""
-        x = self.laid_out(x)
+        x = channels_last(x)
         return x if self.contract.image.is_uniform else x * self.gain + self.shift
 
     def learn_steps(self) -> None:

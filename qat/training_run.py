@@ -25,6 +25,7 @@ from qat.checkpoint import (
     leave,
     load_checkpoint,
     save_checkpoint,
+    saved_epochs,
 )
 from qat.convolution import safe_gradients
 from qat.history import Epoch, History
@@ -100,12 +101,11 @@ def train(
                     lambda: load_checkpoint(folder, mark, overwrite=overwrite) if resume else None
                 )
                 run = run if state is None else run.going_on(state)
-                run.saved = len(run.history.epochs)
             with processes.training(net, plan.batch), several_values(net), safe_gradients(net):
                 run.train(out, mark)
     except KeyboardInterrupt as stopped:
-        if run.saved:
-            stopped.add_note(f"the same call goes on from epoch {run.saved + 1}")
+        if out and mark and (saved := saved_epochs(out, mark)):
+            stopped.add_note(f"the same call goes on from epoch {saved + 1}")
         raise
     finally:
         run.statistics.end()
@@ -131,7 +131,6 @@ class _Run:
     statistics: StatisticsWarmUp
     history: History = field(default_factory=History)
     begun: int = 0  # after so many epochs of the history, which are of a shorter run that was finished
-    saved: int = 0  # so many epochs are in the checkpoint
     loss: nn.Module | None = None
 
     @classmethod
@@ -203,7 +202,6 @@ class _Run:
             self.history = History(epochs=(*self.history.epochs, result))
             if folder and self.processes.rank == 0:
                 save_checkpoint(folder, mark, self.state())
-                self.saved = len(self.history.epochs)
             say(result.line(self.plan.epochs))
 
     def one_epoch(self, epoch: int) -> Epoch:

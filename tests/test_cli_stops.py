@@ -6,6 +6,7 @@ import signal
 import subprocess
 from pathlib import Path
 
+import child_process
 import pytest
 from child_process import finished, is_running, wait_until
 from command_line import COMMAND, ENVIRONMENT, SETTINGS, SmallRun, mobile_sdk, start
@@ -48,8 +49,7 @@ def test_a_signal_that_comes_twice_is_said_once(small: SmallRun, tmp_path: Path)
 
 def test_nohup_keeps_a_command_going_when_its_terminal_ends(small: SmallRun) -> None:
     command = ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", *COMMAND, "inspect", small.bundle("executorch"), "--json"]
-    pipe = subprocess.PIPE
-    process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=ENVIRONMENT)
+    process = child_process.start(command, env=ENVIRONMENT)
     wait_until(lambda: "_multiarray_umath" in maps_of(process.pid), process=process)
     os.kill(process.pid, signal.SIGHUP)
     out, err = finished(process)

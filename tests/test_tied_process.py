@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import child_process
 import pytest
 from child_process import finished, is_running, wait_until
 from command_line import SmallRun, start
@@ -47,10 +48,10 @@ def test_a_benchmark_worker_ends_with_the_command_however_it_is_stopped(
 
 def test_a_program_that_was_started_ends_with_the_process_that_started_it() -> None:
     command = [sys.executable, "-c", PARENT, json.dumps(["sleep", "3600"])]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
-        assert parent.stdout is not None
-        child = int(parent.stdout.readline())
-        parent.kill()
+    parent = child_process.start(command)
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    parent.kill()
     wait_until(lambda: not is_running(child))
 
 
@@ -63,10 +64,10 @@ def test_a_tied_command_is_the_command() -> None:
 
 def test_the_end_of_its_input_ends_a_worker_that_is_busy_and_takes_nothing_of_it() -> None:
     command = [sys.executable, "-c", WORKER]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as worker:
-        assert worker.stdin is not None and worker.stdout is not None
-        worker.stdin.write("a request\n")
-        worker.stdin.flush()
-        assert worker.stdout.readline() == "a request\n"
-        worker.stdin.close()
-        assert worker.wait() == 1
+    worker = child_process.start(command, stdin=subprocess.PIPE)
+    assert worker.stdin is not None and worker.stdout is not None
+    worker.stdin.write("a request\n")
+    worker.stdin.flush()
+    assert worker.stdout.readline() == "a request\n"
+    worker.stdin.close()
+    assert worker.wait() == 1

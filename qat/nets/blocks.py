@@ -29,7 +29,7 @@ class ImageClassifier(ChannelsLast):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits: no softmax."""
-        logits: Tensor = self.classifier(self.flatten(self.avgpool(self.features(self.laid_out(x)))))
+        logits: Tensor = self.classifier(self.flatten(self.avgpool(self.features(x))))
         return logits
 
 

@@ -70,7 +70,6 @@ class Segmenter(ChannelsLast):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits: no softmax."""
-        x = self.laid_out(x)
         size, low = _size(x), x
         for index, layer in enumerate(self.features):
             if index == self.low:

@@ -86,7 +86,7 @@ class Ssd(ChannelsLast):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the decoded boxes and logits of all anchors."""
-        x, maps = self.laid_out(x), []
+        maps = []
         for index, layer in enumerate(self.features):
             if index == self.tap and (first := _expansion(layer)) is not None:
                 x = first(x)  # C4 lies inside the block: its other layers read what is predicted from
