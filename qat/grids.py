@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from mobile_sdk import arithmetic
 from mobile_sdk.contract import ImageSpec
+from mobile_sdk.errors import CaptureError
 from mobile_sdk.integer_graph import Quantization
 from qat.detection.decoder import Decoder
 from qat.emitter import Pending
@@ -21,6 +22,7 @@ from qat.steps import Kind, Step
 LEAST_ADDEND = 2 * arithmetic.ADD_RATIO_RANGE[0]  # of the sum's scale; a margin of two for what is rounded later
 LEAST_PRODUCT = 2 * arithmetic.PRODUCT_RATIO_RANGE[0]  # both scales of a product over its own
 _FIXED = (Kind.HARD_SIGMOID, Kind.RELU6)  # activations whose grid mathematics gives: wider, it would say less
+LARGEST_SCALE = 2.0**126  # whose inverse is a float32 with all its bits
 LARGEST_FACTOR = arithmetic.REQUANTIZATION_RANGE[1] / 2  # input scale over output scale, for all operators alike
 
 
@@ -86,6 +88,12 @@ class GridPlanner:
                 least /= scales[bound.divisor] if bound.divisor is not None else 1.0
                 if scales[bound.target] < least * (1 - 1e-6) and bound.target not in self._fixed:
                     scales[bound.target], moved = least, True
+        endless = [name for name, scale in scales.items() if not scale < LARGEST_SCALE]
+        if endless:  # a tensor and a multiple of it that share a grid push each other on
+            raise CaptureError(
+                f"expected ranges that one grid can hold at {endless[0]}, found a tensor and a multiple of it on one",
+                hint="put a convolution between the product with a constant and the concatenation",
+            )
         return {name: replace(grid, scale=float32(scales[name])) for name, grid in self._grids.items()}
 
     def _bound_pair(self, name: str, operand: Source, pending: Pending) -> None:
