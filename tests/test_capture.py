@@ -304,10 +304,11 @@ REFUSED: dict[str, tuple[str, Callable[[Any, Tensor], Tensor]]] = {
     "a write into rows": ("slice", lambda self, x: _write(x, slice(None), slice(0, 3))),
     "a write into every other channel": ("slice", lambda self, x: _write(x, slice(0, None, 2), slice(None))),
     "a kernel that pictures decide": ("mul", lambda self, x: F.conv2d(x, self.conv.weight * x.mean())),
-    "random numbers": ("rand", lambda self, x: x + torch.rand(6, 1, 1)),
     "a concatenation with numbers": ("cat", lambda self, x: torch.cat([x, torch.ones(2, 1, 16, 16)], 1)),
     "the indices of maxima": ("max", lambda self, x: x + x.max(3, keepdim=True)[1]),
-    "the indices of a pooling": ("max_pool2d", lambda self, x: F.adaptive_max_pool2d(x, 1, return_indices=True)[1] * x),
+    "the indices of a pooling": (
+        "adaptive_max_pool2d", lambda self, x: F.adaptive_max_pool2d(x, 1, return_indices=True)[1] * x,
+    ),
     "a maximum of a mean": ("mean", lambda self, x: x.mean(3).amax(2)[:, :, None, None] * x),
     "a concatenation of rows": ("cat", lambda self, x: torch.cat([x, x], 2)),
     "padding before a pooling": ("pad", lambda self, x: F.max_pool2d(F.pad(x, (1, 1, 1, 1)), 2)),
@@ -350,8 +351,8 @@ def test_what_no_integer_operator_stands_for_is_refused_with_operator_and_path(w
     tiny = body(lambda self, x: self.stage[1](x), stage=nn.Sequential(nn.Identity(), Odd()))
     with pytest.raises(CaptureError) as caught:
         capture(tiny, SIZE_PX)
-    assert operator in caught.value.message and "at stage.1" in caught.value.message
-    assert caught.value.exit_code == 4
+    assert f"aten.{operator}" in caught.value.message and "at stage.1" in caught.value.message
+    assert caught.value.exit_code == 4 and "build the net of convolutions" in caught.value.hint
 
 
 def test_a_one_dimensional_convolution_and_a_recurrence_are_refused_by_name():

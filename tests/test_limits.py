@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from one_operator import contract_for, graph_of, picture, tensor
-from tiny_nets import CONTRACT, LABELS, SIZE_PX, picture_set, rgb
+from tiny_nets import CONTRACT, LABELS, SIZE_PX, net, picture_set, rgb
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -319,3 +319,14 @@ def test_a_linear_layer_on_76800_values_of_one_sign_is_exact(tmp_path: Path) -> 
     pictures = np.concatenate([white, 0 * white, rgb(4, SIZE_PX, seed=1)])
     assert_exact(program.graph, CONTRACT, pictures, tmp_path)
     assert fidelity_db(program, net, pictures[2:]) > 40
+
+
+def test_a_tensor_and_a_multiple_of_it_that_share_a_grid_are_refused_in_one_line() -> None:
+    def forward(self: Any, x: Tensor) -> Tensor:
+        y = self.stem(x)
+        return self.last(torch.cat([y, F.max_pool2d(y * 1e-3, 3, 1, 1)], 1).mean((2, 3)))
+
+    own = net(forward, stem=nn.Conv2d(3, 4, 3), last=nn.Linear(8, len(LABELS)))
+    with pytest.raises(CaptureError, match="one grid can hold at stem") as refused:
+        quantize(own, CONTRACT, picture_set(4), CalibrationPlan.extremes())
+    assert "put a convolution between" in refused.value.hint
