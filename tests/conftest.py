@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -70,6 +71,18 @@ def _nothing_goes_on() -> Iterator[None]:
     """A test that fails leaves no process behind that it has started."""
     yield
     child_process.end_all()
+
+
+@pytest.fixture(autouse=True)
+def _users_modules_are_forgotten(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A module that a test wrote and imported is imported anew by the next test that writes one of its name."""
+    known = set(sys.modules)
+    yield
+    folder = str(tmp_path_factory.getbasetemp())
+    for name in set(sys.modules) - known:
+        own = vars(sys.modules[name])
+        if any(str(place).startswith(folder) for place in (own.get("__file__"), *(own.get("__path__") or ()))):
+            del sys.modules[name]
 
 
 @pytest.fixture(scope="session")
