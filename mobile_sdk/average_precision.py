@@ -34,7 +34,7 @@ def average_precision(outputs: NDArray[np.generic], truths: Sequence[Truth], con
 
 
 def precision_of(found: Sequence[Detections], truths: Sequence[Truth], labels: int) -> AveragePrecision:
-    """The same of detections."""
+    """The same of detections; what lies in an ignored box counts as neither right nor wrong, as in COCO's crowds."""
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools announces every step
         from pycocotools.coco import COCO  # type: ignore[import-untyped]
         from pycocotools.cocoeval import COCOeval  # type: ignore[import-untyped]
@@ -63,7 +63,8 @@ def _coco(kind: Any, entries: list[list[dict[str, Any]]], pictures: int, labels:
 
 
 def _truth_entries(index: int, truth: Truth) -> list[dict[str, Any]]:
-    return [_entry(index, box, int(label)) for box, label in zip(truth.boxes, truth.labels, strict=True)]
+    rows = zip(truth.boxes, truth.labels, truth.is_ignored, strict=True)
+    return [{**_entry(index, box, int(label)), "iscrowd": int(is_ignored)} for box, label, is_ignored in rows]
 
 
 def _found_entries(index: int, found: Detections) -> list[dict[str, Any]]:

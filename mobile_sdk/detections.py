@@ -3,7 +3,7 @@
 Kotlin and Swift repeat `detect`; the golden detections in a bundle hold them to it. All of it is double precision.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -18,14 +18,23 @@ BOX_COLUMNS = 4  # left, top, right, bottom; "nothing" and the labels follow
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Truth:
-    """What is in a picture: `boxes` (n, 4) left, top, right, bottom in its pixels, `labels` (n,) their indices."""
+    """What is in a picture: `boxes` (n, 4) left, top, right, bottom in its pixels, `labels` (n,) their indices.
+
+    `is_ignored` (n,) says which are neither asked for nor forbidden: COCO's crowds, PASCAL VOC's difficult objects; none
+    are where it is left out.
+    """
 
     boxes: NDArray[np.float64]
     labels: NDArray[np.int64]
+    is_ignored: NDArray[np.bool_] = None  # type: ignore[assignment]  # never, once it is made
+
+    def __post_init__(self) -> None:
+        if self.is_ignored is None:
+            object.__setattr__(self, "is_ignored", np.zeros(len(self.labels), np.bool_))
 
     def scaled(self, horizontal: float, vertical: float) -> "Truth":
         """The same in a stretched picture."""
-        return Truth(boxes=self.boxes * [horizontal, vertical, horizontal, vertical], labels=self.labels)
+        return replace(self, boxes=self.boxes * [horizontal, vertical, horizontal, vertical])
 
 
 @runtime_checkable

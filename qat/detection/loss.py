@@ -14,6 +14,7 @@ from qat.detection.decoder import Decoder
 
 MATCHING_OVERLAP = 0.5
 NEGATIVES = 3  # the hardest, for each anchor that stands for a box
+IGNORED = -1  # the label of an anchor that costs nothing, whatever it predicts
 
 
 class MultiboxLoss(nn.Module):
@@ -31,27 +32,31 @@ class MultiboxLoss(nn.Module):
         offsets, logits = self.decoder.encode(outputs[..., :BOX_COLUMNS]), outputs[..., BOX_COLUMNS:]
         is_box = labels > 0
         location = F.smooth_l1_loss(offsets[is_box], self.decoder.encode(wanted)[is_box], reduction="sum")
-        costs = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none").reshape(labels.shape)
+        costs = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none", ignore_index=IGNORED)
+        costs = costs.reshape(labels.shape)
         confidence = costs[is_box | hardest(costs.detach(), is_box)].sum()
         loss: Tensor = (location + confidence) / is_box.sum().clamp(min=1)
         return loss
 
     def match(self, truth: Truth) -> tuple[Tensor, Tensor]:
-        """Labels (anchors,), 0 for nothing, and the box (anchors, 4) that each anchor stands for.
+        """Labels (anchors,), 0 for nothing and IGNORED, and the box (anchors, 4) that each anchor stands for.
 
-        An anchor takes the box that it overlaps most, if by half; and every box has its best anchor.
+        Every box gets an anchor of its own, and each of the others takes the box that it overlaps most, if by half. Of
+        the rest those are ignored that lie in ignored boxes by half of themselves or more, or that overlap one most.
         """
         origins = self.decoder.origins
-        if not len(truth.labels):
-            return torch.zeros(len(origins), dtype=torch.int64, device=origins.device), origins
-        boxes = torch.from_numpy(truth.boxes).to(origins)
-        shares = pairwise_overlaps(boxes, origins)
-        best_share, best_box = shares.max(dim=0)
-        best_anchor = shares.argmax(dim=1)
-        best_box[best_anchor] = torch.arange(len(boxes), device=origins.device)
-        best_share[best_anchor] = 1.0
-        labels = torch.from_numpy(truth.labels).to(origins.device)[best_box] + 1
-        return labels * (best_share >= MATCHING_OVERLAP), boxes[best_box]
+        boxes, ignored = (
+            torch.from_numpy(truth.boxes[chosen]).to(origins) for chosen in (~truth.is_ignored, truth.is_ignored)
+        )
+        nothing = IGNORED * is_within(ignored, origins).long()
+        if not len(boxes):
+            return nothing, origins
+        share, box = pairwise_overlaps(boxes, origins).max(dim=0)
+        own = one_to_one(boxes, origins)
+        has_own = own >= 0
+        share[own[has_own]], box[own[has_own]] = 1.0, torch.nonzero(has_own).flatten()
+        labels = torch.from_numpy(truth.labels[~truth.is_ignored]).to(origins.device) + 1
+        return torch.where(share >= MATCHING_OVERLAP, labels[box], nothing), boxes[box]
 
 
 def hardest(costs: Tensor, is_box: Tensor) -> Tensor:
@@ -60,10 +65,60 @@ def hardest(costs: Tensor, is_box: Tensor) -> Tensor:
     return ranks < NEGATIVES * is_box.sum(dim=1, keepdim=True)
 
 
+def one_to_one(boxes: Tensor, anchors: Tensor) -> Tensor:
+    """For each box the index of an anchor of its own, or -1 where there are fewer anchors than boxes.
+
+    It is SSD's bipartite matching: of all pairs the closest one is matched first, then the closest of those left, equal
+    ones in the boxes' order. It is found as a stable matching, many pairs at a time: each box asks the best anchor that
+    has not refused it, and an anchor refuses all but the best box that asks it.
+    """
+    closeness, count = pairwise_closeness(boxes, anchors), len(boxes)
+    earlier = torch.ones(count, count, dtype=torch.bool, device=boxes.device).tril(-1)  # [i, j]: j comes before i
+    while True:
+        best, anchor = closeness.max(dim=1)
+        asks = best > -torch.inf
+        is_better = (best[None, :] > best[:, None]) | ((best[None, :] == best[:, None]) & earlier)
+        is_refused = asks & ((anchor[None, :] == anchor[:, None]) & is_better).any(dim=1)
+        if not is_refused.any():
+            return anchor.masked_fill(~asks, -1)
+        closeness[is_refused, anchor[is_refused]] = -torch.inf
+
+
+def is_within(regions: Tensor, anchors: Tensor) -> Tensor:
+    """Which anchors (anchors,) lie by half of themselves or more in one of the regions (n, 4), or overlap one most."""
+    if not len(regions):
+        return torch.zeros(len(anchors), dtype=torch.bool, device=anchors.device)
+    found: Tensor = (_common(regions, anchors) / _areas(anchors) >= MATCHING_OVERLAP).any(dim=0)
+    share, anchor = pairwise_overlaps(regions, anchors).max(dim=1)
+    found[anchor[share > 0]] = True
+    return found
+
+
+def pairwise_closeness(boxes: Tensor, others: Tensor) -> Tensor:
+    """Intersection over union, (boxes, others); below 0 where there is none, the lower the farther they are apart.
+
+    There it is their areas' share of the smallest box around both, less one. Source: Rezatofighi et al. 2019, arXiv
+    1902.09630, algorithm 1.
+    """
+    least = torch.minimum(boxes[:, None, :2], others[None, :, :2])
+    most = torch.maximum(boxes[:, None, 2:], others[None, :, 2:])
+    around = (most - least).prod(dim=2)
+    overlaps = pairwise_overlaps(boxes, others)
+    apart = (_areas(boxes)[:, None] + _areas(others)[None, :]) / around - 1
+    return torch.where(overlaps > 0, overlaps, apart.clamp(max=0))
+
+
 def pairwise_overlaps(boxes: Tensor, others: Tensor) -> Tensor:
     """Intersection over union, (boxes, others)."""
+    common = _common(boxes, others)
+    return common / (_areas(boxes)[:, None] + _areas(others)[None, :] - common)
+
+
+def _common(boxes: Tensor, others: Tensor) -> Tensor:
     least = torch.maximum(boxes[:, None, :2], others[None, :, :2])
     most = torch.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    common = (most - least).clamp(min=0).prod(dim=2)
-    areas, other_areas = ((each[:, 2:] - each[:, :2]).prod(dim=1) for each in (boxes, others))
-    return common / (areas[:, None] + other_areas[None, :] - common)
+    return (most - least).clamp(min=0).prod(dim=2)
+
+
+def _areas(boxes: Tensor) -> Tensor:
+    return (boxes[:, 2:] - boxes[:, :2]).prod(dim=1)

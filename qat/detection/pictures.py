@@ -25,8 +25,8 @@ class DetectionSet(AnnotatedSet[Truth]):
         )
 
     def arrays(self, truth: Truth) -> tuple[NDArray[Any], ...]:
-        """The boxes and labels."""
-        return truth.boxes, truth.labels
+        """The boxes, their labels, and which are ignored."""
+        return truth.boxes, truth.labels, truth.is_ignored
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,162 @@
+"""Crowds and difficult objects: neither asked for nor forbidden, in average precision as in training."""
+
+import contextlib
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from mobile_sdk.average_precision import precision_of
+from mobile_sdk.detections import Detections, Truth
+from qat.detection.anchors import anchors_of
+from qat.detection.decoder import Decoder
+from qat.detection.loss import IGNORED, MultiboxLoss
+from qat.detection.pictures import DetectionSet
+
+LABELS = 3
+DECODER = Decoder.of(anchors_of([4, 2, 1], 100), scores=LABELS + 1)
+
+
+def boxes_among(random: np.random.Generator, count: int) -> NDArray[np.float64]:
+    """Boxes in a picture of 100 × 80 px, on whole pixels half of the time, so that overlaps are equal at times."""
+    corners = random.uniform(0, [70, 50], (count, 2))
+    boxes = np.concatenate([corners, corners + random.uniform(1, 30, (count, 2))], axis=1)
+    return np.round(boxes) + np.array([0, 0, 1, 1]) if random.random() < 0.5 else boxes
+
+
+def truth_among(random: np.random.Generator) -> Truth:
+    """Up to eight boxes, some of them ignored; crowds are larger than others."""
+    count = int(random.integers(0, 9))
+    is_ignored = random.random(count) < random.choice([0.0, 0.3, 1.0])
+    boxes = boxes_among(random, count)
+    boxes[is_ignored, 2:] += random.uniform(0, 40)
+    return Truth(boxes=boxes, labels=random.integers(0, LABELS, count), is_ignored=is_ignored)
+
+
+def found_near(random: np.random.Generator, truth: Truth) -> Detections:
+    """Some of what is there, a little off, and a few that are not there; scores are equal at times."""
+    near = np.repeat(truth.boxes, int(random.integers(0, 4)), axis=0)
+    near = near + random.normal(0, 3, near.shape)
+    boxes = np.concatenate([near, boxes_among(random, int(random.integers(0, 4)))])
+    boxes[:, 2:] = np.maximum(boxes[:, 2:], boxes[:, :2] + 1)
+    labels = random.integers(0, LABELS, len(boxes))
+    labels[: len(near)] = np.repeat(truth.labels, len(near) // max(len(truth.labels), 1))
+    scores = np.sort(np.round(random.random(len(boxes)), int(random.choice([1, 6]))))[::-1]
+    return Detections(boxes=boxes, labels=labels, scores=scores)
+
+
+def by_pycocotools(found: list[Detections], truths: list[Truth]) -> tuple[float, float]:
+    """What COCO's own evaluation says of a file of annotations and a list of results, read with `loadRes`."""
+
+    def sides(box: NDArray[np.float64]) -> list[float]:
+        return [box[0], box[1], box[2] - box[0], box[3] - box[1]]
+
+    annotations: list[dict[str, Any]] = []
+    for index, truth in enumerate(truths):
+        for box, label, is_ignored in zip(truth.boxes, truth.labels, truth.is_ignored, strict=True):
+            entry = {"image_id": index, "category_id": int(label), "bbox": sides(box), "iscrowd": int(is_ignored)}
+            area = float((box[2] - box[0]) * (box[3] - box[1]))
+            annotations.append({**entry, "area": area, "id": len(annotations) + 1})
+    results = [
+        {"image_id": index, "category_id": int(label), "bbox": sides(box), "score": float(score)}
+        for index, each in enumerate(found)
+        for box, label, score in zip(each.boxes, each.labels, each.scores, strict=True)
+    ]
+    with contextlib.redirect_stdout(io.StringIO()):
+        coco = COCO()
+        coco.dataset = {
+            "info": {},
+            "images": [{"id": index} for index in range(len(truths))],
+            "categories": [{"id": label} for label in range(LABELS)],
+            "annotations": annotations,
+        }
+        coco.createIndex()
+        evaluation = COCOeval(coco, coco.loadRes(results) if results else COCO(), "bbox")
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    return max(evaluation.stats[0], 0), max(evaluation.stats[1], 0)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_average_precision_is_pycocotools_own_on_random_files_with_crowds(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    truths = [truth_among(random) for _ in range(int(random.integers(1, 8)))]
+    found = [found_near(random, truth) for truth in truths]
+    ours = precision_of(found, truths, LABELS)
+    assert (ours.coco_share, ours.at_half_share) == pytest.approx(by_pycocotools(found, truths), abs=1e-12)
+
+
+def test_what_is_found_in_a_crowd_is_neither_right_nor_wrong() -> None:
+    person, crowd = [10.0, 10, 30, 50], [40.0, 5, 90, 55]
+    truth = Truth(boxes=np.array([person, crowd]), labels=np.zeros(2, int), is_ignored=np.array([False, True]))
+    inside = [[42.0 + 4 * index, 8, 48 + 4 * index, 48] for index in range(10)]
+    found = Detections(boxes=np.array([*inside, person]), labels=np.zeros(11, int), scores=np.linspace(0.9, 0.8, 11))
+    assert precision_of([found], [truth], 1).coco_share == pytest.approx(1)
+    asked = Truth(boxes=truth.boxes, labels=truth.labels)
+    assert precision_of([found], [asked], 1).coco_share < 0.1
+
+
+def test_no_box_is_ignored_unless_it_is_said_and_stretching_keeps_what_is() -> None:
+    boxes, labels = np.array([[0.0, 0, 10, 10], [5, 5, 20, 20]]), np.array([1, 0])
+    assert Truth(boxes=boxes, labels=labels).is_ignored.tolist() == [False, False]
+    said = Truth(boxes=boxes, labels=labels, is_ignored=np.array([False, True])).scaled(2, 3)
+    assert said.is_ignored.tolist() == [False, True] and said.boxes[1].tolist() == [10, 15, 40, 60]
+
+
+def test_a_set_whose_box_becomes_ignored_has_another_fingerprint() -> None:
+    boxes, labels = np.array([[0.0, 0, 10, 10]]), np.array([1])
+    sets = [
+        DetectionSet(
+            sources=(np.zeros((20, 20, 3), np.uint8),),
+            truths=(Truth(boxes=boxes, labels=labels, is_ignored=np.array([is_ignored])),),
+        )
+        for is_ignored in (False, True)
+    ]
+    assert sets[0].fingerprint() != sets[1].fingerprint()
+
+
+def test_anchors_in_an_ignored_box_cost_nothing_and_learn_nothing() -> None:
+    region = [0.0, 0, 60, 60]
+    truth = Truth(boxes=np.array([region]), labels=np.array([2]), is_ignored=np.array([True]))
+    loss = MultiboxLoss(DECODER)
+    labels, _ = loss.match(truth)
+    origins = DECODER.origins.numpy()
+    common = np.prod(np.clip(np.minimum(origins[:, 2:], 60) - np.maximum(origins[:, :2], 0), 0, None), axis=1)
+    half_inside = common / np.prod(origins[:, 2:] - origins[:, :2], axis=1) >= 0.5
+    assert set(labels.tolist()) == {0, IGNORED} and 0 < half_inside.sum() < len(origins)
+    assert (labels[torch.from_numpy(half_inside)] == IGNORED).all()
+    assert (labels == IGNORED).sum() - half_inside.sum() in (0, 1)  # and the one that overlaps it most
+
+
+def test_a_box_in_an_ignored_one_is_learned_while_the_anchors_around_it_are_not_forbidden() -> None:
+    crowd, person = [0.0, 0, 100, 100], [10.0, 10, 60, 60]
+    both = Truth(boxes=np.array([crowd, person]), labels=np.array([0, 2]), is_ignored=np.array([True, False]))
+    labels, boxes = MultiboxLoss(DECODER).match(both)
+    asked = labels > 0
+    assert asked.any() and set(labels[asked].tolist()) == {3} and (boxes[asked] == torch.tensor(person)).all()
+    assert (labels[~asked] == IGNORED).any()
+
+
+def test_an_ignored_anchor_is_no_hard_negative_and_has_no_gradient() -> None:
+    person, crowd = [10.0, 10, 40, 40], [50.0, 50, 100, 100]
+    truth = Truth(boxes=np.array([person, crowd]), labels=np.array([0, 0]), is_ignored=np.array([False, True]))
+    loss = MultiboxLoss(DECODER)
+    labels, _ = loss.match(truth)
+    outputs = torch.cat([DECODER.origins, torch.zeros(len(labels), LABELS + 1)], dim=1)[None]
+    outputs[0, labels == IGNORED, 5:] = 20.0  # sure of something in the crowd
+    outputs.requires_grad_()
+    loss(outputs, [truth]).backward()
+    assert outputs.grad is not None and not outputs.grad[0, labels == IGNORED].any()
+    assert outputs.grad[0, labels == 0].any()
+
+
+def test_a_picture_in_which_all_is_ignored_gives_a_loss_of_zero() -> None:
+    truth = Truth(boxes=np.array([[0.0, 0, 100, 100]]), labels=np.array([0]), is_ignored=np.array([True]))
+    outputs = torch.cat([DECODER.origins, torch.randn(len(DECODER.origins), LABELS + 1)], dim=1)[None]
+    assert MultiboxLoss(DECODER)(outputs, [truth]) == 0
