@@ -20,8 +20,8 @@ BOX_COLUMNS = 4  # left, top, right, bottom; "nothing" and the labels follow
 class Truth:
     """What is in a picture: `boxes` (n, 4) left, top, right, bottom in its pixels, `labels` (n,) their indices.
 
-    `is_ignored` (n,) says which are neither asked for nor forbidden: COCO's crowds, PASCAL VOC's difficult objects; none
-    are where it is left out.
+    `is_ignored` (n,) says which are neither asked for nor forbidden: COCO's crowds, PASCAL VOC's difficult objects;
+    none are where it is left out.
     """
 
     boxes: NDArray[np.float64]
