@@ -95,6 +95,17 @@ def open_stored_picture(path: Path) -> Image.Image:
     return _decode(path, str(path), coarsely=False, then=stored_rgb)
 
 
+def open_header(file: Path | io.BytesIO, formats: tuple[str, ...] | None = None) -> Image.Image:
+    """Pillow's `Image.open`, which reads the header alone, without its warning of pictures over 89 megapixels.
+
+    Phones take such pictures; its error, over 179, stays.
+    """
+    # Filters of warnings belong to the whole process, hence the lock.
+    with _opening, warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        return Image.open(file, formats=formats)
+
+
 def decode_picture(file: bytes, name: str) -> Image.Image:
     """The same of a picture file's content, which an error calls `name`."""
     return _decode(io.BytesIO(file), name, coarsely=False)
@@ -141,12 +152,7 @@ def _decode(
     try:
         if isinstance(file, Path) and file.exists() and not file.is_file():
             raise OSError("no regular file")  # a pipe would be waited for without end
-        # Over 89 megapixels Pillow warns of a bomb: ignored, phones take such pictures. Its error, over 179, is not.
-        # Filters of warnings belong to the whole process, hence the lock; only the header is read under it.
-        with _opening, warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(file)
-        with image:
+        with open_header(file) as image:
             if coarsely:
                 image.draft("RGB", (1, 1))
             return then(image)  # some damage shows where the pixels are converted

@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mobile_sdk.errors import DataError
+from mobile_sdk.labels.written import check_labels
 from qat.other_tasks import check_no_other_task, found_flat, lists_beside
-from qat.picture_folder import LAYOUT_HINT, Folder, by_suffix, counted, listed, no_pictures, read_folder
+from qat.picture_folder import LAYOUT_HINT, Folder, by_suffix, counted, listed, no_pictures, printable, read_folder
 from qat.split_names import Split, splits_among
-
-_NO_TEXT = frozenset(("Cc", "Cs", "Zl", "Zp"))  # control characters, bytes that are no UTF-8, ends of lines
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,11 +142,7 @@ def _part(place: Folder, layout: Layout, known: Collection[str]) -> Part:
     by_label: dict[str, list[Path]] = {}
     for folder in place.folders:
         by_label.setdefault(label_of(folder.name), []).extend(folder.all_pictures())
-    if unusable := [label for label in by_label if not _NO_TEXT.isdisjoint(map(unicodedata.category, label))]:
-        raise DataError(
-            f"expected labels that are a line of UTF-8 text each in {place.path}, found: {listed(unusable)}",
-            hint="rename the folders",
-        )
+    check_labels(tuple(by_label), printable(place.path))
     layout.news += _notes(place, filled, known)
     return Part(place=place.path, by_label=by_label)
 

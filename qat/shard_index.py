@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 from mobile_sdk.atomic import write_text
 from mobile_sdk.contract import Model
 from mobile_sdk.errors import DataError
+from mobile_sdk.labels.written import check_labels
 from mobile_sdk.regular_file import GIB, read_regular
 
 INDEX_FILE = "shards.json"
@@ -48,7 +49,8 @@ class ShardIndex(Model):
 
 
 def write_index(index: ShardIndex, folder: Path) -> None:
-    """Writes `folder/shards.json`."""
+    """Writes `folder/shards.json`; DataError for labels that no app could show or tell apart."""
+    check_labels(index.labels, str(folder))
     write_text(folder / INDEX_FILE, index.model_dump_json())
 
 
@@ -63,6 +65,7 @@ def read_index(folder: Path) -> ShardIndex:
         raise DataError(f"expected an index of shards in {path}, found: {error.strerror}", hint=_AGAIN) from error
     except (ValidationError, ValueError) as error:
         raise DataError(f"expected an index of shards in {path}, found one damaged or newer", hint=_AGAIN) from error
+    check_labels(index.labels, str(path))
     if any(label >= len(index.labels) for shard in (*index.train, *index.validation) for *_, label in shard.pictures):
         raise DataError(f"expected labels below {len(index.labels)} in {path}, found others", hint=_AGAIN)
     for shard in (*index.train, *index.validation):

@@ -18,7 +18,7 @@ LAYERS = (
         *("arithmetic", "numerics", "stats", "cache", "commands", "environment", "tied_process"),
         *("atomic", "own_folder", "plain_zip", "regular_file"),
         *("detections", "average_precision", "masks", "mean_iou", "arguments", "mistaken", "progress", "limits"),
-        "float_values",
+        *("float_values", "labels"),
     },
     {"runtimes", "devices"},
     set(),  # every module that no layer names: bundle, verify, benchmark, report …
@@ -29,6 +29,7 @@ QAT_MAY_USE = {
     *("contract", "errors", "preprocess", "integer_graph", "arithmetic", "program", "atomic", "graph_pen"),
     *("own_folder", "plain_zip", "regular_file"),
     *("detections", "average_precision", "masks", "mean_iou", "arguments", "progress", "float_values"),
+    "labels",
 }
 HEAVY = ("torch", "torchao", "executorch", "coremltools", "ai_edge_litert", "matplotlib", "scipy", "pandas", "sklearn")
 

@@ -8,6 +8,7 @@ import pytest
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import DataError, SettingError
 from mobile_sdk.labels import SHIPPED, default_labels, numbered_labels, other_names, read_labels, shipped_labels
+from mobile_sdk.labels.written import check_labels, numbered_lines
 
 COUNTS = {"imagenet": 1000, "coco": 80, "coco-90": 90, "voc": 21}
 
@@ -125,3 +126,45 @@ def test_the_name_of_no_list_and_no_file_gets_the_nearest():
 def test_the_lists_are_files_of_the_package():
     packed = {entry.name for entry in resources.files("mobile_sdk.labels").iterdir()}
     assert {f"{name}.txt" for name in (*SHIPPED, "imagenet_synsets")} <= packed
+
+
+UNUSABLE = {
+    "blank": ("cat", " "),
+    "long": ("cat", "x" * 256),
+    "control character": ("cat", "do\x07g"),
+    "no UTF-8": ("cat", "dog\udcff"),
+    "end of a line within": ("cat", "do\u2028g"),
+    "twice": ("cat", "cat"),
+    "twice, composed otherwise": ("na\u00efve", "nai\u0308ve"),
+}
+
+
+@pytest.mark.parametrize("kind", UNUSABLE)
+def test_labels_that_no_app_could_show_or_tell_apart_are_refused_in_one_line(kind):
+    with pytest.raises(DataError) as caught:
+        check_labels(UNUSABLE[kind], "labels.txt")
+    assert "labels.txt" in caught.value.message and len(caught.value.message) < 200
+    assert caught.value.message.isprintable()
+
+
+LISTS = {
+    "plain": b"cat\ndog",
+    "blank lines at the end": b"cat\ndog\n\n \n",
+    "byte-order mark": b"\xef\xbb\xbfcat\ndog\n",
+    "UTF-16": "cat\ndog\n".encode("utf-16"),
+    "CRLF": b"cat\r\ndog\r\n\r\n",
+    "old Macs": b"cat\rdog\r",
+    "white space": b" cat\t\n  dog \n",
+}
+
+
+@pytest.mark.parametrize("form", LISTS)
+def test_lines_that_numbers_count_are_read_as_editors_leave_them(form, tmp_path):
+    (tmp_path / "labels.txt").write_bytes(LISTS[form])
+    assert numbered_lines(tmp_path / "labels.txt") == ("cat", "dog")
+
+
+def test_a_blank_line_between_labels_that_numbers_count_is_named(tmp_path):
+    (tmp_path / "labels.txt").write_text("cat\n\ndog\n")
+    with pytest.raises(DataError, match=r"every line of .*labels\.txt, found line 2 blank"):
+        numbered_lines(tmp_path / "labels.txt")

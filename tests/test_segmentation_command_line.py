@@ -10,6 +10,9 @@ import segmenters
 from PIL import Image
 
 from mobile_sdk.cli.app import call
+from mobile_sdk.cli.task import make_contract
+from mobile_sdk.cli.tasks import TASKS
+from mobile_sdk.errors import DataError, SettingError
 from mobile_sdk.lowering import lower
 from mobile_sdk.report.masks import colour_of
 from mobile_sdk.report.write import redraw_report, write_report
@@ -104,3 +107,32 @@ def test_settings_that_do_not_fit_the_task_are_refused(
 ) -> None:
     assert call(arguments) == 2
     assert said in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("labels", [("ground", ""), ("ground", "ground"), ("ground", "two\nlines"), ()])
+def test_labels_that_cannot_be_a_contracts_are_an_error_of_the_data(task: str, labels: tuple[str, ...]) -> None:
+    with pytest.raises(DataError, match="expected labels that an app can show"):
+        make_contract(TASKS[task](), None, "street", labels, 64)
+    with pytest.raises(SettingError, match="expected a --name"):
+        make_contract(TASKS[task](), "a/b", "street", ("ground", "square"), 64)
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (b"ground\nsquare\n\n", None),
+        (b"\xef\xbb\xbfground\r\nsquare\r\n", None),
+        (b"ground\n\nsquare\n", "labels.txt, found line 2 blank"),
+        (b"square\nsquare\n", "labels.txt, found square more than once"),
+        (b"square\n", "labels.txt, found 1"),
+    ],
+)
+def test_a_list_of_labels_is_read_or_refused_by_its_line_before_anything_is_learned(
+    labels: bytes, said: str | None, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    data = save_masks(tmp_path / "squares", count=3)
+    (data / "labels.txt").write_bytes(labels)
+    code = call(["train", *SETTINGS, "--data", str(data), "--out", str(tmp_path / "run")])
+    spoken = capfd.readouterr().err
+    assert (code == 3 and said in spoken) if said else code == 0, spoken

@@ -179,6 +179,8 @@ def test_a_damaged_index_is_refused(folder: Path) -> None:
     for change in (
         {"schema_number": 2},
         {"labels": ["dark"]},
+        {"labels": ["dark", "dark"]},
+        {"labels": ["dark", " "]},
         {"train": []},
         {"train": [{**first, "file": "../train-000000.tar"}]},
     ):

@@ -1,7 +1,8 @@
 """The labelled pictures that `--data` names, and the contract that they and the settings give."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -119,10 +120,19 @@ def labels_line(labels: Sequence[str]) -> str:
 
 def make_contract(name: str | None, data: str, labels: tuple[str, ...], image: "ImageSpec") -> "Contract":
     """The contract of that name (the data's, if None); SettingError for a name, DataError for labels that cannot be."""
-    from mobile_sdk.contract import Contract, ContractError
+    from mobile_sdk.contract import Contract
+
+    with blaming_labels(name):
+        return Contract(name=name or data_name(data), labels=labels, image=image)
+
+
+@contextmanager
+def blaming_labels(name: str | None) -> Iterator[None]:
+    """Inside, a contract that cannot be is a SettingError for its name, else a DataError for its labels."""
+    from mobile_sdk.contract import ContractError
 
     try:
-        return Contract(name=name or data_name(data), labels=labels, image=image)
+        yield
     except ContractError as error:
         if error.field == "name":
             raise SettingError(

@@ -151,11 +151,13 @@ class Task(ABC, Generic[Pictures]):
 
 
 def make_contract(task: Task[Any], name: str | None, data: str, labels: tuple[str, ...], size_px: int) -> "Contract":
-    """The contract of a net of these pictures, which are stretched so that places stay."""
-    from mobile_sdk.cli.pictures import data_name
+    """The contract of a net of these pictures, which are stretched so that places stay; errors as for a classifier."""
+    from mobile_sdk.cli.pictures import blaming_labels, data_name
     from mobile_sdk.contract import ImageSpec
 
-    return task.contract(name or data_name(data), labels, ImageSpec(size_px=size_px, fit="stretch"))
+    image = ImageSpec(size_px=size_px, fit="stretch")
+    with blaming_labels(name):
+        return task.contract(name or data_name(data), labels, image)
 
 
 def check_net(task: Task[Any], name: str, width: float, size_px: int) -> None:

@@ -8,16 +8,14 @@ background and the 20 labels of PASCAL VOC in alphabetical order.
 """
 
 import json
-import re
-from collections import Counter
 from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
 
 from mobile_sdk.errors import DataError, SettingError
+from mobile_sdk.labels.written import check_labels, lines_of, read_text
 
 SHIPPED = ("imagenet", "coco", "coco-90", "voc")
-_MOST_BYTES = 2**22  # 100,000 labels of 40 letters
 
 
 def shipped_labels(name: str) -> tuple[str, ...]:
@@ -30,7 +28,7 @@ def read_labels(source: str, count: int) -> tuple[str, ...]:
 
     JSON is a list of names, or an object of number → name, as Hugging Face's `id2label`. Blank lines and the mark that
     editors put before a text's first letter (BOM) do not count. SettingError: no such list or file. DataError: a file
-    that cannot be read, another number of labels, or one that occurs twice.
+    that cannot be read, another number of labels, or one that occurs twice or cannot be shown.
     """
     labels = shipped_labels(source) if source in SHIPPED else _from_file(source)
     if len(labels) != count:
@@ -38,11 +36,7 @@ def read_labels(source: str, count: int) -> tuple[str, ...]:
             f"expected {count} labels in {source}, found {len(labels)}",
             hint="give one label for each class of the net, in the order of its scores",
         )
-    if twice := [label for label, times in Counter(labels).items() if times > 1]:
-        raise DataError(
-            f"expected labels that differ in {source}, found {_listed(twice)} more than once",
-            hint="tell them apart by a word: apps know a label by its name",
-        )
+    check_labels(labels, source)
     return labels
 
 
@@ -78,29 +72,10 @@ def _from_file(source: str) -> tuple[str, ...]:
             f"expected a list of labels ({', '.join(SHIPPED)}) or a file of them, found {source!r}",
             hint=f"did you mean {near[0]}?" if near else "check the path",
         )
-    text = _text(path)
-    return _from_json(path, text) if path.suffix.lower() == ".json" else _from_lines(text)
-
-
-def _text(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            content = file.read(_MOST_BYTES + 1)
-        if len(content) > _MOST_BYTES:
-            raise ValueError(f"more than {_MOST_BYTES // 2**20} MiB")
-        is_utf16 = content[:2] in (b"\xff\xfe", b"\xfe\xff")
-        text = content.decode("utf-16" if is_utf16 else "utf-8-sig")
-        if "\0" in text:
-            raise ValueError("bytes that are no text")
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"expected a text of one label a line in {path}, found: {error}", hint="save the labels as UTF-8 text"
-        ) from error
-    return text
-
-
-def _from_lines(text: str) -> tuple[str, ...]:
-    return tuple(line.strip() for line in re.split(r"[\r\n]+", text) if line.strip())
+    text = read_text(path)
+    if path.suffix.lower() == ".json":
+        return _from_json(path, text)
+    return tuple(line for line in lines_of(text) if line)
 
 
 def _from_json(path: Path, text: str) -> tuple[str, ...]:
@@ -116,7 +91,3 @@ def _from_json(path: Path, text: str) -> tuple[str, ...]:
             hint='write ["cat", "dog"] or {"0": "cat", "1": "dog"}',
         ) from error
     return tuple(label.strip() for label in content)
-
-
-def _listed(labels: list[str]) -> str:
-    return ", ".join(labels[:3]) + (" …" if len(labels) > 3 else "")

@@ -1,109 +1,127 @@
-"""Pictures with masks of a folder: `images/NAME.jpg`, `masks/NAME.png`, and `labels.txt`.
+"""Pictures with masks of a folder, in whichever layout they lie there.
 
-A mask is PASCAL VOC's: a PNG, grey or with a palette, whose numbers are label indices, 255 for void. Where a picture
-says an orientation, its mask is that of the upright picture, as labelling tools show it, unless its sides are those of
-the stored one.
+Each layout has a reader, whose module says what it takes, leaves out and refuses: `plain_masks`, `voc_masks`,
+`cvat_masks`, `labelme_masks`, `roboflow_masks`; `other_masks` names those that have none. Where a picture says an
+orientation, its mask is that of the upright picture, as labelling tools show it, unless its sides are those of the
+stored one.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from mobile_sdk.arguments import expect_path
 from mobile_sdk.errors import DataError
-from mobile_sdk.masks import VOID, Masks
+from mobile_sdk.masks import Masks
 from mobile_sdk.preprocess import open_picture, open_stored_picture
-from mobile_sdk.regular_file import read_regular
-from qat.annotated_folders import check_sides
+from qat.annotated_folders import check_sides, unwrapped
 from qat.held_out import in_bytes
-from qat.progress import map_in_threads
-from qat.segmentation.mask_layout import HINT, LABELS, Masked, find_masks
+from qat.picture_folder import Folder, counted, listed, read_folder
+from qat.progress import map_in_threads, say
+from qat.segmentation import cvat_masks, labelme_masks
+from qat.segmentation.mask_checks import check_masks
+from qat.segmentation.mask_file import read_mask
+from qat.segmentation.masked import Key, Masked, Pair
+from qat.segmentation.other_masks import no_masks
 from qat.segmentation.pictures import SegmentationPictures, SegmentationSet
+from qat.segmentation.plain_masks import read_plain
+from qat.segmentation.roboflow_masks import read_roboflow
+from qat.segmentation.voc_masks import find_voc, read_voc
 
 VALIDATION_SHARE = 0.2
 
 
 def load_mask_folder(path: Path | str) -> SegmentationPictures:
-    """The pictures of a folder and their masks.
+    """Returns the pictures of a folder and their masks, laid out as the SDK's own, PASCAL VOC's, or an exporter's.
 
-    `qat.segmentation.mask_layout` says where they may lie. Where training and validation are not parted, a fifth is
-    held out by a hash of the names. They are decoded and kept in memory. DataError: a part is missing, fewer than two
-    pictures, one that is too narrow or has no mask, a mask of another size, in colours, or with a number of no label.
+    These are CVAT's "Segmentation mask 1.1", labelme's labelme2voc.py and Roboflow's "Semantic Segmentation Masks".
+    Where training and validation are not parted, a fifth is held out by a hash of the names. Pictures are decoded and
+    kept in memory; what is left out is counted and named. DataError, which names file and entry: another layout, fewer
+    than two pictures, one that is too narrow, damaged or has no mask, a mask of another size, or with a number or a
+    colour of no label, labels that cannot be told apart, masks that ask for nothing.
     """
     expect_path("path", path)
-    home, places = find_masks(Path(path))
-    labels = _labels(home)
-    groups = [each.pictures for each in places] if len(places) == 2 else _held_out(places[0])
-    train, validation = (
-        _part(files, each.masks, len(labels)) for files, each in zip(groups, (places * 2)[:2], strict=True)
-    )
-    return SegmentationPictures(train=train, validation=validation, labels=labels)
+    folder = unwrapped(read_folder(Path(path)))
+    found = _read(folder)
+    for line in _left_out(folder, found):
+        say(line)
+    groups = found.parts if len(found.parts) == 2 else _held_out(found.parts[0], folder)
+    if not all(groups):
+        raise DataError(f"expected pictures in every split of {folder.path}, found one empty", hint="add pictures")
+    train, validation = (_part(pairs, found.key) for pairs in groups)
+    pictures = SegmentationPictures(train=train, validation=validation, labels=found.key.labels)
+    check_masks(pictures, [[pair.mask for pair in pairs] for pairs in groups], found.key)
+    return pictures
 
 
-def _labels(root: Path) -> tuple[str, ...]:
-    try:
-        return tuple(read_regular(root / LABELS).decode("utf-8-sig").splitlines())
-    except OSError as error:
-        raise DataError(f"expected {LABELS} in {root}, found {error.strerror}", hint=HINT) from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"expected {LABELS} in {root} in UTF-8, found other bytes", hint="save it as UTF-8") from error
+def _read(folder: Folder) -> Masked:
+    """What the reader of the folder's layout finds."""
+    if found := read_plain(folder):
+        return found
+    if voc := find_voc(folder):
+        if file := voc.file(cvat_masks.LABELS):
+            return cvat_masks.read_cvat(voc, file)
+        if file := voc.file(labelme_masks.LABELS):
+            return labelme_masks.read_labelme(voc, file)
+        return read_voc(voc)
+    if found := read_roboflow(folder):
+        return found
+    raise no_masks(folder)
 
 
-def _held_out(place: Masked) -> list[list[Path]]:
+def _left_out(folder: Folder, found: Masked) -> Iterator[str]:
+    """What of the folder's pictures and masks is not read, a line for each place."""
+    pairs = [pair for part in found.parts for pair in part]
+    used = {file for pair in pairs for file in (pair.picture, pair.mask)}
+    homes = {pair.mask.parent for pair in pairs}
+    for place in _all_folders(folder):
+        if rest := [file for file in place.pictures if file not in used]:
+            masks = [file for file in rest if place.path in homes and file.suffix.lower() == ".png"]
+            what = f"{counted(len(rest), 'picture')} in {place.path}"
+            if len(masks) == len(rest):
+                what = f"{counted(len(rest), 'mask')} without a picture in {place.path}"
+            yield f"left out {what}: {listed(file.name for file in rest)}"
+
+
+def _all_folders(folder: Folder) -> Iterator[Folder]:
+    yield folder
+    for each in folder.folders:
+        yield from _all_folders(each)
+
+
+def _held_out(pairs: Sequence[Pair], folder: Folder) -> tuple[Sequence[Pair], Sequence[Pair]]:
     """To learn from, and a fifth to validate by."""
-    if len(place.pictures) < 2:
-        raise DataError(f"expected two pictures or more in {place.place}, found {len(place.pictures)}", hint=HINT)
-    ranked = sorted(place.pictures, key=lambda file: hashlib.sha256(in_bytes(file.name)).digest())
+    if len(pairs) < 2:
+        raise DataError(
+            f"expected two pictures or more with masks in {folder.path}, found {len(pairs)}",
+            hint="one is held out to judge by",
+        )
+    ranked = sorted(pairs, key=lambda pair: hashlib.sha256(in_bytes(pair.picture.name)).digest())
     count = max(1, round(len(ranked) * VALIDATION_SHARE))
-    return [ranked[count:], ranked[:count]]
+    return ranked[count:], ranked[:count]
 
 
-def _part(files: Sequence[Path], masks: Path, labels: int) -> SegmentationSet:
-    def decode(file: Path) -> tuple[NDArray[np.uint8], Masks]:
-        picture = open_picture(file)
-        check_sides(file, *picture.size)
-        mask_file = masks / f"{file.stem}.png"
-        mask = _mask(mask_file)
-        if mask.shape == picture.size != picture.size[::-1]:  # numpy's order is rows, columns
-            stored = open_stored_picture(file)
-            picture = stored if stored.size == mask.shape[::-1] else picture
-        _check_mask(mask, mask_file, picture.size, labels)
-        return np.asarray(picture, np.uint8), mask
-
-    pairs = map_in_threads(decode, files, what="decoding pictures")
-    return SegmentationSet(sources=tuple(picture for picture, _ in pairs), truths=tuple(mask for _, mask in pairs))
+def _part(pairs: Sequence[Pair], key: Key) -> SegmentationSet:
+    decoded = map_in_threads(lambda pair: _decode(pair, key), pairs, what="decoding pictures")
+    return SegmentationSet(sources=tuple(picture for picture, _ in decoded), truths=tuple(mask for _, mask in decoded))
 
 
-def _mask(file: Path) -> Masks:
-    """The numbers of a mask, row by row."""
-    try:
-        if file.exists() and not file.is_file():
-            raise OSError("no regular file")
-        with Image.open(file, formats=["PNG"]) as opened:
-            mask = np.array(opened)
-            mode = opened.mode
-    except Exception as error:  # decoders of damaged files raise anything from SyntaxError to struct.error
-        found = getattr(error, "strerror", None) or "no PNG"
-        raise DataError(f"expected a mask at {file}, found {found}", hint=HINT) from error
-    if mode not in {"L", "P"}:
+def _decode(pair: Pair, key: Key) -> tuple[NDArray[np.uint8], Masks]:
+    """The picture and its mask, upright or both as they are stored."""
+    picture = open_picture(pair.picture)
+    check_sides(pair.picture, *picture.size)
+    mask = read_mask(pair.mask, key)
+    if mask.shape == picture.size != picture.size[::-1]:  # numpy's order is rows, columns
+        stored = open_stored_picture(pair.picture)
+        picture = stored if stored.size == mask.shape[::-1] else picture
+    if mask.shape != picture.size[::-1]:
+        width_px, height_px = picture.size
         raise DataError(
-            f"expected a mask of one byte a pixel in {file}, found mode {mode}, {mask.shape[1]} × {mask.shape[0]}",
-            hint=HINT,
-        )
-    return mask.astype(np.uint8)
-
-
-def _check_mask(mask: Masks, file: Path, size: tuple[int, int], labels: int) -> None:
-    if mask.shape != size[::-1]:
-        raise DataError(
-            f"expected a mask of {size[0]} × {size[1]} px, as its picture, in {file}, found {mask.shape[1]} × "
+            f"expected a mask of {width_px} × {height_px} px, as its picture, in {pair.mask}, found {mask.shape[1]} × "
             f"{mask.shape[0]}",
-            hint=HINT,
+            hint="export picture and mask at one size",
         )
-    wrong = mask[(mask >= labels) & (mask != VOID)]
-    if wrong.size:
-        raise DataError(f"expected labels 0 to {labels - 1}, or {VOID}, in {file}, found {wrong.max()}", hint=HINT)
+    return np.asarray(picture, np.uint8), mask

@@ -1,0 +1,92 @@
+"""What the readers of pictures with masks find: which picture has which mask, and what a mask's numbers stand for."""
+
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mobile_sdk.contract import MOST_MASK_LABELS
+from mobile_sdk.errors import DataError
+from mobile_sdk.labels.written import check_labels
+from mobile_sdk.masks import VOID
+from qat.picture_folder import listed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """The file of a picture and that of its mask."""
+
+    picture: Path
+    mask: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Key:
+    """The labels, and what the numbers in masks stand for: a label's index, or `VOID`.
+
+    Where `colours` are told (0xRRGGBB), they are what counts in masks of colours and of palettes. `place` is the file
+    that says so.
+    """
+
+    labels: tuple[str, ...]
+    place: str
+    numbers: Mapping[int, int]
+    colours: Mapping[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        """Raises DataError for labels that are too few or too many, or that no app could show or tell apart."""
+        if not 2 <= len(self.labels) <= MOST_MASK_LABELS:
+            raise DataError(
+                f"expected 2 to {MOST_MASK_LABELS} labels in {self.place}, found {len(self.labels)}",
+                hint="what no object covers needs a label as well, such as background",
+            )
+        check_labels(self.labels, self.place)
+
+    @classmethod
+    def counted(cls, labels: tuple[str, ...], place: str) -> "Key":
+        """The key of masks whose numbers count the labels from 0, 255 being void."""
+        return cls(labels=labels, place=place, numbers={**{index: index for index in range(len(labels))}, VOID: VOID})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Masked:
+    """What lies in a folder: pictures to learn from and, where they are parted, to validate by."""
+
+    key: Key
+    parts: tuple[tuple[Pair, ...], ...]
+
+
+def by_name(home: Path, files: Iterable[Path], ending: str = "") -> dict[str, Path]:
+    """The files by `name_of` their paths below `home`, without `ending`; DataError names two files of one name."""
+    found: dict[str, Path] = {}
+    for file in files:
+        name = name_of(file.relative_to(home).with_suffix("").as_posix()).removesuffix(ending)
+        if name in found:
+            raise DataError(
+                f"expected one file of each name in {home}, found {file.name} beside {found[name].name}",
+                hint="it cannot be told which is meant: rename or remove one",
+            )
+        found[name] = file
+    return found
+
+
+def masks_by_name(home: Path, files: Iterable[Path], ending: str = "") -> dict[str, Path]:
+    """The same of the PNG files among them, which alone can be masks."""
+    return by_name(home, (file for file in files if file.suffix.lower() == ".png"), ending)
+
+
+def name_of(text: str) -> str:
+    """A name that is the same in letters of any case and however they are composed, as archives change them."""
+    return unicodedata.normalize("NFC", text).casefold()
+
+
+def mask_of(picture: Path, masks: Mapping[str, Path], name: str, expected: Path) -> Path:
+    """The mask of that name; DataError says what is there instead of the `expected` one."""
+    if name in masks:
+        return masks[name]
+    others = [file.name for file in expected.parent.glob("*") if file.stem == expected.stem and file != picture]
+    found = f"{listed(others)}, which is no PNG" if others else "No such file or directory"
+    raise DataError(
+        f"expected a mask at {expected}, found {found}",
+        hint="JPEG changes numbers: export masks as PNG" if others else f"give {picture.name} a mask, or move it away",
+    )
