@@ -30,12 +30,19 @@ def other_task(folder: Folder) -> tuple[str, str] | None:
     own, below = folder.others, [file for each in annotations for file in each.all_others()]
     if any(_COCO.fullmatch(file.name.lower()) for file in (*own, *below)):
         return "a COCO data set", "for boxes: --task detection"
+    if {"jpegimages", "segmentationclass"} <= names.keys():
+        return (
+            "a PASCAL VOC data set with masks",
+            "for its masks: --task segmentation; for its boxes: --task detection",
+        )
     if _has(below, ".xml") or "jpegimages" in names or _beside(folder, ".xml"):
         return "a PASCAL VOC data set", "convert its boxes to COCO's annotations.json: --task detection"
     if (_has(below, ".txt") and _PICTURES & set(names)) or _beside(folder, ".txt"):
         return "a YOLO data set", "convert its boxes to COCO's annotations.json: --task detection"
     if _PICTURES & set(names) and (_MASKS | _ANNOTATIONS) & {each.name.lower() for each in folder.filled()}:
         return "pictures with masks", "for what every pixel shows: --task segmentation; else move the masks away"
+    if any(file.name.lower() == "_classes.csv" for file in own) and _drawn_beside(folder):
+        return "pictures with masks", "for what every pixel shows: --task segmentation"
     return None
 
 
@@ -70,3 +77,8 @@ def _beside(folder: Folder, suffix: str) -> bool:
     """Whether most of the folder's own pictures have a file of that suffix beside them, by the same name."""
     stems = {file.stem for file in folder.others if file.suffix.lower() == suffix}
     return bool(stems) and 2 * sum(file.stem in stems for file in folder.pictures) > len(folder.pictures)
+
+
+def _drawn_beside(folder: Folder) -> bool:
+    """Whether masks lie beside the folder's own pictures, as NAME_mask.png."""
+    return any(file.stem.lower().endswith("_mask") for file in folder.pictures)

@@ -261,7 +261,7 @@ def listed_above(root: Path) -> None:
         (yolo, "found a YOLO data set", "convert its boxes"),
         (roboflow_yolo, "found a YOLO data set", "convert its boxes"),
         (darknet, "found a YOLO data set", "convert its boxes"),
-        (voc, "found a PASCAL VOC data set", "convert its boxes"),
+        (voc, "found a PASCAL VOC data set with masks", "--task segmentation"),
         (roboflow_voc, "found a PASCAL VOC data set", "convert its boxes"),
         (masks, "found pictures with masks", "--task segmentation"),
         (listed_in_csv, "found 10 pictures in test, train without", "if train.csv says their labels"),

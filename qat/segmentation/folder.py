@@ -49,8 +49,6 @@ def load_mask_folder(path: Path | str) -> SegmentationPictures:
     for line in _left_out(folder, found):
         say(line)
     groups = found.parts if len(found.parts) == 2 else _held_out(found.parts[0], folder)
-    if not all(groups):
-        raise DataError(f"expected pictures in every split of {folder.path}, found one empty", hint="add pictures")
     train, validation = (_part(pairs, found.key) for pairs in groups)
     pictures = SegmentationPictures(train=train, validation=validation, labels=found.key.labels)
     check_masks(pictures, [[pair.mask for pair in pairs] for pairs in groups], found.key)

@@ -1,7 +1,7 @@
 """What is checked of all masks together: what they ask for, and whether a net is judged by what it has learned."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ from mobile_sdk.masks import VOID
 from qat.picture_folder import counted, listed
 from qat.progress import say
 from qat.segmentation.masked import Key
-from qat.segmentation.pictures import SegmentationPictures, SegmentationSet
+from qat.segmentation.pictures import SegmentationPictures
 
 
 def check_masks(pictures: SegmentationPictures, names: Sequence[list[Path]], key: Key) -> None:
@@ -21,28 +21,45 @@ def check_masks(pictures: SegmentationPictures, names: Sequence[list[Path]], key
     """
     parts = (pictures.train, pictures.validation)
     for part, files, purpose in zip(parts, names, ("learn from", "validate by"), strict=True):
-        _check_asked(part, files, purpose)
-    shown = np.unique(np.concatenate([np.unique(mask) for mask in pictures.train.truths]))
-    if key.colours is None and set(shown.tolist()) == {0, VOID} and key.numbers.get(VOID) == VOID:
-        raise DataError(
-            f"expected masks that show more than {key.labels[0]}, found only the numbers 0 and {VOID} in all "
-            f"{len(names[0])} to learn from, such as {names[0][0]}",
-            hint=f"{VOID} is void here: where it means the object, write its label's number, 1 for {key.labels[1]}",
-        )
-    if unseen := [label for index, label in enumerate(key.labels) if index not in shown]:
-        say(f"no mask to learn from shows {counted(len(unseen), 'label')} of {len(key.labels)}: {listed(unseen)}")
+        shown = [frozenset(np.flatnonzero(np.bincount(mask.ravel())).tolist()) for mask in part.truths]
+        by_file = dict(zip(files, shown, strict=True))
+        _check_void(by_file, purpose)
+        if key.colours is None:
+            _check_binary(by_file, purpose, key)
+        if part is pictures.train:
+            _say_unseen(frozenset().union(*shown), key)
     _say_repeated(pictures)
 
 
-def _check_asked(part: SegmentationSet, files: list[Path], purpose: str) -> None:
-    void = [file.name for file, mask in zip(files, part.truths, strict=True) if (mask == VOID).all()]
-    if len(void) == len(files):
+def _say_unseen(shown: frozenset[int], key: Key) -> None:
+    if unseen := [label for index, label in enumerate(key.labels) if index not in shown]:
+        say(f"no mask to learn from shows {counted(len(unseen), 'label')} of {len(key.labels)}: {listed(unseen)}")
+
+
+def _check_void(by_file: Mapping[Path, frozenset[int]], purpose: str) -> None:
+    void = [file for file, shown in by_file.items() if shown == {VOID}]
+    if len(void) == len(by_file):
         raise DataError(
-            f"expected a label in a mask to {purpose}, found void alone in all {len(files)}, such as {files[0]}",
+            f"expected a label in a mask to {purpose}, found void alone in all {len(void)}, such as {void[0]}",
             hint=f"{VOID} is void: write the labels' numbers",
         )
     if void:
-        say(f"{counted(len(void), 'mask')} of {len(files)} to {purpose} hold void alone: {listed(void)}")
+        names = listed(file.name for file in void)
+        say(f"{counted(len(void), 'mask')} of {len(by_file)} to {purpose} hold void alone: {names}")
+
+
+def _check_binary(by_file: Mapping[Path, frozenset[int]], purpose: str, key: Key) -> None:
+    """Masks of 0 and 255 alone, as many tools draw one object: 255 is void here, and nothing would be learned."""
+    binary = [file for file, shown in by_file.items() if shown == {0, VOID}]
+    if binary and all(shown <= {0, VOID} for shown in by_file.values()):
+        raise DataError(
+            f"expected masks to {purpose} that show more than {key.labels[0]}, found only the numbers 0 and {VOID} in "
+            f"all {len(by_file)}, such as {binary[0]}",
+            hint=f"{VOID} is void here: where it means the object, write its label's number, 1 for {key.labels[1]}",
+        )
+    if binary:
+        names = listed(file.name for file in binary)
+        say(f"{counted(len(binary), 'mask')} to {purpose} show {key.labels[0]} and void, {VOID}, alone: {names}")
 
 
 def _say_repeated(pictures: SegmentationPictures) -> None:

@@ -17,6 +17,7 @@ from qat.segmentation.masked import Key
 
 HINT = "write a PNG, grey or with a palette, whose numbers count the labels from 0; 255 is void"
 _STRETCHED = {2: 255 // 3, 4: 255 // 15}
+_UNKNOWN = -1
 _GREY, _COLOURS, _PALETTE = 0, 2, 3  # PNG's colour types
 Numbers = NDArray[np.int64]
 """A mask as it is stored: its numbers, or its colours as 0xRRGGBB."""
@@ -26,11 +27,12 @@ def read_mask(file: Path, key: Key) -> Masks:
     """The label of every pixel, (height, width); DataError: no PNG, one of another kind, or a number of no label."""
     stored, is_coloured = _stored(file, is_by_colour=key.colours is not None)
     meanings = key.colours if is_coloured and key.colours is not None else key.numbers
-    found, places = np.unique(stored, return_inverse=True)
-    if unknown := [int(number) for number in found if int(number) not in meanings]:
-        raise _unknown(file, key, stored, unknown[-1], is_coloured)
-    labels = np.array([meanings[int(number)] for number in found], np.uint8)
-    return labels[places].reshape(stored.shape)
+    table = np.full(1 << (24 if is_coloured else 16), _UNKNOWN, np.int16)
+    table[list(meanings)] = list(meanings.values())
+    labels = table[stored]
+    if (unknown := stored[labels == _UNKNOWN]).size:
+        raise _unknown(file, key, stored, int(unknown.max()), is_coloured)
+    return labels.astype(np.uint8)
 
 
 def _stored(file: Path, *, is_by_colour: bool) -> tuple[Numbers, bool]:

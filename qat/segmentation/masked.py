@@ -1,7 +1,7 @@
 """What the readers of pictures with masks find: which picture has which mask, and what a mask's numbers stand for."""
 
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,6 +54,15 @@ class Masked:
 
     key: Key
     parts: tuple[tuple[Pair, ...], ...]
+
+
+def filled(pairs: Sequence[Pair], place: Path) -> tuple[Pair, ...]:
+    """The pairs; DataError where `place`, a folder or a list, holds none."""
+    if not pairs:
+        raise DataError(
+            f"expected a picture with a mask or more in {place}, found none", hint="fill it, or move it away"
+        )
+    return tuple(pairs)
 
 
 def by_name(home: Path, files: Iterable[Path], ending: str = "") -> dict[str, Path]:

@@ -15,7 +15,7 @@ from mobile_sdk.errors import DataError
 from mobile_sdk.labels.written import numbered_lines
 from qat.annotated_folders import chosen
 from qat.picture_folder import Folder
-from qat.segmentation.masked import Key, Masked, Pair, by_name, mask_of, masks_by_name
+from qat.segmentation.masked import Key, Masked, Pair, by_name, filled, mask_of, masks_by_name
 
 LABELS, PICTURES, MASKS = "labels.txt", "images", "masks"
 HINT = f"lay them out as DIR/{PICTURES}/NAME.jpg, DIR/{MASKS}/NAME.png and DIR/{LABELS}, a label a line"
@@ -62,4 +62,4 @@ def _pairs(pictures: Folder, masks: Folder) -> tuple[Pair, ...]:
         return mask_of(picture, by_stem, name, masks.path / f"{picture.stem}.png")
 
     named = by_name(pictures.path, pictures.pictures)
-    return tuple(Pair(picture=picture, mask=mask(picture, name)) for name, picture in named.items())
+    return filled([Pair(picture=picture, mask=mask(picture, name)) for name, picture in named.items()], pictures.path)

@@ -18,7 +18,7 @@ from mobile_sdk.labels.written import read_text, shown
 from mobile_sdk.masks import VOID
 from qat.annotated_folders import chosen
 from qat.picture_folder import Folder
-from qat.segmentation.masked import Key, Masked, Pair, by_name, mask_of, masks_by_name
+from qat.segmentation.masked import Key, Masked, Pair, by_name, filled, mask_of, masks_by_name
 
 CLASSES, ENDING = "_classes.csv", "_mask"
 _HEADER = ["pixel value", "class"]
@@ -26,27 +26,25 @@ _HEADER = ["pixel value", "class"]
 
 def read_roboflow(folder: Folder) -> Masked | None:
     """What the folder holds in this layout; None where it is laid out otherwise."""
-    if classes_of(folder):
-        places: tuple[Folder, ...] = (folder,)
-    else:
-        parted = {each.name: each for each in folder.folders if classes_of(each)}
-        places = chosen(parted, folder.path) if parted else ()
-    keys = [_key(file) for place in places if (file := classes_of(place))]
-    if not keys:
-        return None
+    places = {each.name: each for each in (folder, *folder.folders) if _classes(each)}
+    if not any(_masks(place) for place in places.values()):
+        return None  # the list of classifiers' labels has the same name
+    chosen_places = (folder,) if folder.name in places else chosen(places, folder.path)
+    keys = [_key(file) for place in chosen_places if (file := _classes(place))]
     if (keys[0].labels, keys[0].numbers) != (keys[-1].labels, keys[-1].numbers):
         raise DataError(
             f"expected the same classes in {keys[0].place} and {keys[-1].place}, found others",
             hint="export the data set again, as one version",
         )
-    return Masked(key=keys[0], parts=tuple(_pairs(place) for place in places))
+    return Masked(key=keys[0], parts=tuple(_pairs(place) for place in chosen_places))
 
 
-def classes_of(folder: Folder) -> Path | None:
-    """The list of classes in `folder`, if it is one of masks: that of labels for whole pictures has the same name."""
-    file = next((each for each in folder.others if each.name.lower() == CLASSES), None)
-    is_masks = any(picture.stem.lower().endswith(ENDING) for picture in folder.pictures)
-    return file if is_masks else None
+def _classes(folder: Folder) -> Path | None:
+    return next((file for file in folder.others if file.name.lower() == CLASSES), None)
+
+
+def _masks(folder: Folder) -> list[Path]:
+    return [file for file in folder.pictures if file.stem.lower().endswith(ENDING)]
 
 
 def _key(file: Path) -> Key:
@@ -81,11 +79,11 @@ def _rows(file: Path) -> list[list[str]]:
 
 
 def _pairs(place: Folder) -> tuple[Pair, ...]:
-    drawn = [file for file in place.pictures if file.stem.lower().endswith(ENDING)]
+    drawn = _masks(place)
     masks = masks_by_name(place.path, drawn, ENDING)
     pictures = by_name(place.path, [file for file in place.pictures if file not in drawn])
 
     def mask(picture: Path, name: str) -> Path:
         return mask_of(picture, masks, name, place.path / f"{picture.stem}{ENDING}.png")
 
-    return tuple(Pair(picture=picture, mask=mask(picture, name)) for name, picture in pictures.items())
+    return filled([Pair(picture=picture, mask=mask(picture, name)) for name, picture in pictures.items()], place.path)

@@ -20,7 +20,7 @@ from mobile_sdk.labels.written import lines_of, numbered_lines, read_text
 from qat.annotated_folders import chosen
 from qat.picture_folder import Folder, counted, listed
 from qat.progress import say
-from qat.segmentation.masked import Key, Masked, Pair, by_name, masks_by_name, name_of
+from qat.segmentation.masked import Key, Masked, Pair, by_name, filled, masks_by_name, name_of
 from qat.split_names import splits_among
 
 PICTURES, LISTS = "jpegimages", "imagesets"
@@ -66,9 +66,9 @@ def read_voc(voc: Voc) -> Masked:
 def parts_of(voc: Voc, *, is_partly_masked: bool = False) -> tuple[tuple[Pair, ...], ...]:
     """The pairs that the lists name, or all that there are; listed pictures may have no mask where that is usual."""
     pictures = by_name(voc.pictures.path, voc.pictures.all_pictures())
-    masks = masks_by_name(voc.masks.path, voc.masks.all_pictures())
+    masks, home = masks_by_name(voc.masks.path, voc.masks.all_pictures()), voc.masks.path
     if not voc.lists:
-        return (tuple(Pair(picture=pictures[name], mask=masks[name]) for name in masks if name in pictures),)
+        return (filled([Pair(picture=pictures[name], mask=masks[name]) for name in masks if name in pictures], home),)
     read = [_entries(file) for file in voc.lists]
     if len(read) == 2 and (both := read[0].keys() & read[1].keys()):
         names = listed(read[0][name] for name in both)
@@ -82,7 +82,7 @@ def parts_of(voc: Voc, *, is_partly_masked: bool = False) -> tuple[tuple[Pair, .
         if unmasked:
             say(f"left out {counted(len(unmasked), 'picture')} of {file} without a mask: {listed(unmasked.values())}")
         asked = {name: entry for name, entry in entries.items() if name not in unmasked}
-        parts.append(tuple(_pair(file, name, entry, pictures, masks, voc) for name, entry in asked.items()))
+        parts.append(filled([_pair(file, *each, pictures, masks, voc) for each in asked.items()], file))
     return tuple(parts)
 
 
