@@ -1,6 +1,5 @@
 """Pictures of which more than a label is known, as a sequence, as bytes, and as batches."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Self, TypeVar, overload
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 
 from mobile_sdk.contract import ImageSpec
 from qat.batches import epoch_generator, shuffled_batches
+from qat.content_hash import hash_all, hash_array
 from qat.layout import device_of
 from qat.picture_set import PictureSet, normalised
 from qat.plan import TrainPlan
@@ -62,11 +62,15 @@ class AnnotatedSet(Sequence[tuple[Image.Image, int]], Generic[Annotation]):
 
     def fingerprint(self) -> str:
         """A hash of the pictures and what is known of them."""
-        digest = hashlib.sha256(self.pictures.fingerprint().encode())
-        for truth in self.truths:
-            for array in self.arrays(truth):
-                digest.update(array.tobytes())
-        return digest.hexdigest()
+        return hash_all((self.pictures_hash().encode(), self.truths_hash().encode()))
+
+    def pictures_hash(self) -> str:
+        """A hash of the pictures' bytes."""
+        return self.pictures.pictures_hash()
+
+    def truths_hash(self) -> str:
+        """A hash of what is known of each picture."""
+        return hash_all(hash_all(map(hash_array, self.arrays(truth))).encode() for truth in self.truths)
 
     def arrays(self, truth: Annotation) -> tuple[NDArray[Any], ...]:
         """All numbers of what is known of a picture."""

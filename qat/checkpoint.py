@@ -2,6 +2,7 @@
 
 import hashlib
 import pickle
+import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -20,22 +21,23 @@ from mobile_sdk.errors import MachineError, SettingError
 from mobile_sdk.own_folder import locked_folder
 from mobile_sdk.plain_zip import check_plain_if_zip
 from mobile_sdk.regular_file import MOST_WEIGHTS, check_regular
+from qat.content_hash import Fingerprint, hash_all
 from qat.history import History
 from qat.plan import TrainPlan
 from qat.progress import say
 
 CHECKPOINT_FILE = "checkpoint.pt"
-_SCHEMA = 3
-_EPOCHS, _WARM_UP, _INITIAL = "number of epochs", "warm-up", "initial weights"
+_SCHEMA = 4
+_VERSION, _EPOCHS, _WARM_UP, _INITIAL = "version of this SDK", "number of epochs", "warm-up", "initial weights"
 _OF_LENGTH = frozenset((_EPOCHS, _WARM_UP))
 """What may differ between a finished training and the longer one that goes on from it."""
 
+_ADDRESS = re.compile(" at 0x[0-9a-f]+")  # of an object, in what a module says of itself: another in every process
 _DAMAGE = (pickle.UnpicklingError, zipfile.BadZipFile)
 
 _LEFT: WeakKeyDictionary[nn.Module, dict[Path, tuple[str, str]]] = WeakKeyDictionary()
 """The hashes of nets as their last run left them, and as they were before, by that run's folder."""
 
-Fingerprint = dict[str, str]
 State = dict[str, Any]
 
 
@@ -48,17 +50,21 @@ def fingerprint(net: nn.Module, plan: TrainPlan, contract: Contract, task: Finge
     """
     weights = hash_weights(net)
     left, initial = _LEFT.get(net, {}).get(folder.resolve(), ("", ""))
-    structure = [(name, tuple(value.shape), str(value.dtype)) for name, value in _tensors(net).items()]
     return {
-        "schema": str(_SCHEMA),
-        "plan": _hash(repr(_besides_length(plan)).encode()),
+        _VERSION: str(_SCHEMA),
+        "plan": _hash(repr(_besides_length(plan))),
         _EPOCHS: str(plan.epochs),
         _WARM_UP: repr(plan.warm_up),
-        "contract": _hash(contract.model_dump_json().encode()),
+        "contract": _hash(contract.model_dump_json()),
         **task,
-        "net": _hash(repr((type(net).__name__, structure)).encode()),
+        "net": _structure_hash(net),
         _INITIAL: initial if left == weights else weights,
     }
+
+
+def begins_anew(mark: Fingerprint, net: nn.Module) -> Fingerprint:
+    """The same for a run that takes up no checkpoint: it begins from the weights that the net has now."""
+    return {**mark, _INITIAL: hash_weights(net)}
 
 
 def leave(net: nn.Module, mark: Fingerprint, folder: Path) -> None:
@@ -68,7 +74,12 @@ def leave(net: nn.Module, mark: Fingerprint, folder: Path) -> None:
 
 def hash_weights(net: nn.Module) -> str:
     """A hash of all the tensors that the net holds."""
-    return _hash(*(value.cpu().numpy().tobytes() for value in _tensors(net).values()))
+    return hash_all(value.cpu().numpy().tobytes() for value in _tensors(net).values())
+
+
+def hash_net(net: nn.Module) -> str:
+    """A hash of what the net is made of and of the tensors that it holds."""
+    return _hash(_structure_hash(net) + hash_weights(net))
 
 
 @contextmanager
@@ -123,11 +134,18 @@ def load_checkpoint(folder: Path, mark: Fingerprint, *, overwrite: bool = False)
     others = {what for what, value in mark.items() if found.get(what) != value}
     if not others or (others <= _OF_LENGTH and _done(state) == int(found[_EPOCHS]) < int(mark[_EPOCHS])):
         return state
-    told = " and ".join(what for what in mark if what in others and (what != _WARM_UP or others == {_WARM_UP}))
+    told = _told(mark, others)
     if not overwrite:
         raise _refusal(folder, state, found, told)
     say(f"{path} is of a run with other {told}: it will be replaced, training starts over")
     return None
+
+
+def _told(mark: Fingerprint, others: set[str]) -> str:
+    """What differs, in words: of two versions nothing else can be compared."""
+    if _VERSION in others:
+        return _VERSION
+    return " and ".join(what for what in mark if what in others and (what != _WARM_UP or others == {_WARM_UP}))
 
 
 def is_shorter(state: State, plan: TrainPlan) -> bool:
@@ -167,8 +185,16 @@ def _tensors(net: nn.Module) -> dict[str, torch.Tensor]:
     return {name: value for name, value in state.items() if isinstance(value, torch.Tensor)}
 
 
-def _hash(*parts: bytes) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part)
-    return digest.hexdigest()
+def _structure_hash(net: nn.Module) -> str:
+    """Of the net's modules and their settings, and of the tensors' names, shapes and dtypes; not of the user's code."""
+    modules = [
+        (name, type(module).__name__, _ADDRESS.sub("", module.extra_repr()), getattr(module, "code", ""))
+        for name, module in net.named_modules()
+        if not isinstance(module, nn.ModuleList)
+    ]
+    tensors = [(name, tuple(value.shape), str(value.dtype)) for name, value in _tensors(net).items()]
+    return _hash(repr((modules, tensors)))
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,6 +1,17 @@
 """What a run of training gave, epoch by epoch."""
 
+from dataclasses import dataclass
+
 from mobile_sdk.contract import Model
+from mobile_sdk.label_shares import ByLabel
+
+
+@dataclass(frozen=True, kw_only=True)
+class Validation:
+    """What held-out pictures gave after an epoch: shares by `Epoch`'s fields, and the same measure label by label."""
+
+    shares: dict[str, float | None]
+    by_label: ByLabel | None = None
 
 
 class Epoch(Model):
@@ -34,9 +45,14 @@ class Epoch(Model):
 
 
 class History(Model):
-    """What a run gave, epoch by epoch."""
+    """What a run gave, epoch by epoch.
+
+    `by_label` is what the last epoch's validation gave for each label: the share of its pictures that were right,
+    average precision at an overlap of a half, or intersection over union; null for one that no held-out picture shows.
+    """
 
     epochs: tuple[Epoch, ...] = ()
+    by_label: ByLabel | None = None
 
     def __repr__(self) -> str:
         """How many epochs there were, and what the last one gave, in one line."""

@@ -13,9 +13,11 @@ from qat.distillation import Distillation
 from qat.features import feature_names, in_float, with_features
 from qat.float_scores import without_last_activation
 from qat.fusion import fused
+from qat.label_loss import label_loss
 from qat.layout import device_of, lay_out
 from qat.net_copy import copy_net
 from qat.preparation import FakeQuantNet
+from qat.processes import current_processes
 from qat.quantizer import step_of
 
 _View = Callable[[Tensor], tuple[Tensor, tuple[Tensor, ...]]]
@@ -40,22 +42,29 @@ class Lesson:
         lay_out(own)
         self._teacher: _View = own if distillation.features else lambda rgb: (own(rgb), ())
 
-    def __call__(self, rgb: Tensor, targets: Tensor, label_smoothing: float) -> tuple[Tensor, Tensor]:
-        """`(loss, the student's scores)` of pictures as float nets read them; a target of -1 is no label."""
+    def __call__(
+        self, rgb: Tensor, targets: Tensor, smoothing: float, balance: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """`(loss, the student's scores)` of pictures as float nets read them; a target of -1 is no label.
+
+        Of several processes each gets what its part adds to the whole batch's loss.
+        """
         with torch.no_grad():
             wanted, wanted_features = self._teacher(rgb)
         scores, features = self._student(rgb)
         weigh = self._distillation
-        loss = weigh.scores * _noise_share(scores, wanted)
+        pairs = [(scores, wanted), *zip(features, wanted_features, strict=True)]
+        shares, powers = zip(*(_noise_share(*pair) for pair in pairs), strict=True)
+        count, *parts = current_processes().weights(len(rgb), *powers)
+        noise = [part * share for part, share in zip(parts, shares, strict=True)]
+        loss = weigh.scores * noise[0]
         if features:
-            shares = [_noise_share(*pair) for pair in zip(features, wanted_features, strict=True)]
-            loss = loss + weigh.features * torch.stack(shares).mean()
+            loss = loss + weigh.features * torch.stack(noise[1:]).mean()
         if weigh.divergence:
-            loss = loss + weigh.divergence * _divergence(scores, wanted, weigh.temperature)
-        if weigh.labels and (targets >= 0).any():
-            loss = loss + weigh.labels * F.cross_entropy(
-                scores, targets, label_smoothing=label_smoothing, ignore_index=-1
-            )
+            loss = loss + weigh.divergence * (count * _divergence(scores, wanted, weigh.temperature))
+        if weigh.labels:
+            labels = label_loss(scores, targets, ignored=-1, smoothing=smoothing, balance=balance)
+            loss = loss + weigh.labels * labels
         return loss, scores
 
     @torch.no_grad()
@@ -96,9 +105,11 @@ def _other_inside(found: str) -> SettingError:
     )
 
 
-def _noise_share(found: Tensor, wanted: Tensor) -> Tensor:
-    """Noise over signal, in power: 0 where they are equal."""
-    return F.mse_loss(found, wanted) / wanted.square().mean().clamp(min=torch.finfo(wanted.dtype).tiny)
+def _noise_share(found: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    """Noise over signal, in power: 0 where they are equal; and how much signal there is in all."""
+    power = wanted.square().mean()
+    share = F.mse_loss(found, wanted) / power.clamp(min=torch.finfo(wanted.dtype).tiny)
+    return share, power * wanted.numel()
 
 
 def _divergence(scores: Tensor, wanted: Tensor, temperature: float) -> Tensor:

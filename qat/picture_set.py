@@ -1,6 +1,5 @@
 """Labelled pictures as a sequence, and as bytes: decoded in parallel, kept in memory where they fit."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +13,7 @@ from torch import Tensor
 
 from mobile_sdk.contract import ImageSpec
 from mobile_sdk.preprocess import open_picture, to_bytes
-from qat.held_out import in_bytes
+from qat.content_hash import Stamp, hash_all, hash_array, hash_file, stamp
 from qat.progress import map_in_threads
 
 
@@ -26,7 +25,7 @@ class Stored(Protocol):
         ...
 
     def identity(self) -> bytes:
-        """What tells it from others."""
+        """A hash of its bytes, which are sure to be those."""
         ...
 
 
@@ -34,6 +33,8 @@ Source = Path | NDArray[np.uint8] | Stored
 """A picture file, the RGB bytes (height, width, 3) themselves, or a picture that is stored with others."""
 
 Recipe = tuple[int, str, float]
+Stamps = tuple[Stamp, ...]
+_Decoded = tuple[Stamps, NDArray[np.uint8]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -41,13 +42,15 @@ class PictureSet(Sequence[tuple[Image.Image, int]]):
     """Pictures with the index of each one's label, in an order that is shuffled once and for all.
 
     So a slice, which is a PictureSet again, is a fair sample. Pictures without a label carry -1.
-    Decoded bytes stay in memory up to `cache_mib` a set; beyond that they are decoded again each time.
+    Decoded bytes stay in memory up to `cache_mib` a set, and as long as the files are as they were; beyond that they
+    are decoded again each time.
     """
 
     sources: tuple[Source, ...]
     targets: tuple[int, ...]
     cache_mib: int = 1024  # 7,000 pictures of 224 px; two such sets leave room on a laptop of 8 GiB
-    _cache: dict[Recipe, NDArray[np.uint8]] = field(default_factory=dict, init=False, repr=False)
+    _cache: dict[Recipe, _Decoded] = field(default_factory=dict, init=False, repr=False)
+    _hashes: list[str] = field(default_factory=list, init=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.sources)
@@ -71,13 +74,13 @@ class PictureSet(Sequence[tuple[Image.Image, int]]):
 
     def bytes(self, spec: ImageSpec) -> NDArray[np.uint8]:
         """All pictures as RGB bytes (count, size_px, size_px, 3), read-only; kept if they fit into `cache_mib`."""
-        recipe = _recipe(spec)
-        if recipe in self._cache:
-            return self._cache[recipe]
+        recipe, stamps = _recipe(spec), self._stamps() if self.fits(spec) else ()
+        if recipe in self._cache and self._cache[recipe][0] == stamps:
+            return self._cache[recipe][1]
         rows = _decode(self.sources, spec, what="decoding pictures")
         rows.setflags(write=False)
         if self.fits(spec):
-            self._cache[recipe] = rows
+            self._cache[recipe] = stamps, rows
         return rows
 
     def some_bytes(self, spec: ImageSpec, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
@@ -88,7 +91,7 @@ class PictureSet(Sequence[tuple[Image.Image, int]]):
 
     def fits(self, spec: ImageSpec) -> bool:
         """Whether the bytes of the whole set are, or may be, kept in memory."""
-        held = sum(rows.nbytes for recipe, rows in self._cache.items() if recipe != _recipe(spec))
+        held = sum(rows.nbytes for recipe, (_, rows) in self._cache.items() if recipe != _recipe(spec))
         return held + len(self) * spec.size_px**2 * 3 <= self.cache_mib * 2**20
 
     def tensors(self, spec: ImageSpec) -> Tensor:
@@ -96,17 +99,26 @@ class PictureSet(Sequence[tuple[Image.Image, int]]):
         return normalised(torch.from_numpy(self.bytes(spec).copy()).permute(0, 3, 1, 2), spec)
 
     def fingerprint(self) -> str:
-        """A hash of labels and of file names and sizes (or of the bytes, where the set has no files)."""
-        digest = hashlib.sha256()
-        for source, target in zip(self.sources, self.targets, strict=True):
-            if isinstance(source, Path):
-                content = in_bytes(f"{source.parent.name}/{source.name} {source.stat().st_size}")
-            elif isinstance(source, np.ndarray):
-                content = source.tobytes()
-            else:
-                content = source.identity()
-            digest.update(b"%d " % target + content)
-        return digest.hexdigest()
+        """A hash of the pictures' bytes and their labels."""
+        return hash_all((self.pictures_hash().encode(), self.truths_hash().encode()))
+
+    def pictures_hash(self) -> str:
+        """A hash of the bytes of the files, or of the pictures where there are none; reads all of them.
+
+        What was decoded from others is forgotten.
+        """
+        found = hash_all(map_in_threads(_content, self.sources, what="hashing pictures"))
+        if self._hashes and self._hashes[0] != found:
+            self._cache.clear()
+        self._hashes[:] = [found]
+        return found
+
+    def truths_hash(self) -> str:
+        """A hash of the labels' indices."""
+        return hash_all((hash_array(np.array(self.targets, np.int64)),))
+
+    def _stamps(self) -> Stamps:
+        return tuple(stamp(source) for source in self.sources if isinstance(source, Path))
 
 
 def in_parts(pictures: Any) -> str:
@@ -125,6 +137,12 @@ def _picture(source: Source) -> Image.Image:
     if isinstance(source, Path):
         return open_picture(source)
     return Image.fromarray(source) if isinstance(source, np.ndarray) else source.open()
+
+
+def _content(source: Source) -> bytes:
+    if isinstance(source, Path):
+        return hash_file(source)
+    return hash_array(source) if isinstance(source, np.ndarray) else source.identity()
 
 
 def _decode(sources: Sequence[Source], spec: ImageSpec, *, what: str | None) -> NDArray[np.uint8]:

@@ -65,6 +65,9 @@ class Staircase:
     every_epochs: float = 1.0
 
 
+WEIGHT_DECAY, LABEL_SMOOTHING = 0.02, 0.1
+"""The plan's own."""
+
 FINETUNING = (
     Phase(name="observe", begins_share=0.0, observes=True, batch_norm_follows=True),
     Phase(name="freeze batch norm", begins_share=1 / 3, observes=True, batch_norm_follows=False),
@@ -86,7 +89,9 @@ class TrainPlan:
     section 3.4). The rate rises linearly over `warm_up_epochs`, by default one and at most half of the run. `phases`
     say what moves besides the weights and concern fake-quantized nets only. `ema_decay=None` trains without an average
     of the weights. With `distillation` the loss is what that says, and `fit` needs a teacher; without, it is the
-    cross-entropy of the labels.
+    cross-entropy of the labels. With `class_balance` a picture, or a pixel, weighs in it by the inverse of its label's
+    share of the training set. None leaves `weight_decay` and `label_smoothing` to where they act: 0.02 and 0.1.
+    A setting that would do nothing is refused.
     """
 
     epochs: int = 30
@@ -95,12 +100,13 @@ class TrainPlan:
     learning_rate: float = 0.002
     schedule: Cosine | Staircase = Cosine()
     warm_up_epochs: float | None = None
-    weight_decay: float = 0.02
-    label_smoothing: float = 0.1
+    weight_decay: float | None = None
+    label_smoothing: float | None = None
     ema_decay: float | None = 0.999
     augmentation: Augmentation | None = field(default_factory=Augmentation)
     phases: tuple[Phase, ...] = (FREE,)
     distillation: Distillation | None = None
+    class_balance: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -127,6 +133,7 @@ class TrainPlan:
             batch=32,
             learning_rate=rate,
             weight_decay=decay,
+            label_smoothing=0.0,
             ema_decay=0.99,
             seed=seed,
         )
@@ -167,6 +174,7 @@ class TrainPlan:
             ema_decay=None,
             augmentation=base.augmentation,
             phases=FINETUNING,
+            class_balance=base.class_balance,
             seed=base.seed,
         )
 
@@ -179,7 +187,7 @@ class TrainPlan:
         Statistics are held from the start and ranges observe nothing, since calibration has found them: they are
         learned, and held for the last third. No weight decays, since the teacher's are the ones wanted.
         """
-        base = after or cls()
+        base, lesson = after or cls(), distillation or Distillation()
         return cls(
             epochs=epochs,
             batch=base.batch,
@@ -187,11 +195,12 @@ class TrainPlan:
             learning_rate=0.0005,
             warm_up_epochs=min(0.2, epochs / 5),
             weight_decay=0.0,
-            label_smoothing=base.label_smoothing,
+            label_smoothing=base.label_smoothing if lesson.labels else None,
             ema_decay=None,
             augmentation=base.augmentation,
             phases=DISTILLING,
-            distillation=distillation or Distillation(),
+            distillation=lesson,
+            class_balance=base.class_balance and lesson.labels > 0,
             seed=base.seed,
         )
 
@@ -252,6 +261,18 @@ class TrainPlan:
         )
 
     @property
+    def decay(self) -> float:
+        """The weight decay: where none is named that of the optimizer, and StepAdam has none."""
+        if self.weight_decay is None:
+            return 0.0 if isinstance(self.optimizer, StepAdam) else WEIGHT_DECAY
+        return self.weight_decay
+
+    @property
+    def smoothing(self) -> float:
+        """The label smoothing of a loss that reads labels."""
+        return LABEL_SMOOTHING if self.label_smoothing is None else self.label_smoothing
+
+    @property
     def warm_up(self) -> float:
         """Over how many epochs the rate rises."""
         return min(1.0, self.epochs / 2) if self.warm_up_epochs is None else self.warm_up_epochs
@@ -274,7 +295,7 @@ class TrainPlan:
         """The plan's optimizer over all trainable parameters of `net`, in two groups: with and without weight decay."""
         trained = [parameter for parameter in net.parameters() if parameter.requires_grad]
         groups = [
-            {"params": [weight for weight in trained if _decays(weight)], "weight_decay": self.weight_decay},
+            {"params": [weight for weight in trained if _decays(weight)], "weight_decay": self.decay},
             {"params": [weight for weight in trained if not _decays(weight)], "weight_decay": 0.0},
         ]
         match self.optimizer:
@@ -309,8 +330,13 @@ _RULES: tuple[tuple[str, tuple[str, ...], Callable[[TrainPlan], bool]], ...] = (
         ("warm_up_epochs", "epochs"),
         lambda plan: 0 <= plan.warm_up < plan.epochs,
     ),
-    ("a weight decay of 0 or more", ("weight_decay",), lambda plan: 0 <= plan.weight_decay < math.inf),
-    ("label smoothing from 0 to below 1", ("label_smoothing",), lambda plan: 0 <= plan.label_smoothing < 1),
+    ("a weight decay of 0 or more", ("weight_decay",), lambda plan: 0 <= plan.decay < math.inf),
+    (
+        "no weight decay beside StepAdam, which has none",
+        ("weight_decay", "optimizer"),
+        lambda plan: not (plan.decay and isinstance(plan.optimizer, StepAdam)),
+    ),
+    ("label smoothing from 0 to below 1", ("label_smoothing",), lambda plan: 0 <= plan.smoothing < 1),
     (
         "an average's decay from 0 to below 1, or None",
         ("ema_decay",),
@@ -326,6 +352,12 @@ _RULES: tuple[tuple[str, tuple[str, ...], Callable[[TrainPlan], bool]], ...] = (
         "a Distillation, or None",
         ("distillation",),
         lambda plan: isinstance(plan.distillation, Distillation | None),
+    ),
+    ("class_balance True or False", ("class_balance",), lambda plan: isinstance(plan.class_balance, bool)),
+    (
+        "no class_balance beside a distillation that weighs no labels",
+        ("class_balance", "distillation"),
+        lambda plan: not (plan.class_balance and plan.distillation and not plan.distillation.labels),
     ),
     (f"a seed from 0 to {MOST_SEED}", ("seed",), lambda plan: is_seed(plan.seed)),
 )

@@ -67,9 +67,12 @@ class Processes:
         """This process's part of `total` things: as many as the others', or one more."""
         return slice(total * self.rank // self.count, total * (self.rank + 1) // self.count)
 
-    def weight(self, batch: int) -> float:
-        """What this process's mean over its part of a batch counts in the mean of all: parts may differ by one."""
-        return len(range(batch)[self.part_of(batch)]) * self.count / batch
+    def weights(self, *counts: float | Tensor) -> list[float]:
+        """What this process's means over so many things count in the means over all processes' things.
+
+        The mean of what they then are is the mean over all; 0 where there is nothing to count.
+        """
+        return [1.0] * len(counts)
 
     def own(self, pictures: Parted) -> Parted:
         """This process's part of pictures; SettingError where they are too few for all to have some."""
@@ -169,6 +172,11 @@ class _Joined(Processes):
                 f"expected a batch of {batch} pictures or more to learn from, found {pictures}",
                 hint="lower the plan's batch, or train in one process",
             )
+
+    def weights(self, *counts: float | Tensor) -> list[float]:
+        own = [float(count) for count in counts]
+        totals = self.total(*own)
+        return [count * self.count / total if total else 0.0 for count, total in zip(own, totals, strict=True)]
 
     @torch.no_grad()
     def start_alike(self, net: nn.Module) -> None:

@@ -1,9 +1,7 @@
 """A folder of shards: tar files of pictures, and an index that says what lies where in them."""
 
-import hashlib
 import re
 import threading
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,13 +12,15 @@ from mobile_sdk.contract import Model
 from mobile_sdk.errors import DataError
 from mobile_sdk.labels.written import check_labels
 from mobile_sdk.regular_file import GIB, read_regular
+from qat.content_hash import Stamp, hash_file, stamp
 
 INDEX_FILE = "shards.json"
 LABEL_SUFFIX = "cls"  # webdataset's name for the file with a label's index
 SHARD_NAME = re.compile(r"(train|validation)-\d{6}\.tar")
 _AGAIN = "write the shards again: mobile-sdk shard, or copy them again"
 _hashing = threading.Lock()
-_intact: set[tuple[Path, str]] = set()
+_intact: dict[tuple[Path, str], Stamp] = {}
+"""Shards whose bytes this process has found to be those of the index, and what the system said of the files then."""
 
 Row = tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(gt=0)], Annotated[int, Field(ge=0)]]
 """Where a picture's file begins in the shard, its bytes, and the index of its label."""
@@ -74,26 +74,21 @@ def read_index(folder: Path) -> ShardIndex:
 
 
 def check_shard(folder: Path, shard: Shard) -> Path:
-    """The shard's path; DataError where its bytes are not those that were written. A process reads each once for it."""
+    """The shard's path; DataError where its bytes are not those that were written.
+
+    A process reads each once for it, and again where the file is another since then.
+    """
     path = folder / shard.file
     with _hashing:
-        if (path, shard.sha256) not in _intact:
-            _check_size(path, shard)
-            if file_hash(path) != shard.sha256:
-                raise DataError(f"expected the shard {path} as it was written, found it damaged", hint=_AGAIN)
-            _intact.add((path, shard.sha256))
+        _check_size(path, shard)
+        seen = stamp(path)
+        if _intact.get((path, shard.sha256)) != seen:
+            if hash_file(path).hex() != shard.sha256:
+                raise DataError(
+                    f"expected the shard {path} as it was written, found it damaged or replaced", hint=_AGAIN
+                )
+            _intact[path, shard.sha256] = seen
     return path
-
-
-def file_hash(path: Path) -> str:
-    """The SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def hash_of(shards: Iterable[Shard], labels: bytes) -> str:
-    """One hash of the shards and of what their pictures are called."""
-    return hashlib.sha256(" ".join(shard.sha256 for shard in shards).encode() + labels).hexdigest()
 
 
 def _check_size(path: Path, shard: Shard) -> None:

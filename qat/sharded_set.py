@@ -18,11 +18,12 @@ from PIL import Image
 
 from mobile_sdk.contract import ImageSpec
 from mobile_sdk.preprocess import decode_picture, to_bytes
+from qat.content_hash import hash_all
 from qat.optional import needed
 from qat.picture_set import PictureSet
 from qat.processes import current_processes
-from qat.progress import map_in_threads
-from qat.shard_index import LABEL_SUFFIX, Shard, check_shard, hash_of
+from qat.progress import map_in_threads, track
+from qat.shard_index import LABEL_SUFFIX, Shard, check_shard
 
 BUFFER = 1000  # pictures, as files, among which a stream draws the next one
 
@@ -52,8 +53,9 @@ class Member:
             return decode_picture(file.read(size), f"{self.shard.file}, picture {self.row}")
 
     def identity(self) -> bytes:
-        """What a fingerprint says of it."""
-        return f"{self.shard.sha256} {self.row}".encode()
+        """Where it lies in which bytes; DataError where the shard does not hold them."""
+        check_shard(self.folder, self.shard)
+        return f"{self.shard.sha256} {self.shard.pictures[self.row][:2]}".encode()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -67,9 +69,11 @@ class ShardedSet(PictureSet):
         """Never: an epoch streams them."""
         return False
 
-    def fingerprint(self) -> str:
-        """A hash of the shards' hashes and of the labels."""
-        return hash_of(self.shards, np.array(self.targets, np.int64).tobytes())
+    def pictures_hash(self) -> str:
+        """A hash of the shards' own, each of which is checked; DataError where one does not hold."""
+        for shard in track(self.shards, what="hashing shards", total=len(self.shards)):
+            check_shard(self.folder, shard)
+        return hash_all(shard.sha256.encode() for shard in self.shards)
 
     def stream(self, spec: ImageSpec, batch: int, seed: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
         """This process's part of each batch of an epoch: indices (part,), bytes (part, size_px, size_px, 3)."""

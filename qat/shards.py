@@ -12,11 +12,12 @@ from mobile_sdk.arguments import expect, expect_path
 from mobile_sdk.atomic import replacing
 from mobile_sdk.errors import SettingError
 from qat.arguments import to_learn_from
+from qat.content_hash import hash_file
 from qat.data import Pictures
 from qat.optional import needed
 from qat.picture_set import PictureSet, Source
 from qat.progress import track
-from qat.shard_index import INDEX_FILE, LABEL_SUFFIX, SHARD_NAME, Shard, ShardIndex, file_hash, read_index, write_index
+from qat.shard_index import INDEX_FILE, LABEL_SUFFIX, SHARD_NAME, Shard, ShardIndex, read_index, write_index
 from qat.sharded_set import Member, ShardedSet
 
 PICTURES_PER_SHARD = 1000  # 100 MB of photographs: few enough files, and many enough to share out
@@ -81,7 +82,7 @@ def _write(name: str, pictures: PictureSet, folder: Path, pictures_per_shard: in
         yield Shard(
             file=path.name,
             size_bytes=path.stat().st_size,
-            sha256=file_hash(path),
+            sha256=hash_file(path).hex(),
             pictures=tuple((*place, target) for place, target in zip(_places(path), targets, strict=True)),
         )
 

@@ -5,14 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 from torch.nn.modules.dropout import _DropoutNd
 
 from mobile_sdk.arguments import NOTHING, described, expect
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import CaptureError, DataError, SettingError
+from mobile_sdk.label_shares import right_counts, shares_of
 from mobile_sdk.progress import Progress
 from qat.arguments import (
     CONTRACT_HINT,
@@ -25,9 +26,11 @@ from qat.arguments import (
     to_learn_from,
 )
 from qat.batches import decode_ahead, evaluation_batches, steps_per_epoch, training_batches
-from qat.checkpoint import Fingerprint, hash_weights
+from qat.checkpoint import hash_net
+from qat.content_hash import Fingerprint, data_fingerprint
 from qat.data import Pictures
-from qat.history import History
+from qat.history import History, Validation
+from qat.label_loss import balanced, label_loss
 from qat.layout import device_of
 from qat.picture_set import PictureSet
 from qat.plan import TrainPlan
@@ -88,7 +91,7 @@ def evaluate(
 ) -> float:
     """The share (0..1) of `pictures` whose highest score is their label's; leaves `net` in the mode that it was in.
 
-    Of pictures in two parts those held out are taken. DataError where there is none, or none has a label.
+    Of pictures in two parts those held out are taken; those without a label count as nothing. DataError where there is none, or none has a label.
     """
     expect_float32(net)
     expect("contract", contract, Contract, NOTHING, hint=CONTRACT_HINT)
@@ -98,7 +101,8 @@ def evaluate(
         raise DataError(f"expected pictures with labels to evaluate on, found {found}", hint="lay them out by label")
     with shown(progress):
         winners = scores(net, pictures, contract or contract_of(net)).argmax(dim=1)
-    return (winners == torch.tensor(pictures.targets)).sum().item() / len(pictures)
+    targets = torch.tensor(pictures.targets)
+    return (winners == targets).sum().item() / int((targets >= 0).sum())
 
 
 @torch.no_grad()
@@ -149,7 +153,8 @@ class _Classification:
                 hint="make the contract with labels=pictures.labels",
             )
         self._net, self._plan, self._contract, self._teacher = net, plan, contract, teacher
-        self._train, self._validation = pictures.train, current_processes().own(pictures.validation)
+        self._pictures, self._train = pictures, pictures.train
+        self._validation = current_processes().own(pictures.validation)
         self._validated = len(pictures.validation)
         self._lesson, self._is_labelled = _lesson(net, teacher, plan, contract), _is_labelled(pictures)
         if not self._is_labelled:
@@ -157,12 +162,13 @@ class _Classification:
                 raise SettingError("expected pictures with labels, or a teacher, found neither", hint="pass teacher=")
             self._validation = _as_the_teacher_says(self._validation, self._lesson, net, contract)
         decode_ahead(replace(pictures, validation=self._validation), contract.image, plan)
+        self._balance = balanced(_counts(pictures.train, len(contract.labels))) if plan.class_balance else None
         self._right: Tensor | int = 0
-        self._seen = 0
+        self._seen: Tensor | int = 0
 
     def fingerprint(self) -> Fingerprint:
-        teacher = hash_weights(self._teacher) if self._teacher else "none"
-        return {"pictures": self._train.fingerprint(), "teacher": teacher}
+        teacher = hash_net(self._teacher) if self._teacher else "none"
+        return {**data_fingerprint(self._pictures.train, self._pictures.validation, "labels"), "teacher": teacher}
 
     def batches(self, epoch: int) -> tuple[int, Iterator[tuple[Tensor, Tensor]]]:
         if self._lesson:
@@ -175,24 +181,26 @@ class _Classification:
         return steps_per_epoch(self._train, self._plan), batches
 
     def loss(self, batch: tuple[Tensor, Tensor]) -> Tensor:
-        (rgb, targets), smoothing = batch, self._plan.label_smoothing
+        (rgb, targets), smoothing = batch, self._plan.smoothing
         if self._lesson:
-            loss, scores = self._lesson(rgb, targets, smoothing)
+            loss, scores = self._lesson(rgb, targets, smoothing, self._balance)
         else:
             scores = _scored(self._net, rgb, self._contract)
-            loss = cross_entropy(scores, targets, label_smoothing=smoothing, ignore_index=-1)
+            loss = label_loss(scores, targets, ignored=-1, smoothing=smoothing, balance=self._balance)
         self._right += (scores.detach().argmax(dim=1) == targets).sum()
-        self._seen += len(targets)
+        self._seen += (targets >= 0).sum()
         return loss
 
-    def validate(self) -> dict[str, float | None]:
-        winners = scores(self._net, self._validation, self._contract).argmax(dim=1)
-        right_of_own = (winners == torch.tensor(self._validation.targets)).sum().item()
-        validated, right, seen = current_processes().total(right_of_own, int(self._right), self._seen)
-        validated /= self._validated
+    def validate(self) -> Validation:
+        winners = scores(self._net, self._validation, self._contract).argmax(dim=1).numpy()
+        own = right_counts(winners, np.array(self._validation.targets), len(self._contract.labels))
+        right, seen, *of_labels = current_processes().total(int(self._right), int(self._seen), *own.flatten())
+        counts = np.array(of_labels).reshape(2, -1)
+        share = float(counts[0].sum()) / self._validated
         if not self._is_labelled:
-            return {"validation_agreement_share": validated}
-        return {"train_accuracy_share": right / seen, "validation_accuracy_share": validated}
+            return Validation(shares={"validation_agreement_share": share})
+        shares = {"train_accuracy_share": right / seen if seen else None, "validation_accuracy_share": share}
+        return Validation(shares=shares, by_label=shares_of(counts))
 
 
 def _lesson(net: nn.Module, teacher: nn.Module | None, plan: TrainPlan, contract: Contract) -> "Lesson | None":
@@ -207,6 +215,11 @@ def _lesson(net: nn.Module, teacher: nn.Module | None, plan: TrainPlan, contract
     from qat.lesson import Lesson  # it captures nets: float training does without torchao
 
     return Lesson(net, teacher, contract, plan.distillation)
+
+
+def _counts(pictures: PictureSet, labels: int) -> list[int]:
+    """How many pictures each label has."""
+    return [int(count) for count in right_counts(np.array(pictures.targets), np.array(pictures.targets), labels)[1]]
 
 
 def _is_labelled(pictures: Pictures) -> bool:

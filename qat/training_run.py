@@ -13,13 +13,14 @@ from torch import Tensor, nn
 
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import SettingError
+from mobile_sdk.label_shares import never_right
 from qat.average import WeightAverage
 from qat.batch_norm import StatisticsWarmUp, several_values
 from qat.batches import epoch_seed
 from qat.checkpoint import (
-    Fingerprint,
     State,
     alone_in,
+    begins_anew,
     fingerprint,
     is_shorter,
     leave,
@@ -27,8 +28,9 @@ from qat.checkpoint import (
     save_checkpoint,
     saved_epochs,
 )
+from qat.content_hash import Fingerprint
 from qat.convolution import safe_gradients
-from qat.history import Epoch, History
+from qat.history import ByLabel, Epoch, History, Validation
 from qat.layout import lay_out
 from qat.phases import HELD, Phase, Schedulable, phase_at
 from qat.plan import TrainPlan
@@ -60,11 +62,14 @@ class Task(Protocol[Batch]):
         ...
 
     def loss(self, batch: Batch) -> Tensor:
-        """The loss of a step, with gradients: a mean over the batch."""
+        """The loss of a step, with gradients: a mean over what is asked of the batch, 0 where nothing is.
+
+        Of several processes each gives what its part adds to it: their mean is the whole batch's.
+        """
         ...
 
-    def validate(self) -> dict[str, float | None]:
-        """What an epoch gave, by `Epoch`'s fields; the net holds still and has the average's weights, if there is one.
+    def validate(self) -> Validation:
+        """What an epoch gave; the net holds still and has the average's weights, if there is one.
 
         Called after the epoch's last step; a share of its batches that were right is among it.
         """
@@ -100,7 +105,7 @@ def train(
                 state = processes.from_main(
                     lambda: load_checkpoint(folder, mark, overwrite=overwrite) if resume else None
                 )
-                run = run if state is None else run.going_on(state)
+                mark, run = (begins_anew(mark, net), run) if state is None else (mark, run.going_on(state))
             with processes.training(net, plan.batch), several_values(net), safe_gradients(net):
                 run.train(out, mark)
     except KeyboardInterrupt as stopped:
@@ -115,6 +120,8 @@ def train(
     if out and mark:
         leave(net, mark, out)
     net.eval()
+    if missed := never_right(contract.labels, run.history.by_label):
+        say(missed)
     return run.history
 
 
@@ -130,6 +137,7 @@ class _Run:
     average: WeightAverage | None
     statistics: StatisticsWarmUp
     history: History = field(default_factory=History)
+    by_label: ByLabel | None = None
     begun: int = 0  # after so many epochs of the history, which are of a shorter run that was finished
     loss: nn.Module | None = None
 
@@ -199,7 +207,7 @@ class _Run:
         for epoch in range(len(self.history.epochs), self.plan.epochs):
             with _seeded(epoch_seed(self.plan.seed, epoch) + RANK_STRIDE * self.processes.rank, self.net):
                 result = self.one_epoch(epoch)
-            self.history = History(epochs=(*self.history.epochs, result))
+            self.history = History(epochs=(*self.history.epochs, result), by_label=self.by_label)
             if folder and self.processes.rank == 0:
                 save_checkpoint(folder, mark, self.state())
             say(result.line(self.plan.epochs))
@@ -215,14 +223,15 @@ class _Run:
             losses += self.one_step(batch, epoch, step)
         self.hold_still()
         with self.average.applied() if self.average else nullcontext():
-            figures = self.task.validate()
+            found = self.task.validate()
+        self.by_label = found.by_label
         return Epoch(
             epoch=epoch + 1,
             phases=tuple(phases),
             loss=self.processes.total(losses)[0] / self.processes.count / steps,
             learning_rate=self.optimizer.param_groups[0]["lr"],
             duration_s=time.perf_counter() - start_s,
-            **figures,
+            **found.shares,
         )
 
     def set_phase(self, step: int, steps_per_epoch: int) -> Phase:
@@ -243,7 +252,7 @@ class _Run:
 
     def one_step(self, batch: object, epoch: int, step: int) -> float:
         assert self.loss is not None
-        loss: Tensor = self.loss(batch) * self.processes.weight(self.plan.batch)
+        loss: Tensor = self.loss(batch)
         value = _finite(float(loss.detach()), epoch, step, self.plan)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]

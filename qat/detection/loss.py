@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from mobile_sdk.detections import BOX_COLUMNS, Truth
 from qat.detection.decoder import Decoder
+from qat.processes import current_processes
 
 MATCHING_OVERLAP = 0.5
 NEGATIVES = 3  # the hardest, for each anchor that stands for a box
@@ -25,7 +26,10 @@ class MultiboxLoss(nn.Module):
         self.decoder = decoder
 
     def forward(self, outputs: Tensor, truths: Sequence[Truth]) -> Tensor:
-        """Return smooth L1 of the offsets and cross-entropy of the labels, both per matched anchor."""
+        """Return smooth L1 of the offsets and cross-entropy of the labels, both per matched anchor of the whole batch.
+
+        Of several processes each gets what its part adds to it; 0 where nothing is matched.
+        """
         matched = [self.match(truth) for truth in truths]
         labels = torch.stack([label for label, _ in matched])
         wanted = torch.stack([boxes for _, boxes in matched])
@@ -35,7 +39,9 @@ class MultiboxLoss(nn.Module):
         costs = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none", ignore_index=IGNORED)
         costs = costs.reshape(labels.shape)
         confidence = costs[is_box | hardest(costs.detach(), is_box)].sum()
-        loss: Tensor = (location + confidence) / is_box.sum().clamp(min=1)
+        count = is_box.sum()
+        (share,) = current_processes().weights(count)
+        loss: Tensor = share * ((location + confidence) / count.clamp(min=1))
         return loss
 
     def match(self, truth: Truth) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,6 @@
 """Pictures with boxes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from numpy.typing import NDArray
@@ -25,8 +25,8 @@ class DetectionSet(AnnotatedSet[Truth]):
         )
 
     def arrays(self, truth: Truth) -> tuple[NDArray[Any], ...]:
-        """The boxes, their labels, and which are ignored."""
-        return truth.boxes, truth.labels, truth.is_ignored
+        """The boxes, the labels, and whatever else a truth says."""
+        return tuple(getattr(truth, each.name) for each in fields(truth))
 
 
 @dataclass(frozen=True, kw_only=True)

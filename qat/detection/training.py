@@ -13,20 +13,22 @@ from mobile_sdk.errors import SettingError
 from mobile_sdk.progress import Progress
 from qat.annotated_set import outputs_of, own_batches
 from qat.arguments import expect_net, expect_plan, folder_or_none, to_judge_by, to_learn_from
-from qat.checkpoint import Fingerprint
+from qat.composed import Composing
+from qat.content_hash import Fingerprint, data_fingerprint
 from qat.detection.decoder import Decoder
 from qat.detection.loss import MultiboxLoss
 from qat.detection.pictures import DetectionPictures, DetectionSet
-from qat.history import History
+from qat.history import History, Validation
 from qat.layout import device_of
 from qat.plan import TrainPlan
+from qat.plan_fit import check_unread
 from qat.processes import current_processes
 from qat.progress import shown
 from qat.training import contract_of
 from qat.training_run import train
 
 Composer = Callable[[int], DetectionSet]
-"""Gives the training pictures of an epoch (0-based)."""
+"""Gives the training pictures of an epoch (0-based): the same ones whenever it is asked for them."""
 
 
 def fit_detector(
@@ -41,9 +43,10 @@ def fit_detector(
 ) -> History:
     """Trains a net of `build_detector`, or a `prepare`d one, in place by `plan` and leaves it in eval() mode.
 
-    `compose` makes fresh pictures for every epoch in place of `pictures.train`. With a folder `out` every epoch leaves
+    `compose` makes fresh pictures for every epoch in place of `pictures.train`, always the same ones for one. With a folder `out` every epoch leaves
     a checkpoint there, from which the same call goes on; another run's is only replaced with `overwrite`.
-    SettingError: no detector, other labels than the pictures', a loss that is not finite, another run in `out`.
+    SettingError: no detector, other labels than the pictures', a setting of the plan that a detector's loss does
+    nothing with, a loss that is not finite, another run in `out`.
     """
     expect_net(net)
     to_learn_from(pictures, DetectionPictures, "load_coco_folder")
@@ -51,6 +54,7 @@ def fit_detector(
     plan, contract = plan or TrainPlan.detector(), contract_of(net)
     if contract.labels != pictures.labels:
         raise SettingError("expected pictures with the contract's labels, found others", hint="use pictures.labels")
+    check_unread(plan, "detector", ("label_smoothing", "class_balance", "distillation"))
     with shown(progress), current_processes().at_work(net):
         task = _Detection(net, pictures, plan, contract, compose)
         folder = folder_or_none(out)
@@ -90,12 +94,16 @@ class _Detection:
         contract: Contract,
         compose: Composer | None,
     ) -> None:
-        self._net, self._pictures, self._plan, self._contract, self._compose = net, pictures, plan, contract, compose
+        self._net, self._pictures, self._plan, self._contract = net, pictures, plan, contract
+        self._compose = Composing(compose) if compose else None
         self._held_out = current_processes().own(pictures.validation)
         self._loss = MultiboxLoss(decoder_of(net))
 
     def fingerprint(self) -> Fingerprint:
-        return {"pictures": self._pictures.validation.pictures.fingerprint()}
+        held_out = self._pictures.validation
+        if self._compose:
+            return data_fingerprint(self._compose.first(), held_out, "boxes", source="composed")
+        return data_fingerprint(self._pictures.train, held_out, "boxes")
 
     def batches(self, epoch: int) -> tuple[int, Iterator[tuple[Tensor, list[Truth]]]]:
         train, image = self._compose(epoch) if self._compose else self._pictures.train, self._contract.image
@@ -108,8 +116,9 @@ class _Detection:
         loss: Tensor = self._loss(self._net(rgb), truths)
         return loss
 
-    def validate(self) -> dict[str, float | None]:
+    def validate(self) -> Validation:
         image = self._contract.image
         outputs = current_processes().gathered(torch.cat([*outputs_of(self._net.eval(), self._held_out, image)]))
         precision = average_precision(outputs.numpy(), self._pictures.validation.truths_in(image), self._contract)
-        return {"validation_accuracy_share": precision.at_half_share}
+        shares = {"validation_accuracy_share": precision.at_half_share}
+        return Validation(shares=shares, by_label=precision.by_label)

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import SettingError
@@ -14,10 +13,13 @@ from mobile_sdk.mean_iou import MeanIou, mean_iou
 from mobile_sdk.progress import Progress
 from qat.annotated_set import outputs_of, own_batches
 from qat.arguments import expect_net, expect_plan, folder_or_none, to_judge_by, to_learn_from
-from qat.checkpoint import Fingerprint
-from qat.history import History
+from qat.composed import Composing
+from qat.content_hash import Fingerprint, data_fingerprint
+from qat.history import History, Validation
+from qat.label_loss import balanced, label_loss
 from qat.layout import device_of
 from qat.plan import TrainPlan
+from qat.plan_fit import check_unread
 from qat.processes import current_processes
 from qat.progress import shown
 from qat.segmentation.pictures import SegmentationPictures, SegmentationSet
@@ -25,7 +27,7 @@ from qat.training import contract_of
 from qat.training_run import train
 
 Composer = Callable[[int], SegmentationSet]
-"""Gives the training pictures of an epoch (0-based)."""
+"""Gives the training pictures of an epoch (0-based): the same ones whenever it is asked for them."""
 
 
 def fit_segmenter(
@@ -41,9 +43,10 @@ def fit_segmenter(
     """Trains a net of `build_segmenter`, or a `prepare`d one, in place by `plan` and leaves it in eval() mode.
 
     The loss is the cross-entropy of all pixels that a label is asked of. `compose` makes fresh pictures for every
-    epoch in place of `pictures.train`. With a folder `out` every epoch leaves a checkpoint there, from which the same
-    call goes on; another run's is only replaced with `overwrite`. SettingError: other labels than the pictures', a loss
-    that is not finite, another run in `out`.
+    epoch in place of `pictures.train`, always the same ones for one. With a folder `out` every epoch leaves a
+    checkpoint there, from which the same call goes on; another run's is only replaced with `overwrite`. SettingError:
+    other labels than the pictures', a setting of the plan that a segmenter's loss does nothing with, a loss that is not
+    finite, another run in `out`.
     """
     expect_net(net)
     to_learn_from(pictures, SegmentationPictures, "load_mask_folder")
@@ -51,6 +54,7 @@ def fit_segmenter(
     plan, contract = plan or TrainPlan.segmenter(), contract_of(net)
     if contract.labels != pictures.labels:
         raise SettingError("expected pictures with the contract's labels, found others", hint="use pictures.labels")
+    check_unread(plan, "segmenter", ("distillation",))
     with shown(progress), current_processes().at_work(net):
         task = _Segmentation(net, pictures, plan, contract, compose)
         folder = folder_or_none(out)
@@ -87,25 +91,34 @@ class _Segmentation:
         contract: Contract,
         compose: Composer | None,
     ) -> None:
-        self._net, self._pictures, self._plan, self._contract, self._compose = net, pictures, plan, contract, compose
+        self._net, self._pictures, self._plan, self._contract = net, pictures, plan, contract
+        self._compose = Composing(compose) if compose else None
+        self._balance: Tensor | None = None
         self._held_out = current_processes().own(pictures.validation)
 
     def fingerprint(self) -> Fingerprint:
-        return {"pictures": self._pictures.validation.fingerprint()}
+        held_out = self._pictures.validation
+        if self._compose:
+            return data_fingerprint(self._compose.first(), held_out, "masks", source="composed")
+        return data_fingerprint(self._pictures.train, held_out, "masks")
 
     def batches(self, epoch: int) -> tuple[int, Iterator[tuple[Tensor, Tensor]]]:
         train, image = self._compose(epoch) if self._compose else self._pictures.train, self._contract.image
         device = device_of(self._net)
         steps, batches = own_batches(train, image, self._plan, epoch, device)
         masks = torch.from_numpy(train.masks_in(image))
+        if self._plan.class_balance:
+            self._balance = balanced(torch.bincount(masks.flatten(), minlength=VOID)[: len(self._contract.labels)])
         return steps, ((rgb, masks[indices].long().to(device)) for rgb, indices in batches)
 
     def loss(self, batch: tuple[Tensor, Tensor]) -> Tensor:
         rgb, masks = batch
-        return cross_entropy(self._net(rgb), masks, ignore_index=VOID, label_smoothing=self._plan.label_smoothing)
+        return label_loss(
+            self._net(rgb), masks, ignored=VOID, smoothing=self._plan.smoothing, balance=self._balance
+        )
 
-    def validate(self) -> dict[str, float | None]:
+    def validate(self) -> Validation:
         masks = current_processes().gathered(_masks(self._net, self._held_out, self._contract))
         truths = self._pictures.validation.masks_in(self._contract.image)
-        share = mean_iou(masks.numpy(), truths, len(self._contract.labels)).share
-        return {"validation_accuracy_share": share}
+        iou = mean_iou(masks.numpy(), truths, len(self._contract.labels))
+        return Validation(shares={"validation_accuracy_share": iou.share}, by_label=iou.by_label)
