@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mobile_sdk.contract import Contract, DetectionSpec, Model
 from mobile_sdk.detections import Detections, Truth, detect
+from mobile_sdk.label_shares import ByLabel
 
 LEAST_SCORE_SHARE = 0.01  # detections below it move the average by less than it is printed with
 
@@ -17,12 +18,14 @@ LEAST_SCORE_SHARE = 0.01  # detections below it move the average by less than it
 class AveragePrecision(Model):
     """Means over all labels, 0..1: `at_half_share` where boxes count that overlap by half, `coco_share` COCO's own.
 
-    COCO's is the mean over overlaps of 0.5, 0.55 … 0.95.
+    COCO's is the mean over overlaps of 0.5, 0.55 … 0.95. `by_label` is each label's at an overlap of a half, null for
+    one that no picture shows.
     """
 
     at_half_share: float
     coco_share: float
     pictures: int
+    by_label: ByLabel = ()
 
 
 def average_precision(outputs: NDArray[np.generic], truths: Sequence[Truth], contract: Contract) -> AveragePrecision:
@@ -46,7 +49,13 @@ def precision_of(found: Sequence[Detections], truths: Sequence[Truth], labels: i
         evaluation.accumulate()
         evaluation.summarize()
     coco, half = (max(float(value), 0.0) for value in evaluation.stats[:2])
-    return AveragePrecision(at_half_share=half, coco_share=coco, pictures=len(truths))
+    return AveragePrecision(at_half_share=half, coco_share=coco, pictures=len(truths), by_label=_by_label(evaluation))
+
+
+def _by_label(evaluation: Any) -> ByLabel:
+    """Average precision at an overlap of a half, of all areas and all detections; pycocotools says -1 for none."""
+    at_half = evaluation.eval["precision"][0, :, :, 0, -1]  # (recalls, labels)
+    return tuple(float(column.mean()) if (column >= 0).all() else None for column in at_half.T)
 
 
 def _coco(kind: Any, entries: list[list[dict[str, Any]]], pictures: int, labels: int) -> Any:

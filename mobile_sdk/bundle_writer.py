@@ -227,7 +227,7 @@ def _manifest(
             weights=weights,
             activations=activations,
         ),
-        accuracy=AccuracyEntry(float32=record.float_accuracy, int8_reference=record.reference_accuracy),
+        accuracy=AccuracyEntry.of(record),
         structure=StructureEntry.of(runtime.structure(draft / runtime.model_file)),
         golden=entry,
         activation_limit_kib=limit_kib,

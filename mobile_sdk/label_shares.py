@@ -1,10 +1,11 @@
 """A measure label by label: what an average hides, told in a line."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 ByLabel = tuple[float | None, ...]
 """Shares, 0..1, in the order of the labels; None for a label that nothing held out shows."""
@@ -12,16 +13,28 @@ ByLabel = tuple[float | None, ...]
 _WORST, _NEVER = 5, 10
 
 
-def right_counts(winners: NDArray[Any], targets: NDArray[Any], labels: int) -> NDArray[np.int64]:
+def right_counts(winners: "NDArray[Any]", targets: "NDArray[Any]", labels: int) -> "NDArray[np.int64]":
     """How many pictures of each label are right, and how many there are, (2, labels); a target of -1 is no label."""
+    import numpy as np
+
     is_asked = targets >= 0
     of_label, is_right = targets[is_asked], (winners == targets)[is_asked]
     return np.stack([np.bincount(each, minlength=labels) for each in (of_label[is_right], of_label)])
 
 
-def shares_of(counts: NDArray[Any]) -> ByLabel:
+def shares_of(counts: "NDArray[Any]") -> ByLabel:
     """The shares of counts (2, labels) as above: None where there is no picture."""
     return tuple(float(right / shown) if shown else None for right, shown in zip(*counts, strict=True))
+
+
+def named(labels: Sequence[str], shares: ByLabel | None) -> dict[str, float | None]:
+    """All shares by their labels; empty where none are known."""
+    return {} if shares is None else dict(zip(labels, shares, strict=True))
+
+
+def label_lines(labels: Sequence[str], shares: ByLabel | None) -> list[str]:
+    """The lines that are told of the shares: the worst labels, and a warning of those that are never right."""
+    return [line for line in (worst_labels(labels, shares), never_right(labels, shares)) if line]
 
 
 def worst_labels(labels: Sequence[str], shares: ByLabel | None) -> str | None:
@@ -41,9 +54,7 @@ def never_right(labels: Sequence[str], shares: ByLabel | None) -> str | None:
 
 
 def _known(labels: Sequence[str], shares: ByLabel | None) -> list[tuple[str, float]]:
-    if shares is None:
-        return []
-    return [(label, share) for label, share in zip(labels, shares, strict=True) if share is not None]
+    return [(label, share) for label, share in named(labels, shares).items() if share is not None]
 
 
 def _plain(label: str) -> str:

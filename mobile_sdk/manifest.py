@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError
 from mobile_sdk.contract import Contract, Model
 from mobile_sdk.errors import BundleError
 from mobile_sdk.integer_graph import Precision
-from mobile_sdk.program import Accuracy
+from mobile_sdk.program import Accuracy, Record
 from mobile_sdk.runtimes.base import Interface, Structure
 
 SCHEMA = 1
@@ -57,6 +57,13 @@ class AccuracyEntry(Model):
 
     float32: Accuracy | None
     int8_reference: Accuracy | None
+
+    @classmethod
+    def of(cls, record: Record) -> "AccuracyEntry":
+        """The entry of a program's record, whose shares label by label stay in the program."""
+        both = (record.float_accuracy, record.reference_accuracy)
+        in_float, in_int8 = (each and each.model_copy(update={"by_label": None}) for each in both)
+        return cls(float32=in_float, int8_reference=in_int8)
 
 
 class StructureEntry(Model):

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobile_sdk.contract import Model
+from mobile_sdk.label_shares import ByLabel
 from mobile_sdk.masks import Masks
 
 
@@ -11,7 +12,7 @@ class MeanIou(Model):
     """`share` is the mean, 0..1, over the labels that occur in truth or masks; `by_label` is null for others."""
 
     share: float
-    by_label: tuple[float | None, ...]
+    by_label: ByLabel
     pictures: int
 
 

@@ -18,6 +18,7 @@ from mobile_sdk.atomic import write_bytes
 from mobile_sdk.contract import Contract, Model, Part
 from mobile_sdk.errors import BundleError
 from mobile_sdk.integer_graph import Graph
+from mobile_sdk.label_shares import ByLabel
 from mobile_sdk.mistaken import check_program_path, mistaken_program
 
 if TYPE_CHECKING:
@@ -29,10 +30,14 @@ _HINT = "write the program again with this SDK, or copy it again"
 
 
 class Accuracy(Part):
-    """Top-1 accuracy (share, 0..1) on so many pictures."""
+    """Top-1 accuracy (share, 0..1) on so many pictures; a detector's average precision, a segmenter's mean IoU.
+
+    `by_label` is the same of each label, in the contract's order, null for one that no picture shows.
+    """
 
     share: Annotated[float, Field(ge=0, le=1)]
     pictures: Annotated[int, Field(ge=1)]
+    by_label: Annotated[ByLabel | None, Field(exclude_if=lambda shares: shares is None)] = None
 
 
 class Agreement(Part):

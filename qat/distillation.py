@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from mobile_sdk.errors import SettingError
 
+_TEMPERATURE = 4.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class Distillation:
@@ -12,13 +14,13 @@ class Distillation:
     `scores`: the mean square of what the scores differ by, as a share of the teacher's own mean square, which is
     1 / SQNR. `features`: the same of the tensors inside, averaged over them. `divergence`: Kullback and Leibler's from
     the teacher's probabilities, both at `temperature` (Hinton, Vinyals, Dean, arXiv 1503.02531, section 2). `labels`:
-    the cross-entropy of those pictures that have labels.
+    the cross-entropy of those pictures that have labels. SettingError: a temperature without a divergence.
     """
 
     scores: float = 1.0
     features: float = 0.1
     divergence: float = 0.0
-    temperature: float = 4.0
+    temperature: float = _TEMPERATURE
     labels: float = 0.0
 
     def __post_init__(self) -> None:
@@ -28,4 +30,9 @@ class Distillation:
             raise SettingError(
                 f"expected weights of 0 or more, one above 0, and a temperature above 0, found {self}",
                 hint="correct the distillation",
+            )
+        if not self.divergence and self.temperature != _TEMPERATURE:
+            raise SettingError(
+                f"expected a temperature beside a divergence, found temperature {self.temperature:g} alone",
+                hint="weigh the divergence too, or leave the temperature out",
             )

@@ -6,6 +6,7 @@ Regression in Rare Events Data"; the weights are those that scikit-learn calls b
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,19 +24,16 @@ def label_loss(
     `balance` (labels,) weighs targets by their label. Of several processes each gets what its own part adds, so that
     the mean over the processes is the whole batch's. It is 0 where nothing is asked.
     """
+    settings: dict[str, Any] = {"ignore_index": ignored, "label_smoothing": smoothing}
     asked = targets != ignored
-    if balance is None:
-        count = asked.sum()
-    else:
-        weights = balance.to(scores.device)[targets.masked_fill(~asked, 0)] * asked
-        count = weights.sum()
+    weights = asked if balance is None else balance.to(scores.device)[targets.masked_fill(~asked, 0)] * asked
+    count = weights.sum()
     (share,) = current_processes().weights(count)
     if not count:
         return (0 * scores).sum()
     if balance is None:
-        return share * cross_entropy(scores, targets, ignore_index=ignored, label_smoothing=smoothing)
-    costs = cross_entropy(scores, targets, ignore_index=ignored, label_smoothing=smoothing, reduction="none")
-    return share * (weights * costs).sum() / count
+        return share * cross_entropy(scores, targets, **settings)
+    return share * (weights * cross_entropy(scores, targets, reduction="none", **settings)).sum() / count
 
 
 def balanced(counts: Sequence[int] | Tensor) -> Tensor:

@@ -353,6 +353,11 @@ _RULES: tuple[tuple[str, tuple[str, ...], Callable[[TrainPlan], bool]], ...] = (
         ("distillation",),
         lambda plan: isinstance(plan.distillation, Distillation | None),
     ),
+    (
+        "no label smoothing beside a distillation that weighs no labels",
+        ("label_smoothing", "distillation"),
+        lambda plan: not (plan.label_smoothing and plan.distillation and not plan.distillation.labels),
+    ),
     ("class_balance True or False", ("class_balance",), lambda plan: isinstance(plan.class_balance, bool)),
     (
         "no class_balance beside a distillation that weighs no labels",

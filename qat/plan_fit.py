@@ -1,6 +1,6 @@
 """Whether a plan's settings have something to act on: one that would do nothing is refused by its name."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from torch import nn
@@ -17,6 +17,18 @@ def check_unread(plan: TrainPlan, learner: str, names: Iterable[str]) -> None:
             raise SettingError(
                 f"expected a plan without {name}, which a {learner}'s loss does not read, found {value}",
                 hint=f"leave {name} out",
+            )
+
+
+def check_labels_are_read(plan: TrainPlan, targets: Sequence[int]) -> None:
+    """Raises SettingError for what a plan does with labels, where no picture to learn from has one."""
+    if max(targets, default=-1) >= 0:
+        return
+    asked = {"distillation.labels": plan.distillation and plan.distillation.labels, "class_balance": plan.class_balance}
+    for name, value in asked.items():
+        if value:
+            raise SettingError(
+                f"expected pictures with labels for {name}, found {len(targets)} without", hint=f"leave {name} out"
             )
 
 

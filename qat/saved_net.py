@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field, JsonValue, ValidationError
 from safetensors import SafetensorError, safe_open
@@ -11,6 +12,7 @@ from torch import nn
 from mobile_sdk.atomic import write_bytes
 from mobile_sdk.contract import Contract, Model, Task
 from mobile_sdk.errors import DataError
+from mobile_sdk.label_shares import ByLabel
 from mobile_sdk.regular_file import MOST_WEIGHTS, check_regular
 from qat.nets import ImageClassifier, build_net
 from qat.nets.architecture import Architecture
@@ -30,7 +32,8 @@ class SavedNet(Model):
     """What stands in the file's header: the net's name and width, its contract, and how it was trained.
 
     A net that was searched has an `architecture`; its name and width are those of the net that the search began with.
-    `net_settings` are what `build_detector` or `build_segmenter` was given besides the width.
+    `net_settings` are what `build_detector` or `build_segmenter` was given besides the width. `by_label` is what the
+    last epoch's validation gave for each label, as `History` says.
     """
 
     net: str
@@ -40,6 +43,7 @@ class SavedNet(Model):
     contract: Contract
     settings: dict[str, JsonValue] = Field(default_factory=dict)
     history: tuple[dict[str, JsonValue], ...] = ()
+    by_label: Annotated[ByLabel | None, Field(exclude_if=lambda shares: shares is None)] = None
 
     @property
     def title(self) -> str:

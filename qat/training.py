@@ -34,6 +34,7 @@ from qat.label_loss import balanced, label_loss
 from qat.layout import device_of
 from qat.picture_set import PictureSet
 from qat.plan import TrainPlan
+from qat.plan_fit import check_folder, check_labels_are_read, check_net_fits
 from qat.processes import current_processes
 from qat.progress import shown
 from qat.training_run import train
@@ -76,6 +77,8 @@ def fit(
         expect_net(teacher, name="teacher")
     expect("contract", contract, Contract, NOTHING, hint=CONTRACT_HINT)
     plan, contract = plan or TrainPlan(), contract or contract_of(net)
+    check_folder(out, resume=resume, overwrite=overwrite)
+    check_net_fits(plan, net)
     folder = folder_or_none(out)
     with shown(progress), current_processes().at_work(net):
         task = _Classification(net, pictures, plan, contract, teacher)
@@ -91,7 +94,8 @@ def evaluate(
 ) -> float:
     """The share (0..1) of `pictures` whose highest score is their label's; leaves `net` in the mode that it was in.
 
-    Of pictures in two parts those held out are taken; those without a label count as nothing. DataError where there is none, or none has a label.
+    Of pictures in two parts those held out are taken; those without a label do not count. DataError where there is
+    none, or none has a label.
     """
     expect_float32(net)
     expect("contract", contract, Contract, NOTHING, hint=CONTRACT_HINT)
@@ -161,6 +165,7 @@ class _Classification:
             if self._lesson is None:
                 raise SettingError("expected pictures with labels, or a teacher, found neither", hint="pass teacher=")
             self._validation = _as_the_teacher_says(self._validation, self._lesson, net, contract)
+        check_labels_are_read(plan, pictures.train.targets)
         decode_ahead(replace(pictures, validation=self._validation), contract.image, plan)
         self._balance = balanced(_counts(pictures.train, len(contract.labels))) if plan.class_balance else None
         self._right: Tensor | int = 0

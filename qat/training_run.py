@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import SettingError
-from mobile_sdk.label_shares import never_right
+from mobile_sdk.label_shares import ByLabel, never_right
 from qat.average import WeightAverage
 from qat.batch_norm import StatisticsWarmUp, several_values
 from qat.batches import epoch_seed
@@ -30,7 +30,7 @@ from qat.checkpoint import (
 )
 from qat.content_hash import Fingerprint
 from qat.convolution import safe_gradients
-from qat.history import ByLabel, Epoch, History, Validation
+from qat.history import Epoch, History, Validation
 from qat.layout import lay_out
 from qat.phases import HELD, Phase, Schedulable, phase_at
 from qat.plan import TrainPlan

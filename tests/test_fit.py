@@ -187,7 +187,7 @@ def test_a_finished_run_is_not_run_again(tmp_path: Path) -> None:
     [
         ("plan", {"plan": replace(PLAN, label_smoothing=0.0)}),
         ("contract", {"contract": CONTRACT.model_copy(update={"name": "other"})}),
-        ("pictures", {"pictures": pictures(train_count=59)}),
+        ("training pictures and training labels", {"pictures": pictures(train_count=59)}),
         ("initial weights", {"net": tiny_net(seed=1)}),
     ],
 )

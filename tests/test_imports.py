@@ -17,8 +17,9 @@ LAYERS = (
         *("program_boxes", "program_names", "graph_pen"),
         *("arithmetic", "numerics", "stats", "cache", "commands", "environment", "tied_process"),
         *("atomic", "own_folder", "plain_zip", "regular_file"),
-        *("detections", "average_precision", "masks", "mean_iou", "arguments", "mistaken", "progress", "limits"),
-        *("float_values", "labels"),
+        *("detections", "average_precision", "masks", "mean_iou", "label_shares", "labels"),
+        *("arguments", "mistaken", "progress", "limits"),
+        "float_values",
     },
     {"runtimes", "devices"},
     set(),  # every module that no layer names: bundle, verify, benchmark, report …
@@ -28,8 +29,8 @@ OTHERS = 3
 QAT_MAY_USE = {
     *("contract", "errors", "preprocess", "integer_graph", "arithmetic", "program", "atomic", "graph_pen"),
     *("own_folder", "plain_zip", "regular_file"),
-    *("detections", "average_precision", "masks", "mean_iou", "arguments", "progress", "float_values"),
-    "labels",
+    *("detections", "average_precision", "masks", "mean_iou", "label_shares", "labels", "arguments", "progress"),
+    "float_values",
 }
 HEAVY = ("torch", "torchao", "executorch", "coremltools", "ai_edge_litert", "matplotlib", "scipy", "pandas", "sklearn")
 

@@ -76,7 +76,7 @@ def test_only_dense_weights_decay() -> None:
             id(net.features[0].weight),
             id(net.classifier[2].weight),
         }
-        assert decayed["weight_decay"] == plan.weight_decay and spared["weight_decay"] == 0
+        assert decayed["weight_decay"] == plan.decay and spared["weight_decay"] == 0
         assert len(decayed["params"]) + len(spared["params"]) == len(list(net.parameters()))
 
 

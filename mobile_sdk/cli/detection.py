@@ -10,8 +10,9 @@ from mobile_sdk.cli.task import Head, Task
 if TYPE_CHECKING:
     from torch import nn
 
+    from mobile_sdk.average_precision import AveragePrecision
     from mobile_sdk.contract import Contract
-    from mobile_sdk.program import Program
+    from mobile_sdk.program import Accuracy, Program
     from qat.detection.pictures import DetectionPictures, DetectionSet
     from qat.history import History
     from qat.plan import TrainPlan
@@ -64,7 +65,7 @@ class Detection(Task["DetectionPictures"]):
 
         return fit_detector(net, pictures, plan, compose=compose, out=out, overwrite=overwrite)
 
-    def judge(self, net: "nn.Module", program: "Program", pictures: "DetectionPictures") -> tuple[float, float]:
+    def judge(self, net: "nn.Module", program: "Program", pictures: "DetectionPictures") -> "tuple[Accuracy, Accuracy]":
         """Average precision at an overlap of 0.5."""
         from mobile_sdk.average_precision import average_precision
         from mobile_sdk.expected import expected_scores
@@ -74,4 +75,10 @@ class Detection(Task["DetectionPictures"]):
         of_float = evaluate_detector(net, held_out)
         outputs = expected_scores(program, held_out.bytes(contract.image))
         of_int8 = average_precision(outputs, held_out.truths_in(contract.image), contract)
-        return of_float.at_half_share, of_int8.at_half_share
+        return _accuracy(of_float), _accuracy(of_int8)
+
+
+def _accuracy(found: "AveragePrecision") -> "Accuracy":
+    from mobile_sdk.program import Accuracy
+
+    return Accuracy(share=found.at_half_share, pictures=found.pictures, by_label=found.by_label)

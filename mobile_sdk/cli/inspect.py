@@ -11,6 +11,7 @@ from mobile_sdk.cli.kept_float import show_change
 from mobile_sdk.cli.memory import show_memory
 from mobile_sdk.cli.sensitivity import show_sensitivity
 from mobile_sdk.cli.terminal import quiet, show_json, show_table
+from mobile_sdk.label_shares import label_lines
 
 if TYPE_CHECKING:
     from mobile_sdk.bundle import Bundle
@@ -92,6 +93,8 @@ def _program(program: "Program", json: bool) -> None:
     for title, accuracy in (("float", record.float_accuracy), ("int8 reference", record.reference_accuracy)):
         if accuracy:
             print(f"{title}: {accuracy.share:.2%} of {accuracy.pictures} pictures")
+            for line in label_lines(contract.labels, accuracy.by_label):
+                print(f"{title}: {line}")
     if record.agreement:
         print(f"int8 reference as float: {record.agreement.top1_share:.2%} of {record.agreement.pictures} pictures")
     show_change(record)

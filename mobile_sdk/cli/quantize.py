@@ -20,6 +20,7 @@ from mobile_sdk.cli.terminal import quiet, say, show_json, show_table
 from mobile_sdk.cli.train import choose_plan, default_recipe
 from mobile_sdk.cli.weights import check_net_is_named, check_weights, pictures_for, read_weights
 from mobile_sdk.errors import SettingError
+from mobile_sdk.label_shares import label_lines, right_counts, shares_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -200,8 +201,11 @@ def judged(program: "Program", net: "nn.Module", held_out: "PictureSet") -> "Pro
     agreement = Agreement(top1_share=near.top1_agreement_share, sqnr_db=near.sqnr_db, pictures=count)
     said: dict[str, Agreement | Accuracy] = {"agreement": agreement}
     if min(held_out.targets) >= 0:
+        targets, labels = np.array(held_out.targets), len(program.contract.labels)
         for name, each in (("float_accuracy", wanted), ("reference_accuracy", found)):
-            said[name] = Accuracy(share=float((top1(each) == np.array(held_out.targets)).mean()), pictures=count)
+            by_label = shares_of(right_counts(top1(each), targets, labels))
+            share = float((top1(each) == targets).mean())
+            said[name] = Accuracy(share=share, pictures=count, by_label=by_label)
     return replace(program, record=program.record.model_copy(update=said))
 
 
@@ -287,6 +291,8 @@ def _show(program: "Program", out: Path, json: bool) -> None:
         f"scores at {sqnr} of the float net's"
     )
     print(f"{out / TWIN}: its float32 twin")
+    if record.reference_accuracy:
+        print("\n".join(label_lines(program.contract.labels, record.reference_accuracy.by_label)))
     show_change(record)
 
 

@@ -26,11 +26,12 @@ def stage(name: str, epochs: "tuple[Epoch, ...]") -> tuple[dict[str, Any], ...]:
 
 
 def plan_settings(plan: "TrainPlan") -> dict[str, Any]:
-    """The plan as plain JSON, for the record."""
+    """The plan as plain JSON, for the record; what it leaves open stands there as it acts."""
     from dataclasses import asdict
 
+    settings = asdict(plan) | {"weight_decay": plan.decay, "label_smoothing": plan.smoothing}
     return {
-        key: value if isinstance(value, int | float | str | None) else str(value) for key, value in asdict(plan).items()
+        key: value if isinstance(value, int | float | str | None) else str(value) for key, value in settings.items()
     }
 
 

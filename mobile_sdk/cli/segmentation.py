@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from mobile_sdk.contract import Contract
-    from mobile_sdk.program import Program
+    from mobile_sdk.mean_iou import MeanIou
+    from mobile_sdk.program import Accuracy, Program
     from qat.history import History
     from qat.plan import TrainPlan
     from qat.segmentation.pictures import SegmentationPictures, SegmentationSet
@@ -68,7 +69,9 @@ class Segmentation(Task["SegmentationPictures"]):
 
         return fit_segmenter(net, pictures, plan, compose=compose, out=out, overwrite=overwrite)
 
-    def judge(self, net: "nn.Module", program: "Program", pictures: "SegmentationPictures") -> tuple[float, float]:
+    def judge(
+        self, net: "nn.Module", program: "Program", pictures: "SegmentationPictures"
+    ) -> "tuple[Accuracy, Accuracy]":
         """Mean intersection over union."""
         from mobile_sdk.expected import expected_scores
         from mobile_sdk.masks import masks_of
@@ -78,4 +81,10 @@ class Segmentation(Task["SegmentationPictures"]):
         held_out, contract = pictures.validation, program.contract
         masks = masks_of(expected_scores(program, held_out.bytes(contract.image)))
         of_int8 = mean_iou(masks, held_out.masks_in(contract.image), len(contract.labels))
-        return evaluate_segmenter(net, held_out).share, of_int8.share
+        return _accuracy(evaluate_segmenter(net, held_out)), _accuracy(of_int8)
+
+
+def _accuracy(found: "MeanIou") -> "Accuracy":
+    from mobile_sdk.program import Accuracy
+
+    return Accuracy(share=found.share, pictures=found.pictures, by_label=found.by_label)

@@ -20,13 +20,14 @@ from mobile_sdk.cli.run_folder import (
 )
 from mobile_sdk.cli.terminal import say, show_json
 from mobile_sdk.errors import DataError, SettingError
+from mobile_sdk.label_shares import ByLabel, label_lines
 
 if TYPE_CHECKING:
     from torch import nn
 
     from mobile_sdk import contract as contracts
     from mobile_sdk.contract import Contract, ImageSpec
-    from mobile_sdk.program import Program
+    from mobile_sdk.program import Accuracy, Program
     from qat.calibration_plan import CalibrationPlan
     from qat.history import History
     from qat.plan import TrainPlan
@@ -56,13 +57,14 @@ Pictures = TypeVar("Pictures", bound=Parted)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Trained:
-    """A trained net, the name of its backbone, its contract, and how it was trained."""
+    """A trained net, the name of its backbone, its contract, how it was trained, and its measure label by label."""
 
     task: "Task[Any]"
     net: "nn.Module"
     name: str
     contract: "Contract"
     history: tuple[dict[str, Any], ...]
+    by_label: ByLabel | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,8 +137,8 @@ class Task(ABC, Generic[Pictures]):
         """Trains in place."""
 
     @abstractmethod
-    def judge(self, net: "nn.Module", program: "Program", pictures: Pictures) -> tuple[float, float]:
-        """The measure, 0..1, of the float net and of the reference on held-out pictures."""
+    def judge(self, net: "nn.Module", program: "Program", pictures: Pictures) -> "tuple[Accuracy, Accuracy]":
+        """The measure of the float net and of the reference on held-out pictures."""
 
     def side_px(self, data: str, size: int | None) -> int:
         """The pictures' side: as asked, else the built-in pictures', or the papers' for others."""
@@ -225,10 +227,11 @@ def train(
         contract=contract,
         settings=plan_settings(plan),
         history=history,
+        by_label=learned.by_label,
     )
     if is_main_process():
         save_trained(net, saved, out)
-    return Trained(task=task, net=net, name=name, contract=contract, history=history)
+    return Trained(task=task, net=net, name=name, contract=contract, history=history, by_label=learned.by_label)
 
 
 def quantize(
@@ -285,14 +288,12 @@ def show(task: Task[Any], program: "Program", out: Path, json: bool) -> None:
         f"{out / PROGRAM}: int8, {record.quantized}; {task.measure} of float {of_float.share:.2%}, int8 reference "
         f"{of_int8.share:.2%} on {of_int8.pictures} held-out pictures"
     )
+    print("\n".join(label_lines(program.contract.labels, of_int8.by_label)))
 
 
 def _judged(task: Task[Pictures], program: "Program", net: "nn.Module", pictures: Pictures) -> "Program":
     """The program, its record saying the measure of the float net and of the reference."""
-    from mobile_sdk.program import Accuracy
-
-    shares, count = task.judge(net, program, pictures), len(pictures.validation)
-    say(f"{task.measure}: float {shares[0]:.4f}, int8 reference {shares[1]:.4f}")
-    fields = ("float_accuracy", "reference_accuracy")
-    said = {name: Accuracy(share=share, pictures=count) for name, share in zip(fields, shares, strict=True)}
+    of_float, of_int8 = task.judge(net, program, pictures)
+    say(f"{task.measure}: float {of_float.share:.4f}, int8 reference {of_int8.share:.4f}")
+    said = {"float_accuracy": of_float, "reference_accuracy": of_int8}
     return replace(program, record=program.record.model_copy(update=said))

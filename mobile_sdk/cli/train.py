@@ -16,9 +16,10 @@ from mobile_sdk.cli.tasks import choose_task
 from mobile_sdk.cli.terminal import quiet, say, show_json
 from mobile_sdk.cli.weights import Weights, pictures_for, read_weights
 from mobile_sdk.errors import DataError, SettingError
+from mobile_sdk.label_shares import named, worst_labels
 
 if TYPE_CHECKING:
-    from mobile_sdk.cli.task import Task
+    from mobile_sdk.cli.task import Task, Trained
     from mobile_sdk.contract import Contract, ImageSpec
     from qat.data import Pictures
     from qat.plan import TrainPlan
@@ -77,11 +78,7 @@ def train(
     say(counts_line(start.pictures))
     saved = train_net(start, plan, options.folder_to_write(out), overwrite=overwrite)
     end_others()
-    accuracy = saved.history[-1]["validation_accuracy_share"]
-    if json:
-        show_json({"net": str(out / NET_FILE), "float_accuracy_share": accuracy, "history": saved.history})
-    else:
-        print(f"{out / NET_FILE}: {saved.title}, validation accuracy {accuracy:.2%}")
+    _show("float_accuracy_share", "validation accuracy", saved.title, saved, out, json)
 
 
 def _train_for(
@@ -105,13 +102,21 @@ def _train_for(
     say(labels_line(pictures.labels))
     contract = of_task.make_contract(task, name, data, pictures.labels, side)
     plan = of_task.choose_plan(task, epochs, seed)
-    history = of_task.train(task, net, width, contract, pictures, plan, data, out, overwrite=overwrite).history
+    trained = of_task.train(task, net, width, contract, pictures, plan, data, out, overwrite=overwrite)
     end_others()
-    share = history[-1]["validation_accuracy_share"]
+    _show(task.share_field, task.measure, task.title(net), trained, out, json)
+
+
+def _show(field: str, measure: str, title: str, trained: "SavedNet | Trained", out: Path, json: bool) -> None:
+    """What the net came to on held-out pictures, on average and label by label."""
+    share, labels = trained.history[-1]["validation_accuracy_share"], trained.contract.labels
     if json:
-        show_json({"net": str(out / NET_FILE), task.share_field: share, "history": history})
-    else:
-        print(f"{out / NET_FILE}: {task.title(net)}, {task.measure} {share:.2%}")
+        by_label = named(labels, trained.by_label)
+        show_json({"net": str(out / NET_FILE), field: share, "by_label": by_label, "history": trained.history})
+        return
+    print(f"{out / NET_FILE}: {title}, {measure} {share:.2%}")
+    if worst := worst_labels(labels, trained.by_label):
+        print(worst)
 
 
 def default_recipe(data: str) -> str:
@@ -221,6 +226,7 @@ def train_net(start: Start, plan: "TrainPlan", out: Path, *, overwrite: bool = F
         contract=start.contract,
         settings=plan_settings(plan),
         history=stage("float", learned.epochs),
+        by_label=learned.by_label,
     )
     if is_main_process():
         save_trained(net, saved, out)

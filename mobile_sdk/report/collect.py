@@ -53,6 +53,7 @@ def collect(
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         program_sha256=program.digest() if program else next((each.program_sha256 for each in verdicts), None),
         labels=len(contract.labels) if contract else None,
+        label_names=program.contract.labels if program and _tells_labels(program) else (),
         size_px=contract.image.size_px if contract else None,
         record=program.record if program else None,
         accuracies=tuple(_accuracies(program, verdicts, bundles)) if has_labels else (),
@@ -65,6 +66,11 @@ def collect(
         environment=numbers.environment if numbers else describe_environment(_versions(verdicts, bundles)),
         commands=tuple(commands),
     )
+
+
+def _tells_labels(program: Program) -> bool:
+    both = (program.record.float_accuracy, program.record.reference_accuracy)
+    return any(each and each.by_label for each in both)
 
 
 def _name(verdicts: Sequence[Verdict], numbers: Numbers | None) -> str:

@@ -199,6 +199,7 @@ class Report(Model):
     date: str  # UTC, ISO 8601
     program_sha256: str | None = None
     labels: int | None = None  # how many
+    label_names: tuple[str, ...] = ()  # where the record tells shares label by label
     size_px: int | None = None
     record: Record | None = None
     accuracies: tuple[AccuracyLine, ...] = ()

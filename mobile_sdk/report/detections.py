@@ -15,7 +15,7 @@ from mobile_sdk.verdict import Verdict
 def precisions(verdicts: Sequence[Verdict], titles: Sequence[str]) -> Iterator[PrecisionLine]:
     """The float net and the reference, then every runtime; `titles` are the verdicts'."""
     return in_order(
-        PrecisionLine(computed_by=computed_by, **precision.model_dump())
+        PrecisionLine(computed_by=computed_by, **precision.model_dump(exclude={"by_label"}))
         for verdict, title in zip(verdicts, titles, strict=True)
         for computed_by, precision in (
             (reference_of(verdict), verdict.reference_precision_of_boxes),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mobile_sdk.environment import Environment
+from mobile_sdk.label_shares import label_lines
 from mobile_sdk.measurements import Comparison
 from mobile_sdk.numerics import Comparison as Distance
 from mobile_sdk.report.data import BundleLine, Check, GoldenPicture, Report
@@ -51,6 +52,7 @@ def _context(report: Report) -> dict[str, Any]:
         "report": report,
         "style": Markup((_HERE / "style.css").read_text(encoding="utf-8")),
         "facts": facts(report),
+        "label_lines": list(_label_lines(report)),
         "distances": [line for line in report.bundles if line.distance],
         "checked": [line for line in report.bundles if line.checks],
         "checks": list(_check_rows([line for line in report.bundles if line.checks])),
@@ -68,6 +70,15 @@ def _context(report: Report) -> dict[str, Any]:
         "machine": _machine(environment, report),
         "versions": sorted({**(report.record.versions if report.record else {}), **environment.versions}.items()),
     }
+
+
+def _label_lines(report: Report) -> Iterator[str]:
+    """What the record says of the labels, on held-out pictures: the worst ones, and those that are never right."""
+    if report.record and report.label_names:
+        of_both = {"float net": report.record.float_accuracy, "int8 reference": report.record.reference_accuracy}
+        for name, accuracy in of_both.items():
+            for line in label_lines(report.label_names, accuracy.by_label if accuracy else None):
+                yield f"{name}: {line}"
 
 
 def _plots(report: Report) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from qat.detection.pictures import DetectionPictures, DetectionSet
 from qat.history import History, Validation
 from qat.layout import device_of
 from qat.plan import TrainPlan
-from qat.plan_fit import check_unread
+from qat.plan_fit import check_folder, check_net_fits, check_unread
 from qat.processes import current_processes
 from qat.progress import shown
 from qat.training import contract_of
@@ -43,8 +43,9 @@ def fit_detector(
 ) -> History:
     """Trains a net of `build_detector`, or a `prepare`d one, in place by `plan` and leaves it in eval() mode.
 
-    `compose` makes fresh pictures for every epoch in place of `pictures.train`, always the same ones for one. With a folder `out` every epoch leaves
-    a checkpoint there, from which the same call goes on; another run's is only replaced with `overwrite`.
+    `compose` makes fresh pictures for every epoch in place of `pictures.train`, always the same ones for one. With a
+    folder `out` every epoch leaves a checkpoint there, from which the same call goes on; another run's is only replaced
+    with `overwrite`.
     SettingError: no detector, other labels than the pictures', a setting of the plan that a detector's loss does
     nothing with, a loss that is not finite, another run in `out`.
     """
@@ -55,6 +56,8 @@ def fit_detector(
     if contract.labels != pictures.labels:
         raise SettingError("expected pictures with the contract's labels, found others", hint="use pictures.labels")
     check_unread(plan, "detector", ("label_smoothing", "class_balance", "distillation"))
+    check_folder(out, overwrite=overwrite)
+    check_net_fits(plan, net)
     with shown(progress), current_processes().at_work(net):
         task = _Detection(net, pictures, plan, contract, compose)
         folder = folder_or_none(out)
@@ -120,5 +123,5 @@ class _Detection:
         image = self._contract.image
         outputs = current_processes().gathered(torch.cat([*outputs_of(self._net.eval(), self._held_out, image)]))
         precision = average_precision(outputs.numpy(), self._pictures.validation.truths_in(image), self._contract)
-        shares = {"validation_accuracy_share": precision.at_half_share}
-        return Validation(shares=shares, by_label=precision.by_label)
+        at_half = precision.at_half_share
+        return Validation(shares={"validation_accuracy_share": at_half}, by_label=precision.by_label)

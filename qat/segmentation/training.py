@@ -19,7 +19,7 @@ from qat.history import History, Validation
 from qat.label_loss import balanced, label_loss
 from qat.layout import device_of
 from qat.plan import TrainPlan
-from qat.plan_fit import check_unread
+from qat.plan_fit import check_folder, check_net_fits, check_unread
 from qat.processes import current_processes
 from qat.progress import shown
 from qat.segmentation.pictures import SegmentationPictures, SegmentationSet
@@ -55,6 +55,8 @@ def fit_segmenter(
     if contract.labels != pictures.labels:
         raise SettingError("expected pictures with the contract's labels, found others", hint="use pictures.labels")
     check_unread(plan, "segmenter", ("distillation",))
+    check_folder(out, overwrite=overwrite)
+    check_net_fits(plan, net)
     with shown(progress), current_processes().at_work(net):
         task = _Segmentation(net, pictures, plan, contract, compose)
         folder = folder_or_none(out)
@@ -113,9 +115,7 @@ class _Segmentation:
 
     def loss(self, batch: tuple[Tensor, Tensor]) -> Tensor:
         rgb, masks = batch
-        return label_loss(
-            self._net(rgb), masks, ignored=VOID, smoothing=self._plan.smoothing, balance=self._balance
-        )
+        return label_loss(self._net(rgb), masks, ignored=VOID, smoothing=self._plan.smoothing, balance=self._balance)
 
     def validate(self) -> Validation:
         masks = current_processes().gathered(_masks(self._net, self._held_out, self._contract))
