@@ -28,9 +28,9 @@ class Hashed(Protocol):
         ...
 
 
-def data_fingerprint(learned: Hashed, held_out: Hashed, truths: str, *, source: str = "training") -> Fingerprint:
+def data_fingerprint(learned: Hashed, held_out: Hashed, truths: str) -> Fingerprint:
     """The hashes of what is learned and of what is held out; `truths` is what they are called: labels, boxes, masks."""
-    parts = {source: learned, "held-out": held_out}
+    parts = {"training": learned, "held-out": held_out}
     return {
         f"{name} {what}": make()
         for name, part in parts.items()

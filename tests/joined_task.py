@@ -11,6 +11,7 @@ import torch
 from child_process import HANG_S, run
 from small_task import CONTRACT, PLAN, figures, pictures, tiny_net
 from torch import Tensor, nn
+from uneven_steps import steps
 
 from qat.augment import Augmentation
 from qat.calibration import calibrate
@@ -88,7 +89,9 @@ def learn_in_every_way(out: Path) -> None:
     histories.append(fit(taught, pictures(), odd, teacher=net, out=out / "taught"))
     nets = {"float": tensors(net), "large": tensors(large), "fine": tensors(fine), "taught": tensors(taught)}
     said = [figures(each) for each in histories]
-    torch.save({"nets": nets, "histories": said, "gradients": gradients()}, out / f"process{process_rank()}.pt")
+    uneven = {name: (moved, figures(history)) for name, moved, history in steps()}
+    kept = {"nets": nets, "histories": said, "gradients": gradients(), "uneven": uneven}
+    torch.save(kept, out / f"process{process_rank()}.pt")
 
 
 def learn_and_be_killed(out: Path, step: int) -> None:

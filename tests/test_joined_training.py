@@ -12,6 +12,7 @@ import typer
 from joined_task import STEPS, gradients, torchrun
 from small_task import CONTRACT, PLAN, pictures, tiny_net
 from torch import nn
+from uneven_steps import steps
 
 from mobile_sdk.cli import app, options, processes
 from mobile_sdk.cli.terminal import say
@@ -67,6 +68,17 @@ def test_the_gradient_of_two_processes_is_that_of_the_whole_batch(joined: Joined
             if not name.endswith(("low", "high")):  # ends of ranges: estimated on some of a process's own values
                 assert (together[name] - value).abs().max() <= 2e-6 * largest, f"{which}: {name}"
     assert any(name.endswith("scales") for name in joined[1][0]["gradients"]["fake-quantized"])
+
+
+def test_a_part_weighs_by_what_is_asked_of_it_and_one_of_which_nothing_is_asked_counts_nothing(joined: Joined) -> None:
+    torch.set_num_threads(1)
+    for name, moved, history in steps():
+        (first, said), (second, _) = (kept["uneven"][name] for kept in joined[1])
+        assert torch.equal(first, second) and first.isfinite().all(), name
+        assert (first - moved).norm() <= 1e-4 * moved.norm(), name
+        assert said[0]["loss"] == pytest.approx(history.epochs[0].loss, rel=1e-4), name
+        is_empty = name.endswith(", 0 asked") and "teacher" not in name
+        assert (moved.norm() == 0) == is_empty and (said[0]["loss"] == 0) == is_empty, name
 
 
 def test_only_the_main_process_writes_and_speaks(joined: Joined) -> None:
@@ -147,13 +159,12 @@ def test_one_process_trains_without_the_extra(monkeypatch: pytest.MonkeyPatch) -
     assert fit(tiny_net(), pictures(), PLAN, contract=CONTRACT, progress=False).epochs
 
 
-def test_parts_cover_everything_once_and_weigh_what_they_hold() -> None:
+def test_parts_cover_everything_once() -> None:
     for count in (1, 2, 3, 5):
         for total in (10, 11, 64):
             group = [_Some(rank, count) for rank in range(count)]
             covered = [index for each in group for index in range(total)[each.part_of(total)]]
             assert covered == list(range(total))
-            assert sum(each.weight(total) for each in group) == pytest.approx(count)
 
 
 @pytest.fixture

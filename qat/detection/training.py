@@ -103,10 +103,8 @@ class _Detection:
         self._loss = MultiboxLoss(decoder_of(net))
 
     def fingerprint(self) -> Fingerprint:
-        held_out = self._pictures.validation
-        if self._compose:
-            return data_fingerprint(self._compose.first(), held_out, "boxes", source="composed")
-        return data_fingerprint(self._pictures.train, held_out, "boxes")
+        learned = self._compose.first() if self._compose else self._pictures.train
+        return data_fingerprint(learned, self._pictures.validation, "boxes")
 
     def batches(self, epoch: int) -> tuple[int, Iterator[tuple[Tensor, list[Truth]]]]:
         train, image = self._compose(epoch) if self._compose else self._pictures.train, self._contract.image

@@ -99,10 +99,8 @@ class _Segmentation:
         self._held_out = current_processes().own(pictures.validation)
 
     def fingerprint(self) -> Fingerprint:
-        held_out = self._pictures.validation
-        if self._compose:
-            return data_fingerprint(self._compose.first(), held_out, "masks", source="composed")
-        return data_fingerprint(self._pictures.train, held_out, "masks")
+        learned = self._compose.first() if self._compose else self._pictures.train
+        return data_fingerprint(learned, self._pictures.validation, "masks")
 
     def batches(self, epoch: int) -> tuple[int, Iterator[tuple[Tensor, Tensor]]]:
         train, image = self._compose(epoch) if self._compose else self._pictures.train, self._contract.image
