@@ -51,8 +51,13 @@ def to_bytes(image: Image.Image, spec: ImageSpec) -> NDArray[np.uint8]:
     rgb = upright_rgb(image)
     if spec.fit == "crop":
         rgb = rgb.crop(central_square(rgb.width, rgb.height, spec.crop_share))
-    wide = rgb.resize((spec.size_px, rgb.height), Image.Resampling.BILINEAR)
-    return np.array(wide.resize((spec.size_px, spec.size_px), Image.Resampling.BILINEAR), dtype=np.uint8)
+    return np.array(stretched(rgb, spec.size_px, spec.size_px), dtype=np.uint8)
+
+
+def stretched(rgb: Image.Image, width_px: int, height_px: int) -> Image.Image:
+    """The recipe's last step: resized along rows, then along columns."""
+    wide = rgb.resize((width_px, rgb.height), Image.Resampling.BILINEAR)
+    return wide.resize((width_px, height_px), Image.Resampling.BILINEAR)
 
 
 def upright_rgb(image: Image.Image) -> Image.Image:

@@ -3,7 +3,8 @@
 Pictures:  load_folder, load_mnist, load_unlabelled, load_shards, write_shards → Pictures, PictureSet;
            load_coco_folder, composed_digits; load_mask_folder, composed_masks; synthesise.
 Nets:      build_net, list_nets, build_detector, build_segmenter, load_weights, split_blocks.
-Training:  fit, fit_detector, fit_segmenter by a TrainPlan, with Distillation → History;
+Training:  fit, fit_detector, fit_segmenter by a TrainPlan, with Distillation → History; pictures are changed by an
+           Augmentation, DetectionAugmentation or SegmentationAugmentation;
            evaluate, evaluate_detector, evaluate_segmenter; is_main_process.
 Int8:      quantize by a CalibrationPlan does it all; in steps: prepare → FakeQuantNet, calibrate, fit, freeze;
            float_twin: what it is compared with.
@@ -19,10 +20,12 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from qat.augment import Augmentation
     from qat.block_splitting import split_blocks
     from qat.calibration import calibrate, quantize
     from qat.calibration_plan import CalibrationPlan
     from qat.data import Pictures, load_folder, load_mnist, load_unlabelled
+    from qat.detection.augmentation import DetectionAugmentation
     from qat.detection.coco_folder import load_coco_folder
     from qat.detection.composed_digits import composed_digits
     from qat.detection.training import evaluate_detector, fit_detector
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from qat.picture_set import PictureSet
     from qat.plan import TrainPlan
     from qat.preparation import FakeQuantNet, prepare
+    from qat.segmentation.augmentation import SegmentationAugmentation
     from qat.segmentation.composed_digits import composed_masks
     from qat.segmentation.folder import load_mask_folder
     from qat.segmentation.training import evaluate_segmenter, fit_segmenter
@@ -45,12 +49,15 @@ if TYPE_CHECKING:
     from qat.weights import load_weights
 
 _HOMES = {
+    "Augmentation": "qat.augment",
     "CalibrationPlan": "qat.calibration_plan",
+    "DetectionAugmentation": "qat.detection.augmentation",
     "Distillation": "qat.distillation",
     "FakeQuantNet": "qat.preparation",
     "History": "qat.history",
     "PictureSet": "qat.picture_set",
     "Pictures": "qat.data",
+    "SegmentationAugmentation": "qat.segmentation.augmentation",
     "TrainPlan": "qat.plan",
     "build_detector": "qat.nets.ssd",
     "build_net": "qat.nets",
@@ -83,12 +90,15 @@ _HOMES = {
 }
 
 __all__ = [
+    "Augmentation",
     "CalibrationPlan",
+    "DetectionAugmentation",
     "Distillation",
     "FakeQuantNet",
     "History",
     "PictureSet",
     "Pictures",
+    "SegmentationAugmentation",
     "TrainPlan",
     "build_detector",
     "build_net",

@@ -1,34 +1,39 @@
-"""Pictures of which more than a label is known, as a sequence, as bytes, and as batches."""
+"""Pictures of which more than a label is known, as a sequence and as bytes."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Self, TypeVar, overload
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor, nn
 
 from mobile_sdk.contract import ImageSpec
-from qat.batches import epoch_generator, shuffled_batches
+from mobile_sdk.preprocess import stretched
 from qat.content_hash import hash_all, hash_array
-from qat.layout import device_of
-from qat.picture_set import PictureSet, normalised
-from qat.plan import TrainPlan
-from qat.processes import current_processes
+from qat.picture_set import PictureSet
+from qat.progress import map_in_threads
 
-EVALUATION_BATCH = 100
+SHARP = 2
+"""How many times as large as a net's a picture is kept for crops: one of half its sides is sharp."""
+
 Annotation = TypeVar("Annotation")
+Sides = tuple[int, int]
+"""Width and height in pixels."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class AnnotatedSet(Sequence[tuple[Image.Image, int]], Generic[Annotation]):
-    """Pictures (height, width, 3) and what is known of each; as a sequence, pictures without a label."""
+    """Pictures (height, width, 3) and what is known of each; as a sequence, pictures without a label.
+
+    `has_sides` says that a mirrored picture would show something else, as digits and letters would.
+    """
 
     sources: tuple[NDArray[np.uint8], ...]
     truths: tuple[Annotation, ...]
+    has_sides: bool = False
     _pictures: list[PictureSet] = field(default_factory=list, init=False, repr=False)
+    _for_crops: dict[int, Self] = field(default_factory=dict, init=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.sources)
@@ -43,7 +48,7 @@ class AnnotatedSet(Sequence[tuple[Image.Image, int]], Generic[Annotation]):
     def __getitem__(self, index: slice) -> Self: ...
     def __getitem__(self, index: int | slice) -> tuple[Image.Image, int] | Self:
         if isinstance(index, slice):
-            return type(self)(sources=self.sources[index], truths=self.truths[index])
+            return replace(self, sources=self.sources[index], truths=self.truths[index])
         return self.pictures[index]
 
     def __iter__(self) -> Iterator[tuple[Image.Image, int]]:
@@ -72,32 +77,44 @@ class AnnotatedSet(Sequence[tuple[Image.Image, int]], Generic[Annotation]):
         """A hash of what is known of each picture."""
         return hash_all(hash_all(map(hash_array, self.arrays(truth))).encode() for truth in self.truths)
 
+    def known_in(self, spec: ImageSpec) -> Sequence[Annotation]:
+        """What is known of each, in pixels of the net's pictures; those are stretched, so that nothing is cut off."""
+        assert spec.fit == "stretch", "a crop would cut what is known"
+        net = (spec.size_px, spec.size_px)
+        pairs = zip(self.sources, self.truths, strict=True)
+        return tuple(self.stretched(truth, _sides(source), net) for source, truth in pairs)
+
+    def for_crops(self, spec: ImageSpec) -> Self:
+        """The same pictures, none larger than crops of them need to be: phones' would take long in every epoch."""
+        most_px = SHARP * spec.size_px
+        if all(min(_sides(source)) <= most_px for source in self.sources):
+            return self
+        if most_px not in self._for_crops:
+            pairs = list(zip(self.sources, self.truths, strict=True))
+            smaller = map_in_threads(lambda pair: self._at_most(most_px, *pair), pairs, what="making pictures smaller")
+            sources, truths = zip(*smaller, strict=True)
+            self._for_crops[most_px] = replace(self, sources=sources, truths=truths)
+        return self._for_crops[most_px]
+
+    def _at_most(
+        self, most_px: int, source: NDArray[np.uint8], truth: Annotation
+    ) -> tuple[NDArray[np.uint8], Annotation]:
+        """A picture whose shorter side is `most_px` or less, and what is known of it."""
+        sides = _sides(source)
+        factor = most_px / min(sides)
+        if factor >= 1:
+            return source, truth
+        onto = (round(sides[0] * factor), round(sides[1] * factor))
+        return np.asarray(stretched(Image.fromarray(source), *onto)), self.stretched(truth, sides, onto)
+
+    def stretched(self, truth: Annotation, sides: Sides, onto: Sides) -> Annotation:
+        """What is known of a picture of those `sides` where it is stretched onto others."""
+        raise NotImplementedError
+
     def arrays(self, truth: Annotation) -> tuple[NDArray[Any], ...]:
         """All numbers of what is known of a picture."""
         raise NotImplementedError
 
 
-def own_batches(
-    pictures: AnnotatedSet[Annotation], spec: ImageSpec, plan: TrainPlan, epoch: int, device: torch.device
-) -> tuple[int, Iterator[tuple[Tensor, list[int]]]]:
-    """How many batches the 0-based `epoch` has, and of each this process's part: what a net reads, and its indices."""
-    wholes = shuffled_batches(len(pictures), plan, epoch_generator(plan, epoch))
-    part = current_processes().part_of(len(wholes[0]))
-    return len(wholes), _read(pictures.bytes(spec), spec, [whole[part] for whole in wholes], device)
-
-
-@torch.no_grad()
-def outputs_of(net: nn.Module, pictures: AnnotatedSet[Annotation], spec: ImageSpec) -> Iterator[Tensor]:
-    """What `net` gives the pictures, in batches, on the processor."""
-    groups = torch.split(torch.arange(len(pictures)), EVALUATION_BATCH)
-    device = device_of(net)
-    for rgb, _ in _read(pictures.bytes(spec), spec, [group.numpy() for group in groups], device):
-        yield net(rgb).cpu()
-
-
-def _read(
-    rows: NDArray[np.uint8], spec: ImageSpec, groups: list[NDArray[np.int64]], device: torch.device
-) -> Iterator[tuple[Tensor, list[int]]]:
-    for group in groups:
-        rgb = torch.from_numpy(rows[group]).permute(0, 3, 1, 2).to(device)
-        yield normalised(rgb, spec), group.tolist()
+def _sides(source: NDArray[np.uint8]) -> Sides:
+    return source.shape[1], source.shape[0]

@@ -8,19 +8,20 @@ from torch import Generator, Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
 from mobile_sdk.contract import ImageSpec
+from qat.colour import COLOUR_RULES, ColourJitter, colour_maps
+from qat.setting_rules import Rule, check_settings, is_range, is_share
 
 _MARGIN = 8 / 7  # pictures are decoded a little larger than they are used, as 256 is to 224, so that crops stay sharp
-_LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
 @dataclass(frozen=True, kw_only=True)
-class Augmentation:
+class Augmentation(ColourJitter):
     """One affine map and one change of colour a picture, drawn evenly from these ranges.
 
     The crop is a part of the picture's square, `crop_area_share` of its area (above 1 it is zoomed out, and the edge
     pixels go on), up to `aspect_ratio` wider or higher than square. It lies anywhere inside and is then moved by up
-    to `shift_share` of the side. A `…_jitter_share` of 0.3 means factors of 0.7 to 1.3; white balance is a factor for
-    each colour. Flipping is off where left and right differ, as in digits and letters.
+    to `shift_share` of the side. `flip_share` of the pictures are mirrored: 0 where left and right differ, as in digits
+    and letters. SettingError: a range that holds nothing.
 
     Source: Szegedy et al. 2015 (crops of area and aspect), Howard 2013 (colours), both named by the MobileNet papers.
     """
@@ -30,10 +31,9 @@ class Augmentation:
     shift_share: float = 0.0
     rotation_deg: float = 10.0  # a phone is not held straight
     flip_share: float = 0.5
-    brightness_jitter_share: float = 0.3
-    contrast_jitter_share: float = 0.3
-    saturation_jitter_share: float = 0.3
-    white_balance_jitter_share: float = 0.08
+
+    def __post_init__(self) -> None:
+        check_settings(self, (*COLOUR_RULES, *_RULES), "the augmentation")
 
     @classmethod
     def digits(cls) -> "Augmentation":
@@ -57,12 +57,10 @@ class Augmentation:
     def draw(self, count: int, random: Generator) -> "Drawn":
         """What is done to each of `count` pictures."""
         maps = self._maps(count, random)
-        jitters = (self.brightness_jitter_share, self.contrast_jitter_share, self.saturation_jitter_share)
-        if not any(jitters) and not self.white_balance_jitter_share:
+        if not any(self.colour_reach):
             return Drawn(maps=maps, colours=None)
-        factors = [_factors(jitter, count, random) for jitter in jitters]
-        balance = [_factors(self.white_balance_jitter_share, count, random) for _ in range(3)]
-        return Drawn(maps=maps, colours=torch.stack([*factors, *balance], dim=1))
+        factors = [1 + _around_zero(reach, count, random) for reach in self.colour_reach]
+        return Drawn(maps=maps, colours=torch.stack(factors, dim=1))
 
     def apply(self, rgb: Tensor, size_px: int, random: Generator) -> Tensor:
         """Bytes (count, 3, any, any) of any dtype to float32 (count, 3, size_px, size_px) in 0..255."""
@@ -105,20 +103,20 @@ class Drawn:
         return moved if self.colours is None else _recoloured(moved, self.colours)
 
 
+_RULES = (
+    Rule("a range of shares above 0", ("crop_area_share",), lambda its: is_range(its.crop_area_share)),
+    Rule("an aspect ratio of 1 or more", ("aspect_ratio",), lambda its: 1 <= its.aspect_ratio < math.inf),
+    Rule("a shift of 0 or more", ("shift_share",), lambda its: 0 <= its.shift_share < math.inf),
+    Rule("a turn of 0 to 180 degrees", ("rotation_deg",), lambda its: 0 <= its.rotation_deg <= 180),
+    Rule("a share of mirrored pictures from 0 to 1", ("flip_share",), lambda its: is_share(its.flip_share)),
+)
+
+
 def _recoloured(rgb: Tensor, colours: Tensor) -> Tensor:
-    """All changes of colour at once: for each picture a 3 × 3 matrix and one offset."""
-    luma = torch.tensor(_LUMA)
-    brightness, contrast, saturation = (factor.view(-1, 1, 1) for factor in colours[:, :3].unbind(dim=1))
-    gains = torch.diag_embed(colours[:, 3:]) * brightness
-    grey = luma @ (gains @ rgb.mean(dim=(2, 3)).cpu().unsqueeze(2))  # of the mean colour: contrast turns about it
-    mixing = saturation * torch.eye(3) + (1 - saturation) * luma.expand(3, 3)
-    matrix, offset = contrast * (mixing @ gains), (1 - contrast) * grey.unsqueeze(2)
+    """All changes of colour at once."""
+    matrix, offset = colour_maps(colours, rgb.mean(dim=(2, 3)).cpu())
     mixed = torch.baddbmm(offset.to(rgb.device), matrix.to(rgb.device), rgb.flatten(2))
     return mixed.view_as(rgb).clamp_(0, 255)
-
-
-def _factors(jitter_share: float, count: int, random: Generator) -> Tensor:
-    return 1 + _around_zero(jitter_share, count, random)
 
 
 def _around_zero(reach: float, count: int, random: Generator) -> Tensor:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mobile_sdk.contract import ImageSpec
+from qat.augment import Augmentation
 from qat.data import Pictures
 from qat.picture_set import PictureSet, normalised
 from qat.plan import TrainPlan
@@ -41,11 +42,11 @@ def training_batches(
     random = epoch_generator(plan, epoch)
     whole = min(len(pictures), plan.batch)
     part = current_processes().part_of(whole)
-    targets = torch.tensor(pictures.targets)
+    targets, augmentation = torch.tensor(pictures.targets), _augmentation(plan)
     for group, rows in _own_parts(pictures, _source(spec, plan), plan, epoch, random):
         rgb = rows.to(device, non_blocking=True)
-        if plan.augmentation is not None:
-            rgb = plan.augmentation.draw(whole, random)[part].apply(rgb, spec.size_px)
+        if augmentation is not None:
+            rgb = augmentation.draw(whole, random)[part].apply(rgb, spec.size_px)
         yield normalised(rgb, spec), targets[group].to(device, non_blocking=True)
 
 
@@ -78,7 +79,14 @@ def epoch_seed(seed: int, epoch: int) -> int:
 
 
 def _source(spec: ImageSpec, plan: TrainPlan) -> ImageSpec:
-    return spec if plan.augmentation is None else plan.augmentation.source(spec)
+    augmentation = _augmentation(plan)
+    return spec if augmentation is None else augmentation.source(spec)
+
+
+def _augmentation(plan: TrainPlan) -> Augmentation | None:
+    found = plan.augmenting(Augmentation).augmentation
+    assert isinstance(found, Augmentation | None)
+    return found
 
 
 def _own_parts(

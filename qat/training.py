@@ -25,6 +25,7 @@ from qat.arguments import (
     to_judge_by,
     to_learn_from,
 )
+from qat.augment import Augmentation
 from qat.batches import decode_ahead, evaluation_batches, steps_per_epoch, training_batches
 from qat.checkpoint import hash_net
 from qat.content_hash import Fingerprint, data_fingerprint
@@ -76,7 +77,7 @@ def fit(
     if teacher is not None:
         expect_net(teacher, name="teacher")
     expect("contract", contract, Contract, NOTHING, hint=CONTRACT_HINT)
-    plan, contract = plan or TrainPlan(), contract or contract_of(net)
+    plan, contract = (plan or TrainPlan()).augmenting(Augmentation), contract or contract_of(net)
     check_folder(out, resume=resume, overwrite=overwrite)
     check_net_fits(plan, net)
     folder = folder_or_none(out)

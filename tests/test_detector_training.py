@@ -11,6 +11,7 @@ from mobile_sdk.contract import Contract, DetectionSpec, ImageSpec
 from mobile_sdk.detections import Truth, overlaps
 from mobile_sdk.errors import SettingError
 from qat.detection.anchors import anchors_of
+from qat.detection.augmentation import DetectionAugmentation
 from qat.detection.composed_digits import SIZES, composed_digits
 from qat.detection.decoder import Decoder
 from qat.detection.loss import MultiboxLoss, hardest, pairwise_overlaps
@@ -98,7 +99,8 @@ def test_the_loss_of_a_perfect_output_is_nearly_zero_and_moving_a_box_costs() ->
 
 
 def test_training_lowers_the_loss_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    pictures, plan = _squares(), TrainPlan(epochs=3, batch=8, learning_rate=0.003, warm_up_epochs=0.5, ema_decay=None)
+    schedule = {"epochs": 3, "batch": 8, "learning_rate": 0.003, "warm_up_epochs": 0.5}
+    pictures, plan = _squares(), TrainPlan(**schedule, ema_decay=None, augmentation=DetectionAugmentation())
     whole = fit_detector(_fresh(), pictures, plan).epochs
     assert whole[-1].loss < whole[0].loss
     stopping = _Stopping(epochs=2)

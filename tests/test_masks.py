@@ -1,5 +1,6 @@
 """Masks and their mean intersection over union; pictures with masks, composed and of a folder; training on them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from mobile_sdk.errors import DataError, SettingError
 from mobile_sdk.masks import VOID, PicturesWithMasks, commonest_labels, masks_of
 from mobile_sdk.mean_iou import mean_iou
 from qat.plan import TrainPlan
+from qat.segmentation.augmentation import SegmentationAugmentation
 from qat.segmentation.composed_digits import SIZES, composed_masks, fresh_masks
 from qat.segmentation.folder import load_mask_folder
 from qat.segmentation.pictures import SegmentationPictures
@@ -142,7 +144,7 @@ def tiny_segmenter(pictures: SegmentationPictures) -> nn.Module:
 
 def test_training_lowers_the_loss_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
     pictures = composed_masks(train=64, validation=8)
-    plan = TrainPlan.segmenter(epochs=3)
+    plan = replace(TrainPlan.segmenter(epochs=3), augmentation=SegmentationAugmentation())
     whole, parted = tiny_segmenter(pictures), tiny_segmenter(pictures)
     history = fit_segmenter(whole, pictures, plan)
     assert history.epochs[-1].loss < history.epochs[0].loss

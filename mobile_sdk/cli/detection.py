@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mobile_sdk.average_precision import AveragePrecision
     from mobile_sdk.contract import Contract
     from mobile_sdk.program import Accuracy, Program
+    from qat.detection.augmentation import DetectionAugmentation
     from qat.detection.pictures import DetectionPictures, DetectionSet
     from qat.history import History
     from qat.plan import TrainPlan
@@ -43,6 +44,12 @@ class Detection(Task["DetectionPictures"]):
         from qat.plan import TrainPlan
 
         return TrainPlan.detector(epochs, seed=seed)
+
+    def augmentation(self) -> "type[DetectionAugmentation]":
+        """`DetectionAugmentation`."""
+        from qat.detection.augmentation import DetectionAugmentation
+
+        return DetectionAugmentation
 
     def build(self, name: str, contract: "Contract", width: float) -> "nn.Module":
         """The detector."""

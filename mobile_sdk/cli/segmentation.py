@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mobile_sdk.program import Accuracy, Program
     from qat.history import History
     from qat.plan import TrainPlan
+    from qat.segmentation.augmentation import SegmentationAugmentation
     from qat.segmentation.pictures import SegmentationPictures, SegmentationSet
 
 
@@ -47,6 +48,12 @@ class Segmentation(Task["SegmentationPictures"]):
         from qat.plan import TrainPlan
 
         return TrainPlan.segmenter(epochs, seed=seed)
+
+    def augmentation(self) -> "type[SegmentationAugmentation]":
+        """`SegmentationAugmentation`."""
+        from qat.segmentation.augmentation import SegmentationAugmentation
+
+        return SegmentationAugmentation
 
     def build(self, name: str, contract: "Contract", width: float) -> "nn.Module":
         """The segmenter."""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from mobile_sdk.program import Accuracy, Program
     from qat.calibration_plan import CalibrationPlan
     from qat.history import History
-    from qat.plan import TrainPlan
+    from qat.plan import Augmenting, TrainPlan
 
 
 class Parted(Protocol):
@@ -118,6 +118,10 @@ class Task(ABC, Generic[Pictures]):
     @abstractmethod
     def plan(self, epochs: int, seed: int) -> "TrainPlan":
         """That of a net that begins with nothing."""
+
+    @abstractmethod
+    def augmentation(self) -> "type[Augmenting]":
+        """How the task's pictures may be augmented."""
 
     @abstractmethod
     def build(self, name: str, contract: "Contract", width: float) -> "nn.Module":
@@ -217,6 +221,7 @@ def train(
     torch.manual_seed(plan.seed)
     net = task.build(name, contract, width)
     compose = task.composer(len(pictures.train), plan.seed) if data == DIGITS else None
+    plan = _augmenting(task, plan, pictures, composes=compose is not None)
     check_net_file(out, overwrite)
     learned = task.fit(net, pictures, plan, compose=compose, out=out / TRAINING, overwrite=overwrite)
     history = stage("float", learned.epochs)
@@ -255,6 +260,7 @@ def quantize(
     task, net, contract, history = source.task, source.net, source.contract, source.history
     prepared = prepare(net, contract, keep_float=keep_float)
     stages = calibrate(prepared, pictures.train.pictures, calibration or CalibrationPlan(reconstruct=False))
+    plan = _augmenting(task, plan, pictures, composes=False) if plan else None
     settings: dict[str, Any] = plan_settings(plan) if plan else {}
     settings |= {"calibration": stage_figures(stages), "calibrated_on": "pictures"}
     if plan:
@@ -289,6 +295,13 @@ def show(task: Task[Any], program: "Program", out: Path, json: bool) -> None:
         f"{of_int8.share:.2%} on {of_int8.pictures} held-out pictures"
     )
     print("\n".join(label_lines(program.contract.labels, of_int8.by_label)))
+
+
+def _augmenting(task: Task[Pictures], plan: "TrainPlan", pictures: Pictures, *, composes: bool) -> "TrainPlan":
+    """The plan with the task's own augmentation, which is said."""
+    plan = plan.augmenting(task.augmentation(), has_sides=pictures.train.has_sides, composes=composes)
+    say(f"augmentation: {plan.augmentation or 'none, every epoch composes other pictures'}")
+    return plan
 
 
 def _judged(task: Task[Pictures], program: "Program", net: "nn.Module", pictures: Pictures) -> "Program":

@@ -126,6 +126,7 @@ def default_recipe(data: str) -> str:
 
 def choose_plan(recipe: str, epochs: int | None, seed: int) -> "TrainPlan":
     """The named recipe, with another number of epochs or seed where given; at most half of it is warm-up."""
+    from qat.augment import Augmentation
     from qat.plan import TrainPlan
 
     options.check_choice("a recipe", recipe, RECIPES)
@@ -137,7 +138,7 @@ def choose_plan(recipe: str, epochs: int | None, seed: int) -> "TrainPlan":
         "mobilenet-v3": TrainPlan.mobilenet_v3_paper,
     }
     plan = plans[recipe]()
-    return replace(plan.over(epochs or plan.epochs), seed=seed)
+    return replace(plan.over(epochs or plan.epochs), seed=seed).augmenting(Augmentation)
 
 
 def check_net(name: str, width: float, image: "ImageSpec") -> None:

@@ -34,4 +34,5 @@ def _compose(digits: PictureSet, count: int, *, seed: int) -> DetectionSet:
     return DetectionSet(
         sources=tuple(scene.pixels for scene in scenes),
         truths=tuple(Truth(boxes=scene.boxes, labels=scene.labels) for scene in scenes),
+        has_sides=True,
     )

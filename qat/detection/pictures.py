@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from mobile_sdk.contract import ImageSpec
 from mobile_sdk.detections import Truth
-from qat.annotated_set import AnnotatedSet
+from qat.annotated_set import AnnotatedSet, Sides
 from qat.picture_set import in_parts
 
 
@@ -16,13 +16,12 @@ class DetectionSet(AnnotatedSet[Truth]):
     """Pictures (height, width, 3) and what is in each, in its own pixels."""
 
     def truths_in(self, spec: ImageSpec) -> tuple[Truth, ...]:
-        """What is in the pictures, in pixels of the net's; they are stretched, so that nothing is cut off."""
-        assert spec.fit == "stretch", "a crop would cut boxes"
-        sizes = [source.shape[:2] for source in self.sources]
-        return tuple(
-            truth.scaled(spec.size_px / width, spec.size_px / height)
-            for truth, (height, width) in zip(self.truths, sizes, strict=True)
-        )
+        """What is in the pictures, in pixels of the net's."""
+        return tuple(self.known_in(spec))
+
+    def stretched(self, truth: Truth, sides: Sides, onto: Sides) -> Truth:
+        """The boxes in a stretched picture."""
+        return truth.scaled(onto[0] / sides[0], onto[1] / sides[1])
 
     def arrays(self, truth: Truth) -> tuple[NDArray[Any], ...]:
         """The boxes, the labels, and whatever else a truth says."""

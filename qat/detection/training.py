@@ -11,10 +11,11 @@ from mobile_sdk.contract import Contract
 from mobile_sdk.detections import Truth
 from mobile_sdk.errors import SettingError
 from mobile_sdk.progress import Progress
-from qat.annotated_set import outputs_of, own_batches
+from qat.annotated_batches import outputs_of, own_batches
 from qat.arguments import expect_net, expect_plan, folder_or_none, to_judge_by, to_learn_from
 from qat.composed import Composing
 from qat.content_hash import Fingerprint, data_fingerprint
+from qat.detection.augmentation import DetectionAugmentation
 from qat.detection.decoder import Decoder
 from qat.detection.loss import MultiboxLoss
 from qat.detection.pictures import DetectionPictures, DetectionSet
@@ -53,6 +54,7 @@ def fit_detector(
     to_learn_from(pictures, DetectionPictures, "load_coco_folder")
     expect_plan(plan, TrainPlan)
     plan, contract = plan or TrainPlan.detector(), contract_of(net)
+    plan = plan.augmenting(DetectionAugmentation, has_sides=pictures.train.has_sides, composes=compose is not None)
     if contract.labels != pictures.labels:
         raise SettingError("expected pictures with the contract's labels, found others", hint="use pictures.labels")
     check_unread(plan, "detector", ("label_smoothing", "class_balance", "distillation"))
@@ -108,9 +110,9 @@ class _Detection:
 
     def batches(self, epoch: int) -> tuple[int, Iterator[tuple[Tensor, list[Truth]]]]:
         train, image = self._compose(epoch) if self._compose else self._pictures.train, self._contract.image
-        steps, batches = own_batches(train, image, self._plan, epoch, device_of(self._net))
-        truths = train.truths_in(image)
-        return steps, ((rgb, [truths[index] for index in indices]) for rgb, indices in batches)
+        augmentation = self._plan.augmentation
+        assert isinstance(augmentation, DetectionAugmentation | None)
+        return own_batches(train, image, self._plan, augmentation, epoch, device_of(self._net))
 
     def loss(self, batch: tuple[Tensor, list[Truth]]) -> Tensor:
         rgb, truths = batch

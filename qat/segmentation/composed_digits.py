@@ -40,7 +40,7 @@ def fresh_masks(count: int, *, seed: int = 0) -> Callable[[int], SegmentationSet
 def _compose(digits: PictureSet, count: int, *, seed: int) -> SegmentationSet:
     scenes = compose_scenes(digits, count, SIZES, seed=seed)
     masks = tuple(_mask(scene) for scene in scenes)
-    return SegmentationSet(sources=tuple(scene.pixels for scene in scenes), truths=masks)
+    return SegmentationSet(sources=tuple(scene.pixels for scene in scenes), truths=masks, has_sides=True)
 
 
 def _mask(scene: Scene) -> Masks:

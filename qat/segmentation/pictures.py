@@ -9,7 +9,7 @@ from PIL import Image
 
 from mobile_sdk.contract import ImageSpec
 from mobile_sdk.masks import Masks
-from qat.annotated_set import AnnotatedSet
+from qat.annotated_set import AnnotatedSet, Sides
 from qat.picture_set import in_parts
 
 
@@ -18,12 +18,12 @@ class SegmentationSet(AnnotatedSet[Masks]):
     """Pictures (height, width, 3) and the label of every pixel, (height, width), `VOID` where none is asked."""
 
     def masks_in(self, spec: ImageSpec) -> Masks:
-        """The labels of the net's pictures' pixels, the nearest ones; pictures are stretched, nothing is cut off."""
-        assert spec.fit == "stretch", "a crop would cut masks"
-        side = (spec.size_px, spec.size_px)
-        return np.stack(
-            [np.asarray(Image.fromarray(mask).resize(side, Image.Resampling.NEAREST)) for mask in self.truths]
-        )
+        """The labels (pictures, size_px, size_px) of the net's pictures' pixels."""
+        return np.stack(self.known_in(spec))
+
+    def stretched(self, truth: Masks, sides: Sides, onto: Sides) -> Masks:
+        """The labels of a stretched picture's pixels, the nearest ones."""
+        return np.asarray(Image.fromarray(truth).resize(onto, Image.Resampling.NEAREST))
 
     def arrays(self, truth: Masks) -> tuple[NDArray[Any], ...]:
         """The mask."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -11,7 +12,7 @@ from mobile_sdk.errors import SettingError
 from mobile_sdk.masks import VOID
 from mobile_sdk.mean_iou import MeanIou, mean_iou
 from mobile_sdk.progress import Progress
-from qat.annotated_set import outputs_of, own_batches
+from qat.annotated_batches import outputs_of, own_batches
 from qat.arguments import expect_net, expect_plan, folder_or_none, to_judge_by, to_learn_from
 from qat.composed import Composing
 from qat.content_hash import Fingerprint, data_fingerprint
@@ -22,6 +23,7 @@ from qat.plan import TrainPlan
 from qat.plan_fit import check_folder, check_net_fits, check_unread
 from qat.processes import current_processes
 from qat.progress import shown
+from qat.segmentation.augmentation import SegmentationAugmentation
 from qat.segmentation.pictures import SegmentationPictures, SegmentationSet
 from qat.training import contract_of
 from qat.training_run import train
@@ -52,6 +54,7 @@ def fit_segmenter(
     to_learn_from(pictures, SegmentationPictures, "load_mask_folder")
     expect_plan(plan, TrainPlan)
     plan, contract = plan or TrainPlan.segmenter(), contract_of(net)
+    plan = plan.augmenting(SegmentationAugmentation, has_sides=pictures.train.has_sides, composes=compose is not None)
     if contract.labels != pictures.labels:
         raise SettingError("expected pictures with the contract's labels, found others", hint="use pictures.labels")
     check_unread(plan, "segmenter", ("distillation",))
@@ -104,12 +107,13 @@ class _Segmentation:
 
     def batches(self, epoch: int) -> tuple[int, Iterator[tuple[Tensor, Tensor]]]:
         train, image = self._compose(epoch) if self._compose else self._pictures.train, self._contract.image
-        device = device_of(self._net)
-        steps, batches = own_batches(train, image, self._plan, epoch, device)
-        masks = torch.from_numpy(train.masks_in(image))
+        device, augmentation = device_of(self._net), self._plan.augmentation
+        assert isinstance(augmentation, SegmentationAugmentation | None)
         if self._plan.class_balance:
-            self._balance = balanced(torch.bincount(masks.flatten(), minlength=VOID)[: len(self._contract.labels)])
-        return steps, ((rgb, masks[indices].long().to(device)) for rgb, indices in batches)
+            pixels = np.bincount(train.masks_in(image).ravel(), minlength=VOID)
+            self._balance = balanced(pixels[: len(self._contract.labels)].tolist())
+        steps, batches = own_batches(train, image, self._plan, augmentation, epoch, device)
+        return steps, ((rgb, torch.from_numpy(np.stack(masks)).long().to(device)) for rgb, masks in batches)
 
     def loss(self, batch: tuple[Tensor, Tensor]) -> Tensor:
         rgb, masks = batch
