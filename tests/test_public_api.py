@@ -116,6 +116,9 @@ class Made:
             "qat.quantize": {"net": net().eval(), "contract": CONTRACT, "pictures": data, "plan": calibration},
             "qat.split_blocks": {"net": net(), "parts": {}},
             "qat.Distillation": {"scores": 1.0, "temperature": 4.0},
+            "qat.Augmentation": {},
+            "qat.DetectionAugmentation": {},
+            "qat.SegmentationAugmentation": {},
             "qat.TrainPlan": {"epochs": 1, "batch": 2, "learning_rate": 0.1, "phases": qat.TrainPlan().phases},
         }
 
@@ -151,6 +154,9 @@ CALLS = {
     "qat.quantize": ("net", "contract", "pictures", "plan"),
     "qat.split_blocks": ("net", "parts"),
     "qat.Distillation": ("scores", "temperature"),
+    "qat.Augmentation": ("crop_area_share", "aspect_ratio", "rotation_deg", "shift_share"),
+    "qat.DetectionAugmentation": ("largest_expansion", "crop_area_share", "aspect_ratio", "least_overlaps"),
+    "qat.SegmentationAugmentation": ("scale", "contrast_jitter_share"),
     "qat.TrainPlan": ("epochs", "batch", "learning_rate", "phases"),
 }
 
