@@ -1,7 +1,7 @@
 """Learns: labelled pictures → a float net → a fake-quantized net → one int8 program.
 
 Pictures:  load_folder, load_mnist, load_unlabelled, load_shards, write_shards → Pictures, PictureSet;
-           load_coco_folder, composed_digits; load_mask_folder, composed_masks; synthesise.
+           load_box_folder, load_coco_folder, composed_digits; load_mask_folder, composed_masks; synthesise.
 Nets:      build_net, list_nets, build_detector, build_segmenter, load_weights, split_blocks.
 Training:  fit, fit_detector, fit_segmenter by a TrainPlan, with Distillation → History; pictures are changed by an
            Augmentation, DetectionAugmentation or SegmentationAugmentation;
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from qat.calibration_plan import CalibrationPlan
     from qat.data import Pictures, load_folder, load_mnist, load_unlabelled
     from qat.detection.augmentation import DetectionAugmentation
+    from qat.detection.box_folder import load_box_folder
     from qat.detection.coco_folder import load_coco_folder
     from qat.detection.composed_digits import composed_digits
     from qat.detection.training import evaluate_detector, fit_detector
@@ -75,6 +76,7 @@ _HOMES = {
     "freeze": "qat.freezing",
     "is_main_process": "qat.launch",
     "list_nets": "qat.nets",
+    "load_box_folder": "qat.detection.box_folder",
     "load_coco_folder": "qat.detection.coco_folder",
     "load_folder": "qat.data",
     "load_mask_folder": "qat.segmentation.folder",
@@ -116,6 +118,7 @@ __all__ = [
     "freeze",
     "is_main_process",
     "list_nets",
+    "load_box_folder",
     "load_coco_folder",
     "load_folder",
     "load_mask_folder",

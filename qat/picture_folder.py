@@ -73,9 +73,9 @@ def listed(names: Iterable[str], most: int = 5) -> str:
     return ", ".join(ordered[:most]) + (f" and {len(ordered) - most} more" if len(ordered) > most else "") or "none"
 
 
-def counted(count: int, what: str) -> str:
-    """That many of it: "1 picture", "2 pictures"."""
-    return f"{count:,} {what}" + ("" if count == 1 else "s")
+def counted(count: int, what: str, plural: str = "") -> str:
+    """That many of it: "1 picture", "2 pictures", "2 boxes"."""
+    return f"{count:,} {what if count == 1 else plural or what + 's'}"
 
 
 def by_suffix(files: Iterable[Path]) -> str:

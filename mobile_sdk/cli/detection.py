@@ -27,11 +27,11 @@ class Detection(Task["DetectionPictures"]):
     share_field, epochs, papers_size_px = "float_average_precision_share", 40, 320
 
     def load_pictures(self, data: str) -> "DetectionPictures":
-        """Composed of digits, or a folder's in COCO's layout."""
-        from qat.detection.coco_folder import load_coco_folder
+        """Composed of digits, or a folder's in COCO's, PASCAL VOC's or YOLO's format."""
+        from qat.detection.box_folder import load_box_folder
         from qat.detection.composed_digits import composed_digits
 
-        return composed_digits() if data == DIGITS else load_coco_folder(data)
+        return composed_digits() if data == DIGITS else load_box_folder(data)
 
     def composer(self, count: int, seed: int) -> "Callable[[int], DetectionSet]":
         """Fresh composed digits."""

@@ -1,152 +1,227 @@
-"""Pictures with boxes of a folder in COCO's layout.
+"""Pictures with boxes of a folder in COCO's layout, as COCO, Roboflow, CVAT, Label Studio and FiftyOne lay it out.
 
-Format: https://cocodataset.org/#format-data, of which `images`, `categories` and `annotations` are read. Where pictures
-say an orientation, boxes are those of the upright picture, as labelling tools show it (CVAT, Label Studio, labelme),
-unless the annotations' `width` and `height` are the sides of the stored one, which pycocotools and torchvision read.
+Format: https://cocodataset.org/#format-data, of which `images`, `categories` and `annotations` are read; where they may
+lie is in `qat.detection.coco_layout`, what becomes of faulty boxes in `qat.detection.box_faults`.
+
+Takes: UTF-8 with or without its mark, and UTF-16; identities that are whole numbers or texts, "7" being 7; names of
+pictures with folders in front that are not there any more, with backslashes, or in letters of another case; pictures
+without annotations, in which nothing is. Labels are the categories in the order of their identities.
+Keeps as ignored: crowds (`iscrowd`), and annotations with `ignore`.
+Leaves out, and names: pictures that no annotations name; a category that nothing is annotated with, if another one has
+its name or has it as `supercategory`, as Roboflow writes its project's name.
+Refuses, naming file and entry: an identity that two images, categories or annotations have; an annotation of an image
+or a category that is not listed; a picture that is missing or listed twice; a category's name that is blank or there
+twice; categories in validation that training has not; width and height that are another picture's; no box at all.
 """
 
-import hashlib
-from collections import defaultdict
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Annotated, Any
 
-import numpy as np
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from mobile_sdk.arguments import expect_path
-from mobile_sdk.detections import Truth
 from mobile_sdk.errors import DataError
-from mobile_sdk.preprocess import open_picture, open_stored_picture
-from mobile_sdk.regular_file import GIB, read_regular
-from qat.annotated_folders import check_sides
-from qat.detection.coco_layout import ANNOTATIONS, HINT, Annotated, find_annotations
-from qat.detection.pictures import DetectionPictures, DetectionSet
-from qat.held_out import in_bytes
-from qat.picture_folder import counted, listed, read_folder
-from qat.progress import map_in_threads, say
-
-VALIDATION_SHARE = 0.2
-Boxes = dict[int, list[tuple[list[float], int]]]
-"""By picture, its boxes (left, top, right, bottom) and their labels' indices."""
+from qat.annotated_folders import unwrapped
+from qat.detection.boxed import Box, Boxed, BoxedFolder, Part
+from qat.detection.boxed_folder import load_boxed
+from qat.detection.coco_layout import HINT, CocoFile, find_annotations, no_annotations, read_json
+from qat.detection.file_finder import FileFinder
+from qat.detection.pictures import DetectionPictures
+from qat.picture_folder import Folder, counted, listed, natural_order, printable, read_folder
+from qat.progress import say
 
 
-class _Image(BaseModel):
-    id: int
+def _identity(value: Any) -> Any:
+    """A whole number however it is written, else a text."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return int(value) if isinstance(value, str) and value.strip().lstrip("-").isdecimal() else value
+
+
+Identity = Annotated[Annotated[int, Field(strict=True)] | str, BeforeValidator(_identity)]
+Side = Annotated[int | None, BeforeValidator(lambda value: value or None)]  # 0 says nothing
+Flag = Annotated[bool, BeforeValidator(lambda value: value or False)]  # so does null
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
+
+class _Image(_Entry):
+    id: Identity
     file_name: str
-    width: int | None = None
-    height: int | None = None
+    width: Side = None
+    height: Side = None
 
 
-class _Category(BaseModel):
-    id: int
+class _Category(_Entry):
+    id: Identity
     name: str
+    supercategory: Annotated[str | None, BeforeValidator(lambda value: value if isinstance(value, str) else None)] = (
+        None
+    )
 
 
-class _Annotation(BaseModel):
-    image_id: int
-    category_id: int
+class _Annotation(_Entry):
+    id: Identity | None = None
+    image_id: Identity
+    category_id: Identity
     bbox: tuple[float, float, float, float]  # left, top, width, height
-    iscrowd: int = 0
+    iscrowd: Flag = False
+    ignore: Flag = False
 
 
-class _Annotations(BaseModel):
+class _Coco(BaseModel):
     images: list[_Image] = Field(min_length=1)
     categories: list[_Category] = Field(min_length=1)
     annotations: list[_Annotation]
 
 
-def load_coco_folder(path: Path | str) -> DetectionPictures:
-    """The pictures that a folder's annotations name; crowds are left out.
+Names = dict[int | str, str]
+"""By a category's identity, its label."""
 
-    `qat.detection.coco_layout` says where they may lie. Where training and validation are not parted, a fifth is held
-    out by a hash of the names. Labels are the categories in the order of their identities. The pictures are decoded
-    and kept in memory. DataError: no annotations, another format, a picture that is missing, does not decode or is too
-    narrow, a category that is not listed, other categories in validation.
+
+def load_coco_folder(path: Path | str) -> DetectionPictures:
+    """Returns the pictures that the annotations of a folder in COCO's layout name, decoded, and their boxes.
+
+    The module says what is taken, left out and refused with a DataError. Where training and validation are not parted,
+    a fifth is held out by a hash of the names.
     """
     expect_path("path", path)
-    root = Path(path)
-    sources = find_annotations(root)
-    read = [_read(source.annotations) for source in sources]
-    for source, found in zip(sources, read, strict=True):
-        _say_unnamed(source, found)
-    labels = [_labels(each) for each in read]
-    if labels[0] != labels[-1]:
+    folder = unwrapped(read_folder(Path(path)))
+    if files := find_annotations(folder):
+        return load_boxed(read_coco(folder, files))
+    raise no_annotations(folder)
+
+
+def read_coco(folder: Folder, files: Sequence[CocoFile]) -> BoxedFolder:
+    """Returns what the files that `find_annotations` found say, checked."""
+    read = [_read(each.annotations) for each in files]
+    used = {each.category_id for coco in read for each in coco.annotations}
+    names = [_names(each.annotations, coco, used) for each, coco in zip(files, read, strict=True)]
+    labels = _labels(names[0])
+    if others := set(names[-1].values()) - set(labels):
         raise DataError(
-            f"expected the same categories in all annotations in {root}, found others in {sources[-1].annotations}",
-            hint="give the categories the same identities and names",
+            f"expected the same categories in all annotations in {folder.path}, found others in "
+            f"{files[-1].annotations}: {listed(others)}",
+            hint="give all files the categories of the pictures to learn from",
         )
-    groups = [each.images for each in read] if len(read) == 2 else _held_out(read[0].images, root)
-    parts = [
-        _part(source.pictures, images, _boxes(annotations))
-        for source, images, annotations in zip((sources * 2)[:2], groups, (read * 2)[:2], strict=True)
-    ]
-    return DetectionPictures(train=parts[0], validation=parts[1], labels=labels[0])
+    parts = tuple(_part(*each) for each in zip(files, read, names, strict=True))
+    for line in _unnamed(files, parts):
+        say(line)
+    return BoxedFolder(root=folder.path, labels=labels, said_by=files[0].annotations, parts=parts)
 
 
-def _read(file: Path) -> _Annotations:
+def _read(file: Path) -> _Coco:
     try:
-        return _Annotations.model_validate_json(read_regular(file, at_most=2 * GIB))
+        coco = _Coco.model_validate_json(read_json(file))
     except OSError as error:
         raise DataError(f"expected COCO's format in {file}, found {error.strerror}", hint=HINT) from error
     except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
+        problem = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, problem["loc"])) or "the file"
-        raise DataError(f"expected COCO's format in {file}, found in {where}: {problem['msg']}", hint=HINT) from error
+        found = " ".join(str(problem["msg"]).split())
+        raise DataError(f"expected COCO's format in {file}, found in {where}: {found}", hint=HINT) from error
+    _check_identities(file, coco)
+    return coco
 
 
-def _say_unnamed(source: Annotated, found: _Annotations) -> None:
-    """Says which pictures are left out because the annotations do not name them."""
-    named = {source.pictures / image.file_name for image in found.images}
-    if rest := [file.name for file in read_folder(source.pictures).all_pictures() if file not in named]:
-        say(f"left out {counted(len(rest), 'picture')} that {source.annotations.name} does not name: {listed(rest)}")
-
-
-def _labels(found: _Annotations) -> tuple[str, ...]:
-    return tuple(category.name for category in sorted(found.categories, key=lambda category: category.id))
-
-
-def _held_out(images: list[_Image], root: Path) -> tuple[list[_Image], list[_Image]]:
-    """To learn from, and a fifth to validate by."""
-    if len(images) < 2:
-        raise DataError(f"expected two pictures or more in {root}, found one", hint="one is held out to judge by")
-    ranked = sorted(images, key=lambda image: hashlib.sha256(in_bytes(image.file_name)).digest())
-    count = max(1, round(len(ranked) * VALIDATION_SHARE))
-    return ranked[count:], ranked[:count]
-
-
-def _boxes(found: _Annotations) -> Boxes:
-    ordered = sorted(found.categories, key=lambda category: category.id)
-    index = {category.id: position for position, category in enumerate(ordered)}
-    boxes: Boxes = defaultdict(list)
-    for each in found.annotations:
-        if each.category_id not in index:
-            raise DataError(f"expected a listed category in {ANNOTATIONS}, found {each.category_id}", hint=HINT)
-        if not each.iscrowd:
-            left, top, width, height = each.bbox
-            boxes[each.image_id].append(([left, top, left + width, top + height], index[each.category_id]))
-    return boxes
-
-
-def _part(folder: Path, images: list[_Image], boxes: Boxes) -> DetectionSet:
-    truths = []
-    for image in images:
-        rows = boxes.get(image.id, [])
-        truths.append(
-            Truth(
-                boxes=np.array([box for box, _ in rows], np.float64).reshape(-1, 4),
-                labels=np.array([label for _, label in rows], np.int64),
+def _check_identities(file: Path, coco: _Coco) -> None:
+    for what, entries in (
+        ("image", coco.images),
+        ("category", coco.categories),
+        ("annotation", coco.annotations),
+    ):
+        identities = [each.id for each in entries if each.id is not None]
+        if twice := [identity for identity, count in Counter(identities).items() if count > 1]:
+            raise DataError(
+                f"expected an identity for each {what} in {file}, found the {what} id {_listed(twice)} more than once",
+                hint="it cannot be told which is meant: number them anew",
             )
+    known = {"image": {each.id for each in coco.images}, "category": {each.id for each in coco.categories}}
+    for position, annotation in enumerate(coco.annotations):
+        for what, identity in (("image", annotation.image_id), ("category", annotation.category_id)):
+            if identity not in known[what]:
+                raise DataError(
+                    f"expected a listed {what} in {file}, found {what}_id {_listed([identity])} in "
+                    f"{_entry(position, annotation)}",
+                    hint=f"list the {what}, or remove its annotations",
+                )
+
+
+def _names(file: Path, coco: _Coco, used: set[int | str]) -> Names:
+    """The categories' labels, without those that are left out."""
+    groups = {each.supercategory for each in coco.categories if each.supercategory != each.name}
+    taught = {each.name.strip() for each in coco.categories if each.id in used}
+    left_out = [
+        each for each in coco.categories if each.id not in used and (each.name in groups or each.name.strip() in taught)
+    ]
+    kept = [each for each in coco.categories if each not in left_out]
+    if left_out and kept:
+        say(
+            f"left out of {file.name} {counted(len(left_out), 'category', 'categories')} without a box whose name is "
+            f"another's, or another's supercategory: {listed(each.name for each in left_out)}"
         )
-    sources = map_in_threads(lambda image: _decode(folder, image), images, what="decoding pictures")
-    return DetectionSet(sources=tuple(sources), truths=tuple(truths))
+    return {each.id: each.name.strip() for each in kept or coco.categories}
 
 
-def _decode(folder: Path, image: _Image) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    """The picture to which the boxes belong."""
-    file = folder / image.file_name
-    picture = open_picture(file)
-    check_sides(file, *picture.size)
-    said = (image.width, image.height)
-    if said == picture.size[::-1] != picture.size:
-        stored = open_stored_picture(file)
-        picture = stored if stored.size == said else picture
-    return np.asarray(picture, np.uint8)
+def _labels(names: Names) -> tuple[str, ...]:
+    """The labels in the order of their identities: numbers, then texts."""
+    numbers = sorted(identity for identity in names if isinstance(identity, int))
+    texts = sorted((identity for identity in names if isinstance(identity, str)), key=natural_order)
+    return (*(names[number] for number in numbers), *(names[text] for text in texts))
+
+
+def _part(file: CocoFile, coco: _Coco, names: Names) -> Part:
+    boxes: dict[int | str, list[Box]] = {}
+    for position, each in enumerate(coco.annotations):
+        left, top, width, height = each.bbox
+        sides = (left, top, left + width, top + height)
+        box = Box(names[each.category_id], sides, _entry(position, each), each.iscrowd or each.ignore)
+        boxes.setdefault(each.image_id, []).append(box)
+    finder = FileFinder(file.homes)
+    return tuple(
+        Boxed(
+            picture=_picture(finder, file, image),
+            name=image.file_name,
+            source=file.annotations,
+            boxes=tuple(boxes.get(image.id, ())),
+            size=(image.width, image.height) if image.width and image.height else None,
+        )
+        for image in coco.images
+    )
+
+
+def _picture(finder: FileFinder, file: CocoFile, image: _Image) -> Path:
+    if found := finder.find(image.file_name):
+        return found
+    raise DataError(
+        f"expected the picture {_listed([image.file_name])} that {file.annotations} names, found none below "
+        f"{file.homes[0].path}",
+        hint="export the data set with its pictures, and unpack all of it",
+    )
+
+
+def _unnamed(files: Sequence[CocoFile], parts: Iterable[Part]) -> list[str]:
+    """A line on the pictures that are left out because the annotations do not name them."""
+    named = {each.picture for part in parts for each in part}
+    rest = {picture for file in files for picture in file.homes[0].all_pictures()} - named
+    if not rest:
+        return []
+    says = " and ".join(file.annotations.name for file in files)
+    do = "does" if len(files) == 1 else "do"
+    return [f"left out {counted(len(rest), 'picture')} that {says} {do} not name: {listed(file.name for file in rest)}"]
+
+
+def _entry(position: int, annotation: _Annotation) -> str:
+    return f"annotation {position + 1}" if annotation.id is None else f"annotation id {_listed([annotation.id])}"
+
+
+def _listed(identities: Iterable[int | str]) -> str:
+    """Identities in a line, texts in quotes."""
+    return listed(
+        json.dumps(printable(each), ensure_ascii=False) if isinstance(each, str) else str(each) for each in identities
+    )

@@ -51,7 +51,7 @@ def fit_detector(
     nothing with, a loss that is not finite, another run in `out`.
     """
     expect_net(net)
-    to_learn_from(pictures, DetectionPictures, "load_coco_folder")
+    to_learn_from(pictures, DetectionPictures, "load_box_folder")
     expect_plan(plan, TrainPlan)
     plan, contract = plan or TrainPlan.detector(), contract_of(net)
     plan = plan.augmenting(DetectionAugmentation, has_sides=pictures.train.has_sides, composes=compose is not None)
@@ -72,7 +72,7 @@ def evaluate_detector(net: nn.Module, pictures: DetectionPictures | DetectionSet
     Of pictures in two parts those held out are taken.
     """
     expect_net(net)
-    pictures = to_judge_by(pictures, DetectionSet, "load_coco_folder")
+    pictures = to_judge_by(pictures, DetectionSet, "load_box_folder")
     contract = contract_of(net)
     outputs = torch.cat([*outputs_of(net.eval(), pictures, contract.image)])
     return average_precision(outputs.numpy(), pictures.truths_in(contract.image), contract)

@@ -1,0 +1,66 @@
+"""Pictures with boxes of a folder, in whichever format lies there: COCO's, PASCAL VOC's or YOLO's.
+
+Each format has a reader, whose module says what it takes, leaves out and refuses: `coco_folder`, `voc_folder`,
+`yolo_folder`. What is looked for in every box is in `box_faults`.
+"""
+
+from pathlib import Path
+
+from mobile_sdk.arguments import expect_path
+from mobile_sdk.errors import DataError
+from qat.annotated_folders import unwrapped
+from qat.detection.boxed import BoxedFolder
+from qat.detection.boxed_folder import load_boxed
+from qat.detection.coco_folder import read_coco
+from qat.detection.coco_layout import find_annotations
+from qat.detection.pictures import DetectionPictures
+from qat.detection.sidecars import places_of
+from qat.detection.voc_folder import find_voc, read_voc
+from qat.detection.yolo_folder import read_yolo
+from qat.detection.yolo_layout import ROWS, find_yolo
+from qat.other_tasks import FOR_BOXES, other_task
+from qat.picture_folder import Folder, listed, no_pictures, read_folder
+
+FORMATS = "COCO's annotations.json, PASCAL VOC's XML files or YOLO's text files"
+
+
+def load_box_folder(path: Path | str) -> DetectionPictures:
+    """Returns the pictures of a folder and their boxes, in COCO's, PASCAL VOC's or YOLO's format, as it finds them.
+
+    Where training and validation are not parted, a fifth is held out by a hash of the names. Pictures are decoded and
+    kept in memory; what is left out or cut is counted and named. DataError, which names file and entry: none of these
+    formats or several of them, and what each reader refuses.
+    """
+    expect_path("path", path)
+    return load_boxed(_read(unwrapped(read_folder(Path(path)))))
+
+
+def _read(folder: Folder) -> BoxedFolder:
+    coco, voc = find_annotations(folder), find_voc(folder)
+    is_yolo = bool(places_of(folder, ROWS)) or not (coco or voc)
+    formats = [name for name, is_there in (("COCO's", coco), ("PASCAL VOC's", voc), ("YOLO's", is_yolo)) if is_there]
+    if len(formats) > 1:
+        raise DataError(
+            f"expected boxes in one format in {folder.path}, found {listed(formats)}", hint="move the others away"
+        )
+    if coco:
+        return read_coco(folder, coco)
+    if voc:
+        return read_voc(voc)
+    if yolo := find_yolo(folder):
+        return read_yolo(yolo)
+    raise _no_boxes(folder)
+
+
+def _no_boxes(folder: Folder) -> DataError:
+    """What is said of a folder without boxes, by what is there instead."""
+    expected = f"boxes in {folder.path}: {FORMATS}"
+    if not folder.holds_pictures():
+        return no_pictures(folder)
+    if any(file.name.lower() == "annotations.xml" for file in folder.others):
+        return DataError(f"expected {expected}, found CVAT's annotations.xml", hint="export it as COCO 1.0")
+    others = [other for each in (folder, *folder.folders) if (other := other_task(each)) and other[1] != FOR_BOXES]
+    found, hint = others[0] if others else ("pictures alone", "export them with their annotations")
+    if not others and folder.filled() and not folder.pictures:
+        found, hint = "folders of pictures without them", f"for labels without boxes: --task classification; else {hint}"
+    return DataError(f"expected {expected}, found {found}", hint=hint)
