@@ -36,7 +36,9 @@ def draw(folder: Path, numbers: Iterable[int], suffix: str = "png") -> None:
         Image.fromarray(pixels).save(folder / f"{name(number)}.{suffix}")
 
 
-def coco(numbers: Iterable[int], *, file_name: str = "{}.png", first: int = 1, fields: Mapping[str, object] = {}) -> str:
+def coco(
+    numbers: Iterable[int], *, file_name: str = "{}.png", first: int = 1, fields: Mapping[str, object] = {}
+) -> str:
     """A file of COCO's; identities count from `first`."""
     images, annotations = [], []
     for number in numbers:
@@ -56,7 +58,9 @@ def coco(numbers: Iterable[int], *, file_name: str = "{}.png", first: int = 1, f
                 }
             )
     categories = [{"id": first + index, "name": label, "supercategory": ""} for index, label in enumerate(LABELS)]
-    return json.dumps({"info": {}, "licenses": [], "images": images, "categories": categories, "annotations": annotations})
+    return json.dumps(
+        {"info": {}, "licenses": [], "images": images, "categories": categories, "annotations": annotations}
+    )
 
 
 def coco_2017(root: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from box_exports import LABELS, PARTED, SCENES, TRAIN, VALIDATION, WHOLE
 
 import qat
+from mobile_sdk.errors import DataError
 from qat.detection.pictures import DetectionPictures, DetectionSet
 
 Export = Callable[[Path], None]
@@ -64,5 +65,5 @@ def test_a_coco_folder_is_read_alike_by_its_own_loader(tmp_path: Path, export: E
 def test_two_formats_beside_each_other_are_refused(tmp_path: Path) -> None:
     box_exports.voc_labelimg(tmp_path)
     box_exports.yolo_labelimg(tmp_path)
-    with pytest.raises(qat.DataError if hasattr(qat, "DataError") else Exception, match="found PASCAL VOC's, YOLO's"):
+    with pytest.raises(DataError, match="found PASCAL VOC's, YOLO's"):
         qat.load_box_folder(tmp_path)

@@ -72,11 +72,12 @@ def test_a_report_draws_the_boxes_and_says_the_precision(tmp_path: Path) -> None
     assert (tmp_path / "again.html").read_text(encoding="utf-8") == page
 
 
-def test_a_coco_folder_is_parted_by_names_and_leaves_crowds_out(tmp_path: Path) -> None:
+def test_a_coco_folder_is_parted_by_names_and_its_crowds_are_ignored(tmp_path: Path) -> None:
     pictures = load_coco_folder(save_coco(tmp_path / "squares"))
     assert (len(pictures.train), len(pictures.validation), pictures.labels) == (32, 8, ("square",))
-    counts = [len(truth.labels) for truth in (*pictures.train.truths, *pictures.validation.truths)]
-    assert sum(counts) == 20 and max(counts) == 1
+    truths = (*pictures.train.truths, *pictures.validation.truths)
+    assert [len(truth.labels) for truth in truths] == [1] * 40
+    assert sum(truth.is_ignored.sum() for truth in truths) == 20
     for source, truth in zip(pictures.train.sources, pictures.train.truths, strict=True):
         for left, top, right, bottom in truth.boxes.astype(int):
             assert (source[top:bottom, left:right] == 220).all()

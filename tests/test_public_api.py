@@ -210,7 +210,8 @@ def raised(call: Callable[[], object]) -> Exception | None:
 
 
 @pytest.mark.parametrize(
-    "name", ["load_folder", "load_unlabelled", "load_coco_folder", "load_mask_folder", "load_shards"]
+    "name",
+    ["load_folder", "load_unlabelled", "load_box_folder", "load_coco_folder", "load_mask_folder", "load_shards"],
 )
 def test_loaders_take_paths_alone(name: str) -> None:
     for junk in JUNK.values():

@@ -17,6 +17,7 @@ from mobile_sdk.contract import ImageSpec
 from mobile_sdk.errors import SdkError
 from qat import data
 from qat.data import Pictures, folder_labels, has_labels, load_folder, load_labelled, load_unlabelled
+from qat.detection.box_folder import load_box_folder
 from qat.detection.coco_folder import load_coco_folder
 from qat.picture_folder import PICTURE_SUFFIXES
 from qat.picture_set import PictureSet
@@ -143,7 +144,9 @@ def loaded_or_refused(load: Callable[[Path], object], root: Path) -> object:
     return lines
 
 
-@pytest.mark.parametrize("load", [load_folder, known, unlabelled, asked, load_coco_folder, load_mask_folder])
+@pytest.mark.parametrize(
+    "load", [load_folder, known, unlabelled, asked, load_coco_folder, load_box_folder, load_mask_folder]
+)
 @settings(max_examples=40)
 @given(seed=st.integers(0, 2**32), is_patient=st.booleans())
 def test_a_random_folder_is_loaded_whole_or_refused_in_one_line(

@@ -17,13 +17,13 @@ _NO_TEXT = frozenset(("Cc", "Cs", "Zl", "Zp"))  # control characters, bytes that
 _SHOWN = 40  # letters of a label that an error repeats
 
 
-def read_text(path: Path, *, of: str = "one label a line") -> str:
+def read_text(path: Path, *, of: str = "one label a line", at_most: int = _MOST_BYTES) -> str:
     """Returns the text of the file `path`: UTF-8, or UTF-16 with its mark; a mark before the first letter is dropped.
 
-    DataError: a file that is not there, cannot be read, is larger than 4 MiB, or is no text.
+    DataError: a file that is not there, cannot be read, is larger than `at_most` bytes, or is no text.
     """
     try:
-        content = read_regular(path, at_most=_MOST_BYTES)
+        content = read_regular(path, at_most=at_most)
         is_utf16 = content[:2] in (b"\xff\xfe", b"\xfe\xff")
         text = content.decode("utf-16" if is_utf16 else "utf-8-sig")
         if "\0" in text:

@@ -62,5 +62,8 @@ def _no_boxes(folder: Folder) -> DataError:
     others = [other for each in (folder, *folder.folders) if (other := other_task(each)) and other[1] != FOR_BOXES]
     found, hint = others[0] if others else ("pictures alone", "export them with their annotations")
     if not others and folder.filled() and not folder.pictures:
-        found, hint = "folders of pictures without them", f"for labels without boxes: --task classification; else {hint}"
+        found, hint = (
+            "folders of pictures without them",
+            f"for labels without boxes: --task classification; else {hint}",
+        )
     return DataError(f"expected {expected}, found {found}", hint=hint)

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from mobile_sdk.errors import DataError
 from mobile_sdk.labels.written import lines_of, read_text
+from mobile_sdk.regular_file import MIB
 from qat.annotated_folders import chosen
 from qat.detection.boxed import Boxed, BoxedFolder, Part
 from qat.detection.file_finder import folded_name
@@ -96,7 +97,7 @@ def _listed(file: Path, place: Place, pairs: Mapping[Path, Path]) -> dict[Path, 
     home = place.pictures.path
     names = {folded_name(each.relative_to(home).with_suffix("").as_posix()): each for each in pairs}
     found = {}
-    for number, line in enumerate(lines_of(read_text(file, of="one name a line")), start=1):
+    for number, line in enumerate(lines_of(read_text(file, of="one name a line", at_most=256 * MIB)), start=1):
         if not line:
             continue
         forms = (line, line.strip('"'), line.split()[0], str(Path(line).with_suffix("")), Path(line).stem)

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from mobile_sdk.errors import DataError
 from mobile_sdk.labels.written import lines_of, numbered_lines, read_text
+from mobile_sdk.regular_file import MIB
 from qat.annotated_folders import chosen
 from qat.detection.file_finder import FileFinder, endings, folded_name
 from qat.detection.sidecars import by_picture, places_of
@@ -94,6 +95,8 @@ def _darknet(folder: Folder) -> YoloData | None:
 def _names(folder: Folder) -> tuple[tuple[str, ...], Path]:
     """The names of classes that lists below the folder say, all the same, and the first list."""
     found = {file: numbered_lines(file) for file in names_files(folder)}
+    if empty := [file for file, names in found.items() if not names]:
+        raise DataError(f"expected a name for each class in {empty[0]}, found none", hint=HINT)
     if not found:
         raise DataError(
             f"expected the classes' names in data.yaml or classes.txt in {folder.path}, found none", hint=HINT
@@ -164,7 +167,7 @@ def _folder_at(folder: Folder, name: str) -> Folder | None:
 def _in_list(folder: Folder, finder: FileFinder, file: Path) -> Iterator[Path]:
     """The pictures that a list names, a line each."""
     beside = file.parent.relative_to(folder.path).as_posix()
-    for number, line in enumerate(lines_of(read_text(file, of="one path a line")), start=1):
+    for number, line in enumerate(lines_of(read_text(file, of="one path a line", at_most=256 * MIB)), start=1):
         if not line:
             continue
         picture = finder.at(f"{beside}/{next(endings(line), '')}") or finder.find(line)
