@@ -37,7 +37,6 @@ def load_boxed(found: BoxedFolder) -> DetectionPictures:
     check_labels(found.labels, printable(found.said_by))
     parts = found.parts if len(found.parts) == 2 else _held_out(found)
     index = {label: position for position, label in enumerate(found.labels)}
-
     read = [map_in_threads(lambda each: _read(each, index), part, what="decoding pictures") for part in parts]
     for line in news_lines(news for part in read for _, _, news in part):
         say(line)
