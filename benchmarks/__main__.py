@@ -20,7 +20,7 @@ NAMES = (
         "fake_quantization",
     ),  # accuracy
     *("nets", "bundles", "executorch_lowering", "activation_memory"),  # speed and memory of the bundles
-    *("paper_nets", "ablations", "detection", "segmentation"),  # the papers' own tables
+    *("paper_nets", "published_counts", "ablations", "detection", "segmentation"),  # the papers' own tables
     *("qat_step", "scaling", "export", "reference"),  # speed of the tools
     *("predict", "operator_calibration", "search"),  # predicted latencies, and a net found for one
 )

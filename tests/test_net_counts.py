@@ -28,7 +28,7 @@ V1_MADDS_M = {
 V1_PARAMS_M = {1.0: 4.24, 0.75: 2.59, 0.5: 1.34, 0.25: 0.47}
 
 # Cells whose published number the architecture itself contradicts, with the number that it does give.
-# At 0.75 the README is 2.6 % below its own channel rule, while the paper's Tables 5 and 6 say 325 for 0.75 at 224 px;
+# At 0.75 the README leaves out the first convolution, while the paper's Tables 5 and 6 say 325 for 0.75 at 224 px;
 # 34 at 0.25 and 192 px does not lie on the line of its neighbours 41 (224 px) and 21 (160 px): 41 × (192 / 224)² = 30;
 # 150 at 0.5 and 224 px is 149.497 rounded twice, and the paper's Table 6 says 149.
 V1_README_ERRORS = {

@@ -19,7 +19,7 @@ class Stage(NamedTuple):
     stride: int
 
 
-_A1 = (
+A1 = (
     # expansion, kernel, channels, has_se, repeats, stride of the first; the first row is the figure's SepConv
     Stage(1, 3, 16, False, 1, 1),
     Stage(6, 3, 24, False, 2, 2),
@@ -62,7 +62,7 @@ def mnasnet_a1(classes: int, *, width: float = 1.0) -> ImageClassifier:
     """Build a MnasNet-A1; below 1.0 `width` scales all layers but the last convolution, which keeps 1280 channels."""
     channels = make_divisible(32 * width)
     layers: list[nn.Module] = [_conv(3, channels, kernel=3, stride=2)]
-    for row in _A1:
+    for row in A1:
         outputs = make_divisible(row.channels * width)
         for repeat in range(row.repeats):
             stride = row.stride if repeat == 0 else 1
