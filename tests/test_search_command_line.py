@@ -79,6 +79,8 @@ def test_what_was_found_keeps_the_target_and_its_file_says_what_it_is(folder: Pa
     assert saved is not None and saved.architecture == found.architecture != start_net.architecture
     assert start_net.architecture == architecture_of("mobilenet_v3_small", 0.25)
     assert found.latency_ms <= 0.93 * start_net.latency_ms
+    assert record.result is not None and record.result.is_met and record.result.measured_again_ms is None
+    assert record.result.target_ms == pytest.approx(0.93 * start_net.latency_ms)
     assert record.result is not None and record.result.number == found.number and record.result.pictures == 6
     said = mobile_sdk("predict", str(folder / "two" / "net.safetensors"), "--device", "pixel-1", "--json")
     (estimate,) = said.json["estimates"]
@@ -90,6 +92,7 @@ def test_the_report_shows_the_way_that_was_taken(folder: Path, tmp_path: Path) -
     assert call(["report", "--search", search, "--out", str(page)]) == 0
     record, text = load_record(Path(search)), page.read_text(encoding="utf-8")
     assert "<h2>Search</h2>" in text and f"{len(record.candidates)} nets were looked at by netadapt" in text
+    assert f"ms met: {record.candidates[record.taken[-1]].latency_ms:.3f} ms" in text and "target, met" in text
     for number in record.taken:
         assert f'<th scope="row">{number}</th>' in text and record.candidates[number].change in text
     assert "start net" in text.partition("<svg")[2]
@@ -136,6 +139,11 @@ def test_another_search_does_not_go_on_in_the_folder(folder: Path, capsys: pytes
         ("--target-ms -1", 2, "expected a target above 0"),
         ("--target-share 1.2", 2, "expected a target below the start net's"),
         ("--target-share 0.1", 2, "expected a target that narrower layers can reach"),
+        ("--target-share nan", 2, "expected a target above 0, found nan"),
+        ("--target-ms 0", 2, "expected a target above 0, found 0"),
+        ("--target-share 0.1 --method evolution", 2, "expected a target that nets of the space can reach, 0.3"),
+        ("--target-share 0.1 --method random --hard", 2, "expected a target that nets of the space can reach, 0.3"),
+        ("--target-ms 50 --method evolution", 2, "expected a target that some net of the space misses"),
         ("--target-share 0.5 --net mobilenet_v2", 2, "MobileNetV3's family"),
         ("--target-share 0.5 --device pixel-99", 2, "expected a device"),
         ("--target-share 0.5 --device emulated:cortex-a76", 2, "whose times mean something"),

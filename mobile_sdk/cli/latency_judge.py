@@ -15,10 +15,14 @@ MEASURING = ("host", "adb", "ssh", "app", "emulated")  # how names of devices be
 
 @dataclass(frozen=True, kw_only=True)
 class LatencyJudge:
-    """Milliseconds of an int8 graph; `said` is what they are, and the same for the same judge alone."""
+    """Milliseconds of an int8 graph; `said` is what they are, and the same for the same judge alone.
+
+    `is_measured`: they scatter, so that the fastest of many are partly those that were measured too fast.
+    """
 
     latency_ms: "Callable[[Graph], float]"
     said: str
+    is_measured: bool = False
 
 
 def choose_judge(device: str, runtime: str | None) -> LatencyJudge:
@@ -62,4 +66,4 @@ def _measuring(device: str, runtime: str) -> LatencyJudge:
     def measured_ms(graph: "Graph") -> float:
         return measure_graphs([("candidate", graph)], setup, lambda done_share, text: None)[0]
 
-    return LatencyJudge(latency_ms=measured_ms, said=f"{device}, {runtime}, 1 thread, measured")
+    return LatencyJudge(latency_ms=measured_ms, said=f"{device}, {runtime}, 1 thread, measured", is_measured=True)

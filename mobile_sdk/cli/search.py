@@ -14,6 +14,7 @@ from mobile_sdk.cli.terminal import quiet, show_json, show_table
 from mobile_sdk.cli.train import Epochs, Recipe, Seed, choose_plan, default_recipe
 
 if TYPE_CHECKING:
+    from mobile_sdk.report.data import Search
     from qat.nets.architecture import Architecture
     from qat.search.record import SearchRecord
 
@@ -134,14 +135,15 @@ def search(
     source = choose_source(asked, size, name)
     folder = options.folder_to_write(out)
     record = run_search(asked, judge, plan, source, folder, workers=workers, address=address)
-    save_plots(told(record), folder)
+    tale = told(record)
+    save_plots(tale, folder)
     if json:
         show_json({"net": str(folder / NET_FILE), **record.model_dump(mode="json")})
     else:
-        _show(record, source, folder)
+        _show(record, tale, source, folder)
 
 
-def _show(record: "SearchRecord", source: Source, out: Path) -> None:
+def _show(record: "SearchRecord", tale: "Search", source: Source, out: Path) -> None:
     """The way that was taken, and what came of it."""
     start = record.candidates[0]
     taken = [record.candidates[number] for number in record.taken]
@@ -163,6 +165,7 @@ def _show(record: "SearchRecord", source: Source, out: Path) -> None:
         f"{out / NET_FILE}: {result.latency_ms:.3f} ms, trained to {result.float_accuracy_share:.2%} of "
         f"{result.pictures} held-out pictures"
     )
+    print(tale.told_target)
     print(f"{len(record.candidates)} candidates: {out / 'search.json'}, {out / PLOTS[1]}")
     print(f"next: mobile-sdk quantize --weights {out / NET_FILE} --data …")
 

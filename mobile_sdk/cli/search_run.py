@@ -1,6 +1,7 @@
 """The steps of `mobile-sdk search`: the start net, the search itself, the net that was found, the plot."""
 
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     from qat.nets.architecture import Architecture
     from qat.plan import TrainPlan
     from qat.search.evaluation import Parent, Task
-    from qat.search.record import SearchRecord, SearchResult
-    from qat.search.rounds import Judge, Method
+    from qat.search.record import Candidate, SearchRecord, SearchResult
+    from qat.search.rounds import Method
+    from qat.search.target import Judge
 
 POPULATION = 16  # of evolution
 PLOTS = ("pareto.svg", "pareto.png")
@@ -80,15 +82,19 @@ def run_search(
     from qat.search.workers import ray_workers
 
     classes, side = len(source.contract.labels), source.contract.image.size_px
+    drawn = partial(drawn_graph, classes=classes, size_px=side)
 
+    @cache
     def latency_ms(architecture: "Architecture") -> float:
-        return judge.latency_ms(drawn_graph(architecture, classes=classes, size_px=side))
+        return judge.latency_ms(drawn(architecture))
 
     folder = SearchFolder(out, _settings(asked, judge, plan, source))
     known = folder.record.candidates
     start_ms = known[0].latency_ms if known else latency_ms(source.architecture)
     target_ms = target_from(asked.target_ms, asked.target_share, start_ms)
-    method = _method(asked, latency_ms, source, start_ms, is_new=not known)
+    method = _method(asked, latency_ms, source, start_ms)
+    if not known:
+        method.check(source.architecture, start_ms)
     say(f"start net {start_ms:.3f} ms, target {target_ms:.3f} ms ({judge.said})")
     pictures, length = held_apart(source.pictures), asked.candidate_epochs
     plan = plan if method.carries_weights else plan.over(length)
@@ -96,7 +102,12 @@ def run_search(
     start = _start(task, source, out, is_trained=method.carries_weights)
     with ray_workers(task, workers=workers, address=address) as evaluate:
         record = search(method, evaluate, folder, start, start_ms, seed=asked.seed)
-    folder.conclude(_trained_result(record, plan, source, out))
+    found = record.candidates[record.taken[-1]]
+    again_ms = judge.latency_ms(drawn(found.architecture)) if judge.is_measured else None
+    result = _trained_result(found, plan, source, out)
+    is_met = (again_ms or found.latency_ms) <= target_ms
+    update = {"target_ms": target_ms, "is_met": is_met, "measured_again_ms": again_ms}
+    folder.conclude(result.model_copy(update=update))
     return folder.record
 
 
@@ -134,6 +145,7 @@ def told(record: "SearchRecord") -> "Search":
         taken=record.taken,
         accuracy_share=record.result.float_accuracy_share,
         pictures=record.result.pictures,
+        measured_again_ms=record.result.measured_again_ms,
     )
 
 
@@ -154,7 +166,7 @@ def _settings(asked: SearchSettings, judge: LatencyJudge, plan: "TrainPlan", sou
     }
 
 
-def _method(asked: SearchSettings, judge: "Judge", source: Source, start_ms: float, *, is_new: bool) -> "Method":
+def _method(asked: SearchSettings, judge: "Judge", source: Source, start_ms: float) -> "Method":
     from qat.search.evolution import Rewarded
     from qat.search.netadapt import NetAdapt
     from qat.search.reward import Reward
@@ -162,10 +174,7 @@ def _method(asked: SearchSettings, judge: "Judge", source: Source, start_ms: flo
 
     target_ms = target_from(asked.target_ms, asked.target_share, start_ms)
     if asked.method == "netadapt":
-        adapt = NetAdapt(judge=judge, target_ms=target_ms, step_share=asked.step_share)
-        if is_new:
-            adapt.check(source.architecture, start_ms)
-        return adapt
+        return NetAdapt(judge=judge, target_ms=target_ms, step_share=asked.step_share)
     return Rewarded(
         judge=judge,
         space=Space(start=source.architecture),
@@ -193,7 +202,7 @@ def _start(task: "Task", source: Source, out: Path, *, is_trained: bool) -> "Par
     return Parent(architecture=source.architecture, state=net.state_dict())
 
 
-def _trained_result(record: "SearchRecord", plan: "TrainPlan", source: Source, out: Path) -> "SearchResult":
+def _trained_result(found: "Candidate", plan: "TrainPlan", source: Source, out: Path) -> "SearchResult":
     """The net that was found, trained from nothing on all pictures to learn from, as the paper does (section 4.2)."""
     import torch
 
@@ -202,7 +211,6 @@ def _trained_result(record: "SearchRecord", plan: "TrainPlan", source: Source, o
     from qat.search.record import SearchResult
     from qat.training import fit
 
-    found = record.candidates[record.taken[-1]]
     say("training the net that was found")
     torch.manual_seed(plan.seed)
     net = build_for(found.architecture, source.contract)

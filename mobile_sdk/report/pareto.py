@@ -25,7 +25,7 @@ def draw_pareto(axes: "Axes", search: Search, colors: ParetoColors) -> None:
     low, high = _limits([100 * each.accuracy_share for each in search.candidates])
     below = sum(100 * each.accuracy_share < low for each in search.candidates)
     front, way = [search.candidates[number] for number in search.front], search.way
-    axes.axvline(search.target_ms, color=colors.muted, linewidth=1.0, linestyle="--", label="target")
+    axes.axvline(search.target_ms, color=colors.muted, linewidth=1.0, linestyle="--", label=_target(search))
     axes.scatter(*_columns(search.candidates), s=14, color=colors.muted, alpha=0.45, linewidth=0, label="candidates")
     axes.step(*_columns(front), where="post", color=colors.front, linewidth=1.2, label="front")
     axes.scatter(*_columns(front), s=16, color=colors.front, zorder=3)
@@ -37,6 +37,12 @@ def draw_pareto(axes: "Axes", search: Search, colors: ParetoColors) -> None:
     axes.set_xlabel(f"latency (ms): {search.latencies}")
     axes.set_ylabel("accuracy, short training (%)")
     axes.figure.legend(loc="outside upper center", ncols=6, handlelength=1.6, columnspacing=1.2)
+
+
+def _target(search: Search) -> str:
+    if search.result_ms <= search.target_ms:
+        return "target, met"
+    return f"target, missed by {100 * (search.result_ms / search.target_ms - 1):.1f} %"
 
 
 def _columns(nets: Sequence[SearchedNet]) -> tuple[list[float], list[float]]:

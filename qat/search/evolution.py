@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from random import Random
 
 from qat.nets.architecture import Architecture
 from qat.search.record import Candidate
 from qat.search.reward import Reward
-from qat.search.rounds import Judge, Proposal
+from qat.search.rounds import Proposal
 from qat.search.space import Space
+from qat.search.target import Judge, check_reachable, fastest
 
 _SALT = 7_919  # numbers of one seed do not meet another's
 _TRIES = 50  # for a net that was not there before
@@ -16,11 +18,15 @@ _TRIES = 50  # for a net that was not there before
 
 @dataclass(frozen=True, kw_only=True)
 class Rewarded:
-    """`count` candidates, each trained from nothing, and of all the one with the best reward.
+    """`count` candidates, each trained from nothing, and of those at or below the target the one with the best reward.
 
     At random (`population` None) they are drawn from the space, all in one round. By evolution the first `population`
     are drawn; then every round gives `children`, each a mutation of the best of `sample` drawn from the `population`
     youngest. A child depends on finished rounds and its own number alone.
+
+    Training a net that is too slow to be taken is time lost. So a net that is drawn above the target is brought below:
+    of its genes, in random order, as few as it takes become those of the space's fastest net. A mutation above the
+    target is drawn again. `check` says before anything long whether the space has nets on both sides of the target.
     """
 
     judge: Judge
@@ -34,6 +40,15 @@ class Rewarded:
 
     carries_weights = False
 
+    @property
+    def target_ms(self) -> float:
+        """The reward's."""
+        return self.reward.target_ms
+
+    def check(self, start: Architecture, start_ms: float) -> None:
+        """Raises SettingError where no net of the space comes down to the target, or none is slower than it."""
+        check_reachable(self.space, self.judge, self.target_ms)
+
     def propose(self, candidates: Sequence[Candidate]) -> Sequence[Proposal]:
         """The next round, none beyond `count`; the start net is one more."""
         missing, done = self.count + 1 - len(candidates), len(candidates)
@@ -41,7 +56,7 @@ class Rewarded:
         wanted = min(missing, (self.population or missing) + 1 - done if is_first else self.children)
         seen, proposals = {candidate.architecture for candidate in candidates}, []
         for number in range(done, done + max(0, wanted)):
-            proposal = self._new(number, candidates, seen)
+            proposal = self._new(number, () if is_first else candidates, seen)
             seen.add(proposal.architecture)
             proposals.append(proposal)
         return proposals
@@ -51,33 +66,68 @@ class Rewarded:
         return self.reward.of(accuracy_share, candidate.latency_ms)
 
     def taken(self, candidates: Sequence[Candidate]) -> tuple[int, ...]:
-        """Every candidate that was better than all before it, from the start net on."""
+        """Every candidate that was better than all before it, from the start net on.
+
+        Below the target the better reward counts; above it the lower latency, and less than any net below.
+        """
         path = [candidates[0]]
         for candidate in candidates[1:]:
-            if _score(candidate) > _score(path[-1]):
+            if self._rank(candidate) > self._rank(path[-1]):
                 path.append(candidate)
         return tuple(candidate.number for candidate in path)
 
+    def _rank(self, candidate: Candidate) -> tuple[bool, float]:
+        assert candidate.score is not None
+        is_met = candidate.latency_ms <= self.target_ms
+        return is_met, candidate.score if is_met else -candidate.latency_ms
+
     def _new(self, number: int, candidates: Sequence[Candidate], seen: set[Architecture]) -> Proposal:
-        random = Random(self.seed * _SALT + number)
-        parent, architecture = None, self.space.start
+        """The first of some tries that is new and meets the target, else the fastest of them."""
+        random, tried = Random(self.seed * _SALT + number), []
         for _ in range(_TRIES):
-            if self.population is None or len(candidates) <= self.population:
-                parent, architecture = None, self.space.draw(random)
-            else:
-                youngest = candidates[-self.population :]
-                parent = max((random.choice(youngest) for _ in range(self.sample)), key=_score)
-                architecture = self.space.mutated(parent.architecture, random)
-            if architecture not in seen:
-                break
+            proposal = self._mutated(random, candidates) if candidates else self._drawn(random)
+            if proposal.architecture not in seen and proposal.latency_ms <= self.target_ms:
+                return proposal
+            tried.append(proposal)
+        return min(tried, key=lambda proposal: (proposal.architecture in seen, proposal.latency_ms))
+
+    def _mutated(self, random: Random, candidates: Sequence[Candidate]) -> Proposal:
+        youngest = candidates[-(self.population or 0) :]
+        parent = max((random.choice(youngest) for _ in range(self.sample)), key=self._rank)
+        architecture = self.space.mutated(parent.architecture, random)
         return Proposal(
             architecture=architecture,
             latency_ms=self.judge(architecture),
-            parent=parent.number if parent else 0,
-            change=parent.architecture.differences(architecture) if parent else "drawn",
+            parent=parent.number,
+            change=parent.architecture.differences(architecture),
         )
 
+    def _drawn(self, random: Random) -> Proposal:
+        architecture = self.space.draw(random)
+        latency_ms = self.judge(architecture)
+        if latency_ms > self.target_ms:
+            architecture, latency_ms = self._brought_below(architecture, random)
+        return Proposal(architecture=architecture, latency_ms=latency_ms, parent=0, change="drawn")
 
-def _score(candidate: Candidate) -> float:
-    assert candidate.score is not None
-    return candidate.score
+    def _brought_below(self, drawn: Architecture, random: Random) -> tuple[Architecture, float]:
+        """By bisection: more genes of the fastest net never take longer. The fastest itself where nothing else is."""
+        genes = self.space.genes
+        order = random.sample(genes, len(genes))
+        low, high, found = 1, len(genes), self._fastest
+        while low < high:
+            middle = (low + high) // 2
+            architecture = self.space.towards(drawn, self._fastest[0], order[:middle])
+            latency_ms = self.judge(architecture)
+            if latency_ms <= self.target_ms:
+                found, high = (architecture, latency_ms), middle
+            else:
+                low = middle + 1
+        return found
+
+    @cached_property
+    def _fastest(self) -> tuple[Architecture, float]:
+        """The narrowest net of the space with its latency; where that misses the target, the fastest."""
+        net = self.space.narrowest
+        if self.judge(net) > self.target_ms:
+            net = fastest(self.space, self.judge)
+        return net, self.judge(net)

@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from random import Random
 
 from mobile_sdk.errors import SettingError
 from qat.nets.architecture import Architecture
 from qat.search.record import Candidate
-from qat.search.rounds import Judge, Proposal
+from qat.search.rounds import Proposal
+from qat.search.target import Judge, check_target
 from qat.search.widths import DIVISOR, Width, channels_of, resized, widths
 
 _HALVINGS = 8  # of δ, where no single width gives it
+_ORDERS = 20  # of widths that become narrow, before a target is called out of reach
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,8 +21,9 @@ class NetAdapt:
 
     `step_share` is δ in latencies of the start net (0.01 in the paper). A proposal narrows one width, an expansion or a
     bottleneck that blocks share, by as little as cuts δ. The last step asks for no more than what is left to cut; where
-    no width gives δ any more, it is halved (NetAdapt's own steps shrink as well).
-    `check` says before anything long whether the target can be one; SettingError where a step finds no way on.
+    no width gives δ any more, it is halved (NetAdapt's own steps shrink as well). Where none gives even that, the
+    search ends above the target with the net that it has; `check` says before anything long whether the target can be
+    one.
     """
 
     judge: Judge
@@ -34,12 +38,20 @@ class NetAdapt:
 
     def check(self, start: Architecture, start_ms: float) -> None:
         """Raises SettingError where the target is not below the start net's latency, or below what can be reached."""
-        if not 0 < self.target_ms < start_ms:
+        check_target(self.target_ms)
+        if not self.target_ms < start_ms:
             raise SettingError(
                 f"expected a target below the start net's {start_ms:.3f} ms, found {self.target_ms:.3f} ms",
                 hint="lower the target, or start from a larger net",
             )
-        least_ms = self.judge(narrowest(start))
+        if self.target_ms < self.judge(narrowest(start, widths(start))):
+            self._check_orders(start)
+
+    def _check_orders(self, start: Architecture) -> None:
+        """A width that became narrow may keep another from it: what is reached depends on the order."""
+        random, in_order = Random(0), widths(start)
+        orders = [in_order, in_order[::-1], *(random.sample(in_order, len(in_order)) for _ in range(_ORDERS))]
+        least_ms = min(self.judge(narrowest(start, order)) for order in orders)
         if self.target_ms < least_ms:
             raise SettingError(
                 f"expected a target that narrower layers can reach, {least_ms:.3f} ms at the least, found "
@@ -48,7 +60,7 @@ class NetAdapt:
             )
 
     def propose(self, candidates: Sequence[Candidate]) -> Sequence[Proposal]:
-        """A proposal a width, of those that can give δ."""
+        """A proposal a width, of those that can give δ; none at the target, and none where no width can shrink."""
         start, current = candidates[0], candidates[self.taken(candidates)[-1]]
         if current.latency_ms <= self.target_ms:
             return ()
@@ -58,10 +70,7 @@ class NetAdapt:
             if proposals := [proposal for proposal in found if proposal is not None]:
                 return proposals
             step_ms /= 2
-        raise SettingError(
-            f"expected a way from {current.latency_ms:.3f} to {self.target_ms:.3f} ms, found no width that can shrink",
-            hint="raise the target, or search by evolution, which also changes kernels and squeeze-and-excite",
-        )
+        return ()
 
     def score(self, candidate: Candidate, accuracy_share: float, candidates: Sequence[Candidate]) -> float:
         """ΔAcc / |ΔLat|, a share a millisecond, beside the net that it was cut from; the start net's is 0."""
@@ -100,9 +109,9 @@ class NetAdapt:
         return Proposal(architecture=architecture, latency_ms=latency_ms, parent=current.number, change=change)
 
 
-def narrowest(architecture: Architecture) -> Architecture:
+def narrowest(architecture: Architecture, order: Sequence[Width]) -> Architecture:
     """Every width as narrow as it can be, one after the other."""
-    for width in widths(architecture):
+    for width in order:
         for channels in range(DIVISOR, channels_of(architecture, width), DIVISOR):
             if (new := resized(architecture, width, channels)) is not None:
                 architecture = new

@@ -37,12 +37,19 @@ class Candidate(Model):
 
 
 class SearchResult(Model):
-    """The net that was found, trained from the beginning: its accuracy on pictures that no part of the search saw."""
+    """The net that was found, trained from the beginning: its accuracy on pictures that no part of the search saw.
+
+    `is_met` says whether it keeps the target: where latencies are measured, by a measurement of its own when the search
+    was over, `measured_again_ms`. None in records that are older than these fields.
+    """
 
     number: int
     latency_ms: float
     float_accuracy_share: Share
     pictures: int
+    target_ms: float | None = None
+    is_met: bool | None = None
+    measured_again_ms: float | None = None
 
 
 class SearchRecord(Model):

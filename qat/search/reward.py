@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from mobile_sdk.errors import SettingError
+from qat.search.target import check_target
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +20,7 @@ class Reward:
     is_hard: bool = False
 
     def __post_init__(self) -> None:
+        check_target(self.target_ms)
         if not -1 <= self.exponent <= 0:
             raise SettingError(
                 f"expected an exponent from -1 to 0, found {self.exponent:g}", hint="use -0.07, or -0.15 for small nets"

@@ -1,17 +1,15 @@
 """The one loop of every search: rounds of candidates, each evaluated, all of it on disk."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from mobile_sdk.latency.target import told_target
 from qat.nets.architecture import Architecture
 from qat.progress import say, track
 from qat.search.evaluation import Evaluate, Job, Parent
 from qat.search.record import Candidate, SearchFolder, SearchRecord
-
-Judge = Callable[[Architecture], float]
-"""The latency of an architecture in milliseconds, predicted or measured."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +29,13 @@ class Method(Protocol):
     def carries_weights(self) -> bool:
         """Whether candidates start from their parents' weights."""
 
+    @property
+    def target_ms(self) -> float:
+        """The latency that is to be reached."""
+
+    def check(self, start: Architecture, start_ms: float) -> None:
+        """Raises SettingError where the target is none that a search from the start net can come to."""
+
     def propose(self, candidates: Sequence[Candidate]) -> Sequence[Proposal]:
         """The next round; none where the search is at its end."""
 
@@ -48,8 +53,10 @@ def search(
 
     The same seed gives the same record, however many workers evaluate, in whatever order they finish, and however
     often it is killed on the way. Without carried weights every candidate, and the start net, is trained from nothing.
+    Raises SettingError, before anything is evaluated, for a target that no net can reach.
     """
     if not folder.record.candidates:
+        method.check(start.architecture, start_ms)
         first = Proposal(architecture=start.architecture, latency_ms=start_ms, parent=None, change="start")
         folder.add(_numbered([first], folder.record.candidates), ())
     while True:
@@ -60,6 +67,7 @@ def search(
         proposals = method.propose(candidates)
         if not proposals:
             folder.finish(taken)
+            say(told_target(method.target_ms, candidates[taken[-1]].latency_ms, nets=len(candidates)))
             return folder.record
         folder.add(_numbered(proposals, candidates), taken)
 

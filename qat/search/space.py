@@ -1,6 +1,6 @@
 """What random and evolutionary search change: widths, expansions, kernels, squeeze-and-excite and activations."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Literal
@@ -14,10 +14,12 @@ KERNELS = (3, 5)
 Kind = Literal["bottleneck", "expansion", "kernel", "has_se", "activation", "last", "hidden"]
 Value = int | bool | str
 
+_FIELDS = {"bottleneck": "channels", "expansion": "expanded"}  # of a block; other genes are named as their fields
+
 
 @dataclass(frozen=True, kw_only=True)
 class Gene:
-    """One thing that can change, and what it can be; `blocks` are those that it changes, the stem as -1."""
+    """One thing that can change, and what it can be, the least first; `blocks` are those changed, the stem as -1."""
 
     kind: Kind
     blocks: tuple[int, ...] = ()
@@ -43,11 +45,24 @@ class Space:
         of_blocks = (gene for index in range(len(start.blocks)) for gene in self._of_block(index))
         return (*bottlenecks, *of_blocks, *ends)
 
+    @property
+    def narrowest(self) -> Architecture:
+        """The net whose genes all have their least value."""
+        return self._of_all(lambda gene: gene.values[0])
+
+    @property
+    def widest(self) -> Architecture:
+        """The net whose genes all have their largest value."""
+        return self._of_all(lambda gene: gene.values[-1])
+
     def draw(self, random: Random) -> Architecture:
         """A net whose genes are all drawn evenly."""
-        net = self.start
-        for gene in self.genes:
-            net = self._with(net, gene, random.choice(gene.values))
+        return self._of_all(lambda gene: random.choice(gene.values))
+
+    def towards(self, net: Architecture, other: Architecture, genes: Sequence[Gene]) -> Architecture:
+        """The net with `genes` as they are in the other, both of this space."""
+        for gene in genes:
+            net = self.with_gene(net, gene, _value(other, gene))
         return net
 
     def mutated(self, parent: Architecture, random: Random) -> Architecture:
@@ -55,9 +70,15 @@ class Space:
         genes = self.genes
         while True:
             gene = random.choice(genes)
-            new = self._with(parent, gene, random.choice(gene.values))
+            new = self.with_gene(parent, gene, random.choice(gene.values))
             if new != parent:
                 return new
+
+    def _of_all(self, choose: Callable[[Gene], Value]) -> Architecture:
+        net = self.start
+        for gene in self.genes:
+            net = self.with_gene(net, gene, choose(gene))
+        return net
 
     def _of_block(self, index: int) -> Sequence[Gene]:
         only = (index,)
@@ -70,10 +91,11 @@ class Space:
             genes.insert(0, _width("expansion", only, self.start.blocks[index].expanded))
         return genes
 
-    def _with(self, net: Architecture, gene: Gene, value: Value) -> Architecture:
+    def with_gene(self, net: Architecture, gene: Gene, value: Value) -> Architecture:
+        """The net with another value of a gene."""
         if gene.kind in ("last", "hidden"):
             return net.model_copy(update={gene.kind: value})
-        field = {"bottleneck": "channels", "expansion": "expanded"}.get(gene.kind, gene.kind)
+        field = _FIELDS.get(gene.kind, gene.kind)
         stem, blocks = net.stem, list(net.blocks)
         for index in gene.blocks:
             if index < 0:
@@ -96,3 +118,12 @@ def _width(kind: Kind, blocks: tuple[int, ...], channels: int) -> Gene:
 
 def _channels(start: Architecture, block: int) -> int:
     return start.stem if block < 0 else start.blocks[block].channels
+
+
+def _value(net: Architecture, gene: Gene) -> Value:
+    if not gene.blocks:
+        return int(getattr(net, gene.kind))
+    if gene.blocks[0] < 0:
+        return net.stem
+    value: Value = getattr(net.blocks[gene.blocks[0]], _FIELDS.get(gene.kind, gene.kind))
+    return value
