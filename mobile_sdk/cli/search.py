@@ -165,7 +165,7 @@ def _show(record: "SearchRecord", tale: "Search", source: Source, out: Path) -> 
         f"{out / NET_FILE}: {result.latency_ms:.3f} ms, trained to {result.float_accuracy_share:.2%} of "
         f"{result.pictures} held-out pictures"
     )
-    print(tale.told_target)
+    print(tale.target_said)
     print(f"{len(record.candidates)} candidates: {out / 'search.json'}, {out / PLOTS[1]}")
     print(f"next: mobile-sdk quantize --weights {out / NET_FILE} --data …")
 

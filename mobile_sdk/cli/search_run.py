@@ -123,10 +123,11 @@ def told(record: "SearchRecord") -> "Search":
     """A search that is at its end, as a report tells of it."""
     from mobile_sdk.report.data import Search, SearchedNet
     from qat.search.pareto import pareto_front
+    from qat.search.target import told_target
 
     if record.result is None:
         raise DataError("expected a search that came to its end, found one on its way", hint="let it go on: search")
-    settings = record.settings
+    settings, result = record.settings, record.result
     nets = [
         SearchedNet(
             number=each.number,
@@ -136,16 +137,19 @@ def told(record: "SearchRecord") -> "Search":
         )
         for each in record.candidates
     ]
+    target_ms = target_from(settings["target_ms"], settings["target_share"], nets[0].latency_ms)  # type: ignore[arg-type]
+    again_ms = result.measured_again_ms
     return Search(
         method=str(settings["method"]),
         latencies=str(settings["device"]),
-        target_ms=target_from(settings["target_ms"], settings["target_share"], nets[0].latency_ms),  # type: ignore[arg-type]
+        target_ms=target_ms,
         candidates=tuple(nets),
         front=tuple(pareto_front([(each.latency_ms, each.accuracy_share) for each in nets])),
         taken=record.taken,
-        accuracy_share=record.result.float_accuracy_share,
-        pictures=record.result.pictures,
-        measured_again_ms=record.result.measured_again_ms,
+        accuracy_share=result.float_accuracy_share,
+        pictures=result.pictures,
+        measured_again_ms=again_ms,
+        target_said=told_target(target_ms, nets[record.taken[-1]].latency_ms, nets=len(nets), again_ms=again_ms),
     )
 
 

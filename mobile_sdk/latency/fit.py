@@ -25,11 +25,12 @@ _ROUNDS = 60  # of alternating between speeds and costs; they no longer change l
 
 # In units of a dense multiply-add, on a processor with 128-bit vectors, rounded. A depthwise multiply-add loads its
 # input and shares it with no other output; 8-bit integers speed up dense ones threefold and loads hardly at all. A
-# weight comes from memory, and has 4 bytes or 1.
+# weight comes from memory, and has 4 bytes or 1. Copies move bytes; a shuffle moves them three times, one by one.
 _KNOWN: dict[Precision, Work] = {
     "float32": Work(
         pointwise_macs=1,
         spatial_macs=1,
+        grouped_macs=2,
         depthwise_macs=5,
         large_depthwise_macs=5,
         weights=4,
@@ -38,11 +39,20 @@ _KNOWN: dict[Precision, Work] = {
         scaled_elements=5,
         gated_elements=5,
         averaged_elements=5,
+        pooled_elements=2,
+        joined_elements=3,
+        sliced_elements=3,
+        shuffled_elements=15,
+        resized_elements=10,
+        row_elements=3,
+        converted_elements=5,
+        decoded_elements=25,
         operators=25_000,
     ),
     "int8": Work(
         pointwise_macs=1,
         spatial_macs=1,
+        grouped_macs=2,
         depthwise_macs=10,
         large_depthwise_macs=10,
         weights=3,
@@ -51,6 +61,14 @@ _KNOWN: dict[Precision, Work] = {
         scaled_elements=15,
         gated_elements=15,
         averaged_elements=15,
+        pooled_elements=5,
+        joined_elements=5,
+        sliced_elements=5,
+        shuffled_elements=30,
+        resized_elements=30,
+        row_elements=3,
+        converted_elements=15,
+        decoded_elements=75,
         operators=75_000,
     ),
 }

@@ -1,22 +1,35 @@
 """How much work a graph is, by kind of operator: what a latency is made of."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mobile_sdk.errors import SettingError
 from mobile_sdk.integer_graph import (
+    Activation,
     Add,
     AvgPool2d,
+    ChannelShuffle,
+    ChannelSlice,
+    Concat,
     Conv2d,
+    DecodeBoxes,
+    Dequantize,
     Graph,
+    JoinRows,
     Linear,
     MaxPool2d,
     Mean,
     Mul,
     Operator,
+    Quantize,
     Reshape,
+    ResizeBilinear,
+    Rows,
     Tensor,
 )
 
@@ -25,14 +38,17 @@ from mobile_sdk.integer_graph import (
 class Work:
     """The work of one run, in amounts that processors spend time on.
 
-    Multiply-adds of convolutions by kernel: 1×1, larger; depthwise 3×3, depthwise larger (runtimes have other kernels
-    for them). Weights of all layers, each read from memory once: they are what a linear layer costs, and a convolution
+    Multiply-adds of convolutions: 1×1, larger; in groups; depthwise 3×3, depthwise larger (runtimes have other kernels
+    for each). Weights of all layers, each read from memory once: they are what a linear layer costs, and a convolution
     on a 1×1 map is one. Elements that convolutions read and write (`moved`), and those of sums of two tensors, of
-    products and activations, of products with a gate a channel, and of means and pools.
+    products and activations, of products with a gate a channel, of means; elements that windows read to pool; elements
+    of maps that are joined and sliced along channels, shuffled, resized, cut and joined along rows; of the picture and
+    of what else changes its type, and the numbers of decoded boxes and their scores.
     """
 
     pointwise_macs: float = 0.0
     spatial_macs: float = 0.0
+    grouped_macs: float = 0.0
     depthwise_macs: float = 0.0
     large_depthwise_macs: float = 0.0
     weights: float = 0.0
@@ -41,6 +57,14 @@ class Work:
     scaled_elements: float = 0.0
     gated_elements: float = 0.0
     averaged_elements: float = 0.0
+    pooled_elements: float = 0.0
+    joined_elements: float = 0.0
+    sliced_elements: float = 0.0
+    shuffled_elements: float = 0.0
+    resized_elements: float = 0.0
+    row_elements: float = 0.0
+    converted_elements: float = 0.0
+    decoded_elements: float = 0.0
     operators: float = 0.0
 
     def __add__(self, other: "Work") -> "Work":
@@ -53,30 +77,64 @@ class Work:
 
 AMOUNTS = tuple(field.name for field in fields(Work))
 
+WORDS: Mapping[str, str] = {
+    "pointwise_macs": "1×1 convolution",
+    "spatial_macs": "larger convolution",
+    "grouped_macs": "grouped convolution",
+    "depthwise_macs": "depthwise convolution",
+    "large_depthwise_macs": "depthwise convolution above 3×3",
+    "weights": "weights",
+    "moved_elements": "convolutions' memory",
+    "summed_elements": "sum",
+    "scaled_elements": "product and activation",
+    "gated_elements": "gate",
+    "averaged_elements": "global mean",
+    "pooled_elements": "pooling",
+    "joined_elements": "concatenation",
+    "sliced_elements": "slice",
+    "shuffled_elements": "channel shuffle",
+    "resized_elements": "resize",
+    "row_elements": "strips of rows",
+    "converted_elements": "conversion of types",
+    "decoded_elements": "decoding of boxes",
+    "operators": "calls of operators",
+}
+"""What each amount is called where people read of it."""
+
 
 def count_work(graph: Graph, *, channel_tile: int = 1) -> Work:
     """The work of one run of `graph`, int8 or float32, on kernels that compute `channel_tile` output channels at once.
 
-    Where the channels do not fill their last tile, what fills it is computed all the same.
+    Where the channels do not fill their last tile, what fills it is computed all the same. Raises SettingError for a
+    class of operator that has no kind of work here.
     """
-    return sum((_of(operator, channel_tile) for operator in graph.operators), Work())
+    return sum((work_of(operator, channel_tile) for operator in graph.operators), _of_picture(graph))
 
 
-def _of(operator: Operator, channel_tile: int) -> Work:
-    if isinstance(operator, Conv2d):
-        return _of_convolution(operator, channel_tile)
-    if isinstance(operator, Linear):
-        return Work(weights=operator.weight.size, operators=1)
-    if isinstance(operator, Reshape):
-        return Work()  # a new name for the same memory
-    return Work(**{_kind(operator): prod(_largest(operator).shape)}, operators=1)
+def work_of(operator: Operator, channel_tile: int = 1) -> Work:
+    """The same of one operator."""
+    count = _COUNTS.get(type(operator))
+    if count is None:
+        raise SettingError(
+            f"expected operators whose work is known, found {type(operator).__name__} at {operator.path or 'no path'}",
+            hint="measure the net with bench",
+        )
+    return count(operator, channel_tile)
+
+
+def _of_picture(graph: Graph) -> Work:
+    """Bytes become codes before an int8 operator reads the picture; a Dequantize that reads it is counted itself."""
+    readers = [operator for operator in graph.operators if graph.input in operator.inputs]
+    is_read_as_codes = any(not isinstance(operator, Dequantize) for operator in readers)
+    return Work(converted_elements=prod(graph.input.shape) if is_read_as_codes else 0)
 
 
 def _of_convolution(operator: Conv2d, channel_tile: int) -> Work:
     channels, height, width = operator.output.shape
     if height * width == 1:
         return Work(weights=operator.weight.size, operators=1)
-    computed = -(-channels // channel_tile) * channel_tile
+    groups = 1 if operator.is_depthwise else operator.groups
+    computed = groups * -(-channels // groups // channel_tile) * channel_tile
     macs = {_kind_of_convolution(operator): computed * operator.weight[0].size * height * width}
     moved = prod(operator.input.shape) + prod(operator.output.shape)
     return Work(**macs, weights=operator.weight.size, moved_elements=moved, operators=1)
@@ -86,19 +144,68 @@ def _kind_of_convolution(operator: Conv2d) -> str:
     kernel = max(operator.weight.shape[2:])
     if operator.is_depthwise:
         return "depthwise_macs" if kernel <= 3 else "large_depthwise_macs"
+    if operator.groups > 1:
+        return "grouped_macs"
     return "pointwise_macs" if kernel == 1 else "spatial_macs"
 
 
-def _kind(operator: Operator) -> str:
-    if isinstance(operator, Mean | MaxPool2d | AvgPool2d):
-        return "averaged_elements"
-    if isinstance(operator, Add) and isinstance(operator.b, Tensor):
-        return "summed_elements"
-    if isinstance(operator, Mul) and isinstance(operator.b, Tensor) and operator.b.shape != operator.a.shape:
-        return "gated_elements"
-    return "scaled_elements"
+def _of_linear(operator: Linear, channel_tile: int) -> Work:
+    return Work(weights=operator.weight.size, operators=1)
 
 
-def _largest(operator: Operator) -> Tensor:
-    tensors = [value for value in (*operator.inputs, operator.output) if isinstance(value, Tensor)]
-    return max(tensors, key=lambda tensor: prod(tensor.shape))
+def _of_reshape(operator: Reshape, channel_tile: int) -> Work:
+    return Work()  # a new name for the same memory
+
+
+def _of_pool(operator: MaxPool2d | AvgPool2d, channel_tile: int) -> Work:
+    return Work(pooled_elements=prod(operator.output.shape) * prod(operator.kernel), operators=1)
+
+
+def _of_add(operator: Add, channel_tile: int) -> Work:
+    return _of_elements("summed_elements" if isinstance(operator.b, Tensor) else "scaled_elements")(operator, 1)
+
+
+def _of_mul(operator: Mul, channel_tile: int) -> Work:
+    is_gate = isinstance(operator.b, Tensor) and operator.b.shape != operator.a.shape
+    return _of_elements("gated_elements" if is_gate else "scaled_elements")(operator, 1)
+
+
+def _of_elements(kind: str) -> Callable[[Any, int], Work]:
+    """Counts the elements of the largest tensor that an operator reads or writes."""
+
+    def count(operator: Operator, channel_tile: int) -> Work:
+        tensors = [value for value in (*operator.inputs, operator.output) if isinstance(value, Tensor)]
+        return Work(**{kind: max(prod(tensor.shape) for tensor in tensors)}, operators=1)
+
+    return count
+
+
+def _of_output(kind: str) -> Callable[[Any, int], Work]:
+    """Counts the elements that an operator copies out of a larger map."""
+
+    def count(operator: Operator, channel_tile: int) -> Work:
+        return Work(**{kind: prod(operator.output.shape)}, operators=1)
+
+    return count
+
+
+_COUNTS: Mapping[type[Operator], Callable[[Any, int], Work]] = {
+    Conv2d: _of_convolution,
+    Linear: _of_linear,
+    Add: _of_add,
+    Mul: _of_mul,
+    Mean: _of_elements("averaged_elements"),
+    MaxPool2d: _of_pool,
+    AvgPool2d: _of_pool,
+    Concat: _of_elements("joined_elements"),
+    ChannelSlice: _of_output("sliced_elements"),
+    ChannelShuffle: _of_elements("shuffled_elements"),
+    ResizeBilinear: _of_elements("resized_elements"),
+    Rows: _of_output("row_elements"),
+    JoinRows: _of_elements("row_elements"),
+    Reshape: _of_reshape,
+    Dequantize: _of_elements("converted_elements"),
+    Quantize: _of_elements("converted_elements"),
+    Activation: _of_elements("scaled_elements"),
+    DecodeBoxes: _of_elements("decoded_elements"),
+}

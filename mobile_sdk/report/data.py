@@ -6,7 +6,6 @@ from pydantic import Field
 
 from mobile_sdk.contract import Model
 from mobile_sdk.environment import Environment
-from mobile_sdk.latency.target import told_target
 from mobile_sdk.manifest import StructureEntry
 from mobile_sdk.measurements import Numbers
 from mobile_sdk.numerics import Comparison
@@ -187,18 +186,12 @@ class Search(Model):
     accuracy_share: Share
     pictures: Annotated[int, Field(ge=1)]
     measured_again_ms: Annotated[float, Field(gt=0)] | None = None
+    target_said: str = ""  # that it is met, or missed and by how much
 
     @property
     def result_ms(self) -> float:
         """The result's latency, that of the second measurement where there is one."""
         return self.measured_again_ms or self.way[-1].latency_ms
-
-    @property
-    def told_target(self) -> str:
-        """One line: the target is met, or missed and by how much."""
-        return told_target(
-            self.target_ms, self.way[-1].latency_ms, nets=len(self.candidates), again_ms=self.measured_again_ms
-        )
 
     @property
     def way(self) -> tuple[SearchedNet, ...]:

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from mobile_sdk.latency.target import told_target
 from qat.nets.architecture import Architecture
 from qat.progress import say, track
 from qat.search.evaluation import Evaluate, Job, Parent
 from qat.search.record import Candidate, SearchFolder, SearchRecord
+from qat.search.target import told_target
 
 
 @dataclass(frozen=True, kw_only=True)
