@@ -17,7 +17,19 @@ from mobile_sdk.latency.operator_graphs import operator_graphs
 from mobile_sdk.latency.work import AMOUNTS, count_work
 
 HOST = Setup(device="host", runtime="tflite", precision="int8")
-COSTS = dict(zip(AMOUNTS, (0.05, 0.1, 0.4, 0.6, 0.3, 0.2, 1.0, 0.5, 1.5, 0.8, 2000.0), strict=True))
+COSTS = dict.fromkeys(AMOUNTS, 0.6) | {
+    "pointwise_macs": 0.05,
+    "spatial_macs": 0.1,
+    "grouped_macs": 0.15,
+    "depthwise_macs": 0.4,
+    "weights": 0.3,
+    "moved_elements": 0.2,
+    "summed_elements": 1.0,
+    "gated_elements": 1.5,
+    "shuffled_elements": 3.0,
+    "decoded_elements": 2.0,
+    "operators": 2000.0,
+}
 
 
 def phone(graph: Graph, *, channel_tile: int) -> float:
@@ -27,7 +39,7 @@ def phone(graph: Graph, *, channel_tile: int) -> float:
 
 def test_the_operators_span_all_work_and_are_no_whole_net() -> None:
     works = [count_work(graph) for _, graph in operator_graphs()]
-    assert 24 <= len(works) <= 60
+    assert 24 <= len(works) <= 80
     for name in AMOUNTS:
         most = max(getattr(work, name) for work in works)
         assert most > 0, name

@@ -35,6 +35,15 @@ COSTS = {
     "scaled_elements": 0.8,
     "gated_elements": 1.2,
     "averaged_elements": 0.6,
+    "grouped_macs": 0.15,
+    "pooled_elements": 0.3,
+    "joined_elements": 0.4,
+    "sliced_elements": 0.5,
+    "shuffled_elements": 3.0,
+    "resized_elements": 2.0,
+    "row_elements": 0.3,
+    "converted_elements": 0.7,
+    "decoded_elements": 4.0,
     "operators": 5000.0,
 }
 
@@ -57,9 +66,10 @@ def samples(works: list[Work], setup: Setup = PHONE, *, speed: float = 1.0, nois
 
 def various_works(count: int) -> list[Work]:
     random = np.random.default_rng(1)
-    typical = (50e6, 10e6, 5e6, 5e6, 1e6, 2e6, 0.5e6, 0.5e6, 0.5e6, 0.5e6, 60)
+    typical = {"pointwise_macs": 50e6, "spatial_macs": 10e6, "operators": 60, "weights": 1e6, "moved_elements": 2e6}
+    typical |= dict.fromkeys(("depthwise_macs", "large_depthwise_macs", "grouped_macs"), 5e6)
     return [
-        Work(**{name: size * float(random.lognormal(0, 1)) for name, size in zip(AMOUNTS, typical, strict=True)})
+        Work(**{name: typical.get(name, 0.5e6) * float(random.lognormal(0, 1)) for name in AMOUNTS})
         for _ in range(count)
     ]
 

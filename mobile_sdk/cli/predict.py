@@ -11,10 +11,13 @@ from mobile_sdk.errors import SettingError
 
 if TYPE_CHECKING:
     from mobile_sdk.integer_graph import Graph
-    from mobile_sdk.latency.model import LatencyModel
+    from mobile_sdk.latency.model import Estimate, LatencyModel
 
 PRECISIONS = ("int8", "float32")
-COLUMNS = ("device", "runtime", "threads", "predicted ms", "error, known family %", "error, other family %", "rests on")
+COLUMNS = (
+    *("device", "runtime", "threads", "predicted ms", "nine of ten within ms"),
+    *("error, known family %", "error, other family %", "rests on"),
+)
 
 
 def predict(
@@ -55,7 +58,10 @@ def predict(
     ] = False,
     json: options.Json = False,
 ) -> None:
-    """Predict the latency on one big core of a phone, with the error that cross-validation found."""
+    """Predict the latency on one big core of a phone, with the error that cross-validation found.
+
+    Kinds of operators that the latencies say nothing of are named, and widen the interval.
+    """
     quiet()
     from mobile_sdk.latency.choice import choose_models, scaling_error_share
 
@@ -67,11 +73,14 @@ def predict(
             hint="predict its int8 form and measure the difference with bench",
         )
     models = choose_models(device, of_graph, runtime=runtime, may_extrapolate=extrapolate)
+    estimates = [model.estimate(graph) for model in models]
     if json:
-        estimates = [_estimate(model, model.predict_graph_ms(graph)) for model in models]
-        show_json({"net": net, "precision": of_graph, "estimates": estimates})
+        told = [_estimate(*pair) for pair in zip(models, estimates, strict=True)]
+        show_json({"net": net, "precision": of_graph, "estimates": told})
         return
-    show_table(COLUMNS, [_row(model, model.predict_graph_ms(graph)) for model in models], numbers=COLUMNS[2:6])
+    show_table(COLUMNS, [_row(*pair) for pair in zip(models, estimates, strict=True)], numbers=COLUMNS[2:7])
+    if line := _unmeasured(estimates):
+        print(line)
     if any(model.scaled_from for model in models) and (share := scaling_error_share(of_graph)):
         print(f"unverified: the same scaling is {100 * share:.0f} % off, on average, on the phones that have latencies")
 
@@ -121,13 +130,30 @@ def _named(net: str, precision: str | None, width: float, size: int, classes: in
     return untrained_graph(build_net(net, contract, width=width), contract, is_int8=chosen == "int8")
 
 
-def _estimate(model: "LatencyModel", latency_ms: float) -> dict[str, Any]:
+def _unmeasured(estimates: "list[Estimate]") -> str:
+    """One line that names the kinds of work that no latency speaks of, the largest share of any estimate first."""
+    from mobile_sdk.latency.model import told_unmeasured
+
+    most: dict[str, float] = {}
+    for estimate in estimates:
+        for name, share in estimate.unmeasured.items():
+            most[name] = max(share, most.get(name, 0.0))
+    said = told_unmeasured(most)
+    return said and f"not measured, and the interval is wider for it: {said} of the latency"
+
+
+def _estimate(model: "LatencyModel", estimate: "Estimate") -> dict[str, Any]:
+    from mobile_sdk.latency.work import WORDS
+
     setup = model.setup
     return {
         "device": setup.device,
         "runtime": setup.runtime,
         "threads": setup.threads,
-        "latency_ms": round(latency_ms, 3),
+        "latency_ms": round(estimate.latency_ms, 3),
+        "low_ms": round(estimate.low_ms, 3),
+        "high_ms": round(estimate.high_ms, 3),
+        "unmeasured": {WORDS[name]: round(share, 4) for name, share in estimate.unmeasured.items()},
         "error_share": model.unseen_net_share,
         "other_family_error_share": model.unseen_family_share,
         "operator_error_share": model.unseen_operator_share,
@@ -136,13 +162,14 @@ def _estimate(model: "LatencyModel", latency_ms: float) -> dict[str, Any]:
     }
 
 
-def _row(model: "LatencyModel", latency_ms: float) -> tuple[str, ...]:
+def _row(model: "LatencyModel", estimate: "Estimate") -> tuple[str, ...]:
     setup = model.setup
     return (
         setup.device,
         setup.runtime,
         str(setup.threads),
-        f"{latency_ms:.3g}",
+        f"{estimate.latency_ms:.3g}",
+        f"{estimate.low_ms:.3g} to {estimate.high_ms:.3g}",
         *(_percent(share) for share in (model.unseen_net_share, model.unseen_family_share)),
         model.rests_on,
     )

@@ -6,15 +6,15 @@ from pathlib import Path
 from mobile_sdk import runtimes as registry
 from mobile_sdk.benchmarking import benchmark
 from mobile_sdk.bundle import Bundle
-from mobile_sdk.contract import Contract, ImageSpec
+from mobile_sdk.contract import Contract, DetectionSpec, ImageSpec
 from mobile_sdk.devices import check_measures_time, open_device
 from mobile_sdk.errors import MachineError, SettingError
-from mobile_sdk.integer_graph import Graph
-from mobile_sdk.latency.cross_validation import mean_error_share, unseen_net_errors
+from mobile_sdk.integer_graph import DecodeBoxes, Graph
+from mobile_sdk.latency.cross_validation import mean_error_share, spread_share, unseen_net_errors
 from mobile_sdk.latency.fit import Sample, fit_models
 from mobile_sdk.latency.host_timing import host_latencies_ms
-from mobile_sdk.latency.model import LatencyModel, LatencyModels, Setup
-from mobile_sdk.latency.operator_graphs import operator_graphs
+from mobile_sdk.latency.model import UNKNOWN_SPREAD, LatencyModel, LatencyModels, Setup
+from mobile_sdk.latency.operator_graphs import NamedGraph, operator_graphs
 from mobile_sdk.latency.work import count_work
 from mobile_sdk.lowering import lower
 from mobile_sdk.measurements import Numbers
@@ -23,7 +23,6 @@ from mobile_sdk.program import Program, Record
 
 Progress = Callable[[float, str], None]
 """Takes the share that is done, 0..1, and what is being done."""
-NamedGraph = tuple[str, Graph]
 
 RUNTIMES = ("executorch", "tflite")
 CHANNEL_TILES = (1, 8, 16, 32)
@@ -79,8 +78,12 @@ def _fit(graphs: Sequence[NamedGraph], latencies_ms: Sequence[float], setup: Set
         )
         for (name, graph), latency_ms in zip(graphs, latencies_ms, strict=True)
     ]
-    share = mean_error_share(unseen_net_errors(samples), lambda other: other == setup)
-    update = {"channel_tile": channel_tile, "unseen_operator_share": share}
+    errors = unseen_net_errors(samples)
+    update = {
+        "channel_tile": channel_tile,
+        "unseen_operator_share": mean_error_share(errors, lambda other: other == setup),
+        "spread_share": spread_share(errors) or UNKNOWN_SPREAD,
+    }
     return fit_models(samples)[setup].model_copy(update=update)
 
 
@@ -106,8 +109,20 @@ def benchmark_graphs(graphs: Sequence[NamedGraph], setup: Setup, progress: Progr
 
 
 def _contract(graph: Graph, name: str) -> Contract:
-    labels = tuple(f"label {index}" for index in range(graph.output.shape[0]))
-    return Contract(name=name, labels=labels, image=ImageSpec(size_px=graph.input.shape[1]))
+    """The task is told by what the graph ends in: boxes, a map of labels, scores."""
+    shape, image = graph.output.shape, ImageSpec(size_px=graph.input.shape[1])
+    if isinstance(graph.operators[-1], DecodeBoxes):
+        return Contract(
+            name=name, task="detection", labels=_labels(shape[1] - 5), image=image, detection=DetectionSpec()
+        )
+    if len(shape) == 3:
+        stretched = image.model_copy(update={"fit": "stretch"})
+        return Contract(name=name, task="segmentation", labels=_labels(shape[0]), image=stretched)
+    return Contract(name=name, labels=_labels(shape[0]), image=image)
+
+
+def _labels(count: int) -> tuple[str, ...]:
+    return tuple(f"label {index}" for index in range(count))
 
 
 def _bundle(graph: Graph, name: str, runtime: str, folder: Path) -> Bundle:

@@ -4,9 +4,9 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from mobile_sdk.errors import SettingError
-from mobile_sdk.latency.cross_validation import mean_error_share
+from mobile_sdk.latency.cross_validation import mean_error_share, spread_share
 from mobile_sdk.latency.extrapolation import BASE, extrapolate, processors, scaled_errors
-from mobile_sdk.latency.model import LatencyModel, LatencyModels, Precision
+from mobile_sdk.latency.model import UNKNOWN_SPREAD, LatencyModel, LatencyModels, Precision
 from mobile_sdk.latency.published import published_models, published_samples
 
 _SCALED = (BASE, "tflite-2019", 1)
@@ -55,7 +55,8 @@ def _extrapolated(device: str, precision: Precision, may_extrapolate: bool) -> L
         if (model.setup.device, model.setup.runtime, model.setup.threads) == _SCALED
         and model.setup.precision == precision
     )
-    return extrapolate(base, processors()[device])
+    spread = spread_share(scaled_errors(published_samples()), lambda setup: setup.precision == precision)
+    return extrapolate(base, processors()[device]).model_copy(update={"spread_share": spread or UNKNOWN_SPREAD})
 
 
 def _of_runtime(models: list[LatencyModel], runtime: str | None) -> list[LatencyModel]:

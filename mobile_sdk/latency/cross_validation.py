@@ -7,10 +7,15 @@ from operator import eq
 import numpy as np
 
 from mobile_sdk.latency.fit import Sample, fit_models
-from mobile_sdk.latency.model import LatencyModel, Setup
+from mobile_sdk.latency.model import UNKNOWN_SPREAD, LatencyModel, Precision, Setup
+from mobile_sdk.latency.work import AMOUNTS
 
 Errors = Mapping[Sample, float]
 """(predicted - measured) / measured of every sample that could be predicted."""
+
+_COVERED_SHARE = 0.9
+_MOST_SPREAD = 0.9  # or the upper end of an interval would have no bound
+_LEFT_OUT_SHARE = 0.1
 
 
 def unseen_net_errors(samples: Sequence[Sample]) -> Errors:
@@ -29,8 +34,36 @@ def mean_error_share(errors: Errors, chosen: Callable[[Setup], bool]) -> float |
     return float(np.mean(found)) if found else None
 
 
+def spread_share(errors: Errors, chosen: Callable[[Setup], bool] = lambda setup: True) -> float | None:
+    """The share of a latency that nine of ten predictions of the chosen setups are within; None where none is."""
+    found = [abs(error) for sample, error in errors.items() if chosen(sample.setup)]
+    return min(float(np.quantile(found, _COVERED_SHARE)), _MOST_SPREAD) if found else None
+
+
+def unseen_kind_factors(samples: Sequence[Sample]) -> dict[str, float]:
+    """How far off costs are of kinds of work that were left out of a fit, as factors on what the whole fit finds.
+
+    Samples where the kind is a tenth of the latency are left out, and the others say what it costs by what is known
+    beforehand. Kinds that most samples have are not left out.
+    """
+    (whole,) = fit_models(samples).values()
+    factors = {}
+    for index, name in enumerate(AMOUNTS):
+        cost = whole.costs_ns[name]
+        shares = [cost * sample.work.amounts()[index] / 1e6 / sample.latency_ms for sample in samples]
+        rest = [sample for sample, share in zip(samples, shares, strict=True) if share < _LEFT_OUT_SHARE]
+        if len(samples) / 2 < len(rest) < len(samples):
+            (without,) = fit_models(rest).values()
+            factors[name] = without.costs_ns[name] / cost
+    return factors
+
+
 def validated_models(samples: Sequence[Sample]) -> dict[Setup, LatencyModel]:
-    """A model for every setup, fitted to all samples, with its cross-validated errors."""
+    """A model for every setup, fitted to all samples, with its cross-validated errors.
+
+    Its spread is that of all setups of its precision where families are left out: few have latencies enough for one of
+    their own, and whoever asks may have a net of another family.
+    """
     nets, families = unseen_net_errors(samples), unseen_family_errors(samples)
     models = {}
     for setup, model in fit_models(samples).items():
@@ -38,9 +71,14 @@ def validated_models(samples: Sequence[Sample]) -> dict[Setup, LatencyModel]:
         shares = {
             "unseen_net_share": mean_error_share(nets, is_own),
             "unseen_family_share": mean_error_share(families, is_own),
+            "spread_share": spread_share(families, partial(_has_precision, setup.precision)) or UNKNOWN_SPREAD,
         }
         models[setup] = model.model_copy(update=shares)
     return models
+
+
+def _has_precision(precision: Precision, setup: Setup) -> bool:
+    return setup.precision == precision
 
 
 def _left_out_errors(samples: Sequence[Sample], group: Callable[[Sample], str]) -> Errors:

@@ -56,6 +56,7 @@ def extrapolate(model: LatencyModel, to: Processor) -> LatencyModel:
     factors = dict.fromkeys(AMOUNTS, source.vector_rate / to.vector_rate) | {
         "pointwise_macs": dense,
         "spatial_macs": dense,
+        "grouped_macs": dense,
         "weights": source.memory_gb_per_s / to.memory_gb_per_s,
         "operators": source.clock_ghz / to.clock_ghz,
     }

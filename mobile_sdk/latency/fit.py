@@ -2,8 +2,9 @@
 
 A latency is a sum over kinds of work of amount times cost. What is known beforehand are the costs relative to each
 other (`_KNOWN`); a setup's speed is not. The estimate is the most probable one (maximum a posteriori) where a latency
-misses by 5 %, a cost of all devices with the same kernels is 50 % off what is known, and a cost of one setup is 25 %
-off that of all (one standard deviation each): a non-negative least-squares problem.
+misses by 5 %, a cost of all devices with the same kernels is 50 % off what is known (twice it for kinds that no
+published net has), and a cost of one setup is 25 % off that of all (one standard deviation each): a non-negative
+least-squares problem.
 """
 
 from collections.abc import Sequence
@@ -20,8 +21,18 @@ Vector = NDArray[np.float64]
 
 _LATENCY_DEVIATION_SHARE = 0.05
 _KERNEL_DEVIATION_SHARE = 0.50
+_GUESS_DEVIATION_SHARE = 2.0
+_GUESSED = (
+    *("grouped_macs", "pooled_elements", "joined_elements", "sliced_elements", "shuffled_elements"),
+    *("resized_elements", "row_elements", "converted_elements", "decoded_elements"),
+)
+_KERNEL_DEVIATIONS = np.array(
+    [_GUESS_DEVIATION_SHARE if name in _GUESSED else _KERNEL_DEVIATION_SHARE for name in AMOUNTS]
+)
+_MEASURED_SHARE = 0.01  # of a latency that a kind makes up at least, or its cost is what was known before
 _SETUP_DEVIATION_SHARE = 0.25
-_ROUNDS = 60  # of alternating between speeds and costs; they no longer change long before
+_ROUNDS = 60  # of alternating between speeds and costs at most
+_CONVERGED = 1e-7
 
 # In units of a dense multiply-add, on a processor with 128-bit vectors, rounded. A depthwise multiply-add loads its
 # input and shares it with no other output; 8-bit integers speed up dense ones threefold and loads hardly at all. A
@@ -102,12 +113,19 @@ def _fit_kernels(samples: Sequence[Sample], precision: Precision) -> dict[Setup,
     shares = np.array([sample.work.amounts() / sample.latency_ms for sample in samples]) * known
     common, speeds = _common_costs(shares, of_setup)
     models = {}
+    measured = _measured_kinds(shares * common * speeds[of_setup, None])
     for index, setup in enumerate(setups):
         rows = shares[of_setup == index] * common
         own = _own_costs(rows, speeds[index]) * common * known
         costs = dict(zip(AMOUNTS, (1e6 * own).tolist(), strict=True))
-        models[setup] = LatencyModel(setup=setup, costs_ns=costs, rows=len(rows))
+        models[setup] = LatencyModel(setup=setup, costs_ns=costs, rows=len(rows), measured=measured)
     return models
+
+
+def _measured_kinds(shares: Vector) -> tuple[str, ...]:
+    """The kinds that make up enough of some latency to be told from others, by rows of shares of a latency."""
+    most = shares.max(axis=0)
+    return tuple(name for name, share in zip(AMOUNTS, most, strict=True) if share >= _MEASURED_SHARE)
 
 
 def _common_costs(shares: Vector, of_setup: NDArray[np.intp]) -> tuple[Vector, Vector]:
@@ -117,8 +135,11 @@ def _common_costs(shares: Vector, of_setup: NDArray[np.intp]) -> tuple[Vector, V
     scales = _scales(shares @ factors, of_setup)
     for _ in range(_ROUNDS):
         rows = shares * scales[of_setup, None]
-        factors = _most_probable(rows, np.ones(len(rows)), np.eye(kinds), np.ones(kinds), _KERNEL_DEVIATION_SHARE)
+        before = factors
+        factors = _most_probable(rows, np.ones(len(rows)), np.eye(kinds), np.ones(kinds), _KERNEL_DEVIATIONS)
         scales = _scales(shares @ factors, of_setup)
+        if np.allclose(factors, before, rtol=_CONVERGED, atol=_CONVERGED):
+            break
     return factors, scales
 
 
@@ -127,9 +148,8 @@ def _own_costs(rows: Vector, scale: float) -> Vector:
     kinds = rows.shape[1]
     no_scale = np.zeros((len(rows), 1))
     apart = np.hstack([np.eye(kinds), -np.ones((kinds, 1))]) / scale
-    found = _most_probable(
-        np.hstack([rows, no_scale]), np.ones(len(rows)), apart, np.zeros(kinds), _SETUP_DEVIATION_SHARE
-    )
+    deviations = np.full(kinds, _SETUP_DEVIATION_SHARE)
+    found = _most_probable(np.hstack([rows, no_scale]), np.ones(len(rows)), apart, np.zeros(kinds), deviations)
     return found[:kinds]
 
 
@@ -139,7 +159,7 @@ def _scales(relative: Vector, of_setup: NDArray[np.intp]) -> Vector:
     return np.asarray(sums / np.bincount(of_setup, relative**2))
 
 
-def _most_probable(rows: Vector, targets: Vector, prior: Vector, means: Vector, deviation: float) -> Vector:
-    weighted = np.vstack([rows / _LATENCY_DEVIATION_SHARE, prior / deviation])
-    solution, _ = nnls(weighted, np.concatenate([targets / _LATENCY_DEVIATION_SHARE, means / deviation]))
+def _most_probable(rows: Vector, targets: Vector, prior: Vector, means: Vector, deviations: Vector) -> Vector:
+    weighted = np.vstack([rows / _LATENCY_DEVIATION_SHARE, prior / deviations[:, None]])
+    solution, _ = nnls(weighted, np.concatenate([targets / _LATENCY_DEVIATION_SHARE, means / deviations]))
     return np.asarray(solution)

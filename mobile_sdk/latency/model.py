@@ -1,20 +1,28 @@
 """A latency model of one device, runtime and precision: nanoseconds for every amount of work."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field, ValidationError
+from numpy.typing import NDArray
+from pydantic import Field, ValidationError, model_validator
 
 from mobile_sdk.atomic import write_text
 from mobile_sdk.contract import Model
 from mobile_sdk.errors import DataError
 from mobile_sdk.integer_graph import Graph
-from mobile_sdk.latency.work import AMOUNTS, Work, count_work
+from mobile_sdk.latency.work import AMOUNTS, WORDS, Work, count_work
 from mobile_sdk.regular_file import read_regular
 
 Precision = Literal["int8", "float32"]
+
+UNMEASURED_FACTOR = 4.0
+"""How far off, either way, the cost of a kind of work may be that nobody measured: see `unseen_kind_factors`."""
+UNKNOWN_SPREAD = 0.5
+"""The spread of a model that nothing could be left out of."""
+_TOLD_SHARE = 0.01  # of a latency, what is unmeasured and less is not named
 
 
 class Setup(Model):
@@ -39,7 +47,9 @@ class LatencyModel(Model):
 
     The errors are mean absolute shares of the measured latency: `unseen_net_share` where the net was left out of the
     fit, on every device; `unseen_family_share` where all nets of its family were; `unseen_operator_share` of a
-    calibration, where an operator's graph was. None where nothing could be left out.
+    calibration, where an operator's graph was. None where nothing could be left out. Nine of ten predictions of what
+    was left out lie within `spread_share` of the latency. `measured` are the kinds of work that the latencies speak of;
+    what others cost is what was known before anything was measured.
     """
 
     setup: Setup
@@ -49,6 +59,8 @@ class LatencyModel(Model):
     unseen_net_share: float | None = None
     unseen_family_share: float | None = None
     unseen_operator_share: float | None = None
+    spread_share: Annotated[float, Field(ge=0, lt=1)] = UNKNOWN_SPREAD
+    measured: tuple[str, ...] = AMOUNTS
     scaled_from: str | None = None  # another device: nothing was measured on this one
 
     @property
@@ -67,8 +79,59 @@ class LatencyModel(Model):
 
     def predict_ms(self, work: Work) -> float:
         """The same for work that was counted for the model's channel tile."""
+        return float(self._parts_ms(work).sum())
+
+    def estimate(self, graph: Graph) -> "Estimate":
+        """The predicted latency with its interval, and what of it rests on no measurement."""
+        parts_ms = self._parts_ms(count_work(graph, channel_tile=self.channel_tile))
+        total_ms = float(parts_ms.sum())
+        shares = {name: float(part) / total_ms for name, part in zip(AMOUNTS, parts_ms, strict=True)}
+        unmeasured = {name: share for name, share in shares.items() if share and name not in self.measured}
+        guessed_ms = total_ms * sum(unmeasured.values())
+        return Estimate(
+            latency_ms=total_ms,
+            low_ms=(total_ms - guessed_ms) / (1 + self.spread_share) + guessed_ms / UNMEASURED_FACTOR,
+            high_ms=(total_ms - guessed_ms) / (1 - self.spread_share) + guessed_ms * UNMEASURED_FACTOR,
+            unmeasured=unmeasured,
+        )
+
+    def _parts_ms(self, work: Work) -> NDArray[np.float64]:
         costs = np.array([self.costs_ns[name] for name in AMOUNTS])
-        return float(costs @ work.amounts()) / 1e6
+        return costs * work.amounts() / 1e6
+
+    @model_validator(mode="after")
+    def _check(self) -> "LatencyModel":
+        if missing := [name for name in AMOUNTS if name not in self.costs_ns]:
+            raise ValueError(f"no cost of {', '.join(WORDS[name] for name in missing)}: an older calibration")
+        if unknown := [name for name in (*self.costs_ns, *self.measured) if name not in AMOUNTS]:
+            raise ValueError(f"kinds of work that are not known here: {', '.join(unknown)}")
+        if not any(self.costs_ns.values()):
+            raise ValueError("no cost above 0")
+        return self
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """A predicted latency. It lies from `low_ms` to `high_ms` in nine of ten cases, as far as that is known.
+
+    `unmeasured` are shares of the latency by kind of work, of the kinds that the model was not fitted to.
+    """
+
+    latency_ms: float
+    low_ms: float
+    high_ms: float
+    unmeasured: Mapping[str, float]
+
+    @property
+    def said(self) -> str:
+        """The unmeasured kinds in words; may be empty."""
+        return told_unmeasured(self.unmeasured)
+
+
+def told_unmeasured(shares: Mapping[str, float]) -> str:
+    """Returns kinds of work and their shares of a latency in words, the largest first, none below a percent."""
+    ranked = sorted(shares.items(), key=lambda item: -item[1])
+    return ", ".join(f"{WORDS[name]} {100 * share:.0f} %" for name, share in ranked if share >= _TOLD_SHARE)
 
 
 class LatencyModels(Model):
@@ -94,7 +157,7 @@ class LatencyModels(Model):
             ) from error
         except ValidationError as error:
             problem = error.errors()[0]
-            reason = f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+            reason = f"{'.'.join(map(str, problem['loc']))}: {problem['msg'].removeprefix('Value error, ')}"
             raise DataError(
                 f"expected a device's latency models in {path.name}, found {reason}", hint="calibrate the device again"
             ) from error

@@ -1,7 +1,7 @@
 """Small graphs, each of one kind of operator: what a device is calibrated on.
 
 Every graph begins at a picture, since that is what a bundle takes: a 1×1 convolution widens it to the channels that the
-operators under test work on, and a mean ends it.
+operators under test work on, and a mean ends it; maps of labels and boxes end the graphs that have them.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,9 +10,12 @@ from functools import partial
 from mobile_sdk.graph_pen import Pen
 from mobile_sdk.integer_graph import Add, Clamp, Graph, Mul, Tensor
 
+NamedGraph = tuple[str, Graph]
+
 _REPEATS = 3  # of the operators under test, so that they outweigh what leads to them
 
-# Sizes and channels are those that MobileNets are made of, and none of them a whole net's.
+# Sizes and channels are those that mobile nets are made of, and none of them a whole net's.
+_PICTURES = (224,)  # read and averaged: what a picture costs before anything is computed
 _STEMS = ((224, 32), (160, 16), (96, 24))  # picture, channels
 _POINTWISE = (  # size, channels one way and the other
     (112, 8, 16),
@@ -47,18 +50,41 @@ _DEPTHWISE = (  # size, channels, kernel, stride of the first
 _ELEMENTWISE = ((112, 16), (56, 24), (28, 64), (14, 480), (8, 960))  # size, channels
 _SQUEEZE_EXCITE = ((56, 64), (28, 120), (14, 480), (8, 960))  # size, channels
 _SHORT = ((8, 16), (8, 48), (14, 8))  # size, channels of operators that hardly compute: what each costs to call
+_GROUPED = ((28, 60, 240, 3), (14, 120, 480, 3), (28, 64, 128, 8))  # size, channels one way and the other, groups
+_SHUFFLES = ((56, 24, 3), (28, 116, 2), (14, 232, 2), (8, 240, 3))  # size, channels, groups
+_SLICES = ((56, 64), (28, 232), (14, 464))  # size, channels; each slice halves them
+_JOINS = ((56, 8), (28, 29), (14, 58))  # size, channels; each join doubles them
+_POOLS = ((112, 24, 3, 2), (28, 64, 3, 1), (56, 64, 2, 2))  # size, channels, window, stride
+_RESIZES = ((16, 21, 128), (8, 128, 16), (1, 240, 16), (14, 40, 56))  # size, channels, size of the result
+_DILATED = ((28, 96, 2),)  # size, channels, dilation of the depthwise 3×3 and of the dense one
+_STRIPS = ((56, 64),)  # size, channels of maps that are cut into strips of rows and joined
+_BOXES = ((20, 10, 21),)  # sizes of two maps, scores of an anchor
 _LINEAR = ((1280, 1000), (576, 1024), (1280, 4000))  # inputs, outputs; the last does not fit a second-level cache
 
 
-def operator_graphs() -> Iterator[tuple[str, Graph]]:
+def operator_graphs() -> Iterator[NamedGraph]:
     """Every graph with its name."""
+    yield from _computing()
+    yield from _rearranging()
+    for inputs, outputs in _LINEAR:
+        yield f"linear_{inputs}_{outputs}", _built(8, partial(_widened, channels=inputs), outputs=outputs)
+
+
+def _computing() -> Iterator[NamedGraph]:
+    for size in _PICTURES:
+        yield f"picture_{size}", _built(size, lambda pen: pen.input)
     for size, channels in _STEMS:
         yield f"stem_{size}_{channels}", _built(size, partial(_stem, channels=channels))
     for size, few, many in _POINTWISE:
         yield f"pointwise_{size}_{few}_{many}", _built(size, partial(_pointwise, few=few, many=many))
+    for size, few, many, groups in _GROUPED:
+        draw = partial(_pointwise, few=few, many=many, groups=groups)
+        yield f"grouped_{size}_{few}_{many}_{groups}", _built(size, draw)
     for size, channels, kernel, stride in _DEPTHWISE:
         draw = partial(_depthwise, channels=channels, kernel=kernel, stride=stride)
         yield f"depthwise_{size}_{channels}_{kernel}_{stride}", _built(size, draw)
+    for size, channels, dilation in _DILATED:
+        yield f"dilated_{size}_{channels}_{dilation}", _built(size, partial(_dilated, channels=channels, by=dilation))
     for size, channels in _ELEMENTWISE:
         yield f"add_{size}_{channels}", _built(size, partial(_adds, channels=channels))
         yield f"hard_swish_{size}_{channels}", _built(size, partial(_hard_swishes, channels=channels))
@@ -66,8 +92,24 @@ def operator_graphs() -> Iterator[tuple[str, Graph]]:
         yield f"squeeze_excite_{size}_{channels}", _built(size, partial(_gates, channels=channels))
     for size, channels in _SHORT:
         yield f"short_{size}_{channels}", _built(size, partial(_short, channels=channels))
-    for inputs, outputs in _LINEAR:
-        yield f"linear_{inputs}_{outputs}", _built(8, partial(_widened, channels=inputs), outputs=outputs)
+
+
+def _rearranging() -> Iterator[NamedGraph]:
+    for size, channels, groups in _SHUFFLES:
+        yield f"shuffle_{size}_{channels}_{groups}", _built(size, partial(_shuffles, channels=channels, groups=groups))
+    for size, channels in _SLICES:
+        yield f"slice_{size}_{channels}", _built(size, partial(_slices, channels=channels))
+    for size, channels in _JOINS:
+        yield f"concat_{size}_{channels}", _built(size, partial(_joins, channels=channels))
+    for size, channels, window, stride in _POOLS:
+        draw = partial(_pools, channels=channels, window=window, stride=stride)
+        yield f"pool_{size}_{channels}_{window}_{stride}", _built(size, draw)
+    for size, channels, to in _RESIZES:
+        yield f"resize_{size}_{channels}_{to}", _resized(size, channels, to)
+    for size, channels in _STRIPS:
+        yield f"strips_{size}_{channels}", _built(size, partial(_strips, channels=channels))
+    for large, small, scores in _BOXES:
+        yield f"boxes_{large}_{small}_{scores}", _boxes(large, small, scores)
 
 
 def _built(size_px: int, draw: Callable[[Pen], Tensor], outputs: int = 10) -> Graph:
@@ -84,10 +126,10 @@ def _widened(pen: Pen, channels: int) -> Tensor:
     return pen.conv(pen.input, channels)
 
 
-def _pointwise(pen: Pen, few: int, many: int) -> Tensor:
+def _pointwise(pen: Pen, few: int, many: int, groups: int = 1) -> Tensor:
     x = _widened(pen, few)
     for _ in range(_REPEATS):
-        x = pen.conv(pen.conv(x, many, clamp=Clamp.RELU6), few)
+        x = pen.conv(pen.conv(x, many, groups=groups, clamp=Clamp.RELU6), few, groups=groups)
     return x
 
 
@@ -125,3 +167,64 @@ def _gates(pen: Pen, channels: int) -> Tensor:
         squeezed = pen.conv(pen.mean(x), max(8, channels // 4), clamp=Clamp.RELU)
         x = pen.binary(Mul, x, pen.conv(squeezed, channels))
     return x
+
+
+def _dilated(pen: Pen, channels: int, by: int) -> Tensor:
+    x = _widened(pen, channels)
+    for _ in range(_REPEATS):
+        x = pen.conv(x, channels, 3, groups=channels, dilation=by, clamp=Clamp.RELU6)
+    return pen.conv(x, channels, 3, dilation=by)
+
+
+def _shuffles(pen: Pen, channels: int, groups: int) -> Tensor:
+    x = _widened(pen, channels)
+    for _ in range(_REPEATS):
+        x = pen.shuffle(x, groups)
+    return x
+
+
+def _slices(pen: Pen, channels: int) -> Tensor:
+    x = _widened(pen, channels)
+    for _ in range(_REPEATS):
+        half = x.shape[0] // 2
+        x = pen.binary(Add, pen.channels(x, 0, half), pen.channels(x, half, 2 * half))
+    return x
+
+
+def _joins(pen: Pen, channels: int) -> Tensor:
+    x = _widened(pen, channels)
+    for _ in range(_REPEATS):
+        x = pen.concat([x, x])
+    return x
+
+
+def _pools(pen: Pen, channels: int, window: int, stride: int) -> Tensor:
+    x = pen.conv(pen.input, channels, clamp=Clamp.RELU)
+    for _ in range(_REPEATS):
+        x = pen.max_pool(x, window, stride=stride)
+    return x
+
+
+def _resized(size: int, channels: int, to: int) -> Graph:
+    """Ends as a segmenter does, in a map of labels."""
+    pen = Pen(max(8, size))
+    x = _widened(pen, channels)
+    pen.resize(pen.mean(x) if size == 1 else x, to)
+    return pen.graph()
+
+
+def _strips(pen: Pen, channels: int) -> Tensor:
+    x = _widened(pen, channels)
+    for _ in range(_REPEATS):
+        half = x.shape[1] // 2
+        x = pen.join_rows([pen.rows(x, 0, half), pen.rows(x, half, 2 * half)])
+    return x
+
+
+def _boxes(large: int, small: int, scores: int) -> Graph:
+    """Ends as a detector does: six anchors at each position of two maps."""
+    pen = Pen(large)
+    first = _widened(pen, 32)
+    second = pen.conv(first, 32, 3, stride=large // small)
+    pen.boxes([pen.conv(x, 6 * columns) for x in (first, second) for columns in (4, scores)], scores)
+    return pen.graph()

@@ -154,6 +154,8 @@ class PredictedLatency(Model):
     predicted_ms: Annotated[float, Field(gt=0)]
     measured_ms: Annotated[float, Field(gt=0)]
     rests_on: str
+    low_ms: float | None = None  # nine of ten latencies lie from here to `high_ms`
+    high_ms: float | None = None
 
     @property
     def off_share(self) -> float:

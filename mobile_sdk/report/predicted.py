@@ -38,11 +38,14 @@ def predicted_latencies(program: Program, numbers: Numbers, device: str) -> tupl
 def _line(program: Program, measured: Measurement, model: LatencyModel, threads: int) -> Iterator[PredictedLatency]:
     speaks_of_it = model.setup.kernels[0] in (measured.runtime, "xnnpack") and model.setup.threads == threads
     if measured.summary and speaks_of_it:
+        estimate = model.estimate(program.graph)
         yield PredictedLatency(
             bundle=measured.bundle,
             device=model.setup.device,
             runtime=model.setup.runtime,
-            predicted_ms=model.predict_graph_ms(program.graph),
+            predicted_ms=estimate.latency_ms,
+            low_ms=estimate.low_ms,
+            high_ms=estimate.high_ms,
             measured_ms=measured.summary.median_ms,
-            rests_on=model.rests_on,
+            rests_on=model.rests_on + (f"; not measured: {estimate.said}" if estimate.said else ""),
         )
