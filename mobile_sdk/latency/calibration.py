@@ -67,8 +67,11 @@ def fit_operators(graphs: Sequence[NamedGraph], latencies_ms: Sequence[float], s
     return min(models, key=lambda model: model.unseen_operator_share or 0.0)
 
 
-def _fit(graphs: Sequence[NamedGraph], latencies_ms: Sequence[float], setup: Setup, channel_tile: int) -> LatencyModel:
-    samples = [
+def samples_of(
+    graphs: Sequence[NamedGraph], latencies_ms: Sequence[float], setup: Setup, channel_tile: int
+) -> list[Sample]:
+    """Every graph's latency with its work, on kernels of that channel tile."""
+    return [
         Sample(
             setup=setup,
             net=name,
@@ -78,6 +81,10 @@ def _fit(graphs: Sequence[NamedGraph], latencies_ms: Sequence[float], setup: Set
         )
         for (name, graph), latency_ms in zip(graphs, latencies_ms, strict=True)
     ]
+
+
+def _fit(graphs: Sequence[NamedGraph], latencies_ms: Sequence[float], setup: Setup, channel_tile: int) -> LatencyModel:
+    samples = samples_of(graphs, latencies_ms, setup, channel_tile)
     errors = unseen_net_errors(samples)
     update = {
         "channel_tile": channel_tile,
@@ -88,7 +95,7 @@ def _fit(graphs: Sequence[NamedGraph], latencies_ms: Sequence[float], setup: Set
 
 
 def measure_graphs(graphs: Sequence[NamedGraph], setup: Setup, progress: Progress) -> list[float]:
-    """The median milliseconds of one run of every graph in `setup`."""
+    """The milliseconds of one run of every graph in `setup`."""
     if setup.device == "host":
         progress(0.0, f"{len(graphs)} operators in {setup.runtime}")
         contracts = [(graph, _contract(graph, name)) for name, graph in graphs]

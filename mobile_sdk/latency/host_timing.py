@@ -16,10 +16,15 @@ from mobile_sdk.runtimes.base import Runtime, Session
 _ROUNDS = 21
 _TURN_MS = 5.0
 _MAX_TURN_RUNS = 200
+_QUIET_SHARE = 0.25  # of the turns, the fastest
 
 
 def host_latencies_ms(graphs: Sequence[tuple[Graph, Contract]], *, runtime: str, threads: int) -> list[float]:
-    """The median milliseconds of one run of every graph. Raises MachineError where the runtime cannot run here."""
+    """The milliseconds of one run of every graph on a quiet machine. Raises MachineError: the runtime cannot run here.
+
+    Of each graph's turns, spread over all rounds, the lower quartile of their medians: what else the machine does makes
+    turns slower and none faster, and what a model is fitted to must not depend on the minute.
+    """
     chosen, random = runtimes.get(runtime), np.random.default_rng(0)
     with ExitStack() as stack:
         folder = stack.enter_context(scratch_folder())
@@ -31,7 +36,7 @@ def host_latencies_ms(graphs: Sequence[tuple[Graph, Contract]], *, runtime: str,
         for first in range(_ROUNDS):
             for offset in range(len(turns)):
                 turns[(first + offset) % len(turns)].take()
-        return [turn.median_ms for turn in turns]
+        return [turn.quiet_ms for turn in turns]
 
 
 def _load(runtime: Runtime, graph: Graph, contract: Contract, folder: Path, threads: int) -> Session:
@@ -47,11 +52,11 @@ class _Turns:
         self._session, self._pictures = session, [picture]
         typical_ms = float(np.median(warm_up(session, self._pictures)[-5:]))
         self._runs = int(np.clip(round(_TURN_MS / typical_ms), 1, _MAX_TURN_RUNS))
-        self._times_ms: list[float] = []
+        self._medians_ms: list[float] = []
 
     @property
-    def median_ms(self) -> float:
-        return float(np.median(self._times_ms))
+    def quiet_ms(self) -> float:
+        return float(np.quantile(self._medians_ms, _QUIET_SHARE))
 
     def take(self) -> None:
-        self._times_ms += measure(self._session, self._pictures, 1 + self._runs)[1:]
+        self._medians_ms.append(float(np.median(measure(self._session, self._pictures, 1 + self._runs)[1:])))
