@@ -22,7 +22,7 @@ NAMES = (
     *("nets", "bundles", "executorch_lowering", "activation_memory"),  # speed and memory of the bundles
     *("paper_nets", "published_counts", "ablations", "detection", "segmentation"),  # the papers' own tables
     *("qat_step", "scaling", "export", "reference"),  # speed of the tools
-    *("predict", "operator_calibration", "search"),  # predicted latencies, and a net found for one
+    *("predict", "int8_predictions", "operator_calibration", "search"),  # predicted latencies, and a net found for one
 )
 
 

@@ -114,8 +114,15 @@ class Pen:
     def max_pool(self, x: Tensor, kernel: int, *, stride: int = 1) -> Tensor:
         """The maximum in windows, padded by half their size on every side."""
         output = self._tensor((x.shape[0], *(-(-side // stride) for side in x.shape[1:])), x.quantization)
-        window = {"kernel": (kernel, kernel), "stride": (stride, stride), "padding": (kernel // 2,) * 4}
-        return self._append(MaxPool2d(input=x, output=output, path="", **window))
+        operator = MaxPool2d(
+            input=x,
+            kernel=(kernel, kernel),
+            stride=(stride, stride),
+            padding=(kernel // 2,) * 4,
+            output=output,
+            path="",
+        )
+        return self._append(operator)
 
     def concat(self, parts: Sequence[Tensor]) -> Tensor:
         """The maps joined along channels."""
