@@ -6,6 +6,7 @@ Every phone with latencies in both precisions, nets at three widths and three si
 """
 
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 from benchmarks.results_file import markdown, write_result
@@ -69,9 +70,7 @@ def _row(models: Pair, net: str, int8: Graph, float32: Graph) -> dict[str, Any]:
 def main() -> None:
     """Counts."""
     quiet()
-    rows = [
-        row for name in NETS for width in WIDTHS for size_px in SIZES_PX for row in predictions(name, width, size_px)
-    ]
+    rows = [row for net in product(NETS, WIDTHS, SIZES_PX) for row in predictions(*net)]
     above = [row for row in rows if row["int8 / float32"] > 1]
     write_result("int8_predictions", above, installed_versions(["scipy"]))
     print(f"\n{len(above)} of {len(rows)} predictions are above float32. Published pairs, the dearest first:\n")

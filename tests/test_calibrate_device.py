@@ -65,13 +65,15 @@ def test_the_costs_and_the_tile_of_a_phone_are_found(channel_tile: int) -> None:
 def test_channels_that_do_not_fill_a_tile_are_computed_all_the_same() -> None:
     graph = int8_graph("conv chain")
     for channel_tile in CHANNEL_TILES:
-        macs = sum(
-            -(-step.output.shape[0] // channel_tile) * channel_tile * step.weight[0].size * step.output.shape[1] ** 2
-            for step in graph.operators
-            if isinstance(step, Conv2d)
-        )
+        macs = 0
+        for step in graph.operators:
+            if isinstance(step, Conv2d):
+                groups = 1 if step.is_depthwise else step.groups  # each of which fills its own tiles
+                computed = groups * -(-step.output.shape[0] // groups // channel_tile) * channel_tile
+                macs += computed * step.weight[0].size * step.output.shape[1] ** 2
         work = count_work(graph, channel_tile=channel_tile)
-        assert work.pointwise_macs + work.spatial_macs + work.depthwise_macs + work.large_depthwise_macs == macs
+        dense = work.pointwise_macs + work.spatial_macs + work.grouped_macs
+        assert dense + work.depthwise_macs + work.large_depthwise_macs == macs
 
 
 def test_a_device_that_measures_no_time_is_refused() -> None:
