@@ -67,3 +67,82 @@ def test_two_formats_beside_each_other_are_refused(tmp_path: Path) -> None:
     box_exports.yolo_labelimg(tmp_path)
     with pytest.raises(DataError, match="found PASCAL VOC's, YOLO's"):
         qat.load_box_folder(tmp_path)
+
+
+def test_no_boxes_are_refused_by_what_is_there_instead(tmp_path: Path) -> None:
+    box_exports.draw(tmp_path / "alone", range(3))
+    box_exports.draw(tmp_path / "labelled" / "car", range(3))
+    box_exports.draw(tmp_path / "labelled" / "bus", range(3))
+    box_exports.draw(tmp_path / "masked" / "images", range(3))
+    box_exports.draw(tmp_path / "masked" / "masks", range(3))
+    box_exports.draw(tmp_path / "labelme", range(3))
+    box_exports.write(tmp_path / "labelme" / "frame_000001.json", '{"shapes": []}')
+    box_exports.draw(tmp_path / "cvat" / "images", range(3))
+    box_exports.write(tmp_path / "cvat" / "annotations.xml", "<annotations/>")
+    for folder, found in (
+        ("alone", "found pictures alone"),
+        ("labelled", "found folders of pictures without them .for labels without boxes: --task classification"),
+        ("masked", "found pictures with masks"),
+        ("labelme", "found JSON beside the pictures"),
+        ("cvat", "found CVAT's annotations.xml"),
+    ):
+        with pytest.raises(DataError, match=found):
+            qat.load_box_folder(tmp_path / folder)
+
+
+def devkit(root: Path) -> Path:
+    """VOC's own layout; the folder of its lists."""
+    box_exports.voc_devkit(root)
+    return root / "VOCdevkit" / "VOC2012" / "ImageSets" / "Main"
+
+
+@pytest.mark.parametrize(
+    ("train", "message"),
+    [
+        ("frame_000000\nframe_000000\n", "line 2 of .*train.txt, found it listed twice"),
+        ("frame_000000\nframe_000077\n", "for frame_000077 of line 2 of .*train.txt, found none"),
+        ("frame_000001\nframe_000008\n", "frame_000008.png once in .*found it twice"),  # val.txt has it
+        ("\n", "expected boxes to learn from"),
+    ],
+)
+def test_faulty_lists_of_voc_are_refused_by_file_and_line(tmp_path: Path, train: str, message: str) -> None:
+    (devkit(tmp_path) / "train.txt").write_text(train)
+    with pytest.raises(DataError, match=message):
+        qat.load_box_folder(tmp_path)
+
+
+def test_entries_of_vocs_lists_may_have_suffixes_quotes_marks_and_blank_lines(tmp_path: Path) -> None:
+    text = '\ufeff"frame_000000"\r\n\r\nJPEGImages/frame_000001.png\r\nFRAME_000002 1\r\n'
+    (devkit(tmp_path) / "train.txt").write_bytes(text.encode())
+    train, validation = check_scenes(qat.load_box_folder(tmp_path))
+    assert (train, validation) == ({0, 1, 2}, set(VALIDATION))
+
+
+def test_vocs_trainval_is_parted_where_train_is_not_listed(tmp_path: Path) -> None:
+    lists = devkit(tmp_path)
+    for name in ("train.txt", "val.txt"):
+        (lists / name).unlink()
+    pictures = qat.load_box_folder(tmp_path)
+    assert (len(pictures.train), len(pictures.validation)) == (8, 2)
+
+
+def test_a_label_that_is_held_out_alone_is_refused(tmp_path: Path) -> None:
+    box_exports.voc_roboflow(tmp_path)
+    file = tmp_path / "valid" / "frame_000008.xml"
+    file.write_text(file.read_text().replace("person", "dog"))
+    with pytest.raises(DataError, match=r"object 1 of .*frame_000008\.xml, found dog"):
+        qat.load_box_folder(tmp_path)
+
+
+def test_pictures_in_folders_and_two_data_sets_beside_each_other(tmp_path: Path) -> None:
+    for year in ("VOC2007", "VOC2012"):
+        box_exports.voc_label_studio(tmp_path / "kit" / year)
+    with pytest.raises(DataError, match=r"expected a train split in .*found: VOC2007, VOC2012"):
+        qat.load_box_folder(tmp_path / "kit")
+    box_exports.yolo_label_studio(tmp_path / "flat")
+    for kind in ("images", "labels"):
+        (tmp_path / "flat" / kind).rename(tmp_path / kind)
+        (tmp_path / "deep" / kind).mkdir(parents=True)
+        (tmp_path / kind).rename(tmp_path / "deep" / kind / "monday")
+    (tmp_path / "flat" / "classes.txt").rename(tmp_path / "deep" / "classes.txt")
+    assert len(check_scenes(qat.load_box_folder(tmp_path / "deep"))[0]) == 8

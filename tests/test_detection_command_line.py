@@ -1,9 +1,11 @@
 """`--task detection` from pictures in COCO's layout to a verdict and a report, and what is refused on the way."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import box_exports
 import detectors
 import numpy as np
 import pytest
@@ -56,6 +58,28 @@ def test_a_detector_goes_from_a_coco_folder_to_an_exact_bundle(
     (verdict,) = said("verify", bundle, "--program", program, "--out", str(tmp_path / "verify.json"))
     outcomes = {check["name"]: check["outcome"] for check in verdict["checks"]}
     assert outcomes["steps apart"] == outcomes["precision beside the reference"] == "pass"
+
+
+@pytest.mark.parametrize(
+    ("export", "faulty"),
+    [
+        (box_exports.voc_devkit, "*/*/Annotations/frame_000003.xml"),
+        (box_exports.yolo_roboflow, "train/labels/frame_000003.txt"),
+        (box_exports.coco_roboflow, "train/_annotations.coco.json"),
+    ],
+)
+def test_a_detector_is_trained_on_what_every_format_says_and_a_faulty_file_is_refused(
+    export: Callable[[Path], None], faulty: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    export(tmp_path / "street")
+    data, out = ("--data", str(tmp_path / "street")), ("--out", str(tmp_path / "run"))
+    code, spoken = call(["train", *SETTINGS, *data, *out, "--json"]), capfd.readouterr()
+    assert code == 0, spoken.err
+    assert 0 <= json.loads(spoken.out)["float_average_precision_share"] <= 1
+    (file,) = (tmp_path / "street").glob(faulty)
+    file.write_text("1 2 3")
+    code, spoken = call(["train", *SETTINGS, *data, "--out", str(tmp_path / "again")]), capfd.readouterr()
+    assert code == DataError.exit_code and file.name in spoken.err
 
 
 def test_a_report_draws_the_boxes_and_says_the_precision(tmp_path: Path) -> None:

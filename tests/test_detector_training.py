@@ -127,6 +127,30 @@ def test_a_net_that_is_no_detector_and_pictures_of_other_labels_are_refused() ->
         fit_detector(_fresh(), replace(pictures, labels=("circle",)))
 
 
+@pytest.mark.parametrize(
+    ("box", "label", "found"),
+    [
+        ((10, 10, 10, 20), 0, "left, top, right, bottom of"),
+        ((20, 10, 10, 20), 0, "left, top, right, bottom of"),
+        ((70, 10, 90, 20), 0, "left, top, right, bottom of"),
+        ((float("nan"), 10, 90, 20), 0, "left, top, right, bottom of"),
+        ((10, 10, 20, float("inf")), 0, "left, top, right, bottom of"),
+        ((10, 10, 20, 20), 1, "the label 1"),
+        ((10, 10, 20, 20), -1, "the label -1"),
+    ],
+)
+def test_boxes_that_are_none_are_refused_by_their_picture(
+    box: tuple[float, float, float, float], label: int, found: str
+) -> None:
+    right = _squares()
+    truths = (right.train.truths[0], truth(box, labels=(label,)), *right.train.truths[2:])
+    wrong = replace(right.train, truths=truths)
+    with pytest.raises(SettingError, match=f"found {found}.* in picture 1"):
+        fit_detector(_fresh(), replace(right, train=wrong))
+    with pytest.raises(SettingError, match="in picture 1"):
+        evaluate_detector(_fresh(), wrong)
+
+
 _CONTRACT = Contract(
     name="squares",
     task="detection",

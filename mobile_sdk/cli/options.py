@@ -79,9 +79,10 @@ Task = Annotated[
     typer.Option(
         "--task",
         metavar="NAME",
-        help="classification (what a picture shows); detection (what is where: SSDLite; pictures in COCO's layout, "
-        "DIR/annotations.json); segmentation (what every pixel shows: LR-ASPP; DIR/images/NAME.jpg, DIR/masks/NAME.png "
-        "of label numbers, DIR/labels.txt). 'digits' is then pictures composed of the built-in digits.",
+        help="classification (what a picture shows); detection (what is where: SSDLite; pictures with boxes as "
+        "COCO, PASCAL VOC or YOLO write them); segmentation (what every pixel shows: LR-ASPP; DIR/images/NAME.jpg, "
+        "DIR/masks/NAME.png of label numbers, DIR/labels.txt). 'digits' is then pictures composed of the built-in "
+        "digits.",
     ),
 ]
 Head = Annotated[

@@ -54,16 +54,22 @@ def _read(folder: Folder) -> BoxedFolder:
 
 def _no_boxes(folder: Folder) -> DataError:
     """What is said of a folder without boxes, by what is there instead."""
-    expected = f"boxes in {folder.path}: {FORMATS}"
     if not folder.holds_pictures():
         return no_pictures(folder)
-    if any(file.name.lower() == "annotations.xml" for file in folder.others):
-        return DataError(f"expected {expected}, found CVAT's annotations.xml", hint="export it as COCO 1.0")
-    others = [other for each in (folder, *folder.folders) if (other := other_task(each)) and other[1] != FOR_BOXES]
-    found, hint = others[0] if others else ("pictures alone", "export them with their annotations")
-    if not others and folder.filled() and not folder.pictures:
-        found, hint = (
-            "folders of pictures without them",
-            f"for labels without boxes: --task classification; else {hint}",
-        )
-    return DataError(f"expected {expected}, found {found}", hint=hint)
+    found, hint = _instead(folder)
+    return DataError(f"expected boxes in {folder.path}: {FORMATS}, found {found}", hint=hint)
+
+
+def _instead(folder: Folder) -> tuple[str, str]:
+    """What lies in the folder in place of boxes, and what to do with it."""
+    names = {file.name for file in folder.others}
+    if "annotations.xml" in names:
+        return "CVAT's annotations.xml", "export the task as COCO 1.0"
+    if any(f"{picture.stem}.json" in names for picture in folder.pictures):
+        return "JSON beside the pictures, as labelme writes it", "convert it to COCO's annotations.json"
+    for each in (folder, *folder.folders):
+        if (other := other_task(each)) and other[1] != FOR_BOXES:
+            return other
+    if folder.filled() and not folder.pictures:
+        return "folders of pictures without them", "for labels without boxes: --task classification"
+    return "pictures alone", "export them with their annotations"

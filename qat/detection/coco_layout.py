@@ -24,6 +24,7 @@ _NAMES = (ANNOTATIONS, "_annotations.coco.json")
 _OF_BOXES = "instances_"
 _OF_OTHER_TASKS = ("captions_", "person_keypoints_", "panoptic_", "stuff_", "image_info_")
 _HOMES = ("images", "data", "image", "imgs", "img", "jpegimages")
+_MOST_FILES = 16  # of other names, that are looked into; labelme and others write one for each picture
 _KEYS = (b'"images"', b'"categories"', b'"annotations"')
 
 
@@ -102,7 +103,9 @@ def _files(folder: Folder) -> list[Path]:
         files = [file for file in place.others if file.suffix.lower() == ".json"]
         if named := [file for file in files if file.name.startswith(_OF_BOXES)]:
             return named
-        if found := [file for file in files if not file.name.startswith(_OF_OTHER_TASKS) and _is_coco(file)]:
+        pictures = {picture.stem for picture in folder.all_pictures()}
+        others = [file for file in files if file.stem not in pictures and not file.name.startswith(_OF_OTHER_TASKS)]
+        if len(others) <= _MOST_FILES and (found := [file for file in others if _is_coco(file)]):
             return found
     return []
 

@@ -3,10 +3,12 @@
 from dataclasses import dataclass, fields
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from mobile_sdk.contract import ImageSpec
 from mobile_sdk.detections import Truth
+from mobile_sdk.errors import SettingError
 from qat.annotated_set import AnnotatedSet, Sides
 from qat.picture_set import in_parts
 
@@ -26,6 +28,32 @@ class DetectionSet(AnnotatedSet[Truth]):
     def arrays(self, truth: Truth) -> tuple[NDArray[Any], ...]:
         """The boxes, the labels, and whatever else a truth says."""
         return tuple(getattr(truth, each.name) for each in fields(truth))
+
+
+def check_truths(pictures: DetectionSet, labels: int) -> None:
+    """Raises SettingError, which names the picture, for boxes that are none, and for labels that there are not.
+
+    Loaders give none of them; a set that is made by hand may have some.
+    """
+    for position, (source, truth) in enumerate(zip(pictures.sources, pictures.truths, strict=True)):
+        if fault := _fault(truth, source.shape[:2], labels):
+            raise SettingError(
+                f"expected boxes with an area in their picture, each with a label of 0 to {labels - 1}, found "
+                f"{fault} in picture {position}",
+                hint="correct the truth, or leave the box out",
+            )
+
+
+def _fault(truth: Truth, sides: tuple[int, ...], labels: int) -> str | None:
+    boxes, count = truth.boxes, len(truth.labels)
+    if boxes.shape != (count, 4) or truth.labels.shape != truth.is_ignored.shape or truth.labels.ndim != 1:
+        return f"boxes {boxes.shape}, labels {truth.labels.shape} and is_ignored {truth.is_ignored.shape}"
+    inside = np.clip(boxes, 0, [sides[1], sides[0]] * 2)
+    has_area = (inside[:, 2:] > inside[:, :2]).all(axis=1) & np.isfinite(boxes).all(axis=1)
+    if not has_area.all():
+        return f"left, top, right, bottom of {boxes[~has_area][0].tolist()}"
+    has_label = (truth.labels >= 0) & (truth.labels < labels)
+    return None if has_label.all() else f"the label {truth.labels[~has_label][0]}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ from qat.content_hash import Fingerprint, data_fingerprint
 from qat.detection.augmentation import DetectionAugmentation
 from qat.detection.decoder import Decoder
 from qat.detection.loss import MultiboxLoss
-from qat.detection.pictures import DetectionPictures, DetectionSet
+from qat.detection.pictures import DetectionPictures, DetectionSet, check_truths
 from qat.history import History, Validation
 from qat.layout import device_of
 from qat.plan import TrainPlan
@@ -47,8 +47,8 @@ def fit_detector(
     `compose` makes fresh pictures for every epoch in place of `pictures.train`, always the same ones for one. With a
     folder `out` every epoch leaves a checkpoint there, from which the same call goes on; another run's is only replaced
     with `overwrite`.
-    SettingError: no detector, other labels than the pictures', a setting of the plan that a detector's loss does
-    nothing with, a loss that is not finite, another run in `out`.
+    SettingError: no detector, boxes that are none, other labels than the pictures', a setting of the plan that a
+    detector's loss does nothing with, a loss that is not finite, another run in `out`.
     """
     expect_net(net)
     to_learn_from(pictures, DetectionPictures, "load_box_folder")
@@ -57,6 +57,8 @@ def fit_detector(
     plan = plan.augmenting(DetectionAugmentation, has_sides=pictures.train.has_sides, composes=compose is not None)
     if contract.labels != pictures.labels:
         raise SettingError("expected pictures with the contract's labels, found others", hint="use pictures.labels")
+    for part in (pictures.train, pictures.validation):
+        check_truths(part, len(contract.labels))
     check_unread(plan, "detector", ("label_smoothing", "class_balance", "distillation"))
     check_folder(out, overwrite=overwrite)
     check_net_fits(plan, net)
@@ -74,6 +76,7 @@ def evaluate_detector(net: nn.Module, pictures: DetectionPictures | DetectionSet
     expect_net(net)
     pictures = to_judge_by(pictures, DetectionSet, "load_box_folder")
     contract = contract_of(net)
+    check_truths(pictures, len(contract.labels))
     outputs = torch.cat([*outputs_of(net.eval(), pictures, contract.image)])
     return average_precision(outputs.numpy(), pictures.truths_in(contract.image), contract)
 

@@ -27,7 +27,7 @@ from qat.detection.boxed import Boxed, BoxedFolder, Part
 from qat.detection.file_finder import folded_name
 from qat.detection.sidecars import Place, by_picture, places_of, say_left_out
 from qat.detection.voc_xml import read_voc_xml
-from qat.picture_folder import Folder, listed, natural_order, printable
+from qat.picture_folder import Folder, counted, listed, natural_order, printable
 from qat.split_names import splits_among
 
 SUFFIX = ".xml"
@@ -62,6 +62,11 @@ def read_voc(voc: Voc) -> BoxedFolder:
             _say_left_out(place, each)
     parts = tuple(_part(voc.folder, each) for each in pairs)
     labels = sorted({box.label for each in parts[0] for box in each.boxes}, key=natural_order)
+    if not labels:
+        raise DataError(
+            f"expected boxes to learn from in {voc.folder.path}, found no object in {counted(len(parts[0]), 'XML file')}",
+            hint="annotate the pictures first",
+        )
     _check_known(labels, parts)
     return BoxedFolder(root=voc.folder.path, labels=tuple(labels), said_by=voc.places[0].sidecars.path, parts=parts)
 
