@@ -27,7 +27,7 @@ from qat.detection.boxed import Boxed, BoxedFolder, Part
 from qat.detection.file_finder import folded_name
 from qat.detection.sidecars import Place, by_picture, places_of, say_left_out
 from qat.detection.voc_xml import read_voc_xml
-from qat.picture_folder import Folder, counted, listed, natural_order, printable
+from qat.picture_folder import Folder, listed, natural_order, printable
 from qat.split_names import splits_among
 
 SUFFIX = ".xml"
@@ -64,7 +64,7 @@ def read_voc(voc: Voc) -> BoxedFolder:
     labels = sorted({box.label for each in parts[0] for box in each.boxes}, key=natural_order)
     if not labels:
         raise DataError(
-            f"expected boxes to learn from in {voc.folder.path}, found no object in {counted(len(parts[0]), 'XML file')}",
+            f"expected boxes to learn from in {voc.folder.path}, found no object in {len(parts[0])} XML files",
             hint="annotate the pictures first",
         )
     _check_known(labels, parts)
