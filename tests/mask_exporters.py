@@ -1,7 +1,7 @@
 """Pictures with masks as exporters write them: the same scenes, in the layout of each tool."""
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from mobile_sdk.masks import VOID
 
 LABELS = ("background", "car", "tree")
 COLOURS = {0: (0, 0, 0), 1: (128, 0, 64), 2: (10, 200, 30), VOID: (224, 224, 192)}
+VOCS = {0: (0, 0, 0), 1: (128, 0, 0), 2: (0, 128, 0), VOID: (224, 224, 192)}
 Mask = NDArray[np.uint8]
 
 
@@ -31,11 +32,11 @@ def save(pixels: NDArray[np.uint8], file: Path) -> None:
     Image.fromarray(pixels).save(file)
 
 
-def save_palette(mask: Mask, file: Path) -> None:
+def save_palette(mask: Mask, file: Path, colours: Mapping[int, tuple[int, int, int]] = VOCS) -> None:
     """As VOC and labelme write masks: numbers, and a palette that shows them in VOC's colours."""
     file.parent.mkdir(parents=True, exist_ok=True)
     image = Image.fromarray(mask).convert("L")
-    image.putpalette([value for index in range(256) for value in COLOURS.get(index, (index, 0, 255))])
+    image.putpalette([value for index in range(256) for value in colours.get(index, (index, 0, 255))])
     image.save(file)
 
 

@@ -135,6 +135,7 @@ UNUSABLE = {
     "no UTF-8": ("cat", "dog\udcff"),
     "end of a line within": ("cat", "do\u2028g"),
     "twice": ("cat", "cat"),
+    "twice but for white space": ("cat", "cat "),
     "twice, composed otherwise": ("na\u00efve", "nai\u0308ve"),
 }
 

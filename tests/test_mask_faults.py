@@ -1,6 +1,7 @@
 """Faulty entries of pictures with masks: read right, left out with a word, or refused by their name."""
 
 import random
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -59,6 +60,8 @@ def test_numbers_of_every_depth_are_those_that_the_file_stores(
     tmp_path: Path, exporter: str, depth: int, colour_type: int, transparency: bytes, interlaced: bool
 ) -> None:
     EXPORTERS[exporter](tmp_path)
+    if exporter == "voc":
+        write(tmp_path / "VOCdevkit" / "VOC2012" / "labels.txt", "\n".join(LABELS))  # else its colours count
     mask = SCENES[0][1] if depth >= 8 else np.where(SCENES[0][1] == VOID, 0, SCENES[0][1])
     write_png(mask_of(tmp_path, exporter), mask, depth, colour_type, interlaced=interlaced, transparency=transparency)
     pictures = load_mask_folder(tmp_path)
@@ -82,6 +85,27 @@ def test_one_bit_says_the_first_two_labels(tmp_path: Path, colour_type: int) -> 
         assert np.array_equal(truth, masks[source.tobytes()])
 
 
+def check_scenes_but_first(pictures: SegmentationPictures) -> None:
+    """The first scene's mask is all background, the others are theirs."""
+    masks = {picture.tobytes(): mask for picture, mask in SCENES[1:]}
+    for part in (pictures.train, pictures.validation):
+        for source, truth in zip(part.sources, part.truths, strict=True):
+            assert np.array_equal(truth, masks.get(source.tobytes(), np.zeros_like(truth)))
+
+
+@pytest.mark.parametrize("exporter", ["cvat", "voc"])
+def test_a_palette_that_does_not_hold_a_number_is_refused(tmp_path: Path, exporter: str) -> None:
+    EXPORTERS[exporter](tmp_path)
+    file = mask_of(tmp_path, exporter)
+    write_png(file, SCENES[0][1], 8, PALETTE)
+    content = file.read_bytes()
+    start = content.index(b"PLTE")
+    short = content[start : start + 4 + 3 * 2]
+    chunk = (6).to_bytes(4, "big") + short + zlib.crc32(short).to_bytes(4, "big")
+    file.write_bytes(content[: start - 4] + chunk + content[start + 4 + 3 * 256 + 4 :])
+    assert "a.png" in refused(tmp_path).message
+
+
 @pytest.mark.parametrize("exporter", EXPORTERS)
 @pytest.mark.parametrize(
     ("depth", "colour_type"), [(8, GREY_ALPHA), (8, RGBA), (16, RGB), (16, GREY_ALPHA), (16, RGBA), (8, RGB)]
@@ -90,8 +114,8 @@ def test_what_is_no_number_a_pixel_is_refused(tmp_path: Path, exporter: str, dep
     EXPORTERS[exporter](tmp_path)
     file = mask_of(tmp_path, exporter)
     write_png(file, np.zeros((10, 12, CHANNELS[colour_type]), np.uint16), depth, colour_type)
-    if exporter == "cvat" and (depth, colour_type) == (8, RGB):
-        assert load_mask_folder(tmp_path).labels == LABELS  # the colour of the background
+    if exporter in {"cvat", "voc"} and (depth, colour_type) == (8, RGB):
+        check_scenes_but_first(load_mask_folder(tmp_path))  # black is the background's colour
         return
     error = refused(tmp_path)
     assert file.name in error.message and "found mode" in error.message
@@ -306,13 +330,13 @@ def test_an_entry_of_a_list_that_is_wrong_is_named(tmp_path: Path, name: str, en
     assert expected in refused(tmp_path).message
 
 
-@pytest.mark.parametrize("exporter", ["plain", "voc", "labelme", "roboflow"])
+@pytest.mark.parametrize("exporter", ["plain", "voc", "labelme", "roboflow", "cvat"])
 def test_masks_of_0_and_255_alone_are_refused_with_a_hint(tmp_path: Path, exporter: str) -> None:
     EXPORTERS[exporter](tmp_path)
     for file in (tmp_path / MASKS[exporter]).glob("*_mask.png" if exporter == "roboflow" else "*.png"):
-        save(np.where(np.array(Image.open(file)) == 1, 255, 0).astype(np.uint8), file)
+        save(np.where(np.array(Image.open(file).convert("L")) > 0, 255, 0).astype(np.uint8), file)
     error = refused(tmp_path)
-    assert "the numbers 0 and 255" in error.message and "write its label's number" in error.hint
+    assert "only that and void, 255, in all" in error.message and "write its label's number" in error.hint
 
 
 def masks_by_picture(root: Path, exporter: str) -> dict[bytes, Path]:

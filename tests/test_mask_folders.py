@@ -11,6 +11,7 @@ from mask_exporters import (
     EXPORTERS,
     LABELS,
     SCENES,
+    VOCS,
     cvat,
     labelme,
     plain,
@@ -28,6 +29,7 @@ from mobile_sdk.masks import VOID
 from qat.data import load_folder
 from qat.segmentation.folder import load_mask_folder
 from qat.segmentation.pictures import SegmentationPictures
+from qat.segmentation.voc_masks import colour_of
 
 PARTED = {"voc": (3, 2), "roboflow": (3, 2)}
 
@@ -97,6 +99,24 @@ def test_masks_are_found_whatever_archives_made_of_their_names(tmp_path: Path, e
     check_scenes(load_mask_folder(tmp_path))
 
 
+def test_vocs_palette_is_read_by_its_colours_in_whatever_order_a_tool_has_put_them(tmp_path: Path) -> None:
+    voc(tmp_path)
+    for index, name in enumerate("abcde"):
+        mask, file = SCENES[index][1], home(tmp_path, "voc") / "SegmentationClass" / f"{name}.png"
+        order = np.array([2, 0, 1, *range(3, 255), VOID], np.uint8)  # the number of each label
+        save_palette(order[mask], file, {int(order[label]): colour for label, colour in VOCS.items()})
+    check_scenes(load_mask_folder(tmp_path))
+    save_palette(SCENES[0][1], home(tmp_path, "voc") / "SegmentationClass" / "a.png", COLOURS)
+    with pytest.raises(DataError, match=r"colours of PASCAL VOC's list in .*a\.png, found 128,0,64 at"):
+        load_mask_folder(tmp_path)
+
+
+def test_vocs_colours_are_those_of_its_palette() -> None:
+    known = {0: 0x000000, 1: 0x800000, 2: 0x008000, 3: 0x808000, 15: 0xC08080, 20: 0x004080, VOID: 0xE0E0C0}
+    assert {number: colour_of(number) for number in known} == known
+    assert len({colour_of(number) for number in range(256)}) == 256
+
+
 def test_vocs_folders_with_a_list_of_labels_have_those(tmp_path: Path) -> None:
     voc(tmp_path)
     write(home(tmp_path, "voc") / "labels.txt", "\ufeffground\r\ncar\r\ntree\r\n\r\n")
@@ -159,7 +179,7 @@ def test_cvats_masks_may_be_grey_or_have_a_palette(tmp_path: Path) -> None:
     cvat(tmp_path)
     for index, name in enumerate("abcde"):
         mask, file = SCENES[index][1], tmp_path / "SegmentationClass" / f"{name}.png"
-        save(mask, file) if index % 2 else save_palette(mask, file)
+        save(mask, file) if index % 2 else save_palette(mask, file, COLOURS)
     check_scenes(load_mask_folder(tmp_path))
 
 

@@ -14,6 +14,7 @@ from mobile_sdk.cli.pictures import labels_of, load_pictures_of, make_contract
 from mobile_sdk.cli.terminal import say
 from mobile_sdk.errors import CaptureError, SettingError
 from mobile_sdk.labels import numbered_labels, read_labels
+from mobile_sdk.labels.written import check_labels
 
 if TYPE_CHECKING:
     from torch import nn
@@ -71,6 +72,7 @@ def users_own(
         names = numbered_labels(_count_scores(reference, net, image.size_px))
         say(f"labels are numbered: {names[0]} … (--labels FILE, or the attribute `labels`, names them)")
     contract = make_contract(name or (reference.rpartition(":")[2] if data == NONE else None), data, names, image)
+    check_labels(contract.labels, reference)
     pictures = None if data == NONE else load_pictures_of(contract, data)
     return FloatNet(net=net, name=reference, contract=contract), pictures
 

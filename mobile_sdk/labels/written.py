@@ -61,7 +61,7 @@ def check_labels(labels: Sequence[str], place: str) -> None:
     """Raises DataError, which names `place` and the label, for one that no app could show or tell from another.
 
     These are blank labels, those of more than 255 letters, of control characters or bytes that are no text, and those
-    that occur twice, however their letters are composed.
+    that occur twice, however their letters are composed and whatever white space surrounds them.
     """
     for number, label in enumerate(labels, start=1):
         if fault := _fault(label):
@@ -70,7 +70,7 @@ def check_labels(labels: Sequence[str], place: str) -> None:
                 f"{shown(label)}",
                 hint="rename it",
             )
-    counts = Counter(unicodedata.normalize("NFC", label) for label in labels)
+    counts = Counter(unicodedata.normalize("NFC", label).strip() for label in labels)
     if twice := [label for label, count in counts.items() if count > 1]:
         more = " …" if len(twice) > 3 else ""
         raise DataError(

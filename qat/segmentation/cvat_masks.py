@@ -18,11 +18,11 @@ from mobile_sdk.labels.written import lines_of, read_text, shown
 from mobile_sdk.masks import VOID
 from qat.progress import say
 from qat.segmentation.masked import Key, Masked
-from qat.segmentation.voc_masks import Voc, parts_of
+from qat.segmentation.voc_masks import Voc, colour_of, parts_of
 
 LABELS = "labelmap.txt"
 _LINE = re.compile(r"(?P<name>[^:]*):(?P<rgb>\d{1,3} *, *\d{1,3} *, *\d{1,3}) *(:[^:]*)*")
-_VOID_COLOUR = 0xE0E0C0  # 224,224,192: the colour in which VOC draws 255
+_VOID_COLOUR = colour_of(VOID)  # 224,224,192
 _VOID_NAMES = frozenset(("ignored", "__ignore__"))
 
 

@@ -24,8 +24,7 @@ def check_masks(pictures: SegmentationPictures, names: Sequence[list[Path]], key
         shown = [frozenset(np.flatnonzero(np.bincount(mask.ravel())).tolist()) for mask in part.truths]
         by_file = dict(zip(files, shown, strict=True))
         _check_void(by_file, purpose)
-        if key.colours is None:
-            _check_binary(by_file, purpose, key)
+        _check_binary(by_file, purpose, key)
         if part is pictures.train:
             _say_unseen(frozenset().union(*shown), key)
     _say_repeated(pictures)
@@ -53,7 +52,7 @@ def _check_binary(by_file: Mapping[Path, frozenset[int]], purpose: str, key: Key
     binary = [file for file, shown in by_file.items() if shown == {0, VOID}]
     if binary and all(shown <= {0, VOID} for shown in by_file.values()):
         raise DataError(
-            f"expected masks to {purpose} that show more than {key.labels[0]}, found only the numbers 0 and {VOID} in "
+            f"expected masks to {purpose} that show more than {key.labels[0]}, found only that and void, {VOID}, in "
             f"all {len(by_file)}, such as {binary[0]}",
             hint=f"{VOID} is void here: where it means the object, write its label's number, 1 for {key.labels[1]}",
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from mobile_sdk.errors import DataError
 from mobile_sdk.masks import VOID, Masks
@@ -49,8 +50,7 @@ def _stored(file: Path, *, is_by_colour: bool) -> tuple[Numbers, bool]:
             if colour_type == _PALETTE and not is_by_colour:
                 return np.array(opened).astype(np.int64), False
             if is_by_colour and (colour_type == _PALETTE or (colour_type == _COLOURS and depth == 8)):
-                red, green, blue = np.moveaxis(np.array(opened.convert("RGB")).astype(np.int64), -1, 0)
-                return red << 16 | green << 8 | blue, True
+                return _colours(opened), True
     except Exception as error:  # decoders of damaged files raise anything from SyntaxError to struct.error
         found = getattr(error, "strerror", None) or "no PNG that decodes"
         raise DataError(f"expected a mask at {file}, found {found}", hint=HINT) from error
@@ -65,6 +65,15 @@ def _stored(file: Path, *, is_by_colour: bool) -> tuple[Numbers, bool]:
 def _grey(pixels: NDArray[np.generic], depth: int) -> Numbers:
     """The numbers that the file stores, in `depth` bits each."""
     return pixels.astype(np.int64) // _STRETCHED.get(depth, 1)
+
+
+def _colours(opened: Image.Image) -> Numbers:
+    """The colours of a picture, or of a palette's numbers; ValueError for a number that the palette does not hold."""
+    palette = opened.getpalette()
+    if palette and 3 * int(np.array(opened).max()) >= len(palette):
+        raise ValueError("a palette that is too short")
+    rgb: Numbers = np.array(opened.convert("RGB")).astype(np.int64)
+    return rgb[..., 0] << 16 | rgb[..., 1] << 8 | rgb[..., 2]
 
 
 def _unknown(file: Path, key: Key, stored: Numbers, number: int, is_coloured: bool) -> DataError:

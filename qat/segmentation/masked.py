@@ -93,9 +93,8 @@ def mask_of(picture: Path, masks: Mapping[str, Path], name: str, expected: Path)
     """The mask of that name; DataError says what is there instead of the `expected` one."""
     if name in masks:
         return masks[name]
-    others = [file.name for file in expected.parent.glob("*") if file.stem == expected.stem and file != picture]
-    found = f"{listed(others)}, which is no PNG" if others else "No such file or directory"
-    raise DataError(
-        f"expected a mask at {expected}, found {found}",
-        hint="JPEG changes numbers: export masks as PNG" if others else f"give {picture.name} a mask, or move it away",
-    )
+    near = [file.name for file in expected.parent.glob("*") if file.stem.startswith(picture.stem) and file != picture]
+    hint = f"give {picture.name} a mask, or move it away"
+    if near:
+        hint = f"call the mask {expected.name}, and let it be a PNG: JPEG changes numbers"
+    raise DataError(f"expected a mask at {expected}, found {listed(near) if near else 'No such file'}", hint=hint)

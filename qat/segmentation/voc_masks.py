@@ -4,19 +4,21 @@ Source: VOC2012's development kit, `devkit_doc.pdf`, sections 4 and 8: masks are
 0 for background, 1 to 20 for the classes in alphabetical order, and 255 for void.
 
 Takes: train.txt and val.txt, or other names that say a split; trainval.txt, another single list, or without any list
-all masks, of which a fifth is held out; entries in quotes and in folders; the labels of labels.txt, or VOC's 21 where
-there is no list, which is said.
+all masks, of which a fifth is held out; entries in quotes and in folders; the labels of labels.txt, which numbers
+count, or VOC's 21 where there is no list, which is said: then its colours count, in whatever order a palette has them,
+and in grey masks its numbers.
 Leaves out, and names: pictures that no list names, SegmentationObject, lists for tests.
-Refuses: an entry without a picture or mask, or named twice, also in train and val; masks of colours; two data sets
-beside each other, such as VOC2007 and VOC2012.
+Refuses: an entry without a picture or mask, or named twice, also in train and val; colours that are not VOC's, or any
+beside labels.txt; two data sets beside each other, such as VOC2007 and VOC2012.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mobile_sdk.errors import DataError
 from mobile_sdk.labels import shipped_labels
 from mobile_sdk.labels.written import lines_of, numbered_lines, read_text
+from mobile_sdk.masks import VOID
 from qat.annotated_folders import chosen
 from qat.picture_folder import Folder, counted, listed
 from qat.progress import say
@@ -58,9 +60,21 @@ def read_voc(voc: Voc) -> Masked:
     if file := voc.file(LABELS):
         key = Key.counted(numbered_lines(file), str(file))
     else:
-        say(f"no list of labels lies in {voc.folder.path}: a mask's numbers are taken for PASCAL VOC's 21 labels")
-        key = Key.counted(shipped_labels("voc"), "PASCAL VOC's list")
+        labels = shipped_labels("voc")
+        say(f"no list of labels lies in {voc.folder.path}: masks are taken for PASCAL VOC's {len(labels)} labels")
+        colours = {colour_of(number): number for number in (*range(len(labels)), VOID)}
+        key = replace(Key.counted(labels, "PASCAL VOC's list"), colours=colours)
     return Masked(key=key, parts=parts_of(voc))
+
+
+def colour_of(number: int) -> int:
+    """Returns the colour, 0xRRGGBB, in which VOC's palette draws a number: its bits in turn, from each channel's top.
+
+    Source: VOC2012's development kit, `VOCcode/VOClabelcolormap.m`.
+    """
+    return sum(
+        (number >> 3 * place + channel & 1) << 23 - 8 * channel - place for place in range(8) for channel in range(3)
+    )
 
 
 def parts_of(voc: Voc, *, is_partly_masked: bool = False) -> tuple[tuple[Pair, ...], ...]:
