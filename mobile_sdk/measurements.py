@@ -1,13 +1,13 @@
 """`bench.json`: every time that was measured, where, and what it says about a budget."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mobile_sdk.contract import Model, Part, cut
 from mobile_sdk.devices.state import DeviceState
 from mobile_sdk.environment import Environment
-from mobile_sdk.stats import Ratio, Summary
+from mobile_sdk.stats import Ratio, Summary, summarize
 from mobile_sdk.verdict import Outcome
 
 
@@ -46,11 +46,19 @@ class Measurement(Model):
     precision: str
     model_bytes: int
     samples: Samples | None
-    summary: Summary | None  # of `samples.rounds_ms`
+    summary: Summary | None  # of `samples.rounds_ms`; the apps send samples alone, and it is made where they are read
     advice: str | None  # what to do when the samples support no verdict
     not_run: str | None
     verdict: Outcome | None = None  # on the budget; None without one
     reason: str | None = None
+
+    @model_validator(mode="after")
+    def _summarized(self) -> Self:
+        """Describes samples that came without a summary, as phones send them."""
+        if self.summary is None and self.samples is not None and self.samples.rounds_ms:
+            summary = summarize(self.samples.rounds_ms)
+            self.__dict__.update(summary=summary, advice=self.advice or summary.advice)
+        return self
 
 
 class Comparison(Model):
@@ -115,9 +123,17 @@ def _verdict(measurement: Measurement, plan: Plan) -> tuple[Outcome | None, str 
     if measurement.advice:
         return "not_run", measurement.advice
     interval = measurement.summary.median_interval_ms
-    found = f"median {interval.low:.3g} to {interval.high:.3g} ms against a budget of {plan.max_ms:g} ms"
+    found = f"median {interval.low:.4g} to {interval.high:.4g} ms against a budget of {plan.max_ms:g} ms"
     if interval.high <= plan.max_ms:
         return "pass", found
     if interval.low > plan.max_ms:
         return "fail", found
-    return "not_run", f"{found}: the interval holds the budget, measure longer"
+    return "not_run", f"{found}: the interval holds the budget{_worth(measurement.summary)}, measure longer"
+
+
+def _worth(summary: Summary) -> str:
+    """What makes the interval wide: rounds that resemble each other."""
+    independent = summary.independent_rounds
+    if independent is None or independent > summary.rounds / 2:
+        return ""
+    return f", as {summary.rounds} rounds that resemble their neighbours are worth {independent:.2g} independent ones"

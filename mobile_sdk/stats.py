@@ -2,12 +2,12 @@
 
 Every sample is kept by the caller and everything here is derived from samples. Quantiles follow one rule: linear
 interpolation between order statistics (Hyndman and Fan 1996, type 7, numpy's default), so that p50 is the median.
-Intervals are distribution-free. Runs taken back to back are not independent (noise outlasts a run), so rounds are the
-unit of every interval.
+Runs taken back to back are not independent, and neither are rounds of runs: how long a machine remembers is found in
+the rounds themselves (`long_run`), and so is whether it has two speeds (`speeds`).
 """
 
 from collections.abc import Sequence
-from math import comb, sqrt
+from math import comb, exp, log, sqrt
 from statistics import NormalDist
 
 import numpy as np
@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from mobile_sdk.contract import Model
 from mobile_sdk.errors import SettingError
+from mobile_sdk.long_run import FEWEST_ROUNDS, Rounds, long_run_band, median_band, round_medians, tame
+from mobile_sdk.speeds import lasting_speeds, two_speeds
 
 COVERAGE = 0.95
 """How often an interval is to hold the true value."""
@@ -25,13 +27,15 @@ STEADY_CV_SHARE = 0.10
 THROTTLED_RATIO = 1.05
 """How much slower the last tenth of a series may be than the first; half of what the scatter may be."""
 
-MIN_ROUNDS = 10
+MIN_ROUNDS = FEWEST_ROUNDS
 """Fewer rounds support no verdict: the spread between them would be a guess."""
+
+_DRIFT_ERRORS = 3.0  # standard errors of a slope that chance does not explain
+_SECOND_SPEED_SHARE = 0.15  # of the runs; rarer ones are bursts
+_SECOND_SPEED_ROUNDS = 0.1  # of the rounds, where the machine stays in it
 
 _MAD_TO_SIGMA = 1 / NormalDist().inv_cdf(0.75)  # 1.4826: makes the MAD of a normal series its standard deviation
 _OUTLIER_SIGMAS = 3.5  # Iglewicz and Hoaglin 1993
-
-Rounds = Sequence[Sequence[float]]
 
 
 class Interval(Model):
@@ -64,6 +68,9 @@ class Summary(Model):
     robust_cv_share: float
     outliers: int
     last_over_first: float | None = None  # medians of the last and the first tenth; None for too few rounds
+    independent_rounds: float | None = None  # how many such rounds the interval rests on; None in older files
+    drift_ratio: float | None = None  # how many times as long as the first round the last takes, by the line that fits
+    two_speeds_ms: tuple[float, float] | None = None  # where the times are of two speeds that do not average out
 
     @property
     def is_steady(self) -> bool:
@@ -85,6 +92,18 @@ class Summary(Model):
         """One sentence that says what to do when the series supports no verdict, else None."""
         if self.rounds < MIN_ROUNDS:
             return f"only {self.rounds} rounds were measured and a verdict needs {MIN_ROUNDS}: measure longer"
+        if self.two_speeds_ms is not None:
+            fast_ms, slow_ms = self.two_speeds_ms
+            return (
+                f"the machine switches between two speeds, {fast_ms:.3g} and {slow_ms:.3g} ms, too seldom to average "
+                "out: close other programs, fix the CPU frequency, measure again"
+            )
+        if self.drift_ratio is not None:
+            change = "slower" if self.drift_ratio > 1 else "faster"
+            return (
+                f"the runs got {change} all the while, the last rounds took {self.drift_ratio:.2f} times as long as the "
+                "first: let the machine settle (a phone: cool, off the charger), close other programs, measure again"
+            )
         if not self.is_steady:
             return (
                 f"the times scatter by {self.robust_cv_share:.0%} of their median and a verdict needs at most "
@@ -104,18 +123,19 @@ class Ratio(Model):
 def summarize(rounds_ms: Rounds) -> Summary:
     """Describes one bundle's times, given as rounds of runs; single independent samples are rounds of one.
 
-    The interval of the median is Woodruff's, with rounds as clusters. Raises SettingError without a sample.
+    The interval of the median holds for the long run: see `long_run`. Raises SettingError without a sample.
     """
     samples = _positive(rounds_ms)
     median = float(np.median(samples))
     mad = float(np.median(np.abs(samples - median)))
     mean = float(samples.mean())
+    band, medians = long_run_band(rounds_ms, COVERAGE), round_medians(rounds_ms)
     p50, p90, p99 = (float(value) for value in np.quantile(samples, (0.5, 0.9, 0.99)))
     return Summary(
         count=samples.size,
         rounds=len(rounds_ms),
         median_ms=median,
-        median_interval_ms=_clustered_interval(samples, rounds_ms, median),
+        median_interval_ms=Interval(low=band.low, high=band.high, coverage_share=_coverage(len(rounds_ms))),
         mad_ms=mad,
         mean_ms=mean,
         p50_ms=p50,
@@ -126,15 +146,18 @@ def summarize(rounds_ms: Rounds) -> Summary:
         cv_share=float(samples.std(ddof=1)) / mean if samples.size > 1 else 0.0,
         robust_cv_share=_MAD_TO_SIGMA * mad / median,
         outliers=int(is_outlier(samples).sum()),
-        last_over_first=_last_over_first(rounds_ms),
+        last_over_first=_last_over_first(medians),
+        independent_rounds=band.independent_rounds,
+        drift_ratio=_drift_ratio(medians),
+        two_speeds_ms=_two_speeds_ms(samples, medians),
     )
 
 
 def ratio(first_ms: Rounds, second_ms: Rounds) -> Ratio:
     """Compares two series measured in the same interleaved rounds: the median of the ratios of the rounds' medians.
 
-    Pairing by round cancels what slows the machine for longer than a round. Raises SettingError for unequal numbers of
-    rounds.
+    Pairing by round cancels what slows the machine for longer than a round; what outlasts one nevertheless, such as how
+    each process lies in memory, widens the interval. Raises SettingError for unequal numbers of rounds.
     """
     if len(first_ms) != len(second_ms):
         raise SettingError(
@@ -143,7 +166,13 @@ def ratio(first_ms: Rounds, second_ms: Rounds) -> Ratio:
         )
     _positive(first_ms), _positive(second_ms)
     ratios = round_medians(first_ms) / round_medians(second_ms)
-    return Ratio(median=float(np.median(ratios)), interval=median_interval(ratios), rounds=len(ratios))
+    independent, band = median_interval(ratios), median_band([[each] for each in ratios], COVERAGE)
+    interval = Interval(
+        low=min(independent.low, band.low),
+        high=max(independent.high, band.high),
+        coverage_share=_coverage(len(ratios)),
+    )
+    return Ratio(median=float(np.median(ratios)), interval=interval, rounds=len(ratios))
 
 
 def median_interval(values: Sequence[float] | NDArray[np.float64], *, coverage: float = COVERAGE) -> Interval:
@@ -186,33 +215,40 @@ def is_outlier(samples: NDArray[np.float64]) -> NDArray[np.bool_]:
     return outlying
 
 
-def round_medians(rounds_ms: Rounds) -> NDArray[np.float64]:
-    """The median of each round."""
-    return np.array([float(np.median(round_ms)) for round_ms in rounds_ms], dtype=np.float64)
+def _coverage(rounds: int) -> float:
+    """Few rounds give the range that was seen, which promises nothing."""
+    return COVERAGE if rounds >= MIN_ROUNDS else 0.0
 
 
-def _last_over_first(rounds_ms: Rounds) -> float | None:
-    tenth = len(rounds_ms) // 10
+def _last_over_first(medians: NDArray[np.float64]) -> float | None:
+    tenth = len(medians) // 10
     if tenth < 2:
         return None
-    medians = round_medians(rounds_ms)
     return float(np.median(medians[-tenth:]) / np.median(medians[:tenth]))
 
 
-def _clustered_interval(samples: NDArray[np.float64], rounds_ms: Rounds, median: float) -> Interval:
-    """The interval of the median of rounds that are each alike in themselves (Woodruff 1952).
+def _drift_ratio(medians: NDArray[np.float64]) -> float | None:
+    """The end over the beginning of the line through the rounds, where it is far from 1 and chance does not explain it.
 
-    The share of samples up to the median has a standard error over rounds; the quantiles that far from 1/2 are the
-    interval. For single independent samples it is the usual interval from order statistics, in large samples.
+    The line is that of least squares, of the medians' logarithms.
     """
-    sizes = np.array([len(round_ms) for round_ms in rounds_ms])
-    below = np.array([np.mean(np.asarray(round_ms) <= median) for round_ms in rounds_ms])
-    if len(rounds_ms) < 2:
-        return Interval(low=float(samples.min()), high=float(samples.max()), coverage_share=0.0)
-    error = sqrt(float(np.sum((sizes * (below - below @ sizes / sizes.sum())) ** 2))) / float(sizes.sum())
-    reach = NormalDist().inv_cdf(0.5 + COVERAGE / 2) * error * sqrt(len(rounds_ms) / (len(rounds_ms) - 1))
-    low, high = np.quantile(samples, (max(0.0, 0.5 - reach), min(1.0, 0.5 + reach)))
-    return Interval(low=float(low), high=float(high), coverage_share=COVERAGE)
+    if medians.size < MIN_ROUNDS:
+        return None
+    logs, place = tame(np.log(medians)), np.linspace(-0.5, 0.5, medians.size)
+    rise = float(place @ logs / (place @ place))
+    left = logs - logs.mean() - rise * place
+    error = sqrt(float(left @ left) / (medians.size - 2) / float(place @ place))
+    is_drift = abs(rise) > max(log(THROTTLED_RATIO), _DRIFT_ERRORS * error)
+    return exp(rise) if is_drift else None
+
+
+def _two_speeds_ms(samples: NDArray[np.float64], medians: NDArray[np.float64]) -> tuple[float, float] | None:
+    """The speeds of runs, or of rounds where the machine stays in each, where both matter."""
+    of_runs, of_rounds = two_speeds(samples), lasting_speeds(medians)
+    for found, least_share in ((of_rounds, _SECOND_SPEED_ROUNDS), (of_runs, _SECOND_SPEED_SHARE)):
+        if found and found.gap > log(THROTTLED_RATIO) and found.rarer_share >= least_share:
+            return found.fast, found.slow
+    return None
 
 
 def _positive(rounds_ms: Rounds) -> NDArray[np.float64]:

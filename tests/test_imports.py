@@ -19,7 +19,7 @@ LAYERS = (
         *("atomic", "own_folder", "plain_zip", "regular_file"),
         *("detections", "average_precision", "masks", "mean_iou", "label_shares", "labels"),
         *("arguments", "mistaken", "progress", "limits"),
-        "float_values",
+        *("float_values", "long_run", "speeds"),
     },
     {"runtimes", "devices"},
     set(),  # every module that no layer names: bundle, verify, benchmark, report …

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mobile_sdk.long_run import round_medians
 from mobile_sdk.measurements import Measurement
 from mobile_sdk.report.data import Layer, Search
 from mobile_sdk.report.pareto import ParetoColors, draw_pareto
-from mobile_sdk.stats import THROTTLED_RATIO, round_medians
+from mobile_sdk.stats import THROTTLED_RATIO
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
