@@ -23,6 +23,7 @@ NAMES = (
     *("paper_nets", "published_counts", "ablations", "detection", "segmentation"),  # the papers' own tables
     *("qat_step", "scaling", "export", "reference"),  # speed of the tools
     *("predict", "int8_predictions", "operator_calibration", "search"),  # predicted latencies, and a net found for one
+    *("interval_coverage", "interval_repeats"),  # what a measured latency is worth
 )
 
 

@@ -16,6 +16,7 @@ from mobile_sdk.atomic import write_text
 README = Path(__file__).parents[1] / "README.md"
 PAGES = {  # of docs/: the marks in each, and the results whose rows stand there
     "paper-nets.md": {"paper nets": "paper_nets", "ablations": "ablations", "published counts": "published_counts"},
+    "results.md": {"coverage": "interval_coverage", "repeats": "interval_repeats"},
     "search.md": {"search": "search"},
     "training.md": {"scaling": "scaling", "scaling digits": "scaling_digits"},
 }

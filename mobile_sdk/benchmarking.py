@@ -11,26 +11,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-import numpy as np
-
 from mobile_sdk import runtimes
 from mobile_sdk.arguments import expect, expect_each
 from mobile_sdk.atomic import write_text
 from mobile_sdk.benchmark_place import Place, open_place, wait_until_cool
-from mobile_sdk.benchmark_process import WorkerProcess
+from mobile_sdk.benchmark_series import Series, interleave, start_series
 from mobile_sdk.bundle import OPEN_IT, Bundle
 from mobile_sdk.devices.state import DeviceState
 from mobile_sdk.environment import load_average
 from mobile_sdk.errors import MachineError, SettingError
 from mobile_sdk.manifest import Manifest
-from mobile_sdk.measurements import Comparison, Measurement, Numbers, Plan, Samples, judge
+from mobile_sdk.measurements import Comparison, Measurement, Numbers, Plan, judge
 from mobile_sdk.progress import Progress, Report, reported
-from mobile_sdk.stats import MIN_ROUNDS, ratio, summarize
+from mobile_sdk.stats import ratio, summarize
 
-_START_TIMEOUT_S = 600.0  # importing a runtime and loading a model, on a slow and busy machine
 _TURN_TIMEOUT_S = 120.0
-_TURN_MS = 25.0  # long beside a switch of processes, short beside the bursts that interleaving is to cancel
-_MAX_TURN_RUNS = 1000
 _QUICK_RUNS, _QUICK_SECONDS = 12, 0.0
 
 
@@ -93,57 +88,6 @@ def write_numbers(numbers: Numbers, path: Path) -> None:
     write_text(path, numbers.model_dump_json(indent=1) + "\n")
 
 
-@dataclass(kw_only=True)
-class _Series:
-    """What one worker has measured so far."""
-
-    worker: WorkerProcess
-    load_ms: float
-    first_run_ms: float
-    warm_up_ms: tuple[float, ...]
-    cores: tuple[int, ...] = ()
-    rewarm_ms: list[float] = field(default_factory=list)
-    rounds_ms: list[tuple[float, ...]] = field(default_factory=list)
-    peak_mib: float | None = None
-    seconds: float = 0.0
-    runs: int = 0
-
-    @property
-    def turn_runs(self) -> int:
-        """How many runs fill a turn, judged by the end of the warm-up."""
-        return int(np.clip(round(_TURN_MS / float(np.median(self.warm_up_ms[-5:]))), 1, _MAX_TURN_RUNS))
-
-    def take_turn(self) -> None:
-        """Asks the worker for one turn of runs."""
-        reply = self.worker.ask({"runs": self.turn_runs}, timeout_s=_TURN_TIMEOUT_S)
-        self.rewarm_ms.append(reply["rewarm_ms"])
-        self.rounds_ms.append(tuple(reply["times_ms"]))
-        self.peak_mib = reply["peak_mib"]
-        self.seconds += sum(reply["times_ms"]) / 1000
-        self.runs += len(reply["times_ms"])
-
-    def done_share(self, plan: Plan) -> float:
-        """How much of what the plan asks for has been measured, 0..1."""
-        shares = [1.0, self.runs / plan.min_runs]
-        if plan.min_seconds > 0:
-            shares.append(self.seconds / plan.min_seconds)
-        enough = self.seconds / plan.enough_seconds if plan.enough_seconds else 0.0
-        return min(max(min(shares), enough), len(self.rounds_ms) / MIN_ROUNDS)
-
-    def samples(self) -> Samples:
-        """Everything measured, as it is written down."""
-        return Samples(
-            load_ms=self.load_ms,
-            first_run_ms=self.first_run_ms,
-            warm_up_ms=self.warm_up_ms,
-            rewarm_ms=tuple(self.rewarm_ms),
-            rounds_ms=tuple(self.rounds_ms),
-            peak_mib=self.peak_mib,
-            seconds=self.seconds,
-            cores=self.cores,
-        )
-
-
 def _check(bundles: Sequence[Bundle]) -> None:
     expect_each("bundles", bundles, BundleLike, hint=OPEN_IT)
     if not bundles:
@@ -160,7 +104,7 @@ class _Benchmark:
     place: Place
     plan: Plan
     report: Report
-    series: dict[Path, _Series] = field(default_factory=dict)
+    series: dict[Path, Series] = field(default_factory=dict)
 
     def run(self) -> Numbers:
         """Measures everything; BenchmarkStoppedError with what was measured where the device or a worker is lost."""
@@ -188,8 +132,14 @@ class _Benchmark:
             for bundle in self.bundles:
                 if self.place.not_run(bundle) is None:
                     self.report(0.0, f"loading {bundle.path.name}")
-                    self.series[bundle.path] = _start(bundle, self.place, self.plan, workers)
-            _interleave(list(self.series.values()), self.plan, self.report)
+                    self.series[bundle.path] = start_series(bundle, self.place, self.plan, workers)
+            interleave(
+                list(self.series.values()),
+                self.plan,
+                self.report,
+                turn_timeout_s=_TURN_TIMEOUT_S,
+                may_start_again=not self.place.heats_up and not self.plan.quick,
+            )
 
     def _numbers(
         self, before: Numbers, *, state_after: DeviceState | None = None, stopped: str | None = None
@@ -211,33 +161,7 @@ class _Benchmark:
         )
 
 
-def _start(bundle: Bundle, place: Place, plan: Plan, workers: ExitStack) -> _Series:
-    """Starts a worker and waits until it is warm, before the next one is started."""
-    where = "" if place.name == "host" else f" on {place.name}"
-    title = f"{bundle.path.name} on {bundle.manifest.runtime}{where}"
-    command = workers.enter_context(place.command(bundle, plan.threads))
-    worker = workers.enter_context(WorkerProcess(command, title=title))
-    ready = worker.reply(timeout_s=_START_TIMEOUT_S)
-    return _Series(
-        worker=worker,
-        load_ms=ready["load_ms"],
-        first_run_ms=ready["first_run_ms"],
-        warm_up_ms=tuple(ready["warm_up_ms"]),
-        cores=tuple(ready.get("cores", ())),
-    )
-
-
-def _interleave(series: Sequence[_Series], plan: Plan, report: Report) -> None:
-    """Rounds over all series, each round beginning with the next one, until every series has what the plan asks for."""
-    first = 0
-    while series and (done := min(each.done_share(plan) for each in series)) < 1:
-        report(done, f"round {first + 1}")
-        for offset in range(len(series)):
-            series[(first + offset) % len(series)].take_turn()
-        first += 1
-
-
-def _measurement(bundle: Bundle, series: _Series | None, place: Place) -> Measurement:
+def _measurement(bundle: Bundle, series: Series | None, place: Place) -> Measurement:
     not_run = place.not_run(bundle)
     summary = summarize(series.rounds_ms) if series is not None and series.rounds_ms else None
     advice = None if summary is None else summary.advice or (summary.throttling if place.heats_up else None)
@@ -254,7 +178,7 @@ def _measurement(bundle: Bundle, series: _Series | None, place: Place) -> Measur
     )
 
 
-def _comparisons(bundles: Sequence[Bundle], series: Mapping[Path, _Series]) -> tuple[Comparison, ...]:
+def _comparisons(bundles: Sequence[Bundle], series: Mapping[Path, Series]) -> tuple[Comparison, ...]:
     """Every measured bundle beside its float32 twin of the same runtime; two without a twin beside each other."""
     measured = [bundle for bundle in bundles if bundle.path in series and series[bundle.path].rounds_ms]
     twins = {
@@ -270,7 +194,7 @@ def _comparisons(bundles: Sequence[Bundle], series: Mapping[Path, _Series]) -> t
     return tuple(_comparison(first, second, series) for first, second in pairs)
 
 
-def _comparison(first: Bundle, second: Bundle, series: Mapping[Path, _Series]) -> Comparison:
+def _comparison(first: Bundle, second: Bundle, series: Mapping[Path, Series]) -> Comparison:
     """Over the rounds that both have finished."""
     one, other = series[first.path].rounds_ms, series[second.path].rounds_ms
     rounds = min(len(one), len(other))

@@ -50,8 +50,8 @@ class Band(NamedTuple):
 def long_run_band(rounds_ms: Rounds, coverage: float) -> Band:
     """The interval of the long-run median of one bundle's runs: not narrower than what so few rounds can say.
 
-    A machine may stay in another speed for as long as was measured, which is then not seen: 4.5 % of the time is left for
-    it to both sides after 10 rounds, 0.7 % after 40.
+    A machine may have another speed that it did not take up while it was measured: 4.5 % to both sides are left for it
+    after 10 rounds, 0.7 % after 40.
     """
     band = median_band(rounds_ms, coverage)
     center = log(float(np.median(np.concatenate([np.asarray(round_ms) for round_ms in rounds_ms]))))

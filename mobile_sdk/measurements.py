@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from mobile_sdk.contract import Model, Part, cut
 from mobile_sdk.devices.state import DeviceState
 from mobile_sdk.environment import Environment
+from mobile_sdk.errors import SettingError
 from mobile_sdk.stats import Ratio, Summary, summarize
 from mobile_sdk.verdict import Outcome
 
@@ -23,7 +24,7 @@ class Plan(Part):
 
 
 class Samples(Model):
-    """Every time that one worker process took, in the order in which it took them."""
+    """Every time that was taken, in that order; loading, first run and warm-up are those of the first process."""
 
     load_ms: (
         float  # opening the model file, with the runtime's packages already imported and the file in the page cache
@@ -35,6 +36,7 @@ class Samples(Model):
     peak_mib: float | None  # resident memory at its highest, less that before loading
     seconds: float  # spent in `rounds_ms`
     cores: tuple[int, ...] = ()  # that it was kept on; empty where that was left to the system
+    processes: tuple[int, ...] = ()  # how many rounds each took, one process after the other; empty where one took all
 
 
 class Measurement(Model):
@@ -56,7 +58,10 @@ class Measurement(Model):
     def _summarized(self) -> Self:
         """Describes samples that came without a summary, as phones send them."""
         if self.summary is None and self.samples is not None and self.samples.rounds_ms:
-            summary = summarize(self.samples.rounds_ms)
+            try:
+                summary = summarize(self.samples.rounds_ms)
+            except SettingError as error:
+                raise ValueError(error.message) from None
             self.__dict__.update(summary=summary, advice=self.advice or summary.advice)
         return self
 

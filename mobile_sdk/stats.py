@@ -31,7 +31,7 @@ MIN_ROUNDS = FEWEST_ROUNDS
 """Fewer rounds support no verdict: the spread between them would be a guess."""
 
 _DRIFT_ERRORS = 3.0  # standard errors of a slope that chance does not explain
-_SECOND_SPEED_SHARE = 0.15  # of the runs; rarer ones are bursts
+_SECOND_SPEED_SHARE = 0.2  # of the runs; rarer ones are bursts
 _SECOND_SPEED_ROUNDS = 0.1  # of the rounds, where the machine stays in it
 
 _MAD_TO_SIGMA = 1 / NormalDist().inv_cdf(0.75)  # 1.4826: makes the MAD of a normal series its standard deviation
@@ -101,8 +101,8 @@ class Summary(Model):
         if self.drift_ratio is not None:
             change = "slower" if self.drift_ratio > 1 else "faster"
             return (
-                f"the runs got {change} all the while, the last rounds took {self.drift_ratio:.2f} times as long as the "
-                "first: let the machine settle (a phone: cool, off the charger), close other programs, measure again"
+                f"the runs got {change} all the while, in the end they took {self.drift_ratio:.2f} times as long as "
+                "at first: let the machine settle (a phone: cool, off the charger), close other programs, measure again"
             )
         if not self.is_steady:
             return (

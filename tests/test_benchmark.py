@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from child_process import finished, run, start, wait_until
 
-from mobile_sdk import benchmark_place, benchmark_worker
+from mobile_sdk import benchmark_place, benchmark_series, benchmark_worker
 from mobile_sdk import benchmarking as benchmark_module
 from mobile_sdk.benchmark_process import WorkerProcess
 from mobile_sdk.benchmark_worker import measure, warm_up
@@ -173,6 +173,18 @@ def test_enough_seconds_of_runs_are_enough(shelf: Path) -> None:
     summary = numbers.measurements[0].summary
     assert summary is not None and 20 <= summary.count <= 21
     assert numbers.plan.enough_seconds == 0.4
+
+
+def test_a_second_process_takes_the_second_half_where_starting_is_cheap(
+    shelf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = bundle(shelf, "waits-4")
+    for cheap, quick, processes in ((0.0, False, (17,)), (float("inf"), False, (9, 8)), (float("inf"), True, (10,))):
+        monkeypatch.setattr(benchmark_series, "_CHEAP_START", cheap)
+        samples = benchmark([waits], min_runs=100, min_seconds=0, quick=quick).measurements[0].samples
+        assert samples is not None and samples.processes == processes
+        assert sum(samples.processes) == len(samples.rounds_ms) == len(samples.rewarm_ms)
+    assert alive(str(waits.path)) == []
 
 
 def test_a_lost_worker_leaves_what_was_measured_and_no_verdict(shelf: Path) -> None:

@@ -1,16 +1,21 @@
 """What the statistics promise, checked against hand-made series and against chance itself."""
 
 import itertools
+import math
+from collections import Counter
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks import noise
 from mobile_sdk.errors import SettingError
+from mobile_sdk.measurements import Measurement, Plan, judge
 from mobile_sdk.stats import (
     MIN_ROUNDS,
     STEADY_CV_SHARE,
+    Summary,
     is_outlier,
     median_interval,
     ratio,
@@ -143,3 +148,151 @@ def test_a_series_that_gets_slower_is_told_from_a_steady_one() -> None:
     assert summary.last_over_first == pytest.approx(1.18, abs=0.01)
     assert "the last tenth of the runs took 1.18 times as long as the first" in (summary.throttling or "")
     assert summarize(hot[:19]).last_over_first is None, "a tenth of one round says nothing"
+
+
+NOISES = (
+    (noise.independent(0.03), 40, 25),
+    (noise.independent(0.03), 10, 20),
+    (noise.memory(0.8, 0.05, 0.01), 40, 25),
+    (noise.memory(0.8, 0.01, 0.03), 40, 25),
+    (noise.memory(0.8, 0.05, 0.01), 10, 20),
+    (noise.memory(0.8, 0.05, 0.01), 10, 1),
+    (noise.switching(10, 0.08, 0.01), 40, 25),
+    (noise.switching(5, 0.08, 0.01), 10, 20),
+    (noise.drift(0.05, 0.03), 40, 25),
+    (noise.bursts(0.1, 1.4, 0.03), 40, 25),
+    (noise.bursts(0.1, 1.4, 0.03), 10, 20),
+    (noise.heavy_tails(0.03), 40, 25),
+    (noise.long_rounds(0.01, 0.01), 40, 25),
+)
+DRAWS = 120
+
+
+def verdict(summary: Summary, max_ms: float) -> str | None:
+    measured = Measurement(
+        bundle="a",
+        name="a",
+        runtime="r",
+        precision="int8",
+        model_bytes=1,
+        samples=None,
+        summary=summary,
+        advice=summary.advice,
+        not_run=None,
+    )
+    return judge(measured, Plan(max_ms=max_ms)).verdict
+
+
+@pytest.mark.parametrize(
+    ("kind", "rounds", "runs"), NOISES, ids=lambda each: each.kind if isinstance(each, noise.Noise) else str(each)
+)
+def test_in_six_kinds_of_noise_the_interval_holds_the_median_and_few_verdicts_are_wrong(
+    kind: noise.Noise, rounds: int, runs: int
+) -> None:
+    random = np.random.default_rng(11)
+    found = [summarize(kind.draw(random, rounds, runs).tolist()) for _ in range(DRAWS)]
+    held = sum(each.median_interval_ms.low <= kind.median_ms <= each.median_interval_ms.high for each in found)
+    wrong = Counter(verdict(each, kind.median_ms) for each in found)
+    passing = sum(verdict(each, 0.98 * kind.median_ms) == "pass" for each in found)
+    chance = 2 * math.sqrt(0.05 * 0.95 / DRAWS)  # two standard errors
+    assert held / DRAWS >= 0.93 - chance
+    assert (wrong["pass"] + wrong["fail"]) / DRAWS <= 0.05 + chance
+    assert passing / DRAWS <= 0.05 + chance
+
+
+def test_rounds_taken_for_independent_would_fail_where_they_remember() -> None:
+    from benchmarks.interval_coverage import as_independent
+
+    random, kind = np.random.default_rng(11), noise.memory(0.8, 0.05, 0.01)
+    intervals = [as_independent(kind.draw(random, 40, 25).tolist()) for _ in range(DRAWS)]
+    assert sum(low <= 1 <= high for low, high in intervals) / DRAWS < 0.7
+
+
+@pytest.mark.parametrize(("rounds", "runs", "margin"), [(40, 25, 0.015), (40, 300, 0.01), (10, 20, 0.06)])
+def test_in_quiet_noise_a_small_margin_gets_a_verdict(rounds: int, runs: int, margin: float) -> None:
+    random = np.random.default_rng(5)
+    found = [summarize(noise.independent(0.03).draw(random, rounds, runs).tolist()) for _ in range(60)]
+    assert sum(verdict(each, 1 + margin) == "pass" for each in found) >= 51
+    assert sum(verdict(each, 1 / (1 + margin)) == "fail" for each in found) >= 51
+
+
+def test_more_rounds_narrow_the_interval_where_the_machine_forgets_and_hardly_where_it_does_not() -> None:
+    random = np.random.default_rng(2)
+
+    def width(kind: noise.Noise, rounds: int) -> float:
+        found = [summarize(kind.draw(random, rounds, 10).tolist()).median_interval_ms for _ in range(9)]
+        return float(np.median([each.high - each.low for each in found]))
+
+    assert width(noise.independent(0.03), 400) < width(noise.independent(0.03), 40) / 2.5
+    assert width(noise.memory(0.98, 0.05, 0.01), 40) > 5 * width(noise.independent(0.03), 40)
+
+
+def test_two_speeds_of_the_machine_are_named_and_support_no_verdict() -> None:
+    summary = summarize([[1.0, 1.01, 0.99]] * 14 + [[1.08, 1.09, 1.07]] * 12 + [[1.0, 1.01, 0.99]] * 14)
+    assert summary.two_speeds_ms == pytest.approx((1.0, 1.08), abs=2e-3)
+    assert "switches between two speeds, 1 and 1.08 ms" in (summary.advice or "")
+    assert summary.median_interval_ms.low <= 1.0 and summary.median_interval_ms.high >= 1.08
+    assert verdict(summary, 2.0) == "not_run"
+
+
+@pytest.mark.parametrize("slow_share", [0.3, 0.4, 0.5, 0.7])
+def test_runs_of_two_times_support_no_verdict_however_steady_their_median(slow_share: float) -> None:
+    random = np.random.default_rng(1)
+    runs = np.where(random.random((40, 300)) < slow_share, 3.0, 1.0) * random.lognormal(0, 0.01, (40, 300))
+    summary = summarize(runs.tolist())
+    assert summary.two_speeds_ms == pytest.approx((1.0, 3.0), abs=0.02)
+    assert verdict(summary, 10.0) == "not_run"
+
+
+@pytest.mark.parametrize("rounds", [10, 40, 400])
+@pytest.mark.parametrize(("rise", "change"), [(1.25, "slower"), (0.8, "faster")])
+def test_a_drift_is_named_in_either_direction(rounds: int, rise: float, change: str) -> None:
+    kind = noise.drift(rise - 1, 0.02)
+    summary = summarize(kind.draw(np.random.default_rng(3), rounds, 20).tolist())
+    assert summary.drift_ratio == pytest.approx(rise, abs=0.05)
+    assert f"got {change} all the while" in (summary.advice or "")
+    assert verdict(summary, 10.0) == "not_run"
+
+
+def test_steady_noise_is_neither_a_drift_nor_two_speeds() -> None:
+    random = np.random.default_rng(4)
+    for kind in (noise.independent(0.03), noise.heavy_tails(0.02), noise.bursts(0.05, 1.4, 0.02)):
+        found = [summarize(kind.draw(random, 40, 25).tolist()) for _ in range(40)]
+        assert sum(each.advice is not None for each in found) <= 2
+
+
+@pytest.mark.parametrize("place", [0, 17, 39])
+def test_one_wild_round_does_not_matter(place: int) -> None:
+    times = noise.independent(0.01).draw(np.random.default_rng(6), 40, 25)
+    plain = summarize(times.tolist())
+    times[place] *= 30
+    wild = summarize(times.tolist())
+    assert wild.advice is None and wild.two_speeds_ms is None
+    assert wild.median_interval_ms.high < 1.02
+    assert wild.median_interval_ms.low == pytest.approx(plain.median_interval_ms.low, rel=0.005)
+
+
+@pytest.mark.parametrize(("rounds", "runs"), [(10, 1), (10, 20), (40, 25), (3, 1), (1, 5)])
+def test_equal_times_are_their_median_within_what_few_rounds_may_hide(rounds: int, runs: int) -> None:
+    summary = summarize([[2.0] * runs] * rounds)
+    interval = summary.median_interval_ms
+    assert interval.low < 2.0 < interval.high
+    assert interval.high - 2.0 == pytest.approx(2 * math.expm1(0.045 * (10 / rounds) ** 1.3))
+    assert interval.coverage_share == (0.95 if rounds >= MIN_ROUNDS else 0.0)
+    assert summary.drift_ratio is None and summary.two_speeds_ms is None
+
+
+def test_the_ratio_of_two_bundles_holds_the_truth_where_one_of_them_remembers() -> None:
+    random, held = np.random.default_rng(8), 0
+    for _ in range(DRAWS):
+        common = noise.memory(0.9, 0.1, 0.01).draw(random, 40, 1)
+        own = noise.memory(0.8, 0.02, 0.01).draw(random, 40, 5)
+        interval = ratio((common * own).tolist(), common.tolist()).interval
+        held += interval.low <= 1 <= interval.high
+    assert held / DRAWS >= 0.93 - 2 * math.sqrt(0.05 * 0.95 / DRAWS)
+
+
+def test_a_summary_of_an_older_file_still_loads() -> None:
+    new = {"independent_rounds", "drift_ratio", "two_speeds_ms"}
+    summary = summarize([[1.0, 1.1]] * 12)
+    assert Summary.model_validate(summary.model_dump(exclude=new)).median_ms == summary.median_ms

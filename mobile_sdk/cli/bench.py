@@ -19,7 +19,19 @@ if TYPE_CHECKING:
 
 FINAL_RUNS = 1024  # p99 then rests on ten runs
 ENOUGH_SECONDS = 60.0  # of runs, for nets that take longer
-COLUMNS = ("bundle", "median ms", "MAD ms", "p90 ms", "p99 ms", "CV %", "load ms", "first ms", "runs", "budget")
+COLUMNS = (
+    "bundle",
+    "median ms",
+    "95 % ms",
+    "MAD ms",
+    "p90 ms",
+    "p99 ms",
+    "CV %",
+    "load ms",
+    "first ms",
+    "runs",
+    "budget",
+)
 
 
 def bench(
@@ -79,25 +91,28 @@ def _write(results: "Sequence[Numbers | BenchmarkStoppedError]", names: "Sequenc
 
 def show_numbers(numbers: "Numbers") -> None:
     """A line a bundle, the ratios between twins, and what is to be known of the figures."""
-    show_table(COLUMNS, [_row(each) for each in numbers.measurements], numbers=COLUMNS[1:-1])
+    show_table(COLUMNS, [_row(each) for each in numbers.measurements], numbers=TIMES)
     for comparison in numbers.comparisons:
         ratio, interval = comparison.ratio, comparison.ratio.interval
         undecided = ": no difference is shown" if interval.low <= 1 <= interval.high else ""
         times = f"{ratio.median:.3f} ({interval.low:.3f}–{interval.high:.3f})"
         print(f"{comparison.bundle} / {comparison.twin}: {times}{undecided}")
     for each in numbers.measurements:
+        no_verdict = "no verdict: " if each.verdict == "not_run" and each.summary else ""
         for remark in dict.fromkeys(filter(None, (each.not_run, each.reason, each.advice))):
-            print(f"{each.bundle}: {remark}")
+            print(f"{each.bundle}: {no_verdict}{remark}")
 
 
 def _row(measurement: "Measurement") -> tuple[str, ...]:
     budget = WORDS[measurement.verdict] if measurement.verdict else ""
     summary, samples = measurement.summary, measurement.samples
     if summary is None or samples is None:
-        return (measurement.bundle, "not run", *[""] * 7, budget)
-    times = (summary.median_ms, summary.mad_ms, summary.p90_ms, summary.p99_ms)
+        return (measurement.bundle, "not run", *[""] * (len(TIMES) - 1), budget)
+    interval, times = summary.median_interval_ms, (summary.mad_ms, summary.p90_ms, summary.p99_ms)
     return (
         measurement.bundle,
+        f"{summary.median_ms:.3f}",
+        f"{interval.low:.3f}–{interval.high:.3f}",
         *(f"{time:.3f}" for time in times),
         f"{100 * summary.cv_share:.1f}",
         f"{samples.load_ms:.1f}",

@@ -183,7 +183,7 @@ def _latency_fact(report: Report) -> Fact | None:
     quick = min(measured, key=lambda each: each.summary.median_ms if each.summary else 0.0, default=None)
     if quick is None or quick.summary is None:
         return None
-    note = f"fastest median: {quick.bundle}" + ("; too noisy for a verdict" if quick.advice else "")
+    note = f"fastest median: {quick.bundle}" + ("; it supports no verdict" if quick.advice else "")
     place = report.numbers.device if report.numbers and _is_device(report) else "this host"
     return Fact(title=f"Latency on {place}", value=f"{_ms(quick.summary.median_ms, ms_decimals(report))} ms", note=note)
 

@@ -22,7 +22,7 @@ def summary_table(report: Report) -> "Table":
     table.add_column("bundle", no_wrap=True)
     table.add_column("checks", no_wrap=True)
     measure = {"Average precision": "AP at 0.5 %", "Mean IoU": "mIoU %", "Accuracy": "top-1 %"}[report.quality[0]]
-    for title in ("steps apart", measure, "median ms", "MAD ms", "model MiB"):
+    for title in ("steps apart", measure, "median ms", "95 % ms", "model MiB"):
         table.add_column(title, justify="right")
     numbers = {each.bundle: each for each in report.numbers.measurements} if report.numbers else {}
     for line in report.bundles:
@@ -35,16 +35,18 @@ def summary_table(report: Report) -> "Table":
 def _cells(report: Report, title: str, line: BundleLine | None, measurement: Measurement | None) -> list[str]:
     from rich.markup import escape
 
+    decimals = ms_decimals(report)
     shares = {each.computed_by: each.share for each in report.quality[1]}
     summary = measurement.summary if measurement else None
+    interval = summary.median_interval_ms if summary else None
     size = (line and line.model_bytes) or (measurement and measurement.model_bytes)
     return [
         escape(title),
         _outcome(line),
         f"{line.distance.max_steps:g}" if line and line.distance else "–",
         f"{100 * shares[title]:.2f}" if title in shares else "–",
-        f"{summary.median_ms:.{ms_decimals(report)}f}" if summary else "not run" if measurement else "–",
-        f"{summary.mad_ms:.{ms_decimals(report)}f}" if summary else "–",
+        f"{summary.median_ms:.{decimals}f}" if summary else "not run" if measurement else "–",
+        f"{interval.low:.{decimals}f}–{interval.high:.{decimals}f}" if interval else "–",
         f"{size / 2**20:.3f}" if size else "–",
     ]
 
