@@ -88,7 +88,7 @@ import Testing
       #expect(rounds.joined().allSatisfy { $0 == 2 })
       #expect(try rounds.count == samples.field("rewarm_ms").items.count)
       #expect(try samples.field("seconds").double >= 1)
-      #expect(try each.field("summary").field("median_ms").double == 2)
+      #expect(try each.field("summary") == .null)
       #expect(try each.field("advice") == .null && each.field("not_run") == .null)
     }
   }

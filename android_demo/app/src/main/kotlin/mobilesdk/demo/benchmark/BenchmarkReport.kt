@@ -56,6 +56,7 @@ class BenchmarkReport(
             "max_ms" to null,
         )
 
+    /** Summary and advice are made of the samples where the file is read. */
     private fun measurement() =
         mapOf(
             "bundle" to bundle.folder.name,
@@ -64,8 +65,8 @@ class BenchmarkReport(
             "precision" to bundle.manifest.precision,
             "model_bytes" to bundle.modelBytes,
             "samples" to samples(),
-            "summary" to summary(),
-            "advice" to summary.advice,
+            "summary" to null,
+            "advice" to null,
             "not_run" to null,
             "verdict" to null,
             "reason" to null,
@@ -82,30 +83,6 @@ class BenchmarkReport(
             "peak_mib" to null,
             "seconds" to seconds(samples.roundsMs),
             "cores" to emptyList<Int>(),
-        )
-
-    private fun summary() =
-        mapOf(
-            "count" to summary.count,
-            "rounds" to summary.rounds,
-            "median_ms" to summary.medianMs,
-            "median_interval_ms" to
-                mapOf(
-                    "low" to summary.medianIntervalMs.low,
-                    "high" to summary.medianIntervalMs.high,
-                    "coverage_share" to summary.medianIntervalMs.coverageShare,
-                ),
-            "mad_ms" to summary.madMs,
-            "mean_ms" to summary.meanMs,
-            "p50_ms" to summary.medianMs,
-            "p90_ms" to summary.p90Ms,
-            "p99_ms" to summary.p99Ms,
-            "min_ms" to summary.minMs,
-            "max_ms" to summary.maxMs,
-            "cv_share" to summary.cvShare,
-            "robust_cv_share" to summary.robustCvShare,
-            "outliers" to summary.outliers,
-            "last_over_first" to summary.lastOverFirst,
         )
 
     private fun state(state: DeviceState) =

@@ -3,23 +3,17 @@ package mobilesdk.demo.benchmark
 import java.util.Locale
 import kotlin.math.abs
 import kotlin.math.floor
-import kotlin.math.max
 import kotlin.math.min
 import kotlin.math.sqrt
 
-/** From [low] to [high]; [coverageShare] is how often such an interval holds the true value. */
-data class Interval(
-    val low: Double,
-    val high: Double,
-    val coverageShare: Double,
-)
-
-/** What a series of times says; the fields, rules and words are those of the SDK's `mobile_sdk/stats.py`. */
+/**
+ * What a series of times says, as far as the screen shows it. The file holds the samples alone: interval, two speeds and
+ * drift are found by the SDK's `mobile_sdk/stats.py` where it is read, by one rule for every device.
+ */
 data class Summary(
     val count: Int,
     val rounds: Int,
     val medianMs: Double,
-    val medianIntervalMs: Interval,
     val madMs: Double,
     val meanMs: Double,
     val p90Ms: Double,
@@ -68,8 +62,6 @@ data class Summary(
     }
 }
 
-private const val COVERAGE = 0.95
-private const val COVERAGE_SIGMAS = 1.959963984540054 // of a normal distribution: 95 % lie within
 private const val MAD_TO_SIGMA = 1.482602218505602 // makes the MAD of a normal series its standard deviation
 private const val OUTLIER_SIGMAS = 3.5 // Iglewicz and Hoaglin 1993
 
@@ -85,7 +77,6 @@ fun summarize(roundsMs: List<DoubleArray>): Summary {
         count = samples.size,
         rounds = roundsMs.size,
         medianMs = median,
-        medianIntervalMs = clusteredInterval(samples, roundsMs, median),
         madMs = mad,
         meanMs = mean,
         p90Ms = quantile(samples, 0.9),
@@ -119,26 +110,6 @@ private fun standardDeviation(
 ): Double {
     if (samples.size < 2) return 0.0
     return sqrt(samples.sumOf { (it - mean) * (it - mean) } / (samples.size - 1))
-}
-
-/** The interval of the median of rounds that are each alike in themselves (Woodruff 1952). */
-private fun clusteredInterval(
-    sorted: DoubleArray,
-    roundsMs: List<DoubleArray>,
-    median: Double,
-): Interval {
-    if (roundsMs.size < 2) return Interval(sorted.first(), sorted.last(), 0.0)
-    val below = roundsMs.map { round -> round.count { it <= median }.toDouble() }
-    val share = below.sum() / sorted.size
-    val squares =
-        roundsMs.indices.sumOf { index ->
-            val distance = below[index] - roundsMs[index].size * share
-            distance * distance
-        }
-    val count = roundsMs.size.toDouble()
-    val reach = COVERAGE_SIGMAS * sqrt(squares) / sorted.size * sqrt(count / (count - 1))
-    val low = quantile(sorted, max(0.0, 0.5 - reach))
-    return Interval(low, quantile(sorted, min(1.0, 0.5 + reach)), COVERAGE)
 }
 
 private fun lastOverFirst(roundsMs: List<DoubleArray>): Double? {

@@ -34,11 +34,10 @@ class SummaryTest {
     }
 
     @Test
-    fun `whole summaries of rounds are python's, with intervals, outliers and throttling`() {
+    fun `whole summaries of rounds are python's, with outliers and throttling`() {
         for (entry in Fixtures.list("summaries.json")) {
             val rounds = entry.items("rounds_ms").map { numbers((it as JsonArray).items) }
             val expected = entry.fields.getValue("summary") as JsonObject
-            val interval = expected.fields.getValue("median_interval_ms") as JsonObject
             val found = summarize(rounds)
             assertEquals(expected.number("count").toInt(), found.count)
             assertEquals(expected.number("rounds").toInt(), found.rounds)
@@ -47,9 +46,6 @@ class SummaryTest {
             assertNear(expected.number("min_ms"), found.minMs)
             assertNear(expected.number("max_ms"), found.maxMs)
             assertNear(expected.number("robust_cv_share"), found.robustCvShare)
-            assertNear(interval.number("low"), found.medianIntervalMs.low)
-            assertNear(interval.number("high"), found.medianIntervalMs.high)
-            assertNear(interval.number("coverage_share"), found.medianIntervalMs.coverageShare)
             if (expected.fields["last_over_first"] in setOf(null, JsonNull)) continue
             assertNear(expected.number("last_over_first"), found.lastOverFirst!!)
         }
