@@ -1,8 +1,13 @@
 """A budget is judged only where the measurement supports it."""
 
-import pytest
+import json
 
-from mobile_sdk.measurements import Measurement, Plan, judge
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from benchmarks import noise
+from mobile_sdk.measurements import Measurement, Plan, Samples, judge
 from mobile_sdk.stats import summarize
 
 
@@ -40,3 +45,39 @@ def test_a_quick_measurement_gives_no_verdict() -> None:
 
 def test_no_budget_no_verdict() -> None:
     assert judge(measured([[1.0]] * 50), Plan()).verdict is None
+
+
+def test_samples_that_came_without_a_summary_are_described_by_the_same_rule() -> None:
+    rounds_ms = [[1.0, 1.02, 0.98 + 0.01 * (index % 3)] for index in range(20)]
+    samples = Samples(
+        load_ms=1.0,
+        first_run_ms=1.0,
+        warm_up_ms=(1.0,),
+        rewarm_ms=(1.0,) * 20,
+        rounds_ms=tuple(map(tuple, rounds_ms)),
+        peak_mib=None,
+        seconds=0.1,
+    )
+    whole = measured(rounds_ms).model_copy(update={"samples": samples})
+    sent = json.loads(whole.model_dump_json()) | {"summary": None}
+    assert Measurement.model_validate_json(json.dumps(sent), strict=True) == whole
+    sent["samples"]["rounds_ms"] = rounds_ms[:3]
+    assert "only 3 rounds" in (Measurement.model_validate_json(json.dumps(sent), strict=True).advice or "")
+    sent["advice"] = "the scores are not the expected ones"
+    assert Measurement.model_validate_json(json.dumps(sent), strict=True).advice == sent["advice"]
+
+
+@pytest.mark.parametrize("rounds_ms", [[[0.0]], [[-1.0]], [[]], [["a"]]])
+def test_sent_samples_that_are_no_times_are_refused_as_the_files_mistake(rounds_ms: list[list[float]]) -> None:
+    samples = {"load_ms": 1, "first_run_ms": 1, "warm_up_ms": [], "rewarm_ms": [], "peak_mib": None, "seconds": 1}
+    sent = {**measured([[1.0]]).model_dump(), "summary": None, "samples": {**samples, "rounds_ms": rounds_ms}}
+    with pytest.raises(ValidationError):
+        Measurement.model_validate_json(json.dumps(sent))
+
+
+def test_rounds_that_resemble_their_neighbours_say_how_little_they_are_worth() -> None:
+    times = noise.memory(0.9, 0.03, 0.01).draw(np.random.default_rng(0), 40, 25)
+    judged = judge(measured(times.tolist()), Plan(max_ms=float(np.median(times))))
+    assert judged.verdict == "not_run"
+    assert "as 40 rounds that resemble their neighbours are worth" in (judged.reason or "")
+    assert "measure longer" in (judged.reason or "")
