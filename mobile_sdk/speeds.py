@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 _APART = 4.0
 """How many standard deviations lie between two speeds: a normal series cut in two has 2.7, a uniform one 3.5."""
 
+_FEW_VALUES = 5.0  # over their number: few values fall apart by chance, ten of them need 6 standard deviations
+
 _SMALLEST_GAP = np.log(1.005)
 """Two speeds that are nearer to each other are of no consequence."""
 
@@ -47,7 +49,7 @@ def two_speeds(values: NDArray[np.float64]) -> TwoSpeeds | None:
     cut = int(between.argmax())
     within = max(0.0, float(((ordered - ordered.mean()) ** 2).sum() - between[cut])) / (count - 2)
     gap = float(high[cut] - low[cut])
-    if gap < max(_APART * sqrt(within), _SMALLEST_GAP):
+    if gap < max(_APART * (1 + _FEW_VALUES / count) * sqrt(within), _SMALLEST_GAP):
         return None
     fast, slow = np.exp(ordered[0] + low[cut]), np.exp(ordered[0] + high[cut])
     return TwoSpeeds(float(fast), float(slow), gap, np.log(values) > (ordered[cut] + ordered[cut + 1]) / 2)
