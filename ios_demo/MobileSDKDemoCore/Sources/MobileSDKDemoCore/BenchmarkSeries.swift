@@ -8,6 +8,7 @@ struct BenchmarkSeries {
   private static let warmUpMs = 2000.0  // and this ends it in any case
   private static let turnMs = 25.0  // long beside a switch between models, short beside a burst of noise
   private static let maximumTurnRuns = 1000.0
+  private static let minimumRounds = 10.0  // fewer support no verdict
 
   let bundle: ModelBundle
   let model: LoadedModel
@@ -38,7 +39,7 @@ struct BenchmarkSeries {
   func doneShare(of plan: BenchmarkPlan) -> Double {
     let runs = Double(roundsMs.joined().count) / Double(plan.minRuns)
     let time = plan.minSeconds > 0 ? seconds / plan.minSeconds : 1
-    return min(1, runs, time, Double(roundsMs.count) / Double(Summary.minimumRounds))
+    return min(1, runs, time, Double(roundsMs.count) / Self.minimumRounds)
   }
 
   /// One turn: a run that warms the caches again, then as many as fill 25 ms.
