@@ -152,6 +152,18 @@ def test_lists_say_what_is_learned_and_what_is_held_out(
     assert (len(pictures.train), len(pictures.validation)) == counts
 
 
+@pytest.mark.parametrize("names", [["val"], ["test"], ["val", "test"], ["one", "other"]])
+def test_lists_of_which_none_is_for_training_are_refused(tmp_path: Path, names: list[str]) -> None:
+    voc(tmp_path)
+    place = home(tmp_path, "voc") / "ImageSets" / "Segmentation"
+    for file in place.iterdir():
+        file.unlink()
+    for name in names:
+        write(place / f"{name}.txt", "a\nb\nc")
+    with pytest.raises(DataError, match=r"expected a list train\.txt in .*Segmentation, found"):
+        load_mask_folder(tmp_path)
+
+
 def test_cvats_folders_of_pictures_and_frames_that_nobody_annotated(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -115,17 +115,17 @@ def _lists(folder: Folder | None) -> tuple[Path, ...]:
     )
     files = [file for file in segmentation.others if file.suffix.lower() == ".txt"] if segmentation else []
     by_stem = {file.stem: file for file in files}
-    if "train" in splits_among(by_stem).values():
+    splits = splits_among(by_stem)
+    if "train" in splits.values():
         by_stem.pop("trainval", None)  # both together
         return chosen(by_stem, files[0].parent)
-    if len(files) > 1:
-        by_stem = {stem: file for stem, file in by_stem.items() if stem == "trainval"} or by_stem
-    if len(by_stem) > 1:
+    whole = tuple(file for stem, file in by_stem.items() if stem not in splits)
+    if len(whole) > 1 or (files and not whole):
         raise DataError(
             f"expected a list train.txt in {files[0].parent}, found {listed(file.name for file in files)}",
             hint="name the lists train.txt and val.txt",
         )
-    return tuple(by_stem.values())
+    return whole
 
 
 def _entries(file: Path) -> dict[str, str]:
