@@ -8,6 +8,7 @@ from qat.picture_folder import LAYOUT_HINT, Folder, counted, no_pictures, printa
 
 _EXPECTED = "expected pictures in a folder for each label in"
 FOR_BOXES = "for boxes: --task detection, or qat.load_box_folder"
+_FOR_MASKS = "for what every pixel shows: --task segmentation"
 _COCO = re.compile(r".*coco.*\.json|instances_.*\.json|annotations?\.json|.*_annotations\.json")
 _PICTURES = frozenset(("images", "image", "imgs", "img", "jpegimages", "leftimg8bit", "inputs"))
 _ANNOTATIONS = frozenset(("annotations", "annotation", "labels", "xml", "xmls", "imagesets", "bboxes", "boxes"))
@@ -32,18 +33,16 @@ def other_task(folder: Folder) -> tuple[str, str] | None:
     if any(_COCO.fullmatch(file.name.lower()) for file in (*own, *below)):
         return "a COCO data set", FOR_BOXES
     if {"jpegimages", "segmentationclass"} <= names.keys():
-        return (
-            "a PASCAL VOC data set with masks",
-            "for its masks: --task segmentation; for its boxes: --task detection",
-        )
+        boxes = f"; {FOR_BOXES}" if _has(below, ".xml") else ""
+        return "a PASCAL VOC data set with masks", f"{_FOR_MASKS}{boxes}"
     if _has(below, ".xml") or "jpegimages" in names or _beside(folder, ".xml"):
         return "a PASCAL VOC data set", FOR_BOXES
     if (_has(below, ".txt") and _PICTURES & set(names)) or _beside(folder, ".txt"):
         return "a YOLO data set", FOR_BOXES
     if _PICTURES & set(names) and (_MASKS | _ANNOTATIONS) & {each.name.lower() for each in folder.filled()}:
-        return "pictures with masks", "for what every pixel shows: --task segmentation; else move the masks away"
+        return "pictures with masks", f"{_FOR_MASKS}; else move the masks away"
     if any(file.name.lower() == "_classes.csv" for file in own) and _drawn_beside(folder):
-        return "pictures with masks", "for what every pixel shows: --task segmentation"
+        return "pictures with masks", _FOR_MASKS
     return None
 
 
