@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 from mobile_sdk.errors import DataError
@@ -61,10 +62,10 @@ def read_folder(path: Path) -> Folder:
     return _read(path, (), 0)
 
 
-def natural_order(name: str) -> tuple[tuple[str | int, ...], str]:
+def natural_order(name: str) -> tuple[tuple[str | Decimal, ...], str]:
     """What sorts names as people count: 2 before 10, class_2 before class_10."""
-    parts = re.split("([0-9]+)", name)  # every other one is a number
-    return tuple(int(part) if index % 2 else part for index, part in enumerate(parts)), name
+    parts = re.split("([0-9]+)", name)  # every other one is a number, for which int() has a limit of digits
+    return tuple(Decimal(part) if index % 2 else part for index, part in enumerate(parts)), name
 
 
 def listed(names: Iterable[str], most: int = 5) -> str:

@@ -146,3 +146,25 @@ def test_pictures_in_folders_and_two_data_sets_beside_each_other(tmp_path: Path)
         (tmp_path / kind).rename(tmp_path / "deep" / kind / "monday")
     (tmp_path / "flat" / "classes.txt").rename(tmp_path / "deep" / "classes.txt")
     assert len(check_scenes(qat.load_box_folder(tmp_path / "deep"))[0]) == 8
+
+
+@pytest.mark.parametrize(
+    ("train", "names"),
+    [
+        ("images/train/", "['car', 'person']"),
+        ("./images/train", "{'0': car, '1': person}"),
+        ("[images/train]", "{1: person, 0: car}"),
+        ("/content/street/images/train", "[car, person]"),
+        ("C:\\Users\\me\\street\\Images\\Train", "[car, person]"),
+        ("street/images/train", "[car, person]"),
+        ("../images/train", "[car, person]"),
+    ],
+)
+@pytest.mark.parametrize("base", ["", "path: /content/street\n", "path: ../datasets/street\n", "path: .\n"])
+def test_paths_and_names_of_data_yaml_are_understood_as_tools_write_them(
+    tmp_path: Path, train: str, names: str, base: str
+) -> None:
+    root = tmp_path / "street"
+    box_exports.yolo_ultralytics(root)
+    (root / "data.yaml").write_text(f"{base}train: {train}\nval: images/val\nnames: {names}\n")
+    assert check_scenes(qat.load_box_folder(root)) == (set(TRAIN), set(VALIDATION))

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mobile_sdk.errors import DataError
-from qat.picture_folder import listed, printable
+from qat.picture_folder import printable
 
 
 class Box(NamedTuple):
@@ -34,6 +34,13 @@ class Boxed:
 
 
 Part = tuple[Boxed, ...]
+_LONGEST = 120  # letters that an error repeats; names of Roboflow's pictures have 60
+
+
+def quoted(text: str) -> str:
+    """Returns what a file says as an error repeats it: in one line, its end left out where it is long."""
+    plain = printable(text)
+    return plain if len(plain) <= _LONGEST else f"{plain[:_LONGEST]}…"
 
 
 def written_number(text: str, source: Path, entry: str) -> float:
@@ -44,7 +51,7 @@ def written_number(text: str, source: Path, entry: str) -> float:
         return float(text)
     except ValueError:
         raise DataError(
-            f"expected a number in {entry} of {printable(source)}, found {listed([repr(text[:40])])}",
+            f"expected a number in {entry} of {printable(source)}, found '{quoted(text)}'",
             hint="correct it, with a point before the decimals",
         ) from None
 
@@ -68,7 +75,7 @@ class BoxedFolder:
             if first := seen.get(each.picture):
                 raise DataError(
                     f"expected {printable(each.picture)} once in {self.root}, found it twice: as "
-                    f"{listed([first.name])} of {first.source.name} and as {listed([each.name])} of {each.source.name}",
+                    f"{quoted(first.name)} of {first.source.name} and as {quoted(each.name)} of {each.source.name}",
                     hint="a net cannot be judged by what it has learned: keep one of them, with all boxes",
                 )
             seen[each.picture] = each

@@ -14,7 +14,6 @@ or a category that is not listed; a picture that is missing or listed twice; a c
 twice; categories in validation that training has not; width and height that are another picture's; no box at all.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -25,12 +24,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from mobile_sdk.arguments import expect_path
 from mobile_sdk.errors import DataError
 from qat.annotated_folders import unwrapped
-from qat.detection.boxed import Box, Boxed, BoxedFolder, Part
+from qat.detection.boxed import Box, Boxed, BoxedFolder, Part, quoted
 from qat.detection.boxed_folder import load_boxed
 from qat.detection.coco_layout import HINT, CocoFile, find_annotations, no_annotations, read_json
 from qat.detection.file_finder import FileFinder
 from qat.detection.pictures import DetectionPictures
-from qat.picture_folder import Folder, counted, listed, natural_order, printable, read_folder
+from qat.picture_folder import Folder, counted, listed, natural_order, read_folder
 from qat.progress import say
 
 
@@ -199,7 +198,7 @@ def _picture(finder: FileFinder, file: CocoFile, image: _Image) -> Path:
     if found := finder.find(image.file_name):
         return found
     raise DataError(
-        f"expected the picture {_listed([image.file_name])} that {file.annotations} names, found none below "
+        f"expected the picture '{quoted(image.file_name)}' that {file.annotations} names, found none below "
         f"{file.homes[0].path}",
         hint="export the data set with its pictures, and unpack all of it",
     )
@@ -222,6 +221,4 @@ def _entry(position: int, annotation: _Annotation) -> str:
 
 def _listed(identities: Iterable[int | str]) -> str:
     """Identities in a line, texts in quotes."""
-    return listed(
-        json.dumps(printable(each), ensure_ascii=False) if isinstance(each, str) else str(each) for each in identities
-    )
+    return listed(f'"{quoted(each)}"' if isinstance(each, str) else quoted(str(each)) for each in identities)

@@ -23,7 +23,7 @@ from mobile_sdk.errors import DataError
 from mobile_sdk.labels.written import lines_of, read_text
 from mobile_sdk.regular_file import MIB
 from qat.annotated_folders import chosen
-from qat.detection.boxed import Boxed, BoxedFolder, Part
+from qat.detection.boxed import Boxed, BoxedFolder, Part, quoted
 from qat.detection.file_finder import folded_name
 from qat.detection.sidecars import Place, by_picture, places_of, say_left_out
 from qat.detection.voc_xml import read_voc_xml
@@ -109,7 +109,7 @@ def _listed(file: Path, place: Place, pairs: Mapping[Path, Path]) -> dict[Path, 
         picture = next((names[name] for name in map(folded_name, forms) if name in names), None)
         if picture is None or picture in found:
             raise DataError(
-                f"expected a picture in {home} and an XML file in {place.sidecars.path} for {listed([line])} of line "
+                f"expected a picture in {home} and an XML file in {place.sidecars.path} for {quoted(line)} of line "
                 f"{number} of {file}, found {'none' if picture is None else 'it listed twice'}",
                 hint="unpack the whole archive, or remove the line",
             )
@@ -143,6 +143,6 @@ def _check_known(labels: list[str], parts: tuple[Part, ...]) -> None:
             if box.label not in known:
                 raise DataError(
                     f"expected a label of the pictures to learn from in {box.entry} of {printable(each.source)}, found "
-                    f"{listed([box.label])}",
+                    f"{quoted(box.label)}",
                     hint=f"correct it, or add pictures to learn it from; known are: {listed(labels)}",
                 )

@@ -12,7 +12,7 @@ from xml.parsers import expat
 
 from mobile_sdk.errors import DataError
 from mobile_sdk.regular_file import MIB, read_regular
-from qat.detection.boxed import Box, written_number
+from qat.detection.boxed import Box, quoted, written_number
 from qat.picture_folder import listed, printable
 
 HINT = "write it as PASCAL VOC does: <annotation>, <object>, <name>, <bndbox>, <xmin>"
@@ -34,7 +34,7 @@ def read_voc_xml(file: Path) -> VocPicture:
     root = _parsed(file)
     if root.tag != "annotation":
         raise DataError(
-            f"expected PASCAL VOC's <annotation> in {printable(file)}, found <{listed([root.tag])}>", hint=HINT
+            f"expected PASCAL VOC's <annotation> in {printable(file)}, found <{quoted(root.tag)}>", hint=HINT
         )
     shift = 1 if _text(root, "source/database").startswith(_OWN) else 0
     boxes = [
@@ -77,7 +77,7 @@ def _boxes(element: Element, file: Path, entry: str, shift: int) -> Iterator[Box
     difficult = _text(element, "difficult").lower()
     if difficult not in _NO | _YES:
         raise DataError(
-            f"expected 0 or 1 as <difficult> in {entry} of {printable(file)}, found {listed([difficult])}", hint=HINT
+            f"expected 0 or 1 as <difficult> in {entry} of {printable(file)}, found {quoted(difficult)}", hint=HINT
         )
     for each in found:
         left, top, right, bottom = (written_number(_text(each, side), file, f"<{side}> of {entry}") for side in _SIDES)

@@ -15,6 +15,7 @@ from mobile_sdk.errors import DataError
 from mobile_sdk.labels.written import lines_of, numbered_lines, read_text
 from mobile_sdk.regular_file import MIB
 from qat.annotated_folders import chosen
+from qat.detection.boxed import quoted
 from qat.detection.file_finder import FileFinder, endings, folded_name
 from qat.detection.sidecars import by_picture, places_of
 from qat.detection.yolo_yaml import SUFFIXES, YoloData, read_yaml
@@ -130,28 +131,30 @@ def _said(folder: Folder, said: YoloData) -> tuple[dict[Path, Path | None], ...]
 
 def _pictures(folder: Folder, finder: FileFinder, said: YoloData, split: str, entry: str) -> list[Path]:
     """The pictures of one folder or list."""
-    for name in _forms(said.base, entry):
+    for name in _forms(folder, said.base, entry):
         if found := _folder_at(folder, name):
             return found.all_pictures()
     file = finder.find(f"{said.base}/{entry}")
     if file and file.suffix.lower() == ROWS:
         return list(_in_list(folder, finder, file))
     raise DataError(
-        f"expected the pictures of {split} that {said.file} names, found nothing at {listed([entry])}",
+        f"expected the pictures of {split} that {said.file} names, found nothing at {quoted(entry)}",
         hint="unpack the whole data set, or correct the path",
     )
 
 
-def _forms(base: str, entry: str) -> Iterator[str]:
+def _forms(folder: Folder, base: str, entry: str) -> Iterator[str]:
     """The paths below the folder that an entry may mean, the likeliest first; "" is the folder itself.
 
-    Folders in front are left out only where they are another machine's: `images` in place of a `train/images` that is
-    missing would be other pictures.
+    Folders in front are left out only where they are another machine's, or the folder's own name, which Roboflow
+    writes: `images` in place of a `train/images` that is missing would be other pictures.
     """
     yield next(endings(f"{base}/{entry}"), "")
+    plain = next(endings(entry), "")
     if base:
-        yield next(endings(entry), "")
-    if base or entry.replace("\\", "/").startswith(("/", "..")) or ":" in entry:
+        yield plain
+    is_foreign = bool(base) or entry.replace("\\", "/").startswith(("/", "..")) or ":" in entry
+    if is_foreign or folded_name(plain.split("/")[0]) == folded_name(folder.name):
         yield from endings(f"{base}/{entry}")
 
 
@@ -173,7 +176,7 @@ def _in_list(folder: Folder, finder: FileFinder, file: Path) -> Iterator[Path]:
         picture = finder.at(f"{beside}/{next(endings(line), '')}") or finder.find(line)
         if picture is None:
             raise DataError(
-                f"expected the picture {listed([line])} of line {number} of {file}, found none",
+                f"expected the picture {quoted(line)} of line {number} of {file}, found none",
                 hint="export the data set with its pictures, and unpack all of it",
             )
         yield picture

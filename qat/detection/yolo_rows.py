@@ -9,8 +9,8 @@ from pathlib import Path
 
 from mobile_sdk.errors import DataError
 from mobile_sdk.labels.written import lines_of, read_text
-from qat.detection.boxed import Box, written_number
-from qat.picture_folder import listed, printable
+from qat.detection.boxed import Box, quoted, written_number
+from qat.picture_folder import printable
 
 OUTLINE = "outline"
 _HINT = "write a row as: class x-centre y-centre width height, in shares of the picture"
@@ -33,7 +33,7 @@ def _box(words: list[str], file: Path, entry: str, labels: Sequence[str]) -> Box
     number, *numbers = (written_number(word, file, entry) for word in words)
     if not (number.is_integer() and 0 <= number < len(labels)):
         raise DataError(
-            f"expected a class from 0 to {len(labels) - 1} in {entry} of {printable(file)}, found {listed([words[0]])}",
+            f"expected a class from 0 to {len(labels) - 1} in {entry} of {printable(file)}, found {quoted(words[0])}",
             hint="list all names of classes, in data.yaml or classes.txt, or correct the row",
         )
     is_outline = len(numbers) >= _LEAST_OUTLINE and len(numbers) % 2 == 0
@@ -45,7 +45,7 @@ def _box(words: list[str], file: Path, entry: str, labels: Sequence[str]) -> Box
     for word, value in zip(words[1:], numbers, strict=True):
         if not -_ROUNDING <= value <= 1 + _ROUNDING:
             raise DataError(
-                f"expected shares of the picture, 0 to 1, in {entry} of {printable(file)}, found {listed([word])}",
+                f"expected shares of the picture, 0 to 1, in {entry} of {printable(file)}, found {quoted(word)}",
                 hint="divide pixels by the picture's width and height",
             )
     return Box(labels[int(number)], _around(numbers) if is_outline else _sides(numbers), entry)

@@ -15,6 +15,7 @@ import yaml  # type: ignore[import-untyped]
 
 from mobile_sdk.errors import DataError
 from mobile_sdk.labels.written import check_labels, read_text
+from qat.detection.boxed import quoted
 from qat.picture_folder import listed, printable
 
 SUFFIXES = (".yaml", ".yml")
@@ -80,7 +81,8 @@ def _parsed(file: Path, text: str) -> Any:
 def _labels(file: Path, content: dict[Any, Any]) -> tuple[str, ...]:
     names = content.get("names")
     if isinstance(names, dict):
-        if [*range(len(names))] != sorted(key for key in names if isinstance(key, int)):
+        names = {int(key) if re.fullmatch("[0-9]{1,6}", str(key)) else key: name for key, name in names.items()}
+        if {*range(len(names))} != names.keys() or len(names) < len(content["names"]):
             raise DataError(
                 f"expected the numbers 0 to {len(names) - 1} as keys of names in {printable(file)}, found "
                 f"{listed(map(_shown, names))}",
@@ -116,7 +118,7 @@ def _places(file: Path, content: dict[Any, Any], names: tuple[str, ...]) -> tupl
 
 def _shown(value: object) -> str:
     """A number or text as it is, else what it is: lists may hold themselves."""
-    return listed([str(value)[:40]]) if isinstance(value, str | int | float) else type(value).__name__
+    return quoted(str(value)) if isinstance(value, str | int | float) else type(value).__name__
 
 
 def _text(file: Path, field: str, value: object) -> str:
