@@ -2,18 +2,24 @@
 
 import contextlib
 import io
+import json
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from mobile_sdk.average_precision import precision_of
+from mobile_sdk.contract import ImageSpec
 from mobile_sdk.detections import Detections, Truth
 from qat.detection.anchors import anchors_of
+from qat.detection.box_folder import load_box_folder
 from qat.detection.decoder import Decoder
 from qat.detection.loss import IGNORED, MultiboxLoss
 from qat.detection.pictures import DetectionSet
@@ -50,18 +56,24 @@ def found_near(random: np.random.Generator, truth: Truth) -> Detections:
     return Detections(boxes=boxes, labels=labels, scores=scores)
 
 
-def by_pycocotools(found: list[Detections], truths: list[Truth]) -> tuple[float, float]:
-    """What COCO's own evaluation says of a file of annotations and a list of results, read with `loadRes`."""
+def sides(box: NDArray[np.float64]) -> list[float]:
+    """Left, top, width and height, as COCO writes them."""
+    return [box[0], box[1], box[2] - box[0], box[3] - box[1]]
 
-    def sides(box: NDArray[np.float64]) -> list[float]:
-        return [box[0], box[1], box[2] - box[0], box[3] - box[1]]
 
+def coco_entries(truths: list[Truth]) -> list[dict[str, Any]]:
+    """The annotations of a COCO file."""
     annotations: list[dict[str, Any]] = []
     for index, truth in enumerate(truths):
         for box, label, is_ignored in zip(truth.boxes, truth.labels, truth.is_ignored, strict=True):
             entry = {"image_id": index, "category_id": int(label), "bbox": sides(box), "iscrowd": int(is_ignored)}
             area = float((box[2] - box[0]) * (box[3] - box[1]))
             annotations.append({**entry, "area": area, "id": len(annotations) + 1})
+    return annotations
+
+
+def by_pycocotools(found: list[Detections], truths: list[Truth]) -> tuple[float, float]:
+    """What COCO's own evaluation says of a file of annotations and a list of results, read with `loadRes`."""
     results = [
         {"image_id": index, "category_id": int(label), "bbox": sides(box), "score": float(score)}
         for index, each in enumerate(found)
@@ -73,7 +85,7 @@ def by_pycocotools(found: list[Detections], truths: list[Truth]) -> tuple[float,
             "info": {},
             "images": [{"id": index} for index in range(len(truths))],
             "categories": [{"id": label} for label in range(LABELS)],
-            "annotations": annotations,
+            "annotations": coco_entries(truths),
         }
         coco.createIndex()
         evaluation = COCOeval(coco, coco.loadRes(results) if results else COCO(), "bbox")
@@ -160,3 +172,32 @@ def test_a_picture_in_which_all_is_ignored_gives_a_loss_of_zero() -> None:
     truth = Truth(boxes=np.array([[0.0, 0, 100, 100]]), labels=np.array([0]), is_ignored=np.array([True]))
     outputs = torch.cat([DECODER.origins, torch.randn(len(DECODER.origins), LABELS + 1)], dim=1)[None]
     assert MultiboxLoss(DECODER)(outputs, [truth]) == 0
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_what_is_loaded_from_a_coco_file_with_crowds_is_judged_as_pycocotools_judges_the_file(
+    seed: int, tmp_path: Path
+) -> None:
+    random, width, height = np.random.default_rng(seed), 100, 80
+    truths = [truth_among(random) for _ in range(6)]
+    truths = [replace(each, boxes=np.clip(each.boxes, 0, [width, height] * 2)) for each in truths]
+    truths[:2] = [Truth(boxes=np.array([[5.0, 5, 30, 30 + index]]), labels=np.array([0])) for index in range(2)]
+    found = [found_near(random, truth) for truth in truths]
+    for index in range(len(truths)):
+        Image.new("RGB", (width, height), (index, 0, 0)).save(tmp_path / f"{index}.png")
+    said = {
+        "images": [{"id": index, "file_name": f"{index}.png"} for index in range(len(truths))],
+        "categories": [{"id": label, "name": f"label {label}"} for label in range(LABELS)],
+        "annotations": coco_entries(truths),
+    }
+    (tmp_path / "annotations.json").write_text(json.dumps(said))
+    pictures = load_box_folder(tmp_path)
+    spec = ImageSpec(size_px=320, fit="stretch")
+    loaded = {
+        int(source[0, 0, 0]): truth
+        for part in (pictures.train, pictures.validation)
+        for source, truth in zip(part.sources, part.truths_in(spec), strict=True)
+    }
+    stretched = [replace(each, boxes=each.boxes * ([320 / width, 320 / height] * 2)) for each in found]
+    ours = precision_of(stretched, [loaded[index] for index in range(len(truths))], LABELS)
+    assert (ours.coco_share, ours.at_half_share) == pytest.approx(by_pycocotools(found, truths), abs=1e-12)
