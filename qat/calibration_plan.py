@@ -1,6 +1,9 @@
 """Which stages calibration has."""
 
+import math
 from dataclasses import dataclass
+
+from mobile_sdk.errors import SettingError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +23,11 @@ class CalibrationPlan:
     correct_biases: bool = True
     reconstruct: bool = True
     headroom_share: float = 0.0
+
+    def __post_init__(self) -> None:
+        headroom: object = self.headroom_share
+        if not (isinstance(headroom, int | float) and 0 <= headroom < math.inf):
+            raise SettingError(f"expected a headroom of 0 or more, found {headroom!r}", hint="use 0.3: 30 % beyond")
 
     @classmethod
     def extremes(cls) -> "CalibrationPlan":

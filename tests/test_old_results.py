@@ -13,6 +13,10 @@ from small_task import CONTRACT, PLAN, pictures, same, tiny_net
 from torch import nn
 
 import qat
+from mobile_sdk.cli.latency_judge import LatencyJudge
+from mobile_sdk.cli.search_run import Source
+from mobile_sdk.cli.search_run import _settings as search_settings
+from mobile_sdk.cli.search_settings import SearchSettings
 from mobile_sdk.contract import Contract, DetectionSpec, ImageSpec
 from mobile_sdk.detections import Truth
 from mobile_sdk.errors import DataError, SettingError
@@ -20,11 +24,13 @@ from qat.content_hash import hash_all, hash_array
 from qat.data import load_folder
 from qat.detection.pictures import DetectionPictures, DetectionSet
 from qat.detection.training import fit_detector
+from qat.nets.mobilenet_v3 import architecture_of
 from qat.nets.segmenters import build_segmenter
 from qat.nets.ssd import build_detector
 from qat.picture_set import PictureSet
 from qat.plan import TrainPlan
 from qat.preparation import prepare
+from qat.search.record import SearchFolder
 from qat.segmentation.pictures import SegmentationPictures, SegmentationSet
 from qat.segmentation.training import fit_segmenter
 from qat.shard_index import INDEX_FILE
@@ -268,3 +274,48 @@ def test_of_an_older_sdks_checkpoint_nothing_else_is_said(tmp_path: Path, monkey
         fit(tiny_net(), pictures(), plan, contract=CONTRACT, out=tmp_path)
     with pytest.raises(SettingError, match=r"with other version of this SDK \("):
         fit(tiny_net(), pictures(train_count=50), plan, contract=CONTRACT, out=tmp_path)
+
+
+def test_a_search_goes_on_by_the_bytes_and_labels_of_what_is_learned_and_of_what_judges(tmp_path: Path) -> None:
+    asked = SearchSettings(
+        data="digits",
+        method="netadapt",
+        net="mobilenet_v3_small",
+        width=0.5,
+        weights=None,
+        target_ms=None,
+        target_share=0.5,
+        step_share=0.01,
+        steps=1,
+        candidates=1,
+        candidate_epochs=1,
+        exponent=-0.07,
+        is_hard=False,
+        seed=0,
+    )
+    source = Source(
+        net="mobilenet_v3_small",
+        width=0.5,
+        architecture=architecture_of("mobilenet_v3_small", 0.5),
+        contract=CONTRACT,
+        pictures=pictures(),
+    )
+
+    def search(plan: TrainPlan = PLAN, said: str = "a model", **changes: Any) -> None:
+        judge = LatencyJudge(latency_ms=lambda graph: 1.0, said=said)
+        parted = replace(source, pictures=replace(source.pictures, **changes))
+        SearchFolder(tmp_path, search_settings(asked, judge, plan, parted)).finish((0,))
+
+    search()
+    search()
+    part = source.pictures.train
+    relabelled = PictureSet(sources=part.sources, targets=tuple((target + 1) % 3 for target in part.targets))
+    for changes, told in (
+        ({"train": relabelled}, "training labels"),
+        ({"train": part[:50]}, "training pictures, training labels"),
+        ({"validation": source.pictures.validation[:20]}, "held-out pictures, held-out labels"),
+        ({"plan": replace(PLAN, class_balance=True)}, "plan"),
+        ({"said": "another model"}, "device"),
+    ):
+        with pytest.raises(SettingError, match=f"found one with other {told}"):
+            search(**changes)

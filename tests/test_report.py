@@ -5,6 +5,7 @@ import io
 import json
 import re
 import shutil
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -283,6 +284,32 @@ def test_verdicts_numbers_and_bundles_become_a_report(tmp_path: Path) -> None:
         assert reference.scores == found.scores
         assert found.scores[0].label == program.contract.labels[golden.found_top1_index]
         assert sum(score.share for score in found.scores) <= 1 + 1e-9
+
+
+def test_an_earlier_programs_verdicts_times_and_bundles_are_not_reported_as_this_ones(tmp_path: Path) -> None:
+    bundle, program = bundles.lowered(tmp_path), bundles.program()
+    verdict = verify(bundle, program, bundles.pictures())
+    record = program.record.model_copy(update={"net": "another"})
+    other = replace(program, record=record)
+    for given, told in (
+        ({"verdicts": [verdict], "program": other}, "the verdict on test.tflite of another one"),
+        ({"bundles": [bundle], "program": other}, "the bundle test.tflite of another one"),
+        (
+            {"verdicts": [verdict.model_copy(update={"manifest_sha256": "0" * 64})], "bundles": [bundle]},
+            "the verdict on an earlier test.tflite",
+        ),
+        (
+            {
+                "numbers": numbers().model_copy(
+                    update={"measurements": (measurement("test.tflite").model_copy(update={"model_bytes": 1}),)}
+                ),
+                "bundles": [bundle],
+            },
+            "the times of an earlier test.tflite",
+        ),
+    ):
+        with pytest.raises(DataError, match=f"expected all of one program in a report, found {told}"):
+            write_report(tmp_path / "report.html", **given)  # type: ignore[arg-type]
 
 
 def test_a_report_of_nothing_is_refused(tmp_path: Path) -> None:

@@ -40,6 +40,8 @@ def bench(
     quiet()
     if max_ms is not None and not 0 < max_ms < math.inf:
         raise SettingError(f"expected --max-ms above 0, found {max_ms:g}", hint="write the budget in milliseconds")
+    if quick and max_ms is not None:
+        raise SettingError("expected no --max-ms beside --quick, which gives no verdict, found it", hint="drop one")
     from mobile_sdk.bundle import open_bundle
     from mobile_sdk.farm_benchmark import benchmark_each, device_names
 

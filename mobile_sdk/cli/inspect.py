@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 def inspect(
+    context: typer.Context,
     path: Annotated[Path, typer.Argument(metavar="BUNDLE|PROGRAM", help="A bundle folder or a program.pt2.")],
     sensitivity: Annotated[
         bool,
@@ -47,6 +48,10 @@ def inspect(
 ) -> None:
     """Show operators, partitions, what is not delegated, bytes per part; or which layers cost most, or need memory."""
     quiet()
+    if memory:
+        options.check_unread(context, "beside --memory", "sensitivity")
+    if not sensitivity:
+        options.check_unread(context, "without --sensitivity", "data", "pictures", "plot")
     if memory:
         return show_memory(path, json)
     if sensitivity:

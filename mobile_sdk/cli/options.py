@@ -152,6 +152,35 @@ Size = Annotated[
 Name = Annotated[str | None, typer.Option("--name", help="What the bundles are called. Default: the data's folder.")]
 
 
+ClassBalance = Annotated[
+    bool,
+    typer.Option(
+        "--class-balance",
+        help="Let every label weigh as much as any other, however rare: a picture (of segmentation a pixel) weighs by "
+        "the inverse of its label's share.",
+    ),
+]
+
+
+def check_balance(class_balance: bool, task: str) -> None:
+    """Raises SettingError where labels are to be balanced for a task whose loss does not weigh them."""
+    if class_balance and task == "detection":
+        raise SettingError(
+            "expected no --class-balance for detection, whose loss weighs anchors, found it", hint="leave it out"
+        )
+
+
+def check_unread(context: typer.Context, where: str, *names: str) -> None:
+    """Raises SettingError for the first of the options that is on the command line, where nothing reads it.
+
+    Defaults are never refused. `names` are those of the verb's parameters.
+    """
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name) if parameter.name in names else None
+        if source is not None and source.name == "COMMANDLINE":
+            raise SettingError(f"expected no {parameter.opts[0]} {where}, found it", hint="leave it out")
+
+
 def check_choice(what: str, found: str, known: tuple[str, ...]) -> str:
     """`found` where it is among `known`; SettingError with the nearest otherwise."""
     from difflib import get_close_matches

@@ -73,6 +73,10 @@ def predict(
             hint="predict its int8 form and measure the difference with bench",
         )
     models = choose_models(device, of_graph, runtime=runtime, may_extrapolate=extrapolate)
+    if extrapolate and not any(model.scaled_from for model in models):
+        raise SettingError(
+            "expected no --extrapolate where latencies are known, found it", hint="leave it out, or name another device"
+        )
     estimates = [model.estimate(graph) for model in models]
     if json:
         told = [_estimate(*pair) for pair in zip(models, estimates, strict=True)]

@@ -88,6 +88,11 @@ def quantize(
                 f"expected neither --net, --width, --size, --name nor --labels beside the net in {weights}, found one",
                 hint="leave them out: the file says them",
             )
+        if named_parts(split):
+            raise SettingError(
+                f"expected no --split for {ready.task.name}, whose blocks are not computed in parts, found it",
+                hint="leave it out; export --max-activation-kib gives less memory",
+            )
         chosen = stages if calibration else None
         _quantize_trained(ready, data, epochs or 0, chosen, named_layers(keep_float), out, overwrite, json)
         return

@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Iterator, Sized
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -61,6 +61,7 @@ def run(
             "--qat-epochs", min=0, help="Epochs in int8; 0 only calibrates. Default: 3 for classification, else 0."
         ),
     ] = None,
+    class_balance: options.ClassBalance = False,
     seed: train.Seed = 0,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Where everything goes. Default: runs/NAME.")
@@ -75,6 +76,7 @@ def run(
     """
     quiet()
     started_s = time.monotonic()
+    options.check_balance(class_balance, task)
     chosen = choose_task(task, head, output_stride)
     asked = _Asked(
         data=data,
@@ -86,6 +88,7 @@ def run(
         name=name,
         epochs=epochs,
         qat_epochs=qat_epochs,
+        class_balance=class_balance,
         seed=seed,
         out=out,
         overwrite=overwrite,
@@ -111,6 +114,7 @@ class _Asked:
     name: str | None
     epochs: int | None
     qat_epochs: int | None
+    class_balance: bool
     seed: int
     out: Path | None
     overwrite: bool
@@ -123,6 +127,7 @@ def _classify(asked: _Asked) -> "Learned":
         raise SettingError("expected --epochs 0 beside --weights, found no weights", hint="train for an epoch or more")
     length = asked.epochs or (DIGITS_EPOCHS if data == options.DIGITS else None)
     plan = train.choose_plan(train.default_recipe(data), length, asked.seed)
+    plan = replace(plan, class_balance=asked.class_balance)
     qat_epochs = 3 if asked.qat_epochs is None else asked.qat_epochs
     with _step(1, "pictures"):
         start = train.choose_start(
@@ -151,6 +156,11 @@ def _float_net(start: train.Start, asked: _Asked, plan: "TrainPlan", folder: Pat
     """Step 2: the net trained in float, or as its weights are, where that is asked for or nothing says labels."""
     is_taken = asked.epochs == 0 or (asked.epochs is None and not train.is_labelled(start.pictures))
     if start.weights and is_taken:
+        if asked.class_balance:
+            raise SettingError(
+                "expected --class-balance beside training in float, found weights that are taken as they are",
+                hint="leave it out, or give --epochs 1 or more",
+            )
         with _step(2, f"{start.weights.title} as it is in {start.weights.path}"):
             return start.weights.float_net(start.contract)
     train.check_labelled(start.pictures, asked.data)
@@ -166,7 +176,8 @@ def _learn(task: of_task.Task[Any], asked: _Asked) -> "Learned":
             f"expected neither --weights, --labels nor --epochs 0 for {task.name}, found one", hint="leave it out"
         )
     net, width = asked.net or options.DEFAULT_NET, 1.0 if asked.width is None else asked.width
-    plan, side = of_task.choose_plan(task, asked.epochs, asked.seed), task.side_px(asked.data, asked.size)
+    plan = replace(of_task.choose_plan(task, asked.epochs, asked.seed), class_balance=asked.class_balance)
+    side = task.side_px(asked.data, asked.size)
     of_task.check_net(task, net, width, side)
     with _step(1, f"pictures for {task.name}"):
         pictures = task.load_pictures(asked.data)

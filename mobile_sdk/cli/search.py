@@ -23,6 +23,7 @@ COLUMNS = ("candidate", "latency ms", "of the start net's", "accuracy, short tra
 
 
 def search(
+    context: typer.Context,
     data: options.Data = options.DIGITS,
     method: Annotated[
         str,
@@ -127,6 +128,7 @@ def search(
         seed=seed,
     )
     asked.check()
+    _check_read(context, asked)
     from qat.search.workers import check_ray
 
     check_ray(address)
@@ -141,6 +143,19 @@ def search(
         show_json({"net": str(folder / NET_FILE), **record.model_dump(mode="json")})
     else:
         _show(record, tale, source, folder)
+
+
+def _check_read(context: typer.Context, asked: SearchSettings) -> None:
+    """Raises SettingError for an option that the method, or what the weights say, leaves nothing to do."""
+    if asked.method == "netadapt":
+        names = ("candidates", "candidate_epochs", "exponent", "hard")
+        options.check_unread(context, "for netadapt", *names)
+    else:
+        options.check_unread(context, f"for {asked.method}", "step_share", "steps")
+    if asked.is_hard:
+        options.check_unread(context, "beside --hard, whose exponent is -1", "exponent")
+    if asked.weights is not None:
+        options.check_unread(context, f"beside {asked.weights}, which says it", "net", "width", "size")
 
 
 def _show(record: "SearchRecord", tale: "Search", source: Source, out: Path) -> None:

@@ -97,8 +97,8 @@ def run_search(
         method.check(source.architecture, start_ms)
     say(f"start net {start_ms:.3f} ms, target {target_ms:.3f} ms ({judge.said})")
     pictures, length = held_apart(source.pictures), asked.candidate_epochs
-    plan = plan if method.carries_weights else plan.over(length)
-    task = Task(pictures=pictures, contract=source.contract, plan=plan, steps=asked.steps)
+    of_candidates = plan if method.carries_weights else plan.over(length)
+    task = Task(pictures=pictures, contract=source.contract, plan=of_candidates, steps=asked.steps)
     start = _start(task, source, out, is_trained=method.carries_weights)
     with ray_workers(task, workers=workers, address=address) as evaluate:
         record = search(method, evaluate, folder, start, start_ms, seed=asked.seed)
@@ -158,13 +158,14 @@ def _settings(asked: SearchSettings, judge: LatencyJudge, plan: "TrainPlan", sou
     import hashlib
 
     from mobile_sdk.regular_file import MOST_WEIGHTS, read_regular
+    from qat.content_hash import data_fingerprint
 
     content = None if asked.weights is None else read_regular(asked.weights, at_most=MOST_WEIGHTS)
     return {
         **asked.for_record(),
         "weights": content and hashlib.sha256(content).hexdigest(),
         "device": judge.said,
-        "pictures": source.pictures.train.fingerprint(),
+        **data_fingerprint(source.pictures.train, source.pictures.validation, "labels"),
         "contract": source.contract.model_dump(mode="json"),
         "plan": plan_settings(plan),
     }

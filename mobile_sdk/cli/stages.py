@@ -32,4 +32,10 @@ def choose_calibration(data: str, option: str | None) -> "CalibrationPlan":
             raise SettingError(
                 f"expected stages of calibration, found {name!r}", hint=f"choose from {EXTREMES}, {', '.join(STAGES)}"
             )
+    if EXTREMES in named and len(set(named)) > 1:
+        others = ", ".join(name for name in named if name != EXTREMES)
+        raise SettingError(
+            f"expected {EXTREMES} alone, which is where all stages start, found {others} beside it",
+            hint=f"leave {EXTREMES} out",
+        )
     return replace(default, **{field: name in named for name, field in STAGES.items()})

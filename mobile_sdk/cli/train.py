@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mobile_sdk.cli import options
+from mobile_sdk.cli import task as of_task
 from mobile_sdk.cli.named_net import build_named, header_fields
 from mobile_sdk.cli.pictures import counts_line, labels_line, load_pictures, make_contract, size_px
 from mobile_sdk.cli.processes import end_others
@@ -50,6 +51,7 @@ def train(
     epochs: Epochs = None,
     weights: options.Weights = None,
     labels: options.Labels = None,
+    class_balance: options.ClassBalance = False,
     seed: Seed = 0,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where net.safetensors goes.")] = Path("runs/train"),
     overwrite: options.Overwrite = False,
@@ -63,6 +65,7 @@ def train(
     and run.
     """
     quiet()
+    options.check_balance(class_balance, task)
     if chosen := choose_task(task, head, output_stride):
         if recipe or weights or labels:
             raise SettingError(
@@ -70,9 +73,10 @@ def train(
             )
         folder = options.folder_to_write(out)
         backbone, alpha = net or options.DEFAULT_NET, 1.0 if width is None else width
-        _train_for(chosen, data, backbone, alpha, size, name, epochs, seed, folder, overwrite, json)
+        plan = replace(of_task.choose_plan(chosen, epochs, seed), class_balance=class_balance)
+        _train_for(chosen, data, backbone, alpha, size, name, plan, folder, overwrite, json)
         return
-    plan = choose_plan(recipe or default_recipe(data), epochs, seed)
+    plan = replace(choose_plan(recipe or default_recipe(data), epochs, seed), class_balance=class_balance)
     start = choose_start(data, weights, net=net, width=width, size=size, name=name, labels=labels)
     check_labelled(start.pictures, data)
     say(counts_line(start.pictures))
@@ -88,20 +92,16 @@ def _train_for(
     width: float,
     size: int | None,
     name: str | None,
-    epochs: int | None,
-    seed: int,
+    plan: "TrainPlan",
     out: Path,
     overwrite: bool,
     json: bool,
 ) -> None:
-    from mobile_sdk.cli import task as of_task
-
     side = task.side_px(data, size)
     of_task.check_net(task, net, width, side)
     pictures = task.load_pictures(data)
     say(labels_line(pictures.labels))
     contract = of_task.make_contract(task, name, data, pictures.labels, side)
-    plan = of_task.choose_plan(task, epochs, seed)
     trained = of_task.train(task, net, width, contract, pictures, plan, data, out, overwrite=overwrite)
     end_others()
     _show(task.share_field, task.measure, task.title(net), trained, out, json)

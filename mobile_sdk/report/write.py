@@ -18,6 +18,7 @@ from mobile_sdk.regular_file import read_regular
 from mobile_sdk.report.collect import collect
 from mobile_sdk.report.data import PredictedLatency, Report, Search
 from mobile_sdk.report.page import render
+from mobile_sdk.report.same_program import check_same_program
 from mobile_sdk.verdict import Verdict
 
 Layers = Sequence[tuple[str, str, float | None]]
@@ -42,7 +43,7 @@ def write_report(
     Whatever is left out is left out of the page: golden pictures are those of `bundles`, curves and settings those of
     `program`; `predicted` is set beside what was measured, `search` is how the net was found. `commands` are shown as
     the way to reproduce it all. With the `pictures` that golden ones were chosen of, a segmenter's true masks are drawn
-    too. Raises SettingError where nothing is to be reported.
+    too. Raises SettingError where nothing is to be reported, DataError where something is of another program.
     """
     expect_path("path", path)
     expect_each("verdicts", verdicts, Verdict)
@@ -52,6 +53,7 @@ def write_report(
     expect_each("commands", commands, str)
     if not (verdicts or numbers or program or bundles or search):
         raise SettingError("expected something to report, found nothing", hint="verify or measure a bundle first")
+    check_same_program(program, verdicts, numbers, bundles)
     given: dict[str, Any] = {"bundles": bundles, "layers": layers, "commands": commands}
     given["pictures"] = None if pictures is None else held_out(pictures)
     report = collect(verdicts, numbers, program=program, **given)
