@@ -32,6 +32,9 @@ Composer = Callable[[int], SegmentationSet]
 """Gives the training pictures of an epoch (0-based): the same ones whenever it is asked for them."""
 
 
+_COUNTED = 32  # masks at a time
+
+
 def fit_segmenter(
     net: nn.Module,
     pictures: SegmentationPictures,
@@ -83,6 +86,15 @@ def _masks(net: nn.Module, pictures: SegmentationSet, contract: Contract) -> Ten
     return torch.cat([scores.argmax(dim=1).byte() for scores in outputs_of(net.eval(), pictures, contract.image)])
 
 
+def _pixels(pictures: SegmentationSet, contract: Contract) -> list[int]:
+    """How many pixels of the net's pictures each label has; some masks at a time, for all may not fit in memory."""
+    parts = (pictures[first : first + _COUNTED] for first in range(0, len(pictures), _COUNTED))
+    counts = np.zeros(VOID + 1, np.int64)
+    for part in parts:
+        counts += np.bincount(part.masks_in(contract.image).ravel(), minlength=VOID + 1)
+    return [int(count) for count in counts[: len(contract.labels)]]
+
+
 class _Segmentation:
     """What every pixel of a picture shows, learned from its mask."""
 
@@ -109,9 +121,8 @@ class _Segmentation:
         train, image = self._compose(epoch) if self._compose else self._pictures.train, self._contract.image
         device, augmentation = device_of(self._net), self._plan.augmentation
         assert isinstance(augmentation, SegmentationAugmentation | None)
-        if self._plan.class_balance:
-            pixels = np.bincount(train.masks_in(image).ravel(), minlength=VOID)
-            self._balance = balanced(pixels[: len(self._contract.labels)].tolist())
+        if self._plan.class_balance and (self._balance is None or self._compose):
+            self._balance = balanced(_pixels(train, self._contract))
         steps, batches = own_batches(train, image, self._plan, augmentation, epoch, device)
         return steps, ((rgb, torch.from_numpy(np.stack(masks)).long().to(device)) for rgb, masks in batches)
 
