@@ -301,7 +301,9 @@ def test_an_earlier_programs_verdicts_times_and_bundles_are_not_reported_as_this
         (
             {
                 "numbers": numbers().model_copy(
-                    update={"measurements": (measurement("test.tflite").model_copy(update={"model_bytes": 1}),)}
+                    update={
+                        "measurements": (measurement("test.tflite", "int8", 1.0).model_copy(update={"model_bytes": 1}),)
+                    }
                 ),
                 "bundles": [bundle],
             },
