@@ -1,5 +1,6 @@
 """Distillation as a setting: what a net learns from its float teacher, beside or instead of labels."""
 
+import math
 from dataclasses import dataclass
 
 from mobile_sdk.errors import SettingError
@@ -26,7 +27,12 @@ class Distillation:
     def __post_init__(self) -> None:
         weights = (self.scores, self.features, self.divergence, self.labels)
         are_numbers = all(isinstance(value, float | int) for value in (*weights, self.temperature))
-        if not (are_numbers and min(weights) >= 0 and max(weights) > 0 and self.temperature > 0):
+        if not (
+            are_numbers
+            and all(0 <= each < math.inf for each in weights)
+            and any(weights)
+            and 0 < self.temperature < math.inf
+        ):
             raise SettingError(
                 f"expected weights of 0 or more, one above 0, and a temperature above 0, found {self}",
                 hint="correct the distillation",

@@ -347,8 +347,26 @@ _RULES: tuple[tuple[str, tuple[str, ...], Callable[[TrainPlan], bool]], ...] = (
     ("whole epochs, 1 or more", ("epochs",), lambda plan: _is_whole(plan.epochs, 1)),
     ("a batch of 2 or more", ("batch",), lambda plan: _is_whole(plan.batch, 2)),  # one picture teaches no batch norm
     ("one of qat.plan's optimizers", ("optimizer",), lambda plan: isinstance(plan.optimizer, _OPTIMIZERS)),
+    ("an optimizer whose settings are in range", ("optimizer",), lambda plan: _is_in_range(plan.optimizer)),
+    (
+        "no range_share of StepAdam's without a phase that learns steps",
+        ("optimizer", "phases"),
+        lambda plan: (
+            not isinstance(plan.optimizer, StepAdam)
+            or plan.optimizer.range_share == StepAdam.range_share
+            or any(phase.learns_steps for phase in plan.phases)
+        ),
+    ),
     ("a learning rate above 0", ("learning_rate",), lambda plan: 0 < plan.learning_rate < math.inf),
     ("one of qat.plan's schedules", ("schedule",), lambda plan: isinstance(plan.schedule, Cosine | Staircase)),
+    (
+        "a Staircase with a factor above 0, up to 1, every so many epochs above 0",
+        ("schedule",),
+        lambda plan: (
+            isinstance(plan.schedule, Cosine)
+            or (0 < plan.schedule.factor <= 1 and 0 < plan.schedule.every_epochs < math.inf)
+        ),
+    ),
     (
         "a warm-up shorter than the run",
         ("warm_up_epochs", "epochs"),
@@ -390,6 +408,21 @@ _RULES: tuple[tuple[str, tuple[str, ...], Callable[[TrainPlan], bool]], ...] = (
     ),
     (f"a seed from 0 to {MOST_SEED}", ("seed",), lambda plan: is_seed(plan.seed)),
 )
+
+
+def _is_in_range(optimizer: AdamW | StepAdam | NesterovSgd | RmsProp) -> bool:
+    match optimizer:
+        case NesterovSgd(momentum=momentum):
+            return 0 < momentum < 1
+        case RmsProp(decay=decay, momentum=momentum, epsilon=epsilon):
+            return 0 < decay < 1 and 0 <= momentum < 1 and 0 < epsilon < math.inf
+        case AdamW(betas=(first, second)):
+            return 0 <= first < 1 and 0 <= second < 1
+        case StepAdam(weight_steps=steps, range_share=share, betas=(first, second)):
+            return 0 <= first < 1 and 0 <= second < 1 and 0 < steps < math.inf and 0 < share < math.inf
+    return False
+
+
 _OPTIMIZERS = AdamW | StepAdam | NesterovSgd | RmsProp
 
 

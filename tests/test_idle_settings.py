@@ -18,7 +18,7 @@ from qat.data import Pictures
 from qat.distillation import Distillation
 from qat.phases import HELD
 from qat.picture_set import PictureSet
-from qat.plan import DISTILLING, AdamW, NesterovSgd, RmsProp, StepAdam, TrainPlan
+from qat.plan import DISTILLING, AdamW, NesterovSgd, RmsProp, Staircase, StepAdam, TrainPlan
 from qat.preparation import prepare
 from qat.training import fit
 
@@ -32,6 +32,14 @@ Capture = pytest.CaptureFixture[str]
         ({"distillation": Distillation(), "label_smoothing": 0.1}, "no label smoothing beside a distillation"),
         ({"distillation": Distillation(), "class_balance": True}, "no class_balance beside a distillation"),
         ({"class_balance": 0.5}, "class_balance True or False"),
+        ({"optimizer": StepAdam(range_share=0.1)}, "no range_share of StepAdam's without a phase that learns steps"),
+        ({"optimizer": NesterovSgd(momentum=0.0)}, "an optimizer whose settings are in range"),
+        ({"optimizer": RmsProp(epsilon=0.0)}, "an optimizer whose settings are in range"),
+        ({"optimizer": AdamW(betas=(0.9, 1.0))}, "an optimizer whose settings are in range"),
+        ({"optimizer": AdamW(betas=0.9)}, "an optimizer whose settings are in range"),
+        ({"optimizer": StepAdam(weight_steps=0.0)}, "an optimizer whose settings are in range"),
+        ({"schedule": Staircase(factor=0.9, every_epochs=0)}, "a Staircase with a factor above 0"),
+        ({"schedule": Staircase(factor=float("nan"))}, "a Staircase with a factor above 0"),
     ],
 )
 def test_a_plan_with_a_setting_that_its_others_leave_nothing_to_do_is_refused(
@@ -39,6 +47,13 @@ def test_a_plan_with_a_setting_that_its_others_leave_nothing_to_do_is_refused(
 ) -> None:
     with pytest.raises(SettingError, match=told):
         TrainPlan(**fields)
+
+
+@pytest.mark.parametrize("weight", [float("nan"), float("inf"), -1.0, "1"])
+def test_a_distillation_weighs_by_numbers(weight: Any) -> None:
+    for field in ("scores", "features", "divergence", "labels"):
+        with pytest.raises(SettingError, match="expected weights of 0 or more"):
+            Distillation(**{field: weight})
 
 
 def test_a_temperature_without_a_divergence_is_refused() -> None:
