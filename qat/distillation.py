@@ -26,13 +26,9 @@ class Distillation:
 
     def __post_init__(self) -> None:
         weights = (self.scores, self.features, self.divergence, self.labels)
-        are_numbers = all(isinstance(value, float | int) for value in (*weights, self.temperature))
-        if not (
-            are_numbers
-            and all(0 <= each < math.inf for each in weights)
-            and any(weights)
-            and 0 < self.temperature < math.inf
-        ):
+        numbers = (*weights, self.temperature)
+        are_numbers = all(isinstance(each, float | int) and 0 <= each < math.inf for each in numbers)
+        if not (are_numbers and any(weights) and self.temperature > 0):
             raise SettingError(
                 f"expected weights of 0 or more, one above 0, and a temperature above 0, found {self}",
                 hint="correct the distillation",
