@@ -26,7 +26,7 @@ class Distillation:
 
     def __post_init__(self) -> None:
         weights = (self.scores, self.features, self.divergence, self.labels)
-        numbers = (*weights, self.temperature)
+        numbers: tuple[object, ...] = (*weights, self.temperature)
         are_numbers = all(isinstance(each, float | int) and 0 <= each < math.inf for each in numbers)
         if not (are_numbers and any(weights) and self.temperature > 0):
             raise SettingError(
