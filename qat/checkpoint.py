@@ -13,7 +13,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
-from torch import nn
+from torch import fx, nn
 
 from mobile_sdk.atomic import replaceable, write_bytes
 from mobile_sdk.contract import Contract
@@ -187,13 +187,19 @@ def _tensors(net: nn.Module) -> dict[str, torch.Tensor]:
 
 def _structure_hash(net: nn.Module) -> str:
     """Of the net's modules and their settings, and of the tensors' names, shapes and dtypes; not of the user's code."""
-    modules = [
-        (name, type(module).__name__, _ADDRESS.sub("", module.extra_repr()), getattr(module, "code", ""))
-        for name, module in net.named_modules()
-        if not isinstance(module, nn.ModuleList)
-    ]
+    modules = [(name, type(module).__name__, _said(module)) for name, module in net.named_modules()]
     tensors = [(name, tuple(value.shape), str(value.dtype)) for name, value in _tensors(net).items()]
     return _hash(repr((modules, tensors)))
+
+
+def _said(module: nn.Module) -> str:
+    """A module's settings, or a captured net's code."""
+    if isinstance(module, fx.GraphModule):
+        return str(module.code)
+    try:
+        return _ADDRESS.sub("", module.extra_repr())
+    except Exception:  # noqa: BLE001 - the user's own module may raise anything
+        return ""
 
 
 def _hash(text: str) -> str:
