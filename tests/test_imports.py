@@ -137,20 +137,29 @@ def test_no_module_imports_itself_through_others() -> None:
 
 
 @pytest.mark.parametrize("package", ["mobile_sdk", "qat"])
-def test_importing_a_package_loads_nothing_heavy_and_takes_150_ms_of_a_processor_at_most(package: str) -> None:
-    program = (
-        f"import sys, time; start_s = time.process_time(); import {package}; took_s = time.process_time() - start_s;"
-        f"print(took_s, *(name for name in {HEAVY} if name in sys.modules))"
-    )
-    said = [run([sys.executable, "-c", program], cwd=ROOT).stdout.split() for _ in range(5)]
-    assert [heavy for _, *heavy in said] == [[]] * 5
-    assert min(float(took_s) for took_s, *_ in said) <= 0.15
+def test_importing_a_package_loads_nothing_heavy_and_less_than_a_server_of_the_standard_library(package: str) -> None:
+    program = f"import sys, {package}; print(*(name for name in {HEAVY} if name in sys.modules))"
+    assert run([sys.executable, "-c", program], cwd=ROOT).stdout.split() == []
+    assert yardsticks_of([sys.executable, "-c", f"import {package}"]) <= 1
 
 
-def test_help_takes_400_ms_of_a_processor_at_most() -> None:
+def test_help_loads_no_arrays_and_takes_as_long_as_four_servers_of_the_standard_library_at_most() -> None:
     command = [sys.executable, "-m", "mobile_sdk", "--help"]
     assert "Usage" in run(command, cwd=ROOT).stdout
-    assert min(cpu_s(command, cwd=ROOT) for _ in range(5)) <= 0.4
+    assert yardsticks_of(command) <= 4
+    names = ("numpy", "pydantic", "PIL", *HEAVY)
+    heavy = f"from mobile_sdk.cli import app; import sys; print(*(name for name in {names} if name in sys.modules))"
+    assert run([sys.executable, "-c", heavy], cwd=ROOT).stdout.split() == []
+
+
+def yardsticks_of(command: list[str]) -> float:
+    """Returns a command's processor time in units of what asyncio, http.server and unittest take to be imported.
+
+    A busy processor is slower, for both alike: their caches are shared with whatever else runs.
+    """
+    yardstick = [sys.executable, "-c", "import asyncio, http.server, logging.config, unittest.mock, xml.dom.minidom"]
+    taken = [(cpu_s(command, cwd=ROOT), cpu_s(yardstick, cwd=ROOT)) for _ in range(5)]
+    return min(own for own, _ in taken) / min(unit for _, unit in taken)
 
 
 @pytest.mark.parametrize("package", ["mobile_sdk", "qat"])

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mobile_sdk.arguments import described
 from mobile_sdk.cli.options import NONE
 from mobile_sdk.cli.pictures import labels_of, load_pictures_of, make_contract
 from mobile_sdk.cli.terminal import say
@@ -83,6 +82,8 @@ def _attribute(reference: str, net: "nn.Module", name: str, kinds: Any, wanted: 
     Raises SettingError where it is something else.
     """
     from torch import Tensor, nn
+
+    from mobile_sdk.arguments import described
 
     try:
         value = getattr(net, name, None)
