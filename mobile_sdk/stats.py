@@ -69,13 +69,19 @@ class Summary(Model):
     outliers: int
     last_over_first: float | None = None  # medians of the last and the first tenth; None for too few rounds
     independent_rounds: float | None = None  # how many such rounds the interval rests on; None in older files
-    drift_ratio: float | None = None  # how many times as long as the first round the last takes, by the line that fits
-    two_speeds_ms: tuple[float, float] | None = None  # where the times are of two speeds that do not average out
+    drift_ratio: float | None = None  # of the last round and the first, by the line that fits; 1 without a drift
+    fast_ms: float | None = None  # the speeds of a machine that has two, which do not average out;
+    slow_ms: float | None = None  # both are the median where it has one
 
     @property
     def is_steady(self) -> bool:
         """Whether the series supports a verdict about its median."""
         return self.robust_cv_share <= STEADY_CV_SHARE and self.rounds >= MIN_ROUNDS
+
+    @property
+    def two_speeds_ms(self) -> tuple[float, float] | None:
+        """The two speeds of the machine, None where it has one."""
+        return None if self.fast_ms is None or self.slow_ms in (None, self.fast_ms) else (self.fast_ms, self.slow_ms)
 
     @property
     def throttling(self) -> str | None:
@@ -98,7 +104,7 @@ class Summary(Model):
                 f"the machine switches between two speeds, {fast_ms:.3g} and {slow_ms:.3g} ms, too seldom to average "
                 "out: close other programs, fix the CPU frequency, measure again"
             )
-        if self.drift_ratio is not None:
+        if self.drift_ratio is not None and self.drift_ratio != 1:
             change = "slower" if self.drift_ratio > 1 else "faster"
             return (
                 f"the runs got {change} all the while, in the end they took {self.drift_ratio:.2f} times as long as "
@@ -130,6 +136,7 @@ def summarize(rounds_ms: Rounds) -> Summary:
     mad = float(np.median(np.abs(samples - median)))
     mean = float(samples.mean())
     band, medians = long_run_band(rounds_ms, COVERAGE), round_medians(rounds_ms)
+    fast, slow = _two_speeds_ms(samples, medians) or (median, median)
     p50, p90, p99 = (float(value) for value in np.quantile(samples, (0.5, 0.9, 0.99)))
     return Summary(
         count=samples.size,
@@ -149,7 +156,8 @@ def summarize(rounds_ms: Rounds) -> Summary:
         last_over_first=_last_over_first(medians),
         independent_rounds=band.independent_rounds,
         drift_ratio=_drift_ratio(medians),
-        two_speeds_ms=_two_speeds_ms(samples, medians),
+        fast_ms=fast,
+        slow_ms=slow,
     )
 
 
@@ -227,19 +235,19 @@ def _last_over_first(medians: NDArray[np.float64]) -> float | None:
     return float(np.median(medians[-tenth:]) / np.median(medians[:tenth]))
 
 
-def _drift_ratio(medians: NDArray[np.float64]) -> float | None:
-    """The end over the beginning of the line through the rounds, where it is far from 1 and chance does not explain it.
+def _drift_ratio(medians: NDArray[np.float64]) -> float:
+    """The end over the beginning of the line through the rounds; 1 where it is near that, or chance explains it.
 
     The line is that of least squares, of the medians' logarithms.
     """
     if medians.size < MIN_ROUNDS:
-        return None
+        return 1.0
     logs, place = tame(np.log(medians)), np.linspace(-0.5, 0.5, medians.size)
     rise = float(place @ logs / (place @ place))
     left = logs - logs.mean() - rise * place
     error = sqrt(float(left @ left) / (medians.size - 2) / float(place @ place))
     is_drift = abs(rise) > max(log(THROTTLED_RATIO), _DRIFT_ERRORS * error)
-    return exp(rise) if is_drift else None
+    return exp(rise) if is_drift else 1.0
 
 
 def _two_speeds_ms(samples: NDArray[np.float64], medians: NDArray[np.float64]) -> tuple[float, float] | None:
