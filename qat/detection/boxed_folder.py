@@ -105,7 +105,7 @@ def _leaks(parts: Sequence[Part], train: DetectionSet, validation: DetectionSet)
     if not again:
         return []
     return [
-        f"{counted(len(again), 'picture')} held out, pixel for pixel learned from under other names: {listed(again)}"
+        f"{counted(len(again), 'picture')} held out that training learns from as well, pixel for pixel: {listed(again)}"
     ]
 
 
