@@ -9,6 +9,8 @@ import pytest
 from box_exports import LABELS, PARTED, SCENES, TRAIN, VALIDATION, WHOLE
 
 import qat
+from mobile_sdk.cli.task import in_order_of
+from mobile_sdk.contract import Contract, DetectionSpec
 from mobile_sdk.errors import DataError
 from qat.detection.pictures import DetectionPictures, DetectionSet
 
@@ -168,3 +170,18 @@ def test_paths_and_names_of_data_yaml_are_understood_as_tools_write_them(
     box_exports.yolo_ultralytics(root)
     (root / "data.yaml").write_text(f"{base}train: {train}\nval: images/val\nnames: {names}\n")
     assert check_scenes(qat.load_box_folder(root)) == (set(TRAIN), set(VALIDATION))
+
+
+def test_boxes_of_fewer_labels_in_another_order_are_counted_as_the_contract_counts(tmp_path: Path) -> None:
+    box_exports.voc_labelimg(tmp_path)
+    pictures = qat.load_box_folder(tmp_path)
+    contract = Contract(name="street", task="detection", labels=("person", "bus", "car"), detection=DetectionSpec())
+    counted = in_order_of(contract, pictures)
+    assert counted.labels == contract.labels
+    for one, other in zip(pictures.train.truths, counted.train.truths, strict=True):
+        names = [
+            [labels[label] for label in truth.labels] for labels, truth in ((LABELS, one), (counted.labels, other))
+        ]
+        assert names[0] == names[1]
+    with pytest.raises(DataError, match="found others: car, person"):
+        in_order_of(contract.model_copy(update={"labels": ("person", "bus")}), pictures)

@@ -177,7 +177,13 @@ def check_net(task: Task[Any], name: str, width: float, size_px: int) -> None:
 
 
 def in_order_of(contract: "Contract", pictures: Pictures) -> Pictures:
-    """The pictures, if their labels are the contract's; DataError else."""
+    """The pictures with truths that count the contract's labels; DataError where they have others.
+
+    Those with boxes may have fewer or in another order: PASCAL VOC's say the labels of their objects alone.
+    """
+    with_labels = getattr(pictures, "with_labels", None)
+    if with_labels and set(pictures.labels) <= set(contract.labels):
+        pictures = with_labels(contract.labels)
     if pictures.labels != contract.labels:
         raise DataError(
             f"expected pictures with the {len(contract.labels)} labels of {contract.name}, in its order, found others: "
