@@ -263,5 +263,6 @@ def test_a_report_sets_predictions_beside_what_was_measured(
     (line,) = json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))["predicted"]
     assert (line["bundle"], line["device"], line["runtime"]) == ("sides.tflite", "phone", "tflite")
     assert line["predicted_ms"] == pytest.approx(model.predict_graph_ms(Program.load(small.program).graph))
+    assert line["low_ms"] < line["predicted_ms"] < line["high_ms"]
     assert "49 operators, 5.0 % off unseen ones" in page.read_text(encoding="utf-8")
     assert call([*words, "--program", small.program, "--predict", "pixel-2"]) == 0

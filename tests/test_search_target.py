@@ -86,7 +86,7 @@ def test_a_larger_kernel_that_is_faster_is_found() -> None:
 def test_a_target_between_the_start_net_and_the_widest_is_searched_and_one_above_all_refused(tmp_path: Path) -> None:
     record = searched(rewarded(1.2 * START_MS, count=4), tmp_path)
     assert found_ms(record) <= 1.2 * START_MS
-    with pytest.raises(SettingError, match="a target that some net of the space misses"):
+    with pytest.raises(SettingError, match="expected a target below the slowest net of the space"):
         searched(rewarded(1.01 * latency_ms(SPACE.widest)), tmp_path / "new")
 
 

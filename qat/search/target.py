@@ -30,8 +30,7 @@ def check_reachable(space: Space, judge: Judge, target_ms: float) -> None:
     most_ms = judge(space.widest)
     if target_ms > most_ms:
         raise SettingError(
-            f"expected a target that some net of the space misses, {most_ms:.3f} ms at the most, found "
-            f"{target_ms:.3f} ms",
+            f"expected a target below the slowest net of the space, {most_ms:.3f} ms, found {target_ms:.3f} ms",
             hint="lower the target, or start from a wider net (--width)",
         )
 
