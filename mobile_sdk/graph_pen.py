@@ -112,13 +112,14 @@ class Pen:
         return self.binary(Mul, x, Constant(name="sixth", value=21.0, quantization=_GRID))
 
     def max_pool(self, x: Tensor, kernel: int, *, stride: int = 1) -> Tensor:
-        """The maximum in windows, padded by half their size on every side."""
+        """The maximum in windows, padded by half their size on every side; windows of even size are not."""
+        padding = kernel // 2 if kernel % 2 else 0
         output = self._tensor((x.shape[0], *(-(-side // stride) for side in x.shape[1:])), x.quantization)
         operator = MaxPool2d(
             input=x,
             kernel=(kernel, kernel),
             stride=(stride, stride),
-            padding=(kernel // 2,) * 4,
+            padding=(padding,) * 4,
             output=output,
             path="",
         )

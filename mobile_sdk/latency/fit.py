@@ -21,14 +21,13 @@ Vector = NDArray[np.float64]
 
 _LATENCY_DEVIATION_SHARE = 0.05
 _KERNEL_DEVIATION_SHARE = 0.50
-_GUESS_DEVIATION_SHARE = 2.0
-_GUESSED = (
-    *("grouped_macs", "pooled_elements", "joined_elements", "sliced_elements", "shuffled_elements"),
-    *("resized_elements", "row_elements", "converted_elements", "decoded_elements"),
-)
-_KERNEL_DEVIATIONS = np.array(
-    [_GUESS_DEVIATION_SHARE if name in _GUESSED else _KERNEL_DEVIATION_SHARE for name in AMOUNTS]
-)
+_DEVIATIONS = {  # of what is a guess
+    **dict.fromkeys(("grouped_macs", "pooled_elements", "padded_pixels", "joined_elements", "sliced_elements"), 2.0),
+    **dict.fromkeys(("shuffled_elements", "resized_elements", "moved_pixels", "row_elements"), 2.0),
+    **dict.fromkeys(("converted_elements", "decoded_elements"), 2.0),
+    "runs": 30.0,  # hardly anything in an app, and microseconds under Python
+}
+_KERNEL_DEVIATIONS = np.array([_DEVIATIONS.get(name, _KERNEL_DEVIATION_SHARE) for name in AMOUNTS])
 _MEASURED_SHARE = 0.01  # of a latency that a kind makes up at least, or its cost is what was known before
 _SETUP_DEVIATION_SHARE = 0.25
 _ROUNDS = 60  # of alternating between speeds and costs at most
@@ -42,7 +41,7 @@ _KNOWN: dict[Precision, Work] = {
     "float32": Work(
         pointwise_macs=1,
         spatial_macs=1,
-        grouped_macs=2,
+        grouped_macs=1,
         depthwise_macs=5,
         large_depthwise_macs=5,
         weights=4,
@@ -52,19 +51,22 @@ _KNOWN: dict[Precision, Work] = {
         gated_elements=5,
         averaged_elements=5,
         pooled_elements=2,
+        padded_pixels=250,
         joined_elements=3,
         sliced_elements=3,
-        shuffled_elements=15,
+        shuffled_elements=50,
         resized_elements=10,
+        moved_pixels=250,
         row_elements=3,
         converted_elements=5,
         decoded_elements=25,
         operators=25_000,
+        runs=100_000,
     ),
     "int8": Work(
         pointwise_macs=1,
         spatial_macs=1,
-        grouped_macs=2,
+        grouped_macs=1,
         depthwise_macs=10,
         large_depthwise_macs=10,
         weights=3,
@@ -74,14 +76,17 @@ _KNOWN: dict[Precision, Work] = {
         gated_elements=15,
         averaged_elements=15,
         pooled_elements=5,
+        padded_pixels=750,
         joined_elements=5,
         sliced_elements=5,
-        shuffled_elements=30,
+        shuffled_elements=100,
         resized_elements=30,
+        moved_pixels=750,
         row_elements=3,
         converted_elements=15,
         decoded_elements=75,
         operators=40_000,
+        runs=100_000,
     ),
 }
 

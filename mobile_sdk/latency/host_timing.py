@@ -16,14 +16,13 @@ from mobile_sdk.runtimes.base import Runtime, Session
 _ROUNDS = 21
 _TURN_MS = 5.0
 _MAX_TURN_RUNS = 200
-_QUIET_SHARE = 0.25  # of the turns, the fastest
 
 
 def host_latencies_ms(graphs: Sequence[tuple[Graph, Contract]], *, runtime: str, threads: int) -> list[float]:
     """The milliseconds of one run of every graph on a quiet machine. Raises MachineError: the runtime cannot run here.
 
-    Of each graph's turns, spread over all rounds, the lower quartile of their medians: what else the machine does makes
-    turns slower and none faster, and what a model is fitted to must not depend on the minute.
+    It is the fastest of all runs, in turns that are spread over all rounds: what else the machine does makes runs
+    slower and none faster, and what a model is fitted to must not depend on the minute.
     """
     chosen, random = runtimes.get(runtime), np.random.default_rng(0)
     with ExitStack() as stack:
@@ -52,11 +51,11 @@ class _Turns:
         self._session, self._pictures = session, [picture]
         typical_ms = float(np.median(warm_up(session, self._pictures)[-5:]))
         self._runs = int(np.clip(round(_TURN_MS / typical_ms), 1, _MAX_TURN_RUNS))
-        self._medians_ms: list[float] = []
+        self._least_ms = float("inf")
 
     @property
     def quiet_ms(self) -> float:
-        return float(np.quantile(self._medians_ms, _QUIET_SHARE))
+        return self._least_ms
 
     def take(self) -> None:
-        self._medians_ms.append(float(np.median(measure(self._session, self._pictures, 1 + self._runs)[1:])))
+        self._least_ms = min(self._least_ms, *measure(self._session, self._pictures, 1 + self._runs)[1:])

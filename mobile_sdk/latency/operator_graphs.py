@@ -15,7 +15,7 @@ NamedGraph = tuple[str, Graph]
 _REPEATS = 3  # of the operators under test, so that they outweigh what leads to them
 
 # Sizes and channels are those that mobile nets are made of, and none of them a whole net's.
-_PICTURES = (224,)  # read and averaged: what a picture costs before anything is computed
+_PICTURES = (224, 96)  # read and averaged: what a picture costs before anything is computed
 _STEMS = ((224, 32), (160, 16), (96, 24))  # picture, channels
 _POINTWISE = (  # size, channels one way and the other
     (112, 8, 16),
@@ -34,6 +34,7 @@ _POINTWISE = (  # size, channels one way and the other
     (8, 160, 960),
     (8, 512, 512),
 )
+_SPATIAL = ((56, 16, 64), (28, 48, 192), (14, 64, 256))  # size, channels one way and the other
 _DEPTHWISE = (  # size, channels, kernel, stride of the first
     (112, 8, 3, 1),
     (112, 32, 3, 1),
@@ -54,17 +55,18 @@ _GROUPED = ((28, 60, 240, 3), (14, 120, 480, 3), (28, 64, 128, 8))  # size, chan
 _SHUFFLES = ((56, 24, 3), (28, 116, 2), (14, 232, 2), (8, 240, 3))  # size, channels, groups
 _SLICES = ((56, 64), (28, 232), (14, 464))  # size, channels; each slice halves them
 _JOINS = ((56, 8), (28, 29), (14, 58))  # size, channels; each join doubles them
-_POOLS = ((112, 24, 3, 2), (28, 64, 3, 1), (56, 64, 2, 2))  # size, channels, window, stride
+_POOLS = ((112, 24, 3, 2), (56, 128, 3, 2), (28, 64, 3, 1), (56, 64, 2, 2))  # size, channels, window, stride
 _RESIZES = ((16, 21, 128), (8, 128, 16), (1, 240, 16), (14, 40, 56))  # size, channels, size of the result
 _DILATED = ((28, 96, 2),)  # size, channels, dilation of the depthwise 3×3 and of the dense one
-_STRIPS = ((56, 64),)  # size, channels of maps that are cut into strips of rows and joined
-_BOXES = ((20, 10, 21),)  # sizes of two maps, scores of an anchor
+_STRIPS = ((56, 64), (28, 144))  # size, channels of maps that are cut into strips of rows and joined
+_BOXES = ((20, 10, 21), (10, 5, 91))  # sizes of two maps, scores of an anchor
 _LINEAR = ((1280, 1000), (576, 1024), (1280, 4000))  # inputs, outputs; the last does not fit a second-level cache
 
 
 def operator_graphs() -> Iterator[NamedGraph]:
     """Every graph with its name."""
     yield from _computing()
+    yield from _elementwise()
     yield from _rearranging()
     for inputs, outputs in _LINEAR:
         yield f"linear_{inputs}_{outputs}", _built(8, partial(_widened, channels=inputs), outputs=outputs)
@@ -77,6 +79,8 @@ def _computing() -> Iterator[NamedGraph]:
         yield f"stem_{size}_{channels}", _built(size, partial(_stem, channels=channels))
     for size, few, many in _POINTWISE:
         yield f"pointwise_{size}_{few}_{many}", _built(size, partial(_pointwise, few=few, many=many))
+    for size, few, many in _SPATIAL:
+        yield f"spatial_{size}_{few}_{many}", _built(size, partial(_pointwise, few=few, many=many, kernel=3))
     for size, few, many, groups in _GROUPED:
         draw = partial(_pointwise, few=few, many=many, groups=groups)
         yield f"grouped_{size}_{few}_{many}_{groups}", _built(size, draw)
@@ -85,6 +89,9 @@ def _computing() -> Iterator[NamedGraph]:
         yield f"depthwise_{size}_{channels}_{kernel}_{stride}", _built(size, draw)
     for size, channels, dilation in _DILATED:
         yield f"dilated_{size}_{channels}_{dilation}", _built(size, partial(_dilated, channels=channels, by=dilation))
+
+
+def _elementwise() -> Iterator[NamedGraph]:
     for size, channels in _ELEMENTWISE:
         yield f"add_{size}_{channels}", _built(size, partial(_adds, channels=channels))
         yield f"hard_swish_{size}_{channels}", _built(size, partial(_hard_swishes, channels=channels))
@@ -126,10 +133,11 @@ def _widened(pen: Pen, channels: int) -> Tensor:
     return pen.conv(pen.input, channels)
 
 
-def _pointwise(pen: Pen, few: int, many: int, groups: int = 1) -> Tensor:
+def _pointwise(pen: Pen, few: int, many: int, groups: int = 1, kernel: int = 1) -> Tensor:
+    """There with the kernel, and back without one."""
     x = _widened(pen, few)
     for _ in range(_REPEATS):
-        x = pen.conv(pen.conv(x, many, groups=groups, clamp=Clamp.RELU6), few, groups=groups)
+        x = pen.conv(pen.conv(x, many, kernel, groups=groups, clamp=Clamp.RELU6), few, groups=groups)
     return x
 
 

@@ -41,9 +41,11 @@ class Work:
     Multiply-adds of convolutions: 1×1, larger; in groups; depthwise 3×3, depthwise larger (runtimes have other kernels
     for each). Weights of all layers, each read from memory once: they are what a linear layer costs, and a convolution
     on a 1×1 map is one. Elements that convolutions read and write (`moved`), and those of sums of two tensors, of
-    products and activations, of products with a gate a channel, of means; elements that windows read to pool; elements
-    of maps that are joined and sliced along channels, shuffled, resized, cut and joined along rows; of the picture and
-    of what else changes its type, and the numbers of decoded boxes and their scores.
+    products and activations, of products with a gate a channel, of means; elements of maps that are pooled, and pixels
+    of those that are padded for it (convolutions pad as they read); elements of maps that are joined and sliced along
+    channels, shuffled and resized, and the pixels, as each is moved by itself; elements that are cut and joined along
+    rows; those of the picture and of what else changes its type, and the numbers of decoded boxes and their scores.
+    What a call of an operator and a run of the whole cost besides.
     """
 
     pointwise_macs: float = 0.0
@@ -58,14 +60,17 @@ class Work:
     gated_elements: float = 0.0
     averaged_elements: float = 0.0
     pooled_elements: float = 0.0
+    padded_pixels: float = 0.0
     joined_elements: float = 0.0
     sliced_elements: float = 0.0
     shuffled_elements: float = 0.0
     resized_elements: float = 0.0
+    moved_pixels: float = 0.0
     row_elements: float = 0.0
     converted_elements: float = 0.0
     decoded_elements: float = 0.0
     operators: float = 0.0
+    runs: float = 0.0
 
     def __add__(self, other: "Work") -> "Work":
         return Work(**{name: getattr(self, name) + getattr(other, name) for name in AMOUNTS})
@@ -74,6 +79,8 @@ class Work:
         """The amounts in the order of `AMOUNTS`."""
         return np.array([getattr(self, name) for name in AMOUNTS])
 
+
+_INPUT_TILE = 8  # channels that XNNPACK's kernels for 8-bit products read at a time
 
 AMOUNTS = tuple(field.name for field in fields(Work))
 
@@ -90,14 +97,17 @@ WORDS: Mapping[str, str] = {
     "gated_elements": "gate",
     "averaged_elements": "global mean",
     "pooled_elements": "pooling",
+    "padded_pixels": "padding",
     "joined_elements": "concatenation",
     "sliced_elements": "slice",
     "shuffled_elements": "channel shuffle",
     "resized_elements": "resize",
+    "moved_pixels": "pixels that are moved",
     "row_elements": "strips of rows",
     "converted_elements": "conversion of types",
     "decoded_elements": "decoding of boxes",
     "operators": "calls of operators",
+    "runs": "a run as such",
 }
 """What each amount is called where people read of it."""
 
@@ -105,7 +115,8 @@ WORDS: Mapping[str, str] = {
 def count_work(graph: Graph, *, channel_tile: int = 1) -> Work:
     """The work of one run of `graph`, int8 or float32, on kernels that compute `channel_tile` output channels at once.
 
-    Where the channels do not fill their last tile, what fills it is computed all the same. Raises SettingError for a
+    Where the channels do not fill their last tile, what fills it is computed all the same, and kernels with tiles
+    read input channels by eight. Raises SettingError for a
     class of operator that has no kind of work here.
     """
     return sum((work_of(operator, channel_tile) for operator in graph.operators), _of_picture(graph))
@@ -126,7 +137,7 @@ def _of_picture(graph: Graph) -> Work:
     """Bytes become codes before an int8 operator reads the picture; a Dequantize that reads it is counted itself."""
     readers = [operator for operator in graph.operators if graph.input in operator.inputs]
     is_read_as_codes = any(not isinstance(operator, Dequantize) for operator in readers)
-    return Work(converted_elements=prod(graph.input.shape) if is_read_as_codes else 0)
+    return Work(converted_elements=prod(graph.input.shape) if is_read_as_codes else 0, runs=1 if readers else 0)
 
 
 def _of_convolution(operator: Conv2d, channel_tile: int) -> Work:
@@ -135,7 +146,9 @@ def _of_convolution(operator: Conv2d, channel_tile: int) -> Work:
         return Work(weights=operator.weight.size, operators=1)
     groups = 1 if operator.is_depthwise else operator.groups
     computed = groups * -(-channels // groups // channel_tile) * channel_tile
-    macs = {_kind_of_convolution(operator): computed * operator.weight[0].size * height * width}
+    inputs, *kernel = operator.weight.shape[1:]
+    read = inputs if operator.is_depthwise or channel_tile == 1 else -(-inputs // _INPUT_TILE) * _INPUT_TILE
+    macs = {_kind_of_convolution(operator): computed * read * prod(kernel) * height * width}
     moved = prod(operator.input.shape) + prod(operator.output.shape)
     return Work(**macs, weights=operator.weight.size, moved_elements=moved, operators=1)
 
@@ -158,7 +171,23 @@ def _of_reshape(operator: Reshape, channel_tile: int) -> Work:
 
 
 def _of_pool(operator: MaxPool2d | AvgPool2d, channel_tile: int) -> Work:
-    return Work(pooled_elements=prod(operator.output.shape) * prod(operator.kernel), operators=1)
+    return Work(
+        pooled_elements=prod(operator.input.shape),
+        moved_pixels=operator.kernel[0] * prod(operator.output.shape[1:]),
+        padded_pixels=0 if _pads_in_place(operator) else prod(operator.input.shape[1:]),
+        operators=1,
+    )
+
+
+def _pads_in_place(operator: MaxPool2d | AvgPool2d) -> bool:
+    """Whether the padding is what TensorFlow calls SAME, or none: LiteRT writes any other in a copy of the map."""
+    same: list[int] = []
+    for length, count, window, step in zip(
+        operator.input.shape[1:], operator.output.shape[1:], operator.kernel, operator.stride, strict=True
+    ):
+        total = max((count - 1) * step + window - length, 0)
+        same += [total // 2, total - total // 2]
+    return operator.padding in (tuple(same), (0, 0, 0, 0))
 
 
 def _of_add(operator: Add, channel_tile: int) -> Work:
@@ -180,6 +209,26 @@ def _of_elements(kind: str) -> Callable[[Any, int], Work]:
     return count
 
 
+def _of_concat(operator: Concat, channel_tile: int) -> Work:
+    pixels = prod(operator.output.shape[1:])
+    return Work(joined_elements=prod(operator.output.shape), moved_pixels=len(operator.parts) * pixels, operators=1)
+
+
+def _of_slice(operator: ChannelSlice, channel_tile: int) -> Work:
+    shape = operator.output.shape
+    return Work(sliced_elements=prod(shape), moved_pixels=prod(shape[1:]), operators=1)
+
+
+def _of_shuffle(operator: ChannelShuffle, channel_tile: int) -> Work:
+    shape = operator.output.shape
+    return Work(shuffled_elements=prod(shape), moved_pixels=operator.groups * prod(shape[1:]), operators=1)
+
+
+def _of_resize(operator: ResizeBilinear, channel_tile: int) -> Work:
+    shape = operator.output.shape
+    return Work(resized_elements=prod(shape), moved_pixels=prod(shape[1:]), operators=1)
+
+
 def _of_output(kind: str) -> Callable[[Any, int], Work]:
     """Counts the elements that an operator copies out of a larger map."""
 
@@ -197,10 +246,10 @@ _COUNTS: Mapping[type[Operator], Callable[[Any, int], Work]] = {
     Mean: _of_elements("averaged_elements"),
     MaxPool2d: _of_pool,
     AvgPool2d: _of_pool,
-    Concat: _of_elements("joined_elements"),
-    ChannelSlice: _of_output("sliced_elements"),
-    ChannelShuffle: _of_elements("shuffled_elements"),
-    ResizeBilinear: _of_elements("resized_elements"),
+    Concat: _of_concat,
+    ChannelSlice: _of_slice,
+    ChannelShuffle: _of_shuffle,
+    ResizeBilinear: _of_resize,
     Rows: _of_output("row_elements"),
     JoinRows: _of_elements("row_elements"),
     Reshape: _of_reshape,
