@@ -37,12 +37,12 @@ COSTS = {
     "averaged_elements": 0.6,
     "grouped_macs": 0.15,
     "pooled_elements": 0.3,
-    "padded_pixels": 8.0,
-    "moved_pixels": 2.0,
+    "padded_pixels": 60.0,
+    "moved_pixels": 40.0,
     "runs": 9000.0,
     "joined_elements": 0.4,
     "sliced_elements": 0.5,
-    "shuffled_elements": 3.0,
+    "shuffled_elements": 6.0,
     "resized_elements": 2.0,
     "row_elements": 0.3,
     "converted_elements": 0.7,
@@ -69,14 +69,8 @@ def samples(works: list[Work], setup: Setup = PHONE, *, speed: float = 1.0, nois
 
 def various_works(count: int) -> list[Work]:
     random = np.random.default_rng(1)
-    typical = {
-        "pointwise_macs": 50e6,
-        "spatial_macs": 10e6,
-        "operators": 60,
-        "runs": 1,
-        "weights": 1e6,
-        "moved_elements": 2e6,
-    }
+    typical = {"pointwise_macs": 50e6, "spatial_macs": 10e6, "weights": 1e6, "moved_elements": 2e6}
+    typical |= {"operators": 60, "runs": 1, "moved_pixels": 10e3, "padded_pixels": 10e3}
     typical |= dict.fromkeys(("depthwise_macs", "large_depthwise_macs", "grouped_macs"), 5e6)
     return [
         Work(**{name: typical.get(name, 0.5e6) * float(random.lognormal(0, 1)) for name in AMOUNTS})
