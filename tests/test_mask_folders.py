@@ -60,6 +60,7 @@ def test_what_an_exporter_writes_is_read_to_the_pixel(
     assert pictures.labels == (shipped_labels("voc") if exporter == "voc" else LABELS)
     said = capsys.readouterr().err
     assert ("taken for PASCAL VOC's 21 labels" in said) is (exporter == "voc")
+    assert ("left aside" in said) is (exporter == "roboflow")  # test; VOC's trainval is both of its lists
 
 
 @pytest.mark.parametrize(
