@@ -21,7 +21,7 @@ VERBS = tuple(verb.__name__ for verb in EXAMPLES)
 NOISE = re.compile(r"W\d{4} |Failed to load|[Ww]arning|INFO:|Traceback|scikit-learn|not been tested")
 PROGRESS = re.compile(
     r"\d+ labels: |pictures: |\d+ tensors from |epoch \d+/|calibration: |reconstruction: |going on after|"
-    r"decoding pictures|checking pictures|export|float\.pt2"
+    r"decoding pictures|checking pictures|hashing |warning: never right|export|float\.pt2"
 )
 
 
