@@ -283,6 +283,13 @@ def test_a_picture_is_augmented_by_seed_epoch_and_place_alone() -> None:
     assert len(set(first.values())) == 24
 
 
+def test_equal_pictures_of_an_epoch_are_augmented_each_in_its_own_way() -> None:
+    one = boxed().train
+    same = replace(one, sources=one.sources[:1] * 24, truths=one.truths[:1] * 24)
+    _, found = own_batches(same, SPEC, PLAN, DetectionAugmentation(), 0, CPU)
+    assert len({row.numpy().tobytes() for rgb, _ in found for row in rgb}) == 24
+
+
 def test_processes_draw_their_parts_of_one_processs_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     whole, parts = batches(0), []
     for rank in range(2):

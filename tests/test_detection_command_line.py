@@ -45,13 +45,16 @@ def test_a_detector_goes_from_a_coco_folder_to_an_exact_bundle(
     def said(*arguments: str) -> Any:
         code, spoken = call([*arguments, *data, "--json"]), capfd.readouterr()
         assert code == 0, spoken.err
+        news.append(spoken.err)
         return json.loads(spoken.out)
 
+    news: list[str] = []
     data, out = ("--data", str(save_coco(tmp_path / "squares"))), ("--out", str(tmp_path))
     trained = said("train", *SETTINGS, *out)
     assert 0 <= trained["float_average_precision_share"] <= 1
     quantized = said("quantize", "--weights", str(tmp_path / "net.safetensors"), "--epochs", "1", *out)
     assert quantized["quantized"] == "qat" and quantized["reference_accuracy"]["pictures"] == 8
+    assert all("augmentation: crops of 10% to 100% around boxes, 50% mirrored" in each for each in news), "float and int8"
     program, bundles = str(tmp_path / "program.pt2"), tmp_path / "bundles"
     said("export", program, "--to", "tflite", "--out", str(bundles))
     (bundle,) = (str(path) for path in bundles.iterdir())

@@ -41,14 +41,17 @@ def test_a_segmenter_goes_from_a_folder_to_an_exact_bundle(tmp_path: Path, capfd
     def said(*arguments: str) -> Any:
         code, spoken = call([*arguments, *data, "--json"]), capfd.readouterr()
         assert code == 0, spoken.err
+        news.append(spoken.err)
         return json.loads(spoken.out)
 
+    news: list[str] = []
     data, out = ("--data", str(save_masks(tmp_path / "squares"))), ("--out", str(tmp_path))
     trained = said("train", *SETTINGS, "--head", "r-aspp", "--output-stride", "8", *out)
     assert 0 <= trained["float_miou_share"] <= 1
     quantized = said("quantize", "--weights", str(tmp_path / "net.safetensors"), "--epochs", "1", *out)
     assert quantized["quantized"] == "qat" and quantized["reference_accuracy"]["pictures"] == 8
     assert quantized["net"] == "R-ASPP on mobilenet_v3_small"
+    assert all("augmentation: scales of 0.5 to 2, 50% mirrored" in each for each in news), "float and int8"
     program, bundles = str(tmp_path / "program.pt2"), tmp_path / "bundles"
     said("export", program, "--to", "tflite", "--out", str(bundles))
     (bundle,) = (str(path) for path in bundles.iterdir())
