@@ -21,6 +21,7 @@ NAMES = (
     ),  # accuracy
     *("nets", "bundles", "executorch_lowering", "activation_memory"),  # speed and memory of the bundles
     *("paper_nets", "published_counts", "ablations", "detection", "segmentation"),  # the papers' own tables
+    "augmentation",  # what detectors and segmenters learn from the same few pictures
     *("qat_step", "scaling", "export", "reference", "content_hashes"),  # speed of the tools
     *("predict", "int8_predictions", "operator_calibration", "search"),  # predicted latencies, and a net found for one
     *("interval_coverage", "interval_repeats"),  # what a measured latency is worth
