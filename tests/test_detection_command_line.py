@@ -54,7 +54,8 @@ def test_a_detector_goes_from_a_coco_folder_to_an_exact_bundle(
     assert 0 <= trained["float_average_precision_share"] <= 1
     quantized = said("quantize", "--weights", str(tmp_path / "net.safetensors"), "--epochs", "1", *out)
     assert quantized["quantized"] == "qat" and quantized["reference_accuracy"]["pictures"] == 8
-    assert all("augmentation: crops of 10% to 100% around boxes, 50% mirrored" in each for each in news), "float and int8"
+    for each in news:
+        assert "augmentation: crops of 10% to 100% around boxes, 50% mirrored" in each
     program, bundles = str(tmp_path / "program.pt2"), tmp_path / "bundles"
     said("export", program, "--to", "tflite", "--out", str(bundles))
     (bundle,) = (str(path) for path in bundles.iterdir())

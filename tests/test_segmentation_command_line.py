@@ -51,7 +51,8 @@ def test_a_segmenter_goes_from_a_folder_to_an_exact_bundle(tmp_path: Path, capfd
     quantized = said("quantize", "--weights", str(tmp_path / "net.safetensors"), "--epochs", "1", *out)
     assert quantized["quantized"] == "qat" and quantized["reference_accuracy"]["pictures"] == 8
     assert quantized["net"] == "R-ASPP on mobilenet_v3_small"
-    assert all("augmentation: scales of 0.5 to 2, 50% mirrored" in each for each in news), "float and int8"
+    for each in news:
+        assert "augmentation: scales of 0.5 to 2, 50% mirrored" in each
     program, bundles = str(tmp_path / "program.pt2"), tmp_path / "bundles"
     said("export", program, "--to", "tflite", "--out", str(bundles))
     (bundle,) = (str(path) for path in bundles.iterdir())
