@@ -209,7 +209,10 @@ def test_where_no_width_gives_delta_it_is_halved(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("share", "reason"),
-    [(1.0, r"a target below the start net's 1\.0"), (0.2, "a target that narrower layers can reach")],
+    [
+        (1.0, f"a target below the start net's {latency_ms(START):.3f} ms"),
+        (0.2, "a target that narrower layers can reach"),
+    ],
 )
 def test_a_target_that_cannot_be_is_refused_at_once(share: float, reason: str) -> None:
     start_ms = latency_ms(START)
