@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from mobile_sdk.errors import DataError
 from qat.other_tasks import other_task
-from qat.picture_folder import Folder, listed
+from qat.picture_folder import Folder, is_archive, listed
 from qat.progress import say
 from qat.split_names import Split, splits_among
 
@@ -15,18 +15,23 @@ _MOST_TIMES_LONGER = 100  # a side than the other: a whole picture is stretched 
 
 
 def unwrapped(folder: Folder) -> Folder:
-    """The folder in `folder` that an archive unpacked, where that is all there is."""
-    while len(folder.folders) == 1 and not folder.pictures and not folder.others:
-        (folder,) = folder.folders
+    """The folder in `folder` that an archive unpacked, where that is all there is, but for the archive."""
+    while len(folder.folders) == 1 and not folder.pictures:
+        (inner,) = folder.folders
+        if folder.others and (inner.pictures or not all(map(is_archive, folder.others))):
+            break
+        folder = inner
     return folder
 
 
 def chosen(places: Mapping[str, Place], root: Path) -> tuple[Place, ...]:
     """What is named as a split for training, and for validation where there is one; the others are left aside.
 
-    DataError: none for training, or two for one split.
+    A single place that is named as no split is all there is. DataError: none for training, or two for one split.
     """
     splits = splits_among(places)
+    if len(places) == 1 and not splits:
+        return tuple(places.values())
     by_split: dict[Split, list[str]] = {"train": [], "validation": [], "test": []}
     for name, split in splits.items():
         by_split[split].append(name)

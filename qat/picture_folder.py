@@ -55,7 +55,7 @@ class Folder:
 def read_folder(path: Path) -> Folder:
     """The folder at `path`; DataError where there is none, or one below that cannot be read."""
     if path.is_file():
-        hint = "unpack it and name the folder" if path.suffix.lower() in _ARCHIVES else LAYOUT_HINT
+        hint = "unpack it and name the folder" if is_archive(path) else LAYOUT_HINT
         raise DataError(f"expected a folder of pictures, found a file at {path}", hint=hint)
     if not path.is_dir():
         raise DataError(f"expected a folder of pictures, found none at {path}", hint=LAYOUT_HINT)
@@ -90,11 +90,16 @@ def printable(name: str | Path) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in str(name))
 
 
+def is_archive(file: Path) -> bool:
+    """Whether the file's suffix is that of an archive."""
+    return file.suffix.lower() in _ARCHIVES
+
+
 def no_pictures(folder: Folder) -> DataError:
     """What is said of a folder without a single picture, and of what it holds instead."""
     others = folder.all_others()
     found = f"none, but files: {by_suffix(others)}" if others else "none"
-    packed = any(file.suffix.lower() in _ARCHIVES for file in others)
+    packed = any(map(is_archive, others))
     hint = "unpack the archive there" if packed else f"give files that end in {' '.join(sorted(PICTURE_SUFFIXES))}"
     return DataError(f"expected pictures in {folder.path}, found {found}", hint=hint)
 

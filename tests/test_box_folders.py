@@ -85,7 +85,7 @@ def test_no_boxes_are_refused_by_what_is_there_instead(tmp_path: Path) -> None:
         ("alone", "found pictures alone"),
         ("labelled", "found folders of pictures without them .for labels without boxes: --task classification"),
         ("masked", "found pictures with masks"),
-        ("labelme", "found JSON beside the pictures"),
+        ("labelme", "found labelme's JSON .frame_000001.json."),
         ("cvat", "found CVAT's annotations.xml"),
     ):
         with pytest.raises(DataError, match=found):

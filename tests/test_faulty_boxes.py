@@ -68,6 +68,7 @@ def changed(root: Path, change: Change) -> None:
         (annotation(3, bbox=[]), "expected COCO's format", "annotations.3.bbox"),
         (annotation(3, bbox=None), "expected COCO's format", "annotations.3.bbox"),
         (annotation(3, bbox=["a", 1, 2, 3]), "expected COCO's format", "annotations.3.bbox.0"),
+        (annotation(3, bbox=[True, 1, 2, 3]), "not true or false", "annotations.3.bbox.0"),
         (annotation(3, id=1), "found the annotation id 1 more than once", "labels.json"),
         (annotation(3, image_id=77), "expected a listed image", "image_id 77 in annotation id 4"),
         (annotation(3, image_id="x\ny"), "expected a listed image", 'image_id "x?y" in annotation id 4'),

@@ -8,6 +8,7 @@
 | wholly outside its picture                                     | left out, counted and named                   |
 | that is there twice, with one label                            | left out once, counted and named              |
 | partly outside its picture                                     | cut at the edge, counted and named            |
+| in pixels, but all of them lie between 0 and 1                 | DataError: they are shares of their pictures  |
 """
 
 from collections import defaultdict
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from mobile_sdk.detections import Truth
 from mobile_sdk.errors import DataError
-from qat.detection.boxed import Boxed
+from qat.detection.boxed import Boxed, BoxedFolder
 from qat.picture_folder import counted, listed, printable
 
 LEAST_PX = 0.01
@@ -49,6 +50,19 @@ def truth_of(each: Boxed, size: tuple[int, int], index: Mapping[str, int]) -> tu
             news[what].append(f"{each.source.name} {box.entry}")
     kept = [what in ("", CUT) for what in fate]
     return Truth(boxes=cut[kept], labels=labels[kept], is_ignored=is_ignored[kept]), news
+
+
+def check_pixels(found: BoxedFolder) -> None:
+    """Raises DataError where all boxes that should be in pixels lie between 0 and 1: they are shares of pictures."""
+    pairs = [(each, box) for part in found.parts for each in part if not each.are_shares for box in each.boxes]
+    if pairs and all(0 <= side <= 1 for _, box in pairs for side in box.sides):
+        each, box = next(((each, box) for each, box in pairs if max(box.sides) > 0), pairs[0])
+        raise DataError(
+            f"expected boxes in pixels in {printable(found.root)}, found shares of the pictures, 0 to 1, in all "
+            f"{len(pairs)}, such as left, top, right, bottom of {list(box.sides)} in {box.entry} of "
+            f"{printable(each.source)}",
+            hint="multiply them by the pictures' widths and heights",
+        )
 
 
 def news_lines(found: Iterable[News]) -> list[str]:

@@ -13,8 +13,9 @@ from qat.detection.boxed import BoxedFolder
 from qat.detection.boxed_folder import load_boxed
 from qat.detection.coco_folder import read_coco
 from qat.detection.coco_layout import find_annotations
+from qat.detection.other_boxes import other_boxes
 from qat.detection.pictures import DetectionPictures
-from qat.detection.sidecars import places_of
+from qat.detection.sidecars import by_picture, places_of
 from qat.detection.voc_folder import find_voc, read_voc
 from qat.detection.yolo_folder import read_yolo
 from qat.detection.yolo_layout import ROWS, find_yolo
@@ -37,7 +38,8 @@ def load_box_folder(path: Path | str) -> DetectionPictures:
 
 def _read(folder: Folder) -> BoxedFolder:
     coco, voc = find_annotations(folder), find_voc(folder)
-    is_yolo = bool(places_of(folder, ROWS)) or not (coco or voc)
+    has_rows = any(by_picture(place, ROWS) for place in places_of(folder, ROWS).values())  # not a readme.txt alone
+    is_yolo = has_rows or not (coco or voc)
     formats = [name for name, is_there in (("COCO's", coco), ("PASCAL VOC's", voc), ("YOLO's", is_yolo)) if is_there]
     if len(formats) > 1:
         raise DataError(
@@ -54,7 +56,7 @@ def _read(folder: Folder) -> BoxedFolder:
 
 def _no_boxes(folder: Folder) -> DataError:
     """What is said of a folder without boxes, by what is there instead."""
-    if not folder.holds_pictures():
+    if not folder.holds_pictures() and not other_boxes(folder):
         return no_pictures(folder)
     found, hint = _instead(folder)
     return DataError(f"expected boxes in {folder.path}: {FORMATS}, found {found}", hint=hint)
@@ -62,11 +64,8 @@ def _no_boxes(folder: Folder) -> DataError:
 
 def _instead(folder: Folder) -> tuple[str, str]:
     """What lies in the folder in place of boxes, and what to do with it."""
-    names = {file.name for file in folder.others}
-    if "annotations.xml" in names:
-        return "CVAT's annotations.xml", "export the task as COCO 1.0"
-    if any(f"{picture.stem}.json" in names for picture in folder.pictures):
-        return "JSON beside the pictures, as labelme writes it", "convert it to COCO's annotations.json"
+    if found := other_boxes(folder):
+        return found
     for each in (folder, *folder.folders):
         if (other := other_task(each)) and other[1] != FOR_BOXES:
             return other

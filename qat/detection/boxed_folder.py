@@ -16,7 +16,7 @@ from mobile_sdk.errors import DataError
 from mobile_sdk.labels.written import check_labels
 from mobile_sdk.preprocess import open_picture, open_stored_picture
 from qat.annotated_folders import check_sides
-from qat.detection.box_faults import EXCHANGED, News, news_lines, truth_of
+from qat.detection.box_faults import EXCHANGED, News, check_pixels, news_lines, truth_of
 from qat.detection.boxed import Boxed, BoxedFolder, Part
 from qat.detection.pictures import DetectionPictures, DetectionSet
 from qat.held_out import in_bytes
@@ -35,6 +35,7 @@ def load_boxed(found: BoxedFolder) -> DetectionPictures:
     is none, no box to learn from.
     """
     check_labels(found.labels, printable(found.said_by))
+    check_pixels(found)
     parts = found.parts if len(found.parts) == 2 else _held_out(found)
     index = {label: position for position, label in enumerate(found.labels)}
     read = [map_in_threads(lambda each: _read(each, index), part, what="decoding pictures") for part in parts]

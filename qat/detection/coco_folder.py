@@ -40,6 +40,14 @@ def _identity(value: Any) -> Any:
     return int(value) if isinstance(value, str) and value.strip().lstrip("-").isdecimal() else value
 
 
+def _number(value: Any) -> Any:
+    """What may be a number: true and false, which would count as 1 and 0, are none."""
+    if isinstance(value, bool):
+        raise ValueError("a number is expected, not true or false")
+    return value
+
+
+Number = Annotated[float, BeforeValidator(_number)]
 Identity = Annotated[Annotated[int, Field(strict=True)] | str, BeforeValidator(_identity)]
 Side = Annotated[int | None, BeforeValidator(lambda value: value or None)]  # 0 says nothing
 Flag = Annotated[bool, BeforeValidator(lambda value: value or False)]  # so does null
@@ -68,7 +76,7 @@ class _Annotation(_Entry):
     id: Identity | None = None
     image_id: Identity
     category_id: Identity
-    bbox: tuple[float, float, float, float]  # left, top, width, height
+    bbox: tuple[Number, Number, Number, Number]  # left, top, width, height
     iscrowd: Flag = False
     ignore: Flag = False
 

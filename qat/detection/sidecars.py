@@ -64,16 +64,16 @@ def by_picture(place: Place, suffix: str) -> dict[Path, Path]:
     return found
 
 
-def say_left_out(files: Iterable[Path], what: str, why: str) -> None:
+def say_left_out(files: Iterable[Path], what: str, why: str, plural: str = "") -> None:
     """Says that such files, "picture", are left out, and why: "without a file of annotations"."""
     if names := [file.name for file in files]:
-        say(f"left out {counted(len(names), what)} {why}: {listed(names)}")
+        say(f"left out {counted(len(names), what, plural)} {why}: {listed(names)}")
 
 
 def _place(folder: Folder, suffix: str) -> Place | None:
     """The pictures and files of annotations that lie in it, not parted."""
-    stems = {file.stem.casefold() for file in folder.others if file.suffix.lower() == suffix}
-    if any(file.stem.casefold() in stems for file in folder.pictures):
+    stems = {folded_name(file.stem) for file in folder.others if file.suffix.lower() == suffix}
+    if any(folded_name(file.stem) in stems for file in folder.pictures):
         return Place(pictures=folder, sidecars=folder)
     for pictures, sidecars in _pairs(folder):
         if _is_flat(pictures) and _has(sidecars, suffix):
@@ -87,11 +87,17 @@ def _is_flat(pictures: Folder) -> bool:
 
 
 def _pairs(folder: Folder) -> Iterator[tuple[Folder, Folder]]:
-    """Folders in it that are named as those of pictures, each with one that is named as annotations' are."""
+    """Folders in it that are named as those of pictures, each with one that is named as annotations' are.
+
+    These may lie in each other, as `annotations/xmls/` of the Oxford pets does.
+    """
     names = {each.name.lower(): each for each in folder.folders}
     for picture_name in _PICTURES:
         for sidecar_name in _SIDECARS:
             if picture_name in names and sidecar_name in names:
+                for inner in names[sidecar_name].folders:
+                    if inner.name.lower() in _SIDECARS:
+                        yield names[picture_name], inner
                 yield names[picture_name], names[sidecar_name]
 
 

@@ -79,7 +79,9 @@ def _lists(folder: Folder) -> tuple[Path, ...]:
     by_stem = {file.stem: file for file in files if splits_among([file.stem])}  # cat_train.txt lists a label's pictures
     if "train" in splits_among(by_stem).values():
         return chosen(by_stem, within["main"].path)
-    others = [file for file in files if file.stem == "trainval"] or [file for file in files if "_" not in file.stem]
+    others = [file for file in files if file.stem == "trainval"] or [
+        file for file in files if "_" not in file.stem and file.stem not in by_stem
+    ]
     if len(others) > 1 or (files and not others):
         raise DataError(
             f"expected a list train.txt in {within['main'].path}, found {listed(file.name for file in files)}",

@@ -35,7 +35,7 @@ def read_yolo(yolo: Yolo) -> BoxedFolder:
     homes = {rows.parent for rows in taken}
     others = {*taken, *names_files(yolo.folder)}
     beside = [file for file in yolo.folder.all_others() if file.parent in homes and file.suffix.lower() == ROWS]
-    say_left_out((file for file in beside if file not in others), "file of rows", "without a picture")
+    say_left_out((file for file in beside if file not in others), "file of rows", "without a picture", "files of rows")
     parts, outlines = zip(*(_part(yolo, each) for each in yolo.parts), strict=True)
     if count := sum(outlines):
         say(f"took {counted(count, 'outline')} by the boxes around them")

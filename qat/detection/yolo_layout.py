@@ -17,6 +17,7 @@ from mobile_sdk.regular_file import MIB
 from qat.annotated_folders import chosen
 from qat.detection.boxed import quoted
 from qat.detection.file_finder import FileFinder, endings, folded_name
+from qat.detection.other_boxes import other_rows
 from qat.detection.sidecars import by_picture, places_of
 from qat.detection.yolo_yaml import SUFFIXES, YoloData, read_yaml
 from qat.picture_folder import Folder, listed
@@ -99,6 +100,8 @@ def _names(folder: Folder) -> tuple[tuple[str, ...], Path]:
     if empty := [file for file, names in found.items() if not names]:
         raise DataError(f"expected a name for each class in {empty[0]}, found none", hint=HINT)
     if not found:
+        if other := other_rows(folder):
+            raise DataError(f"expected YOLO's rows in {folder.path}, found {other[0]}", hint=other[1])
         raise DataError(
             f"expected the classes' names in data.yaml or classes.txt in {folder.path}, found none", hint=HINT
         )

@@ -60,7 +60,10 @@ def read_yaml(file: Path) -> YoloData | None:
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]
-    """PyYAML's, but for keys that are there twice, of which it would silently take the last."""
+    """PyYAML's, but for keys that are there twice, of which it takes the last, and numbers such as 007 and 1:30.
+
+    Those stay texts: PyYAML makes 7 and 90 of them, which nobody called a class.
+    """
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
         keys = Counter((key.tag, key.value) for key, _ in node.value if isinstance(key, yaml.ScalarNode))
@@ -68,6 +71,13 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]
             raise ValueError(f"{twice[0]} more than once")
         found: dict[Hashable, Any] = super().construct_mapping(node, deep)
         return found
+
+    def construct_yaml_int(self, node: Any) -> int | str:
+        text: str = self.construct_scalar(node)
+        return int(text) if re.fullmatch("0|-?[1-9][0-9]{0,17}", text) else text
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
 
 
 def _parsed(file: Path, text: str) -> Any:
@@ -98,7 +108,7 @@ def _labels(file: Path, content: dict[Any, Any]) -> tuple[str, ...]:
                 hint="put the name into quotes",
             )
     labels = tuple(str(name).strip() for name in names)
-    if content.get("nc") not in (None, len(labels)):
+    if content.get("nc") not in (None, len(labels), str(len(labels))):
         raise DataError(
             f"expected as many names as nc says in {printable(file)}, found {len(labels)} beside nc: "
             f"{_shown(content['nc'])}",
