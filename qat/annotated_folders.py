@@ -1,5 +1,6 @@
 """What the folders of pictures with boxes and of pictures with masks have in common: splits, and what is refused."""
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -13,15 +14,23 @@ from qat.split_names import Split, splits_among
 Place = TypeVar("Place")
 _MOST_TIMES_LONGER = 100  # a side than the other: a whole picture is stretched into a square, which shows nothing then
 
+_TEXTS = frozenset((".md", ".pdf", ".html", ".rst", ".bib"))
+_READMES = re.compile("(readme|licen[cs]e|citation|copying)([._-]|$)", re.IGNORECASE)
+
 
 def unwrapped(folder: Folder) -> Folder:
-    """The folder in `folder` that an archive unpacked, where that is all there is, but for the archive."""
+    """The folder in `folder` that an archive unpacked, where that is all there is, but for the archive and a readme."""
     while len(folder.folders) == 1 and not folder.pictures:
         (inner,) = folder.folders
-        if folder.others and (inner.pictures or not all(map(is_archive, folder.others))):
+        if folder.others and (inner.pictures or not all(map(_is_beside, folder.others))):
             break
         folder = inner
     return folder
+
+
+def _is_beside(file: Path) -> bool:
+    """Whether the file says nothing of single pictures."""
+    return is_archive(file) or file.suffix.lower() in _TEXTS or bool(_READMES.match(file.name))
 
 
 def chosen(places: Mapping[str, Place], root: Path) -> tuple[Place, ...]:

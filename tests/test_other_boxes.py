@@ -9,6 +9,7 @@ import pytest
 from box_exports import (
     EVERY,
     coco,
+    coco_2017,
     coco_fiftyone,
     draw,
     name,
@@ -110,7 +111,10 @@ def test_a_data_set_a_folder_below_may_have_files_beside_it(tmp_path: Path) -> N
     write(tmp_path / "two" / "README.md", "street")
     yolo_ultralytics(tmp_path / "three" / "street")
     write(tmp_path / "three" / "street.zip", "PK")
-    for each in ("one", "two", "three"):
+    coco_2017(tmp_path / "four" / "street")
+    write(tmp_path / "four" / "README.dataset.txt", "street")
+    write(tmp_path / "four" / "LICENSE", "free")
+    for each in ("one", "two", "three", "four"):
         assert counts(tmp_path / each) == (10, 15)
 
 
