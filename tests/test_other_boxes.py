@@ -19,6 +19,7 @@ from box_exports import (
     voc_labelimg,
     write,
     xml,
+    yolo_cvat,
     yolo_labelimg,
     yolo_ultralytics,
 )
@@ -148,4 +149,11 @@ def test_a_list_of_another_split_alone_is_not_learned_from(tmp_path: Path) -> No
     lists = tmp_path / "ImageSets" / "Main"
     (lists / "default.txt").rename(lists / "test.txt")
     with pytest.raises(DataError, match=r"expected a list train.txt in .*, found test.txt"):
+        qat.load_box_folder(tmp_path)
+
+
+def test_what_darknets_file_names_in_vain_is_said_with_its_name(tmp_path: Path) -> None:
+    yolo_cvat(tmp_path)
+    (tmp_path / "train.txt").unlink()
+    with pytest.raises(DataError, match=r"that .*obj.data names, found nothing at data/train.txt"):
         qat.load_box_folder(tmp_path)

@@ -90,8 +90,8 @@ def _darknet(folder: Folder) -> YoloData | None:
     keys = (("train", "train"), ("validation", "valid"))
     splits: dict[str, tuple[str, ...]] = {split: (fields[key],) for split, key in keys if fields.get(key)}
     named = FileFinder((folder,)).find(fields.get("names", ""))
-    labels, file = (numbered_lines(named), named) if named else _names(folder)
-    return YoloData(file=file, labels=labels, splits=splits)
+    labels = numbered_lines(named) if named else _names(folder)[0]
+    return YoloData(file=files[0], labels=labels, splits=splits)
 
 
 def _names(folder: Folder) -> tuple[tuple[str, ...], Path]:
