@@ -33,7 +33,6 @@ class AnnotatedSet(Sequence[tuple[Image.Image, int]], Generic[Annotation]):
     truths: tuple[Annotation, ...]
     has_sides: bool = False
     _pictures: list[PictureSet] = field(default_factory=list, init=False, repr=False)
-    _for_crops: dict[int, Self] = field(default_factory=dict, init=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.sources)
@@ -89,12 +88,10 @@ class AnnotatedSet(Sequence[tuple[Image.Image, int]], Generic[Annotation]):
         most_px = SHARP * spec.size_px
         if all(min(_sides(source)) <= most_px for source in self.sources):
             return self
-        if most_px not in self._for_crops:
-            pairs = list(zip(self.sources, self.truths, strict=True))
-            smaller = map_in_threads(lambda pair: self._at_most(most_px, *pair), pairs, what="making pictures smaller")
-            sources, truths = zip(*smaller, strict=True)
-            self._for_crops[most_px] = replace(self, sources=sources, truths=truths)
-        return self._for_crops[most_px]
+        pairs = list(zip(self.sources, self.truths, strict=True))
+        smaller = map_in_threads(lambda pair: self._at_most(most_px, *pair), pairs, what="making pictures smaller")
+        sources, truths = zip(*smaller, strict=True)
+        return replace(self, sources=sources, truths=truths)
 
     def _at_most(
         self, most_px: int, source: NDArray[np.uint8], truth: Annotation

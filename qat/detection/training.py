@@ -1,6 +1,7 @@
 """Trains detectors, float and fake-quantized ones alike, by the same plans as classifiers."""
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -111,8 +112,14 @@ class _Detection:
         learned = self._compose.first() if self._compose else self._pictures.train
         return data_fingerprint(learned, self._pictures.validation, "boxes")
 
+    @cached_property
+    def _train(self) -> DetectionSet:
+        """The pictures to learn from; where they are augmented none larger than that needs, made so once a run."""
+        train = self._pictures.train
+        return train.for_crops(self._contract.image) if self._plan.augmentation else train
+
     def batches(self, epoch: int) -> tuple[int, Iterator[tuple[Tensor, list[Truth]]]]:
-        train, image = self._compose(epoch) if self._compose else self._pictures.train, self._contract.image
+        train, image = self._compose(epoch) if self._compose else self._train, self._contract.image
         augmentation = self._plan.augmentation
         assert isinstance(augmentation, DetectionAugmentation | None)
         return own_batches(train, image, self._plan, augmentation, epoch, device_of(self._net))

@@ -1,6 +1,7 @@
 """Trains segmenters, float and fake-quantized ones alike, by the same plans as classifiers."""
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -117,8 +118,14 @@ class _Segmentation:
         learned = self._compose.first() if self._compose else self._pictures.train
         return data_fingerprint(learned, self._pictures.validation, "masks")
 
+    @cached_property
+    def _train(self) -> SegmentationSet:
+        """The pictures to learn from; where they are augmented none larger than that needs, made so once a run."""
+        train = self._pictures.train
+        return train.for_crops(self._contract.image) if self._plan.augmentation else train
+
     def batches(self, epoch: int) -> tuple[int, Iterator[tuple[Tensor, Tensor]]]:
-        train, image = self._compose(epoch) if self._compose else self._pictures.train, self._contract.image
+        train, image = self._compose(epoch) if self._compose else self._train, self._contract.image
         device, augmentation = device_of(self._net), self._plan.augmentation
         assert isinstance(augmentation, SegmentationAugmentation | None)
         if self._plan.class_balance and (self._balance is None or self._compose):
