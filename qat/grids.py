@@ -24,6 +24,7 @@ LEAST_PRODUCT = 2 * arithmetic.PRODUCT_RATIO_RANGE[0]  # both scales of a produc
 _FIXED = (Kind.HARD_SIGMOID, Kind.RELU6)  # activations whose grid mathematics gives: wider, it would say less
 LARGEST_SCALE = 2.0**126  # whose inverse is a float32 with all its bits
 LARGEST_FACTOR = arithmetic.REQUANTIZATION_RANGE[1] / 2  # input scale over output scale, for all operators alike
+LARGEST_MEAN_FACTOR = 2.0**14  # the same of a mean: beyond, float32 does not hold its sums to half a code
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +114,8 @@ class GridPlanner:
                 self._at_least(name, (operand.name,), operand.factor * GATE.scale / LARGEST_FACTOR)
             case Kind.SCALE:
                 self._at_least(name, (operand.name,), operand.factor * pending.step.constant / LARGEST_FACTOR)
+            case Kind.GLOBAL_MEAN:
+                self._at_least(name, (operand.name,), operand.factor / LARGEST_MEAN_FACTOR)
             case Kind.AVERAGE_POOL:
                 self._at_least(name, (operand.name,), operand.factor / LARGEST_FACTOR)
             case Kind.CONCAT if operand.name:

@@ -321,6 +321,21 @@ def test_a_linear_layer_on_76800_values_of_one_sign_is_exact(tmp_path: Path) -> 
     assert fidelity_db(program, net, pictures[2:]) > 40
 
 
+@pytest.mark.parametrize("bias", [-4.0, -2.99, 0.0, 4.0])
+@pytest.mark.parametrize("activation", [F.hardsigmoid, F.hardswish, F.relu6, F.relu], ids=lambda each: each.__name__)
+def test_a_squeeze_and_excite_of_a_map_that_is_constant_is_exact(activation: Any, bias: float, tmp_path: Path) -> None:
+    def forward(self: Any, x: Tensor) -> Tensor:
+        y = activation(self.stem(x))
+        return self.last((y * F.hardsigmoid(self.gate(y.mean((2, 3), keepdim=True)))).mean((2, 3)))
+
+    own = net(forward, stem=nn.Conv2d(3, 4, 3), gate=nn.Conv2d(4, 4, 1), last=nn.Linear(4, len(LABELS)))
+    with torch.no_grad():
+        own.stem.weight.zero_()
+        own.stem.bias.fill_(bias)
+    program = calibrated(own, CalibrationPlan())
+    assert_exact(program.graph, CONTRACT, rgb(6, SIZE_PX, seed=1), tmp_path)
+
+
 def test_a_tensor_and_a_multiple_of_it_that_share_a_grid_are_refused_in_one_line() -> None:
     def forward(self: Any, x: Tensor) -> Tensor:
         y = self.stem(x)
