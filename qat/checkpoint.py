@@ -28,7 +28,8 @@ from qat.progress import say
 
 CHECKPOINT_FILE = "checkpoint.pt"
 _SCHEMA = 4
-_VERSION, _EPOCHS, _WARM_UP, _INITIAL = "version of this SDK", "number of epochs", "warm-up", "initial weights"
+_VERSION, _EPOCHS, _WARM_UP = "version of this SDK", "number of epochs", "warm-up"
+_INITIAL, _FROZEN = "initial weights", "frozen parameters"
 _OF_LENGTH = frozenset((_EPOCHS, _WARM_UP))
 """What may differ between a finished training and the longer one that goes on from it."""
 
@@ -58,6 +59,7 @@ def fingerprint(net: nn.Module, plan: TrainPlan, contract: Contract, task: Finge
         "contract": _hash(contract.model_dump_json()),
         **task,
         "net": _structure_hash(net),
+        _FROZEN: _hash(repr([name for name, value in net.named_parameters() if not value.requires_grad])),
         _INITIAL: initial if left == weights else weights,
     }
 
@@ -181,8 +183,9 @@ def _refusal(folder: Path, state: State, found: Mapping[str, str], told: str) ->
 
 
 def _tensors(net: nn.Module) -> dict[str, torch.Tensor]:
-    state = net.state_dict()  # a module may add anything to it by get_extra_state
-    return {name: value for name, value in state.items() if isinstance(value, torch.Tensor)}
+    """All that the net holds, buffers too that no file keeps; a module may add anything by get_extra_state."""
+    held = {**dict(net.named_buffers()), **net.state_dict()}
+    return {name: value for name, value in held.items() if isinstance(value, torch.Tensor)}
 
 
 def _structure_hash(net: nn.Module) -> str:

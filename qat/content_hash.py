@@ -1,11 +1,13 @@
 """What data are told apart by: hashes of their bytes, never of names, sizes or dates."""
 
 import hashlib
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from mobile_sdk.errors import DataError
@@ -13,7 +15,8 @@ from mobile_sdk.errors import DataError
 Fingerprint = dict[str, str]
 """Hashes, by what they are of."""
 
-Stamp = tuple[int, int, int, int]
+Stamp = tuple[int, ...]
+"""What tells in a moment whether a file, or an array, is still as it was."""
 
 
 class Hashed(Protocol):
@@ -62,6 +65,11 @@ def stamp(path: Path) -> Stamp:
     with _readable(path):
         found = path.stat()
     return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
+
+
+def array_stamp(array: NDArray[Any]) -> Stamp:
+    """A checksum of an array's bytes, several times as fast as their hash: whoever holds it can change it in place."""
+    return (zlib.crc32(np.ascontiguousarray(array).view(np.uint8)),)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mobile_sdk.contract import ImageSpec
 from mobile_sdk.preprocess import open_picture, to_bytes
-from qat.content_hash import Stamp, hash_all, hash_array, hash_file, stamp
+from qat.content_hash import Stamp, array_stamp, hash_all, hash_array, hash_file, stamp
 from qat.progress import map_in_threads
 
 
@@ -42,8 +42,8 @@ class PictureSet(Sequence[tuple[Image.Image, int]]):
     """Pictures with the index of each one's label, in an order that is shuffled once and for all.
 
     So a slice, which is a PictureSet again, is a fair sample. Pictures without a label carry -1.
-    Decoded bytes stay in memory up to `cache_mib` a set, and as long as the files are as they were; beyond that they
-    are decoded again each time.
+    Decoded bytes stay in memory up to `cache_mib` a set, and as long as files and arrays are as they were; beyond that
+    they are decoded again each time.
     """
 
     sources: tuple[Source, ...]
@@ -118,7 +118,7 @@ class PictureSet(Sequence[tuple[Image.Image, int]]):
         return hash_all((hash_array(np.array(self.targets, np.int64)),))
 
     def _stamps(self) -> Stamps:
-        return tuple(stamp(source) for source in self.sources if isinstance(source, Path))
+        return tuple(_stamp(source) for source in self.sources if isinstance(source, Path | np.ndarray))
 
 
 def in_parts(pictures: Any) -> str:
@@ -137,6 +137,10 @@ def _picture(source: Source) -> Image.Image:
     if isinstance(source, Path):
         return open_picture(source)
     return Image.fromarray(source) if isinstance(source, np.ndarray) else source.open()
+
+
+def _stamp(source: Path | NDArray[np.uint8]) -> Stamp:
+    return stamp(source) if isinstance(source, Path) else array_stamp(source)
 
 
 def _content(source: Source) -> bytes:

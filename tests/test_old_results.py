@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,22 @@ def test_a_first_epoch_is_composed_once_for_the_run_and_for_telling_it_apart(tmp
     assert asked == [0]
 
 
+def test_parameters_that_are_frozen_and_buffers_that_no_file_keeps_count(tmp_path: Path) -> None:
+    def run(frozen: str = "", factor: float = 1.0) -> None:
+        net = tiny_net()
+        net.register_buffer("factor", torch.tensor(factor), persistent=False)
+        for name, parameter in net.named_parameters():
+            parameter.requires_grad_(not frozen or not name.startswith(frozen))
+        fit(net, pictures(), replace(PLAN, epochs=1), contract=CONTRACT, out=tmp_path)
+
+    run()
+    run()
+    with pytest.raises(SettingError, match=r"with other frozen parameters \("):
+        run(frozen="features")
+    with pytest.raises(SettingError, match=r"with other initial weights \("):
+        run(factor=2.0)
+
+
 def test_nets_of_the_same_tensors_that_compute_otherwise_are_told_apart(tmp_path: Path) -> None:
     segment(masked(), masked(), tmp_path, stride=16)
     with pytest.raises(SettingError, match=r"with other net \("):
@@ -189,13 +206,37 @@ def test_what_is_held_in_memory_is_read_again_where_the_file_is_another(photogra
     assert (part.bytes(CONTRACT.image)[0] == 201).all() and (before[0] != 201).all()
 
 
-def test_what_is_held_of_arrays_is_read_again_once_they_are_found_changed() -> None:
+def test_an_array_that_was_changed_in_place_is_read_again() -> None:
     part = PictureSet(sources=tuple(source.copy() for source in RGB), targets=(0,) * len(RGB))
-    first, _ = part.pictures_hash(), part.bytes(CONTRACT.image)
+    first, before = part.pictures_hash(), part.bytes(CONTRACT.image).copy()
     source = part.sources[0]
     assert isinstance(source, np.ndarray)
+    source[30, 30, 1] ^= 1
+    assert part.pictures_hash() != first and part.bytes(CONTRACT.image) is not None
     source[:] = 77
-    assert part.pictures_hash() != first and (part.bytes(CONTRACT.image)[0] == 77).all()
+    after = part.bytes(CONTRACT.image)
+    assert (after[0] == 77).all() and (before[0] != 77).any() and (after[1:] == before[1:]).all()
+
+
+@pytest.mark.parametrize("side", [64, 200])
+def test_pictures_boxes_and_masks_that_were_changed_in_place_are_learned_as_they_are(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, side: int
+) -> None:
+    monkeypatch.setattr("test_old_results.SHORT", replace(SHORT, augmentation="task"))
+    rgb = np.random.default_rng(0).integers(0, 256, (4, side, side, 3), dtype=np.uint8)
+    found = DetectionSet(sources=tuple(rgb), truths=tuple(boxes() for _ in rgb))
+    marked = SegmentationSet(sources=tuple(rgb), truths=tuple(np.zeros((side, side), np.uint8) for _ in rgb))
+    ways: tuple[tuple[Set, Callable[..., nn.Module], Callable[[], Any]], ...] = (
+        (found, detect, lambda: found.truths[0].boxes.__iadd__(5)),
+        (marked, segment, lambda: marked.truths[0].fill(1)),
+    )
+    for part, learn, change in ways:
+        nets = [learn(part, part, tmp_path / learn.__name__)]
+        for number, do in enumerate((change, lambda: np.invert(rgb[0], out=rgb[0]))):
+            do()
+            nets.append(learn(part, part, tmp_path / f"{learn.__name__} {number}"))
+            assert same(nets[-1], learn(replace(part), part, tmp_path / f"{learn.__name__} fresh {number}"))
+        assert not any(same(*pair) for pair in pairwise(nets))
 
 
 def test_a_picture_that_is_gone_is_named(photographs: Path) -> None:
