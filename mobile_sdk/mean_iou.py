@@ -9,7 +9,11 @@ from mobile_sdk.masks import Masks
 
 
 class MeanIou(Model):
-    """`share` is the mean, 0..1, over the labels that occur in truth or masks; `by_label` is null for others."""
+    """`share` is the mean, 0..1, over the labels that occur in truth or masks.
+
+    `by_label` is null for those that no truth shows: a label that is only found where it is not counts as 0 in the mean
+    alone.
+    """
 
     share: float
     by_label: ByLabel
@@ -26,7 +30,8 @@ def mean_iou(masks: Masks, truths: Masks, labels: int) -> MeanIou:
     union = counts.sum(axis=0) + counts.sum(axis=1) - common
     shares = [float(both / either) if either else None for both, either in zip(common, union, strict=True)]
     known = [share for share in shares if share is not None]
-    return MeanIou(share=sum(known) / len(known) if known else 0.0, by_label=tuple(shares), pictures=len(masks))
+    by_label = tuple(share if shown else None for share, shown in zip(shares, counts.sum(axis=1), strict=True))
+    return MeanIou(share=sum(known) / len(known) if known else 0.0, by_label=by_label, pictures=len(masks))
 
 
 def _confusion(masks: Masks, truths: Masks, labels: int) -> NDArray[np.int64]:

@@ -18,7 +18,7 @@ from qat.arguments import expect_plan, expect_prepared, to_calibrate_on
 from qat.batches import evaluation_batches
 from qat.bias_correction import correct_biases
 from qat.calibration_plan import CalibrationPlan
-from qat.equalisation import equalise
+from qat.equalisation import check_equalises, equalise
 from qat.freezing import freeze
 from qat.picture_set import PictureSet
 from qat.preparation import FakeQuantNet, prepare
@@ -116,6 +116,7 @@ class _Run:
     def stages(self) -> Iterator[Stage]:
         """Carries the stages out."""
         if self._plan.equalise:
+            check_equalises(self._net)
             equalise(self._net, self._some)
             self._teacher = _teacher_of(self._net)
         yield self._stage("equalised, extremes" if self._plan.equalise else "extremes", self._observe)

@@ -69,7 +69,7 @@ def stamp(path: Path) -> Stamp:
 
 def array_stamp(array: NDArray[Any]) -> Stamp:
     """A checksum of an array's bytes, several times as fast as their hash: whoever holds it can change it in place."""
-    return (zlib.crc32(np.ascontiguousarray(array).view(np.uint8)),)
+    return (zlib.crc32(np.ascontiguousarray(array).view(np.uint8).data),)
 
 
 @contextmanager

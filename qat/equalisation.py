@@ -9,12 +9,22 @@ its α = ½. A factor passes through all that commutes with it: ReLU, residual s
 import torch
 from torch import Tensor, fx
 
+from mobile_sdk.errors import SettingError
 from qat.channel_groups import ChannelGroup, channel_groups
 from qat.fake_quant import TensorQuantizer
 from qat.layers import Conv2d, Weighted
 from qat.preparation import FakeQuantNet
 
 LARGEST_FACTOR = 16.0  # a channel that few pictures wake needs room above what was seen of it
+
+
+def check_equalises(net: FakeQuantNet) -> None:
+    """Raises SettingError where no channel of `net` can be rescaled."""
+    if not channel_groups(net):
+        raise SettingError(
+            "expected a net with channels to equalise, found none: no factor passes through a ReLU6 or a sigmoid",
+            hint="leave equalisation out (equalise=False)",
+        )
 
 
 @torch.no_grad()

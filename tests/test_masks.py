@@ -43,6 +43,11 @@ def test_the_mean_counts_the_pixels_of_all_pictures_together() -> None:
     assert found.share == pytest.approx((1 / 3 + 4 / 6) / 2) and found.pictures == 2
 
 
+def test_a_label_that_no_truth_shows_has_no_share_of_its_own_but_counts_in_the_mean_where_it_is_found() -> None:
+    found = mean_iou(np.array([[[0, 0, 2, 1]]], np.uint8), np.array([[[0, 0, 0, VOID]]], np.uint8), 4)
+    assert found.by_label == (2 / 3, None, None, None) and found.share == pytest.approx((2 / 3 + 0) / 2)
+
+
 @given(st.integers(2, 6), st.integers(0, 2**32 - 1))
 def test_the_mean_is_that_of_sets_of_pixels(labels: int, seed: int) -> None:
     random = np.random.default_rng(seed)

@@ -1,6 +1,8 @@
 """A search ends at or below its target, or says by how much it misses it; a target that can be none is refused."""
 
 import math
+import re
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -19,7 +21,7 @@ from qat.search.netadapt import NetAdapt
 from qat.search.record import SearchRecord
 from qat.search.reward import Reward
 from qat.search.space import Space
-from qat.search.target import fastest, told_target
+from qat.search.target import fastest, rounded_up, told_target
 
 SPACE = Space(start=START)
 START_MS = latency_ms(START)
@@ -62,11 +64,25 @@ def test_one_candidate_is_enough(population: int | None, tmp_path: Path) -> None
 def test_a_target_below_the_fastest_net_is_refused_before_anything_is_evaluated(
     target_ms: float, tmp_path: Path
 ) -> None:
-    with pytest.raises(SettingError, match=f"nets of the space can reach, {LEAST_MS:.3f} ms at the least, found"):
+    with pytest.raises(SettingError, match=f"nets of the space can reach, {rounded_up(LEAST_MS)} at the least, found"):
         searched(rewarded(target_ms), tmp_path, evaluate=None)
     with pytest.raises(SettingError, match="expected a target that narrower layers can reach"):
         searched(NetAdapt(judge=latency_ms, target_ms=target_ms), tmp_path, evaluate=None)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("factor", [0.99, 1.0, 1.0003, 1.01])
+def test_the_least_latency_that_a_refusal_tells_is_one_that_can_be_asked_for(factor: float) -> None:
+    def judge(architecture: Architecture) -> float:
+        return factor * latency_ms(architecture)
+
+    for method in (replace(rewarded(0.1 * LEAST_MS), judge=judge), NetAdapt(judge=judge, target_ms=0.1 * LEAST_MS)):
+        with pytest.raises(SettingError) as refused:
+            method.check(START, judge(START))
+        (least,) = re.findall(r"([0-9.]+) ms at the least", str(refused.value))
+        asked = replace(method.reward, target_ms=float(least)) if isinstance(method, Rewarded) else None
+        again = replace(method, reward=asked) if asked else replace(method, target_ms=float(least))
+        again.check(START, judge(START))
 
 
 def test_no_net_of_the_space_is_faster_than_the_one_that_is_named() -> None:

@@ -8,7 +8,7 @@ from mobile_sdk.errors import SettingError
 from qat.nets.architecture import Architecture
 from qat.search.record import Candidate
 from qat.search.rounds import Proposal
-from qat.search.target import Judge, check_target
+from qat.search.target import Judge, check_target, rounded_up
 from qat.search.widths import DIVISOR, Width, channels_of, resized, widths
 
 _HALVINGS = 8  # of δ, where no single width gives it
@@ -54,7 +54,7 @@ class NetAdapt:
         least_ms = min(self.judge(narrowest(start, order)) for order in orders)
         if self.target_ms < least_ms:
             raise SettingError(
-                f"expected a target that narrower layers can reach, {least_ms:.3f} ms at the least, found "
+                f"expected a target that narrower layers can reach, {rounded_up(least_ms)} at the least, found "
                 f"{self.target_ms:.3f} ms",
                 hint="raise the target, or search by evolution, which also changes kernels and squeeze-and-excite",
             )

@@ -1,7 +1,7 @@
 """The latency that a search is to come to: which can be none, and what is told of the net that was found for it."""
 
 from collections.abc import Callable
-from math import inf
+from math import ceil, floor, inf
 
 from mobile_sdk.errors import SettingError
 from qat.nets.architecture import Architecture
@@ -23,16 +23,22 @@ def check_reachable(space: Space, judge: Judge, target_ms: float) -> None:
         least_ms = judge(fastest(space, judge))
         if least_ms > target_ms:
             raise SettingError(
-                f"expected a target that nets of the space can reach, {least_ms:.3f} ms at the least, found "
+                f"expected a target that nets of the space can reach, {rounded_up(least_ms)} at the least, found "
                 f"{target_ms:.3f} ms",
                 hint="raise the target, or start from a narrower net (--width)",
             )
     most_ms = judge(space.widest)
     if target_ms > most_ms:
         raise SettingError(
-            f"expected a target below the slowest net of the space, {most_ms:.3f} ms, found {target_ms:.3f} ms",
+            f"expected a target below the slowest net of the space, {floor(1000 * most_ms) / 1000:.3f} ms, found "
+            f"{target_ms:.3f} ms",
             hint="lower the target, or start from a wider net (--width)",
         )
+
+
+def rounded_up(latency_ms: float) -> str:
+    """Returns a latency in thousandths of a millisecond, none below it: given as the target it can be reached."""
+    return f"{ceil(1000 * latency_ms) / 1000:.3f} ms"
 
 
 def fastest(space: Space, judge: Judge) -> Architecture:
