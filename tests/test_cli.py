@@ -18,7 +18,7 @@ from mobile_sdk.cli.app import EXAMPLES, call
 from mobile_sdk.cli.train import RECIPES, choose_plan
 
 VERBS = tuple(verb.__name__ for verb in EXAMPLES)
-NOISE = re.compile(r"W\d{4} |Failed to load|[Ww]arning|INFO:|Traceback|scikit-learn|not been tested")
+NOISE = re.compile(r"W\d{4} |Failed to load|[Ww]arning(?!: never right)|INFO:|Traceback|scikit-learn|not been tested")
 PROGRESS = re.compile(
     r"\d+ labels: |pictures: |\d+ tensors from |epoch \d+/|calibration: |reconstruction: |going on after|"
     r"decoding pictures|checking pictures|hashing |warning: never right|export|float\.pt2"

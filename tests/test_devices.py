@@ -19,7 +19,7 @@ from phones import AMD64, ARM64, BOARD, Phones
 from mobile_sdk.benchmarking import BenchmarkStoppedError, benchmark
 from mobile_sdk.bundle import open_bundle
 from mobile_sdk.cli.app import call
-from mobile_sdk.devices import Farm, check_measures_time, open_device, remote
+from mobile_sdk.devices import Farm, adb, check_measures_time, open_device, remote
 from mobile_sdk.devices.adb import Adb, serials
 from mobile_sdk.devices.runners import make_runners
 from mobile_sdk.errors import MachineError, SettingError
@@ -128,8 +128,10 @@ def test_bench_on_several_phones_measures_each(
 
 def test_a_budget_on_a_device_is_a_gate(small: SmallRun, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     words = ["--device", X86, "--out", str(tmp_path / "bench.json")]
-    assert call(["bench", small.bundle("tflite"), *words, "--quick", "--max-ms", "0.00001"]) == 0
-    assert "a quick measurement supports no verdict" in capfd.readouterr().out
+    assert call(["bench", small.bundle("tflite"), *words, "--quick", "--max-ms", "0.00001"]) == 2
+    assert "expected no --max-ms beside --quick, which gives no verdict" in capfd.readouterr().err
+    quick = benchmark([open_bundle(small.bundle("tflite"))], device=X86, quick=True, max_ms=0.00001).measurements[0]
+    assert quick.verdict == "not_run" and "a quick measurement supports no verdict" in str(quick.reason)
     numbers = benchmark([open_bundle(small.bundle("tflite"))], device=X86, max_ms=10_000)
     assert numbers.measurements[0].verdict != "fail"
 
@@ -192,6 +194,23 @@ def test_a_full_device_is_one_line(phones: Phones, small: SmallRun) -> None:
         assert nothing_left(phones)
     finally:
         phones.tell("empty amd64")
+
+
+@pytest.mark.parametrize(
+    ("free_kib", "told"), [("7", "8 KiB free .* No space left"), ("8", "copy response"), ("?", "copy response")]
+)
+def test_a_full_device_is_told_from_a_broken_connection(
+    free_kib: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer(command: list[str], device: str, timeout_s: float = 0) -> str:
+        if "push" in command:
+            raise MachineError(f"expected to reach {device}, found: failed to read copy response", hint="")
+        return f"Filesystem 1K-blocks Used Available Use% Mounted on\ntmpfs 9000 1 {free_kib} 1% /data\n"
+
+    monkeypatch.setattr(adb, "call_or_fail", answer)
+    (tmp_path / "model").write_bytes(bytes(2**13))
+    with pytest.raises(MachineError, match=told):
+        Adb(serial="1").push(tmp_path, "/data/local/tmp/x")
 
 
 def test_a_wrong_serial_names_those_that_are_there(capfd: pytest.CaptureFixture[str], small: SmallRun) -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 from mobile_sdk.devices.remote import Remote, call_or_fail
@@ -42,12 +43,31 @@ class Adb:
         return self._adb("shell", "-T", script)
 
     def push(self, source: Path, target: str) -> None:
-        """`adb push`."""
-        call_or_fail(self._adb("push", str(source), target), self.name, _PUSH_S)
+        """`adb push`; MachineError, which says so where the device is full.
+
+        adb's client tells that reason only where it reads it before the daemon has closed the connection.
+        """
+        try:
+            call_or_fail(self._adb("push", str(source), target), self.name, _PUSH_S)
+        except MachineError as error:
+            needed_kib = sum(file.stat().st_size for file in (source, *source.rglob("*")) if file.is_file()) // 1024
+            if self._free_kib() >= needed_kib:
+                raise
+            raise MachineError(
+                f"expected {needed_kib} KiB free in {self.folder} on {self.name}, found: No space left on device",
+                hint="remove what it does not need",
+            ) from error
 
     def pull(self, source: str, target: Path) -> None:
         """`adb pull`."""
         call_or_fail(self._adb("pull", source, str(target)), self.name, _PUSH_S)
+
+    def _free_kib(self) -> float:
+        """What `df` says is free in the folder; infinite where it says nothing that can be read."""
+        try:
+            return int(call_or_fail(self.command(f"df -k {self.folder}"), self.name).splitlines()[-1].split()[3])
+        except (MachineError, IndexError, ValueError):
+            return inf
 
     def _adb(self, *words: str) -> list[str]:
         return ["adb", "-s", self.serial, *words]
