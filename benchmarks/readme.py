@@ -18,7 +18,12 @@ PAGES = {  # of docs/: the marks in each, and the results whose rows stand there
     "paper-nets.md": {"paper nets": "paper_nets", "ablations": "ablations", "published counts": "published_counts"},
     "results.md": {"coverage": "interval_coverage", "repeats": "interval_repeats"},
     "search.md": {"search": "search"},
-    "training.md": {"content hashes": "content_hashes", "scaling": "scaling", "scaling digits": "scaling_digits"},
+    "training.md": {
+        "augmentation": "augmentation",
+        "content hashes": "content_hashes",
+        "scaling": "scaling",
+        "scaling digits": "scaling_digits",
+    },
 }
 BESIDE_STOCK = (
     *("calibration", "distillation", "qat_digits", "stock_qat"),
