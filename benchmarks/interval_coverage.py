@@ -14,10 +14,21 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.noise import Noise, Times, bursts, drift, heavy_tails, independent, long_rounds, memory, switching
+from benchmarks.noise import (
+    Noise,
+    Times,
+    bursts,
+    drift,
+    heavy_tails,
+    independent,
+    long_rounds,
+    measured,
+    memory,
+    switching,
+)
 from benchmarks.results_file import write_result
 from mobile_sdk.environment import installed_versions
-from mobile_sdk.measurements import Measurement, Plan, judge
+from mobile_sdk.measurements import Plan, judge
 from mobile_sdk.stats import summarize
 
 DRAWS = 1000
@@ -90,23 +101,12 @@ class _Found:
     def __init__(self, times: Times, median_ms: float) -> None:
         rounds_ms = times.tolist()
         summary = summarize(rounds_ms)
-        measured = Measurement(
-            bundle="a",
-            name="a",
-            runtime="r",
-            precision="int8",
-            model_bytes=1,
-            samples=None,
-            summary=summary,
-            advice=summary.advice,
-            not_run=None,
-        )
         interval, (low, high) = summary.median_interval_ms, as_independent(rounds_ms)
         self.holds = interval.low <= median_ms <= interval.high
         self.holds_as_independent = low <= median_ms <= high
         self.half_width = (interval.high - interval.low) / 2 / median_ms
-        self.verdict_at_median = judge(measured, Plan(max_ms=median_ms)).verdict in ("pass", "fail")
-        self.passes_over_budget = judge(measured, Plan(max_ms=0.98 * median_ms)).verdict == "pass"
+        self.verdict_at_median = judge(measured(summary), Plan(max_ms=median_ms)).verdict in ("pass", "fail")
+        self.passes_over_budget = judge(measured(summary), Plan(max_ms=0.98 * median_ms)).verdict == "pass"
         self.margin = inf if summary.advice else interval.high / median_ms - 1
 
 

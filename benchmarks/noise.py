@@ -1,4 +1,4 @@
-"""Six kinds of noise of a machine, as rounds of run times around a known median of 1 ms."""
+"""Six kinds of noise of a machine: rounds of run times around a known median of 1 ms, and what bench makes of them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,6 +8,9 @@ from statistics import NormalDist
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
+
+from mobile_sdk.measurements import Measurement
+from mobile_sdk.stats import Summary
 
 Times = NDArray[np.float64]
 
@@ -20,6 +23,21 @@ class Noise:
     what: str
     draw: Callable[[Generator, int, int], Times]
     median_ms: float = 1.0
+
+
+def measured(summary: Summary) -> Measurement:
+    """Returns the measurement of a bundle whose rounds have that summary, to be judged."""
+    return Measurement(
+        bundle="a",
+        name="a",
+        runtime="r",
+        precision="int8",
+        model_bytes=1,
+        samples=None,
+        summary=summary,
+        advice=summary.advice,
+        not_run=None,
+    )
 
 
 def independent(share: float) -> Noise:

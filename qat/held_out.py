@@ -1,10 +1,13 @@
-"""Which pictures are held out to validate by: drawn by a hash, label by label."""
+"""Which pictures are held out to validate by: drawn by a hash, label by label or of all together."""
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 ByLabel = Mapping[str, Sequence[Path]]
+Item = TypeVar("Item")
+_FIFTH = 0.2
 
 
 def split(root: Path, by_label: ByLabel, share: float, seed: int) -> tuple[ByLabel, ByLabel]:
@@ -23,6 +26,13 @@ def split(root: Path, by_label: ByLabel, share: float, seed: int) -> tuple[ByLab
         validation = {label: [file for file in files if file in held_out] for label, files in train.items()}
         train = without(train, held_out)
     return train, validation
+
+
+def fifth_held_out(items: Sequence[Item], name: Callable[[Item], str]) -> tuple[tuple[Item, ...], tuple[Item, ...]]:
+    """Returns what to learn from, and a fifth to validate by, which the hashes of the names decide alone."""
+    ranked = sorted(items, key=lambda item: hashlib.sha256(in_bytes(name(item))).digest())
+    count = max(1, round(len(ranked) * _FIFTH))
+    return tuple(ranked[count:]), tuple(ranked[:count])
 
 
 def without(by_label: ByLabel, files: Collection[Path]) -> dict[str, list[Path]]:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -60,6 +61,11 @@ def read_folder(path: Path) -> Folder:
     if not path.is_dir():
         raise DataError(f"expected a folder of pictures, found none at {path}", hint=LAYOUT_HINT)
     return _read(path, (), 0)
+
+
+def folded_name(name: str) -> str:
+    """Returns a name that is the same in letters of any case and however they are composed, as archives change them."""
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def natural_order(name: str) -> tuple[tuple[str | Decimal, ...], str]:

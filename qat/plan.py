@@ -1,8 +1,6 @@
 """How a net is trained: one frozen plan for float and quantization-aware training, and the papers' plans by name."""
 
 import math
-import reprlib
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -17,6 +15,7 @@ from qat.distillation import Distillation
 from qat.phases import FREE, Phase, are_in_order
 from qat.rmsprop import TensorFlowRMSProp
 from qat.segmentation.augmentation import SegmentationAugmentation
+from qat.setting_rules import Rule, check_settings
 
 Augmenting = Augmentation | DetectionAugmentation | SegmentationAugmentation
 """Of pictures with labels, boxes and masks."""
@@ -117,7 +116,7 @@ class TrainPlan:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _check(self)
+        check_settings(self, _RULES, "the training plan")
 
     @classmethod
     def digits(cls, epochs: int = 16) -> "TrainPlan":
@@ -343,12 +342,14 @@ def _decays(weight: nn.Parameter) -> bool:
     return weight.ndim >= 2 and not is_depthwise
 
 
-_RULES: tuple[tuple[str, tuple[str, ...], Callable[[TrainPlan], bool]], ...] = (
-    ("whole epochs, 1 or more", ("epochs",), lambda plan: _is_whole(plan.epochs, 1)),
-    ("a batch of 2 or more", ("batch",), lambda plan: _is_whole(plan.batch, 2)),  # one picture teaches no batch norm
-    ("one of qat.plan's optimizers", ("optimizer",), lambda plan: isinstance(plan.optimizer, _OPTIMIZERS)),
-    ("an optimizer whose settings are in range", ("optimizer",), lambda plan: _is_in_range(plan.optimizer)),
-    (
+_RULES = (
+    Rule("whole epochs, 1 or more", ("epochs",), lambda plan: _is_whole(plan.epochs, 1)),
+    Rule(
+        "a batch of 2 or more", ("batch",), lambda plan: _is_whole(plan.batch, 2)
+    ),  # one picture teaches no batch norm
+    Rule("one of qat.plan's optimizers", ("optimizer",), lambda plan: isinstance(plan.optimizer, _OPTIMIZERS)),
+    Rule("an optimizer whose settings are in range", ("optimizer",), lambda plan: _is_in_range(plan.optimizer)),
+    Rule(
         "no range_share of StepAdam's without a phase that learns steps",
         ("optimizer", "phases"),
         lambda plan: (
@@ -357,9 +358,9 @@ _RULES: tuple[tuple[str, tuple[str, ...], Callable[[TrainPlan], bool]], ...] = (
             or any(phase.learns_steps for phase in plan.phases)
         ),
     ),
-    ("a learning rate above 0", ("learning_rate",), lambda plan: 0 < plan.learning_rate < math.inf),
-    ("one of qat.plan's schedules", ("schedule",), lambda plan: isinstance(plan.schedule, Cosine | Staircase)),
-    (
+    Rule("a learning rate above 0", ("learning_rate",), lambda plan: 0 < plan.learning_rate < math.inf),
+    Rule("one of qat.plan's schedules", ("schedule",), lambda plan: isinstance(plan.schedule, Cosine | Staircase)),
+    Rule(
         "a Staircase with a factor above 0, up to 1, every so many epochs above 0",
         ("schedule",),
         lambda plan: (
@@ -367,46 +368,46 @@ _RULES: tuple[tuple[str, tuple[str, ...], Callable[[TrainPlan], bool]], ...] = (
             or (0 < plan.schedule.factor <= 1 and 0 < plan.schedule.every_epochs < math.inf)
         ),
     ),
-    (
+    Rule(
         "a warm-up shorter than the run",
         ("warm_up_epochs", "epochs"),
         lambda plan: 0 <= plan.warm_up < plan.epochs,
     ),
-    ("a weight decay of 0 or more", ("weight_decay",), lambda plan: 0 <= plan.decay < math.inf),
-    (
+    Rule("a weight decay of 0 or more", ("weight_decay",), lambda plan: 0 <= plan.decay < math.inf),
+    Rule(
         "no weight decay beside StepAdam, which has none",
         ("weight_decay", "optimizer"),
         lambda plan: not (plan.decay and isinstance(plan.optimizer, StepAdam)),
     ),
-    ("label smoothing from 0 to below 1", ("label_smoothing",), lambda plan: 0 <= plan.smoothing < 1),
-    (
+    Rule("label smoothing from 0 to below 1", ("label_smoothing",), lambda plan: 0 <= plan.smoothing < 1),
+    Rule(
         "an average's decay from 0 to below 1, or None",
         ("ema_decay",),
         lambda plan: plan.ema_decay is None or 0 <= plan.ema_decay < 1,
     ),
-    (
+    Rule(
         "an Augmentation, DetectionAugmentation or SegmentationAugmentation, 'task', or None",
         ("augmentation",),
         lambda plan: isinstance(plan.augmentation, Augmenting | None) or plan.augmentation == "task",
     ),
-    ("phases that begin at 0, one after the other", ("phases",), lambda plan: are_in_order(plan.phases)),
-    (
+    Rule("phases that begin at 0, one after the other", ("phases",), lambda plan: are_in_order(plan.phases)),
+    Rule(
         "a Distillation, or None",
         ("distillation",),
         lambda plan: isinstance(plan.distillation, Distillation | None),
     ),
-    (
+    Rule(
         "no label smoothing beside a distillation that weighs no labels",
         ("label_smoothing", "distillation"),
         lambda plan: not (plan.label_smoothing and plan.distillation and not plan.distillation.labels),
     ),
-    ("class_balance True or False", ("class_balance",), lambda plan: isinstance(plan.class_balance, bool)),
-    (
+    Rule("class_balance True or False", ("class_balance",), lambda plan: isinstance(plan.class_balance, bool)),
+    Rule(
         "no class_balance beside a distillation that weighs no labels",
         ("class_balance", "distillation"),
         lambda plan: not (plan.class_balance and plan.distillation and not plan.distillation.labels),
     ),
-    (f"a seed from 0 to {MOST_SEED}", ("seed",), lambda plan: is_seed(plan.seed)),
+    Rule(f"a seed from 0 to {MOST_SEED}", ("seed",), lambda plan: is_seed(plan.seed)),
 )
 
 
@@ -424,18 +425,6 @@ def _is_in_range(optimizer: AdamW | StepAdam | NesterovSgd | RmsProp) -> bool:
 
 
 _OPTIMIZERS = AdamW | StepAdam | NesterovSgd | RmsProp
-
-
-def _check(plan: TrainPlan) -> None:
-    """Raises SettingError, which names the fields and what they hold, for a plan that nothing can be trained by."""
-    for expected, fields, holds in _RULES:
-        try:
-            is_right = holds(plan)
-        except (TypeError, ValueError, AttributeError):  # a value of another kind, which cannot even be compared
-            is_right = False
-        if not is_right:
-            found = ", ".join(f"{name}={reprlib.repr(getattr(plan, name))}" for name in fields)
-            raise SettingError(f"expected {expected} in the training plan, found {found}", hint=f"correct {fields[0]}")
 
 
 def _is_whole(number: object, least: int) -> bool:

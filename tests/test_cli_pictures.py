@@ -102,7 +102,6 @@ def bring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Fl
             "    def forward(self, x): return self.head(x.mean((2, 3)))\n"
             f"def net(): net = Net(); {statement}; return net\n"
         )
-        sys.modules.pop("own_nets", None)
         importlib.invalidate_caches()
         monkeypatch.setattr(sys, "dont_write_bytecode", True)
         source, _ = users_own("own_nets:net", "set", size=32, name=None, labels=None)

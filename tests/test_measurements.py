@@ -12,18 +12,7 @@ from mobile_sdk.stats import summarize
 
 
 def measured(rounds_ms: list[list[float]]) -> Measurement:
-    summary = summarize(rounds_ms)
-    return Measurement(
-        bundle="a",
-        name="a",
-        runtime="r",
-        precision="int8",
-        model_bytes=1,
-        samples=None,
-        summary=summary,
-        advice=summary.advice,
-        not_run=None,
-    )
+    return noise.measured(summarize(rounds_ms))
 
 
 @pytest.mark.parametrize(("max_ms", "verdict"), [(0.9, "fail"), (1.02, "not_run"), (1.2, "pass")])

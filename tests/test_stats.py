@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from benchmarks import noise
 from mobile_sdk.errors import SettingError
-from mobile_sdk.measurements import Measurement, Plan, judge
+from mobile_sdk.measurements import Plan, judge
 from mobile_sdk.stats import (
     MIN_ROUNDS,
     STEADY_CV_SHARE,
@@ -169,18 +169,7 @@ DRAWS = 120
 
 
 def verdict(summary: Summary, max_ms: float) -> str | None:
-    measured = Measurement(
-        bundle="a",
-        name="a",
-        runtime="r",
-        precision="int8",
-        model_bytes=1,
-        samples=None,
-        summary=summary,
-        advice=summary.advice,
-        not_run=None,
-    )
-    return judge(measured, Plan(max_ms=max_ms)).verdict
+    return judge(noise.measured(summary), Plan(max_ms=max_ms)).verdict
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ Studio, labelme), unless the annotations' width and height are the sides of the 
 torchvision read.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -16,14 +15,14 @@ from mobile_sdk.errors import DataError
 from mobile_sdk.labels.written import check_labels
 from mobile_sdk.preprocess import open_picture, open_stored_picture
 from qat.annotated_folders import check_sides
+from qat.content_hash import hash_array
 from qat.detection.box_faults import EXCHANGED, News, check_pixels, news_lines, truth_of
 from qat.detection.boxed import Boxed, BoxedFolder, Part
 from qat.detection.pictures import DetectionPictures, DetectionSet
-from qat.held_out import in_bytes
+from qat.held_out import fifth_held_out
 from qat.picture_folder import counted, listed, printable
 from qat.progress import map_in_threads, say
 
-VALIDATION_SHARE = 0.2
 Pixels = NDArray[np.uint8]
 
 
@@ -58,9 +57,7 @@ def _held_out(found: BoxedFolder) -> tuple[Part, Part]:
             f"expected two pictures or more in {found.root}, found {len(pictures) or 'none'}",
             hint="one is held out to judge by",
         )
-    ranked = sorted(pictures, key=lambda each: hashlib.sha256(in_bytes(each.name)).digest())
-    count = max(1, round(len(ranked) * VALIDATION_SHARE))
-    return tuple(ranked[count:]), tuple(ranked[:count])
+    return fifth_held_out(pictures, lambda each: each.name)
 
 
 def _read(each: Boxed, index: Mapping[str, int]) -> tuple[Pixels, Truth, News]:
@@ -101,8 +98,10 @@ def _unlearned(labels: Sequence[str], train: DetectionSet) -> list[str]:
 
 def _leaks(parts: Sequence[Part], train: DetectionSet, validation: DetectionSet) -> list[str]:
     """A line on pictures held out that are learned from as well, under another name."""
-    learned = {_digest(pixels) for pixels in train.sources}
-    again = [each.name for each, pixels in zip(parts[1], validation.sources, strict=True) if _digest(pixels) in learned]
+    learned = {hash_array(pixels) for pixels in train.sources}
+    again = [
+        each.name for each, pixels in zip(parts[1], validation.sources, strict=True) if hash_array(pixels) in learned
+    ]
     if not again:
         return []
     return [
@@ -113,7 +112,3 @@ def _leaks(parts: Sequence[Part], train: DetectionSet, validation: DetectionSet)
 def _asked(pictures: DetectionSet) -> list[int]:
     """The labels of all boxes that are not ignored."""
     return [label for truth in pictures.truths for label in truth.labels[~truth.is_ignored].tolist()]
-
-
-def _digest(pixels: Pixels) -> bytes:
-    return hashlib.sha256(str(pixels.shape).encode() + pixels.tobytes()).digest()

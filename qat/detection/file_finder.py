@@ -1,10 +1,9 @@
 """Finds the files that annotations name, whatever folder or machine the names were written for."""
 
-import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from qat.picture_folder import Folder
+from qat.picture_folder import Folder, folded_name
 
 
 class FileFinder:
@@ -42,8 +41,3 @@ def endings(name: str) -> Iterator[str]:
     """A name as it is written, but for what leads nowhere in it, and without its first folder, its first two …."""
     parts = [part for part in name.replace("\\", "/").split("/") if part not in {"", ".", ".."}]
     return ("/".join(parts[start:]) for start in range(len(parts)))
-
-
-def folded_name(name: str) -> str:
-    """A name that is the same in letters of any case and however they are composed, as archives change them."""
-    return unicodedata.normalize("NFC", name).casefold()

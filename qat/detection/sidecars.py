@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mobile_sdk.errors import DataError
-from qat.detection.file_finder import folded_name
-from qat.picture_folder import Folder, counted, listed
+from qat.picture_folder import Folder, counted, folded_name, listed
 from qat.progress import say
 from qat.split_names import splits_among
 

@@ -1,7 +1,6 @@
 """Trains detectors, float and fake-quantized ones alike, by the same plans as classifiers."""
 
 from collections.abc import Callable, Iterator
-from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -14,7 +13,6 @@ from mobile_sdk.errors import SettingError
 from mobile_sdk.progress import Progress
 from qat.annotated_batches import outputs_of, own_batches
 from qat.arguments import expect_net, expect_plan, folder_or_none, to_judge_by, to_learn_from
-from qat.composed import Composing
 from qat.content_hash import Fingerprint, data_fingerprint
 from qat.detection.augmentation import DetectionAugmentation
 from qat.detection.decoder import Decoder
@@ -27,6 +25,7 @@ from qat.plan_fit import check_folder, check_net_fits, check_unread
 from qat.processes import current_processes
 from qat.progress import shown
 from qat.training import contract_of
+from qat.training_pictures import TrainingPictures
 from qat.training_run import train
 
 Composer = Callable[[int], DetectionSet]
@@ -104,22 +103,17 @@ class _Detection:
         compose: Composer | None,
     ) -> None:
         self._net, self._pictures, self._plan, self._contract = net, pictures, plan, contract
-        self._compose = Composing(compose) if compose else None
+        self._train = TrainingPictures(
+            pictures.train, compose, contract.image, are_augmented=plan.augmentation is not None
+        )
         self._held_out = current_processes().own(pictures.validation)
         self._loss = MultiboxLoss(decoder_of(net))
 
     def fingerprint(self) -> Fingerprint:
-        learned = self._compose.first() if self._compose else self._pictures.train
-        return data_fingerprint(learned, self._pictures.validation, "boxes")
-
-    @cached_property
-    def _train(self) -> DetectionSet:
-        """The pictures to learn from; where they are augmented none larger than that needs, made so once a run."""
-        train = self._pictures.train
-        return train.for_crops(self._contract.image) if self._plan.augmentation else train
+        return data_fingerprint(self._train.before_the_run(), self._pictures.validation, "boxes")
 
     def batches(self, epoch: int) -> tuple[int, Iterator[tuple[Tensor, list[Truth]]]]:
-        train, image = self._compose(epoch) if self._compose else self._train, self._contract.image
+        train, image = self._train.of_epoch(epoch), self._contract.image
         augmentation = self._plan.augmentation
         assert isinstance(augmentation, DetectionAugmentation | None)
         return own_batches(train, image, self._plan, augmentation, epoch, device_of(self._net))

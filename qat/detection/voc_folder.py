@@ -24,10 +24,9 @@ from mobile_sdk.labels.written import lines_of, read_text
 from mobile_sdk.regular_file import MIB
 from qat.annotated_folders import chosen
 from qat.detection.boxed import Boxed, BoxedFolder, Part, quoted
-from qat.detection.file_finder import folded_name
 from qat.detection.sidecars import Place, by_picture, places_of, say_left_out
 from qat.detection.voc_xml import read_voc_xml
-from qat.picture_folder import Folder, listed, natural_order, printable
+from qat.picture_folder import Folder, folded_name, listed, natural_order, printable
 from qat.split_names import splits_among
 
 SUFFIX = ".xml"

@@ -16,11 +16,11 @@ from mobile_sdk.labels.written import lines_of, numbered_lines, read_text
 from mobile_sdk.regular_file import MIB
 from qat.annotated_folders import chosen
 from qat.detection.boxed import quoted
-from qat.detection.file_finder import FileFinder, endings, folded_name
+from qat.detection.file_finder import FileFinder, endings
 from qat.detection.other_boxes import other_rows
 from qat.detection.sidecars import by_picture, places_of
 from qat.detection.yolo_yaml import SUFFIXES, YoloData, read_yaml
-from qat.picture_folder import Folder, listed
+from qat.picture_folder import Folder, folded_name, listed
 from qat.progress import say
 
 ROWS = ".txt"

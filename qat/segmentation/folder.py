@@ -6,7 +6,6 @@ orientation, its mask is that of the upright picture, as labelling tools show it
 stored one.
 """
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from mobile_sdk.errors import DataError
 from mobile_sdk.masks import Masks
 from mobile_sdk.preprocess import open_picture, open_stored_picture
 from qat.annotated_folders import check_sides, unwrapped
-from qat.held_out import in_bytes
+from qat.held_out import fifth_held_out
 from qat.picture_folder import Folder, counted, listed, read_folder
 from qat.progress import map_in_threads, say
 from qat.segmentation import cvat_masks, labelme_masks
@@ -30,8 +29,6 @@ from qat.segmentation.pictures import SegmentationPictures, SegmentationSet
 from qat.segmentation.plain_masks import read_plain
 from qat.segmentation.roboflow_masks import read_roboflow
 from qat.segmentation.voc_masks import find_voc, read_voc
-
-VALIDATION_SHARE = 0.2
 
 
 def load_mask_folder(path: Path | str) -> SegmentationPictures:
@@ -97,9 +94,7 @@ def _held_out(pairs: Sequence[Pair], folder: Folder) -> tuple[Sequence[Pair], Se
             f"expected two pictures or more with masks in {folder.path}, found {len(pairs)}",
             hint="one is held out to judge by",
         )
-    ranked = sorted(pairs, key=lambda pair: hashlib.sha256(in_bytes(pair.picture.name)).digest())
-    count = max(1, round(len(ranked) * VALIDATION_SHARE))
-    return ranked[count:], ranked[:count]
+    return fifth_held_out(pairs, lambda pair: pair.picture.name)
 
 
 def _part(pairs: Sequence[Pair], key: Key) -> SegmentationSet:

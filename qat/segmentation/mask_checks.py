@@ -1,6 +1,5 @@
 """What is checked of all masks together: what they ask for, and whether a net is judged by what it has learned."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import numpy as np
 
 from mobile_sdk.errors import DataError
 from mobile_sdk.masks import VOID
+from qat.content_hash import hash_array
 from qat.picture_folder import counted, listed
 from qat.progress import say
 from qat.segmentation.masked import Key
@@ -63,10 +63,6 @@ def _check_binary(by_file: Mapping[Path, frozenset[int]], purpose: str, key: Key
 
 def _say_repeated(pictures: SegmentationPictures) -> None:
     """Says how many pictures to validate by are learned from, too, under whatever name."""
-    learned, held_out = ([_digest(each) for each in part.sources] for part in (pictures.train, pictures.validation))
+    learned, held_out = ([hash_array(each) for each in part.sources] for part in (pictures.train, pictures.validation))
     if same := sum(each in set(learned) for each in held_out):
         say(f"{same} of {counted(len(held_out), 'picture')} to validate by are learned from, too")
-
-
-def _digest(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> bytes:
-    return hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).digest()

@@ -1,6 +1,5 @@
 """What the readers of pictures with masks find: which picture has which mask, and what a mask's numbers stand for."""
 
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ from mobile_sdk.contract import MOST_MASK_LABELS
 from mobile_sdk.errors import DataError
 from mobile_sdk.labels.written import check_labels
 from mobile_sdk.masks import VOID
-from qat.picture_folder import listed
+from qat.picture_folder import folded_name, listed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,10 +65,10 @@ def filled(pairs: Sequence[Pair], place: Path) -> tuple[Pair, ...]:
 
 
 def by_name(home: Path, files: Iterable[Path], ending: str = "") -> dict[str, Path]:
-    """The files by `name_of` their paths below `home`, without `ending`; DataError names two files of one name."""
+    """The files by `folded_name` their paths below `home`, without `ending`; DataError names two files of one name."""
     found: dict[str, Path] = {}
     for file in files:
-        name = name_of(file.relative_to(home).with_suffix("").as_posix()).removesuffix(ending)
+        name = folded_name(file.relative_to(home).with_suffix("").as_posix()).removesuffix(ending)
         if name in found:
             raise DataError(
                 f"expected one file of each name in {home}, found {file.name} beside {found[name].name}",
@@ -82,11 +81,6 @@ def by_name(home: Path, files: Iterable[Path], ending: str = "") -> dict[str, Pa
 def masks_by_name(home: Path, files: Iterable[Path], ending: str = "") -> dict[str, Path]:
     """The same of the PNG files among them, which alone can be masks."""
     return by_name(home, (file for file in files if file.suffix.lower() == ".png"), ending)
-
-
-def name_of(text: str) -> str:
-    """A name that is the same in letters of any case and however they are composed, as archives change them."""
-    return unicodedata.normalize("NFC", text).casefold()
 
 
 def mask_of(picture: Path, masks: Mapping[str, Path], name: str, expected: Path) -> Path:

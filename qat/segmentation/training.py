@@ -1,7 +1,6 @@
 """Trains segmenters, float and fake-quantized ones alike, by the same plans as classifiers."""
 
 from collections.abc import Callable, Iterator
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,6 @@ from mobile_sdk.mean_iou import MeanIou, mean_iou
 from mobile_sdk.progress import Progress
 from qat.annotated_batches import outputs_of, own_batches
 from qat.arguments import expect_net, expect_plan, folder_or_none, to_judge_by, to_learn_from
-from qat.composed import Composing
 from qat.content_hash import Fingerprint, data_fingerprint
 from qat.history import History, Validation
 from qat.label_loss import balanced, label_loss
@@ -27,6 +25,7 @@ from qat.progress import shown
 from qat.segmentation.augmentation import SegmentationAugmentation
 from qat.segmentation.pictures import SegmentationPictures, SegmentationSet
 from qat.training import contract_of
+from qat.training_pictures import TrainingPictures
 from qat.training_run import train
 
 Composer = Callable[[int], SegmentationSet]
@@ -110,25 +109,20 @@ class _Segmentation:
         compose: Composer | None,
     ) -> None:
         self._net, self._pictures, self._plan, self._contract = net, pictures, plan, contract
-        self._compose = Composing(compose) if compose else None
+        self._train = TrainingPictures(
+            pictures.train, compose, contract.image, are_augmented=plan.augmentation is not None
+        )
         self._balance: Tensor | None = None
         self._held_out = current_processes().own(pictures.validation)
 
     def fingerprint(self) -> Fingerprint:
-        learned = self._compose.first() if self._compose else self._pictures.train
-        return data_fingerprint(learned, self._pictures.validation, "masks")
-
-    @cached_property
-    def _train(self) -> SegmentationSet:
-        """The pictures to learn from; where they are augmented none larger than that needs, made so once a run."""
-        train = self._pictures.train
-        return train.for_crops(self._contract.image) if self._plan.augmentation else train
+        return data_fingerprint(self._train.before_the_run(), self._pictures.validation, "masks")
 
     def batches(self, epoch: int) -> tuple[int, Iterator[tuple[Tensor, Tensor]]]:
-        train, image = self._compose(epoch) if self._compose else self._train, self._contract.image
+        train, image = self._train.of_epoch(epoch), self._contract.image
         device, augmentation = device_of(self._net), self._plan.augmentation
         assert isinstance(augmentation, SegmentationAugmentation | None)
-        if self._plan.class_balance and (self._balance is None or self._compose):
+        if self._plan.class_balance and (self._balance is None or self._train.compose):
             self._balance = balanced(_pixels(train, self._contract))
         steps, batches = own_batches(train, image, self._plan, augmentation, epoch, device)
         return steps, ((rgb, torch.from_numpy(np.stack(masks)).long().to(device)) for rgb, masks in batches)

@@ -20,9 +20,9 @@ from mobile_sdk.labels import shipped_labels
 from mobile_sdk.labels.written import lines_of, numbered_lines, read_text
 from mobile_sdk.masks import VOID
 from qat.annotated_folders import chosen
-from qat.picture_folder import Folder, counted, listed
+from qat.picture_folder import Folder, counted, folded_name, listed
 from qat.progress import say
-from qat.segmentation.masked import Key, Masked, Pair, by_name, filled, masks_by_name, name_of
+from qat.segmentation.masked import Key, Masked, Pair, by_name, filled, masks_by_name
 from qat.split_names import splits_among
 
 PICTURES, LISTS = "jpegimages", "imagesets"
@@ -133,10 +133,10 @@ def _entries(file: Path) -> dict[str, str]:
     entries: dict[str, str] = {}
     for line in lines_of(read_text(file, of="one name a line")):
         entry = line[1:-1] if len(line) > 2 and line[0] == line[-1] == '"' else line
-        if name_of(entry) in entries:
+        if folded_name(entry) in entries:
             raise DataError(f"expected each picture once in {file}, found {entry} twice", hint="remove one of them")
         if entry:
-            entries[name_of(entry)] = entry
+            entries[folded_name(entry)] = entry
     return entries
 
 
