@@ -344,9 +344,8 @@ def _decays(weight: nn.Parameter) -> bool:
 
 _RULES = (
     Rule("whole epochs, 1 or more", ("epochs",), lambda plan: _is_whole(plan.epochs, 1)),
-    Rule(
-        "a batch of 2 or more", ("batch",), lambda plan: _is_whole(plan.batch, 2)
-    ),  # one picture teaches no batch norm
+    # One picture teaches no batch norm.
+    Rule("a batch of 2 or more", ("batch",), lambda plan: _is_whole(plan.batch, 2)),
     Rule("one of qat.plan's optimizers", ("optimizer",), lambda plan: isinstance(plan.optimizer, _OPTIMIZERS)),
     Rule("an optimizer whose settings are in range", ("optimizer",), lambda plan: _is_in_range(plan.optimizer)),
     Rule(
