@@ -17,11 +17,11 @@ from benchmarks.results_file import write_result
 from benchmarks.targets import Target
 from mobile_sdk.cli.terminal import quiet, say
 from mobile_sdk.contract import Contract, ImageSpec
-from mobile_sdk.environment import installed_versions
-from qat.data import load_mnist
+from mobile_sdk.system.environment import installed_versions
+from qat.data.pictures import load_mnist
 from qat.nets import build_net
-from qat.plan import TrainPlan
-from qat.training import fit
+from qat.tasks.classification.training import fit
+from qat.training.plan import TrainPlan
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "the paper's: linear, shortcuts between bottlenecks": {},

@@ -25,24 +25,24 @@ from benchmarks.latency import ROUNDS, RUNS, interleaved_rounds
 from benchmarks.results_file import write_result
 from benchmarks.targets import Target
 from mobile_sdk import runtimes
-from mobile_sdk.bundle import Bundle
+from mobile_sdk.bundle.bundle import Bundle
+from mobile_sdk.bundle.lowering import lower
 from mobile_sdk.cli.terminal import quiet, say
+from mobile_sdk.comparison import top1
 from mobile_sdk.contract import Contract, ImageSpec
-from mobile_sdk.environment import installed_versions
-from mobile_sdk.lowering import lower
-from mobile_sdk.memory import least_bytes, peak_bytes, tensor_bytes
-from mobile_sdk.memory_limit import executed, multiply_adds
-from mobile_sdk.memory_plan import plan_memory
-from mobile_sdk.numerics import top1
-from mobile_sdk.program import Program
-from mobile_sdk.runtimes.reference import Reference
-from qat.block_splitting import split_blocks
-from qat.calibration import quantize
-from qat.calibration_plan import CalibrationPlan
-from qat.data import Pictures, load_mnist
+from mobile_sdk.graph.reference import Reference
+from mobile_sdk.memory.limit import executed, multiply_adds
+from mobile_sdk.memory.plan import plan_memory
+from mobile_sdk.memory.usage import least_bytes, peak_bytes, tensor_bytes
+from mobile_sdk.program.program import Program
+from mobile_sdk.system.environment import installed_versions
+from qat.calibration.calibration import quantize
+from qat.calibration.plan import CalibrationPlan
+from qat.data.pictures import Pictures, load_mnist
 from qat.nets import build_net
-from qat.plan import TrainPlan
-from qat.training import fit
+from qat.preparation.block_splitting import split_blocks
+from qat.tasks.classification.training import fit
+from qat.training.plan import TrainPlan
 from tests.realistic import crops, with_realistic_numbers
 
 NET = "mobilenet_v2"

@@ -24,11 +24,11 @@ from mobile_sdk.cli import task as of_task
 from mobile_sdk.cli.options import DIGITS
 from mobile_sdk.cli.tasks import TASKS
 from mobile_sdk.cli.terminal import quiet, say
-from mobile_sdk.environment import installed_versions
-from qat.detection.composed_digits import composed_digits
-from qat.detection.training import evaluate_detector
-from qat.segmentation.composed_digits import composed_masks
-from qat.segmentation.training import evaluate_segmenter
+from mobile_sdk.system.environment import installed_versions
+from qat.data.boxes.composed_digits import composed_digits
+from qat.data.masks.composed_digits import composed_masks
+from qat.tasks.detection.training import evaluate_detector
+from qat.tasks.segmentation.training import evaluate_segmenter
 
 OUT = Path("runs/benchmarks/augmentation")
 NET = "mobilenet_v3_small"

@@ -25,14 +25,14 @@ from benchmarks.latency import interleaved_ms
 from benchmarks.results_file import write_result
 from benchmarks.targets import Target
 from mobile_sdk import runtimes
-from mobile_sdk.bundle import Bundle
+from mobile_sdk.bundle.bundle import Bundle
+from mobile_sdk.bundle.lowering import lower
 from mobile_sdk.cli.terminal import quiet
 from mobile_sdk.contract import Contract, ImageSpec
-from mobile_sdk.lowering import lower
-from mobile_sdk.runtimes.reference import Reference
-from qat.calibration import quantize
-from qat.calibration_plan import CalibrationPlan
-from qat.freezing import float_twin
+from mobile_sdk.graph.reference import Reference
+from qat.calibration.calibration import quantize
+from qat.calibration.plan import CalibrationPlan
+from qat.freezing.freezing import float_twin
 from qat.nets import build_net
 from tests.realistic import crops, with_realistic_numbers
 

@@ -21,19 +21,19 @@ from benchmarks import stock
 from benchmarks.photographs import CALIBRATED, JUDGED, crops
 from benchmarks.results_file import write_result
 from benchmarks.targets import Target
-from mobile_sdk.agreement import in_steps
 from mobile_sdk.cli.terminal import quiet
+from mobile_sdk.comparison import Comparison, compare
 from mobile_sdk.contract import Contract
-from mobile_sdk.numerics import Comparison, compare
-from mobile_sdk.program import Program
+from mobile_sdk.graph.reference import Reference
+from mobile_sdk.graph.score_steps import in_steps
+from mobile_sdk.program.program import Program
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
-from mobile_sdk.runtimes.reference import Reference
-from qat.calibration import calibration_stages
-from qat.calibration_plan import CalibrationPlan
-from qat.freezing import freeze
-from qat.picture_set import PictureSet
-from qat.preparation import prepare
-from qat.synthesis import synthesise
+from qat.calibration.calibration import calibration_stages
+from qat.calibration.plan import CalibrationPlan
+from qat.calibration.synthesis import synthesise
+from qat.data.picture_set import PictureSet
+from qat.freezing.freezing import freeze
+from qat.preparation.preparation import prepare
 from tests.user_nets import EfficientNetLite0, efficientnet_lite0
 
 CALIBRATION_CROPS, JUDGED_CROPS = 16, 320

@@ -5,13 +5,13 @@ from typing import Any
 
 from benchmarks.targets import Target
 from mobile_sdk import runtimes
+from mobile_sdk.bundle.lowering import lower
 from mobile_sdk.cli import task as of_task
 from mobile_sdk.cli.options import DIGITS
 from mobile_sdk.cli.task import Task
-from mobile_sdk.lowering import lower
 from mobile_sdk.preprocess import LabelledPictures
-from mobile_sdk.program import Program
-from mobile_sdk.verification import verify
+from mobile_sdk.program.program import Program
+from mobile_sdk.verification.verification import verify
 
 NET = "mobilenet_v3_small"
 LARGEST_LOSS = 0.01  # of the measure, in int8

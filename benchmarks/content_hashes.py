@@ -15,9 +15,9 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.results_file import write_result
-from mobile_sdk.environment import installed_versions
-from mobile_sdk.own_folder import scratch_folder
-from qat.data import load_folder
+from mobile_sdk.system.environment import installed_versions
+from mobile_sdk.system.temporary_folder import scratch_folder
+from qat.data.pictures import load_folder
 
 FILES, LABELS, ROUNDS = 2000, 2, 5
 LARGE = 100_000  # photographs, for which the times are told too

@@ -15,7 +15,7 @@ from benchmarks.targets import Target
 from mobile_sdk.cli.detection import Detection
 from mobile_sdk.cli.terminal import quiet
 from mobile_sdk.contract import Contract, DetectionSpec, ImageSpec
-from mobile_sdk.environment import installed_versions
+from mobile_sdk.system.environment import installed_versions
 from qat.nets import count_cost
 from qat.nets.ssd import build_detector
 

@@ -15,21 +15,22 @@ from benchmarks.results_file import write_result
 from benchmarks.targets import Target
 from mobile_sdk.cli.quantize import judged
 from mobile_sdk.cli.terminal import quiet
+from mobile_sdk.comparison import compare
 from mobile_sdk.contract import Contract
-from mobile_sdk.environment import installed_versions
-from mobile_sdk.numerics import compare
-from mobile_sdk.program import Agreement
-from qat.augment import Augmentation
-from qat.calibration import calibrate
-from qat.data import Pictures
-from qat.distillation import Distillation
-from qat.fake_quant import TensorQuantizer
-from qat.freezing import freeze
-from qat.layers import Weighted
-from qat.picture_set import PictureSet
-from qat.plan import StepAdam, TrainPlan
-from qat.preparation import FakeQuantNet, prepare
-from qat.training import fit, scores
+from mobile_sdk.program.program import Agreement
+from mobile_sdk.system.environment import installed_versions
+from qat.calibration.calibration import calibrate
+from qat.data.augmentation.classification import Augmentation
+from qat.data.picture_set import PictureSet
+from qat.data.pictures import Pictures
+from qat.freezing.freezing import freeze
+from qat.layers.fake_quant import TensorQuantizer
+from qat.layers.weighted import Weighted
+from qat.preparation.fake_quant_net import FakeQuantNet
+from qat.preparation.preparation import prepare
+from qat.tasks.classification.training import fit, scores
+from qat.training.distillation import Distillation
+from qat.training.plan import StepAdam, TrainPlan
 from tests.user_nets import EfficientNetLite0, efficientnet_lite0
 
 CALIBRATION_CROPS, TAUGHT, HELD_OUT = 16, 256, 100

@@ -18,8 +18,8 @@ from benchmarks.results_file import write_result
 from mobile_sdk.cli.terminal import quiet
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
-from qat.calibration import quantize
-from qat.calibration_plan import CalibrationPlan
+from qat.calibration.calibration import quantize
+from qat.calibration.plan import CalibrationPlan
 from qat.nets import build_net
 from tests.realistic import crops, with_realistic_numbers
 from tests.stock_lowering import lower_by_stock

@@ -18,18 +18,19 @@ from torch import nn
 from benchmarks.results_file import write_result
 from mobile_sdk.cli.terminal import quiet
 from mobile_sdk.contract import Contract, ImageSpec
-from mobile_sdk.environment import installed_versions
 from mobile_sdk.errors import SdkError
-from mobile_sdk.integer_graph import Graph
-from mobile_sdk.runtimes.reference import Reference
-from qat.calibration import calibrate
-from qat.data import Pictures
-from qat.freezing import freeze
+from mobile_sdk.graph.operators import Graph
+from mobile_sdk.graph.reference import Reference
+from mobile_sdk.system.environment import installed_versions
+from qat.calibration.calibration import calibrate
+from qat.data.picture_set import PictureSet
+from qat.data.pictures import Pictures
+from qat.freezing.freezing import freeze
 from qat.nets import build_net
-from qat.picture_set import PictureSet
-from qat.plan import TrainPlan
-from qat.preparation import FakeQuantNet, prepare
-from qat.training import fit
+from qat.preparation.fake_quant_net import FakeQuantNet
+from qat.preparation.preparation import prepare
+from qat.tasks.classification.training import fit
+from qat.training.plan import TrainPlan
 from tests.random_nets import LABELS, Drawn
 from tests.realistic import with_realistic_numbers
 

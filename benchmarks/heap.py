@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from mobile_sdk import runtimes
-from mobile_sdk.bundle import Bundle, open_bundle
+from mobile_sdk.bundle.bundle import Bundle, open_bundle
 
 SOURCE = Path(__file__).with_name("allocations.c")
 LARGE = 16 * 1024  # bytes of a block that is remembered

@@ -12,12 +12,12 @@ from typing import Any
 from benchmarks.results_file import markdown, write_result
 from mobile_sdk.cli.terminal import quiet
 from mobile_sdk.contract import Contract, ImageSpec
-from mobile_sdk.environment import installed_versions
-from mobile_sdk.integer_graph import Graph
+from mobile_sdk.graph.operators import Graph
 from mobile_sdk.latency.model import LatencyModel
 from mobile_sdk.latency.published import published_models, published_samples
+from mobile_sdk.system.environment import installed_versions
+from qat.freezing.shapes_only import untrained_graph
 from qat.nets import build_net
-from qat.untrained import untrained_graph
 
 NETS = (
     *("mobilenet_v1", "mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large"),

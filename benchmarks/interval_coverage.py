@@ -27,9 +27,9 @@ from benchmarks.noise import (
     switching,
 )
 from benchmarks.results_file import write_result
-from mobile_sdk.environment import installed_versions
-from mobile_sdk.measurements import Plan, judge
-from mobile_sdk.stats import summarize
+from mobile_sdk.benchmarking.measurements import Plan, judge
+from mobile_sdk.benchmarking.statistics import summarize
+from mobile_sdk.system.environment import installed_versions
 
 DRAWS = 1000
 TABLE: dict[tuple[int, int], Sequence[Noise]] = {

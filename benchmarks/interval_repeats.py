@@ -19,14 +19,15 @@ import numpy as np
 
 from benchmarks.interval_coverage import as_independent
 from benchmarks.results_file import write_result
-from mobile_sdk import benchmark_series, runtimes
-from mobile_sdk.benchmarking import benchmark
-from mobile_sdk.bundle import Bundle, open_bundle
+from mobile_sdk import runtimes
+from mobile_sdk.benchmarking import series as benchmark_series
+from mobile_sdk.benchmarking.benchmark import benchmark
+from mobile_sdk.benchmarking.measurements import Numbers
+from mobile_sdk.bundle.bundle import Bundle, open_bundle
+from mobile_sdk.bundle.lowering import lower
 from mobile_sdk.cli.terminal import quiet
 from mobile_sdk.contract import Contract, ImageSpec
-from mobile_sdk.lowering import lower
-from mobile_sdk.measurements import Numbers
-from qat.calibration import quantize
+from qat.calibration.calibration import quantize
 from qat.nets import build_net
 from tests.realistic import crops, with_realistic_numbers
 

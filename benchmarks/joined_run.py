@@ -17,16 +17,16 @@ import torch
 from mobile_sdk.cli.quantize import judged
 from mobile_sdk.cli.terminal import quiet
 from mobile_sdk.contract import Contract, ImageSpec
-from mobile_sdk.program import Record
-from qat.calibration import calibrate
-from qat.data import Pictures, load_mnist
-from qat.freezing import freeze
-from qat.launch import is_main_process
+from mobile_sdk.program.program import Record
+from qat.calibration.calibration import calibrate
+from qat.data.picture_set import PictureSet
+from qat.data.pictures import Pictures, load_mnist
+from qat.distributed.torchrun import is_main_process
+from qat.freezing.freezing import freeze
 from qat.nets import build_net
-from qat.picture_set import PictureSet
-from qat.plan import TrainPlan
-from qat.preparation import prepare
-from qat.training import fit
+from qat.preparation.preparation import prepare
+from qat.tasks.classification.training import fit
+from qat.training.plan import TrainPlan
 
 NET = "mobilenet_v3_small"
 SIZE_PX, BATCH, STEPS, CLASSES = 96, 64, 8, 1000

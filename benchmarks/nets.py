@@ -16,16 +16,16 @@ from torch import nn
 
 from benchmarks.results_file import write_result
 from mobile_sdk import runtimes
-from mobile_sdk.benchmarking import benchmark
-from mobile_sdk.bundle import Bundle
+from mobile_sdk.benchmarking.benchmark import benchmark
+from mobile_sdk.benchmarking.measurements import Numbers
+from mobile_sdk.bundle.bundle import Bundle
+from mobile_sdk.bundle.lowering import lower
 from mobile_sdk.cli.terminal import quiet
 from mobile_sdk.contract import Contract, ImageSpec
-from mobile_sdk.lowering import lower
-from mobile_sdk.measurements import Numbers
-from mobile_sdk.program import Program
-from mobile_sdk.verification import verify
-from qat.calibration import quantize
-from qat.freezing import float_twin
+from mobile_sdk.program.program import Program
+from mobile_sdk.verification.verification import verify
+from qat.calibration.calibration import quantize
+from qat.freezing.freezing import float_twin
 from qat.nets import build_net
 from tests.realistic import crops, with_realistic_numbers
 from tests.user_nets import efficientnet_lite0

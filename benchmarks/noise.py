@@ -9,8 +9,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from mobile_sdk.measurements import Measurement
-from mobile_sdk.stats import Summary
+from mobile_sdk.benchmarking.measurements import Measurement
+from mobile_sdk.benchmarking.statistics import Summary
 
 Times = NDArray[np.float64]
 

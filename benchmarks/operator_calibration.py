@@ -22,10 +22,10 @@ from mobile_sdk.latency.cross_validation import unseen_kind_factors
 from mobile_sdk.latency.model import UNMEASURED_FACTOR, LatencyModel, Setup
 from mobile_sdk.latency.operator_graphs import NamedGraph, operator_graphs
 from mobile_sdk.latency.work import WORDS
+from qat.freezing.shapes_only import untrained_graph
 from qat.nets import build_net
 from qat.nets.segmenters import build_segmenter
 from qat.nets.ssd import build_detector
-from qat.untrained import untrained_graph
 
 NETS = (  # name, width, picture
     ("mobilenet_v1", 1.0, 224),

@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.results_file import FOLDER, markdown
 from benchmarks.targets import table_row
-from mobile_sdk.atomic import write_text
+from mobile_sdk.system.atomic_files import write_text
 
 PATH = FOLDER / "targets.md"
 

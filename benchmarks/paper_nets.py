@@ -17,13 +17,13 @@ import torch
 from benchmarks.results_file import write_result
 from benchmarks.targets import Target
 from mobile_sdk import runtimes
+from mobile_sdk.bundle.lowering import lower
 from mobile_sdk.cli.terminal import quiet, say
 from mobile_sdk.contract import Contract, ImageSpec
-from mobile_sdk.lowering import lower
-from mobile_sdk.program import Program
-from mobile_sdk.verification import verify
-from qat.calibration import quantize
-from qat.calibration_plan import CalibrationPlan
+from mobile_sdk.program.program import Program
+from mobile_sdk.verification.verification import verify
+from qat.calibration.calibration import quantize
+from qat.calibration.plan import CalibrationPlan
 from qat.nets import build_net, count_cost
 from tests.realistic import crops, with_realistic_numbers
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from sklearn import datasets
 
-from qat.picture_set import PictureSet
+from qat.data.picture_set import PictureSet
 
 CALIBRATED = (
     *("astronaut.png", "china.jpg", "coffee.png", "rocket.jpg", "camera.png", "coins.png", "brick.png"),

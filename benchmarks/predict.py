@@ -13,7 +13,6 @@ from typing import Any
 
 from benchmarks.results_file import write_result
 from benchmarks.targets import Target
-from mobile_sdk.environment import installed_versions
 from mobile_sdk.latency.cross_validation import (
     Errors,
     mean_error_share,
@@ -25,6 +24,7 @@ from mobile_sdk.latency.extrapolation import BASE, scaled_errors
 from mobile_sdk.latency.fit import Sample
 from mobile_sdk.latency.published import published_rows, published_samples
 from mobile_sdk.latency.work import Work
+from mobile_sdk.system.environment import installed_versions
 
 DEVICES = ("pixel-1", "pixel-2", "pixel-3")
 NET_BOUND, FAMILY_BOUND = 6.0, 12.0  # percent

@@ -24,10 +24,10 @@ from torch import nn
 from benchmarks.results_file import write_result
 from benchmarks.targets import Target
 from mobile_sdk.contract import Contract, ImageSpec
-from mobile_sdk.environment import installed_versions
+from mobile_sdk.system.environment import installed_versions
 from qat.nets import Cost, build_net, count_cost
 from qat.nets.blocks import ConvNormActivation, ImageClassifier
-from qat.nets.mnasnet import A1, MobileBottleneck
+from qat.nets.classifiers.mnasnet import A1, MobileBottleneck
 
 FILE = Path(__file__).with_suffix(".csv")
 NEAR = 0.02

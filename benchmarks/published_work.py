@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import mobile_sdk.latency
-from mobile_sdk.atomic import write_text
 from mobile_sdk.cli.terminal import quiet
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.latency.published import PublishedNet, published_rows
 from mobile_sdk.latency.work import AMOUNTS, Work, count_work
+from mobile_sdk.system.atomic_files import write_text
+from qat.freezing.shapes_only import untrained_graph
 from qat.nets import build_net
-from qat.untrained import untrained_graph
 
 FILE = Path(mobile_sdk.latency.__file__).parent / "data" / "published_work.csv"
 CLASSES = 1000

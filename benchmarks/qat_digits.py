@@ -19,15 +19,15 @@ from benchmarks.targets import Target
 from mobile_sdk.cli.quantize import judged
 from mobile_sdk.cli.terminal import quiet, say
 from mobile_sdk.contract import Contract, ImageSpec
-from mobile_sdk.environment import installed_versions
-from mobile_sdk.program import Record
-from qat.calibration import calibrate
-from qat.data import Pictures, load_mnist
-from qat.freezing import freeze
+from mobile_sdk.program.program import Record
+from mobile_sdk.system.environment import installed_versions
+from qat.calibration.calibration import calibrate
+from qat.data.pictures import Pictures, load_mnist
+from qat.freezing.freezing import freeze
 from qat.nets import build_net
-from qat.plan import TrainPlan
-from qat.preparation import prepare
-from qat.training import fit
+from qat.preparation.preparation import prepare
+from qat.tasks.classification.training import fit
+from qat.training.plan import TrainPlan
 
 NETS = {"mobilenet_v3_small": 1.0, "mobilenet_v2": 0.5}
 SEEDS = (0, 1, 2)

@@ -32,11 +32,11 @@ from benchmarks.results_file import write_result
 from benchmarks.targets import Target
 from mobile_sdk.cli.terminal import quiet
 from mobile_sdk.contract import Contract, ImageSpec
-from mobile_sdk.environment import installed_versions
+from mobile_sdk.system.environment import installed_versions
 from qat.nets import build_net
-from qat.phases import Phase
-from qat.plan import TrainPlan
-from qat.preparation import prepare
+from qat.preparation.preparation import prepare
+from qat.training.optimization.phases import Phase
+from qat.training.plan import TrainPlan
 from tests.realistic import crops
 
 NETS = ("mobilenet_v3_small", "mobilenet_v2")

@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks import overview
 from benchmarks.results_file import FOLDER, markdown
 from benchmarks.targets import COUNTED, table_row
-from mobile_sdk.atomic import write_text
+from mobile_sdk.system.atomic_files import write_text
 
 README = Path(__file__).parents[1] / "README.md"
 PAGES = {  # of docs/: the marks in each, and the results whose rows stand there

@@ -15,9 +15,9 @@ from benchmarks.results_file import write_result
 from benchmarks.targets import Target
 from mobile_sdk.cli.terminal import quiet
 from mobile_sdk.contract import Contract, ImageSpec
-from mobile_sdk.runtimes.reference import Reference
-from qat.calibration import quantize
-from qat.calibration_plan import CalibrationPlan
+from mobile_sdk.graph.reference import Reference
+from qat.calibration.calibration import quantize
+from qat.calibration.plan import CalibrationPlan
 from qat.nets import build_net
 from tests.realistic import crops, with_realistic_numbers
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.targets import Target, table_row
-from mobile_sdk.atomic import write_text
-from mobile_sdk.environment import describe_environment
+from mobile_sdk.system.atomic_files import write_text
+from mobile_sdk.system.environment import describe_environment
 
 FOLDER = Path(__file__).parent / "results"
 

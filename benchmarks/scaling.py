@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.joined_run import run_joined
 from benchmarks.results_file import write_result
-from mobile_sdk.environment import installed_versions
+from mobile_sdk.system.environment import installed_versions
 
 ROUNDS = 5
 PROCESSES = 2

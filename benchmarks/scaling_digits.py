@@ -14,7 +14,7 @@ from benchmarks.joined_run import run_joined
 from benchmarks.results_file import write_result
 from benchmarks.targets import Target
 from mobile_sdk.cli.terminal import say
-from mobile_sdk.environment import installed_versions
+from mobile_sdk.system.environment import installed_versions
 
 SEEDS = (0, 1, 2)
 DIGITS = 1000

@@ -18,23 +18,23 @@ import torch
 
 from benchmarks.results_file import write_result
 from benchmarks.targets import Target
-from mobile_sdk.atomic import write_text
 from mobile_sdk.cli.terminal import quiet, say
 from mobile_sdk.contract import Contract, ImageSpec
-from mobile_sdk.environment import installed_versions
 from mobile_sdk.latency.choice import choose_models
-from qat.data import Pictures, load_mnist
+from mobile_sdk.system.atomic_files import write_text
+from mobile_sdk.system.environment import installed_versions
+from qat.data.pictures import Pictures, load_mnist
 from qat.nets.architecture import Architecture
 from qat.nets.blocks import make_divisible
-from qat.nets.mobilenet_v3 import architecture_of, build_for
-from qat.plan import TrainPlan
-from qat.search.drawing import drawn_graph
+from qat.nets.classifiers.mobilenet_v3 import architecture_of, build_for
 from qat.search.evaluation import Parent, Task, held_apart
 from qat.search.netadapt import NetAdapt
 from qat.search.record import SearchFolder
 from qat.search.rounds import search
+from qat.search.space.architecture_graph import drawn_graph
 from qat.search.workers import ray_workers
-from qat.training import fit
+from qat.tasks.classification.training import fit
+from qat.training.plan import TrainPlan
 
 FOLDER = Path("runs/benchmark_search")
 NET, WIDTH, SIZE_PX = "mobilenet_v3_small", 0.35, 32

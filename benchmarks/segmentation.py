@@ -19,7 +19,7 @@ from benchmarks.targets import Target
 from mobile_sdk.cli.segmentation import Segmentation
 from mobile_sdk.cli.terminal import quiet
 from mobile_sdk.contract import Contract, ImageSpec
-from mobile_sdk.environment import installed_versions
+from mobile_sdk.system.environment import installed_versions
 from qat.nets import count_cost
 from qat.nets.segmenters import Head, Segmenter, build_segmenter
 

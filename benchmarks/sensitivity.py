@@ -20,16 +20,16 @@ from benchmarks.latency import Run, interleaved_ms
 from benchmarks.photographs import CALIBRATED, JUDGED, crops
 from benchmarks.results_file import write_result
 from mobile_sdk import runtimes
-from mobile_sdk.agreement import in_steps
+from mobile_sdk.analysis.sensitivity import LayerSensitivity, layer_sensitivity
 from mobile_sdk.cli.terminal import quiet, say
+from mobile_sdk.comparison import compare
 from mobile_sdk.contract import Contract
-from mobile_sdk.integer_graph import Graph
-from mobile_sdk.numerics import compare
-from mobile_sdk.runtimes.float_reference import FloatReference
-from mobile_sdk.runtimes.reference import Reference
-from mobile_sdk.sensitivity import LayerSensitivity, layer_sensitivity
-from qat.calibration import quantize
-from qat.freezing import float_twin
+from mobile_sdk.graph.float_reference import FloatReference
+from mobile_sdk.graph.operators import Graph
+from mobile_sdk.graph.reference import Reference
+from mobile_sdk.graph.score_steps import in_steps
+from qat.calibration.calibration import quantize
+from qat.freezing.freezing import float_twin
 from tests.user_nets import efficientnet_lite0
 
 RUNTIMES = {"tflite": "LiteRT", "executorch": "ExecuTorch"}

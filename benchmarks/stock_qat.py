@@ -24,20 +24,20 @@ from benchmarks.results_file import write_result
 from benchmarks.stock import Scores, convert_qat, load_pte, lower_to_pte, prepare_qat
 from benchmarks.targets import Target
 from mobile_sdk import runtimes
-from mobile_sdk.agreement import in_steps
 from mobile_sdk.cli.terminal import quiet, say
+from mobile_sdk.comparison import compare, top1
 from mobile_sdk.devices import Host
-from mobile_sdk.environment import installed_versions
-from mobile_sdk.expected import expected_scores
-from mobile_sdk.numerics import compare, top1
-from qat.calibration import calibrate
-from qat.data import Pictures, load_mnist
-from qat.freezing import freeze
+from mobile_sdk.graph.score_steps import in_steps
+from mobile_sdk.program.expected_scores import expected_scores
+from mobile_sdk.system.environment import installed_versions
+from qat.calibration.calibration import calibrate
+from qat.data.picture_set import PictureSet
+from qat.data.pictures import Pictures, load_mnist
+from qat.freezing.freezing import freeze
 from qat.nets import build_net
-from qat.picture_set import PictureSet
-from qat.plan import TrainPlan
-from qat.preparation import prepare
-from qat.training import contract_of, fit, scores
+from qat.preparation.preparation import prepare
+from qat.tasks.classification.training import contract_of, fit, scores
+from qat.training.plan import TrainPlan
 
 FLOAT_EPOCHS, QAT_EPOCHS = 8, 2
 PLANS = {"labels": TrainPlan.finetune, "float net": TrainPlan.distil}

@@ -17,40 +17,40 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mobile_sdk.benchmarking import benchmark
-    from mobile_sdk.bisection import bisect
-    from mobile_sdk.bundle import Bundle, open_bundle
+    from mobile_sdk.analysis.layer_distances import layer_distances
+    from mobile_sdk.analysis.sensitivity import layer_sensitivity
+    from mobile_sdk.benchmarking.benchmark import benchmark
+    from mobile_sdk.bundle.bundle import Bundle, open_bundle
+    from mobile_sdk.bundle.lowering import lower
     from mobile_sdk.contract import Contract, DetectionSpec, ImageSpec
-    from mobile_sdk.detections import detect
     from mobile_sdk.errors import SdkError
-    from mobile_sdk.layers import layer_distances
-    from mobile_sdk.lowering import lower
-    from mobile_sdk.masks import masks_of
     from mobile_sdk.preprocess import to_bytes
-    from mobile_sdk.program import Accuracy, Program, Record
+    from mobile_sdk.program.program import Accuracy, Program, Record
     from mobile_sdk.report.write import write_report
-    from mobile_sdk.sensitivity import layer_sensitivity
-    from mobile_sdk.verification import verify
+    from mobile_sdk.tasks.detection import detect
+    from mobile_sdk.tasks.segmentation import masks_of
+    from mobile_sdk.verification.bisection import bisect
+    from mobile_sdk.verification.verification import verify
 
 _HOMES = {
-    "Accuracy": "mobile_sdk.program",
-    "Bundle": "mobile_sdk.bundle",
+    "Accuracy": "mobile_sdk.program.program",
+    "Bundle": "mobile_sdk.bundle.bundle",
     "Contract": "mobile_sdk.contract",
     "DetectionSpec": "mobile_sdk.contract",
     "ImageSpec": "mobile_sdk.contract",
-    "Program": "mobile_sdk.program",
-    "Record": "mobile_sdk.program",
+    "Program": "mobile_sdk.program.program",
+    "Record": "mobile_sdk.program.program",
     "SdkError": "mobile_sdk.errors",
-    "benchmark": "mobile_sdk.benchmarking",
-    "bisect": "mobile_sdk.bisection",
-    "detect": "mobile_sdk.detections",
-    "layer_distances": "mobile_sdk.layers",
-    "layer_sensitivity": "mobile_sdk.sensitivity",
-    "lower": "mobile_sdk.lowering",
-    "masks_of": "mobile_sdk.masks",
-    "open_bundle": "mobile_sdk.bundle",
+    "benchmark": "mobile_sdk.benchmarking.benchmark",
+    "bisect": "mobile_sdk.verification.bisection",
+    "detect": "mobile_sdk.tasks.detection",
+    "layer_distances": "mobile_sdk.analysis.layer_distances",
+    "layer_sensitivity": "mobile_sdk.analysis.sensitivity",
+    "lower": "mobile_sdk.bundle.lowering",
+    "masks_of": "mobile_sdk.tasks.segmentation",
+    "open_bundle": "mobile_sdk.bundle.bundle",
     "to_bytes": "mobile_sdk.preprocess",
-    "verify": "mobile_sdk.verification",
+    "verify": "mobile_sdk.verification.verification",
     "write_report": "mobile_sdk.report.write",
 }
 

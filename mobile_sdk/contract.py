@@ -1,29 +1,16 @@
 """The contract between training, bundles and apps: what goes into a net and what comes out."""
 
-import reprlib
 from collections import Counter
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from mobile_sdk.document import SHORT, Document
 from mobile_sdk.errors import SettingError
 
 Channels = tuple[float, float, float]
 Task = Literal["classification", "detection", "segmentation"]
 MOST_MASK_LABELS = 255  # a mask is bytes, and one of them says that no label is asked of a pixel
-
-
-class Model(BaseModel):
-    """Base of everything that is read from disk: frozen, and an unknown field is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    def __repr__(self) -> str:
-        """One short line, whatever the model holds."""
-        said = ", ".join(f"{name}={_SHORT.repr(value)}" for name, value in self.__repr_args__())
-        return cut(f"{type(self).__name__}({said})")
-
-    __str__ = __repr__
 
 
 class ContractError(SettingError, ValueError):
@@ -34,7 +21,7 @@ class ContractError(SettingError, ValueError):
         self.field = field
 
 
-class Part(Model):
+class Part(Document):
     """Base of what people write themselves: their mistakes are ContractErrors, while files' are pydantic's own."""
 
     def __init__(self, **fields: Any) -> None:
@@ -104,7 +91,7 @@ class ImageSpec(Part):
 
 
 class DetectionSpec(Part):
-    """How an app turns boxes and logits into detections: `mobile_sdk.detections.detect` is the rule.
+    """How an app turns boxes and logits into detections: `mobile_sdk.tasks.detection.detect` is the rule.
 
     A label's share of an anchor (softmax) must reach `least_score_share`; of two boxes of a label whose overlap
     (intersection over union) is above `overlap_share` the better one stays; `most` are kept of a picture.
@@ -149,21 +136,11 @@ class Contract(Part):
         return self
 
 
-_SHORT = reprlib.Repr()
-_SHORT.maxtuple = _SHORT.maxlist = _SHORT.maxdict = 3
-_SHORT.maxlevel = 2
-_SHORT.maxstring = _SHORT.maxother = 60
-_LONGEST_REPR = 200
 _WORDS = {
     ("Contract", "name"): "1 to 64 of the letters A-Z and a-z, digits, '_', '-' and '.', a letter or digit first,",
     ("Contract", "labels"): "labels, each a string, in the order of the scores",
 }
 _NO_FIELD = {"missing": ("a value", "give it"), "extra_forbidden": ("no such field", "check its spelling")}
-
-
-def cut(text: str) -> str:
-    """The text, its end left out where it is too long for one line."""
-    return text if len(text) <= _LONGEST_REPR else f"{text[: _LONGEST_REPR - 2]}…)"
 
 
 def _mistake(model: str, error: ValidationError) -> ContractError:
@@ -175,7 +152,7 @@ def _mistake(model: str, error: ValidationError) -> ContractError:
         reason = reason.removeprefix("Value error, ")
         return ContractError(f"expected a possible {model}, found: {reason}", hint="correct it", field=field)
     expected, hint = _NO_FIELD.get(kind, (_WORDS.get((model, str(field))) or _in_words(reason), f"correct {field}"))
-    found = "nothing" if kind == "missing" else _SHORT.repr(problem["input"])
+    found = "nothing" if kind == "missing" else SHORT.repr(problem["input"])
     where = ".".join(map(str, (model, *place)))
     return ContractError(f"expected {expected} for {where}, found {found}", hint=hint, field=field)
 

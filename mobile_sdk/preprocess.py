@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mobile_sdk.atomic import write_bytes
 from mobile_sdk.contract import ImageSpec
 from mobile_sdk.errors import DataError, SettingError
+from mobile_sdk.system.atomic_files import write_bytes
 
 LabelledPictures = Sequence[tuple[Image.Image, int]]
 """Pictures with the index of each one's label; what verification walks through."""

@@ -20,75 +20,76 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from qat.augment import Augmentation
-    from qat.block_splitting import split_blocks
-    from qat.calibration import calibrate, quantize
-    from qat.calibration_plan import CalibrationPlan
-    from qat.data import Pictures, load_folder, load_mnist, load_unlabelled
-    from qat.detection.augmentation import DetectionAugmentation
-    from qat.detection.box_folder import load_box_folder
-    from qat.detection.coco_folder import load_coco_folder
-    from qat.detection.composed_digits import composed_digits
-    from qat.detection.training import evaluate_detector, fit_detector
-    from qat.distillation import Distillation
-    from qat.freezing import float_twin, freeze
-    from qat.history import History
-    from qat.launch import is_main_process
+    from qat.calibration.calibration import calibrate, quantize
+    from qat.calibration.plan import CalibrationPlan
+    from qat.calibration.synthesis import synthesise
+    from qat.data.augmentation.classification import Augmentation
+    from qat.data.augmentation.detection import DetectionAugmentation
+    from qat.data.augmentation.segmentation import SegmentationAugmentation
+    from qat.data.boxes.composed_digits import composed_digits
+    from qat.data.boxes.folder import load_box_folder
+    from qat.data.boxes.formats.coco import load_coco_folder
+    from qat.data.masks.composed_digits import composed_masks
+    from qat.data.masks.folder import load_mask_folder
+    from qat.data.picture_set import PictureSet
+    from qat.data.pictures import Pictures, load_folder, load_mnist, load_unlabelled
+    from qat.data.shards.shards import load_shards, write_shards
+    from qat.distributed.torchrun import is_main_process
+    from qat.freezing.freezing import float_twin, freeze
     from qat.nets import build_net, list_nets
     from qat.nets.segmenters import build_segmenter
     from qat.nets.ssd import build_detector
-    from qat.picture_set import PictureSet
-    from qat.plan import TrainPlan
-    from qat.preparation import FakeQuantNet, prepare
-    from qat.segmentation.augmentation import SegmentationAugmentation
-    from qat.segmentation.composed_digits import composed_masks
-    from qat.segmentation.folder import load_mask_folder
-    from qat.segmentation.training import evaluate_segmenter, fit_segmenter
-    from qat.shards import load_shards, write_shards
-    from qat.synthesis import synthesise
-    from qat.training import evaluate, fit
-    from qat.weights import load_weights
+    from qat.nets.weights.published import load_weights
+    from qat.preparation.block_splitting import split_blocks
+    from qat.preparation.fake_quant_net import FakeQuantNet
+    from qat.preparation.preparation import prepare
+    from qat.tasks.classification.training import evaluate, fit
+    from qat.tasks.detection.training import evaluate_detector, fit_detector
+    from qat.tasks.segmentation.training import evaluate_segmenter, fit_segmenter
+    from qat.training.distillation import Distillation
+    from qat.training.history import History
+    from qat.training.plan import TrainPlan
 
 _HOMES = {
-    "Augmentation": "qat.augment",
-    "CalibrationPlan": "qat.calibration_plan",
-    "DetectionAugmentation": "qat.detection.augmentation",
-    "Distillation": "qat.distillation",
-    "FakeQuantNet": "qat.preparation",
-    "History": "qat.history",
-    "PictureSet": "qat.picture_set",
-    "Pictures": "qat.data",
-    "SegmentationAugmentation": "qat.segmentation.augmentation",
-    "TrainPlan": "qat.plan",
+    "Augmentation": "qat.data.augmentation.classification",
+    "CalibrationPlan": "qat.calibration.plan",
+    "DetectionAugmentation": "qat.data.augmentation.detection",
+    "Distillation": "qat.training.distillation",
+    "FakeQuantNet": "qat.preparation.fake_quant_net",
+    "History": "qat.training.history",
+    "PictureSet": "qat.data.picture_set",
+    "Pictures": "qat.data.pictures",
+    "SegmentationAugmentation": "qat.data.augmentation.segmentation",
+    "TrainPlan": "qat.training.plan",
     "build_detector": "qat.nets.ssd",
     "build_net": "qat.nets",
     "build_segmenter": "qat.nets.segmenters",
-    "calibrate": "qat.calibration",
-    "composed_digits": "qat.detection.composed_digits",
-    "composed_masks": "qat.segmentation.composed_digits",
-    "evaluate": "qat.training",
-    "evaluate_detector": "qat.detection.training",
-    "evaluate_segmenter": "qat.segmentation.training",
-    "fit": "qat.training",
-    "fit_detector": "qat.detection.training",
-    "fit_segmenter": "qat.segmentation.training",
-    "float_twin": "qat.freezing",
-    "freeze": "qat.freezing",
-    "is_main_process": "qat.launch",
+    "calibrate": "qat.calibration.calibration",
+    "composed_digits": "qat.data.boxes.composed_digits",
+    "composed_masks": "qat.data.masks.composed_digits",
+    "evaluate": "qat.tasks.classification.training",
+    "evaluate_detector": "qat.tasks.detection.training",
+    "evaluate_segmenter": "qat.tasks.segmentation.training",
+    "fit": "qat.tasks.classification.training",
+    "fit_detector": "qat.tasks.detection.training",
+    "fit_segmenter": "qat.tasks.segmentation.training",
+    "float_twin": "qat.freezing.freezing",
+    "freeze": "qat.freezing.freezing",
+    "is_main_process": "qat.distributed.torchrun",
     "list_nets": "qat.nets",
-    "load_box_folder": "qat.detection.box_folder",
-    "load_coco_folder": "qat.detection.coco_folder",
-    "load_folder": "qat.data",
-    "load_mask_folder": "qat.segmentation.folder",
-    "load_mnist": "qat.data",
-    "load_shards": "qat.shards",
-    "load_unlabelled": "qat.data",
-    "load_weights": "qat.weights",
-    "prepare": "qat.preparation",
-    "quantize": "qat.calibration",
-    "split_blocks": "qat.block_splitting",
-    "synthesise": "qat.synthesis",
-    "write_shards": "qat.shards",
+    "load_box_folder": "qat.data.boxes.folder",
+    "load_coco_folder": "qat.data.boxes.formats.coco",
+    "load_folder": "qat.data.pictures",
+    "load_mask_folder": "qat.data.masks.folder",
+    "load_mnist": "qat.data.pictures",
+    "load_shards": "qat.data.shards.shards",
+    "load_unlabelled": "qat.data.pictures",
+    "load_weights": "qat.nets.weights.published",
+    "prepare": "qat.preparation.preparation",
+    "quantize": "qat.calibration.calibration",
+    "split_blocks": "qat.preparation.block_splitting",
+    "synthesise": "qat.calibration.synthesis",
+    "write_shards": "qat.data.shards.shards",
 }
 
 __all__ = [

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from mobile_sdk.progress import Progress, check_progress
-from qat.launch import is_main_process
+from mobile_sdk.system.progress import Progress, check_progress
+from qat.distributed.torchrun import is_main_process
 
 Shown = ContextVar[Progress]("progress", default=True)
 """What the call in which we are was told of progress."""

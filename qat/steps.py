@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from torch import fx
+
+STEP = "step"  # the key in a node's meta
+
 
 class Kind(StrEnum):
     """The kinds of step that an integer graph can express."""
@@ -63,3 +67,23 @@ class Step:
     window: Window | None = None  # AVERAGE_POOL, MAX_POOL
     channels: tuple[int, int] = (0, 0)  # CHANNEL_SLICE: the first, and the one behind the last
     groups: int = 1  # CHANNEL_SHUFFLE
+
+
+def step_of(node: fx.Node) -> Step | None:
+    """The node's step, None for inputs, outputs and quantizers."""
+    step: Step | None = node.meta.get(STEP)
+    return step
+
+
+def absorbs(node: fx.Node) -> fx.Node | None:
+    """The activation that the node's operator carries out itself, where nobody else reads the value before it."""
+    step = step_of(node)
+    if step is None or len(node.users) != 1:
+        return None
+    (user,) = node.users
+    follower = step_of(user)
+    if follower is None:
+        return None
+    clamped = follower.kind in CLAMPS and step.kind in (Kind.WEIGHTED, Kind.ADD, Kind.ADD_CONSTANT, Kind.MUL)
+    gated = follower.kind is Kind.HARD_SIGMOID and step.kind is Kind.WEIGHTED
+    return user if clamped or gated else None

@@ -12,9 +12,9 @@ import child_process
 import numpy as np
 from kotlin_toolchain import KotlinToolchain
 
-from mobile_sdk.bundle import open_bundle
-from mobile_sdk.golden import input_array
-from mobile_sdk.winners import winners
+from mobile_sdk.bundle.bundle import open_bundle
+from mobile_sdk.bundle.golden import input_array
+from mobile_sdk.tasks.top_classes import winners
 
 PROJECT = Path(__file__).parents[1] / "android_demo"
 SOURCES = PROJECT / "app/src/main/kotlin"

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mobile_sdk.cache import Say, cache_folder, made_once
-from mobile_sdk.commands import run_command
+from mobile_sdk.system.cache import Say, cache_folder, made_once
+from mobile_sdk.system.commands import run_command
 
 PACKAGE = "@nativescript/types-ios@9.1.2"
 SWIFTUI_PACKAGES = ("expo-dev-launcher@57.0.20", "expo-dev-menu@57.0.18")

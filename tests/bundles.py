@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mobile_sdk.bundle import Bundle
-from mobile_sdk.integer_graph import Conv2d, Graph, Operator
-from mobile_sdk.lowering import lower
-from mobile_sdk.manifest import MANIFEST_FILE, seal
+from mobile_sdk.bundle.bundle import Bundle
+from mobile_sdk.bundle.lowering import lower
+from mobile_sdk.bundle.manifest import MANIFEST_FILE, seal
+from mobile_sdk.graph.operators import Conv2d, Graph, Operator
+from mobile_sdk.graph.reference import Reference
 from mobile_sdk.preprocess import to_bytes
-from mobile_sdk.program import Accuracy, Program, Record
-from mobile_sdk.runtimes.reference import Reference
+from mobile_sdk.program.program import Accuracy, Program, Record
 
 Pictures = list[tuple[Image.Image, int]]
 

@@ -6,11 +6,12 @@ import torch
 from tiny_nets import CONTRACT, Tiny, body, picture_set
 from torch import Tensor, nn
 
-from qat.calibration import calibrate
-from qat.calibration_plan import CalibrationPlan
-from qat.layers import Weighted
-from qat.paired_walk import Pair, PairedWalk
-from qat.preparation import FakeQuantNet, prepare
+from qat.calibration.calibration import calibrate
+from qat.calibration.paired_walk import Pair, PairedWalk
+from qat.calibration.plan import CalibrationPlan
+from qat.layers.weighted import Weighted
+from qat.preparation.fake_quant_net import FakeQuantNet
+from qat.preparation.preparation import prepare
 
 
 def block_net(activation: type[nn.Module] = nn.ReLU6) -> Tiny:

@@ -21,10 +21,10 @@ from kotlin_toolchain import KotlinToolchain, make_kotlin_toolchain
 from phones import Phones, played, why_not_here
 from swift_toolchain import SwiftToolchain, make_toolchain
 
-from mobile_sdk.cache import made_once
 from mobile_sdk.devices import CortexA76
 from mobile_sdk.errors import MachineError
 from mobile_sdk.runtimes import tflite_legacy
+from mobile_sdk.system.cache import made_once
 
 os.environ.clear()  # what a test calls in this process finds what a process of its own would
 os.environ.update({"MPLBACKEND": "Agg", **ENVIRONMENT})

@@ -9,7 +9,7 @@ from typing import Any
 
 import bundles
 
-from mobile_sdk.manifest import MANIFEST_FILE, MAX_MANIFEST_BYTES
+from mobile_sdk.bundle.manifest import MANIFEST_FILE, MAX_MANIFEST_BYTES
 
 Content = dict[str, Any]
 Change = Callable[[Content], None]

@@ -31,13 +31,13 @@ from PIL import Image
 from segmenter_bundles import forge_segmenter
 from segmenter_damage import segmenter_damages
 
-from mobile_sdk.bundle import open_bundle
+from mobile_sdk.benchmarking.statistics import summarize
+from mobile_sdk.bundle.bundle import open_bundle
+from mobile_sdk.bundle.lowering import lower
+from mobile_sdk.bundle.manifest import BundleRefusalError
 from mobile_sdk.contract import MOST_MASK_LABELS, ImageSpec
-from mobile_sdk.detections import BOX_COLUMNS
-from mobile_sdk.lowering import lower
-from mobile_sdk.manifest import BundleRefusalError
 from mobile_sdk.preprocess import to_bytes
-from mobile_sdk.stats import summarize
+from mobile_sdk.tasks.detection import BOX_COLUMNS
 
 RUNTIMES = ("executorch", "tflite", "coreml")
 HAIR = 1e-8  # of a score; a golden detection may be off by 1e-6

@@ -1,4 +1,4 @@
-"""Outputs of detectors with what must be detected in them, for the languages that repeat `mobile_sdk.detections`.
+"""Outputs of detectors with what must be detected in them, for the languages that repeat `mobile_sdk.tasks.detection`.
 
 Beside random outputs there are those on which an implementation goes wrong: exact ties, overlaps of exactly the share
 that is allowed, boxes beyond the edges or turned inside out, nothing found, one pile of boxes, and `most` reached.
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobile_sdk.contract import DetectionSpec
-from mobile_sdk.detections import BOX_COLUMNS, Detections, detect, label_shares
+from mobile_sdk.tasks.detection import BOX_COLUMNS, Detections, detect, label_shares
 
 ROUNDS = 30
 _SEED = 20261125

@@ -7,14 +7,14 @@ import torch
 from realistic import crops, with_realistic_numbers
 
 from mobile_sdk.contract import Contract, DetectionSpec, ImageSpec
-from mobile_sdk.detections import Truth
-from mobile_sdk.program import Program
-from qat.calibration import calibrate
-from qat.calibration_plan import CalibrationPlan
-from qat.detection.pictures import DetectionSet
-from qat.freezing import freeze
+from mobile_sdk.program.program import Program
+from mobile_sdk.tasks.detection import Truth
+from qat.calibration.calibration import calibrate
+from qat.calibration.plan import CalibrationPlan
+from qat.data.boxes.pictures import DetectionSet
+from qat.freezing.freezing import freeze
 from qat.nets.ssd import Ssd, build_detector
-from qat.preparation import prepare
+from qat.preparation.preparation import prepare
 
 EXTREMES = CalibrationPlan(search_ranges=False, round_weights=False, correct_biases=False, reconstruct=False)
 

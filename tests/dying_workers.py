@@ -6,12 +6,12 @@ from pathlib import Path
 
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.errors import MachineError
-from qat.data import Pictures
-from qat.nets.mobilenet_v3 import architecture_of
-from qat.picture_set import PictureSet
-from qat.plan import TrainPlan
+from qat.data.picture_set import PictureSet
+from qat.data.pictures import Pictures
+from qat.nets.classifiers.mobilenet_v3 import architecture_of
 from qat.search.evaluation import Job, Outcome, Task
 from qat.search.workers import ray_workers
+from qat.training.plan import TrainPlan
 
 
 def job(number: int) -> Job:

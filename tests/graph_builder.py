@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from mobile_sdk.integer_graph import (
+from mobile_sdk.graph.operators import (
     Activation,
     ActivationKind,
     Add,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from graph_builder import CLASSES, Builder, Wire, pictures
 
 from mobile_sdk.contract import Contract, ImageSpec
-from mobile_sdk.integer_graph import Graph
+from mobile_sdk.graph.operators import Graph
 
 __all__ = ["CLASSES", "GRAPHS", "Builder", "Wire", "contract_for", "float_graph", "int8_graph", "pictures"]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from swift_toolchain import BUILD, FIXTURES, PACKAGE, SwiftToolchain
 
-from mobile_sdk.cache import locked
+from mobile_sdk.system.cache import locked
 
 DEMO = Path(__file__).parents[1] / "ios_demo"
 CORE = DEMO / "MobileSDKDemoCore"

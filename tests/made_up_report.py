@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from mobile_sdk import measurements
+from mobile_sdk.benchmarking import measurements
+from mobile_sdk.benchmarking.measurements import Measurement, Numbers, Plan, Samples, judge
+from mobile_sdk.benchmarking.statistics import ratio, summarize
+from mobile_sdk.bundle.manifest import StructureEntry
+from mobile_sdk.comparison import Comparison
 from mobile_sdk.devices.state import read_state
-from mobile_sdk.environment import Environment
-from mobile_sdk.manifest import StructureEntry
-from mobile_sdk.measurements import Measurement, Numbers, Plan, Samples, judge
-from mobile_sdk.numerics import Comparison
-from mobile_sdk.program import Record
+from mobile_sdk.program.program import Record
 from mobile_sdk.report.data import (
     AccuracyLine,
     BundleLine,
@@ -25,7 +25,7 @@ from mobile_sdk.report.data import (
     Report,
     Score,
 )
-from mobile_sdk.stats import ratio, summarize
+from mobile_sdk.system.environment import Environment
 
 HOSTILE = "<script>alert('x')</script>\"&amp;$x^2$ \u5b57 [red]"
 ENVIRONMENT = Environment(

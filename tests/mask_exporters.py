@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mobile_sdk.masks import VOID
+from mobile_sdk.tasks.segmentation import VOID
 
 LABELS = ("background", "car", "tree")
 COLOURS = {0: (0, 0, 0), 1: (128, 0, 64), 2: (10, 200, 30), VOID: (224, 224, 192)}

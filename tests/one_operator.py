@@ -3,7 +3,7 @@
 import numpy as np
 
 from mobile_sdk.contract import Contract, ImageSpec
-from mobile_sdk.integer_graph import Add, Constant, Conv2d, Graph, Linear, Mean, Mul, Operator, Quantization, Tensor
+from mobile_sdk.graph.operators import Add, Constant, Conv2d, Graph, Linear, Mean, Mul, Operator, Quantization, Tensor
 
 SIDE_PX, CHANNELS = 8, 4
 MAP = (CHANNELS, SIDE_PX, SIDE_PX)

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from child_process import finished, wait_until
 
-from mobile_sdk.cache import cache_folder, made_once
-from mobile_sdk.devices import debian
 from mobile_sdk.devices.emulated.machine import make_machine
+from mobile_sdk.devices.runner import debian
+from mobile_sdk.system.cache import cache_folder, made_once
 
 AMD64, ARM64 = "127.0.0.1:5555", "10.0.0.2:5555"
 BOARD = "root@127.0.0.1"

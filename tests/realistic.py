@@ -12,7 +12,7 @@ from sklearn import datasets  # type: ignore[import-untyped]
 from torch import nn
 
 from mobile_sdk.contract import ImageSpec
-from qat.picture_set import PictureSet
+from qat.data.picture_set import PictureSet
 
 Photograph = NDArray[np.uint8]
 _SKIMAGE = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")

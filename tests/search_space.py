@@ -9,11 +9,11 @@ import torch
 
 from mobile_sdk.latency.choice import choose_models
 from qat.nets.architecture import Architecture
-from qat.nets.mobilenet_v3 import architecture_of
-from qat.search.drawing import drawn_graph
+from qat.nets.classifiers.mobilenet_v3 import architecture_of
 from qat.search.evaluation import Job, Outcome, Parent
 from qat.search.record import SearchFolder, SearchRecord
 from qat.search.rounds import Method, search
+from qat.search.space.architecture_graph import drawn_graph
 
 START = architecture_of("mobilenet_v3_small", 0.5)
 SIZE_PX, CLASSES = 32, 3

@@ -13,12 +13,12 @@ from damage import content_of
 from numpy.typing import NDArray
 from PIL import Image
 
-from mobile_sdk import golden
-from mobile_sdk.bundle import labels_bytes, open_bundle
-from mobile_sdk.bundle_writer import file_entry
+from mobile_sdk.bundle import golden
+from mobile_sdk.bundle.bundle import labels_bytes, open_bundle
+from mobile_sdk.bundle.writer import file_entry
 from mobile_sdk.contract import ImageSpec
-from mobile_sdk.masks import commonest_labels, masks_of
 from mobile_sdk.preprocess import to_bytes
+from mobile_sdk.tasks.segmentation import commonest_labels, masks_of
 
 _STEPS = 8  # of a score, over the whole range of brightness
 

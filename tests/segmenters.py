@@ -7,13 +7,13 @@ import numpy as np
 from realistic import crops, with_realistic_numbers
 
 from mobile_sdk.contract import Contract, ImageSpec
-from mobile_sdk.program import Program
-from qat.calibration import calibrate
-from qat.calibration_plan import CalibrationPlan
-from qat.freezing import freeze
+from mobile_sdk.program.program import Program
+from qat.calibration.calibration import calibrate
+from qat.calibration.plan import CalibrationPlan
+from qat.data.masks.pictures import SegmentationSet
+from qat.freezing.freezing import freeze
 from qat.nets.segmenters import Segmenter, build_segmenter
-from qat.preparation import prepare
-from qat.segmentation.pictures import SegmentationSet
+from qat.preparation.preparation import prepare
 
 EXTREMES = CalibrationPlan(search_ranges=False, round_weights=False, correct_biases=False, reconstruct=False)
 

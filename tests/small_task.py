@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from mobile_sdk.contract import Contract, ImageSpec
-from qat.augment import Augmentation
-from qat.checkpoint import CHECKPOINT_FILE
-from qat.data import Pictures
-from qat.history import History
-from qat.picture_set import PictureSet
-from qat.plan import TrainPlan
-from qat.training import fit
+from qat.data.augmentation.classification import Augmentation
+from qat.data.picture_set import PictureSet
+from qat.data.pictures import Pictures
+from qat.tasks.classification.training import fit
+from qat.training.checkpoint import CHECKPOINT_FILE
+from qat.training.history import History
+from qat.training.plan import TrainPlan
 
 LABELS = ("dark", "left", "right")
 CONTRACT = Contract(name="sides", labels=LABELS, image=ImageSpec(size_px=16))

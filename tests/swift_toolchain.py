@@ -13,10 +13,10 @@ from pathlib import Path
 
 import child_process
 
-from mobile_sdk.cache import Say, cache_folder, made_once
-from mobile_sdk.commands import run_command
-from mobile_sdk.devices import debian
+from mobile_sdk.devices.runner import debian
 from mobile_sdk.errors import MachineError
+from mobile_sdk.system.cache import Say, cache_folder, made_once
+from mobile_sdk.system.commands import run_command
 
 SUITE = "trixie"  # Swift 6.0.3
 PACKAGE, FIXTURES, BUILD, STUBS = "/package", "/fixtures", "/build", "/stubs"

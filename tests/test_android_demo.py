@@ -9,10 +9,10 @@ import pytest
 from android_app import PROJECT, SOURCES, AndroidApp, AppTests, expected_answers, golden_answers, namespace
 from kotlin_toolchain import KotlinToolchain
 
-from mobile_sdk.environment import installed_versions
+from mobile_sdk.benchmarking.measurements import Numbers
+from mobile_sdk.benchmarking.statistics import summarize
 from mobile_sdk.errors import MachineError
-from mobile_sdk.measurements import Numbers
-from mobile_sdk.stats import summarize
+from mobile_sdk.system.environment import installed_versions
 
 CATALOGUE = PROJECT / "gradle/libs.versions.toml"
 LITERALS_OF_MODELS = (

@@ -16,27 +16,27 @@ from PIL import Image
 from segmenters import contract as segmenter_contract
 
 from mobile_sdk.contract import ImageSpec
-from mobile_sdk.detections import Truth
 from mobile_sdk.errors import SettingError
-from mobile_sdk.masks import VOID
-from qat import annotated_batches
-from qat.annotated_batches import own_batches
-from qat.augment import Augmentation, _recoloured
-from qat.batches import epoch_generator, shuffled_batches
-from qat.colour import ColourJitter
-from qat.detection.augmentation import DetectionAugmentation, inside, seen_of
-from qat.detection.composed_digits import composed_digits
-from qat.detection.pictures import DetectionPictures, DetectionSet
-from qat.detection.training import fit_detector
+from mobile_sdk.tasks.detection import Truth
+from mobile_sdk.tasks.segmentation import VOID
+from qat.data.augmentation.classification import Augmentation, _recoloured
+from qat.data.augmentation.colour import ColourJitter
+from qat.data.augmentation.detection import DetectionAugmentation, inside, seen_of
+from qat.data.augmentation.segmentation import SegmentationAugmentation
+from qat.data.augmentation.view import View
+from qat.data.boxes.composed_digits import composed_digits
+from qat.data.boxes.pictures import DetectionPictures, DetectionSet
+from qat.data.masks.composed_digits import composed_masks
+from qat.data.masks.pictures import SegmentationPictures, SegmentationSet
+from qat.distributed.processes import Processes
 from qat.nets.segmenters import build_segmenter
 from qat.nets.ssd import build_detector
-from qat.plan import TrainPlan
-from qat.processes import Processes
-from qat.segmentation.augmentation import SegmentationAugmentation
-from qat.segmentation.composed_digits import composed_masks
-from qat.segmentation.pictures import SegmentationPictures, SegmentationSet
-from qat.segmentation.training import fit_segmenter
-from qat.view import View
+from qat.tasks.detection.training import fit_detector
+from qat.tasks.segmentation.training import fit_segmenter
+from qat.training import annotated_batches
+from qat.training.annotated_batches import own_batches
+from qat.training.batches import epoch_generator, shuffled_batches
+from qat.training.plan import TrainPlan
 
 SIZE_PX, MEAN = 64, 40
 SPEC = ImageSpec(size_px=SIZE_PX, fit="stretch", mean_byte=(float(MEAN),) * 3)

@@ -12,8 +12,8 @@ from test_label_folders import darknet, labelled, voc, yolo
 from test_orientation import noise, photograph
 
 from mobile_sdk.errors import DataError
-from qat.detection.coco_folder import load_coco_folder
-from qat.segmentation.folder import load_mask_folder
+from qat.data.boxes.formats.coco import load_coco_folder
+from qat.data.masks.folder import load_mask_folder
 
 NAMES = [f"{number}.png" for number in range(5)]
 

@@ -10,9 +10,9 @@ from android_app import AppTests
 from child_process import HANG_S
 from phones import AMD64, ARM64, Phones
 
-from mobile_sdk import app_benchmark
-from mobile_sdk.app_benchmark import benchmark_in_app
-from mobile_sdk.bundle import Bundle, open_bundle
+from mobile_sdk.benchmarking import demo_app as app_benchmark
+from mobile_sdk.benchmarking.demo_app import benchmark_in_app
+from mobile_sdk.bundle.bundle import Bundle, open_bundle
 from mobile_sdk.cli.app import call
 from mobile_sdk.devices import open_device
 from mobile_sdk.errors import BundleError, MachineError, SettingError

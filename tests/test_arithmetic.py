@@ -8,8 +8,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from mobile_sdk import arithmetic
-from mobile_sdk.integer_graph import Clamp, Constant, Quantization, Tensor
+from mobile_sdk.graph import arithmetic
+from mobile_sdk.graph.operators import Clamp, Constant, Quantization, Tensor
 
 CODES = np.arange(-128, 128)
 LARGEST_MOVE = 1e-4  # of a settled scale; a thousand random products moved theirs by 1.2e-5 at most

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from mobile_sdk.atomic import replacing, replacing_folder, write_bytes, write_text
 from mobile_sdk.errors import SettingError
-from mobile_sdk.own_folder import PREFIX, locked_folder, own_folder, scratch_folder
-from mobile_sdk.regular_file import read_regular
+from mobile_sdk.system.atomic_files import replacing, replacing_folder, write_bytes, write_text
+from mobile_sdk.system.regular_file import read_regular
+from mobile_sdk.system.temporary_folder import PREFIX, locked_folder, own_folder, scratch_folder
 
 
 def make_socket(path: Path) -> None:
@@ -124,7 +124,7 @@ def test_every_name_of_a_file_or_folder_can_be_written(name: str, tmp_path: Path
 HOLD = """
 import sys
 from pathlib import Path
-from mobile_sdk.own_folder import own_folder
+from mobile_sdk.system.temporary_folder import own_folder
 with own_folder(Path(sys.argv[1])) as folder:
     (folder / "half").touch()
     print(folder, flush=True)

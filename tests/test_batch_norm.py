@@ -11,12 +11,12 @@ from torch import nn
 from torch.nn import functional as F
 
 from mobile_sdk.errors import DataError
-from mobile_sdk.runtimes.reference import Reference
-from qat.calibration import calibrate
-from qat.freezing import freeze
-from qat.plan import TrainPlan
-from qat.preparation import prepare
-from qat.training import fit
+from mobile_sdk.graph.reference import Reference
+from qat.calibration.calibration import calibrate
+from qat.freezing.freezing import freeze
+from qat.preparation.preparation import prepare
+from qat.tasks.classification.training import fit
+from qat.training.plan import TrainPlan
 
 
 def vector_net() -> Tiny:

@@ -15,15 +15,17 @@ import numpy as np
 import pytest
 from child_process import finished, run, start, wait_until
 
-from mobile_sdk import benchmark_place, benchmark_series, benchmark_worker
-from mobile_sdk import benchmarking as benchmark_module
-from mobile_sdk.benchmark_process import WorkerProcess
-from mobile_sdk.benchmark_worker import measure, warm_up
-from mobile_sdk.benchmarking import BenchmarkStoppedError, benchmark, write_numbers
-from mobile_sdk.bundle import Bundle, open_bundle
-from mobile_sdk.environment import describe_environment
+from mobile_sdk.benchmarking import benchmark as benchmark_module
+from mobile_sdk.benchmarking import place as benchmark_place
+from mobile_sdk.benchmarking import series as benchmark_series
+from mobile_sdk.benchmarking import worker as benchmark_worker
+from mobile_sdk.benchmarking.benchmark import BenchmarkStoppedError, benchmark, write_numbers
+from mobile_sdk.benchmarking.measurements import Numbers
+from mobile_sdk.benchmarking.worker import measure, warm_up
+from mobile_sdk.benchmarking.worker_process import WorkerProcess
+from mobile_sdk.bundle.bundle import Bundle, open_bundle
 from mobile_sdk.errors import BundleError, MachineError, SettingError
-from mobile_sdk.measurements import Numbers
+from mobile_sdk.system.environment import describe_environment
 
 ROOT = Path(__file__).parents[1]
 
@@ -31,7 +33,7 @@ WORKER = """
 import os, sys
 from time import sleep
 import numpy as np
-from mobile_sdk import benchmark_worker
+from mobile_sdk.benchmarking import worker as benchmark_worker
 from mobile_sdk.errors import BundleError
 
 trick, _, ms = os.path.basename(sys.argv[1]).partition("-")
@@ -242,7 +244,7 @@ def test_an_interrupt_leaves_no_process_behind(shelf: Path) -> None:
     script = shelf / "parent.py"
     script.write_text(
         "import sys, time\n"
-        "from mobile_sdk.benchmark_process import WorkerProcess\n"
+        "from mobile_sdk.benchmarking.worker_process import WorkerProcess\n"
         f"command = [sys.executable, {str(shelf / 'worker.py')!r}, {str(shelf / 'waits-1')!r}, '1']\n"
         "with WorkerProcess(command, title='waits') as w:\n"
         "    w.reply(timeout_s=86400)\n"
@@ -358,7 +360,7 @@ def test_real_bundles_are_measured_in_real_workers(real_bundles: list[Bundle]) -
 
 def test_a_load_is_timed_without_the_import_of_the_runtime(real_bundles: list[Bundle]) -> None:
     code = (
-        "import sys; from pathlib import Path; from mobile_sdk.benchmark_worker import _prepare\n"
+        "import sys; from pathlib import Path; from mobile_sdk.benchmarking.worker import _prepare\n"
         "load, _ = _prepare(Path(sys.argv[1]), 1)\n"
         "before = set(sys.modules)\n"
         "load()\n"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mobile_sdk import big_cores
+from mobile_sdk.benchmarking import big_cores
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="affinity is Linux's")
 

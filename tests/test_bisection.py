@@ -11,16 +11,16 @@ import pytest
 from PIL import Image
 
 from mobile_sdk import runtimes
-from mobile_sdk.bisection import _Search, _trace, bisect
-from mobile_sdk.bundle import Bundle, open_bundle
+from mobile_sdk.bundle.bundle import Bundle, open_bundle
+from mobile_sdk.bundle.manifest import BundleRefusalError
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import SettingError
-from mobile_sdk.integer_graph import Conv2d, Graph, Operator
-from mobile_sdk.manifest import BundleRefusalError
+from mobile_sdk.graph.operators import Conv2d, Graph, Operator
+from mobile_sdk.graph.reference import Reference
 from mobile_sdk.preprocess import to_bytes
 from mobile_sdk.runtimes.base import Interface
-from mobile_sdk.runtimes.reference import Reference
 from mobile_sdk.runtimes.tflite import TfliteRuntime
+from mobile_sdk.verification.bisection import _Search, _trace, bisect
 
 
 @pytest.fixture(scope="module")

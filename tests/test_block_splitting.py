@@ -14,17 +14,17 @@ from mobile_sdk.cli.app import call
 from mobile_sdk.cli.splitting import named_parts
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.errors import SettingError
-from mobile_sdk.integer_graph import Add
-from mobile_sdk.memory import operator_memory
-from mobile_sdk.memory_limit import multiply_adds
-from mobile_sdk.program import Program
+from mobile_sdk.graph.operators import Add
+from mobile_sdk.graph.reference import Reference
+from mobile_sdk.memory.limit import multiply_adds
+from mobile_sdk.memory.usage import operator_memory
+from mobile_sdk.program.program import Program
 from mobile_sdk.runtimes import get
-from mobile_sdk.runtimes.reference import Reference
-from qat.block_splitting import split_blocks
-from qat.calibration import quantize
-from qat.calibration_plan import CalibrationPlan
+from qat.calibration.calibration import quantize
+from qat.calibration.plan import CalibrationPlan
 from qat.nets import ImageClassifier, build_net
-from qat.nets.mobilenet_v2 import InvertedResidual
+from qat.nets.classifiers.mobilenet_v2 import InvertedResidual
+from qat.preparation.block_splitting import split_blocks
 
 CONTRACT = Contract(name="split", labels=tuple("abcdefgh"), image=ImageSpec(size_px=32))
 PARTS = {"features.2": 4, "features.3": 3, "features.5": 2}

@@ -12,7 +12,7 @@ import qat
 from mobile_sdk.cli.task import in_order_of
 from mobile_sdk.contract import Contract, DetectionSpec
 from mobile_sdk.errors import DataError
-from qat.detection.pictures import DetectionPictures, DetectionSet
+from qat.data.boxes.pictures import DetectionPictures, DetectionSet
 
 Export = Callable[[Path], None]
 

@@ -11,13 +11,13 @@ import pytest
 from PIL import Image
 
 from mobile_sdk import runtimes
-from mobile_sdk.bundle import Bundle, open_bundle
-from mobile_sdk.bundle_writer import write_bundle
+from mobile_sdk.bundle.bundle import Bundle, open_bundle
+from mobile_sdk.bundle.golden import choose_goldens, generated_goldens
+from mobile_sdk.bundle.lowering import folder_name, lower
+from mobile_sdk.bundle.manifest import MANIFEST_FILE, seal
+from mobile_sdk.bundle.writer import write_bundle
 from mobile_sdk.contract import ImageSpec
 from mobile_sdk.errors import CompileError, MachineError, SettingError
-from mobile_sdk.golden import choose_goldens, generated_goldens
-from mobile_sdk.lowering import folder_name, lower
-from mobile_sdk.manifest import MANIFEST_FILE, seal
 from mobile_sdk.preprocess import to_bytes
 
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mobile_sdk.bundle import Bundle, open_bundle
+from mobile_sdk.bundle.bundle import Bundle, open_bundle
+from mobile_sdk.bundle.manifest import MANIFEST_FILE, BundleRefusalError, read_manifest
 from mobile_sdk.errors import BundleError
-from mobile_sdk.manifest import MANIFEST_FILE, BundleRefusalError, read_manifest
 
 Content = dict[str, Any]
 

@@ -10,9 +10,9 @@ import pytest
 from damage import CHANGES, Change, content_of, replace_listed, resealed
 from PIL import Image
 
-from mobile_sdk.bundle import Bundle, open_bundle
+from mobile_sdk.bundle.bundle import Bundle, open_bundle
+from mobile_sdk.bundle.manifest import MANIFEST_FILE, MAX_MANIFEST_BYTES, BundleRefusalError, is_safe_path
 from mobile_sdk.errors import BundleError
-from mobile_sdk.manifest import MANIFEST_FILE, MAX_MANIFEST_BYTES, BundleRefusalError, is_safe_path
 
 
 @pytest.fixture(scope="module")

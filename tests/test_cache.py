@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from child_process import wait_until
 
-from mobile_sdk.cache import cache_folder, made_once
+from mobile_sdk.system.cache import cache_folder, made_once
 
 
 def test_the_cache_follows_xdg(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

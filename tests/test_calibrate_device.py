@@ -9,7 +9,7 @@ from graphs import int8_graph
 
 from mobile_sdk.cli.app import call
 from mobile_sdk.errors import SettingError
-from mobile_sdk.integer_graph import Conv2d, Graph
+from mobile_sdk.graph.operators import Conv2d, Graph
 from mobile_sdk.latency import calibration
 from mobile_sdk.latency.calibration import CHANNEL_TILES, benchmark_graphs, calibrate, fit_operators, measure_graphs
 from mobile_sdk.latency.model import LatencyModel, LatencyModels, Setup

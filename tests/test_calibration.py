@@ -11,14 +11,14 @@ from torch.nn import functional as F
 
 import qat
 from mobile_sdk.errors import DataError
-from mobile_sdk.program import Program, Record
-from mobile_sdk.runtimes.reference import Reference
-from qat import calibration
-from qat.calibration import CALIBRATION_PICTURES, calibrate, quantize
-from qat.calibration_plan import CalibrationPlan
-from qat.fake_quant import TensorQuantizer
-from qat.picture_set import PictureSet
-from qat.preparation import prepare
+from mobile_sdk.graph.reference import Reference
+from mobile_sdk.program.program import Program, Record
+from qat.calibration import calibration
+from qat.calibration.calibration import CALIBRATION_PICTURES, calibrate, quantize
+from qat.calibration.plan import CalibrationPlan
+from qat.data.picture_set import PictureSet
+from qat.layers.fake_quant import TensorQuantizer
+from qat.preparation.preparation import prepare
 
 
 def tiny_net() -> Tiny:

@@ -12,19 +12,19 @@ from tiny_nets import CONTRACT, body, picture_set
 from torch import nn
 from torch.nn import functional as F
 
-from mobile_sdk.lowering import lower
-from mobile_sdk.verification import verify
-from qat.bias_correction import correct_biases
-from qat.calibration import calibrate, quantize
-from qat.calibration_plan import CalibrationPlan
-from qat.channel_groups import channel_groups
-from qat.equalisation import equalise
-from qat.fake_quant import TensorQuantizer
-from qat.freezing import freeze
-from qat.layers import Weighted
-from qat.preparation import prepare
-from qat.ranges import BINS, best_ends, range_loss, search_ranges
-from qat.reconstruction import reconstruct
+from mobile_sdk.bundle.lowering import lower
+from mobile_sdk.verification.verification import verify
+from qat.calibration.bias_correction import correct_biases
+from qat.calibration.calibration import calibrate, quantize
+from qat.calibration.channel_groups import channel_groups
+from qat.calibration.equalisation import equalise
+from qat.calibration.plan import CalibrationPlan
+from qat.calibration.range_search import BINS, best_ends, range_loss, search_ranges
+from qat.calibration.reconstruction import reconstruct
+from qat.freezing.freezing import freeze
+from qat.layers.fake_quant import TensorQuantizer
+from qat.layers.weighted import Weighted
+from qat.preparation.preparation import prepare
 
 # -- equalisation
 

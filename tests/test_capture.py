@@ -13,13 +13,12 @@ from user_nets import fire_net
 
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import CaptureError
-from qat.capture import capture
-from qat.freezing import float_twin
-from qat.layers import Conv2d, HardSwish, Linear, Weighted
+from qat.capture.capture import capture
+from qat.freezing.freezing import float_twin
+from qat.layers.weighted import Conv2d, HardSwish, Linear, Weighted
 from qat.nets import build_net, list_nets
-from qat.preparation import prepare
-from qat.quantizer import step_of
-from qat.steps import Kind
+from qat.preparation.preparation import prepare
+from qat.steps import Kind, step_of
 
 SMALL = Contract(name="small", labels=LABELS, image=CONTRACT.image.model_copy(update={"size_px": 32}))
 

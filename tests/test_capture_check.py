@@ -13,16 +13,17 @@ from torch.nn import functional as F
 from torch.nn.utils import prune
 
 from mobile_sdk.errors import CaptureError
-from qat import operator_readers, pool_readers
-from qat.calibration import calibrate, quantize
-from qat.calibration_plan import CalibrationPlan
-from qat.capture import _READERS, capture
-from qat.data import Pictures
-from qat.float_scores import without_last_activation
-from qat.picture_set import PictureSet
-from qat.plan import TrainPlan
-from qat.preparation import prepare
-from qat.training import evaluate, fit
+from qat.calibration.calibration import calibrate, quantize
+from qat.calibration.plan import CalibrationPlan
+from qat.capture.capture import _READERS, capture
+from qat.capture.float_scores import without_last_activation
+from qat.capture.readers import pooling as pool_readers
+from qat.capture.readers import shapes as operator_readers
+from qat.data.picture_set import PictureSet
+from qat.data.pictures import Pictures
+from qat.preparation.preparation import prepare
+from qat.tasks.classification.training import evaluate, fit
+from qat.training.plan import TrainPlan
 
 RGB = np.random.default_rng(0).integers(0, 256, (8, SIZE_PX, SIZE_PX, 3)).astype(np.uint8)
 PICTURES = PictureSet(sources=tuple(RGB), targets=(0, 1, 2, 3, 4, 0, 1, 2))

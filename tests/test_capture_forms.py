@@ -14,12 +14,12 @@ from torch.nn import functional as F
 from torch.nn.utils import parametrizations, prune, weight_norm
 
 from mobile_sdk.contract import ImageSpec
+from mobile_sdk.graph.reference import Reference
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
-from mobile_sdk.runtimes.reference import Reference
 from mobile_sdk.runtimes.tflite import TfliteRuntime
-from qat.calibration import quantize
-from qat.calibration_plan import CalibrationPlan
-from qat.picture_set import PictureSet, normalised
+from qat.calibration.calibration import quantize
+from qat.calibration.plan import CalibrationPlan
+from qat.data.picture_set import PictureSet, normalised
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (6, SIZE_PX // 4, SIZE_PX // 4, 3)).repeat(4, 1).repeat(4, 2)
 PICTURES = (PICTURES * 0.8 + np.random.default_rng(1).integers(0, 50, PICTURES.shape)).astype(np.uint8)

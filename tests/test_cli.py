@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from command_line import COMMAND, ENVIRONMENT, SmallRun
 
-from mobile_sdk import stats
+from mobile_sdk.benchmarking import statistics as stats
 from mobile_sdk.cli.app import EXAMPLES, call
 from mobile_sdk.cli.train import RECIPES, choose_plan
 

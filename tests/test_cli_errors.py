@@ -17,7 +17,7 @@ from PIL import Image
 from mobile_sdk.cli import failures
 from mobile_sdk.cli.app import call
 from mobile_sdk.errors import CompileError
-from qat.processes import current_processes
+from qat.distributed.processes import current_processes
 
 Capture = pytest.CaptureFixture[str]
 
@@ -245,7 +245,7 @@ def test_a_full_disk_is_the_machines_error_and_is_named(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("mobile_sdk.atomic._flush", full)
+    monkeypatch.setattr("mobile_sdk.system.atomic_files._flush", full)
     out = tmp_path / "new"
     assert call(["export", small.program, "--to", runtime, "--out", str(out)]) == 7
     assert f"at {out}/sides.{runtime}" in capfd.readouterr().err
@@ -351,7 +351,7 @@ def test_a_compilers_refusal_is_exit_code_5(small: SmallRun, tmp_path: Path, mon
 
 
 def test_a_benchmark_worker_reports_the_nearest_error_that_its_parent_knows(wrong: Path) -> None:
-    command = [sys.executable, "-m", "mobile_sdk.benchmark_worker", str(wrong / "damaged.tflite"), "1"]
+    command = [sys.executable, "-m", "mobile_sdk.benchmarking.worker", str(wrong / "damaged.tflite"), "1"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=ENVIRONMENT)
     assert done.returncode == 6
     assert json.loads(done.stdout)["error"] == "BundleError"  # a BundleRefusalError, which mobile_sdk.errors has not

@@ -13,8 +13,8 @@ from mobile_sdk.cli.float_net import FloatNet, check_scores, users_own
 from mobile_sdk.cli.pictures import counts_line, in_order_of, load_pictures, load_pictures_of
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.errors import CaptureError, DataError, SettingError
-from qat.data import Pictures
-from qat.picture_set import PictureSet
+from qat.data.picture_set import PictureSet
+from qat.data.pictures import Pictures
 
 
 def pictures(*labels: str) -> Pictures:

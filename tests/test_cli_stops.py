@@ -11,7 +11,7 @@ import pytest
 from child_process import finished, is_running, wait_until
 from command_line import COMMAND, ENVIRONMENT, SETTINGS, SmallRun, mobile_sdk, start
 
-from mobile_sdk.program import Program
+from mobile_sdk.program.program import Program
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

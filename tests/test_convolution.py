@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from qat import convolution as module
-from qat.calibration import calibrate
-from qat.convolution import convolution
-from qat.plan import TrainPlan
-from qat.preparation import prepare
-from qat.training import fit
+from qat.calibration.calibration import calibrate
+from qat.layers import convolution as module
+from qat.layers.convolution import convolution
+from qat.preparation.preparation import prepare
+from qat.tasks.classification.training import fit
+from qat.training.plan import TrainPlan
 
 DEPTHWISE = {"channels": 6, "filters": 6, "groups": 6}
 

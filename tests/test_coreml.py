@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from mobile_sdk.agreement import requirement_of
+from mobile_sdk.comparison import compare
 from mobile_sdk.errors import CompileError, MachineError
-from mobile_sdk.integer_graph import (
+from mobile_sdk.graph.operators import (
     Activation,
     Add,
     ChannelShuffle,
@@ -34,17 +34,17 @@ from mobile_sdk.integer_graph import (
     ResizeBilinear,
     Tensor,
 )
-from mobile_sdk.numerics import compare
+from mobile_sdk.graph.reference import Reference
 from mobile_sdk.runtimes.base import Interface
 from mobile_sdk.runtimes.coreml import CoreML
 from mobile_sdk.runtimes.coreml.apple import AppleSession
 from mobile_sdk.runtimes.coreml.export import _program as mil_program
-from mobile_sdk.runtimes.coreml.interpreter import InterpreterSession
-from mobile_sdk.runtimes.coreml.mil_pen import labels
-from mobile_sdk.runtimes.coreml.program_file import read_program
+from mobile_sdk.runtimes.coreml.interpreter.interpreter import InterpreterSession
+from mobile_sdk.runtimes.coreml.operators.mil_builder import labels
+from mobile_sdk.runtimes.coreml.package.program_file import read_program
 from mobile_sdk.runtimes.coreml.readback import check_copied
 from mobile_sdk.runtimes.coreml.toolbox import coremltools_quietly
-from mobile_sdk.runtimes.reference import Reference
+from mobile_sdk.runtimes.requirement import requirement_of
 
 INTERPRETED_ONLY = pytest.mark.skipif(sys.platform == "darwin", reason="on a Mac Apple's own runtime computes")
 

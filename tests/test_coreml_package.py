@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 
 from mobile_sdk.contract import ImageSpec
 from mobile_sdk.errors import BundleError, CompileError
-from mobile_sdk.integer_graph import Conv2d, Graph, Linear, Mul, Operator
+from mobile_sdk.graph.operators import Conv2d, Graph, Linear, Mul, Operator
 from mobile_sdk.runtimes.base import Interface
 from mobile_sdk.runtimes.coreml import CoreML
-from mobile_sdk.runtimes.coreml.manifest import MODEL_PATH
-from mobile_sdk.runtimes.coreml.program_file import read_program
+from mobile_sdk.runtimes.coreml.package.manifest import MODEL_PATH
+from mobile_sdk.runtimes.coreml.package.program_file import read_program
+from mobile_sdk.runtimes.coreml.package.schema import model_class
 from mobile_sdk.runtimes.coreml.readback import check_copied
-from mobile_sdk.runtimes.coreml.schema import model_class
 
 ROOT = Path(__file__).parents[1]
 MODEL = f"Data/{MODEL_PATH}"

@@ -9,11 +9,13 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from mobile_sdk import arithmetic
 from mobile_sdk.errors import CompileError
-from mobile_sdk.integer_graph import Add, Clamp, Constant, Conv2d, Graph, Linear, Mean, Mul, Quantization, Tensor
+from mobile_sdk.graph import arithmetic
+from mobile_sdk.graph.operators import Add, Clamp, Constant, Conv2d, Graph, Linear, Mean, Mul, Quantization, Tensor
+from mobile_sdk.graph.reference import Reference
 from mobile_sdk.runtimes.coreml import CoreML
-from mobile_sdk.runtimes.coreml.exact_sums import (
+from mobile_sdk.runtimes.coreml.interpreter.interpreter import InterpreterSession
+from mobile_sdk.runtimes.coreml.operators.exact_sums import (
     EXACT_IN_FLOAT32,
     inexact_paths,
     is_proved,
@@ -21,9 +23,7 @@ from mobile_sdk.runtimes.coreml.exact_sums import (
     line_of_constant,
     split_factors,
 )
-from mobile_sdk.runtimes.coreml.interpreter import InterpreterSession
-from mobile_sdk.runtimes.coreml.mil_pen import labels
-from mobile_sdk.runtimes.reference import Reference
+from mobile_sdk.runtimes.coreml.operators.mil_builder import labels
 
 ZERO_POINTS = st.integers(-128, 127)
 LOG_RATIOS = st.floats(-9.99, 7.99)  # XNNPACK takes ratios of scales from 2^-10 to 2^8

@@ -11,8 +11,8 @@ from PIL import Image
 from mobile_sdk.contract import ImageSpec
 from mobile_sdk.errors import DataError, SettingError
 from mobile_sdk.preprocess import to_bytes
-from qat.data import Pictures, load_folder, load_mnist, load_unlabelled
-from qat.picture_set import PictureSet, normalised
+from qat.data.picture_set import PictureSet, normalised
+from qat.data.pictures import Pictures, load_folder, load_mnist, load_unlabelled
 
 SPEC = ImageSpec(size_px=16)
 

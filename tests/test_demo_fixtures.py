@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from demo_fixtures import RUNTIMES
 
-from mobile_sdk.bundle import open_bundle
+from mobile_sdk.bundle.bundle import open_bundle
+from mobile_sdk.bundle.manifest import BundleRefusalError
 from mobile_sdk.errors import BundleError
-from mobile_sdk.manifest import BundleRefusalError
 
 FORMAT = Path(__file__).parents[1] / "docs/bundle-format.md"
 ON_THE_WAY = {"folder"}  # no folder at all: there is nothing to write down

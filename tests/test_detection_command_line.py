@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mobile_sdk.bundle.lowering import lower
 from mobile_sdk.cli.app import call
 from mobile_sdk.errors import DataError
-from mobile_sdk.lowering import lower
 from mobile_sdk.report.write import redraw_report, write_report
-from mobile_sdk.verification import verify
-from qat.detection.coco_folder import load_coco_folder
+from mobile_sdk.verification.verification import verify
+from qat.data.boxes.formats.coco import load_coco_folder
 
 SETTINGS = ("--task", "detection", "--width", "0.35", "--size", "64", "--epochs", "1", "--name", "squares")
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mobile_sdk.average_precision import precision_of
 from mobile_sdk.contract import Contract, DetectionSpec
-from mobile_sdk.detections import Detections, Truth, detect, label_shares, overlaps
+from mobile_sdk.tasks.average_precision import precision_of
+from mobile_sdk.tasks.detection import Detections, Truth, detect, label_shares, overlaps
 
 SURE, NOTHING = 8.0, -8.0
 

@@ -11,17 +11,17 @@ import torch
 from bundles import forge
 
 from mobile_sdk import runtimes
-from mobile_sdk.bundle import open_bundle
+from mobile_sdk.bundle.bundle import open_bundle
+from mobile_sdk.bundle.lowering import lower
+from mobile_sdk.bundle.manifest import BundleRefusalError
 from mobile_sdk.devices import CortexA76
-from mobile_sdk.golden_detections import golden_detections
-from mobile_sdk.integer_graph import DecodeBoxes
-from mobile_sdk.lowering import lower
-from mobile_sdk.manifest import BundleRefusalError
-from mobile_sdk.program import Accuracy, Program, Record
-from mobile_sdk.runtimes.float_reference import FloatReference
-from mobile_sdk.runtimes.reference import Reference
-from mobile_sdk.verification import verify
-from qat.freezing import float_twin
+from mobile_sdk.graph.float_reference import FloatReference
+from mobile_sdk.graph.operators import DecodeBoxes
+from mobile_sdk.graph.reference import Reference
+from mobile_sdk.program.program import Accuracy, Program, Record
+from mobile_sdk.tasks.golden_detections import golden_detections
+from mobile_sdk.verification.verification import verify
+from qat.freezing.freezing import float_twin
 
 BACKBONES = ("mobilenet_v1", "mobilenet_v2", "mobilenet_v3_large", "mobilenet_v3_small")
 
@@ -106,7 +106,7 @@ def test_a_detectors_program_survives_saving_and_runs_in_plain_pytorch(tmp_path:
 
 
 def test_layers_of_a_detector_may_stay_in_float() -> None:
-    from qat.calibration import quantize
+    from qat.calibration.calibration import quantize
 
     program = quantize(
         detectors.detector(),
@@ -164,7 +164,7 @@ def _exported(program: Program, folder: Path) -> runtimes.base.Interface:
 
 def _recorded() -> Program:
     """The program with the precision that its reference really has on the pictures."""
-    from mobile_sdk.average_precision import average_precision
+    from mobile_sdk.tasks.average_precision import average_precision
 
     program, pictures = detectors.program(), detectors.pictures()
     image = program.contract.image

@@ -8,18 +8,18 @@ import pytest
 import torch
 
 from mobile_sdk.contract import Contract, DetectionSpec, ImageSpec
-from mobile_sdk.detections import Truth, overlaps
 from mobile_sdk.errors import SettingError
-from qat.detection.anchors import anchors_of
-from qat.detection.augmentation import DetectionAugmentation
-from qat.detection.composed_digits import SIZES, composed_digits
-from qat.detection.decoder import Decoder
-from qat.detection.loss import MultiboxLoss, hardest, pairwise_overlaps
-from qat.detection.pictures import DetectionPictures, DetectionSet
-from qat.detection.training import evaluate_detector, fit_detector
-from qat.digit_scenes import SIZE_PX
+from mobile_sdk.tasks.detection import Truth, overlaps
+from qat.data.augmentation.detection import DetectionAugmentation
+from qat.data.boxes.composed_digits import SIZES, composed_digits
+from qat.data.boxes.pictures import DetectionPictures, DetectionSet
+from qat.data.digit_scenes import SIZE_PX
+from qat.layers.anchors import anchors_of
+from qat.layers.box_decoder import Decoder
 from qat.nets.ssd import Ssd, build_detector
-from qat.plan import TrainPlan
+from qat.tasks.detection.loss import MultiboxLoss, hardest, pairwise_overlaps
+from qat.tasks.detection.training import evaluate_detector, fit_detector
+from qat.training.plan import TrainPlan
 
 DECODER = Decoder.of(anchors_of([2, 1], 100), scores=4)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mobile_sdk.benchmark_place import wait_until_cool
+from mobile_sdk.benchmarking.place import wait_until_cool
 from mobile_sdk.devices.state import DeviceState, read_state
 from mobile_sdk.errors import MachineError
 

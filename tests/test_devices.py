@@ -16,15 +16,15 @@ from child_process import finished, start, wait_until
 from command_line import SmallRun
 from phones import AMD64, ARM64, BOARD, Phones
 
-from mobile_sdk.benchmarking import BenchmarkStoppedError, benchmark
-from mobile_sdk.bundle import open_bundle
+from mobile_sdk.benchmarking.benchmark import BenchmarkStoppedError, benchmark
+from mobile_sdk.bundle.bundle import open_bundle
 from mobile_sdk.cli.app import call
 from mobile_sdk.devices import Farm, adb, check_measures_time, open_device, remote
 from mobile_sdk.devices.adb import Adb, serials
-from mobile_sdk.devices.runners import make_runners
+from mobile_sdk.devices.runner.build import make_runners
 from mobile_sdk.errors import MachineError, SettingError
+from mobile_sdk.graph.reference import Reference
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
-from mobile_sdk.runtimes.reference import Reference
 from mobile_sdk.runtimes.tflite import TfliteRuntime
 
 RUNTIMES: tuple[Any, ...] = (TfliteRuntime(), ExecuTorchRuntime())

@@ -11,18 +11,19 @@ from torch import Tensor, nn
 
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.errors import SettingError
-from qat.calibration import calibrate
-from qat.capture import capture
-from qat.data import Pictures
-from qat.distillation import Distillation
-from qat.fake_quant import weight_scales
-from qat.features import feature_names, in_float, with_features
-from qat.layers import Weighted
-from qat.lesson import Lesson
+from qat.calibration.calibration import calibrate
+from qat.capture.capture import capture
+from qat.data.pictures import Pictures
+from qat.layers.fake_quant import weight_scales
+from qat.layers.weighted import Weighted, in_float
 from qat.nets import build_net
-from qat.plan import StepAdam, TrainPlan
-from qat.preparation import FakeQuantNet, prepare
-from qat.training import fit
+from qat.preparation.fake_quant_net import FakeQuantNet
+from qat.preparation.features import feature_names, with_features
+from qat.preparation.preparation import prepare
+from qat.tasks.classification.training import fit
+from qat.training.distillation import Distillation
+from qat.training.plan import StepAdam, TrainPlan
+from qat.training.teacher import Lesson
 
 DISTILLED = replace(TrainPlan.distil(epochs=6, after=PLAN), ema_decay=0.9)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from child_process import cpu_s, run
 
-from mobile_sdk import doctor
-from mobile_sdk.doctor import checks
+from mobile_sdk.devices import doctor
+from mobile_sdk.devices.doctor import checks
 
 
 def test_installed_packages_are_found_with_their_versions() -> None:
@@ -50,7 +50,7 @@ def test_names_are_unique_and_nothing_ok_asks_for_a_command() -> None:
 
 def test_it_imports_none_of_the_heavy_packages_and_takes_two_seconds_of_a_processor_at_most() -> None:
     program = (
-        "import sys; from mobile_sdk.doctor import checks; checks();"
+        "import sys; from mobile_sdk.devices.doctor import checks; checks();"
         "print([name for name in ('torch', 'executorch', 'coremltools', 'ai_edge_litert') if name in sys.modules])"
     )
     assert run([sys.executable, "-c", program]).stdout.strip() == "[]"

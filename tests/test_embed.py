@@ -13,12 +13,12 @@ from command_line import mobile_sdk
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mobile_sdk.bundle import Bundle, open_bundle
-from mobile_sdk.bundle_writer import copy_bundle
-from mobile_sdk.embedding import Embedding, Platform, embed
-from mobile_sdk.embedding_glue import EMBEDDABLE, kotlin_glue, swift_glue
+from mobile_sdk.bundle.bundle import Bundle, open_bundle
+from mobile_sdk.bundle.lowering import lower
+from mobile_sdk.bundle.writer import copy_bundle
+from mobile_sdk.embedding.embedding import Embedding, Platform, embed
+from mobile_sdk.embedding.glue import EMBEDDABLE, kotlin_glue, swift_glue
 from mobile_sdk.errors import SettingError
-from mobile_sdk.lowering import lower
 
 DEMO = Path(__file__).parents[1] / "android_demo"
 

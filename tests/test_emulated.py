@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from graphs import contract_for, int8_graph, pictures
 
-from mobile_sdk.devices import CortexA76, Host, check_measures_time, debian, devices, open_device
+from mobile_sdk.devices import CortexA76, Host, check_measures_time, devices, open_device
+from mobile_sdk.devices.runner import debian
 from mobile_sdk.errors import BundleError, DataError, MachineError, SettingError
+from mobile_sdk.graph.reference import Reference
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
-from mobile_sdk.runtimes.reference import Reference
 from mobile_sdk.runtimes.tflite import TfliteRuntime
 
 RUNTIMES: tuple[Any, ...] = (TfliteRuntime(), ExecuTorchRuntime())
@@ -63,7 +64,7 @@ def test_a_core_that_was_not_fetched_says_how(monkeypatch: pytest.MonkeyPatch, t
 
 def test_a_machine_without_debian_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr("mobile_sdk.devices.debian._KEYRING", tmp_path / "none.gpg")
+    monkeypatch.setattr("mobile_sdk.devices.runner.debian._KEYRING", tmp_path / "none.gpg")
     assert "no Debian machine" in (CortexA76().unavailable() or "")
     with pytest.raises(MachineError, match="no Debian machine"):
         CortexA76().make_ready(print)

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mobile_sdk import arithmetic
 from mobile_sdk.contract import Contract
 from mobile_sdk.devices import CortexA76
-from mobile_sdk.integer_graph import Add, Conv2d, Graph, Mean, Mul, Quantization, Tensor
+from mobile_sdk.graph import arithmetic
+from mobile_sdk.graph.operators import Add, Conv2d, Graph, Mean, Mul, Quantization, Tensor
+from mobile_sdk.graph.reference import Reference
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
-from mobile_sdk.runtimes.reference import Reference
 from mobile_sdk.runtimes.tflite import TfliteRuntime
 
 Pictures = NDArray[np.uint8]

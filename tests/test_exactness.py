@@ -20,19 +20,19 @@ from numpy.typing import NDArray
 from realistic import crops, photographs, with_realistic_numbers
 from torch import nn
 
+from mobile_sdk.comparison import Comparison, compare, top1
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.devices import CortexA76
-from mobile_sdk.integer_graph import Conv2d, Linear
-from mobile_sdk.numerics import Comparison, compare, top1
+from mobile_sdk.graph.operators import Conv2d, Linear
+from mobile_sdk.graph.reference import Reference
 from mobile_sdk.preprocess import save_png
-from mobile_sdk.program import Program
+from mobile_sdk.program.program import Program
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
-from mobile_sdk.runtimes.reference import Reference
 from mobile_sdk.runtimes.tflite import TfliteRuntime
-from qat.calibration import quantize
-from qat.calibration_plan import CalibrationPlan
+from qat.calibration.calibration import quantize
+from qat.calibration.plan import CalibrationPlan
+from qat.data.picture_set import PictureSet
 from qat.nets import build_net
-from qat.picture_set import PictureSet
 
 CALIBRATION_PICTURES = 16
 PHOTOGRAPHED = {  # by ImageNet's index: what a person would say is on the photograph

@@ -12,9 +12,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from stock_lowering import lower_by_stock
 
-from mobile_sdk.arithmetic import product_factor
 from mobile_sdk.errors import BundleError, CompileError
-from mobile_sdk.integer_graph import (
+from mobile_sdk.graph.arithmetic import product_factor
+from mobile_sdk.graph.operators import (
     Add,
     AvgPool2d,
     Clamp,
@@ -27,12 +27,12 @@ from mobile_sdk.integer_graph import (
     Quantization,
     Tensor,
 )
-from mobile_sdk.program_export import to_exported
+from mobile_sdk.graph.reference import Reference
+from mobile_sdk.program.aten_writer import to_exported
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
 from mobile_sdk.runtimes.executorch.export import write_model
 from mobile_sdk.runtimes.executorch.pte_file import parse_pte
 from mobile_sdk.runtimes.executorch.readback import delegate_contents, differences
-from mobile_sdk.runtimes.reference import Reference
 
 RUNTIME = ExecuTorchRuntime()
 

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mobile_sdk.errors import BundleError, DataError
+from mobile_sdk.graph.reference import Reference
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
 from mobile_sdk.runtimes.executorch.pte_file import SEAL_BYTES, SEAL_MAGIC
-from mobile_sdk.runtimes.reference import Reference
 
 RUNTIME = ExecuTorchRuntime()
 

@@ -9,15 +9,16 @@ from tiny_nets import CONTRACT, Tiny, body, picture_set, rgb
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mobile_sdk import arithmetic
-from mobile_sdk.numerics import compare
-from mobile_sdk.runtimes.reference import Reference
-from qat.calibration import calibrate
-from qat.calibration_plan import CalibrationPlan
-from qat.fake_quant import LEVELS, Range, TensorQuantizer, fake_quantize_weight, weight_scales
-from qat.freezing import freeze
-from qat.layers import Conv2d, HardSwish, Linear, Weighted
-from qat.preparation import FakeQuantNet, prepare
+from mobile_sdk.comparison import compare
+from mobile_sdk.graph import arithmetic
+from mobile_sdk.graph.reference import Reference
+from qat.calibration.calibration import calibrate
+from qat.calibration.plan import CalibrationPlan
+from qat.freezing.freezing import freeze
+from qat.layers.fake_quant import LEVELS, Range, TensorQuantizer, fake_quantize_weight, weight_scales
+from qat.layers.weighted import Conv2d, HardSwish, Linear, Weighted
+from qat.preparation.fake_quant_net import FakeQuantNet
+from qat.preparation.preparation import prepare
 
 
 def quantizer(low: float, high: float, bounds: Range | None = None) -> TensorQuantizer:

@@ -12,7 +12,7 @@ from PIL import Image
 
 import qat
 from mobile_sdk.errors import DataError
-from qat.detection.pictures import DetectionPictures
+from qat.data.boxes.pictures import DetectionPictures
 
 BOXES = 15  # in all ten pictures
 

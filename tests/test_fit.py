@@ -19,17 +19,17 @@ from torch import Tensor, nn
 
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import CaptureError, MachineError, SettingError
-from mobile_sdk.own_folder import locked_folder
-from qat.average import WeightAverage
-from qat.batch_norm import StatisticsWarmUp
-from qat.batches import training_batches
-from qat.checkpoint import CHECKPOINT_FILE, Fingerprint, State, save_checkpoint
-from qat.history import History
-from qat.phases import Phase
-from qat.picture_set import PictureSet, normalised
-from qat.plan import TrainPlan
-from qat.preparation import prepare
-from qat.training import evaluate, fit
+from mobile_sdk.system.temporary_folder import locked_folder
+from qat.data.picture_set import PictureSet, normalised
+from qat.preparation.preparation import prepare
+from qat.tasks.classification.training import evaluate, fit
+from qat.training.batches import training_batches
+from qat.training.checkpoint import CHECKPOINT_FILE, Fingerprint, State, save_checkpoint
+from qat.training.history import History
+from qat.training.optimization.batch_norm_warm_up import StatisticsWarmUp
+from qat.training.optimization.phases import Phase
+from qat.training.optimization.weight_average import WeightAverage
+from qat.training.plan import TrainPlan
 
 CPU = torch.device("cpu")
 STEPS = 7  # whole batches of 8 in 60 pictures
@@ -114,7 +114,7 @@ def test_stopped_while_it_saves_a_training_says_what_is_saved(tmp_path: Path, mo
             raise KeyboardInterrupt
         save_checkpoint(folder, mark, state)
 
-    monkeypatch.setattr("qat.training_run.save_checkpoint", save_the_first)
+    monkeypatch.setattr("qat.training.loop.save_checkpoint", save_the_first)
     with pytest.raises(KeyboardInterrupt) as stopped:
         fit(tiny_net(), pictures(), PLAN, contract=CONTRACT, out=tmp_path)
     assert stopped.value.__notes__ == ["the same call goes on from epoch 2"]

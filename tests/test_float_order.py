@@ -16,11 +16,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from mobile_sdk import runtimes
-from mobile_sdk.agreement import in_steps, requirement_of
 from mobile_sdk.devices import CortexA76
-from mobile_sdk.float_order import order_dependent_paths
-from mobile_sdk.float_values import held_in
-from mobile_sdk.integer_graph import (
+from mobile_sdk.graph.exactness import order_dependent_paths
+from mobile_sdk.graph.operators import (
     Add,
     ChannelSlice,
     Clamp,
@@ -33,11 +31,14 @@ from mobile_sdk.integer_graph import (
     ResizeBilinear,
     Tensor,
 )
+from mobile_sdk.graph.reference import Reference
+from mobile_sdk.graph.score_steps import in_steps
+from mobile_sdk.graph.value_ranges import held_in
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
-from mobile_sdk.runtimes.reference import Reference
+from mobile_sdk.runtimes.requirement import requirement_of
 from mobile_sdk.runtimes.tflite import TfliteRuntime
-from qat.calibration import quantize
-from qat.calibration_plan import CalibrationPlan
+from qat.calibration.calibration import quantize
+from qat.calibration.plan import CalibrationPlan
 
 MASKS = CONTRACT.model_copy(update={"task": "segmentation"})
 TEST = np.concatenate([rgb(6, seed=5), np.zeros((1, 16, 16, 3), np.uint8), np.full((1, 16, 16, 3), 255, np.uint8)])

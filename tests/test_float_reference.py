@@ -12,12 +12,12 @@ from tiny_nets import CONTRACT, body, net, rgb
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mobile_sdk.integer_graph import AvgPool2d, Constant, Graph, Operator
-from mobile_sdk.integer_graph import Tensor as GraphTensor
-from mobile_sdk.program_export import to_exported
-from mobile_sdk.runtimes import float_reference
-from mobile_sdk.runtimes.float_reference import FloatReference
-from qat.freezing import float_twin
+from mobile_sdk.graph import float_reference
+from mobile_sdk.graph.float_reference import FloatReference
+from mobile_sdk.graph.operators import AvgPool2d, Constant, Graph, Operator
+from mobile_sdk.graph.operators import Tensor as GraphTensor
+from mobile_sdk.program.aten_writer import to_exported
+from qat.freezing.freezing import float_twin
 
 OPERATIONS: dict[str, Callable[[Any, Tensor], Tensor]] = {
     "relu": lambda self, x: F.relu(x),

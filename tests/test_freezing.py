@@ -11,20 +11,20 @@ from tiny_nets import CONTRACT, LABELS, SIZE_PX, Tiny, body, net, picture_set, r
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mobile_sdk import arithmetic
+from mobile_sdk.comparison import compare, sqnr_db
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.errors import CaptureError
-from mobile_sdk.integer_graph import Add, Concat, Conv2d, Graph, Linear, Mean, Mul, Operator
-from mobile_sdk.numerics import compare, sqnr_db
-from mobile_sdk.program import Program
+from mobile_sdk.graph import arithmetic
+from mobile_sdk.graph.float_reference import FloatReference
+from mobile_sdk.graph.operators import Add, Concat, Conv2d, Graph, Linear, Mean, Mul, Operator
+from mobile_sdk.graph.reference import Reference
+from mobile_sdk.program.program import Program
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
-from mobile_sdk.runtimes.float_reference import FloatReference
-from mobile_sdk.runtimes.reference import Reference
 from mobile_sdk.runtimes.tflite import TfliteRuntime
-from qat.calibration import quantize
-from qat.fake_quant import TensorQuantizer
-from qat.freezing import float_twin, freeze
-from qat.preparation import prepare
+from qat.calibration.calibration import quantize
+from qat.freezing.freezing import float_twin, freeze
+from qat.layers.fake_quant import TensorQuantizer
+from qat.preparation.preparation import prepare
 
 RUNTIMES = (TfliteRuntime(), ExecuTorchRuntime())
 

@@ -9,9 +9,10 @@ from tiny_nets import CONTRACT, body, rgb
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from qat.fake_quant import TensorQuantizer
-from qat.fusion import RoundedClamp, RoundedSwish, fused
-from qat.preparation import FakeQuantNet, prepare
+from qat.layers.fake_quant import TensorQuantizer
+from qat.preparation.fake_quant_net import FakeQuantNet
+from qat.preparation.fusion import RoundedClamp, RoundedSwish, fused
+from qat.preparation.preparation import prepare
 
 
 def net() -> FakeQuantNet:

@@ -13,15 +13,15 @@ from torch import nn
 
 from mobile_sdk.cli.app import call
 from mobile_sdk.errors import SettingError
-from qat.calibration import quantize
-from qat.calibration_plan import CalibrationPlan
-from qat.data import Pictures
-from qat.distillation import Distillation
-from qat.phases import HELD
-from qat.picture_set import PictureSet
-from qat.plan import DISTILLING, AdamW, NesterovSgd, RmsProp, Staircase, StepAdam, TrainPlan
-from qat.preparation import prepare
-from qat.training import fit
+from qat.calibration.calibration import quantize
+from qat.calibration.plan import CalibrationPlan
+from qat.data.picture_set import PictureSet
+from qat.data.pictures import Pictures
+from qat.preparation.preparation import prepare
+from qat.tasks.classification.training import fit
+from qat.training.distillation import Distillation
+from qat.training.optimization.phases import HELD
+from qat.training.plan import DISTILLING, AdamW, NesterovSgd, RmsProp, Staircase, StepAdam, TrainPlan
 
 Capture = pytest.CaptureFixture[str]
 

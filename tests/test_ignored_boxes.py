@@ -15,14 +15,14 @@ from PIL import Image
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from mobile_sdk.average_precision import precision_of
 from mobile_sdk.contract import ImageSpec
-from mobile_sdk.detections import Detections, Truth
-from qat.detection.anchors import anchors_of
-from qat.detection.box_folder import load_box_folder
-from qat.detection.decoder import Decoder
-from qat.detection.loss import IGNORED, MultiboxLoss
-from qat.detection.pictures import DetectionSet
+from mobile_sdk.tasks.average_precision import precision_of
+from mobile_sdk.tasks.detection import Detections, Truth
+from qat.data.boxes.folder import load_box_folder
+from qat.data.boxes.pictures import DetectionSet
+from qat.layers.anchors import anchors_of
+from qat.layers.box_decoder import Decoder
+from qat.tasks.detection.loss import IGNORED, MultiboxLoss
 
 LABELS = 3
 DECODER = Decoder.of(anchors_of([4, 2, 1], 100), scores=LABELS + 1)

@@ -3,6 +3,7 @@
 import ast
 import importlib
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,28 +11,31 @@ import pytest
 from child_process import cpu_s, run
 
 ROOT = Path(__file__).parents[1]
-LAYERS = (
-    {"contract", "errors"},
-    {
-        *("preprocess", "integer_graph", "program", "program_archive", "program_export", "program_read"),
-        *("program_boxes", "program_names", "graph_pen"),
-        *("arithmetic", "numerics", "stats", "cache", "commands", "environment", "tied_process"),
-        *("atomic", "own_folder", "plain_zip", "regular_file"),
-        *("detections", "average_precision", "masks", "mean_iou", "label_shares", "labels"),
-        *("arguments", "mistaken", "progress", "limits"),
-        *("float_values", "long_run", "speeds"),
-    },
-    {"runtimes", "devices"},
-    set(),  # every module that no layer names: bundle, verify, benchmark, report …
-    {"cli", "__main__"},
+# The rooms of both packages, bottom up: a room imports those before it alone.
+MOBILE_SDK = (
+    *("errors", "document", "contract", "system", "preprocess", "arguments", "comparison", "labels", "tasks", "graph"),
+    *("memory", "runtimes", "devices", "program", "analysis", "bundle", "verification", "benchmarking", "latency"),
+    *("report", "embedding", "cli", "__main__"),
 )
-OTHERS = 3
+QAT = (
+    *("steps", "arguments", "layers", "distributed", "progress", "data", "capture", "preparation", "freezing"),
+    *("training", "calibration", "nets", "tasks", "search"),
+)
 QAT_MAY_USE = {
-    *("contract", "errors", "preprocess", "integer_graph", "arithmetic", "program", "atomic", "graph_pen"),
-    *("own_folder", "plain_zip", "regular_file"),
-    *("detections", "average_precision", "masks", "mean_iou", "label_shares", "labels", "arguments", "progress"),
-    "float_values",
+    "errors",
+    "document",
+    "contract",
+    "system",
+    "preprocess",
+    "arguments",
+    "labels",
+    "tasks",
+    "graph",
+    "program",
 }
+SEES_QAT = {"cli", "__main__"}
+MOST_MODULES = 13  # in a folder, its __init__ among them
+MOST_AT_THE_TOP = {"mobile_sdk": 8, "qat": 4}
 HEAVY = ("torch", "torchao", "executorch", "coremltools", "ai_edge_litert", "matplotlib", "scipy", "pandas", "sklearn")
 
 
@@ -66,9 +70,10 @@ def first_below(name: str, package: str) -> str | None:
     return parts[1] if parts[0] == package and len(parts) > 1 else None
 
 
-def layer(name: str) -> int:
-    """The layer of a module or package directly below mobile_sdk."""
-    return next((index for index, names in enumerate(LAYERS) if name in names), OTHERS)
+def next_below(name: str, folder: str) -> str | None:
+    """(qat.data.boxes.folder, qat.data) → boxes; None for what is not below the folder."""
+    inside = name.removeprefix(f"{folder}.")
+    return None if inside == name else inside.partition(".")[0]
 
 
 def parsed(package: str) -> dict[str, ast.Module]:
@@ -76,25 +81,49 @@ def parsed(package: str) -> dict[str, ast.Module]:
     return {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in modules(package).items()}
 
 
-def test_every_layer_names_modules_that_exist() -> None:
-    there = {first_below(name, "mobile_sdk") for name in modules("mobile_sdk")}
-    assert {name for names in LAYERS[:OTHERS] for name in names} <= there
+@pytest.mark.parametrize(("package", "rooms"), [("mobile_sdk", MOBILE_SDK), ("qat", QAT)])
+def test_every_room_has_a_place_in_the_order_and_opens_with_a_sentence(package: str, rooms: tuple[str, ...]) -> None:
+    there = {first_below(name, package) for name in modules(package)} - {None}
+    assert set(rooms) == there and len(set(rooms)) == len(rooms)
+    for path in (ROOT / package).rglob("__init__.py"):
+        assert (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").split("\n")[0].endswith("."), path
 
 
-def test_mobile_sdk_imports_point_down() -> None:
+@pytest.mark.parametrize(("package", "rooms"), [("mobile_sdk", MOBILE_SDK), ("qat", QAT)])
+def test_no_room_imports_upwards(package: str, rooms: tuple[str, ...]) -> None:
     wrong = [
         f"{name} imports {imported}"
-        for name, tree in parsed("mobile_sdk").items()
-        if (own := first_below(name, "mobile_sdk"))
+        for name, tree in parsed(package).items()
+        if (own := first_below(name, package))
         for imported in imports(tree)
-        if (other := first_below(imported, "mobile_sdk")) and layer(other) > layer(own)
+        if (other := first_below(imported, package)) in rooms and rooms.index(other) > rooms.index(own)
     ]
     assert not wrong, "\n".join(wrong)
 
 
-def test_contract_and_errors_use_the_standard_library_and_pydantic_only() -> None:
+def test_no_folder_in_a_room_imports_itself_through_its_neighbours() -> None:
+    trees = parsed("mobile_sdk") | parsed("qat")
+    for folder in {name.rpartition(".")[0] for name in trees if name.count(".") > 1}:
+        graph: dict[str, set[str]] = {}
+        for name, tree in trees.items():
+            if own := next_below(name, folder):
+                used = {next_below(target, folder) for x in imports(tree) if (target := _module_of(x, trees))}
+                graph.setdefault(own, set()).update(used - {own, None})
+        assert_no_circle(graph, folder)
+
+
+@pytest.mark.parametrize("package", ["mobile_sdk", "qat"])
+def test_no_folder_holds_more_modules_than_a_reader_takes_in(package: str) -> None:
+    counts = Counter(path.parent.relative_to(ROOT).as_posix() for path in modules(package).values())
+    assert counts[package] <= MOST_AT_THE_TOP[package]
+    assert {folder: count for folder, count in counts.items() if count > MOST_MODULES} == {}
+
+
+def test_errors_documents_and_contract_use_the_standard_library_and_pydantic_only() -> None:
     trees = parsed("mobile_sdk")
-    used = {name.split(".")[0] for own in LAYERS[0] for name in imports(trees[f"mobile_sdk.{own}"])}
+    used = {
+        name.split(".")[0] for own in ("errors", "document", "contract") for name in imports(trees[f"mobile_sdk.{own}"])
+    }
     assert used <= {*sys.stdlib_module_names, "pydantic", "mobile_sdk"}
 
 
@@ -102,7 +131,7 @@ def test_only_the_command_line_sees_both_sides() -> None:
     wrong = [
         f"{name} imports {imported}"
         for name, tree in parsed("mobile_sdk").items()
-        if first_below(name, "mobile_sdk") != "cli"
+        if first_below(name, "mobile_sdk") not in SEES_QAT
         for imported in imports(tree)
         if imported.split(".")[0] == "qat"
     ]
@@ -125,15 +154,20 @@ def test_no_module_imports_itself_through_others() -> None:
         name: {target for imported in imports(tree, everywhere=False) if (target := _module_of(imported, trees))}
         for name, tree in trees.items()
     }
+    assert_no_circle(graph, "the packages")
+
+
+def assert_no_circle(graph: dict[str, set[str]], where: str) -> None:
+    """Asserts that no node of the graph reaches itself."""
     for start in graph:
         seen: set[str] = set()
         waiting = list(graph[start])
         while waiting:
             name = waiting.pop()
-            assert name != start, f"{start} imports itself through {sorted(seen)}"
+            assert name != start, f"in {where}, {start} imports itself through {sorted(seen)}"
             if name not in seen:
                 seen.add(name)
-                waiting += graph[name]
+                waiting += graph.get(name, ())
 
 
 @pytest.mark.parametrize("package", ["mobile_sdk", "qat"])

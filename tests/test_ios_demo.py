@@ -9,9 +9,9 @@ from apple_listing import Declaration, declarations, misfit, read_listing, swift
 from ios_core import CORE, DEMO, IosCore, closing_line
 from swift_toolchain import BUILD, PACKAGE, STUBS, SwiftToolchain, make_toolchain
 
+from mobile_sdk.benchmarking.measurements import Numbers
+from mobile_sdk.benchmarking.statistics import summarize
 from mobile_sdk.errors import MachineError
-from mobile_sdk.measurements import Numbers
-from mobile_sdk.stats import summarize
 
 ROOT = Path(__file__).parents[1]
 STUB_FOLDER = Path(__file__).with_name("ios_stubs")

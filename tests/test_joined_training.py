@@ -17,11 +17,11 @@ from uneven_steps import steps
 from mobile_sdk.cli import app, options, processes
 from mobile_sdk.cli.terminal import say
 from mobile_sdk.errors import MachineError, SettingError
-from qat.checkpoint import CHECKPOINT_FILE
-from qat.launch import is_main_process
-from qat.processes import Processes, _Joined, current_processes
-from qat.shards import write_shards
-from qat.training import fit
+from qat.data.shards.shards import write_shards
+from qat.distributed.processes import Processes, _Joined, current_processes
+from qat.distributed.torchrun import is_main_process
+from qat.tasks.classification.training import fit
+from qat.training.checkpoint import CHECKPOINT_FILE
 
 Kept = dict[str, Any]
 Joined = tuple[Path, list[Kept], str]

@@ -16,24 +16,25 @@ from torch import nn
 from torch.nn import functional as F
 
 from mobile_sdk import runtimes
-from mobile_sdk.agreement import in_steps, requirement_of
-from mobile_sdk.bundle import open_bundle
+from mobile_sdk.analysis.sensitivity import layer_sensitivity
+from mobile_sdk.bundle.bundle import open_bundle
+from mobile_sdk.bundle.lowering import lower
 from mobile_sdk.cli.app import call
+from mobile_sdk.comparison import compare, sqnr_db
 from mobile_sdk.errors import SettingError
-from mobile_sdk.float_order import order_dependent_paths
-from mobile_sdk.integer_graph import Conv2d, Graph, Linear, Quantization
-from mobile_sdk.lowering import lower
-from mobile_sdk.numerics import compare, sqnr_db
-from mobile_sdk.program import Program
-from mobile_sdk.runtimes.float_reference import FloatReference
-from mobile_sdk.runtimes.reference import Reference
-from mobile_sdk.sensitivity import layer_sensitivity
-from mobile_sdk.verification import verify
-from qat.calibration import calibrate, quantize
-from qat.freezing import float_twin, freeze
-from qat.preparation import prepare
-from qat.snap import inverted_scale, is_inverted
-from qat.wide_weights import EXACT_IN_FLOAT32, wide_weights
+from mobile_sdk.graph.exactness import order_dependent_paths
+from mobile_sdk.graph.float_reference import FloatReference
+from mobile_sdk.graph.operators import Conv2d, Graph, Linear, Quantization
+from mobile_sdk.graph.reference import Reference
+from mobile_sdk.graph.score_steps import in_steps
+from mobile_sdk.program.program import Program
+from mobile_sdk.runtimes.requirement import requirement_of
+from mobile_sdk.verification.verification import verify
+from qat.calibration.calibration import calibrate, quantize
+from qat.freezing.freezing import float_twin, freeze
+from qat.freezing.wide_weights import EXACT_IN_FLOAT32, wide_weights
+from qat.layers.integer_rounding import inverted_scale, is_inverted
+from qat.preparation.preparation import prepare
 
 CALIBRATION = picture_set(16)
 CASES = [

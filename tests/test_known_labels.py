@@ -6,8 +6,8 @@ import pytest
 from test_data import fill, numbered
 
 from mobile_sdk.errors import DataError
-from qat.data import folder_labels, has_labels, load_folder, load_labelled
-from qat.picture_folder import natural_order
+from qat.data.folders.listing import natural_order
+from qat.data.pictures import folder_labels, has_labels, load_folder, load_labelled
 
 LABELS = ("tench", "goldfish", "great white shark", "hen")
 SYNSETS = {"n01440764": "tench", "n01443537": "goldfish", "n01484850": "great white shark"}

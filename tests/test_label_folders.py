@@ -9,7 +9,7 @@ import pytest
 from test_data import fill, names_of
 
 from mobile_sdk.errors import DataError
-from qat.data import Pictures, load_folder, load_labelled, load_unlabelled
+from qat.data.pictures import Pictures, load_folder, load_labelled, load_unlabelled
 
 LABELS = ("cat", "dog")
 FLAT = [f"{number}.png" for number in range(5)]

@@ -11,16 +11,16 @@ from command_line import SETTINGS, SmallRun, mobile_sdk
 from small_task import CONTRACT, PLAN, pictures, same, tiny_net
 from torch.nn.functional import cross_entropy
 
-from mobile_sdk.bundle import open_bundle
+from mobile_sdk.bundle.bundle import open_bundle
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import SettingError
-from mobile_sdk.label_shares import label_lines, never_right, right_counts, shares_of, worst_labels
-from mobile_sdk.program import Accuracy, Program
-from qat.data import Pictures
-from qat.label_loss import balanced, label_loss
-from qat.picture_set import PictureSet
-from qat.saved_net import SavedNet, read_header
-from qat.training import evaluate, fit
+from mobile_sdk.program.program import Accuracy, Program
+from mobile_sdk.tasks.class_quality import label_lines, never_right, right_counts, shares_of, worst_labels
+from qat.data.picture_set import PictureSet
+from qat.data.pictures import Pictures
+from qat.nets.saved_net import SavedNet, read_header
+from qat.tasks.classification.training import evaluate, fit
+from qat.training.label_loss import balanced, label_loss
 
 SCORES = torch.randn(12, 3, generator=torch.Generator().manual_seed(0), requires_grad=True)
 TARGETS = torch.tensor([0, 0, 0, 0, 0, 0, 1, 1, 2, -1, -1, 0])

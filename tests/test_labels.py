@@ -7,7 +7,7 @@ import pytest
 
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import DataError, SettingError
-from mobile_sdk.labels import SHIPPED, default_labels, numbered_labels, other_names, read_labels, shipped_labels
+from mobile_sdk.labels.lists import SHIPPED, default_labels, numbered_labels, other_names, read_labels, shipped_labels
 from mobile_sdk.labels.written import check_labels, numbered_lines
 
 COUNTS = {"imagenet": 1000, "coco": 80, "coco-90": 90, "voc": 21}
@@ -124,7 +124,7 @@ def test_the_name_of_no_list_and_no_file_gets_the_nearest():
 
 
 def test_the_lists_are_files_of_the_package():
-    packed = {entry.name for entry in resources.files("mobile_sdk.labels").iterdir()}
+    packed = {entry.name for entry in resources.files("mobile_sdk.labels.lists").iterdir()}
     assert {f"{name}.txt" for name in (*SHIPPED, "imagenet_synsets")} <= packed
 
 

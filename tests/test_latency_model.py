@@ -21,7 +21,7 @@ from mobile_sdk.latency.fit import Sample, fit_models
 from mobile_sdk.latency.model import LatencyModel, LatencyModels, Setup
 from mobile_sdk.latency.published import PublishedNet, published_models, published_rows, published_samples
 from mobile_sdk.latency.work import AMOUNTS, Work, count_work
-from mobile_sdk.program import Program
+from mobile_sdk.program.program import Program
 
 PHONE = Setup(device="phone", runtime="tflite", precision="int8")
 COSTS = {
@@ -155,8 +155,8 @@ def test_published_latencies_name_their_sources_and_reasons() -> None:
 
 
 def test_published_work_is_that_of_the_nets() -> None:
+    from qat.freezing.shapes_only import untrained_graph
     from qat.nets import build_net
-    from qat.untrained import untrained_graph
 
     net = PublishedNet(name="mobilenet_v3_small", width=1.0, hidden=1280, size_px=224)
     contract = Contract(name="net", labels=tuple(map(str, range(1000))), image=ImageSpec(size_px=net.size_px))

@@ -9,11 +9,11 @@ from tiny_nets import CONTRACT, Tiny, body, picture_set, rgb
 from torch import nn
 from torch.nn import functional as F
 
+from mobile_sdk.analysis.layer_distances import layer_distances
 from mobile_sdk.errors import SettingError
-from mobile_sdk.integer_graph import Conv2d, Graph
-from mobile_sdk.layers import layer_distances
-from qat.calibration import quantize
-from qat.freezing import float_twin
+from mobile_sdk.graph.operators import Conv2d, Graph
+from qat.calibration.calibration import quantize
+from qat.freezing.freezing import float_twin
 
 
 def tiny_net() -> Tiny:

@@ -12,7 +12,7 @@ import pytest
 from graphs import contract_for, int8_graph, pictures
 
 from mobile_sdk.errors import BundleError, MachineError
-from mobile_sdk.runtimes.reference import Reference
+from mobile_sdk.graph.reference import Reference
 from mobile_sdk.runtimes.tflite import TfliteRuntime
 from mobile_sdk.runtimes.tflite_legacy import TfliteLegacyRuntime
 

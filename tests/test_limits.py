@@ -16,21 +16,21 @@ from tiny_nets import CONTRACT, LABELS, SIZE_PX, net, picture_set, rgb
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mobile_sdk import arithmetic, limits
+from mobile_sdk.bundle.manifest import StructureEntry
 from mobile_sdk.cli.export import left_out
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import CaptureError, CompileError
-from mobile_sdk.integer_graph import INT32_MAX, Conv2d, Graph, MaxPool2d, Mean, Quantization
-from mobile_sdk.manifest import StructureEntry
+from mobile_sdk.graph import arithmetic, limits
+from mobile_sdk.graph.float_reference import FloatReference
+from mobile_sdk.graph.operators import INT32_MAX, Conv2d, Graph, MaxPool2d, Mean, Quantization
+from mobile_sdk.graph.reference import Reference
 from mobile_sdk.runtimes.coreml import CoreML
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
-from mobile_sdk.runtimes.float_reference import FloatReference
-from mobile_sdk.runtimes.reference import Reference
 from mobile_sdk.runtimes.tflite import TfliteRuntime
-from qat.calibration import quantize
-from qat.calibration_plan import CalibrationPlan
-from qat.freezing import float_twin
-from qat.snap import LARGEST_BIAS, snap_weights
+from qat.calibration.calibration import quantize
+from qat.calibration.plan import CalibrationPlan
+from qat.freezing.freezing import float_twin
+from qat.layers.integer_rounding import LARGEST_BIAS, snap_weights
 
 RUNTIMES = (TfliteRuntime(), ExecuTorchRuntime())
 ZERO_POINTS = st.integers(-128, 127)

@@ -11,10 +11,10 @@ from android_app import AndroidApp, expected_answers, golden_answers
 from command_line import Done, mobile_sdk
 from ios_core import GOLDEN_TESTS, IosCore
 
-from mobile_sdk.bundle import open_bundle
+from mobile_sdk.bundle.bundle import open_bundle
 from mobile_sdk.devices import CortexA76
-from mobile_sdk.program import Program
-from qat.data import load_mnist
+from mobile_sdk.program.program import Program
+from qat.data.pictures import load_mnist
 
 pytestmark = pytest.mark.slow
 

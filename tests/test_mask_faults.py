@@ -15,9 +15,9 @@ from png_writer import CHANNELS, GREY, GREY_ALPHA, PALETTE, RGB, RGBA, write_png
 from test_mask_folders import check_scenes
 
 from mobile_sdk.errors import DataError
-from mobile_sdk.masks import VOID
-from qat.segmentation.folder import load_mask_folder
-from qat.segmentation.pictures import SegmentationPictures
+from mobile_sdk.tasks.segmentation import VOID
+from qat.data.masks.folder import load_mask_folder
+from qat.data.masks.pictures import SegmentationPictures
 
 MASKS = {"plain": "masks", "voc": "VOCdevkit/VOC2012/SegmentationClass", "cvat": "SegmentationClass"}
 MASKS |= {"labelme": "SegmentationClassPNG", "labelme_5": "SegmentationClass", "roboflow": "train"}

@@ -24,12 +24,12 @@ from mask_exporters import (
 from PIL import Image
 
 from mobile_sdk.errors import DataError
-from mobile_sdk.labels import shipped_labels
-from mobile_sdk.masks import VOID
-from qat.data import load_folder
-from qat.segmentation.folder import load_mask_folder
-from qat.segmentation.pictures import SegmentationPictures
-from qat.segmentation.voc_masks import colour_of
+from mobile_sdk.labels.lists import shipped_labels
+from mobile_sdk.tasks.segmentation import VOID
+from qat.data.masks.folder import load_mask_folder
+from qat.data.masks.formats.voc import colour_of
+from qat.data.masks.pictures import SegmentationPictures
+from qat.data.pictures import load_folder
 
 PARTED = {"voc": (3, 2), "roboflow": (3, 2)}
 

@@ -13,14 +13,14 @@ from torch import nn
 
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.errors import DataError, SettingError
-from mobile_sdk.masks import VOID, PicturesWithMasks, commonest_labels, masks_of
-from mobile_sdk.mean_iou import mean_iou
-from qat.plan import TrainPlan
-from qat.segmentation.augmentation import SegmentationAugmentation
-from qat.segmentation.composed_digits import SIZES, composed_masks, fresh_masks
-from qat.segmentation.folder import load_mask_folder
-from qat.segmentation.pictures import SegmentationPictures
-from qat.segmentation.training import evaluate_segmenter, fit_segmenter
+from mobile_sdk.tasks.mean_iou import mean_iou
+from mobile_sdk.tasks.segmentation import VOID, PicturesWithMasks, commonest_labels, masks_of
+from qat.data.augmentation.segmentation import SegmentationAugmentation
+from qat.data.masks.composed_digits import SIZES, composed_masks, fresh_masks
+from qat.data.masks.folder import load_mask_folder
+from qat.data.masks.pictures import SegmentationPictures
+from qat.tasks.segmentation.training import evaluate_segmenter, fit_segmenter
+from qat.training.plan import TrainPlan
 
 
 def test_a_pixels_label_is_its_largest_score_the_lowest_of_equal_ones() -> None:

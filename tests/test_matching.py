@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from mobile_sdk.detections import Truth
-from qat.detection.anchors import anchors_of
-from qat.detection.decoder import Decoder
-from qat.detection.loss import MultiboxLoss, one_to_one, pairwise_closeness, pairwise_overlaps
+from mobile_sdk.tasks.detection import Truth
+from qat.layers.anchors import anchors_of
+from qat.layers.box_decoder import Decoder
+from qat.tasks.detection.loss import MultiboxLoss, one_to_one, pairwise_closeness, pairwise_overlaps
 
 SIZE_PX = 96
 DECODER = Decoder.of(anchors_of([6, 3, 2, 1], SIZE_PX), scores=10)

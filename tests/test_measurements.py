@@ -7,8 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from benchmarks import noise
-from mobile_sdk.measurements import Measurement, Plan, Samples, judge
-from mobile_sdk.stats import summarize
+from mobile_sdk.benchmarking.measurements import Measurement, Plan, Samples, judge
+from mobile_sdk.benchmarking.statistics import summarize
 
 
 def measured(rounds_ms: list[list[float]]) -> Measurement:

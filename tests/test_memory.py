@@ -12,8 +12,9 @@ from tiny_nets import tensors
 
 from mobile_sdk.cli.app import call
 from mobile_sdk.contract import Contract, ImageSpec
-from mobile_sdk.integer_graph import Conv2d, Graph, Operator
-from mobile_sdk.memory import (
+from mobile_sdk.graph.operators import Conv2d, Graph, Operator
+from mobile_sdk.memory.plan import MemoryPlan, plan_memory
+from mobile_sdk.memory.usage import (
     block_bytes,
     last_uses,
     least_bytes,
@@ -22,11 +23,10 @@ from mobile_sdk.memory import (
     peak_bytes,
     tensor_bytes,
 )
-from mobile_sdk.memory_plan import MemoryPlan, plan_memory
-from mobile_sdk.program import Program, Record
-from qat.freezing import freeze
+from mobile_sdk.program.program import Program, Record
+from qat.freezing.freezing import freeze
 from qat.nets import build_net
-from qat.preparation import prepare
+from qat.preparation.preparation import prepare
 
 # Net, width, pixels: elements of the widest convolution and of the widest block, inputs and outputs together. Computed
 # by a script of its own from the papers' tables: 1704.04861 Table 1, 1801.04381 Table 2, 1905.02244 Table 1.

@@ -8,9 +8,9 @@ from torch import nn
 
 from mobile_sdk.errors import CaptureError
 from qat.nets import Cost, count_cost, list_nets
-from qat.nets.mobilenet_v1 import mobilenet_v1
-from qat.nets.mobilenet_v2 import mobilenet_v2
-from qat.nets.mobilenet_v3 import (
+from qat.nets.classifiers.mobilenet_v1 import mobilenet_v1
+from qat.nets.classifiers.mobilenet_v2 import mobilenet_v2
+from qat.nets.classifiers.mobilenet_v3 import (
     mobilenet_v3_large,
     mobilenet_v3_large_minimalistic,
     mobilenet_v3_small,

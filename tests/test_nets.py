@@ -14,8 +14,8 @@ from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.errors import SettingError
 from qat.nets import build_net, list_nets
 from qat.nets.blocks import SqueezeExcitation, make_divisible
-from qat.nets.mobilenet_v2 import mobilenet_v2
-from qat.nets.mobilenet_v3 import (
+from qat.nets.classifiers.mobilenet_v2 import mobilenet_v2
+from qat.nets.classifiers.mobilenet_v3 import (
     mobilenet_v3_large,
     mobilenet_v3_large_minimalistic,
     mobilenet_v3_small_minimalistic,

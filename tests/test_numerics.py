@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mobile_sdk.numerics import compare, share, top1
+from mobile_sdk.comparison import compare, share, top1
 
 CODES = hnp.arrays(np.int8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=8))
 ANY_FLOATS = hnp.arrays(np.float64, hnp.array_shapes(min_dims=2, max_dims=2, max_side=5), elements=st.floats())
@@ -49,7 +49,7 @@ def test_pictures_compared_some_at_a_time_give_what_all_at_once_give(actual: np.
     expected = data.draw(hnp.arrays(np.float64, actual.shape, elements=st.floats()))
     whole = asdict(compare(actual, expected))
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("mobile_sdk.numerics._ELEMENTS", actual.shape[1])
+        patched.setattr("mobile_sdk.comparison._ELEMENTS", actual.shape[1])
         parted = asdict(compare(actual, expected))
     for name in ("sqnr_db", "mean_abs_steps", "top1_agreement_share"):
         ours, theirs = parted.pop(name), whole.pop(name)

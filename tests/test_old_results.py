@@ -19,24 +19,24 @@ from mobile_sdk.cli.search_run import Source
 from mobile_sdk.cli.search_run import _settings as search_settings
 from mobile_sdk.cli.search_settings import SearchSettings
 from mobile_sdk.contract import Contract, DetectionSpec, ImageSpec
-from mobile_sdk.detections import Truth
 from mobile_sdk.errors import DataError, SettingError
-from qat.content_hash import hash_all, hash_array
-from qat.data import load_folder
-from qat.detection.pictures import DetectionPictures, DetectionSet
-from qat.detection.training import fit_detector
-from qat.nets.mobilenet_v3 import architecture_of
+from mobile_sdk.tasks.detection import Truth
+from qat.data.boxes.pictures import DetectionPictures, DetectionSet
+from qat.data.content_hash import hash_all, hash_array
+from qat.data.masks.pictures import SegmentationPictures, SegmentationSet
+from qat.data.picture_set import PictureSet
+from qat.data.pictures import load_folder
+from qat.data.shards.index import INDEX_FILE
+from qat.data.shards.shards import load_shards, write_shards
+from qat.nets.classifiers.mobilenet_v3 import architecture_of
 from qat.nets.segmenters import build_segmenter
 from qat.nets.ssd import build_detector
-from qat.picture_set import PictureSet
-from qat.plan import TrainPlan
-from qat.preparation import prepare
+from qat.preparation.preparation import prepare
 from qat.search.record import SearchFolder
-from qat.segmentation.pictures import SegmentationPictures, SegmentationSet
-from qat.segmentation.training import fit_segmenter
-from qat.shard_index import INDEX_FILE
-from qat.shards import load_shards, write_shards
-from qat.training import fit
+from qat.tasks.classification.training import fit
+from qat.tasks.detection.training import fit_detector
+from qat.tasks.segmentation.training import fit_segmenter
+from qat.training.plan import TrainPlan
 
 SHORT = TrainPlan(epochs=1, batch=4, warm_up_epochs=0, ema_decay=None, augmentation=None)
 IMAGE = ImageSpec(size_px=64, fit="stretch")
@@ -311,7 +311,7 @@ def test_a_run_that_begins_anew_from_trained_weights_is_not_taken_for_one_from_t
 def test_of_an_older_sdks_checkpoint_nothing_else_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = replace(PLAN, epochs=1)
     with monkeypatch.context() as before:
-        before.setattr("qat.checkpoint._SCHEMA", 3)
+        before.setattr("qat.training.checkpoint._SCHEMA", 3)
         fit(tiny_net(), pictures(), plan, contract=CONTRACT, out=tmp_path)
     with pytest.raises(SettingError, match=r"with other version of this SDK \("):
         fit(tiny_net(), pictures(train_count=50), plan, contract=CONTRACT, out=tmp_path)

@@ -8,11 +8,11 @@ import pytest
 from bundles import program
 from PIL import Image, PngImagePlugin
 
-from mobile_sdk.bundle import open_bundle
+from mobile_sdk.bundle.bundle import open_bundle
+from mobile_sdk.bundle.golden import portable
+from mobile_sdk.bundle.lowering import lower
 from mobile_sdk.contract import ImageSpec
 from mobile_sdk.errors import DataError
-from mobile_sdk.golden import portable
-from mobile_sdk.lowering import lower
 from mobile_sdk.preprocess import (
     check_picture,
     decode_picture,
@@ -22,7 +22,7 @@ from mobile_sdk.preprocess import (
     to_bytes,
     upright_rgb,
 )
-from qat.picture_set import PictureSet
+from qat.data.picture_set import PictureSet
 
 SPEC = ImageSpec(size_px=16)
 ORIENTATION = 0x0112

@@ -7,7 +7,7 @@ import pytest
 from command_line import SETTINGS, SmallRun
 
 from mobile_sdk.cli.app import call
-from qat.saved_net import read_header
+from qat.nets.saved_net import read_header
 
 Capture = pytest.CaptureFixture[str]
 

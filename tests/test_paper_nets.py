@@ -9,12 +9,12 @@ from torch import nn
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.errors import SettingError
 from qat.nets import Cost, build_net, count_cost
-from qat.nets.mnasnet import mnasnet_a1
-from qat.nets.mobilenet_v2 import InvertedResidual, WideShortcuts, mobilenet_v2
-from qat.nets.shufflenet_v1 import shufflenet_v1
-from qat.nets.shufflenet_v2 import shufflenet_v2
-from qat.nets.squeezenet import squeezenet
-from qat.nets.xception import SeparableConv, xception
+from qat.nets.classifiers.mnasnet import mnasnet_a1
+from qat.nets.classifiers.mobilenet_v2 import InvertedResidual, WideShortcuts, mobilenet_v2
+from qat.nets.classifiers.shufflenet_v1 import shufflenet_v1
+from qat.nets.classifiers.shufflenet_v2 import shufflenet_v2
+from qat.nets.classifiers.squeezenet import squeezenet
+from qat.nets.classifiers.xception import SeparableConv, xception
 
 CONTRACT = Contract(name="fruit", labels=("apple", "banana"), image=ImageSpec(size_px=32))
 

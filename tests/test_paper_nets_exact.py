@@ -7,17 +7,17 @@ import pytest
 from realistic import crops, with_realistic_numbers
 from torch import nn
 
+from mobile_sdk.bundle.lowering import lower
 from mobile_sdk.contract import Contract, ImageSpec
-from mobile_sdk.integer_graph import ChannelShuffle, ChannelSlice, Concat, Conv2d
-from mobile_sdk.lowering import lower
-from mobile_sdk.program import Program
-from mobile_sdk.runtimes.reference import Reference
-from mobile_sdk.verification import verify
-from qat.calibration import quantize
-from qat.calibration_plan import CalibrationPlan
-from qat.freezing import freeze
+from mobile_sdk.graph.operators import ChannelShuffle, ChannelSlice, Concat, Conv2d
+from mobile_sdk.graph.reference import Reference
+from mobile_sdk.program.program import Program
+from mobile_sdk.verification.verification import verify
+from qat.calibration.calibration import quantize
+from qat.calibration.plan import CalibrationPlan
+from qat.freezing.freezing import freeze
 from qat.nets import build_net
-from qat.preparation import prepare
+from qat.preparation.preparation import prepare
 
 RUNTIMES = ("tflite", "executorch", "coreml")
 NETS = {

@@ -14,13 +14,13 @@ from torch import Tensor, nn
 
 from mobile_sdk.contract import ImageSpec
 from mobile_sdk.errors import SettingError
-from qat.augment import Augmentation
-from qat.data import load_mnist
-from qat.detection.composed_digits import composed_digits
-from qat.phases import FREE
-from qat.plan import Cosine, RmsProp, Staircase, TrainPlan
-from qat.rmsprop import TensorFlowRMSProp
-from qat.segmentation.composed_digits import composed_masks
+from qat.data.augmentation.classification import Augmentation
+from qat.data.boxes.composed_digits import composed_digits
+from qat.data.masks.composed_digits import composed_masks
+from qat.data.pictures import load_mnist
+from qat.training.optimization.phases import FREE
+from qat.training.optimization.rmsprop import TensorFlowRMSProp
+from qat.training.plan import Cosine, RmsProp, Staircase, TrainPlan
 
 STILL = Augmentation(
     crop_area_share=(1.0, 1.0),

@@ -18,10 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mobile_sdk.errors import BundleError, DataError
-from mobile_sdk.integer_graph import AvgPool2d, Conv2d, Graph
-from mobile_sdk.program import Accuracy, Program, Record
-from mobile_sdk.program_export import to_exported
-from mobile_sdk.runtimes.reference import Reference
+from mobile_sdk.graph.operators import AvgPool2d, Conv2d, Graph
+from mobile_sdk.graph.reference import Reference
+from mobile_sdk.program.aten_writer import to_exported
+from mobile_sdk.program.program import Accuracy, Program, Record
 
 RECORD = Record(
     net="mobilenet_v3_small",
@@ -90,7 +90,7 @@ def test_the_exported_program_begins_and_ends_in_int8():
 
 def test_reading_a_program_needs_no_torch(saved):
     code = (
-        "import sys; from mobile_sdk.program import Program; Program.load(sys.argv[1]); "
+        "import sys; from mobile_sdk.program.program import Program; Program.load(sys.argv[1]); "
         "assert not any(name.split('.')[0] == 'torch' for name in sys.modules)"
     )
     done = run([sys.executable, "-c", code, str(saved)])

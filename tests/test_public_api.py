@@ -18,7 +18,7 @@ from small_task import CONTRACT, pictures, tiny_net
 import mobile_sdk as sdk
 import qat
 from mobile_sdk.errors import CaptureError, SettingError
-from mobile_sdk.verdict import Check, Verdict, status_of
+from mobile_sdk.verification.verdict import Check, Verdict, status_of
 
 ROOT = Path(__file__).parents[1]
 THOUSAND = tuple(f"label {index}" for index in range(1000))

@@ -12,12 +12,12 @@ import qat
 from mobile_sdk.cli import run as run_verb
 from mobile_sdk.cli.app import call
 from mobile_sdk.contract import Contract, ImageSpec
-from mobile_sdk.labels import shipped_labels
-from mobile_sdk.program import Program
-from qat.calibration_plan import CalibrationPlan
+from mobile_sdk.labels.lists import shipped_labels
+from mobile_sdk.program.program import Program
+from qat.calibration.plan import CalibrationPlan
 from qat.nets import build_net
-from qat.saved_net import read_header
-from qat.weights import load_weights
+from qat.nets.saved_net import read_header
+from qat.nets.weights.published import load_weights
 
 Capture = pytest.CaptureFixture[str]
 

@@ -10,9 +10,9 @@ from safetensors.torch import save_file
 
 from mobile_sdk.cli.app import call
 from mobile_sdk.contract import Contract, ImageSpec
-from mobile_sdk.program import Program
+from mobile_sdk.program.program import Program
 from qat.nets import build_net
-from qat.weights import load_weights
+from qat.nets.weights.published import load_weights
 
 Capture = pytest.CaptureFixture[str]
 

@@ -11,17 +11,17 @@ from tiny_nets import CONTRACT, LABELS, Tiny, body, net, picture_set
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mobile_sdk import arithmetic
 from mobile_sdk.contract import Contract, ImageSpec
-from mobile_sdk.integer_graph import Add, Clamp, Conv2d, Graph, Linear, Mean, Mul, Operator
-from qat.calibration import calibrate, quantize
-from qat.calibration_plan import CalibrationPlan
-from qat.fake_quant import TensorQuantizer
+from mobile_sdk.graph import arithmetic
+from mobile_sdk.graph.operators import Add, Clamp, Conv2d, Graph, Linear, Mean, Mul, Operator
+from qat.calibration.calibration import calibrate, quantize
+from qat.calibration.plan import CalibrationPlan
+from qat.layers.fake_quant import TensorQuantizer
 from qat.nets import build_net
 from qat.nets.blocks import SqueezeExcitation
-from qat.preparation import FakeQuantNet, prepare
-from qat.quantizer import absorbs, step_of
-from qat.steps import Kind
+from qat.preparation.fake_quant_net import FakeQuantNet
+from qat.preparation.preparation import prepare
+from qat.steps import Kind, absorbs, step_of
 
 SMALL = Contract(name="small", labels=LABELS, image=ImageSpec(size_px=32))
 EXTREMES = CalibrationPlan.extremes()  # ends where values do, before a search moves them

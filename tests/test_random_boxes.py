@@ -16,8 +16,8 @@ from test_faulty_boxes import one_by_one
 from test_random_folders import loaded_or_refused
 
 from mobile_sdk.labels.written import check_labels
-from qat.detection.box_folder import load_box_folder
-from qat.detection.pictures import DetectionPictures
+from qat.data.boxes.folder import load_box_folder
+from qat.data.boxes.pictures import DetectionPictures
 
 JUNK: tuple[Any, ...] = (
     *(None, True, 0, -1, 1, 2, 1e300, -1e300, float("nan"), float("inf"), 0.5, "", "car", "7", "\n", "\0", "\ud800"),

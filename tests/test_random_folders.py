@@ -15,13 +15,13 @@ from PIL import Image
 
 from mobile_sdk.contract import ImageSpec
 from mobile_sdk.errors import SdkError
-from qat import data
-from qat.data import Pictures, folder_labels, has_labels, load_folder, load_labelled, load_unlabelled
-from qat.detection.box_folder import load_box_folder
-from qat.detection.coco_folder import load_coco_folder
-from qat.picture_folder import PICTURE_SUFFIXES
-from qat.picture_set import PictureSet
-from qat.segmentation.folder import load_mask_folder
+from qat.data import pictures as data
+from qat.data.boxes.folder import load_box_folder
+from qat.data.boxes.formats.coco import load_coco_folder
+from qat.data.folders.listing import PICTURE_SUFFIXES
+from qat.data.masks.folder import load_mask_folder
+from qat.data.picture_set import PictureSet
+from qat.data.pictures import Pictures, folder_labels, has_labels, load_folder, load_labelled, load_unlabelled
 
 SPEC = ImageSpec(size_px=8)
 LABELS = (

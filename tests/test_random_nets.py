@@ -12,19 +12,19 @@ from tiny_nets import CONTRACT, LABELS, Tiny, net, picture_set, rgb
 from torch import nn
 from torch.nn import functional as F
 
+from mobile_sdk.analysis.layer_distances import layer_distances
+from mobile_sdk.analysis.layer_pairing import counterparts
+from mobile_sdk.analysis.sensitivity import layer_sensitivity
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import SdkError
-from mobile_sdk.integer_graph import Conv2d
-from mobile_sdk.layers import layer_distances
-from mobile_sdk.runtimes.reference import Reference
-from mobile_sdk.sensitivity import layer_sensitivity
-from mobile_sdk.twins import counterparts
-from qat.calibration import calibrate, quantize
-from qat.calibration_plan import CalibrationPlan
-from qat.equalisation import equalise
-from qat.freezing import float_twin, freeze
-from qat.picture_set import PictureSet
-from qat.preparation import prepare
+from mobile_sdk.graph.operators import Conv2d
+from mobile_sdk.graph.reference import Reference
+from qat.calibration.calibration import calibrate, quantize
+from qat.calibration.equalisation import equalise
+from qat.calibration.plan import CalibrationPlan
+from qat.data.picture_set import PictureSet
+from qat.freezing.freezing import float_twin, freeze
+from qat.preparation.preparation import prepare
 
 SEEDS = range(16)
 ODD_SETS = ("one picture", "all equal", "typical", "typical")

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mobile_sdk import arithmetic
 from mobile_sdk.errors import SettingError
-from mobile_sdk.integer_graph import (
+from mobile_sdk.graph import arithmetic, reference
+from mobile_sdk.graph.operators import (
     Activation,
     ActivationKind,
     Add,
@@ -34,8 +34,7 @@ from mobile_sdk.integer_graph import (
     ResizeBilinear,
     Tensor,
 )
-from mobile_sdk.runtimes import reference
-from mobile_sdk.runtimes.reference import Reference
+from mobile_sdk.graph.reference import Reference
 
 Codes = NDArray[np.int64]
 

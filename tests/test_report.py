@@ -19,7 +19,7 @@ from PIL import Image
 from rich.console import Console
 
 from mobile_sdk.errors import DataError, SettingError
-from mobile_sdk.program import Record
+from mobile_sdk.program.program import Record
 from mobile_sdk.report.data import (
     Check,
     GoldenPicture,
@@ -31,7 +31,7 @@ from mobile_sdk.report.data import (
 from mobile_sdk.report.page import render
 from mobile_sdk.report.terminal import summary_table
 from mobile_sdk.report.write import redraw_report, write_report
-from mobile_sdk.verification import verify
+from mobile_sdk.verification.verification import verify
 
 VOID = {"meta", "link", "img", "br", "hr", "input", "use", "path"}
 

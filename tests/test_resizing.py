@@ -16,20 +16,20 @@ from torch.nn import functional
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.devices import CortexA76
 from mobile_sdk.errors import CaptureError
-from mobile_sdk.integer_graph import Graph, MaxPool2d, Quantization, ResizeBilinear, Tensor
-from mobile_sdk.program import Program
+from mobile_sdk.graph.operators import Graph, MaxPool2d, Quantization, ResizeBilinear, Tensor
+from mobile_sdk.graph.reference import Reference
+from mobile_sdk.program.program import Program
 from mobile_sdk.runtimes.coreml import CoreML
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
-from mobile_sdk.runtimes.reference import Reference
 from mobile_sdk.runtimes.tflite import TfliteRuntime
-from qat.calibration import quantize
-from qat.calibration_plan import CalibrationPlan
-from qat.capture import capture
-from qat.fake_quant import Range, TensorQuantizer
-from qat.freezing import freeze
-from qat.picture_set import PictureSet
-from qat.preparation import prepare
-from qat.resizing import ResizeBilinear as ResizeLayer
+from qat.calibration.calibration import quantize
+from qat.calibration.plan import CalibrationPlan
+from qat.capture.capture import capture
+from qat.data.picture_set import PictureSet
+from qat.freezing.freezing import freeze
+from qat.layers.fake_quant import Range, TensorQuantizer
+from qat.layers.resizing import ResizeBilinear as ResizeLayer
+from qat.preparation.preparation import prepare
 
 FACTORS = st.sampled_from([1, 2, 4, 8, 16, 32, 64])
 ONE_PIXEL = st.tuples(st.just((1, 1)), st.tuples(st.integers(1, 70), st.integers(1, 70)))

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from mobile_sdk.integer_graph import INT8_MAX, INT8_MIN, Quantization
-from qat import rounding
-from qat.rounding import Rounding, extremes, gated_swish, round_to, rounded_swish
+from mobile_sdk.graph.operators import INT8_MAX, INT8_MIN, Quantization
+from qat.layers import rounding
+from qat.layers.rounding import Rounding, extremes, gated_swish, round_to, rounded_swish
 
 
 def grids() -> st.SearchStrategy[Quantization]:

@@ -10,13 +10,13 @@ import child_process
 import numpy as np
 import pytest
 
-from mobile_sdk.bundle import Bundle
-from mobile_sdk.devices import runners
-from mobile_sdk.devices.runners import Runners, android_runners, make_runners
-from mobile_sdk.devices.staging import LISTING, stage, written_inputs
+from mobile_sdk.bundle.bundle import Bundle
+from mobile_sdk.devices.runner import build as runners
+from mobile_sdk.devices.runner.build import Runners, android_runners, make_runners
+from mobile_sdk.devices.runner.staging import LISTING, stage, written_inputs
 from mobile_sdk.errors import MachineError, SettingError
-from mobile_sdk.expected import expected_scores
 from mobile_sdk.preprocess import to_bytes
+from mobile_sdk.program.expected_scores import expected_scores
 
 RUNTIMES = ("tflite", "executorch")
 REFUSED, CANNOT_RUN = 6, 7

@@ -11,7 +11,7 @@ from torch import nn
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.errors import DataError
 from qat.nets import build_net
-from qat.saved_net import SavedNet, load_net, read_header, save_net
+from qat.nets.saved_net import SavedNet, load_net, read_header, save_net
 
 CONTRACT = Contract(name="fruit", labels=("apple", "pear"), image=ImageSpec(size_px=32))
 SAVED = SavedNet(
@@ -63,7 +63,7 @@ def test_a_save_that_fails_leaves_the_former_file(net: nn.Module, path: Path, mo
     def fail(*_: object, **__: object) -> None:
         raise OSError("no space")
 
-    monkeypatch.setattr("mobile_sdk.atomic._flush", fail)
+    monkeypatch.setattr("mobile_sdk.system.atomic_files._flush", fail)
     with pytest.raises(OSError, match="no space"):
         save_net(net, SAVED, path)
     assert path.read_bytes() == before

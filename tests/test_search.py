@@ -14,21 +14,21 @@ from torch import Tensor, nn
 
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.errors import DataError, SettingError
-from mobile_sdk.integer_graph import Graph
+from mobile_sdk.graph.operators import Graph
 from mobile_sdk.latency.work import count_work
+from qat.freezing.shapes_only import untrained_graph
 from qat.nets.architecture import Architecture
-from qat.nets.mobilenet_v3 import architecture_of, build, build_for
-from qat.search.carrying import carried
-from qat.search.drawing import drawn_graph
+from qat.nets.classifiers.mobilenet_v3 import architecture_of, build, build_for
 from qat.search.evolution import Rewarded
 from qat.search.netadapt import NetAdapt
 from qat.search.pareto import pareto_front
 from qat.search.record import Candidate, SearchFolder, load_record
 from qat.search.reward import Reward
 from qat.search.rounds import Method
-from qat.search.space import Space
-from qat.search.widths import Width, channels_of, resized, widths
-from qat.untrained import untrained_graph
+from qat.search.space.architecture_graph import drawn_graph
+from qat.search.space.space import Space
+from qat.search.space.weight_transfer import carried
+from qat.search.space.widths import Width, channels_of, resized, widths
 
 CONTRACT = Contract(name="net", labels=("one", "two", "three"), image=ImageSpec(size_px=SIZE_PX))
 SPACE = Space(start=START)

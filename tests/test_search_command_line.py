@@ -9,20 +9,20 @@ import pytest
 from child_process import run, wait_until
 from command_line import ENVIRONMENT, mobile_sdk, save_pictures, start
 
-from mobile_sdk.bundle import open_bundle
+from mobile_sdk.bundle.bundle import open_bundle
+from mobile_sdk.bundle.lowering import lower
 from mobile_sdk.cli.app import call
 from mobile_sdk.cli.float_net import trained
 from mobile_sdk.cli.latency_judge import choose_judge
 from mobile_sdk.cli.pictures import load_pictures
 from mobile_sdk.cli.quantize import quantize_net
 from mobile_sdk.errors import MachineError, SettingError
-from mobile_sdk.lowering import lower
-from mobile_sdk.verification import verify
-from qat.calibration_plan import CalibrationPlan
-from qat.nets.mobilenet_v3 import architecture_of
-from qat.saved_net import read_header
-from qat.search.drawing import drawn_graph
+from mobile_sdk.verification.verification import verify
+from qat.calibration.plan import CalibrationPlan
+from qat.nets.classifiers.mobilenet_v3 import architecture_of
+from qat.nets.saved_net import read_header
 from qat.search.record import load_record
+from qat.search.space.architecture_graph import drawn_graph
 
 ASKED = (
     *("search", "--size", "32", "--width", "0.25", "--target-share", "0.93", "--step-share", "0.03"),

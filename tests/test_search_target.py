@@ -13,14 +13,14 @@ from search_space import START, latency_ms, searched
 
 from mobile_sdk.errors import SettingError
 from mobile_sdk.report.data import Search, SearchedNet
-from mobile_sdk.report.pareto import ParetoColors, draw_pareto
-from mobile_sdk.report.plots import STYLE
+from mobile_sdk.report.plots.page_plots import STYLE
+from mobile_sdk.report.sections.pareto import ParetoColors, draw_pareto
 from qat.nets.architecture import Architecture
 from qat.search.evolution import Rewarded
 from qat.search.netadapt import NetAdapt
 from qat.search.record import SearchRecord
 from qat.search.reward import Reward
-from qat.search.space import Space
+from qat.search.space.space import Space
 from qat.search.target import fastest, rounded_up, told_target
 
 SPACE = Space(start=START)

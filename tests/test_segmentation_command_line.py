@@ -9,14 +9,14 @@ import pytest
 import segmenters
 from PIL import Image
 
+from mobile_sdk.bundle.lowering import lower
 from mobile_sdk.cli.app import call
 from mobile_sdk.cli.task import make_contract
 from mobile_sdk.cli.tasks import TASKS
 from mobile_sdk.errors import DataError, SettingError
-from mobile_sdk.lowering import lower
-from mobile_sdk.report.masks import colour_of
+from mobile_sdk.report.sections.segmentation import colour_of
 from mobile_sdk.report.write import redraw_report, write_report
-from mobile_sdk.verification import verify
+from mobile_sdk.verification.verification import verify
 
 SETTINGS = ("--task", "segmentation", "--width", "0.35", "--size", "64", "--epochs", "1", "--name", "squares")
 

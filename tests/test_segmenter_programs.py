@@ -11,18 +11,18 @@ import torch
 from bundles import forge
 
 from mobile_sdk import runtimes
-from mobile_sdk.bundle import open_bundle
+from mobile_sdk.bundle.bundle import open_bundle
+from mobile_sdk.bundle.lowering import lower
+from mobile_sdk.bundle.manifest import BundleRefusalError
 from mobile_sdk.devices import CortexA76
-from mobile_sdk.integer_graph import Conv2d, ResizeBilinear
-from mobile_sdk.lowering import lower
-from mobile_sdk.manifest import BundleRefusalError
-from mobile_sdk.masks import masks_of
-from mobile_sdk.mean_iou import mean_iou
-from mobile_sdk.program import Accuracy, Program, Record
-from mobile_sdk.runtimes.float_reference import FloatReference
-from mobile_sdk.runtimes.reference import Reference
-from mobile_sdk.verification import verify
-from qat.freezing import float_twin
+from mobile_sdk.graph.float_reference import FloatReference
+from mobile_sdk.graph.operators import Conv2d, ResizeBilinear
+from mobile_sdk.graph.reference import Reference
+from mobile_sdk.program.program import Accuracy, Program, Record
+from mobile_sdk.tasks.mean_iou import mean_iou
+from mobile_sdk.tasks.segmentation import masks_of
+from mobile_sdk.verification.verification import verify
+from qat.freezing.freezing import float_twin
 
 SEGMENTERS: dict[str, tuple[str, dict[str, Any]]] = {
     "DeepLabv3 on V1, stride 8": ("mobilenet_v1", {"head": "aspp", "output_stride": 8}),
@@ -98,7 +98,7 @@ def test_a_segmenters_program_survives_saving_and_runs_in_plain_pytorch(tmp_path
 
 
 def test_layers_of_a_segmenter_may_stay_in_float() -> None:
-    from qat.calibration import quantize
+    from qat.calibration.calibration import quantize
 
     program = quantize(
         segmenters.segmenter(),

@@ -7,7 +7,7 @@ from torch import nn
 from benchmarks.segmentation import TABLES, Published, cost_of
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.errors import SettingError
-from qat.nets.mobilenet_v2 import mobilenet_v2
+from qat.nets.classifiers.mobilenet_v2 import mobilenet_v2
 from qat.nets.segmenters import build_segmenter, dilate
 
 UNEXPLAINED = TABLES[1]

@@ -14,15 +14,15 @@ from tiny_nets import CONTRACT, LABELS, Tiny, body, net, picture_set, rgb
 from torch import nn
 from torch.nn import functional as F
 
+from mobile_sdk.analysis.layer_pairing import counterparts
+from mobile_sdk.analysis.sensitivity import Sensitivity, layer_sensitivity
 from mobile_sdk.cli.app import call
 from mobile_sdk.errors import DataError, SettingError
-from mobile_sdk.integer_graph import Conv2d, Graph
-from mobile_sdk.runtimes.float_reference import FloatReference
-from mobile_sdk.sensitivity import Sensitivity, layer_sensitivity
-from mobile_sdk.twins import counterparts
-from qat.calibration import quantize
-from qat.calibration_plan import CalibrationPlan
-from qat.freezing import float_twin
+from mobile_sdk.graph.float_reference import FloatReference
+from mobile_sdk.graph.operators import Conv2d, Graph
+from qat.calibration.calibration import quantize
+from qat.calibration.plan import CalibrationPlan
+from qat.freezing.freezing import float_twin
 
 
 def mixed_bag() -> Tiny:

@@ -18,14 +18,15 @@ from small_task import CONTRACT, PLAN, pictures, same, tiny_net
 
 from mobile_sdk.cli import app
 from mobile_sdk.errors import DataError, MachineError, SettingError
-from qat import batches, sharded_set
-from qat.batches import training_batches
-from qat.data import load_folder
-from qat.processes import Processes
-from qat.shard_index import INDEX_FILE
-from qat.sharded_set import ShardedSet, own_stretches
-from qat.shards import load_shards, write_shards
-from qat.training import evaluate, fit
+from qat.data.pictures import load_folder
+from qat.data.shards import sharded_set
+from qat.data.shards.index import INDEX_FILE
+from qat.data.shards.sharded_set import ShardedSet, own_stretches
+from qat.data.shards.shards import load_shards, write_shards
+from qat.distributed.processes import Processes
+from qat.tasks.classification.training import evaluate, fit
+from qat.training import batches
+from qat.training.batches import training_batches
 
 CPU = torch.device("cpu")
 

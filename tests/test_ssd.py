@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from mobile_sdk.contract import Contract, DetectionSpec, ImageSpec
 from mobile_sdk.errors import SettingError
-from qat.detection.anchors import anchors_of
-from qat.detection.decoder import VARIANCE, Decoder
+from qat.layers.anchors import anchors_of
+from qat.layers.box_decoder import VARIANCE, Decoder
 from qat.nets import count_cost
 from qat.nets.ssd import build_detector
 

@@ -22,9 +22,9 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import DataError, SettingError
 from qat.nets import build_net
-from qat.nets.recognition import library_of, recognise
 from qat.nets.registry import net_names
-from qat.weights import load_weights
+from qat.nets.weights.published import load_weights
+from qat.nets.weights.recognition import library_of, recognise
 
 
 def small_net(seed=0):

@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import noise
-from mobile_sdk.errors import SettingError
-from mobile_sdk.measurements import Plan, judge
-from mobile_sdk.stats import (
+from mobile_sdk.benchmarking.measurements import Plan, judge
+from mobile_sdk.benchmarking.statistics import (
     MIN_ROUNDS,
     STEADY_CV_SHARE,
     Summary,
@@ -22,6 +21,7 @@ from mobile_sdk.stats import (
     summarize,
     wilson_interval,
 )
+from mobile_sdk.errors import SettingError
 
 times_ms = st.floats(min_value=1e-3, max_value=1e4, allow_nan=False)
 rounds = st.lists(st.lists(times_ms, min_size=1, max_size=6), min_size=1, max_size=30)

@@ -14,22 +14,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.heap import measure_heap
+from mobile_sdk.bundle.lowering import lower
 from mobile_sdk.cli.app import call
 from mobile_sdk.devices import CortexA76
 from mobile_sdk.errors import SettingError
-from mobile_sdk.integer_graph import Graph, JoinRows, Rows
-from mobile_sdk.lowering import lower
-from mobile_sdk.memory import peak_bytes
-from mobile_sdk.memory_limit import cheapest_stretches, multiply_adds, within, work
-from mobile_sdk.memory_plan import plan_memory
-from mobile_sdk.program import Program, Record
+from mobile_sdk.graph.operators import Graph, JoinRows, Rows
+from mobile_sdk.graph.reference import Reference
+from mobile_sdk.memory.limit import cheapest_stretches, multiply_adds, within, work
+from mobile_sdk.memory.plan import plan_memory
+from mobile_sdk.memory.strips import Stretch, cuts, in_strips
+from mobile_sdk.memory.usage import peak_bytes
+from mobile_sdk.program.program import Program, Record
 from mobile_sdk.report.collect import collect
 from mobile_sdk.runtimes import get
 from mobile_sdk.runtimes.executorch.export import write_model
 from mobile_sdk.runtimes.executorch.readback import differences
-from mobile_sdk.runtimes.reference import Reference
-from mobile_sdk.strips import Stretch, cuts, in_strips
-from mobile_sdk.verification import verify
+from mobile_sdk.verification.verification import verify
 
 
 @cache

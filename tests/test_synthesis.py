@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mobile_sdk.errors import CaptureError
-from qat.synthesis import synthesise
+from qat.calibration.synthesis import synthesise
 
 
 def test_pictures_are_made_up_from_batch_norms_alone_and_the_same_seed_gives_the_same():

@@ -9,20 +9,20 @@ from tiny_nets import CONTRACT, LABELS, SIZE_PX, picture_set, rgb
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mobile_sdk.integer_graph import Constant, Graph
-from mobile_sdk.program import Program
+from mobile_sdk.analysis.sensitivity import layer_sensitivity
+from mobile_sdk.graph.float_reference import FloatReference
+from mobile_sdk.graph.operators import Constant, Graph
+from mobile_sdk.graph.reference import Reference
+from mobile_sdk.memory.strips import Stretch, in_strips
+from mobile_sdk.program.program import Program
 from mobile_sdk.runtimes.coreml import CoreML
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
-from mobile_sdk.runtimes.float_reference import FloatReference
-from mobile_sdk.runtimes.reference import Reference
 from mobile_sdk.runtimes.tflite import TfliteRuntime
 from mobile_sdk.runtimes.tflite.picture import INPUT_NAME
-from mobile_sdk.sensitivity import layer_sensitivity
-from mobile_sdk.strips import Stretch, in_strips
-from qat.calibration import quantize
-from qat.calibration_plan import CalibrationPlan
-from qat.emitter import OWN_NAMES
-from qat.freezing import float_twin
+from qat.calibration.calibration import quantize
+from qat.calibration.plan import CalibrationPlan
+from qat.freezing.emitter import OWN_NAMES
+from qat.freezing.freezing import float_twin
 
 LAYERS = ("picture_codes", "picture_values", "rgb", "input", "image", "gate", "before", "operand0", "constant", "part0")
 

@@ -12,10 +12,11 @@ from graphs import GRAPHS, Builder, float_graph, int8_graph, pictures
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from mobile_sdk import arithmetic
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import BundleError, CompileError
-from mobile_sdk.integer_graph import (
+from mobile_sdk.graph import arithmetic
+from mobile_sdk.graph.float_reference import FloatReference
+from mobile_sdk.graph.operators import (
     Activation,
     ActivationKind,
     Add,
@@ -36,9 +37,8 @@ from mobile_sdk.integer_graph import (
     Reshape,
     Tensor,
 )
+from mobile_sdk.graph.reference import Reference
 from mobile_sdk.runtimes.base import Structure
-from mobile_sdk.runtimes.float_reference import FloatReference
-from mobile_sdk.runtimes.reference import Reference
 from mobile_sdk.runtimes.tflite import TfliteRuntime
 from mobile_sdk.runtimes.tflite.export import write_model
 from mobile_sdk.runtimes.tflite.model_file import read_structure, tensor_details

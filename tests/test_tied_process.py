@@ -12,20 +12,20 @@ from child_process import finished, is_running, wait_until
 from command_line import SmallRun, start
 from test_cli_stops import workers_of
 
-from mobile_sdk.tied_process import tied
+from mobile_sdk.system.child_process import tied
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
 
 PARENT = """
 import json, subprocess, sys
-from mobile_sdk.tied_process import tied
+from mobile_sdk.system.child_process import tied
 process = subprocess.Popen(tied(json.loads(sys.argv[1])))
 print(process.pid, flush=True)
 process.wait()
 """
 WORKER = """
 import sys, time
-from mobile_sdk.tied_process import end_with_input
+from mobile_sdk.system.child_process import end_with_input
 end_with_input()
 print(sys.stdin.readline(), flush=True)
 while True:

@@ -12,9 +12,9 @@ import torch
 
 from mobile_sdk.contract import Contract
 from qat.nets import build_net
-from qat.nets.mobilenet_v2 import mobilenet_v2
-from qat.nets.mobilenet_v3 import mobilenet_v3_large, mobilenet_v3_small
-from qat.weights import load_weights
+from qat.nets.classifiers.mobilenet_v2 import mobilenet_v2
+from qat.nets.classifiers.mobilenet_v3 import mobilenet_v3_large, mobilenet_v3_small
+from qat.nets.weights.published import load_weights
 
 
 def conv_bn(conv, norm, outputs, inputs, kernel):

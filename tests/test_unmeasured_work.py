@@ -10,11 +10,11 @@ import pytest
 from graphs import int8_graph
 
 from benchmarks.int8_predictions import pairs, predictions, published
-from mobile_sdk import integer_graph
 from mobile_sdk.cli.app import call
 from mobile_sdk.errors import DataError, SettingError
-from mobile_sdk.graph_pen import Pen
-from mobile_sdk.integer_graph import Graph, Operator, Tensor
+from mobile_sdk.graph import operators as integer_graph
+from mobile_sdk.graph.builder import Pen
+from mobile_sdk.graph.operators import Graph, Operator, Tensor
 from mobile_sdk.latency import work as work_module
 from mobile_sdk.latency.cross_validation import unseen_family_errors, unseen_kind_factors
 from mobile_sdk.latency.fit import Sample, fit_models

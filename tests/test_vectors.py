@@ -10,17 +10,17 @@ from tiny_nets import CONTRACT, LABELS, SIZE_PX, picture_set, rgb
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mobile_sdk import arithmetic
-from mobile_sdk.program import Program
+from mobile_sdk.graph import arithmetic
+from mobile_sdk.graph.float_reference import FloatReference
+from mobile_sdk.graph.reference import Reference
+from mobile_sdk.program.program import Program
 from mobile_sdk.runtimes.base import Runtime
 from mobile_sdk.runtimes.coreml import CoreML
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
-from mobile_sdk.runtimes.float_reference import FloatReference
-from mobile_sdk.runtimes.reference import Reference
 from mobile_sdk.runtimes.tflite import TfliteRuntime
-from qat.calibration import quantize
-from qat.calibration_plan import CalibrationPlan
-from qat.freezing import float_twin
+from qat.calibration.calibration import quantize
+from qat.calibration.plan import CalibrationPlan
+from qat.freezing.freezing import float_twin
 
 ON_TWO: dict[str, Callable[["Net", Tensor, Tensor], Tensor]] = {
     "concatenation": lambda net, a, b: torch.cat([a, b], 1),

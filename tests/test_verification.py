@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 
 from mobile_sdk import runtimes
-from mobile_sdk.bundle import Bundle, open_bundle
+from mobile_sdk.bundle.bundle import Bundle, open_bundle
+from mobile_sdk.bundle.manifest import BundleRefusalError
 from mobile_sdk.errors import BundleError, DataError, MachineError, SettingError
-from mobile_sdk.integer_graph import Conv2d
-from mobile_sdk.manifest import BundleRefusalError
-from mobile_sdk.program import Accuracy, Program
-from mobile_sdk.runtimes.reference import Reference
+from mobile_sdk.graph.operators import Conv2d
+from mobile_sdk.graph.reference import Reference
+from mobile_sdk.program.program import Accuracy, Program
 from mobile_sdk.runtimes.tflite import TfliteRuntime
-from mobile_sdk.verdict import Check, Verdict, read_verdicts, status_of, write_verdicts
-from mobile_sdk.verification import verify
+from mobile_sdk.verification.verdict import Check, Verdict, read_verdicts, status_of, write_verdicts
+from mobile_sdk.verification.verification import verify
 
 
 @pytest.fixture(scope="module")
@@ -199,7 +199,7 @@ def test_a_record_that_the_reference_cannot_repeat_fails(tmp_path: Path) -> None
     program = bundles.program()
     record = program.record.model_copy(update={"reference_accuracy": Accuracy(share=1.0, pictures=1000)})
     boastful = replace(program, record=record)
-    from mobile_sdk.lowering import lower
+    from mobile_sdk.bundle.lowering import lower
 
     bundle = lower(boastful, tmp_path, runtimes=["tflite"])[0]
     assert failed(verify(bundle, boastful, bundles.pictures())) == {"recorded accuracy"}

@@ -7,9 +7,9 @@ from calibrated_nets import block_net, calibrated, errors
 from tiny_nets import CONTRACT
 from torch import nn
 
-from qat.freezing import freeze
-from qat.layers import Conv2d, Weighted
-from qat.weight_rounding import choose_codes, round_weights, second_moments
+from qat.calibration.weight_rounding import choose_codes, round_weights, second_moments
+from qat.freezing.freezing import freeze
+from qat.layers.weighted import Conv2d, Weighted
 
 
 def test_adaptive_rounding_lowers_the_layers_errors_and_stays_within_a_code_of_the_nearest():

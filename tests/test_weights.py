@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from mobile_sdk.errors import DataError
-from qat.nets.mobilenet_v3 import mobilenet_v3_small
-from qat.weights import load_weights
+from qat.nets.classifiers.mobilenet_v3 import mobilenet_v3_small
+from qat.nets.weights.published import load_weights
 
 
 def small_net(classes=3, width=4):

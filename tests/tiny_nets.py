@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import UninitializedParameter
 
 from mobile_sdk.contract import Contract, ImageSpec
-from qat.picture_set import PictureSet
+from qat.data.picture_set import PictureSet
 
 SIZE_PX = 16
 LABELS = ("a", "b", "c", "d", "e")

@@ -9,20 +9,20 @@ import torch
 from torch import Tensor, nn
 
 from mobile_sdk.contract import Contract, DetectionSpec, ImageSpec
-from mobile_sdk.detections import Truth
-from mobile_sdk.masks import VOID
-from qat.data import Pictures
-from qat.detection.pictures import DetectionPictures, DetectionSet
-from qat.detection.training import fit_detector
-from qat.distillation import Distillation
-from qat.history import History
+from mobile_sdk.tasks.detection import Truth
+from mobile_sdk.tasks.segmentation import VOID
+from qat.data.boxes.pictures import DetectionPictures, DetectionSet
+from qat.data.masks.pictures import SegmentationPictures, SegmentationSet
+from qat.data.picture_set import PictureSet
+from qat.data.pictures import Pictures
 from qat.nets.segmenters import build_segmenter
 from qat.nets.ssd import build_detector
-from qat.picture_set import PictureSet
-from qat.plan import NesterovSgd, TrainPlan
-from qat.segmentation.pictures import SegmentationPictures, SegmentationSet
-from qat.segmentation.training import fit_segmenter
-from qat.training import fit
+from qat.tasks.classification.training import fit
+from qat.tasks.detection.training import fit_detector
+from qat.tasks.segmentation.training import fit_segmenter
+from qat.training.distillation import Distillation
+from qat.training.history import History
+from qat.training.plan import NesterovSgd, TrainPlan
 
 LABELS, COUNT = ("a", "b"), 8
 STEP = TrainPlan(
@@ -94,7 +94,7 @@ def _labelled(asked: int) -> tuple[nn.Module, Contract, Pictures]:
 
 def _one_outside(count: int) -> tuple[int, ...]:
     """Targets of which the one is known that the epoch's only batch leaves out."""
-    from qat.batches import epoch_generator, shuffled_batches
+    from qat.training.batches import epoch_generator, shuffled_batches
 
     (batch,) = shuffled_batches(count, STEP, epoch_generator(STEP, 0))
     return tuple(-1 if index in batch else 0 for index in range(count))

@@ -16,21 +16,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mobile_sdk.agreement import requirement_of
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.errors import SdkError
-from mobile_sdk.integer_graph import Graph
-from mobile_sdk.memory import peak_bytes
-from mobile_sdk.memory_limit import within
-from mobile_sdk.program import Program
+from mobile_sdk.graph.float_reference import FloatReference
+from mobile_sdk.graph.operators import Graph
+from mobile_sdk.graph.reference import Reference
+from mobile_sdk.memory.limit import within
+from mobile_sdk.memory.usage import peak_bytes
+from mobile_sdk.program.program import Program
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
-from mobile_sdk.runtimes.float_reference import FloatReference
-from mobile_sdk.runtimes.reference import Reference
+from mobile_sdk.runtimes.requirement import requirement_of
 from mobile_sdk.runtimes.tflite import TfliteRuntime
-from qat.calibration import quantize
-from qat.calibration_plan import CalibrationPlan
-from qat.freezing import float_twin
-from qat.picture_set import PictureSet, normalised
+from qat.calibration.calibration import quantize
+from qat.calibration.plan import CalibrationPlan
+from qat.data.picture_set import PictureSet, normalised
+from qat.freezing.freezing import float_twin
 
 TWIN_DB = 60.0  # of the float twin against the user's net: float32 alone
 

@@ -85,7 +85,7 @@ def doctor(json: options.Json = False) -> None:
     """Say what this machine can run, and how to get the rest."""
     from dataclasses import asdict
 
-    from mobile_sdk.doctor import checks
+    from mobile_sdk.devices.doctor import checks
 
     findings = checks()
     if json:

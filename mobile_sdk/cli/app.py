@@ -36,7 +36,7 @@ from mobile_sdk.cli import (
 from mobile_sdk.cli.failures import explain
 from mobile_sdk.cli.processes import speaker
 from mobile_sdk.errors import SettingError
-from qat.launch import is_main_process
+from qat.distributed.torchrun import is_main_process
 
 BROKEN_PIPE = 141  # 128 and the signal's number, as shells say it
 DEBUG = "--debug"

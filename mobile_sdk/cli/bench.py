@@ -14,8 +14,8 @@ from mobile_sdk.errors import SettingError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mobile_sdk.benchmarking import BenchmarkStoppedError
-    from mobile_sdk.measurements import Measurement, Numbers
+    from mobile_sdk.benchmarking.benchmark import BenchmarkStoppedError
+    from mobile_sdk.benchmarking.measurements import Measurement, Numbers
 
 FINAL_RUNS = 1024  # p99 then rests on ten runs
 ENOUGH_SECONDS = 60.0  # of runs, for nets that take longer
@@ -42,8 +42,8 @@ def bench(
         raise SettingError(f"expected --max-ms above 0, found {max_ms:g}", hint="write the budget in milliseconds")
     if quick and max_ms is not None:
         raise SettingError("expected no --max-ms beside --quick, which gives no verdict, found it", hint="drop one")
-    from mobile_sdk.bundle import open_bundle
-    from mobile_sdk.farm_benchmark import benchmark_each, device_names
+    from mobile_sdk.benchmarking.farm import benchmark_each, device_names
+    from mobile_sdk.bundle.bundle import open_bundle
 
     opened = [open_bundle(path) for path in bundles]
     options.file_to_write(out)
@@ -69,7 +69,7 @@ def bench(
 
 def _write(results: "Sequence[Numbers | BenchmarkStoppedError]", names: "Sequence[str]", out: Path) -> None:
     """Everything that was measured, in a file a device where there are several."""
-    from mobile_sdk.benchmarking import BenchmarkStoppedError, write_numbers
+    from mobile_sdk.benchmarking.benchmark import BenchmarkStoppedError, write_numbers
 
     for name, result in zip(names, results, strict=True):
         file = out if len(names) == 1 else out.with_stem(f"{out.stem}-{re.sub('[^0-9A-Za-z.]+', '-', name)}")

@@ -10,13 +10,13 @@ from mobile_sdk.cli.task import Head, Task
 if TYPE_CHECKING:
     from torch import nn
 
-    from mobile_sdk.average_precision import AveragePrecision
     from mobile_sdk.contract import Contract
-    from mobile_sdk.program import Accuracy, Program
-    from qat.detection.augmentation import DetectionAugmentation
-    from qat.detection.pictures import DetectionPictures, DetectionSet
-    from qat.history import History
-    from qat.plan import TrainPlan
+    from mobile_sdk.program.program import Accuracy, Program
+    from mobile_sdk.tasks.average_precision import AveragePrecision
+    from qat.data.augmentation.detection import DetectionAugmentation
+    from qat.data.boxes.pictures import DetectionPictures, DetectionSet
+    from qat.training.history import History
+    from qat.training.plan import TrainPlan
 
 
 class Detection(Task["DetectionPictures"]):
@@ -28,26 +28,26 @@ class Detection(Task["DetectionPictures"]):
 
     def load_pictures(self, data: str) -> "DetectionPictures":
         """Composed of digits, or a folder's in COCO's, PASCAL VOC's or YOLO's format."""
-        from qat.detection.box_folder import load_box_folder
-        from qat.detection.composed_digits import composed_digits
+        from qat.data.boxes.composed_digits import composed_digits
+        from qat.data.boxes.folder import load_box_folder
 
         return composed_digits() if data == DIGITS else load_box_folder(data)
 
     def composer(self, count: int, seed: int) -> "Callable[[int], DetectionSet]":
         """Fresh composed digits."""
-        from qat.detection.composed_digits import fresh_digits
+        from qat.data.boxes.composed_digits import fresh_digits
 
         return fresh_digits(count, seed=seed)
 
     def plan(self, epochs: int, seed: int) -> "TrainPlan":
         """`TrainPlan.detector`."""
-        from qat.plan import TrainPlan
+        from qat.training.plan import TrainPlan
 
         return TrainPlan.detector(epochs, seed=seed)
 
     def augmentation(self) -> "type[DetectionAugmentation]":
         """`DetectionAugmentation`."""
-        from qat.detection.augmentation import DetectionAugmentation
+        from qat.data.augmentation.detection import DetectionAugmentation
 
         return DetectionAugmentation
 
@@ -68,15 +68,15 @@ class Detection(Task["DetectionPictures"]):
         overwrite: bool = False,
     ) -> "History":
         """`fit_detector`."""
-        from qat.detection.training import fit_detector
+        from qat.tasks.detection.training import fit_detector
 
         return fit_detector(net, pictures, plan, compose=compose, out=out, overwrite=overwrite)
 
     def judge(self, net: "nn.Module", program: "Program", pictures: "DetectionPictures") -> "tuple[Accuracy, Accuracy]":
         """Average precision at an overlap of 0.5."""
-        from mobile_sdk.average_precision import average_precision
-        from mobile_sdk.expected import expected_scores
-        from qat.detection.training import evaluate_detector
+        from mobile_sdk.program.expected_scores import expected_scores
+        from mobile_sdk.tasks.average_precision import average_precision
+        from qat.tasks.detection.training import evaluate_detector
 
         held_out, contract = pictures.validation, program.contract
         of_float = evaluate_detector(net, held_out)
@@ -86,6 +86,6 @@ class Detection(Task["DetectionPictures"]):
 
 
 def _accuracy(found: "AveragePrecision") -> "Accuracy":
-    from mobile_sdk.program import Accuracy
+    from mobile_sdk.program.program import Accuracy
 
     return Accuracy(share=found.at_half_share, pictures=found.pictures, by_label=found.by_label)

@@ -36,8 +36,8 @@ def embed(
     if (android is None) == (ios is None):
         found = "neither" if android is None else "both"
         raise SettingError(f"expected --android DIR or --ios DIR, found {found}", hint="name one app")
-    from mobile_sdk import embedding
-    from mobile_sdk.bundle import open_bundle
+    from mobile_sdk.bundle.bundle import open_bundle
+    from mobile_sdk.embedding import embedding
 
     opened = [open_bundle(path) for path in bundles]
     done = embedding.embed(opened, "android", android) if android else embedding.embed(opened, "ios", ios or Path())

@@ -13,8 +13,8 @@ from mobile_sdk.cli.terminal import progress, quiet, say, show_json, show_table
 from mobile_sdk.errors import SettingError
 
 if TYPE_CHECKING:
-    from mobile_sdk.manifest import StructureEntry
-    from mobile_sdk.program import Program
+    from mobile_sdk.bundle.manifest import StructureEntry
+    from mobile_sdk.program.program import Program
 
 
 def export(
@@ -44,8 +44,8 @@ def export(
     """Write a bundle for every runtime: model, bundle.json, labels and golden pictures in one folder."""
     quiet()
     from mobile_sdk import runtimes
-    from mobile_sdk.lowering import lower
-    from mobile_sdk.program import Program
+    from mobile_sdk.bundle.lowering import lower
+    from mobile_sdk.program.program import Program
 
     names = tuple(name.strip() for name in to.split(",") if name.strip())
     for name in names:
@@ -93,7 +93,7 @@ def left_out(structure: "StructureEntry") -> str | None:
 
 def _twin(path: Path, program: "Program") -> "Program":
     """The float32 twin beside an int8 program."""
-    from mobile_sdk.program import Program
+    from mobile_sdk.program.program import Program
 
     twin = path.parent / TWIN
     if program.graph.precision == "float32":

@@ -12,14 +12,14 @@ from mobile_sdk.cli.options import NONE
 from mobile_sdk.cli.pictures import labels_of, load_pictures_of, make_contract
 from mobile_sdk.cli.terminal import say
 from mobile_sdk.errors import CaptureError, SettingError
-from mobile_sdk.labels import numbered_labels, read_labels
+from mobile_sdk.labels.lists import numbered_labels, read_labels
 from mobile_sdk.labels.written import check_labels
 
 if TYPE_CHECKING:
     from torch import nn
 
     from mobile_sdk.contract import Contract, ImageSpec
-    from qat.data import Pictures
+    from qat.data.pictures import Pictures
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,8 +38,8 @@ class FloatNet:
 
 def trained(path: Path) -> FloatNet:
     """The net that `train` wrote; of several processes the main one reads it."""
-    from qat.processes import current_processes
-    from qat.saved_net import load_net
+    from qat.distributed.processes import current_processes
+    from qat.nets.saved_net import load_net
 
     net, saved = current_processes().from_main(lambda: load_net(path))
     return FloatNet(net=net, name=saved.title, contract=saved.contract, history=saved.history)
@@ -111,7 +111,7 @@ def say_image(image: "ImageSpec", whose: str) -> None:
 
 def _labels_of_pictures(data: str) -> tuple[str, ...]:
     """The labels that the pictures say, whose order is taken for that of the net's scores."""
-    from qat.data import order_note
+    from qat.data.pictures import order_note
 
     labels = labels_of(data)
     if note := order_note(labels):
@@ -181,8 +181,8 @@ def _scores_shape(name: str, net: "nn.Module", side: int) -> tuple[int, ...]:
     """The shape of what the net gives for two pictures; CaptureError where it takes none of that size."""
     import torch
 
-    from qat.arguments import expect_net
-    from qat.float_scores import without_last_activation
+    from qat.arguments.nets import expect_net
+    from qat.capture.float_scores import without_last_activation
 
     try:
         with torch.inference_mode():

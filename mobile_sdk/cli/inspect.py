@@ -11,11 +11,11 @@ from mobile_sdk.cli.kept_float import show_change
 from mobile_sdk.cli.memory import show_memory
 from mobile_sdk.cli.sensitivity import show_sensitivity
 from mobile_sdk.cli.terminal import quiet, show_json, show_table
-from mobile_sdk.label_shares import label_lines
+from mobile_sdk.tasks.class_quality import label_lines
 
 if TYPE_CHECKING:
-    from mobile_sdk.bundle import Bundle
-    from mobile_sdk.program import Program
+    from mobile_sdk.bundle.bundle import Bundle
+    from mobile_sdk.program.program import Program
 
 
 def inspect(
@@ -56,8 +56,8 @@ def inspect(
         return show_memory(path, json)
     if sensitivity:
         return show_sensitivity(path, data, pictures, plot, json)
-    from mobile_sdk.bundle import open_bundle
-    from mobile_sdk.program import Program
+    from mobile_sdk.bundle.bundle import open_bundle
+    from mobile_sdk.program.program import Program
 
     if path.is_file():
         return _program(Program.load(path), json)
@@ -66,7 +66,7 @@ def inspect(
 
 def _bundle(bundle: "Bundle", json: bool) -> None:
     from mobile_sdk import runtimes
-    from mobile_sdk.manifest import StructureEntry
+    from mobile_sdk.bundle.manifest import StructureEntry
 
     manifest = bundle.manifest
     structure = StructureEntry.of(runtimes.get(manifest.runtime).structure(bundle.model_path))

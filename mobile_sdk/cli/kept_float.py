@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mobile_sdk.cli.terminal import show_table
-from mobile_sdk.own_folder import scratch_folder
+from mobile_sdk.system.temporary_folder import scratch_folder
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from mobile_sdk.program import Program, Record
+    from mobile_sdk.program.program import Program, Record
 
 SETTING = "keep_float"
 PICTURES = 64  # enough for a tenth of a decibel
@@ -26,7 +26,7 @@ def with_change(mixed: "Program", whole: "Program", twin: "Program", pixels: "ND
     """`mixed`, its record saying which layers it keeps and what that changed beside `whole`, all of it in int8."""
     from dataclasses import replace
 
-    from mobile_sdk.float_order import order_dependent_paths
+    from mobile_sdk.graph.exactness import order_dependent_paths
 
     graph = mixed.graph
     kept = dict.fromkeys(each.path for each in graph.operators if each.output.quantization is None)
@@ -57,9 +57,9 @@ def _row(title: str, program: "Program", twin: "Program", pixels: "NDArray[np.ui
     import numpy as np
 
     from mobile_sdk import runtimes
-    from mobile_sdk.agreement import in_steps
-    from mobile_sdk.expected import expected_scores
-    from mobile_sdk.numerics import compare
+    from mobile_sdk.comparison import compare
+    from mobile_sdk.graph.score_steps import in_steps
+    from mobile_sdk.program.expected_scores import expected_scores
 
     grid = program.graph.output.quantization
     found = in_steps(expected_scores(program, pixels), program.graph) * (grid.scale if grid else 1.0)

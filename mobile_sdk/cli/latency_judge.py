@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mobile_sdk.errors import SettingError
 
 if TYPE_CHECKING:
-    from mobile_sdk.integer_graph import Graph
+    from mobile_sdk.graph.operators import Graph
     from mobile_sdk.latency.model import LatencyModel
 
 MEASURING = ("host", "adb", "ssh", "app", "emulated")  # how names of devices begin that `bench` takes

@@ -7,7 +7,7 @@ from mobile_sdk.cli.terminal import show_json, show_table
 from mobile_sdk.errors import SettingError
 
 if TYPE_CHECKING:
-    from mobile_sdk.integer_graph import Graph
+    from mobile_sdk.graph.operators import Graph
 
 LIMITS = (3 / 4, 1 / 2, 2 / 5, 1 / 3, 1 / 4)  # of the peak
 WIDEST = 10  # rows of the table of blocks
@@ -15,7 +15,7 @@ WIDEST = 10  # rows of the table of blocks
 
 def show_memory(path: Path, json: bool) -> None:
     """Prints equation (2), the peak and the arena of a program, its widest blocks, and what strips make of it."""
-    from mobile_sdk.program import Program
+    from mobile_sdk.program.program import Program
 
     if not path.is_file():
         found = "a folder" if path.is_dir() else "nothing"
@@ -27,7 +27,7 @@ def show_memory(path: Path, json: bool) -> None:
     if json:
         from dataclasses import asdict
 
-        from mobile_sdk.memory import operator_memory
+        from mobile_sdk.memory.usage import operator_memory
 
         operators = [asdict(row) for row in operator_memory(graph)]
         show_json({**whole, "blocks": blocks, "limits": limits, "operators": operators})
@@ -36,8 +36,8 @@ def show_memory(path: Path, json: bool) -> None:
 
 
 def _whole(graph: "Graph") -> dict[str, Any]:
-    from mobile_sdk.memory import block_bytes, tensor_bytes
-    from mobile_sdk.memory_plan import plan_memory
+    from mobile_sdk.memory.plan import plan_memory
+    from mobile_sdk.memory.usage import block_bytes, tensor_bytes
 
     plan = plan_memory(graph)
     return {
@@ -53,7 +53,7 @@ def _whole(graph: "Graph") -> dict[str, Any]:
 
 def _blocks(graph: "Graph") -> list[dict[str, Any]]:
     """By block: bytes in and out, and the most that is alive while it runs."""
-    from mobile_sdk.memory import block_bytes, block_of, operator_memory
+    from mobile_sdk.memory.usage import block_bytes, block_of, operator_memory
 
     peaks: dict[str, int] = {}
     for row in operator_memory(graph):
@@ -67,9 +67,9 @@ def _blocks(graph: "Graph") -> list[dict[str, Any]]:
 
 def _limits(graph: "Graph") -> list[dict[str, Any]]:
     """What can be kept by strips, down to the first limit that cannot."""
-    from mobile_sdk.memory import peak_bytes
-    from mobile_sdk.memory_limit import multiply_adds, within
-    from mobile_sdk.memory_plan import plan_memory
+    from mobile_sdk.memory.limit import multiply_adds, within
+    from mobile_sdk.memory.plan import plan_memory
+    from mobile_sdk.memory.usage import peak_bytes
 
     rows: list[dict[str, Any]] = []
     for share in LIMITS if graph.is_int8 else ():

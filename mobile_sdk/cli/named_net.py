@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def build_named(net: str, contract: "Contract", width: float) -> "ImageClassifier":
     """The net, freshly initialised, with the contract's labels."""
     from qat.nets import build_net
-    from qat.nets.mobilenet_v3 import build_for
+    from qat.nets.classifiers.mobilenet_v3 import build_for
 
     fields = header_fields(net, width)
     if fields["architecture"] is not None:
@@ -26,7 +26,7 @@ def header_fields(net: str, width: float) -> dict[str, Any]:
     path = Path(net)
     if not path.is_file():
         return {"net": net, "width": width, "architecture": None}
-    from qat.saved_net import read_header
+    from qat.nets.saved_net import read_header
 
     saved = read_header(path)
     if saved is None or saved.contract.task != "classification":

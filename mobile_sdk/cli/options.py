@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from mobile_sdk.atomic import replaceable
 from mobile_sdk.errors import MachineError, SettingError
-from qat.launch import is_main_process
+from mobile_sdk.system.atomic_files import replaceable
+from qat.distributed.torchrun import is_main_process
 
 DIGITS = "digits"
 NONE = "none"

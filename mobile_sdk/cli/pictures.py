@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from mobile_sdk.cli.options import DIGITS
 from mobile_sdk.cli.terminal import say
 from mobile_sdk.errors import DataError, SettingError
-from mobile_sdk.labels import is_list, other_names
+from mobile_sdk.labels.lists import is_list, other_names
 
 if TYPE_CHECKING:
     from mobile_sdk.contract import Contract, ImageSpec
-    from qat.data import Pictures
-    from qat.picture_set import PictureSet
+    from qat.data.picture_set import PictureSet
+    from qat.data.pictures import Pictures
 
 _LONGEST_NAME = 64
 _LISTED = 12
@@ -23,8 +23,8 @@ _LISTED = 12
 
 def load_pictures(data: str) -> "Pictures":
     """The pictures of a folder, or of one with shards, or the digits."""
-    from qat.data import load_folder, load_mnist
-    from qat.shards import is_sharded, load_shards
+    from qat.data.pictures import load_folder, load_mnist
+    from qat.data.shards.shards import is_sharded, load_shards
 
     if data == DIGITS:
         return load_mnist()
@@ -36,7 +36,7 @@ def load_pictures_of(contract: "Contract", data: str) -> "Pictures":
 
     Of pictures without labels some are held out too.
     """
-    from qat.data import load_labelled
+    from qat.data.pictures import load_labelled
 
     if not is_folder(data):
         return in_order_of(contract, load_pictures(data))
@@ -47,7 +47,7 @@ def load_pictures_of(contract: "Contract", data: str) -> "Pictures":
 
 def load_unlabelled_of(contract: "Contract", data: str) -> "Pictures":
     """The folder's pictures without labels, wherever they lie below it; folders that are no labels are mentioned."""
-    from qat.data import has_labels, load_unlabelled, without_labels
+    from qat.data.pictures import has_labels, load_unlabelled, without_labels
 
     if has_labels(data):
         say(f"no folder in {data} is named after a label: the pictures are taken without labels")
@@ -56,14 +56,14 @@ def load_unlabelled_of(contract: "Contract", data: str) -> "Pictures":
 
 def labels_of(data: str) -> tuple[str, ...]:
     """The labels that the pictures say, none where they lie in no folders."""
-    from qat.data import folder_labels
+    from qat.data.pictures import folder_labels
 
     return folder_labels(data) if is_folder(data) else load_pictures(data).labels
 
 
 def is_folder(data: str) -> bool:
     """Whether `data` names a folder of picture files: not the digits, not shards."""
-    from qat.shards import is_sharded
+    from qat.data.shards.shards import is_sharded
 
     return data != DIGITS and not is_sharded(data)
 
@@ -94,7 +94,7 @@ def counts_line(pictures: "Pictures") -> str:
     Of many labels the first ones stand there, and those with the fewest and the most pictures. Pictures that say none
     are counted by nothing.
     """
-    from qat.picture_folder import printable
+    from qat.data.folders.listing import printable
 
     if max(pictures.train.targets) < 0:
         return f"{labels_line(pictures.labels)}; no picture says one"
@@ -113,7 +113,7 @@ def counts_line(pictures: "Pictures") -> str:
 
 def labels_line(labels: Sequence[str]) -> str:
     """The labels in the order of the scores, the first of them where there are many."""
-    from qat.picture_folder import printable
+    from qat.data.folders.listing import printable
 
     return f"{len(labels)} labels: {', '.join(map(printable, labels[:_LISTED]))}{' …' if len(labels) > _LISTED else ''}"
 
@@ -163,7 +163,7 @@ def _says_labels(contract: "Contract", data: str) -> bool:
     Folders never bear the labels that a published checkpoint counts by unless they mean them: a folder of photographs
     by year or place has none of them, and says nothing.
     """
-    from qat.data import has_labels
+    from qat.data.pictures import has_labels
 
     if not is_folder(data):
         return True

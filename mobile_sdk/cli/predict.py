@@ -10,7 +10,7 @@ from mobile_sdk.cli.terminal import quiet, show_json, show_table
 from mobile_sdk.errors import SettingError
 
 if TYPE_CHECKING:
-    from mobile_sdk.integer_graph import Graph
+    from mobile_sdk.graph.operators import Graph
     from mobile_sdk.latency.model import Estimate, LatencyModel
 
 PRECISIONS = ("int8", "float32")
@@ -98,22 +98,22 @@ def _graph(net: str, precision: str | None, width: float | None, size: int | Non
             raise SettingError(
                 f"expected no {option} beside {net}, found {value}", hint="leave it out: the file says it"
             )
-    from qat.saved_net import read_header
+    from qat.nets.saved_net import read_header
 
     return _program(path, precision) if read_header(path) is None else _saved(path, precision)
 
 
 def _saved(path: Path, precision: str | None) -> "Graph":
     chosen = options.check_choice("a precision", precision or "int8", PRECISIONS)
-    from qat.saved_net import load_net
-    from qat.untrained import untrained_graph
+    from qat.freezing.shapes_only import untrained_graph
+    from qat.nets.saved_net import load_net
 
     net, saved = load_net(path)
     return untrained_graph(net, saved.contract, is_int8=chosen == "int8")
 
 
 def _program(path: Path, precision: str | None) -> "Graph":
-    from mobile_sdk.program import Program
+    from mobile_sdk.program.program import Program
 
     graph = Program.load(path).graph
     if precision is not None and precision != graph.precision:
@@ -127,8 +127,8 @@ def _program(path: Path, precision: str | None) -> "Graph":
 def _named(net: str, precision: str | None, width: float, size: int, classes: int) -> "Graph":
     chosen = options.check_choice("a precision", precision or "int8", PRECISIONS)
     from mobile_sdk.contract import Contract, ImageSpec
+    from qat.freezing.shapes_only import untrained_graph
     from qat.nets import build_net
-    from qat.untrained import untrained_graph
 
     contract = Contract(name="net", labels=tuple(map(str, range(classes))), image=ImageSpec(size_px=size))
     return untrained_graph(build_net(net, contract, width=width), contract, is_int8=chosen == "int8")

@@ -4,7 +4,7 @@ import time
 
 import typer
 
-from qat.launch import is_main_process, process_count, process_rank
+from qat.distributed.torchrun import is_main_process, process_count, process_rank
 
 PATIENCE_S = 3.0  # torchrun looks after its processes ten times a second
 

@@ -20,17 +20,17 @@ from mobile_sdk.cli.terminal import quiet, say, show_json, show_table
 from mobile_sdk.cli.train import choose_plan, default_recipe
 from mobile_sdk.cli.weights import check_net_is_named, check_weights, pictures_for, read_weights
 from mobile_sdk.errors import SettingError
-from mobile_sdk.label_shares import label_lines, right_counts, shares_of
+from mobile_sdk.tasks.class_quality import label_lines, right_counts, shares_of
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from mobile_sdk.program import Program
-    from qat.calibration_plan import CalibrationPlan
-    from qat.data import Pictures
-    from qat.picture_set import PictureSet
-    from qat.plan import TrainPlan
-    from qat.preparation import FakeQuantNet
+    from mobile_sdk.program.program import Program
+    from qat.calibration.plan import CalibrationPlan
+    from qat.data.picture_set import PictureSet
+    from qat.data.pictures import Pictures
+    from qat.preparation.fake_quant_net import FakeQuantNet
+    from qat.training.plan import TrainPlan
 
 
 def quantize(
@@ -127,7 +127,7 @@ def _quantize_trained(
 
 def plan_in_int8(source: FloatNet, epochs: int, after: "TrainPlan") -> "TrainPlan":
     """The plan for int8 after `after`: learning from the float net, or from labels where it cannot teach."""
-    from qat.plan import TrainPlan
+    from qat.training.plan import TrainPlan
 
     return (TrainPlan.distil if source.can_teach else TrainPlan.finetune)(epochs, after=after)
 
@@ -148,11 +148,11 @@ def quantize_net(
     pictures it is calibrated on some that are made up, and judged on none. The layers named in `keep_float` stay in
     float32, and the record says what that changed.
     """
-    from mobile_sdk.environment import installed_versions
-    from mobile_sdk.program import Record
-    from qat.calibration import calibrate, stage_figures
-    from qat.freezing import float_twin, freeze
-    from qat.preparation import prepare
+    from mobile_sdk.program.program import Record
+    from mobile_sdk.system.environment import installed_versions
+    from qat.calibration.calibration import calibrate, stage_figures
+    from qat.freezing.freezing import float_twin, freeze
+    from qat.preparation.preparation import prepare
 
     float_net.check_scores(source)
     settings: dict[str, Any] = plan_settings(plan) if plan else {}
@@ -190,12 +190,12 @@ def judged(program: "Program", net: "nn.Module", held_out: "PictureSet") -> "Pro
     """The program, its record saying how its reference, and so the phone, does: beside the labels and the float net."""
     import numpy as np
 
-    from mobile_sdk.agreement import in_steps
-    from mobile_sdk.expected import expected_scores
-    from mobile_sdk.numerics import compare, top1
-    from mobile_sdk.program import Accuracy, Agreement
-    from qat.float_scores import without_last_activation
-    from qat.training import scores
+    from mobile_sdk.comparison import compare, top1
+    from mobile_sdk.graph.score_steps import in_steps
+    from mobile_sdk.program.expected_scores import expected_scores
+    from mobile_sdk.program.program import Accuracy, Agreement
+    from qat.capture.float_scores import without_last_activation
+    from qat.tasks.classification.training import scores
 
     own = without_last_activation(net, program.contract.image.size_px)
     wanted = scores(own, held_out, program.contract).numpy()
@@ -215,7 +215,7 @@ def judged(program: "Program", net: "nn.Module", held_out: "PictureSet") -> "Pro
 
 
 def _made_up(source: FloatNet) -> "PictureSet":
-    from qat.synthesis import synthesise
+    from qat.calibration.synthesis import synthesise
 
     say("making up pictures to calibrate on")
     return synthesise(source.net, source.contract)
@@ -233,7 +233,7 @@ def _epochs(data: str, epochs: int | None) -> int:
 def _train(
     prepared: "FakeQuantNet", source: FloatNet, pictures: "Pictures", plan: "TrainPlan", out: Path, overwrite: bool
 ) -> tuple[dict[str, Any], ...]:
-    from qat.training import fit
+    from qat.tasks.classification.training import fit
 
     teacher = source.net if plan.distillation else None
     settings: dict[str, Any] = {"teacher": teacher, "contract": source.contract, "out": out, "overwrite": overwrite}

@@ -10,8 +10,8 @@ from mobile_sdk.cli.terminal import quiet, show_json, show_rich
 from mobile_sdk.errors import DataError, SettingError
 
 if TYPE_CHECKING:
-    from mobile_sdk.measurements import Numbers
-    from mobile_sdk.program import Program
+    from mobile_sdk.benchmarking.measurements import Numbers
+    from mobile_sdk.program.program import Program
     from mobile_sdk.report.data import PredictedLatency, Search
 
 
@@ -41,11 +41,11 @@ def report(
 ) -> None:
     """Write one self-contained HTML page and, beside it, report.json, the truth under it."""
     quiet()
-    from mobile_sdk.bundle import open_bundle
-    from mobile_sdk.program import Program
+    from mobile_sdk.bundle.bundle import open_bundle
+    from mobile_sdk.program.program import Program
     from mobile_sdk.report.terminal import summary_table
     from mobile_sdk.report.write import redraw_report, write_report
-    from mobile_sdk.verdict import read_verdicts
+    from mobile_sdk.verification.verdict import read_verdicts
 
     if out.suffix == ".json":
         raise SettingError(f"expected a page such as report.html, found --out {out}", hint="name an .html file")
@@ -73,7 +73,7 @@ def report(
 
 
 def _predicted(program: "Program | None", numbers: "Numbers | None", device: str) -> "tuple[PredictedLatency, ...]":
-    from mobile_sdk.report.predicted import predicted_latencies
+    from mobile_sdk.report.sections.predicted import predicted_latencies
 
     if program is None or numbers is None:
         raise SettingError(
@@ -94,8 +94,8 @@ def _read_numbers(path: Path) -> "Numbers":
     """What `bench` wrote; DataError where it is something else."""
     from pydantic import ValidationError
 
-    from mobile_sdk.measurements import Numbers
-    from mobile_sdk.regular_file import read_regular
+    from mobile_sdk.benchmarking.measurements import Numbers
+    from mobile_sdk.system.regular_file import read_regular
 
     try:
         return Numbers.model_validate_json(read_regular(path))

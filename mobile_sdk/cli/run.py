@@ -20,13 +20,13 @@ from mobile_sdk.cli.terminal import progress, quiet, say, show_json, show_rich
 from mobile_sdk.errors import SettingError
 
 if TYPE_CHECKING:
-    from mobile_sdk.bundle import Bundle
+    from mobile_sdk.benchmarking.measurements import Numbers
+    from mobile_sdk.bundle.bundle import Bundle
     from mobile_sdk.cli.tasks import HeldOut
-    from mobile_sdk.measurements import Numbers
-    from mobile_sdk.program import Program
+    from mobile_sdk.program.program import Program
     from mobile_sdk.report.data import Report
-    from mobile_sdk.verdict import Verdict
-    from qat.plan import TrainPlan
+    from mobile_sdk.verification.verdict import Verdict
+    from qat.training.plan import TrainPlan
 
     Learned = tuple[Program, Path, HeldOut]
 
@@ -210,7 +210,7 @@ def _step(number: int, what: str) -> Iterator[None]:
 
 def _deploy(program: "Program", out: Path, pictures: "HeldOut") -> "Report":
     """Everything after the program: bundles, verdicts, numbers and the page, all in `out`."""
-    from mobile_sdk.program import Program
+    from mobile_sdk.program.program import Program
 
     twin = Program.load(out / TWIN)
     with _step(4, "export"):
@@ -224,7 +224,7 @@ def _deploy(program: "Program", out: Path, pictures: "HeldOut") -> "Report":
 
 def _export(program: "Program", twin: "Program", out: Path, pictures: "HeldOut") -> "list[Bundle]":
     """The int8 bundles, and their float32 twins for the runtimes that are measured here."""
-    from mobile_sdk.lowering import lower
+    from mobile_sdk.bundle.lowering import lower
 
     with progress("export") as report:
         bundles = lower(program, out / "bundles", pictures=pictures, progress=report)
@@ -236,8 +236,8 @@ def _export(program: "Program", twin: "Program", out: Path, pictures: "HeldOut")
 def _verify(
     bundles: "list[Bundle]", program: "Program", twin: "Program", out: Path, pictures: "HeldOut"
 ) -> "list[Verdict]":
-    from mobile_sdk.verdict import write_verdicts
-    from mobile_sdk.verification import verify
+    from mobile_sdk.verification.verdict import write_verdicts
+    from mobile_sdk.verification.verification import verify
 
     verdicts = []
     for bundle in bundles:
@@ -249,7 +249,7 @@ def _verify(
 
 
 def _bench(bundles: "list[Bundle]", out: Path) -> "Numbers":
-    from mobile_sdk.benchmarking import benchmark, write_numbers
+    from mobile_sdk.benchmarking.benchmark import benchmark, write_numbers
 
     with progress("bench") as report:
         numbers = benchmark(bundles, progress=report)
@@ -266,7 +266,7 @@ def _report(
     bundles: "list[Bundle]",
     pictures: "HeldOut",
 ) -> "Report":
-    from mobile_sdk.layers import layer_distances
+    from mobile_sdk.analysis.layer_distances import layer_distances
     from mobile_sdk.report.write import write_report
 
     layers = layer_distances(program.graph, twin.graph, pictures[:LAYER_PICTURES].bytes(program.contract.image))

@@ -9,9 +9,9 @@ from mobile_sdk.errors import SettingError
 if TYPE_CHECKING:
     from torch import nn
 
-    from qat.history import Epoch
-    from qat.plan import TrainPlan
-    from qat.saved_net import SavedNet
+    from qat.nets.saved_net import SavedNet
+    from qat.training.history import Epoch
+    from qat.training.plan import TrainPlan
 
 NET_FILE, PROGRAM, TWIN = "net.safetensors", "program.pt2", "float.pt2"
 TRAINING, INT8_TRAINING = "train", "qat"
@@ -37,7 +37,7 @@ def plan_settings(plan: "TrainPlan") -> dict[str, Any]:
 
 def check_net_file(folder: Path, overwrite: bool) -> None:
     """Raises SettingError where `folder` holds a net that no training in it goes on from, and may not be replaced."""
-    from qat.checkpoint import CHECKPOINT_FILE
+    from qat.training.checkpoint import CHECKPOINT_FILE
 
     file = folder / NET_FILE
     if file.exists() and not (folder / TRAINING / CHECKPOINT_FILE).exists() and not overwrite:
@@ -49,8 +49,8 @@ def check_net_file(folder: Path, overwrite: bool) -> None:
 
 def save_trained(net: "nn.Module", saved: "SavedNet", folder: Path) -> None:
     """Writes the folder's net; where that is another one, int8 training that began from the former goes no further."""
-    from qat.checkpoint import CHECKPOINT_FILE
-    from qat.saved_net import read_header, save_net
+    from qat.nets.saved_net import read_header, save_net
+    from qat.training.checkpoint import CHECKPOINT_FILE
 
     file, stale = folder / NET_FILE, folder / INT8_TRAINING / CHECKPOINT_FILE
     if stale.exists() and read_header(file) != saved:

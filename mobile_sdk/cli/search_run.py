@@ -15,13 +15,13 @@ from mobile_sdk.errors import DataError
 if TYPE_CHECKING:
     from mobile_sdk.contract import Contract
     from mobile_sdk.report.data import Search
-    from qat.data import Pictures
+    from qat.data.pictures import Pictures
     from qat.nets.architecture import Architecture
-    from qat.plan import TrainPlan
     from qat.search.evaluation import Parent, Task
     from qat.search.record import Candidate, SearchRecord, SearchResult
     from qat.search.rounds import Method
     from qat.search.target import Judge
+    from qat.training.plan import TrainPlan
 
 POPULATION = 16  # of evolution
 PLOTS = ("pareto.svg", "pareto.png")
@@ -42,8 +42,8 @@ class Source:
 def choose_source(asked: SearchSettings, size: int | None, name: str | None) -> Source:
     """The start net and its pictures; SettingError for a net that is not of the family, DataError for the pictures."""
     from mobile_sdk.contract import ImageSpec
-    from qat.nets.mobilenet_v3 import architecture_of
-    from qat.saved_net import load_net
+    from qat.nets.classifiers.mobilenet_v3 import architecture_of
+    from qat.nets.saved_net import load_net
 
     if asked.weights is None:
         architecture = architecture_of(asked.net, asked.width)
@@ -75,10 +75,10 @@ def run_search(
     address: str | None,
 ) -> "SearchRecord":
     """Searches in `out`, or goes on there, and then trains what was found: `out/net.safetensors`."""
-    from qat.search.drawing import drawn_graph
     from qat.search.evaluation import Task, held_apart
     from qat.search.record import SearchFolder
     from qat.search.rounds import search
+    from qat.search.space.architecture_graph import drawn_graph
     from qat.search.workers import ray_workers
 
     classes, side = len(source.contract.labels), source.contract.image.size_px
@@ -113,7 +113,7 @@ def run_search(
 
 def save_plots(search: "Search", out: Path) -> None:
     """Writes the Pareto plot of all candidates, as SVG and as PNG."""
-    from mobile_sdk.report.pareto_plot import save_pareto_plot
+    from mobile_sdk.report.plots.pareto_plot import save_pareto_plot
 
     for name in PLOTS:
         save_pareto_plot(search, out / name)
@@ -157,8 +157,8 @@ def _settings(asked: SearchSettings, judge: LatencyJudge, plan: "TrainPlan", sou
     """All that decides the result: a search goes on only where none of it has changed."""
     import hashlib
 
-    from mobile_sdk.regular_file import MOST_WEIGHTS, read_regular
-    from qat.content_hash import data_fingerprint
+    from mobile_sdk.system.regular_file import MOST_WEIGHTS, read_regular
+    from qat.data.content_hash import data_fingerprint
 
     content = None if asked.weights is None else read_regular(asked.weights, at_most=MOST_WEIGHTS)
     return {
@@ -175,7 +175,7 @@ def _method(asked: SearchSettings, judge: "Judge", source: Source, start_ms: flo
     from qat.search.evolution import Rewarded
     from qat.search.netadapt import NetAdapt
     from qat.search.reward import Reward
-    from qat.search.space import Space
+    from qat.search.space.space import Space
 
     target_ms = target_from(asked.target_ms, asked.target_share, start_ms)
     if asked.method == "netadapt":
@@ -194,9 +194,9 @@ def _start(task: "Task", source: Source, out: Path, *, is_trained: bool) -> "Par
     """The start net with its weights, where those are carried on: trained in `out/start`, unless it came trained."""
     import torch
 
-    from qat.nets.mobilenet_v3 import build_for
+    from qat.nets.classifiers.mobilenet_v3 import build_for
     from qat.search.evaluation import Parent
-    from qat.training import fit
+    from qat.tasks.classification.training import fit
 
     if source.state is not None or not is_trained:
         return Parent(architecture=source.architecture, state=source.state or {})
@@ -211,10 +211,10 @@ def _trained_result(found: "Candidate", plan: "TrainPlan", source: Source, out: 
     """The net that was found, trained from nothing on all pictures to learn from, as the paper does (section 4.2)."""
     import torch
 
-    from qat.nets.mobilenet_v3 import build_for
-    from qat.saved_net import SavedNet, save_net
+    from qat.nets.classifiers.mobilenet_v3 import build_for
+    from qat.nets.saved_net import SavedNet, save_net
     from qat.search.record import SearchResult
-    from qat.training import fit
+    from qat.tasks.classification.training import fit
 
     say("training the net that was found")
     torch.manual_seed(plan.seed)

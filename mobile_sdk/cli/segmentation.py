@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from torch import nn
 
     from mobile_sdk.contract import Contract
-    from mobile_sdk.mean_iou import MeanIou
-    from mobile_sdk.program import Accuracy, Program
-    from qat.history import History
-    from qat.plan import TrainPlan
-    from qat.segmentation.augmentation import SegmentationAugmentation
-    from qat.segmentation.pictures import SegmentationPictures, SegmentationSet
+    from mobile_sdk.program.program import Accuracy, Program
+    from mobile_sdk.tasks.mean_iou import MeanIou
+    from qat.data.augmentation.segmentation import SegmentationAugmentation
+    from qat.data.masks.pictures import SegmentationPictures, SegmentationSet
+    from qat.training.history import History
+    from qat.training.plan import TrainPlan
 
 
 class Segmentation(Task["SegmentationPictures"]):
@@ -32,26 +32,26 @@ class Segmentation(Task["SegmentationPictures"]):
 
     def load_pictures(self, data: str) -> "SegmentationPictures":
         """Composed of digits, or a folder's."""
-        from qat.segmentation.composed_digits import composed_masks
-        from qat.segmentation.folder import load_mask_folder
+        from qat.data.masks.composed_digits import composed_masks
+        from qat.data.masks.folder import load_mask_folder
 
         return composed_masks() if data == DIGITS else load_mask_folder(data)
 
     def composer(self, count: int, seed: int) -> "Callable[[int], SegmentationSet]":
         """Fresh composed digits."""
-        from qat.segmentation.composed_digits import fresh_masks
+        from qat.data.masks.composed_digits import fresh_masks
 
         return fresh_masks(count, seed=seed)
 
     def plan(self, epochs: int, seed: int) -> "TrainPlan":
         """`TrainPlan.segmenter`."""
-        from qat.plan import TrainPlan
+        from qat.training.plan import TrainPlan
 
         return TrainPlan.segmenter(epochs, seed=seed)
 
     def augmentation(self) -> "type[SegmentationAugmentation]":
         """`SegmentationAugmentation`."""
-        from qat.segmentation.augmentation import SegmentationAugmentation
+        from qat.data.augmentation.segmentation import SegmentationAugmentation
 
         return SegmentationAugmentation
 
@@ -72,7 +72,7 @@ class Segmentation(Task["SegmentationPictures"]):
         overwrite: bool = False,
     ) -> "History":
         """`fit_segmenter`."""
-        from qat.segmentation.training import fit_segmenter
+        from qat.tasks.segmentation.training import fit_segmenter
 
         return fit_segmenter(net, pictures, plan, compose=compose, out=out, overwrite=overwrite)
 
@@ -80,10 +80,10 @@ class Segmentation(Task["SegmentationPictures"]):
         self, net: "nn.Module", program: "Program", pictures: "SegmentationPictures"
     ) -> "tuple[Accuracy, Accuracy]":
         """Mean intersection over union."""
-        from mobile_sdk.expected import expected_scores
-        from mobile_sdk.masks import masks_of
-        from mobile_sdk.mean_iou import mean_iou
-        from qat.segmentation.training import evaluate_segmenter
+        from mobile_sdk.program.expected_scores import expected_scores
+        from mobile_sdk.tasks.mean_iou import mean_iou
+        from mobile_sdk.tasks.segmentation import masks_of
+        from qat.tasks.segmentation.training import evaluate_segmenter
 
         held_out, contract = pictures.validation, program.contract
         masks = masks_of(expected_scores(program, held_out.bytes(contract.image)))
@@ -92,6 +92,6 @@ class Segmentation(Task["SegmentationPictures"]):
 
 
 def _accuracy(found: "MeanIou") -> "Accuracy":
-    from mobile_sdk.program import Accuracy
+    from mobile_sdk.program.program import Accuracy
 
     return Accuracy(share=found.share, pictures=found.pictures, by_label=found.by_label)

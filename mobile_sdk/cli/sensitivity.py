@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from mobile_sdk.analysis.sensitivity import LayerSensitivity, Sensitivity
     from mobile_sdk.contract import Contract
-    from mobile_sdk.program import Program
-    from mobile_sdk.sensitivity import LayerSensitivity, Sensitivity
+    from mobile_sdk.program.program import Program
 
 PLOT = "sensitivity.svg"
 FAR_DB = 3.0  # between program and simulation: twice the noise, or half of it, is not explained by ties
@@ -25,9 +25,9 @@ COLUMNS = ("#", "layer", "operators", "alone dB", "weights dB", "kept float dB",
 
 def show_sensitivity(program: Path, data: str | None, pictures: int, plot: Path | None, json: bool) -> None:
     """Measures every layer of `program` beside its float.pt2, prints the ranking and writes the plot."""
-    from mobile_sdk.program import Program
-    from mobile_sdk.report.sensitivity_plot import check_plot_path, save_sensitivity_plot
-    from mobile_sdk.sensitivity import layer_sensitivity
+    from mobile_sdk.analysis.sensitivity import layer_sensitivity
+    from mobile_sdk.program.program import Program
+    from mobile_sdk.report.plots.sensitivity_plot import check_plot_path, save_sensitivity_plot
 
     plot = program.parent / PLOT if plot is None else plot
     check_plot_path(plot)
@@ -46,7 +46,7 @@ def show_sensitivity(program: Path, data: str | None, pictures: int, plot: Path 
 
 
 def _twin_of(program: Path) -> "Program":
-    from mobile_sdk.program import Program
+    from mobile_sdk.program.program import Program
 
     if not program.is_file():
         found = "a folder" if program.is_dir() else "nothing"
@@ -65,7 +65,7 @@ def _twin_of(program: Path) -> "Program":
 
 def _pixels(data: str | None, contract: "Contract", count: int) -> "NDArray[np.uint8]":
     """`count` pictures, the first of a shuffled folder: labels are not needed."""
-    from qat.data import load_mnist, load_unlabelled
+    from qat.data.pictures import load_mnist, load_unlabelled
 
     if data is None:
         raise DataError("expected pictures with --sensitivity, found none", hint="give --data DIR, or --data digits")

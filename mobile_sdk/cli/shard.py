@@ -32,8 +32,8 @@ def shard(
     command begins again.
     """
     quiet()
-    from qat.data import load_folder, load_mnist
-    from qat.shards import is_sharded, write_shards
+    from qat.data.pictures import load_folder, load_mnist
+    from qat.data.shards.shards import is_sharded, write_shards
 
     if data != options.DIGITS and is_sharded(data):
         raise SettingError(f"expected a folder of pictures, found shards in {data}", hint="name the pictures' folder")

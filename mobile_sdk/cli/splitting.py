@@ -21,6 +21,6 @@ def named_parts(option: str | None) -> dict[str, int]:
 
 def with_split(source: FloatNet, parts: dict[str, int]) -> FloatNet:
     """The net with those blocks split, before it is prepared: its float twin and its teacher are split, too."""
-    from qat.block_splitting import split_blocks
+    from qat.preparation.block_splitting import split_blocks
 
     return replace(source, net=split_blocks(source.net, parts)) if parts else source

@@ -7,7 +7,7 @@ from mobile_sdk.cli import options
 from mobile_sdk.errors import SettingError
 
 if TYPE_CHECKING:
-    from qat.calibration_plan import CalibrationPlan
+    from qat.calibration.plan import CalibrationPlan
 
 EXTREMES = "extremes"  # what all stages start from
 STAGES = {
@@ -21,7 +21,7 @@ STAGES = {
 
 def choose_calibration(data: str, option: str | None) -> "CalibrationPlan":
     """The plan with the stages that `option` names, or the default one for `data`; SettingError for other names."""
-    from qat.calibration_plan import CalibrationPlan
+    from qat.calibration.plan import CalibrationPlan
 
     default = CalibrationPlan.made_up() if data == options.NONE else CalibrationPlan()
     if option is None:

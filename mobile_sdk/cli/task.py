@@ -20,17 +20,17 @@ from mobile_sdk.cli.run_folder import (
 )
 from mobile_sdk.cli.terminal import say, show_json
 from mobile_sdk.errors import DataError, SettingError
-from mobile_sdk.label_shares import ByLabel, label_lines
+from mobile_sdk.tasks.class_quality import ByLabel, label_lines
 
 if TYPE_CHECKING:
     from torch import nn
 
     from mobile_sdk import contract as contracts
     from mobile_sdk.contract import Contract, ImageSpec
-    from mobile_sdk.program import Accuracy, Program
-    from qat.calibration_plan import CalibrationPlan
-    from qat.history import History
-    from qat.plan import Augmenting, TrainPlan
+    from mobile_sdk.program.program import Accuracy, Program
+    from qat.calibration.plan import CalibrationPlan
+    from qat.training.history import History
+    from qat.training.plan import Augmenting, TrainPlan
 
 
 class Parted(Protocol):
@@ -200,8 +200,8 @@ def choose_plan(task: Task[Any], epochs: int | None, seed: int) -> "TrainPlan":
 
 def plan_in_int8(epochs: int, after: "TrainPlan") -> "TrainPlan":
     """The plan for int8 after calibration, whose ranges and statistics are held."""
-    from qat.phases import HELD
-    from qat.plan import TrainPlan
+    from qat.training.optimization.phases import HELD
+    from qat.training.plan import TrainPlan
 
     return replace(TrainPlan.finetune(epochs, after=after), phases=(HELD,))
 
@@ -221,8 +221,8 @@ def train(
     """Trains the net on the named backbone in `out/train`, resuming there, and writes `out/net.safetensors`."""
     import torch
 
-    from qat.launch import is_main_process
-    from qat.saved_net import SavedNet
+    from qat.distributed.torchrun import is_main_process
+    from qat.nets.saved_net import SavedNet
 
     torch.manual_seed(plan.seed)
     net = task.build(name, contract, width)
@@ -256,12 +256,12 @@ def quantize(
     overwrite: bool = False,
 ) -> "Program":
     """Writes `out/program.pt2` and `out/float.pt2`: calibrated, and then trained in int8 by `plan` if there is one."""
-    from mobile_sdk.environment import installed_versions
-    from mobile_sdk.program import Record
-    from qat.calibration import calibrate, stage_figures
-    from qat.calibration_plan import CalibrationPlan
-    from qat.freezing import float_twin, freeze
-    from qat.preparation import prepare
+    from mobile_sdk.program.program import Record
+    from mobile_sdk.system.environment import installed_versions
+    from qat.calibration.calibration import calibrate, stage_figures
+    from qat.calibration.plan import CalibrationPlan
+    from qat.freezing.freezing import float_twin, freeze
+    from qat.preparation.preparation import prepare
 
     task, net, contract, history = source.task, source.net, source.contract, source.history
     prepared = prepare(net, contract, keep_float=keep_float)

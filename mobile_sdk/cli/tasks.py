@@ -14,9 +14,9 @@ from mobile_sdk.errors import SettingError
 
 if TYPE_CHECKING:
     from mobile_sdk.contract import Contract
-    from qat.detection.pictures import DetectionSet
-    from qat.picture_set import PictureSet
-    from qat.segmentation.pictures import SegmentationSet
+    from qat.data.boxes.pictures import DetectionSet
+    from qat.data.masks.pictures import SegmentationSet
+    from qat.data.picture_set import PictureSet
 
     HeldOut = PictureSet | DetectionSet | SegmentationSet
 
@@ -37,7 +37,7 @@ def choose_task(name: str, head: str | None, output_stride: int | None) -> Task[
 
 def trained(path: Path) -> Trained | None:
     """The detector or segmenter that `train` wrote; None for any other file of weights."""
-    from qat.saved_net import load_net, read_header
+    from qat.nets.saved_net import load_net, read_header
 
     saved = read_header(path)
     if saved is None or saved.contract.task == "classification":

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from mobile_sdk.progress import Report, reported
-from qat.launch import is_main_process
+from mobile_sdk.system.progress import Report, reported
+from qat.distributed.torchrun import is_main_process
 
 WORDS = {"pass": "pass", "fail": "FAIL", "not_run": "not run"}
 

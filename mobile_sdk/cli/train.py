@@ -17,14 +17,14 @@ from mobile_sdk.cli.tasks import choose_task
 from mobile_sdk.cli.terminal import quiet, say, show_json
 from mobile_sdk.cli.weights import Weights, pictures_for, read_weights
 from mobile_sdk.errors import DataError, SettingError
-from mobile_sdk.label_shares import named, worst_labels
+from mobile_sdk.tasks.class_quality import named, worst_labels
 
 if TYPE_CHECKING:
     from mobile_sdk.cli.task import Task, Trained
     from mobile_sdk.contract import Contract, ImageSpec
-    from qat.data import Pictures
-    from qat.plan import TrainPlan
-    from qat.saved_net import SavedNet
+    from qat.data.pictures import Pictures
+    from qat.nets.saved_net import SavedNet
+    from qat.training.plan import TrainPlan
 
 RECIPES = ("default", "digits", "mobilenet-v1", "mobilenet-v2", "mobilenet-v3")
 
@@ -126,8 +126,8 @@ def default_recipe(data: str) -> str:
 
 def choose_plan(recipe: str, epochs: int | None, seed: int) -> "TrainPlan":
     """The named recipe, with another number of epochs or seed where given; at most half of it is warm-up."""
-    from qat.augment import Augmentation
-    from qat.plan import TrainPlan
+    from qat.data.augmentation.classification import Augmentation
+    from qat.training.plan import TrainPlan
 
     options.check_choice("a recipe", recipe, RECIPES)
     plans: dict[str, Callable[[], TrainPlan]] = {
@@ -211,10 +211,10 @@ def train_net(start: Start, plan: "TrainPlan", out: Path, *, overwrite: bool = F
     """Trains the net in `out/train`, resuming there, and writes `out/net.safetensors`."""
     import torch
 
-    from qat.launch import is_main_process
-    from qat.saved_net import SavedNet
-    from qat.training import fit
-    from qat.weights import load_weights
+    from qat.distributed.torchrun import is_main_process
+    from qat.nets.saved_net import SavedNet
+    from qat.nets.weights.published import load_weights
+    from qat.tasks.classification.training import fit
 
     torch.manual_seed(plan.seed)
     net = build_named(start.net, start.contract, start.width)

@@ -12,10 +12,10 @@ from mobile_sdk.cli.terminal import WORDS, progress, quiet, say, show_json, show
 from mobile_sdk.errors import MachineError, SdkError
 
 if TYPE_CHECKING:
-    from mobile_sdk.bundle import Bundle
+    from mobile_sdk.bundle.bundle import Bundle
     from mobile_sdk.preprocess import LabelledPictures
-    from mobile_sdk.program import Program
-    from mobile_sdk.verdict import Verdict
+    from mobile_sdk.program.program import Program
+    from mobile_sdk.verification.verdict import Verdict
 
 
 def verify(
@@ -38,11 +38,11 @@ def verify(
 ) -> None:
     """Check files, structure, numbers, golden pictures and accuracy; exit 1 when a check fails."""
     quiet()
-    from mobile_sdk.bundle import open_bundle
+    from mobile_sdk.bundle.bundle import open_bundle
     from mobile_sdk.devices import open_device
-    from mobile_sdk.program import Program
-    from mobile_sdk.verdict import write_verdicts
-    from mobile_sdk.verification import verify as verify_bundle
+    from mobile_sdk.program.program import Program
+    from mobile_sdk.verification.verdict import write_verdicts
+    from mobile_sdk.verification.verification import verify as verify_bundle
 
     open_device(device)
     opened = [open_bundle(path) for path in bundles]
@@ -75,7 +75,7 @@ def verify(
 
 def source_of(bundle: "Bundle", program: "Program", twin: Path) -> "Program":
     """What the bundle is held against: the program, or its float32 twin for a float32 bundle, where it is there."""
-    from mobile_sdk.program import Program
+    from mobile_sdk.program.program import Program
 
     is_other = bundle.manifest.precision == "float32" and program.graph.precision != "float32"
     return Program.load(twin) if is_other and twin.is_file() else program
@@ -105,7 +105,7 @@ def _check_device_ran(verdicts: "list[Verdict]") -> None:
 
 def _bisect(bundle: "Bundle", program: "Program", pictures: "LabelledPictures", verdict: "Verdict") -> dict[str, Any]:
     """The first operator that differs, on the first picture whose scores do, and one line that says so, or why not."""
-    from mobile_sdk.bisection import bisect
+    from mobile_sdk.verification.bisection import bisect
 
     if verdict.comparison is None or verdict.comparison.is_exact:
         return {"said": "nothing to bisect"}

@@ -18,13 +18,13 @@ from mobile_sdk.cli.pictures import (
 )
 from mobile_sdk.cli.terminal import say
 from mobile_sdk.errors import DataError, SettingError
-from mobile_sdk.labels import default_labels, numbered_labels, other_names, read_labels
-from mobile_sdk.regular_file import other_kind
+from mobile_sdk.labels.lists import default_labels, numbered_labels, other_names, read_labels
+from mobile_sdk.system.regular_file import other_kind
 
 if TYPE_CHECKING:
     from mobile_sdk.contract import Contract, ImageSpec
-    from qat.data import Pictures
-    from qat.saved_net import SavedNet
+    from qat.data.pictures import Pictures
+    from qat.nets.saved_net import SavedNet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +50,7 @@ class Weights:
         """The net with these weights, for a contract; one whose head is new, of another size, cannot teach."""
         import torch
 
-        from qat.weights import load_weights
+        from qat.nets.weights.published import load_weights
 
         torch.manual_seed(0)  # for a head that is new
         built = build_named(self.net, contract, self.width)
@@ -71,13 +71,13 @@ def read_weights(
     path: Path, data: str, *, net: str | None, width: float | None, size: int | None, labels: str | None
 ) -> Weights:
     """The file of weights; what it does not say itself, the options do. SettingError where both do, differently."""
-    from qat.saved_net import read_header
+    from qat.nets.saved_net import read_header
 
     check_weights(path)
     if (saved := read_header(path)) is not None:
         return _trained(path, saved, net=net, width=width, size=size, labels=labels)
     from mobile_sdk.contract import ImageSpec
-    from qat.weights import load_weights
+    from qat.nets.weights.published import load_weights
 
     image = ImageSpec.torchvision(size_px(data, size))
     name, alpha = net or DEFAULT_NET, 1.0 if width is None else width
@@ -98,9 +98,9 @@ def read_weights(
 
 def check_net_is_named(path: Path, net: str | None) -> None:
     """Raises SettingError where neither the file nor `--net` says what net its weights are of; the hint may know."""
-    from qat.nets.recognition import options_of, recognise
-    from qat.saved_net import read_header
-    from qat.weight_file import read_weight_file
+    from qat.nets.saved_net import read_header
+    from qat.nets.weights.file import read_weight_file
+    from qat.nets.weights.recognition import options_of, recognise
 
     if net is not None or read_header(path) is not None:
         return
@@ -157,7 +157,7 @@ def pictures_for(weights: Weights, data: str, *, learns: bool, trains_float: boo
     classes of weights whose labels nobody named are those classes, in order. Other labels ask for a new head, which
     something has to train: `learns`.
     """
-    from qat.data import has_labels
+    from qat.data.pictures import has_labels
 
     contract, known_as = weights.contract("net", data, weights.labels), other_names(weights.labels)
     mine, theirs = set(weights.labels), {known_as.get(label, label) for label in labels_of(data)}
@@ -179,7 +179,7 @@ def pictures_for(weights: Weights, data: str, *, learns: bool, trains_float: boo
 
 def _of_folders_in_order(weights: Weights, data: str) -> "Pictures":
     """Pictures whose folders name the classes of weights that come without names, as they do in training scripts."""
-    from qat.data import order_note
+    from qat.data.pictures import order_note
 
     pictures = load_pictures(data)
     say(f"the {len(pictures.labels)} folders in {data} name the classes of {weights.path.name}, in this order")

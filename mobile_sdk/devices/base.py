@@ -8,8 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mobile_sdk.cache import Say
 from mobile_sdk.runtimes.base import Interface, Runtime
+from mobile_sdk.system.cache import Say
 
 Pictures = NDArray[np.uint8]
 """(pictures, H, W, 3) RGB bytes of the contract's size."""

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mobile_sdk.cache import Say
 from mobile_sdk.devices.base import Device, Pictures, Run
 from mobile_sdk.runtimes.base import Interface, Runtime
+from mobile_sdk.system.cache import Say
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from mobile_sdk.cache import Say
-from mobile_sdk.commands import run_command
 from mobile_sdk.devices.base import Run
 from mobile_sdk.devices.state import SCRIPT, DeviceState, read_state
 from mobile_sdk.runtimes.base import Interface, Runtime
+from mobile_sdk.system.cache import Say
+from mobile_sdk.system.commands import run_command
 
 
 class Host:

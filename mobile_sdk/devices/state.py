@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from mobile_sdk.contract import Model
+from mobile_sdk.document import Document
 
 # Prints "path=first line" for every file that can be read, "name=value" for every property. Shells of phones and of
 # small systems have echo, cat and little else.
@@ -30,7 +30,7 @@ _MAX_CELSIUS = 150.0  # zones that tell more, or less than nothing, are no therm
 _CHARGING = {"2": "charging", "3": "discharging", "4": "not charging", "5": "full"}  # Android's BatteryManager
 
 
-class Core(Model):
+class Core(Document):
     """One core of the processor."""
 
     index: int
@@ -40,7 +40,7 @@ class Core(Model):
     governor: str | None
 
 
-class DeviceState(Model):
+class DeviceState(Document):
     """One device at one time. What could not be read is None, never a guess."""
 
     machine: str  # the architecture, as `uname -m` names it

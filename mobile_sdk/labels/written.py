@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mobile_sdk.errors import DataError
-from mobile_sdk.regular_file import read_regular
+from mobile_sdk.system.regular_file import read_regular
 
 LONGEST = 255
 """Letters of a label: what a folder's name, the other place where labels are written, can hold."""

@@ -4,22 +4,22 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from mobile_sdk import runtimes as registry
-from mobile_sdk.benchmarking import benchmark
-from mobile_sdk.bundle import Bundle
+from mobile_sdk.benchmarking.benchmark import benchmark
+from mobile_sdk.benchmarking.measurements import Numbers
+from mobile_sdk.bundle.bundle import Bundle
+from mobile_sdk.bundle.lowering import lower
 from mobile_sdk.contract import Contract, DetectionSpec, ImageSpec
 from mobile_sdk.devices import check_measures_time, open_device
 from mobile_sdk.errors import MachineError, SettingError
-from mobile_sdk.integer_graph import DecodeBoxes, Graph
+from mobile_sdk.graph.operators import DecodeBoxes, Graph
 from mobile_sdk.latency.cross_validation import mean_error_share, spread_share, unseen_net_errors
 from mobile_sdk.latency.fit import Sample, fit_models
 from mobile_sdk.latency.host_timing import host_latencies_ms
 from mobile_sdk.latency.model import UNKNOWN_SPREAD, LatencyModel, LatencyModels, Setup
 from mobile_sdk.latency.operator_graphs import NamedGraph, operator_graphs
 from mobile_sdk.latency.work import count_work
-from mobile_sdk.lowering import lower
-from mobile_sdk.measurements import Numbers
-from mobile_sdk.own_folder import scratch_folder
-from mobile_sdk.program import Program, Record
+from mobile_sdk.program.program import Program, Record
+from mobile_sdk.system.temporary_folder import scratch_folder
 
 Progress = Callable[[float, str], None]
 """Takes the share that is done, 0..1, and what is being done."""

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from mobile_sdk import runtimes
-from mobile_sdk.benchmark_worker import Picture, measure, warm_up
+from mobile_sdk.benchmarking.worker import Picture, measure, warm_up
 from mobile_sdk.contract import Contract
-from mobile_sdk.integer_graph import Graph
-from mobile_sdk.own_folder import scratch_folder
+from mobile_sdk.graph.operators import Graph
 from mobile_sdk.runtimes.base import Runtime, Session
+from mobile_sdk.system.temporary_folder import scratch_folder
 
 _ROUNDS = 21
 _TURN_MS = 5.0

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError, model_validator
 
-from mobile_sdk.atomic import write_text
-from mobile_sdk.contract import Model
+from mobile_sdk.document import Document
 from mobile_sdk.errors import DataError
-from mobile_sdk.integer_graph import Graph
+from mobile_sdk.graph.operators import Graph
 from mobile_sdk.latency.work import AMOUNTS, WORDS, Work, count_work
-from mobile_sdk.regular_file import read_regular
+from mobile_sdk.system.atomic_files import write_text
+from mobile_sdk.system.regular_file import read_regular
 
 Precision = Literal["int8", "float32"]
 
@@ -25,7 +25,7 @@ UNKNOWN_SPREAD = 0.5
 _TOLD_SHARE = 0.01  # of a latency, what is unmeasured and less is not named
 
 
-class Setup(Model):
+class Setup(Document):
     """Where and with what latencies were measured: they are comparable within one setup only.
 
     `runtime` is a runtime's name, for published figures with its generation: "tflite-2019", "xnnpack-2020".
@@ -42,7 +42,7 @@ class Setup(Model):
         return self.runtime.partition("-")[0], self.precision
 
 
-class LatencyModel(Model):
+class LatencyModel(Document):
     """What one setup spends on each amount of work, and how far its predictions were from latencies not fitted to.
 
     The errors are mean absolute shares of the measured latency: `unseen_net_share` where the net was left out of the
@@ -134,7 +134,7 @@ def told_unmeasured(shares: Mapping[str, float]) -> str:
     return ", ".join(f"{WORDS[name]} {100 * share:.0f} %" for name, share in ranked if share >= _TOLD_SHARE)
 
 
-class LatencyModels(Model):
+class LatencyModels(Document):
     """What `mobile-sdk calibrate` writes: the models of one device, one for every runtime."""
 
     schema_number: Literal[1] = 1

@@ -7,8 +7,8 @@ operators under test work on, and a mean ends it; maps of labels and boxes end t
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from mobile_sdk.graph_pen import Pen
-from mobile_sdk.integer_graph import Add, Clamp, Graph, Mul, Tensor
+from mobile_sdk.graph.builder import Pen
+from mobile_sdk.graph.operators import Add, Clamp, Graph, Mul, Tensor
 
 NamedGraph = tuple[str, Graph]
 

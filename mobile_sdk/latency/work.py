@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobile_sdk.errors import SettingError
-from mobile_sdk.integer_graph import (
+from mobile_sdk.graph.operators import (
     Activation,
     Add,
     AvgPool2d,

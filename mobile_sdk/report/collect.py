@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mobile_sdk.bundle import Bundle
-from mobile_sdk.environment import describe_environment
-from mobile_sdk.measurements import Numbers
+from mobile_sdk.benchmarking.measurements import Numbers
+from mobile_sdk.bundle.bundle import Bundle
 from mobile_sdk.preprocess import LabelledPictures
-from mobile_sdk.program import Accuracy, Program
+from mobile_sdk.program.program import Accuracy, Program
 from mobile_sdk.report.data import (
     AccuracyLine,
     BundleLine,
@@ -23,10 +22,11 @@ from mobile_sdk.report.data import (
     Report,
     Score,
 )
-from mobile_sdk.report.detections import golden_boxes, precisions
 from mobile_sdk.report.lines import in_order, reference_of
-from mobile_sdk.report.masks import golden_masks, overlaps
-from mobile_sdk.verdict import Verdict
+from mobile_sdk.report.sections.detection import golden_boxes, precisions
+from mobile_sdk.report.sections.segmentation import golden_masks, overlaps
+from mobile_sdk.system.environment import describe_environment
+from mobile_sdk.verification.verdict import Verdict
 
 _SHOWN_SCORES = 5
 

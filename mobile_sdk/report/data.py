@@ -4,19 +4,19 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mobile_sdk.contract import Model
-from mobile_sdk.environment import Environment
-from mobile_sdk.manifest import StructureEntry
-from mobile_sdk.measurements import Numbers
-from mobile_sdk.numerics import Comparison
-from mobile_sdk.program import Record
-from mobile_sdk.stats import Interval, wilson_interval
-from mobile_sdk.verdict import Outcome
+from mobile_sdk.benchmarking.measurements import Numbers
+from mobile_sdk.benchmarking.statistics import Interval, wilson_interval
+from mobile_sdk.bundle.manifest import StructureEntry
+from mobile_sdk.comparison import Comparison
+from mobile_sdk.document import Document
+from mobile_sdk.program.program import Record
+from mobile_sdk.system.environment import Environment
+from mobile_sdk.verification.verdict import Outcome
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class Check(Model):
+class Check(Document):
     """One named check: what it found, or why it did not run."""
 
     name: str
@@ -24,7 +24,7 @@ class Check(Model):
     found: str
 
 
-class AccuracyLine(Model):
+class AccuracyLine(Document):
     """Top-1 accuracy of one way to compute the net."""
 
     computed_by: str
@@ -42,7 +42,7 @@ class AccuracyLine(Model):
         return wilson_interval(self.correct, self.pictures)
 
 
-class BundleLine(Model):
+class BundleLine(Document):
     """One bundle in one runtime: what it is, how it was checked, how near it is."""
 
     title: str  # the name of its folder, and the runtime where that is not the bundle's own
@@ -57,21 +57,21 @@ class BundleLine(Model):
     anatomy: StructureEntry | None = None
 
 
-class Score(Model):
+class Score(Document):
     """A label and the probability that a model gives it."""
 
     label: str
     share: Share
 
 
-class Prediction(Model):
+class Prediction(Document):
     """What one way to compute the net says of a golden picture, the most probable label first."""
 
     computed_by: str
     scores: tuple[Score, ...]
 
 
-class Box(Model):
+class Box(Document):
     """One detection in a picture, in shares of the picture's width and height."""
 
     label: str
@@ -82,14 +82,14 @@ class Box(Model):
     bottom: float
 
 
-class Boxes(Model):
+class Boxes(Document):
     """What one way to compute the net detects in a golden picture, best first."""
 
     computed_by: str
     boxes: tuple[Box, ...]
 
 
-class PrecisionLine(Model):
+class PrecisionLine(Document):
     """Average precision of one way to compute a detector: at an overlap of 0.5, and COCO's mean."""
 
     computed_by: str
@@ -103,14 +103,14 @@ class PrecisionLine(Model):
         return self.at_half_share
 
 
-class MaskColour(Model):
+class MaskColour(Document):
     """A label that occurs in a mask, and the colour that it is drawn in."""
 
     label: str
     colour: Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
 
 
-class MaskDrawing(Model):
+class MaskDrawing(Document):
     """A mask of a golden picture, drawn to lie over it: the truth, or what one way to compute the net says."""
 
     computed_by: str
@@ -118,7 +118,7 @@ class MaskDrawing(Model):
     labels: tuple[MaskColour, ...]
 
 
-class OverlapLine(Model):
+class OverlapLine(Document):
     """The mean intersection over union of one way to compute a segmenter."""
 
     computed_by: str
@@ -126,7 +126,7 @@ class OverlapLine(Model):
     pictures: Annotated[int, Field(ge=1)]
 
 
-class GoldenPicture(Model):
+class GoldenPicture(Document):
     """A picture of the bundle, with what everybody says of it: label by label, box by box, or pixel by pixel."""
 
     png_base64: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/=]+$")]
@@ -137,7 +137,7 @@ class GoldenPicture(Model):
     masks: tuple[MaskDrawing, ...] = ()
 
 
-class Layer(Model):
+class Layer(Document):
     """How far one tensor of the int8 graph is from its float32 twin's; None where they are equal."""
 
     tensor: str
@@ -145,7 +145,7 @@ class Layer(Model):
     sqnr_db: float | None
 
 
-class PredictedLatency(Model):
+class PredictedLatency(Document):
     """What a latency model says of a bundle that was measured."""
 
     bundle: str
@@ -163,7 +163,7 @@ class PredictedLatency(Model):
         return self.predicted_ms / self.measured_ms - 1
 
 
-class SearchedNet(Model):
+class SearchedNet(Document):
     """A candidate of a search: its latency, its accuracy after a short training, and what changed."""
 
     number: int
@@ -172,7 +172,7 @@ class SearchedNet(Model):
     change: str
 
 
-class Search(Model):
+class Search(Document):
     """What a search looked at; `front` and `taken` are numbers of candidates, the start net the first of those taken.
 
     `accuracy_share` is the result's, trained, on `pictures` that the search never saw. `measured_again_ms` is the
@@ -201,7 +201,7 @@ class Search(Model):
         return tuple(self.candidates[number] for number in self.taken)
 
 
-class Report(Model):
+class Report(Document):
     """A whole report; a section without data is left out of the page."""
 
     schema_number: Literal[1] = 1

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from mobile_sdk.report.data import AccuracyLine, OverlapLine, PrecisionLine
-from mobile_sdk.verdict import Verdict
+from mobile_sdk.verification.verdict import Verdict
 
 Line = TypeVar("Line", AccuracyLine, OverlapLine, PrecisionLine)
 

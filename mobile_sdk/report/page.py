@@ -6,14 +6,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mobile_sdk.environment import Environment
-from mobile_sdk.label_shares import label_lines
-from mobile_sdk.measurements import Comparison
-from mobile_sdk.numerics import Comparison as Distance
+from mobile_sdk.benchmarking.measurements import Comparison
+from mobile_sdk.comparison import Comparison as Distance
 from mobile_sdk.report.data import BundleLine, Check, GoldenPicture, Report
-from mobile_sdk.report.device import slowdown_rows, state_rows
+from mobile_sdk.report.sections.device import slowdown_rows, state_rows
+from mobile_sdk.system.environment import Environment
+from mobile_sdk.tasks.class_quality import label_lines
 
-_HERE = Path(__file__).parent
+_TEMPLATES = Path(__file__).with_name("templates")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,11 @@ def render(report: Report) -> str:
     from jinja2 import FileSystemLoader, StrictUndefined
 
     templates = Templates(
-        loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     templates.filters.update(_FILTERS, ms=partial(_ms, decimals=ms_decimals(report)))
     return templates.get_template("template.html.j2").render(_context(report))
@@ -50,7 +54,7 @@ def _context(report: Report) -> dict[str, Any]:
     environment = report.environment
     return {
         "report": report,
-        "style": Markup((_HERE / "style.css").read_text(encoding="utf-8")),
+        "style": Markup((_TEMPLATES / "style.css").read_text(encoding="utf-8")),
         "facts": facts(report),
         "label_lines": list(_label_lines(report)),
         "distances": [line for line in report.bundles if line.distance],
@@ -84,7 +88,7 @@ def _label_lines(report: Report) -> Iterator[str]:
 def _plots(report: Report) -> dict[str, Any]:
     from markupsafe import Markup
 
-    from mobile_sdk.report import plots
+    from mobile_sdk.report.plots import page_plots
 
     measured = [each for each in report.numbers.measurements if each.summary] if report.numbers else []
     drawn: dict[str, Any] = {"curves": [], "layers": "", "strips": "", "rounds": "", "throttling": "", "pareto": ""}
@@ -92,20 +96,20 @@ def _plots(report: Report) -> dict[str, Any]:
         names = ", ".join(series)
         drawn["curves"].append(
             {
-                "svg": Markup(plots.curves(series, y_label=y_label)),
+                "svg": Markup(page_plots.curves(series, y_label=y_label)),
                 "alt": f"{y_label} over the epochs: {names}",
                 "caption": f"{y_label.capitalize()} over the epochs.",
             }
         )
     if report.search:
-        drawn["pareto"] = Markup(plots.pareto(report.search))
+        drawn["pareto"] = Markup(page_plots.pareto(report.search))
     if report.layers:
-        drawn["layers"] = Markup(plots.layer_sqnr(report.layers))
+        drawn["layers"] = Markup(page_plots.layer_sqnr(report.layers))
     if measured:
-        drawn["strips"] = Markup(plots.latency_strips(measured))
-        drawn["rounds"] = Markup(plots.latency_rounds(measured))
+        drawn["strips"] = Markup(page_plots.latency_strips(measured))
+        drawn["rounds"] = Markup(page_plots.latency_rounds(measured))
     if measured and _is_device(report):
-        drawn["throttling"] = Markup(plots.throttling(measured))
+        drawn["throttling"] = Markup(page_plots.throttling(measured))
     return drawn
 
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from mobile_sdk.bundle import Bundle
+from mobile_sdk.benchmarking.measurements import Numbers
+from mobile_sdk.bundle.bundle import Bundle
 from mobile_sdk.errors import DataError
-from mobile_sdk.measurements import Numbers
-from mobile_sdk.program import Program
-from mobile_sdk.verdict import Verdict
+from mobile_sdk.program.program import Program
+from mobile_sdk.verification.verdict import Verdict
 
 
 def check_same_program(

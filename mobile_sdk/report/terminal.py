@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from mobile_sdk.measurements import Measurement
+from mobile_sdk.benchmarking.measurements import Measurement
 from mobile_sdk.report.data import BundleLine, Report
 from mobile_sdk.report.page import ms_decimals
-from mobile_sdk.verdict import WORDS
+from mobile_sdk.verification.verdict import WORDS
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -8,18 +8,18 @@ from typing import Any
 from pydantic import ValidationError
 
 from mobile_sdk.arguments import NOTHING, Parted, expect, expect_each, expect_path, held_out
-from mobile_sdk.atomic import write_text
-from mobile_sdk.bundle import OPEN_IT, Bundle
+from mobile_sdk.benchmarking.measurements import Numbers
+from mobile_sdk.bundle.bundle import OPEN_IT, Bundle
 from mobile_sdk.errors import DataError, SettingError
-from mobile_sdk.measurements import Numbers
 from mobile_sdk.preprocess import LabelledPictures
-from mobile_sdk.program import LOAD_IT, Program
-from mobile_sdk.regular_file import read_regular
+from mobile_sdk.program.program import LOAD_IT, Program
 from mobile_sdk.report.collect import collect
 from mobile_sdk.report.data import PredictedLatency, Report, Search
 from mobile_sdk.report.page import render
 from mobile_sdk.report.same_program import check_same_program
-from mobile_sdk.verdict import Verdict
+from mobile_sdk.system.atomic_files import write_text
+from mobile_sdk.system.regular_file import read_regular
+from mobile_sdk.verification.verdict import Verdict
 
 Layers = Sequence[tuple[str, str, float | None]]
 """Of every tensor in the order of execution: its name, its module's path, its SQNR in dB (None: equal)."""

@@ -8,13 +8,14 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mobile_sdk.contract import Contract, Model
-from mobile_sdk.integer_graph import Graph
+from mobile_sdk.contract import Contract
+from mobile_sdk.document import Document
+from mobile_sdk.graph.operators import Graph
 
 Layout = Literal["NHWC", "NCHW", "NC"]
 
 
-class InputSpec(Model):
+class InputSpec(Document):
     """The tensor that takes the picture. The app writes `byte + byte_offset` for each RGB byte, in `layout`."""
 
     name: str
@@ -24,7 +25,7 @@ class InputSpec(Model):
     byte_offset: int
 
 
-class OutputSpec(Model):
+class OutputSpec(Document):
     """The tensor that holds the scores. int8: `real = scale * (q - zero_point)`; float32: scale and zero point null."""
 
     name: str
@@ -35,7 +36,7 @@ class OutputSpec(Model):
     activation: Literal["none"] = "none"
 
 
-class Interface(Model):
+class Interface(Document):
     """What an exporter reports of the file that it wrote."""
 
     input: InputSpec

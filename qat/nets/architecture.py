@@ -4,7 +4,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
-from mobile_sdk.contract import Model
+from mobile_sdk.document import Document
 
 ActivationName = Literal["relu", "hard_swish"]
 Channels = Annotated[int, Field(ge=1, le=16384)]
@@ -21,10 +21,10 @@ class Bottleneck(NamedTuple):
     stride: Literal[1, 2]
 
 
-class Architecture(Model):
+class Architecture(Document):
     """Stem, blocks, last convolution and the classifier's hidden layer, in channels; `activation` is of all but blocks.
 
-    It is what a searched net's file says of itself; `qat.nets.mobilenet_v3.build` builds it.
+    It is what a searched net's file says of itself; `qat.nets.classifiers.mobilenet_v3.build` builds it.
     """
 
     stem: Channels

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from mobile_sdk.contract import Contract
-from qat.layout import ChannelsLast
+from qat.layers.memory_format import ChannelsLast
 
 Activation = Callable[[], nn.Module]
 Norm = Callable[[int], nn.Module]

@@ -8,22 +8,22 @@ import torch
 
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import SettingError
-from qat.arguments import expect_to_build
+from qat.arguments.nets import expect_to_build
 from qat.nets.blocks import ImageClassifier
-from qat.nets.cost import count_cost
-from qat.nets.mnasnet import mnasnet_a1
-from qat.nets.mobilenet_v1 import mobilenet_v1
-from qat.nets.mobilenet_v2 import mobilenet_v2
-from qat.nets.mobilenet_v3 import (
+from qat.nets.classifiers.mnasnet import mnasnet_a1
+from qat.nets.classifiers.mobilenet_v1 import mobilenet_v1
+from qat.nets.classifiers.mobilenet_v2 import mobilenet_v2
+from qat.nets.classifiers.mobilenet_v3 import (
     mobilenet_v3_large,
     mobilenet_v3_large_minimalistic,
     mobilenet_v3_small,
     mobilenet_v3_small_minimalistic,
 )
-from qat.nets.shufflenet_v1 import shufflenet_v1
-from qat.nets.shufflenet_v2 import shufflenet_v2
-from qat.nets.squeezenet import squeezenet
-from qat.nets.xception import xception
+from qat.nets.classifiers.shufflenet_v1 import shufflenet_v1
+from qat.nets.classifiers.shufflenet_v2 import shufflenet_v2
+from qat.nets.classifiers.squeezenet import squeezenet
+from qat.nets.classifiers.xception import xception
+from qat.nets.cost import count_cost
 
 Setting = float | str  # bool and int among them
 

@@ -19,12 +19,12 @@ from torch.nn import functional as F
 from mobile_sdk.arguments import NOTHING, expect
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import SettingError
-from qat.arguments import expect_to_build
-from qat.layout import ChannelsLast
+from qat.arguments.nets import expect_to_build
+from qat.layers.memory_format import ChannelsLast
 from qat.nets.blocks import ConvNormActivation, ImageClassifier
-from qat.nets.mobilenet_v1 import mobilenet_v1
-from qat.nets.mobilenet_v2 import mobilenet_v2
-from qat.nets.mobilenet_v3 import mobilenet_v3_large, mobilenet_v3_small
+from qat.nets.classifiers.mobilenet_v1 import mobilenet_v1
+from qat.nets.classifiers.mobilenet_v2 import mobilenet_v2
+from qat.nets.classifiers.mobilenet_v3 import mobilenet_v3_large, mobilenet_v3_small
 
 Head = Literal["aspp", "r-aspp", "lr-aspp"]
 

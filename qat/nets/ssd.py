@@ -14,14 +14,14 @@ from torch import Tensor, nn
 
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import SettingError
-from qat.arguments import expect_to_build
-from qat.detection.anchors import Anchors, anchors_of, per_position
-from qat.detection.decoder import Decoder
-from qat.layout import ChannelsLast
+from qat.arguments.nets import expect_to_build
+from qat.layers.anchors import Anchors, anchors_of, per_position
+from qat.layers.box_decoder import Decoder
+from qat.layers.memory_format import ChannelsLast
 from qat.nets.blocks import ConvNormActivation
-from qat.nets.mobilenet_v1 import mobilenet_v1
-from qat.nets.mobilenet_v2 import mobilenet_v2
-from qat.nets.mobilenet_v3 import mobilenet_v3_large, mobilenet_v3_small
+from qat.nets.classifiers.mobilenet_v1 import mobilenet_v1
+from qat.nets.classifiers.mobilenet_v2 import mobilenet_v2
+from qat.nets.classifiers.mobilenet_v3 import mobilenet_v3_large, mobilenet_v3_small
 
 EXTRA_DEPTHS = (512, 256, 256, 128)
 _SMALLEST_DEPTH = 16  # of an extra map at a small width

@@ -8,13 +8,13 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mobile_sdk.contract import Contract
-from qat.data import Pictures
+from qat.data.picture_set import PictureSet
+from qat.data.pictures import Pictures
 from qat.nets.architecture import Architecture
-from qat.nets.mobilenet_v3 import build_for
-from qat.picture_set import PictureSet
-from qat.plan import TrainPlan
-from qat.search.carrying import State, carried
-from qat.training import evaluate, fit
+from qat.nets.classifiers.mobilenet_v3 import build_for
+from qat.search.space.weight_transfer import State, carried
+from qat.tasks.classification.training import evaluate, fit
+from qat.training.plan import TrainPlan
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -9,7 +9,7 @@ from qat.nets.architecture import Architecture
 from qat.search.record import Candidate
 from qat.search.reward import Reward
 from qat.search.rounds import Proposal
-from qat.search.space import Space
+from qat.search.space.space import Space
 from qat.search.target import Judge, check_reachable, fastest
 
 _SALT = 7_919  # numbers of one seed do not meet another's

@@ -8,8 +8,8 @@ from mobile_sdk.errors import SettingError
 from qat.nets.architecture import Architecture
 from qat.search.record import Candidate
 from qat.search.rounds import Proposal
+from qat.search.space.widths import DIVISOR, Width, channels_of, resized, widths
 from qat.search.target import Judge, check_target, rounded_up
-from qat.search.widths import DIVISOR, Width, channels_of, resized, widths
 
 _HALVINGS = 8  # of δ, where no single width gives it
 _ORDERS = 20  # of widths that become narrow, before a target is called out of reach

@@ -8,10 +8,10 @@ from pydantic import Field, JsonValue, ValidationError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from mobile_sdk.atomic import write_bytes, write_text
-from mobile_sdk.contract import Model
+from mobile_sdk.document import Document
 from mobile_sdk.errors import DataError, SettingError
-from mobile_sdk.regular_file import MOST_WEIGHTS, check_regular, read_regular
+from mobile_sdk.system.atomic_files import write_bytes, write_text
+from mobile_sdk.system.regular_file import MOST_WEIGHTS, check_regular, read_regular
 from qat.nets.architecture import Architecture
 
 RECORD_FILE, WEIGHTS_FOLDER = "search.json", "weights"
@@ -19,7 +19,7 @@ RECORD_FILE, WEIGHTS_FOLDER = "search.json", "weights"
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class Candidate(Model):
+class Candidate(Document):
     """A net that was looked at; number 0 is the start net.
 
     `round` is NetAdapt's step, or evolution's generation. `accuracy_share` is on pictures that were kept from its
@@ -36,7 +36,7 @@ class Candidate(Model):
     score: float | None = None
 
 
-class SearchResult(Model):
+class SearchResult(Document):
     """The net that was found, trained from the beginning: its accuracy on pictures that no part of the search saw.
 
     `is_met` says whether it keeps the target: where latencies are measured, by a measurement of its own when the search
@@ -52,7 +52,7 @@ class SearchResult(Model):
     measured_again_ms: float | None = None
 
 
-class SearchRecord(Model):
+class SearchRecord(Document):
     """The file `search.json`: what was asked, every candidate in order, and the numbers of those taken, in order."""
 
     schema_number: Literal[1] = 1

@@ -5,7 +5,7 @@ from math import ceil, floor, inf
 
 from mobile_sdk.errors import SettingError
 from qat.nets.architecture import Architecture
-from qat.search.space import Space
+from qat.search.space.space import Space
 
 Judge = Callable[[Architecture], float]
 """The latency of an architecture in milliseconds, predicted or measured."""

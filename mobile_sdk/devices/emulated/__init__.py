@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mobile_sdk.cache import Say
 from mobile_sdk.devices.base import Pictures, Run
 from mobile_sdk.devices.emulated.machine import HOW_TO_GET, find_machine, make_machine, why_not_here
-from mobile_sdk.devices.runners import find_runners, make_runners
-from mobile_sdk.devices.staging import error_in, read_scores, stage, written_inputs
+from mobile_sdk.devices.runner.build import find_runners, make_runners
+from mobile_sdk.devices.runner.staging import error_in, read_scores, stage, written_inputs
 from mobile_sdk.errors import MachineError
-from mobile_sdk.own_folder import scratch_folder
 from mobile_sdk.runtimes.base import Interface, Runtime
-from mobile_sdk.tied_process import tied
+from mobile_sdk.system.cache import Say
+from mobile_sdk.system.child_process import tied
+from mobile_sdk.system.temporary_folder import scratch_folder
 
 ARCHITECTURE = "aarch64"
 _START_S = 120.0  # what the runtime may take to start under emulation, on a busy machine

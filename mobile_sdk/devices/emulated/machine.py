@@ -5,9 +5,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from mobile_sdk.cache import Say, cache_folder, made_once
-from mobile_sdk.devices import debian
+from mobile_sdk.devices.runner import debian
 from mobile_sdk.errors import MachineError
+from mobile_sdk.system.cache import Say, cache_folder, made_once
 
 HOW_TO_GET = "python -m mobile_sdk.devices.emulated"
 SUITE = "bookworm"  # qemu 7.2, which was measured

@@ -19,9 +19,9 @@ from mobile_sdk.runtimes.base import Interface, Structure
 
 if TYPE_CHECKING:
     from mobile_sdk.contract import Contract
-    from mobile_sdk.integer_graph import Graph
+    from mobile_sdk.graph.operators import Graph
     from mobile_sdk.runtimes.coreml.apple import AppleSession
-    from mobile_sdk.runtimes.coreml.interpreter import InterpreterSession
+    from mobile_sdk.runtimes.coreml.interpreter.interpreter import InterpreterSession
 
 
 class CoreML:
@@ -38,7 +38,7 @@ class CoreML:
 
     def structure(self, path: Path) -> Structure:
         """Reads the `.mlpackage` folder `path`; raises BundleError where it is damaged."""
-        from mobile_sdk.runtimes.coreml.structure import structure
+        from mobile_sdk.runtimes.coreml.package.structure import structure
 
         return structure(path)
 
@@ -60,7 +60,7 @@ class CoreML:
         BundleError where the package is damaged or is not what `interface` says.
         """
         from mobile_sdk.runtimes.coreml.apple import AppleSession
-        from mobile_sdk.runtimes.coreml.interpreter import InterpreterSession
+        from mobile_sdk.runtimes.coreml.interpreter.interpreter import InterpreterSession
 
         reason = self.unavailable()
         if reason is not None:

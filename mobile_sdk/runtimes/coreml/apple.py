@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from mobile_sdk.errors import MachineError
 from mobile_sdk.runtimes.base import Interface
-from mobile_sdk.runtimes.coreml.blob_file import damaged
-from mobile_sdk.runtimes.coreml.program_file import read_promised_program
+from mobile_sdk.runtimes.coreml.package.blob_file import damaged
+from mobile_sdk.runtimes.coreml.package.program_file import read_promised_program
 from mobile_sdk.runtimes.coreml.toolbox import coremltools_quietly
 
 

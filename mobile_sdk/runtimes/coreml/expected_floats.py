@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mobile_sdk.integer_graph import (
+from mobile_sdk.graph.operators import (
     Activation,
     ActivationKind,
     Add,
@@ -26,8 +26,8 @@ from mobile_sdk.integer_graph import (
     Reshape,
     ResizeBilinear,
 )
-from mobile_sdk.runtimes.coreml.channels import Described, moves
-from mobile_sdk.runtimes.coreml.geometry import conv_geometry, repeats, resize_factors, window
+from mobile_sdk.runtimes.coreml.operators.channels import Described, moves
+from mobile_sdk.runtimes.coreml.operators.geometry import conv_geometry, repeats, resize_factors, window
 
 _CLAMPS = {Clamp.RELU: "relu", Clamp.RELU6: "relu6"}
 _ACTIVATIONS = {ActivationKind.RELU: "relu", ActivationKind.RELU6: "relu6"}

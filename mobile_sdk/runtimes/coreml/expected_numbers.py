@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from mobile_sdk import arithmetic
-from mobile_sdk.integer_graph import (
+from mobile_sdk.graph import arithmetic
+from mobile_sdk.graph.operators import (
     Add,
     ChannelShuffle,
     ChannelSlice,
@@ -30,17 +30,17 @@ from mobile_sdk.integer_graph import (
     ResizeBilinear,
     Rows,
 )
-from mobile_sdk.runtimes.coreml.channels import moves
-from mobile_sdk.runtimes.coreml.exact_sums import (
+from mobile_sdk.runtimes.coreml.expected_floats import described, integers
+from mobile_sdk.runtimes.coreml.operators.channels import moves
+from mobile_sdk.runtimes.coreml.operators.exact_sums import (
     centred,
     is_square,
     line_of_constant,
     requantization_factors,
     split_factors,
 )
-from mobile_sdk.runtimes.coreml.expected_floats import described, integers
-from mobile_sdk.runtimes.coreml.geometry import conv_geometry, resize_factors, rows_window, window
-from mobile_sdk.runtimes.coreml.mil_pen import CHANNELS_LAST, INPUT_LABEL, SCORES, labels
+from mobile_sdk.runtimes.coreml.operators.geometry import conv_geometry, resize_factors, rows_window, window
+from mobile_sdk.runtimes.coreml.operators.mil_builder import CHANNELS_LAST, INPUT_LABEL, SCORES, labels
 
 _ONE, _HALF = np.float32(1), np.float32(0.5)
 

@@ -14,22 +14,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mobile_sdk.atomic import replacing_folder
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import CompileError
-from mobile_sdk.integer_graph import Graph
-from mobile_sdk.limits import check_graph
-from mobile_sdk.own_folder import own_folder
-from mobile_sdk.regular_file import MIB
+from mobile_sdk.graph.limits import check_graph
+from mobile_sdk.graph.operators import Graph
 from mobile_sdk.runtimes.base import InputSpec, Interface, OutputSpec
-from mobile_sdk.runtimes.coreml.exact_sums import inexact_paths
-from mobile_sdk.runtimes.coreml.manifest import MODEL_PATH, WEIGHTS_PATH, manifest_text
-from mobile_sdk.runtimes.coreml.mil_pen import IMAGE, SCORES
-from mobile_sdk.runtimes.coreml.mil_writer import write_operators
-from mobile_sdk.runtimes.coreml.program_file import read_program
+from mobile_sdk.runtimes.coreml.operators.exact_sums import inexact_paths
+from mobile_sdk.runtimes.coreml.operators.mil_builder import IMAGE, SCORES
+from mobile_sdk.runtimes.coreml.operators.mil_writer import write_operators
+from mobile_sdk.runtimes.coreml.package.manifest import MODEL_PATH, WEIGHTS_PATH, manifest_text
+from mobile_sdk.runtimes.coreml.package.program_file import read_program
 from mobile_sdk.runtimes.coreml.readback import check_copied
 from mobile_sdk.runtimes.coreml.toolbox import coremltools_quietly
 from mobile_sdk.runtimes.shapes import runtime_shape
+from mobile_sdk.system.atomic_files import replacing_folder
+from mobile_sdk.system.regular_file import MIB
+from mobile_sdk.system.temporary_folder import own_folder
 
 _PROBE_BYTES = 64 * MIB  # more than a net for phones takes
 

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mobile_sdk.arithmetic import quantization_of
 from mobile_sdk.errors import CompileError
-from mobile_sdk.integer_graph import Constant, Conv2d, Graph, Linear, Operator
+from mobile_sdk.graph.arithmetic import quantization_of
+from mobile_sdk.graph.operators import Constant, Conv2d, Graph, Linear, Operator
 from mobile_sdk.runtimes.coreml.expected_numbers import Expected, expected_operations
-from mobile_sdk.runtimes.coreml.mil_pen import INPUT_LABEL, labels
-from mobile_sdk.runtimes.coreml.program_file import MilOperation, MilProgram
+from mobile_sdk.runtimes.coreml.operators.mil_builder import INPUT_LABEL, labels
+from mobile_sdk.runtimes.coreml.package.program_file import MilOperation, MilProgram
 
 
 def check_copied(graph: Graph, program: MilProgram) -> None:

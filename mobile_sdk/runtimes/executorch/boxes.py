@@ -5,7 +5,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mobile_sdk.integer_graph import DecodeBoxes, Quantization
+from mobile_sdk.graph.operators import DecodeBoxes, Quantization
 
 MOST_PARTS = 5  # XNNConcatenate5
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobile_sdk.errors import CompileError
-from mobile_sdk.integer_graph import (
+from mobile_sdk.graph.operators import (
     Activation,
     ActivationKind,
     Add,

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from mobile_sdk.errors import CompileError
-from mobile_sdk.integer_graph import Graph, Tensor
-from mobile_sdk.limits import check_graph
+from mobile_sdk.graph.limits import check_graph
+from mobile_sdk.graph.operators import Graph, Tensor
 from mobile_sdk.runtimes.executorch.delegate import build_delegate
 from mobile_sdk.runtimes.executorch.fields import delegate_schema
 from mobile_sdk.runtimes.executorch.pte_file import write_pte

@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any
 
-from mobile_sdk.integer_graph import ChannelSlice
+from mobile_sdk.graph.operators import ChannelSlice
 from mobile_sdk.runtimes.executorch.flatbuffer import Schema, read_schema
 from mobile_sdk.runtimes.executorch.pte_file import package_folder
 from mobile_sdk.runtimes.shapes import runtime_shape

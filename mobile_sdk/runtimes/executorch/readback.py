@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobile_sdk.errors import BundleError
-from mobile_sdk.integer_graph import (
+from mobile_sdk.graph.operators import (
     Add,
     ChannelShuffle,
     ChannelSlice,

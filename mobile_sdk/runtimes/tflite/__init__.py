@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from importlib import metadata, util
 from pathlib import Path
 
-from mobile_sdk.atomic import write_bytes
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import MachineError
-from mobile_sdk.integer_graph import Graph
+from mobile_sdk.graph.operators import Graph
 from mobile_sdk.runtimes.base import InputSpec, Interface, OutputSpec, Session, Structure
+from mobile_sdk.system.atomic_files import write_bytes
 
 
 class TfliteRuntime:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-untyped]
 
-from mobile_sdk.integer_graph import DecodeBoxes
+from mobile_sdk.graph.operators import DecodeBoxes
 from mobile_sdk.runtimes.tflite.channels import MOST_PARTS
 from mobile_sdk.runtimes.tflite.writer import Writer
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-untyped]
 
-from mobile_sdk.integer_graph import ChannelShuffle, ChannelSlice, Concat, JoinRows, ResizeBilinear, Tensor
+from mobile_sdk.graph.operators import ChannelShuffle, ChannelSlice, Concat, JoinRows, ResizeBilinear, Tensor
 from mobile_sdk.runtimes.shapes import runtime_shape
 from mobile_sdk.runtimes.tflite.tensors import declare
 from mobile_sdk.runtimes.tflite.writer import Writer

@@ -10,9 +10,10 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from mobile_sdk import arithmetic
 from mobile_sdk.errors import CompileError
-from mobile_sdk.integer_graph import (
+from mobile_sdk.graph import arithmetic
+from mobile_sdk.graph.limits import check_graph
+from mobile_sdk.graph.operators import (
     INT8_MIN,
     Activation,
     ActivationKind,
@@ -38,7 +39,6 @@ from mobile_sdk.integer_graph import (
     ResizeBilinear,
     Rows,
 )
-from mobile_sdk.limits import check_graph
 from mobile_sdk.runtimes.shapes import runtime_shape
 from mobile_sdk.runtimes.tflite.boxes import write_boxes
 from mobile_sdk.runtimes.tflite.channels import (

@@ -3,8 +3,8 @@
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-untyped]
 
-from mobile_sdk import arithmetic
-from mobile_sdk.integer_graph import Dequantize, Graph, Rows, Tensor
+from mobile_sdk.graph import arithmetic
+from mobile_sdk.graph.operators import Dequantize, Graph, Rows, Tensor
 from mobile_sdk.runtimes.shapes import runtime_shape
 from mobile_sdk.runtimes.tflite.tensors import declare
 from mobile_sdk.runtimes.tflite.writer import Writer

@@ -2,7 +2,7 @@
 
 from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-untyped]
 
-from mobile_sdk.integer_graph import AvgPool2d, MaxPool2d
+from mobile_sdk.graph.operators import AvgPool2d, MaxPool2d
 from mobile_sdk.runtimes.tflite.padding import pad, repeat_edges, same_padding
 from mobile_sdk.runtimes.tflite.tensors import refusal
 from mobile_sdk.runtimes.tflite.writer import Writer

@@ -3,7 +3,7 @@
 import numpy as np
 
 from mobile_sdk.errors import CompileError
-from mobile_sdk.integer_graph import Operator, Tensor
+from mobile_sdk.graph.operators import Operator, Tensor
 from mobile_sdk.runtimes.shapes import runtime_shape
 from mobile_sdk.runtimes.tflite.writer import Writer
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import MachineError
-from mobile_sdk.integer_graph import Graph
+from mobile_sdk.graph.operators import Graph
 from mobile_sdk.runtimes.base import Interface, Session, Structure
 from mobile_sdk.runtimes.tflite import TfliteRuntime
 from mobile_sdk.runtimes.tflite_legacy.environment import HOW_TO_GET, REQUIREMENTS, find_python, make_ready

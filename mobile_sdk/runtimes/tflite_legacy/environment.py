@@ -4,9 +4,9 @@ import shutil
 import sys
 from pathlib import Path
 
-from mobile_sdk.cache import Say, cache_folder, made_once
-from mobile_sdk.commands import run_command
 from mobile_sdk.errors import MachineError
+from mobile_sdk.system.cache import Say, cache_folder, made_once
+from mobile_sdk.system.commands import run_command
 
 REQUIREMENTS = ("tflite-runtime==2.14.0", "numpy==1.26.4")
 HOW_TO_GET = "python -m mobile_sdk.runtimes.tflite_legacy"

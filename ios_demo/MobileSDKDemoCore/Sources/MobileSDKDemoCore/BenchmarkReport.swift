@@ -1,4 +1,4 @@
-/// A finished benchmark as `bench.json`: the schema of `mobile-sdk bench` (`Numbers` in mobile_sdk/measurements.py).
+/// A finished benchmark as `bench.json`: the schema of `mobile-sdk bench` (`Numbers` in mobile_sdk/benchmarking/measurements.py).
 public struct BenchmarkReport: Equatable, Sendable {
   public let json: JSONValue
   /// A line for each bundle: its median, or why there is none.

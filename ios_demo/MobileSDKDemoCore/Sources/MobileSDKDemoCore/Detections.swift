@@ -37,7 +37,7 @@ public struct Detection: Equatable, Sendable {
 }
 
 /// From a detector's output to detections: the rule of docs/detection.md, in its order and in double precision, as
-/// mobile_sdk/detections.py has it.
+/// mobile_sdk/tasks/detection.py has it.
 public struct Detections {
   private static let boxColumns = 4  // left, top, right, bottom; "nothing" and the labels follow
 

@@ -63,7 +63,7 @@ internal object DetectionRow {
 /**
  * The detections in a net's output (anchors × columns, flat) for a picture of [sizePx] by [sizePx], best first.
  *
- * The rule of docs/detection.md, in its order and in double precision, as `mobile_sdk/detections.py` has it.
+ * The rule of docs/detection.md, in its order and in double precision, as `mobile_sdk/tasks/detection.py` has it.
  */
 fun detect(
     output: FloatArray,

@@ -1,0 +1,251 @@
+"""What each layer of an int8 program costs, in SQNR of the logits, so that one knows which to keep in float.
+
+A layer is every operator of one module path. The float32 twin is run with the program's grids and weights put in for
+one layer at a time (what it costs), and for all layers but one's weights (what keeping it in float brings). Layers are
+taken in the order of execution, so that of every run only the part behind the layer is computed.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional as F
+
+from mobile_sdk.analysis.inputs import Pixels, graph_of, pixels_for
+from mobile_sdk.analysis.layer_pairing import Counterpart, Grid, counterparts
+from mobile_sdk.comparison import sqnr_db
+from mobile_sdk.errors import DataError
+from mobile_sdk.graph.float_operators import apply
+from mobile_sdk.graph.operators import INT8_MAX, INT8_MIN, Constant, Graph, Operator, Tensor
+from mobile_sdk.graph.reference import Reference, channels_last
+from mobile_sdk.program.program import Program
+from mobile_sdk.system.progress import Progress, Report, reported
+
+Values = dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerSensitivity:
+    """What one layer costs; SQNR in dB of the logits against the float32 twin's, None where nothing is lost.
+
+    `alone_db`: only this layer is on int8, its weights and its outputs. `weights_db`: only its weights. `kept_db`: the
+    whole program, but this layer as `keep_float` has it: float weights, and its output rounded only for int8 readers.
+    `noise_share`: this layer's noise power when alone, of the sum over all layers.
+    """
+
+    layer: str
+    operators: tuple[str, ...]
+    alone_db: float | None
+    weights_db: float | None
+    kept_db: float | None
+    noise_share: float
+    weight_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sensitivity:
+    """All layers in the order of execution.
+
+    `program_db` is the reference's SQNR, `simulated_db` that of the twin with every grid put in: when they agree, the
+    layers' figures speak of the program.
+    """
+
+    pictures: int
+    program_db: float | None
+    simulated_db: float | None
+    layers: tuple[LayerSensitivity, ...]
+
+    def __repr__(self) -> str:
+        """The layer that costs most, in one line."""
+        worst = f", {self.ranked[0].layer} costs most" if self.layers else ""
+        return f"Sensitivity({len(self.layers)} layers, {self.pictures} pictures{worst})"
+
+    @property
+    def ranked(self) -> tuple[LayerSensitivity, ...]:
+        """The layers, the one that costs most first."""
+        return tuple(sorted(self.layers, key=lambda layer: -layer.noise_share))
+
+
+def layer_sensitivity(
+    program: Program | Graph, twin: Program | Graph, pictures: Pixels, *, progress: Progress = True
+) -> Sensitivity:
+    """Measures every layer of `program` against its float32 `twin` on RGB bytes (N, H, W, 3), all N at once.
+
+    In their place it takes pictures beside a program: 64 of them, of two parts those held out.
+
+    Raises SettingError where the two are not of one net, DataError without pictures.
+    """
+    pixels = pixels_for(program, pictures)
+    program, twin = graph_of(program), graph_of(twin)
+    if not len(pixels):
+        raise DataError("expected pictures to measure on, found none", hint="give 8 or more typical pictures")
+    pairs = counterparts(program, twin)
+    with torch.inference_mode(), reported(progress, "sensitivity") as report:
+        runs = _Runs(pairs, twin, pixels)
+        noises = list(runs.all_layers(report))
+        simulated = runs.simulated
+    total = sum(noise.alone for noise in noises) or 1.0
+    signal = runs.signal
+    return Sensitivity(
+        pictures=len(pixels),
+        program_db=_db(_noise(_real(program, pixels), runs.scores), signal),
+        simulated_db=_db(simulated, signal),
+        layers=tuple(
+            LayerSensitivity(
+                layer=noise.layer.path,
+                operators=tuple(type(pair.operator).__name__ for pair in noise.layer.pairs),
+                alone_db=_db(noise.alone, signal),
+                weights_db=_db(noise.weights, signal),
+                kept_db=_db(noise.kept, signal),
+                noise_share=noise.alone / total,
+                weight_bytes=sum(pair.snapped.weight.size for pair in noise.layer.pairs if pair.snapped),
+            )
+            for noise in noises
+        ),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Layer:
+    """The operators of one path, and the position of the first in the twin."""
+
+    path: str
+    start: int
+    pairs: tuple[Counterpart, ...]
+
+    @property
+    def outputs(self) -> frozenset[str]:
+        return frozenset(pair.operator.output.name for pair in self.pairs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Noise:
+    """Noise powers of the logits."""
+
+    layer: _Layer
+    alone: float
+    weights: float
+    kept: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Mode:
+    """Whose weights and whose outputs are on int8."""
+
+    weights: frozenset[str]
+    outputs: frozenset[str]
+
+
+class _Runs:
+    """Runs of the twin that share what lies before the layer in question."""
+
+    def __init__(self, pairs: Sequence[Counterpart], twin: Graph, pictures: NDArray[np.uint8]) -> None:
+        self._pairs, self._output = pairs, twin.output.name
+        self._last_use = {
+            x.name: index
+            for index, pair in enumerate(pairs)
+            for x in pair.operator.inputs
+            if not isinstance(x, Constant)
+        }
+        codes = torch.from_numpy(pictures.astype(np.int16) - 128).permute(0, 3, 1, 2)
+        self._picture = {twin.input.name: codes.contiguous(memory_format=torch.channels_last)}
+        every = frozenset(pair.operator.output.name for pair in pairs)
+        self._float = _Mode(weights=frozenset(), outputs=frozenset())
+        self._int8 = _Mode(weights=every, outputs=every)
+        self.scores = self._to_end(self._picture, 0, self._float)
+        self.signal = float((self.scores**2).sum())
+        self.simulated = _noise(self._to_end(self._picture, 0, self._int8), self.scores)
+
+    def all_layers(self, report: Report) -> Iterator[_Noise]:
+        """The noises of every layer that the program rounds, in order."""
+        exact, rounded, position = dict(self._picture), dict(self._picture), 0
+        layers = _layers(self._pairs)
+        for layer in layers:
+            report(layer.start / len(self._pairs), layer.path)
+            self._advance(exact, position, layer.start, self._float)
+            self._advance(rounded, position, layer.start, self._int8)
+            position = layer.start
+            yield self._noises(layer, exact, rounded)
+
+    def _noises(self, layer: _Layer, exact: Values, rounded: Values) -> _Noise:
+        has_weights = any(pair.snapped is not None for pair in layer.pairs)
+        alone = self._noise_of(layer, exact, _Mode(weights=layer.outputs, outputs=layer.outputs))
+        weights = self._noise_of(layer, exact, _Mode(weights=layer.outputs, outputs=frozenset())) if has_weights else 0
+        kept_outputs = self._int8.outputs - (layer.outputs & {self._output})
+        is_changed = has_weights or self._output in layer.outputs
+        kept = _Mode(weights=self._int8.weights - layer.outputs, outputs=kept_outputs)
+        return _Noise(
+            layer=layer,
+            alone=alone,
+            weights=weights,
+            kept=self._noise_of(layer, rounded, kept) if is_changed else self.simulated,
+        )
+
+    def _noise_of(self, layer: _Layer, before: Values, mode: _Mode) -> float:
+        return _noise(self._to_end(before, layer.start, mode), self.scores)
+
+    def _to_end(self, before: Values, start: int, mode: _Mode) -> NDArray[np.float64]:
+        values = dict(before)
+        self._advance(values, start, len(self._pairs), mode)
+        return channels_last(values[self._output].numpy().astype(np.float64))  # a map, as the reference has it
+
+    def _advance(self, values: Values, start: int, end: int, mode: _Mode) -> None:
+        """Computes the operators `start` to `end` in place; a value is dropped after its last use."""
+        for index in range(start, end):
+            pair = self._pairs[index]
+            values[pair.operator.output.name] = _computed(pair, values, mode)
+            for x in pair.operator.inputs:
+                if isinstance(x, Tensor) and self._last_use[x.name] == index:
+                    values.pop(x.name, None)
+
+
+def _layers(pairs: Sequence[Counterpart]) -> list[_Layer]:
+    """Every path at which the program rounds anything, in the order of execution."""
+    by_path: dict[str, list[tuple[int, Counterpart]]] = {}
+    for index, pair in enumerate(pairs):
+        if pair.snapped is not None or pair.output is not None:
+            by_path.setdefault(pair.operator.path, []).append((index, pair))
+    return [
+        _Layer(path=path, start=found[0][0], pairs=tuple(pair for _, pair in found)) for path, found in by_path.items()
+    ]
+
+
+def _computed(pair: Counterpart, values: Mapping[str, torch.Tensor], mode: _Mode) -> torch.Tensor:
+    name = pair.operator.output.name
+    operator: Operator = pair.operator
+    if pair.snapped is not None and name in mode.weights:
+        operator = pair.snapped
+    operands = [values[x.name] for x in operator.inputs if isinstance(x, Tensor)]
+    if name not in mode.outputs:
+        return apply(operator, *operands)
+    operands = [_on(pair.operands.get(index), x) for index, x in enumerate(operands)]
+    result = apply(operator, *operands) if pair.gate is None else _gated(pair.gate, operands[0])
+    return _on(pair.output, result)
+
+
+def _gated(gate: Grid, x: torch.Tensor) -> torch.Tensor:
+    """H-swish with its gate on its own grid, as the integer program has it."""
+    return x * _on(gate, F.relu6(x + 3)) / 6
+
+
+def _on(grid: Grid | None, x: torch.Tensor) -> torch.Tensor:
+    if grid is None:
+        return x
+    return torch.fake_quantize_per_tensor_affine(x, grid.scale, grid.zero_point, INT8_MIN, INT8_MAX)
+
+
+def _real(program: Graph, pictures: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """The program's scores as real values."""
+    codes, grid = Reference(program).run(pictures).astype(np.float64), program.output.quantization
+    return codes if grid is None else grid.scale * (codes - grid.zero_point)
+
+
+def _noise(scores: NDArray[np.float64], expected: NDArray[np.float64]) -> float:
+    return float(((scores - expected) ** 2).sum())
+
+
+def _db(noise: float, signal: float) -> float | None:
+    """Decibels of the signal over the noise, both powers."""
+    return sqnr_db(np.sqrt([noise]), np.sqrt([signal]))

@@ -1,0 +1,1 @@
+"""Benchmarking: bundles and a device come in, and measured latencies go out."""

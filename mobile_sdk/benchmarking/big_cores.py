@@ -1,0 +1,33 @@
+"""The processor's big cores: times of a process that wanders to a small one are times of neither."""
+
+import os
+import sys
+from pathlib import Path
+
+_PROCESSORS = Path("/sys/devices/system/cpu")
+
+
+def use_big_cores(threads: int) -> list[int]:
+    """Keeps this process on the cores of the highest clock (of the highest capacity, where no clock is told).
+
+    On all that it may use where they are alike or fewer than `threads`. Returns the cores; none where this is no Linux.
+    The runner for devices does the same (devices/runner/sources/machine.cpp).
+    """
+    if sys.platform != "linux":
+        return []
+    usable = sorted(os.sched_getaffinity(0))
+    speeds = [_speed(core) for core in usable]
+    big = [core for core, speed in zip(usable, speeds, strict=True) if speed == max(speeds)]
+    if len(big) < threads:
+        return usable
+    os.sched_setaffinity(0, big)
+    return big
+
+
+def _speed(core: int) -> int:
+    for name in ("cpufreq/cpuinfo_max_freq", "cpu_capacity"):
+        try:
+            return int((_PROCESSORS / f"cpu{core}" / name).read_text(encoding="ascii"))
+        except (OSError, ValueError):
+            continue
+    return -1

@@ -1,0 +1,63 @@
+"""The same bundles measured on several devices at once: each device on its own, since times are compared only there."""
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from mobile_sdk.benchmarking.benchmark import BenchmarkStoppedError, benchmark
+from mobile_sdk.benchmarking.demo_app import benchmark_in_app, is_app
+from mobile_sdk.benchmarking.measurements import Numbers
+from mobile_sdk.bundle.bundle import Bundle
+from mobile_sdk.devices import Farm, open_device
+from mobile_sdk.errors import MachineError
+from mobile_sdk.system.progress import Report
+
+APP_TIMEOUT_S = 600.0  # 1,024 runs of a net that takes half a second
+
+
+def device_names(device: str) -> list[str]:
+    """The devices that `--device` stands for, one each: those of a farm, or `device` itself."""
+    if device == "adb" and isinstance(farm := open_device(device), Farm):
+        return [member.name for member in farm.members]
+    return [device]
+
+
+def benchmark_each(
+    bundles: Sequence[Bundle], devices: Sequence[str], *, progress: Report, **settings: Any
+) -> list[Numbers | BenchmarkStoppedError]:
+    """What `benchmark` gives on each device, or the error that stopped it there; other errors are raised.
+
+    Progress is the first device's.
+    """
+    if len(devices) == 1:
+        return [_benchmark(bundles, devices[0], progress, settings)]
+    given_up = threading.Event()
+
+    def measure(index: int) -> Numbers | BenchmarkStoppedError:
+        def report(done_share: float, text: str) -> None:
+            if given_up.is_set():
+                raise MachineError("expected to measure to the end, found it given up", hint="measure again")
+            if index == 0:
+                progress(done_share, text)
+
+        return _benchmark(bundles, devices[index], report, settings)
+
+    with ThreadPoolExecutor(len(devices)) as pool:
+        try:
+            return list(pool.map(measure, range(len(devices))))
+        except BaseException:  # Ctrl-C among them: the other devices' threads are not to go on
+            given_up.set()
+            raise
+
+
+def _benchmark(
+    bundles: Sequence[Bundle], device: str, progress: Report, settings: dict[str, Any]
+) -> Numbers | BenchmarkStoppedError:
+    if is_app(device):
+        wanted = {name: settings[name] for name in ("threads", "min_runs", "quick", "max_ms")}
+        return benchmark_in_app(bundles, device, progress=progress, timeout_s=APP_TIMEOUT_S, **wanted)
+    try:
+        return benchmark(bundles, device=device, progress=progress, **settings)
+    except BenchmarkStoppedError as stopped:
+        return stopped

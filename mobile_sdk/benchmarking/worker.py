@@ -1,0 +1,158 @@
+"""The process that measures one bundle: `python -m mobile_sdk.benchmarking.worker BUNDLE THREADS`.
+
+It answers JSON lines on standard input with JSON lines on standard output: it reports once that it is ready, then runs
+as often as it is asked. One bundle a process keeps memory, load time and first run apart; it works only while it is
+asked, so that bundles never compete. Whatever a runtime prints goes to standard error. The end of standard input ends
+the process at once, as it means that its parent has ended.
+"""
+
+import contextlib
+import importlib
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobile_sdk import runtimes
+from mobile_sdk.benchmarking.big_cores import use_big_cores
+from mobile_sdk.bundle.bundle import open_bundle
+from mobile_sdk.errors import SdkError
+from mobile_sdk.runtimes.base import Session
+from mobile_sdk.system.child_process import end_with_input
+
+Picture = NDArray[np.uint8]
+
+_WARM_UP_RUNS = 5  # two groups of so many runs whose medians agree end the warm-up
+_WARM_UP_AGREEMENT = 0.05
+_WARM_UP_S = 2.0  # and this ends it in any case
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Serves until standard input ends; an SdkError is reported as a line and ends the process with its exit code."""
+    replies = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1, encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    end_with_input()
+    try:
+        _serve(Path(arguments[0]), int(arguments[1]), replies)
+    except SdkError as error:
+        known = next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == SdkError.__module__)
+        _reply(replies, {"error": known, "message": error.message, "hint": error.hint})
+        return error.exit_code
+    return 0
+
+
+def measure(session: Session, pictures: Sequence[Picture], runs: int) -> list[float]:
+    """The times of `runs` runs in ms, over the pictures in turn."""
+    times_ms = []
+    for index in range(runs):
+        picture = pictures[index % len(pictures)]
+        start_ns = time.perf_counter_ns()
+        session.run(picture)
+        times_ms.append((time.perf_counter_ns() - start_ns) / 1e6)
+    return times_ms
+
+
+def warm_up(session: Session, pictures: Sequence[Picture]) -> list[float]:
+    """Runs until two groups of five agree within 5 % in their medians, for 2 s at most; returns the times in ms."""
+    deadline_s = time.perf_counter() + _WARM_UP_S
+    times_ms = measure(session, pictures, _WARM_UP_RUNS)
+    while time.perf_counter() < deadline_s:
+        before = float(np.median(times_ms[-_WARM_UP_RUNS:]))
+        times_ms += measure(session, pictures, _WARM_UP_RUNS)
+        if abs(float(np.median(times_ms[-_WARM_UP_RUNS:])) / before - 1) < _WARM_UP_AGREEMENT:
+            break
+    return times_ms
+
+
+def _serve(path: Path, threads: int, replies: IO[str]) -> None:
+    load, pictures = _prepare(path, threads)
+    cores = use_big_cores(threads)
+    before_mib = _forget_peak_mib()
+    start_ns = time.perf_counter_ns()
+    session = load()
+    load_ms = (time.perf_counter_ns() - start_ns) / 1e6
+    first_run_ms = measure(session, pictures, 1)[0]
+    warm_up_ms = warm_up(session, pictures)
+    _reply(replies, {"load_ms": load_ms, "first_run_ms": first_run_ms, "warm_up_ms": warm_up_ms, "cores": cores})
+    for line in sys.stdin:
+        rewarm_ms, *times_ms = measure(session, pictures, 1 + int(json.loads(line)["runs"]))
+        peak_mib = None if before_mib is None else _peak_mib() - before_mib
+        _reply(replies, {"rewarm_ms": rewarm_ms, "times_ms": times_ms, "peak_mib": peak_mib})
+    session.close()
+
+
+def _prepare(path: Path, threads: int) -> tuple[Callable[[], Session], list[Picture]]:
+    """What loads the bundle's model, and its golden pictures; the runtime's packages are imported when this returns."""
+    bundle = open_bundle(path)
+    runtime = runtimes.get(bundle.manifest.runtime)
+
+    def load() -> Session:
+        return runtime.load(bundle.model_path, bundle.interface, threads=threads)
+
+    for name in modules_of(load):
+        with contextlib.suppress(ImportError):  # a module that another one made up while it was imported
+            importlib.import_module(name)
+    return load, [bundle.golden_picture(index) for index in range(len(bundle.manifest.golden.pictures))]
+
+
+def modules_of(load: Callable[[], Session]) -> list[str]:
+    """The modules that `load` imports, found by a fork that loads and is thrown away.
+
+    A first load spends seconds on importing packages, which an app on a phone does not have, and leaves memory behind
+    that a second load would use again. A load that fails finds nothing here: the real one will say why.
+    """
+    receiving, sending = os.pipe()
+    if child := os.fork():
+        os.close(sending)
+        with os.fdopen(receiving, encoding="utf-8") as names:
+            found = names.read().split("\n")
+        os.waitpid(child, 0)
+        return [name for name in found if name]
+    try:
+        os.close(receiving)
+        before = set(sys.modules)
+        load()
+        with os.fdopen(sending, "w", encoding="utf-8") as names:
+            names.write("\n".join(name for name in sys.modules if name not in before))
+    finally:
+        os._exit(0)
+
+
+def _forget_peak_mib() -> float | None:
+    """Sets the peak of resident memory back to what is resident now, and returns that; None where it cannot be set."""
+    if sys.platform != "linux":
+        return _peak_mib()
+    try:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    except OSError:
+        return None
+    return _status_mib("VmRSS")
+
+
+def _peak_mib() -> float:
+    if sys.platform == "linux":
+        return _status_mib("VmHWM")
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # macOS counts bytes
+
+
+def _status_mib(field: str) -> float:
+    for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
+        if line.startswith(field + ":"):
+            return int(line.split()[1]) / 1024
+    raise OSError(f"no {field} in the process status")
+
+
+def _reply(replies: IO[str], message: dict[str, Any]) -> None:
+    replies.write(json.dumps(message) + "\n")
+    replies.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,219 @@
+"""A bundle: the folder that an app takes in, opened only when everything in it is what its manifest says.
+
+The format, with every refusal, is docs/bundle-format.md.
+"""
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobile_sdk import runtimes
+from mobile_sdk.arguments import expect_path
+from mobile_sdk.bundle.golden_files import check_golden, expected_output, golden_paths, picture_bytes
+from mobile_sdk.bundle.interface_check import interface_misfit
+from mobile_sdk.bundle.manifest import (
+    MANIFEST_FILE,
+    MAX_MANIFEST_BYTES,
+    BundleRefusalError,
+    FileEntry,
+    Manifest,
+    is_safe_path,
+    read_manifest,
+)
+from mobile_sdk.errors import SettingError
+from mobile_sdk.program.wrong_path import bundle_hint
+from mobile_sdk.runtimes.base import Interface
+
+OPEN_IT = "open it: open_bundle(path)"
+LABELS_FILE = "labels.txt"
+_MAX_DEPTH = 8  # folders in each other; a .mlpackage has four
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bundle:
+    """An opened bundle: at the time of opening, every byte of it was what its manifest says."""
+
+    path: Path
+    manifest: Manifest
+
+    def __repr__(self) -> str:
+        """What it is, in one line."""
+        of, size = self.manifest, f"{self.model_bytes / 2**20:.2f} MiB"
+        return f"Bundle({str(self.path)!r}, {of.runtime}, {of.precision}, {len(of.labels)} labels, {size})"
+
+    @property
+    def model_path(self) -> Path:
+        """The model file; a folder for Core ML."""
+        return self.path / self.manifest.model
+
+    @property
+    def interface(self) -> Interface:
+        """The model's input and output tensors."""
+        return self.manifest.interface
+
+    @property
+    def model_bytes(self) -> int:
+        """What the model takes in an app, without labels and golden pictures."""
+        fixed = {LABELS_FILE, *golden_paths(self.manifest)}
+        return sum(entry.bytes for entry in self.manifest.files if entry.path not in fixed)
+
+    def golden_picture(self, index: int) -> NDArray[np.uint8]:
+        """RGB bytes (size_px, size_px, 3) of `golden/<index>.png` by the contract's recipe."""
+        return picture_bytes(self.path, self.manifest.image, index)
+
+    def golden_output(self, index: int) -> NDArray[np.generic]:
+        """The scores (classes,) expected of `golden/<index>.png`, in the output's own dtype."""
+        return expected_output(self.path, self.interface.output, index)
+
+
+def open_bundle(path: str | os.PathLike[str]) -> Bundle:
+    """Opens the folder `path` and checks everything in it but the model's arithmetic, which is `verify`'s.
+
+    Raises BundleRefusalError, a BundleError whose `check` names what failed: "folder", "manifest", "schema", "seal",
+    "fields", "runtime", "paths", "files", "size", "hash", "labels", "interface" or "golden".
+    """
+    expect_path("path", path)
+    folder = Path(path)
+    try:
+        return _open(folder)
+    except OSError as error:
+        raise BundleRefusalError(
+            "folder", f"expected a readable bundle in {str(folder)!r}, found {error.strerror}"
+        ) from error
+
+
+def labels_bytes(labels: tuple[str, ...]) -> bytes:
+    """What `labels.txt` holds: a label a line, in the order of the scores."""
+    return "".join(f"{label}\n" for label in labels).encode()
+
+
+def files_below(folder: Path, prefix: str = "") -> Iterator[str]:
+    """The files of a bundle, relative to it; raises BundleRefusalError where one is a link or a special file."""
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            path = prefix + entry.name
+            if entry.is_symlink():
+                raise BundleRefusalError("paths", f"expected plain files, found the link {path!r}")
+            if entry.is_dir():
+                if prefix.count("/") >= _MAX_DEPTH:
+                    raise BundleRefusalError(
+                        "paths", f"expected at most {_MAX_DEPTH} folders in each other, found more"
+                    )
+                yield from files_below(Path(entry.path), path + "/")
+            elif stat.S_ISREG(entry.stat(follow_symlinks=False).st_mode):
+                yield path
+            else:
+                raise BundleRefusalError("paths", f"expected plain files, found {path!r}, which is none")
+
+
+def _open(folder: Path) -> Bundle:
+    if not folder.is_dir():
+        found = "a file" if folder.exists() else "nothing"
+        raise BundleRefusalError(
+            "folder", f"expected a bundle folder at {str(folder)!r}, found {found}", hint=bundle_hint(folder)
+        )
+    manifest = read_manifest(_read_manifest_bytes(folder))
+    _check_runtime(manifest)
+    _check_paths(manifest)
+    _check_files(folder, manifest)
+    for entry in manifest.files:
+        _check_size(folder, entry)
+    for entry in manifest.files:
+        _check_hash(folder, entry)
+    _check_labels(folder, manifest)
+    _check_interface(manifest)
+    for index in range(len(manifest.golden.pictures)):
+        check_golden(folder, manifest, index)
+    return Bundle(path=folder, manifest=manifest)
+
+
+def _read_manifest_bytes(folder: Path) -> bytes:
+    file = folder / MANIFEST_FILE
+    if not os.path.lexists(file):
+        raise BundleRefusalError(
+            "manifest", f"expected {MANIFEST_FILE} in {str(folder)!r}, found none", hint=bundle_hint(folder)
+        )
+    status = file.lstat()
+    if not stat.S_ISREG(status.st_mode):
+        raise BundleRefusalError(
+            "paths", f"expected {MANIFEST_FILE} to be a plain file, found a link or a special file"
+        )
+    if status.st_size > MAX_MANIFEST_BYTES:
+        found = f"{status.st_size:,} bytes"
+        raise BundleRefusalError(
+            "manifest", f"expected at most {MAX_MANIFEST_BYTES:,} bytes of {MANIFEST_FILE}, found {found}"
+        )
+    return file.read_bytes()
+
+
+def _check_runtime(manifest: Manifest) -> None:
+    try:
+        expected = runtimes.get(manifest.runtime).model_file
+    except SettingError as error:
+        raise BundleRefusalError("runtime", error.message, hint="update this SDK") from error
+    if manifest.model != expected:
+        raise BundleRefusalError("runtime", f"expected the model {expected!r}, found {manifest.model!r}")
+
+
+def _check_paths(manifest: Manifest) -> None:
+    paths = [entry.path for entry in manifest.files]
+    unsafe = [path for path in paths if not is_safe_path(path)]
+    if unsafe:
+        raise BundleRefusalError("paths", f"expected paths inside the bundle, found {unsafe[0][:80]!r}")
+    if len({path.casefold() for path in paths}) < len(paths):
+        raise BundleRefusalError("paths", "expected every file once, found one twice")
+
+
+def _check_files(folder: Path, manifest: Manifest) -> None:
+    listed = {entry.path for entry in manifest.files}
+    fixed = {LABELS_FILE, *golden_paths(manifest)}
+    rest = listed - fixed
+    if not fixed <= listed or not rest:
+        missing = min(fixed - listed, default=manifest.model)
+        raise BundleRefusalError("files", f"expected {missing!r} in the manifest's files, found none")
+    stray = [path for path in rest if path != manifest.model and not path.startswith(manifest.model + "/")]
+    if stray:
+        raise BundleRefusalError("files", f"expected labels, golden pictures and a model, found {min(stray)!r} listed")
+    present = set()
+    for path in files_below(folder):
+        if path != MANIFEST_FILE and path not in listed:
+            raise BundleRefusalError(
+                "files", f"expected only what the manifest lists, found {path[:80]!r}", hint="remove it"
+            )
+        present.add(path)
+    if listed - present:
+        raise BundleRefusalError("files", f"expected the file {min(listed - present)!r}, found none")
+
+
+def _check_size(folder: Path, entry: FileEntry) -> None:
+    found = (folder / entry.path).stat().st_size
+    if found != entry.bytes:
+        raise BundleRefusalError("size", f"expected {entry.bytes:,} bytes of {entry.path!r}, found {found:,}")
+
+
+def _check_hash(folder: Path, entry: FileEntry) -> None:
+    with (folder / entry.path).open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != entry.sha256:
+        raise BundleRefusalError(
+            "hash", f"expected {entry.path!r} with sha256 {entry.sha256[:12]}…, found {found[:12]}…"
+        )
+
+
+def _check_labels(folder: Path, manifest: Manifest) -> None:
+    expected = labels_bytes(manifest.labels)
+    if (folder / LABELS_FILE).stat().st_size != len(expected) or (folder / LABELS_FILE).read_bytes() != expected:
+        raise BundleRefusalError(
+            "labels", f"expected {LABELS_FILE} to hold the manifest's labels in its order, found others"
+        )
+
+
+def _check_interface(manifest: Manifest) -> None:
+    if reason := interface_misfit(manifest):
+        raise BundleRefusalError("interface", reason)

@@ -1,0 +1,121 @@
+"""Golden pictures: the pictures of a bundle with which every language and device proves that it computes alike."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from mobile_sdk.contract import Contract, ImageSpec
+from mobile_sdk.preprocess import LabelledPictures, upright_rgb
+from mobile_sdk.runtimes.base import InputSpec, OutputSpec
+from mobile_sdk.tasks.segmentation import masks_of
+
+COUNT = 3
+_PROBES = 64  # pictures that are opened, at most, in the search for different labels
+_LONGER_SIDE_PX = 512  # they travel in every app; still larger than most nets' input, so that they test the resize
+_SEED = 20260524
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Golden:
+    """A picture of any size with the index of its label, None where it has none."""
+
+    picture: Image.Image
+    label_index: int | None
+
+
+def choose_goldens(pictures: LabelledPictures) -> tuple[Golden, ...]:
+    """Three of `pictures`, always the same three, of different labels where a look at 64 of them finds such."""
+    chosen = (pictures[position] for position in golden_positions(pictures))
+    return tuple(Golden(picture=each, label_index=int(label) if label >= 0 else None) for each, label in chosen)
+
+
+def golden_positions(pictures: LabelledPictures) -> tuple[int, ...]:
+    """Where in `pictures` the three are that `choose_goldens` takes."""
+    probes = sorted({position * len(pictures) // _PROBES for position in range(_PROBES)})
+    chosen: dict[int, int] = {}
+    others: list[int] = []
+    for probe in probes if len(pictures) else ():
+        label = int(pictures[probe][1])
+        if label not in chosen:
+            chosen[label] = probe
+        elif len(others) < COUNT:
+            others.append(probe)
+        if len(chosen) == COUNT:
+            break
+    return (*chosen.values(), *others)[:COUNT]
+
+
+def generated_goldens(image: ImageSpec) -> tuple[Golden, ...]:
+    """Three made-up pictures without labels, for programs whose data are elsewhere: landscape, portrait, odd size.
+
+    Noise whose power falls with frequency as in photographs, colours that go together, light and dark ends: every byte
+    occurs and most of a net's codes are used. One seed gives one picture.
+    """
+    side = max(96, min(_LONGER_SIDE_PX, 2 * image.size_px))
+    sizes = ((side * 3 // 4, side), (side, side * 2 // 3), (side - 1, side - 7))
+    return tuple(
+        Golden(picture=Image.fromarray(_photograph_like(*size, seed=_SEED + index)), label_index=None)
+        for index, size in enumerate(sizes)
+    )
+
+
+def input_array(pixels: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.generic]:
+    """What the model's input tensor holds for RGB bytes (H, W, 3); for dtype "image" those bytes themselves."""
+    if spec.dtype == "image":
+        return pixels
+    values = pixels.astype(np.int16) + spec.byte_offset
+    if spec.layout == "NCHW":
+        values = values.transpose(2, 0, 1)
+    return np.ascontiguousarray(values, dtype=np.dtype(spec.dtype).newbyteorder("<"))
+
+
+def output_array(data: bytes, spec: OutputSpec) -> NDArray[np.generic]:
+    """The scores (classes,) that a `golden/N.output.bin` holds."""
+    return np.frombuffer(data, dtype=np.dtype(spec.dtype).newbyteorder("<")).astype(spec.dtype)
+
+
+def input_bytes_count(size_px: int, spec: InputSpec) -> int:
+    """How long a `golden/N.input.bin` is."""
+    itemsize = 1 if spec.dtype == "image" else np.dtype(spec.dtype).itemsize
+    return size_px * size_px * 3 * itemsize
+
+
+def output_bytes_count(spec: OutputSpec) -> int:
+    """How long a `golden/N.output.bin` is."""
+    return math.prod(spec.shape) * np.dtype(spec.dtype).itemsize
+
+
+def encode_output(scores: NDArray[np.generic], spec: OutputSpec) -> bytes:
+    """The bytes of a `golden/N.output.bin`, little-endian."""
+    return np.ascontiguousarray(scores, dtype=np.dtype(spec.dtype).newbyteorder("<")).tobytes()
+
+
+def golden_mask(output: NDArray[np.generic], contract: Contract) -> bytes:
+    """A `golden/N.mask.bin`: the label index of every pixel, row by row, as a flat output of a segmenter says."""
+    side = contract.image.size_px
+    return masks_of(output.reshape(side, side, contract.output_columns)).tobytes()
+
+
+def portable(picture: Image.Image) -> Image.Image:
+    """The picture as it is saved: upright RGB of at most 512 px."""
+    rgb = upright_rgb(picture)
+    rgb.thumbnail((_LONGER_SIDE_PX, _LONGER_SIDE_PX), Image.Resampling.BOX)
+    return rgb
+
+
+def _photograph_like(height_px: int, width_px: int, *, seed: int) -> NDArray[np.uint8]:
+    random = np.random.default_rng(seed)
+    vertical, horizontal = np.fft.fftfreq(height_px)[:, None], np.fft.rfftfreq(width_px)[None, :]
+    frequency = np.maximum(np.hypot(vertical, horizontal), 1 / max(height_px, width_px))
+    planes = []
+    for _ in range(3):
+        phases = np.exp(2j * np.pi * random.random(frequency.shape))
+        plane = np.fft.irfft2(phases / frequency**1.3, s=(height_px, width_px))
+        planes.append((plane - plane.mean()) / plane.std())
+    light, warm, green = planes
+    mixed = np.stack([light + 0.4 * warm, light + 0.3 * green, light - 0.4 * warm], axis=-1)
+    pixels: NDArray[np.uint8] = np.clip(np.rint(128 + 70 * mixed), 0, 255).astype(np.uint8)
+    return pixels

@@ -1,0 +1,54 @@
+"""Whether what a manifest says of its model's tensors fits its contract."""
+
+import numpy as np
+
+from mobile_sdk.bundle.manifest import Manifest
+from mobile_sdk.runtimes.base import InputSpec
+
+
+def interface_misfit(manifest: Manifest) -> str | None:
+    """What does not fit, in words; None where all does."""
+    return _input_misfit(manifest.interface.input, manifest.image.size_px) or _output_misfit(manifest)
+
+
+def _input_misfit(spec: InputSpec, size_px: int) -> str | None:
+    shapes = {"NHWC": (1, size_px, size_px, 3), "NCHW": (1, 3, size_px, size_px)}
+    if spec.shape != shapes.get(spec.layout):
+        return f"expected an input {shapes.get(spec.layout)} in {spec.layout}, found {spec.shape}"
+    offsets = {"uint8": (0,), "int8": (-128,), "image": (0,), "float32": (0, -128)}[spec.dtype]
+    if spec.byte_offset not in offsets:
+        return f"expected the byte_offset {offsets[0]} for {spec.dtype}, found {spec.byte_offset}"
+    return None
+
+
+def _output_misfit(manifest: Manifest) -> str | None:
+    spec, columns, side = manifest.interface.output, manifest.output_columns, manifest.image.size_px
+    is_detector = manifest.task == "detection"
+    fits = {
+        "classification": spec.shape == (1, columns),
+        "detection": len(spec.shape) == 3 and min(spec.shape) > 0 and spec.shape[::2] == (1, columns),
+        "segmentation": spec.shape == (1, side, side, columns),
+    }
+    if not fits[manifest.task]:
+        return f"expected an output {_EXPECTED[manifest.task].format(columns=columns, side=side)}, found {spec.shape}"
+    if is_detector and spec.dtype != "float32":
+        return f"expected boxes in float32, found {spec.dtype}"
+    if spec.dtype == "float32":
+        told = (spec.scale, spec.zero_point) != (None, None)
+        return "expected no scale and zero point of a float32 output, found them" if told else None
+    if manifest.precision == "float32":
+        return f"expected a float32 output of a {manifest.precision} model, found {spec.dtype}"
+    if manifest.golden.tolerance != 0 and manifest.precision == "int8":
+        return f"expected the golden tolerance 0 for int8 codes, found {manifest.golden.tolerance:g}"
+    if spec.scale is None or spec.zero_point is None:
+        return "expected scale and zero point of an int8 output, found null"
+    if not 0 < spec.scale < 3e38 or float(np.float32(spec.scale)) != spec.scale:
+        return f"expected a positive float32 as the output's scale, found {spec.scale}"
+    return None if -128 <= spec.zero_point <= 127 else f"expected a zero point in -128..127, found {spec.zero_point}"
+
+
+_EXPECTED = {
+    "classification": "(1, {columns}), one score a label",
+    "detection": "(1, anchors, {columns})",
+    "segmentation": "(1, {side}, {side}, {columns}), one score a pixel and label",
+}

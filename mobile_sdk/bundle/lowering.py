@@ -1,0 +1,81 @@
+"""From one program to a bundle for every runtime."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from mobile_sdk import runtimes as registry
+from mobile_sdk.arguments import NOTHING, Parted, expect, expect_each, expect_path, held_out
+from mobile_sdk.bundle.bundle import Bundle
+from mobile_sdk.bundle.golden import Golden, choose_goldens, generated_goldens
+from mobile_sdk.bundle.writer import check_replaceable, write_bundle
+from mobile_sdk.errors import SettingError
+from mobile_sdk.preprocess import LabelledPictures
+from mobile_sdk.program.program import LOAD_IT, Program
+from mobile_sdk.system.progress import Progress, reported
+
+
+def lower(
+    program: Program,
+    out: str | os.PathLike[str],
+    *,
+    runtimes: str | Sequence[str] = ("executorch", "tflite", "coreml"),
+    pictures: LabelledPictures | Parted | None = None,
+    activation_limit_kib: int | None = None,
+    progress: Progress = True,
+) -> list[Bundle]:
+    """Writes a bundle for every runtime below `out`, in that order; golden pictures are three of `pictures`.
+
+    Of pictures in two parts those held out are taken. `runtimes` may be the name of one.
+
+    Without `pictures` the golden ones are made up, and the manifest says so. With `activation_limit_kib` the models
+    compute the same codes, what is wide in strips of rows, so that no more activations than that are alive at once
+    (`memory_limit.within`): int8 programs only. Names and folders are checked before anything is written. What a
+    runtime refuses is its CompileError; the bundles already written stay.
+
+    Example: `bundles = sdk.lower(program, "bundles", runtimes=["tflite"], pictures=pictures)`
+    """
+    expect("program", program, Program, hint=LOAD_IT)
+    expect_path("out", out)
+    runtimes = (runtimes,) if isinstance(runtimes, str) else runtimes
+    expect_each("runtimes", runtimes, str)
+    expect("activation_limit_kib", activation_limit_kib, int, NOTHING)
+    chosen = [registry.get(name) for name in runtimes]
+    if readers := set(runtimes) - set(registry.names()):
+        raise SettingError(
+            f"expected runtimes that have bundles ({', '.join(registry.names())}), found {', '.join(sorted(readers))}",
+            hint="export tflite: tflite-runtime reads those bundles",
+        )
+    if len(set(runtimes)) < len(runtimes) or not runtimes:
+        raise SettingError(
+            f"expected runtimes, each once, found {', '.join(runtimes) or 'none'}", hint="name each once"
+        )
+    folders = [Path(out) / folder_name(program, name) for name in runtimes]
+    for folder in folders:
+        check_replaceable(folder)
+    goldens, source = _goldens(program, pictures)
+    settings: dict[str, Any] = {"source": source, "activation_limit_kib": activation_limit_kib}
+    bundles = []
+    with reported(progress, "export") as report:
+        for index, (folder, runtime) in enumerate(zip(folders, chosen, strict=True)):
+            report(index / len(chosen), f"exporting {folder.name}")
+            bundles.append(write_bundle(folder, program, runtime, goldens, **settings))
+        report(1.0, f"exported {len(bundles)} bundle{'s' * (len(bundles) > 1)}")
+    return bundles
+
+
+def folder_name(program: Program, runtime: str) -> str:
+    """What a bundle's folder is called; the name is a hint for people, the manifest is the truth."""
+    return f"{program.contract.name}{'-float' if program.graph.precision == 'float32' else ''}.{runtime}"
+
+
+def _goldens(
+    program: Program, pictures: LabelledPictures | Parted | None
+) -> tuple[tuple[Golden, ...], Literal["given", "generated"]]:
+    if pictures is None:
+        return generated_goldens(program.contract.image), "generated"
+    goldens = choose_goldens(held_out(pictures))
+    if not goldens:
+        raise SettingError("expected pictures to choose golden ones from, found none", hint="leave `pictures` out")
+    return goldens, "given"

@@ -1,0 +1,239 @@
+"""Writes bundles: whole or not at all, and never over anything that is not a bundle."""
+
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobile_sdk.bundle import golden
+from mobile_sdk.bundle.bundle import LABELS_FILE, Bundle, files_below, labels_bytes, open_bundle
+from mobile_sdk.bundle.golden import Golden
+from mobile_sdk.bundle.manifest import (
+    MANIFEST_FILE,
+    AccuracyEntry,
+    Activations,
+    BundleRefusalError,
+    FileEntry,
+    GoldenEntry,
+    GoldenPicture,
+    Manifest,
+    QuantizationEntry,
+    StructureEntry,
+    Weights,
+    seal,
+)
+from mobile_sdk.errors import MachineError, SettingError
+from mobile_sdk.graph.operators import Precision
+from mobile_sdk.memory.limit import executed
+from mobile_sdk.preprocess import save_png, to_bytes
+from mobile_sdk.program.expected_scores import expected_scores
+from mobile_sdk.program.program import Program
+from mobile_sdk.runtimes.base import Interface, Runtime
+from mobile_sdk.runtimes.requirement import requirement_of
+from mobile_sdk.system.atomic_files import replacing_folder
+from mobile_sdk.system.environment import installed_versions
+from mobile_sdk.tasks.golden_detections import encode, golden_detections
+from mobile_sdk.tasks.top_classes import winners
+
+FLOAT_TOLERANCE_SHARE = 1e-3
+"""Of the largest score of a float32 model: other processors sum in another order, which moves scores by some 1e-5."""
+INT8_AS_FLOAT_TOLERANCE_STEPS = 8
+"""For int8 models with float32 outputs (Core ML): it rounds ties its own way, which moves scores by a few steps."""
+_HELD: Mapping[Precision, tuple[Weights, Activations]] = {
+    "int8": ("int8 per channel", "int8 per tensor"),
+    "mixed": ("int8 per channel, kept layers float32", "int8 per tensor, kept layers float32"),
+    "float32": ("float32", "float32"),
+}
+_OURS = re.compile(
+    r"bundle\.json|labels\.txt|golden/\d+\.(png|input\.bin|output\.bin|detections\.json|mask\.bin)|model\.[a-z]+(/.*)?"
+)
+
+
+def write_bundle(
+    folder: Path,
+    program: Program,
+    runtime: Runtime,
+    goldens: Sequence[Golden],
+    *,
+    source: Literal["given", "generated"] = "given",
+    activation_limit_kib: int | None = None,
+) -> Bundle:
+    """Exports `program` with `runtime` and puts the bundle at `folder`, replacing a bundle that is there.
+
+    With `activation_limit_kib` the model computes the same in strips, within that limit. Raises CompileError where the
+    runtime refuses the program, SettingError where `folder` holds anything but a bundle or the limit cannot be kept,
+    and MachineError where a float32 output has to be expected by running the model, and this machine cannot.
+    """
+    check_replaceable(folder)
+    with replacing_folder(folder) as draft:
+        (draft / "golden").mkdir(parents=True)
+        _fill(draft, program, runtime, goldens, source, activation_limit_kib)
+        open_bundle(draft)
+    return open_bundle(folder)
+
+
+def copy_bundle(bundle: Bundle, folder: Path) -> Bundle:
+    """Puts an unchanged copy at `folder`, replacing a bundle that is there; the copy is opened before it is.
+
+    Raises SettingError where `folder` holds anything but a bundle, BundleError where the original is damaged.
+    """
+    check_replaceable(folder)
+    with replacing_folder(folder) as draft:
+        for path in files_below(bundle.path):
+            (draft / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(bundle.path / path, draft / path)
+        open_bundle(draft)
+    return open_bundle(folder)
+
+
+def check_replaceable(folder: Path) -> None:
+    """Raises SettingError where `folder` exists and is neither empty nor a bundle, damaged or not."""
+    if not os.path.lexists(folder):
+        return
+    if folder.is_symlink() or not folder.is_dir():
+        raise SettingError(f"expected a folder or nothing at {folder}, found a file", hint="choose another folder")
+    try:
+        present = list(files_below(folder))
+    except BundleRefusalError as error:
+        raise SettingError(f"{folder} is no bundle: {error.message}", hint="choose another folder") from error
+    foreign = [path for path in present if not _OURS.fullmatch(path)]
+    if present and (foreign or MANIFEST_FILE not in present):
+        found = repr((foreign or present)[0])
+        raise SettingError(
+            f"expected a bundle or nothing at {folder}, found {found} there", hint="choose another folder"
+        )
+
+
+def file_entry(folder: Path, path: str) -> FileEntry:
+    """The size and hash of `folder/path`, without reading it whole into memory."""
+    with (folder / path).open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return FileEntry(path=path, bytes=(folder / path).stat().st_size, sha256=digest)
+
+
+def written_by(runtime: Runtime) -> dict[str, str]:
+    """The packages that decide every byte of a model file, with their versions."""
+    return dict(sorted({**runtime.versions(), **installed_versions(["mobile-sdk"])}.items()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Expected:
+    """Scores (pictures, classes) in the output's dtype, who computed them, and how near a device must come."""
+
+    scores: NDArray[np.generic]
+    by: str
+    tolerance: float
+
+
+def _fill(
+    draft: Path,
+    program: Program,
+    runtime: Runtime,
+    goldens: Sequence[Golden],
+    source: Literal["given", "generated"],
+    limit_kib: int | None,
+) -> None:
+    interface = runtime.export(executed(program.graph, limit_kib), program.contract, draft / runtime.model_file)
+    pixels = _write_pictures(draft, program, interface, goldens)
+    expected = _expect(draft / runtime.model_file, program, runtime, interface, pixels)
+    for index, scores in enumerate(expected.scores):
+        (draft / f"golden/{index}.output.bin").write_bytes(golden.encode_output(scores, interface.output))
+        if program.contract.task == "detection":
+            detections = encode(golden_detections(scores, program.contract))
+            (draft / f"golden/{index}.detections.json").write_bytes(detections)
+        if program.contract.task == "segmentation":
+            mask = golden.golden_mask(scores, program.contract)
+            (draft / f"golden/{index}.mask.bin").write_bytes(mask)
+    (draft / LABELS_FILE).write_bytes(labels_bytes(program.contract.labels))
+    surest = winners(expected.scores, program.contract)
+    entry = GoldenEntry(
+        source=source,
+        expected_by=expected.by,
+        tolerance=expected.tolerance,
+        pictures=tuple(
+            GoldenPicture(top1_index=int(winner), label_index=each.label_index)
+            for winner, each in zip(surest, goldens, strict=True)
+        ),
+    )
+    manifest = _manifest(draft, program, runtime, interface, entry, limit_kib)
+    (draft / MANIFEST_FILE).write_bytes(seal(manifest.model_dump(mode="json")))
+
+
+def _write_pictures(
+    draft: Path, program: Program, interface: Interface, goldens: Sequence[Golden]
+) -> NDArray[np.uint8]:
+    """Writes the goldens' pictures and inputs; gives their bytes (pictures, H, W, 3)."""
+    pixels = []
+    for index, each in enumerate(goldens):
+        picture = golden.portable(each.picture)
+        save_png(np.asarray(picture), draft / f"golden/{index}.png")
+        pixels.append(to_bytes(picture, program.contract.image))
+        data = golden.input_array(pixels[-1], interface.input).tobytes()
+        (draft / f"golden/{index}.input.bin").write_bytes(data)
+    return np.stack(pixels)
+
+
+def _expect(
+    model: Path, program: Program, runtime: Runtime, interface: Interface, pixels: NDArray[np.uint8]
+) -> _Expected:
+    """What integers decide by the reference; float32 by the runtime itself, which computes in its own arithmetic."""
+    if interface.output.dtype == "int8" or (program.graph.is_int8 and not hasattr(runtime, "apple_runtime_not_run")):
+        tolerance = requirement_of(runtime.name, program.graph).golden_steps
+        return _Expected(scores=expected_scores(program, pixels), by="reference", tolerance=tolerance)
+    if reason := runtime.unavailable():
+        raise MachineError(
+            f"expected to run {runtime.name} for its golden outputs, but {reason}", hint="see `mobile-sdk doctor`"
+        )
+    with closing(runtime.load(model, interface, threads=1)) as session:
+        scores = np.stack([session.run(picture) for picture in pixels])
+        by = f"{runtime.name} ({getattr(session, 'arithmetic', 'its own kernels')})"
+    return _Expected(scores=scores, by=by, tolerance=_tolerance(program, scores))
+
+
+def _tolerance(program: Program, scores: NDArray[np.generic]) -> float:
+    grid = program.graph.output.quantization
+    if grid is not None:
+        return INT8_AS_FLOAT_TOLERANCE_STEPS * grid.scale
+    return FLOAT_TOLERANCE_SHARE * max(1.0, float(np.abs(scores).max()))
+
+
+def _manifest(
+    draft: Path, program: Program, runtime: Runtime, interface: Interface, entry: GoldenEntry, limit_kib: int | None
+) -> Manifest:
+    contract, record, precision = program.contract, program.record, program.graph.precision
+    weights, activations = _HELD[precision]
+    return Manifest(
+        schema_number=1,
+        name=contract.name,
+        task=contract.task,
+        labels=contract.labels,
+        image=contract.image,
+        detection=contract.detection,
+        runtime=runtime.name,
+        precision=precision,
+        model=runtime.model_file,
+        resize="pillow-bilinear",
+        interface=interface,
+        quantization=QuantizationEntry(
+            method=record.quantized,
+            weights=weights,
+            activations=activations,
+        ),
+        accuracy=AccuracyEntry.of(record),
+        structure=StructureEntry.of(runtime.structure(draft / runtime.model_file)),
+        golden=entry,
+        activation_limit_kib=limit_kib,
+        files=tuple(file_entry(draft, path) for path in files_below(draft)),
+        versions=written_by(runtime),
+        program_sha256=program.digest(),
+        graph_sha256=program.graph.digest(),
+        manifest_sha256="0" * 64,
+    )

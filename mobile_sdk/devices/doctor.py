@@ -1,0 +1,181 @@
+"""What this machine can run, and how to get the rest."""
+
+import importlib.util
+import os
+import platform
+import shutil
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Literal
+
+from mobile_sdk.system.cache import cache_folder
+from mobile_sdk.system.environment import describe_environment, usable_cores
+
+Status = Literal["ok", "missing", "limited"]
+
+_DISK_NEEDED_GIB = 4
+_MEMORY_NEEDED_GIB = 6
+_INSTALL_ALL = "pip install mobile-sdk"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that this machine has, lacks, or has in part."""
+
+    name: str
+    status: Status
+    found: str  # a version, a size, a path; or why it is missing or limited
+    enables: str
+    get: str | None  # one command, or None where nothing is to be got
+
+
+def checks() -> list[Finding]:
+    """Every finding, in the order in which the SDK needs the things. Imports no package that it looks for."""
+    return [
+        *(*_packages(), _coreml(), _tflite_runtime(), _emulated_core()),
+        *(_program("adb", "apt-get install adb", "verify and bench on phones"), _runners(), _android_runners()),
+        *(_program("ssh", "apt-get install openssh-client", "verify and bench on boards"), _chromium(), *_hardware()),
+    ]
+
+
+def _packages() -> list[Finding]:
+    return [
+        _package("torch", "torch", "training, quantization, the reference", "pip install torch==2.13.0"),
+        _package("torchao", "torchao", "quantization (PT2E)", "pip install torchao"),
+        _package("executorch", "executorch.runtime", "ExecuTorch bundles: export, verify, bench", _INSTALL_ALL),
+        _package("ai-edge-litert", "ai_edge_litert", "TFLite bundles: export, verify, bench", _INSTALL_ALL),
+    ]
+
+
+def _package(name: str, module: str, enables: str, get: str) -> Finding:
+    version = _version(name)
+    if version is None or importlib.util.find_spec(module.partition(".")[0]) is None:
+        return Finding(name=name, status="missing", found="not installed", enables=enables, get=get)
+    return Finding(name=name, status="ok", found=version, enables=enables, get=None)
+
+
+def _coreml() -> Finding:
+    enables = "Core ML bundles: export, verify by interpreter; Apple's own runtime on a Mac"
+    finding = _package("coremltools", "coremltools", enables, _INSTALL_ALL)
+    if finding.status == "missing" or sys.platform == "darwin":
+        return finding
+    found = f"{finding.found}; exports here, Apple's runtime predicts only on macOS"
+    return Finding(name=finding.name, status="limited", found=found, enables=enables, get=None)
+
+
+def _tflite_runtime() -> Finding:
+    from mobile_sdk.runtimes.tflite_legacy.environment import HOW_TO_GET, REQUIREMENTS, find_python
+
+    python = find_python()
+    return Finding(
+        name="tflite-runtime",
+        status="ok" if python else "missing",
+        found=REQUIREMENTS[0].partition("==")[2] if python else "its own environment has not been made",
+        enables="verify on the kernels of apps that still ship TensorFlow Lite's last release",
+        get=None if python else HOW_TO_GET,
+    )
+
+
+def _emulated_core() -> Finding:
+    from mobile_sdk.devices.emulated import ARCHITECTURE
+    from mobile_sdk.devices.emulated.machine import HOW_TO_GET, find_machine, why_not_here
+    from mobile_sdk.devices.runner.build import find_runners
+
+    machine, reason = find_machine() if find_runners(ARCHITECTURE) else None, why_not_here()
+    return Finding(
+        name="emulated:cortex-a76",
+        status="ok" if machine else "missing",
+        found=str(machine.folder) if machine else reason or "not fetched yet",
+        enables="verify on the runtimes' Arm kernels without a phone",
+        get=None if machine or reason else HOW_TO_GET,
+    )
+
+
+def _program(name: str, get: str, enables: str) -> Finding:
+    path = shutil.which(name)
+    found = path or "not on the path"
+    return Finding(
+        name=name, status="ok" if path else "missing", found=found, enables=enables, get=None if path else get
+    )
+
+
+def _runners() -> Finding:
+    """What runs a model on a device is built at its first use, where a compiler is."""
+    from mobile_sdk.devices.runner import debian
+    from mobile_sdk.devices.runner.build import find_runners
+
+    runners = find_runners(platform.machine())
+    has_compiler = shutil.which("g++") is not None or debian.unavailable() is None  # which fetches one
+    found = str(runners.folder) if runners else "built at its first use" if has_compiler else None
+    return Finding(
+        name="runner",
+        status="ok" if found else "missing",
+        found=found or "the compiler g++ is missing",
+        enables="verify and bench on phones and boards",
+        get=None if found else "apt-get install g++",
+    )
+
+
+def _android_runners() -> Finding:
+    from mobile_sdk.devices.runner.build import ANDROID_FOLDER, SOURCES, android_runners
+    from mobile_sdk.errors import MachineError
+
+    try:
+        found, get = str(android_runners().folder), None
+    except MachineError:
+        found, get = f"{ANDROID_FOLDER} names no folder", f"cmake -S {SOURCES} --preset arm64-android"
+    enables = "verify and bench on Android phones; built by an NDK"
+    return Finding(name="runner for Android", status="missing" if get else "ok", found=found, enables=enables, get=get)
+
+
+def _chromium() -> Finding:
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    return Finding(
+        name="chromium",
+        status="ok" if path else "missing",
+        found=path or "no browser on the path",
+        enables="optional: a picture of the report, taken by a headless browser",
+        get=None if path else "apt-get install chromium",
+    )
+
+
+def _hardware() -> list[Finding]:
+    environment = describe_environment()
+    memory_gib = (environment.memory_mib or 0) / 1024
+    folder = cache_folder()
+    while not folder.exists():
+        folder = folder.parent
+    disk_gib = shutil.disk_usage(folder).free / 2**30
+    return [
+        _amount("disk", disk_gib, _DISK_NEEDED_GIB, f"GiB free at {folder}", "the cache, and bundles"),
+        _amount("memory", memory_gib, _MEMORY_NEEDED_GIB, "GiB", "training and export at 224 px"),
+        _amount("cores", usable_cores(), 2, f"of {os.cpu_count()}, {platform.machine()}", "training in minutes"),
+        _int8_instructions(environment.features),
+    ]
+
+
+def _amount(name: str, found: float, needed: int, unit: str, enables: str) -> Finding:
+    enough = found >= needed
+    text = f"{found:.3g} {unit}" + ("" if enough else f"; {needed} are needed")
+    return Finding(name=name, status="ok" if enough else "limited", found=text, enables=enables, get=None)
+
+
+def _int8_instructions(features: tuple[str, ...]) -> Finding:
+    names = ("avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm")
+    present = [name for name in names if name in features]
+    none = f"none of {', '.join(names)}" if sys.platform == "linux" else "this system does not say"
+    return Finding(
+        name="int8 instructions",
+        status="ok" if present else "limited",
+        found=", ".join(present) or none,
+        enables="timings on host that show what int8 gains",
+        get=None,
+    )
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,176 @@
+"""The runner: a C++ program that runs a model on the device that it is pushed to, built here for its processor.
+
+Its sources and CMake project are in `runner/`. The libraries are those of the runtimes' Python wheels, in the very
+versions that are installed on this host, so that a device computes with what the host was verified with.
+"""
+
+import hashlib
+import os
+import platform
+import shutil
+import sys
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from mobile_sdk.devices.runner import debian
+from mobile_sdk.devices.runner.wheels import fetch_wheel, missing_packages, requirements
+from mobile_sdk.errors import MachineError, SettingError
+from mobile_sdk.system.cache import Say, cache_folder, made_once
+from mobile_sdk.system.commands import run_command
+from mobile_sdk.system.temporary_folder import scratch_folder
+
+ANDROID_FOLDER = "MOBILE_SDK_ANDROID_RUNNERS"
+ARCHITECTURES = ("x86_64", "aarch64")
+SUITE = "bookworm"
+SOURCES = Path(__file__).with_name("sources")
+
+_EXECUTORCH, _LITERT = "executorch", "ai-edge-litert"
+_LIBRARIES: Mapping[str, tuple[str, ...]] = {  # by runtime, as the wheels name them; a program is one delegate call
+    "executorch": ("libexecutorch.so", "libexecutorch_backend_xnnpack.so", "libexecutorch_threadpool.so"),
+    "tflite": ("libLiteRt.so",),
+}
+_COMPILER_HINT = "apt-get install g++, or report this as a bug with the versions of executorch and of Debian"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runners:
+    """A folder with a runner for each runtime, and the libraries that they need, all side by side."""
+
+    folder: Path
+
+    def program(self, runtime: str) -> Path:
+        """The runner of a runtime; `runner/main.cpp` says what it takes. SettingError where there is none."""
+        if runtime not in _LIBRARIES:
+            raise SettingError(
+                f"expected a bundle for {' or '.join(_LIBRARIES)} on a device, found {runtime}",
+                hint="use --device host for this bundle",
+            )
+        return self.folder / f"runner-{runtime}"
+
+    def files(self, runtime: str) -> list[Path]:
+        """What has to be on the device, all in one folder: the runner and every library that is not another one's."""
+        program = self.program(runtime)
+        others = {name for other, names in _LIBRARIES.items() if other != runtime for name in names}
+        return [program, *sorted(path for path in self.folder.glob("*.so") if path.name not in others)]
+
+
+def find_runners(architecture: str) -> Runners | None:
+    """The runners for Linux on `architecture` ("aarch64"), where they have been built."""
+    if missing_packages([_EXECUTORCH, _LITERT]):
+        return None
+    folder = _folder(architecture)
+    return Runners(folder=folder) if folder.is_dir() else None
+
+
+def make_runners(architecture: str, say: Say) -> Runners:
+    """The runners for Linux, built first where they are missing (for another processor 80 MB are fetched).
+
+    Raises MachineError where a package or a compiler is missing, SettingError for an architecture that has no wheels.
+    """
+    if architecture not in ARCHITECTURES:
+        raise SettingError(
+            f"expected a device of {' or '.join(ARCHITECTURES)}, found {architecture}", hint="use a 64-bit system on it"
+        )
+    if missing := missing_packages([_EXECUTORCH, _LITERT]):
+        raise MachineError(f"expected the package {missing[0]}, found it not installed", hint="pip install mobile-sdk")
+    return Runners(folder=made_once(_folder(architecture), lambda unfinished: _make(unfinished, architecture, say)))
+
+
+def android_runners() -> Runners:
+    """The runners for Android, which only an NDK builds. MachineError where the user has not said where they are."""
+    folder = os.environ.get(ANDROID_FOLDER)
+    if not folder or not Path(folder).is_dir():
+        raise MachineError(
+            f"expected runners for Android in ${ANDROID_FOLDER}, found {folder or 'it not set'}",
+            hint=f"build {SOURCES} with an NDK (cmake --preset arm64-android) and set {ANDROID_FOLDER} to the folder",
+        )
+    return Runners(folder=Path(folder))
+
+
+def _folder(architecture: str) -> Path:
+    """One folder for each state of the sources and set of versions."""
+    digest = hashlib.sha256(" ".join([SUITE, *requirements([_EXECUTORCH, _LITERT])]).encode())
+    for source in sorted(path for path in SOURCES.iterdir() if path.is_file()):
+        digest.update(source.read_bytes())
+    return cache_folder() / f"runners-{architecture}-{digest.hexdigest()[:12]}"
+
+
+def _make(folder: Path, architecture: str, say: Say) -> None:
+    with scratch_folder() as scratch:
+        is_own = architecture == platform.machine()
+        if is_own:
+            executorch, litert = _installed(_EXECUTORCH), _installed(_LITERT)
+        else:
+            say(f"runner for {architecture}: fetching the runtimes' libraries")
+            packages = scratch / "packages"
+            executorch = _fetched(_EXECUTORCH, packages, architecture)
+            litert = _fetched(_LITERT, packages, architecture)
+        compiler = shutil.which("g++") if is_own else None
+        if compiler is None:
+            say(f"runner for {architecture}: fetching a compiler")
+            compiler = str(_fetched_compiler(scratch / "compiler", architecture))
+        say(f"runner for {architecture}: building")
+        _build(folder, scratch / "build", architecture, compiler, executorch, litert)
+
+
+def _installed(package: str) -> Path:
+    """The package's folder; it is not imported."""
+    name = package.replace("-", "_")
+    return Path(str(metadata.distribution(package).locate_file(name)))
+
+
+def _fetched(package: str, folder: Path, architecture: str) -> Path:
+    """The same for another architecture: libraries and headers alone."""
+    folder.mkdir(exist_ok=True)
+    wheel, name = fetch_wheel(package, folder, architecture), package.replace("-", "_")
+    wanted = (f"{name}/include/", f"{name}/lib/", f"{name}/libLiteRt.so")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder, [member for member in archive.namelist() if member.startswith(wanted)])
+    return folder / name
+
+
+def _fetched_compiler(folder: Path, architecture: str) -> Path:
+    """A command that compiles for `architecture`, with Debian's compiler below `folder`: nothing is installed."""
+    folder.mkdir()
+    host = debian.host_architecture()
+    package = f"g++-{architecture.replace('_', '-')}-linux-gnu:{host}"
+    for file in debian.fetch_packages([package], suite=SUITE, architectures=[host]):
+        debian.unpack(file, folder)
+    own_libraries = ":".join(str(path) for path in sorted((folder / "usr/lib").glob("*-linux-gnu")))
+    command = folder / "g++"
+    program = next((folder / "usr/bin").glob(f"{architecture}-linux-gnu-g++-[0-9]*"))
+    command.write_text(
+        f'#!/bin/sh\nLD_LIBRARY_PATH={own_libraries} exec {program} --sysroot={folder} "$@"\n', encoding="utf-8"
+    )
+    command.chmod(0o755)
+    return command
+
+
+def _build(folder: Path, build: Path, architecture: str, compiler: str, executorch: Path, litert: Path) -> None:
+    settings = {
+        "CMAKE_CXX_COMPILER": compiler,
+        "CMAKE_BUILD_TYPE": "Release",
+        "executorch_ROOT": executorch,
+        "LITERT_LIBRARY": litert / "libLiteRt.so",
+    }
+    if architecture != platform.machine():
+        settings |= {"CMAKE_SYSTEM_NAME": "Linux", "CMAKE_SYSTEM_PROCESSOR": architecture}
+    words = [f"-D{name}={value}" for name, value in settings.items()]
+    run_command([_cmake(), "-S", str(SOURCES), "-B", str(build), "-G", "Unix Makefiles", *words], hint=_COMPILER_HINT)
+    run_command([_cmake(), "--build", str(build)], hint=_COMPILER_HINT)
+    sources = {"executorch": executorch / "lib", "tflite": litert}
+    for runtime, libraries in _LIBRARIES.items():
+        shutil.copy2(build / f"runner-{runtime}", folder)
+        for name in libraries:
+            shutil.copy2(sources[runtime] / name, folder)
+
+
+def _cmake() -> str:
+    """CMake of this Python's environment, or of the machine."""
+    own = shutil.which("cmake", path=str(Path(sys.executable).parent))
+    if found := own or shutil.which("cmake"):
+        return found
+    raise MachineError("expected CMake to build the runner, found none", hint="pip install cmake")

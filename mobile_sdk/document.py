@@ -1,0 +1,29 @@
+"""Documents: everything that is read from disk, validated by pydantic."""
+
+import reprlib
+
+from pydantic import BaseModel, ConfigDict
+
+SHORT = reprlib.Repr()
+SHORT.maxtuple = SHORT.maxlist = SHORT.maxdict = 3
+SHORT.maxlevel = 2
+SHORT.maxstring = SHORT.maxother = 60
+_LONGEST_REPR = 200
+
+
+class Document(BaseModel):
+    """Base of everything that is read from disk: frozen, and an unknown field is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def __repr__(self) -> str:
+        """One short line, whatever the document holds."""
+        said = ", ".join(f"{name}={SHORT.repr(value)}" for name, value in self.__repr_args__())
+        return cut(f"{type(self).__name__}({said})")
+
+    __str__ = __repr__
+
+
+def cut(text: str) -> str:
+    """The text, its end left out where it is too long for one line."""
+    return text if len(text) <= _LONGEST_REPR else f"{text[: _LONGEST_REPR - 2]}…)"

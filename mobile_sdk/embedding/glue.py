@@ -1,0 +1,132 @@
+"""What an app needs beside a bundle's folder: glue, where it has no reader of bundles, and lines to add by hand.
+
+The glue finds embedded bundles and, on Android, copies one out of the APK, as runtimes load a model from a file. It
+checks nothing: the packages of the demo apps do, and are there to be copied.
+"""
+
+import re
+from collections.abc import Sequence
+
+from mobile_sdk.errors import SettingError
+from mobile_sdk.system.environment import installed_versions
+
+WRITTEN_BY = "// Written by mobile-sdk embed, which writes it again: change it elsewhere."
+EMBEDDABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+"""The folder names that glue can hold: nothing in them means anything in Kotlin or Swift, or to either app's build."""
+LITERT_ANDROID = "2.2.0"
+"""The release for Android that the demo names; PyPI's numbers are others."""
+
+_KOTLIN = """\
+{written_by}
+package mobilesdk
+
+import android.content.Context
+import java.io.File
+import java.io.IOException
+
+/** The bundles in `assets/bundles`. */
+object EmbeddedBundles {{
+    val names =
+        listOf(
+{names}
+        )
+
+    /** The folder of a bundle, copied out of the APK first where no copy of it is there. Not for the main thread. */
+    @Throws(IOException::class)
+    fun folder(
+        context: Context,
+        name: String,
+    ): File {{
+        val folder = File(context.filesDir, "bundles/$name")
+        val manifest = context.assets.open("bundles/$name/bundle.json").use {{ it.readBytes() }}
+        val copied = File(folder, "bundle.json")
+        if (copied.isFile && copied.readBytes().contentEquals(manifest)) return folder
+        folder.deleteRecursively()
+        val paths = context.assets.list("bundles/$name").orEmpty()
+        for (path in paths) if (path != "bundle.json") copy(context, name, path)
+        copied.writeBytes(manifest) // last: a copy that was cut short has none
+        return folder
+    }}
+
+    private fun copy(
+        context: Context,
+        name: String,
+        path: String,
+    ) {{
+        val inside = context.assets.list("bundles/$name/$path").orEmpty()
+        for (each in inside) copy(context, name, "$path/$each")
+        if (inside.isNotEmpty()) return
+        val target = File(context.filesDir, "bundles/$name/$path")
+        target.parentFile?.mkdirs()
+        context.assets.open("bundles/$name/$path").use {{ source -> target.outputStream().use {{ source.copyTo(it) }} }}
+    }}
+}}
+"""
+_SWIFT = """\
+{written_by}
+import Foundation
+
+/// The bundles in the folder reference `Bundles`.
+public enum EmbeddedBundles {{
+  public static let names = [
+{names}
+  ]
+
+  /// The folder of a bundle inside the app, nil where it was not added to the target.
+  public static func folder(_ name: String) -> URL? {{
+    Bundle.main.url(forResource: name, withExtension: nil, subdirectory: "Bundles")
+  }}
+}}
+"""
+
+
+def kotlin_glue(names: Sequence[str]) -> str:
+    """`EmbeddedBundles.kt` for bundles of these names; raises SettingError where one is not `EMBEDDABLE`."""
+    return _KOTLIN.format(written_by=WRITTEN_BY, names=_listed(names, " " * 12))
+
+
+def swift_glue(names: Sequence[str]) -> str:
+    """`EmbeddedBundles.swift` for bundles of these names; raises SettingError where one is not `EMBEDDABLE`."""
+    return _SWIFT.format(written_by=WRITTEN_BY, names=_listed(names, " " * 4))
+
+
+def check_embeddable(names: Sequence[str]) -> None:
+    """Raises SettingError for a name that would have to be escaped in source code."""
+    if wrong := [name for name in names if not EMBEDDABLE.fullmatch(name)]:
+        raise SettingError(
+            f"expected folders named by letters, digits, '.', '-' and '_', found {wrong[0][:80]!a}",
+            hint="rename the bundle's folder, such as fruit.tflite",
+        )
+
+
+def gradle_advice(runtimes: Sequence[str]) -> tuple[str, ...]:
+    """The lines to add to the module's build.gradle.kts, for the runtimes of the bundles."""
+    lines = {
+        "executorch": f'implementation("org.pytorch:executorch-android:{executorch_version()}")',
+        "tflite": f'implementation("com.google.ai.edge.litert:litert:{LITERT_ANDROID}")',
+    }
+    wanted = tuple(f"    {lines[runtime]}" for runtime in lines if runtime in runtimes)
+    return ("Add to the module's build.gradle.kts, with minSdk 23 or more:", "dependencies {", *wanted, "}")
+
+
+def xcode_advice(runtimes: Sequence[str]) -> tuple[str, ...]:
+    """What to add to an Xcode project, for the runtimes of the bundles."""
+    lines = [
+        "Add the folder Bundles to the app's target as a folder reference (blue in Xcode; XcodeGen: type: folder)."
+    ]
+    if "executorch" in runtimes:
+        package = f"github.com/pytorch/executorch, branch swiftpm-{executorch_version()}"
+        lines.append(f"Add the package {package}, with executorch, backend_xnnpack and kernels_optimized.")
+    if "coreml" in runtimes:
+        lines.append("Link CoreML.framework; MLModel.compileModel(at:) takes model.mlpackage as it is.")
+    return tuple(lines)
+
+
+def _listed(names: Sequence[str], indent: str) -> str:
+    check_embeddable(names)
+    return "\n".join(f'{indent}"{name}",' for name in names)
+
+
+def executorch_version() -> str:
+    """The version that exports here, which an app takes too: an older runtime may not know a newer file."""
+    return installed_versions(["executorch"]).get("executorch", "1.5.1")

@@ -1,0 +1,184 @@
+"""Draws integer graphs by hand where only their shapes matter, as for latencies.
+
+Weights are random and the grids are made up: an operator's time does not depend on the values.
+"""
+
+from collections.abc import Sequence
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobile_sdk.graph.operators import (
+    INT8_MIN,
+    Add,
+    ChannelShuffle,
+    ChannelSlice,
+    Clamp,
+    Concat,
+    Constant,
+    Conv2d,
+    DecodeBoxes,
+    Graph,
+    JoinRows,
+    Linear,
+    MaxPool2d,
+    Mean,
+    Mul,
+    Operator,
+    Quantization,
+    Reshape,
+    ResizeBilinear,
+    Rows,
+    Tensor,
+)
+
+_GRID = Quantization(scale=1 / 32, zero_point=0)
+_RECTIFIED_GRID = Quantization(scale=1 / 32, zero_point=INT8_MIN)  # where nothing lies below zero
+_PICTURE_GRID = Quantization(scale=1 / 128, zero_point=0)
+
+
+class Pen:
+    """Appends operators to a graph of a `size_px` × `size_px` picture; most methods give the tensor that they wrote."""
+
+    def __init__(self, size_px: int) -> None:
+        self.input = Tensor(name="picture", shape=(3, size_px, size_px), quantization=_PICTURE_GRID)
+        self.operators: list[Operator] = []
+        self._random = np.random.default_rng(0)
+
+    def conv(
+        self,
+        x: Tensor,
+        channels: int,
+        kernel: int = 1,
+        *,
+        stride: int = 1,
+        groups: int = 1,
+        dilation: int = 1,
+        clamp: Clamp = Clamp.NONE,
+    ) -> Tensor:
+        """A convolution, padded by half of what its kernel reaches over on every side."""
+        weight, scales, bias = self._weights(channels, x.shape[0] // groups, kernel, kernel)
+        operator = Conv2d(
+            input=x,
+            weight=weight,
+            weight_scales=scales,
+            bias=bias,
+            clamp=clamp,
+            stride=(stride, stride),
+            padding=(dilation * (kernel // 2),) * 4,
+            dilation=(dilation, dilation),
+            groups=groups,
+            output=self._tensor(
+                (channels, *(-(-side // stride) for side in x.shape[1:])),
+                _GRID if clamp is Clamp.NONE else _RECTIFIED_GRID,
+            ),
+            path="",
+        )
+        return self._append(operator)
+
+    def linear(self, x: Tensor, outputs: int, *, clamp: Clamp = Clamp.NONE) -> Tensor:
+        """A fully connected layer on (C, 1, 1) or (C,)."""
+        flat = x if len(x.shape) == 1 else self._append(Reshape(input=x, output=self._tensor(x.shape[:1]), path=""))
+        weight, scales, bias = self._weights(outputs, x.shape[0])
+        operator = Linear(
+            input=flat,
+            weight=weight,
+            weight_scales=scales,
+            bias=bias,
+            clamp=clamp,
+            output=self._tensor((outputs,)),
+            path="",
+        )
+        return self._append(operator)
+
+    def mean(self, x: Tensor) -> Tensor:
+        """The mean over height and width, (C, 1, 1)."""
+        return self._append(Mean(input=x, output=self._tensor((x.shape[0], 1, 1)), path=""))
+
+    def binary(
+        self, kind: type[Add] | type[Mul], a: Tensor, b: Tensor | Constant, *, clamp: Clamp = Clamp.NONE
+    ) -> Tensor:
+        """An elementwise sum or product, of `a`'s shape."""
+        return self._append(kind(a=a, b=b, clamp=clamp, output=self._tensor(a.shape), path=""))
+
+    def hard_swish(self, x: Tensor) -> Tensor:
+        """X × ReLU6(x + 3), as it runs in int8; the sixth is in the next layer's weights."""
+        three = Constant(name="three", value=96.0, quantization=_GRID)
+        return self.binary(Mul, x, self.binary(Add, x, three, clamp=Clamp.RELU6))
+
+    def scaled(self, x: Tensor) -> Tensor:
+        """X times a constant."""
+        return self.binary(Mul, x, Constant(name="sixth", value=21.0, quantization=_GRID))
+
+    def max_pool(self, x: Tensor, kernel: int, *, stride: int = 1) -> Tensor:
+        """The maximum in windows, padded by half their size on every side; windows of even size are not."""
+        padding = kernel // 2 if kernel % 2 else 0
+        output = self._tensor((x.shape[0], *(-(-side // stride) for side in x.shape[1:])), x.quantization)
+        operator = MaxPool2d(
+            input=x,
+            kernel=(kernel, kernel),
+            stride=(stride, stride),
+            padding=(padding,) * 4,
+            output=output,
+            path="",
+        )
+        return self._append(operator)
+
+    def concat(self, parts: Sequence[Tensor]) -> Tensor:
+        """The maps joined along channels."""
+        channels = sum(part.shape[0] for part in parts)
+        output = self._tensor((channels, *parts[0].shape[1:]), parts[0].quantization)
+        return self._append(Concat(parts=tuple(parts), output=output, path=""))
+
+    def channels(self, x: Tensor, start: int, stop: int) -> Tensor:
+        """The channels from `start` to before `stop`."""
+        output = self._tensor((stop - start, *x.shape[1:]), x.quantization)
+        return self._append(ChannelSlice(input=x, start=start, stop=stop, output=output, path=""))
+
+    def shuffle(self, x: Tensor, groups: int) -> Tensor:
+        """ShuffleNet's channel shuffle."""
+        output = self._tensor(x.shape, x.quantization)
+        return self._append(ChannelShuffle(input=x, groups=groups, output=output, path=""))
+
+    def resize(self, x: Tensor, size: int) -> Tensor:
+        """Bilinear interpolation to `size` × `size` pixels."""
+        output = self._tensor((x.shape[0], size, size), x.quantization)
+        return self._append(ResizeBilinear(input=x, output=output, path=""))
+
+    def rows(self, x: Tensor, start: int, stop: int) -> Tensor:
+        """The rows from `start` to before `stop`."""
+        output = self._tensor((x.shape[0], stop - start, x.shape[2]), x.quantization)
+        return self._append(Rows(input=x, start=start, output=output, path=""))
+
+    def join_rows(self, parts: Sequence[Tensor]) -> Tensor:
+        """The maps one below the other."""
+        channels, _, width = parts[0].shape
+        output = self._tensor((channels, sum(part.shape[1] for part in parts), width), parts[0].quantization)
+        return self._append(JoinRows(parts=tuple(parts), output=output, path=""))
+
+    def boxes(self, predictions: Sequence[Tensor], scores: int) -> Tensor:
+        """A detector's boxes and so many scores, from maps of offsets and of scores in turns."""
+        anchors = sum(prod(offsets.shape) // 4 for offsets in predictions[::2])
+        origins, steps = (self._random.uniform(0, 1, (anchors, 4)).astype(np.float32) for _ in range(2))
+        output = Tensor(name=f"tensor_{len(self.operators)}", shape=(anchors, 4 + scores), quantization=None)
+        operator = DecodeBoxes(predictions=tuple(predictions), origins=origins, steps=steps, output=output, path="")
+        return self._append(operator)
+
+    def graph(self) -> Graph:
+        """The graph of all that was drawn."""
+        return Graph(input=self.input, operators=tuple(self.operators))
+
+    def _weights(self, *shape: int) -> tuple[NDArray[np.int8], NDArray[np.float32], NDArray[np.int32]]:
+        """Weights, their scales and biases; sums come out as large as inputs."""
+        weight = self._random.integers(-127, 128, shape, dtype=np.int8)
+        scales = self._random.uniform(0.5, 1, shape[0]) / (64 * np.sqrt(np.prod(shape[1:])))
+        bias = self._random.integers(-1000, 1001, shape[0], dtype=np.int32)
+        return weight, scales.astype(np.float32), bias
+
+    def _tensor(self, shape: tuple[int, ...], grid: Quantization | None = _GRID) -> Tensor:
+        return Tensor(name=f"tensor_{len(self.operators)}", shape=shape, quantization=grid)
+
+    def _append(self, operator: Operator) -> Tensor:
+        self.operators.append(operator)
+        return operator.output

@@ -1,0 +1,46 @@
+"""Whether layers kept in float32 compute the same everywhere: proved from the graph's numbers, for every picture.
+
+One float32 operation has one result by IEEE 754, and runtimes keep operators apart: none of them fuses a product with
+the sum of another operator. A sum of many products has as many results as there are orders, unless float32 holds every
+partial sum exactly. Interpolation is such a sum, too.
+"""
+
+from mobile_sdk.graph.operators import (
+    Activation,
+    ActivationKind,
+    AvgPool2d,
+    Conv2d,
+    Graph,
+    Linear,
+    Mean,
+    Operator,
+    ResizeBilinear,
+)
+from mobile_sdk.graph.value_ranges import Held, held_in, resizing_is_exact, sums_are_exact
+
+
+def order_dependent_paths(graph: Graph) -> list[str]:
+    """The layers whose float32 result may depend on the order of summation, or on how an activation is computed."""
+    held = held_in(graph.operators)
+    in_float = [operator for operator in graph.operators if operator.output.quantization is None]
+    found = [operator.path for operator in in_float if not _has_one_result(operator, held.get(operator.inputs[0].name))]
+    return list(dict.fromkeys(found))
+
+
+def _has_one_result(operator: Operator, x: Held | None) -> bool:
+    """Whether every implementation gives the same output for the same input, of which is known what it can hold.
+
+    A conversion from codes, and one to codes, is a product with a scale or its float32 inverse, rounded once; a maximum
+    and what moves values round nothing. Decoded boxes are a product and a sum, in operators of their own.
+    """
+    match operator:
+        case Conv2d() | Linear():
+            return x is not None and sums_are_exact(operator, x)
+        case ResizeBilinear():
+            return resizing_is_exact(operator, x)
+        case Mean() | AvgPool2d():
+            return False
+        case Activation():
+            return operator.kind in (ActivationKind.RELU, ActivationKind.RELU6)
+        case _:
+            return True

@@ -1,0 +1,38 @@
+"""The float32 twin in PyTorch: what the int8 reference is compared with, tensor by tensor."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mobile_sdk.graph.float_operators import apply
+from mobile_sdk.graph.operators import Graph, Tensor
+from mobile_sdk.graph.reference import BATCH_PIXELS, channels_last
+
+
+class FloatReference:
+    """Executes a float32 graph. `run` gives the scores, `trace` every tensor."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+
+    def run(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Scores for RGB bytes (N, H, W, 3): (N, *output shape), a map's channels last as runtimes have them."""
+        name = self.graph.output.name
+        batch = max(1, BATCH_PIXELS // (pictures.shape[1] * pictures.shape[2]))
+        parts = [self.trace(pictures[i : i + batch])[name] for i in range(0, len(pictures), batch)]
+        return channels_last(np.concatenate(parts))
+
+    def trace(self, pictures: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+        """Values (N, *shape) of every float32 tensor by its name."""
+        with torch.inference_mode():
+            return {name: value.numpy() for name, value in self._execute(pictures)}
+
+    def _execute(self, pictures: NDArray[np.uint8]) -> Iterator[tuple[str, torch.Tensor]]:
+        codes = torch.from_numpy(pictures.astype(np.int16) - 128).permute(0, 3, 1, 2)
+        values = {self.graph.input.name: codes.contiguous(memory_format=torch.channels_last)}
+        for operator in self.graph.operators:
+            operands = [values[x.name] for x in operator.inputs if isinstance(x, Tensor)]
+            values[operator.output.name] = result = apply(operator, *operands)
+            yield operator.output.name, result

@@ -1,0 +1,200 @@
+"""What a float32 tensor can hold, for every picture: known from the graph's numbers alone.
+
+All values of a tensor lie in an interval and are whole multiples of one power of two, its unit. Float32 holds every
+such number exactly while there are at most 2^24 units of it. A tensor that an elementwise chain makes of int8 codes
+takes 256 values at most, and these are known one by one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobile_sdk.graph.arithmetic import quantization_of
+from mobile_sdk.graph.operators import (
+    INT8_MAX,
+    INT8_MIN,
+    Activation,
+    ActivationKind,
+    Add,
+    ChannelShuffle,
+    ChannelSlice,
+    Clamp,
+    Concat,
+    Constant,
+    Conv2d,
+    Dequantize,
+    Linear,
+    MaxPool2d,
+    Mul,
+    Operator,
+    Reshape,
+    ResizeBilinear,
+    Tensor,
+)
+
+EXACT_IN_FLOAT32 = 2**24
+_CLAMPS: dict[Clamp | ActivationKind, tuple[float, float]] = {
+    Clamp.NONE: (-np.inf, np.inf),
+    Clamp.RELU: (0.0, np.inf),
+    Clamp.RELU6: (0.0, 6.0),
+    ActivationKind.RELU: (0.0, np.inf),
+    ActivationKind.RELU6: (0.0, 6.0),
+}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Held:
+    """An interval and a unit; `few` are all values, where they are few. The unit of zeros is infinite."""
+
+    low: float
+    high: float
+    unit: float
+    few: NDArray[np.float32] | None = None
+
+    @classmethod
+    def of(cls, few: NDArray[np.float32]) -> "Held":
+        """Of these values and no others."""
+        exact = few.astype(np.float64)
+        return cls(low=float(exact.min()), high=float(exact.max()), unit=float(unit_of(exact[None])[0]), few=few)
+
+    @property
+    def largest(self) -> float:
+        """The largest magnitude."""
+        return max(-self.low, self.high)
+
+    def clamped(self, clamp: Clamp | ActivationKind) -> "Held":
+        """What is left of it."""
+        low, high = _CLAMPS[clamp]
+        if self.few is not None:
+            return Held.of(self.few.clip(low, high))
+        ends = (float(np.clip(end, low, high)) for end in (self.low, self.high))
+        unit = min(self.unit, 2.0) if clamp in (Clamp.RELU6, ActivationKind.RELU6) else self.unit  # 6 is 3 times 2
+        return Held(low=next(ends), high=next(ends), unit=unit)
+
+
+def held_in(operators: Sequence[Operator]) -> dict[str, Held | None]:
+    """What every float32 tensor holds, by its name, of operators in the order of execution."""
+    held: dict[str, Held | None] = {}
+    for operator in operators:
+        if operator.output.quantization is None:
+            inputs = [held.get(x.name) for x in operator.inputs if isinstance(x, Tensor)]
+            held[operator.output.name] = _held_after(operator, inputs)
+    return held
+
+
+def sums_are_exact(operator: Conv2d | Linear, x: Held) -> bool:
+    """Whether products of weights and values are multiples of one unit, and the worst sum is below 2^24 of it."""
+    filters = operator.weight.astype(np.float64).reshape(len(operator.weight), -1)
+    summing = filters.any(axis=1)  # a channel without weights is its bias
+    filters, bias = filters[summing], operator.bias.astype(np.float64)[summing]
+    units = np.minimum(x.unit * unit_of(filters), unit_of(bias[:, None]))
+    worst = np.abs(filters).sum(axis=1) * x.largest + np.abs(bias)
+    return bool((worst < EXACT_IN_FLOAT32 * units).all())
+
+
+def resizing_is_exact(operator: ResizeBilinear, x: Held | None) -> bool:
+    """Whether weights, differences of neighbours and products of both stay within what float32 holds.
+
+    Runtimes add weighted differences, PyTorch adds weighted values. One pixel is repeated: differences are zero.
+    """
+    if x is None or _is_one_pixel(operator):
+        return _is_one_pixel(operator)
+    return 2 * x.largest * _shares(operator) < EXACT_IN_FLOAT32 * x.unit
+
+
+def resizable_unit(operator: ResizeBilinear, x: Held) -> float:
+    """The smallest power of two to which values must be rounded so that their resizing is exact."""
+    unit = 2.0 ** np.ceil(np.log2(2 * x.largest * _shares(operator) / EXACT_IN_FLOAT32))
+    return float(unit if 2 * (x.largest + unit) * _shares(operator) < EXACT_IN_FLOAT32 * unit else 2 * unit)
+
+
+def unit_of(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The largest power of two of which each row's float32 numbers all are multiples; infinite for zeros."""
+    mantissas, exponents = np.frexp(rows)
+    whole = np.ldexp(mantissas, 24).astype(np.int64)  # a float32 has 24 bits
+    lowest = np.log2(np.maximum(whole & -whole, 1)).astype(np.int64)
+    powers = np.where(whole == 0, np.inf, exponents + lowest - 24).min(axis=1)
+    return np.asarray(2.0**powers)
+
+
+def _held_after(operator: Operator, inputs: Sequence[Held | None]) -> Held | None:
+    """What the output holds where its inputs hold `inputs`; None where that depends on the order of summation."""
+    if isinstance(operator, Dequantize):
+        grid = quantization_of(operator.input)
+        return Held.of(
+            np.float32(grid.scale) * (np.arange(INT8_MIN, INT8_MAX + 1) - grid.zero_point).astype(np.float32)
+        )
+    known = [each for each in inputs if each is not None]
+    if len(known) < len(inputs):
+        return None
+    match operator:
+        case MaxPool2d() | ChannelSlice() | ChannelShuffle() | Reshape():
+            return known[0]
+        case Concat():
+            return _joined(known)
+        case Add() | Mul():
+            return _of_two(operator, known).clamped(operator.clamp)
+        case Conv2d() | Linear():
+            return _summed(operator, known[0]) if sums_are_exact(operator, known[0]) else None
+        case ResizeBilinear():
+            return _resized(operator, known[0]) if resizing_is_exact(operator, known[0]) else None
+        case Activation():
+            return known[0].clamped(operator.kind) if operator.kind in _CLAMPS else None
+        case _:
+            return None
+
+
+def _of_two(operator: Add | Mul, inputs: Sequence[Held]) -> Held:
+    """A sum or product, rounded once: where it rounds, it rounds to a coarser power of two, which the unit divides."""
+    first = inputs[0]
+    combine = np.add if isinstance(operator, Add) else np.multiply
+    if isinstance(operator.b, Constant):
+        value = np.float32(operator.b.value)
+        if first.few is not None:
+            return Held.of(combine(first.few, value))
+        second = Held.of(value.reshape(1))
+    else:
+        second = inputs[1]
+    ends = [combine(np.float32(a), np.float32(b)) for a in (first.low, first.high) for b in (second.low, second.high)]
+    low, high = float(min(ends)), float(max(ends))
+    unit = min(first.unit, second.unit) if isinstance(operator, Add) else first.unit * second.unit
+    return Held(low=low, high=high, unit=max(unit, _step_away_from_zero(low, high)))
+
+
+def _step_away_from_zero(low: float, high: float) -> float:
+    """The distance of neighbouring float32 numbers at the end of the interval that is nearest to zero."""
+    return float(np.spacing(np.float32(min(abs(low), abs(high))))) if low * high > 0 else 0.0
+
+
+def _joined(parts: Sequence[Held]) -> Held:
+    return Held(
+        low=min(part.low for part in parts),
+        high=max(part.high for part in parts),
+        unit=min(part.unit for part in parts),
+    )
+
+
+def _summed(operator: Conv2d | Linear, x: Held) -> Held:
+    filters = operator.weight.astype(np.float64).reshape(len(operator.weight), -1)
+    bias = operator.bias.astype(np.float64)
+    low, high = min(x.low, 0.0), max(x.high, 0.0)  # padding
+    up, down = filters.clip(min=0).sum(axis=1), filters.clip(max=0).sum(axis=1)
+    unit = min(float((x.unit * unit_of(filters)).min()), float(unit_of(bias[None])[0]))
+    ends = float((up * low + down * high + bias).min()), float((up * high + down * low + bias).max())
+    return Held(low=ends[0], high=ends[1], unit=unit).clamped(operator.clamp)
+
+
+def _resized(operator: ResizeBilinear, x: Held) -> Held:
+    return Held(low=x.low, high=x.high, unit=x.unit if _is_one_pixel(operator) else x.unit / _shares(operator))
+
+
+def _shares(operator: ResizeBilinear) -> float:
+    """The parts into which weights divide a unit: twice the factor, down and across."""
+    (_, *before), (_, *after) = operator.input.shape, operator.output.shape
+    return 4.0 * np.prod(after) / np.prod(before)
+
+
+def _is_one_pixel(operator: ResizeBilinear) -> bool:
+    return operator.input.shape[1:] == (1, 1)

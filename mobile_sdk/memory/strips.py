@@ -1,0 +1,172 @@
+"""Patch-wise execution: a stretch of operators runs on one strip of rows after the other, and gives the same codes.
+
+Only a strip of the wide tensors inside the stretch is ever there. A window that reaches beyond its strip makes the rows
+there be computed twice. Source of the idea: MCUNetV2, arXiv 2110.15352, section 3.1; here in strips, since rows lie
+together in memory, and as a change of the graph, so that every runtime executes it with the operators that it has.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from itertools import pairwise
+from typing import Any
+
+from mobile_sdk.errors import SettingError
+from mobile_sdk.graph.operators import Add, Concat, Conv2d, Graph, JoinRows, MaxPool2d, Mul, Operator, Rows, Tensor
+from mobile_sdk.memory.usage import last_uses, operand_tensors
+
+Span = tuple[int, int]
+"""Rows from the first to before the second."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stretch:
+    """The operators from `first` to before `stop`, executed in so many `strips`."""
+
+    first: int
+    stop: int
+    strips: int
+
+
+def cuts(graph: Graph) -> tuple[int, ...]:
+    """The positions between operators where only one tensor is alive: stretches begin and end there."""
+    last, alive = last_uses(graph.operators), {graph.input.name}
+    found = [0]
+    for index, operator in enumerate(graph.operators):
+        alive = {name for name in alive | {operator.output.name} if last.get(name, len(graph.operators)) > index}
+        if len(alive) == 1:
+            found.append(index + 1)
+    return tuple(found)
+
+
+def is_local(operator: Operator) -> bool:
+    """Whether a row of the output depends on rows near it alone, and on one of the map's at least."""
+    maps = (operator.output, *operand_tensors(operator).values())
+    if not all(len(each.shape) == 3 for each in maps):
+        return False
+    if isinstance(operator, Conv2d | MaxPool2d):
+        return max(operator.padding[:2]) < _window(operator)
+    is_elementwise = isinstance(operator, Add | Mul | Concat)
+    return is_elementwise and all(each.shape[1:] == operator.output.shape[1:] for each in maps)
+
+
+def in_strips(graph: Graph, stretches: Sequence[Stretch]) -> Graph:
+    """The same int8 graph, its `stretches` (in order, apart) executed in strips of rows; every code stays as it is.
+
+    Raises SettingError for a stretch that does not lie between cuts, or that no strips can be made of.
+    """
+    operators: list[Operator] = []
+    position = 0
+    for stretch in stretches:
+        _check(graph, stretch, position)
+        operators += graph.operators[position : stretch.first]
+        operators += _strips(graph, stretch)
+        position = stretch.stop
+    return replace(graph, operators=(*operators, *graph.operators[position:]))
+
+
+def _check(graph: Graph, stretch: Stretch, position: int) -> None:
+    inside = graph.operators[stretch.first : stretch.stop]
+    if not (graph.is_int8 and {stretch.first, stretch.stop} <= set(cuts(graph)) and position <= stretch.first):
+        reason = f"expected cuts of an int8 graph, in order, found {stretch}"
+        raise SettingError(reason, hint="begin and end at one of `cuts`")
+    if not inside or not all(is_local(operator) for operator in inside):
+        raise SettingError(f"expected operators on maps that see rows near them, found {stretch}", hint="end it sooner")
+    if not 2 <= stretch.strips <= inside[-1].output.shape[1]:
+        raise SettingError(f"expected 2 strips or more, of one row at least, found {stretch}", hint="take fewer strips")
+
+
+def _strips(graph: Graph, stretch: Stretch) -> Iterator[Operator]:
+    inside = graph.operators[stretch.first : stretch.stop]
+    whole = graph.operators[stretch.first - 1].output if stretch.first else graph.input
+    output = inside[-1].output
+    ends = [output.shape[1] * index // stretch.strips for index in range(stretch.strips + 1)]
+    parts = []
+    for index, span in enumerate(pairwise(ends)):
+        strip = _Strip(index, whole, _spans(inside, output, span))
+        yield from strip.execute(inside)
+        parts.append(strip.tensor(output))
+    yield JoinRows(output=output, path=inside[-1].path, parts=tuple(parts))
+
+
+def _spans(inside: Sequence[Operator], output: Tensor, span: Span) -> dict[str, Span]:
+    """The rows that one strip of the output needs of every tensor, by name."""
+    spans = {output.name: span}
+    for operator in reversed(inside):
+        for name, tensor in operand_tensors(operator).items():
+            first, stop, _, _ = _reach(operator, spans[operator.output.name], tensor)
+            known = spans.get(name, (first, stop))
+            spans[name] = (min(first, known[0]), max(stop, known[1]))
+    return spans
+
+
+def _reach(operator: Operator, span: Span, source: Tensor) -> tuple[int, int, int, int]:
+    """The rows of `source` behind those of the output, and the padding above and below them."""
+    if not isinstance(operator, Conv2d | MaxPool2d):
+        return (*span, 0, 0)
+    first = span[0] * operator.stride[0] - operator.padding[0]
+    stop = first + (span[1] - span[0] - 1) * operator.stride[0] + _window(operator)
+    inside = (max(first, 0), min(stop, source.shape[1]))
+    return (*inside, inside[0] - first, stop - inside[1])
+
+
+def _window(operator: Conv2d | MaxPool2d) -> int:
+    """How many rows one row of the output sees, from the first to the last."""
+    if isinstance(operator, MaxPool2d):
+        return operator.kernel[0]
+    return int((operator.weight.shape[2] - 1) * operator.dilation[0] + 1)
+
+
+class _Strip:
+    """The operators of one strip, in which a tensor is its rows `spans[name]`."""
+
+    def __init__(self, index: int, whole: Tensor, spans: dict[str, Span]) -> None:
+        self._index = index
+        self._whole = whole
+        self._spans = {**spans, whole.name: (0, whole.shape[1])}  # which is there from top to bottom
+        self._taken: dict[tuple[str, Span], Tensor] = {}
+
+    def tensor(self, tensor: Tensor) -> Tensor:
+        """The strip of a tensor that is computed in the stretch."""
+        if tensor.name == self._whole.name:
+            return tensor
+        first, stop = self._spans[tensor.name]
+        shape = (tensor.shape[0], stop - first, *tensor.shape[2:])
+        return replace(tensor, name=f"{tensor.name}.strip{self._index}", shape=shape)
+
+    def execute(self, inside: Sequence[Operator]) -> Iterator[Operator]:
+        """Every operator on its strip, before it what takes the rows that it needs out of others."""
+        for operator in inside:
+            span, changes = self._spans[operator.output.name], dict[str, Any](output=self.tensor(operator.output))
+            sources = {}
+            for name, tensor in operand_tensors(operator).items():
+                first, stop, above, below = _reach(operator, span, tensor)
+                yield from self._take(tensor, (first, stop), operator.path)
+                sources[name] = self._taken[name, (first, stop)]
+                if isinstance(operator, Conv2d | MaxPool2d):
+                    changes["padding"] = (above, below, *operator.padding[2:])
+            yield replace(operator, **changes, **_operands_replaced(operator, sources))
+
+    def _take(self, tensor: Tensor, span: Span, path: str) -> Iterator[Operator]:
+        """Makes those rows of the tensor a tensor, where they are not all that there is of it."""
+        if (tensor.name, span) in self._taken:
+            return
+        strip, first = self.tensor(tensor), self._spans[tensor.name][0]
+        if span == self._spans[tensor.name]:
+            self._taken[tensor.name, span] = strip
+            return
+        name = f"{tensor.name}.strip{self._index}.rows{span[0]}to{span[1]}"
+        rows = replace(strip, name=name, shape=(tensor.shape[0], span[1] - span[0], *tensor.shape[2:]))
+        self._taken[tensor.name, span] = rows
+        yield Rows(output=rows, path=path, input=strip, start=span[0] - first)
+
+
+def _operands_replaced(operator: Operator, sources: dict[str, Tensor]) -> dict[str, Any]:
+    """The operator's fields that hold tensors, with `sources` in place of those of the same name."""
+
+    def of(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(of(part) for part in value)
+        return sources.get(value.name, value) if isinstance(value, Tensor) else value
+
+    read = [each.name for each in fields(operator) if each.name in ("input", "a", "b", "parts")]
+    return {name: of(getattr(operator, name)) for name in read}

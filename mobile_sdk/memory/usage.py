@@ -1,0 +1,94 @@
+"""How much memory a graph's activations need: MobileNetV2, arXiv 1801.04381, section 5.1.
+
+Weights and what a runtime keeps for itself are not in it; an operator's own working memory, the paper's `|op|`, is 0.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mobile_sdk.graph.operators import Graph, Operator, Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatorMemory:
+    """Bytes of tensors while one operator runs: what it reads and writes, and all that is alive."""
+
+    output: str
+    path: str
+    kind: str
+    own_bytes: int
+    live_bytes: int
+
+
+def tensor_bytes(tensor: Tensor) -> int:
+    """One byte an int8 value, four a float32."""
+    return math.prod(tensor.shape) * (1 if tensor.quantization is not None else 4)
+
+
+def operand_tensors(operator: Operator) -> dict[str, Tensor]:
+    """The tensors that the operator reads, each once, by name."""
+    return {operand.name: operand for operand in operator.inputs if isinstance(operand, Tensor)}
+
+
+def own_bytes(operator: Operator) -> int:
+    """What the operator reads and writes."""
+    return sum(map(tensor_bytes, operand_tensors(operator).values())) + tensor_bytes(operator.output)
+
+
+def least_bytes(graph: Graph, kinds: tuple[type[Operator], ...] = (Operator,)) -> int:
+    """Equation (2): the most that any operator (of `kinds`) reads and writes; no order of operators needs less."""
+    return max(own_bytes(operator) for operator in graph.operators if isinstance(operator, kinds))
+
+
+def block_of(path: str) -> str:
+    """The block that a module path lies in: its first two names, such as `features.3`."""
+    return ".".join(path.split(".")[:2])
+
+
+def block_bytes(graph: Graph) -> dict[str, int]:
+    """Equation (2) where blocks are operators whose inner tensors are disposable: bytes in and out, by `block_of`."""
+    produced = {graph.input.name: ""}
+    blocks: dict[str, dict[str, Tensor]] = {}
+    for operator in graph.operators:
+        block = block_of(operator.path)
+        crossing = blocks.setdefault(block, {})
+        for name, tensor in operand_tensors(operator).items():
+            if produced[name] != block:
+                crossing[name] = tensor
+                blocks.get(produced[name], {})[name] = tensor
+        produced[operator.output.name] = block
+    blocks[produced[graph.output.name]][graph.output.name] = graph.output
+    return {block: sum(map(tensor_bytes, crossing.values())) for block, crossing in blocks.items()}
+
+
+def operator_memory(graph: Graph) -> tuple[OperatorMemory, ...]:
+    """A row for each operator, in the graph's order; the picture is alive until its last reader is done."""
+    alive = {graph.input.name: tensor_bytes(graph.input)}
+    last = last_uses(graph.operators)
+    rows = []
+    for index, operator in enumerate(graph.operators):
+        alive[operator.output.name] = tensor_bytes(operator.output)
+        rows.append(
+            OperatorMemory(
+                output=operator.output.name,
+                path=operator.path,
+                kind=type(operator).__name__,
+                own_bytes=own_bytes(operator),
+                live_bytes=sum(alive.values()),
+            )
+        )
+        for name in operand_tensors(operator):
+            if last[name] == index:
+                del alive[name]
+    return tuple(rows)
+
+
+def peak_bytes(graph: Graph) -> int:
+    """The most that is alive at once when the operators run in the graph's order."""
+    return max(row.live_bytes for row in operator_memory(graph))
+
+
+def last_uses(operators: Sequence[Operator]) -> dict[str, int]:
+    """Tensor name → the position of its last reader."""
+    return {name: index for index, operator in enumerate(operators) for name in operand_tensors(operator)}

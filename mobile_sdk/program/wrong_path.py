@@ -1,0 +1,52 @@
+"""What lies at a path where a program or a bundle was expected: said by name, with the command that is next."""
+
+import mimetypes
+from pathlib import Path
+
+from mobile_sdk.errors import DataError
+from mobile_sdk.system.regular_file import other_kind
+
+_MANIFEST = "bundle.json"
+_CHECKPOINTS = frozenset((".pth", ".pt", ".ckpt", ".bin", ".tar"))
+
+
+def check_program_path(path: Path) -> None:
+    """Raises DataError where there is no file at `path`."""
+    if path.is_dir():
+        is_bundle = (path / _MANIFEST).is_file()
+        found = "a bundle" if is_bundle else "a folder"
+        hint = "name the program.pt2 that the bundle came from" if is_bundle else "name the file: program.pt2"
+        raise DataError(f"expected a program at {path}, found {found}", hint=hint)
+    if not path.is_file():
+        raise DataError(f"expected a program at {path}, found {other_kind(path) or 'nothing'}", hint="check the path")
+
+
+def mistaken_program(path: Path) -> DataError | None:
+    """The error for a file that is no program but something else; None where nobody knows what it is."""
+    kind, hint = _kind_of(path)
+    return None if kind is None else DataError(f"expected a program at {path}, found {kind}", hint=hint)
+
+
+def bundle_hint(path: Path) -> str:
+    """What to name instead of `path`, where there is no bundle."""
+    if not path.exists():
+        return "check the path: name a bundle's folder"
+    if not path.is_dir():
+        inside = next((parent for parent in path.parents[:3] if (parent / _MANIFEST).is_file()), None)
+        if inside is not None:
+            return f"name the bundle's folder: {inside}"
+        return "export it first: mobile-sdk export" if path.suffix == ".pt2" else "name a bundle's folder"
+    bundles = sorted(entry.parent for entry in path.glob(f"*/{_MANIFEST}"))
+    return f"name one of the bundles in it: {', '.join(map(str, bundles[:3]))}" if bundles else "name a bundle's folder"
+
+
+def _kind_of(path: Path) -> tuple[str | None, str]:
+    with path.open("rb") as file:
+        head = file.read(9)
+    if path.suffix == ".safetensors" or head[8:] == b"{":
+        return "a float net", f"quantize it first: mobile-sdk quantize --weights {path}"
+    if (mimetypes.guess_type(path)[0] or "").startswith("image/"):
+        return "a picture", "name a program.pt2; pictures are given with --data"
+    if path.suffix in _CHECKPOINTS:
+        return "a checkpoint of PyTorch", f"quantize it first: mobile-sdk quantize --weights {path} --net NAME"
+    return None, ""

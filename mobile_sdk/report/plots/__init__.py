@@ -1,0 +1,1 @@
+"""Plots: a report's data come in, and SVG goes out."""

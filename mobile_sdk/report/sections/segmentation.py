@@ -1,0 +1,86 @@
+"""What a report says of a segmenter: its mean intersection over union, and the masks on its golden pictures."""
+
+import base64
+import colorsys
+import io
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from PIL import Image
+
+from mobile_sdk.bundle.bundle import Bundle
+from mobile_sdk.bundle.golden import golden_positions
+from mobile_sdk.contract import Contract
+from mobile_sdk.preprocess import LabelledPictures, to_bytes
+from mobile_sdk.report.data import MaskColour, MaskDrawing, OverlapLine
+from mobile_sdk.report.lines import in_order, reference_of
+from mobile_sdk.tasks.segmentation import VOID, Masks, PicturesWithMasks, masks_of
+from mobile_sdk.verification.verdict import Verdict
+
+_OPAQUE, _VOID_RGBA = 170, (255, 255, 255, 120)
+_TURN = 0.618  # of the colour circle, from one label to the next: neighbours differ most
+
+
+def overlaps(verdicts: Sequence[Verdict], titles: Sequence[str]) -> Iterator[OverlapLine]:
+    """The float net and the reference, then every runtime; `titles` are the verdicts'."""
+    return in_order(
+        OverlapLine(computed_by=computed_by, share=overlap.share, pictures=overlap.pictures)
+        for verdict, title in zip(verdicts, titles, strict=True)
+        for computed_by, overlap in ((reference_of(verdict), verdict.reference_mean_iou), (title, verdict.mean_iou))
+        if overlap
+    )
+
+
+def golden_masks(bundles: Sequence[Bundle], index: int, pictures: LabelledPictures | None) -> Iterator[MaskDrawing]:
+    """The truth, where `pictures` are those of the golden ones, and what the bundles expect, equal masks together."""
+    contract = bundles[0].manifest.contract
+    truth = _truth(bundles[0], index, pictures)
+    if truth is not None:
+        yield _drawn("truth", truth, contract)
+    together: dict[bytes, list[str]] = {}
+    for bundle in bundles:
+        side = contract.image.size_px
+        mask = masks_of(bundle.golden_output(index).reshape(side, side, len(contract.labels)))
+        together.setdefault(mask.tobytes(), []).append(bundle.path.name)
+    for content, names in together.items():
+        mask = np.frombuffer(content, np.uint8).reshape(contract.image.size_px, -1)
+        yield _drawn(", ".join(names), mask, contract)
+
+
+def colour_of(label: int) -> tuple[int, int, int]:
+    """A label's colour in every drawing."""
+    red, green, blue = colorsys.hsv_to_rgb(label * _TURN % 1, 0.85, 1.0)
+    return round(255 * red), round(255 * green), round(255 * blue)
+
+
+def _truth(bundle: Bundle, index: int, pictures: LabelledPictures | None) -> Masks | None:
+    if pictures is None or not isinstance(pictures, PicturesWithMasks):
+        return None
+    image, positions = bundle.manifest.image, golden_positions(pictures)
+    if index >= len(positions) or bundle.manifest.golden.source != "given":
+        return None
+    position = positions[index]
+    if not np.array_equal(to_bytes(pictures[position][0], image), bundle.golden_picture(index)):
+        return None
+    mask: Masks = pictures.masks_in(image)[position]
+    return mask
+
+
+def _drawn(computed_by: str, mask: Masks, contract: Contract) -> MaskDrawing:
+    """Label 0, what is left, is transparent."""
+    palette = np.zeros((256, 4), np.uint8)
+    palette[VOID] = _VOID_RGBA
+    for label in range(1, len(contract.labels)):
+        palette[label] = (*colour_of(label), _OPAQUE)
+    stream = io.BytesIO()
+    Image.fromarray(palette[mask]).save(stream, "PNG")
+    present = [label for label in np.unique(mask).tolist() if 0 < label < len(contract.labels)]
+    return MaskDrawing(
+        computed_by=computed_by,
+        png_base64=base64.b64encode(stream.getvalue()).decode(),
+        labels=tuple(MaskColour(label=contract.labels[label], colour=_hex(label)) for label in present),
+    )
+
+
+def _hex(label: int) -> str:
+    return "#{:02x}{:02x}{:02x}".format(*colour_of(label))

@@ -1,0 +1,1 @@
+"""Core ML off a Mac: a saved program and pictures come in, and scores go out."""

@@ -1,0 +1,1 @@
+"""The `.mlpackage`: a folder of files comes in, and operations and constants as plain data go out."""

@@ -1,0 +1,47 @@
+"""Manifest.json of an `.mlpackage`: which file in the folder is the model and which folder holds its weights."""
+
+import json
+import uuid
+from pathlib import Path
+from typing import Any
+
+from mobile_sdk.runtimes.coreml.package.blob_file import damaged
+
+MODEL_PATH = "com.apple.CoreML/model.mlmodel"
+WEIGHTS_PATH = "com.apple.CoreML/weights"
+_AUTHOR = "com.apple.CoreML"
+
+
+def manifest_text(digest: str) -> str:
+    """Manifest.json for a model with weights; `digest` decides the identifiers, so that one graph gives one package."""
+    model_id, weights_id = (
+        str(uuid.uuid5(uuid.NAMESPACE_OID, f"{digest}/{role}")).upper() for role in ("model", "weights")
+    )
+    entries = {
+        model_id: _entry("CoreML Model Specification", MODEL_PATH),
+        weights_id: _entry("CoreML Model Weights", WEIGHTS_PATH),
+    }
+    manifest = {"fileFormatVersion": "1.0.0", "itemInfoEntries": entries, "rootModelIdentifier": model_id}
+    return json.dumps(manifest, indent=4) + "\n"
+
+
+def root_model_file(package: Path) -> Path:
+    """The protobuf file that Manifest.json calls the root model; raises BundleError where it is not inside."""
+    file = package / "Manifest.json"
+    if not file.is_file():
+        raise damaged(package, "no Manifest.json")
+    try:
+        manifest: Any = json.loads(file.read_text(encoding="utf-8"))
+        path = str(manifest["itemInfoEntries"][manifest["rootModelIdentifier"]]["path"])
+        model_file = package / "Data" / path
+    except (ValueError, KeyError, TypeError):
+        raise damaged(file, "no root model in it") from None
+    if ".." in Path(path).parts or Path(path).is_absolute():
+        raise damaged(file, f"a path {path!r} that leaves the package")
+    if not model_file.is_file():
+        raise damaged(package, f"no {path}")
+    return model_file
+
+
+def _entry(description: str, path: str) -> dict[str, str]:
+    return {"author": _AUTHOR, "description": description, "name": path.rpartition("/")[2], "path": path}

@@ -1,0 +1,47 @@
+"""The parameters of a saved MIL operation that are constants."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mobile_sdk.runtimes.coreml.package.program_file import MilOperation
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Constants:
+    """An operation's constant parameters, with MIL's defaults, and a way to take either a constant or an operand."""
+
+    def __init__(self, operation: MilOperation) -> None:
+        self.operation = operation
+        self._values = operation.values
+
+    def tensor(self, name: str) -> "torch.Tensor":
+        """In float32 where it is of floats, else in its own dtype."""
+        import torch
+
+        array = np.asarray(self._values[name])
+        return torch.from_numpy(array.astype(np.float32 if array.dtype.kind == "f" else array.dtype, copy=True))
+
+    def integers(self, name: str, default: list[int]) -> list[int]:
+        """A vector, or a scalar as one."""
+        return [int(value) for value in np.ravel(np.asarray(self._values.get(name, default)))]
+
+    def number(self, name: str, default: float) -> float:
+        """A scalar."""
+        return float(np.asarray(self._values.get(name, default)))
+
+    def text(self, name: str, default: str) -> str:
+        """A string, such as a padding's kind."""
+        return str(self._values.get(name, default))
+
+    def bindings(self, **fixed: "torch.Tensor") -> Callable[..., dict[str, Any]]:
+        """Maps operands to parameter names; parameters in `fixed` are constants."""
+        names = [name for name, sources in self.operation.arguments.items() for _ in sources]
+        return lambda *operands: fixed | dict(zip(names, operands, strict=True))
+
+    def constants_among(self, *names: str) -> dict[str, "torch.Tensor"]:
+        """Those of the parameters that are constants, by name."""
+        return {name: self.tensor(name) for name in names if name in self._values}

@@ -1,0 +1,194 @@
+"""A saved `.mlpackage`, read as plain data: operators by name, constants as numpy arrays.
+
+Format: Manifest.json names the root model, a protobuf `CoreML.Specification.Model` whose `mlProgram` is a MIL program;
+large constants lie in weights/weight.bin (MILBlob/Blob/StorageFormat.hpp of coremltools). Everything here is checked
+while it is read: a damaged package is a BundleError, never another exception.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobile_sdk.errors import BundleError, SdkError
+from mobile_sdk.runtimes.base import Interface
+from mobile_sdk.runtimes.coreml.package.blob_file import BlobFile, damaged
+from mobile_sdk.runtimes.coreml.package.manifest import root_model_file
+from mobile_sdk.runtimes.coreml.package.schema import model_class
+
+Value = NDArray[Any] | str
+
+# CoreML.Specification.MILSpec.DataType
+_BOOL, _STRING, _FLOAT16, _FLOAT32, _INT8, _INT32, _UINT8 = 1, 2, 10, 11, 21, 23, 31
+_DTYPES: Mapping[int, np.dtype[Any]] = {
+    _BOOL: np.dtype(np.bool_),
+    _FLOAT16: np.dtype("<f2"),
+    _FLOAT32: np.dtype("<f4"),
+    _INT8: np.dtype(np.int8),
+    _INT32: np.dtype("<i4"),
+    _UINT8: np.dtype(np.uint8),
+}
+_FIELD_OF_IMMEDIATES = {_BOOL: "bools", _FLOAT32: "floats", _INT32: "ints", _STRING: "strings"}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MilOperation:
+    """One operation: `arguments` name earlier results (one name, or several for `concat`), `values` are constants."""
+
+    kind: str  # MIL's name: conv, quantize, constexpr_affine_dequantize …
+    output: str
+    dtype: str  # numpy's name for the output's element type
+    shape: tuple[int, ...]
+    arguments: Mapping[str, tuple[str, ...]]
+    values: Mapping[str, Value]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MilProgram:
+    """The function `main`: constants are already inside the operations that use them, or are operations `const`."""
+
+    input_name: str
+    input_shape: tuple[int, ...]
+    output_name: str
+    output_shape: tuple[int, ...]
+    operations: tuple[MilOperation, ...]
+    structure_bytes: int  # the protobuf's
+    weight_file_bytes: int
+    metadata: Mapping[str, str]
+
+
+def read_program(package: Path) -> MilProgram:
+    """Reads the `.mlpackage` folder; raises BundleError where it is damaged or incomplete."""
+    try:
+        return _read(package)
+    except SdkError:
+        raise
+    except Exception as error:  # a mutated protobuf can break any assumption; none may reach the user as a traceback
+        raise damaged(package, f"{type(error).__name__}: {error}") from error
+
+
+def read_promised_program(package: Path, interface: Interface) -> MilProgram:
+    """Reads the package as `read_program` does; BundleError too where it is not what the bundle's interface says."""
+    program = read_program(package)
+    found = (program.input_name, program.input_shape, program.output_name, program.output_shape)
+    promised = (interface.input.name, interface.input.shape, interface.output.name, interface.output.shape)
+    if found != promised:
+        raise damaged(package, f"{_signature(*found)} where the bundle promises {_signature(*promised)}")
+    return program
+
+
+def _signature(input_name: str, input_shape: tuple[int, ...], output_name: str, output_shape: tuple[int, ...]) -> str:
+    return f"{input_name} {input_shape} → {output_name} {output_shape}"
+
+
+def _read(package: Path) -> MilProgram:
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+    model_file = root_model_file(package)
+    content = model_file.read_bytes()
+    model = model_class()()
+    try:
+        model.ParseFromString(content)
+    except DecodeError:
+        raise damaged(model_file, "bytes that are no Core ML model") from None
+    if model.WhichOneof("Type") != "mlProgram" or "main" not in model.mlProgram.functions:
+        raise damaged(model_file, "no ML program with a function main")
+    function = model.mlProgram.functions["main"]
+    if function.opset not in function.block_specializations:
+        raise damaged(model_file, f"no block for operator set {function.opset!r}")
+    block = function.block_specializations[function.opset]
+    blobs = BlobFile(model_file.parent)
+    operations = _Reader(blobs, model_file).operations(block, [item.name for item in function.inputs])
+    if len(function.inputs) != 1 or len(block.outputs) != 1:
+        raise damaged(model_file, f"{len(function.inputs)} inputs and {len(block.outputs)} outputs instead of 1 and 1")
+    shapes = {operation.output: operation.shape for operation in operations}
+    if block.outputs[0] not in shapes:
+        raise damaged(model_file, f"an output {block.outputs[0]!r} that nothing computes")
+    return MilProgram(
+        input_name=function.inputs[0].name,
+        input_shape=_shape(function.inputs[0].type.tensorType),
+        output_name=block.outputs[0],
+        output_shape=shapes[block.outputs[0]],
+        operations=operations,
+        structure_bytes=len(content),
+        weight_file_bytes=blobs.size_bytes,
+        metadata=dict(model.description.metadata.userDefined),
+    )
+
+
+class _Reader:
+    """Reads the operations of one block in order, and checks that each uses only what was computed before it."""
+
+    def __init__(self, blobs: BlobFile, model_file: Path) -> None:
+        self._blobs = blobs
+        self._model_file = model_file
+        self._constants: dict[str, Value] = {}
+
+    def operations(self, block: Any, inputs: list[str]) -> tuple[MilOperation, ...]:
+        known = set(inputs)
+        operations = []
+        for item in block.operations:
+            operation = self._operation(item, known)
+            known.add(operation.output)
+            operations.append(operation)
+        return tuple(operations)
+
+    def _operation(self, item: Any, known: set[str]) -> MilOperation:
+        if len(item.outputs) != 1 or item.blocks:
+            raise damaged(
+                self._model_file, f"an operation {item.type!r} with {len(item.outputs)} outputs or with blocks"
+            )
+        output = item.outputs[0]
+        values = {name: self._value(value) for name, value in item.attributes.items()}
+        arguments: dict[str, tuple[str, ...]] = {}
+        for parameter, argument in item.inputs.items():
+            names = tuple(binding.name for binding in argument.arguments if binding.WhichOneof("binding") == "name")
+            if len(names) == 1 and names[0] in self._constants:
+                values[parameter] = self._constants[names[0]]
+            elif not names or any(name not in known for name in names):
+                raise damaged(self._model_file, f"{item.type} {output.name!r} that takes an unknown {parameter}")
+            else:
+                arguments[parameter] = names
+        if item.type == "const" and "val" in values:
+            self._constants[output.name] = values["val"]
+        dtype = _DTYPES.get(output.type.tensorType.dataType)
+        return MilOperation(
+            kind=item.type,
+            output=output.name,
+            dtype=dtype.name if dtype is not None else "str",
+            shape=_shape(output.type.tensorType),
+            arguments=arguments,
+            values=values,
+        )
+
+    def _value(self, value: Any) -> Value:
+        tensor = value.type.tensorType
+        if value.WhichOneof("value") == "blobFileValue":
+            return self._blobs.read(
+                value.blobFileValue.fileName, value.blobFileValue.offset, self._dtype(tensor.dataType), _shape(tensor)
+            )
+        immediate = value.immediateValue.tensor
+        if tensor.dataType == _STRING:
+            return str(immediate.strings.values[0])
+        dtype = self._dtype(tensor.dataType)
+        if tensor.dataType in _FIELD_OF_IMMEDIATES:
+            array = np.array(getattr(immediate, _FIELD_OF_IMMEDIATES[tensor.dataType]).values, dtype)
+        else:
+            array = np.frombuffer(immediate.bytes.values, dtype)
+        return array.reshape(_shape(tensor))
+
+    def _dtype(self, data_type: int) -> np.dtype[Any]:
+        if data_type not in _DTYPES:
+            raise BundleError(
+                f"expected bool, int8, uint8, int32, float16 or float32 in {self._model_file.name}, "
+                f"found MIL data type {data_type}",
+                hint="export the bundle again with this SDK",
+            )
+        return _DTYPES[data_type]
+
+
+def _shape(tensor: Any) -> tuple[int, ...]:
+    return tuple(int(dimension.constant.size) for dimension in tensor.dimensions)

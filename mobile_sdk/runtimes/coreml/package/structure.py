@@ -1,0 +1,64 @@
+"""What a saved `.mlpackage` is made of, counted in the file itself."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from mobile_sdk.runtimes.base import Structure
+from mobile_sdk.runtimes.coreml.package.blob_file import damaged
+from mobile_sdk.runtimes.coreml.package.program_file import MilOperation, read_program
+
+_WEIGHTED = ("conv", "linear")
+_INT8_WEIGHT = "constexpr_affine_dequantize"
+
+
+def structure(package: Path) -> Structure:
+    """Reads the package; raises BundleError where it is damaged.
+
+    `partitions` is 1: the whole package is one program. Which compute unit takes which operator is decided by Core ML
+    when an app loads it, and not in the file.
+    """
+    program = read_program(package)
+    by_output = {operation.output: operation for operation in program.operations}
+    weighted = [operation for operation in program.operations if operation.kind in _WEIGHTED]
+    weights = [_weight(operation, by_output, package) for operation in weighted]
+    int8_bytes = sum(_weight_bytes(weight) for weight in weights if weight.kind == _INT8_WEIGHT)
+    weight_bytes = sum(_weight_bytes(weight) for weight in weights)
+    return Structure(
+        operators=dict(Counter(operation.kind for operation in program.operations if operation.kind != "const")),
+        partitions=1,
+        not_delegated=(),
+        int8_weight_share=int8_bytes / weight_bytes if weight_bytes else 0.0,
+        float_convolutions=sum(
+            operation.kind == "conv" and weight.kind != _INT8_WEIGHT
+            for operation, weight in zip(weighted, weights, strict=True)
+        ),
+        bytes_by_part={
+            "weights": weight_bytes,
+            "biases": sum(np.asarray(operation.values.get("bias", ())).nbytes for operation in weighted),
+            "factors": sum(np.asarray(each.values.get("y", ())).nbytes for each in program.operations if _scales(each)),
+            "structure": program.structure_bytes,
+        },
+    )
+
+
+def _weight(operation: MilOperation, by_output: dict[str, MilOperation], package: Path) -> MilOperation:
+    """The operation that gives a convolution its weight: a constexpr, or the convolution itself for a constant."""
+    if "weight" in operation.values:
+        return operation
+    if "weight" not in operation.arguments:
+        raise damaged(package, f"a {operation.kind} ({operation.output}) without a weight")
+    return by_output[operation.arguments["weight"][0]]
+
+
+def _scales(operation: MilOperation) -> bool:
+    """Whether it brings sums of products to steps of the next tensor."""
+    return operation.kind == "mul" and "y" in operation.values
+
+
+def _weight_bytes(weight: MilOperation) -> int:
+    for name in ("quantized_data", "weight"):
+        if name in weight.values:
+            return int(np.asarray(weight.values[name]).nbytes)
+    return 0

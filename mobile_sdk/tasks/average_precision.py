@@ -1,0 +1,88 @@
+"""COCO's mean average precision, computed by pycocotools."""
+
+import contextlib
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobile_sdk.contract import Contract, DetectionSpec
+from mobile_sdk.document import Document
+from mobile_sdk.tasks.class_quality import ByLabel
+from mobile_sdk.tasks.detection import Detections, Truth, detect
+
+LEAST_SCORE_SHARE = 0.01  # detections below it move the average by less than it is printed with
+
+
+class AveragePrecision(Document):
+    """Means over all labels, 0..1: `at_half_share` where boxes count that overlap by half, `coco_share` COCO's own.
+
+    COCO's is the mean over overlaps of 0.5, 0.55 … 0.95. `by_label` is each label's at an overlap of a half, null for
+    one that no picture shows.
+    """
+
+    at_half_share: float
+    coco_share: float
+    pictures: int
+    by_label: ByLabel = ()
+
+
+def average_precision(outputs: NDArray[np.generic], truths: Sequence[Truth], contract: Contract) -> AveragePrecision:
+    """Of a net's outputs (pictures, anchors, columns), against what is in the pictures, in the net's own pixels."""
+    asked = contract.detection or DetectionSpec()
+    spec = DetectionSpec(least_score_share=LEAST_SCORE_SHARE, overlap_share=asked.overlap_share)
+    found = [detect(output, spec, contract.image.size_px) for output in outputs]
+    return precision_of(found, truths, len(contract.labels))
+
+
+def precision_of(found: Sequence[Detections], truths: Sequence[Truth], labels: int) -> AveragePrecision:
+    """The same of detections; what lies in an ignored box counts as neither right nor wrong, as in COCO's crowds."""
+    with contextlib.redirect_stdout(io.StringIO()):  # pycocotools announces every step
+        from pycocotools.coco import COCO  # type: ignore[import-untyped]
+        from pycocotools.cocoeval import COCOeval  # type: ignore[import-untyped]
+
+        wanted = _coco(COCO, [_truth_entries(index, truth) for index, truth in enumerate(truths)], len(truths), labels)
+        given = _coco(COCO, [_found_entries(index, each) for index, each in enumerate(found)], len(truths), labels)
+        evaluation = COCOeval(wanted, given, "bbox")
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    coco, half = (max(float(value), 0.0) for value in evaluation.stats[:2])
+    return AveragePrecision(at_half_share=half, coco_share=coco, pictures=len(truths), by_label=_by_label(evaluation))
+
+
+def _by_label(evaluation: Any) -> ByLabel:
+    """Average precision at an overlap of a half, of all areas and all detections; pycocotools says -1 for none."""
+    at_half = evaluation.eval["precision"][0, :, :, 0, -1]  # (recalls, labels)
+    return tuple(float(column.mean()) if (column >= 0).all() else None for column in at_half.T)
+
+
+def _coco(kind: Any, entries: list[list[dict[str, Any]]], pictures: int, labels: int) -> Any:
+    """A data set in pycocotools' form; its identities count from 1."""
+    coco = kind()
+    flat = [entry for of_picture in entries for entry in of_picture]
+    coco.dataset = {
+        "images": [{"id": index + 1} for index in range(pictures)],
+        "categories": [{"id": index + 1} for index in range(labels)],
+        "annotations": [{"id": index + 1, "iscrowd": 0, **entry} for index, entry in enumerate(flat)],
+    }
+    coco.createIndex()
+    return coco
+
+
+def _truth_entries(index: int, truth: Truth) -> list[dict[str, Any]]:
+    rows = zip(truth.boxes, truth.labels, truth.is_ignored, strict=True)
+    return [{**_entry(index, box, int(label)), "iscrowd": int(is_ignored)} for box, label, is_ignored in rows]
+
+
+def _found_entries(index: int, found: Detections) -> list[dict[str, Any]]:
+    rows = zip(found.boxes, found.labels, found.scores, strict=True)
+    return [{**_entry(index, box, int(label)), "score": float(score)} for box, label, score in rows]
+
+
+def _entry(index: int, box: NDArray[np.float64], label: int) -> dict[str, Any]:
+    left, top, right, bottom = (float(side) for side in box)
+    size = {"bbox": [left, top, right - left, bottom - top], "area": (right - left) * (bottom - top)}
+    return {"image_id": index + 1, "category_id": label + 1, **size}

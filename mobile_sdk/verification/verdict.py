@@ -1,0 +1,159 @@
+"""`verify.json`: what was checked of a bundle, what was found, and what that says."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError
+
+from mobile_sdk.bundle.manifest import StructureEntry
+from mobile_sdk.comparison import Comparison
+from mobile_sdk.document import Document, cut
+from mobile_sdk.errors import BundleError
+from mobile_sdk.graph.operators import Precision
+from mobile_sdk.system.atomic_files import write_text
+from mobile_sdk.system.regular_file import read_regular
+from mobile_sdk.tasks.average_precision import AveragePrecision
+from mobile_sdk.tasks.mean_iou import MeanIou
+
+Outcome = Literal["pass", "fail", "not_run"]
+WORDS: dict[Outcome, str] = {"pass": "pass", "fail": "FAIL", "not_run": "not run"}
+MAX_VERDICTS_BYTES = 64 * 2**20
+NUMERIC_CHECKS = ("steps apart", "sqnr", "top-1 agreement")
+"""The checks without which a verdict is never a pass."""
+
+
+class Check(Document):
+    """One named check. `reason` says why it did not run, or what to know of the outcome; empty where that is all."""
+
+    name: str
+    outcome: Outcome
+    measured: str | int | float | None = None
+    required: str
+    reason: str = ""
+
+    @classmethod
+    def judged(
+        cls, name: str, passed: bool, *, measured: str | float | None, required: str, reason: str = ""
+    ) -> "Check":
+        """A check that ran."""
+        outcome: Outcome = "pass" if passed else "fail"
+        return cls(name=name, outcome=outcome, measured=measured, required=required, reason=reason)
+
+    @classmethod
+    def skipped(cls, name: str, *, required: str, reason: str) -> "Check":
+        """A check that could not run, and why."""
+        return cls(name=name, outcome="not_run", required=required, reason=reason)
+
+    @property
+    def found(self) -> str:
+        """One line for people: what was measured against what is required, or why nothing was."""
+        if self.outcome == "not_run":
+            return self.reason
+        line = f"{_shown(self.measured)} (required: {self.required})"
+        return f"{line}: {self.reason}" if self.reason else line
+
+
+class Hits(Document):
+    """How many pictures got their label as top-1."""
+
+    correct: Annotated[int, Field(ge=0)]
+    pictures: Annotated[int, Field(ge=1)]
+
+    @property
+    def share(self) -> float:
+        """The accuracy, 0..1."""
+        return self.correct / self.pictures
+
+
+class GoldenPrediction(Document):
+    """What the runtime said of `golden/<position>.png`, as real scores, not codes; null is what is no number.
+
+    Of boxes and masks, which are a hundred thousand numbers, the scores are left out.
+    """
+
+    label_index: int | None
+    expected_top1_index: int
+    found_top1_index: int
+    expected_scores: tuple[float | None, ...]
+    found_scores: tuple[float | None, ...]
+
+
+class Verdict(Document):
+    """All that was found of one bundle.
+
+    `status` is "fail" where any check fails, "pass" where none does and the scores were compared, else "not_run".
+    `comparison` is of the runtime's scores with the reference's (PyTorch's, for a float32 bundle), all pictures. A
+    verdict is true where its status is "pass", so that it can be asserted.
+    """
+
+    schema_number: Literal[1] = 1
+    bundle: str  # the name of its folder
+    name: str
+    runtime: str  # that computed; not the bundle's own where another one was asked for
+    device: str
+    precision: Precision
+    manifest_sha256: str
+    program_sha256: str
+    model_bytes: int
+    pictures: int
+    status: Outcome
+    checks: tuple[Check, ...]
+    comparison: Comparison | None
+    accuracy: Hits | None  # of the runtime
+    reference_accuracy: Hits | None
+    precision_of_boxes: AveragePrecision | None = None  # of the runtime, where boxes are known
+    reference_precision_of_boxes: AveragePrecision | None = None
+    mean_iou: MeanIou | None = None  # of the runtime, where masks are known
+    reference_mean_iou: MeanIou | None = None
+    structure: StructureEntry | None
+    golden: tuple[GoldenPrediction, ...]
+    versions: dict[str, str]
+
+    def __bool__(self) -> bool:
+        return self.status == "pass"
+
+    def __repr__(self) -> str:
+        """The status, what was checked, and the first check that failed."""
+        counts = Counter(check.outcome for check in self.checks)
+        told = ", ".join(f"{counts[outcome]} {WORDS[outcome]}" for outcome in WORDS if counts[outcome])
+        failed = next((f": {check.name}: {check.found}" for check in self.checks if check.outcome == "fail"), "")
+        return cut(f"Verdict({self.bundle!r}, {WORDS[self.status]}, {self.pictures} pictures, checks: {told}{failed})")
+
+    __str__ = __repr__
+
+
+class Verdicts(Document):
+    """The whole of `verify.json`."""
+
+    schema_number: Literal[1] = 1
+    verdicts: tuple[Verdict, ...]
+
+
+def status_of(checks: Sequence[Check]) -> Outcome:
+    """What the checks say together; checks that did not run never make a pass."""
+    if any(check.outcome == "fail" for check in checks):
+        return "fail"
+    compared = any(check.name in NUMERIC_CHECKS and check.outcome == "pass" for check in checks)
+    return "pass" if compared else "not_run"
+
+
+def write_verdicts(verdicts: Sequence[Verdict], path: Path) -> None:
+    """Writes `verify.json`, whole or not at all."""
+    write_text(path, Verdicts(verdicts=tuple(verdicts)).model_dump_json(indent=1) + "\n")
+
+
+def read_verdicts(path: Path) -> tuple[Verdict, ...]:
+    """Reads a `verify.json`; raises BundleError where it is none."""
+    try:
+        return Verdicts.model_validate_json(read_regular(path, at_most=MAX_VERDICTS_BYTES)).verdicts
+    except (OSError, ValidationError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error.errors(include_url=False)[0]["msg"]
+        raise BundleError(
+            f"expected verdicts in {path.name}, found {reason}", hint="name verify.json, or verify again"
+        ) from error
+
+
+def _shown(value: str | float | None) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

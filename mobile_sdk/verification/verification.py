@@ -1,0 +1,146 @@
+"""Says with numbers whether a bundle computes what was evaluated. A failed check is a result, not an exception."""
+
+from collections.abc import Sequence
+
+from mobile_sdk import runtimes
+from mobile_sdk.arguments import NOTHING, Parted, expect, held_out
+from mobile_sdk.bundle.bundle import OPEN_IT, Bundle, open_bundle
+from mobile_sdk.devices import open_device
+from mobile_sdk.errors import BundleError, DataError, MachineError, SettingError
+from mobile_sdk.preprocess import LabelledPictures
+from mobile_sdk.program.program import LOAD_IT, Program
+from mobile_sdk.runtimes.base import Runtime
+from mobile_sdk.runtimes.requirement import requirement_of
+from mobile_sdk.system.progress import Progress, Report, reported
+from mobile_sdk.verification import file_checks
+from mobile_sdk.verification.score_checks import Measured, measure
+from mobile_sdk.verification.scores import Computed, compute
+from mobile_sdk.verification.verdict import Check, Verdict, status_of
+
+
+def verify(
+    bundle: Bundle,
+    program: Program,
+    pictures: LabelledPictures | Parted,
+    *,
+    min_accuracy: float | None = None,
+    threads: int = 1,
+    device: str = "host",
+    runtime: str | None = None,
+    progress: Progress = True,
+) -> Verdict:
+    """Checks a bundle against its program: files, structure, numbers on all `pictures`, golden pictures, accuracy.
+
+    Of pictures in two parts those held out are taken. `min_accuracy` is a share, 0..1. `runtime` names another runtime
+    that reads the bundle's model ("tflite-runtime"). What cannot run here is `not_run` with its reason. Raises
+    BundleError where the bundle does not open any more, DataError where there are no pictures, SettingError for an
+    unknown device or runtime.
+
+    Example: `assert sdk.verify(bundle, program, pictures, min_accuracy=0.9)`
+    """
+    expect("bundle", bundle, Bundle, hint=OPEN_IT)
+    expect("program", program, Program, hint=LOAD_IT)
+    expect("threads", threads, int)
+    expect("device", device, str)
+    expect("runtime", runtime, str, NOTHING)
+    expect("min_accuracy", min_accuracy, float, int, NOTHING)
+    pictures = held_out(pictures)
+    _check_settings(pictures, min_accuracy, threads)
+    bundle = open_bundle(bundle.path)
+    chosen = _runtime(bundle, runtime)
+    structure, checks = file_checks.run(bundle, program, chosen)
+    requirement = requirement_of(chosen.name, program.graph)
+    with reported(progress, f"verify {bundle.path.name}") as report:
+        computed = _compute(bundle, program, pictures, chosen, checks, device, threads, report)
+    if isinstance(computed, Check):
+        measured = Measured(checks=(computed,))
+    else:
+        measured = measure(bundle, program, computed, requirement, min_accuracy)
+    checks = [*checks, *measured.checks, *_apple_check(chosen, device, measured.checks)]
+    return Verdict(
+        bundle=bundle.path.name,
+        name=bundle.manifest.name,
+        runtime=chosen.name,
+        device=device,
+        precision=bundle.manifest.precision,
+        manifest_sha256=bundle.manifest.manifest_sha256,
+        program_sha256=program.digest(),
+        model_bytes=bundle.model_bytes,
+        pictures=len(pictures),
+        status=status_of(checks),
+        checks=tuple(checks),
+        comparison=measured.comparison,
+        accuracy=measured.accuracy,
+        reference_accuracy=measured.reference_accuracy,
+        precision_of_boxes=measured.boxes.found if measured.boxes else None,
+        reference_precision_of_boxes=measured.boxes.expected if measured.boxes else None,
+        mean_iou=measured.overlap.found if measured.overlap else None,
+        reference_mean_iou=measured.overlap.expected if measured.overlap else None,
+        structure=structure,
+        golden=measured.golden,
+        versions=dict(chosen.versions()),
+    )
+
+
+def _check_settings(pictures: LabelledPictures, min_accuracy: float | None, threads: int) -> None:
+    if not len(pictures):
+        raise DataError("expected pictures to verify with, found none", hint="name a folder that holds some")
+    if min_accuracy is not None and not 0 <= min_accuracy <= 1:
+        raise SettingError(f"expected min_accuracy as a share, 0..1, found {min_accuracy}", hint="write 0.9 for 90 %")
+    if threads < 1:
+        raise SettingError(f"expected 1 thread or more, found {threads}", hint="leave threads out")
+
+
+def _runtime(bundle: Bundle, name: str | None) -> Runtime:
+    chosen = runtimes.get(name or bundle.manifest.runtime)
+    if chosen.model_file != bundle.manifest.model:
+        raise SettingError(
+            f"expected a runtime that reads {bundle.manifest.model}, found {chosen.name} ({chosen.model_file})",
+            hint="leave the runtime out: the bundle knows its own",
+        )
+    return chosen
+
+
+def _compute(
+    bundle: Bundle,
+    program: Program,
+    pictures: LabelledPictures,
+    runtime: Runtime,
+    checks: Sequence[Check],
+    device: str,
+    threads: int,
+    report: Report,
+) -> Computed | Check:
+    """The scores, or the one check that says why there are none."""
+    name, required = "steps apart", "scores to compare"
+    reason = runtime.unavailable() if device == "host" else None
+    if reason is None and not _comparable(bundle, program):
+        reason = "the bundle takes other pictures or gives other scores than the program"
+    if reason is None and any(check.name == "structure" and check.outcome == "fail" for check in checks):
+        reason = "the model file is damaged"
+    if reason is not None:
+        return Check.skipped(name, required=required, reason=reason)
+    try:
+        place = open_device(device)
+        with place.loaded(runtime, bundle.model_path, bundle.interface, threads=threads) as run:
+            return compute(bundle, program, pictures, run, report)
+    except BundleError as error:
+        return Check.judged(name, False, measured="none", required=required, reason=error.message)
+    except MachineError as error:
+        return Check.skipped(name, required=required, reason=error.message)
+
+
+def _comparable(bundle: Bundle, program: Program) -> bool:
+    same_pictures = bundle.manifest.image == program.contract.image
+    return same_pictures and bundle.manifest.output_columns == program.contract.output_columns
+
+
+def _apple_check(runtime: Runtime, device: str, numbers: Sequence[Check]) -> list[Check]:
+    """Off a Mac, Core ML's numbers come from an interpreter of the same file; that is said, and never green."""
+    not_run = getattr(runtime, "apple_runtime_not_run", None)
+    if not_run is None:
+        return []
+    name, required = "apple's own runtime", "the checks above, computed by Core ML"
+    if reason := not_run():
+        return [Check.skipped(name, required=required, reason=reason)]
+    return [Check.judged(name, status_of(numbers) == "pass", measured=f"computed on {device}", required=required)]

@@ -1,0 +1,38 @@
+"""Bias correction: what rounding shifts a layer's mean output by is taken back by its bias.
+
+Source: Nagel et al., arXiv 1906.04721, section 4.2, from pictures as in its appendix D; layer by layer in the order of
+computation, so that each one also takes back what the layers before it leave.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from qat.calibration.paired_walk import Pair, PairedWalk
+from qat.layers.weighted import Weighted
+from qat.preparation.fake_quant_net import FakeQuantNet
+
+
+@torch.no_grad()
+def correct_biases(net: FakeQuantNet, teacher: FakeQuantNet, pictures: Tensor) -> None:
+    """Moves the biases of `net`, whose ranges are known: no layer's channel has a mean error on `pictures`.
+
+    Pictures are floats (N, 3, H, W); `teacher` is the net's copy that does not round. Means are those before the
+    layer's activation, and before its own output is rounded.
+    """
+    _Correction(teacher, net).walk(pictures)
+
+
+def shift_bias(layer: Weighted, shift: Tensor) -> None:
+    """Adds `shift` (O,) to the layer's output: through its batch norm where it has one."""
+    if layer.norm is not None:
+        layer.norm.bias.add_(shift)
+    elif layer.bias is not None:
+        layer.bias.add_(shift)
+    else:
+        layer.bias = nn.Parameter(shift.clone())
+
+
+class _Correction(PairedWalk):
+    def at_layer(self, layer: Weighted, x: Pair, exact: Tensor) -> None:
+        error = exact - layer(x.rounded)
+        shift_bias(layer, error.mean(dim=[0, *range(2, error.ndim)]))

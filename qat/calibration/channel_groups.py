@@ -1,0 +1,137 @@
+"""Which channels of a captured net may be rescaled together, so that its function stays as it is."""
+
+from dataclasses import dataclass, field
+
+from torch import fx
+
+from qat.layers.fake_quant import TensorQuantizer
+from qat.layers.weighted import Conv2d, Weighted
+from qat.preparation.fake_quant_net import FakeQuantNet
+from qat.steps import Kind, step_of
+
+_COMMUTING = (
+    Kind.RELU,
+    Kind.MAX_POOL,
+    Kind.AVERAGE_POOL,
+    Kind.GLOBAL_MEAN,
+    Kind.RESIZE,
+    Kind.SCALE,
+    Kind.DROPOUT,
+)
+
+
+@dataclass(kw_only=True, eq=False)
+class ChannelGroup:
+    """Tensors whose channel c may be multiplied by one factor, for each c.
+
+    `producers` make the tensors, and take the factors into their output channels; `consumers` read them, and take the
+    inverse into their input channels. `nodes` are those of the tensors' quantizers, in the order of computation.
+    `is_fixed` says that something does not commute with a factor. A ReLU6 does not: it cuts at 6 whatever the factor,
+    and channels that no calibration picture brings to 6 are brought there by others.
+    """
+
+    producers: list[Weighted] = field(default_factory=list)
+    consumers: list[Weighted] = field(default_factory=list)
+    nodes: list[fx.Node] = field(default_factory=list)
+    is_fixed: bool = False
+
+
+def channel_groups(net: FakeQuantNet) -> list[ChannelGroup]:
+    """The groups of `net` that have producers and consumers and hold nothing that does not commute with a factor."""
+    finder = _Finder(net.captured)
+    for node in net.captured.graph.nodes:
+        finder.visit(node)
+    return finder.groups()
+
+
+class _Finder:
+    """Joins nodes whose channels have one factor; a node's group is that of its output."""
+
+    def __init__(self, captured: fx.GraphModule) -> None:
+        self._modules = dict(captured.named_modules(remove_duplicate=False))
+        self._order = {node: index for index, node in enumerate(captured.graph.nodes)}
+        self._leaders: dict[fx.Node, fx.Node] = {}
+        self._made: dict[fx.Node, ChannelGroup] = {}
+
+    def visit(self, node: fx.Node) -> None:
+        """Joins the node's output with those of its inputs that it commutes with, and fixes what it does not."""
+        module = self._modules.get(str(node.target)) if node.op == "call_module" else None
+        sources = node.all_input_nodes
+        if isinstance(module, Weighted):
+            self._visit_weighted(node, module)
+        elif isinstance(module, TensorQuantizer):
+            self._join(node, sources[0])
+            self._of(node).nodes.append(node)
+        elif (step := step_of(node)) is None:  # the picture, the scores
+            self._fix(node, *sources)
+        elif step.kind in _COMMUTING or step.kind is Kind.ADD or _is_plain_flatten(node):
+            self._join(node, *sources)
+        elif step.kind is Kind.MUL and sources[0] is not sources[-1]:
+            self._visit_product(node, sources)
+        else:
+            self._fix(node, *sources)
+
+    def groups(self) -> list[ChannelGroup]:
+        """The groups that can be rescaled."""
+        return [group for group in self._made.values() if group.producers and group.consumers and not group.is_fixed]
+
+    def _visit_weighted(self, node: fx.Node, layer: Weighted) -> None:
+        source = node.all_input_nodes[0]
+        groups = layer.groups if isinstance(layer, Conv2d) else 1
+        self._of(node).producers.append(layer)
+        if layer.weight.shape[1] * groups != _channels(source):
+            self._fix(source)  # a linear layer on a whole map
+        self._of(source).consumers.append(layer)
+
+    def _visit_product(self, node: fx.Node, sources: list[fx.Node]) -> None:
+        """A gate stays as it is; the factors go with the tensor that it opens."""
+        gates = [source for source in sources if _is_gate(source)]
+        if len(sources) != 2 or len(gates) != 1:
+            self._fix(node, *sources)
+            return
+        (opened,) = (source for source in sources if source is not gates[0])
+        self._fix(gates[0])
+        self._join(node, opened)
+
+    def _fix(self, *nodes: fx.Node) -> None:
+        for node in nodes:
+            self._of(node).is_fixed = True
+
+    def _join(self, node: fx.Node, *others: fx.Node) -> None:
+        for other in others:
+            first, second = sorted((self._leader(node), self._leader(other)), key=self._order.__getitem__)
+            if first is second:
+                continue
+            into, away = self._of(first), self._of(second)
+            into.producers += away.producers
+            into.consumers += away.consumers
+            into.nodes += away.nodes
+            into.is_fixed |= away.is_fixed
+            self._leaders[second] = first
+            del self._made[second]
+
+    def _of(self, node: fx.Node) -> ChannelGroup:
+        return self._made.setdefault(self._leader(node), ChannelGroup())
+
+    def _leader(self, node: fx.Node) -> fx.Node:
+        while self._leaders.setdefault(node, node) is not node:
+            node = self._leaders[node]
+        return node
+
+
+def _is_gate(node: fx.Node) -> bool:
+    """Whether the values come from a hard-sigmoid, through quantizers alone."""
+    while (step := step_of(node)) is None and node.op == "call_module":
+        node = node.all_input_nodes[0]
+    return step is not None and step.kind is Kind.HARD_SIGMOID
+
+
+def _is_plain_flatten(node: fx.Node) -> bool:
+    step = step_of(node)
+    return step is not None and step.kind is Kind.FLATTEN and step.shape[0] == _channels(node.all_input_nodes[0])
+
+
+def _channels(node: fx.Node) -> int:
+    while (step := step_of(node)) is None and node.op == "call_module":
+        node = node.all_input_nodes[0]
+    return step.shape[0] if step is not None else 3

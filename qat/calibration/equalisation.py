@@ -1,0 +1,89 @@
+"""Cross-layer equalisation: channels of a tensor rescaled so that one step suits them all, the net's function kept.
+
+A layer's output channel times a factor, the next layer's weights of that channel divided by it: Nagel et al.,
+arXiv 1906.04721, section 4.1. Weights have a step per output channel here, so what is balanced is what has one step for
+all channels, the tensor, against the weights that read it: SmoothQuant, Xiao et al., arXiv 2211.10438, section 4, with
+its α = ½. A factor passes through all that commutes with it: ReLU, residual sums, pooling, a gate's product.
+"""
+
+import torch
+from torch import Tensor, fx
+
+from mobile_sdk.errors import SettingError
+from qat.calibration.channel_groups import ChannelGroup, channel_groups
+from qat.layers.fake_quant import TensorQuantizer
+from qat.layers.weighted import Conv2d, Weighted
+from qat.preparation.fake_quant_net import FakeQuantNet
+
+LARGEST_FACTOR = 16.0  # a channel that few pictures wake needs room above what was seen of it
+
+
+def check_equalises(net: FakeQuantNet) -> None:
+    """Raises SettingError where no channel of `net` can be rescaled."""
+    if not channel_groups(net):
+        raise SettingError(
+            "expected a net with channels to equalise, found none: no factor passes through a ReLU6 or a sigmoid",
+            hint="leave equalisation out (equalise=False)",
+        )
+
+
+@torch.no_grad()
+def equalise(net: FakeQuantNet, pictures: Tensor) -> None:
+    """Rescales channels of `net` in place by what float `pictures` (N, 3, H, W) make of them.
+
+    The float function stays as it is, ranges do not: they have to be taken after it.
+    """
+    net.quantize(False)
+    largest = _Largest(net.captured)
+    largest.run(net.on_one_grid(pictures))
+    net.quantize(True)
+    for group in channel_groups(net):
+        seen = torch.stack([largest.found[node] for node in group.nodes]).amax(0)
+        _rescale(group, _factors(seen, _largest_weights(group)))
+
+
+class _Largest(fx.Interpreter):
+    """The largest magnitude that each channel takes, (C,), by quantizer node."""
+
+    def __init__(self, captured: fx.GraphModule) -> None:
+        super().__init__(captured)
+        self.found: dict[fx.Node, Tensor] = {}
+
+    def run_node(self, n: fx.Node) -> object:
+        value = super().run_node(n)
+        if n.op == "call_module" and isinstance(self.fetch_attr(str(n.target)), TensorQuantizer):
+            self.found[n] = value.abs().amax([0, *range(2, value.ndim)])
+        return value
+
+
+def _factors(seen: Tensor, weights: Tensor) -> Tensor:
+    """The factor of every channel (C,), 1 on average; 1 for a channel that is dead, or that nobody reads."""
+    factors = (weights / seen).sqrt()
+    is_known = torch.isfinite(factors) & (factors > 0)
+    if not is_known.any():
+        return torch.ones_like(seen)
+    factors = factors / factors[is_known].log().mean().exp()
+    return torch.where(is_known, factors, 1.0).clamp(1 / LARGEST_FACTOR, LARGEST_FACTOR)
+
+
+def _largest_weights(group: ChannelGroup) -> Tensor:
+    """The largest magnitude of the weights that read each channel, (C,)."""
+    by_layer = [_by_input(layer, layer.folded()[0].abs()).amax((1, 3)).flatten() for layer in group.consumers]
+    return torch.stack(by_layer).amax(0)
+
+
+def _rescale(group: ChannelGroup, factors: Tensor) -> None:
+    for layer in group.producers:
+        terms = [layer.weight, layer.bias] if layer.norm is None else [layer.norm.weight, layer.norm.bias]
+        for term in terms:
+            if term is not None:
+                term.mul_(factors.reshape(-1, *[1] * (term.ndim - 1)))
+    for layer in group.consumers:
+        rows = _by_input(layer, layer.weight)
+        rows.div_(factors.reshape(len(rows), 1, -1, 1))
+
+
+def _by_input(layer: Weighted, weight: Tensor) -> Tensor:
+    """`weight` as (groups, outputs of a group, inputs of a group, taps), in one memory with it."""
+    groups = layer.groups if isinstance(layer, Conv2d) else 1
+    return weight.view(groups, len(weight) // groups, weight.shape[1], -1)

@@ -1,0 +1,107 @@
+"""Pictures made up from a net's batch norms, for calibration where there are none.
+
+The batch norms remember means and variances of what the net was trained on. Pictures are optimised until the layers'
+statistics over the batch are those: ZeroQ (Cai et al., arXiv 2001.00281, section 3.1), DeepInversion (Yin et al.,
+arXiv 1912.08795, section 3.1). They are sums of a pyramid of scales, as natural pictures have most contrast in the
+coarse ones, and stay within what bytes can say.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mobile_sdk.arguments import expect, expect_seed
+from mobile_sdk.contract import Contract
+from mobile_sdk.errors import CaptureError, SettingError
+from qat.data.picture_set import PictureSet, normalised
+from qat.layers.weighted import Weighted
+from qat.preparation.fake_quant_net import FakeQuantNet
+from qat.preparation.preparation import prepare
+from qat.progress import track
+
+PICTURES = 16
+STEPS = 80
+RATE = 0.1
+COARSEST_PX = 7
+SILENT_GAIN = 1e-3  # below it a channel of a batch norm says next to nothing of its input
+
+
+def synthesise(net: nn.Module, contract: Contract, *, count: int = PICTURES, seed: int = 0) -> PictureSet:
+    """`count` pictures of `contract.image.size_px` whose statistics in `net` are those that its batch norms remember.
+
+    They have the label -1. The same `seed` gives the same pictures. CaptureError where the net has no batch norm.
+    """
+    expect("count", count, int)
+    if count < 2:
+        raise SettingError(f"expected 2 pictures or more to make up, found {count}", hint="leave count out")
+    expect_seed(seed)
+    prepared = prepare(net, contract).eval()
+    prepared.quantize(False)
+    prepared.requires_grad_(False)
+    targets = _BatchNormDistance(prepared)
+    pyramid = _pyramid(count, contract.image.size_px, torch.Generator().manual_seed(seed))
+    optimizer = torch.optim.Adam(pyramid, lr=RATE)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
+    for _ in track(range(STEPS), what="making pictures up", total=STEPS):
+        distance = targets(normalised(_bytes(pyramid), contract.image))
+        optimizer.zero_grad()
+        distance.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        schedule.step()
+    targets.end()
+    rgb = _bytes(pyramid).detach().round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
+    return PictureSet(sources=tuple(rgb), targets=(-1,) * count)
+
+
+class _BatchNormDistance:
+    """How far the statistics of every layer's output are from those that its batch norm remembers."""
+
+    def __init__(self, net: FakeQuantNet) -> None:
+        self._net = net
+        self._terms: list[Tensor] = []
+        layers = [module for module in net.modules() if isinstance(module, Weighted) and module.norm is not None]
+        if not layers:
+            raise CaptureError(
+                "expected a net with batch norm, whose statistics pictures can be made up from, found none",
+                hint="give typical pictures: --data DIR",
+            )
+        self._hooks = [layer.register_forward_hook(self._measure) for layer in layers]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        self._terms.clear()
+        self._net(x)
+        return torch.stack(self._terms).mean()
+
+    def end(self) -> None:
+        """Takes the hooks off."""
+        for hook in self._hooks:
+            hook.remove()
+
+    def _measure(self, layer: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> None:
+        """After batch norm, a channel's mean is the shift and its deviation the gain, where all is as in training."""
+        assert isinstance(layer, Weighted) and layer.norm is not None
+        shift, gain = layer.norm.bias, layer.norm.weight.abs()
+        heard = gain > SILENT_GAIN
+        dims = [0, *range(2, output.ndim)]
+        variance, mean = torch.var_mean(output, dims, correction=0)
+        off = ((mean - shift) / gain)[heard], (variance + 1e-12).sqrt()[heard] / gain[heard] - 1
+        self._terms.append(sum((term.square().mean() for term in off), start=torch.zeros(())))
+
+
+def _pyramid(count: int, size_px: int, random: torch.Generator) -> list[Tensor]:
+    """Noise at every scale, from the finest to the coarsest, of which a picture is the sum."""
+    sides = []
+    side = size_px
+    while side > COARSEST_PX:
+        sides.append(side)
+        side = (side + 1) // 2
+    return [(torch.randn(count, 3, side, side, generator=random) * 0.2).requires_grad_(True) for side in [*sides, side]]
+
+
+def _bytes(pyramid: list[Tensor]) -> Tensor:
+    """Pictures (N, 3, H, W) in byte units, 0..255, not yet rounded."""
+    size = pyramid[0].shape[-2:]
+    total = sum(
+        (F.interpolate(level, size, mode="bilinear", align_corners=False) for level in pyramid[1:]), start=pyramid[0]
+    )
+    return 255 * torch.sigmoid(total)

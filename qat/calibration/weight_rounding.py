@@ -1,0 +1,189 @@
+"""Adaptive rounding: every weight up or down so that the layer's output, not the weight, is nearest to the float one.
+
+What AdaRound learns by gradients (Nagel et al., arXiv 2004.10568) is found here by coordinate descent on the same
+quadratic error, whose matrix is the second moment of the layer's inputs, with a step per channel chosen on the way
+(QuantEase, Behdin et al., arXiv 2309.01885, has the descent). Inputs count only where the activation after the layer
+is not flat, since what a ReLU6 cuts off is lost anyway, and a mean error counts for nothing: biases are corrected.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from qat.calibration.paired_walk import Pair, PairedWalk
+from qat.layers.fake_quant import WEIGHT_LIMIT, weight_scales
+from qat.layers.weighted import Conv2d, Linear, Weighted
+from qat.preparation.fake_quant_net import FakeQuantNet
+from qat.steps import Kind, absorbs, step_of
+
+STEP_SHARES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.7)  # of the step under which the largest weight is code 127
+SWEEPS = 2  # over all weights: a third changes next to none
+SHRINKAGES = (0.05, 0.3, 2.0, 1e6)  # of moments towards their diagonal, which few pictures need; the last: nearest
+FLAT_SHARE = 0.02  # what an input counts where the activation after the layer is flat
+MARGIN = 0.25  # beyond an activation's ends: there an error may still reach inside
+OWN_MOMENTS = 64  # weights of a filter, up to which every output channel has moments of its own inputs
+WITHIN_CODE = 0.49  # of a step around its code, where a weight rounds to it whatever float32 makes of it
+SILENT_GAIN = 1e-20  # weights below it are zero: nothing is divided by what a processor may flush to zero
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundedWeights:
+    """What a layer's weights become: `codes` (O, …) whole numbers, `scales` (O,), batch norm folded, and their `loss`.
+
+    The loss (O,) is the mean square of what rounding changes in the output, by the given second moments.
+    """
+
+    codes: Tensor
+    scales: Tensor
+    loss: Tensor
+
+
+@torch.no_grad()
+def round_weights(net: FakeQuantNet, teacher: FakeQuantNet, pictures: Tensor) -> None:
+    """Puts every weight of `net` on the code that loses least on `pictures` (N, 3, H, W), and steps into `scales`.
+
+    `teacher` is its copy that does not round. No code is further than one from its weight's nearest.
+    """
+    _Rounding(teacher, net).walk(pictures)
+
+
+def second_moments(layer: Weighted, x: Tensor, counts: Tensor | None) -> Tensor:
+    """The covariances (groups, 1, K, K) of what each of a filter's K weights is multiplied by, over all positions.
+
+    With `counts`, of the output's shape (N, O, …), positions count so much, for each output channel by itself:
+    (groups, O / groups, K, K).
+    """
+    values = _patches(layer, x)
+    if counts is None:
+        return _covariance(values, torch.ones(values.shape[:2]))[:, None]
+    by_channel = counts.transpose(0, 1).reshape(len(values), -1, values.shape[1])
+    return torch.stack([_covariance(values, own) for own in by_channel.unbind(1)], dim=1)
+
+
+def choose_codes(weight: Tensor, halves: tuple[Tensor, Tensor], groups: int) -> RoundedWeights:
+    """The codes and steps of `weight` (O, …), batch norm folded, that lose least.
+
+    `halves` are `second_moments` of either half of the pictures: one half's choice is judged by the other.
+    """
+    rows = weight.reshape(groups, len(weight) // groups, -1)
+    one, other = halves
+    everything = (one + other) / 2
+    step = _best_step(rows, _shrunk(everything, 1.0))
+    shrinkage = min(SHRINKAGES, key=lambda s: _loss(_descend(rows, step, _shrunk(one, s)) * step - rows, other).sum())
+    codes = _descend(rows, step, _shrunk(everything, shrinkage))
+    loss = _loss(codes * step - rows, everything)
+    return RoundedWeights(codes=codes.reshape(weight.shape), scales=step.flatten(), loss=loss.flatten())
+
+
+_HALVES = (slice(0, None, 2), slice(1, None, 2))
+
+
+class _Rounding(PairedWalk):
+    def at_layer(self, layer: Weighted, x: Pair, exact: Tensor) -> None:
+        if not layer.quantizing:  # kept in float
+            return
+        weight, _ = layer.folded()
+        groups = layer.groups if isinstance(layer, Conv2d) else 1
+        follower = absorbs(self.node)
+        kind = None if follower is None else step_of(follower).kind  # type: ignore[union-attr]
+        counts = _counts(kind, exact) if weight[0].numel() <= OWN_MOMENTS else None
+        one, other = (
+            second_moments(layer, x.exact[part], None if counts is None else counts[part])
+            for part in (_HALVES if len(x.exact) > 1 else (slice(None),) * 2)
+        )
+        _write(layer, choose_codes(weight, (one, other), groups))
+
+
+def _counts(kind: Kind | None, exact: Tensor) -> Tensor | None:
+    """What each position counts: all alike but where the activation is flat."""
+    if kind not in (Kind.RELU, Kind.RELU6):
+        return None
+    is_steep = exact > -MARGIN
+    if kind is Kind.RELU6:
+        is_steep &= exact < 6 + MARGIN
+    return is_steep.float().clamp_(min=FLAT_SHARE)
+
+
+def _patches(layer: Weighted, x: Tensor) -> Tensor:
+    """What the filters are multiplied with, (groups, positions, K)."""
+    if isinstance(layer, Linear):
+        return x.flatten(1)[None]
+    assert isinstance(layer, Conv2d)
+    top, bottom, left, right = layer.padding
+    kernel = tuple(layer.weight.shape[2:])
+    columns = F.unfold(F.pad(x, (left, right, top, bottom)), kernel, layer.dilation, 0, layer.stride)
+    count, _, places = columns.shape
+    return (
+        columns.reshape(count, layer.groups, -1, places).permute(1, 0, 3, 2).reshape(layer.groups, count * places, -1)
+    )
+
+
+def _covariance(values: Tensor, counts: Tensor) -> Tensor:
+    """(groups, K, K) of `values` (groups, positions, K), positions counted (groups, positions)."""
+    shares = (counts / counts.sum(1, keepdim=True))[..., None]
+    centred = values - (values * shares).sum(1, keepdim=True)
+    return (centred * shares).transpose(1, 2) @ centred
+
+
+def _shrunk(moments: Tensor, shrinkage: float) -> Tensor:
+    diagonal = moments.diagonal(dim1=2, dim2=3)
+    more = shrinkage * (diagonal + diagonal.mean(-1, keepdim=True)).clamp(min=1e-12)
+    return moments + torch.diag_embed(more)
+
+
+def _best_step(rows: Tensor, matrix: Tensor) -> Tensor:
+    """The step (groups, O / groups, 1) that loses least with the nearest codes."""
+    finest = rows.abs().amax(-1, keepdim=True).clamp(min=SILENT_GAIN) / WEIGHT_LIMIT
+    best, least = finest, torch.full_like(finest, torch.inf)
+    for share in STEP_SHARES:
+        step = finest * share
+        loss = _loss(_nearest(rows, step) * step - rows, matrix)
+        best, least = torch.where(loss < least, step, best), torch.minimum(loss, least)
+    return best
+
+
+def _nearest(rows: Tensor, step: Tensor) -> Tensor:
+    return (rows / step).round().clamp(-WEIGHT_LIMIT, WEIGHT_LIMIT)
+
+
+def _descend(rows: Tensor, step: Tensor, matrix: Tensor) -> Tensor:
+    """Codes (groups, O / groups, K) next to the nearest ones, each in turn moved to where the loss is least."""
+    codes = _nearest(rows, step)
+    lowest, highest = (codes - 1).clamp(min=-WEIGHT_LIMIT), (codes + 1).clamp(max=WEIGHT_LIMIT)
+    error = codes * step - rows
+    diagonal = matrix.diagonal(dim1=2, dim2=3)
+    for k in [*range(rows.shape[-1])] * SWEEPS:
+        pull = _times(error, matrix[..., k : k + 1])[..., 0] / diagonal[..., k] / step[..., 0]
+        wanted = (codes[..., k] - pull).round()
+        codes[..., k] = torch.minimum(torch.maximum(wanted, lowest[..., k]), highest[..., k])
+        error[..., k] = codes[..., k] * step[..., 0] - rows[..., k]
+    return codes
+
+
+def _loss(error: Tensor, matrix: Tensor) -> Tensor:
+    """What an error of the weights makes in the output, mean square, (groups, O / groups, 1)."""
+    return (_times(error, matrix) * error).sum(-1, keepdim=True)
+
+
+def _times(error: Tensor, matrix: Tensor) -> Tensor:
+    """`error` (groups, o, K) times `matrix` (groups, o or 1, K, M), for each output channel its own."""
+    if matrix.shape[1] == 1:
+        return error @ matrix[:, 0]
+    return (error[..., None, :] @ matrix)[..., 0, :]
+
+
+def _write(layer: Weighted, chosen: RoundedWeights) -> None:
+    """Gives the layer its steps, and moves weights just so far that they round to their codes: training starts there.
+
+    Codes are of the weights with their batch norm folded; a channel that the batch norm silences stays as it is.
+    """
+    gain, _ = layer.folding()
+    shape = (-1, *[1] * (layer.weight.ndim - 1))
+    is_heard = (gain.abs() > SILENT_GAIN) & chosen.codes.flatten(1).any(1)
+    scales = torch.where(is_heard, chosen.scales / gain.abs(), weight_scales(layer.weight))
+    codes = chosen.codes * torch.where(gain < 0, -1.0, 1.0).reshape(shape)
+    inside = (layer.weight / scales.reshape(shape)).clamp(codes - WITHIN_CODE, codes + WITHIN_CODE)
+    layer.weight.copy_(torch.where(is_heard.reshape(shape), inside * scales.reshape(shape), layer.weight))
+    layer.scales = scales

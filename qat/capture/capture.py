@@ -1,0 +1,124 @@
+"""Captures any net made of the supported operators: `torch.export`'s graph, every node read as a `Step`.
+
+Convolutions and linear layers take their batch norm and the padding before them in; dropout stays switchable. Whatever
+no integer operator stands for is refused with its module path. What was captured is held against the net, in float.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.utils import _pytree as pytree
+
+from mobile_sdk.arguments import described
+from mobile_sdk.errors import CaptureError
+from qat.capture.check import check_capture, made_up_batch
+from qat.capture.constant_folding import fold_constants
+from qat.capture.functional_export import exported
+from qat.capture.left_out import leave_out_last_activations, random_dropout
+from qat.capture.pool_folding import fold_uneven_pools
+from qat.capture.readers import arithmetic, channels, pooling, shapes, slice_writes, weighted
+from qat.capture.rewriter import Rewriter, name_of, path_of, shape_of, unsupported
+from qat.layers.weighted import Weighted, in_float
+from qat.steps import STEP, Kind
+
+_READERS = (  # by the name of PyTorch's operator
+    weighted.READERS | arithmetic.READERS | pooling.READERS | shapes.READERS | channels.READERS | slice_writes.READERS
+)
+LEFT_OUT = "left_out"  # the key of the last operators that were left out, in a captured net's meta
+
+
+def capture(net: nn.Module, size_px: int, batch: Tensor | None = None) -> fx.GraphModule:
+    """The net as a graph whose every computing node has a `Step` under `meta["step"]`; parameters are copies.
+
+    Inputs are float (N, 3, size_px, size_px). Both nets are compared on `batch`, or on made-up pictures. Raises
+    CaptureError.
+    """
+    module, always_on = exported(net, size_px)
+    left_out = (*map(random_dropout, always_on), *leave_out_last_activations(module.graph))
+    fold_constants(module)
+    fold_uneven_pools(module)
+    slice_writes.simplify_writes(module.graph)
+    captured = _read(module, size_px)
+    captured.meta[LEFT_OUT] = left_out
+    for parameter in captured.parameters():
+        parameter.requires_grad_(True)
+    _check_weights(captured)
+    check_capture(net, in_float(captured).eval(), left_out, made_up_batch(size_px) if batch is None else batch)
+    return captured
+
+
+def _read(module: fx.GraphModule, size_px: int) -> fx.GraphModule:
+    rewriter = Rewriter(module)
+    for node in list(module.graph.nodes):
+        if node.op == "call_function" and node.users:
+            reader = _READERS.get(name_of(node))
+            if reader is None:
+                raise unsupported(node)
+            reader(rewriter, node)
+    _take_scores(rewriter, size_px)
+    for node in reversed(module.graph.nodes):
+        if node.op not in ("placeholder", "output") and not node.users:
+            module.graph.erase_node(node)
+    for node in module.graph.nodes:
+        if node.op not in ("placeholder", "output") and STEP not in node.meta:
+            raise unsupported(node)
+    module.graph.set_codegen(fx.graph.CodeGen())  # one tensor in, one out: no pytrees
+    return fx.GraphModule(rewriter.layers, module.graph)
+
+
+def _take_scores(rewriter: Rewriter, size_px: int) -> None:
+    """The net must return one tensor (N, classes), a detector's (N, anchors, columns), or a score a pixel and label."""
+    (output,) = rewriter.graph.find_nodes(op="output")
+    results: Any = output.args[0]
+    if len(results) != 1 or _structure(rewriter.graph) is not None or not _are_scores(results[0], size_px):
+        raise CaptureError(
+            f"expected a net that returns one tensor (N, classes), found {_told(rewriter.graph, results)}",
+            hint=f"return the scores alone: flattened, or (N, labels, {size_px}, {size_px}) for every pixel",
+        )
+    (scores,) = output.args = tuple(results)
+    if scores.op == "placeholder":  # something has to compute them
+        with rewriter.graph.inserting_before(output):
+            product = rewriter.graph.call_function(torch.ops.aten.mul.Tensor, (scores, 1.0))
+        product.meta = dict(scores.meta)
+        rewriter.mark(product, Kind.SCALE, constant=1.0)
+        output.args = (product,)
+
+
+def _are_scores(scores: Any, size_px: int) -> bool:
+    if not isinstance(scores, fx.Node) or scores.op == "get_attr":
+        return False
+    shape, step = shape_of(scores), scores.meta.get(STEP)
+    is_map = len(shape) == 4 and shape[2:] == (size_px, size_px)
+    return is_map or len(shape) == (3 if step is not None and step.kind is Kind.BOXES else 2)
+
+
+def _told(graph: fx.Graph, results: Any) -> str:
+    """What a net returns, in its own structure, each tensor as its shape."""
+    shapes = [shape_of(each) if isinstance(each, fx.Node) else each for each in results]
+    structure = _structure(graph)
+    if structure is None:
+        (result,) = results
+        if not isinstance(result, fx.Node):
+            return described(result)
+        return f"one of shape {shapes[0]}" + (", which no picture changes" if result.op == "get_attr" else "")
+    told = pytree.tree_unflatten(shapes, structure)
+    return f"a {type(told).__name__} of {len(shapes)}, of the shapes {told}"
+
+
+def _structure(graph: fx.Graph) -> pytree.TreeSpec | None:
+    """What results are in: a tuple, a dict; None for a tensor by itself."""
+    codegen = graph._codegen
+    spec = codegen.pytree_info.out_spec if isinstance(codegen, fx.graph._PyTreeCodeGen) else None
+    return None if spec is None or spec.is_leaf() else spec
+
+
+def _check_weights(captured: fx.GraphModule) -> None:
+    """Raises CaptureError where a layer's weights times its batch norm's gain leave float32."""
+    for node in captured.graph.nodes:
+        layer = captured.get_submodule(str(node.target)) if node.op == "call_module" else None
+        if isinstance(layer, Weighted) and not all(term.isfinite().all() for term in layer.folded()):
+            raise CaptureError(
+                f"expected finite weights in {path_of(node)}, found infinite ones once its batch norm is folded in",
+                hint="load weights of a training that did not diverge",
+            )

@@ -1,0 +1,149 @@
+"""Whether a captured net computes what the user's net does: both in float, on one batch."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.overrides import TorchFunctionMode
+
+from mobile_sdk.errors import CaptureError
+from qat.capture.left_out import LeftOut
+from qat.capture.net_copy import copy_net
+from qat.capture.rewriter import ENDS
+from qat.steps import STEP
+
+LARGEST_NOISE_SHARE = 1e-8  # in power: 80 dB; orders of summation and folded batch norms stay far below
+_COARSE_NOISE_SHARE = 1e-5  # where only float32 can be compared
+
+
+def made_up_batch(size_px: int) -> Tensor:
+    """Two pictures (2, 3, size_px, size_px) as float nets read them: coarse blots and fine noise."""
+    random = torch.Generator().manual_seed(0)
+    coarse = torch.randn(2, 3, 6, 6, generator=random)
+    blots = nn.functional.interpolate(coarse, size=(size_px, size_px), mode="bilinear")
+    return blots + 0.3 * torch.randn(2, 3, size_px, size_px, generator=random)
+
+
+@torch.no_grad()
+def check_capture(net: nn.Module, captured: fx.GraphModule, left_out: Sequence[LeftOut], batch: Tensor) -> None:
+    """Raises CaptureError, naming the first module that differs, where `captured` is not `net` in float on `batch`.
+
+    `left_out` are the operators of `net` that `captured` does without. Also where scores are not finite. Both nets are
+    evaluated; `net` is left in the mode that it was in.
+    """
+    was_training = net.training
+    net.eval()
+    try:
+        _check(net, captured, left_out, batch)
+    finally:
+        net.train(was_training)
+
+
+def _check(net: nn.Module, captured: fx.GraphModule, left_out: Sequence[LeftOut], batch: Tensor) -> None:
+    if _noise_share(net, captured, left_out, batch) <= LARGEST_NOISE_SHARE:
+        return
+    _check_finite(net, batch)
+    try:  # differences that double precision does not have are float32's own
+        share = _noise_share(copy_net(net).double(), copy_net(captured).double(), left_out, batch.double())
+        bound = LARGEST_NOISE_SHARE
+    except (RuntimeError, CaptureError):  # the net makes float32 tensors itself
+        share, bound = _noise_share(net, captured, left_out, batch), _COARSE_NOISE_SHARE
+    if not share <= bound:
+        path = _first_difference(net, captured, batch)
+        raise CaptureError(
+            f"expected the captured net to compute what the net does, found another result from {path} on",
+            hint="write what the module does without side effects, and report it if it has none",
+        )
+
+
+def _noise_share(net: nn.Module, captured: fx.GraphModule, left_out: Sequence[LeftOut], batch: Tensor) -> float:
+    """The power of the difference over that of the scores; 0 where both are zero, infinite for other shapes."""
+    wanted, found = _scores(net, batch), captured(batch.clone())
+    for operator in left_out:
+        found = operator.function(found)
+    if not isinstance(wanted, Tensor) or wanted.shape != found.shape:
+        return math.inf
+    wanted, found = wanted.double(), found.double()
+    noise = float((found - wanted).square().sum())
+    return noise / float(wanted.square().sum()) if noise else 0.0
+
+
+def _scores(net: nn.Module, batch: Tensor) -> Any:
+    """What the user's net gives; CaptureError where it raises."""
+    try:
+        with _WithoutDropout():
+            return net(batch.clone())
+    except Exception as error:  # the user's own code may raise anything
+        raise CaptureError(
+            f"expected the net to take {tuple(batch.shape)}, found {type(error).__name__}: {error}",
+            hint="write forward() for any number of pictures, in float32",
+        ) from error
+
+
+class _WithoutDropout(TorchFunctionMode):
+    """Leaves out dropout that is on in eval(), as `F.dropout(x)` is, so that the net's scores are not random."""
+
+    def __torch_function__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
+        name = getattr(func, "__name__", "").rstrip("_")
+        return args[0] if name in ("dropout", "feature_dropout") else func(*args, **(kwargs or {}))
+
+
+def _check_finite(net: nn.Module, batch: Tensor) -> None:
+    for path, outputs in _outputs_of_modules(net, batch).items():
+        if not all(output.isfinite().all() for output in outputs):
+            raise CaptureError(
+                f"expected finite numbers from {path or '<root>'}, found NaN or infinity on an ordinary picture",
+                hint="look at its weights: a training that diverged leaves such ones",
+            )
+
+
+def _first_difference(net: nn.Module, captured: fx.GraphModule, batch: Tensor) -> str:
+    """The first module, in the order of computation, whose output is another one in the captured net."""
+    wanted = _outputs_of_modules(net, batch)
+    found = _Outputs(captured)
+    found.run(batch.clone())
+    for path, values in found.by_path.items():
+        outputs = wanted.get(path, [])
+        if len(outputs) == 1 and outputs[0].shape == values[-1].shape:
+            noise = (outputs[0] - values[-1]).double().square().sum()
+            if noise > _COARSE_NOISE_SHARE * outputs[0].double().square().sum():
+                return path or "<root>"
+    return "<root>"
+
+
+def _outputs_of_modules(net: nn.Module, batch: Tensor) -> dict[str, list[Tensor]]:
+    """What every module gave, by its path, in the order in which modules ended.
+
+    These are copies, for what follows may write to the tensors.
+    """
+    outputs: dict[str, list[Tensor]] = {}
+    hooks = [
+        module.register_forward_hook(
+            lambda _module, _inputs, output, path=path: (
+                outputs.setdefault(path, []).append(output.clone()) if isinstance(output, Tensor) else None
+            )
+        )
+        for path, module in net.named_modules()
+    ]
+    try:
+        net(batch.clone())
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return outputs
+
+
+class _Outputs(fx.Interpreter):
+    """Keeps what the nodes of a captured net compute, by the path of the module whose output it is."""
+
+    def __init__(self, captured: fx.GraphModule) -> None:
+        super().__init__(captured)
+        self.by_path: dict[str, list[Tensor]] = {}
+
+    def run_node(self, n: fx.Node) -> object:
+        value = super().run_node(n)
+        if STEP in n.meta and isinstance(value, Tensor):
+            self.by_path.setdefault(n.meta.get(ENDS, n.meta[STEP].path), []).append(value)
+        return value

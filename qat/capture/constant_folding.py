@@ -1,0 +1,54 @@
+"""Computes once what rests on parameters, buffers and numbers alone: weight norm, standardised weights, masks."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+
+from mobile_sdk.errors import CaptureError
+from qat.capture.rewriter import FOLDED, constant_of, name_of, path_of, shape_of
+
+_SHAPED = ("zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full")  # of a picture's shape alone
+
+
+def fold_constants(module: fx.GraphModule) -> None:
+    """Puts a buffer in the place of every tensor of the exported graph that no picture can change.
+
+    Raises CaptureError, naming the module, for one that is drawn at random.
+    """
+    values: dict[fx.Node, Any] = {}
+    for node in list(module.graph.nodes):
+        if node.op == "get_attr":
+            values[node] = constant_of(module, node)
+        elif node.op == "call_function" and (
+            name_of(node) in _SHAPED or all(source in values for source in node.all_input_nodes)
+        ):
+            values[node] = _computed(node, values)
+            if isinstance(values[node], Tensor):
+                folded = put_buffer(module, node, values[node])
+                node.replace_all_uses_with(folded)
+                values[folded] = values[node]
+    module.graph.eliminate_dead_code()
+
+
+def put_buffer(module: fx.GraphModule, node: fx.Node, value: Tensor) -> fx.Node:
+    """Returns a new node before `node`, from the same module of the user's net, that stands for `value`."""
+    name = f"{FOLDED}{node.name}"
+    module.register_buffer(name, value.detach())
+    with module.graph.inserting_before(node):
+        new = module.graph.get_attr(name)
+    new.meta = {**node.meta, "val": value.detach()}
+    return new
+
+
+@torch.no_grad()
+def _computed(node: fx.Node, values: dict[fx.Node, Any]) -> Any:
+    if torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()):
+        raise CaptureError(
+            f"{node.target} at {path_of(node)} draws random numbers, so that no two runs give the same scores",
+            hint="draw in training only: if self.training",
+        )
+    args, kwargs = fx.node.map_arg((node.args, node.kwargs), lambda source: values.get(source, source.meta["val"]))
+    if name_of(node) in _SHAPED:
+        args = (torch.zeros(shape_of(node.args[0])), *args[1:])
+    return node.target(*args, **kwargs)  # type: ignore[operator]

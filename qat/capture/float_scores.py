@@ -1,0 +1,16 @@
+"""The scores that a float net is compared by: those before a softmax, which no phone computes."""
+
+from torch import nn
+
+from qat.capture.capture import LEFT_OUT, capture
+from qat.capture.net_copy import copy_net
+from qat.layers.weighted import in_float
+
+
+def without_last_activation(net: nn.Module, size_px: int) -> nn.Module:
+    """Returns `net`; where a softmax, sigmoid or argmax ends it, a float copy that gives the scores before that.
+
+    Raises CaptureError where the net cannot be captured.
+    """
+    captured = capture(copy_net(net).cpu().float(), size_px)
+    return in_float(captured).eval() if captured.meta[LEFT_OUT] else net

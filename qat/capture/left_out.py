@@ -1,0 +1,61 @@
+"""What a captured net leaves out of the user's: a softmax, sigmoid or argmax at its end, dropout that is always on.
+
+The scores before a last activation have the same winner, and no phone needs more.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor, fx
+
+from qat.capture.rewriter import name_of, path_of, shape_of
+
+_ALONG_LABELS = ("softmax", "_softmax", "log_softmax", "_log_softmax", "argmax")
+_PASSED = ("clone", "alias", "detach", "contiguous")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeftOut:
+    """An operator that is left out: its name, its module's path, what it computes of scores, and why."""
+
+    name: str
+    path: str
+    function: Callable[[Tensor], Tensor]
+    why: str = "the scores are those before it, whose winners are the same"
+
+    def __str__(self) -> str:
+        return f"{self.name.strip('_')} at {self.path}: {self.why}"
+
+
+def random_dropout(path: str) -> LeftOut:
+    """Returns what is said of dropout that is on in eval(), so that the user's net gives random scores."""
+    why = "it would be on in eval(), too (pass training=self.training to F.dropout)"
+    return LeftOut(name="dropout", path=path, function=lambda scores: scores, why=why)
+
+
+def leave_out_last_activations(graph: fx.Graph) -> tuple[LeftOut, ...]:
+    """Makes the graph return what its softmax, log-softmax, sigmoid or argmax over labels reads; says what it left out.
+
+    The first one of the result is the one that is computed first.
+    """
+    left_out: list[LeftOut] = []
+    (output,) = graph.find_nodes(op="output")
+    while len(output.args[0]) == 1 and isinstance(last := output.args[0][0], fx.Node) and last.op == "call_function":
+        name = name_of(last)
+        if name == "sigmoid" or (name in _ALONG_LABELS and _is_along_labels(last)):
+            left_out.insert(0, LeftOut(name=name, path=path_of(last), function=_function(last)))
+        elif name not in _PASSED:
+            break
+        output.args = ((last.args[0],),)
+        graph.eliminate_dead_code()
+    return tuple(left_out)
+
+
+def _is_along_labels(node: fx.Node) -> bool:
+    axis = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim")
+    return isinstance(axis, int) and axis % len(shape_of(node.args[0])) == 1
+
+
+def _function(node: fx.Node) -> Callable[[Tensor], Tensor]:
+    target, rest, keywords = node.target, node.args[1:], dict(node.kwargs)
+    return lambda x: target(x, *rest, **keywords)  # type: ignore[operator]

@@ -1,0 +1,1 @@
+"""Readers: nodes of PyTorch's graph come in, and steps go out."""

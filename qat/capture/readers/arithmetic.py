@@ -1,0 +1,191 @@
+"""Reads sums, differences, products and quotients, of two tensors or with constants, as steps.
+
+What a constant does is a gain and an offset a channel. One number is a step of its own, and costs nothing as a gain; a
+number a channel goes into the layer before it, or is a depthwise convolution of one pixel.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+
+from qat.capture.rewriter import Rewriter, arguments, operand, pair, shape_of, unsupported
+from qat.layers.resizing import ResizeBilinear
+from qat.layers.weighted import Conv2d, Weighted
+from qat.steps import Kind
+
+aten = torch.ops.aten
+
+
+def read_add(rewriter: Rewriter, node: fx.Node) -> None:
+    """A sum of two tensors, or of a tensor and a constant."""
+    a, b, alpha = arguments(node, None, None, 1)
+    _read_sum(rewriter, node, a, b, 1.0, float(alpha))
+
+
+def read_sub(rewriter: Rewriter, node: fx.Node) -> None:
+    """A difference."""
+    a, b, alpha = arguments(node, None, None, 1)
+    _read_sum(rewriter, node, a, b, 1.0, -float(alpha))
+
+
+def read_rsub(rewriter: Rewriter, node: fx.Node) -> None:
+    """The second operand less the first."""
+    a, b, alpha = arguments(node, None, None, 1)
+    _read_sum(rewriter, node, a, b, -float(alpha), 1.0)
+
+
+def read_neg(rewriter: Rewriter, node: fx.Node) -> None:
+    """The negative."""
+    read_affine(rewriter, node, operand(node), torch.tensor(-1.0), torch.tensor(0.0))
+
+
+def read_mul(rewriter: Rewriter, node: fx.Node) -> None:
+    """A product of two tensors, or of a tensor and a constant."""
+    a, b = arguments(node, None, None)
+    if (gain := rewriter.constant(b)) is not None:
+        read_affine(rewriter, node, a, gain, torch.tensor(0.0))
+    elif (gain := rewriter.constant(a)) is not None:
+        read_affine(rewriter, node, b, gain, torch.tensor(0.0))
+    else:
+        rewriter.become(node, aten.mul.Tensor, _broadcast(rewriter, node, a, b, Kind.MUL), Kind.MUL)
+
+
+def read_pow(rewriter: Rewriter, node: fx.Node) -> None:
+    """The square."""
+    source, exponent = arguments(node, None, 2)
+    if exponent != 2:
+        raise unsupported(node, f"to the power of {exponent}")
+    rewriter.become(node, aten.mul.Tensor, (source, source), Kind.MUL)
+
+
+def read_div(rewriter: Rewriter, node: fx.Node) -> None:
+    """A division by a constant."""
+    a, b = arguments(node, None, None)
+    divisor = rewriter.constant(b)
+    if divisor is None or rewriter.constant(a) is not None or node.kwargs.get("rounding_mode"):
+        raise unsupported(node, "but by a constant other than zero")
+    read_affine(rewriter, node, a, 1 / divisor.double(), torch.tensor(0.0))
+
+
+def read_affine(rewriter: Rewriter, node: fx.Node, source: fx.Node, gain: Tensor, offset: Tensor) -> None:
+    """`gain * source + offset`, both constants."""
+    if not (gain.isfinite().all() and offset.isfinite().all()):
+        raise unsupported(node, "with a constant that is not finite")
+    if _is_number(gain) and _is_number(offset):
+        factor, addend = float(gain.flatten()[0]), float(offset.flatten()[0])
+        if factor > 0 and addend == 0:
+            rewriter.become(node, aten.mul.Tensor, (source, factor), Kind.SCALE, constant=factor)
+            return
+        if factor == 1:
+            rewriter.become(node, aten.add.Tensor, (source, addend), Kind.ADD_CONSTANT, constant=addend)
+            return
+    gains, offsets = (_by_channel(node, each) for each in (gain, offset))
+    layer = rewriter.layer_of(source)
+    if isinstance(layer, Weighted) and len(source.users) == 1:
+        rescale(layer, gains, offsets)
+        rewriter.take_in(node, source)
+    else:
+        put_depthwise(rewriter, node, source, depthwise(gains, offsets))
+
+
+@torch.no_grad()
+def rescale(layer: Weighted, gains: Tensor, offsets: Tensor) -> None:
+    """Makes the layer give `gains` times its outputs, and `offsets` more; both are (O,)."""
+    terms = [layer.weight, layer.bias] if layer.norm is None else [layer.norm.weight, layer.norm.bias]
+    for term in terms:
+        if term is not None:
+            term.mul_(gains.reshape(-1, *[1] * (term.ndim - 1)))
+    shift = layer.bias if layer.norm is None else layer.norm.bias
+    if shift is not None:
+        shift.add_(offsets)
+    elif offsets.any():
+        layer.bias = nn.Parameter(offsets.clone())
+
+
+def depthwise(gains: Tensor, offsets: Tensor | None) -> Conv2d:
+    """Returns a depthwise convolution of one pixel, with the weights `gains` and the biases `offsets`, both (C,)."""
+    return Conv2d(
+        weight=nn.Parameter(gains.reshape(-1, 1, 1, 1).clone()),
+        bias=None if offsets is None or not offsets.any() else nn.Parameter(offsets.clone()),
+        norm=None,
+        stride=(1, 1),
+        padding=(0, 0, 0, 0),
+        dilation=(1, 1),
+        groups=len(gains),
+    )
+
+
+def put_depthwise(rewriter: Rewriter, node: fx.Node, source: fx.Node, layer: Conv2d) -> None:
+    """Puts the layer, on `source`, in the node's place; a vector is a map of one pixel for it."""
+    shape = shape_of(node)
+    if len(shape) == 4:
+        node.args = (source, *node.args[1:])
+        rewriter.replace(node, layer, Kind.WEIGHTED)
+        return
+    if len(shape) != 2:
+        raise unsupported(node, f"on a tensor of shape {shape}")
+    pixel = (*shape, 1, 1)
+    as_map = rewriter.insert_layer(node, nn.Unflatten(1, pixel[1:]), source, pixel, Kind.UNFLATTEN)
+    node.args = (rewriter.insert_layer(node, layer, as_map, pixel, Kind.WEIGHTED),)
+    rewriter.replace(node, nn.Flatten(1), Kind.FLATTEN)
+
+
+def _read_sum(rewriter: Rewriter, node: fx.Node, a: Any, b: Any, gain_a: float, gain_b: float) -> None:
+    """`gain_a * a + gain_b * b`; either may be a constant."""
+    one, zero = torch.tensor(1.0), torch.tensor(0.0)
+    if (offset := rewriter.constant(b)) is not None:
+        read_affine(rewriter, node, a, gain_a * one, gain_b * offset)
+        return
+    if (offset := rewriter.constant(a)) is not None:
+        read_affine(rewriter, node, b, gain_b * one, gain_a * offset)
+        return
+    for position, (source, gain) in enumerate(((a, gain_a), (b, gain_b))):
+        if gain != 1:
+            scaled = rewriter.place(node, aten.mul.Tensor, (source, gain), shape_of(source))
+            node.args = (scaled, *node.args[1:]) if position == 0 else (node.args[0], scaled, *node.args[2:])
+            read_affine(rewriter, scaled, source, gain * one, zero)
+    a, b = node.args[0], node.args[1]
+    rewriter.become(node, aten.add.Tensor, _broadcast(rewriter, node, a, b, Kind.ADD), Kind.ADD)
+
+
+def _broadcast(rewriter: Rewriter, node: fx.Node, a: Any, b: Any, kind: Kind) -> tuple[fx.Node, fx.Node]:
+    """Operands in the order (whole, gate); equal shapes, or a gate (C, 1, 1), which a sum repeats to the map's size."""
+    whole = shape_of(node)
+    if shape_of(a) != whole:
+        a, b = b, a
+    is_gate = len(whole) == 4 and shape_of(b) == (*whole[:2], 1, 1)
+    if shape_of(a) != whole or not (is_gate or shape_of(b) == whole):
+        raise unsupported(node, f"of shapes {shape_of(a)} and {shape_of(b)}")
+    if shape_of(b) != whole and kind is Kind.ADD:
+        b = rewriter.insert_layer(node, ResizeBilinear(pair(whole[2:])), b, whole, Kind.RESIZE)
+    return a, b
+
+
+def _is_number(constant: Tensor) -> bool:
+    return bool((constant == constant.flatten()[0]).all())
+
+
+def _by_channel(node: fx.Node, constant: Tensor) -> Tensor:
+    """The constant as (C,) float32, for the node's output; CaptureError where it is not the same for every pixel."""
+    whole = constant.double().expand(shape_of(node)).transpose(0, 1).flatten(1)
+    channels = whole[:, :1]
+    if (whole != channels).any():
+        raise unsupported(node, "with a constant that differs between pixels")
+    return channels.flatten().float()
+
+
+READERS = {
+    "add": read_add,
+    "sub": read_sub,
+    "subtract": read_sub,
+    "rsub": read_rsub,
+    "neg": read_neg,
+    "mul": read_mul,
+    "multiply": read_mul,
+    "pow": read_pow,
+    "square": read_pow,
+    "div": read_div,
+    "divide": read_div,
+    "true_divide": read_div,
+}

@@ -1,0 +1,188 @@
+"""Reads pooling in all the ways in which PyTorch says it: windows, adaptive sizes, means and maxima over axes."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.nn import functional as F
+
+from qat.capture.rewriter import Rewriter, arguments, name_of, pair, shape_of, unsupported
+from qat.layers.step_gradients import LEVELS
+from qat.layers.window_share import WindowShare, is_expressible
+from qat.steps import STEP, Kind, Window
+
+aten = torch.ops.aten
+Padding = tuple[int, int, int, int]
+_NONE: Padding = (0, 0, 0, 0)
+_OTHER_AXES = "but over height and width"
+
+
+class AveragePool(nn.Module):
+    """The mean in a window whose padding, counted as zeros, differs from side to side."""
+
+    def __init__(self, window: Window) -> None:
+        super().__init__()
+        self.window = window
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The means of `x` (N, C, H, W)."""
+        top, bottom, left, right = self.window.padding
+        return F.avg_pool2d(F.pad(x, (left, right, top, bottom)), self.window.kernel, self.window.stride)
+
+
+def read_mean(rewriter: Rewriter, node: fx.Node) -> None:
+    """The mean over height and width: at once, one after the other, or over the pixels of a view."""
+    if (source := _reduced(node)) is None:
+        rewriter.leave(node, _OTHER_AXES)
+        return
+    keep = len(shape_of(node)) == 4
+    rewriter.become(node, aten.mean.dim, (source, [2, 3], keep), Kind.GLOBAL_MEAN)
+
+
+def read_amax(rewriter: Rewriter, node: fx.Node) -> None:
+    """The maximum over height and width, in the same ways: that in a window which is the whole map."""
+    if (source := _reduced(node)) is None:
+        rewriter.leave(node, _OTHER_AXES)
+        return
+    sides = (shape_of(source)[2], shape_of(source)[3])
+    window = Window(kernel=sides, stride=sides, padding=_NONE)
+    if len(shape_of(node)) == 4:
+        _max_pool(rewriter, node, source, window)
+        return
+    pooled = rewriter.place(node, aten.max_pool2d.default, (source, list(sides)), (*shape_of(node), 1, 1))
+    node.args = (pooled,)
+    _max_pool(rewriter, pooled, source, window)
+    rewriter.replace(node, nn.Flatten(1), Kind.FLATTEN)
+
+
+def read_adaptive_avg_pool2d(rewriter: Rewriter, node: fx.Node) -> None:
+    """Windows of one size, where the map divides into them."""
+    source, size = arguments(node, None, None)
+    _average_pool(rewriter, node, source, _adaptive(node, source, size))
+
+
+def read_adaptive_max_pool2d(rewriter: Rewriter, node: fx.Node) -> None:
+    """The same for the maximum."""
+    source, size = arguments(node, None, None)
+    _max_pool(rewriter, node, source, _adaptive(node, source, size))
+
+
+def read_avg_pool2d(rewriter: Rewriter, node: fx.Node) -> None:
+    """The mean in a window, whatever is counted at the map's border."""
+    source, kernel, stride, padding, _, counts_padding, divisor = arguments(
+        node, None, None, [], [0, 0], False, True, None
+    )
+    window = _window(node, source, kernel, stride, padding)
+    if divisor is not None and divisor != window.kernel[0] * window.kernel[1]:
+        raise unsupported(node, f"with divisor_override={divisor}")
+    counted = _sides(padding) if counts_padding else _NONE
+    share = WindowShare(window, counted, pair(shape_of(source)[2:]), pair(shape_of(node)[2:]))
+    if divisor is not None or (share.share == 1).all():
+        _average_pool(rewriter, node, source, window)
+        return
+    if not is_expressible(share):
+        raise unsupported(node, "with windows that reach beyond both sides of the map")
+    pooled = rewriter.place(node, aten.avg_pool2d.default, (source,), shape_of(node))
+    shares = rewriter.insert_layer(
+        node, share, source, shape_of(node), Kind.WINDOW_SHARE, window=window, constant=share.grid.scale * LEVELS
+    )
+    node.args = (pooled, shares)
+    rewriter.become(node, aten.mul.Tensor, (pooled, shares), Kind.MUL)
+    _average_pool(rewriter, pooled, source, window)
+
+
+def read_max_pool2d(rewriter: Rewriter, node: fx.Node) -> None:
+    """The maximum in a window."""
+    source, kernel, stride, padding, dilation, _ = arguments(node, None, None, [], [0, 0], [1, 1], False)
+    if pair(dilation) != (1, 1):
+        raise unsupported(node, "with dilation")
+    _max_pool(rewriter, node, source, _window(node, source, kernel, stride, padding))
+
+
+READERS = {
+    "mean": read_mean,
+    "amax": read_amax,
+    "max": read_amax,
+    "adaptive_avg_pool2d": read_adaptive_avg_pool2d,
+    "adaptive_max_pool2d": read_adaptive_max_pool2d,
+    "avg_pool2d": read_avg_pool2d,
+    "max_pool2d": read_max_pool2d,
+}
+
+
+def _reduced(node: fx.Node) -> fx.Node | None:
+    """The map (N, C, H, W) whose pixels, all of them, the node reduces to one; None where it does not."""
+    source, left = _axes_left(node, name_of(node))
+    is_of_pixels = len(shape_of(source)) == 4 and [axes for axes in left if axes] == [(0,), (1,)]
+    return source if is_of_pixels else None
+
+
+def _axes_left(node: fx.Node, reduction: str) -> tuple[fx.Node, list[tuple[int, ...]]]:
+    """The tensor that reductions of this name, and a view of its pixels as one axis, begin with; what each axis holds.
+
+    A reduced axis that is kept holds none of the tensor's own axes.
+    """
+    if STEP in node.meta or node.op != "call_function":
+        return node, [(axis,) for axis in range(len(shape_of(node)))]
+    source = node.args[0]
+    assert isinstance(source, fx.Node)
+    if name_of(node) == reduction and not any(isinstance(other, fx.Node) for other in node.args[1:]):
+        _, axes, kept = arguments(node, None, None, False)
+        start, left = _axes_left(source, reduction)
+        axes = [axes] if isinstance(axes, int) else axes or range(len(left))
+        reduced = {axis % len(left) for axis in axes}
+        held = [() if axis in reduced else part for axis, part in enumerate(left)]
+        return start, held if kept else [part for axis, part in enumerate(held) if axis not in reduced]
+    batch, channels, *sides = shape_of(source)
+    if len(sides) == 2 and shape_of(node) == (batch, channels, sides[0] * sides[1]):
+        return source, [(0,), (1,), (2, 3)]
+    return node, [(axis,) for axis in range(len(shape_of(node)))]
+
+
+def _window(node: fx.Node, source: fx.Node, kernel: Any, stride: Any, padding: Any) -> Window:
+    """The window, padded below and on the right as far as its last position reaches."""
+    size, step = pair(kernel), pair(stride or kernel)
+    above, below, before, after = _sides(padding)
+    ends = [
+        (count - 1) * each + length - side
+        for count, each, length, side in zip(shape_of(node)[2:], step, size, shape_of(source)[2:], strict=True)
+    ]
+    reach = (above, max(below, ends[0] - above), before, max(after, ends[1] - before))
+    return Window(kernel=size, stride=step, padding=reach)
+
+
+def _sides(padding: Any) -> Padding:
+    vertical, horizontal = pair(padding)
+    return vertical, vertical, horizontal, horizontal
+
+
+def _adaptive(node: fx.Node, source: fx.Node, size: Any) -> Window:
+    (height, width), (rows, columns) = shape_of(source)[2:], shape_of(node)[2:]
+    if height % rows or width % columns:
+        raise unsupported(node, f"to {size} from {height} x {width}, which it does not divide")
+    kernel = (height // rows, width // columns)
+    return Window(kernel=kernel, stride=kernel, padding=_NONE)
+
+
+def _average_pool(rewriter: Rewriter, node: fx.Node, source: fx.Node, window: Window) -> None:
+    top, bottom, left, right = window.padding
+    if window.kernel == shape_of(source)[2:] and not any(window.padding):
+        rewriter.become(node, aten.mean.dim, (source, [2, 3], True), Kind.GLOBAL_MEAN)
+    elif (top, left) == (bottom, right):
+        details = (source, list(window.kernel), list(window.stride), [top, left])
+        rewriter.become(node, aten.avg_pool2d.default, details, Kind.AVERAGE_POOL, window=window)
+    else:
+        rewriter.replace(node, AveragePool(window), Kind.AVERAGE_POOL, window=window)
+
+
+def _max_pool(rewriter: Rewriter, node: fx.Node, source: fx.Node, window: Window) -> None:
+    """A window of one pixel, which runtimes refuse, is its mean as well."""
+    if window.kernel == (1, 1):
+        _average_pool(rewriter, node, source, window)
+        return
+    if window.stride[0] > window.kernel[0] or window.stride[1] > window.kernel[1]:
+        raise unsupported(node, f"with the stride {window.stride}, larger than the window")
+    top, bottom, left, right = window.padding
+    reaches_beyond = bottom > top or right > left  # PyTorch calls it ceil_mode
+    details = (source, list(window.kernel), list(window.stride), [top, left], [1, 1], reaches_beyond)
+    rewriter.become(node, aten.max_pool2d.default, details, Kind.MAX_POOL, window=window)

@@ -1,0 +1,202 @@
+"""Reads activations and changes of shape as steps."""
+
+import torch
+from torch import fx, nn
+
+from mobile_sdk.graph.operators import LARGEST_RESIZE
+from qat.capture.readers.channels import read_shuffled_view
+from qat.capture.rewriter import Rewriter, arguments, name_of, operand, shape_of, unsupported
+from qat.layers.box_decoder import Decoder
+from qat.layers.resizing import ResizeBilinear
+from qat.layers.weighted import HardSwish
+from qat.steps import Kind
+
+aten = torch.ops.aten
+
+# -- activations
+
+
+def read_relu(rewriter: Rewriter, node: fx.Node) -> None:
+    """max(x, 0)."""
+    rewriter.become(node, aten.relu.default, (node.args[0],), Kind.RELU)
+
+
+def read_relu6(rewriter: Rewriter, node: fx.Node) -> None:
+    """min(max(x, 0), 6)."""
+    rewriter.become(node, aten.hardtanh.default, (node.args[0], 0.0, 6.0), Kind.RELU6)
+
+
+def read_hardtanh(rewriter: Rewriter, node: fx.Node) -> None:
+    """PyTorch's own ReLU6 is a hardtanh."""
+    _read_bounds(rewriter, node, *arguments(node, None, -1.0, 1.0)[1:])
+
+
+def read_clamp(rewriter: Rewriter, node: fx.Node) -> None:
+    """A clamp that is a ReLU or a ReLU6."""
+    _read_bounds(rewriter, node, *arguments(node, None, None, None)[1:])
+
+
+def read_hardswish(rewriter: Rewriter, node: fx.Node) -> None:
+    """X * relu6(x + 3) / 6."""
+    rewriter.replace(node, HardSwish(), Kind.HARD_SWISH)
+
+
+def read_hardsigmoid(rewriter: Rewriter, node: fx.Node) -> None:
+    """relu6(x + 3) / 6."""
+    rewriter.become(node, aten.hardsigmoid.default, (node.args[0],), Kind.HARD_SIGMOID)
+
+
+def read_dropout(rewriter: Rewriter, node: fx.Node) -> None:
+    """Dropout, of values or of whole channels, as a module that train() and eval() switch."""
+    _, share, whole_channels = arguments(node, None, 0.5, False)
+    rewriter.replace(node, nn.Dropout2d(share) if whole_channels else nn.Dropout(share), Kind.DROPOUT)
+
+
+def _read_bounds(rewriter: Rewriter, node: fx.Node, low: float | None, high: float | None) -> None:
+    if low == 0 and high == 6:
+        read_relu6(rewriter, node)
+    elif low == 0 and high is None:
+        read_relu(rewriter, node)
+    else:
+        raise unsupported(node, f"to {low}..{high}")
+
+
+# -- shape
+
+
+def read_resize(rewriter: Rewriter, node: fx.Node) -> None:
+    """Bilinear interpolation between the centres of pixels, sides by powers of two, or from one pixel to any size."""
+    source, _, between_corners = arguments(node, None, None, False)
+    before, after = shape_of(source)[2:], shape_of(node)[2:]
+    if between_corners:
+        raise unsupported(node, "with align_corners=True")
+    if before != (1, 1) and not all(_grows(*sides) for sides in zip(before, after, strict=True)):
+        raise unsupported(node, f"from {before} to {after}, not by powers of two up to {LARGEST_RESIZE}")
+    if source.op == "placeholder":
+        raise unsupported(node, "of the picture itself")
+    rewriter.replace(node, ResizeBilinear((after[0], after[1])), Kind.RESIZE)
+
+
+def _grows(before: int, after: int) -> bool:
+    factor, rest = divmod(after, before)
+    return rest == 0 and factor <= LARGEST_RESIZE and factor.bit_count() == 1
+
+
+def read_cat(rewriter: Rewriter, node: fx.Node) -> None:
+    """A concatenation of channels."""
+    parts, axis = arguments(node, None, 0)
+    if axis % len(shape_of(node)) != 1:
+        raise unsupported(node, "but of channels")
+    if any(part.op == "get_attr" for part in parts):
+        raise unsupported(node, "with numbers that no picture changes")
+    if len(parts) == 1:
+        node.replace_all_uses_with(parts[0])
+    else:
+        rewriter.mark(node, Kind.CONCAT)
+
+
+def read_view(rewriter: Rewriter, node: fx.Node) -> None:
+    """A map of one pixel as a vector, or the other way round; a map as a vector, where linear layers alone read it."""
+    source = operand(node)
+    before, after = shape_of(source), shape_of(node)
+    if before == after:
+        read_nothing(rewriter, node)
+    elif len(after) == 2 and len(before) == 4 and before[0] == after[0]:
+        if before[2:] != (1, 1) and not _feeds_linear(node):
+            raise unsupported(node, "of a map that others than linear layers read")
+        rewriter.replace(node, nn.Flatten(1), Kind.FLATTEN)
+    elif len(before) == 2 and after == (*before, 1, 1):
+        rewriter.replace(node, nn.Unflatten(1, after[1:]), Kind.UNFLATTEN)
+    elif not read_shuffled_view(rewriter, node):
+        _read_half(rewriter, node, source)
+
+
+def read_select(rewriter: Rewriter, node: fx.Node) -> None:
+    """`x[:, :, 0]` of an axis that has one place: the axis is left out."""
+    source, axis, _ = arguments(node, None, None, None)
+    if shape_of(source)[axis] != 1:
+        raise unsupported(node, f"from {shape_of(source)} to {shape_of(node)}")
+    read_view(rewriter, node)
+
+
+def _read_half(rewriter: Rewriter, node: fx.Node, source: fx.Node) -> None:
+    """One view of two: (N, C, 1), or five axes of a shuffle. The next one sees the whole change."""
+    before, after = shape_of(source), shape_of(node)
+    if after == (*before[:2], 1) and all(READERS.get(name_of(user)) in (read_view, read_select) for user in node.users):
+        read_nothing(rewriter, node)
+    else:
+        rewriter.leave(node, f"from {before} to {after}")
+
+
+def read_expand(rewriter: Rewriter, node: fx.Node) -> None:
+    """A gate repeated to a map's size: products do that themselves, for others bilinear resizing of one pixel does."""
+    before, after = shape_of(node.args[0]), shape_of(node)
+    if before == after or (before == (*after[:2], 1, 1) and all(name_of(user) == "mul" for user in node.users)):
+        read_nothing(rewriter, node)
+    elif before == (*after[:2], 1, 1) and len(after) == 4:
+        rewriter.replace(node, ResizeBilinear((after[2], after[3])), Kind.RESIZE)
+    else:
+        raise unsupported(node, f"from {before} to {after}")
+
+
+def read_nothing(rewriter: Rewriter, node: fx.Node) -> None:
+    """The node computes its input."""
+    source = node.args[0]
+    assert isinstance(source, fx.Node)
+    node.replace_all_uses_with(source)
+
+
+def read_conversion(rewriter: Rewriter, node: fx.Node) -> None:
+    """A conversion to float32, which everything is already."""
+    if node.meta["val"].dtype != torch.float32:
+        raise unsupported(node, f"to {node.meta['val'].dtype}")
+    read_nothing(rewriter, node)
+
+
+def _feeds_linear(node: fx.Node) -> bool:
+    """Whether only linear layers read the node, some of them behind dropout."""
+    return all(
+        name_of(user) in ("linear", "matmul", "mm") or (name_of(user) in ("dropout", "clone") and _feeds_linear(user))
+        for user in node.users
+    )
+
+
+def read_boxes(rewriter: Rewriter, node: fx.Node) -> None:
+    """A detector's decoding of boxes, as one layer."""
+    _, origins, steps, scores = arguments(node, None, None, None, None)
+    corners, sizes = (rewriter.parameter(node, value) for value in (origins, steps))
+    assert corners is not None and sizes is not None
+    rewriter.replace(node, Decoder(corners.data, sizes.data, scores), Kind.BOXES)
+
+
+READERS = {
+    "decode_boxes": read_boxes,
+    "relu": read_relu,
+    "relu6": read_relu6,
+    "hardtanh": read_hardtanh,
+    "clamp": read_clamp,
+    "clamp_min": read_clamp,
+    "clip": read_clamp,
+    "hardswish": read_hardswish,
+    "hardsigmoid": read_hardsigmoid,
+    "dropout": read_dropout,
+    "upsample_bilinear2d": read_resize,
+    "cat": read_cat,
+    "concat": read_cat,
+    "flatten": read_view,
+    "unflatten": read_view,
+    "view": read_view,
+    "_unsafe_view": read_view,
+    "reshape": read_view,
+    "squeeze": read_view,
+    "unsqueeze": read_view,
+    "select": read_select,
+    "expand": read_expand,
+    "_to_copy": read_conversion,
+    "to": read_conversion,
+    "contiguous": read_nothing,
+    "clone": read_nothing,
+    "alias": read_nothing,
+    "detach": read_nothing,
+    "lift_fresh_copy": read_nothing,
+}

@@ -1,0 +1,179 @@
+"""A captured graph while its nodes are read: what every reader of nodes needs."""
+
+import re
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+
+from mobile_sdk.errors import CaptureError
+from qat.steps import STEP, Kind, Step
+
+ENDS = "ends"  # the key of the path of the module whose output the node computes, where a layer took others in
+FOLDED = "folded_"  # what the names of constants begin with that were computed from parameters
+BATCHES = "batches"  # the key of how many batches a batch norm without a momentum has averaged
+WHY = "why"  # the key of the reason why a node that nothing took in is refused
+_SPOKEN = {"_native_batch_norm_legit": "batch_norm", "_unsafe_view": "view"}  # as users know the operators
+_SUPPORTED = (
+    "convolutions, linear layers, batch norm, ReLU, ReLU6, hard-sigmoid, h-swish, add, sub, mul, pooling, "
+    "concatenation, slices and shuffles of channels, bilinear resizing by powers of two"
+)
+
+
+class Rewriter:
+    """Gives nodes their steps, and puts layers in the place of nodes.
+
+    `layers` are the modules that the graph calls; `padding` holds, by node, the pads (top, bottom, left, right) that
+    the convolutions after them take in.
+    """
+
+    def __init__(self, module: fx.GraphModule) -> None:
+        self.graph = module.graph
+        self.layers: dict[str, nn.Module] = {}
+        self.padding: dict[fx.Node, tuple[int, int, int, int]] = {}
+        self._module = module
+
+    def mark(self, node: fx.Node, kind: Kind, **details: Any) -> None:
+        """The node does this."""
+        node.meta[STEP] = Step(kind=kind, path=path_of(node), shape=tuple(node.meta["val"].shape[1:]), **details)
+
+    def leave(self, node: fx.Node, why: str) -> None:
+        """What reads the node decides; where that takes nothing of it in, the node is refused for this reason."""
+        node.meta[WHY] = why
+
+    def become(self, node: fx.Node, target: Any, arguments: tuple[Any, ...], kind: Kind, **details: Any) -> None:
+        """The node calls `target` with these arguments alone, and does this."""
+        node.target, node.args, node.kwargs = target, arguments, {}
+        self.mark(node, kind, **details)
+
+    def replace(self, node: fx.Node, layer: nn.Module, kind: Kind, **details: Any) -> None:
+        """Puts `layer`, which reads the node's first operand, in the node's place."""
+        new = self.insert_layer(node, layer, node.args[0], shape_of(node), kind, **details)
+        node.replace_all_uses_with(new)
+        self.graph.erase_node(node)
+
+    def insert_layer(
+        self, node: fx.Node, layer: nn.Module, source: Any, shape: tuple[int, ...], kind: Kind, **details: Any
+    ) -> fx.Node:
+        """Returns a new node before `node` that calls `layer` on `source`, named after the module that `node` is from.
+
+        Layers lie side by side: a function called in a module that holds other layers has that module's own path.
+        `shape` is that of its output, the batch included.
+        """
+        path = path_of(node)
+        name = base = node.name if path == "<root>" else re.sub(r"\W", "_", path)
+        while f"layers.{name}" in self.layers:
+            name += "_again"
+        self.layers[f"layers.{name}"] = layer
+        with self.graph.inserting_before(node):
+            new = self.graph.create_node("call_module", f"layers.{name}", (source,), name=base)
+        new.meta = {**node.meta, "val": node.meta["val"].new_empty(shape)}
+        self.mark(new, kind, **details)
+        return new
+
+    def insert(
+        self, node: fx.Node, target: Any, arguments: tuple[Any, ...], shape: tuple[int, ...], kind: Kind, **details: Any
+    ) -> fx.Node:
+        """Returns a new node before `node` that calls `target` and does this; `shape` as for `insert_layer`."""
+        new = self.place(node, target, arguments, shape)
+        self.mark(new, kind, **details)
+        return new
+
+    def place(self, node: fx.Node, target: Any, arguments: tuple[Any, ...], shape: tuple[int, ...]) -> fx.Node:
+        """Returns a new node before `node` that calls `target`, yet to be read."""
+        with self.graph.inserting_before(node):
+            new = self.graph.create_node("call_function", target, arguments)
+        new.meta = {**node.meta, "val": node.meta["val"].new_empty(shape)}
+        return new
+
+    def take_in(self, node: fx.Node, source: fx.Node) -> None:
+        """The layer at `source` computes what `node` did as well."""
+        source.meta[ENDS] = path_of(node)
+        node.replace_all_uses_with(source)
+        self.graph.erase_node(node)
+
+    def layer_of(self, node: fx.Node) -> nn.Module | None:
+        """The layer that the node calls."""
+        return self.layers.get(str(node.target)) if node.op == "call_module" else None
+
+    def parameter(self, node: fx.Node, value: Any) -> nn.Parameter | None:
+        """A copy of the parameter, buffer or folded constant that is `node`'s argument `value`.
+
+        Raises CaptureError where the value is computed from pictures, or is not finite.
+        """
+        if value is None:
+            return None
+        tensor = self.constant(value)
+        if tensor is None:
+            raise unsupported(node, "with a weight that pictures decide")
+        broken = int((~tensor.isfinite()).sum())
+        if broken:
+            name = path_of(node) if str(value.target).startswith(FOLDED) else value.target
+            raise CaptureError(
+                f"expected finite numbers in {name}, found {broken} of {tensor.numel()} that are NaN or infinite",
+                hint="load weights of a training that did not diverge",
+            )
+        return nn.Parameter(tensor.detach().clone().float())
+
+    def constant(self, value: Any) -> Tensor | None:
+        """The tensor that stands for a number or for a node that no picture changes; None for any other node."""
+        return constant_of(self._module, value) if isinstance(value, fx.Node) else torch.tensor(float(value))
+
+
+def constant_of(module: fx.GraphModule, node: fx.Node) -> Tensor | None:
+    """What a node that no picture changes stands for; None for any other node."""
+    if node.op != "get_attr":
+        return None
+    tensor: Any = module
+    for part in str(node.target).split("."):
+        tensor = getattr(tensor, part)
+    assert isinstance(tensor, Tensor)
+    return tensor.detach()
+
+
+def operand(node: fx.Node, position: int = 0) -> fx.Node:
+    """The node's operand at this position, which is a node."""
+    value = node.args[position]
+    assert isinstance(value, fx.Node)
+    return value
+
+
+def arguments(node: fx.Node, *defaults: Any) -> list[Any]:
+    """The node's positional arguments, filled up with its keyword arguments' and the schema's defaults."""
+    values = [*node.args, *defaults[len(node.args) :]][: len(defaults)]
+    names = [argument.name for argument in node.target._schema.arguments]  # type: ignore[union-attr]
+    for name, value in node.kwargs.items():
+        if name in names and names.index(name) < len(values):
+            values[names.index(name)] = value
+    return values
+
+
+def pair(value: Any) -> tuple[int, int]:
+    """PyTorch's "one number, or one a dimension" as (vertical, horizontal)."""
+    values = [value] if isinstance(value, int) else list(value)
+    return int(values[0]), int(values[-1])
+
+
+def shape_of(node: Any) -> tuple[int, ...]:
+    """The node's output's shape, the batch included."""
+    return tuple(node.meta["val"].shape)
+
+
+def name_of(node: fx.Node) -> str:
+    """PyTorch's name of the operator, without library and overload."""
+    return str(node.target).removeprefix("aten.").removeprefix("qat.").split(".")[0].rstrip("_")
+
+
+def path_of(node: fx.Node) -> str:
+    """The module in the user's net that the node came from."""
+    stack = list((node.meta.get("nn_module_stack") or {}).values())
+    return str(stack[-1][0]) or "<root>" if stack else "<root>"
+
+
+def unsupported(node: fx.Node, why: str = "") -> CaptureError:
+    """The refusal that names operator and module; `why` says what of the operator is not supported."""
+    name = f"aten.{_SPOKEN[name_of(node)]}" if name_of(node) in _SPOKEN else node.target
+    what, why = f"{name} at {path_of(node)}", why or node.meta.get(WHY, "")
+    return CaptureError(
+        f"no integer operator stands for {what}{', ' if why else ''}{why}", hint=f"build the net of {_SUPPORTED}"
+    )

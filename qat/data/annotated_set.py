@@ -1,0 +1,117 @@
+"""Pictures of which more than a label is known, as a sequence and as bytes."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, Self, TypeVar, overload
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from mobile_sdk.contract import ImageSpec
+from mobile_sdk.preprocess import stretched
+from qat.data.content_hash import hash_all, hash_array
+from qat.data.picture_set import PictureSet
+from qat.progress import map_in_threads
+
+SHARP = 2
+"""How many times as large as a net's a picture is kept for crops: one of half its sides is sharp."""
+
+Annotation = TypeVar("Annotation")
+Sides = tuple[int, int]
+"""Width and height in pixels."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class AnnotatedSet(Sequence[tuple[Image.Image, int]], Generic[Annotation]):
+    """Pictures (height, width, 3) and what is known of each; as a sequence, pictures without a label.
+
+    `has_sides` says that a mirrored picture would show something else, as digits and letters would.
+    """
+
+    sources: tuple[NDArray[np.uint8], ...]
+    truths: tuple[Annotation, ...]
+    has_sides: bool = False
+    _pictures: list[PictureSet] = field(default_factory=list, init=False, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    def __repr__(self) -> str:
+        """How many pictures it has, in one line."""
+        return f"{type(self).__name__}({len(self):,} pictures)"
+
+    @overload
+    def __getitem__(self, index: int) -> tuple[Image.Image, int]: ...
+    @overload
+    def __getitem__(self, index: slice) -> Self: ...
+    def __getitem__(self, index: int | slice) -> tuple[Image.Image, int] | Self:
+        if isinstance(index, slice):
+            return replace(self, sources=self.sources[index], truths=self.truths[index])
+        return self.pictures[index]
+
+    def __iter__(self) -> Iterator[tuple[Image.Image, int]]:
+        return iter(self.pictures)
+
+    @property
+    def pictures(self) -> PictureSet:
+        """The pictures alone, for calibration and for bytes."""
+        if not self._pictures:
+            self._pictures.append(PictureSet(sources=self.sources, targets=(-1,) * len(self.sources)))
+        return self._pictures[0]
+
+    def bytes(self, spec: ImageSpec) -> NDArray[np.uint8]:
+        """All pictures as RGB bytes (count, size_px, size_px, 3)."""
+        return self.pictures.bytes(spec)
+
+    def fingerprint(self) -> str:
+        """A hash of the pictures and what is known of them."""
+        return hash_all((self.pictures_hash().encode(), self.truths_hash().encode()))
+
+    def pictures_hash(self) -> str:
+        """A hash of the pictures' bytes."""
+        return self.pictures.pictures_hash()
+
+    def truths_hash(self) -> str:
+        """A hash of what is known of each picture."""
+        return hash_all(hash_all(map(hash_array, self.arrays(truth))).encode() for truth in self.truths)
+
+    def known_in(self, spec: ImageSpec) -> Sequence[Annotation]:
+        """What is known of each, in pixels of the net's pictures; those are stretched, so that nothing is cut off."""
+        assert spec.fit == "stretch", "a crop would cut what is known"
+        net = (spec.size_px, spec.size_px)
+        pairs = zip(self.sources, self.truths, strict=True)
+        return tuple(self.stretched(truth, _sides(source), net) for source, truth in pairs)
+
+    def for_crops(self, spec: ImageSpec) -> Self:
+        """The same pictures, none larger than crops of them need to be: phones' would take long in every epoch."""
+        most_px = SHARP * spec.size_px
+        if all(min(_sides(source)) <= most_px for source in self.sources):
+            return self
+        pairs = list(zip(self.sources, self.truths, strict=True))
+        smaller = map_in_threads(lambda pair: self._at_most(most_px, *pair), pairs, what="making pictures smaller")
+        sources, truths = zip(*smaller, strict=True)
+        return replace(self, sources=sources, truths=truths)
+
+    def _at_most(
+        self, most_px: int, source: NDArray[np.uint8], truth: Annotation
+    ) -> tuple[NDArray[np.uint8], Annotation]:
+        """A picture whose shorter side is `most_px` or less, and what is known of it."""
+        sides = _sides(source)
+        factor = most_px / min(sides)
+        if factor >= 1:
+            return source, truth
+        onto = (round(sides[0] * factor), round(sides[1] * factor))
+        return np.asarray(stretched(Image.fromarray(source), *onto)), self.stretched(truth, sides, onto)
+
+    def stretched(self, truth: Annotation, sides: Sides, onto: Sides) -> Annotation:
+        """What is known of a picture of those `sides` where it is stretched onto others."""
+        raise NotImplementedError
+
+    def arrays(self, truth: Annotation) -> tuple[NDArray[Any], ...]:
+        """All numbers of what is known of a picture."""
+        raise NotImplementedError
+
+
+def _sides(source: NDArray[np.uint8]) -> Sides:
+    return source.shape[1], source.shape[0]

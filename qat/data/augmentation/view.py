@@ -1,0 +1,86 @@
+"""What a net is shown of a picture, and where that stands: the one map by which picture, boxes and mask move together.
+
+A window in the picture's own pixels is stretched onto the net's square. Where it reaches beyond the picture, the square
+is filled: with the net's mean colour, which is zero to it, and with void in a mask.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from mobile_sdk.contract import ImageSpec
+from mobile_sdk.preprocess import stretched
+from mobile_sdk.tasks.segmentation import VOID, Masks
+from qat.data.augmentation.colour import ColourJitter
+
+Boxes = NDArray[np.float64]
+"""Left, top, right, bottom, (n, 4) or (4,)."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class View:
+    """A `part` of a picture, stretched `onto` a part of a square of `size_px`, which is then mirrored, or not.
+
+    Both are left, top, right, bottom in whole pixels, right and bottom excluded, and hold a pixel or more.
+    """
+
+    part: NDArray[np.int64]
+    onto: NDArray[np.int64]
+    size_px: int
+    is_mirrored: bool = False
+
+    @classmethod
+    def through(cls, window: Boxes, sides: tuple[int, int], size_px: int, *, is_mirrored: bool) -> "View":
+        """What is seen through a `window` that overlaps a picture of those `sides`, its height and its width.
+
+        The window's sides move outwards to whole pixels of the picture, and the picture's to the nearest of the net's.
+        """
+        corner, opposite = np.floor(window[:2]), np.ceil(window[2:])
+        extent, picture = opposite - corner, np.array(sides[::-1], np.float64)
+        first, last = np.maximum(corner, 0), np.minimum(opposite, picture)
+        least = np.minimum(np.round((first - corner) / extent * size_px), size_px - 1)
+        most = np.maximum(np.round((last - corner) / extent * size_px), least + 1)
+        part, onto = (np.concatenate(pair).astype(np.int64) for pair in ((first, last), (least, most)))
+        return cls(part=part, onto=onto, size_px=size_px, is_mirrored=is_mirrored)
+
+    def picture(
+        self, source: NDArray[np.uint8], spec: ImageSpec, jitter: ColourJitter, random: np.random.Generator
+    ) -> NDArray[np.uint8]:
+        """The square's RGB bytes (size_px, size_px, 3), what is seen of `source` in colours that are drawn for it."""
+        left, top, right, bottom = self.part
+        seen = jitter.recoloured(stretched(Image.fromarray(source[top:bottom, left:right]), *self._onto_sides), random)
+        square = np.empty((self.size_px, self.size_px, 3), np.uint8)
+        square[:] = np.round(spec.mean_byte)
+        return self._laid(np.asarray(seen), square)
+
+    def mask(self, mask: Masks) -> Masks:
+        """The square's labels (size_px, size_px), the nearest pixels' of `mask`, which is as large as the picture."""
+        left, top, right, bottom = self.part
+        seen = Image.fromarray(mask[top:bottom, left:right]).resize(self._onto_sides, Image.Resampling.NEAREST)
+        return self._laid(np.asarray(seen), np.full((self.size_px, self.size_px), VOID, np.uint8))
+
+    def boxes(self, boxes: Boxes) -> Boxes:
+        """Boxes (n, 4) of the picture in pixels of the square, cut to what is seen: without area where nothing is."""
+        corner, opposite, least, most = self.part[:2], self.part[2:], self.onto[:2], self.onto[2:]
+        corners = np.clip(boxes.reshape(-1, 2, 2), corner, opposite)
+        moved = (least + (corners - corner) * ((most - least) / (opposite - corner))).reshape(-1, 4)
+        if self.is_mirrored:
+            moved[:, [0, 2]] = self.size_px - moved[:, [2, 0]]
+        return moved
+
+    def shows(self, points: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which points (n, 2) of the picture, right and down, are seen, (n,)."""
+        inside: NDArray[np.bool_] = np.all((self.part[:2] <= points) & (points <= self.part[2:]), axis=1)
+        return inside
+
+    @property
+    def _onto_sides(self) -> tuple[int, int]:
+        width, height = self.onto[2:] - self.onto[:2]
+        return int(width), int(height)
+
+    def _laid(self, seen: NDArray[np.uint8], square: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        left, top, right, bottom = self.onto
+        square[top:bottom, left:right] = seen
+        return square[:, ::-1] if self.is_mirrored else square

@@ -1,0 +1,76 @@
+"""What the folders of pictures with boxes and of pictures with masks have in common: splits, and what is refused."""
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from mobile_sdk.errors import DataError
+from qat.data.folders.listing import Folder, is_archive, listed
+from qat.data.folders.other_layouts import other_task
+from qat.data.folders.split_names import Split, splits_among
+from qat.progress import say
+
+Place = TypeVar("Place")
+_MOST_TIMES_LONGER = 100  # a side than the other: a whole picture is stretched into a square, which shows nothing then
+
+_TEXTS = frozenset((".md", ".pdf", ".html", ".rst", ".bib"))
+_READMES = re.compile("(readme|licen[cs]e|citation|copying)([._-]|$)", re.IGNORECASE)
+
+
+def unwrapped(folder: Folder) -> Folder:
+    """The folder in `folder` that an archive unpacked, where that is all there is, but for the archive and a readme."""
+    while len(folder.folders) == 1 and not folder.pictures:
+        (inner,) = folder.folders
+        if folder.others and (inner.pictures or not all(map(_is_beside, folder.others))):
+            break
+        folder = inner
+    return folder
+
+
+def _is_beside(file: Path) -> bool:
+    """Whether the file says nothing of single pictures."""
+    return is_archive(file) or file.suffix.lower() in _TEXTS or bool(_READMES.match(file.name))
+
+
+def chosen(places: Mapping[str, Place], root: Path) -> tuple[Place, ...]:
+    """What is named as a split for training, and for validation where there is one; the others are left aside.
+
+    A single place that is named as no split is all there is. DataError: none for training, or two for one split.
+    """
+    splits = splits_among(places)
+    if len(places) == 1 and not splits:
+        return tuple(places.values())
+    by_split: dict[Split, list[str]] = {"train": [], "validation": [], "test": []}
+    for name, split in splits.items():
+        by_split[split].append(name)
+    for wanted in ("train", "validation"):
+        if len(by_split[wanted]) > 1:
+            raise DataError(
+                f"expected one {wanted} split in {root}, found: {listed(by_split[wanted])}", hint="move one away"
+            )
+    if not by_split["train"]:
+        raise DataError(f"expected a train split in {root}, found: {listed(places)}", hint="name one train")
+    names = [*by_split["train"], *by_split["validation"]]
+    if aside := [name for name in places if name not in names]:
+        say(f"left aside: {listed(aside)}")
+    return tuple(places[name] for name in names)
+
+
+def laid_out_otherwise(folders: Iterable[Folder], expected: str, found: str, hint: str) -> DataError:
+    """What is said where `expected` is missing: the layout that is there instead, else `found`."""
+    for folder in folders:
+        if other := other_task(folder):
+            found, hint = other
+            break
+    return DataError(f"expected {expected}, found {found}", hint=hint)
+
+
+def check_sides(file: Path, width_px: int, height_px: int) -> None:
+    """Raises DataError for a picture that is so narrow that a net sees nothing in it."""
+    if max(width_px, height_px) > _MOST_TIMES_LONGER * min(width_px, height_px):
+        raise DataError(
+            f"expected a picture whose sides differ by a factor of {_MOST_TIMES_LONGER} at most, found {width_px} × "
+            f"{height_px} px in {file}",
+            hint="remove it, or cut it into pieces",
+        )

@@ -1,0 +1,98 @@
+"""A folder of shards: tar files of pictures, and an index that says what lies where in them."""
+
+import re
+import threading
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError
+
+from mobile_sdk.document import Document
+from mobile_sdk.errors import DataError
+from mobile_sdk.labels.written import check_labels
+from mobile_sdk.system.atomic_files import write_text
+from mobile_sdk.system.regular_file import GIB, read_regular
+from qat.data.content_hash import Stamp, hash_file, stamp
+
+INDEX_FILE = "shards.json"
+LABEL_SUFFIX = "cls"  # webdataset's name for the file with a label's index
+SHARD_NAME = re.compile(r"(train|validation)-\d{6}\.tar")
+_AGAIN = "write the shards again: mobile-sdk shard, or copy them again"
+_hashing = threading.Lock()
+_intact: dict[tuple[Path, str], Stamp] = {}
+"""Shards whose bytes this process has found to be those of the index, and what the system said of the files then."""
+
+Row = tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(gt=0)], Annotated[int, Field(ge=0)]]
+"""Where a picture's file begins in the shard, its bytes, and the index of its label."""
+
+
+class Shard(Document):
+    """A tar file: its name, bytes and SHA-256, and its pictures in their order."""
+
+    file: Annotated[str, Field(pattern=f"^{SHARD_NAME.pattern}$")]
+    size_bytes: int
+    sha256: str
+    pictures: Annotated[tuple[Row, ...], Field(min_length=1)]
+
+
+class ShardIndex(Document):
+    """What the shards of a folder hold."""
+
+    schema_number: Literal[1] = 1
+    labels: tuple[str, ...]
+    train: Annotated[tuple[Shard, ...], Field(min_length=1)]
+    validation: Annotated[tuple[Shard, ...], Field(min_length=1)]
+
+    def files(self) -> frozenset[str]:
+        """The names of all shards."""
+        return frozenset(shard.file for shard in (*self.train, *self.validation))
+
+
+def write_index(index: ShardIndex, folder: Path) -> None:
+    """Writes `folder/shards.json`; DataError for labels that no app could show or tell apart."""
+    check_labels(index.labels, str(folder))
+    write_text(folder / INDEX_FILE, index.model_dump_json())
+
+
+def read_index(folder: Path) -> ShardIndex:
+    """The index of `folder`; DataError where it is none, or where a shard is missing or of another size."""
+    path = folder / INDEX_FILE
+    try:
+        index = ShardIndex.model_validate_json(read_regular(path, at_most=GIB))
+    except FileNotFoundError as error:
+        raise DataError(f"expected {INDEX_FILE} in {folder}, found none", hint=_AGAIN) from error
+    except OSError as error:
+        raise DataError(f"expected an index of shards in {path}, found: {error.strerror}", hint=_AGAIN) from error
+    except (ValidationError, ValueError) as error:
+        raise DataError(f"expected an index of shards in {path}, found one damaged or newer", hint=_AGAIN) from error
+    check_labels(index.labels, str(path))
+    if any(label >= len(index.labels) for shard in (*index.train, *index.validation) for *_, label in shard.pictures):
+        raise DataError(f"expected labels below {len(index.labels)} in {path}, found others", hint=_AGAIN)
+    for shard in (*index.train, *index.validation):
+        _check_size(folder / shard.file, shard)
+    return index
+
+
+def check_shard(folder: Path, shard: Shard) -> Path:
+    """The shard's path; DataError where its bytes are not those that were written.
+
+    A process reads each once for it, and again where the file is another since then.
+    """
+    path = folder / shard.file
+    with _hashing:
+        _check_size(path, shard)
+        seen = stamp(path)
+        if _intact.get((path, shard.sha256)) != seen:
+            if hash_file(path).hex() != shard.sha256:
+                raise DataError(
+                    f"expected the shard {path} as it was written, found it damaged or replaced", hint=_AGAIN
+                )
+            _intact[path, shard.sha256] = seen
+    return path
+
+
+def _check_size(path: Path, shard: Shard) -> None:
+    found = path.stat().st_size if path.is_file() else None
+    if found != shard.size_bytes:
+        told = "none" if found is None else f"{found:,} bytes"
+        raise DataError(f"expected the shard {path} with {shard.size_bytes:,} bytes, found {told}", hint=_AGAIN)

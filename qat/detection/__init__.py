@@ -1,1 +1,0 @@
-"""Detection: anchors and the box coder, losses, pictures with boxes, training."""

@@ -1,0 +1,65 @@
+"""What the walk over a captured net hands to an emitter, and what it asks of one."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import fx
+
+from mobile_sdk.graph.operators import Quantization
+from qat.layers.box_decoder import Decoder
+from qat.layers.weighted import Weighted
+from qat.layers.window_share import WindowShare
+from qat.steps import Kind, Step
+
+Result_co = TypeVar("Result_co", covariant=True)
+
+OWN_NAMES = frozenset({"picture_codes", "picture_values", "scores", "rgb"})  # of tensors that no module computes
+
+
+def tensor_name(node: fx.Node) -> str:
+    """What the tensor that a node computes is called, whatever the net's modules are called.
+
+    A node's own name holds no dot. All that the emitters and exporters add begins with one, or is among OWN_NAMES.
+    """
+    return f"{node.name}.own" if node.name in OWN_NAMES else node.name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pending:
+    """An operator whose output grid is not known yet: its quantizer comes later in the graph.
+
+    `numbers` are weights and bias to be written in place of the layer's own; `share` makes a WINDOW_SHARE's values.
+    """
+
+    step: Step
+    operands: tuple[Any, ...]
+    layer: Weighted | None = None
+    activation: Kind | None = None
+    numbers: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
+    share: WindowShare | None = None
+
+
+class Emitter(Protocol[Result_co]):
+    """Writes operators into a graph. Values are the emitter's own; the walk only carries them."""
+
+    def picture(self) -> Any:
+        """The net's input."""
+        ...
+
+    def emit(self, name: str, pending: Pending, grid: Quantization) -> Any:
+        """The operator's output, materialised as tensor `name` on `grid`."""
+        ...
+
+    def pass_on(self, name: str, step: Step, value: Any, *, is_sole_user: bool) -> Any:
+        """A step that keeps its input's grid."""
+        ...
+
+    def boxes(self, name: str, step: Step, predictions: tuple[Any, ...], decoder: Decoder) -> Any:
+        """A detector's output, in float32."""
+        ...
+
+    def finish(self, value: Any) -> Result_co:
+        """What the walk was for; the scores are `value`."""
+        ...

@@ -1,0 +1,133 @@
+"""`freeze`: a fake-quantized net becomes the integer program, or its float32 twin, by one walk over its steps."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from torch import fx, nn
+
+from mobile_sdk.arguments import NOTHING, expect
+from mobile_sdk.contract import Contract
+from mobile_sdk.errors import CaptureError
+from mobile_sdk.program.program import Program, Record
+from qat.arguments.nets import expect_contract
+from qat.freezing.emitter import Emitter, Pending, Result_co, tensor_name
+from qat.freezing.float_emitter import FloatEmitter
+from qat.freezing.grid_planner import GridPlanner
+from qat.freezing.integer_emitter import IntegerEmitter
+from qat.freezing.mixed_emitter import MixedEmitter
+from qat.layers.box_decoder import Decoder
+from qat.layers.fake_quant import SMALLEST_SPAN, TensorQuantizer
+from qat.layers.integer_rounding import inverted_scale
+from qat.layers.weighted import Weighted
+from qat.layers.window_share import WindowShare
+from qat.preparation.arguments import expect_float_net, expect_prepared
+from qat.preparation.fake_quant_net import FakeQuantNet
+from qat.preparation.preparation import prepare
+from qat.steps import Kind, absorbs, step_of
+
+
+def freeze(net: FakeQuantNet, contract: Contract, record: Record | None = None, *, all_int8: bool = False) -> Program:
+    """The integer program that `net` stands for; every scale is decided here and written once.
+
+    Layers that `net` was prepared to keep in float are float32 in it, between conversions; not so if `all_int8`.
+    Raises CaptureError where the net has seen no picture yet, so that its ranges are unknown.
+    """
+    expect_prepared(net)
+    expect_contract(contract)
+    expect("record", record, Record, NOTHING)
+    unseen = [q for q in net.modules() if isinstance(q, TensorQuantizer) and not q.is_fixed and not q.seen]
+    if unseen:
+        raise CaptureError(
+            f"{len(unseen)} ranges of the net have seen no picture", hint="train it with fit(), or use quantize()"
+        )
+    _check_scores(net)
+    record = record or Record(net=type(net).__name__, quantized="qat")
+    grids = _walk(net, GridPlanner(contract.image))
+    if net.kept and not all_int8:
+        inverted = {name: replace(grid, scale=inverted_scale(grid.scale)) for name, grid in grids.items()}
+        graph = _walk(net, MixedEmitter(contract.image, inverted, net.kept))
+    else:
+        graph = _walk(net, IntegerEmitter(contract.image, grids))
+    return Program(graph=graph, contract=contract, record=record)
+
+
+def float_twin(net: nn.Module, contract: Contract, record: Record | None = None) -> Program:
+    """`net` in float32, batch norm folded: what the int8 program is compared with."""
+    expect_float_net(net)
+    expect_contract(contract)
+    expect("record", record, Record, NOTHING)
+    record = record or Record(net=type(net).__name__, quantized="float32")
+    return Program(graph=_walk(prepare(net, contract), FloatEmitter(contract.image)), contract=contract, record=record)
+
+
+def _check_scores(net: FakeQuantNet) -> None:
+    """Raises CaptureError where all scores lie below what a scale can tell apart, though they are not zero."""
+    modules = dict(net.captured.named_modules(remove_duplicate=False))
+    (output,) = net.captured.graph.find_nodes(op="output")
+    node = output.args[0]
+    while isinstance(node, fx.Node):
+        module = modules.get(str(node.target)) if node.op == "call_module" else None
+        if isinstance(module, TensorQuantizer):
+            if 0 < (span := float(module.high.detach() - module.low.detach())) < SMALLEST_SPAN:
+                found = f"expected scores that differ by {SMALLEST_SPAN:.0e} at least, found {span:.0e}"
+                raise CaptureError(found, hint="give the last layer larger weights")
+            return
+        node = node.args[0] if node.args else None
+
+
+def _walk(net: FakeQuantNet, emitter: Emitter[Result_co]) -> Result_co:
+    values: dict[fx.Node, Any] = {}
+    modules = dict(net.captured.named_modules(remove_duplicate=False))
+    for node in net.captured.graph.nodes:
+        if node.op == "placeholder":
+            values[node] = emitter.picture()
+        elif node.op == "output":
+            return emitter.finish(values[node.args[0]])
+        else:
+            values[node] = _visit(node, modules, values, emitter)
+    raise AssertionError("the graph has no output")
+
+
+def _visit(node: fx.Node, modules: dict[str, nn.Module], values: dict[fx.Node, Any], emitter: Emitter[Any]) -> Any:
+    module = modules.get(str(node.target)) if node.op == "call_module" else None
+    if isinstance(module, TensorQuantizer):
+        source = node.args[0]
+        assert isinstance(source, fx.Node)
+        value = values[source]
+        return emitter.emit(tensor_name(source), value, module.quantization()) if isinstance(value, Pending) else value
+    step = step_of(node)
+    assert step is not None, f"{node.name} has no step"
+    operands = tuple(values[operand] for operand in _operands(node))
+    if isinstance(module, Decoder):
+        return emitter.boxes(tensor_name(node), step, operands, module)
+    if len(operands) == 1 and isinstance(operands[0], Pending):
+        before = operands[0]
+        return Pending(step=before.step, operands=before.operands, layer=before.layer, activation=step.kind)
+    if _is_followed_by_quantizer(node, modules):
+        layer = module if isinstance(module, Weighted) else None
+        share = module if isinstance(module, WindowShare) else None
+        return Pending(step=step, operands=operands, layer=layer, share=share)
+    return emitter.pass_on(tensor_name(node), step, operands[0], is_sole_user=_is_read_once(_operands(node)[0]))
+
+
+def _is_read_once(node: fx.Node) -> bool:
+    """Whether nobody else reads the node's value, nor the same value before dropout."""
+    while len(node.users) == 1:
+        step = step_of(node)
+        if step is None or step.kind is not Kind.DROPOUT:
+            return True
+        (node,) = _operands(node)
+    return False
+
+
+def _is_followed_by_quantizer(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
+    last = absorbs(node) or node
+    return any(isinstance(modules.get(str(user.target)), TensorQuantizer) for user in last.users)
+
+
+def _operands(node: fx.Node) -> Sequence[fx.Node]:
+    first = node.args[0]
+    if isinstance(first, list | tuple):
+        return [part for part in first if isinstance(part, fx.Node)]
+    return [argument for argument in node.args if isinstance(argument, fx.Node)]

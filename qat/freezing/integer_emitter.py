@@ -1,0 +1,315 @@
+"""Writes int8 operators: snaps weights, puts biases on their grid, and decides every scale for good."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from mobile_sdk.contract import ImageSpec
+from mobile_sdk.graph import arithmetic
+from mobile_sdk.graph.operators import (
+    INT8_MIN,
+    Add,
+    Clamp,
+    Concat,
+    Constant,
+    Conv2d,
+    DecodeBoxes,
+    Graph,
+    Linear,
+    Mean,
+    Mul,
+    Operator,
+    Quantization,
+    Reshape,
+    Tensor,
+)
+from qat.freezing.emitter import Pending
+from qat.freezing.integer_values import (
+    Value,
+    average_pool,
+    displaces,
+    mean_on,
+    needed,
+    product_on,
+    rescaled_on,
+    value_on,
+)
+from qat.freezing.rearrangements import rearrangement
+from qat.layers import weighted
+from qat.layers.box_decoder import Decoder
+from qat.layers.integer_rounding import float32, snap_constant, snap_factor, snap_weights
+from qat.layers.step_gradients import LEVELS
+from qat.steps import Kind, Step
+
+CLAMP_OF = {None: Clamp.NONE, Kind.RELU: Clamp.RELU, Kind.RELU6: Clamp.RELU6, Kind.HARD_SIGMOID: Clamp.NONE}
+
+
+class IntegerEmitter:
+    """Collects the operators of one int8 graph; `grids` are those that its tensors get, by name."""
+
+    def __init__(
+        self, image: ImageSpec, grids: Mapping[str, Quantization], operators: list[Operator] | None = None
+    ) -> None:
+        size = image.size_px
+        grid = Quantization(scale=float32(1 / image.step_byte), zero_point=image.pad_byte - 128)
+        self._input = Tensor(name="picture_codes", shape=(3, size, size), quantization=grid)
+        self._grids = grids
+        self._operators: list[Operator] = [] if operators is None else operators
+
+    def picture(self) -> Value:
+        """RGB bytes, re-based by 128."""
+        return Value(tensor=self._input)
+
+    def finish(self, value: Value) -> Graph:
+        """The graph whose scores are `value`, as the net's own values."""
+        scores = self._plain("scores", "<root>", value)
+        if not self._operators:  # a net that returns its picture
+            scores = self._rescaled("scores", "<root>", value, 1.0, value.grid)
+        assert scores.tensor is self._operators[-1].output, "the scores are the last operator's output"
+        return Graph(input=self._input, operators=tuple(self._operators))
+
+    def emit(self, name: str, pending: Pending, grid: Quantization) -> Value:
+        """The pending operator's output on its planned grid."""
+        return _EMIT[pending.step.kind](self, name, pending, self._grids[name])
+
+    def pass_on(self, name: str, step: Step, value: Value, *, is_sole_user: bool) -> Value:
+        """A step whose output lies on its input's grid."""
+        match step.kind:
+            case Kind.DROPOUT:
+                return value
+            case Kind.SCALE:
+                return replace(value, multiple=value.multiple / step.constant)
+            case Kind.FLATTEN:
+                return self._flatten(name, step, value, is_sole_user)
+            case Kind.UNFLATTEN:
+                return self._reshaped(name, step, value)
+            case _:
+                return self._rearranged(name, step, value)
+
+    def boxes(self, name: str, step: Step, predictions: tuple[Value, ...], decoder: Decoder) -> Value:
+        """A detector's output: every map's predictions are on a grid of their own until they are float32."""
+        plain = [self._plain(f"{name}.{index}", step.path, each) for index, each in enumerate(predictions)]
+        output = Tensor(name=name, shape=step.shape, quantization=None)
+        numbers = {"origins": decoder.origins.numpy(), "steps": decoder.steps.numpy()}
+        tensors = tuple(each.tensor for each in plain)
+        self._operators.append(DecodeBoxes(output=output, path=step.path, predictions=tensors, **numbers))
+        return Value(tensor=output)
+
+    # -- weights
+
+    def _weighted(self, name: str, pending: Pending, grid: Quantization) -> Value:
+        step, (value,), layer = pending.step, pending.operands, pending.layer
+        assert layer is not None
+        codes, scales, bias = (term.detach().numpy() for term in layer.codes())
+        if pending.activation is Kind.HARD_SIGMOID:  # (x + 3) / 6; the clamp to 0..1 is the grid's own saturation
+            scales, bias = scales / 6, (bias + 3) / 6
+        output = value_on(name, step.shape, grid)
+        weights = snap_weights(codes, scales / value.multiple, bias, value.grid, grid, path=step.path)
+        clamp = needed(CLAMP_OF[pending.activation], output)
+        common: dict[str, Any] = {"path": step.path, "input": value.tensor, "clamp": clamp}
+        if isinstance(layer, weighted.Conv2d):
+            self._operators.append(Conv2d(output=output.tensor, **common, **layer.geometry, **weights))
+        elif len(value.tensor.shape) == 1:
+            self._operators.append(Linear(output=output.tensor, **common, **weights))
+        else:
+            self._linear_on_map(output.tensor, common, weights)
+        return output
+
+    def _linear_on_map(self, output: Tensor, common: dict[str, Any], weights: dict[str, Any]) -> None:
+        """A linear layer on a flattened map: the convolution whose window is the map, whatever the runtime's layout."""
+        weights["weight"] = weights["weight"].reshape(-1, *common["input"].shape)
+        pixel = replace(output, name=f"{output.name}.pixel", shape=(*output.shape, 1, 1))
+        geometry: dict[str, Any] = {"stride": (1, 1), "padding": (0, 0, 0, 0), "dilation": (1, 1), "groups": 1}
+        self._operators.append(Conv2d(output=pixel, **common, **geometry, **weights))
+        self._operators.append(Reshape(output=output, path=common["path"], input=pixel))
+
+    # -- sums
+
+    def _add(self, name: str, pending: Pending, grid: Quantization) -> Value:
+        clamp = CLAMP_OF[pending.activation]
+        a, b = self._clampable(
+            name, pending.step.path, self._alike(name, pending.step.path, pending.operands), clamp, grid
+        )
+        output = value_on(name, pending.step.shape, grid, a.multiple)
+        a, b = (self._near(f"{name}.near{index}", pending.step.path, each, output) for index, each in enumerate((a, b)))
+        return self._append_add(pending.step, a, b.tensor, clamp, output)
+
+    def _add_constant(self, name: str, pending: Pending, grid: Quantization) -> Value:
+        clamp = CLAMP_OF[pending.activation]
+        return self._shifted(name, pending.step, pending.operands[0], pending.step.constant, clamp, grid)
+
+    def _activation(self, name: str, pending: Pending, grid: Quantization) -> Value:
+        return self._shifted(name, pending.step, pending.operands[0], 0.0, CLAMP_OF[pending.step.kind], grid)
+
+    def _shifted(self, name: str, step: Step, value: Value, constant: float, clamp: Clamp, grid: Quantization) -> Value:
+        """The value plus a constant, clamped, on `grid`."""
+        (value,) = self._clampable(name, step.path, [value], clamp, grid)
+        output = value_on(name, step.shape, grid, value.multiple)
+        value = self._near(f"{name}.near", step.path, value, output)
+        addend = snap_constant(f"{name}.constant", constant * value.multiple, output.grid.scale)
+        return self._append_add(step, value, addend, clamp, output)
+
+    def _append_add(self, step: Step, a: Value, b: Tensor | Constant, clamp: Clamp, output: Value) -> Value:
+        clamp = needed(clamp, output)
+        self._operators.append(Add(output=output.tensor, path=step.path, a=a.tensor, b=b, clamp=clamp))
+        return output
+
+    def _near(self, name: str, path: str, value: Value, output: Value) -> Value:
+        """The value on a grid from which XNNPACK adds onto the output's, where its own is too far from it.
+
+        A finer grid has steps far below the output's; on a coarser one, a gate's operand, all but zero saturate.
+        """
+        low, high = arithmetic.ADD_RATIO_RANGE
+        ratio = value.grid.scale / output.grid.scale
+        if low <= ratio < high:
+            return value
+        grid = replace(value.grid, scale=float32(output.grid.scale * 2 * low))
+        if ratio >= high:
+            grid = Quantization(scale=float32(output.grid.scale * high / 2), zero_point=0)
+        return replace(self._rescaled(name, path, value, value.multiple, grid), multiple=value.multiple)
+
+    # -- products
+
+    def _gate(self, name: str, step: Step, value: Value) -> Value:
+        """relu6(x + 3) as six times a gate: an Add whose grid ends at 0 and 6, so that saturation is the clamp."""
+        grid = Quantization(scale=float32(6 / LEVELS), zero_point=INT8_MIN)
+        gate = self._shifted(name, step, value, 3.0, Clamp.NONE, grid)
+        return replace(gate, multiple=gate.multiple * 6)
+
+    def _hard_sigmoid(self, name: str, pending: Pending, grid: Quantization) -> Value:
+        return self._gate(name, pending.step, pending.operands[0])
+
+    def _hard_swish(self, name: str, pending: Pending, grid: Quantization) -> Value:
+        value = pending.operands[0]
+        gate = self._gate(f"{name}.gate", pending.step, value)
+        return self._product(name, pending.step, value, gate, Clamp.NONE, grid)
+
+    def _mul(self, name: str, pending: Pending, grid: Quantization) -> Value:
+        a, b = pending.operands
+        return self._product(name, pending.step, a, b, CLAMP_OF[pending.activation], grid)
+
+    def _product(self, name: str, step: Step, a: Value, b: Value, clamp: Clamp, grid: Quantization) -> Value:
+        a, b = self._clampable(name, step.path, [a, b], clamp, grid)
+        output = product_on(name, step.shape, a, b, grid)
+        clamp = needed(clamp, output)
+        self._operators.append(Mul(output=output.tensor, path=step.path, a=a.tensor, b=b.tensor, clamp=clamp))
+        return output
+
+    # -- multiples
+
+    def _scale(self, name: str, pending: Pending, grid: Quantization) -> Value:
+        return self._rescaled(name, pending.step.path, pending.operands[0], pending.step.constant, grid)
+
+    def _rescaled(self, name: str, path: str, value: Value, constant: float, grid: Quantization) -> Value:
+        """A product with a constant, and the multiple back at one."""
+        codes = snap_factor(constant / value.multiple, value.grid, grid)
+        factor = Constant(name=f"{name}.constant", value=1, quantization=codes)
+        output = rescaled_on(name, value, codes, grid)
+        self._operators.append(Mul(output=output.tensor, path=path, a=value.tensor, b=factor))
+        return output
+
+    def _alike(self, name: str, path: str, operands: tuple[Any, ...]) -> list[Value]:
+        """The operands as one multiple of the net's values."""
+        if len({value.multiple for value in operands}) == 1:
+            return list(operands)
+        return self._all_plain(name, path, operands)
+
+    def _clampable(self, name: str, path: str, values: list[Value], clamp: Clamp, grid: Quantization) -> list[Value]:
+        """The operands, as the net's own values where the clamp's end would be another multiple of six than one."""
+        is_displaced = displaces(clamp, math.prod(value.multiple for value in values), grid)
+        return self._all_plain(name, path, values) if is_displaced else values
+
+    def _all_plain(self, name: str, path: str, values: Sequence[Value]) -> list[Value]:
+        return [self._plain(f"{name}.operand{index}", path, value) for index, value in enumerate(values)]
+
+    def _plain(self, name: str, path: str, value: Value) -> Value:
+        if value.multiple == 1:
+            return value
+        own = Quantization(scale=float32(value.grid.scale / value.multiple), zero_point=value.grid.zero_point)
+        return self._rescaled(name, path, value, 1.0, own)
+
+    # -- pooling and shape
+
+    def _mean(self, name: str, pending: Pending, grid: Quantization) -> Value:
+        value = pending.operands[0]
+        output = mean_on(name, pending.step.shape, value, grid)
+        self._operators.append(Mean(output=output.tensor, path=pending.step.path, input=value.tensor))
+        return output
+
+    def _window_share(self, name: str, pending: Pending, grid: Quantization) -> Value:
+        """Convolutions whose weights do without what they read, but for the last ones, that see where its map ends."""
+        assert pending.share is not None
+        value: Value = pending.operands[0]
+        channels = pending.step.shape[0]
+        *before, last = pending.share.stages()
+        for stage, own in [*((stage, stage.grid) for stage in before), (last, grid)]:
+            label = name if stage is last else f"{name}.{stage.name}"
+            output = value_on(label, (channels, *stage.sides), own)
+            codes, scales = stage.codes(channels)
+            weights = snap_weights(
+                codes, scales, np.full(channels, stage.bias), value.grid, own, path=pending.step.path
+            )
+            layer: dict[str, Any] = {"output": output.tensor, "path": pending.step.path, "input": value.tensor}
+            self._operators.append(Conv2d(**layer, **stage.geometry(channels), **weights))
+            value = output
+        return value
+
+    def _average_pool(self, name: str, pending: Pending, grid: Quantization) -> Value:
+        value = pending.operands[0]
+        output = value_on(name, pending.step.shape, grid, value.multiple)
+        self._operators.append(average_pool(pending.step, value, output))
+        return output
+
+    def _rearranged(self, name: str, step: Step, value: Value) -> Value:
+        """Some of the input's codes, or all in another order."""
+        tensor = Tensor(name=name, shape=step.shape, quantization=value.tensor.quantization)
+        self._operators.append(rearrangement(step, value.tensor, tensor))
+        return replace(value, tensor=tensor)
+
+    def _concat(self, name: str, pending: Pending, grid: Quantization) -> Value:
+        """All parts on one grid; a part that has another (a settled product, the picture) is brought onto it."""
+        step = pending.step
+        parts = self._alike(name, step.path, pending.operands)
+        output = value_on(name, step.shape, grid, parts[0].multiple)
+        for index, part in enumerate(parts):
+            if part.grid != output.grid:
+                own = replace(step, shape=part.tensor.shape)
+                parts[index] = self._shifted(f"{name}.part{index}", own, part, 0.0, Clamp.NONE, grid)
+        tensors = tuple(part.tensor for part in parts)
+        self._operators.append(Concat(output=output.tensor, path=step.path, parts=tensors))
+        return output
+
+    def _flatten(self, name: str, step: Step, value: Value, is_sole_user: bool) -> Value:
+        """(C, 1, 1) to (C,): a mean that nobody else reads gives the vector itself; `_weighted` takes a larger map."""
+        if value.tensor.shape[1:] not in ((), (1, 1)):
+            return value
+        last = self._operators[-1]
+        if isinstance(last, Mean) and last.output is value.tensor and is_sole_user:
+            self._operators[-1] = replace(last, output=replace(value.tensor, shape=step.shape))
+            return replace(value, tensor=self._operators[-1].output)
+        return self._reshaped(name, step, value)
+
+    def _reshaped(self, name: str, step: Step, value: Value) -> Value:
+        output = Tensor(name=name, shape=step.shape, quantization=value.tensor.quantization)
+        self._operators.append(Reshape(output=output, path=step.path, input=value.tensor))
+        return replace(value, tensor=output)
+
+
+_EMIT: dict[Kind, Callable[[IntegerEmitter, str, Pending, Quantization], Value]] = {
+    Kind.WEIGHTED: IntegerEmitter._weighted,
+    Kind.ADD: IntegerEmitter._add,
+    Kind.ADD_CONSTANT: IntegerEmitter._add_constant,
+    Kind.RELU: IntegerEmitter._activation,
+    Kind.RELU6: IntegerEmitter._activation,
+    Kind.HARD_SIGMOID: IntegerEmitter._hard_sigmoid,
+    Kind.HARD_SWISH: IntegerEmitter._hard_swish,
+    Kind.MUL: IntegerEmitter._mul,
+    Kind.SCALE: IntegerEmitter._scale,
+    Kind.GLOBAL_MEAN: IntegerEmitter._mean,
+    Kind.AVERAGE_POOL: IntegerEmitter._average_pool,
+    Kind.WINDOW_SHARE: IntegerEmitter._window_share,
+    Kind.CONCAT: IntegerEmitter._concat,
+}

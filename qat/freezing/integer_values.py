@@ -1,0 +1,99 @@
+"""What an int8 tensor stands for: the net's own values, or a multiple of them.
+
+h-swish's product is six times h-swish, because the factor 1/6 costs an operator. The multiple travels in the tensor's
+scale and goes into the next weights, where it is free.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mobile_sdk.graph import arithmetic
+from mobile_sdk.graph.operators import INT8_MAX, INT8_MIN, Clamp, Conv2d, Quantization, Tensor
+from qat.layers.integer_rounding import SMALLEST_FACTOR, float32
+from qat.steps import Step
+
+ALL_CODES = np.arange(INT8_MIN, INT8_MAX + 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Value:
+    """A tensor, and the multiple of the net's own values that it stands for."""
+
+    tensor: Tensor
+    multiple: float = 1.0
+
+    @property
+    def grid(self) -> Quantization:
+        """The tensor's own grid, the multiple in it."""
+        return arithmetic.quantization_of(self.tensor)
+
+
+def value_on(name: str, shape: tuple[int, ...], grid: Quantization, multiple: float = 1.0) -> Value:
+    """A new tensor that holds `multiple` times values on `grid`."""
+    return Value(tensor=Tensor(name=name, shape=shape, quantization=_scaled(grid, multiple)), multiple=multiple)
+
+
+def product_on(name: str, shape: tuple[int, ...], a: Value, b: Value, grid: Quantization) -> Value:
+    """A new tensor for a product, its scale moved until every processor rounds every pair of codes alike."""
+    multiple = a.multiple * b.multiple
+    wanted = _scaled(grid, multiple)
+    if a.tensor is b.tensor:
+        scale = arithmetic.settle_square_scale(a.grid, wanted)
+    else:
+        scale = arithmetic.settle_product_scale(a.grid, ALL_CODES - b.grid.zero_point, b.grid.scale, wanted)
+    return Value(tensor=Tensor(name=name, shape=shape, quantization=replace(wanted, scale=scale)), multiple=multiple)
+
+
+def rescaled_on(name: str, a: Value, factor: Quantization, grid: Quantization) -> Value:
+    """The same for a product with the constant code 1 on the grid `factor`; the multiple is back at one."""
+    scale = arithmetic.settle_product_scale(a.grid, np.array([1]), factor.scale, grid)
+    return Value(tensor=replace(a.tensor, name=name, quantization=replace(grid, scale=scale)))
+
+
+def mean_on(name: str, shape: tuple[int, ...], x: Value, grid: Quantization) -> Value:
+    """The same for a mean over height and width, its scale moved until all builds round every sum alike."""
+    _, height, width = x.tensor.shape
+    wanted = _scaled(grid, x.multiple)
+    scale = arithmetic.settle_mean_scale(x.grid, wanted, height * width)
+    output = Tensor(name=name, shape=shape, quantization=replace(wanted, scale=scale))
+    return Value(tensor=output, multiple=x.multiple)
+
+
+def needed(clamp: Clamp, output: Value) -> Clamp:
+    """The clamp, or none where the grid's own saturation does it already."""
+    grid = _scaled(output.grid, 1 / output.multiple)
+    is_done = arithmetic.clamp_range(grid, clamp) == arithmetic.clamp_range(grid, Clamp.NONE)
+    return Clamp.NONE if is_done else clamp
+
+
+def displaces(clamp: Clamp, multiple: float, grid: Quantization) -> bool:
+    """Whether a ReLU6 on the net's own `grid` would have to end at a multiple of six, which no operator does."""
+    output = Value(tensor=Tensor(name="", shape=(), quantization=_scaled(grid, multiple)), multiple=multiple)
+    return multiple != 1 and needed(clamp, output) is Clamp.RELU6
+
+
+def average_pool(step: Step, value: Value, output: Value) -> Conv2d:
+    """A depthwise convolution whose every weight is code 1 at scale 1/area: exact wherever convolutions are.
+
+    On a grid so much coarser that every mean is zero, the scale is the least that runtimes accept.
+    """
+    assert step.window is not None
+    channels, area = step.shape[0], step.window.kernel[0] * step.window.kernel[1]
+    scale = max(1 / area, SMALLEST_FACTOR * output.grid.scale / value.grid.scale)
+    return Conv2d(
+        output=output.tensor,
+        path=step.path,
+        input=value.tensor,
+        weight=np.ones((channels, 1, *step.window.kernel), np.int8),
+        weight_scales=np.full(channels, scale, np.float32),
+        bias=np.zeros(channels, np.int32),
+        stride=step.window.stride,
+        padding=step.window.padding,
+        dilation=(1, 1),
+        groups=channels,
+    )
+
+
+def _scaled(grid: Quantization, multiple: float) -> Quantization:
+    return Quantization(scale=float32(grid.scale * multiple), zero_point=grid.zero_point)

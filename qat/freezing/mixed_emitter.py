@@ -1,0 +1,182 @@
+"""Writes int8 operators, and float32 ones for layers that are kept in float, with conversions only where they meet."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mobile_sdk.contract import ImageSpec
+from mobile_sdk.graph.operators import (
+    Add,
+    Constant,
+    Dequantize,
+    Graph,
+    Mul,
+    Operator,
+    Quantization,
+    Quantize,
+    ResizeBilinear,
+    Tensor,
+)
+from mobile_sdk.graph.value_ranges import held_in, resizable_unit, resizing_is_exact
+from qat.freezing.emitter import Pending
+from qat.freezing.float_emitter import FloatEmitter
+from qat.freezing.integer_emitter import IntegerEmitter
+from qat.freezing.integer_values import Value
+from qat.freezing.wide_weights import LEAST_GAIN, wide_weights
+from qat.layers.box_decoder import Decoder
+from qat.layers.integer_rounding import ROUNDER, float32, is_inverted
+from qat.steps import Kind, Step
+
+
+@dataclass(kw_only=True)
+class Either:
+    """A value of the net as codes, as float32 values, or as both: what is missing is written when it is asked for.
+
+    `path` is the layer that it came from, `grid` the one that its codes get, `centred` its codes as whole numbers in
+    float32.
+    """
+
+    path: str
+    codes: Value | None = None
+    values: Tensor | None = None
+    centred: Tensor | None = None
+    grid: Quantization | None = None
+
+    @property
+    def code_grid(self) -> tuple[Quantization, float]:
+        """The grid of the codes, written or not, and the multiple of the net's values that they stand for."""
+        if self.codes is not None:
+            return self.codes.grid, self.codes.multiple
+        assert self.grid is not None
+        return self.grid, 1.0
+
+
+class MixedEmitter:
+    """An emitter whose layers named in `kept` are float32; neighbours that both are pass float32 between them."""
+
+    def __init__(self, image: ImageSpec, grids: Mapping[str, Quantization], kept: frozenset[str]) -> None:
+        self._operators: list[Operator] = []
+        self._integer = IntegerEmitter(image, grids, self._operators)
+        self._float = FloatEmitter(image, self._operators)
+        self._grids, self._kept = grids, kept
+
+    def picture(self) -> Either:
+        """RGB bytes, re-based by 128."""
+        return Either(path="<root>", codes=self._integer.picture())
+
+    def emit(self, name: str, pending: Pending, grid: Quantization) -> Either:
+        """The operator in float32 where its layer is kept, else in int8 on its planned grid."""
+        path = pending.step.path
+        if path in self._kept:
+            in_float = self._exactly(pending) or self._as_float(pending)
+            return Either(path=path, values=self._float.emit(name, in_float, grid), grid=self._grids[name])
+        codes = tuple(self._codes(operand) for operand in pending.operands)
+        return Either(path=path, codes=self._integer.emit(name, replace(pending, operands=codes), grid))
+
+    def pass_on(self, name: str, step: Step, value: Either, *, is_sole_user: bool) -> Either:
+        """A step on its input's grid: in float32 where it is kept, or where its input is float32 already."""
+        if step.path not in self._kept and value.codes is not None:
+            codes = self._integer.pass_on(name, step, value.codes, is_sole_user=is_sole_user)
+            return Either(path=step.path, codes=codes)
+        source = self._values(value, step.path)
+        grid = value.grid or _plain(value.codes)
+        if step.kind is Kind.RESIZE and grid is not None:
+            source = self._resizable(value, source, step, grid)
+        if step.kind is Kind.SCALE and grid is not None:
+            grid = replace(grid, scale=float32(grid.scale * step.constant))
+        written = self._float.pass_on(name, step, source, is_sole_user=is_sole_user)
+        return Either(path=step.path, values=written, grid=grid)
+
+    def boxes(self, name: str, step: Step, predictions: tuple[Either, ...], decoder: Decoder) -> Either:
+        """A detector's output, of codes and of kept predictions alike."""
+        tensors = tuple(self._plain_tensor(each, step.path) for each in predictions)
+        return Either(path=step.path, values=self._float.boxes(name, step, tensors, decoder))
+
+    def finish(self, value: Either) -> Graph:
+        """The graph whose scores are `value`: float32 where the last layer is kept."""
+        if value.codes is not None:
+            return self._integer.finish(value.codes)
+        picture = self._integer.picture().tensor
+        return Graph(input=picture, operators=tuple(self._operators))
+
+    def _plain_tensor(self, value: Either, path: str) -> Tensor:
+        is_plain = value.codes is not None and value.codes.multiple == 1
+        return value.codes.tensor if value.codes is not None and is_plain else self._values(value, path)
+
+    def _as_float(self, pending: Pending) -> Pending:
+        return replace(pending, operands=tuple(self._values(each, pending.step.path) for each in pending.operands))
+
+    def _exactly(self, pending: Pending) -> Pending | None:
+        """A layer on centred codes, its weights so wide that every sum is exact; None where these would be coarse."""
+        if pending.layer is None:
+            return None
+        (value,) = pending.operands
+        grid, multiple = value.code_grid
+        weight, bias = (term.detach().numpy().astype(np.float64) for term in pending.layer.folded())
+        wide = wide_weights(weight / multiple, bias, grid)
+        if wide is None:
+            return None
+        return replace(pending, operands=(self._centred(value, pending.step.path),), numbers=(wide.weight, wide.bias))
+
+    def _centred(self, value: Either, path: str) -> Tensor:
+        """`q - zero_point` in float32: dequantized codes over their scale, made whole where that is off."""
+        if value.centred is None:
+            codes = self._codes(value)
+            dequantized, name = self._dequantized(codes.tensor, path), codes.tensor.name
+            inverse = np.float32(1) / np.float32(codes.grid.scale)
+            value.centred = self._with_constant(Mul, dequantized, f"{name}.centred", float(inverse), path)
+            if not is_inverted(codes.grid.scale):
+                value.centred = self._whole(value.centred, name, 1.0, path)
+        return value.centred
+
+    def _resizable(self, value: Either, source: Tensor, step: Step, grid: Quantization) -> Tensor:
+        """The values, rounded to so few bits that their resizing is exact; as they are where that would be coarse."""
+        resizing = ResizeBilinear(output=replace(source, shape=step.shape), path=step.path, input=source)
+        held = held_in(self._operators)[source.name]
+        if held is None or resizing_is_exact(resizing, held):
+            return source
+        unit = resizable_unit(resizing, held)
+        return self._whole(source, source.name, unit, value.path) if unit <= grid.scale / LEAST_GAIN else source
+
+    def _whole(self, source: Tensor, name: str, unit: float, path: str) -> Tensor:
+        """The nearest multiples of `unit`."""
+        for sign, step in ((1, "shifted"), (-1, "whole")):
+            source = self._with_constant(Add, source, f"{name}.{step}", sign * ROUNDER * unit, path)
+        return source
+
+    def _dequantized(self, codes: Tensor, path: str) -> Tensor:
+        tensor = Tensor(name=f"{codes.name}.values", shape=codes.shape, quantization=None)
+        if all(operator.output != tensor for operator in self._operators):
+            self._operators.append(Dequantize(output=tensor, path=path, input=codes))
+        return tensor
+
+    def _with_constant(self, kind: type[Add | Mul], a: Tensor, name: str, value: float, path: str) -> Tensor:
+        constant = Constant(name=f"{name}.constant", value=value, quantization=None)
+        self._operators.append(kind(output=replace(a, name=name), path=path, a=a, b=constant))
+        return self._operators[-1].output
+
+    def _codes(self, value: Either) -> Value:
+        if value.codes is None:
+            assert value.values is not None and value.grid is not None
+            tensor = replace(value.values, name=f"{value.values.name}.codes", quantization=value.grid)
+            self._operators.append(Quantize(output=tensor, path=value.path, input=value.values))
+            value.codes = Value(tensor=tensor)
+        return value.codes
+
+    def _values(self, value: Either, path: str) -> Tensor:
+        """The net's own values: where the codes stand for a multiple of them, it is taken out."""
+        if value.values is None:
+            assert value.codes is not None
+            codes, multiple = value.codes.tensor, value.codes.multiple
+            value.values = self._dequantized(codes, path)
+            if multiple != 1:
+                value.values = self._with_constant(
+                    Mul, value.values, f"{codes.name}.plain", float32(1 / multiple), path
+                )
+        return value.values
+
+
+def _plain(codes: Value | None) -> Quantization | None:
+    """The grid of the net's own values."""
+    return None if codes is None else replace(codes.grid, scale=float32(codes.grid.scale / codes.multiple))

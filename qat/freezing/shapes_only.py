@@ -1,0 +1,26 @@
+"""The graph of a net whose numbers do not matter: for what depends on shapes alone, such as its latency."""
+
+import torch
+from torch import nn
+
+from mobile_sdk.contract import Contract
+from mobile_sdk.graph.operators import Graph
+from qat.freezing.freezing import float_twin, freeze
+from qat.preparation.preparation import prepare
+
+
+def untrained_graph(net: nn.Module, contract: Contract, *, is_int8: bool) -> Graph:
+    """The graph of `net` as it is, int8 or float32, in a second or two: ranges come from one picture of noise.
+
+    Raises CaptureError where the net cannot be captured.
+    """
+    if not is_int8:
+        return float_twin(net, contract).graph
+    prepared = prepare(net, contract).eval()
+    prepared.at(freeze_observers=True, freeze_batch_norm=True)
+    prepared.calibrate(True)
+    size_px = contract.image.size_px
+    with torch.no_grad():
+        prepared(torch.randn(1, 3, size_px, size_px, generator=torch.Generator().manual_seed(0)))
+    prepared.calibrate(False)
+    return freeze(prepared, contract).graph

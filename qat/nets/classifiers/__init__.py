@@ -1,0 +1,1 @@
+"""Classifiers: one file for each family, its paper's table and a loop."""

@@ -1,0 +1,96 @@
+"""A trained float net as one safetensors file that says itself what net it is and for which contract."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, JsonValue, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save
+from torch import nn
+
+from mobile_sdk.contract import Contract, Task
+from mobile_sdk.document import Document
+from mobile_sdk.errors import DataError
+from mobile_sdk.system.atomic_files import write_bytes
+from mobile_sdk.system.regular_file import MOST_WEIGHTS, check_regular
+from mobile_sdk.tasks.class_quality import ByLabel
+from qat.nets import ImageClassifier, build_net
+from qat.nets.architecture import Architecture
+from qat.nets.classifiers.mobilenet_v3 import build_for
+from qat.nets.segmenters import Segmenter, build_segmenter
+from qat.nets.ssd import Ssd, build_detector
+
+_KEY = "mobile_sdk"
+_BUILDERS: Mapping[Task, Callable[..., ImageClassifier | Ssd | Segmenter]] = {
+    "classification": build_net,
+    "detection": build_detector,
+    "segmentation": build_segmenter,
+}
+
+
+class SavedNet(Document):
+    """What stands in the file's header: the net's name and width, its contract, and how it was trained.
+
+    A net that was searched has an `architecture`; its name and width are those of the net that the search began with.
+    `net_settings` are what `build_detector` or `build_segmenter` was given besides the width. `by_label` is what the
+    last epoch's validation gave for each label, as `History` says.
+    """
+
+    net: str
+    width: float = 1.0
+    net_settings: dict[str, JsonValue] = Field(default_factory=dict)
+    architecture: Architecture | None = None
+    contract: Contract
+    settings: dict[str, JsonValue] = Field(default_factory=dict)
+    history: tuple[dict[str, JsonValue], ...] = ()
+    by_label: Annotated[ByLabel | None, Field(exclude_if=lambda shares: shares is None)] = None
+
+    @property
+    def title(self) -> str:
+        """What the net is called where people read it."""
+        return self.net if self.architecture is None else f"{self.net}, searched"
+
+
+def save_net(net: nn.Module, saved: SavedNet, path: Path) -> None:
+    """Writes weights, statistics and header to `path`, whole or not at all."""
+    tensors = {key: value.detach().contiguous() for key, value in net.state_dict().items()}
+    write_bytes(path, save(tensors, metadata={_KEY: saved.model_dump_json()}))
+
+
+def read_header(path: Path) -> SavedNet | None:
+    """The header of a file that `save_net` wrote; None for any other file, such as a published checkpoint."""
+    try:
+        check_regular(path, at_most=MOST_WEIGHTS)
+        with safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get(_KEY)
+    except (SafetensorError, OSError):
+        return None
+    try:
+        return None if text is None else SavedNet.model_validate_json(text)
+    except ValidationError as error:
+        raise DataError(
+            f"expected a net of this SDK in {path.name}, found a header that is damaged or newer", hint="train it again"
+        ) from error
+
+
+def load_net(path: Path) -> tuple[ImageClassifier | Ssd | Segmenter, SavedNet]:
+    """The net and its header; raises DataError for a file that `save_net` did not write."""
+    saved = read_header(path)
+    if saved is None:
+        raise DataError(f"expected a net that `train` wrote, found {path.name}", hint="name net.safetensors")
+    try:
+        net = _built(saved)
+        net.load_state_dict(load_file(path))
+    except (SafetensorError, RuntimeError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+        raise DataError(
+            f"expected the tensors of {saved.title} in {path.name}, found others",
+            hint="train it again, or copy it again",
+        ) from error
+    return net.eval(), saved
+
+
+def _built(saved: SavedNet) -> ImageClassifier | Ssd | Segmenter:
+    if saved.architecture is not None:
+        return build_for(saved.architecture, saved.contract)
+    return _BUILDERS[saved.contract.task](saved.net, saved.contract, width=saved.width, **saved.net_settings)

@@ -1,0 +1,94 @@
+"""Joins activations with the roundings around them, so that a training step reads and keeps each tensor once.
+
+The graph that `freeze` walks stays as it is: what runs in training is another one over the same modules.
+"""
+
+import copy
+from typing import TypeVar
+
+from torch import Tensor, fx, nn
+
+from qat.layers.fake_quant import TensorQuantizer
+from qat.layers.rounding import extremes, round_to, rounded_swish, swish_after
+from qat.layers.weighted import HardSwish
+from qat.steps import CLAMPS, Kind, step_of
+
+_Part = TypeVar("_Part", bound=nn.Module)
+
+
+def fused(captured: fx.GraphModule) -> fx.GraphModule:
+    """The same net over the same modules, in fewer passes over its tensors; it computes the same bits.
+
+    A tensor that others read as well, such as an output added to the graph, is left as it is.
+    """
+    graph = copy.deepcopy(captured.graph)
+    modules: dict[str, nn.Module] = dict(captured.named_modules(remove_duplicate=False))
+    for node in graph.nodes:
+        quantizer, source = _called(node, modules, TensorQuantizer), _only_read_by(node)
+        if quantizer is None or source is None:
+            continue
+        step, swish, before = step_of(source), _called(source, modules, HardSwish), _only_read_by(source)
+        first = None if before is None else _called(before, modules, TensorQuantizer)
+        if step is not None and step.kind in CLAMPS and quantizer.saturates_as(step.kind):
+            _take_in(node, [source], RoundedClamp(step.kind, quantizer), modules)
+        elif swish is not None and before is not None and first is not None and quantizer.bounds.low is not None:
+            _take_in(node, [source, before], RoundedSwish(first, swish, quantizer), modules)
+    return fx.GraphModule(modules, graph)
+
+
+class RoundedClamp(nn.Module):
+    """A ReLU or ReLU6 that is the saturation of the grid after it."""
+
+    def __init__(self, kind: Kind, quantizer: TensorQuantizer) -> None:
+        super().__init__()
+        self.clamp = nn.ReLU() if kind is Kind.RELU else nn.ReLU6()
+        self.quantizer = quantizer
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The clamped `x`, rounded."""
+        if self.quantizer.is_following:
+            self.quantizer.move(*extremes(x))  # of `x` before the clamp: a range takes in zero and ends at 6 anyway
+        if not self.quantizer.is_rounding:
+            clamped: Tensor = self.clamp(x)
+            return clamped
+        return round_to(self.quantizer.rounding(), x)
+
+
+class RoundedSwish(nn.Module):
+    """An h-swish with the rounding before it, which nobody else reads, and the rounding after it."""
+
+    def __init__(self, before: TensorQuantizer, swish: HardSwish, after: TensorQuantizer) -> None:
+        super().__init__()
+        self.before, self.swish, self.after = before, swish, after
+
+    def forward(self, x: Tensor) -> Tensor:
+        """h-swish of the rounded `x`, rounded."""
+        before, swish, after = self.before, self.swish, self.after
+        if not (before.is_rounding and swish.quantizing and after.is_rounding):
+            result: Tensor = after(swish(before(x)))
+            return result
+        if before.is_following or after.is_following:
+            low, high = extremes(x)
+            before.move(low, high)
+            after.move(low, swish_after(before.rounding(), high))  # it rises where it is positive
+        return rounded_swish(before.rounding(), after.rounding(), x)
+
+
+def _called(node: fx.Node, modules: dict[str, nn.Module], kind: type[_Part]) -> _Part | None:
+    module = modules.get(str(node.target)) if node.op == "call_module" else None
+    return module if isinstance(module, kind) else None
+
+
+def _only_read_by(node: fx.Node) -> fx.Node | None:
+    """The node that gives `node` its one operand, where nobody else reads it."""
+    source = node.args[0] if len(node.args) == 1 else None
+    return source if isinstance(source, fx.Node) and len(source.users) == 1 else None
+
+
+def _take_in(node: fx.Node, taken: list[fx.Node], module: nn.Module, modules: dict[str, nn.Module]) -> None:
+    """`node` calls `module` on what the last of the `taken` nodes reads; they go."""
+    node.target = f"fused_{node.name}"
+    node.args = (taken[-1].args[0],)
+    modules[node.target] = module
+    for gone in taken:
+        gone.graph.erase_node(gone)

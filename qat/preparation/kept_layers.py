@@ -1,0 +1,60 @@
+"""Which layers of a prepared net stay in float32: found by name, and switched off while the others round."""
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from torch import fx
+
+from mobile_sdk.errors import SettingError
+from qat.layers.weighted import HardSwish, Weighted
+from qat.steps import Kind, absorbs, step_of
+
+_UNNAMED = (Kind.DROPOUT, Kind.FLATTEN, Kind.UNFLATTEN, Kind.RESIZE, Kind.SCALE)  # they keep their input's grid
+
+
+def find_layers(net: fx.GraphModule, names: Sequence[str]) -> frozenset[str]:
+    """The layers that `names` mean: each the path of a layer, or else of a module, for all layers in it.
+
+    Raises SettingError, with the likeliest name meant, where there is none.
+    """
+    known = [path for node, path in _owners(net.graph).items() if not _is_named_by_nobody(node)]
+    kept = frozenset(layer for name in names for layer in _find(name, list(dict.fromkeys(known))))
+    if kept and kept.issuperset(known):
+        raise SettingError("expected a layer that is left in int8, found all kept in float", hint="export float.pt2")
+    return kept
+
+
+def float_parts(net: fx.GraphModule, kept: frozenset[str]) -> list[Weighted | HardSwish]:
+    """The layers in `kept` that round their weights or gates. What lies between layers is rounded as ever."""
+    owners, parts = _owners(net.graph), []
+    for node in net.graph.nodes:
+        if node.op == "call_module" and owners.get(node) in kept:
+            module = net.get_submodule(str(node.target))
+            if isinstance(module, Weighted | HardSwish):
+                parts.append(module)
+    return parts
+
+
+def _find(name: str, known: Sequence[str]) -> list[str]:
+    layers = [name] if name in known else [path for path in known if path.startswith(f"{name}.")]
+    if not layers:
+        near = get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else "`mobile-sdk inspect PROGRAM --sensitivity` prints the names"
+        raise SettingError(f"expected the name of a layer to keep in float, found {name!r}", hint=hint)
+    return layers
+
+
+def _owners(graph: fx.Graph) -> dict[fx.Node, str]:
+    """Every computing node's layer: an activation that a layer carries out itself belongs to that layer."""
+    owners: dict[fx.Node, str] = {}
+    for node in graph.nodes:
+        if (step := step_of(node)) is not None:
+            owners.setdefault(node, step.path)
+            if (activation := absorbs(node)) is not None:
+                owners[activation] = step.path
+    return owners
+
+
+def _is_named_by_nobody(node: fx.Node) -> bool:
+    step = step_of(node)
+    return step is None or step.kind in _UNNAMED

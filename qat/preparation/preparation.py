@@ -1,0 +1,55 @@
+"""`prepare`: a float net becomes its fake-quantized copy, with ordinary `train()` and `eval()`."""
+
+from collections.abc import Sequence
+
+from torch import fx, nn
+
+from mobile_sdk.arguments import expect_each
+from mobile_sdk.contract import Contract
+from qat.arguments.nets import expect_contract
+from qat.capture.capture import LEFT_OUT, capture
+from qat.capture.net_copy import copy_net
+from qat.data.picture_set import PictureSet
+from qat.layers.resizing import give_grids
+from qat.layers.torchao_pt2e import prepare_qat_pt2e
+from qat.preparation.arguments import expect_float_net
+from qat.preparation.fake_quant_net import FakeQuantNet
+from qat.preparation.kept_layers import find_layers
+from qat.preparation.normalisation import fold_normalisation
+from qat.preparation.output_check import check_output
+from qat.preparation.quantizer import MobileQuantizer
+
+COMPARED = 4  # pictures
+
+
+def prepare(
+    net: nn.Module, contract: Contract, *, keep_float: Sequence[str] = (), pictures: PictureSet | None = None
+) -> FakeQuantNet:
+    """A fake-quantized copy of `net`, weights and statistics carried over; `net` stays as it is.
+
+    The layers named in `keep_float` (a layer's module path, or a module's for all in it) stay in float32, there and in
+    the program that is frozen from it. What was captured is compared with `net` in float, on the first of `pictures`,
+    or on made-up ones. Raises CaptureError, naming the module, where the net does what no integer
+    operator stands for, SettingError for a name that no layer has.
+    """
+    expect_float_net(net)
+    expect_contract(contract)
+    expect_each("keep_float", keep_float, str, hint='give the layers\' paths: ["features.0"]')
+    batch = None if pictures is None or not len(pictures) else _few(pictures).tensors(contract.image)
+    captured = capture(copy_net(net).cpu().float(), contract.image.size_px, batch)
+    left_out = captured.meta[LEFT_OUT]
+    fold_normalisation(captured, contract.image)
+    check_output(captured, contract)
+    prepared = prepare_qat_pt2e(captured, MobileQuantizer())
+    # A new GraphModule has the ordinary train() and eval() that torchao replaced on the prepared one.
+    module = fx.GraphModule(prepared, prepared.graph)
+    give_grids(module)
+    fake_quantized = FakeQuantNet(module, contract, find_layers(module, keep_float), left_out)
+    fake_quantized.quantize(True)
+    return fake_quantized.train(net.training)
+
+
+def _few(pictures: PictureSet) -> PictureSet:
+    """The first pictures; a single one twice, for some nets squeeze() a batch of one away."""
+    few = pictures[:COMPARED]
+    return few if len(few) > 1 else PictureSet(sources=few.sources * 2, targets=few.targets * 2)

@@ -1,0 +1,132 @@
+"""Which tensors get int8, and on what grid: a torchao quantizer that knows ReLU6, h-swish, hard-sigmoid and SE.
+
+Stock quantizers give the tensor before a ReLU6 and the one after it a shared grid, and leave h-swish and hard-sigmoid
+in float. Here a tensor that only an activation reads is never materialised; ranges that mathematics fixes are fixed.
+"""
+
+from functools import partial
+from typing import Any
+
+import torch
+from torch import fx
+
+from qat.layers.fake_quant import Range, TensorQuantizer
+from qat.layers.torchao_pt2e import (
+    QuantizationAnnotation,
+    QuantizationSpec,
+    QuantizationSpecBase,
+    Quantizer,
+    SharedQuantizationSpec,
+)
+from qat.steps import ON_THE_GRID, Kind, absorbs, step_of
+
+HARD_SWISH_MINIMUM = -0.375  # at x = -1.5
+HARD_SWISH_FLOOR = -3.0  # at and below it h-swish is 0: codes spent there are lost
+
+
+class MobileQuantizer(Quantizer):  # type: ignore[misc]
+    """Annotates a captured net: int8 per tensor for activations; weights are the layers' own business."""
+
+    def annotate(self, model: fx.GraphModule) -> fx.GraphModule:
+        """Sets `quantization_annotation` on every node whose output is a tensor in the integer graph."""
+        groups = _shared_grids(model.graph)
+        for node in model.graph.nodes:
+            if _is_materialised(node):
+                leader = groups.get(node, node)
+                spec = _spec(_range(node, node in groups)) if leader is node else SharedQuantizationSpec(leader)
+                _annotate(node, spec)
+        return model
+
+    def validate(self, model: fx.GraphModule) -> None:
+        """Nothing is left to check: capture refused what this quantizer does not know."""
+
+
+def _is_materialised(node: fx.Node) -> bool:
+    step = step_of(node)
+    if step is None or step.kind is Kind.BOXES or absorbs(node) is not None:
+        return False
+    feeds_concat = any((user_step := step_of(user)) and user_step.kind is Kind.CONCAT for user in node.users)
+    return step.kind not in ON_THE_GRID or (step.kind is Kind.SCALE and feeds_concat)
+
+
+def _range(node: fx.Node, is_shared: bool) -> Range:
+    """What is known of the node's values before any picture is seen."""
+    step = step_of(node)
+    assert step is not None
+    if is_shared:
+        return Range()
+    if step.kind is Kind.RELU6:
+        return Range(low=0.0, high=6.0)
+    if step.kind is Kind.RELU:
+        return Range(low=0.0)
+    if step.kind is Kind.HARD_SIGMOID:
+        return Range(low=0.0, high=1.0, is_operators_own=True)
+    if step.kind is Kind.HARD_SWISH:
+        return Range(low=HARD_SWISH_MINIMUM)
+    if step.kind is Kind.WINDOW_SHARE:
+        return Range(low=0.0, high=step.constant, is_operators_own=True)
+    only_swish = all((user_step := step_of(user)) and user_step.kind is Kind.HARD_SWISH for user in node.users)
+    return Range(floor=HARD_SWISH_FLOOR) if only_swish and node.users else Range()
+
+
+def _shared_grids(graph: fx.Graph) -> dict[fx.Node, fx.Node]:
+    """Node → the leader whose grid it shares: a concatenation and what it joins have one grid.
+
+    But for what has a grid already: the picture, and a gate, which saturates at the ends of its own.
+    """
+    leaders: dict[fx.Node, fx.Node] = {}
+
+    def leader_of(node: fx.Node) -> fx.Node:
+        while leaders.setdefault(node, node) is not node:
+            node = leaders[node]
+        return node
+
+    order = {node: index for index, node in enumerate(graph.nodes)}
+    for node in graph.nodes:
+        step = step_of(node)
+        if step is not None and step.kind is Kind.CONCAT:
+            sources = [_source(part) for part in node.args[0]]
+            members = [node, *(source for source in sources if not _has_own_grid(source))]
+            first = min((leader_of(member) for member in members), key=order.__getitem__)
+            for member in members:
+                leaders[leader_of(member)] = first
+    return {node: leader_of(node) for node in leaders}
+
+
+def _has_own_grid(node: fx.Node) -> bool:
+    step = step_of(node)
+    return step is None or step.kind is Kind.HARD_SIGMOID
+
+
+def _source(node: fx.Node) -> fx.Node:
+    """The node whose quantizer made the grid that `node`'s values lie on."""
+    while not _is_materialised(node) and node.op != "placeholder":
+        node = node.args[0]  # type: ignore[assignment]
+    return node
+
+
+def _spec(bounds: Range) -> QuantizationSpec:
+    return QuantizationSpec(
+        dtype=torch.int8,
+        quant_min=-128,
+        quant_max=127,
+        qscheme=torch.per_tensor_affine,
+        observer_or_fake_quant_ctr=_Constructor(bounds),
+    )
+
+
+class _Constructor:
+    """Builds a TensorQuantizer the way torchao asks for one."""
+
+    __name__ = "TensorQuantizer"
+
+    def __init__(self, bounds: Range) -> None:
+        self._bounds = bounds
+
+    def with_args(self, **spec: Any) -> "partial[TensorQuantizer]":
+        """Torchao's constructor protocol: the spec's own fields arrive as keywords."""
+        return partial(TensorQuantizer, bounds=self._bounds, **spec)
+
+
+def _annotate(node: fx.Node, spec: QuantizationSpecBase) -> None:
+    node.meta["quantization_annotation"] = QuantizationAnnotation(output_qspec=spec, _annotated=True)

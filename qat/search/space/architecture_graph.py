@@ -1,0 +1,55 @@
+"""The int8 graph of an architecture, drawn from its table: what a latency needs to know, in milliseconds."""
+
+from mobile_sdk.graph.builder import Pen
+from mobile_sdk.graph.operators import Add, Clamp, Graph, Mul, Tensor
+from qat.nets.architecture import ActivationName, Architecture, Bottleneck
+from qat.nets.blocks import make_divisible
+
+
+def drawn_graph(architecture: Architecture, *, classes: int, size_px: int) -> Graph:
+    """The operators, shapes and order of the program that the trained net will be; its weights are random.
+
+    A test holds it against graphs that are captured from built nets, which take a hundred times as long.
+    """
+    pen, activation = Pen(size_px), architecture.activation
+    x = _activated(pen, pen.input, architecture.stem, 3, stride=2, activation=activation)
+    for index, block in enumerate(architecture.blocks):
+        drawn = _block(pen, x, block, expands=architecture.expands(index))
+        if architecture.has_shortcut(index):
+            is_stem = index == 0 and activation == "hard_swish"  # its sixth has no layer's weights to go to
+            drawn = pen.binary(Add, pen.scaled(x) if is_stem else x, drawn)
+        x = drawn
+    x = pen.mean(_activated(pen, x, architecture.last, activation=activation))
+    if activation == "relu":
+        x = pen.linear(x, architecture.hidden, clamp=Clamp.RELU)
+    else:
+        x = pen.hard_swish(pen.linear(x, architecture.hidden))
+    pen.linear(x, classes)
+    return pen.graph()
+
+
+def _block(pen: Pen, x: Tensor, block: Bottleneck, *, expands: bool) -> Tensor:
+    if expands:
+        x = _activated(pen, x, block.expanded, activation=block.activation)
+    x = _activated(
+        pen, x, block.expanded, block.kernel, stride=block.stride, groups=block.expanded, activation=block.activation
+    )
+    if block.has_se:
+        squeezed = pen.conv(pen.mean(x), make_divisible(block.expanded / 4), clamp=Clamp.RELU)
+        x = pen.binary(Mul, x, pen.conv(squeezed, block.expanded))
+    return pen.conv(x, block.channels)
+
+
+def _activated(
+    pen: Pen,
+    x: Tensor,
+    channels: int,
+    kernel: int = 1,
+    *,
+    stride: int = 1,
+    groups: int = 1,
+    activation: ActivationName,
+) -> Tensor:
+    if activation == "relu":
+        return pen.conv(x, channels, kernel, stride=stride, groups=groups, clamp=Clamp.RELU)
+    return pen.hard_swish(pen.conv(x, channels, kernel, stride=stride, groups=groups))

@@ -1,1 +1,0 @@
-"""Semantic segmentation: pictures with masks, and training on them."""

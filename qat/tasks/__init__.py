@@ -1,0 +1,1 @@
+"""Tasks: what is trained and how it is evaluated, one folder for each task."""

@@ -1,0 +1,1 @@
+"""Detection: pictures with boxes come in, and a trained detector goes out."""

@@ -1,0 +1,132 @@
+"""Trains detectors, float and fake-quantized ones alike, by the same plans as classifiers."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from mobile_sdk.contract import Contract
+from mobile_sdk.errors import SettingError
+from mobile_sdk.system.progress import Progress
+from mobile_sdk.tasks.average_precision import AveragePrecision, average_precision
+from mobile_sdk.tasks.detection import Truth
+from qat.arguments.nets import expect_net, expect_plan, folder_or_none
+from qat.data.arguments import to_judge_by, to_learn_from
+from qat.data.augmentation.detection import DetectionAugmentation
+from qat.data.boxes.pictures import DetectionPictures, DetectionSet, check_truths
+from qat.data.content_hash import Fingerprint, data_fingerprint
+from qat.distributed.processes import current_processes
+from qat.layers.box_decoder import Decoder
+from qat.layers.memory_format import device_of
+from qat.progress import shown
+from qat.tasks.classification.training import contract_of
+from qat.tasks.detection.loss import MultiboxLoss
+from qat.training.annotated_batches import outputs_of, own_batches
+from qat.training.epoch_pictures import TrainingPictures
+from qat.training.history import History, Validation
+from qat.training.loop import train
+from qat.training.plan import TrainPlan
+from qat.training.plan_check import check_folder, check_net_fits, check_unread
+
+Composer = Callable[[int], DetectionSet]
+"""Gives the training pictures of an epoch (0-based): the same ones whenever it is asked for them."""
+
+
+def fit_detector(
+    net: nn.Module,
+    pictures: DetectionPictures,
+    plan: TrainPlan | None = None,
+    *,
+    compose: Composer | None = None,
+    out: Path | str | None = None,
+    overwrite: bool = False,
+    progress: Progress = True,
+) -> History:
+    """Trains a net of `build_detector`, or a `prepare`d one, in place by `plan` and leaves it in eval() mode.
+
+    `compose` makes fresh pictures for every epoch in place of `pictures.train`, always the same ones for one. With a
+    folder `out` every epoch leaves a checkpoint there, from which the same call goes on; another run's is only replaced
+    with `overwrite`.
+    SettingError: no detector, boxes that are none, other labels than the pictures', a setting of the plan that a
+    detector's loss does nothing with, a loss that is not finite, another run in `out`.
+    """
+    expect_net(net)
+    to_learn_from(pictures, DetectionPictures, "load_box_folder")
+    expect_plan(plan, TrainPlan)
+    plan, contract = plan or TrainPlan.detector(), contract_of(net)
+    plan = plan.augmenting(DetectionAugmentation, has_sides=pictures.train.has_sides, composes=compose is not None)
+    if contract.labels != pictures.labels:
+        raise SettingError("expected pictures with the contract's labels, found others", hint="use pictures.labels")
+    for part in (pictures.train, pictures.validation):
+        check_truths(part, len(contract.labels))
+    check_unread(plan, "detector", ("label_smoothing", "class_balance", "distillation"))
+    check_folder(out, overwrite=overwrite)
+    check_net_fits(plan, net)
+    with shown(progress), current_processes().at_work(net):
+        task = _Detection(net, pictures, plan, contract, compose)
+        folder = folder_or_none(out)
+        return train(net, task, plan, contract, out=folder, overwrite=overwrite)
+
+
+def evaluate_detector(net: nn.Module, pictures: DetectionPictures | DetectionSet) -> AveragePrecision:
+    """COCO's average precision of `net` on `pictures`; leaves it in eval() mode.
+
+    Of pictures in two parts those held out are taken.
+    """
+    expect_net(net)
+    pictures = to_judge_by(pictures, DetectionSet, "load_box_folder")
+    contract = contract_of(net)
+    check_truths(pictures, len(contract.labels))
+    outputs = torch.cat([*outputs_of(net.eval(), pictures, contract.image)])
+    return average_precision(outputs.numpy(), pictures.truths_in(contract.image), contract)
+
+
+def decoder_of(net: nn.Module) -> Decoder:
+    """The net's box decoder; SettingError where it has none."""
+    found = next((module for module in net.modules() if isinstance(module, Decoder)), None)
+    if found is None:
+        raise SettingError(f"expected a detector, found {type(net).__name__}", hint="use build_detector")
+    return found
+
+
+class _Detection:
+    """What is where in a picture, learned from its boxes."""
+
+    gradient_limit: float | None = 10.0
+
+    def __init__(
+        self,
+        net: nn.Module,
+        pictures: DetectionPictures,
+        plan: TrainPlan,
+        contract: Contract,
+        compose: Composer | None,
+    ) -> None:
+        self._net, self._pictures, self._plan, self._contract = net, pictures, plan, contract
+        self._train = TrainingPictures(
+            pictures.train, compose, contract.image, are_augmented=plan.augmentation is not None
+        )
+        self._held_out = current_processes().own(pictures.validation)
+        self._loss = MultiboxLoss(decoder_of(net))
+
+    def fingerprint(self) -> Fingerprint:
+        return data_fingerprint(self._train.before_the_run(), self._pictures.validation, "boxes")
+
+    def batches(self, epoch: int) -> tuple[int, Iterator[tuple[Tensor, list[Truth]]]]:
+        train, image = self._train.of_epoch(epoch), self._contract.image
+        augmentation = self._plan.augmentation
+        assert isinstance(augmentation, DetectionAugmentation | None)
+        return own_batches(train, image, self._plan, augmentation, epoch, device_of(self._net))
+
+    def loss(self, batch: tuple[Tensor, list[Truth]]) -> Tensor:
+        rgb, truths = batch
+        loss: Tensor = self._loss(self._net(rgb), truths)
+        return loss
+
+    def validate(self) -> Validation:
+        image = self._contract.image
+        outputs = current_processes().gathered(torch.cat([*outputs_of(self._net.eval(), self._held_out, image)]))
+        precision = average_precision(outputs.numpy(), self._pictures.validation.truths_in(image), self._contract)
+        at_half = precision.at_half_share
+        return Validation(shares={"validation_accuracy_share": at_half}, by_label=precision.by_label)

@@ -1,0 +1,1 @@
+"""Segmentation: pictures with masks come in, and a trained segmenter goes out."""

@@ -1,0 +1,139 @@
+"""Trains segmenters, float and fake-quantized ones alike, by the same plans as classifiers."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mobile_sdk.contract import Contract
+from mobile_sdk.errors import SettingError
+from mobile_sdk.system.progress import Progress
+from mobile_sdk.tasks.mean_iou import MeanIou, mean_iou
+from mobile_sdk.tasks.segmentation import VOID
+from qat.arguments.nets import expect_net, expect_plan, folder_or_none
+from qat.data.arguments import to_judge_by, to_learn_from
+from qat.data.augmentation.segmentation import SegmentationAugmentation
+from qat.data.content_hash import Fingerprint, data_fingerprint
+from qat.data.masks.pictures import SegmentationPictures, SegmentationSet
+from qat.distributed.processes import current_processes
+from qat.layers.memory_format import device_of
+from qat.progress import shown
+from qat.tasks.classification.training import contract_of
+from qat.training.annotated_batches import outputs_of, own_batches
+from qat.training.epoch_pictures import TrainingPictures
+from qat.training.history import History, Validation
+from qat.training.label_loss import balanced, label_loss
+from qat.training.loop import train
+from qat.training.plan import TrainPlan
+from qat.training.plan_check import check_folder, check_net_fits, check_unread
+
+Composer = Callable[[int], SegmentationSet]
+"""Gives the training pictures of an epoch (0-based): the same ones whenever it is asked for them."""
+
+
+_COUNTED = 32  # masks at a time
+
+
+def fit_segmenter(
+    net: nn.Module,
+    pictures: SegmentationPictures,
+    plan: TrainPlan | None = None,
+    *,
+    compose: Composer | None = None,
+    out: Path | str | None = None,
+    overwrite: bool = False,
+    progress: Progress = True,
+) -> History:
+    """Trains a net of `build_segmenter`, or a `prepare`d one, in place by `plan` and leaves it in eval() mode.
+
+    The loss is the cross-entropy of all pixels that a label is asked of. `compose` makes fresh pictures for every
+    epoch in place of `pictures.train`, always the same ones for one. With a folder `out` every epoch leaves a
+    checkpoint there, from which the same call goes on; another run's is only replaced with `overwrite`. SettingError:
+    other labels than the pictures', a setting of the plan that a segmenter's loss does nothing with, a loss that is not
+    finite, another run in `out`.
+    """
+    expect_net(net)
+    to_learn_from(pictures, SegmentationPictures, "load_mask_folder")
+    expect_plan(plan, TrainPlan)
+    plan, contract = plan or TrainPlan.segmenter(), contract_of(net)
+    plan = plan.augmenting(SegmentationAugmentation, has_sides=pictures.train.has_sides, composes=compose is not None)
+    if contract.labels != pictures.labels:
+        raise SettingError("expected pictures with the contract's labels, found others", hint="use pictures.labels")
+    check_unread(plan, "segmenter", ("distillation",))
+    check_folder(out, overwrite=overwrite)
+    check_net_fits(plan, net)
+    with shown(progress), current_processes().at_work(net):
+        task = _Segmentation(net, pictures, plan, contract, compose)
+        folder = folder_or_none(out)
+        return train(net, task, plan, contract, out=folder, overwrite=overwrite)
+
+
+def evaluate_segmenter(net: nn.Module, pictures: SegmentationPictures | SegmentationSet) -> MeanIou:
+    """The mean intersection over union of `net` on `pictures`; leaves it in eval() mode.
+
+    Of pictures in two parts those held out are taken.
+    """
+    expect_net(net)
+    pictures = to_judge_by(pictures, SegmentationSet, "load_mask_folder")
+    contract = contract_of(net)
+    masks = _masks(net, pictures, contract)
+    return mean_iou(masks.numpy(), pictures.masks_in(contract.image), len(contract.labels))
+
+
+def _masks(net: nn.Module, pictures: SegmentationSet, contract: Contract) -> Tensor:
+    """What `net` says of the pictures' pixels, (pictures, size_px, size_px) uint8."""
+    return torch.cat([scores.argmax(dim=1).byte() for scores in outputs_of(net.eval(), pictures, contract.image)])
+
+
+def _pixels(pictures: SegmentationSet, contract: Contract) -> list[int]:
+    """How many pixels of the net's pictures each label has; some masks at a time, for all may not fit in memory."""
+    parts = (pictures[first : first + _COUNTED] for first in range(0, len(pictures), _COUNTED))
+    counts = np.zeros(VOID + 1, np.int64)
+    for part in parts:
+        counts += np.bincount(part.masks_in(contract.image).ravel(), minlength=VOID + 1)
+    return [int(count) for count in counts[: len(contract.labels)]]
+
+
+class _Segmentation:
+    """What every pixel of a picture shows, learned from its mask."""
+
+    gradient_limit: float | None = None
+
+    def __init__(
+        self,
+        net: nn.Module,
+        pictures: SegmentationPictures,
+        plan: TrainPlan,
+        contract: Contract,
+        compose: Composer | None,
+    ) -> None:
+        self._net, self._pictures, self._plan, self._contract = net, pictures, plan, contract
+        self._train = TrainingPictures(
+            pictures.train, compose, contract.image, are_augmented=plan.augmentation is not None
+        )
+        self._balance: Tensor | None = None
+        self._held_out = current_processes().own(pictures.validation)
+
+    def fingerprint(self) -> Fingerprint:
+        return data_fingerprint(self._train.before_the_run(), self._pictures.validation, "masks")
+
+    def batches(self, epoch: int) -> tuple[int, Iterator[tuple[Tensor, Tensor]]]:
+        train, image = self._train.of_epoch(epoch), self._contract.image
+        device, augmentation = device_of(self._net), self._plan.augmentation
+        assert isinstance(augmentation, SegmentationAugmentation | None)
+        if self._plan.class_balance and (self._balance is None or self._train.compose):
+            self._balance = balanced(_pixels(train, self._contract))
+        steps, batches = own_batches(train, image, self._plan, augmentation, epoch, device)
+        return steps, ((rgb, torch.from_numpy(np.stack(masks)).long().to(device)) for rgb, masks in batches)
+
+    def loss(self, batch: tuple[Tensor, Tensor]) -> Tensor:
+        rgb, masks = batch
+        return label_loss(self._net(rgb), masks, ignored=VOID, smoothing=self._plan.smoothing, balance=self._balance)
+
+    def validate(self) -> Validation:
+        masks = current_processes().gathered(_masks(self._net, self._held_out, self._contract))
+        truths = self._pictures.validation.masks_in(self._contract.image)
+        iou = mean_iou(masks.numpy(), truths, len(self._contract.labels))
+        return Validation(shares={"validation_accuracy_share": iou.share}, by_label=iou.by_label)

@@ -1,0 +1,117 @@
+"""One epoch's batches: shuffled, augmented and normalised, the same ones whenever the epoch is run again."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mobile_sdk.contract import ImageSpec
+from qat.data.augmentation.classification import Augmentation
+from qat.data.picture_set import PictureSet, normalised
+from qat.data.pictures import Pictures
+from qat.data.shards.sharded_set import ShardedSet
+from qat.distributed.processes import current_processes
+from qat.progress import ahead
+from qat.training.plan import TrainPlan
+
+EVALUATION_BATCH = 200  # large enough for full speed on a processor, 120 MB of pictures at 224 px
+
+
+def steps_per_epoch(pictures: PictureSet, plan: TrainPlan) -> int:
+    """Whole batches only, for batch norm cannot learn from one leftover picture; a set below a batch is one batch."""
+    return max(1, len(pictures) // plan.batch)
+
+
+def decode_ahead(pictures: Pictures, spec: ImageSpec, plan: TrainPlan) -> None:
+    """Decodes now what fits into memory, so that no epoch's time or progress bar holds the decoding."""
+    for part, part_spec in ((pictures.train, _source(spec, plan)), (pictures.validation, spec)):
+        if part.fits(part_spec):
+            part.bytes(part_spec)
+
+
+def training_batches(
+    pictures: PictureSet, spec: ImageSpec, plan: TrainPlan, epoch: int, device: torch.device
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """The batches of `epoch` (0-based): floats (batch, 3, size_px, size_px), channels last, and labels (batch,) int64.
+
+    Order and augmentation come from a generator that `plan.seed` and `epoch` seed, so that a resumed run sees the same.
+    Of several processes each gets its part of the batches that one would have.
+    """
+    random = epoch_generator(plan, epoch)
+    whole = min(len(pictures), plan.batch)
+    part = current_processes().part_of(whole)
+    targets, augmentation = torch.tensor(pictures.targets), _augmentation(plan)
+    for group, rows in _own_parts(pictures, _source(spec, plan), plan, epoch, random):
+        rgb = rows.to(device, non_blocking=True)
+        if augmentation is not None:
+            rgb = augmentation.draw(whole, random)[part].apply(rgb, spec.size_px)
+        yield normalised(rgb, spec), targets[group].to(device, non_blocking=True)
+
+
+def evaluation_batches(pictures: PictureSet, spec: ImageSpec, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
+    """All pictures in their order, exactly as a phone would hand them in."""
+    groups = np.array_split(np.arange(len(pictures)), max(1, -(-len(pictures) // EVALUATION_BATCH)))
+    targets = torch.tensor(pictures.targets)
+    for group, rows in zip(groups, _rows(pictures, spec, groups), strict=True):
+        yield normalised(rows.to(device), spec), targets[group].to(device)
+
+
+def shuffled_batches(pictures: int, plan: TrainPlan, random: torch.Generator) -> list[NDArray[np.int64]]:
+    """The indices of each batch of an epoch: whole batches, or one of all pictures.
+
+    SettingError where several processes cannot part them.
+    """
+    current_processes().check(pictures, plan.batch)
+    order = torch.randperm(pictures, generator=random).numpy()
+    return [order[step * plan.batch :][: plan.batch] for step in range(max(1, pictures // plan.batch))]
+
+
+def epoch_generator(plan: TrainPlan, epoch: int) -> torch.Generator:
+    """A generator for the 0-based `epoch` alone."""
+    return torch.Generator().manual_seed(epoch_seed(plan.seed, epoch))
+
+
+def epoch_seed(seed: int, epoch: int) -> int:
+    """A seed for each epoch of each run, far enough apart that no two runs share one."""
+    return seed * 1_000_003 + epoch
+
+
+def _source(spec: ImageSpec, plan: TrainPlan) -> ImageSpec:
+    augmentation = _augmentation(plan)
+    return spec if augmentation is None else augmentation.source(spec)
+
+
+def _augmentation(plan: TrainPlan) -> Augmentation | None:
+    found = plan.augmenting(Augmentation).augmentation
+    assert isinstance(found, Augmentation | None)
+    return found
+
+
+def _own_parts(
+    pictures: PictureSet, spec: ImageSpec, plan: TrainPlan, epoch: int, random: torch.Generator
+) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
+    """This process's part of every batch: the pictures' indices, and bytes (part, 3, height, width)."""
+    if isinstance(pictures, ShardedSet):
+        stream = pictures.stream(spec, plan.batch, epoch_seed(plan.seed, epoch))
+        yield from ((group, _channels_first(rows)) for group, rows in ahead(stream))
+        return
+    wholes = shuffled_batches(len(pictures), plan, random)
+    part = current_processes().part_of(len(wholes[0]))
+    groups = [whole[part] for whole in wholes]
+    yield from zip(groups, _rows(pictures, spec, groups), strict=True)
+
+
+def _rows(pictures: PictureSet, spec: ImageSpec, groups: list[NDArray[np.int64]]) -> Iterator[Tensor]:
+    """Bytes (batch, 3, height, width) of each group; what has to be decoded is decoded while the net works."""
+    if pictures.fits(spec):
+        held = pictures.bytes(spec)
+        yield from (_channels_first(held[group]) for group in groups)
+        return
+    for rows in ahead(pictures.some_bytes(spec, group) for group in groups):
+        yield _channels_first(rows)
+
+
+def _channels_first(rows: NDArray[np.uint8]) -> Tensor:
+    return torch.from_numpy(rows).permute(0, 3, 1, 2)

@@ -1,0 +1,209 @@
+"""Where a run stands, on disk: written whole or not at all, and taken up only by the run that wrote it."""
+
+import hashlib
+import pickle
+import re
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import fields
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import fx, nn
+
+from mobile_sdk.contract import Contract
+from mobile_sdk.errors import MachineError, SettingError
+from mobile_sdk.system.atomic_files import replaceable, write_bytes
+from mobile_sdk.system.regular_file import MOST_WEIGHTS, check_regular
+from mobile_sdk.system.stored_zip import check_plain_if_zip
+from mobile_sdk.system.temporary_folder import locked_folder
+from qat.data.content_hash import Fingerprint, hash_all
+from qat.progress import say
+from qat.training.history import History
+from qat.training.plan import TrainPlan
+
+CHECKPOINT_FILE = "checkpoint.pt"
+_SCHEMA = 4
+_VERSION, _EPOCHS, _WARM_UP = "version of this SDK", "number of epochs", "warm-up"
+_INITIAL, _FROZEN = "initial weights", "frozen parameters"
+_OF_LENGTH = frozenset((_EPOCHS, _WARM_UP))
+"""What may differ between a finished training and the longer one that goes on from it."""
+
+_ADDRESS = re.compile(" at 0x[0-9a-f]+")  # of an object, in what a module says of itself: another in every process
+_DAMAGE = (pickle.UnpicklingError, zipfile.BadZipFile)
+
+_LEFT: WeakKeyDictionary[nn.Module, dict[Path, tuple[str, str]]] = WeakKeyDictionary()
+"""The hashes of nets as their last run left them, and as they were before, by that run's folder."""
+
+State = dict[str, Any]
+
+
+def fingerprint(net: nn.Module, plan: TrainPlan, contract: Contract, task: Fingerprint, folder: Path) -> Fingerprint:
+    """Hashes, by what they are of, of all that decides a run's result; `net` as it is before the first step.
+
+    A net that a run in this `folder` left, and that nobody changed since, counts as what it was before the first step:
+    the same call in the same notebook goes on. `task` is what the task adds: pictures and whatever else is learned
+    from.
+    """
+    weights = hash_weights(net)
+    left, initial = _LEFT.get(net, {}).get(folder.resolve(), ("", ""))
+    return {
+        _VERSION: str(_SCHEMA),
+        "plan": _hash(repr(_besides_length(plan))),
+        _EPOCHS: str(plan.epochs),
+        _WARM_UP: repr(plan.warm_up),
+        "contract": _hash(contract.model_dump_json()),
+        **task,
+        "net": _structure_hash(net),
+        _FROZEN: _hash(repr([name for name, value in net.named_parameters() if not value.requires_grad])),
+        _INITIAL: initial if left == weights else weights,
+    }
+
+
+def begins_anew(mark: Fingerprint, net: nn.Module) -> Fingerprint:
+    """The same for a run that takes up no checkpoint: it begins from the weights that the net has now."""
+    return {**mark, _INITIAL: hash_weights(net)}
+
+
+def leave(net: nn.Module, mark: Fingerprint, folder: Path) -> None:
+    """Remembers how the run of fingerprint `mark` in `folder` leaves `net`, for the same call in this process."""
+    _LEFT[net] = {folder.resolve(): (hash_weights(net), mark[_INITIAL])}
+
+
+def hash_weights(net: nn.Module) -> str:
+    """A hash of all the tensors that the net holds."""
+    return hash_all(value.cpu().numpy().tobytes() for value in _tensors(net).values())
+
+
+def hash_net(net: nn.Module) -> str:
+    """A hash of what the net is made of and of the tensors that it holds."""
+    return _hash(_structure_hash(net) + hash_weights(net))
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Keeps every other process from training in `folder`; raises MachineError where one does."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as lock:
+        try:
+            lock.enter_context(locked_folder(folder))
+        except BlockingIOError as error:
+            raise MachineError(
+                f"expected to train alone in {folder}, found that another process trains there",
+                hint="wait until it has ended, or name another folder",
+            ) from error
+        yield
+
+
+def save_checkpoint(folder: Path, mark: Fingerprint, state: State) -> None:
+    """Writes `folder/checkpoint.pt`: a kill at any moment leaves the former checkpoint or the new one, whole."""
+    file = BytesIO()  # torch's own writer ends in errors of its own where a disk is full
+    torch.save({"fingerprint": mark, **state}, file)
+    write_bytes(folder / CHECKPOINT_FILE, file.getvalue())
+
+
+def saved_epochs(folder: Path, mark: Fingerprint) -> int:
+    """How many epochs this very run has in the folder's checkpoint; 0 where there is none of it."""
+    try:
+        state = load_checkpoint(folder, mark)
+    except SettingError:
+        return 0
+    return 0 if state is None else _done(state)
+
+
+def load_checkpoint(folder: Path, mark: Fingerprint, *, overwrite: bool = False) -> State | None:
+    """The state, on the processor, that this very run saved, or the same one after fewer epochs, if it is finished.
+
+    None where there is no checkpoint, and, with a line of news, where it is damaged, or another run's and `overwrite`
+    allows to replace it. SettingError where it is another run's and nothing allows that, or where something else than
+    a file has its name.
+    """
+    path = replaceable(folder / CHECKPOINT_FILE)
+    if not path.exists():
+        return None
+    try:
+        check_regular(path, at_most=MOST_WEIGHTS)
+        check_plain_if_zip(path)
+        state: State = torch.load(path, map_location="cpu", weights_only=True)
+        found = _mark_of(state, path)
+    except (RuntimeError, ValueError, KeyError, TypeError, EOFError, OSError, *_DAMAGE) as error:
+        say(f"{path} is damaged and will be replaced, training starts over ({type(error).__name__})")
+        return None
+    others = {what for what, value in mark.items() if found.get(what) != value}
+    if not others or (others <= _OF_LENGTH and _done(state) == int(found[_EPOCHS]) < int(mark[_EPOCHS])):
+        return state
+    told = _told(mark, others)
+    if not overwrite:
+        raise _refusal(folder, state, found, told)
+    say(f"{path} is of a run with other {told}: it will be replaced, training starts over")
+    return None
+
+
+def _told(mark: Fingerprint, others: set[str]) -> str:
+    """What differs, in words: of two versions nothing else can be compared."""
+    if _VERSION in others:
+        return _VERSION
+    return " and ".join(what for what in mark if what in others and (what != _WARM_UP or others == {_WARM_UP}))
+
+
+def is_shorter(state: State, plan: TrainPlan) -> bool:
+    """Whether a state that was loaded for a run by `plan` is the end of one with fewer epochs."""
+    return int(state["fingerprint"][_EPOCHS]) < plan.epochs
+
+
+def _besides_length(plan: TrainPlan) -> dict[str, Any]:
+    values = {field.name: getattr(plan, field.name) for field in fields(plan)}
+    return {name: value for name, value in values.items() if name not in ("epochs", "warm_up_epochs")}
+
+
+def _mark_of(state: State, path: Path) -> Mapping[str, str]:
+    if "fingerprint" not in state:
+        raise SettingError(
+            f"expected a checkpoint of this SDK at {path}, found another file", hint="train into another folder"
+        )
+    mark: Mapping[str, str] = state["fingerprint"]
+    return mark
+
+
+def _done(state: State) -> int:
+    return len(History.model_validate_json(state["history"]).epochs)
+
+
+def _refusal(folder: Path, state: State, found: Mapping[str, str], told: str) -> SettingError:
+    done, epochs = _done(state), found.get(_EPOCHS, "another number of")
+    stands = f"a finished training of {done}" if str(done) == epochs else f"an unfinished one, {done} of {epochs}"
+    return SettingError(
+        f"expected no training in {folder}, or this very one, found {stands} epochs, with other {told}",
+        hint="choose another folder for this one, or replace that one with --overwrite (overwrite=True in Python)",
+    )
+
+
+def _tensors(net: nn.Module) -> dict[str, torch.Tensor]:
+    """All that the net holds, buffers too that no file keeps; a module may add anything by get_extra_state."""
+    held = {**dict(net.named_buffers()), **net.state_dict()}
+    return {name: value for name, value in held.items() if isinstance(value, torch.Tensor)}
+
+
+def _structure_hash(net: nn.Module) -> str:
+    """Of the net's modules and their settings, and of the tensors' names, shapes and dtypes; not of the user's code."""
+    modules = [(name, type(module).__name__, _said(module)) for name, module in net.named_modules()]
+    tensors = [(name, tuple(value.shape), str(value.dtype)) for name, value in _tensors(net).items()]
+    return _hash(repr((modules, tensors)))
+
+
+def _said(module: nn.Module) -> str:
+    """A module's settings, or a captured net's code."""
+    if isinstance(module, fx.GraphModule):
+        return str(module.code)
+    try:
+        return _ADDRESS.sub("", module.extra_repr())
+    except Exception:  # noqa: BLE001 - the user's own module may raise anything
+        return ""
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,304 @@
+"""The one training loop: for every task, for float nets and fake-quantized ones alike."""
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from mobile_sdk.contract import Contract
+from mobile_sdk.errors import SettingError
+from mobile_sdk.tasks.class_quality import ByLabel, never_right
+from qat.data.content_hash import Fingerprint
+from qat.distributed.processes import Processes, current_processes
+from qat.layers.convolution import safe_gradients
+from qat.layers.memory_format import lay_out
+from qat.progress import say, track
+from qat.training.batches import epoch_seed
+from qat.training.checkpoint import (
+    State,
+    alone_in,
+    begins_anew,
+    fingerprint,
+    is_shorter,
+    leave,
+    load_checkpoint,
+    save_checkpoint,
+    saved_epochs,
+)
+from qat.training.history import Epoch, History, Validation
+from qat.training.optimization.batch_norm_warm_up import StatisticsWarmUp, several_values
+from qat.training.optimization.phases import HELD, Phase, Schedulable, phase_at
+from qat.training.optimization.weight_average import WeightAverage
+from qat.training.plan import TrainPlan
+
+Batch = TypeVar("Batch")
+RANK_STRIDE = 7_368_787  # between processes' seeds: each drops out units of its own
+
+
+class Task(Protocol[Batch]):
+    """What a net learns, as the loop needs it: classification and detection are tasks.
+
+    A task holds the net and the pictures. `gradient_limit` is the norm to which the gradients of a step are clipped.
+    Where several processes train together, `batches` gives this process's part of each.
+    """
+
+    gradient_limit: float | None
+
+    def fingerprint(self) -> Fingerprint:
+        """Hashes, by what they are of, of all that decides a run's result besides net, plan and contract."""
+        ...
+
+    def batches(self, epoch: int) -> tuple[int, Iterator[Batch]]:
+        """How many steps the 0-based `epoch` has, and their batches: the same whenever it is run again.
+
+        Called with the net in train() mode.
+        """
+        ...
+
+    def loss(self, batch: Batch) -> Tensor:
+        """The loss of a step, with gradients: a mean over what is asked of the batch, 0 where nothing is.
+
+        Of several processes each gives what its part adds to it: their mean is the whole batch's.
+        """
+        ...
+
+    def validate(self) -> Validation:
+        """What an epoch gave; the net holds still and has the average's weights, if there is one.
+
+        Called after the epoch's last step; a share of its batches that were right is among it.
+        """
+        ...
+
+
+def train(
+    net: nn.Module,
+    task: Task[Any],
+    plan: TrainPlan,
+    contract: Contract,
+    *,
+    out: Path | None,
+    resume: bool = True,
+    overwrite: bool = False,
+) -> History:
+    """Trains `net` in place by `plan` and leaves it in eval() mode with the result.
+
+    With a folder `out`, every epoch leaves a checkpoint there, from which the same call goes on, each epoch drawing
+    from its own seed. Where the same run with fewer epochs is finished there, the further ones are a run of their own:
+    from the finished weights, by the plan's schedule over so many epochs. Processes that `torchrun` started train
+    together; the main one reads and writes the checkpoint. SettingError: a loss that is not finite, or another run's
+    checkpoint in `out` without `overwrite`. MachineError: another process trains in `out`.
+    """
+    run = _Run.start(net, task, plan)
+    processes = run.processes
+    mark: Fingerprint = {}
+    try:
+        with alone_in(out) if out and processes.rank == 0 else nullcontext():
+            if out:
+                folder = out
+                mark = processes.from_main(lambda: fingerprint(net, plan, contract, task.fingerprint(), folder))
+                state = processes.from_main(
+                    lambda: load_checkpoint(folder, mark, overwrite=overwrite) if resume else None
+                )
+                mark, run = (begins_anew(mark, net), run) if state is None else (mark, run.going_on(state))
+            with processes.training(net, plan.batch), several_values(net), safe_gradients(net):
+                run.train(out, mark)
+    except KeyboardInterrupt as stopped:
+        if out and mark and (saved := saved_epochs(out, mark)):
+            stopped.add_note(f"the same call goes on from epoch {saved + 1}")
+        raise
+    finally:
+        run.statistics.end()
+        if out and mark:
+            leave(net, mark, out)
+    run.finish()
+    if out and mark:
+        leave(net, mark, out)
+    net.eval()
+    if missed := never_right(contract.labels, run.history.by_label):
+        say(missed)
+    return run.history
+
+
+@dataclass(kw_only=True)
+class _Run:
+    """A run as it stands between two epochs: all of it is what a checkpoint holds."""
+
+    net: nn.Module
+    task: Task[Any]
+    plan: TrainPlan
+    processes: Processes
+    optimizer: torch.optim.Optimizer
+    average: WeightAverage | None
+    statistics: StatisticsWarmUp
+    history: History = field(default_factory=History)
+    by_label: ByLabel | None = None
+    begun: int = 0  # after so many epochs of the history, which are of a shorter run that was finished
+    loss: nn.Module | None = None
+
+    @classmethod
+    def start(cls, net: nn.Module, task: Task[Any], plan: TrainPlan) -> "_Run":
+        if isinstance(net, Schedulable) and any(phase.learns_steps for phase in plan.phases):
+            net.learn_steps()
+        processes = current_processes()
+        processes.start_alike(net)
+        lay_out(net)
+        average = None if plan.ema_decay is None else WeightAverage(net, plan.ema_decay)
+        return cls(
+            net=net,
+            task=task,
+            plan=plan,
+            processes=processes,
+            optimizer=plan.optimizer_for(net),
+            average=average,
+            statistics=StatisticsWarmUp(net),
+        )
+
+    @property
+    def schedule(self) -> TrainPlan:
+        """The plan by which rates and phases go, over this run's own epochs."""
+        return self.plan.over(self.plan.epochs - self.begun) if self.begun else self.plan
+
+    def going_on(self, state: State) -> "_Run":
+        """The run as the state left it, or where that is a shorter one's end, the run that follows."""
+        self.take_up(state)
+        if not is_shorter(state, self.plan):
+            say(f"going on after epoch {len(self.history.epochs)} of {self.plan.epochs}")
+            return self
+        self.finish()
+        longer = _Run.start(self.net, self.task, self.plan)
+        longer.history, longer.begun = self.history, len(self.history.epochs)
+        more = self.plan.epochs - longer.begun
+        say(f"the training of {longer.begun} epochs is finished: {more} more begin from its weights")
+        return longer
+
+    def finish(self) -> None:
+        """Leaves the net with the result: held still, and with the averaged weights, if there are some."""
+        self.statistics.end()
+        self.hold_still()
+        if self.average:
+            self.average.apply()
+
+    def take_up(self, state: State) -> None:
+        self.net.load_state_dict(state["net"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.average:
+            self.average.load_state_dict(state["average"])
+        self.history = History.model_validate_json(state["history"])
+        self.begun = int(state["begun"])
+        self.statistics = StatisticsWarmUp(self.net, state["untrained_norms"])
+
+    def state(self) -> State:
+        return {
+            "net": self.net.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "average": self.average.state_dict() if self.average else {},
+            "history": self.history.model_dump_json(),
+            "begun": self.begun,
+            "untrained_norms": self.statistics.paths,
+        }
+
+    def train(self, folder: Path | None, mark: Fingerprint) -> None:
+        for epoch in range(len(self.history.epochs), self.plan.epochs):
+            with _seeded(epoch_seed(self.plan.seed, epoch) + RANK_STRIDE * self.processes.rank, self.net):
+                result = self.one_epoch(epoch)
+            self.history = History(epochs=(*self.history.epochs, result), by_label=self.by_label)
+            if folder and self.processes.rank == 0:
+                save_checkpoint(folder, mark, self.state())
+            say(result.line(self.plan.epochs))
+
+    def one_epoch(self, epoch: int) -> Epoch:
+        start_s, losses = time.perf_counter(), 0.0
+        self.net.train()
+        steps, batches = self.task.batches(epoch)
+        batches = track(batches, what=f"epoch {epoch + 1}/{self.plan.epochs}", total=steps)
+        phases: dict[str, None] = {}
+        for step, batch in enumerate(batches):
+            phases[self.set_phase((epoch - self.begun) * steps + step, steps).name] = None
+            losses += self.one_step(batch, epoch, step)
+        self.hold_still()
+        with self.average.applied() if self.average else nullcontext():
+            found = self.task.validate()
+        self.by_label = found.by_label
+        return Epoch(
+            epoch=epoch + 1,
+            phases=tuple(phases),
+            loss=self.processes.total(losses)[0] / self.processes.count / steps,
+            learning_rate=self.optimizer.param_groups[0]["lr"],
+            duration_s=time.perf_counter() - start_s,
+            **found.shares,
+        )
+
+    def set_phase(self, step: int, steps_per_epoch: int) -> Phase:
+        for group in self.optimizer.param_groups:
+            group["lr"] = group.get("rate_share", 1.0) * self.schedule.learning_rate_at(step, steps_per_epoch)
+        self.statistics.at(step)
+        total = self.schedule.epochs * steps_per_epoch
+        now, before = (phase_at(self.plan.phases, at / total) for at in (step, step - 1))
+        if isinstance(self.net, Schedulable) and (step % steps_per_epoch == 0 or now != before):
+            self.net.at(
+                freeze_observers=not now.observes,
+                freeze_batch_norm=not now.batch_norm_follows,
+                learn_steps=now.learns_steps,
+            )
+        if self.loss is None or now.learns_steps != before.learns_steps:
+            self.loss = self.processes.joined(_Loss(self.net, self.task))  # of the parameters that now get gradients
+        return now
+
+    def one_step(self, batch: object, epoch: int, step: int) -> float:
+        assert self.loss is not None
+        loss: Tensor = self.loss(batch)
+        value = _finite(float(loss.detach()), epoch, step, self.plan)
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        if step == 0:
+            self.processes.check_gradients(self.net)
+        if self.task.gradient_limit is not None:
+            nn.utils.clip_grad_norm_(self.net.parameters(), self.task.gradient_limit)
+        self.optimizer.step()
+        self.processes.agree(self.net)
+        if self.average:
+            self.average.update()
+        return value
+
+    def hold_still(self) -> None:
+        """From here on pictures that the net sees, for validation above all, leave its ranges as they are."""
+        if isinstance(self.net, Schedulable):
+            self.net.at(freeze_observers=not HELD.observes, freeze_batch_norm=not HELD.batch_norm_follows)
+
+
+class _Loss(nn.Module):
+    """A task's loss as a module over the net: what averages gradients must see the whole step."""
+
+    def __init__(self, net: nn.Module, task: Task[Any]) -> None:
+        super().__init__()
+        self.net = net
+        self._task = task
+
+    def forward(self, batch: object) -> Tensor:
+        loss: Tensor = self._task.loss(batch)
+        return loss
+
+
+def _finite(loss: float, epoch: int, step: int, plan: TrainPlan) -> float:
+    """The loss of a step (both 0-based); SettingError where it is no number."""
+    if not math.isfinite(loss):
+        raise SettingError(
+            f"expected a finite loss, found {loss} in epoch {epoch + 1}, step {step + 1}",
+            hint=f"lower the learning rate of {plan.learning_rate:g}, or warm up for longer",
+        )
+    return loss
+
+
+@contextmanager
+def _seeded(seed: int, net: nn.Module) -> Iterator[None]:
+    """Seeds torch's own generators, which dropout draws from, and puts the caller's states back."""
+    devices = {value.device for value in net.parameters() if value.is_cuda}
+    with torch.random.fork_rng(devices):
+        torch.manual_seed(seed)
+        yield

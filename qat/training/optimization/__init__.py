@@ -1,0 +1,1 @@
+"""Optimization: gradients come in, and changed weights go out."""

@@ -1,0 +1,118 @@
+"""A lesson: student and teacher see the same pictures, and the student is told how far it is off."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mobile_sdk.contract import Contract
+from mobile_sdk.errors import SettingError
+from qat.capture.capture import capture
+from qat.capture.float_scores import without_last_activation
+from qat.capture.net_copy import copy_net
+from qat.distributed.processes import current_processes
+from qat.layers.memory_format import device_of, lay_out
+from qat.layers.weighted import in_float
+from qat.preparation.fake_quant_net import FakeQuantNet
+from qat.preparation.features import feature_names, with_features
+from qat.preparation.fusion import fused
+from qat.steps import step_of
+from qat.training.distillation import Distillation
+from qat.training.label_loss import label_loss
+
+_View = Callable[[Tensor], tuple[Tensor, tuple[Tensor, ...]]]
+"""A net's scores, and the tensors inside that are compared."""
+
+
+class Lesson:
+    """A student beside its teacher: both see the same pictures, and the student is told how far it is off.
+
+    SettingError where the teacher gives other scores or, where features are asked for, is another net inside.
+    """
+
+    def __init__(self, student: nn.Module, teacher: nn.Module, contract: Contract, distillation: Distillation) -> None:
+        self._distillation = distillation
+        self._student: _View = lambda rgb: (student(rgb), ())
+        own = without_last_activation(copy_net(teacher).cpu().float(), contract.image.size_px)
+        _check_scores(own.eval(), contract)
+        if distillation.features:
+            own, self._student = _matched(own, student, contract)
+        own.eval().requires_grad_(False)
+        own.to(device_of(student))
+        lay_out(own)
+        self._teacher: _View = own if distillation.features else lambda rgb: (own(rgb), ())
+
+    def __call__(
+        self, rgb: Tensor, targets: Tensor, smoothing: float, balance: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """`(loss, the student's scores)` of pictures as float nets read them; a target of -1 is no label.
+
+        Of several processes each gets what its part adds to the whole batch's loss.
+        """
+        with torch.no_grad():
+            wanted, wanted_features = self._teacher(rgb)
+        scores, features = self._student(rgb)
+        weigh = self._distillation
+        pairs = [(scores, wanted), *zip(features, wanted_features, strict=True)]
+        shares, powers = zip(*(_noise_share(*pair) for pair in pairs), strict=True)
+        count, *parts = current_processes().weights(len(rgb), *powers)
+        noise = [part * share for part, share in zip(parts, shares, strict=True)]
+        loss = weigh.scores * noise[0]
+        if features:
+            loss = loss + weigh.features * torch.stack(noise[1:]).mean()
+        if weigh.divergence:
+            loss = loss + weigh.divergence * (count * _divergence(scores, wanted, weigh.temperature))
+        if weigh.labels:
+            labels = label_loss(scores, targets, ignored=-1, smoothing=smoothing, balance=balance)
+            loss = loss + weigh.labels * labels
+        return loss, scores
+
+    @torch.no_grad()
+    def winners(self, rgb: Tensor) -> Tensor:
+        """The labels (batch,) that the teacher gives the pictures."""
+        return self._teacher(rgb)[0].argmax(dim=1)
+
+
+def _check_scores(teacher: nn.Module, contract: Contract) -> None:
+    side, classes = contract.image.size_px, len(contract.labels)
+    with torch.no_grad():
+        found = tuple(teacher(torch.zeros(2, 3, side, side)).shape)
+    if found != (2, classes):
+        raise SettingError(
+            f"expected a teacher that gives scores (2, {classes}) for two pictures, found {found}",
+            hint="give the float net that was prepared, or one of the same labels",
+        )
+
+
+def _matched(teacher: nn.Module, student: nn.Module, contract: Contract) -> tuple[nn.Module, _View]:
+    """Both nets with their features; SettingError where they differ inside."""
+    if not isinstance(student, FakeQuantNet):
+        raise _other_inside(f"a {type(student).__name__}")
+    captured = in_float(capture(teacher, contract.image.size_px))
+    names = feature_names(captured.graph)
+    own = {node.name: step_of(node) for node in student.captured.graph.nodes}
+    for node in captured.graph.nodes:
+        if node.name in names and own.get(node.name) != step_of(node):
+            raise _other_inside(f"another tensor at {node.name}")
+    view = fused(with_features(student.captured, names))
+    return with_features(captured, names), lambda rgb: view(student.on_one_grid(rgb))
+
+
+def _other_inside(found: str) -> SettingError:
+    return SettingError(
+        f"expected a fake-quantized student of the teacher's own architecture, found {found}",
+        hint="prepare() the teacher to get its student, or compare scores alone: Distillation(features=0)",
+    )
+
+
+def _noise_share(found: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    """Noise over signal, in power: 0 where they are equal; and how much signal there is in all."""
+    power = wanted.square().mean()
+    share = F.mse_loss(found, wanted) / power.clamp(min=torch.finfo(wanted.dtype).tiny)
+    return share, power * wanted.numel()
+
+
+def _divergence(scores: Tensor, wanted: Tensor, temperature: float) -> Tensor:
+    ours, theirs = (F.log_softmax(each / temperature, dim=1) for each in (scores, wanted))
+    return temperature**2 * F.kl_div(ours, theirs, reduction="batchmean", log_target=True)
