@@ -7,33 +7,31 @@ import subprocess
 import sys
 import time
 
-from benchmarks import overview
+from benchmarks.core import overview
 
-NAMES = (
-    *(
-        "calibration",
-        "sensitivity",
-        "distillation",
-        "qat_digits",
-        "stock_qat",
-        "scaling_digits",
-        "fake_quantization",
-    ),  # accuracy
-    *("nets", "bundles", "executorch_lowering", "activation_memory"),  # speed and memory of the bundles
-    *("paper_nets", "published_counts", "ablations", "detection", "segmentation"),  # the papers' own tables
-    "augmentation",  # what detectors and segmenters learn from the same few pictures
-    *("qat_step", "scaling", "export", "reference", "content_hashes"),  # speed of the tools
-    *("predict", "int8_predictions", "operator_calibration", "search"),  # predicted latencies, and a net found for one
-    *("interval_coverage", "interval_repeats"),  # what a measured latency is worth
-)
+ROOMS = {
+    "accuracy": (
+        *("calibration", "sensitivity", "distillation", "qat_digits", "stock_qat", "scaling_digits"),
+        *("fake_quantization", "augmentation"),
+    ),
+    "speed": (
+        *("nets", "bundles", "executorch_lowering", "qat_step"),
+        *("scaling", "export", "reference", "content_hashes"),
+    ),
+    "memory": ("activation_memory",),
+    "papers": ("paper_nets", "published_counts", "ablations", "detection", "segmentation"),
+    "latency_model": ("predict", "int8_predictions", "operator_calibration", "search"),
+    "confidence": ("interval_coverage", "interval_repeats"),
+}
+MODULES = {name: f"benchmarks.{room}.{name}" for room, names in ROOMS.items() for name in names}
 
 
 def main(names: list[str]) -> int:
     """Runs `names`, or all; 1 where one of them failed, 2 where one is unknown. What succeeded is kept."""
-    if unknown := [name for name in names if name not in NAMES]:
-        print(f"expected benchmarks ({', '.join(NAMES)}), found {unknown[0]!r}", file=sys.stderr)
+    if unknown := [name for name in names if name not in MODULES]:
+        print(f"expected benchmarks ({', '.join(MODULES)}), found {unknown[0]!r}", file=sys.stderr)
         return 2
-    failed = [name for name in names or NAMES if not _run(name)]
+    failed = [name for name in names or MODULES if not _run(name)]
     overview.write()
     if failed:
         print(f"failed: {', '.join(failed)}; run them again by name", file=sys.stderr)
@@ -43,7 +41,7 @@ def main(names: list[str]) -> int:
 def _run(name: str) -> bool:
     print(f"\n## {name}", flush=True)
     started = time.monotonic()
-    done = subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False)
+    done = subprocess.run([sys.executable, "-m", MODULES[name]], check=False)
     print(f"{name}: {time.monotonic() - started:.0f} s, exit code {done.returncode}", file=sys.stderr, flush=True)
     return done.returncode == 0
 

@@ -4,8 +4,8 @@ from functools import cache
 
 import numpy as np
 import torch
-from realistic import crops, with_realistic_numbers
 
+from benchmarks.core.realistic import crops, with_realistic_numbers
 from mobile_sdk.contract import Contract, DetectionSpec, ImageSpec
 from mobile_sdk.program.program import Program
 from mobile_sdk.tasks.detection import Truth

@@ -4,8 +4,8 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from realistic import crops, with_realistic_numbers
 
+from benchmarks.core.realistic import crops, with_realistic_numbers
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.program.program import Program
 from qat.calibration.calibration import calibrate

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from realistic import with_realistic_numbers
 from tiny_nets import picture_set, rgb, tensors
 from torch import nn
 
+from benchmarks.core.realistic import with_realistic_numbers
 from mobile_sdk.cli.app import call
 from mobile_sdk.cli.splitting import named_parts
 from mobile_sdk.contract import Contract, ImageSpec

@@ -9,8 +9,8 @@ import torch
 from tiny_nets import CONTRACT, LABELS, SIZE_PX, body, net, tensors
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
-from user_nets import fire_net
 
+from benchmarks.core.user_nets import fire_net
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import CaptureError
 from qat.capture.capture import capture

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import user_nets
 from numpy.typing import NDArray
-from realistic import crops, photographs, with_realistic_numbers
 from torch import nn
 
+from benchmarks.core import user_nets
+from benchmarks.core.realistic import crops, photographs, with_realistic_numbers
 from mobile_sdk.comparison import Comparison, compare, top1
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.devices import CortexA76
@@ -189,7 +189,7 @@ def test_the_command_line_brings_a_users_own_net(function: str, tmp_path: Path) 
     for part in ("train", "val"):
         for label, rgb in zip(net.labels, photographs().values(), strict=False):
             save_png(rgb, tmp_path / "photos" / part / label / "photograph.png")
-    reference = ["--model", f"tests.user_nets:{function}"]
+    reference = ["--model", f"benchmarks.core.user_nets:{function}"]
     folders = ["--data", str(tmp_path / "photos"), "--out", str(tmp_path / "out")]
     command = [
         sys.executable,

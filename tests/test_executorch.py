@@ -10,8 +10,8 @@ import torch
 from graphs import GRAPHS, Builder, contract_for, float_graph, int8_graph, pictures
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from stock_lowering import lower_by_stock
 
+from benchmarks.against.stock_lowering import lower_by_stock
 from mobile_sdk.errors import BundleError, CompileError
 from mobile_sdk.graph.arithmetic import product_factor
 from mobile_sdk.graph.operators import (

@@ -5,8 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from benchmarks import bundles, latency, qat_step
-from benchmarks.latency import ROUNDS, RUNS, interleaved_ms, interleaved_rounds
+from benchmarks.core import latency
+from benchmarks.core.latency import ROUNDS, RUNS, interleaved_ms, interleaved_rounds
+from benchmarks.speed import bundles, qat_step
 
 
 def test_contenders_run_equally_often_and_rounds_begin_with_each_in_turn() -> None:

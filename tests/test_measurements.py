@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from benchmarks import noise
+from benchmarks.confidence import noise
 from mobile_sdk.benchmarking.measurements import Measurement, Plan, Samples, judge
 from mobile_sdk.benchmarking.statistics import summarize
 

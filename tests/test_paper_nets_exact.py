@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from realistic import crops, with_realistic_numbers
 from torch import nn
 
+from benchmarks.core.realistic import crops, with_realistic_numbers
 from mobile_sdk.bundle.lowering import lower
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.graph.operators import ChannelShuffle, ChannelSlice, Concat, Conv2d

@@ -7,11 +7,11 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 import torch
-from random_nets import Drawn
 from tiny_nets import CONTRACT, LABELS, Tiny, net, picture_set, rgb
 from torch import nn
 from torch.nn import functional as F
 
+from benchmarks.core.random_nets import Drawn
 from mobile_sdk.analysis.layer_distances import layer_distances
 from mobile_sdk.analysis.layer_pairing import counterparts
 from mobile_sdk.analysis.sensitivity import layer_sensitivity

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.core.readme import PAGES, filled, filled_page, page
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -21,21 +23,14 @@ def block(language: str, beginning: str) -> str:
 
 
 def test_its_figures_are_those_of_the_results() -> None:
-    sys.path.insert(0, str(ROOT))
-    try:
-        from benchmarks.readme import filled
-    finally:
-        sys.path.remove(str(ROOT))
-    assert filled(README) == README, "run: python -m benchmarks.readme"
+    assert filled(README) == README, "run: python -m benchmarks.core.readme"
 
 
 def test_pages_quote_their_benchmarks() -> None:
-    from benchmarks.readme import PAGES, filled_page, page
-
     for name, marks in PAGES.items():
         text = page(name).read_text(encoding="utf-8")
         assert all(f"<!-- {mark} -->\n| " in text for mark in marks), name
-        assert filled_page(name, text) == text, "run: python -m benchmarks.readme"
+        assert filled_page(name, text) == text, "run: python -m benchmarks.core.readme"
 
 
 def test_its_tree_is_on_the_disk() -> None:

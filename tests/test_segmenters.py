@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks.segmentation import TABLES, Published, cost_of
+from benchmarks.papers.segmentation import TABLES, Published, cost_of
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.errors import SettingError
 from qat.nets.classifiers.mobilenet_v2 import mobilenet_v2

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks import noise
+from benchmarks.confidence import noise
+from benchmarks.confidence.interval_coverage import as_independent
 from mobile_sdk.benchmarking.measurements import Plan, judge
 from mobile_sdk.benchmarking.statistics import (
     MIN_ROUNDS,
@@ -190,8 +191,6 @@ def test_in_six_kinds_of_noise_the_interval_holds_the_median_and_few_verdicts_ar
 
 
 def test_rounds_taken_for_independent_would_fail_where_they_remember() -> None:
-    from benchmarks.interval_coverage import as_independent
-
     random, kind = np.random.default_rng(11), noise.memory(0.8, 0.05, 0.01)
     intervals = [as_independent(kind.draw(random, 40, 25).tolist()) for _ in range(DRAWS)]
     assert sum(low <= 1 <= high for low, high in intervals) / DRAWS < 0.7

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks import stock
+from benchmarks.against import stock
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from graphs import Builder, contract_for, float_graph, int8_graph, pictures
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.heap import measure_heap
+from benchmarks.memory.heap import measure_heap
 from mobile_sdk.bundle.lowering import lower
 from mobile_sdk.cli.app import call
 from mobile_sdk.devices import CortexA76

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from graphs import int8_graph
 
-from benchmarks.int8_predictions import pairs, predictions, published
+from benchmarks.latency_model.int8_predictions import pairs, predictions, published
 from mobile_sdk.cli.app import call
 from mobile_sdk.errors import DataError, SettingError
 from mobile_sdk.graph import operators as integer_graph

@@ -1,0 +1,91 @@
+"""Training in int8 beside the float net that it starts from: MobileNetV3-Small and V2 on the built-in digits.
+
+Run: python -m benchmarks.accuracy.qat_digits
+
+Every seed draws its own 1,000 held-out digits, its own weights and its own batches; int8 is the reference's, so the
+phone's. Learning from the float net stands beside learning from labels; both start from one calibration. Some 15
+minutes of a core.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from benchmarks.core.results_file import write_result
+from benchmarks.core.targets import Target
+from mobile_sdk.cli.quantize import judged
+from mobile_sdk.cli.terminal import quiet, say
+from mobile_sdk.contract import Contract, ImageSpec
+from mobile_sdk.program.program import Record
+from mobile_sdk.system.environment import installed_versions
+from qat.calibration.calibration import calibrate
+from qat.data.pictures import Pictures, load_mnist
+from qat.freezing.freezing import freeze
+from qat.nets import build_net
+from qat.preparation.preparation import prepare
+from qat.tasks.classification.training import fit
+from qat.training.plan import TrainPlan
+
+NETS = {"mobilenet_v3_small": 1.0, "mobilenet_v2": 0.5}
+SEEDS = (0, 1, 2)
+PLANS = {"labels": TrainPlan.finetune, "float net": TrainPlan.distil}
+IMAGE = ImageSpec(size_px=32)
+
+
+def main() -> None:
+    """Trains every net with every seed, in float, then in int8 both ways."""
+    quiet()
+    rows = [row for name in NETS for seed in SEEDS for row in measure(name, seed)]
+    targets = [target(name, [row for row in rows if row["net"] == name]) for name in NETS]
+    write_result("qat_digits", rows, installed_versions(("mobile-sdk", "torch", "torchao")), targets)
+
+
+def measure(name: str, seed: int) -> list[dict[str, Any]]:
+    """One float net, and a row for each way of training it in int8."""
+    pictures = load_mnist(seed=seed)
+    contract = Contract(name="digits", labels=pictures.labels, image=IMAGE)
+    torch.manual_seed(seed)
+    net = build_net(name, contract, width=NETS[name])
+    plan = replace(TrainPlan.digits(epochs=10), seed=seed)
+    fit(net, pictures, plan, progress=False)
+    rows = [in_int8(net, pictures, contract, plan, learns_from) for learns_from in PLANS]
+    for row in rows:
+        say(f"{name}, seed {seed}, {row}")
+    return [{"net": name, "seed": seed, **row} for row in rows]
+
+
+def in_int8(
+    net: nn.Module, pictures: Pictures, contract: Contract, plan: TrainPlan, learns_from: str
+) -> dict[str, Any]:
+    """The net after three epochs in int8."""
+    own_plan = PLANS[learns_from](after=plan)
+    student = prepare(net, contract)
+    calibrate(student, pictures.train)
+    fit(student, pictures, own_plan, teacher=net if own_plan.distillation else None, progress=False)
+    program = freeze(student, contract, Record(net=type(net).__name__, quantized="qat"))
+    record = judged(program, net, pictures.validation).record
+    assert record.float_accuracy and record.reference_accuracy and record.agreement
+    in_float, in_int8 = 100 * record.float_accuracy.share, 100 * record.reference_accuracy.share
+    return {
+        "learns from": learns_from,
+        "float %": round(in_float, 2),
+        "int8 %": round(in_int8, 2),
+        "int8 − float": round(in_int8 - in_float, 2),
+        "winners as float %": round(100 * record.agreement.top1_share, 2),
+        "SQNR dB": None if record.agreement.sqnr_db is None else round(record.agreement.sqnr_db, 1),
+    }
+
+
+def target(name: str, rows: Sequence[dict[str, Any]]) -> Target:
+    """What int8 loses with the float net as the teacher, in the mean over the seeds; the float net is the stock."""
+    taught = [row for row in rows if row["learns from"] == "float net"]
+    in_float, in_int8 = (sum(row[key] for row in taught) / len(taught) for key in ("float %", "int8 %"))
+    work = f"{name}, {len(SEEDS)} seeds of 1,000 digits: int8 beside float"
+    return Target.gain(work, "% top-1", stock=in_float, ours=in_int8, at_least=-0.1)
+
+
+if __name__ == "__main__":
+    main()

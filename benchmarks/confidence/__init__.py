@@ -1,0 +1,1 @@
+"""Takes rounds of run times, and measures how often bench's intervals and verdicts are right."""

@@ -1,0 +1,1 @@
+"""Takes published and measured latencies, and holds the predicted ones beside them."""

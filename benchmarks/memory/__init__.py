@@ -1,0 +1,1 @@
+"""Takes bundles, and measures the bytes that running them needs."""

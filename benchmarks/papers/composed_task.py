@@ -1,0 +1,58 @@
+"""A task learned on pictures composed of digits: trained, calibrated, exported and verified as by the command line."""
+
+from pathlib import Path
+from typing import Any
+
+from benchmarks.core.targets import Target
+from mobile_sdk import runtimes
+from mobile_sdk.bundle.lowering import lower
+from mobile_sdk.cli import task as of_task
+from mobile_sdk.cli.options import DIGITS
+from mobile_sdk.cli.task import Task
+from mobile_sdk.preprocess import LabelledPictures
+from mobile_sdk.program.program import Program
+from mobile_sdk.verification.verification import verify
+
+NET = "mobilenet_v3_small"
+LARGEST_LOSS = 0.01  # of the measure, in int8
+
+
+def learned(
+    task: Task[Any], measure: str, out: Path, *, at_least: float, lost: str
+) -> tuple[list[dict[str, Any]], list[Target]]:
+    """Rows of the measure in float and int8, and targets: `at_least` in float, what int8 loses (of `lost`), exactness.
+
+    Checkpoints stay in `out`: the same call goes on.
+    """
+    pictures = task.load_pictures(DIGITS)
+    contract = of_task.make_contract(task, None, DIGITS, pictures.labels, task.size_px)
+    plan = of_task.choose_plan(task, None, seed=0)
+    trained = of_task.train(task, NET, 1.0, contract, pictures, plan, DIGITS, out)
+    program = of_task.quantize(trained, pictures, None, out)
+    record = program.record
+    assert record.float_accuracy is not None and record.reference_accuracy is not None
+    work = f"{task.title(NET)}, {task.size_px} px, composed digits"
+    shares = {"float": record.float_accuracy.share, "int8, calibrated": record.reference_accuracy.share}
+    rows = [row(f"{work}, {what}", measure, None, share) for what, share in shares.items()]
+    of_float, of_int8 = (each["ours"] for each in rows)
+    judged = {"judged": "ours", "figure": of_float, "bound": at_least, "sense": "at least"}
+    least = Target(work=rows[0]["work"], unit="", stock=None, ours=of_float, **judged)
+    lost_share = Target.most(f"what int8 loses of {lost}", "", ours=of_float - of_int8, at_most=LARGEST_LOSS)
+    return rows, [least, lost_share, *_exact(program, pictures.validation, out)]
+
+
+def row(work: str, unit: str, published: float | None, ours: float) -> dict[str, Any]:
+    """One line of the table."""
+    return {"work": work, "unit": unit, "published": "–" if published is None else published, "ours": round(ours, 4)}
+
+
+def _exact(program: Program, held_out: LabelledPictures, out: Path) -> list[Target]:
+    """Of every runtime, how many elements of all outputs differ."""
+    targets = []
+    for bundle in lower(program, out / "bundles", runtimes=runtimes.names(), pictures=held_out):
+        comparison = verify(bundle, program, held_out).comparison
+        assert comparison is not None
+        computed_by = f"{bundle.manifest.runtime} ({comparison.elements:,})"
+        work = f"outputs of {computed_by} that differ from the reference's"
+        targets.append(Target.most(work, "", ours=comparison.differing, at_most=0))
+    return targets

@@ -1,0 +1,185 @@
+"""A training step in int8 beside the float32 step, in time and in memory: ours, and torchao's PT2E QAT.
+
+Run: python -m benchmarks.speed.qat_step
+
+MobileNets 1.0 at 96 px, 1,000 classes, batches of 32 crops of photographs, channels last, on all cores. Every net takes
+the steps that `fit` takes, with the loss and the optimizer of `TrainPlan.finetune`. "ours" is its first phase, in which
+ranges and batch norm follow every batch, as stock's do; "ours, learning" the one of `TrainPlan.distil` in which ranges
+and weights' steps get gradients. Contenders take turns; a ratio is the median of the rounds' own.
+
+Memory is by how much a process grows over its first steps: Linux's high-water mark of resident memory, set back before
+them, in a process of its own for each net. It holds gradients, the optimizer's state, what forward keeps for backward,
+kernels' scratch memory, and what the allocator cannot give back; a profiler's sum of tensors leaves the last two out.
+"""
+
+import ctypes
+import gc
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from benchmarks.against import stock
+from benchmarks.core.latency import Run, interleaved_rounds
+from benchmarks.core.realistic import crops
+from benchmarks.core.results_file import write_result
+from benchmarks.core.targets import Target
+from mobile_sdk.cli.terminal import quiet
+from mobile_sdk.contract import Contract, ImageSpec
+from mobile_sdk.system.environment import installed_versions
+from qat.nets import build_net
+from qat.preparation.preparation import prepare
+from qat.training.optimization.phases import Phase
+from qat.training.plan import TrainPlan
+
+NETS = ("mobilenet_v3_small", "mobilenet_v2")
+IMAGE = ImageSpec(size_px=96)
+BATCH, CLASSES = 32, 1000
+PLAN = TrainPlan.finetune()
+ROUNDS = 20
+STEPS = 3  # of which the memory is measured: from the second on the optimizer has its state
+WORK = f"QAT step of {{}}, {IMAGE.size_px} px, batch {BATCH}, {{}} in float32 steps"
+Row = dict[str, Any]
+
+
+def float_net(name: str) -> nn.Module:
+    """The net as it is trained in float32."""
+    torch.manual_seed(0)
+    return build_net(name, contract(name)).train()
+
+
+def stock_net(name: str) -> nn.Module:
+    """Torchao's fake-quantized net, observers on."""
+    return stock.prepare_qat(float_net(name), torch.zeros(2, 3, IMAGE.size_px, IMAGE.size_px))
+
+
+def our_net(name: str, phase: Phase) -> nn.Module:
+    """Our fake-quantized net in a phase of its training, its ranges those of two pictures."""
+    net = prepare(float_net(name), contract(name))
+    with torch.no_grad():
+        net(pictures()[:2])
+    if phase.learns_steps:
+        net.learn_steps()
+    net.at(
+        freeze_observers=not phase.observes,
+        freeze_batch_norm=not phase.batch_norm_follows,
+        learn_steps=phase.learns_steps,
+    )
+    return net
+
+
+CONTENDERS: Mapping[str, Callable[[str], nn.Module]] = {
+    "float32": float_net,
+    "stock": stock_net,
+    "ours": partial(our_net, phase=PLAN.phases[0]),
+    "ours, learning": partial(our_net, phase=TrainPlan.distil().phases[0]),
+}
+
+
+def training_step(net: nn.Module) -> Run:
+    """A step of `fit` on the same batch again and again."""
+    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = PLAN.optimizer_for(net)
+    rgb, targets = pictures(), torch.arange(BATCH)
+
+    def step() -> None:
+        loss = cross_entropy(net(rgb), targets, label_smoothing=PLAN.label_smoothing)
+        loss.item()
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+
+    return step
+
+
+def peak_mib(name: str, contender: str) -> float:
+    """By how much a process of its own grows over the contender's first steps."""
+    with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(_growth_mib, name, contender).result()
+
+
+def rows(name: str) -> Iterator[Row]:
+    """What was measured of every contender on one net."""
+    peaks = {contender: peak_mib(name, contender) for contender in CONTENDERS}
+    steps = {contender: training_step(build(name)) for contender, build in CONTENDERS.items()}
+    rounds = interleaved_rounds(steps, rounds=ROUNDS, runs=1)
+    for contender, taken in rounds.items():
+        yield {
+            "net": name,
+            "step": contender,
+            "ms": float(np.median(taken)),
+            "ms / float32": float(np.median(taken / rounds["float32"])),
+            "peak MiB": peaks[contender],
+            "MiB / float32": peaks[contender] / peaks["float32"],
+        }
+
+
+def targets(measured: list[Row]) -> list[Target]:
+    """Time and memory of every net's step."""
+    by_step = {(row["net"], row["step"]): row for row in measured}
+    return [
+        Target(
+            work=WORK.format(name, what),
+            unit="×",
+            stock=by_step[name, "stock"][key],
+            ours=by_step[name, "ours"][key],
+            judged="ours",
+            figure=by_step[name, "ours"][key],
+            bound=bound,
+            sense="at most",
+        )
+        for what, key, bound in (("time", "ms / float32", 1.4), ("peak memory", "MiB / float32", 1.3))
+        for name in NETS
+    ]
+
+
+def main() -> None:
+    """Measures every net; some four minutes."""
+    quiet()
+    measured = [row for name in NETS for row in rows(name)]
+    versions = installed_versions(("mobile-sdk", "torch", "torchao", "executorch"))
+    write_result("qat_step", [_rounded(row) for row in measured], versions, targets(measured))
+
+
+def contract(name: str) -> Contract:
+    """Of a net of 1,000 classes."""
+    return Contract(name=name, labels=tuple(f"class {index}" for index in range(CLASSES)), image=IMAGE)
+
+
+def pictures() -> torch.Tensor:
+    """A batch as nets read it."""
+    return crops(BATCH, seed=1).tensors(IMAGE).contiguous(memory_format=torch.channels_last)
+
+
+def _growth_mib(name: str, contender: str) -> float:
+    quiet()
+    step = training_step(CONTENDERS[contender](name))
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)  # what preparing the net has freed is no room for its steps
+    before = _resident_mib("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # sets the high-water mark to what is resident
+    for _ in range(STEPS):
+        step()
+    return _resident_mib("VmHWM") - before
+
+
+def _resident_mib(field: str) -> float:
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    (line,) = (line for line in lines if line.startswith(f"{field}:"))
+    return int(line.split()[1]) / 1024
+
+
+def _rounded(row: Row) -> Row:
+    digits = {"ms": 1, "ms / float32": 2, "peak MiB": 0, "MiB / float32": 2}
+    return {key: round(value, digits[key]) if key in digits else value for key, value in row.items()}
+
+
+if __name__ == "__main__":
+    main()
