@@ -1,0 +1,49 @@
+"""One entry for every class of operator that a runtime, or an analysis, knows; what it lacks, it refuses by name."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Generic, TypeVar
+
+from mobile_sdk.errors import CompileError
+from mobile_sdk.graph.operators import Operator
+
+Entry = TypeVar("Entry")
+_HINT = "export to a runtime that has it, or change the net there"
+
+
+class OperatorTable(Generic[Entry]):
+    """Maps classes of operators to entries, which are functions in most tables; `table[operator]` looks one up.
+
+    `name` is what the table belongs to, for messages; `gaps` says, by class, why it has no entry on purpose.
+    """
+
+    def __init__(self, name: str, *, gaps: Mapping[type[Operator], str] = MappingProxyType({})) -> None:
+        self.name = name
+        self.gaps = gaps
+        self._entries: dict[type[Operator], Entry] = {}
+
+    def of(self, *kinds: type[Operator]) -> Callable[[Entry], Entry]:
+        """Decorates the entry of these classes; ValueError where one has an entry, or is a gap."""
+
+        def register(entry: Entry) -> Entry:
+            for kind in kinds:
+                if kind in self._entries or kind in self.gaps:
+                    raise ValueError(f"{self.name} has {kind.__name__} already, as an entry or as a gap")
+                self._entries[kind] = entry
+            return entry
+
+        return register
+
+    @property
+    def kinds(self) -> frozenset[type[Operator]]:
+        """The classes that have an entry."""
+        return frozenset(self._entries)
+
+    def __getitem__(self, operator: Operator) -> Entry:
+        """Returns the entry of the operator's class; raises CompileError, with its module path, where there is none."""
+        kind = type(operator)
+        if kind not in self._entries:
+            reason = f": {self.gaps[kind]}" if kind in self.gaps else ""
+            found = f"expected an operator that {self.name} has, found {kind.__name__} at {operator.path}{reason}"
+            raise CompileError(found, hint=_HINT)
+        return self._entries[kind]
