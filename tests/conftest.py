@@ -9,22 +9,22 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NoReturn
 
-import child_process
 import pytest
-from android_app import AndroidApp, AppTests, build_app, run_tests
-from apple_listing import fetch_listing
-from command_line import ENVIRONMENT, SmallRun, make_small_run, read_small_run
-from demo_fixtures import write_fixtures
 from hypothesis import HealthCheck, settings
-from ios_core import IosCore, closing_line
-from kotlin_toolchain import KotlinToolchain, make_kotlin_toolchain
-from phones import Phones, played, why_not_here
-from swift_toolchain import SwiftToolchain, make_toolchain
 
 from mobile_sdk.devices import CortexA76
 from mobile_sdk.errors import MachineError
 from mobile_sdk.runtimes import tflite_legacy
 from mobile_sdk.system.cache import made_once
+from tests.support import child_process
+from tests.support.apps.android_app import AndroidApp, AppTests, build_app, run_tests
+from tests.support.apps.apple_listing import fetch_listing
+from tests.support.apps.ios_core import IosCore, closing_line
+from tests.support.apps.kotlin_toolchain import KotlinToolchain, make_kotlin_toolchain
+from tests.support.apps.swift_toolchain import SwiftToolchain, make_toolchain
+from tests.support.command_line import ENVIRONMENT, SmallRun, make_small_run, read_small_run
+from tests.support.devices.phones import Phones, played, why_not_here
+from tests.support.fixtures.demo_fixtures import write_fixtures
 
 os.environ.clear()  # what a test calls in this process finds what a process of its own would
 os.environ.update({"MPLBACKEND": "Agg", **ENVIRONMENT})

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bundles import program
 from PIL import Image, PngImagePlugin
 
 from mobile_sdk.bundle.bundle import open_bundle
@@ -23,6 +22,7 @@ from mobile_sdk.preprocess import (
     upright_rgb,
 )
 from qat.data.picture_set import PictureSet
+from tests.support.bundles import program
 
 SPEC = ImageSpec(size_px=16)
 ORIENTATION = 0x0112

@@ -25,7 +25,7 @@ android {
         targetCompatibility = JavaVersion.VERSION_17
     }
 
-    // gradle test -Pfixtures=FOLDER, which `python tests/demo_fixtures.py FOLDER` of the SDK's checkout has written
+    // gradle test -Pfixtures=FOLDER: `python -m tests.support.fixtures.demo_fixtures FOLDER` in the SDK's checkout has written
     testOptions.unitTests.all { test ->
         providers.gradleProperty("fixtures").orNull?.let { test.systemProperty("fixtures", it) }
     }

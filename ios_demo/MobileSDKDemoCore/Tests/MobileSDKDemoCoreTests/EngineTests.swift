@@ -120,7 +120,7 @@ import Testing
     #expect(try report.json.field("device").string == "ios:iPhone99,1")
   }
 
-  /// Python reads this file back with its own model; see tests/test_ios_demo.py.
+  /// Python reads this file back with its own model; see tests/apps/ios/test_ios_demo.py.
   @Test func aReportIsWrittenForPython() async throws {
     let report = try await measured([try Fixtures.bundle(.coreML), try Fixtures.bundle(.liteRT)])
     let folder = try #require(ProcessInfo.processInfo.environment["DEMO_REPORTS"], "no folder for the report")

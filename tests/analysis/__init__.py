@@ -1,0 +1,1 @@
+"""Holds the tests that say which layer costs how much."""

@@ -1,0 +1,1 @@
+"""Holds the tests of bundles: what is written, and what is refused."""

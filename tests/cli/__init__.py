@@ -1,0 +1,1 @@
+"""Holds the tests of the command line: help, output, refusals and exit codes."""

@@ -1,0 +1,1 @@
+"""Holds the tests of where a bundle runs: this host, phones, boards and the emulated core."""

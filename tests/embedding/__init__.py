@@ -1,0 +1,1 @@
+"""Holds the tests of `embed`, which puts bundles into an app."""

@@ -1,0 +1,1 @@
+"""Holds one file of tests for each operator of the integer graph."""

@@ -1,0 +1,1 @@
+"""Holds the tests of the program file and of the names of its tensors."""

@@ -1,0 +1,1 @@
+"""Holds the tests of `qat`, in folders that mirror it."""

@@ -1,0 +1,1 @@
+"""Holds the tests of capturing a user's net."""

@@ -1,0 +1,1 @@
+"""Holds the tests of several processes that train one net."""

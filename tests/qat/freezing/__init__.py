@@ -1,0 +1,1 @@
+"""Holds the tests of freezing a fake-quantized net into a program."""

@@ -1,0 +1,1 @@
+"""Holds the tests of the layers that training computes with."""

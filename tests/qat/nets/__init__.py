@@ -1,0 +1,1 @@
+"""Holds the tests of the nets, their published counts and their weights."""

@@ -1,0 +1,1 @@
+"""Holds the tests of preparing a net for int8 training."""

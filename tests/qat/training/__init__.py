@@ -1,0 +1,1 @@
+"""Holds the tests of training: the loop, plans and distillation."""

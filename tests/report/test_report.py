@@ -1,0 +1,320 @@
+"""The page says everything that report.json says, escapes everything, and needs nothing else."""
+
+import base64
+import io
+import json
+import re
+import shutil
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from rich.console import Console
+
+from mobile_sdk.errors import DataError, SettingError
+from mobile_sdk.program.program import Record
+from mobile_sdk.report.data import (
+    Check,
+    GoldenPicture,
+    Layer,
+    Prediction,
+    Report,
+    Score,
+)
+from mobile_sdk.report.page import render
+from mobile_sdk.report.terminal import summary_table
+from mobile_sdk.report.write import redraw_report, write_report
+from mobile_sdk.verification.verification import verify
+from tests.support import bundles
+from tests.support.child_process import run
+from tests.support.made_up_report import ENVIRONMENT, HOSTILE, device_numbers, measurement, numbers, png, report
+
+VOID = {"meta", "link", "img", "br", "hr", "input", "use", "path"}
+
+
+class Page(HTMLParser):
+    """What a reader sees, and what a browser would fetch."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if not self.open or self.open[-1] != "style":
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+def test_a_device_is_shown_before_and_after_with_its_slowdown() -> None:
+    page = Page(render(report(numbers=device_numbers())))
+    summary = device_numbers().measurements[0].summary
+    assert summary is not None
+    for expected in ("Latency on adb:8A1X0Q2", "SM8150", "Android 13", "34.5 °C", "67.8 °C", "83%", "discharging"):
+        assert expected in page.text
+    assert f"{summary.last_over_first:.3f}" in page.text
+    assert "seconds of running" in page.text
+    assert not page.open
+
+
+def test_a_device_that_was_lost_is_said_to_be() -> None:
+    lost = device_numbers().model_copy(update={"stopped": "the cable fell out", "state_after": None})
+    assert "cut short: the cable fell out" in Page(render(report(numbers=lost))).text
+
+
+def test_two_bundles_that_are_no_twins_are_compared_in_a_sentence() -> None:
+    first, second, _ = numbers().measurements
+    pair = numbers().model_copy(
+        update={"measurements": (first, second.model_copy(update={"precision": "int8"})), "stopped": None}
+    )
+    text = Page(render(report(numbers=pair))).text
+    assert "fruit.tflite takes 0.333 times as long as fruit-float.tflite" in text
+
+
+def test_the_host_has_no_device_section() -> None:
+    assert "Last tenth over first" not in Page(render(report())).text
+
+
+def test_every_number_that_matters_is_on_the_page() -> None:
+    text = Page(render(report())).text
+    measured = numbers().measurements[0]
+    assert measured.summary is not None
+    for expected in (
+        *("98.10", "97.90", "97.05 – 98.78", "979", "1,000"),  # accuracy
+        *("10,000", "412", "0.0443", "41.2", "99.90"),  # agreement
+        *("0 of 10,000 differ", "this is no Mac"),  # checks
+        *(f"{getattr(measured.summary, name):.3f}" for name in ("median_ms", "mad_ms", "p90_ms", "p99_ms")),
+        *("3.210", "7.650", "12.3", "1.177", "100", "0.333"),  # load, first run, peak, size, runs, ratio
+        *("a phone, tflite-2031", "2.468", "+23.4", "17 published"),  # predicted
+        "Core ML needs a Mac",
+        *("CONV_2D", "17", "MYSTERY_OP", "nobody knows it", "98.76", "0.954"),  # structure
+        "fruit.tflite computes in strips of rows, within 1,735 KiB of activations",
+        *("features.11", "29.0"),  # layers
+        *("90.12", "6.18", "apple", "pear"),  # golden
+        *("mobilenet_v2", "learning_rate", "0.045", "96 × 96 px"),  # training
+        *("A processor", "9.8.7", "0.25 before, 0.75 after"),  # environment
+        "mobile-sdk run --net mobilenet_v2",
+    ):
+        assert expected in text, expected
+
+
+def test_the_page_needs_no_other_file_and_no_network() -> None:
+    html = render(report())
+    page = Page(html)
+    assert not {"script", "link", "iframe", "object", "base"} & {tag for tag, _ in page.tags}
+    sources = [value for _, attributes in page.tags for name, value in attributes.items() if name in ("src", "srcset")]
+    assert sources and all(value and value.startswith("data:image/png;base64,") for value in sources)
+    links = [value for _, attributes in page.tags for name, value in attributes.items() if name.endswith("href")]
+    assert all(value and value.startswith("#") for value in links)
+    assert "@import" not in html
+    assert set(re.findall(r"url\(([^)]*?)\)", html)) <= set(re.findall(r"url\((#[^)]*)\)", html))
+
+
+def test_the_page_is_well_formed_and_accessible() -> None:
+    page = Page(render(report()))
+    assert page.open == []
+    assert next(attributes for tag, attributes in page.tags if tag == "html")["lang"] == "en"
+    assert all(attributes.get("alt") for tag, attributes in page.tags if tag == "img")
+    plots = [attributes for tag, attributes in page.tags if attributes.get("role") == "img"]
+    assert len(plots) == 5 and all(attributes["aria-label"] for attributes in plots)
+    assert all(attributes.get("scope") in ("col", "row") for tag, attributes in page.tags if tag == "th")
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+
+
+def test_hostile_texts_are_shown_and_not_executed() -> None:
+    line = report().bundles[0]
+    hostile = report(
+        name=HOSTILE,
+        bundles=(
+            line.model_copy(
+                update={
+                    "bundle": HOSTILE,
+                    "title": HOSTILE,
+                    "checks": (Check(name=HOSTILE, outcome="fail", found=HOSTILE),),
+                }
+            ),
+        ),
+        layers=(Layer(tensor=HOSTILE, module=HOSTILE, sqnr_db=1.0), Layer(tensor="a", module="b", sqnr_db=2.0)),
+        golden=(
+            GoldenPicture(
+                png_base64=png(),
+                title=HOSTILE,
+                label=HOSTILE,
+                predictions=(Prediction(computed_by=HOSTILE, scores=(Score(label=HOSTILE, share=1.0),)),),
+            ),
+        ),
+        record=Record(net=HOSTILE, quantized="qat", settings={HOSTILE: HOSTILE}),
+        numbers=numbers().model_copy(update={"measurements": (measurement(HOSTILE, "int8", 1.0),), "comparisons": ()}),
+        commands=(HOSTILE,),
+    )
+    page = Page(render(hostile))
+    assert "script" not in {tag for tag, _ in page.tags}
+    assert page.text.count(" ".join(HOSTILE.split())) >= 10
+    console = Console(width=200, file=io.StringIO(), record=True)
+    console.print(summary_table(hostile))
+    assert "<script>" in console.export_text()
+
+
+@pytest.mark.parametrize("outcome", ["pass", "fail", "not_run"])
+def test_the_outcome_is_the_verdicts_and_not_a_count_of_checks(outcome: Any) -> None:
+    line = report().bundles[0].model_copy(update={"outcome": outcome})
+    assert report(bundles=(line,), numbers=None).outcome == outcome
+
+
+def test_a_bundle_that_was_not_verified_makes_no_pass() -> None:
+    line = report().bundles[0].model_copy(update={"outcome": None, "checks": ()})
+    assert report(bundles=(line,), numbers=None).outcome == "not_run"
+
+
+def test_not_run_is_marked_by_word_and_class_and_counted_in_the_title_line() -> None:
+    html = render(report())
+    verdict = html[html.index('class="verdict"') : html.index("</p>", html.index('class="verdict"'))]
+    assert '<span class="pass">✓ pass</span>' in verdict
+    assert '<span class="not_run">○ 2 not run</span>' in verdict
+    assert html.count('<span class="not_run">○ not run</span><small>this is no Mac</small>') == 1
+
+
+def test_a_failed_budget_fails_the_report() -> None:
+    assert report(numbers=numbers(max_ms=1.0)).outcome == "fail"
+
+
+@pytest.mark.parametrize(
+    "section", ["record", "accuracies", "bundles", "layers", "golden", "numbers", "predicted", "commands"]
+)
+def test_a_report_without_one_section_is_still_a_page(section: str) -> None:
+    empty = None if section in ("record", "numbers") else ()
+    assert Page(render(report(**{section: empty}))).open == []
+
+
+def test_a_report_of_a_benchmark_alone_is_a_page() -> None:
+    alone = Report(name="fruit", date="2026-01-02", environment=ENVIRONMENT, numbers=numbers())
+    assert "Latency" in Page(render(alone)).text
+
+
+def test_the_page_is_drawn_again_from_the_json_alone_and_is_the_same(tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text(report().model_dump_json(), encoding="utf-8")
+    assert redraw_report(tmp_path / "report.json", tmp_path / "again.html") == report()
+    assert (tmp_path / "again.html").read_text(encoding="utf-8") == render(report())
+
+
+@pytest.mark.parametrize("damage", [b"", b"{}", b"[1]", b"\xff", None])
+def test_a_damaged_report_json_is_one_line_of_error(tmp_path: Path, damage: bytes | None) -> None:
+    if damage is not None:
+        (tmp_path / "report.json").write_bytes(damage)
+    with pytest.raises(DataError) as caught:
+        redraw_report(tmp_path / "report.json", tmp_path / "again.html")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "again.html").exists()
+
+
+def test_a_newer_report_json_is_refused(tmp_path: Path) -> None:
+    content = json.loads(report().model_dump_json()) | {"schema_number": 2}
+    (tmp_path / "report.json").write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(DataError, match="schema_number"):
+        redraw_report(tmp_path / "report.json", tmp_path / "again.html")
+
+
+def test_the_terminal_table_has_a_row_a_bundle_with_its_figures() -> None:
+    console = Console(width=120, file=io.StringIO(), record=True)
+    console.print(summary_table(report()))
+    text = console.export_text()
+    row = next(line for line in text.splitlines() if line.startswith(" fruit.tflite"))
+    assert "pass (1 not run)" in row and "1.177" in row
+    assert "not run" in next(line for line in text.splitlines() if "fruit.coreml" in line)
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium")
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_a_browser_draws_the_page_in_light_and_dark(tmp_path: Path, mode: str) -> None:
+    (tmp_path / "report.html").write_text(render(report()), encoding="utf-8")
+    flags = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+    done = run(
+        [
+            *("chromium", "--headless", *flags.split(), "--disable-component-update", "--disable-sync"),
+            *(["--force-dark-mode"] if mode == "dark" else []),
+            *(f"--user-data-dir={tmp_path / 'profile'}", "--hide-scrollbars", "--window-size=1000,1200"),
+            *(f"--screenshot={tmp_path / 'page.png'}", (tmp_path / "report.html").as_uri()),
+        ]
+    )
+    assert done.returncode == 0, done.stderr
+    with Image.open(tmp_path / "page.png") as picture:
+        pixels = np.asarray(picture.convert("L"))
+    assert pixels.std() > 5  # something is drawn
+    assert (np.median(pixels) > 200) == (mode == "light")
+
+
+def test_verdicts_numbers_and_bundles_become_a_report(tmp_path: Path) -> None:
+    bundle, program = bundles.lowered(tmp_path), bundles.program()
+    verdict = verify(bundle, program, bundles.pictures())
+    written = write_report(tmp_path / "report.html", [verdict], program=program, bundles=[bundle], commands=["do it"])
+    text = Page((tmp_path / "report.html").read_text(encoding="utf-8")).text
+    assert Report.model_validate_json((tmp_path / "report.json").read_bytes()) == written
+    assert written.outcome == verdict.status == "pass"
+    assert all(check.name in text and check.found in text for check in verdict.checks)
+    assert [line.computed_by for line in written.accuracies] == ["float32 net", "int8 reference", "test.tflite"]
+    assert {line.share for line in written.accuracies} == {verdict.accuracy.share if verdict.accuracy else None}
+    assert [picture.png_base64 for picture in written.golden] == [
+        base64.b64encode((bundle.path / "golden" / f"{index}.png").read_bytes()).decode() for index in range(3)
+    ]
+    for picture, golden in zip(written.golden, verdict.golden, strict=True):
+        reference, found = picture.predictions
+        assert reference.scores == found.scores
+        assert found.scores[0].label == program.contract.labels[golden.found_top1_index]
+        assert sum(score.share for score in found.scores) <= 1 + 1e-9
+
+
+def test_an_earlier_programs_verdicts_times_and_bundles_are_not_reported_as_this_ones(tmp_path: Path) -> None:
+    bundle, program = bundles.lowered(tmp_path), bundles.program()
+    verdict = verify(bundle, program, bundles.pictures())
+    record = program.record.model_copy(update={"net": "another"})
+    other = replace(program, record=record)
+    for given, told in (
+        ({"verdicts": [verdict], "program": other}, "the verdict on test.tflite of another one"),
+        ({"bundles": [bundle], "program": other}, "the bundle test.tflite of another one"),
+        (
+            {"verdicts": [verdict.model_copy(update={"manifest_sha256": "0" * 64})], "bundles": [bundle]},
+            "the verdict on an earlier test.tflite",
+        ),
+        (
+            {
+                "numbers": numbers().model_copy(
+                    update={
+                        "measurements": (measurement("test.tflite", "int8", 1.0).model_copy(update={"model_bytes": 1}),)
+                    }
+                ),
+                "bundles": [bundle],
+            },
+            "the times of an earlier test.tflite",
+        ),
+    ):
+        with pytest.raises(DataError, match=f"expected all of one program in a report, found {told}"):
+            write_report(tmp_path / "report.html", **given)  # type: ignore[arg-type]
+
+
+def test_a_report_of_nothing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="found nothing"):
+        write_report(tmp_path / "report.html")
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,248 @@
+"""Core ML's package: what is written down is the graph, and a damaged one is refused by name."""
+
+import contextlib
+import dataclasses
+import json
+import pickle
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from mobile_sdk.contract import ImageSpec
+from mobile_sdk.errors import BundleError, CompileError
+from mobile_sdk.graph.operators import Conv2d, Graph, Linear, Mul, Operator
+from mobile_sdk.runtimes.base import Interface
+from mobile_sdk.runtimes.coreml import CoreML
+from mobile_sdk.runtimes.coreml.package.manifest import MODEL_PATH
+from mobile_sdk.runtimes.coreml.package.program_file import read_program
+from mobile_sdk.runtimes.coreml.package.schema import model_class
+from mobile_sdk.runtimes.coreml.readback import check_copied
+from tests.support import graphs
+from tests.support.repository import ROOT
+
+MODEL = f"Data/{MODEL_PATH}"
+WEIGHTS = "Data/com.apple.CoreML/weights/weight.bin"
+
+
+def exported(graph: Graph, folder: Path) -> tuple[Path, Interface]:
+    package = folder / CoreML.model_file
+    return package, CoreML().export(graph, graphs.contract_for(graph), package)
+
+
+def test_one_graph_gives_one_package_without_torch_and_without_a_word(tmp_path: Path) -> None:
+    graph = graphs.int8_graph("squeeze excite")
+    package, _ = exported(graph, tmp_path / "here")
+    (tmp_path / "graph.pickle").write_bytes(pickle.dumps((graph, graphs.contract_for(graph))))
+    script = (
+        "import pickle, sys; from pathlib import Path; from mobile_sdk.runtimes.coreml import CoreML\n"
+        "graph, contract = pickle.loads(Path(sys.argv[1]).read_bytes())\n"
+        "CoreML().export(graph, contract, Path(sys.argv[2])); CoreML().structure(Path(sys.argv[2]))\n"
+        "assert not {'torch', 'sklearn', 'executorch'} & set(sys.modules)"
+    )
+    other = tmp_path / "there" / "model.mlpackage"
+    command = [sys.executable, "-W", "error", "-c", script, str(tmp_path / "graph.pickle"), str(other)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env={"PYTHONHASHSEED": "7", "PYTHONPATH": str(ROOT)}
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert _files(package) == _files(other)
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def test_structure_counts_what_is_in_the_file(tmp_path: Path) -> None:
+    graph = graphs.int8_graph("squeeze excite")
+    package, _ = exported(graph, tmp_path)
+    found = CoreML().structure(package)
+    weighted = [operator for operator in graph.operators if isinstance(operator, Conv2d | Linear)]
+    assert found.operators["quantize"] == found.operators["dequantize"] == 1 + len(graph.operators)
+    assert found.operators["constexpr_affine_dequantize"] == len(weighted)
+    assert (found.int8_weight_share, found.float_convolutions, found.partitions) == (1.0, 0, 1)
+    assert found.bytes_by_part["weights"] == sum(operator.weight.size for operator in weighted)
+    channels = sum(operator.bias.size for operator in weighted)
+    products = sum(isinstance(operator, Mul) for operator in graph.operators)
+    assert found.bytes_by_part["factors"] >= 4 * (channels + products)
+    assert found.bytes_by_part["biases"] == sum(4 * operator.bias.size for operator in weighted)
+
+
+def test_structure_sees_that_the_float_twin_has_float_convolutions(tmp_path: Path) -> None:
+    graph = graphs.float_graph("conv chain")
+    package, _ = exported(graph, tmp_path)
+    found = CoreML().structure(package)
+    assert found.int8_weight_share == 0.0
+    assert found.float_convolutions == sum(isinstance(operator, Conv2d) for operator in graph.operators)
+
+
+def test_the_package_names_its_labels_and_its_graph(tmp_path: Path) -> None:
+    graph = graphs.int8_graph("linear head")
+    package, _ = exported(graph, tmp_path)
+    metadata = read_program(package).metadata
+    assert json.loads(metadata["labels"]) == list(graphs.contract_for(graph).labels)
+    assert metadata["graph_digest"] == graph.digest()
+
+
+@pytest.mark.parametrize("name", ["squeeze excite", "inverted residual", "concat pool", "conv chain", "linear head"])
+def test_any_number_that_was_not_copied_is_refused(name: str, tmp_path: Path) -> None:
+    graph = graphs.int8_graph(name)
+    package, _ = exported(graph, tmp_path)
+    program = read_program(package)
+    check_copied(graph, program)
+    tried = 0
+    for index, operation in enumerate(program.operations):
+        for parameter, value in operation.values.items():
+            if operation.kind == "const" or (operation.kind, parameter) in SILENT or isinstance(value, str):
+                continue
+            wrong = dataclasses.replace(operation, values={**operation.values, parameter: _altered(np.asarray(value))})
+            operations = (*program.operations[:index], wrong, *program.operations[index + 1 :])
+            with pytest.raises(CompileError, match=rf"expected {parameter} of {operation.output} at .* found"):
+                check_copied(graph, dataclasses.replace(program, operations=operations))
+            tried += 1
+    assert tried > 4 * len(graph.operators)
+
+
+# The axis of a weight that has one scale says nothing; the others are MIL's defaults and not this SDK's to choose.
+SILENT = {("constexpr_affine_dequantize", "axis"), ("concat", "interleave"), ("max_pool", "ceil_mode")}
+
+
+def _altered(value: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Its last element moved by the least that its type knows."""
+    changed = np.array(value)
+    last = changed.reshape(-1)[-1]
+    if changed.dtype.kind == "f":
+        changed.reshape(-1)[-1] = np.nextafter(last, np.float32(np.inf))
+    else:
+        changed.reshape(-1)[-1] = last ^ 1
+    return changed
+
+
+def test_an_operation_too_many_or_too_few_is_refused(tmp_path: Path) -> None:
+    graph = graphs.int8_graph("hard swish")
+    package, _ = exported(graph, tmp_path)
+    program = read_program(package)
+    clone = dataclasses.replace(program.operations[-1], output="stranger")
+    for operations in ((*program.operations, clone), program.operations[:-1]):
+        with pytest.raises(CompileError, match="expected the operation"):
+            check_copied(graph, dataclasses.replace(program, operations=operations))
+
+
+def test_a_sum_that_float32_may_round_is_named_in_the_metadata(tmp_path: Path) -> None:
+    graph = graphs.int8_graph("linear head")
+    package, _ = exported(graph, tmp_path)
+    assert json.loads(read_program(package).metadata["rounded_sums"]) == []
+    linear = graph.operators[-1]
+    assert isinstance(linear, Linear)
+    wide = dataclasses.replace(linear, bias=np.full_like(linear.bias, 2**24))
+    package, _ = exported(dataclasses.replace(graph, operators=(*graph.operators[:-1], wide)), tmp_path)
+    assert json.loads(read_program(package).metadata["rounded_sums"]) == [linear.path]
+
+
+def test_a_bias_beyond_float32_is_refused_with_its_path_and_the_old_package_stays(tmp_path: Path) -> None:
+    graph = graphs.int8_graph("linear head")
+    package, _ = exported(graph, tmp_path)
+    before = _files(package)
+    linear = graph.operators[-1]
+    assert isinstance(linear, Linear)
+    wide = dataclasses.replace(linear, bias=np.full_like(linear.bias, 2**25 + 1))
+    with pytest.raises(CompileError, match=f"bias .* at {linear.path}"):
+        exported(dataclasses.replace(graph, operators=(*graph.operators[:-1], wide)), tmp_path)
+    assert _files(package) == before
+    assert list(tmp_path.iterdir()) == [package]
+
+
+def test_exporting_again_replaces_the_package_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    exported(graphs.int8_graph("linear head", seed=1), tmp_path)
+    package, _ = exported(graphs.int8_graph("linear head", seed=2), tmp_path)
+    assert read_program(package).metadata["graph_digest"] == graphs.int8_graph("linear head", seed=2).digest()
+    assert list(tmp_path.iterdir()) == [package]
+
+
+def test_an_operator_that_core_ml_has_no_form_for_is_named_with_its_path(tmp_path: Path) -> None:
+    class Fold(Operator):
+        pass
+
+    graph = graphs.int8_graph("linear head")
+    strange = dataclasses.replace(graph, operators=(*graph.operators, Fold(output=graph.output, path="net.fold")))
+    with pytest.raises(CompileError, match=r"found Fold at net\.fold"):
+        exported(strange, tmp_path)
+
+
+def test_a_contract_of_another_size_is_refused(tmp_path: Path) -> None:
+    graph = graphs.int8_graph("linear head")
+    image = ImageSpec(size_px=32)
+    other = graphs.contract_for(graph).model_copy(update={"image": image})
+    with pytest.raises(CompileError, match="expected a graph from"):
+        CoreML().export(graph, other, tmp_path / "model.mlpackage")
+
+
+def test_a_package_that_is_not_what_the_bundle_promises_is_refused(tmp_path: Path) -> None:
+    package, interface = exported(graphs.int8_graph("linear head"), tmp_path)
+    output = interface.output.model_copy(update={"shape": (1, 11)})
+    with pytest.raises(BundleError, match="where the bundle promises"):
+        CoreML().load(package, interface.model_copy(update={"output": output}), threads=1)
+
+
+def test_an_operator_that_the_interpreter_does_not_know_is_named(tmp_path: Path) -> None:
+    package, interface = exported(graphs.float_graph("conv chain"), tmp_path)
+    model = model_class()()
+    model.ParseFromString((package / MODEL).read_bytes())
+    block = model.mlProgram.functions["main"].block_specializations["CoreML7"]
+    next(operation for operation in block.operations if operation.type == "relu").type = "softsign"
+    (package / MODEL).write_bytes(model.SerializeToString())
+    with pytest.raises(BundleError, match="found 'softsign'"):
+        CoreML().load(package, interface, threads=1)
+
+
+@pytest.mark.parametrize("file", ["Manifest.json", MODEL, WEIGHTS])
+@pytest.mark.parametrize("damage", ["missing", "empty", "half"])
+def test_a_missing_or_truncated_file_is_refused(file: str, damage: str, tmp_path: Path) -> None:
+    package, interface = exported(graphs.int8_graph("mobile block"), tmp_path)
+    content = (package / file).read_bytes()
+    (package / file).unlink()
+    if damage != "missing":
+        (package / file).write_bytes(content[: len(content) // 2 if damage == "half" else 0])
+    for use in (CoreML().structure, lambda path: CoreML().load(path, interface, threads=1)):
+        with pytest.raises(BundleError, match="expected a whole Core ML package"):
+            use(package)
+
+
+@pytest.mark.parametrize("path", ["../../../outside.mlmodel", "/outside.mlmodel"])
+def test_a_manifest_that_leaves_the_package_is_refused(path: str, tmp_path: Path) -> None:
+    package, _ = exported(graphs.int8_graph("linear head"), tmp_path)
+    shutil.copy(package / MODEL, tmp_path / "outside.mlmodel")
+    manifest = (package / "Manifest.json").read_text().replace(MODEL_PATH, path)
+    (package / "Manifest.json").write_text(manifest)
+    with pytest.raises(BundleError, match="leaves the package"):
+        CoreML().structure(package)
+
+
+@settings(max_examples=150)
+@given(data=st.data())
+def test_a_flipped_bit_anywhere_never_ends_in_anything_but_a_bundle_error(
+    data: st.DataObject, whole_package: tuple[Path, Interface], tmp_path: Path
+) -> None:
+    whole, interface = whole_package
+    package = tmp_path / "damaged.mlpackage"
+    shutil.rmtree(package, ignore_errors=True)
+    shutil.copytree(whole, package)
+    file = package / data.draw(st.sampled_from(["Manifest.json", MODEL, WEIGHTS]))
+    content = bytearray(file.read_bytes())
+    content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    file.write_bytes(content)
+    picture = np.zeros((16, 16, 3), np.uint8)
+    for use in (CoreML().structure, lambda path: CoreML().load(path, interface, threads=1).run(picture)):
+        with contextlib.suppress(BundleError):  # anything else, a traceback's cause above all, fails the test
+            use(package)
+
+
+@pytest.fixture(scope="module")
+def whole_package(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Interface]:
+    return exported(graphs.int8_graph("hard swish"), tmp_path_factory.mktemp("whole"))

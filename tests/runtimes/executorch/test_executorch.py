@@ -1,0 +1,296 @@
+"""ExecuTorch: the file says what the graph says, and computes what the reference computes, in every element."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from benchmarks.against.stock_lowering import lower_by_stock
+from mobile_sdk.errors import BundleError, CompileError
+from mobile_sdk.graph.arithmetic import product_factor
+from mobile_sdk.graph.operators import (
+    Add,
+    AvgPool2d,
+    Clamp,
+    Conv2d,
+    Graph,
+    Linear,
+    Mean,
+    Mul,
+    Operator,
+    Quantization,
+    Tensor,
+)
+from mobile_sdk.graph.reference import Reference
+from mobile_sdk.program.aten_writer import to_exported
+from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
+from mobile_sdk.runtimes.executorch.export import write_model
+from mobile_sdk.runtimes.executorch.pte_file import parse_pte
+from mobile_sdk.runtimes.executorch.readback import delegate_contents, differences
+from tests.support.graphs import GRAPHS, Builder, contract_for, float_graph, int8_graph, pictures
+
+RUNTIME = ExecuTorchRuntime()
+
+
+def scores(graph: Graph, images: np.ndarray[Any, Any], folder: Path, threads: int = 1) -> np.ndarray[Any, Any]:
+    """What ExecuTorch computes from the written file."""
+    path = folder / "model.pte"
+    interface = RUNTIME.export(graph, contract_for(graph), path)
+    session = RUNTIME.load(path, interface, threads=threads)
+    found = np.stack([session.run(image) for image in images])
+    session.close()
+    return found
+
+
+def assert_zero_steps_apart(graph: Graph, folder: Path, count: int = 8, threads: int = 1) -> None:
+    images = pictures(graph, count)
+    expected = Reference(graph).run(images)
+    assert len(np.unique(expected)) > 3, "the codes say nothing"
+    np.testing.assert_array_equal(scores(graph, images, folder, threads), expected)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("name", GRAPHS)
+def test_every_output_element_is_the_references(name, threads, tmp_path):
+    assert_zero_steps_apart(int8_graph(name), tmp_path, count=20, threads=threads)
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_the_float_twin_computes_what_torch_computes(name, tmp_path):
+    graph = float_graph(name)
+    images = pictures(graph, 4)
+    module = to_exported(graph).module()
+    codes = torch.from_numpy(images.transpose(0, 3, 1, 2).copy()).to(torch.int16).sub(128).to(torch.int8)
+    expected = np.concatenate([module(code[None]).numpy() for code in codes])
+    np.testing.assert_allclose(scores(graph, images, tmp_path), expected, rtol=2e-4, atol=2e-4)
+
+
+def test_the_net_is_one_delegate_call_and_nothing_else(tmp_path):
+    graph = int8_graph("mobile block")
+    RUNTIME.export(graph, contract_for(graph), tmp_path / "model.pte")
+    found = RUNTIME.structure(tmp_path / "model.pte")
+    assert found.partitions == 1 and found.not_delegated == ()
+    assert found.int8_weight_share == 1.0 and found.float_convolutions == 0
+    assert sum(found.operators.values()) == len(graph.operators)  # no transpose, no convert
+    assert found.operators["DepthwiseConv2d"] == 2 and "StaticTranspose" not in found.operators
+    assert sum(found.bytes_by_part.values()) == (tmp_path / "model.pte").stat().st_size
+    weighted = [step for step in graph.operators if isinstance(step, Conv2d | Linear)]
+    assert found.bytes_by_part["weights"] == sum(step.weight.nbytes for step in weighted)
+    assert found.bytes_by_part["biases"] == sum(step.bias.nbytes for step in weighted)
+
+
+def test_constants_that_layers_share_are_counted_once(tmp_path):
+    graph = int8_graph("mobile block")
+    without_biases = tuple(
+        replace(step, bias=np.zeros_like(step.bias)) if isinstance(step, Conv2d | Linear) else step
+        for step in graph.operators
+    )
+    graph = replace(graph, operators=without_biases)
+    RUNTIME.export(graph, contract_for(graph), tmp_path / "model.pte")
+    found = RUNTIME.structure(tmp_path / "model.pte").bytes_by_part
+    lengths = {len(step.bias) for step in graph.operators if isinstance(step, Conv2d | Linear)}
+    assert found["biases"] == 4 * sum(lengths)
+    assert all(size >= 0 for size in found.values())
+    assert sum(found.values()) == (tmp_path / "model.pte").stat().st_size
+
+
+def test_a_float_file_says_that_its_convolutions_are_float(tmp_path):
+    graph = float_graph("conv chain")
+    RUNTIME.export(graph, contract_for(graph), tmp_path / "model.pte")
+    found = RUNTIME.structure(tmp_path / "model.pte")
+    assert found.int8_weight_share == 0.0 and found.float_convolutions == 5 and found.partitions == 1
+
+
+def test_the_app_writes_bytes_minus_128_in_nhwc(tmp_path):
+    graph = int8_graph("conv chain")
+    interface = RUNTIME.export(graph, contract_for(graph), tmp_path / "model.pte")
+    assert interface.input.dtype == "int8" and interface.input.layout == "NHWC"
+    assert interface.input.byte_offset == -128 and interface.input.shape == (1, 16, 16, 3)
+    grid = graph.output.quantization
+    assert (interface.output.scale, interface.output.zero_point) == (grid.scale, grid.zero_point)
+
+
+def changed(operator: Operator, **numbers: Any) -> Graph:
+    """The conv chain with one operator's numbers replaced."""
+    graph = int8_graph("conv chain")
+    steps = [replace(step, **numbers) if step.path == operator.path else step for step in graph.operators]
+    return Graph(input=graph.input, operators=tuple(steps))
+
+
+def test_a_number_that_differs_from_the_graph_is_named():
+    graph = int8_graph("conv chain")
+    data = write_model(graph)
+    assert differences(graph, data) == []
+    conv = graph.operators[1]
+    assert isinstance(conv, Conv2d)
+    output = replace(conv.output, quantization=Quantization(scale=0.5, zero_point=3))
+    for what, numbers in {
+        "weight": {"weight": conv.weight ^ 1},
+        "bias": {"bias": conv.bias + np.eye(1, len(conv.bias), 2, np.int32)[0]},
+        "weight scales": {"weight_scales": np.nextafter(conv.weight_scales, np.float32(1))},
+        "output grid": {"output": output},
+        "clamp": {"clamp": Clamp.RELU6},
+        "padding": {"padding": (1, 0, 1, 0)},
+        "stride": {"stride": (2, 2)},
+    }.items():
+        found = differences(changed(conv, **numbers), data)
+        assert any(text.startswith(what) and conv.path in text for text in found), what
+
+
+def test_biases_up_to_two_to_the_23_arrive_exactly(tmp_path):
+    graph = int8_graph("conv chain")
+    conv = graph.operators[2]
+    assert isinstance(conv, Conv2d)
+    bias = np.random.default_rng(0).integers(-(2**23) + 1, 2**23, len(conv.bias)).astype(np.int32)
+    assert np.abs(bias).max() > 2**22  # from there on float32 loses units in ExecuTorch's own lowering
+    spread = Quantization(scale=float(np.float32(2**24 * conv.weight_scales.max() * 6 / 255 / 255)), zero_point=0)
+    step = replace(conv, bias=bias, output=replace(conv.output, quantization=spread))
+    step = replace(step, weight_scales=np.full_like(conv.weight_scales, conv.weight_scales.max()))
+    after = Mean(input=step.output, output=replace(step.output, name="mean", shape=(16,)), path="mean")
+    assert_zero_steps_apart(Graph(input=graph.input, operators=(*graph.operators[:2], step, after)), tmp_path)
+
+
+GRIDS = st.builds(
+    lambda exponent, zero: Quantization(scale=float(np.float32(2.0**exponent)), zero_point=zero),
+    st.floats(-8, 0),
+    st.integers(-128, 127),
+)
+
+
+@settings(max_examples=40)
+@given(
+    grids=st.tuples(GRIDS, GRIDS),
+    kernel=st.integers(1, 3),
+    stride=st.integers(1, 2),
+    dilation=st.integers(1, 3),
+    padding=st.tuples(*[st.integers(0, 2)] * 4),
+    groups=st.sampled_from([1, 3]),
+    channels=st.sampled_from([3, 6, 9]),
+    clamp=st.sampled_from(list(Clamp)),
+    seed=st.integers(0, 2**31),
+)
+def test_any_convolution_is_exact(tmp_path, grids, kernel, stride, dilation, padding, groups, channels, clamp, seed):
+    random = np.random.default_rng(seed)
+    source = Tensor(name="picture", shape=(3, 8, 8), quantization=grids[0])
+    extent = (kernel - 1) * dilation + 1
+    size = [(8 + padding[side] + padding[side + 1] - extent) // stride + 1 for side in (0, 2)]
+    output = Tensor(name="conv", shape=(channels, *size), quantization=grids[1])
+    weight = random.integers(-127, 128, (channels, 3 // groups, kernel, kernel)).astype(np.int8)
+    gain = grids[1].scale / grids[0].scale / 127 / kernel
+    numbers = {
+        "weight": weight,
+        "weight_scales": (gain * np.exp(random.normal(0, 1, channels))).astype(np.float32),
+        "bias": random.integers(-20_000, 20_000, channels).astype(np.int32),
+    }
+    shape = {"stride": (stride, stride), "padding": padding, "dilation": (dilation, dilation), "groups": groups}
+    conv = Conv2d(input=source, output=output, path="conv", clamp=clamp, **numbers, **shape)
+    graph = Graph(input=source, operators=(conv,))
+    images = random.integers(0, 256, (2, 8, 8, 3)).astype(np.uint8)
+    expected = Reference(graph).run(images)
+    np.testing.assert_array_equal(scores(graph, images, tmp_path), expected)
+
+
+@settings(max_examples=40)
+@given(grids=st.tuples(GRIDS, GRIDS), clamp=st.sampled_from(list(Clamp)), kind=st.sampled_from([Add, Mul]))
+def test_any_sum_and_any_product_without_ties_is_exact(tmp_path, grids, clamp, kind):
+    assume(kind is Add or not has_ties(grids[0], grids[1]))
+    source = Tensor(name="picture", shape=(3, 16, 16), quantization=grids[0])
+    output = Tensor(name="result", shape=(3, 16, 16), quantization=grids[1])
+    graph = Graph(input=source, operators=(kind(a=source, b=source, clamp=clamp, output=output, path="result"),))
+    images = np.arange(768).astype(np.uint8).reshape(1, 16, 16, 3)  # every code occurs
+    expected = Reference(graph).run(images)
+    np.testing.assert_array_equal(scores(graph, images, tmp_path), expected)
+
+
+def has_ties(x: Quantization, y: Quantization) -> bool:
+    """Whether some square lies exactly between two codes; XNNPACK's kernels break such ties differently."""
+    codes = np.arange(-128, 128) - x.zero_point
+    reals = np.float32(codes * codes) * product_factor(x, x, y)
+    return bool(np.any(reals - np.floor(reals) == 0.5))
+
+
+def test_pooling_with_uneven_padding_and_long_concatenations_are_exact(tmp_path):
+    build = Builder(int8=True, seed=3)
+    x = build.max_pool(build.conv(build.input, 6, 3, activation="relu6"), 3, 2, (0, 1, 0, 1))
+    x = build.concat(*(build.conv(x, count, activation="relu6") for count in (2, 3, 4, 5, 6, 7, 8)))
+    build.head(build.concat(build.conv(x, 22, 3, groups=1, activation="relu6")))
+    assert_zero_steps_apart(build.graph(), tmp_path)
+
+
+def test_a_depthwise_convolution_with_several_filters_a_channel_is_exact(tmp_path):
+    build = Builder(int8=True, seed=4)
+    x = build.conv(build.conv(build.input, 4, 3, activation="relu6"), 12, 3, groups=4, stride=2)
+    build.head(x)
+    assert_zero_steps_apart(build.graph(), tmp_path)
+
+
+def test_average_pooling_in_float_is_delegated(tmp_path):
+    graph = float_graph("conv chain")
+    source = graph.operators[1].output
+    output = replace(source, name="pooled", shape=(source.shape[0], source.shape[1] // 2, source.shape[2] // 2))
+    window = {"kernel": (2, 2), "stride": (2, 2), "padding": (0, 0, 0, 0)}
+    pool = AvgPool2d(input=source, output=output, path="net.pool", **window)
+    graph = Graph(input=graph.input, operators=(*graph.operators[:2], pool))
+    images = pictures(graph, 1)
+    codes = torch.from_numpy(images.transpose(0, 3, 1, 2).astype(np.int16) - 128).to(torch.int8)
+    expected = to_exported(graph).module()(codes).numpy().transpose(0, 2, 3, 1)
+    np.testing.assert_allclose(scores(graph, images, tmp_path), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_scale_that_xnnpack_refuses_is_named_with_its_module():
+    graph = int8_graph("conv chain")
+    conv = graph.operators[0]
+    tiny = replace(conv.output, quantization=Quantization(scale=float(np.float32(1e-9)), zero_point=0))
+    with pytest.raises(CompileError, match=conv.path):
+        write_model(Graph(input=graph.input, operators=(replace(conv, output=tiny),)))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Softmax(Operator):
+    input: Tensor
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        return (self.input,)
+
+
+def test_an_operator_that_xnnpack_lacks_is_named_with_its_module():
+    graph = int8_graph("conv chain")
+    strange = Softmax(input=graph.output, output=replace(graph.output, name="softmax"), path="net.softmax")
+    with pytest.raises(CompileError, match=r"Softmax at net\.softmax"):
+        write_model(Graph(input=graph.input, operators=(*graph.operators, strange)))
+
+
+@pytest.mark.slow
+def test_executorchs_own_partitioner_lowers_the_program_to_the_same_numbers(tmp_path):
+    graph = int8_graph("mobile block")
+    stock = lower_by_stock(graph)
+    (tmp_path / "stock.pte").write_bytes(stock)
+    with pytest.raises(BundleError, match="another tool's"):
+        RUNTIME.structure(tmp_path / "stock.pte")
+    assert numbers(stock) == numbers(write_model(graph))
+    images = pictures(graph, 4)
+    from executorch.runtime import Runtime
+
+    program = Runtime.get().load_program(tmp_path / "stock.pte")
+    method = program.load_method("forward")
+    codes = torch.from_numpy(images.transpose(0, 3, 1, 2).astype(np.int16) - 128).to(torch.int8)
+    found = np.concatenate([method.execute([code[None].contiguous()])[0].numpy().copy() for code in codes])
+    np.testing.assert_array_equal(found, scores(graph, images, tmp_path))
+
+
+def numbers(pte: bytes) -> list[Any]:
+    """All filters, biases and scales of the one delegate, in order."""
+    (content,) = delegate_contents(parse_pte(pte))
+    weighted = [node for node in content.nodes if "filter_id" in node.fields]
+    pairs = [[content.values[node.fields[name]] for name in ("filter_id", "bias_id")] for node in weighted]
+    return [
+        (value.datatype, value.dims, value.channel, value.data, value.scales.tobytes())
+        for pair in pairs
+        for value in pair
+    ]

@@ -1,0 +1,506 @@
+"""The .tflite that is written, read back from its bytes and run by LiteRT, against the reference."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import flatbuffers
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+
+from mobile_sdk.contract import Contract
+from mobile_sdk.errors import BundleError, CompileError
+from mobile_sdk.graph import arithmetic
+from mobile_sdk.graph.float_reference import FloatReference
+from mobile_sdk.graph.operators import (
+    Activation,
+    ActivationKind,
+    Add,
+    AvgPool2d,
+    ChannelShuffle,
+    ChannelSlice,
+    Clamp,
+    Concat,
+    Constant,
+    Conv2d,
+    Graph,
+    Linear,
+    MaxPool2d,
+    Mean,
+    Mul,
+    Operator,
+    Quantization,
+    Reshape,
+    Tensor,
+)
+from mobile_sdk.graph.reference import Reference
+from mobile_sdk.runtimes.base import Structure
+from mobile_sdk.runtimes.tflite import TfliteRuntime
+from mobile_sdk.runtimes.tflite.export import write_model
+from mobile_sdk.runtimes.tflite.model_file import read_structure, tensor_details
+from tests.support.graphs import GRAPHS, Builder, float_graph, int8_graph, pictures
+
+RUNTIME = TfliteRuntime()
+CONTRACT = Contract(name="test", labels=("a", "b"))  # the file takes no more than its name
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("tflite")
+
+
+def scores(graph: Graph, images: np.ndarray[Any, Any], folder: Path, threads: int = 1) -> np.ndarray[Any, Any]:
+    """What LiteRT computes from the written file, (N, *shape), a map's channels last."""
+    path = folder / "model.tflite"
+    session = RUNTIME.load(path, RUNTIME.export(graph, CONTRACT, path), threads=threads)
+    found = np.stack([session.run(image) for image in images])
+    session.close()
+    return found
+
+
+def assert_zero_steps_apart(graph: Graph, folder: Path, images: np.ndarray[Any, Any] | None = None) -> Structure:
+    images = pictures(graph, 3) if images is None else images
+    np.testing.assert_array_equal(scores(graph, images, folder), Reference(graph).run(images))
+    structure = RUNTIME.structure(folder / "model.tflite")
+    assert structure.partitions == 1 and structure.not_delegated == ()
+    return structure
+
+
+# -- whole graphs
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("name", GRAPHS)
+def test_every_graph_is_one_partition_and_zero_steps_from_the_reference(name, seed, folder):
+    graph = int8_graph(name, seed=seed)
+    structure = assert_zero_steps_apart(graph, folder, pictures(graph, 10))
+    assert structure.int8_weight_share == 1.0 and structure.float_convolutions == 0
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_every_float_twin_runs_and_is_close_to_the_float_reference(name, folder):
+    graph = float_graph(name)
+    images = pictures(graph, 3)
+    found, expected = scores(graph, images, folder), FloatReference(graph).run(images)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_two_threads_compute_what_one_does(folder):
+    graph = int8_graph("mobile block")
+    images = pictures(graph, 4)
+    np.testing.assert_array_equal(scores(graph, images, folder, threads=2), Reference(graph).run(images))
+
+
+# -- single operators, at random
+
+
+def grid(scale: float, zero_point: int = 0) -> Quantization:
+    return Quantization(scale=float(np.float32(scale)), zero_point=zero_point)
+
+
+ZERO = st.integers(-128, 127)
+GRIDS = st.builds(lambda exponent, zero: grid(2.0**exponent, zero), st.floats(-8, 0), ZERO)
+RATIOS = st.sampled_from([0.1, 0.4, 0.5, 1.0]) | st.floats(0.02, 20)
+SEEDS = st.integers(0, 2**31)
+
+
+def random_pictures(height: int, width: int, seed: int = 0) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    return np.random.default_rng(seed).integers(0, 256, (2, height, width, 3)).astype(np.uint8)
+
+
+def picture(height: int, width: int, quantization: Quantization | None = None) -> Tensor:
+    return Tensor(name="picture", shape=(3, height, width), quantization=quantization or grid(1 / 128))
+
+
+def tensor(shape: tuple[int, ...], quantization: Quantization, name: str = "result") -> Tensor:
+    return Tensor(name=name, shape=shape, quantization=quantization)
+
+
+def weights(shape: tuple[int, ...], x: Quantization, y: Quantization, seed: int) -> dict[str, Any]:
+    """Weights of all sizes; accumulators somewhat larger than what int8 holds."""
+    random = np.random.default_rng(seed)
+    reach = 127 * 127 * np.sqrt(np.prod(shape[1:]))
+    spread = np.exp(random.normal(0, 1, shape[0]))
+    return {
+        "weight": random.integers(-127, 128, shape).astype(np.int8),
+        "weight_scales": (200 * y.scale / x.scale / reach * spread).astype(np.float32),
+        "bias": random.integers(-20_000, 20_000, shape[0]).astype(np.int32),
+    }
+
+
+@settings(max_examples=40)
+@given(
+    grids=st.tuples(GRIDS, GRIDS),
+    size=st.tuples(st.integers(3, 9), st.integers(3, 9)),
+    kernel=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    stride=st.tuples(st.integers(1, 2), st.integers(1, 2)),
+    padding=st.tuples(*[st.integers(0, 2)] * 4),
+    dilation=st.sampled_from([(1, 1), (1, 1), (2, 2)]),
+    groups=st.sampled_from(["one", "depthwise", "three of two"]),
+    channels=st.integers(1, 3),
+    clamp=st.sampled_from(list(Clamp)),
+    seed=SEEDS,
+)
+def test_any_convolution_is_exact(folder, grids, size, kernel, stride, padding, dilation, groups, channels, **others):
+    (x, y), clamp, seed = grids, others["clamp"], others["seed"]
+    if dilation != (1, 1):
+        size, stride = (size[0] + 2, size[1] + 2), (1, 1)
+    source = picture(*size, x)
+    doubled = Concat(output=tensor((6, *size), x, "doubled"), path="net.cat", parts=(source, source))
+    inputs = doubled.output if groups == "three of two" else source
+    count = 1 if groups == "one" else 3
+    shape = (channels if count == 1 else 3 * channels, inputs.shape[0] // count, *kernel)
+    extents = [(taps - 1) * step + 1 for taps, step in zip(kernel, dilation, strict=True)]
+    rows, columns = ((size[i] + padding[2 * i] + padding[2 * i + 1] - extents[i]) // stride[i] + 1 for i in range(2))
+    geometry: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation, "groups": count}
+    output = tensor((shape[0], rows, columns), y)
+    conv = Conv2d(output=output, path="net.conv", input=inputs, clamp=clamp, **geometry, **weights(shape, x, y, seed))
+    before = (doubled,) if groups == "three of two" else ()
+    assert_zero_steps_apart(Graph(input=source, operators=(*before, conv)), folder, random_pictures(*size, seed))
+
+
+@settings(max_examples=20)
+@given(grids=st.tuples(GRIDS, GRIDS), clamp=st.sampled_from(list(Clamp)), classes=st.integers(1, 20), seed=SEEDS)
+def test_any_linear_layer_is_exact(folder, grids, clamp, classes, seed):
+    source = picture(1, 1)
+    vector = Reshape(output=tensor((3,), grid(1 / 128), "vector"), path="net.flatten", input=source)
+    linear = Linear(
+        output=tensor((classes,), grids[1]),
+        path="net.linear",
+        input=vector.output,
+        clamp=clamp,
+        **weights((classes, 3), grid(1 / 128), grids[1], seed),
+    )
+    assert_zero_steps_apart(Graph(input=source, operators=(vector, linear)), folder, random_pictures(1, 1, seed))
+
+
+@settings(max_examples=40)
+@given(x=GRIDS, ratio=RATIOS, zero=ZERO, height=st.integers(1, 17), width=st.integers(1, 17), keep=st.booleans())
+def test_any_mean_is_exact_over_odd_sizes_too(folder, x, ratio, zero, height, width, keep):
+    source = picture(height, width, x)
+    y = grid(x.scale * ratio, zero)
+    mean = Mean(output=tensor((3, 1, 1) if keep else (3,), y), path="net.mean", input=source)
+    assert_zero_steps_apart(Graph(input=source, operators=(mean,)), folder, random_pictures(height, width, zero + 128))
+
+
+def two_operands(x: Quantization, other: Quantization, shape: tuple[int, int, int]) -> tuple[Tensor, Conv2d]:
+    """The picture, of all codes, and a second tensor of all codes that a convolution makes from it."""
+    source = picture(16, 16, x)
+    geometry: dict[str, Any] = {"stride": (1, 1), "padding": (0, 0, 0, 0), "dilation": (1, 1), "groups": 1}
+    kernel = 16 if shape[1:] == (1, 1) else 1
+    filters = np.zeros((3, 3, kernel, kernel), np.int8)
+    filters[:, :, 0, 0] = [[0, -127, 0], [0, 0, 127], [127, 0, 0]]
+    numbers = {
+        "weight": filters,
+        "weight_scales": np.full(3, other.scale / x.scale / 127, np.float32),
+        "bias": np.zeros(3, np.int32),
+    }
+    output = tensor(shape, other, "other")
+    return source, Conv2d(output=output, path="net.other", input=source, **numbers, **geometry)
+
+
+@settings(max_examples=40)
+@given(
+    x=GRIDS,
+    other=st.tuples(RATIOS, ZERO),
+    y=st.tuples(RATIOS, ZERO),
+    clamp=st.sampled_from(list(Clamp)),
+    operand=st.sampled_from(["tensor", "itself", "constant"]),
+    code=st.integers(-128, 127),
+)
+@example(x=grid(1.0, 0), other=(0.1, 0), y=(4.0, 1), clamp=Clamp.RELU6, operand="tensor", code=0)  # 6 is 1.5 steps
+def test_any_sum_is_exact_on_all_codes(folder, x, other, y, clamp, operand, code):
+    low, high = arithmetic.ADD_RATIO_RANGE  # freeze keeps to it
+    assume(all(low < ratio / y[0] < high * 0.99 for ratio in (1, other[0])))
+    codes = grid(x.scale * other[0], other[1])
+    source, conv = two_operands(x, codes, (3, 16, 16))
+    constant = Constant(name="constant", value=code, quantization=codes)
+    b = {"tensor": conv.output, "itself": source, "constant": constant}[operand]
+    add = Add(output=tensor((3, 16, 16), grid(x.scale * y[0], y[1])), path="net.add", a=source, b=b, clamp=clamp)
+    before = (conv,) if operand == "tensor" else ()
+    images = np.arange(768).astype(np.uint8).reshape(1, 16, 16, 3)
+    assert_zero_steps_apart(Graph(input=source, operators=(*before, add)), folder, images)
+
+
+@settings(max_examples=40)
+@given(
+    x=GRIDS,
+    other=st.tuples(RATIOS, ZERO),
+    share=st.floats(0.02, 2) | st.sampled_from([0.25, 0.5, 1.0]),
+    zero=ZERO,
+    clamp=st.sampled_from(list(Clamp)),
+    operand=st.sampled_from(["tensor", "gate", "itself", "constant"]),
+)
+def test_any_product_of_a_settled_scale_is_exact(folder, x, other, share, zero, clamp, operand):
+    codes = grid(x.scale * other[0], other[1])
+    source, conv = two_operands(x, codes, (3, 1, 1) if operand == "gate" else (3, 16, 16))
+    constant = Constant(name="constant", value=1, quantization=grid(codes.scale, 0))
+    operands: dict[str, Tensor | Constant] = {"itself": source, "constant": constant}
+    b = operands.get(operand, conv.output)
+    grid_b = arithmetic.quantization_of(b)
+    codes_b = np.array([1]) if operand == "constant" else np.arange(-128, 128) - grid_b.zero_point
+    wanted = grid(x.scale * grid_b.scale * share * (2 if operand == "constant" else 256), zero)
+    settled = arithmetic.settle_product_scale(x, codes_b, grid_b.scale, wanted)
+    if operand == "itself":
+        settled = arithmetic.settle_square_scale(x, wanted)
+    mul = Mul(output=tensor((3, 16, 16), grid(settled, zero)), path="net.mul", a=source, b=b, clamp=clamp)
+    before = (conv,) if operand in ("tensor", "gate") else ()
+    images = np.arange(768).astype(np.uint8).reshape(1, 16, 16, 3)
+    assert_zero_steps_apart(Graph(input=source, operators=(*before, mul)), folder, images)
+
+
+@settings(max_examples=15)
+@given(
+    zero=ZERO,
+    size=st.tuples(st.integers(4, 9), st.integers(4, 9)),
+    kernel=st.sampled_from([(2, 2), (3, 3), (1, 3), (2, 1), (3, 2)]),
+    stride=st.tuples(st.integers(1, 2), st.integers(1, 2)),
+    padding=st.tuples(*[st.integers(0, 1)] * 4),
+    seed=SEEDS,
+)
+def test_any_max_pooling_is_exact(folder, zero, size, kernel, stride, padding, seed):
+    stride = (min(stride[0], kernel[0]), min(stride[1], kernel[1]))
+    padding = tuple(min(pad, size // 2) for pad, size in zip(padding, (kernel[0],) * 2 + (kernel[1],) * 2, strict=True))
+    source = picture(*size, grid(1 / 64, zero))
+    rows, columns = ((size[i] + padding[2 * i] + padding[2 * i + 1] - kernel[i]) // stride[i] + 1 for i in range(2))
+    window = {"kernel": kernel, "stride": stride, "padding": padding}
+    pool = MaxPool2d(output=tensor((3, rows, columns), grid(1 / 64, zero)), path="net.pool", input=source, **window)
+    assert_zero_steps_apart(Graph(input=source, operators=(pool,)), folder, random_pictures(*size, seed) // 2)
+
+
+def test_a_pooling_whose_stride_is_larger_than_its_window_is_refused_with_operator_and_path():
+    source = picture(8, 8)
+    window = {"kernel": (2, 2), "stride": (3, 3), "padding": (0, 0, 0, 0)}
+    pool = MaxPool2d(output=tensor((3, 3, 3), grid(1 / 128)), path="net.pool", input=source, **window)
+    assert "MaxPool2d at net.pool strides by (3, 3)" in refusal(Graph(input=source, operators=(pool,))).message
+
+
+def test_a_padded_maximum_of_a_wide_window_repeats_the_edges_in_one_partition(folder):
+    source = picture(10, 9, grid(1 / 64, 3))
+    window = {"kernel": (7, 6), "stride": (2, 3), "padding": (3, 3, 3, 2)}
+    pool = MaxPool2d(output=tensor((3, 5, 3), grid(1 / 64, 3)), path="net.pool", input=source, **window)
+    structure = assert_zero_steps_apart(Graph(input=source, operators=(pool,)), folder, random_pictures(10, 9))
+    assert "PAD" not in structure.operators and structure.operators["CONCATENATION"] > 2
+
+
+@pytest.mark.parametrize("channels", [12, 24])
+def test_a_convolution_in_groups_of_several_channels_is_one_operator_in_int8_and_in_float32(folder, channels):
+    for int8 in (True, False):
+        build = Builder(int8=int8, seed=channels)
+        build.conv(build.conv(build.input, 12, 3, activation="relu6"), channels, 3, groups=3)
+        path = folder / "groups.tflite"
+        path.write_bytes(write_model(build.graph(), "groups"))
+        structure = read_structure(path)
+        assert structure.operators["CONV_2D"] == 2 and structure.partitions == 1 and structure.not_delegated == ()
+        if int8:
+            assert_zero_steps_apart(build.graph(), folder)
+
+
+@settings(max_examples=10)
+@given(groups=st.sampled_from([1, 2, 3]), rows=st.integers(1, 3), size=st.integers(1, 5), seed=SEEDS)
+def test_any_shuffle_of_any_slice_is_exact(folder, groups, rows, size, seed):
+    source = picture(size, size)
+    repeated = Concat(output=tensor((12, size, size), grid(1 / 128), "repeated"), path="net.cat", parts=(source,) * 4)
+    first, count = seed % (12 - groups * rows + 1), groups * rows
+    part = tensor((count, size, size), grid(1 / 128), "part")
+    taken = ChannelSlice(output=part, path="net.slice", input=repeated.output, start=first, stop=first + count)
+    shuffled = ChannelShuffle(output=replace(part, name="result"), path="net.shuffle", input=part, groups=groups)
+    graph = Graph(input=source, operators=(repeated, taken, shuffled))
+    images = random_pictures(size, size, seed)
+    assert_zero_steps_apart(graph, folder, images)
+    whole = np.concatenate([images.transpose(0, 3, 1, 2).astype(np.int32) - 128] * 4, axis=1)
+    turned = whole[:, first : first + count].reshape(2, groups, rows, size, size).swapaxes(1, 2)
+    expected = turned.reshape(2, count, size, size).transpose(0, 2, 3, 1)
+    np.testing.assert_array_equal(Reference(graph).run(images), expected)
+
+
+@pytest.mark.parametrize("parts", [2, 3, 4, 5, 6, 9])
+def test_any_number_of_parts_is_concatenated_exactly(folder, parts):
+    build = Builder(int8=True, seed=parts)
+    x = build.conv(build.input, 4, activation="relu6")
+    wires = [build.conv(x, 1 + index, activation="relu6") for index in range(parts)]
+    build.concat(*wires)
+    assert_zero_steps_apart(build.graph(), folder)
+
+
+def test_one_tensor_may_be_concatenated_with_itself(folder):
+    source = picture(5, 5)
+    joined = Concat(output=tensor((6, 5, 5), grid(1 / 128)), path="net.cat", parts=(source, source))
+    assert_zero_steps_apart(Graph(input=source, operators=(joined,)), folder)
+
+
+# -- what cannot be written
+
+
+def refusal(graph: Graph) -> CompileError:
+    with pytest.raises(CompileError) as caught:
+        write_model(graph, "refused")
+    return caught.value
+
+
+def test_an_average_pooling_with_padding_is_refused_with_operator_and_path():
+    graph = float_graph("inverted residual")
+    source = graph.operators[0].output
+    window = {"kernel": (3, 3), "stride": (1, 1), "padding": (1, 1, 1, 1)}
+    pool = AvgPool2d(output=replace(source, name="pooled"), path="net.pool", input=source, **window)
+    error = refusal(Graph(input=graph.input, operators=(*graph.operators[:1], pool)))
+    assert "AvgPool2d at net.pool pads" in error.message
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Softmax(Operator):
+    input: Tensor
+
+    @property
+    def inputs(self) -> tuple[Tensor | Constant, ...]:
+        return (self.input,)
+
+
+def test_an_operator_that_the_writer_does_not_know_is_refused_with_its_path():
+    graph = int8_graph("linear head")
+    strange = Softmax(output=replace(graph.output, name="softmax"), path="net.softmax", input=graph.output)
+    error = refusal(Graph(input=graph.input, operators=(*graph.operators, strange)))
+    assert "Softmax at net.softmax has no TFLite operator" in error.message
+
+
+@pytest.mark.parametrize("name", ["rgb", "rgb.values"])
+def test_a_tensor_that_has_the_name_of_one_of_the_models_input_is_refused(name):
+    graph = int8_graph("linear head")
+    first = replace(graph.operators[0], output=replace(graph.operators[0].output, name=name))
+    assert f"a tensor is named {name}," in refusal(Graph(input=graph.input, operators=(first,))).message
+
+
+@pytest.mark.parametrize("pad_byte", [0, 1, 124, 128, 254, 255])
+def test_every_byte_of_a_picture_becomes_its_code(folder, pad_byte):
+    """Read through a pooling that keeps every code, at scales of a byte down to the smallest and up to the largest."""
+    for scale in (2.0**-20, 1 / 58.395, 1 / 128, 1 / 3, 1.0, 255.0):
+        x = picture(16, 16, grid(scale, pad_byte - 128))
+        window = {"kernel": (1, 1), "stride": (1, 1), "padding": (0, 0, 0, 0)}
+        pool = MaxPool2d(output=tensor((3, 16, 16), grid(scale, pad_byte - 128)), path="net.pool", input=x, **window)
+        images = np.arange(768).astype(np.uint8).reshape(1, 16, 16, 3)
+        codes = scores(Graph(input=x, operators=(pool,)), images, folder)
+        np.testing.assert_array_equal(codes[0], images[0].astype(np.int16) - 128)
+
+
+# -- float twins' own operators
+
+
+@pytest.mark.parametrize("kind", ActivationKind)
+def test_every_activation_that_stands_alone_runs_in_float(kind, folder):
+    graph = float_graph("inverted residual")
+    alone = Activation(output=replace(graph.output, name="alone"), path="net.a", input=graph.output, kind=kind)
+    graph = Graph(input=graph.input, operators=(*graph.operators, alone))
+    images = pictures(graph, 4)
+    expected = FloatReference(graph).run(images)
+    assert len(np.unique(expected)) > 3
+    np.testing.assert_allclose(scores(graph, images, folder), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_float_average_pooling_runs(folder):
+    graph = float_graph("inverted residual")
+    source = graph.operators[0].output
+    window = {"kernel": (4, 2), "stride": (4, 2), "padding": (0, 0, 0, 0)}
+    pool = AvgPool2d(output=replace(source, name="pooled", shape=(3, 4, 8)), path="net.p", input=source, **window)
+    graph = Graph(input=graph.input, operators=(graph.operators[0], pool))
+    images = pictures(graph, 2)
+    np.testing.assert_allclose(scores(graph, images, folder), FloatReference(graph).run(images), atol=1e-5)
+
+
+# -- the file
+
+
+def model_of(graph: Graph) -> tuple[bytes, Any]:
+    data = write_model(graph, "test")
+    return data, schema.ModelT.InitFromPackedBuf(data)
+
+
+def test_the_same_graph_gives_the_same_bytes():
+    assert write_model(int8_graph("mobile block"), "a") == write_model(int8_graph("mobile block"), "a")
+
+
+def test_every_buffer_begins_at_a_multiple_of_16_bytes():
+    data, _ = model_of(int8_graph("mobile block"))
+    model = schema.Model.GetRootAs(data)
+    starts = []
+    for index in range(model.BuffersLength()):
+        table = model.Buffers(index)._tab
+        field = table.Offset(4)
+        if field:
+            starts.append(table.Vector(field))
+    assert len(starts) > 20 and all(start % 16 == 0 for start in starts)
+    assert flatbuffers.util.BufferHasIdentifier(data, 0, b"TFL3")
+
+
+def test_the_files_numbers_are_the_graphs_own():
+    graph = int8_graph("mobile block")
+    _, model = model_of(graph)
+    tensors = {tensor.name.decode(): tensor for tensor in model.subgraphs[0].tensors}
+    for operator in graph.operators:
+        found = tensors[operator.output.name].quantization
+        expected = arithmetic.quantization_of(operator.output)
+        assert (found.scale.tolist(), found.zeroPoint.tolist()) == ([expected.scale], [expected.zero_point])
+        if isinstance(operator, Conv2d):
+            stored = tensors[f"{operator.output.name}.weight"]
+            codes = np.frombuffer(bytes(model.buffers[stored.buffer].data), np.int8).reshape(stored.shape)
+            order = (1, 2, 3, 0) if operator.is_depthwise else (0, 2, 3, 1)
+            np.testing.assert_array_equal(codes, operator.weight.transpose(order))
+            np.testing.assert_array_equal(stored.quantization.scale, operator.weight_scales)
+            biases = tensors[f"{operator.output.name}.bias"]
+            np.testing.assert_array_equal(
+                np.frombuffer(bytes(model.buffers[biases.buffer].data), np.int32), operator.bias
+            )
+
+
+def test_the_app_writes_bytes_as_they_are(folder):
+    graph = int8_graph("linear head")
+    interface = RUNTIME.export(graph, CONTRACT, folder / "model.tflite")
+    found = interface.input
+    assert (found.dtype, found.shape, found.layout, found.byte_offset) == ("uint8", (1, 16, 16, 3), "NHWC", 0)
+    codes = arithmetic.quantization_of(graph.output)
+    assert (interface.output.dtype, interface.output.scale, interface.output.zero_point) == (
+        "int8",
+        codes.scale,
+        codes.zero_point,
+    )
+    details = tensor_details(folder / "model.tflite")
+    assert details[graph.output.name] == (codes.scale, codes.zero_point)
+
+
+def test_padding_is_written_as_same_where_tensorflow_means_the_same():
+    kinds = {}
+    for padding in ((0, 0, 0, 0), (0, 1, 0, 1), (1, 1, 1, 1)):  # on 16 px with stride 2, SAME is (0, 1, 0, 1)
+        build = Builder(int8=True, seed=0)
+        build.conv(build.input, 4, 3, stride=2, padding=padding)
+        _, model = model_of(build.graph())
+        kinds[padding] = [code.builtinCode for code in model.operatorCodes].count(schema.BuiltinOperator.PAD)
+    assert kinds == {(0, 0, 0, 0): 0, (0, 1, 0, 1): 0, (1, 1, 1, 1): 1}
+
+
+def test_the_structure_says_what_every_byte_is(folder):
+    graph = int8_graph("mobile block")
+    RUNTIME.export(graph, CONTRACT, folder / "model.tflite")
+    found = RUNTIME.structure(folder / "model.tflite")
+    weighted = [operator for operator in graph.operators if isinstance(operator, Conv2d | Linear)]
+    assert found.bytes_by_part["weights"] == sum(operator.weight.nbytes for operator in weighted)
+    assert found.bytes_by_part["biases"] == sum(operator.bias.nbytes for operator in weighted)
+    assert sum(found.bytes_by_part.values()) == (folder / "model.tflite").stat().st_size
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
+def test_a_file_that_was_cut_short_is_refused(folder, share):
+    data = write_model(int8_graph("linear head"), "test")
+    (folder / "cut.tflite").write_bytes(data[: int(len(data) * share)])
+    with pytest.raises(BundleError, match=r"cut\.tflite"):
+        RUNTIME.structure(folder / "cut.tflite")
+
+
+def test_a_file_of_another_input_is_refused(folder):
+    graph = int8_graph("linear head")
+    interface = RUNTIME.export(graph, CONTRACT, folder / "model.tflite")
+    other = interface.model_copy(update={"input": interface.input.model_copy(update={"shape": (1, 32, 32, 3)})})
+    with pytest.raises(BundleError, match="expected the input"):
+        RUNTIME.load(folder / "model.tflite", other, threads=1)

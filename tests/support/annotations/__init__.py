@@ -1,0 +1,1 @@
+"""Holds the writers of annotated pictures, in each exporter's layout."""

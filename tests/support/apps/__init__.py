@@ -1,0 +1,1 @@
+"""Holds what builds the demo apps and runs their tests."""

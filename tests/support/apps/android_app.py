@@ -1,0 +1,137 @@
+"""The Android app as it is checked here: resources linked, sources and tests compiled, without Gradle and a phone."""
+
+import hashlib
+import json
+import re
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mobile_sdk.bundle.bundle import open_bundle
+from mobile_sdk.bundle.golden import input_array
+from mobile_sdk.tasks.top_classes import winners
+from tests.support import child_process
+from tests.support.apps.kotlin_toolchain import KotlinToolchain
+from tests.support.repository import ROOT
+
+PROJECT = ROOT / "android_demo"
+SOURCES = PROJECT / "app/src/main/kotlin"
+TESTS = PROJECT / "app/src/test/kotlin"
+_ONLY_ANDROID = ("-no-jdk", "-no-stdlib")  # Java's own classes are then those of Android 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class AndroidApp:
+    """The folders of compiled classes: the app's, its tests', and what Gradle would have generated or fetched."""
+
+    toolchain: KotlinToolchain
+    folder: Path
+
+    @property
+    def generated(self) -> Path:
+        """`R.java`, of the real resources."""
+        return self.folder / "generated"
+
+    @property
+    def classpath(self) -> list[Path]:
+        """What the app is compiled against, but Android itself."""
+        return [self.folder / "litert", self.toolchain.standard_library, self.toolchain.executorch_jar]
+
+    def run(self, main: str, *arguments: str, properties: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+        """Runs a class of the tests on this machine's Java."""
+        classes = [self.folder / "tests", self.folder / "app", *self.classpath, *self.toolchain.junit_jars]
+        command = self.toolchain.java(classes, *properties, main, *arguments)
+        return child_process.run(command)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppTests:
+    """The folder of what the app's own tests said, and of the reports that they wrote."""
+
+    reports: Path
+
+    @property
+    def said(self) -> str:
+        """A line a test, and at last how many passed and failed."""
+        return (self.reports / "said.txt").read_text(encoding="utf-8")
+
+
+def run_tests(app: AndroidApp, fixtures: Path, reports: Path) -> AppTests:
+    """Runs the app's own tests over Python's fixtures; all must pass."""
+    done = app.run("mobilesdk.demo.TestRunKt", properties=[f"-Dfixtures={fixtures}", f"-Dreports={reports}"])
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    (reports / "said.txt").write_text(done.stdout, encoding="utf-8")
+    return AppTests(reports=reports)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GoldenAnswer:
+    """What a language makes of one golden picture: the digest of the model's input, and the label that wins."""
+
+    bundle: str
+    index: int
+    input_sha256: str
+    label: str
+
+
+def golden_answers(app: AndroidApp, folders: Sequence[Path]) -> list[GoldenAnswer]:
+    """Kotlin's answers for all golden pictures of these bundles."""
+    done = app.run("mobilesdk.demo.GoldenRunKt", *map(str, folders))
+    assert done.returncode == 0, done.stderr
+    return [GoldenAnswer(**json.loads(line)) for line in done.stdout.splitlines()]
+
+
+def expected_answers(folders: Sequence[Path]) -> list[GoldenAnswer]:
+    """Python's answers for them."""
+    answers = []
+    for bundle in map(open_bundle, folders):
+        for index in range(len(bundle.manifest.golden.pictures)):
+            given = input_array(bundle.golden_picture(index), bundle.interface.input).tobytes()
+            winner = int(winners(bundle.golden_output(index)[np.newaxis], bundle.manifest)[0])
+            answers.append(
+                GoldenAnswer(
+                    bundle=bundle.path.name,
+                    index=index,
+                    input_sha256=hashlib.sha256(given).hexdigest(),
+                    label=bundle.manifest.labels[winner],
+                )
+            )
+    return answers
+
+
+def build_app(toolchain: KotlinToolchain, folder: Path) -> AndroidApp:
+    """Compiles everything with warnings as errors; MachineError with the compiler's last words where one is there."""
+    app = AndroidApp(toolchain=toolchain, folder=folder)
+    link_resources(app)
+    android = [toolchain.standard_library, toolchain.android_jar]
+    toolchain.compile([PROJECT / "checks/litert"], folder / "litert", android, options=_ONLY_ANDROID)
+    sources = [SOURCES, PROJECT / "checks/buildconfig", app.generated]
+    toolchain.compile(sources, folder / "app", [*app.classpath, toolchain.android_jar], options=_ONLY_ANDROID)
+    friends = f"-Xfriend-paths={folder / 'app'}"  # tests see what is internal
+    classpath = [folder / "app", *app.classpath, *toolchain.junit_jars]
+    toolchain.compile([TESTS], folder / "tests", classpath, options=["-no-stdlib", friends])
+    return app
+
+
+def link_resources(app: AndroidApp) -> str:
+    """Compiles and links the resources with the manifest against Android's own; what aapt2 has to say of them."""
+    compiled, manifest = app.folder / "resources.zip", app.folder / "AndroidManifest.xml"
+    source = (PROJECT / "app/src/main/AndroidManifest.xml").read_text(encoding="utf-8")
+    package = f'<manifest package="{namespace()}" '  # which Gradle puts there
+    manifest.write_text(source.replace("<manifest ", package), encoding="utf-8")
+    app.generated.mkdir(exist_ok=True)
+    said = app.toolchain.aapt2("compile", "--dir", str(PROJECT / "app/src/main/res"), "-o", str(compiled))
+    return said + app.toolchain.link(
+        *("--manifest", str(manifest), "--min-sdk-version", "23", "--target-sdk-version", "29"),
+        *("--java", str(app.generated), "-o", str(app.folder / "app.apk"), str(compiled)),
+    )
+
+
+def namespace() -> str:
+    """The app's package, as Gradle is told it."""
+    found = re.search(r'namespace = "([\w.]+)"', (PROJECT / "app/build.gradle.kts").read_text(encoding="utf-8"))
+    assert found is not None
+    return found[1]

@@ -1,0 +1,1 @@
+"""Holds what plays phones and boards."""

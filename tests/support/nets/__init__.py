@@ -1,0 +1,1 @@
+"""Holds the nets that tests share."""

@@ -1,0 +1,5 @@
+"""Holds where the checkout is."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]

@@ -1,0 +1,1 @@
+"""Holds the tests of files, the cache and processes."""

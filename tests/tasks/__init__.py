@@ -1,0 +1,1 @@
+"""Holds the tests of each task's scores, programs and bundles."""
