@@ -22,7 +22,7 @@ class Comparison:
     scale for an int8 program, the scores' unit for a float32 one.
     `sqnr_db`: `10 log10(sum(expected²) / sum((actual - expected)²))`. Null where the ratio is no number: without any
     noise (`differing` is 0: infinitely good) or with noise on a signal that is all zero (infinitely bad).
-    `top1_agreement_share`: of the pictures, those whose largest score has the same index; ties go to the lower index.
+    `top1_agreement`: of the pictures, those whose largest score has the same index; ties go to the lower index.
     """
 
     elements: int
@@ -31,7 +31,7 @@ class Comparison:
     max_steps: float
     mean_abs_steps: float
     sqnr_db: float | None
-    top1_agreement_share: float
+    top1_agreement: float
 
     @property
     def is_exact(self) -> bool:
@@ -73,7 +73,7 @@ def compare(actual: ArrayLike, expected: ArrayLike, in_unit: InUnit | None = Non
         max_steps=largest,
         mean_abs_steps=min(mean, largest),  # a sum near the end of float64 may round up to infinity
         sqnr_db=_decibels(signal_power, noise_power),
-        top1_agreement_share=sum(part.agreeing for part in parts) / len(found) if len(found) else 0.0,
+        top1_agreement=sum(part.agreeing for part in parts) / len(found) if len(found) else 0.0,
     )
 
 

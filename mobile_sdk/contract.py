@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from mobile_sdk.document import SHORT, Document
 from mobile_sdk.errors import SettingError
@@ -93,13 +93,16 @@ class ImageSpec(Part):
 class DetectionSpec(Part):
     """How an app turns boxes and logits into detections: `mobile_sdk.tasks.detection.detect` is the rule.
 
-    A label's share of an anchor (softmax) must reach `least_score_share`; of two boxes of a label whose overlap
-    (intersection over union) is above `overlap_share` the better one stays; `most` are kept of a picture.
+    A label's share of an anchor (softmax) must reach `score_threshold`; of two boxes of a label whose overlap
+    (intersection over union) is above `iou_threshold` the better one stays; `max_detections` are kept of a picture.
     """
 
-    least_score_share: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    overlap_share: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    most: Annotated[int, Field(ge=1, le=1000)] = 100
+    # Schema 1 of the files has other names.
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
+
+    score_threshold: Annotated[float, Field(gt=0, lt=1, alias="least_score_share")] = 0.5
+    iou_threshold: Annotated[float, Field(gt=0, lt=1, alias="overlap_share")] = 0.5
+    max_detections: Annotated[int, Field(ge=1, le=1000, alias="most")] = 100
 
 
 class Contract(Part):

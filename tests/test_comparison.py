@@ -21,7 +21,7 @@ def test_the_numbers_are_those_worked_out_by_hand() -> None:
     assert comparison.max_steps == 2.0
     assert comparison.mean_abs_steps == 0.75
     assert comparison.sqnr_db == pytest.approx(10 * np.log10((9 + 25 + 4 + 1) / (1 + 4)))
-    assert comparison.top1_agreement_share == 0.5
+    assert comparison.top1_agreement == 0.5
 
 
 @given(CODES)
@@ -29,7 +29,7 @@ def test_equal_codes_are_exact_and_reach_any_bound(codes: np.ndarray) -> None:
     comparison = compare(codes, codes)
     assert comparison.is_exact
     assert comparison.reaches_db(1e9)
-    assert comparison.top1_agreement_share == 1.0
+    assert comparison.top1_agreement == 1.0
 
 
 @given(CODES, st.data())
@@ -51,7 +51,7 @@ def test_pictures_compared_some_at_a_time_give_what_all_at_once_give(actual: np.
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("mobile_sdk.comparison._ELEMENTS", actual.shape[1])
         parted = asdict(compare(actual, expected))
-    for name in ("sqnr_db", "mean_abs_steps", "top1_agreement_share"):
+    for name in ("sqnr_db", "mean_abs_steps", "top1_agreement"):
         ours, theirs = parted.pop(name), whole.pop(name)
         assert (ours is None) == (theirs is None) and (
             ours is None or ours == pytest.approx(theirs, rel=1e-9, abs=1e-9)
@@ -75,15 +75,15 @@ def test_any_floats_give_a_comparison_that_is_json(actual: np.ndarray, data: st.
     expected = data.draw(hnp.arrays(np.float64, actual.shape, elements=st.floats()))
     comparison = compare(actual, expected)
     assert json.loads(json.dumps(asdict(comparison), allow_nan=False)) == asdict(comparison)
-    assert 0 <= comparison.top1_agreement_share <= 1
+    assert 0 <= comparison.top1_agreement <= 1
 
 
 def test_a_score_that_is_not_a_number_differs_and_reaches_no_bound() -> None:
     comparison = compare([[np.nan, 1.0]], [[0.0, 1.0]])
     assert (comparison.differing, comparison.not_finite) == (1, 1)
     assert not comparison.reaches_db(-100.0)
-    assert comparison.top1_agreement_share == 0.0
-    assert compare([[np.nan, 1.0]], [[np.nan, 1.0]]).top1_agreement_share == 0.0
+    assert comparison.top1_agreement == 0.0
+    assert compare([[np.nan, 1.0]], [[np.nan, 1.0]]).top1_agreement == 0.0
 
 
 def test_noise_on_silence_reaches_no_bound() -> None:
@@ -96,7 +96,7 @@ def test_no_pictures_are_never_exact() -> None:
     comparison = compare(np.zeros((0, 4)), np.zeros((0, 4)))
     assert not comparison.is_exact
     assert not comparison.reaches_db(0.0)
-    assert comparison.top1_agreement_share == 0.0
+    assert comparison.top1_agreement == 0.0
 
 
 def test_shapes_that_differ_are_a_mistake_of_the_caller() -> None:

@@ -106,7 +106,7 @@ def _row(title: str, each: Comparison) -> dict[str, Any]:
         "flow": title,
         "pictures": JUDGED_CROPS,
         "SQNR dB": round(_db(each), 2),
-        "same top-1 %": round(100 * each.top1_agreement_share, 1),
+        "same top-1 %": round(100 * each.top1_agreement, 1),
     }
 
 
@@ -116,7 +116,7 @@ def _targets(found: dict[str, Comparison]) -> list[Target]:
     )
     work = "EfficientNet-Lite0 calibrated on 16 crops"
     absolute = {"judged": "ours", "sense": "at least"}
-    share = {"unit": "%", "stock": 100 * theirs.top1_agreement_share, "ours": 100 * ours.top1_agreement_share}
+    share = {"unit": "%", "stock": 100 * theirs.top1_agreement, "ours": 100 * ours.top1_agreement}
     return [
         Target.gain(f"{work}: SQNR of the scores", "dB", stock=_db(theirs), ours=_db(ours), at_least=6),
         Target(

@@ -97,13 +97,13 @@ def without_rounded_weights(student: FakeQuantNet, net: EfficientNetLite0, held_
             module.quantizing = False
     wanted, found = (scores(each, held_out, student.contract).numpy() for each in (net, float_weights))
     near = compare(found, wanted)
-    return Agreement(top1_share=near.top1_agreement_share, sqnr_db=near.sqnr_db, pictures=len(held_out))
+    return Agreement(top1_agreement=near.top1_agreement, sqnr_db=near.sqnr_db, pictures=len(held_out))
 
 
 def row(int8: str, near: Agreement, duration_s: float) -> dict[str, Any]:
     """One line of the table."""
     assert near.sqnr_db is not None
-    share, spent = round(100 * near.top1_share, 1), round(duration_s) or "–"
+    share, spent = round(100 * near.top1_agreement, 1), round(duration_s) or "–"
     return {"int8": int8, "SQNR dB": round(near.sqnr_db, 2), "top-1 as float %": share, "s": spent}
 
 

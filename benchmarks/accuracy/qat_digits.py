@@ -74,7 +74,7 @@ def in_int8(
         "float %": round(in_float, 2),
         "int8 %": round(in_int8, 2),
         "int8 − float": round(in_int8 - in_float, 2),
-        "winners as float %": round(100 * record.agreement.top1_share, 2),
+        "winners as float %": round(100 * record.agreement.top1_agreement, 2),
         "SQNR dB": None if record.agreement.sqnr_db is None else round(record.agreement.sqnr_db, 1),
     }
 

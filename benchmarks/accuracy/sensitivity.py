@@ -82,7 +82,7 @@ def _program_rows(
             grid = graph.output.quantization
             distance = compare(expected * (grid.scale if grid else 1.0), wanted)
             row: dict[str, Any] = {"program": title, "SQNR dB": round(distance.sqnr_db or 0.0, 2)}
-            row["same top-1 %"] = round(100 * distance.top1_agreement_share, 1)
+            row["same top-1 %"] = round(100 * distance.top1_agreement, 1)
             for name, runtime_title in RUNTIMES.items():
                 runtime = runtimes.get(name)
                 model = Path(folder) / f"{len(rows)}.{runtime.model_file}"

@@ -77,7 +77,7 @@ def row(bundle: Bundle, program: Program, numbers: Numbers, export_s: float) -> 
         "differ": distance.differing,
         "most steps": round(distance.max_steps, 2),
         "SQNR dB": "equal" if distance.sqnr_db is None else round(distance.sqnr_db, 1),
-        "same top-1 %": round(100 * distance.top1_agreement_share, 1),
+        "same top-1 %": round(100 * distance.top1_agreement, 1),
         "partitions": bundle.manifest.structure.partitions,
         "MiB": round(bundle.model_bytes / 2**20, 2),
         "export s": round(export_s, 2),

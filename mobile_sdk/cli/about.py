@@ -31,7 +31,7 @@ def nets(json: options.Json = False) -> None:
             each.paper,
             f"{each.params_m:.2f}",
             f"{each.madds_m:.0f}",
-            f"{100 * each.top1_share:.1f}" if each.top1_share else "",
+            f"{100 * each.top1_accuracy:.1f}" if each.top1_accuracy else "",
         )
         for each in entries
     ]

@@ -101,6 +101,6 @@ def _program(program: "Program", json: bool) -> None:
             for line in label_lines(contract.labels, accuracy.by_label):
                 print(f"{title}: {line}")
     if record.agreement:
-        print(f"int8 reference as float: {record.agreement.top1_share:.2%} of {record.agreement.pictures} pictures")
+        print(f"int8 reference as float: {record.agreement.top1_agreement:.2%} of {record.agreement.pictures} pictures")
     show_change(record)
     print(f"digest: {program.digest()}")

@@ -203,7 +203,7 @@ def judged(program: "Program", net: "nn.Module", held_out: "PictureSet") -> "Pro
     grid = program.graph.output.quantization
     found = in_steps(codes, program.graph) * (grid.scale if grid else 1.0)
     near, count = compare(found, wanted), len(held_out)
-    agreement = Agreement(top1_share=near.top1_agreement_share, sqnr_db=near.sqnr_db, pictures=count)
+    agreement = Agreement(top1_agreement=near.top1_agreement, sqnr_db=near.sqnr_db, pictures=count)
     said: dict[str, Agreement | Accuracy] = {"agreement": agreement}
     if min(held_out.targets) >= 0:
         targets, labels = np.array(held_out.targets), len(program.contract.labels)
@@ -289,7 +289,7 @@ def _show(program: "Program", out: Path, json: bool) -> None:
     if record.float_accuracy is not None and record.reference_accuracy is not None:
         told = f"float {record.float_accuracy.share:.2%}, int8 reference {record.reference_accuracy.share:.2%}"
     else:
-        told = f"without labels; int8 reference and float net agree on {record.agreement.top1_share:.2%}"
+        told = f"without labels; int8 reference and float net agree on {record.agreement.top1_agreement:.2%}"
     sqnr = "no noise" if record.agreement.sqnr_db is None else f"{record.agreement.sqnr_db:.1f} dB SQNR"
     print(
         f"{out / PROGRAM}: int8, {record.quantized}; {told} of {record.agreement.pictures} held-out pictures, "

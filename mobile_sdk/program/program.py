@@ -11,7 +11,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, JsonValue, ValidationError
+from pydantic import ConfigDict, Field, JsonValue, ValidationError
 
 from mobile_sdk.arguments import expect_path
 from mobile_sdk.contract import Contract, Part
@@ -44,7 +44,10 @@ class Accuracy(Part):
 class Agreement(Part):
     """How near the int8 reference comes to the float net, on held-out pictures."""
 
-    top1_share: Annotated[float, Field(ge=0, le=1)]  # of pictures with the same winner
+    # Schema 1 of the files has another name.
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
+
+    top1_agreement: Annotated[float, Field(ge=0, le=1, alias="top1_share")]  # of pictures with the same winner
     sqnr_db: float | None  # of the scores; None without any noise
     pictures: Annotated[int, Field(ge=1)]
 

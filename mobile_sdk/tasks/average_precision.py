@@ -13,7 +13,7 @@ from mobile_sdk.document import Document
 from mobile_sdk.tasks.class_quality import ByLabel
 from mobile_sdk.tasks.detection import Detections, Truth, detect
 
-LEAST_SCORE_SHARE = 0.01  # detections below it move the average by less than it is printed with
+SCORE_THRESHOLD = 0.01  # detections below it move the average by less than it is printed with
 
 
 class AveragePrecision(Document):
@@ -32,7 +32,7 @@ class AveragePrecision(Document):
 def average_precision(outputs: NDArray[np.generic], truths: Sequence[Truth], contract: Contract) -> AveragePrecision:
     """Of a net's outputs (pictures, anchors, columns), against what is in the pictures, in the net's own pixels."""
     asked = contract.detection or DetectionSpec()
-    spec = DetectionSpec(least_score_share=LEAST_SCORE_SHARE, overlap_share=asked.overlap_share)
+    spec = DetectionSpec(score_threshold=SCORE_THRESHOLD, iou_threshold=asked.iou_threshold)
     found = [detect(output, spec, contract.image.size_px) for output in outputs]
     return precision_of(found, truths, len(contract.labels))
 

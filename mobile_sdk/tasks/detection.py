@@ -60,9 +60,9 @@ def detect(output: NDArray[np.generic], spec: DetectionSpec, size_px: int) -> De
 
     1. A label's score is its share of the softmax over "nothing" and all labels.
     2. Boxes are cut at the picture's edges.
-    3. For every label, boxes of at least `least_score_share` in falling order (equal ones by their anchor's index):
-       each that overlaps none kept before by more than `overlap_share` is kept.
-    4. The `most` best of all labels, equal ones by label and then by anchor.
+    3. For every label, boxes of at least `score_threshold` in falling order (equal ones by their anchor's index):
+       each that overlaps none kept before by more than `iou_threshold` is kept.
+    4. The `max_detections` best of all labels, equal ones by label and then by anchor.
     """
     expect("output", output, np.ndarray)
     if output.ndim != 2 or output.shape[1] < BOX_COLUMNS + 2:
@@ -73,16 +73,16 @@ def detect(output: NDArray[np.generic], spec: DetectionSpec, size_px: int) -> De
     expect("spec", spec, DetectionSpec)
     expect("size_px", size_px, int)
     shares = label_shares(output)
-    likely = shares.max(axis=1) >= spec.least_score_share
+    likely = shares.max(axis=1) >= spec.score_threshold
     shares, boxes = shares[likely], np.clip(output[likely, :BOX_COLUMNS].astype(np.float64), 0, size_px)
     shared = overlaps(boxes, boxes)
     found: list[tuple[float, int, int]] = []
     for label in range(shares.shape[1]):
         scores = shares[:, label]
-        candidates = np.flatnonzero(scores >= spec.least_score_share)
+        candidates = np.flatnonzero(scores >= spec.score_threshold)
         order = candidates[np.argsort(-scores[candidates], kind="stable")]
         found += [(-scores[index], label, index) for index in _suppressed(shared, order, spec)]
-    best = sorted(found)[: spec.most]
+    best = sorted(found)[: spec.max_detections]
     return Detections(
         boxes=boxes[[index for _, _, index in best]].reshape(-1, BOX_COLUMNS),
         labels=np.array([label for _, label, _ in best], np.int64),
@@ -119,8 +119,8 @@ def overlaps(boxes: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray
 
 def _suppressed(shared: NDArray[np.float64], order: NDArray[np.int64], spec: DetectionSpec) -> list[int]:
     kept: list[int] = []
-    while len(order) and len(kept) < spec.most:
+    while len(order) and len(kept) < spec.max_detections:
         best, order = int(order[0]), order[1:]
         kept.append(best)
-        order = order[shared[best, order] <= spec.overlap_share]
+        order = order[shared[best, order] <= spec.iou_threshold]
     return kept

@@ -11,9 +11,9 @@ def numeric_checks(comparison: Comparison, requirement: Requirement, pictures: i
         apart = f"{comparison.differing} of {comparison.elements} elements differ" if comparison.differing else ""
         steps = comparison.max_steps
         return [Check.judged("steps apart", comparison.is_exact, measured=steps, required="0 steps", reason=apart)]
-    agreed = round(comparison.top1_agreement_share * pictures)
+    agreed = round(comparison.top1_agreement * pictures)
     # One picture is always allowed: a few pictures cannot measure a share of 98 %.
-    allowed = max(1, int(pictures * (1 - requirement.min_top1_agreement_share)))
+    allowed = max(1, int(pictures * (1 - requirement.min_top1_agreement)))
     return [
         Check.judged(
             "sqnr",
@@ -25,7 +25,7 @@ def numeric_checks(comparison: Comparison, requirement: Requirement, pictures: i
         Check.judged(
             "top-1 agreement",
             pictures > 0 and pictures - agreed <= allowed,
-            measured=comparison.top1_agreement_share,
+            measured=comparison.top1_agreement,
             required=f"at most {allowed} of {pictures} pictures with another winner",
             reason=requirement.why,
         ),

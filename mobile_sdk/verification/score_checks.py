@@ -51,7 +51,7 @@ def measure(
     ours, theirs = (_winners(scores, program) for scores in (found, expected))
     comparison = replace(
         compare(found, expected, in_unit=partial(in_steps, graph=graph)),
-        top1_agreement_share=share((ours == theirs) & (ours >= 0)),
+        top1_agreement=share((ours == theirs) & (ours >= 0)),
     )
     accuracy, reference_accuracy = _hits(ours, computed), _hits(theirs, computed)
     golden_check, golden = _replay(bundle, program, computed.golden_found, requirement)

@@ -43,7 +43,7 @@ _CHOICES: dict[str, tuple[Setting, ...]] = {
 class NetEntry:
     """A net that `build_net` knows, and what it costs at width 1.0 on 224 px pictures of 1000 classes.
 
-    `top1_share` is the float net's ImageNet accuracy (0..1) that TF-Slim's READMEs publish of a MobileNet, and the
+    `top1_accuracy` is the float net's ImageNet accuracy (0..1) that TF-Slim's READMEs publish of a MobileNet, and the
     papers of the others (Xception's at 299 px).
     """
 
@@ -51,7 +51,7 @@ class NetEntry:
     paper: str
     params_m: float
     madds_m: float
-    top1_share: float
+    top1_accuracy: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +59,7 @@ class _Family:
     build: Callable[..., ImageClassifier]
     settings: tuple[str, ...]
     paper: str
-    top1_share: float
+    top1_accuracy: float
 
 
 _V1 = "Howard et al. 2017, arXiv 1704.04861"
@@ -73,23 +73,25 @@ _SQUEEZENET = "Iandola et al. 2016, arXiv 1602.07360"
 _V3_MINIMALISTIC = f"{_V3} (TF-Slim's variant)"
 
 _NETS = {
-    "mobilenet_v1": _Family(build=mobilenet_v1, settings=(), paper=_V1, top1_share=0.709),
+    "mobilenet_v1": _Family(build=mobilenet_v1, settings=(), paper=_V1, top1_accuracy=0.709),
     "mobilenet_v2": _Family(
-        build=mobilenet_v2, settings=("expansion", "linear", "shortcut"), paper=_V2, top1_share=0.718
+        build=mobilenet_v2, settings=("expansion", "linear", "shortcut"), paper=_V2, top1_accuracy=0.718
     ),
-    "mobilenet_v3_large": _Family(build=mobilenet_v3_large, settings=("hidden",), paper=_V3, top1_share=0.752),
-    "mobilenet_v3_small": _Family(build=mobilenet_v3_small, settings=("hidden",), paper=_V3, top1_share=0.675),
+    "mobilenet_v3_large": _Family(build=mobilenet_v3_large, settings=("hidden",), paper=_V3, top1_accuracy=0.752),
+    "mobilenet_v3_small": _Family(build=mobilenet_v3_small, settings=("hidden",), paper=_V3, top1_accuracy=0.675),
     "mobilenet_v3_large_minimalistic": _Family(
-        build=mobilenet_v3_large_minimalistic, settings=("hidden",), paper=_V3_MINIMALISTIC, top1_share=0.723
+        build=mobilenet_v3_large_minimalistic, settings=("hidden",), paper=_V3_MINIMALISTIC, top1_accuracy=0.723
     ),
     "mobilenet_v3_small_minimalistic": _Family(
-        build=mobilenet_v3_small_minimalistic, settings=("hidden",), paper=_V3_MINIMALISTIC, top1_share=0.619
+        build=mobilenet_v3_small_minimalistic, settings=("hidden",), paper=_V3_MINIMALISTIC, top1_accuracy=0.619
     ),
-    "mnasnet_a1": _Family(build=mnasnet_a1, settings=(), paper=_MNASNET, top1_share=0.752),
-    "xception": _Family(build=xception, settings=("pointwise_first", "inner_relu"), paper=_XCEPTION, top1_share=0.790),
-    "shufflenet_v1": _Family(build=shufflenet_v1, settings=("groups",), paper=_SHUFFLENET_V1, top1_share=0.674),
-    "shufflenet_v2": _Family(build=shufflenet_v2, settings=(), paper=_SHUFFLENET_V2, top1_share=0.694),
-    "squeezenet": _Family(build=squeezenet, settings=(), paper=_SQUEEZENET, top1_share=0.575),
+    "mnasnet_a1": _Family(build=mnasnet_a1, settings=(), paper=_MNASNET, top1_accuracy=0.752),
+    "xception": _Family(
+        build=xception, settings=("pointwise_first", "inner_relu"), paper=_XCEPTION, top1_accuracy=0.790
+    ),
+    "shufflenet_v1": _Family(build=shufflenet_v1, settings=("groups",), paper=_SHUFFLENET_V1, top1_accuracy=0.674),
+    "shufflenet_v2": _Family(build=shufflenet_v2, settings=(), paper=_SHUFFLENET_V2, top1_accuracy=0.694),
+    "squeezenet": _Family(build=squeezenet, settings=(), paper=_SQUEEZENET, top1_accuracy=0.575),
 }
 
 
@@ -181,5 +183,5 @@ def _entry(name: str, family: _Family) -> NetEntry:
         paper=family.paper,
         params_m=cost.parameters / 1e6,
         madds_m=cost.multiply_adds / 1e6,
-        top1_share=family.top1_share,
+        top1_accuracy=family.top1_accuracy,
     )

@@ -148,7 +148,7 @@ def test_pictures_without_labels_go_the_whole_way(
     assert ("as the teacher 100.00%" in said.err) == (epochs != "0")
     record = Program.load(tmp_path / "program.pt2").record
     assert record.quantized == quantized and record.float_accuracy is None and record.reference_accuracy is None
-    assert record.agreement is not None and (record.agreement.top1_share, record.agreement.pictures) == (1.0, 6)
+    assert record.agreement is not None and (record.agreement.top1_agreement, record.agreement.pictures) == (1.0, 6)
     assert record.agreement.sqnr_db is not None and record.agreement.sqnr_db > 25
     program = str(tmp_path / "program.pt2")
     assert call(["export", program, "--data", unlabelled, "--to", "tflite", *out]) == 0

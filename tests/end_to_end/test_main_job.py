@@ -104,7 +104,7 @@ def test_litert_and_executorch_are_0_steps_apart_on_every_validation_picture(nam
 def test_core_ml_is_near_the_reference_and_apples_own_runtime_is_never_green(job: MainJob) -> None:
     verdict = job.verdicts["digits.coreml"]
     comparison, checks = verdict["comparison"], {check["name"]: check for check in verdict["checks"]}
-    print(f"Core ML, interpreted: top-1 agreement {comparison['top1_agreement_share']:.2%}, "
+    print(f"Core ML, interpreted: top-1 agreement {comparison['top1_agreement']:.2%}, "
           f"SQNR {comparison['sqnr_db']} dB, {comparison['max_steps']:g} steps")  # fmt: skip
     numeric = {"steps apart"} if comparison["differing"] == 0 else {"sqnr", "top-1 agreement"}
     assert numeric <= checks.keys() and all(checks[name]["outcome"] == "pass" for name in numeric)
@@ -161,7 +161,7 @@ def test_tflite_runtime_is_within_its_measured_bound_and_not_called_exact(
 ) -> None:
     verdict = verify(job, few_digits, tmp_path, "--runtime", "tflite-runtime")
     comparison, checks = verdict["comparison"], {check["name"]: check for check in verdict["checks"]}
-    print(f"tflite-runtime: top-1 agreement {comparison['top1_agreement_share']:.2%}, "
+    print(f"tflite-runtime: top-1 agreement {comparison['top1_agreement']:.2%}, "
           f"SQNR {comparison['sqnr_db']:.1f} dB, {comparison['max_steps']:g} steps")  # fmt: skip
     assert verdict["runtime"] == "tflite-runtime" and comparison["differing"] > 0
     assert "steps apart" not in checks

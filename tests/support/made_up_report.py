@@ -156,7 +156,7 @@ def report(**changes: Any) -> Report:
                     max_steps=2,
                     mean_abs_steps=0.0443,
                     sqnr_db=41.23,
-                    top1_agreement_share=0.999,
+                    top1_agreement=0.999,
                 ),
                 anatomy=anatomy,
             ),

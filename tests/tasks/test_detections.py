@@ -46,7 +46,7 @@ def test_boxes_are_cut_at_the_edges_and_unsure_ones_left_out() -> None:
 
 def test_no_more_than_the_most_are_kept() -> None:
     rows = [((20.0 * index, 0.0, 20.0 * index + 10, 10.0), 0, SURE - index) for index in range(5)]
-    assert detect(output(*rows), DetectionSpec(most=2), 100).boxes[:, 0].tolist() == [0, 20]
+    assert detect(output(*rows), DetectionSpec(max_detections=2), 100).boxes[:, 0].tolist() == [0, 20]
 
 
 def test_nothing_found_is_empty_arrays() -> None:

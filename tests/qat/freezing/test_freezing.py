@@ -475,7 +475,7 @@ def test_the_program_agrees_with_the_float_net_on_nearly_every_picture():
         real(program.graph, Reference(program.graph).run(images)),
         FloatReference(float_twin(tiny, CONTRACT).graph).run(images),
     )
-    assert found.top1_agreement_share >= 0.9 and found.reaches_db(20)
+    assert found.top1_agreement >= 0.9 and found.reaches_db(20)
 
 
 def operators_of(graph: Graph, kind: type[Operator]) -> list[Operator]:

@@ -284,7 +284,7 @@ def test_evaluating_the_fake_quantized_net_is_nearly_what_the_phone_computes():
     grid = arithmetic.quantization_of(program.graph.output)
     phone = (Reference(program.graph).run(images).astype(np.float64) - grid.zero_point) * grid.scale
     comparison = compare(phone, simulated)
-    assert comparison.reaches_db(30) and comparison.top1_agreement_share >= 0.9
+    assert comparison.reaches_db(30) and comparison.top1_agreement >= 0.9
     assert comparison.max_steps <= 3 * grid.scale
     layers = [module for module in found.modules() if isinstance(module, Weighted)]
     assert len(layers) == 4 and all(layer.quantizing for layer in layers)

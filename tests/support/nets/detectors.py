@@ -25,7 +25,7 @@ def contract(labels: int = 3, size_px: int = 64) -> Contract:
         task="detection",
         labels=tuple(f"thing {index}" for index in range(labels)),
         image=ImageSpec(size_px=size_px, fit="stretch"),
-        detection=DetectionSpec(least_score_share=0.3),
+        detection=DetectionSpec(score_threshold=0.3),
     )
 
 
