@@ -48,6 +48,22 @@ def test_rooms_use_the_shared_rooms_and_themselves_alone() -> None:
         assert used <= SHARED.get(room, {*SHARED["against"], room}), path
 
 
+def test_every_benchmark_that_is_named_anywhere_is_there() -> None:
+    pages = [ROOT / "README.md", ROOT / "Makefile", *(ROOT / "docs").glob("*.md")]
+    sources = [
+        path for folder in ("benchmarks", "tests", "mobile_sdk", "qat") for path in (ROOT / folder).rglob("*.py")
+    ]
+    rooms = "|".join(path.parent.name for path in BENCHMARKS.glob("*/__init__.py"))
+    for path in (*pages, *sources):
+        text = path.read_text(encoding="utf-8")
+        modules = re.findall(r"-m benchmarks\.([\w.]*\w)", text) + re.findall(
+            rf"\bbenchmarks\.((?:{rooms})\.\w+)", text
+        )
+        files = {f"{module.replace('.', '/')}.py" for module in modules}
+        files |= set(re.findall(r"\bbenchmarks/((?:\w+/)*\w+\.(?:py|c|csv|json|md))\b", text))
+        assert not [file for file in files if not (BENCHMARKS / file).is_file()], path
+
+
 def test_every_result_was_written_by_a_benchmark_that_make_bench_runs() -> None:
     assert len(MODULES) == sum(len(names) for names in ROOMS.values())
     paths = [(ROOT / module.replace(".", "/")).with_suffix(".py") for module in MODULES.values()]
