@@ -7,9 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from torch import nn
-from torch.nn import functional as F
 
 from mobile_sdk.analysis.layer_pairing import counterparts
 from mobile_sdk.analysis.sensitivity import Sensitivity, layer_sensitivity
@@ -22,33 +19,7 @@ from qat.calibration.plan import CalibrationPlan
 from qat.freezing.freezing import float_twin
 from tests.support.command_line import SmallRun
 from tests.support.graphs import float_graph, int8_graph
-from tests.support.tiny_nets import CONTRACT, LABELS, Tiny, body, net, picture_set, rgb
-
-
-def mixed_bag() -> Tiny:
-    """Every way in which a tensor gets a multiple: h-swish, its square, gates in and after layers, sums, averages."""
-
-    def forward(self: Tiny, x: torch.Tensor) -> torch.Tensor:
-        x = F.hardswish(self.stem(x))
-        x = x + self.wide(x)
-        x = F.avg_pool2d(F.hardswish(x) * F.hardsigmoid(x), 2)
-        gate = F.hardsigmoid(self.gate(x.mean((2, 3), keepdim=True)))
-        return self.head((self.deep(x) * gate).mean((2, 3)) * 2.5)
-
-    return net(
-        forward,
-        stem=nn.Conv2d(3, 6, 3, padding=1),
-        wide=nn.Conv2d(6, 6, 1),
-        gate=nn.Conv2d(6, 6, 1),
-        deep=nn.Conv2d(6, 6, 3, groups=6),
-        head=nn.Linear(6, len(LABELS)),
-    )
-
-
-def chain() -> Tiny:
-    return body(
-        lambda self, x: self.last(F.relu6(self.conv(F.relu6(x)))), conv=nn.Conv2d(6, 8, 1), last=nn.Conv2d(8, 6, 1)
-    )
+from tests.support.tiny_nets import CONTRACT, Tiny, chain, mixed_bag, picture_set, rgb
 
 
 def pair(made: Tiny) -> tuple[Graph, Graph]:

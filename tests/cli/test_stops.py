@@ -10,7 +10,7 @@ import pytest
 
 from mobile_sdk.program.program import Program
 from tests.support import child_process
-from tests.support.child_process import finished, is_running, wait_until
+from tests.support.child_process import finished, is_running, wait_until, workers_of
 from tests.support.command_line import COMMAND, ENVIRONMENT, SETTINGS, SmallRun, mobile_sdk, start
 
 
@@ -124,10 +124,3 @@ def interrupted(process: subprocess.Popen[str], number: signal.Signals = signal.
 def maps_of(pid: int) -> str:
     """The libraries that a process has loaded."""
     return Path(f"/proc/{pid}/maps").read_text(encoding="utf-8", errors="replace")
-
-
-def workers_of(pid: int) -> list[int]:
-    """The benchmark workers that a process has started."""
-    children = map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split())
-    commands = {child: Path(f"/proc/{child}/cmdline") for child in children}
-    return [child for child, command in commands.items() if command.exists() and b"_worker" in command.read_bytes()]

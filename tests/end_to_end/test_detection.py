@@ -15,8 +15,8 @@ from mobile_sdk.errors import DataError
 from mobile_sdk.report.write import redraw_report, write_report
 from mobile_sdk.verification.verification import verify
 from qat.data.boxes.formats.coco import load_coco_folder
-from tests.support.annotations import box_exports
 from tests.support.nets import detectors
+from tests.support.pictures import box_exports
 
 SETTINGS = ("--task", "detection", "--width", "0.35", "--size", "64", "--epochs", "1", "--name", "squares")
 

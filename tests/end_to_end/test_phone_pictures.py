@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.support.command_line import mobile_sdk
-from tests.test_orientation import STORED
+from tests.support.pictures.phone_photographs import STORED
 
 LABELS = ("mug", "plant")
 ORIENTATIONS = (6, 8, 3, 1)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.parameter import UninitializedParameter
 
 from mobile_sdk.contract import Contract, ImageSpec
@@ -78,3 +79,29 @@ def rgb(count: int = 8, size_px: int = SIZE_PX, seed: int = 0) -> np.ndarray[Any
 def picture_set(count: int = 8, size_px: int = SIZE_PX, seed: int = 0) -> PictureSet:
     """The same as a set to calibrate on."""
     return PictureSet(sources=tuple(rgb(count, size_px, seed)), targets=(0,) * count)
+
+
+def mixed_bag() -> Tiny:
+    """Every way in which a tensor gets a multiple: h-swish, its square, gates in and after layers, sums, averages."""
+
+    def forward(self: Tiny, x: torch.Tensor) -> torch.Tensor:
+        x = F.hardswish(self.stem(x))
+        x = x + self.wide(x)
+        x = F.avg_pool2d(F.hardswish(x) * F.hardsigmoid(x), 2)
+        gate = F.hardsigmoid(self.gate(x.mean((2, 3), keepdim=True)))
+        return self.head((self.deep(x) * gate).mean((2, 3)) * 2.5)
+
+    return net(
+        forward,
+        stem=nn.Conv2d(3, 6, 3, padding=1),
+        wide=nn.Conv2d(6, 6, 1),
+        gate=nn.Conv2d(6, 6, 1),
+        deep=nn.Conv2d(6, 6, 3, groups=6),
+        head=nn.Linear(6, len(LABELS)),
+    )
+
+
+def chain() -> Tiny:
+    return body(
+        lambda self, x: self.last(F.relu6(self.conv(F.relu6(x)))), conv=nn.Conv2d(6, 8, 1), last=nn.Conv2d(8, 6, 1)
+    )

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from mobile_sdk.system.child_process import tied
-from tests.cli.test_stops import workers_of
 from tests.support import child_process
-from tests.support.child_process import finished, is_running, wait_until
+from tests.support.child_process import finished, is_running, wait_until, workers_of
 from tests.support.command_line import SmallRun, start
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")

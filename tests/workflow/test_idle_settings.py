@@ -20,8 +20,8 @@ from qat.training.distillation import Distillation
 from qat.training.optimization.phases import HELD
 from qat.training.plan import DISTILLING, AdamW, NesterovSgd, RmsProp, Staircase, StepAdam, TrainPlan
 from tests.support.command_line import SmallRun
+from tests.support.training.annotated_tasks import SHORT, boxed, detect, masked, segment
 from tests.support.training.small_task import CONTRACT, PLAN, pictures, tiny_net
-from tests.workflow.test_old_results import SHORT, boxed, detect, masked, segment
 
 Capture = pytest.CaptureFixture[str]
 

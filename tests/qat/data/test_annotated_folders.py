@@ -11,9 +11,8 @@ from PIL import Image
 from mobile_sdk.errors import DataError
 from qat.data.boxes.formats.coco import load_coco_folder
 from qat.data.masks.folder import load_mask_folder
-from tests.qat.data.test_folders import fill
-from tests.qat.data.test_label_folders import darknet, labelled, voc, yolo
-from tests.test_orientation import noise, photograph
+from tests.support.pictures.folders import darknet, fill, labelled, voc, yolo
+from tests.support.pictures.phone_photographs import noise, photograph
 
 NAMES = [f"{number}.png" for number in range(5)]
 

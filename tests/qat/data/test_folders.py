@@ -1,34 +1,19 @@
 """Folders of pictures, the built-in digits, and sets of pictures as bytes."""
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from mobile_sdk.contract import ImageSpec
 from mobile_sdk.errors import DataError, SettingError
 from mobile_sdk.preprocess import to_bytes
 from qat.data.picture_set import PictureSet, normalised
 from qat.data.pictures import Pictures, load_folder, load_mnist, load_unlabelled
+from tests.support.pictures.folders import fill, names_of, numbered
 
 SPEC = ImageSpec(size_px=16)
-
-
-def fill(folder: Path, names: Iterable[str], shade: int = 0) -> None:
-    for number, name in enumerate(names):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (20, 20), (shade, number % 256, number // 256)).save(folder / name)
-
-
-def numbered(count: int, suffix: str = "png") -> list[str]:
-    return [f"{number}.{suffix}" for number in range(count)]
-
-
-def names_of(pictures: PictureSet) -> set[str]:
-    return {f"{source.parent.name}/{source.name}" for source in pictures.sources if isinstance(source, Path)}
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from mobile_sdk.errors import DataError
 from qat.data.folders.listing import natural_order
 from qat.data.pictures import folder_labels, has_labels, load_folder, load_labelled
-from tests.qat.data.test_folders import fill, numbered
+from tests.support.pictures.folders import fill, numbered
 
 LABELS = ("tench", "goldfish", "great white shark", "hen")
 SYNSETS = {"n01440764": "tench", "n01443537": "goldfish", "n01484850": "great white shark"}

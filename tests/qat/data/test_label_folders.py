@@ -9,20 +9,7 @@ import pytest
 
 from mobile_sdk.errors import DataError
 from qat.data.pictures import Pictures, load_folder, load_labelled, load_unlabelled
-from tests.qat.data.test_folders import fill, names_of
-
-LABELS = ("cat", "dog")
-FLAT = [f"{number}.png" for number in range(5)]
-
-
-def lay(root: Path, *places: str, files: list[str] = FLAT) -> None:
-    for place in places:
-        fill(root, [f"{place}/{name}" for name in files])
-
-
-def labelled(root: Path, *places: str) -> None:
-    """Five pictures of a cat and of a dog in each place."""
-    lay(root, *(f"{place}/{label}" for place in places for label in LABELS))
+from tests.support.pictures.folders import FLAT, LABELS, darknet, fill, labelled, lay, names_of, voc, yolo
 
 
 def said(capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -195,34 +182,12 @@ def roboflow_coco(root: Path) -> None:
         (root / split / "_annotations.coco.json").write_text("{}")
 
 
-def yolo(root: Path) -> None:
-    lay(root, "images/train", "images/val")
-    for split in ("train", "val"):
-        for name in FLAT:
-            (root / "labels" / split).mkdir(parents=True, exist_ok=True)
-            (root / "labels" / split / name.replace(".png", ".txt")).write_text("0 0.5 0.5 0.1 0.1")
-
-
 def roboflow_yolo(root: Path) -> None:
     lay(root, "train/images", "valid/images")
     (root / "data.yaml").write_text("nc: 2")
     for split in ("train", "valid"):
         (root / split / "labels").mkdir()
         (root / split / "labels" / "0.txt").write_text("0 0.5 0.5 0.1 0.1")
-
-
-def darknet(root: Path) -> None:
-    lay(root, "train", "valid")
-    for split in ("train", "valid"):
-        for name in FLAT:
-            (root / split / name.replace(".png", ".txt")).write_text("0 0.5 0.5 0.1 0.1")
-
-
-def voc(root: Path) -> None:
-    lay(root, "VOCdevkit/VOC2012/JPEGImages", "VOCdevkit/VOC2012/SegmentationClass")
-    for kind, name in (("Annotations", "0.xml"), ("ImageSets", "train.txt")):
-        (root / "VOCdevkit" / "VOC2012" / kind).mkdir()
-        (root / "VOCdevkit" / "VOC2012" / kind / name).write_text("<annotation/>")
 
 
 def roboflow_voc(root: Path) -> None:

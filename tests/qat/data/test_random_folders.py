@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mobile_sdk.contract import ImageSpec
-from mobile_sdk.errors import SdkError
 from qat.data import pictures as data
 from qat.data.boxes.folder import load_box_folder
 from qat.data.boxes.formats.coco import load_coco_folder
@@ -22,6 +21,7 @@ from qat.data.folders.listing import PICTURE_SUFFIXES
 from qat.data.masks.folder import load_mask_folder
 from qat.data.picture_set import PictureSet
 from qat.data.pictures import Pictures, folder_labels, has_labels, load_folder, load_labelled, load_unlabelled
+from tests.support.pictures.folders import loaded_or_refused
 
 SPEC = ImageSpec(size_px=8)
 LABELS = (
@@ -132,16 +132,6 @@ def unlabelled(root: Path) -> None:
 def asked(root: Path) -> None:
     assert isinstance(has_labels(root, LABELS), bool)
     assert len(set(folder_labels(root))) == len(folder_labels(root))
-
-
-def loaded_or_refused(load: Callable[[Path], object], root: Path) -> object:
-    """What `load` gives, or the error that it refuses the folder with, which must be one line and a hint."""
-    try:
-        return load(root)
-    except SdkError as error:
-        lines = [error.message, error.hint]
-    assert "expected" in lines[0] and all(len(line.splitlines()) == 1 for line in lines)
-    return lines
 
 
 @pytest.mark.parametrize(

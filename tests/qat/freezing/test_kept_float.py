@@ -32,9 +32,8 @@ from qat.freezing.freezing import float_twin, freeze
 from qat.freezing.wide_weights import EXACT_IN_FLOAT32, wide_weights
 from qat.layers.integer_rounding import inverted_scale, is_inverted
 from qat.preparation.preparation import prepare
-from tests.analysis.test_sensitivity import chain, mixed_bag
 from tests.support.command_line import SmallRun
-from tests.support.tiny_nets import CONTRACT, LABELS, Tiny, body, net, picture_set, rgb
+from tests.support.tiny_nets import CONTRACT, LABELS, Tiny, body, chain, mixed_bag, net, picture_set, rgb
 
 CALIBRATION = picture_set(16)
 CASES = [

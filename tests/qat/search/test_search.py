@@ -28,7 +28,7 @@ from qat.search.space.architecture_graph import drawn_graph
 from qat.search.space.space import Space
 from qat.search.space.weight_transfer import carried
 from qat.search.space.widths import Width, channels_of, resized, widths
-from tests.support.search_space import CLASSES, SIZE_PX, START, Shuffled, latency_ms, searched
+from tests.support.nets.search_space import CLASSES, SIZE_PX, START, Shuffled, latency_ms, searched
 
 CONTRACT = Contract(name="net", labels=("one", "two", "three"), image=ImageSpec(size_px=SIZE_PX))
 SPACE = Space(start=START)

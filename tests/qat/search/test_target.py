@@ -21,7 +21,7 @@ from qat.search.record import SearchRecord
 from qat.search.reward import Reward
 from qat.search.space.space import Space
 from qat.search.target import fastest, rounded_up, told_target
-from tests.support.search_space import START, latency_ms, searched
+from tests.support.nets.search_space import START, latency_ms, searched
 
 SPACE = Space(start=START)
 START_MS = latency_ms(START)

@@ -11,8 +11,8 @@ from mobile_sdk.cli.task import in_order_of
 from mobile_sdk.contract import Contract, DetectionSpec
 from mobile_sdk.errors import DataError
 from qat.data.boxes.pictures import DetectionPictures, DetectionSet
-from tests.support.annotations import box_exports
-from tests.support.annotations.box_exports import LABELS, PARTED, SCENES, TRAIN, VALIDATION, WHOLE
+from tests.support.pictures import box_exports
+from tests.support.pictures.box_exports import LABELS, PARTED, SCENES, TRAIN, VALIDATION, WHOLE
 
 Export = Callable[[Path], None]
 

@@ -5,17 +5,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from PIL import Image
 
 import qat
 from mobile_sdk.errors import DataError
-from qat.data.boxes.pictures import DetectionPictures
-from tests.support.annotations.box_exports import (
+from tests.support.pictures.box_exports import (
     coco_fiftyone,
     coco_roboflow,
     name,
+    one_by_one,
     voc_labelimg,
     yolo_labelimg,
     yolo_roboflow,
@@ -25,21 +24,6 @@ from tests.support.annotations.box_exports import (
 BOXES = 15  # in all ten pictures
 
 Change = Callable[[dict[str, Any]], None]
-
-
-def one_by_one(pictures: DetectionPictures) -> list[tuple[str, list[float], bool]]:
-    """All boxes, which are within their pictures and have an area: label, sides, whether ignored."""
-    found = []
-    for part in (pictures.train, pictures.validation):
-        for source, truth in zip(part.sources, part.truths, strict=True):
-            height, width = source.shape[:2]
-            assert truth.boxes.shape == (len(truth.labels), 4) and truth.is_ignored.shape == truth.labels.shape
-            assert np.isfinite(truth.boxes).all() and (truth.boxes >= 0).all()
-            assert (truth.boxes <= [width, height, width, height]).all()
-            assert (truth.boxes[:, 2:] > truth.boxes[:, :2]).all()
-            names = [pictures.labels[label] for label in truth.labels]
-            found += list(zip(names, truth.boxes.tolist(), truth.is_ignored.tolist(), strict=True))
-    return found
 
 
 def refused(root: Path, message: str, *named: str) -> None:

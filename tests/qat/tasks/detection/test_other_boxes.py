@@ -9,7 +9,7 @@ import pytest
 
 import qat
 from mobile_sdk.errors import DataError
-from tests.support.annotations.box_exports import (
+from tests.support.pictures.box_exports import (
     EVERY,
     coco,
     coco_2017,

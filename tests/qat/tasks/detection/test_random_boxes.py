@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 from mobile_sdk.labels.written import check_labels
 from qat.data.boxes.folder import load_box_folder
 from qat.data.boxes.pictures import DetectionPictures
-from tests.qat.data.test_random_folders import loaded_or_refused
-from tests.qat.tasks.detection.test_faulty_boxes import one_by_one
-from tests.support.annotations.box_exports import PARTED, WHOLE
+from tests.support.pictures.box_exports import PARTED, WHOLE, one_by_one
+from tests.support.pictures.folders import loaded_or_refused
 
 JUNK: tuple[Any, ...] = (
     *(None, True, 0, -1, 1, 2, 1e300, -1e300, float("nan"), float("inf"), 0.5, "", "car", "7", "\n", "\0", "\ud800"),

@@ -15,9 +15,8 @@ from mobile_sdk.errors import DataError
 from mobile_sdk.tasks.segmentation import VOID
 from qat.data.masks.folder import load_mask_folder
 from qat.data.masks.pictures import SegmentationPictures
-from tests.qat.tasks.segmentation.test_mask_folders import check_scenes
-from tests.support.annotations.mask_exporters import EXPORTERS, LABELS, SCENES, save, save_colours, write
-from tests.support.annotations.png_writer import CHANNELS, GREY, GREY_ALPHA, PALETTE, RGB, RGBA, write_png
+from tests.support.pictures.mask_exporters import EXPORTERS, LABELS, SCENES, check_scenes, save, save_colours, write
+from tests.support.pictures.png_writer import CHANNELS, GREY, GREY_ALPHA, PALETTE, RGB, RGBA, write_png
 
 MASKS = {"plain": "masks", "voc": "VOCdevkit/VOC2012/SegmentationClass", "cvat": "SegmentationClass"}
 MASKS |= {"labelme": "SegmentationClassPNG", "labelme_5": "SegmentationClass", "roboflow": "train"}

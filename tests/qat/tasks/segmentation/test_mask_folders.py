@@ -13,14 +13,14 @@ from mobile_sdk.labels.lists import shipped_labels
 from mobile_sdk.tasks.segmentation import VOID
 from qat.data.masks.folder import load_mask_folder
 from qat.data.masks.formats.voc import colour_of
-from qat.data.masks.pictures import SegmentationPictures
 from qat.data.pictures import load_folder
-from tests.support.annotations.mask_exporters import (
+from tests.support.pictures.mask_exporters import (
     COLOURS,
     EXPORTERS,
     LABELS,
     SCENES,
     VOCS,
+    check_scenes,
     cvat,
     labelme,
     plain,
@@ -32,16 +32,6 @@ from tests.support.annotations.mask_exporters import (
 )
 
 PARTED = {"voc": (3, 2), "roboflow": (3, 2)}
-
-
-def check_scenes(pictures: SegmentationPictures, count: int = len(SCENES)) -> None:
-    """Every scene is in one part, with its own mask."""
-    masks = {picture.tobytes(): mask for picture, mask in SCENES}
-    found = [
-        pair for part in (pictures.train, pictures.validation) for pair in zip(part.sources, part.truths, strict=True)
-    ]
-    assert len({picture.tobytes() for picture, _ in found}) == len(found) == count
-    assert all(np.array_equal(mask, masks[picture.tobytes()]) for picture, mask in found)
 
 
 def home(root: Path, exporter: str) -> Path:

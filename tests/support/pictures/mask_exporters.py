@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mobile_sdk.tasks.segmentation import VOID
+from qat.data.masks.pictures import SegmentationPictures
 
 LABELS = ("background", "car", "tree")
 COLOURS = {0: (0, 0, 0), 1: (128, 0, 64), 2: (10, 200, 30), VOID: (224, 224, 192)}
@@ -123,3 +124,13 @@ def roboflow(root: Path, names: Sequence[str] = "abcde") -> None:
 EXPORTERS: dict[str, Callable[..., None]] = {
     each.__name__: each for each in (plain, voc, cvat, labelme, labelme_5, roboflow)
 }
+
+
+def check_scenes(pictures: SegmentationPictures, count: int = len(SCENES)) -> None:
+    """Every scene is in one part, with its own mask."""
+    masks = {picture.tobytes(): mask for picture, mask in SCENES}
+    found = [
+        pair for part in (pictures.train, pictures.validation) for pair in zip(part.sources, part.truths, strict=True)
+    ]
+    assert len({picture.tobytes() for picture, _ in found}) == len(found) == count
+    assert all(np.array_equal(mask, masks[picture.tobytes()]) for picture, mask in found)

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from qat.data.boxes.pictures import DetectionPictures
+
 WIDTH, HEIGHT = 80, 60
 LABELS = ("car", "person")
 Boxes = tuple[tuple[str, tuple[int, int, int, int]], ...]
@@ -274,3 +276,18 @@ WHOLE = (
     *(coco_cvat, coco_cvat_subset, coco_label_studio, coco_fiftyone, voc_labelimg, voc_folders, voc_cvat),
     *(voc_label_studio, yolo_cvat, yolo_cvat_ultralytics, yolo_label_studio, yolo_labelimg),
 )
+
+
+def one_by_one(pictures: DetectionPictures) -> list[tuple[str, list[float], bool]]:
+    """All boxes, which are within their pictures and have an area: label, sides, whether ignored."""
+    found = []
+    for part in (pictures.train, pictures.validation):
+        for source, truth in zip(part.sources, part.truths, strict=True):
+            height, width = source.shape[:2]
+            assert truth.boxes.shape == (len(truth.labels), 4) and truth.is_ignored.shape == truth.labels.shape
+            assert np.isfinite(truth.boxes).all() and (truth.boxes >= 0).all()
+            assert (truth.boxes <= [width, height, width, height]).all()
+            assert (truth.boxes[:, 2:] > truth.boxes[:, :2]).all()
+            names = [pictures.labels[label] for label in truth.labels]
+            found += list(zip(names, truth.boxes.tolist(), truth.is_ignored.tolist(), strict=True))
+    return found

@@ -1,1 +1,0 @@
-"""Holds the writers of annotated pictures, in each exporter's layout."""
