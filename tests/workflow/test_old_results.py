@@ -174,7 +174,7 @@ def test_an_array_that_was_changed_in_place_is_read_again() -> None:
 def test_pictures_boxes_and_masks_that_were_changed_in_place_are_learned_as_they_are(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, side: int
 ) -> None:
-    monkeypatch.setattr("test_old_results.SHORT", replace(SHORT, augmentation="task"))
+    monkeypatch.setattr("tests.support.training.annotated_tasks.SHORT", replace(SHORT, augmentation="task"))
     rgb = np.random.default_rng(0).integers(0, 256, (4, side, side, 3), dtype=np.uint8)
     found = DetectionSet(sources=tuple(rgb), truths=tuple(boxes() for _ in rgb))
     marked = SegmentationSet(sources=tuple(rgb), truths=tuple(np.zeros((side, side), np.uint8) for _ in rgb))
