@@ -28,8 +28,8 @@ from qat.freezing.freezing import freeze
 from qat.layers.fake_quant import Range, TensorQuantizer
 from qat.layers.resizing import ResizeBilinear as ResizeLayer
 from qat.preparation.preparation import prepare
-from tests.graph.test_reference import assert_modelled
-from tests.operators.test_emulated_operators import differing
+from tests.support.operators.emulated_arm import differing
+from tests.support.operators.integer_models import assert_modelled
 
 FACTORS = st.sampled_from([1, 2, 4, 8, 16, 32, 64])
 ONE_PIXEL = st.tuples(st.just((1, 1)), st.tuples(st.integers(1, 70), st.integers(1, 70)))

@@ -28,8 +28,8 @@ from qat.calibration.calibration import quantize
 from qat.calibration.plan import CalibrationPlan
 from qat.freezing.freezing import float_twin
 from qat.layers.integer_rounding import LARGEST_BIAS, snap_weights
-from tests.support import one_operator
-from tests.support.one_operator import contract_for, graph_of, picture, tensor
+from tests.support.operators import one_operator
+from tests.support.operators.one_operator import contract_for, graph_of, picture, tensor
 from tests.support.tiny_nets import CONTRACT, LABELS, SIZE_PX, net, picture_set, rgb
 
 RUNTIMES = (TfliteRuntime(), ExecuTorchRuntime())

@@ -1,0 +1,167 @@
+"""Models of the integer operators in numpy's 64-bit integers, written from the rules: centred codes in, codes out."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobile_sdk.graph import arithmetic
+from mobile_sdk.graph.operators import (
+    Add,
+    ChannelShuffle,
+    ChannelSlice,
+    Clamp,
+    Concat,
+    Constant,
+    Conv2d,
+    Graph,
+    Linear,
+    MaxPool2d,
+    Mean,
+    Mul,
+    Operator,
+    Quantization,
+    Reshape,
+    ResizeBilinear,
+    Tensor,
+)
+from mobile_sdk.graph.reference import Reference
+
+Codes = NDArray[np.int64]
+
+
+def rounded_to_float32(accumulators: Codes, factors: NDArray[np.float32], y: Quantization, clamp: Clamp) -> Codes:
+    low, high = arithmetic.clamp_range(y, clamp)
+    return np.clip(np.rint(accumulators.astype(np.float32) * factors), low, high).astype(np.int64) + y.zero_point
+
+
+def model_conv2d(operator: Conv2d, x: Codes) -> Codes:
+    """Sums of products, tap by tap, in int64."""
+    assert operator.weight_scales is not None
+    top, bottom, left, right = operator.padding
+    x = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)))
+    outputs, inputs, *kernel = operator.weight.shape
+    (rows, columns), per_group = operator.output.shape[1:], outputs // operator.groups
+    total = np.zeros((len(x), outputs, rows, columns), np.int64)
+    for channel in range(outputs):
+        first = channel // per_group * inputs
+        for i, dy, dx in np.ndindex(inputs, *kernel):
+            y0, x0 = dy * operator.dilation[0], dx * operator.dilation[1]
+            y1, x1 = y0 + (rows - 1) * operator.stride[0] + 1, x0 + (columns - 1) * operator.stride[1] + 1
+            window = x[:, first + i, y0 : y1 : operator.stride[0], x0 : x1 : operator.stride[1]]
+            total[:, channel] += window * int(operator.weight[channel, i, dy, dx])
+    total += operator.bias.astype(np.int64).reshape(-1, 1, 1)
+    source, output = arithmetic.quantization_of(operator.input), arithmetic.quantization_of(operator.output)
+    factors = arithmetic.requantization(source, operator.weight_scales, output).reshape(-1, 1, 1)
+    return rounded_to_float32(total, factors, output, operator.clamp)
+
+
+def model_linear(operator: Linear, x: Codes) -> Codes:
+    assert operator.weight_scales is not None
+    total = x @ operator.weight.astype(np.int64).T + operator.bias.astype(np.int64)
+    source, output = arithmetic.quantization_of(operator.input), arithmetic.quantization_of(operator.output)
+    factors = arithmetic.requantization(source, operator.weight_scales, output)
+    return rounded_to_float32(total, factors, output, operator.clamp)
+
+
+def model_add(operator: Add, a: Codes, b: Codes) -> Codes:
+    y = arithmetic.quantization_of(operator.output)
+    operands = (arithmetic.quantization_of(operator.a), arithmetic.quantization_of(operator.b))
+    factor_a, factor_b, shift = arithmetic.add_factors(*operands, y)
+    low, high = arithmetic.clamp_range(y, operator.clamp)
+    return np.clip((a * factor_a + b * factor_b + (1 << (shift - 1))) >> shift, low, high) + y.zero_point
+
+
+def model_mul(operator: Mul, a: Codes, b: Codes) -> Codes:
+    y = arithmetic.quantization_of(operator.output)
+    operands = (arithmetic.quantization_of(operator.a), arithmetic.quantization_of(operator.b))
+    factor = float(arithmetic.product_factor(*operands, y))  # times 65,025 at most: exact in float64
+    low, high = arithmetic.clamp_range(y, operator.clamp)
+    if operator.a == operator.b:
+        values = (a * operands[0].scale).astype(np.float32)
+        squares = values * values * (np.float32(1) / np.float32(y.scale)) + np.float32(y.zero_point)
+        return np.clip(np.rint(squares).astype(np.int64), low + y.zero_point, high + y.zero_point)
+    return np.clip(np.rint((a * b * factor).astype(np.float32)), low, high).astype(np.int64) + y.zero_point
+
+
+def model_mean(operator: Mean, x: Codes) -> Codes:
+    source, y = arithmetic.quantization_of(operator.input), arithmetic.quantization_of(operator.output)
+    count = x.shape[2] * x.shape[3]
+    factor, offset = arithmetic.mean_terms(source, y, count)
+    uncentred = (x + source.zero_point).sum(axis=(2, 3)).astype(np.float32)
+    codes = np.clip(np.rint(uncentred * factor + offset), -128, 127)
+    return codes.astype(np.int64).reshape(-1, *operator.output.shape)
+
+
+def model_max_pool2d(operator: MaxPool2d, x: Codes) -> Codes:
+    top, bottom, left, right = operator.padding
+    x = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)), constant_values=-1000)
+    windows = np.lib.stride_tricks.sliding_window_view(x, operator.kernel, axis=(2, 3))
+    largest = windows[:, :, :: operator.stride[0], :: operator.stride[1]].max(axis=(4, 5))
+    return largest + arithmetic.quantization_of(operator.output).zero_point
+
+
+def modelled(graph: Graph, images: NDArray[np.uint8]) -> dict[str, Codes]:
+    """Codes of every tensor by the models above."""
+    values = {graph.input.name: images.transpose(0, 3, 1, 2).astype(np.int64) - 128}
+    for operator in graph.operators:
+        values[operator.output.name] = _model(operator, [_centred(operand, values) for operand in operator.inputs])
+    return values
+
+
+def _centred(operand: Tensor | Constant, values: dict[str, Codes]) -> Codes:
+    zero = arithmetic.quantization_of(operand).zero_point
+    return np.array(int(operand.value) - zero) if isinstance(operand, Constant) else values[operand.name] - zero
+
+
+def _model(operator: Operator, operands: list[Codes]) -> Codes:
+    match operator:
+        case Conv2d():
+            return model_conv2d(operator, *operands)
+        case Linear():
+            return model_linear(operator, *operands)
+        case Add():
+            return model_add(operator, *operands)
+        case Mul():
+            return model_mul(operator, *operands)
+        case Mean():
+            return model_mean(operator, *operands)
+        case MaxPool2d():
+            return model_max_pool2d(operator, *operands)
+    return model_rearranged(operator, *operands) + arithmetic.quantization_of(operator.output).zero_point
+
+
+def model_rearranged(operator: Operator, *operands: Codes) -> Codes:
+    """Centred codes in, centred codes out."""
+    if isinstance(operator, ChannelSlice):
+        return operands[0][:, operator.start : operator.stop]
+    if isinstance(operator, ChannelShuffle):
+        rows = operands[0].shape[1] // operator.groups
+        order = [rows * column + row for row in range(rows) for column in range(operator.groups)]
+        return operands[0][:, order]
+    if isinstance(operator, ResizeBilinear):
+        return model_resized(operator, *operands)
+    assert isinstance(operator, Concat | Reshape)
+    return np.concatenate(operands, axis=1).reshape(-1, *operator.output.shape)
+
+
+def model_resized(operator: ResizeBilinear, x: Codes) -> Codes:
+    """One axis after the other, in whole numbers: an output pixel's centre lies so far between two input pixels'."""
+    shares = 1
+    for axis in (2, 3):
+        count = x.shape[axis]
+        factor = operator.output.shape[axis - 1] // count
+        place = (2 * np.arange(count * factor) + 1 - factor).clip(0, 2 * factor * (count - 1))  # in 1 / (2 * factor)
+        before, share = np.divmod(place, 2 * factor)
+        after, share = (before + 1).clip(max=count - 1), share.reshape([-1 if side == axis else 1 for side in range(4)])
+        x = x.take(before, axis) * (2 * factor - share) + x.take(after, axis) * share
+        shares *= 2 * factor
+    return (2 * x + shares) // (2 * shares)
+
+
+def assert_modelled(graph: Graph, images: NDArray[np.uint8], *, values: int = 2) -> None:
+    """Every tensor of the reference equals the model's; the output takes at least so many different codes."""
+    found, expected = Reference(graph).trace(images), modelled(graph, images)
+    assert found.keys() == expected.keys()
+    for name, codes in expected.items():
+        assert found[name].dtype == np.int8
+        np.testing.assert_array_equal(found[name], codes, err_msg=name)
+    assert len(np.unique(found[graph.output.name])) >= values, "the codes say nothing"
