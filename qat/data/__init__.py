@@ -1,1 +1,1 @@
-"""Data: folders and files come in, and pictures with labels, boxes or masks go out."""
+"""This room reads folders and files and returns pictures with labels, boxes or masks."""

@@ -1,4 +1,4 @@
-"""Pictures of which more than a label is known, as a sequence and as bytes."""
+"""Holds pictures that carry more than a label, as a sequence and as bytes."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,16 +15,16 @@ from qat.data.picture_set import PictureSet
 from qat.progress import map_in_threads
 
 SHARP = 2
-"""How many times as large as a net's a picture is kept for crops: one of half its sides is sharp."""
+"""A picture is kept for crops at up to this many times the net's size: a crop of half its sides is then sharp."""
 
 Annotation = TypeVar("Annotation")
 Sides = tuple[int, int]
-"""Width and height in pixels."""
+"""These are width and height in pixels."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class AnnotatedSet(Sequence[tuple[Image.Image, int]], Generic[Annotation]):
-    """Pictures (height, width, 3) and what is known of each; as a sequence, pictures without a label.
+    """Holds pictures (height, width, 3) and an annotation of each; as a sequence, it yields pictures without a label.
 
     `has_sides` says that a mirrored picture would show something else, as digits and letters would.
     """
@@ -38,7 +38,7 @@ class AnnotatedSet(Sequence[tuple[Image.Image, int]], Generic[Annotation]):
         return len(self.sources)
 
     def __repr__(self) -> str:
-        """How many pictures it has, in one line."""
+        """Returns the number of pictures, in one line."""
         return f"{type(self).__name__}({len(self):,} pictures)"
 
     @overload
@@ -55,36 +55,36 @@ class AnnotatedSet(Sequence[tuple[Image.Image, int]], Generic[Annotation]):
 
     @property
     def pictures(self) -> PictureSet:
-        """The pictures alone, for calibration and for bytes."""
+        """Returns the pictures alone, for calibration and for bytes."""
         if not self._pictures:
             self._pictures.append(PictureSet(sources=self.sources, targets=(-1,) * len(self.sources)))
         return self._pictures[0]
 
     def bytes(self, spec: ImageSpec) -> NDArray[np.uint8]:
-        """All pictures as RGB bytes (count, size_px, size_px, 3)."""
+        """Returns all pictures as RGB bytes (count, size_px, size_px, 3)."""
         return self.pictures.bytes(spec)
 
     def fingerprint(self) -> str:
-        """A hash of the pictures and what is known of them."""
+        """Returns a hash of the pictures and their annotations."""
         return hash_all((self.pictures_hash().encode(), self.truths_hash().encode()))
 
     def pictures_hash(self) -> str:
-        """A hash of the pictures' bytes."""
+        """Returns a hash of the pictures' bytes."""
         return self.pictures.pictures_hash()
 
     def truths_hash(self) -> str:
-        """A hash of what is known of each picture."""
+        """Returns a hash of the annotations."""
         return hash_all(hash_all(map(hash_array, self.arrays(truth))).encode() for truth in self.truths)
 
     def known_in(self, spec: ImageSpec) -> Sequence[Annotation]:
-        """What is known of each, in pixels of the net's pictures; those are stretched, so that nothing is cut off."""
-        assert spec.fit == "stretch", "a crop would cut what is known"
+        """Returns each annotation in pixels of the net's picture, which is stretched, so that nothing is cut off."""
+        assert spec.fit == "stretch", "a crop would cut annotations"
         net = (spec.size_px, spec.size_px)
         pairs = zip(self.sources, self.truths, strict=True)
         return tuple(self.stretched(truth, _sides(source), net) for source, truth in pairs)
 
     def for_crops(self, spec: ImageSpec) -> Self:
-        """The same pictures, none larger than crops of them need to be: phones' would take long in every epoch."""
+        """Returns the set with large pictures made smaller: crops need no more, and phones' would slow every epoch."""
         most_px = SHARP * spec.size_px
         if all(min(_sides(source)) <= most_px for source in self.sources):
             return self
@@ -96,7 +96,7 @@ class AnnotatedSet(Sequence[tuple[Image.Image, int]], Generic[Annotation]):
     def _at_most(
         self, most_px: int, source: NDArray[np.uint8], truth: Annotation
     ) -> tuple[NDArray[np.uint8], Annotation]:
-        """A picture whose shorter side is `most_px` or less, and what is known of it."""
+        """Returns a picture whose shorter side is `most_px` or less, and its annotation."""
         sides = _sides(source)
         factor = most_px / min(sides)
         if factor >= 1:
@@ -105,11 +105,11 @@ class AnnotatedSet(Sequence[tuple[Image.Image, int]], Generic[Annotation]):
         return np.asarray(stretched(Image.fromarray(source), *onto)), self.stretched(truth, sides, onto)
 
     def stretched(self, truth: Annotation, sides: Sides, onto: Sides) -> Annotation:
-        """What is known of a picture of those `sides` where it is stretched onto others."""
+        """Returns the annotation of a picture of those `sides` after it is stretched to the sides `onto`."""
         raise NotImplementedError
 
     def arrays(self, truth: Annotation) -> tuple[NDArray[Any], ...]:
-        """All numbers of what is known of a picture."""
+        """Returns all numbers of an annotation."""
         raise NotImplementedError
 
 

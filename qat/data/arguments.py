@@ -1,4 +1,4 @@
-"""Pictures as arguments: those to train on, to calibrate on or to evaluate on; others are refused by name."""
+"""Takes pictures as arguments, to train on, to calibrate on or to evaluate on, and refuses other types by name."""
 
 from typing import TypeVar
 
@@ -12,9 +12,9 @@ _CALIBRATE_HINT = "give qat.load_folder(path), its .train, or qat.load_unlabelle
 
 
 def to_calibrate_on(pictures: object) -> PictureSet:
-    """The pictures to calibrate on: of pictures in two parts those to learn from, else all of them.
+    """Returns the pictures to calibrate on: the training part where there are two, else all of them.
 
-    SettingError where they are no pictures.
+    Raises SettingError if the argument holds no pictures.
     """
     chosen = getattr(pictures, "train", pictures)
     if isinstance(chosen, AnnotatedSet):
@@ -25,7 +25,10 @@ def to_calibrate_on(pictures: object) -> PictureSet:
 
 
 def to_judge_by(pictures: object, kind: type[Kind], loader: str) -> Kind:
-    """The pictures to evaluate on: of pictures in two parts those held out; SettingError for others than `kind`."""
+    """Returns the pictures to evaluate on: the validation part where there are two.
+
+    Raises SettingError for another type.
+    """
     chosen = getattr(pictures, "validation", pictures)
     if not isinstance(chosen, kind):
         raise SettingError(
@@ -36,7 +39,7 @@ def to_judge_by(pictures: object, kind: type[Kind], loader: str) -> Kind:
 
 
 def to_learn_from(pictures: object, kind: type, loader: str) -> None:
-    """Raises SettingError where pictures to train on are not of that `kind`, which has two parts."""
+    """Raises SettingError if pictures to train on are not of that `kind`, which has two parts."""
     if not isinstance(pictures, kind):
         raise SettingError(
             f"expected {kind.__name__}, to learn from and held out, found {described(pictures)}",

@@ -1,4 +1,4 @@
-"""What data are told apart by: hashes of their bytes, never of names, sizes or dates."""
+"""Identifies data by hashes of their bytes, never by names, sizes or dates."""
 
 import hashlib
 import zlib
@@ -13,26 +13,26 @@ from numpy.typing import NDArray
 from mobile_sdk.errors import DataError
 
 Fingerprint = dict[str, str]
-"""Hashes, by what they are of."""
+"""Maps the name of an ingredient to its hash."""
 
 Stamp = tuple[int, ...]
-"""What tells in a moment whether a file, or an array, is still as it was."""
+"""Changes whenever a file, or an array, changes, and is fast to compute."""
 
 
 class Hashed(Protocol):
-    """Pictures, and what is known of each, that a run is told apart by."""
+    """Hashes pictures, and the truth of each, to identify a run's data."""
 
     def pictures_hash(self) -> str:
-        """A hash of the pictures' bytes, in their order."""
+        """Returns a hash of the pictures' bytes, in their order."""
         ...
 
     def truths_hash(self) -> str:
-        """A hash of what is known of each, in their order."""
+        """Returns a hash of the truths, in their order."""
         ...
 
 
 def data_fingerprint(learned: Hashed, held_out: Hashed, truths: str) -> Fingerprint:
-    """The hashes of what is learned and of what is held out; `truths` is what they are called: labels, boxes, masks."""
+    """Returns the hashes of training and held-out data; `truths` is their name: labels, boxes or masks."""
     parts = {"training": learned, "held-out": held_out}
     return {
         f"{name} {what}": make()
@@ -42,18 +42,18 @@ def data_fingerprint(learned: Hashed, held_out: Hashed, truths: str) -> Fingerpr
 
 
 def hash_file(path: Path) -> bytes:
-    """The SHA-256 of a file; raises DataError where it cannot be read."""
+    """Returns the SHA-256 of a file; raises DataError if it cannot be read."""
     with _readable(path), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").digest()
 
 
 def hash_array(array: NDArray[Any]) -> bytes:
-    """The SHA-256 of an array: its dtype, its shape and its bytes."""
+    """Returns the SHA-256 of an array: its dtype, its shape and its bytes."""
     return hashlib.sha256(f"{array.dtype.str} {array.shape} ".encode() + array.tobytes()).digest()
 
 
 def hash_all(parts: Iterable[bytes]) -> str:
-    """One SHA-256 of several things, each with its length: none can pass for two."""
+    """Returns one SHA-256 of several byte strings, each with its length, so that other divisions differ."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(b"%d " % len(part) + part)
@@ -61,14 +61,14 @@ def hash_all(parts: Iterable[bytes]) -> str:
 
 
 def stamp(path: Path) -> Stamp:
-    """What the system says of a file, which changes with its content: size, times and identity; errors as above."""
+    """Returns a file's size, times and identity, which change with its content; raises as `hash_file` does."""
     with _readable(path):
         found = path.stat()
     return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
 
 
 def array_stamp(array: NDArray[Any]) -> Stamp:
-    """A checksum of an array's bytes, several times as fast as their hash: whoever holds it can change it in place."""
+    """Returns a checksum of an array's bytes, several times as fast as a hash: an array can change in place."""
     return (zlib.crc32(np.ascontiguousarray(array).view(np.uint8).data),)
 
 

@@ -1,4 +1,4 @@
-"""Pictures composed of MNIST digits: many sizes and colours on textured backgrounds, their places known."""
+"""Composes pictures of MNIST digits: many sizes and colours on textured backgrounds, with known places."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -13,12 +13,12 @@ from qat.data.pictures import Pictures, load_mnist
 
 SIZE_PX = 128
 _LARGEST_OVERLAP = 0.05
-_LEAST_CONTRAST = 90  # between a digit and what lies below it, in bytes of one channel
+_LEAST_CONTRAST = 90  # between a digit and its background, in bytes of one channel
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sizes:
-    """How many digits a picture has, and how high their ink is; each the least and the most."""
+    """Holds the least and the most digits of a picture, and the least and the most height of their ink."""
 
     digits: tuple[int, int]
     heights_px: tuple[int, int]
@@ -26,7 +26,7 @@ class Sizes:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scene:
-    """A picture, (128, 128, 3), and what was painted: where, what, and how much of a pixel each digit covers.
+    """Holds a picture (128, 128, 3), its digits' boxes and labels, and how much of a pixel each digit covers.
 
     `boxes` (n, 4) are left, top, right, bottom, `labels` (n,) their digits; `inks` (10, 128, 128) are 0..1 a digit.
     """
@@ -39,12 +39,12 @@ class Scene:
 
 @cache
 def source_digits() -> Pictures:
-    """The digits that scenes are composed of: those for training, and others for validation."""
+    """Returns the digits that scenes are composed of: those for training, and others for validation."""
     return load_mnist()
 
 
 def compose_scenes(digits: PictureSet, count: int, sizes: Sizes, *, seed: int) -> list[Scene]:
-    """`count` pictures with some of `digits` each, which do not hide one another. One seed gives one set."""
+    """Returns `count` pictures of some of `digits` each, which hardly overlap. One seed gives one set."""
     random = np.random.default_rng(seed)
     return [_scene(digits, sizes, random) for _ in range(count)]
 
@@ -72,7 +72,7 @@ def _scene(digits: PictureSet, sizes: Sizes, random: np.random.Generator) -> Sce
 
 
 def _background(random: np.random.Generator) -> NDArray[np.float64]:
-    """A colour, soft clouds at two scales, and stripes."""
+    """Returns a background: a colour, soft clouds at two scales, and stripes."""
     canvas = np.tile(random.uniform(40, 215, 3), (SIZE_PX, SIZE_PX, 1))
     for cells in (4, 16):
         clouds = random.uniform(-1, 1, (cells, cells, 3)).astype(np.float32)
@@ -89,7 +89,10 @@ def _background(random: np.random.Generator) -> NDArray[np.float64]:
 
 
 def _ink(digit: NDArray[np.uint8], height_px: int) -> NDArray[np.float64]:
-    """How much of a pixel the digit covers, 0..1, cut to its ink and `height_px` high, or as wide as a picture."""
+    """Returns how much of each pixel the digit covers, 0..1.
+
+    The digit is cut to its ink and `height_px` high, or as wide as a picture.
+    """
     rows, columns = (np.flatnonzero(digit.max(axis=axis) > 40) for axis in (1, 0))
     cut = digit[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     height_px = min(height_px, SIZE_PX * cut.shape[0] // cut.shape[1])
@@ -101,7 +104,7 @@ def _ink(digit: NDArray[np.uint8], height_px: int) -> NDArray[np.float64]:
 def _place(
     shape: tuple[int, ...], boxes: list[NDArray[np.float64]], random: np.random.Generator
 ) -> tuple[int, int] | None:
-    """Left and top of a place that is free; None where ten tries found none. A first digit always finds one."""
+    """Returns left and top of a free place, or None if ten tries find none; a first digit always finds one."""
     height, width = shape
     for _ in range(10):
         left, top = int(random.integers(SIZE_PX - width + 1)), int(random.integers(SIZE_PX - height + 1))
@@ -112,7 +115,7 @@ def _place(
 
 
 def _paint(patch: NDArray[np.float64], ink: NDArray[np.float64], random: np.random.Generator) -> None:
-    """Draws in a colour that stands out from the patch, in place."""
+    """Draws the ink into the patch, in place, in a colour that stands out from it."""
     below = patch.mean(axis=(0, 1))
     colour = random.uniform(0, 255, 3)
     while np.abs(colour - below).max() < _LEAST_CONTRAST:

@@ -1,4 +1,4 @@
-"""Which pictures are held out to validate by: drawn by a hash, label by label or of all together."""
+"""Decides which pictures are held out to validate by, by a hash, for each label or for all together."""
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -11,9 +11,9 @@ _FIFTH = 0.2
 
 
 def split(root: Path, by_label: ByLabel, share: float, seed: int) -> tuple[ByLabel, ByLabel]:
-    """The pictures to learn from, and `share` of each label's, held out; none of a label that has a single one.
+    """Returns the pictures to train on, and `share` of each label's pictures, held out.
 
-    Where every label has one, whole labels are held out.
+    A label with a single picture has none held out. If every label has a single one, whole labels are held out.
     """
     train, validation = {}, {}
     for label, files in by_label.items():
@@ -29,19 +29,19 @@ def split(root: Path, by_label: ByLabel, share: float, seed: int) -> tuple[ByLab
 
 
 def fifth_held_out(items: Sequence[Item], name: Callable[[Item], str]) -> tuple[tuple[Item, ...], tuple[Item, ...]]:
-    """Returns what to learn from, and a fifth to validate by, which the hashes of the names decide alone."""
+    """Returns what to train on, and a fifth to validate by; the hashes of the names alone decide."""
     ranked = sorted(items, key=lambda item: hashlib.sha256(in_bytes(name(item))).digest())
     count = max(1, round(len(ranked) * _FIFTH))
     return tuple(ranked[count:]), tuple(ranked[:count])
 
 
 def without(by_label: ByLabel, files: Collection[Path]) -> dict[str, list[Path]]:
-    """The pictures that are none of `files`."""
+    """Returns the pictures that are none of `files`."""
     return {label: [file for file in own if file not in files] for label, own in by_label.items()}
 
 
 def shuffled(root: Path, files: Sequence[Path], salt: str) -> list[Path]:
-    """The files in an order that their names below `root` and the salt decide alone."""
+    """Returns the files in an order that depends only on their names below `root` and the salt."""
 
     def rank(file: Path) -> bytes:
         return hashlib.sha256(in_bytes(f"{salt} {file.relative_to(root).as_posix()}")).digest()
@@ -50,5 +50,5 @@ def shuffled(root: Path, files: Sequence[Path], salt: str) -> list[Path]:
 
 
 def in_bytes(name: str) -> bytes:
-    """A file's name in UTF-8, or as it is where it is none."""
+    """Returns a file's name in UTF-8; bytes that are no UTF-8 stay as they are."""
     return name.encode("utf-8", "surrogateescape")

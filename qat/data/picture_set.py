@@ -1,4 +1,4 @@
-"""Labelled pictures as a sequence, and as bytes: decoded in parallel, kept in memory where they fit."""
+"""Holds labelled pictures as a sequence, and as bytes: decoded in parallel, kept in memory if they fit."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,19 +18,19 @@ from qat.progress import map_in_threads
 
 
 class Stored(Protocol):
-    """A picture that lies inside a file with others."""
+    """Represents a picture that is stored inside a file with others."""
 
     def open(self) -> Image.Image:
-        """The picture, decoded whole."""
+        """Returns the picture, decoded whole."""
         ...
 
     def identity(self) -> bytes:
-        """A hash of its bytes, which are sure to be those."""
+        """Returns a hash of its bytes, which have been checked."""
         ...
 
 
 Source = Path | NDArray[np.uint8] | Stored
-"""A picture file, the RGB bytes (height, width, 3) themselves, or a picture that is stored with others."""
+"""Holds a picture file, the RGB bytes (height, width, 3) themselves, or a picture that is stored with others."""
 
 Recipe = tuple[int, str, float]
 Stamps = tuple[Stamp, ...]
@@ -39,11 +39,11 @@ _Decoded = tuple[Stamps, NDArray[np.uint8]]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PictureSet(Sequence[tuple[Image.Image, int]]):
-    """Pictures with the index of each one's label, in an order that is shuffled once and for all.
+    """Holds pictures with the index of each one's label, in an order that is shuffled once.
 
-    So a slice, which is a PictureSet again, is a fair sample. Pictures without a label carry -1.
-    Decoded bytes stay in memory up to `cache_mib` a set, and as long as files and arrays are as they were; beyond that
-    they are decoded again each time.
+    So a slice, which is a PictureSet again, is a fair sample. Pictures without a label have -1. Decoded bytes stay in
+    memory up to `cache_mib` a set, and as long as files and arrays do not change; beyond that they are decoded again
+    each time.
     """
 
     sources: tuple[Source, ...]
@@ -56,7 +56,7 @@ class PictureSet(Sequence[tuple[Image.Image, int]]):
         return len(self.sources)
 
     def __repr__(self) -> str:
-        """How many pictures it has, in one line."""
+        """Returns the number of pictures and labels, in one line."""
         labels = len({target for target in self.targets if target >= 0})
         return f"{type(self).__name__}({len(self):,} pictures, {f'{labels} labels' if labels else 'without labels'})"
 
@@ -73,7 +73,7 @@ class PictureSet(Sequence[tuple[Image.Image, int]]):
         return (self[index] for index in range(len(self)))
 
     def bytes(self, spec: ImageSpec) -> NDArray[np.uint8]:
-        """All pictures as RGB bytes (count, size_px, size_px, 3), read-only; kept if they fit into `cache_mib`."""
+        """Returns all pictures as RGB bytes (count, size_px, size_px, 3), read-only; kept within `cache_mib`."""
         recipe, stamps = _recipe(spec), self._stamps() if self.fits(spec) else ()
         if recipe in self._cache and self._cache[recipe][0] == stamps:
             return self._cache[recipe][1]
@@ -84,28 +84,28 @@ class PictureSet(Sequence[tuple[Image.Image, int]]):
         return rows
 
     def some_bytes(self, spec: ImageSpec, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """The same of the pictures at `indices`, decoding only those where the whole set does not fit into memory."""
+        """Returns the bytes of the pictures at `indices`, decoding only those if the set does not fit into memory."""
         if self.fits(spec):
             return self.bytes(spec)[indices]
         return _decode([self.sources[index] for index in indices], spec, what=None)
 
     def fits(self, spec: ImageSpec) -> bool:
-        """Whether the bytes of the whole set are, or may be, kept in memory."""
+        """Returns whether the bytes of the whole set are, or may be, kept in memory."""
         held = sum(rows.nbytes for recipe, (_, rows) in self._cache.items() if recipe != _recipe(spec))
         return held + len(self) * spec.size_px**2 * 3 <= self.cache_mib * 2**20
 
     def tensors(self, spec: ImageSpec) -> Tensor:
-        """What a float net reads: (count, 3, size_px, size_px) float32, `(byte - mean) / std`."""
+        """Returns the input of a float net: (count, 3, size_px, size_px) float32, `(byte - mean) / std`."""
         return normalised(torch.from_numpy(self.bytes(spec).copy()).permute(0, 3, 1, 2), spec)
 
     def fingerprint(self) -> str:
-        """A hash of the pictures' bytes and their labels."""
+        """Returns a hash of the pictures' bytes and their labels."""
         return hash_all((self.pictures_hash().encode(), self.truths_hash().encode()))
 
     def pictures_hash(self) -> str:
-        """A hash of the bytes of the files, or of the pictures where there are none; reads all of them.
+        """Returns a hash of the bytes of the files, or of the pictures in memory; reads all of them.
 
-        What was decoded from others is forgotten.
+        If the hash has changed, decoded pictures are discarded.
         """
         found = hash_all(map_in_threads(_content, self.sources, what="hashing pictures"))
         if self._hashes and self._hashes[0] != found:
@@ -114,7 +114,7 @@ class PictureSet(Sequence[tuple[Image.Image, int]]):
         return found
 
     def truths_hash(self) -> str:
-        """A hash of the labels' indices."""
+        """Returns a hash of the labels' indices."""
         return hash_all((hash_array(np.array(self.targets, np.int64)),))
 
     def _stamps(self) -> Stamps:
@@ -122,13 +122,16 @@ class PictureSet(Sequence[tuple[Image.Image, int]]):
 
 
 def in_parts(pictures: Any) -> str:
-    """Pictures in two parts, told in one line."""
+    """Returns a description of pictures in two parts, in one line."""
     learned, held_out, labels = len(pictures.train), len(pictures.validation), len(pictures.labels)
     return f"{type(pictures).__name__}({learned:,} to learn from, {held_out:,} held out, {labels} labels)"
 
 
 def normalised(rgb: Tensor, spec: ImageSpec) -> Tensor:
-    """`(byte - mean_byte) / std_byte` of bytes (count, 3, height, width) of any dtype, as float32, channels last."""
+    """Returns `(byte - mean_byte) / std_byte` of bytes (count, 3, height, width), as float32, channels last.
+
+    The bytes may have any dtype.
+    """
     mean, std = (torch.tensor(value, device=rgb.device).view(1, 3, 1, 1) for value in (spec.mean_byte, spec.std_byte))
     return ((rgb.to(torch.float32) - mean) / std).contiguous()
 

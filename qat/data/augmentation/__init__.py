@@ -1,1 +1,1 @@
-"""Augmentation: a picture and its truth come in, and both go out changed as another camera would have seen them."""
+"""Augmentation takes a picture and its truth and returns both as another camera would have seen them."""

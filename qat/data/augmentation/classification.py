@@ -1,4 +1,4 @@
-"""What training does to pictures so that a net learns what a phone's camera may do to them."""
+"""Augments pictures for training, so that a net learns what a phone's camera may do to them."""
 
 import math
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ _MARGIN = 8 / 7  # pictures are decoded a little larger than they are used, as 2
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation(ColourJitter):
-    """One affine map and one change of colour a picture, drawn evenly from these ranges.
+    """Draws one affine map and one change of colour for each picture, evenly from these ranges.
 
     The crop is a part of the picture's square, `crop_area_share` of its area (above 1 it is zoomed out, and the edge
-    pixels go on), up to `aspect_ratio` wider or higher than square. It lies anywhere inside and is then moved by up
-    to `shift_share` of the side. `flip_share` of the pictures are mirrored: 0 where left and right differ, as in digits
-    and letters. SettingError: a range that holds nothing.
+    pixels are repeated), up to `aspect_ratio` wider or higher than square. It is placed at random inside and then moved
+    by up to `shift_share` of the side. `flip_share` of the pictures are mirrored; it is 0 where left and right differ,
+    as in digits and letters. An empty range raises SettingError.
 
-    Source: Szegedy et al. 2015 (crops of area and aspect), Howard 2013 (colours), both named by the MobileNet papers.
+    Source: Szegedy et al. 2015 (crops of area and aspect), Howard 2013 (colours), both cited by the MobileNet papers.
     """
 
     crop_area_share: tuple[float, float] = (0.35, 1.0)
@@ -37,7 +37,7 @@ class Augmentation(ColourJitter):
 
     @classmethod
     def digits(cls) -> "Augmentation":
-        """For grey characters that fill the picture: small turns, shifts and zooms; neither flips nor colours."""
+        """Returns the augmentation for grey characters that fill the picture: small turns, shifts and zooms alone."""
         return cls(
             crop_area_share=(0.8, 1.25),
             aspect_ratio=1.15,
@@ -51,11 +51,11 @@ class Augmentation(ColourJitter):
         )
 
     def source(self, spec: ImageSpec) -> ImageSpec:
-        """How to decode the pictures that `apply` then brings to `spec.size_px`."""
+        """Returns how to decode the pictures that `apply` then brings to `spec.size_px`."""
         return spec.model_copy(update={"size_px": round(spec.size_px * _MARGIN)})
 
     def draw(self, count: int, random: Generator) -> "Drawn":
-        """What is done to each of `count` pictures."""
+        """Draws the changes of each of `count` pictures."""
         maps = self._maps(count, random)
         if not any(self.colour_reach):
             return Drawn(maps=maps, colours=None)
@@ -63,11 +63,11 @@ class Augmentation(ColourJitter):
         return Drawn(maps=maps, colours=torch.stack(factors, dim=1))
 
     def apply(self, rgb: Tensor, size_px: int, random: Generator) -> Tensor:
-        """Bytes (count, 3, any, any) of any dtype to float32 (count, 3, size_px, size_px) in 0..255."""
+        """Converts bytes (count, 3, any, any) of any dtype to float32 (count, 3, size_px, size_px) in 0..255."""
         return self.draw(len(rgb), random).apply(rgb, size_px)
 
     def _maps(self, count: int, random: Generator) -> Tensor:
-        """Affine maps (count, 2, 3) from places in the result to places in the source, both in -1..1."""
+        """Draws affine maps (count, 2, 3) from places in the result to places in the source, both in -1..1."""
         side = _between(*self.crop_area_share, count, random).sqrt()
         stretch = torch.exp(_around_zero(math.log(self.aspect_ratio) / 2, count, random))
         width, height = side * stretch, side / stretch
@@ -85,10 +85,7 @@ class Augmentation(ColourJitter):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Drawn:
-    """What was drawn for some pictures: maps (count, 2, 3), and colours (count, 6) or None where those stay.
-
-    The colours are factors: brightness, contrast, saturation, and the white balance of red, green and blue.
-    """
+    """Holds what was drawn for some pictures: maps (count, 2, 3), and colours (count, 6) or None for no change."""
 
     maps: Tensor
     colours: Tensor | None
@@ -97,7 +94,7 @@ class Drawn:
         return Drawn(maps=self.maps[part], colours=None if self.colours is None else self.colours[part])
 
     def apply(self, rgb: Tensor, size_px: int) -> Tensor:
-        """Bytes (count, 3, any, any) of any dtype to float32 (count, 3, size_px, size_px) in 0..255."""
+        """Converts bytes (count, 3, any, any) of any dtype to float32 (count, 3, size_px, size_px) in 0..255."""
         grid = affine_grid(self.maps, [len(rgb), 3, size_px, size_px], align_corners=False)
         moved = grid_sample(rgb.to(torch.float32), grid.to(rgb.device), padding_mode="border", align_corners=False)
         return moved if self.colours is None else _recoloured(moved, self.colours)
@@ -113,7 +110,7 @@ _RULES = (
 
 
 def _recoloured(rgb: Tensor, colours: Tensor) -> Tensor:
-    """All changes of colour at once."""
+    """Applies all changes of colour at once."""
     matrix, offset = colour_maps(colours, rgb.mean(dim=(2, 3)).cpu())
     mixed = torch.baddbmm(offset.to(rgb.device), matrix.to(rgb.device), rgb.flatten(2))
     return mixed.view_as(rgb).clamp_(0, 255)

@@ -1,4 +1,4 @@
-"""Changes of a picture's colours, as another camera or another light would have made them."""
+"""Changes a picture's colours, as another camera or another light would have made them."""
 
 from dataclasses import dataclass, fields
 
@@ -14,10 +14,10 @@ _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 @dataclass(frozen=True, kw_only=True)
 class ColourJitter:
-    """One change of colour a picture: a `…_jitter_share` of 0.3 means factors of 0.7 to 1.3, drawn evenly.
+    """Draws one change of colour for each picture: a `…_jitter_share` of 0.3 means factors of 0.7 to 1.3, drawn evenly.
 
     Contrast turns about the picture's mean grey, saturation about each pixel's own; white balance is a factor for each
-    colour. SettingError: a share that does not lie in 0..1. Source: Howard 2013, arXiv 1312.5402.
+    colour. A share outside 0..1 raises SettingError. Source: Howard 2013, arXiv 1312.5402.
     """
 
     brightness_jitter_share: float = 0.3
@@ -30,13 +30,13 @@ class ColourJitter:
 
     @property
     def colour_reach(self) -> tuple[float, ...]:
-        """How far each factor lies from 1 at most: brightness, contrast, saturation, balance of red, green and blue."""
+        """Returns each factor's largest distance from 1: brightness, contrast, saturation, red, green and blue."""
         balance = self.white_balance_jitter_share
         jitters = (self.brightness_jitter_share, self.contrast_jitter_share, self.saturation_jitter_share)
         return (*jitters, balance, balance, balance)
 
     def recoloured(self, picture: Image.Image, random: np.random.Generator) -> Image.Image:
-        """The RGB picture in colours that are drawn for it; the generator moves on alike whatever the shares are."""
+        """Returns the RGB picture in colours drawn for it; the generator advances equally for all shares."""
         factors = 1 + np.array(self.colour_reach) * random.uniform(-1, 1, 6)
         if not any(self.colour_reach):
             return picture
@@ -54,7 +54,7 @@ COLOUR_RULES = tuple(_share(each.name) for each in fields(ColourJitter))
 
 
 def colour_maps(colours: Tensor, means: Tensor) -> tuple[Tensor, Tensor]:
-    """All changes of colour at once, for each picture: matrices (count, 3, 3) and offsets (count, 3, 1), float32.
+    """Returns all changes of colour of each picture at once: matrices (count, 3, 3) and offsets (count, 3, 1), float32.
 
     `colours` (count, 6) are factors in the order of `ColourJitter.colour_reach`, `means` (count, 3) the pictures' mean
     red, green and blue.

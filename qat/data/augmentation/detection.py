@@ -1,7 +1,7 @@
-"""What training does to pictures with boxes: SSD's expansions, crops by overlap, and flips.
+"""Augments pictures with boxes for training: SSD's expansions, crops by overlap, and flips.
 
-Sources: Liu et al. 2016, arXiv 1512.02325, sections 2.2 and 3.6. The pipelines by which SSDLite was trained on
-MobileNets (TensorFlow's object detection API, `ssdlite_mobilenet_v2_coco.config` and its V3 siblings) crop and flip.
+Sources: Liu et al. 2016, arXiv 1512.02325, sections 2.2 and 3.6. The pipelines that trained SSDLite on MobileNets
+(TensorFlow's object detection API, `ssdlite_mobilenet_v2_coco.config` and its V3 siblings) crop and flip.
 """
 
 from dataclasses import dataclass
@@ -20,14 +20,15 @@ _TRIES = 50  # as many as SSD's own code makes
 
 @dataclass(frozen=True, kw_only=True)
 class DetectionAugmentation(ColourJitter):
-    """An expansion, a crop, a flip and a change of colour a picture, drawn from these ranges.
+    """Draws an expansion, a crop, a flip and a change of colour for each picture, from these ranges.
 
-    Half of the pictures are laid anywhere onto the mean colour, up to `largest_expansion` times as wide and high as
-    they are (1 expands none; SSD takes 4). A crop has `crop_area_share` of that, is up to `aspect_ratio` wider or
-    higher, and overlaps one of the boxes at least by one of the `least_overlaps` (intersection over union); one choice
-    more is to leave the picture whole. Boxes are cut with the picture, and left out where their centre is; ignored ones
-    stay while any part of them is seen. A picture without boxes is not cropped. `flip_share` of the pictures are
-    mirrored: 0 where left and right differ, as in digits and letters. SettingError: a range that holds nothing.
+    Half of the pictures are placed at random on the mean colour, which is up to `largest_expansion` times as wide and
+    high as they are (1 expands none; SSD takes 4). A crop has `crop_area_share` of that, is up to `aspect_ratio` wider
+    or higher, and overlaps one of the boxes by at least one of the `least_overlaps` (intersection over union); one
+    further choice leaves the picture whole. Boxes are cut with the picture and left out if their centre is outside;
+    ignored boxes stay while any part of them is seen. A picture without boxes is not cropped. `flip_share` of the
+    pictures are mirrored; it is 0 where left and right differ, as in digits and letters. An empty range raises
+    SettingError.
     """
 
     largest_expansion: float = 1.0
@@ -40,7 +41,7 @@ class DetectionAugmentation(ColourJitter):
         check_settings(self, (*COLOUR_RULES, *_RULES), "the augmentation of boxes")
 
     def __str__(self) -> str:
-        """What is done, in a line."""
+        """Returns what is done, in a line."""
         larger = f"expanded up to {self.largest_expansion:g} times, " if self.largest_expansion > 1 else ""
         crops = f"crops of {self.crop_area_share[0]:.0%} to {self.crop_area_share[1]:.0%} around boxes"
         return f"{larger}{crops}, {self.flip_share:.0%} mirrored, colours changed"
@@ -48,7 +49,7 @@ class DetectionAugmentation(ColourJitter):
     def augmented(
         self, source: NDArray[np.uint8], truth: Truth, spec: ImageSpec, random: np.random.Generator
     ) -> tuple[NDArray[np.uint8], Truth]:
-        """RGB bytes (size_px, size_px, 3) of a picture (height, width, 3), and what is where in them."""
+        """Returns RGB bytes (size_px, size_px, 3) of a picture (height, width, 3), and its truth in their pixels."""
         sides = source.shape[0], source.shape[1]
         there = inside(truth, sides)
         window = self._window(self._canvas(sides, random), there.boxes[~there.is_ignored], random)
@@ -56,7 +57,7 @@ class DetectionAugmentation(ColourJitter):
         return view.picture(source, spec, self, random), seen_of(there, view)
 
     def _canvas(self, sides: tuple[int, int], random: np.random.Generator) -> Boxes:
-        """The picture's own rectangle, or a larger one in which it lies anywhere."""
+        """Returns the picture's own rectangle, or a larger one in which it is placed at random."""
         is_whole, factor, place = random.random() < 0.5, random.uniform(1, self.largest_expansion), random.random(2)
         factor = 1.0 if is_whole else factor
         picture = np.array(sides[::-1], np.float64)
@@ -64,7 +65,7 @@ class DetectionAugmentation(ColourJitter):
         return np.concatenate([corner, corner + factor * picture])
 
     def _window(self, canvas: Boxes, objects: Boxes, random: np.random.Generator) -> Boxes:
-        """The first of some crops of the canvas that overlaps a box by what is drawn; the canvas where none does."""
+        """Returns the first crop of the canvas that overlaps a box by the drawn value, or the canvas if none does."""
         choice = int(random.integers(len(self.least_overlaps) + 1))
         crops = self._crops(canvas, random)
         if choice == len(self.least_overlaps) or not len(objects):
@@ -76,7 +77,7 @@ class DetectionAugmentation(ColourJitter):
         return chosen
 
     def _crops(self, canvas: Boxes, random: np.random.Generator) -> Boxes:
-        """Some crops (tries, 4) anywhere in the canvas."""
+        """Returns some crops (tries, 4) anywhere in the canvas."""
         sides = np.sqrt(random.uniform(*self.crop_area_share, (_TRIES, 1)))
         stretch = np.exp(np.log(self.aspect_ratio) / 2 * random.uniform(-1, 1, (_TRIES, 1)))
         extents = np.minimum(sides * np.concatenate([stretch, 1 / stretch], axis=1), 1)
@@ -103,13 +104,13 @@ _RULES = (
 
 
 def inside(truth: Truth, sides: tuple[int, int]) -> Truth:
-    """What of a truth lies in a picture of those `sides`, its height and its width."""
+    """Returns the part of a truth that is inside a picture of those `sides`, its height and its width."""
     boxes = np.clip(truth.boxes, 0, np.array([sides[1], sides[0]] * 2))
     return _chosen(truth, boxes, _have_area(boxes))
 
 
 def seen_of(truth: Truth, view: View) -> Truth:
-    """What of a picture's truth is seen: boxes whose centre is, and ignored ones of which any part is."""
+    """Returns the visible part of a picture's truth: boxes whose centre is seen, and ignored ones seen in part."""
     boxes, centres = view.boxes(truth.boxes), (truth.boxes[:, :2] + truth.boxes[:, 2:]) / 2
     return _chosen(truth, boxes, _have_area(boxes) & (view.shows(centres) | truth.is_ignored))
 

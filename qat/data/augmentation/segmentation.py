@@ -1,6 +1,6 @@
-"""What training does to pictures with masks: DeepLab's scales and flips.
+"""Augments pictures with masks for training: DeepLab's scales and flips.
 
-Source: Chen et al. 2017, arXiv 1706.05587, section 4.1, by which the papers of MobileNetV2 (6.3) and V3 (6.4) train.
+Source: Chen et al. 2017, arXiv 1706.05587, section 4.1, which the papers of MobileNetV2 (6.3) and V3 (6.4) follow.
 """
 
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ from qat.data.augmentation.view import View
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentationAugmentation(ColourJitter):
-    """A scale, a flip and a change of colour a picture, drawn evenly from these ranges.
+    """Draws a scale, a flip and a change of colour for each picture, evenly from these ranges.
 
-    A picture of `scale` 2 is twice as large as what the net reads, which shows a crop of it from anywhere; one of 0.5
-    lies anywhere on the mean colour, and its mask on void. `flip_share` of the pictures are mirrored: 0 where left and
-    right differ, as in digits and letters. SettingError: a range that holds nothing.
+    A picture of `scale` 2 is twice as large as the net's input, which shows a random crop of it; one of 0.5 is placed
+    at random on the mean colour, and its mask on void. `flip_share` of the pictures are mirrored; it is 0 where left
+    and right differ, as in digits and letters. An empty range raises SettingError.
     """
 
     scale: tuple[float, float] = (0.5, 2.0)
@@ -31,14 +31,14 @@ class SegmentationAugmentation(ColourJitter):
         check_settings(self, (*COLOUR_RULES, *_RULES), "the augmentation of masks")
 
     def __str__(self) -> str:
-        """What is done, in a line."""
+        """Returns what is done, in a line."""
         low, high = self.scale
         return f"scales of {low:g} to {high:g}, {self.flip_share:.0%} mirrored, colours changed"
 
     def augmented(
         self, source: NDArray[np.uint8], truth: Masks, spec: ImageSpec, random: np.random.Generator
     ) -> tuple[NDArray[np.uint8], Masks]:
-        """RGB bytes (size_px, size_px, 3) of a picture (height, width, 3), and their labels (size_px, size_px)."""
+        """Returns RGB bytes (size_px, size_px, 3) of a picture (height, width, 3), and labels (size_px, size_px)."""
         sides = source.shape[0], source.shape[1]
         picture, scale = np.array(sides[::-1], np.float64), random.uniform(*self.scale)
         corner = random.random(2) * (1 - 1 / scale) * picture

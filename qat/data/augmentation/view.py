@@ -1,7 +1,7 @@
-"""What a net is shown of a picture, and where that stands: the one map by which picture, boxes and mask move together.
+"""Maps a part of a picture to the net's input: picture, boxes and mask move by the one map.
 
 A window in the picture's own pixels is stretched onto the net's square. Where it reaches beyond the picture, the square
-is filled: with the net's mean colour, which is zero to it, and with void in a mask.
+is filled with the net's mean colour, which becomes zero in its input, and with void in a mask.
 """
 
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from mobile_sdk.tasks.segmentation import VOID, Masks
 from qat.data.augmentation.colour import ColourJitter
 
 Boxes = NDArray[np.float64]
-"""Left, top, right, bottom, (n, 4) or (4,)."""
+"""Holds left, top, right, bottom: (n, 4) or (4,)."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class View:
-    """A `part` of a picture, stretched `onto` a part of a square of `size_px`, which is then mirrored, or not.
+    """Stretches a `part` of a picture `onto` a part of a square of `size_px`, which may then be mirrored.
 
     Both are left, top, right, bottom in whole pixels, right and bottom excluded, and hold a pixel or more.
     """
@@ -33,9 +33,10 @@ class View:
 
     @classmethod
     def through(cls, window: Boxes, sides: tuple[int, int], size_px: int, *, is_mirrored: bool) -> "View":
-        """What is seen through a `window` that overlaps a picture of those `sides`, its height and its width.
+        """Returns the view through a `window` that overlaps a picture of those `sides`, its height and its width.
 
-        The window's sides move outwards to whole pixels of the picture, and the picture's to the nearest of the net's.
+        The window's sides move outwards to whole pixels of the picture, and the picture's to the nearest pixels of the
+        net's input.
         """
         corner, opposite = np.floor(window[:2]), np.ceil(window[2:])
         extent, picture = opposite - corner, np.array(sides[::-1], np.float64)
@@ -48,7 +49,7 @@ class View:
     def picture(
         self, source: NDArray[np.uint8], spec: ImageSpec, jitter: ColourJitter, random: np.random.Generator
     ) -> NDArray[np.uint8]:
-        """The square's RGB bytes (size_px, size_px, 3), what is seen of `source` in colours that are drawn for it."""
+        """Returns the square's RGB bytes (size_px, size_px, 3): the visible part of `source`, in drawn colours."""
         left, top, right, bottom = self.part
         seen = jitter.recoloured(stretched(Image.fromarray(source[top:bottom, left:right]), *self._onto_sides), random)
         square = np.empty((self.size_px, self.size_px, 3), np.uint8)
@@ -56,13 +57,13 @@ class View:
         return self._laid(np.asarray(seen), square)
 
     def mask(self, mask: Masks) -> Masks:
-        """The square's labels (size_px, size_px), the nearest pixels' of `mask`, which is as large as the picture."""
+        """Returns the square's labels (size_px, size_px) by nearest pixels of `mask`, which has the picture's sides."""
         left, top, right, bottom = self.part
         seen = Image.fromarray(mask[top:bottom, left:right]).resize(self._onto_sides, Image.Resampling.NEAREST)
         return self._laid(np.asarray(seen), np.full((self.size_px, self.size_px), VOID, np.uint8))
 
     def boxes(self, boxes: Boxes) -> Boxes:
-        """Boxes (n, 4) of the picture in pixels of the square, cut to what is seen: without area where nothing is."""
+        """Returns the picture's boxes (n, 4) in pixels of the square, cut to the visible part; others have no area."""
         corner, opposite, least, most = self.part[:2], self.part[2:], self.onto[:2], self.onto[2:]
         corners = np.clip(boxes.reshape(-1, 2, 2), corner, opposite)
         moved = (least + (corners - corner) * ((most - least) / (opposite - corner))).reshape(-1, 4)
@@ -71,7 +72,7 @@ class View:
         return moved
 
     def shows(self, points: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Which points (n, 2) of the picture, right and down, are seen, (n,)."""
+        """Returns which points (n, 2) of the picture, right and down, are seen, (n,)."""
         inside: NDArray[np.bool_] = np.all((self.part[:2] <= points) & (points <= self.part[2:]), axis=1)
         return inside
 

@@ -1,1 +1,1 @@
-"""Pictures with boxes: a folder in any known format comes in, and pictures and their boxes go out."""
+"""This room reads a folder in any known format and returns pictures and their boxes."""

@@ -1,4 +1,4 @@
-"""The built-in detection task: MNIST digits of many sizes and colours on textured backgrounds, their boxes known."""
+"""Composes the built-in detection task: MNIST digits of many sizes and colours on textured backgrounds, with boxes."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ VALIDATION_PICTURES = 500
 
 
 def composed_digits(train: int = 2000, validation: int = VALIDATION_PICTURES, *, seed: int = 0) -> DetectionPictures:
-    """Pictures composed of digits: of those for training and, for validation, of others. One seed gives one set."""
+    """Composes pictures of digits; training and validation use different digits. One seed gives one set."""
     expect_seed(seed)
     digits = source_digits()
     return DetectionPictures(
@@ -24,7 +24,7 @@ def composed_digits(train: int = 2000, validation: int = VALIDATION_PICTURES, *,
 
 
 def fresh_digits(count: int, *, seed: int = 0) -> Callable[[int], DetectionSet]:
-    """Other pictures for every epoch, so that none is learned by heart."""
+    """Returns a function that composes other pictures for every epoch, so that none is memorized."""
     digits = source_digits().train
     return lambda epoch: _compose(digits, count, seed=10_000 * (seed + 1) + epoch)
 

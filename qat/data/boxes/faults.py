@@ -1,4 +1,4 @@
-"""What is looked for in every box, of whichever format, before anything is learned from it.
+"""Checks every box, of whichever format, before anything is learned from it.
 
 | a box                                                          | becomes                                       |
 |----------------------------------------------------------------|-----------------------------------------------|
@@ -23,18 +23,18 @@ from qat.data.boxes.found import Boxed, BoxedFolder
 from qat.data.folders.listing import counted, listed, printable
 
 LEAST_PX = 0.01
-"""Of a box's width and height, and of what is said to be cut off: rounding in files leaves less."""
+"""A box's width and height, and a cut worth reporting, are at least this; rounding in files leaves less."""
 
 WITHOUT_AREA, OUTSIDE, TWICE, CUT = "without area", "outside the picture", "there twice", "cut"
 EXCHANGED = "exchanged"
 News = Mapping[str, list[str]]
-"""By what happened, the entries that it happened to; by EXCHANGED, pictures whose said width is their height."""
+"""Maps what happened to the entries that it happened to; EXCHANGED holds pictures with width and height exchanged."""
 
 
 def truth_of(each: Boxed, size: tuple[int, int], index: Mapping[str, int]) -> tuple[Truth, News]:
-    """The boxes of a picture of `size` px, width and height, by the table above, and what became of the others.
+    """Returns the boxes of a picture of `size` px, width and height, by the table above, and what became of the others.
 
-    `index` counts the labels.
+    `index` maps labels to class numbers.
     """
     sides = np.array([box.sides for box in each.boxes], np.float64).reshape(-1, 4)
     if each.are_shares:
@@ -53,7 +53,7 @@ def truth_of(each: Boxed, size: tuple[int, int], index: Mapping[str, int]) -> tu
 
 
 def check_pixels(found: BoxedFolder) -> None:
-    """Raises DataError where all boxes that should be in pixels lie between 0 and 1: they are shares of pictures."""
+    """Raises DataError if all boxes that should be in pixels are between 0 and 1, and so are shares of pictures."""
     pairs = [(each, box) for part in found.parts for each in part if not each.are_shares for box in each.boxes]
     if pairs and all(0 <= side <= 1 for _, box in pairs for side in box.sides):
         each, box = next(((each, box) for each, box in pairs if max(box.sides) > 0), pairs[0])
@@ -66,7 +66,7 @@ def check_pixels(found: BoxedFolder) -> None:
 
 
 def news_lines(found: Iterable[News]) -> list[str]:
-    """What became of boxes, a line for each kind."""
+    """Returns what became of boxes, a line for each kind."""
     entries: dict[str, list[str]] = defaultdict(list)
     for news in found:
         for what, names in news.items():
@@ -85,7 +85,7 @@ def news_lines(found: Iterable[News]) -> list[str]:
 
 def _check(each: Boxed, sides: NDArray[np.float64]) -> None:
     """Raises DataError for numbers that are no box."""
-    with np.errstate(invalid="ignore"):  # of infinities
+    with np.errstate(invalid="ignore"):  # infinities
         is_turned = (sides[:, 2:] < sides[:, :2]).any(axis=1)
     for wrong, expected, hint in (
         (~np.isfinite(sides).all(axis=1), "finite numbers as a box's sides", "correct them, or remove the box"),
@@ -100,7 +100,7 @@ def _check(each: Boxed, sides: NDArray[np.float64]) -> None:
 
 
 def _fates(sides: NDArray[np.float64], cut: NDArray[np.float64], rows: NDArray[np.float64]) -> list[str]:
-    """What becomes of each box: "" where it is taken as it is."""
+    """Returns what becomes of each box; "" means that it is taken as it is."""
     is_empty, is_outside = (_least_side(each) < LEAST_PX for each in (sides, cut))
     is_again = np.ones(len(rows), np.bool_)
     is_again[np.unique(rows, axis=0, return_index=True)[1]] = False

@@ -7,10 +7,10 @@ from qat.data.folders.listing import Folder, folded_name
 
 
 class FileFinder:
-    """The files below `homes`, by the names that annotations give them.
+    """Finds the files below `homes` by the names that annotations give them.
 
-    A name may begin with folders that are not there any more (`/content/data/`, `..`), be written with backslashes, or
-    in letters of another case. No file that lies elsewhere is ever found.
+    A name may begin with folders that no longer exist (`/content/data/`, `..`), have backslashes, or differ in the case
+    of letters. A file outside the homes is never found.
     """
 
     def __init__(self, homes: Sequence[Folder]) -> None:
@@ -26,11 +26,11 @@ class FileFinder:
             self._folded.append(folded)
 
     def find(self, name: str) -> Path | None:
-        """The file of that name, or of as much of its end as one has; None where there is none."""
-        return next((found for ending in endings(name) if (found := self.at(ending))), None)
+        """Returns the file of that name, or of the longest ending of it that a file has; None if there is none."""
+        return next((found for ending in endings(name) if (found := self.find_exact(ending))), None)
 
-    def at(self, name: str) -> Path | None:
-        """The file of exactly that name below one of the homes, in letters of any case."""
+    def find_exact(self, name: str) -> Path | None:
+        """Returns the file of exactly that name below one of the homes, ignoring case; None if there is none."""
         for exact, folded in zip(self._exact, self._folded, strict=True):
             if found := exact.get(name) or folded.get(folded_name(name)):
                 return found
@@ -38,6 +38,6 @@ class FileFinder:
 
 
 def endings(name: str) -> Iterator[str]:
-    """A name as it is written, but for what leads nowhere in it, and without its first folder, its first two …."""
+    """Yields a name without its empty and relative parts, then without its first folder, its first two …."""
     parts = [part for part in name.replace("\\", "/").split("/") if part not in {"", ".", ".."}]
     return ("/".join(parts[start:]) for start in range(len(parts)))

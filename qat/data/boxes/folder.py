@@ -1,7 +1,7 @@
-"""Pictures with boxes of a folder, in whichever format lies there: COCO's, PASCAL VOC's or YOLO's.
+"""Loads pictures with boxes from a folder in COCO's, PASCAL VOC's or YOLO's format, whichever it finds.
 
-Each format has a reader, whose module says what it takes, leaves out and refuses: `coco_folder`, `voc_folder`,
-`yolo_folder`. What is looked for in every box is in `box_faults`.
+Each format has a reader in `qat.data.boxes.formats`, whose module says what it takes, leaves out and refuses. The
+checks of every box are in `qat.data.boxes.faults`.
 """
 
 from pathlib import Path
@@ -26,11 +26,11 @@ FORMATS = "COCO's annotations.json, PASCAL VOC's XML files or YOLO's text files"
 
 
 def load_box_folder(path: Path | str) -> DetectionPictures:
-    """Returns the pictures of a folder and their boxes, in COCO's, PASCAL VOC's or YOLO's format, as it finds them.
+    """Returns the pictures of a folder and their boxes, in COCO's, PASCAL VOC's or YOLO's format, whichever it finds.
 
-    Where training and validation are not parted, a fifth is held out by a hash of the names. Pictures are decoded and
-    kept in memory; what is left out or cut is counted and named. DataError, which names file and entry: none of these
-    formats or several of them, and what each reader refuses.
+    If training and validation are not separate, a fifth is held out by a hash of the names. Pictures are decoded and
+    kept in memory; what is left out or cut is counted and named. Raises DataError, which names file and entry, for none
+    of these formats, for several, and for what each reader refuses.
     """
     expect_path("path", path)
     return load_boxed(_read(unwrapped(read_folder(Path(path)))))
@@ -55,7 +55,7 @@ def _read(folder: Folder) -> BoxedFolder:
 
 
 def _no_boxes(folder: Folder) -> DataError:
-    """What is said of a folder without boxes, by what is there instead."""
+    """Returns the error for a folder without boxes, by what is there instead."""
     if not folder.holds_pictures() and not other_boxes(folder):
         return no_pictures(folder)
     found, hint = _instead(folder)
@@ -63,7 +63,7 @@ def _no_boxes(folder: Folder) -> DataError:
 
 
 def _instead(folder: Folder) -> tuple[str, str]:
-    """What lies in the folder in place of boxes, and what to do with it."""
+    """Returns what the folder holds in place of boxes, and what to do with it."""
     if found := other_boxes(folder):
         return found
     for each in (folder, *folder.folders):

@@ -1,4 +1,4 @@
-"""What the readers of pictures with boxes find: which picture has which boxes, and where each of them is written."""
+"""Holds what the readers find: which picture has which boxes, and where each of them is written."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,7 @@ from qat.data.folders.listing import printable
 
 
 class Box(NamedTuple):
-    """A box as it is written: left, top, right, bottom; `entry` is its place in the file, "line 3"."""
+    """Holds a box as it is written: left, top, right, bottom; `entry` is its place in the file, "line 3"."""
 
     label: str
     sides: tuple[float, float, float, float]
@@ -19,10 +19,10 @@ class Box(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Boxed:
-    """The file of a picture and the boxes that the file `source` says are in it.
+    """Holds the file of a picture and its boxes by the file `source`.
 
-    Sides are pixels, or, with `are_shares`, shares of the picture's width and height. `size` is width and height as
-    the source says them, `name` what the picture is called there.
+    Sides are pixels, or, with `are_shares`, shares of the picture's width and height. `size` is the width and height in
+    the source, `name` the picture's name there.
     """
 
     picture: Path
@@ -34,17 +34,17 @@ class Boxed:
 
 
 Part = tuple[Boxed, ...]
-_LONGEST = 120  # letters that an error repeats; names of Roboflow's pictures have 60
+_LONGEST = 120  # letters that an error repeats; Roboflow's picture names have 60
 
 
 def quoted(text: str) -> str:
-    """Returns what a file says as an error repeats it: in one line, its end left out where it is long."""
+    """Returns a file's text as an error repeats it: in one line, and cut at the end if it is long."""
     plain = printable(text)
     return plain if len(plain) <= _LONGEST else f"{plain[:_LONGEST]}…"
 
 
 def written_number(text: str, source: Path, entry: str) -> float:
-    """Returns the number that an entry of a file says; DataError where it is none, or written as no tool does."""
+    """Returns the number in an entry of a file; raises DataError if it is none, or written as no tool does."""
     try:
         if "_" in text:  # Python's own numbers may have some
             raise ValueError
@@ -58,9 +58,9 @@ def written_number(text: str, source: Path, entry: str) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class BoxedFolder:
-    """What lies in the folder `root`: the pictures to learn from and, where they are parted, to validate by.
+    """Holds what was found in the folder `root`: the pictures to train on and, if they are separate, to validate by.
 
-    `said_by` is the file, or the folder of files, that says the labels.
+    `said_by` is the file, or the folder of files, with the labels.
     """
 
     root: Path
@@ -69,7 +69,7 @@ class BoxedFolder:
     parts: tuple[Part, ...]
 
     def __post_init__(self) -> None:
-        """Raises DataError where a picture is there twice, in one part or in both."""
+        """Raises DataError if a picture is listed twice, in one part or in both."""
         seen: dict[Path, Boxed] = {}
         for each in (each for part in self.parts for each in part):
             if first := seen.get(each.picture):

@@ -1,8 +1,7 @@
-"""From what a reader found to pictures with boxes: held out, decoded, checked, and what is left out said.
+"""Loads the pictures that a reader found: holds out, decodes and checks them, and reports what is left out.
 
-Where pictures say an orientation, boxes are those of the upright picture, as labelling tools show it (CVAT, Label
-Studio, labelme), unless the annotations' width and height are the sides of the stored one, which pycocotools and
-torchvision read.
+If pictures have an orientation, boxes are those of the upright picture, as labelling tools show it (CVAT, Label Studio,
+labelme), unless the annotations' width and height are those of the stored one, which pycocotools and torchvision read.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,11 +26,11 @@ Pixels = NDArray[np.uint8]
 
 
 def load_boxed(found: BoxedFolder) -> DetectionPictures:
-    """Returns the pictures, decoded, with their boxes; what is left out or cut is said, a line for each kind.
+    """Returns the pictures, decoded, with their boxes; reports what is left out or cut, a line for each kind.
 
-    Where they are not parted, a fifth is held out by a hash of their names. DataError: labels that cannot be told
-    apart, fewer than two pictures, one that does not decode, is too narrow or has other sides than is said, a box that
-    is none, no box to learn from.
+    If they are not separate, a fifth is held out by a hash of their names. Raises DataError for labels that look alike,
+    fewer than two pictures, a picture that does not decode, is too narrow or has other sides than annotated, a box that
+    is none, and no box to train on.
     """
     check_labels(found.labels, printable(found.said_by))
     check_pixels(found)
@@ -50,7 +49,7 @@ def load_boxed(found: BoxedFolder) -> DetectionPictures:
 
 
 def _held_out(found: BoxedFolder) -> tuple[Part, Part]:
-    """To learn from, and a fifth to validate by."""
+    """Returns the pictures to train on, and a fifth to validate by."""
     (pictures,) = found.parts
     if len(pictures) < 2:
         raise DataError(
@@ -61,7 +60,7 @@ def _held_out(found: BoxedFolder) -> tuple[Part, Part]:
 
 
 def _read(each: Boxed, index: Mapping[str, int]) -> tuple[Pixels, Truth, News]:
-    """The picture to which the boxes belong, what is in it, and what became of boxes that are left out or cut."""
+    """Returns the picture that the boxes belong to, its truth, and what became of boxes that are left out or cut."""
     picture = open_picture(each.picture)
     check_sides(each.picture, *picture.size)
     is_exchanged = each.size == picture.size[::-1] != picture.size
@@ -79,7 +78,7 @@ def _read(each: Boxed, index: Mapping[str, int]) -> tuple[Pixels, Truth, News]:
 
 
 def _check_asked(found: BoxedFolder, train: DetectionSet, validation: DetectionSet) -> None:
-    """Raises DataError where there is no box to learn from, and says where there is none to judge by."""
+    """Raises DataError if there is no box to train on, and reports if there is none to validate by."""
     if not _asked(train):
         raise DataError(
             f"expected boxes to learn from in {found.root}, found none in {counted(len(train), 'picture')}",
@@ -90,14 +89,14 @@ def _check_asked(found: BoxedFolder, train: DetectionSet, validation: DetectionS
 
 
 def _unlearned(labels: Sequence[str], train: DetectionSet) -> list[str]:
-    """A line on labels that nothing teaches."""
+    """Returns a line on labels without a box to train on."""
     asked = set(_asked(train))
     rest = [label for position, label in enumerate(labels) if position not in asked]
     return [f"no box to learn from has {counted(len(rest), 'label')}: {listed(rest)}"] if rest else []
 
 
 def _leaks(parts: Sequence[Part], train: DetectionSet, validation: DetectionSet) -> list[str]:
-    """A line on pictures held out that are learned from as well, under another name."""
+    """Returns a line on validation pictures that are also trained on, under another name."""
     learned = {hash_array(pixels) for pixels in train.sources}
     again = [
         each.name for each, pixels in zip(parts[1], validation.sources, strict=True) if hash_array(pixels) in learned
@@ -110,5 +109,5 @@ def _leaks(parts: Sequence[Part], train: DetectionSet, validation: DetectionSet)
 
 
 def _asked(pictures: DetectionSet) -> list[int]:
-    """The labels of all boxes that are not ignored."""
+    """Returns the labels of all boxes that are not ignored."""
     return [label for truth in pictures.truths for label in truth.labels[~truth.is_ignored].tolist()]

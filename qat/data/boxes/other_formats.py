@@ -1,4 +1,4 @@
-"""Pictures with boxes in formats that have no reader, by name: what is there, and how it becomes one that has."""
+"""Recognizes formats of boxes that have no reader, and says how to convert them."""
 
 import re
 from collections.abc import Sequence
@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 from qat.data.folders.listing import Folder, printable
 
-_MOST_FILES = 64  # of a suffix, that are looked into: formats with more have a file for each picture, all alike
+_MOST_FILES = 64  # files of a suffix that are opened: formats with more have one for each picture, all alike
 _START = 4096  # bytes that show a file's format
 _CONVERT = "convert it to COCO's annotations.json"
 
 
 class _Format(NamedTuple):
-    """A format, known by a file's suffix and by what its name, a line end and its first bytes match."""
+    """Describes a format by a file's suffix and a pattern that its name, a line end and its first bytes match."""
 
     suffix: str
     pattern: str
@@ -61,17 +61,17 @@ _OTHERS = (
 
 
 def other_rows(folder: Folder) -> tuple[str, str] | None:
-    """Returns what text files with boxes, but none of YOLO's, lie in the folder, and a hint; None for none."""
+    """Returns which text files with boxes, but none of YOLO's, are in the folder, and a hint; None if none are."""
     return _found(folder, _ROWS)
 
 
 def other_boxes(folder: Folder) -> tuple[str, str] | None:
-    """Returns which files in the folder may hold boxes that no reader reads, and a hint; None for none."""
+    """Returns which files in the folder may hold boxes that no reader reads, and a hint; None if there are none."""
     return _found(folder, (*_OTHERS, *_ROWS))
 
 
 def _found(folder: Folder, formats: Sequence[_Format]) -> tuple[str, str] | None:
-    """The first of the formats that a file shows, and where."""
+    """Returns the first of the formats that a file matches, and where."""
     by_suffix: dict[str, list[Path]] = {}
     for file in folder.all_others():
         by_suffix.setdefault(file.suffix.lower().removeprefix("."), []).append(file)

@@ -1,4 +1,4 @@
-"""Pictures with boxes."""
+"""Holds pictures with boxes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -16,25 +16,25 @@ from qat.data.picture_set import in_parts
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class DetectionSet(AnnotatedSet[Truth]):
-    """Pictures (height, width, 3) and what is in each, in its own pixels."""
+    """Holds pictures (height, width, 3) and their boxes, in the picture's own pixels."""
 
     def truths_in(self, spec: ImageSpec) -> tuple[Truth, ...]:
-        """What is in the pictures, in pixels of the net's."""
+        """Returns the pictures' truths, in pixels of the net's input."""
         return tuple(self.known_in(spec))
 
     def stretched(self, truth: Truth, sides: Sides, onto: Sides) -> Truth:
-        """The boxes in a stretched picture."""
+        """Returns the boxes in a stretched picture."""
         return truth.scaled(onto[0] / sides[0], onto[1] / sides[1])
 
     def arrays(self, truth: Truth) -> tuple[NDArray[Any], ...]:
-        """The boxes, the labels, and whatever else a truth says."""
+        """Returns the boxes, the labels, and whatever else a truth holds."""
         return tuple(getattr(truth, each.name) for each in fields(truth))
 
 
 def check_truths(pictures: DetectionSet, labels: int) -> None:
-    """Raises SettingError, which names the picture, for boxes that are none, and for labels that there are not.
+    """Raises SettingError, which names the picture, for boxes that are none, and for labels out of range.
 
-    Loaders give none of them; a set that is made by hand may have some.
+    Loaders return none of them; a set that is made by hand may have some.
     """
     for position, (source, truth) in enumerate(zip(pictures.sources, pictures.truths, strict=True)):
         if fault := _fault(truth, source.shape[:2], labels):
@@ -59,18 +59,18 @@ def _fault(truth: Truth, sides: tuple[int, ...], labels: int) -> str | None:
 
 @dataclass(frozen=True, kw_only=True)
 class DetectionPictures:
-    """Pictures with boxes, parted for training and validation."""
+    """Holds pictures with boxes, divided for training and validation."""
 
     train: DetectionSet
     validation: DetectionSet
     labels: tuple[str, ...]
 
     def __repr__(self) -> str:
-        """How many there are of each, in one line."""
+        """Returns the number of pictures in each part, in one line."""
         return in_parts(self)
 
     def with_labels(self, labels: Sequence[str]) -> "DetectionPictures":
-        """The same, its boxes' labels counted in the order of `labels`, which has all of its own."""
+        """Returns the pictures with their boxes' labels numbered as in `labels`, which has all of their own."""
         index = np.array([labels.index(label) for label in self.labels], np.int64)
 
         def part(pictures: DetectionSet) -> DetectionSet:

@@ -1,6 +1,6 @@
-"""Files of annotations of which each belongs to one picture of the same name: XML for PASCAL VOC, text for YOLO.
+"""Finds files of annotations that each belong to one picture by its name: XML for PASCAL VOC, text for YOLO.
 
-They lie beside the pictures, or in a folder of their own:
+They are beside the pictures, or in a folder of their own:
 
 - `0.jpg`, `0.xml`
 - `images/0.jpg`, `annotations/0.xml` (`JPEGImages/`, `imgs/` …; `Annotations/`, `labels/`, `xmls/` …)
@@ -23,14 +23,14 @@ _SIDECARS = ("annotations", "labels", "annotation", "annots", "label", "xml", "x
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """A folder of pictures, and the folder of their files of annotations, which may be the same one."""
+    """Holds a folder of pictures, and the folder of their files of annotations, which may be the same one."""
 
     pictures: Folder
     sidecars: Folder
 
 
 def places_of(folder: Folder, suffix: str) -> dict[str, Place]:
-    """By its name the places in `folder` of pictures that have files of that suffix; "" is the only one, not parted."""
+    """Returns, by name, the places in `folder` of pictures that have files of that suffix; "" is a single place."""
     if own := _place(folder, suffix):
         return {"": own}
     places = {each.name: place for each in folder.folders if (place := _place(each, suffix))}
@@ -46,7 +46,7 @@ def places_of(folder: Folder, suffix: str) -> dict[str, Place]:
 
 
 def by_picture(place: Place, suffix: str) -> dict[Path, Path]:
-    """The files of annotations by their pictures; DataError names two pictures, or two files, of one name."""
+    """Maps pictures to their files of annotations; DataError names two pictures, or two files, of one name."""
     pictures = _by_name(place.pictures, place.pictures.all_pictures())
     files = _by_name(place.sidecars, (file for file in place.sidecars.all_others() if file.suffix.lower() == suffix))
     found = {}
@@ -64,13 +64,13 @@ def by_picture(place: Place, suffix: str) -> dict[Path, Path]:
 
 
 def say_left_out(files: Iterable[Path], what: str, why: str, plural: str = "") -> None:
-    """Says that such files, "picture", are left out, and why: "without a file of annotations"."""
+    """Reports that such files, "picture", are left out, and why: "without a file of annotations"."""
     if names := [file.name for file in files]:
         say(f"left out {counted(len(names), what, plural)} {why}: {listed(names)}")
 
 
 def _place(folder: Folder, suffix: str) -> Place | None:
-    """The pictures and files of annotations that lie in it, not parted."""
+    """Returns the folder's pictures and files of annotations if they are not divided into splits, else None."""
     stems = {folded_name(file.stem) for file in folder.others if file.suffix.lower() == suffix}
     if any(folded_name(file.stem) in stems for file in folder.pictures):
         return Place(pictures=folder, sidecars=folder)
@@ -81,14 +81,14 @@ def _place(folder: Folder, suffix: str) -> Place | None:
 
 
 def _is_flat(pictures: Folder) -> bool:
-    """Whether the pictures lie in it, or in folders that are no splits."""
+    """Returns whether the pictures are in the folder itself, or in folders that are no splits."""
     return bool(pictures.pictures) or not splits_among(each.name for each in pictures.folders)
 
 
 def _pairs(folder: Folder) -> Iterator[tuple[Folder, Folder]]:
-    """Folders in it that are named as those of pictures, each with one that is named as annotations' are.
+    """Yields folders named as pictures' folders are, each with one named as annotations' are.
 
-    These may lie in each other, as `annotations/xmls/` of the Oxford pets does.
+    The latter may be nested, as `annotations/xmls/` of the Oxford pets is.
     """
     names = {each.name.lower(): each for each in folder.folders}
     for picture_name in _PICTURES:
@@ -105,7 +105,7 @@ def _has(folder: Folder, suffix: str) -> bool:
 
 
 def _by_name(home: Folder, files: Iterable[Path]) -> dict[str, list[Path]]:
-    """The files by what they are called below `home`, without their suffix."""
+    """Groups the files by their names below `home`, without their suffix."""
     found: dict[str, list[Path]] = {}
     for file in files:
         found.setdefault(folded_name(file.relative_to(home.path).with_suffix("").as_posix()), []).append(file)

@@ -1,1 +1,1 @@
-"""Folders: a path comes in, and pictures sorted by class and by split go out."""
+"""This room reads a path and returns its pictures sorted by class and by split."""

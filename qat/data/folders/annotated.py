@@ -1,4 +1,4 @@
-"""What the folders of pictures with boxes and of pictures with masks have in common: splits, and what is refused."""
+"""Shares what folders of pictures with boxes and with masks have in common: splits, and refusals."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -12,14 +12,14 @@ from qat.data.folders.split_names import Split, splits_among
 from qat.progress import say
 
 Place = TypeVar("Place")
-_MOST_TIMES_LONGER = 100  # a side than the other: a whole picture is stretched into a square, which shows nothing then
+_MOST_TIMES_LONGER = 100  # a side than the other: stretched into a square, a narrower picture shows nothing
 
 _TEXTS = frozenset((".md", ".pdf", ".html", ".rst", ".bib"))
 _READMES = re.compile("(readme|licen[cs]e|citation|copying)([._-]|$)", re.IGNORECASE)
 
 
 def unwrapped(folder: Folder) -> Folder:
-    """The folder in `folder` that an archive unpacked, where that is all there is, but for the archive and a readme."""
+    """Returns the only folder in `folder`, as an archive unpacks it; the archive and a readme may be beside it."""
     while len(folder.folders) == 1 and not folder.pictures:
         (inner,) = folder.folders
         if folder.others and (inner.pictures or not all(map(_is_beside, folder.others))):
@@ -29,14 +29,15 @@ def unwrapped(folder: Folder) -> Folder:
 
 
 def _is_beside(file: Path) -> bool:
-    """Whether the file says nothing of single pictures."""
+    """Returns whether the file is about no single picture."""
     return is_archive(file) or file.suffix.lower() in _TEXTS or bool(_READMES.match(file.name))
 
 
 def chosen(places: Mapping[str, Place], root: Path) -> tuple[Place, ...]:
-    """What is named as a split for training, and for validation where there is one; the others are left aside.
+    """Returns the places named as the training split and, if there is one, as validation; others are left aside.
 
-    A single place that is named as no split is all there is. DataError: none for training, or two for one split.
+    A single place that is not named as a split is returned alone. Raises DataError for no training split, or two places
+    of one split.
     """
     splits = splits_among(places)
     if len(places) == 1 and not splits:
@@ -58,7 +59,7 @@ def chosen(places: Mapping[str, Place], root: Path) -> tuple[Place, ...]:
 
 
 def laid_out_otherwise(folders: Iterable[Folder], expected: str, found: str, hint: str) -> DataError:
-    """What is said where `expected` is missing: the layout that is there instead, else `found`."""
+    """Returns the error for a missing `expected`, with the layout that is there instead, else `found`."""
     for folder in folders:
         if other := other_task(folder):
             found, hint = other
@@ -67,7 +68,7 @@ def laid_out_otherwise(folders: Iterable[Folder], expected: str, found: str, hin
 
 
 def check_sides(file: Path, width_px: int, height_px: int) -> None:
-    """Raises DataError for a picture that is so narrow that a net sees nothing in it."""
+    """Raises DataError for a picture that is too narrow to show a net anything."""
     if max(width_px, height_px) > _MOST_TIMES_LONGER * min(width_px, height_px):
         raise DataError(
             f"expected a picture whose sides differ by a factor of {_MOST_TIMES_LONGER} at most, found {width_px} × "

@@ -1,7 +1,7 @@
-"""Which folders are labels, which are splits, and what is left out: the ways to lay labelled pictures out.
+"""Decides which folders are labels and which are splits, and what is left out.
 
-A folder for each label; such folders in train and val (valid, Validation, dev …); both also in a folder of their own,
-as archives unpack. What looks like labels and is none is refused by name.
+It takes a folder for each label; such folders in train and val (valid, Validation, dev …); and both in a folder of
+their own, as archives unpack. Folders that look like labels and are none are refused by name.
 """
 
 import unicodedata
@@ -27,7 +27,7 @@ from qat.data.folders.split_names import Split, splits_among
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """The folder `place` and, by label, the picture files below it; a label may have none."""
+    """Holds the folder `place` and, by label, the picture files below it; a label may have none."""
 
     place: Path
     by_label: dict[str, list[Path]]
@@ -35,7 +35,7 @@ class Part:
 
 @dataclass(kw_only=True)
 class Layout:
-    """One part, which is to be split, or two, for training and validation; `left_out` names what lies in neither."""
+    """Holds one part, which is to be split, or two, for training and validation; `left_out` names the rest."""
 
     root: Path
     parts: tuple[Part, ...] = ()
@@ -43,27 +43,27 @@ class Layout:
     news: list[str] = field(default_factory=list)  # a line each
 
     def name(self, path: Path) -> str:
-        """The path as it is called here: relative to the root."""
+        """Returns the path relative to the root."""
         return path.relative_to(self.root).as_posix()
 
     def leave_out(self, files: Collection[Path], what: str) -> None:
-        """Names the files among what is left out, and says so."""
+        """Adds the files to what is left out, and to the news."""
         if files:
             self.left_out += [self.name(file) for file in files]
             self.news.append(f"left out {counted(len(files), 'picture')} {what}: {listed(file.name for file in files)}")
 
     def set_aside(self, folder: Folder) -> None:
-        """The same of a folder of pictures."""
+        """Adds a folder of pictures to what is left out, and to the news."""
         count = len(folder.all_pictures())
         self.left_out.append(self.name(folder.path) + "/")
         self.news.append(f"left aside the folder {listed([self.name(folder.path)])} with {counted(count, 'picture')}")
 
 
 def read_layout(root: Path, known: Collection[str] = ()) -> Layout:
-    """How the pictures of the folder `root` are laid out; folders named as a `known` label are never taken for others.
+    """Returns how the pictures of the folder `root` are laid out.
 
-    DataError: no folder, no pictures in folders, pictures laid out for another task, or so that it cannot be told which
-    folders are labels.
+    Folders named as a `known` label are always labels. Raises DataError for no folder, no pictures in folders, pictures
+    laid out for another task, and folders of which labels and splits are ambiguous.
     """
     folder = read_folder(root)
     if not folder.holds_pictures():
@@ -81,12 +81,12 @@ def read_layout(root: Path, known: Collection[str] = ()) -> Layout:
 
 
 def label_of(folder: str) -> str:
-    """The label that a folder's name says: composed letters, whatever the file system made of them."""
+    """Returns the label that a folder's name says, with composed letters, however the file system stores them."""
     return unicodedata.normalize("NFC", folder)
 
 
 def _unwrapped(folder: Folder, layout: Layout, known: Collection[str]) -> Folder:
-    """The folder that holds the labels or splits, where `folder` and those in it hold one folder each and no other."""
+    """Returns the folder of the labels or splits, below folders that hold one folder and nothing else."""
     place = folder
     while True:
         check_no_other_task(place)
@@ -103,7 +103,7 @@ def _unwrapped(folder: Folder, layout: Layout, known: Collection[str]) -> Folder
 
 
 def _splits(place: Folder, known: Collection[str]) -> dict[str, Split]:
-    """The folders in `place` that are splits, by name; DataError where it cannot be told."""
+    """Returns the folders in `place` that are splits, by name; raises DataError if that is ambiguous."""
     filled = place.filled()
     splits = splits_among(folder.name for folder in filled)
     splits = {name: split for name, split in splits.items() if label_of(name) not in known}
@@ -122,7 +122,7 @@ def _splits(place: Folder, known: Collection[str]) -> dict[str, Split]:
 
 
 def _chosen(place: Folder, splits: dict[str, Split], layout: Layout) -> list[Folder]:
-    """The folders to learn from and to validate by, or the one that there is; the others are left aside."""
+    """Returns the folders to train on and to validate by, or the only one; the others are left aside."""
     by_split: dict[Split, list[Folder]] = {"train": [], "validation": [], "test": []}
     for folder in place.filled():
         if folder.name in splits:
@@ -146,7 +146,7 @@ def _part(place: Folder, layout: Layout, known: Collection[str]) -> Part:
     filled = place.filled()
     if not filled or (len(filled) == 1 and not known and lists_beside(place)):
         raise found_flat(place, "")
-    _check_told_apart(place, filled, known)
+    _check_unambiguous(place, filled, known)
     layout.leave_out(place.pictures, "beside the folders of labels")
     by_label: dict[str, list[Path]] = {}
     for folder in place.folders:
@@ -156,8 +156,8 @@ def _part(place: Folder, layout: Layout, known: Collection[str]) -> Part:
     return Part(place=place.path, by_label=by_label)
 
 
-def _check_told_apart(place: Folder, filled: list[Folder], known: Collection[str]) -> None:
-    """Raises DataError where all folders hold folders of the same names: the outer or the inner ones may be labels."""
+def _check_unambiguous(place: Folder, filled: list[Folder], known: Collection[str]) -> None:
+    """Raises DataError if all folders hold folders of equal names: outer or inner ones may be labels."""
     inner = [{each.name for each in folder.filled()} for folder in filled]
     common = set.intersection(*inner)
     if len(filled) < 2 or len(common) < 2 or any(folder.pictures for folder in filled):
@@ -172,7 +172,7 @@ def _check_told_apart(place: Folder, filled: list[Folder], known: Collection[str
 
 
 def _notes(place: Folder, filled: list[Folder], known: Collection[str]) -> Iterator[str]:
-    """What is said of labels that may be meant otherwise."""
+    """Yields notes on labels that may be meant otherwise."""
     if named := {name for name in splits_among(folder.name for folder in filled) if label_of(name) not in known}:
         yield f"{listed(named)} is taken as a label, beside {listed({folder.name for folder in filled} - named)}"
     if within := {each.name for folder in filled for each in folder.filled()}:

@@ -1,4 +1,4 @@
-"""A folder as it lies on the disk: its pictures, its other files and the folders in it, without what systems hide."""
+"""Lists a folder on the disk: its pictures, its other files and its folders, without hidden files."""
 
 import os
 import re
@@ -24,7 +24,7 @@ _MOST_LINKS = 4  # on the way to a folder: links that lead across each other wou
 
 @dataclass(frozen=True, kw_only=True)
 class Folder:
-    """What lies in the folder `path`, each kind sorted by name."""
+    """Holds the content of the folder `path`, each kind sorted by name."""
 
     path: Path
     pictures: tuple[Path, ...]
@@ -33,28 +33,28 @@ class Folder:
 
     @property
     def name(self) -> str:
-        """The folder's own name."""
+        """Returns the folder's own name."""
         return self.path.name
 
     def all_pictures(self) -> list[Path]:
-        """Its pictures and those of all folders below."""
+        """Returns its pictures and those of all folders below."""
         return [*self.pictures, *(file for folder in self.folders for file in folder.all_pictures())]
 
     def all_others(self) -> list[Path]:
-        """Its other files and those of all folders below."""
+        """Returns its other files and those of all folders below."""
         return [*self.others, *(file for folder in self.folders for file in folder.all_others())]
 
     def filled(self) -> "list[Folder]":
-        """The folders in it that hold pictures, at any depth."""
+        """Returns its folders that hold pictures, at any depth."""
         return [folder for folder in self.folders if folder.holds_pictures()]
 
     def holds_pictures(self) -> bool:
-        """Whether a picture lies in it, at any depth."""
+        """Returns whether it holds a picture, at any depth."""
         return bool(self.pictures) or any(folder.holds_pictures() for folder in self.folders)
 
 
 def read_folder(path: Path) -> Folder:
-    """The folder at `path`; DataError where there is none, or one below that cannot be read."""
+    """Returns the folder at `path`; raises DataError if there is none, or if one below cannot be read."""
     if path.is_file():
         hint = "unpack it and name the folder" if is_archive(path) else LAYOUT_HINT
         raise DataError(f"expected a folder of pictures, found a file at {path}", hint=hint)
@@ -64,45 +64,45 @@ def read_folder(path: Path) -> Folder:
 
 
 def folded_name(name: str) -> str:
-    """Returns a name that is the same in letters of any case and however they are composed, as archives change them."""
+    """Returns a name with letters folded and composed, as archives change both."""
     return unicodedata.normalize("NFC", name).casefold()
 
 
 def natural_order(name: str) -> tuple[tuple[str | Decimal, ...], str]:
-    """What sorts names as people count: 2 before 10, class_2 before class_10."""
+    """Returns a sort key by which 2 is before 10, and class_2 before class_10."""
     parts = re.split("([0-9]+)", name)  # every other one is a number, for which int() has a limit of digits
     return tuple(Decimal(part) if index % 2 else part for index, part in enumerate(parts)), name
 
 
 def listed(names: Iterable[str], most: int = 5) -> str:
-    """The first names in natural order, in one line, and how many more there are."""
+    """Returns the first names in natural order, in one line, and how many more there are."""
     ordered = [printable(name) for name in sorted(names, key=natural_order)]
     return ", ".join(ordered[:most]) + (f" and {len(ordered) - most} more" if len(ordered) > most else "") or "none"
 
 
 def counted(count: int, what: str, plural: str = "") -> str:
-    """That many of it: "1 picture", "2 pictures", "2 boxes"."""
+    """Returns a count with its noun: "1 picture", "2 pictures", "2 boxes"."""
     return f"{count:,} {what if count == 1 else plural or what + 's'}"
 
 
 def by_suffix(files: Iterable[Path]) -> str:
-    """How many files there are of each suffix, the commonest first: "3 .txt, 1 .mov"."""
+    """Returns the number of files of each suffix, the commonest first: "3 .txt, 1 .mov"."""
     counts = Counter(file.suffix.lower() or "without suffix" for file in files)
     return ", ".join(f"{count} {printable(suffix)}" for suffix, count in counts.most_common(5))
 
 
 def printable(name: str | Path) -> str:
-    """A name or path in one line of text, whatever letters the file system let it have."""
+    """Returns a name or path in one line of text, with letters that cannot be printed replaced."""
     return "".join(letter if letter.isprintable() else "?" for letter in str(name))
 
 
 def is_archive(file: Path) -> bool:
-    """Whether the file's suffix is that of an archive."""
+    """Returns whether the file's suffix is that of an archive."""
     return file.suffix.lower() in _ARCHIVES
 
 
 def no_pictures(folder: Folder) -> DataError:
-    """What is said of a folder without a single picture, and of what it holds instead."""
+    """Returns the error for a folder without pictures, with what it holds instead."""
     others = folder.all_others()
     found = f"none, but files: {by_suffix(others)}" if others else "none"
     packed = any(map(is_archive, others))

@@ -1,4 +1,4 @@
-"""Data sets that are no folders of labels: those of detection and segmentation, and lists of labels beside pictures."""
+"""Recognizes data sets of detection and segmentation, and lists of labels beside pictures, and refuses them."""
 
 import re
 from pathlib import Path
@@ -19,14 +19,14 @@ _LISTS = (".csv", ".tsv", ".json", ".jsonl", ".mat", ".xlsx", ".parquet")
 
 
 def check_no_other_task(folder: Folder) -> None:
-    """Raises DataError, which names the layout, where the folder's own entries are those of another task's data set."""
+    """Raises DataError, which names the layout, if the folder's own entries are another task's data set."""
     if found := other_task(folder):
         layout, hint = found
         raise DataError(f"expected pictures in a folder for each label in {folder.path}, found {layout}", hint=hint)
 
 
 def other_task(folder: Folder) -> tuple[str, str] | None:
-    """The layout of another task's data set that the folder's own entries show, and a hint what to do with it."""
+    """Returns the layout of another task's data set that the folder's own entries show, and a hint for it."""
     names = {each.name.lower(): each for each in folder.folders}
     annotations = [each for name, each in names.items() if name in _ANNOTATIONS]
     own, below = folder.others, [file for each in annotations for file in each.all_others()]
@@ -47,7 +47,7 @@ def other_task(folder: Folder) -> tuple[str, str] | None:
 
 
 def found_flat(folder: Folder, splits: str) -> DataError:
-    """What is said of pictures that lie in no folders of labels, directly in `folder` or in its `splits`."""
+    """Returns the error for pictures without folders of labels, in `folder` itself or in its `splits`."""
     check_no_other_task(folder)
     places = [each for each in folder.filled() if not each.filled()] or [folder]
     for place in places:
@@ -64,7 +64,7 @@ def found_flat(folder: Folder, splits: str) -> DataError:
 
 
 def lists_beside(folder: Folder) -> list[Path]:
-    """Files in `folder`, or among the pictures one folder below, that may say the pictures' labels."""
+    """Returns files in `folder`, or among the pictures one folder below, that may list the pictures' labels."""
     below = [each for each in folder.filled() if not each.filled()]
     return [file for place in (folder, *below) for file in place.others if file.suffix.lower() in _LISTS]
 
@@ -74,11 +74,11 @@ def _has(files: list[Path], suffix: str) -> bool:
 
 
 def _beside(folder: Folder, suffix: str) -> bool:
-    """Whether most of the folder's own pictures have a file of that suffix beside them, by the same name."""
+    """Returns whether most of the folder's own pictures have a file of that suffix beside them, by their name."""
     stems = {file.stem for file in folder.others if file.suffix.lower() == suffix}
     return bool(stems) and 2 * sum(file.stem in stems for file in folder.pictures) > len(folder.pictures)
 
 
 def _drawn_beside(folder: Folder) -> bool:
-    """Whether masks lie beside the folder's own pictures, as NAME_mask.png."""
+    """Returns whether masks are beside the folder's own pictures, as NAME_mask.png."""
     return any(file.stem.lower().endswith("_mask") for file in folder.pictures)

@@ -1,4 +1,4 @@
-"""The names that folders of a split bear: train, Training, valid, val2017, seg_test, test_set."""
+"""Recognizes the names of splits' folders: train, Training, valid, val2017, seg_test, test_set."""
 
 import re
 from collections import defaultdict
@@ -18,20 +18,20 @@ _FILLING = frozenset(
 
 
 def splits_among(names: Iterable[str]) -> dict[str, Split]:
-    """Those of the folders' names that name a split: by themselves, or beside another split of the same thing.
+    """Returns the folders' names that name a split: by themselves, or beside another split with the same rest.
 
     So cats_train is one beside cats_test, and train_station is none.
     """
-    told = {name: _told(name) for name in names}
+    parsed = {name: _split_and_rest(name) for name in names}
     kinds: dict[str, set[Split]] = defaultdict(set)
-    for split, rest in told.values():
+    for split, rest in parsed.values():
         if split:
             kinds[rest].add(split)
-    return {name: split for name, (split, rest) in told.items() if split and (not rest or len(kinds[rest]) > 1)}
+    return {name: split for name, (split, rest) in parsed.items() if split and (not rest or len(kinds[rest]) > 1)}
 
 
-def _told(name: str) -> tuple[Split | None, str]:
-    """The split that a name says, if it says one, and what else it says."""
+def _split_and_rest(name: str) -> tuple[Split | None, str]:
+    """Returns the split that a name contains, if any, and the rest of the name."""
     spaced = re.sub("(?<=[a-z])(?=[A-Z])", " ", name)
     words = [_without_set(word) for word in re.split(r"[\W\d_]+", spaced.casefold())]
     found = [word for word in words if word in _WORDS]
@@ -40,5 +40,5 @@ def _told(name: str) -> tuple[Split | None, str]:
 
 
 def _without_set(word: str) -> str:
-    """The word in trainset, train."""
+    """Returns the word without "set" or "data" at its end, if a split's word remains: trainset is train."""
     return next((word.removesuffix(end) for end in ("set", "data") if word.removesuffix(end) in _WORDS), word)

@@ -1,1 +1,1 @@
-"""Pictures with masks: a folder in any known layout comes in, and pictures and the class of every pixel go out."""
+"""This room reads a folder in any known layout and returns pictures and the class of every pixel."""

@@ -1,4 +1,4 @@
-"""What is checked of all masks together: what they ask for, and whether a net is judged by what it has learned."""
+"""Checks all masks together: that they can be learned from, and that validation pictures are not trained on."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ from qat.progress import say
 
 
 def check_masks(pictures: SegmentationPictures, names: Sequence[list[Path]], key: Key) -> None:
-    """Raises DataError for masks from which nothing could be learned or judged, and says what else is to be known.
+    """Raises DataError for masks that cannot be learned from or validated by, and reports other findings.
 
     `names` are the masks' files, of training and of validation.
     """
@@ -48,7 +48,10 @@ def _check_void(by_file: Mapping[Path, frozenset[int]], purpose: str) -> None:
 
 
 def _check_binary(by_file: Mapping[Path, frozenset[int]], purpose: str, key: Key) -> None:
-    """Masks of 0 and 255 alone, as many tools draw one object: 255 is void here, and nothing would be learned."""
+    """Raises DataError if all masks hold 0 and 255 alone, as many tools draw one object.
+
+    255 is void here, so nothing would be learned.
+    """
     binary = [file for file, shown in by_file.items() if shown == {0, VOID}]
     if binary and all(shown <= {0, VOID} for shown in by_file.values()):
         raise DataError(
@@ -62,7 +65,7 @@ def _check_binary(by_file: Mapping[Path, frozenset[int]], purpose: str, key: Key
 
 
 def _say_repeated(pictures: SegmentationPictures) -> None:
-    """Says how many pictures to validate by are learned from, too, under whatever name."""
+    """Reports how many validation pictures are also trained on, under whatever name."""
     learned, held_out = ([hash_array(each) for each in part.sources] for part in (pictures.train, pictures.validation))
     if same := sum(each in set(learned) for each in held_out):
         say(f"{same} of {counted(len(held_out), 'picture')} to validate by are learned from, too")

@@ -1,7 +1,7 @@
-"""The built-in segmentation task: which digit a pixel shows, in MNIST digits on textured backgrounds.
+"""Composes the built-in segmentation task: which digit a pixel shows, in MNIST digits on textured backgrounds.
 
 A pixel shows a digit that covers two thirds of it or more. Where a digit covers less, but something, the mask is void:
-an edge that was drawn soft has no place, and PASCAL VOC leaves edges out as well.
+a soft edge has no exact place, and PASCAL VOC leaves edges out as well.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ _LEAST_INK, _MOST_BACKGROUND_INK = 2 / 3, 0.05
 
 
 def composed_masks(train: int = 2000, validation: int = VALIDATION_PICTURES, *, seed: int = 0) -> SegmentationPictures:
-    """Pictures composed of digits: of those for training and, for validation, of others. One seed gives one set."""
+    """Composes pictures of digits; training and validation use different digits. One seed gives one set."""
     expect_seed(seed)
     digits = source_digits()
     return SegmentationPictures(
@@ -32,7 +32,7 @@ def composed_masks(train: int = 2000, validation: int = VALIDATION_PICTURES, *, 
 
 
 def fresh_masks(count: int, *, seed: int = 0) -> Callable[[int], SegmentationSet]:
-    """Other pictures for every epoch, so that none is learned by heart."""
+    """Returns a function that composes other pictures for every epoch, so that none is memorized."""
     digits = source_digits().train
     return lambda epoch: _compose(digits, count, seed=10_000 * (seed + 1) + epoch)
 
@@ -44,7 +44,7 @@ def _compose(digits: PictureSet, count: int, *, seed: int) -> SegmentationSet:
 
 
 def _mask(scene: Scene) -> Masks:
-    """The label of every pixel: 0 is the background, 1 + digit what covers it most."""
+    """Returns the label of every pixel: 0 is the background, 1 + digit the digit that covers it most."""
     most = scene.inks.max(axis=0)
     mask: Masks = np.where(most >= _LEAST_INK, scene.inks.argmax(axis=0) + 1, VOID).astype(np.uint8)
     mask[most <= _MOST_BACKGROUND_INK] = 0

@@ -1,9 +1,8 @@
-"""Pictures with masks of a folder, in whichever layout they lie there.
+"""Loads pictures with masks from a folder, in whichever layout it finds.
 
-Each layout has a reader, whose module says what it takes, leaves out and refuses: `plain_masks`, `voc_masks`,
-`cvat_masks`, `labelme_masks`, `roboflow_masks`; `other_masks` names those that have none. Where a picture says an
-orientation, its mask is that of the upright picture, as labelling tools show it, unless its sides are those of the
-stored one.
+Each layout has a reader in `qat.data.masks.formats`, whose module says what it takes, leaves out and refuses;
+`qat.data.masks.other_formats` names layouts without a reader. If a picture has an orientation, its mask is that of the
+upright picture, as labelling tools show it, unless its sides are those of the stored one.
 """
 
 from collections.abc import Iterator, Sequence
@@ -34,11 +33,11 @@ from qat.progress import map_in_threads, say
 def load_mask_folder(path: Path | str) -> SegmentationPictures:
     """Returns the pictures of a folder and their masks, laid out as the SDK's own, PASCAL VOC's, or an exporter's.
 
-    These are CVAT's "Segmentation mask 1.1", labelme's labelme2voc.py and Roboflow's "Semantic Segmentation Masks".
-    Where training and validation are not parted, a fifth is held out by a hash of the names. Pictures are decoded and
-    kept in memory; what is left out is counted and named. DataError, which names file and entry: another layout, fewer
-    than two pictures, one that is too narrow, damaged or has no mask, a mask of another size, or with a number or a
-    colour of no label, labels that cannot be told apart, masks that ask for nothing.
+    Exporters are CVAT's "Segmentation mask 1.1", labelme's labelme2voc.py and Roboflow's "Semantic Segmentation Masks".
+    If training and validation are not separate, a fifth is held out by a hash of the names. Pictures are decoded and
+    kept in memory; what is left out is counted and named. Raises DataError, which names file and entry, for another
+    layout, fewer than two pictures, a picture that is too narrow, damaged or has no mask, a mask of another size or
+    with a number or a colour of no label, labels that look alike, and masks without a label.
     """
     expect_path("path", path)
     folder = unwrapped(read_folder(Path(path)))
@@ -53,7 +52,7 @@ def load_mask_folder(path: Path | str) -> SegmentationPictures:
 
 
 def _read(folder: Folder) -> Masked:
-    """What the reader of the folder's layout finds."""
+    """Returns what the reader of the folder's layout finds."""
     if found := read_plain(folder):
         return found
     if voc := find_voc(folder):
@@ -68,7 +67,7 @@ def _read(folder: Folder) -> Masked:
 
 
 def _left_out(folder: Folder, found: Masked) -> Iterator[str]:
-    """What of the folder's pictures and masks is not read, a line for each place."""
+    """Yields a line for each place with pictures or masks that are not read."""
     pairs = [pair for part in found.parts for pair in part]
     used = {file for pair in pairs for file in (pair.picture, pair.mask)}
     homes = {pair.mask.parent for pair in pairs}
@@ -88,7 +87,7 @@ def _all_folders(folder: Folder) -> Iterator[Folder]:
 
 
 def _held_out(pairs: Sequence[Pair], folder: Folder) -> tuple[Sequence[Pair], Sequence[Pair]]:
-    """To learn from, and a fifth to validate by."""
+    """Returns the pictures to train on, and a fifth to validate by."""
     if len(pairs) < 2:
         raise DataError(
             f"expected two pictures or more with masks in {folder.path}, found {len(pairs)}",
@@ -103,7 +102,7 @@ def _part(pairs: Sequence[Pair], key: Key) -> SegmentationSet:
 
 
 def _decode(pair: Pair, key: Key) -> tuple[NDArray[np.uint8], Masks]:
-    """The picture and its mask, upright or both as they are stored."""
+    """Returns the picture and its mask, upright or both as they are stored."""
     picture = open_picture(pair.picture)
     check_sides(pair.picture, *picture.size)
     mask = read_mask(pair.mask, key)

@@ -1,4 +1,4 @@
-"""What the readers of pictures with masks find: which picture has which mask, and what a mask's numbers stand for."""
+"""Holds what the readers find: which picture has which mask, and the labels of a mask's numbers."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from qat.data.folders.listing import folded_name, listed
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """The file of a picture and that of its mask."""
+    """Holds the file of a picture and that of its mask."""
 
     picture: Path
     mask: Path
@@ -21,10 +21,10 @@ class Pair:
 
 @dataclass(frozen=True, kw_only=True)
 class Key:
-    """The labels, and what the numbers in masks stand for: a label's index, or `VOID`.
+    """Maps the numbers in masks to labels: each to a label's index, or to `VOID`.
 
-    Where `colours` are told (0xRRGGBB), they are what counts in masks of colours and of palettes. `place` is the file
-    that says so.
+    If there are `colours` (0xRRGGBB), they decide in masks of colours and of palettes. `place` is the file that says
+    so.
     """
 
     labels: tuple[str, ...]
@@ -33,7 +33,7 @@ class Key:
     colours: Mapping[int, int] | None = None
 
     def __post_init__(self) -> None:
-        """Raises DataError for labels that are too few or too many, or that no app could show or tell apart."""
+        """Raises DataError for labels that are too few or too many, or that an app could not show or distinguish."""
         if not 2 <= len(self.labels) <= MOST_MASK_LABELS:
             raise DataError(
                 f"expected 2 to {MOST_MASK_LABELS} labels in {self.place}, found {len(self.labels)}",
@@ -43,20 +43,20 @@ class Key:
 
     @classmethod
     def counted(cls, labels: tuple[str, ...], place: str) -> "Key":
-        """The key of masks whose numbers count the labels from 0, 255 being void."""
+        """Returns the key of masks whose numbers count the labels from 0, 255 being void."""
         return cls(labels=labels, place=place, numbers={**{index: index for index in range(len(labels))}, VOID: VOID})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Masked:
-    """What lies in a folder: pictures to learn from and, where they are parted, to validate by."""
+    """Holds a folder's pictures to train on and, if they are separate, to validate by."""
 
     key: Key
     parts: tuple[tuple[Pair, ...], ...]
 
 
 def filled(pairs: Sequence[Pair], place: Path) -> tuple[Pair, ...]:
-    """The pairs; DataError where `place`, a folder or a list, holds none."""
+    """Returns the pairs; raises DataError if `place`, a folder or a list, holds none."""
     if not pairs:
         raise DataError(
             f"expected a picture with a mask or more in {place}, found none", hint="fill it, or move it away"
@@ -65,7 +65,7 @@ def filled(pairs: Sequence[Pair], place: Path) -> tuple[Pair, ...]:
 
 
 def by_name(home: Path, files: Iterable[Path], ending: str = "") -> dict[str, Path]:
-    """The files by `folded_name` their paths below `home`, without `ending`; DataError names two files of one name."""
+    """Maps the folded paths of the files below `home`, without `ending`, to files; DataError names two of one name."""
     found: dict[str, Path] = {}
     for file in files:
         name = folded_name(file.relative_to(home).with_suffix("").as_posix()).removesuffix(ending)
@@ -79,12 +79,12 @@ def by_name(home: Path, files: Iterable[Path], ending: str = "") -> dict[str, Pa
 
 
 def masks_by_name(home: Path, files: Iterable[Path], ending: str = "") -> dict[str, Path]:
-    """The same of the PNG files among them, which alone can be masks."""
+    """Maps names as `by_name` does, for PNG files alone, as only they can be masks."""
     return by_name(home, (file for file in files if file.suffix.lower() == ".png"), ending)
 
 
 def mask_of(picture: Path, masks: Mapping[str, Path], name: str, expected: Path) -> Path:
-    """The mask of that name; DataError says what is there instead of the `expected` one."""
+    """Returns the mask of that name; DataError says what is there instead of the `expected` one."""
     if name in masks:
         return masks[name]
     near = [file.name for file in expected.parent.glob("*") if file.stem.startswith(picture.stem) and file != picture]

@@ -1,7 +1,7 @@
-"""A mask's file: a PNG of any depth, and what its numbers or colours stand for.
+"""Reads a mask's file, a PNG of any depth, and maps its numbers or colours to labels.
 
 PNG (https://www.w3.org/TR/png-3/, 11.2.1) stores grey in 1, 2, 4, 8 or 16 bits and palettes in 1 to 8. Pillow stretches
-grey of 2 and 4 bits to 0..255, as what is to be looked at; here it is divided again, so that the file's numbers count.
+grey of 2 and 4 bits to 0..255 for display; here it is divided again, so that the file's numbers count.
 """
 
 from pathlib import Path
@@ -21,11 +21,14 @@ _STRETCHED = {2: 255 // 3, 4: 255 // 15}
 _UNKNOWN = -1
 _GREY, _COLOURS, _PALETTE = 0, 2, 3  # PNG's colour types
 Numbers = NDArray[np.int64]
-"""A mask as it is stored: its numbers, or its colours as 0xRRGGBB."""
+"""Holds a mask as it is stored: its numbers, or its colours as 0xRRGGBB."""
 
 
 def read_mask(file: Path, key: Key) -> Masks:
-    """The label of every pixel, (height, width); DataError: no PNG, one of another kind, or a number of no label."""
+    """Returns the label of every pixel, (height, width).
+
+    Raises DataError for no PNG, a PNG of another kind, or a number of no label.
+    """
     stored, is_coloured = _stored(file, is_by_colour=key.colours is not None)
     meanings = key.colours if is_coloured and key.colours is not None else key.numbers
     table = np.full(1 << (24 if is_coloured else 16), _UNKNOWN, np.int16)
@@ -37,7 +40,7 @@ def read_mask(file: Path, key: Key) -> Masks:
 
 
 def _stored(file: Path, *, is_by_colour: bool) -> tuple[Numbers, bool]:
-    """What the file stores, and whether that is colours."""
+    """Returns the numbers or colours that the file stores, and whether they are colours."""
     try:
         if kind := other_kind(file):
             raise OSError(0, kind)
@@ -63,12 +66,12 @@ def _stored(file: Path, *, is_by_colour: bool) -> tuple[Numbers, bool]:
 
 
 def _grey(pixels: NDArray[np.generic], depth: int) -> Numbers:
-    """The numbers that the file stores, in `depth` bits each."""
+    """Returns the numbers that the file stores, in `depth` bits each."""
     return pixels.astype(np.int64) // _STRETCHED.get(depth, 1)
 
 
 def _colours(opened: Image.Image) -> Numbers:
-    """The colours of a picture, or of a palette's numbers; ValueError for a number that the palette does not hold."""
+    """Returns a picture's colours, or those of a palette; raises ValueError for a number beyond the palette."""
     palette = opened.getpalette()
     if palette and 3 * int(np.array(opened).max()) >= len(palette):
         raise ValueError("a palette that is too short")
@@ -77,7 +80,7 @@ def _colours(opened: Image.Image) -> Numbers:
 
 
 def _unknown(file: Path, key: Key, stored: Numbers, number: int, is_coloured: bool) -> DataError:
-    """What is said of a number that stands for no label."""
+    """Returns the error for a number or colour of no label."""
     row, column = np.argwhere(stored == number)[0]
     where = f"at column {column}, row {row}"
     if is_coloured:

@@ -1,4 +1,4 @@
-"""Pictures with masks in layouts that have no reader, by name: what is there, and how it becomes one that has."""
+"""Recognizes layouts of pictures with masks that have no reader, and says how to convert them."""
 
 import re
 from collections.abc import Callable
@@ -17,7 +17,7 @@ _FOR_MASKS = frozenset(
 
 
 def no_masks(folder: Folder) -> DataError:
-    """What is said of a folder that no reader takes: which layout it is, or what is missing."""
+    """Returns the error for a folder that no reader takes: which layout it has, or what is missing."""
     if not folder.holds_pictures():
         return no_pictures(folder)
     for place in (folder, *folder.folders):
@@ -50,13 +50,13 @@ def _has_no_pictures(folder: Folder) -> bool:
 
 
 def _lies_beside(folder: Folder) -> bool:
-    """Whether a folder is called as the masks of another one, such as train_masks beside train."""
+    """Returns whether a folder is named as another one's masks, such as train_masks beside train."""
     names = _folders(folder).keys()
     return any(_OF_PICTURES.sub("", name) in names - {name} for name in names)
 
 
 def _is_called_otherwise(folder: Folder) -> bool:
-    """Whether PNGs lie in a folder of another name beside images/."""
+    """Returns whether PNGs are in a folder of another name beside images/."""
     names = _folders(folder)
     others = [file for name in _FOR_MASKS & names.keys() for file in names[name].all_pictures()]
     return PICTURES in names and bool(others) and all(file.suffix.lower() == ".png" for file in others)

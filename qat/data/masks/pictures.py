@@ -1,4 +1,4 @@
-"""Pictures with masks."""
+"""Holds pictures with masks."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,29 +15,29 @@ from qat.data.picture_set import in_parts
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class SegmentationSet(AnnotatedSet[Masks]):
-    """Pictures (height, width, 3) and the label of every pixel, (height, width), `VOID` where none is asked."""
+    """Holds pictures (height, width, 3) and the label of every pixel, (height, width), or `VOID`."""
 
     def masks_in(self, spec: ImageSpec) -> Masks:
-        """The labels (pictures, size_px, size_px) of the net's pictures' pixels."""
+        """Returns the labels (pictures, size_px, size_px) of the pixels of the net's pictures."""
         return np.stack(self.known_in(spec))
 
     def stretched(self, truth: Masks, sides: Sides, onto: Sides) -> Masks:
-        """The labels of a stretched picture's pixels, the nearest ones."""
+        """Returns the labels of a stretched picture's pixels, by nearest pixels."""
         return np.asarray(Image.fromarray(truth).resize(onto, Image.Resampling.NEAREST))
 
     def arrays(self, truth: Masks) -> tuple[NDArray[Any], ...]:
-        """The mask."""
+        """Returns the mask."""
         return (truth,)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentationPictures:
-    """Pictures with masks, parted for training and validation."""
+    """Holds pictures with masks, divided for training and validation."""
 
     train: SegmentationSet
     validation: SegmentationSet
     labels: tuple[str, ...]
 
     def __repr__(self) -> str:
-        """How many there are of each, in one line."""
+        """Returns the number of pictures in each part, in one line."""
         return in_parts(self)

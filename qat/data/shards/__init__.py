@@ -1,1 +1,1 @@
-"""Shards: pictures come in, and tar files go out that training reads from end to end."""
+"""This room writes pictures as tar files that training reads from end to end, and reads them again."""

@@ -1,4 +1,4 @@
-"""A folder of shards: tar files of pictures, and an index that says what lies where in them."""
+"""Describes a folder of shards: tar files of pictures, and an index of their content."""
 
 import re
 import threading
@@ -20,14 +20,14 @@ SHARD_NAME = re.compile(r"(train|validation)-\d{6}\.tar")
 _AGAIN = "write the shards again: mobile-sdk shard, or copy them again"
 _hashing = threading.Lock()
 _intact: dict[tuple[Path, str], Stamp] = {}
-"""Shards whose bytes this process has found to be those of the index, and what the system said of the files then."""
+"""Holds shards whose hash this process has found right, and the stamps of their files at that time."""
 
 Row = tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(gt=0)], Annotated[int, Field(ge=0)]]
-"""Where a picture's file begins in the shard, its bytes, and the index of its label."""
+"""Holds the offset of a picture's file in the shard, its bytes, and the index of its label."""
 
 
 class Shard(Document):
-    """A tar file: its name, bytes and SHA-256, and its pictures in their order."""
+    """Describes a tar file: its name, bytes and SHA-256, and its pictures in their order."""
 
     file: Annotated[str, Field(pattern=f"^{SHARD_NAME.pattern}$")]
     size_bytes: int
@@ -36,7 +36,7 @@ class Shard(Document):
 
 
 class ShardIndex(Document):
-    """What the shards of a folder hold."""
+    """Describes the shards of a folder."""
 
     schema_number: Literal[1] = 1
     labels: tuple[str, ...]
@@ -44,18 +44,18 @@ class ShardIndex(Document):
     validation: Annotated[tuple[Shard, ...], Field(min_length=1)]
 
     def files(self) -> frozenset[str]:
-        """The names of all shards."""
+        """Returns the names of all shards."""
         return frozenset(shard.file for shard in (*self.train, *self.validation))
 
 
 def write_index(index: ShardIndex, folder: Path) -> None:
-    """Writes `folder/shards.json`; DataError for labels that no app could show or tell apart."""
+    """Writes `folder/shards.json`; raises DataError for labels that an app could not show or distinguish."""
     check_labels(index.labels, str(folder))
     write_text(folder / INDEX_FILE, index.model_dump_json())
 
 
 def read_index(folder: Path) -> ShardIndex:
-    """The index of `folder`; DataError where it is none, or where a shard is missing or of another size."""
+    """Returns the index of `folder`; raises DataError if it is none, or if a shard is missing or of another size."""
     path = folder / INDEX_FILE
     try:
         index = ShardIndex.model_validate_json(read_regular(path, at_most=GIB))
@@ -74,9 +74,9 @@ def read_index(folder: Path) -> ShardIndex:
 
 
 def check_shard(folder: Path, shard: Shard) -> Path:
-    """The shard's path; DataError where its bytes are not those that were written.
+    """Returns the shard's path; raises DataError if its bytes are not those of the index.
 
-    A process reads each once for it, and again where the file is another since then.
+    A process reads each shard once for this, and again if the file has changed since.
     """
     path = folder / shard.file
     with _hashing:

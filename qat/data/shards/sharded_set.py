@@ -1,8 +1,8 @@
-"""Pictures in shards: one by one like any others, and as the stream that a process trains from.
+"""Holds pictures in shards: one by one like any others, and as the stream that a process trains on.
 
-A stream reads shards from their beginning to their end, by webdataset: what a disk or a network does fastest. In every
-epoch the shards are laid end to end in another order, and each process reads its own stretch of them. So every picture
-is read once, whatever the number of shards, of processes, and of pictures in a shard.
+A stream reads shards from beginning to end, by webdataset, which is fastest for a disk or a network. In every epoch the
+shards are laid end to end in another order, and each process reads its own stretch of them. So every picture is read
+once, whatever the number of shards, of processes, and of pictures in a shard.
 """
 
 import random
@@ -30,7 +30,7 @@ BUFFER = 1000  # pictures, as files, among which a stream draws the next one
 
 @dataclass(frozen=True)
 class Stretch:
-    """Some pictures of one shard: from `first` up to, and without, `end`."""
+    """Names some pictures of one shard: from `first` up to, and without, `end`."""
 
     shard: int
     first: int
@@ -39,44 +39,44 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Member:
-    """A picture file inside a shard."""
+    """Represents a picture file inside a shard."""
 
     folder: Path
     shard: Shard
     row: int
 
     def open(self) -> Image.Image:
-        """The picture, decoded; DataError names a shard that is damaged."""
+        """Returns the picture, decoded; DataError names a shard that is damaged."""
         offset, size, _ = self.shard.pictures[self.row]
         with check_shard(self.folder, self.shard).open("rb") as file:
             file.seek(offset)
             return decode_picture(file.read(size), f"{self.shard.file}, picture {self.row}")
 
     def identity(self) -> bytes:
-        """Where it lies in which bytes; DataError where the shard does not hold them."""
+        """Returns the shard's hash and the picture's place in it; raises DataError if the shard is damaged."""
         check_shard(self.folder, self.shard)
         return f"{self.shard.sha256} {self.shard.pictures[self.row][:2]}".encode()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ShardedSet(PictureSet):
-    """A training set in shards, too large to be held in memory; its pictures in the order of the shards."""
+    """Holds a training set in shards, too large for memory; its pictures are in the order of the shards."""
 
     folder: Path
     shards: tuple[Shard, ...]
 
     def fits(self, spec: ImageSpec) -> bool:
-        """Never: an epoch streams them."""
+        """Returns False: an epoch streams the pictures."""
         return False
 
     def pictures_hash(self) -> str:
-        """A hash of the shards' own, each of which is checked; DataError where one does not hold."""
+        """Returns a hash of the shards' hashes, each of which is checked; raises DataError for a damaged shard."""
         for shard in track(self.shards, what="hashing shards", total=len(self.shards)):
             check_shard(self.folder, shard)
         return hash_all(shard.sha256.encode() for shard in self.shards)
 
     def stream(self, spec: ImageSpec, batch: int, seed: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
-        """This process's part of each batch of an epoch: indices (part,), bytes (part, size_px, size_px, 3)."""
+        """Yields this process's part of each batch of an epoch: indices (part,), bytes (part, size_px, size_px, 3)."""
         processes, steps = current_processes(), max(1, len(self) // batch)
         processes.check(len(self), batch)
         part = processes.part_of(min(batch, len(self)))
@@ -88,7 +88,7 @@ class ShardedSet(PictureSet):
             yield np.array([index for index, _ in own], np.int64), self._decoded(own, spec)
 
     def _read(self, stretches: Sequence[Stretch]) -> Iterator[tuple[int, bytes]]:
-        """The indices and files of the stretches' pictures."""
+        """Yields the indices and files of the stretches' pictures."""
         before = [0, *accumulate(len(shard.pictures) for shard in self.shards)]
         for stretch in stretches:
             path = check_shard(self.folder, self.shards[stretch.shard])
@@ -104,10 +104,10 @@ class ShardedSet(PictureSet):
 
 
 def own_stretches(counts: Sequence[int], first: int, end: int, seed: int) -> list[Stretch]:
-    """What lies from `first` up to `end` where shards with `counts` pictures are laid end to end, in a circle.
+    """Returns what is from `first` up to `end` if shards with `counts` pictures are laid end to end, in a circle.
 
-    `seed` decides their order and where the circle begins, so that it is not always the same pictures that are left
-    over beyond the last whole batch.
+    `seed` decides their order and where the circle begins, so that other pictures are left over beyond the last whole
+    batch in every epoch.
     """
     draw = random.Random(seed)
     order = draw.sample(range(len(counts)), len(counts))
@@ -129,7 +129,7 @@ def _shuffled(pictures: Iterator[tuple[int, bytes]], seed: int) -> Iterator[tupl
 
 
 def _files(path: Path) -> Iterator[bytes]:
-    """The picture files of a shard, in its order."""
+    """Yields the picture files of a shard, in its order."""
     read = _webdataset().tariterators
     with path.open("rb") as file:  # opened here: webdataset would leave a shard open that is not read to its end
         for sample in read.group_by_keys(read.tar_file_expander([{"url": str(path), "stream": file}])):

@@ -1,4 +1,4 @@
-"""Pictures in shards: tar files that are read from end to end, for sets that outgrow a folder."""
+"""Writes and loads pictures in shards: tar files that are read from end to end, for sets too large for a folder."""
 
 import io
 import tarfile
@@ -21,15 +21,15 @@ from qat.distributed.extras import needed
 from qat.progress import track
 
 PICTURES_PER_SHARD = 1000  # 100 MB of photographs: few enough files, and many enough to share out
-"""The default of `write_shards`."""
+"""Is the default of `write_shards`."""
 
 
 def write_shards(pictures: Pictures, out: Path | str, *, pictures_per_shard: int = PICTURES_PER_SHARD) -> ShardIndex:
     """Writes `pictures` to `out` as train-000000.tar …, validation-000000.tar … and the index, which it returns.
 
-    Picture files go in as they are, bytes as PNG, in the sets' own order, which is a shuffled one; the tar files are
-    webdataset's (`00000000.jpg`, `00000000.cls`), and the same pictures give the same bytes. Each shard is there whole
-    or not at all, and the index comes last: killed at any moment, the same call begins again.
+    Picture files are written unchanged, bytes as PNG, in the sets' own order, which is shuffled. The tar files are
+    webdataset's (`00000000.jpg`, `00000000.cls`), and the same pictures give the same bytes. Each shard is written
+    whole or not at all, and the index last: after a kill at any moment, the same call begins again.
     """
     to_learn_from(pictures, Pictures, "load_folder")
     expect("pictures_per_shard", pictures_per_shard, int)
@@ -46,16 +46,16 @@ def write_shards(pictures: Pictures, out: Path | str, *, pictures_per_shard: int
     )
     for path in folder.glob("*.tar"):
         if SHARD_NAME.fullmatch(path.name) and path.name not in index.files():
-            path.unlink()  # of a former call, with more shards
+            path.unlink()  # a former call wrote more shards
     write_index(index, folder)
     return index
 
 
 def load_shards(path: Path | str) -> Pictures:
-    """The pictures of a folder of shards; training streams them by webdataset, each process its own stretch.
+    """Returns the pictures of a folder of shards; training streams them by webdataset, each process its own stretch.
 
-    A shard's hash is checked before a process reads it first. DataError: no index, or one of a newer SDK; a shard that
-    is missing, of another size or damaged.
+    A process checks a shard's hash before it first reads it. Raises DataError for no index, an index of a newer SDK,
+    and a shard that is missing, of another size or damaged.
     """
     expect_path("path", path)
     folder = Path(path)
@@ -68,7 +68,7 @@ def load_shards(path: Path | str) -> Pictures:
 
 
 def is_sharded(path: Path | str) -> bool:
-    """Whether the folder `path` holds shards."""
+    """Returns whether the folder `path` holds shards."""
     return (Path(path) / INDEX_FILE).is_file()
 
 
@@ -96,7 +96,7 @@ def _write_tar(path: Path, pictures: Sequence[tuple[int, Source, int]]) -> None:
 
 
 def _file(source: Source) -> tuple[str, bytes]:
-    """A picture file's suffix and content."""
+    """Returns a picture file's suffix and content."""
     if isinstance(source, Path):
         return source.suffix.lower().lstrip("."), source.read_bytes()
     if not isinstance(source, np.ndarray):
@@ -107,7 +107,7 @@ def _file(source: Source) -> tuple[str, bytes]:
 
 
 def _places(path: Path) -> list[tuple[int, int]]:
-    """Where each picture's file begins in the tar file, and its bytes."""
+    """Returns the offset of each picture's file in the tar file, and its bytes."""
     with tarfile.open(path) as tar:
         return [(each.offset_data, each.size) for each in tar if not each.name.endswith(f".{LABEL_SUFFIX}")]
 

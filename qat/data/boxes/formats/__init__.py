@@ -1,1 +1,1 @@
-"""Formats of boxes: annotations as COCO, PASCAL VOC and YOLO write them come in, and boxes in pixels go out."""
+"""These readers take annotations as COCO, PASCAL VOC and YOLO write them, and return boxes in pixels."""

@@ -1,17 +1,20 @@
-"""Pictures with boxes of a folder in COCO's layout, as COCO, Roboflow, CVAT, Label Studio and FiftyOne lay it out.
+"""Reads pictures with boxes in COCO's layout, as COCO, Roboflow, CVAT, Label Studio and FiftyOne write it.
 
-Format: https://cocodataset.org/#format-data, of which `images`, `categories` and `annotations` are read; where they may
-lie is in `qat.data.boxes.formats.coco_layout`, what becomes of faulty boxes in `qat.data.boxes.faults`.
+Format: https://cocodataset.org/#format-data; `images`, `categories` and `annotations` are read. Their places are in
+`qat.data.boxes.formats.coco_layout`; what becomes of faulty boxes is in `qat.data.boxes.faults`.
 
-Takes: UTF-8 with or without its mark, and UTF-16; identities that are whole numbers or texts, "7" being 7; names of
-pictures with folders in front that are not there any more, with backslashes, or in letters of another case; pictures
-without annotations, in which nothing is. Labels are the categories in the order of their identities.
-Keeps as ignored: crowds (`iscrowd`), and annotations with `ignore`.
-Leaves out, and names: pictures that no annotations name; a category that nothing is annotated with, if another one has
-its name or has it as `supercategory`, as Roboflow writes its project's name.
-Refuses, naming file and entry: an identity that two images, categories or annotations have; an annotation of an image
-or a category that is not listed; a picture that is missing or listed twice; a category's name that is blank or there
-twice; categories in validation that training has not; width and height that are another picture's; no box at all.
+It takes UTF-8 with or without its mark, and UTF-16; identities that are whole numbers or texts, "7" being 7; names of
+pictures with folders in front that no longer exist, with backslashes, or in letters of another case; and pictures
+without annotations, which show nothing. Labels are the categories in the order of their identities.
+
+It keeps as ignored: crowds (`iscrowd`), and annotations with `ignore`.
+
+It leaves out, and names: pictures that no annotation file names; a category without annotations if another one has its
+name or has it as `supercategory`, as Roboflow writes its project's name.
+
+It refuses, naming file and entry: an identity that two images, categories or annotations have; an annotation of an
+image or a category that is not listed; a picture that is missing or listed twice; a category's name that is blank or
+repeated; categories that only validation has; width and height of another picture; no box at all.
 """
 
 from collections import Counter
@@ -34,14 +37,14 @@ from qat.progress import say
 
 
 def _identity(value: Any) -> Any:
-    """A whole number however it is written, else a text."""
+    """Returns a whole number however it is written, else a text."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return int(value) if isinstance(value, str) and value.strip().lstrip("-").isdecimal() else value
 
 
 def _number(value: Any) -> Any:
-    """What may be a number: true and false, which would count as 1 and 0, are none."""
+    """Returns the value if it may be a number; true and false, which would count as 1 and 0, raise ValueError."""
     if isinstance(value, bool):
         raise ValueError("a number is expected, not true or false")
     return value
@@ -49,8 +52,8 @@ def _number(value: Any) -> Any:
 
 Number = Annotated[float, BeforeValidator(_number)]
 Identity = Annotated[Annotated[int, Field(strict=True)] | str, BeforeValidator(_identity)]
-Side = Annotated[int | None, BeforeValidator(lambda value: value or None)]  # 0 says nothing
-Flag = Annotated[bool, BeforeValidator(lambda value: value or False)]  # so does null
+Side = Annotated[int | None, BeforeValidator(lambda value: value or None)]  # 0 means unknown
+Flag = Annotated[bool, BeforeValidator(lambda value: value or False)]  # null means False
 
 
 class _Entry(BaseModel):
@@ -88,14 +91,14 @@ class _Coco(BaseModel):
 
 
 Names = dict[int | str, str]
-"""By a category's identity, its label."""
+"""Maps a category's identity to its label."""
 
 
 def load_coco_folder(path: Path | str) -> DetectionPictures:
-    """Returns the pictures that the annotations of a folder in COCO's layout name, decoded, and their boxes.
+    """Returns the pictures, decoded, that the annotations of a folder in COCO's layout name, and their boxes.
 
-    The module says what is taken, left out and refused with a DataError. Where training and validation are not parted,
-    a fifth is held out by a hash of the names.
+    The module's docstring says what is taken, left out and refused with a DataError. If training and validation are not
+    separate, a fifth is held out by a hash of the names.
     """
     expect_path("path", path)
     folder = unwrapped(read_folder(Path(path)))
@@ -105,7 +108,7 @@ def load_coco_folder(path: Path | str) -> DetectionPictures:
 
 
 def read_coco(folder: Folder, files: Sequence[CocoFile]) -> BoxedFolder:
-    """Returns what the files that `find_annotations` found say, checked."""
+    """Returns the checked content of the files that `find_annotations` found."""
     read = [_read(each.annotations) for each in files]
     used = {each.category_id for coco in read for each in coco.annotations}
     names = [_names(each.annotations, coco, used) for each, coco in zip(files, read, strict=True)]
@@ -160,7 +163,7 @@ def _check_identities(file: Path, coco: _Coco) -> None:
 
 
 def _names(file: Path, coco: _Coco, used: set[int | str]) -> Names:
-    """The categories' labels, without those that are left out."""
+    """Returns the categories' labels, without those that are left out."""
     groups = {each.supercategory for each in coco.categories if each.supercategory != each.name}
     taught = {each.name.strip() for each in coco.categories if each.id in used}
     left_out = [
@@ -176,7 +179,7 @@ def _names(file: Path, coco: _Coco, used: set[int | str]) -> Names:
 
 
 def _labels(names: Names) -> tuple[str, ...]:
-    """The labels in the order of their identities: numbers, then texts."""
+    """Returns the labels in the order of their identities: numbers, then texts."""
     numbers = sorted(identity for identity in names if isinstance(identity, int))
     texts = sorted((identity for identity in names if isinstance(identity, str)), key=natural_order)
     return (*(names[number] for number in numbers), *(names[text] for text in texts))
@@ -213,7 +216,7 @@ def _picture(finder: FileFinder, file: CocoFile, image: _Image) -> Path:
 
 
 def _unnamed(files: Sequence[CocoFile], parts: Iterable[Part]) -> list[str]:
-    """A line on the pictures that are left out because the annotations do not name them."""
+    """Returns a line on the pictures that are left out because the annotations do not name them."""
     named = {each.picture for part in parts for each in part}
     rest = {picture for file in files for picture in file.homes[0].all_pictures()} - named
     if not rest:
@@ -228,5 +231,5 @@ def _entry(position: int, annotation: _Annotation) -> str:
 
 
 def _listed(identities: Iterable[int | str]) -> str:
-    """Identities in a line, texts in quotes."""
+    """Returns identities in a line, texts in quotes."""
     return listed(f'"{quoted(each)}"' if isinstance(each, str) else quoted(str(each)) for each in identities)

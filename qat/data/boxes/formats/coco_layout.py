@@ -1,4 +1,4 @@
-"""Where COCO's annotations and their pictures lie: as COCO itself lays them out, as exporters do, or in one folder.
+"""Finds COCO's annotations and their pictures: as COCO itself lays them out, as exporters do, or in one folder.
 
 - `annotations.json` or `_annotations.coco.json`, and the pictures that it names beside it
 - the same in `train/`, `valid/` …, as Roboflow exports
@@ -24,22 +24,22 @@ _NAMES = (ANNOTATIONS, "_annotations.coco.json")
 _OF_BOXES = "instances_"
 _OF_OTHER_TASKS = ("captions_", "person_keypoints_", "panoptic_", "stuff_", "image_info_")
 _HOMES = ("images", "data", "image", "imgs", "img", "jpegimages")
-_MOST_FILES = 16  # of other names, that are looked into; labelme and others write one for each picture
+_MOST_FILES = 16  # files of other names that are opened; labelme and others write one for each picture
 _KEYS = (b'"images"', b'"categories"', b'"annotations"')
 
 
 @dataclass(frozen=True, kw_only=True)
 class CocoFile:
-    """A file of annotations, and the folders in which its pictures are looked for, the likeliest first."""
+    """Holds a file of annotations, and the folders in which its pictures are looked for, the likeliest first."""
 
     annotations: Path
     homes: tuple[Folder, ...]
 
 
 def find_annotations(folder: Folder) -> tuple[CocoFile, ...]:
-    """Those to learn from, and those to validate by where they are parted; nothing where there are none.
+    """Returns the annotations to train on, and those to validate by if they are separate; nothing if there are none.
 
-    DataError: two for one split, or several of which none is said to be for training.
+    Raises DataError for two files of one split, or for several files of which none is marked for training.
     """
     if own := _beside(folder):
         return (own,)
@@ -60,7 +60,7 @@ def find_annotations(folder: Folder) -> tuple[CocoFile, ...]:
 
 
 def no_annotations(folder: Folder) -> DataError:
-    """What is said of a folder without any, by what is there instead."""
+    """Returns the error for a folder without annotations, by what is there instead."""
     missing = f"{ANNOTATIONS} in {folder.path}"
     if folder.filled() and not folder.pictures:
         hint = f"for labels without boxes: --task classification; else {HINT}"
@@ -69,7 +69,7 @@ def no_annotations(folder: Folder) -> DataError:
 
 
 def read_json(file: Path) -> bytes:
-    """Returns a file of JSON in UTF-8 without a mark; OSError where it cannot be read."""
+    """Returns a file of JSON in UTF-8 without a mark; raises OSError if it cannot be read."""
     content = read_regular(file, at_most=2 * GIB)
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
         content = content.decode("utf-16", "replace").encode("utf-8", "replace")
@@ -77,14 +77,14 @@ def read_json(file: Path) -> bytes:
 
 
 def _beside(folder: Folder) -> CocoFile | None:
-    """Annotations by one of their usual names, and the pictures beside or below them."""
+    """Returns annotations by one of their usual names, and the pictures beside or below them."""
     files = {file.name.lower(): file for file in folder.others}
     found = next((files[name] for name in _NAMES if name in files), None)
     return CocoFile(annotations=found, homes=(folder, *_homes(folder)[:-1])) if found else None
 
 
 def _by_split(folder: Folder, files: Sequence[Path]) -> dict[str, CocoFile]:
-    """By the name that says their split, those files of annotations that say one, and that split's pictures."""
+    """Returns the annotation files whose names say a split, with that split's pictures, by that name."""
     splits = {file: split for file in files if (split := splits_among([_name(file)]).get(_name(file)))}
     found = {}
     for file, split in splits.items():
@@ -97,7 +97,7 @@ def _by_split(folder: Folder, files: Sequence[Path]) -> dict[str, CocoFile]:
 
 
 def _files(folder: Folder) -> list[Path]:
-    """The files of annotations in `annotations/`, else in the folder itself."""
+    """Returns the files of annotations in `annotations/`, else in the folder itself."""
     annotations = [each for each in folder.folders if each.name.lower() in ("annotations", "annotation")]
     for place in (*annotations, folder):
         files = [file for file in place.others if file.suffix.lower() == ".json"]
@@ -123,11 +123,11 @@ def _name(file: Path) -> str:
 
 
 def _homes(folder: Folder) -> tuple[Folder, ...]:
-    """The folders in it that are named as pictures' usually are, and itself."""
+    """Returns the folders in it that are named as pictures' usually are, and the folder itself."""
     return (*(each for name in _HOMES for each in folder.folders if each.name.lower() == name), folder)
 
 
 def _homes_named(folder: Folder, names: set[str]) -> Iterator[Folder]:
-    """The folders of those names in it and in its folders of pictures."""
+    """Yields the folders of those names in it and in its folders of pictures."""
     for home in (folder, *_homes(folder)[:-1]):
         yield from (each for each in home.folders if each.name in names and each.holds_pictures())

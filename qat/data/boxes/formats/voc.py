@@ -1,18 +1,22 @@
-"""Pictures with boxes in PASCAL VOC's format, an XML file for each, as LabelImg, Roboflow, CVAT and others write them.
+"""Reads pictures with boxes in PASCAL VOC's format, an XML file for each, as LabelImg, Roboflow and CVAT write them.
 
-Format: `qat.data.boxes.formats.voc_xml`; where the files may lie: `qat.data.boxes.sidecars`; what becomes of faulty
-boxes: `qat.data.boxes.faults`. A file belongs to the picture of its name, whatever its <filename> says, which is stale
+The format is in `qat.data.boxes.formats.voc_xml`, the files' places are in `qat.data.boxes.sidecars`, and what becomes
+of faulty boxes is in `qat.data.boxes.faults`. A file belongs to the picture of its own name; its <filename> is stale
 where files were renamed.
 
-Takes: `ImageSets/Main/train.txt` and `val.txt` beside `JPEGImages/` and `Annotations/`; where there are no such lists,
-trainval.txt, another single list such as CVAT's default.txt, or all pictures, of which a fifth is held out; `train/`,
-`valid/` …; XML in UTF-8 or another encoding that it says. Labels are the objects' names in natural order.
-Keeps as ignored: difficult objects.
-Leaves out, and names: pictures without an XML file and XML files without a picture, where no list names them; splits
+It takes `ImageSets/Main/train.txt` and `val.txt` beside `JPEGImages/` and `Annotations/`; where there are no such
+lists, trainval.txt, another single list such as CVAT's default.txt, or all pictures, of which a fifth is held out;
+`train/`, `valid/` …; and XML in UTF-8 or another encoding that it declares. Labels are the objects' names in natural
+order.
+
+It keeps difficult objects as ignored.
+
+It leaves out, and names: pictures without an XML file and XML files without a picture, if no list names them; splits
 for tests; the parts of objects.
-Refuses, naming file and entry: an object without a name or a box, numbers that are none; an entry of a list without its
-picture or XML file, or in two lists; labels in validation that training has not; a document type; width and height that
-are another picture's; no box at all.
+
+It refuses, naming file and entry: an object without a name or a box, numbers that are none; an entry of a list without
+its picture or XML file, or in two lists; labels that only validation has; a document type; width and height of another
+picture; no box at all.
 """
 
 from collections.abc import Mapping
@@ -34,7 +38,7 @@ SUFFIX = ".xml"
 
 @dataclass(frozen=True, kw_only=True)
 class Voc:
-    """Places of pictures and XML files, to learn from and to validate by, or one place and the lists that part it."""
+    """Holds places of pictures and XML files for training and validation, or one place and the lists that divide it."""
 
     folder: Folder
     places: tuple[Place, ...]
@@ -42,7 +46,7 @@ class Voc:
 
 
 def find_voc(folder: Folder) -> Voc | None:
-    """What `folder` holds in this format, None where it holds nothing; DataError where splits cannot be told."""
+    """Returns what `folder` holds in this format, None if nothing; raises DataError if its splits are ambiguous."""
     places = places_of(folder, SUFFIX)
     if not places:
         return None
@@ -52,7 +56,7 @@ def find_voc(folder: Folder) -> Voc | None:
 
 
 def read_voc(voc: Voc) -> BoxedFolder:
-    """Returns what the files say, checked."""
+    """Returns the checked content of the files."""
     pairs = [_pairs(place) for place in voc.places]
     if voc.lists:
         pairs = [_listed(file, voc.places[0], pairs[0]) for file in voc.lists]
@@ -71,7 +75,7 @@ def read_voc(voc: Voc) -> BoxedFolder:
 
 
 def _lists(folder: Folder) -> tuple[Path, ...]:
-    """The lists of what to learn from and to validate by, or the only one."""
+    """Returns the lists of training and validation pictures, or the only list."""
     names = {each.name.lower(): each for each in folder.folders}
     within = {each.name.lower(): each for each in names["imagesets"].folders} if "imagesets" in names else {}
     files = [file for file in within["main"].others if file.suffix.lower() == ".txt"] if "main" in within else []
@@ -99,7 +103,7 @@ def _pairs(place: Place) -> dict[Path, Path]:
 
 
 def _listed(file: Path, place: Place, pairs: Mapping[Path, Path]) -> dict[Path, Path]:
-    """Those of the pictures and XML files that the list names."""
+    """Returns the pictures and XML files that the list names."""
     home = place.pictures.path
     names = {folded_name(each.relative_to(home).with_suffix("").as_posix()): each for each in pairs}
     found = {}
@@ -137,7 +141,7 @@ def _part(folder: Folder, pairs: Mapping[Path, Path]) -> Part:
 
 
 def _check_known(labels: list[str], parts: tuple[Part, ...]) -> None:
-    """Raises DataError where a label is in validation alone."""
+    """Raises DataError if only validation has a label."""
     known = set(labels)
     for each in parts[-1]:
         for box in each.boxes:

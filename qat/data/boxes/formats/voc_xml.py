@@ -1,7 +1,7 @@
-"""One file of PASCAL VOC's annotations: the size of its picture, and the objects in it.
+"""Reads one file of PASCAL VOC's annotations: the size of its picture, and the objects in it.
 
 Source: VOC2012's development kit, `devkit_doc.pdf`, section 10.1. VOC's own files count pixels from 1 and include the
-last one, so that left and top are one less here; tools write corners from 0, and are read as they write.
+last one, so left and top are one less here; other tools count from 0, and their corners are kept.
 """
 
 from collections.abc import Iterator
@@ -23,14 +23,14 @@ _NO, _YES = frozenset(("", "0", "false", "no", "unspecified")), frozenset(("1", 
 
 
 class VocPicture(NamedTuple):
-    """What a file says of its picture; `size` is None where it says none, or 0."""
+    """Holds a file's content; `size` is None if the file has none, or 0."""
 
     size: tuple[int, int] | None
     boxes: tuple[Box, ...]
 
 
 def read_voc_xml(file: Path) -> VocPicture:
-    """Returns what the file says; difficult objects are ignored ones. DataError names the file and the object."""
+    """Returns the file's content, difficult objects as ignored ones. DataError names the file and the object."""
     root = _parsed(file)
     if root.tag != "annotation":
         raise DataError(
@@ -48,7 +48,7 @@ def read_voc_xml(file: Path) -> VocPicture:
 
 
 def _parsed(file: Path) -> Element:
-    """The file's root; a document type, which could name other files or grow without end, is refused."""
+    """Returns the file's root. A document type, which could name other files or grow without end, is refused."""
     builder, parser = TreeBuilder(), expat.ParserCreate()
 
     def refuse(*_: object) -> None:
@@ -67,7 +67,7 @@ def _parsed(file: Path) -> Element:
 
 
 def _boxes(element: Element, file: Path, entry: str, shift: int) -> Iterator[Box]:
-    """An object's boxes: one, but some tools write several."""
+    """Yields an object's boxes: mostly one, but some tools write several."""
     label, found = _text(element, "name"), element.findall("bndbox")
     if not label or not found:
         others = listed(sorted({child.tag for child in element}))
@@ -85,5 +85,5 @@ def _boxes(element: Element, file: Path, entry: str, shift: int) -> Iterator[Box
 
 
 def _text(element: Element, path: str) -> str:
-    """What is written at the path below the element, "" where there is nothing."""
+    """Returns the text at the path below the element, or ""."""
     return (element.findtext(path) or "").strip()

@@ -1,16 +1,18 @@
-"""Pictures with boxes in YOLO's format, a text file for each, as Ultralytics, Roboflow, CVAT and others write them.
+"""Reads pictures with boxes in YOLO's format, a text file for each, as Ultralytics, Roboflow and CVAT write them.
 
-Rows: `qat.data.boxes.formats.yolo_rows`; where the files may lie: `qat.data.boxes.formats.yolo_layout`; what becomes
-of faulty boxes: `qat.data.boxes.faults`.
+Rows are in `qat.data.boxes.formats.yolo_rows`, the files' places in `qat.data.boxes.formats.yolo_layout`, and what
+becomes of faulty boxes in `qat.data.boxes.faults`.
 
-Takes: data.yaml with names as a list or as number: name, `val` equal to `train` (a fifth is held out instead, which is
-said), lists of pictures; obj.data; classes.txt; UTF-8 with or without its mark, UTF-16, blank lines, ends of lines of
-all systems; outlines, by the boxes around them, which is said; pictures without rows, in which nothing is, which is
-said; shares up to a hundredth beyond 0 and 1, which are cut.
-Leaves out, and names: files of rows without a picture; splits for tests.
-Refuses, naming file and line: a class beyond the names; rows of another count of numbers, such as predictions with
-scores; pixels; key points; a folder, list or picture that is missing; names that are no texts, that are there twice, or
-that differ between lists; a number of data.yaml that is there twice; no box at all.
+It takes data.yaml with names as a list or as number: name, `val` equal to `train` (a fifth is held out instead), and
+lists of pictures; obj.data; classes.txt; UTF-8 with or without its mark, UTF-16, blank lines and line ends of all
+systems; outlines, by the boxes around them; pictures without rows, which show nothing; and shares up to a hundredth
+beyond 0 and 1, which are cut. It reports equal splits, outlines and pictures without rows.
+
+It leaves out, and names: files of rows without a picture; splits for tests.
+
+It refuses, naming file and line: a class beyond the names; rows of another count of numbers, such as predictions with
+scores; pixels; key points; a folder, list or picture that is missing; names that are no texts, that are repeated, or
+that differ between lists; a repeated number in data.yaml; no box at all.
 """
 
 from collections.abc import Mapping
@@ -26,7 +28,7 @@ from qat.progress import say
 
 
 def read_yolo(yolo: Yolo) -> BoxedFolder:
-    """Returns what the files say, checked."""
+    """Returns the checked content of the files."""
     taken = {rows for part in yolo.parts for rows in part.values() if rows}
     if not taken:
         raise DataError(
@@ -46,7 +48,7 @@ def read_yolo(yolo: Yolo) -> BoxedFolder:
 
 
 def _part(yolo: Yolo, files: Mapping[Path, Path | None]) -> tuple[Part, int]:
-    """The pictures with their boxes, and how many boxes are those around outlines."""
+    """Returns the pictures with their boxes, and how many boxes are drawn around outlines."""
     part, outlines = [], 0
     for picture, rows in files.items():
         boxes, count = read_rows(rows, yolo.labels) if rows else ((), 0)

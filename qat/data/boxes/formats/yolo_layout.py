@@ -1,10 +1,10 @@
-"""Where a YOLO data set's pictures, rows and names of classes lie.
+"""Finds a YOLO data set's pictures, rows and names of classes, in one of these layouts.
 
 - data.yaml, and what it names: `images/train/` and `labels/train/`, `train/images/` and `train/labels/`, or lists
 - `obj.data` and what it names: `train.txt`, `valid.txt`, `obj.names`, as Darknet and CVAT write them
 - else the places of `qat.data.boxes.sidecars`, and classes.txt or another list of names
 
-Paths may begin with folders that are not there any more, or with `..`, as Roboflow's do; no file elsewhere is read.
+Paths may begin with folders that no longer exist, or with `..`, as Roboflow's do; no file outside the folder is read.
 """
 
 from collections.abc import Iterator
@@ -31,9 +31,9 @@ _DARKNET = ".data"
 
 @dataclass(frozen=True, kw_only=True)
 class Yolo:
-    """By part, the pictures and the files of their rows, None where a picture has none; and the classes' names.
+    """Holds, for each part, the pictures and their files of rows, None for a picture without; and the classes' names.
 
-    `said_by` is the file that says the names.
+    `said_by` is the file with the names.
     """
 
     folder: Folder
@@ -43,11 +43,11 @@ class Yolo:
 
 
 def find_yolo(folder: Folder) -> Yolo | None:
-    """What `folder` holds in this format, None where it holds nothing; DataError where something is missing."""
-    said = _data_yaml(folder) or _darknet(folder)
+    """Returns what `folder` holds in this format, None if nothing; raises DataError if something is missing."""
+    data = _data_yaml(folder) or _darknet(folder)
     places = places_of(folder, ROWS)
-    if said and said.splits:
-        parts = _said(folder, said)
+    if data and data.splits:
+        parts = _named_parts(folder, data)
     elif places:
         chosen_places = (places[""],) if "" in places else chosen(places, folder.path)
         parts = tuple(
@@ -55,23 +55,23 @@ def find_yolo(folder: Folder) -> Yolo | None:
             for place in chosen_places
             for rows in (by_picture(place, ROWS),)
         )
-    elif said:
-        raise DataError(f"expected pictures with rows beside {said.file}, found none", hint=HINT)
+    elif data:
+        raise DataError(f"expected pictures with rows beside {data.file}, found none", hint=HINT)
     else:
         return None
-    labels, file = (said.labels, said.file) if said else _names(folder)
+    labels, file = (data.labels, data.file) if data else _names(folder)
     return Yolo(folder=folder, labels=labels, said_by=file, parts=parts)
 
 
 def names_files(folder: Folder) -> list[Path]:
-    """The files below the folder that are named as lists of names of classes are."""
+    """Returns the files below the folder whose names mark them as lists of class names."""
     return [file for file in folder.all_others() if file.name.lower() in _NAMES or file.suffix.lower() == ".names"]
 
 
 def _data_yaml(folder: Folder) -> YoloData | None:
     files = [file for file in folder.others if file.suffix.lower() in SUFFIXES]
     named = [file for file in files if file.stem.lower() in {"data", "dataset"}]
-    found = [said for file in named or files if (said := read_yaml(file))]
+    found = [data for file in named or files if (data := read_yaml(file))]
     if len(found) > 1:
         raise DataError(
             f"expected one data.yaml in {folder.path}, found {listed(each.file.name for each in found)}",
@@ -81,7 +81,7 @@ def _data_yaml(folder: Folder) -> YoloData | None:
 
 
 def _darknet(folder: Folder) -> YoloData | None:
-    """What Darknet's file of `key = value` says."""
+    """Returns the content of Darknet's file of `key = value`."""
     files = [file for file in folder.others if file.suffix.lower() == _DARKNET]
     if len(files) != 1:
         return None
@@ -95,7 +95,7 @@ def _darknet(folder: Folder) -> YoloData | None:
 
 
 def _names(folder: Folder) -> tuple[tuple[str, ...], Path]:
-    """The names of classes that lists below the folder say, all the same, and the first list."""
+    """Returns the names of classes from the lists below the folder, which must agree, and the first list."""
     found = {file: numbered_lines(file) for file in names_files(folder)}
     if empty := [file for file, names in found.items() if not names]:
         raise DataError(f"expected a name for each class in {empty[0]}, found none", hint=HINT)
@@ -114,43 +114,43 @@ def _names(folder: Folder) -> tuple[tuple[str, ...], Path]:
     return next(iter(found.values())), next(iter(found))
 
 
-def _said(folder: Folder, said: YoloData) -> tuple[dict[Path, Path | None], ...]:
-    """The pictures of the folders and lists that data.yaml names, and their rows."""
-    if "train" not in said.splits:
-        raise DataError(f"expected train in {said.file}, found none", hint=HINT)
-    if "test" in said.splits:
+def _named_parts(folder: Folder, data: YoloData) -> tuple[dict[Path, Path | None], ...]:
+    """Returns the pictures of the folders and lists that data.yaml names, and their rows."""
+    if "train" not in data.splits:
+        raise DataError(f"expected train in {data.file}, found none", hint=HINT)
+    if "test" in data.splits:
         say("left aside: test")
     finder = FileFinder((folder,))
     parts = [
-        list(dict.fromkeys(picture for entry in entries for picture in _pictures(folder, finder, said, split, entry)))
-        for split, entries in said.splits.items()
+        list(dict.fromkeys(picture for entry in entries for picture in _pictures(folder, finder, data, split, entry)))
+        for split, entries in data.splits.items()
         if split != "test"
     ]
     if len(parts) == 2 and set(parts[0]) == set(parts[1]):
-        say(f"{said.file.name} names the same pictures to learn from and to validate by: a fifth is held out instead")
+        say(f"{data.file.name} names the same pictures to learn from and to validate by: a fifth is held out instead")
         parts.pop()
     return tuple(_with_rows(folder, finder, part) for part in parts)
 
 
-def _pictures(folder: Folder, finder: FileFinder, said: YoloData, split: str, entry: str) -> list[Path]:
-    """The pictures of one folder or list."""
-    for name in _forms(folder, said.base, entry):
+def _pictures(folder: Folder, finder: FileFinder, data: YoloData, split: str, entry: str) -> list[Path]:
+    """Returns the pictures of one folder or list."""
+    for name in _forms(folder, data.base, entry):
         if found := _folder_at(folder, name):
             return found.all_pictures()
-    file = finder.find(f"{said.base}/{entry}")
+    file = finder.find(f"{data.base}/{entry}")
     if file and file.suffix.lower() == ROWS:
         return list(_in_list(folder, finder, file))
     raise DataError(
-        f"expected the pictures of {split} that {said.file} names, found nothing at {quoted(entry)}",
+        f"expected the pictures of {split} that {data.file} names, found nothing at {quoted(entry)}",
         hint="unpack the whole data set, or correct the path",
     )
 
 
 def _forms(folder: Folder, base: str, entry: str) -> Iterator[str]:
-    """The paths below the folder that an entry may mean, the likeliest first; "" is the folder itself.
+    """Yields the paths below the folder that an entry may mean, the likeliest first; "" is the folder itself.
 
-    Folders in front are left out only where they are another machine's, or the folder's own name, which Roboflow
-    writes: `images` in place of a `train/images` that is missing would be other pictures.
+    Folders in front are left out only if they are another machine's, or the folder's own name, which Roboflow writes:
+    `images` in place of a missing `train/images` would be other pictures.
     """
     yield next(endings(f"{base}/{entry}"), "")
     plain = next(endings(entry), "")
@@ -171,12 +171,12 @@ def _folder_at(folder: Folder, name: str) -> Folder | None:
 
 
 def _in_list(folder: Folder, finder: FileFinder, file: Path) -> Iterator[Path]:
-    """The pictures that a list names, a line each."""
+    """Yields the pictures that a list names, one a line."""
     beside = file.parent.relative_to(folder.path).as_posix()
     for number, line in enumerate(lines_of(read_text(file, of="one path a line", at_most=256 * MIB)), start=1):
         if not line:
             continue
-        picture = finder.at(f"{beside}/{next(endings(line), '')}") or finder.find(line)
+        picture = finder.find_exact(f"{beside}/{next(endings(line), '')}") or finder.find(line)
         if picture is None:
             raise DataError(
                 f"expected the picture {quoted(line)} of line {number} of {file}, found none",
@@ -186,7 +186,10 @@ def _in_list(folder: Folder, finder: FileFinder, file: Path) -> Iterator[Path]:
 
 
 def _with_rows(folder: Folder, finder: FileFinder, pictures: list[Path]) -> dict[Path, Path | None]:
-    """The pictures and their rows: in `labels/` in place of the last `images/` of their path, else beside them."""
+    """Returns the pictures and their rows.
+
+    Rows are in `labels/` in place of the last `images/` of the picture's path, else beside the picture.
+    """
     found: dict[Path, Path | None] = {}
     owners: dict[Path, Path] = {}
     for picture in pictures:
@@ -194,7 +197,7 @@ def _with_rows(folder: Folder, finder: FileFinder, pictures: list[Path]) -> dict
         parts = list(path.parts)
         last = max((place for place, part in enumerate(parts[:-1]) if part.casefold() == "images"), default=None)
         moved = [*parts[:last], "labels", *parts[last + 1 :]] if last is not None else parts
-        rows = found[picture] = finder.at("/".join(moved)) or finder.at("/".join(parts))
+        rows = found[picture] = finder.find_exact("/".join(moved)) or finder.find_exact("/".join(parts))
         if rows and owners.setdefault(rows, picture) != picture:
             raise DataError(
                 f"expected one picture for {rows}, found {listed(each.name for each in (picture, owners[rows]))}",

@@ -1,7 +1,7 @@
-"""One file of YOLO's labels: a row `class x y width height` for each object, in shares of the picture.
+"""Reads one file of YOLO's labels: a row `class x y width height` for each object, in shares of the picture.
 
-Source: https://docs.ultralytics.com/datasets/detect/ and /segment/. Rows `class x1 y1 x2 y2 x3 y3 …` are outlines, of
-which the box around them is taken, as Ultralytics' own training of detectors does.
+Source: https://docs.ultralytics.com/datasets/detect/ and /segment/. Rows `class x1 y1 x2 y2 x3 y3 …` are outlines; the
+box around each is taken, as Ultralytics' own training of detectors does.
 """
 
 from collections.abc import Sequence
@@ -15,13 +15,14 @@ from qat.data.folders.listing import printable
 OUTLINE = "outline"
 _HINT = "write a row as: class x-centre y-centre width height, in shares of the picture"
 _BOX, _LEAST_OUTLINE = 4, 6  # numbers after the class
-_ROUNDING = 0.01  # what tools leave beyond 0 and 1
+_ROUNDING = 0.01  # tools write values this far outside 0..1
 
 
 def read_rows(file: Path, labels: Sequence[str]) -> tuple[tuple[Box, ...], int]:
     """Returns the boxes of a file, in shares, and how many of them are drawn around outlines.
 
-    DataError names the file and the line: no numbers, another count of them, a class beyond the labels, pixels.
+    Raises DataError, which names the file and the line, for no numbers, another count of them, a class beyond the
+    labels, or pixels.
     """
     lines = enumerate(lines_of(read_text(file, of="a row for each object")), start=1)
     rows = [(f"line {number}", line.split()) for number, line in lines if line]

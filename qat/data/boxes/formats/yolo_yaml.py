@@ -1,7 +1,7 @@
-"""data.yaml, which says where a YOLO data set's pictures lie and what its classes are called.
+"""Reads data.yaml, which names a YOLO data set's pictures and classes.
 
-Source: https://docs.ultralytics.com/datasets/detect/#ultralytics-yolo-format. Of its fields `path`, `train`, `val`,
-`names` and `nc` are read.
+Source: https://docs.ultralytics.com/datasets/detect/#ultralytics-yolo-format. It reads the fields `path`, `train`,
+`val`, `names` and `nc`.
 """
 
 import re
@@ -26,7 +26,7 @@ _SPLITS = {"train": ("train",), "validation": ("val", "valid", "validation"), "t
 
 @dataclass(frozen=True, kw_only=True)
 class YoloData:
-    """What the `file` says: the classes' names, and by split the folders or lists of its pictures, as it writes them.
+    """Holds a `file`'s content: the classes' names, and by split the folders or lists of its pictures, as written.
 
     `base` is the folder that those are relative to.
     """
@@ -38,9 +38,10 @@ class YoloData:
 
 
 def read_yaml(file: Path) -> YoloData | None:
-    """Returns what the file says, None where it is about something else: it has neither `names` nor `train`.
+    """Returns the file's content, or None if it has neither `names` nor `train` and so has another subject.
 
-    DataError names the file and the field: no YAML, a field or number that is there twice, names that are none.
+    Raises DataError, which names the file and the field, for no YAML, a repeated field or number, or names that are
+    none.
     """
     text = read_text(file, of="YAML")
     content = _parsed(file, text) if _FIELDS.search(text) else None
@@ -60,9 +61,9 @@ def read_yaml(file: Path) -> YoloData | None:
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]
-    """PyYAML's, but for keys that are there twice, of which it takes the last, and numbers such as 007 and 1:30.
+    """Loads YAML like PyYAML, but refuses repeated keys and keeps numbers such as 007 and 1:30 as texts.
 
-    Those stay texts: PyYAML makes 7 and 90 of them, which nobody called a class.
+    PyYAML takes the last of repeated keys, and makes 7 and 90 of those numbers, which are no class's name.
     """
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
@@ -119,7 +120,7 @@ def _labels(file: Path, content: dict[Any, Any]) -> tuple[str, ...]:
 
 
 def _places(file: Path, content: dict[Any, Any], names: tuple[str, ...]) -> tuple[str, ...]:
-    """What one of those fields says: a folder or a list of pictures, or several."""
+    """Returns the content of one of those fields: a folder or a list of pictures, or several."""
     for name in names:
         if value := content.get(name):
             return tuple(_text(file, name, each) for each in (value if isinstance(value, list) else [value]))
@@ -127,7 +128,7 @@ def _places(file: Path, content: dict[Any, Any], names: tuple[str, ...]) -> tupl
 
 
 def _shown(value: object) -> str:
-    """A number or text as it is, else what it is: lists may hold themselves."""
+    """Returns a number or text as it is, else its type, as lists may hold themselves."""
     return quoted(str(value)) if isinstance(value, str | int | float) else type(value).__name__
 
 

@@ -1,1 +1,1 @@
-"""Layouts of masks: a folder as one tool writes it comes in, and pairs of pictures and masks go out."""
+"""These readers take a folder as one tool writes it, and return pairs of pictures and masks."""

@@ -1,13 +1,16 @@
-"""CVAT's export "Segmentation mask 1.1", with its pictures: PASCAL VOC's folders, and `labelmap.txt`.
+"""Reads CVAT's export "Segmentation mask 1.1", with its pictures: PASCAL VOC's folders, and `labelmap.txt`.
 
 Source: https://docs.cvat.ai/docs/dataset_management/formats/format-smask. A line of labelmap.txt is
 `name:red,green,blue:parts:actions`; masks are PNGs of these colours, or of one channel whose numbers count the lines.
 
-Takes: masks of three channels and of palettes, by their colours; grey ones, whose numbers count the lines; labels in
-the order of the lines, whichever is background; Train.txt and Validation.txt, or default.txt, as `voc_masks` does.
-Leaves out, and names: listed pictures without a mask, which nobody annotated; the label `ignored`, which is void, as is
-224,224,192; what `voc_masks` leaves out.
-Refuses: a colour of no line, two lines of one colour or name, a line of another form, transparency, 16 bits a colour.
+It takes masks of three channels and of palettes, by their colours; grey ones, whose numbers count the lines; labels in
+the order of the lines, whichever is background; and Train.txt and Validation.txt, or default.txt, as `voc` does.
+
+It leaves out, and names: listed pictures without a mask, which are not annotated; the label `ignored`, which is void,
+as is 224,224,192; what `voc` leaves out.
+
+It refuses: a colour of no line, two lines of one colour or name, a line of another form, transparency, 16 bits a
+colour.
 """
 
 import re
@@ -27,7 +30,7 @@ _VOID_NAMES = frozenset(("ignored", "__ignore__"))
 
 
 def read_cvat(voc: Voc, file: Path) -> Masked:
-    """What lies in VOC's layout, its labels and their colours being those of the labelmap `file`."""
+    """Returns the content of VOC's layout, with the labels and colours of the labelmap `file`."""
     return Masked(key=_key(file), parts=parts_of(voc, is_partly_masked=True))
 
 
@@ -52,7 +55,7 @@ def _key(file: Path) -> Key:
 
 
 def _lines(file: Path) -> list[tuple[str, int]]:
-    """The names and colours (0xRRGGBB) of the lines that are no comments."""
+    """Returns the names and colours (0xRRGGBB) of the lines that are no comments."""
     found = []
     for number, line in enumerate(lines_of(read_text(file, of="name:red,green,blue:: a line")), start=1):
         if not line or line.startswith("#"):

@@ -1,11 +1,13 @@
-"""What labelme's `labelme2voc.py` writes: `JPEGImages/`, `SegmentationClass/` or `…PNG/`, and `class_names.txt`.
+"""Reads the files of labelme's `labelme2voc.py`: `JPEGImages/`, `SegmentationClass/` or `…PNG/`, and `class_names.txt`.
 
 Source: labelme, `examples/semantic_segmentation/labelme2voc.py`: masks are PNGs with a palette whose numbers count the
 lines of class_names.txt from 0; `__ignore__`, which that list of names leaves out, is -1, and 255 in a PNG.
 
-Takes: class_names.txt with or without a first line `__ignore__`; `_background_` as a label like others.
-Leaves out, and names: pictures without a mask, masks without a picture, SegmentationClassVisualization.
-Refuses: `__ignore__` in another line, and what `voc_masks` refuses.
+It takes class_names.txt with or without a first line `__ignore__`; `_background_` is a label like others.
+
+It leaves out, and names: pictures without a mask, masks without a picture, SegmentationClassVisualization.
+
+It refuses: `__ignore__` in another line, and what `voc` refuses.
 """
 
 from pathlib import Path
@@ -20,7 +22,7 @@ _VOID = "__ignore__"
 
 
 def read_labelme(voc: Voc, file: Path) -> Masked:
-    """What lies in VOC's layout, its labels being those of class_names.txt, the `file`."""
+    """Returns the content of VOC's layout, with the labels of class_names.txt, the `file`."""
     labels = numbered_lines(file)
     labels = labels[1:] if labels[:1] == (_VOID,) else labels
     if _VOID in labels:

@@ -1,12 +1,15 @@
-"""Pictures with masks in the SDK's own layout: `images/NAME.jpg`, `masks/NAME.png` and `labels.txt`, a label a line.
+"""Reads pictures with masks in the SDK's own layout: `images/NAME.jpg`, `masks/NAME.png` and `labels.txt`.
 
-Folders may be parted, and named in letters of any case: `train/images/`, `train/masks/`, `val/images/` …, or
-`images/train/`, `masks/train/`, `images/val/` …; `labels.txt` lies above them.
+labels.txt has a label a line. Folders may be divided, and named in letters of any case: `train/images/`,
+`train/masks/`, `val/images/` …, or `images/train/`, `masks/train/`, `images/val/` …; `labels.txt` is above them.
 
-Takes: numbers that count the lines of labels.txt from 0, 255 being void; names that differ in the case of their letters
-or in how these are composed; a byte-order mark, UTF-16, blank lines at the list's end.
-Leaves out, and names: masks without a picture, pictures in further folders, splits for tests.
-Refuses: a picture without a mask, two files of one name (a.jpg, a.png), a blank line between labels, a label twice.
+It takes numbers that count the lines of labels.txt from 0, 255 being void; names that differ in the case of their
+letters or in how these are composed; a byte-order mark, UTF-16, and blank lines at the list's end.
+
+It leaves out, and names: masks without a picture, pictures in further folders, splits for tests.
+
+It refuses: a picture without a mask, two files of one name (a.jpg, a.png), a blank line between labels, a repeated
+label.
 """
 
 from pathlib import Path
@@ -21,11 +24,11 @@ LABELS, PICTURES, MASKS = "labels.txt", "images", "masks"
 HINT = f"lay them out as DIR/{PICTURES}/NAME.jpg, DIR/{MASKS}/NAME.png and DIR/{LABELS}, a label a line"
 
 Place = tuple[Folder, Folder]
-"""A folder of pictures, and that of their masks."""
+"""Holds a folder of pictures, and the folder of their masks."""
 
 
 def read_plain(folder: Folder) -> Masked | None:
-    """What the folder holds in this layout; None where it is laid out otherwise."""
+    """Returns what the folder holds in this layout, or None if it has another."""
     places = _places(folder)
     if not places:
         return None
@@ -50,7 +53,7 @@ def _places(folder: Folder) -> tuple[Place, ...]:
 
 
 def _within(folder: Folder) -> Place | None:
-    """The folders of pictures and of masks in `folder`, if both are there."""
+    """Returns the folders of pictures and of masks in `folder`, if both are there."""
     names = {each.name.lower(): each for each in folder.folders}
     return (names[PICTURES], names[MASKS]) if {PICTURES, MASKS} <= names.keys() else None
 

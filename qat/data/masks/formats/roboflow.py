@@ -1,11 +1,14 @@
-"""Roboflow's export "Semantic Segmentation Masks": in `train/`, `valid/`: NAME.jpg, NAME_mask.png and `_classes.csv`.
+"""Reads Roboflow's export "Semantic Segmentation Masks": NAME.jpg, NAME_mask.png and `_classes.csv`, in each split.
 
-`_classes.csv` begins with `Pixel Value, Class`, and says in a line each which label a number of the masks means.
+Splits are `train/` and `valid/`. `_classes.csv` begins with `Pixel Value, Class`, and each line maps a number of the
+masks to a label.
 
-Takes: numbers as `_classes.csv` says them, labels in its order, 255 being void where it does not name it; the same
+It takes numbers as `_classes.csv` maps them, labels in its order, 255 being void unless it is named there; and the same
 files in one folder without splits, of which a fifth is held out.
-Leaves out, and names: masks without a picture, and `test/`.
-Refuses: a picture without a mask, a number or a name twice, a line of another form, other classes in valid.
+
+It leaves out, and names: masks without a picture, and `test/`.
+
+It refuses: a picture without a mask, a repeated number or name, a line of another form, other classes in valid.
 """
 
 import csv
@@ -25,7 +28,7 @@ _HEADER = ["pixel value", "class"]
 
 
 def read_roboflow(folder: Folder) -> Masked | None:
-    """What the folder holds in this layout; None where it is laid out otherwise."""
+    """Returns what the folder holds in this layout, or None if it has another."""
     places = {each.name: each for each in (folder, *folder.folders) if _classes(each)}
     if not any(_masks(place) for place in places.values()):
         return None  # the list of classifiers' labels has the same name

@@ -1,15 +1,17 @@
-"""Pictures with masks as PASCAL VOC lays them out: `JPEGImages/`, `SegmentationClass/`, `ImageSets/Segmentation/*.txt`.
+"""Reads PASCAL VOC's pictures with masks: `JPEGImages/`, `SegmentationClass/`, `ImageSets/Segmentation/*.txt`.
 
 Source: VOC2012's development kit, `devkit_doc.pdf`, sections 4 and 8: masks are PNGs with a palette, whose numbers are
 0 for background, 1 to 20 for the classes in alphabetical order, and 255 for void.
 
-Takes: train.txt and val.txt, or other names that say a split; trainval.txt, another single list, or without any list
-all masks, of which a fifth is held out; entries in quotes and in folders; the labels of labels.txt, which numbers
-count, or VOC's 21 where there is no list, which is said: then its colours count, in whatever order a palette has them,
-and in grey masks its numbers.
-Leaves out, and names: pictures that no list names, SegmentationObject, lists for tests.
-Refuses: an entry without a picture or mask, or named twice, also in train and val; colours that are not VOC's, or any
-beside labels.txt; two data sets beside each other, such as VOC2007 and VOC2012.
+It takes train.txt and val.txt, or other names of splits; trainval.txt, another single list, or without any list all
+masks, of which a fifth is held out; entries in quotes and in folders; and the labels of labels.txt, which numbers
+count. Without labels.txt it takes VOC's 21 labels and reports that: masks are then read by VOC's colours, in whatever
+order a palette has them, and grey masks by its numbers.
+
+It leaves out, and names: pictures that no list names, SegmentationObject, lists for tests.
+
+It refuses: an entry without a picture or mask, or repeated, also in train and val; colours that are not VOC's, or any
+colours beside labels.txt; two data sets beside each other, such as VOC2007 and VOC2012.
 """
 
 from dataclasses import dataclass, replace
@@ -32,7 +34,7 @@ LABELS = "labels.txt"
 
 @dataclass(frozen=True, kw_only=True)
 class Voc:
-    """The folders of pictures and masks in `folder`, and the lists of what is to learn and to validate by."""
+    """Holds the folders of pictures and masks in `folder`, and the lists of training and validation pictures."""
 
     folder: Folder
     pictures: Folder
@@ -40,12 +42,12 @@ class Voc:
     lists: tuple[Path, ...]
 
     def file(self, name: str) -> Path | None:
-        """The file beside these folders that has this name."""
+        """Returns the file of this name beside these folders, or None."""
         return next((each for each in self.folder.others if each.name.lower() == name), None)
 
 
 def find_voc(folder: Folder) -> Voc | None:
-    """What `folder`, or the only one of this layout in it, holds; DataError where there are several."""
+    """Returns what `folder`, or the only folder of this layout in it, holds; raises DataError for several."""
     if own := _voc(folder):
         return own
     found = [voc for each in folder.folders if (voc := _voc(each))]
@@ -56,7 +58,7 @@ def find_voc(folder: Folder) -> Voc | None:
 
 
 def read_voc(voc: Voc) -> Masked:
-    """What the layout holds, its labels being those of labels.txt, or VOC's own."""
+    """Returns the content of the layout, with the labels of labels.txt, or VOC's own."""
     if file := voc.file(LABELS):
         key = Key.counted(numbered_lines(file), str(file))
     else:
@@ -68,7 +70,7 @@ def read_voc(voc: Voc) -> Masked:
 
 
 def colour_of(number: int) -> int:
-    """Returns the colour, 0xRRGGBB, in which VOC's palette draws a number: its bits in turn, from each channel's top.
+    """Returns VOC's palette colour of a number, 0xRRGGBB: its bits in turn, from each channel's top.
 
     Source: VOC2012's development kit, `VOCcode/VOClabelcolormap.m`.
     """
@@ -78,7 +80,10 @@ def colour_of(number: int) -> int:
 
 
 def parts_of(voc: Voc, *, is_partly_masked: bool = False) -> tuple[tuple[Pair, ...], ...]:
-    """The pairs that the lists name, or all that there are; listed pictures may have no mask where that is usual."""
+    """Returns the pairs that the lists name, or all pairs.
+
+    With `is_partly_masked`, listed pictures may have no mask and are left out.
+    """
     pictures = by_name(voc.pictures.path, voc.pictures.all_pictures())
     masks, home = masks_by_name(voc.masks.path, voc.masks.all_pictures()), voc.masks.path
     if not voc.lists:
@@ -109,7 +114,7 @@ def _voc(folder: Folder) -> Voc | None:
 
 
 def _lists(folder: Folder | None) -> tuple[Path, ...]:
-    """The lists of training and validation, or the only one."""
+    """Returns the lists of training and validation, or the only list."""
     segmentation = (
         next((each for each in folder.folders if each.name.lower() == "segmentation"), None) if folder else None
     )
@@ -129,7 +134,7 @@ def _lists(folder: Folder | None) -> tuple[Path, ...]:
 
 
 def _entries(file: Path) -> dict[str, str]:
-    """The names that a list holds, as they are compared and as they are written."""
+    """Returns the names in a list: as they are compared, mapped to as they are written."""
     entries: dict[str, str] = {}
     for line in lines_of(read_text(file, of="one name a line")):
         entry = line[1:-1] if len(line) > 2 and line[0] == line[-1] == '"' else line
