@@ -45,6 +45,10 @@ from mobile_sdk.runtimes.coreml.readback import check_copied
 from mobile_sdk.runtimes.coreml.toolbox import coremltools_quietly
 from mobile_sdk.runtimes.requirement import requirement_of
 from tests.support import graphs
+from tests.support.operators.runtimes import (
+    CORE_ML,
+    assert_exact,
+)
 
 INTERPRETED_ONLY = pytest.mark.skipif(sys.platform == "darwin", reason="on a Mac Apple's own runtime computes")
 
@@ -123,7 +127,7 @@ def test_a_convolution_of_any_geometry_and_clamp_is_the_reference_s(
     build.head(x)
     graph = build.graph()
     pictures = graphs.pictures(graph, 3)
-    assert np.array_equal(scores(interpreted(graph, tmp_path), pictures), reference_scores(graph, pictures))
+    assert_exact(CORE_ML, graph, tmp_path, pictures)
 
 
 @pytest.mark.parametrize("clamp", Clamp)
@@ -142,7 +146,7 @@ def test_a_clamped_sum_or_product_is_the_reference_s(kind: str, clamp: Clamp, tm
     build.head(x)
     graph = build.graph()
     pictures = graphs.pictures(graph, 8)
-    assert np.array_equal(scores(interpreted(graph, tmp_path), pictures), reference_scores(graph, pictures))
+    assert_exact(CORE_ML, graph, tmp_path, pictures)
 
 
 def test_every_byte_becomes_the_code_that_the_graph_expects(tmp_path: Path) -> None:

@@ -33,6 +33,11 @@ from mobile_sdk.runtimes.executorch.export import write_model
 from mobile_sdk.runtimes.executorch.pte_file import parse_pte
 from mobile_sdk.runtimes.executorch.readback import delegate_contents, differences
 from tests.support.graphs import GRAPHS, Builder, contract_for, float_graph, int8_graph, pictures
+from tests.support.operators.random_cases import GRIDS
+from tests.support.operators.runtimes import (
+    EXECUTORCH,
+    assert_exact,
+)
 
 RUNTIME = ExecuTorchRuntime()
 
@@ -152,14 +157,7 @@ def test_biases_up_to_two_to_the_23_arrive_exactly(tmp_path):
     step = replace(conv, bias=bias, output=replace(conv.output, quantization=spread))
     step = replace(step, weight_scales=np.full_like(conv.weight_scales, conv.weight_scales.max()))
     after = Mean(input=step.output, output=replace(step.output, name="mean", shape=(16,)), path="mean")
-    assert_zero_steps_apart(Graph(input=graph.input, operators=(*graph.operators[:2], step, after)), tmp_path)
-
-
-GRIDS = st.builds(
-    lambda exponent, zero: Quantization(scale=float(np.float32(2.0**exponent)), zero_point=zero),
-    st.floats(-8, 0),
-    st.integers(-128, 127),
-)
+    assert_exact(EXECUTORCH, Graph(input=graph.input, operators=(*graph.operators[:2], step, after)), tmp_path)
 
 
 @settings(max_examples=40)
@@ -191,8 +189,7 @@ def test_any_convolution_is_exact(tmp_path, grids, kernel, stride, dilation, pad
     conv = Conv2d(input=source, output=output, path="conv", clamp=clamp, **numbers, **shape)
     graph = Graph(input=source, operators=(conv,))
     images = random.integers(0, 256, (2, 8, 8, 3)).astype(np.uint8)
-    expected = Reference(graph).run(images)
-    np.testing.assert_array_equal(scores(graph, images, tmp_path), expected)
+    assert_exact(EXECUTORCH, graph, tmp_path, images)
 
 
 @settings(max_examples=40)
@@ -203,8 +200,7 @@ def test_any_sum_and_any_product_without_ties_is_exact(tmp_path, grids, clamp, k
     output = Tensor(name="result", shape=(3, 16, 16), quantization=grids[1])
     graph = Graph(input=source, operators=(kind(a=source, b=source, clamp=clamp, output=output, path="result"),))
     images = np.arange(768).astype(np.uint8).reshape(1, 16, 16, 3)  # every code occurs
-    expected = Reference(graph).run(images)
-    np.testing.assert_array_equal(scores(graph, images, tmp_path), expected)
+    assert_exact(EXECUTORCH, graph, tmp_path, images)
 
 
 def has_ties(x: Quantization, y: Quantization) -> bool:
@@ -219,14 +215,14 @@ def test_pooling_with_uneven_padding_and_long_concatenations_are_exact(tmp_path)
     x = build.max_pool(build.conv(build.input, 6, 3, activation="relu6"), 3, 2, (0, 1, 0, 1))
     x = build.concat(*(build.conv(x, count, activation="relu6") for count in (2, 3, 4, 5, 6, 7, 8)))
     build.head(build.concat(build.conv(x, 22, 3, groups=1, activation="relu6")))
-    assert_zero_steps_apart(build.graph(), tmp_path)
+    assert_exact(EXECUTORCH, build.graph(), tmp_path)
 
 
 def test_a_depthwise_convolution_with_several_filters_a_channel_is_exact(tmp_path):
     build = Builder(int8=True, seed=4)
     x = build.conv(build.conv(build.input, 4, 3, activation="relu6"), 12, 3, groups=4, stride=2)
     build.head(x)
-    assert_zero_steps_apart(build.graph(), tmp_path)
+    assert_exact(EXECUTORCH, build.graph(), tmp_path)
 
 
 def test_average_pooling_in_float_is_delegated(tmp_path):

@@ -1,0 +1,73 @@
+"""Each runtime on one graph, held to the graph's reference: what tests of single operators claim, a function a claim."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobile_sdk.graph import arithmetic
+from mobile_sdk.graph.float_reference import FloatReference
+from mobile_sdk.graph.operators import Graph
+from mobile_sdk.graph.reference import Reference
+from mobile_sdk.runtimes.base import Structure
+from mobile_sdk.runtimes.coreml import CoreML
+from mobile_sdk.runtimes.coreml.interpreter.interpreter import InterpreterSession
+from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
+from mobile_sdk.runtimes.tflite import TfliteRuntime
+from tests.support.graph_builder import Builder, Wire, pictures
+from tests.support.operators.one_operator import contract_for
+
+Pictures = NDArray[np.uint8]
+Recipe = Callable[[Builder], Wire]
+LITERT, EXECUTORCH, CORE_ML = TfliteRuntime(), ExecuTorchRuntime(), CoreML()
+RUNTIMES: tuple[Any, ...] = (LITERT, EXECUTORCH, CORE_ML)
+
+
+def computed(runtime: Any, graph: Graph, images: Pictures, folder: Path) -> NDArray[Any]:
+    """What the runtime computes from the file that it writes; Core ML's program is interpreted, on a Mac too."""
+    path = folder / runtime.model_file
+    interface = runtime.export(graph, contract_for(graph), path)
+    load = InterpreterSession if runtime is CORE_ML else runtime.load
+    session = load(path, interface, threads=1)
+    found = np.stack([session.run(image) for image in images])
+    session.close()
+    return found
+
+
+def assert_exact(runtime: Any, graph: Graph, folder: Path, images: Pictures | None = None) -> Structure:
+    """Every element is the reference's, all computed in one partition; Core ML gives what the codes stand for."""
+    images = pictures(graph, 3) if images is None else images
+    expected: NDArray[Any] = Reference(graph).run(images)
+    if runtime is CORE_ML:
+        grid = arithmetic.quantization_of(graph.output)
+        expected = (expected.astype(np.float32) - np.float32(grid.zero_point)) * np.float32(grid.scale)
+    np.testing.assert_array_equal(computed(runtime, graph, images, folder), expected)
+    structure: Structure = runtime.structure(folder / runtime.model_file)
+    assert (structure.partitions, structure.not_delegated) == (1, ())
+    return structure
+
+
+def assert_near_float(runtime: Any, graph: Graph, folder: Path) -> None:
+    """The float32 graph's values are the float reference's, but for rounding."""
+    images = pictures(graph, 3)
+    expected = FloatReference(graph).run(images)
+    assert len(np.unique(expected)) > 3, "the values say nothing"
+    np.testing.assert_allclose(computed(runtime, graph, images, folder), expected, rtol=1e-4, atol=1e-4)
+
+
+def int8(recipe: Recipe) -> Graph:
+    """The int8 graph of a recipe of a few operators."""
+    return _built(recipe, int8=True)
+
+
+def float32(recipe: Recipe) -> Graph:
+    """The float32 twin of `int8(recipe)`."""
+    return _built(recipe, int8=False)
+
+
+def _built(recipe: Recipe, *, int8: bool) -> Graph:
+    build = Builder(int8=int8, seed=0)
+    recipe(build)
+    return build.graph()
