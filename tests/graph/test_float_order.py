@@ -37,7 +37,8 @@ from mobile_sdk.runtimes.requirement import requirement_of
 from mobile_sdk.runtimes.tflite import TfliteRuntime
 from qat.calibration.calibration import quantize
 from qat.calibration.plan import CalibrationPlan
-from tests.support.operators.emulated_arm import PAIRS, differing, grid
+from tests.support.operators.emulated_arm import PAIRS, differing
+from tests.support.operators.random_cases import grid
 from tests.support.tiny_nets import CONTRACT, Tiny, net, picture_set, rgb
 
 MASKS = CONTRACT.model_copy(update={"task": "segmentation"})

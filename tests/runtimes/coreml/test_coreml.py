@@ -7,8 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch.nn import functional
 
@@ -45,10 +43,6 @@ from mobile_sdk.runtimes.coreml.readback import check_copied
 from mobile_sdk.runtimes.coreml.toolbox import coremltools_quietly
 from mobile_sdk.runtimes.requirement import requirement_of
 from tests.support import graphs
-from tests.support.operators.runtimes import (
-    CORE_ML,
-    assert_exact,
-)
 
 INTERPRETED_ONLY = pytest.mark.skipif(sys.platform == "darwin", reason="on a Mac Apple's own runtime computes")
 
@@ -99,54 +93,6 @@ def test_every_element_of_every_tensor_is_the_reference_s(name: str, tmp_path: P
         assert np.array_equal(found["input_code"][0], expected[graph.input.name][index])
         for label, operator in zip(labels(graph), graph.operators, strict=True):
             assert np.array_equal(found[f"{label}_code"][0], expected[operator.output.name][index]), label
-
-
-@settings(max_examples=20)
-@given(
-    kernel=st.integers(1, 5),
-    stride=st.integers(1, 3),
-    dilation=st.integers(1, 2),
-    padding=st.tuples(*[st.integers(0, 3)] * 4),
-    groups=st.sampled_from([1, 3]),
-    clamp=st.sampled_from(Clamp),
-)
-def test_a_convolution_of_any_geometry_and_clamp_is_the_reference_s(
-    tmp_path: Path,
-    kernel: int,
-    stride: int,
-    dilation: int,
-    padding: tuple[int, int, int, int],
-    groups: int,
-    clamp: Clamp,
-) -> None:
-    build = graphs.Builder(int8=True, seed=kernel)
-    x = build.conv(build.input, 6, kernel, stride=stride, padding=padding, dilation=dilation, groups=groups)
-    last = build.operators[-1]
-    assert isinstance(last, Conv2d)
-    build.operators[-1] = dataclasses.replace(last, clamp=clamp)
-    build.head(x)
-    graph = build.graph()
-    pictures = graphs.pictures(graph, 3)
-    assert_exact(CORE_ML, graph, tmp_path, pictures)
-
-
-@pytest.mark.parametrize("clamp", Clamp)
-@pytest.mark.parametrize("kind", ["add", "mul", "mul by a constant", "square"])
-def test_a_clamped_sum_or_product_is_the_reference_s(kind: str, clamp: Clamp, tmp_path: Path) -> None:
-    build = graphs.Builder(int8=True, seed=5)
-    a, b = build.conv(build.input, 6, 3), build.conv(build.input, 6, 3)
-    x = build.add(a, b) if kind == "add" else build.mul(a, b)
-    last = build.operators[-1]
-    assert isinstance(last, Add | Mul)
-    if kind == "mul by a constant":
-        last = dataclasses.replace(last, b=Constant(name="b", value=-77.0, quantization=b.tensor.quantization))
-    if kind == "square":
-        last = dataclasses.replace(last, b=last.a)
-    build.operators[-1] = dataclasses.replace(last, clamp=clamp)
-    build.head(x)
-    graph = build.graph()
-    pictures = graphs.pictures(graph, 8)
-    assert_exact(CORE_ML, graph, tmp_path, pictures)
 
 
 def test_every_byte_becomes_the_code_that_the_graph_expects(tmp_path: Path) -> None:

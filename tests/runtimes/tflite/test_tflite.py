@@ -8,8 +8,6 @@ import flatbuffers
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
-from hypothesis import assume, example, given, settings
-from hypothesis import strategies as st
 
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import BundleError, CompileError
@@ -18,44 +16,25 @@ from mobile_sdk.graph.float_reference import FloatReference
 from mobile_sdk.graph.operators import (
     Activation,
     ActivationKind,
-    Add,
     AvgPool2d,
-    ChannelShuffle,
-    ChannelSlice,
-    Clamp,
-    Concat,
     Constant,
     Conv2d,
     Graph,
     Linear,
     MaxPool2d,
-    Mean,
-    Mul,
     Operator,
-    Reshape,
     Tensor,
 )
 from mobile_sdk.graph.reference import Reference
 from mobile_sdk.runtimes.base import Structure
 from mobile_sdk.runtimes.tflite import TfliteRuntime
 from mobile_sdk.runtimes.tflite.export import write_model
-from mobile_sdk.runtimes.tflite.model_file import read_structure, tensor_details
+from mobile_sdk.runtimes.tflite.model_file import tensor_details
 from tests.support.graphs import GRAPHS, Builder, float_graph, int8_graph, pictures
 from tests.support.operators.random_cases import (
-    GRIDS,
-    RATIOS,
-    SEEDS,
-    ZERO,
     grid,
     picture,
-    random_pictures,
     tensor,
-    two_operands,
-    weights,
-)
-from tests.support.operators.runtimes import (
-    LITERT,
-    assert_exact,
 )
 
 RUNTIME = TfliteRuntime()
@@ -113,189 +92,11 @@ def test_two_threads_compute_what_one_does(folder):
 # -- single operators, at random
 
 
-@settings(max_examples=40)
-@given(
-    grids=st.tuples(GRIDS, GRIDS),
-    size=st.tuples(st.integers(3, 9), st.integers(3, 9)),
-    kernel=st.tuples(st.integers(1, 3), st.integers(1, 3)),
-    stride=st.tuples(st.integers(1, 2), st.integers(1, 2)),
-    padding=st.tuples(*[st.integers(0, 2)] * 4),
-    dilation=st.sampled_from([(1, 1), (1, 1), (2, 2)]),
-    groups=st.sampled_from(["one", "depthwise", "three of two"]),
-    channels=st.integers(1, 3),
-    clamp=st.sampled_from(list(Clamp)),
-    seed=SEEDS,
-)
-def test_any_convolution_is_exact(tmp_path, grids, size, kernel, stride, padding, dilation, groups, channels, **others):
-    (x, y), clamp, seed = grids, others["clamp"], others["seed"]
-    if dilation != (1, 1):
-        size, stride = (size[0] + 2, size[1] + 2), (1, 1)
-    source = picture(*size, x)
-    doubled = Concat(output=tensor((6, *size), x, "doubled"), path="net.cat", parts=(source, source))
-    inputs = doubled.output if groups == "three of two" else source
-    count = 1 if groups == "one" else 3
-    shape = (channels if count == 1 else 3 * channels, inputs.shape[0] // count, *kernel)
-    extents = [(taps - 1) * step + 1 for taps, step in zip(kernel, dilation, strict=True)]
-    rows, columns = ((size[i] + padding[2 * i] + padding[2 * i + 1] - extents[i]) // stride[i] + 1 for i in range(2))
-    geometry: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation, "groups": count}
-    output = tensor((shape[0], rows, columns), y)
-    conv = Conv2d(output=output, path="net.conv", input=inputs, clamp=clamp, **geometry, **weights(shape, x, y, seed))
-    before = (doubled,) if groups == "three of two" else ()
-    assert_exact(LITERT, Graph(input=source, operators=(*before, conv)), tmp_path, random_pictures(*size, seed))
-
-
-@settings(max_examples=20)
-@given(grids=st.tuples(GRIDS, GRIDS), clamp=st.sampled_from(list(Clamp)), classes=st.integers(1, 20), seed=SEEDS)
-def test_any_linear_layer_is_exact(tmp_path, grids, clamp, classes, seed):
-    source = picture(1, 1)
-    vector = Reshape(output=tensor((3,), grid(1 / 128), "vector"), path="net.flatten", input=source)
-    linear = Linear(
-        output=tensor((classes,), grids[1]),
-        path="net.linear",
-        input=vector.output,
-        clamp=clamp,
-        **weights((classes, 3), grid(1 / 128), grids[1], seed),
-    )
-    assert_exact(LITERT, Graph(input=source, operators=(vector, linear)), tmp_path, random_pictures(1, 1, seed))
-
-
-@settings(max_examples=40)
-@given(x=GRIDS, ratio=RATIOS, zero=ZERO, height=st.integers(1, 17), width=st.integers(1, 17), keep=st.booleans())
-def test_any_mean_is_exact_over_odd_sizes_too(tmp_path, x, ratio, zero, height, width, keep):
-    source = picture(height, width, x)
-    y = grid(x.scale * ratio, zero)
-    mean = Mean(output=tensor((3, 1, 1) if keep else (3,), y), path="net.mean", input=source)
-    assert_exact(LITERT, Graph(input=source, operators=(mean,)), tmp_path, random_pictures(height, width, zero + 128))
-
-
-@settings(max_examples=40)
-@given(
-    x=GRIDS,
-    other=st.tuples(RATIOS, ZERO),
-    y=st.tuples(RATIOS, ZERO),
-    clamp=st.sampled_from(list(Clamp)),
-    operand=st.sampled_from(["tensor", "itself", "constant"]),
-    code=st.integers(-128, 127),
-)
-@example(x=grid(1.0, 0), other=(0.1, 0), y=(4.0, 1), clamp=Clamp.RELU6, operand="tensor", code=0)  # 6 is 1.5 steps
-def test_any_sum_is_exact_on_all_codes(tmp_path, x, other, y, clamp, operand, code):
-    low, high = arithmetic.ADD_RATIO_RANGE  # freeze keeps to it
-    assume(all(low < ratio / y[0] < high * 0.99 for ratio in (1, other[0])))
-    codes = grid(x.scale * other[0], other[1])
-    source, conv = two_operands(x, codes, (3, 16, 16))
-    constant = Constant(name="constant", value=code, quantization=codes)
-    b = {"tensor": conv.output, "itself": source, "constant": constant}[operand]
-    add = Add(output=tensor((3, 16, 16), grid(x.scale * y[0], y[1])), path="net.add", a=source, b=b, clamp=clamp)
-    before = (conv,) if operand == "tensor" else ()
-    images = np.arange(768).astype(np.uint8).reshape(1, 16, 16, 3)
-    assert_exact(LITERT, Graph(input=source, operators=(*before, add)), tmp_path, images)
-
-
-@settings(max_examples=40)
-@given(
-    x=GRIDS,
-    other=st.tuples(RATIOS, ZERO),
-    share=st.floats(0.02, 2) | st.sampled_from([0.25, 0.5, 1.0]),
-    zero=ZERO,
-    clamp=st.sampled_from(list(Clamp)),
-    operand=st.sampled_from(["tensor", "gate", "itself", "constant"]),
-)
-def test_any_product_of_a_settled_scale_is_exact(tmp_path, x, other, share, zero, clamp, operand):
-    codes = grid(x.scale * other[0], other[1])
-    source, conv = two_operands(x, codes, (3, 1, 1) if operand == "gate" else (3, 16, 16))
-    constant = Constant(name="constant", value=1, quantization=grid(codes.scale, 0))
-    operands: dict[str, Tensor | Constant] = {"itself": source, "constant": constant}
-    b = operands.get(operand, conv.output)
-    grid_b = arithmetic.quantization_of(b)
-    codes_b = np.array([1]) if operand == "constant" else np.arange(-128, 128) - grid_b.zero_point
-    wanted = grid(x.scale * grid_b.scale * share * (2 if operand == "constant" else 256), zero)
-    settled = arithmetic.settle_product_scale(x, codes_b, grid_b.scale, wanted)
-    if operand == "itself":
-        settled = arithmetic.settle_square_scale(x, wanted)
-    mul = Mul(output=tensor((3, 16, 16), grid(settled, zero)), path="net.mul", a=source, b=b, clamp=clamp)
-    before = (conv,) if operand in ("tensor", "gate") else ()
-    images = np.arange(768).astype(np.uint8).reshape(1, 16, 16, 3)
-    assert_exact(LITERT, Graph(input=source, operators=(*before, mul)), tmp_path, images)
-
-
-@settings(max_examples=15)
-@given(
-    zero=ZERO,
-    size=st.tuples(st.integers(4, 9), st.integers(4, 9)),
-    kernel=st.sampled_from([(2, 2), (3, 3), (1, 3), (2, 1), (3, 2)]),
-    stride=st.tuples(st.integers(1, 2), st.integers(1, 2)),
-    padding=st.tuples(*[st.integers(0, 1)] * 4),
-    seed=SEEDS,
-)
-def test_any_max_pooling_is_exact(tmp_path, zero, size, kernel, stride, padding, seed):
-    stride = (min(stride[0], kernel[0]), min(stride[1], kernel[1]))
-    padding = tuple(min(pad, size // 2) for pad, size in zip(padding, (kernel[0],) * 2 + (kernel[1],) * 2, strict=True))
-    source = picture(*size, grid(1 / 64, zero))
-    rows, columns = ((size[i] + padding[2 * i] + padding[2 * i + 1] - kernel[i]) // stride[i] + 1 for i in range(2))
-    window = {"kernel": kernel, "stride": stride, "padding": padding}
-    pool = MaxPool2d(output=tensor((3, rows, columns), grid(1 / 64, zero)), path="net.pool", input=source, **window)
-    assert_exact(LITERT, Graph(input=source, operators=(pool,)), tmp_path, random_pictures(*size, seed) // 2)
-
-
 def test_a_pooling_whose_stride_is_larger_than_its_window_is_refused_with_operator_and_path():
     source = picture(8, 8)
     window = {"kernel": (2, 2), "stride": (3, 3), "padding": (0, 0, 0, 0)}
     pool = MaxPool2d(output=tensor((3, 3, 3), grid(1 / 128)), path="net.pool", input=source, **window)
     assert "MaxPool2d at net.pool strides by (3, 3)" in refusal(Graph(input=source, operators=(pool,))).message
-
-
-def test_a_padded_maximum_of_a_wide_window_repeats_the_edges_in_one_partition(tmp_path):
-    source = picture(10, 9, grid(1 / 64, 3))
-    window = {"kernel": (7, 6), "stride": (2, 3), "padding": (3, 3, 3, 2)}
-    pool = MaxPool2d(output=tensor((3, 5, 3), grid(1 / 64, 3)), path="net.pool", input=source, **window)
-    structure = assert_exact(LITERT, Graph(input=source, operators=(pool,)), tmp_path, random_pictures(10, 9))
-    assert "PAD" not in structure.operators and structure.operators["CONCATENATION"] > 2
-
-
-@pytest.mark.parametrize("channels", [12, 24])
-def test_a_convolution_in_groups_of_several_channels_is_one_operator_in_int8_and_in_float32(tmp_path, channels):
-    for int8 in (True, False):
-        build = Builder(int8=int8, seed=channels)
-        build.conv(build.conv(build.input, 12, 3, activation="relu6"), channels, 3, groups=3)
-        path = tmp_path / "groups.tflite"
-        path.write_bytes(write_model(build.graph(), "groups"))
-        structure = read_structure(path)
-        assert structure.operators["CONV_2D"] == 2 and structure.partitions == 1 and structure.not_delegated == ()
-        if int8:
-            assert_exact(LITERT, build.graph(), tmp_path)
-
-
-@settings(max_examples=10)
-@given(groups=st.sampled_from([1, 2, 3]), rows=st.integers(1, 3), size=st.integers(1, 5), seed=SEEDS)
-def test_any_shuffle_of_any_slice_is_exact(tmp_path, groups, rows, size, seed):
-    source = picture(size, size)
-    repeated = Concat(output=tensor((12, size, size), grid(1 / 128), "repeated"), path="net.cat", parts=(source,) * 4)
-    first, count = seed % (12 - groups * rows + 1), groups * rows
-    part = tensor((count, size, size), grid(1 / 128), "part")
-    taken = ChannelSlice(output=part, path="net.slice", input=repeated.output, start=first, stop=first + count)
-    shuffled = ChannelShuffle(output=replace(part, name="result"), path="net.shuffle", input=part, groups=groups)
-    graph = Graph(input=source, operators=(repeated, taken, shuffled))
-    images = random_pictures(size, size, seed)
-    assert_exact(LITERT, graph, tmp_path, images)
-    whole = np.concatenate([images.transpose(0, 3, 1, 2).astype(np.int32) - 128] * 4, axis=1)
-    turned = whole[:, first : first + count].reshape(2, groups, rows, size, size).swapaxes(1, 2)
-    expected = turned.reshape(2, count, size, size).transpose(0, 2, 3, 1)
-    np.testing.assert_array_equal(Reference(graph).run(images), expected)
-
-
-@pytest.mark.parametrize("parts", [2, 3, 4, 5, 6, 9])
-def test_any_number_of_parts_is_concatenated_exactly(tmp_path, parts):
-    build = Builder(int8=True, seed=parts)
-    x = build.conv(build.input, 4, activation="relu6")
-    wires = [build.conv(x, 1 + index, activation="relu6") for index in range(parts)]
-    build.concat(*wires)
-    assert_exact(LITERT, build.graph(), tmp_path)
-
-
-def test_one_tensor_may_be_concatenated_with_itself(tmp_path):
-    source = picture(5, 5)
-    joined = Concat(output=tensor((6, 5, 5), grid(1 / 128)), path="net.cat", parts=(source, source))
-    assert_exact(LITERT, Graph(input=source, operators=(joined,)), tmp_path)
 
 
 # -- what cannot be written

@@ -1,4 +1,8 @@
-"""The emulated Cortex-A76, with graphs that try all pairs of codes, or the sums on both sides of every step."""
+"""The emulated Cortex-A76 on graphs of one operator, where rounding is hardest.
+
+Every case tries all that an operator can meet, not a sample: all pairs of codes, all codes under many factors, or the
+sums on both sides of every step between two codes.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -20,10 +24,6 @@ PAIRS: Pictures = np.stack(np.meshgrid(BYTES, BYTES, indexing="ij"), axis=-1)[np
 CONTRACT = Contract(name="operator", labels=("no", "labels"))
 UNIT = Quantization(scale=1 / 128, zero_point=0)
 FACTORS = np.concatenate([[0.5, 0.25, 0.1, 0.3, 0.7, 1.5, 2.5, 1.0], np.geomspace(0.004, 3, 56)])
-
-
-def grid(scale: float, zero_point: int) -> Quantization:
-    return Quantization(scale=float(np.float32(scale)), zero_point=zero_point)
 
 
 def mean_graph(x: Quantization, y: Quantization, side: int, channels: int) -> Graph:

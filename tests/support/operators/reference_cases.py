@@ -17,7 +17,7 @@ from mobile_sdk.graph.operators import (
 from tests.support.operators.random_cases import grid
 
 
-def picture(size: int = 8, quantization: Quantization | None = None) -> Tensor:
+def square(size: int = 8, quantization: Quantization | None = None) -> Tensor:
     return Tensor(name="picture", shape=(3, size, size), quantization=quantization or grid(1 / 128))
 
 
@@ -26,7 +26,7 @@ def one(kind: type[Operator], shape: tuple[int, ...], y: Quantization, source: T
     return Graph(input=source, operators=(kind(output=output, path="net.result", **fields),))
 
 
-def random_pictures(count: int, size: int = 8, seed: int = 0) -> NDArray[np.uint8]:
+def square_pictures(count: int, size: int = 8, seed: int = 0) -> NDArray[np.uint8]:
     return np.random.default_rng(seed).integers(0, 256, (count, size, size, 3)).astype(np.uint8)
 
 

@@ -1,4 +1,4 @@
-"""Each runtime on one graph, held to the graph's reference: what tests of single operators claim, a function a claim."""
+"""Each runtime on one graph, held to its reference: what tests of single operators claim, a function a claim."""
 
 from collections.abc import Callable
 from pathlib import Path
