@@ -1,4 +1,4 @@
-"""Rows and JoinRows: strips of a map, apart and put together again, are the map's own codes in every runtime."""
+"""Rows: a strip has the codes of its rows of the map, in every runtime."""
 
 from pathlib import Path
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mobile_sdk.graph.operators import Graph, JoinRows, Rows
+from mobile_sdk.graph.operators import Graph, Rows
 from mobile_sdk.graph.reference import Reference
 from tests.support.operators.random_cases import grid, picture, random_pictures, tensor
 from tests.support.operators.runtimes import RUNTIMES, assert_exact
@@ -26,13 +26,4 @@ def rows(start: int, stop: int) -> Rows:
 def test_a_strip_has_the_codes_of_its_rows(strip: tuple[int, int], runtime: Any, tmp_path: Path) -> None:
     graph = Graph(input=PICTURE, operators=(rows(*strip),))
     np.testing.assert_array_equal(Reference(graph).run(IMAGES), IMAGES[:, slice(*strip)].astype(int) - 128)
-    assert_exact(runtime, graph, tmp_path, IMAGES)
-
-
-@pytest.mark.parametrize("runtime", RUNTIMES, ids=lambda runtime: runtime.name)
-def test_strips_that_are_joined_are_the_map(runtime: Any, tmp_path: Path) -> None:
-    strips = tuple(rows(*strip) for strip in STARTS)
-    joined = JoinRows(output=tensor((3, 16, 16), GRID), path="net.join", parts=tuple(strip.output for strip in strips))
-    graph = Graph(input=PICTURE, operators=(*strips, joined))
-    np.testing.assert_array_equal(Reference(graph).run(IMAGES), IMAGES.astype(int) - 128)
     assert_exact(runtime, graph, tmp_path, IMAGES)

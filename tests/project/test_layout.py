@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from mobile_sdk.graph import operators
+from mobile_sdk.graph.operators import Operator
 from tests.support.repository import ROOT
 
 TESTS = ROOT / "tests"
 MOST_MODULES = 12
+OPERATORS = TESTS / "operators"  # one an operator, and so as many as there are
 MODULES = sorted(TESTS.rglob("*.py"))
 FOLDERS = sorted({module.parent for module in MODULES})
 
@@ -27,7 +30,7 @@ def imported(module: Path) -> Iterator[str]:
 def test_a_folder_says_what_it_holds_and_holds_few_modules(folder: Path) -> None:
     docstring = ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))) or ""
     assert docstring.startswith("Holds ") and docstring.endswith(".")
-    assert len(list(folder.glob("*.py"))) - 1 <= MOST_MODULES
+    assert folder == OPERATORS or len(list(folder.glob("*.py"))) - 1 <= MOST_MODULES
 
 
 def test_no_test_imports_another_one() -> None:
@@ -44,3 +47,11 @@ def test_tests_and_what_they_share_lie_apart() -> None:
     for module in MODULES:
         is_test = module.name.startswith("test_")
         assert is_test != (support in module.parents or module.name in ("__init__.py", "conftest.py")), module
+
+
+def test_every_operator_of_the_integer_graph_has_a_file_of_tests() -> None:
+    kinds = [kind for kind in vars(operators).values() if isinstance(kind, type) and issubclass(kind, Operator)]
+    names = [kind.__name__ for kind in kinds if kind is not Operator and not kind.__name__.startswith("_")]
+    files = {module.stem.removeprefix("test_").replace("_", "") for module in OPERATORS.glob("test_*.py")}
+    assert len(names) > 15
+    assert {name for name in names if name.lower() not in files} == set()
