@@ -60,7 +60,7 @@ class StockNet(nn.Module):
     def learn_steps(self) -> None:
         """It has no such phase."""
 
-    def at(self, *, freeze_observers: bool, freeze_batch_norm: bool, learn_steps: bool = False) -> None:
+    def set_phase(self, *, freeze_observers: bool, freeze_batch_norm: bool, learn_steps: bool = False) -> None:
         """The observers' part of the schedule."""
         self.prepared.apply(disable_observer if freeze_observers else enable_observer)
 

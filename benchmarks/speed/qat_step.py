@@ -67,7 +67,7 @@ def our_net(name: str, phase: Phase) -> nn.Module:
         net(pictures()[:2])
     if phase.learns_steps:
         net.learn_steps()
-    net.at(
+    net.set_phase(
         freeze_observers=not phase.observes,
         freeze_batch_norm=not phase.batch_norm_follows,
         learn_steps=phase.learns_steps,

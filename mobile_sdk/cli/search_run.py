@@ -123,7 +123,7 @@ def told(record: "SearchRecord") -> "Search":
     """A search that is at its end, as a report tells of it."""
     from mobile_sdk.report.data import Search, SearchedNet
     from qat.search.pareto import pareto_front
-    from qat.search.target import told_target
+    from qat.search.target import target_line
 
     if record.result is None:
         raise DataError("expected a search that came to its end, found one on its way", hint="let it go on: search")
@@ -149,7 +149,7 @@ def told(record: "SearchRecord") -> "Search":
         accuracy_share=result.float_accuracy_share,
         pictures=result.pictures,
         measured_again_ms=again_ms,
-        target_said=told_target(target_ms, nets[record.taken[-1]].latency_ms, nets=len(nets), again_ms=again_ms),
+        target_said=target_line(target_ms, nets[record.taken[-1]].latency_ms, nets=len(nets), again_ms=again_ms),
     )
 
 

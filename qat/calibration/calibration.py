@@ -99,7 +99,7 @@ def calibration_stages(net: FakeQuantNet, pictures: PictureSet, plan: Calibratio
     for operator in net.left_out:
         say(f"left out: {operator}")
     net.eval()
-    net.at(freeze_observers=True, freeze_batch_norm=True)
+    net.set_phase(freeze_observers=True, freeze_batch_norm=True)
     yield from _Run(net, plan or CalibrationPlan(), pictures[:CALIBRATION_PICTURES]).stages()
 
 

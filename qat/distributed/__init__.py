@@ -1,1 +1,1 @@
-"""Distributed training: processes that `torchrun` started come in, and one net that all of them hold goes out."""
+"""Distributed training takes processes that `torchrun` started and returns one net that all of them hold."""

@@ -1,4 +1,4 @@
-"""Packages that only some uses need: the extras of this package."""
+"""Imports packages that only some uses need: the extras of this package."""
 
 from importlib import import_module
 from typing import Any
@@ -7,7 +7,7 @@ from mobile_sdk.errors import MachineError
 
 
 def needed(package: str, what_for: str) -> Any:
-    """The package, imported; MachineError where it is missing."""
+    """Returns the package, imported; raises MachineError if it is missing."""
     try:
         return import_module(package)
     except ImportError as error:

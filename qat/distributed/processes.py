@@ -1,9 +1,9 @@
-"""The processes that train one net together: each takes its part of every batch, and all hold the same weights.
+"""Trains one net in several processes: each takes its part of every batch, and all hold equal weights.
 
-Gradients are averaged by PyTorch's DistributedDataParallel, which Hugging Face accelerate sets up: over nccl where the
-machine has GPUs, over gloo where it has none. Batch norms normalise by their own process's part of a batch where that
-is large enough, else by the whole batch (`qat.distributed.shared_batch_norm`). What they remember, and the ranges that
-quantizers observe, is brought together after every step.
+Gradients are averaged by PyTorch's DistributedDataParallel, which Hugging Face accelerate sets up: over nccl if the
+machine has GPUs, else over gloo. Batch norms normalise by their own process's part of a batch if that is large enough,
+else by the whole batch (`qat.distributed.shared_batch_norm`). After every step their running statistics, and the ranges
+that quantizers observe, are combined over the processes.
 """
 
 import atexit
@@ -27,10 +27,10 @@ Value = TypeVar("Value")
 Parted = TypeVar("Parted", bound="_Parts")
 _HARMLESS = (
     "`broadcast_buffers` is deprecated",  # accelerate has no name for its successor yet
-    "Grad strides do not match bucket view strides",  # of depthwise filters, whose one channel may stride anyhow
+    "Grad strides do not match bucket view strides",  # depthwise filters: their one channel may have any stride
 )
-PART_ALONE = 16  # pictures by which batch norm may normalise: fewer cost accuracy (arXiv 1803.08494, section 4.1)
-SMALLEST_PART = 2  # of a batch: batch norm cannot learn from one picture
+PART_ALONE = 16  # images by which batch norm may normalise: fewer cost accuracy (arXiv 1803.08494, section 4.1)
+SMALLEST_PART = 2  # images of a batch: batch norm cannot learn from one
 
 
 class _Parts(Protocol):
@@ -40,84 +40,85 @@ class _Parts(Protocol):
 
 @runtime_checkable
 class Observing(Protocol):
-    """A net, such as a fake-quantized one, that observes ranges while it trains."""
+    """Describes a net, such as a fake-quantized one, that observes ranges while it trains."""
 
     def followed_ranges(self) -> list[tuple[Tensor, Tensor]]:
-        """The ends `(low, high)` of the ranges that a step has just moved, scalars."""
+        """Returns the ends `(low, high)` of the ranges that a step has just moved, scalars."""
         ...
 
 
 class Processes:
-    """One process that trains alone: it has every part, and nothing to bring together."""
+    """Represents one process that trains alone: it has every part, and nothing to combine."""
 
     rank = 0
     count = 1
 
     @contextmanager
     def at_work(self, net: nn.Module) -> Iterator[None]:
-        """Inside the `with`, `net` is where this process trains it: on its own GPU, if there are any."""
+        """Moves `net`, inside the `with`, to the device that this process trains on: its own GPU, if there are any."""
         yield
 
     @contextmanager
     def training(self, net: nn.Module, batch: int) -> Iterator[None]:
-        """Inside the `with`, `net` trains on parts of batches; MachineError says that another process has ended."""
+        """Trains `net`, inside the `with`, on parts of batches; MachineError says that another process has ended."""
         yield
 
     def part_of(self, total: int) -> slice:
-        """This process's part of `total` things: as many as the others', or one more."""
+        """Returns this process's part of `total` things: as many as the others', or one more."""
         return slice(total * self.rank // self.count, total * (self.rank + 1) // self.count)
 
     def weights(self, *counts: float | Tensor) -> list[float]:
-        """What this process's means over so many things count in the means over all processes' things.
+        """Returns the weights of this process's means over so many things in the means over all processes' things.
 
-        The mean of what they then are is the mean over all; 0 where there is nothing to count.
+        The mean over processes of the weighted means is the mean over all things; a weight is 0 if there is nothing to
+        count.
         """
         return [1.0] * len(counts)
 
     def own(self, pictures: Parted) -> Parted:
-        """This process's part of pictures; SettingError where they are too few for all to have some."""
+        """Returns this process's part of pictures; raises SettingError if they are too few for all to have some."""
         return pictures
 
     def check(self, pictures: int, batch: int) -> None:
-        """Raises SettingError where a batch of the training set cannot be parted."""
+        """Raises SettingError if a batch of the training set cannot be divided."""
 
     def start_alike(self, net: nn.Module) -> None:
-        """Gives every process the main one's weights, ranges and statistics."""
+        """Gives every process the main process's weights, ranges and statistics."""
 
     def from_main(self, make: Callable[[], Value]) -> Value:
-        """What `make` gives the main process, for all; the others do not call it."""
+        """Returns the main process's result of `make` to all; the others do not call it."""
         return make()
 
     def joined(self, module: nn.Module) -> nn.Module:
-        """The module; backward averages over the processes what gradients its parameters get."""
+        """Returns the module; backward averages its parameters' gradients over the processes."""
         return module
 
     def check_gradients(self, net: nn.Module) -> None:
-        """Raises SettingError, after a backward, where a parameter that is to learn got no gradient."""
+        """Raises SettingError, after a backward, if a parameter that is to learn has no gradient."""
 
     def agree(self, net: nn.Module) -> None:
-        """Brings together what this step moved besides weights: statistics averaged, ranges wide enough for all."""
+        """Combines what this step moved besides weights: statistics are averaged, ranges made wide enough for all."""
 
     def total(self, *values: float) -> list[float]:
-        """The sums of numbers over all processes."""
+        """Returns the sums of numbers over all processes."""
         return list(values)
 
     def gathered(self, rows: Tensor) -> Tensor:
-        """All processes' rows (N, …) on the processor, in the order of the processes."""
+        """Returns all processes' rows (N, …) on the CPU, in the order of the processes."""
         return rows.cpu()
 
 
 @functools.cache
 def current_processes() -> Processes:
-    """The processes that `torchrun` started, or this one alone.
+    """Returns the processes that `torchrun` started, or this one alone.
 
-    MachineError: accelerate is missing. SettingError: more processes than GPUs.
+    Raises MachineError if accelerate is missing, and SettingError for more processes than GPUs.
     """
     return _Joined() if process_count() > 1 else Processes()
 
 
 class _Joined(Processes):
-    """Several processes, joined by accelerate."""
+    """Represents several processes, joined by accelerate."""
 
     def __init__(self) -> None:
         self.rank, self.count = process_rank(), process_count()
@@ -141,7 +142,7 @@ class _Joined(Processes):
                     warnings.filterwarnings("ignore", message=harmless)
                 yield
         except RuntimeError as error:
-            if not _is_of_a_connection(error):
+            if not _is_connection_error(error):
                 raise
             raise MachineError(
                 f"expected all {self.count} processes to go on, found that one has ended",
@@ -191,7 +192,7 @@ class _Joined(Processes):
         return value
 
     def joined(self, module: nn.Module) -> nn.Module:
-        self._accelerator.free_memory()  # of what was joined before
+        self._accelerator.free_memory()  # frees what was joined before
         joined: nn.Module = self._accelerator.prepare_model(module)
         return joined
 
@@ -241,7 +242,7 @@ def _accelerator() -> Any:
         )
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     settings = accelerate.DistributedDataParallelKwargs(
-        broadcast_buffers=False,  # they are brought together by `agree`
+        broadcast_buffers=False,  # `agree` combines them
     )
     accelerator = accelerate.Accelerator(cpu=not gpus, kwargs_handlers=[settings])
     if gpus and accelerator.local_process_index >= gpus:
@@ -251,6 +252,6 @@ def _accelerator() -> Any:
     return accelerator
 
 
-def _is_of_a_connection(error: RuntimeError) -> bool:
-    """Whether it is what gloo and nccl say where another process is gone."""
+def _is_connection_error(error: RuntimeError) -> bool:
+    """Returns whether gloo or nccl raised the error because another process is gone."""
     return isinstance(error, torch.distributed.DistError) or "gloo" in str(error)

@@ -1,8 +1,7 @@
-"""Batch norm over the whole batch where several processes have a part of it each.
+"""Normalises over the whole batch, of which several processes have a part each.
 
-As PyTorch's SyncBatchNorm, which knows no processors, only GPUs: the moments that normalise, and in backward the sums
-by which they pass gradients on, are those of all processes' pictures.
-Source: Ioffe, Szegedy 2015, arXiv 1502.03167, section 3.
+It works as PyTorch's SyncBatchNorm, which supports only GPUs: the moments that normalise, and in backward the sums for
+the gradients, are those of all processes' images. Source: Ioffe, Szegedy 2015, arXiv 1502.03167, section 3.
 """
 
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 @contextmanager
 def shared_batch_norms(net: nn.Module) -> Iterator[None]:
-    """Inside the `with`, batch norms in training normalise by the moments of all processes' pictures."""
+    """Makes batch norms in training, inside the `with`, normalise by the moments of all processes' images."""
     norms = [module for module in net.modules() if isinstance(module, _BatchNorm)]
     for norm in norms:
         norm.forward = partial(_forward, norm)  # type: ignore[method-assign]
@@ -30,7 +29,7 @@ def shared_batch_norms(net: nn.Module) -> Iterator[None]:
 
 
 def moved_statistics(module: nn.Module) -> list[Tensor]:
-    """The statistics that a step has moved, where the module is a batch norm that saw its own part of a batch alone."""
+    """Returns the statistics that a step has moved if the module is a batch norm that saw its own part alone."""
     if not (isinstance(module, _BatchNorm) and module.training) or "forward" in vars(module):
         return []
     return [value for value in (module.running_mean, module.running_var) if value is not None]
@@ -40,7 +39,7 @@ def _forward(norm: _BatchNorm, x: Tensor) -> Tensor:
     if not norm.training:
         return type(norm).forward(norm, x)
     count, mean, variance = _moments(x)
-    _remember(norm, count, mean, variance)
+    _update_statistics(norm, count, mean, variance)
     weight, bias = (norm.weight, norm.bias) if norm.affine else (torch.ones_like(mean), torch.zeros_like(mean))
     result: Tensor = _Normalised.apply(x, weight, bias, count, mean, variance, norm.eps)  # type: ignore[no-untyped-call]
     return result
@@ -48,7 +47,7 @@ def _forward(norm: _BatchNorm, x: Tensor) -> Tensor:
 
 @torch.no_grad()
 def _moments(x: Tensor) -> tuple[float, Tensor, Tensor]:
-    """How many values a channel has, their mean and (biased) variance, over all processes; (C,) both."""
+    """Returns the count of values of a channel, their mean and (biased) variance, over all processes; (C,) both."""
     axes = [axis for axis in range(x.ndim) if axis != 1]
     own = x.numel() // x.shape[1]
     variance, mean = (value.double() for value in torch.var_mean(x, axes, correction=0))
@@ -60,7 +59,7 @@ def _moments(x: Tensor) -> tuple[float, Tensor, Tensor]:
 
 
 @torch.no_grad()
-def _remember(norm: _BatchNorm, count: float, mean: Tensor, variance: Tensor) -> None:
+def _update_statistics(norm: _BatchNorm, count: float, mean: Tensor, variance: Tensor) -> None:
     if norm.running_mean is None or norm.running_var is None or norm.num_batches_tracked is None:
         return
     norm.num_batches_tracked += 1
@@ -88,7 +87,7 @@ class _Normalised(torch.autograd.Function):
         torch.distributed.all_reduce(sums)
         along, level = (sums / ctx.count).to(x.dtype).chunk(2)
         inverse = torch.rsqrt(variance + ctx.eps)
-        slope = along * weight * inverse.square()  # what the variance passes on, per unit of `x`
+        slope = along * weight * inverse.square()  # the gradient through the variance, per unit of `x`
         shift = level * weight * inverse - slope * mean
         shape = (1, -1, *[1] * (x.ndim - 2))
         of_x -= shift.reshape(shape)

@@ -1,4 +1,4 @@
-"""Which of the processes that `torchrun` started this one is, as it tells each in its environment."""
+"""Reads this process's number among those that `torchrun` started, from its environment."""
 
 import os
 
@@ -6,9 +6,9 @@ from mobile_sdk.errors import SettingError
 
 
 def process_count() -> int:
-    """How many processes train together, over all machines; 1 where nobody started several.
+    """Returns how many processes train together, over all machines; 1 if `torchrun` did not start this one.
 
-    Raises SettingError where the environment says something else than `torchrun` does.
+    Raises SettingError if the environment differs from what `torchrun` sets.
     """
     if "LOCAL_RANK" not in os.environ:
         return 1
@@ -17,7 +17,7 @@ def process_count() -> int:
 
 
 def process_rank() -> int:
-    """This process's number among them, from 0; raises SettingError like `process_count`."""
+    """Returns this process's number among them, from 0; raises SettingError like `process_count`."""
     count = process_count()
     rank = _number("RANK", least=0) if count > 1 else 0
     if rank >= count:
@@ -26,7 +26,7 @@ def process_rank() -> int:
 
 
 def is_main_process() -> bool:
-    """Whether this process writes files and news: process 0 does, and one that is alone or was told no number."""
+    """Returns whether this process writes files and news: process 0, a single one, or one with no valid number."""
     try:
         return process_rank() == 0
     except SettingError:

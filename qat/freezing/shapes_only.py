@@ -17,7 +17,7 @@ def untrained_graph(net: nn.Module, contract: Contract, *, is_int8: bool) -> Gra
     if not is_int8:
         return float_twin(net, contract).graph
     prepared = prepare(net, contract).eval()
-    prepared.at(freeze_observers=True, freeze_batch_norm=True)
+    prepared.set_phase(freeze_observers=True, freeze_batch_norm=True)
     prepared.calibrate(True)
     size_px = contract.image.size_px
     with torch.no_grad():

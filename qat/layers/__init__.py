@@ -1,1 +1,1 @@
-"""Layers: float tensors come in, and tensors on the phone's int8 grids go out, with gradients."""
+"""These layers take float tensors and return tensors on the phone's int8 grids, with gradients."""

@@ -1,4 +1,4 @@
-"""Anchors: the boxes that predictions start from, on every position of every map.
+"""Computes anchors: the boxes that predictions start from, at every position of every map.
 
 Source: Liu et al. 2016, arXiv 1512.02325, section 2.2, with the scales and ratios of TensorFlow's object detection
 API (`multiple_grid_anchor_generator.create_ssd_anchors`): three anchors on the first map, six on the others.
@@ -10,16 +10,16 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-SMALLEST_SCALE, LARGEST_SCALE = 0.2, 0.95  # of the picture's side, first map to last
+SMALLEST_SCALE, LARGEST_SCALE = 0.2, 0.95  # shares of the image's side, first map to last
 RATIOS = (1.0, 2.0, 0.5, 3.0, 1 / 3)  # width over height
 FIRST_MAP = ((0.1, 1.0), (SMALLEST_SCALE, 2.0), (SMALLEST_SCALE, 0.5))  # (scale, ratio)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Anchors:
-    """Corners (anchors, 4): left, top, right, bottom in pixels; `sizes` (anchors, 2): width and height.
+    """Holds corners (anchors, 4): left, top, right, bottom in pixels; `sizes` (anchors, 2): width and height.
 
-    In the order of the maps, of their rows and columns, and of the anchors of one position.
+    They are in the order of the maps, of their rows and columns, and of the anchors of one position.
     """
 
     corners: Tensor
@@ -27,12 +27,12 @@ class Anchors:
 
 
 def per_position(index: int) -> int:
-    """How many anchors a position of the map `index` has."""
+    """Returns how many anchors a position of the map `index` has."""
     return len(FIRST_MAP) if index == 0 else len(RATIOS) + 1
 
 
 def anchors_of(sides: list[int], size_px: int) -> Anchors:
-    """The anchors of square maps with these sides, for pictures of `size_px`."""
+    """Returns the anchors of square maps with these sides, for images of `size_px`."""
     parts = [
         _of_map(side, torch.tensor(shapes) * size_px, size_px)
         for side, shapes in zip(sides, _shapes(len(sides)), strict=True)
@@ -42,7 +42,7 @@ def anchors_of(sides: list[int], size_px: int) -> Anchors:
 
 
 def _shapes(maps: int) -> list[list[tuple[float, float]]]:
-    """Widths and heights for every map, as shares of the picture's side."""
+    """Returns widths and heights for every map, as shares of the image's side."""
     steps = max(maps - 1, 1)
     scales = [SMALLEST_SCALE + (LARGEST_SCALE - SMALLEST_SCALE) * index / steps for index in range(maps)] + [1.0]
     shapes = []

@@ -1,11 +1,11 @@
-"""A convolution as `F.conv2d` computes it, by ways that are fast on a processor and do not fail there.
+"""Computes `F.conv2d` by kernels that are fast and correct on a CPU.
 
-oneDNN's fast kernel for the weights' gradient of depthwise layers takes filters up to three columns wide. But every
-column of a filter has its gradient to itself: three at a time they are those of a narrower layer.
+oneDNN's fast kernel for the weights' gradient of depthwise layers takes filters up to three columns wide. But the
+columns of a filter have independent gradients: three at a time they are those of a narrower layer.
 
-Its kernel for the weights' gradient of 1 x 1 layers with a stride, channels last, writes beyond its memory where the
-channels are few (oneDNN 3.12, PyTorch 2.13). Of 1,800 layers of all kinds no other did. The pixels that such a layer
-reads are therefore picked first, and met with a stride of one.
+Its kernel for the weights' gradient of 1 x 1 layers with a stride, channels last, writes beyond its memory if there are
+few channels (oneDNN 3.12, PyTorch 2.13). Of 1,800 layers of all kinds no other did. The pixels that such a layer reads
+are therefore selected first, and convolved with a stride of one.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-COLUMNS = 3  # that the fast kernel takes
+COLUMNS = 3  # filter columns that the fast kernel takes
 
 
 def convolution(
@@ -29,7 +29,7 @@ def convolution(
     dilation: tuple[int, int],
     groups: int,
 ) -> Tensor:
-    """`F.conv2d` with the same arguments."""
+    """Returns the result of `F.conv2d` with the same arguments."""
     if _is_strided_pointwise(weight, stride, padding, groups):
         x, stride = x[:, :, :: stride[0], :: stride[1]], (1, 1)
     if weight.shape[2:] == x.shape[2:] == (1, 1) and groups == 1 and padding == (0, 0):
@@ -42,7 +42,7 @@ def convolution(
 
 @contextmanager
 def safe_gradients(net: nn.Module) -> Iterator[None]:
-    """Inside the `with`, PyTorch's own layers in `net` keep clear of the kernel that writes beyond its memory."""
+    """Keeps PyTorch's own layers in `net`, inside the `with`, from the kernel that writes beyond its memory."""
     layers = [layer for layer in net.modules() if isinstance(layer, nn.Conv2d) and _is_in_danger(layer)]
     for layer in layers:
         layer.forward = partial(_forward, layer)  # type: ignore[method-assign]
@@ -91,19 +91,19 @@ class _WideDepthwise(torch.autograd.Function):
         padded = F.pad(x, (left, left, top, top))
         parts, start = [], 0
         for part in weight.split(COLUMNS, dim=3):
-            parts.append(_of_columns(padded, part, gradient, ctx.stride, start))
+            parts.append(_columns_gradient(padded, part, gradient, ctx.stride, start))
             start += COLUMNS
         return of_x, torch.cat(parts, dim=3), None, None
 
 
-def _of_columns(padded: Tensor, part: Tensor, gradient: Tensor, stride: tuple[int, int], start: int) -> Tensor:
-    """The gradient of the columns `part` of the weights, which begin at column `start` of the filter."""
+def _columns_gradient(padded: Tensor, part: Tensor, gradient: Tensor, stride: tuple[int, int], start: int) -> Tensor:
+    """Returns the gradient for `part` of the weights, whose columns begin at column `start` of the filter."""
     rows, columns = (
         (outputs - 1) * step + size
         for outputs, step, size in zip(gradient.shape[2:], stride, part.shape[2:], strict=True)
     )
-    met = padded[:, :, :rows, start : start + columns]
-    return _gradients(met, part, gradient, stride, (0, 0), (False, True))[1]
+    read = padded[:, :, :rows, start : start + columns]
+    return _gradients(read, part, gradient, stride, (0, 0), (False, True))[1]
 
 
 def _gradients(
@@ -114,7 +114,7 @@ def _gradients(
     padding: tuple[int, int],
     wanted: tuple[bool, bool],
 ) -> tuple[Tensor, Tensor]:
-    """Those of `x` and `weight`."""
+    """Returns the gradients of `x` and `weight`."""
     of_x, of_weight, _ = torch.ops.aten.convolution_backward(
         gradient, x, weight, None, stride, padding, (1, 1), False, (0, 0), len(weight), (*wanted, False)
     )

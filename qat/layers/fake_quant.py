@@ -1,4 +1,4 @@
-"""Fake quantization: float tensors rounded to the int8 grid that the phone will use, gradients passed straight through.
+"""Rounds float tensors to the int8 grid that the phone will use, and passes gradients straight through.
 
 Straight-through estimation and moving-average ranges: Krishnamoorthi, arXiv 1806.08342, sections 2.4 and 3.2.
 """
@@ -16,17 +16,17 @@ from qat.layers.step_gradients import LEVELS, weight_gradients
 from qat.layers.torchao_pt2e import FakeQuantizeBase
 from qat.steps import Kind
 
-SMALLEST_SPAN = 2.0**-80  # of a range: a dead tensor still gets a scale whose products float32 holds in full
-SMALLEST_STEP = 2.0**-24  # of learned weights: they stay above zero
-RANGE_MOMENTUM = 0.05  # of the moving average, a batch: settles in about 60 steps, a short fine-tuning has them
+SMALLEST_SPAN = 2.0**-80  # a range's: a dead tensor still gets a scale whose products float32 holds in full
+SMALLEST_STEP = 2.0**-24  # of learned weights: keeps them above zero
+RANGE_MOMENTUM = 0.05  # of the moving average, a batch: settles in about 60 steps, as a short fine-tuning has
 WEIGHT_LIMIT = 127  # weights never take -128: symmetric, as Jacob et al., arXiv 1712.05877, section 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class Range:
-    """What mathematics says of a tensor's values: ends that are fixed, and how far down the low end matters.
+    """Holds the bounds that mathematics sets on a tensor's values: fixed ends, and how far down the low end matters.
 
-    A grid that is the operator's own, a gate's, is never learned.
+    A grid that belongs to the operator, such as a gate's, is never learned.
     """
 
     low: float | None = None
@@ -60,31 +60,31 @@ class TensorQuantizer(FakeQuantizeBase):  # type: ignore[misc]
 
     @property
     def is_fixed(self) -> bool:
-        """Whether mathematics fixes both ends: nothing is observed."""
+        """Returns whether mathematics fixes both ends, so that nothing is observed."""
         return self.bounds.low is not None and self.bounds.high is not None
 
     @property
     def is_rounding(self) -> bool:
-        """Whether a forward rounds; before any range was seen it cannot."""
+        """Returns whether a forward rounds; before any range was seen it cannot."""
         return self.quantizing and (self.is_fixed or bool(self.seen))
 
     @property
     def is_following(self) -> bool:
-        """Whether a forward moves the range."""
+        """Returns whether a forward moves the range."""
         return not self.is_fixed and (self.calibrating or (self.observing and self.training))
 
     def saturates_as(self, kind: Kind) -> bool:
-        """Whether leaving the range is what this clamp does."""
+        """Returns whether saturation at the ends of the range equals this clamp."""
         return self.bounds.low == 0 and (self.bounds.high is None if kind is Kind.RELU else self.bounds.high == 6)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`x` on the int8 grid, the same shape, float32; `x` itself where it does not round."""
+        """Returns `x` on the int8 grid, of its shape, float32; or `x` itself if it does not round."""
         if self.is_following:
             self.move(*extremes(x))
         return round_to(self.rounding(), x) if self.is_rounding else x
 
     def rounding(self) -> Rounding:
-        """The grid as a forward uses it, with the ends that it learns."""
+        """Returns the grid as a forward uses it, with the ends that it learns."""
         low, high = (end if self.learning and isinstance(end, nn.Parameter) else None for end in (self.low, self.high))
         if high is not None:
             self._keep_bounds()
@@ -96,7 +96,7 @@ class TensorQuantizer(FakeQuantizeBase):  # type: ignore[misc]
         )
 
     def learn(self) -> None:
-        """Makes parameters of the ends that may move; the upper end of a ReLU6 may only come down.
+        """Makes parameters of the ends that may move; the upper end of a ReLU6 may only fall.
 
         They get gradients while `learning`.
         """
@@ -108,7 +108,7 @@ class TensorQuantizer(FakeQuantizeBase):  # type: ignore[misc]
 
     @torch.no_grad()
     def move(self, low: Tensor, high: Tensor) -> None:
-        """Moves the range after values from `low` to `high`; zero is always among them."""
+        """Moves the range after values from `low` to `high`; it always contains zero."""
         if not self.is_following:
             return
         moving = []
@@ -126,12 +126,12 @@ class TensorQuantizer(FakeQuantizeBase):  # type: ignore[misc]
             self.seen.fill_(True)
 
     def calculate_qparams(self) -> tuple[Tensor, Tensor]:
-        """`(scale, zero_point)` as float32 and int32 tensors: torchao's name for it."""
+        """Returns `(scale, zero_point)` as float32 and int32 tensors; the name is torchao's."""
         grid = self.quantization()
         return torch.tensor(grid.scale), torch.tensor(grid.zero_point, dtype=torch.int32)
 
     def quantization(self) -> Quantization:
-        """The grid, as it is computed with and as it will be written into every file."""
+        """Returns the grid, as it is computed with and as it will be written into every file."""
         low = min(self.low.item(), 0.0)  # zero must be a code: padding needs it
         if self.bounds.floor is not None:
             low = max(low, self.bounds.floor)
@@ -143,27 +143,27 @@ class TensorQuantizer(FakeQuantizeBase):  # type: ignore[misc]
 
     @torch.no_grad()
     def _keep_bounds(self) -> None:
-        """Brings ends that an optimizer moved too far back to where they mean something."""
+        """Brings ends that an optimizer moved too far back into their bounds."""
         self.low.clamp_(max=0.0)
         self.high.clamp_(min=0.0, max=self.bounds.high)
 
 
 def weight_scales(weight: Tensor) -> Tensor:
-    """The scale per output channel, (O,): the largest magnitude becomes code 127."""
+    """Returns the scale per output channel, (O,): the largest magnitude becomes code 127."""
     largest = weight.detach().abs().amax(dim=tuple(range(1, weight.ndim)))
     return largest.div_(WEIGHT_LIMIT).masked_fill_(largest == 0, 1.0)
 
 
 def weight_codes(weight: Tensor, scales: Tensor) -> Tensor:
-    """`weight` (O, …) in steps of `scales` (O,), whole numbers in float32."""
+    """Returns `weight` (O, …) in steps of `scales` (O,), whole numbers in float32."""
     codes = weight.detach() / scales.reshape(-1, *[1] * (weight.ndim - 1))
     return codes.round_().clamp_(-WEIGHT_LIMIT, WEIGHT_LIMIT)
 
 
 def fake_quantize_weight(weight: Tensor, scales: Tensor | None = None) -> Tensor:
-    """`weight` (O, …) on its int8 grid, one scale per output channel: `weight_scales` if None.
+    """Returns `weight` (O, …) on its int8 grid, one scale per output channel: `weight_scales` if None.
 
-    Scales that require gradients get LSQ's; without, every weight's gradient passes.
+    Scales that require gradients get LSQ's; otherwise every weight's gradient passes.
     """
     rounded: Tensor = _RoundedWeight.apply(weight, scales)  # type: ignore[no-untyped-call]
     return rounded

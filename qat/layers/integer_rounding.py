@@ -1,4 +1,4 @@
-"""Numbers put on the grids that the phone has: weights, biases, constants."""
+"""Rounds weights, biases and constants to the grids that the phone has."""
 
 from typing import Any
 
@@ -10,9 +10,9 @@ from mobile_sdk.graph import arithmetic
 from mobile_sdk.graph.operators import INT32_MAX, Constant, Quantization
 
 LARGEST_BIAS = 2**22  # codes: bias and products together stay exact in float32, where runtimes requantize
-ADDEND_CODES = 96  # a constant's code, where the constant is large beside the sum's scale: well inside int8
-ROUNDER = 1.5 * 2.0**23  # added and taken away again, it leaves a float32 as the nearest whole number
-COARSEST = 16  # times its own scale, a channel's may become so that its sums fit int32: three bits and a sign remain
+ADDEND_CODES = 96  # a constant's code, if the constant is large beside the sum's scale: well inside int8
+ROUNDER = 1.5 * 2.0**23  # added and subtracted again, it rounds a float32 to the nearest whole number
+COARSEST = 16  # times its own scale at most, so that a channel's sums fit int32: three bits and a sign remain
 SMALLEST_FACTOR = 2.0**-24  # of a requantization; runtimes refuse below 2^-32
 
 
@@ -25,12 +25,12 @@ def snap_weights(
     *,
     path: str,
 ) -> dict[str, Any]:
-    """Weights and biases of the layer at `path` as the file holds them.
+    """Returns weights and biases of the layer at `path` as the file holds them.
 
     A channel whose weights are tiny beside its bias gets a coarser scale: its bias stays an exact integer and its
     requantization factor within what runtimes accept. So does a channel with so many inputs that a sum could leave
-    int32. A channel whose every step passes the whole of the output's grid says so by the largest factor that
-    runtimes accept, which gives the same codes. Raises CaptureError where int32 would leave next to nothing of weights.
+    int32. A channel whose every step exceeds the whole of the output's grid gets the largest factor that runtimes
+    accept, which gives the same codes. Raises CaptureError if int32 would leave next to nothing of weights.
     """
     least = np.maximum(np.abs(bias) / (x.scale * LARGEST_BIAS), SMALLEST_FACTOR * y.scale / x.scale)
     coarse = np.maximum(scales, least).astype(np.float32)
@@ -47,9 +47,10 @@ def snap_weights(
 
 
 def snap_factor(constant: float, x: Quantization, y: Quantization) -> Quantization:
-    """The grid whose code 1 is `constant`, or what gives the same products where runtimes refuse that.
+    """Returns the grid whose code 1 is `constant`, or one with equal products if runtimes refuse that.
 
-    Too small a factor makes zero of every code of `x`, too large a one takes every code but zero past the ends of `y`.
+    Too small a factor makes zero of every code of `x`; too large a factor saturates every code but zero at the ends of
+    `y`.
     """
     unit = y.scale / x.scale
     least, largest = 2 * arithmetic.PRODUCT_RATIO_RANGE[0] * unit, arithmetic.SATURATING * unit
@@ -57,7 +58,7 @@ def snap_factor(constant: float, x: Quantization, y: Quantization) -> Quantizati
 
 
 def snap_constant(name: str, value: float, scale_y: float) -> Constant:
-    """`value` as one int8 code, its scale near the sum's own."""
+    """Returns `value` as one int8 code, its scale near the sum's own."""
     magnitude = abs(value)
     scale = magnitude / ADDEND_CODES if magnitude / ADDEND_CODES > scale_y / 64 else scale_y
     code = round(value / float32(scale))
@@ -65,13 +66,13 @@ def snap_constant(name: str, value: float, scale_y: float) -> Constant:
 
 
 def is_inverted(scale: float) -> bool:
-    """Whether float32 brings every code back from its dequantized value by a product with the scale's inverse."""
+    """Returns whether a product with the scale's float32 inverse recovers every code from its dequantized value."""
     codes = np.arange(-255, 256).astype(np.float32)
     return bool((codes * np.float32(scale) * (np.float32(1) / np.float32(scale)) == codes).all())
 
 
 def inverted_scale(scale: float) -> float:
-    """The next larger scale that `is_inverted`: some 2^-16 of it away, where scales have 16 bits."""
+    """Returns the next larger scale that `is_inverted`: about 2^-16 of it away, if scales have 16 bits."""
     mantissa, exponent = np.frexp(np.float64(scale))
     for whole in range(int(np.ceil(np.ldexp(mantissa, 16))), 2**17):
         candidate = float(np.ldexp(np.float64(whole), int(exponent) - 16))
@@ -81,7 +82,7 @@ def inverted_scale(scale: float) -> float:
 
 
 def float32(value: float) -> float:
-    """The nearest float32, as Python's float."""
+    """Returns the nearest float32, as Python's float."""
     return float(np.float32(value))
 
 
@@ -97,7 +98,7 @@ def _biases(bias: NDArray[np.float64], coarse: NDArray[np.float32], x: Quantizat
 
 
 def _excess(weight: NDArray[np.int8], bias: NDArray[np.int64], x: Quantization) -> NDArray[np.float64]:
-    """How many times too wide for int32 a channel's sums are."""
+    """Returns how many times too wide for int32 a channel's sums are."""
     least, greatest = arithmetic.sum_ranges(weight, bias, x)
     excess: NDArray[np.float64] = np.maximum(-least, greatest) / INT32_MAX
     return excess

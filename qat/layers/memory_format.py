@@ -1,6 +1,6 @@
-"""How tensors lie in memory: the SDK's own nets compute channels last, which is faster; a user's net is left as it is.
+"""Sets how tensors are stored: the SDK's own nets are channels last, which is faster; a user's net stays as it is.
 
-A user's forward() may `view()` what it computes, as tutorials do, which only PyTorch's ordinary layout allows.
+A user's forward() may `view()` its results, as tutorials do, which only PyTorch's ordinary layout allows.
 """
 
 import torch
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class ChannelsLast(nn.Module):
-    """A net that lays pictures out channels last before it computes, and whose weights are best laid out so, too."""
+    """Converts its input images to channels last; its weights should be stored so, too."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -16,18 +16,18 @@ class ChannelsLast(nn.Module):
 
 
 def channels_last(x: Tensor) -> Tensor:
-    """`x` (N, C, H, W), channels last."""
+    """Returns `x` (N, C, H, W), channels last."""
     return x.contiguous(memory_format=torch.channels_last)
 
 
 def lay_out(net: nn.Module) -> None:
-    """Lays the weights of a net out channels last, where it is such a net."""
+    """Stores the weights of a net channels last, if it is such a net."""
     if isinstance(net, ChannelsLast):
         net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def device_of(net: nn.Module) -> torch.device:
-    """The device of the net's parameters; the processor for a net that has none."""
+    """Returns the device of the net's parameters; the CPU for a net that has none."""
     return next((parameter.device for parameter in net.parameters()), torch.device("cpu"))
 
 

@@ -1,4 +1,4 @@
-"""Bilinear resizing on the input's int8 grid, rounded as phones round it."""
+"""Resizes bilinearly on the input's int8 grid, with the phones' rounding."""
 
 from typing import Any
 
@@ -10,19 +10,19 @@ from qat.layers.fake_quant import TensorQuantizer
 
 
 class ResizeBilinear(nn.Module):
-    """Interpolation to `size` (rows, columns) between the centres of pixels, its results on the grid of its input."""
+    """Interpolates to `size` (rows, columns) between the centres of pixels, on the grid of its input."""
 
     def __init__(self, size: tuple[int, int]) -> None:
         super().__init__()
         self.size = size
-        self._grid: tuple[TensorQuantizer, ...] = ()  # in a tuple: the net lists it where it rounds the input
+        self._grid: tuple[TensorQuantizer, ...] = ()  # in a tuple, as the net registers it at the input
 
     def use_grid_of(self, quantizer: TensorQuantizer) -> None:
-        """Lets results round as `quantizer` rounds the input."""
+        """Rounds results as `quantizer` rounds the input."""
         self._grid = (quantizer,)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`x` (N, C, H, W) at the size; its gradient is that of the unrounded interpolation."""
+        """Returns `x` (N, C, H, W) at the size; its gradient is that of the unrounded interpolation."""
         for quantizer in self._grid:
             if quantizer.is_rounding:
                 rounded: Tensor = _Resized.apply(x, self.size, quantizer.quantization().scale)  # type: ignore[no-untyped-call]
@@ -31,7 +31,7 @@ class ResizeBilinear(nn.Module):
 
 
 def give_grids(prepared: fx.GraphModule) -> None:
-    """Tells every resizing of a prepared net which quantizer made the grid of its input."""
+    """Gives every resizing of a prepared net the quantizer of its input's grid."""
     modules = dict(prepared.named_modules(remove_duplicate=False))
     for node in prepared.graph.nodes:
         layer = modules.get(str(node.target)) if node.op == "call_module" else None
@@ -43,7 +43,7 @@ def give_grids(prepared: fx.GraphModule) -> None:
 
 
 class _Resized(torch.autograd.Function):
-    """Codes are whole numbers, and float32 holds their interpolations: so halves are halves, and go up."""
+    """Interpolates whole codes, which float32 holds exactly: so halves are exact, and are rounded up."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, size: tuple[int, int], scale: float) -> Tensor:

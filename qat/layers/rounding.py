@@ -1,8 +1,8 @@
 """Rounds activations to int8 grids, forward and backward, in the memory of one tensor.
 
-PyTorch's own fake-quantization operators store a mask beside their input and are not vectorised: on a processor they
-take twenty times as long as a clamp of the same tensor. Here a tensor is cut into blocks that stay in the cache while
-a few vectorised operators pass over them; backward needs the input, or for h-swish its slope, and one pass.
+PyTorch's own fake-quantization operators store a mask beside their input and are not vectorised: on a CPU they take
+twenty times as long as a clamp of the same tensor. Here a tensor is cut into blocks that stay in the cache while a few
+vectorised operators pass over them; backward needs the input, or for h-swish its slope, and one pass.
 """
 
 import math
@@ -23,9 +23,9 @@ BLOCK = 2**18  # elements: 1 MiB of float32, which a core's second cache holds
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Rounding:
-    """A grid, and where it is learned the ends of its range, scalars that then get gradients.
+    """Holds a grid, and, if it is learned, the ends of its range, scalars that then get gradients.
 
-    A gradient passes where a value lies within the grid's ends; where the lower one is open, also below it.
+    A gradient passes if a value is within the grid's ends, and with an open lower end also below it.
     """
 
     grid: Quantization
@@ -35,27 +35,27 @@ class Rounding:
 
     @property
     def ends(self) -> tuple[float, float]:
-        """The values between which gradients pass."""
+        """Returns the values between which gradients pass."""
         low, high = ((code - self.grid.zero_point) * self.grid.scale for code in (INT8_MIN, INT8_MAX))
         return -math.inf if self.is_open_below else low, high
 
 
 def round_to(to: Rounding, x: Tensor) -> Tensor:
-    """`x` on the grid, the same shape and layout, float32."""
+    """Returns `x` on the grid, of its shape and layout, float32."""
     result: Tensor = _Rounded.apply(x.float(), to.low, to.high, to)  # type: ignore[no-untyped-call]
     return result
 
 
 def gated_swish(x: Tensor) -> Tensor:
-    """h-swish, the gate rounded as on the phone, with the smooth gate's gradient (arXiv 1905.02244, section 5.2)."""
+    """Returns h-swish with the phone's rounded gate and the smooth gate's gradient (arXiv 1905.02244, section 5.2)."""
     result: Tensor = _GatedSwish.apply(x.float())  # type: ignore[no-untyped-call]
     return result
 
 
 def rounded_swish(before: Rounding, after: Rounding, x: Tensor) -> Tensor:
-    """`round_to(after, gated_swish(round_to(before, x)))` bit for bit, `after` open below.
+    """Returns `round_to(after, gated_swish(round_to(before, x)))` bit for bit, `after` open below.
 
-    Backward needs one tensor of `x`'s size: the slope, found while its parts are at hand.
+    Backward needs one tensor of `x`'s size: the slope, computed in the forward pass.
     """
     learned = (before.low, before.high, after.high)
     result: Tensor = _RoundedSwish.apply(x.float(), *learned, before, after)  # type: ignore[no-untyped-call]
@@ -64,14 +64,14 @@ def rounded_swish(before: Rounding, after: Rounding, x: Tensor) -> Tensor:
 
 @torch.no_grad()
 def swish_after(before: Rounding, x: Tensor) -> Tensor:
-    """`gated_swish(round_to(before, x))` for a few values without gradients."""
+    """Returns `gated_swish(round_to(before, x))` for a few values without gradients."""
     result = torch.empty_like(x)
     _swish(_rounded_copy(before.grid, x), result)
     return result
 
 
 def extremes(x: Tensor) -> tuple[Tensor, Tensor]:
-    """The least and the greatest value, float32, read in the order in which they lie in memory."""
+    """Returns the least and the greatest value, float32, read in memory's order."""
     low, high = torch.aminmax(_flat(_dense(x.detach())))
     return low.float(), high.float()
 
@@ -149,7 +149,7 @@ class _RoundedSwish(torch.autograd.Function):
 
 
 def _slope(before: Rounding, after: Rounding, x: Tensor, rounded: Tensor, product: Tensor, out: Tensor) -> None:
-    """What h-swish of the `rounded` `x` rises by, 0 where `x` or the product is beyond its grid's ends."""
+    """Writes the slope of h-swish of the `rounded` `x`, 0 if `x` or the product is beyond its grid's ends."""
     torch.ops.aten.hardswish_backward(x.new_ones(()).expand_as(x), rounded, out=out)
     torch.ops.aten.hardtanh_backward(out, product, *after.ends, grad_input=out)
     torch.ops.aten.hardtanh_backward(out, x, *before.ends, grad_input=out)
@@ -158,7 +158,7 @@ def _slope(before: Rounding, after: Rounding, x: Tensor, rounded: Tensor, produc
 def _swish_end_gradients(
     before: Rounding, after: Rounding, x: Tensor, some: Tensor, gradient: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Of the ends before h-swish, and of the upper one after it."""
+    """Returns the gradients of the range ends before h-swish, and of the upper end after it."""
     rounded = _rounded_copy(before.grid, some)
     product = torch.empty_like(some)
     _swish(rounded, product)
@@ -170,7 +170,7 @@ def _swish_end_gradients(
 
 
 def _round(grid: Quantization, x: Tensor, out: Tensor) -> None:
-    """The bits are those of torch.fake_quantize_per_tensor_affine; ties round to even."""
+    """Rounds with the bits of torch.fake_quantize_per_tensor_affine; ties round to even."""
     torch.mul(x, 1 / grid.scale, out=out)
     out.round_().clamp_(INT8_MIN - grid.zero_point, INT8_MAX - grid.zero_point).mul_(grid.scale)
 
@@ -192,19 +192,19 @@ def _dense(x: Tensor) -> Tensor:
 
 
 def _laid_out_like(x: Tensor, gradient: Tensor) -> Tensor:
-    """A mean's gradient, for one, comes expanded, not laid out."""
+    """Returns the gradient in the layout of `x`; a mean's gradient, for example, is expanded."""
     if gradient.stride() == x.stride() and gradient.dtype == x.dtype:
         return gradient
     return torch.empty_like(x).copy_(gradient)
 
 
 def _flat(x: Tensor) -> Tensor:
-    """A dense tensor as a vector, in memory's order."""
+    """Returns a dense tensor as a vector, in memory's order."""
     return x.as_strided((x.numel(),), (1,))
 
 
 def _blocks(*tensors: Tensor) -> Iterable[tuple[Tensor, ...]]:
-    """The tensors, of one layout, whole or as vectors cut alike; only processors' caches need it."""
+    """Returns the tensors, of one layout, whole or as vectors cut alike; only CPUs' caches need it."""
     if tensors[0].numel() <= BLOCK or tensors[0].device.type != "cpu":
         return (tensors,)
     return zip(*(torch.split(_flat(tensor), BLOCK) for tensor in tensors), strict=True)

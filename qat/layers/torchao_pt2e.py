@@ -1,7 +1,7 @@
-"""What is used of torchao's quantization of exported nets, imported without what torchao says of itself.
+"""Imports what is used of torchao's quantization of exported nets, without torchao's warnings at import.
 
-On import it warns of compiled parts for other machines and of its own deprecated calls: nothing of it is about the
-user's net. What it logs later is heard.
+On import it warns of compiled parts for other machines and of its own deprecated calls, which do not concern the user's
+net. Its later messages are not suppressed.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""The layers of a captured net: convolutions and linear layers with their batch norm, h-swish as the phone has it."""
+"""Defines a captured net's layers: convolutions and linear layers with their batch norm, and the phone's h-swish."""
 
 from typing import Any
 
@@ -14,11 +14,11 @@ BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d
 
 
 class Weighted(nn.Module):
-    """A layer with weights, its batch norm beside it. Subclasses say how input and weights meet.
+    """Represents a layer with weights and its batch norm. Subclasses define the operation on input and weights.
 
-    The batch norm needs no folding while it trains: per output channel it only rescales, and a scale per channel
-    rounds to the same int8 codes before and after. Once its statistics are frozen it is folded, which costs nothing.
-    `scales` are the weights' steps per output channel, (O,); None makes the largest magnitude of each the code 127.
+    The batch norm needs no folding while it trains: per output channel it only rescales, and a scale per channel rounds
+    to the same int8 codes before and after. Once its statistics are frozen it is folded, which costs nothing. `scales`
+    are the weights' steps per output channel, (O,); None makes the largest magnitude of each the code 127.
     """
 
     scales: Tensor | None
@@ -34,44 +34,44 @@ class Weighted(nn.Module):
         self.statistics_frozen = False
 
     def train(self, mode: bool = True) -> "Weighted":
-        """Ordinary `train()`, except that frozen batch-norm statistics stay frozen."""
+        """Works as `train()`, except that frozen batch-norm statistics stay frozen."""
         super().train(mode)
         if self.norm is not None:
             self.norm.train(mode and not self.statistics_frozen)
         return self
 
     def forward(self, x: Tensor) -> Tensor:
-        """The layer on `x`, batch norm included, weights on their int8 grid while `quantizing`."""
+        """Applies the layer to `x`, batch norm included, weights on their int8 grid while `quantizing`."""
         weight = self.rounded_weight() if self.quantizing else self.weight
         if self.norm is None:
-            return self.meet(x, weight, self.bias)
+            return self.apply_weights(x, weight, self.bias)
         if self.norm.training:
-            normalised: Tensor = self.norm(self.meet(x, weight, self.bias))
+            normalised: Tensor = self.norm(self.apply_weights(x, weight, self.bias))
             return normalised
         gain, shift = self.folding()
-        return self.meet(x, weight * gain.reshape(-1, *[1] * (weight.ndim - 1)), shift)
+        return self.apply_weights(x, weight * gain.reshape(-1, *[1] * (weight.ndim - 1)), shift)
 
     def rounded_weight(self) -> Tensor:
-        """The weights on their int8 grid."""
+        """Returns the weights on their int8 grid."""
         if not self.learning or self.scales is None:
             return fake_quantize_weight(self.weight, None if self.scales is None else self.scales.detach())
         with torch.no_grad():
-            self.scales.clamp_(min=SMALLEST_STEP)  # whatever an optimizer made of them
+            self.scales.clamp_(min=SMALLEST_STEP)  # an optimizer may have moved them below
         return fake_quantize_weight(self.weight, self.scales)
 
     def learn(self) -> None:
-        """Makes parameters of the steps, from where they are; they get gradients while `learning`."""
+        """Makes parameters of the present steps; they get gradients while `learning`."""
         if not isinstance(self.scales, nn.Parameter):
             start = weight_scales(self.weight) if self.scales is None else self.scales
             del self.scales
             self.scales = nn.Parameter(start)
 
-    def meet(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """The layer's own operation with the given weights."""
+    def apply_weights(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Applies the layer's own operation with the given weights."""
         raise NotImplementedError
 
     def folding(self) -> tuple[Tensor, Tensor]:
-        """`(gain, shift)` per output channel: layer and batch norm together are `gain * weight` with bias `shift`."""
+        """Returns `(gain, shift)` per output channel: layer and norm together are `gain * weight` with bias `shift`."""
         bias = self.bias if self.bias is not None else self.weight.new_zeros(len(self.weight))
         if self.norm is None:
             return torch.ones_like(bias), bias
@@ -81,9 +81,9 @@ class Weighted(nn.Module):
 
     @torch.no_grad()
     def codes(self) -> tuple[Tensor, Tensor, Tensor]:
-        """`(codes, scales, bias)`: int8 (O, …), float64 (O,), and the float64 bias, batch norm folded.
+        """Returns `(codes, scales, bias)`: int8 (O, …), float64 (O,), and the float64 bias, batch norm folded.
 
-        A scale is 0 where a channel's codes or its gain are: nothing but the bias decides such a channel's grid.
+        A scale is 0 if a channel's codes or its gain are: then only the bias decides such a channel's grid.
         """
         scales = weight_scales(self.weight) if self.scales is None else self.scales
         codes = weight_codes(self.weight, scales)
@@ -94,13 +94,13 @@ class Weighted(nn.Module):
 
     @torch.no_grad()
     def folded(self) -> tuple[Tensor, Tensor]:
-        """`(weight, bias)` in float32 with the batch norm folded: the float twin's."""
+        """Returns `(weight, bias)` in float32 with the batch norm folded, as in the float twin."""
         gain, shift = self.folding()
         return self.weight * gain.reshape(-1, *[1] * (self.weight.ndim - 1)), shift
 
 
 class Conv2d(Weighted):
-    """A convolution. `padding` is (top, bottom, left, right): a pad before the convolution is part of it."""
+    """Computes a convolution. `padding` is (top, bottom, left, right): a pad before the convolution is part of it."""
 
     def __init__(
         self,
@@ -116,11 +116,11 @@ class Conv2d(Weighted):
 
     @property
     def geometry(self) -> dict[str, Any]:
-        """How the window moves, under the names that `mobile_sdk.graph.operators.Conv2d` has for it."""
+        """Returns how the window moves, under the names of `mobile_sdk.graph.operators.Conv2d`."""
         return {"stride": self.stride, "padding": self.padding, "dilation": self.dilation, "groups": self.groups}
 
-    def meet(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """A convolution with the given weights."""
+    def apply_weights(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Computes a convolution with the given weights."""
         top, bottom, left, right = self.padding
         symmetric = top == bottom and left == right
         if not symmetric:
@@ -131,29 +131,29 @@ class Conv2d(Weighted):
 
 
 class Linear(Weighted):
-    """A fully connected layer; on a flattened (C, H, W) it is the convolution whose window is the whole map."""
+    """Computes a fully connected layer; on a flattened (C, H, W) it is a convolution whose window is the whole map."""
 
-    def meet(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """A matrix product with the given weights."""
+    def apply_weights(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Computes a matrix product with the given weights."""
         return F.linear(x, weight, bias)
 
 
 class HardSwish(nn.Module):
-    """`x * relu6(x + 3) / 6`, the gate rounded to int8 as on the phone (MobileNetV3, arXiv 1905.02244, section 5.2)."""
+    """Computes `x * relu6(x + 3) / 6` with the phone's int8 gate (MobileNetV3, arXiv 1905.02244, section 5.2)."""
 
     def __init__(self) -> None:
         super().__init__()
         self.quantizing = True
 
     def forward(self, x: Tensor) -> Tensor:
-        """h-swish of `x`; the gradient is that of the smooth gate."""
+        """Returns h-swish of `x`; the gradient is that of the smooth gate."""
         if not self.quantizing:
             return F.hardswish(x)
         return gated_swish(x)
 
 
 def in_float(captured: fx.GraphModule) -> fx.GraphModule:
-    """The same net, its layers computing in float."""
+    """Returns the net with its layers computing in float."""
     for module in captured.modules():
         if isinstance(module, Weighted | HardSwish):
             module.quantizing = False

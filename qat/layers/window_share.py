@@ -1,8 +1,8 @@
-"""How much larger a pooling window is than the part of it that an average counts: 1 inside the map, more at its border.
+"""Computes a pooling window's size over the part that an average counts: 1 inside the map, more at its border.
 
 Average pooling that leaves its padding out (`count_include_pad=False`, TensorFlow's SAME), or whose last window reaches
-beyond the padding (`ceil_mode`), is the average that counts zeros, times this share. The share is the same for every
-picture. Convolutions make it of a map of ones, whose zero padding they see as windows do: per axis, weights `u` with
+beyond the padding (`ceil_mode`), is the average that counts zeros, times this share. The share is equal for all images.
+Convolutions compute it from a map of ones, whose zero padding they see as windows do: per axis, weights `u` with
 `sum(u[i:j]) = size / (j - i)` for every part `i:j` of a window that occurs.
 """
 
@@ -26,7 +26,7 @@ Padding = tuple[int, int, int, int]
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """One depthwise convolution of those that make the share: float32 `weight` (KH, KW), one for all channels.
+    """Holds one depthwise convolution of those that compute the share: float32 `weight` (KH, KW) for all channels.
 
     `sides` are those of its output, whose largest value is `largest`.
     """
@@ -41,22 +41,22 @@ class Stage:
 
     @property
     def grid(self) -> Quantization:
-        """The grid of its output, from 0 on."""
+        """Returns the grid of its output, from 0 on."""
         return grid_of(np.array([1.0, self.largest]))
 
     def codes(self, channels: int) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
-        """Weights (channels, 1, KH, KW) as int8 codes, on a scale that holds them exactly where there is one."""
+        """Returns weights (channels, 1, KH, KW) as int8 codes, on an exact scale if there is one."""
         steps = _steps(self.weight.astype(np.float64), WEIGHT_LIMIT)
         codes = np.rint(self.weight * steps).astype(np.int8)
         return np.tile(codes, (channels, 1, 1, 1)), np.full(channels, codes.any() / steps)
 
     def geometry(self, channels: int) -> dict[str, Any]:
-        """How the window moves, under the names that `mobile_sdk.graph.operators.Conv2d` has for it."""
+        """Returns how the window moves, under the names of `mobile_sdk.graph.operators.Conv2d`."""
         return {"stride": self.stride, "padding": self.padding, "dilation": (1, 1), "groups": channels}
 
 
 class WindowShare(nn.Module):
-    """The share of every window: (N, C, rows, columns) of the map (N, C, H, W) that is pooled."""
+    """Computes the share of every window: (N, C, rows, columns) of the map (N, C, H, W) that is pooled."""
 
     share: Tensor
 
@@ -67,16 +67,16 @@ class WindowShare(nn.Module):
         self.register_buffer("share", torch.from_numpy(np.outer(*by_axis).astype(np.float32)), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The share, whatever `x` holds."""
+        """Returns the share, which does not depend on the values of `x`."""
         return self.share.to(x).expand(*x.shape[:2], *self.outputs)
 
     @property
     def grid(self) -> Quantization:
-        """The grid on which the shares lie best."""
+        """Returns the grid that represents the shares best."""
         return grid_of(self.share.numpy())
 
     def stages(self) -> Iterator[Stage]:
-        """The convolutions, in order: a map of ones where padding counts, then the shares of rows, then of columns."""
+        """Yields the convolutions in order: a map of ones where padding counts, the shares of rows, then of columns."""
         top, bottom, left, right = self.counted
         rows, columns = self.sides[0] + top + bottom, self.sides[1] + left + right
         one = np.zeros((1, 1), np.float32)
@@ -106,7 +106,7 @@ class WindowShare(nn.Module):
 
 
 def is_expressible(share: WindowShare) -> bool:
-    """Whether weights exist that give every window its share: not where one is cut on both sides in two ways."""
+    """Returns whether weights exist that give every window its share: not if one is cut on both sides in two ways."""
     for axis in (0, 1):
         taps = _taps(share, axis)
         for begin, end in _parts(share.window, share.counted, share.sides, share.outputs, axis):
@@ -116,12 +116,12 @@ def is_expressible(share: WindowShare) -> bool:
 
 
 def grid_of(values: NDArray[np.floating]) -> Quantization:
-    """The grid from 0 on that holds these values, 1 and more, best."""
+    """Returns the grid from 0 on that represents these values, 1 and more, best."""
     return Quantization(scale=float32(1 / _steps(values.astype(np.float64), LEVELS)), zero_point=INT8_MAX - LEVELS)
 
 
 def _steps(values: NDArray[np.float64], most: int) -> float:
-    """The number of steps to 1 at which no value is far from a whole number of them, and none above `most`."""
+    """Returns the number of steps to 1 at which all values are nearly whole numbers of steps, none above `most`."""
     largest = np.abs(values).max()
     if largest == 0:
         return 1.0
@@ -138,7 +138,7 @@ def _steps(values: NDArray[np.float64], most: int) -> float:
 def _parts(
     window: Window, counted: Padding, sides: tuple[int, int], outputs: tuple[int, int], axis: int
 ) -> list[tuple[int, int]]:
-    """The parts `(begin, end)` of a window along one axis that occur where it meets the map and counted padding."""
+    """Returns the parts `(begin, end)` of a window along one axis that overlap the map and counted padding."""
     size, step, before = window.kernel[axis], window.stride[axis], window.padding[2 * axis]
     starts = np.arange(outputs[axis]) * step - before
     first, last = -counted[2 * axis], sides[axis] + counted[2 * axis + 1]
@@ -153,7 +153,7 @@ def _shares(
 
 
 def _taps(share: WindowShare, axis: int) -> NDArray[np.float32]:
-    """The least weights along one axis that give every part of a window that occurs its share."""
+    """Returns the least weights along one axis that give every part of a window that occurs its share."""
     size = share.window.kernel[axis]
     parts = sorted(set(_parts(share.window, share.counted, share.sides, share.outputs, axis)))
     inside = np.array([[begin <= tap < end for tap in range(size)] for begin, end in parts], np.float64)

@@ -1,4 +1,4 @@
-"""MobileNets as tables: build one by name, list them, count what a net costs."""
+"""Builds MobileNets by name from tables, lists them, and counts a net's cost."""
 
 from qat.nets.blocks import ImageClassifier
 from qat.nets.cost import Cost, count_cost

@@ -1,4 +1,4 @@
-"""A net of MobileNetV3's family as plain data: what its tables say, and what a search changes."""
+"""Describes a net of MobileNetV3's family as plain data: its tables' rows, and what a search changes."""
 
 from typing import Annotated, Literal, NamedTuple
 
@@ -11,7 +11,7 @@ Channels = Annotated[int, Field(ge=1, le=16384)]
 
 
 class Bottleneck(NamedTuple):
-    """An inverted residual; one that does not expand (`expanded` is what it reads) has no first 1×1 convolution."""
+    """Describes an inverted residual; if it does not expand (`expanded` is its input), it has no first 1×1."""
 
     kernel: Literal[3, 5, 7]
     expanded: Channels
@@ -22,9 +22,9 @@ class Bottleneck(NamedTuple):
 
 
 class Architecture(Document):
-    """Stem, blocks, last convolution and the classifier's hidden layer, in channels; `activation` is of all but blocks.
+    """Holds stem, blocks, last convolution and hidden layer in channels; `activation` is that of all but the blocks.
 
-    It is what a searched net's file says of itself; `qat.nets.classifiers.mobilenet_v3.build` builds it.
+    A searched net's file contains it; `qat.nets.classifiers.mobilenet_v3.build` builds it.
     """
 
     stem: Channels
@@ -35,12 +35,12 @@ class Architecture(Document):
 
     @property
     def inputs(self) -> tuple[int, ...]:
-        """What each block reads, in channels."""
+        """Returns the input channels of each block."""
         return (self.stem, *(block.channels for block in self.blocks[:-1]))
 
     @property
     def bottlenecks(self) -> tuple[tuple[int, ...], ...]:
-        """Blocks by index, and the stem as -1: together where outputs are added up and so have equal channels."""
+        """Returns groups of blocks, by index, whose outputs are added and so have equal channels; the stem is -1."""
         groups = [[-1]]
         for index in range(len(self.blocks)):
             if self.has_shortcut(index):
@@ -50,15 +50,15 @@ class Architecture(Document):
         return tuple(map(tuple, groups))
 
     def has_shortcut(self, index: int) -> bool:
-        """Whether a block's input is added to its output."""
+        """Returns whether a block's input is added to its output."""
         return self.blocks[index].stride == 1 and self.inputs[index] == self.blocks[index].channels
 
     def expands(self, index: int) -> bool:
-        """Whether a block has a first 1×1 convolution."""
+        """Returns whether a block has a first 1×1 convolution."""
         return self.blocks[index].expanded != self.inputs[index]
 
     def differences(self, other: "Architecture") -> str:
-        """What changes on the way from here to `other`, whose blocks are as many, in words; blocks count from 1."""
+        """Returns the changes from here to `other`, which has as many blocks, in words; blocks count from 1."""
         blocks: dict[tuple[str, object, object], list[int]] = {}
         for index, pair in enumerate(zip(self.blocks, other.blocks, strict=True), start=1):
             for field, before, after in zip(Bottleneck._fields, *pair, strict=True):

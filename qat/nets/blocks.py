@@ -1,4 +1,4 @@
-"""What the nets are built of; every operator is a module, so that a module's path names it."""
+"""Defines the blocks that nets are built of; every operator is a module, so that a module's path names it."""
 
 from collections.abc import Callable
 
@@ -12,12 +12,13 @@ Norm = Callable[[int], nn.Module]
 
 
 class ImageClassifier(ChannelsLast):
-    """Features, global average, classifier: (N, 3, H, W) float32 to (N, classes) float32 logits, H and W at least 32.
+    """Joins features, global average and classifier: (N, 3, H, W) float32 to (N, classes) float32 logits.
 
-    The attributes carry torchvision's names (`features`, `avgpool`, `classifier`), hence so do the weights' keys.
+    H and W are at least 32. The attributes have torchvision's names (`features`, `avgpool`, `classifier`), and so do
+    the weights' keys.
     """
 
-    contract: Contract | None = None  # what `fit` and `evaluate` train it for; `build_net` sets it
+    contract: Contract | None = None  # `fit` and `evaluate` read it; `build_net` sets it
 
     def __init__(self, features: nn.Sequential, classifier: nn.Sequential) -> None:
         super().__init__()
@@ -28,13 +29,13 @@ class ImageClassifier(ChannelsLast):
         self.apply(_initialise)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the logits: no softmax."""
+        """Returns the logits: no softmax."""
         logits: Tensor = self.classifier(self.flatten(self.avgpool(self.features(x))))
         return logits
 
 
 class ConvNormActivation(nn.Sequential):
-    """A convolution padded by `kernel // 2` on every side, batch norm, and, unless it is linear, an activation."""
+    """Chains a convolution padded by `kernel // 2` on every side, batch norm and, if given, an activation."""
 
     def __init__(
         self,
@@ -54,8 +55,8 @@ class ConvNormActivation(nn.Sequential):
 class SqueezeExcitation(nn.Module):
     """Scales each channel by a gate in 0..1 that is computed from the average of all channels.
 
-    Source: MobileNetV3, section 5.3: hard-sigmoid gate, squeezed to a quarter of the channels (here a multiple of 8)
-    unless `squeezed` says otherwise.
+    Source: MobileNetV3, section 5.3: a hard-sigmoid gate, squeezed to a quarter of the channels (here a multiple of 8)
+    unless `squeezed` is given.
     """
 
     def __init__(self, channels: int, squeezed: int | None = None) -> None:
@@ -68,13 +69,13 @@ class SqueezeExcitation(nn.Module):
         self.scale_activation = nn.Hardsigmoid()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (N, C, H, W) for (N, C, H, W)."""
+        """Returns (N, C, H, W) for (N, C, H, W)."""
         gate: Tensor = self.scale_activation(self.fc2(self.activation(self.fc1(self.avgpool(x)))))
         return x * gate
 
 
 def make_divisible(channels: float) -> int:
-    """Return the multiple of 8 nearest to `channels`, at least 8 and never below 90 % of `channels`.
+    """Returns the multiple of 8 nearest to `channels`, at least 8 and never below 90 % of `channels`.
 
     Source: TF-Slim's `_make_divisible`, used by MobileNetV2 and V3.
     """
@@ -83,7 +84,7 @@ def make_divisible(channels: float) -> int:
 
 
 def _initialise(module: nn.Module) -> None:
-    """Draw convolutions from He's normal distribution (fan out) and linear layers from N(0, 0.01); biases are 0."""
+    """Draws convolutions from He's normal distribution (fan out) and linear layers from N(0, 0.01); biases are 0."""
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight, mode="fan_out")
     elif isinstance(module, nn.Linear):

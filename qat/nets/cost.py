@@ -1,4 +1,4 @@
-"""What a net costs: parameters and multiply-adds, counted from the module itself."""
+"""Counts a net's parameters and multiply-adds from the module itself."""
 
 import copy
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from mobile_sdk.errors import CaptureError
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """Parameters and multiply-adds of a net.
+    """Holds the parameters and multiply-adds of a net.
 
-    `parameters` is everything that is learned, batch norm's scales and shifts (`batch_norm_parameters`) included.
-    `multiply_adds` counts what the papers count, for one picture: convolutions and linear layers, those of the
+    `parameters` counts everything that is learned, batch norm's scales and shifts (`batch_norm_parameters`) included.
+    `multiply_adds` counts what the papers count, for one image: convolutions and linear layers, those of the
     squeeze-and-excite included; not biases, batch norm, activations, pooling, nor element-wise additions and products.
     """
 
@@ -26,11 +26,12 @@ class Cost:
 
 
 def count_cost(net: nn.Module, size_px: int | tuple[int, int]) -> Cost:
-    """Count the parameters of `net`, and its multiply-adds for one RGB picture, square or (height, width).
+    """Counts the parameters of `net`, and its multiply-adds for one RGB image, square or (height, width).
 
-    Only shapes are computed (on the meta device), in milliseconds after a process's first call, which makes torch load
-    another second of itself. `net` is left as it was.
-    Raises CaptureError when the net does not accept such a picture.
+    Only shapes are computed (on the meta device). That takes milliseconds after a process's first call, in which torch
+    loads another second of itself. `net` is not changed.
+
+    Raises CaptureError when the net does not accept such an image.
     """
     height, width = (size_px, size_px) if isinstance(size_px, int) else size_px
     shapes = _on_meta_device(net).eval()
@@ -53,7 +54,7 @@ def count_cost(net: nn.Module, size_px: int | tuple[int, int]) -> Cost:
 
 
 def _on_meta_device(net: nn.Module) -> nn.Module:
-    """Copy the modules without copying the tensors: the memo tells `deepcopy` what stands for each of them."""
+    """Copies the modules without the tensors: `deepcopy`'s memo maps each tensor to one on the meta device."""
     memo: dict[int, object] = {}
     for parameter in net.parameters():
         memo[id(parameter)] = nn.Parameter(parameter.detach().to("meta"), requires_grad=False)

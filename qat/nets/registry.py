@@ -1,4 +1,4 @@
-"""The nets by name: building one for a contract, and listing them all."""
+"""Registers the nets by name, builds one for a contract, and lists them all."""
 
 import difflib
 from collections.abc import Callable
@@ -27,8 +27,8 @@ from qat.nets.cost import count_cost
 
 Setting = float | str  # bool and int among them
 
-_SMALLEST_SIZE_PX = 32  # most of these nets halve the picture five times
-_LARGEST_WIDTH = 4.0  # 16 times the multiply-adds: beyond any phone, and surely a slip
+_SMALLEST_SIZE_PX = 32  # most of these nets halve the image five times
+_LARGEST_WIDTH = 4.0  # 16 times the multiply-adds: too many for any phone, and surely a mistake
 _RANGES = {"expansion": (1, 16), "hidden": (8, 8192)}
 _CHOICES: dict[str, tuple[Setting, ...]] = {
     "groups": (1, 2, 3, 4, 8),
@@ -41,10 +41,10 @@ _CHOICES: dict[str, tuple[Setting, ...]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class NetEntry:
-    """A net that `build_net` knows, and what it costs at width 1.0 on 224 px pictures of 1000 classes.
+    """Describes a net that `build_net` builds, and its cost at width 1.0 for 224 px and 1000 classes.
 
-    `top1_accuracy` is the float net's ImageNet accuracy (0..1) that TF-Slim's READMEs publish of a MobileNet, and the
-    papers of the others (Xception's at 299 px).
+    `top1_accuracy` is the float net's ImageNet accuracy (0..1) in TF-Slim's READMEs for a MobileNet, and in the papers
+    for the others (Xception's at 299 px).
     """
 
     name: str
@@ -96,12 +96,14 @@ _NETS = {
 
 
 def build_net(name: str, contract: Contract, *, width: float = 1.0, **settings: Setting | None) -> ImageClassifier:
-    """Build the net called `name`, freshly initialised, with one output for each of the contract's labels.
+    """Builds the net called `name`, freshly initialised, with one output for each of the contract's labels.
 
     `width` is the papers' α; ρ is `contract.image.size_px`. Settings that are None or left out have the papers' value:
     `expansion` (MobileNetV2) is t; `linear` and `shortcut` are its ablations, see `mobilenet_v2`; `hidden` (V3) is the
     width of the classifier's hidden layer, see `mobilenet_v3_small`; `groups` (ShuffleNet) are those of its 1×1
-    convolutions; `pointwise_first` and `inner_relu` (Xception) are how Inception's separable convolution differs.
+    convolutions; `pointwise_first` and `inner_relu` (Xception) are the differences of Inception's separable
+    convolution.
+
     Raises SettingError for an unknown name, a setting that the net does not have, and impossible values.
     """
     expect_to_build(name, contract, width)
@@ -121,17 +123,17 @@ def build_net(name: str, contract: Contract, *, width: float = 1.0, **settings: 
 
 
 def list_nets() -> tuple[NetEntry, ...]:
-    """List every net that `build_net` knows; the costs are counted from the nets themselves, in a second or two."""
+    """Lists every net that `build_net` builds; the costs are counted from the nets themselves, in a second or two."""
     return tuple(_entry(name, family) for name, family in _NETS.items())
 
 
 def net_names() -> tuple[str, ...]:
-    """Returns the names that `build_net` knows."""
+    """Returns the names that `build_net` accepts."""
     return tuple(_NETS)
 
 
 def near_nets(name: str) -> tuple[str, ...]:
-    """Returns the names of nets that a mistaken one may mean: the shortest that it begins, or else the nearest."""
+    """Returns the names of nets that a mistaken one may mean: the shortest that begin with it, else the nearest."""
 
     def plain(each: str) -> str:
         return "".join(letter for letter in each.lower() if letter.isalnum())

@@ -1,4 +1,4 @@
-"""A trained float net as one safetensors file that says itself what net it is and for which contract."""
+"""Saves a trained float net as one safetensors file whose header names the net and its contract."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -30,11 +30,11 @@ _BUILDERS: Mapping[Task, Callable[..., ImageClassifier | Ssd | Segmenter]] = {
 
 
 class SavedNet(Document):
-    """What stands in the file's header: the net's name and width, its contract, and how it was trained.
+    """Holds the file's header: the net's name and width, its contract, and how it was trained.
 
-    A net that was searched has an `architecture`; its name and width are those of the net that the search began with.
-    `net_settings` are what `build_detector` or `build_segmenter` was given besides the width. `by_label` is what the
-    last epoch's validation gave for each label, as `History` says.
+    A searched net has an `architecture`; its name and width are those of the net that the search began with.
+    `net_settings` are the arguments of `build_detector` or `build_segmenter` besides the width. `by_label` is the last
+    epoch's validation result for each label, as in `History`.
     """
 
     net: str
@@ -48,7 +48,7 @@ class SavedNet(Document):
 
     @property
     def title(self) -> str:
-        """What the net is called where people read it."""
+        """Returns the net's name for reports."""
         return self.net if self.architecture is None else f"{self.net}, searched"
 
 
@@ -59,7 +59,7 @@ def save_net(net: nn.Module, saved: SavedNet, path: Path) -> None:
 
 
 def read_header(path: Path) -> SavedNet | None:
-    """The header of a file that `save_net` wrote; None for any other file, such as a published checkpoint."""
+    """Returns the header of a file that `save_net` wrote; None for any other file, such as a published checkpoint."""
     try:
         check_regular(path, at_most=MOST_WEIGHTS)
         with safe_open(path, framework="pt") as file:
@@ -75,7 +75,7 @@ def read_header(path: Path) -> SavedNet | None:
 
 
 def load_net(path: Path) -> tuple[ImageClassifier | Ssd | Segmenter, SavedNet]:
-    """The net and its header; raises DataError for a file that `save_net` did not write."""
+    """Returns the net and its header; raises DataError for a file that `save_net` did not write."""
     saved = read_header(path)
     if saved is None:
         raise DataError(f"expected a net that `train` wrote, found {path.name}", hint="name net.safetensors")

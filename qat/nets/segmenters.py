@@ -1,9 +1,9 @@
-"""Mobile DeepLabv3, R-ASPP and LR-ASPP: a label for every pixel, on MobileNets.
+"""Builds Mobile DeepLabv3, R-ASPP and LR-ASPP: they return a label for every pixel, on MobileNets.
 
-DeepLabv3's head with and without atrous pyramid: MobileNetV2 paper, section 6.3 (without, it is the V3 paper's
-R-ASPP). LR-ASPP: MobileNetV3 paper, section 6.4, Figure 10. The gate's sigmoid is a hard-sigmoid, as in the released
-code (`image_se_uses_qsigmoid`), and its pooling takes in the whole map: at 49 × 49 in steps of (16, 20), the paper's
-covers all of its 64 × 128 map too.
+DeepLabv3's head, with and without the atrous pyramid, is in the MobileNetV2 paper, section 6.3 (without, it is the V3
+paper's R-ASPP). LR-ASPP is in the MobileNetV3 paper, section 6.4, Figure 10. The gate's sigmoid is a hard-sigmoid, as
+in the released code (`image_se_uses_qsigmoid`), and its pooling covers the whole map: at 49 × 49 in steps of (16, 20),
+the paper's covers all of its 64 × 128 map too.
 """
 
 from collections import OrderedDict
@@ -28,21 +28,21 @@ from qat.nets.classifiers.mobilenet_v3 import mobilenet_v3_large, mobilenet_v3_s
 
 Head = Literal["aspp", "r-aspp", "lr-aspp"]
 
-_RATES = {8: (12, 24, 36), 16: (6, 12, 18), 32: (3, 6, 9)}  # of the pyramid, by output stride (DeepLabv3, section 3.3)
+_RATES = {8: (12, 24, 36), 16: (6, 12, 18), 32: (3, 6, 9)}  # by output stride (DeepLabv3, section 3.3)
 _FILTERS = {"aspp": 256, "r-aspp": 256, "lr-aspp": 128}
 _conv = partial(ConvNormActivation, norm=partial(nn.BatchNorm2d, eps=0.001, momentum=0.03), activation=nn.ReLU)
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Backbone:
-    """`features(width, halves_tail)`, and `low`: the last of them of output stride 8."""
+    """Holds `features(width, halves_tail)`, and `low`: the index of the last of them at output stride 8."""
 
     features: Callable[[float, bool], nn.Sequential]
     low: int
 
 
 def _v2(width: float, halves: bool) -> nn.Sequential:
-    """All but the last convolution: the head reads "the second last feature map"."""
+    """Returns all features but the last convolution: the head reads "the second last feature map"."""
     return nn.Sequential(*list(mobilenet_v2(2, width=width, halves_tail=halves).features)[:-1])
 
 
@@ -59,7 +59,7 @@ _BACKBONES = {
 
 
 class Segmenter(ChannelsLast):
-    """Features and a head: (N, 3, H, W) float32 to logits (N, labels, H, W), both sides multiples of 32."""
+    """Joins features and a head: (N, 3, H, W) float32 to logits (N, labels, H, W), both sides multiples of 32."""
 
     contract: Contract | None = None
 
@@ -69,7 +69,7 @@ class Segmenter(ChannelsLast):
         head.apply(_initialise)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the logits: no softmax."""
+        """Returns the logits: no softmax."""
         size, low = _size(x), x
         for index, layer in enumerate(self.features):
             if index == self.low:
@@ -80,7 +80,7 @@ class Segmenter(ChannelsLast):
 
 
 class AtrousPyramid(nn.Module):
-    """Convolutions of the map side by side and the map's average, joined: DeepLabv3's head; with 1×1 alone, R-ASPP."""
+    """Joins parallel convolutions of the map and the map's average: DeepLabv3's head; with 1×1 alone, R-ASPP."""
 
     def __init__(self, inputs: int, filters: int, labels: int, rates: tuple[int, ...]) -> None:
         super().__init__()
@@ -93,7 +93,7 @@ class AtrousPyramid(nn.Module):
         self.classifier = nn.Conv2d(filters, labels, 1)
 
     def forward(self, x: Tensor, low: Tensor) -> Tensor:
-        """Return the logits (N, labels, …) of every position of `x`."""
+        """Returns the logits (N, labels, …) of every position of `x`."""
         pooled = _resized(self.pooled(self.pool(x)), _size(x))
         joined = torch.cat([*(branch(x) for branch in self.branches), pooled], dim=1)
         logits: Tensor = self.classifier(self.dropout(self.project(joined)))
@@ -101,7 +101,7 @@ class AtrousPyramid(nn.Module):
 
 
 class LiteReducedPyramid(nn.Module):
-    """LR-ASPP: a 1×1 convolution opened by a gate of the map's average, and a finer map's scores beside it."""
+    """Computes LR-ASPP: a 1×1 convolution, gated by the map's average, plus a finer map's scores."""
 
     def __init__(self, inputs: int, low_inputs: int, filters: int, labels: int) -> None:
         super().__init__()
@@ -112,7 +112,7 @@ class LiteReducedPyramid(nn.Module):
         self.low_classifier = nn.Conv2d(low_inputs, labels, 1)
 
     def forward(self, x: Tensor, low: Tensor) -> Tensor:
-        """Return the logits (N, labels, …) of every position of `low`."""
+        """Returns the logits (N, labels, …) of every position of `low`."""
         gated = self.conv(x) * self.gate(self.pool(x))
         logits: Tensor = self.classifier(_resized(gated, _size(low))) + self.low_classifier(low)
         return logits
@@ -128,11 +128,12 @@ def build_segmenter(
     width: float = 1.0,
     halves_tail: bool | None = None,
 ) -> Segmenter:
-    """Build a segmenter on the backbone `name`, with the contract's labels, for its pictures or others.
+    """Builds a segmenter on the backbone `name`, with the contract's labels and image size.
 
-    `output_stride`: pixels of the picture to a position of the deepest map, 8, 16 or 32; what a stride would have left
-    out is skipped by atrous convolutions. `filters` are the head's: 128 for LR-ASPP, else 256. `halves_tail`: the last
-    block's channels are halved (the V3 paper's RF2); so they are for LR-ASPP. Raises SettingError for what cannot be.
+    `output_stride` is the number of image pixels to a position of the deepest map, 8, 16 or 32; atrous convolutions
+    skip the pixels that a removed stride would have left out. `filters` are the head's: 128 for LR-ASPP, else 256.
+    `halves_tail` halves the channels of the last block (the V3 paper's RF2); by default only LR-ASPP does. Raises
+    SettingError for impossible values.
     """
     expect_to_build(name, contract, width)
     expect("output_stride", output_stride, int)
@@ -157,12 +158,12 @@ def build_segmenter(
 
 
 def list_backbones() -> tuple[str, ...]:
-    """The names that `build_segmenter` knows."""
+    """Returns the names that `build_segmenter` accepts."""
     return tuple(_BACKBONES)
 
 
 def dilate(features: nn.Sequential, output_stride: int) -> None:
-    """Take strides beyond `output_stride` away; later filters leave so many more pixels out.
+    """Removes strides beyond `output_stride`, and dilates later filters by as much.
 
     Source: TF-Slim's `mobilenet_base`: a layer that loses its stride keeps the rate of the layers before it.
     """
@@ -189,7 +190,7 @@ def _check(head: str, output_stride: int, width: float, size_px: int) -> None:
 
 
 def _through(layer: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
-    """What a block gives, and what its depthwise convolution does (DeepLab's `depthwise_output`); V1 has no such."""
+    """Returns a block's output and its depthwise convolution's (DeepLab's `depthwise_output`), which V1 lacks."""
     block = getattr(layer, "conv", None) or getattr(layer, "block", None)
     if not isinstance(block, nn.Sequential):
         x = layer(x)
@@ -228,7 +229,7 @@ def _resized(x: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def _initialise(module: nn.Module) -> None:
-    """Draw convolutions from He's normal distribution; biases are 0."""
+    """Draws convolutions from He's normal distribution; biases are 0."""
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight, mode="fan_in")
         if module.bias is not None:

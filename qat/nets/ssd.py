@@ -1,7 +1,7 @@
-"""SSD and SSDLite on MobileNets: Liu et al. 2016, arXiv 1512.02325; SSDLite: Sandler et al. 2018, section 6.2.
+"""Builds SSD and SSDLite on MobileNets: Liu et al. 2016, arXiv 1512.02325; Sandler et al. 2018, section 6.2.
 
-Layout, anchors and depths are those of TensorFlow's object detection API, whose nets the papers' tables describe:
-two maps of the backbone (output stride 16 and 32) and up to four more, each half the size of the one before it.
+Layout, anchors and depths are those of TensorFlow's object detection API, whose nets the papers' tables describe: two
+maps of the backbone (output stride 16 and 32) and up to four more, each half the size of the one before it.
 """
 
 import copy
@@ -24,13 +24,13 @@ from qat.nets.classifiers.mobilenet_v2 import mobilenet_v2
 from qat.nets.classifiers.mobilenet_v3 import mobilenet_v3_large, mobilenet_v3_small
 
 EXTRA_DEPTHS = (512, 256, 256, 128)
-_SMALLEST_DEPTH = 16  # of an extra map at a small width
+_SMALLEST_DEPTH = 16  # channels of an extra map at a small width
 _conv = partial(ConvNormActivation, norm=partial(nn.BatchNorm2d, eps=0.001, momentum=0.03), activation=nn.ReLU6)
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Backbone:
-    """`features(width)`, and `tap`: in which of them C4 lies, in its expansion where it has one."""
+    """Holds `features(width)`, and `tap`: the index of C4 in them, in its block's expansion if it has one."""
 
     features: Callable[[float], nn.Sequential]
     tap: int
@@ -53,10 +53,10 @@ _BACKBONES = {
 
 
 class Ssd(ChannelsLast):
-    """Maps of a backbone and of extra layers, a predictor of boxes and one of scores on each, and the box decoder.
+    """Joins maps of a backbone and of extra layers, predictors of boxes and of scores on each, and the box decoder.
 
-    (N, 3, S, S) float32 to (N, anchors, 4 + 1 + labels): left, top, right and bottom in pixels of the S × S picture,
-    then the logits of "nothing" and of every label. `is_lite`: predictors and extra layers are separable.
+    It maps (N, 3, S, S) float32 to (N, anchors, 4 + 1 + labels): left, top, right and bottom in pixels of the S × S
+    image, then the logits of "nothing" and of every label. With `is_lite`, predictors and extra layers are separable.
     """
 
     contract: Contract | None = None
@@ -85,11 +85,11 @@ class Ssd(ChannelsLast):
             part.apply(_initialise)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the decoded boxes and logits of all anchors."""
+        """Returns the decoded boxes and logits of all anchors."""
         maps = []
         for index, layer in enumerate(self.features):
             if index == self.tap and (first := _expansion(layer)) is not None:
-                x = first(x)  # C4 lies inside the block: its other layers read what is predicted from
+                x = first(x)  # C4 is inside the block: its other layers read the predictors' input
                 maps.append(x)
                 x = _rest(layer)(x)
                 continue
@@ -107,9 +107,9 @@ class Ssd(ChannelsLast):
 
 
 def build_detector(name: str, contract: Contract, *, width: float = 1.0, is_lite: bool = True) -> Ssd:
-    """Build SSDLite (regular SSD unless `is_lite`) on the backbone `name`, with the contract's labels and picture size.
+    """Builds SSDLite, or SSD unless `is_lite`, on the backbone `name`, with the contract's labels and image size.
 
-    `mobilenet_v3_large` and `_small` have the halved tail (the daggers in the V3 paper's Table 6), `…_full` not.
+    `mobilenet_v3_large` and `_small` have the halved tail (the daggers in the V3 paper's Table 6), `…_full` do not.
     Raises SettingError for an unknown name, a width that is not above 0 or a size below 64 px.
     """
     expect_to_build(name, contract, width)
@@ -130,25 +130,25 @@ def build_detector(name: str, contract: Contract, *, width: float = 1.0, is_lite
 
 
 def list_backbones() -> tuple[str, ...]:
-    """The names that `build_detector` knows."""
+    """Returns the names that `build_detector` accepts."""
     return tuple(_BACKBONES)
 
 
 def _expansion(layer: nn.Module) -> nn.Module | None:
-    """The 1×1 convolution that an inverted residual begins with; None for other layers."""
+    """Returns the 1×1 convolution that an inverted residual begins with; None for other layers."""
     block = getattr(layer, "conv", None) or getattr(layer, "block", None)
     return block[0] if isinstance(block, nn.Sequential) else None
 
 
 def _rest(layer: nn.Module) -> nn.Module:
-    """The block behind its expansion; blocks that change the map's size have no shortcut."""
+    """Returns the block after its expansion; blocks that change the map's size have no shortcut."""
     block = getattr(layer, "conv", None) or layer.block
     assert isinstance(block, nn.Sequential) and not layer.has_shortcut
     return block[1:]
 
 
 def _maps(features: nn.Sequential, tap: int, size_px: int) -> tuple[list[int], list[int]]:
-    """Sides in pixels and channels of C4 and C5."""
+    """Returns sides in pixels and channels of C4 and C5."""
     with torch.device("meta"):
         x = torch.empty(1, 3, size_px, size_px)
     shapes = []
@@ -185,7 +185,7 @@ def _regular_predictor(inputs: int, outputs: int) -> nn.Module:
 
 
 def _initialise(module: nn.Module) -> None:
-    """Draw weights from N(0, 0.03), as TensorFlow's configurations do."""
+    """Draws weights from N(0, 0.03), as TensorFlow's configurations do."""
     if isinstance(module, nn.Conv2d):
         nn.init.normal_(module.weight, 0, 0.03)
         if module.bias is not None:

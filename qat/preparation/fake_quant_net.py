@@ -87,7 +87,7 @@ class FakeQuantNet(ChannelsLast):
         """The ends `(low, high)` of every range that a training step moves, as they stand."""
         return [(part.low, part.high) for part in self._parts(TensorQuantizer) if part.is_following]
 
-    def at(self, *, freeze_observers: bool, freeze_batch_norm: bool, learn_steps: bool = False) -> None:
+    def set_phase(self, *, freeze_observers: bool, freeze_batch_norm: bool, learn_steps: bool = False) -> None:
         """Moves the net along its schedule: which ranges and statistics still follow the data.
 
         Ranges first follow it, then are learned (observers frozen, `learn_steps`), then stand still: without either,

@@ -1,1 +1,1 @@
-"""Hardware-aware search: nets of MobileNetV3's family for a latency, by NetAdapt and by MnasNet's reward."""
+"""Hardware-aware search finds nets of MobileNetV3's family for a latency, by NetAdapt and by MnasNet's reward."""

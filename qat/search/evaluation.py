@@ -1,4 +1,4 @@
-"""How good a candidate is: a short training, and its accuracy on pictures that were kept from it."""
+"""Evaluates a candidate: trains it shortly, and measures its accuracy on pictures kept from that training."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -19,10 +19,10 @@ from qat.training.plan import TrainPlan
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Task:
-    """What every candidate of a search learns and is judged by.
+    """Holds the data, contract and plan by which every candidate of a search is trained and evaluated.
 
-    `pictures.train` to learn from, `pictures.validation` to be judged by: both are parts of the pictures to learn from,
-    so that the search never sees the pictures that its result is judged by. A candidate that starts from weights takes
+    `pictures.train` is for training, `pictures.validation` for evaluation: both are parts of the training pictures, so
+    that the search never sees the pictures that its result is evaluated on. A candidate that starts from weights takes
     `steps` steps, one that starts from nothing all epochs of the plan.
     """
 
@@ -34,7 +34,7 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Parent:
-    """The net that a candidate is cut from."""
+    """Holds the net that a candidate is cut from."""
 
     architecture: Architecture
     state: State
@@ -42,18 +42,18 @@ class Parent:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Job:
-    """A candidate to evaluate; `seed` decides its batches, and its first weights where it has no parent."""
+    """Holds a candidate to evaluate; `seed` decides its batches, and its first weights if it has no parent."""
 
     number: int
     architecture: Architecture
     parent: Parent | None
     seed: int
-    is_trained: bool = False  # already: it is the start net as it came
+    is_trained: bool = False  # it is the start net with its own weights
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Outcome:
-    """What a candidate gave; its weights where it had a parent."""
+    """Holds a candidate's accuracy, and its weights if it had a parent."""
 
     accuracy_share: float
     state: dict[str, Tensor] | None
@@ -64,13 +64,13 @@ Evaluate = Callable[[Sequence[Job]], Iterator[tuple[Job, Outcome]]]
 
 
 def held_apart(pictures: Pictures, share: float = 0.2) -> Pictures:
-    """The pictures to learn from, parted again: `share` of them judge candidates."""
+    """Returns the training pictures, divided again: `share` of them evaluate candidates."""
     count = max(1, round(share * len(pictures.train)))
     return replace(pictures, train=pictures.train[count:], validation=pictures.train[:count])
 
 
 def run_job(job: Job, task: Task) -> Outcome:
-    """Trains and judges one candidate, on one thread: the same on every machine of a kind, wherever it runs."""
+    """Trains and evaluates one candidate, on one thread: the result is equal on every machine of a kind."""
     torch.set_num_threads(1)
     with torch.random.fork_rng():
         torch.manual_seed(job.seed)
@@ -84,7 +84,10 @@ def run_job(job: Job, task: Task) -> Outcome:
 
 
 def _fine_tuned(net: nn.Module, task: Task, seed: int) -> float:
-    """Statistics begin anew, and fast: sums that lost terms have others, and a few steps must do."""
+    """Fine-tunes the net and returns its accuracy.
+
+    Batch-norm statistics start again, as sums with fewer terms have others; a few steps have to suffice.
+    """
     for module in net.modules():
         if isinstance(module, _BatchNorm):
             module.reset_running_stats()
@@ -92,7 +95,7 @@ def _fine_tuned(net: nn.Module, task: Task, seed: int) -> float:
     plan = replace(
         task.plan,
         epochs=max(1, round(wanted / len(train))),
-        learning_rate=task.plan.learning_rate / 3,  # from weights that are good already
+        learning_rate=task.plan.learning_rate / 3,  # the weights are good already
         warm_up_epochs=0.0,
         ema_decay=None,
         seed=seed,
@@ -107,7 +110,7 @@ def _trained(net: nn.Module, pictures: Pictures, plan: TrainPlan) -> float:
 
 
 def _drawn(pictures: PictureSet, count: int, seed: int) -> PictureSet:
-    """`count` of the pictures by chance; all where they are no more."""
+    """Returns `count` of the pictures by chance, or all if there are no more."""
     if count >= len(pictures):
         return pictures
     chosen = torch.randperm(len(pictures), generator=torch.Generator().manual_seed(seed))[:count].tolist()

@@ -1,4 +1,4 @@
-"""Search by MnasNet's reward: at random, or by evolution that drops the oldest (Real et al. 2019, arXiv 1802.01548)."""
+"""Runs random search, or evolution that drops the oldest (Real et al. 2019, arXiv 1802.01548), by MnasNet's reward."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,21 +12,21 @@ from qat.search.rounds import Proposal
 from qat.search.space.space import Space
 from qat.search.target import Judge, check_reachable, fastest
 
-_SALT = 7_919  # numbers of one seed do not meet another's
-_TRIES = 50  # for a net that was not there before
+_SALT = 7_919  # keeps the numbers of seeds apart
+_TRIES = 50  # to find a net that is new
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rewarded:
-    """`count` candidates, each trained from nothing, and of those at or below the target the one with the best reward.
+    """Proposes `count` candidates, each trained from nothing, and takes the best reward at or below the target.
 
     At random (`population` None) they are drawn from the space, all in one round. By evolution the first `population`
-    are drawn; then every round gives `children`, each a mutation of the best of `sample` drawn from the `population`
-    youngest. A child depends on finished rounds and its own number alone.
+    are drawn; then every round has `children`, each a mutation of the best of `sample` drawn from the `population`
+    youngest. A child depends only on finished rounds and its own number.
 
-    Training a net that is too slow to be taken is time lost. So a net that is drawn above the target is brought below:
-    of its genes, in random order, as few as it takes become those of the space's fastest net. A mutation above the
-    target is drawn again. `check` says before anything long whether the space has nets on both sides of the target.
+    Training a net that is too slow to be taken is lost time. So a net that is drawn above the target is brought below
+    it: as few of its genes as needed, in random order, become those of the space's fastest net. A mutation above the
+    target is drawn again. `check` finds out before any training whether the space has nets on both sides of the target.
     """
 
     judge: Judge
@@ -42,15 +42,15 @@ class Rewarded:
 
     @property
     def target_ms(self) -> float:
-        """The reward's."""
+        """Returns the reward's target."""
         return self.reward.target_ms
 
     def check(self, start: Architecture, start_ms: float) -> None:
-        """Raises SettingError where no net of the space comes down to the target, or none is slower than it."""
+        """Raises SettingError if no net of the space meets the target, or none is slower than it."""
         check_reachable(self.space, self.judge, self.target_ms)
 
     def propose(self, candidates: Sequence[Candidate]) -> Sequence[Proposal]:
-        """The next round, none beyond `count`; the start net is one more."""
+        """Returns the next round, none beyond `count`; the start net is one more."""
         missing, done = self.count + 1 - len(candidates), len(candidates)
         is_first = self.population is None or done <= self.population
         wanted = min(missing, (self.population or missing) + 1 - done if is_first else self.children)
@@ -62,13 +62,13 @@ class Rewarded:
         return proposals
 
     def score(self, candidate: Candidate, accuracy_share: float, candidates: Sequence[Candidate]) -> float:
-        """The reward."""
+        """Returns the reward."""
         return self.reward.of(accuracy_share, candidate.latency_ms)
 
     def taken(self, candidates: Sequence[Candidate]) -> tuple[int, ...]:
-        """Every candidate that was better than all before it, from the start net on.
+        """Returns every candidate that was better than all before it, from the start net on.
 
-        Below the target the better reward counts; above it the lower latency, and less than any net below.
+        Below the target the better reward is better; above it the lower latency, but worse than any net below.
         """
         path = [candidates[0]]
         for candidate in candidates[1:]:
@@ -82,7 +82,7 @@ class Rewarded:
         return is_met, candidate.score if is_met else -candidate.latency_ms
 
     def _new(self, number: int, candidates: Sequence[Candidate], seen: set[Architecture]) -> Proposal:
-        """The first of some tries that is new and meets the target, else the fastest of them."""
+        """Returns the first of some tries that is new and meets the target, else the fastest of them."""
         random, tried = Random(self.seed * _SALT + number), []
         for _ in range(_TRIES):
             proposal = self._mutated(random, candidates) if candidates else self._drawn(random)
@@ -110,7 +110,10 @@ class Rewarded:
         return Proposal(architecture=architecture, latency_ms=latency_ms, parent=0, change="drawn")
 
     def _brought_below(self, drawn: Architecture, random: Random) -> tuple[Architecture, float]:
-        """By bisection: more genes of the fastest net never take longer. The fastest itself where nothing else is."""
+        """Finds by bisection the fewest genes of the fastest net that meet the target: more never take longer.
+
+        Returns the fastest net itself if nothing else meets it.
+        """
         genes = self.space.genes
         order = random.sample(genes, len(genes))
         low, high, found = 1, len(genes), self._fastest
@@ -126,7 +129,7 @@ class Rewarded:
 
     @cached_property
     def _fastest(self) -> tuple[Architecture, float]:
-        """The narrowest net of the space with its latency; where that misses the target, the fastest."""
+        """Returns the narrowest net of the space and its latency, or the fastest if that misses the target."""
         net = self.space.narrowest
         if self.judge(net) > self.target_ms:
             net = fastest(self.space, self.judge)

@@ -1,4 +1,4 @@
-"""NetAdapt: a net made faster step by step (Yang et al. 2018, arXiv 1804.03230; MobileNetV3, section 4.2)."""
+"""Makes a net faster step by step, by NetAdapt (Yang et al. 2018, arXiv 1804.03230; MobileNetV3, section 4.2)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,19 +11,18 @@ from qat.search.rounds import Proposal
 from qat.search.space.widths import DIVISOR, Width, channels_of, resized, widths
 from qat.search.target import Judge, check_target, rounded_up
 
-_HALVINGS = 8  # of δ, where no single width gives it
-_ORDERS = 20  # of widths that become narrow, before a target is called out of reach
+_HALVINGS = 8  # how often δ is halved if no single width cuts it
+_ORDERS = 20  # orders of narrowing that are tried before a target is called out of reach
 
 
 @dataclass(frozen=True, kw_only=True)
 class NetAdapt:
-    """Proposals that each cut the latency by δ or more; the best ΔAcc / |ΔLat| is taken, until the target is reached.
+    """Proposes cuts of the latency by δ or more and takes the best ΔAcc / |ΔLat|, until the target is reached.
 
     `step_share` is δ in latencies of the start net (0.01 in the paper). A proposal narrows one width, an expansion or a
-    bottleneck that blocks share, by as little as cuts δ. The last step asks for no more than what is left to cut; where
-    no width gives δ any more, it is halved (NetAdapt's own steps shrink as well). Where none gives even that, the
-    search ends above the target with the net that it has; `check` says before anything long whether the target can be
-    one.
+    bottleneck that blocks share, by as little as cuts δ. The last step asks only for the rest; if no width cuts δ any
+    more, it is halved (NetAdapt's own steps shrink as well). If none cuts even that, the search ends above the target
+    with its best net. `check` finds out before any training whether the target can be reached.
     """
 
     judge: Judge
@@ -37,7 +36,7 @@ class NetAdapt:
             raise SettingError(f"expected a step between 0 and 1, found {self.step_share:g}", hint="use 0.01")
 
     def check(self, start: Architecture, start_ms: float) -> None:
-        """Raises SettingError where the target is not below the start net's latency, or below what can be reached."""
+        """Raises SettingError if the target is not below the start net's latency, or cannot be reached."""
         check_target(self.target_ms)
         if not self.target_ms < start_ms:
             raise SettingError(
@@ -48,7 +47,10 @@ class NetAdapt:
             self._check_orders(start)
 
     def _check_orders(self, start: Architecture) -> None:
-        """A width that became narrow may keep another from it: what is reached depends on the order."""
+        """Raises SettingError if no order of narrowing reaches the target.
+
+        A narrowed width may keep another from narrowing, so the lowest latency depends on the order.
+        """
         random, in_order = Random(0), widths(start)
         orders = [in_order, in_order[::-1], *(random.sample(in_order, len(in_order)) for _ in range(_ORDERS))]
         least_ms = min(self.judge(narrowest(start, order)) for order in orders)
@@ -60,7 +62,7 @@ class NetAdapt:
             )
 
     def propose(self, candidates: Sequence[Candidate]) -> Sequence[Proposal]:
-        """A proposal a width, of those that can give δ; none at the target, and none where no width can shrink."""
+        """Returns a proposal for each width that can cut δ; none at the target, or if no width can shrink."""
         start, current = candidates[0], candidates[self.taken(candidates)[-1]]
         if current.latency_ms <= self.target_ms:
             return ()
@@ -73,7 +75,7 @@ class NetAdapt:
         return ()
 
     def score(self, candidate: Candidate, accuracy_share: float, candidates: Sequence[Candidate]) -> float:
-        """ΔAcc / |ΔLat|, a share a millisecond, beside the net that it was cut from; the start net's is 0."""
+        """Returns ΔAcc / |ΔLat|, a share per millisecond, relative to the parent net; the start net's is 0."""
         if candidate.parent is None:
             return 0.0
         parent = candidates[candidate.parent]
@@ -81,7 +83,7 @@ class NetAdapt:
         return (accuracy_share - parent.accuracy_share) / (parent.latency_ms - candidate.latency_ms)
 
     def taken(self, candidates: Sequence[Candidate]) -> tuple[int, ...]:
-        """The start net, then of every step the best; of equals the first."""
+        """Returns the start net, then the best of every step; of equals the first."""
         best: dict[int, Candidate] = {}
         for candidate in candidates:
             before = best.get(candidate.round)
@@ -90,7 +92,7 @@ class NetAdapt:
         return tuple(candidate.number for candidate in best.values())
 
     def _narrowed(self, current: Candidate, width: Width, step_ms: float) -> Proposal | None:
-        """The widest that is faster by `step_ms`, found by bisection: fewer channels never take longer."""
+        """Returns the widest net that is faster by `step_ms`, found by bisection: fewer channels never take longer."""
         channels = range(DIVISOR, channels_of(current.architecture, width), DIVISOR)
         sizes = [new for count in channels if (new := resized(current.architecture, width, count)) is not None]
         enough: tuple[Architecture, float] | None = None
@@ -110,7 +112,7 @@ class NetAdapt:
 
 
 def narrowest(architecture: Architecture, order: Sequence[Width]) -> Architecture:
-    """Every width as narrow as it can be, one after the other."""
+    """Returns the architecture with every width as narrow as possible, one after the other."""
     for width in order:
         for channels in range(DIVISOR, channels_of(architecture, width), DIVISOR):
             if (new := resized(architecture, width, channels)) is not None:

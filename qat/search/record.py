@@ -1,4 +1,4 @@
-"""What a search found, candidate by candidate, and the folder that it goes on from."""
+"""Records a search, candidate by candidate, in the folder from which it continues."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,10 +20,10 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Candidate(Document):
-    """A net that was looked at; number 0 is the start net.
+    """Describes a net that was considered; number 0 is the start net.
 
     `round` is NetAdapt's step, or evolution's generation. `accuracy_share` is on pictures that were kept from its
-    training, `score` what the method ranks it by; both None until it is evaluated.
+    training; the method ranks by `score`. Both are None until it is evaluated.
     """
 
     number: int
@@ -37,10 +37,10 @@ class Candidate(Document):
 
 
 class SearchResult(Document):
-    """The net that was found, trained from the beginning: its accuracy on pictures that no part of the search saw.
+    """Describes the net that was found, trained from the beginning, by its accuracy on pictures new to the search.
 
-    `is_met` says whether it keeps the target: where latencies are measured, by a measurement of its own when the search
-    was over, `measured_again_ms`. None in records that are older than these fields.
+    `is_met` says whether it meets the target: if latencies are measured, by a new measurement after the search,
+    `measured_again_ms`. Records that are older than these fields have None.
     """
 
     number: int
@@ -53,7 +53,7 @@ class SearchResult(Document):
 
 
 class SearchRecord(Document):
-    """The file `search.json`: what was asked, every candidate in order, and the numbers of those taken, in order."""
+    """Holds the file `search.json`: settings, every candidate in order, and the numbers of those taken, in order."""
 
     schema_number: Literal[1] = 1
     settings: dict[str, JsonValue]
@@ -62,18 +62,17 @@ class SearchRecord(Document):
     result: SearchResult | None = None
 
     def to_json(self) -> str:
-        """JSON with a candidate a line."""
+        """Returns JSON with a candidate a line."""
         candidates = ",\n  ".join(candidate.model_dump_json() for candidate in self.candidates)
         rest = self.model_copy(update={"candidates": ()}).model_dump_json(indent=1)
         return rest.replace('"candidates": []', f'"candidates": [\n  {candidates}\n ]', 1) + "\n"
 
 
 class SearchFolder:
-    """The record of a search on disk, and the weights that its next candidates start from.
+    """Keeps the record of a search on disk, and the weights that its next candidates start from.
 
-    A kill at any moment leaves a record that holds what was evaluated until then, and the weights that belong to it.
-    Raises SettingError where the folder holds a search that was asked for something else, DataError where the record is
-    damaged.
+    A kill at any moment leaves a record of what was evaluated until then, and its weights. Raises SettingError if the
+    folder holds a search with other settings, DataError if the record is damaged.
     """
 
     def __init__(self, folder: Path, settings: Mapping[str, JsonValue]) -> None:
@@ -84,12 +83,12 @@ class SearchFolder:
             _check_settings(self._file, dict(settings), self.record.settings)
 
     def add(self, candidates: Sequence[Candidate], taken: tuple[int, ...]) -> None:
-        """Adds a round that is still to be evaluated; of the weights, those of the net taken last are kept."""
+        """Adds a round that is still to be evaluated; of the weights, only those of the net taken last are kept."""
         self._write(candidates=(*self.record.candidates, *candidates), taken=taken)
         self._drop_weights()
 
     def evaluated(self, number: int, accuracy_share: float, score: float, state: Mapping[str, Tensor] | None) -> None:
-        """Records how a candidate did, its weights first."""
+        """Records a candidate's accuracy and score, its weights first."""
         if state is not None:
             weights = save({key: value.contiguous() for key, value in state.items()})
             write_bytes(self._path(number), weights)
@@ -99,17 +98,17 @@ class SearchFolder:
         self._write(candidates=tuple(candidates))
 
     def finish(self, taken: tuple[int, ...]) -> None:
-        """Records what was taken at the end."""
+        """Records the candidates taken at the end."""
         if taken != self.record.taken:
             self._write(taken=taken)
         self._drop_weights()
 
     def conclude(self, result: SearchResult) -> None:
-        """Records how the net that was found does, once it is trained."""
+        """Records the result of the net that was found, once it is trained."""
         self._write(result=result)
 
     def state_of(self, number: int) -> dict[str, Tensor]:
-        """The weights of a candidate that the next ones start from."""
+        """Returns the weights of a candidate that the next ones start from."""
         try:
             check_regular(self._path(number), at_most=MOST_WEIGHTS)
             return load_file(self._path(number))
@@ -120,7 +119,7 @@ class SearchFolder:
             ) from error
 
     def _drop_weights(self) -> None:
-        """Those of all but the net taken last: nothing starts from them any more."""
+        """Deletes the weights of all but the net taken last: nothing starts from them any more."""
         kept = self._path(self.record.taken[-1] if self.record.taken else 0)
         for file in self._weights.glob("*.safetensors"):
             if file != kept:
@@ -135,7 +134,7 @@ class SearchFolder:
 
 
 def load_record(path: Path) -> SearchRecord:
-    """The record in `path`; DataError where it is none."""
+    """Returns the record in `path`; raises DataError if it is none."""
     try:
         return SearchRecord.model_validate_json(read_regular(path))
     except (OSError, ValidationError) as error:

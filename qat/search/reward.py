@@ -1,4 +1,4 @@
-"""MnasNet's reward: accuracy, and how far latency is from its target. Source: Tan et al. 2019, eq. (2) and (3)."""
+"""Computes MnasNet's reward from accuracy and latency beside its target. Source: Tan et al. 2019, eq. (2) and (3)."""
 
 from dataclasses import dataclass
 
@@ -8,11 +8,11 @@ from qat.search.target import check_target
 
 @dataclass(frozen=True, kw_only=True)
 class Reward:
-    """ACC × (LAT / TAR)^w, the accuracy a share of 1.
+    """Computes ACC × (LAT / TAR)^w, the accuracy a share of 1.
 
     `exponent` is w: -0.07 in MnasNet, where twice the latency is worth 5 % more accuracy; -0.15 for MobileNetV3-Small,
     as accuracy falls faster with latency there (section 4.1). `is_hard` rewards nothing below the target and charges
-    what is over it with w = -1 (MnasNet, Figure 3, top).
+    latency above it with w = -1 (MnasNet, Figure 3, top).
     """
 
     target_ms: float
@@ -27,7 +27,7 @@ class Reward:
             )
 
     def of(self, accuracy_share: float, latency_ms: float) -> float:
-        """The reward of a net."""
+        """Returns the reward of a net."""
         over = latency_ms / self.target_ms
         if self.is_hard:
             return accuracy_share / max(1.0, over)

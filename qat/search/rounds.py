@@ -1,4 +1,4 @@
-"""The one loop of every search: rounds of candidates, each evaluated, all of it on disk."""
+"""Runs the one loop of every search: rounds of candidates, each evaluated and recorded on disk."""
 
 import time
 from collections.abc import Sequence
@@ -9,12 +9,12 @@ from qat.nets.architecture import Architecture
 from qat.progress import say, track
 from qat.search.evaluation import Evaluate, Job, Parent
 from qat.search.record import Candidate, SearchFolder, SearchRecord
-from qat.search.target import told_target
+from qat.search.target import target_line
 
 
 @dataclass(frozen=True, kw_only=True)
 class Proposal:
-    """A candidate before it has a number."""
+    """Holds a candidate before it has a number."""
 
     architecture: Architecture
     latency_ms: float
@@ -23,37 +23,37 @@ class Proposal:
 
 
 class Method(Protocol):
-    """Says what to evaluate next and what to take of it, by nothing but the candidates so far and its own seed."""
+    """Decides what to evaluate next and what to take, only by the candidates so far and its own seed."""
 
     @property
     def carries_weights(self) -> bool:
-        """Whether candidates start from their parents' weights."""
+        """Returns whether candidates start from their parents' weights."""
 
     @property
     def target_ms(self) -> float:
-        """The latency that is to be reached."""
+        """Returns the latency that is to be reached."""
 
     def check(self, start: Architecture, start_ms: float) -> None:
-        """Raises SettingError where the target is none that a search from the start net can come to."""
+        """Raises SettingError if a search from the start net cannot reach the target."""
 
     def propose(self, candidates: Sequence[Candidate]) -> Sequence[Proposal]:
-        """The next round; none where the search is at its end."""
+        """Returns the next round, or none at the search's end."""
 
     def score(self, candidate: Candidate, accuracy_share: float, candidates: Sequence[Candidate]) -> float:
-        """What ranks a candidate: more is better."""
+        """Returns the score that ranks a candidate: more is better."""
 
     def taken(self, candidates: Sequence[Candidate]) -> tuple[int, ...]:
-        """The candidates that were taken, in order, when all are evaluated; the last is what was found so far."""
+        """Returns the candidates taken so far, in order, when all are evaluated; the last is the best."""
 
 
 def search(
     method: Method, evaluate: Evaluate, folder: SearchFolder, start: Parent, start_ms: float, *, seed: int
 ) -> SearchRecord:
-    """Goes on in `folder` until `method` proposes no more; `start_ms` is the start net's latency.
+    """Continues the search in `folder` until `method` proposes no more; `start_ms` is the start net's latency.
 
-    The same seed gives the same record, however many workers evaluate, in whatever order they finish, and however
-    often it is killed on the way. Without carried weights every candidate, and the start net, is trained from nothing.
-    Raises SettingError, before anything is evaluated, for a target that no net can reach.
+    One seed gives one record, however many workers evaluate, in whatever order they finish, and however often the
+    search is killed. Without carried weights every candidate, and the start net, is trained from nothing. Raises
+    SettingError, before any evaluation, for a target that no net can reach.
     """
     if not folder.record.candidates:
         method.check(start.architecture, start_ms)
@@ -63,11 +63,11 @@ def search(
         _evaluate_rest(method, evaluate, folder, start, seed)
         candidates = folder.record.candidates
         taken = method.taken(candidates)
-        _tell(candidates, taken)
+        _report(candidates, taken)
         proposals = method.propose(candidates)
         if not proposals:
             folder.finish(taken)
-            say(told_target(method.target_ms, candidates[taken[-1]].latency_ms, nets=len(candidates)))
+            say(target_line(method.target_ms, candidates[taken[-1]].latency_ms, nets=len(candidates)))
             return folder.record
         folder.add(_numbered(proposals, candidates), taken)
 
@@ -107,7 +107,7 @@ def _evaluate_rest(method: Method, evaluate: Evaluate, folder: SearchFolder, sta
 def _job(
     method: Method, candidate: Candidate, folder: SearchFolder, start: Parent, parents: dict[int, Parent], seed: int
 ) -> Job:
-    """One object for a parent that candidates share: it then travels to the workers once."""
+    """Returns a candidate's job; candidates share one parent object, which then travels to the workers once."""
     parent = None
     if method.carries_weights and candidate.parent is None:
         parent = start
@@ -126,7 +126,7 @@ def _job(
     )
 
 
-def _tell(candidates: Sequence[Candidate], taken: tuple[int, ...]) -> None:
+def _report(candidates: Sequence[Candidate], taken: tuple[int, ...]) -> None:
     best, start = candidates[taken[-1]], candidates[0]
     share = best.latency_ms / start.latency_ms
     say(

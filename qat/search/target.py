@@ -1,4 +1,4 @@
-"""The latency that a search is to come to: which can be none, and what is told of the net that was found for it."""
+"""Checks the target latency of a search, and describes the net that was found for it."""
 
 from collections.abc import Callable
 from math import ceil, floor, inf
@@ -8,17 +8,17 @@ from qat.nets.architecture import Architecture
 from qat.search.space.space import Space
 
 Judge = Callable[[Architecture], float]
-"""The latency of an architecture in milliseconds, predicted or measured."""
+"""Returns the latency of an architecture in milliseconds, predicted or measured."""
 
 
 def check_target(target_ms: float) -> None:
-    """Raises SettingError where the target is no latency: 0, below it, infinite or not a number."""
+    """Raises SettingError if the target is no latency: 0, below it, infinite or not a number."""
     if not 0 < target_ms < inf:
         raise SettingError(f"expected a target above 0 ms, found {target_ms:g} ms", hint="say --target-share 0.5")
 
 
 def check_reachable(space: Space, judge: Judge, target_ms: float) -> None:
-    """Raises SettingError where no net of the space comes down to the target, or none is slower than it."""
+    """Raises SettingError if no net of the space meets the target, or none is slower than it."""
     if judge(space.narrowest) > target_ms:
         least_ms = judge(fastest(space, judge))
         if least_ms > target_ms:
@@ -37,14 +37,14 @@ def check_reachable(space: Space, judge: Judge, target_ms: float) -> None:
 
 
 def rounded_up(latency_ms: float) -> str:
-    """Returns a latency in thousandths of a millisecond, none below it: given as the target it can be reached."""
+    """Returns a latency in thousandths of a millisecond, rounded up, so that it can be reached as a target."""
     return f"{ceil(1000 * latency_ms) / 1000:.3f} ms"
 
 
 def fastest(space: Space, judge: Judge) -> Architecture:
-    """The fastest net of the space: the narrowest, but for genes whose least value is not the fastest one.
+    """Returns the fastest net of the space: the narrowest, but for genes whose least value is not the fastest.
 
-    Fewer channels elsewhere, no squeeze-and-excite and a ReLU never take longer. Equal bottlenecks side by side bring a
+    Fewer channels elsewhere, no squeeze-and-excite and a ReLU never take longer. Equal bottlenecks in sequence add a
     shortcut's sum, and a runtime's larger kernels may be its faster ones.
     """
     found = space.narrowest
@@ -54,10 +54,10 @@ def fastest(space: Space, judge: Judge) -> Architecture:
     return found
 
 
-def told_target(target_ms: float, latency_ms: float, *, nets: int, again_ms: float | None = None) -> str:
-    """Returns one line: whether a net of `latency_ms` meets the target, the nearest of `nets` where it does not.
+def target_line(target_ms: float, latency_ms: float, *, nets: int, again_ms: float | None = None) -> str:
+    """Returns a line on whether a net of `latency_ms` meets the target, or is the nearest of `nets` if none does.
 
-    `again_ms` is the same net's latency in a second measurement: of many noisy ones the fastest are taken.
+    `again_ms` is the net's latency in a second measurement: the fastest of many noisy measurements is too low.
     """
     if latency_ms <= target_ms:
         line = f"target {target_ms:.3f} ms met: {latency_ms:.3f} ms, {beside_target(target_ms, latency_ms)}"

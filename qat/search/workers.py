@@ -1,4 +1,4 @@
-"""Candidates evaluated side by side on Ray: the cores of this machine, or those of a cluster."""
+"""Evaluates candidates side by side on Ray: on the cores of this machine, or those of a cluster."""
 
 import os
 import socket
@@ -12,22 +12,22 @@ from mobile_sdk.errors import MachineError
 from qat.search.evaluation import Evaluate, Job, Outcome, Parent, Task, run_job
 
 _ANSWERS_S = 10.0
-RETRIES = 2  # of a candidate whose worker died, before the search gives up
+RETRIES = 2  # retries of a candidate whose worker died, before the search gives up
 
 
 @contextmanager
 def ray_workers(
     task: Task, *, workers: int | None = None, address: str | None = None, run: Callable[[Job, Task], Outcome] = run_job
 ) -> Iterator[Evaluate]:
-    """Yields what evaluates jobs, at most `workers` at a time (all cores if None), each on one core.
+    """Yields a function that evaluates jobs, at most `workers` at a time (all cores if None), each on one core.
 
     `address`, else the variable RAY_ADDRESS, is a cluster's ("auto", "10.0.0.1:6379", "ray://…"); without either Ray is
-    started on this machine and stopped at the end. A job whose worker dies is run again; MachineError where Ray is
-    not installed, the cluster is not there, or a job's workers keep dying.
+    started on this machine and stopped at the end. A job whose worker dies is run again. Raises MachineError if Ray is
+    not installed, the cluster does not answer, or a job's workers keep dying.
     """
     ray = _imported()
     address = address or os.environ.get("RAY_ADDRESS")
-    with redirect_stdout(sys.stderr):  # where Ray says what its workers died of; standard output is the result's
+    with redirect_stdout(sys.stderr):  # Ray reports there why workers died; standard output is the result's
         _start(ray, workers, address)
         try:
             shared = ray.put(task)
@@ -43,7 +43,7 @@ def ray_workers(
 
 
 def check_ray(address: str | None = None) -> None:
-    """Raises MachineError where Ray is not installed, or no cluster at the address, before anything long begins."""
+    """Raises MachineError if Ray is not installed, or no cluster is at the address, before any training."""
     _imported()
     if address := address or os.environ.get("RAY_ADDRESS"):
         _check_answers(address)
@@ -63,10 +63,10 @@ def _imported() -> Any:
 
 
 def _check_answers(address: str) -> None:
-    """Raises MachineError where nothing listens at HOST:PORT: Ray itself asks for minutes, and says so at length."""
+    """Raises MachineError if nothing listens at HOST:PORT: Ray itself would try for minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not host or not port.isdecimal():
-        return  # "auto", "local": Ray knows where
+        return  # "auto", "local": Ray finds it
     try:
         socket.create_connection((host, int(port)), timeout=_ANSWERS_S).close()
     except (OSError, OverflowError) as error:
@@ -81,7 +81,7 @@ def _start(ray: Any, workers: int | None, address: str | None) -> None:
     if address:
         settings["address"] = address
     else:
-        settings["address"] = "local"  # not a cluster that runs here already
+        settings["address"] = "local"  # rather than a cluster that runs here already
         settings |= {"num_cpus": workers or os.cpu_count(), "num_gpus": 0, "include_dashboard": False}
     try:
         ray.init(**settings)
@@ -94,7 +94,7 @@ def _start(ray: Any, workers: int | None, address: str | None) -> None:
 
 
 def _evaluate(ray: Any, remote: Any, shared: Any, jobs: Sequence[Job], at_once: int) -> Iterator[tuple[Job, Outcome]]:
-    """Keeps `at_once` jobs under way; a parent that jobs share is put into Ray's store once."""
+    """Keeps `at_once` jobs running; a parent that jobs share is put into Ray's store once."""
     parents = {id(job.parent): job.parent for job in jobs if job.parent is not None}
     stored = {key: ray.put(parent) for key, parent in parents.items()}
     waiting = list(reversed(jobs))
@@ -108,7 +108,7 @@ def _evaluate(ray: Any, remote: Any, shared: Any, jobs: Sequence[Job], at_once: 
         job = running.pop(done)
         try:
             outcome: Outcome = ray.get(done)
-        except ray.exceptions.RayTaskError as error:  # the job's own error: as if it had run here
+        except ray.exceptions.RayTaskError as error:  # the job's own error is raised as if it had run here
             raise error.cause from error
         except ray.exceptions.RayError as error:
             raise MachineError(

@@ -1,1 +1,1 @@
-"""Training: a net, pictures and a plan come in, and a trained net and its history go out."""
+"""This room takes a net, pictures and a plan, and returns a trained net and its history."""

@@ -1,4 +1,4 @@
-"""Pictures of which more than a label is known, as batches: those of a training step, and all of them to judge by."""
+"""Reads annotated pictures in batches: those of a training step, and all of them for evaluation."""
 
 import os
 from collections.abc import Iterator
@@ -23,12 +23,12 @@ EVALUATION_BATCH = 100
 
 
 class Augmenter(Protocol[Annotation]):
-    """What training does to a picture and what is known of it."""
+    """Augments a picture and its annotation for training."""
 
     def augmented(
         self, source: NDArray[np.uint8], truth: Annotation, spec: ImageSpec, random: np.random.Generator
     ) -> tuple[NDArray[np.uint8], Annotation]:
-        """RGB bytes (size_px, size_px, 3) of a picture (height, width, 3), and what is known of them."""
+        """Returns RGB bytes (size_px, size_px, 3) of a picture (height, width, 3), and their annotation."""
         ...
 
 
@@ -40,10 +40,10 @@ def own_batches(
     epoch: int,
     device: torch.device,
 ) -> tuple[int, Iterator[tuple[Tensor, list[Annotation]]]]:
-    """How many batches the 0-based `epoch` has, and of each this process's part: what a net reads, and what is known.
+    """Returns the number of batches of the 0-based `epoch`, and this process's part of each: input and annotations.
 
-    That is in pixels of the net's pictures. How a picture is augmented follows from the plan's seed, the epoch and the
-    picture's place in the set alone.
+    Annotations are in pixels of the net's input. How a picture is augmented depends only on the plan's seed, the epoch
+    and the picture's place in the set.
     """
     wholes = shuffled_batches(len(pictures), plan, epoch_generator(plan, epoch))
     part = current_processes().part_of(len(wholes[0]))
@@ -63,7 +63,7 @@ def _augmented(
     seeds: tuple[int, int],
     groups: list[NDArray[np.int64]],
 ) -> Iterator[tuple[NDArray[np.uint8], list[Annotation]]]:
-    """Bytes (part, size_px, size_px, 3) of each group, and what is known of them."""
+    """Yields bytes (part, size_px, size_px, 3) of each group, and their annotations."""
 
     def draw(index: int) -> tuple[NDArray[np.uint8], Annotation]:
         random = np.random.default_rng((*seeds, index))
@@ -77,7 +77,7 @@ def _augmented(
 
 @torch.no_grad()
 def outputs_of(net: nn.Module, pictures: AnnotatedSet[Annotation], spec: ImageSpec) -> Iterator[Tensor]:
-    """What `net` gives the pictures, in batches, on the processor."""
+    """Yields the outputs of `net` for the pictures, in batches, on the CPU."""
     groups = torch.split(torch.arange(len(pictures)), EVALUATION_BATCH)
     device = device_of(net)
     for rgb, _ in _read(pictures.bytes(spec), spec, [group.numpy() for group in groups], device):

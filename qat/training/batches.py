@@ -1,4 +1,4 @@
-"""One epoch's batches: shuffled, augmented and normalised, the same ones whenever the epoch is run again."""
+"""Yields one epoch's batches: shuffled, augmented and normalised, and equal whenever the epoch is run again."""
 
 from collections.abc import Iterator
 
@@ -16,16 +16,16 @@ from qat.distributed.processes import current_processes
 from qat.progress import ahead
 from qat.training.plan import TrainPlan
 
-EVALUATION_BATCH = 200  # large enough for full speed on a processor, 120 MB of pictures at 224 px
+EVALUATION_BATCH = 200  # large enough for full speed on a CPU, 120 MB of pictures at 224 px
 
 
 def steps_per_epoch(pictures: PictureSet, plan: TrainPlan) -> int:
-    """Whole batches only, for batch norm cannot learn from one leftover picture; a set below a batch is one batch."""
+    """Returns the number of whole batches, as batch norm cannot learn from one leftover picture; at least 1."""
     return max(1, len(pictures) // plan.batch)
 
 
 def decode_ahead(pictures: Pictures, spec: ImageSpec, plan: TrainPlan) -> None:
-    """Decodes now what fits into memory, so that no epoch's time or progress bar holds the decoding."""
+    """Decodes pictures that fit into memory now, so that no epoch's time or progress bar includes the decoding."""
     for part, part_spec in ((pictures.train, _source(spec, plan)), (pictures.validation, spec)):
         if part.fits(part_spec):
             part.bytes(part_spec)
@@ -34,10 +34,10 @@ def decode_ahead(pictures: Pictures, spec: ImageSpec, plan: TrainPlan) -> None:
 def training_batches(
     pictures: PictureSet, spec: ImageSpec, plan: TrainPlan, epoch: int, device: torch.device
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """The batches of `epoch` (0-based): floats (batch, 3, size_px, size_px), channels last, and labels (batch,) int64.
+    """Yields the 0-based `epoch`'s floats (batch, 3, size_px, size_px), channels last, and labels (batch,) int64.
 
-    Order and augmentation come from a generator that `plan.seed` and `epoch` seed, so that a resumed run sees the same.
-    Of several processes each gets its part of the batches that one would have.
+    Order and augmentation come from a generator that `plan.seed` and `epoch` seed, so that a resumed run sees equal
+    batches. Each of several processes gets its part of the batches that one would have.
     """
     random = epoch_generator(plan, epoch)
     whole = min(len(pictures), plan.batch)
@@ -51,7 +51,7 @@ def training_batches(
 
 
 def evaluation_batches(pictures: PictureSet, spec: ImageSpec, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
-    """All pictures in their order, exactly as a phone would hand them in."""
+    """Yields all pictures in their order, exactly as a phone would read them."""
     groups = np.array_split(np.arange(len(pictures)), max(1, -(-len(pictures) // EVALUATION_BATCH)))
     targets = torch.tensor(pictures.targets)
     for group, rows in zip(groups, _rows(pictures, spec, groups), strict=True):
@@ -59,9 +59,9 @@ def evaluation_batches(pictures: PictureSet, spec: ImageSpec, device: torch.devi
 
 
 def shuffled_batches(pictures: int, plan: TrainPlan, random: torch.Generator) -> list[NDArray[np.int64]]:
-    """The indices of each batch of an epoch: whole batches, or one of all pictures.
+    """Returns the indices of each batch of an epoch: whole batches, or one of all pictures.
 
-    SettingError where several processes cannot part them.
+    Raises SettingError if several processes cannot divide them.
     """
     current_processes().check(pictures, plan.batch)
     order = torch.randperm(pictures, generator=random).numpy()
@@ -69,12 +69,12 @@ def shuffled_batches(pictures: int, plan: TrainPlan, random: torch.Generator) ->
 
 
 def epoch_generator(plan: TrainPlan, epoch: int) -> torch.Generator:
-    """A generator for the 0-based `epoch` alone."""
+    """Returns a generator for the 0-based `epoch` alone."""
     return torch.Generator().manual_seed(epoch_seed(plan.seed, epoch))
 
 
 def epoch_seed(seed: int, epoch: int) -> int:
-    """A seed for each epoch of each run, far enough apart that no two runs share one."""
+    """Returns a seed for each epoch of each run, far enough apart that no two runs share one."""
     return seed * 1_000_003 + epoch
 
 
@@ -92,7 +92,7 @@ def _augmentation(plan: TrainPlan) -> Augmentation | None:
 def _own_parts(
     pictures: PictureSet, spec: ImageSpec, plan: TrainPlan, epoch: int, random: torch.Generator
 ) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
-    """This process's part of every batch: the pictures' indices, and bytes (part, 3, height, width)."""
+    """Yields this process's part of every batch: the pictures' indices, and bytes (part, 3, height, width)."""
     if isinstance(pictures, ShardedSet):
         stream = pictures.stream(spec, plan.batch, epoch_seed(plan.seed, epoch))
         yield from ((group, _channels_first(rows)) for group, rows in ahead(stream))
@@ -104,7 +104,7 @@ def _own_parts(
 
 
 def _rows(pictures: PictureSet, spec: ImageSpec, groups: list[NDArray[np.int64]]) -> Iterator[Tensor]:
-    """Bytes (batch, 3, height, width) of each group; what has to be decoded is decoded while the net works."""
+    """Yields bytes (batch, 3, height, width) of each group; decoding runs ahead while the net trains."""
     if pictures.fits(spec):
         held = pictures.bytes(spec)
         yield from (_channels_first(held[group]) for group in groups)

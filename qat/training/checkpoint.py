@@ -1,4 +1,4 @@
-"""Where a run stands, on disk: written whole or not at all, and taken up only by the run that wrote it."""
+"""Keeps a run's state on disk: written whole or not at all, and resumed only by the run that wrote it."""
 
 import hashlib
 import pickle
@@ -31,23 +31,22 @@ _SCHEMA = 4
 _VERSION, _EPOCHS, _WARM_UP = "version of this SDK", "number of epochs", "warm-up"
 _INITIAL, _FROZEN = "initial weights", "frozen parameters"
 _OF_LENGTH = frozenset((_EPOCHS, _WARM_UP))
-"""What may differ between a finished training and the longer one that goes on from it."""
+"""May differ between a finished training and the longer one that continues it."""
 
-_ADDRESS = re.compile(" at 0x[0-9a-f]+")  # of an object, in what a module says of itself: another in every process
+_ADDRESS = re.compile(" at 0x[0-9a-f]+")  # an object's address in a module's text differs in every process
 _DAMAGE = (pickle.UnpicklingError, zipfile.BadZipFile)
 
 _LEFT: WeakKeyDictionary[nn.Module, dict[Path, tuple[str, str]]] = WeakKeyDictionary()
-"""The hashes of nets as their last run left them, and as they were before, by that run's folder."""
+"""Holds, by a run's folder, the hashes of nets as their last run left them, and as they were before."""
 
 State = dict[str, Any]
 
 
 def fingerprint(net: nn.Module, plan: TrainPlan, contract: Contract, task: Fingerprint, folder: Path) -> Fingerprint:
-    """Hashes, by what they are of, of all that decides a run's result; `net` as it is before the first step.
+    """Returns a hash for each ingredient that determines a run's result; `net` is as before the first step.
 
-    A net that a run in this `folder` left, and that nobody changed since, counts as what it was before the first step:
-    the same call in the same notebook goes on. `task` is what the task adds: pictures and whatever else is learned
-    from.
+    A net that a run in this `folder` left, and that has not changed since, counts as it was before the first step, so
+    that the same call in the same notebook continues. `task` holds the task's own ingredients: pictures and other data.
     """
     weights = hash_weights(net)
     left, initial = _LEFT.get(net, {}).get(folder.resolve(), ("", ""))
@@ -65,28 +64,28 @@ def fingerprint(net: nn.Module, plan: TrainPlan, contract: Contract, task: Finge
 
 
 def begins_anew(mark: Fingerprint, net: nn.Module) -> Fingerprint:
-    """The same for a run that takes up no checkpoint: it begins from the weights that the net has now."""
+    """Returns the fingerprint of a run without a checkpoint: it begins from the net's present weights."""
     return {**mark, _INITIAL: hash_weights(net)}
 
 
 def leave(net: nn.Module, mark: Fingerprint, folder: Path) -> None:
-    """Remembers how the run of fingerprint `mark` in `folder` leaves `net`, for the same call in this process."""
+    """Records how the run of fingerprint `mark` in `folder` leaves `net`, for the same call in this process."""
     _LEFT[net] = {folder.resolve(): (hash_weights(net), mark[_INITIAL])}
 
 
 def hash_weights(net: nn.Module) -> str:
-    """A hash of all the tensors that the net holds."""
+    """Returns a hash of all the tensors that the net holds."""
     return hash_all(value.cpu().numpy().tobytes() for value in _tensors(net).values())
 
 
 def hash_net(net: nn.Module) -> str:
-    """A hash of what the net is made of and of the tensors that it holds."""
+    """Returns a hash of the net's structure and of the tensors that it holds."""
     return _hash(_structure_hash(net) + hash_weights(net))
 
 
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """Keeps every other process from training in `folder`; raises MachineError where one does."""
+    """Keeps every other process from training in `folder`; raises MachineError if one does."""
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as lock:
         try:
@@ -101,13 +100,13 @@ def alone_in(folder: Path) -> Iterator[None]:
 
 def save_checkpoint(folder: Path, mark: Fingerprint, state: State) -> None:
     """Writes `folder/checkpoint.pt`: a kill at any moment leaves the former checkpoint or the new one, whole."""
-    file = BytesIO()  # torch's own writer ends in errors of its own where a disk is full
+    file = BytesIO()  # torch's own writer raises errors of its own on a full disk
     torch.save({"fingerprint": mark, **state}, file)
     write_bytes(folder / CHECKPOINT_FILE, file.getvalue())
 
 
 def saved_epochs(folder: Path, mark: Fingerprint) -> int:
-    """How many epochs this very run has in the folder's checkpoint; 0 where there is none of it."""
+    """Returns how many epochs of exactly this run are in the folder's checkpoint; 0 if there are none."""
     try:
         state = load_checkpoint(folder, mark)
     except SettingError:
@@ -116,11 +115,11 @@ def saved_epochs(folder: Path, mark: Fingerprint) -> int:
 
 
 def load_checkpoint(folder: Path, mark: Fingerprint, *, overwrite: bool = False) -> State | None:
-    """The state, on the processor, that this very run saved, or the same one after fewer epochs, if it is finished.
+    """Returns the state, on the CPU, that exactly this run saved, or its finished one of fewer epochs.
 
-    None where there is no checkpoint, and, with a line of news, where it is damaged, or another run's and `overwrite`
-    allows to replace it. SettingError where it is another run's and nothing allows that, or where something else than
-    a file has its name.
+    Returns None if there is no checkpoint, and, with a line of news, if it is damaged, or another run's and `overwrite`
+    allows replacing it. Raises SettingError if it is another run's and nothing allows that, or if something else than a
+    file has its name.
     """
     path = replaceable(folder / CHECKPOINT_FILE)
     if not path.exists():
@@ -136,22 +135,22 @@ def load_checkpoint(folder: Path, mark: Fingerprint, *, overwrite: bool = False)
     others = {what for what, value in mark.items() if found.get(what) != value}
     if not others or (others <= _OF_LENGTH and _done(state) == int(found[_EPOCHS]) < int(mark[_EPOCHS])):
         return state
-    told = _told(mark, others)
+    differing = _differences(mark, others)
     if not overwrite:
-        raise _refusal(folder, state, found, told)
-    say(f"{path} is of a run with other {told}: it will be replaced, training starts over")
+        raise _refusal(folder, state, found, differing)
+    say(f"{path} is of a run with other {differing}: it will be replaced, training starts over")
     return None
 
 
-def _told(mark: Fingerprint, others: set[str]) -> str:
-    """What differs, in words: of two versions nothing else can be compared."""
+def _differences(mark: Fingerprint, others: set[str]) -> str:
+    """Returns the differences, in words; two versions cannot be compared otherwise."""
     if _VERSION in others:
         return _VERSION
     return " and ".join(what for what in mark if what in others and (what != _WARM_UP or others == {_WARM_UP}))
 
 
 def is_shorter(state: State, plan: TrainPlan) -> bool:
-    """Whether a state that was loaded for a run by `plan` is the end of one with fewer epochs."""
+    """Returns whether a state that was loaded for a run by `plan` is the end of one with fewer epochs."""
     return int(state["fingerprint"][_EPOCHS]) < plan.epochs
 
 
@@ -173,30 +172,30 @@ def _done(state: State) -> int:
     return len(History.model_validate_json(state["history"]).epochs)
 
 
-def _refusal(folder: Path, state: State, found: Mapping[str, str], told: str) -> SettingError:
+def _refusal(folder: Path, state: State, found: Mapping[str, str], differing: str) -> SettingError:
     done, epochs = _done(state), found.get(_EPOCHS, "another number of")
     stands = f"a finished training of {done}" if str(done) == epochs else f"an unfinished one, {done} of {epochs}"
     return SettingError(
-        f"expected no training in {folder}, or this very one, found {stands} epochs, with other {told}",
+        f"expected no training in {folder}, or this very one, found {stands} epochs, with other {differing}",
         hint="choose another folder for this one, or replace that one with --overwrite (overwrite=True in Python)",
     )
 
 
 def _tensors(net: nn.Module) -> dict[str, torch.Tensor]:
-    """All that the net holds, buffers too that no file keeps; a module may add anything by get_extra_state."""
+    """Returns all tensors of the net, also buffers that no file keeps; get_extra_state may add other values."""
     held = {**dict(net.named_buffers()), **net.state_dict()}
     return {name: value for name, value in held.items() if isinstance(value, torch.Tensor)}
 
 
 def _structure_hash(net: nn.Module) -> str:
-    """Of the net's modules and their settings, and of the tensors' names, shapes and dtypes; not of the user's code."""
-    modules = [(name, type(module).__name__, _said(module)) for name, module in net.named_modules()]
+    """Hashes the net's modules, their settings, and the tensors' names, shapes and dtypes; not the user's code."""
+    modules = [(name, type(module).__name__, _settings_text(module)) for name, module in net.named_modules()]
     tensors = [(name, tuple(value.shape), str(value.dtype)) for name, value in _tensors(net).items()]
     return _hash(repr((modules, tensors)))
 
 
-def _said(module: nn.Module) -> str:
-    """A module's settings, or a captured net's code."""
+def _settings_text(module: nn.Module) -> str:
+    """Returns a module's settings, or a captured net's code."""
     if isinstance(module, fx.GraphModule):
         return str(module.code)
     try:

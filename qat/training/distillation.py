@@ -1,4 +1,4 @@
-"""Distillation as a setting: what a net learns from its float teacher, beside or instead of labels."""
+"""Configures distillation: what a net learns from its float teacher, beside or instead of labels."""
 
 import math
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ _TEMPERATURE = 4.0
 
 @dataclass(frozen=True, kw_only=True)
 class Distillation:
-    """What each loss weighs; a weight of 0 leaves its loss out.
+    """Holds the weight of each loss; a weight of 0 leaves its loss out.
 
-    `scores`: the mean square of what the scores differ by, as a share of the teacher's own mean square, which is
-    1 / SQNR. `features`: the same of the tensors inside, averaged over them. `divergence`: Kullback and Leibler's from
-    the teacher's probabilities, both at `temperature` (Hinton, Vinyals, Dean, arXiv 1503.02531, section 2). `labels`:
-    the cross-entropy of those pictures that have labels. SettingError: a temperature without a divergence.
+    `scores` is the mean square of the scores' differences, as a share of the teacher's own mean square, which is 1 /
+    SQNR. `features` is that of the inner tensors, averaged over them. `divergence` is Kullback and Leibler's from the
+    teacher's probabilities, both at `temperature` (Hinton, Vinyals, Dean, arXiv 1503.02531, section 2). `labels` is the
+    cross-entropy of those pictures that have labels. A temperature without a divergence raises SettingError.
     """
 
     scores: float = 1.0

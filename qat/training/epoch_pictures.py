@@ -1,4 +1,4 @@
-"""The pictures with boxes or masks that an epoch learns from: the same ones always, or composed anew for each."""
+"""Provides an epoch's pictures with boxes or masks: fixed ones, or pictures composed anew for each epoch."""
 
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
@@ -10,11 +10,11 @@ Pictures = TypeVar("Pictures", bound=AnnotatedSet[Any])
 
 
 class TrainingPictures(Generic[Pictures]):
-    """Gives the training pictures of a 0-based epoch, the same ones whenever it is asked for them.
+    """Returns the training pictures of a 0-based epoch, equal ones at every call.
 
-    Fixed ones that are augmented are made none larger than crops of them need, once a run. Of composed ones the first
-    epoch's stand for all where runs are told apart: what composes is a function, and how it would compose later epochs
-    is not known. So they are made before a run begins, and kept until it takes them.
+    Fixed pictures that are augmented are made no larger than crops of them need, once a run. Of composed pictures only
+    the first epoch's enter the run's fingerprint: they come from a function, whose later results are not known. So they
+    are composed before a run begins, and kept until it takes them.
     """
 
     def __init__(
@@ -22,11 +22,11 @@ class TrainingPictures(Generic[Pictures]):
     ) -> None:
         self._fixed, self._spec, self._are_augmented = fixed, spec, are_augmented
         self.compose = compose
-        self._first: Pictures | None = None  # composed, and not taken yet
-        self._ready: Pictures | None = None  # fixed, and small enough
+        self._first: Pictures | None = None  # composed pictures that are not taken yet
+        self._ready: Pictures | None = None  # fixed pictures that are small enough
 
     def before_the_run(self) -> Pictures:
-        """Returns what is known before the first step: the fixed ones as they are, or the first epoch's."""
+        """Returns the pictures known before the first step: the fixed ones as they are, or the first epoch's."""
         if self.compose is None:
             return self._fixed
         self._first = self.compose(0)

@@ -1,4 +1,4 @@
-"""What a run of training gave, epoch by epoch."""
+"""Records the results of a training run, epoch by epoch."""
 
 from dataclasses import dataclass
 
@@ -8,30 +8,31 @@ from mobile_sdk.tasks.class_quality import ByLabel
 
 @dataclass(frozen=True, kw_only=True)
 class Validation:
-    """What held-out pictures gave after an epoch: shares by `Epoch`'s fields, and the same measure label by label."""
+    """Holds an epoch's validation results: shares by `Epoch`'s fields, and the measure label by label."""
 
     shares: dict[str, float | None]
     by_label: ByLabel | None = None
 
 
 class Epoch(Document):
-    """What one epoch gave; `epoch` counts from 1, training figures are of augmented pictures and moving weights.
+    """Records one epoch; `epoch` counts from 1, training figures are of augmented pictures and moving weights.
 
-    Validation is of the averaged weights, where the plan has an average; None is what pictures without labels cannot
-    give, and they alone give an agreement: the share of the validation pictures whose winner is the teacher's.
+    Validation uses the averaged weights, if the plan has an average. Values that pictures without labels cannot give
+    are None; only such pictures have an agreement: the share of the validation pictures whose top label is the
+    teacher's.
     """
 
     epoch: int
-    phases: tuple[str, ...]  # that it went through
+    phases: tuple[str, ...]  # in the order of the epoch's steps
     loss: float
     train_accuracy_share: float | None = None
     validation_accuracy_share: float | None = None
     validation_agreement_share: float | None = None
-    learning_rate: float  # of the last step
+    learning_rate: float  # at the last step
     duration_s: float
 
     def line(self, epochs: int) -> str:
-        """One line of news; `epochs` is how many the run has."""
+        """Returns one line of news; `epochs` is how many the run has."""
         shares = {
             "train": self.train_accuracy_share,
             "validation": self.validation_accuracy_share,
@@ -45,17 +46,17 @@ class Epoch(Document):
 
 
 class History(Document):
-    """What a run gave, epoch by epoch.
+    """Records a run, epoch by epoch.
 
-    `by_label` is what the last epoch's validation gave for each label: the share of its pictures that were right,
-    average precision at an overlap of a half, or intersection over union; null for one that no held-out picture shows.
+    `by_label` is the last epoch's validation result for each label: the share of its pictures that were right, average
+    precision at an overlap of a half, or intersection over union; null for a label that no held-out picture shows.
     """
 
     epochs: tuple[Epoch, ...] = ()
     by_label: ByLabel | None = None
 
     def __repr__(self) -> str:
-        """How many epochs there were, and what the last one gave, in one line."""
+        """Returns the number of epochs, and the last one's results, in one line."""
         count = len(self.epochs)
         return f"History({count} epochs: {self.epochs[-1].line(count)})" if count else "History(0 epochs)"
 

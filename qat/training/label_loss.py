@@ -1,6 +1,6 @@
-"""What labels cost: cross-entropy, a mean over all pictures or pixels of the whole batch that a label is asked of.
+"""Computes the cross-entropy of labels: a mean over all labelled pictures or pixels of the whole batch.
 
-Where labels are balanced, each picture or pixel weighs by the inverse of its label's share of the training set, and the
+With balanced labels, each picture or pixel is weighted by the inverse of its label's share of the training set, and the
 mean is the weighted one: every label then weighs as much as any other, however rare. Source: King, Zeng 2001, "Logistic
 Regression in Rare Events Data"; the weights are those that scikit-learn calls balanced.
 """
@@ -19,10 +19,10 @@ from qat.distributed.processes import current_processes
 def label_loss(
     scores: Tensor, targets: Tensor, *, ignored: int, smoothing: float, balance: Tensor | None = None
 ) -> Tensor:
-    """Returns the loss of scores (N, labels, …) for targets (N, …) int64, of which those `ignored` ask for nothing.
+    """Returns the loss of scores (N, labels, …) for targets (N, …) int64, without those that are `ignored`.
 
-    `balance` (labels,) weighs targets by their label. Of several processes each gets what its own part adds, so that
-    the mean over the processes is the whole batch's. It is 0 where nothing is asked.
+    `balance` (labels,) weights targets by their label. Each of several processes gets its own part's contribution, so
+    that the mean over the processes is the whole batch's. The loss is 0 if all targets are ignored.
     """
     settings: dict[str, Any] = {"ignore_index": ignored, "label_smoothing": smoothing}
     asked = targets != ignored
@@ -37,9 +37,9 @@ def label_loss(
 
 
 def balanced(counts: Sequence[int] | Tensor) -> Tensor:
-    """Weights (labels,) float32 of labels that occur so often: 1 on average over what was counted, 0 for none.
+    """Returns weights (labels,) float32 of labels with these counts: 1 on average over the counted, 0 for none.
 
-    SettingError where nothing was counted.
+    Raises SettingError if nothing was counted.
     """
     found = torch.as_tensor(counts, dtype=torch.float64)
     if not found.sum():

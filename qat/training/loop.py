@@ -1,4 +1,4 @@
-"""The one training loop: for every task, for float nets and fake-quantized ones alike."""
+"""Runs the one training loop, for every task, for float nets and fake-quantized ones alike."""
 
 import math
 import time
@@ -38,40 +38,40 @@ from qat.training.optimization.weight_average import WeightAverage
 from qat.training.plan import TrainPlan
 
 Batch = TypeVar("Batch")
-RANK_STRIDE = 7_368_787  # between processes' seeds: each drops out units of its own
+RANK_STRIDE = 7_368_787  # between processes' seeds, so that each drops out other units
 
 
 class Task(Protocol[Batch]):
-    """What a net learns, as the loop needs it: classification and detection are tasks.
+    """Describes a task to the loop; classification, detection and segmentation implement it.
 
-    A task holds the net and the pictures. `gradient_limit` is the norm to which the gradients of a step are clipped.
-    Where several processes train together, `batches` gives this process's part of each.
+    A task holds the net and the pictures. `gradient_limit` is the norm to which the gradients of a step are clipped. If
+    several processes train together, `batches` returns this process's part of each.
     """
 
     gradient_limit: float | None
 
     def fingerprint(self) -> Fingerprint:
-        """Hashes, by what they are of, of all that decides a run's result besides net, plan and contract."""
+        """Returns a hash for each ingredient that determines a run's result besides net, plan and contract."""
         ...
 
     def batches(self, epoch: int) -> tuple[int, Iterator[Batch]]:
-        """How many steps the 0-based `epoch` has, and their batches: the same whenever it is run again.
+        """Returns the number of steps of the 0-based `epoch`, and their batches, equal whenever it is run again.
 
-        Called with the net in train() mode.
+        It is called with the net in train() mode.
         """
         ...
 
     def loss(self, batch: Batch) -> Tensor:
-        """The loss of a step, with gradients: a mean over what is asked of the batch, 0 where nothing is.
+        """Returns the loss of a step, with gradients: a mean over the labelled part of the batch, 0 if there is none.
 
-        Of several processes each gives what its part adds to it: their mean is the whole batch's.
+        Each of several processes returns its part's contribution: their mean is the whole batch's.
         """
         ...
 
     def validate(self) -> Validation:
-        """What an epoch gave; the net holds still and has the average's weights, if there is one.
+        """Returns an epoch's validation results; the net is frozen and has the averaged weights, if there are any.
 
-        Called after the epoch's last step; a share of its batches that were right is among it.
+        It is called after the epoch's last step; the results include the training batches' accuracy.
         """
         ...
 
@@ -88,11 +88,11 @@ def train(
 ) -> History:
     """Trains `net` in place by `plan` and leaves it in eval() mode with the result.
 
-    With a folder `out`, every epoch leaves a checkpoint there, from which the same call goes on, each epoch drawing
-    from its own seed. Where the same run with fewer epochs is finished there, the further ones are a run of their own:
-    from the finished weights, by the plan's schedule over so many epochs. Processes that `torchrun` started train
-    together; the main one reads and writes the checkpoint. SettingError: a loss that is not finite, or another run's
-    checkpoint in `out` without `overwrite`. MachineError: another process trains in `out`.
+    With a folder `out`, every epoch leaves a checkpoint there, from which the same call continues; each epoch draws
+    from its own seed. If the run is finished there with fewer epochs, the further ones are a run of their own: from the
+    finished weights, by the plan's schedule over that many epochs. Processes that `torchrun` started train together;
+    the main one reads and writes the checkpoint. Raises SettingError for a loss that is not finite, or another run's
+    checkpoint in `out` without `overwrite`, and MachineError if another process trains in `out`.
     """
     run = _Run.start(net, task, plan)
     processes = run.processes
@@ -127,7 +127,7 @@ def train(
 
 @dataclass(kw_only=True)
 class _Run:
-    """A run as it stands between two epochs: all of it is what a checkpoint holds."""
+    """Holds a run's state between two epochs; a checkpoint holds all of it."""
 
     net: nn.Module
     task: Task[Any]
@@ -138,7 +138,7 @@ class _Run:
     statistics: StatisticsWarmUp
     history: History = field(default_factory=History)
     by_label: ByLabel | None = None
-    begun: int = 0  # after so many epochs of the history, which are of a shorter run that was finished
+    begun: int = 0  # epochs of the history that belong to a shorter, finished run
     loss: nn.Module | None = None
 
     @classmethod
@@ -161,11 +161,11 @@ class _Run:
 
     @property
     def schedule(self) -> TrainPlan:
-        """The plan by which rates and phases go, over this run's own epochs."""
+        """Returns the plan whose rates and phases apply, over this run's own epochs."""
         return self.plan.over(self.plan.epochs - self.begun) if self.begun else self.plan
 
     def going_on(self, state: State) -> "_Run":
-        """The run as the state left it, or where that is a shorter one's end, the run that follows."""
+        """Returns the run in the state, or, if that is a shorter one's end, the run that follows."""
         self.take_up(state)
         if not is_shorter(state, self.plan):
             say(f"going on after epoch {len(self.history.epochs)} of {self.plan.epochs}")
@@ -178,7 +178,7 @@ class _Run:
         return longer
 
     def finish(self) -> None:
-        """Leaves the net with the result: held still, and with the averaged weights, if there are some."""
+        """Gives the net the result: frozen, and with the averaged weights, if there are any."""
         self.statistics.end()
         self.hold_still()
         if self.average:
@@ -237,17 +237,17 @@ class _Run:
     def set_phase(self, step: int, steps_per_epoch: int) -> Phase:
         for group in self.optimizer.param_groups:
             group["lr"] = group.get("rate_share", 1.0) * self.schedule.learning_rate_at(step, steps_per_epoch)
-        self.statistics.at(step)
+        self.statistics.set_step(step)
         total = self.schedule.epochs * steps_per_epoch
         now, before = (phase_at(self.plan.phases, at / total) for at in (step, step - 1))
         if isinstance(self.net, Schedulable) and (step % steps_per_epoch == 0 or now != before):
-            self.net.at(
+            self.net.set_phase(
                 freeze_observers=not now.observes,
                 freeze_batch_norm=not now.batch_norm_follows,
                 learn_steps=now.learns_steps,
             )
         if self.loss is None or now.learns_steps != before.learns_steps:
-            self.loss = self.processes.joined(_Loss(self.net, self.task))  # of the parameters that now get gradients
+            self.loss = self.processes.joined(_Loss(self.net, self.task))  # over the parameters that now get gradients
         return now
 
     def one_step(self, batch: object, epoch: int, step: int) -> float:
@@ -267,13 +267,13 @@ class _Run:
         return value
 
     def hold_still(self) -> None:
-        """From here on pictures that the net sees, for validation above all, leave its ranges as they are."""
+        """Freezes the net's ranges and statistics, so that pictures, above all for validation, do not move them."""
         if isinstance(self.net, Schedulable):
-            self.net.at(freeze_observers=not HELD.observes, freeze_batch_norm=not HELD.batch_norm_follows)
+            self.net.set_phase(freeze_observers=not HELD.observes, freeze_batch_norm=not HELD.batch_norm_follows)
 
 
 class _Loss(nn.Module):
-    """A task's loss as a module over the net: what averages gradients must see the whole step."""
+    """Wraps a task's loss as a module over the net, as averaging gradients needs the whole step."""
 
     def __init__(self, net: nn.Module, task: Task[Any]) -> None:
         super().__init__()
@@ -286,7 +286,7 @@ class _Loss(nn.Module):
 
 
 def _finite(loss: float, epoch: int, step: int, plan: TrainPlan) -> float:
-    """The loss of a step (both 0-based); SettingError where it is no number."""
+    """Returns the loss of a step (both 0-based); raises SettingError if it is not finite."""
     if not math.isfinite(loss):
         raise SettingError(
             f"expected a finite loss, found {loss} in epoch {epoch + 1}, step {step + 1}",
@@ -297,7 +297,7 @@ def _finite(loss: float, epoch: int, step: int, plan: TrainPlan) -> float:
 
 @contextmanager
 def _seeded(seed: int, net: nn.Module) -> Iterator[None]:
-    """Seeds torch's own generators, which dropout draws from, and puts the caller's states back."""
+    """Seeds torch's own generators, which dropout draws from, and restores the caller's states."""
     devices = {value.device for value in net.parameters() if value.is_cuda}
     with torch.random.fork_rng(devices):
         torch.manual_seed(seed)

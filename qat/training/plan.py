@@ -1,4 +1,4 @@
-"""How a net is trained: one frozen plan for float and quantization-aware training, and the papers' plans by name."""
+"""Defines how a net is trained: one frozen plan for float and quantization-aware training, and the papers' plans."""
 
 import math
 from dataclasses import dataclass, replace
@@ -18,19 +18,19 @@ from qat.training.optimization.phases import FREE, Phase, are_in_order
 from qat.training.optimization.rmsprop import TensorFlowRMSProp
 
 Augmenting = Augmentation | DetectionAugmentation | SegmentationAugmentation
-"""Of pictures with labels, boxes and masks."""
+"""Is the augmentation of pictures with labels, boxes or masks."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AdamW:
-    """Adam with decoupled weight decay. Source: Loshchilov, Hutter 2019."""
+    """Selects Adam with decoupled weight decay. Source: Loshchilov, Hutter 2019."""
 
     betas: tuple[float, float] = (0.9, 0.999)
 
 
 @dataclass(frozen=True, kw_only=True)
 class StepAdam:
-    """Adam for fake-quantized nets: in a training step, weights move by up to `weight_steps` of their int8 grid's step.
+    """Selects Adam for fake-quantized nets: a step moves weights by up to `weight_steps` of their int8 grid's step.
 
     Learned steps and ends of ranges move by up to `range_share` of themselves. The plan's rate is for all other
     parameters, a batch norm's in units of its gain; all follow its schedule.
@@ -43,14 +43,14 @@ class StepAdam:
 
 @dataclass(frozen=True, kw_only=True)
 class NesterovSgd:
-    """Gradient descent with Nesterov's momentum; weight decay is L2."""
+    """Selects gradient descent with Nesterov's momentum; weight decay is L2."""
 
     momentum: float = 0.9
 
 
 @dataclass(frozen=True, kw_only=True)
 class RmsProp:
-    """TensorFlow's RMSProp; `qat.training.optimization.rmsprop` says how it differs from PyTorch's."""
+    """Selects TensorFlow's RMSProp; `qat.training.optimization.rmsprop` explains its differences from PyTorch's."""
 
     decay: float = 0.9
     momentum: float = 0.9
@@ -59,19 +59,19 @@ class RmsProp:
 
 @dataclass(frozen=True, kw_only=True)
 class Cosine:
-    """The rate falls along half a cosine to zero at the end of the run. Source: Loshchilov, Hutter 2017."""
+    """Lets the rate fall along half a cosine to zero at the end of the run. Source: Loshchilov, Hutter 2017."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Staircase:
-    """The rate is multiplied by `factor` after every `every_epochs` epochs."""
+    """Multiplies the rate by `factor` after every `every_epochs` epochs."""
 
     factor: float
     every_epochs: float = 1.0
 
 
 WEIGHT_DECAY, LABEL_SMOOTHING = 0.02, 0.1
-"""The plan's own."""
+"""Are the plan's own values."""
 
 FINETUNING = (
     Phase(name="observe", begins_share=0.0, observes=True, batch_norm_follows=True),
@@ -87,17 +87,19 @@ DISTILLING = (
 
 @dataclass(frozen=True, kw_only=True)
 class TrainPlan:
-    """Everything that decides how training goes, besides the net, the pictures and the contract.
+    """Holds everything that decides how training runs, besides the net, the pictures and the contract.
 
-    The defaults train a MobileNet from scratch on thousands of pictures of one's own. Weight decay acts on the weights
-    of dense convolutions and linear layers alone, never on depthwise filters, batch norm or biases (MobileNetV1,
-    section 3.4). The rate rises linearly over `warm_up_epochs`, by default one and at most half of the run. `phases`
-    say what moves besides the weights and concern fake-quantized nets only. `ema_decay=None` trains without an average
-    of the weights. `augmentation` is of the task's own kind; "task" leaves it to the task, whose defaults have no flips
-    where the pictures have sides, and are none where fresh ones are composed. With `distillation` the loss is what that
-    says, and `fit` needs a teacher; without, it is the cross-entropy of the labels. With `class_balance` a picture, or
-    a pixel, weighs in it by the inverse of its label's share of the training set. None leaves `weight_decay` and
-    `label_smoothing` to where they act: 0.02 and 0.1. A setting that would do nothing is refused.
+    The defaults train a MobileNet from scratch on thousands of your own pictures. Weight decay acts on the weights of
+    dense convolutions and linear layers alone, never on depthwise filters, batch norm or biases (MobileNetV1, section
+    3.4). The rate rises linearly over `warm_up_epochs`, by default one and at most half of the run. `phases` say what
+    moves besides the weights and concern fake-quantized nets only. `ema_decay=None` trains without an average of the
+    weights.
+
+    `augmentation` is of the task's own kind; "task" means the task's default, which has no flips if the pictures have
+    sides, and is none if pictures are composed anew. With `distillation` the loss is the one it describes, and `fit`
+    needs a teacher; without, it is the cross-entropy of the labels. With `class_balance` a picture, or a pixel, is
+    weighted in it by the inverse of its label's share of the training set. None means the defaults of `weight_decay`
+    and `label_smoothing` if they have an effect: 0.02 and 0.1. A setting without an effect is refused.
     """
 
     epochs: int = 30
@@ -120,16 +122,16 @@ class TrainPlan:
 
     @classmethod
     def digits(cls, epochs: int = 16) -> "TrainPlan":
-        """For the 4,000 MNIST digits of `load_mnist` at 32 px: about a minute of one core for MobileNetV3-Small.
+        """Returns a plan for `load_mnist`'s 4,000 digits at 32 px: about a minute of one core for MobileNetV3-Small.
 
-        Measured over seeds 0 to 3, 10 to 16 epochs: 98.1 to 98.4 % of the validation digits. Batches of 128 gave 97.8
-        to 98.4, batches of 32 gave 97.0, and pictures of 48 px gained nothing.
+        Measured over seeds 0 to 3, 10 to 16 epochs: 98.1 to 98.4 % of the validation digits are right. Batches of 128
+        gave 97.8 to 98.4, batches of 32 gave 97.0, and pictures of 48 px gained nothing.
         """
         return cls(epochs=epochs, batch=64, learning_rate=0.003, augmentation=Augmentation.digits())
 
     @classmethod
     def detector(cls, epochs: int = 40, *, seed: int = 0) -> "TrainPlan":
-        """For an SSDLite that begins with nothing, on 2,000 pictures an epoch.
+        """Returns a plan for an SSDLite that starts from nothing, on 2,000 pictures an epoch.
 
         Measured with MobileNetV3-Small on composed digits of 128 px: 16 epochs give 77 %, 40 give 94 %.
         """
@@ -146,7 +148,7 @@ class TrainPlan:
 
     @classmethod
     def segmenter(cls, epochs: int = 30, *, seed: int = 0) -> "TrainPlan":
-        """For a segmenter that begins with nothing, on 2,000 pictures an epoch.
+        """Returns a plan for a segmenter that starts from nothing, on 2,000 pictures an epoch.
 
         Measured with LR-ASPP on MobileNetV3-Small, composed digits of 128 px: mIoU of 66 % in 6 epochs, 93 % in 40.
         """
@@ -162,10 +164,10 @@ class TrainPlan:
 
     @classmethod
     def finetune(cls, epochs: int = 3, *, after: "TrainPlan | None" = None) -> "TrainPlan":
-        """For a fake-quantized net: a low rate, no warm-up, frozen statistics, and `after`'s batch, pictures and seed.
+        """Returns a plan for a fake-quantized net: a low rate, no warm-up, `after`'s batch, pictures and seed.
 
-        Batch norm stands still after a third of the run, the ranges after two thirds (torchvision's MobileNetV2 freezes
-        batch norm one epoch before the ranges too). Without an average of the weights: it can hurt here
+        Batch norm is frozen after a third of the run, the ranges after two thirds (torchvision's MobileNetV2 also
+        freezes batch norm one epoch before the ranges). There is no average of the weights: it can do harm here
         (Krishnamoorthi 2018, section 4), and the ranges belong to the weights that they were observed with.
         """
         base = after or cls()
@@ -188,10 +190,11 @@ class TrainPlan:
     def distil(
         cls, epochs: int = 3, *, after: "TrainPlan | None" = None, distillation: Distillation | None = None
     ) -> "TrainPlan":
-        """For a calibrated fake-quantized net that learns from its float net: `after`'s batch, pictures and seed.
+        """Returns a plan for a calibrated fake-quantized net that learns from its float net.
 
-        Statistics are held from the start and ranges observe nothing, since calibration has found them: they are
-        learned, and held for the last third. No weight decays, since the teacher's are the ones wanted.
+        It has `after`'s batch, pictures and seed. Statistics are frozen from the start and ranges observe nothing,
+        since calibration has found them: they are learned, and frozen for the last third. No weights decay, since the
+        teacher's are the ones wanted.
         """
         base, lesson = after or cls(), distillation or Distillation()
         return cls(
@@ -212,9 +215,9 @@ class TrainPlan:
 
     @classmethod
     def mobilenet_v1_paper(cls, epochs: int = 300) -> "TrainPlan":
-        """RMSProp, little distortion, no label smoothing (MobileNetV1, section 3.4).
+        """Returns MobileNetV1's plan: RMSProp, little distortion, no label smoothing (section 3.4).
 
-        Rate, its decay and the batch are those that MobileNetV2's section 6.1 gives, the length is ours.
+        Rate, its decay and the batch are from MobileNetV2's section 6.1, the length is ours.
         """
         return cls(
             epochs=epochs,
@@ -231,9 +234,10 @@ class TrainPlan:
 
     @classmethod
     def mobilenet_v2_paper(cls, epochs: int = 300) -> "TrainPlan":
-        """RMSProp 0.9/0.9, rate 0.045 × 0.98 an epoch, weight decay 4e-5, batch 96 (MobileNetV2, section 6.1).
+        """Returns MobileNetV2's plan, from section 6.1.
 
-        Label smoothing 0.1 and the average's 0.9999 are from TF-Slim's README, 300 epochs from torchvision's recipe.
+        It is RMSProp 0.9/0.9, rate 0.045 × 0.98 an epoch, weight decay 4e-5, batch 96. Label smoothing 0.1 and the
+        average's 0.9999 are from TF-Slim's README, 300 epochs from torchvision's recipe.
         """
         return cls(
             epochs=epochs,
@@ -249,10 +253,11 @@ class TrainPlan:
 
     @classmethod
     def mobilenet_v3_paper(cls, epochs: int = 500, *, batch: int = 192) -> "TrainPlan":
-        """RMSProp, rate 0.1 for batches of 4,096 × 0.99 every 3 epochs, L2 1e-5, average 0.9999 (V3, section 6.1.1).
+        """Returns MobileNetV3's plan, from section 6.1.1.
 
-        The rate is scaled to `batch` linearly (192 is TF-Slim's for one chip). Epsilon 0.002, 5 epochs of warm-up and
-        label smoothing 0.1 are from TF-Slim's README, the length is ours.
+        It is RMSProp, rate 0.1 for batches of 4,096 × 0.99 every 3 epochs, L2 1e-5, average 0.9999. The rate is scaled
+        to `batch` linearly (192 is TF-Slim's for one chip). Epsilon 0.002, 5 epochs of warm-up and label smoothing 0.1
+        are from TF-Slim's README, the length is ours.
         """
         return cls(
             epochs=epochs,
@@ -268,26 +273,26 @@ class TrainPlan:
 
     @property
     def decay(self) -> float:
-        """The weight decay: where none is named that of the optimizer, and StepAdam has none."""
+        """Returns the weight decay; by default it is the optimizer's, and StepAdam has none."""
         if self.weight_decay is None:
             return 0.0 if isinstance(self.optimizer, StepAdam) else WEIGHT_DECAY
         return self.weight_decay
 
     @property
     def smoothing(self) -> float:
-        """The label smoothing of a loss that reads labels."""
+        """Returns the label smoothing of a loss that reads labels."""
         return LABEL_SMOOTHING if self.label_smoothing is None else self.label_smoothing
 
     @property
     def warm_up(self) -> float:
-        """Over how many epochs the rate rises."""
+        """Returns over how many epochs the rate rises."""
         return min(1.0, self.epochs / 2) if self.warm_up_epochs is None else self.warm_up_epochs
 
     def augmenting(self, kind: type[Augmenting], *, has_sides: bool = False, composes: bool = False) -> "TrainPlan":
-        """The plan of a task that augments by that `kind`, by its defaults where the plan leaves it to the task.
+        """Returns the plan of a task that augments by that `kind`, with its defaults if the plan names none.
 
-        Those are without flips where pictures have sides, and none where fresh ones are composed. SettingError where
-        the plan has another task's augmentation.
+        The defaults have no flips if pictures have sides, and are none if pictures are composed anew. Raises
+        SettingError if the plan has another task's augmentation.
         """
         if self.augmentation == "task":
             default = kind(flip_share=0.0) if has_sides else kind()
@@ -301,11 +306,11 @@ class TrainPlan:
         return self
 
     def over(self, epochs: int) -> "TrainPlan":
-        """The same plan for a run of that many epochs, of which at most half are warm-up."""
+        """Returns the plan for a run of that many epochs, of which at most half are warm-up."""
         return replace(self, epochs=epochs, warm_up_epochs=min(self.warm_up, epochs / 2))
 
     def learning_rate_at(self, step: int, steps_per_epoch: int) -> float:
-        """The rate of the 0-based `step` of the whole run."""
+        """Returns the rate of the 0-based `step` of the whole run."""
         epoch = step / steps_per_epoch
         if epoch < self.warm_up:
             return self.learning_rate * (step + 1) / (self.warm_up * steps_per_epoch + 1)
@@ -315,7 +320,7 @@ class TrainPlan:
         return self.learning_rate * (1 + math.cos(math.pi * done_share)) / 2
 
     def optimizer_for(self, net: nn.Module) -> torch.optim.Optimizer:
-        """The plan's optimizer over all trainable parameters of `net`, in two groups: with and without weight decay."""
+        """Returns the plan's optimizer over all trainable parameters of `net`, with and without weight decay."""
         trained = [parameter for parameter in net.parameters() if parameter.requires_grad]
         groups = [
             {"params": [weight for weight in trained if _decays(weight)], "weight_decay": self.decay},
@@ -339,14 +344,17 @@ class TrainPlan:
 
 
 def _decays(weight: nn.Parameter) -> bool:
-    """Told by its shape, since captured nets have no layers: a depthwise filter is (channels, 1, height, width)."""
+    """Returns whether weight decay acts on a weight, by its shape, as captured nets have no layers.
+
+    A depthwise filter is (channels, 1, height, width).
+    """
     is_depthwise = weight.ndim == 4 and weight.shape[1] == 1
     return weight.ndim >= 2 and not is_depthwise
 
 
 _RULES = (
     Rule("whole epochs, 1 or more", ("epochs",), lambda plan: _is_whole(plan.epochs, 1)),
-    # One picture teaches no batch norm.
+    # Batch norm cannot learn from one picture.
     Rule("a batch of 2 or more", ("batch",), lambda plan: _is_whole(plan.batch, 2)),
     Rule("one of qat.training.plan's optimizers", ("optimizer",), lambda plan: isinstance(plan.optimizer, _OPTIMIZERS)),
     Rule("an optimizer whose settings are in range", ("optimizer",), lambda plan: _is_in_range(plan.optimizer)),

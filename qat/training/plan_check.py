@@ -1,4 +1,4 @@
-"""Whether a plan's settings have something to act on: one that would do nothing is refused by its name."""
+"""Refuses, by name, a plan's settings that would have no effect."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from qat.training.plan import StepAdam, TrainPlan
 
 
 def check_unread(plan: TrainPlan, learner: str, names: Iterable[str]) -> None:
-    """Raises SettingError for the first of the named settings that is on, as the learner's loss does not read it."""
+    """Raises SettingError for the first named setting that is on although the learner's loss does not read it."""
     for name in names:
         if value := getattr(plan, name):
             raise SettingError(
@@ -21,7 +21,7 @@ def check_unread(plan: TrainPlan, learner: str, names: Iterable[str]) -> None:
 
 
 def check_labels_are_read(plan: TrainPlan, targets: Sequence[int]) -> None:
-    """Raises SettingError for what a plan does with labels, where no picture to learn from has one."""
+    """Raises SettingError for settings of a plan about labels if no training picture has one."""
     if max(targets, default=-1) >= 0:
         return
     asked = {"distillation.labels": plan.distillation and plan.distillation.labels, "class_balance": plan.class_balance}
@@ -33,7 +33,7 @@ def check_labels_are_read(plan: TrainPlan, targets: Sequence[int]) -> None:
 
 
 def check_net_fits(plan: TrainPlan, net: nn.Module) -> None:
-    """Raises SettingError for what a plan asks of a fake-quantized net, where `net` is none."""
+    """Raises SettingError for settings of a plan about fake-quantized nets if `net` is none."""
     if isinstance(net, Schedulable):
         return
     asked = {
@@ -49,7 +49,7 @@ def check_net_fits(plan: TrainPlan, net: nn.Module) -> None:
 
 
 def check_folder(out: Path | str | None, *, resume: bool = True, overwrite: bool = False) -> None:
-    """Raises SettingError for what is said of a folder's checkpoint where there is no folder."""
+    """Raises SettingError for settings about a folder's checkpoint if there is no folder."""
     if out is None and (overwrite or not resume):
         found = "overwrite" if overwrite else "resume=False"
         raise SettingError(f"expected a folder `out` beside {found}, found none", hint=f"leave {found} out")

@@ -1,4 +1,4 @@
-"""A lesson: student and teacher see the same pictures, and the student is told how far it is off."""
+"""Compares a student with its teacher on equal pictures, and computes the student's loss."""
 
 from collections.abc import Callable
 
@@ -22,13 +22,13 @@ from qat.training.distillation import Distillation
 from qat.training.label_loss import label_loss
 
 _View = Callable[[Tensor], tuple[Tensor, tuple[Tensor, ...]]]
-"""A net's scores, and the tensors inside that are compared."""
+"""Returns a net's scores, and the inner tensors that are compared."""
 
 
 class Lesson:
-    """A student beside its teacher: both see the same pictures, and the student is told how far it is off.
+    """Computes the loss of a student beside its teacher, on equal pictures.
 
-    SettingError where the teacher gives other scores or, where features are asked for, is another net inside.
+    Raises SettingError if the teacher's scores have another shape, or if features are compared and its layers differ.
     """
 
     def __init__(self, student: nn.Module, teacher: nn.Module, contract: Contract, distillation: Distillation) -> None:
@@ -46,9 +46,9 @@ class Lesson:
     def __call__(
         self, rgb: Tensor, targets: Tensor, smoothing: float, balance: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """`(loss, the student's scores)` of pictures as float nets read them; a target of -1 is no label.
+        """Returns `(loss, the student's scores)` of pictures as float nets read them; a target of -1 is no label.
 
-        Of several processes each gets what its part adds to the whole batch's loss.
+        Each of several processes gets its part's contribution to the whole batch's loss.
         """
         with torch.no_grad():
             wanted, wanted_features = self._teacher(rgb)
@@ -70,7 +70,7 @@ class Lesson:
 
     @torch.no_grad()
     def winners(self, rgb: Tensor) -> Tensor:
-        """The labels (batch,) that the teacher gives the pictures."""
+        """Returns the teacher's labels (batch,) of the pictures."""
         return self._teacher(rgb)[0].argmax(dim=1)
 
 
@@ -86,7 +86,7 @@ def _check_scores(teacher: nn.Module, contract: Contract) -> None:
 
 
 def _matched(teacher: nn.Module, student: nn.Module, contract: Contract) -> tuple[nn.Module, _View]:
-    """Both nets with their features; SettingError where they differ inside."""
+    """Returns both nets with their features; raises SettingError if their layers differ."""
     if not isinstance(student, FakeQuantNet):
         raise _other_inside(f"a {type(student).__name__}")
     captured = in_float(capture(teacher, contract.image.size_px))
@@ -107,7 +107,7 @@ def _other_inside(found: str) -> SettingError:
 
 
 def _noise_share(found: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
-    """Noise over signal, in power: 0 where they are equal; and how much signal there is in all."""
+    """Returns noise over signal, in power, 0 for equal tensors; and the total power of the signal."""
     power = wanted.square().mean()
     share = F.mse_loss(found, wanted) / power.clamp(min=torch.finfo(wanted.dtype).tiny)
     return share, power * wanted.numel()

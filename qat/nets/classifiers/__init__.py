@@ -1,1 +1,1 @@
-"""Classifiers: one file for each family, its paper's table and a loop."""
+"""Each file builds one family of classifiers from its paper's table."""

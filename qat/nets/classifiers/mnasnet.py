@@ -1,4 +1,4 @@
-"""MnasNet-A1: Tan et al. 2019, arXiv 1807.11626, Figure 7: the net that MobileNetV3-Large was grown from."""
+"""Builds MnasNet-A1, from which MobileNetV3-Large was grown: Tan et al. 2019, arXiv 1807.11626, Figure 7."""
 
 from functools import partial
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from qat.nets.blocks import ConvNormActivation, ImageClassifier, SqueezeExcitati
 
 
 class Stage(NamedTuple):
-    """One row of the figure at width 1.0: blocks of one kind, the first of which may stride."""
+    """Holds one row of the figure at width 1.0: blocks of one kind, the first of which may stride."""
 
     expansion: int
     kernel: int
@@ -35,11 +35,11 @@ _conv = partial(ConvNormActivation, norm=_norm, activation=nn.ReLU)
 
 
 class MobileBottleneck(nn.Module):
-    """The figure's MBConv, and at expansion 1 its SepConv, from `inputs` channels on; a shortcut where shapes allow it.
+    """Computes the figure's MBConv, and at expansion 1 its SepConv, with a shortcut if shapes allow it.
 
-    Squeeze-and-excite keeps a quarter of the block's inputs, where MobileNetV3 keeps a quarter of the expanded
-    channels. Its gate is the hard-sigmoid by which MobileNetV3 replaced the paper's sigmoid (section 5.2 there): int8
-    has no other.
+    It reads `inputs` channels. Squeeze-and-excite keeps a quarter of the block's inputs, where MobileNetV3 keeps a
+    quarter of the expanded channels. Its gate is the hard-sigmoid by which MobileNetV3 replaced the paper's sigmoid
+    (section 5.2 there): int8 has no other.
     """
 
     def __init__(self, inputs: int, row: Stage, stride: int) -> None:
@@ -53,13 +53,13 @@ class MobileBottleneck(nn.Module):
         self.has_shortcut = stride == 1 and inputs == row.channels
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (N, row.channels, ⌈H / stride⌉, ⌈W / stride⌉) for (N, inputs, H, W)."""
+        """Returns (N, row.channels, ⌈H / stride⌉, ⌈W / stride⌉) for (N, inputs, H, W)."""
         projected: Tensor = self.block(x)
         return x + projected if self.has_shortcut else projected
 
 
 def mnasnet_a1(classes: int, *, width: float = 1.0) -> ImageClassifier:
-    """Build a MnasNet-A1; below 1.0 `width` scales all layers but the last convolution, which keeps 1280 channels."""
+    """Builds a MnasNet-A1; a `width` below 1.0 scales all layers but the last convolution, which has 1280 channels."""
     channels = make_divisible(32 * width)
     layers: list[nn.Module] = [_conv(3, channels, kernel=3, stride=2)]
     for row in A1:

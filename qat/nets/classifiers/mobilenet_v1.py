@@ -1,4 +1,4 @@
-"""MobileNetV1: Howard et al. 2017, arXiv 1704.04861, Table 1."""
+"""Builds MobileNetV1: Howard et al. 2017, arXiv 1704.04861, Table 1."""
 
 from collections import OrderedDict
 from functools import partial
@@ -30,10 +30,10 @@ _conv = partial(ConvNormActivation, norm=partial(nn.BatchNorm2d, eps=0.001), act
 
 
 def mobilenet_v1(classes: int, *, width: float = 1.0) -> ImageClassifier:
-    """Build a MobileNetV1; `width` is the paper's α, and ρ is the size of the pictures.
+    """Builds a MobileNetV1; `width` is the paper's α, and ρ is the size of the images.
 
-    ReLU6, the channel rule, the batch norm's ε and the dropout of 0.001 are those of TF-Slim's `mobilenet_v1.py`, which
-    the published checkpoints come from; the paper says ReLU and gives no numbers for the others.
+    ReLU6, the channel rule, the batch norm's ε and the dropout of 0.001 are those of TF-Slim's `mobilenet_v1.py`, the
+    source of the published checkpoints; the paper has ReLU and no numbers for the others.
     """
     channels = _scaled(32, width)
     layers: list[nn.Module] = [_conv(3, channels, kernel=3, stride=2)]
@@ -44,7 +44,7 @@ def mobilenet_v1(classes: int, *, width: float = 1.0) -> ImageClassifier:
 
 
 def _scaled(channels: int, width: float) -> int:
-    """TF-Slim's rule for V1: cut, not rounded to a multiple of 8 as in V2 and V3."""
+    """Returns the channels by TF-Slim's rule for V1: cut, not rounded to a multiple of 8 as in V2 and V3."""
     return max(int(channels * width), 8)
 
 

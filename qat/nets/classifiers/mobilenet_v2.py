@@ -1,4 +1,4 @@
-"""MobileNetV2: Sandler et al. 2018, arXiv 1801.04381, Table 2; module names as in torchvision."""
+"""Builds MobileNetV2: Sandler et al. 2018, arXiv 1801.04381, Table 2; module names are torchvision's."""
 
 from functools import partial
 from typing import Literal
@@ -24,10 +24,10 @@ _conv = partial(ConvNormActivation, norm=nn.BatchNorm2d, activation=nn.ReLU6)
 
 
 class InvertedResidual(nn.Module):
-    """Expand by a 1×1, filter by a 3×3 depthwise, project by a linear 1×1; a shortcut where the shapes allow it.
+    """Expands by a 1×1, filters by a 3×3 depthwise, projects by a linear 1×1; has a shortcut if shapes allow it.
 
-    Source: Table 1. Without expansion (`expanded == inputs`) the first 1×1 is left out. Where it is not `linear`, a
-    ReLU6 follows the projection (section 6.4, Figure 6a).
+    Source: Table 1. Without expansion (`expanded == inputs`) the first 1×1 is left out. If it is not `linear`, a ReLU6
+    follows the projection (section 6.4, Figure 6a).
     """
 
     def __init__(
@@ -46,30 +46,30 @@ class InvertedResidual(nn.Module):
         self.has_shortcut = has_shortcut and stride == 1 and inputs == outputs
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (N, outputs, ⌈H / stride⌉, ⌈W / stride⌉) for (N, inputs, H, W)."""
+        """Returns (N, outputs, ⌈H / stride⌉, ⌈W / stride⌉) for (N, inputs, H, W)."""
         projected: Tensor = self.conv(x)
         return x + projected if self.has_shortcut else projected
 
     def widen(self, x: Tensor) -> Tensor:
-        """Return what the depthwise convolution reads, (N, expanded, H, W)."""
+        """Returns the input of the depthwise convolution, (N, expanded, H, W)."""
         return self.conv[0](x) if self.expanded != self.inputs else x
 
     def narrow(self, widened: Tensor) -> Tensor:
-        """Return the block's projection of what `widen` gives."""
+        """Returns the block's projection of the output of `widen`."""
         for layer in list(self.conv)[self.expanded != self.inputs :]:
             widened = layer(widened)
         return widened
 
 
 class WideShortcuts(nn.Sequential):
-    """Layers whose inverted residuals hand each other their expanded tensors (Figure 6b, "between expansions").
+    """Chains inverted residuals with shortcuts between their expanded tensors (Figure 6b, "between expansions").
 
-    What a block's depthwise convolution reads is added to what the next one's reads, where no stride lies between and
-    the shapes are equal: as many shortcuts as there are between bottlenecks.
+    The input of a block's depthwise convolution is added to that of the next block's, if there is no stride in between
+    and the shapes are equal: as many shortcuts as there are between bottlenecks.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply the layers in order."""
+        """Applies the layers in order."""
         wide, before = x, None
         for layer in self:
             if not isinstance(layer, InvertedResidual):
@@ -92,12 +92,12 @@ def mobilenet_v2(
     linear: bool = True,
     shortcut: Shortcut = "bottlenecks",
 ) -> ImageClassifier:
-    """Build a MobileNetV2; `width` is the paper's α, `expansion` its t (of all blocks but the first).
+    """Builds a MobileNetV2; `width` is the paper's α, `expansion` its t (of all blocks but the first).
 
-    Below 1.0 `width` scales all layers but the last convolution, which keeps its 1280 channels (section 6.1), unless
-    `scales_last`, as TensorFlow's detectors have it. `halves_tail` halves the last two rows (160 and 320 channels), as
-    segmenters have it (MobileNetV3 paper, section 6.4). The ablations of section 6.4: `linear=False` puts a ReLU6
-    behind every projection, `shortcut` says what shortcuts join.
+    A `width` below 1.0 scales all layers but the last convolution, which keeps its 1280 channels (section 6.1), unless
+    `scales_last`, as in TensorFlow's detectors. `halves_tail` halves the last two rows (160 and 320 channels), as in
+    segmenters (MobileNetV3 paper, section 6.4). Two options are the ablations of section 6.4: `linear=False` puts a
+    ReLU6 after every projection, and `shortcut` selects the tensors that shortcuts join.
     """
     block = partial(InvertedResidual, linear=linear, has_shortcut=shortcut == "bottlenecks")
     channels = make_divisible(32 * width)

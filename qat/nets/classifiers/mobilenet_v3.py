@@ -1,6 +1,6 @@
-"""MobileNetV3: Howard et al. 2019, arXiv 1905.02244, Tables 1 and 2; module names as in torchvision.
+"""Builds MobileNetV3: Howard et al. 2019, arXiv 1905.02244, Tables 1 and 2; module names are torchvision's.
 
-The minimalistic variants (TF-Slim's README: no squeeze-and-excite, no h-swish, no 5×5) are the same tables.
+The minimalistic variants (TF-Slim's README: no squeeze-and-excite, no h-swish, no 5×5) use the same tables.
 """
 
 from functools import partial
@@ -56,7 +56,7 @@ _conv = partial(ConvNormActivation, norm=_norm)
 
 
 class InvertedResidual(nn.Module):
-    """One row of a table, from `inputs` channels to `row.channels`; a shortcut where the shapes allow it.
+    """Computes one row of a table, from `inputs` channels to `row.channels`, with a shortcut if shapes allow it.
 
     A row that does not expand (`row.expanded == inputs`) has no first 1×1 convolution.
     """
@@ -72,7 +72,7 @@ class InvertedResidual(nn.Module):
         self.has_shortcut = row.stride == 1 and inputs == row.channels
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (N, row.channels, ⌈H / row.stride⌉, ⌈W / row.stride⌉) for (N, inputs, H, W)."""
+        """Returns (N, row.channels, ⌈H / row.stride⌉, ⌈W / row.stride⌉) for (N, inputs, H, W)."""
         projected: Tensor = self.block(x)
         return x + projected if self.has_shortcut else projected
 
@@ -80,9 +80,9 @@ class InvertedResidual(nn.Module):
 def mobilenet_v3_large(
     classes: int, *, width: float = 1.0, hidden: int = 1280, halves_tail: bool = False, keeps_c4: bool = True
 ) -> ImageClassifier:
-    """Build a MobileNetV3-Large; `hidden` is the classifier's hidden layer, widened by `width` only above 1.0.
+    """Builds a MobileNetV3-Large; `hidden` is the classifier's hidden layer, widened by `width` only above 1.0.
 
-    `halves_tail` halves the channels from C4's bottleneck on, as the paper's detectors have it (section 6.3).
+    `halves_tail` halves the channels from C4's bottleneck on, as in the paper's detectors (section 6.3).
     """
     table = _with_half_tail(_LARGE, keeps_c4) if halves_tail else _LARGE
     return build(_scaled(table, width, hidden, _HS), classes)
@@ -91,28 +91,28 @@ def mobilenet_v3_large(
 def mobilenet_v3_small(
     classes: int, *, width: float = 1.0, hidden: int = 1024, halves_tail: bool = False, keeps_c4: bool = True
 ) -> ImageClassifier:
-    """Build a MobileNetV3-Small; `hidden` is the classifier's hidden layer, widened by `width` only above 1.0.
+    """Builds a MobileNetV3-Small; `hidden` is the classifier's hidden layer, widened by `width` only above 1.0.
 
     The paper's Table 2 has `hidden=1280`, which its parameter counts (2.9 M; 2.4 M at 0.75) agree with. The default is
     the 1024 of TF-Slim's and torchvision's code, so that published checkpoints load. As in that code, and unlike the
-    table, the last convolution (576 channels) has no squeeze-and-excite. `halves_tail`: see `mobilenet_v3_large`.
+    table, the last convolution (576 channels) has no squeeze-and-excite. `mobilenet_v3_large` explains `halves_tail`.
     """
     table = _with_half_tail(_SMALL, keeps_c4) if halves_tail else _SMALL
     return build(_scaled(table, width, hidden, _HS), classes)
 
 
 def mobilenet_v3_large_minimalistic(classes: int, *, width: float = 1.0, hidden: int = 1280) -> ImageClassifier:
-    """Build a MobileNetV3-Large of plain operators only: 3×3, ReLU, no squeeze-and-excite."""
+    """Builds a MobileNetV3-Large of plain operators only: 3×3, ReLU, no squeeze-and-excite."""
     return build(_scaled(_minimalistic(_LARGE), width, hidden, _RE), classes)
 
 
 def mobilenet_v3_small_minimalistic(classes: int, *, width: float = 1.0, hidden: int = 1024) -> ImageClassifier:
-    """Build a MobileNetV3-Small of plain operators only: 3×3, ReLU, no squeeze-and-excite."""
+    """Builds a MobileNetV3-Small of plain operators only: 3×3, ReLU, no squeeze-and-excite."""
     return build(_scaled(_minimalistic(_SMALL), width, hidden, _RE), classes)
 
 
 def architecture_of(name: str, width: float = 1.0) -> Architecture:
-    """What the net of that name is built from at that width; SettingError where it is not of this family."""
+    """Returns the architecture of the net of that name and width; raises SettingError for another family."""
     if name not in _FAMILY:
         raise SettingError(
             f"expected a net of MobileNetV3's family ({', '.join(_FAMILY)}), found {name!r}", hint="name one of these"
@@ -122,7 +122,7 @@ def architecture_of(name: str, width: float = 1.0) -> Architecture:
 
 
 def build(architecture: Architecture, classes: int) -> ImageClassifier:
-    """Build the net that `architecture` describes, freshly initialised."""
+    """Builds the net that `architecture` describes, freshly initialised."""
     norm_conv = partial(_conv, activation=_ACTIVATIONS[architecture.activation])
     layers: list[nn.Module] = [norm_conv(3, architecture.stem, kernel=3, stride=2)]
     for inputs, block in zip(architecture.inputs, architecture.blocks, strict=True):
@@ -134,7 +134,7 @@ def build(architecture: Architecture, classes: int) -> ImageClassifier:
 
 
 def build_for(architecture: Architecture, contract: Contract) -> ImageClassifier:
-    """The same with an output for each of the contract's labels, and the contract on it."""
+    """Builds the net with an output for each of the contract's labels, and attaches the contract."""
     net = build(architecture, len(contract.labels))
     net.contract = contract
     return net
@@ -153,7 +153,7 @@ _FAMILY: dict[str, tuple[tuple[Bottleneck, ...], int, ActivationName]] = {
 
 
 def _with_half_tail(table: tuple[Bottleneck, ...], keeps_c4: bool) -> tuple[Bottleneck, ...]:
-    """The last three rows with half their channels; what C4 is, the first one's expansion, can stay.
+    """Returns the table with half the channels in its last three rows; C4, the first one's expansion, may stay.
 
     Source: TF-Slim's V3_LARGE_DETECTION and V3_SMALL_DETECTION; DeepLab's mobilenet_v3_*_seg halve it too.
     """
@@ -163,7 +163,7 @@ def _with_half_tail(table: tuple[Bottleneck, ...], keeps_c4: bool) -> tuple[Bott
 
 
 def _scaled(table: tuple[Bottleneck, ...], width: float, hidden: int, activation: ActivationName) -> Architecture:
-    """Scale the channels, and expand the rounded channels by the table's ratio.
+    """Scales the channels, and expands the rounded channels by the table's ratio.
 
     This is TF-Slim's `expand_input_by_factor`, which the published 0.75 nets agree with; rounding `expanded * width`
     instead, as torchvision does, gives smaller nets (140.6 M multiply-adds for Large 0.75, published: 155 M).

@@ -1,4 +1,4 @@
-"""ShuffleNet: Zhang et al. 2018, arXiv 1707.01083, Table 1 and Figure 2: 1×1 convolutions in groups."""
+"""Builds ShuffleNet, with 1×1 convolutions in groups: Zhang et al. 2018, arXiv 1707.01083, Table 1 and Figure 2."""
 
 from functools import partial
 
@@ -8,16 +8,16 @@ from torch import Tensor, nn
 from qat.nets.blocks import ConvNormActivation, ImageClassifier
 
 _STEM = 24
-_CHANNELS = {1: 144, 2: 200, 3: 240, 4: 272, 8: 384}  # of stage 2, by groups; each further stage has twice as many
-_UNITS = (4, 8, 4)  # of stages 2, 3, 4; the first of each strides
+_CHANNELS = {1: 144, 2: 200, 3: 240, 4: 272, 8: 384}  # stage 2, by groups; each further stage has twice as many
+_UNITS = (4, 8, 4)  # stages 2, 3, 4; the first unit of each strides
 
 _conv = partial(ConvNormActivation, norm=nn.BatchNorm2d)
 
 
 class ShuffleUnit(nn.Module):
-    """A bottleneck of a quarter of the channels whose 1×1 convolutions are in groups, shuffled between them.
+    """Computes a bottleneck of a quarter of the channels; its 1×1 convolutions are in groups, shuffled in between.
 
-    A unit that strides joins what it computes with the averaged input, where the others add (Figure 2, b and c).
+    A unit that strides concatenates its result and the averaged input; others add them (Figure 2, b and c).
     """
 
     def __init__(self, inputs: int, outputs: int, *, groups: int, first_groups: int, stride: int) -> None:
@@ -34,7 +34,7 @@ class ShuffleUnit(nn.Module):
         self.activation = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (N, outputs, ⌈H / stride⌉, ⌈W / stride⌉) for (N, inputs, H, W)."""
+        """Returns (N, outputs, ⌈H / stride⌉, ⌈W / stride⌉) for (N, inputs, H, W)."""
         shortcut, computed = self.shortcut(x), self.block(x)
         joined = torch.cat([shortcut, computed], dim=1) if self.strides else shortcut + computed
         activated: Tensor = self.activation(joined)
@@ -42,10 +42,9 @@ class ShuffleUnit(nn.Module):
 
 
 def shufflenet_v1(classes: int, *, width: float = 1.0, groups: int = 3) -> ImageClassifier:
-    """Build a ShuffleNet; `groups` are those of its 1×1 convolutions: 1, 2, 3, 4 or 8.
+    """Builds a ShuffleNet; `groups` are those of its 1×1 convolutions: 1, 2, 3, 4 or 8.
 
-    `width` is the paper's scale factor s. The first 1×1 of stage 2, whose inputs are few, is in one group
-    (section 3.3).
+    `width` is the paper's scale factor s. The first 1×1 of stage 2 has few inputs and so is in one group (section 3.3).
     """
     # The published 292 M multiply-adds of 1.5× have a stem of 24: between whole factors it is not widened.
     inputs = _multiple_of(_STEM * (width if width < 1 else int(width)), groups)

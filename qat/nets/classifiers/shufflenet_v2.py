@@ -1,4 +1,4 @@
-"""ShuffleNetV2: Ma et al. 2018, arXiv 1807.11164, Table 5 and Figure 3: half the channels pass by."""
+"""Builds ShuffleNetV2, where half the channels skip each unit: Ma et al. 2018, arXiv 1807.11164, Table 5, Figure 3."""
 
 from functools import partial
 
@@ -15,14 +15,14 @@ _CHANNELS = {
     1.5: (176, 352, 704, 1024),
     2.0: (244, 488, 976, 2048),
 }
-_UNITS = (4, 8, 4)  # of stages 2, 3, 4; the first of each strides
+_UNITS = (4, 8, 4)  # stages 2, 3, 4; the first unit of each strides
 
 _conv = partial(ConvNormActivation, norm=nn.BatchNorm2d)
 _conv_relu = partial(_conv, activation=nn.ReLU)
 
 
 class SplitUnit(nn.Module):
-    """Half of the channels pass by, half go through a 1×1, a 3×3 depthwise and a 1×1; then all are shuffled."""
+    """Passes half of the channels on, and half through a 1×1, a 3×3 depthwise and a 1×1; then shuffles all."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -30,14 +30,14 @@ class SplitUnit(nn.Module):
         self.shuffle = nn.ChannelShuffle(2)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (N, channels, H, W) for the same."""
+        """Returns (N, channels, H, W) for the same."""
         passed, computed = torch.chunk(x, 2, dim=1)
         shuffled: Tensor = self.shuffle(torch.cat([passed, self.branch(computed)], dim=1))
         return shuffled
 
 
 class StridedUnit(nn.Module):
-    """All channels go through both branches, of half the outputs each, side by side (Figure 3, d)."""
+    """Sends all channels through both branches, of half the outputs each, side by side (Figure 3, d)."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -47,13 +47,13 @@ class StridedUnit(nn.Module):
         self.shuffle = nn.ChannelShuffle(2)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (N, outputs, ⌈H / 2⌉, ⌈W / 2⌉) for (N, inputs, H, W)."""
+        """Returns (N, outputs, ⌈H / 2⌉, ⌈W / 2⌉) for (N, inputs, H, W)."""
         shuffled: Tensor = self.shuffle(torch.cat([self.shortcut(x), self.branch(x)], dim=1))
         return shuffled
 
 
 def shufflenet_v2(classes: int, *, width: float = 1.0) -> ImageClassifier:
-    """Build a ShuffleNetV2; beside the paper's widths (0.5, 1.0, 1.5, 2.0), others scale the channels of 1.0."""
+    """Builds a ShuffleNetV2; widths other than the paper's (0.5, 1.0, 1.5, 2.0) scale the channels of 1.0."""
     *stages, last = _CHANNELS.get(width) or _scaled(width)
     layers: list[nn.Module] = [_conv_relu(3, _STEM, kernel=3, stride=2), nn.MaxPool2d(3, 2, padding=1)]
     inputs = _STEM

@@ -1,4 +1,7 @@
-"""SqueezeNet 1.0: Iandola et al. 2016, arXiv 1602.07360, Table 1: no batch norm, no linear layer, biases everywhere."""
+"""Builds SqueezeNet 1.0: Iandola et al. 2016, arXiv 1602.07360, Table 1.
+
+It has no batch norm, no linear layer, and biases everywhere.
+"""
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +26,7 @@ _LAYERS: tuple[tuple[int, int] | str, ...] = (
 
 
 class Fire(nn.Module):
-    """A 1×1 that squeezes, and a 1×1 and a 3×3 that expand side by side (section 3.2)."""
+    """Squeezes by a 1×1, and expands by a 1×1 and a 3×3 side by side (section 3.2)."""
 
     def __init__(self, inputs: int, squeezed: int, expanded: int) -> None:
         super().__init__()
@@ -32,13 +35,13 @@ class Fire(nn.Module):
         self.expand3x3 = _conv(squeezed, expanded, kernel=3)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (N, 2 · expanded, H, W) for (N, inputs, H, W)."""
+        """Returns (N, 2 · expanded, H, W) for (N, inputs, H, W)."""
         squeezed = self.squeeze(x)
         return torch.cat([self.expand1x1(squeezed), self.expand3x3(squeezed)], dim=1)
 
 
 def squeezenet(classes: int, *, width: float = 1.0) -> ImageClassifier:
-    """Build a SqueezeNet without bypasses; `width` scales every layer but the last, which is a map for each class.
+    """Builds a SqueezeNet without bypasses; `width` scales every layer but the last, which has a map for each class.
 
     The first convolution is padded by 2, so that 224 px become the 111 of the table.
     """

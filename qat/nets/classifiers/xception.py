@@ -1,4 +1,4 @@
-"""Xception: Chollet 2017, arXiv 1610.02357, Figure 5: separable convolutions in a stack of linear residuals."""
+"""Builds Xception, a stack of linear residuals of separable convolutions: Chollet 2017, arXiv 1610.02357, Figure 5."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from qat.nets.blocks import ConvNormActivation, ImageClassifier, make_divisible
 
 
 class Module(NamedTuple):
-    """One of the figure's residual modules at width 1.0: the outputs of its separable convolutions, and what pools."""
+    """Holds one of the figure's residual modules at width 1.0: its separable convolutions' outputs, and if it pools."""
 
     channels: tuple[int, ...]
     pools: bool
@@ -29,10 +29,10 @@ _EXIT = (1536, 2048)
 
 
 class SeparableConv(nn.Sequential):
-    """A 3×3 of each channel and a 1×1 over them, batch norm behind; no nonlinearity between the two.
+    """Chains a 3×3 of each channel, a 1×1 over them and batch norm, without a nonlinearity between the first two.
 
     An "extreme" Inception module (section 1.2) differs in two ways, each an option here: the 1×1 comes first, and a
-    ReLU follows the first of the two. Between the two the paper found the ReLU to harm (section 4.7, Figure 10).
+    ReLU follows the first of the two. The paper found the ReLU between the two to be harmful (section 4.7, Figure 10).
     """
 
     def __init__(self, inputs: int, outputs: int, *, pointwise_first: bool, inner_relu: bool) -> None:
@@ -44,7 +44,7 @@ class SeparableConv(nn.Sequential):
 
 
 class ResidualModule(nn.Module):
-    """Separable convolutions, each behind a ReLU, and a linear shortcut round them."""
+    """Adds separable convolutions, each after a ReLU, and a linear shortcut around them."""
 
     def __init__(self, inputs: int, row: Module, *, pointwise_first: bool, inner_relu: bool) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class ResidualModule(nn.Module):
         self.shortcut = nn.Sequential(*(strided if row.pools else []))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (N, outputs, H, W) for (N, inputs, H, W), or ⌈H / 2⌉ and ⌈W / 2⌉ where the module pools."""
+        """Returns (N, outputs, H, W) for (N, inputs, H, W), or ⌈H / 2⌉ and ⌈W / 2⌉ if the module pools."""
         shortcut: Tensor = self.shortcut(x)
         computed: Tensor = self.block(x)
         return shortcut + computed
@@ -72,9 +72,9 @@ class ResidualModule(nn.Module):
 def xception(
     classes: int, *, width: float = 1.0, pointwise_first: bool = False, inner_relu: bool = False
 ) -> ImageClassifier:
-    """Build an Xception, made for pictures of 299 px; `width` scales every layer.
+    """Builds an Xception, designed for images of 299 px; `width` scales every layer.
 
-    `pointwise_first` and `inner_relu` are how an "extreme" Inception module differs from `SeparableConv`.
+    `pointwise_first` and `inner_relu` turn a `SeparableConv` into that of an "extreme" Inception module.
     """
     separable = {"pointwise_first": pointwise_first, "inner_relu": inner_relu}
     layers = list(_stem(width))
@@ -91,7 +91,7 @@ def xception(
 
 
 def _stem(width: float) -> Iterator[nn.Module]:
-    """Two 3×3 convolutions without padding, the first with stride 2."""
+    """Yields two 3×3 convolutions without padding, the first with stride 2."""
     inputs, stride = 3, 2
     for base in _STEM:
         outputs = make_divisible(base * width)

@@ -1,1 +1,1 @@
-"""Published weights: a checkpoint comes in, and a net that holds its weights goes out. Nothing in the file is run."""
+"""This room reads a published checkpoint and returns a net with its weights. Nothing in the file is run."""

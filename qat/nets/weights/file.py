@@ -1,6 +1,6 @@
-"""What a file of weights holds, read without running anything in it.
+"""Reads a file of weights without running anything in it.
 
-A file is what `torch.save` writes (today's zip form or the older pickle), or safetensors; its first bytes say which.
+A file is in a format of `torch.save` (today's zip form or the older pickle), or safetensors; its first bytes decide.
 """
 
 import pickle
@@ -21,7 +21,7 @@ from mobile_sdk.system.stored_zip import check_plain
 
 _HEAD_BYTES = 512
 _MOST_FOREIGN = 100
-_RECORDS = frozenset(("argparse", "collections", "datetime", "enum", "pathlib", "types"))  # of the standard library
+_RECORDS = frozenset(("argparse", "collections", "datetime", "enum", "pathlib", "types"))  # the standard library's
 _PLAIN = frozenset(f"builtins.{each.__name__}" for each in (bytes, dict, float, frozenset, int, list, object, set, str))
 _FETCH = "fetch the file again"
 _LOOKS = (
@@ -35,7 +35,7 @@ _LOOKS = (
 
 
 class Foreign(dict[Any, Any]):
-    """What stands for a Python object that was not built: its class was neither imported nor run.
+    """Replaces a Python object that was not built: its class was neither imported nor run.
 
     It is a dict only because torch's reader fills nothing else that a pickle may fill.
     """
@@ -43,20 +43,20 @@ class Foreign(dict[Any, Any]):
     name = ""
 
     def __new__(cls, *_arguments: Any, **_named: Any) -> Self:
-        """Takes what the pickle gives the object, and forgets it."""
+        """Ignores the arguments that the pickle gives the object."""
         return super().__new__(cls)
 
     def __init__(self, *_arguments: Any, **_named: Any) -> None:
         super().__init__()
 
     def __setstate__(self, state: Any) -> None:
-        """Forgets the object's state."""
+        """Ignores the object's state."""
 
 
 def read_weight_file(path: Path) -> object:
-    """Returns what the file holds: a dict as a rule, with a `Foreign` for each object that is no tensor or plain value.
+    """Returns the file's content, mostly a dict, with a `Foreign` for each object that is no tensor or plain value.
 
-    Raises DataError for what is no file of weights, and for a pickle that asks for functions of the standard library.
+    Raises DataError for a file of something else, and for a pickle that calls functions of the standard library.
     """
     if not path.is_file():
         found = other_kind(path) or "nothing"
@@ -84,7 +84,7 @@ def _head(path: Path) -> bytes:
 
 
 def _check_looks(path: Path, head: bytes) -> None:
-    """Raises DataError where the first bytes say that the file is something else, with what that is."""
+    """Raises DataError if the first bytes show that the file is something else, and says what."""
     found, hint = next(
         ((what, hint) for look, what, hint in _LOOKS if re.match(look, head, re.IGNORECASE | re.DOTALL)), (None, "")
     )
@@ -97,7 +97,7 @@ def _check_looks(path: Path, head: bytes) -> None:
 
 
 def _look_of_zip(path: Path) -> tuple[str | None, str]:
-    """What a zip file is, where it is not what torch.save writes; None else."""
+    """Returns what a zip file is if torch.save did not write it, else None; and a hint."""
     if not zipfile.is_zipfile(path):
         return "a file that is damaged: its end is missing", _FETCH
     with zipfile.ZipFile(path) as archive:
@@ -113,16 +113,16 @@ def _look_of_zip(path: Path) -> tuple[str | None, str]:
 
 
 def _is_safetensors(path: Path, head: bytes) -> bool:
-    """Whether the file begins as safetensors do: eight bytes of length, then JSON; or is called so."""
+    """Returns whether the file begins as safetensors do, with eight bytes of length and JSON, or has their suffix."""
     fits = head[8:9] == b"{" and int.from_bytes(head[:8], "little") + 8 <= path.stat().st_size
     return fits or path.suffix == ".safetensors"
 
 
 def _unpickled(path: Path) -> object:
-    """What the pickle holds; every class that torch does not know as harmless is replaced by a `Foreign` of its name.
+    """Returns the pickle's content; every class that torch does not trust is replaced by a `Foreign` of its name.
 
-    The reader (`weights_only`) builds tensors and plain values, and calls nothing else; where it meets another name it
-    stops and says which.
+    The reader (`weights_only`) builds tensors and plain values, and calls nothing else; at another name it stops and
+    raises an error that contains it.
     """
     stand_ins: list[tuple[type[Foreign], str]] = []
     while True:
@@ -135,7 +135,7 @@ def _unpickled(path: Path) -> object:
             if name is None:
                 raise
             known = any(name == each for _, each in stand_ins)
-            if known or len(stand_ins) == _MOST_FOREIGN or not _may_stand_aside(name):
+            if known or len(stand_ins) == _MOST_FOREIGN or not _is_record(name):
                 raise DataError(
                     f"expected only tensors in {path}, found the Python object {name}, which was not run",
                     hint="save the net's state_dict() alone, with torch.save or as safetensors",
@@ -150,11 +150,11 @@ def _foreign_name(error: pickle.UnpicklingError) -> str | None:
     return found[1] if "." in found[1] else f"builtins.{found[1]}"
 
 
-def _may_stand_aside(name: str) -> bool:
-    """Whether an object of that name is a record that training scripts file beside weights.
+def _is_record(name: str) -> bool:
+    """Returns whether an object of that name is a record that training scripts store beside weights.
 
-    A function of the standard library is none: only a pickle that means harm calls for one.
+    A function of the standard library is none: only a malicious pickle calls one.
     """
     module = name.partition(".")[0]
-    is_pythons = module in sys.stdlib_module_names or module in IMPORT_MAPPING  # pickles say Python 2's names
+    is_pythons = module in sys.stdlib_module_names or module in IMPORT_MAPPING  # pickles use Python 2's names
     return module in _RECORDS or name in _PLAIN or not is_pythons

@@ -1,4 +1,4 @@
-"""Published checkpoints into nets, safely: nothing in the file is run, and what does not fit is said."""
+"""Loads published checkpoints into nets, safely: nothing in the file is run, and mismatches are reported."""
 
 import itertools
 from collections.abc import Iterable, Mapping
@@ -18,9 +18,9 @@ _LISTED = 3
 
 @dataclass(frozen=True, kw_only=True)
 class WeightsReport:
-    """What `load_weights` did.
+    """Reports the result of `load_weights`.
 
-    `tensors` counts those taken from the file; `source` says which of the file's weights they are, where it holds more
+    `tensors` counts those taken from the file; `source` says which of the file's weights they are, if it holds more
     than a bare state dict. `replaced_head` names the keys that kept their initialisation because the file's head has
     `classes_in_file` outputs and the net's has `classes_in_net`; it is empty when those agree.
     """
@@ -43,11 +43,11 @@ class WeightsReport:
 def load_weights(net: nn.Module, path: Path | str) -> WeightsReport:
     """Copies the weights in the file `path` into `net`, key for key; all of them, or none when an error is raised.
 
-    The state dict may lie anywhere in the file's dicts and all its keys may have a prefix, as training scripts and
-    wrappers leave them; an average over training (EMA) comes before the weights that it averages. When only the number
-    of classes differs, the head (the last `nn.Linear` or `nn.Conv2d`) keeps its initialisation.
-    Raises DataError for a file that cannot be read or that holds no tensors, for keys that are missing or unexpected,
-    and for tensors of another shape, of another kind, or that are not finite.
+    The state dict may be anywhere in the file's dicts, and all its keys may have a prefix, as from training scripts and
+    wrappers; an average over training (EMA) is preferred to the weights that it averages. When only the number of
+    classes differs, the head (the last `nn.Linear` or `nn.Conv2d`) keeps its initialisation. Raises DataError for a
+    file that cannot be read or that holds no tensors, for keys that are missing or unexpected, and for tensors of
+    another shape, of another kind, or that are not finite.
     """
     expect_net(net)
     expect_path("path", path)
@@ -80,7 +80,7 @@ def load_weights(net: nn.Module, path: Path | str) -> WeightsReport:
 
 
 def _state_dict(content: object, path: Path, expected: Mapping[str, Tensor]) -> StateDict:
-    """The weights in the file's content; DataError where it holds none."""
+    """Returns the weights in the file's content; raises DataError if it holds none."""
     found = find_state_dict(content, {key: value.shape for key, value in expected.items()})
     if found is not None:
         return found
@@ -106,7 +106,7 @@ def _kind(value: object) -> str:
 
 
 def _head_of_other_size(net: nn.Module, found: Mapping[str, Tensor]) -> tuple[str, ...]:
-    """The keys of the net's head when the file has the same ones for another number of classes; else nothing."""
+    """Returns the keys of the net's head if the file has them for another number of classes, else nothing."""
     layers = [(name, module) for name, module in net.named_modules() if isinstance(module, nn.Linear | nn.Conv2d)]
     if not layers:
         return ()
@@ -119,7 +119,7 @@ def _head_of_other_size(net: nn.Module, found: Mapping[str, Tensor]) -> tuple[st
 
 
 def _mismatches(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str:
-    """What of the file's tensors does not fit the net's, in words; empty where all do."""
+    """Returns how the file's tensors differ from the net's, in words; empty if they fit."""
     both = [key for key in expected if key in found]
     shapes = [
         f"{key} is {_shape(found[key])} instead of {_shape(expected[key])}"
@@ -137,7 +137,7 @@ def _mismatches(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> 
 
 
 def _misfit(path: Path, count: int, mismatches: str, content: object) -> DataError:
-    """The error for weights that do not fit; it names the net whose they are, where that has a name here."""
+    """Returns the error for weights that do not fit; it names the net of the weights if it is known."""
     from qat.nets.weights.recognition import library_of, options_of, recognise
 
     message = f"expected in {path} the {count} tensors of the net, found {mismatches}"
@@ -159,7 +159,7 @@ def _listing(what: str, keys: Iterable[str]) -> str:
 
 
 def _printable(key: object) -> str:
-    """A key as text for one line: the file may hold any."""
+    """Returns a key as text for one line, as the file may hold any."""
     text = str(key)
     return text[:160] if text.isprintable() else repr(text[:160])
 

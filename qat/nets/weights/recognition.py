@@ -1,4 +1,4 @@
-"""Which of the nets by name a checkpoint is of, by the names and shapes of its tensors."""
+"""Recognizes the net of a checkpoint by the names and shapes of its tensors."""
 
 import functools
 import re
@@ -19,9 +19,9 @@ _LIBRARIES = (
 
 
 def recognise(content: object) -> tuple[str, float | None] | None:
-    """Returns the name and width of the net whose weights these are; no width where none of the usual ones fits.
+    """Returns the name and width of the net whose weights these are; width is None if none of the usual ones fits.
 
-    None where they are of no net here. Heads may have any number of classes.
+    Returns None if they are of no net here. Heads may have any number of classes.
     """
     for name in net_names():
         shapes = _shapes(name, 1.0)
@@ -32,13 +32,13 @@ def recognise(content: object) -> tuple[str, float | None] | None:
 
 
 def options_of(known: tuple[str, float | None]) -> str:
-    """Returns the options that name a net that `recognise` found."""
+    """Returns the options that select a net that `recognise` found."""
     name, width = known
     return f"--net {name}" + (f" --width {width:g}" if width not in (None, 1.0) else "")
 
 
 def library_of(content: object) -> str | None:
-    """Returns the library, another than torchvision, whose nets have such names; None where none is known."""
+    """Returns the library, other than torchvision, whose nets have such names; None if none is known."""
     found = find_state_dict(content, {})
     names = found.tensors if found is not None else ()
     return next((library for name in names for look, library in _LIBRARIES if re.search(look, name)), None)
@@ -59,7 +59,7 @@ def _is_whole(found: StateDict, shapes: Mapping[str, torch.Size]) -> bool:
 
 
 def _fits(found: StateDict, shapes: Mapping[str, torch.Size]) -> bool:
-    """Whether all but the first dimension of the last layer, the head, agree."""
+    """Returns whether all shapes agree, but for the first dimension of the last layer, the head."""
     head = next(name for name in reversed(list(shapes)) if name.endswith(".weight")).removesuffix("weight")
     return all(
         found.tensors[name].shape[1:] == shape[1:] if name.startswith(head) else found.tensors[name].shape == shape

@@ -1,7 +1,7 @@
-"""Which of the dicts in a checkpoint are the weights of a net: the ones that have its names and shapes.
+"""Finds the weights of a net among a checkpoint's dicts, by the net's names and shapes.
 
-Training scripts file a state dict under many keys, and wrappers of nets put prefixes before all names. Neither has to
-be known: what is looked for are the net's own names.
+Training scripts store a state dict under many keys, and wrappers of nets put prefixes before all names. Neither has to
+be known: the net's own names are searched for.
 """
 
 import re
@@ -17,15 +17,15 @@ COUNTER = "num_batches_tracked"  # absent from files older than PyTorch 0.4.1; n
 _DEEPEST, _LONGEST = 4, 16
 _WRAPPERS = re.compile(r"_orig_mod\.|_fsdp_wrapped_module\.|_checkpoint_wrapped_module\.")  # within names
 _AVERAGE = re.compile(r"(?<![a-z])(ema|swa|averaged?|avg|polyak)(?![a-z])", re.IGNORECASE)
-_COUNT = "n_averaged"  # of torch.optim.swa_utils.AveragedModel
+_COUNT = "n_averaged"  # torch.optim.swa_utils.AveragedModel's counter
 _LISTED = 3
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class StateDict:
-    """Weights by a net's own names, and where in the checkpoint they lie.
+    """Holds weights by a net's own names, and their place in the checkpoint.
 
-    `keys` lead to their dict, `prefix` was taken from their names. `is_average` says that they are an average of the
+    `keys` lead to their dict; `prefix` was removed from their names. `is_average` means that they are an average of the
     weights over training. `instead_of` names other weights of the same net, which were left aside, and `others` the
     names of tensors that belong to other modules. `fit` counts the tensors with a net's names and shapes, and those
     with its names.
@@ -51,9 +51,9 @@ class StateDict:
 
 
 def find_state_dict(content: object, shapes: Mapping[str, torch.Size]) -> StateDict | None:
-    """Returns the weights in `content` that have the most names and shapes of a net; None where it has no tensors.
+    """Returns the weights in `content` that match the most names and shapes of a net; None if it has no tensors.
 
-    Of weights that fit alike an average over training comes first: it is what its makers evaluate. Then the largest.
+    Among weights that fit equally, an average over training is first, as its makers evaluate it; then the largest.
     """
     found = [each for keys, tensors in _dicts(content) for each in _candidates(keys, tensors, shapes)]
     if not found:
@@ -67,7 +67,7 @@ def find_state_dict(content: object, shapes: Mapping[str, torch.Size]) -> StateD
 
 
 def _dicts(content: object) -> Iterator[tuple[tuple[str, ...], dict[str, Tensor]]]:
-    """Every dict that holds tensors by name, with the keys that lead to it, the outermost first."""
+    """Yields every dict that holds tensors by name, with the keys that lead to it, the outermost first."""
     level: list[tuple[tuple[str, ...], object]] = [((), content)]
     seen: set[int] = set()
     for _ in range(_DEEPEST):
@@ -83,7 +83,7 @@ def _dicts(content: object) -> Iterator[tuple[tuple[str, ...], dict[str, Tensor]
 
 
 def _entries(value: object) -> dict[str, object]:
-    """What a dict holds by name, or a list by number: some scripts save (weights, epoch)."""
+    """Returns a dict's entries by name, or a list's by number, as some scripts save (weights, epoch)."""
     if isinstance(value, list | tuple):
         return {str(index): each for index, each in enumerate(value[:_LONGEST])}
     if not isinstance(value, dict) or isinstance(value, Foreign):
@@ -94,7 +94,7 @@ def _entries(value: object) -> dict[str, object]:
 def _candidates(
     keys: tuple[str, ...], tensors: dict[str, Tensor], shapes: Mapping[str, torch.Size]
 ) -> Iterator[StateDict]:
-    """The parts of a dict whose names, less a prefix, are those of a net."""
+    """Yields the parts of a dict whose names, without a prefix, are those of a net."""
     original = {_WRAPPERS.sub("", name): name for name in tensors}
     if len(original) < len(tensors):
         original = {name: name for name in tensors}
@@ -115,7 +115,7 @@ def _candidates(
 
 
 def _fits(found: Mapping[str, torch.Size], shapes: Mapping[str, torch.Size]) -> dict[str, tuple[int, int]]:
-    """For every prefix behind which names of a net begin: how many have its shapes, too, and how many there are."""
+    """Returns, for every prefix before names of a net, how many names have its shapes, too, and how many there are."""
     fits: dict[str, tuple[int, int]] = {}
     for name, shape in found.items():
         for suffix in _suffixes(name):
@@ -126,14 +126,14 @@ def _fits(found: Mapping[str, torch.Size], shapes: Mapping[str, torch.Size]) -> 
 
 
 def _suffixes(name: str) -> Iterator[str]:
-    """The name, and what is left of it behind each dot."""
+    """Yields the name, and the rest of it after each dot."""
     while name:
         yield name
         name = name.partition(".")[2]
 
 
 def _written(prefix: str, original: str, name: str) -> str:
-    """The prefix as it stands in the file, wrappers and all."""
+    """Returns the prefix as it is in the file, wrappers included."""
     suffix = name.removeprefix(prefix)
     return original.removesuffix(suffix) if original.endswith(suffix) else prefix
 

@@ -1,1 +1,1 @@
-"""The search space: an architecture comes in, and its neighbours go out, with their weights and their graphs."""
+"""The search space takes an architecture and returns its neighbours, with their weights and their graphs."""

@@ -1,4 +1,4 @@
-"""The int8 graph of an architecture, drawn from its table: what a latency needs to know, in milliseconds."""
+"""Draws the int8 graph of an architecture from its table, with what a latency needs, in milliseconds."""
 
 from mobile_sdk.graph.builder import Pen
 from mobile_sdk.graph.operators import Add, Clamp, Graph, Mul, Tensor
@@ -7,16 +7,16 @@ from qat.nets.blocks import make_divisible
 
 
 def drawn_graph(architecture: Architecture, *, classes: int, size_px: int) -> Graph:
-    """The operators, shapes and order of the program that the trained net will be; its weights are random.
+    """Returns the program of the trained net with its operators, shapes and order; its weights are random.
 
-    A test holds it against graphs that are captured from built nets, which take a hundred times as long.
+    A test compares it with graphs that are captured from built nets, which take a hundred times as long.
     """
     pen, activation = Pen(size_px), architecture.activation
     x = _activated(pen, pen.input, architecture.stem, 3, stride=2, activation=activation)
     for index, block in enumerate(architecture.blocks):
         drawn = _block(pen, x, block, expands=architecture.expands(index))
         if architecture.has_shortcut(index):
-            is_stem = index == 0 and activation == "hard_swish"  # its sixth has no layer's weights to go to
+            is_stem = index == 0 and activation == "hard_swish"  # no layer's weights can take its factor 1/6
             drawn = pen.binary(Add, pen.scaled(x) if is_stem else x, drawn)
         x = drawn
     x = pen.mean(_activated(pen, x, architecture.last, activation=activation))

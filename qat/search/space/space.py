@@ -1,4 +1,4 @@
-"""What random and evolutionary search change: widths, expansions, kernels, squeeze-and-excite and activations."""
+"""Defines what random and evolutionary search change: widths, expansions, kernels, squeeze-and-excite, activations."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ KERNELS = (3, 5)
 Kind = Literal["bottleneck", "expansion", "kernel", "has_se", "activation", "last", "hidden"]
 Value = int | bool | str
 
-_FIELDS = {"bottleneck": "channels", "expansion": "expanded"}  # of a block; other genes are named as their fields
+_FIELDS = {"bottleneck": "channels", "expansion": "expanded"}  # a block's fields; other genes are named as their fields
 
 
 @dataclass(frozen=True, kw_only=True)
 class Gene:
-    """One thing that can change, and what it can be, the least first; `blocks` are those changed, the stem as -1."""
+    """Describes one change and its values, the least first; `blocks` are those changed, the stem as -1."""
 
     kind: Kind
     blocks: tuple[int, ...] = ()
@@ -28,17 +28,17 @@ class Gene:
 
 @dataclass(frozen=True, kw_only=True)
 class Space:
-    """Every net that differs from `start` in its genes: blocks and strides stay.
+    """Holds every net that differs from `start` in its genes: blocks and strides stay.
 
-    Blocks whose outputs are added up in the start net share their channels, those that do not expand follow what they
-    read.
+    Blocks whose outputs are added in the start net share their channels; those that do not expand have as many as their
+    input.
     """
 
     start: Architecture
 
     @property
     def genes(self) -> tuple[Gene, ...]:
-        """All genes, in the order of layers."""
+        """Returns all genes, in the order of layers."""
         start = self.start
         bottlenecks = (_width("bottleneck", group, _channels(start, group[0])) for group in start.bottlenecks)
         ends = (_width("last", (), start.last), _width("hidden", (), start.hidden))
@@ -47,26 +47,26 @@ class Space:
 
     @property
     def narrowest(self) -> Architecture:
-        """The net whose genes all have their least value."""
+        """Returns the net whose genes all have their least value."""
         return self._of_all(lambda gene: gene.values[0])
 
     @property
     def widest(self) -> Architecture:
-        """The net whose genes all have their largest value."""
+        """Returns the net whose genes all have their largest value."""
         return self._of_all(lambda gene: gene.values[-1])
 
     def draw(self, random: Random) -> Architecture:
-        """A net whose genes are all drawn evenly."""
+        """Returns a net whose genes are all drawn evenly."""
         return self._of_all(lambda gene: random.choice(gene.values))
 
     def towards(self, net: Architecture, other: Architecture, genes: Sequence[Gene]) -> Architecture:
-        """The net with `genes` as they are in the other, both of this space."""
+        """Returns the net with `genes` as in the other, both of this space."""
         for gene in genes:
             net = self.with_gene(net, gene, _value(other, gene))
         return net
 
     def mutated(self, parent: Architecture, random: Random) -> Architecture:
-        """The net with one gene, drawn evenly, changed to another of its values."""
+        """Returns the net with one gene, drawn evenly, changed to another of its values."""
         genes = self.genes
         while True:
             gene = random.choice(genes)
@@ -92,7 +92,7 @@ class Space:
         return genes
 
     def with_gene(self, net: Architecture, gene: Gene, value: Value) -> Architecture:
-        """The net with another value of a gene."""
+        """Returns the net with another value of a gene."""
         if gene.kind in ("last", "hidden"):
             return net.model_copy(update={gene.kind: value})
         field = _FIELDS.get(gene.kind, gene.kind)

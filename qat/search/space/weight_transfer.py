@@ -1,7 +1,7 @@
-"""Weights carried over into a narrower net: of every width that shrinks, the channels that matter most stay.
+"""Transfers weights into a narrower net: of every width that shrinks, the most important channels stay.
 
 NetAdapt (Yang et al. 2018, section 3.3) keeps the filters of largest magnitude. Here a batch norm follows every filter
-and undoes its magnitude, so a channel counts by what comes out of the norm and by the weights that read it.
+and undoes its magnitude, so a channel's importance is the norm's output times the weights that read it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,7 +20,7 @@ _NORM = ("weight", "bias", "running_mean", "running_var")
 
 @dataclass(frozen=True, kw_only=True)
 class _Layer:
-    """A convolution or linear layer: names of the channels that it writes and reads (None: all stay), and its norm."""
+    """Names a convolution or linear layer, the channels that it writes and reads (None: all stay), and its norm."""
 
     name: str
     outputs: str | None
@@ -29,9 +29,9 @@ class _Layer:
 
 
 def carried(state: State, old: Architecture, new: Architecture) -> dict[str, Tensor]:
-    """The state of `new` out of that of `old`, wired alike and nowhere narrower than `new`; equal where nothing shrank.
+    """Returns the state of `new` from that of `old`, wired alike and nowhere narrower; equal if nothing shrank.
 
-    What is left of a narrower expansion, and what reads it, is as it was: only sums have fewer terms.
+    The rest of a narrower expansion, and what reads it, does not change: only sums have fewer terms.
     """
     layers, sizes = tuple(_layers(old)), _sizes(new)
     kept = {
@@ -77,7 +77,7 @@ def _normed(name: str, outputs: str, inputs: str | None) -> _Layer:
 
 
 def _sizes(architecture: Architecture) -> dict[str, int]:
-    """The channels of every name that `_layers` gives."""
+    """Returns the channels of every name in `_layers`."""
     sizes = {"last": architecture.last, "hidden": architecture.hidden}
     for index, group in enumerate(architecture.bottlenecks):
         sizes[f"bottleneck {index}"] = architecture.stem if group[0] < 0 else architecture.blocks[group[0]].channels
@@ -90,7 +90,7 @@ def _sizes(architecture: Architecture) -> dict[str, int]:
 
 
 def _importance(name: str, state: State, layers: tuple[_Layer, ...]) -> Tensor:
-    """One figure a channel: what comes out of its norms (without one, out of its weights) times what reads it."""
+    """Returns each channel's importance: its norms' gain, or its weights' norm without one, times its readers'."""
     writers = [layer for layer in layers if layer.outputs == name]
     norms = [state[f"{layer.norm}.weight"] for layer in writers if layer.norm]
     written = norms or [state[f"{layer.name}.weight"].flatten(1).norm(dim=1) for layer in writers]
@@ -102,7 +102,7 @@ def _importance(name: str, state: State, layers: tuple[_Layer, ...]) -> Tensor:
 
 
 def _largest(importance: Tensor, count: int) -> Tensor:
-    """The indices of the `count` largest, in their order; of equals the first."""
+    """Returns the indices of the `count` largest, in their order; of equals the first."""
     ranked = torch.argsort(importance, descending=True, stable=True)
     return ranked[:count].sort().values
 

@@ -1,27 +1,27 @@
-"""What NetAdapt makes smaller: the expansion of one block, a bottleneck that blocks share, the head's widths."""
+"""Defines what NetAdapt makes smaller: one block's expansion, a bottleneck that blocks share, the head's widths."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 from qat.nets.architecture import Architecture
 
-DIVISOR = 8  # channels of every net of the family
+DIVISOR = 8  # channels of every net of the family are its multiples
 
 
 @dataclass(frozen=True, kw_only=True)
 class Width:
-    """One width of an architecture; `index` is the block's for an expansion, else the group's of `bottlenecks`."""
+    """Names one width of an architecture; `index` is an expansion's block, else the group of `bottlenecks`."""
 
     kind: Literal["expansion", "bottleneck", "last", "hidden"]
     index: int = 0
 
 
 def widths(architecture: Architecture) -> tuple[Width, ...]:
-    """Every width that can change by itself, in the order of layers.
+    """Returns every width that can change by itself, in the order of layers.
 
     Expansions and shared bottlenecks are the MobileNetV3 paper's two kinds of proposals (section 4.2); the head's two
     widths are layers as NetAdapt's own paper takes them (Yang et al. 2018, Algorithm 1). A block that does not expand
-    follows what it reads.
+    has the width of its input.
     """
     blocks = range(len(architecture.blocks))
     return (
@@ -33,7 +33,7 @@ def widths(architecture: Architecture) -> tuple[Width, ...]:
 
 
 def channels_of(architecture: Architecture, width: Width) -> int:
-    """The width as it is."""
+    """Returns the present number of channels."""
     match width.kind:
         case "expansion":
             return architecture.blocks[width.index].expanded
@@ -47,7 +47,7 @@ def channels_of(architecture: Architecture, width: Width) -> int:
 
 
 def resized(architecture: Architecture, width: Width, channels: int) -> Architecture | None:
-    """The architecture with another width; None where that would make or undo a shortcut or an expansion elsewhere."""
+    """Returns the architecture with another width; None if that changes a shortcut or an expansion elsewhere."""
     blocks = list(architecture.blocks)
     changed: dict[str, object] = {}
     match width.kind:

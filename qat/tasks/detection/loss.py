@@ -26,7 +26,7 @@ class MultiboxLoss(nn.Module):
         self.decoder = decoder
 
     def forward(self, outputs: Tensor, truths: Sequence[Truth]) -> Tensor:
-        """Return smooth L1 of the offsets and cross-entropy of the labels, both per matched anchor of the whole batch.
+        """Returns smooth L1 of the offsets and cross-entropy of the labels, both per matched anchor of the whole batch.
 
         Of several processes each gets what its part adds to it; 0 where nothing is matched.
         """

@@ -1,1 +1,1 @@
-"""Optimization: gradients come in, and changed weights go out."""
+"""Optimization takes gradients and returns changed weights."""

@@ -1,4 +1,4 @@
-"""Batch-norm statistics in short runs."""
+"""Warms up batch-norm statistics in short runs."""
 
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,9 +12,9 @@ from mobile_sdk.errors import DataError
 
 @contextmanager
 def several_values(net: nn.Module) -> Iterator[None]:
-    """Inside the `with`, a batch norm in training that gets one value a channel raises DataError by its module path.
+    """Makes, inside the `with`, a batch norm in training raise DataError by its module path at one value a channel.
 
-    One value has no variance. A single picture gives one where it has become a vector, or a map of one pixel. Several
+    One value has no variance. A single picture gives one if it has become a vector, or a map of one pixel. Several
     processes that normalise together have the values of all of them.
     """
     with ExitStack() as hooks:
@@ -35,15 +35,15 @@ def _check_count(path: str, norm: nn.Module, inputs: tuple[Tensor, ...]) -> None
 
 
 class StatisticsWarmUp:
-    """Lets the statistics of untrained batch norms move fast at first: momentum `max(own, 9 / (10 + step))`.
+    """Makes the statistics of untrained batch norms move fast at first: momentum `max(own, 9 / (10 + step))`.
 
-    MobileNetV3's own momentum of 0.01 is meant for a hundred thousand steps: after 200 it still holds an eighth of the
-    statistics that were never measured, and the net guesses. The rule is the one by which averages of weights start
-    (TensorFlow, `ExponentialMovingAverage`, `num_updates`). Batch norms that have already seen pictures keep theirs.
+    MobileNetV3's own momentum of 0.01 is meant for a hundred thousand steps: after 200 an eighth of the initial
+    statistics remains, and the net guesses. The rule is the one by which averages of weights start (TensorFlow,
+    `ExponentialMovingAverage`, `num_updates`). Batch norms that have already seen pictures keep theirs.
     """
 
     def __init__(self, net: nn.Module, paths: Collection[str] | None = None) -> None:
-        """`paths` are those of the batch norms that were untrained, if a run began before; else it is looked at."""
+        """Takes the `paths` of the batch norms that were untrained before a resumed run; None examines the net."""
         own: dict[str, _BatchNorm] = {
             path: module
             for path, module in net.named_modules()
@@ -52,18 +52,18 @@ class StatisticsWarmUp:
         self.paths = [path for path in own if (_is_untouched(own[path]) if paths is None else path in paths)]
         self._own = {own[path]: own[path].momentum or 0.0 for path in self.paths}
 
-    def at(self, step: int) -> None:
+    def set_step(self, step: int) -> None:
         """Sets the momentum for the 0-based `step` of the run."""
         for module, own in self._own.items():
             module.momentum = max(own, 9 / (10 + step))
 
     def end(self) -> None:
-        """Gives every batch norm its own momentum back."""
+        """Restores every batch norm's own momentum."""
         for module, own in self._own.items():
             module.momentum = own
 
 
 def _is_untouched(norm: _BatchNorm) -> bool:
-    """Told by the values: the count of batches is lost where statistics are copied into another net."""
+    """Returns whether a norm is untrained, by its values: copies of statistics lose the count of batches."""
     mean, variance = norm.running_mean, norm.running_var
     return mean is not None and variance is not None and not mean.any() and bool((variance == 1).all())

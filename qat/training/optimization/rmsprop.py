@@ -1,4 +1,4 @@
-"""RMSProp as TensorFlow computes it, which the learning rates of the MobileNet papers were chosen for."""
+"""Computes RMSProp as TensorFlow does, for which the learning rates of the MobileNet papers were chosen."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,11 +8,12 @@ from torch import Tensor
 
 
 class TensorFlowRMSProp(torch.optim.Optimizer):
-    """`s = decay s + (1 - decay) g²; m = momentum m + rate g / sqrt(s + epsilon); w = w - m`, s starting at 1.
+    """Computes `s = decay s + (1 - decay) g²; m = momentum m + rate g / sqrt(s + epsilon); w = w - m`.
 
-    `torch.optim.RMSprop` differs in three ways: its s starts at 0, which makes the first steps ten times too long at a
-    rate of 0.045; its epsilon is added outside the root; and its m does not hold the rate, so that a change of the
-    rate acts on old gradients too. Weight decay is L2: it is added to g. Source: TensorFlow, `ApplyRMSProp`.
+    s starts at 1. `torch.optim.RMSprop` differs in three ways: its s starts at 0, which makes the first steps ten times
+    too long at a rate of 0.045; its epsilon is added outside the root; and its m does not hold the rate, so that a
+    change of the rate acts on old gradients too. Weight decay is L2: it is added to g. Source: TensorFlow,
+    `ApplyRMSProp`.
     """
 
     def __init__(
@@ -24,7 +25,7 @@ class TensorFlowRMSProp(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """One step for every parameter that has a gradient."""
+        """Takes one step for every parameter that has a gradient."""
         for group in self.param_groups:
             weights = [weight for weight in group["params"] if weight.grad is not None]
             if weights:

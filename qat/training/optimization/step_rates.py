@@ -1,4 +1,4 @@
-"""Rates of training for fake-quantized nets, in steps of their own int8 grids."""
+"""Sets training rates of fake-quantized nets in steps of their own int8 grids."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ from qat.layers.weighted import Weighted
 
 
 def groups_in_steps(net: nn.Module, rate: float, weight_steps: float, range_share: float) -> list[dict[str, Any]]:
-    """An optimizer's groups of parameters, each with `rate_share`: what its rate is of `rate`, the plan's.
+    """Returns an optimizer's groups of parameters, each with `rate_share`: its rate over `rate`, the plan's.
 
-    A layer's weights get `weight_steps` of their step, the median of its channels': from layer to layer steps differ by
-    a factor of twenty, so that one rate for all is too high here or too low there. Its batch norm gets `rate` times its
-    own median gain, which is what its channels deviate by; learned steps and ranges get `range_share` of themselves.
+    A layer's weights get `weight_steps` of their step, the median of its channels': steps differ between layers by a
+    factor of twenty, so that one rate for all is too high here or too low there. Its batch norm gets `rate` times its
+    own median gain, which is how far its channels deviate; learned steps and ranges get `range_share` of themselves.
     """
     layers = [module for module in net.modules() if isinstance(module, Weighted)]
     own = [(layer.weight, weight_steps * _step(layer)) for layer in layers]

@@ -1,4 +1,4 @@
-"""The moving average of a net's weights, which evaluates better than the weights themselves."""
+"""Computes the moving average of a net's weights, which evaluates better than the weights themselves."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ _STATISTICS = ("running_mean", "running_var")
 
 
 class WeightAverage:
-    """Averages of all parameters and batch-norm statistics; quantizers' ranges and counters stay as they are.
+    """Averages all parameters and batch-norm statistics; quantizers' ranges and counters stay as they are.
 
     After n updates the decay is `min(decay, (1 + n) / (10 + n))`, so that short runs do not average in their start.
     Source: TensorFlow, `ExponentialMovingAverage(decay, num_updates)`, over TF-Slim's model variables.
@@ -25,14 +25,14 @@ class WeightAverage:
 
     @torch.no_grad()
     def update(self) -> None:
-        """Takes in the net's present weights."""
+        """Includes the net's present weights."""
         self._updates += 1
         decay = min(self._decay, (1 + self._updates) / (10 + self._updates))
         torch._foreach_lerp_(self._averages, [tensor.detach() for tensor in self._live.values()], 1 - decay)
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """Inside the `with`, the net has the averaged weights."""
+        """Gives the net the averaged weights inside the `with`."""
         own = [tensor.detach().clone() for tensor in self._live.values()]
         self.apply()
         try:
@@ -45,11 +45,11 @@ class WeightAverage:
         self._set(self._averages)
 
     def state_dict(self) -> dict[str, Tensor | int]:
-        """Averages by the net's own names, and the number of updates."""
+        """Returns the averages by the net's own names, and the number of updates."""
         return {**dict(zip(self._names, self._averages, strict=True)), "": self._updates}
 
     def load_state_dict(self, state: Mapping[str, Tensor | int]) -> None:
-        """Takes over what `state_dict` gave."""
+        """Restores the result of `state_dict`."""
         self._updates = int(state[""])
         for name, average in zip(self._names, self._averages, strict=True):
             average.copy_(torch.as_tensor(state[name]))

@@ -53,7 +53,7 @@ def test_second_moments_tell_the_error_that_weights_make_in_the_output(groups):
     x = torch.randn(4, 6, 9, 9, generator=random)
     error = torch.randn(6, 6 // groups, 3, 3, generator=random)
     with torch.no_grad():
-        made = layer.meet(x, error, None)
+        made = layer.apply_weights(x, error, None)
         rows = error.reshape(groups, 6 // groups, -1)
         counts = torch.rand(made.shape, generator=random)
         for weights in (None, counts):

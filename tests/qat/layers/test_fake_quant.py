@@ -231,12 +231,12 @@ def test_frozen_observers_and_statistics_hold_still_while_weights_learn():
     found = prepare(swish_net(), CONTRACT)
     calibrate(found, picture_set())
     found.train()
-    found.at(freeze_observers=True, freeze_batch_norm=True)
+    found.set_phase(freeze_observers=True, freeze_batch_norm=True)
     before = {name: value.clone() for name, value in found.state_dict().items()}
     _step(found, picture_floats(), torch.arange(8) % 5)
     changed = {name for name, value in found.state_dict().items() if not torch.equal(value, before[name])}
     assert changed == {name for name, _ in found.named_parameters()}
-    found.at(freeze_observers=False, freeze_batch_norm=False)
+    found.set_phase(freeze_observers=False, freeze_batch_norm=False)
     _step(found, picture_floats(seed=7), torch.arange(8) % 5)
     moved = {name for name, value in found.state_dict().items() if not torch.equal(value, before[name])}
     assert any("running_mean" in name for name in moved) and any(name.endswith(".high") for name in moved)

@@ -52,7 +52,7 @@ def test_scores_gradients_and_ranges_are_those_of_the_net_step_by_step(
     for _ in range(3):  # the first step has not seen a range yet
         _same_step(found, wanted)
     for one in (found, wanted):
-        one.at(freeze_observers=observers_frozen, freeze_batch_norm=norm_frozen)
+        one.set_phase(freeze_observers=observers_frozen, freeze_batch_norm=norm_frozen)
     for seed in range(1, 3):
         _same_step(found, wanted, seed)
 

@@ -20,7 +20,7 @@ from qat.search.netadapt import NetAdapt
 from qat.search.record import SearchRecord
 from qat.search.reward import Reward
 from qat.search.space.space import Space
-from qat.search.target import fastest, rounded_up, told_target
+from qat.search.target import fastest, rounded_up, target_line
 from tests.support.nets.search_space import START, latency_ms, searched
 
 SPACE = Space(start=START)
@@ -147,12 +147,12 @@ def test_netadapt_that_finds_no_way_on_keeps_what_it_has_and_says_so(
 
 
 def test_what_is_told_of_a_target() -> None:
-    assert told_target(2.0, 1.9, nets=5) == "target 2.000 ms met: 1.900 ms, 5.0 % below it"
-    assert told_target(2.0, 2.0, nets=5) == "target 2.000 ms met: 2.000 ms, 0.0 % below it"
+    assert target_line(2.0, 1.9, nets=5) == "target 2.000 ms met: 1.900 ms, 5.0 % below it"
+    assert target_line(2.0, 2.0, nets=5) == "target 2.000 ms met: 2.000 ms, 0.0 % below it"
     missed = "target 2.000 ms missed: none of 1,005 nets reached it, the nearest takes 2.500 ms, 25.0 % above it"
-    assert told_target(2.0, 2.5, nets=1005) == missed
-    assert told_target(2.0, 2.0001, nets=1).endswith("less than 0.1 % above it")
-    again = told_target(2.0, 1.9, nets=5, again_ms=2.2)
+    assert target_line(2.0, 2.5, nets=1005) == missed
+    assert target_line(2.0, 2.0001, nets=1).endswith("less than 0.1 % above it")
+    again = target_line(2.0, 1.9, nets=5, again_ms=2.2)
     assert again.endswith("5.0 % below it; measured again 2.200 ms, 10.0 % above it")
 
 

@@ -57,7 +57,7 @@ def test_statistics_of_vectors_move_in_training_until_they_are_frozen() -> None:
     student(x)
     moved = norm.running_mean.clone()
     assert not torch.equal(before, moved)
-    student.at(freeze_observers=True, freeze_batch_norm=True)
+    student.set_phase(freeze_observers=True, freeze_batch_norm=True)
     student.train()
     student(x)
     assert torch.equal(moved, norm.running_mean)

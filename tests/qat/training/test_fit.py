@@ -346,7 +346,7 @@ class ScheduledNet(small_task.TinyNet):
     def learn_steps(self) -> None:
         self.learned.append(-1)
 
-    def at(self, *, freeze_observers: bool, freeze_batch_norm: bool, learn_steps: bool = False) -> None:
+    def set_phase(self, *, freeze_observers: bool, freeze_batch_norm: bool, learn_steps: bool = False) -> None:
         assert self.training
         self.calls.append((self.steps, freeze_observers, freeze_batch_norm))
         if learn_steps:
@@ -441,13 +441,13 @@ def test_short_runs_forget_the_statistics_that_were_never_measured() -> None:
     norm = nn.BatchNorm2d(4, momentum=0.01)
     warm_up = StatisticsWarmUp(norm)
     for step in range(30):
-        warm_up.at(step)
+        warm_up.set_step(step)
         norm(5 + 0.01 * torch.randn(8, 4, 3, 3))
     warm_up.end()
     assert norm.running_mean is not None and norm.running_var is not None
     assert torch.allclose(norm.running_mean, torch.tensor(5.0), atol=0.01) and norm.running_var.max() < 0.01
     assert norm.momentum == 0.01
-    StatisticsWarmUp(norm).at(0)
+    StatisticsWarmUp(norm).set_step(0)
     assert norm.momentum == 0.01  # it has seen pictures
 
 
