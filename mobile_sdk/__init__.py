@@ -25,25 +25,27 @@ if TYPE_CHECKING:
     from mobile_sdk.contract import Contract, DetectionSpec, ImageSpec
     from mobile_sdk.errors import SdkError
     from mobile_sdk.preprocess import to_bytes
-    from mobile_sdk.program.program import Accuracy, Program, Record
+    from mobile_sdk.program.program import Program
+    from mobile_sdk.program.record import Record
     from mobile_sdk.report.write import write_report
-    from mobile_sdk.tasks.detection import detect
+    from mobile_sdk.tasks.boxes import detect
+    from mobile_sdk.tasks.quality import Quality
     from mobile_sdk.tasks.segmentation import masks_of
     from mobile_sdk.verification.bisection import bisect
     from mobile_sdk.verification.verification import verify
 
 _HOMES = {
-    "Accuracy": "mobile_sdk.program.program",
     "Bundle": "mobile_sdk.bundle.bundle",
     "Contract": "mobile_sdk.contract",
     "DetectionSpec": "mobile_sdk.contract",
     "ImageSpec": "mobile_sdk.contract",
     "Program": "mobile_sdk.program.program",
-    "Record": "mobile_sdk.program.program",
+    "Quality": "mobile_sdk.tasks.quality",
+    "Record": "mobile_sdk.program.record",
     "SdkError": "mobile_sdk.errors",
     "benchmark": "mobile_sdk.benchmarking.benchmark",
     "bisect": "mobile_sdk.verification.bisection",
-    "detect": "mobile_sdk.tasks.detection",
+    "detect": "mobile_sdk.tasks.boxes",
     "layer_distances": "mobile_sdk.analysis.layer_distances",
     "layer_sensitivity": "mobile_sdk.analysis.sensitivity",
     "lower": "mobile_sdk.bundle.lowering",
@@ -55,12 +57,12 @@ _HOMES = {
 }
 
 __all__ = [
-    "Accuracy",
     "Bundle",
     "Contract",
     "DetectionSpec",
     "ImageSpec",
     "Program",
+    "Quality",
     "Record",
     "SdkError",
     "benchmark",

@@ -1,9 +1,11 @@
 """The contract between training, bundles and apps: what goes into a net and what comes out."""
 
 from collections import Counter
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from mobile_sdk.document import SHORT, Document
 from mobile_sdk.errors import SettingError
@@ -11,6 +13,23 @@ from mobile_sdk.errors import SettingError
 Channels = tuple[float, float, float]
 Task = Literal["classification", "detection", "segmentation"]
 MOST_MASK_LABELS = 255  # a mask is bytes, and one of them says that no label is asked of a pixel
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskTraits:
+    """Holds a task's rules for a contract: how many labels, which numbers come before theirs, and its own part."""
+
+    least_labels: int
+    most_labels: int | None
+    other_columns: int  # of a score vector, a pixel or an anchor, before the labels' own
+    part: str | None  # the field of a contract that belongs to this task alone
+
+
+TRAITS: Mapping[Task, TaskTraits] = {
+    "classification": TaskTraits(least_labels=2, most_labels=None, other_columns=0, part=None),
+    "detection": TaskTraits(least_labels=1, most_labels=None, other_columns=5, part="detection"),  # a box, "nothing"
+    "segmentation": TaskTraits(least_labels=2, most_labels=MOST_MASK_LABELS, other_columns=0, part=None),
+}
 
 
 class ContractError(SettingError, ValueError):
@@ -49,6 +68,7 @@ class ImageSpec(Part):
     The defaults make the input exact in int8: scale 1/128, zero point 0, one pad colour for all channels.
     """
 
+    kind: Literal["image"] = "image"
     size_px: Annotated[int, Field(ge=8, le=4096)] = 224
     fit: Literal["crop", "stretch"] = "crop"
     crop_share: Annotated[float, Field(gt=0, le=1)] = 1.0
@@ -97,39 +117,67 @@ class DetectionSpec(Part):
     (intersection over union) is above `iou_threshold` the better one stays; `max_detections` are kept of a picture.
     """
 
-    # Schema 1 of the files has other names.
-    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
-
-    score_threshold: Annotated[float, Field(gt=0, lt=1, alias="least_score_share")] = 0.5
-    iou_threshold: Annotated[float, Field(gt=0, lt=1, alias="overlap_share")] = 0.5
-    max_detections: Annotated[int, Field(ge=1, le=1000, alias="most")] = 100
+    score_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    iou_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    max_detections: Annotated[int, Field(ge=1, le=1000)] = 100
 
 
 class Contract(Part):
-    """What a bundle promises to the app: its name, its task, its labels in output order, its picture format.
+    """What a bundle promises to the app: its name, its task, its labels in output order, its inputs.
 
-    `detection` is there where that is the task, and else absent.
+    There is exactly one input yet, an image: `image=` stands for it. `detection` is there where that is the task, and
+    else absent.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
     task: Task = "classification"
     labels: Annotated[tuple[str, ...], Field(min_length=1)]
-    image: ImageSpec = ImageSpec()
+    inputs: tuple[ImageSpec, ...] = (ImageSpec(),)
     detection: DetectionSpec | None = Field(default=None, exclude_if=lambda spec: spec is None)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            name: str,
+            labels: tuple[str, ...],
+            task: Task = "classification",
+            image: ImageSpec = ...,
+            inputs: tuple[ImageSpec, ...] = ...,
+            detection: DetectionSpec | None = None,
+        ) -> None: ...
+
+    else:
+
+        def __init__(self, **fields: Any) -> None:
+            if "image" in fields and "inputs" not in fields:
+                fields["inputs"] = (fields.pop("image"),)
+            super().__init__(**fields)
+
+        __init__.__pydantic_base_init__ = True  # as in Part
+
+    @property
+    def image(self) -> ImageSpec:
+        """The one input."""
+        return self.inputs[0]
 
     @property
     def output_columns(self) -> int:
         """The numbers that a score vector has, or a pixel, or each anchor: a box, "nothing" and the labels."""
-        return len(self.labels) + (5 if self.task == "detection" else 0)
+        return len(self.labels) + TRAITS[self.task].other_columns
 
     @model_validator(mode="after")
     def _check(self) -> "Contract":
-        if (self.task == "detection") != (self.detection is not None):
-            raise ValueError("the field detection belongs to the task detection, and only to it")
-        if self.task != "detection" and len(self.labels) < 2:
+        check_one_image(self.inputs)
+        traits = TRAITS[self.task]
+        for part in filter(None, (each.part for each in TRAITS.values())):
+            if (traits.part == part) != (getattr(self, part) is not None):
+                raise ValueError(f"the field {part} belongs to the task {part}, and only to it")
+        if len(self.labels) < traits.least_labels:
             raise ValueError(f"a {self.task} needs two labels or more")
-        if self.task == "segmentation" and len(self.labels) > MOST_MASK_LABELS:
-            raise ValueError(f"a segmentation has {MOST_MASK_LABELS} labels at most, not {len(self.labels)}")
+        if traits.most_labels is not None and len(self.labels) > traits.most_labels:
+            raise ValueError(f"a {self.task} has {traits.most_labels} labels at most, not {len(self.labels)}")
         twice = [label for label, count in Counter(self.labels).items() if count > 1][:3]
         if twice:
             raise ValueError(f"labels must be unique; these occur twice: {', '.join(twice)}")
@@ -139,6 +187,23 @@ class Contract(Part):
         return self
 
 
+def check_one_image(inputs: Any) -> None:
+    """Raises ValueError unless inputs, as specs or as a file spells them, are one image: no others are taken yet."""
+    if isinstance(inputs, list | tuple):
+        kinds = [each.get("kind") if isinstance(each, dict) else getattr(each, "kind", None) for each in inputs]
+        if len(kinds) != 1 or (isinstance(kinds[0], str) and kinds[0] != "image"):
+            found = ", ".join(map(str, kinds))[:60] if kinds else "none"
+            raise ValueError(f"expected one image as input, found {found}")
+
+
+_RENAMED = {
+    "least_score_share": "score_threshold",
+    "overlap_share": "iou_threshold",
+    "most": "max_detections",
+    "top1_share": "top1_agreement",
+    "float_accuracy": "float_quality",
+    "reference_accuracy": "reference_quality",
+}
 _WORDS = {
     ("Contract", "name"): "1 to 64 of the letters A-Z and a-z, digits, '_', '-' and '.', a letter or digit first,",
     ("Contract", "labels"): "labels, each a string, in the order of the scores",
@@ -154,7 +219,11 @@ def _mistake(model: str, error: ValidationError) -> ContractError:
     if kind == "value_error":  # of this file: it says all
         reason = reason.removeprefix("Value error, ")
         return ContractError(f"expected a possible {model}, found: {reason}", hint="correct it", field=field)
+    if place[:2] == ("inputs", 0):
+        place, field = ("image", *place[2:]), "image"
     expected, hint = _NO_FIELD.get(kind, (_WORDS.get((model, str(field))) or _in_words(reason), f"correct {field}"))
+    if kind == "extra_forbidden" and field in _RENAMED:
+        hint = f"it is called {_RENAMED[field]} now"
     found = "nothing" if kind == "missing" else SHORT.repr(problem["input"])
     where = ".".join(map(str, (model, *place)))
     return ContractError(f"expected {expected} for {where}, found {found}", hint=hint, field=field)

@@ -1,5 +1,6 @@
 """Documents: everything that is read from disk, validated by pydantic."""
 
+import json
 import reprlib
 
 from pydantic import BaseModel, ConfigDict
@@ -22,6 +23,16 @@ class Document(BaseModel):
         return cut(f"{type(self).__name__}({said})")
 
     __str__ = __repr__
+
+
+def schema_number_of(data: bytes) -> int:
+    """Returns the `schema_number` of a JSON document; 0 where it has none, or is no JSON object."""
+    try:
+        content = json.loads(data)
+    except (ValueError, RecursionError):
+        return 0
+    number = content.get("schema_number") if isinstance(content, dict) else None
+    return number if type(number) is int else 0
 
 
 def cut(text: str) -> str:

@@ -75,8 +75,7 @@ def learned(training: Training) -> float:
     watched = replace(pictures, validation=pictures.validation[:WATCHED])
     name = f"{training.task}-{training.seed}-{'augmented' if training.is_augmented else 'plain'}"
     task.fit(net, watched, plan, out=OUT / name)
-    found: Any = judge(net, pictures)
-    share: float = found.at_half_share if training.task == "detection" else found.share
+    share: float = judge(net, pictures).value
     say(f"{name}: {share:.2%}")
     return share
 

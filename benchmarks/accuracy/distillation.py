@@ -18,7 +18,7 @@ from mobile_sdk.cli.quantize import judged
 from mobile_sdk.cli.terminal import quiet
 from mobile_sdk.comparison import compare
 from mobile_sdk.contract import Contract
-from mobile_sdk.program.program import Agreement
+from mobile_sdk.program.record import Agreement
 from mobile_sdk.system.environment import installed_versions
 from qat.calibration.calibration import calibrate
 from qat.data.augmentation.classification import Augmentation
@@ -97,7 +97,7 @@ def without_rounded_weights(student: FakeQuantNet, net: EfficientNetLite0, held_
             module.quantizing = False
     wanted, found = (scores(each, held_out, student.contract).numpy() for each in (net, float_weights))
     near = compare(found, wanted)
-    return Agreement(top1_agreement=near.top1_agreement, sqnr_db=near.sqnr_db, pictures=len(held_out))
+    return Agreement(top1_agreement=near.top1_agreement, sqnr_db=near.sqnr_db, images=len(held_out))
 
 
 def row(int8: str, near: Agreement, duration_s: float) -> dict[str, Any]:

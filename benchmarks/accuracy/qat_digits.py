@@ -19,7 +19,7 @@ from benchmarks.core.targets import Target
 from mobile_sdk.cli.quantize import judged
 from mobile_sdk.cli.terminal import quiet, say
 from mobile_sdk.contract import Contract, ImageSpec
-from mobile_sdk.program.program import Record
+from mobile_sdk.program.record import Record
 from mobile_sdk.system.environment import installed_versions
 from qat.calibration.calibration import calibrate
 from qat.data.pictures import Pictures, load_mnist
@@ -67,8 +67,8 @@ def in_int8(
     fit(student, pictures, own_plan, teacher=net if own_plan.distillation else None, progress=False)
     program = freeze(student, contract, Record(net=type(net).__name__, quantized="qat"))
     record = judged(program, net, pictures.validation).record
-    assert record.float_accuracy and record.reference_accuracy and record.agreement
-    in_float, in_int8 = 100 * record.float_accuracy.share, 100 * record.reference_accuracy.share
+    assert record.float_quality and record.reference_quality and record.agreement
+    in_float, in_int8 = 100 * record.float_quality.value, 100 * record.reference_quality.value
     return {
         "learns from": learns_from,
         "float %": round(in_float, 2),

@@ -17,7 +17,7 @@ import torch
 from mobile_sdk.cli.quantize import judged
 from mobile_sdk.cli.terminal import quiet
 from mobile_sdk.contract import Contract, ImageSpec
-from mobile_sdk.program.program import Record
+from mobile_sdk.program.record import Record
 from qat.calibration.calibration import calibrate
 from qat.data.picture_set import PictureSet
 from qat.data.pictures import Pictures, load_mnist
@@ -80,8 +80,8 @@ def accuracies(seed: int) -> dict[str, float]:
             record = judged(
                 freeze(student, contract, Record(net=NET, quantized="qat")), net, pictures.validation
             ).record
-            assert record.reference_accuracy
-            found[f"int8, {learns_from}"] = 100 * record.reference_accuracy.share
+            assert record.reference_quality
+            found[f"int8, {learns_from}"] = 100 * record.reference_quality.value
     return {name: round(share, 2) for name, share in found.items()}
 
 

@@ -30,9 +30,9 @@ def learned(
     trained = of_task.train(task, NET, 1.0, contract, pictures, plan, DIGITS, out)
     program = of_task.quantize(trained, pictures, None, out)
     record = program.record
-    assert record.float_accuracy is not None and record.reference_accuracy is not None
+    assert record.float_quality is not None and record.reference_quality is not None
     work = f"{task.title(NET)}, {task.size_px} px, composed digits"
-    shares = {"float": record.float_accuracy.share, "int8, calibrated": record.reference_accuracy.share}
+    shares = {"float": record.float_quality.value, "int8, calibrated": record.reference_quality.value}
     rows = [row(f"{work}, {what}", measure, None, share) for what, share in shares.items()]
     of_float, of_int8 = (each["ours"] for each in rows)
     judged = {"judged": "ours", "figure": of_float, "bound": at_least, "sense": "at least"}

@@ -17,12 +17,11 @@ from mobile_sdk import runtimes
 from mobile_sdk.arguments import expect_path
 from mobile_sdk.bundle.golden_files import check_golden, expected_output, golden_paths, picture_bytes
 from mobile_sdk.bundle.interface_check import interface_misfit
-from mobile_sdk.bundle.manifest import (
+from mobile_sdk.bundle.manifest import FileEntry, Manifest
+from mobile_sdk.bundle.manifest_file import (
     MANIFEST_FILE,
     MAX_MANIFEST_BYTES,
     BundleRefusalError,
-    FileEntry,
-    Manifest,
     is_safe_path,
     read_manifest,
 )
@@ -154,11 +153,14 @@ def _read_manifest_bytes(folder: Path) -> bytes:
 
 def _check_runtime(manifest: Manifest) -> None:
     try:
-        expected = runtimes.get(manifest.runtime).model_file
+        runtime = runtimes.get(manifest.runtime)
     except SettingError as error:
         raise BundleRefusalError("runtime", error.message, hint="update this SDK") from error
-    if manifest.model != expected:
-        raise BundleRefusalError("runtime", f"expected the model {expected!r}, found {manifest.model!r}")
+    if manifest.model != runtime.model_file:
+        raise BundleRefusalError("runtime", f"expected the model {runtime.model_file!r}, found {manifest.model!r}")
+    if not set(manifest.processors) & set(runtime.processors):
+        expected, found = " or ".join(runtime.processors), ", ".join(manifest.processors)
+        raise BundleRefusalError("runtime", f"expected a model for {expected}, found {found}", hint="update this SDK")
 
 
 def _check_paths(manifest: Manifest) -> None:

@@ -7,10 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mobile_sdk.contract import Contract, ImageSpec
+from mobile_sdk.contract import ImageSpec
 from mobile_sdk.preprocess import LabelledPictures, upright_rgb
 from mobile_sdk.runtimes.base import InputSpec, OutputSpec
-from mobile_sdk.tasks.segmentation import masks_of
 
 COUNT = 3
 _PROBES = 64  # pictures that are opened, at most, in the search for different labels
@@ -91,12 +90,6 @@ def output_bytes_count(spec: OutputSpec) -> int:
 def encode_output(scores: NDArray[np.generic], spec: OutputSpec) -> bytes:
     """The bytes of a `golden/N.output.bin`, little-endian."""
     return np.ascontiguousarray(scores, dtype=np.dtype(spec.dtype).newbyteorder("<")).tobytes()
-
-
-def golden_mask(output: NDArray[np.generic], contract: Contract) -> bytes:
-    """A `golden/N.mask.bin`: the label index of every pixel, row by row, as a flat output of a segmenter says."""
-    side = contract.image.size_px
-    return masks_of(output.reshape(side, side, contract.output_columns)).tobytes()
 
 
 def portable(picture: Image.Image) -> Image.Image:

@@ -6,29 +6,23 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from pydantic import ValidationError
 
 from mobile_sdk.bundle import golden
-from mobile_sdk.bundle.manifest import BundleRefusalError, Manifest
-from mobile_sdk.contract import ImageSpec, Task
+from mobile_sdk.bundle.manifest import Manifest
+from mobile_sdk.bundle.manifest_file import BundleRefusalError
+from mobile_sdk.contract import ImageSpec
 from mobile_sdk.preprocess import to_bytes
 from mobile_sdk.runtimes.base import OutputSpec
-from mobile_sdk.tasks.golden_detections import GoldenDetections, golden_detections
-from mobile_sdk.tasks.top_classes import winners
+from mobile_sdk.tasks.registry import task_of
+from mobile_sdk.tasks.task import GoldenFile
 
 MAX_PICTURE_BYTES = 4 * 2**20
 _MAX_PICTURE_PX = 2**22
-_MAX_DETECTIONS_BYTES = 2**20  # a thousand detections take a fifth of it
-_MEANING: dict[Task, tuple[str, ...]] = {  # what an output means, written beside it
-    "classification": (),
-    "detection": ("detections.json",),
-    "segmentation": ("mask.bin",),
-}
 
 
 def golden_paths(manifest: Manifest) -> tuple[str, ...]:
     """The files of the golden pictures, relative to the bundle."""
-    kinds = ("png", "input.bin", "output.bin", *_MEANING[manifest.task])
+    kinds = _kinds(manifest)
     return tuple(f"golden/{index}.{kind}" for index in range(len(manifest.golden.pictures)) for kind in kinds)
 
 
@@ -56,49 +50,45 @@ def check_golden(folder: Path, manifest: Manifest, index: int) -> None:
     given = golden.input_array(picture_bytes(folder, manifest.image, index), spec.input).tobytes()
     if given != _file(folder, index, "input.bin").read_bytes():
         raise _other(index, "input.bin", "png")
-    output = expected_output(folder, spec.output, index)
-    found = int(winners(output[np.newaxis], manifest)[0])
+    output, task = expected_output(folder, spec.output, index), task_of(manifest)
+    found = int(task.top_classes(output[np.newaxis], manifest)[0])
     if found != expected.top1_index:
         reason = f"expected label {expected.top1_index} to win in golden/{index}.output.bin, found {found}"
         raise BundleRefusalError("golden", reason)
     if expected.label_index is not None and expected.label_index >= len(manifest.labels):
         found = expected.label_index
         raise BundleRefusalError("golden", f"expected golden {index} to have one of the labels, found index {found}")
-    if manifest.task == "detection":
-        _check_detections(folder, index, golden_detections(output, manifest))
-    if manifest.task == "segmentation":
-        _check_mask(folder, index, golden.golden_mask(output, manifest))
+    if task.golden_file is not None:
+        _check_meaning(folder, manifest, index, task.golden_file, output)
 
 
 def _check_sizes(folder: Path, manifest: Manifest, index: int) -> None:
-    side, spec = manifest.image.size_px, manifest.interface
+    spec, meaning = manifest.interface, task_of(manifest).golden_file
     exact = {
-        "input.bin": golden.input_bytes_count(side, spec.input),
+        "input.bin": golden.input_bytes_count(manifest.image.size_px, spec.input),
         "output.bin": golden.output_bytes_count(spec.output),
-        "mask.bin": side * side,
     }
-    most = {"png": MAX_PICTURE_BYTES, "detections.json": _MAX_DETECTIONS_BYTES}
-    for kind in ("png", "input.bin", "output.bin", *_MEANING[manifest.task]):
+    most = {"png": MAX_PICTURE_BYTES} | ({meaning.kind: meaning.most_bytes(manifest)} if meaning else {})
+    for kind in _kinds(manifest):
         found = _file(folder, index, kind).stat().st_size
         if found != exact.get(kind, found) or found > most.get(kind, found):
             expected = f"{exact[kind]:,}" if kind in exact else f"at most {most[kind]:,}"
             raise BundleRefusalError("golden", f"expected {expected} bytes of golden/{index}.{kind}, found {found:,}")
 
 
-def _check_detections(folder: Path, index: int, expected: GoldenDetections) -> None:
-    try:
-        written = _file(folder, index, "detections.json").read_bytes()
-        found = GoldenDetections.model_validate_json(written, strict=True)
-    except ValidationError as error:
-        reason = error.errors(include_url=False)[0]["msg"]
-        raise BundleRefusalError("golden", f"golden/{index}.detections.json: {reason}") from error
-    if not found.is_near(expected):
-        raise _other(index, "detections.json", "output.bin")
+def _check_meaning(
+    folder: Path, manifest: Manifest, index: int, meaning: GoldenFile, output: NDArray[np.generic]
+) -> None:
+    reason = meaning.refusal(_file(folder, index, meaning.kind).read_bytes(), output, manifest)
+    if reason:
+        raise BundleRefusalError("golden", f"golden/{index}.{meaning.kind}: {reason}")
+    if reason is not None:
+        raise _other(index, meaning.kind, "output.bin")
 
 
-def _check_mask(folder: Path, index: int, expected: bytes) -> None:
-    if _file(folder, index, "mask.bin").read_bytes() != expected:
-        raise _other(index, "mask.bin", "output.bin")
+def _kinds(manifest: Manifest) -> tuple[str, ...]:
+    meaning = task_of(manifest).golden_file
+    return ("png", "input.bin", "output.bin", *([meaning.kind] if meaning else []))
 
 
 def _other(index: int, kind: str, source: str) -> BundleRefusalError:

@@ -4,6 +4,7 @@ import numpy as np
 
 from mobile_sdk.bundle.manifest import Manifest
 from mobile_sdk.runtimes.base import InputSpec
+from mobile_sdk.tasks.registry import task_of
 
 
 def interface_misfit(manifest: Manifest) -> str | None:
@@ -22,17 +23,11 @@ def _input_misfit(spec: InputSpec, size_px: int) -> str | None:
 
 
 def _output_misfit(manifest: Manifest) -> str | None:
-    spec, columns, side = manifest.interface.output, manifest.output_columns, manifest.image.size_px
-    is_detector = manifest.task == "detection"
-    fits = {
-        "classification": spec.shape == (1, columns),
-        "detection": len(spec.shape) == 3 and min(spec.shape) > 0 and spec.shape[::2] == (1, columns),
-        "segmentation": spec.shape == (1, side, side, columns),
-    }
-    if not fits[manifest.task]:
-        return f"expected an output {_EXPECTED[manifest.task].format(columns=columns, side=side)}, found {spec.shape}"
-    if is_detector and spec.dtype != "float32":
-        return f"expected boxes in float32, found {spec.dtype}"
+    spec, task = manifest.interface.output, task_of(manifest)
+    if not task.fits(spec.shape, manifest):
+        return f"expected an output {task.expected_shape(manifest)}, found {spec.shape}"
+    if spec.dtype not in task.output_dtypes:
+        return f"expected {task.truth} in {' or '.join(task.output_dtypes)}, found {spec.dtype}"
     if spec.dtype == "float32":
         told = (spec.scale, spec.zero_point) != (None, None)
         return "expected no scale and zero point of a float32 output, found them" if told else None
@@ -45,10 +40,3 @@ def _output_misfit(manifest: Manifest) -> str | None:
     if not 0 < spec.scale < 3e38 or float(np.float32(spec.scale)) != spec.scale:
         return f"expected a positive float32 as the output's scale, found {spec.scale}"
     return None if -128 <= spec.zero_point <= 127 else f"expected a zero point in -128..127, found {spec.zero_point}"
-
-
-_EXPECTED = {
-    "classification": "(1, {columns}), one score a label",
-    "detection": "(1, anchors, {columns})",
-    "segmentation": "(1, {side}, {side}, {columns}), one score a pixel and label",
-}

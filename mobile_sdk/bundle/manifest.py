@@ -1,40 +1,21 @@
-"""`bundle.json`: what a bundle says of itself, and the seal that shows damage.
+"""The manifest: what a bundle says of itself, field by field; docs/bundle-format.md describes them."""
 
-The seal is a SHA-256 over the file's own bytes with the seal's 64 digits read as zeros. It detects damage and edits by
-accident. It is no signature: whoever edits on purpose can seal again, and `verify` is what finds that.
-"""
+from typing import Annotated, Literal, Self
 
-import hashlib
-import json
-from pathlib import PurePosixPath
-from typing import Annotated, Any, Literal
+from pydantic import Field
 
-from pydantic import Field, ValidationError
-
-from mobile_sdk.contract import Contract
+from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.document import Document
-from mobile_sdk.errors import BundleError
-from mobile_sdk.graph.operators import Precision
-from mobile_sdk.program.program import Accuracy, Record
-from mobile_sdk.runtimes.base import Interface, Structure
-
-SCHEMA = 1
-MANIFEST_FILE = "bundle.json"
-MAX_MANIFEST_BYTES = 8 * 2**20  # 100,000 labels of 60 letters; real manifests take a few KiB
-_SEAL, _NO_SEAL = "manifest_sha256", "0" * 64
+from mobile_sdk.graph.operators import Conv2d, Graph, Linear, Precision
+from mobile_sdk.program.record import Record
+from mobile_sdk.runtimes.base import InputSpec, Interface, OutputSpec, Structure
+from mobile_sdk.tasks.quality import Quality, Share
+from mobile_sdk.tasks.registry import task_of
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Weights = Literal["int8 per channel", "float32", "int8 per channel, kept layers float32"]
-Activations = Literal["int8 per tensor", "float32", "int8 per tensor, kept layers float32"]
+Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+Bits = Annotated[int, Field(ge=1, le=32)]
 Count = Annotated[int, Field(ge=0)]
-
-
-class BundleRefusalError(BundleError):
-    """A bundle failed a check on opening; `check` is the check's name, as docs/bundle-format.md lists them."""
-
-    def __init__(self, check: str, message: str, *, hint: str = "export the bundle again, or copy it again") -> None:
-        super().__init__(f"{check}: {message}", hint=hint)
-        self.check = check
 
 
 class FileEntry(Document):
@@ -45,26 +26,65 @@ class FileEntry(Document):
     sha256: Sha256
 
 
+class InputEntry(ImageSpec):
+    """An input: the image that goes into it, and the tensor that takes its bytes."""
+
+    resize: Literal["pillow-bilinear"]
+    tensor: InputSpec
+
+    @property
+    def spec(self) -> ImageSpec:
+        """The image alone."""
+        return ImageSpec(**self.model_dump(exclude={"resize", "tensor"}))
+
+
 class QuantizationEntry(Document):
-    """How the numbers in the model came about and how they are held."""
+    """How the numbers in the model came about, and how many bits they have.
+
+    Both tables go by the layers' paths: the bits of a layer's weights, and those of each number that it puts out.
+    32 stands for float32.
+    """
 
     method: Literal["float32", "calibrated", "qat"]
-    weights: Weights
-    activations: Activations
-
-
-class AccuracyEntry(Document):
-    """Top-1 accuracy as it was recorded with the program; null where it was never measured."""
-
-    float32: Accuracy | None
-    int8_reference: Accuracy | None
+    weight_bits: dict[str, Bits]
+    activation_bits: dict[str, Bits]
 
     @classmethod
-    def of(cls, record: Record) -> "AccuracyEntry":
-        """The entry of a program's record, whose shares label by label stay in the program."""
-        both = (record.float_accuracy, record.reference_accuracy)
-        in_float, in_int8 = (each and each.model_copy(update={"by_label": None}) for each in both)
-        return cls(float32=in_float, int8_reference=in_int8)
+    def of(cls, graph: Graph, method: Literal["float32", "calibrated", "qat"]) -> Self:
+        """Returns the entry of a graph's convolutions and linear layers."""
+        layers = [operator for operator in graph.operators if isinstance(operator, Conv2d | Linear)]
+        return cls(
+            method=method,
+            weight_bits={layer.path: 32 if layer.weight_scales is None else 8 for layer in layers},
+            activation_bits={layer.path: 32 if layer.output.quantization is None else 8 for layer in layers},
+        )
+
+
+class Figure(Document):
+    """A measure's value on so many images."""
+
+    value: Share
+    images: Annotated[int, Field(ge=1)]
+
+    @classmethod
+    def of(cls, quality: Quality | None) -> Self | None:
+        """Returns the figure of `quality`, whose values label by label stay in the program."""
+        return None if quality is None else cls(value=quality.value, images=quality.images)
+
+
+class QualityEntry(Document):
+    """The quality that was recorded with the program; null where it was never measured."""
+
+    measure: Annotated[str, Field(min_length=1, max_length=64)]
+    float32: Figure | None
+    int8_reference: Figure | None
+
+    @classmethod
+    def of(cls, record: Record, contract: Contract) -> Self:
+        """Returns the entry of a program's record."""
+        both = record.float_quality, record.reference_quality
+        measure = next((each.measure for each in both if each), task_of(contract).measure)
+        return cls(measure=measure, float32=Figure.of(both[0]), int8_reference=Figure.of(both[1]))
 
 
 class StructureEntry(Document):
@@ -115,14 +135,15 @@ class Manifest(Contract):
     `activation_limit_kib` is there where the model computes in strips to keep within it (`memory_limit`).
     """
 
-    schema_number: Literal[1]
-    runtime: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+    schema_number: Literal[1, 2]  # of the file
+    inputs: tuple[InputEntry, ...]
+    outputs: Annotated[tuple[OutputSpec, ...], Field(min_length=1, max_length=1)]
+    runtime: Word
+    processors: Annotated[tuple[Word, ...], Field(min_length=1, max_length=16)]
     precision: Precision
     model: Annotated[str, Field(pattern=r"^model\.[a-z]{1,16}$")]
-    resize: Literal["pillow-bilinear"]
-    interface: Interface
     quantization: QuantizationEntry
-    accuracy: AccuracyEntry
+    quality: QualityEntry
     structure: StructureEntry
     golden: GoldenEntry
     activation_limit_kib: Annotated[int | None, Field(gt=0, exclude_if=lambda limit: limit is None)] = None
@@ -137,89 +158,12 @@ class Manifest(Contract):
         """The contract alone."""
         return Contract(name=self.name, task=self.task, labels=self.labels, image=self.image, detection=self.detection)
 
+    @property
+    def image(self) -> ImageSpec:
+        """The one input's image."""
+        return self.inputs[0].spec
 
-def seal(content: dict[str, Any]) -> bytes:
-    """The bytes of `bundle.json` that say `content`, sealed."""
-    text = json.dumps({**content, _SEAL: _NO_SEAL}, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    before, _, after = text.rpartition(_NO_SEAL)
-    return (before + hashlib.sha256(text.encode()).hexdigest() + after).encode()
-
-
-def read_manifest(data: bytes) -> Manifest:
-    """Reads a `bundle.json`; raises BundleRefusalError with check "manifest", "schema", "seal" or "fields"."""
-    content = _parse(data)
-    _check_schema(content)
-    _check_seal(data, content)
-    try:
-        manifest = Manifest.model_validate_json(data, strict=True)
-    except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        where = ".".join(map(str, problem["loc"])) or MANIFEST_FILE
-        raise BundleRefusalError("fields", f"{where!r}: {problem['msg']}") from error
-    if (absent := _first_absent(manifest.model_dump(mode="json"), content)) is not None:
-        raise BundleRefusalError("fields", f"expected the field {absent!r}, found none")
-    return manifest
-
-
-def is_safe_path(path: str) -> bool:
-    """Whether a path of a manifest stays inside the bundle on every system, whatever case its letters have."""
-    parts = PurePosixPath(path).parts
-    plain = all(part.isascii() and part.replace("_", "").replace("-", "").replace(".", "").isalnum() for part in parts)
-    return path != "" and plain and "/".join(parts) == path
-
-
-def _first_absent(expected: dict[str, Any], content: dict[str, Any]) -> str | None:
-    """The first field that was not written; a contract made in Python has defaults, its readers elsewhere have none."""
-    for name, value in expected.items():
-        if name not in content:
-            return name
-        if isinstance(value, dict) and (absent := _first_absent(value, content[name])) is not None:
-            return f"{name}.{absent}"
-    return None
-
-
-def _parse(data: bytes) -> dict[str, Any]:
-    """The JSON object; a key that occurs twice means different things to different readers, and is refused."""
-    try:
-        content = json.loads(data.decode("utf-8"), object_pairs_hook=_without_twins, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise BundleRefusalError("manifest", f"expected JSON in {MANIFEST_FILE}, found {reason[:200]!r}") from error
-    if not isinstance(content, dict):
-        raise BundleRefusalError("manifest", f"expected an object in {MANIFEST_FILE}, found {type(content).__name__}")
-    return content
-
-
-def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    content = dict(pairs)
-    if len(content) < len(pairs):
-        raise ValueError("a key that occurs twice")
-    return content
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name}, which is no JSON")
-
-
-def _check_schema(content: dict[str, Any]) -> None:
-    found = content.get("schema_number")
-    if type(found) is not int or found < 1:
-        raise BundleRefusalError("schema", f"expected schema_number {SCHEMA}, found {str(found)[:40]!r}")
-    if found > SCHEMA:
-        raise BundleRefusalError(
-            "schema",
-            f"expected schema_number {SCHEMA} or lower, found {str(found)[:40]}: a newer SDK wrote this bundle",
-            hint="update this SDK, or export the bundle again with this one",
-        )
-
-
-def _check_seal(data: bytes, content: dict[str, Any]) -> None:
-    found = content.get(_SEAL)
-    if not isinstance(found, str) or len(found) != len(_NO_SEAL) or not found.isascii():
-        raise BundleRefusalError("seal", f"expected {_SEAL} of 64 digits in {MANIFEST_FILE}, found {str(found)[:80]!r}")
-    expected = hashlib.sha256(data.replace(found.encode(), _NO_SEAL.encode())).hexdigest()
-    if found != expected:
-        raise BundleRefusalError(
-            "seal",
-            f"expected {_SEAL} {expected[:12]}…, found {found[:12]}…: {MANIFEST_FILE} was changed after it was written",
-        )
+    @property
+    def interface(self) -> Interface:
+        """The model's tensors."""
+        return Interface(input=self.inputs[0].tensor, output=self.outputs[0])

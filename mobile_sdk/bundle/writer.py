@@ -4,7 +4,7 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,21 +17,17 @@ from mobile_sdk.bundle import golden
 from mobile_sdk.bundle.bundle import LABELS_FILE, Bundle, files_below, labels_bytes, open_bundle
 from mobile_sdk.bundle.golden import Golden
 from mobile_sdk.bundle.manifest import (
-    MANIFEST_FILE,
-    AccuracyEntry,
-    Activations,
-    BundleRefusalError,
     FileEntry,
     GoldenEntry,
     GoldenPicture,
+    InputEntry,
     Manifest,
+    QualityEntry,
     QuantizationEntry,
     StructureEntry,
-    Weights,
-    seal,
 )
+from mobile_sdk.bundle.manifest_file import MANIFEST_FILE, BundleRefusalError, seal
 from mobile_sdk.errors import MachineError, SettingError
-from mobile_sdk.graph.operators import Precision
 from mobile_sdk.memory.limit import executed
 from mobile_sdk.preprocess import save_png, to_bytes
 from mobile_sdk.program.expected_scores import expected_scores
@@ -40,21 +36,15 @@ from mobile_sdk.runtimes.base import Interface, Runtime
 from mobile_sdk.runtimes.requirement import requirement_of
 from mobile_sdk.system.atomic_files import replacing_folder
 from mobile_sdk.system.environment import installed_versions
-from mobile_sdk.tasks.golden_detections import encode, golden_detections
-from mobile_sdk.tasks.top_classes import winners
+from mobile_sdk.tasks.registry import TASKS, task_of
 
 FLOAT_TOLERANCE_SHARE = 1e-3
 """Of the largest score of a float32 model: other processors sum in another order, which moves scores by some 1e-5."""
 INT8_AS_FLOAT_TOLERANCE_STEPS = 8
 """For int8 models with float32 outputs (Core ML): it rounds ties its own way, which moves scores by a few steps."""
-_HELD: Mapping[Precision, tuple[Weights, Activations]] = {
-    "int8": ("int8 per channel", "int8 per tensor"),
-    "mixed": ("int8 per channel, kept layers float32", "int8 per tensor, kept layers float32"),
-    "float32": ("float32", "float32"),
-}
-_OURS = re.compile(
-    r"bundle\.json|labels\.txt|golden/\d+\.(png|input\.bin|output\.bin|detections\.json|mask\.bin)|model\.[a-z]+(/.*)?"
-)
+_MEANINGS = [task.golden_file.kind for task in TASKS.values() if task.golden_file]
+_GOLDEN = "|".join(map(re.escape, ("png", "input.bin", "output.bin", *_MEANINGS)))
+_OURS = re.compile(rf"bundle\.json|labels\.txt|golden/\d+\.({_GOLDEN})|model\.[a-z]+(/.*)?")
 
 
 def write_bundle(
@@ -144,16 +134,13 @@ def _fill(
     interface = runtime.export(executed(program.graph, limit_kib), program.contract, draft / runtime.model_file)
     pixels = _write_pictures(draft, program, interface, goldens)
     expected = _expect(draft / runtime.model_file, program, runtime, interface, pixels)
+    task = task_of(program.contract)
     for index, scores in enumerate(expected.scores):
         (draft / f"golden/{index}.output.bin").write_bytes(golden.encode_output(scores, interface.output))
-        if program.contract.task == "detection":
-            detections = encode(golden_detections(scores, program.contract))
-            (draft / f"golden/{index}.detections.json").write_bytes(detections)
-        if program.contract.task == "segmentation":
-            mask = golden.golden_mask(scores, program.contract)
-            (draft / f"golden/{index}.mask.bin").write_bytes(mask)
+        if meaning := task.golden_file:
+            (draft / f"golden/{index}.{meaning.kind}").write_bytes(meaning.encode(scores, program.contract))
     (draft / LABELS_FILE).write_bytes(labels_bytes(program.contract.labels))
-    surest = winners(expected.scores, program.contract)
+    surest = task.top_classes(expected.scores, program.contract)
     entry = GoldenEntry(
         source=source,
         expected_by=expected.by,
@@ -209,25 +196,21 @@ def _manifest(
     draft: Path, program: Program, runtime: Runtime, interface: Interface, entry: GoldenEntry, limit_kib: int | None
 ) -> Manifest:
     contract, record, precision = program.contract, program.record, program.graph.precision
-    weights, activations = _HELD[precision]
+    image = InputEntry(**contract.image.model_dump(), resize="pillow-bilinear", tensor=interface.input)
     return Manifest(
-        schema_number=1,
+        schema_number=2,
         name=contract.name,
         task=contract.task,
         labels=contract.labels,
-        image=contract.image,
         detection=contract.detection,
+        inputs=(image,),
+        outputs=(interface.output,),
         runtime=runtime.name,
+        processors=runtime.processors,
         precision=precision,
         model=runtime.model_file,
-        resize="pillow-bilinear",
-        interface=interface,
-        quantization=QuantizationEntry(
-            method=record.quantized,
-            weights=weights,
-            activations=activations,
-        ),
-        accuracy=AccuracyEntry.of(record),
+        quantization=QuantizationEntry.of(program.graph, record.quantized),
+        quality=QualityEntry.of(record, contract),
         structure=StructureEntry.of(runtime.structure(draft / runtime.model_file)),
         golden=entry,
         activation_limit_kib=limit_kib,

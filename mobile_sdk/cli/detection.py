@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from mobile_sdk.contract import Contract
-    from mobile_sdk.program.program import Accuracy, Program
-    from mobile_sdk.tasks.average_precision import AveragePrecision
+    from mobile_sdk.program.program import Program
+    from mobile_sdk.tasks.quality import Quality
     from qat.data.augmentation.detection import DetectionAugmentation
     from qat.data.boxes.pictures import DetectionPictures, DetectionSet
     from qat.training.history import History
@@ -72,20 +72,13 @@ class Detection(Task["DetectionPictures"]):
 
         return fit_detector(net, pictures, plan, compose=compose, out=out, overwrite=overwrite)
 
-    def judge(self, net: "nn.Module", program: "Program", pictures: "DetectionPictures") -> "tuple[Accuracy, Accuracy]":
+    def judge(self, net: "nn.Module", program: "Program", pictures: "DetectionPictures") -> "tuple[Quality, Quality]":
         """Average precision at an overlap of 0.5."""
         from mobile_sdk.program.expected_scores import expected_scores
-        from mobile_sdk.tasks.average_precision import average_precision
+        from mobile_sdk.tasks.registry import task_of
         from qat.tasks.detection.training import evaluate_detector
 
         held_out, contract = pictures.validation, program.contract
         of_float = evaluate_detector(net, held_out)
         outputs = expected_scores(program, held_out.bytes(contract.image))
-        of_int8 = average_precision(outputs, held_out.truths_in(contract.image), contract)
-        return _accuracy(of_float), _accuracy(of_int8)
-
-
-def _accuracy(found: "AveragePrecision") -> "Accuracy":
-    from mobile_sdk.program.program import Accuracy
-
-    return Accuracy(share=found.at_half_share, pictures=found.pictures, by_label=found.by_label)
+        return of_float, task_of(contract).quality(outputs, held_out.truths_in(contract.image), contract)

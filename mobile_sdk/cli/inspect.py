@@ -95,12 +95,12 @@ def _program(program: "Program", json: bool) -> None:
     labels, side = len(contract.labels), contract.image.size_px
     print(f"{contract.name}: {record.net}, {record.quantized}, {labels} labels, {side} px")
     show_table(("operator", "count"), sorted(operators.items()), numbers=("count",))
-    for title, accuracy in (("float", record.float_accuracy), ("int8 reference", record.reference_accuracy)):
-        if accuracy:
-            print(f"{title}: {accuracy.share:.2%} of {accuracy.pictures} pictures")
-            for line in label_lines(contract.labels, accuracy.by_label):
+    for title, quality in (("float", record.float_quality), ("int8 reference", record.reference_quality)):
+        if quality:
+            print(f"{title}: {quality.value:.2%} of {quality.images} pictures")
+            for line in label_lines(contract.labels, quality.by_class):
                 print(f"{title}: {line}")
     if record.agreement:
-        print(f"int8 reference as float: {record.agreement.top1_agreement:.2%} of {record.agreement.pictures} pictures")
+        print(f"int8 reference as float: {record.agreement.top1_agreement:.2%} of {record.agreement.images} pictures")
     show_change(record)
     print(f"digest: {program.digest()}")

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from mobile_sdk.program.program import Program, Record
+    from mobile_sdk.program.program import Program
+    from mobile_sdk.program.record import Record
 
 SETTING = "keep_float"
 PICTURES = 64  # enough for a tenth of a decibel

@@ -148,7 +148,7 @@ def quantize_net(
     pictures it is calibrated on some that are made up, and judged on none. The layers named in `keep_float` stay in
     float32, and the record says what that changed.
     """
-    from mobile_sdk.program.program import Record
+    from mobile_sdk.program.record import Record
     from mobile_sdk.system.environment import installed_versions
     from qat.calibration.calibration import calibrate, stage_figures
     from qat.freezing.freezing import float_twin, freeze
@@ -180,7 +180,7 @@ def quantize_net(
         program = with_change(program, in_int8, float_twin(source.net, source.contract), pixels)
     if pictures:
         program = judged(program, source.net, pictures.validation)
-    of_float = {"quantized": "float32", "reference_accuracy": None, "agreement": None}
+    of_float = {"quantized": "float32", "reference_quality": None, "agreement": None}
     float_twin(source.net, source.contract, program.record.model_copy(update=of_float)).save(out / TWIN)
     program.save(out / PROGRAM)
     return program
@@ -193,7 +193,9 @@ def judged(program: "Program", net: "nn.Module", held_out: "PictureSet") -> "Pro
     from mobile_sdk.comparison import compare, top1
     from mobile_sdk.graph.score_steps import in_steps
     from mobile_sdk.program.expected_scores import expected_scores
-    from mobile_sdk.program.program import Accuracy, Agreement
+    from mobile_sdk.program.record import Agreement
+    from mobile_sdk.tasks.classification import MEASURE
+    from mobile_sdk.tasks.quality import Quality
     from qat.capture.float_scores import without_last_activation
     from qat.tasks.classification.training import scores
 
@@ -203,14 +205,14 @@ def judged(program: "Program", net: "nn.Module", held_out: "PictureSet") -> "Pro
     grid = program.graph.output.quantization
     found = in_steps(codes, program.graph) * (grid.scale if grid else 1.0)
     near, count = compare(found, wanted), len(held_out)
-    agreement = Agreement(top1_agreement=near.top1_agreement, sqnr_db=near.sqnr_db, pictures=count)
-    said: dict[str, Agreement | Accuracy] = {"agreement": agreement}
+    agreement = Agreement(top1_agreement=near.top1_agreement, sqnr_db=near.sqnr_db, images=count)
+    said: dict[str, Agreement | Quality] = {"agreement": agreement}
     if min(held_out.targets) >= 0:
         targets, labels = np.array(held_out.targets), len(program.contract.labels)
-        for name, each in (("float_accuracy", wanted), ("reference_accuracy", found)):
-            by_label = shares_of(right_counts(top1(each), targets, labels))
-            share = float((top1(each) == targets).mean())
-            said[name] = Accuracy(share=share, pictures=count, by_label=by_label)
+        for name, each in (("float_quality", wanted), ("reference_quality", found)):
+            by_class = shares_of(right_counts(top1(each), targets, labels))
+            value = float((top1(each) == targets).mean())
+            said[name] = Quality(measure=MEASURE, value=value, images=count, by_class=by_class)
     return replace(program, record=program.record.model_copy(update=said))
 
 
@@ -286,18 +288,18 @@ def _show(program: "Program", out: Path, json: bool) -> None:
         print(f"{out / PROGRAM}: int8, {record.quantized} on {record.settings['calibrated_on']}; judged on none")
         print(f"{out / TWIN}: its float32 twin")
         return
-    if record.float_accuracy is not None and record.reference_accuracy is not None:
-        told = f"float {record.float_accuracy.share:.2%}, int8 reference {record.reference_accuracy.share:.2%}"
+    if record.float_quality is not None and record.reference_quality is not None:
+        told = f"float {record.float_quality.value:.2%}, int8 reference {record.reference_quality.value:.2%}"
     else:
         told = f"without labels; int8 reference and float net agree on {record.agreement.top1_agreement:.2%}"
     sqnr = "no noise" if record.agreement.sqnr_db is None else f"{record.agreement.sqnr_db:.1f} dB SQNR"
     print(
-        f"{out / PROGRAM}: int8, {record.quantized}; {told} of {record.agreement.pictures} held-out pictures, "
+        f"{out / PROGRAM}: int8, {record.quantized}; {told} of {record.agreement.images} held-out pictures, "
         f"scores at {sqnr} of the float net's"
     )
     print(f"{out / TWIN}: its float32 twin")
-    if record.reference_accuracy:
-        print("\n".join(label_lines(program.contract.labels, record.reference_accuracy.by_label)))
+    if record.reference_quality:
+        print("\n".join(label_lines(program.contract.labels, record.reference_quality.by_class)))
     show_change(record)
 
 

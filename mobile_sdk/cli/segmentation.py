@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from mobile_sdk.contract import Contract
-    from mobile_sdk.program.program import Accuracy, Program
-    from mobile_sdk.tasks.mean_iou import MeanIou
+    from mobile_sdk.program.program import Program
+    from mobile_sdk.tasks.quality import Quality
     from qat.data.augmentation.segmentation import SegmentationAugmentation
     from qat.data.masks.pictures import SegmentationPictures, SegmentationSet
     from qat.training.history import History
@@ -78,20 +78,13 @@ class Segmentation(Task["SegmentationPictures"]):
 
     def judge(
         self, net: "nn.Module", program: "Program", pictures: "SegmentationPictures"
-    ) -> "tuple[Accuracy, Accuracy]":
+    ) -> "tuple[Quality, Quality]":
         """Mean intersection over union."""
         from mobile_sdk.program.expected_scores import expected_scores
-        from mobile_sdk.tasks.mean_iou import mean_iou
-        from mobile_sdk.tasks.segmentation import masks_of
+        from mobile_sdk.tasks.registry import task_of
         from qat.tasks.segmentation.training import evaluate_segmenter
 
         held_out, contract = pictures.validation, program.contract
-        masks = masks_of(expected_scores(program, held_out.bytes(contract.image)))
-        of_int8 = mean_iou(masks, held_out.masks_in(contract.image), len(contract.labels))
-        return _accuracy(evaluate_segmenter(net, held_out)), _accuracy(of_int8)
-
-
-def _accuracy(found: "MeanIou") -> "Accuracy":
-    from mobile_sdk.program.program import Accuracy
-
-    return Accuracy(share=found.share, pictures=found.pictures, by_label=found.by_label)
+        outputs = expected_scores(program, held_out.bytes(contract.image))
+        of_int8 = task_of(contract).quality(outputs, held_out.masks_in(contract.image), contract)
+        return evaluate_segmenter(net, held_out), of_int8

@@ -20,14 +20,15 @@ from mobile_sdk.cli.run_folder import (
 )
 from mobile_sdk.cli.terminal import say, show_json
 from mobile_sdk.errors import DataError, SettingError
-from mobile_sdk.tasks.class_quality import ByLabel, label_lines
+from mobile_sdk.tasks.class_quality import ByClass, label_lines
 
 if TYPE_CHECKING:
     from torch import nn
 
     from mobile_sdk import contract as contracts
     from mobile_sdk.contract import Contract, ImageSpec
-    from mobile_sdk.program.program import Accuracy, Program
+    from mobile_sdk.program.program import Program
+    from mobile_sdk.tasks.quality import Quality
     from qat.calibration.plan import CalibrationPlan
     from qat.training.history import History
     from qat.training.plan import Augmenting, TrainPlan
@@ -64,7 +65,7 @@ class Trained:
     name: str
     contract: "Contract"
     history: tuple[dict[str, Any], ...]
-    by_label: ByLabel | None = None
+    by_label: ByClass | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +142,7 @@ class Task(ABC, Generic[Pictures]):
         """Trains in place."""
 
     @abstractmethod
-    def judge(self, net: "nn.Module", program: "Program", pictures: Pictures) -> "tuple[Accuracy, Accuracy]":
+    def judge(self, net: "nn.Module", program: "Program", pictures: Pictures) -> "tuple[Quality, Quality]":
         """The measure of the float net and of the reference on held-out pictures."""
 
     def side_px(self, data: str, size: int | None) -> int:
@@ -256,7 +257,7 @@ def quantize(
     overwrite: bool = False,
 ) -> "Program":
     """Writes `out/program.pt2` and `out/float.pt2`: calibrated, and then trained in int8 by `plan` if there is one."""
-    from mobile_sdk.program.program import Record
+    from mobile_sdk.program.record import Record
     from mobile_sdk.system.environment import installed_versions
     from qat.calibration.calibration import calibrate, stage_figures
     from qat.calibration.plan import CalibrationPlan
@@ -281,7 +282,7 @@ def quantize(
         versions=installed_versions(("mobile-sdk", "torch", "torchao")),
     )
     program = _judged(task, freeze(prepared, contract, record), net, pictures)
-    of_float = {"quantized": "float32", "reference_accuracy": None}
+    of_float = {"quantized": "float32", "reference_quality": None}
     float_twin(net, contract, program.record.model_copy(update=of_float)).save(out / TWIN)
     program.save(out / PROGRAM)
     return program
@@ -294,13 +295,13 @@ def show(task: Task[Any], program: "Program", out: Path, json: bool) -> None:
         paths = {"program": str(out / PROGRAM), "float_twin": str(out / TWIN), "digest": program.digest()}
         show_json({**paths, **record.model_dump(mode="json")})
         return
-    of_float, of_int8 = record.float_accuracy, record.reference_accuracy
+    of_float, of_int8 = record.float_quality, record.reference_quality
     assert of_float is not None and of_int8 is not None
     print(
-        f"{out / PROGRAM}: int8, {record.quantized}; {task.measure} of float {of_float.share:.2%}, int8 reference "
-        f"{of_int8.share:.2%} on {of_int8.pictures} held-out pictures"
+        f"{out / PROGRAM}: int8, {record.quantized}; {task.measure} of float {of_float.value:.2%}, int8 reference "
+        f"{of_int8.value:.2%} on {of_int8.images} held-out pictures"
     )
-    print("\n".join(label_lines(program.contract.labels, of_int8.by_label)))
+    print("\n".join(label_lines(program.contract.labels, of_int8.by_class)))
 
 
 def _augmenting(task: Task[Pictures], plan: "TrainPlan", pictures: Pictures, *, composes: bool) -> "TrainPlan":
@@ -313,6 +314,6 @@ def _augmenting(task: Task[Pictures], plan: "TrainPlan", pictures: Pictures, *, 
 def _judged(task: Task[Pictures], program: "Program", net: "nn.Module", pictures: Pictures) -> "Program":
     """The program, its record saying the measure of the float net and of the reference."""
     of_float, of_int8 = task.judge(net, program, pictures)
-    say(f"{task.measure}: float {of_float.share:.4f}, int8 reference {of_int8.share:.4f}")
-    said = {"float_accuracy": of_float, "reference_accuracy": of_int8}
+    say(f"{task.measure}: float {of_float.value:.4f}, int8 reference {of_int8.value:.4f}")
+    said = {"float_quality": of_float, "reference_quality": of_int8}
     return replace(program, record=program.record.model_copy(update=said))

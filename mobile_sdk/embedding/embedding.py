@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from mobile_sdk.bundle.bundle import Bundle
-from mobile_sdk.bundle.manifest import MANIFEST_FILE
+from mobile_sdk.bundle.manifest_file import MANIFEST_FILE
 from mobile_sdk.bundle.writer import check_replaceable, copy_bundle
 from mobile_sdk.embedding.glue import WRITTEN_BY, check_embeddable, gradle_advice, kotlin_glue, swift_glue, xcode_advice
 from mobile_sdk.errors import SettingError

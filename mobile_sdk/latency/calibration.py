@@ -18,7 +18,8 @@ from mobile_sdk.latency.host_timing import host_latencies_ms
 from mobile_sdk.latency.model import UNKNOWN_SPREAD, LatencyModel, LatencyModels, Setup
 from mobile_sdk.latency.operator_graphs import NamedGraph, operator_graphs
 from mobile_sdk.latency.work import count_work
-from mobile_sdk.program.program import Program, Record
+from mobile_sdk.program.program import Program
+from mobile_sdk.program.record import Record
 from mobile_sdk.system.temporary_folder import scratch_folder
 
 Progress = Callable[[float, str], None]

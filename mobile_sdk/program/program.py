@@ -9,63 +9,26 @@ import os
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING
 
-from pydantic import ConfigDict, Field, JsonValue, ValidationError
+from pydantic import ValidationError
 
 from mobile_sdk.arguments import expect_path
-from mobile_sdk.contract import Contract, Part
+from mobile_sdk.contract import Contract
 from mobile_sdk.document import Document
 from mobile_sdk.errors import BundleError
 from mobile_sdk.graph.operators import Graph
+from mobile_sdk.program.earlier_documents import digest_texts, read_contract, read_record
+from mobile_sdk.program.record import Record
 from mobile_sdk.program.wrong_path import check_program_path, mistaken_program
 from mobile_sdk.system.atomic_files import write_bytes
-from mobile_sdk.tasks.class_quality import ByLabel
 
 if TYPE_CHECKING:
     from mobile_sdk.program.archive import Archive
 
-SCHEMA = 2
+SCHEMA, EARLIER_SCHEMA = 3, 2
 LOAD_IT = "load it: Program.load(path); or freeze a net"
 _HINT = "write the program again with this SDK, or copy it again"
-
-
-class Accuracy(Part):
-    """Top-1 accuracy (share, 0..1) on so many pictures; a detector's average precision, a segmenter's mean IoU.
-
-    `by_label` is the same of each label, in the contract's order, null for one that no picture shows.
-    """
-
-    share: Annotated[float, Field(ge=0, le=1)]
-    pictures: Annotated[int, Field(ge=1)]
-    by_label: Annotated[ByLabel | None, Field(exclude_if=lambda shares: shares is None)] = None
-
-
-class Agreement(Part):
-    """How near the int8 reference comes to the float net, on held-out pictures."""
-
-    # Schema 1 of the files has another name.
-    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
-
-    top1_agreement: Annotated[float, Field(ge=0, le=1, alias="top1_share")]  # of pictures with the same winner
-    sqnr_db: float | None  # of the scores; None without any noise
-    pictures: Annotated[int, Field(ge=1)]
-
-
-class Record(Part):
-    """How a program came about: told to people, never computed with.
-
-    `history` has one entry per epoch, `settings` what the net and the training were asked for, `versions` the packages.
-    """
-
-    net: str
-    quantized: Literal["float32", "calibrated", "qat"]
-    float_accuracy: Accuracy | None = None
-    reference_accuracy: Accuracy | None = None
-    agreement: Agreement | None = None
-    history: tuple[dict[str, JsonValue], ...] = ()
-    settings: dict[str, JsonValue] = Field(default_factory=dict)
-    versions: dict[str, str] = Field(default_factory=dict)
 
 
 class _Seal(Document):
@@ -139,8 +102,8 @@ class Program:
             ) from error
 
     def digest(self) -> str:
-        """A SHA-256 over graph, contract and record: the program's identity in bundles."""
-        parts = (self.graph.digest(), self.contract.model_dump_json(), self.record.model_dump_json())
+        """Returns a SHA-256 over graph, contract and record: the program's identity in bundles."""
+        parts = (self.graph.digest(), *digest_texts(self.contract, self.record))
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     @classmethod
@@ -149,13 +112,15 @@ class Program:
         from mobile_sdk.program.names import Names
 
         seal = _Seal.model_validate_json(archive.extra["seal.json"])
-        if seal.schema_number != SCHEMA:
-            reason = f"expected program schema {SCHEMA}, found {seal.schema_number} in {file.name}"
+        if seal.schema_number not in (EARLIER_SCHEMA, SCHEMA):
+            reason = f"expected program schema {SCHEMA} or {EARLIER_SCHEMA}, found {seal.schema_number} in {file.name}"
             raise BundleError(reason, hint="update this SDK, or write the program again with this one")
+        is_earlier = seal.schema_number == EARLIER_SCHEMA
+        contract = read_contract(archive.extra["contract.json"], is_earlier=is_earlier)
         program = cls(
             graph=read_graph(archive, Names.model_validate_json(archive.extra["names.json"])),
-            contract=Contract.model_validate_json(archive.extra["contract.json"]),
-            record=Record.model_validate_json(archive.extra["record.json"]),
+            contract=contract,
+            record=read_record(archive.extra["record.json"], contract, is_earlier=is_earlier),
         )
         if program.digest() != seal.sha256:
             reason = f"expected {file.name} with fingerprint {seal.sha256[:12]}, found {program.digest()[:12]}"

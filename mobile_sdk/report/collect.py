@@ -3,32 +3,19 @@
 import base64
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from mobile_sdk.benchmarking.measurements import Numbers
 from mobile_sdk.bundle.bundle import Bundle
+from mobile_sdk.contract import Task
 from mobile_sdk.preprocess import LabelledPictures
-from mobile_sdk.program.program import Accuracy, Program
-from mobile_sdk.report.data import (
-    AccuracyLine,
-    BundleLine,
-    Check,
-    GoldenPicture,
-    Layer,
-    Prediction,
-    Report,
-    Score,
-)
-from mobile_sdk.report.lines import in_order, reference_of
-from mobile_sdk.report.sections.detection import golden_boxes, precisions
-from mobile_sdk.report.sections.segmentation import golden_masks, overlaps
+from mobile_sdk.program.program import Program
+from mobile_sdk.report.data import BundleLine, Check, GoldenPicture, Layer, Report
+from mobile_sdk.report.lines import quality_lines
+from mobile_sdk.report.sections.golden import Golden
+from mobile_sdk.report.sections.tasks import SECTIONS
 from mobile_sdk.system.environment import describe_environment
+from mobile_sdk.tasks.registry import TASKS
 from mobile_sdk.verification.verdict import Verdict
-
-_SHOWN_SCORES = 5
 
 
 def collect(
@@ -46,7 +33,6 @@ def collect(
     verified = {verdict.bundle for verdict in verdicts}
     lines = [_verified_line(verdict, bundles) for verdict in verdicts]
     lines += [_line(bundle) for bundle in bundles if bundle.path.name not in verified]
-    has_labels = contract is None or contract.task == "classification"
     titles = [_title(each, bundles) for each in verdicts]
     return Report(
         name=contract.name if contract else _name(verdicts, numbers),
@@ -56,12 +42,11 @@ def collect(
         label_names=program.contract.labels if program and _tells_labels(program) else (),
         size_px=contract.image.size_px if contract else None,
         record=program.record if program else None,
-        accuracies=tuple(_accuracies(program, verdicts, bundles)) if has_labels else (),
-        precisions=tuple(precisions(verdicts, titles)),
-        overlaps=tuple(overlaps(verdicts, titles)),
+        task=contract.task if contract else _task(verdicts),
+        qualities=tuple(quality_lines(program.record if program else None, verdicts, titles)),
         bundles=tuple(lines),
         layers=tuple(Layer(tensor=tensor, module=module, sqnr_db=sqnr_db) for tensor, module, sqnr_db in layers),
-        golden=tuple(_golden_pictures(verdicts, bundles, pictures)),
+        golden=tuple(_golden_pictures(verdicts, titles, bundles, pictures)),
         numbers=numbers,
         environment=numbers.environment if numbers else describe_environment(_versions(verdicts, bundles)),
         commands=tuple(commands),
@@ -69,8 +54,14 @@ def collect(
 
 
 def _tells_labels(program: Program) -> bool:
-    both = (program.record.float_accuracy, program.record.reference_accuracy)
-    return any(each and each.by_label for each in both)
+    both = (program.record.float_quality, program.record.reference_quality)
+    return any(each and each.by_class for each in both)
+
+
+def _task(verdicts: Sequence[Verdict]) -> Task:
+    """The task whose measure the verdicts tell; where they tell none, any will do."""
+    measures = {verdict.quality.measure for verdict in verdicts if verdict.quality}
+    return next((name for name, task in TASKS.items() if task.measure in measures), "classification")
 
 
 def _name(verdicts: Sequence[Verdict], numbers: Numbers | None) -> str:
@@ -116,31 +107,8 @@ def _line(bundle: Bundle) -> BundleLine:
     )
 
 
-def _accuracies(
-    program: Program | None, verdicts: Sequence[Verdict], bundles: Sequence[Bundle]
-) -> Iterator[AccuracyLine]:
-    """The float net and the reference, by the record or else by the verdicts, then every runtime."""
-    lines = []
-    if program:
-        record = program.record
-        recorded = (("float32 net", record.float_accuracy), ("int8 reference", record.reference_accuracy))
-        lines = [_accuracy_line(computed_by, accuracy) for computed_by, accuracy in recorded if accuracy]
-    for verdict in verdicts:
-        pairs = (
-            (reference_of(verdict), verdict.reference_accuracy),
-            (_title(verdict, bundles), verdict.accuracy),
-        )
-        lines += [AccuracyLine(computed_by=name, **hits.model_dump()) for name, hits in pairs if hits]
-    return in_order(lines)
-
-
-def _accuracy_line(computed_by: str, accuracy: Accuracy) -> AccuracyLine:
-    correct = round(accuracy.share * accuracy.pictures)
-    return AccuracyLine(computed_by=computed_by, correct=correct, pictures=accuracy.pictures)
-
-
 def _golden_pictures(
-    verdicts: Sequence[Verdict], bundles: Sequence[Bundle], pictures: LabelledPictures | None
+    verdicts: Sequence[Verdict], titles: Sequence[str], bundles: Sequence[Bundle], pictures: LabelledPictures | None
 ) -> Iterator[GoldenPicture]:
     """The first bundle's pictures, what the reference expects of them, and what every runtime said."""
     if not bundles:
@@ -152,45 +120,12 @@ def _golden_pictures(
             png_base64=base64.b64encode(png).decode(),
             title=f"golden/{index}.png",
             label=None if expected.label_index is None else first.manifest.labels[expected.label_index],
-            **_said(verdicts, bundles, index, pictures),
+            answers=tuple(
+                SECTIONS[first.manifest.task].answers(
+                    Golden(index=index, bundles=bundles, verdicts=verdicts, titles=titles, pictures=pictures)
+                )
+            ),
         )
-
-
-def _said(
-    verdicts: Sequence[Verdict], bundles: Sequence[Bundle], index: int, pictures: LabelledPictures | None
-) -> dict[str, Any]:
-    if bundles[0].manifest.task == "segmentation":
-        return {"masks": tuple(golden_masks(bundles, index, pictures))}
-    if bundles[0].manifest.task == "detection":
-        return {"detections": tuple(golden_boxes(bundles, [bundle.path.name for bundle in bundles], index))}
-    expected, found = _expected_predictions(bundles, index), _found_predictions(verdicts, bundles, index)
-    return {"predictions": (*expected, *found)}
-
-
-def _expected_predictions(bundles: Sequence[Bundle], index: int) -> Iterator[Prediction]:
-    """What the reference expects; what a runtime expects of itself says nothing beside what it found."""
-    for bundle in bundles:
-        if bundle.manifest.golden.expected_by == "reference":
-            output, codes = bundle.interface.output, bundle.golden_output(index).astype(np.float64)
-            real = codes if output.scale is None else output.scale * (codes - (output.zero_point or 0))
-            yield _prediction("reference", bundle.manifest.labels, real)
-            return
-
-
-def _found_predictions(verdicts: Sequence[Verdict], bundles: Sequence[Bundle], index: int) -> Iterator[Prediction]:
-    for verdict in verdicts:
-        if index < len(verdict.golden) and None not in verdict.golden[index].found_scores:
-            real = np.array(verdict.golden[index].found_scores, dtype=np.float64)
-            yield _prediction(_title(verdict, bundles), bundles[0].manifest.labels, real)
-
-
-def _prediction(computed_by: str, labels: Sequence[str], real: NDArray[np.float64]) -> Prediction:
-    """The five most probable labels by the softmax of real scores (classes,)."""
-    powers = np.exp(real - real.max())
-    shares = powers / powers.sum()
-    order = np.argsort(-shares, kind="stable")[:_SHOWN_SCORES]
-    scores = tuple(Score(label=labels[index], share=min(1.0, float(shares[index]))) for index in order)
-    return Prediction(computed_by=computed_by, scores=scores)
 
 
 def _versions(verdicts: Sequence[Verdict], bundles: Sequence[Bundle]) -> dict[str, str]:

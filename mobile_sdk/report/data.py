@@ -8,11 +8,14 @@ from mobile_sdk.benchmarking.measurements import Numbers
 from mobile_sdk.benchmarking.statistics import Interval, wilson_interval
 from mobile_sdk.bundle.manifest import StructureEntry
 from mobile_sdk.comparison import Comparison
+from mobile_sdk.contract import Task
 from mobile_sdk.document import Document
-from mobile_sdk.program.program import Record
+from mobile_sdk.program.record import Record
 from mobile_sdk.system.environment import Environment
+from mobile_sdk.tasks.quality import Quality
 from mobile_sdk.verification.verdict import Outcome
 
+SCHEMA = 2
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -24,22 +27,16 @@ class Check(Document):
     found: str
 
 
-class AccuracyLine(Document):
-    """Top-1 accuracy of one way to compute the net."""
+class QualityLine(Document):
+    """The quality of one way to compute the net."""
 
     computed_by: str
-    correct: Annotated[int, Field(ge=0)]
-    pictures: Annotated[int, Field(ge=1)]
-
-    @property
-    def share(self) -> float:
-        """The accuracy, 0..1."""
-        return self.correct / self.pictures
+    quality: Quality
 
     @property
     def interval(self) -> Interval:
-        """Its 95 % interval (Wilson)."""
-        return wilson_interval(self.correct, self.pictures)
+        """The 95 % interval (Wilson) of a quality that is the share of images that are right."""
+        return wilson_interval(self.quality.correct, self.quality.images)
 
 
 class BundleLine(Document):
@@ -89,20 +86,6 @@ class Boxes(Document):
     boxes: tuple[Box, ...]
 
 
-class PrecisionLine(Document):
-    """Average precision of one way to compute a detector: at an overlap of 0.5, and COCO's mean."""
-
-    computed_by: str
-    at_half_share: Share
-    coco_share: Share
-    pictures: Annotated[int, Field(ge=1)]
-
-    @property
-    def share(self) -> float:
-        """The figure that is told first."""
-        return self.at_half_share
-
-
 class MaskColour(Document):
     """A label that occurs in a mask, and the colour that it is drawn in."""
 
@@ -118,23 +101,13 @@ class MaskDrawing(Document):
     labels: tuple[MaskColour, ...]
 
 
-class OverlapLine(Document):
-    """The mean intersection over union of one way to compute a segmenter."""
-
-    computed_by: str
-    share: Share
-    pictures: Annotated[int, Field(ge=1)]
-
-
 class GoldenPicture(Document):
     """A picture of the bundle, with what everybody says of it: label by label, box by box, or pixel by pixel."""
 
     png_base64: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/=]+$")]
     title: str
     label: str | None = None  # the true one, where known
-    predictions: tuple[Prediction, ...] = ()
-    detections: tuple[Boxes, ...] = ()
-    masks: tuple[MaskDrawing, ...] = ()
+    answers: tuple[Prediction | Boxes | MaskDrawing, ...] = ()
 
 
 class Layer(Document):
@@ -204,7 +177,7 @@ class Search(Document):
 class Report(Document):
     """A whole report; a section without data is left out of the page."""
 
-    schema_number: Literal[1] = 1
+    schema_number: Literal[2] = 2
     name: str
     date: str  # UTC, ISO 8601
     program_sha256: str | None = None
@@ -212,9 +185,8 @@ class Report(Document):
     label_names: tuple[str, ...] = ()  # where the record tells shares label by label
     size_px: int | None = None
     record: Record | None = None
-    accuracies: tuple[AccuracyLine, ...] = ()
-    precisions: tuple[PrecisionLine, ...] = ()
-    overlaps: tuple[OverlapLine, ...] = ()
+    task: Task = "classification"
+    qualities: tuple[QualityLine, ...] = ()
     bundles: tuple[BundleLine, ...] = ()
     layers: tuple[Layer, ...] = ()
     golden: tuple[GoldenPicture, ...] = ()
@@ -223,13 +195,6 @@ class Report(Document):
     search: Search | None = None
     environment: Environment
     commands: tuple[str, ...] = ()
-
-    @property
-    def quality(self) -> "tuple[str, tuple[AccuracyLine | PrecisionLine | OverlapLine, ...]]":
-        """What the task is judged by, as a title, and everybody's share."""
-        if self.overlaps:
-            return "Mean IoU", self.overlaps
-        return ("Average precision", self.precisions) if self.precisions else ("Accuracy", self.accuracies)
 
     @property
     def outcomes(self) -> tuple[Outcome, ...]:

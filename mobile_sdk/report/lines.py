@@ -1,24 +1,36 @@
-"""The order of lines that say what everybody computed."""
+"""Lines that say how well everybody does the task, and their order."""
 
-from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Iterable, Iterator, Sequence
 
-from mobile_sdk.report.data import AccuracyLine, OverlapLine, PrecisionLine
+from mobile_sdk.program.record import Record
+from mobile_sdk.report.data import QualityLine
 from mobile_sdk.verification.verdict import Verdict
-
-Line = TypeVar("Line", AccuracyLine, OverlapLine, PrecisionLine)
 
 _FIRST = ("float32 net", "int8 reference")
 
 
-def reference_of(verdict: Verdict) -> str:
+def quality_lines(record: Record | None, verdicts: Sequence[Verdict], titles: Sequence[str]) -> Iterator[QualityLine]:
+    """Yields the float net and the reference, by the record or else by the verdicts, then every runtime.
+
+    `titles` are the verdicts'.
+    """
+    recorded = zip(_FIRST, (record.float_quality, record.reference_quality), strict=True) if record else ()
+    found = [
+        pair
+        for verdict, title in zip(verdicts, titles, strict=True)
+        for pair in ((_reference_of(verdict), verdict.reference_quality), (title, verdict.quality))
+    ]
+    return _in_order(QualityLine(computed_by=name, quality=quality) for name, quality in (*recorded, *found) if quality)
+
+
+def _reference_of(verdict: Verdict) -> str:
     """What the line is called that a verdict's bundle is held against."""
     return _FIRST[0] if verdict.precision == "float32" else _FIRST[1]
 
 
-def in_order(lines: Iterable[Line]) -> Iterator[Line]:
+def _in_order(lines: Iterable[QualityLine]) -> Iterator[QualityLine]:
     """The first line of each who computes: the float net, the reference, then every runtime."""
-    found: dict[str, Line] = {}
+    found: dict[str, QualityLine] = {}
     for line in lines:
         found.setdefault(line.computed_by, line)
     yield from (found[name] for name in _FIRST if name in found)

@@ -8,8 +8,9 @@ from typing import Any
 
 from mobile_sdk.benchmarking.measurements import Comparison
 from mobile_sdk.comparison import Comparison as Distance
-from mobile_sdk.report.data import BundleLine, Check, GoldenPicture, Report
+from mobile_sdk.report.data import BundleLine, Check, GoldenPicture, Prediction, Report
 from mobile_sdk.report.sections.device import slowdown_rows, state_rows
+from mobile_sdk.report.sections.tasks import SECTIONS
 from mobile_sdk.system.environment import Environment
 from mobile_sdk.tasks.class_quality import label_lines
 
@@ -43,7 +44,7 @@ def render(report: Report) -> str:
 
 def facts(report: Report) -> list[Fact]:
     """The few figures that a reader looks for first; only those that the report holds."""
-    found = [_accuracy_fact(report), _distance_fact(report), _latency_fact(report), _size_fact(report)]
+    found = [_quality_fact(report), _distance_fact(report), _latency_fact(report), _size_fact(report)]
     return [fact for fact in found if fact]
 
 
@@ -54,6 +55,7 @@ def _context(report: Report) -> dict[str, Any]:
     environment = report.environment
     return {
         "report": report,
+        "section": SECTIONS[report.task],
         "style": Markup((_TEMPLATES / "style.css").read_text(encoding="utf-8")),
         "facts": facts(report),
         "label_lines": list(_label_lines(report)),
@@ -79,9 +81,9 @@ def _context(report: Report) -> dict[str, Any]:
 def _label_lines(report: Report) -> Iterator[str]:
     """What the record says of the labels, on held-out pictures: the worst ones, and those that are never right."""
     if report.record and report.label_names:
-        of_both = {"float net": report.record.float_accuracy, "int8 reference": report.record.reference_accuracy}
-        for name, accuracy in of_both.items():
-            for line in label_lines(report.label_names, accuracy.by_label if accuracy else None):
+        of_both = {"float net": report.record.float_quality, "int8 reference": report.record.reference_quality}
+        for name, quality in of_both.items():
+            for line in label_lines(report.label_names, quality.by_class if quality else None):
                 yield f"{name}: {line}"
 
 
@@ -161,15 +163,15 @@ def _check_rows(bundles: Sequence[BundleLine]) -> Iterator[tuple[str, list[Check
         yield name, [next((check for check in bundle.checks if check.name == name), None) for bundle in bundles]
 
 
-def _accuracy_fact(report: Report) -> Fact | None:
-    title, lines = report.quality
+def _quality_fact(report: Report) -> Fact | None:
+    title, lines = SECTIONS[report.task].title, report.qualities
     if not lines:
         return None
     floats = [line for line in lines if line.computed_by.lower().startswith("float")]
     line = next((each for each in lines if each not in floats), lines[0])
-    note = f"{line.computed_by}, {line.pictures:,} pictures"
-    note += f"; float {_percent(floats[0].share)} %" if floats and line not in floats else ""
-    return Fact(title=title, value=f"{_percent(line.share)} %", note=note)
+    note = f"{line.computed_by}, {line.quality.images:,} pictures"
+    note += f"; float {_percent(floats[0].quality.value)} %" if floats and line not in floats else ""
+    return Fact(title=title, value=f"{_percent(line.quality.value)} %", note=note)
 
 
 def _distance_fact(report: Report) -> Fact | None:
@@ -232,7 +234,8 @@ def _tally(report: Report) -> str:
 
 def _golden_rows(picture: GoldenPicture) -> list[tuple[str, list[float | None]]]:
     """The first prediction's labels, and below them whatever label another one puts first."""
-    tables = [{score.label: score.share for score in prediction.scores} for prediction in picture.predictions]
+    predictions = [answer for answer in picture.answers if isinstance(answer, Prediction)]
+    tables = [{score.label: score.share for score in prediction.scores} for prediction in predictions]
     labels = dict.fromkeys([*(tables[0] if tables else ()), *(next(iter(table)) for table in tables if table)])
     return [(label, [table.get(label) for table in tables]) for label in labels]
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from mobile_sdk.benchmarking.measurements import Measurement
 from mobile_sdk.report.data import BundleLine, Report
 from mobile_sdk.report.page import ms_decimals
+from mobile_sdk.tasks.registry import TASKS
 from mobile_sdk.verification.verdict import WORDS
 
 if TYPE_CHECKING:
@@ -21,8 +22,7 @@ def summary_table(report: Report) -> "Table":
     table = Table(box=SIMPLE_HEAD, title=report.name, title_justify="left", pad_edge=False)
     table.add_column("bundle", no_wrap=True)
     table.add_column("checks", no_wrap=True)
-    measure = {"Average precision": "AP at 0.5 %", "Mean IoU": "mIoU %", "Accuracy": "top-1 %"}[report.quality[0]]
-    for title in ("steps apart", measure, "median ms", "95 % ms", "model MiB"):
+    for title in ("steps apart", TASKS[report.task].short_measure, "median ms", "95 % ms", "model MiB"):
         table.add_column(title, justify="right")
     numbers = {each.bundle: each for each in report.numbers.measurements} if report.numbers else {}
     for line in report.bundles:
@@ -36,7 +36,7 @@ def _cells(report: Report, title: str, line: BundleLine | None, measurement: Mea
     from rich.markup import escape
 
     decimals = ms_decimals(report)
-    shares = {each.computed_by: each.share for each in report.quality[1]}
+    values = {each.computed_by: each.quality.value for each in report.qualities}
     summary = measurement.summary if measurement else None
     interval = summary.median_interval_ms if summary else None
     size = (line and line.model_bytes) or (measurement and measurement.model_bytes)
@@ -44,7 +44,7 @@ def _cells(report: Report, title: str, line: BundleLine | None, measurement: Mea
         escape(title),
         _outcome(line),
         f"{line.distance.max_steps:g}" if line and line.distance else "–",
-        f"{100 * shares[title]:.2f}" if title in shares else "–",
+        f"{100 * values[title]:.2f}" if title in values else "–",
         f"{summary.median_ms:.{decimals}f}" if summary else "not run" if measurement else "–",
         f"{interval.low:.{decimals}f}–{interval.high:.{decimals}f}" if interval else "–",
         f"{size / 2**20:.3f}" if size else "–",

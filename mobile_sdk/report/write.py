@@ -10,11 +10,13 @@ from pydantic import ValidationError
 from mobile_sdk.arguments import NOTHING, Parted, expect, expect_each, expect_path, held_out
 from mobile_sdk.benchmarking.measurements import Numbers
 from mobile_sdk.bundle.bundle import OPEN_IT, Bundle
+from mobile_sdk.document import schema_number_of
 from mobile_sdk.errors import DataError, SettingError
 from mobile_sdk.preprocess import LabelledPictures
 from mobile_sdk.program.program import LOAD_IT, Program
 from mobile_sdk.report.collect import collect
-from mobile_sdk.report.data import PredictedLatency, Report, Search
+from mobile_sdk.report.data import SCHEMA, PredictedLatency, Report, Search
+from mobile_sdk.report.earlier_report import upgraded
 from mobile_sdk.report.page import render
 from mobile_sdk.report.same_program import check_same_program
 from mobile_sdk.system.atomic_files import write_text
@@ -68,7 +70,14 @@ def redraw_report(report_json: str | os.PathLike[str], path: str | os.PathLike[s
     """Draws the HTML file `path` from a `report.json` alone; raises DataError where that file is not one."""
     source = Path(report_json)
     try:
-        report = Report.model_validate_json(read_regular(source))
+        data = read_regular(source)
+        schema = schema_number_of(data)
+        if schema > SCHEMA:
+            raise DataError(
+                f"expected a report.json of schema_number {SCHEMA} or lower, found {schema}: a newer SDK wrote it",
+                hint="update this SDK",
+            )
+        report = Report.model_validate_json(upgraded(data) if schema == 1 else data)
     except OSError as error:
         raise DataError(
             f"expected a report at {source.name!r}, found {error.strerror}", hint="name a report.json"
@@ -77,7 +86,7 @@ def redraw_report(report_json: str | os.PathLike[str], path: str | os.PathLike[s
         problem = error.errors(include_url=False)[0]
         where = ".".join(map(str, problem["loc"])) or "the file"
         raise DataError(
-            f"expected a report.json of schema 1, found in {where[:80]}: {problem['msg'][:200]}",
+            f"expected a report.json, found in {where[:80]}: {problem['msg'][:200]}",
             hint="write the report again with this SDK",
         ) from error
     write_text(Path(path), render(report))

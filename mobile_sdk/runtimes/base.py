@@ -75,6 +75,7 @@ class Runtime(Protocol):
 
     name: str
     model_file: str  # its name inside a bundle; a folder for Core ML
+    processors: tuple[str, ...]  # kinds of processors that the model file can run on
 
     def export(self, graph: Graph, contract: Contract, path: Path) -> Interface:
         """Writes `graph` as the model file `path`; raises CompileError with operator and module path."""

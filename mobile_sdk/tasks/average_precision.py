@@ -8,37 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mobile_sdk.contract import Contract, DetectionSpec
-from mobile_sdk.document import Document
-from mobile_sdk.tasks.class_quality import ByLabel
-from mobile_sdk.tasks.detection import Detections, Truth, detect
+from mobile_sdk.tasks.boxes import Detections, Truth
+from mobile_sdk.tasks.class_quality import ByClass
+from mobile_sdk.tasks.quality import Quality
 
-SCORE_THRESHOLD = 0.01  # detections below it move the average by less than it is printed with
+MEASURE = "average precision"
+COCO_MEASURE = "average precision, IoU 0.50:0.95"
 
 
-class AveragePrecision(Document):
-    """Means over all labels, 0..1: `at_half_share` where boxes count that overlap by half, `coco_share` COCO's own.
+def average_precision(found: Sequence[Detections], truths: Sequence[Truth], labels: int) -> Quality:
+    """Measures detections by the mean over all labels of their average precision at an IoU of 0.5.
 
-    COCO's is the mean over overlaps of 0.5, 0.55 … 0.95. `by_label` is each label's at an overlap of a half, null for
-    one that no picture shows.
+    COCO's own figure, the mean over IoUs of 0.5, 0.55 … 0.95, is among the other measures. A label that no image shows
+    has none. Detections in an ignored box count as neither right nor wrong, as in COCO's crowds.
     """
-
-    at_half_share: float
-    coco_share: float
-    pictures: int
-    by_label: ByLabel = ()
-
-
-def average_precision(outputs: NDArray[np.generic], truths: Sequence[Truth], contract: Contract) -> AveragePrecision:
-    """Of a net's outputs (pictures, anchors, columns), against what is in the pictures, in the net's own pixels."""
-    asked = contract.detection or DetectionSpec()
-    spec = DetectionSpec(score_threshold=SCORE_THRESHOLD, iou_threshold=asked.iou_threshold)
-    found = [detect(output, spec, contract.image.size_px) for output in outputs]
-    return precision_of(found, truths, len(contract.labels))
-
-
-def precision_of(found: Sequence[Detections], truths: Sequence[Truth], labels: int) -> AveragePrecision:
-    """The same of detections; what lies in an ignored box counts as neither right nor wrong, as in COCO's crowds."""
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools announces every step
         from pycocotools.coco import COCO  # type: ignore[import-untyped]
         from pycocotools.cocoeval import COCOeval  # type: ignore[import-untyped]
@@ -50,11 +33,12 @@ def precision_of(found: Sequence[Detections], truths: Sequence[Truth], labels: i
         evaluation.accumulate()
         evaluation.summarize()
     coco, half = (max(float(value), 0.0) for value in evaluation.stats[:2])
-    return AveragePrecision(at_half_share=half, coco_share=coco, pictures=len(truths), by_label=_by_label(evaluation))
+    by_class = _by_class(evaluation)
+    return Quality(measure=MEASURE, value=half, images=len(truths), by_class=by_class, others={COCO_MEASURE: coco})
 
 
-def _by_label(evaluation: Any) -> ByLabel:
-    """Average precision at an overlap of a half, of all areas and all detections; pycocotools says -1 for none."""
+def _by_class(evaluation: Any) -> ByClass:
+    """Average precision at an IoU of a half, of all areas and all detections; pycocotools says -1 for none."""
     at_half = evaluation.eval["precision"][0, :, :, 0, -1]  # (recalls, labels)
     return tuple(float(column.mean()) if (column >= 0).all() else None for column in at_half.T)
 

@@ -1,126 +1,125 @@
-"""From a detector's output to detections: the best label of overlapping boxes, by non-maximum suppression.
+"""Detection: an output is a box and logits an anchor, and its quality is COCO's average precision."""
 
-Kotlin and Swift repeat `detect`; the golden detections in a bundle hold them to it. All of it is double precision.
-"""
-
-from dataclasses import dataclass, replace
-from typing import Protocol, runtime_checkable
+import json
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, ValidationError
 
-from mobile_sdk.arguments import described, expect
-from mobile_sdk.contract import DetectionSpec, ImageSpec
-from mobile_sdk.errors import SettingError
+from mobile_sdk.contract import Contract, DetectionSpec
+from mobile_sdk.document import Document
+from mobile_sdk.preprocess import LabelledPictures
+from mobile_sdk.tasks.average_precision import MEASURE, average_precision
+from mobile_sdk.tasks.boxes import PicturesWithBoxes, Truth, best_labels, detect
+from mobile_sdk.tasks.quality import Quality
+from mobile_sdk.tasks.task import Outputs
 
-BOX_COLUMNS = 4  # left, top, right, bottom; "nothing" and the labels follow
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Truth:
-    """What is in a picture: `boxes` (n, 4) left, top, right, bottom in its pixels, `labels` (n,) their indices.
-
-    `is_ignored` (n,) says which are neither asked for nor forbidden: COCO's crowds, PASCAL VOC's difficult objects;
-    none are where it is left out.
-    """
-
-    boxes: NDArray[np.float64]
-    labels: NDArray[np.int64]
-    is_ignored: NDArray[np.bool_] = None  # type: ignore[assignment]  # never, once it is made
-
-    def __post_init__(self) -> None:
-        if self.is_ignored is None:
-            object.__setattr__(self, "is_ignored", np.zeros(len(self.labels), np.bool_))
-
-    def scaled(self, horizontal: float, vertical: float) -> "Truth":
-        """The same in a stretched picture."""
-        return replace(self, boxes=self.boxes * [horizontal, vertical, horizontal, vertical])
+SCORE_THRESHOLD = 0.01  # detections below it move the average by less than it is printed with
+TOLERANCE = 1e-6  # of a score or a pixel: an exponential's last bit differs between languages
+_MOST_BYTES = 2**20  # a thousand detections take a fifth of it
 
 
-@runtime_checkable
-class PicturesWithBoxes(Protocol):
-    """Pictures of which it is known what is in them."""
+class GoldenDetection(Document):
+    """One detection; `box_px` is left, top, right, bottom in pixels of the net's picture."""
 
-    def truths_in(self, spec: ImageSpec) -> tuple[Truth, ...]:
-        """What is in each, in pixels of the net's picture."""
-        ...
+    label_index: int = Field(ge=0)
+    score: float
+    box_px: tuple[float, float, float, float]
 
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Detections:
-    """What was found in a picture, best first: boxes (n, 4) in pixels, label indices (n,), scores (n,) in 0..1."""
-
-    boxes: NDArray[np.float64]
-    labels: NDArray[np.int64]
-    scores: NDArray[np.float64]
+    def is_near(self, other: "GoldenDetection") -> bool:
+        """Tells whether both have one label, and numbers that differ by less than a language may."""
+        numbers = [np.array([each.score, *each.box_px]) for each in (self, other)]
+        return self.label_index == other.label_index and bool(np.abs(numbers[0] - numbers[1]).max() <= TOLERANCE)
 
 
-def detect(output: NDArray[np.generic], spec: DetectionSpec, size_px: int) -> Detections:
-    """The detections in a net's output (anchors, 4 + 1 + labels) for a picture of `size_px` by `size_px`.
+class GoldenDetections(Document):
+    """Holds the detections of one golden picture by the contract's rule, best first: a `golden/N.detections.json`."""
 
-    1. A label's score is its share of the softmax over "nothing" and all labels.
-    2. Boxes are cut at the picture's edges.
-    3. For every label, boxes of at least `score_threshold` in falling order (equal ones by their anchor's index):
-       each that overlaps none kept before by more than `iou_threshold` is kept.
-    4. The `max_detections` best of all labels, equal ones by label and then by anchor.
-    """
-    expect("output", output, np.ndarray)
-    if output.ndim != 2 or output.shape[1] < BOX_COLUMNS + 2:
-        raise SettingError(
-            f"expected a detector's output (anchors, {BOX_COLUMNS + 2} or more), found {described(output)}",
-            hint="give what the net says of one picture",
+    detections: tuple[GoldenDetection, ...]
+
+    def is_near(self, other: "GoldenDetections") -> bool:
+        """Tells whether both are the same detections in the same order."""
+        if len(self.detections) != len(other.detections):
+            return False
+        return all(one.is_near(another) for one, another in zip(self.detections, other.detections, strict=True))
+
+
+class DetectionsFile:
+    """The file `golden/N.detections.json`, as `mobile_sdk.tasks.task.GoldenFile` asks for it."""
+
+    kind = "detections.json"
+
+    def most_bytes(self, contract: Contract) -> int:
+        """Returns the largest size that a reader takes."""
+        return _MOST_BYTES
+
+    def encode(self, output: Outputs, contract: Contract) -> bytes:
+        """Returns the file's bytes for a flat output."""
+        return (json.dumps(golden_detections(output, contract).model_dump(mode="json"), indent=1) + "\n").encode()
+
+    def refusal(self, written: bytes, output: Outputs, contract: Contract) -> str | None:
+        """Says why the bytes are not the output's detections."""
+        try:
+            found = GoldenDetections.model_validate_json(written, strict=True)
+        except ValidationError as error:
+            return str(error.errors(include_url=False)[0]["msg"])
+        return None if found.is_near(golden_detections(output, contract)) else ""
+
+
+class Detection:
+    """The deployment half of detection, as `mobile_sdk.tasks.task.Task` asks for it."""
+
+    measure = MEASURE
+    short_measure = "AP at 0.5 %"
+    check_name = "precision"
+    counts_images = False
+    truth = "boxes"
+    truth_hint = "load them with their boxes"
+    has_scores = False
+    output_description = (
+        "A row an anchor: left, top, right, bottom in pixels, then the logits of nothing and of every label"
+    )
+    output_dtypes = ("float32",)
+    golden_file = DetectionsFile()
+
+    def fits(self, shape: Sequence[int], contract: Contract) -> bool:
+        """Tells whether there is a row an anchor, with a box and all logits."""
+        return len(shape) == 3 and min(shape) > 0 and tuple(shape[::2]) == (1, contract.output_columns)
+
+    def expected_shape(self, contract: Contract) -> str:
+        """Returns that shape in words."""
+        return f"(1, anchors, {contract.output_columns})"
+
+    def top_classes(self, outputs: Outputs, contract: Contract) -> NDArray[np.int64]:
+        """Returns the label of each image's surest anchor; -1 where there is a NaN."""
+        return best_labels(_rows(outputs, contract))
+
+    def truths_of(
+        self, pictures: LabelledPictures, labels: NDArray[np.int64], contract: Contract
+    ) -> tuple[Truth, ...] | None:
+        """Returns the boxes of each picture; None where they are not known."""
+        return pictures.truths_in(contract.image) or None if isinstance(pictures, PicturesWithBoxes) else None
+
+    def quality(self, outputs: Outputs, truths: Sequence[Truth], contract: Contract) -> Quality:
+        """Measures the average precision of what non-maximum suppression finds."""
+        asked = contract.detection or DetectionSpec()
+        spec = DetectionSpec(score_threshold=SCORE_THRESHOLD, iou_threshold=asked.iou_threshold)
+        found = [detect(output, spec, contract.image.size_px) for output in _rows(outputs, contract)]
+        return average_precision(found, truths, len(contract.labels))
+
+
+def golden_detections(output: Outputs, contract: Contract) -> GoldenDetections:
+    """Returns the detections in a flat output, by the contract's rule."""
+    assert contract.detection is not None
+    found = detect(output.reshape(-1, contract.output_columns), contract.detection, contract.image.size_px)
+    return GoldenDetections(
+        detections=tuple(
+            GoldenDetection(label_index=int(label), score=float(score), box_px=(box[0], box[1], box[2], box[3]))
+            for box, label, score in zip(found.boxes.tolist(), found.labels, found.scores, strict=True)
         )
-    expect("spec", spec, DetectionSpec)
-    expect("size_px", size_px, int)
-    shares = label_shares(output)
-    likely = shares.max(axis=1) >= spec.score_threshold
-    shares, boxes = shares[likely], np.clip(output[likely, :BOX_COLUMNS].astype(np.float64), 0, size_px)
-    shared = overlaps(boxes, boxes)
-    found: list[tuple[float, int, int]] = []
-    for label in range(shares.shape[1]):
-        scores = shares[:, label]
-        candidates = np.flatnonzero(scores >= spec.score_threshold)
-        order = candidates[np.argsort(-scores[candidates], kind="stable")]
-        found += [(-scores[index], label, index) for index in _suppressed(shared, order, spec)]
-    best = sorted(found)[: spec.max_detections]
-    return Detections(
-        boxes=boxes[[index for _, _, index in best]].reshape(-1, BOX_COLUMNS),
-        labels=np.array([label for _, label, _ in best], np.int64),
-        scores=np.array([-score for score, _, _ in best], np.float64),
     )
 
 
-def label_shares(output: NDArray[np.generic]) -> NDArray[np.float64]:
-    """Every label's share of an anchor, (…, labels): the softmax without its first, "nothing"."""
-    logits = output[..., BOX_COLUMNS:].astype(np.float64)
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    shares: NDArray[np.float64] = (powers / powers.sum(axis=-1, keepdims=True))[..., 1:]
-    return shares
-
-
-def best_labels(outputs: NDArray[np.generic]) -> NDArray[np.int64]:
-    """The label of the largest share in each of the outputs (pictures, anchors, columns); -1 where there is a NaN."""
-    shares = label_shares(outputs)
-    best: NDArray[np.int64] = shares.reshape(len(shares), -1).argmax(axis=1) % shares.shape[-1]
-    best[np.isnan(outputs.astype(np.float64)).any(axis=(1, 2))] = -1
-    return best
-
-
-def overlaps(boxes: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Intersection over union of boxes (n, 4) with others (m, 4): (n, m); 0 where both are empty."""
-    least = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    most = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    common = np.prod(np.maximum(most - least, 0), axis=2)
-    areas, other_areas = (np.prod(np.maximum(each[:, 2:] - each[:, :2], 0), axis=1) for each in (boxes, others))
-    union = areas[:, None] + other_areas[None, :] - common
-    shares: NDArray[np.float64] = np.divide(common, union, out=np.zeros_like(common), where=union > 0)
-    return shares
-
-
-def _suppressed(shared: NDArray[np.float64], order: NDArray[np.int64], spec: DetectionSpec) -> list[int]:
-    kept: list[int] = []
-    while len(order) and len(kept) < spec.max_detections:
-        best, order = int(order[0]), order[1:]
-        kept.append(best)
-        order = order[shared[best, order] <= spec.iou_threshold]
-    return kept
+def _rows(outputs: Outputs, contract: Contract) -> Outputs:
+    return outputs.reshape(len(outputs), -1, contract.output_columns)

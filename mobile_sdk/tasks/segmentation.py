@@ -1,16 +1,22 @@
-"""From a segmenter's output to a mask: the label of every pixel.
+"""Segmentation: an output is the label scores of every pixel, and its quality is the mean intersection over union.
 
 Kotlin and Swift repeat `masks_of`; the golden masks in a bundle hold them to it.
 """
 
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mobile_sdk.arguments import described, expect
-from mobile_sdk.contract import ImageSpec
+from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.errors import SettingError
+from mobile_sdk.preprocess import LabelledPictures
+from mobile_sdk.tasks.quality import Quality
+from mobile_sdk.tasks.task import Outputs
+
+MEASURE = "mean IoU"
 
 VOID = 255
 """In a mask that is known: a pixel that no label is asked of, such as an edge."""
@@ -51,3 +57,91 @@ def commonest_labels(outputs: NDArray[np.generic]) -> NDArray[np.int64]:
     if np.issubdtype(outputs.dtype, np.floating):
         commonest[np.isnan(outputs).any(axis=(1, 2, 3))] = -1
     return commonest
+
+
+def mean_iou(masks: Masks, truths: Masks, labels: int) -> Quality:
+    """Measures masks (images, H, W) by their mean intersection over union, over the pixels of all images together.
+
+    The mean is over the labels that occur in truth or masks. A label that no truth shows has no figure of its own, but
+    counts as 0 in the mean where it is found. Pixels of `VOID` in `truths` are left out.
+
+    Source: Everingham et al. 2015, "The PASCAL Visual Object Classes Challenge: A Retrospective", section 3.3.
+    """
+    counts = _confusion(masks, truths, labels)
+    common = np.diagonal(counts).astype(np.float64)
+    union = counts.sum(axis=0) + counts.sum(axis=1) - common
+    ious = [float(both / either) if either else None for both, either in zip(common, union, strict=True)]
+    known = [iou for iou in ious if iou is not None]
+    by_class = tuple(iou if shown else None for iou, shown in zip(ious, counts.sum(axis=1), strict=True))
+    return Quality(
+        measure=MEASURE, value=sum(known) / len(known) if known else 0.0, images=len(masks), by_class=by_class
+    )
+
+
+class MaskFile:
+    """The file `golden/N.mask.bin`, as `mobile_sdk.tasks.task.GoldenFile` asks for it: the label of every pixel."""
+
+    kind = "mask.bin"
+
+    def most_bytes(self, contract: Contract) -> int:
+        """Returns the size: a byte a pixel."""
+        return contract.image.size_px**2
+
+    def encode(self, output: Outputs, contract: Contract) -> bytes:
+        """Returns the label index of every pixel, row by row, for a flat output."""
+        return masks_of(_scores(output[np.newaxis], contract)).tobytes()
+
+    def refusal(self, written: bytes, output: Outputs, contract: Contract) -> str | None:
+        """Says whether the bytes are not the output's mask."""
+        return None if written == self.encode(output, contract) else ""
+
+
+class Segmentation:
+    """The deployment half of segmentation, as `mobile_sdk.tasks.task.Task` asks for it."""
+
+    measure = MEASURE
+    short_measure = "mIoU %"
+    check_name = "mIoU"
+    counts_images = False
+    truth = "masks"
+    truth_hint = "load them with their masks"
+    has_scores = False
+    output_description = "A score a pixel and label, labels last, in the order of the metadata's labels; no softmax"
+    output_dtypes = ("int8", "float32")
+    golden_file = MaskFile()
+
+    def fits(self, shape: Sequence[int], contract: Contract) -> bool:
+        """Tells whether there is one score a pixel and label."""
+        side = contract.image.size_px
+        return tuple(shape) == (1, side, side, contract.output_columns)
+
+    def expected_shape(self, contract: Contract) -> str:
+        """Returns that shape in words."""
+        side = contract.image.size_px
+        return f"(1, {side}, {side}, {contract.output_columns}), one score a pixel and label"
+
+    def top_classes(self, outputs: Outputs, contract: Contract) -> NDArray[np.int64]:
+        """Returns the label of most pixels in each image, the lowest of equal ones; -1 where there is a NaN."""
+        return commonest_labels(_scores(outputs, contract))
+
+    def truths_of(self, pictures: LabelledPictures, labels: NDArray[np.int64], contract: Contract) -> Masks | None:
+        """Returns the masks of the pictures; None where they are not known."""
+        return pictures.masks_in(contract.image) if isinstance(pictures, PicturesWithMasks) else None
+
+    def quality(self, outputs: Outputs, truths: Masks, contract: Contract) -> Quality:
+        """Measures the mean intersection over union of the outputs' masks."""
+        return mean_iou(masks_of(_scores(outputs, contract)), truths, len(contract.labels))
+
+
+def _scores(outputs: Outputs, contract: Contract) -> Outputs:
+    side = contract.image.size_px
+    return outputs.reshape(len(outputs), side, side, contract.output_columns)
+
+
+def _confusion(masks: Masks, truths: Masks, labels: int) -> NDArray[np.int64]:
+    """How many pixels of a truth (row) got a label (column)."""
+    total = np.zeros(labels * labels, np.int64)
+    for mask, truth in zip(masks, truths, strict=True):
+        is_asked = truth < labels
+        total += np.bincount(truth[is_asked].astype(np.int64) * labels + mask[is_asked], minlength=labels * labels)
+    return total.reshape(labels, labels)

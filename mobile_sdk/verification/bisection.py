@@ -18,7 +18,7 @@ from PIL import Image
 from mobile_sdk import runtimes
 from mobile_sdk.arguments import expect
 from mobile_sdk.bundle.bundle import OPEN_IT, Bundle
-from mobile_sdk.bundle.manifest import BundleRefusalError
+from mobile_sdk.bundle.manifest_file import BundleRefusalError
 from mobile_sdk.document import Document
 from mobile_sdk.errors import SettingError
 from mobile_sdk.graph.operators import Graph, Operator, Tensor

@@ -1,6 +1,7 @@
 """What a bundle's runtime computes for pictures, beside what the program says it must."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +13,9 @@ from mobile_sdk.preprocess import LabelledPictures, to_bytes
 from mobile_sdk.program.expected_scores import expected_scores
 from mobile_sdk.program.program import Program
 from mobile_sdk.system.progress import Report
-from mobile_sdk.tasks.detection import PicturesWithBoxes, Truth
-from mobile_sdk.tasks.segmentation import Masks, PicturesWithMasks
+from mobile_sdk.tasks.registry import task_of
 
 BATCH = 128  # pictures held in memory at a time: 19 MB at 224 px
-
-"""Takes the share that is done, 0..1, and what is being done."""
 Scores = NDArray[np.generic]
 
 
@@ -25,15 +23,13 @@ Scores = NDArray[np.generic]
 class Computed:
     """Scores of all pictures, a row each: `found` by the runtime in its own dtype, `expected` by the program.
 
-    And what is known of the pictures: their labels, the boxes in them, or the labels of their pixels.
+    `truths` are what the task's `truths_of` knows of the pictures.
     """
 
     found: Scores
     expected: Scores
-    label_indices: NDArray[np.int64]
     golden_found: Scores
-    truths: tuple[Truth, ...] = ()
-    masks: Masks | None = None
+    truths: Any
 
 
 def compute(
@@ -60,10 +56,8 @@ def compute(
     return Computed(
         found=_rows(np.concatenate(found)),
         expected=_rows(np.concatenate(expected)),
-        label_indices=np.array(labels, np.int64),
         golden_found=_rows(golden_found),
-        truths=pictures.truths_in(program.contract.image) if isinstance(pictures, PicturesWithBoxes) else (),
-        masks=pictures.masks_in(program.contract.image) if isinstance(pictures, PicturesWithMasks) else None,
+        truths=task_of(program.contract).truths_of(pictures, np.array(labels, np.int64), program.contract),
     )
 
 

@@ -3,22 +3,23 @@
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from mobile_sdk.bundle.manifest import StructureEntry
 from mobile_sdk.comparison import Comparison
-from mobile_sdk.document import Document, cut
+from mobile_sdk.document import Document, cut, schema_number_of
 from mobile_sdk.errors import BundleError
 from mobile_sdk.graph.operators import Precision
 from mobile_sdk.system.atomic_files import write_text
 from mobile_sdk.system.regular_file import read_regular
-from mobile_sdk.tasks.average_precision import AveragePrecision
-from mobile_sdk.tasks.mean_iou import MeanIou
+from mobile_sdk.tasks.quality import Quality
+from mobile_sdk.verification.earlier_verdicts import upgraded
 
 Outcome = Literal["pass", "fail", "not_run"]
 WORDS: dict[Outcome, str] = {"pass": "pass", "fail": "FAIL", "not_run": "not run"}
+SCHEMA = 2
 MAX_VERDICTS_BYTES = 64 * 2**20
 NUMERIC_CHECKS = ("steps apart", "sqnr", "top-1 agreement")
 """The checks without which a verdict is never a pass."""
@@ -55,18 +56,6 @@ class Check(Document):
         return f"{line}: {self.reason}" if self.reason else line
 
 
-class Hits(Document):
-    """How many pictures got their label as top-1."""
-
-    correct: Annotated[int, Field(ge=0)]
-    pictures: Annotated[int, Field(ge=1)]
-
-    @property
-    def share(self) -> float:
-        """The accuracy, 0..1."""
-        return self.correct / self.pictures
-
-
 class GoldenPrediction(Document):
     """What the runtime said of `golden/<position>.png`, as real scores, not codes; null is what is no number.
 
@@ -88,7 +77,7 @@ class Verdict(Document):
     verdict is true where its status is "pass", so that it can be asserted.
     """
 
-    schema_number: Literal[1] = 1
+    schema_number: Literal[2] = 2
     bundle: str  # the name of its folder
     name: str
     runtime: str  # that computed; not the bundle's own where another one was asked for
@@ -101,12 +90,8 @@ class Verdict(Document):
     status: Outcome
     checks: tuple[Check, ...]
     comparison: Comparison | None
-    accuracy: Hits | None  # of the runtime
-    reference_accuracy: Hits | None
-    precision_of_boxes: AveragePrecision | None = None  # of the runtime, where boxes are known
-    reference_precision_of_boxes: AveragePrecision | None = None
-    mean_iou: MeanIou | None = None  # of the runtime, where masks are known
-    reference_mean_iou: MeanIou | None = None
+    quality: Quality | None  # of the runtime, where the pictures' truth is known
+    reference_quality: Quality | None
     structure: StructureEntry | None
     golden: tuple[GoldenPrediction, ...]
     versions: dict[str, str]
@@ -127,7 +112,7 @@ class Verdict(Document):
 class Verdicts(Document):
     """The whole of `verify.json`."""
 
-    schema_number: Literal[1] = 1
+    schema_number: Literal[2] = 2
     verdicts: tuple[Verdict, ...]
 
 
@@ -147,12 +132,22 @@ def write_verdicts(verdicts: Sequence[Verdict], path: Path) -> None:
 def read_verdicts(path: Path) -> tuple[Verdict, ...]:
     """Reads a `verify.json`; raises BundleError where it is none."""
     try:
-        return Verdicts.model_validate_json(read_regular(path, at_most=MAX_VERDICTS_BYTES)).verdicts
+        return _parse(read_regular(path, at_most=MAX_VERDICTS_BYTES)).verdicts
     except (OSError, ValidationError) as error:
         reason = error.strerror if isinstance(error, OSError) else error.errors(include_url=False)[0]["msg"]
         raise BundleError(
             f"expected verdicts in {path.name}, found {reason}", hint="name verify.json, or verify again"
         ) from error
+
+
+def _parse(data: bytes) -> Verdicts:
+    schema = schema_number_of(data)
+    if schema > SCHEMA:
+        raise BundleError(
+            f"expected verdicts of schema_number {SCHEMA} or lower, found {schema}: a newer SDK wrote them",
+            hint="update this SDK, or verify again with this one",
+        )
+    return Verdicts.model_validate_json(upgraded(data) if schema == 1 else data)
 
 
 def _shown(value: str | float | None) -> str:

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from mobile_sdk.arguments import NOTHING, expect
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import DataError
-from mobile_sdk.program.program import Program, Record
+from mobile_sdk.program.program import Program
+from mobile_sdk.program.record import Record
 from mobile_sdk.system.progress import Progress
 from qat.arguments.nets import expect_plan
 from qat.calibration.bias_correction import correct_biases

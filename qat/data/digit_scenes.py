@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mobile_sdk.tasks.detection import overlaps
+from mobile_sdk.tasks.boxes import overlaps
 from qat.data.picture_set import PictureSet
 from qat.data.pictures import Pictures, load_mnist
 

@@ -9,7 +9,8 @@ from torch import fx, nn
 from mobile_sdk.arguments import NOTHING, expect
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import CaptureError
-from mobile_sdk.program.program import Program, Record
+from mobile_sdk.program.program import Program
+from mobile_sdk.program.record import Record
 from qat.arguments.nets import expect_contract
 from qat.freezing.emitter import Emitter, Pending, Result_co, tensor_name
 from qat.freezing.float_emitter import FloatEmitter

@@ -14,7 +14,7 @@ from mobile_sdk.document import Document
 from mobile_sdk.errors import DataError
 from mobile_sdk.system.atomic_files import write_bytes
 from mobile_sdk.system.regular_file import MOST_WEIGHTS, check_regular
-from mobile_sdk.tasks.class_quality import ByLabel
+from mobile_sdk.tasks.class_quality import ByClass
 from qat.nets import ImageClassifier, build_net
 from qat.nets.architecture import Architecture
 from qat.nets.classifiers.mobilenet_v3 import build_for
@@ -44,7 +44,7 @@ class SavedNet(Document):
     contract: Contract
     settings: dict[str, JsonValue] = Field(default_factory=dict)
     history: tuple[dict[str, JsonValue], ...] = ()
-    by_label: Annotated[ByLabel | None, Field(exclude_if=lambda shares: shares is None)] = None
+    by_label: Annotated[ByClass | None, Field(exclude_if=lambda shares: shares is None)] = None
 
     @property
     def title(self) -> str:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from mobile_sdk.document import Document
-from mobile_sdk.tasks.class_quality import ByLabel
+from mobile_sdk.tasks.class_quality import ByClass
+from mobile_sdk.tasks.quality import Quality
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -11,7 +12,12 @@ class Validation:
     """Holds an epoch's validation results: shares by `Epoch`'s fields, and the measure label by label."""
 
     shares: dict[str, float | None]
-    by_label: ByLabel | None = None
+    by_label: ByClass | None = None
+
+    @classmethod
+    def of(cls, quality: Quality) -> "Validation":
+        """Returns the validation of a task whose quality is measured on all held-out pictures."""
+        return cls(shares={"validation_accuracy_share": quality.value}, by_label=quality.by_class)
 
 
 class Epoch(Document):
@@ -53,7 +59,7 @@ class History(Document):
     """
 
     epochs: tuple[Epoch, ...] = ()
-    by_label: ByLabel | None = None
+    by_label: ByClass | None = None
 
     def __repr__(self) -> str:
         """Returns the number of epochs, and the last one's results, in one line."""

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import SettingError
-from mobile_sdk.tasks.class_quality import ByLabel, never_right
+from mobile_sdk.tasks.class_quality import ByClass, never_right
 from qat.data.content_hash import Fingerprint
 from qat.distributed.processes import Processes, current_processes
 from qat.layers.convolution import safe_gradients
@@ -137,7 +137,7 @@ class _Run:
     average: WeightAverage | None
     statistics: StatisticsWarmUp
     history: History = field(default_factory=History)
-    by_label: ByLabel | None = None
+    by_label: ByClass | None = None
     begun: int = 0  # epochs of the history that belong to a shorter, finished run
     loss: nn.Module | None = None
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mobile_sdk.bundle.bundle import open_bundle
-from mobile_sdk.bundle.manifest import BundleRefusalError
+from mobile_sdk.bundle.manifest_file import BundleRefusalError
 from mobile_sdk.errors import BundleError
 from tests.support.fixtures.demo_fixtures import RUNTIMES
 from tests.support.repository import ROOT

@@ -13,7 +13,8 @@ from mobile_sdk import runtimes
 from mobile_sdk.bundle.bundle import Bundle, open_bundle
 from mobile_sdk.bundle.golden import choose_goldens, generated_goldens
 from mobile_sdk.bundle.lowering import folder_name, lower
-from mobile_sdk.bundle.manifest import MANIFEST_FILE, seal
+from mobile_sdk.bundle.manifest import Figure
+from mobile_sdk.bundle.manifest_file import MANIFEST_FILE, seal
 from mobile_sdk.bundle.writer import write_bundle
 from mobile_sdk.contract import ImageSpec
 from mobile_sdk.errors import CompileError, MachineError, SettingError
@@ -36,7 +37,7 @@ def test_a_written_bundle_opens_and_says_what_the_program_says(pristine: Bundle)
     manifest, program = open_bundle(pristine.path).manifest, bundles.program()
     assert manifest.contract == program.contract
     assert manifest.program_sha256 == program.digest()
-    assert manifest.accuracy.int8_reference == program.record.reference_accuracy
+    assert manifest.quality.int8_reference == Figure.of(program.record.reference_quality)
     grid = program.graph.output.quantization
     assert grid is not None
     assert (manifest.interface.output.scale, manifest.interface.output.zero_point) == (grid.scale, grid.zero_point)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mobile_sdk.bundle.bundle import Bundle, open_bundle
-from mobile_sdk.bundle.manifest import MANIFEST_FILE, BundleRefusalError, read_manifest
+from mobile_sdk.bundle.manifest_file import MANIFEST_FILE, BundleRefusalError, read_manifest
 from mobile_sdk.errors import BundleError
 from tests.support import bundles
 

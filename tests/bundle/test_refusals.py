@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from mobile_sdk.bundle.bundle import Bundle, open_bundle
-from mobile_sdk.bundle.manifest import MANIFEST_FILE, MAX_MANIFEST_BYTES, BundleRefusalError, is_safe_path
+from mobile_sdk.bundle.manifest_file import MANIFEST_FILE, MAX_MANIFEST_BYTES, BundleRefusalError, is_safe_path
 from mobile_sdk.errors import BundleError
 from tests.support import bundles
 from tests.support.fixtures.damage import CHANGES, Change, content_of, replace_listed, resealed
@@ -67,7 +67,7 @@ def test_a_missing_file_and_one_too_many_are_refused(folder: Path) -> None:
 
 def test_a_changed_scale_in_the_manifest_is_refused_by_its_seal(folder: Path) -> None:
     content = content_of(folder)
-    scale = json.dumps(content["interface"]["output"]["scale"])
+    scale = json.dumps(content["outputs"][0]["scale"])
     text = (folder / MANIFEST_FILE).read_text(encoding="utf-8")
     (folder / MANIFEST_FILE).write_text(text.replace(scale, "0.5"), encoding="utf-8")
     assert refusal(folder).check == "seal"
@@ -84,7 +84,7 @@ def test_labels_swapped_in_the_manifest_or_in_their_file_are_refused(folder: Pat
 
 
 def test_a_newer_schema_says_that_a_newer_sdk_wrote_it(folder: Path) -> None:
-    content = {"schema_number": 2, "everything": "is otherwise"}
+    content = {"schema_number": 3, "everything": "is otherwise"}
     (folder / MANIFEST_FILE).write_text(json.dumps(content), encoding="utf-8")
     error = refusal(folder)
     assert error.check == "schema"

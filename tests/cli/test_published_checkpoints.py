@@ -79,7 +79,7 @@ def test_unlabelled_photographs_calibrate_a_published_checkpoint_and_its_head_st
     said = capfd.readouterr()
     assert "without labels; int8 reference and float net agree" in said.out
     assert program.contract.labels == IMAGENET and "the 1000 labels are ImageNet's" in said.err
-    assert program.record.float_accuracy is None and program.record.agreement is not None
+    assert program.record.float_quality is None and program.record.agreement is not None
     expected = build_net("mobilenet_v1", program.contract, width=0.25)
     load_weights(expected, place / "imagenet.pth")
     head = Program.load(tmp_path / "float.pt2").graph.operators[-1]
@@ -107,13 +107,13 @@ def test_folders_of_a_few_labels_calibrate_and_judge_a_net_of_a_thousand(
 ) -> None:
     program = quantized(place, tmp_path, *CALIBRATED, data=data)
     assert "3 of the 1000 labels of imagenet.pth are in" in capfd.readouterr().err
-    assert program.contract.labels == IMAGENET and program.record.float_accuracy is not None
+    assert program.contract.labels == IMAGENET and program.record.float_quality is not None
 
 
 def test_folders_that_only_sort_photographs_say_no_labels(place: Path, tmp_path: Path, capfd: Capture) -> None:
-    assert quantized(place, tmp_path, *CALIBRATED, data="year").record.float_accuracy is None
+    assert quantized(place, tmp_path, *CALIBRATED, data="year").record.float_quality is None
     program = quantized(place, tmp_path, *CALIBRATED, "--labels", "imagenet", data="years")
-    assert "no folder in" in capfd.readouterr().err and program.record.float_accuracy is None
+    assert "no folder in" in capfd.readouterr().err and program.record.float_quality is None
     export = ["export", str(tmp_path / "program.pt2"), "--to", "tflite", "--out", str(tmp_path / "bundles")]
     assert call([*export, "--data", str(place / "years")]) == 0, "what calibrated a program is what exports it"
 
@@ -132,7 +132,7 @@ def test_folders_as_many_as_classes_without_names_are_those_classes(
     place: Path, tmp_path: Path, capfd: Capture
 ) -> None:
     program = quantized(place, tmp_path, *CALIBRATED, weights="three.pth", data="sides")
-    assert program.contract.labels == LABELS and program.record.float_accuracy is not None
+    assert program.contract.labels == LABELS and program.record.float_quality is not None
     assert "the 3 folders" in capfd.readouterr().err
 
 
@@ -167,7 +167,7 @@ def test_a_program_of_a_thousand_labels_is_verified_on_pictures_of_any_or_none(
         verify = ["verify", bundle, "--program", program, "--data", str(place / data), "--json"]
         assert call([*verify, "--out", str(tmp_path / "verify.json")]) == 0
         (verdict,) = json.loads(capfd.readouterr().out)
-        assert (verdict["accuracy"] is None) == (data != "synsets") and verdict["comparison"]["max_steps"] == 0
+        assert (verdict["quality"] is None) == (data != "synsets") and verdict["comparison"]["max_steps"] == 0
 
 
 @pytest.mark.parametrize("option", [(), ("--labels", "imagenet")])
@@ -209,7 +209,7 @@ def test_run_takes_weights_as_they_are_for_pictures_without_labels(
     weights = ("--weights", str(place / "three.pth"), *SMALL)
     ran(monkeypatch, *weights, "--data", str(place / "flat"), *epochs, "--qat-epochs", "1", "--out", str(tmp_path))
     program = Program.load(tmp_path / "program.pt2")
-    assert program.record.float_accuracy is None and program.record.quantized == "qat"
+    assert program.record.float_quality is None and program.record.quantized == "qat"
     assert [row["stage"] for row in program.record.history] == ["qat"]
     assert "no picture says one" in capfd.readouterr().err
 

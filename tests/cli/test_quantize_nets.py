@@ -117,8 +117,8 @@ def test_accuracy_counts_the_nets_own_order_of_labels(
     arguments = ["--data", data, "--epochs", "0", "--out", str(tmp_path), "--json"]
     assert call(["quantize", "--model", "own_nets.small:knowing", *arguments]) == 0
     record = json.loads(capfd.readouterr().out)
-    right = {"share": 1.0, "pictures": 6, "by_label": [1.0, 1.0, 1.0]}
-    assert record["float_accuracy"] == record["reference_accuracy"] == right
+    right = {"measure": "top-1 accuracy", "value": 1.0, "images": 6, "by_class": [1.0, 1.0, 1.0]}
+    assert record["float_quality"] == record["reference_quality"] == right
 
 
 @pytest.fixture(scope="module")
@@ -147,8 +147,8 @@ def test_pictures_without_labels_go_the_whole_way(
     assert "without labels; int8 reference and float net agree on 100.00% of 6 held-out pictures" in said.out
     assert ("as the teacher 100.00%" in said.err) == (epochs != "0")
     record = Program.load(tmp_path / "program.pt2").record
-    assert record.quantized == quantized and record.float_accuracy is None and record.reference_accuracy is None
-    assert record.agreement is not None and (record.agreement.top1_agreement, record.agreement.pictures) == (1.0, 6)
+    assert record.quantized == quantized and record.float_quality is None and record.reference_quality is None
+    assert record.agreement is not None and (record.agreement.top1_agreement, record.agreement.images) == (1.0, 6)
     assert record.agreement.sqnr_db is not None and record.agreement.sqnr_db > 25
     program = str(tmp_path / "program.pt2")
     assert call(["export", program, "--data", unlabelled, "--to", "tflite", *out]) == 0
@@ -157,7 +157,7 @@ def test_pictures_without_labels_go_the_whole_way(
     assert call([*verify, "--out", str(tmp_path / "verify.json"), "--json"]) == 0
     (verdict,) = json.loads(capfd.readouterr().out)
     outcomes = {check["name"]: check["outcome"] for check in verdict["checks"]}
-    assert (verdict["pictures"], verdict["accuracy"], outcomes["steps apart"]) == (6, None, "pass")
+    assert (verdict["pictures"], verdict["quality"], outcomes["steps apart"]) == (6, None, "pass")
     assert outcomes["accuracy beside the reference"] == outcomes["recorded accuracy"] == "not_run"
     assert call([*verify, "--min-accuracy", "0.9"]) == 3
     assert "expected labelled pictures" in capfd.readouterr().err
@@ -238,7 +238,7 @@ def test_without_data_pictures_are_made_up_labels_are_the_nets_and_nothing_is_ju
     program = Program.load(tmp_path / "program.pt2")
     assert program.graph.is_int8 and program.record.quantized == "calibrated"
     record = program.record
-    assert record.float_accuracy is None and record.reference_accuracy is None and record.agreement is None
+    assert record.float_quality is None and record.reference_quality is None and record.agreement is None
     labels = {"model": ("right", "left", "dark"), "checkpoint": tuple(f"class_{index}" for index in range(7))}[source]
     assert program.contract.labels == labels
 

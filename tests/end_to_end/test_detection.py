@@ -53,7 +53,7 @@ def test_a_detector_goes_from_a_coco_folder_to_an_exact_bundle(
     trained = said("train", *SETTINGS, *out)
     assert 0 <= trained["float_average_precision_share"] <= 1
     quantized = said("quantize", "--weights", str(tmp_path / "net.safetensors"), "--epochs", "1", *out)
-    assert quantized["quantized"] == "qat" and quantized["reference_accuracy"]["pictures"] == 8
+    assert quantized["quantized"] == "qat" and quantized["reference_quality"]["images"] == 8
     for each in news:
         assert "augmentation: crops of 10% to 100% around boxes, 50% mirrored" in each
     program, bundles = str(tmp_path / "program.pt2"), tmp_path / "bundles"
@@ -92,7 +92,7 @@ def test_a_report_draws_the_boxes_and_says_the_precision(tmp_path: Path) -> None
     verdicts = [verify(bundle, program, pictures) for bundle in bundles]
     report = write_report(tmp_path / "report.html", verdicts, program=program, bundles=bundles)
     drawn = [box for picture in report.golden for said in picture.detections for box in said.boxes]
-    assert len(report.golden) == 3 and drawn and not report.accuracies
+    assert len(report.golden) == 3 and drawn and report.task == "detection"
     assert [line.computed_by for line in report.precisions] == ["int8 reference", "things.tflite"]
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert page.count("<rect ") >= len(drawn) and "Average precision" in page and drawn[0].label in page

@@ -72,11 +72,11 @@ def test_it_ends_well_and_shows_every_step(job: MainJob) -> None:
 
 def test_it_learns_and_int8_costs_nothing(job: MainJob) -> None:
     record = Program.load(job.folder / "program.pt2").record
-    assert record.float_accuracy is not None and record.reference_accuracy is not None
-    print(f"float {record.float_accuracy.share:.2%}, int8 reference {record.reference_accuracy.share:.2%}")
-    assert record.float_accuracy.pictures == record.reference_accuracy.pictures == PICTURES
-    assert record.float_accuracy.share >= 0.975
-    apart = round(PICTURES * abs(record.float_accuracy.share - record.reference_accuracy.share))
+    assert record.float_quality is not None and record.reference_quality is not None
+    print(f"float {record.float_quality.value:.2%}, int8 reference {record.reference_quality.value:.2%}")
+    assert record.float_quality.images == record.reference_quality.images == PICTURES
+    assert record.float_quality.value >= 0.975
+    apart = round(PICTURES * abs(record.float_quality.value - record.reference_quality.value))
     assert apart <= 3  # pictures of 1,000: 0.3 points
     assert [epoch["stage"] for epoch in record.history] == ["float"] * 10 + ["qat"] * 3
 
@@ -97,7 +97,7 @@ def test_litert_and_executorch_are_0_steps_apart_on_every_validation_picture(nam
     verdict = job.verdicts[name]
     assert verdict["comparison"]["elements"] == PICTURES * 10
     assert (verdict["comparison"]["differing"], verdict["comparison"]["max_steps"]) == (0, 0)
-    assert verdict["accuracy"] == verdict["reference_accuracy"]
+    assert verdict["quality"] == verdict["reference_quality"]
     assert all(check["outcome"] == "pass" for check in verdict["checks"])
 
 

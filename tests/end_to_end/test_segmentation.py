@@ -49,7 +49,7 @@ def test_a_segmenter_goes_from_a_folder_to_an_exact_bundle(tmp_path: Path, capfd
     trained = said("train", *SETTINGS, "--head", "r-aspp", "--output-stride", "8", *out)
     assert 0 <= trained["float_miou_share"] <= 1
     quantized = said("quantize", "--weights", str(tmp_path / "net.safetensors"), "--epochs", "1", *out)
-    assert quantized["quantized"] == "qat" and quantized["reference_accuracy"]["pictures"] == 8
+    assert quantized["quantized"] == "qat" and quantized["reference_quality"]["images"] == 8
     assert quantized["net"] == "R-ASPP on mobilenet_v3_small"
     for each in news:
         assert "augmentation: scales of 0.5 to 2, 50% mirrored" in each
@@ -67,7 +67,7 @@ def test_a_report_draws_truth_and_masks_and_says_the_overlap(tmp_path: Path) -> 
     verdicts = [verify(bundle, program, pictures) for bundle in bundles]
     report = write_report(tmp_path / "report.html", verdicts, program=program, bundles=bundles, pictures=pictures)
     drawn = [[mask.computed_by for mask in picture.masks] for picture in report.golden]
-    assert drawn == [["truth", "scenes.tflite, scenes.executorch"]] * 3 and not report.accuracies
+    assert drawn == [["truth", "scenes.tflite, scenes.executorch"]] * 3 and report.task == "segmentation"
     assert [each.label for each in report.golden[0].masks[0].labels] == ["thing 1", "thing 2"]
     assert [line.computed_by for line in report.overlaps] == ["int8 reference", "scenes.tflite", "scenes.executorch"]
     assert report.quality[0] == "Mean IoU"

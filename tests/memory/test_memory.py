@@ -21,7 +21,8 @@ from mobile_sdk.memory.usage import (
     peak_bytes,
     tensor_bytes,
 )
-from mobile_sdk.program.program import Program, Record
+from mobile_sdk.program.program import Program
+from mobile_sdk.program.record import Record
 from qat.freezing.freezing import freeze
 from qat.nets import build_net
 from qat.preparation.preparation import prepare

@@ -22,7 +22,8 @@ from mobile_sdk.memory.limit import cheapest_stretches, multiply_adds, within, w
 from mobile_sdk.memory.plan import plan_memory
 from mobile_sdk.memory.strips import Stretch, cuts, in_strips
 from mobile_sdk.memory.usage import peak_bytes
-from mobile_sdk.program.program import Program, Record
+from mobile_sdk.program.program import Program
+from mobile_sdk.program.record import Record
 from mobile_sdk.report.collect import collect
 from mobile_sdk.runtimes import get
 from mobile_sdk.runtimes.executorch.export import write_model

@@ -19,14 +19,16 @@ from mobile_sdk.errors import BundleError, DataError
 from mobile_sdk.graph.operators import AvgPool2d, Conv2d, Graph
 from mobile_sdk.graph.reference import Reference
 from mobile_sdk.program.aten_writer import to_exported
-from mobile_sdk.program.program import Accuracy, Program, Record
+from mobile_sdk.program.program import Program
+from mobile_sdk.program.record import Record
+from mobile_sdk.tasks.quality import Quality
 from tests.support.child_process import run
 from tests.support.graphs import GRAPHS, contract_for, float_graph, int8_graph, pictures
 
 RECORD = Record(
     net="mobilenet_v3_small",
     quantized="qat",
-    float_accuracy=Accuracy(share=0.98, pictures=1000),
+    float_quality=Quality(measure="top-1 accuracy", value=0.98, images=1000),
     history=({"epoch": 1, "loss": 0.5, "notes": None},),
     settings={"width": 1.0, "labels": ["a", "b"]},
     versions={"torch": torch.__version__},

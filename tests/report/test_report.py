@@ -16,7 +16,7 @@ from PIL import Image
 from rich.console import Console
 
 from mobile_sdk.errors import DataError, SettingError
-from mobile_sdk.program.program import Record
+from mobile_sdk.program.record import Record
 from mobile_sdk.report.data import (
     Check,
     GoldenPicture,
@@ -231,7 +231,7 @@ def test_a_damaged_report_json_is_one_line_of_error(tmp_path: Path, damage: byte
 
 
 def test_a_newer_report_json_is_refused(tmp_path: Path) -> None:
-    content = json.loads(report().model_dump_json()) | {"schema_number": 2}
+    content = json.loads(report().model_dump_json()) | {"schema_number": 3}
     (tmp_path / "report.json").write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(DataError, match="schema_number"):
         redraw_report(tmp_path / "report.json", tmp_path / "again.html")
@@ -274,8 +274,8 @@ def test_verdicts_numbers_and_bundles_become_a_report(tmp_path: Path) -> None:
     assert Report.model_validate_json((tmp_path / "report.json").read_bytes()) == written
     assert written.outcome == verdict.status == "pass"
     assert all(check.name in text and check.found in text for check in verdict.checks)
-    assert [line.computed_by for line in written.accuracies] == ["float32 net", "int8 reference", "test.tflite"]
-    assert {line.share for line in written.accuracies} == {verdict.accuracy.share if verdict.accuracy else None}
+    assert [line.computed_by for line in written.qualities] == ["float32 net", "int8 reference", "test.tflite"]
+    assert {line.quality.value for line in written.qualities} == {verdict.quality.value if verdict.quality else None}
     assert [picture.png_base64 for picture in written.golden] == [
         base64.b64encode((bundle.path / "golden" / f"{index}.png").read_bytes()).decode() for index in range(3)
     ]

@@ -14,11 +14,13 @@ from PIL import Image
 
 from mobile_sdk.bundle.bundle import Bundle
 from mobile_sdk.bundle.lowering import lower
-from mobile_sdk.bundle.manifest import MANIFEST_FILE, seal
+from mobile_sdk.bundle.manifest_file import MANIFEST_FILE, seal
 from mobile_sdk.graph.operators import Conv2d, Graph, Operator
 from mobile_sdk.graph.reference import Reference
 from mobile_sdk.preprocess import to_bytes
-from mobile_sdk.program.program import Accuracy, Program, Record
+from mobile_sdk.program.program import Program
+from mobile_sdk.program.record import Record
+from mobile_sdk.tasks.quality import Quality
 from tests.support import graphs
 
 Pictures = list[tuple[Image.Image, int]]
@@ -28,12 +30,12 @@ Pictures = list[tuple[Image.Image, int]]
 def program(*, int8: bool = True, name: str = "mobile block") -> Program:
     """A program whose record says what its net really scores on `pictures()`, for the block in int8."""
     found = _winners() == np.array([label for _, label in pictures()])
-    accuracy = Accuracy(share=float(found.mean()), pictures=len(found))
+    accuracy = Quality(measure="top-1 accuracy", value=float(found.mean()), images=len(found))
     record = Record(
         net=name,
         quantized="qat" if int8 else "float32",
-        float_accuracy=accuracy,
-        reference_accuracy=accuracy,
+        float_quality=accuracy,
+        reference_quality=accuracy,
     )
     graph = _graph(int8, name)
     return Program(graph=graph, contract=graphs.contract_for(graph), record=record)

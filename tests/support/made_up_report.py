@@ -13,19 +13,20 @@ from mobile_sdk.benchmarking.statistics import ratio, summarize
 from mobile_sdk.bundle.manifest import StructureEntry
 from mobile_sdk.comparison import Comparison
 from mobile_sdk.devices.state import read_state
-from mobile_sdk.program.program import Record
+from mobile_sdk.program.record import Record
 from mobile_sdk.report.data import (
-    AccuracyLine,
     BundleLine,
     Check,
     GoldenPicture,
     Layer,
     PredictedLatency,
     Prediction,
+    QualityLine,
     Report,
     Score,
 )
 from mobile_sdk.system.environment import Environment
+from mobile_sdk.tasks.quality import Quality
 
 HOSTILE = "<script>alert('x')</script>\"&amp;$x^2$ \u5b57 [red]"
 ENVIRONMENT = Environment(
@@ -132,9 +133,11 @@ def report(**changes: Any) -> Report:
             ),
             settings={"learning_rate": 0.045, "augment": True},
         ),
-        accuracies=(
-            AccuracyLine(computed_by="float32 net", correct=981, pictures=1000),
-            AccuracyLine(computed_by="int8 reference", correct=979, pictures=1000),
+        qualities=(
+            QualityLine(computed_by="float32 net", quality=Quality(measure="top-1 accuracy", value=0.981, images=1000)),
+            QualityLine(
+                computed_by="int8 reference", quality=Quality(measure="top-1 accuracy", value=0.979, images=1000)
+            ),
         ),
         bundles=(
             BundleLine(
@@ -167,7 +170,7 @@ def report(**changes: Any) -> Report:
                 png_base64=png(),
                 title="golden/0.png",
                 label="apple",
-                predictions=(
+                answers=(
                     Prediction(
                         computed_by="reference",
                         scores=(Score(label="apple", share=0.9012), Score(label="pear", share=0.0618)),

@@ -5,8 +5,8 @@ import pytest
 from numpy.typing import NDArray
 
 from mobile_sdk.contract import Contract, DetectionSpec
-from mobile_sdk.tasks.average_precision import precision_of
-from mobile_sdk.tasks.detection import Detections, Truth, detect, label_shares, overlaps
+from mobile_sdk.tasks.average_precision import COCO_MEASURE, average_precision
+from mobile_sdk.tasks.boxes import Detections, Truth, detect, label_shares, overlaps
 
 SURE, NOTHING = 8.0, -8.0
 
@@ -69,21 +69,21 @@ def test_perfect_detections_have_a_precision_of_one_and_wrong_labels_of_zero() -
     truth = Truth(boxes=boxes, labels=np.array([0, 1]))
     right = Detections(boxes=boxes, labels=truth.labels, scores=np.array([0.9, 0.8]))
     wrong = Detections(boxes=boxes, labels=1 - truth.labels, scores=right.scores)
-    assert precision_of([right], [truth], 2).at_half_share == pytest.approx(1)
-    assert precision_of([wrong], [truth], 2).at_half_share == 0
+    assert average_precision([right], [truth], 2).value == pytest.approx(1)
+    assert average_precision([wrong], [truth], 2).value == 0
 
 
 def test_boxes_that_are_a_little_off_count_at_half_and_less_in_cocos_mean() -> None:
     truth = Truth(boxes=np.array([[0, 0, 40, 40]], np.float64), labels=np.array([0]))
     off = Detections(boxes=np.array([[0, 0, 40, 28]], np.float64), labels=truth.labels, scores=np.array([0.9]))
-    precision = precision_of([off], [truth], 1)
-    assert precision.at_half_share == pytest.approx(1) and precision.coco_share == pytest.approx(0.5)
+    precision = average_precision([off], [truth], 1)
+    assert precision.value == pytest.approx(1) and precision.others[COCO_MEASURE] == pytest.approx(0.5)
 
 
 def test_nothing_found_anywhere_is_a_precision_of_zero() -> None:
     none = Detections(boxes=np.zeros((0, 4)), labels=np.zeros(0, np.int64), scores=np.zeros(0))
     truth = Truth(boxes=np.array([[0, 0, 4, 4]], np.float64), labels=np.array([0]))
-    assert precision_of([none], [truth], 1).coco_share == 0
+    assert average_precision([none], [truth], 1).others[COCO_MEASURE] == 0
 
 
 def test_a_contract_says_how_to_detect_only_where_detecting_is_its_task() -> None:

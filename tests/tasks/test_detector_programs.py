@@ -11,12 +11,14 @@ import torch
 from mobile_sdk import runtimes
 from mobile_sdk.bundle.bundle import open_bundle
 from mobile_sdk.bundle.lowering import lower
-from mobile_sdk.bundle.manifest import BundleRefusalError
+from mobile_sdk.bundle.manifest_file import BundleRefusalError
+from mobile_sdk.devices import CortexA76
 from mobile_sdk.graph.float_reference import FloatReference
 from mobile_sdk.graph.operators import DecodeBoxes
 from mobile_sdk.graph.reference import Reference
-from mobile_sdk.program.program import Accuracy, Program, Record
-from mobile_sdk.tasks.golden_detections import golden_detections
+from mobile_sdk.program.program import Program
+from mobile_sdk.program.record import Record
+from mobile_sdk.tasks.detection import Detection, golden_detections
 from mobile_sdk.verification.verification import verify
 from qat.freezing.freezing import float_twin
 from tests.support.bundles import forge
@@ -81,7 +83,7 @@ def test_a_detectors_bundle_is_verified_exact_with_the_references_precision(tmp_
     assert verdict.status == "pass", [check.found for check in verdict.checks]
     outcomes = {check.name: check.outcome for check in verdict.checks}
     assert outcomes["steps apart"] == outcomes["precision"] == outcomes["recorded precision"] == "pass"
-    assert verdict.precision_of_boxes == verdict.reference_precision_of_boxes is not None
+    assert verdict.quality == verdict.reference_quality is not None
 
 
 def test_golden_detections_are_what_suppression_makes_of_the_golden_output(tmp_path: Path) -> None:
@@ -106,7 +108,7 @@ def test_other_golden_detections_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("shape", [[1, 3], [1, 66, 3]])
 def test_a_manifest_whose_output_does_not_fit_its_task_is_refused(shape: list[int], tmp_path: Path) -> None:
     bundle = lower(detectors.program(), tmp_path, runtimes=["tflite"])[0]
-    forge(bundle.path, lambda manifest: manifest["interface"]["output"].update(shape=shape))
+    forge(bundle.path, lambda manifest: manifest["outputs"][0].update(shape=shape))
     with pytest.raises(BundleRefusalError, match="expected an output") as refused:
         open_bundle(bundle.path)
     assert refused.value.check == "interface"
@@ -118,11 +120,8 @@ def _exported(program: Program, folder: Path) -> runtimes.base.Interface:
 
 def _recorded() -> Program:
     """The program with the precision that its reference really has on the pictures."""
-    from mobile_sdk.tasks.average_precision import average_precision
-
     program, pictures = detectors.program(), detectors.pictures()
     image = program.contract.image
     outputs = Reference(program.graph).run(pictures.bytes(image))
-    precision = average_precision(outputs, pictures.truths_in(image), program.contract)
-    accuracy = Accuracy(share=precision.at_half_share, pictures=precision.pictures)
-    return replace(program, record=Record(net="ssd", quantized="calibrated", reference_accuracy=accuracy))
+    quality = Detection().quality(outputs, pictures.truths_in(image), program.contract)
+    return replace(program, record=Record(net="ssd", quantized="calibrated", reference_quality=quality))

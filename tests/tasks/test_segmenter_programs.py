@@ -11,14 +11,14 @@ import torch
 from mobile_sdk import runtimes
 from mobile_sdk.bundle.bundle import open_bundle
 from mobile_sdk.bundle.lowering import lower
-from mobile_sdk.bundle.manifest import BundleRefusalError
+from mobile_sdk.bundle.manifest_file import BundleRefusalError
 from mobile_sdk.devices import CortexA76
 from mobile_sdk.graph.float_reference import FloatReference
 from mobile_sdk.graph.operators import Conv2d, ResizeBilinear
 from mobile_sdk.graph.reference import Reference
-from mobile_sdk.program.program import Accuracy, Program, Record
-from mobile_sdk.tasks.mean_iou import mean_iou
-from mobile_sdk.tasks.segmentation import masks_of
+from mobile_sdk.program.program import Program
+from mobile_sdk.program.record import Record
+from mobile_sdk.tasks.segmentation import masks_of, mean_iou
 from mobile_sdk.verification.verification import verify
 from qat.freezing.freezing import float_twin
 from tests.support.bundles import forge
@@ -120,7 +120,7 @@ def test_a_segmenters_bundle_is_verified_exact_with_the_references_overlap(tmp_p
         assert verdict.status == "pass" and not failed
         outcomes = {check.name: check.outcome for check in verdict.checks}
         assert outcomes["steps apart"] == outcomes["mIoU"] == outcomes["recorded mIoU"] == "pass"
-        assert verdict.mean_iou == verdict.reference_mean_iou is not None
+        assert verdict.quality == verdict.reference_quality is not None
 
 
 def test_the_model_of_swapped_labels_is_found(tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ def test_other_golden_masks_are_refused(damage: Any, said: str, tmp_path: Path) 
 @pytest.mark.parametrize("shape", [[1, 3], [1, 3, 64, 64], [1, 32, 32, 3]])
 def test_a_manifest_whose_output_is_no_map_is_refused(shape: list[int], tmp_path: Path) -> None:
     bundle = lower(segmenters.program(), tmp_path, runtimes=["tflite"])[0]
-    forge(bundle.path, lambda manifest: manifest["interface"]["output"].update(shape=shape))
+    forge(bundle.path, lambda manifest: manifest["outputs"][0].update(shape=shape))
     with pytest.raises(BundleRefusalError, match="one score a pixel and label") as refused:
         open_bundle(bundle.path)
     assert refused.value.check == "interface"
@@ -186,6 +186,5 @@ def _recorded() -> Program:
     program, pictures = segmenters.program(), segmenters.pictures()
     image = program.contract.image
     masks = masks_of(Reference(program.graph).run(pictures.bytes(image)))
-    overlap = mean_iou(masks, pictures.masks_in(image), 3)
-    accuracy = Accuracy(share=overlap.share, pictures=overlap.pictures)
-    return replace(program, record=Record(net="lr-aspp", quantized="calibrated", reference_accuracy=accuracy))
+    quality = mean_iou(masks, pictures.masks_in(image), 3)
+    return replace(program, record=Record(net="lr-aspp", quantized="calibrated", reference_quality=quality))

@@ -11,7 +11,7 @@ from PIL import Image
 
 from mobile_sdk import runtimes
 from mobile_sdk.bundle.bundle import Bundle, open_bundle
-from mobile_sdk.bundle.manifest import BundleRefusalError
+from mobile_sdk.bundle.manifest_file import BundleRefusalError
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import SettingError
 from mobile_sdk.graph.operators import Conv2d, Graph, Operator

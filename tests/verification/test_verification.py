@@ -11,12 +11,13 @@ import pytest
 
 from mobile_sdk import runtimes
 from mobile_sdk.bundle.bundle import Bundle, open_bundle
-from mobile_sdk.bundle.manifest import BundleRefusalError
+from mobile_sdk.bundle.manifest_file import BundleRefusalError
 from mobile_sdk.errors import BundleError, DataError, MachineError, SettingError
 from mobile_sdk.graph.operators import Conv2d
 from mobile_sdk.graph.reference import Reference
-from mobile_sdk.program.program import Accuracy, Program
+from mobile_sdk.program.program import Program
 from mobile_sdk.runtimes.tflite import TfliteRuntime
+from mobile_sdk.tasks.quality import Quality
 from mobile_sdk.verification.verdict import Check, Verdict, read_verdicts, status_of, write_verdicts
 from mobile_sdk.verification.verification import verify
 from tests.support import bundles
@@ -55,7 +56,7 @@ def test_every_element_of_an_xnnpack_bundle_is_the_reference_s(runtime: str, tmp
     assert failed(verdict) == set()
     assert {check.outcome for check in verdict.checks} == {"pass"}
     assert verdict.status == "pass"
-    assert verdict.accuracy == verdict.reference_accuracy
+    assert verdict.quality == verdict.reference_quality
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="on a Mac Apple's own runtime computes")
@@ -131,12 +132,12 @@ def test_swapped_labels_are_found_though_manifest_and_file_agree(folder: Path) -
 
 
 def test_a_changed_scale_is_found_though_the_seal_is_right(folder: Path) -> None:
-    bundles.forge(folder, lambda content: content["interface"]["output"].update(scale=0.5))
+    bundles.forge(folder, lambda content: content["outputs"][0].update(scale=0.5))
     assert "output scale" in failed(verdict_of(folder))
 
 
 def test_a_changed_zero_point_is_found_though_the_seal_is_right(folder: Path) -> None:
-    bundles.forge(folder, lambda content: content["interface"]["output"].update(zero_point=100))
+    bundles.forge(folder, lambda content: content["outputs"][0].update(zero_point=100))
     assert "output scale" in failed(verdict_of(folder))
 
 
@@ -175,7 +176,9 @@ def test_a_bundle_of_another_program_is_found(pristine: Bundle) -> None:
 def test_a_bundle_of_other_pictures_is_not_compared_and_fails(pristine: Bundle) -> None:
     program = bundles.program()
     image = program.contract.image.model_copy(update={"crop_share": 0.5})
-    verdict = verdict_of(pristine.path, replace(program, contract=program.contract.model_copy(update={"image": image})))
+    verdict = verdict_of(
+        pristine.path, replace(program, contract=program.contract.model_copy(update={"inputs": (image,)}))
+    )
     assert {"program", "contract"} <= failed(verdict)
     assert outcome(verdict, "steps apart") == "not_run"
     assert verdict.status == "fail"
@@ -197,7 +200,9 @@ def test_an_accuracy_below_the_minimum_fails(pristine: Bundle) -> None:
 
 def test_a_record_that_the_reference_cannot_repeat_fails(tmp_path: Path) -> None:
     program = bundles.program()
-    record = program.record.model_copy(update={"reference_accuracy": Accuracy(share=1.0, pictures=1000)})
+    record = program.record.model_copy(
+        update={"reference_quality": Quality(measure="top-1 accuracy", value=1.0, images=1000)}
+    )
     boastful = replace(program, record=record)
     from mobile_sdk.bundle.lowering import lower
 

@@ -18,7 +18,7 @@ from mobile_sdk.cli.search_run import Source
 from mobile_sdk.cli.search_run import _settings as search_settings
 from mobile_sdk.cli.search_settings import SearchSettings
 from mobile_sdk.errors import DataError, SettingError
-from mobile_sdk.tasks.detection import Truth
+from mobile_sdk.tasks.boxes import Truth
 from qat.data.boxes.pictures import DetectionSet
 from qat.data.content_hash import hash_all, hash_array
 from qat.data.masks.pictures import SegmentationSet

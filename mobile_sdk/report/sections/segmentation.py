@@ -1,9 +1,9 @@
-"""What a report says of a segmenter: its mean intersection over union, and the masks on its golden pictures."""
+"""The report's section of segmentation: the masks on golden pictures."""
 
 import base64
 import colorsys
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image
@@ -12,29 +12,19 @@ from mobile_sdk.bundle.bundle import Bundle
 from mobile_sdk.bundle.golden import golden_positions
 from mobile_sdk.contract import Contract
 from mobile_sdk.preprocess import LabelledPictures, to_bytes
-from mobile_sdk.report.data import MaskColour, MaskDrawing, OverlapLine
-from mobile_sdk.report.lines import in_order, reference_of
+from mobile_sdk.report.data import MaskColour, MaskDrawing
+from mobile_sdk.report.sections.golden import Golden, TaskSection
 from mobile_sdk.tasks.segmentation import VOID, Masks, PicturesWithMasks, masks_of
-from mobile_sdk.verification.verdict import Verdict
 
 _OPAQUE, _VOID_RGBA = 170, (255, 255, 255, 120)
 _TURN = 0.618  # of the colour circle, from one label to the next: neighbours differ most
 
 
-def overlaps(verdicts: Sequence[Verdict], titles: Sequence[str]) -> Iterator[OverlapLine]:
-    """The float net and the reference, then every runtime; `titles` are the verdicts'."""
-    return in_order(
-        OverlapLine(computed_by=computed_by, share=overlap.share, pictures=overlap.pictures)
-        for verdict, title in zip(verdicts, titles, strict=True)
-        for computed_by, overlap in ((reference_of(verdict), verdict.reference_mean_iou), (title, verdict.mean_iou))
-        if overlap
-    )
-
-
-def golden_masks(bundles: Sequence[Bundle], index: int, pictures: LabelledPictures | None) -> Iterator[MaskDrawing]:
-    """The truth, where `pictures` are those of the golden ones, and what the bundles expect, equal masks together."""
+def golden_masks(golden: Golden) -> Iterator[MaskDrawing]:
+    """Yields the truth, where it is known, and what the bundles expect, equal masks together."""
+    bundles, index = golden.bundles, golden.index
     contract = bundles[0].manifest.contract
-    truth = _truth(bundles[0], index, pictures)
+    truth = _truth(bundles[0], index, golden.pictures)
     if truth is not None:
         yield _drawn("truth", truth, contract)
     together: dict[bytes, list[str]] = {}
@@ -84,3 +74,12 @@ def _drawn(computed_by: str, mask: Masks, contract: Contract) -> MaskDrawing:
 
 def _hex(label: int) -> str:
     return "#{:02x}{:02x}{:02x}".format(*colour_of(label))
+
+
+SECTION = TaskSection(
+    title="Mean IoU",
+    quality_template="overlap.html.j2",
+    golden_template="masks.html.j2",
+    golden_note="Masks are what the golden outputs give, pale where the truth asks no label.",
+    answers=golden_masks,
+)

@@ -29,6 +29,7 @@ class CoreML:
 
     name = "coreml"
     model_file = "model.mlpackage"
+    processors = ("cpu", "gpu", "npu")
 
     def export(self, graph: "Graph", contract: "Contract", path: Path) -> Interface:
         """Writes the `.mlpackage` folder `path` at once; raises CompileError with operator and module path."""

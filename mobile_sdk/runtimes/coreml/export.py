@@ -30,6 +30,7 @@ from mobile_sdk.runtimes.shapes import runtime_shape
 from mobile_sdk.system.atomic_files import replacing_folder
 from mobile_sdk.system.regular_file import MIB
 from mobile_sdk.system.temporary_folder import own_folder
+from mobile_sdk.tasks.registry import task_of
 
 _PROBE_BYTES = 64 * MIB  # more than a net for phones takes
 
@@ -138,14 +139,7 @@ def _describe(description: Any, graph: Graph, contract: Contract, digest: str) -
     metadata.userDefined.clear()  # coremltools writes its version and the date there: one graph gives one file
     metadata.userDefined.update(_user_defined(graph, contract, digest, precision))
     description.input[0].shortDescription = f"RGB picture, {contract.image.size_px} px square, resized by the recipe"
-    description.output[0].shortDescription = _OUTPUT[contract.task]
-
-
-_OUTPUT = {
-    "classification": "One score a label, in the order of the metadata's labels; no softmax",
-    "segmentation": "A score a pixel and label, labels last, in the order of the metadata's labels; no softmax",
-    "detection": "A row an anchor: left, top, right, bottom in pixels, then the logits of nothing and of every label",
-}
+    description.output[0].shortDescription = task_of(contract).output_description
 
 
 def _user_defined(graph: Graph, contract: Contract, digest: str, precision: str) -> Mapping[str, str]:

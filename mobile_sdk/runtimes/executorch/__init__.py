@@ -16,6 +16,7 @@ class ExecuTorchRuntime:
 
     name = "executorch"
     model_file = "model.pte"
+    processors = ("cpu",)
 
     def export(self, graph: Graph, contract: Contract, path: Path) -> Interface:
         """Writes `graph` to `path`; raises CompileError with operator and module path."""

@@ -16,6 +16,7 @@ class TfliteRuntime:
 
     name = "tflite"
     model_file = "model.tflite"
+    processors = ("cpu",)
 
     def export(self, graph: Graph, contract: Contract, path: Path) -> Interface:
         """Writes `graph` to `path`; raises CompileError with operator and module path."""

@@ -22,6 +22,7 @@ class TfliteLegacyRuntime:
 
     name = "tflite-runtime"
     model_file = TfliteRuntime.model_file
+    processors = TfliteRuntime.processors
 
     def export(self, graph: Graph, contract: Contract, path: Path) -> Interface:
         """Writes the file that today's LiteRT gets."""

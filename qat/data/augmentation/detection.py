@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobile_sdk.contract import ImageSpec
-from mobile_sdk.tasks.detection import Truth, overlaps
+from mobile_sdk.tasks.boxes import Truth, overlaps
 from qat.arguments.settings import Rule, check_settings, is_number, is_range, is_share
 from qat.data.augmentation.colour import COLOUR_RULES, ColourJitter
 from qat.data.augmentation.view import Boxes, View

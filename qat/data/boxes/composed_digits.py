@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from mobile_sdk.arguments import expect_seed
-from mobile_sdk.tasks.detection import Truth
+from mobile_sdk.tasks.boxes import Truth
 from qat.data.boxes.pictures import DetectionPictures, DetectionSet
 from qat.data.digit_scenes import Sizes, compose_scenes, source_digits
 from qat.data.picture_set import PictureSet

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobile_sdk.errors import DataError
-from mobile_sdk.tasks.detection import Truth
+from mobile_sdk.tasks.boxes import Truth
 from qat.data.boxes.found import Boxed, BoxedFolder
 from qat.data.folders.listing import counted, listed, printable
 

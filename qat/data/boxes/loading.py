@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mobile_sdk.errors import DataError
 from mobile_sdk.labels.written import check_labels
 from mobile_sdk.preprocess import open_picture, open_stored_picture
-from mobile_sdk.tasks.detection import Truth
+from mobile_sdk.tasks.boxes import Truth
 from qat.data.boxes.faults import EXCHANGED, News, check_pixels, news_lines, truth_of
 from qat.data.boxes.found import Boxed, BoxedFolder, Part
 from qat.data.boxes.pictures import DetectionPictures, DetectionSet

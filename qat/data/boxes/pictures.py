@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mobile_sdk.contract import ImageSpec
 from mobile_sdk.errors import SettingError
-from mobile_sdk.tasks.detection import Truth
+from mobile_sdk.tasks.boxes import Truth
 from qat.data.annotated_set import AnnotatedSet, Sides
 from qat.data.picture_set import in_parts
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mobile_sdk.tasks.detection import BOX_COLUMNS, Truth
+from mobile_sdk.tasks.boxes import BOX_COLUMNS, Truth
 from qat.distributed.processes import current_processes
 from qat.layers.box_decoder import Decoder
 

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import SettingError
 from mobile_sdk.system.progress import Progress
-from mobile_sdk.tasks.average_precision import AveragePrecision, average_precision
-from mobile_sdk.tasks.detection import Truth
+from mobile_sdk.tasks.boxes import Truth
+from mobile_sdk.tasks.quality import Quality
+from mobile_sdk.tasks.registry import task_of
 from qat.arguments.nets import expect_net, expect_plan, folder_or_none
 from qat.data.arguments import to_judge_by, to_learn_from
 from qat.data.augmentation.detection import DetectionAugmentation
@@ -69,7 +70,7 @@ def fit_detector(
         return train(net, task, plan, contract, out=folder, overwrite=overwrite)
 
 
-def evaluate_detector(net: nn.Module, pictures: DetectionPictures | DetectionSet) -> AveragePrecision:
+def evaluate_detector(net: nn.Module, pictures: DetectionPictures | DetectionSet) -> Quality:
     """COCO's average precision of `net` on `pictures`; leaves it in eval() mode.
 
     Of pictures in two parts those held out are taken.
@@ -79,7 +80,7 @@ def evaluate_detector(net: nn.Module, pictures: DetectionPictures | DetectionSet
     contract = contract_of(net)
     check_truths(pictures, len(contract.labels))
     outputs = torch.cat([*outputs_of(net.eval(), pictures, contract.image)])
-    return average_precision(outputs.numpy(), pictures.truths_in(contract.image), contract)
+    return task_of(contract).quality(outputs.numpy(), pictures.truths_in(contract.image), contract)
 
 
 def decoder_of(net: nn.Module) -> Decoder:
@@ -127,6 +128,5 @@ class _Detection:
     def validate(self) -> Validation:
         image = self._contract.image
         outputs = current_processes().gathered(torch.cat([*outputs_of(self._net.eval(), self._held_out, image)]))
-        precision = average_precision(outputs.numpy(), self._pictures.validation.truths_in(image), self._contract)
-        at_half = precision.at_half_share
-        return Validation(shares={"validation_accuracy_share": at_half}, by_label=precision.by_label)
+        truths = self._pictures.validation.truths_in(image)
+        return Validation.of(task_of(self._contract).quality(outputs.numpy(), truths, self._contract))

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import SettingError
 from mobile_sdk.system.progress import Progress
-from mobile_sdk.tasks.mean_iou import MeanIou, mean_iou
-from mobile_sdk.tasks.segmentation import VOID
+from mobile_sdk.tasks.quality import Quality
+from mobile_sdk.tasks.segmentation import VOID, mean_iou
 from qat.arguments.nets import expect_net, expect_plan, folder_or_none
 from qat.data.arguments import to_judge_by, to_learn_from
 from qat.data.augmentation.segmentation import SegmentationAugmentation
@@ -70,7 +70,7 @@ def fit_segmenter(
         return train(net, task, plan, contract, out=folder, overwrite=overwrite)
 
 
-def evaluate_segmenter(net: nn.Module, pictures: SegmentationPictures | SegmentationSet) -> MeanIou:
+def evaluate_segmenter(net: nn.Module, pictures: SegmentationPictures | SegmentationSet) -> Quality:
     """The mean intersection over union of `net` on `pictures`; leaves it in eval() mode.
 
     Of pictures in two parts those held out are taken.
@@ -135,5 +135,4 @@ class _Segmentation:
     def validate(self) -> Validation:
         masks = current_processes().gathered(_masks(self._net, self._held_out, self._contract))
         truths = self._pictures.validation.masks_in(self._contract.image)
-        iou = mean_iou(masks.numpy(), truths, len(self._contract.labels))
-        return Validation(shares={"validation_accuracy_share": iou.share}, by_label=iou.by_label)
+        return Validation.of(mean_iou(masks.numpy(), truths, len(self._contract.labels)))

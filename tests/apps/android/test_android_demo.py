@@ -85,7 +85,7 @@ def test_no_size_mean_label_or_scale_stands_in_the_app(demo_fixtures: Path) -> N
     everything = "\n".join(sources.values()) + (PROJECT / "app/src/main/res/values/strings.xml").read_text("utf-8")
     for folder in (demo_fixtures / "bundles").iterdir():
         manifest = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
-        for literal in (*manifest["labels"], manifest["interface"]["output"]["scale"]):
+        for literal in (*manifest["labels"], manifest["outputs"][0]["scale"]):
             assert literal is None or str(literal) not in everything
 
 

@@ -11,7 +11,8 @@ from torch.nn import functional as F
 import qat
 from mobile_sdk.errors import DataError
 from mobile_sdk.graph.reference import Reference
-from mobile_sdk.program.program import Program, Record
+from mobile_sdk.program.program import Program
+from mobile_sdk.program.record import Record
 from qat.calibration import calibration
 from qat.calibration.calibration import CALIBRATION_PICTURES, calibrate, quantize
 from qat.calibration.plan import CalibrationPlan

@@ -15,7 +15,7 @@ from PIL import Image
 
 from mobile_sdk.contract import ImageSpec
 from mobile_sdk.errors import SettingError
-from mobile_sdk.tasks.detection import Truth
+from mobile_sdk.tasks.boxes import Truth
 from mobile_sdk.tasks.segmentation import VOID
 from qat.data.augmentation.classification import Augmentation, _recoloured
 from qat.data.augmentation.colour import ColourJitter

@@ -165,7 +165,7 @@ def test_sensitivity_of_a_map_compares_one_layout(shape: str) -> None:
     side, labels = (16, 5) if shape == "other sides" else (8, 8)
     image = CONTRACT.image.model_copy(update={"size_px": side})
     named = tuple(f"label {index}" for index in range(labels))
-    contract = CONTRACT.model_copy(update={"task": "segmentation", "labels": named, "image": image})
+    contract = CONTRACT.model_copy(update={"task": "segmentation", "labels": named, "inputs": (image,)})
     made = net(
         lambda self, x: self.last(F.relu(self.stem(x))),
         stem=nn.Conv2d(3, 8, 3, padding=1),

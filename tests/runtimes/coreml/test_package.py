@@ -178,7 +178,7 @@ def test_an_operator_that_core_ml_has_no_form_for_is_named_with_its_path(tmp_pat
 def test_a_contract_of_another_size_is_refused(tmp_path: Path) -> None:
     graph = graphs.int8_graph("linear head")
     image = ImageSpec(size_px=32)
-    other = graphs.contract_for(graph).model_copy(update={"image": image})
+    other = graphs.contract_for(graph).model_copy(update={"inputs": (image,)})
     with pytest.raises(CompileError, match="expected a graph from"):
         CoreML().export(graph, other, tmp_path / "model.mlpackage")
 

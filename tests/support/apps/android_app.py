@@ -12,7 +12,7 @@ import numpy as np
 
 from mobile_sdk.bundle.bundle import open_bundle
 from mobile_sdk.bundle.golden import input_array
-from mobile_sdk.tasks.top_classes import winners
+from mobile_sdk.tasks.registry import task_of
 from tests.support import child_process
 from tests.support.apps.kotlin_toolchain import KotlinToolchain
 from tests.support.repository import ROOT
@@ -90,7 +90,8 @@ def expected_answers(folders: Sequence[Path]) -> list[GoldenAnswer]:
     for bundle in map(open_bundle, folders):
         for index in range(len(bundle.manifest.golden.pictures)):
             given = input_array(bundle.golden_picture(index), bundle.interface.input).tobytes()
-            winner = int(winners(bundle.golden_output(index)[np.newaxis], bundle.manifest)[0])
+            contract = bundle.manifest.contract
+            winner = int(task_of(contract).top_classes(bundle.golden_output(index)[np.newaxis], contract)[0])
             answers.append(
                 GoldenAnswer(
                     bundle=bundle.path.name,

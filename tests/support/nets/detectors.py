@@ -8,7 +8,7 @@ import torch
 from benchmarks.core.realistic import crops, with_realistic_numbers
 from mobile_sdk.contract import Contract, DetectionSpec, ImageSpec
 from mobile_sdk.program.program import Program
-from mobile_sdk.tasks.detection import Truth
+from mobile_sdk.tasks.boxes import Truth
 from qat.calibration.calibration import calibrate
 from qat.calibration.plan import CalibrationPlan
 from qat.data.boxes.pictures import DetectionSet

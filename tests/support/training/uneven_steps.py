@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mobile_sdk.contract import Contract, DetectionSpec, ImageSpec
-from mobile_sdk.tasks.detection import Truth
+from mobile_sdk.tasks.boxes import Truth
 from mobile_sdk.tasks.segmentation import VOID
 from qat.data.boxes.pictures import DetectionPictures, DetectionSet
 from qat.data.masks.pictures import SegmentationPictures, SegmentationSet

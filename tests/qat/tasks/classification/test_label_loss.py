@@ -12,8 +12,9 @@ from torch.nn.functional import cross_entropy
 from mobile_sdk.bundle.bundle import open_bundle
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import SettingError
-from mobile_sdk.program.program import Accuracy, Program
+from mobile_sdk.program.program import Program
 from mobile_sdk.tasks.class_quality import label_lines, never_right, right_counts, shares_of, worst_labels
+from mobile_sdk.tasks.quality import Quality
 from qat.data.picture_set import PictureSet
 from qat.data.pictures import Pictures
 from qat.nets.saved_net import SavedNet, read_header
@@ -123,24 +124,24 @@ def test_right_pictures_are_counted_by_their_own_label() -> None:
 
 
 def test_files_without_shares_by_label_are_what_they_were(small: SmallRun) -> None:
-    accuracy = Accuracy(share=0.5, pictures=10)
-    assert accuracy.model_dump_json() == '{"share":0.5,"pictures":10}'
-    assert Accuracy.model_validate_json(accuracy.model_dump_json()) == accuracy
+    quality = Quality(measure="top-1 accuracy", value=0.5, images=10)
+    assert quality.model_dump_json() == '{"measure":"top-1 accuracy","value":0.5,"images":10}'
+    assert Quality.model_validate_json(quality.model_dump_json()) == quality
     saved = SavedNet(net="x", contract=Contract(name="x", labels=("a", "b")))
     assert "by_label" not in saved.model_dump_json()
     manifest = open_bundle(small.folder / "bundles" / "sides.tflite").manifest
-    assert "by_label" not in manifest.model_dump_json(), "apps read the manifest's accuracy strictly"
+    assert "by_class" not in manifest.model_dump_json(), "apps read the manifest's quality strictly"
 
 
 def test_verbs_tell_every_label_in_json_and_the_worst_in_words(small: SmallRun, tmp_path: Path) -> None:
     trained, quantized = (done.json for done in small.said[:2])
     assert list(trained["by_label"]) == ["dark", "left", "right"]
     program = Program.load(small.program)
-    for accuracy in (program.record.float_accuracy, program.record.reference_accuracy):
-        assert accuracy is not None and accuracy.by_label is not None and len(accuracy.by_label) == 3
-        assert accuracy.share == pytest.approx(sum(filter(None, accuracy.by_label)) / 3), "as many of each are held out"
-        assert list(accuracy.by_label) in [
-            quantized[name]["by_label"] for name in ("float_accuracy", "reference_accuracy")
+    for quality in (program.record.float_quality, program.record.reference_quality):
+        assert quality is not None and quality.by_class is not None and len(quality.by_class) == 3
+        assert quality.value == pytest.approx(sum(filter(None, quality.by_class)) / 3), "as many of each are held out"
+        assert list(quality.by_class) in [
+            quantized[name]["by_class"] for name in ("float_quality", "reference_quality")
         ]
     header = read_header(small.folder / "net.safetensors")
     assert (

@@ -16,8 +16,8 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from mobile_sdk.contract import ImageSpec
-from mobile_sdk.tasks.average_precision import precision_of
-from mobile_sdk.tasks.detection import Detections, Truth
+from mobile_sdk.tasks.average_precision import COCO_MEASURE, average_precision
+from mobile_sdk.tasks.boxes import Detections, Truth
 from qat.data.boxes.folder import load_box_folder
 from qat.data.boxes.pictures import DetectionSet
 from qat.layers.anchors import anchors_of
@@ -100,8 +100,8 @@ def test_average_precision_is_pycocotools_own_on_random_files_with_crowds(seed: 
     random = np.random.default_rng(seed)
     truths = [truth_among(random) for _ in range(int(random.integers(1, 8)))]
     found = [found_near(random, truth) for truth in truths]
-    ours = precision_of(found, truths, LABELS)
-    assert (ours.coco_share, ours.at_half_share) == pytest.approx(by_pycocotools(found, truths), abs=1e-12)
+    ours = average_precision(found, truths, LABELS)
+    assert (ours.others[COCO_MEASURE], ours.value) == pytest.approx(by_pycocotools(found, truths), abs=1e-12)
 
 
 def test_what_is_found_in_a_crowd_is_neither_right_nor_wrong() -> None:
@@ -109,9 +109,9 @@ def test_what_is_found_in_a_crowd_is_neither_right_nor_wrong() -> None:
     truth = Truth(boxes=np.array([person, crowd]), labels=np.zeros(2, int), is_ignored=np.array([False, True]))
     inside = [[42.0 + 4 * index, 8, 48 + 4 * index, 48] for index in range(10)]
     found = Detections(boxes=np.array([*inside, person]), labels=np.zeros(11, int), scores=np.linspace(0.9, 0.8, 11))
-    assert precision_of([found], [truth], 1).coco_share == pytest.approx(1)
+    assert average_precision([found], [truth], 1).others[COCO_MEASURE] == pytest.approx(1)
     asked = Truth(boxes=truth.boxes, labels=truth.labels)
-    assert precision_of([found], [asked], 1).coco_share < 0.1
+    assert average_precision([found], [asked], 1).others[COCO_MEASURE] < 0.1
 
 
 def test_no_box_is_ignored_unless_it_is_said_and_stretching_keeps_what_is() -> None:
@@ -199,5 +199,5 @@ def test_what_is_loaded_from_a_coco_file_with_crowds_is_judged_as_pycocotools_ju
         for source, truth in zip(part.sources, part.truths_in(spec), strict=True)
     }
     stretched = [replace(each, boxes=each.boxes * ([320 / width, 320 / height] * 2)) for each in found]
-    ours = precision_of(stretched, [loaded[index] for index in range(len(truths))], LABELS)
-    assert (ours.coco_share, ours.at_half_share) == pytest.approx(by_pycocotools(found, truths), abs=1e-12)
+    ours = average_precision(stretched, [loaded[index] for index in range(len(truths))], LABELS)
+    assert (ours.others[COCO_MEASURE], ours.value) == pytest.approx(by_pycocotools(found, truths), abs=1e-12)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from mobile_sdk.tasks.detection import Truth
+from mobile_sdk.tasks.boxes import Truth
 from qat.layers.anchors import anchors_of
 from qat.layers.box_decoder import Decoder
 from qat.tasks.detection.loss import MultiboxLoss, one_to_one, pairwise_closeness, pairwise_overlaps

@@ -9,7 +9,8 @@ import torch
 
 from mobile_sdk.contract import Contract, DetectionSpec, ImageSpec
 from mobile_sdk.errors import SettingError
-from mobile_sdk.tasks.detection import Truth, overlaps
+from mobile_sdk.tasks.average_precision import COCO_MEASURE
+from mobile_sdk.tasks.boxes import Truth, overlaps
 from qat.data.augmentation.detection import DetectionAugmentation
 from qat.data.boxes.composed_digits import SIZES, composed_digits
 from qat.data.boxes.pictures import DetectionPictures, DetectionSet
@@ -112,7 +113,7 @@ def test_training_lowers_the_loss_and_goes_on_where_it_stopped(tmp_path: Path) -
 
 def test_evaluation_is_cocos_of_the_nets_own_outputs() -> None:
     precision = evaluate_detector(_fresh(), _squares().validation)
-    assert 0 <= precision.coco_share <= precision.at_half_share <= 1 and precision.pictures == 8
+    assert 0 <= precision.others[COCO_MEASURE] <= precision.value <= 1 and precision.images == 8
 
 
 def test_a_net_that_is_no_detector_and_pictures_of_other_labels_are_refused() -> None:

@@ -13,8 +13,7 @@ from torch import nn
 
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.errors import DataError, SettingError
-from mobile_sdk.tasks.mean_iou import mean_iou
-from mobile_sdk.tasks.segmentation import VOID, PicturesWithMasks, commonest_labels, masks_of
+from mobile_sdk.tasks.segmentation import VOID, PicturesWithMasks, commonest_labels, masks_of, mean_iou
 from qat.data.augmentation.segmentation import SegmentationAugmentation
 from qat.data.masks.composed_digits import SIZES, composed_masks, fresh_masks
 from qat.data.masks.folder import load_mask_folder
@@ -39,13 +38,13 @@ def test_the_mean_counts_the_pixels_of_all_pictures_together() -> None:
     truths = np.array([[[0, 0, 1, 1]], [[1, 1, 1, VOID]]], np.uint8)
     masks = np.array([[[0, 1, 1, 1]], [[1, 1, 0, 0]]], np.uint8)
     found = mean_iou(masks, truths, 3)
-    assert found.by_label == (1 / 3, 4 / 6, None)
-    assert found.share == pytest.approx((1 / 3 + 4 / 6) / 2) and found.pictures == 2
+    assert found.by_class == (1 / 3, 4 / 6, None)
+    assert found.value == pytest.approx((1 / 3 + 4 / 6) / 2) and found.images == 2
 
 
 def test_a_label_that_no_truth_shows_has_no_share_of_its_own_but_counts_in_the_mean_where_it_is_found() -> None:
     found = mean_iou(np.array([[[0, 0, 2, 1]]], np.uint8), np.array([[[0, 0, 0, VOID]]], np.uint8), 4)
-    assert found.by_label == (2 / 3, None, None, None) and found.share == pytest.approx((2 / 3 + 0) / 2)
+    assert found.by_class == (2 / 3, None, None, None) and found.value == pytest.approx((2 / 3 + 0) / 2)
 
 
 @given(st.integers(2, 6), st.integers(0, 2**32 - 1))
@@ -58,7 +57,7 @@ def test_the_mean_is_that_of_sets_of_pixels(labels: int, seed: int) -> None:
         ours, theirs = (masks == label) & (truths != VOID), truths == label
         if (ours | theirs).any():
             shares.append((ours & theirs).sum() / (ours | theirs).sum())
-    found = mean_iou(masks, truths, labels).share
+    found = mean_iou(masks, truths, labels).value
     assert found == pytest.approx(float(np.mean(shares)) if shares else 0.0)
 
 
@@ -153,7 +152,7 @@ def test_training_lowers_the_loss_and_goes_on_where_it_stopped(tmp_path: Path) -
     whole, parted = tiny_segmenter(pictures), tiny_segmenter(pictures)
     history = fit_segmenter(whole, pictures, plan)
     assert history.epochs[-1].loss < history.epochs[0].loss
-    assert history.epochs[-1].validation_accuracy_share == evaluate_segmenter(whole, pictures.validation).share
+    assert history.epochs[-1].validation_accuracy_share == evaluate_segmenter(whole, pictures.validation).value
 
     class StopError(Exception):
         pass

@@ -1,0 +1,136 @@
+"""`bundle.json`: how a manifest is written and read, and the seal that shows damage.
+
+The seal is a SHA-256 over the file's own bytes with the seal's 64 digits read as zeros. It detects damage and edits by
+accident. It is no signature: whoever edits on purpose can seal again, and `verify` is what finds that.
+"""
+
+import hashlib
+import json
+from pathlib import PurePosixPath
+from typing import Any
+
+from pydantic import ValidationError
+
+from mobile_sdk.bundle.earlier_manifest import EarlierManifest
+from mobile_sdk.bundle.manifest import Manifest
+from mobile_sdk.contract import ContractError, check_one_image
+from mobile_sdk.errors import BundleError
+
+SCHEMA = 2
+MANIFEST_FILE = "bundle.json"
+MAX_MANIFEST_BYTES = 8 * 2**20  # 100,000 labels of 60 letters; real manifests take a few KiB
+UPDATE = "update this SDK, or export the bundle again with this one"
+_SEAL, _NO_SEAL = "manifest_sha256", "0" * 64
+
+
+class BundleRefusalError(BundleError):
+    """A bundle failed a check on opening; `check` is the check's name, as docs/bundle-format.md lists them."""
+
+    def __init__(self, check: str, message: str, *, hint: str = "export the bundle again, or copy it again") -> None:
+        super().__init__(f"{check}: {message}", hint=hint)
+        self.check = check
+
+
+def seal(content: dict[str, Any]) -> bytes:
+    """The bytes of `bundle.json` that say `content`, sealed."""
+    text = json.dumps({**content, _SEAL: _NO_SEAL}, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    before, _, after = text.rpartition(_NO_SEAL)
+    return (before + hashlib.sha256(text.encode()).hexdigest() + after).encode()
+
+
+def read_manifest(data: bytes) -> Manifest:
+    """Reads a `bundle.json`; raises BundleRefusalError with check "manifest", "schema", "seal" or "fields"."""
+    content = _parse(data)
+    _check_schema(content)
+    _check_seal(data, content)
+    try:
+        if content["schema_number"] == SCHEMA:
+            _check_one_of_each(content)
+            found = Manifest.model_validate_json(data, strict=True)
+            _check_complete(found.model_dump(mode="json"), content)
+            return found
+        earlier = EarlierManifest.model_validate_json(data, strict=True)
+        _check_complete(earlier.model_dump(mode="json"), content)
+        return earlier.manifest()
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        where = ".".join(map(str, problem["loc"])) or MANIFEST_FILE
+        raise BundleRefusalError("fields", f"{where!r}: {problem['msg'].removeprefix('Value error, ')}") from error
+    except ContractError as error:
+        raise BundleRefusalError("fields", error.message) from error
+
+
+def _check_one_of_each(content: dict[str, Any]) -> None:
+    outputs = content.get("outputs")
+    if isinstance(outputs, list) and len(outputs) != 1:
+        raise BundleRefusalError("fields", f"expected one output, found {len(outputs) or 'none'}", hint=UPDATE)
+    try:
+        check_one_image(content.get("inputs"))
+    except ValueError as error:
+        raise BundleRefusalError("fields", str(error), hint=UPDATE) from error
+
+
+def is_safe_path(path: str) -> bool:
+    """Whether a path of a manifest stays inside the bundle on every system, whatever case its letters have."""
+    parts = PurePosixPath(path).parts
+    plain = all(part.isascii() and part.replace("_", "").replace("-", "").replace(".", "").isalnum() for part in parts)
+    return path != "" and plain and "/".join(parts) == path
+
+
+def _check_complete(expected: Any, content: Any, place: str = "") -> None:
+    """Refuses a field that was not written; a contract made in Python has defaults, its readers elsewhere have none."""
+    if isinstance(expected, dict):
+        for name, value in expected.items():
+            if name not in content:
+                raise BundleRefusalError("fields", f"expected the field {place + name!r}, found none")
+            _check_complete(value, content[name], f"{place}{name}.")
+    elif isinstance(expected, list):
+        for index, value in enumerate(expected):
+            _check_complete(value, content[index], f"{place}{index}.")
+
+
+def _parse(data: bytes) -> dict[str, Any]:
+    """The JSON object; a key that occurs twice means different things to different readers, and is refused."""
+    try:
+        content = json.loads(data.decode("utf-8"), object_pairs_hook=_without_twins, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise BundleRefusalError("manifest", f"expected JSON in {MANIFEST_FILE}, found {reason[:200]!r}") from error
+    if not isinstance(content, dict):
+        raise BundleRefusalError("manifest", f"expected an object in {MANIFEST_FILE}, found {type(content).__name__}")
+    return content
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        raise ValueError("a key that occurs twice")
+    return content
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name}, which is no JSON")
+
+
+def _check_schema(content: dict[str, Any]) -> None:
+    found = content.get("schema_number")
+    if type(found) is not int or found < 1:
+        raise BundleRefusalError("schema", f"expected schema_number {SCHEMA}, found {str(found)[:40]!r}")
+    if found > SCHEMA:
+        raise BundleRefusalError(
+            "schema",
+            f"expected schema_number {SCHEMA} or lower, found {str(found)[:40]}: a newer SDK wrote this bundle",
+            hint=UPDATE,
+        )
+
+
+def _check_seal(data: bytes, content: dict[str, Any]) -> None:
+    found = content.get(_SEAL)
+    if not isinstance(found, str) or len(found) != len(_NO_SEAL) or not found.isascii():
+        raise BundleRefusalError("seal", f"expected {_SEAL} of 64 digits in {MANIFEST_FILE}, found {str(found)[:80]!r}")
+    expected = hashlib.sha256(data.replace(found.encode(), _NO_SEAL.encode())).hexdigest()
+    if found != expected:
+        raise BundleRefusalError(
+            "seal",
+            f"expected {_SEAL} {expected[:12]}…, found {found[:12]}…: {MANIFEST_FILE} was changed after it was written",
+        )

@@ -1,0 +1,184 @@
+"""Contract and record as files of an earlier schema spell them: programs of schema 2, manifests of schema 1.
+
+These classes read such files. A program's digest is taken over this spelling too, whatever file the program was read
+from: so an earlier bundle names its program even after that was written again.
+"""
+
+import json
+from typing import Literal
+
+from pydantic import Field, JsonValue
+
+from mobile_sdk.contract import Channels, Contract, DetectionSpec, ImageSpec, Task, check_one_image
+from mobile_sdk.document import Document
+from mobile_sdk.program.record import Agreement, Record
+from mobile_sdk.tasks.class_quality import ByClass
+from mobile_sdk.tasks.quality import Quality
+from mobile_sdk.tasks.registry import task_of
+
+
+class EarlierImage(Document):
+    """An `ImageSpec`, which had no kind."""
+
+    size_px: int
+    fit: Literal["crop", "stretch"]
+    crop_share: float
+    mean_byte: Channels
+    std_byte: Channels
+
+    @classmethod
+    def of(cls, image: ImageSpec) -> "EarlierImage":
+        """Returns what stands for `image`."""
+        return cls(**image.model_dump(exclude={"kind"}))
+
+    def read(self) -> ImageSpec:
+        """Returns what stands for it now."""
+        return ImageSpec(**self.model_dump())
+
+
+class EarlierDetection(Document):
+    """A `DetectionSpec`, whose fields had other names."""
+
+    least_score_share: float
+    overlap_share: float
+    most: int
+
+    @classmethod
+    def of(cls, spec: DetectionSpec) -> "EarlierDetection":
+        """Returns what stands for `spec`."""
+        return cls(least_score_share=spec.score_threshold, overlap_share=spec.iou_threshold, most=spec.max_detections)
+
+    def read(self) -> DetectionSpec:
+        """Returns what stands for it now."""
+        return DetectionSpec(
+            score_threshold=self.least_score_share, iou_threshold=self.overlap_share, max_detections=self.most
+        )
+
+
+class EarlierContract(Document):
+    """A `Contract`, which had one image in place of inputs."""
+
+    name: str
+    task: Task
+    labels: tuple[str, ...]
+    image: EarlierImage
+    detection: EarlierDetection | None = Field(default=None, exclude_if=lambda spec: spec is None)
+
+    @classmethod
+    def of(cls, contract: Contract) -> "EarlierContract":
+        """Returns what stands for `contract`."""
+        detection = EarlierDetection.of(contract.detection) if contract.detection else None
+        image = EarlierImage.of(contract.image)
+        return cls(name=contract.name, task=contract.task, labels=contract.labels, image=image, detection=detection)
+
+    def read(self) -> Contract:
+        """Returns what stands for it now; raises ContractError where it cannot be."""
+        detection = self.detection.read() if self.detection else None
+        return Contract(
+            name=self.name, task=self.task, labels=self.labels, image=self.image.read(), detection=detection
+        )
+
+
+class EarlierAccuracy(Document):
+    """A `Quality`, whose measure was the task's.
+
+    `measure` and `others` stand in no earlier file: they are part of a digest where they say more than such a file did.
+    """
+
+    share: float
+    pictures: int
+    by_label: ByClass | None = Field(default=None, exclude_if=lambda values: values is None)
+    measure: str | None = Field(default=None, exclude_if=lambda measure: measure is None)
+    others: dict[str, float] = Field(default={}, exclude_if=lambda values: not values)
+
+    @classmethod
+    def of(cls, quality: Quality | None, tasks_measure: str) -> "EarlierAccuracy | None":
+        """Returns what stands for `quality`."""
+        if quality is None:
+            return None
+        measure = None if quality.measure == tasks_measure else quality.measure
+        share, pictures, by_label = quality.value, quality.images, quality.by_class
+        return cls(share=share, pictures=pictures, by_label=by_label, measure=measure, others=quality.others)
+
+    def read(self, measure: str) -> Quality:
+        """Returns what stands for it now."""
+        return Quality(measure=measure, value=self.share, images=self.pictures, by_class=self.by_label)
+
+
+class EarlierAgreement(Document):
+    """An `Agreement`, whose fields had other names."""
+
+    top1_share: float
+    sqnr_db: float | None
+    pictures: int
+
+    @classmethod
+    def of(cls, agreement: Agreement) -> "EarlierAgreement":
+        """Returns what stands for `agreement`."""
+        return cls(top1_share=agreement.top1_agreement, sqnr_db=agreement.sqnr_db, pictures=agreement.images)
+
+    def read(self) -> Agreement:
+        """Returns what stands for it now."""
+        return Agreement(top1_agreement=self.top1_share, sqnr_db=self.sqnr_db, images=self.pictures)
+
+
+class EarlierRecord(Document):
+    """A `Record`, which held accuracies."""
+
+    net: str
+    quantized: Literal["float32", "calibrated", "qat"]
+    float_accuracy: EarlierAccuracy | None = None
+    reference_accuracy: EarlierAccuracy | None = None
+    agreement: EarlierAgreement | None = None
+    history: tuple[dict[str, JsonValue], ...] = ()
+    settings: dict[str, JsonValue] = Field(default_factory=dict)
+    versions: dict[str, str] = Field(default_factory=dict)
+
+    @classmethod
+    def of(cls, record: Record, tasks_measure: str) -> "EarlierRecord":
+        """Returns what stands for `record`."""
+        return cls(
+            net=record.net,
+            quantized=record.quantized,
+            float_accuracy=EarlierAccuracy.of(record.float_quality, tasks_measure),
+            reference_accuracy=EarlierAccuracy.of(record.reference_quality, tasks_measure),
+            agreement=EarlierAgreement.of(record.agreement) if record.agreement else None,
+            history=record.history,
+            settings=record.settings,
+            versions=record.versions,
+        )
+
+    def read(self, measure: str) -> Record:
+        """Returns what stands for it now, the quality by the task's `measure`."""
+        return Record(
+            net=self.net,
+            quantized=self.quantized,
+            float_quality=self.float_accuracy.read(measure) if self.float_accuracy else None,
+            reference_quality=self.reference_accuracy.read(measure) if self.reference_accuracy else None,
+            agreement=self.agreement.read() if self.agreement else None,
+            history=self.history,
+            settings=self.settings,
+            versions=self.versions,
+        )
+
+
+def digest_texts(contract: Contract, record: Record) -> tuple[str, str]:
+    """Returns the texts of contract and record that a program's digest is taken over."""
+    earlier = EarlierContract.of(contract), EarlierRecord.of(record, task_of(contract).measure)
+    return earlier[0].model_dump_json(), earlier[1].model_dump_json()
+
+
+def read_contract(text: str, *, is_earlier: bool) -> Contract:
+    """Reads a program's `contract.json`; raises pydantic's ValidationError, or ContractError, where it is none."""
+    if is_earlier:
+        return EarlierContract.model_validate_json(text).read()
+    content = json.loads(text)
+    check_one_image(content.get("inputs") if isinstance(content, dict) else None)
+    return Contract.model_validate_json(text)
+
+
+def read_record(text: str, contract: Contract, *, is_earlier: bool) -> Record:
+    """Reads a program's `record.json`; raises pydantic's ValidationError where it is none."""
+    if is_earlier:
+        return EarlierRecord.model_validate_json(text).read(task_of(contract).measure)
+    return Record.model_validate_json(text)

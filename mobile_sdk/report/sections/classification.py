@@ -1,0 +1,54 @@
+"""The report's section of classification: the most probable labels of golden pictures."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobile_sdk.bundle.bundle import Bundle
+from mobile_sdk.report.data import Prediction, Score
+from mobile_sdk.report.sections.golden import Golden, TaskSection
+
+_SHOWN_SCORES = 5
+
+
+def golden_predictions(golden: Golden) -> Iterator[Prediction]:
+    """Yields what the reference expects of a golden picture, and what every runtime said."""
+    yield from _expected_predictions(golden.bundles, golden.index)
+    yield from _found_predictions(golden)
+
+
+def _expected_predictions(bundles: Sequence[Bundle], index: int) -> Iterator[Prediction]:
+    """What the reference expects; what a runtime expects of itself says nothing beside what it found."""
+    for bundle in bundles:
+        if bundle.manifest.golden.expected_by == "reference":
+            output, codes = bundle.interface.output, bundle.golden_output(index).astype(np.float64)
+            real = codes if output.scale is None else output.scale * (codes - (output.zero_point or 0))
+            yield _prediction("reference", bundle.manifest.labels, real)
+            return
+
+
+def _found_predictions(golden: Golden) -> Iterator[Prediction]:
+    index = golden.index
+    for verdict, title in zip(golden.verdicts, golden.titles, strict=True):
+        if index < len(verdict.golden) and None not in verdict.golden[index].found_scores:
+            real = np.array(verdict.golden[index].found_scores, dtype=np.float64)
+            yield _prediction(title, golden.bundles[0].manifest.labels, real)
+
+
+def _prediction(computed_by: str, labels: Sequence[str], real: NDArray[np.float64]) -> Prediction:
+    """The five most probable labels by the softmax of real scores (classes,)."""
+    powers = np.exp(real - real.max())
+    shares = powers / powers.sum()
+    order = np.argsort(-shares, kind="stable")[:_SHOWN_SCORES]
+    scores = tuple(Score(label=labels[index], share=min(1.0, float(shares[index]))) for index in order)
+    return Prediction(computed_by=computed_by, scores=scores)
+
+
+SECTION = TaskSection(
+    title="Accuracy",
+    quality_template="accuracy.html.j2",
+    golden_template="predictions.html.j2",
+    golden_note="Probabilities in %.",
+    answers=golden_predictions,
+)

@@ -1,0 +1,31 @@
+"""What the section of a task is asked: how its quality is shown, and what everybody says of a golden picture."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from mobile_sdk.bundle.bundle import Bundle
+from mobile_sdk.preprocess import LabelledPictures
+from mobile_sdk.report.data import Boxes, MaskDrawing, Prediction
+from mobile_sdk.verification.verdict import Verdict
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Golden:
+    """Holds a golden picture of `bundles`, the verdicts on them, and the pictures that golden ones were chosen of."""
+
+    index: int
+    bundles: Sequence[Bundle]
+    verdicts: Sequence[Verdict]
+    titles: Sequence[str]  # of the verdicts
+    pictures: LabelledPictures | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskSection:
+    """A task's part of the page: two templates, a sentence on golden pictures, and who says what of one."""
+
+    title: str
+    quality_template: str
+    golden_template: str
+    golden_note: str
+    answers: Callable[[Golden], Iterator[Prediction | Boxes | MaskDrawing]]

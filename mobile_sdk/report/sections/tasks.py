@@ -1,0 +1,13 @@
+"""The sections of the tasks: a row a task."""
+
+from collections.abc import Mapping
+
+from mobile_sdk.contract import Task
+from mobile_sdk.report.sections import classification, detection, segmentation
+from mobile_sdk.report.sections.golden import TaskSection
+
+SECTIONS: Mapping[Task, TaskSection] = {
+    "classification": classification.SECTION,
+    "detection": detection.SECTION,
+    "segmentation": segmentation.SECTION,
+}

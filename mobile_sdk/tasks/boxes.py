@@ -1,0 +1,126 @@
+"""From a detector's output to detections: the best label of overlapping boxes, by non-maximum suppression.
+
+Kotlin and Swift repeat `detect`; the golden detections in a bundle hold them to it. All of it is double precision.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobile_sdk.arguments import described, expect
+from mobile_sdk.contract import DetectionSpec, ImageSpec
+from mobile_sdk.errors import SettingError
+
+BOX_COLUMNS = 4  # left, top, right, bottom; "nothing" and the labels follow
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Truth:
+    """What is in a picture: `boxes` (n, 4) left, top, right, bottom in its pixels, `labels` (n,) their indices.
+
+    `is_ignored` (n,) says which are neither asked for nor forbidden: COCO's crowds, PASCAL VOC's difficult objects;
+    none are where it is left out.
+    """
+
+    boxes: NDArray[np.float64]
+    labels: NDArray[np.int64]
+    is_ignored: NDArray[np.bool_] = None  # type: ignore[assignment]  # never, once it is made
+
+    def __post_init__(self) -> None:
+        if self.is_ignored is None:
+            object.__setattr__(self, "is_ignored", np.zeros(len(self.labels), np.bool_))
+
+    def scaled(self, horizontal: float, vertical: float) -> "Truth":
+        """The same in a stretched picture."""
+        return replace(self, boxes=self.boxes * [horizontal, vertical, horizontal, vertical])
+
+
+@runtime_checkable
+class PicturesWithBoxes(Protocol):
+    """Pictures of which it is known what is in them."""
+
+    def truths_in(self, spec: ImageSpec) -> tuple[Truth, ...]:
+        """What is in each, in pixels of the net's picture."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Detections:
+    """What was found in a picture, best first: boxes (n, 4) in pixels, label indices (n,), scores (n,) in 0..1."""
+
+    boxes: NDArray[np.float64]
+    labels: NDArray[np.int64]
+    scores: NDArray[np.float64]
+
+
+def detect(output: NDArray[np.generic], spec: DetectionSpec, size_px: int) -> Detections:
+    """The detections in a net's output (anchors, 4 + 1 + labels) for a picture of `size_px` by `size_px`.
+
+    1. A label's score is its share of the softmax over "nothing" and all labels.
+    2. Boxes are cut at the picture's edges.
+    3. For every label, boxes of at least `score_threshold` in falling order (equal ones by their anchor's index):
+       each that overlaps none kept before by more than `iou_threshold` is kept.
+    4. The `max_detections` best of all labels, equal ones by label and then by anchor.
+    """
+    expect("output", output, np.ndarray)
+    if output.ndim != 2 or output.shape[1] < BOX_COLUMNS + 2:
+        raise SettingError(
+            f"expected a detector's output (anchors, {BOX_COLUMNS + 2} or more), found {described(output)}",
+            hint="give what the net says of one picture",
+        )
+    expect("spec", spec, DetectionSpec)
+    expect("size_px", size_px, int)
+    shares = label_shares(output)
+    likely = shares.max(axis=1) >= spec.score_threshold
+    shares, boxes = shares[likely], np.clip(output[likely, :BOX_COLUMNS].astype(np.float64), 0, size_px)
+    shared = overlaps(boxes, boxes)
+    found: list[tuple[float, int, int]] = []
+    for label in range(shares.shape[1]):
+        scores = shares[:, label]
+        candidates = np.flatnonzero(scores >= spec.score_threshold)
+        order = candidates[np.argsort(-scores[candidates], kind="stable")]
+        found += [(-scores[index], label, index) for index in _suppressed(shared, order, spec)]
+    best = sorted(found)[: spec.max_detections]
+    return Detections(
+        boxes=boxes[[index for _, _, index in best]].reshape(-1, BOX_COLUMNS),
+        labels=np.array([label for _, label, _ in best], np.int64),
+        scores=np.array([-score for score, _, _ in best], np.float64),
+    )
+
+
+def label_shares(output: NDArray[np.generic]) -> NDArray[np.float64]:
+    """Every label's share of an anchor, (…, labels): the softmax without its first, "nothing"."""
+    logits = output[..., BOX_COLUMNS:].astype(np.float64)
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    shares: NDArray[np.float64] = (powers / powers.sum(axis=-1, keepdims=True))[..., 1:]
+    return shares
+
+
+def best_labels(outputs: NDArray[np.generic]) -> NDArray[np.int64]:
+    """The label of the largest share in each of the outputs (pictures, anchors, columns); -1 where there is a NaN."""
+    shares = label_shares(outputs)
+    best: NDArray[np.int64] = shares.reshape(len(shares), -1).argmax(axis=1) % shares.shape[-1]
+    best[np.isnan(outputs.astype(np.float64)).any(axis=(1, 2))] = -1
+    return best
+
+
+def overlaps(boxes: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Intersection over union of boxes (n, 4) with others (m, 4): (n, m); 0 where both are empty."""
+    least = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    most = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
+    common = np.prod(np.maximum(most - least, 0), axis=2)
+    areas, other_areas = (np.prod(np.maximum(each[:, 2:] - each[:, :2], 0), axis=1) for each in (boxes, others))
+    union = areas[:, None] + other_areas[None, :] - common
+    shares: NDArray[np.float64] = np.divide(common, union, out=np.zeros_like(common), where=union > 0)
+    return shares
+
+
+def _suppressed(shared: NDArray[np.float64], order: NDArray[np.int64], spec: DetectionSpec) -> list[int]:
+    kept: list[int] = []
+    while len(order) and len(kept) < spec.max_detections:
+        best, order = int(order[0]), order[1:]
+        kept.append(best)
+        order = order[shared[best, order] <= spec.iou_threshold]
+    return kept

@@ -1,0 +1,18 @@
+"""The tasks by their names: a row a task."""
+
+from mobile_sdk.contract import Contract
+from mobile_sdk.tasks.classification import Classification
+from mobile_sdk.tasks.detection import Detection
+from mobile_sdk.tasks.segmentation import Segmentation
+from mobile_sdk.tasks.task import Registry, Task
+
+TASKS: Registry = {
+    "classification": Classification(),
+    "detection": Detection(),
+    "segmentation": Segmentation(),
+}
+
+
+def task_of(contract: Contract) -> Task:
+    """Returns the contract's task."""
+    return TASKS[contract.task]
