@@ -5,11 +5,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from mobile_sdk.contract import Task
 from mobile_sdk.program.earlier_documents import EarlierRecord
 from mobile_sdk.tasks.registry import TASKS
 from mobile_sdk.verification.earlier_verdicts import quality_of, upgraded_comparison
 
-_LINES = {"classification": "accuracies", "detection": "precisions", "segmentation": "overlaps"}
+_LINES: dict[Task, str] = {"classification": "accuracies", "detection": "precisions", "segmentation": "overlaps"}
 _ANSWERS = ("predictions", "detections", "masks")
 
 
@@ -22,7 +23,7 @@ def upgraded(data: bytes) -> bytes:
 
 
 def _upgraded(report: dict[str, Any]) -> dict[str, Any]:
-    task = next((name for name, field in _LINES.items() if report.get(field)), "classification")
+    task: Task = next((name for name, field in _LINES.items() if report.get(field)), "classification")
     rest = {name: each for name, each in report.items() if name not in _LINES.values()}
     record = report.get("record")
     return {

@@ -120,8 +120,8 @@ def test_another_tools_pt2_is_refused(tmp_path):
 
 
 def test_a_newer_schema_is_refused_by_its_number(saved, tmp_path):
-    seal = json.dumps({"schema_number": 3, "sha256": "0" * 64})
-    with pytest.raises(BundleError, match="expected program schema 2, found 3"):
+    seal = json.dumps({"schema_number": 4, "sha256": "0" * 64})
+    with pytest.raises(BundleError, match="expected program schema 3 or 2, found 4"):
         Program.load(rewritten(saved, tmp_path, {"extra/seal.json": seal.encode()}))
 
 

@@ -1,0 +1,148 @@
+"""What the SDK wrote before schema 2 is read as it was: programs, bundles, verdicts and reports.
+
+`schemas/schema_1.zip` holds files that the code of 28 November 2026 wrote, of a task each.
+"""
+
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from mobile_sdk.bundle.bundle import Bundle, open_bundle
+from mobile_sdk.bundle.lowering import lower
+from mobile_sdk.bundle.manifest_file import MANIFEST_FILE, BundleRefusalError
+from mobile_sdk.contract import Contract, ContractError, DetectionSpec, ImageSpec
+from mobile_sdk.errors import BundleError, DataError
+from mobile_sdk.program.program import Program
+from mobile_sdk.program.record import Record
+from mobile_sdk.report.write import redraw_report
+from mobile_sdk.tasks.registry import TASKS
+from mobile_sdk.verification.verdict import read_verdicts
+from mobile_sdk.verification.verification import verify
+from tests.support import bundles
+from tests.support.fixtures import damage
+
+SCHEMAS = Path(damage.__file__).parent / "schemas"
+each_task = pytest.mark.parametrize("task", TASKS)
+
+
+@pytest.fixture(scope="module")
+def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("earlier")
+    with zipfile.ZipFile(SCHEMAS / "schema_1.zip") as file:
+        file.extractall(folder)
+    return folder
+
+
+def pictures(bundle: Bundle) -> list[tuple[Image.Image, int]]:
+    """The golden pictures, as those to verify with."""
+    expected = enumerate(bundle.manifest.golden.pictures)
+    files = [(bundle.path / f"golden/{index}.png", each.label_index) for index, each in expected]
+    return [(Image.open(path), -1 if label is None else label) for path, label in files]
+
+
+@each_task
+def test_an_earlier_bundle_opens_and_verifies_against_its_program(earlier: Path, task: str) -> None:
+    bundle, program = open_bundle(earlier / f"{task}.tflite"), Program.load(earlier / f"{task}.pt2")
+    assert bundle.manifest.schema_number == 1 and bundle.manifest.contract == program.contract
+    assert bundle.manifest.program_sha256 == program.digest()
+    assert bundle.manifest.quality.measure == TASKS[program.contract.task].measure
+    assert bundle.manifest.quality.int8_reference is not None
+    verdict = verify(bundle, program, pictures(bundle), progress=False)
+    assert verdict and {check.outcome for check in verdict.checks if check.name == "golden"} == {"pass"}
+
+
+@each_task
+def test_an_earlier_program_written_again_is_the_same_and_gives_the_same_model(
+    earlier: Path, tmp_path: Path, task: str
+) -> None:
+    program = Program.load(earlier / f"{task}.pt2")
+    program.save(tmp_path / "again.pt2")
+    again = Program.load(tmp_path / "again.pt2")
+    assert (again.digest(), again.contract, again.record) == (program.digest(), program.contract, program.record)
+    written = lower(again, tmp_path, runtimes="tflite", pictures=pictures(open_bundle(earlier / f"{task}.tflite")))[0]
+    assert written.manifest.schema_number == 2
+    assert written.model_path.read_bytes() == (earlier / f"{task}.tflite/model.tflite").read_bytes()
+
+
+@each_task
+def test_the_example_manifests_of_both_schemas_say_the_same(earlier: Path, task: str) -> None:
+    first, second = (json.loads((SCHEMAS / f"{task}-{number}.json").read_text("utf-8")) for number in (1, 2))
+    assert first == json.loads((earlier / f"{task}.tflite" / MANIFEST_FILE).read_text("utf-8"))
+    image = second["inputs"][0]
+    assert {
+        **first["image"],
+        "kind": "image",
+        "resize": first["resize"],
+        "tensor": first["interface"]["input"],
+    } == image
+    assert second["outputs"] == [first["interface"]["output"]]
+    same = ("name", "task", "labels", "runtime", "precision", "model", "structure", "program_sha256", "graph_sha256")
+    assert {name: first[name] for name in same} == {name: second[name] for name in same}
+
+
+@each_task
+def test_earlier_verdicts_and_reports_are_read(earlier: Path, tmp_path: Path, task: str) -> None:
+    verdict = read_verdicts(earlier / f"{task}-verify.json")[0]
+    assert verdict.quality is not None and verdict.quality == verdict.reference_quality
+    assert verdict.quality.measure == TASKS[task].measure  # type: ignore[index]  # a task's name
+    assert verdict.comparison is not None and verdict.comparison.top1_agreement == 1
+    report = redraw_report(earlier / f"{task}-report.json", tmp_path / "page.html")
+    assert report.task == task and report.golden and all(picture.answers for picture in report.golden)
+    assert {line.quality.measure for line in report.qualities} == {verdict.quality.measure}
+    assert report.record == Program.load(earlier / f"{task}.pt2").record
+
+
+def test_a_newer_file_is_refused_by_its_number(earlier: Path, tmp_path: Path) -> None:
+    newer = tmp_path / "newer.json"
+    newer.write_text('{"schema_number": 3, "everything": "is otherwise"}', encoding="utf-8")
+    with pytest.raises(BundleError, match="schema_number 2 or lower, found 3: a newer SDK"):
+        read_verdicts(newer)
+    with pytest.raises(DataError, match="schema_number 2 or lower, found 3: a newer SDK"):
+        redraw_report(newer, tmp_path / "page.html")
+    folder = earlier / "classification.tflite"
+    content = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
+    (folder / MANIFEST_FILE).rename(tmp_path / MANIFEST_FILE)
+    bundles.reseal(folder, {**content, "schema_number": 3})
+    with pytest.raises(BundleRefusalError, match="schema_number 2 or lower, found 3: a newer SDK"):
+        open_bundle(folder)
+    (tmp_path / MANIFEST_FILE).replace(folder / MANIFEST_FILE)
+    open_bundle(folder)
+
+
+def test_other_inputs_and_outputs_than_one_image_and_one_output_are_refused_in_one_line(
+    tmp_path: Path,
+) -> None:
+    pristine = bundles.lowered(tmp_path)
+    content = json.loads((pristine.path / MANIFEST_FILE).read_text(encoding="utf-8"))
+    image, output = content["inputs"][0], content["outputs"][0]
+    for changes, said in (
+        ({"inputs": [{"kind": "tensor", "shape": [3]}]}, "expected one image as input, found tensor"),
+        ({"inputs": [image, image]}, "expected one image as input, found image, image"),
+        ({"inputs": []}, "expected one image as input, found none"),
+        ({"outputs": [output, output]}, "expected one output, found 2"),
+        ({"outputs": []}, "expected one output, found none"),
+    ):
+        damage.resealed(pristine.path, lambda manifest, changes=changes: manifest.update(changes))
+        with pytest.raises(BundleRefusalError, match=f"^fields: {said} \\(update") as refused:
+            open_bundle(pristine.path)
+        assert refused.value.check == "fields" and "\n" not in str(refused.value)
+        bundles.reseal(pristine.path, content)
+
+
+def test_a_contract_takes_one_image_and_names_what_was_renamed() -> None:
+    image = ImageSpec(size_px=32)
+    by_image, by_inputs = (
+        Contract(name="n", labels=("a", "b"), image=image),
+        Contract(name="n", labels=("a", "b"), inputs=(image,)),
+    )
+    assert by_image == by_inputs and by_image.image == image
+    with pytest.raises(ContractError, match="expected one image as input, found none"):
+        Contract(name="n", labels=("a", "b"), inputs=())
+    for name, now in (("least_score_share", "score_threshold"), ("most", "max_detections")):
+        with pytest.raises(ContractError, match=f"it is called {now} now"):
+            DetectionSpec(**{name: 0.5})
+    with pytest.raises(ContractError, match="it is called reference_quality now"):
+        Record(net="n", quantized="qat", reference_accuracy=None)  # type: ignore[call-arg]
