@@ -21,14 +21,17 @@ class TaskTraits:
 
     least_labels: int
     most_labels: int | None
+    gives_boxes: bool
     other_columns: int  # of a score vector, a pixel or an anchor, before the labels' own
     part: str | None  # the field of a contract that belongs to this task alone
 
 
 TRAITS: Mapping[Task, TaskTraits] = {
-    "classification": TaskTraits(least_labels=2, most_labels=None, other_columns=0, part=None),
-    "detection": TaskTraits(least_labels=1, most_labels=None, other_columns=5, part="detection"),  # a box, "nothing"
-    "segmentation": TaskTraits(least_labels=2, most_labels=MOST_MASK_LABELS, other_columns=0, part=None),
+    "classification": TaskTraits(least_labels=2, most_labels=None, gives_boxes=False, other_columns=0, part=None),
+    "detection": TaskTraits(least_labels=1, most_labels=None, gives_boxes=True, other_columns=5, part="detection"),
+    "segmentation": TaskTraits(
+        least_labels=2, most_labels=MOST_MASK_LABELS, gives_boxes=False, other_columns=0, part=None
+    ),
 }
 
 

@@ -3,7 +3,7 @@
 import torch
 from torch import fx
 
-from mobile_sdk.contract import Contract
+from mobile_sdk.contract import TRAITS, Contract
 from mobile_sdk.errors import SettingError
 
 _SCORES_AXIS = {2: 1, 3: 2, 4: 1}  # of (pictures, labels), (pictures, anchors, columns), (pictures, labels, H, W)
@@ -13,7 +13,7 @@ def check_output(captured: fx.GraphModule, contract: Contract) -> None:
     """Raises SettingError where the captured net's output does not have the numbers of the contract's labels."""
     shape = _output_shape(captured, contract.image.size_px)
     is_detector, labels = len(shape) == 3, len(contract.labels)
-    if is_detector != (contract.task == "detection"):
+    if is_detector != TRAITS[contract.task].gives_boxes:
         found = "a detector" if is_detector else f"{shape}, which are no boxes"
         raise SettingError(
             f"expected a net for {contract.task}, found {found}",

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from mobile_sdk.contract import Contract, DetectionSpec, ImageSpec
-from mobile_sdk.tasks.detection import Truth
+from mobile_sdk.tasks.boxes import Truth
 from qat.data.boxes.pictures import DetectionPictures, DetectionSet
 from qat.data.masks.pictures import SegmentationPictures, SegmentationSet
 from qat.nets.segmenters import build_segmenter
