@@ -91,9 +91,9 @@ def test_a_report_draws_the_boxes_and_says_the_precision(tmp_path: Path) -> None
     bundles = lower(program, tmp_path, runtimes=["tflite"], pictures=pictures)
     verdicts = [verify(bundle, program, pictures) for bundle in bundles]
     report = write_report(tmp_path / "report.html", verdicts, program=program, bundles=bundles)
-    drawn = [box for picture in report.golden for said in picture.detections for box in said.boxes]
+    drawn = [box for picture in report.golden for said in picture.answers for box in said.boxes]
     assert len(report.golden) == 3 and drawn and report.task == "detection"
-    assert [line.computed_by for line in report.precisions] == ["int8 reference", "things.tflite"]
+    assert [line.computed_by for line in report.qualities] == ["int8 reference", "things.tflite"]
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert page.count("<rect ") >= len(drawn) and "Average precision" in page and drawn[0].label in page
     redraw_report(tmp_path / "report.json", tmp_path / "again.html")

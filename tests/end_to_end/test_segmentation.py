@@ -66,10 +66,10 @@ def test_a_report_draws_truth_and_masks_and_says_the_overlap(tmp_path: Path) -> 
     bundles = lower(program, tmp_path, runtimes=["tflite", "executorch"], pictures=pictures)
     verdicts = [verify(bundle, program, pictures) for bundle in bundles]
     report = write_report(tmp_path / "report.html", verdicts, program=program, bundles=bundles, pictures=pictures)
-    drawn = [[mask.computed_by for mask in picture.masks] for picture in report.golden]
+    drawn = [[mask.computed_by for mask in picture.answers] for picture in report.golden]
     assert drawn == [["truth", "scenes.tflite, scenes.executorch"]] * 3 and report.task == "segmentation"
-    assert [each.label for each in report.golden[0].masks[0].labels] == ["thing 1", "thing 2"]
-    assert [line.computed_by for line in report.overlaps] == ["int8 reference", "scenes.tflite", "scenes.executorch"]
+    assert [each.label for each in report.golden[0].answers[0].labels] == ["thing 1", "thing 2"]
+    assert [line.computed_by for line in report.qualities] == ["int8 reference", "scenes.tflite", "scenes.executorch"]
     assert report.quality[0] == "Mean IoU"
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert page.count('class="swatch"') >= 6 and "Mean intersection over union" in page
@@ -81,7 +81,7 @@ def test_the_truth_of_other_pictures_is_not_drawn(tmp_path: Path) -> None:
     bundles = lower(segmenters.program(), tmp_path, runtimes=["tflite"], pictures=segmenters.pictures())
     others = segmenters.pictures()[::-1]
     report = write_report(tmp_path / "report.html", bundles=bundles, pictures=others)
-    assert [[mask.computed_by for mask in picture.masks] for picture in report.golden] == [["scenes.tflite"]] * 3
+    assert [[mask.computed_by for mask in picture.answers] for picture in report.golden] == [["scenes.tflite"]] * 3
 
 
 def test_no_two_of_twenty_labels_have_one_colour() -> None:

@@ -163,7 +163,7 @@ def test_hostile_texts_are_shown_and_not_executed() -> None:
                 png_base64=png(),
                 title=HOSTILE,
                 label=HOSTILE,
-                predictions=(Prediction(computed_by=HOSTILE, scores=(Score(label=HOSTILE, share=1.0),)),),
+                answers=(Prediction(computed_by=HOSTILE, scores=(Score(label=HOSTILE, share=1.0),)),),
             ),
         ),
         record=Record(net=HOSTILE, quantized="qat", settings={HOSTILE: HOSTILE}),
@@ -202,7 +202,7 @@ def test_a_failed_budget_fails_the_report() -> None:
 
 
 @pytest.mark.parametrize(
-    "section", ["record", "accuracies", "bundles", "layers", "golden", "numbers", "predicted", "commands"]
+    "section", ["record", "qualities", "bundles", "layers", "golden", "numbers", "predicted", "commands"]
 )
 def test_a_report_without_one_section_is_still_a_page(section: str) -> None:
     empty = None if section in ("record", "numbers") else ()
@@ -280,7 +280,7 @@ def test_verdicts_numbers_and_bundles_become_a_report(tmp_path: Path) -> None:
         base64.b64encode((bundle.path / "golden" / f"{index}.png").read_bytes()).decode() for index in range(3)
     ]
     for picture, golden in zip(written.golden, verdict.golden, strict=True):
-        reference, found = picture.predictions
+        reference, found = picture.answers
         assert reference.scores == found.scores
         assert found.scores[0].label == program.contract.labels[golden.found_top1_index]
         assert sum(score.share for score in found.scores) <= 1 + 1e-9
