@@ -12,7 +12,6 @@ from mobile_sdk import runtimes
 from mobile_sdk.bundle.bundle import open_bundle
 from mobile_sdk.bundle.lowering import lower
 from mobile_sdk.bundle.manifest_file import BundleRefusalError
-from mobile_sdk.devices import CortexA76
 from mobile_sdk.graph.float_reference import FloatReference
 from mobile_sdk.graph.operators import DecodeBoxes
 from mobile_sdk.graph.reference import Reference
