@@ -71,7 +71,7 @@ def test_a_report_draws_truth_and_masks_and_says_the_overlap(tmp_path: Path) -> 
     assert [each.label for each in report.golden[0].answers[0].labels] == ["thing 1", "thing 2"]
     assert [line.computed_by for line in report.qualities] == ["int8 reference", "scenes.tflite", "scenes.executorch"]
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert page.count('class="swatch"') >= 6 and "Mean intersection over union" in page
+    assert page.count('class="swatch"') >= 6 and "Mean IoU" in page and "Mean intersection over union" in page
     redraw_report(tmp_path / "report.json", tmp_path / "again.html")
     assert (tmp_path / "again.html").read_text(encoding="utf-8") == page
 
