@@ -1,15 +1,15 @@
 package mobilesdk.demo
 
 import mobilesdk.demo.bundle.Bundle
-import mobilesdk.demo.bundle.Fit
-import mobilesdk.demo.bundle.ImageSpec
-import mobilesdk.demo.bundle.Json
-import mobilesdk.demo.bundle.JsonArray
-import mobilesdk.demo.bundle.JsonNumber
-import mobilesdk.demo.bundle.JsonObject
-import mobilesdk.demo.bundle.JsonText
 import mobilesdk.demo.bundle.openBundle
-import mobilesdk.demo.bundle.parseJson
+import mobilesdk.demo.json.Json
+import mobilesdk.demo.json.JsonArray
+import mobilesdk.demo.json.JsonNumber
+import mobilesdk.demo.json.JsonObject
+import mobilesdk.demo.json.JsonText
+import mobilesdk.demo.json.parseJson
+import mobilesdk.demo.picture.Fit
+import mobilesdk.demo.picture.ImageSpec
 import mobilesdk.demo.picture.PictureDecoder
 import mobilesdk.demo.picture.Rgb
 import java.io.File

@@ -1,10 +1,9 @@
 package mobilesdk.demo
 
-import mobilesdk.demo.benchmark.jsonText
 import mobilesdk.demo.bundle.hexadecimal
 import mobilesdk.demo.bundle.openBundle
-import mobilesdk.demo.model.inputBytes
-import mobilesdk.demo.model.winner
+import mobilesdk.demo.json.jsonText
+import mobilesdk.demo.tensor.inputBytes
 import java.io.File
 import java.security.MessageDigest
 
@@ -17,7 +16,7 @@ fun main(arguments: Array<String>) {
         for (index in bundle.manifest.golden.pictures.indices) {
             val digest = MessageDigest.getInstance("SHA-256")
             digest.update(inputBytes(bundle.goldenPicture(index), bundle.manifest.input))
-            val label = bundle.manifest.labels[winner(bundle.goldenOutput(index), bundle.manifest)]
+            val label = bundle.manifest.labels[bundle.manifest.task.winner(bundle.goldenOutput(index))]
             val line = mapOf("bundle" to bundle.folder.name, "index" to index, "label" to label)
             println(jsonText(line + ("input_sha256" to digest.hexadecimal())))
         }

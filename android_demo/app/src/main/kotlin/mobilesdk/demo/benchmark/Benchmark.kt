@@ -135,5 +135,5 @@ class Benchmark(
         median(timesMs.copyOfRange(timesMs.size - WARM_UP_RUNS, timesMs.size))
 }
 
-/** What the runs of all rounds took together. */
+/** Returns the seconds that the runs of all rounds took together. */
 fun seconds(roundsMs: List<DoubleArray>): Double = roundsMs.sumOf { it.sum() } / 1000

@@ -1,6 +1,7 @@
 package mobilesdk.demo.benchmark
 
 import mobilesdk.demo.bundle.Bundle
+import mobilesdk.demo.json.jsonText
 
 /** `bench.json` as `mobile-sdk bench` writes it, of one bundle: the SDK reads it back with its own model. */
 class BenchmarkReport(

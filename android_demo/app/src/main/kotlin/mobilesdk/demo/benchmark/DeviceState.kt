@@ -27,7 +27,7 @@ data class DeviceState(
     val charger: String?,
 )
 
-/** What Linux tells in files; an app may read the clocks on most phones, the thermal zones on few. */
+/** Reads the files in which Linux tells its state; most phones let an app read the clocks, few the thermal zones. */
 class SystemFiles(
     private val root: File = File("/"),
 ) {

@@ -25,7 +25,7 @@ data class Summary(
     val outliers: Int,
     val lastOverFirst: Double?,
 ) {
-    /** What to do where the series supports no verdict about its median, else null. */
+    /** Advice where the series supports no verdict about its median, else null. */
     val advice: String?
         get() =
             when {

@@ -1,17 +1,18 @@
 package mobilesdk.demo.bundle
 
-import mobilesdk.demo.model.readOutput
 import mobilesdk.demo.picture.PictureDecoder
 import mobilesdk.demo.picture.Rgb
 import mobilesdk.demo.picture.prepare
+import mobilesdk.demo.tensor.readOutput
 import java.io.File
 import java.io.IOException
 
 const val LABELS_FILE = "labels.txt"
 
 private const val MAX_MANIFEST_BYTES = 8L shl 20
+private val PROCESSORS = listOf("cpu", "gpu", "npu")
 
-/** What runs a model file; Core ML's is no runtime of this system, but its bundles are understood. */
+/** A runtime by its name and its model file. Core ML does not run on this system, but its bundles are understood. */
 enum class Runtime(
     val id: String,
     val modelFile: String,
@@ -30,14 +31,14 @@ class Bundle internal constructor(
 ) {
     val modelFile: File get() = File(folder, manifest.model)
 
-    /** What the model takes, without labels and golden pictures. */
+    /** The size of the model, without labels and golden pictures. */
     val modelBytes: Long
         get() = manifest.files.filter { it.path.startsWith(manifest.model) }.sumOf { it.bytes }
 
-    /** `golden/<index>.png` as the model reads it. */
+    /** Reads `golden/<index>.png` as the model reads it. */
     fun goldenPicture(index: Int): Rgb = prepare(decoder.decode(goldenFile(index, "png")), manifest.image)
 
-    /** The output expected of it, in its own unit. */
+    /** Reads the output that is expected of it, in the output's own unit. */
     fun goldenOutput(index: Int): FloatArray = readOutput(goldenFile(index, "output.bin").readBytes(), manifest.output)
 
     internal fun goldenFile(
@@ -98,6 +99,9 @@ private fun runtimeOf(manifest: Manifest): Runtime {
             ?: refuse("runtime", "expected a known runtime, found '$found': update the app")
     if (manifest.model != runtime.modelFile) {
         refuse("runtime", "expected the model '${runtime.modelFile}', found '${manifest.model}'")
+    }
+    if (manifest.processors.none { it in PROCESSORS }) {
+        refuse("runtime", "expected one of $PROCESSORS, found ${manifest.processors}: update the app")
     }
     return runtime
 }

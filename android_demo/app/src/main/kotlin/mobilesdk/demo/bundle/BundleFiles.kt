@@ -69,18 +69,10 @@ internal fun checkHash(
     if (digest.hexadecimal() != entry.sha256) refuse("hash", "expected '${entry.path}' as listed, found other bytes")
 }
 
-private fun goldenPaths(manifest: Manifest): Set<String> {
-    val ofTask =
-        when (manifest.task) {
-            Task.Classification -> emptyList()
-            is Task.Detection -> listOf(DETECTIONS_KIND)
-            Task.Segmentation -> listOf(MASK_KIND)
-        }
-    val kinds = listOf("png", "input.bin", "output.bin") + ofTask
-    return manifest.golden.pictures.indices
-        .flatMap { index -> kinds.map { "golden/$index.$it" } }
+private fun goldenPaths(manifest: Manifest): Set<String> =
+    manifest.golden.pictures.indices
+        .flatMap { index -> goldenKinds(manifest).map { "golden/$index.$it" } }
         .toSet()
-}
 
 private fun filesBelow(
     folder: File,

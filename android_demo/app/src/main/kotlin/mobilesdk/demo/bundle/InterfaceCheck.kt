@@ -1,7 +1,9 @@
 package mobilesdk.demo.bundle
 
-import mobilesdk.demo.model.DetectionRow
 import mobilesdk.demo.picture.Rgb
+import mobilesdk.demo.tensor.InputType
+import mobilesdk.demo.tensor.Layout
+import mobilesdk.demo.tensor.OutputType
 
 private const val BYTE_OFFSET_INT8 = Byte.MIN_VALUE.toInt()
 private val CODES = Byte.MIN_VALUE..Byte.MAX_VALUE
@@ -34,7 +36,7 @@ private fun inputMisfit(manifest: Manifest): String? {
 
 private fun outputMisfit(manifest: Manifest): String? {
     val output = manifest.output
-    return shapeMisfit(manifest) ?: when (output.type) {
+    return manifest.task.outputMisfit() ?: when (output.type) {
         OutputType.FLOAT32 -> {
             "expected no scale and zero point of a float32 output, found them"
                 .takeIf { output.scale != null || output.zeroPoint != null }
@@ -42,38 +44,6 @@ private fun outputMisfit(manifest: Manifest): String? {
 
         OutputType.INT8 -> {
             codesMisfit(manifest)
-        }
-    }
-}
-
-private fun shapeMisfit(manifest: Manifest): String? {
-    val (output, labels) = manifest.output to manifest.labels.size
-    val shape = output.shape
-    return when (manifest.task) {
-        Task.Classification -> {
-            "expected one score a label, found $shape".takeIf { shape != listOf(1, labels) }
-        }
-
-        Task.Segmentation -> {
-            val expected = listOf(1, manifest.image.sizePx, manifest.image.sizePx, labels)
-            "expected an output $expected, found $shape".takeIf { shape != expected }
-        }
-
-        is Task.Detection -> {
-            val columns = DetectionRow.columns(labels)
-            when {
-                shape.size != 3 || shape[0] != 1 || shape[1] < 1 || shape[2] != columns -> {
-                    "expected an output [1, anchors, $columns], found $shape"
-                }
-
-                output.type != OutputType.FLOAT32 -> {
-                    "expected boxes in float32, found codes"
-                }
-
-                else -> {
-                    null
-                }
-            }
         }
     }
 }

@@ -1,93 +1,46 @@
 package mobilesdk.demo.bundle
 
-/** `bundle.json`: all that the app knows of a model. No size, label or scale stands anywhere else in this app. */
+import mobilesdk.demo.picture.ImageSpec
+import mobilesdk.demo.task.Task
+import mobilesdk.demo.tensor.InputSpec
+import mobilesdk.demo.tensor.OutputSpec
+
+/**
+ * `bundle.json`, of whichever schema it is: all that the app knows of a model. No size, label or scale stands anywhere
+ * else in this app.
+ */
 data class Manifest(
     val name: String,
     val task: Task,
     val labels: List<String>,
-    val image: ImageSpec,
+    val tensors: Tensors,
     val runtime: String,
+    val processors: List<String>,
     val precision: String,
     val model: String,
-    val input: InputSpec,
-    val output: OutputSpec,
     val golden: GoldenSpec,
     val files: List<FileEntry>,
     val versions: Map<String, String>,
-)
-
-/** What an output says. */
-sealed interface Task {
-    /** One score a label. */
-    data object Classification : Task
-
-    /** A row for each anchor: a box, then the logits of "nothing" and of every label. [rule] makes detections of them. */
-    data class Detection(
-        val rule: DetectionSpec,
-    ) : Task
-
-    /** A score for every label in every pixel. */
-    data object Segmentation : Task
-}
-
-/** The numbers of the rule in docs/detection.md; shares are 0..1. */
-data class DetectionSpec(
-    val leastScoreShare: Double,
-    val overlapShare: Double,
-    val most: Int,
-)
-
-enum class Fit { CROP, STRETCH }
-
-/** How a picture becomes [sizePx] × [sizePx] RGB bytes. Mean and deviation are inside the model and not in here. */
-data class ImageSpec(
-    val sizePx: Int,
-    val fit: Fit,
-    val cropShare: Double,
-)
-
-enum class InputType(
-    val bytes: Int,
 ) {
-    UINT8(1),
-    INT8(1),
-    FLOAT32(Float.SIZE_BYTES),
-    IMAGE(1),
+    val image: ImageSpec get() = tensors.image
+    val input: InputSpec get() = tensors.input
+    val output: OutputSpec get() = tensors.output
 }
 
-enum class Layout { NHWC, NCHW, NC }
-
-/** The tensor that takes the picture: `byte + byteOffset` for each RGB byte, in [layout]. */
-data class InputSpec(
-    val name: String,
-    val type: InputType,
-    val shape: List<Int>,
-    val layout: Layout,
-    val byteOffset: Int,
+/** The picture that a model takes, the tensor that carries it, and the tensor that comes out. */
+data class Tensors(
+    val image: ImageSpec,
+    val input: InputSpec,
+    val output: OutputSpec,
 )
 
-enum class OutputType(
-    val bytes: Int,
-) {
-    INT8(1),
-    FLOAT32(Float.SIZE_BYTES),
-}
-
-/** The tensor that comes out: int8 codes are `scale * (code - zeroPoint)`, of float32 both are null. */
-data class OutputSpec(
-    val name: String,
-    val type: OutputType,
-    val shape: List<Int>,
-    val scale: Double?,
-    val zeroPoint: Int?,
-)
-
+/** The golden pictures, and how near a device must come to their expected outputs, in the output's own unit. */
 data class GoldenSpec(
     val tolerance: Double,
     val pictures: List<GoldenPicture>,
 )
 
-/** What is expected of `golden/<position>.png`. */
+/** The labels of `golden/<position>.png`: the one that wins, and the true one where it is known. */
 data class GoldenPicture(
     val top1Index: Int,
     val labelIndex: Int?,

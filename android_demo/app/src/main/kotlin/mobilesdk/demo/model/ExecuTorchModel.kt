@@ -1,10 +1,12 @@
 package mobilesdk.demo.model
 
 import mobilesdk.demo.bundle.Bundle
-import mobilesdk.demo.bundle.InputType
 import mobilesdk.demo.bundle.Manifest
-import mobilesdk.demo.bundle.OutputType
 import mobilesdk.demo.picture.Rgb
+import mobilesdk.demo.tensor.InputType
+import mobilesdk.demo.tensor.OutputType
+import mobilesdk.demo.tensor.inputBytes
+import mobilesdk.demo.tensor.readOutput
 import org.pytorch.executorch.EValue
 import org.pytorch.executorch.Module
 import org.pytorch.executorch.Tensor

@@ -2,6 +2,8 @@ package mobilesdk.demo.model
 
 import mobilesdk.demo.bundle.Bundle
 import mobilesdk.demo.picture.Rgb
+import mobilesdk.demo.tensor.inputBytes
+import mobilesdk.demo.tensor.readOutput
 import org.tensorflow.lite.Interpreter
 import java.nio.ByteBuffer
 import java.nio.ByteOrder

@@ -1,7 +1,7 @@
 package mobilesdk.demo.picture
 
-import mobilesdk.demo.bundle.Fit
-import mobilesdk.demo.bundle.ImageSpec
+import mobilesdk.demo.picture.Fit
+import mobilesdk.demo.picture.ImageSpec
 import kotlin.math.floor
 import kotlin.math.max
 import kotlin.math.min

@@ -5,57 +5,34 @@ import android.text.SpannableStringBuilder
 import android.text.Spanned
 import android.text.style.ForegroundColorSpan
 import mobilesdk.demo.R
-import mobilesdk.demo.model.Answer
+import mobilesdk.demo.task.Answer
+import mobilesdk.demo.task.LabelShare
 
 /** An answer in words. */
 class AnswerWords(
     private val resources: Resources,
 ) {
-    /** A line for each label or thing; it begins with the colour that it has in the picture, where it has one. */
+    /** Returns a line for each label; it begins with the colour that it has in the picture, where it has a place there. */
     fun lines(answer: Answer): CharSequence =
-        when (answer) {
-            is Answer.Classified -> answer.best.joinToString("\n") { line(it.share, it.label) }
-            is Answer.Detected -> coloured(answer.found.map { it.labelIndex to line(it.share, it.label) })
-            is Answer.Segmented -> coloured(answer.parts.map { it.labelIndex to line(it.share, it.label) })
+        when {
+            answer.shares.isEmpty() -> resources.getString(R.string.nothing_found)
+            answer.isPlaced -> coloured(answer.shares)
+            else -> answer.shares.joinToString("\n", transform = ::line)
         }
 
-    /** What is read out for the picture. */
+    /** Returns the words that are read out for the picture. */
     fun spoken(answer: Answer): String =
-        when (answer) {
-            is Answer.Classified -> {
-                answer.best
-                    .firstOrNull()
-                    ?.label
-                    .orEmpty()
-            }
+        answer.spoken.joinToString { it.label }.ifEmpty { resources.getString(R.string.nothing_found) }
 
-            is Answer.Detected -> {
-                answer.found.joinToString { it.label }
-            }
+    private fun line(of: LabelShare): String = resources.getString(R.string.prediction, of.share * 100, of.label)
 
-            is Answer.Segmented -> {
-                answer.parts.joinToString { it.label }
-            }
-        }.ifEmpty { resources.getString(R.string.nothing_found) }
-
-    private fun line(
-        share: Double,
-        label: String,
-    ): String = resources.getString(R.string.prediction, share * 100, label)
-
-    private fun coloured(lines: List<Pair<Int, String>>): CharSequence {
-        if (lines.isEmpty()) return resources.getString(R.string.nothing_found)
+    private fun coloured(shares: List<LabelShare>): CharSequence {
         val text = SpannableStringBuilder()
-        for ((labelIndex, line) in lines) {
+        for (each in shares) {
             if (text.isNotEmpty()) text.append('\n')
-            val start = text.length
-            text.append(SQUARE).append(line)
-            text.setSpan(
-                ForegroundColorSpan(labelColor(labelIndex)),
-                start,
-                start + 1,
-                Spanned.SPAN_EXCLUSIVE_EXCLUSIVE,
-            )
+            val (start, color) = text.length to ForegroundColorSpan(labelColor(each.labelIndex))
+            text.append(SQUARE).append(line(each))
+            text.setSpan(color, start, start + 1, Spanned.SPAN_EXCLUSIVE_EXCLUSIVE)
         }
         return text
     }

@@ -6,11 +6,11 @@ import android.view.WindowManager
 import android.widget.TextView
 import mobilesdk.demo.R
 import mobilesdk.demo.benchmark.Plan
-import mobilesdk.demo.benchmark.jsonText
 import mobilesdk.demo.benchmark.writeBenchmark
 import mobilesdk.demo.benchmark.writeWhole
 import mobilesdk.demo.bundle.BundleRefusal
 import mobilesdk.demo.bundle.openBundle
+import mobilesdk.demo.json.jsonText
 import mobilesdk.demo.picture.BitmapDecoder
 import java.io.File
 import java.io.IOException

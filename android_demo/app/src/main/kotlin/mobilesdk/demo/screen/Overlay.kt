@@ -1,10 +1,12 @@
 package mobilesdk.demo.screen
 
-import mobilesdk.demo.model.Answer
-import mobilesdk.demo.model.Box
-import mobilesdk.demo.model.Found
+import mobilesdk.demo.task.Answer
+import mobilesdk.demo.task.Box
+import mobilesdk.demo.task.Found
+import mobilesdk.demo.task.LabelShare
+import mobilesdk.demo.task.Mask
 
-/** What an overlay is drawn with: Android's canvas on a phone. Places are in its own pixels, colours packed ARGB. */
+/** Draws an overlay: on a phone onto Android's canvas. Places are in its own pixels, colours packed ARGB. */
 interface Brush {
     val textHeight: Double
 
@@ -17,7 +19,7 @@ interface Brush {
 
     /** The mask's [maskColors] over all of [area]. */
     fun mask(
-        answer: Answer.Segmented,
+        mask: Mask,
         area: Box,
     )
 
@@ -30,24 +32,21 @@ interface Brush {
     )
 }
 
-/** Draws what an answer says of places over a picture that fills [area]; [words] are a thing's tag. */
+/** Draws an answer's places over a picture that fills [area], the surest thing last; [words] make a thing's tag. */
 fun drawOverlay(
     answer: Answer,
     area: Box,
     brush: Brush,
-    words: (Found) -> String,
+    words: (LabelShare) -> String,
 ) {
-    when (answer) {
-        is Answer.Classified -> Unit
-        is Answer.Detected -> answer.found.asReversed().forEach { drawThing(it, area, brush, words(it)) }
-        is Answer.Segmented -> brush.mask(answer, area)
-    }
+    answer.mask?.let { brush.mask(it, area) }
+    answer.found.asReversed().forEach { drawThing(it, area, brush, words(it.what)) }
 }
 
-/** The half transparent colour of every pixel's label. */
-fun maskColors(answer: Answer.Segmented): IntArray {
-    val colors = answer.parts.associate { it.labelIndex.toByte() to (labelColor(it.labelIndex) and HALF_TRANSPARENT) }
-    return IntArray(answer.mask.labels.size) { colors.getValue(answer.mask.labels[it]) }
+/** Returns the half transparent colour of every pixel's label. */
+fun maskColors(mask: Mask): IntArray {
+    val colors = IntArray(UByte.MAX_VALUE.toInt() + 1) { labelColor(it) and HALF_TRANSPARENT }
+    return IntArray(mask.labels.size) { colors[mask.labels[it].toUByte().toInt()] }
 }
 
 private const val HALF_TRANSPARENT = 0x80FFFFFF.toInt()
@@ -84,12 +83,12 @@ private fun drawThing(
     brush: Brush,
     words: String,
 ) {
-    val (box, color) = placed(thing.area, picture) to labelColor(thing.labelIndex)
+    val (box, color) = placed(thing.area, picture) to labelColor(thing.what.labelIndex)
     brush.outline(box, color)
     brush.tag(
         words,
         tagPlace(box, picture, brush.textWidth(words), brush.textHeight),
         color,
-        textColor(thing.labelIndex),
+        textColor(thing.what.labelIndex),
     )
 }

@@ -8,9 +8,10 @@ import android.graphics.RectF
 import android.util.AttributeSet
 import android.util.TypedValue
 import android.widget.ImageView
-import mobilesdk.demo.model.Answer
-import mobilesdk.demo.model.Box
-import mobilesdk.demo.model.Found
+import mobilesdk.demo.task.Answer
+import mobilesdk.demo.task.Box
+import mobilesdk.demo.task.LabelShare
+import mobilesdk.demo.task.Mask
 
 /** A picture, and over it what the model has found in it. */
 class PictureView(
@@ -22,14 +23,14 @@ class PictureView(
     private val plain = Paint() // a mask's pixels keep their edges
     private val text = Paint(Paint.ANTI_ALIAS_FLAG).apply { textSize = pixels(TypedValue.COMPLEX_UNIT_SP, TEXT_SP) }
     private var answer: Answer? = null
-    private var mask: Bitmap? = null // of the answer, made when it is first drawn
-    private var words: (Found) -> String = { it.label }
+    private var drawn: Bitmap? = null // the answer's mask, made when it is first drawn
+    private var words: (LabelShare) -> String = { it.label }
 
     fun show(
         answer: Answer?,
-        words: (Found) -> String,
+        words: (LabelShare) -> String,
     ) {
-        if (answer !== this.answer) mask = null
+        if (answer !== this.answer) drawn = null
         this.answer = answer
         this.words = words
         invalidate()
@@ -76,12 +77,11 @@ class PictureView(
         }
 
         override fun mask(
-            answer: Answer.Segmented,
+            mask: Mask,
             area: Box,
         ) {
-            val side = answer.mask.side
-            val bitmap = mask ?: Bitmap.createBitmap(maskColors(answer), side, side, Bitmap.Config.ARGB_8888)
-            mask = bitmap
+            val bitmap = drawn ?: Bitmap.createBitmap(maskColors(mask), mask.side, mask.side, Bitmap.Config.ARGB_8888)
+            drawn = bitmap
             canvas.drawBitmap(bitmap, null, area(area), plain)
         }
 

@@ -6,7 +6,6 @@ import mobilesdk.demo.bundle.BundleRefusal
 import mobilesdk.demo.bundle.BundleShelf
 import mobilesdk.demo.model.Model
 import mobilesdk.demo.model.Models
-import mobilesdk.demo.model.answer
 import mobilesdk.demo.picture.Rgb
 import mobilesdk.demo.picture.prepare
 import mobilesdk.demo.picture.shown
@@ -137,7 +136,7 @@ class ScreenModel(
                 val start = now()
                 val output = model.output(prepared)
                 val latencyMs = (now() - start) / NANOSECONDS_PER_MS
-                val answer = answer(output, bundle.manifest, SHOWN)
+                val answer = bundle.manifest.task.answer(output, SHOWN)
                 val shown = shown(picture, prepared, bundle.manifest.image)
                 update { copy(picture = shown, answer = answer, latencyMs = latencyMs, notice = null) }
                 null

@@ -1,7 +1,7 @@
 package mobilesdk.demo.screen
 
-import mobilesdk.demo.model.Answer
 import mobilesdk.demo.picture.Rgb
+import mobilesdk.demo.task.Answer
 
 /** All that the screen shows at one time; it never changes, the next one takes its place. */
 data class ScreenState(
@@ -19,7 +19,7 @@ data class ScreenState(
     val isReady: Boolean get() = runtime != null && !busy
 }
 
-/** What went wrong, or well, in words that the screen puts into the user's language. */
+/** Something that went wrong, or well; the screen puts it into the user's language. */
 sealed interface Notice {
     data object NoBundles : Notice
 

@@ -4,6 +4,7 @@ import mobilesdk.demo.FakeClock
 import mobilesdk.demo.FakeModels
 import mobilesdk.demo.Fixtures
 import mobilesdk.demo.bundle.Bundle
+import mobilesdk.demo.json.jsonText
 import mobilesdk.demo.model.Model
 import mobilesdk.demo.model.Models
 import mobilesdk.demo.picture.Rgb

@@ -1,10 +1,10 @@
 package mobilesdk.demo.benchmark
 
 import mobilesdk.demo.Fixtures
-import mobilesdk.demo.bundle.JsonArray
-import mobilesdk.demo.bundle.JsonNull
-import mobilesdk.demo.bundle.JsonObject
 import mobilesdk.demo.items
+import mobilesdk.demo.json.JsonArray
+import mobilesdk.demo.json.JsonNull
+import mobilesdk.demo.json.JsonObject
 import mobilesdk.demo.number
 import mobilesdk.demo.numbers
 import org.junit.Assert.assertEquals

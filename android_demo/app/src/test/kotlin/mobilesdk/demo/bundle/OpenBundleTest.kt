@@ -2,6 +2,9 @@ package mobilesdk.demo.bundle
 
 import mobilesdk.demo.DesktopDecoder
 import mobilesdk.demo.Fixtures
+import mobilesdk.demo.task.Detection
+import mobilesdk.demo.task.Segmentation
+import mobilesdk.demo.tensor.OutputType
 import mobilesdk.demo.text
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertThrows
@@ -25,7 +28,7 @@ class OpenBundleTest {
     fun `detectors open, with golden numbers that are off by no more than languages are`() {
         val bundles = Fixtures.detectorFolders.map { openBundle(it, DesktopDecoder) }
         assertEquals(Runtime.entries.toSet(), bundles.map { it.runtime }.toSet())
-        assertTrue(bundles.all { it.manifest.task is Task.Detection && it.manifest.output.shape.size == 3 })
+        assertTrue(bundles.all { it.manifest.task is Detection && it.manifest.output.shape.size == 3 })
         assertTrue(bundles.any { it.folder.name.startsWith("off-by-a-hair") })
     }
 
@@ -33,7 +36,7 @@ class OpenBundleTest {
     fun `segmenters open, with as many labels as there may be`() {
         val bundles = Fixtures.segmenterFolders.map { openBundle(it, DesktopDecoder) }
         assertEquals(Runtime.entries.toSet(), bundles.map { it.runtime }.toSet())
-        assertTrue(bundles.all { it.manifest.task == Task.Segmentation })
+        assertTrue(bundles.all { it.manifest.task is Segmentation })
         assertEquals(setOf(OutputType.INT8, OutputType.FLOAT32), bundles.map { it.manifest.output.type }.toSet())
         assertEquals(255, bundles.maxOf { it.manifest.labels.size })
     }

@@ -3,10 +3,10 @@ package mobilesdk.demo.model
 import mobilesdk.demo.DesktopDecoder
 import mobilesdk.demo.Fixtures
 import mobilesdk.demo.bundle.Bundle
-import mobilesdk.demo.bundle.InputType
-import mobilesdk.demo.bundle.OutputType
 import mobilesdk.demo.bundle.Runtime
 import mobilesdk.demo.bundle.openBundle
+import mobilesdk.demo.tensor.InputType
+import mobilesdk.demo.tensor.OutputType
 import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertTrue
@@ -60,7 +60,7 @@ class GoldenTest {
         bundle.manifest.golden.pictures.forEachIndexed { index, expected ->
             val output = model.output(bundle.goldenPicture(index))
             assertArrayEquals(bundle.goldenOutput(index), output, 0f)
-            assertEquals(expected.top1Index, winner(output, bundle.manifest))
+            assertEquals(expected.top1Index, bundle.manifest.task.winner(output))
         }
     }
 
@@ -89,8 +89,11 @@ class GoldenTest {
             }
             val manifest =
                 bundle.manifest.copy(
-                    input = input,
-                    output = bundle.manifest.output.copy(type = OutputType.FLOAT32),
+                    tensors =
+                        bundle.manifest.tensors.copy(
+                            input = input,
+                            output = bundle.manifest.output.copy(type = OutputType.FLOAT32),
+                        ),
                 )
             ExecuTorchModel(manifest, forward) { }.output(picture)
             if (type == InputType.UINT8) {

@@ -3,14 +3,12 @@ package mobilesdk.demo.screen
 import mobilesdk.demo.DesktopDecoder
 import mobilesdk.demo.Fixtures
 import mobilesdk.demo.bundle.Bundle
-import mobilesdk.demo.model.Answer
-import mobilesdk.demo.model.Box
-import mobilesdk.demo.model.Found
-import mobilesdk.demo.model.Mask
-import mobilesdk.demo.model.Part
-import mobilesdk.demo.model.Prediction
-import mobilesdk.demo.model.answer
 import mobilesdk.demo.picture.Rgb
+import mobilesdk.demo.task.Answer
+import mobilesdk.demo.task.Box
+import mobilesdk.demo.task.Found
+import mobilesdk.demo.task.LabelShare
+import mobilesdk.demo.task.Mask
 import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertNotEquals
@@ -41,12 +39,12 @@ private class DesktopBrush(
     }
 
     override fun mask(
-        answer: Answer.Segmented,
+        mask: Mask,
         area: Box,
     ) {
-        val side = answer.mask.side
+        val side = mask.side
         val pixels = BufferedImage(side, side, BufferedImage.TYPE_INT_ARGB)
-        pixels.setRGB(0, 0, side, side, maskColors(answer), 0, side)
+        pixels.setRGB(0, 0, side, side, maskColors(mask), 0, side)
         graphics.drawImage(pixels, area.left.toInt(), area.top.toInt(), width(area), height(area), null)
     }
 
@@ -109,13 +107,16 @@ class OverlayTest {
         val image = BufferedImage(400, 200, BufferedImage.TYPE_INT_ARGB)
         val whole = Box(0.0, 0.0, 400.0, 200.0)
         val things =
-            listOf(Found(0, "first", 0.9, Box(0.1, 0.5, 0.5, 0.9)), Found(1, "second", 0.8, Box(0.1, 0.5, 0.9, 0.9)))
-        drawOverlay(Answer.Detected(things), whole, DesktopBrush(image.createGraphics())) { it.label }
+            listOf(
+                Found(LabelShare(0, "first", 0.9), Box(0.1, 0.5, 0.5, 0.9)),
+                Found(LabelShare(1, "second", 0.8), Box(0.1, 0.5, 0.9, 0.9)),
+            )
+        drawOverlay(Answer(things.map { it.what }, things), whole, DesktopBrush(image.createGraphics())) { it.label }
         assertEquals(labelColor(0), image.getRGB(40, 150))
         assertEquals(labelColor(1), image.getRGB(360, 150))
         assertEquals(0, image.getRGB(200 - 20, 150))
         val empty = BufferedImage(400, 200, BufferedImage.TYPE_INT_ARGB)
-        val labels = Answer.Classified(listOf(Prediction("first", 1.0)))
+        val labels = Answer(listOf(LabelShare(0, "first", 1.0)))
         drawOverlay(labels, whole, DesktopBrush(empty.createGraphics())) { it.label }
         assertTrue(empty.getRGB(0, 0, 400, 200, null, 0, 400).all { it == 0 })
     }
@@ -123,9 +124,9 @@ class OverlayTest {
     @Test
     fun `a mask lies half transparent over the whole picture, a colour a label`() {
         val mask = Mask(2, byteArrayOf(0, 3, 3, 0))
-        val answer = Answer.Segmented(mask, listOf(Part(0, "ground", 0.5), Part(3, "sky", 0.5)))
+        val answer = Answer(listOf(LabelShare(0, "ground", 0.5), LabelShare(3, "sky", 0.5)), mask = mask)
         val (ground, sky) = listOf(0, 3).map { labelColor(it) and 0x80FFFFFF.toInt() }
-        assertArrayEquals(intArrayOf(ground, sky, sky, ground), maskColors(answer))
+        assertArrayEquals(intArrayOf(ground, sky, sky, ground), maskColors(mask))
         val image = BufferedImage(40, 20, BufferedImage.TYPE_INT_ARGB)
         drawOverlay(answer, Box(0.0, 0.0, 40.0, 20.0), DesktopBrush(image.createGraphics())) { it.label }
         assertEquals(
@@ -151,7 +152,7 @@ class OverlayTest {
         val before = image.getRGB(0, 0, image.width, image.height, null, 0, image.width)
         val graphics = image.createGraphics().apply { font = font.deriveFont(24f) }
         val whole = Box(0.0, 0.0, image.width.toDouble(), image.height.toDouble())
-        drawOverlay(answer(bundle.goldenOutput(0), bundle.manifest, 5), whole, DesktopBrush(graphics)) { it.label }
+        drawOverlay(bundle.manifest.task.answer(bundle.goldenOutput(0), 5), whole, DesktopBrush(graphics)) { it.label }
         val after = image.getRGB(0, 0, image.width, image.height, null, 0, image.width)
         assertTrue(before.indices.count { before[it] != after[it] } > 1000)
         val reports = System.getProperty("reports") ?: System.getProperty("java.io.tmpdir")

@@ -8,7 +8,6 @@ import mobilesdk.demo.benchmark.summarize
 import mobilesdk.demo.bundle.Bundle
 import mobilesdk.demo.bundle.BundleShelf
 import mobilesdk.demo.bundle.openBundle
-import mobilesdk.demo.model.Answer
 import mobilesdk.demo.model.Models
 import mobilesdk.demo.picture.Rgb
 import org.junit.Assert.assertArrayEquals
@@ -65,8 +64,9 @@ class ScreenModelTest {
                 bundle.manifest.golden.pictures[0]
                     .top1Index,
             ]
-        val best = (model.state.answer as Answer.Classified).best
+        val best = model.state.answer!!.shares
         assertEquals(winner, best.first().label)
+        assertFalse("no label has a place", model.state.answer!!.isPlaced)
         assertEquals(5, best.size)
         assertEquals(2.0, model.state.latencyMs!!, 0.2)
     }
@@ -76,8 +76,8 @@ class ScreenModelTest {
         val model = model(Shelf("detectors/things.tflite")).apply { start() }
         val whole = DesktopDecoder.decode(Fixtures.detector().goldenFile(0, "png"))
         model.look { whole }
-        val found = (model.state.answer as Answer.Detected).found
-        assertTrue(found.isNotEmpty() && found.map { it.share } == found.map { it.share }.sortedDescending())
+        val found = model.state.answer!!.found
+        assertTrue(found.isNotEmpty() && found.map { it.what.share } == found.map { it.what.share }.sortedDescending())
         for (each in found) {
             val sides = listOf(each.area.left, each.area.top, each.area.right, each.area.bottom)
             assertTrue("$sides", sides.all { it in 0.0..1.0 } && each.area.area > 0)
@@ -91,16 +91,17 @@ class ScreenModelTest {
         val bundle = Fixtures.segmenter()
         val whole = DesktopDecoder.decode(bundle.goldenFile(0, "png"))
         model.look { whole }
-        val answer = model.state.answer as Answer.Segmented
-        assertArrayEquals(bundle.goldenFile(0, "mask.bin").readBytes(), answer.mask.labels)
-        assertEquals(1.0, answer.parts.sumOf { it.share }, 1e-9)
+        val answer = model.state.answer!!
+        assertArrayEquals(bundle.goldenFile(0, "mask.bin").readBytes(), answer.mask!!.labels)
+        assertEquals(1.0, answer.shares.sumOf { it.share }, 1e-9)
         assertTrue(
-            answer.parts.size > 2 && answer.parts.map { it.share } == answer.parts.map { it.share }.sortedDescending(),
+            answer.shares.size > 2 &&
+                answer.shares.map { it.share } == answer.shares.map { it.share }.sortedDescending(),
         )
         val commonest =
             bundle.manifest.golden.pictures[0]
                 .top1Index
-        assertEquals(bundle.manifest.labels[commonest], answer.parts.first().label)
+        assertEquals(bundle.manifest.labels[commonest], answer.shares.first().label)
         assertArrayEquals(whole.bytes, model.state.picture!!.bytes)
     }
 

@@ -1,4 +1,4 @@
-package mobilesdk.demo.bundle
+package mobilesdk.demo.json
 
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertThrows

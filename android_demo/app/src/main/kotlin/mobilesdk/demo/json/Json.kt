@@ -1,4 +1,4 @@
-package mobilesdk.demo.bundle
+package mobilesdk.demo.json
 
 /** A JSON value as it was written: numbers keep their text, so that `1`, `1.0` and `"1"` stay apart. */
 sealed interface Json

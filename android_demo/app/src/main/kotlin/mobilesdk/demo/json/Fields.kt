@@ -1,6 +1,15 @@
-package mobilesdk.demo.bundle
+package mobilesdk.demo.json
 
-/** The fields of one JSON object, each asked for once: what is missing, of another type or left over is refused. */
+/** A field that is missing, unknown, or of another type or range than it must be. */
+class FieldException(
+    message: String,
+) : Exception(message)
+
+/**
+ * The fields of one JSON object. A reader takes each of them once and then calls [end].
+ *
+ * Every function throws [FieldException].
+ */
 internal class Fields(
     json: Json,
     private val path: String,
@@ -8,6 +17,11 @@ internal class Fields(
     private val left = LinkedHashMap((json as? JsonObject ?: wrong(path, "an object")).fields)
 
     fun has(name: String): Boolean = name in left
+
+    /** Takes a field away where it is null: of an optional field that says the same as leaving it out. */
+    fun dropNull(name: String) {
+        if (left[name] == JsonNull) left.remove(name)
+    }
 
     fun take(name: String): Json = left.remove(name) ?: wrong(of(name), "a value")
 
@@ -66,7 +80,7 @@ internal class Fields(
         return fields.mapValues { (key, value) -> read(value, "${of(name)}.$key") }
     }
 
-    /** Refuses what nobody has asked for. */
+    /** Refuses a field that nobody has taken. */
     fun end() {
         left.keys.firstOrNull()?.let { wrong(of(it), "no such field") }
     }
@@ -108,6 +122,6 @@ internal class Fields(
         private fun wrong(
             path: String,
             expected: String,
-        ): Nothing = refuse("fields", "expected $expected at '$path', found another")
+        ): Nothing = throw FieldException("expected $expected at '$path', found another")
     }
 }

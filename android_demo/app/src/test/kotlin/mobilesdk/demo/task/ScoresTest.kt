@@ -1,4 +1,4 @@
-package mobilesdk.demo.model
+package mobilesdk.demo.task
 
 import mobilesdk.demo.Fixtures
 import org.junit.Assert.assertArrayEquals
@@ -31,9 +31,14 @@ class ScoresTest {
     @Test
     fun `the best come first, and of equal ones the lower index`() {
         val scores = FloatArray(int8.labels.size) { 0f }.also { it[3] = 9f }
-        val found = predictions(scores, int8, 3)
+        val found = int8.task.answer(scores, 3).shares
         assertEquals(listOf(3, 0, 1).map(int8.labels::get), found.map { it.label })
-        assertEquals(int8.labels.size, predictions(scores, int8, 99).size)
+        assertEquals(
+            int8.labels.size,
+            int8.task
+                .answer(scores, 99)
+                .shares.size,
+        )
     }
 
     @Test

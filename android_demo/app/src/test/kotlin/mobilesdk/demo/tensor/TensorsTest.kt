@@ -1,9 +1,9 @@
-package mobilesdk.demo.model
+package mobilesdk.demo.tensor
 
 import mobilesdk.demo.Fixtures
-import mobilesdk.demo.bundle.InputType
-import mobilesdk.demo.bundle.Layout
 import mobilesdk.demo.picture.Rgb
+import mobilesdk.demo.tensor.InputType
+import mobilesdk.demo.tensor.Layout
 import org.junit.Assert.assertArrayEquals
 import org.junit.Test
 

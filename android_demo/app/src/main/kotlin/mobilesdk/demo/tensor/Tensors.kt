@@ -1,17 +1,12 @@
-package mobilesdk.demo.model
+package mobilesdk.demo.tensor
 
-import mobilesdk.demo.bundle.InputSpec
-import mobilesdk.demo.bundle.InputType
-import mobilesdk.demo.bundle.Layout
-import mobilesdk.demo.bundle.OutputSpec
-import mobilesdk.demo.bundle.OutputType
 import mobilesdk.demo.picture.Rgb
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
 private const val BYTE = 0xFF
 
-/** What the input tensor holds for a picture, little-endian; of type "image" the picture's own bytes. */
+/** Returns the bytes of the input tensor for a picture, little-endian; of type "image" the picture's own bytes. */
 fun inputBytes(
     picture: Rgb,
     input: InputSpec,
@@ -31,7 +26,7 @@ fun inputBytes(
     return tensor.array()
 }
 
-/** The numbers in an output tensor's bytes, little-endian, in its own unit. */
+/** Reads the numbers in an output tensor's bytes, little-endian, in its own unit. */
 fun readOutput(
     bytes: ByteArray,
     output: OutputSpec,

@@ -1,11 +1,11 @@
-package mobilesdk.demo.model
+package mobilesdk.demo.task
 
-/** What every pixel of the net's picture shows: [labels] holds a label's index a byte, row by row, [side] a row. */
+/** The label of every pixel of the net's picture: [labels] holds its index in a byte, row by row, [side] a row. */
 class Mask(
     val side: Int,
     val labels: ByteArray,
 ) {
-    /** How many pixels show each of the first [count] labels. */
+    /** Counts the pixels that show each of the first [count] labels. */
     fun pixels(count: Int): IntArray {
         val pixels = IntArray(count)
         for (label in labels) pixels[label.toInt() and BYTE]++
@@ -20,7 +20,7 @@ class Mask(
     companion object {
         private const val BYTE = 0xFF
 
-        /** Of scores, a label's beside the next one's for every pixel: the largest wins, of equal ones the lower index. */
+        /** Reads scores, for every pixel one a label: the largest wins, of equal ones the lower index. */
         fun of(
             scores: FloatArray,
             labels: Int,

@@ -1,4 +1,4 @@
-package mobilesdk.demo.benchmark
+package mobilesdk.demo.json
 
 /** JSON of maps, lists, texts, finite numbers, truth values and nulls. */
 fun jsonText(value: Any?): String =

@@ -1,13 +1,12 @@
-package mobilesdk.demo.model
+package mobilesdk.demo.task
 
 import mobilesdk.demo.Fixtures
-import mobilesdk.demo.bundle.DetectionSpec
-import mobilesdk.demo.bundle.JsonArray
-import mobilesdk.demo.bundle.JsonObject
-import mobilesdk.demo.bundle.Task
 import mobilesdk.demo.items
+import mobilesdk.demo.json.JsonArray
+import mobilesdk.demo.json.JsonObject
 import mobilesdk.demo.number
 import mobilesdk.demo.numbers
+import mobilesdk.demo.task.DetectionSpec
 import mobilesdk.demo.text
 import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
@@ -18,7 +17,11 @@ import java.nio.ByteOrder
 
 class DetectionsTest {
     private fun rule(json: JsonObject) =
-        DetectionSpec(json.number("least_score_share"), json.number("overlap_share"), json.number("most").toInt())
+        DetectionSpec(
+            json.number("score_threshold"),
+            json.number("iou_threshold"),
+            json.number("max_detections").toInt(),
+        )
 
     private fun output(name: String): FloatArray {
         val bytes = Fixtures.folder.resolve("detections/$name").readBytes()
@@ -45,7 +48,8 @@ class DetectionsTest {
         }
         assertTrue(cases.count { it.items("expected").isEmpty() } > 5)
         assertTrue(
-            cases.count { it.items("expected").size == rule(it.fields.getValue("rule") as JsonObject).most } > 20,
+            cases.count { it.items("expected").size == rule(it.fields.getValue("rule") as JsonObject).maxDetections } >
+                20,
         )
     }
 
@@ -71,14 +75,20 @@ class DetectionsTest {
         val bundle = Fixtures.detector()
         val manifest = bundle.manifest
         val output = bundle.goldenOutput(0)
-        val rule = (manifest.task as Task.Detection).rule
+        val rule = (manifest.task as Detection).rule
         val boxes = detect(output, manifest.labels.size, rule, manifest.image.sizePx)
-        val found = (answer(output, manifest, 1) as Answer.Detected).found
-        assertEquals(boxes.map { manifest.labels[it.labelIndex] to it.score }, found.map { it.label to it.share })
+        val found = manifest.task.answer(output, 1).found
+        assertEquals(
+            boxes.map { manifest.labels[it.labelIndex] to it.score },
+            found.map {
+                it.what.label to
+                    it.what.share
+            },
+        )
         for ((one, other) in boxes.zip(found)) {
             val expected = sides(one.box).map { it / manifest.image.sizePx }.toDoubleArray()
             assertArrayEquals(expected, sides(other.area), 0.0)
         }
-        assertEquals(manifest.golden.pictures[0].top1Index, winner(output, manifest))
+        assertEquals(manifest.golden.pictures[0].top1Index, manifest.task.winner(output))
     }
 }

@@ -1,4 +1,4 @@
-package mobilesdk.demo.model
+package mobilesdk.demo.task
 
 import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals

@@ -1,0 +1,42 @@
+package mobilesdk.demo.bundle
+
+import mobilesdk.demo.json.Fields
+import mobilesdk.demo.task.Task
+
+/** Reads the fields that one schema of `bundle.json` has and others do not. Every function throws FieldException. */
+internal interface Schema {
+    val number: Int
+
+    /** Reads the picture that the model takes and the tensors that go in and come out. */
+    fun readTensors(fields: Fields): Tensors
+
+    /** Reads the kinds of processors that the model file can run on. */
+    fun readProcessors(fields: Fields): List<String>
+
+    /** Checks the record of quantization and quality, which only people read. */
+    fun checkRecord(
+        fields: Fields,
+        task: Task,
+    )
+}
+
+/** Every schema that this app reads, the newest last. */
+internal val SCHEMAS = listOf(Schema1, Schema2)
+
+private val SHARE = 0.0..1.0
+
+/** Checks the two results of a record, each a share, called [value], of a [count] of pictures, or null. */
+internal fun checkResults(
+    fields: Fields,
+    value: String,
+    count: String,
+) {
+    for (name in listOf("float32", "int8_reference")) {
+        fields.insideOrNull(name)?.run {
+            number(value, SHARE)
+            whole(count, 1L..Int.MAX_VALUE)
+            end()
+        }
+    }
+    fields.end()
+}

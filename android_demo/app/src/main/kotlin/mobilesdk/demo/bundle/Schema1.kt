@@ -1,0 +1,38 @@
+package mobilesdk.demo.bundle
+
+import mobilesdk.demo.json.Fields
+import mobilesdk.demo.task.Task
+
+private val WEIGHTS = arrayOf("int8 per channel", "float32", "int8 per channel, kept layers float32")
+private val ACTIVATIONS = arrayOf("int8 per tensor", "float32", "int8 per tensor, kept layers float32")
+
+/** The first schema: one picture, and words for the bits. */
+internal object Schema1 : Schema {
+    override val number = 1
+
+    override fun readTensors(fields: Fields): Tensors {
+        checkResize(fields)
+        val picture = fields.inside("image")
+        val image = readImage(picture)
+        picture.end()
+        val tensors = fields.inside("interface")
+        val (input, output) = readInput(tensors.inside("input")) to readOutput(tensors.inside("output"))
+        tensors.end()
+        return Tensors(image, input, output)
+    }
+
+    override fun readProcessors(fields: Fields): List<String> = listOf("cpu")
+
+    override fun checkRecord(
+        fields: Fields,
+        task: Task,
+    ) {
+        checkResults(fields.inside("accuracy"), value = "share", count = "pictures")
+        fields.inside("quantization").run {
+            checkMethod(this)
+            choice("weights", *WEIGHTS)
+            choice("activations", *ACTIVATIONS)
+            end()
+        }
+    }
+}

@@ -1,0 +1,61 @@
+package mobilesdk.demo.bundle
+
+import mobilesdk.demo.json.FieldException
+import mobilesdk.demo.json.Fields
+import mobilesdk.demo.task.Task
+
+private val PROCESSOR = Regex("[a-z][a-z0-9_]{0,31}")
+private val BITS = 1L..32L
+
+/** The second schema: lists of inputs and outputs, though one of each is all that is taken, and bits a layer. */
+internal object Schema2 : Schema {
+    override val number = 2
+
+    override fun readTensors(fields: Fields): Tensors {
+        val picture = onlyPicture(fields)
+        checkResize(picture)
+        val image = readImage(picture)
+        val input = readInput(picture.inside("tensor"))
+        picture.end()
+        return Tensors(image, input, readOutput(onlyOutput(fields)))
+    }
+
+    override fun readProcessors(fields: Fields): List<String> =
+        fields.list("processors", 1..Int.MAX_VALUE) { json, path -> Fields.text(json, path, PROCESSOR) }
+
+    override fun checkRecord(
+        fields: Fields,
+        task: Task,
+    ) {
+        fields.inside("quality").run {
+            choice("measure", task.measure)
+            checkResults(this, value = "value", count = "images")
+        }
+        fields.inside("quantization").run {
+            checkMethod(this)
+            val layers = listOf("weight_bits", "activation_bits").map { checkBits(this, it) }
+            if (layers.toSet().size > 1) throw FieldException("expected bits of the same layers, found others")
+            end()
+        }
+    }
+
+    /** Reads the kind of an input first: the other fields of one that is no picture are unknown here. */
+    private fun onlyPicture(fields: Fields): Fields {
+        val inputs = fields.list("inputs", read = ::Fields)
+        val kinds = inputs.map { it.text("kind") }
+        if (kinds != listOf("image")) {
+            throw FieldException("expected one image as input, found ${kinds.joinToString(" and ").ifEmpty { "none" }}")
+        }
+        return inputs.single()
+    }
+
+    private fun onlyOutput(fields: Fields): Fields {
+        val outputs = fields.list("outputs", read = ::Fields)
+        return outputs.singleOrNull() ?: throw FieldException("expected one output, found ${outputs.size}")
+    }
+
+    private fun checkBits(
+        fields: Fields,
+        name: String,
+    ): Set<String> = fields.map(name) { json, path -> Fields.whole(json, path, BITS) }.keys
+}

@@ -1,0 +1,31 @@
+package mobilesdk.demo.task
+
+/**
+ * What a screen shows of an output: labels with their shares, the surest first, and where they are in the picture.
+ *
+ * [found] and [mask] are drawn over the picture; an output that says nothing of places has neither.
+ */
+data class Answer(
+    val shares: List<LabelShare>,
+    val found: List<Found> = emptyList(),
+    val mask: Mask? = null,
+) {
+    /** Whether the labels have places, and so a colour each in the picture. */
+    val isPlaced: Boolean get() = found.isNotEmpty() || mask != null
+
+    /** The labels that are read out: all that have places, and else the surest alone. */
+    val spoken: List<LabelShare> get() = if (isPlaced) shares else shares.take(1)
+}
+
+/** A label with its share, 0..1: of the probability, or of the picture's pixels. */
+data class LabelShare(
+    val labelIndex: Int,
+    val label: String,
+    val share: Double,
+)
+
+/** A thing that was found; the sides of [area] are shares of the picture's width and height, 0..1. */
+data class Found(
+    val what: LabelShare,
+    val area: Box,
+)

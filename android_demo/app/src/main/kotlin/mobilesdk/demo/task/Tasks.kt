@@ -1,0 +1,32 @@
+package mobilesdk.demo.task
+
+import mobilesdk.demo.json.FieldException
+import mobilesdk.demo.json.Fields
+
+/** Makes a task of a contract and of the manifest's fields, which are spelled as the schema of that number has them. */
+internal typealias TaskReader = (contract: TaskContract, fields: Fields, schema: Int) -> Task
+
+/** Every task by its name in a manifest. */
+internal val TASKS: Map<String, TaskReader> =
+    mapOf(
+        "classification" to { contract, _, _ -> Classification(contract) },
+        "detection" to { contract, fields, schema -> Detection(contract, readDetectionSpec(fields, schema)) },
+        "segmentation" to { contract, _, _ -> Segmentation(contract) },
+    )
+
+/** Fields that one task alone has; of another task they may be null. */
+private val OWN_FIELDS = listOf(DETECTION_FIELD)
+
+/** Reads a manifest's task with the fields that belong to it. Throws [FieldException]. */
+internal fun readTask(
+    contract: TaskContract,
+    fields: Fields,
+    schema: Int,
+): Task {
+    OWN_FIELDS.forEach(fields::dropNull)
+    val task = TASKS.getValue(fields.choice("task", *TASKS.keys.toTypedArray()))(contract, fields, schema)
+    if (contract.labels.size !in task.labelCounts) {
+        throw FieldException("expected ${task.labelCounts} labels for this task, found ${contract.labels.size}")
+    }
+    return task
+}

@@ -1,0 +1,41 @@
+package mobilesdk.demo.tensor
+
+enum class InputType(
+    val bytes: Int,
+) {
+    UINT8(1),
+    INT8(1),
+    FLOAT32(Float.SIZE_BYTES),
+    IMAGE(1),
+}
+
+enum class Layout { NHWC, NCHW, NC }
+
+/** The tensor that takes the picture. It holds `byte + byteOffset` for each RGB byte, in [layout]. */
+data class InputSpec(
+    val name: String,
+    val type: InputType,
+    val shape: List<Int>,
+    val layout: Layout,
+    val byteOffset: Int,
+) {
+    val byteCount: Long get() = shape.fold(type.bytes.toLong(), Long::times)
+}
+
+enum class OutputType(
+    val bytes: Int,
+) {
+    INT8(1),
+    FLOAT32(Float.SIZE_BYTES),
+}
+
+/** The tensor that comes out. An int8 code stands for `scale * (code - zeroPoint)`; of float32 both are null. */
+data class OutputSpec(
+    val name: String,
+    val type: OutputType,
+    val shape: List<Int>,
+    val scale: Double?,
+    val zeroPoint: Int?,
+) {
+    val byteCount: Long get() = shape.fold(type.bytes.toLong(), Long::times)
+}
