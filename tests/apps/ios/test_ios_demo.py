@@ -81,7 +81,7 @@ def test_the_sources_are_in_swifts_format(swift: SwiftToolchain) -> None:
 
 @pytest.mark.slow
 def test_the_app_compiles_against_the_stubs_of_apples_frameworks(swift: SwiftToolchain, modules: Path) -> None:
-    app = [f"{PACKAGE}/App/{path.name}" for path in app_sources()]
+    app = [f"{PACKAGE}/{path.relative_to(DEMO)}" for path in app_sources()]
     done = swift.run(*CHECK, *app, folders={PACKAGE: DEMO, BUILD: modules})
     assert (done.returncode, done.stdout) == (0, "")
 
@@ -169,7 +169,7 @@ def test_only_the_engine_computes_and_it_is_no_part_of_the_main_thread() -> None
     for source in app_sources():
         calls = re.findall(r"\.output\(for:|Preprocess\.|ModelBundle\.open", code_of(source))
         assert not calls, f"{source.name} computes: {calls}"
-    engine = (CORE / "Sources" / CORE.name / "Engine.swift").read_text(encoding="utf-8")
+    engine = (CORE / "Sources" / CORE.name / "Screen/Engine.swift").read_text(encoding="utf-8")
     assert "public actor Engine" in engine and "MainActor" not in engine
 
 
@@ -198,7 +198,7 @@ def test_without_root_the_toolchain_says_why_it_is_not_made(monkeypatch: pytest.
 
 
 def app_sources() -> list[Path]:
-    return sorted((DEMO / "App").glob("*.swift"))
+    return sorted((DEMO / "App").rglob("*.swift"))
 
 
 def code_of(source: Path) -> str:

@@ -15,7 +15,7 @@ import Testing
       }
     }
     #expect(cases.filter { $0.expected.isEmpty }.count > 5)
-    #expect(cases.filter { $0.expected.count == $0.rule.most }.count > 20)
+    #expect(cases.filter { $0.expected.count == $0.rule.maxDetections }.count > 20)
   }
 
   @Test func theSurestLabelIsThatOfTheLargestShare() {
@@ -53,7 +53,7 @@ private struct DetectionCase {
   let labels: Int
   let rule: DetectionSpec
   let sizePx: Int
-  let expected: [Detection]
+  let expected: [DetectedBox]
 
   init(_ json: JSONValue) throws {
     name = try json.field("name").string
@@ -63,12 +63,13 @@ private struct DetectionCase {
     labels = Int(try json.field("labels").double)
     let numbers = try json.field("rule")
     rule = DetectionSpec(
-      leastScoreShare: try numbers.field("least_score_share").double,
-      overlapShare: try numbers.field("overlap_share").double, most: Int(try numbers.field("most").double))
+      scoreThreshold: try numbers.field("score_threshold").double,
+      iouThreshold: try numbers.field("iou_threshold").double,
+      maxDetections: Int(try numbers.field("max_detections").double))
     sizePx = Int(try json.field("size_px").double)
     expected = try json.field("expected").items.map { each in
       let sides = try each.field("box_px").items.map { try $0.double }
-      return Detection(
+      return DetectedBox(
         labelIndex: Int(try each.field("label_index").double), score: try each.field("score").double,
         box: Box(left: sides[0], top: sides[1], right: sides[2], bottom: sides[3]))
     }

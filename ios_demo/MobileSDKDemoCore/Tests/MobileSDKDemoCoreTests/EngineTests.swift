@@ -7,9 +7,9 @@ import Testing
   @Test func aPictureIsRecognizedWithItsLatency() async throws {
     let bundle = try Fixtures.bundle(.execuTorch)
     let found = try await engine().recognize(bundle.goldenPicture(0), with: bundle, on: .all, count: 3)
-    guard case .classified(let best) = found.answer else { throw WrongTask() }
-    #expect(best.count == 3)
-    #expect(best.first?.index == bundle.manifest.golden.pictures[0].top1Index)
+    let best = found.answer.shares
+    #expect(best.count == 3 && !found.answer.isPlaced)
+    #expect(best.first?.labelIndex == bundle.manifest.golden.pictures[0].top1Index)
     #expect(found.picture.width == bundle.manifest.image.sizePx)
     #expect(found.latencyMs == 2 && found.computesOn == "fake")
   }
@@ -17,9 +17,10 @@ import Testing
   @Test func aDetectorShowsTheWholePictureWithWhatIsWhereInIt() async throws {
     let bundle = try Fixtures.detector(.coreML)
     let found = try await engine().recognize(bundle.goldenPicture(0), with: bundle, on: .all, count: 3)
-    guard case .detected(let things) = found.answer else { throw WrongTask() }
-    #expect(!things.isEmpty && things.map(\.share) == things.map(\.share).sorted(by: >))
-    #expect(things.map(\.rank) == Array(things.indices))
+    let things = found.answer.found
+    #expect(!things.isEmpty && things.map(\.what) == found.answer.shares)
+    #expect(things.map(\.what.share) == things.map(\.what.share).sorted(by: >))
+    #expect(things.map(\.what.rank) == Array(things.indices))
     for thing in things {
       let sides = [thing.area.left, thing.area.top, thing.area.right, thing.area.bottom]
       #expect(sides.allSatisfy { (0...1).contains($0) } && thing.area.width > 0 && thing.area.height > 0)
@@ -33,7 +34,7 @@ import Testing
     let bundle = try ModelBundle.open(folder, decode: PNG.decode)
     let engine = Engine(decode: PNG.decode, load: { bundle, _ in Self.model(of: bundle, Clock()) })
     let found = try await engine.recognize(bundle.goldenPicture(0), with: bundle, on: .all, count: 3)
-    guard case .segmented(let mask, let parts) = found.answer else { throw WrongTask() }
+    let (mask, parts) = (try #require(found.answer.mask), found.answer.shares)
     #expect(try Data(mask.labels) == bundle.golden(0, "mask.bin"))
     #expect(parts.count > 2 && parts.map(\.share) == parts.map(\.share).sorted(by: >))
     #expect(abs(parts.map(\.share).reduce(0, +) - 1) < 1e-9)
@@ -191,9 +192,6 @@ private struct Answers: ModelRunner {
     return ModelOutput(bytes: try bundle.goldenOutput(try #require(index)), as: bundle.manifest.output)
   }
 }
-
-/// An answer of another task than the test is about.
-struct WrongTask: Error {}
 
 /// Time that passes only when it is told to.
 final class Clock: @unchecked Sendable {

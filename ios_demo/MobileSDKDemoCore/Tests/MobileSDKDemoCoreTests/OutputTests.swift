@@ -7,14 +7,18 @@ import Testing
   private let codes = OutputSpec(name: "scores", type: .int8, shape: [1, 4], scale: 0.5, zeroPoint: -3)
   private let floats = OutputSpec(name: "scores", type: .float32, shape: [1, 4], scale: nil, zeroPoint: nil)
 
+  private var classification: Classification {
+    Classification(TaskContract(labels: ["a", "b", "c", "d"], sizePx: 8, output: floats))
+  }
+
   @Test func theGoldenOutputsHaveTheirWinners() throws {
     for folder in Fixtures.everyBundle {
       let bundle = try ModelBundle.open(folder, decode: PNG.decode)
       for (index, expected) in bundle.manifest.golden.pictures.enumerated() {
         let output = ModelOutput(bytes: try bundle.goldenOutput(index), as: bundle.manifest.output)
-        #expect(output.winner(of: bundle.manifest) == expected.top1Index)
-        guard case .classified(let best) = Answer(output, of: bundle.manifest, count: 1) else { continue }
-        #expect(best.first?.index == expected.top1Index)
+        #expect(bundle.manifest.task.winner(of: output) == expected.top1Index)
+        guard bundle.manifest.task is Classification else { continue }
+        #expect(bundle.manifest.task.answer(to: output, count: 1).shares.first?.labelIndex == expected.top1Index)
       }
     }
   }
@@ -27,16 +31,17 @@ import Testing
 
   @Test func sharesAreASoftmax() {
     let scores = ModelOutput(raw: [1000, 1000 + log(3.0), 990, 1000], as: floats)
-    let top = scores.top(3, of: ["a", "b", "c", "d"])
+    let top = classification.answer(to: scores, count: 3).shares
     #expect(top.map(\.label) == ["b", "a", "d"])
     #expect(abs(top[0].share - 3 * top[1].share) < 1e-9)
-    #expect(abs(scores.top(4, of: ["a", "b", "c", "d"]).reduce(0) { $0 + $1.share } - 1) < 1e-12)
+    #expect(abs(classification.answer(to: scores, count: 4).shares.reduce(0) { $0 + $1.share } - 1) < 1e-12)
   }
 
   @Test func tiesGoToTheFirstAndNoNumberWins() {
-    #expect(ModelOutput(raw: [1, 2, 2, 0], as: floats).winner == 1)
-    #expect(ModelOutput(raw: [1, .nan, 2, 0], as: floats).winner == nil)
-    #expect(ModelOutput(raw: [1, .nan, 2, 0], as: floats).top(3, of: ["a", "b", "c", "d"]).isEmpty)
+    #expect(classification.winner(of: ModelOutput(raw: [1, 2, 2, 0], as: floats)) == 1)
+    let none = ModelOutput(raw: [1, .nan, 2, 0], as: floats)
+    #expect(classification.winner(of: none) == nil)
+    #expect(classification.answer(to: none, count: 3).shares.isEmpty)
   }
 
   @Test func inputsFollowTypeAndLayout() {

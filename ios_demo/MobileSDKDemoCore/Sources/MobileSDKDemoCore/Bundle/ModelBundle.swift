@@ -19,6 +19,10 @@ public struct ModelBundle: Equatable, Sendable {
     }
   }
 
+  public static func == (one: ModelBundle, other: ModelBundle) -> Bool {
+    one.folder == other.folder && one.manifest.seal == other.manifest.seal
+  }
+
   public var name: String { folder.lastPathComponent }
 
   /// The model file; a folder for Core ML.

@@ -15,6 +15,7 @@ public struct GoldenReplay: Equatable, Sendable {
 
   /// Runs every golden picture, given as the RGB that the model takes.
   static func run(_ bundle: ModelBundle, pictures: [RGBPicture], on runner: any ModelRunner) throws -> GoldenReplay {
+    let task = bundle.manifest.task
     var winners = 0
     var largest = 0.0
     for (index, picture) in pictures.enumerated() {
@@ -25,7 +26,7 @@ public struct GoldenReplay: Equatable, Sendable {
           "expected an output of \(expected.raw.count) numbers, found \(found.raw.count)",
           hint: "export the bundle again")
       }
-      if found.winner(of: bundle.manifest) == expected.winner(of: bundle.manifest) { winners += 1 }
+      if task.winner(of: found) == task.winner(of: expected) { winners += 1 }
       for (one, other) in zip(found.raw, expected.raw) {
         let difference = abs(one - other)
         largest = difference.isNaN ? .infinity : max(largest, difference)

@@ -1,6 +1,13 @@
 import Foundation
 
-/// The fields of one JSON object, each asked for once: what is missing, of another type or left over is refused.
+/// A field that is missing, unknown, or of another type or range than it must be.
+struct FieldError: Error {
+  let message: String
+}
+
+/// The fields of one JSON object. A reader takes each of them once and then calls `end`.
+///
+/// Every function throws `FieldError`.
 struct Fields {
   private let path: String
   private var left: [String: JSONValue]
@@ -11,6 +18,11 @@ struct Fields {
   }
 
   func has(_ name: String) -> Bool { left[name] != nil }
+
+  /// Takes a field away where it is null: of an optional field that says the same as leaving it out.
+  mutating func dropNull(_ name: String) {
+    if left[name] == .null { left[name] = nil }
+  }
 
   mutating func take(_ name: String) throws -> JSONValue {
     guard let value = left.removeValue(forKey: name) else { throw Self.refusal(of(name), "a value") }
@@ -78,7 +90,7 @@ struct Fields {
       uniqueKeysWithValues: try fields.map { ($0.key, try item($0.value, "\(of(name)).\($0.key)")) })
   }
 
-  /// Refuses what nobody has asked for.
+  /// Refuses a field that nobody has taken.
   func end() throws {
     if let name = left.keys.min() { throw Self.refusal(of(name), "no such field") }
   }
@@ -113,7 +125,7 @@ struct Fields {
 
   private func of(_ name: String) -> String { path.isEmpty ? name : "\(path).\(name)" }
 
-  private static func refusal(_ path: String, _ expected: String) -> BundleRefusal {
-    BundleRefusal(.fields, "expected \(expected) at '\(path)', found another")
+  private static func refusal(_ path: String, _ expected: String) -> FieldError {
+    FieldError(message: "expected \(expected) at '\(path)', found another")
   }
 }

@@ -69,37 +69,26 @@ private struct RecognitionSection: View {
   var body: some View {
     Section("Prediction") {
       AnswerPicture(recognition: recognition)
-      switch recognition.answer {
-      case .classified(let best):
-        ForEach(best) { each in ShareRow(label: each.label, share: each.share, color: nil) }
-      case .segmented(_, let parts):
-        ForEach(parts) { each in
-          ShareRow(label: each.label, share: each.share, color: LabelColor(labelIndex: each.labelIndex))
-        }
-      case .detected(let found):
-        if found.isEmpty { Text("Nothing found") }
-        ForEach(found) { each in
-          ShareRow(label: each.label, share: each.share, color: LabelColor(labelIndex: each.labelIndex))
-        }
-      }
+      let answer = recognition.answer
+      if answer.shares.isEmpty { Text("Nothing found") }
+      ForEach(answer.shares) { each in ShareRow(share: each, isColored: answer.isPlaced) }
       LabeledContent("Latency", value: "\(recognition.latencyMs.formatted(.number.precision(.fractionLength(2)))) ms")
       LabeledContent("Ran on", value: recognition.computesOn)
     }
   }
 }
 
-/// A label with its share, and with the colour that it has in the picture.
+/// A label with its share, and with the colour that it has in the picture, where it has a place there.
 private struct ShareRow: View {
-  let label: String
-  let share: Double
-  let color: LabelColor?
+  let share: LabelShare
+  let isColored: Bool
 
   var body: some View {
     HStack {
-      if let color { Circle().fill(Color(color)).frame(width: 12, height: 12) }
-      Text(label)
+      if isColored { Circle().fill(Color(LabelColor(labelIndex: share.labelIndex))).frame(width: 12, height: 12) }
+      Text(share.label)
       Spacer()
-      Text(share, format: .percent.precision(.fractionLength(1)))
+      Text(share.share, format: .percent.precision(.fractionLength(1)))
     }
     .accessibilityElement(children: .combine)
   }

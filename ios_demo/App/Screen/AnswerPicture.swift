@@ -2,7 +2,7 @@ import MobileSDKDemoCore
 import SwiftUI
 import UIKit
 
-/// What the model read of a picture, and over it what it found where.
+/// The picture as the model read it, and over it the places that it found.
 struct AnswerPicture: View {
   let recognition: Recognition
 
@@ -13,13 +13,10 @@ struct AnswerPicture: View {
         .scaledToFit()
         .overlay {
           GeometryReader { geometry in
-            switch recognition.answer {
-            case .classified: Spacer()
-            case .segmented(let mask, _):
-              if let image = PictureImage.image(of: mask) { Image(uiImage: image).resizable() }
-            case .detected(let found):
-              ForEach(found.reversed()) { thing in FoundBox(thing: thing, size: geometry.size) }
+            if let mask = recognition.answer.mask, let image = PictureImage.image(of: mask) {
+              Image(uiImage: image).resizable()
             }
+            ForEach(recognition.answer.found.reversed()) { thing in FoundBox(thing: thing, size: geometry.size) }
           }
         }
         .accessibilityElement(children: .combine)
@@ -34,12 +31,12 @@ private struct FoundBox: View {
 
   var body: some View {
     let box = thing.box(width: size.width, height: size.height)
-    let color = LabelColor(labelIndex: thing.labelIndex)
+    let color = LabelColor(labelIndex: thing.what.labelIndex)
     Rectangle()
       .stroke(Color(color), lineWidth: 3)
       .frame(width: box.width, height: box.height)
       .offset(x: box.left, y: box.top)
-    Text("\(thing.label) \(thing.share.formatted(.percent.precision(.fractionLength(0))))")
+    Text("\(thing.what.label) \(thing.what.share.formatted(.percent.precision(.fractionLength(0))))")
       .font(.caption)
       .foregroundStyle(color.isBright ? Color.black : Color.white)
       .padding(2)

@@ -38,7 +38,7 @@ public actor Engine {
     let latencyMs = stopwatch() - start
     return Recognition(
       bundle: bundle.name, picture: Preprocess.shown(decoded, prepared: pixels, for: bundle.manifest.image),
-      answer: Answer(output, of: bundle.manifest, count: count), latencyMs: latencyMs, computesOn: model.computesOn)
+      answer: bundle.manifest.task.answer(to: output, count: count), latencyMs: latencyMs, computesOn: model.computesOn)
   }
 
   /// Measures the bundles; one that does not load or run is in the report with its reason. Stops when it is cancelled.

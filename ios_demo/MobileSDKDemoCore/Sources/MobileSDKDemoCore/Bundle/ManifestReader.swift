@@ -5,13 +5,11 @@ enum ManifestReader {
   static let fileName = "bundle.json"
   static let maximumBytes = 8 << 20
 
-  private static let schema = 1
   private static let seal = "manifest_sha256"
   private static let sealDigits = 64
   private static let sha256 = "[0-9a-f]{64}"
-  private static let anyInteger = Int(Int32.min)...Int(Int32.max)
   private static let count = 0...Int.max
-  private static let innerShare = Double.leastNonzeroMagnitude...(1.0).nextDown
+  private static let knownProcessors: Set = ["cpu", "gpu", "npu"]
 
   /// Throws `BundleRefusal` with the check "manifest", "schema", "seal" or "fields", or "runtime".
   static func read(_ data: Data) throws -> Manifest {
@@ -24,20 +22,27 @@ enum ManifestReader {
     guard case .object(let fields) = content else {
       throw BundleRefusal(.manifest, "expected an object in \(fileName), found another value")
     }
-    try checkSchema(fields["schema_number"])
+    let schema = try schema(fields["schema_number"])
     try checkSeal(data, fields[seal])
-    return try manifest(Fields(content))
+    do {
+      return try manifest(Fields(content), by: schema)
+    } catch let error as FieldError {
+      throw BundleRefusal(.fields, error.message)
+    }
   }
 
-  private static func checkSchema(_ found: JSONValue?) throws {
+  private static func schema(_ found: JSONValue?) throws -> any ManifestSchema {
+    let newest = ManifestSchemas.newest
     guard case .integer(let number) = found, number >= 1 else {
-      throw BundleRefusal(.schema, "expected schema_number \(schema), found \(found?.text.prefix(40) ?? "none")")
-    }
-    guard number == schema else {
       throw BundleRefusal(
-        .schema, "expected schema_number \(schema) or lower, found \(number): a newer SDK wrote this bundle",
+        .schema, "expected schema_number 1 to \(newest), found \(found?.text.prefix(40) ?? "none")")
+    }
+    guard let schema = ManifestSchemas.all.first(where: { $0.number == number }) else {
+      throw BundleRefusal(
+        .schema, "expected schema_number \(newest) or lower, found \(number): a newer SDK wrote this bundle",
         hint: "update this app, or export the bundle again with the older SDK")
     }
+    return schema
   }
 
   /// The seal is the SHA-256 of the file with the seal's own digits read as zeros.
@@ -57,33 +62,32 @@ enum ManifestReader {
     }
   }
 
-  private static func manifest(_ fields: Fields) throws -> Manifest {
+  private static func manifest(_ fields: Fields, by schema: any ManifestSchema) throws -> Manifest {
     var fields = fields
-    _ = try fields.integer("schema_number", in: schema...schema)
-    _ = try fields.choice("resize", of: ["pillow-bilinear"])
-    try checkWhatOnlyPeopleRead(&fields)
+    _ = try fields.take("schema_number")
+    let seal = try fields.string(seal, like: sha256)
+    let labels = try labels(&fields)
+    let tensors = try schema.tensors(&fields)
+    let contract = TaskContract(labels: labels, sizePx: tensors.image.sizePx, output: tensors.output)
+    let task = try ModelTasks.read(contract, &fields, schema: schema.number)
     let name = try fields.string("name", like: "[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
     let runtime = try fields.string("runtime", like: "[a-z][a-z0-9_]{0,31}")
     let model = try fields.string("model", like: "model\\.[a-z]{1,16}")
-    let task = try task(&fields)
-    let labels = try labels(&fields, count: task.labelCounts)
-    let image = try image(fields.inside("image"))
+    let processors = try schema.processors(&fields)
     let precision = try fields.choice("precision", of: ["int8", "float32", "mixed"])
     let golden = try golden(fields.inside("golden"))
     let files = try fields.list("files", count: 1...1000, of: file)
     let versions = try fields.map("versions") { try Fields.string($0, at: $1) }
-    var interface = try fields.inside("interface")
-    let input = try input(interface.inside("input"))
-    let output = try output(interface.inside("output"))
-    try interface.end()
+    try schema.checkRecord(&fields, of: task)
+    try checkWhatOnlyPeopleRead(&fields)
     try fields.end()
     return Manifest(
-      name: name, task: task, labels: labels, image: image, runtime: try known(runtime, model: model),
-      precision: precision, model: model, input: input, output: output, golden: golden, files: files,
-      versions: versions)
+      name: name, task: task, labels: labels, tensors: tensors,
+      runtime: try known(runtime, model: model, processors: processors), precision: precision, model: model,
+      golden: golden, files: files, versions: versions, seal: seal)
   }
 
-  private static func known(_ name: String, model: String) throws -> ModelRuntime {
+  private static func known(_ name: String, model: String, processors: [String]) throws -> ModelRuntime {
     guard let runtime = ModelRuntime(rawValue: name) else {
       let names = ModelRuntime.allCases.map(\.rawValue).joined(separator: " or ")
       throw BundleRefusal(.runtime, "expected \(names), found '\(name)'", hint: "update this app")
@@ -91,30 +95,16 @@ enum ManifestReader {
     guard model == runtime.modelFile else {
       throw BundleRefusal(.runtime, "expected the model '\(runtime.modelFile)', found '\(model)'")
     }
+    guard !knownProcessors.isDisjoint(with: processors) else {
+      let (known, found) = (knownProcessors.sorted().joined(separator: " or "), processors.joined(separator: ", "))
+      throw BundleRefusal(.runtime, "expected one of \(known), found \(found)", hint: "update this app")
+    }
     return runtime
   }
 
-  private static func task(_ fields: inout Fields) throws -> ModelTask {
-    let name = try fields.choice("task", of: ["classification", "detection", "segmentation"])
-    let rule = fields.has("detection") ? try fields.insideOrNil("detection").map(detection) : nil
-    guard (name == "detection") == (rule != nil) else {
-      throw BundleRefusal(.fields, "expected the field 'detection' for the task detection, and only for it")
-    }
-    return rule.map(ModelTask.detection) ?? (name == "segmentation" ? .segmentation : .classification)
-  }
-
-  private static func detection(_ fields: Fields) throws -> DetectionSpec {
-    var fields = fields
-    let spec = DetectionSpec(
-      leastScoreShare: try fields.number("least_score_share", in: innerShare),
-      overlapShare: try fields.number("overlap_share", in: innerShare), most: try fields.integer("most", in: 1...1000))
-    try fields.end()
-    return spec
-  }
-
   /// Unique by their code points, as Python compares them, and not by how they look.
-  private static func labels(_ fields: inout Fields, count: ClosedRange<Int>) throws -> [String] {
-    let labels = try fields.list("labels", count: count) { try Fields.string($0, at: $1) }
+  private static func labels(_ fields: inout Fields) throws -> [String] {
+    let labels = try fields.list("labels", count: 1...Int.max) { try Fields.string($0, at: $1) }
     guard Set(labels.map { Array($0.utf8) }).count == labels.count else {
       throw BundleRefusal(.fields, "expected unique labels, found one twice")
     }
@@ -124,40 +114,6 @@ enum ManifestReader {
 
   private static func isOneLine(_ label: String) -> Bool {
     label.contains { !$0.isWhitespace } && !label.unicodeScalars.contains { $0 == "\n" || $0 == "\r" }
-  }
-
-  private static func image(_ fields: Fields) throws -> ImageSpec {
-    var fields = fields
-    let spec = ImageSpec(
-      sizePx: try fields.integer("size_px", in: 8...4096), fit: try fields.choice("fit"),
-      cropShare: try fields.number("crop_share", in: Double.leastNonzeroMagnitude...1))
-    _ = try fields.list("mean_byte", count: 3...3) { try Fields.number($0, at: $1, in: 0...255) }
-    _ = try fields.list("std_byte", count: 3...3) { try Fields.number($0, at: $1, in: 1...1024) }
-    try fields.end()
-    return spec
-  }
-
-  private static func input(_ fields: Fields) throws -> InputSpec {
-    var fields = fields
-    let spec = InputSpec(
-      name: try fields.string("name"), type: try fields.choice("dtype"), shape: try shape(&fields),
-      layout: try fields.choice("layout"), byteOffset: try fields.integer("byte_offset", in: anyInteger))
-    try fields.end()
-    return spec
-  }
-
-  private static func output(_ fields: Fields) throws -> OutputSpec {
-    var fields = fields
-    let spec = OutputSpec(
-      name: try fields.string("name"), type: try fields.choice("dtype"), shape: try shape(&fields),
-      scale: try fields.numberOrNil("scale"), zeroPoint: try fields.integerOrNil("zero_point", in: anyInteger))
-    _ = try fields.choice("activation", of: ["none"])
-    try fields.end()
-    return spec
-  }
-
-  private static func shape(_ fields: inout Fields) throws -> [Int] {
-    try fields.list("shape") { try Fields.integer($0, at: $1, in: anyInteger) }
   }
 
   private static func golden(_ fields: Fields) throws -> GoldenSpec {
@@ -186,24 +142,10 @@ enum ManifestReader {
     return entry
   }
 
-  /// Fields that the app has no use for are checked all the same: one that is wrong shows damage or another writer.
+  /// Checks fields that the app has no use for all the same: one that is wrong shows damage or another writer.
   private static func checkWhatOnlyPeopleRead(_ fields: inout Fields) throws {
-    for name in ["program_sha256", "graph_sha256", seal] { _ = try fields.string(name, like: sha256) }
+    for name in ["program_sha256", "graph_sha256"] { _ = try fields.string(name, like: sha256) }
     if fields.has("activation_limit_kib") { _ = try fields.integer("activation_limit_kib", in: 1...Int.max) }
-    var quantization = try fields.inside("quantization")
-    let kept = "kept layers float32"
-    _ = try quantization.choice("method", of: ["float32", "calibrated", "qat"])
-    _ = try quantization.choice("weights", of: ["int8 per channel", "float32", "int8 per channel, \(kept)"])
-    _ = try quantization.choice("activations", of: ["int8 per tensor", "float32", "int8 per tensor, \(kept)"])
-    try quantization.end()
-    var accuracy = try fields.inside("accuracy")
-    for name in ["float32", "int8_reference"] {
-      guard var measured = try accuracy.insideOrNil(name) else { continue }
-      _ = try measured.number("share", in: 0...1)
-      _ = try measured.integer("pictures", in: 1...Int.max)
-      try measured.end()
-    }
-    try accuracy.end()
     try checkStructure(fields.inside("structure"))
   }
 
@@ -216,7 +158,7 @@ enum ManifestReader {
     _ = try fields.number("int8_weight_share", in: 0...1)
     _ = try fields.list("not_delegated") { value, path in
       guard case .array(let pair) = value, pair.count == 2 else {
-        throw BundleRefusal(.fields, "expected an operator and a reason at '\(path)', found another")
+        throw FieldError(message: "expected an operator and a reason at '\(path)', found another")
       }
       for text in pair { _ = try Fields.string(text, at: path) }
     }

@@ -22,7 +22,7 @@ enum InterfaceMisfit {
 
   private static func output(_ manifest: Manifest) -> String? {
     let spec = manifest.output
-    if let misfit = shape(manifest) { return misfit }
+    if let misfit = manifest.task.outputMisfit() { return misfit }
     if spec.type == .float32 {
       let isPlain = spec.scale == nil && spec.zeroPoint == nil
       return isPlain ? nil : "expected no scale and zero point of a float32 output, found them"
@@ -39,23 +39,5 @@ enum InterfaceMisfit {
     }
     let codes = Int(Int8.min)...Int(Int8.max)
     return codes.contains(zeroPoint) ? nil : "expected a zero point in \(codes), found \(zeroPoint)"
-  }
-
-  private static func shape(_ manifest: Manifest) -> String? {
-    let (spec, labels) = (manifest.output, manifest.labels.count)
-    switch manifest.task {
-    case .classification:
-      let fits = spec.shape == [1, labels]
-      return fits ? nil : "expected an output [1, \(labels)], one score a label, found \(spec.shape)"
-    case .segmentation:
-      let expected = [1, manifest.image.sizePx, manifest.image.sizePx, labels]
-      return spec.shape == expected ? nil : "expected an output \(expected), found \(spec.shape)"
-    case .detection:
-      let columns = Detections.columns(labels: labels)
-      guard spec.shape.count == 3, spec.shape[0] == 1, spec.shape[1] >= 1, spec.shape[2] == columns else {
-        return "expected an output [1, anchors, \(columns)], found \(spec.shape)"
-      }
-      return spec.type == .float32 ? nil : "expected boxes in float32, found \(spec.type.rawValue)"
-    }
   }
 }

@@ -1,0 +1,67 @@
+import Foundation
+
+/// One golden picture on opening: it gives its input by the recipe, and its expected output says what is expected.
+struct GoldenChecks {
+  private static let maximumPictureBytes = 4 << 20
+
+  let bundle: ModelBundle
+  let index: Int
+  let decode: PictureDecoder
+
+  /// The kinds of files of one golden picture.
+  static func kinds(of task: any ModelTask) -> [String] {
+    ["png", "input.bin", "output.bin"] + (task.goldenFile.map { [$0.kind] } ?? [])
+  }
+
+  func check() throws {
+    let manifest = bundle.manifest
+    try checkSizes(manifest)
+    let expected = manifest.golden.pictures[index]
+    guard try input(manifest) == bundle.goldenInput(index) else {
+      throw refusal("expected golden/\(index).input.bin to be what golden/\(index).png gives, found other bytes")
+    }
+    let output = ModelOutput(bytes: try bundle.goldenOutput(index), as: manifest.output)
+    let winner = manifest.task.winner(of: output)
+    guard winner == expected.top1Index else {
+      let found = winner.map(String.init) ?? "none"
+      throw refusal("expected label \(expected.top1Index) to win in golden/\(index).output.bin, found \(found)")
+    }
+    if let label = expected.labelIndex, label >= manifest.labels.count {
+      throw refusal("expected golden \(index) to have one of the labels, found index \(label)")
+    }
+    if let file = manifest.task.goldenFile {
+      let (written, path) = (try bundle.golden(index, file.kind), "golden/\(index).\(file.kind)")
+      if let misfit = file.misfit(of: written, output: output, path: path) { throw refusal(misfit) }
+    }
+  }
+
+  private func checkSizes(_ manifest: Manifest) throws {
+    let sizes = Self.sizes(manifest)
+    for file in manifest.files {
+      for (kind, range) in sizes where file.path == "golden/\(index).\(kind)" && !range.contains(file.bytes) {
+        let expected = range.lowerBound == range.upperBound ? "\(range.lowerBound)" : "at most \(range.upperBound)"
+        throw refusal("expected \(expected) bytes of \(file.path), found \(file.bytes)")
+      }
+    }
+  }
+
+  /// How many bytes each file of a golden picture may have.
+  private static func sizes(_ manifest: Manifest) -> [String: ClosedRange<Int>] {
+    let (input, output) = (manifest.input.byteCount, manifest.output.byteCount)
+    var sizes = ["png": 0...maximumPictureBytes, "input.bin": input...input, "output.bin": output...output]
+    if let file = manifest.task.goldenFile { sizes[file.kind] = file.sizes }
+    return sizes
+  }
+
+  private func input(_ manifest: Manifest) throws -> Data {
+    let picture: RGBPicture
+    do {
+      picture = try decode(bundle.goldenPicture(index))
+    } catch {
+      throw refusal("expected golden/\(index).png to decode, found: \(error)")
+    }
+    return InputTensor.bytes(of: Preprocess.picture(picture, for: manifest.image), as: manifest.input)
+  }
+
+  private func refusal(_ message: String) -> BundleRefusal { BundleRefusal(.golden, message) }
+}

@@ -1,0 +1,66 @@
+/// `bundle.json`, of whichever schema it is: all that the app knows of a model. No size, label or scale stands anywhere
+/// else.
+public struct Manifest: Sendable {
+  public let name: String
+  public let task: any ModelTask
+  public let labels: [String]
+  let tensors: Tensors
+  public let runtime: ModelRuntime
+  public let precision: String
+  public let model: String
+  public let golden: GoldenSpec
+  public let files: [FileEntry]
+  public let versions: [String: String]
+  /// The SHA-256 of the manifest, which lists that of every other file: equal seals are equal bundles.
+  public let seal: String
+
+  public var image: ImageSpec { tensors.image }
+  public var input: InputSpec { tensors.input }
+  public var output: OutputSpec { tensors.output }
+
+  /// The size of the model, without labels and golden pictures.
+  public var modelBytes: Int {
+    files.filter { $0.path == model || $0.path.hasPrefix(model + "/") }.reduce(0) { $0 + $1.bytes }
+  }
+}
+
+/// The picture that a model takes, the tensor that carries it, and the tensor that comes out.
+struct Tensors: Sendable {
+  let image: ImageSpec
+  let input: InputSpec
+  let output: OutputSpec
+}
+
+/// A runtime by its name. LiteRT's bundles are understood, but this app embeds no LiteRT.
+public enum ModelRuntime: String, CaseIterable, Sendable {
+  case coreML = "coreml"
+  case execuTorch = "executorch"
+  case liteRT = "tflite"
+
+  var modelFile: String {
+    switch self {
+    case .coreML: "model.mlpackage"
+    case .execuTorch: "model.pte"
+    case .liteRT: "model.tflite"
+    }
+  }
+}
+
+/// The golden pictures, and how near a device must come to their expected outputs, in the output's own unit.
+public struct GoldenSpec: Equatable, Sendable {
+  public let tolerance: Double
+  public let pictures: [GoldenPicture]
+}
+
+/// The labels of `golden/<position>.png`: the one that wins, and the true one where it is known.
+public struct GoldenPicture: Equatable, Sendable {
+  public let top1Index: Int
+  public let labelIndex: Int?
+}
+
+/// One file of the bundle; `path` is relative to the folder.
+public struct FileEntry: Equatable, Sendable {
+  public let path: String
+  public let bytes: Int
+  public let sha256: String
+}

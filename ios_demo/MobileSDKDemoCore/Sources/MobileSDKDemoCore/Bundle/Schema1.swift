@@ -1,0 +1,29 @@
+/// The first schema: one picture, and words for the bits.
+struct Schema1: ManifestSchema {
+  private static let kept = "kept layers float32"
+
+  let number = 1
+
+  func tensors(_ fields: inout Fields) throws -> Tensors {
+    try TensorFields.checkResize(&fields)
+    var picture = try fields.inside("image")
+    let image = try TensorFields.image(&picture)
+    try picture.end()
+    var interface = try fields.inside("interface")
+    let input = try TensorFields.input(interface.inside("input"))
+    let output = try TensorFields.output(interface.inside("output"))
+    try interface.end()
+    return Tensors(image: image, input: input, output: output)
+  }
+
+  func processors(_ fields: inout Fields) throws -> [String] { ["cpu"] }
+
+  func checkRecord(_ fields: inout Fields, of task: any ModelTask) throws {
+    try checkResults(fields.inside("accuracy"), value: "share", count: "pictures")
+    var quantization = try fields.inside("quantization")
+    try checkMethod(&quantization)
+    _ = try quantization.choice("weights", of: ["int8 per channel", "float32", "int8 per channel, \(Self.kept)"])
+    _ = try quantization.choice("activations", of: ["int8 per tensor", "float32", "int8 per tensor, \(Self.kept)"])
+    try quantization.end()
+  }
+}

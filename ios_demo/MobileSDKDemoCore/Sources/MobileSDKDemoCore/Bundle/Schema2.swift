@@ -1,0 +1,47 @@
+/// The second schema: lists of inputs and outputs, though one of each is all that is taken, and bits a layer.
+struct Schema2: ManifestSchema {
+  let number = 2
+
+  func tensors(_ fields: inout Fields) throws -> Tensors {
+    var picture = try Self.onlyPicture(&fields)
+    try TensorFields.checkResize(&picture)
+    let image = try TensorFields.image(&picture)
+    let input = try TensorFields.input(picture.inside("tensor"))
+    try picture.end()
+    return Tensors(image: image, input: input, output: try TensorFields.output(Self.onlyOutput(&fields)))
+  }
+
+  func processors(_ fields: inout Fields) throws -> [String] {
+    try fields.list("processors", count: 1...Int.max) { try Fields.string($0, at: $1, like: "[a-z][a-z0-9_]{0,31}") }
+  }
+
+  func checkRecord(_ fields: inout Fields, of task: any ModelTask) throws {
+    var quality = try fields.inside("quality")
+    _ = try quality.choice("measure", of: [task.measure])
+    try checkResults(quality, value: "value", count: "images")
+    var quantization = try fields.inside("quantization")
+    try checkMethod(&quantization)
+    let layers = try ["weight_bits", "activation_bits"].map { name in
+      Set(try quantization.map(name) { try Fields.integer($0, at: $1, in: 1...32) }.keys)
+    }
+    guard layers[0] == layers[1] else { throw FieldError(message: "expected bits of the same layers, found others") }
+    try quantization.end()
+  }
+
+  /// Reads the kind of an input first: the other fields of one that is no picture are unknown here.
+  private static func onlyPicture(_ fields: inout Fields) throws -> Fields {
+    var inputs = try fields.list("inputs") { try Fields($0, at: $1) }
+    let kinds = try inputs.indices.map { try inputs[$0].string("kind") }
+    guard kinds == ["image"] else {
+      let found = kinds.isEmpty ? "none" : kinds.joined(separator: " and ")
+      throw FieldError(message: "expected one image as input, found \(found)")
+    }
+    return inputs[0]
+  }
+
+  private static func onlyOutput(_ fields: inout Fields) throws -> Fields {
+    let outputs = try fields.list("outputs") { try Fields($0, at: $1) }
+    guard outputs.count == 1 else { throw FieldError(message: "expected one output, found \(outputs.count)") }
+    return outputs[0]
+  }
+}

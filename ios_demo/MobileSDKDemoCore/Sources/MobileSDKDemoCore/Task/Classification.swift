@@ -1,0 +1,34 @@
+/// One score a label, of the whole picture.
+public struct Classification: ModelTask {
+  private let contract: TaskContract
+
+  public init(_ contract: TaskContract) { self.contract = contract }
+
+  public var measure: String { "top-1 accuracy" }
+
+  public var labelCounts: ClosedRange<Int> { 2...Int.max }
+
+  public var goldenFile: (any GoldenFile)? { nil }
+
+  public func outputMisfit() -> String? {
+    let (shape, expected) = (contract.output.shape, [1, contract.labels.count])
+    return shape == expected ? nil : "expected one score a label, \(expected), found \(shape)"
+  }
+
+  /// Of equal scores the first wins.
+  public func winner(of output: ModelOutput) -> Int? {
+    guard let largest = output.raw.max(), !output.raw.contains(where: \.isNaN) else { return nil }
+    return output.raw.firstIndex(of: largest)
+  }
+
+  /// The most probable labels come first, equal ones in the labels' order.
+  public func answer(to output: ModelOutput, count: Int) -> Answer {
+    guard winner(of: output) != nil else { return Answer(shares: []) }
+    let shares = softmax(output.logits)
+    let order = shares.indices.sorted { (shares[$1], $0) < (shares[$0], $1) }
+    return Answer(
+      shares: order.prefix(count).enumerated().map { rank, index in
+        LabelShare(rank: rank, labelIndex: index, label: contract.labels[index], share: shares[index])
+      })
+  }
+}

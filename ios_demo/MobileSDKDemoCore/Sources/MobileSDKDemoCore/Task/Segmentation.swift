@@ -1,0 +1,59 @@
+import Foundation
+
+/// A score for every label in every pixel.
+public struct Segmentation: ModelTask {
+  private static let maximumMaskLabels = 255  // a mask is bytes, and one of them says in training: no label
+
+  private let contract: TaskContract
+
+  public init(_ contract: TaskContract) { self.contract = contract }
+
+  public var measure: String { "mean IoU" }
+
+  public var labelCounts: ClosedRange<Int> { 2...Self.maximumMaskLabels }
+
+  public var goldenFile: (any GoldenFile)? { GoldenMask(task: self) }
+
+  public func outputMisfit() -> String? {
+    let (shape, expected) = (contract.output.shape, [1, contract.sizePx, contract.sizePx, contract.labels.count])
+    return shape == expected ? nil : "expected an output \(expected), found \(shape)"
+  }
+
+  /// The label that most pixels show wins.
+  public func winner(of output: ModelOutput) -> Int? {
+    output.raw.contains(where: \.isNaN) ? nil : mask(of: output).widestLabel(contract.labels.count)
+  }
+
+  /// Every label that occurs is shown, the largest first.
+  public func answer(to output: ModelOutput, count: Int) -> Answer {
+    let mask = mask(of: output)
+    let pixels = mask.pixels(contract.labels.count)
+    let order = pixels.indices.filter { pixels[$0] > 0 }.sorted { (pixels[$1], $0) < (pixels[$0], $1) }
+    let shares = order.enumerated().map { rank, index in
+      LabelShare(
+        rank: rank, labelIndex: index, label: contract.labels[index],
+        share: Double(pixels[index]) / Double(mask.labels.count))
+    }
+    return Answer(shares: shares, mask: mask)
+  }
+
+  private func mask(of output: ModelOutput) -> Mask {
+    Mask(scores: output.raw, labels: contract.labels.count, side: contract.sizePx)
+  }
+
+  private struct GoldenMask: GoldenFile {
+    let task: Segmentation
+
+    var kind: String { "mask.bin" }
+
+    var sizes: ClosedRange<Int> {
+      let pixels = task.contract.sizePx * task.contract.sizePx
+      return pixels...pixels
+    }
+
+    func misfit(of written: Data, output: ModelOutput, path: String) -> String? {
+      let isEqual = written == Data(task.mask(of: output).labels)
+      return isEqual ? nil : "expected \(path) to be the mask of its output, found another"
+    }
+  }
+}
