@@ -23,6 +23,10 @@ from tests.support.apps.android_app import (
 from tests.support.apps.kotlin_toolchain import KotlinToolchain
 
 CATALOGUE = PROJECT / "gradle/libs.versions.toml"
+PACKAGES = ("json", "picture", "tensor", "task", "bundle", "model", "benchmark", "screen")
+"""The app's packages in the order of the data's way; each imports only those before it."""
+
+TASKS = r"\b(?:Classification|Detection|Segmentation)\b"
 LITERALS_OF_MODELS = (
     r"(?<!SHA-)\b(96|112|128|160|192|224|240|256|260|288|299|300|320|331|384|512)\b",  # sides of pictures
     r"\b0?\.(485|456|406|229|224|225|5)f\b|\b(0\.485|0\.456|0\.406|0\.229|0\.225)\b",  # ImageNet, 0..1
@@ -73,6 +77,22 @@ def test_sources_keep_to_kotlins_style(kotlin: KotlinToolchain, tmp_path: Path) 
     assert kotlin.lint(PROJECT) == []
     (tmp_path / "Bad.kt").write_text("class  Bad{}\n", encoding="utf-8")
     assert any("Bad.kt:1:" in line for line in kotlin.lint(tmp_path))
+
+
+def test_packages_follow_the_datas_way_and_none_is_large() -> None:
+    home = SOURCES / namespace().replace(".", "/")
+    assert sorted(folder.name for folder in home.iterdir()) == sorted(PACKAGES)
+    for package in PACKAGES:
+        files = list((home / package).iterdir())
+        text = "\n".join(file.read_text(encoding="utf-8") for file in files)
+        imported = set(re.findall(rf"^import {re.escape(namespace())}\.([a-z]+)\.", text, re.MULTILINE))
+        assert imported <= set(PACKAGES[: PACKAGES.index(package)]), package
+        assert len(files) <= 12, package
+
+
+def test_only_the_package_of_tasks_asks_which_task_a_model_has() -> None:
+    homes = {path.parent.name for path in SOURCES.rglob("*.kt") if re.search(TASKS, path.read_text(encoding="utf-8"))}
+    assert homes == {"task"}
 
 
 def test_no_size_mean_label_or_scale_stands_in_the_app(demo_fixtures: Path) -> None:

@@ -24,6 +24,7 @@ NOWHERE_SEEN = {  # SwiftUI names that the fetched code does not use; Xcode is t
     *("Scene", "WindowGroup", "Bindable", "LabeledContent", "onOpenURL", "accessibilityElement", "combine"),
     *("UIViewControllerRepresentable", "makeUIViewController", "updateUIViewController", "makeCoordinator"),
 }
+TASKS = r"\b(?:Classification|Detection|Segmentation)\b"
 LITERALS_OF_MODELS = (
     r"\b(?:mean|std|size|sizePx|scale|zeroPoint|cropShare)(?:: \w+ =| =|:) \[?-?\d",
     r"\b(?:96|112|160|192|224|240|256|260|299|300|320|380|512)\b",  # sides of pictures
@@ -146,6 +147,19 @@ def test_the_core_imports_no_framework_of_apples() -> None:
     sources = list((CORE / "Sources").rglob("*.swift"))
     imported = {name for source in sources for name in re.findall(r"^import (\w+)", code_of(source), re.MULTILINE)}
     assert len(sources) > 15 and imported <= {"Foundation", "Dispatch"}
+
+
+def test_only_the_folder_of_tasks_asks_which_task_a_model_has() -> None:
+    sources = [*app_sources(), *(CORE / "Sources").rglob("*.swift")]
+    homes = {source.parent.name for source in sources if re.search(TASKS, code_of(source))}
+    assert homes == {"Task"}
+
+
+def test_no_folder_is_large_and_the_readme_names_each() -> None:
+    sources = [*app_sources(), *(CORE / "Sources").rglob("*.swift"), *(CORE / "Tests").rglob("*.swift")]
+    readme = (DEMO / "README.md").read_text(encoding="utf-8")
+    for folder in {source.parent for source in sources}:
+        assert len(list(folder.iterdir())) <= 12 and f"{folder.name}/" in readme, folder.name
 
 
 def test_no_size_mean_label_or_scale_stands_in_the_app(demo_fixtures: Path) -> None:

@@ -44,6 +44,9 @@ public enum ModelRuntime: String, CaseIterable, Sendable {
     case .liteRT: "model.tflite"
     }
   }
+
+  /// The kinds of processors that it computes on.
+  var processors: [String] { self == .coreML ? ["cpu", "gpu", "npu"] : ["cpu"] }
 }
 
 /// The golden pictures, and how near a device must come to their expected outputs, in the output's own unit.

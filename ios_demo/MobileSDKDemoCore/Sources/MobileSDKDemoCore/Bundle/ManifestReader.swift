@@ -9,7 +9,6 @@ enum ManifestReader {
   private static let sealDigits = 64
   private static let sha256 = "[0-9a-f]{64}"
   private static let count = 0...Int.max
-  private static let knownProcessors: Set = ["cpu", "gpu", "npu"]
 
   /// Throws `BundleRefusal` with the check "manifest", "schema", "seal" or "fields", or "runtime".
   static func read(_ data: Data) throws -> Manifest {
@@ -78,7 +77,7 @@ enum ManifestReader {
     let golden = try golden(fields.inside("golden"))
     let files = try fields.list("files", count: 1...1000, of: file)
     let versions = try fields.map("versions") { try Fields.string($0, at: $1) }
-    try schema.checkRecord(&fields, of: task)
+    try schema.checkRecord(&fields)
     try checkWhatOnlyPeopleRead(&fields)
     try fields.end()
     return Manifest(
@@ -95,9 +94,9 @@ enum ManifestReader {
     guard model == runtime.modelFile else {
       throw BundleRefusal(.runtime, "expected the model '\(runtime.modelFile)', found '\(model)'")
     }
-    guard !knownProcessors.isDisjoint(with: processors) else {
-      let (known, found) = (knownProcessors.sorted().joined(separator: " or "), processors.joined(separator: ", "))
-      throw BundleRefusal(.runtime, "expected one of \(known), found \(found)", hint: "update this app")
+    guard processors.contains(where: runtime.processors.contains) else {
+      let (known, found) = (runtime.processors.joined(separator: " or "), processors.joined(separator: ", "))
+      throw BundleRefusal(.runtime, "expected a model for \(known), found \(found)", hint: "update this app")
     }
     return runtime
   }

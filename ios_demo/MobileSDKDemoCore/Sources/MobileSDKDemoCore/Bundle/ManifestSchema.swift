@@ -9,7 +9,7 @@ protocol ManifestSchema: Sendable {
   func processors(_ fields: inout Fields) throws -> [String]
 
   /// Checks the record of quantization and quality, which only people read.
-  func checkRecord(_ fields: inout Fields, of task: any ModelTask) throws
+  func checkRecord(_ fields: inout Fields) throws
 }
 
 /// The table of schemas.

@@ -18,7 +18,7 @@ struct Schema1: ManifestSchema {
 
   func processors(_ fields: inout Fields) throws -> [String] { ["cpu"] }
 
-  func checkRecord(_ fields: inout Fields, of task: any ModelTask) throws {
+  func checkRecord(_ fields: inout Fields) throws {
     try checkResults(fields.inside("accuracy"), value: "share", count: "pictures")
     var quantization = try fields.inside("quantization")
     try checkMethod(&quantization)

@@ -12,19 +12,18 @@ struct Schema2: ManifestSchema {
   }
 
   func processors(_ fields: inout Fields) throws -> [String] {
-    try fields.list("processors", count: 1...Int.max) { try Fields.string($0, at: $1, like: "[a-z][a-z0-9_]{0,31}") }
+    try fields.list("processors", count: 1...16) { try Fields.string($0, at: $1, like: "[a-z][a-z0-9_]{0,31}") }
   }
 
-  func checkRecord(_ fields: inout Fields, of task: any ModelTask) throws {
+  func checkRecord(_ fields: inout Fields) throws {
     var quality = try fields.inside("quality")
-    _ = try quality.choice("measure", of: [task.measure])
+    _ = try quality.string("measure", like: "(?s:.{1,64})")
     try checkResults(quality, value: "value", count: "images")
     var quantization = try fields.inside("quantization")
     try checkMethod(&quantization)
-    let layers = try ["weight_bits", "activation_bits"].map { name in
-      Set(try quantization.map(name) { try Fields.integer($0, at: $1, in: 1...32) }.keys)
+    for name in ["weight_bits", "activation_bits"] {
+      _ = try quantization.map(name) { try Fields.integer($0, at: $1, in: 1...32) }
     }
-    guard layers[0] == layers[1] else { throw FieldError(message: "expected bits of the same layers, found others") }
     try quantization.end()
   }
 
@@ -33,7 +32,7 @@ struct Schema2: ManifestSchema {
     var inputs = try fields.list("inputs") { try Fields($0, at: $1) }
     let kinds = try inputs.indices.map { try inputs[$0].string("kind") }
     guard kinds == ["image"] else {
-      let found = kinds.isEmpty ? "none" : kinds.joined(separator: " and ")
+      let found = kinds.isEmpty ? "none" : kinds.joined(separator: ", ")
       throw FieldError(message: "expected one image as input, found \(found)")
     }
     return inputs[0]
@@ -41,7 +40,9 @@ struct Schema2: ManifestSchema {
 
   private static func onlyOutput(_ fields: inout Fields) throws -> Fields {
     let outputs = try fields.list("outputs") { try Fields($0, at: $1) }
-    guard outputs.count == 1 else { throw FieldError(message: "expected one output, found \(outputs.count)") }
+    guard outputs.count == 1 else {
+      throw FieldError(message: "expected one output, found \(outputs.isEmpty ? "none" : String(outputs.count))")
+    }
     return outputs[0]
   }
 }

@@ -4,8 +4,6 @@ public struct Classification: ModelTask {
 
   public init(_ contract: TaskContract) { self.contract = contract }
 
-  public var measure: String { "top-1 accuracy" }
-
   public var labelCounts: ClosedRange<Int> { 2...Int.max }
 
   public var goldenFile: (any GoldenFile)? { nil }

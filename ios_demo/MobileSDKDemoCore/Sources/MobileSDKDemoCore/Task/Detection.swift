@@ -5,8 +5,6 @@ public struct Detection: ModelTask {
 
   public init(_ contract: TaskContract, rule: DetectionSpec) { (self.contract, self.rule) = (contract, rule) }
 
-  public var measure: String { "average precision" }
-
   public var labelCounts: ClosedRange<Int> { 1...Int.max }
 
   public var goldenFile: (any GoldenFile)? { GoldenDetections(detect: detections) }

@@ -4,9 +4,6 @@ import Foundation
 ///
 /// There is one type a task, each a row of `ModelTasks.readers`. Nothing outside this folder asks which one it has.
 public protocol ModelTask: Sendable {
-  /// The measure of its quality, as a manifest names it.
-  var measure: String { get }
-
   /// How many labels a model of this task may have.
   var labelCounts: ClosedRange<Int> { get }
 

@@ -8,8 +8,6 @@ public struct Segmentation: ModelTask {
 
   public init(_ contract: TaskContract) { self.contract = contract }
 
-  public var measure: String { "mean IoU" }
-
   public var labelCounts: ClosedRange<Int> { 2...Self.maximumMaskLabels }
 
   public var goldenFile: (any GoldenFile)? { GoldenMask(task: self) }

@@ -10,16 +10,19 @@ import java.io.IOException
 const val LABELS_FILE = "labels.txt"
 
 private const val MAX_MANIFEST_BYTES = 8L shl 20
-private val PROCESSORS = listOf("cpu", "gpu", "npu")
 
-/** A runtime by its name and its model file. Core ML does not run on this system, but its bundles are understood. */
+/**
+ * A runtime by its name, with its model file and the kinds of processors that it computes on. Core ML does not run on
+ * this system, but its bundles are understood.
+ */
 enum class Runtime(
     val id: String,
     val modelFile: String,
+    val processors: Set<String> = setOf("cpu"),
 ) {
     EXECUTORCH("executorch", "model.pte"),
     TFLITE("tflite", "model.tflite"),
-    COREML("coreml", "model.mlpackage"),
+    COREML("coreml", "model.mlpackage", setOf("cpu", "gpu", "npu")),
 }
 
 /** An opened bundle: when it was opened, every byte of it was what its manifest says. */
@@ -100,8 +103,9 @@ private fun runtimeOf(manifest: Manifest): Runtime {
     if (manifest.model != runtime.modelFile) {
         refuse("runtime", "expected the model '${runtime.modelFile}', found '${manifest.model}'")
     }
-    if (manifest.processors.none { it in PROCESSORS }) {
-        refuse("runtime", "expected one of $PROCESSORS, found ${manifest.processors}: update the app")
+    if (manifest.processors.none { it in runtime.processors }) {
+        val (known, other) = runtime.processors.joinToString(" or ") to manifest.processors.joinToString()
+        refuse("runtime", "expected a model for $known, found $other: update the app")
     }
     return runtime
 }

@@ -108,7 +108,7 @@ private fun readFields(
             files = fields.list("files", 1..MAX_FILES) { json, path -> readFile(Fields(json, path)) },
             versions = fields.map("versions") { json, path -> Fields.text(json, path) },
         )
-    schema.checkRecord(fields, task)
+    schema.checkRecord(fields)
     checkWhatOnlyPeopleRead(fields)
     fields.end()
     return manifest

@@ -1,7 +1,6 @@
 package mobilesdk.demo.bundle
 
 import mobilesdk.demo.json.Fields
-import mobilesdk.demo.task.Task
 
 /** Reads the fields that one schema of `bundle.json` has and others do not. Every function throws FieldException. */
 internal interface Schema {
@@ -14,10 +13,7 @@ internal interface Schema {
     fun readProcessors(fields: Fields): List<String>
 
     /** Checks the record of quantization and quality, which only people read. */
-    fun checkRecord(
-        fields: Fields,
-        task: Task,
-    )
+    fun checkRecord(fields: Fields)
 }
 
 /** Every schema that this app reads, the newest last. */

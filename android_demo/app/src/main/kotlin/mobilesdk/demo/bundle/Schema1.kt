@@ -1,7 +1,6 @@
 package mobilesdk.demo.bundle
 
 import mobilesdk.demo.json.Fields
-import mobilesdk.demo.task.Task
 
 private val WEIGHTS = arrayOf("int8 per channel", "float32", "int8 per channel, kept layers float32")
 private val ACTIVATIONS = arrayOf("int8 per tensor", "float32", "int8 per tensor, kept layers float32")
@@ -23,10 +22,7 @@ internal object Schema1 : Schema {
 
     override fun readProcessors(fields: Fields): List<String> = listOf("cpu")
 
-    override fun checkRecord(
-        fields: Fields,
-        task: Task,
-    ) {
+    override fun checkRecord(fields: Fields) {
         checkResults(fields.inside("accuracy"), value = "share", count = "pictures")
         fields.inside("quantization").run {
             checkMethod(this)

@@ -1,7 +1,5 @@
 package mobilesdk.demo.picture
 
-import mobilesdk.demo.picture.Fit
-import mobilesdk.demo.picture.ImageSpec
 import kotlin.math.floor
 import kotlin.math.max
 import kotlin.math.min

@@ -4,8 +4,6 @@ package mobilesdk.demo.task
 data class Classification(
     private val contract: TaskContract,
 ) : Task {
-    override val measure get() = "top-1 accuracy"
-
     override val labelCounts get() = 2..Int.MAX_VALUE
 
     override val goldenFile: GoldenFile? get() = null

@@ -18,8 +18,6 @@ data class Detection(
 ) : Task {
     private val labels get() = contract.labels.size
 
-    override val measure get() = "average precision"
-
     override val labelCounts get() = 1..Int.MAX_VALUE
 
     override val goldenFile: GoldenFile get() = GoldenDetections(::detections)

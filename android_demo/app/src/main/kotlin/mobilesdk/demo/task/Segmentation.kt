@@ -8,8 +8,6 @@ data class Segmentation(
 ) : Task {
     private val labels get() = contract.labels.size
 
-    override val measure get() = "mean IoU"
-
     override val labelCounts get() = 2..MAX_MASK_LABELS
 
     override val goldenFile: GoldenFile get() = GoldenMask()

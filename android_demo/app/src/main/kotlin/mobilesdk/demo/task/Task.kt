@@ -8,9 +8,6 @@ import mobilesdk.demo.tensor.OutputSpec
  * There is one class a task, each a row of [TASKS]. Nothing outside this package asks which one it has.
  */
 interface Task {
-    /** The measure of its quality, as a manifest names it. */
-    val measure: String
-
     /** How many labels a model of this task may have. */
     val labelCounts: IntRange
 

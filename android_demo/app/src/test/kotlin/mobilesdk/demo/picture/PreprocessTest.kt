@@ -2,8 +2,6 @@ package mobilesdk.demo.picture
 
 import mobilesdk.demo.Fixtures
 import mobilesdk.demo.number
-import mobilesdk.demo.picture.Fit
-import mobilesdk.demo.picture.ImageSpec
 import mobilesdk.demo.text
 import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals

@@ -6,7 +6,6 @@ import mobilesdk.demo.json.JsonArray
 import mobilesdk.demo.json.JsonObject
 import mobilesdk.demo.number
 import mobilesdk.demo.numbers
-import mobilesdk.demo.task.DetectionSpec
 import mobilesdk.demo.text
 import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals

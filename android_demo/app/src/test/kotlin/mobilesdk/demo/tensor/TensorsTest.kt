@@ -2,8 +2,6 @@ package mobilesdk.demo.tensor
 
 import mobilesdk.demo.Fixtures
 import mobilesdk.demo.picture.Rgb
-import mobilesdk.demo.tensor.InputType
-import mobilesdk.demo.tensor.Layout
 import org.junit.Assert.assertArrayEquals
 import org.junit.Test
 
