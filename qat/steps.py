@@ -1,9 +1,12 @@
 """What a node of a captured net does, in this SDK's own terms: read once from PyTorch's operators, used everywhere."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from torch import fx
+
+from mobile_sdk.graph.operators import ActivationKind, Clamp
 
 STEP = "step"  # the key in a node's meta
 
@@ -34,17 +37,84 @@ class Kind(StrEnum):
     BOXES = "decoded boxes"
 
 
-CLAMPS = (Kind.RELU, Kind.RELU6)
-ON_THE_GRID = (  # their outputs need no quantizer of their own
-    Kind.MAX_POOL,
-    Kind.CHANNEL_SLICE,
-    Kind.CHANNEL_SHUFFLE,
-    Kind.RESIZE,
-    Kind.FLATTEN,
-    Kind.UNFLATTEN,
-    Kind.DROPOUT,
-    Kind.SCALE,
-)
+class Grid(StrEnum):
+    """Where the int8 grid of a step's output comes from."""
+
+    OWN = "a quantizer behind it"
+    INPUTS = "its input lies on it"
+    NONE = "its output is float32"
+
+
+class Factors(StrEnum):
+    """What becomes of a positive factor by which a channel of a step's input is multiplied."""
+
+    PASS = "its output has the same factor"
+    PASS_A_PIXEL = "the same, where a channel of the input is one value"
+    GATED = "the same for the operand that a gate opens"
+    LAYER = "the next weights take it in"
+    STOP = "no factor of the output makes up for it"
+
+
+@dataclass(frozen=True)
+class KindTraits:
+    """Facts about a kind of step, a row of `KINDS`; nothing has a default.
+
+    `activation` is the operator that stands for it in float32, `carries_out` are the activations that its own operator
+    does besides. `ends` are the least and the greatest value that it gives for any picture; a grid that `saturates` at
+    them does the step's work. `is_named` says whether people name it as a layer.
+    """
+
+    grid: Grid
+    activation: ActivationKind | None
+    carries_out: frozenset[ActivationKind]
+    ends: tuple[float | None, float | None]
+    saturates: bool
+    factors: Factors
+    is_named: bool
+
+    @property
+    def clamp(self) -> Clamp | None:
+        """The clamp that the step is."""
+        return None if self.activation is None else self.activation.clamp
+
+    @property
+    def is_gate(self) -> bool:
+        """Whether it gives the shares by which others are multiplied."""
+        return self.activation is ActivationKind.HARD_SIGMOID
+
+
+_ANY = (None, None)
+_OF_SWISH = (-0.375, None)  # at x = -1.5
+_OF_GATE = (0.0, 1.0)
+_NOTHING: frozenset[ActivationKind] = frozenset()
+_CLAMPS = frozenset({ActivationKind.RELU, ActivationKind.RELU6})
+_LAYERS = _CLAMPS | {ActivationKind.HARD_SIGMOID}
+
+KINDS: Mapping[Kind, KindTraits] = {
+    # grid, activation, carries_out, ends, saturates, factors, is_named
+    Kind.WEIGHTED: KindTraits(Grid.OWN, None, _LAYERS, _ANY, False, Factors.LAYER, True),
+    Kind.RELU: KindTraits(Grid.OWN, ActivationKind.RELU, _NOTHING, (0.0, None), False, Factors.PASS, True),
+    Kind.RELU6: KindTraits(Grid.OWN, ActivationKind.RELU6, _NOTHING, (0.0, 6.0), False, Factors.STOP, True),
+    Kind.HARD_SWISH: KindTraits(Grid.OWN, ActivationKind.HARD_SWISH, _NOTHING, _OF_SWISH, False, Factors.STOP, True),
+    Kind.HARD_SIGMOID: KindTraits(Grid.OWN, ActivationKind.HARD_SIGMOID, _NOTHING, _OF_GATE, True, Factors.STOP, True),
+    Kind.ADD: KindTraits(Grid.OWN, None, _CLAMPS, _ANY, False, Factors.PASS, True),
+    Kind.MUL: KindTraits(Grid.OWN, None, _CLAMPS, _ANY, False, Factors.GATED, True),
+    Kind.ADD_CONSTANT: KindTraits(Grid.OWN, None, _CLAMPS, _ANY, False, Factors.STOP, True),
+    Kind.SCALE: KindTraits(Grid.INPUTS, None, _NOTHING, _ANY, False, Factors.PASS, False),
+    Kind.GLOBAL_MEAN: KindTraits(Grid.OWN, None, _NOTHING, _ANY, False, Factors.PASS, True),
+    Kind.AVERAGE_POOL: KindTraits(Grid.OWN, None, _NOTHING, _ANY, False, Factors.PASS, True),
+    Kind.MAX_POOL: KindTraits(Grid.INPUTS, None, _NOTHING, _ANY, False, Factors.PASS, True),
+    Kind.CONCAT: KindTraits(Grid.OWN, None, _NOTHING, _ANY, False, Factors.STOP, True),
+    Kind.CHANNEL_SLICE: KindTraits(Grid.INPUTS, None, _NOTHING, _ANY, False, Factors.STOP, True),
+    Kind.CHANNEL_SHUFFLE: KindTraits(Grid.INPUTS, None, _NOTHING, _ANY, False, Factors.STOP, True),
+    Kind.RESIZE: KindTraits(Grid.INPUTS, None, _NOTHING, _ANY, False, Factors.PASS, False),
+    Kind.FLATTEN: KindTraits(Grid.INPUTS, None, _NOTHING, _ANY, False, Factors.PASS_A_PIXEL, False),
+    Kind.UNFLATTEN: KindTraits(Grid.INPUTS, None, _NOTHING, _ANY, False, Factors.STOP, False),
+    Kind.WINDOW_SHARE: KindTraits(Grid.OWN, None, _NOTHING, (0.0, None), True, Factors.STOP, True),
+    Kind.DROPOUT: KindTraits(Grid.INPUTS, None, _NOTHING, _ANY, False, Factors.PASS, False),
+    Kind.BOXES: KindTraits(Grid.NONE, None, _NOTHING, _ANY, False, Factors.STOP, True),
+}
+"""The traits of every kind; a WINDOW_SHARE ends at its step's constant."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,11 +138,23 @@ class Step:
     channels: tuple[int, int] = (0, 0)  # CHANNEL_SLICE: the first, and the one behind the last
     groups: int = 1  # CHANNEL_SHUFFLE
 
+    @property
+    def ends(self) -> tuple[float | None, float | None]:
+        """The least and the greatest value that it gives for any picture, as far as they are known before one."""
+        low, high = KINDS[self.kind].ends
+        return low, self.constant if self.kind is Kind.WINDOW_SHARE else high
+
 
 def step_of(node: fx.Node) -> Step | None:
     """The node's step, None for inputs, outputs and quantizers."""
     step: Step | None = node.meta.get(STEP)
     return step
+
+
+def traits_of(node: fx.Node) -> KindTraits | None:
+    """The traits of the node's step, None where it has none."""
+    step = step_of(node)
+    return None if step is None else KINDS[step.kind]
 
 
 def absorbs(node: fx.Node) -> fx.Node | None:
@@ -81,9 +163,5 @@ def absorbs(node: fx.Node) -> fx.Node | None:
     if step is None or len(node.users) != 1:
         return None
     (user,) = node.users
-    follower = step_of(user)
-    if follower is None:
-        return None
-    clamped = follower.kind in CLAMPS and step.kind in (Kind.WEIGHTED, Kind.ADD, Kind.ADD_CONSTANT, Kind.MUL)
-    gated = follower.kind is Kind.HARD_SIGMOID and step.kind is Kind.WEIGHTED
-    return user if clamped or gated else None
+    follower = traits_of(user)
+    return user if follower is not None and follower.activation in KINDS[step.kind].carries_out else None

@@ -17,9 +17,9 @@ from mobile_sdk.analysis.inputs import Pixels, graph_of, pixels_for
 from mobile_sdk.analysis.layer_pairing import Counterpart, Grid, counterparts
 from mobile_sdk.comparison import sqnr_db
 from mobile_sdk.errors import DataError
-from mobile_sdk.graph.float_operators import apply
 from mobile_sdk.graph.operators import INT8_MAX, INT8_MIN, Constant, Graph, Operator, Tensor
 from mobile_sdk.graph.reference import Reference, channels_last
+from mobile_sdk.graph.rules import apply
 from mobile_sdk.program.program import Program
 from mobile_sdk.system.progress import Progress, Report, reported
 

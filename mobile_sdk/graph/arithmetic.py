@@ -14,6 +14,7 @@ from mobile_sdk.graph.operators import INT8_MAX, INT8_MIN, Clamp, Constant, Quan
 ADD_RATIO_RANGE = (2.0**-10, 2.0**8)  # XNNPACK refuses an Add whose input/output scale ratio lies outside
 PRODUCT_RATIO_RANGE = (2.0**-16, 2.0**8)  # the same for Mul, on s_a * s_b / s_y
 REQUANTIZATION_RANGE = (2.0**-32, 2.0**8)  # the same for convolutions, on s_x * s_w / s_y
+EXACT_IN_FLOAT32 = 2**24  # and every integer below it
 SATURATING = 255.5  # a factor below all three upper ends, by which every code but zero passes the whole output grid
 
 

@@ -5,22 +5,22 @@ the sum of another operator. A sum of many products has as many results as there
 partial sum exactly. Interpolation is such a sum, too.
 """
 
-from mobile_sdk.graph.operators import (
-    Activation,
-    ActivationKind,
-    AvgPool2d,
-    Conv2d,
-    Graph,
-    Linear,
-    Mean,
-    Operator,
-    ResizeBilinear,
-)
+from collections.abc import Callable
+from typing import Any
+
+from mobile_sdk.graph.operator_table import OperatorTable
+from mobile_sdk.graph.operators import Activation, Conv2d, Graph, Linear, Operator, ResizeBilinear
+from mobile_sdk.graph.operators.traits import Rounding
 from mobile_sdk.graph.value_ranges import Held, held_in, resizing_is_exact, sums_are_exact
+
+_proofs: OperatorTable[Callable[[Any, Held | None], bool]] = OperatorTable("the proof that float32 sums are exact")
 
 
 def order_dependent_paths(graph: Graph) -> list[str]:
-    """The layers whose float32 result may depend on the order of summation, or on how an activation is computed."""
+    """The layers whose float32 result may depend on the order of summation, or on how an activation is computed.
+
+    Raises CompileError for an operator that needs a proof and has none here.
+    """
     held = held_in(graph.operators)
     in_float = [operator for operator in graph.operators if operator.output.quantization is None]
     found = [operator.path for operator in in_float if not _has_one_result(operator, held.get(operator.inputs[0].name))]
@@ -33,14 +33,24 @@ def _has_one_result(operator: Operator, x: Held | None) -> bool:
     A conversion from codes, and one to codes, is a product with a scale or its float32 inverse, rounded once; a maximum
     and what moves values round nothing. Decoded boxes are a product and a sum, in operators of their own.
     """
-    match operator:
-        case Conv2d() | Linear():
-            return x is not None and sums_are_exact(operator, x)
-        case ResizeBilinear():
-            return resizing_is_exact(operator, x)
-        case Mean() | AvgPool2d():
-            return False
-        case Activation():
-            return operator.kind in (ActivationKind.RELU, ActivationKind.RELU6)
-        case _:
+    match operator.traits.rounding:
+        case Rounding.ONE:
             return True
+        case Rounding.MANY:
+            return False
+        case Rounding.PROVED:
+            return _proofs[operator](operator, x)
+
+
+@_proofs.of(Conv2d, Linear)
+def _weighted(operator: Conv2d | Linear, x: Held | None) -> bool:
+    return x is not None and sums_are_exact(operator, x)
+
+
+@_proofs.of(Activation)
+def _activation(operator: Activation, x: Held | None) -> bool:
+    """A clamp rounds nothing; runtimes compute the others in different ways."""
+    return operator.kind.clamp is not None
+
+
+_proofs.of(ResizeBilinear)(resizing_is_exact)

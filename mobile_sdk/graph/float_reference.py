@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mobile_sdk.graph.float_operators import apply
 from mobile_sdk.graph.operators import Graph, Tensor
 from mobile_sdk.graph.reference import BATCH_PIXELS, channels_last
+from mobile_sdk.graph.rules import apply
 
 
 class FloatReference:

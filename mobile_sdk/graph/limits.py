@@ -5,37 +5,31 @@ loads the file: LiteRT then ends the process or computes that operator by kernel
 this SDK froze keeps to all of it; one that was made elsewhere is refused here by name.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from mobile_sdk.errors import CompileError
 from mobile_sdk.graph import arithmetic
+from mobile_sdk.graph.operator_table import OperatorTable
 from mobile_sdk.graph.operators import (
     INT8_MAX,
     INT8_MIN,
     INT32_MAX,
     Add,
-    ChannelShuffle,
-    ChannelSlice,
-    Concat,
     Conv2d,
     Graph,
-    JoinRows,
     Linear,
-    MaxPool2d,
     Mean,
     Mul,
     Operator,
-    Reshape,
-    ResizeBilinear,
-    Rows,
+    Quantization,
+    Quantize,
 )
 
 SCALE_RANGE = (2.0**-126, 2.0**126)  # a float32 with all its bits, and so is its inverse
 _HINT = "quantize the net with this SDK, which keeps to that"
-_ON_ONE_GRID = (MaxPool2d, Concat, ChannelSlice, ChannelShuffle, ResizeBilinear, Rows, JoinRows, Reshape)
-_LOOKED_AT = (Conv2d, Linear, Add, Mul, Mean, *_ON_ONE_GRID)
 
 
 def check_graph(graph: Graph) -> None:
@@ -45,9 +39,7 @@ def check_graph(graph: Graph) -> None:
     """
     check_sums(graph)
     for operator in graph.operators:
-        if operator.output.quantization is None or not isinstance(operator, _LOOKED_AT):
-            continue
-        if operator.inputs[0].quantization is None:
+        if operator.output.quantization is None or operator.inputs[0].quantization is None:
             continue
         for expected, (low, high), found in _bounded(operator):
             outside = [each for each in found if not low <= each < high]
@@ -60,23 +52,32 @@ def check_sums(graph: Graph) -> None:
     for operator in graph.operators:
         if operator.output.quantization is None:
             continue
-        least, greatest = _sums(operator)
+        least, greatest = (0, 0) if operator.traits.keeps_grid else _sums[operator](operator)
         if least < -INT32_MAX - 1 or greatest > INT32_MAX:
             raise _refusal(operator, "sums that int32 holds", f"{least:,} to {greatest:,}")
 
 
-def _sums(operator: Operator) -> tuple[int, int]:
-    """The least and the greatest sum inside the operator that a runtime holds in int32; see `add_factors` for Add."""
-    match operator:
-        case Conv2d() | Linear():
-            grid = arithmetic.quantization_of(operator.input)
-            least, greatest = arithmetic.sum_ranges(operator.weight, operator.bias, grid)
-            return int(least.min()), int(greatest.max())
-        case Mean(input=input):
-            _, height, width = input.shape
-            return height * width * INT8_MIN, height * width * INT8_MAX  # uncentred
-        case _:
-            return 0, 0
+_sums: OperatorTable[Callable[[Any], tuple[int, int]]] = OperatorTable("the check of sums in int32")
+"""The least and the greatest sum inside an operator that a runtime holds in int32."""
+
+
+@_sums.of(Conv2d, Linear)
+def _sums_of_products(operator: Conv2d | Linear) -> tuple[int, int]:
+    grid = arithmetic.quantization_of(operator.input)
+    least, greatest = arithmetic.sum_ranges(operator.weight, operator.bias, grid)
+    return int(least.min()), int(greatest.max())
+
+
+@_sums.of(Mean)
+def _sums_of_a_map(operator: Mean) -> tuple[int, int]:
+    _, height, width = operator.input.shape
+    return height * width * INT8_MIN, height * width * INT8_MAX  # uncentred
+
+
+@_sums.of(Add, Mul, Quantize)
+def _no_sums(operator: Operator) -> tuple[int, int]:
+    """A product of two codes always fits; for Add see `add_factors`."""
+    return 0, 0
 
 
 _Bounded = tuple[str, tuple[float, float], Iterable[float]]
@@ -87,23 +88,47 @@ def _bounded(operator: Operator) -> Iterator[_Bounded]:
     grids = [arithmetic.quantization_of(each) for each in (*operator.inputs, operator.output)]
     *inputs, output = grids
     yield "scales", SCALE_RANGE, [grid.scale for grid in grids]
-    match operator:
-        case Conv2d(weight_scales=scales) | Linear(weight_scales=scales):
-            assert scales is not None
-            codes = (int(operator.weight.min()), int(operator.weight.max()))
-            yield "weights", (-INT8_MAX, INT8_MAX + 1), codes  # Arm's kernels add two products in int16
-            yield "scales of weights", SCALE_RANGE, scales
-            yield "s_x * s_w", SCALE_RANGE, arithmetic.bias_scales(inputs[0], scales)
-            factors = arithmetic.requantization(inputs[0], scales, output)
-            yield "s_x * s_w / s_y", arithmetic.REQUANTIZATION_RANGE, factors
-        case Add():
-            ratios = [float(np.float32(grid.scale) / np.float32(output.scale)) for grid in inputs]
-            yield "scales of a sum over its own", arithmetic.ADD_RATIO_RANGE, ratios
-        case Mul():
-            factor = float(arithmetic.product_factor(inputs[0], inputs[1], output))
-            yield "s_a * s_b / s_y", arithmetic.PRODUCT_RATIO_RANGE, [factor]
-        case _ if isinstance(operator, _ON_ONE_GRID):
-            yield "input scales of 1 output scale", (1, 1 + 2.0**-23), [x.scale / output.scale for x in inputs]
+    if operator.traits.keeps_grid:
+        yield "input scales of 1 output scale", (1, 1 + 2.0**-23), [x.scale / output.scale for x in inputs]
+    else:
+        yield from _bounds[operator](operator, inputs, output)
+
+
+_bounds: OperatorTable[Callable[[Any, Sequence[Quantization], Quantization], Iterator[_Bounded]]] = OperatorTable(
+    "the check of scales"
+)
+
+
+@_bounds.of(Conv2d, Linear)
+def _bounds_of_products(
+    operator: Conv2d | Linear, inputs: Sequence[Quantization], output: Quantization
+) -> Iterator[_Bounded]:
+    scales = operator.weight_scales
+    assert scales is not None
+    codes = (int(operator.weight.min()), int(operator.weight.max()))
+    yield "weights", (-INT8_MAX, INT8_MAX + 1), codes  # Arm's kernels add two products in int16
+    yield "scales of weights", SCALE_RANGE, scales
+    yield "s_x * s_w", SCALE_RANGE, arithmetic.bias_scales(inputs[0], scales)
+    factors = arithmetic.requantization(inputs[0], scales, output)
+    yield "s_x * s_w / s_y", arithmetic.REQUANTIZATION_RANGE, factors
+
+
+@_bounds.of(Add)
+def _bounds_of_a_sum(operator: Add, inputs: Sequence[Quantization], output: Quantization) -> Iterator[_Bounded]:
+    ratios = [float(np.float32(grid.scale) / np.float32(output.scale)) for grid in inputs]
+    yield "scales of a sum over its own", arithmetic.ADD_RATIO_RANGE, ratios
+
+
+@_bounds.of(Mul)
+def _bounds_of_a_product(operator: Mul, inputs: Sequence[Quantization], output: Quantization) -> Iterator[_Bounded]:
+    factor = float(arithmetic.product_factor(inputs[0], inputs[1], output))
+    yield "s_a * s_b / s_y", arithmetic.PRODUCT_RATIO_RANGE, [factor]
+
+
+@_bounds.of(Mean)
+def _bounds_of_a_mean(operator: Mean, inputs: Sequence[Quantization], output: Quantization) -> Iterator[_Bounded]:
+    """Its scales alone are bounded."""
+    yield from ()
 
 
 def _refusal(operator: Operator, expected: str, found: str) -> CompileError:

@@ -35,9 +35,9 @@ class OperatorTable(Generic[Entry]):
         return register
 
     @property
-    def kinds(self) -> frozenset[type[Operator]]:
-        """The classes that have an entry."""
-        return frozenset(self._entries)
+    def entries(self) -> Mapping[type[Operator], Entry]:
+        """The entries by class, in the order in which they were written down."""
+        return MappingProxyType(self._entries)
 
     def __getitem__(self, operator: Operator) -> Entry:
         """Returns the entry of the operator's class; raises CompileError, with its module path, where there is none."""

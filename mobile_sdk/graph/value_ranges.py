@@ -5,43 +5,34 @@ such number exactly while there are at most 2^24 units of it. A tensor that an e
 takes 256 values at most, and these are known one by one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mobile_sdk.graph.arithmetic import quantization_of
+from mobile_sdk.graph.arithmetic import EXACT_IN_FLOAT32, quantization_of
+from mobile_sdk.graph.operator_table import OperatorTable
 from mobile_sdk.graph.operators import (
     INT8_MAX,
     INT8_MIN,
     Activation,
-    ActivationKind,
     Add,
-    ChannelShuffle,
-    ChannelSlice,
+    AvgPool2d,
     Clamp,
-    Concat,
     Constant,
     Conv2d,
+    DecodeBoxes,
     Dequantize,
     Linear,
-    MaxPool2d,
+    Mean,
     Mul,
     Operator,
-    Reshape,
     ResizeBilinear,
     Tensor,
 )
-
-EXACT_IN_FLOAT32 = 2**24
-_CLAMPS: dict[Clamp | ActivationKind, tuple[float, float]] = {
-    Clamp.NONE: (-np.inf, np.inf),
-    Clamp.RELU: (0.0, np.inf),
-    Clamp.RELU6: (0.0, 6.0),
-    ActivationKind.RELU: (0.0, np.inf),
-    ActivationKind.RELU6: (0.0, 6.0),
-}
+from mobile_sdk.graph.operators.traits import Values
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -64,13 +55,13 @@ class Held:
         """The largest magnitude."""
         return max(-self.low, self.high)
 
-    def clamped(self, clamp: Clamp | ActivationKind) -> "Held":
+    def clamped(self, clamp: Clamp) -> "Held":
         """What is left of it."""
-        low, high = _CLAMPS[clamp]
+        low, high = clamp.bounds
         if self.few is not None:
             return Held.of(self.few.clip(low, high))
         ends = (float(np.clip(end, low, high)) for end in (self.low, self.high))
-        unit = min(self.unit, 2.0) if clamp in (Clamp.RELU6, ActivationKind.RELU6) else self.unit  # 6 is 3 times 2
+        unit = min(self.unit, 2.0) if clamp is Clamp.RELU6 else self.unit  # 6 is 3 times 2
         return Held(low=next(ends), high=next(ends), unit=unit)
 
 
@@ -122,28 +113,49 @@ def unit_of(rows: NDArray[np.float64]) -> NDArray[np.float64]:
 def _held_after(operator: Operator, inputs: Sequence[Held | None]) -> Held | None:
     """What the output holds where its inputs hold `inputs`; None where that depends on the order of summation."""
     if isinstance(operator, Dequantize):
-        grid = quantization_of(operator.input)
-        return Held.of(
-            np.float32(grid.scale) * (np.arange(INT8_MIN, INT8_MAX + 1) - grid.zero_point).astype(np.float32)
-        )
+        return _of_codes(operator)
+    hold = _of_chosen if operator.traits.values is Values.CHOSEN else _rules[operator]
     known = [each for each in inputs if each is not None]
-    if len(known) < len(inputs):
-        return None
-    match operator:
-        case MaxPool2d() | ChannelSlice() | ChannelShuffle() | Reshape():
-            return known[0]
-        case Concat():
-            return _joined(known)
-        case Add() | Mul():
-            return _of_two(operator, known).clamped(operator.clamp)
-        case Conv2d() | Linear():
-            return _summed(operator, known[0]) if sums_are_exact(operator, known[0]) else None
-        case ResizeBilinear():
-            return _resized(operator, known[0]) if resizing_is_exact(operator, known[0]) else None
-        case Activation():
-            return known[0].clamped(operator.kind) if operator.kind in _CLAMPS else None
-        case _:
-            return None
+    return hold(operator, known) if len(known) == len(inputs) else None
+
+
+_rules: OperatorTable[Callable[[Any, Sequence[Held]], Held | None]] = OperatorTable("the analysis of float32 ranges")
+
+
+def _of_codes(operator: Dequantize) -> Held:
+    grid = quantization_of(operator.input)
+    codes = np.arange(INT8_MIN, INT8_MAX + 1) - grid.zero_point
+    return Held.of(np.float32(grid.scale) * codes.astype(np.float32))
+
+
+def _of_chosen(operator: Operator, inputs: Sequence[Held]) -> Held:
+    return inputs[0] if len(inputs) == 1 else _joined(inputs)
+
+
+@_rules.of(Mean, AvgPool2d, DecodeBoxes)
+def _unknown(operator: Operator, inputs: Sequence[Held]) -> None:
+    """Nothing is known of means; nothing reads decoded boxes."""
+
+
+@_rules.of(Conv2d, Linear)
+def _of_sums(operator: Conv2d | Linear, inputs: Sequence[Held]) -> Held | None:
+    return _summed(operator, inputs[0]) if sums_are_exact(operator, inputs[0]) else None
+
+
+@_rules.of(ResizeBilinear)
+def _of_resizing(operator: ResizeBilinear, inputs: Sequence[Held]) -> Held | None:
+    return _resized(operator, inputs[0]) if resizing_is_exact(operator, inputs[0]) else None
+
+
+@_rules.of(Activation)
+def _of_activation(operator: Activation, inputs: Sequence[Held]) -> Held | None:
+    clamp = operator.kind.clamp
+    return None if clamp is None else inputs[0].clamped(clamp)
+
+
+@_rules.of(Add, Mul)
+def _of_two_clamped(operator: Add | Mul, inputs: Sequence[Held]) -> Held:
+    return _of_two(operator, inputs).clamped(operator.clamp)
 
 
 def _of_two(operator: Add | Mul, inputs: Sequence[Held]) -> Held:

@@ -8,30 +8,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mobile_sdk.errors import SettingError
 from mobile_sdk.graph.operators import (
-    Activation,
     Add,
     AvgPool2d,
     ChannelShuffle,
     ChannelSlice,
     Concat,
     Conv2d,
-    DecodeBoxes,
     Dequantize,
     Graph,
-    JoinRows,
     Linear,
     MaxPool2d,
-    Mean,
     Mul,
     Operator,
-    Quantize,
-    Reshape,
     ResizeBilinear,
-    Rows,
     Tensor,
 )
+from mobile_sdk.graph.operators.traits import WorkKind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,21 +109,14 @@ def count_work(graph: Graph, *, channel_tile: int = 1) -> Work:
     """The work of one run of `graph`, int8 or float32, on kernels that compute `channel_tile` output channels at once.
 
     Where the channels do not fill their last tile, what fills it is computed all the same, and kernels with tiles
-    read input channels by eight. Raises SettingError for a
-    class of operator that has no kind of work here.
+    read input channels by eight.
     """
     return sum((work_of(operator, channel_tile) for operator in graph.operators), _of_picture(graph))
 
 
 def work_of(operator: Operator, channel_tile: int = 1) -> Work:
-    """The same of one operator."""
-    count = _COUNTS.get(type(operator))
-    if count is None:
-        raise SettingError(
-            f"expected operators whose work is known, found {type(operator).__name__} at {operator.path or 'no path'}",
-            hint="measure the net with bench",
-        )
-    return count(operator, channel_tile)
+    """The same of one operator, by the kind of work that its class states."""
+    return _COUNTS[operator.traits.work](operator, channel_tile)
 
 
 def _of_picture(graph: Graph) -> Work:
@@ -166,7 +152,7 @@ def _of_linear(operator: Linear, channel_tile: int) -> Work:
     return Work(weights=operator.weight.size, operators=1)
 
 
-def _of_reshape(operator: Reshape, channel_tile: int) -> Work:
+def _of_nothing(operator: Operator, channel_tile: int) -> Work:
     return Work()  # a new name for the same memory
 
 
@@ -229,32 +215,24 @@ def _of_resize(operator: ResizeBilinear, channel_tile: int) -> Work:
     return Work(resized_elements=prod(shape), moved_pixels=prod(shape[1:]), operators=1)
 
 
-def _of_output(kind: str) -> Callable[[Any, int], Work]:
-    """Counts the elements that an operator copies out of a larger map."""
-
-    def count(operator: Operator, channel_tile: int) -> Work:
-        return Work(**{kind: prod(operator.output.shape)}, operators=1)
-
-    return count
+def _of_rows(operator: Operator, channel_tile: int) -> Work:
+    return Work(row_elements=prod(operator.output.shape), operators=1)
 
 
-_COUNTS: Mapping[type[Operator], Callable[[Any, int], Work]] = {
-    Conv2d: _of_convolution,
-    Linear: _of_linear,
-    Add: _of_add,
-    Mul: _of_mul,
-    Mean: _of_elements("averaged_elements"),
-    MaxPool2d: _of_pool,
-    AvgPool2d: _of_pool,
-    Concat: _of_concat,
-    ChannelSlice: _of_slice,
-    ChannelShuffle: _of_shuffle,
-    ResizeBilinear: _of_resize,
-    Rows: _of_output("row_elements"),
-    JoinRows: _of_elements("row_elements"),
-    Reshape: _of_reshape,
-    Dequantize: _of_elements("converted_elements"),
-    Quantize: _of_elements("converted_elements"),
-    Activation: _of_elements("scaled_elements"),
-    DecodeBoxes: _of_elements("decoded_elements"),
+_COUNTS: Mapping[WorkKind, Callable[[Any, int], Work]] = {
+    WorkKind.CONVOLUTION: _of_convolution,
+    WorkKind.LINEAR: _of_linear,
+    WorkKind.SUM: _of_add,
+    WorkKind.PRODUCT: _of_mul,
+    WorkKind.ACTIVATION: _of_elements("scaled_elements"),
+    WorkKind.MEAN: _of_elements("averaged_elements"),
+    WorkKind.POOLING: _of_pool,
+    WorkKind.CONCATENATION: _of_concat,
+    WorkKind.SLICE: _of_slice,
+    WorkKind.SHUFFLE: _of_shuffle,
+    WorkKind.RESIZE: _of_resize,
+    WorkKind.ROWS: _of_rows,
+    WorkKind.CONVERSION: _of_elements("converted_elements"),
+    WorkKind.BOXES: _of_elements("decoded_elements"),
+    WorkKind.NONE: _of_nothing,
 }

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from itertools import count
 
 from mobile_sdk.errors import SettingError
-from mobile_sdk.graph.operators import Conv2d, Graph, JoinRows, Linear, Rows
+from mobile_sdk.graph.operators import Graph, Weighted
+from mobile_sdk.graph.operators.traits import WorkKind
 from mobile_sdk.memory.plan import plan_memory
 from mobile_sdk.memory.strips import Stretch, cuts, in_strips, is_local
 from mobile_sdk.memory.usage import operator_memory, peak_bytes, tensor_bytes
@@ -55,13 +56,13 @@ def cheapest_stretches(graph: Graph, most_bytes: int) -> tuple[Stretch, ...]:
 
 def multiply_adds(graph: Graph) -> int:
     """Products that the graph's convolutions and linear layers add up."""
-    weighted = [operator for operator in graph.operators if isinstance(operator, Conv2d | Linear)]
+    weighted = [operator for operator in graph.operators if isinstance(operator, Weighted)]
     return sum(math.prod(each.output.shape) * math.prod(each.weight.shape[1:]) for each in weighted)
 
 
 def work(graph: Graph) -> int:
     """Multiply-adds, and what copying of strips counts as."""
-    copies = [operator.output for operator in graph.operators if isinstance(operator, Rows | JoinRows)]
+    copies = [operator.output for operator in graph.operators if operator.traits.work is WorkKind.ROWS]
     return multiply_adds(graph) + COPY * sum(map(tensor_bytes, copies))
 
 

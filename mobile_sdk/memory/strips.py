@@ -10,8 +10,9 @@ from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from typing import Any
 
-from mobile_sdk.errors import SettingError
-from mobile_sdk.graph.operators import Add, Concat, Conv2d, Graph, JoinRows, MaxPool2d, Mul, Operator, Rows, Tensor
+from mobile_sdk.errors import CompileError, SettingError
+from mobile_sdk.graph.operators import Conv2d, Graph, JoinRows, Operator, Pool2d, Rows, Tensor
+from mobile_sdk.graph.operators.traits import Strips
 from mobile_sdk.memory.usage import last_uses, operand_tensors
 
 Span = tuple[int, int]
@@ -43,10 +44,13 @@ def is_local(operator: Operator) -> bool:
     maps = (operator.output, *operand_tensors(operator).values())
     if not all(len(each.shape) == 3 for each in maps):
         return False
-    if isinstance(operator, Conv2d | MaxPool2d):
-        return max(operator.padding[:2]) < _window(operator)
-    is_elementwise = isinstance(operator, Add | Mul | Concat)
-    return is_elementwise and all(each.shape[1:] == operator.output.shape[1:] for each in maps)
+    match operator.traits.strips:
+        case Strips.NEVER:
+            return False
+        case Strips.BY_ROW:
+            return all(each.shape[1:] == operator.output.shape[1:] for each in maps)
+        case Strips.BY_WINDOW:
+            return max(_windowed(operator).padding[:2]) < _windowed(operator).extent[0]
 
 
 def in_strips(graph: Graph, stretches: Sequence[Stretch]) -> Graph:
@@ -101,19 +105,21 @@ def _spans(inside: Sequence[Operator], output: Tensor, span: Span) -> dict[str, 
 
 def _reach(operator: Operator, span: Span, source: Tensor) -> tuple[int, int, int, int]:
     """The rows of `source` behind those of the output, and the padding above and below them."""
-    if not isinstance(operator, Conv2d | MaxPool2d):
+    if operator.traits.strips is Strips.BY_ROW:
         return (*span, 0, 0)
-    first = span[0] * operator.stride[0] - operator.padding[0]
-    stop = first + (span[1] - span[0] - 1) * operator.stride[0] + _window(operator)
+    window = _windowed(operator)
+    first = span[0] * window.stride[0] - window.padding[0]
+    stop = first + (span[1] - span[0] - 1) * window.stride[0] + window.extent[0]
     inside = (max(first, 0), min(stop, source.shape[1]))
     return (*inside, inside[0] - first, stop - inside[1])
 
 
-def _window(operator: Conv2d | MaxPool2d) -> int:
-    """How many rows one row of the output sees, from the first to the last."""
-    if isinstance(operator, MaxPool2d):
-        return operator.kernel[0]
-    return int((operator.weight.shape[2] - 1) * operator.dilation[0] + 1)
+def _windowed(operator: Operator) -> Conv2d | Pool2d:
+    """The operator that strips execute by its window; CompileError where it has none."""
+    if not isinstance(operator, Conv2d | Pool2d):
+        found = f"expected a window of rows, found {type(operator).__name__} at {operator.path}"
+        raise CompileError(found, hint="give its class the extent, stride and padding of a window")
+    return operator
 
 
 class _Strip:
@@ -142,8 +148,8 @@ class _Strip:
                 first, stop, above, below = _reach(operator, span, tensor)
                 yield from self._take(tensor, (first, stop), operator.path)
                 sources[name] = self._taken[name, (first, stop)]
-                if isinstance(operator, Conv2d | MaxPool2d):
-                    changes["padding"] = (above, below, *operator.padding[2:])
+                if operator.traits.strips is Strips.BY_WINDOW:
+                    changes["padding"] = (above, below, *_windowed(operator).padding[2:])
             yield replace(operator, **changes, **_operands_replaced(operator, sources))
 
     def _take(self, tensor: Tensor, span: Span, path: str) -> Iterator[Operator]:

@@ -6,7 +6,7 @@ from mobile_sdk.bundle.bundle import Bundle, files_below
 from mobile_sdk.bundle.manifest import StructureEntry
 from mobile_sdk.bundle.writer import file_entry, written_by
 from mobile_sdk.errors import BundleError, CompileError, MachineError, SettingError
-from mobile_sdk.graph.operators import Conv2d, Graph, Linear
+from mobile_sdk.graph.operators import Conv2d, Graph, Weighted
 from mobile_sdk.memory.limit import executed
 from mobile_sdk.program.program import Program
 from mobile_sdk.runtimes.base import Runtime
@@ -90,7 +90,7 @@ def _structure_checks(bundle: Bundle, structure: StructureEntry, graph: Graph) -
 
 def _float_checks(structure: StructureEntry, graph: Graph) -> list[Check]:
     """No layer in float32 but those that the program keeps so."""
-    layers = [operator for operator in graph.operators if isinstance(operator, Conv2d | Linear)]
+    layers = [operator for operator in graph.operators if isinstance(operator, Weighted)]
     kept = [layer for layer in layers if layer.weight_scales is None]
     int8_bytes = sum(layer.weight.nbytes for layer in layers if layer.weight_scales is not None)
     share = int8_bytes / max(sum(layer.weight.nbytes for layer in layers), 1)

@@ -7,17 +7,7 @@ from torch import fx
 from qat.layers.fake_quant import TensorQuantizer
 from qat.layers.weighted import Conv2d, Weighted
 from qat.preparation.fake_quant_net import FakeQuantNet
-from qat.steps import Kind, step_of
-
-_COMMUTING = (
-    Kind.RELU,
-    Kind.MAX_POOL,
-    Kind.AVERAGE_POOL,
-    Kind.GLOBAL_MEAN,
-    Kind.RESIZE,
-    Kind.SCALE,
-    Kind.DROPOUT,
-)
+from qat.steps import KINDS, Factors, step_of, traits_of
 
 
 @dataclass(kw_only=True, eq=False)
@@ -62,13 +52,11 @@ class _Finder:
         elif isinstance(module, TensorQuantizer):
             self._join(node, sources[0])
             self._of(node).nodes.append(node)
-        elif (step := step_of(node)) is None:  # the picture, the scores
-            self._fix(node, *sources)
-        elif step.kind in _COMMUTING or step.kind is Kind.ADD or _is_plain_flatten(node):
+        elif _passes_factors(node):
             self._join(node, *sources)
-        elif step.kind is Kind.MUL and sources[0] is not sources[-1]:
+        elif _factors(node) is Factors.GATED and sources[0] is not sources[-1]:
             self._visit_product(node, sources)
-        else:
+        else:  # among them the picture and the scores
             self._fix(node, *sources)
 
     def groups(self) -> list[ChannelGroup]:
@@ -123,12 +111,19 @@ def _is_gate(node: fx.Node) -> bool:
     """Whether the values come from a hard-sigmoid, through quantizers alone."""
     while (step := step_of(node)) is None and node.op == "call_module":
         node = node.all_input_nodes[0]
-    return step is not None and step.kind is Kind.HARD_SIGMOID
+    return step is not None and KINDS[step.kind].is_gate
 
 
-def _is_plain_flatten(node: fx.Node) -> bool:
+def _factors(node: fx.Node) -> Factors:
+    traits = traits_of(node)
+    return Factors.STOP if traits is None else traits.factors
+
+
+def _passes_factors(node: fx.Node) -> bool:
+    if _factors(node) is not Factors.PASS_A_PIXEL:
+        return _factors(node) is Factors.PASS
     step = step_of(node)
-    return step is not None and step.kind is Kind.FLATTEN and step.shape[0] == _channels(node.all_input_nodes[0])
+    return step is not None and step.shape[0] == _channels(node.all_input_nodes[0])
 
 
 def _channels(node: fx.Node) -> int:

@@ -8,10 +8,11 @@ arXiv 2106.08295, section 3.1). A ReLU6's tensor, whose ends are 0 and 6, may en
 import torch
 from torch import Tensor, fx
 
+from mobile_sdk.graph.operators import Clamp
 from qat.layers.fake_quant import SMALLEST_SPAN, TensorQuantizer
 from qat.layers.step_gradients import LEVELS
 from qat.preparation.fake_quant_net import FakeQuantNet
-from qat.steps import Kind, step_of
+from qat.steps import traits_of
 
 BINS = 2048  # eight a step: a bin's own width adds 1 / 64 to a step's noise
 SHARES = [share / 100 for share in range(100, 29, -1)]  # of an end, that are tried
@@ -86,6 +87,6 @@ def _ends(quantizer: TensorQuantizer) -> tuple[float, float]:
 
 
 def _may_end_early(node: fx.Node) -> bool:
-    """Whether the fixed ends are those of a ReLU6: saturation of a grid that ends below 6 clamps as well."""
-    step = step_of(node.all_input_nodes[0])
-    return step is not None and step.kind is Kind.RELU6
+    """Whether the fixed ends are those of a clamp, a ReLU6: saturation of a grid that ends below 6 clamps as well."""
+    traits = traits_of(node.all_input_nodes[0])
+    return traits is not None and traits.clamp is Clamp.RELU6

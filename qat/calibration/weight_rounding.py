@@ -16,7 +16,7 @@ from qat.calibration.paired_walk import Pair, PairedWalk
 from qat.layers.fake_quant import WEIGHT_LIMIT, weight_scales
 from qat.layers.weighted import Conv2d, Linear, Weighted
 from qat.preparation.fake_quant_net import FakeQuantNet
-from qat.steps import Kind, absorbs, step_of
+from qat.steps import KINDS, Kind, absorbs, step_of
 
 STEP_SHARES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.7)  # of the step under which the largest weight is code 127
 SWEEPS = 2  # over all weights: a third changes next to none
@@ -98,11 +98,11 @@ class _Rounding(PairedWalk):
 
 def _counts(kind: Kind | None, exact: Tensor) -> Tensor | None:
     """What each position counts: all alike but where the activation is flat."""
-    if kind not in (Kind.RELU, Kind.RELU6):
+    clamp = None if kind is None else KINDS[kind].clamp
+    if clamp is None:
         return None
-    is_steep = exact > -MARGIN
-    if kind is Kind.RELU6:
-        is_steep &= exact < 6 + MARGIN
+    low, high = clamp.bounds
+    is_steep: Tensor = (exact > low - MARGIN) & (exact < high + MARGIN)
     return is_steep.float().clamp_(min=FLAT_SHARE)
 
 

@@ -31,15 +31,7 @@ from qat.freezing.rearrangements import rearrangement
 from qat.layers import weighted
 from qat.layers.box_decoder import Decoder
 from qat.layers.integer_rounding import float32
-from qat.steps import CLAMPS, Kind, Step
-
-_CLAMP = {Kind.RELU: Clamp.RELU, Kind.RELU6: Clamp.RELU6}
-_ALONE = {
-    Kind.RELU: ActivationKind.RELU,
-    Kind.RELU6: ActivationKind.RELU6,
-    Kind.HARD_SWISH: ActivationKind.HARD_SWISH,
-    Kind.HARD_SIGMOID: ActivationKind.HARD_SIGMOID,
-}
+from qat.steps import KINDS, Kind, Step
 
 
 class FloatEmitter:
@@ -64,13 +56,16 @@ class FloatEmitter:
     def emit(self, name: str, pending: Pending, grid: Quantization) -> Tensor:
         """The pending operator's output; an activation that it does not carry out itself follows it."""
         step, activation = pending.step, pending.activation
-        if step.kind in _ALONE:
-            return self._activate(name, step, pending.operands[0], step.kind)
-        clamp = _CLAMP.get(activation, Clamp.NONE) if activation else Clamp.NONE
-        if activation is None or activation in CLAMPS:
-            return self._operate(name, pending, clamp)
+        if (alone := KINDS[step.kind].activation) is not None:
+            return self._activate(name, step, pending.operands[0], alone)
+        if activation is None:
+            return self._operate(name, pending, Clamp.NONE)
+        after = KINDS[activation].activation
+        assert after is not None, f"{activation} is no activation"
+        if after.clamp is not None:
+            return self._operate(name, pending, after.clamp)
         before = self._operate(f"{name}.before", pending, Clamp.NONE)
-        return self._activate(name, step, before, activation)
+        return self._activate(name, step, before, after)
 
     def pass_on(self, name: str, step: Step, value: Tensor, *, is_sole_user: bool) -> Tensor:
         """A step that keeps its input's grid in the integer program."""
@@ -160,9 +155,9 @@ class FloatEmitter:
         numbers: dict[str, Any] = {"weight": weight, "weight_scales": None, "bias": np.zeros(channels, np.float32)}
         return self._append(Conv2d(input=value, dilation=(1, 1), groups=channels, **numbers, **window, **common))
 
-    def _activate(self, name: str, step: Step, value: Tensor, kind: Kind) -> Tensor:
+    def _activate(self, name: str, step: Step, value: Tensor, kind: ActivationKind) -> Tensor:
         output = Tensor(name=name, shape=step.shape, quantization=None)
-        return self._append(Activation(output=output, path=step.path, input=value, kind=_ALONE[kind]))
+        return self._append(Activation(output=output, path=step.path, input=value, kind=kind))
 
     def _flatten(self, output: Tensor, step: Step, value: Tensor, is_sole_user: bool) -> Tensor:
         if value.shape[1:] not in ((), (1, 1)):

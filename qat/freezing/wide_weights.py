@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mobile_sdk.graph.arithmetic import EXACT_IN_FLOAT32
 from mobile_sdk.graph.operators import INT8_MAX, INT8_MIN, Quantization
 from qat.layers.fake_quant import WEIGHT_LIMIT
 from qat.layers.integer_rounding import LARGEST_BIAS
 
-EXACT_IN_FLOAT32 = 2**24
 LEAST_GAIN = 3  # times finer than int8, 10 dB less noise; where less is left, float32 as such is worth its ties
 FINEST = 100  # of e: far from where float32's smallest numbers end
 

@@ -14,7 +14,6 @@ from qat.layers.integer_rounding import float32
 from qat.layers.rounding import Rounding, extremes, round_to
 from qat.layers.step_gradients import LEVELS, weight_gradients
 from qat.layers.torchao_pt2e import FakeQuantizeBase
-from qat.steps import Kind
 
 SMALLEST_SPAN = 2.0**-80  # a range's: a dead tensor still gets a scale whose products float32 holds in full
 SMALLEST_STEP = 2.0**-24  # of learned weights: keeps them above zero
@@ -73,9 +72,9 @@ class TensorQuantizer(FakeQuantizeBase):  # type: ignore[misc]
         """Returns whether a forward moves the range."""
         return not self.is_fixed and (self.calibrating or (self.observing and self.training))
 
-    def saturates_as(self, kind: Kind) -> bool:
-        """Returns whether saturation at the ends of the range equals this clamp."""
-        return self.bounds.low == 0 and (self.bounds.high is None if kind is Kind.RELU else self.bounds.high == 6)
+    def ends_at(self, low: float | None, high: float | None) -> bool:
+        """Returns whether mathematics fixes these ends, and no others."""
+        return (self.bounds.low, self.bounds.high) == (low, high)
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns `x` on the int8 grid, of its shape, float32; or `x` itself if it does not round."""

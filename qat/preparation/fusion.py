@@ -8,10 +8,11 @@ from typing import TypeVar
 
 from torch import Tensor, fx, nn
 
+from mobile_sdk.graph.operators import Clamp
 from qat.layers.fake_quant import TensorQuantizer
 from qat.layers.rounding import extremes, round_to, rounded_swish, swish_after
 from qat.layers.weighted import HardSwish
-from qat.steps import CLAMPS, Kind, step_of
+from qat.steps import traits_of
 
 _Part = TypeVar("_Part", bound=nn.Module)
 
@@ -27,10 +28,10 @@ def fused(captured: fx.GraphModule) -> fx.GraphModule:
         quantizer, source = _called(node, modules, TensorQuantizer), _only_read_by(node)
         if quantizer is None or source is None:
             continue
-        step, swish, before = step_of(source), _called(source, modules, HardSwish), _only_read_by(source)
+        traits, swish, before = traits_of(source), _called(source, modules, HardSwish), _only_read_by(source)
         first = None if before is None else _called(before, modules, TensorQuantizer)
-        if step is not None and step.kind in CLAMPS and quantizer.saturates_as(step.kind):
-            _take_in(node, [source], RoundedClamp(step.kind, quantizer), modules)
+        if traits is not None and traits.clamp is not None and quantizer.ends_at(*traits.ends):
+            _take_in(node, [source], RoundedClamp(traits.clamp, quantizer), modules)
         elif swish is not None and before is not None and first is not None and quantizer.bounds.low is not None:
             _take_in(node, [source, before], RoundedSwish(first, swish, quantizer), modules)
     return fx.GraphModule(modules, graph)
@@ -39,9 +40,9 @@ def fused(captured: fx.GraphModule) -> fx.GraphModule:
 class RoundedClamp(nn.Module):
     """A ReLU or ReLU6 that is the saturation of the grid after it."""
 
-    def __init__(self, kind: Kind, quantizer: TensorQuantizer) -> None:
+    def __init__(self, clamp: Clamp, quantizer: TensorQuantizer) -> None:
         super().__init__()
-        self.clamp = nn.ReLU() if kind is Kind.RELU else nn.ReLU6()
+        self.clamp = nn.ReLU() if clamp is Clamp.RELU else nn.ReLU6()
         self.quantizer = quantizer
 
     def forward(self, x: Tensor) -> Tensor:

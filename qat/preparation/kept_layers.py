@@ -7,9 +7,7 @@ from torch import fx
 
 from mobile_sdk.errors import SettingError
 from qat.layers.weighted import HardSwish, Weighted
-from qat.steps import Kind, absorbs, step_of
-
-_UNNAMED = (Kind.DROPOUT, Kind.FLATTEN, Kind.UNFLATTEN, Kind.RESIZE, Kind.SCALE)  # they keep their input's grid
+from qat.steps import absorbs, step_of, traits_of
 
 
 def find_layers(net: fx.GraphModule, names: Sequence[str]) -> frozenset[str]:
@@ -56,5 +54,5 @@ def _owners(graph: fx.Graph) -> dict[fx.Node, str]:
 
 
 def _is_named_by_nobody(node: fx.Node) -> bool:
-    step = step_of(node)
-    return step is None or step.kind in _UNNAMED
+    traits = traits_of(node)
+    return traits is None or not traits.is_named

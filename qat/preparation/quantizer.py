@@ -18,9 +18,8 @@ from qat.layers.torchao_pt2e import (
     Quantizer,
     SharedQuantizationSpec,
 )
-from qat.steps import ON_THE_GRID, Kind, absorbs, step_of
+from qat.steps import KINDS, Grid, Kind, absorbs, step_of, traits_of
 
-HARD_SWISH_MINIMUM = -0.375  # at x = -1.5
 HARD_SWISH_FLOOR = -3.0  # at and below it h-swish is 0: codes spent there are lost
 
 
@@ -43,10 +42,10 @@ class MobileQuantizer(Quantizer):  # type: ignore[misc]
 
 def _is_materialised(node: fx.Node) -> bool:
     step = step_of(node)
-    if step is None or step.kind is Kind.BOXES or absorbs(node) is not None:
+    if step is None or absorbs(node) is not None:
         return False
     feeds_concat = any((user_step := step_of(user)) and user_step.kind is Kind.CONCAT for user in node.users)
-    return step.kind not in ON_THE_GRID or (step.kind is Kind.SCALE and feeds_concat)
+    return KINDS[step.kind].grid is Grid.OWN or (step.kind is Kind.SCALE and feeds_concat)
 
 
 def _range(node: fx.Node, is_shared: bool) -> Range:
@@ -55,16 +54,9 @@ def _range(node: fx.Node, is_shared: bool) -> Range:
     assert step is not None
     if is_shared:
         return Range()
-    if step.kind is Kind.RELU6:
-        return Range(low=0.0, high=6.0)
-    if step.kind is Kind.RELU:
-        return Range(low=0.0)
-    if step.kind is Kind.HARD_SIGMOID:
-        return Range(low=0.0, high=1.0, is_operators_own=True)
-    if step.kind is Kind.HARD_SWISH:
-        return Range(low=HARD_SWISH_MINIMUM)
-    if step.kind is Kind.WINDOW_SHARE:
-        return Range(low=0.0, high=step.constant, is_operators_own=True)
+    low, high = step.ends
+    if low is not None or high is not None:
+        return Range(low=low, high=high, is_operators_own=KINDS[step.kind].saturates)
     only_swish = all((user_step := step_of(user)) and user_step.kind is Kind.HARD_SWISH for user in node.users)
     return Range(floor=HARD_SWISH_FLOOR) if only_swish and node.users else Range()
 
@@ -94,8 +86,8 @@ def _shared_grids(graph: fx.Graph) -> dict[fx.Node, fx.Node]:
 
 
 def _has_own_grid(node: fx.Node) -> bool:
-    step = step_of(node)
-    return step is None or step.kind is Kind.HARD_SIGMOID
+    traits = traits_of(node)
+    return traits is None or traits.is_gate
 
 
 def _source(node: fx.Node) -> fx.Node:

@@ -1,7 +1,6 @@
 """The float reference computes what the float net computes, tensor by tensor."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,13 +9,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mobile_sdk.errors import CompileError
 from mobile_sdk.graph import float_reference
 from mobile_sdk.graph.float_reference import FloatReference
-from mobile_sdk.graph.operators import AvgPool2d, Constant, Graph, Operator
-from mobile_sdk.graph.operators import Tensor as GraphTensor
+from mobile_sdk.graph.operators import AvgPool2d, Graph
 from mobile_sdk.program.aten_writer import to_exported
 from qat.freezing.freezing import float_twin
 from tests.support.graphs import GRAPHS, float_graph, pictures
+from tests.support.operators.made_up_operator import softmax
 from tests.support.tiny_nets import CONTRACT, body, net, rgb
 
 OPERATIONS: dict[str, Callable[[Any, Tensor], Tensor]] = {
@@ -89,17 +89,8 @@ def test_batches_and_traces_give_what_run_gives(monkeypatch):
     np.testing.assert_allclose(FloatReference(graph).run(images), together, rtol=1e-5, atol=1e-6)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Softmax(Operator):
-    input: GraphTensor
-
-    @property
-    def inputs(self) -> tuple[GraphTensor | Constant, ...]:
-        return (self.input,)
-
-
 def test_an_operator_without_a_rule_stops_and_is_never_passed_over():
     graph = float_graph("linear head")
-    softmax = Softmax(output=graph.output, path="softmax", input=graph.output)
-    with pytest.raises(AssertionError, match="Softmax has no float32 rule"):
-        FloatReference(Graph(input=graph.input, operators=(*graph.operators, softmax))).run(pictures(graph, 1))
+    strange = softmax(graph.output)
+    with pytest.raises(CompileError, match=r"that the float32 reference has, found Softmax at net\.softmax"):
+        FloatReference(Graph(input=graph.input, operators=(*graph.operators, strange))).run(pictures(graph, 1))

@@ -27,7 +27,7 @@ def a_table() -> OperatorTable[Callable[[Any], str]]:
 def test_the_entry_of_an_operators_class_is_found() -> None:
     table = a_table()
     assert table[RESHAPE](RESHAPE) == "reshape features.2"
-    assert table.kinds == {Reshape}
+    assert set(table.entries) == {Reshape}
 
 
 def test_an_operator_without_an_entry_is_refused_by_table_name_and_path() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from mobile_sdk.errors import SettingError
+from mobile_sdk.errors import CompileError, SettingError
 from mobile_sdk.graph import reference
 from mobile_sdk.graph.operators import (
     Activation,
@@ -73,5 +73,5 @@ def test_an_operator_without_an_integer_rule_is_refused_with_its_path():
     graph = int8_graph("conv chain")
     output = replace(graph.output, name="swish")
     swish = Activation(output=output, path="net.swish", input=graph.output, kind=ActivationKind.HARD_SWISH)
-    with pytest.raises(SettingError, match=r"Activation at net\.swish"):
+    with pytest.raises(CompileError, match=r"Activation at net\.swish"):
         Reference(Graph(input=graph.input, operators=(*graph.operators, swish)))

@@ -1,19 +1,17 @@
 """A prediction knows what it rests on: every operator has its kind of work, and unmeasured kinds are said and widen."""
 
-import inspect
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from benchmarks.latency_model.int8_predictions import pairs, predictions, published
 from mobile_sdk.cli.app import call
-from mobile_sdk.errors import DataError, SettingError
-from mobile_sdk.graph import operators as integer_graph
+from mobile_sdk.errors import DataError
 from mobile_sdk.graph.builder import Pen
-from mobile_sdk.graph.operators import Graph, Operator, Tensor
+from mobile_sdk.graph.operators import OPERATORS, Graph, Operator, Tensor
+from mobile_sdk.graph.operators.traits import Traits, WorkKind
 from mobile_sdk.latency import work as work_module
 from mobile_sdk.latency.cross_validation import unseen_family_errors, unseen_kind_factors
 from mobile_sdk.latency.fit import Sample, fit_models
@@ -22,36 +20,29 @@ from mobile_sdk.latency.operator_graphs import operator_graphs
 from mobile_sdk.latency.published import published_models, published_samples
 from mobile_sdk.latency.work import AMOUNTS, WORDS, Work, count_work, work_of
 from tests.support.graphs import int8_graph
+from tests.support.operators.made_up_operator import TRAITS, Softmax
 
 HOST = Setup(device="host", runtime="tflite", precision="int8")
 COSTS = dict.fromkeys(AMOUNTS, 1.0)
 MODEL = LatencyModel(setup=HOST, costs_ns=COSTS, rows=1, spread_share=0.1)
 
 
-def operator_classes() -> list[type[Operator]]:
-    """Those of `integer_graph` that a graph can hold."""
-    classes = [each for _, each in inspect.getmembers(integer_graph, inspect.isclass) if issubclass(each, Operator)]
-    return [each for each in classes if each is not Operator and not each.__name__.startswith("_")]
-
-
-@pytest.mark.parametrize("kind", operator_classes())
+@pytest.mark.parametrize("kind", OPERATORS)
 def test_every_class_of_operators_has_a_kind_of_work(kind: type[Operator]) -> None:
-    assert kind in work_module._COUNTS, f"give {kind.__name__} a kind of work, and calibrate it"
+    assert kind.traits.work in WorkKind, f"give {kind.__name__} a kind of work, and calibrate it"
+
+
+def test_every_kind_of_work_is_counted() -> None:
+    assert set(work_module._COUNTS) == set(WorkKind)
 
 
 def test_an_operator_without_a_kind_of_work_is_refused_and_never_priced_as_another() -> None:
-    @dataclass(frozen=True, kw_only=True, eq=False)
-    class Table(Operator):
-        input: Tensor
+    with pytest.raises(TypeError, match="work"):
+        Traits(**{name: value for name, value in TRAITS.items() if name != "work"})
+    with pytest.raises(TypeError, match="Table is an operator without traits"):
 
-        @property
-        def inputs(self) -> tuple[Tensor, ...]:
-            return (self.input,)
-
-    x = Pen(8).input
-    graph = Graph(input=x, operators=(Table(output=x, path="body.act", input=x),))
-    with pytest.raises(SettingError, match=r"expected operators whose work is known, found Table at body\.act"):
-        count_work(graph)
+        class Table(Softmax):
+            pass
 
 
 def test_every_amount_has_a_name_that_people_read() -> None:

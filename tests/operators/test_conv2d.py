@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mobile_sdk.devices import CortexA76
-from mobile_sdk.graph import reference
+from mobile_sdk.graph.arithmetic import EXACT_IN_FLOAT32
 from mobile_sdk.graph.operators import (
     Clamp,
     Concat,
@@ -84,7 +84,7 @@ def test_sums_beyond_two_to_the_24_stay_exact(zero, weight):
     filters[2, :, 0, 0] += -np.sign(weight)
     second = conv(x, grid(0.02, 3), filters, gain=128, padding=(2, 2, 2, 2), bias=bias).operators[0]
     graph = Graph(input=square(8), operators=(first, second))
-    assert reference.EXACT_IN_FLOAT32 < 64 * 25 * 255 * 127
+    assert EXACT_IN_FLOAT32 < 64 * 25 * 255 * 127
     images = square_pictures(3)
     images[0], images[1] = 0, 255
     assert_modelled(graph, images, values=10)

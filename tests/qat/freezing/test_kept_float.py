@@ -19,6 +19,7 @@ from mobile_sdk.bundle.lowering import lower
 from mobile_sdk.cli.app import call
 from mobile_sdk.comparison import compare, sqnr_db
 from mobile_sdk.errors import SettingError
+from mobile_sdk.graph.arithmetic import EXACT_IN_FLOAT32
 from mobile_sdk.graph.exactness import order_dependent_paths
 from mobile_sdk.graph.float_reference import FloatReference
 from mobile_sdk.graph.operators import Conv2d, Graph, Linear, Quantization
@@ -29,7 +30,7 @@ from mobile_sdk.runtimes.requirement import requirement_of
 from mobile_sdk.verification.verification import verify
 from qat.calibration.calibration import calibrate, quantize
 from qat.freezing.freezing import float_twin, freeze
-from qat.freezing.wide_weights import EXACT_IN_FLOAT32, wide_weights
+from qat.freezing.wide_weights import wide_weights
 from qat.layers.integer_rounding import inverted_scale, is_inverted
 from qat.preparation.preparation import prepare
 from tests.support.command_line import SmallRun

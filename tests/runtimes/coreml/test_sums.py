@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from mobile_sdk.errors import CompileError
 from mobile_sdk.graph import arithmetic
+from mobile_sdk.graph.arithmetic import EXACT_IN_FLOAT32
 from mobile_sdk.graph.operators import Add, Clamp, Constant, Conv2d, Graph, Linear, Mean, Mul, Quantization, Tensor
 from mobile_sdk.graph.reference import Reference
 from mobile_sdk.runtimes.coreml import CoreML
 from mobile_sdk.runtimes.coreml.interpreter.interpreter import InterpreterSession
 from mobile_sdk.runtimes.coreml.operators.exact_sums import (
-    EXACT_IN_FLOAT32,
     inexact_paths,
     is_proved,
     largest_sum,

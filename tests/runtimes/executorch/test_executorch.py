@@ -1,6 +1,6 @@
 """ExecuTorch: the file says what the graph says, and computes what the reference computes, in every element."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from mobile_sdk.graph.operators import (
     Linear,
     Operator,
     Quantization,
-    Tensor,
 )
 from mobile_sdk.graph.reference import Reference
 from mobile_sdk.program.aten_writer import to_exported
@@ -27,6 +26,7 @@ from mobile_sdk.runtimes.executorch.export import write_model
 from mobile_sdk.runtimes.executorch.pte_file import parse_pte
 from mobile_sdk.runtimes.executorch.readback import delegate_contents, differences
 from tests.support.graphs import GRAPHS, contract_for, float_graph, int8_graph, pictures
+from tests.support.operators.made_up_operator import softmax
 
 RUNTIME = ExecuTorchRuntime()
 
@@ -157,18 +157,9 @@ def test_a_scale_that_xnnpack_refuses_is_named_with_its_module():
         write_model(Graph(input=graph.input, operators=(replace(conv, output=tiny),)))
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Softmax(Operator):
-    input: Tensor
-
-    @property
-    def inputs(self) -> tuple[Tensor, ...]:
-        return (self.input,)
-
-
 def test_an_operator_that_xnnpack_lacks_is_named_with_its_module():
     graph = int8_graph("conv chain")
-    strange = Softmax(input=graph.output, output=replace(graph.output, name="softmax"), path="net.softmax")
+    strange = softmax(graph.output)
     with pytest.raises(CompileError, match=r"Softmax at net\.softmax"):
         write_model(Graph(input=graph.input, operators=(*graph.operators, strange)))
 

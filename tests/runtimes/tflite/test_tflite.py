@@ -1,6 +1,6 @@
 """The .tflite that is written, read back from its bytes and run by LiteRT, against the reference."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,10 @@ from mobile_sdk.graph.operators import (
     Activation,
     ActivationKind,
     AvgPool2d,
-    Constant,
     Conv2d,
     Graph,
     Linear,
     MaxPool2d,
-    Operator,
-    Tensor,
 )
 from mobile_sdk.graph.reference import Reference
 from mobile_sdk.runtimes.base import Structure
@@ -31,6 +28,7 @@ from mobile_sdk.runtimes.tflite import TfliteRuntime
 from mobile_sdk.runtimes.tflite.export import write_model
 from mobile_sdk.runtimes.tflite.model_file import tensor_details
 from tests.support.graphs import GRAPHS, Builder, float_graph, int8_graph, pictures
+from tests.support.operators.made_up_operator import softmax
 from tests.support.operators.random_cases import (
     grid,
     picture,
@@ -117,18 +115,9 @@ def test_an_average_pooling_with_padding_is_refused_with_operator_and_path():
     assert "AvgPool2d at net.pool pads" in error.message
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Softmax(Operator):
-    input: Tensor
-
-    @property
-    def inputs(self) -> tuple[Tensor | Constant, ...]:
-        return (self.input,)
-
-
 def test_an_operator_that_the_writer_does_not_know_is_refused_with_its_path():
     graph = int8_graph("linear head")
-    strange = Softmax(output=replace(graph.output, name="softmax"), path="net.softmax", input=graph.output)
+    strange = softmax(graph.output)
     error = refusal(Graph(input=graph.input, operators=(*graph.operators, strange)))
     assert "Softmax at net.softmax has no TFLite operator" in error.message
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from mobile_sdk.errors import CompileError
 from mobile_sdk.graph import arithmetic
+from mobile_sdk.graph.arithmetic import EXACT_IN_FLOAT32
 from mobile_sdk.graph.operators import (
     INT8_MAX,
     INT8_MIN,
@@ -31,7 +32,6 @@ from mobile_sdk.graph.operators import (
     Tensor,
 )
 
-EXACT_IN_FLOAT32 = 2**24
 _LOW_BITS = 10
 _LOW = 1 << _LOW_BITS
 

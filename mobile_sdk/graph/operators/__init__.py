@@ -1,0 +1,86 @@
+"""The operators that the phone executes, as frozen data: one scale and one zero point a tensor, written once.
+
+Everything that leaves this SDK is read off a `Graph`: the exporters copy its numbers and compute none. A graph is
+int8 throughout, or float32 throughout but for its input (the twin that is exported for comparison), or mixed: int8 with
+some layers kept in float32 between a Dequantize and a Quantize. An operator is float32 where its output is.
+
+Layouts are PyTorch's: activations `(C, H, W)` or `(C,)` without the batch, weights `(O, I/groups, KH, KW)` or `(O, I)`.
+"""
+
+from mobile_sdk.graph.operators.base import Operator
+from mobile_sdk.graph.operators.boxes import DecodeBoxes
+from mobile_sdk.graph.operators.channels import ChannelShuffle, ChannelSlice, Concat, JoinRows, Reshape, Rows
+from mobile_sdk.graph.operators.conv import Conv2d, Linear, Weighted
+from mobile_sdk.graph.operators.conversions import Dequantize, Quantize
+from mobile_sdk.graph.operators.elementwise import Activation, Add, Mul
+from mobile_sdk.graph.operators.graph import Graph, Precision
+from mobile_sdk.graph.operators.pooling import AvgPool2d, MaxPool2d, Mean, Pool2d
+from mobile_sdk.graph.operators.resize import LARGEST_RESIZE, ResizeBilinear
+from mobile_sdk.graph.operators.tensors import (
+    INT8_MAX,
+    INT8_MIN,
+    INT32_MAX,
+    ActivationKind,
+    Clamp,
+    Constant,
+    Quantization,
+    Tensor,
+)
+
+OPERATORS: tuple[type[Operator], ...] = (
+    Conv2d,
+    Linear,
+    Add,
+    Mul,
+    Activation,
+    Mean,
+    MaxPool2d,
+    AvgPool2d,
+    Concat,
+    ChannelSlice,
+    ChannelShuffle,
+    Reshape,
+    Rows,
+    JoinRows,
+    ResizeBilinear,
+    Dequantize,
+    Quantize,
+    DecodeBoxes,
+)
+"""The whole vocabulary: a graph holds these and no others."""
+
+__all__ = [
+    "INT8_MAX",
+    "INT8_MIN",
+    "INT32_MAX",
+    "LARGEST_RESIZE",
+    "OPERATORS",
+    "Activation",
+    "ActivationKind",
+    "Add",
+    "AvgPool2d",
+    "ChannelShuffle",
+    "ChannelSlice",
+    "Clamp",
+    "Concat",
+    "Constant",
+    "Conv2d",
+    "DecodeBoxes",
+    "Dequantize",
+    "Graph",
+    "JoinRows",
+    "Linear",
+    "MaxPool2d",
+    "Mean",
+    "Mul",
+    "Operator",
+    "Pool2d",
+    "Precision",
+    "Quantization",
+    "Quantize",
+    "Reshape",
+    "ResizeBilinear",
+    "Rows",
+    "Tensor",
+    "Weighted",
+]

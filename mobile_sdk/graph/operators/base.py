@@ -1,0 +1,57 @@
+"""What every operator has, and operators of one and of two operands."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from mobile_sdk.graph.operators.tensors import Clamp, Constant, Tensor
+from mobile_sdk.graph.operators.traits import Traits
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Operator:
+    """One step. `path` is the module in the user's net that it came from, for messages.
+
+    A class that a graph can hold states its `traits`, and none inherits another's; a base of such classes is declared
+    with `is_base=True`.
+    """
+
+    traits: ClassVar[Traits]
+
+    output: Tensor
+    path: str
+
+    def __init_subclass__(cls, *, is_base: bool = False) -> None:
+        super().__init_subclass__()
+        if not is_base and "traits" not in vars(cls):
+            raise TypeError(f"{cls.__name__} is an operator without traits: state them on the class")
+
+    @property
+    def inputs(self) -> tuple[Tensor | Constant, ...]:
+        """The operands that are computed or constant, in order; weights and biases are not among them."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Unary(Operator, is_base=True):
+    """An operator of one operand."""
+
+    input: Tensor
+
+    @property
+    def inputs(self) -> tuple[Tensor | Constant, ...]:
+        """The operand."""
+        return (self.input,)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Binary(Operator, is_base=True):
+    """An operator of two operands, the second of which may be a constant."""
+
+    a: Tensor
+    b: Tensor | Constant
+    clamp: Clamp = Clamp.NONE
+
+    @property
+    def inputs(self) -> tuple[Tensor | Constant, ...]:
+        """Both operands, in order."""
+        return (self.a, self.b)

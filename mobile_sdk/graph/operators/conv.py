@@ -1,0 +1,65 @@
+"""Operators with weights: convolutions and linear layers."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobile_sdk.graph.operators.base import Unary
+from mobile_sdk.graph.operators.tensors import Clamp
+from mobile_sdk.graph.operators.traits import Family, Rounding, Strips, Traits, Values, WorkKind
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Weighted(Unary, is_base=True):
+    """`weight` int8 with float32 `weight_scales` (O,) and int32 `bias` (O,) on the grid `s_x * s_w[c]`; or float32."""
+
+    weight: NDArray[Any]
+    weight_scales: NDArray[np.float32] | None
+    bias: NDArray[Any]
+    clamp: Clamp = Clamp.NONE
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Conv2d(Weighted):
+    """A convolution; depthwise where `groups` equals the input's channels. `padding` is (top, bottom, left, right)."""
+
+    traits: ClassVar = Traits(
+        family=Family.CONV,
+        values=Values.COMPUTED,
+        keeps_grid=False,
+        rounding=Rounding.PROVED,
+        strips=Strips.BY_WINDOW,
+        work=WorkKind.CONVOLUTION,
+    )
+
+    stride: tuple[int, int]
+    padding: tuple[int, int, int, int]
+    dilation: tuple[int, int]
+    groups: int
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        """Rows and columns that one value of the output sees, from the first to the last."""
+        height, width = self.weight.shape[2:]
+        return (height - 1) * self.dilation[0] + 1, (width - 1) * self.dilation[1] + 1
+
+    @property
+    def is_depthwise(self) -> bool:
+        """Whether there is one filter (or several) per input channel: TensorFlow's DEPTHWISE_CONV_2D."""
+        return self.groups == self.input.shape[0] and self.groups > 1
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Linear(Weighted):
+    """A fully connected layer on a vector."""
+
+    traits: ClassVar = Traits(
+        family=Family.CONV,
+        values=Values.COMPUTED,
+        keeps_grid=False,
+        rounding=Rounding.PROVED,
+        strips=Strips.NEVER,
+        work=WorkKind.LINEAR,
+    )

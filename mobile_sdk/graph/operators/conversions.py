@@ -1,0 +1,35 @@
+"""Operators between codes and float32 values."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from mobile_sdk.graph.operators.base import Unary
+from mobile_sdk.graph.operators.traits import Family, Rounding, Strips, Traits, Values, WorkKind
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Dequantize(Unary):
+    """int8 codes to the float32 values that they stand for: a float32 graph's picture, or before kept layers."""
+
+    traits: ClassVar = Traits(
+        family=Family.CONVERSIONS,
+        values=Values.COMPUTED,
+        keeps_grid=False,
+        rounding=Rounding.ONE,
+        strips=Strips.NEVER,
+        work=WorkKind.CONVERSION,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Quantize(Unary):
+    """float32 values to the int8 codes nearest to them, ties to even: after kept layers."""
+
+    traits: ClassVar = Traits(
+        family=Family.CONVERSIONS,
+        values=Values.COMPUTED,
+        keeps_grid=False,
+        rounding=Rounding.ONE,
+        strips=Strips.NEVER,
+        work=WorkKind.CONVERSION,
+    )

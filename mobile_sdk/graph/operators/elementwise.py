@@ -1,0 +1,52 @@
+"""Sums, products and activations, element by element."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from mobile_sdk.graph.operators.base import Binary, Unary
+from mobile_sdk.graph.operators.tensors import ActivationKind
+from mobile_sdk.graph.operators.traits import Family, Rounding, Strips, Traits, Values, WorkKind
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Add(Binary):
+    """Elementwise sum; `b` may be a constant, otherwise both shapes are equal."""
+
+    traits: ClassVar = Traits(
+        family=Family.ELEMENTWISE,
+        values=Values.COMPUTED,
+        keeps_grid=False,
+        rounding=Rounding.ONE,
+        strips=Strips.BY_ROW,
+        work=WorkKind.SUM,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Mul(Binary):
+    """Elementwise product; `b` may be a constant, or (C, 1, 1) against (C, H, W) as in squeeze-and-excite."""
+
+    traits: ClassVar = Traits(
+        family=Family.ELEMENTWISE,
+        values=Values.COMPUTED,
+        keeps_grid=False,
+        rounding=Rounding.ONE,
+        strips=Strips.BY_ROW,
+        work=WorkKind.PRODUCT,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Activation(Unary):
+    """An activation that stands alone; float32 only."""
+
+    traits: ClassVar = Traits(
+        family=Family.ELEMENTWISE,
+        values=Values.COMPUTED,
+        keeps_grid=False,
+        rounding=Rounding.PROVED,
+        strips=Strips.NEVER,
+        work=WorkKind.ACTIVATION,
+    )
+
+    kind: ActivationKind

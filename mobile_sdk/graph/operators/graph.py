@@ -1,0 +1,75 @@
+"""Operators in order: a graph, its precision and its digest."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+import numpy as np
+
+from mobile_sdk.graph.operators.base import Operator
+from mobile_sdk.graph.operators.boxes import DecodeBoxes
+from mobile_sdk.graph.operators.tensors import Constant, Quantization, Tensor
+
+Precision = Literal["int8", "mixed", "float32"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Graph:
+    """Operators in the order of execution, from one picture to one vector of scores, or to boxes and scores.
+
+    `input` is (3, H, W), int8, and its code is `byte - 128`; a float32 graph begins with a Dequantize of it.
+    """
+
+    input: Tensor
+    operators: tuple[Operator, ...]
+
+    @property
+    def output(self) -> Tensor:
+        """The scores: the last operator's output."""
+        return self.operators[-1].output
+
+    @property
+    def precision(self) -> Precision:
+        """What its tensors are: all int8, all float32 (the twin), or some of them kept in float32; boxes left aside."""
+        computing = [operator for operator in self.operators if not isinstance(operator, DecodeBoxes)]
+        are_int8 = {operator.output.quantization is not None for operator in computing}
+        return "mixed" if len(are_int8) == 2 else "int8" if are_int8 == {True} else "float32"
+
+    @property
+    def is_int8(self) -> bool:
+        """Whether every tensor, but decoded boxes, is int8: integers, the same in every runtime."""
+        return self.precision == "int8"
+
+    def __repr__(self) -> str:
+        """What it is, in one line."""
+        return (
+            f"Graph({self.precision}, {len(self.operators)} operators, input {self.input.shape}, "
+            f"output {self.output.shape})"
+        )
+
+    def digest(self) -> str:
+        """A SHA-256 over every number and name in the graph: two graphs with one digest compute the same."""
+        digest = hashlib.sha256()
+        for text in _spell(self.input):
+            digest.update(text)
+        for operator in self.operators:
+            for text in _spell(operator):
+                digest.update(text)
+        return digest.hexdigest()
+
+
+def _spell(value: Any) -> Iterator[bytes]:
+    """Every leaf below `value` as bytes, in the order of the fields."""
+    if isinstance(value, np.ndarray):
+        yield f"{value.dtype.str}{value.shape}".encode()
+        yield np.ascontiguousarray(value).tobytes()
+    elif isinstance(value, Operator | Tensor | Constant | Quantization):
+        yield type(value).__name__.encode()
+        for field in fields(value):
+            yield from _spell(getattr(value, field.name))
+    elif isinstance(value, tuple) and not all(isinstance(item, int) for item in value):
+        for item in value:
+            yield from _spell(item)
+    else:
+        yield repr(value).encode() + b";"

@@ -1,0 +1,83 @@
+"""Tensors of a graph, the grids of their codes, and the clamps that operators apply."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from math import inf
+
+import numpy as np
+
+INT8_MIN, INT8_MAX = -128, 127
+INT32_MAX = 2**31 - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quantization:
+    """`real = scale * (q - zero_point)`, q in int8. `scale` is exactly a float32; `zero_point` lies in -128..127."""
+
+    scale: float
+    zero_point: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scale", float(self.scale))
+        object.__setattr__(self, "zero_point", int(self.zero_point))
+        if not (0 < self.scale < float("inf")) or float(np.float32(self.scale)) != self.scale:
+            raise ValueError(f"a scale must be a positive, finite float32, not {self.scale!r}")
+        if not INT8_MIN <= self.zero_point <= INT8_MAX:
+            raise ValueError(f"a zero point must lie in -128..127, not {self.zero_point}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tensor:
+    """An activation of a batch of one. `quantization` is None where it is float32."""
+
+    name: str
+    shape: tuple[int, ...]
+    quantization: Quantization | None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Constant:
+    """A scalar operand of Add or Mul: one int8 code (or one float32 value where `quantization` is None)."""
+
+    name: str
+    value: float
+    quantization: Quantization | None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", float(self.value))
+
+
+class Clamp(StrEnum):
+    """What bounds an operator's output beyond int8's own range, which is a clamp already and costs nothing."""
+
+    NONE = "none"
+    RELU = "relu"
+    RELU6 = "relu6"
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The least and the greatest value that it leaves."""
+        return _BOUNDS[self]
+
+
+class ActivationKind(StrEnum):
+    """Activations that stand alone; in float32 graphs only, an int8 graph expresses them as Add, Mul and clamps."""
+
+    RELU = "relu"
+    RELU6 = "relu6"
+    HARD_SWISH = "hard_swish"
+    HARD_SIGMOID = "hard_sigmoid"
+
+    @property
+    def clamp(self) -> Clamp | None:
+        """The clamp that the activation is; None for one that computes more than a maximum and a minimum."""
+        return _CLAMPS.get(self)
+
+    @property
+    def is_nonnegative(self) -> bool:
+        """Whether it gives nothing below zero, whatever it reads."""
+        return self is not ActivationKind.HARD_SWISH
+
+
+_BOUNDS = {Clamp.NONE: (-inf, inf), Clamp.RELU: (0.0, inf), Clamp.RELU6: (0.0, 6.0)}
+_CLAMPS = {ActivationKind.RELU: Clamp.RELU, ActivationKind.RELU6: Clamp.RELU6}

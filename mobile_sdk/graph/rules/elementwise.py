@@ -1,0 +1,64 @@
+"""Sums, products and activations, element by element."""
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from mobile_sdk.graph import arithmetic
+from mobile_sdk.graph.operators import Activation, ActivationKind, Add, Constant, Mul
+from mobile_sdk.graph.rules.tables import Step, clamps, float_rules, int8_rules
+
+_CURVES = {ActivationKind.HARD_SWISH: F.hardswish, ActivationKind.HARD_SIGMOID: F.hardsigmoid}
+
+
+@int8_rules.of(Add)
+def _add(operator: Add) -> Step:
+    y = arithmetic.quantization_of(operator.output)
+    a, b = arithmetic.quantization_of(operator.a), arithmetic.quantization_of(operator.b)
+    factor_a, factor_b, shift = arithmetic.add_factors(a, b, y)
+    low, high = arithmetic.clamp_range(y, operator.clamp)
+    half = 1 << (shift - 1)
+    constant = operator.b.value - b.zero_point if isinstance(operator.b, Constant) else None
+
+    def add(a: torch.Tensor, b: torch.Tensor | None = None) -> torch.Tensor:
+        total = a.to(torch.int32).mul_(factor_a)
+        if b is None:
+            total.add_(int(constant or 0) * factor_b + half)
+        else:
+            total.add_(b.to(torch.int32), alpha=factor_b).add_(half)
+        return total.bitwise_right_shift_(shift).clamp_(low, high).to(torch.float32)
+
+    return add
+
+
+@int8_rules.of(Mul)
+def _mul(operator: Mul) -> Step:
+    y = arithmetic.quantization_of(operator.output)
+    a, b = arithmetic.quantization_of(operator.a), arithmetic.quantization_of(operator.b)
+    factor = float(arithmetic.product_factor(a, b, y))
+    low, high = arithmetic.clamp_range(y, operator.clamp)
+
+    if isinstance(operator.b, Constant):
+        constant = operator.b.value - b.zero_point
+        return lambda a: (a * constant).mul_(factor).round_().clamp_(low, high)
+    if operator.a.name == operator.b.name:
+        squares = arithmetic.round_square(np.arange(-255, 256), a, y)
+        table = torch.from_numpy(squares.clip(low, high).astype(np.float32))
+        return lambda a, _: table[a.to(torch.int64) + 255]
+    return lambda a, b: (a * b).mul_(factor).round_().clamp_(low, high)
+
+
+@float_rules.of(Add)
+def _float_add(operator: Add, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    return a + b
+
+
+@float_rules.of(Mul)
+def _float_mul(operator: Mul, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    return a * b
+
+
+@float_rules.of(Activation)
+def _activation(operator: Activation, x: torch.Tensor) -> torch.Tensor:
+    clamp = operator.kind.clamp
+    return _CURVES[operator.kind](x) if clamp is None else clamps[clamp](x)

@@ -1,0 +1,67 @@
+"""The rules of both references by class of operator, and what applies them."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import torch
+from torch.nn import functional as F
+
+from mobile_sdk.graph.operator_table import OperatorTable
+from mobile_sdk.graph.operators import (
+    Activation,
+    AvgPool2d,
+    Clamp,
+    Constant,
+    JoinRows,
+    Operator,
+    Quantize,
+    Rows,
+)
+
+Step = Callable[..., torch.Tensor]
+"""Computes an operator's output of its operands (N, *shape)."""
+
+int8_rules: OperatorTable[Callable[[Any], Step]] = OperatorTable(
+    "the int8 reference",
+    gaps={
+        AvgPool2d: "in int8 a depthwise Conv2d has its place",
+        Activation: "an int8 graph expresses it as Add, Mul and clamps",
+    },
+)
+"""Each prepares an operator's constants and returns what computes centred codes of centred codes."""
+
+float_rules: OperatorTable[Callable[..., torch.Tensor]] = OperatorTable(
+    "the float32 reference",
+    gaps={
+        Quantize: "a float32 graph has no codes but the picture's",
+        Rows: "strips are made of int8 tensors",
+        JoinRows: "strips are made of int8 tensors",
+    },
+)
+"""Each takes an operator and the values of its operands, constants among them; the clamp comes after it."""
+
+clamps: Mapping[Clamp, Callable[[torch.Tensor], torch.Tensor]] = {
+    Clamp.NONE: lambda x: x,
+    Clamp.RELU: F.relu,
+    Clamp.RELU6: F.relu6,
+}
+
+
+def apply(operator: Operator, *operands: torch.Tensor) -> torch.Tensor:
+    """Returns the operator on float32 values (N, *shape), int8 codes for Dequantize; its clamp and constant included.
+
+    Raises CompileError for an operator without a rule.
+    """
+    constants = [torch.tensor(x.value, dtype=torch.float32) for x in operator.inputs if isinstance(x, Constant)]
+    values = float_rules[operator](operator, *operands, *constants)
+    return clamps[getattr(operator, "clamp", Clamp.NONE)](values)
+
+
+def compile_operator(operator: Operator) -> Step:
+    """Returns what computes the operator on its operands' centred codes; on values, where no code goes in or out.
+
+    Raises CompileError for an operator without a rule.
+    """
+    is_float = all(tensor.quantization is None for tensor in (*operator.inputs, operator.output))
+    return partial(apply, operator) if is_float else int8_rules[operator](operator)

@@ -1,0 +1,39 @@
+"""Every kind of step has its traits, and they agree with one another."""
+
+import pytest
+
+from mobile_sdk.graph.operators import ActivationKind, Clamp
+from qat.steps import KINDS, Factors, Grid, Kind, Step
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_every_kind_has_traits(kind: Kind) -> None:
+    assert kind in KINDS
+
+
+def test_every_activation_that_a_float_graph_holds_is_one_kind() -> None:
+    found = [traits.activation for traits in KINDS.values() if traits.activation is not None]
+    assert sorted(found) == sorted(ActivationKind)
+
+
+def test_a_clamp_ends_where_its_operator_does() -> None:
+    for traits in KINDS.values():
+        if traits.clamp is not None:
+            low, high = traits.clamp.bounds
+            assert traits.ends == (low, None if high == float("inf") else high)
+    assert {traits.clamp for traits in KINDS.values()} == {None, Clamp.RELU, Clamp.RELU6}
+
+
+def test_what_keeps_its_inputs_grid_knows_no_ends_and_carries_out_no_activation() -> None:
+    for traits in KINDS.values():
+        if traits.grid is Grid.INPUTS:
+            assert traits.ends == (None, None) and not traits.carries_out and traits.activation is None
+
+
+def test_a_grid_saturates_at_ends_that_are_known() -> None:
+    assert {kind for kind, traits in KINDS.items() if traits.saturates} == {Kind.HARD_SIGMOID, Kind.WINDOW_SHARE}
+    assert Step(kind=Kind.WINDOW_SHARE, path="pool", shape=(8, 4, 4), constant=1.5).ends == (0.0, 1.5)
+
+
+def test_layers_alone_take_factors_into_their_weights() -> None:
+    assert [kind for kind, traits in KINDS.items() if traits.factors is Factors.LAYER] == [Kind.WEIGHTED]
