@@ -1,4 +1,4 @@
-"""Learns: labelled pictures → a float net → a fake-quantized net → one int8 program.
+"""Trains: labelled pictures → a float net → a fake-quantized net → one int8 program.
 
 Pictures:  load_folder, load_mnist, load_unlabelled, load_shards, write_shards → Pictures, PictureSet;
            load_box_folder, load_coco_folder, composed_digits; load_mask_folder, composed_masks; synthesise.
@@ -7,10 +7,10 @@ Training:  fit, fit_detector, fit_segmenter by a TrainPlan, with Distillation �
            Augmentation, DetectionAugmentation or SegmentationAugmentation;
            evaluate, evaluate_detector, evaluate_segmenter; is_main_process.
 Int8:      quantize by a CalibrationPlan does it all; in steps: prepare → FakeQuantNet, calibrate, fit, freeze;
-           float_twin: what it is compared with.
+           float_twin is the float net that it is compared with.
 
-Every long call takes `progress`: True, the default, shows it on standard error; False does not; a function is told the
-share that is done (0..1) and what is being done.
+Every long call takes `progress`: True, the default, shows it on standard error; False does not; a function is called
+with the share that is done (0..1) and what is being done.
 
 Names are loaded when they are first used: `import qat` alone loads no torch.
 """

@@ -1,4 +1,4 @@
-"""Progress on standard error: bars on a terminal, lines elsewhere; and work shared out to threads under such a bar."""
+"""Shows progress on standard error, as bars on a terminal, as lines elsewhere, and runs work in threads under a bar."""
 
 import os
 import sys
@@ -17,7 +17,7 @@ from mobile_sdk.system.progress import Progress, check_progress
 from qat.distributed.torchrun import is_main_process
 
 Shown = ContextVar[Progress]("progress", default=True)
-"""What the call in which we are was told of progress."""
+"""Holds the `progress` argument of the running call."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -25,9 +25,9 @@ LINE_EVERY_S = 10.0
 
 
 def track(items: Iterable[Item], *, what: str, total: int) -> Iterator[Item]:
-    """Passes `items` on and shows how many have gone by: a bar that vanishes when done, or a line every ten seconds.
+    """Yields `items` and shows how many are done: by a bar that vanishes at the end, or a line every ten seconds.
 
-    Of several processes the main one shows it.
+    Of several processes only the main one shows it.
     """
     progress = Shown.get()
     if callable(progress) and is_main_process():
@@ -47,14 +47,14 @@ def track(items: Iterable[Item], *, what: str, total: int) -> Iterator[Item]:
 
 
 def map_in_threads(function: Callable[[Item], Result], items: Sequence[Item], *, what: str | None) -> list[Result]:
-    """`function` of every item, in order, on as many threads as there are cores; shows progress if `what` names it."""
+    """Applies `function` to every item, in order, on as many threads as cores; shows progress if `what` names it."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         results = pool.map(function, items)
         return list(results if what is None else track(results, what=what, total=len(items)))
 
 
 def ahead(items: Iterator[Item]) -> Iterator[Item]:
-    """Passes `items` on, the next one being made in a thread while the caller works with the one before."""
+    """Yields `items`; the next one is made in a thread while the caller works with the one before."""
     end = object()
     with ThreadPoolExecutor(1) as worker:
         coming = worker.submit(next, items, end)
@@ -65,7 +65,7 @@ def ahead(items: Iterator[Item]) -> Iterator[Item]:
 
 @contextmanager
 def shown(progress: Progress) -> Iterator[None]:
-    """Inside, work is shown on standard error if `progress` is True, told to it where it is a function, else silent."""
+    """Shows work inside the `with` on standard error if `progress` is True, or calls it if it is a function."""
     check_progress(progress)
     token = Shown.set(progress)
     try:
@@ -75,7 +75,7 @@ def shown(progress: Progress) -> Iterator[None]:
 
 
 def say(line: str) -> None:
-    """One line of news, of the main process alone: on standard error, or wherever progress goes."""
+    """Prints one line of news, of the main process alone, on standard error, or wherever progress goes."""
     progress = Shown.get()
     if callable(progress) and is_main_process():
         progress(1.0, line)

@@ -1,1 +1,1 @@
-"""Arguments: what a caller gave comes in, and a refusal by name goes out where it is of another kind."""
+"""These modules take a caller's arguments and refuse those of another type by name."""

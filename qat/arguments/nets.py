@@ -1,4 +1,4 @@
-"""Nets, plans and pictures as arguments: what is of another kind is refused by name, with the call that gives one."""
+"""Checks nets, plans and pictures as arguments, and refuses other types by name, with the call that makes one."""
 
 import itertools
 from pathlib import Path
@@ -17,19 +17,19 @@ CONTRACT_HINT = "make one: Contract(name=…, labels=pictures.labels)"
 
 
 def expect_contract(contract: object) -> None:
-    """Raises SettingError where `contract` is none."""
+    """Raises SettingError if `contract` is none."""
     expect("contract", contract, Contract, hint=CONTRACT_HINT)
 
 
 def expect_to_build(name: object, contract: object, width: object) -> None:
-    """Raises SettingError where a builder's arguments are of other kinds than a name, a contract and a number."""
+    """Raises SettingError if a builder's arguments are not a name, a contract and a number."""
     expect("name", name, str)
     expect_contract(contract)
     expect("width", width, float, int)
 
 
 def expect_net(net: object, *, name: str = "net") -> None:
-    """Raises SettingError where `net` is no module, CaptureError where a tensor of it has no numbers yet."""
+    """Raises SettingError if `net` is no module, CaptureError if a tensor of it has no numbers yet."""
     expect(name, net, nn.Module, hint="give the net itself: qat.build_net(…), or a torch.nn.Module")
     assert isinstance(net, nn.Module)
     for path, tensor in itertools.chain(net.named_parameters(), net.named_buffers()):
@@ -46,7 +46,7 @@ def expect_net(net: object, *, name: str = "net") -> None:
 
 
 def expect_to_learn(net: object) -> None:
-    """Raises SettingError where `net` is no module with float32 parameters, or has none that gradients may change."""
+    """Raises SettingError if `net` is no module with float32 parameters, or gradients may change none of them."""
     expect_float32(net)
     assert isinstance(net, nn.Module)
     if not any(parameter.requires_grad for parameter in net.parameters()):
@@ -57,7 +57,7 @@ def expect_to_learn(net: object) -> None:
 
 
 def expect_float32(net: object) -> None:
-    """Raises SettingError where `net` is no module, or has parameters and none of them in float32."""
+    """Raises SettingError if `net` is no module, or has parameters and none of them in float32."""
     expect_net(net)
     assert isinstance(net, nn.Module)
     found = [parameter.dtype for parameter in net.parameters()]
@@ -66,12 +66,12 @@ def expect_float32(net: object) -> None:
 
 
 def expect_plan(plan: object, kind: type) -> None:
-    """Raises SettingError where `plan` is neither None nor of that `kind`."""
+    """Raises SettingError if `plan` is neither None nor of that `kind`."""
     expect("plan", plan, kind, NOTHING, hint=f"make one: qat.{kind.__name__}(…), or leave it out")
 
 
 def folder_or_none(out: Path | str | None) -> Path | None:
-    """The folder `out`, if there is one; SettingError where it is no path."""
+    """Returns the folder `out`, if there is one; raises SettingError if it is no path."""
     if out is None:
         return None
     expect_path("out", out)

@@ -1,4 +1,4 @@
-"""Settings that nothing can be done by are refused where they are made, by name and with what they hold."""
+"""Refuses settings without meaning where they are made, by name and with their values."""
 
 import math
 import reprlib
@@ -11,7 +11,7 @@ from mobile_sdk.errors import SettingError
 
 @dataclass(frozen=True)
 class Rule:
-    """What is expected of some fields, in words, and whether an instance holds to it."""
+    """Describes a rule for some fields in words, and tests whether an instance keeps it."""
 
     expected: str
     fields: tuple[str, ...]
@@ -19,7 +19,7 @@ class Rule:
 
 
 def check_settings(settings: object, rules: Sequence[Rule], where: str) -> None:
-    """Raises SettingError for the first rule that `settings` break; `where` says what they are settings of."""
+    """Raises SettingError for the first rule that `settings` break; `where` names the object in the message."""
     for rule in rules:
         try:
             is_right = rule.holds(settings)
@@ -31,17 +31,17 @@ def check_settings(settings: object, rules: Sequence[Rule], where: str) -> None:
 
 
 def is_share(value: object) -> bool:
-    """Tells whether `value` is a number from 0 to 1."""
+    """Returns whether `value` is a number from 0 to 1."""
     return is_number(value) and 0 <= float(value) <= 1  # type: ignore[arg-type]
 
 
 def is_number(value: object) -> bool:
-    """Tells whether `value` is a finite number."""
+    """Returns whether `value` is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def is_range(value: object) -> bool:
-    """Tells whether `value` is two numbers above 0, the first no larger than the second."""
+    """Returns whether `value` is two numbers above 0, the first no larger than the second."""
     return (
         isinstance(value, tuple)
         and len(value) == 2

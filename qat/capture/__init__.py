@@ -1,1 +1,1 @@
-"""Capture: any `nn.Module` comes in, and a graph whose every node is a known step goes out."""
+"""This room takes any `nn.Module` and returns a graph whose every node is a known step."""

@@ -1,7 +1,8 @@
-"""Captures any net made of the supported operators: `torch.export`'s graph, every node read as a `Step`.
+"""Captures any net of supported operators by `torch.export`, and reads every node of its graph as a `Step`.
 
-Convolutions and linear layers take their batch norm and the padding before them in; dropout stays switchable. Whatever
-no integer operator stands for is refused with its module path. What was captured is held against the net, in float.
+Convolutions and linear layers absorb their batch norm and the padding before them; dropout stays switchable. An
+operator without an integer counterpart is refused with its module path. The captured net is compared with the net, in
+float.
 """
 
 from typing import Any
@@ -29,9 +30,9 @@ LEFT_OUT = "left_out"  # the key of the last operators that were left out, in a 
 
 
 def capture(net: nn.Module, size_px: int, batch: Tensor | None = None) -> fx.GraphModule:
-    """The net as a graph whose every computing node has a `Step` under `meta["step"]`; parameters are copies.
+    """Returns the net as a graph whose every computing node has a `Step` under `meta["step"]`; parameters are copies.
 
-    Inputs are float (N, 3, size_px, size_px). Both nets are compared on `batch`, or on made-up pictures. Raises
+    Inputs are float (N, 3, size_px, size_px). Both nets are compared on `batch`, or on synthetic images. Raises
     CaptureError.
     """
     module, always_on = exported(net, size_px)
@@ -63,21 +64,24 @@ def _read(module: fx.GraphModule, size_px: int) -> fx.GraphModule:
     for node in module.graph.nodes:
         if node.op not in ("placeholder", "output") and STEP not in node.meta:
             raise unsupported(node)
-    module.graph.set_codegen(fx.graph.CodeGen())  # one tensor in, one out: no pytrees
+    module.graph.set_codegen(fx.graph.CodeGen())  # there is one input and one output tensor: no pytrees
     return fx.GraphModule(rewriter.layers, module.graph)
 
 
 def _take_scores(rewriter: Rewriter, size_px: int) -> None:
-    """The net must return one tensor (N, classes), a detector's (N, anchors, columns), or a score a pixel and label."""
+    """Makes the graph return one tensor: (N, classes), a detector's (N, anchors, columns), or pixels' scores.
+
+    Raises CaptureError for another result.
+    """
     (output,) = rewriter.graph.find_nodes(op="output")
     results: Any = output.args[0]
     if len(results) != 1 or _structure(rewriter.graph) is not None or not _are_scores(results[0], size_px):
         raise CaptureError(
-            f"expected a net that returns one tensor (N, classes), found {_told(rewriter.graph, results)}",
+            f"expected a net that returns one tensor (N, classes), found {_result_text(rewriter.graph, results)}",
             hint=f"return the scores alone: flattened, or (N, labels, {size_px}, {size_px}) for every pixel",
         )
     (scores,) = output.args = tuple(results)
-    if scores.op == "placeholder":  # something has to compute them
+    if scores.op == "placeholder":  # a node has to compute them
         with rewriter.graph.inserting_before(output):
             product = rewriter.graph.call_function(torch.ops.aten.mul.Tensor, (scores, 1.0))
         product.meta = dict(scores.meta)
@@ -93,8 +97,8 @@ def _are_scores(scores: Any, size_px: int) -> bool:
     return is_map or len(shape) == (3 if step is not None and step.kind is Kind.BOXES else 2)
 
 
-def _told(graph: fx.Graph, results: Any) -> str:
-    """What a net returns, in its own structure, each tensor as its shape."""
+def _result_text(graph: fx.Graph, results: Any) -> str:
+    """Returns the structure of a net's result, each tensor as its shape."""
     shapes = [shape_of(each) if isinstance(each, fx.Node) else each for each in results]
     structure = _structure(graph)
     if structure is None:
@@ -102,19 +106,19 @@ def _told(graph: fx.Graph, results: Any) -> str:
         if not isinstance(result, fx.Node):
             return described(result)
         return f"one of shape {shapes[0]}" + (", which no picture changes" if result.op == "get_attr" else "")
-    told = pytree.tree_unflatten(shapes, structure)
-    return f"a {type(told).__name__} of {len(shapes)}, of the shapes {told}"
+    structured = pytree.tree_unflatten(shapes, structure)
+    return f"a {type(structured).__name__} of {len(shapes)}, of the shapes {structured}"
 
 
 def _structure(graph: fx.Graph) -> pytree.TreeSpec | None:
-    """What results are in: a tuple, a dict; None for a tensor by itself."""
+    """Returns the structure of the results, a tuple or a dict; None for a single tensor."""
     codegen = graph._codegen
     spec = codegen.pytree_info.out_spec if isinstance(codegen, fx.graph._PyTreeCodeGen) else None
     return None if spec is None or spec.is_leaf() else spec
 
 
 def _check_weights(captured: fx.GraphModule) -> None:
-    """Raises CaptureError where a layer's weights times its batch norm's gain leave float32."""
+    """Raises CaptureError if a layer's weights times its batch norm's gain exceed float32."""
     for node in captured.graph.nodes:
         layer = captured.get_submodule(str(node.target)) if node.op == "call_module" else None
         if isinstance(layer, Weighted) and not all(term.isfinite().all() for term in layer.folded()):

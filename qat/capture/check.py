@@ -1,4 +1,4 @@
-"""Whether a captured net computes what the user's net does: both in float, on one batch."""
+"""Checks that a captured net computes what the user's net does: both in float, on one batch."""
 
 import math
 from collections.abc import Sequence
@@ -14,12 +14,12 @@ from qat.capture.net_copy import copy_net
 from qat.capture.rewriter import ENDS
 from qat.steps import STEP
 
-LARGEST_NOISE_SHARE = 1e-8  # in power: 80 dB; orders of summation and folded batch norms stay far below
-_COARSE_NOISE_SHARE = 1e-5  # where only float32 can be compared
+LARGEST_NOISE_SHARE = 1e-8  # in power: 80 dB; other orders of summation and folded batch norms stay far below
+_COARSE_NOISE_SHARE = 1e-5  # if only float32 can be compared
 
 
 def made_up_batch(size_px: int) -> Tensor:
-    """Two pictures (2, 3, size_px, size_px) as float nets read them: coarse blots and fine noise."""
+    """Returns two images (2, 3, size_px, size_px) as float nets read them: coarse blots and fine noise."""
     random = torch.Generator().manual_seed(0)
     coarse = torch.randn(2, 3, 6, 6, generator=random)
     blots = nn.functional.interpolate(coarse, size=(size_px, size_px), mode="bilinear")
@@ -28,10 +28,10 @@ def made_up_batch(size_px: int) -> Tensor:
 
 @torch.no_grad()
 def check_capture(net: nn.Module, captured: fx.GraphModule, left_out: Sequence[LeftOut], batch: Tensor) -> None:
-    """Raises CaptureError, naming the first module that differs, where `captured` is not `net` in float on `batch`.
+    """Raises CaptureError, naming the first different module, if `captured` differs from `net` on `batch`.
 
-    `left_out` are the operators of `net` that `captured` does without. Also where scores are not finite. Both nets are
-    evaluated; `net` is left in the mode that it was in.
+    Both compute in float. `left_out` are the operators of `net` that `captured` omits. It also raises CaptureError for
+    scores that are not finite. Both nets are evaluated; `net` is left in its mode.
     """
     was_training = net.training
     net.eval()
@@ -59,7 +59,7 @@ def _check(net: nn.Module, captured: fx.GraphModule, left_out: Sequence[LeftOut]
 
 
 def _noise_share(net: nn.Module, captured: fx.GraphModule, left_out: Sequence[LeftOut], batch: Tensor) -> float:
-    """The power of the difference over that of the scores; 0 where both are zero, infinite for other shapes."""
+    """Returns the power of the difference over that of the scores; 0 if both are zero, infinite for other shapes."""
     wanted, found = _scores(net, batch), captured(batch.clone())
     for operator in left_out:
         found = operator.function(found)
@@ -71,7 +71,7 @@ def _noise_share(net: nn.Module, captured: fx.GraphModule, left_out: Sequence[Le
 
 
 def _scores(net: nn.Module, batch: Tensor) -> Any:
-    """What the user's net gives; CaptureError where it raises."""
+    """Returns the output of the user's net; raises CaptureError if it raises."""
     try:
         with _WithoutDropout():
             return net(batch.clone())
@@ -83,7 +83,7 @@ def _scores(net: nn.Module, batch: Tensor) -> Any:
 
 
 class _WithoutDropout(TorchFunctionMode):
-    """Leaves out dropout that is on in eval(), as `F.dropout(x)` is, so that the net's scores are not random."""
+    """Omits dropout that is on in eval(), as `F.dropout(x)` is, so that the net's scores are not random."""
 
     def __torch_function__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
         name = getattr(func, "__name__", "").rstrip("_")
@@ -100,7 +100,7 @@ def _check_finite(net: nn.Module, batch: Tensor) -> None:
 
 
 def _first_difference(net: nn.Module, captured: fx.GraphModule, batch: Tensor) -> str:
-    """The first module, in the order of computation, whose output is another one in the captured net."""
+    """Returns the first module, in the order of computation, whose output differs in the captured net."""
     wanted = _outputs_of_modules(net, batch)
     found = _Outputs(captured)
     found.run(batch.clone())
@@ -114,9 +114,9 @@ def _first_difference(net: nn.Module, captured: fx.GraphModule, batch: Tensor) -
 
 
 def _outputs_of_modules(net: nn.Module, batch: Tensor) -> dict[str, list[Tensor]]:
-    """What every module gave, by its path, in the order in which modules ended.
+    """Returns copies of every module's outputs, by its path, in the order in which modules ended.
 
-    These are copies, for what follows may write to the tensors.
+    They are copies, as later operators may write to the tensors.
     """
     outputs: dict[str, list[Tensor]] = {}
     hooks = [

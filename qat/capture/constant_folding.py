@@ -1,4 +1,4 @@
-"""Computes once what rests on parameters, buffers and numbers alone: weight norm, standardised weights, masks."""
+"""Computes once what depends on parameters, buffers and numbers alone: weight norm, standardised weights, masks."""
 
 from typing import Any
 
@@ -8,11 +8,18 @@ from torch import Tensor, fx
 from mobile_sdk.errors import CaptureError
 from qat.capture.rewriter import FOLDED, constant_of, name_of, path_of, shape_of
 
-_SHAPED = ("zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full")  # of a picture's shape alone
+_SHAPED = (
+    "zeros_like",
+    "ones_like",
+    "full_like",
+    "new_zeros",
+    "new_ones",
+    "new_full",
+)  # read only a shape
 
 
 def fold_constants(module: fx.GraphModule) -> None:
-    """Puts a buffer in the place of every tensor of the exported graph that no picture can change.
+    """Replaces every tensor of the exported graph that does not depend on the image by a buffer.
 
     Raises CaptureError, naming the module, for one that is drawn at random.
     """
@@ -32,7 +39,7 @@ def fold_constants(module: fx.GraphModule) -> None:
 
 
 def put_buffer(module: fx.GraphModule, node: fx.Node, value: Tensor) -> fx.Node:
-    """Returns a new node before `node`, from the same module of the user's net, that stands for `value`."""
+    """Returns a new node before `node`, from the same module of the user's net, that holds `value`."""
     name = f"{FOLDED}{node.name}"
     module.register_buffer(name, value.detach())
     with module.graph.inserting_before(node):

@@ -1,4 +1,4 @@
-"""The scores that a float net is compared by: those before a softmax, which no phone computes."""
+"""Returns the scores by which a float net is compared: those before a softmax, which phones do not compute."""
 
 from torch import nn
 
@@ -8,9 +8,9 @@ from qat.layers.weighted import in_float
 
 
 def without_last_activation(net: nn.Module, size_px: int) -> nn.Module:
-    """Returns `net`; where a softmax, sigmoid or argmax ends it, a float copy that gives the scores before that.
+    """Returns `net`, or, if a softmax, sigmoid or argmax ends it, a float copy with the scores before it.
 
-    Raises CaptureError where the net cannot be captured.
+    Raises CaptureError if the net cannot be captured.
     """
     captured = capture(copy_net(net).cpu().float(), size_px)
     return in_float(captured).eval() if captured.meta[LEFT_OUT] else net

@@ -1,7 +1,7 @@
-"""`torch.export`'s graph of a net without writes: what an in-place operator or a write through a view changes is new.
+"""Exports a net by `torch.export` without writes: in-place operators and writes through views return new tensors.
 
-`run_decompositions({})` makes the graph functional: `x[:, :8] = y` becomes a `slice_scatter` that gives a new tensor.
-It would drop dropout, which does nothing in eval(), so an operator of our own stands for it.
+`run_decompositions({})` makes the graph functional: `x[:, :8] = y` becomes a `slice_scatter` that returns a new tensor.
+It would drop dropout, which does nothing in eval(), so an operator of our own replaces it.
 """
 
 import keyword
@@ -19,21 +19,21 @@ aten = torch.ops.aten
 
 
 def exported(net: nn.Module, size_px: int) -> tuple[fx.GraphModule, list[str]]:
-    """Returns the graph of `net` in eval() for float pictures (2, 3, size_px, size_px); no operator in it writes.
+    """Returns the graph of `net` in eval() for float images (2, 3, size_px, size_px); no operator in it writes.
 
-    Beside it, the paths of the modules whose dropout is on in eval(), which the graph does not draw. Raises
-    CaptureError where `torch.export` fails.
+    It also returns the paths of the modules whose dropout is on in eval(), which the graph omits. Raises CaptureError
+    if `torch.export` fails.
     """
     was_training = net.training
     net.eval()
     try:
         example = torch.zeros(2, 3, size_px, size_px)
         with warnings.catch_warnings(), torch.no_grad():  # with gradients, PyTorch forbids some writes to views
-            warnings.simplefilter("ignore")  # PyTorch's, of its own modules and of weights that forward() computes
+            warnings.simplefilter("ignore")  # PyTorch warns of its own modules and of weights that forward() computes
             program = torch.export.export(net, (example,), strict=False)
             always_on = _keep_dropout(program.graph)
             module = program.run_decompositions({}).module(check_guards=False)
-    except Exception as error:  # torch.export fails in many ways: all mean the same to the user
+    except Exception as error:  # torch.export fails in many ways with one meaning for the user
         raise _refusal(net, error, size_px) from error
     finally:
         net.train(was_training)
@@ -46,7 +46,7 @@ def exported(net: nn.Module, size_px: int) -> tuple[fx.GraphModule, list[str]]:
 
 
 def _refusal(net: nn.Module, error: Exception, size_px: int) -> CaptureError:
-    """What is said where `torch.export` fails: what it says itself, and of which module."""
+    """Returns the error for a failing `torch.export`: its own message, and the module."""
     if isinstance(error, SyntaxError) and (names := [name for name, _ in net.named_parameters() if _is_odd(name)]):
         return CaptureError(
             f"expected names that Python can read as attributes, found {names[0]!r}",
@@ -66,12 +66,12 @@ def _refusal(net: nn.Module, error: Exception, size_px: int) -> CaptureError:
 
 
 def _is_odd(name: str) -> bool:
-    """Whether the code that `torch.fx` writes for a tensor of this name is no Python."""
+    """Returns whether the code that `torch.fx` writes for a tensor of this name is no Python."""
     return not name.isprintable() or '"' in name or any(map(keyword.iskeyword, name.split(".")))
 
 
 def _place_of(error: Exception, net: nn.Module) -> str:
-    """The innermost module of `net` whose forward() was running when `error` was raised: its class, and its path."""
+    """Returns class and path of the innermost module of `net` whose forward() was running when `error` was raised."""
     paths = {id(module): path for path, module in net.named_modules()}
     running = [frame.f_locals.get("self") for frame, _ in traceback.walk_tb(error.__traceback__)]
     place = [module for module in running if id(module) in paths][-1:] or [net]
@@ -80,7 +80,7 @@ def _place_of(error: Exception, net: nn.Module) -> str:
 
 
 def _keep_dropout(graph: fx.Graph) -> list[str]:
-    """Puts `qat.dropout` in the place of PyTorch's dropout, in place or not; returns where it is on in eval()."""
+    """Replaces PyTorch's dropout, in place or not, by `qat.dropout`; returns where it is on in eval()."""
     always_on = []
     for node in graph.nodes:
         name = name_of(node)
@@ -95,7 +95,10 @@ def _keep_dropout(graph: fx.Graph) -> list[str]:
 
 
 def _note_cumulative_averages(graph: fx.Graph, net: nn.Module) -> None:
-    """Notes at batch norms without a momentum, which the graph takes for 0, over how many batches they averaged."""
+    """Stores, at batch norms without a momentum, the number of batches they averaged.
+
+    The graph takes None as a momentum of 0.
+    """
     modules = dict(net.named_modules(remove_duplicate=False))
     for node in graph.find_nodes(op="call_function", target=aten._native_batch_norm_legit_no_training.default):
         module = modules.get(path_of(node))
@@ -104,7 +107,7 @@ def _note_cumulative_averages(graph: fx.Graph, net: nn.Module) -> None:
 
 
 def _take_first_outputs(graph: fx.Graph) -> None:
-    """Makes the first of an operator's outputs its only one; CaptureError where the net reads another."""
+    """Makes the first of an operator's outputs its only one; raises CaptureError if the net reads another."""
     for node in [node for node in graph.nodes if node.target in _FIRST_OF_MANY]:
         for reader in [reader for reader in node.users if not reader.users]:
             graph.erase_node(reader)

@@ -1,6 +1,6 @@
-"""What a captured net leaves out of the user's: a softmax, sigmoid or argmax at its end, dropout that is always on.
+"""Leaves out of a captured net a softmax, sigmoid or argmax at its end, and dropout that is always on.
 
-The scores before a last activation have the same winner, and no phone needs more.
+The scores before a last activation have the same top label, and phones need no more.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ _PASSED = ("clone", "alias", "detach", "contiguous")
 
 @dataclass(frozen=True, kw_only=True)
 class LeftOut:
-    """An operator that is left out: its name, its module's path, what it computes of scores, and why."""
+    """Describes an operator that is left out: its name, its module's path, its function of the scores, and why."""
 
     name: str
     path: str
@@ -28,15 +28,15 @@ class LeftOut:
 
 
 def random_dropout(path: str) -> LeftOut:
-    """Returns what is said of dropout that is on in eval(), so that the user's net gives random scores."""
+    """Returns the description of dropout that is on in eval(), which makes the user's net random."""
     why = "it would be on in eval(), too (pass training=self.training to F.dropout)"
     return LeftOut(name="dropout", path=path, function=lambda scores: scores, why=why)
 
 
 def leave_out_last_activations(graph: fx.Graph) -> tuple[LeftOut, ...]:
-    """Makes the graph return what its softmax, log-softmax, sigmoid or argmax over labels reads; says what it left out.
+    """Makes the graph return the input of its last softmax, log-softmax, sigmoid or argmax.
 
-    The first one of the result is the one that is computed first.
+    Returns what it left out; the first of the result is computed first.
     """
     left_out: list[LeftOut] = []
     (output,) = graph.find_nodes(op="output")

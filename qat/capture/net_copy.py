@@ -1,4 +1,4 @@
-"""A copy of a net of any kind: pruning and old weight norm keep computed weights that Python's own copy refuses."""
+"""Copies a net of any kind; pruning and old weight norm keep computed weights that Python's own copy refuses."""
 
 import copy
 from typing import TypeVar
@@ -9,7 +9,7 @@ Net = TypeVar("Net", bound=nn.Module)
 
 
 def copy_net(net: Net) -> Net:
-    """Returns a copy that shares nothing with `net`; a weight that is computed in forward() is computed anew there."""
+    """Returns a copy that shares nothing with `net`; a weight computed in forward() is computed again there."""
     computed = {
         id(value): value.detach().clone()
         for module in net.modules()

@@ -1,8 +1,8 @@
-"""Averages over windows of uneven sizes, folded into the linear layer that alone reads them.
+"""Folds averages over windows of uneven sizes into the linear layer that alone reads them.
 
 `AdaptiveAvgPool2d` of a map that its output size does not divide has windows of several sizes. It is linear, so a
-linear layer on its flattened output is another one on the flattened map, and no operator is left of the pool. VGG's
-and AlexNet's heads are such.
+linear layer on its flattened output equals another one on the flattened map, and the pool disappears. VGG's and
+AlexNet's heads are such.
 """
 
 import math
@@ -18,7 +18,7 @@ _PASSED = ("view", "clone", "dropout")
 
 
 def fold_uneven_pools(module: fx.GraphModule) -> None:
-    """Gives linear layers behind uneven adaptive pools weights for the map before the pool."""
+    """Gives linear layers after uneven adaptive pools weights for the map before the pool."""
     for pool in module.graph.find_nodes(op="call_function", target=aten.adaptive_avg_pool2d.default):
         sides, pooled = shape_of(operand(pool))[2:], shape_of(pool)[2:]
         readers = _linear_readers(pool)
@@ -27,7 +27,7 @@ def fold_uneven_pools(module: fx.GraphModule) -> None:
 
 
 def _linear_readers(node: fx.Node) -> list[fx.Node]:
-    """The linear layers that alone read the node, flattened; none where others read it as well."""
+    """Returns the linear layers that read the node, flattened; none if others read it as well."""
     readers: list[fx.Node] = []
     for user in node.users:
         if name_of(user) == "linear" and operand(user, 1).op == "get_attr" and len(shape_of(user)) == 2:
@@ -57,7 +57,7 @@ def _fold(module: fx.GraphModule, pool: fx.Node, readers: list[fx.Node]) -> None
 
 
 def _of_map(weight: Tensor, pool: fx.Node) -> Tensor:
-    """The weights (O, C × H × W) that do on the map what `weight` (O, C × rows × columns) does on its pool."""
+    """Returns the weights (O, C × H × W) on the map that equal `weight` (O, C × rows × columns) on its pool."""
     before, after = shape_of(pool.args[0])[1:], shape_of(pool)[1:]
     spread: Tensor = aten._adaptive_avg_pool2d_backward(
         weight.reshape(-1, *after), weight.new_zeros(len(weight), *before)

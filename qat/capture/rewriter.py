@@ -1,4 +1,4 @@
-"""A captured graph while its nodes are read: what every reader of nodes needs."""
+"""Rewrites a captured graph while its nodes are read: every reader of nodes uses it."""
 
 import re
 from typing import Any
@@ -9,11 +9,11 @@ from torch import Tensor, fx, nn
 from mobile_sdk.errors import CaptureError
 from qat.steps import STEP, Kind, Step
 
-ENDS = "ends"  # the key of the path of the module whose output the node computes, where a layer took others in
-FOLDED = "folded_"  # what the names of constants begin with that were computed from parameters
+ENDS = "ends"  # the key of the path of the module whose output the node computes, if a layer absorbed others
+FOLDED = "folded_"  # begins the names of constants that were computed from parameters
 BATCHES = "batches"  # the key of how many batches a batch norm without a momentum has averaged
-WHY = "why"  # the key of the reason why a node that nothing took in is refused
-_SPOKEN = {"_native_batch_norm_legit": "batch_norm", "_unsafe_view": "view"}  # as users know the operators
+WHY = "why"  # the key of the reason why a node that nothing absorbed is refused
+_SPOKEN = {"_native_batch_norm_legit": "batch_norm", "_unsafe_view": "view"}  # names that users know
 _SUPPORTED = (
     "convolutions, linear layers, batch norm, ReLU, ReLU6, hard-sigmoid, h-swish, add, sub, mul, pooling, "
     "concatenation, slices and shuffles of channels, bilinear resizing by powers of two"
@@ -21,10 +21,10 @@ _SUPPORTED = (
 
 
 class Rewriter:
-    """Gives nodes their steps, and puts layers in the place of nodes.
+    """Gives nodes their steps, and replaces nodes by layers.
 
     `layers` are the modules that the graph calls; `padding` holds, by node, the pads (top, bottom, left, right) that
-    the convolutions after them take in.
+    the convolutions after them absorb.
     """
 
     def __init__(self, module: fx.GraphModule) -> None:
@@ -34,20 +34,20 @@ class Rewriter:
         self._module = module
 
     def mark(self, node: fx.Node, kind: Kind, **details: Any) -> None:
-        """The node does this."""
+        """Gives the node a step of this kind."""
         node.meta[STEP] = Step(kind=kind, path=path_of(node), shape=tuple(node.meta["val"].shape[1:]), **details)
 
     def leave(self, node: fx.Node, why: str) -> None:
-        """What reads the node decides; where that takes nothing of it in, the node is refused for this reason."""
+        """Defers the node to its readers; if none of them absorbs it, it is refused for this reason."""
         node.meta[WHY] = why
 
     def become(self, node: fx.Node, target: Any, arguments: tuple[Any, ...], kind: Kind, **details: Any) -> None:
-        """The node calls `target` with these arguments alone, and does this."""
+        """Makes the node call `target` with these arguments alone, and gives it a step of this kind."""
         node.target, node.args, node.kwargs = target, arguments, {}
         self.mark(node, kind, **details)
 
     def replace(self, node: fx.Node, layer: nn.Module, kind: Kind, **details: Any) -> None:
-        """Puts `layer`, which reads the node's first operand, in the node's place."""
+        """Replaces the node by `layer`, which reads the node's first operand."""
         new = self.insert_layer(node, layer, node.args[0], shape_of(node), kind, **details)
         node.replace_all_uses_with(new)
         self.graph.erase_node(node)
@@ -57,7 +57,7 @@ class Rewriter:
     ) -> fx.Node:
         """Returns a new node before `node` that calls `layer` on `source`, named after the module that `node` is from.
 
-        Layers lie side by side: a function called in a module that holds other layers has that module's own path.
+        Layers are stored flat: a function called in a module that holds other layers has that module's own path.
         `shape` is that of its output, the batch included.
         """
         path = path_of(node)
@@ -74,32 +74,32 @@ class Rewriter:
     def insert(
         self, node: fx.Node, target: Any, arguments: tuple[Any, ...], shape: tuple[int, ...], kind: Kind, **details: Any
     ) -> fx.Node:
-        """Returns a new node before `node` that calls `target` and does this; `shape` as for `insert_layer`."""
+        """Returns a new node before `node` that calls `target` with this step; `shape` as for `insert_layer`."""
         new = self.place(node, target, arguments, shape)
         self.mark(new, kind, **details)
         return new
 
     def place(self, node: fx.Node, target: Any, arguments: tuple[Any, ...], shape: tuple[int, ...]) -> fx.Node:
-        """Returns a new node before `node` that calls `target`, yet to be read."""
+        """Returns a new node before `node` that calls `target`, still to be read."""
         with self.graph.inserting_before(node):
             new = self.graph.create_node("call_function", target, arguments)
         new.meta = {**node.meta, "val": node.meta["val"].new_empty(shape)}
         return new
 
     def take_in(self, node: fx.Node, source: fx.Node) -> None:
-        """The layer at `source` computes what `node` did as well."""
+        """Makes the layer at `source` compute what `node` did as well."""
         source.meta[ENDS] = path_of(node)
         node.replace_all_uses_with(source)
         self.graph.erase_node(node)
 
     def layer_of(self, node: fx.Node) -> nn.Module | None:
-        """The layer that the node calls."""
+        """Returns the layer that the node calls, or None."""
         return self.layers.get(str(node.target)) if node.op == "call_module" else None
 
     def parameter(self, node: fx.Node, value: Any) -> nn.Parameter | None:
-        """A copy of the parameter, buffer or folded constant that is `node`'s argument `value`.
+        """Returns a copy of the parameter, buffer or folded constant that is `node`'s argument `value`.
 
-        Raises CaptureError where the value is computed from pictures, or is not finite.
+        Raises CaptureError if the value depends on the image, or is not finite.
         """
         if value is None:
             return None
@@ -116,12 +116,12 @@ class Rewriter:
         return nn.Parameter(tensor.detach().clone().float())
 
     def constant(self, value: Any) -> Tensor | None:
-        """The tensor that stands for a number or for a node that no picture changes; None for any other node."""
+        """Returns the tensor of a number or of a constant node; None for any other node."""
         return constant_of(self._module, value) if isinstance(value, fx.Node) else torch.tensor(float(value))
 
 
 def constant_of(module: fx.GraphModule, node: fx.Node) -> Tensor | None:
-    """What a node that no picture changes stands for; None for any other node."""
+    """Returns the tensor of a constant node; None for any other node."""
     if node.op != "get_attr":
         return None
     tensor: Any = module
@@ -132,14 +132,14 @@ def constant_of(module: fx.GraphModule, node: fx.Node) -> Tensor | None:
 
 
 def operand(node: fx.Node, position: int = 0) -> fx.Node:
-    """The node's operand at this position, which is a node."""
+    """Returns the node's operand at this position, which is a node."""
     value = node.args[position]
     assert isinstance(value, fx.Node)
     return value
 
 
 def arguments(node: fx.Node, *defaults: Any) -> list[Any]:
-    """The node's positional arguments, filled up with its keyword arguments' and the schema's defaults."""
+    """Returns the node's positional arguments, completed by its keyword arguments and the defaults."""
     values = [*node.args, *defaults[len(node.args) :]][: len(defaults)]
     names = [argument.name for argument in node.target._schema.arguments]  # type: ignore[union-attr]
     for name, value in node.kwargs.items():
@@ -149,29 +149,29 @@ def arguments(node: fx.Node, *defaults: Any) -> list[Any]:
 
 
 def pair(value: Any) -> tuple[int, int]:
-    """PyTorch's "one number, or one a dimension" as (vertical, horizontal)."""
+    """Returns PyTorch's "one number, or one a dimension" as (vertical, horizontal)."""
     values = [value] if isinstance(value, int) else list(value)
     return int(values[0]), int(values[-1])
 
 
 def shape_of(node: Any) -> tuple[int, ...]:
-    """The node's output's shape, the batch included."""
+    """Returns the shape of the node's output, the batch included."""
     return tuple(node.meta["val"].shape)
 
 
 def name_of(node: fx.Node) -> str:
-    """PyTorch's name of the operator, without library and overload."""
+    """Returns PyTorch's name of the operator, without library and overload."""
     return str(node.target).removeprefix("aten.").removeprefix("qat.").split(".")[0].rstrip("_")
 
 
 def path_of(node: fx.Node) -> str:
-    """The module in the user's net that the node came from."""
+    """Returns the path of the module in the user's net that the node came from."""
     stack = list((node.meta.get("nn_module_stack") or {}).values())
     return str(stack[-1][0]) or "<root>" if stack else "<root>"
 
 
 def unsupported(node: fx.Node, why: str = "") -> CaptureError:
-    """The refusal that names operator and module; `why` says what of the operator is not supported."""
+    """Returns the error that names operator and module; `why` says what of the operator is not supported."""
     name = f"aten.{_SPOKEN[name_of(node)]}" if name_of(node) in _SPOKEN else node.target
     what, why = f"{name} at {path_of(node)}", why or node.meta.get(WHY, "")
     return CaptureError(

@@ -1,1 +1,1 @@
-"""Tasks: what is trained and how it is evaluated, one folder for each task."""
+"""Each folder of this room trains and evaluates one task."""

@@ -196,7 +196,7 @@ class TrainPlan:
         since calibration has found them: they are learned, and frozen for the last third. No weights decay, since the
         teacher's are the ones wanted.
         """
-        base, lesson = after or cls(), distillation or Distillation()
+        base, losses = after or cls(), distillation or Distillation()
         return cls(
             epochs=epochs,
             batch=base.batch,
@@ -204,12 +204,12 @@ class TrainPlan:
             learning_rate=0.0005,
             warm_up_epochs=min(0.2, epochs / 5),
             weight_decay=0.0,
-            label_smoothing=base.label_smoothing if lesson.labels else None,
+            label_smoothing=base.label_smoothing if losses.labels else None,
             ema_decay=None,
             augmentation=base.augmentation,
             phases=DISTILLING,
-            distillation=lesson,
-            class_balance=base.class_balance and lesson.labels > 0,
+            distillation=losses,
+            class_balance=base.class_balance and losses.labels > 0,
             seed=base.seed,
         )
 

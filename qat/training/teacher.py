@@ -25,7 +25,7 @@ _View = Callable[[Tensor], tuple[Tensor, tuple[Tensor, ...]]]
 """Returns a net's scores, and the inner tensors that are compared."""
 
 
-class Lesson:
+class DistillationLoss:
     """Computes the loss of a student beside its teacher, on equal pictures.
 
     Raises SettingError if the teacher's scores have another shape, or if features are compared and its layers differ.
@@ -69,7 +69,7 @@ class Lesson:
         return loss, scores
 
     @torch.no_grad()
-    def winners(self, rgb: Tensor) -> Tensor:
+    def labels_of(self, rgb: Tensor) -> Tensor:
         """Returns the teacher's labels (batch,) of the pictures."""
         return self._teacher(rgb)[0].argmax(dim=1)
 

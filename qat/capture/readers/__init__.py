@@ -1,1 +1,1 @@
-"""Readers: nodes of PyTorch's graph come in, and steps go out."""
+"""Readers take nodes of PyTorch's graph and return steps."""

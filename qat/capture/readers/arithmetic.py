@@ -1,7 +1,7 @@
 """Reads sums, differences, products and quotients, of two tensors or with constants, as steps.
 
-What a constant does is a gain and an offset a channel. One number is a step of its own, and costs nothing as a gain; a
-number a channel goes into the layer before it, or is a depthwise convolution of one pixel.
+A constant is a gain and an offset for each channel. One number is a step of its own, and costs nothing as a gain; a
+number for each channel goes into the layer before it, or becomes a depthwise convolution of one pixel.
 """
 
 from typing import Any
@@ -18,30 +18,30 @@ aten = torch.ops.aten
 
 
 def read_add(rewriter: Rewriter, node: fx.Node) -> None:
-    """A sum of two tensors, or of a tensor and a constant."""
+    """Reads a sum of two tensors, or of a tensor and a constant."""
     a, b, alpha = arguments(node, None, None, 1)
     _read_sum(rewriter, node, a, b, 1.0, float(alpha))
 
 
 def read_sub(rewriter: Rewriter, node: fx.Node) -> None:
-    """A difference."""
+    """Reads a difference."""
     a, b, alpha = arguments(node, None, None, 1)
     _read_sum(rewriter, node, a, b, 1.0, -float(alpha))
 
 
 def read_rsub(rewriter: Rewriter, node: fx.Node) -> None:
-    """The second operand less the first."""
+    """Reads the second operand less the first."""
     a, b, alpha = arguments(node, None, None, 1)
     _read_sum(rewriter, node, a, b, -float(alpha), 1.0)
 
 
 def read_neg(rewriter: Rewriter, node: fx.Node) -> None:
-    """The negative."""
+    """Reads a negation."""
     read_affine(rewriter, node, operand(node), torch.tensor(-1.0), torch.tensor(0.0))
 
 
 def read_mul(rewriter: Rewriter, node: fx.Node) -> None:
-    """A product of two tensors, or of a tensor and a constant."""
+    """Reads a product of two tensors, or of a tensor and a constant."""
     a, b = arguments(node, None, None)
     if (gain := rewriter.constant(b)) is not None:
         read_affine(rewriter, node, a, gain, torch.tensor(0.0))
@@ -52,7 +52,7 @@ def read_mul(rewriter: Rewriter, node: fx.Node) -> None:
 
 
 def read_pow(rewriter: Rewriter, node: fx.Node) -> None:
-    """The square."""
+    """Reads a square."""
     source, exponent = arguments(node, None, 2)
     if exponent != 2:
         raise unsupported(node, f"to the power of {exponent}")
@@ -60,7 +60,7 @@ def read_pow(rewriter: Rewriter, node: fx.Node) -> None:
 
 
 def read_div(rewriter: Rewriter, node: fx.Node) -> None:
-    """A division by a constant."""
+    """Reads a division by a constant."""
     a, b = arguments(node, None, None)
     divisor = rewriter.constant(b)
     if divisor is None or rewriter.constant(a) is not None or node.kwargs.get("rounding_mode"):
@@ -69,7 +69,7 @@ def read_div(rewriter: Rewriter, node: fx.Node) -> None:
 
 
 def read_affine(rewriter: Rewriter, node: fx.Node, source: fx.Node, gain: Tensor, offset: Tensor) -> None:
-    """`gain * source + offset`, both constants."""
+    """Reads `gain * source + offset`, both constants."""
     if not (gain.isfinite().all() and offset.isfinite().all()):
         raise unsupported(node, "with a constant that is not finite")
     if _is_number(gain) and _is_number(offset):
@@ -91,7 +91,7 @@ def read_affine(rewriter: Rewriter, node: fx.Node, source: fx.Node, gain: Tensor
 
 @torch.no_grad()
 def rescale(layer: Weighted, gains: Tensor, offsets: Tensor) -> None:
-    """Makes the layer give `gains` times its outputs, and `offsets` more; both are (O,)."""
+    """Makes the layer return `gains` times its outputs, plus `offsets`; both are (O,)."""
     terms = [layer.weight, layer.bias] if layer.norm is None else [layer.norm.weight, layer.norm.bias]
     for term in terms:
         if term is not None:
@@ -117,7 +117,7 @@ def depthwise(gains: Tensor, offsets: Tensor | None) -> Conv2d:
 
 
 def put_depthwise(rewriter: Rewriter, node: fx.Node, source: fx.Node, layer: Conv2d) -> None:
-    """Puts the layer, on `source`, in the node's place; a vector is a map of one pixel for it."""
+    """Replaces the node by the layer, on `source`; a vector becomes a map of one pixel for it."""
     shape = shape_of(node)
     if len(shape) == 4:
         node.args = (source, *node.args[1:])
@@ -132,7 +132,7 @@ def put_depthwise(rewriter: Rewriter, node: fx.Node, source: fx.Node, layer: Con
 
 
 def _read_sum(rewriter: Rewriter, node: fx.Node, a: Any, b: Any, gain_a: float, gain_b: float) -> None:
-    """`gain_a * a + gain_b * b`; either may be a constant."""
+    """Reads `gain_a * a + gain_b * b`; either may be a constant."""
     one, zero = torch.tensor(1.0), torch.tensor(0.0)
     if (offset := rewriter.constant(b)) is not None:
         read_affine(rewriter, node, a, gain_a * one, gain_b * offset)
@@ -150,7 +150,7 @@ def _read_sum(rewriter: Rewriter, node: fx.Node, a: Any, b: Any, gain_a: float, 
 
 
 def _broadcast(rewriter: Rewriter, node: fx.Node, a: Any, b: Any, kind: Kind) -> tuple[fx.Node, fx.Node]:
-    """Operands in the order (whole, gate); equal shapes, or a gate (C, 1, 1), which a sum repeats to the map's size."""
+    """Returns operands in the order (whole, gate): equal shapes, or a gate (C, 1, 1), which a sum resizes."""
     whole = shape_of(node)
     if shape_of(a) != whole:
         a, b = b, a
@@ -167,7 +167,7 @@ def _is_number(constant: Tensor) -> bool:
 
 
 def _by_channel(node: fx.Node, constant: Tensor) -> Tensor:
-    """The constant as (C,) float32, for the node's output; CaptureError where it is not the same for every pixel."""
+    """Returns the constant as (C,) float32, for the node's output; raises CaptureError if pixels differ."""
     whole = constant.double().expand(shape_of(node)).transpose(0, 1).flatten(1)
     channels = whole[:, :1]
     if (whole != channels).any():

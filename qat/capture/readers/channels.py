@@ -1,4 +1,4 @@
-"""Reads what takes some of the channels, and what shuffles them, as steps."""
+"""Reads slices and shuffles of channels as steps."""
 
 import operator
 
@@ -12,7 +12,7 @@ aten = torch.ops.aten
 
 
 def read_slice(rewriter: Rewriter, node: fx.Node) -> None:
-    """`x[:, start:stop]`; a slice of everything, which Python's colon alone makes, is nothing."""
+    """Reads `x[:, start:stop]`; a slice of everything, which Python's colon alone makes, is removed."""
     source, axis, start, stop, step = arguments(node, None, 0, None, None, 1)
     before, after = shape_of(source), shape_of(node)
     if before == after and step == 1:
@@ -26,7 +26,7 @@ def read_slice(rewriter: Rewriter, node: fx.Node) -> None:
 
 
 def read_parts(rewriter: Rewriter, node: fx.Node) -> None:
-    """`chunk` or `split`: every part becomes a slice, to be read as such."""
+    """Reads `chunk` or `split`: every part becomes a slice, which is read later."""
     source, _, axis = arguments(node, None, None, 0)
     if axis % len(shape_of(source)) != 1 or len(shape_of(source)) not in (2, 4):
         raise unsupported(node, "but of channels")
@@ -40,15 +40,15 @@ def read_parts(rewriter: Rewriter, node: fx.Node) -> None:
 
 
 def read_channel_shuffle(rewriter: Rewriter, node: fx.Node) -> None:
-    """`nn.ChannelShuffle`."""
+    """Reads `nn.ChannelShuffle`."""
     source, groups = arguments(node, None, None)
     rewriter.become(node, aten.channel_shuffle.default, (source, groups), Kind.CHANNEL_SHUFFLE, groups=groups)
 
 
 def read_shuffled_view(rewriter: Rewriter, node: fx.Node) -> bool:
-    """A view of groups, its transpose and a view back, as a shuffle; False where the node does not end one.
+    """Reads a view of groups, its transpose and a view back as a shuffle; returns False if the node ends none.
 
-    The nodes before it stay without a step: who else reads them is refused.
+    The nodes before it stay without a step, so that other readers of them are refused.
     """
     swapped = node.args[0]
     viewed = swapped.args[0] if isinstance(swapped, fx.Node) and _is_swap(swapped) else None
@@ -64,7 +64,7 @@ def read_shuffled_view(rewriter: Rewriter, node: fx.Node) -> bool:
 
 
 def leave_to_a_shuffle(rewriter: Rewriter, node: fx.Node) -> None:
-    """Part of a shuffle, if anything."""
+    """Defers a node that may be part of a shuffle to its reader."""
     rewriter.leave(node, "but to shuffle channels")
 
 
@@ -80,7 +80,7 @@ READERS = {
 
 
 def _is_swap(node: fx.Node) -> bool:
-    """Whether the node swaps the second and third of five axes."""
+    """Returns whether the node swaps the second and third of five axes."""
     name = str(node.target).removeprefix("aten.").split(".")[0]
     if name not in ("transpose", "permute") or len(shape_of(node)) != 5:
         return False

@@ -1,4 +1,4 @@
-"""Reads pooling in all the ways in which PyTorch says it: windows, adaptive sizes, means and maxima over axes."""
+"""Reads pooling in all of PyTorch's forms: windows, adaptive sizes, means and maxima over axes."""
 
 from typing import Any
 
@@ -18,20 +18,20 @@ _OTHER_AXES = "but over height and width"
 
 
 class AveragePool(nn.Module):
-    """The mean in a window whose padding, counted as zeros, differs from side to side."""
+    """Computes the mean in a window whose padding, counted as zeros, differs from side to side."""
 
     def __init__(self, window: Window) -> None:
         super().__init__()
         self.window = window
 
     def forward(self, x: Tensor) -> Tensor:
-        """The means of `x` (N, C, H, W)."""
+        """Returns the means of `x` (N, C, H, W)."""
         top, bottom, left, right = self.window.padding
         return F.avg_pool2d(F.pad(x, (left, right, top, bottom)), self.window.kernel, self.window.stride)
 
 
 def read_mean(rewriter: Rewriter, node: fx.Node) -> None:
-    """The mean over height and width: at once, one after the other, or over the pixels of a view."""
+    """Reads the mean over height and width: at once, one after the other, or over the pixels of a view."""
     if (source := _reduced(node)) is None:
         rewriter.leave(node, _OTHER_AXES)
         return
@@ -40,7 +40,7 @@ def read_mean(rewriter: Rewriter, node: fx.Node) -> None:
 
 
 def read_amax(rewriter: Rewriter, node: fx.Node) -> None:
-    """The maximum over height and width, in the same ways: that in a window which is the whole map."""
+    """Reads the maximum over height and width, in the same forms, as a window of the whole map."""
     if (source := _reduced(node)) is None:
         rewriter.leave(node, _OTHER_AXES)
         return
@@ -56,19 +56,19 @@ def read_amax(rewriter: Rewriter, node: fx.Node) -> None:
 
 
 def read_adaptive_avg_pool2d(rewriter: Rewriter, node: fx.Node) -> None:
-    """Windows of one size, where the map divides into them."""
+    """Reads an adaptive mean as windows of one size, if the map divides into them."""
     source, size = arguments(node, None, None)
     _average_pool(rewriter, node, source, _adaptive(node, source, size))
 
 
 def read_adaptive_max_pool2d(rewriter: Rewriter, node: fx.Node) -> None:
-    """The same for the maximum."""
+    """Reads an adaptive maximum as windows of one size, if the map divides into them."""
     source, size = arguments(node, None, None)
     _max_pool(rewriter, node, source, _adaptive(node, source, size))
 
 
 def read_avg_pool2d(rewriter: Rewriter, node: fx.Node) -> None:
-    """The mean in a window, whatever is counted at the map's border."""
+    """Reads the mean in a window, whatever is counted at the map's border."""
     source, kernel, stride, padding, _, counts_padding, divisor = arguments(
         node, None, None, [], [0, 0], False, True, None
     )
@@ -92,7 +92,7 @@ def read_avg_pool2d(rewriter: Rewriter, node: fx.Node) -> None:
 
 
 def read_max_pool2d(rewriter: Rewriter, node: fx.Node) -> None:
-    """The maximum in a window."""
+    """Reads the maximum in a window."""
     source, kernel, stride, padding, dilation, _ = arguments(node, None, None, [], [0, 0], [1, 1], False)
     if pair(dilation) != (1, 1):
         raise unsupported(node, "with dilation")
@@ -111,16 +111,16 @@ READERS = {
 
 
 def _reduced(node: fx.Node) -> fx.Node | None:
-    """The map (N, C, H, W) whose pixels, all of them, the node reduces to one; None where it does not."""
+    """Returns the map (N, C, H, W) whose pixels, all of them, the node reduces to one; None if it does not."""
     source, left = _axes_left(node, name_of(node))
     is_of_pixels = len(shape_of(source)) == 4 and [axes for axes in left if axes] == [(0,), (1,)]
     return source if is_of_pixels else None
 
 
 def _axes_left(node: fx.Node, reduction: str) -> tuple[fx.Node, list[tuple[int, ...]]]:
-    """The tensor that reductions of this name, and a view of its pixels as one axis, begin with; what each axis holds.
+    """Returns the first input of reductions of this name, and which of its axes each axis of the node holds.
 
-    A reduced axis that is kept holds none of the tensor's own axes.
+    A view of the pixels as one axis may be among the reductions. A reduced axis that is kept holds none of the axes.
     """
     if STEP in node.meta or node.op != "call_function":
         return node, [(axis,) for axis in range(len(shape_of(node)))]
@@ -140,7 +140,7 @@ def _axes_left(node: fx.Node, reduction: str) -> tuple[fx.Node, list[tuple[int, 
 
 
 def _window(node: fx.Node, source: fx.Node, kernel: Any, stride: Any, padding: Any) -> Window:
-    """The window, padded below and on the right as far as its last position reaches."""
+    """Returns the window, padded below and on the right as far as its last position reaches."""
     size, step = pair(kernel), pair(stride or kernel)
     above, below, before, after = _sides(padding)
     ends = [
@@ -176,7 +176,7 @@ def _average_pool(rewriter: Rewriter, node: fx.Node, source: fx.Node, window: Wi
 
 
 def _max_pool(rewriter: Rewriter, node: fx.Node, source: fx.Node, window: Window) -> None:
-    """A window of one pixel, which runtimes refuse, is its mean as well."""
+    """Reads a maximum; in a window of one pixel, which runtimes refuse, it is read as a mean, which is equal."""
     if window.kernel == (1, 1):
         _average_pool(rewriter, node, source, window)
         return

@@ -17,37 +17,37 @@ aten = torch.ops.aten
 
 
 def read_relu(rewriter: Rewriter, node: fx.Node) -> None:
-    """max(x, 0)."""
+    """Reads max(x, 0)."""
     rewriter.become(node, aten.relu.default, (node.args[0],), Kind.RELU)
 
 
 def read_relu6(rewriter: Rewriter, node: fx.Node) -> None:
-    """min(max(x, 0), 6)."""
+    """Reads min(max(x, 0), 6)."""
     rewriter.become(node, aten.hardtanh.default, (node.args[0], 0.0, 6.0), Kind.RELU6)
 
 
 def read_hardtanh(rewriter: Rewriter, node: fx.Node) -> None:
-    """PyTorch's own ReLU6 is a hardtanh."""
+    """Reads PyTorch's own ReLU6, which is a hardtanh."""
     _read_bounds(rewriter, node, *arguments(node, None, -1.0, 1.0)[1:])
 
 
 def read_clamp(rewriter: Rewriter, node: fx.Node) -> None:
-    """A clamp that is a ReLU or a ReLU6."""
+    """Reads a clamp that is a ReLU or a ReLU6."""
     _read_bounds(rewriter, node, *arguments(node, None, None, None)[1:])
 
 
 def read_hardswish(rewriter: Rewriter, node: fx.Node) -> None:
-    """X * relu6(x + 3) / 6."""
+    """Reads x * relu6(x + 3) / 6."""
     rewriter.replace(node, HardSwish(), Kind.HARD_SWISH)
 
 
 def read_hardsigmoid(rewriter: Rewriter, node: fx.Node) -> None:
-    """relu6(x + 3) / 6."""
+    """Reads relu6(x + 3) / 6."""
     rewriter.become(node, aten.hardsigmoid.default, (node.args[0],), Kind.HARD_SIGMOID)
 
 
 def read_dropout(rewriter: Rewriter, node: fx.Node) -> None:
-    """Dropout, of values or of whole channels, as a module that train() and eval() switch."""
+    """Reads dropout, of values or of whole channels, as a module that train() and eval() switch."""
     _, share, whole_channels = arguments(node, None, 0.5, False)
     rewriter.replace(node, nn.Dropout2d(share) if whole_channels else nn.Dropout(share), Kind.DROPOUT)
 
@@ -65,7 +65,7 @@ def _read_bounds(rewriter: Rewriter, node: fx.Node, low: float | None, high: flo
 
 
 def read_resize(rewriter: Rewriter, node: fx.Node) -> None:
-    """Bilinear interpolation between the centres of pixels, sides by powers of two, or from one pixel to any size."""
+    """Reads bilinear interpolation between pixel centres, by powers of two, or from one pixel to any size."""
     source, _, between_corners = arguments(node, None, None, False)
     before, after = shape_of(source)[2:], shape_of(node)[2:]
     if between_corners:
@@ -83,7 +83,7 @@ def _grows(before: int, after: int) -> bool:
 
 
 def read_cat(rewriter: Rewriter, node: fx.Node) -> None:
-    """A concatenation of channels."""
+    """Reads a concatenation of channels."""
     parts, axis = arguments(node, None, 0)
     if axis % len(shape_of(node)) != 1:
         raise unsupported(node, "but of channels")
@@ -96,7 +96,7 @@ def read_cat(rewriter: Rewriter, node: fx.Node) -> None:
 
 
 def read_view(rewriter: Rewriter, node: fx.Node) -> None:
-    """A map of one pixel as a vector, or the other way round; a map as a vector, where linear layers alone read it."""
+    """Reads a map of one pixel as a vector, or the reverse; or a map as a vector, if only linear layers read it."""
     source = operand(node)
     before, after = shape_of(source), shape_of(node)
     if before == after:
@@ -112,7 +112,7 @@ def read_view(rewriter: Rewriter, node: fx.Node) -> None:
 
 
 def read_select(rewriter: Rewriter, node: fx.Node) -> None:
-    """`x[:, :, 0]` of an axis that has one place: the axis is left out."""
+    """Reads `x[:, :, 0]` of an axis of length 1: the axis is removed."""
     source, axis, _ = arguments(node, None, None, None)
     if shape_of(source)[axis] != 1:
         raise unsupported(node, f"from {shape_of(source)} to {shape_of(node)}")
@@ -120,7 +120,7 @@ def read_select(rewriter: Rewriter, node: fx.Node) -> None:
 
 
 def _read_half(rewriter: Rewriter, node: fx.Node, source: fx.Node) -> None:
-    """One view of two: (N, C, 1), or five axes of a shuffle. The next one sees the whole change."""
+    """Reads one view of two: (N, C, 1), or five axes of a shuffle. The next one sees the whole change."""
     before, after = shape_of(source), shape_of(node)
     if after == (*before[:2], 1) and all(READERS.get(name_of(user)) in (read_view, read_select) for user in node.users):
         read_nothing(rewriter, node)
@@ -129,7 +129,7 @@ def _read_half(rewriter: Rewriter, node: fx.Node, source: fx.Node) -> None:
 
 
 def read_expand(rewriter: Rewriter, node: fx.Node) -> None:
-    """A gate repeated to a map's size: products do that themselves, for others bilinear resizing of one pixel does."""
+    """Reads a gate repeated to a map's size: products repeat it themselves, others get a bilinear resizing."""
     before, after = shape_of(node.args[0]), shape_of(node)
     if before == after or (before == (*after[:2], 1, 1) and all(name_of(user) == "mul" for user in node.users)):
         read_nothing(rewriter, node)
@@ -140,21 +140,21 @@ def read_expand(rewriter: Rewriter, node: fx.Node) -> None:
 
 
 def read_nothing(rewriter: Rewriter, node: fx.Node) -> None:
-    """The node computes its input."""
+    """Removes a node that computes its input."""
     source = node.args[0]
     assert isinstance(source, fx.Node)
     node.replace_all_uses_with(source)
 
 
 def read_conversion(rewriter: Rewriter, node: fx.Node) -> None:
-    """A conversion to float32, which everything is already."""
+    """Removes a conversion to float32, which all tensors have already."""
     if node.meta["val"].dtype != torch.float32:
         raise unsupported(node, f"to {node.meta['val'].dtype}")
     read_nothing(rewriter, node)
 
 
 def _feeds_linear(node: fx.Node) -> bool:
-    """Whether only linear layers read the node, some of them behind dropout."""
+    """Returns whether only linear layers read the node, some of them after dropout."""
     return all(
         name_of(user) in ("linear", "matmul", "mm") or (name_of(user) in ("dropout", "clone") and _feeds_linear(user))
         for user in node.users
@@ -162,7 +162,7 @@ def _feeds_linear(node: fx.Node) -> bool:
 
 
 def read_boxes(rewriter: Rewriter, node: fx.Node) -> None:
-    """A detector's decoding of boxes, as one layer."""
+    """Reads a detector's decoding of boxes, as one layer."""
     _, origins, steps, scores = arguments(node, None, None, None, None)
     corners, sizes = (rewriter.parameter(node, value) for value in (origins, steps))
     assert corners is not None and sizes is not None

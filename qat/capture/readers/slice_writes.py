@@ -1,6 +1,6 @@
-"""Reads writes into some of a tensor's channels: what was written, and what was left, side by side.
+"""Reads writes into some of a tensor's channels as a concatenation of what was written and what was kept.
 
-A functional graph says `x[:, 4:8] = y` as `slice_scatter(x, y, 1, 4, 8)`. That is a concatenation of channels.
+A functional graph holds `x[:, 4:8] = y` as `slice_scatter(x, y, 1, 4, 8)`, which is a concatenation of channels.
 """
 
 import torch
@@ -15,7 +15,7 @@ Channels = tuple[int, int]
 
 
 def simplify_writes(graph: fx.Graph) -> None:
-    """Takes out what is written and read again, or written twice: Python's `x[:, :4] += y` does both."""
+    """Removes what is written and read again, or written twice: Python's `x[:, :4] += y` does both."""
     for node in list(graph.nodes):
         if node.target == aten.copy.default and shape_of(operand(node)) == shape_of(operand(node, 1)):
             node.replace_all_uses_with(operand(node, 1))
@@ -27,7 +27,7 @@ def simplify_writes(graph: fx.Graph) -> None:
 
 
 def read_slice_scatter(rewriter: Rewriter, node: fx.Node) -> None:
-    """A write into channels `start` to `stop`, as the concatenation of what lies before, in and behind them."""
+    """Reads a write into channels `start` to `stop` as the concatenation of those before, in and after it."""
     base, written = operand(node), operand(node, 1)
     channels, shape = channels_of(node), shape_of(base)
     if channels is None or len(shape) != 4:
@@ -45,7 +45,7 @@ def read_slice_scatter(rewriter: Rewriter, node: fx.Node) -> None:
 
 
 def channels_of(node: fx.Node) -> Channels | None:
-    """The channels, from the first to before the last, of a slice or a write; None where it is of something else."""
+    """Returns the channels, first and one after the last, of a slice or a write; None for another axis."""
     first = 1 if node.target == aten.slice.Tensor else 2
     axis, start, stop, step = arguments(node, *[None] * first, 0, None, None, 1)[first:]
     shape = shape_of(operand(node))
@@ -56,7 +56,7 @@ def channels_of(node: fx.Node) -> Channels | None:
 
 
 def _read_what_was_written(node: fx.Node) -> None:
-    """A slice of a written tensor reads what was written, or what the write left alone."""
+    """Makes a slice of a written tensor read what was written, or what the write kept."""
     write = operand(node)
     read, written = channels_of(node), channels_of(write)
     if read is None or written is None:
@@ -70,14 +70,14 @@ def _read_what_was_written(node: fx.Node) -> None:
 
 
 def _constant(rewriter: Rewriter, written: fx.Node) -> Tensor | None:
-    """What is written, a number or a tensor that no picture changes; None where pictures decide it."""
+    """Returns the written number or constant tensor; None if it depends on the image."""
     if written.target in (aten.fill.Tensor, aten.fill.Scalar, aten.copy.default):
         return rewriter.constant(written.args[1])
     return rewriter.constant(written)
 
 
 def _slice(rewriter: Rewriter, node: fx.Node, base: fx.Node, channels: Channels) -> fx.Node | None:
-    """Some channels of `base`; None for none."""
+    """Returns a slice of some channels of `base`; None for none."""
     start, stop = channels
     if start >= stop:
         return None
@@ -96,7 +96,7 @@ def _holds(outer: Channels | None, inner: Channels | None) -> bool:
 
 
 def leave_to_a_write(rewriter: Rewriter, node: fx.Node) -> None:
-    """What is written into a slice, if anything."""
+    """Defers what may be written into a slice to its reader."""
     rewriter.leave(node, "but into channels of a map that lie side by side")
 
 

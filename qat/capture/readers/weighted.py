@@ -14,7 +14,7 @@ from qat.steps import Kind
 
 
 def read_conv2d(rewriter: Rewriter, node: fx.Node) -> None:
-    """A convolution; a pad before it becomes its own."""
+    """Reads a convolution, with a pad before it."""
     source, weight, bias, stride, padding, dilation, groups = arguments(node, None, None, None, 1, 0, 1, 1)
     kernel = shape_of(weight)[2:]
     above, below, before, after = _own_padding(node, padding, kernel, pair(dilation))
@@ -34,7 +34,7 @@ def read_conv2d(rewriter: Rewriter, node: fx.Node) -> None:
 
 
 def read_pad(rewriter: Rewriter, node: fx.Node) -> None:
-    """Zero padding that only convolutions read is theirs."""
+    """Reads zero padding that only convolutions read, for them to absorb."""
     _, amounts, *rest = arguments(node, None, None, "constant", None)
     mode, value = rest if isinstance(rest[0], str) else ("constant", rest[0])
     if mode != "constant" or (value or 0) != 0:
@@ -48,7 +48,7 @@ def read_pad(rewriter: Rewriter, node: fx.Node) -> None:
 
 
 def read_linear(rewriter: Rewriter, node: fx.Node) -> None:
-    """A fully connected layer on vectors."""
+    """Reads a fully connected layer on vectors."""
     _, weight, bias = arguments(node, None, None, None)
     if len(shape_of(node)) != 2:
         raise unsupported(node, f"on a tensor of shape {shape_of(node.args[0])}")
@@ -57,7 +57,7 @@ def read_linear(rewriter: Rewriter, node: fx.Node) -> None:
 
 
 def read_matmul(rewriter: Rewriter, node: fx.Node) -> None:
-    """`x @ weight`, the fully connected layer of the turned weight."""
+    """Reads `x @ weight` as a fully connected layer of the transposed weight."""
     _, weight = node.args
     if len(shape_of(node)) != 2 or len(shape_of(weight)) != 2:
         raise unsupported(node, f"of shapes {shape_of(node.args[0])} and {shape_of(weight)}")
@@ -66,7 +66,7 @@ def read_matmul(rewriter: Rewriter, node: fx.Node) -> None:
 
 
 def read_batch_norm(rewriter: Rewriter, node: fx.Node) -> None:
-    """A batch norm goes into the layer before it, where nobody else reads what that layer computes."""
+    """Reads a batch norm into the layer before it, if it alone reads that layer's output."""
     source, *tensors, momentum, epsilon = arguments(node, *[None] * 7)
     layer, channels = rewriter.layer_of(source), shape_of(node)[1]
     if isinstance(layer, Weighted) and layer.norm is None and len(source.users) == 1:
@@ -82,12 +82,12 @@ def read_batch_norm(rewriter: Rewriter, node: fx.Node) -> None:
 
 
 def refuse_batch_norm(rewriter: Rewriter, node: fx.Node) -> None:
-    """A batch norm that normalises by the batch even in eval()."""
+    """Refuses a batch norm that normalises by the batch even in eval()."""
     raise unsupported(node, "without running statistics")
 
 
 def _fill(norm: BatchNorm, rewriter: Rewriter, node: fx.Node, tensors: Sequence[Any]) -> None:
-    """Gives `norm` the node's gain, bias, mean and variance; CaptureError where they cannot be a batch norm's."""
+    """Gives `norm` the node's gain, bias, mean and variance; raises CaptureError if they cannot be a batch norm's."""
     gamma, beta, mean, variance = (rewriter.parameter(node, value) for value in tensors)
     assert mean is not None and variance is not None
     if not (variance + norm.eps > 0).all():
@@ -118,7 +118,7 @@ READERS = {
 def _own_padding(
     node: fx.Node, padding: Any, kernel: tuple[int, ...], dilation: tuple[int, int]
 ) -> tuple[int, int, int, int]:
-    """The convolution's padding as (top, bottom, left, right); "same" puts the odd pixel after."""
+    """Returns the convolution's padding as (top, bottom, left, right); "same" puts the odd pixel after."""
     if padding == "valid":
         return 0, 0, 0, 0
     if padding == "same":

@@ -1,1 +1,1 @@
-"""Classification: pictures with one label each come in, and a trained classifier goes out."""
+"""Classification takes pictures with one label each and returns a trained classifier."""

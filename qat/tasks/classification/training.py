@@ -33,7 +33,7 @@ from qat.training.plan import TrainPlan
 from qat.training.plan_check import check_folder, check_labels_are_read, check_net_fits
 
 if TYPE_CHECKING:
-    from qat.training.teacher import Lesson
+    from qat.training.teacher import DistillationLoss
 
 
 def fit(
@@ -52,14 +52,13 @@ def fit(
 
     The net reads `(byte - mean_byte) / std_byte`, (batch, 3, size_px, size_px) float32, channels last, on the device
     where its parameters are. `contract` defaults to the attribute `contract` of the net. With a folder `out`, every
-    epoch leaves a checkpoint there; the same call goes on from it, and ends, bit for bit on the same machine, where an
-    undisturbed run would have, because each epoch draws from its own seed. With more epochs it goes on from a finished
-    run, the further ones by the plan's schedule over them alone. Another run's checkpoint is only replaced with
-    `overwrite`, and the run's own with `resume=False`. Started by `torchrun`, several processes
-    train together; the plan's batch is that of all of them. A plan with `distillation` learns from
-    `teacher`, the float net, which stays as it is, and needs no labels. SettingError: no contract, labels that differ
-    from the pictures', neither labels nor a teacher, a teacher that does not fit, a loss that is not finite, another
-    run in `out`.
+    epoch leaves a checkpoint there; the same call continues from it, and its result equals an undisturbed run's bit for
+    bit on the same machine, because each epoch draws from its own seed. With more epochs it continues a finished run,
+    the further ones by the plan's schedule over them alone. Another run's checkpoint is only replaced with `overwrite`,
+    and the run's own with `resume=False`. Started by `torchrun`, several processes train together; the plan's batch is
+    that of all of them. A plan with `distillation` learns from `teacher`, the float net, which stays as it is, and
+    needs no labels. Raises SettingError for no contract, labels that differ from the pictures', neither labels nor a
+    teacher, a teacher that does not fit, a loss that is not finite, or another run in `out`.
 
     Example: `history = qat.fit(net, qat.load_folder("photos"), qat.TrainPlan(epochs=10), out="runs/photos")`
     """
@@ -85,10 +84,10 @@ def evaluate(
     *,
     progress: Progress = True,
 ) -> float:
-    """The share (0..1) of `pictures` whose highest score is their label's; leaves `net` in the mode that it was in.
+    """Returns the share (0..1) of `pictures` whose highest score is their label's; leaves `net` in its mode.
 
-    Of pictures in two parts those held out are taken; those without a label do not count. DataError where there is
-    none, or none has a label.
+    Of pictures in two parts the validation part is taken; those without a label do not count. Raises DataError if there
+    are no pictures, or none has a label.
     """
     expect_float32(net)
     expect("contract", contract, Contract, NOTHING, hint=CONTRACT_HINT)
@@ -104,7 +103,7 @@ def evaluate(
 
 @torch.no_grad()
 def scores(net: nn.Module, pictures: PictureSet, contract: Contract) -> Tensor:
-    """What `net` gives `pictures`, (pictures, classes) float32 on the processor; leaves its mode as it was."""
+    """Returns the scores of `net` for `pictures`, (pictures, classes) float32 on the CPU; leaves its mode as it was."""
     device = device_of(net)
     was_training = net.training
     net.eval()
@@ -114,7 +113,7 @@ def scores(net: nn.Module, pictures: PictureSet, contract: Contract) -> Tensor:
 
 
 def contract_of(net: nn.Module) -> Contract:
-    """The contract that a net of `qat.build_net` or `qat.prepare` carries; SettingError where it carries none."""
+    """Returns the contract of a net of `qat.build_net` or `qat.prepare`; raises SettingError if it has none."""
     contract = getattr(net, "contract", None)
     if not isinstance(contract, Contract):
         raise SettingError(
@@ -124,7 +123,7 @@ def contract_of(net: nn.Module) -> Contract:
 
 
 def _scored(net: nn.Module, rgb: Tensor, contract: Contract) -> Tensor:
-    """The net's scores; CaptureError where it gives something else."""
+    """Returns the net's scores; raises CaptureError if its output is something else."""
     found = net(rgb)
     if isinstance(found, Tensor) and found.shape == (len(rgb), len(contract.labels)) and found.is_floating_point():
         return found
@@ -136,7 +135,7 @@ def _scored(net: nn.Module, rgb: Tensor, contract: Contract) -> Tensor:
 
 
 class _Classification:
-    """What a picture shows, learned from its label, from a teacher, or from both."""
+    """Trains a net to classify pictures by their labels, by a teacher, or by both."""
 
     gradient_limit: float | None = None
 
@@ -153,11 +152,11 @@ class _Classification:
         self._pictures, self._train = pictures, pictures.train
         self._validation = current_processes().own(pictures.validation)
         self._validated = len(pictures.validation)
-        self._lesson, self._is_labelled = _lesson(net, teacher, plan, contract), _is_labelled(pictures)
+        self._distillation, self._is_labelled = _distillation_loss(net, teacher, plan, contract), _is_labelled(pictures)
         if not self._is_labelled:
-            if self._lesson is None:
+            if self._distillation is None:
                 raise SettingError("expected pictures with labels, or a teacher, found neither", hint="pass teacher=")
-            self._validation = _as_the_teacher_says(self._validation, self._lesson, net, contract)
+            self._validation = _labelled_by_teacher(self._validation, self._distillation, net, contract)
         check_labels_are_read(plan, pictures.train.targets)
         decode_ahead(replace(pictures, validation=self._validation), contract.image, plan)
         self._balance = balanced(_counts(pictures.train, len(contract.labels))) if plan.class_balance else None
@@ -169,7 +168,7 @@ class _Classification:
         return {**data_fingerprint(self._pictures.train, self._pictures.validation, "labels"), "teacher": teacher}
 
     def batches(self, epoch: int) -> tuple[int, Iterator[tuple[Tensor, Tensor]]]:
-        if self._lesson:
+        if self._distillation:
             for module in self._net.modules():
                 if isinstance(module, _DropoutNd):
                     module.eval()  # the teacher drops nothing: what is dropped would be all that is learned from
@@ -180,8 +179,8 @@ class _Classification:
 
     def loss(self, batch: tuple[Tensor, Tensor]) -> Tensor:
         (rgb, targets), smoothing = batch, self._plan.smoothing
-        if self._lesson:
-            loss, scores = self._lesson(rgb, targets, smoothing, self._balance)
+        if self._distillation:
+            loss, scores = self._distillation(rgb, targets, smoothing, self._balance)
         else:
             scores = _scored(self._net, rgb, self._contract)
             loss = label_loss(scores, targets, ignored=-1, smoothing=smoothing, balance=self._balance)
@@ -201,7 +200,9 @@ class _Classification:
         return Validation(shares=shares, by_label=shares_of(counts))
 
 
-def _lesson(net: nn.Module, teacher: nn.Module | None, plan: TrainPlan, contract: Contract) -> "Lesson | None":
+def _distillation_loss(
+    net: nn.Module, teacher: nn.Module | None, plan: TrainPlan, contract: Contract
+) -> "DistillationLoss | None":
     if (teacher is None) != (plan.distillation is None):
         found = "a teacher alone" if plan.distillation is None else "distillation alone"
         raise SettingError(
@@ -210,13 +211,13 @@ def _lesson(net: nn.Module, teacher: nn.Module | None, plan: TrainPlan, contract
         )
     if teacher is None or plan.distillation is None:
         return None
-    from qat.training.teacher import Lesson  # it captures nets: float training does without torchao
+    from qat.training.teacher import DistillationLoss  # it captures nets: float training does without torchao
 
-    return Lesson(net, teacher, contract, plan.distillation)
+    return DistillationLoss(net, teacher, contract, plan.distillation)
 
 
 def _counts(pictures: PictureSet, labels: int) -> list[int]:
-    """How many pictures each label has."""
+    """Returns how many pictures each label has."""
     return [int(count) for count in right_counts(np.array(pictures.targets), np.array(pictures.targets), labels)[1]]
 
 
@@ -224,8 +225,10 @@ def _is_labelled(pictures: Pictures) -> bool:
     return max(pictures.train.targets, default=-1) >= 0 and min(pictures.validation.targets, default=0) >= 0
 
 
-def _as_the_teacher_says(pictures: PictureSet, lesson: "Lesson", net: nn.Module, contract: Contract) -> PictureSet:
-    """The pictures, labelled by the teacher's winners: accuracy on them is agreement with it."""
+def _labelled_by_teacher(
+    pictures: PictureSet, teacher: "DistillationLoss", net: nn.Module, contract: Contract
+) -> PictureSet:
+    """Returns the pictures with the teacher's labels: accuracy on them is agreement with it."""
     batches = evaluation_batches(pictures, contract.image, device_of(net))
-    winners = tuple(int(label) for rgb, _ in batches for label in lesson.winners(rgb))
+    winners = tuple(int(label) for rgb, _ in batches for label in teacher.labels_of(rgb))
     return replace(pictures, targets=winners)

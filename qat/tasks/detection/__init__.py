@@ -1,1 +1,1 @@
-"""Detection: pictures with boxes come in, and a trained detector goes out."""
+"""Detection takes pictures with boxes and returns a trained detector."""

@@ -1,4 +1,4 @@
-"""SSD's loss: which anchor stands for which box, and what its prediction costs.
+"""Computes SSD's loss: matches anchors with boxes, and measures their predictions.
 
 Source: Liu et al. 2016, arXiv 1512.02325, sections 2.2 (matching, objective, hard negative mining).
 """
@@ -14,21 +14,21 @@ from qat.distributed.processes import current_processes
 from qat.layers.box_decoder import Decoder
 
 MATCHING_OVERLAP = 0.5
-NEGATIVES = 3  # the hardest, for each anchor that stands for a box
-IGNORED = -1  # the label of an anchor that costs nothing, whatever it predicts
+NEGATIVES = 3  # the hardest, for each anchor that is matched with a box
+IGNORED = -1  # the label of an anchor whose prediction does not count
 
 
 class MultiboxLoss(nn.Module):
-    """The loss of a net's outputs (N, anchors, 4 + 1 + labels), for the truth of every picture in the net's pixels."""
+    """Computes the loss of outputs (N, anchors, 4 + 1 + labels), for every image's truth in the net's pixels."""
 
     def __init__(self, decoder: Decoder) -> None:
         super().__init__()
         self.decoder = decoder
 
     def forward(self, outputs: Tensor, truths: Sequence[Truth]) -> Tensor:
-        """Returns smooth L1 of the offsets and cross-entropy of the labels, both per matched anchor of the whole batch.
+        """Returns smooth L1 of the offsets plus cross-entropy of the labels, per matched anchor of the whole batch.
 
-        Of several processes each gets what its part adds to it; 0 where nothing is matched.
+        Each of several processes gets its part's contribution; the loss is 0 if nothing is matched.
         """
         matched = [self.match(truth) for truth in truths]
         labels = torch.stack([label for label, _ in matched])
@@ -45,10 +45,10 @@ class MultiboxLoss(nn.Module):
         return loss
 
     def match(self, truth: Truth) -> tuple[Tensor, Tensor]:
-        """Labels (anchors,), 0 for nothing and IGNORED, and the box (anchors, 4) that each anchor stands for.
+        """Returns labels (anchors,), 0 for nothing and IGNORED, and the box (anchors, 4) matched with each anchor.
 
-        Every box gets an anchor of its own, and each of the others takes the box that it overlaps most, if by half. Of
-        the rest those are ignored that lie in ignored boxes by half of themselves or more, or that overlap one most.
+        Every box gets an anchor of its own, and each of the other anchors takes the box that it overlaps most, if by
+        half. The rest are ignored if at least half of them is in an ignored box, or if they overlap one most.
         """
         origins = self.decoder.origins
         boxes, ignored = (
@@ -66,13 +66,13 @@ class MultiboxLoss(nn.Module):
 
 
 def hardest(costs: Tensor, is_box: Tensor) -> Tensor:
-    """The anchors (N, anchors) without a box that cost most: three for each with one, in every picture."""
+    """Returns the anchors (N, anchors) without a box of the highest cost: three for each with one, in every image."""
     ranks = costs.masked_fill(is_box, -1.0).argsort(dim=1, descending=True).argsort(dim=1)
     return ranks < NEGATIVES * is_box.sum(dim=1, keepdim=True)
 
 
 def one_to_one(boxes: Tensor, anchors: Tensor) -> Tensor:
-    """For each box the index of an anchor of its own, or -1 where there are fewer anchors than boxes.
+    """Returns for each box the index of an anchor of its own, or -1 if there are fewer anchors than boxes.
 
     It is SSD's bipartite matching: of all pairs the closest one is matched first, then the closest of those left, equal
     ones in the boxes' order. It is found as a stable matching, many pairs at a time: each box asks the best anchor that
@@ -91,7 +91,7 @@ def one_to_one(boxes: Tensor, anchors: Tensor) -> Tensor:
 
 
 def is_within(regions: Tensor, anchors: Tensor) -> Tensor:
-    """Which anchors (anchors,) lie by half of themselves or more in one of the regions (n, 4), or overlap one most."""
+    """Returns which anchors (anchors,) are at least by half in one of the regions (n, 4), or overlap one most."""
     if not len(regions):
         return torch.zeros(len(anchors), dtype=torch.bool, device=anchors.device)
     found: Tensor = (_common(regions, anchors) / _areas(anchors) >= MATCHING_OVERLAP).any(dim=0)
@@ -101,9 +101,9 @@ def is_within(regions: Tensor, anchors: Tensor) -> Tensor:
 
 
 def pairwise_closeness(boxes: Tensor, others: Tensor) -> Tensor:
-    """Intersection over union, (boxes, others); below 0 where there is none, the lower the farther they are apart.
+    """Returns intersection over union, (boxes, others), or below 0 without any, the lower the farther apart.
 
-    There it is their areas' share of the smallest box around both, less one. Source: Rezatofighi et al. 2019, arXiv
+    Then it is their areas' share of the smallest box around both, less one. Source: Rezatofighi et al. 2019, arXiv
     1902.09630, algorithm 1.
     """
     least = torch.minimum(boxes[:, None, :2], others[None, :, :2])
@@ -115,7 +115,7 @@ def pairwise_closeness(boxes: Tensor, others: Tensor) -> Tensor:
 
 
 def pairwise_overlaps(boxes: Tensor, others: Tensor) -> Tensor:
-    """Intersection over union, (boxes, others)."""
+    """Returns intersection over union, (boxes, others)."""
     common = _common(boxes, others)
     return common / (_areas(boxes)[:, None] + _areas(others)[None, :] - common)
 

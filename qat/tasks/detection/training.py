@@ -31,7 +31,7 @@ from qat.training.plan import TrainPlan
 from qat.training.plan_check import check_folder, check_net_fits, check_unread
 
 Composer = Callable[[int], DetectionSet]
-"""Gives the training pictures of an epoch (0-based): the same ones whenever it is asked for them."""
+"""Returns the training pictures of an epoch (0-based), equal ones at every call."""
 
 
 def fit_detector(
@@ -46,11 +46,12 @@ def fit_detector(
 ) -> History:
     """Trains a net of `build_detector`, or a `prepare`d one, in place by `plan` and leaves it in eval() mode.
 
-    `compose` makes fresh pictures for every epoch in place of `pictures.train`, always the same ones for one. With a
-    folder `out` every epoch leaves a checkpoint there, from which the same call goes on; another run's is only replaced
-    with `overwrite`.
-    SettingError: no detector, boxes that are none, other labels than the pictures', a setting of the plan that a
-    detector's loss does nothing with, a loss that is not finite, another run in `out`.
+    `compose` makes new pictures for every epoch in place of `pictures.train`, equal ones at every call for one. With a
+    folder `out` every epoch leaves a checkpoint there, from which the same call continues; another run's is only
+    replaced with `overwrite`.
+
+    Raises SettingError for no detector, boxes that are none, other labels than the pictures', a setting of the plan
+    without effect on a detector's loss, a loss that is not finite, or another run in `out`.
     """
     expect_net(net)
     to_learn_from(pictures, DetectionPictures, "load_box_folder")
@@ -71,9 +72,9 @@ def fit_detector(
 
 
 def evaluate_detector(net: nn.Module, pictures: DetectionPictures | DetectionSet) -> Quality:
-    """COCO's average precision of `net` on `pictures`; leaves it in eval() mode.
+    """Returns COCO's average precision of `net` on `pictures`; leaves it in eval() mode.
 
-    Of pictures in two parts those held out are taken.
+    Of pictures in two parts the validation part is taken.
     """
     expect_net(net)
     pictures = to_judge_by(pictures, DetectionSet, "load_box_folder")
@@ -84,7 +85,7 @@ def evaluate_detector(net: nn.Module, pictures: DetectionPictures | DetectionSet
 
 
 def decoder_of(net: nn.Module) -> Decoder:
-    """The net's box decoder; SettingError where it has none."""
+    """Returns the net's box decoder; raises SettingError if it has none."""
     found = next((module for module in net.modules() if isinstance(module, Decoder)), None)
     if found is None:
         raise SettingError(f"expected a detector, found {type(net).__name__}", hint="use build_detector")
@@ -92,7 +93,7 @@ def decoder_of(net: nn.Module) -> Decoder:
 
 
 class _Detection:
-    """What is where in a picture, learned from its boxes."""
+    """Trains a net to detect objects by pictures' boxes."""
 
     gradient_limit: float | None = 10.0
 

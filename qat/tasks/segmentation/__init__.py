@@ -1,1 +1,1 @@
-"""Segmentation: pictures with masks come in, and a trained segmenter goes out."""
+"""Segmentation takes pictures with masks and returns a trained segmenter."""

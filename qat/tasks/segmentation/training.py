@@ -30,7 +30,7 @@ from qat.training.plan import TrainPlan
 from qat.training.plan_check import check_folder, check_net_fits, check_unread
 
 Composer = Callable[[int], SegmentationSet]
-"""Gives the training pictures of an epoch (0-based): the same ones whenever it is asked for them."""
+"""Returns the training pictures of an epoch (0-based), equal ones at every call."""
 
 
 _COUNTED = 32  # masks at a time
@@ -48,11 +48,11 @@ def fit_segmenter(
 ) -> History:
     """Trains a net of `build_segmenter`, or a `prepare`d one, in place by `plan` and leaves it in eval() mode.
 
-    The loss is the cross-entropy of all pixels that a label is asked of. `compose` makes fresh pictures for every
-    epoch in place of `pictures.train`, always the same ones for one. With a folder `out` every epoch leaves a
-    checkpoint there, from which the same call goes on; another run's is only replaced with `overwrite`. SettingError:
-    other labels than the pictures', a setting of the plan that a segmenter's loss does nothing with, a loss that is not
-    finite, another run in `out`.
+    The loss is the cross-entropy of all pixels that are not void. `compose` makes new pictures for every epoch in place
+    of `pictures.train`, equal ones at every call for one. With a folder `out` every epoch leaves a checkpoint there,
+    from which the same call continues; another run's is only replaced with `overwrite`. Raises SettingError for other
+    labels than the pictures', a setting of the plan without effect on a segmenter's loss, a loss that is not finite, or
+    another run in `out`.
     """
     expect_net(net)
     to_learn_from(pictures, SegmentationPictures, "load_mask_folder")
@@ -71,9 +71,9 @@ def fit_segmenter(
 
 
 def evaluate_segmenter(net: nn.Module, pictures: SegmentationPictures | SegmentationSet) -> Quality:
-    """The mean intersection over union of `net` on `pictures`; leaves it in eval() mode.
+    """Returns the mean intersection over union of `net` on `pictures`; leaves it in eval() mode.
 
-    Of pictures in two parts those held out are taken.
+    Of pictures in two parts the validation part is taken.
     """
     expect_net(net)
     pictures = to_judge_by(pictures, SegmentationSet, "load_mask_folder")
@@ -83,12 +83,12 @@ def evaluate_segmenter(net: nn.Module, pictures: SegmentationPictures | Segmenta
 
 
 def _masks(net: nn.Module, pictures: SegmentationSet, contract: Contract) -> Tensor:
-    """What `net` says of the pictures' pixels, (pictures, size_px, size_px) uint8."""
+    """Returns the labels that `net` gives the pictures' pixels, (pictures, size_px, size_px) uint8."""
     return torch.cat([scores.argmax(dim=1).byte() for scores in outputs_of(net.eval(), pictures, contract.image)])
 
 
 def _pixels(pictures: SegmentationSet, contract: Contract) -> list[int]:
-    """How many pixels of the net's pictures each label has; some masks at a time, for all may not fit in memory."""
+    """Returns how many pixels of the net's pictures each label has, from some masks at a time to save memory."""
     parts = (pictures[first : first + _COUNTED] for first in range(0, len(pictures), _COUNTED))
     counts = np.zeros(VOID + 1, np.int64)
     for part in parts:
@@ -97,7 +97,7 @@ def _pixels(pictures: SegmentationSet, contract: Contract) -> list[int]:
 
 
 class _Segmentation:
-    """What every pixel of a picture shows, learned from its mask."""
+    """Trains a net to label every pixel by pictures' masks."""
 
     gradient_limit: float | None = None
 

@@ -22,7 +22,7 @@ from qat.preparation.preparation import prepare
 from qat.tasks.classification.training import fit
 from qat.training.distillation import Distillation
 from qat.training.plan import StepAdam, TrainPlan
-from qat.training.teacher import Lesson
+from qat.training.teacher import DistillationLoss
 from tests.support.training.small_task import CONTRACT, LABELS, PLAN, figures, pictures, same, tiny_net
 
 DISTILLED = replace(TrainPlan.distil(epochs=6, after=PLAN), ema_decay=0.9)
@@ -174,8 +174,8 @@ def test_labels_divergence_scores_and_features_are_weighed(teacher: nn.Module) -
 
     def loss(**weights: float) -> float:
         zero = {"scores": 0.0, "features": 0.0, "divergence": 0.0, "labels": 0.0}
-        lesson = Lesson(student, teacher, CONTRACT, Distillation(**{**zero, **weights}))
-        return float(lesson(rgb, targets, 0.0)[0])
+        whole = DistillationLoss(student, teacher, CONTRACT, Distillation(**{**zero, **weights}))
+        return float(whole(rgb, targets, 0.0)[0])
 
     scores, wanted = student(rgb), teacher.eval()(rgb)
     assert loss(scores=1) == pytest.approx(float((scores - wanted).square().sum() / wanted.square().sum()), rel=1e-4)
