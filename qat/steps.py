@@ -1,4 +1,4 @@
-"""What a node of a captured net does, in this SDK's own terms: read once from PyTorch's operators, used everywhere."""
+"""Describes what a node of a captured net does, in this SDK's terms: read once from PyTorch's operators."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ STEP = "step"  # the key in a node's meta
 
 
 class Kind(StrEnum):
-    """The kinds of step that an integer graph can express."""
+    """Lists the kinds of step that an integer graph can express."""
 
     WEIGHTED = "convolution or linear, with its batch norm"
     RELU = "relu"
@@ -38,7 +38,7 @@ class Kind(StrEnum):
 
 
 class Grid(StrEnum):
-    """Where the int8 grid of a step's output comes from."""
+    """Lists the sources of the int8 grid of a step's output."""
 
     OWN = "a quantizer behind it"
     INPUTS = "its input lies on it"
@@ -46,7 +46,7 @@ class Grid(StrEnum):
 
 
 class Factors(StrEnum):
-    """What becomes of a positive factor by which a channel of a step's input is multiplied."""
+    """Lists what becomes of a positive factor by which a channel of a step's input is multiplied."""
 
     PASS = "its output has the same factor"
     PASS_A_PIXEL = "the same, where a channel of the input is one value"
@@ -57,11 +57,11 @@ class Factors(StrEnum):
 
 @dataclass(frozen=True)
 class KindTraits:
-    """Facts about a kind of step, a row of `KINDS`; nothing has a default.
+    """Holds facts about a kind of step, a row of `KINDS`; nothing has a default.
 
-    `activation` is the operator that stands for it in float32, `carries_out` are the activations that its own operator
-    does besides. `ends` are the least and the greatest value that it gives for any picture; a grid that `saturates` at
-    them does the step's work. `is_named` says whether people name it as a layer.
+    `activation` is its operator in float32; `carries_out` are the activations that its own operator computes besides.
+    `ends` are the least and the greatest value of its output for any image; a grid that `saturates` at them does the
+    step's work. `is_named` says whether users name it as a layer.
     """
 
     grid: Grid
@@ -74,12 +74,12 @@ class KindTraits:
 
     @property
     def clamp(self) -> Clamp | None:
-        """The clamp that the step is."""
+        """Returns the clamp that the step is, or None."""
         return None if self.activation is None else self.activation.clamp
 
     @property
     def is_gate(self) -> bool:
-        """Whether it gives the shares by which others are multiplied."""
+        """Returns whether its output is a share by which others are multiplied."""
         return self.activation is ActivationKind.HARD_SIGMOID
 
 
@@ -114,12 +114,12 @@ KINDS: Mapping[Kind, KindTraits] = {
     Kind.DROPOUT: KindTraits(Grid.INPUTS, None, _NOTHING, _ANY, False, Factors.PASS, False),
     Kind.BOXES: KindTraits(Grid.NONE, None, _NOTHING, _ANY, False, Factors.STOP, True),
 }
-"""The traits of every kind; a WINDOW_SHARE ends at its step's constant."""
+"""Holds the traits of every kind; a WINDOW_SHARE ends at its step's constant."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
-    """A pooling window; `padding` is (top, bottom, left, right)."""
+    """Describes a pooling window; `padding` is (top, bottom, left, right)."""
 
     kernel: tuple[int, int]
     stride: tuple[int, int]
@@ -128,37 +128,37 @@ class Window:
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One node: its kind, the module path it came from, and what the kind needs beyond its tensor operands."""
+    """Describes one node: its kind, its module path, and what the kind needs beyond its tensor operands."""
 
     kind: Kind
     path: str
-    shape: tuple[int, ...]  # of the output, without the batch
-    constant: float = 0.0  # ADD_CONSTANT, SCALE; of a WINDOW_SHARE the end of its grid
+    shape: tuple[int, ...]  # the output's, without the batch
+    constant: float = 0.0  # ADD_CONSTANT, SCALE; the end of a WINDOW_SHARE's grid
     window: Window | None = None  # AVERAGE_POOL, MAX_POOL
-    channels: tuple[int, int] = (0, 0)  # CHANNEL_SLICE: the first, and the one behind the last
+    channels: tuple[int, int] = (0, 0)  # CHANNEL_SLICE: the first, and the one after the last
     groups: int = 1  # CHANNEL_SHUFFLE
 
     @property
     def ends(self) -> tuple[float | None, float | None]:
-        """The least and the greatest value that it gives for any picture, as far as they are known before one."""
+        """Returns the least and the greatest value of the output for any image, as far as they are known before one."""
         low, high = KINDS[self.kind].ends
         return low, self.constant if self.kind is Kind.WINDOW_SHARE else high
 
 
 def step_of(node: fx.Node) -> Step | None:
-    """The node's step, None for inputs, outputs and quantizers."""
+    """Returns the node's step, or None for inputs, outputs and quantizers."""
     step: Step | None = node.meta.get(STEP)
     return step
 
 
 def traits_of(node: fx.Node) -> KindTraits | None:
-    """The traits of the node's step, None where it has none."""
+    """Returns the traits of the node's step, or None without a step."""
     step = step_of(node)
     return None if step is None else KINDS[step.kind]
 
 
 def absorbs(node: fx.Node) -> fx.Node | None:
-    """The activation that the node's operator carries out itself, where nobody else reads the value before it."""
+    """Returns the activation that the node's operator computes itself, if it is the only reader of the value."""
     step = step_of(node)
     if step is None or len(node.users) != 1:
         return None

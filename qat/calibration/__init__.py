@@ -1,1 +1,1 @@
-"""Calibration: a float net and a few pictures come in, and an int8 program goes out. Nothing is trained."""
+"""Calibration takes a float net and a few pictures and returns an int8 program. Nothing is trained."""

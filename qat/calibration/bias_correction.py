@@ -1,7 +1,7 @@
-"""Bias correction: what rounding shifts a layer's mean output by is taken back by its bias.
+"""Corrects biases: a layer's bias cancels the shift that rounding causes in its mean output.
 
-Source: Nagel et al., arXiv 1906.04721, section 4.2, from pictures as in its appendix D; layer by layer in the order of
-computation, so that each one also takes back what the layers before it leave.
+Source: Nagel et al., arXiv 1906.04721, section 4.2, from images as in its appendix D. Layers are corrected in the order
+of computation, so that each also cancels what the layers before it leave.
 """
 
 import torch
@@ -14,7 +14,7 @@ from qat.preparation.fake_quant_net import FakeQuantNet
 
 @torch.no_grad()
 def correct_biases(net: FakeQuantNet, teacher: FakeQuantNet, pictures: Tensor) -> None:
-    """Moves the biases of `net`, whose ranges are known: no layer's channel has a mean error on `pictures`.
+    """Moves the biases of `net`, whose ranges are known, so that no layer's channel has a mean error on `pictures`.
 
     Pictures are floats (N, 3, H, W); `teacher` is the net's copy that does not round. Means are those before the
     layer's activation, and before its own output is rounded.
@@ -23,7 +23,7 @@ def correct_biases(net: FakeQuantNet, teacher: FakeQuantNet, pictures: Tensor) -
 
 
 def shift_bias(layer: Weighted, shift: Tensor) -> None:
-    """Adds `shift` (O,) to the layer's output: through its batch norm where it has one."""
+    """Adds `shift` (O,) to the layer's output, through its batch norm if it has one."""
     if layer.norm is not None:
         layer.norm.bias.add_(shift)
     elif layer.bias is not None:

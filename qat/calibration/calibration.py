@@ -1,4 +1,4 @@
-"""`quantize`: int8 without training, from a few pictures, in stages that can be switched off."""
+"""Quantizes a net to int8 without training, from a few pictures, in stages that can be switched off."""
 
 import copy
 import time
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
     from qat.data.pictures import Pictures
 
 CALIBRATION_PICTURES = 512  # about 100 mini-batches suffice (Krishnamoorthi, arXiv 1806.08342, section 3.1.4)
-STAGE_PIXELS = 32 * 224 * 224  # of pictures that go through all layers at once: some 2 GiB for a MobileNet
+STAGE_PIXELS = 32 * 224 * 224  # pixels that go through all layers at once: some 2 GiB for a MobileNet
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """What a stage left: the scores' SQNR on the calibration pictures, fake-quantized net against float net."""
+    """Records a stage's result: the scores' SQNR on the calibration pictures, fake-quantized net against float net."""
 
     name: str
     sqnr_db: float
@@ -57,10 +57,10 @@ def quantize(
     keep_float: Sequence[str] = (),
     progress: Progress = True,
 ) -> Program:
-    """The int8 program of `net` as it is, calibrated on `pictures` by `plan` (the default plan if None).
+    """Returns the int8 program of `net`, calibrated on `pictures` by `plan` (the default plan if None).
 
-    Of pictures in two parts those to learn from are taken; at most 512 are read, labels are not. Stages and what they
-    gave are in the record's settings. `keep_float` names layers that stay in float32, as `prepare` says.
+    Of pictures in two parts the training part is taken; at most 512 are read, labels are not. Stages and their results
+    are in the record's settings. `keep_float` names layers that stay in float32, as in `prepare`.
 
     Example: `program = qat.quantize(net, contract, qat.load_folder("photos"))`
     """
@@ -81,9 +81,9 @@ def calibrate(
     *,
     progress: Progress = True,
 ) -> tuple[Stage, ...]:
-    """Gives `net` its ranges and, by `plan` (the default plan if None), its codes; then holds the ranges there.
+    """Gives `net` its ranges and, by `plan` (the default plan if None), its codes; then freezes the ranges.
 
-    Of pictures in two parts those to learn from are taken. Leaves `net` in eval() mode. DataError where there is no
+    Of pictures in two parts the training part is taken. `net` is left in eval() mode. Raises DataError if there is no
     picture.
     """
     expect_prepared(net)
@@ -94,7 +94,7 @@ def calibrate(
 
 @torch.no_grad()
 def calibration_stages(net: FakeQuantNet, pictures: PictureSet, plan: CalibrationPlan | None = None) -> Iterator[Stage]:
-    """The same stage by stage: after each one `net` can be frozen."""
+    """Calibrates `net` and yields stage by stage: after each one `net` can be frozen."""
     if not len(pictures):
         raise DataError("expected pictures to calibrate on, found none", hint="give a folder of typical pictures")
     for operator in net.left_out:
@@ -105,7 +105,7 @@ def calibration_stages(net: FakeQuantNet, pictures: PictureSet, plan: Calibratio
 
 
 def stage_figures(stages: tuple[Stage, ...]) -> list[dict[str, str | float]]:
-    """The stages for a record: without durations, so that the same calibration gives the same record."""
+    """Returns the stages for a record: without durations, so that equal calibrations have equal records."""
     return [{"stage": stage.name, "sqnr_db": round(stage.sqnr_db, 2)} for stage in stages]
 
 
@@ -118,7 +118,7 @@ class _Run:
         self._teacher = _teacher_of(net)
 
     def stages(self) -> Iterator[Stage]:
-        """Carries the stages out."""
+        """Carries out the stages and yields each."""
         if self._plan.equalise:
             check_equalises(self._net)
             equalise(self._net, self._some)
@@ -142,7 +142,7 @@ class _Run:
         return stage
 
     def _observe(self) -> None:
-        """Widens every range to the extremes that its float values take, and the headroom beyond them."""
+        """Widens every range to the extremes of its float values, and the headroom beyond them."""
         self._net.calibrate(True)
         for batch, _ in evaluation_batches(self._pictures, self._net.contract.image, torch.device("cpu")):
             self._net(batch)

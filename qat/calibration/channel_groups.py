@@ -1,4 +1,4 @@
-"""Which channels of a captured net may be rescaled together, so that its function stays as it is."""
+"""Finds the channels of a captured net that may be rescaled together without changing its function."""
 
 from dataclasses import dataclass, field
 
@@ -12,12 +12,12 @@ from qat.steps import KINDS, Factors, step_of, traits_of
 
 @dataclass(kw_only=True, eq=False)
 class ChannelGroup:
-    """Tensors whose channel c may be multiplied by one factor, for each c.
+    """Holds tensors whose channel c may be multiplied by one factor, for each c.
 
-    `producers` make the tensors, and take the factors into their output channels; `consumers` read them, and take the
-    inverse into their input channels. `nodes` are those of the tensors' quantizers, in the order of computation.
+    `producers` compute the tensors, and take the factors into their output channels; `consumers` read them, and take
+    the inverse into their input channels. `nodes` are those of the tensors' quantizers, in the order of computation.
     `is_fixed` says that something does not commute with a factor. A ReLU6 does not: it cuts at 6 whatever the factor,
-    and channels that no calibration picture brings to 6 are brought there by others.
+    and channels that reach 6 on no calibration picture reach it on others.
     """
 
     producers: list[Weighted] = field(default_factory=list)
@@ -27,7 +27,7 @@ class ChannelGroup:
 
 
 def channel_groups(net: FakeQuantNet) -> list[ChannelGroup]:
-    """The groups of `net` that have producers and consumers and hold nothing that does not commute with a factor."""
+    """Returns the groups of `net` that have producers and consumers and commute with a factor throughout."""
     finder = _Finder(net.captured)
     for node in net.captured.graph.nodes:
         finder.visit(node)
@@ -44,7 +44,7 @@ class _Finder:
         self._made: dict[fx.Node, ChannelGroup] = {}
 
     def visit(self, node: fx.Node) -> None:
-        """Joins the node's output with those of its inputs that it commutes with, and fixes what it does not."""
+        """Joins the node's output with the inputs that it commutes with, and fixes the others."""
         module = self._modules.get(str(node.target)) if node.op == "call_module" else None
         sources = node.all_input_nodes
         if isinstance(module, Weighted):
@@ -60,7 +60,7 @@ class _Finder:
             self._fix(node, *sources)
 
     def groups(self) -> list[ChannelGroup]:
-        """The groups that can be rescaled."""
+        """Returns the groups that can be rescaled."""
         return [group for group in self._made.values() if group.producers and group.consumers and not group.is_fixed]
 
     def _visit_weighted(self, node: fx.Node, layer: Weighted) -> None:
@@ -72,7 +72,7 @@ class _Finder:
         self._of(source).consumers.append(layer)
 
     def _visit_product(self, node: fx.Node, sources: list[fx.Node]) -> None:
-        """A gate stays as it is; the factors go with the tensor that it opens."""
+        """Joins a product with the tensor that its gate multiplies; the gate itself is fixed."""
         gates = [source for source in sources if _is_gate(source)]
         if len(sources) != 2 or len(gates) != 1:
             self._fix(node, *sources)
@@ -108,7 +108,7 @@ class _Finder:
 
 
 def _is_gate(node: fx.Node) -> bool:
-    """Whether the values come from a hard-sigmoid, through quantizers alone."""
+    """Returns whether the values come from a hard-sigmoid, through quantizers alone."""
     while (step := step_of(node)) is None and node.op == "call_module":
         node = node.all_input_nodes[0]
     return step is not None and KINDS[step.kind].is_gate

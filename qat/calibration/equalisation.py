@@ -1,9 +1,10 @@
-"""Cross-layer equalisation: channels of a tensor rescaled so that one step suits them all, the net's function kept.
+"""Equalises across layers: rescales a tensor's channels so that one step suits them all; the net's function stays.
 
-A layer's output channel times a factor, the next layer's weights of that channel divided by it: Nagel et al.,
-arXiv 1906.04721, section 4.1. Weights have a step per output channel here, so what is balanced is what has one step for
-all channels, the tensor, against the weights that read it: SmoothQuant, Xiao et al., arXiv 2211.10438, section 4, with
-its α = ½. A factor passes through all that commutes with it: ReLU, residual sums, pooling, a gate's product.
+A layer's output channel is multiplied by a factor and the next layer's weights of that channel are divided by it: Nagel
+et al., arXiv 1906.04721, section 4.1. Weights have a step per output channel here. So the factors balance the tensor,
+which has one step for all channels, against the weights that read it: SmoothQuant, Xiao et al., arXiv 2211.10438,
+section 4, with its α = ½. A factor passes through all that commutes with it: ReLU, residual sums, pooling, a gate's
+product.
 """
 
 import torch
@@ -15,11 +16,11 @@ from qat.layers.fake_quant import TensorQuantizer
 from qat.layers.weighted import Conv2d, Weighted
 from qat.preparation.fake_quant_net import FakeQuantNet
 
-LARGEST_FACTOR = 16.0  # a channel that few pictures wake needs room above what was seen of it
+LARGEST_FACTOR = 16.0  # a channel that few pictures activate needs room above its observed values
 
 
 def check_equalises(net: FakeQuantNet) -> None:
-    """Raises SettingError where no channel of `net` can be rescaled."""
+    """Raises SettingError if no channel of `net` can be rescaled."""
     if not channel_groups(net):
         raise SettingError(
             "expected a net with channels to equalise, found none: no factor passes through a ReLU6 or a sigmoid",
@@ -29,9 +30,9 @@ def check_equalises(net: FakeQuantNet) -> None:
 
 @torch.no_grad()
 def equalise(net: FakeQuantNet, pictures: Tensor) -> None:
-    """Rescales channels of `net` in place by what float `pictures` (N, 3, H, W) make of them.
+    """Rescales channels of `net` in place by their values on float `pictures` (N, 3, H, W).
 
-    The float function stays as it is, ranges do not: they have to be taken after it.
+    The float function does not change, but ranges do: they have to be observed after it.
     """
     net.quantize(False)
     largest = _Largest(net.captured)
@@ -43,7 +44,7 @@ def equalise(net: FakeQuantNet, pictures: Tensor) -> None:
 
 
 class _Largest(fx.Interpreter):
-    """The largest magnitude that each channel takes, (C,), by quantizer node."""
+    """Records the largest magnitude of each channel, (C,), by quantizer node."""
 
     def __init__(self, captured: fx.GraphModule) -> None:
         super().__init__(captured)
@@ -57,7 +58,7 @@ class _Largest(fx.Interpreter):
 
 
 def _factors(seen: Tensor, weights: Tensor) -> Tensor:
-    """The factor of every channel (C,), 1 on average; 1 for a channel that is dead, or that nobody reads."""
+    """Returns the factor of every channel (C,), 1 on average; 1 for a channel that is dead or is not read."""
     factors = (weights / seen).sqrt()
     is_known = torch.isfinite(factors) & (factors > 0)
     if not is_known.any():
@@ -67,7 +68,7 @@ def _factors(seen: Tensor, weights: Tensor) -> Tensor:
 
 
 def _largest_weights(group: ChannelGroup) -> Tensor:
-    """The largest magnitude of the weights that read each channel, (C,)."""
+    """Returns the largest magnitude of the weights that read each channel, (C,)."""
     by_layer = [_by_input(layer, layer.folded()[0].abs()).amax((1, 3)).flatten() for layer in group.consumers]
     return torch.stack(by_layer).amax(0)
 
@@ -84,6 +85,6 @@ def _rescale(group: ChannelGroup, factors: Tensor) -> None:
 
 
 def _by_input(layer: Weighted, weight: Tensor) -> Tensor:
-    """`weight` as (groups, outputs of a group, inputs of a group, taps), in one memory with it."""
+    """Returns a view of `weight` as (groups, outputs of a group, inputs of a group, taps)."""
     groups = layer.groups if isinstance(layer, Conv2d) else 1
     return weight.view(groups, len(weight) // groups, weight.shape[1], -1)

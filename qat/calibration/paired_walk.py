@@ -1,4 +1,4 @@
-"""The float net and its fake-quantized copy, evaluated side by side, node by node."""
+"""Evaluates the float net and its fake-quantized copy side by side, node by node."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,14 +11,14 @@ from qat.preparation.fake_quant_net import FakeQuantNet
 
 @dataclass(frozen=True)
 class Pair:
-    """One tensor as the float net has it, and as the fake-quantized net does."""
+    """Holds one tensor as the float net has it, and as the fake-quantized net does."""
 
     exact: Tensor
     rounded: Tensor
 
 
 class PairedWalk(fx.Interpreter):
-    """Runs all pictures at once through both nets; a subclass says what happens where a layer is met.
+    """Runs all pictures at once through both nets; a subclass defines what happens at each layer.
 
     `teacher` is a copy of `net` that does not round; `node` is the one that is being computed.
     """
@@ -30,22 +30,22 @@ class PairedWalk(fx.Interpreter):
         self._net, self._teacher = net, teacher
 
     def walk(self, pictures: Tensor) -> Pair:
-        """The scores of both nets for float `pictures` (N, 3, H, W)."""
+        """Returns the scores of both nets for float `pictures` (N, 3, H, W)."""
         x = self._net.on_one_grid(pictures)
         scores: Pair = self.run(Pair(x, x))
         return scores
 
     def at_layer(self, layer: Weighted, x: Pair, exact: Tensor) -> None:
-        """Called before `layer` of the fake-quantized net computes from `x.rounded`; the float output is `exact`."""
+        """Acts before `layer` of the fake-quantized net computes from `x.rounded`; the float output is `exact`."""
         raise NotImplementedError
 
     def run_node(self, n: fx.Node) -> Any:
-        """Remembers which node it is."""
+        """Records which node is computed, and computes it."""
         self.node = n
         return super().run_node(n)
 
     def call_module(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Pair:
-        """A module of each net, on each net's own value."""
+        """Calls a module of each net, on each net's own value."""
         module, (x,) = self.fetch_attr(str(target)), args
         exact = self._teacher.captured.get_submodule(str(target))(_of(x, "exact"))
         if isinstance(module, Weighted):
@@ -53,13 +53,13 @@ class PairedWalk(fx.Interpreter):
         return Pair(exact, module(_of(x, "rounded")))
 
     def call_function(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Pair:
-        """A function of tensors, applied to both."""
+        """Applies a function of tensors to both."""
         exact, rounded = (_of(args, name) for name in ("exact", "rounded"))
         return Pair(target(*exact, **kwargs), target(*rounded, **kwargs))
 
 
 def _of(values: Any, name: str) -> Any:
-    """The arguments with one side of every pair."""
+    """Returns the arguments with one side of every pair."""
     if isinstance(values, list | tuple):
         return [_of(value, name) for value in values]
     return getattr(values, name) if isinstance(values, Pair) else values

@@ -1,4 +1,4 @@
-"""Which stages calibration has."""
+"""Selects the stages of calibration."""
 
 import math
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ from mobile_sdk.errors import SettingError
 
 @dataclass(frozen=True, kw_only=True)
 class CalibrationPlan:
-    """Which stages calibration has, in the order in which they are carried out; the extremes of all ranges come first.
+    """Selects the stages of calibration, in the order of their execution; the extremes of all ranges come first.
 
-    `equalise`: channels rescaled where that leaves the net's function as it is. `search_ranges`: grids that lose least
-    in place of the extremes. `round_weights`: codes and steps that keep each layer's output near, in place of the
-    nearest codes. `correct_biases`: no layer's mean output is shifted. `reconstruct`: codes and biases of all layers
-    tuned together, for the whole net's output; takes as long as all else. `headroom_share`: how far ranges go beyond
-    the extremes that were seen, as a share of them.
+    `equalise` rescales channels if that does not change the net's function. `search_ranges` replaces the extremes by
+    the grids that lose least. `round_weights` chooses codes and steps that keep each layer's output near, instead of
+    the nearest codes. `correct_biases` removes the shift of each layer's mean output. `reconstruct` tunes codes and
+    biases of all layers together, for the whole net's output; it takes as long as all else. `headroom_share` is how far
+    ranges go beyond the observed extremes, as a share of them.
     """
 
     equalise: bool = False
@@ -31,10 +31,10 @@ class CalibrationPlan:
 
     @classmethod
     def extremes(cls) -> "CalibrationPlan":
-        """Ranges from the smallest to the largest value, nearest codes: what stock flows do."""
+        """Returns a plan with ranges from the smallest to the largest value and nearest codes, as stock flows have."""
         return cls(equalise=False, search_ranges=False, round_weights=False, correct_biases=False, reconstruct=False)
 
     @classmethod
     def made_up(cls) -> "CalibrationPlan":
-        """For pictures of `synthesise`, whose values stay below what photographs reach, the scores' above all."""
+        """Returns a plan for images of `synthesise`, whose values, above all scores, are below those of photographs."""
         return cls(search_ranges=False, headroom_share=0.3)

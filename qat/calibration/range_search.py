@@ -1,8 +1,8 @@
-"""Range search: the ends of every activation's grid that lose least, in place of the extremes.
+"""Searches ranges: the ends of every activation's grid that lose least, in place of the extremes.
 
-A range that leaves out rare large values has smaller steps for all others; which one loses least is measured on a
-histogram, as the mean square of what rounding and clipping change (the "MSE" criterion of Nagel et al.,
-arXiv 2106.08295, section 3.1). A ReLU6's tensor, whose ends are 0 and 6, may end below 6.
+A range that leaves out rare large values has smaller steps for all others. The loss is measured on a histogram, as the
+mean square of the changes by rounding and clipping (the "MSE" criterion of Nagel et al., arXiv 2106.08295, section
+3.1). A ReLU6's tensor, whose ends are 0 and 6, may end below 6.
 """
 
 import torch
@@ -15,14 +15,14 @@ from qat.preparation.fake_quant_net import FakeQuantNet
 from qat.steps import traits_of
 
 BINS = 2048  # eight a step: a bin's own width adds 1 / 64 to a step's noise
-SHARES = [share / 100 for share in range(100, 29, -1)]  # of an end, that are tried
-SMALL = 2.0**-20  # a range whose squares are told apart in units of its own
-ROUNDS = 2  # of both ends in turn
+SHARES = [share / 100 for share in range(100, 29, -1)]  # shares of an end that are tried
+SMALL = 2.0**-20  # a range below it is measured in units of itself, as its squares are too small
+ROUNDS = 2  # rounds over both ends
 
 
 @torch.no_grad()
 def search_ranges(net: FakeQuantNet, pictures: Tensor) -> None:
-    """Narrows the ranges of `net`, which hold the extremes of `pictures` (N, 3, H, W), to those that lose least."""
+    """Narrows the ranges of `net`, which are the extremes of `pictures` (N, 3, H, W), to those that lose least."""
     net.eval()
     net.quantize(False)
     histograms = _Histograms(net.captured)
@@ -35,7 +35,7 @@ def search_ranges(net: FakeQuantNet, pictures: Tensor) -> None:
 
 
 def best_ends(counts: Tensor, low: float, high: float, *, moves_low: bool) -> tuple[float, float]:
-    """The ends within `low` and `high` that lose least, for a histogram of equal bins between them."""
+    """Returns the ends within `low` and `high` that lose least, for a histogram of equal bins between them."""
     if 0 < high - low < SMALL:  # squares would leave float32
         ends = best_ends(counts, low / (high - low), high / (high - low), moves_low=moves_low)
         return ends[0] * (high - low), ends[1] * (high - low)
@@ -51,7 +51,7 @@ def best_ends(counts: Tensor, low: float, high: float, *, moves_low: bool) -> tu
 
 
 def range_loss(low: float, high: float, centres: Tensor, counts: Tensor) -> float:
-    """The mean square of what a grid from `low` to `high` changes, for values `centres` that occur `counts` times."""
+    """Returns the mean square change by a grid from `low` to `high` of values `centres` with `counts`."""
     low, high = min(low, 0.0), max(high, 0.0)
     step = max(high - low, 1e-12) / LEVELS
     inside = centres.clamp(low, high)
@@ -61,7 +61,7 @@ def range_loss(low: float, high: float, centres: Tensor, counts: Tensor) -> floa
 
 
 class _Histograms(fx.Interpreter):
-    """Counts the float values of every tensor, `found[quantizer] = (counts, low, high)`."""
+    """Counts the float values of every tensor: `found[quantizer] = (counts, low, high)`."""
 
     def __init__(self, captured: fx.GraphModule) -> None:
         super().__init__(captured)
@@ -72,7 +72,7 @@ class _Histograms(fx.Interpreter):
         module = self.fetch_attr(str(n.target)) if n.op == "call_module" else None
         if isinstance(module, TensorQuantizer) and (not module.is_fixed or _may_end_early(n)):
             low, high = _ends(module)
-            counts = torch.histc(value, BINS, low, high)  # what lies outside is not counted
+            counts = torch.histc(value, BINS, low, high)  # values outside are not counted
             before = self.found.get(module)
             self.found[module] = (counts if before is None else before[0] + counts, low, high)
         return value
@@ -87,6 +87,6 @@ def _ends(quantizer: TensorQuantizer) -> tuple[float, float]:
 
 
 def _may_end_early(node: fx.Node) -> bool:
-    """Whether the fixed ends are those of a clamp, a ReLU6: saturation of a grid that ends below 6 clamps as well."""
+    """Returns whether the fixed ends are those of a ReLU6: a grid that ends below 6 clamps as well."""
     traits = traits_of(node.all_input_nodes[0])
     return traits is not None and traits.clamp is Clamp.RELU6

@@ -1,8 +1,8 @@
-"""Reconstruction: biases and codes of all layers tuned together until scores and features are the float net's.
+"""Reconstructs: tunes biases and codes of all layers together until scores and features equal the float net's.
 
-BRECQ (Li et al., arXiv 2102.05426) and QDrop (Wei et al., arXiv 2203.05740) do so block by block; here it is one
-short run through the whole net, which starts where layers have been rounded one by one. Steps are so small that only
-weights near the middle between two codes change theirs, and none goes further than to the next code.
+BRECQ (Li et al., arXiv 2102.05426) and QDrop (Wei et al., arXiv 2203.05740) do so block by block. Here it is one short
+run through the whole net, which starts from layers that have been rounded one by one. Steps are so small that only
+weights near the middle between two codes change theirs, and none moves further than to the next code.
 """
 
 import math
@@ -20,18 +20,18 @@ from qat.progress import track
 
 STEPS = 60
 BATCH = 8
-LARGEST_CUT_SHARE = 0.4  # of a picture's side
-CODE_RATE = 5e-4  # of a code, a step of Adam
-BIAS_RATE = 1e-3  # of the batch norm's gain, that is of a channel's deviation
-SMALL = 2.0**-20  # values whose noise is measured in units of the largest
-WORSE = 2.0  # times the noise that there was, and nothing was gained: biases without batch norm have no unit
+LARGEST_CUT_SHARE = 0.4  # of an image's side
+CODE_RATE = 5e-4  # codes a step of Adam
+BIAS_RATE = 1e-3  # in units of the batch norm's gain, that is of a channel's deviation
+SMALL = 2.0**-20  # the noise of values below it is measured in units of the largest
+WORSE = 2.0  # times the noise at the start is a failure: biases without batch norm have no unit
 
 
 def reconstruct(net: FakeQuantNet, teacher: FakeQuantNet, pictures: Tensor) -> None:
-    """Tunes `net`, whose ranges are known, to be as `teacher`, its copy that does not round, on float `pictures`.
+    """Tunes `net`, whose ranges are known, towards `teacher`, its copy that does not round, on float `pictures`.
 
-    Rounds through the pictures see other parts of them, mirrored in turn. The same pictures give the same result. A net
-    that comes out `WORSE` gets back what it had.
+    Later rounds through the pictures see other parts of them, mirrored in turn. Equal pictures give equal results. A
+    net that becomes `WORSE` gets its former numbers back.
     """
     names = feature_names(net.captured.graph)
     ours, theirs = with_features(net.captured, names), with_features(teacher.captured, names)
@@ -59,7 +59,7 @@ def reconstruct(net: FakeQuantNet, teacher: FakeQuantNet, pictures: Tensor) -> N
 
 
 class _Tuned:
-    """A layer's weights in units of their steps, and shifts of its biases: what Adam moves."""
+    """Holds a layer's weights in units of their steps, and shifts of its biases, which Adam moves."""
 
     def __init__(self, layer: Weighted) -> None:
         if layer.scales is None:
@@ -80,26 +80,26 @@ class _Tuned:
         self.groups = [{"params": [self._codes], "lr": CODE_RATE}, {"params": [self._shift], "lr": BIAS_RATE}]
 
     def take(self, of_weight: Tensor, of_bias: Tensor) -> None:
-        """Takes the gradients of the layer's own parameters."""
+        """Sets the gradients from those of the layer's own parameters."""
         self._codes.grad = of_weight * self._scales
         self._shift.grad = of_bias * self._unit
 
     @torch.no_grad()
     def write(self) -> None:
-        """Gives the layer what was moved."""
+        """Writes the moved numbers into the layer."""
         self._codes.copy_(torch.minimum(torch.maximum(self._codes, self._lowest), self._highest))
         self.weight.copy_(self._codes * self._scales)
         self.bias.copy_(self._start + self._shift * self._unit)
 
     @torch.no_grad()
     def restore(self) -> None:
-        """Gives the layer back what it had."""
+        """Restores the layer's former numbers."""
         self.weight.copy_(self._start_weight)
         self.bias.copy_(self._start)
 
 
 def _batches(pictures: Tensor) -> Iterator[Tensor]:
-    """`STEPS` batches, in turn; after the first round a random part of each, every other round mirrored."""
+    """Yields `STEPS` batches, in turn; after the first round a random part of each, every other round mirrored."""
     random = torch.Generator().manual_seed(0)
     side, count = pictures.shape[-1], -(-len(pictures) // BATCH)
     for step in range(STEPS):
@@ -113,7 +113,7 @@ def _batches(pictures: Tensor) -> Iterator[Tensor]:
 
 
 def _loss(ours: nn.Module, theirs: nn.Module, x: Tensor) -> Tensor:
-    """The share of noise in the scores and, on average, in the features."""
+    """Returns the share of noise in the scores plus, on average, in the features."""
     with torch.no_grad():
         wanted, wanted_features = theirs(x)
     scores, features = ours(x)

@@ -1,9 +1,9 @@
-"""Pictures made up from a net's batch norms, for calibration where there are none.
+"""Synthesises images from a net's batch norms, for calibration without pictures.
 
-The batch norms remember means and variances of what the net was trained on. Pictures are optimised until the layers'
-statistics over the batch are those: ZeroQ (Cai et al., arXiv 2001.00281, section 3.1), DeepInversion (Yin et al.,
-arXiv 1912.08795, section 3.1). They are sums of a pyramid of scales, as natural pictures have most contrast in the
-coarse ones, and stay within what bytes can say.
+Batch norms store means and variances of the net's training data. Images are optimised until the layers' statistics over
+the batch equal those: ZeroQ (Cai et al., arXiv 2001.00281, section 3.1), DeepInversion (Yin et al., arXiv 1912.08795,
+section 3.1). Each is the sum of a pyramid of scales, as natural images have most contrast in the coarse ones, and stays
+within the range of bytes.
 """
 
 import torch
@@ -23,13 +23,13 @@ PICTURES = 16
 STEPS = 80
 RATE = 0.1
 COARSEST_PX = 7
-SILENT_GAIN = 1e-3  # below it a channel of a batch norm says next to nothing of its input
+SILENT_GAIN = 1e-3  # below it a channel of a batch norm depends hardly on its input
 
 
 def synthesise(net: nn.Module, contract: Contract, *, count: int = PICTURES, seed: int = 0) -> PictureSet:
-    """`count` pictures of `contract.image.size_px` whose statistics in `net` are those that its batch norms remember.
+    """Returns `count` images of `contract.image.size_px` whose statistics in `net` equal those of its batch norms.
 
-    They have the label -1. The same `seed` gives the same pictures. CaptureError where the net has no batch norm.
+    They have the label -1. Equal seeds give equal images. Raises CaptureError if the net has no batch norm.
     """
     expect("count", count, int)
     if count < 2:
@@ -54,7 +54,7 @@ def synthesise(net: nn.Module, contract: Contract, *, count: int = PICTURES, see
 
 
 class _BatchNormDistance:
-    """How far the statistics of every layer's output are from those that its batch norm remembers."""
+    """Measures how far the statistics of every layer's output are from those of its batch norm."""
 
     def __init__(self, net: FakeQuantNet) -> None:
         self._net = net
@@ -73,7 +73,7 @@ class _BatchNormDistance:
         return torch.stack(self._terms).mean()
 
     def end(self) -> None:
-        """Takes the hooks off."""
+        """Removes the hooks."""
         for hook in self._hooks:
             hook.remove()
 
@@ -89,7 +89,7 @@ class _BatchNormDistance:
 
 
 def _pyramid(count: int, size_px: int, random: torch.Generator) -> list[Tensor]:
-    """Noise at every scale, from the finest to the coarsest, of which a picture is the sum."""
+    """Returns noise at every scale, from the finest to the coarsest, whose sum is an image."""
     sides = []
     side = size_px
     while side > COARSEST_PX:
@@ -99,7 +99,7 @@ def _pyramid(count: int, size_px: int, random: torch.Generator) -> list[Tensor]:
 
 
 def _bytes(pyramid: list[Tensor]) -> Tensor:
-    """Pictures (N, 3, H, W) in byte units, 0..255, not yet rounded."""
+    """Returns images (N, 3, H, W) in byte units, 0..255, not yet rounded."""
     size = pyramid[0].shape[-2:]
     total = sum(
         (F.interpolate(level, size, mode="bilinear", align_corners=False) for level in pyramid[1:]), start=pyramid[0]

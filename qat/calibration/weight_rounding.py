@@ -1,9 +1,9 @@
-"""Adaptive rounding: every weight up or down so that the layer's output, not the weight, is nearest to the float one.
+"""Rounds adaptively: every weight up or down so that the layer's output, not the weight, is nearest to the float one.
 
-What AdaRound learns by gradients (Nagel et al., arXiv 2004.10568) is found here by coordinate descent on the same
-quadratic error, whose matrix is the second moment of the layer's inputs, with a step per channel chosen on the way
-(QuantEase, Behdin et al., arXiv 2309.01885, has the descent). Inputs count only where the activation after the layer
-is not flat, since what a ReLU6 cuts off is lost anyway, and a mean error counts for nothing: biases are corrected.
+AdaRound finds the rounding by gradients (Nagel et al., arXiv 2004.10568). Here coordinate descent minimises the same
+quadratic error, whose matrix is the second moment of the layer's inputs, and a step per channel is chosen on the way
+(QuantEase, Behdin et al., arXiv 2309.01885, has the descent). Inputs count only if the activation after the layer is
+not flat, since a ReLU6 cuts off the rest anyway, and a mean error does not count: biases are corrected.
 """
 
 from dataclasses import dataclass
@@ -19,20 +19,21 @@ from qat.preparation.fake_quant_net import FakeQuantNet
 from qat.steps import KINDS, Kind, absorbs, step_of
 
 STEP_SHARES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.7)  # of the step under which the largest weight is code 127
-SWEEPS = 2  # over all weights: a third changes next to none
-SHRINKAGES = (0.05, 0.3, 2.0, 1e6)  # of moments towards their diagonal, which few pictures need; the last: nearest
-FLAT_SHARE = 0.02  # what an input counts where the activation after the layer is flat
-MARGIN = 0.25  # beyond an activation's ends: there an error may still reach inside
-OWN_MOMENTS = 64  # weights of a filter, up to which every output channel has moments of its own inputs
-WITHIN_CODE = 0.49  # of a step around its code, where a weight rounds to it whatever float32 makes of it
-SILENT_GAIN = 1e-20  # weights below it are zero: nothing is divided by what a processor may flush to zero
+SWEEPS = 2  # sweeps over all weights: a third changes hardly any
+SHRINKAGES = (0.05, 0.3, 2.0, 1e6)  # of moments towards their diagonal, for few pictures; the last rounds to nearest
+FLAT_SHARE = 0.02  # the weight of an input if the activation after the layer is flat
+MARGIN = 0.25  # beyond an activation's ends, where an error may still reach inside
+OWN_MOMENTS = 64  # up to as many weights of a filter, every output channel has moments of its own inputs
+WITHIN_CODE = 0.49  # steps around a code within which a weight rounds to it despite float32's errors
+SILENT_GAIN = 1e-20  # weights below it are zero: no divisor may be one that a CPU flushes to zero
 
 
 @dataclass(frozen=True, kw_only=True)
 class RoundedWeights:
-    """What a layer's weights become: `codes` (O, …) whole numbers, `scales` (O,), batch norm folded, and their `loss`.
+    """Holds a layer's rounded weights: `codes` (O, …) whole numbers, `scales` (O,), and their `loss`.
 
-    The loss (O,) is the mean square of what rounding changes in the output, by the given second moments.
+    The batch norm is folded. The loss (O,) is the mean square change of the output by rounding, by the given second
+    moments.
     """
 
     codes: Tensor
@@ -42,7 +43,7 @@ class RoundedWeights:
 
 @torch.no_grad()
 def round_weights(net: FakeQuantNet, teacher: FakeQuantNet, pictures: Tensor) -> None:
-    """Puts every weight of `net` on the code that loses least on `pictures` (N, 3, H, W), and steps into `scales`.
+    """Moves every weight of `net` to the code that loses least on `pictures` (N, 3, H, W), and steps to `scales`.
 
     `teacher` is its copy that does not round. No code is further than one from its weight's nearest.
     """
@@ -50,10 +51,10 @@ def round_weights(net: FakeQuantNet, teacher: FakeQuantNet, pictures: Tensor) ->
 
 
 def second_moments(layer: Weighted, x: Tensor, counts: Tensor | None) -> Tensor:
-    """The covariances (groups, 1, K, K) of what each of a filter's K weights is multiplied by, over all positions.
+    """Returns the covariances (groups, 1, K, K) of the inputs of a filter's K weights, over all positions.
 
-    With `counts`, of the output's shape (N, O, …), positions count so much, for each output channel by itself:
-    (groups, O / groups, K, K).
+    If `counts`, of the output's shape (N, O, …), is given, positions are weighted by it, separately for each output
+    channel: (groups, O / groups, K, K).
     """
     values = _patches(layer, x)
     if counts is None:
@@ -63,9 +64,9 @@ def second_moments(layer: Weighted, x: Tensor, counts: Tensor | None) -> Tensor:
 
 
 def choose_codes(weight: Tensor, halves: tuple[Tensor, Tensor], groups: int) -> RoundedWeights:
-    """The codes and steps of `weight` (O, …), batch norm folded, that lose least.
+    """Returns the codes and steps of `weight` (O, …), batch norm folded, that lose least.
 
-    `halves` are `second_moments` of either half of the pictures: one half's choice is judged by the other.
+    `halves` are `second_moments` of either half of the pictures: one half's choice is evaluated on the other.
     """
     rows = weight.reshape(groups, len(weight) // groups, -1)
     one, other = halves
@@ -97,7 +98,7 @@ class _Rounding(PairedWalk):
 
 
 def _counts(kind: Kind | None, exact: Tensor) -> Tensor | None:
-    """What each position counts: all alike but where the activation is flat."""
+    """Returns the weight of each position: all equal, but smaller where the activation is flat."""
     clamp = None if kind is None else KINDS[kind].clamp
     if clamp is None:
         return None
@@ -107,7 +108,7 @@ def _counts(kind: Kind | None, exact: Tensor) -> Tensor | None:
 
 
 def _patches(layer: Weighted, x: Tensor) -> Tensor:
-    """What the filters are multiplied with, (groups, positions, K)."""
+    """Returns the filters' inputs, (groups, positions, K)."""
     if isinstance(layer, Linear):
         return x.flatten(1)[None]
     assert isinstance(layer, Conv2d)
@@ -121,7 +122,7 @@ def _patches(layer: Weighted, x: Tensor) -> Tensor:
 
 
 def _covariance(values: Tensor, counts: Tensor) -> Tensor:
-    """(groups, K, K) of `values` (groups, positions, K), positions counted (groups, positions)."""
+    """Returns (groups, K, K) of `values` (groups, positions, K), weighted by `counts` (groups, positions)."""
     shares = (counts / counts.sum(1, keepdim=True))[..., None]
     centred = values - (values * shares).sum(1, keepdim=True)
     return (centred * shares).transpose(1, 2) @ centred
@@ -134,7 +135,7 @@ def _shrunk(moments: Tensor, shrinkage: float) -> Tensor:
 
 
 def _best_step(rows: Tensor, matrix: Tensor) -> Tensor:
-    """The step (groups, O / groups, 1) that loses least with the nearest codes."""
+    """Returns the step (groups, O / groups, 1) that loses least with the nearest codes."""
     finest = rows.abs().amax(-1, keepdim=True).clamp(min=SILENT_GAIN) / WEIGHT_LIMIT
     best, least = finest, torch.full_like(finest, torch.inf)
     for share in STEP_SHARES:
@@ -149,7 +150,7 @@ def _nearest(rows: Tensor, step: Tensor) -> Tensor:
 
 
 def _descend(rows: Tensor, step: Tensor, matrix: Tensor) -> Tensor:
-    """Codes (groups, O / groups, K) next to the nearest ones, each in turn moved to where the loss is least."""
+    """Returns codes (groups, O / groups, K) beside the nearest ones, each in turn moved to the least loss."""
     codes = _nearest(rows, step)
     lowest, highest = (codes - 1).clamp(min=-WEIGHT_LIMIT), (codes + 1).clamp(max=WEIGHT_LIMIT)
     error = codes * step - rows
@@ -163,12 +164,12 @@ def _descend(rows: Tensor, step: Tensor, matrix: Tensor) -> Tensor:
 
 
 def _loss(error: Tensor, matrix: Tensor) -> Tensor:
-    """What an error of the weights makes in the output, mean square, (groups, O / groups, 1)."""
+    """Returns the mean square error of the output by an error of the weights, (groups, O / groups, 1)."""
     return (_times(error, matrix) * error).sum(-1, keepdim=True)
 
 
 def _times(error: Tensor, matrix: Tensor) -> Tensor:
-    """`error` (groups, o, K) times `matrix` (groups, o or 1, K, M), for each output channel its own."""
+    """Multiplies `error` (groups, o, K) by `matrix` (groups, o or 1, K, M), for each output channel its own."""
     if matrix.shape[1] == 1:
         return error @ matrix[:, 0]
     return (error[..., None, :] @ matrix)[..., 0, :]
@@ -177,7 +178,7 @@ def _times(error: Tensor, matrix: Tensor) -> Tensor:
 def _write(layer: Weighted, chosen: RoundedWeights) -> None:
     """Gives the layer its steps, and moves weights just so far that they round to their codes: training starts there.
 
-    Codes are of the weights with their batch norm folded; a channel that the batch norm silences stays as it is.
+    Codes are those of the weights with their batch norm folded; a channel that the batch norm silences does not change.
     """
     gain, _ = layer.folding()
     shape = (-1, *[1] * (layer.weight.ndim - 1))

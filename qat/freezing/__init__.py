@@ -1,1 +1,1 @@
-"""Freezing: a fake-quantized net comes in, and the integer program or its float32 twin goes out."""
+"""Freezing takes a fake-quantized net and returns the integer program or its float32 twin."""

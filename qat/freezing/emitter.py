@@ -1,4 +1,4 @@
-"""What the walk over a captured net hands to an emitter, and what it asks of one."""
+"""Defines what the walk over a captured net passes to an emitter, and what an emitter has to do."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -15,22 +15,22 @@ from qat.steps import Kind, Step
 
 Result_co = TypeVar("Result_co", covariant=True)
 
-OWN_NAMES = frozenset({"picture_codes", "picture_values", "scores", "rgb"})  # of tensors that no module computes
+OWN_NAMES = frozenset({"picture_codes", "picture_values", "scores", "rgb"})  # tensors that no module computes
 
 
 def tensor_name(node: fx.Node) -> str:
-    """What the tensor that a node computes is called, whatever the net's modules are called.
+    """Returns the name of the tensor that a node computes, whatever the names of the net's modules.
 
-    A node's own name holds no dot. All that the emitters and exporters add begins with one, or is among OWN_NAMES.
+    A node's own name holds no dot. All names that emitters and exporters add begin with one, or are among OWN_NAMES.
     """
     return f"{node.name}.own" if node.name in OWN_NAMES else node.name
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pending:
-    """An operator whose output grid is not known yet: its quantizer comes later in the graph.
+    """Holds an operator whose output grid is not known yet: its quantizer comes later in the graph.
 
-    `numbers` are weights and bias to be written in place of the layer's own; `share` makes a WINDOW_SHARE's values.
+    `numbers` are weights and bias to be written in place of the layer's own; `share` computes a WINDOW_SHARE's values.
     """
 
     step: Step
@@ -42,24 +42,24 @@ class Pending:
 
 
 class Emitter(Protocol[Result_co]):
-    """Writes operators into a graph. Values are the emitter's own; the walk only carries them."""
+    """Writes operators into a graph. Values are the emitter's own; the walk only passes them on."""
 
     def picture(self) -> Any:
-        """The net's input."""
+        """Returns the net's input."""
         ...
 
     def emit(self, name: str, pending: Pending, grid: Quantization) -> Any:
-        """The operator's output, materialised as tensor `name` on `grid`."""
+        """Returns the operator's output, materialised as tensor `name` on `grid`."""
         ...
 
     def pass_on(self, name: str, step: Step, value: Any, *, is_sole_user: bool) -> Any:
-        """A step that keeps its input's grid."""
+        """Returns the output of a step that keeps its input's grid."""
         ...
 
     def boxes(self, name: str, step: Step, predictions: tuple[Any, ...], decoder: Decoder) -> Any:
-        """A detector's output, in float32."""
+        """Returns a detector's output, in float32."""
         ...
 
     def finish(self, value: Any) -> Result_co:
-        """What the walk was for; the scores are `value`."""
+        """Returns the result of the walk; the scores are `value`."""
         ...

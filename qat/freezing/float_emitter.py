@@ -1,4 +1,4 @@
-"""Writes float32 operators: the integer program's twin, batch norm folded, activations as the runtimes have them."""
+"""Writes float32 operators for the integer program's twin: batch norm folded, the runtimes' activations."""
 
 from dataclasses import replace
 from typing import Any
@@ -44,17 +44,17 @@ class FloatEmitter:
         self._operators: list[Operator] = [] if operators is None else operators
 
     def picture(self) -> Tensor:
-        """RGB bytes as the values that they stand for."""
+        """Returns the values of the RGB bytes."""
         values = Tensor(name="picture_values", shape=self._input.shape, quantization=None)
         return self._append(Dequantize(output=values, path="<root>", input=self._input))
 
     def finish(self, value: Tensor) -> Graph:
-        """The graph whose scores are `value`."""
+        """Returns the graph whose scores are `value`."""
         assert value is self._operators[-1].output, "the scores are the last operator's output"
         return Graph(input=self._input, operators=tuple(self._operators))
 
     def emit(self, name: str, pending: Pending, grid: Quantization) -> Tensor:
-        """The pending operator's output; an activation that it does not carry out itself follows it."""
+        """Returns the pending operator's output; an activation that it does not compute itself follows it."""
         step, activation = pending.step, pending.activation
         if (alone := KINDS[step.kind].activation) is not None:
             return self._activate(name, step, pending.operands[0], alone)
@@ -68,7 +68,7 @@ class FloatEmitter:
         return self._activate(name, step, before, after)
 
     def pass_on(self, name: str, step: Step, value: Tensor, *, is_sole_user: bool) -> Tensor:
-        """A step that keeps its input's grid in the integer program."""
+        """Returns the output of a step that keeps its input's grid in the integer program."""
         output = Tensor(name=name, shape=step.shape, quantization=None)
         match step.kind:
             case Kind.DROPOUT:
@@ -83,7 +83,7 @@ class FloatEmitter:
                 return self._append(rearrangement(step, value, output))
 
     def boxes(self, name: str, step: Step, predictions: tuple[Tensor, ...], decoder: Decoder) -> Tensor:
-        """A detector's output; `predictions` are float32, or int8 in an int8 program."""
+        """Returns a detector's output; `predictions` are float32, or int8 in an int8 program."""
         output = Tensor(name=name, shape=step.shape, quantization=None)
         numbers = {"origins": decoder.origins.numpy(), "steps": decoder.steps.numpy()}
         return self._append(DecodeBoxes(output=output, path=step.path, predictions=predictions, **numbers))
@@ -145,7 +145,7 @@ class FloatEmitter:
         return value
 
     def _average_pool(self, common: dict[str, Any], step: Step, value: Tensor) -> Tensor:
-        """A depthwise convolution where runtimes' own pooling will not do: counted zeros, one pixel, gaps."""
+        """Writes a depthwise convolution if runtimes' own pooling does not fit: counted zeros, one pixel, gaps."""
         window = _window(step)
         is_wide = all(step <= size for step, size in zip(window["stride"], window["kernel"], strict=True))
         if is_wide and window["kernel"] != (1, 1) and not any(window["padding"]):

@@ -1,4 +1,4 @@
-"""`freeze`: a fake-quantized net becomes the integer program, or its float32 twin, by one walk over its steps."""
+"""Freezes a fake-quantized net to the integer program, or a net to its float32 twin, by one walk over its steps."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -29,10 +29,10 @@ from qat.steps import Kind, absorbs, step_of
 
 
 def freeze(net: FakeQuantNet, contract: Contract, record: Record | None = None, *, all_int8: bool = False) -> Program:
-    """The integer program that `net` stands for; every scale is decided here and written once.
+    """Returns the integer program of `net`; every scale is decided here and written once.
 
-    Layers that `net` was prepared to keep in float are float32 in it, between conversions; not so if `all_int8`.
-    Raises CaptureError where the net has seen no picture yet, so that its ranges are unknown.
+    Layers that `net` was prepared to keep in float are float32 in it, between conversions, unless `all_int8`. Raises
+    CaptureError if the net has seen no picture yet, so that its ranges are unknown.
     """
     expect_prepared(net)
     expect_contract(contract)
@@ -54,7 +54,7 @@ def freeze(net: FakeQuantNet, contract: Contract, record: Record | None = None, 
 
 
 def float_twin(net: nn.Module, contract: Contract, record: Record | None = None) -> Program:
-    """`net` in float32, batch norm folded: what the int8 program is compared with."""
+    """Returns `net` in float32 with batch norm folded, with which the int8 program is compared."""
     expect_float_net(net)
     expect_contract(contract)
     expect("record", record, Record, NOTHING)
@@ -63,7 +63,7 @@ def float_twin(net: nn.Module, contract: Contract, record: Record | None = None)
 
 
 def _check_scores(net: FakeQuantNet) -> None:
-    """Raises CaptureError where all scores lie below what a scale can tell apart, though they are not zero."""
+    """Raises CaptureError if all scores are below what a scale can represent, though they are not zero."""
     modules = dict(net.captured.named_modules(remove_duplicate=False))
     (output,) = net.captured.graph.find_nodes(op="output")
     node = output.args[0]
@@ -113,7 +113,7 @@ def _visit(node: fx.Node, modules: dict[str, nn.Module], values: dict[fx.Node, A
 
 
 def _is_read_once(node: fx.Node) -> bool:
-    """Whether nobody else reads the node's value, nor the same value before dropout."""
+    """Returns whether the node's value has one reader, and so has its value before dropout."""
     while len(node.users) == 1:
         step = step_of(node)
         if step is None or step.kind is not Kind.DROPOUT:

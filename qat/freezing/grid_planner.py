@@ -1,8 +1,8 @@
 """Widens the grids that runtimes would refuse: tensors that are dead, or tiny beside what they are added to.
 
-XNNPACK bounds how far an operator's input and output scales may be apart. A net may well go beyond: a residual branch
-whose batch norm still has the gain zero, a ReLU that no picture wakes. Widening the smaller grid costs nothing then,
-for its steps stay far below those of the tensor that it meets.
+XNNPACK bounds the ratio of an operator's input and output scales. A net may exceed it: a residual branch whose batch
+norm still has the gain zero, a ReLU that no picture activates. Widening the smaller grid costs nothing then, as its
+steps stay far below those of the other tensor.
 """
 
 import math
@@ -21,15 +21,15 @@ from qat.steps import Kind, Step
 
 LEAST_ADDEND = 2 * arithmetic.ADD_RATIO_RANGE[0]  # of the sum's scale; a margin of two for what is rounded later
 LEAST_PRODUCT = 2 * arithmetic.PRODUCT_RATIO_RANGE[0]  # both scales of a product over its own
-_FIXED = (Kind.HARD_SIGMOID, Kind.RELU6)  # activations whose grid mathematics gives: wider, it would say less
+_FIXED = (Kind.HARD_SIGMOID, Kind.RELU6)  # activations whose grid is fixed by mathematics: wider, it would be coarser
 LARGEST_SCALE = 2.0**126  # whose inverse is a float32 with all its bits
 LARGEST_FACTOR = arithmetic.REQUANTIZATION_RANGE[1] / 2  # input scale over output scale, for all operators alike
-LARGEST_MEAN_FACTOR = 2.0**14  # the same of a mean: beyond, float32 does not hold its sums to half a code
+LARGEST_MEAN_FACTOR = 2.0**14  # a mean's: beyond it, float32 does not hold its sums to half a code
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A value of the net: on the grid of tensor `name`, times `factor`."""
+    """Represents a value of the net: on the grid of tensor `name`, times `factor`."""
 
     name: str
     factor: float = 1.0
@@ -37,7 +37,7 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class _Bound:
-    """The scale of `target` is at least `share` times the scales of `sources`, divided by that of `divisor`."""
+    """Bounds the scale of `target`: at least `share` times the scales of `sources`, over that of `divisor`."""
 
     target: str
     sources: tuple[str, ...]
@@ -46,19 +46,19 @@ class _Bound:
 
 
 class GridPlanner:
-    """An emitter that collects the grids of all tensors and what bounds them; `finish` gives the grids, by name."""
+    """Collects the grids of all tensors and their bounds, as an emitter; `finish` returns the grids, by name."""
 
     def __init__(self, image: ImageSpec) -> None:
-        self._fixed = {"": 1 / image.step_byte}  # the picture's scale
+        self._fixed = {"": 1 / image.step_byte}  # the image's scale
         self._grids: dict[str, Quantization] = {}
         self._bounds: list[_Bound] = []
 
     def picture(self) -> Source:
-        """The picture, whose grid is given."""
+        """Returns the image, whose grid is given."""
         return Source(name="")
 
     def emit(self, name: str, pending: Pending, grid: Quantization) -> Source:
-        """A tensor that has a grid of its own; a gate's is fixed, for it saturates at its ends."""
+        """Returns a tensor that has a grid of its own; a gate's is fixed, as it saturates at its ends."""
         self._grids[name] = grid
         if Kind.HARD_SIGMOID in (pending.step.kind, pending.activation):
             self._fixed[name] = grid.scale
@@ -71,15 +71,15 @@ class GridPlanner:
         return Source(name=name)
 
     def pass_on(self, name: str, step: Step, value: Source, *, is_sole_user: bool) -> Source:
-        """A step on its input's grid."""
+        """Returns the output of a step on its input's grid."""
         return replace(value, factor=value.factor * step.constant) if step.kind is Kind.SCALE else value
 
     def boxes(self, name: str, step: Step, predictions: tuple[Source, ...], decoder: Decoder) -> Source:
-        """Boxes are float32: nothing bounds their predictions' grids."""
+        """Returns boxes, which are float32, so that nothing bounds their predictions' grids."""
         return Source(name="")
 
     def finish(self, value: Source) -> dict[str, Quantization]:
-        """Every grid, widened where a bound asks it; a bound may move others, until all hold."""
+        """Returns every grid, widened until all bounds hold; widening one grid may require another."""
         scales = self._scales()
         moved = True
         while moved:
@@ -90,7 +90,7 @@ class GridPlanner:
                 if scales[bound.target] < least * (1 - 1e-6) and bound.target not in self._fixed:
                     scales[bound.target], moved = least, True
         endless = [name for name, scale in scales.items() if not scale < LARGEST_SCALE]
-        if endless:  # a tensor and a multiple of it that share a grid push each other on
+        if endless:  # a tensor and a multiple of it on one grid widen each other without end
             raise CaptureError(
                 f"expected ranges that one grid can hold at {endless[0]}, found a tensor and a multiple of it on one",
                 hint="put a convolution between the product with a constant and the concatenation",
@@ -98,9 +98,9 @@ class GridPlanner:
         return {name: replace(grid, scale=float32(scales[name])) for name, grid in self._grids.items()}
 
     def _bound_pair(self, name: str, operand: Source, pending: Pending) -> None:
-        """What the operator asks of its output's scale beside one operand's."""
+        """Bounds an operator's output scale relative to one operand's."""
         match pending.step.kind:
-            case Kind.WEIGHTED if pending.activation not in _FIXED:  # there `snap_weights` bounds the factor
+            case Kind.WEIGHTED if pending.activation not in _FIXED:  # for those `snap_weights` bounds the factor
                 assert pending.layer is not None
                 self._at_least(name, (operand.name,), operand.factor * _largest_scale(pending.layer) / LARGEST_FACTOR)
             case Kind.ADD | Kind.ADD_CONSTANT | Kind.RELU | Kind.RELU6:
@@ -125,7 +125,7 @@ class GridPlanner:
     def _bound_product(self, name: str, a: Source, b: Source) -> None:
         factor = a.factor * b.factor
         self._at_least(name, (a.name, b.name), factor / LARGEST_FACTOR)
-        # Too small a product is one of two tiny tensors: the smaller gives way, so that no other reader loses.
+        # Too small a product is one of two tiny tensors: the smaller is widened, so that no other reader loses.
         smaller, larger = sorted((a.name, b.name), key=self._scales().__getitem__)
         share = LEAST_PRODUCT / factor
         self._bounds.append(_Bound(target=smaller, sources=(name,), share=share, divisor=larger))

@@ -1,4 +1,4 @@
-"""Writes int8 operators: snaps weights, puts biases on their grid, and decides every scale for good."""
+"""Writes int8 operators: rounds weights, puts biases on their grid, and makes every scale final."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -48,7 +48,7 @@ CLAMP_OF = {None: Clamp.NONE, Kind.RELU: Clamp.RELU, Kind.RELU6: Clamp.RELU6, Ki
 
 
 class IntegerEmitter:
-    """Collects the operators of one int8 graph; `grids` are those that its tensors get, by name."""
+    """Collects the operators of one int8 graph; `grids` are those of its tensors, by name."""
 
     def __init__(
         self, image: ImageSpec, grids: Mapping[str, Quantization], operators: list[Operator] | None = None
@@ -60,23 +60,23 @@ class IntegerEmitter:
         self._operators: list[Operator] = [] if operators is None else operators
 
     def picture(self) -> Value:
-        """RGB bytes, re-based by 128."""
+        """Returns the RGB bytes, re-based by 128."""
         return Value(tensor=self._input)
 
     def finish(self, value: Value) -> Graph:
-        """The graph whose scores are `value`, as the net's own values."""
+        """Returns the graph whose scores are `value`, as the net's own values."""
         scores = self._plain("scores", "<root>", value)
-        if not self._operators:  # a net that returns its picture
+        if not self._operators:  # a net that returns its input
             scores = self._rescaled("scores", "<root>", value, 1.0, value.grid)
         assert scores.tensor is self._operators[-1].output, "the scores are the last operator's output"
         return Graph(input=self._input, operators=tuple(self._operators))
 
     def emit(self, name: str, pending: Pending, grid: Quantization) -> Value:
-        """The pending operator's output on its planned grid."""
+        """Returns the pending operator's output on its planned grid."""
         return _EMIT[pending.step.kind](self, name, pending, self._grids[name])
 
     def pass_on(self, name: str, step: Step, value: Value, *, is_sole_user: bool) -> Value:
-        """A step whose output lies on its input's grid."""
+        """Returns the output of a step on its input's grid."""
         match step.kind:
             case Kind.DROPOUT:
                 return value
@@ -90,7 +90,7 @@ class IntegerEmitter:
                 return self._rearranged(name, step, value)
 
     def boxes(self, name: str, step: Step, predictions: tuple[Value, ...], decoder: Decoder) -> Value:
-        """A detector's output: every map's predictions are on a grid of their own until they are float32."""
+        """Returns a detector's output: every map's predictions have a grid of their own until they are float32."""
         plain = [self._plain(f"{name}.{index}", step.path, each) for index, each in enumerate(predictions)]
         output = Tensor(name=name, shape=step.shape, quantization=None)
         numbers = {"origins": decoder.origins.numpy(), "steps": decoder.steps.numpy()}
@@ -119,7 +119,7 @@ class IntegerEmitter:
         return output
 
     def _linear_on_map(self, output: Tensor, common: dict[str, Any], weights: dict[str, Any]) -> None:
-        """A linear layer on a flattened map: the convolution whose window is the map, whatever the runtime's layout."""
+        """Writes a linear layer on a flattened map as a convolution whose window is the map, for any layout."""
         weights["weight"] = weights["weight"].reshape(-1, *common["input"].shape)
         pixel = replace(output, name=f"{output.name}.pixel", shape=(*output.shape, 1, 1))
         geometry: dict[str, Any] = {"stride": (1, 1), "padding": (0, 0, 0, 0), "dilation": (1, 1), "groups": 1}
@@ -145,7 +145,7 @@ class IntegerEmitter:
         return self._shifted(name, pending.step, pending.operands[0], 0.0, CLAMP_OF[pending.step.kind], grid)
 
     def _shifted(self, name: str, step: Step, value: Value, constant: float, clamp: Clamp, grid: Quantization) -> Value:
-        """The value plus a constant, clamped, on `grid`."""
+        """Returns the value plus a constant, clamped, on `grid`."""
         (value,) = self._clampable(name, step.path, [value], clamp, grid)
         output = value_on(name, step.shape, grid, value.multiple)
         value = self._near(f"{name}.near", step.path, value, output)
@@ -158,7 +158,7 @@ class IntegerEmitter:
         return output
 
     def _near(self, name: str, path: str, value: Value, output: Value) -> Value:
-        """The value on a grid from which XNNPACK adds onto the output's, where its own is too far from it.
+        """Returns the value on a grid from which XNNPACK adds onto the output's, if its own is too far from it.
 
         A finer grid has steps far below the output's; on a coarser one, a gate's operand, all but zero saturate.
         """
@@ -174,7 +174,7 @@ class IntegerEmitter:
     # -- products
 
     def _gate(self, name: str, step: Step, value: Value) -> Value:
-        """relu6(x + 3) as six times a gate: an Add whose grid ends at 0 and 6, so that saturation is the clamp."""
+        """Returns relu6(x + 3) as six times a gate: an Add whose grid ends at 0 and 6, so saturation is the clamp."""
         grid = Quantization(scale=float32(6 / LEVELS), zero_point=INT8_MIN)
         gate = self._shifted(name, step, value, 3.0, Clamp.NONE, grid)
         return replace(gate, multiple=gate.multiple * 6)
@@ -204,7 +204,7 @@ class IntegerEmitter:
         return self._rescaled(name, pending.step.path, pending.operands[0], pending.step.constant, grid)
 
     def _rescaled(self, name: str, path: str, value: Value, constant: float, grid: Quantization) -> Value:
-        """A product with a constant, and the multiple back at one."""
+        """Returns a product with a constant, whose multiple is one again."""
         codes = snap_factor(constant / value.multiple, value.grid, grid)
         factor = Constant(name=f"{name}.constant", value=1, quantization=codes)
         output = rescaled_on(name, value, codes, grid)
@@ -212,13 +212,13 @@ class IntegerEmitter:
         return output
 
     def _alike(self, name: str, path: str, operands: tuple[Any, ...]) -> list[Value]:
-        """The operands as one multiple of the net's values."""
+        """Returns the operands as one multiple of the net's values."""
         if len({value.multiple for value in operands}) == 1:
             return list(operands)
         return self._all_plain(name, path, operands)
 
     def _clampable(self, name: str, path: str, values: list[Value], clamp: Clamp, grid: Quantization) -> list[Value]:
-        """The operands, as the net's own values where the clamp's end would be another multiple of six than one."""
+        """Returns the operands, as the net's own values if the clamp's end would be a multiple of six."""
         is_displaced = displaces(clamp, math.prod(value.multiple for value in values), grid)
         return self._all_plain(name, path, values) if is_displaced else values
 
@@ -240,7 +240,7 @@ class IntegerEmitter:
         return output
 
     def _window_share(self, name: str, pending: Pending, grid: Quantization) -> Value:
-        """Convolutions whose weights do without what they read, but for the last ones, that see where its map ends."""
+        """Writes convolutions whose weights ignore their input, but for the last, which see where its map ends."""
         assert pending.share is not None
         value: Value = pending.operands[0]
         channels = pending.step.shape[0]
@@ -264,13 +264,13 @@ class IntegerEmitter:
         return output
 
     def _rearranged(self, name: str, step: Step, value: Value) -> Value:
-        """Some of the input's codes, or all in another order."""
+        """Returns some of the input's codes, or all in another order."""
         tensor = Tensor(name=name, shape=step.shape, quantization=value.tensor.quantization)
         self._operators.append(rearrangement(step, value.tensor, tensor))
         return replace(value, tensor=tensor)
 
     def _concat(self, name: str, pending: Pending, grid: Quantization) -> Value:
-        """All parts on one grid; a part that has another (a settled product, the picture) is brought onto it."""
+        """Returns all parts on one grid; a part on another grid (a settled product, the image) is converted to it."""
         step = pending.step
         parts = self._alike(name, step.path, pending.operands)
         output = value_on(name, step.shape, grid, parts[0].multiple)
@@ -283,7 +283,10 @@ class IntegerEmitter:
         return output
 
     def _flatten(self, name: str, step: Step, value: Value, is_sole_user: bool) -> Value:
-        """(C, 1, 1) to (C,): a mean that nobody else reads gives the vector itself; `_weighted` takes a larger map."""
+        """Returns (C, 1, 1) as (C,): a mean without other readers writes the vector itself.
+
+        `_weighted` reads a larger map as it is.
+        """
         if value.tensor.shape[1:] not in ((), (1, 1)):
             return value
         last = self._operators[-1]

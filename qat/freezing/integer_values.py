@@ -1,7 +1,7 @@
-"""What an int8 tensor stands for: the net's own values, or a multiple of them.
+"""Represents int8 tensors of the net's own values, or of a multiple of them.
 
-h-swish's product is six times h-swish, because the factor 1/6 costs an operator. The multiple travels in the tensor's
-scale and goes into the next weights, where it is free.
+h-swish's product is six times h-swish, because the factor 1/6 costs an operator. The multiple is in the tensor's scale
+and goes into the next weights, where it is free.
 """
 
 from dataclasses import dataclass, replace
@@ -18,24 +18,24 @@ ALL_CODES = np.arange(INT8_MIN, INT8_MAX + 1)
 
 @dataclass(frozen=True, kw_only=True)
 class Value:
-    """A tensor, and the multiple of the net's own values that it stands for."""
+    """Holds a tensor, and the multiple of the net's own values that it represents."""
 
     tensor: Tensor
     multiple: float = 1.0
 
     @property
     def grid(self) -> Quantization:
-        """The tensor's own grid, the multiple in it."""
+        """Returns the tensor's own grid, the multiple included."""
         return arithmetic.quantization_of(self.tensor)
 
 
 def value_on(name: str, shape: tuple[int, ...], grid: Quantization, multiple: float = 1.0) -> Value:
-    """A new tensor that holds `multiple` times values on `grid`."""
+    """Returns a new tensor that holds `multiple` times values on `grid`."""
     return Value(tensor=Tensor(name=name, shape=shape, quantization=_scaled(grid, multiple)), multiple=multiple)
 
 
 def product_on(name: str, shape: tuple[int, ...], a: Value, b: Value, grid: Quantization) -> Value:
-    """A new tensor for a product, its scale moved until every processor rounds every pair of codes alike."""
+    """Returns a new tensor for a product, its scale moved until all processors round all pairs of codes alike."""
     multiple = a.multiple * b.multiple
     wanted = _scaled(grid, multiple)
     if a.tensor is b.tensor:
@@ -46,13 +46,16 @@ def product_on(name: str, shape: tuple[int, ...], a: Value, b: Value, grid: Quan
 
 
 def rescaled_on(name: str, a: Value, factor: Quantization, grid: Quantization) -> Value:
-    """The same for a product with the constant code 1 on the grid `factor`; the multiple is back at one."""
+    """Returns a new tensor for a product with the constant code 1 on the grid `factor`; its multiple is one.
+
+    Its scale is moved as for `product_on`.
+    """
     scale = arithmetic.settle_product_scale(a.grid, np.array([1]), factor.scale, grid)
     return Value(tensor=replace(a.tensor, name=name, quantization=replace(grid, scale=scale)))
 
 
 def mean_on(name: str, shape: tuple[int, ...], x: Value, grid: Quantization) -> Value:
-    """The same for a mean over height and width, its scale moved until all builds round every sum alike."""
+    """Returns a new tensor for a mean over height and width, its scale moved until all builds round all sums alike."""
     _, height, width = x.tensor.shape
     wanted = _scaled(grid, x.multiple)
     scale = arithmetic.settle_mean_scale(x.grid, wanted, height * width)
@@ -61,20 +64,20 @@ def mean_on(name: str, shape: tuple[int, ...], x: Value, grid: Quantization) -> 
 
 
 def needed(clamp: Clamp, output: Value) -> Clamp:
-    """The clamp, or none where the grid's own saturation does it already."""
+    """Returns the clamp, or none if the grid's own saturation is equal to it."""
     grid = _scaled(output.grid, 1 / output.multiple)
     is_done = arithmetic.clamp_range(grid, clamp) == arithmetic.clamp_range(grid, Clamp.NONE)
     return Clamp.NONE if is_done else clamp
 
 
 def displaces(clamp: Clamp, multiple: float, grid: Quantization) -> bool:
-    """Whether a ReLU6 on the net's own `grid` would have to end at a multiple of six, which no operator does."""
+    """Returns whether a ReLU6 on the net's own `grid` would have to end at a multiple of six, as no operator does."""
     output = Value(tensor=Tensor(name="", shape=(), quantization=_scaled(grid, multiple)), multiple=multiple)
     return multiple != 1 and needed(clamp, output) is Clamp.RELU6
 
 
 def average_pool(step: Step, value: Value, output: Value) -> Conv2d:
-    """A depthwise convolution whose every weight is code 1 at scale 1/area: exact wherever convolutions are.
+    """Returns a depthwise convolution whose weights are all code 1 at scale 1/area: exact wherever convolutions are.
 
     On a grid so much coarser that every mean is zero, the scale is the least that runtimes accept.
     """

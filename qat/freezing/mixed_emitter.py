@@ -1,4 +1,4 @@
-"""Writes int8 operators, and float32 ones for layers that are kept in float, with conversions only where they meet."""
+"""Writes int8 operators, and float32 ones for layers kept in float, with conversions only between the two."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -30,10 +30,10 @@ from qat.steps import Kind, Step
 
 
 @dataclass(kw_only=True)
-class Either:
-    """A value of the net as codes, as float32 values, or as both: what is missing is written when it is asked for.
+class MixedValue:
+    """Holds a value of the net as codes, as float32 values, or as both: a missing form is written when it is needed.
 
-    `path` is the layer that it came from, `grid` the one that its codes get, `centred` its codes as whole numbers in
+    `path` is the layer that it came from, `grid` the grid of its codes, `centred` its codes as whole numbers in
     float32.
     """
 
@@ -45,7 +45,7 @@ class Either:
 
     @property
     def code_grid(self) -> tuple[Quantization, float]:
-        """The grid of the codes, written or not, and the multiple of the net's values that they stand for."""
+        """Returns the grid of the codes, written or not, and the multiple of the net's values that they represent."""
         if self.codes is not None:
             return self.codes.grid, self.codes.multiple
         assert self.grid is not None
@@ -53,7 +53,10 @@ class Either:
 
 
 class MixedEmitter:
-    """An emitter whose layers named in `kept` are float32; neighbours that both are pass float32 between them."""
+    """Emits the layers named in `kept` as float32.
+
+    Two neighbouring float32 layers exchange float32, without quantizing in between.
+    """
 
     def __init__(self, image: ImageSpec, grids: Mapping[str, Quantization], kept: frozenset[str]) -> None:
         self._operators: list[Operator] = []
@@ -61,24 +64,24 @@ class MixedEmitter:
         self._float = FloatEmitter(image, self._operators)
         self._grids, self._kept = grids, kept
 
-    def picture(self) -> Either:
-        """RGB bytes, re-based by 128."""
-        return Either(path="<root>", codes=self._integer.picture())
+    def picture(self) -> MixedValue:
+        """Returns the RGB bytes, re-based by 128."""
+        return MixedValue(path="<root>", codes=self._integer.picture())
 
-    def emit(self, name: str, pending: Pending, grid: Quantization) -> Either:
-        """The operator in float32 where its layer is kept, else in int8 on its planned grid."""
+    def emit(self, name: str, pending: Pending, grid: Quantization) -> MixedValue:
+        """Returns the operator's output in float32 if its layer is kept, else in int8 on its planned grid."""
         path = pending.step.path
         if path in self._kept:
             in_float = self._exactly(pending) or self._as_float(pending)
-            return Either(path=path, values=self._float.emit(name, in_float, grid), grid=self._grids[name])
+            return MixedValue(path=path, values=self._float.emit(name, in_float, grid), grid=self._grids[name])
         codes = tuple(self._codes(operand) for operand in pending.operands)
-        return Either(path=path, codes=self._integer.emit(name, replace(pending, operands=codes), grid))
+        return MixedValue(path=path, codes=self._integer.emit(name, replace(pending, operands=codes), grid))
 
-    def pass_on(self, name: str, step: Step, value: Either, *, is_sole_user: bool) -> Either:
-        """A step on its input's grid: in float32 where it is kept, or where its input is float32 already."""
+    def pass_on(self, name: str, step: Step, value: MixedValue, *, is_sole_user: bool) -> MixedValue:
+        """Returns the output of a step on its input's grid: in float32 if it is kept, or its input is float32."""
         if step.path not in self._kept and value.codes is not None:
             codes = self._integer.pass_on(name, step, value.codes, is_sole_user=is_sole_user)
-            return Either(path=step.path, codes=codes)
+            return MixedValue(path=step.path, codes=codes)
         source = self._values(value, step.path)
         grid = value.grid or _plain(value.codes)
         if step.kind is Kind.RESIZE and grid is not None:
@@ -86,21 +89,21 @@ class MixedEmitter:
         if step.kind is Kind.SCALE and grid is not None:
             grid = replace(grid, scale=float32(grid.scale * step.constant))
         written = self._float.pass_on(name, step, source, is_sole_user=is_sole_user)
-        return Either(path=step.path, values=written, grid=grid)
+        return MixedValue(path=step.path, values=written, grid=grid)
 
-    def boxes(self, name: str, step: Step, predictions: tuple[Either, ...], decoder: Decoder) -> Either:
-        """A detector's output, of codes and of kept predictions alike."""
+    def boxes(self, name: str, step: Step, predictions: tuple[MixedValue, ...], decoder: Decoder) -> MixedValue:
+        """Returns a detector's output, from codes and kept predictions alike."""
         tensors = tuple(self._plain_tensor(each, step.path) for each in predictions)
-        return Either(path=step.path, values=self._float.boxes(name, step, tensors, decoder))
+        return MixedValue(path=step.path, values=self._float.boxes(name, step, tensors, decoder))
 
-    def finish(self, value: Either) -> Graph:
-        """The graph whose scores are `value`: float32 where the last layer is kept."""
+    def finish(self, value: MixedValue) -> Graph:
+        """Returns the graph whose scores are `value`: float32 if the last layer is kept."""
         if value.codes is not None:
             return self._integer.finish(value.codes)
         picture = self._integer.picture().tensor
         return Graph(input=picture, operators=tuple(self._operators))
 
-    def _plain_tensor(self, value: Either, path: str) -> Tensor:
+    def _plain_tensor(self, value: MixedValue, path: str) -> Tensor:
         is_plain = value.codes is not None and value.codes.multiple == 1
         return value.codes.tensor if value.codes is not None and is_plain else self._values(value, path)
 
@@ -119,8 +122,8 @@ class MixedEmitter:
             return None
         return replace(pending, operands=(self._centred(value, pending.step.path),), numbers=(wide.weight, wide.bias))
 
-    def _centred(self, value: Either, path: str) -> Tensor:
-        """`q - zero_point` in float32: dequantized codes over their scale, made whole where that is off."""
+    def _centred(self, value: MixedValue, path: str) -> Tensor:
+        """Returns `q - zero_point` in float32: dequantized codes over their scale, rounded if that is not whole."""
         if value.centred is None:
             codes = self._codes(value)
             dequantized, name = self._dequantized(codes.tensor, path), codes.tensor.name
@@ -130,8 +133,8 @@ class MixedEmitter:
                 value.centred = self._whole(value.centred, name, 1.0, path)
         return value.centred
 
-    def _resizable(self, value: Either, source: Tensor, step: Step, grid: Quantization) -> Tensor:
-        """The values, rounded to so few bits that their resizing is exact; as they are where that would be coarse."""
+    def _resizable(self, value: MixedValue, source: Tensor, step: Step, grid: Quantization) -> Tensor:
+        """Returns the values rounded to so few bits that their resizing is exact; unchanged if that would be coarse."""
         resizing = ResizeBilinear(output=replace(source, shape=step.shape), path=step.path, input=source)
         held = held_in(self._operators)[source.name]
         if held is None or resizing_is_exact(resizing, held):
@@ -140,7 +143,7 @@ class MixedEmitter:
         return self._whole(source, source.name, unit, value.path) if unit <= grid.scale / LEAST_GAIN else source
 
     def _whole(self, source: Tensor, name: str, unit: float, path: str) -> Tensor:
-        """The nearest multiples of `unit`."""
+        """Returns the nearest multiples of `unit`."""
         for sign, step in ((1, "shifted"), (-1, "whole")):
             source = self._with_constant(Add, source, f"{name}.{step}", sign * ROUNDER * unit, path)
         return source
@@ -156,7 +159,7 @@ class MixedEmitter:
         self._operators.append(kind(output=replace(a, name=name), path=path, a=a, b=constant))
         return self._operators[-1].output
 
-    def _codes(self, value: Either) -> Value:
+    def _codes(self, value: MixedValue) -> Value:
         if value.codes is None:
             assert value.values is not None and value.grid is not None
             tensor = replace(value.values, name=f"{value.values.name}.codes", quantization=value.grid)
@@ -164,8 +167,8 @@ class MixedEmitter:
             value.codes = Value(tensor=tensor)
         return value.codes
 
-    def _values(self, value: Either, path: str) -> Tensor:
-        """The net's own values: where the codes stand for a multiple of them, it is taken out."""
+    def _values(self, value: MixedValue, path: str) -> Tensor:
+        """Returns the net's own values: if the codes represent a multiple of them, it is divided out."""
         if value.values is None:
             assert value.codes is not None
             codes, multiple = value.codes.tensor, value.codes.multiple
@@ -178,5 +181,5 @@ class MixedEmitter:
 
 
 def _plain(codes: Value | None) -> Quantization | None:
-    """The grid of the net's own values."""
+    """Returns the grid of the net's own values."""
     return None if codes is None else replace(codes.grid, scale=float32(codes.grid.scale / codes.multiple))

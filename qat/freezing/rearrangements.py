@@ -1,11 +1,11 @@
-"""Operators that choose among their input's values, reorder or resize them: the same in int8 and in float32."""
+"""Writes operators that select, reorder or resize their input's values, in int8 as in float32."""
 
 from mobile_sdk.graph.operators import ChannelShuffle, ChannelSlice, MaxPool2d, Operator, ResizeBilinear, Tensor
 from qat.steps import Kind, Step
 
 
 def rearrangement(step: Step, value: Tensor, output: Tensor) -> Operator:
-    """The operator of a max pooling, a resizing, a slice or a shuffle of channels from `value` to `output`."""
+    """Returns the operator of a max pooling, a resizing, a slice or a shuffle of channels."""
     if step.kind is Kind.RESIZE:
         return ResizeBilinear(output=output, path=step.path, input=value)
     if step.kind is Kind.CHANNEL_SLICE:

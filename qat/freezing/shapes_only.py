@@ -1,4 +1,4 @@
-"""The graph of a net whose numbers do not matter: for what depends on shapes alone, such as its latency."""
+"""Returns the graph of a net whose numbers do not matter, for what depends on shapes alone, such as its latency."""
 
 import torch
 from torch import nn
@@ -10,9 +10,9 @@ from qat.preparation.preparation import prepare
 
 
 def untrained_graph(net: nn.Module, contract: Contract, *, is_int8: bool) -> Graph:
-    """The graph of `net` as it is, int8 or float32, in a second or two: ranges come from one picture of noise.
+    """Returns the graph of `net`, int8 or float32, in a second or two: ranges come from one image of noise.
 
-    Raises CaptureError where the net cannot be captured.
+    Raises CaptureError if the net cannot be captured.
     """
     if not is_int8:
         return float_twin(net, contract).graph

@@ -73,7 +73,7 @@ class TensorQuantizer(FakeQuantizeBase):  # type: ignore[misc]
         return not self.is_fixed and (self.calibrating or (self.observing and self.training))
 
     def ends_at(self, low: float | None, high: float | None) -> bool:
-        """Returns whether mathematics fixes these ends, and no others."""
+        """Returns whether mathematics fixes exactly these ends."""
         return (self.bounds.low, self.bounds.high) == (low, high)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,1 +1,1 @@
-"""Preparation: a captured float net comes in, and its fake-quantized copy goes out."""
+"""Preparation takes a captured float net and returns its fake-quantized copy."""

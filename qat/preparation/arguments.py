@@ -1,4 +1,4 @@
-"""Nets as arguments: a float net where one is to be prepared, a prepared one where one is to be frozen."""
+"""Checks nets as arguments: a float net to be prepared, or a prepared one to be frozen."""
 
 from mobile_sdk.arguments import described
 from mobile_sdk.errors import SettingError
@@ -7,7 +7,7 @@ from qat.preparation.fake_quant_net import FakeQuantNet
 
 
 def expect_float_net(net: object) -> None:
-    """Raises SettingError where `net` is no module, or has been prepared already."""
+    """Raises SettingError if `net` is no module, or has been prepared already."""
     expect_net(net)
     if isinstance(net, FakeQuantNet):
         raise SettingError(
@@ -17,7 +17,7 @@ def expect_float_net(net: object) -> None:
 
 
 def expect_prepared(net: object) -> None:
-    """Raises SettingError where `net` is not one that `prepare` gave."""
+    """Raises SettingError if `net` does not come from `prepare`."""
     if not isinstance(net, FakeQuantNet):
         raise SettingError(
             f"expected a net from qat.prepare, found {described(net)}",

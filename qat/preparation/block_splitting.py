@@ -1,9 +1,9 @@
-"""The t-way split of an inverted residual: its expanded channels in t parts, one after the other, their outputs added.
+"""Splits an inverted residual t ways: its expanded channels in t parts, one after the other, their outputs added.
 
-`F(x) = sum_i (A_i N B_i)(x)`: expansion, depthwise filter and activations know nothing of other channels, so that an
-inner tensor of n/t channels is all that is alive at a time, and the multiply-adds stay the same. Source: MobileNetV2,
-arXiv 1801.04381, section 5.1, which finds t between 2 and 5 useful. In int8 the partial sums are tensors on grids of
-their own: a net is split before `prepare`, which then sees them as the runtimes will.
+`F(x) = sum_i (A_i N B_i)(x)`: expansion, depthwise filter and activations do not depend on other channels, so that only
+an inner tensor of n/t channels is alive at a time, and the multiply-adds stay equal. Source: MobileNetV2, arXiv
+1801.04381, section 5.1, which finds t between 2 and 5 useful. In int8 the partial sums are tensors on grids of their
+own: a net is split before `prepare`, which then sees them as the runtimes will.
 """
 
 import copy
@@ -22,14 +22,14 @@ _LAYERS = "1x1 convolution, norm, activation, depthwise convolution, norm, activ
 
 
 class SplitBranch(nn.Module):
-    """The branch of an inverted residual as a sum of parts: (N, C, H, W) to (N, outputs, H', W')."""
+    """Computes the branch of an inverted residual as a sum of parts: (N, C, H, W) to (N, outputs, H', W')."""
 
     def __init__(self, parts: Sequence[nn.Module]) -> None:
         super().__init__()
         self.parts = nn.ModuleList(parts)
 
     def forward(self, x: Tensor) -> Tensor:
-        """What the first part gives, then what each other adds to it."""
+        """Returns the first part's output plus all others'."""
         first, *others = self.parts
         total: Tensor = first(x)
         for part in others:
@@ -38,10 +38,10 @@ class SplitBranch(nn.Module):
 
 
 def split_blocks(net: nn.Module, parts: Mapping[str, int]) -> nn.Module:
-    """A copy of `net` in evaluation mode that computes the same, the blocks at those paths split in so many parts.
+    """Returns an equal copy of `net` in evaluation mode with the blocks at those paths split into so many parts.
 
-    The batch norm behind a projection goes into its weights, with its statistics as they are. Raises SettingError for
-    a path where no inverted residual lies, and for fewer than 2 parts or more than it has expanded channels.
+    The batch norm after a projection is folded into its weights, with its present statistics. Raises SettingError for a
+    path without an inverted residual, and for fewer than 2 parts or more than it has expanded channels.
     """
     expect_float_net(net)
     expect("parts", parts, Mapping, hint='give the blocks\' paths and how many parts: {"features.3": 2}')
@@ -62,7 +62,7 @@ def split_blocks(net: nn.Module, parts: Mapping[str, int]) -> nn.Module:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Branch:
-    """The layers of an inverted residual; `name` is what the block calls them."""
+    """Holds the layers of an inverted residual; `name` is the block's name for them."""
 
     name: str
     expand: nn.Conv2d
@@ -76,7 +76,7 @@ class _Branch:
 
     @property
     def is_splittable(self) -> bool:
-        """Whether channels meet in the projection alone."""
+        """Returns whether only the projection mixes channels."""
         pointwise = all(conv.kernel_size == (1, 1) and conv.groups == 1 for conv in (self.expand, self.project))
         own_filters = self.depthwise.groups == self.depthwise.out_channels == self.expand.out_channels
         activations = (self.activation, self.deep_activation)
@@ -84,7 +84,7 @@ class _Branch:
 
     @torch.no_grad()
     def split(self, count: int) -> SplitBranch:
-        """The branch in `count` parts of nearly equal width."""
+        """Returns the branch in `count` parts of nearly equal width."""
         channels = self.expand.out_channels
         ends = [channels * index // count for index in range(count + 1)]
         return SplitBranch([self._part(slice(first, stop)) for first, stop in pairwise(ends)])
@@ -101,7 +101,7 @@ class _Branch:
         )
 
     def _projection(self, channels: slice) -> nn.Conv2d:
-        """The weights that read these channels, the norm's gain in them; the first part has its shift as a bias."""
+        """Returns the weights that read these channels, times the norm's gain; the first part has its shift as bias."""
         norm, is_first = self.project_norm, channels.start == 0
         assert norm.running_mean is not None and norm.running_var is not None
         gain = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
@@ -116,7 +116,7 @@ class _Branch:
 
 
 def _find_branch(path: str, block: nn.Module) -> _Branch:
-    """The block's only branch; SettingError where it is not what can be split."""
+    """Returns the block's only branch; raises SettingError if it cannot be split."""
     branches = [(name, _leaves(child)) for name, child in block.named_children() if isinstance(child, nn.Sequential)]
     match branches:
         case [
@@ -160,7 +160,7 @@ def _leaves(module: nn.Module) -> list[nn.Module]:
 
 
 def _filters(conv: nn.Conv2d, channels: slice) -> nn.Conv2d:
-    """The convolution's filters of these output channels."""
+    """Returns the convolution's filters of these output channels."""
     part = copy.deepcopy(conv)
     part.weight = nn.Parameter(conv.weight[channels].clone())
     if conv.bias is not None:
@@ -172,7 +172,7 @@ def _filters(conv: nn.Conv2d, channels: slice) -> nn.Conv2d:
 
 
 def _norm(norm: nn.BatchNorm2d, channels: slice) -> nn.BatchNorm2d:
-    """The batch norm of these channels."""
+    """Returns the batch norm of these channels."""
     part = copy.deepcopy(norm)
     part.weight, part.bias = (nn.Parameter(each[channels].clone()) for each in (norm.weight, norm.bias))
     assert norm.running_mean is not None and norm.running_var is not None

@@ -1,4 +1,4 @@
-"""The fake-quantized net: a captured net that computes on int8 grids, with ordinary `train()` and `eval()`."""
+"""Defines the fake-quantized net: a captured net on int8 grids, with ordinary `train()` and `eval()`."""
 
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
@@ -20,17 +20,18 @@ _Part = TypeVar("_Part", bound=nn.Module)
 
 
 class FakeQuantNet(ChannelsLast):
-    """A net that computes on the int8 grids that the phone will use, in float, so that it can be trained.
+    """Computes on the int8 grids that the phone will use, in float, so that it can be trained.
 
-    Takes the float net's own inputs: `(byte - mean_byte) / std_byte`, (N, 3, H, W). Inside, pictures are on the integer
-    net's one grid for all channels, and the first convolution has what differs between the channels folded into it.
+    It takes the float net's own inputs: `(byte - mean_byte) / std_byte`, (N, 3, H, W). Inside, images are on the
+    integer net's one grid for all channels, and the differences between the channels are folded into the first
+    convolution.
     """
 
     gain: Tensor
     shift: Tensor
 
     def __repr__(self) -> str:
-        """What it is, in one line; `print(net.captured)` shows its modules."""
+        """Returns a description in one line; `print(net.captured)` shows its modules."""
         kept = f", {len(self.kept)} layers kept in float" if self.kept else ""
         return f"FakeQuantNet({self.contract.name!r}, {len(self.contract.labels)} labels{kept})"
 
@@ -43,7 +44,7 @@ class FakeQuantNet(ChannelsLast):
     ) -> None:
         super().__init__()
         self.contract = contract
-        self.left_out = tuple(left_out)  # the last operators of the user's net, which this one does without
+        self.left_out = tuple(left_out)  # the last operators of the user's net, which this one omits
         self.kept = kept  # the layers that stay in float32
         image = contract.image
         gain = torch.tensor(image.std_byte) / image.step_byte
@@ -51,24 +52,24 @@ class FakeQuantNet(ChannelsLast):
         self.register_buffer("gain", gain.reshape(3, 1, 1), persistent=False)
         self.register_buffer("shift", shift.reshape(3, 1, 1), persistent=False)
         self.captured = captured
-        self._in_training = (fused(captured),)  # a tuple: its modules are `captured`'s, and listed there
+        self._in_training = (fused(captured),)  # a tuple, as its modules are registered in `captured`
 
     def forward(self, x: Tensor) -> Tensor:
-        """Scores (N, classes)."""
+        """Returns scores (N, classes)."""
         x = self.on_one_grid(x)
         scores: Tensor = self._in_training[0](x) if self.training else self.captured(x)
         return scores
 
     def on_one_grid(self, x: Tensor) -> Tensor:
-        """The pictures as the captured net reads them."""
+        """Returns the images as the captured net reads them."""
         x = channels_last(x)
         return x if self.contract.image.is_uniform else x * self.gain + self.shift
 
     def learn_steps(self) -> None:
-        """Makes parameters, from where they stand, of every range's ends and of the steps of all weights.
+        """Makes parameters, from their present values, of every range's ends and of the steps of all weights.
 
-        To be called before the optimizer is made. What mathematics fixes stays: zero is a code, a ReLU begins at it,
-        the 6 of a ReLU6 may only come down. They move only in the phase `at(…, learn_steps=True)`, never else.
+        It is called before the optimizer is made. What mathematics fixes does not change: zero is a code, a ReLU begins
+        at it, the 6 of a ReLU6 may only fall. They move only in the phase `set_phase(…, learn_steps=True)`.
         """
         for quantizer in self._parts(TensorQuantizer):
             quantizer.learn()
@@ -78,20 +79,20 @@ class FakeQuantNet(ChannelsLast):
             parameter.requires_grad_(True)
 
     def step_parameters(self) -> list[nn.Parameter]:
-        """What `learn_steps` made: ends (scalars) and weights' steps (O,), which want no weight decay."""
+        """Returns the parameters of `learn_steps`: ends (scalars) and weights' steps (O,), without weight decay."""
         ends = [getattr(part, name) for part in self._parts(TensorQuantizer) for name in ("low", "high")]
         scales = [layer.scales for layer in self._parts(Weighted)]
         return [value for value in (*ends, *scales) if isinstance(value, nn.Parameter)]
 
     def followed_ranges(self) -> list[tuple[Tensor, Tensor]]:
-        """The ends `(low, high)` of every range that a training step moves, as they stand."""
+        """Returns the present ends `(low, high)` of every range that a training step moves."""
         return [(part.low, part.high) for part in self._parts(TensorQuantizer) if part.is_following]
 
     def set_phase(self, *, freeze_observers: bool, freeze_batch_norm: bool, learn_steps: bool = False) -> None:
         """Moves the net along its schedule: which ranges and statistics still follow the data.
 
-        Ranges first follow it, then are learned (observers frozen, `learn_steps`), then stand still: without either,
-        steps get no gradients, and an optimizer leaves them where they are.
+        Ranges first follow it, then are learned (observers frozen, `learn_steps`), then are frozen: without either,
+        steps get no gradients, and an optimizer leaves them as they are.
         """
         for quantizer in self._parts(TensorQuantizer):
             quantizer.observing = not freeze_observers
@@ -110,7 +111,7 @@ class FakeQuantNet(ChannelsLast):
         self.quantize(not enabled)
 
     def check_ranges(self) -> None:
-        """Raises CaptureError, naming the module, where a value that was seen is not finite."""
+        """Raises CaptureError, naming the module, if an observed value is not finite."""
         for node in self.captured.graph.nodes:
             quantizer = self.captured.get_submodule(str(node.target)) if node.op == "call_module" else None
             if isinstance(quantizer, TensorQuantizer) and not (quantizer.low.isfinite() and quantizer.high.isfinite()):
@@ -129,7 +130,7 @@ class FakeQuantNet(ChannelsLast):
                 quantizer.high.mul_(factor)
 
     def quantize(self, enabled: bool) -> None:
-        """Switches all rounding on, or off: off, the net is the float net again."""
+        """Switches all rounding on or off; without it, the net is the float net again."""
         kinds: tuple[type[TensorQuantizer | Weighted | HardSwish], ...] = (TensorQuantizer, Weighted, HardSwish)
         for kind in kinds:
             for part in self._parts(kind):

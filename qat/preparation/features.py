@@ -1,4 +1,4 @@
-"""Tensors inside a captured net that its float twin has under the same name: what blocks hand to one another."""
+"""Finds tensors inside a captured net that its float twin has by equal names: the outputs of blocks."""
 
 import copy
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from qat.steps import Kind, absorbs, step_of
 
 
 def feature_names(graph: fx.Graph) -> list[str]:
-    """The nodes of a captured graph whose tensors blocks end in: sums, and layers without an activation.
+    """Returns the nodes of a captured graph that end blocks: sums, and layers without an activation.
 
     The scores are none of them.
     """
@@ -18,9 +18,9 @@ def feature_names(graph: fx.Graph) -> list[str]:
 
 
 def with_features(captured: fx.GraphModule, names: Sequence[str]) -> fx.GraphModule:
-    """The net, its layers shared with `captured`, as one that returns `(scores, tuple of features)`.
+    """Returns the net, its layers shared with `captured`, with outputs `(scores, tuple of features)`.
 
-    KeyError where it has no node of a name.
+    Raises KeyError if it has no node of a name.
     """
     graph = copy.deepcopy(captured.graph)
     nodes = {node.name: node for node in graph.nodes}

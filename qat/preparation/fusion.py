@@ -1,6 +1,6 @@
-"""Joins activations with the roundings around them, so that a training step reads and keeps each tensor once.
+"""Fuses activations with the roundings around them, so that a training step reads and keeps each tensor once.
 
-The graph that `freeze` walks stays as it is: what runs in training is another one over the same modules.
+The graph that `freeze` walks does not change: training runs another one over the same modules.
 """
 
 import copy
@@ -18,9 +18,9 @@ _Part = TypeVar("_Part", bound=nn.Module)
 
 
 def fused(captured: fx.GraphModule) -> fx.GraphModule:
-    """The same net over the same modules, in fewer passes over its tensors; it computes the same bits.
+    """Returns the net over the same modules, in fewer passes over its tensors; it computes the same bits.
 
-    A tensor that others read as well, such as an output added to the graph, is left as it is.
+    A tensor with other readers, such as an output added to the graph, is left as it is.
     """
     graph = copy.deepcopy(captured.graph)
     modules: dict[str, nn.Module] = dict(captured.named_modules(remove_duplicate=False))
@@ -38,7 +38,7 @@ def fused(captured: fx.GraphModule) -> fx.GraphModule:
 
 
 class RoundedClamp(nn.Module):
-    """A ReLU or ReLU6 that is the saturation of the grid after it."""
+    """Computes a ReLU or ReLU6 that is the saturation of the grid after it."""
 
     def __init__(self, clamp: Clamp, quantizer: TensorQuantizer) -> None:
         super().__init__()
@@ -46,9 +46,9 @@ class RoundedClamp(nn.Module):
         self.quantizer = quantizer
 
     def forward(self, x: Tensor) -> Tensor:
-        """The clamped `x`, rounded."""
+        """Returns the clamped `x`, rounded."""
         if self.quantizer.is_following:
-            self.quantizer.move(*extremes(x))  # of `x` before the clamp: a range takes in zero and ends at 6 anyway
+            self.quantizer.move(*extremes(x))  # of `x` before the clamp: a range contains zero and ends at 6 anyway
         if not self.quantizer.is_rounding:
             clamped: Tensor = self.clamp(x)
             return clamped
@@ -56,14 +56,14 @@ class RoundedClamp(nn.Module):
 
 
 class RoundedSwish(nn.Module):
-    """An h-swish with the rounding before it, which nobody else reads, and the rounding after it."""
+    """Computes an h-swish with the rounding before it, which it alone reads, and the rounding after it."""
 
     def __init__(self, before: TensorQuantizer, swish: HardSwish, after: TensorQuantizer) -> None:
         super().__init__()
         self.before, self.swish, self.after = before, swish, after
 
     def forward(self, x: Tensor) -> Tensor:
-        """h-swish of the rounded `x`, rounded."""
+        """Returns h-swish of the rounded `x`, rounded."""
         before, swish, after = self.before, self.swish, self.after
         if not (before.is_rounding and swish.quantizing and after.is_rounding):
             result: Tensor = after(swish(before(x)))
@@ -71,7 +71,7 @@ class RoundedSwish(nn.Module):
         if before.is_following or after.is_following:
             low, high = extremes(x)
             before.move(low, high)
-            after.move(low, swish_after(before.rounding(), high))  # it rises where it is positive
+            after.move(low, swish_after(before.rounding(), high))  # h-swish rises where it is positive
         return rounded_swish(before.rounding(), after.rounding(), x)
 
 
@@ -81,13 +81,13 @@ def _called(node: fx.Node, modules: dict[str, nn.Module], kind: type[_Part]) -> 
 
 
 def _only_read_by(node: fx.Node) -> fx.Node | None:
-    """The node that gives `node` its one operand, where nobody else reads it."""
+    """Returns the node of the one operand of `node`, if it has no other reader."""
     source = node.args[0] if len(node.args) == 1 else None
     return source if isinstance(source, fx.Node) and len(source.users) == 1 else None
 
 
 def _take_in(node: fx.Node, taken: list[fx.Node], module: nn.Module, modules: dict[str, nn.Module]) -> None:
-    """`node` calls `module` on what the last of the `taken` nodes reads; they go."""
+    """Makes `node` call `module` on the input of the last of the `taken` nodes, and removes these."""
     node.target = f"fused_{node.name}"
     node.args = (taken[-1].args[0],)
     modules[node.target] = module

@@ -1,4 +1,4 @@
-"""Which layers of a prepared net stay in float32: found by name, and switched off while the others round."""
+"""Finds the layers of a prepared net that stay in float32 by name, and switches their rounding off."""
 
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -11,11 +11,11 @@ from qat.steps import absorbs, step_of, traits_of
 
 
 def find_layers(net: fx.GraphModule, names: Sequence[str]) -> frozenset[str]:
-    """The layers that `names` mean: each the path of a layer, or else of a module, for all layers in it.
+    """Returns the layers that `names` mean: each the path of a layer, or of a module, for all layers in it.
 
-    Raises SettingError, with the likeliest name meant, where there is none.
+    Raises SettingError, with the likeliest name meant, if there is none.
     """
-    known = [path for node, path in _owners(net.graph).items() if not _is_named_by_nobody(node)]
+    known = [path for node, path in _owners(net.graph).items() if not _is_unnamed(node)]
     kept = frozenset(layer for name in names for layer in _find(name, list(dict.fromkeys(known))))
     if kept and kept.issuperset(known):
         raise SettingError("expected a layer that is left in int8, found all kept in float", hint="export float.pt2")
@@ -23,7 +23,7 @@ def find_layers(net: fx.GraphModule, names: Sequence[str]) -> frozenset[str]:
 
 
 def float_parts(net: fx.GraphModule, kept: frozenset[str]) -> list[Weighted | HardSwish]:
-    """The layers in `kept` that round their weights or gates. What lies between layers is rounded as ever."""
+    """Returns the layers in `kept` that round their weights or gates; tensors between layers are still rounded."""
     owners, parts = _owners(net.graph), []
     for node in net.graph.nodes:
         if node.op == "call_module" and owners.get(node) in kept:
@@ -43,7 +43,7 @@ def _find(name: str, known: Sequence[str]) -> list[str]:
 
 
 def _owners(graph: fx.Graph) -> dict[fx.Node, str]:
-    """Every computing node's layer: an activation that a layer carries out itself belongs to that layer."""
+    """Returns every computing node's layer: an activation that a layer computes itself belongs to that layer."""
     owners: dict[fx.Node, str] = {}
     for node in graph.nodes:
         if (step := step_of(node)) is not None:
@@ -53,6 +53,6 @@ def _owners(graph: fx.Graph) -> dict[fx.Node, str]:
     return owners
 
 
-def _is_named_by_nobody(node: fx.Node) -> bool:
+def _is_unnamed(node: fx.Node) -> bool:
     traits = traits_of(node)
     return traits is None or not traits.is_named

@@ -1,4 +1,4 @@
-"""Mean and standard deviation that differ between the channels, as numbers of the net's first layers."""
+"""Folds a mean and standard deviation that differ between the channels into the net's first layers."""
 
 import torch
 from torch import Tensor, fx, nn
@@ -14,11 +14,11 @@ _LAYER = "normalised"
 
 @torch.no_grad()
 def fold_normalisation(captured: fx.GraphModule, image: ImageSpec) -> None:
-    """Makes a captured net read pictures on the integer net's one grid for all channels.
+    """Makes a captured net read images on the integer net's one grid for all channels.
 
-    What differs between the channels goes into the convolutions that read the pictures. Zero padding is then the byte
-    `pad_byte` in every channel, where the float net padded each with its mean. For other readers of the pictures a
-    depthwise convolution of one pixel does it.
+    The differences between the channels go into the convolutions that read the images. Zero padding is then the byte
+    `pad_byte` in every channel, where the float net padded each with its mean. Other readers of the images get a
+    depthwise convolution of one pixel.
     """
     if image.is_uniform:
         return
@@ -39,7 +39,7 @@ def fold_normalisation(captured: fx.GraphModule, image: ImageSpec) -> None:
 
 
 def _fold(layer: Conv2d, gain: Tensor, shift: Tensor) -> None:
-    """Gives the layer weights and biases for pictures `x` in place of `gain * x + shift`."""
+    """Gives the layer weights and biases for images `x` in place of `gain * x + shift`."""
     outputs, inputs = layer.weight.shape[:2]
     read = torch.arange(outputs)[:, None] // (outputs // layer.groups) * inputs + torch.arange(inputs)
     offset = (layer.weight * shift[read][..., None, None]).sum(dim=(1, 2, 3))

@@ -1,4 +1,4 @@
-"""Whether a net gives what its contract promises: as many numbers as the labels ask for."""
+"""Checks that a net's output fits its contract: as many numbers as its labels need."""
 
 import torch
 from torch import fx
@@ -6,11 +6,11 @@ from torch import fx
 from mobile_sdk.contract import TRAITS, Contract
 from mobile_sdk.errors import SettingError
 
-_SCORES_AXIS = {2: 1, 3: 2, 4: 1}  # of (pictures, labels), (pictures, anchors, columns), (pictures, labels, H, W)
+_SCORES_AXIS = {2: 1, 3: 2, 4: 1}  # of (images, labels), (images, anchors, columns), (images, labels, H, W)
 
 
 def check_output(captured: fx.GraphModule, contract: Contract) -> None:
-    """Raises SettingError where the captured net's output does not have the numbers of the contract's labels."""
+    """Raises SettingError if the captured net's output does not have the numbers of the contract's labels."""
     shape = _output_shape(captured, contract.image.size_px)
     is_detector, labels = len(shape) == 3, len(contract.labels)
     if is_detector != TRAITS[contract.task].gives_boxes:

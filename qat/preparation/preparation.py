@@ -1,4 +1,4 @@
-"""`prepare`: a float net becomes its fake-quantized copy, with ordinary `train()` and `eval()`."""
+"""Prepares a float net: returns its fake-quantized copy, with ordinary `train()` and `eval()`."""
 
 from collections.abc import Sequence
 
@@ -25,12 +25,12 @@ COMPARED = 4  # pictures
 def prepare(
     net: nn.Module, contract: Contract, *, keep_float: Sequence[str] = (), pictures: PictureSet | None = None
 ) -> FakeQuantNet:
-    """A fake-quantized copy of `net`, weights and statistics carried over; `net` stays as it is.
+    """Returns a fake-quantized copy of `net` with its weights and statistics; `net` does not change.
 
     The layers named in `keep_float` (a layer's module path, or a module's for all in it) stay in float32, there and in
-    the program that is frozen from it. What was captured is compared with `net` in float, on the first of `pictures`,
-    or on made-up ones. Raises CaptureError, naming the module, where the net does what no integer
-    operator stands for, SettingError for a name that no layer has.
+    the program that is frozen from it. The captured net is compared with `net` in float, on the first of `pictures`, or
+    on synthetic images. Raises CaptureError, naming the module, for an operation without an integer operator, and
+    SettingError for a name that no layer has.
     """
     expect_float_net(net)
     expect_contract(contract)
@@ -50,6 +50,6 @@ def prepare(
 
 
 def _few(pictures: PictureSet) -> PictureSet:
-    """The first pictures; a single one twice, for some nets squeeze() a batch of one away."""
+    """Returns the first pictures; a single one twice, as some nets squeeze() a batch of one away."""
     few = pictures[:COMPARED]
     return few if len(few) > 1 else PictureSet(sources=few.sources * 2, targets=few.targets * 2)

@@ -1,4 +1,4 @@
-"""Which tensors get int8, and on what grid: a torchao quantizer that knows ReLU6, h-swish, hard-sigmoid and SE.
+"""Decides which tensors get int8, and on what grid: a torchao quantizer for ReLU6, h-swish, hard-sigmoid and SE.
 
 Stock quantizers give the tensor before a ReLU6 and the one after it a shared grid, and leave h-swish and hard-sigmoid
 in float. Here a tensor that only an activation reads is never materialised; ranges that mathematics fixes are fixed.
@@ -20,11 +20,11 @@ from qat.layers.torchao_pt2e import (
 )
 from qat.steps import KINDS, Grid, Kind, absorbs, step_of, traits_of
 
-HARD_SWISH_FLOOR = -3.0  # at and below it h-swish is 0: codes spent there are lost
+HARD_SWISH_FLOOR = -3.0  # at and below it h-swish is 0: codes there are wasted
 
 
 class MobileQuantizer(Quantizer):  # type: ignore[misc]
-    """Annotates a captured net: int8 per tensor for activations; weights are the layers' own business."""
+    """Annotates a captured net: int8 per tensor for activations; layers quantize their own weights."""
 
     def annotate(self, model: fx.GraphModule) -> fx.GraphModule:
         """Sets `quantization_annotation` on every node whose output is a tensor in the integer graph."""
@@ -37,7 +37,7 @@ class MobileQuantizer(Quantizer):  # type: ignore[misc]
         return model
 
     def validate(self, model: fx.GraphModule) -> None:
-        """Nothing is left to check: capture refused what this quantizer does not know."""
+        """Does nothing: capture has refused what this quantizer does not support."""
 
 
 def _is_materialised(node: fx.Node) -> bool:
@@ -49,7 +49,7 @@ def _is_materialised(node: fx.Node) -> bool:
 
 
 def _range(node: fx.Node, is_shared: bool) -> Range:
-    """What is known of the node's values before any picture is seen."""
+    """Returns what is known of the node's values before any image is seen."""
     step = step_of(node)
     assert step is not None
     if is_shared:
@@ -62,9 +62,9 @@ def _range(node: fx.Node, is_shared: bool) -> Range:
 
 
 def _shared_grids(graph: fx.Graph) -> dict[fx.Node, fx.Node]:
-    """Node → the leader whose grid it shares: a concatenation and what it joins have one grid.
+    """Maps nodes to the leader whose grid they share: a concatenation and its parts have one grid.
 
-    But for what has a grid already: the picture, and a gate, which saturates at the ends of its own.
+    Nodes that have a grid already are left out: the image, and a gate, which saturates at the ends of its own.
     """
     leaders: dict[fx.Node, fx.Node] = {}
 
@@ -91,7 +91,7 @@ def _has_own_grid(node: fx.Node) -> bool:
 
 
 def _source(node: fx.Node) -> fx.Node:
-    """The node whose quantizer made the grid that `node`'s values lie on."""
+    """Returns the node whose quantizer made the grid of `node`'s values."""
     while not _is_materialised(node) and node.op != "placeholder":
         node = node.args[0]  # type: ignore[assignment]
     return node
@@ -108,7 +108,7 @@ def _spec(bounds: Range) -> QuantizationSpec:
 
 
 class _Constructor:
-    """Builds a TensorQuantizer the way torchao asks for one."""
+    """Builds a TensorQuantizer in the way that torchao expects."""
 
     __name__ = "TensorQuantizer"
 
@@ -116,7 +116,7 @@ class _Constructor:
         self._bounds = bounds
 
     def with_args(self, **spec: Any) -> "partial[TensorQuantizer]":
-        """Torchao's constructor protocol: the spec's own fields arrive as keywords."""
+        """Returns a constructor by torchao's protocol: the spec's own fields arrive as keywords."""
         return partial(TensorQuantizer, bounds=self._bounds, **spec)
 
 
