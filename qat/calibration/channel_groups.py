@@ -51,7 +51,7 @@ class _Finder:
             self._visit_weighted(node, module)
         elif isinstance(module, TensorQuantizer):
             self._join(node, sources[0])
-            self._of(node).nodes.append(node)
+            self._group_of(node).nodes.append(node)
         elif _passes_factors(node):
             self._join(node, *sources)
         elif _factors(node) is Factors.GATED and sources[0] is not sources[-1]:
@@ -66,10 +66,10 @@ class _Finder:
     def _visit_weighted(self, node: fx.Node, layer: Weighted) -> None:
         source = node.all_input_nodes[0]
         groups = layer.groups if isinstance(layer, Conv2d) else 1
-        self._of(node).producers.append(layer)
+        self._group_of(node).producers.append(layer)
         if layer.weight.shape[1] * groups != _channels(source):
             self._fix(source)  # a linear layer on a whole map
-        self._of(source).consumers.append(layer)
+        self._group_of(source).consumers.append(layer)
 
     def _visit_product(self, node: fx.Node, sources: list[fx.Node]) -> None:
         """Joins a product with the tensor that its gate multiplies; the gate itself is fixed."""
@@ -83,14 +83,14 @@ class _Finder:
 
     def _fix(self, *nodes: fx.Node) -> None:
         for node in nodes:
-            self._of(node).is_fixed = True
+            self._group_of(node).is_fixed = True
 
     def _join(self, node: fx.Node, *others: fx.Node) -> None:
         for other in others:
             first, second = sorted((self._leader(node), self._leader(other)), key=self._order.__getitem__)
             if first is second:
                 continue
-            into, away = self._of(first), self._of(second)
+            into, away = self._group_of(first), self._group_of(second)
             into.producers += away.producers
             into.consumers += away.consumers
             into.nodes += away.nodes
@@ -98,7 +98,7 @@ class _Finder:
             self._leaders[second] = first
             del self._made[second]
 
-    def _of(self, node: fx.Node) -> ChannelGroup:
+    def _group_of(self, node: fx.Node) -> ChannelGroup:
         return self._made.setdefault(self._leader(node), ChannelGroup())
 
     def _leader(self, node: fx.Node) -> fx.Node:

@@ -47,19 +47,19 @@ class PairedWalk(fx.Interpreter):
     def call_module(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Pair:
         """Calls a module of each net, on each net's own value."""
         module, (x,) = self.fetch_attr(str(target)), args
-        exact = self._teacher.captured.get_submodule(str(target))(_of(x, "exact"))
+        exact = self._teacher.captured.get_submodule(str(target))(_side_of(x, "exact"))
         if isinstance(module, Weighted):
             self.at_layer(module, x, exact)
-        return Pair(exact, module(_of(x, "rounded")))
+        return Pair(exact, module(_side_of(x, "rounded")))
 
     def call_function(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Pair:
         """Applies a function of tensors to both."""
-        exact, rounded = (_of(args, name) for name in ("exact", "rounded"))
+        exact, rounded = (_side_of(args, name) for name in ("exact", "rounded"))
         return Pair(target(*exact, **kwargs), target(*rounded, **kwargs))
 
 
-def _of(values: Any, name: str) -> Any:
+def _side_of(values: Any, name: str) -> Any:
     """Returns the arguments with one side of every pair."""
     if isinstance(values, list | tuple):
-        return [_of(value, name) for value in values]
+        return [_side_of(value, name) for value in values]
     return getattr(values, name) if isinstance(values, Pair) else values

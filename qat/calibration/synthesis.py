@@ -78,7 +78,7 @@ class _BatchNormDistance:
             hook.remove()
 
     def _measure(self, layer: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> None:
-        """After batch norm, a channel's mean is the shift and its deviation the gain, where all is as in training."""
+        """Adds a layer's distance: in training, batch norm's output has the shift as mean and the gain as deviation."""
         assert isinstance(layer, Weighted) and layer.norm is not None
         shift, gain = layer.norm.bias, layer.norm.weight.abs()
         heard = gain > SILENT_GAIN

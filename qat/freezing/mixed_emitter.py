@@ -111,7 +111,7 @@ class MixedEmitter:
         return replace(pending, operands=tuple(self._values(each, pending.step.path) for each in pending.operands))
 
     def _exactly(self, pending: Pending) -> Pending | None:
-        """A layer on centred codes, its weights so wide that every sum is exact; None where these would be coarse."""
+        """Returns a layer on centred codes, its weights so wide that every sum is exact; None if they were coarse."""
         if pending.layer is None:
             return None
         (value,) = pending.operands

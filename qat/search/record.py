@@ -92,9 +92,9 @@ class SearchFolder:
         if state is not None:
             weights = save({key: value.contiguous() for key, value in state.items()})
             write_bytes(self._path(number), weights)
-        told = self.record.candidates[number].model_copy(update={"accuracy_share": accuracy_share, "score": score})
+        evaluated = self.record.candidates[number].model_copy(update={"accuracy_share": accuracy_share, "score": score})
         candidates = list(self.record.candidates)
-        candidates[number] = told
+        candidates[number] = evaluated
         self._write(candidates=tuple(candidates))
 
     def finish(self, taken: tuple[int, ...]) -> None:

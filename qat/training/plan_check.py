@@ -40,10 +40,10 @@ def check_net_fits(plan: TrainPlan, net: nn.Module) -> None:
         "phases": (plan.phases != (FREE,), f"phases ({', '.join(phase.name for phase in plan.phases)})"),
         "optimizer": (isinstance(plan.optimizer, StepAdam), "StepAdam, whose rates are in steps of an int8 grid,"),
     }
-    for name, (is_asked, told) in asked.items():
+    for name, (is_asked, feature) in asked.items():
         if is_asked:
             raise SettingError(
-                f"expected a fake-quantized net for {told.rstrip(',')}, found a float {type(net).__name__}",
+                f"expected a fake-quantized net for {feature.rstrip(',')}, found a float {type(net).__name__}",
                 hint=f"prepare() the net, or give the plan no {name} of its own",
             )
 

@@ -88,18 +88,18 @@ def _check_scores(teacher: nn.Module, contract: Contract) -> None:
 def _matched(teacher: nn.Module, student: nn.Module, contract: Contract) -> tuple[nn.Module, _View]:
     """Returns both nets with their features; raises SettingError if their layers differ."""
     if not isinstance(student, FakeQuantNet):
-        raise _other_inside(f"a {type(student).__name__}")
+        raise _other_architecture(f"a {type(student).__name__}")
     captured = in_float(capture(teacher, contract.image.size_px))
     names = feature_names(captured.graph)
     own = {node.name: step_of(node) for node in student.captured.graph.nodes}
     for node in captured.graph.nodes:
         if node.name in names and own.get(node.name) != step_of(node):
-            raise _other_inside(f"another tensor at {node.name}")
+            raise _other_architecture(f"another tensor at {node.name}")
     view = fused(with_features(student.captured, names))
     return with_features(captured, names), lambda rgb: view(student.on_one_grid(rgb))
 
 
-def _other_inside(found: str) -> SettingError:
+def _other_architecture(found: str) -> SettingError:
     return SettingError(
         f"expected a fake-quantized student of the teacher's own architecture, found {found}",
         hint="prepare() the teacher to get its student, or compare scores alone: Distillation(features=0)",

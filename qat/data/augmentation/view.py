@@ -54,13 +54,13 @@ class View:
         seen = jitter.recoloured(stretched(Image.fromarray(source[top:bottom, left:right]), *self._onto_sides), random)
         square = np.empty((self.size_px, self.size_px, 3), np.uint8)
         square[:] = np.round(spec.mean_byte)
-        return self._laid(np.asarray(seen), square)
+        return self._pasted(np.asarray(seen), square)
 
     def mask(self, mask: Masks) -> Masks:
         """Returns the square's labels (size_px, size_px) by nearest pixels of `mask`, which has the picture's sides."""
         left, top, right, bottom = self.part
         seen = Image.fromarray(mask[top:bottom, left:right]).resize(self._onto_sides, Image.Resampling.NEAREST)
-        return self._laid(np.asarray(seen), np.full((self.size_px, self.size_px), VOID, np.uint8))
+        return self._pasted(np.asarray(seen), np.full((self.size_px, self.size_px), VOID, np.uint8))
 
     def boxes(self, boxes: Boxes) -> Boxes:
         """Returns the picture's boxes (n, 4) in pixels of the square, cut to the visible part; others have no area."""
@@ -81,7 +81,7 @@ class View:
         width, height = self.onto[2:] - self.onto[:2]
         return int(width), int(height)
 
-    def _laid(self, seen: NDArray[np.uint8], square: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def _pasted(self, seen: NDArray[np.uint8], square: NDArray[np.uint8]) -> NDArray[np.uint8]:
         left, top, right, bottom = self.onto
         square[top:bottom, left:right] = seen
         return square[:, ::-1] if self.is_mirrored else square

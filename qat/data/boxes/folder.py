@@ -58,11 +58,11 @@ def _no_boxes(folder: Folder) -> DataError:
     """Returns the error for a folder without boxes, by what is there instead."""
     if not folder.holds_pictures() and not other_boxes(folder):
         return no_pictures(folder)
-    found, hint = _instead(folder)
+    found, hint = _found_instead(folder)
     return DataError(f"expected boxes in {folder.path}: {FORMATS}, found {found}", hint=hint)
 
 
-def _instead(folder: Folder) -> tuple[str, str]:
+def _found_instead(folder: Folder) -> tuple[str, str]:
     """Returns what the folder holds in place of boxes, and what to do with it."""
     if found := other_boxes(folder):
         return found

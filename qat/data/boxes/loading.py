@@ -42,7 +42,7 @@ def load_boxed(found: BoxedFolder) -> DetectionPictures:
     train, validation = (
         DetectionSet(sources=tuple(each[0] for each in part), truths=tuple(each[1] for each in part)) for part in read
     )
-    _check_asked(found, train, validation)
+    _check_has_boxes(found, train, validation)
     for line in (*_unlearned(found.labels, train), *_leaks(parts, train, validation)):
         say(line)
     return DetectionPictures(train=train, validation=validation, labels=found.labels)
@@ -77,20 +77,20 @@ def _read(each: Boxed, index: Mapping[str, int]) -> tuple[Pixels, Truth, News]:
     return np.asarray(picture, np.uint8), truth, {**news, EXCHANGED: [each.picture.name] * is_exchanged}
 
 
-def _check_asked(found: BoxedFolder, train: DetectionSet, validation: DetectionSet) -> None:
+def _check_has_boxes(found: BoxedFolder, train: DetectionSet, validation: DetectionSet) -> None:
     """Raises DataError if there is no box to train on, and reports if there is none to validate by."""
-    if not _asked(train):
+    if not _box_labels(train):
         raise DataError(
             f"expected boxes to learn from in {found.root}, found none in {counted(len(train), 'picture')}",
             hint="look at what is said to be left out, or annotate the pictures first",
         )
-    if not _asked(validation):
+    if not _box_labels(validation):
         say(f"no box is in the {counted(len(validation), 'picture')} held out: average precision will be 0")
 
 
 def _unlearned(labels: Sequence[str], train: DetectionSet) -> list[str]:
     """Returns a line on labels without a box to train on."""
-    asked = set(_asked(train))
+    asked = set(_box_labels(train))
     rest = [label for position, label in enumerate(labels) if position not in asked]
     return [f"no box to learn from has {counted(len(rest), 'label')}: {listed(rest)}"] if rest else []
 
@@ -108,6 +108,6 @@ def _leaks(parts: Sequence[Part], train: DetectionSet, validation: DetectionSet)
     ]
 
 
-def _asked(pictures: DetectionSet) -> list[int]:
+def _box_labels(pictures: DetectionSet) -> list[int]:
     """Returns the labels of all boxes that are not ignored."""
     return [label for truth in pictures.truths for label in truth.labels[~truth.is_ignored].tolist()]

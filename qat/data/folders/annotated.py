@@ -12,7 +12,7 @@ from qat.data.folders.split_names import Split, splits_among
 from qat.progress import say
 
 Place = TypeVar("Place")
-_MOST_TIMES_LONGER = 100  # a side than the other: stretched into a square, a narrower picture shows nothing
+_MOST_TIMES_LONGER = 100  # longer to shorter side: stretched into a square, a narrower picture shows nothing
 
 _TEXTS = frozenset((".md", ".pdf", ".html", ".rst", ".bib"))
 _READMES = re.compile("(readme|licen[cs]e|citation|copying)([._-]|$)", re.IGNORECASE)

@@ -40,7 +40,7 @@ class Layout:
     root: Path
     parts: tuple[Part, ...] = ()
     left_out: list[str] = field(default_factory=list)  # relative to the root; a folder's name ends in /
-    news: list[str] = field(default_factory=list)  # a line each
+    news: list[str] = field(default_factory=list)  # one line each
 
     def name(self, path: Path) -> str:
         """Returns the path relative to the root."""

@@ -45,7 +45,7 @@ def _stored(file: Path, *, is_by_colour: bool) -> tuple[Numbers, bool]:
         if kind := other_kind(file):
             raise OSError(0, kind)
         with file.open("rb") as header:
-            depth, colour_type = header.read(26).ljust(26, b"\0")[24:]  # of the first chunk, IHDR
+            depth, colour_type = header.read(26).ljust(26, b"\0")[24:]  # from the first chunk, IHDR
         with open_header(file, formats=("PNG",)) as opened:
             mode, size = opened.mode, opened.size
             if colour_type == _GREY:

@@ -94,5 +94,5 @@ def check_shard(folder: Path, shard: Shard) -> Path:
 def _check_size(path: Path, shard: Shard) -> None:
     found = path.stat().st_size if path.is_file() else None
     if found != shard.size_bytes:
-        told = "none" if found is None else f"{found:,} bytes"
-        raise DataError(f"expected the shard {path} with {shard.size_bytes:,} bytes, found {told}", hint=_AGAIN)
+        found_size = "none" if found is None else f"{found:,} bytes"
+        raise DataError(f"expected the shard {path} with {shard.size_bytes:,} bytes, found {found_size}", hint=_AGAIN)
