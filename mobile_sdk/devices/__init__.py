@@ -1,4 +1,4 @@
-"""Where a model file runs: this host, a phone over adb, a board over ssh, or an emulated processor."""
+"""This room runs model files on this host, a phone over adb, a board over ssh, or an emulated processor."""
 
 from difflib import get_close_matches
 
@@ -29,19 +29,19 @@ __all__ = [
 
 
 def devices() -> tuple[Device, ...]:
-    """Every device that is always there, ready or not."""
+    """Returns every device that is always there, ready or not."""
     return (Host(), CortexA76())
 
 
 def attached() -> tuple[Remote, ...]:
-    """Every device that adb knows, ready or not; boards over ssh are known by whoever names them."""
+    """Returns every device that adb knows, ready or not; the user names boards over ssh."""
     return tuple(Remote(connection=Adb(serial=serial)) for serial in serials())
 
 
 def open_device(name: str) -> Device:
-    """The device that `--device` names: "host", "emulated:cortex-a76", "adb", "adb:SERIAL", "ssh:user@host".
+    """Returns the device that `--device` names: "host", "emulated:cortex-a76", "adb", "adb:SERIAL", "ssh:user@host".
 
-    "adb" alone is every phone that is ready. Raises SettingError for another name, MachineError where none is ready.
+    "adb" alone selects every phone that is ready. Raises SettingError for another name, MachineError if none is ready.
     """
     kind, _, rest = name.partition(":")
     if kind == "adb":
@@ -64,12 +64,12 @@ def open_device(name: str) -> Device:
 
 
 def state_of(device: Device) -> DeviceState | None:
-    """What a device is and how it is now; None for one that tells nothing. MachineError where it does not answer."""
+    """Returns a device's properties and state; None if it reports none. Raises MachineError if it does not answer."""
     return device.state() if isinstance(device, Host | Remote) else None
 
 
 def check_measures_time(device: Device) -> None:
-    """Raises SettingError where a time measured on `device` would mean nothing."""
+    """Raises SettingError if times measured on `device` would mean nothing."""
     if not device.measures_time:
         raise SettingError(
             f"expected a device whose times mean something, found {device.name}, which shows exactness only",

@@ -1,4 +1,4 @@
-"""Android phones, and whatever else runs adbd, over the adb client."""
+"""Connects to Android phones, and to anything else that runs adbd, through the adb client."""
 
 import shutil
 from dataclasses import dataclass
@@ -18,18 +18,18 @@ _STATES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Adb:
-    """The connection to the device of one serial number."""
+    """Connects to the device of one serial number."""
 
     serial: str
     folder: str = "/data/local/tmp"
 
     @property
     def name(self) -> str:
-        """As `--device` takes it."""
+        """Returns the name as `--device` takes it."""
         return f"adb:{self.serial}"
 
     def unavailable(self) -> str | None:
-        """Why it cannot be reached now, or None."""
+        """Returns why it cannot be reached now, or None."""
         if shutil.which("adb") is None:
             return f"adb is not installed ({HOW_TO_GET})"
         found = serials()
@@ -39,13 +39,13 @@ class Adb:
         return None if state == "device" else _STATES.get(state, f"its state is {state}")
 
     def command(self, script: str) -> list[str]:
-        """`adb shell`, without a terminal, so that bytes pass as they are."""
+        """Returns an `adb shell` command without a terminal, so that bytes pass unchanged."""
         return self._adb("shell", "-T", script)
 
     def push(self, source: Path, target: str) -> None:
-        """`adb push`; MachineError, which says so where the device is full.
+        """Copies with `adb push`; raises MachineError, which says so if the device is full.
 
-        adb's client tells that reason only where it reads it before the daemon has closed the connection.
+        adb's client reports that reason only if it reads it before the daemon has closed the connection.
         """
         try:
             call_or_fail(self._adb("push", str(source), target), self.name, _PUSH_S)
@@ -59,11 +59,11 @@ class Adb:
             ) from error
 
     def pull(self, source: str, target: Path) -> None:
-        """`adb pull`."""
+        """Copies with `adb pull`."""
         call_or_fail(self._adb("pull", source, str(target)), self.name, _PUSH_S)
 
     def _free_kib(self) -> float:
-        """What `df` says is free in the folder; infinite where it says nothing that can be read."""
+        """Returns the free space that `df` reports for the folder; infinite if its output cannot be read."""
         try:
             return int(call_or_fail(self.command(f"df -k {self.folder}"), self.name).splitlines()[-1].split()[3])
         except (MachineError, IndexError, ValueError):
@@ -74,7 +74,7 @@ class Adb:
 
 
 def serials() -> dict[str, str]:
-    """The serial number and state of every device that adb knows; empty where adb is not installed."""
+    """Returns the serial number and state of every device that adb knows; empty if adb is not installed."""
     if shutil.which("adb") is None:
         return {}
     lines = call_or_fail(["adb", "devices"], "adb").splitlines()
@@ -83,7 +83,7 @@ def serials() -> dict[str, str]:
 
 
 def open_adb(serial: str | None) -> list[Remote]:
-    """The device of that serial, or without one all that can be used. MachineError with the reason where none can."""
+    """Returns the device of that serial, or without one all usable devices. Raises MachineError if none is usable."""
     if serial is not None:
         chosen = [Remote(connection=Adb(serial=serial))]
     else:

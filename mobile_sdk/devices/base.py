@@ -1,4 +1,4 @@
-"""A device: a place where a model file runs, and what the author of another one must write."""
+"""Defines a device, a place where a model file runs, as the author of another device must write it."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -12,38 +12,41 @@ from mobile_sdk.runtimes.base import Interface, Runtime
 from mobile_sdk.system.cache import Say
 
 Pictures = NDArray[np.uint8]
-"""(pictures, H, W, 3) RGB bytes of the contract's size."""
+"""These are RGB bytes (pictures, H, W, 3) of the contract's size."""
 Run = Callable[[Pictures], NDArray[Any]]
-"""Scores (pictures, classes) in the model's own dtype."""
+"""It returns scores (pictures, classes) in the model's own dtype."""
 
 
 class Device(Protocol):
-    """A place where model files run: this host, a phone, an emulated processor."""
+    """A device is a place where model files run: this host, a phone, an emulated processor."""
 
     @property
     def name(self) -> str:
-        """As `--device` takes it."""
+        """Returns the name as `--device` takes it."""
         ...
 
     @property
     def measures_time(self) -> bool:
-        """Whether a time that was measured there means anything."""
+        """Tells whether a time that was measured there means anything."""
         ...
 
     def unavailable(self) -> str | None:
-        """Why nothing can run there now, in words that complete "because …", or None; quick, and fetches nothing."""
+        """Returns why nothing can run there now, or None; quick, and fetches nothing.
+
+        The reason completes "because …".
+        """
         ...
 
     def make_ready(self, say: Say) -> None:
-        """Fetches what the device needs, once; at once where nothing is missing. Raises MachineError."""
+        """Fetches what the device needs, once; returns at once if nothing is missing. Raises MachineError."""
         ...
 
     def loaded(
         self, runtime: Runtime, model: Path, interface: Interface, *, threads: int = 1
     ) -> AbstractContextManager[Run]:
-        """The model on the device, for as long as the block runs; nothing of it stays there.
+        """Loads the model on the device for as long as the block runs, and leaves nothing of it there.
 
-        Raises SettingError where the device does not serve `runtime`, MachineError where it cannot run, BundleError
-        where the runtime refuses the file; from the block's runs, too.
+        Raises SettingError if the device does not support `runtime`, MachineError if it cannot run, BundleError if the
+        runtime refuses the file. The block's runs raise these errors, too.
         """
         ...

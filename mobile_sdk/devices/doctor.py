@@ -1,4 +1,4 @@
-"""What this machine can run, and how to get the rest."""
+"""Finds what this machine can run, and how to install the rest."""
 
 import importlib.util
 import os
@@ -21,17 +21,17 @@ _INSTALL_ALL = "pip install mobile-sdk"
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing that this machine has, lacks, or has in part."""
+    """A finding is one thing that this machine has, lacks, or has in part."""
 
     name: str
     status: Status
     found: str  # a version, a size, a path; or why it is missing or limited
     enables: str
-    get: str | None  # one command, or None where nothing is to be got
+    get: str | None  # one command, or None if nothing is missing
 
 
 def checks() -> list[Finding]:
-    """Every finding, in the order in which the SDK needs the things. Imports no package that it looks for."""
+    """Returns every finding, in the order in which the SDK needs the things. It imports no package it looks for."""
     return [
         *(*_packages(), _coreml(), _tflite_runtime(), _emulated_core()),
         *(_program("adb", "apt-get install adb", "verify and bench on phones"), _runners(), _android_runners()),
@@ -101,7 +101,7 @@ def _program(name: str, get: str, enables: str) -> Finding:
 
 
 def _runners() -> Finding:
-    """What runs a model on a device is built at its first use, where a compiler is."""
+    """Checks for a compiler: the program that runs a model on a device is built at its first use."""
     from mobile_sdk.devices.runner import debian
     from mobile_sdk.devices.runner.build import find_runners
 

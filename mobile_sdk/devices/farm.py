@@ -1,4 +1,4 @@
-"""Several devices at once: pictures go round them, and all must be able to run."""
+"""Distributes pictures over several devices; all of them must be able to run."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,14 +16,14 @@ from mobile_sdk.system.cache import Say
 
 @dataclass(frozen=True, kw_only=True)
 class Farm:
-    """Devices of any kind that share the pictures: the first takes the first, the fourth and so on of three."""
+    """Holds devices of any kind that share the pictures: of three, the first takes the first, the fourth and so on."""
 
     name: str
     members: Sequence[Device]
-    measures_time = False  # times of different devices are no times of one: `farm_benchmark` measures each
+    measures_time = False  # times of different devices cannot be pooled; `farm_benchmark` measures each
 
     def unavailable(self) -> str | None:
-        """Why one of them cannot be used, or None."""
+        """Returns why one of them cannot be used, or None."""
         return next((reason for member in self.members if (reason := member.unavailable())), None)
 
     def make_ready(self, say: Say) -> None:
@@ -33,7 +33,7 @@ class Farm:
 
     @contextmanager
     def loaded(self, runtime: Runtime, model: Path, interface: Interface, *, threads: int = 1) -> Iterator[Run]:
-        """The model on all of them."""
+        """Loads the model on all of them."""
         with ExitStack() as stack, ThreadPoolExecutor(len(self.members)) as pool:
             runs = [
                 stack.enter_context(member.loaded(runtime, model, interface, threads=threads))

@@ -1,4 +1,4 @@
-"""This machine."""
+"""Runs models on this machine."""
 
 import sys
 from collections.abc import Iterator
@@ -15,27 +15,27 @@ from mobile_sdk.system.commands import run_command
 
 
 class Host:
-    """The machine that this process runs on; each runtime says itself whether it runs here."""
+    """The host is the machine that this process runs on; each runtime says whether it runs here."""
 
     name = "host"
     measures_time = True
 
     def unavailable(self) -> str | None:
-        """Always None."""
+        """Returns None always."""
         return None
 
     def make_ready(self, say: Say) -> None:
-        """Nothing is missing."""
+        """Does nothing: nothing is missing."""
 
     def state(self) -> DeviceState | None:
-        """What it is and how it is now; None where there is no Linux that tells."""
+        """Returns its properties and state; None outside Linux."""
         if sys.platform != "linux":
             return None
         return read_state(run_command(["sh", "-c", SCRIPT], hint="look whether sh is on the path"))
 
     @contextmanager
     def loaded(self, runtime: Runtime, model: Path, interface: Interface, *, threads: int = 1) -> Iterator[Run]:
-        """A session of the runtime's own Python interface."""
+        """Opens a session of the runtime's own Python interface."""
         session = runtime.load(model, interface, threads=threads)
         try:
             yield lambda pictures: np.stack([session.run(picture) for picture in pictures])

@@ -1,7 +1,7 @@
-"""A device that is reached over a connection: a phone over adb, a board over ssh.
+"""Runs models on a device that is reached over a connection: a phone over adb, a board over ssh.
 
 A folder on it holds the runner, its libraries and the model. A keeper, a shell on the device that waits for the end of
-its input, removes that folder whenever the session ends: as planned, with this process, or with the connection.
+its input, removes that folder when the session ends: normally, with this process, or with the connection.
 """
 
 import subprocess
@@ -34,28 +34,28 @@ _MARK = "mobile-sdk exit "
 
 
 class Connection(Protocol):
-    """A way to a device's shell and files. Whatever fails raises MachineError with one line."""
+    """A connection reaches a device's shell and files. Any failure raises MachineError with one line."""
 
     @property
     def name(self) -> str:
-        """As `--device` takes it."""
+        """Returns the name as `--device` takes it."""
         ...
 
     @property
     def folder(self) -> str:
-        """Where on the device programs may be put and run."""
+        """Returns the folder on the device where programs may be put and run."""
         ...
 
     def unavailable(self) -> str | None:
-        """Why the device cannot be reached now, or None."""
+        """Returns why the device cannot be reached now, or None."""
         ...
 
     def command(self, script: str) -> list[str]:
-        """The command of this host that runs `script` in the device's shell, its input and output connected."""
+        """Returns the command of this host that runs `script` in the device's shell, its input and output connected."""
         ...
 
     def push(self, source: Path, target: str) -> None:
-        """Copies a file, or a folder's content to a folder that is not there yet, keeping the right to execute."""
+        """Copies a file, or a folder's content to a folder that does not exist yet; keeps the right to execute."""
         ...
 
     def pull(self, source: str, target: Path) -> None:
@@ -65,37 +65,37 @@ class Connection(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Remote:
-    """A device at the other end of a connection."""
+    """A remote device is at the other end of a connection."""
 
     connection: Connection
     measures_time: bool = True
 
     @property
     def name(self) -> str:
-        """As `--device` takes it."""
+        """Returns the name as `--device` takes it."""
         return self.connection.name
 
     def unavailable(self) -> str | None:
-        """Why nothing can run there now, or None."""
+        """Returns why nothing can run there now, or None."""
         return self.connection.unavailable()
 
     def make_ready(self, say: Say) -> None:
-        """Builds the runner for its processor, where it is not built yet."""
+        """Builds the runner for its processor if it is not built yet."""
         self._runners(say)
 
     def state(self) -> DeviceState:
-        """What it is and how it is now. MachineError where it does not answer."""
+        """Returns its properties and state. Raises MachineError if it does not answer."""
         return read_state(self._answer(SCRIPT))
 
     @contextmanager
     def loaded(self, runtime: Runtime, model: Path, interface: Interface, *, threads: int = 1) -> Iterator[Run]:
-        """The model beside the runtime's runner, which loads it anew for each call."""
+        """Loads the model with the runtime's runner, which loads it anew for each call."""
         with self._session(runtime.name, model, None) as folder:
             yield lambda pictures: self._scores(folder, runtime, interface, pictures, threads)
 
     @contextmanager
     def timed(self, runtime: str, model: Path, golden: Path, *, tolerance: float, threads: int) -> Iterator[list[str]]:
-        """The command of this host that talks to a runner on the device as to a benchmark worker.
+        """Yields the command of this host that talks to a runner on the device as to a benchmark worker.
 
         `golden` is the bundle's folder of golden pictures, whose scores may differ by `tolerance`.
         """
@@ -108,7 +108,7 @@ class Remote:
 
     @contextmanager
     def _session(self, runtime: str, model: Path, golden: Path | None) -> Iterator[str]:
-        """A folder on the device that holds all that a runner needs."""
+        """Yields a folder on the device that holds everything a runner needs."""
         runners = self._runners(_say)
         runners.program(runtime)
         with self._kept_folder() as folder, scratch_folder() as scratch:
@@ -120,7 +120,7 @@ class Remote:
 
     @contextmanager
     def _kept_folder(self) -> Iterator[str]:
-        """A new folder on the device, for as long as the block runs."""
+        """Yields a new folder on the device, for as long as the block runs."""
         folder = f"{self.connection.folder}/mobile-sdk-{uuid.uuid4().hex}"
         script = f"mkdir {folder} && echo made && cat > /dev/null; rm -rf {folder}"
         keeper = subprocess.Popen(
@@ -129,7 +129,7 @@ class Remote:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            start_new_session=True,  # Ctrl-C is for this process, which then closes the keeper's input
+            start_new_session=True,  # Ctrl-C reaches only this process, which then closes the keeper's input
         )
         try:
             assert keeper.stdout is not None
@@ -156,8 +156,8 @@ class Remote:
             return read_scores(computed.read_bytes(), interface, len(pictures), self.name)
 
     def _answer(self, script: str, *, timeout_s: float = _ANSWER_S) -> str:
-        """What `script` prints on the device; the runner's own error, or MachineError where it fails."""
-        # A mark in the last line tells a failed script from a connection that broke.
+        """Returns the output of `script` on the device; raises the runner's own error, or MachineError if it fails."""
+        # A mark in the last line tells a failed script from a broken connection.
         command = self.connection.command(f"( {script}\n); code=$?; echo; echo {_MARK}$code")
         done = _call(command, self.name, timeout_s)
         answer, mark, code = done.stdout.rpartition(_MARK)
@@ -181,7 +181,7 @@ class Remote:
 
 
 def call_or_fail(command: Sequence[str], device: str, timeout_s: float = _ANSWER_S) -> str:
-    """What a command of this host prints; MachineError with its last words, naming `device`, where it fails."""
+    """Returns the output of a command of this host; raises MachineError with its last words if it fails."""
     done = _call(command, device, timeout_s)
     if done.returncode:
         raise MachineError(
@@ -192,7 +192,7 @@ def call_or_fail(command: Sequence[str], device: str, timeout_s: float = _ANSWER
 
 
 def _cause(said: str) -> str:
-    """The last line that tells of an error among lines of progress, or the last line."""
+    """Returns the last line of output that reports an error, not progress; without one, the last line."""
     lines = [line.strip() for line in said.splitlines() if line.strip()] or ["nothing"]
     return next((line for line in reversed(lines) if "error" in line or "failed" in line), lines[-1])
 

@@ -1,4 +1,7 @@
-"""Boards and other Linux machines over ssh; port, key and the like are of the user's own ssh configuration."""
+"""Connects to boards and other Linux machines over ssh.
+
+The user's own ssh configuration sets port, key and the like.
+"""
 
 import subprocess
 from dataclasses import dataclass
@@ -13,18 +16,18 @@ _PUSH_S = 300.0
 
 @dataclass(frozen=True, kw_only=True)
 class Ssh:
-    """The connection to `user@host`."""
+    """Connects to `user@host`."""
 
     address: str
     folder: str = "/tmp"
 
     @property
     def name(self) -> str:
-        """As `--device` takes it."""
+        """Returns the name as `--device` takes it."""
         return f"ssh:{self.address}"
 
     def unavailable(self) -> str | None:
-        """Why it cannot be reached now, or None; asks it."""
+        """Returns why it cannot be reached now, or None; it asks the device."""
         try:
             call_or_fail(self.command("exit 0"), self.name, 2 * _CONNECT_S)
         except MachineError as error:
@@ -32,19 +35,19 @@ class Ssh:
         return None
 
     def command(self, script: str) -> list[str]:
-        """`ssh` that never asks for a password."""
+        """Returns an `ssh` command that never asks for a password."""
         options = ["-T", "-o", "BatchMode=yes", "-o", f"ConnectTimeout={_CONNECT_S}", "-o", "LogLevel=ERROR"]
         return ["ssh", *options, "--", self.address, script]
 
     def push(self, source: Path, target: str) -> None:
-        """As an archive in a pipe: boards have tar, and not always sftp."""
+        """Sends an archive through a pipe: boards have tar, and not always sftp."""
         if source.is_file():
             self._send(["cat", str(source)], f"cat > {target}")
         else:
             self._send(["tar", "-C", str(source), "-cf", "-", "."], f"mkdir {target} && tar -C {target} -xf -")
 
     def pull(self, source: str, target: Path) -> None:
-        """In a pipe."""
+        """Reads the file through a pipe."""
         with target.open("wb") as file:
             done = subprocess.run(
                 self.command(f"cat {source}"), stdout=file, stderr=subprocess.PIPE, check=False, timeout=_PUSH_S

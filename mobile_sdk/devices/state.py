@@ -1,4 +1,4 @@
-"""What a device is and how it is: processor, clocks, temperature, battery, read by one script that any shell runs."""
+"""Reads a device's processor, clocks, temperature and battery with one script that any shell runs."""
 
 import re
 from collections.abc import Mapping
@@ -26,22 +26,22 @@ exit 0
 """
 
 _FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "asimddp", "i8mm", "sve2")
-_MAX_CELSIUS = 150.0  # zones that tell more, or less than nothing, are no thermometers
+_MAX_CELSIUS = 150.0  # zones that report more, or less than zero, are no thermometers
 _CHARGING = {"2": "charging", "3": "discharging", "4": "not charging", "5": "full"}  # Android's BatteryManager
 
 
 class Core(Document):
-    """One core of the processor."""
+    """Describes one core of the processor."""
 
     index: int
     max_mhz: float | None
-    limit_mhz: float | None  # what it may reach now: below the maximum where the system slows it down
+    limit_mhz: float | None  # the clock it may reach now: below the maximum if the system slows it down
     now_mhz: float | None
     governor: str | None
 
 
 class DeviceState(Document):
-    """One device at one time. What could not be read is None, never a guess."""
+    """Describes one device at one time. A value that could not be read is None, never a guess."""
 
     machine: str  # the architecture, as `uname -m` names it
     processor: str | None
@@ -57,12 +57,12 @@ class DeviceState(Document):
 
     @property
     def is_android(self) -> bool:
-        """Whether programs for it are built with an NDK."""
+        """Tells whether programs for it are built with an NDK."""
         return (self.system or "").startswith("Android")
 
 
 def read_state(said: str) -> DeviceState:
-    """What the script printed, understood."""
+    """Parses the output of the script."""
     lines = [line.strip() for line in said.splitlines()]
     values = dict(line.split("=", 1) for line in lines if "=" in line)
     fields = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines if ":" in line)}
@@ -128,7 +128,7 @@ def _temperature_c(values: Mapping[str, str]) -> float | None:
 
 
 def _battery(values: Mapping[str, str], fields: Mapping[str, str]) -> tuple[float | None, str | None]:
-    """How full it is, 0..1, and whether it charges."""
+    """Returns the charge, 0..1, and whether it charges."""
     if level := fields.get("battery level"):
         return int(level) / 100, _CHARGING.get(fields.get("battery status", ""))
     for path, kind in values.items():

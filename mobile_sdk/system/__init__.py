@@ -1,1 +1,1 @@
-"""Files, processes and the machine: what every room above uses, and what knows nothing of nets."""
+"""This room handles files, processes and the machine for every room above; it knows nothing of nets."""

@@ -1,4 +1,4 @@
-"""Files and folders that are there whole or not at all, and that never take the place of anything else."""
+"""Writes files and folders whole or not at all, and never replaces anything of another kind."""
 
 import errno
 import os
@@ -18,8 +18,8 @@ _OF_A_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
 def replacing(path: Path) -> Iterator[Path]:
     """Yields the path of a file to write; it takes `path`'s place when the block ends without error.
 
-    Behind a link it is the link's target that is replaced. Raises SettingError where a folder, a device or anything
-    else but a file stands at `path`.
+    A link stays, and its target is replaced. Raises SettingError if a folder, a device or another special file stands
+    at `path`.
     """
     target = replaceable(path)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -35,8 +35,8 @@ def replacing(path: Path) -> Iterator[Path]:
 def replacing_folder(folder: Path) -> Iterator[Path]:
     """Yields the path of a folder to make; it takes the place of `folder` when the block ends without error.
 
-    Of several processes that do this at once, one folder is left, whole. Raises SettingError where a link or anything
-    else but a folder stands there.
+    If several processes do this at once, one whole folder is left. Raises SettingError if a link or anything but a
+    folder stands there.
     """
     if folder.is_symlink() or other_kind(folder) not in (None, "a folder") or folder.is_file():
         raise SettingError(f"expected a folder or nothing at {folder}, found a file", hint="choose another folder")
@@ -52,9 +52,9 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
 
 
 def replaceable(path: Path) -> Path:
-    """Returns the file that `path` stands for, behind links, whether it is there or not.
+    """Returns the file that `path` names after following links, whether it exists or not.
 
-    Raises SettingError where a folder or a special file is there: renaming a file over a device would end the device.
+    Raises SettingError for a folder or a special file: renaming a file over a device would end the device.
     """
     target = Path(os.path.realpath(path))
     if kind := other_kind(target):
@@ -75,7 +75,7 @@ def write_text(path: Path, text: str) -> None:
 
 @contextmanager
 def _naming(path: Path) -> Iterator[None]:
-    """Makes the error of a full disk name what was to be written, and not a draft or what was copied."""
+    """Makes the error of a full disk name the file that was to be written, not a draft or the source of a copy."""
     try:
         yield
     except OSError as error:
@@ -85,10 +85,10 @@ def _naming(path: Path) -> Iterator[None]:
 
 
 def _swap(folder: Path, new: Path, old: Path) -> None:
-    """A folder cannot be renamed over a full one, so the old one steps aside, and comes back where that fails.
+    """Replaces the folder `old` by `new`; a folder cannot be renamed over a full one, so `old` moves aside first.
 
-    Where another process put one of its own there in between, that one steps aside next. Nothing is locked: `folder`
-    may lie in one that this process, or a training, holds.
+    If the second renaming fails, `old` comes back. If another process has put its own folder there in between, that one
+    moves aside next. Nothing is locked, because this process, or a training, may hold a lock on a parent of `folder`.
     """
     while True:
         shutil.rmtree(old, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The folder outside every checkout that keeps what was fetched: made whole or not at all, by one process at a time."""
+"""Keeps what was fetched in a folder outside every checkout, which one process at a time makes whole or not at all."""
 
 import fcntl
 import os
@@ -12,15 +12,15 @@ Say = Callable[[str], None]
 
 
 def cache_folder() -> Path:
-    """`$XDG_CACHE_HOME/mobile-sdk`, or `~/.cache/mobile-sdk`. It may be deleted at any time; it is made again."""
+    """Returns `$XDG_CACHE_HOME/mobile-sdk`, or `~/.cache/mobile-sdk`; a user may delete it at any time."""
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(base).expanduser() / "mobile-sdk"
 
 
 def made_once(folder: Path, make: Callable[[Path], None]) -> Path:
-    """`folder`, after `make(unfinished)` has filled it, where nobody has before.
+    """Returns `folder`, filled by `make(unfinished)` if it does not exist yet.
 
-    A second process waits for the first. What an interrupted `make` left is thrown away, so it restarts clean.
+    A second process waits for the first. Leftovers of an interrupted `make` are deleted, so it restarts clean.
     """
     if folder.is_dir():
         return folder
@@ -37,7 +37,7 @@ def made_once(folder: Path, make: Callable[[Path], None]) -> Path:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Holds the lock file `path`; the system lets go of it when the process ends, however it ends."""
+    """Holds the lock file `path`; the system releases it when the process ends, however it ends."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

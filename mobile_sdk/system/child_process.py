@@ -1,9 +1,9 @@
-"""Processes that end with their parent, however it ends: also where it was killed and could clean up nothing.
+"""Makes processes end with their parent, even if the parent is killed and can clean up nothing.
 
-A worker of this SDK holds the end of a pipe, its standard input, which is closed when the parent is gone. Other
-programs are tied by Linux: `python tied_process.py PARENT COMMAND…` asks for it and becomes the command. That needs
-nothing but the standard library, and is a script for being a process before it is the command: what is asked for is of
-the process that asks.
+A worker of this SDK reads from a pipe, its standard input, which closes when the parent is gone. Other programs are
+tied by Linux: `python tied_process.py PARENT COMMAND…` sets the parent-death signal and becomes the command. The signal
+belongs to the process that sets it, so a script must set it before it becomes the command. That script needs only the
+standard library.
 """
 
 import ctypes
@@ -19,15 +19,15 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def end_with_input() -> None:
-    """From now on the end of standard input ends this process and its forks at once; nothing is read."""
-    os.register_at_fork(after_in_child=_watch)  # threads do not come along into a fork
+    """Makes the end of standard input end this process and its forks at once; nothing is read from it."""
+    os.register_at_fork(after_in_child=_watch)  # a fork does not inherit threads
     _watch()
 
 
 def tied(command: Sequence[str]) -> list[str]:
-    """The command that runs `command` and is killed when this process ends; on Linux, elsewhere `command` itself.
+    """Returns the command that runs `command` and is killed when this process ends; outside Linux, `command` itself.
 
-    Raises FileNotFoundError where there is no such program.
+    Raises FileNotFoundError if there is no such program.
     """
     if shutil.which(command[0]) is None:
         raise FileNotFoundError(command[0])
@@ -42,14 +42,14 @@ def _watch() -> None:
 
 def _wait_for_hangup() -> None:
     hangup = select.poll()
-    hangup.register(sys.stdin.fileno(), 0)  # of no event but those that are always told
+    hangup.register(sys.stdin.fileno(), 0)  # registers for the events that are always reported, and no others
     hangup.poll()
     os._exit(1)
 
 
 def _become(parent: int, command: list[str]) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() == parent:  # else it has ended meanwhile, and nobody waits for the command
+    if os.getppid() == parent:  # else the parent has ended, and no process waits for the command
         os.execvp(command[0], command)
 
 

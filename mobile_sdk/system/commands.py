@@ -1,4 +1,4 @@
-"""Other programs, run for what they print; their failure is one line that names the program and its last words."""
+"""Runs other programs for their output; a failure is one line that names the program and its last line of output."""
 
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from mobile_sdk.system.child_process import tied
 
 
 def run_command(command: Sequence[str], *, hint: str, environment: Mapping[str, str] | None = None) -> str:
-    """What `command` prints; raises MachineError with `hint` where it is missing or fails."""
+    """Returns the output of `command`; raises MachineError with `hint` if it is missing or fails."""
     program = Path(command[0]).name
     try:
         done = subprocess.run(tied(command), capture_output=True, text=True, check=False, env=environment)

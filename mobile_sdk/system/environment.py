@@ -1,4 +1,4 @@
-"""The machine and the software that a number was measured on, written beside it."""
+"""Describes the machine and the software that a number was measured on."""
 
 import os
 import platform
@@ -12,11 +12,11 @@ from pathlib import Path
 from mobile_sdk.document import Document
 
 _INT8_FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "asimddp", "i8mm", "sve2")
-"""Processor features that choose XNNPACK's kernels, by their names in /proc/cpuinfo."""
+"""These processor features choose XNNPACK's kernels; the names are those in /proc/cpuinfo."""
 
 
 class Environment(Document):
-    """One machine at one time. What could not be read is None, never a guess. Nothing names the user or the host."""
+    """Describes one machine at one time. A value that could not be read is None. Nothing names the user or the host."""
 
     date: str  # UTC, ISO 8601
     processor: str | None
@@ -27,7 +27,7 @@ class Environment(Document):
     system: str
     kernel: str
     governor: str | None  # of CPU frequency
-    python: str | None  # None where no Python measured: an app on a phone
+    python: str | None  # None if an app on a phone measured
     versions: Mapping[str, str]
 
 
@@ -49,7 +49,7 @@ def describe_environment(versions: Mapping[str, str] | None = None) -> Environme
 
 
 def installed_versions(packages: Sequence[str]) -> dict[str, str]:
-    """The versions of those of `packages` that are installed."""
+    """Returns the versions of those of `packages` that are installed."""
     found = {}
     for package in packages:
         try:
@@ -60,14 +60,14 @@ def installed_versions(packages: Sequence[str]) -> dict[str, str]:
 
 
 def usable_cores() -> int:
-    """How many cores this process may use, which a container may set below what the machine has."""
+    """Returns the number of cores that this process may use; a container may allow fewer than the machine has."""
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def load_average() -> float | None:
-    """Processes that ran or waited over the last minute, on average; None where the system does not say."""
+    """Returns the mean number of processes that ran or waited over the last minute; None if it is not reported."""
     try:
         return round(os.getloadavg()[0], 2)
     except OSError:
@@ -93,7 +93,7 @@ def _features() -> tuple[str, ...]:
 
 
 def _cpuinfo() -> dict[str, str]:
-    """The fields of the first processor."""
+    """Reads the fields of the first processor."""
     first = (_text(Path("/proc/cpuinfo")) or "").split("\n\n")[0]
     pairs = (line.partition(":") for line in first.splitlines())
     return {name.strip(): value.strip() for name, _, value in pairs}

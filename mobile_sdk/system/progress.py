@@ -1,4 +1,4 @@
-"""Progress of the long calls: shown on standard error, handed to the caller's own function, or not at all."""
+"""Reports progress of long calls on standard error, to the caller's own function, or not at all."""
 
 import sys
 import time
@@ -8,16 +8,16 @@ from contextlib import contextmanager
 from mobile_sdk.errors import SettingError
 
 Report = Callable[[float, str], None]
-"""Takes the share that is done, 0..1, and what is being done."""
+"""It takes the share that is done, 0..1, and a description of the current work."""
 
 Progress = bool | Report
-"""What every long call takes as `progress`: True shows it, False does not, a function gets it instead."""
+"""Every long call takes this as `progress`: True shows it, False does not, a function gets it instead."""
 
 LINE_EVERY_S = 5.0
 
 
 def check_progress(progress: object) -> None:
-    """Raises SettingError where `progress` is neither a bool nor a function."""
+    """Raises SettingError unless `progress` is a bool or a function."""
     if not isinstance(progress, bool) and not callable(progress):
         raise SettingError(
             f"expected progress as a bool or a function, found {type(progress).__name__}",
@@ -27,7 +27,7 @@ def check_progress(progress: object) -> None:
 
 @contextmanager
 def reported(progress: Progress, title: str) -> Iterator[Report]:
-    """Yields what to report to: a bar on a terminal, a line every 5 seconds elsewhere, where progress is shown."""
+    """Yields a function to report to; it shows a bar on a terminal and a line every 5 seconds elsewhere."""
     check_progress(progress)
     if callable(progress):
         yield progress

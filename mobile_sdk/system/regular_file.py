@@ -1,4 +1,4 @@
-"""Regular files, told from everything else that may have a path, and read up to a size."""
+"""Tells regular files from everything else that may have a path, and reads them up to a size."""
 
 import errno
 import os
@@ -7,10 +7,10 @@ from pathlib import Path
 
 MIB, GIB = 2**20, 2**30
 MOST_JSON = 256 * MIB
-"""Of what this SDK writes as JSON; a report with all its pictures takes a few MiB."""
+"""This bounds every JSON file that this SDK writes; a report with all its pictures takes a few MiB."""
 
 MOST_WEIGHTS = 8 * GIB
-"""Of a net's weights and of a training's state; those of nets for phones take tens of MiB."""
+"""This bounds a net's weights and a training's state; those of nets for phones take tens of MiB."""
 
 _KINDS = {
     stat.S_IFDIR: "a folder",
@@ -22,7 +22,7 @@ _KINDS = {
 
 
 def other_kind(path: Path) -> str | None:
-    """Says what `path` is, behind links, where it is anything but a regular file; None where it is one, or nothing."""
+    """Returns a description of `path`, behind links, if it is not a regular file; None if it is one or is missing."""
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
@@ -31,9 +31,9 @@ def other_kind(path: Path) -> str | None:
 
 
 def check_regular(path: Path, *, at_most: int) -> None:
-    """Raises OSError, whose `strerror` says what was found, where `path` is no regular file of `at_most` bytes.
+    """Raises OSError unless `path` is a regular file of at most `at_most` bytes; `strerror` says what was found.
 
-    It looks before anything is opened: a FIFO would wait for a writer, and a device may never end.
+    It checks before it opens anything: a FIFO would wait for a writer, and a device may never end.
     """
     if kind := other_kind(path):
         raise OSError(errno.EINVAL, f"{kind} instead of a file", str(path))
@@ -43,11 +43,11 @@ def check_regular(path: Path, *, at_most: int) -> None:
 
 
 def read_regular(path: Path, *, at_most: int = MOST_JSON) -> bytes:
-    """Reads the regular file `path`; raises OSError like `check_regular`, and where there is none."""
+    """Reads the regular file `path`; raises OSError like `check_regular`, and if there is none."""
     check_regular(path, at_most=at_most)
     with path.open("rb") as file:
         data = file.read(at_most + 1)
-    if len(data) > at_most:  # files of /proc have no size until they are read
+    if len(data) > at_most:  # files in /proc report no size
         raise _too_large(path, "more", at_most)
     return data
 

@@ -1,13 +1,13 @@
-"""Zip files whose members lie in them as they are: reading all of them takes no more than the file has bytes."""
+"""Accepts zip files whose members are stored uncompressed: reading them takes no more than the file's size."""
 
 import zipfile
 from pathlib import Path
 
 
 def check_plain(path: Path, members: list[zipfile.ZipInfo]) -> None:
-    """Raises BadZipFile where a member is packed, locked or there twice, or where members lie over each other.
+    """Raises BadZipFile if a member is compressed, encrypted or duplicate, or if members overlap.
 
-    A small file can else unfold to a huge one: by packing, or by members that share their bytes.
+    Otherwise a small file could expand to a huge one: by compression, or by members that share their bytes.
     """
     for member in members:
         if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1:
@@ -19,7 +19,7 @@ def check_plain(path: Path, members: list[zipfile.ZipInfo]) -> None:
 
 
 def check_plain_if_zip(path: Path) -> None:
-    """Raises BadZipFile like `check_plain` where `path` is a zip file; any other file passes."""
+    """Raises BadZipFile like `check_plain` if `path` is a zip file; any other file passes."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as file:
             check_plain(path, file.infolist())

@@ -1,7 +1,7 @@
-"""Folders that one process has for itself while it works, and that the next one clears away where it was killed.
+"""Gives a process a folder of its own while it works; the next process deletes it if the first was killed.
 
-Such a folder is locked for as long as its process lives: the system lets go of the lock, however the process ends. So
-a folder without a lock is a dead process's, and nobody needs to know which process made it.
+Such a folder is locked while its process lives, and the system releases the lock however the process ends. A folder
+without a lock is therefore left over from a dead process; it does not matter which one made it.
 """
 
 import fcntl
@@ -13,12 +13,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PREFIX = ".mobile-sdk-"
-_DRAWN = "????????"  # what mkdtemp draws
+_DRAWN = "????????"  # mkdtemp's random letters
 
 
 @contextmanager
 def own_folder(parent: Path) -> Iterator[Path]:
-    """Yields an empty folder in `parent` and removes it afterwards; what killed processes left there goes first."""
+    """Yields an empty folder in `parent` and removes it afterwards; first removes those that killed processes left."""
     _clear(parent)
     folder, handle = _make(parent)
     try:
@@ -37,7 +37,7 @@ def scratch_folder() -> Iterator[Path]:
 
 @contextmanager
 def locked_folder(folder: Path) -> Iterator[None]:
-    """Holds the lock of `folder`; raises BlockingIOError where somebody else does."""
+    """Holds the lock of `folder`; raises BlockingIOError if another process holds it."""
     handle = _opened(folder)
     try:
         _lock(handle, wait=False)
@@ -48,7 +48,7 @@ def locked_folder(folder: Path) -> Iterator[None]:
 
 def _clear(parent: Path) -> None:
     for folder in parent.glob(PREFIX + _DRAWN):
-        with suppress(OSError):  # another user's, or another process's that is at work
+        with suppress(OSError):  # it belongs to another user, or to a running process
             handle = _opened(folder)
             try:
                 if _lock(handle, wait=False):
@@ -58,7 +58,7 @@ def _clear(parent: Path) -> None:
 
 
 def _make(parent: Path) -> tuple[Path, int]:
-    """Makes a folder and locks it; again, where another process cleared it away before it was locked."""
+    """Makes a folder and locks it; retries if another process removed it before it was locked."""
     while True:
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
         with suppress(FileNotFoundError):
@@ -74,7 +74,10 @@ def _opened(folder: Path) -> int:
 
 
 def _lock(handle: int, *, wait: bool) -> bool:
-    """Locks, and tells whether it could: some file systems know no locks. BlockingIOError: another process holds it."""
+    """Locks, and returns whether it could: some file systems have no locks.
+
+    Raises BlockingIOError if another process holds the lock and `wait` is false.
+    """
     try:
         fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

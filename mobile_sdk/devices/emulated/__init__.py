@@ -1,4 +1,4 @@
-"""A Cortex-A76, emulated by qemu: the Arm kernels of a runtime compute there as on a phone. Its times mean nothing."""
+"""Emulates a Cortex-A76 with qemu. A runtime's Arm kernels compute there as on a phone, but times mean nothing."""
 
 import os
 import subprocess
@@ -21,33 +21,36 @@ from mobile_sdk.system.child_process import tied
 from mobile_sdk.system.temporary_folder import scratch_folder
 
 ARCHITECTURE = "aarch64"
-_START_S = 120.0  # what the runtime may take to start under emulation, on a busy machine
+_START_S = 120.0  # the longest start of a runtime under emulation, on a busy machine
 _PICTURE_S = 30.0
 
 
 class CortexA76:
-    """The big core of the Snapdragon 855 (Pixel 4), for exactness: `.tflite` and `.pte` on XNNPACK's Arm kernels.
+    """Emulates the big core of the Snapdragon 855 (Pixel 4), to check exactness of `.tflite` and `.pte` on Arm kernels.
 
-    A runtime is of the very version that is installed on this host, run by the same program that runs on phones.
+    The runtime has the very version that is installed on this host, and the same program runs it as on phones.
     """
 
     name = "emulated:cortex-a76"
     measures_time = False
 
     def unavailable(self) -> str | None:
-        """Why it cannot run here now, or None."""
+        """Returns why it cannot run here now, or None."""
         if find_machine() is None or find_runners(ARCHITECTURE) is None:
             return why_not_here() or f"it has not been fetched yet ({HOW_TO_GET} does, about 150 MB)"
         return None
 
     def make_ready(self, say: Say) -> None:
-        """Fetches qemu, an arm64 C library and both runtimes for arm64 into the cache, where they are not there yet."""
+        """Fetches qemu, an arm64 C library and both runtimes for arm64 into the cache, if they are not there yet."""
         make_machine(say)
         make_runners(ARCHITECTURE, say)
 
     @contextmanager
     def loaded(self, runtime: Runtime, model: Path, interface: Interface, *, threads: int = 1) -> Iterator[Run]:
-        """The model beside the runtime's runner, which loads it anew for each call; makes the device ready first."""
+        """Loads the model with the runtime's runner, which loads it anew for each call.
+
+        Makes the device ready first.
+        """
         machine, runners = make_machine(_say), make_runners(ARCHITECTURE, _say)
         with scratch_folder() as folder:
             program = str(runners.program(runtime.name))
@@ -63,7 +66,7 @@ class CortexA76:
 
 
 def _call(command: list[str], model: str, *, count: int) -> None:
-    # An environment of its own: LD_PRELOAD and its like belong to the host.
+    # The environment is its own: LD_PRELOAD and its like belong to the host.
     environment = {"PATH": os.defpath}
     timeout_s = _START_S + _PICTURE_S * count
     try:

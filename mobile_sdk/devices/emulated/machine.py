@@ -1,4 +1,4 @@
-"""The emulated machine's folder in the cache: qemu, and an arm64 Debian that holds a C and a C++ library."""
+"""Makes the emulated machine's folder in the cache, with qemu and an arm64 Debian that has a C and a C++ library."""
 
 import hashlib
 import shutil
@@ -10,7 +10,7 @@ from mobile_sdk.errors import MachineError
 from mobile_sdk.system.cache import Say, cache_folder, made_once
 
 HOW_TO_GET = "python -m mobile_sdk.devices.emulated"
-SUITE = "bookworm"  # qemu 7.2, which was measured
+SUITE = "bookworm"  # has qemu 7.2, on which exactness was measured
 _SYSTEM = ("libstdc++6:arm64", "libgcc-s1:arm64")
 _QEMU = "qemu-user-static"
 
@@ -28,13 +28,13 @@ CPU revision\t: 1
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """A folder that holds everything."""
+    """This folder holds the whole emulated machine."""
 
     folder: Path
 
     @property
     def emulator(self) -> list[str]:
-        """The command that runs an arm64 program, which follows it.
+        """Returns the command that runs the arm64 program appended to it.
 
         The processor must be named: under qemu 7.2's default one XNNPACK's newest int8 kernels compute wrong results,
         168 steps off.
@@ -43,18 +43,21 @@ class Machine:
 
 
 def find_machine() -> Machine | None:
-    """The machine, where it has been made."""
+    """Returns the machine if it has been made, else None."""
     folder = _folder()
     return Machine(folder=folder) if folder.is_dir() else None
 
 
 def why_not_here() -> str | None:
-    """Why the machine cannot be made here, or None."""
+    """Returns why the machine cannot be made here, or None."""
     return debian.unavailable()
 
 
 def make_machine(say: Say) -> Machine:
-    """The machine, made first where it is missing (about 70 MB are fetched, most of it qemu). Raises MachineError."""
+    """Returns the machine, and makes it first if it is missing. Raises MachineError.
+
+    About 70 MB are fetched, most of it qemu.
+    """
     if reason := why_not_here():
         raise MachineError(
             f"expected to make an emulated Cortex-A76, found that {reason}",

@@ -1,1 +1,1 @@
-"""The runner: C++ sources come in, and a folder that runs a model on another processor goes out."""
+"""This room builds C++ sources into a folder that runs a model on another processor."""

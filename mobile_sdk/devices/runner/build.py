@@ -1,7 +1,7 @@
-"""The runner: a C++ program that runs a model on the device that it is pushed to, built here for its processor.
+"""Builds the runner, a C++ program that runs a model on a device, here for the device's processor.
 
-Its sources and CMake project are in `runner/`. The libraries are those of the runtimes' Python wheels, in the very
-versions that are installed on this host, so that a device computes with what the host was verified with.
+Its sources and CMake project are in `runner/`. The libraries come from the runtimes' Python wheels, in the very
+versions that are installed on this host, so that a device computes with the same code the host was verified with.
 """
 
 import hashlib
@@ -37,12 +37,15 @@ _COMPILER_HINT = "apt-get install g++, or report this as a bug with the versions
 
 @dataclass(frozen=True, kw_only=True)
 class Runners:
-    """A folder with a runner for each runtime, and the libraries that they need, all side by side."""
+    """This folder holds a runner for each runtime and the libraries that they need, side by side."""
 
     folder: Path
 
     def program(self, runtime: str) -> Path:
-        """The runner of a runtime; `runner/main.cpp` says what it takes. SettingError where there is none."""
+        """Returns the runner of a runtime. Raises SettingError if there is none.
+
+        Its `main.cpp` describes the arguments.
+        """
         if runtime not in _LIBRARIES:
             raise SettingError(
                 f"expected a bundle for {' or '.join(_LIBRARIES)} on a device, found {runtime}",
@@ -51,14 +54,14 @@ class Runners:
         return self.folder / f"runner-{runtime}"
 
     def files(self, runtime: str) -> list[Path]:
-        """What has to be on the device, all in one folder: the runner and every library that is not another one's."""
+        """Returns the files to put on the device, in one folder: the runner and all libraries but other runners' own."""
         program = self.program(runtime)
         others = {name for other, names in _LIBRARIES.items() if other != runtime for name in names}
         return [program, *sorted(path for path in self.folder.glob("*.so") if path.name not in others)]
 
 
 def find_runners(architecture: str) -> Runners | None:
-    """The runners for Linux on `architecture` ("aarch64"), where they have been built."""
+    """Returns the runners for Linux on `architecture` ("aarch64") if they have been built, else None."""
     if missing_packages([_EXECUTORCH, _LITERT]):
         return None
     folder = _folder(architecture)
@@ -66,9 +69,9 @@ def find_runners(architecture: str) -> Runners | None:
 
 
 def make_runners(architecture: str, say: Say) -> Runners:
-    """The runners for Linux, built first where they are missing (for another processor 80 MB are fetched).
+    """Returns the runners for Linux; builds them first if they are missing (for another processor 80 MB are fetched).
 
-    Raises MachineError where a package or a compiler is missing, SettingError for an architecture that has no wheels.
+    Raises MachineError if a package or a compiler is missing, SettingError for an architecture that has no wheels.
     """
     if architecture not in ARCHITECTURES:
         raise SettingError(
@@ -80,7 +83,10 @@ def make_runners(architecture: str, say: Say) -> Runners:
 
 
 def android_runners() -> Runners:
-    """The runners for Android, which only an NDK builds. MachineError where the user has not said where they are."""
+    """Returns the runners for Android, which only an NDK builds.
+
+    Raises MachineError unless the user says where they are.
+    """
     folder = os.environ.get(ANDROID_FOLDER)
     if not folder or not Path(folder).is_dir():
         raise MachineError(
@@ -91,7 +97,7 @@ def android_runners() -> Runners:
 
 
 def _folder(architecture: str) -> Path:
-    """One folder for each state of the sources and set of versions."""
+    """Returns the folder for one state of the sources and one set of versions."""
     digest = hashlib.sha256(" ".join([SUITE, *requirements([_EXECUTORCH, _LITERT])]).encode())
     for source in sorted(path for path in SOURCES.iterdir() if path.is_file()):
         digest.update(source.read_bytes())
@@ -117,13 +123,13 @@ def _make(folder: Path, architecture: str, say: Say) -> None:
 
 
 def _installed(package: str) -> Path:
-    """The package's folder; it is not imported."""
+    """Returns the installed package's folder, without importing it."""
     name = package.replace("-", "_")
     return Path(str(metadata.distribution(package).locate_file(name)))
 
 
 def _fetched(package: str, folder: Path, architecture: str) -> Path:
-    """The same for another architecture: libraries and headers alone."""
+    """Returns the package's folder for another architecture, with libraries and headers only."""
     folder.mkdir(exist_ok=True)
     wheel, name = fetch_wheel(package, folder, architecture), package.replace("-", "_")
     wanted = (f"{name}/include/", f"{name}/lib/", f"{name}/libLiteRt.so")
@@ -133,7 +139,7 @@ def _fetched(package: str, folder: Path, architecture: str) -> Path:
 
 
 def _fetched_compiler(folder: Path, architecture: str) -> Path:
-    """A command that compiles for `architecture`, with Debian's compiler below `folder`: nothing is installed."""
+    """Returns a compiler command for `architecture`, made of Debian's compiler below `folder`; nothing is installed."""
     folder.mkdir()
     host = debian.host_architecture()
     package = f"g++-{architecture.replace('_', '-')}-linux-gnu:{host}"
@@ -169,7 +175,7 @@ def _build(folder: Path, build: Path, architecture: str, compiler: str, executor
 
 
 def _cmake() -> str:
-    """CMake of this Python's environment, or of the machine."""
+    """Finds CMake in this Python's environment, or on the machine."""
     own = shutil.which("cmake", path=str(Path(sys.executable).parent))
     if found := own or shutil.which("cmake"):
         return found

@@ -1,4 +1,4 @@
-"""Debian packages of any suite and architecture, unpacked into a folder: nothing is installed, no right is needed.
+"""Unpacks Debian packages of any suite and architecture into a folder; it installs nothing and needs no rights.
 
 The mirror and the keyring are the machine's own, and apt checks every signature.
 """
@@ -18,19 +18,22 @@ _HINT = "use a Debian machine whose apt-get reaches a mirror, and look at what a
 
 
 def unavailable() -> str | None:
-    """Why packages cannot be had here, or None."""
+    """Returns why packages cannot be fetched here, or None."""
     if not _KEYRING.is_file():
         return "this is no Debian machine with apt (its archive keyring is missing)"
     return None
 
 
 def host_architecture() -> str:
-    """Debian's name of this machine's architecture, such as amd64."""
+    """Returns Debian's name of this machine's architecture, such as amd64."""
     return run_command(["dpkg", "--print-architecture"], hint=_HINT).strip()
 
 
 def fetch_packages(packages: Sequence[str], *, suite: str, architectures: Sequence[str]) -> list[Path]:
-    """The .deb files of `packages` (each `name:architecture`) and of all that they need; fetched files are kept."""
+    """Fetches the .deb files of `packages` (each `name:architecture`) and of all their dependencies.
+
+    Keeps fetched files.
+    """
     if reason := unavailable():
         raise MachineError(f"expected Debian packages, found that {reason}", hint=_HINT)
     state = cache_folder() / f"apt-{suite}-{'-'.join(architectures)}"
@@ -40,7 +43,7 @@ def fetch_packages(packages: Sequence[str], *, suite: str, architectures: Sequen
     (state / "sources.list").write_text(f"deb [signed-by={_KEYRING}] {_mirror()} {suite} main\n", encoding="utf-8")
     apt = ["apt-get", "-qq", *_options(state, architectures)]
     nothing_fetched = ["-o", f"Dir::Cache::archives={state / 'none'}"]
-    with locked(state.with_name(f"{state.name}.lock")):  # apt refuses where another is at work, and does not wait
+    with locked(state.with_name(f"{state.name}.lock")):  # apt refuses to run beside another apt; it does not wait
         run_command([*apt, "update"], hint=_HINT)
         wanted = run_command([*apt, *nothing_fetched, "--print-uris", "install", *packages], hint=_HINT)
         run_command([*apt, "--yes", "--download-only", "install", *packages], hint=_HINT)
@@ -61,7 +64,7 @@ def unpack(package: Path, folder: Path, *members: str, leave_out: Sequence[str] 
 
 
 def _mirror() -> str:
-    """The mirror of Debian's main archive in apt's sources; read there, as apt itself lists none before its update."""
+    """Returns the mirror of Debian's main archive from apt's sources, since apt itself lists none before its update."""
     files = [_APT / "sources.list", *sorted((_APT / "sources.list.d").glob("*"))]
     for file in files:
         if file.suffix in {".list", ".sources"} and file.is_file():
@@ -73,7 +76,7 @@ def _mirror() -> str:
 
 
 def _options(state: Path, architectures: Sequence[str]) -> list[str]:
-    """Settings that make apt work below `state` alone."""
+    """Returns the settings that make apt work only below `state`."""
     settings = {
         "Dir::Etc::sourcelist": state / "sources.list",
         "Dir::Etc::sourceparts": "/dev/null",

@@ -1,4 +1,4 @@
-"""The folder that a runner is given: a model, golden pictures where it is to be timed, and the digest of every file."""
+"""Fills the folder for a runner: a model, golden pictures if it is to be timed, and the digest of every file."""
 
 import hashlib
 import json
@@ -31,7 +31,10 @@ def stage(folder: Path, files: Iterable[Path], golden: Path | None = None) -> No
 
 
 def written_inputs(interface: Interface, pictures: Pictures) -> bytes:
-    """The input tensors of `pictures`, one after the other, as an app writes them. DataError for another size."""
+    """Returns the input tensors of `pictures`, one after the other, as an app writes them.
+
+    Raises DataError for another size.
+    """
     _, *size = interface.input.shape
     if interface.input.layout != "NHWC" or pictures.dtype != np.uint8 or pictures.shape[1:] != tuple(size):
         raise DataError(
@@ -44,9 +47,9 @@ def written_inputs(interface: Interface, pictures: Pictures) -> bytes:
 
 
 def read_scores(data: bytes, interface: Interface, count: int, device: str) -> NDArray[np.generic]:
-    """Scores (count, classes) in the model's own dtype; a model of other outputs gives all of them in a row.
+    """Returns scores (count, classes) in the model's own dtype; outputs of several tensors follow each other in a row.
 
-    MachineError where some are missing.
+    Raises MachineError if some are missing.
     """
     classes = interface.output.shape[-1]
     scores: NDArray[np.generic] = np.frombuffer(data, np.dtype(interface.output.dtype).newbyteorder("<"))
@@ -59,7 +62,7 @@ def read_scores(data: bytes, interface: Interface, count: int, device: str) -> N
 
 
 def error_in(said: str, title: str) -> SdkError | None:
-    """The error that a runner told in its last line, None where it told none; `title` names what ran where."""
+    """Returns the error in a runner's last line, None if there is none; `title` names the model and the device."""
     try:
         message = json.loads(said.strip().splitlines()[-1])
     except (IndexError, ValueError):

@@ -1,4 +1,4 @@
-"""Wheels for Linux on any processor, of the very versions that run on this host."""
+"""Fetches wheels for Linux on any processor, in the very versions that run on this host."""
 
 import sys
 from collections.abc import Sequence
@@ -12,17 +12,17 @@ _HINT = "look whether pip reaches a package index here"
 
 
 def missing_packages(names: Sequence[str]) -> list[str]:
-    """Those of `names` that are not installed here, so that their version is unknown."""
+    """Returns those of `names` that are not installed here, so that their version is unknown."""
     return [name for name in names if not _is_installed(name)]
 
 
 def requirements(names: Sequence[str]) -> list[str]:
-    """`name==version` as installed here."""
+    """Returns `name==version` as installed here."""
     return [f"{name}=={metadata.version(name)}" for name in names]
 
 
 def fetch_wheel(name: str, folder: Path, architecture: str) -> Path:
-    """The wheel file of one package for Python 3.11 on `architecture`, fetched into `folder`."""
+    """Fetches the wheel file of one package for Python 3.11 on `architecture` into `folder`, and returns its path."""
     platforms = [word for platform in _PLATFORMS for word in ("--platform", f"{platform}_{architecture}")]
     choice = ["--no-deps", "--only-binary=:all:", "--python-version", "3.11", "--implementation", "cp", *platforms]
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--dest", str(folder)]
