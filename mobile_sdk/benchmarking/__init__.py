@@ -1,1 +1,1 @@
-"""Benchmarking: bundles and a device come in, and measured latencies go out."""
+"""This room takes bundles and a device, and returns measured latencies."""

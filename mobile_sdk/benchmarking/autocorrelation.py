@@ -1,10 +1,11 @@
-"""How far a median of rounds may be off where a round resembles the one before: what a series is worth in the long run.
+"""Finds the long-run interval of a median of rounds if each round resembles the one before.
 
 A machine's speed has a memory that outlasts a round. The variance of a mean over rounds is then larger than that of
-independent ones, by a factor that is estimated from the rounds alone: they are put together in batches of 1, 2, 4 …,
-and each such series is taken for one that remembers the batch before (AR(1)). The largest factor counts, and the memory
-is taken for longer than it looks, by as much as few batches may hide. Where that leaves fewer than four independent
-rounds, the interval is the range that was seen, and more. docs/results.md shows how often it holds the true median.
+independent rounds, by a factor that is estimated from the rounds alone. The rounds are put together in batches of 1, 2,
+4 …, and each such series is modelled as one that remembers the batch before (AR(1)). The largest factor counts. The
+memory is assumed to be longer than it looks, by as much as few batches may hide. If that leaves fewer than four
+independent rounds, the interval is the range that was seen, widened. docs/results.md shows how often it holds the true
+median.
 """
 
 from collections.abc import Sequence
@@ -30,17 +31,17 @@ _LAGS = 5
 _EVIDENT = 0.6  # standard errors of the correlations' sum, beyond which rounds are taken to remember
 _MANY_ROUNDS = 20  # fewer do not show that they forget
 _PARTS = 4
-_EXCESS = 1.3  # variance between rounds over what a round's parts let expect: more is more than chance
-_LONGER_MEMORY = (1.2, 8.0)  # plus so many over the rounds: standard errors that the memory is longer than it looks
+_EXCESS = 1.3  # variance between rounds over the variance expected from a round's parts; more is not chance
+_LONGER_MEMORY = (1.2, 8.0)  # the memory is longer than it looks by 1.2 + 8 / rounds standard errors
 _QUIET_MEMORY = (0.0, 7.0)
-_UNSEEN_ROUNDS = 8.0  # the range of n rounds is widened by so many n-th on both sides
-_UNSEEN_SPEED, _UNSEEN_FADES = 0.045, 1.3  # of 10 rounds, and the power of the rounds by which it falls
+_UNSEEN_ROUNDS = 8.0  # the range of n rounds is widened by this number / n on both sides
+_UNSEEN_SPEED, _UNSEEN_FADES = 0.045, 1.3  # for 10 rounds, and the power of the number of rounds with which it falls
 _TAME_SIGMAS = 3.0
 _MAD_TO_SIGMA = 1 / NormalDist().inv_cdf(0.75)
 
 
 class Band(NamedTuple):
-    """Where a median lies, and how many independent rounds it rests on."""
+    """Holds the range of a median, and the number of independent rounds that it rests on."""
 
     low: float
     high: float
@@ -48,9 +49,9 @@ class Band(NamedTuple):
 
 
 def long_run_band(rounds_ms: Rounds, coverage: float) -> Band:
-    """The interval of the long-run median of one bundle's runs: not narrower than what so few rounds can say.
+    """Returns the interval of the long-run median of one bundle's runs; few rounds give a wide one.
 
-    A machine may have another speed that it did not take up while it was measured: 4.5 % to both sides are left for it
+    A machine may have another speed that did not occur while it was measured: the interval allows 4.5 % to both sides
     after 10 rounds, 0.7 % after 40.
     """
     band = median_band(rounds_ms, coverage)
@@ -60,7 +61,7 @@ def long_run_band(rounds_ms: Rounds, coverage: float) -> Band:
 
 
 def median_band(rounds_ms: Rounds, coverage: float) -> Band:
-    """The interval that holds the median of all runs with `coverage`, in the unit of the values."""
+    """Returns the interval that holds the median of all runs with `coverage`, in the unit of the values."""
     samples = np.sort(np.concatenate([np.asarray(round_ms, dtype=np.float64) for round_ms in rounds_ms]))
     medians = round_medians(rounds_ms)
     if medians.size < FEWEST_ROUNDS:
@@ -78,14 +79,14 @@ def median_band(rounds_ms: Rounds, coverage: float) -> Band:
 
 
 def round_medians(rounds_ms: Rounds) -> NDArray[np.float64]:
-    """The median of each round."""
+    """Returns the median of each round."""
     if len({len(round_ms) for round_ms in rounds_ms}) == 1:
         return np.asarray(np.median(np.asarray(rounds_ms, dtype=np.float64), axis=1))
     return np.array([float(np.median(round_ms)) for round_ms in rounds_ms], dtype=np.float64)
 
 
 def _range_seen(samples: NDArray[np.float64], medians: NDArray[np.float64], independent: float) -> tuple[float, float]:
-    """The range of the rounds' medians, but for the one at either end, widened by what so few may not have shown."""
+    """Returns the range of the rounds' medians without the two at the ends, widened, as few rounds may hide some."""
     if medians.size < 2:
         return float(samples[0]), float(samples[-1])
     inner = np.sort(np.log(medians))[1:-1] if medians.size > 3 else np.log(medians)
@@ -96,24 +97,24 @@ def _range_seen(samples: NDArray[np.float64], medians: NDArray[np.float64], inde
 
 
 def tame(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The values, with those that lie far out drawn in to three robust standard deviations."""
+    """Returns the values, with outliers drawn in to three robust standard deviations."""
     center = np.median(values)
     far = _TAME_SIGMAS * _MAD_TO_SIGMA * np.median(np.abs(values - center))
     return np.clip(values, center - far, center + far)
 
 
 def _shares_below(rounds_ms: Rounds, median: float) -> NDArray[np.float64]:
-    """The share of a round's runs that take at most the median, less that of all runs; large rounds weigh more."""
+    """Returns each round's share of runs at or below the median, less that of all runs; large rounds weigh more."""
     sizes = np.array([len(round_ms) for round_ms in rounds_ms])
     below = np.array([np.count_nonzero(np.asarray(round_ms) <= median) for round_ms in rounds_ms])
     return np.asarray((below - sizes * (below.sum() / sizes.sum())) / sizes.mean())
 
 
 def _margin(rounds_ms: Rounds, medians: NDArray[np.float64], shares: NDArray[np.float64]) -> float:
-    """How much longer than it looks the memory is taken to be, in standard errors of a correlation.
+    """Returns by how many standard errors of a correlation the memory is assumed longer than it looks.
 
-    Rounds that differ no more than the parts of one round let expect are moved by nothing that outlasts a run. Where
-    they differ by more, or their correlations are not chance, something lasts, and how long is hard to see.
+    If rounds differ no more than the parts of one round let expect, nothing that outlasts a run moves them. If they
+    differ by more, or their correlations are not chance, something lasts, and its length is hard to see.
     """
     excess = _excess(rounds_ms, medians)
     if medians.size < _MANY_ROUNDS:
@@ -125,7 +126,7 @@ def _margin(rounds_ms: Rounds, medians: NDArray[np.float64], shares: NDArray[np.
 
 
 def _excess(rounds_ms: Rounds, medians: NDArray[np.float64]) -> float | None:
-    """The variance of rounds' medians over that which independent runs give them; None for rounds of few runs."""
+    """Returns the variance of rounds' medians over that of independent runs; None for rounds of few runs."""
     shortest = min(len(round_ms) for round_ms in rounds_ms)
     if shortest < 2 * _PARTS:
         return None
@@ -136,7 +137,7 @@ def _excess(rounds_ms: Rounds, medians: NDArray[np.float64]) -> float | None:
 
 
 def _evidence(values: NDArray[np.float64]) -> float:
-    """The sum of the first correlations, nearer ones weighing more, in its standard errors for independent values."""
+    """Returns the sum of the first correlations, near ones weighing more, in its standard errors for independence."""
     apart = values - values.mean()
     squares, count = max(float(apart @ apart), 1e-300), values.size
     weights = 1 - np.arange(1, _LAGS) / _LAGS
@@ -145,7 +146,7 @@ def _evidence(values: NDArray[np.float64]) -> float:
 
 
 def _inflation(values: NDArray[np.float64], margin: float) -> float:
-    """How many times the variance of the values' mean is that of as many independent values, at least 1."""
+    """Returns the variance of the values' mean over that of as many independent values, at least 1."""
     independent, largest, batch = float(values.var(ddof=1)), 1.0, 1
     while independent > 0 and values.size // batch >= FEWEST_ROUNDS:
         count = values.size // batch
@@ -161,6 +162,6 @@ def _inflation(values: NDArray[np.float64], margin: float) -> float:
 
 
 def _student(coverage: float, freedom: int) -> float:
-    """Student's t for a two-sided coverage (Abramowitz and Stegun 26.7.5; from 9 degrees of freedom within 0.1 %)."""
+    """Returns Student's t for a two-sided coverage (Abramowitz and Stegun 26.7.5; from 9 degrees within 0.1 %)."""
     z = NormalDist().inv_cdf(0.5 + coverage / 2)
     return z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)

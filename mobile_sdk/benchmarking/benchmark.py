@@ -1,8 +1,8 @@
-"""How long one picture takes: interleaved rounds over all bundles, every sample kept.
+"""Measures the latency of one picture, in interleaved rounds over all bundles, and keeps every sample.
 
 A machine's speed changes for minutes at a time, so bundles are compared only within a round: every round asks every
-bundle for one turn of runs, in an order that rotates (ABC, BCA, CAB). Each bundle lives in a process of its own
-(`benchmark_worker`) and works only in its turn.
+bundle for one turn of runs, in an order that rotates (ABC, BCA, CAB). Each bundle has a process of its own
+(`benchmarking.worker`), which works only in its turn.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,14 +31,14 @@ _QUICK_RUNS, _QUICK_SECONDS = 12, 0.0
 
 @runtime_checkable
 class BundleLike(Protocol):
-    """What is asked of a bundle here: where it lies, and what its manifest says."""
+    """A benchmark reads a bundle's folder and its manifest."""
 
     path: Path
     manifest: Manifest
 
 
 class BenchmarkStoppedError(MachineError):
-    """A worker or its device was lost; `numbers` is what had been measured until then."""
+    """It says that a worker or its device was lost; `numbers` holds the measurements until then."""
 
     def __init__(self, cause: MachineError, numbers: Numbers) -> None:
         super().__init__(cause.message, hint=cause.hint)
@@ -61,8 +61,8 @@ def benchmark(
 
     After `enough_seconds` of runs fewer runs are enough. `quick` measures just enough to show a figure, and gives no
     verdict. A bundle that the device cannot run is in the result with its reason. Raises SettingError for a device
-    whose times mean nothing, BundleError for a damaged bundle, MachineError where a device is not there or stays hot,
-    and BenchmarkStoppedError naming bundle and runtime where a worker dies or hangs.
+    whose times mean nothing, BundleError for a damaged bundle, MachineError if a device is missing or stays hot, and
+    BenchmarkStoppedError, which names bundle and runtime, if a worker dies or hangs.
 
     Example: `numbers = sdk.benchmark(bundles, max_ms=5)`
     """
@@ -98,7 +98,7 @@ def _check(bundles: Sequence[Bundle]) -> None:
 
 @dataclass(kw_only=True)
 class _Benchmark:
-    """One benchmark while it runs: what it has measured can be told at any moment."""
+    """Runs one benchmark; its measurements so far can be read at any moment."""
 
     bundles: Sequence[Bundle]
     place: Place
@@ -107,7 +107,10 @@ class _Benchmark:
     series: dict[Path, Series] = field(default_factory=dict)
 
     def run(self) -> Numbers:
-        """Measures everything; BenchmarkStoppedError with what was measured where the device or a worker is lost."""
+        """Measures everything.
+
+        Raises BenchmarkStoppedError with the measurements so far if the device or a worker is lost.
+        """
         place, load_before, state_before = self.place, load_average(), self.place.state()
         if place.heats_up and not self.plan.quick:
             wait_until_cool(place.state, lambda text: self.report(0.0, text))
@@ -179,7 +182,7 @@ def _measurement(bundle: Bundle, series: Series | None, place: Place) -> Measure
 
 
 def _comparisons(bundles: Sequence[Bundle], series: Mapping[Path, Series]) -> tuple[Comparison, ...]:
-    """Every measured bundle beside its float32 twin of the same runtime; two without a twin beside each other."""
+    """Compares every measured bundle with its float32 twin of the same runtime, or two bundles without twins."""
     measured = [bundle for bundle in bundles if bundle.path in series and series[bundle.path].rounds_ms]
     twins = {
         (each.manifest.name, each.manifest.runtime): each for each in measured if each.manifest.precision == "float32"
@@ -195,7 +198,7 @@ def _comparisons(bundles: Sequence[Bundle], series: Mapping[Path, Series]) -> tu
 
 
 def _comparison(first: Bundle, second: Bundle, series: Mapping[Path, Series]) -> Comparison:
-    """Over the rounds that both have finished."""
+    """Compares over the rounds that both have finished."""
     one, other = series[first.path].rounds_ms, series[second.path].rounds_ms
     rounds = min(len(one), len(other))
     return Comparison(

@@ -1,4 +1,4 @@
-"""The processor's big cores: times of a process that wanders to a small one are times of neither."""
+"""Finds the big cores. A benchmark must stay on them: a run that migrates between core types measures neither."""
 
 import os
 import sys
@@ -8,10 +8,10 @@ _PROCESSORS = Path("/sys/devices/system/cpu")
 
 
 def use_big_cores(threads: int) -> list[int]:
-    """Keeps this process on the cores of the highest clock (of the highest capacity, where no clock is told).
+    """Keeps this process on the cores of the highest clock (of the highest capacity, if no clock is reported).
 
-    On all that it may use where they are alike or fewer than `threads`. Returns the cores; none where this is no Linux.
-    The runner for devices does the same (devices/runner/sources/machine.cpp).
+    It keeps the process on all usable cores if they are alike or fewer than `threads`. Returns the cores; none outside
+    Linux. The runner for devices does the same (devices/runner/sources/machine.cpp).
     """
     if sys.platform != "linux":
         return []

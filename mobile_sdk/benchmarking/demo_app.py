@@ -1,7 +1,7 @@
-"""A benchmark that the demo app runs on a phone: an intent starts it, and its file is pulled back over adb.
+"""Benchmarks in the demo app on a phone: an intent starts it, and its result file is pulled back over adb.
 
-The app measures as the SDK's workers do and writes the same JSON; what it has over a runner is that the runtime is the
-one that is shipped. It can keep itself on no cores, and tells no peak of memory.
+The app measures as the SDK's workers do and writes the same JSON, but with the runtime that is shipped. An app cannot
+pin itself to cores and does not report its peak memory.
 """
 
 import time
@@ -23,14 +23,14 @@ from mobile_sdk.system.temporary_folder import scratch_folder
 APP = "app"
 PACKAGE = "mobilesdk.demo"
 _ACTIVITY = f"{PACKAGE}/.screen.BenchmarkActivity"
-_FOLDER = f"/sdcard/Android/data/{PACKAGE}/files"  # the app's own, and the only one that adb may write and it may read
+_FOLDER = f"/sdcard/Android/data/{PACKAGE}/files"  # the app's own, the only one that adb may write and the app may read
 _RUNTIMES = ("executorch", "tflite")
-_START_S = 60.0  # until the app is there, on a slow phone
+_START_S = 60.0  # for the app's start on a slow phone
 _LOOK_EVERY_S = 1.0
 
 
 def is_app(device: str) -> bool:
-    """Whether `--device` names the demo app: "app", or "app:SERIAL" where several phones are attached."""
+    """Tells whether `--device` names the demo app: "app", or "app:SERIAL" if several phones are attached."""
     return device.partition(":")[0] == APP
 
 
@@ -47,8 +47,8 @@ def benchmark_in_app(
 ) -> Numbers:
     """Measures the bundles one after the other; they are not interleaved, and so not compared.
 
-    Raises SettingError where several phones are attached and none is named, MachineError where the phone or the app is
-    not there or does not answer within `timeout_s` a bundle, and the app's own BundleError.
+    Raises SettingError if several phones are attached and none is named, MachineError if the phone or the app is
+    missing or does not answer within `timeout_s` a bundle, and the app's own BundleError.
     """
     phone = _open(device)
     results = []
@@ -99,28 +99,28 @@ def _not_run(bundle: Bundle) -> Measurement:
 
 @dataclass(frozen=True, kw_only=True)
 class _Phone:
-    """A phone with the app on it."""
+    """Runs the app on one phone."""
 
     adb: Adb
 
     @property
     def name(self) -> str:
-        """As `--device` takes it."""
+        """Returns the name as `--device` takes it."""
         return f"{APP}:{self.adb.serial}"
 
     def answer(self, script: str) -> str:
-        """What a script prints on the phone. MachineError where it fails."""
+        """Returns the output of a script on the phone; raises MachineError if it fails."""
         return call_or_fail(self.adb.command(script), self.name)
 
     def measure(self, bundle: Bundle, threads: int, min_runs: int, quick: bool, timeout_s: float) -> Numbers:
-        """One bundle's numbers; nothing of it stays on the phone."""
+        """Returns one bundle's numbers; nothing of the bundle stays on the phone."""
         with self._pushed(bundle) as (folder, out):
             extras = (
                 f"--es bundle {folder}/{bundle.path.name} --es out {out} --ei threads {threads} --ei runs {min_runs}"
             )
             quickly = " --ez quick true" if quick else ""
             said = self.answer(f"am start -W -n {_ACTIVITY} -a {PACKAGE}.BENCHMARK {extras}{quickly}")
-            if "Error" in said:  # am itself ends with 0
+            if "Error" in said:  # am itself exits with 0
                 last = said.strip().splitlines()[-1]
                 raise MachineError(
                     f"expected {self.name} to start the app, found: {last}", hint="install the app's newest build"
@@ -130,7 +130,7 @@ class _Phone:
 
     @contextmanager
     def _pushed(self, bundle: Bundle) -> Iterator[tuple[str, str]]:
-        """The bundle in a new folder on the phone, and the name of the file to write, for as long as the block runs."""
+        """Yields the bundle's new folder on the phone and the name of the file to write, while the block runs."""
         name = f"mobile-sdk-{uuid.uuid4().hex}"
         folder, out = f"{_FOLDER}/{name}", f"{name}.json"
         try:

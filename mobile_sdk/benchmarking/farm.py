@@ -1,4 +1,4 @@
-"""The same bundles measured on several devices at once: each device on its own, since times are compared only there."""
+"""Measures the same bundles on several devices at once; times are compared only within a device."""
 
 import threading
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ APP_TIMEOUT_S = 600.0  # 1,024 runs of a net that takes half a second
 
 
 def device_names(device: str) -> list[str]:
-    """The devices that `--device` stands for, one each: those of a farm, or `device` itself."""
+    """Returns the names of the devices that `--device` selects: those of a farm, or `device` itself."""
     if device == "adb" and isinstance(farm := open_device(device), Farm):
         return [member.name for member in farm.members]
     return [device]
@@ -26,7 +26,7 @@ def device_names(device: str) -> list[str]:
 def benchmark_each(
     bundles: Sequence[Bundle], devices: Sequence[str], *, progress: Report, **settings: Any
 ) -> list[Numbers | BenchmarkStoppedError]:
-    """What `benchmark` gives on each device, or the error that stopped it there; other errors are raised.
+    """Returns the result of `benchmark` on each device, or the error that stopped it there; raises other errors.
 
     Progress is the first device's.
     """
@@ -46,7 +46,7 @@ def benchmark_each(
     with ThreadPoolExecutor(len(devices)) as pool:
         try:
             return list(pool.map(measure, range(len(devices))))
-        except BaseException:  # Ctrl-C among them: the other devices' threads are not to go on
+        except BaseException:  # Ctrl-C too must stop the other devices' threads
             given_up.set()
             raise
 

@@ -1,4 +1,4 @@
-"""`bench.json`: every time that was measured, where, and what it says about a budget."""
+"""Defines `bench.json`: every measured time, the place of the measurement, and the verdict on a budget."""
 
 from typing import Annotated, Literal, Self
 
@@ -14,7 +14,7 @@ from mobile_sdk.verification.verdict import Outcome
 
 
 class Plan(Part):
-    """How it was measured."""
+    """Holds the settings of a measurement."""
 
     threads: Annotated[int, Field(ge=1, le=256)] = 1
     min_runs: Annotated[int, Field(ge=1)] = 50
@@ -25,7 +25,7 @@ class Plan(Part):
 
 
 class Samples(Document):
-    """Every time that was taken, in that order; loading, first run and warm-up are those of the first process."""
+    """Holds every time in the order of measurement; loading, first run and warm-up are those of the first process."""
 
     load_ms: (
         float  # opening the model file, with the runtime's packages already imported and the file in the page cache
@@ -36,12 +36,12 @@ class Samples(Document):
     rounds_ms: tuple[tuple[float, ...], ...]
     peak_mib: float | None  # resident memory at its highest, less that before loading
     seconds: float  # spent in `rounds_ms`
-    cores: tuple[int, ...] = ()  # that it was kept on; empty where that was left to the system
-    processes: tuple[int, ...] = ()  # how many rounds each took, one process after the other; empty where one took all
+    cores: tuple[int, ...] = ()  # that the process was kept on; empty if the system chose
+    processes: tuple[int, ...] = ()  # rounds that each process took, in order; empty if one took all
 
 
 class Measurement(Document):
-    """One bundle's times, or the reason why there are none."""
+    """Holds one bundle's times, or the reason why there are none."""
 
     bundle: str  # the name of its folder
     name: str
@@ -49,7 +49,7 @@ class Measurement(Document):
     precision: str
     model_bytes: int
     samples: Samples | None
-    summary: Summary | None  # of `samples.rounds_ms`; the apps send samples alone, and it is made where they are read
+    summary: Summary | None  # of `samples.rounds_ms`; apps send only samples, and the reader adds it
     advice: str | None  # what to do when the samples support no verdict
     not_run: str | None
     verdict: Outcome | None = None  # on the budget; None without one
@@ -68,7 +68,7 @@ class Measurement(Document):
 
 
 class Comparison(Document):
-    """How a bundle's time compares with another's in the same rounds: its float32 twin's, or the other of two."""
+    """Compares a bundle's time with that of its float32 twin, or of the other of two bundles, in the same rounds."""
 
     bundle: str
     twin: str
@@ -77,7 +77,7 @@ class Comparison(Document):
 
 
 class Numbers(Document):
-    """One benchmark, all of it."""
+    """Holds one whole benchmark."""
 
     schema_number: Literal[1] = 1
     device: str
@@ -92,7 +92,7 @@ class Numbers(Document):
     stopped: str | None = None  # why the device was lost before the plan was done
 
     def __repr__(self) -> str:
-        """Every bundle's median, in one line."""
+        """Returns every bundle's median, in one line."""
         told = [
             f"{each.bundle} {f'{each.summary.median_ms:.3g} ms' if each.summary else 'not run'}"
             for each in self.measurements
@@ -103,15 +103,15 @@ class Numbers(Document):
 
     @property
     def verdict(self) -> Outcome | None:
-        """On the budget, over all bundles: one failure fails, one bundle without a verdict leaves none."""
+        """Returns the verdict on the budget over all bundles: one failure fails, one missing verdict leaves none."""
         outcomes = {measurement.verdict for measurement in self.measurements} - {None}
         return next((outcome for outcome in ("fail", "not_run", "pass") if outcome in outcomes), None)
 
 
 def judge(measurement: Measurement, plan: Plan, stopped: str | None = None) -> Measurement:
-    """The measurement with its verdict on `plan.max_ms`, where the whole interval of the median supports one.
+    """Returns the measurement with its verdict on `plan.max_ms`; the whole interval of the median must support it.
 
-    None where the benchmark was `stopped` before its end.
+    The verdict is None if the benchmark was `stopped` before its end.
     """
     verdict, reason = _verdict(measurement, plan)
     if verdict is not None and stopped is not None:
@@ -138,7 +138,7 @@ def _verdict(measurement: Measurement, plan: Plan) -> tuple[Outcome | None, str 
 
 
 def _worth(summary: Summary) -> str:
-    """What makes the interval wide: rounds that resemble each other."""
+    """Returns the reason for a wide interval: rounds that resemble each other."""
     independent = summary.independent_rounds
     if independent is None or independent > summary.rounds / 2:
         return ""

@@ -1,4 +1,4 @@
-"""Where a benchmark's workers run: in processes of this host, or on a device at the other end of a connection."""
+"""Runs a benchmark's workers in processes of this host, or on a device at the other end of a connection."""
 
 import platform
 import time
@@ -20,30 +20,30 @@ _LOOK_EVERY_S = 5.0
 
 
 class Place(Protocol):
-    """What `benchmarking` needs of a device."""
+    """A place gives `benchmarking` access to a device."""
 
     name: str
-    heats_up: bool  # whether runs in a row may slow it down, as they do a phone
+    heats_up: bool  # true if runs in a row may slow it down, as they do a phone
 
     def not_run(self, bundle: Bundle) -> str | None:
-        """Why a bundle is not timed there, or None."""
+        """Returns why a bundle is not timed there, or None."""
         ...
 
     def command(self, bundle: Bundle, threads: int) -> AbstractContextManager[list[str]]:
-        """The command that starts a worker for the bundle; what it needs is there for as long as the block runs."""
+        """Returns the command that starts a worker for the bundle; its files exist for as long as the block runs."""
         ...
 
     def state(self) -> DeviceState | None:
-        """What it is and how it is now."""
+        """Returns the device's properties and state."""
         ...
 
     def environment(self, versions: Mapping[str, str]) -> Environment:
-        """What is written beside the numbers."""
+        """Returns the environment that is written beside the numbers."""
         ...
 
 
 def open_place(device: str) -> Place:
-    """The place of that name. SettingError where times would mean nothing, MachineError where it is not there."""
+    """Opens the place of that name. Raises SettingError if times would mean nothing, MachineError if it is missing."""
     opened = open_device(device)
     check_measures_time(opened)
     return _RemotePlace(opened) if isinstance(opened, Remote) else _HostPlace()
@@ -52,7 +52,7 @@ def open_place(device: str) -> Place:
 def wait_until_cool(
     state: Callable[[], DeviceState | None], say: Callable[[str], None], *, sleep: Callable[[float], None] = time.sleep
 ) -> None:
-    """Returns once the device is neither hot nor slowed down; MachineError with the reason after two minutes."""
+    """Returns once the device is neither hot nor slowed down; raises MachineError with the reason after two minutes."""
     waited_s = 0.0
     while reason := _why_too_warm(state()):
         if waited_s >= _PATIENCE_S:
@@ -76,7 +76,7 @@ def _why_too_warm(state: DeviceState | None) -> str | None:
 
 
 class _HostPlace:
-    """This machine: a Python process a bundle."""
+    """Runs one Python process a bundle on this machine."""
 
     name = "host"
     heats_up = False
@@ -98,7 +98,7 @@ class _HostPlace:
 
 
 class _RemotePlace:
-    """A device: a C++ runner a bundle, which answers as the host's workers do."""
+    """Runs one C++ runner a bundle on a device; it answers as the host's workers do."""
 
     heats_up = True
 

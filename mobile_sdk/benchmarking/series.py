@@ -1,7 +1,7 @@
-"""The turns of several bundles' workers, round by round, and what each has measured so far.
+"""Takes the turns of several bundles' workers, round by round, and keeps the measurements so far.
 
-How a process lies in memory makes it faster or slower for as long as it lives. Where starting is cheap, a second
-process therefore takes the second half of the rounds, as JMH does by its forks; it spreads them over more time, too.
+A process's memory layout makes it faster or slower for its whole life. If starting is cheap, a second process therefore
+takes the second half of the rounds, as JMH does by its forks; that spreads them over more time, too.
 """
 
 import time
@@ -19,14 +19,14 @@ from mobile_sdk.bundle.bundle import Bundle
 from mobile_sdk.system.progress import Report
 
 _START_TIMEOUT_S = 600.0  # importing a runtime and loading a model, on a slow and busy machine
-_TURN_MS = 25.0  # long beside a switch of processes, short beside the bursts that interleaving is to cancel
+_TURN_MS = 25.0  # long beside a switch of processes, short beside the bursts that interleaving cancels
 _MAX_TURN_RUNS = 1000
-_CHEAP_START = 1.0  # times what half of the rounds took: the whole then lasts a third longer at most
+_CHEAP_START = 1.0  # times the duration of half of the rounds: the whole then takes at most a third longer
 
 
 @dataclass(kw_only=True)
 class Series:
-    """What one bundle's worker has measured so far, or its workers, one after the other."""
+    """Holds the measurements so far of one bundle's worker, or of its workers, one after the other."""
 
     command: Sequence[str]
     title: str
@@ -45,7 +45,7 @@ class Series:
 
     @property
     def turn_runs(self) -> int:
-        """How many runs fill a turn, judged by the end of the warm-up."""
+        """Returns how many runs fill a turn, judged by the end of the warm-up."""
         return int(np.clip(round(_TURN_MS / float(np.median(self.warm_up_ms[-5:]))), 1, _MAX_TURN_RUNS))
 
     def take_turn(self, timeout_s: float) -> None:
@@ -59,7 +59,7 @@ class Series:
         self.runs += len(reply["times_ms"])
 
     def start_again(self) -> None:
-        """Goes on in a process of its own, warm like the first."""
+        """Continues in a new process, warm like the first."""
         self.worker.close()
         self.worker = WorkerProcess(self.command, title=self.title)
         self.worker.reply(timeout_s=_START_TIMEOUT_S)
@@ -70,7 +70,7 @@ class Series:
         self.worker.close()
 
     def done_share(self, plan: Plan) -> float:
-        """How much of what the plan asks for has been measured, 0..1."""
+        """Returns the share of the plan that has been measured, 0..1."""
         shares = [1.0, self.runs / plan.min_runs]
         if plan.min_seconds > 0:
             shares.append(self.seconds / plan.min_seconds)
@@ -78,7 +78,7 @@ class Series:
         return min(max(min(shares), enough), len(self.rounds_ms) / MIN_ROUNDS)
 
     def samples(self) -> Samples:
-        """Everything measured, as it is written down."""
+        """Returns everything measured, as it is written down."""
         return Samples(
             load_ms=self.load_ms,
             first_run_ms=self.first_run_ms,
@@ -120,7 +120,7 @@ def start_series(bundle: Bundle, place: Place, plan: Plan, workers: ExitStack) -
 def interleave(
     series: Sequence[Series], plan: Plan, report: Report, *, turn_timeout_s: float, may_start_again: bool
 ) -> None:
-    """Rounds over all series, each round beginning with the next one, until every series has what the plan asks for."""
+    """Runs rounds over all series, each starting with the next series, until every series has fulfilled the plan."""
     first, began_s = 0, time.monotonic()
     while series and (done := min(each.done_share(plan) for each in series)) < 1:
         report(done, f"round {first + 1}")

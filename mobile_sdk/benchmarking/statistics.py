@@ -1,9 +1,9 @@
-"""What a series of times says, and when it says nothing.
+"""Describes a series of times, and says when it supports no verdict.
 
-Every sample is kept by the caller and everything here is derived from samples. Quantiles follow one rule: linear
-interpolation between order statistics (Hyndman and Fan 1996, type 7, numpy's default), so that p50 is the median.
-Runs taken back to back are not independent, and neither are rounds of runs: how long a machine remembers is found in
-the rounds themselves (`long_run`), and so is whether it has two speeds (`speeds`).
+The caller keeps every sample, and everything here is derived from samples. Quantiles follow one rule: linear
+interpolation between order statistics (Hyndman and Fan 1996, type 7, numpy's default), so that p50 is the median. Runs
+taken back to back are not independent, and neither are rounds of runs: the rounds themselves show how long a machine
+remembers (`long_run_band`), and if it has two speeds (`two_speeds`).
 """
 
 from collections.abc import Sequence
@@ -26,27 +26,27 @@ from mobile_sdk.document import Document
 from mobile_sdk.errors import SettingError
 
 COVERAGE = 0.95
-"""How often an interval is to hold the true value."""
+"""An interval shall hold the true value this often."""
 
 STEADY_CV_SHARE = 0.10
-"""Largest robust CV that supports a verdict: a quarter of the 1.4-fold slowdown that a burst of noise causes."""
+"""A larger robust CV supports no verdict; this is a quarter of the 1.4-fold slowdown that a burst of noise causes."""
 
 THROTTLED_RATIO = 1.05
-"""How much slower the last tenth of a series may be than the first; half of what the scatter may be."""
+"""The last tenth of a series may be so much slower than the first; half of the scatter that is allowed."""
 
 MIN_ROUNDS = FEWEST_ROUNDS
 """Fewer rounds support no verdict: the spread between them would be a guess."""
 
 _DRIFT_ERRORS = 3.0  # standard errors of a slope that chance does not explain
-_SECOND_SPEED_SHARE = 0.2  # of the runs; rarer ones are bursts
-_SECOND_SPEED_ROUNDS = 0.1  # of the rounds, where the machine stays in it
+_SECOND_SPEED_SHARE = 0.2  # of the runs; rarer slow runs are bursts
+_SECOND_SPEED_ROUNDS = 0.1  # of the rounds, if the machine stays in it
 
 _MAD_TO_SIGMA = 1 / NormalDist().inv_cdf(0.75)  # 1.4826: makes the MAD of a normal series its standard deviation
 _OUTLIER_SIGMAS = 3.5  # Iglewicz and Hoaglin 1993
 
 
 class Interval(Document):
-    """From `low` to `high`; `coverage_share` is how often such an interval holds the true value."""
+    """An interval goes from `low` to `high`; `coverage_share` is how often such an interval holds the true value."""
 
     low: float
     high: float
@@ -54,7 +54,7 @@ class Interval(Document):
 
 
 class Summary(Document):
-    """What a series of latencies says.
+    """Summarizes a series of latencies.
 
     `robust_cv_share` is 1.4826 MAD over the median. It judges steadiness: one interrupted run in a hundred moves the
     plain CV and says nothing about the median.
@@ -77,22 +77,22 @@ class Summary(Document):
     last_over_first: float | None = None  # medians of the last and the first tenth; None for too few rounds
     independent_rounds: float | None = None  # how many such rounds the interval rests on; None in older files
     drift_ratio: float | None = None  # of the last round and the first, by the line that fits; 1 without a drift
-    fast_ms: float | None = None  # the speeds of a machine that has two, which do not average out;
-    slow_ms: float | None = None  # both are the median where it has one
+    fast_ms: float | None = None  # the two speeds of a machine that has two, which do not average out;
+    slow_ms: float | None = None  # both are the median if it has one
 
     @property
     def is_steady(self) -> bool:
-        """Whether the series supports a verdict about its median."""
+        """Tells whether the series supports a verdict about its median."""
         return self.robust_cv_share <= STEADY_CV_SHARE and self.rounds >= MIN_ROUNDS
 
     @property
     def two_speeds_ms(self) -> tuple[float, float] | None:
-        """The two speeds of the machine, None where it has one."""
+        """Returns the two speeds of the machine, None if it has one."""
         return None if self.fast_ms is None or self.slow_ms in (None, self.fast_ms) else (self.fast_ms, self.slow_ms)
 
     @property
     def throttling(self) -> str | None:
-        """What to do where the series got slower from its first tenth to its last, as hot phones do, else None."""
+        """Returns advice if the series got slower from its first tenth to its last, as on hot phones, else None."""
         if self.last_over_first is None or self.last_over_first <= THROTTLED_RATIO:
             return None
         return (
@@ -102,7 +102,7 @@ class Summary(Document):
 
     @property
     def advice(self) -> str | None:
-        """One sentence that says what to do when the series supports no verdict, else None."""
+        """Returns one sentence of advice if the series supports no verdict, else None."""
         if self.rounds < MIN_ROUNDS:
             return f"only {self.rounds} rounds were measured and a verdict needs {MIN_ROUNDS}: measure longer"
         if self.two_speeds_ms is not None:
@@ -126,7 +126,7 @@ class Summary(Document):
 
 
 class Ratio(Document):
-    """The first series over the second, round by round: below 1 the first is faster."""
+    """Holds the first series over the second, round by round: below 1 the first is faster."""
 
     median: float
     interval: Interval
@@ -171,8 +171,8 @@ def summarize(rounds_ms: Rounds) -> Summary:
 def ratio(first_ms: Rounds, second_ms: Rounds) -> Ratio:
     """Compares two series measured in the same interleaved rounds: the median of the ratios of the rounds' medians.
 
-    Pairing by round cancels what slows the machine for longer than a round; what outlasts one nevertheless, such as how
-    each process lies in memory, widens the interval. Raises SettingError for unequal numbers of rounds.
+    Pairing by round cancels slowdowns that last longer than a round; other effects that outlast a round, such as each
+    process's memory layout, widen the interval. Raises SettingError for unequal numbers of rounds.
     """
     if len(first_ms) != len(second_ms):
         raise SettingError(
@@ -191,7 +191,7 @@ def ratio(first_ms: Rounds, second_ms: Rounds) -> Ratio:
 
 
 def median_interval(values: Sequence[float] | NDArray[np.float64], *, coverage: float = COVERAGE) -> Interval:
-    """The narrowest pair of symmetric order statistics that holds the median with at least `coverage`.
+    """Returns the narrowest pair of symmetric order statistics that holds the median with at least `coverage`.
 
     Fewer than 6 values cannot reach 95 %: the interval is then their range, and its coverage says so. (David and
     Nagaraja, Order Statistics, 3rd edition, section 7.1.)
@@ -209,7 +209,7 @@ def median_interval(values: Sequence[float] | NDArray[np.float64], *, coverage: 
 
 
 def wilson_interval(correct: int, count: int) -> Interval:
-    """The 95 % interval of a share that was counted, such as an accuracy (Wilson 1927)."""
+    """Returns the 95 % interval of a share that was counted, such as an accuracy (Wilson 1927)."""
     if not 0 <= correct <= count or count == 0:
         raise SettingError(
             f"expected 0 <= correct <= count, found {correct} of {count}", hint="count at least 1 picture"
@@ -224,14 +224,14 @@ def wilson_interval(correct: int, count: int) -> Interval:
 
 
 def is_outlier(samples: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which samples lie more than 3.5 robust standard deviations (1.4826 MAD) from the median."""
+    """Marks the samples that are more than 3.5 robust standard deviations (1.4826 MAD) from the median."""
     distance = np.abs(samples - np.median(samples))
     outlying: NDArray[np.bool_] = distance > _OUTLIER_SIGMAS * _MAD_TO_SIGMA * np.median(distance)
     return outlying
 
 
 def _coverage(rounds: int) -> float:
-    """Few rounds give the range that was seen, which promises nothing."""
+    """Returns the coverage of an interval; few rounds give the range that was seen, which promises nothing."""
     return COVERAGE if rounds >= MIN_ROUNDS else 0.0
 
 
@@ -243,7 +243,7 @@ def _last_over_first(medians: NDArray[np.float64]) -> float | None:
 
 
 def _drift_ratio(medians: NDArray[np.float64]) -> float:
-    """The end over the beginning of the line through the rounds; 1 where it is near that, or chance explains it.
+    """Returns the end over the beginning of the line through the rounds; 1 if chance explains the difference.
 
     The line is that of least squares, of the medians' logarithms.
     """
@@ -258,7 +258,7 @@ def _drift_ratio(medians: NDArray[np.float64]) -> float:
 
 
 def _two_speeds_ms(samples: NDArray[np.float64], medians: NDArray[np.float64]) -> tuple[float, float] | None:
-    """The speeds of runs, or of rounds where the machine stays in each, where both matter."""
+    """Returns the two speeds of runs, or of rounds if the machine stays in each, if both matter; else None."""
     of_runs, of_rounds = two_speeds(samples), lasting_speeds(medians)
     for found, least_share in ((of_rounds, _SECOND_SPEED_ROUNDS), (of_runs, _SECOND_SPEED_SHARE)):
         if found and found.gap > log(THROTTLED_RATIO) and found.rarer_share >= least_share:

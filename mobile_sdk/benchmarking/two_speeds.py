@@ -1,4 +1,4 @@
-"""Two speeds: whether times fall into two heaps with nothing between them, as on a machine that changes its clock."""
+"""Finds two speeds in times that form two heaps with a gap between, as on a machine that changes its clock."""
 
 from math import sqrt
 from typing import NamedTuple
@@ -7,20 +7,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 _APART = 4.0
-"""How many standard deviations lie between two speeds: a normal series cut in two has 2.7, a uniform one 3.5."""
+"""Two speeds are this many standard deviations apart: a normal series cut in two has 2.7, a uniform one 3.5."""
 
-_FEW_VALUES = 5.0  # over their number: few values fall apart by chance, ten of them need 6 standard deviations
+_FEW_VALUES = 5.0  # over their number: few values separate by chance, ten of them need 6 standard deviations
 
 _SMALLEST_GAP = np.log(1.005)
-"""Two speeds that are nearer to each other are of no consequence."""
+"""Two speeds that are nearer to each other do not matter."""
 
 _MOST_SWITCHES = 0.5  # of those that independent rounds would show on average
 _FEWEST_VISITS = 3
-_LARGE_SHARE = 0.2  # the median is moved by a speed that is taken up for so much of the time
+_LARGE_SHARE = 0.2  # a speed that takes so much of the time moves the median
 
 
 class TwoSpeeds(NamedTuple):
-    """Two heaps of times: their centers, how far they lie apart (a log ratio), which values are in the slower one."""
+    """Holds two heaps of times: their centers, the log ratio between them, and which values are in the slower one."""
 
     fast: float
     slow: float
@@ -29,13 +29,13 @@ class TwoSpeeds(NamedTuple):
 
     @property
     def rarer_share(self) -> float:
-        """The share of the rarer speed."""
+        """Returns the share of the rarer speed."""
         slow = float(self.is_slow.mean())
         return min(slow, 1 - slow)
 
 
 def two_speeds(values: NDArray[np.float64]) -> TwoSpeeds | None:
-    """The two speeds in times of any order, or None where they are one heap.
+    """Returns the two speeds in times of any order, or None if they form one heap.
 
     The cut leaves the least variance within the two heaps (Otsu 1979), of the logarithms.
     """
@@ -56,7 +56,7 @@ def two_speeds(values: NDArray[np.float64]) -> TwoSpeeds | None:
 
 
 def lasting_speeds(values: NDArray[np.float64]) -> TwoSpeeds | None:
-    """The two speeds of rounds in their order, where the machine stays in each too long for them to average out.
+    """Returns the two speeds of rounds in order, if the machine stays in each too long for them to average out.
 
     One slow round is not a speed. Speeds that switch as independent rounds do are a wide heap like any other.
     """
@@ -69,5 +69,5 @@ def lasting_speeds(values: NDArray[np.float64]) -> TwoSpeeds | None:
     visits = (switches + 1) // 2
     independent = 2 * rarer * (count - rarer) / count
     lasts = switches <= _MOST_SWITCHES * independent or visits < _FEWEST_VISITS
-    largest_share = rarer / count * (1 + 3 / sqrt(visits))  # so few visits may have been rather more, or longer
+    largest_share = rarer / count * (1 + 3 / sqrt(visits))  # so few visits may have been more or longer by chance
     return found if rarer > 1 and lasts and largest_share >= _LARGE_SHARE - 1e-9 else None

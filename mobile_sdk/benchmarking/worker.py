@@ -1,9 +1,9 @@
-"""The process that measures one bundle: `python -m mobile_sdk.benchmarking.worker BUNDLE THREADS`.
+"""Runs as the process that measures one bundle: `python -m mobile_sdk.benchmarking.worker BUNDLE THREADS`.
 
 It answers JSON lines on standard input with JSON lines on standard output: it reports once that it is ready, then runs
-as often as it is asked. One bundle a process keeps memory, load time and first run apart; it works only while it is
-asked, so that bundles never compete. Whatever a runtime prints goes to standard error. The end of standard input ends
-the process at once, as it means that its parent has ended.
+as often as it is asked. One bundle a process keeps memory, load time and first run apart; it works only on request, so
+that bundles never compete. Whatever a runtime prints goes to standard error. The end of standard input ends the process
+at once, as it means that its parent has ended.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ _WARM_UP_S = 2.0  # and this ends it in any case
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Serves until standard input ends; an SdkError is reported as a line and ends the process with its exit code."""
+    """Serves until standard input ends; it reports an SdkError as a line and returns the error's exit code."""
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1, encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     end_with_input()
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def measure(session: Session, pictures: Sequence[Picture], runs: int) -> list[float]:
-    """The times of `runs` runs in ms, over the pictures in turn."""
+    """Returns the times of `runs` runs in ms, over the pictures in turn."""
     times_ms = []
     for index in range(runs):
         picture = pictures[index % len(pictures)]
@@ -89,7 +89,10 @@ def _serve(path: Path, threads: int, replies: IO[str]) -> None:
 
 
 def _prepare(path: Path, threads: int) -> tuple[Callable[[], Session], list[Picture]]:
-    """What loads the bundle's model, and its golden pictures; the runtime's packages are imported when this returns."""
+    """Returns a function that loads the bundle's model, and its golden pictures.
+
+    Imports the runtime's packages first.
+    """
     bundle = open_bundle(path)
     runtime = runtimes.get(bundle.manifest.runtime)
 
@@ -97,16 +100,16 @@ def _prepare(path: Path, threads: int) -> tuple[Callable[[], Session], list[Pict
         return runtime.load(bundle.model_path, bundle.interface, threads=threads)
 
     for name in modules_of(load):
-        with contextlib.suppress(ImportError):  # a module that another one made up while it was imported
+        with contextlib.suppress(ImportError):  # another module made this one up during its import
             importlib.import_module(name)
     return load, [bundle.golden_picture(index) for index in range(len(bundle.manifest.golden.pictures))]
 
 
 def modules_of(load: Callable[[], Session]) -> list[str]:
-    """The modules that `load` imports, found by a fork that loads and is thrown away.
+    """Returns the modules that `load` imports, found by a fork that loads and then exits.
 
-    A first load spends seconds on importing packages, which an app on a phone does not have, and leaves memory behind
-    that a second load would use again. A load that fails finds nothing here: the real one will say why.
+    A first load spends seconds on importing packages, which an app on a phone does not do, and leaves memory behind
+    that a second load would use again. A load that fails finds nothing here: the real load will raise the error.
     """
     receiving, sending = os.pipe()
     if child := os.fork():
@@ -126,7 +129,7 @@ def modules_of(load: Callable[[], Session]) -> list[str]:
 
 
 def _forget_peak_mib() -> float | None:
-    """Sets the peak of resident memory back to what is resident now, and returns that; None where it cannot be set."""
+    """Resets the peak of resident memory to the present value, and returns that; None if it cannot be reset."""
     if sys.platform != "linux":
         return _peak_mib()
     try:

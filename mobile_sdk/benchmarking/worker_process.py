@@ -1,4 +1,4 @@
-"""The parent's end of one benchmark worker: start it, ask it, and leave nothing of it behind."""
+"""Holds the parent's end of one benchmark worker: it starts the worker, sends requests, and leaves nothing behind."""
 
 import contextlib
 import json
@@ -18,10 +18,10 @@ from mobile_sdk.errors import MachineError, SdkError
 
 
 class WorkerProcess:
-    """A worker that measures one bundle; `title` names the bundle and its runtime in errors.
+    """Starts a worker that measures one bundle; `title` names the bundle and its runtime in errors.
 
-    It runs in a session of its own: Ctrl-C reaches the parent alone, whose `close` then ends the worker. Where the
-    parent is killed, the end of its standard input ends the worker.
+    It runs in a session of its own: Ctrl-C reaches only the parent, whose `close` then ends the worker. If the parent
+    is killed, the end of its standard input ends the worker.
     """
 
     def __init__(self, command: Sequence[str], *, title: str) -> None:
@@ -43,12 +43,12 @@ class WorkerProcess:
     def ask(self, request: dict[str, Any], *, timeout_s: float) -> dict[str, Any]:
         """Sends one request and waits for its reply; raises like `reply`."""
         assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # a dead worker is reported by what it does not reply
+        with contextlib.suppress(BrokenPipeError):  # a dead worker is reported when it does not reply
             self._process.stdin.write(json.dumps(request).encode() + b"\n")
         return self.reply(timeout_s=timeout_s)
 
     def reply(self, *, timeout_s: float) -> dict[str, Any]:
-        """The worker's next line; raises its SdkError again, and MachineError where it died or took too long."""
+        """Returns the worker's next line; raises its SdkError again, and MachineError if it died or took too long."""
         message = json.loads(self._line(timeout_s))
         if not isinstance(message, dict):
             raise MachineError(f"expected a report from {self.title}, found {message!r}", hint="report this as a bug")
@@ -97,5 +97,5 @@ class WorkerProcess:
 
 
 def worker_command(bundle: Path, threads: int) -> list[str]:
-    """How this Python starts a worker for a bundle."""
+    """Returns the command with which this Python starts a worker for a bundle."""
     return [sys.executable, "-m", "mobile_sdk.benchmarking.worker", str(bundle), str(threads)]

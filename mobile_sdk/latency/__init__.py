@@ -1,1 +1,1 @@
-"""What a graph costs on a device: predicted from published latencies, or from operators measured there."""
+"""This room takes a graph and predicts its latency on a device, from published latencies or measured operators."""

@@ -1,4 +1,4 @@
-"""The model of a device of one's own: a few dozen small operators measured there, and the fit of their latencies."""
+"""Makes a latency model of the user's own device: it measures a few dozen small operators there and fits a model."""
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -23,11 +23,11 @@ from mobile_sdk.program.record import Record
 from mobile_sdk.system.temporary_folder import scratch_folder
 
 Progress = Callable[[float, str], None]
-"""Takes the share that is done, 0..1, and what is being done."""
+"""It takes the share that is done, 0..1, and a description of the current work."""
 
 RUNTIMES = ("executorch", "tflite")
 CHANNEL_TILES = (1, 8, 16, 32)
-"""How many output channels kernels compute at once: 8 or 16 on Arm, 16 or 32 with AVX-512."""
+"""Kernels compute so many output channels at once: 8 or 16 on Arm, 16 or 32 with AVX-512."""
 
 
 def calibrate(
@@ -40,7 +40,7 @@ def calibrate(
 ) -> LatencyModels:
     """Measures `graphs` (the operator graphs if None) on `device` in every runtime, and fits a model to each; int8.
 
-    Raises SettingError for a device whose times mean nothing, MachineError where one of the bundles cannot run there.
+    Raises SettingError for a device whose times mean nothing, MachineError if one of the bundles cannot run there.
     """
     check_measures_time(open_device(device))
     if not runtimes or set(runtimes) - set(RUNTIMES):
@@ -63,7 +63,7 @@ def calibrate(
 
 
 def fit_operators(graphs: Sequence[NamedGraph], latencies_ms: Sequence[float], setup: Setup) -> LatencyModel:
-    """The model with the channel tile that leaves the smallest error on operators that it was not fitted to."""
+    """Returns the model with the channel tile that has the smallest error on operators left out of the fit."""
     models = [_fit(graphs, latencies_ms, setup, channel_tile) for channel_tile in CHANNEL_TILES]
     return min(models, key=lambda model: model.unseen_operator_share or 0.0)
 
@@ -71,7 +71,7 @@ def fit_operators(graphs: Sequence[NamedGraph], latencies_ms: Sequence[float], s
 def samples_of(
     graphs: Sequence[NamedGraph], latencies_ms: Sequence[float], setup: Setup, channel_tile: int
 ) -> list[Sample]:
-    """Every graph's latency with its work, on kernels of that channel tile."""
+    """Returns every graph's latency with its work, on kernels of that channel tile."""
     return [
         Sample(
             setup=setup,
@@ -96,7 +96,7 @@ def _fit(graphs: Sequence[NamedGraph], latencies_ms: Sequence[float], setup: Set
 
 
 def measure_graphs(graphs: Sequence[NamedGraph], setup: Setup, progress: Progress) -> list[float]:
-    """The milliseconds of one run of every graph in `setup`."""
+    """Returns the milliseconds of one run of every graph in `setup`."""
     if setup.device == "host":
         progress(0.0, f"{len(graphs)} operators in {setup.runtime}")
         contracts = [(graph, _contract(graph, name)) for name, graph in graphs]
@@ -105,7 +105,7 @@ def measure_graphs(graphs: Sequence[NamedGraph], setup: Setup, progress: Progres
 
 
 def benchmark_graphs(graphs: Sequence[NamedGraph], setup: Setup, progress: Progress) -> list[float]:
-    """The same by `benchmark`, which reaches every device; one bundle at a time, as phones are full."""
+    """Measures the same with `benchmark`, which reaches every device; one bundle at a time, as phones are full."""
     latencies_ms = []
     with scratch_folder() as folder:
         for index, (name, graph) in enumerate(graphs):
@@ -117,7 +117,10 @@ def benchmark_graphs(graphs: Sequence[NamedGraph], setup: Setup, progress: Progr
 
 
 def _contract(graph: Graph, name: str) -> Contract:
-    """The task is told by what the graph ends in: boxes, a map of labels, scores."""
+    """Makes a contract for a graph.
+
+    The graph's last operator determines the task: boxes, a map of labels, or scores.
+    """
     shape, image = graph.output.shape, ImageSpec(size_px=graph.input.shape[1])
     if isinstance(graph.operators[-1], DecodeBoxes):
         return Contract(

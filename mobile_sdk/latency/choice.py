@@ -1,4 +1,4 @@
-"""Which models answer for a device that a user names."""
+"""Chooses the latency models for a device that a user names."""
 
 from difflib import get_close_matches
 from pathlib import Path
@@ -15,9 +15,9 @@ _SCALED = (BASE, "tflite-2019", 1)
 def choose_models(
     device: str | None, precision: Precision, *, runtime: str | None = None, may_extrapolate: bool = False
 ) -> list[LatencyModel]:
-    """The models of `device`, or of all devices with published latencies; `device` may be a calibration's file.
+    """Returns the models of `device`, or of all devices with published latencies; `device` may be a calibration's file.
 
-    Raises SettingError where there is none, for a device without latencies unless `may_extrapolate`.
+    Raises SettingError if there is none, and for a device without latencies unless `may_extrapolate`.
     """
     is_file = device is not None and Path(device).is_file()
     known = LatencyModels.load(Path(device)).models if device and is_file else published_models()
@@ -34,7 +34,7 @@ def choose_models(
 
 
 def scaling_error_share(precision: Precision) -> float | None:
-    """The mean error of scaled models where it can be seen: on the devices that have latencies."""
+    """Returns the mean error of scaled models on the devices that have latencies; None if there are none."""
     return mean_error_share(scaled_errors(published_samples()), lambda setup: setup.precision == precision)
 
 

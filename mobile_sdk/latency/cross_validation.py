@@ -1,4 +1,4 @@
-"""What a latency model is worth: its error on latencies that it was not fitted to."""
+"""Finds a latency model's error on latencies that it was not fitted to."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -11,40 +11,43 @@ from mobile_sdk.latency.model import UNKNOWN_SPREAD, LatencyModel, Precision, Se
 from mobile_sdk.latency.work import AMOUNTS
 
 Errors = Mapping[Sample, float]
-"""(predicted - measured) / measured of every sample that could be predicted."""
+"""This is (predicted - measured) / measured of every sample that could be predicted."""
 
 _COVERED_SHARE = 0.9
-_MOST_SPREAD = 0.9  # or the upper end of an interval would have no bound
+_MOST_SPREAD = 0.9  # beyond it the upper end of an interval would have no bound
 _LEFT_OUT_SHARE = 0.1
 
 
 def unseen_net_errors(samples: Sequence[Sample]) -> Errors:
-    """Leaves one net out after the other: its rows on all devices, in both precisions."""
+    """Leaves out one net after the other: its rows on all devices, in both precisions."""
     return _left_out_errors(samples, lambda sample: sample.net)
 
 
 def unseen_family_errors(samples: Sequence[Sample]) -> Errors:
-    """Leaves one family of nets out after the other, all its nets on all devices."""
+    """Leaves out one family of nets after the other, all its nets on all devices."""
     return _left_out_errors(samples, lambda sample: sample.family)
 
 
 def mean_error_share(errors: Errors, chosen: Callable[[Setup], bool]) -> float | None:
-    """The mean absolute error over the samples of the chosen setups; None where none was predicted."""
+    """Returns the mean absolute error over the samples of the chosen setups; None if none was predicted."""
     found = [abs(error) for sample, error in errors.items() if chosen(sample.setup)]
     return float(np.mean(found)) if found else None
 
 
 def spread_share(errors: Errors, chosen: Callable[[Setup], bool] = lambda setup: True) -> float | None:
-    """The share of a latency that nine of ten predictions of the chosen setups are within; None where none is."""
+    """Returns the share of a latency within which nine of ten predictions of the chosen setups are.
+
+    None if there is none.
+    """
     found = [abs(error) for sample, error in errors.items() if chosen(sample.setup)]
     return min(float(np.quantile(found, _COVERED_SHARE)), _MOST_SPREAD) if found else None
 
 
 def unseen_kind_factors(samples: Sequence[Sample]) -> dict[str, float]:
-    """How far off costs are of kinds of work that were left out of a fit, as factors on what the whole fit finds.
+    """Returns by what factor a kind's cost is off when it is left out of the fit, compared with the whole fit.
 
-    Samples where the kind is a tenth of the latency are left out, and the others say what it costs by what is known
-    beforehand. Kinds that most samples have are not left out.
+    Samples in which the kind makes up a tenth of the latency or more are left out; its cost is then the prior, scaled
+    to the others. Kinds that most samples have are not left out.
     """
     (whole,) = fit_models(samples).values()
     factors = {}
@@ -59,10 +62,10 @@ def unseen_kind_factors(samples: Sequence[Sample]) -> dict[str, float]:
 
 
 def validated_models(samples: Sequence[Sample]) -> dict[Setup, LatencyModel]:
-    """A model for every setup, fitted to all samples, with its cross-validated errors.
+    """Returns a model for every setup, fitted to all samples, with its cross-validated errors.
 
-    Its spread is that of all setups of its precision where families are left out: few have latencies enough for one of
-    their own, and whoever asks may have a net of another family.
+    Its spread is that of all setups of its precision with families left out: few setups have enough latencies for a
+    spread of their own, and the user's net may be of another family.
     """
     nets, families = unseen_net_errors(samples), unseen_family_errors(samples)
     models = {}

@@ -1,7 +1,7 @@
-"""A model for a device that nobody published latencies of: scaled from another by clock, vector width and dot product.
+"""Scales a model of one device to a device without published latencies, by clock, vector width and dot product.
 
-Unverified, and marked so: processors differ in more than that. What each row of the table rests on is in
-`data/processors.csv`.
+The result is unverified, and marked so: processors differ in more than that. `data/processors.csv` names the source of
+each row of the table.
 """
 
 import csv
@@ -16,13 +16,13 @@ from mobile_sdk.latency.model import LatencyModel, Precision
 from mobile_sdk.latency.work import AMOUNTS
 
 BASE = "pixel-3"
-"""The latest phone with latencies of one thread in both precisions: what others are scaled from."""
+"""This is the latest phone with latencies of one thread in both precisions; others are scaled from it."""
 _INT8_WITHOUT_DOT_PRODUCT = 2.0  # 8-bit products are twice as many a vector as float32 ones, and widened to 16 bit
 
 
 @dataclass(frozen=True, kw_only=True)
 class Processor:
-    """One big core of a device and its memory, as far as a latency follows from them."""
+    """Describes one big core of a device and its memory, as far as a latency follows from them."""
 
     device: str
     clock_ghz: float
@@ -31,25 +31,25 @@ class Processor:
     memory_gb_per_s: float
 
     def dense_gmac_per_s(self, precision: Precision) -> float:
-        """The peak of dense multiply-adds."""
+        """Returns the peak rate of dense multiply-adds."""
         int8 = self.int8_dot_macs_per_cycle or _INT8_WITHOUT_DOT_PRODUCT * self.fp32_macs_per_cycle
         return self.clock_ghz * (int8 if precision == "int8" else self.fp32_macs_per_cycle)
 
     @property
     def vector_rate(self) -> float:
-        """What elementwise and depthwise work is done with, relative to other processors."""
+        """Returns the rate of elementwise and depthwise work, relative to other processors."""
         return self.clock_ghz * self.fp32_macs_per_cycle
 
 
 @cache
 def processors() -> dict[str, Processor]:
-    """Every processor of the table, by its device's name."""
+    """Returns every processor of the table, by its device's name."""
     with resources.files("mobile_sdk.latency").joinpath("data", "processors.csv").open(encoding="utf-8") as file:
         return {line["device"]: _processor(line) for line in csv.DictReader(file)}
 
 
 def extrapolate(model: LatencyModel, to: Processor) -> LatencyModel:
-    """`model` for another device: each cost by what sets its pace."""
+    """Returns `model` for another device; each cost is scaled by the resource that limits it."""
     source = processors()[model.setup.device]
     precision = model.setup.precision
     dense = source.dense_gmac_per_s(precision) / to.dense_gmac_per_s(precision)
@@ -73,7 +73,7 @@ def extrapolate(model: LatencyModel, to: Processor) -> LatencyModel:
 
 
 def scaled_errors(samples: Sequence[Sample]) -> Errors:
-    """The errors on other devices' samples of the base's own models, scaled: what an extrapolation is worth."""
+    """Returns the errors of the base's own models, scaled, on other devices' samples: an extrapolation's accuracy."""
     models = fit_models([sample for sample in samples if sample.setup.device == BASE])
     errors = {}
     for sample in samples:

@@ -1,10 +1,9 @@
-"""Costs fitted to measured latencies: few, never negative, and near what is known where latencies say little.
+"""Fits costs to measured latencies: they are few, never negative, and near the prior where latencies say little.
 
-A latency is a sum over kinds of work of amount times cost. What is known beforehand are the costs relative to each
-other (`_KNOWN`); a setup's speed is not. The estimate is the most probable one (maximum a posteriori) where a latency
-misses by 5 %, a cost of all devices with the same kernels is 50 % off what is known (twice it for kinds that no
-published net has), and a cost of one setup is 25 % off that of all (one standard deviation each): a non-negative
-least-squares problem.
+A latency is a sum over kinds of work of amount times cost. The prior holds the costs relative to each other (`_KNOWN`);
+a setup's speed is unknown. The estimate is the most probable one (maximum a posteriori) if a latency misses by 5 %, a
+cost of all devices with the same kernels is 50 % off the prior (twice that for kinds that no published net has), and a
+cost of one setup is 25 % off that of all (one standard deviation each). It solves a non-negative least-squares problem.
 """
 
 from collections.abc import Sequence
@@ -21,22 +20,22 @@ Vector = NDArray[np.float64]
 
 _LATENCY_DEVIATION_SHARE = 0.05
 _KERNEL_DEVIATION_SHARE = 0.50
-_DEVIATIONS = {  # of what is a guess
+_DEVIATIONS = {  # of guessed costs
     **dict.fromkeys(("grouped_macs", "pooled_elements", "padded_pixels", "joined_elements", "sliced_elements"), 2.0),
     **dict.fromkeys(("shuffled_elements", "resized_elements", "moved_pixels", "row_elements"), 2.0),
     **dict.fromkeys(("converted_elements", "decoded_elements"), 2.0),
     "runs": 30.0,  # hardly anything in an app, and microseconds under Python
 }
 _KERNEL_DEVIATIONS = np.array([_DEVIATIONS.get(name, _KERNEL_DEVIATION_SHARE) for name in AMOUNTS])
-_MEASURED_SHARE = 0.01  # of a latency that a kind makes up at least, or its cost is what was known before
+_MEASURED_SHARE = 0.01  # of a latency: a kind that makes up less keeps its prior cost
 _SETUP_DEVIATION_SHARE = 0.25
-_ROUNDS = 60  # of alternating between speeds and costs at most
+_ROUNDS = 60  # at most, of alternating between speeds and costs
 _CONVERGED = 1e-7
 
 # In units of a dense multiply-add, on a processor with 128-bit vectors, rounded. A depthwise multiply-add loads its
 # input and shares it with no other output; 8-bit integers speed up dense ones threefold and loads hardly at all. A
 # weight comes from memory, and has 4 bytes or 1. Copies move bytes; a shuffle moves them three times, one by one.
-# A call costs what it does whatever it computes on: much the same nanoseconds in both.
+# A call costs much the same nanoseconds in both precisions.
 _KNOWN: dict[Precision, Work] = {
     "float32": Work(
         pointwise_macs=1,
@@ -93,7 +92,7 @@ _KNOWN: dict[Precision, Work] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """A measured latency and the work that it was spent on; `net` and `family` say what is left out together."""
+    """Holds a measured latency and its work; `net` and `family` say which samples are left out together."""
 
     setup: Setup
     net: str
@@ -103,7 +102,7 @@ class Sample:
 
 
 def fit_models(samples: Sequence[Sample]) -> dict[Setup, LatencyModel]:
-    """A model for every setup that has samples; those with the same kernels inform each other."""
+    """Returns a model for every setup that has samples; setups with the same kernels inform each other."""
     models = {}
     for kernels in {sample.setup.kernels for sample in samples}:
         group = [sample for sample in samples if sample.setup.kernels == kernels]
@@ -115,7 +114,7 @@ def _fit_kernels(samples: Sequence[Sample], precision: Precision) -> dict[Setup,
     known = _KNOWN[precision].amounts()
     setups = list(dict.fromkeys(sample.setup for sample in samples))
     of_setup = np.array([setups.index(sample.setup) for sample in samples])
-    # Rows divided by their latency: residuals are relative errors. Columns in units of what is known.
+    # Rows are divided by their latency, so residuals are relative errors. Columns are in units of the prior.
     shares = np.array([sample.work.amounts() / sample.latency_ms for sample in samples]) * known
     common, speeds = _common_costs(shares, of_setup)
     models = {}
@@ -129,13 +128,13 @@ def _fit_kernels(samples: Sequence[Sample], precision: Precision) -> dict[Setup,
 
 
 def _measured_kinds(shares: Vector) -> tuple[str, ...]:
-    """The kinds that make up enough of some latency to be told from others, by rows of shares of a latency."""
+    """Returns the kinds that make up enough of some latency to be identified; rows are shares of a latency."""
     most = shares.max(axis=0)
     return tuple(name for name, share in zip(AMOUNTS, most, strict=True) if share >= _MEASURED_SHARE)
 
 
 def _common_costs(shares: Vector, of_setup: NDArray[np.intp]) -> tuple[Vector, Vector]:
-    """Factors on what is known that all setups share, about 1, and every setup's milliseconds per unit."""
+    """Returns factors on the prior, about 1, that all setups share, and every setup's milliseconds per unit."""
     kinds = shares.shape[1]
     factors = np.ones(kinds)
     scales = _scales(shares @ factors, of_setup)
@@ -150,7 +149,7 @@ def _common_costs(shares: Vector, of_setup: NDArray[np.intp]) -> tuple[Vector, V
 
 
 def _own_costs(rows: Vector, scale: float) -> Vector:
-    """A setup's milliseconds for each kind, near to a common scale that is itself unknown (the last column)."""
+    """Returns a setup's milliseconds for each kind, near to a common scale that is itself unknown (the last column)."""
     kinds = rows.shape[1]
     no_scale = np.zeros((len(rows), 1))
     apart = np.hstack([np.eye(kinds), -np.ones((kinds, 1))]) / scale
@@ -160,7 +159,7 @@ def _own_costs(rows: Vector, scale: float) -> Vector:
 
 
 def _scales(relative: Vector, of_setup: NDArray[np.intp]) -> Vector:
-    """The scale of each setup that brings its rows nearest to 1."""
+    """Returns the scale of each setup that brings its rows nearest to 1."""
     sums = np.bincount(of_setup, relative)
     return np.asarray(sums / np.bincount(of_setup, relative**2))
 

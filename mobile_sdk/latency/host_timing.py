@@ -1,4 +1,4 @@
-"""Many small graphs timed on this host: all in one process, which loads the runtime once, and in interleaved rounds."""
+"""Times many small graphs on this host in one process, which loads the runtime once, in interleaved rounds."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
@@ -19,10 +19,10 @@ _MAX_TURN_RUNS = 200
 
 
 def host_latencies_ms(graphs: Sequence[tuple[Graph, Contract]], *, runtime: str, threads: int) -> list[float]:
-    """The milliseconds of one run of every graph on a quiet machine. Raises MachineError: the runtime cannot run here.
+    """Returns the milliseconds of one run of every graph on a quiet machine.
 
-    It is the fastest of all runs, in turns that are spread over all rounds: what else the machine does makes runs
-    slower and none faster, and what a model is fitted to must not depend on the minute.
+    It takes the fastest of all runs, in turns that are spread over all rounds: other load makes runs slower and never
+    faster, and a fitted model must not depend on the minute. Raises MachineError if the runtime cannot run here.
     """
     chosen, random = runtimes.get(runtime), np.random.default_rng(0)
     with ExitStack() as stack:
@@ -45,7 +45,10 @@ def _load(runtime: Runtime, graph: Graph, contract: Contract, folder: Path, thre
 
 
 class _Turns:
-    """One loaded graph and the times of its turns; the first run of a turn brings its weights back into the caches."""
+    """Holds one loaded graph and the times of its turns.
+
+    The first run of a turn brings its weights back into the caches.
+    """
 
     def __init__(self, session: Session, picture: Picture) -> None:
         self._session, self._pictures = session, [picture]

@@ -1,4 +1,4 @@
-"""A latency model of one device, runtime and precision: nanoseconds for every amount of work."""
+"""Models the latency of one device, runtime and precision in nanoseconds for every amount of work."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ from mobile_sdk.system.regular_file import read_regular
 Precision = Literal["int8", "float32"]
 
 UNMEASURED_FACTOR = 4.0
-"""How far off, either way, the cost of a kind of work may be that nobody measured: see `unseen_kind_factors`."""
+"""The cost of a kind of work that was not measured may be off by this factor, either way: see `unseen_kind_factors`."""
 UNKNOWN_SPREAD = 0.5
-"""The spread of a model that nothing could be left out of."""
-_TOLD_SHARE = 0.01  # of a latency, what is unmeasured and less is not named
+"""A model has this spread if its data allow no cross-validation."""
+_TOLD_SHARE = 0.01  # of a latency: smaller unmeasured shares are not named
 
 
 class Setup(Document):
-    """Where and with what latencies were measured: they are comparable within one setup only.
+    """Names the device, runtime, precision and threads of latencies; they are comparable within one setup only.
 
     `runtime` is a runtime's name, for published figures with its generation: "tflite-2019", "xnnpack-2020".
     """
@@ -38,18 +38,18 @@ class Setup(Document):
 
     @property
     def kernels(self) -> tuple[str, Precision]:
-        """The kernels that ran: what an amount of work costs relative to others is much the same wherever they run."""
+        """Returns the kernels that ran: the relative costs of work are much the same wherever they run."""
         return self.runtime.partition("-")[0], self.precision
 
 
 class LatencyModel(Document):
-    """What one setup spends on each amount of work, and how far its predictions were from latencies not fitted to.
+    """Holds the cost of each amount of work in one setup, and the errors on latencies that were left out of the fit.
 
     The errors are mean absolute shares of the measured latency: `unseen_net_share` where the net was left out of the
     fit, on every device; `unseen_family_share` where all nets of its family were; `unseen_operator_share` of a
-    calibration, where an operator's graph was. None where nothing could be left out. Nine of ten predictions of what
-    was left out lie within `spread_share` of the latency. `measured` are the kinds of work that the latencies speak of;
-    what others cost is what was known before anything was measured.
+    calibration, where an operator's graph was. They are None where nothing could be left out. Nine of ten predictions
+    of what was left out are within `spread_share` of the latency. `measured` are the kinds of work that occur in the
+    latencies; the others keep their prior costs.
     """
 
     setup: Setup
@@ -61,11 +61,11 @@ class LatencyModel(Document):
     unseen_operator_share: float | None = None
     spread_share: Annotated[float, Field(ge=0, lt=1)] = UNKNOWN_SPREAD
     measured: tuple[str, ...] = AMOUNTS
-    scaled_from: str | None = None  # another device: nothing was measured on this one
+    scaled_from: str | None = None  # another device, as nothing was measured on this one
 
     @property
     def rests_on(self) -> str:
-        """What it was fitted to, and how far it was off on what it was not."""
+        """Returns the data that it was fitted to, and its errors on data that were left out."""
         if self.scaled_from:
             return f"unverified, scaled from {self.scaled_from}"
         if self.unseen_operator_share is not None:
@@ -74,15 +74,15 @@ class LatencyModel(Document):
         return f"{self.rows} published{unseen}"
 
     def predict_graph_ms(self, graph: Graph) -> float:
-        """The predicted latency of one run of `graph`."""
+        """Returns the predicted latency of one run of `graph`."""
         return self.predict_ms(count_work(graph, channel_tile=self.channel_tile))
 
     def predict_ms(self, work: Work) -> float:
-        """The same for work that was counted for the model's channel tile."""
+        """Returns the predicted latency of work that was counted for the model's channel tile."""
         return float(self._parts_ms(work).sum())
 
     def estimate(self, graph: Graph) -> "Estimate":
-        """The predicted latency with its interval, and what of it rests on no measurement."""
+        """Returns the predicted latency with its interval, and the parts of it that rest on no measurement."""
         parts_ms = self._parts_ms(count_work(graph, channel_tile=self.channel_tile))
         total_ms = float(parts_ms.sum())
         shares = {name: float(part) / total_ms for name, part in zip(AMOUNTS, parts_ms, strict=True)}
@@ -112,9 +112,9 @@ class LatencyModel(Document):
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """A predicted latency. It lies from `low_ms` to `high_ms` in nine of ten cases, as far as that is known.
+    """Holds a predicted latency. It is between `low_ms` and `high_ms` in nine of ten cases, as far as that is known.
 
-    `unmeasured` are shares of the latency by kind of work, of the kinds that the model was not fitted to.
+    `unmeasured` are the shares of the latency of those kinds of work that the model was not fitted to.
     """
 
     latency_ms: float
@@ -124,7 +124,7 @@ class Estimate:
 
     @property
     def said(self) -> str:
-        """The unmeasured kinds in words; may be empty."""
+        """Returns the unmeasured kinds in words; may be empty."""
         return told_unmeasured(self.unmeasured)
 
 
@@ -135,7 +135,7 @@ def told_unmeasured(shares: Mapping[str, float]) -> str:
 
 
 class LatencyModels(Document):
-    """What `mobile-sdk calibrate` writes: the models of one device, one for every runtime."""
+    """Holds the content of the file that `mobile-sdk calibrate` writes: a device's models, one for every runtime."""
 
     schema_number: Literal[1] = 1
     models: Annotated[tuple[LatencyModel, ...], Field(min_length=1)]
@@ -147,7 +147,7 @@ class LatencyModels(Document):
 
     @classmethod
     def load(cls, path: Path) -> "LatencyModels":
-        """Reads the file `path`; raises DataError where it is no such file."""
+        """Reads the file `path`; raises DataError if it is no such file."""
         try:
             return cls.model_validate_json(read_regular(path))
         except OSError as error:

@@ -1,7 +1,7 @@
-"""Small graphs, each of one kind of operator: what a device is calibrated on.
+"""Makes small graphs, each of one kind of operator, to calibrate a device on.
 
-Every graph begins at a picture, since that is what a bundle takes: a 1×1 convolution widens it to the channels that the
-operators under test work on, and a mean ends it; maps of labels and boxes end the graphs that have them.
+Every graph begins at a picture, since a bundle takes one: a 1×1 convolution widens it to the channels that the
+operators under test work on, and a mean ends it; graphs of label maps and boxes end in those.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,10 +12,10 @@ from mobile_sdk.graph.operators import Add, Clamp, Graph, Mul, Tensor
 
 NamedGraph = tuple[str, Graph]
 
-_REPEATS = 3  # of the operators under test, so that they outweigh what leads to them
+_REPEATS = 3  # of the operators under test, so that they outweigh the operators before them
 
-# Sizes and channels are those that mobile nets are made of, and none of them a whole net's.
-_PICTURES = (224, 96)  # read and averaged: what a picture costs before anything is computed
+# Sizes and channels are typical of mobile nets; no graph is a whole net.
+_PICTURES = (224, 96)  # read and averaged: the cost of a picture before any layer
 _STEMS = ((224, 32), (160, 16), (96, 24))  # picture, channels
 _POINTWISE = (  # size, channels one way and the other
     (112, 8, 16),
@@ -50,7 +50,7 @@ _DEPTHWISE = (  # size, channels, kernel, stride of the first
 )
 _ELEMENTWISE = ((112, 16), (56, 24), (28, 64), (14, 480), (8, 960))  # size, channels
 _SQUEEZE_EXCITE = ((56, 64), (28, 120), (14, 480), (8, 960))  # size, channels
-_SHORT = ((8, 16), (8, 48), (14, 8))  # size, channels of operators that hardly compute: what each costs to call
+_SHORT = ((8, 16), (8, 48), (14, 8))  # size, channels of operators that hardly compute: the cost of each call
 _GROUPED = ((28, 60, 240, 3), (14, 120, 480, 3), (28, 64, 128, 8))  # size, channels one way and the other, groups
 _SHUFFLES = ((56, 24, 3), (28, 116, 2), (14, 232, 2), (8, 240, 3))  # size, channels, groups
 _SLICES = ((56, 64), (28, 232), (14, 464))  # size, channels; each slice halves them
@@ -64,7 +64,7 @@ _LINEAR = ((1280, 1000), (576, 1024), (1280, 4000))  # inputs, outputs; the last
 
 
 def operator_graphs() -> Iterator[NamedGraph]:
-    """Every graph with its name."""
+    """Yields every graph with its name."""
     yield from _computing()
     yield from _elementwise()
     yield from _rearranging()
@@ -134,7 +134,7 @@ def _widened(pen: Pen, channels: int) -> Tensor:
 
 
 def _pointwise(pen: Pen, few: int, many: int, groups: int = 1, kernel: int = 1) -> Tensor:
-    """There with the kernel, and back without one."""
+    """Goes from few to many channels with the kernel, and back without one."""
     x = _widened(pen, few)
     for _ in range(_REPEATS):
         x = pen.conv(pen.conv(x, many, kernel, groups=groups, clamp=Clamp.RELU6), few, groups=groups)
@@ -214,7 +214,7 @@ def _pools(pen: Pen, channels: int, window: int, stride: int) -> Tensor:
 
 
 def _resized(size: int, channels: int, to: int) -> Graph:
-    """Ends as a segmenter does, in a map of labels."""
+    """Ends in a map of labels, as a segmenter does."""
     pen = Pen(max(8, size))
     x = _widened(pen, channels)
     pen.resize(pen.mean(x) if size == 1 else x, to)
@@ -230,7 +230,7 @@ def _strips(pen: Pen, channels: int) -> Tensor:
 
 
 def _boxes(large: int, small: int, scores: int) -> Graph:
-    """Ends as a detector does: six anchors at each position of two maps."""
+    """Ends in boxes, as a detector does: six anchors at each position of two maps."""
     pen = Pen(large)
     first = _widened(pen, 32)
     second = pen.conv(first, 32, 3, stride=large // small)

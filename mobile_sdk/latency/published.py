@@ -1,4 +1,4 @@
-"""Latencies that papers and projects have published, as samples: `data/published_rows.csv` names the source of each."""
+"""Reads published latencies of papers and projects as samples; `data/published_rows.csv` names the source of each."""
 
 import csv
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ _FAMILY_WORDS = 2  # mobilenet_v3_small belongs to mobilenet_v3
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedNet:
-    """A net that a row speaks of, as `qat.nets.build_net` builds it; `hidden` is None for its default."""
+    """Names the net of a row, as `qat.nets.build_net` builds it; `hidden` is None for its default."""
 
     name: str
     width: float
@@ -26,18 +26,18 @@ class PublishedNet:
 
     @property
     def family(self) -> str:
-        """mobilenet_v3 for the small, the large and the minimalistic ones."""
+        """Returns mobilenet_v3 for the small, the large and the minimalistic ones."""
         return "_".join(self.name.split("_")[:_FAMILY_WORDS])
 
     @property
     def title(self) -> str:
-        """One word for all of it."""
+        """Returns one word for the net with its settings."""
         return f"{self.name}-{self.width:g}-{self.size_px}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One published latency. `left_out` says why it is not fitted to, and is empty where it is."""
+    """Holds one published latency. `left_out` says why the fit does not use it, and is empty if it does."""
 
     setup: Setup
     net: PublishedNet
@@ -48,13 +48,13 @@ class Row:
 
 @cache
 def published_rows() -> tuple[Row, ...]:
-    """Every row, those that are left out as well."""
+    """Returns every row, including those that are left out."""
     return tuple(_row(line) for line in _lines("published_rows.csv"))
 
 
 @cache
 def published_samples() -> tuple[Sample, ...]:
-    """The rows that are fitted to, each with the work of its net."""
+    """Returns the rows that models are fitted to, each with the work of its net."""
     work = {(line["net"], line["precision"]): _work(line) for line in _lines("published_work.csv")}
     return tuple(
         Sample(
@@ -71,7 +71,7 @@ def published_samples() -> tuple[Sample, ...]:
 
 @cache
 def published_models() -> tuple[LatencyModel, ...]:
-    """A model for every setup that has rows, with its cross-validated errors; fitted here, in about a second."""
+    """Returns a cross-validated model for every setup that has rows; the fit runs here, in about a second."""
     return tuple(validated_models(published_samples()).values())
 
 

@@ -54,7 +54,7 @@ class Runners:
         return self.folder / f"runner-{runtime}"
 
     def files(self, runtime: str) -> list[Path]:
-        """Returns the files to put on the device, in one folder: the runner and all libraries but other runners' own."""
+        """Returns the files to put on the device, in one folder: the runner, and all libraries but other runners'."""
         program = self.program(runtime)
         others = {name for other, names in _LIBRARIES.items() if other != runtime for name in names}
         return [program, *sorted(path for path in self.folder.glob("*.so") if path.name not in others)]
