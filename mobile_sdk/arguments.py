@@ -1,4 +1,4 @@
-"""Arguments of another kind than expected: refused by name, before anything long begins."""
+"""Refuses arguments of another type than expected, by name, before anything long begins."""
 
 import os
 import reprlib
@@ -11,27 +11,27 @@ from mobile_sdk.errors import SettingError
 from mobile_sdk.preprocess import LabelledPictures
 
 NOTHING = type(None)
-MOST_SEED = 2**32 - 1  # what every generator takes, and times an epoch's number still fits into torch's 64 bits
+MOST_SEED = 2**32 - 1  # every generator takes it, and its product with an epoch's number fits into torch's 64 bits
 _PICTURES_HINT = "give qat.load_folder(path).validation, or a list of (PIL image, label index)"
 
 
 @runtime_checkable
 class Parted(Protocol):
-    """Pictures in two parts, as qat's loaders give them: those to learn from, and those held out."""
+    """Describes pictures in two parts, as qat's loaders return them: training and validation."""
 
     @property
     def train(self) -> LabelledPictures:
-        """To learn from."""
+        """Returns the pictures to train on."""
         ...
 
     @property
     def validation(self) -> LabelledPictures:
-        """Held out."""
+        """Returns the pictures held out."""
         ...
 
 
 def expect(name: str, value: object, *kinds: type, hint: str = "") -> None:
-    """Raises SettingError where the argument `name` is of none of the `kinds`; `hint` says how to come by one."""
+    """Raises SettingError if the argument `name` is of none of the `kinds`; `hint` says how to get one."""
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
         wanted = " or ".join("None" if kind is NOTHING else kind.__name__ for kind in kinds)
         raise SettingError(
@@ -45,7 +45,7 @@ def is_seed(value: object) -> bool:
 
 
 def expect_seed(value: object) -> None:
-    """Raises SettingError where random generators cannot start from `value`."""
+    """Raises SettingError if random generators cannot start from `value`."""
     if not is_seed(value):
         raise SettingError(
             f"expected a seed from 0 to {MOST_SEED}, found {described(value)}", hint="give a whole number"
@@ -53,12 +53,12 @@ def expect_seed(value: object) -> None:
 
 
 def expect_path(name: str, value: object) -> None:
-    """Raises SettingError where the argument `name` is no path."""
+    """Raises SettingError if the argument `name` is no path."""
     expect(name, value, str, os.PathLike, hint=f"give {name} as a string or a pathlib.Path")
 
 
 def expect_each(name: str, values: object, kind: type, *, hint: str = "") -> None:
-    """Raises SettingError where the argument `name` is no sequence, or one of its elements not of that `kind`."""
+    """Raises SettingError unless the argument `name` is a sequence whose elements are all of that `kind`."""
     many = f"a sequence of {kind.__name__}"
     if isinstance(values, str | os.PathLike) or not isinstance(values, Sequence):
         raise SettingError(f"expected {many} as {name}, found {described(values)}", hint=hint or f"give {many}")
@@ -67,9 +67,9 @@ def expect_each(name: str, values: object, kind: type, *, hint: str = "") -> Non
 
 
 def held_out(pictures: object) -> LabelledPictures:
-    """The pictures to judge by: of pictures in two parts those held out, else all of them.
+    """Returns the pictures to evaluate on: the validation part if there are two, else all of them.
 
-    SettingError where they are no pictures with the index of a label each.
+    Raises SettingError unless they are pictures with the index of a label each.
     """
     if isinstance(pictures, Parted):
         return pictures.validation
@@ -86,7 +86,7 @@ def held_out(pictures: object) -> LabelledPictures:
 
 
 def described(value: object) -> str:
-    """What was found, in a few words: its kind, and what it holds where that is short."""
+    """Describes the value that was found in a few words: its type, and its content if that is short."""
     kind = type(value).__name__
     if value is None or isinstance(value, bool):
         return str(value)

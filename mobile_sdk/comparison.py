@@ -1,4 +1,4 @@
-"""Comparison as product code: how far one set of scores is from another, never just a bool."""
+"""Compares sets of scores and returns how far apart they are, never just a bool."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -9,20 +9,22 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 InUnit = Callable[[NDArray[Any]], NDArray[Any]]
-_ELEMENTS = 2**22  # compared at a time: as float64, with what is computed of them, some 200 MB
+_ELEMENTS = 2**22  # compared at a time: as float64, with intermediate results, some 200 MB
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """How far `actual` is from `expected`, over every element of every picture; every number is finite, so JSON-safe.
+    """Measures how far `actual` is from `expected`, over every element of every picture.
+
+    Every number is finite, so JSON-safe.
 
     `elements`: all elements. `differing`: those that are not equal, NaN and infinities in `actual` included.
     `not_finite`: NaN and infinities in either array; the four measures below leave these elements out.
     `max_steps`, `mean_abs_steps`: largest and mean `|actual - expected|`, in the arrays' own unit: steps of the output
     scale for an int8 program, the scores' unit for a float32 one.
-    `sqnr_db`: `10 log10(sum(expected²) / sum((actual - expected)²))`. Null where the ratio is no number: without any
+    `sqnr_db`: `10 log10(sum(expected²) / sum((actual - expected)²))`. It is None if the ratio is no number: without any
     noise (`differing` is 0: infinitely good) or with noise on a signal that is all zero (infinitely bad).
-    `top1_agreement`: of the pictures, those whose largest score has the same index; ties go to the lower index.
+    `top1_agreement`: the share of pictures whose largest score has the same index; ties go to the lower index.
     """
 
     elements: int
@@ -35,11 +37,11 @@ class Comparison:
 
     @property
     def is_exact(self) -> bool:
-        """Whether every element is equal, and there was at least one."""
+        """Tells whether every element is equal, and there was at least one."""
         return self.elements > 0 and self.differing == 0
 
     def reaches_db(self, bound_db: float) -> bool:
-        """Whether the signal stands at least `bound_db` above the noise, and every element is finite."""
+        """Tells whether the signal is at least `bound_db` above the noise, and every element is finite."""
         if self.not_finite:
             return False
         return self.is_exact if self.sqnr_db is None else self.sqnr_db >= bound_db
@@ -48,8 +50,8 @@ class Comparison:
 def compare(actual: ArrayLike, expected: ArrayLike, in_unit: InUnit | None = None) -> Comparison:
     """Compares scores (pictures, classes) of any numeric dtype, one row a picture, some pictures at a time.
 
-    `in_unit` says what a few rows of them are in the unit to compare in. Raises ValueError where the shapes differ or
-    are not two-dimensional: that is a caller's mistake, not a measurement.
+    `in_unit` converts a few rows into the unit to compare in. Raises ValueError if the shapes differ or are not
+    two-dimensional: that is a caller's mistake, not a measurement.
     """
     found, wanted = np.asarray(actual), np.asarray(expected)
     if found.shape != wanted.shape or found.ndim != 2:
@@ -78,13 +80,13 @@ def compare(actual: ArrayLike, expected: ArrayLike, in_unit: InUnit | None = Non
 
 
 def sqnr_db(noise: NDArray[np.float64], signal: NDArray[np.float64]) -> float | None:
-    """`10 log10(sum(signal²) / sum(noise²))` in decibels of finite arrays; None where either sum is zero."""
+    """Returns `10 log10(sum(signal²) / sum(noise²))` in decibels of finite arrays; None if either sum is zero."""
     loudest = max(float(np.abs(part).max(initial=0.0)) for part in (noise, signal))
     return _decibels(_power(signal, loudest), _power(noise, loudest)) if loudest else None
 
 
 def top1(scores: NDArray[np.generic]) -> NDArray[np.int64]:
-    """The index of each row's largest score; ties go to the lower index, and a row that holds a NaN has none: -1."""
+    """Returns the index of each row's largest score; ties go to the lower index, and a row with a NaN has none: -1."""
     if scores.shape[0] == 0 or scores.shape[1] == 0:
         return np.full(scores.shape[0], -1, dtype=np.int64)
     winners: NDArray[np.int64] = np.argmax(scores, axis=1).astype(np.int64)
@@ -94,13 +96,13 @@ def top1(scores: NDArray[np.generic]) -> NDArray[np.int64]:
 
 
 def share(hits: NDArray[np.bool_]) -> float:
-    """How many of `hits` are true, 0..1; 0 for none at all, so that an empty run never looks perfect."""
+    """Returns the share of `hits` that are true, 0..1; 0 for none at all, so that an empty run never looks perfect."""
     return float(np.mean(hits)) if hits.size else 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Part:
-    """What some pictures add to a comparison: counts, and the largest of noise and of signal."""
+    """Holds the part of a comparison from some pictures: counts, and the largest of noise and of signal."""
 
     differing: int
     finite: int
@@ -124,7 +126,7 @@ class _Part:
 def _in_unit(
     found: NDArray[Any], wanted: NDArray[Any], in_unit: InUnit | None
 ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """Pairs of some rows, as float64."""
+    """Yields pairs of some rows, as float64."""
     rows = max(1, _ELEMENTS // max(1, found.shape[1]))
     for start in range(0, len(found), rows):
         pair = (each[start : start + rows] for each in (found, wanted))
@@ -133,7 +135,7 @@ def _in_unit(
 
 
 def _finite(found: NDArray[np.float64], wanted: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Noise and signal where both are finite."""
+    """Returns noise and signal where both are finite."""
     finite = np.isfinite(found) & np.isfinite(wanted)
     with np.errstate(over="ignore"):
         noise = np.minimum(np.abs(found[finite] - wanted[finite]), np.finfo(np.float64).max)
@@ -141,7 +143,7 @@ def _finite(found: NDArray[np.float64], wanted: NDArray[np.float64]) -> tuple[ND
 
 
 def _power(values: NDArray[np.float64], loudest: float) -> float:
-    """The sum of squares in the loudest's unit: so they neither overflow nor vanish together."""
+    """Returns the sum of squares in the loudest's unit, so that they neither overflow nor vanish together."""
     return float(np.sum(np.square(values / loudest))) if loudest else 0.0
 
 

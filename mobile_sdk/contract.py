@@ -1,4 +1,4 @@
-"""The contract between training, bundles and apps: what goes into a net and what comes out."""
+"""Defines the contract between training, bundles and apps: the input and the output of a net."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from mobile_sdk.errors import SettingError
 
 Channels = tuple[float, float, float]
 Task = Literal["classification", "detection", "segmentation"]
-MOST_MASK_LABELS = 255  # a mask is bytes, and one of them says that no label is asked of a pixel
+MOST_MASK_LABELS = 255  # a mask holds bytes, and one value marks pixels without a label
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ TRAITS: Mapping[Task, TaskTraits] = {
 
 
 class ContractError(SettingError, ValueError):
-    """A contract, or a part of it, cannot be; `field` is the one to blame, None where several are together."""
+    """A contract, or a part of it, is invalid; `field` is the one to blame, None if several are together."""
 
     def __init__(self, message: str, *, hint: str, field: str | None) -> None:
         super().__init__(message, hint=hint)
@@ -44,7 +44,7 @@ class ContractError(SettingError, ValueError):
 
 
 class Part(Document):
-    """Base of what people write themselves: their mistakes are ContractErrors, while files' are pydantic's own."""
+    """This is the base of what people write themselves: their mistakes are ContractErrors; files' are pydantic's."""
 
     def __init__(self, **fields: Any) -> None:
         for field, value in fields.items():
@@ -62,11 +62,11 @@ class Part(Document):
 
 
 class ImageSpec(Part):
-    """How a picture becomes `size_px` × `size_px` RGB bytes, and what the bytes mean to the net.
+    """Describes how a picture becomes `size_px` × `size_px` RGB bytes, and what the bytes mean to the net.
 
     The resize recipe is: cut the central square whose side is `crop_share` of the shorter side (`fit="crop"`), or take
-    the whole picture (`fit="stretch"`); then Pillow's `resize(BILINEAR)`, rows first. The net's float input is
-    `(byte - mean_byte) / std_byte`, per channel.
+    the whole picture (`fit="stretch"`); then Pillow's `resize(BILINEAR)`, rows first. The net's float input is `(byte -
+    mean_byte) / std_byte`, per channel.
 
     The defaults make the input exact in int8: scale 1/128, zero point 0, one pad colour for all channels.
     """
@@ -88,7 +88,7 @@ class ImageSpec(Part):
 
     @classmethod
     def torchvision(cls, size_px: int = 224) -> "ImageSpec":
-        """What PyTorch's published ImageNet checkpoints were trained on: the central 7/8, ImageNet's mean and std.
+        """Returns the preprocessing of PyTorch's ImageNet checkpoints: the central 7/8, ImageNet's mean and std.
 
         Source: torchvision `transforms/_presets.py`, ImageClassification: mean 0.485 0.456 0.406, std 0.229 0.224 0.225
         of 255.
@@ -99,25 +99,25 @@ class ImageSpec(Part):
 
     @property
     def pad_byte(self) -> int:
-        """The byte that the integer net pads with: the mean colour, rounded, averaged over the channels."""
+        """Returns the byte that the integer net pads with: the mean colour, rounded, averaged over the channels."""
         return round(sum(self.mean_byte) / 3)
 
     @property
     def step_byte(self) -> float:
-        """Bytes per unit of the integer net's input: `real = (byte - pad_byte) / step_byte`, all channels alike."""
+        """Returns bytes per unit of the integer net's input: `real = (byte - pad_byte) / step_byte` a channel."""
         return sum(self.std_byte) / 3
 
     @property
     def is_uniform(self) -> bool:
-        """Whether one scale and zero point say exactly what `mean_byte` and `std_byte` say."""
+        """Tells whether one scale and zero point express `mean_byte` and `std_byte` exactly."""
         return self.mean_byte == (float(self.pad_byte),) * 3 and self.std_byte == (self.step_byte,) * 3
 
 
 class DetectionSpec(Part):
-    """How an app turns boxes and logits into detections: `mobile_sdk.tasks.detection.detect` is the rule.
+    """Sets how an app turns boxes and logits into detections; `mobile_sdk.tasks.detection.detect` is the rule.
 
-    A label's share of an anchor (softmax) must reach `score_threshold`; of two boxes of a label whose overlap
-    (intersection over union) is above `iou_threshold` the better one stays; `max_detections` are kept of a picture.
+    A label's share of an anchor (softmax) must reach `score_threshold`. Of two boxes of a label whose overlap
+    (intersection over union) is above `iou_threshold` the better one stays. `max_detections` are kept of a picture.
     """
 
     score_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
@@ -126,10 +126,9 @@ class DetectionSpec(Part):
 
 
 class Contract(Part):
-    """What a bundle promises to the app: its name, its task, its labels in output order, its inputs.
+    """Holds a bundle's promise to the app: its name, its task, its labels in output order, its inputs.
 
-    There is exactly one input yet, an image: `image=` stands for it. `detection` is there where that is the task, and
-    else absent.
+    There is exactly one input yet, an image, which `image=` sets. `detection` is set if that is the task, else absent.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
@@ -162,12 +161,12 @@ class Contract(Part):
 
     @property
     def image(self) -> ImageSpec:
-        """The one input."""
+        """Returns the one input."""
         return self.inputs[0]
 
     @property
     def output_columns(self) -> int:
-        """The numbers that a score vector has, or a pixel, or each anchor: a box, "nothing" and the labels."""
+        """Returns the length of a score vector, or of each pixel's or anchor's: a box, "nothing" and the labels."""
         return len(self.labels) + TRAITS[self.task].other_columns
 
     @model_validator(mode="after")
@@ -215,11 +214,11 @@ _NO_FIELD = {"missing": ("a value", "give it"), "extra_forbidden": ("no such fie
 
 
 def _mistake(model: str, error: ValidationError) -> ContractError:
-    """The first thing that pydantic found wrong, as one line."""
+    """Returns the first mistake that pydantic found, as one line."""
     problem = error.errors(include_url=False)[0]
     kind, place, reason = problem["type"], problem["loc"], str(problem["msg"])
     field = str(place[0]) if place else None
-    if kind == "value_error":  # of this file: it says all
+    if kind == "value_error":  # raised in this file, with its full message
         reason = reason.removeprefix("Value error, ")
         return ContractError(f"expected a possible {model}, found: {reason}", hint="correct it", field=field)
     if place[:2] == ("inputs", 0):
@@ -233,6 +232,6 @@ def _mistake(model: str, error: ValidationError) -> ContractError:
 
 
 def _in_words(reason: str) -> str:
-    """Pydantic's "Input should be …" as what is expected."""
+    """Turns pydantic's "Input should be …" into what is expected."""
     wanted = reason.removeprefix("Input should be ").partition(", unable")[0]
     return f"a number {wanted}" if wanted.startswith(("greater", "less")) else wanted

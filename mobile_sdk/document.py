@@ -1,4 +1,4 @@
-"""Documents: everything that is read from disk, validated by pydantic."""
+"""Defines the base of everything that is read from disk and validated by pydantic."""
 
 import json
 import reprlib
@@ -13,12 +13,12 @@ _LONGEST_REPR = 200
 
 
 class Document(BaseModel):
-    """Base of everything that is read from disk: frozen, and an unknown field is an error."""
+    """This is the base of everything that is read from disk: it is frozen, and an unknown field is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     def __repr__(self) -> str:
-        """One short line, whatever the document holds."""
+        """Returns one short line, whatever the document holds."""
         said = ", ".join(f"{name}={SHORT.repr(value)}" for name, value in self.__repr_args__())
         return cut(f"{type(self).__name__}({said})")
 
@@ -36,5 +36,5 @@ def schema_number_of(data: bytes) -> int:
 
 
 def cut(text: str) -> str:
-    """The text, its end left out where it is too long for one line."""
+    """Returns the text, its end left out if it is too long for one line."""
     return text if len(text) <= _LONGEST_REPR else f"{text[: _LONGEST_REPR - 2]}…)"

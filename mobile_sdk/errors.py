@@ -15,7 +15,7 @@ from typing import ClassVar
 
 
 class SdkError(Exception):
-    """The root of every error that this SDK raises on purpose.
+    """This is the root of every error that this SDK raises on purpose.
 
     `message` says in one line what was expected and what was found; `hint` says in the imperative what to do.
     """
@@ -24,7 +24,7 @@ class SdkError(Exception):
 
     def __init__(self, message: str, *, hint: str) -> None:
         super().__init__(message)
-        self.message = _one_line(message)  # names of files and what other libraries say may hold several
+        self.message = _one_line(message)  # names of files and messages of other libraries may have several
         self.hint = _one_line(hint)
 
     def __str__(self) -> str:
@@ -44,7 +44,7 @@ class DataError(SdkError):
 
 
 class CaptureError(SdkError):
-    """A net cannot be captured: it does something that no integer operator stands for."""
+    """A net cannot be captured: it does something that no integer operator expresses."""
 
     exit_code = 4
 

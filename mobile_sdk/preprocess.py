@@ -1,7 +1,7 @@
-"""From a picture to the bytes that a net reads: the one recipe, which Kotlin and Swift repeat to the byte.
+"""Turns a picture into the bytes that a net reads, by one recipe, which Kotlin and Swift repeat to the byte.
 
-1. Turn the picture upright as its EXIF orientation says, once: what is upright no longer says an orientation.
-2. Make it RGB: transparency lies over white, 16-bit grey becomes `(value + 128) // 257`.
+1. Turn the picture upright by its EXIF orientation, once: the upright picture no longer has an orientation.
+2. Make it RGB: transparent pixels are laid over white, 16-bit grey becomes `(value + 128) // 257`.
 3. Cut the central square (`fit="crop"`), integers only: `central_square` says how they are rounded.
 4. Copy that square out, then `resize(BILINEAR)`: along rows, then along columns, rounded to bytes between the two. One
    call would leave the order to Pillow: 13 begins with the columns of some tall pictures, 12 never. Resizing with a
@@ -24,7 +24,7 @@ from mobile_sdk.errors import DataError, SettingError
 from mobile_sdk.system.atomic_files import write_bytes
 
 LabelledPictures = Sequence[tuple[Image.Image, int]]
-"""Pictures with the index of each one's label; what verification walks through."""
+"""These are pictures with the index of each one's label, for verification."""
 
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
@@ -40,7 +40,7 @@ _opening = threading.Lock()
 
 
 def to_bytes(image: Image.Image, spec: ImageSpec) -> NDArray[np.uint8]:
-    """RGB bytes (size_px, size_px, 3) of any picture, by the recipe above."""
+    """Returns RGB bytes (size_px, size_px, 3) of any picture, by the recipe above."""
     given: tuple[tuple[object, type, str], ...] = (
         (image, Image.Image, "open it: PIL.Image.open(path)"),
         (spec, ImageSpec, "give contract.image"),
@@ -55,29 +55,29 @@ def to_bytes(image: Image.Image, spec: ImageSpec) -> NDArray[np.uint8]:
 
 
 def stretched(rgb: Image.Image, width_px: int, height_px: int) -> Image.Image:
-    """The recipe's last step: resized along rows, then along columns."""
+    """Applies the recipe's last step: resizes along rows, then along columns."""
     wide = rgb.resize((width_px, rgb.height), Image.Resampling.BILINEAR)
     return wide.resize((width_px, height_px), Image.Resampling.BILINEAR)
 
 
 def upright_rgb(image: Image.Image) -> Image.Image:
-    """The recipe's first two steps: turned as its EXIF orientation says, over white where it is transparent, 8-bit RGB.
+    """Applies the recipe's first two steps: turns by the EXIF orientation, lays over white, converts to 8-bit RGB.
 
-    It is a picture of its own that says nothing else: no orientation that would turn it again, no colour profile by
-    which a phone would read other bytes from a golden picture, no place where it was taken.
+    The result is a picture without metadata: it has no orientation that would turn it again, no colour profile by which
+    a phone would read other bytes from a golden picture, and no place where it was taken.
     """
     return stored_rgb(_as_upright(image))
 
 
 def stored_rgb(image: Image.Image) -> Image.Image:
-    """The same in the order in which the file stores the pixels, whatever orientation it says; TIFF is upright."""
+    """Converts likewise without turning: the order of pixels stays that of the file. TIFF is turned upright."""
     rgb = _as_rgb(image)
     rgb.info.clear()
     return rgb
 
 
 def central_square(width_px: int, height_px: int, crop_share: float) -> tuple[int, int, int, int]:
-    """The box (left, top, right, bottom), right and bottom excluded, that the recipe cuts out.
+    """Returns the box (left, top, right, bottom), right and bottom excluded, that the recipe cuts out.
 
     `side = max(1, floor(min(width, height) * crop_share + 0.5))` in double precision;
     `left = (width - side) / 2` and `top = (height - side) / 2` rounded down.
@@ -88,20 +88,20 @@ def central_square(width_px: int, height_px: int, crop_share: float) -> tuple[in
 
 
 def open_picture(path: Path) -> Image.Image:
-    """A picture file, decoded whole, as `upright_rgb`; of an animation the first frame.
+    """Opens a picture file, decoded whole, as `upright_rgb`; of an animation the first frame.
 
-    DataError names a file that cannot be decoded.
+    Raises DataError, which names a file that cannot be decoded.
     """
     return _decode(path, str(path), coarsely=False)
 
 
 def open_stored_picture(path: Path) -> Image.Image:
-    """The same as `stored_rgb`: not turned."""
+    """Opens a picture file as `stored_rgb`, without turning it."""
     return _decode(path, str(path), coarsely=False, then=stored_rgb)
 
 
 def open_header(file: Path | io.BytesIO, formats: tuple[str, ...] | None = None) -> Image.Image:
-    """Pillow's `Image.open`, which reads the header alone, without its warning of pictures over 89 megapixels.
+    """Opens with Pillow's `Image.open`, which reads only the header, without its warning beyond 89 megapixels.
 
     Phones take such pictures; its error, over 179, stays.
     """
@@ -112,7 +112,7 @@ def open_header(file: Path | io.BytesIO, formats: tuple[str, ...] | None = None)
 
 
 def decode_picture(file: bytes, name: str) -> Image.Image:
-    """The same of a picture file's content, which an error calls `name`."""
+    """Decodes a picture file's content, which an error calls `name`."""
     return _decode(io.BytesIO(file), name, coarsely=False)
 
 
@@ -156,7 +156,7 @@ def _decode(
 ) -> Image.Image:
     try:
         if isinstance(file, Path) and file.exists() and not file.is_file():
-            raise OSError("no regular file")  # a pipe would be waited for without end
+            raise OSError("no regular file")  # reading a pipe would wait without end
         with open_header(file) as image:
             if coarsely:
                 image.draft("RGB", (1, 1))

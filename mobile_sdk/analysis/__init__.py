@@ -1,1 +1,1 @@
-"""Analysis: a program and pictures come in, and what each of its layers costs in accuracy goes out."""
+"""This room takes a program and pictures, and returns what each of the program's layers costs in accuracy."""

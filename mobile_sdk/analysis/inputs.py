@@ -1,4 +1,4 @@
-"""A program's graph and the bytes that it reads, of whatever form both are given in."""
+"""Reads a program's graph, and its input bytes, from each form that users give."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,14 +10,14 @@ from mobile_sdk.preprocess import LabelledPictures, to_bytes
 from mobile_sdk.program.program import LOAD_IT, Program
 
 Pixels = NDArray[np.uint8] | LabelledPictures | Parted
-"""RGB bytes (N, H, W, 3), or pictures, of which a program's contract says how they become bytes."""
+"""These are RGB bytes (N, H, W, 3), or pictures that the program's contract says how to turn into bytes."""
 
 MOST_PICTURES = 64
-"""That are taken of pictures, whose every tensor is to fit into memory; a slice of a set is a fair sample."""
+"""So many pictures are taken, as every tensor of all must fit into memory; a slice of a set is a fair sample."""
 
 
 def graph_of(program: Program | Graph) -> Graph:
-    """The program's graph; SettingError where it is neither a program nor a graph."""
+    """Returns the program's graph; raises SettingError for anything but a program or a graph."""
     if isinstance(program, Program):
         return program.graph
     if not isinstance(program, Graph):
@@ -26,7 +26,7 @@ def graph_of(program: Program | Graph) -> Graph:
 
 
 def pixels_for(program: Program | Graph, pictures: Pixels) -> NDArray[np.uint8]:
-    """The pictures as RGB bytes of the graph's size; SettingError where they are none."""
+    """Returns the pictures as RGB bytes of the graph's size; raises SettingError if they are no pictures."""
     _, height, width = graph_of(program).input.shape
     if not isinstance(pictures, np.ndarray):
         some = held_out(pictures)[:MOST_PICTURES]

@@ -1,4 +1,4 @@
-"""How far every layer of the int8 graph is from its float32 twin's."""
+"""Computes the distance of every layer of the int8 graph from its float32 twin's."""
 
 import numpy as np
 
@@ -12,12 +12,14 @@ from mobile_sdk.program.program import Program
 def layer_distances(
     int8: Program | Graph, twin: Program | Graph, pictures: Pixels
 ) -> list[tuple[str, str, float | None]]:
-    """`(tensor, module path, SQNR in dB)` of every tensor that both graphs have, in the order of execution.
+    """Returns `(tensor, module path, SQNR in dB)` of every tensor that both graphs have, in the order of execution.
 
-    `pictures` are RGB bytes (N, H, W, 3), or pictures beside a program: 64 are taken, of two parts those held out.
+    `pictures` are RGB bytes (N, H, W, 3), or pictures beside a program: 64 are taken, from the validation part if there
+    are two.
 
-    A tensor of the int8 graph may stand for a multiple of the twin's (h-swish's
-    product is six times h-swish), so each is first scaled to fit best; the dB are of what then remains. None: equal.
+    An int8 tensor may represent a multiple of the twin's (h-swish's product is six times h-swish), so each is first
+    scaled by the factor that fits best, and the SQNR is that of the remaining difference. None means that they are
+    equal.
     """
     from mobile_sdk.graph.float_reference import FloatReference
     from mobile_sdk.graph.reference import Reference

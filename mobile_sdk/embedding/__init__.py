@@ -1,1 +1,1 @@
-"""Embedding: a bundle comes in, and an app's project that holds it goes out."""
+"""This room takes a bundle and puts it into an app's project."""

@@ -1,4 +1,4 @@
-"""Bundles into an app: each folder is copied unchanged to where the app's build takes it up."""
+"""Embeds bundles into an app: each folder is copied unchanged to the place that the app's build includes."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,20 +17,20 @@ Platform = Literal["android", "ios"]
 
 @dataclass(frozen=True, kw_only=True)
 class Embedding:
-    """What was put into an app, and what is left to do there by hand."""
+    """Describes what was put into an app, and what is left to do there by hand."""
 
     bundles: tuple[Bundle, ...]  # the copies
-    glue: Path | None  # the source file that was written; None where the app reads bundles already
+    glue: Path | None  # the source file that was written; None if the app reads bundles already
     advice: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class _App:
-    """Where an app takes up what."""
+    """Names the places in an app for bundles, glue and reader."""
 
     bundles: Path
     glue: Path
-    reader: Path  # there where the app is the demo, or has its reader of bundles
+    reader: Path  # exists if the app is the demo, or has its reader of bundles
     runtimes: tuple[str, ...]
     write_glue: Callable[[Sequence[str]], str]
     advise: Callable[[Sequence[str]], tuple[str, ...]]
@@ -39,9 +39,9 @@ class _App:
 def embed(bundles: Sequence[Bundle], platform: Platform, folder: Path) -> Embedding:
     """Copies `bundles` into the app at `folder`: a Gradle project or module, or the folder of an Xcode project.
 
-    Bundles that are there stay, one of the same name is replaced. Everything is checked before anything is written:
-    SettingError where `folder` is no such project, where the platform cannot run a bundle, where two bundles have one
-    name or one that cannot stand in source code, or where something else stands in their place.
+    Bundles that are there stay, and one of the same name is replaced. Everything is checked before anything is written.
+    Raises SettingError if `folder` is no such project, if the platform cannot run a bundle, if two bundles have one
+    name or a name that cannot stand in source code, or if something else is in their place.
     """
     app = _android_app(folder) if platform == "android" else _ios_app(folder)
     _check(bundles, app, platform)
@@ -118,7 +118,7 @@ def _write_glue(app: _App) -> Path | None:
 
 
 def _names(app: _App) -> list[str]:
-    """The bundles that lie in the app."""
+    """Returns the names of the bundles in the app."""
     return sorted(path.parent.name for path in app.bundles.glob(f"*/{MANIFEST_FILE}"))
 
 

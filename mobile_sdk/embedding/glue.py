@@ -1,7 +1,8 @@
-"""What an app needs beside a bundle's folder: glue, where it has no reader of bundles, and lines to add by hand.
+"""Writes the code that an app needs beside a bundle's folder: glue, and the lines to add by hand.
 
-The glue finds embedded bundles and, on Android, copies one out of the APK, as runtimes load a model from a file. It
-checks nothing: the packages of the demo apps do, and are there to be copied.
+An app that has no reader of bundles gets glue. The glue finds embedded bundles and, on Android, copies one out of the
+APK, as runtimes load a model from a file. It checks nothing: the packages of the demo apps do, and are there to be
+copied.
 """
 
 import re
@@ -12,9 +13,9 @@ from mobile_sdk.system.environment import installed_versions
 
 WRITTEN_BY = "// Written by mobile-sdk embed, which writes it again: change it elsewhere."
 EMBEDDABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-"""The folder names that glue can hold: nothing in them means anything in Kotlin or Swift, or to either app's build."""
+"""Glue can hold these folder names: nothing in them has a meaning in Kotlin, Swift, or either app's build."""
 LITERT_ANDROID = "2.2.0"
-"""The release for Android that the demo names; PyPI's numbers are others."""
+"""The demo names this release for Android; PyPI has other numbers."""
 
 _KOTLIN = """\
 {written_by}
@@ -81,12 +82,12 @@ public enum EmbeddedBundles {{
 
 
 def kotlin_glue(names: Sequence[str]) -> str:
-    """`EmbeddedBundles.kt` for bundles of these names; raises SettingError where one is not `EMBEDDABLE`."""
+    """Returns `EmbeddedBundles.kt` for bundles of these names; raises SettingError if one is not `EMBEDDABLE`."""
     return _KOTLIN.format(written_by=WRITTEN_BY, names=_listed(names, " " * 12))
 
 
 def swift_glue(names: Sequence[str]) -> str:
-    """`EmbeddedBundles.swift` for bundles of these names; raises SettingError where one is not `EMBEDDABLE`."""
+    """Returns `EmbeddedBundles.swift` for bundles of these names; raises SettingError if one is not `EMBEDDABLE`."""
     return _SWIFT.format(written_by=WRITTEN_BY, names=_listed(names, " " * 4))
 
 
@@ -100,7 +101,7 @@ def check_embeddable(names: Sequence[str]) -> None:
 
 
 def gradle_advice(runtimes: Sequence[str]) -> tuple[str, ...]:
-    """The lines to add to the module's build.gradle.kts, for the runtimes of the bundles."""
+    """Returns the lines to add to the module's build.gradle.kts, for the runtimes of the bundles."""
     lines = {
         "executorch": f'implementation("org.pytorch:executorch-android:{executorch_version()}")',
         "tflite": f'implementation("com.google.ai.edge.litert:litert:{LITERT_ANDROID}")',
@@ -110,7 +111,7 @@ def gradle_advice(runtimes: Sequence[str]) -> tuple[str, ...]:
 
 
 def xcode_advice(runtimes: Sequence[str]) -> tuple[str, ...]:
-    """What to add to an Xcode project, for the runtimes of the bundles."""
+    """Returns the steps to add the bundles' runtimes to an Xcode project."""
     lines = [
         "Add the folder Bundles to the app's target as a folder reference (blue in Xcode; XcodeGen: type: folder)."
     ]
@@ -128,5 +129,5 @@ def _listed(names: Sequence[str], indent: str) -> str:
 
 
 def executorch_version() -> str:
-    """The version that exports here, which an app takes too: an older runtime may not know a newer file."""
+    """Returns the version that exports here, which an app must use too: an older runtime may not know a newer file."""
     return installed_versions(["executorch"]).get("executorch", "1.5.1")

@@ -1,1 +1,1 @@
-"""Labels: a name or a file comes in, and the list of classes that a net counts by goes out."""
+"""This room takes a name or a file of labels and returns the list of classes in the order of a net's outputs."""

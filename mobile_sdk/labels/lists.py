@@ -1,10 +1,10 @@
-"""Lists of labels: those that published checkpoints count by, which ship with the SDK, and files of a user's own.
+"""Reads lists of labels: those of published checkpoints, which ship with the SDK, and files of a user's own.
 
 Sources: imagenet.txt is `_IMAGENET_CATEGORIES` of torchvision's `models/_meta.py`, where all 1,000 names differ ("crane
 bird" and "crane"); imagenet_synsets.txt is timm's list of the same order, whose WordNet lemmas agree with the names.
-coco.txt are the 80 labels that COCO's boxes have, in the order of their numbers. coco-90.txt are the numbers 1 to 90
-themselves; the ten that no box has carry the names of the COCO paper (Lin et al. 2014, arXiv 1405.0312). voc.txt is
-background and the 20 labels of PASCAL VOC in alphabetical order.
+coco.txt holds the 80 labels that COCO's boxes have, in the order of their numbers. coco-90.txt holds the numbers 1 to
+90 themselves; the ten that no box has carry the names of the COCO paper (Lin et al. 2014, arXiv 1405.0312). voc.txt
+holds background and the 20 labels of PASCAL VOC in alphabetical order.
 """
 
 import json
@@ -27,8 +27,9 @@ def read_labels(source: str, count: int) -> tuple[str, ...]:
     """Returns the `count` labels of a list of `SHIPPED`, or of a file: text, one a line, or JSON.
 
     JSON is a list of names, or an object of number → name, as Hugging Face's `id2label`. Blank lines and the mark that
-    editors put before a text's first letter (BOM) do not count. SettingError: no such list or file. DataError: a file
-    that cannot be read, another number of labels, or one that occurs twice or cannot be shown.
+    editors put before a text's first letter (BOM) do not count. Raises SettingError if there is no such list or file,
+    DataError for a file that cannot be read, for another number of labels, and for a label that occurs twice or cannot
+    be shown.
     """
     labels = shipped_labels(source) if source in SHIPPED else _from_file(source)
     if len(labels) != count:
@@ -46,18 +47,18 @@ def numbered_labels(count: int) -> tuple[str, ...]:
 
 
 def default_labels(count: int) -> tuple[str, ...]:
-    """Returns the labels of a published classifier that says none: ImageNet's where it has 1,000, else numbers."""
+    """Returns a published classifier's labels if it names none: ImageNet's if it has 1,000, else numbers."""
     imagenet = shipped_labels("imagenet")
     return imagenet if count == len(imagenet) else numbered_labels(count)
 
 
 def is_list(labels: tuple[str, ...]) -> bool:
-    """Whether these are the labels of a list of `SHIPPED`, or numbers: of a checkpoint, not of somebody's folders."""
+    """Tells whether these labels come from a list of `SHIPPED` or are numbers: from a checkpoint, not from folders."""
     return labels == numbered_labels(len(labels)) or labels in map(shipped_labels, SHIPPED)
 
 
 def other_names(labels: tuple[str, ...]) -> dict[str, str]:
-    """Returns what folders call these labels besides: with _ for spaces, and ImageNet's by WordNet's n01440764."""
+    """Returns other names that folders use for these labels: with _ for spaces, ImageNet's by WordNet's n01440764."""
     names = {label.replace(" ", "_"): label for label in labels if " " in label}
     if labels == shipped_labels("imagenet"):
         names |= dict(zip(shipped_labels("imagenet_synsets"), labels, strict=True))

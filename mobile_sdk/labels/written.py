@@ -1,4 +1,4 @@
-"""Labels as people and tools write them: the text of a list, and what no app could show or tell apart."""
+"""Reads labels as people and tools write them, and refuses labels that no app could show or tell apart."""
 
 import re
 import unicodedata
@@ -10,9 +10,9 @@ from mobile_sdk.errors import DataError
 from mobile_sdk.system.regular_file import read_regular
 
 LONGEST = 255
-"""Letters of a label: what a folder's name, the other place where labels are written, can hold."""
+"""A label has at most so many letters, as a folder's name, the other place where labels are written."""
 
-_MOST_BYTES = 2**22  # 100,000 labels of 40 letters
+_MOST_BYTES = 2**22  # bytes; enough for 100,000 labels of 40 letters
 _NO_TEXT = frozenset(("Cc", "Cs", "Zl", "Zp"))  # control characters, bytes that are no UTF-8, ends of lines
 _SHOWN = 40  # letters of a label that an error repeats
 
@@ -20,7 +20,7 @@ _SHOWN = 40  # letters of a label that an error repeats
 def read_text(path: Path, *, of: str = "one label a line", at_most: int = _MOST_BYTES) -> str:
     """Returns the text of the file `path`: UTF-8, or UTF-16 with its mark; a mark before the first letter is dropped.
 
-    DataError: a file that is not there, cannot be read, is larger than `at_most` bytes, or is no text.
+    Raises DataError for a file that is missing, cannot be read, is larger than `at_most` bytes, or is no text.
     """
     try:
         content = read_regular(path, at_most=at_most)
@@ -35,7 +35,7 @@ def read_text(path: Path, *, of: str = "one label a line", at_most: int = _MOST_
 
 
 def lines_of(text: str) -> tuple[str, ...]:
-    """Returns the lines without the white space around them, however they end; blank ones at the end are dropped."""
+    """Returns the lines without the white space around them, whatever their line ends; drops blank lines at the end."""
     lines = [line.strip() for line in re.split(r"\r\n|\r|\n", text)]
     while lines and not lines[-1]:
         lines.pop()
@@ -43,9 +43,9 @@ def lines_of(text: str) -> tuple[str, ...]:
 
 
 def numbered_lines(path: Path) -> tuple[str, ...]:
-    """Returns the labels of a text whose lines are counted from 0 by what names them by number, as masks do.
+    """Returns the labels of a text whose lines are numbered from 0, as masks refer to them.
 
-    DataError as `read_text` and `check_labels` raise it, and for a blank line between labels.
+    Raises DataError as `read_text` and `check_labels` do, and for a blank line between labels.
     """
     labels = lines_of(read_text(path))
     if "" in labels:
@@ -60,8 +60,8 @@ def numbered_lines(path: Path) -> tuple[str, ...]:
 def check_labels(labels: Sequence[str], place: str) -> None:
     """Raises DataError, which names `place` and the label, for one that no app could show or tell from another.
 
-    These are blank labels, those of more than 255 letters, of control characters or bytes that are no text, and those
-    that occur twice, however their letters are composed and whatever white space surrounds them.
+    These are blank labels, those of more than 255 letters, those with control characters or bytes that are no text, and
+    those that occur twice, whatever way their letters are composed and whatever white space surrounds them.
     """
     for number, label in enumerate(labels, start=1):
         if fault := _fault(label):
@@ -80,7 +80,7 @@ def check_labels(labels: Sequence[str], place: str) -> None:
 
 
 def shown(label: str) -> str:
-    """Returns the label as an error repeats it: in one line, its end left out where it is long."""
+    """Returns the label as an error repeats it: in one line, its end left out if it is long."""
     plain = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in label)
     return plain if len(plain) <= _SHOWN else f"{plain[:_SHOWN]}…"
 

@@ -1,1 +1,1 @@
-"""Memory: a graph comes in, and the place that its activations need goes out, whole or in strips."""
+"""This room takes a graph and plans the memory of its activations, whole or in strips."""

@@ -1,7 +1,7 @@
-"""The order of operators that needs the least memory, and a place for every tensor in one arena.
+"""Finds the order of operators that needs the least memory, and a place for every tensor in one arena.
 
 The order solves the general problem of MobileNetV2, arXiv 1801.04381, section 5.1, exactly: the minimum over all orders
-of the most that is alive. Places are given to the largest tensor first, each as low as it fits: Pisarchyk and Lee,
+of the peak of bytes alive. Places are given to the largest tensor first, each as low as it fits: Pisarchyk and Lee,
 arXiv 2001.03288, "greedy by size", which LiteRT and XNNPACK follow as well.
 """
 
@@ -14,17 +14,17 @@ from mobile_sdk.graph.operators import Graph, Operator, Tensor
 from mobile_sdk.memory.strips import cuts
 from mobile_sdk.memory.usage import last_uses, least_bytes, operand_tensors, peak_bytes, tensor_bytes
 
-ALIGNMENT = 16  # bytes; of a tensor's place
-MOST_STATES = 50_000  # of a search between two cuts, a second or two; beyond it the graph's own order is kept
+ALIGNMENT = 16  # bytes, of a tensor's first byte
+MOST_STATES = 50_000  # of a search between two cuts, one or two seconds; a longer search keeps the graph's own order
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MemoryPlan:
-    """A graph with its operators in order, and where its tensors lie: name → first byte in the arena.
+    """Holds a graph with its operators in order, and the places of its tensors: name → first byte in the arena.
 
-    Picture and scores have no place there: they lie in the app's tensors, in every runtime. `peak_bytes` is the most
-    that is alive at once, the picture included, `arena_bytes` what the places take up. `bound_bytes` is equation
-    (2), which no order is below; `least_peak_bytes` is the least that an order was found to have, of all orders where
+    Picture and scores have no place there: every runtime keeps them in the app's tensors. `peak_bytes` is the most that
+    is alive at once, the picture included; `arena_bytes` is the size of all places. `bound_bytes` is equation (2), a
+    lower bound for every order. `least_peak_bytes` is the least peak that was found, over all orders if
     `is_exhaustive`.
     """
 
@@ -40,7 +40,8 @@ class MemoryPlan:
 def plan_memory(graph: Graph) -> MemoryPlan:
     """Orders the operators and places their tensors.
 
-    The graph's own order stays unless that of least peak takes a smaller arena: places of unequal tensors leave gaps.
+    The graph's own order stays unless the order of least peak takes a smaller arena: places of unequal tensors leave
+    gaps.
     """
     segments = [_least_order(graph, *ends) for ends in pairwise(cuts(graph))]
     least = replace(graph, operators=tuple(operator for order, _ in segments for operator in order))
@@ -57,7 +58,7 @@ def plan_memory(graph: Graph) -> MemoryPlan:
 
 
 def _least_order(graph: Graph, first: int, stop: int) -> tuple[Sequence[Operator], bool]:
-    """The operators between two cuts, where one tensor alone is alive, in an order of least peak; whether it is."""
+    """Returns an order of least peak of the operators between two cuts, and whether it is proven to be the least."""
     source = graph.operators[first - 1].output if first else graph.input
     alone = Graph(input=source, operators=graph.operators[first:stop])
     bound = least_bytes(alone)
@@ -68,9 +69,9 @@ def _least_order(graph: Graph, first: int, stop: int) -> tuple[Sequence[Operator
 
 
 def _search(graph: Graph, bound: int) -> Sequence[int] | None:
-    """Best-first over sets of executed operators (bit masks): the first complete one has the least peak.
+    """Searches best-first over sets of executed operators (bit masks): the first complete one has the least peak.
 
-    Among equal peaks the longer order goes on, so that a peak that is the bound is found without looking around.
+    Among equal peaks the longer order goes on, so that a peak that equals the bound is found directly.
     """
     segment, arrivals = _Segment(graph), count()
     queue: list[tuple[int, int, int, int, tuple[int, ...]]] = [(bound, 0, next(arrivals), 0, ())]
@@ -89,7 +90,7 @@ def _search(graph: Graph, bound: int) -> Sequence[int] | None:
 
 
 class _Segment:
-    """What each operator needs to have run, and each tensor to be gone."""
+    """Holds the operators that must run before each operator, and those after which each tensor is free."""
 
     def __init__(self, graph: Graph) -> None:
         makers = {operator.output.name: 1 << index for index, operator in enumerate(graph.operators)}
@@ -103,7 +104,7 @@ class _Segment:
         self._sizes = {tensor.name: tensor_bytes(tensor) for tensor in _tensors(graph)}
 
     def following(self, done: int) -> Iterator[tuple[int, int]]:
-        """Every operator that can run next, with the bytes alive while it does."""
+        """Yields every operator that can run next, with the bytes alive while it runs."""
         alive = sum(
             size
             for name, size in self._sizes.items()
@@ -134,7 +135,7 @@ def _places(graph: Graph) -> dict[str, int]:
 
 
 def _lives(graph: Graph) -> dict[str, tuple[int, int]]:
-    """Name → the operators between which the tensor is there, both included."""
+    """Returns name → the operators between which the tensor is alive, both included."""
     last, end = last_uses(graph.operators), len(graph.operators)
     born = {graph.input.name: -1} | {operator.output.name: index for index, operator in enumerate(graph.operators)}
     return {name: (index, last.get(name, end)) for name, index in born.items()}

@@ -1,6 +1,6 @@
-"""How much memory a graph's activations need: MobileNetV2, arXiv 1801.04381, section 5.1.
+"""Computes the memory of a graph's activations: MobileNetV2, arXiv 1801.04381, section 5.1.
 
-Weights and what a runtime keeps for itself are not in it; an operator's own working memory, the paper's `|op|`, is 0.
+It leaves out weights and a runtime's own memory; an operator's own working memory, the paper's `|op|`, is 0.
 """
 
 import math
@@ -12,7 +12,7 @@ from mobile_sdk.graph.operators import Graph, Operator, Tensor
 
 @dataclass(frozen=True, kw_only=True)
 class OperatorMemory:
-    """Bytes of tensors while one operator runs: what it reads and writes, and all that is alive."""
+    """Holds the bytes of tensors while one operator runs: those it reads and writes, and all that are alive."""
 
     output: str
     path: str
@@ -22,32 +22,32 @@ class OperatorMemory:
 
 
 def tensor_bytes(tensor: Tensor) -> int:
-    """One byte an int8 value, four a float32."""
+    """Returns the bytes of a tensor: one an int8 value, four a float32."""
     return math.prod(tensor.shape) * (1 if tensor.quantization is not None else 4)
 
 
 def operand_tensors(operator: Operator) -> dict[str, Tensor]:
-    """The tensors that the operator reads, each once, by name."""
+    """Returns the tensors that the operator reads, each once, by name."""
     return {operand.name: operand for operand in operator.inputs if isinstance(operand, Tensor)}
 
 
 def own_bytes(operator: Operator) -> int:
-    """What the operator reads and writes."""
+    """Returns the bytes that the operator reads and writes."""
     return sum(map(tensor_bytes, operand_tensors(operator).values())) + tensor_bytes(operator.output)
 
 
 def least_bytes(graph: Graph, kinds: tuple[type[Operator], ...] = (Operator,)) -> int:
-    """Equation (2): the most that any operator (of `kinds`) reads and writes; no order of operators needs less."""
+    """Returns equation (2): the most bytes that any operator (of `kinds`) reads and writes; no order needs less."""
     return max(own_bytes(operator) for operator in graph.operators if isinstance(operator, kinds))
 
 
 def block_of(path: str) -> str:
-    """The block that a module path lies in: its first two names, such as `features.3`."""
+    """Returns the block that a module path belongs to: its first two names, such as `features.3`."""
     return ".".join(path.split(".")[:2])
 
 
 def block_bytes(graph: Graph) -> dict[str, int]:
-    """Equation (2) where blocks are operators whose inner tensors are disposable: bytes in and out, by `block_of`."""
+    """Returns equation (2) with blocks as operators whose inner tensors are disposable: bytes in and out by block."""
     produced = {graph.input.name: ""}
     blocks: dict[str, dict[str, Tensor]] = {}
     for operator in graph.operators:
@@ -63,7 +63,7 @@ def block_bytes(graph: Graph) -> dict[str, int]:
 
 
 def operator_memory(graph: Graph) -> tuple[OperatorMemory, ...]:
-    """A row for each operator, in the graph's order; the picture is alive until its last reader is done."""
+    """Returns a row for each operator, in the graph's order; the picture is alive until its last reader is done."""
     alive = {graph.input.name: tensor_bytes(graph.input)}
     last = last_uses(graph.operators)
     rows = []
@@ -85,10 +85,10 @@ def operator_memory(graph: Graph) -> tuple[OperatorMemory, ...]:
 
 
 def peak_bytes(graph: Graph) -> int:
-    """The most that is alive at once when the operators run in the graph's order."""
+    """Returns the most bytes alive at once when the operators run in the graph's order."""
     return max(row.live_bytes for row in operator_memory(graph))
 
 
 def last_uses(operators: Sequence[Operator]) -> dict[str, int]:
-    """Tensor name → the position of its last reader."""
+    """Returns tensor name → the position of its last reader."""
     return {name: index for index, operator in enumerate(operators) for name in operand_tensors(operator)}

@@ -1,4 +1,4 @@
-"""`report.json`: everything that the report says; the page is drawn from it alone."""
+"""Defines `report.json`, which holds everything that the report says; the page is drawn from it alone."""
 
 from typing import Annotated, Literal
 
@@ -20,13 +20,14 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Check(Document):
-    """One named check: what it found, or why it did not run."""
+    """Holds one named check: its finding, or the reason why it did not run."""
 
     name: str
     outcome: Outcome
     found: str
 
 
+<<<<<<< HEAD
 class QualityLine(Document):
     """The quality of one way to compute the net."""
 
@@ -37,39 +38,57 @@ class QualityLine(Document):
     def interval(self) -> Interval:
         """The 95 % interval (Wilson) of a quality that is the share of images that are right."""
         return wilson_interval(self.quality.correct, self.quality.images)
+=======
+class AccuracyLine(Document):
+    """Holds the top-1 accuracy of one way to compute the net."""
+
+    computed_by: str
+    correct: Annotated[int, Field(ge=0)]
+    pictures: Annotated[int, Field(ge=1)]
+
+    @property
+    def share(self) -> float:
+        """Returns the accuracy, 0..1."""
+        return self.correct / self.pictures
+
+    @property
+    def interval(self) -> Interval:
+        """Returns its 95 % interval (Wilson)."""
+        return wilson_interval(self.correct, self.pictures)
+>>>>>>> d76c912 (Prose of labels, embedding, memory, analysis, report and the modules at the top of mobile_sdk)
 
 
 class BundleLine(Document):
-    """One bundle in one runtime: what it is, how it was checked, how near it is."""
+    """Describes one bundle in one runtime: its properties, its checks, and its distance from the reference."""
 
-    title: str  # the name of its folder, and the runtime where that is not the bundle's own
+    title: str  # the name of its folder, and the runtime if it is not the bundle's own
     bundle: str  # the name of its folder
     runtime: str
     precision: str
     model_bytes: int
-    activation_limit_kib: int | None = None  # within which it computes in strips
-    outcome: Outcome | None = None  # None where it was not verified
+    activation_limit_kib: int | None = None  # it computes in strips within this limit
+    outcome: Outcome | None = None  # None if it was not verified
     checks: tuple[Check, ...] = ()
     distance: Comparison | None = None
     anatomy: StructureEntry | None = None
 
 
 class Score(Document):
-    """A label and the probability that a model gives it."""
+    """Holds a label and the probability that a model gives it."""
 
     label: str
     share: Share
 
 
 class Prediction(Document):
-    """What one way to compute the net says of a golden picture, the most probable label first."""
+    """Holds one way's predictions of a golden picture, the most probable label first."""
 
     computed_by: str
     scores: tuple[Score, ...]
 
 
 class Box(Document):
-    """One detection in a picture, in shares of the picture's width and height."""
+    """Holds one detection in a picture, in shares of the picture's width and height."""
 
     label: str
     share: Share
@@ -80,38 +99,73 @@ class Box(Document):
 
 
 class Boxes(Document):
-    """What one way to compute the net detects in a golden picture, best first."""
+    """Holds one way's detections in a golden picture, best first."""
 
     computed_by: str
     boxes: tuple[Box, ...]
 
 
+<<<<<<< HEAD
+=======
+class PrecisionLine(Document):
+    """Holds the average precision of one way to compute a detector: at an overlap of 0.5, and COCO's mean."""
+
+    computed_by: str
+    at_half_share: Share
+    coco_share: Share
+    pictures: Annotated[int, Field(ge=1)]
+
+    @property
+    def share(self) -> float:
+        """Returns the figure that comes first."""
+        return self.at_half_share
+
+
+>>>>>>> d76c912 (Prose of labels, embedding, memory, analysis, report and the modules at the top of mobile_sdk)
 class MaskColour(Document):
-    """A label that occurs in a mask, and the colour that it is drawn in."""
+    """Holds a label that occurs in a mask, and the colour that it is drawn in."""
 
     label: str
     colour: Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
 
 
 class MaskDrawing(Document):
-    """A mask of a golden picture, drawn to lie over it: the truth, or what one way to compute the net says."""
+    """Holds a mask of a golden picture, drawn as an overlay: the truth, or the result of one way to compute the net."""
 
     computed_by: str
     png_base64: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/=]+$")]
     labels: tuple[MaskColour, ...]
 
 
+<<<<<<< HEAD
+=======
+class OverlapLine(Document):
+    """Holds the mean intersection over union of one way to compute a segmenter."""
+
+    computed_by: str
+    share: Share
+    pictures: Annotated[int, Field(ge=1)]
+
+
+>>>>>>> d76c912 (Prose of labels, embedding, memory, analysis, report and the modules at the top of mobile_sdk)
 class GoldenPicture(Document):
-    """A picture of the bundle, with what everybody says of it: label by label, box by box, or pixel by pixel."""
+    """Holds a picture of the bundle, with every way's result: label by label, box by box, or pixel by pixel."""
 
     png_base64: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/=]+$")]
     title: str
+<<<<<<< HEAD
     label: str | None = None  # the true one, where known
     answers: tuple[Prediction | Boxes | MaskDrawing, ...] = ()
+=======
+    label: str | None = None  # the true one, if known
+    predictions: tuple[Prediction, ...] = ()
+    detections: tuple[Boxes, ...] = ()
+    masks: tuple[MaskDrawing, ...] = ()
+>>>>>>> d76c912 (Prose of labels, embedding, memory, analysis, report and the modules at the top of mobile_sdk)
 
 
 class Layer(Document):
-    """How far one tensor of the int8 graph is from its float32 twin's; None where they are equal."""
+    """Holds the distance of one tensor of the int8 graph from its float32 twin's; None if they are equal."""
 
     tensor: str
     module: str
@@ -119,7 +173,7 @@ class Layer(Document):
 
 
 class PredictedLatency(Document):
-    """What a latency model says of a bundle that was measured."""
+    """Holds a latency model's prediction for a bundle that was measured."""
 
     bundle: str
     device: str
@@ -127,17 +181,17 @@ class PredictedLatency(Document):
     predicted_ms: Annotated[float, Field(gt=0)]
     measured_ms: Annotated[float, Field(gt=0)]
     rests_on: str
-    low_ms: float | None = None  # nine of ten latencies lie from here to `high_ms`
+    low_ms: float | None = None  # nine of ten latencies are between this and `high_ms`
     high_ms: float | None = None
 
     @property
     def off_share(self) -> float:
-        """By how much the prediction is above what was measured, as a share of it."""
+        """Returns by how much the prediction is above the measured latency, as a share of that latency."""
         return self.predicted_ms / self.measured_ms - 1
 
 
 class SearchedNet(Document):
-    """A candidate of a search: its latency, its accuracy after a short training, and what changed."""
+    """Holds a candidate of a search: its latency, its accuracy after a short training, and its change."""
 
     number: int
     latency_ms: Annotated[float, Field(gt=0)]
@@ -146,14 +200,14 @@ class SearchedNet(Document):
 
 
 class Search(Document):
-    """What a search looked at; `front` and `taken` are numbers of candidates, the start net the first of those taken.
+    """Holds a search's candidates; `front` and `taken` index them, and the start net is the first of those taken.
 
-    `accuracy_share` is the result's, trained, on `pictures` that the search never saw. `measured_again_ms` is the
-    result's latency in a measurement of its own, where latencies are measured.
+    `accuracy_share` is the trained result's, on `pictures` that the search never saw. `measured_again_ms` is the
+    result's latency in a measurement of its own, if latencies are measured.
     """
 
     method: str
-    latencies: str  # whose they are
+    latencies: str  # the device and runtime of the latencies
     target_ms: Annotated[float, Field(gt=0)]
     candidates: Annotated[tuple[SearchedNet, ...], Field(min_length=1)]
     front: tuple[int, ...]
@@ -161,28 +215,28 @@ class Search(Document):
     accuracy_share: Share
     pictures: Annotated[int, Field(ge=1)]
     measured_again_ms: Annotated[float, Field(gt=0)] | None = None
-    target_said: str = ""  # that it is met, or missed and by how much
+    target_said: str = ""  # says whether it is met, or by how much it is missed
 
     @property
     def result_ms(self) -> float:
-        """The result's latency, that of the second measurement where there is one."""
+        """Returns the result's latency, from the second measurement if there is one."""
         return self.measured_again_ms or self.way[-1].latency_ms
 
     @property
     def way(self) -> tuple[SearchedNet, ...]:
-        """The candidates that were taken, in order."""
+        """Returns the candidates that were taken, in order."""
         return tuple(self.candidates[number] for number in self.taken)
 
 
 class Report(Document):
-    """A whole report; a section without data is left out of the page."""
+    """Holds a whole report; the page leaves out a section without data."""
 
     schema_number: Literal[2] = 2
     name: str
     date: str  # UTC, ISO 8601
     program_sha256: str | None = None
     labels: int | None = None  # how many
-    label_names: tuple[str, ...] = ()  # where the record tells shares label by label
+    label_names: tuple[str, ...] = ()  # if the record has shares for each label
     size_px: int | None = None
     record: Record | None = None
     task: Task = "classification"
@@ -197,17 +251,27 @@ class Report(Document):
     commands: tuple[str, ...] = ()
 
     @property
+<<<<<<< HEAD
+=======
+    def quality(self) -> "tuple[str, tuple[AccuracyLine | PrecisionLine | OverlapLine, ...]]":
+        """Returns the title of the task's measure, and every way's share."""
+        if self.overlaps:
+            return "Mean IoU", self.overlaps
+        return ("Average precision", self.precisions) if self.precisions else ("Accuracy", self.accuracies)
+
+    @property
+>>>>>>> d76c912 (Prose of labels, embedding, memory, analysis, report and the modules at the top of mobile_sdk)
     def outcomes(self) -> tuple[Outcome, ...]:
-        """Of every check, and of every bundle's budget where there is one."""
+        """Returns the outcome of every check, and of every bundle's budget if there is one."""
         checks = tuple(check.outcome for bundle in self.bundles for check in bundle.checks)
         measurements = self.numbers.measurements if self.numbers else ()
         return checks + tuple(each.verdict for each in measurements if each.verdict)
 
     @property
     def outcome(self) -> Outcome:
-        """Fails with any failure; passes where a bundle or a budget passed and nothing failed; else nothing ran.
+        """Fails with any failure; passes if a bundle or a budget passed and nothing failed; else says that nothing ran.
 
-        What did not run never makes a pass; the page counts it beside the outcome.
+        A check that did not run never makes a pass; the page counts it beside the outcome.
         """
         measurements = self.numbers.measurements if self.numbers else ()
         outcomes = [line.outcome for line in self.bundles] + [each.verdict for each in measurements]

@@ -1,4 +1,4 @@
-"""The page: one HTML file that needs no other file and no network, drawn from a `Report` alone."""
+"""Draws the page, one HTML file that needs no other file and no network, from a `Report` alone."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _TEMPLATES = Path(__file__).with_name("templates")
 
 @dataclass(frozen=True, kw_only=True)
 class Fact:
-    """One figure at the head of the page."""
+    """Holds one figure at the head of the page."""
 
     title: str
     value: str
@@ -27,7 +27,7 @@ class Fact:
 
 
 def render(report: Report) -> str:
-    """The page as HTML text; everything that comes from outside is escaped."""
+    """Returns the page as HTML text; all outside text is escaped."""
     from jinja2 import Environment as Templates
     from jinja2 import FileSystemLoader, StrictUndefined
 
@@ -43,8 +43,13 @@ def render(report: Report) -> str:
 
 
 def facts(report: Report) -> list[Fact]:
+<<<<<<< HEAD
     """The few figures that a reader looks for first; only those that the report holds."""
     found = [_quality_fact(report), _distance_fact(report), _latency_fact(report), _size_fact(report)]
+=======
+    """Returns the few figures that a reader looks for first, as far as the report holds them."""
+    found = [_accuracy_fact(report), _distance_fact(report), _latency_fact(report), _size_fact(report)]
+>>>>>>> d76c912 (Prose of labels, embedding, memory, analysis, report and the modules at the top of mobile_sdk)
     return [fact for fact in found if fact]
 
 
@@ -79,7 +84,7 @@ def _context(report: Report) -> dict[str, Any]:
 
 
 def _label_lines(report: Report) -> Iterator[str]:
-    """What the record says of the labels, on held-out pictures: the worst ones, and those that are never right."""
+    """Yields the record's lines on labels of held-out pictures: the worst ones, and those that are never right."""
     if report.record and report.label_names:
         of_both = {"float net": report.record.float_quality, "int8 reference": report.record.reference_quality}
         for name, quality in of_both.items():
@@ -116,7 +121,7 @@ def _plots(report: Report) -> dict[str, Any]:
 
 
 def _comparisons(report: Report, *, with_twin: bool) -> list[Comparison]:
-    """Those with the float32 twin, or those of two other bundles."""
+    """Returns the comparisons with the float32 twin, or those of two other bundles."""
     numbers = report.numbers
     precisions = {each.bundle: each.precision for each in numbers.measurements} if numbers else {}
 
@@ -131,7 +136,7 @@ def _is_device(report: Report) -> bool:
 
 
 def _histories(report: Report) -> dict[str, dict[str, list[tuple[float, float]]]]:
-    """Curves of the history by their axis: every number of an epoch that speaks of loss, accuracy or agreement."""
+    """Returns curves of the history by their axis: every number of an epoch for loss, accuracy or agreement."""
     axes: dict[str, dict[str, list[tuple[float, float]]]] = {}
     for index, epoch in enumerate(report.record.history if report.record else (), start=1):
         stage = next((value for value in epoch.values() if isinstance(value, str)), "")
@@ -157,7 +162,7 @@ def _axis(name: str) -> tuple[str | None, float]:
 
 
 def _check_rows(bundles: Sequence[BundleLine]) -> Iterator[tuple[str, list[Check | None]]]:
-    """One row a check name, in the order of first appearance, one cell a bundle."""
+    """Yields one row a check name, in the order of first appearance, one cell a bundle."""
     names = dict.fromkeys(check.name for bundle in bundles for check in bundle.checks)
     for name in names:
         yield name, [next((check for check in bundle.checks if check.name == name), None) for bundle in bundles]
@@ -233,9 +238,14 @@ def _tally(report: Report) -> str:
 
 
 def _golden_rows(picture: GoldenPicture) -> list[tuple[str, list[float | None]]]:
+<<<<<<< HEAD
     """The first prediction's labels, and below them whatever label another one puts first."""
     predictions = [answer for answer in picture.answers if isinstance(answer, Prediction)]
     tables = [{score.label: score.share for score in prediction.scores} for prediction in predictions]
+=======
+    """Returns the first prediction's labels, then every other label that another prediction puts first."""
+    tables = [{score.label: score.share for score in prediction.scores} for prediction in picture.predictions]
+>>>>>>> d76c912 (Prose of labels, embedding, memory, analysis, report and the modules at the top of mobile_sdk)
     labels = dict.fromkeys([*(tables[0] if tables else ()), *(next(iter(table)) for table in tables if table)])
     return [(label, [table.get(label) for table in tables]) for label in labels]
 
@@ -249,7 +259,7 @@ def _percent(share: float, decimals: int = 2) -> str:
 
 
 def ms_decimals(report: Report) -> int:
-    """Decimals of every time in ms, one number for a report so that columns line up: four for medians below 0.1 ms."""
+    """Returns the decimals of every time in ms, one number a report to align columns: four for medians below 0.1 ms."""
     measurements = report.numbers.measurements if report.numbers else ()
     medians_ms = [each.summary.median_ms for each in measurements if each.summary]
     return 4 if medians_ms and min(medians_ms) < 0.1 else 3

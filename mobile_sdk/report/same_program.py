@@ -1,4 +1,4 @@
-"""Whether verdicts, numbers and bundles are of the program that a report is about: an earlier one's are refused."""
+"""Refuses verdicts, numbers and bundles of another program than the one that a report is about."""
 
 from collections.abc import Iterator, Sequence
 
@@ -14,7 +14,7 @@ def check_same_program(
 ) -> None:
     """Raises DataError, which names the first of them that is of another program, or of another state of a bundle.
 
-    A float32 bundle is of the program's twin, which is not looked at; numbers say no more of a bundle than its size.
+    A float32 bundle belongs to the program's twin, which is not checked; numbers identify a bundle only by its size.
     """
     for what, hint in _of_others(program, verdicts, numbers, bundles):
         raise DataError(f"expected all of one program in a report, found {what}", hint=hint)

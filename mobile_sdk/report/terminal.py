@@ -1,4 +1,4 @@
-"""The report as one table for a terminal."""
+"""Prints the report as one table for a terminal."""
 
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ _STYLES = {"pass": "green", "fail": "bold red", "not_run": "yellow"}
 
 
 def summary_table(report: Report) -> "Table":
-    """A row a bundle: its checks, its distance from the reference, its accuracy, time and size."""
+    """Returns a table with a row a bundle: its checks, its distance from the reference, its accuracy, time and size."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 

@@ -1,4 +1,4 @@
-"""Writing a report: `report.html` for people, and beside it `report.json`, from which it can be drawn again."""
+"""Writes a report: `report.html` for people, and beside it `report.json`, from which it can be drawn again."""
 
 import os
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ from mobile_sdk.system.regular_file import read_regular
 from mobile_sdk.verification.verdict import Verdict
 
 Layers = Sequence[tuple[str, str, float | None]]
-"""Of every tensor in the order of execution: its name, its module's path, its SQNR in dB (None: equal)."""
+"""For every tensor in the order of execution it has its name, its module's path, and its SQNR in dB (None: equal)."""
 
 
 def write_report(
@@ -40,12 +40,13 @@ def write_report(
     commands: Sequence[str] = (),
     pictures: LabelledPictures | Parted | None = None,
 ) -> Report:
-    """Writes the HTML file `path` and the JSON file of the same stem beside it, and returns what they say.
+    """Writes the HTML file `path` and the JSON file of the same stem beside it, and returns the report.
 
-    Whatever is left out is left out of the page: golden pictures are those of `bundles`, curves and settings those of
-    `program`; `predicted` is set beside what was measured, `search` is how the net was found. `commands` are shown as
-    the way to reproduce it all. With the `pictures` that golden ones were chosen of, a segmenter's true masks are drawn
-    too. Raises SettingError where nothing is to be reported, DataError where something is of another program.
+    The page leaves out whatever is not given: golden pictures are those of `bundles`, curves and settings those of
+    `program`; `predicted` is compared with what was measured, and `search` describes how the net was found. `commands`
+    are shown as the way to reproduce everything. With the `pictures` that golden ones were chosen from, a segmenter's
+    true masks are drawn too. Raises SettingError if there is nothing to report, DataError if something belongs to
+    another program.
     """
     expect_path("path", path)
     expect_each("verdicts", verdicts, Verdict)
@@ -67,7 +68,7 @@ def write_report(
 
 
 def redraw_report(report_json: str | os.PathLike[str], path: str | os.PathLike[str]) -> Report:
-    """Draws the HTML file `path` from a `report.json` alone; raises DataError where that file is not one."""
+    """Draws the HTML file `path` from a `report.json` alone; raises DataError if that file is not one."""
     source = Path(report_json)
     try:
         data = read_regular(source)

@@ -1,1 +1,1 @@
-"""Plots: a report's data come in, and SVG goes out."""
+"""This room takes a report's data and returns plots as SVG."""

@@ -1,4 +1,4 @@
-"""Plots as SVG text for the page: no colour or font of their own, so that they follow the page into the dark."""
+"""Draws plots as SVG text for the page, without colours or fonts of their own, so that they follow its dark mode."""
 
 import io
 import re
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Colours that matplotlib writes and the page replaces with its own variables; the values say nothing.
+# The page replaces these colours with its own variables; the values mean nothing.
 _INK, _MUTED, _GRID = "#010101", "#020202", "#030303"
 _SERIES = ("#040401", "#040402", "#040403", "#040404", "#040405", "#040406")
 _LINES = ("-", "--", "-.", ":")
@@ -53,12 +53,12 @@ STYLE: dict[Any, Any] = {
     "legend.frameon": False,
     "legend.fontsize": 9.0,
 }
-_WIDTH_IN = 6.0  # 432 pt: read at 100 % on a phone held upright or beside another plot on a desk
+_WIDTH_IN = 6.0  # 432 pt: legible at 100 % on a phone held upright, or beside another plot on a desktop
 _MAX_DOTS = 500  # a row; more would only blacken it
 
 
 def curves(series: Mapping[str, Sequence[tuple[float, float]]], *, y_label: str) -> str:
-    """Lines over epochs, one a series of (epoch, value)."""
+    """Draws lines over epochs, one a series of (epoch, value)."""
     from matplotlib.ticker import MaxNLocator
 
     with _figure(height_in=2.9) as (figure, axes):
@@ -74,7 +74,7 @@ def curves(series: Mapping[str, Sequence[tuple[float, float]]], *, y_label: str)
 
 
 def layer_sqnr(layers: Sequence[Layer]) -> str:
-    """A dot a tensor in the order of execution; the lowest, at most three, carry their module's path."""
+    """Draws a dot a tensor in the order of execution; the lowest, at most three, carry their module's path."""
     known = [
         (index, layer.sqnr_db, layer.module or layer.tensor)
         for index, layer in enumerate(layers, start=1)
@@ -94,7 +94,7 @@ def layer_sqnr(layers: Sequence[Layer]) -> str:
 
 
 def latency_strips(measurements: Sequence[Measurement]) -> str:
-    """A row a bundle: a dot a run, the median as a bar, the middle 80 % as a line."""
+    """Draws a row a bundle: a dot a run, the median as a bar, the middle 80 % as a line."""
     with _figure(height_in=0.8 + 0.42 * len(measurements)) as (figure, axes):
         jitter = np.random.default_rng(1)
         end_ms = _axis_end_ms(measurements)
@@ -118,7 +118,7 @@ def latency_strips(measurements: Sequence[Measurement]) -> str:
 
 
 def latency_rounds(measurements: Sequence[Measurement]) -> str:
-    """The median of every round, in order: a burst of noise shows as a step that all bundles share."""
+    """Draws the median of every round, in order: a burst of noise shows as a step that all bundles share."""
     from matplotlib.ticker import MaxNLocator
 
     with _figure(height_in=2.3 + 0.12 * len(measurements)) as (figure, axes):
@@ -136,14 +136,14 @@ def latency_rounds(measurements: Sequence[Measurement]) -> str:
 
 
 def pareto(search: Search) -> str:
-    """Accuracy over latency of all nets of a search."""
+    """Draws accuracy over latency of all nets of a search."""
     with _figure(height_in=4.2, width_in=1.5 * _WIDTH_IN) as (figure, axes):
         draw_pareto(axes, search, ParetoColors(ink=_INK, muted=_MUTED, front=_color(0), taken=_color(1)))
         return _svg(figure)
 
 
 def throttling(measurements: Sequence[Measurement]) -> str:
-    """Every round's median over that of the first tenth of rounds, against the time that was spent running."""
+    """Draws every round's median over that of the first tenth of rounds, against the running time so far."""
     with _figure(height_in=2.3 + 0.12 * len(measurements), width_in=2 * _WIDTH_IN) as (figure, axes):
         for index, measurement in enumerate(measurements):
             rounds_ms = measurement.samples.rounds_ms if measurement.samples else ()
@@ -160,7 +160,7 @@ def throttling(measurements: Sequence[Measurement]) -> str:
 
 
 def _lowest(known: Sequence[tuple[int, float, str]]) -> list[tuple[int, float, str]]:
-    """The lowest three, of neighbours only the lowest: their names need room."""
+    """Returns the lowest three, and of neighbours only the lowest: their names need room."""
     chosen: list[tuple[int, float, str]] = []
     for candidate in sorted(known, key=lambda each: each[1]):
         if all(abs(candidate[0] - other[0]) > len(known) / 5 for other in chosen):
@@ -174,12 +174,12 @@ def _times_ms(measurement: Measurement) -> "np.ndarray[Any, np.dtype[np.float64]
 
 
 def _axis_end_ms(measurements: Sequence[Measurement]) -> float:
-    """Half as far again as the slowest bundle's 90th percentile: interruptions do not flatten the rest."""
+    """Returns 1.5 times the slowest bundle's 90th percentile, so that interruptions do not flatten the rest."""
     return 1.5 * max(float(np.quantile(_times_ms(measurement), 0.9)) for measurement in measurements)
 
 
 def _dots(axes: "Axes", xs: Any, ys: Any, color: str) -> None:
-    """One path for all dots: lines of no length with round caps take a tenth of the bytes that markers take."""
+    """Draws one path for all dots: lines of no length with round caps take a tenth of the bytes of markers."""
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path
 
@@ -195,15 +195,13 @@ def _figure(*, height_in: float, width_in: float = _WIDTH_IN) -> "Iterator[tuple
     from matplotlib.figure import Figure
 
     with mpl.rc_context(STYLE), warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", UserWarning
-        )  # a glyph that matplotlib's font lacks: the reader's browser has it
+        warnings.simplefilter("ignore", UserWarning)  # matplotlib's font lacks a glyph that the reader's browser has
         figure = Figure(figsize=(width_in, height_in), layout="constrained")
         yield figure, figure.add_subplot()
 
 
 def _svg(figure: "Figure") -> str:
-    """The figure as an `<svg>` element that takes colours and font from the page and whose ids are its own."""
+    """Returns the figure as an `<svg>` element that takes colours and font from the page and has ids of its own."""
     stream = io.StringIO()
     figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
     text = stream.getvalue()

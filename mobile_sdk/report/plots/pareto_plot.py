@@ -1,4 +1,4 @@
-"""The plot files of a search: they stand alone, so they bring their own colours."""
+"""Draws the plot files of a search; they stand alone, so they have colours of their own."""
 
 import io
 from pathlib import Path

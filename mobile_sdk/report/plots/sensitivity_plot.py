@@ -1,4 +1,4 @@
-"""A plot file of what each layer costs: it stands alone, so it brings its own colours."""
+"""Draws a plot file of each layer's cost; it stands alone, so it has colours of its own."""
 
 import io
 from pathlib import Path
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mobile_sdk.analysis.sensitivity import LayerSensitivity, Sensitivity
 
 SUFFIXES = (".svg", ".png")
-MOST_LAYERS = 24  # the rest cost next to nothing, and their names would not be legible
+MOST_LAYERS = 24  # the others cost next to nothing, and their names would not be legible
 INK, MUTED, RULE, PAPER = "#1c1d1f", "#5f646b", "#dfe2e6", "#ffffff"  # those of style.css, by day
 _WHOLE, _WEIGHTS = "#1f5fa8", "#b4530b"
 COLORS: dict[Any, Any] = {
@@ -30,7 +30,7 @@ COLORS: dict[Any, Any] = {
 
 
 def check_plot_path(path: Path) -> None:
-    """SettingError where the file's name does not say what to draw."""
+    """Raises SettingError unless the file's name says what to draw."""
     if path.suffix.lower() not in SUFFIXES:
         raise SettingError(f"expected a plot file *.svg or *.png, found {path.name}", hint="name it sensitivity.svg")
 

@@ -1,1 +1,1 @@
-"""Sections of the report: verdicts and measurements come in, and the data of one section go out."""
+"""This room takes verdicts and measurements and returns the data of the report's sections."""

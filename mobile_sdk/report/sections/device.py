@@ -1,4 +1,4 @@
-"""What the page says of the device that was measured: how it was before and after, and whether it slowed down."""
+"""Reports the measured device's state before and after, and whether it slowed down."""
 
 from collections.abc import Iterator
 
@@ -9,14 +9,14 @@ _NOT_TOLD = "not told"
 
 
 def state_rows(numbers: Numbers) -> list[tuple[str, str, str]]:
-    """What, before, after; a row for everything that either state tells."""
-    before, after = dict(_told(numbers.state_before)), dict(_told(numbers.state_after))
+    """Returns rows (name, before, after), one for every property that either state has."""
+    before, after = dict(_state_lines(numbers.state_before)), dict(_state_lines(numbers.state_after))
     names = dict.fromkeys((*before, *after))
     return [(name, before.get(name, _NOT_TOLD), after.get(name, _NOT_TOLD)) for name in names]
 
 
 def slowdown_rows(measured: list[Measurement]) -> list[tuple[str, str, str]]:
-    """A bundle, the cores that it was kept on, and the last tenth of its rounds over the first."""
+    """Returns rows of a bundle, the cores that it was kept on, and the last tenth of its rounds over the first."""
     return [
         (
             each.bundle,
@@ -27,16 +27,16 @@ def slowdown_rows(measured: list[Measurement]) -> list[tuple[str, str, str]]:
     ]
 
 
-def _told(state: DeviceState | None) -> Iterator[tuple[str, str]]:
+def _state_lines(state: DeviceState | None) -> Iterator[tuple[str, str]]:
     if state is None:
         return
     yield "Processor", state.processor or state.machine
     yield "System", f"{state.system or 'unknown'}, {state.kernel}"
     for core in state.cores:
         clocks = (("at", core.now_mhz), ("of at most", core.max_mhz), ("now limited to", core.limit_mhz))
-        told = [f"{word} {mhz:.0f} MHz" for word, mhz in clocks if mhz is not None]
-        if told or core.governor:
-            yield f"Core {core.index}", ", ".join([*told, *([core.governor] if core.governor else [])])
+        parts = [f"{word} {mhz:.0f} MHz" for word, mhz in clocks if mhz is not None]
+        if parts or core.governor:
+            yield f"Core {core.index}", ", ".join([*parts, *([core.governor] if core.governor else [])])
     if state.temperature_c is not None:
         yield "Hottest zone", f"{state.temperature_c:.1f} °C"
     if state.thermal_status is not None:

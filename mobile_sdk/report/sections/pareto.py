@@ -1,4 +1,4 @@
-"""Every net that a search looked at: accuracy over latency, the front, and the way that was taken."""
+"""Draws every net of a search: accuracy over latency, the front, and the way that was taken."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ParetoColors:
-    """Of the page, or of a file that stands alone."""
+    """Holds the colours of the page, or of a file that stands alone."""
 
     ink: str
     muted: str
@@ -21,7 +21,7 @@ class ParetoColors:
 
 
 def draw_pareto(axes: "Axes", search: Search, colors: ParetoColors) -> None:
-    """Draws all candidates but a few far below, which are counted; the legend stands above."""
+    """Draws all candidates but a few far below, which are counted; the legend is above."""
     low, high = _limits([100 * each.accuracy_share for each in search.candidates])
     below = sum(100 * each.accuracy_share < low for each in search.candidates)
     front, way = [search.candidates[number] for number in search.front], search.way
@@ -46,12 +46,12 @@ def _target(search: Search) -> str:
 
 
 def _columns(nets: Sequence[SearchedNet]) -> tuple[list[float], list[float]]:
-    """Milliseconds and percentages."""
+    """Returns milliseconds and percentages."""
     return [each.latency_ms for each in nets], [100 * each.accuracy_share for each in nets]
 
 
 def _limits(percents: Sequence[float]) -> tuple[float, float]:
-    """From the lowest tenth on: a few failures do not flatten the rest."""
+    """Returns limits from the lowest tenth on: a few failures do not flatten the rest."""
     ranked = sorted(percents)
     low, high = ranked[len(ranked) // 10], ranked[-1]
     margin = max(0.06 * (high - low), 0.2)

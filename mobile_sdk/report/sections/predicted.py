@@ -1,4 +1,4 @@
-"""Measured latencies beside those that a latency model predicts for the same graph."""
+"""Compares measured latencies with those that a latency model predicts for the same graph."""
 
 from collections.abc import Iterator
 
@@ -11,9 +11,9 @@ from mobile_sdk.report.data import PredictedLatency
 
 
 def predicted_latencies(program: Program, numbers: Numbers, device: str) -> tuple[PredictedLatency, ...]:
-    """Every measured bundle of the program's precision, once for each model of `device` that speaks of its runtime.
+    """Returns every measured bundle of the program's precision, once for each model of `device` for its runtime.
 
-    `device` is a name or a calibration's file, as `predict` takes it. Raises SettingError where no model fits.
+    `device` is a name or a calibration's file, as `predict` takes it. Raises SettingError if no model fits.
     """
     precision = program.graph.precision
     if precision == "mixed":

@@ -1,4 +1,8 @@
+<<<<<<< HEAD
 """The report's section of segmentation: the masks on golden pictures."""
+=======
+"""Reports a segmenter's mean intersection over union, and the masks on its golden pictures."""
+>>>>>>> d76c912 (Prose of labels, embedding, memory, analysis, report and the modules at the top of mobile_sdk)
 
 import base64
 import colorsys
@@ -17,12 +21,27 @@ from mobile_sdk.report.sections.golden import Golden, TaskSection
 from mobile_sdk.tasks.segmentation import VOID, Masks, PicturesWithMasks, masks_of
 
 _OPAQUE, _VOID_RGBA = 170, (255, 255, 255, 120)
-_TURN = 0.618  # of the colour circle, from one label to the next: neighbours differ most
+_TURN = 0.618  # of the colour circle from one label to the next, so that neighbours differ most
 
 
+<<<<<<< HEAD
 def golden_masks(golden: Golden) -> Iterator[MaskDrawing]:
     """Yields the truth, where it is known, and what the bundles expect, equal masks together."""
     bundles, index = golden.bundles, golden.index
+=======
+def overlaps(verdicts: Sequence[Verdict], titles: Sequence[str]) -> Iterator[OverlapLine]:
+    """Yields the float net and the reference, then every runtime; `titles` are the verdicts'."""
+    return in_order(
+        OverlapLine(computed_by=computed_by, share=overlap.share, pictures=overlap.pictures)
+        for verdict, title in zip(verdicts, titles, strict=True)
+        for computed_by, overlap in ((reference_of(verdict), verdict.reference_mean_iou), (title, verdict.mean_iou))
+        if overlap
+    )
+
+
+def golden_masks(bundles: Sequence[Bundle], index: int, pictures: LabelledPictures | None) -> Iterator[MaskDrawing]:
+    """Yields the truth, if `pictures` are the golden ones' source, and the bundles' expectations, equal ones once."""
+>>>>>>> d76c912 (Prose of labels, embedding, memory, analysis, report and the modules at the top of mobile_sdk)
     contract = bundles[0].manifest.contract
     truth = _truth(bundles[0], index, golden.pictures)
     if truth is not None:
@@ -38,7 +57,7 @@ def golden_masks(golden: Golden) -> Iterator[MaskDrawing]:
 
 
 def colour_of(label: int) -> tuple[int, int, int]:
-    """A label's colour in every drawing."""
+    """Returns a label's colour in every drawing."""
     red, green, blue = colorsys.hsv_to_rgb(label * _TURN % 1, 0.85, 1.0)
     return round(255 * red), round(255 * green), round(255 * blue)
 
@@ -57,7 +76,7 @@ def _truth(bundle: Bundle, index: int, pictures: LabelledPictures | None) -> Mas
 
 
 def _drawn(computed_by: str, mask: Masks, contract: Contract) -> MaskDrawing:
-    """Label 0, what is left, is transparent."""
+    """Draws a mask; label 0, the background, is transparent."""
     palette = np.zeros((256, 4), np.uint8)
     palette[VOID] = _VOID_RGBA
     for label in range(1, len(contract.labels)):
