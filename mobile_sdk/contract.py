@@ -65,8 +65,8 @@ class ImageSpec(Part):
     """Describes how a picture becomes `size_px` × `size_px` RGB bytes, and what the bytes mean to the net.
 
     The resize recipe is: cut the central square whose side is `crop_share` of the shorter side (`fit="crop"`), or take
-    the whole picture (`fit="stretch"`); then Pillow's `resize(BILINEAR)`, rows first. The net's float input is `(byte -
-    mean_byte) / std_byte`, per channel.
+    the whole picture (`fit="stretch"`); then Pillow's `resize(BILINEAR)`, rows first. The net's float input is
+    `(byte - mean_byte) / std_byte`, per channel.
 
     The defaults make the input exact in int8: scale 1/128, zero point 0, one pad colour for all channels.
     """
@@ -104,7 +104,7 @@ class ImageSpec(Part):
 
     @property
     def step_byte(self) -> float:
-        """Returns bytes per unit of the integer net's input: `real = (byte - pad_byte) / step_byte` a channel."""
+        """Returns bytes per unit of the integer net's input: `real = (byte - pad_byte) / step_byte` in each channel."""
         return sum(self.std_byte) / 3
 
     @property

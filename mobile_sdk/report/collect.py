@@ -59,7 +59,7 @@ def _tells_labels(program: Program) -> bool:
 
 
 def _task(verdicts: Sequence[Verdict]) -> Task:
-    """The task whose measure the verdicts tell; where they tell none, any will do."""
+    """Returns the task whose measure the verdicts report; any task, if they report none."""
     measures = {verdict.quality.measure for verdict in verdicts if verdict.quality}
     return next((name for name, task in TASKS.items() if task.measure in measures), "classification")
 
@@ -107,32 +107,6 @@ def _line(bundle: Bundle) -> BundleLine:
     )
 
 
-<<<<<<< HEAD
-=======
-def _accuracies(
-    program: Program | None, verdicts: Sequence[Verdict], bundles: Sequence[Bundle]
-) -> Iterator[AccuracyLine]:
-    """Yields the float net and the reference, by the record or else by the verdicts, then every runtime."""
-    lines = []
-    if program:
-        record = program.record
-        recorded = (("float32 net", record.float_accuracy), ("int8 reference", record.reference_accuracy))
-        lines = [_accuracy_line(computed_by, accuracy) for computed_by, accuracy in recorded if accuracy]
-    for verdict in verdicts:
-        pairs = (
-            (reference_of(verdict), verdict.reference_accuracy),
-            (_title(verdict, bundles), verdict.accuracy),
-        )
-        lines += [AccuracyLine(computed_by=name, **hits.model_dump()) for name, hits in pairs if hits]
-    return in_order(lines)
-
-
-def _accuracy_line(computed_by: str, accuracy: Accuracy) -> AccuracyLine:
-    correct = round(accuracy.share * accuracy.pictures)
-    return AccuracyLine(computed_by=computed_by, correct=correct, pictures=accuracy.pictures)
-
-
->>>>>>> d76c912 (Prose of labels, embedding, memory, analysis, report and the modules at the top of mobile_sdk)
 def _golden_pictures(
     verdicts: Sequence[Verdict], titles: Sequence[str], bundles: Sequence[Bundle], pictures: LabelledPictures | None
 ) -> Iterator[GoldenPicture]:
@@ -146,7 +120,6 @@ def _golden_pictures(
             png_base64=base64.b64encode(png).decode(),
             title=f"golden/{index}.png",
             label=None if expected.label_index is None else first.manifest.labels[expected.label_index],
-<<<<<<< HEAD
             answers=tuple(
                 SECTIONS[first.manifest.task].answers(
                     Golden(index=index, bundles=bundles, verdicts=verdicts, titles=titles, pictures=pictures)
@@ -155,49 +128,6 @@ def _golden_pictures(
         )
 
 
-=======
-            **_results(verdicts, bundles, index, pictures),
-        )
-
-
-def _results(
-    verdicts: Sequence[Verdict], bundles: Sequence[Bundle], index: int, pictures: LabelledPictures | None
-) -> dict[str, Any]:
-    if bundles[0].manifest.task == "segmentation":
-        return {"masks": tuple(golden_masks(bundles, index, pictures))}
-    if bundles[0].manifest.task == "detection":
-        return {"detections": tuple(golden_boxes(bundles, [bundle.path.name for bundle in bundles], index))}
-    expected, found = _expected_predictions(bundles, index), _found_predictions(verdicts, bundles, index)
-    return {"predictions": (*expected, *found)}
-
-
-def _expected_predictions(bundles: Sequence[Bundle], index: int) -> Iterator[Prediction]:
-    """Yields the reference's expectation; a runtime's own adds nothing to its result."""
-    for bundle in bundles:
-        if bundle.manifest.golden.expected_by == "reference":
-            output, codes = bundle.interface.output, bundle.golden_output(index).astype(np.float64)
-            real = codes if output.scale is None else output.scale * (codes - (output.zero_point or 0))
-            yield _prediction("reference", bundle.manifest.labels, real)
-            return
-
-
-def _found_predictions(verdicts: Sequence[Verdict], bundles: Sequence[Bundle], index: int) -> Iterator[Prediction]:
-    for verdict in verdicts:
-        if index < len(verdict.golden) and None not in verdict.golden[index].found_scores:
-            real = np.array(verdict.golden[index].found_scores, dtype=np.float64)
-            yield _prediction(_title(verdict, bundles), bundles[0].manifest.labels, real)
-
-
-def _prediction(computed_by: str, labels: Sequence[str], real: NDArray[np.float64]) -> Prediction:
-    """Returns the five most probable labels by the softmax of real scores (classes,)."""
-    powers = np.exp(real - real.max())
-    shares = powers / powers.sum()
-    order = np.argsort(-shares, kind="stable")[:_SHOWN_SCORES]
-    scores = tuple(Score(label=labels[index], share=min(1.0, float(shares[index]))) for index in order)
-    return Prediction(computed_by=computed_by, scores=scores)
-
-
->>>>>>> d76c912 (Prose of labels, embedding, memory, analysis, report and the modules at the top of mobile_sdk)
 def _versions(verdicts: Sequence[Verdict], bundles: Sequence[Bundle]) -> dict[str, str]:
     sources = [bundle.manifest.versions for bundle in bundles] + [verdict.versions for verdict in verdicts]
     return {package: version for versions in sources for package, version in versions.items()}

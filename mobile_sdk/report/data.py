@@ -27,35 +27,16 @@ class Check(Document):
     found: str
 
 
-<<<<<<< HEAD
 class QualityLine(Document):
-    """The quality of one way to compute the net."""
+    """Holds the quality of one way to compute the net."""
 
     computed_by: str
     quality: Quality
 
     @property
     def interval(self) -> Interval:
-        """The 95 % interval (Wilson) of a quality that is the share of images that are right."""
+        """Returns the 95 % interval (Wilson) of a quality that is the share of images that are right."""
         return wilson_interval(self.quality.correct, self.quality.images)
-=======
-class AccuracyLine(Document):
-    """Holds the top-1 accuracy of one way to compute the net."""
-
-    computed_by: str
-    correct: Annotated[int, Field(ge=0)]
-    pictures: Annotated[int, Field(ge=1)]
-
-    @property
-    def share(self) -> float:
-        """Returns the accuracy, 0..1."""
-        return self.correct / self.pictures
-
-    @property
-    def interval(self) -> Interval:
-        """Returns its 95 % interval (Wilson)."""
-        return wilson_interval(self.correct, self.pictures)
->>>>>>> d76c912 (Prose of labels, embedding, memory, analysis, report and the modules at the top of mobile_sdk)
 
 
 class BundleLine(Document):
@@ -105,23 +86,6 @@ class Boxes(Document):
     boxes: tuple[Box, ...]
 
 
-<<<<<<< HEAD
-=======
-class PrecisionLine(Document):
-    """Holds the average precision of one way to compute a detector: at an overlap of 0.5, and COCO's mean."""
-
-    computed_by: str
-    at_half_share: Share
-    coco_share: Share
-    pictures: Annotated[int, Field(ge=1)]
-
-    @property
-    def share(self) -> float:
-        """Returns the figure that comes first."""
-        return self.at_half_share
-
-
->>>>>>> d76c912 (Prose of labels, embedding, memory, analysis, report and the modules at the top of mobile_sdk)
 class MaskColour(Document):
     """Holds a label that occurs in a mask, and the colour that it is drawn in."""
 
@@ -137,31 +101,13 @@ class MaskDrawing(Document):
     labels: tuple[MaskColour, ...]
 
 
-<<<<<<< HEAD
-=======
-class OverlapLine(Document):
-    """Holds the mean intersection over union of one way to compute a segmenter."""
-
-    computed_by: str
-    share: Share
-    pictures: Annotated[int, Field(ge=1)]
-
-
->>>>>>> d76c912 (Prose of labels, embedding, memory, analysis, report and the modules at the top of mobile_sdk)
 class GoldenPicture(Document):
     """Holds a picture of the bundle, with every way's result: label by label, box by box, or pixel by pixel."""
 
     png_base64: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/=]+$")]
     title: str
-<<<<<<< HEAD
-    label: str | None = None  # the true one, where known
-    answers: tuple[Prediction | Boxes | MaskDrawing, ...] = ()
-=======
     label: str | None = None  # the true one, if known
-    predictions: tuple[Prediction, ...] = ()
-    detections: tuple[Boxes, ...] = ()
-    masks: tuple[MaskDrawing, ...] = ()
->>>>>>> d76c912 (Prose of labels, embedding, memory, analysis, report and the modules at the top of mobile_sdk)
+    answers: tuple[Prediction | Boxes | MaskDrawing, ...] = ()
 
 
 class Layer(Document):
@@ -251,16 +197,6 @@ class Report(Document):
     commands: tuple[str, ...] = ()
 
     @property
-<<<<<<< HEAD
-=======
-    def quality(self) -> "tuple[str, tuple[AccuracyLine | PrecisionLine | OverlapLine, ...]]":
-        """Returns the title of the task's measure, and every way's share."""
-        if self.overlaps:
-            return "Mean IoU", self.overlaps
-        return ("Average precision", self.precisions) if self.precisions else ("Accuracy", self.accuracies)
-
-    @property
->>>>>>> d76c912 (Prose of labels, embedding, memory, analysis, report and the modules at the top of mobile_sdk)
     def outcomes(self) -> tuple[Outcome, ...]:
         """Returns the outcome of every check, and of every bundle's budget if there is one."""
         checks = tuple(check.outcome for bundle in self.bundles for check in bundle.checks)

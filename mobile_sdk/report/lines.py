@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""Lines that say how well everybody does the task, and their order."""
-=======
-"""Orders the lines of all ways to compute a net."""
->>>>>>> d76c912 (Prose of labels, embedding, memory, analysis, report and the modules at the top of mobile_sdk)
+"""Makes and orders the lines on the quality of every way to compute a net."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -13,7 +9,6 @@ from mobile_sdk.verification.verdict import Verdict
 _FIRST = ("float32 net", "int8 reference")
 
 
-<<<<<<< HEAD
 def quality_lines(record: Record | None, verdicts: Sequence[Verdict], titles: Sequence[str]) -> Iterator[QualityLine]:
     """Yields the float net and the reference, by the record or else by the verdicts, then every runtime.
 
@@ -29,23 +24,13 @@ def quality_lines(record: Record | None, verdicts: Sequence[Verdict], titles: Se
 
 
 def _reference_of(verdict: Verdict) -> str:
-    """What the line is called that a verdict's bundle is held against."""
-    return _FIRST[0] if verdict.precision == "float32" else _FIRST[1]
-
-
-def _in_order(lines: Iterable[QualityLine]) -> Iterator[QualityLine]:
-    """The first line of each who computes: the float net, the reference, then every runtime."""
-    found: dict[str, QualityLine] = {}
-=======
-def reference_of(verdict: Verdict) -> str:
     """Returns the name of the line that a verdict's bundle is compared with."""
     return _FIRST[0] if verdict.precision == "float32" else _FIRST[1]
 
 
-def in_order(lines: Iterable[Line]) -> Iterator[Line]:
+def _in_order(lines: Iterable[QualityLine]) -> Iterator[QualityLine]:
     """Yields the first line of each way: the float net, the reference, then every runtime."""
-    found: dict[str, Line] = {}
->>>>>>> d76c912 (Prose of labels, embedding, memory, analysis, report and the modules at the top of mobile_sdk)
+    found: dict[str, QualityLine] = {}
     for line in lines:
         found.setdefault(line.computed_by, line)
     yield from (found[name] for name in _FIRST if name in found)

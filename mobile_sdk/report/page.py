@@ -43,13 +43,8 @@ def render(report: Report) -> str:
 
 
 def facts(report: Report) -> list[Fact]:
-<<<<<<< HEAD
-    """The few figures that a reader looks for first; only those that the report holds."""
-    found = [_quality_fact(report), _distance_fact(report), _latency_fact(report), _size_fact(report)]
-=======
     """Returns the few figures that a reader looks for first, as far as the report holds them."""
-    found = [_accuracy_fact(report), _distance_fact(report), _latency_fact(report), _size_fact(report)]
->>>>>>> d76c912 (Prose of labels, embedding, memory, analysis, report and the modules at the top of mobile_sdk)
+    found = [_quality_fact(report), _distance_fact(report), _latency_fact(report), _size_fact(report)]
     return [fact for fact in found if fact]
 
 
@@ -238,14 +233,9 @@ def _tally(report: Report) -> str:
 
 
 def _golden_rows(picture: GoldenPicture) -> list[tuple[str, list[float | None]]]:
-<<<<<<< HEAD
-    """The first prediction's labels, and below them whatever label another one puts first."""
+    """Returns the first prediction's labels, then every other label that another prediction puts first."""
     predictions = [answer for answer in picture.answers if isinstance(answer, Prediction)]
     tables = [{score.label: score.share for score in prediction.scores} for prediction in predictions]
-=======
-    """Returns the first prediction's labels, then every other label that another prediction puts first."""
-    tables = [{score.label: score.share for score in prediction.scores} for prediction in picture.predictions]
->>>>>>> d76c912 (Prose of labels, embedding, memory, analysis, report and the modules at the top of mobile_sdk)
     labels = dict.fromkeys([*(tables[0] if tables else ()), *(next(iter(table)) for table in tables if table)])
     return [(label, [table.get(label) for table in tables]) for label in labels]
 

@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""The report's section of detection: the boxes on golden pictures."""
-=======
-"""Reports a detector's average precision, and the boxes on its golden pictures."""
->>>>>>> d76c912 (Prose of labels, embedding, memory, analysis, report and the modules at the top of mobile_sdk)
+"""Draws the report's section of detection: the boxes on golden pictures."""
 
 from collections.abc import Iterator
 
@@ -14,29 +10,8 @@ from mobile_sdk.report.sections.golden import Golden, TaskSection
 from mobile_sdk.tasks.boxes import detect
 
 
-<<<<<<< HEAD
 def golden_boxes(golden: Golden) -> Iterator[Boxes]:
-    """Yields what each bundle expects in a golden picture, those that expect the same boxes together."""
-=======
-def precisions(verdicts: Sequence[Verdict], titles: Sequence[str]) -> Iterator[PrecisionLine]:
-    """Yields the float net and the reference, then every runtime; `titles` are the verdicts'."""
-    return in_order(
-        PrecisionLine(computed_by=computed_by, **precision.model_dump(exclude={"by_label"}))
-        for verdict, title in zip(verdicts, titles, strict=True)
-        for computed_by, precision in (
-            (reference_of(verdict), verdict.reference_precision_of_boxes),
-            (title, verdict.precision_of_boxes),
-        )
-        if precision
-    )
-
-
-def golden_boxes(bundles: Sequence[Bundle], titles: Sequence[str], index: int) -> Iterator[Boxes]:
-    """Yields every bundle's expectation for its golden picture `index`.
-
-    Bundles that expect the same boxes share one.
-    """
->>>>>>> d76c912 (Prose of labels, embedding, memory, analysis, report and the modules at the top of mobile_sdk)
+    """Yields every bundle's expectation for a golden picture; bundles that expect the same boxes share one."""
     together: dict[tuple[Box, ...], list[str]] = {}
     for bundle in golden.bundles:
         boxes = tuple(_boxes(bundle.golden_output(golden.index), bundle.manifest.contract))

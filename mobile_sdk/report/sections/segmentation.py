@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""The report's section of segmentation: the masks on golden pictures."""
-=======
-"""Reports a segmenter's mean intersection over union, and the masks on its golden pictures."""
->>>>>>> d76c912 (Prose of labels, embedding, memory, analysis, report and the modules at the top of mobile_sdk)
+"""Draws the report's section of segmentation: the masks on golden pictures."""
 
 import base64
 import colorsys
@@ -24,24 +20,9 @@ _OPAQUE, _VOID_RGBA = 170, (255, 255, 255, 120)
 _TURN = 0.618  # of the colour circle from one label to the next, so that neighbours differ most
 
 
-<<<<<<< HEAD
 def golden_masks(golden: Golden) -> Iterator[MaskDrawing]:
-    """Yields the truth, where it is known, and what the bundles expect, equal masks together."""
+    """Yields the truth, if it is known, and the bundles' expectations, equal masks together."""
     bundles, index = golden.bundles, golden.index
-=======
-def overlaps(verdicts: Sequence[Verdict], titles: Sequence[str]) -> Iterator[OverlapLine]:
-    """Yields the float net and the reference, then every runtime; `titles` are the verdicts'."""
-    return in_order(
-        OverlapLine(computed_by=computed_by, share=overlap.share, pictures=overlap.pictures)
-        for verdict, title in zip(verdicts, titles, strict=True)
-        for computed_by, overlap in ((reference_of(verdict), verdict.reference_mean_iou), (title, verdict.mean_iou))
-        if overlap
-    )
-
-
-def golden_masks(bundles: Sequence[Bundle], index: int, pictures: LabelledPictures | None) -> Iterator[MaskDrawing]:
-    """Yields the truth, if `pictures` are the golden ones' source, and the bundles' expectations, equal ones once."""
->>>>>>> d76c912 (Prose of labels, embedding, memory, analysis, report and the modules at the top of mobile_sdk)
     contract = bundles[0].manifest.contract
     truth = _truth(bundles[0], index, golden.pictures)
     if truth is not None:
