@@ -1,4 +1,4 @@
-"""Measurements that README and docs quote: each prints its table and writes `benchmarks/results/<name>.json`.
+"""Holds the measurements that README and docs quote: each prints its table and writes `benchmarks/results/<name>.json`.
 
-A room a folder: `core` is shared by all, `against` holds the tools that are compared with, results lie in `results/`.
+Each folder is a room: all share `core`, `against` holds the tools to compare with, and results are in `results/`.
 """

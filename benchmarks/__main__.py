@@ -27,7 +27,7 @@ MODULES = {name: f"benchmarks.{room}.{name}" for room, names in ROOMS.items() fo
 
 
 def main(names: list[str]) -> int:
-    """Runs `names`, or all; 1 where one of them failed, 2 where one is unknown. What succeeded is kept."""
+    """Runs `names`, or all; returns 1 if one of them failed, 2 if one is unknown. Successful results are kept."""
     if unknown := [name for name in names if name not in MODULES]:
         print(f"expected benchmarks ({', '.join(MODULES)}), found {unknown[0]!r}", file=sys.stderr)
         return 2

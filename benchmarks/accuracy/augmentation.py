@@ -1,11 +1,11 @@
-"""What augmentation gives detectors and segmenters that see the same few pictures again and again, three seeds each.
+"""Measures what augmentation gains for detectors and segmenters that train on few pictures, with three seeds each.
 
 Run: python -m benchmarks.accuracy.augmentation
 
-SSDLite and LR-ASPP on MobileNetV3-Small, by the tasks' own plans, on a fixed set of composed digits that is drawn once
-for all: nothing is composed afresh, and nothing is mirrored, since digits have sides. Judged on pictures of other
-digits. Two trainings at a time, a core each, some 25 minutes. They leave checkpoints in runs/benchmarks/augmentation;
-killed, the same command goes on.
+SSDLite and LR-ASPP on MobileNetV3-Small, by the tasks' own plans, train on a fixed set of composed digits that is drawn
+once for all: nothing is composed afresh, and nothing is mirrored, since digits have sides. They are evaluated on
+pictures of other digits. Two trainings run at a time, a core each, for some 25 minutes. They leave checkpoints in
+runs/benchmarks/augmentation; after an interruption, the same command resumes.
 """
 
 from collections.abc import Sequence
@@ -33,14 +33,14 @@ from qat.tasks.segmentation.training import evaluate_segmenter
 OUT = Path("runs/benchmarks/augmentation")
 NET = "mobilenet_v3_small"
 SEEDS = (0, 1, 2)
-PICTURES, WATCHED = 500, 20  # to learn from; held-out ones that every epoch is judged by, few because it takes time
+PICTURES, WATCHED = 500, 20  # training pictures; held-out pictures, few because every epoch takes time for them
 EPOCHS = {"detection": 60, "segmentation": 80}
 WORKERS = 2
 
 
 @dataclass(frozen=True)
 class Training:
-    """One of them: everything else is the same for all of a task."""
+    """Describes one training; everything else is the same for all trainings of a task."""
 
     task: str
     seed: int
@@ -48,7 +48,7 @@ class Training:
 
 
 def main() -> None:
-    """Trains, and puts what came of it side by side."""
+    """Trains, and compares the results."""
     quiet()
     trainings = [Training(task, seed, with_it) for seed in SEEDS for task in TASKS for with_it in (False, True)]
     with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def learned(training: Training) -> float:
-    """The measure, 0..1, on held-out pictures."""
+    """Returns the measure, 0..1, on held-out pictures."""
     torch.set_num_threads(1)
     task = TASKS[training.task]()
     pictures, judge = (
@@ -81,7 +81,7 @@ def learned(training: Training) -> float:
 
 
 def row(task: str, seed: int, shares: dict[Training, float]) -> dict[str, Any]:
-    """One line of the table."""
+    """Returns one line of the table."""
     without, augmented = (round(100 * shares[Training(task, seed, with_it)], 1) for with_it in (False, True))
     of = TASKS[task]()
     return {
@@ -98,7 +98,7 @@ def row(task: str, seed: int, shares: dict[Training, float]) -> dict[str, Any]:
 
 
 def target(task: str, rows: Sequence[dict[str, Any]]) -> Target:
-    """Augmented beside not, which is the stock, in the mean over the seeds."""
+    """Compares training with augmentation with training without, which is the stock, in the mean over the seeds."""
     without, augmented = (mean(each[f"{which} %"] for each in rows) for which in ("without", "augmented"))
     work = f"{rows[0]['net']}, {PICTURES} composed pictures again and again, augmented or not, {len(SEEDS)} seeds"
     return Target.gain(work, f"% {rows[0]['measure']}", stock=without, ours=augmented, at_least=0.0)

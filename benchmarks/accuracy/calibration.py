@@ -1,10 +1,10 @@
-"""EfficientNet-Lite0 in int8 without training: stock, ours stage by stage, ours without any data.
+"""Measures EfficientNet-Lite0 in int8 without training: stock, ours stage by stage, ours without any data.
 
 Run: python -m benchmarks.accuracy.calibration
 
-Calibrated on 16 crops of 14 photographs, judged on 320 crops of four others, against the float net. Stock is PT2E with
-XNNPACKQuantizer on the same 16 crops, its exported .pte run by ExecuTorch; ours is the reference, which every bundle
-equals in every element. Some ten minutes on two cores.
+The nets are calibrated on 16 crops of 14 photographs and evaluated on 320 crops of four others, against the float net.
+Stock is PT2E with XNNPACKQuantizer on the same 16 crops, its exported .pte run by ExecuTorch; ours is the reference,
+which every bundle equals in every element. It takes some ten minutes on two cores.
 """
 
 import tempfile
@@ -41,7 +41,7 @@ BATCH = 20  # pictures that the float net computes at a time
 
 
 class Judge:
-    """Compares scores with the float net's on crops of photographs that nobody calibrated on."""
+    """Compares scores with the float net's on crops of photographs that were not used for calibration."""
 
     def __init__(self, net: EfficientNetLite0) -> None:
         self._pictures = crops(JUDGED, JUDGED_CROPS, seed=2)
@@ -51,11 +51,11 @@ class Judge:
             self._wanted = torch.cat([net(batch) for batch in self.tensors.split(BATCH)]).numpy()
 
     def of_scores(self, scores: NDArray[Any]) -> Comparison:
-        """Of a runtime's scores (320, 1000)."""
+        """Compares a runtime's scores (320, 1000)."""
         return compare(scores, self._wanted)
 
     def of_program(self, program: Program) -> Comparison:
-        """Of the reference, and so of the phone."""
+        """Compares the reference's scores, which are the phone's."""
         codes = Reference(program.graph).run(self._pixels)
         assert program.graph.output.quantization is not None
         return self.of_scores(in_steps(codes, program.graph) * program.graph.output.quantization.scale)
@@ -64,14 +64,14 @@ class Judge:
 def ours(
     net: EfficientNetLite0, contract: Contract, pictures: PictureSet, plan: CalibrationPlan
 ) -> Iterator[tuple[str, Program]]:
-    """The program after every stage of calibration."""
+    """Yields the program after every stage of calibration."""
     prepared = prepare(net, contract)
     for stage in calibration_stages(prepared, pictures, plan):
         yield stage.name, freeze(prepared, contract)
 
 
 def stock_scores(net: EfficientNetLite0, calibration: PictureSet, pictures: torch.Tensor) -> NDArray[np.float32]:
-    """What the stock flow's exported file computes."""
+    """Returns the scores of the stock flow's exported file."""
     with tempfile.TemporaryDirectory() as folder:
         converted = stock.quantize_pt2e(net, [calibration.tensors(net.image)])
         path = stock.lower_to_pte(converted, pictures[:1].contiguous(), Path(folder) / "model.pte")

@@ -1,9 +1,9 @@
-"""EfficientNet-Lite0 with its ImageNet weights, calibrated, then distilled on photographs without labels.
+"""Calibrates EfficientNet-Lite0 with its ImageNet weights, then distils it on photographs without labels.
 
 Run: python -m benchmarks.accuracy.distillation
 
-Calibrated on the crops of `benchmarks.accuracy.calibration`, judged on the first of the crops that it judges on, by
-the int8 reference: by what the phone computes.
+It is calibrated on the crops of `benchmarks.accuracy.calibration`, and evaluated on the first of that benchmark's
+evaluation crops by the int8 reference, which computes the phone's scores.
 """
 
 import time
@@ -35,7 +35,7 @@ from qat.training.plan import StepAdam, TrainPlan
 
 CALIBRATION_CROPS, TAUGHT, HELD_OUT = 16, 256, 100
 EPOCHS, BATCH = 6, 8
-GENTLY = {"optimizer": StepAdam(weight_steps=2e-4), "learning_rate": 2e-4}  # photographs are few: soon learned by heart
+GENTLY = {"optimizer": StepAdam(weight_steps=2e-4), "learning_rate": 2e-4}  # the photographs are few and soon memorized
 CROPS = Augmentation(
     crop_area_share=(0.5, 1.0),
     rotation_deg=0.0,
@@ -47,7 +47,7 @@ CROPS = Augmentation(
 
 
 def main() -> None:
-    """Calibrates, distils, and judges after both."""
+    """Calibrates, distils, and evaluates after both."""
     quiet()
     net = efficientnet_lite0().eval()
     contract = Contract(name="lite0", labels=net.labels, image=net.image)
@@ -71,7 +71,7 @@ def main() -> None:
 
 
 def distil(student: FakeQuantNet, net: EfficientNetLite0, taught: PictureSet, held_out: PictureSet) -> None:
-    """Some three minutes of a core: crops of the crops, since photographs are few."""
+    """Distils for some three minutes of a core on crops of the crops, since photographs are few."""
     pictures = Pictures(train=taught, validation=held_out[:8], labels=student.contract.labels)
     plan = TrainPlan.distil(
         EPOCHS, after=TrainPlan(batch=BATCH, augmentation=CROPS), distillation=Distillation(features=1.0)
@@ -80,14 +80,14 @@ def distil(student: FakeQuantNet, net: EfficientNetLite0, taught: PictureSet, he
 
 
 def judged_by_reference(student: FakeQuantNet, net: EfficientNetLite0, held_out: PictureSet) -> Agreement:
-    """How near the reference of the student as it stands comes to the float net."""
+    """Compares the reference of the student in its present state with the float net."""
     found = judged(freeze(student, student.contract), net, held_out).record.agreement
     assert found is not None
     return found
 
 
 def without_rounded_weights(student: FakeQuantNet, net: EfficientNetLite0, held_out: PictureSet) -> Agreement:
-    """The same with `net`'s own weights on the student's grids: what no weights that keep the net's function undo."""
+    """Compares `net`'s own weights on the student's grids: the error that no weights of the net's function remove."""
     float_weights = prepare(net, student.contract).eval()
     for name, quantizer in student.captured.named_children():
         if isinstance(quantizer, TensorQuantizer):
@@ -101,7 +101,7 @@ def without_rounded_weights(student: FakeQuantNet, net: EfficientNetLite0, held_
 
 
 def row(int8: str, near: Agreement, duration_s: float) -> dict[str, Any]:
-    """One line of the table."""
+    """Returns one line of the table."""
     assert near.sqnr_db is not None
     share, spent = round(100 * near.top1_agreement, 1), round(duration_s) or "–"
     return {"int8": int8, "SQNR dB": round(near.sqnr_db, 2), "top-1 as float %": share, "s": spent}

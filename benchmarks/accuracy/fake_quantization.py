@@ -1,10 +1,11 @@
-"""How far the fake-quantized net, which calibration and training see, is from the integers that the program computes.
+"""Measures the distance of the fake-quantized net, which calibration and training see, from the program's integers.
 
 Run: python -m benchmarks.accuracy.fake_quantization
 
-Nets made at random from seeds, calibrated, and trained in int8 for a few steps after that; MobileNets with realistic
-numbers. Both give the scores of pictures that neither has seen, the fake-quantized net in eval(). Counted are nets
-whose scores are all equal, scores that are not, and by how many steps of the output grid. Some minutes on two cores.
+It takes random nets from seeds, calibrated, and then trained in int8 for a few steps, and MobileNets with realistic
+numbers. The fake-quantized net in eval() and the program compute the scores of new pictures. It counts nets whose
+scores are all equal, and scores that are not, with their distance in steps of the output grid. It takes some minutes on
+two cores.
 """
 
 from collections.abc import Iterator, Sequence
@@ -64,7 +65,7 @@ def _row(nets: str, apart: Sequence[NDArray[np.float64]]) -> dict[str, Any]:
 
 
 def _random(seeds: range, epochs: int) -> Iterator[tuple[FakeQuantNet, Graph, PictureSet]]:
-    """Fake-quantized classifiers, their programs, and pictures; segmenters and refused nets are left out."""
+    """Yields fake-quantized classifiers, their programs, and pictures; segmenters and refused nets are left out."""
     for seed in seeds:
         net = Drawn(seed)
         if net.is_segmenter:
@@ -96,7 +97,7 @@ def _mobilenet(name: str, width: float) -> tuple[FakeQuantNet, Graph, PictureSet
 
 
 def _apart(student: FakeQuantNet, graph: Graph, pictures: PictureSet) -> NDArray[np.float64]:
-    """Steps between both, whole numbers, a row of all scores."""
+    """Returns the steps between both, whole numbers, one row for all scores."""
     grid = graph.output.quantization
     assert grid is not None
     with torch.no_grad():
@@ -106,7 +107,7 @@ def _apart(student: FakeQuantNet, graph: Graph, pictures: PictureSet) -> NDArray
 
 
 def _pictures(count: int, size_px: int, seed: int) -> PictureSet:
-    """Coarse blots with noise."""
+    """Returns pictures of coarse blots with noise."""
     random = np.random.default_rng(seed)
     blots = random.integers(0, 256, (count, 4, 4, 3)).repeat(-(-size_px // 4), 1).repeat(-(-size_px // 4), 2)
     rgb = blots[:, :size_px, :size_px] + random.integers(-40, 41, (count, size_px, size_px, 3))

@@ -1,10 +1,10 @@
-"""Training in int8 beside the float net that it starts from: MobileNetV3-Small and V2 on the built-in digits.
+"""Compares training in int8 with the float net that it starts from: MobileNetV3-Small and V2 on the built-in digits.
 
 Run: python -m benchmarks.accuracy.qat_digits
 
 Every seed draws its own 1,000 held-out digits, its own weights and its own batches; int8 is the reference's, so the
-phone's. Learning from the float net stands beside learning from labels; both start from one calibration. Some 15
-minutes of a core.
+phone's. Distillation from the float net is compared with training on labels; both start from one calibration. It takes
+some 15 minutes of a core.
 """
 
 from collections.abc import Sequence
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def measure(name: str, seed: int) -> list[dict[str, Any]]:
-    """One float net, and a row for each way of training it in int8."""
+    """Trains one float net, and returns a row for each way of training it in int8."""
     pictures = load_mnist(seed=seed)
     contract = Contract(name="digits", labels=pictures.labels, image=IMAGE)
     torch.manual_seed(seed)
@@ -60,7 +60,7 @@ def measure(name: str, seed: int) -> list[dict[str, Any]]:
 def in_int8(
     net: nn.Module, pictures: Pictures, contract: Contract, plan: TrainPlan, learns_from: str
 ) -> dict[str, Any]:
-    """The net after three epochs in int8."""
+    """Returns the net's accuracy after three epochs in int8."""
     own_plan = PLANS[learns_from](after=plan)
     student = prepare(net, contract)
     calibrate(student, pictures.train)
@@ -80,7 +80,7 @@ def in_int8(
 
 
 def target(name: str, rows: Sequence[dict[str, Any]]) -> Target:
-    """What int8 loses with the float net as the teacher, in the mean over the seeds; the float net is the stock."""
+    """Compares int8, distilled from the float net, with the float net, which is the stock, in the mean over the seeds."""
     taught = [row for row in rows if row["learns from"] == "float net"]
     in_float, in_int8 = (sum(row[key] for row in taught) / len(taught) for key in ("float %", "int8 %"))
     work = f"{name}, {len(SEEDS)} seeds of 1,000 digits: int8 beside float"

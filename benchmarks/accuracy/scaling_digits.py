@@ -1,10 +1,10 @@
-"""Whether two processes learn what one learns: accuracy on the built-in digits, in float and in int8.
+"""Compares the accuracy of training in two processes with one, on the built-in digits, in float and in int8.
 
 Run: python -m benchmarks.accuracy.scaling_digits
 
-MobileNetV3-Small at 32 px, the digits' plan with fewer epochs, the same for one process and for two: batches of 64 over
-both. Every seed draws its own 1,000 held-out digits. The bound is noise, two standard errors of the difference of two
-accuracies on so many digits, were both nets equally good. Some 5 minutes of a core.
+MobileNetV3-Small at 32 px trains by the digits' plan with fewer epochs, the same for one process and for two: batches
+of 64 over both. Every seed draws its own 1,000 held-out digits. The bound is noise: two standard errors of the
+difference of two accuracies on so many digits, if both nets were equally good. It takes some 5 minutes of a core.
 """
 
 from math import sqrt
@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def target(column: str, rows: list[dict[str, float]]) -> Target:
-    """Two processes beside one, which is the stock, in the mean over the seeds."""
+    """Compares two processes with one, which is the stock, in the mean over the seeds."""
     alone, joined = (mean(row[column] for row in rows if row["processes"] == count) for count in (1, PROCESSES))
     share = alone / 100
     noise = 100 * 2 * sqrt(2 * share * (1 - share) / (DIGITS * len(SEEDS)))

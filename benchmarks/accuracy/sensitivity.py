@@ -1,11 +1,11 @@
-"""EfficientNet-Lite0: which layers cost most in int8, and what keeping the worst in float32 changes.
+"""Ranks EfficientNet-Lite0's layers by their cost in int8, and measures what keeping the worst in float32 changes.
 
 Run: python -m benchmarks.accuracy.sensitivity
 
-Two tables. The layers, ranked on the 16 crops that the program was calibrated on: what each costs alone. Then programs
-with none, one, three and six of the worst kept in float, judged on crops of photographs that nobody calibrated on:
-their distance from the float net, size, partitions, scores that differ from the reference's, and time. Latencies are
-medians of interleaved rounds, one thread. Some six minutes on two cores.
+It makes two tables. The first ranks the layers, on the 16 crops that the program was calibrated on, by what each costs
+alone. The second has programs with none, one, three and six of the worst layers kept in float, evaluated on crops of
+other photographs: their distance from the float net, size, partitions, scores that differ from the reference's, and
+time. Latencies are medians of interleaved rounds, one thread. It takes some six minutes on two cores.
 """
 
 import tempfile

@@ -1,10 +1,11 @@
-"""QAT of MobileNetV3-Large by the stock flow and by ours, judged on the files that come out (pytorch#114859).
+"""Compares QAT of MobileNetV3-Large by the stock flow and by ours, on the exported files (pytorch#114859).
 
 Run: python -m benchmarks.accuracy.stock_qat
 
-One float net, then the same epochs, batches and seed for both: torchao's PT2E QAT with XNNPACKQuantizer, and this
-SDK's, learning from labels at the same rates, or from the float net. Accuracies are of the 1,000 held-out digits, by
-the exported files in their runtimes; beside stock's file stands what its own fake-quantized net says.
+Both start from one float net and use the same epochs, batches and seed: torchao's PT2E QAT with XNNPACKQuantizer, and
+this SDK's, which trains on labels at the same rates, or by distillation from the float net. Accuracies are those of the
+exported files in their runtimes on the 1,000 held-out digits; stock's file is also compared with its own fake-quantized
+net.
 """
 
 import tempfile
@@ -44,7 +45,10 @@ PLANS = {"labels": TrainPlan.finetune, "float net": TrainPlan.distil}
 
 
 class StockNet(nn.Module):
-    """The stock flow's fake-quantized net under `fit`'s schedule; batch norm follows to the end, as in its guide."""
+    """Puts the stock flow's fake-quantized net under `fit`'s schedule.
+
+    Batch norm follows to the end, as in its guide.
+    """
 
     def __init__(self, net: nn.Module, contract: sdk.Contract) -> None:
         super().__init__()
@@ -53,15 +57,15 @@ class StockNet(nn.Module):
         self.prepared = prepare_qat(net, torch.zeros(2, 3, side, side))
 
     def forward(self, rgb: Tensor) -> Tensor:
-        """Scores (N, classes)."""
+        """Returns scores (N, classes)."""
         scores: Tensor = self.prepared(rgb)
         return scores
 
     def learn_steps(self) -> None:
-        """It has no such phase."""
+        """Does nothing: the stock flow has no such phase."""
 
     def set_phase(self, *, freeze_observers: bool, freeze_batch_norm: bool, learn_steps: bool = False) -> None:
-        """The observers' part of the schedule."""
+        """Sets the observers' part of the schedule."""
         self.prepared.apply(disable_observer if freeze_observers else enable_observer)
 
 
@@ -84,7 +88,7 @@ def main() -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Flow:
-    """What one flow came to: scores (pictures, classes) of its fake-quantized net, and of the files that it became."""
+    """Holds one flow's scores (pictures, classes): its fake-quantized net's, and those of its exported files."""
 
     name: str
     simulated: Scores
@@ -92,7 +96,7 @@ class Flow:
 
 
 def by_stock(net: nn.Module, pictures: Pictures, plan: TrainPlan, folder: Path) -> Flow:
-    """The stock flow, down to its `.pte` in its runtime."""
+    """Runs the stock flow, down to its `.pte` in its runtime."""
     contract = contract_of(net)
     student = StockNet(net, contract)
     fit(student, pictures, TrainPlan.finetune(QAT_EPOCHS, after=plan))
@@ -105,7 +109,7 @@ def by_stock(net: nn.Module, pictures: Pictures, plan: TrainPlan, folder: Path) 
 
 
 def by_us(net: nn.Module, pictures: Pictures, plan: TrainPlan, learns_from: str, folder: Path) -> Flow:
-    """Ours, down to its files in their runtimes."""
+    """Runs our flow, down to its files in their runtimes."""
     contract, own_plan = contract_of(net), PLANS[learns_from](QAT_EPOCHS, after=plan)
     student = prepare(net, contract)
     calibrate(student, pictures.train)
@@ -119,19 +123,19 @@ def by_us(net: nn.Module, pictures: Pictures, plan: TrainPlan, learns_from: str,
 
 
 def run_on_host(bundle: sdk.Bundle, pixels: NDArray[np.uint8]) -> NDArray[np.generic]:
-    """The codes (pictures, classes) that the file gives RGB bytes (pictures, H, W, 3)."""
+    """Returns the file's codes (pictures, classes) for RGB bytes (pictures, H, W, 3)."""
     with Host().loaded(runtimes.get(bundle.manifest.runtime), bundle.model_path, bundle.interface) as run:
         return run(pixels)
 
 
 def of_codes(program: sdk.Program, codes: NDArray[np.generic]) -> Scores:
-    """Scores in the float net's unit."""
+    """Returns scores in the float net's unit."""
     assert program.graph.output.quantization is not None
     return in_steps(codes, program.graph).astype(np.float32) * np.float32(program.graph.output.quantization.scale)
 
 
 def row(flow: Flow, wanted: Scores, pictures: PictureSet) -> dict[str, Any]:
-    """Accuracies, and how far the file is from the float net and from what was evaluated in its stead."""
+    """Returns accuracies, and the file's distance from the float net and from the evaluated fake-quantized net."""
     on_file = flow.files["executorch"]
     of_float, of_simulation = compare(on_file, wanted), compare(on_file, flow.simulated)
     return {
@@ -146,12 +150,12 @@ def row(flow: Flow, wanted: Scores, pictures: PictureSet) -> dict[str, Any]:
 
 
 def percent(found: Scores, pictures: PictureSet) -> float:
-    """Top-1 accuracy."""
+    """Returns top-1 accuracy in percent."""
     return round(100 * float((top1(found) == np.array(pictures.targets)).mean()), 2)
 
 
 def targets(rows: Sequence[dict[str, Any]]) -> list[Target]:
-    """The file of the command line's own way of training beside the stock flow's; a picture is 0.1 points."""
+    """Compares the file of the command line's own training with the stock flow's; a picture is 0.1 points."""
     stock, ours = rows[0], rows[-1]
     return [
         Target.gain(f"MobileNetV3-Large QAT on digits, {what}", unit, stock=stock[key], ours=ours[key], at_least=bound)

@@ -1,4 +1,4 @@
-"""Other runtimes on the same net, each by its own documented int8 flow: what this processor gives elsewhere.
+"""Runs the same net in other runtimes, each by its own documented int8 flow, to compare with on this processor.
 
 OpenVINO: NNCF's post-training quantization. ONNX Runtime: `quantize_static`, QDQ, per channel. ncnn: float32, because
 its int8 tools (`ncnn2table`, `ncnn2int8`) are in no Python package.
@@ -16,11 +16,11 @@ from torch import nn
 from benchmarks.against.stock import quiet_flow
 
 Run = Callable[[NDArray[np.float32]], Any]
-"""Takes one picture (1, 3, H, W)."""
+"""It takes one picture (1, 3, H, W)."""
 
 
 def openvino_int8(net: nn.Module, pictures: torch.Tensor) -> Run:
-    """`net` calibrated on `pictures` (N, 3, H, W); float32 where it is not int8: by itself it would take bfloat16."""
+    """Returns `net` calibrated on `pictures` (N, 3, H, W); the rest is float32, not OpenVINO's default bfloat16."""
     with quiet_flow():
         import nncf
         import openvino
@@ -33,7 +33,7 @@ def openvino_int8(net: nn.Module, pictures: torch.Tensor) -> Run:
 
 
 def onnxruntime_int8(net: nn.Module, pictures: torch.Tensor, folder: Path) -> Run:
-    """`net` calibrated on `pictures` (N, 3, H, W)."""
+    """Returns `net` calibrated on `pictures` (N, 3, H, W)."""
     with quiet_flow():
         import onnxruntime
         from onnxruntime import quantization
@@ -60,7 +60,7 @@ def onnxruntime_int8(net: nn.Module, pictures: torch.Tensor, folder: Path) -> Ru
 
 
 def ncnn_float32(net: nn.Module, picture: torch.Tensor, folder: Path) -> Run:
-    """`net` through pnnx; `picture` (1, 3, H, W) shows the input."""
+    """Returns `net` converted by pnnx; `picture` (1, 3, H, W) shows the input."""
     with quiet_flow():
         import ncnn
         import pnnx

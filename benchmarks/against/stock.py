@@ -1,4 +1,4 @@
-"""The stock flows as their own documentation writes them: PT2E with XNNPACKQuantizer to ExecuTorch, and the converters.
+"""Runs the stock flows as their documentation shows: PT2E with XNNPACKQuantizer to ExecuTorch, and the converters.
 
 Sources: ExecuTorch, "XNNPACK Backend: Quantization" and "Model Export"; torchao, "PyTorch 2 Export Quantization-Aware
 Training"; litert-torch, `docs/pytorch_converter/README.md`; coremltools, "Converting from PyTorch". Nets take float32
@@ -27,29 +27,29 @@ Scores = NDArray[np.float32]
 
 
 def quantize_pt2e(net: nn.Module, batches: Iterable[torch.Tensor]) -> nn.Module:
-    """`net` in int8 by XNNPACKQuantizer, calibrated on `batches` (N, 3, H, W), for `lower_to_pte`."""
+    """Returns `net` in int8 by XNNPACKQuantizer, calibrated on `batches` (N, 3, H, W), for `lower_to_pte`."""
     with quiet_flow():
         return convert_pt2e(_calibrated(net, batches, _xnnpack_quantizer()))
 
 
 def quantize_for_litert(net: nn.Module, batches: Iterable[torch.Tensor]) -> nn.Module:
-    """`net` in int8 by litert-torch's own quantizer, calibrated on `batches` (N, 3, H, W), for `lower_to_tflite`."""
+    """Returns `net` in int8 by litert-torch's quantizer, calibrated on `batches` (N, 3, H, W)."""
     with quiet_flow():
         return convert_pt2e(_calibrated(net, batches, _litert_quantizer()), fold_quantize=False)
 
 
 def prepare_qat(net: nn.Module, batch: torch.Tensor) -> nn.Module:
-    """A copy of `net` with XNNPACKQuantizer's fake quantizers, to be trained on batches like `batch` (N ≥ 2, 3, H, W).
+    """Returns a copy of `net` with XNNPACKQuantizer's fake quantizers, to be trained on batches like `batch`.
 
-    Its `train()` and `eval()` switch dropout and batch norm, as those of `net` do. Observers move in both modes until
-    `freeze_qat`.
+    `batch` is (N ≥ 2, 3, H, W). The copy's `train()` and `eval()` switch dropout and batch norm, as those of `net` do.
+    Observers move in both modes until `freeze_qat`.
     """
     batch_sizes = ({0: torch.export.Dim("batch")},)
     with quiet_flow():
         captured = torch.export.export(copy.deepcopy(net).train(), (batch,), dynamic_shapes=batch_sizes).module()
         prepared = prepare_qat_pt2e(captured, _xnnpack_quantizer(is_qat=True))
     allow_exported_model_train_eval(prepared)
-    prepared.train()  # which returns nothing on an exported net
+    prepared.train()  # it returns None on an exported net
     return prepared
 
 
@@ -59,7 +59,7 @@ def freeze_qat(prepared: nn.Module) -> None:
 
 
 def convert_qat(prepared: nn.Module) -> nn.Module:
-    """The converted int8 copy of a net that `prepare_qat` made and somebody trained; `prepared` can be trained on."""
+    """Returns the converted int8 copy of a trained net of `prepare_qat`; `prepared` can be trained further."""
     prepared = copy.deepcopy(prepared)
     prepared.eval()
     with quiet_flow():
@@ -79,7 +79,7 @@ def lower_to_pte(net: nn.Module, picture: torch.Tensor, path: Path) -> Path:
 
 
 def lower_to_tflite(net: nn.Module, picture: torch.Tensor, path: Path) -> Path:
-    """Writes what `quantize_for_litert` made as a `.tflite`; `picture` (1, 3, H, W) shows the input."""
+    """Writes the result of `quantize_for_litert` as a `.tflite`; `picture` (1, 3, H, W) shows the input."""
     with quiet_flow():
         import litert_torch
         from litert_torch.quantize.quant_config import QuantConfig
@@ -103,19 +103,19 @@ def to_coreml(net: nn.Module, picture: torch.Tensor, path: Path) -> Path:
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """A loaded file: `run(prepare(picture))` gives raw scores; only `run` is what latency means."""
+    """Holds a loaded file: `run(prepare(picture))` returns raw scores; latency covers only `run`."""
 
     prepare: Callable[[torch.Tensor], Any]
     run: Callable[[Any], NDArray[Any]]
     to_logits: Callable[[NDArray[Any]], Scores]
 
     def logits(self, pictures: torch.Tensor) -> Scores:
-        """Scores (N, classes) for pictures (N, 3, H, W)."""
+        """Returns scores (N, classes) for pictures (N, 3, H, W)."""
         return np.stack([self.to_logits(self.run(self.prepare(picture[None]))) for picture in pictures])
 
 
 def load_pte(path: Path, *, threads: int = 1) -> Model:
-    """The file in ExecuTorch's Python runtime, whose pool all loaded programs share."""
+    """Loads the file in ExecuTorch's Python runtime, whose pool all loaded programs share."""
     with quiet_flow():
         from executorch.extension.pybindings import portable_lib
         from executorch.runtime import Runtime
@@ -133,7 +133,10 @@ def load_pte(path: Path, *, threads: int = 1) -> Model:
 
 
 def load_tflite(path: Path, *, threads: int = 1) -> Model:
-    """The file in LiteRT, with its XNNPACK delegate as by default; an int8 input and output is on its own grid."""
+    """Loads the file in LiteRT, with its XNNPACK delegate as by default.
+
+    Int8 inputs and outputs are on their own grids.
+    """
     from mobile_sdk.runtimes.tflite.session import open_interpreter
 
     interpreter = open_interpreter(path, threads=threads)
@@ -162,7 +165,7 @@ def load_tflite(path: Path, *, threads: int = 1) -> Model:
 
 @contextmanager
 def quiet_flow() -> Iterator[None]:
-    """Without what torch and the flows print, on both streams, which says nothing about the result."""
+    """Hides the output of torch and the flows on both streams, which says nothing about the result."""
     with warnings.catch_warnings(), silenced_stderr(), redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         yield
@@ -183,7 +186,7 @@ def _litert_quantizer() -> Any:
 
 
 def _calibrated(net: nn.Module, batches: Iterable[torch.Tensor], quantizer: Any) -> nn.Module:
-    """`net` with observers that have seen every picture; captured for one picture, as phones run it."""
+    """Returns `net` with observers that have seen every picture; captured for one picture, as phones run it."""
     pictures = torch.cat(list(batches)).contiguous()
     prepared = prepare_pt2e(torch.export.export(net.eval(), (pictures[:1],)).module(), quantizer)
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""ExecuTorch's own lowering of the canonical program: what the directly written file is held against."""
+"""Lowers the canonical program by ExecuTorch's own flow, to compare the directly written file with."""
 
 import warnings
 
@@ -9,7 +9,7 @@ from mobile_sdk.program.aten_writer import to_exported
 
 
 def lower_by_stock(graph: Graph) -> bytes:
-    """The program file that XnnpackPartitioner makes of `graph`."""
+    """Returns the program file that XnnpackPartitioner makes of `graph`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
@@ -22,7 +22,7 @@ def lower_by_stock(graph: Graph) -> bytes:
 
 
 def with_float_biases(exported: torch.export.ExportedProgram) -> torch.export.ExportedProgram:
-    """The program with its biases in float32, the only form that ExecuTorch's partitioner takes."""
+    """Returns the program with its biases in float32, the only form that ExecuTorch's partitioner takes."""
     buffers = {spec.arg.name: spec.target for spec in exported.graph_signature.input_specs if spec.target}
     for node in list(exported.graph.nodes):
         if node.op == "call_function" and node.args[-1] is torch.int32:

@@ -1,11 +1,11 @@
-"""How often bench's 95 % interval holds the true median, and how often a verdict is wrong, in simulated noise.
+"""Measures how often bench's 95 % interval holds the true median in simulated noise, and how often a verdict is wrong.
 
 Run: python -m benchmarks.confidence.interval_coverage
 
-Six kinds of noise, several sizes of each, drawn 1,000 times; two minutes on one core. A verdict at a budget of just the
-true median is wrong whichever it is; a net 2 % above its budget must not pass. `margin` is how far above the median a
-budget has to lie for four of five measurements to pass; "–" where the noise lets fewer pass at any budget. Beside ours
-stands the interval that takes rounds for independent (Woodruff 1952), which bench had before.
+It draws six kinds of noise, several sizes of each, 1,000 times, in two minutes on one core. At a budget that equals the
+true median every verdict is wrong; a net 2 % above its budget must not pass. `margin` is how far above the median a
+budget must be for four of five measurements to pass; it is "–" if the noise lets fewer pass at any budget. Ours is
+compared with the interval that treats rounds as independent (Woodruff 1952), which bench had before.
 """
 
 from collections.abc import Iterator, Sequence
@@ -78,7 +78,7 @@ def main() -> None:
 
 
 def row(noise: Noise, rounds: int, runs: int) -> dict[str, Any]:
-    """What is found of one noise."""
+    """Returns the findings for one noise."""
     random = np.random.default_rng(0)
     found = [_Found(noise.draw(random, rounds, runs), noise.median_ms) for _ in range(DRAWS)]
     margin = sorted(each.margin for each in found)[int(0.8 * DRAWS)]
@@ -96,7 +96,7 @@ def row(noise: Noise, rounds: int, runs: int) -> dict[str, Any]:
 
 
 class _Found:
-    """What one measurement gives."""
+    """Holds the result of one measurement."""
 
     def __init__(self, times: Times, median_ms: float) -> None:
         rounds_ms = times.tolist()
@@ -111,7 +111,7 @@ class _Found:
 
 
 def as_independent(rounds_ms: Sequence[Sequence[float]]) -> tuple[float, float]:
-    """The interval of the median that takes rounds for independent clusters (Woodruff 1952)."""
+    """Returns the interval of the median that treats rounds as independent clusters (Woodruff 1952)."""
     samples = np.concatenate([np.asarray(each) for each in rounds_ms])
     sizes = np.array([len(each) for each in rounds_ms])
     below = np.array([np.mean(np.asarray(each) <= np.median(samples)) for each in rounds_ms])

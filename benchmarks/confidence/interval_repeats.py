@@ -1,10 +1,10 @@
-"""Whether bench agrees with itself: one bundle measured eight times in a row on this host, every pair compared.
+"""Tests if bench agrees with itself: it measures one bundle eight times in a row on this host and compares all pairs.
 
 Run: python -m benchmarks.confidence.interval_repeats [BUNDLE …]
 
-Two intervals of one bundle's median that do not meet contradict each other. Without bundles a small net and one of a
-millisecond are made. Measurements take turns with others that keep to one process, as bench did: their seconds show
-what the second process costs, and their intervals, rounds taken for independent, how it was before.
+Two intervals of one bundle's median that do not overlap contradict each other. Without bundles it makes a small net and
+one of a millisecond. Measurements alternate with others that keep to one process, as bench did before: their seconds
+show the cost of the second process, and their intervals, with rounds treated as independent, show the earlier state.
 """
 
 import itertools
@@ -46,7 +46,7 @@ def main(paths: Sequence[str]) -> None:
 
 
 def made(folder: Path) -> Iterator[Bundle]:
-    """LiteRT bundles of nets with random but realistic numbers."""
+    """Yields LiteRT bundles of nets with random but realistic numbers."""
     for name, width, size_px in NETS:
         labels = tuple(f"class {index}" for index in range(100))
         contract = Contract(name=f"{name}-{size_px}", labels=labels, image=ImageSpec(size_px=size_px))
@@ -55,7 +55,7 @@ def made(folder: Path) -> Iterator[Bundle]:
 
 
 def row(bundle: Bundle) -> dict[str, Any]:
-    """What the repeats of one bundle say."""
+    """Returns the findings of the repeats of one bundle."""
     ours, before = [], []
     for _ in range(REPEATS):
         ours.append(_timed(bundle, benchmark_series._CHEAP_START))
@@ -81,13 +81,13 @@ def row(bundle: Bundle) -> dict[str, Any]:
 
 
 def apart(intervals: Sequence[ENDS]) -> int:
-    """How many pairs of intervals do not meet."""
+    """Returns how many pairs of intervals do not overlap."""
     pairs = itertools.combinations(intervals, 2)
     return sum(one[1] < other[0] or other[1] < one[0] for one, other in pairs)
 
 
 def _timed(bundle: Bundle, cheap_start: float) -> tuple[Numbers, float]:
-    """The numbers and how many seconds they took."""
+    """Returns the numbers and the seconds that they took."""
     usual, started = benchmark_series._CHEAP_START, time.monotonic()
     benchmark_series._CHEAP_START = cheap_start
     try:

@@ -1,4 +1,4 @@
-"""Six kinds of noise of a machine: rounds of run times around a known median of 1 ms, and what bench makes of them."""
+"""Simulates six kinds of a machine's noise: rounds of run times around a known median of 1 ms."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Times = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Noise:
-    """One kind: `draw(random, rounds, runs)` gives times (rounds, runs) in ms, whose long-run median is `median_ms`."""
+    """Holds one kind: `draw(random, rounds, runs)` returns times (rounds, runs) in ms with the long-run `median_ms`."""
 
     kind: str
     what: str
@@ -41,42 +41,42 @@ def measured(summary: Summary) -> Measurement:
 
 
 def independent(share: float) -> Noise:
-    """Every run by itself."""
+    """Draws every run independently."""
     return Noise("independent", f"runs ±{share:.0%}", partial(_independent, share))
 
 
 def memory(correlation: float, share: float, runs_share: float) -> Noise:
-    """A speed that remembers the round before: AR(1)."""
+    """Draws a speed that remembers the round before: AR(1)."""
     rounds = round((1 + correlation) / (1 - correlation) / 2, 1)
     what = f"speed ±{share:.1%}, memory {rounds:g} rounds, runs ±{runs_share:.0%}"
     return Noise("memory", what, partial(_memory, correlation, share, runs_share))
 
 
 def switching(dwell: float, gap: float, runs_share: float) -> Noise:
-    """Two speeds, each kept for `dwell` rounds on average."""
+    """Draws two speeds, each kept for `dwell` rounds on average."""
     what = f"{gap:.0%} apart for {dwell:g} rounds each, runs ±{runs_share:.0%}"
     return Noise("two speeds", what, partial(_switching, dwell, gap, runs_share))
 
 
 def drift(rise: float, runs_share: float) -> Noise:
-    """Every round slower than the one before; the median is that of the middle."""
+    """Makes every round slower than the one before; the median is that of the middle."""
     return Noise("drift", f"{rise:.0%} from first to last, runs ±{runs_share:.0%}", partial(_drift, rise, runs_share))
 
 
 def bursts(share: float, slowdown: float, runs_share: float) -> Noise:
-    """Some rounds are slower, each by itself."""
+    """Makes some rounds slower, each independently."""
     what = f"{share:.0%} of rounds {slowdown:g} times as slow, runs ±{runs_share:.0%}"
     median = _burst_median(share, slowdown, runs_share)
     return Noise("bursts", what, partial(_bursts, share, slowdown, runs_share), median)
 
 
 def heavy_tails(share: float) -> Noise:
-    """Few runs are far slower: Student's t with 2 degrees of freedom, of the logarithm."""
+    """Makes few runs far slower: Student's t with 2 degrees of freedom, of the logarithm."""
     return Noise("heavy tails", f"runs ±{share:.0%}, t of 2", partial(_heavy_tails, share))
 
 
 def long_rounds(share: float, runs_share: float) -> Noise:
-    """The same of rounds."""
+    """Makes few rounds far slower, in the same way."""
     what = f"rounds ±{share:.0%}, t of 2, runs ±{runs_share:.0%}"
     return Noise("heavy tails", what, partial(_long_rounds, share, runs_share))
 
@@ -108,7 +108,7 @@ def _bursts(share: float, slowdown: float, runs_share: float, random: Generator,
 
 
 def _burst_median(share: float, slowdown: float, runs_share: float) -> float:
-    """Where half of the mixture of both log-normals lies, by bisection."""
+    """Finds the median of the mixture of both log-normals by bisection."""
     normal, low, high = NormalDist(0, runs_share), 0.0, float(np.log(slowdown))
     for _ in range(60):
         middle = (low + high) / 2

@@ -1,6 +1,6 @@
-"""Training in one process or in several, as programs of their own: what the scaling benchmarks compare.
+"""Trains in one process or in several, as separate programs, for the scaling benchmarks to compare.
 
-Run by them: python -m benchmarks.core.joined_run FUNCTION ARGUMENT, alone or by torchrun; the main process prints JSON.
+They run python -m benchmarks.core.joined_run FUNCTION ARGUMENT, alone or by torchrun; the main process prints JSON.
 """
 
 import json
@@ -36,7 +36,7 @@ PLANS = {"labels": TrainPlan.finetune, "float net": TrainPlan.distil}
 
 
 def run_joined(processes: int, function: str, argument: int) -> Any:
-    """What `function(argument)` gives in so many processes of one thread each."""
+    """Returns the result of `function(argument)` in so many processes of one thread each."""
     launcher = (
         ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)] if processes > 1 else []
     )
@@ -48,7 +48,7 @@ def run_joined(processes: int, function: str, argument: int) -> Any:
 
 
 def epoch_durations(_: int) -> dict[str, list[float]]:
-    """Seconds of each epoch but the first, in float and in int8 where ranges and statistics follow."""
+    """Returns the seconds of each epoch but the first, in float and in int8 while ranges and statistics follow."""
     pictures = _noise()
     contract = Contract(name="noise", labels=pictures.labels, image=ImageSpec(size_px=SIZE_PX))
     torch.manual_seed(0)
@@ -64,7 +64,7 @@ def epoch_durations(_: int) -> dict[str, list[float]]:
 
 
 def accuracies(seed: int) -> dict[str, float]:
-    """Validation accuracy, in %, on 1,000 held-out digits: float, and int8 both ways, as the reference has it."""
+    """Returns validation accuracy, in %, on 1,000 held-out digits: float, and the reference's after int8 both ways."""
     pictures = load_mnist(seed=seed)
     contract = Contract(name="digits", labels=pictures.labels, image=ImageSpec(size_px=32))
     torch.manual_seed(seed)
@@ -86,7 +86,7 @@ def accuracies(seed: int) -> dict[str, float]:
 
 
 def _noise() -> Pictures:
-    """Pictures in memory: what they show does not matter to the time of a step."""
+    """Returns pictures of noise in memory: their content does not matter to the time of a step."""
     random = np.random.default_rng(0)
 
     def part(count: int) -> PictureSet:

@@ -1,4 +1,4 @@
-"""Latencies that can be compared: contenders take turns in one process, so that bursts of the machine hit all alike."""
+"""Measures comparable latencies: contenders take turns in one process, so that the machine's bursts hit all alike."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -12,13 +12,13 @@ ROUNDS, RUNS = 40, 10
 
 
 def interleaved_ms(contenders: Mapping[str, Run]) -> dict[str, float]:
-    """The median milliseconds of every contender's run, over rounds that begin with another one each."""
+    """Returns the median milliseconds of every contender's run, over rounds that start with a different one each."""
     taken = interleaved_rounds(contenders, rounds=ROUNDS, runs=RUNS)
     return {name: float(np.median(ms)) for name, ms in taken.items()}
 
 
 def interleaved_rounds(contenders: Mapping[str, Run], *, rounds: int, runs: int) -> dict[str, NDArray[np.float64]]:
-    """The milliseconds (rounds, runs) of every contender, round by round, the first of which only warms up."""
+    """Returns the milliseconds (rounds, runs) of every contender, without the first round, which only warms up."""
     names = list(contenders)
     taken: dict[str, list[list[float]]] = {name: [] for name in names}
     for index in range(rounds + 1):
@@ -31,7 +31,10 @@ def interleaved_rounds(contenders: Mapping[str, Run], *, rounds: int, runs: int)
 
 
 def _turn(run: Run, runs: int) -> list[float]:
-    """The milliseconds of one turn's runs; one run before them brings the contender's weights back into the caches."""
+    """Returns the milliseconds of one turn's runs.
+
+    One run before them brings the contender's weights into the caches.
+    """
     run()
     taken = []
     for _ in range(runs):

@@ -1,6 +1,6 @@
-"""The one table of all targets: every benchmark's rows, whether they are met, and why not where they are not.
+"""Writes the one table of all targets: every benchmark's rows, which of them are met, and why the others are not.
 
-Run: python -m benchmarks.core.overview     from the results as they lie there; `python -m benchmarks` ends with it
+Run: python -m benchmarks.core.overview     from the existing results; `python -m benchmarks` ends with it
 """
 
 import json
@@ -21,7 +21,7 @@ def write() -> None:
 
 
 def page() -> str:
-    """The whole page: a count, the table, then the limits of what is not met."""
+    """Returns the whole page: a count, the table, then the limits of unmet targets."""
     targets = all_targets()
     met = sum(bool(target["met"]) for target in targets)
     limits = [f"- {target['work']}: {target['limit']}" for target in targets if target["limit"] and not target["met"]]
@@ -34,13 +34,13 @@ def page() -> str:
 
 
 def table(benchmarks: Collection[str] = ()) -> str:
-    """Every target as a row, named after its benchmark; of `benchmarks` alone where some are named."""
+    """Returns every target as a row, named after its benchmark; only those of `benchmarks` if some are named."""
     chosen = [target for target in all_targets() if not benchmarks or target["benchmark"] in benchmarks]
     return markdown([{"benchmark": target["benchmark"], **table_row(target)} for target in chosen])
 
 
 def all_targets() -> list[dict[str, Any]]:
-    """The targets in all results files, file by file."""
+    """Returns the targets in all results files, file by file."""
     return [{**target, "benchmark": path.stem} for path in _files() for target in _targets(path)]
 
 

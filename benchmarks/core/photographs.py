@@ -1,8 +1,8 @@
-"""Photographs that installed packages ship, parted so that what is judged was never calibrated on.
+"""Splits photographs that installed packages ship, so that no photograph serves both calibration and evaluation.
 
 scikit-image's wheel ships sixteen of use, scikit-learn's two, matplotlib's one. The split is by photograph, not by
-crop: of those of everyday things, four are judged and the others calibrated on, beside all that are of something else
-(microscopy, the sky, textures, grey ones).
+crop: of those of everyday things, four are for evaluation and the others for calibration, with all photographs of
+something else (microscopy, the sky, textures, grey ones).
 """
 
 from functools import cache
@@ -33,13 +33,13 @@ _FOLDERS = (
 
 @cache
 def photograph(name: str) -> NDArray[np.uint8]:
-    """RGB bytes (H, W, 3)."""
+    """Returns RGB bytes (H, W, 3)."""
     (file,) = (folder / name for folder in _FOLDERS if (folder / name).is_file())
     return np.asarray(Image.open(file).convert("RGB"))
 
 
 def crops(names: tuple[str, ...], count: int, *, seed: int) -> PictureSet:
-    """`count` random squares of the photographs in turn, 120 px to the whole side, every other one mirrored."""
+    """Returns `count` random squares of the photographs in turn, 120 px to the whole side, every other one mirrored."""
     random = np.random.default_rng(seed)
     sources = tuple(_crop(photograph(names[index % len(names)]), random) for index in range(count))
     return PictureSet(sources=sources, targets=(-1,) * count)

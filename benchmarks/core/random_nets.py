@@ -1,4 +1,4 @@
-"""Small nets made at random from a seed: every operator that the SDK takes, in odd places and with odd weights."""
+"""Makes small random nets from a seed, with every operator of the SDK in odd places and with odd weights."""
 
 import random
 from collections.abc import Callable
@@ -23,7 +23,7 @@ _ACTIVATIONS: tuple[Callable[[], nn.Module], ...] = (
 
 
 class Drawn(nn.Module):
-    """A net of two to eight operators and a head, for pictures (N, 3, size_px, size_px); `contract` is its own."""
+    """Draws a net of two to eight operators and a head for pictures (N, 3, size_px, size_px), and its `contract`."""
 
     def __init__(self, seed: int) -> None:
         super().__init__()
@@ -46,13 +46,13 @@ class Drawn(nn.Module):
         self.eval()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Scores (N, labels), or (N, labels, H, W) of a segmenter."""
+        """Returns scores (N, labels), or (N, labels, H, W) of a segmenter."""
         scores: Tensor = self.head(self.blocks(x))
         return scores
 
 
 class Convolution(nn.Module):
-    """Padding of all sides by different amounts, a convolution of any kind, batch norm, activation."""
+    """Pads all sides by different amounts, then applies a convolution of any kind, batch norm, and an activation."""
 
     def __init__(self, draw: random.Random, channels: int, filters: int | None = None, *, keeps_size: bool = False):
         super().__init__()
@@ -71,26 +71,26 @@ class Convolution(nn.Module):
         self.activation = draw.choice(_ACTIVATIONS)()
 
     def forward(self, x: Tensor) -> Tensor:
-        """A map of the filters."""
+        """Returns a map of the filters."""
         x = F.pad(x, self.amounts) if self.amounts else x
         result: Tensor = self.activation(self.norm(self.conv(x)))
         return result
 
 
 class Residual(nn.Module):
-    """`x + f(x)`."""
+    """Computes `x + f(x)`."""
 
     def __init__(self, draw: random.Random, channels: int) -> None:
         super().__init__()
         self.branch = Convolution(draw, channels, channels, keeps_size=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The sum."""
+        """Returns the sum."""
         return x + self.branch(x)
 
 
 class Gated(nn.Module):
-    """Squeeze-and-excite."""
+    """Applies squeeze-and-excite."""
 
     def __init__(self, draw: random.Random, channels: int) -> None:
         super().__init__()
@@ -98,12 +98,12 @@ class Gated(nn.Module):
         self.squeeze, self.excite = nn.Conv2d(channels, squeezed, 1), nn.Conv2d(squeezed, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The map times its gate."""
+        """Returns the map times its gate."""
         return x * F.hardsigmoid(self.excite(F.relu(self.squeeze(x.mean((2, 3), keepdim=True)))))
 
 
 class Joined(nn.Module):
-    """A part of the channels goes through a layer, then all are joined and shuffled."""
+    """Passes a part of the channels through a layer, then joins all and shuffles them."""
 
     def __init__(self, draw: random.Random, channels: int) -> None:
         super().__init__()
@@ -112,21 +112,21 @@ class Joined(nn.Module):
         self.groups = 2 if channels % 2 == 0 else 1
 
     def forward(self, x: Tensor) -> Tensor:
-        """As many channels as before."""
+        """Returns as many channels as before."""
         first, rest = x[:, : self.part], x[:, self.part :]
         joined = torch.cat([self.branch(first), rest], 1) if rest.shape[1] else self.branch(first)
         return F.channel_shuffle(joined, self.groups) if self.groups > 1 else joined
 
 
 class Enlarged(nn.Module):
-    """Bilinear resizing."""
+    """Resizes bilinearly."""
 
     def __init__(self, draw: random.Random, channels: int) -> None:
         super().__init__()
         self.factor = draw.choice([2, 4])
 
     def forward(self, x: Tensor) -> Tensor:
-        """A map of more pixels."""
+        """Returns a map of more pixels."""
         return F.interpolate(x, scale_factor=self.factor, mode="bilinear")
 
 
@@ -144,7 +144,7 @@ _BLOCKS: tuple[_Block, ...] = (*[Convolution] * 5, Residual, Residual, Gated, Jo
 
 
 def _shape_after(block: nn.Module, x: Tensor) -> Tensor | None:
-    """What the block makes of a map; None where the map is too small for it, or too large behind it."""
+    """Returns the block's output shape for a map; None if the map is too small for it, or its output too large."""
     try:
         with torch.no_grad():
             result: Tensor = block.eval()(x)
@@ -166,7 +166,7 @@ def _head(draw: random.Random, x: Tensor, is_segmenter: bool) -> nn.Module:
 
 
 def _give_weights(net: nn.Module, draw: random.Random, seed: int) -> None:
-    """Ordinary ones, and in some layers zeros, dead channels, channels far apart, or a variance of nearly nothing."""
+    """Gives ordinary weights, and in some layers zeros, dead channels, channels far apart, or a tiny variance."""
     noise = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for module in net.modules():

@@ -33,7 +33,7 @@ RUNTIMES = {"executorch": "ExecuTorch", "tflite": "LiteRT", "coreml": "Core ML"}
 
 
 def filled(text: str) -> str:
-    """README's text with every mark `<!-- name -->…<!-- /name -->` filled from the results."""
+    """Returns README's text with every mark `<!-- name -->…<!-- /name -->` filled from the results."""
     fillings = {
         "nets": f"\n{_nets()}\n",
         "targets": f"\n{overview.table(BESIDE_STOCK)}\n",
@@ -47,12 +47,12 @@ def filled(text: str) -> str:
 
 
 def page(name: str) -> Path:
-    """A page of docs/."""
+    """Returns the path of a page of docs/."""
     return README.parent / "docs" / name
 
 
 def filled_page(name: str, text: str) -> str:
-    """The same for a page of docs/: the tables that its benchmarks print."""
+    """Returns a page of docs/ with its marks filled by its benchmarks' tables."""
     return _filled(text, {mark: f"\n{markdown(_rows(result))}\n" for mark, result in PAGES[name].items()})
 
 
@@ -88,7 +88,7 @@ def _predictions() -> str:
 
 
 def _learned() -> str:
-    """What detectors and segmenters are judged by, but for their counts beside the papers'."""
+    """Returns the detectors' and segmenters' targets, without their counts beside the papers'."""
     targets = [each for each in overview.all_targets() if each["benchmark"] in ("detection", "segmentation")]
     return markdown([table_row(each) for each in targets if each["judged"] != COUNTED])
 

@@ -1,4 +1,4 @@
-"""Photographs that installed packages ship, and nets whose weights and statistics are those of no special case."""
+"""Gives photographs that installed packages ship, and nets whose weights and statistics are no special case."""
 
 from functools import cache
 from pathlib import Path
@@ -21,14 +21,14 @@ _SKLEARN = ("china.jpg", "flower.jpg")
 
 @cache
 def photographs() -> dict[str, Photograph]:
-    """RGB bytes (H, W, 3) by name: photographs of things, from scikit-image's and scikit-learn's wheels."""
+    """Returns RGB bytes (H, W, 3) by name: photographs of things, from scikit-image's and scikit-learn's wheels."""
     folders = ((Path(skimage.data.__file__).parent, _SKIMAGE), (Path(datasets.__file__).parent / "images", _SKLEARN))
     files = [folder / name for folder, names in folders for name in names]
     return {file.stem.removesuffix("_left"): np.asarray(Image.open(file).convert("RGB")) for file in files}
 
 
 def crops(count: int, *, seed: int) -> PictureSet:
-    """`count` random squares of the photographs in turn, 120 px to the whole side, every other one mirrored."""
+    """Returns `count` random squares of the photographs in turn, 120 px to the whole side, every other one mirrored."""
     random, whole = np.random.default_rng(seed), list(photographs().values())
     return PictureSet(
         sources=tuple(_crop(whole[index % len(whole)], random) for index in range(count)), targets=(-1,) * count
@@ -37,7 +37,7 @@ def crops(count: int, *, seed: int) -> PictureSet:
 
 @torch.no_grad()
 def with_realistic_numbers(net: nn.Module, image: ImageSpec, *, seed: int = 0) -> nn.Module:
-    """`net` with random weights, gains and biases, and the statistics that crops of photographs give it."""
+    """Returns `net` with random weights, gains and biases, and the batch statistics of crops of photographs."""
     random = torch.Generator().manual_seed(seed)
     for module in net.modules():
         if isinstance(module, nn.BatchNorm2d):

@@ -1,4 +1,4 @@
-"""How a benchmark's result is kept: its rows, with the machine and the versions beside them."""
+"""Keeps a benchmark's result: its rows, with the machine and the versions."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ def write_result(
 
 
 def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The rows as a Markdown table, the first row's keys as its head."""
+    """Returns the rows as a Markdown table, the first row's keys as its head."""
     columns = list(rows[0])
     lines = [columns, ["---"] * len(columns), *([str(row[column]) for column in columns] for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

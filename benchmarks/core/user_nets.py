@@ -1,8 +1,8 @@
-"""Nets of a user's own, as `mobile-sdk quantize --model benchmarks.core.user_nets:efficientnet_lite0` brings them.
+"""Defines nets of a user's own, for `mobile-sdk quantize --model benchmarks.core.user_nets:efficientnet_lite0`.
 
-The function that is named takes no argument and returns an `nn.Module`, weights loaded, whose `forward` takes floats
-(N, 3, size, size) and returns scores (N, classes). Two attributes of the module are read where they are there:
-`image`, an ImageSpec that says what its pictures are (else the contract's default), and `labels`, a tuple of names.
+The named function takes no argument and returns an `nn.Module`, weights loaded, whose `forward` takes floats (N, 3,
+size, size) and returns scores (N, classes). Two attributes of the module are read if they exist: `image`, an ImageSpec
+that describes its pictures (else the contract's default), and `labels`, a tuple of names.
 """
 
 import torch
@@ -14,7 +14,7 @@ from mobile_sdk.contract import ImageSpec
 
 
 class EfficientNetLite0(EfficientNet):  # type: ignore[misc]
-    """Another package's net, untouched, with its ImageNet weights (1,000 classes)."""
+    """This is another package's net, untouched, with its ImageNet weights (1,000 classes)."""
 
     # TensorFlow's models/official/efficientnet: lite/efficientnet_lite_builder.py has MEAN_RGB 127 and STDDEV_RGB 128,
     # preprocessing.py the central square of 224 / (224 + 32) of the shorter side.
@@ -29,7 +29,7 @@ class EfficientNetLite0(EfficientNet):  # type: ignore[misc]
 
 
 class FireNet(nn.Module):
-    """A small net in plain PyTorch, untrained, with what no MobileNet has: concatenation, pools, a flattened map."""
+    """Builds a small untrained net in plain PyTorch with what no MobileNet has: concatenation, pools, flattening."""
 
     image = ImageSpec.torchvision(size_px=64)
     labels = ("ash", "beech", "cedar", "elm", "fir")
@@ -45,19 +45,19 @@ class FireNet(nn.Module):
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Logits (N, 5)."""
+        """Returns logits (N, 5)."""
         squeezed = self.squeeze(self.stem(x))
         logits: torch.Tensor = self.head(torch.cat([self.narrow(squeezed), self.wide(squeezed)], dim=1))
         return logits
 
 
 def efficientnet_lite0() -> EfficientNetLite0:
-    """EfficientNet-Lite0 as its package publishes it."""
+    """Returns EfficientNet-Lite0 as its package publishes it."""
     return EfficientNetLite0()
 
 
 def fire_net() -> FireNet:
-    """A small net with random weights, the same ones every time."""
+    """Returns a small net with random weights, the same ones every time."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return FireNet()

@@ -1,8 +1,9 @@
-"""Where the models of phones predict int8 above float32, and what the published latencies beside them say.
+"""Finds where the models of phones predict int8 above float32, and compares with published latencies.
 
 Run: python -m benchmarks.latency_model.int8_predictions     two minutes, most of it for building nets
 
-Every phone with latencies in both precisions, nets at three widths and three sizes; then the published pairs.
+It takes every phone with latencies in both precisions, and nets at three widths and three sizes; then the published
+pairs.
 """
 
 from collections.abc import Iterator
@@ -26,18 +27,18 @@ NETS = (
 WIDTHS, SIZES_PX = (0.25, 0.5, 1.0), (64, 96, 224)
 
 Pair = tuple[LatencyModel, LatencyModel]
-"""The models of one phone in int8 and in float32."""
+"""These are the models of one phone in int8 and in float32."""
 
 
 def pairs() -> list[Pair]:
-    """Every phone, runtime and number of threads that has latencies in both."""
+    """Returns every phone, runtime and number of threads that has latencies in both."""
     models = {model.setup: model for model in published_models()}
     twins = [(model, models.get(setup.model_copy(update={"precision": "float32"}))) for setup, model in models.items()]
     return [(model, twin) for model, twin in twins if twin is not None and model.setup.precision == "int8"]
 
 
 def predictions(name: str, width: float, size_px: int) -> Iterator[dict[str, Any]]:
-    """A net on every phone, in both precisions."""
+    """Yields a net's predictions on every phone, in both precisions."""
     contract = Contract(name=name, labels=tuple(map(str, range(1000))), image=ImageSpec(size_px=size_px))
     net = build_net(name, contract, width=width)
     int8, float32 = (untrained_graph(net, contract, is_int8=is_int8) for is_int8 in (True, False))
@@ -46,7 +47,7 @@ def predictions(name: str, width: float, size_px: int) -> Iterator[dict[str, Any
 
 
 def published() -> Iterator[dict[str, Any]]:
-    """The share that int8 takes of float32, of every net that one phone has in both."""
+    """Yields int8's share of float32 for every net that one phone has in both."""
     latencies_ms = {(sample.setup, sample.net): sample.latency_ms for sample in published_samples()}
     for (setup, net), int8_ms in latencies_ms.items():
         twin_ms = latencies_ms.get((setup.model_copy(update={"precision": "float32"}), net))

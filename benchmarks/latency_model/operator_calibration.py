@@ -1,10 +1,10 @@
-"""Whole nets' int8 latencies on this host, predicted by a model that was calibrated on small operators only.
+"""Predicts whole nets' int8 latencies on this host by a model that was calibrated only on small operators.
 
 Run: python -m benchmarks.latency_model.operator_calibration     two minutes; the machine must be quiet
 
-Operators and nets are measured in the same interleaved rounds, one thread; the fit sees the operators alone. Beside the
-nets stand the kinds of work: what each costs by the fit, and how far off that is where it is left out of the
-calibration and priced by what is known beforehand, as a phone's model prices what no published net has.
+Operators and nets are measured in the same interleaved rounds, one thread; only the operators are fitted. A second
+table has the kinds of work: the fitted cost of each, and its error when the kind is left out of the calibration and
+priced by the prior, as a phone's model prices a kind that no published net has.
 """
 
 from collections.abc import Iterator, Sequence
@@ -44,7 +44,7 @@ NETS = (  # name, width, picture
     ("mobilenet_v3_small", 1.0, 128),
     ("mobilenet_v3_small", 0.75, 160),
 )
-OTHER_NETS = (  # whose operators MobileNets do not have
+OTHER_NETS = (  # with operators that MobileNets do not have
     ("mnasnet_a1", 1.0, 224),
     ("shufflenet_v1", 1.0, 224),
     ("shufflenet_v1", 0.5, 160),
@@ -58,7 +58,7 @@ MEDIAN_BOUND, JUDGED_BOUND = 10.0, 10.0  # percent
 
 
 def net_graphs() -> Iterator[NamedGraph]:
-    """Every net's int8 graph with its title; weights are random, on which a latency does not depend."""
+    """Yields every net's int8 graph with its title; weights are random, as latency does not depend on them."""
     for name, width, size_px in (*NETS, *OTHER_NETS):
         contract = Contract(name=name, labels=_labels(1000), image=ImageSpec(size_px=size_px))
         graph = untrained_graph(build_net(name, contract, width=width), contract, is_int8=True)
@@ -79,7 +79,7 @@ def _labels(count: int) -> tuple[str, ...]:
 
 
 def measure(runtime: str, nets: list[NamedGraph]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """A row for every net in one runtime, and one for every kind of work."""
+    """Returns a row for every net in one runtime, and one for every kind of work."""
     operators = list(operator_graphs())
     setup = Setup(device="host", runtime=runtime, precision="int8")
     latencies_ms = measure_graphs([*operators, *nets], setup, lambda done_share, text: None)
@@ -115,7 +115,7 @@ def _row(model: LatencyModel, net: NamedGraph, measured_ms: float) -> dict[str, 
 
 
 def targets(runtime: str, rows: Sequence[dict[str, Any]]) -> Iterator[Target]:
-    """The median over nets of what predictions miss by, and the most for nets with operators that MobileNets lack."""
+    """Yields the median error over nets, and the largest over nets with operators that MobileNets lack."""
     errors = {row["net"]: abs(row["error %"]) for row in rows}
     operators = rows[0]["operators"]
     yield Target.most(

@@ -1,9 +1,9 @@
-"""How far predicted latencies are from published ones that the model was not fitted to.
+"""Compares predicted latencies with published ones that the model was not fitted to.
 
 Run: python -m benchmarks.latency_model.predict
 
-Nets are left out one by one, and family by family (V1, V2, V3), on all devices and in both precisions at once; what is
-left predicts them. The tables' sources stand in mobile_sdk/latency/data/published_rows.csv.
+Nets are left out one by one, and family by family (V1, V2, V3), on all devices and in both precisions at once; the
+others predict them. The tables' sources are in mobile_sdk/latency/data/published_rows.csv.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -31,7 +31,7 @@ NET_BOUND, FAMILY_BOUND = 6.0, 12.0  # percent
 
 
 def rows() -> Iterator[dict[str, Any]]:
-    """A line for every setup."""
+    """Yields a line for every setup."""
     samples = published_samples()
     scaled = scaled_errors(samples)
     for setup, model in sorted(validated_models(samples).items(), key=lambda item: str(item[0])):
@@ -51,7 +51,7 @@ def rows() -> Iterator[dict[str, Any]]:
 
 
 def targets(nets: Errors, families: Errors) -> Iterator[Target]:
-    """Both bounds for every device's TensorFlow Lite rows."""
+    """Yields both bounds for every device's TensorFlow Lite rows."""
     for device in DEVICES:
         for errors, what, bound in ((nets, "net", NET_BOUND), (families, "family", FAMILY_BOUND)):
             share = mean_error_share(

@@ -1,9 +1,9 @@
-"""The work of every net that a published latency speaks of, counted from the nets themselves.
+"""Counts the work of every net that has a published latency, from the nets themselves.
 
 Run: python -m benchmarks.latency_model.published_work
 
-Writes mobile_sdk/latency/data/published_work.csv, which the latency model is fitted with: a minute and a half that
-`mobile-sdk predict` need not spend.
+It writes mobile_sdk/latency/data/published_work.csv, which the latency model is fitted with: that saves
+`mobile-sdk predict` a minute and a half.
 """
 
 import csv
@@ -25,14 +25,14 @@ CLASSES = 1000
 
 
 def work_of(net: PublishedNet, *, is_int8: bool) -> Work:
-    """The work of one run of `net` on a picture, with ImageNet's classes."""
+    """Returns the work of one run of `net` on a picture, with ImageNet's classes."""
     contract = Contract(name=net.name, labels=tuple(map(str, range(CLASSES))), image=ImageSpec(size_px=net.size_px))
     built = build_net(net.name, contract, width=net.width, hidden=net.hidden)
     return count_work(untrained_graph(built, contract, is_int8=is_int8))
 
 
 def lines() -> Iterator[list[str]]:
-    """The head, then a line for every net and precision that has a row."""
+    """Yields the head, then a line for every net and precision that has a row."""
     yield ["net", "precision", *AMOUNTS]
     wanted = {(row.net, row.setup.precision): None for row in published_rows() if not row.left_out}
     for net, precision in wanted:

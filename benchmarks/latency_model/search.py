@@ -1,11 +1,11 @@
-"""NetAdapt from MobileNetV3-Small to a predicted Pixel budget, beside the width multiplier at that latency: digits.
+"""Compares NetAdapt from MobileNetV3-Small to a predicted Pixel budget with the width multiplier at that latency.
 
-Run: python -m benchmarks.latency_model.search     some forty minutes of a core; it goes on in runs/benchmark_search
-where it stopped
+Run: python -m benchmarks.latency_model.search
 
-The budget is what MobileNetV3-Small 0.35 takes in int8 on Pixel 1 (predicted). Every seed draws its own 1,000 held-out
-digits and searches by itself, on the other 4,000 alone. Then all nets are trained from nothing by the same plan, with
-several seeds of weights and batches, and judged on the held-out digits.
+It takes some forty minutes of a core; after an interruption it resumes in runs/benchmark_search. The budget is the
+predicted latency of MobileNetV3-Small 0.35 in int8 on Pixel 1. Every seed draws its own 1,000 held-out digits and
+searches only on the other 4,000. Then all nets are trained from scratch by the same plan, with several seeds of weights
+and batches, and evaluated on the held-out digits.
 """
 
 import json
@@ -68,7 +68,7 @@ def main() -> None:
 
 
 def adapted(seed: int, budget_ms: float) -> Architecture:
-    """What NetAdapt comes to, from a start net that is trained on the pictures to learn from alone."""
+    """Returns NetAdapt's result from a start net that is trained only on the training pictures."""
     pictures = load_mnist(seed=seed)
     task = Task(pictures=held_apart(pictures), contract=contract(pictures), plan=TrainPlan.digits(EPOCHS), steps=STEPS)
     torch.manual_seed(seed)
@@ -85,14 +85,14 @@ def adapted(seed: int, budget_ms: float) -> Architecture:
 
 
 def with_narrow_head(budget_ms: float) -> Architecture:
-    """The widest multiplier within the budget that scales the hidden layer as well, which V3's own does not."""
+    """Returns the widest multiplier within the budget that also scales the hidden layer, which V3's own does not."""
     widths = (percent / 100 for percent in range(100, 9, -1))
     nets = (architecture_of(NET, width).model_copy(update={"hidden": make_divisible(1024 * width)}) for width in widths)
     return next(net for net in nets if latency_ms(net) <= budget_ms)
 
 
 def accuracies(architecture: Architecture, seed: int) -> Iterator[float]:
-    """The percentages of the seed's held-out digits that the net knows, trained from nothing; kept once trained."""
+    """Yields the net's accuracies in percent on the seed's held-out digits, trained from scratch; kept once trained."""
     pictures, kept = load_mnist(seed=seed), FOLDER / "trained.json"
     for train_seed in TRAIN_SEEDS:
         known = json.loads(kept.read_text()) if kept.exists() else {}
@@ -108,17 +108,17 @@ def accuracies(architecture: Architecture, seed: int) -> Iterator[float]:
 
 
 def contract(pictures: Pictures) -> Contract:
-    """What all nets are trained for."""
+    """Returns the contract of all nets."""
     return Contract(name="digits", labels=pictures.labels, image=ImageSpec(size_px=SIZE_PX))
 
 
 def latency_ms(architecture: Architecture) -> float:
-    """Predicted, of the int8 program."""
+    """Returns the predicted latency of the int8 program."""
     return MODEL.predict_graph_ms(drawn_graph(architecture, classes=10, size_px=SIZE_PX))
 
 
 def row(name: str, nets: list[Architecture], percents: list[list[float]]) -> dict[str, Any]:
-    """A kind of net: its predicted latencies, and its accuracy over all seeds."""
+    """Returns the row of a kind of net: its predicted latencies, and its accuracy over all seeds."""
     every = [percent for of_seed in percents for percent in of_seed]
     return {
         "net": name,
@@ -130,7 +130,7 @@ def row(name: str, nets: list[Architecture], percents: list[list[float]]) -> dic
 
 
 def targets(percents: dict[str, list[list[float]]], nets: list[Architecture], budget_ms: float) -> list[Target]:
-    """Better at the same latency, which is kept."""
+    """Returns the targets: better accuracy, at a latency within the budget."""
     means = {name: mean(percent for of_seed in of_seeds for percent in of_seed) for name, of_seeds in percents.items()}
     slowest_ms = max(latency_ms(net) for net in nets)
     return [

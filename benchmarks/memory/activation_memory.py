@@ -1,11 +1,11 @@
-"""Activation memory before and after: strips within a limit, inverted residuals in parts; what each costs in time.
+"""Measures activation memory with strips within a limit and with split inverted residuals, and their cost in time.
 
 Run: python -m benchmarks.memory.activation_memory
 
-MobileNetV2 1.0 at 224 px with 1,000 classes, int8, random but realistic numbers. XNNPACK's workspace is found among the
-blocks on the heap of a process that runs the bundle; latencies are medians of interleaved rounds, one thread, and what
-a way costs is the median of its ratio to the whole net within a round, which bursts of a shared machine move least.
-Accuracy is that of the same net trained on the built-in digits at 32 px. Some ten minutes of a core.
+The net is MobileNetV2 1.0 at 224 px with 1,000 classes, int8, with random but realistic numbers. XNNPACK's workspace is
+found among the blocks on the heap of a process that runs the bundle. Latencies are medians of interleaved rounds, one
+thread; a way's cost is the median of its ratio to the whole net within a round, which bursts of a shared machine move
+least. Accuracy is that of the same net trained on the built-in digits at 32 px. It takes some ten minutes of a core.
 """
 
 import tempfile
@@ -61,7 +61,7 @@ ROUNDED_LIMIT = "every partial sum is rounded to a grid of its own; strips round
 
 @dataclass(frozen=True, kw_only=True)
 class Way:
-    """One way to execute the net."""
+    """Describes one way to execute the net."""
 
     name: str
     program: Program
@@ -69,7 +69,7 @@ class Way:
 
 
 def ways() -> Iterator[Way]:
-    """The net as it is, in strips within three limits, in parts, and both."""
+    """Yields the net as it is, in strips within three limits, in parts, and both."""
     contract = Contract(name=NET, labels=tuple(map(str, range(1000))), image=ImageSpec.torchvision())
     net = with_realistic_numbers(build_net(NET, contract), contract.image)
     whole, split = (
@@ -85,7 +85,7 @@ def ways() -> Iterator[Way]:
 
 
 def measure(folder: Path) -> tuple[list[dict[str, Any]], list[Target]]:
-    """A row for every way and runtime, and what they are held against."""
+    """Returns a row for every way and runtime, and the targets."""
     rows: list[dict[str, Any]] = []
     runs: dict[tuple[str, str], Callable[[], object]] = {}
     found: dict[tuple[str, str], int] = {}
@@ -107,7 +107,7 @@ def measure(folder: Path) -> tuple[list[dict[str, Any]], list[Target]]:
 
 
 def row(way: Way, bundle: Bundle, heap: Heap) -> dict[str, Any]:
-    """What was planned and what was found of one bundle."""
+    """Returns the planned and the measured memory of one bundle."""
     graph = executed(way.program.graph, way.limit_kib)
     plan = plan_memory(graph)
     kib = {
@@ -130,7 +130,7 @@ def row(way: Way, bundle: Bundle, heap: Heap) -> dict[str, Any]:
 
 
 def activation_bytes(way: Way, heap: Heap) -> int:
-    """XNNPACK's workspace, as found, and the tensors outside it: the picture's bytes and the scores."""
+    """Returns XNNPACK's workspace, as found, and the tensors outside it: the picture's bytes and the scores."""
     graph = executed(way.program.graph, way.limit_kib)
     return heap.block_of(plan_memory(graph).arena_bytes) + sum(map(tensor_bytes, (graph.input, graph.output)))
 
@@ -138,7 +138,7 @@ def activation_bytes(way: Way, heap: Heap) -> int:
 def targets(
     runtime: str, found: Mapping[tuple[str, str], int], ms: Mapping[tuple[str, str], NDArray[np.float64]]
 ) -> Iterator[Target]:
-    """Half the memory at no more than 15 % more time."""
+    """Yields the targets: half the memory at no more than 15 % more time."""
     whole = ("whole", runtime)
     for name in ("strips, half", "parts", "parts and strips, half"):
         work = f"{NET} 1.0 at 224 px {SUFFIXES[runtime]}, {name}"
@@ -159,7 +159,7 @@ def targets(
 
 
 def accuracy() -> Iterator[Target]:
-    """Digits that int8 gets right: in strips and in parts, beside the whole net, all calibrated alike."""
+    """Yields int8's accuracy on digits in strips and in parts, beside the whole net, all calibrated alike."""
     pictures = load_mnist(seed=0)
     contract = Contract(name="digits", labels=pictures.labels, image=ImageSpec(size_px=32))
     torch.manual_seed(0)
@@ -184,7 +184,7 @@ def _share(net: nn.Module, contract: Contract, pictures: Pictures, limit_kib: in
 
 
 def _run(bundle: Bundle, program: Program) -> Callable[[], object]:
-    """The bundle on a picture, after it was found 0 steps from the reference of the whole program."""
+    """Returns a run of the bundle on a picture, after a check that it is 0 steps from the whole program's reference."""
     picture = crops(1, seed=2).bytes(program.contract.image)[0]
     session = runtimes.get(bundle.manifest.runtime).load(bundle.model_path, bundle.interface, threads=1)
     expected = Reference(program.graph).run(picture[None])[0]

@@ -1,6 +1,6 @@
-"""What a model takes on the heap of a process of its own: load, run once, read the counters of allocations.c.
+"""Measures a model's heap in a process of its own: it loads, runs once, and reads the counters of allocations.c.
 
-Run by `measure_heap` with the counters loaded before libc: python -m benchmarks.memory.heap BUNDLE
+`measure_heap` runs it with the counters loaded before libc: python -m benchmarks.memory.heap BUNDLE
 """
 
 import ctypes
@@ -19,16 +19,16 @@ from mobile_sdk import runtimes
 from mobile_sdk.bundle.bundle import Bundle, open_bundle
 
 SOURCE = Path(__file__).with_name("allocations.c")
-LARGE = 16 * 1024  # bytes of a block that is remembered
+LARGE = 16 * 1024  # bytes of the smallest block that is recorded
 
 
 @dataclass(frozen=True, kw_only=True)
 class Heap:
-    """What loading a bundle and running it once leaves on the heap, and what it took at most.
+    """Holds the heap that loading a bundle and running it once leaves, and its peak.
 
     `large_blocks` are the sizes of blocks of 16 KiB and more that are alive then: the arena of activations, packed
-    weights, tables of pointers to rows that convolutions read. `high_water_bytes` is what the process' resident
-    memory rose by at most, the model file that is read or mapped included.
+    weights, tables of pointers to rows that convolutions read. `high_water_bytes` is the largest rise of the process'
+    resident memory, including the model file that is read or mapped.
     """
 
     live_bytes: int
@@ -37,7 +37,7 @@ class Heap:
     high_water_bytes: int
 
     def block_of(self, size: int) -> int:
-        """The one block of `size` bytes or up to 1 KiB more; ValueError where there is none, or another."""
+        """Returns the one block of `size` bytes or up to 1 KiB more; raises ValueError if there is not exactly one."""
         found = [block for block in self.large_blocks if size <= block <= size + 1024]
         if len(found) != 1:
             raise ValueError(f"expected one block of {size:,} bytes on the heap, found {found}")
@@ -62,7 +62,7 @@ def measure_heap(bundle: Bundle) -> Heap:
 
 
 def main(path: str) -> None:
-    """Loads the bundle and runs it once, counting; a run of another session before it loads what is loaded once."""
+    """Loads the bundle and runs it once, counting; a session before it loads everything that is loaded only once."""
     bundle = open_bundle(Path(path))
     runtime, side = runtimes.get(bundle.manifest.runtime), bundle.manifest.image.size_px
     picture = np.random.default_rng(0).integers(0, 256, (side, side, 3)).astype(np.uint8)
@@ -71,7 +71,7 @@ def main(path: str) -> None:
     for name in ("live_bytes", "peak_bytes"):
         getattr(counters, name).restype = ctypes.c_long
     counters.large_block.restype, counters.watch.argtypes = ctypes.c_size_t, [ctypes.c_size_t]
-    Path("/proc/self/clear_refs").write_text("5")  # the high-water mark falls to what there is
+    Path("/proc/self/clear_refs").write_text("5")  # the high-water mark falls to the present size
     before, resident = counters.live_bytes(), _resident_bytes("VmRSS")
     counters.watch(LARGE)
     session = runtime.load(bundle.model_path, bundle.interface, threads=1)

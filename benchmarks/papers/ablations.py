@@ -1,9 +1,9 @@
-"""MobileNetV2's ablations (section 6.4, Figure 6) on the built-in digits: bottlenecks linear or not, and shortcuts.
+"""Repeats MobileNetV2's ablations (section 6.4, Figure 6) on the built-in digits: linear bottlenecks and shortcuts.
 
 Run: python -m benchmarks.papers.ablations
 
-A narrow net and few epochs, so that what a variant costs shows beside the spread of seeds; every seed draws its own
-1,000 held-out digits, weights and batches, the same for all variants. Some five minutes of a core.
+It uses a narrow net and few epochs, so that a variant's cost shows beside the spread of seeds; every seed draws its own
+1,000 held-out digits, weights and batches, the same for all variants. It takes some five minutes of a core.
 """
 
 from collections.abc import Sequence
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def accuracy(settings: dict[str, Any], seed: int) -> float:
-    """The share of 1,000 held-out digits that the trained variant knows, in percent."""
+    """Returns the trained variant's accuracy on 1,000 held-out digits, in percent."""
     pictures = load_mnist(seed=seed)
     contract = Contract(name="digits", labels=pictures.labels, image=ImageSpec(size_px=32))
     torch.manual_seed(seed)
@@ -60,12 +60,12 @@ def accuracy(settings: dict[str, Any], seed: int) -> float:
 
 
 def row(variant: str, percents: Sequence[float]) -> dict[str, Any]:
-    """A variant's mean and spread."""
+    """Returns a variant's mean and spread."""
     return {"variant": variant, "top-1 %": round(mean(percents), 2), "spread of seeds": round(stdev(percents), 2)}
 
 
 def targets(found: dict[str, list[float]]) -> list[Target]:
-    """Figure 6's ordering, pair by pair: the worse variant stands for the stock."""
+    """Compares the variants in Figure 6's order, pair by pair; the worse variant takes the place of the stock."""
     return [
         Target.gain(
             f"{better}, beside {worse}", "% top-1", stock=mean(found[worse]), ours=mean(found[better]), at_least=0

@@ -1,4 +1,4 @@
-"""A task learned on pictures composed of digits: trained, calibrated, exported and verified as by the command line."""
+"""Trains, calibrates, exports and verifies a task on pictures composed of digits, as the command line does."""
 
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,10 @@ LARGEST_LOSS = 0.01  # of the measure, in int8
 def learned(
     task: Task[Any], measure: str, out: Path, *, at_least: float, lost: str
 ) -> tuple[list[dict[str, Any]], list[Target]]:
-    """Rows of the measure in float and int8, and targets: `at_least` in float, what int8 loses (of `lost`), exactness.
+    """Returns rows of the measure in float and int8, and targets for float, int8 and exactness.
 
-    Checkpoints stay in `out`: the same call goes on.
+    The measure in float is `at_least` so much, and int8 may lose the share `lost`. Checkpoints stay in `out`: the same
+    call resumes.
     """
     pictures = task.load_pictures(DIGITS)
     contract = of_task.make_contract(task, None, DIGITS, pictures.labels, task.size_px)
@@ -42,12 +43,12 @@ def learned(
 
 
 def row(work: str, unit: str, published: float | None, ours: float) -> dict[str, Any]:
-    """One line of the table."""
+    """Returns one line of the table."""
     return {"work": work, "unit": unit, "published": "–" if published is None else published, "ours": round(ours, 4)}
 
 
 def _exact(program: Program, held_out: LabelledPictures, out: Path) -> list[Target]:
-    """Of every runtime, how many elements of all outputs differ."""
+    """Returns, for every runtime, how many elements of all outputs differ."""
     targets = []
     for bundle in lower(program, out / "bundles", runtimes=runtimes.names(), pictures=held_out):
         comparison = verify(bundle, program, held_out).comparison

@@ -1,9 +1,9 @@
-"""Detectors: what they cost beside the papers' tables, and SSDLite on composed digits, float and int8 in all runtimes.
+"""Compares detectors' cost with the papers' tables, and measures SSDLite on composed digits in float and int8.
 
 Run: python -m benchmarks.papers.detection
 
-Training takes some eight minutes of one core. It leaves checkpoints in runs/benchmarks/detection; killed, the same
-command goes on.
+SSDLite runs in all runtimes. Training takes some eight minutes of one core. It leaves checkpoints in
+runs/benchmarks/detection; after an interruption, the same command resumes.
 """
 
 from pathlib import Path
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def counted() -> tuple[list[dict[str, Any]], list[Target]]:
-    """Both papers' Table 6, and Table 5, which is of the detecting layers alone."""
+    """Returns both papers' Table 6, and Table 5, which counts only the detecting layers."""
     found = []
     for name, width, labels, *published in TABLE_6:
         cost = count_cost(build_detector(name, contract(labels), width=width), 320)
@@ -70,7 +70,7 @@ def counted() -> tuple[list[dict[str, Any]], list[Target]]:
 
 
 def contract(labels: int) -> Contract:
-    """A detector's at the papers' 320 px."""
+    """Returns a detector's contract at the papers' 320 px."""
     return Contract(
         name="coco",
         task="detection",

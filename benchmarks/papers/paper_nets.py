@@ -1,9 +1,9 @@
-"""The papers' comparison nets: counts beside the published ones, and exactness in every runtime, at full size.
+"""Checks the papers' comparison nets: counts beside the published ones, and exactness in every runtime, at full size.
 
 Run: python -m benchmarks.papers.paper_nets
 
-Weights and statistics are random but realistic, calibrated on crops of photographs and verified on others. Some four
-minutes of a core.
+Weights and statistics are random but realistic, calibrated on crops of photographs and verified on others. It takes
+some four minutes of a core.
 """
 
 import tempfile
@@ -32,7 +32,7 @@ RUNTIMES = ("executorch", "tflite", "coreml")
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """What a paper prints of a net; `is_run` says that it is exported and verified, too."""
+    """Holds a paper's figures of a net; `is_run` says that it is exported and verified, too."""
 
     net: str
     source: str
@@ -45,7 +45,7 @@ class Published:
 
     @property
     def title(self) -> str:
-        """The net and what is set of it."""
+        """Returns the net and its settings."""
         told = "".join(f", {name} {value}" for name, value in self.settings.items())
         return f"{self.net} {self.width:g}, {self.size_px} px{told}"
 
@@ -74,7 +74,7 @@ NETS = (
 
 
 def main() -> None:
-    """Counts every net, runs some, and holds the counts against the papers'."""
+    """Counts every net, runs some, and compares the counts with the papers'."""
     quiet()
     rows = [{**counted(net), **(exactness(net) if net.is_run else dict.fromkeys(_NOT_RUN, "–"))} for net in NETS]
     versions = {package: version for name in RUNTIMES for package, version in runtimes.get(name).versions().items()}
@@ -82,7 +82,7 @@ def main() -> None:
 
 
 def counted(published: Published) -> dict[str, Any]:
-    """Parameters, without batch norms as the papers count them where the whole is no nearer, and multiply-adds."""
+    """Returns multiply-adds and parameters, without batch norms as the papers count them unless the whole is nearer."""
     with torch.device("meta"):
         net = build_net(published.net, contract_of(published), width=published.width, **published.settings)
     cost = count_cost(net, published.size_px)
@@ -102,7 +102,7 @@ _NOT_RUN = ("scores", *(f"differ, {name}" for name in RUNTIMES), "partitions")
 
 
 def exactness(published: Published) -> dict[str, Any]:
-    """The scores of every runtime that are not the reference's, and the partitions of all together."""
+    """Returns each runtime's scores that are not the reference's, and the partitions of all runtimes together."""
     contract = contract_of(published)
     torch.manual_seed(0)
     net = build_net(published.net, contract, width=published.width, **published.settings)
@@ -116,7 +116,7 @@ def exactness(published: Published) -> dict[str, Any]:
 
 
 def verified(program: Program, folder: Path) -> Iterator[tuple[str, Any]]:
-    """What `verify` says of all bundles."""
+    """Yields the findings of `verify` for all bundles."""
     pictures = crops(8, seed=2)
     yield "scores", len(pictures) * len(program.contract.labels)
     partitions = set()
@@ -129,13 +129,13 @@ def verified(program: Program, folder: Path) -> Iterator[tuple[str, Any]]:
 
 
 def contract_of(published: Published) -> Contract:
-    """A contract of 1,000 classes."""
+    """Returns a contract of 1,000 classes."""
     labels = tuple(f"class {index}" for index in range(1000))
     return Contract(name=published.net, labels=labels, image=ImageSpec(size_px=published.size_px))
 
 
 def targets(rows: list[dict[str, Any]]) -> Iterator[Target]:
-    """The largest distance of all counts from the published ones, and the scores that differ."""
+    """Yields the largest distance of all counts from the published ones, and the scores that differ."""
     for what, unit in (("params M", "parameters"), ("MAdds M", "multiply-adds")):
         known = [row for row in rows if row[f"published {what}"] != "–"]
         shares = [abs(row[what] / row[f"published {what}"] - 1) for row in known]

@@ -1,12 +1,12 @@
-"""Published parameters and multiply-adds beside our counts: each within 2 %, or explained by a check of its own.
+"""Compares published parameters and multiply-adds with our counts: each is within 2 %, or explained by a check.
 
 Run: python -m benchmarks.papers.published_counts     (seconds: only shapes are computed)
 
-`published_counts.csv` holds a line for each figure: the net, what is counted, the figure as it is printed, its source,
-and how it is explained where it is more than 2 % from our count:
+`published_counts.csv` has a line for each figure: the net, the kind of count, the printed figure, its source, and its
+explanation if it is more than 2 % from our count:
 
 - `rounded`, `cut`: our count, rounded or cut where the figure ends, is the figure.
-- a name of `DEFINITIONS`: counted in this way it agrees, within 2 % or where the figure ends.
+- a name of `DEFINITIONS`: a count by this definition agrees, within 2 % or where the figure ends.
 - `slip`: the figure contradicts another source, which agrees with us, or the same source's figures at other sizes.
 """
 
@@ -37,7 +37,7 @@ _UNITS = {"M": 1e6, "G": 1e9}
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """A line of the table; `groups` are a ShuffleNet's, `printed` is in millions (M) or milliards (G)."""
+    """Holds a line of the table; `groups` are a ShuffleNet's, `printed` is in millions (M) or milliards (G)."""
 
     net: str
     width: float
@@ -52,35 +52,35 @@ class Figure:
 
     @property
     def value(self) -> float:
-        """The figure, in ones."""
+        """Returns the figure, in ones."""
         return float(self.printed) * _UNITS[self.unit]
 
     @property
     def step(self) -> float:
-        """What its last digit stands for, in ones."""
+        """Returns the value of its last digit, in ones."""
         return 10.0 ** -len(self.printed.partition(".")[2]) * _UNITS[self.unit]
 
     @property
     def title(self) -> str:
-        """The net and what is set of it."""
+        """Returns the net and its settings."""
         groups = f", {self.groups} groups" if self.groups else ""
         return f"{self.net} {self.width:g}, {self.size_px} px{groups}"
 
     def is_near(self, count: float) -> bool:
-        """Whether the count is within 2 % of the figure."""
+        """Tells whether the count is within 2 % of the figure."""
         return abs(count / self.value - 1) <= NEAR
 
     def is_rounded(self, count: float) -> bool:
-        """Whether the count, rounded where the figure ends, is the figure."""
+        """Tells whether the count, rounded where the figure ends, is the figure."""
         return math.floor(count / self.step + 0.5) == round(self.value / self.step)
 
     def is_cut(self, count: float) -> bool:
-        """Whether the count, cut where the figure ends, is the figure."""
+        """Tells whether the count, cut where the figure ends, is the figure."""
         return math.floor(count / self.step) == round(self.value / self.step)
 
 
 def figures() -> tuple[Figure, ...]:
-    """All lines of the table."""
+    """Returns all lines of the table."""
     with FILE.open(encoding="utf-8", newline="") as file:
         return tuple(_figure(row) for row in csv.DictReader(file))
 
@@ -92,7 +92,7 @@ def _figure(row: dict[str, str]) -> Figure:
 
 @functools.cache
 def built(net: str, width: float, **settings: Any) -> ImageClassifier:
-    """The net with ImageNet's classes, without numbers in its tensors."""
+    """Returns the net with ImageNet's classes, without numbers in its tensors."""
     contract = Contract(name=net, labels=tuple(map(str, range(1000))), image=ImageSpec())
     with torch.device("meta"):
         return build_net(net, contract, width=width, **settings)
@@ -100,7 +100,7 @@ def built(net: str, width: float, **settings: Any) -> ImageClassifier:
 
 @functools.cache
 def cost(net: str, width: float, size_px: int, **settings: Any) -> Cost:
-    """Its parameters and multiply-adds."""
+    """Returns its parameters and multiply-adds."""
     return count_cost(built(net, width, **settings), size_px)
 
 
@@ -110,7 +110,7 @@ def _cost(figure: Figure, **settings: Any) -> Cost:
 
 
 def ours(figure: Figure, **settings: Any) -> int:
-    """Our count of what the figure says."""
+    """Returns our count for the figure."""
     counted = _cost(figure, **settings)
     return counted.parameters if figure.what == "parameters" else counted.multiply_adds
 
@@ -120,13 +120,13 @@ def _without_norms(figure: Figure) -> int:
 
 
 def _without_stem(figure: Figure) -> int:
-    """The first convolution's 27 products for each of its outputs are left out."""
+    """Leaves out the first convolution's 27 products for each of its outputs."""
     stem = next(each for each in built(figure.net, figure.width).modules() if isinstance(each, nn.Conv2d))
     return ours(figure) - 27 * stem.out_channels * (figure.size_px // 2) ** 2
 
 
 def _with_norms(figure: Figure) -> int:
-    """A product and a sum for each number that a batch norm gives, which deployed nets have folded away."""
+    """Adds a product and a sum for each output of a batch norm, which deployed nets have folded away."""
     net = built(figure.net, figure.width)
     sizes: list[int] = []
     hooks = [
@@ -142,7 +142,7 @@ def _with_norms(figure: Figure) -> int:
 
 
 def _in_whole_channels(figure: Figure) -> int:
-    """MnasNet with channels of `width` times the paper's, to whole ones, behind a first convolution of always 32."""
+    """Counts MnasNet with `width` times the paper's channels, as whole numbers, after a first convolution of 32."""
     channels = 32
     with torch.device("meta"):
         layers: list[nn.Module] = [_conv(3, channels, kernel=3, stride=2)]
@@ -180,7 +180,7 @@ _ENDS: dict[str, Callable[[Figure, float], bool]] = {"rounded": Figure.is_rounde
 
 
 def reason(figure: Figure, table: tuple[Figure, ...]) -> str | None:
-    """Why the figure is what it is, in words; None where nothing that can be checked explains it."""
+    """Returns the reason for the figure in words; None if no checked explanation fits."""
     count = ours(figure)
     if figure.is_near(count):
         return "within 2 %"
@@ -195,7 +195,7 @@ def reason(figure: Figure, table: tuple[Figure, ...]) -> str | None:
 
 
 def _contradiction(figure: Figure, table: tuple[Figure, ...]) -> str | None:
-    """The figure beside which this one cannot be right: of another source, or of the same at another size."""
+    """Returns the figure that contradicts this one: of another source, or of the same at another size."""
     for other in table:
         if (other.net, other.width, other.groups, other.what) != (
             figure.net,
@@ -215,7 +215,7 @@ def _contradiction(figure: Figure, table: tuple[Figure, ...]) -> str | None:
 
 
 def _differs(figure: Figure, other: Figure) -> bool:
-    """Whether `other` agrees with our count in the way that it is counted in, and would not with `figure`."""
+    """Tells whether `other` agrees with our count by its own definition, and would not with `figure`."""
     define = DEFINITIONS[other.explanation][0] if other.explanation in DEFINITIONS else ours
     count = define(other)
     instead = count * figure.value / ours(figure)
@@ -227,7 +227,7 @@ def _differs(figure: Figure, other: Figure) -> bool:
 
 
 def rows(table: tuple[Figure, ...]) -> Iterator[dict[str, Any]]:
-    """Each figure that is more than 2 % from our count, once for all sources that print it, and why."""
+    """Yields each figure that is more than 2 % from our count, once for all sources that print it, and its reason."""
     found: dict[tuple[str, str, str], list[Figure]] = {}
     for figure in table:
         if not figure.is_near(ours(figure)):
@@ -244,7 +244,7 @@ def rows(table: tuple[Figure, ...]) -> Iterator[dict[str, Any]]:
 
 
 def main() -> None:
-    """Writes and prints what is explained, and how many figures are not."""
+    """Writes and prints the explanations, and how many figures have none."""
     table = figures()
     unexplained = sum(reason(figure, table) is None for figure in table)
     work = f"of {len(table)} published counts those neither within 2 % nor explained"

@@ -1,9 +1,9 @@
-"""Segmenters: what they cost beside the papers' tables, and LR-ASPP on composed digits, float and int8 in all runtimes.
+"""Compares segmenters' cost with the papers' tables, and measures LR-ASPP on composed digits in float and int8.
 
 Run: python -m benchmarks.papers.segmentation
 
-Training takes some eleven minutes of one core. It leaves checkpoints in runs/benchmarks/segmentation; killed, the same
-command goes on.
+LR-ASPP runs in all runtimes. Training takes some eleven minutes of one core. It leaves checkpoints in
+runs/benchmarks/segmentation; after an interruption, the same command resumes.
 """
 
 import copy
@@ -25,14 +25,14 @@ from qat.nets.segmenters import Head, Segmenter, build_segmenter
 
 OUT = Path("runs/benchmarks/segmentation")
 LEAST_OVERLAP = 0.85
-VOC = (513, 513)  # DeepLab's pictures have a pixel more than the 512 that papers say, so that centres meet
+VOC = (513, 513)  # DeepLab's pictures have one pixel more than the 512 of the papers, so that centres align
 CITYSCAPES, HALF_CITYSCAPES = (1025, 2049), (513, 1025)
 BARE = "B multiply-adds of the layers alone, at the papers' size"
 SCALES = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)  # of "multi-scale and flip": each twice
 
 
 class Published(NamedTuple):
-    """A row of a paper's table: a net, and what it costs in millions of parameters and billions of multiply-adds."""
+    """Holds a row of a paper's table: a net, and its cost in millions of parameters and billions of multiply-adds."""
 
     net: str
     head: Head
@@ -48,7 +48,7 @@ class Published(NamedTuple):
 
     @property
     def title(self) -> str:
-        """What it is called in the results."""
+        """Returns its name in the results."""
         width = "" if self.width == 1 else f" {self.width:g}"
         tail = ", half of the last block" if self.halves_tail else ""
         scales = ", six scales and flipped" if self.many_scales else ""
@@ -102,7 +102,7 @@ def main() -> None:
 
 
 def counted() -> tuple[list[dict[str, Any]], list[Target]]:
-    """Both papers' tables; multiply-adds as TensorFlow counts them."""
+    """Returns both papers' tables; multiply-adds as TensorFlow counts them."""
     rows, targets = [], []
     for published in TABLES:
         parameters, multiply_adds, bare = cost_of(published)
@@ -118,7 +118,7 @@ def counted() -> tuple[list[dict[str, Any]], list[Target]]:
 
 
 def cost_of(published: Published) -> tuple[int, float, float]:
-    """Parameters; multiply-adds for all pictures that one answer takes; and those of `BARE`."""
+    """Returns parameters, multiply-adds for all pictures of one answer, and those of `BARE`."""
     net = build_segmenter(
         published.net,
         contract(published.labels),
@@ -140,11 +140,11 @@ def cost_of(published: Published) -> tuple[int, float, float]:
 
 
 def by_tensorflow(net: Segmenter, size_px: tuple[int, int]) -> float:
-    """What TensorFlow counts of a net beside the multiply-adds of its layers.
+    """Returns TensorFlow's count for a net beside the multiply-adds of its layers.
 
     Atrous convolutions are computed in blocks: a map's pixels are sorted into rate × rate maps that are padded alike
-    (`space_to_batch`), so that a side counts as the next multiple of the rate. And h-swish is two products and a sum
-    of every element.
+    (`space_to_batch`), so that a side counts as the next multiple of the rate. And h-swish is two products and a sum of
+    every element.
     """
     besides = 0.0
 
@@ -172,7 +172,7 @@ def by_tensorflow(net: Segmenter, size_px: tuple[int, int]) -> float:
 
 
 def contract(labels: int) -> Contract:
-    """A segmenter's; its size is not what is counted."""
+    """Returns a segmenter's contract; its size is not the one that is counted."""
     return Contract(
         name="scenes",
         task="segmentation",
@@ -182,7 +182,7 @@ def contract(labels: int) -> Contract:
 
 
 def _limit(published: Published, what: str) -> str:
-    """Why a published figure is another."""
+    """Returns why a published figure differs."""
     if what == "parameters" and published.width == 0.35:
         return "the table cuts after two digits (1.159 is its 1.15): 0.169 is its 0.16"
     if what == "multiply-adds" and published.net == "mobilenet_v1" and published.many_scales:

@@ -1,9 +1,10 @@
-"""How fast the exported files run: ours beside the stock files of the same net, beside float32, and beside peers.
+"""Compares the latency of our exported files with the stock files of the same net, with float32, and with peers.
 
 Run: make bench, or python -m benchmarks.speed.bundles [NET …] in its environment
 
-MobileNets 1.0 at 224 px, 1,000 classes, random but realistic numbers. Medians of interleaved rounds in one process, one
-thread; two threads apart. A stock file gets its float32 or int8 tensor ready-made, ours the picture's bytes.
+MobileNets 1.0 at 224 px have 1,000 classes and random but realistic numbers. Latencies are medians of interleaved
+rounds in one process, one thread; two threads are measured apart. A stock file gets its float32 or int8 tensor
+ready-made, ours the picture's bytes.
 """
 
 import sys
@@ -65,11 +66,11 @@ Medians = Mapping[str, float]
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One net with its files: ours and the float32 twins by runtime, stock's by runtime."""
+    """Holds one net with its files: ours and the float32 twins by runtime, stock's by runtime."""
 
     name: str
     net: nn.Module
-    picture: torch.Tensor  # (1, 3, 224, 224), what the net takes
+    picture: torch.Tensor  # (1, 3, 224, 224), the net's input
     rgb: NDArray[np.uint8]
     ours: Mapping[str, Bundle]
     floats: Mapping[str, Bundle]
@@ -110,7 +111,7 @@ def prepare(name: str, folder: Path) -> Case:
 
 
 def contenders(case: Case, threads: int) -> Iterator[tuple[str, Callable[[], object]]]:
-    """Everything that runs the net, by name; peers with one thread only."""
+    """Yields everything that runs the net, by name; peers with one thread only."""
     for runtime, suffix in SUFFIXES.items():
         yield f"ours {suffix}", _ours(case.ours[runtime], case.rgb, threads)
         yield f"float32 {suffix}", _ours(case.floats[runtime], case.rgb, threads)
@@ -123,7 +124,7 @@ def contenders(case: Case, threads: int) -> Iterator[tuple[str, Callable[[], obj
 
 
 def targets(name: str, ms: Medians) -> Iterator[Target]:
-    """What the net's latencies are held against."""
+    """Yields the targets of the net's latencies."""
     against_stock = {
         ("mobilenet_v3_small", ".tflite"): 0.28,
         ("mobilenet_v3_large", ".tflite"): 0.35,
@@ -155,7 +156,7 @@ def targets(name: str, ms: Medians) -> Iterator[Target]:
 
 
 def float_operators(bundle: Bundle) -> int:
-    """How many of the bundle's operators compute in float32, but for the picture's bytes on their way to int8."""
+    """Returns how many of the bundle's operators compute in float32, except on the picture's bytes before int8."""
     structure = bundle.manifest.structure
     of_bytes = 1 if bundle.manifest.runtime == "tflite" else 0
     converted = sum(structure.operators.get(kind, 0) for kind in ("Convert", "DEQUANTIZE", "Hardswish", "HARD_SWISH"))

@@ -1,9 +1,9 @@
-"""What it costs before a training to hash every byte that is learned from, beside the check that a folder takes anyhow.
+"""Measures the cost of hashing every training byte before a training, beside the check that a folder needs anyhow.
 
 Run: python -m benchmarks.speed.content_hashes
 
-A folder of 2,000 JPEG files of 640 × 480 px, some 100 KB each, written just before, so that the system still holds them
-in memory: what a disk or a network adds comes on top of both. Median of five rounds.
+A folder of 2,000 JPEG files of 640 × 480 px, some 100 KB each, is written just before, so that the system still holds
+them in memory: a disk or a network adds its time to both. It takes the median of five rounds.
 """
 
 import time
@@ -20,7 +20,7 @@ from mobile_sdk.system.temporary_folder import scratch_folder
 from qat.data.pictures import load_folder
 
 FILES, LABELS, ROUNDS = 2000, 2, 5
-LARGE = 100_000  # photographs, for which the times are told too
+LARGE = 100_000  # photographs, for which the times are given too
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The `.pte` that is written directly, beside ExecuTorch's own lowering of the same canonical program.
+"""Compares the directly written `.pte` with ExecuTorch's own lowering of the same canonical program.
 
 Run: python -m benchmarks.speed.executorch_lowering
 
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def stock_run(path: Path, picture: np.ndarray) -> Callable[[], np.ndarray]:
-    """A function that runs the stock file on the picture."""
+    """Returns a function that runs the stock file on the picture."""
     from executorch.runtime import Runtime
 
     program = Runtime.get().load_program(path)

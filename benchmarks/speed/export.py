@@ -1,9 +1,9 @@
-"""How long it takes to write a net for all three runtimes: `lower`, beside ExecuTorch, litert-torch and coremltools.
+"""Measures the time to write a net for all three runtimes: `lower`, beside ExecuTorch, litert-torch and coremltools.
 
 Run: make bench, or python -m benchmarks.speed.export in its environment
 
-MobileNetV3-Small 1.0 at 224 px, calibrated on 16 crops of photographs. Seconds on the wall; both sides start from a net
-that is quantized already, and imports are not counted.
+The net is MobileNetV3-Small 1.0 at 224 px, calibrated on 16 crops of photographs. Times are seconds of wall clock; both
+sides start from a net that is quantized already, and imports are not counted.
 """
 
 import importlib
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def stock_exports(net: nn.Module, pictures: torch.Tensor, folder: Path) -> Mapping[str, Callable[[], object]]:
-    """Each converter on the net that its own quantizer made; coremltools on the float net."""
+    """Runs each converter on the net of its own quantizer; coremltools on the float net."""
     shown = pictures[:1]
     for_executorch = stock.quantize_pt2e(net, [pictures])
     for_litert = stock.quantize_for_litert(net, [pictures])
@@ -71,7 +71,7 @@ def stock_exports(net: nn.Module, pictures: torch.Tensor, folder: Path) -> Mappi
 
 
 def targets(rows: list[dict[str, Any]]) -> list[Target]:
-    """All three runtimes together, and TFLite alone."""
+    """Compares all three runtimes together, and TFLite alone."""
     by_name = {row["runtime"]: row for row in rows}
     stock_s, ours_s = (sum(row[f"{side} s"] for row in rows) for side in ("stock", "ours"))
     tflite = by_name["tflite"]
@@ -91,7 +91,7 @@ def targets(rows: list[dict[str, Any]]) -> list[Target]:
 
 
 def seconds(write: Callable[[], object]) -> float:
-    """How long `write` takes."""
+    """Returns the seconds that `write` takes."""
     started = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

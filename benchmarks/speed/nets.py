@@ -1,4 +1,4 @@
-"""Whole nets at 224 px: exactness, partitions, size, export time and latency of the bundles, int8 beside float32.
+"""Measures whole nets at 224 px: exactness, partitions, size, export time and latency, int8 beside float32.
 
 Run: python -m benchmarks.speed.nets
 
@@ -36,7 +36,7 @@ MEASURED = ("executorch", "tflite")
 
 
 def nets() -> Iterator[tuple[str, nn.Module, Contract]]:
-    """Every net with its contract."""
+    """Yields every net with its contract."""
     labels = tuple(f"class {index}" for index in range(1000))
     for name, width in NETS:
         contract = Contract(name=name, labels=labels, image=ImageSpec.torchvision())
@@ -50,7 +50,7 @@ def nets() -> Iterator[tuple[str, nn.Module, Contract]]:
 
 
 def measure(title: str, net: nn.Module, contract: Contract, out: Path) -> Iterator[dict[str, Any]]:
-    """A row for every bundle of one net."""
+    """Yields a row for every bundle of one net."""
     program = quantize(net, contract, crops(16, seed=1))
     export_s, bundles = {}, []
     for runtime in RUNTIMES:
@@ -65,7 +65,7 @@ def measure(title: str, net: nn.Module, contract: Contract, out: Path) -> Iterat
 
 
 def row(bundle: Bundle, program: Program, numbers: Numbers, export_s: float) -> dict[str, Any]:
-    """What was found of one bundle."""
+    """Returns the findings for one bundle."""
     verdict = verify(bundle, program, crops(24, seed=2))
     assert verdict.comparison is not None, "the scores were compared"
     distance = verdict.comparison

@@ -1,15 +1,16 @@
-"""A training step in int8 beside the float32 step, in time and in memory: ours, and torchao's PT2E QAT.
+"""Compares a training step in int8 with the float32 step, in time and in memory: ours, and torchao's PT2E QAT.
 
 Run: python -m benchmarks.speed.qat_step
 
-MobileNets 1.0 at 96 px, 1,000 classes, batches of 32 crops of photographs, channels last, on all cores. Every net takes
-the steps that `fit` takes, with the loss and the optimizer of `TrainPlan.finetune`. "ours" is its first phase, in which
-ranges and batch norm follow every batch, as stock's do; "ours, learning" the one of `TrainPlan.distil` in which ranges
-and weights' steps get gradients. Contenders take turns; a ratio is the median of the rounds' own.
+MobileNets 1.0 at 96 px have 1,000 classes, batches of 32 crops of photographs, channels last, on all cores. Every net
+takes the steps of `fit`, with the loss and the optimizer of `TrainPlan.finetune`. "ours" is its first phase, in which
+ranges and batch norm follow every batch, as stock's do; "ours, learning" is the phase of `TrainPlan.distil` in which
+ranges and weights' steps get gradients. Contenders take turns; a ratio is the median of the rounds' own.
 
-Memory is by how much a process grows over its first steps: Linux's high-water mark of resident memory, set back before
-them, in a process of its own for each net. It holds gradients, the optimizer's state, what forward keeps for backward,
-kernels' scratch memory, and what the allocator cannot give back; a profiler's sum of tensors leaves the last two out.
+Memory is by how much a process grows over its first steps: Linux's high-water mark of resident memory, reset before
+them, in a process of its own for each net. It includes gradients, the optimizer's state, tensors that forward keeps for
+backward, kernels' scratch memory, and memory that the allocator cannot give back; a profiler's sum of tensors leaves
+the last two out.
 """
 
 import ctypes
@@ -44,24 +45,24 @@ IMAGE = ImageSpec(size_px=96)
 BATCH, CLASSES = 32, 1000
 PLAN = TrainPlan.finetune()
 ROUNDS = 20
-STEPS = 3  # of which the memory is measured: from the second on the optimizer has its state
+STEPS = 3  # whose memory is measured: from the second on the optimizer has its state
 WORK = f"QAT step of {{}}, {IMAGE.size_px} px, batch {BATCH}, {{}} in float32 steps"
 Row = dict[str, Any]
 
 
 def float_net(name: str) -> nn.Module:
-    """The net as it is trained in float32."""
+    """Returns the net as it is trained in float32."""
     torch.manual_seed(0)
     return build_net(name, contract(name)).train()
 
 
 def stock_net(name: str) -> nn.Module:
-    """Torchao's fake-quantized net, observers on."""
+    """Returns torchao's fake-quantized net, observers on."""
     return stock.prepare_qat(float_net(name), torch.zeros(2, 3, IMAGE.size_px, IMAGE.size_px))
 
 
 def our_net(name: str, phase: Phase) -> nn.Module:
-    """Our fake-quantized net in a phase of its training, its ranges those of two pictures."""
+    """Returns our fake-quantized net in a phase of its training, with the ranges of two pictures."""
     net = prepare(float_net(name), contract(name))
     with torch.no_grad():
         net(pictures()[:2])
@@ -84,7 +85,7 @@ CONTENDERS: Mapping[str, Callable[[str], nn.Module]] = {
 
 
 def training_step(net: nn.Module) -> Run:
-    """A step of `fit` on the same batch again and again."""
+    """Returns a step of `fit` on the same batch again and again."""
     net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = PLAN.optimizer_for(net)
     rgb, targets = pictures(), torch.arange(BATCH)
@@ -100,13 +101,13 @@ def training_step(net: nn.Module) -> Run:
 
 
 def peak_mib(name: str, contender: str) -> float:
-    """By how much a process of its own grows over the contender's first steps."""
+    """Returns by how much a process of its own grows over the contender's first steps."""
     with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as pool:
         return pool.submit(_growth_mib, name, contender).result()
 
 
 def rows(name: str) -> Iterator[Row]:
-    """What was measured of every contender on one net."""
+    """Yields the measurements of every contender on one net."""
     peaks = {contender: peak_mib(name, contender) for contender in CONTENDERS}
     steps = {contender: training_step(build(name)) for contender, build in CONTENDERS.items()}
     rounds = interleaved_rounds(steps, rounds=ROUNDS, runs=1)
@@ -122,7 +123,7 @@ def rows(name: str) -> Iterator[Row]:
 
 
 def targets(measured: list[Row]) -> list[Target]:
-    """Time and memory of every net's step."""
+    """Returns the time and memory of every net's step."""
     by_step = {(row["net"], row["step"]): row for row in measured}
     return [
         Target(
@@ -149,12 +150,12 @@ def main() -> None:
 
 
 def contract(name: str) -> Contract:
-    """Of a net of 1,000 classes."""
+    """Returns the contract of a net of 1,000 classes."""
     return Contract(name=name, labels=tuple(f"class {index}" for index in range(CLASSES)), image=IMAGE)
 
 
 def pictures() -> torch.Tensor:
-    """A batch as nets read it."""
+    """Returns a batch as nets read it."""
     return crops(BATCH, seed=1).tensors(IMAGE).contiguous(memory_format=torch.channels_last)
 
 
@@ -162,9 +163,9 @@ def _growth_mib(name: str, contender: str) -> float:
     quiet()
     step = training_step(CONTENDERS[contender](name))
     gc.collect()
-    ctypes.CDLL(None).malloc_trim(0)  # what preparing the net has freed is no room for its steps
+    ctypes.CDLL(None).malloc_trim(0)  # memory freed by preparing the net must not serve its steps
     before = _resident_mib("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # sets the high-water mark to what is resident
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # resets the high-water mark to the present
     for _ in range(STEPS):
         step()
     return _resident_mib("VmHWM") - before

@@ -1,8 +1,9 @@
-"""The reference, which computes what the phone computes, beside the float32 PyTorch net: pictures per second.
+"""Compares the speed of the reference with that of the float32 PyTorch net, in pictures per second.
 
 Run: python -m benchmarks.speed.reference
 
-MobileNets 1.0 at 224 px in batches of 16, two threads at most; medians of rounds that take turns.
+The reference computes what the phone computes. MobileNets 1.0 at 224 px run in batches of 16, on two threads at most;
+figures are medians of rounds that take turns.
 """
 
 import time
@@ -27,7 +28,7 @@ BATCH = 16  # as the reference takes them
 
 
 def pictures_per_s(name: str) -> tuple[float, float]:
-    """Of the float32 net, channels last, and of the reference."""
+    """Returns the speed of the float32 net, channels last, and of the reference."""
     labels = tuple(f"class {index}" for index in range(1000))
     contract = Contract(name=name, labels=labels, image=ImageSpec.torchvision())
     net = with_realistic_numbers(build_net(name, contract), contract.image)
@@ -69,7 +70,7 @@ def main() -> None:
 
 
 def _rounds(*runs: Callable[[], object]) -> Iterator[list[float]]:
-    """The seconds of each run, round by round, after one that warms up."""
+    """Yields the seconds of each run, round by round, after one that warms up."""
     for index in range(ROUNDS + 1):
         taken = []
         for run in runs:

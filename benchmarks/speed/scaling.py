@@ -1,11 +1,12 @@
-"""How much faster two processes train than one: scaling efficiency, in float and in int8.
+"""Measures the scaling efficiency of training in two processes, in float and in int8.
 
 Run: python -m benchmarks.speed.scaling
 
-MobileNetV3-Small 1.0 at 96 px, 1,000 classes, batches of 64 over all processes, one thread a process, over gloo on one
-machine; whole epochs of `fit`, augmentation included. Int8 is the phase in which ranges and batch norm follow. One
-process and two take turns; an efficiency is a round's own, what is given is their median. Efficiency is the time of one
-process over twice the time of two: 100 % where the second halves it. There is no target: the figure is to be known.
+MobileNetV3-Small 1.0 at 96 px has 1,000 classes and batches of 64 over all processes, one thread a process, over gloo
+on one machine; it measures whole epochs of `fit`, augmentation included. Int8 is the phase in which ranges and batch
+norm follow. One process and two take turns; the result is the median of the rounds' efficiencies. Efficiency is the
+time of one process over twice the time of two: 100 % if the second halves it. There is no target: the figure is for
+information.
 """
 
 from statistics import median
@@ -27,7 +28,7 @@ def main() -> None:
 
 
 def row(precision: str, rounds: list[dict[int, dict[str, list[float]]]]) -> dict[str, Any]:
-    """The medians of one precision, and every round's efficiency."""
+    """Returns the medians of one precision, and every round's efficiency."""
     alone = [median(each[1][precision]) for each in rounds]
     joined = [median(each[PROCESSES][precision]) for each in rounds]
     efficiencies = [one / (PROCESSES * two) for one, two in zip(alone, joined, strict=True)]
