@@ -80,7 +80,7 @@ def in_int8(
 
 
 def target(name: str, rows: Sequence[dict[str, Any]]) -> Target:
-    """Compares int8, distilled from the float net, with the float net, which is the stock, in the mean over the seeds."""
+    """Compares int8, distilled from the float net, with that net, which is the stock, in the mean over the seeds."""
     taught = [row for row in rows if row["learns from"] == "float net"]
     in_float, in_int8 = (sum(row[key] for row in taught) / len(taught) for key in ("float %", "int8 %"))
     work = f"{name}, {len(SEEDS)} seeds of 1,000 digits: int8 beside float"

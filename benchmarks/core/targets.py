@@ -56,7 +56,7 @@ class Target:
         return self.figure <= self.bound if self.sense == "at most" else self.figure >= self.bound
 
     def row(self) -> dict[str, Any]:
-        """Returns the row of the results file: numbers rounded to four significant digits, `met` from the exact ones."""
+        """Returns the row of the results file: numbers rounded to four significant digits, `met` of the exact ones."""
         numbers = {key: _rounded(value) for key, value in asdict(self).items()}
         return {**numbers, "met": self.is_met}
 
