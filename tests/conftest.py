@@ -1,4 +1,4 @@
-"""What tests need of the machine: fetched once into the cache, outside the checkout, by the tests themselves."""
+"""Holds the fixtures that need the machine: tests fetch their tools once into the cache, outside the checkout."""
 
 import os
 import shutil
@@ -147,7 +147,7 @@ def chromium() -> str:
 
 @pytest.fixture(scope="session")
 def kotlin() -> KotlinToolchain:
-    """What the Android app is checked with."""
+    """Returns the tools that check the Android app."""
     try:
         return make_kotlin_toolchain(print)
     except MachineError as error:
@@ -192,7 +192,7 @@ def ios_core(swift: SwiftToolchain, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="session")
 def ios_tests(ios_core: IosCore, demo_fixtures: Path) -> str:
-    """What the core's own tests said, all of which passed."""
+    """Returns the output of the core's own tests, all of which passed."""
     said = ios_core.test(demo_fixtures)
     CLOSING_LINES.append(f"Swift: {closing_line(said)}")
     return said

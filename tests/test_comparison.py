@@ -1,4 +1,4 @@
-"""What a Comparison measures, held by properties and by numbers worked out by hand."""
+"""A Comparison's measures hold by properties and by numbers worked out by hand."""
 
 import json
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""What each layer costs: found where it was put, the same every time, told alike in table, JSON and plot."""
+"""A layer's cost is found where it was put, is deterministic, and agrees in table, JSON and plot."""
 
 import json
 import re

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="affinity is Lin
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[set[int]]:
-    """What is asked of the system, on a processor of four small cores and two big ones."""
+    """Collects the requests to the system, on a processor of four small cores and two big ones."""
     kept: list[set[int]] = []
     monkeypatch.setattr(big_cores, "_PROCESSORS", tmp_path)
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1, 2, 3, 4, 5})

@@ -1,4 +1,4 @@
-"""What the statistics promise, checked against hand-made series and against chance itself."""
+"""The statistics keep their promises, checked on hand-made series and in simulated chance."""
 
 import itertools
 import math

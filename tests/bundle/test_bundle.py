@@ -1,4 +1,4 @@
-"""What a written bundle holds, and what writing one never does."""
+"""A written bundle holds everything promised, and writing one has no side effects."""
 
 import json
 import shutil

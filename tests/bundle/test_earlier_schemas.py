@@ -1,4 +1,4 @@
-"""What the SDK wrote before schema 2 is read as it was: programs, bundles, verdicts and reports.
+"""Files that the SDK wrote before schema 2 are read with their content: programs, bundles, verdicts and reports.
 
 `schemas/schema_1.zip` holds files that the code of 28 November 2026 wrote, of a task each.
 """

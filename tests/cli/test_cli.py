@@ -197,7 +197,7 @@ def test_the_version_is_the_packages(capfd: pytest.CaptureFixture[str]) -> None:
 
 
 def in_terminal(command: list[str]) -> str:
-    """What a person sees of a command on a terminal."""
+    """Returns a command's output as a person sees it on a terminal."""
     master, slave = pty.openpty()
     process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=ENVIRONMENT, close_fds=True)
     os.close(slave)

@@ -1,4 +1,4 @@
-"""What goes wrong on the command line is one line, one hint and an exit code, and leaves nothing half done."""
+"""A mistake on the command line gives one line, one hint and an exit code, and leaves nothing half done."""
 
 import errno
 import json
@@ -170,7 +170,7 @@ def test_a_mistake_is_one_line_a_hint_and_an_exit_code(
 
 
 def places(small: SmallRun, wrong: Path, tmp_path: Path) -> dict[str, str]:
-    """What stands in braces in a case."""
+    """Returns the paths that stand in braces in a case."""
     return {
         "program": small.program,
         "twin": str(small.folder / "float.pt2"),

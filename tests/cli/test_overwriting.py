@@ -1,4 +1,4 @@
-"""What a training left is replaced only where that is asked for, and more epochs go on from it."""
+"""A training's files are replaced only on request, and more epochs continue from them."""
 
 import shutil
 from pathlib import Path

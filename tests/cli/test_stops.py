@@ -100,7 +100,10 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_program_of_its_steps
 
 
 def untimed_files(folder: Path) -> dict[Path, bytes]:
-    """What must be the same however often it is run: nets, programs, bundles, verdicts; not times, nor their report."""
+    """Returns the files that must be the same in every run: nets, programs, bundles, verdicts.
+
+    No times, nor their report.
+    """
     timed = {"bench.json", "report.json", "report.html"}
     files = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name not in timed}
     assert len(files) > 40

@@ -1,4 +1,4 @@
-"""What doctor finds agrees with this machine, fast, and every lack says how to end it."""
+"""Doctor's findings agree with this machine and come fast, and every lack says how to end it."""
 
 import sys
 from importlib import metadata

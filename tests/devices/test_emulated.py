@@ -121,7 +121,7 @@ def test_an_unknown_device_is_refused_with_the_nearest_name() -> None:
 
 
 def scores(device: Any, runtime: Any, model: Path, interface: Any, given: Any) -> Any:
-    """What the device computes."""
+    """Returns the device's scores."""
     with device.loaded(runtime, model, interface) as run:
         return run(given)
 

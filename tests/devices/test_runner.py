@@ -35,7 +35,7 @@ def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture
 def staged(bundle: Bundle, tmp_path: Path) -> Path:
-    """What a device would be sent, without the runner."""
+    """Returns the folder that a device would be sent, without the runner."""
     stage(tmp_path, [bundle.model_path], bundle.path / "golden")
     return tmp_path
 

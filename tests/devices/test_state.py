@@ -1,4 +1,4 @@
-"""What a device tells of itself is understood, and hot devices are waited for."""
+"""A device's report of itself is parsed, and hot devices are waited for."""
 
 import pytest
 
@@ -61,7 +61,7 @@ def test_what_is_not_told_is_none() -> None:
 
 
 def cooling(*states: DeviceState) -> tuple[list[str], list[float]]:
-    """What is said, and how long is slept, until the last of `states`."""
+    """Returns the messages and the seconds of sleep until the last of `states`."""
     said: list[str] = []
     slept: list[float] = []
     left = list(states)

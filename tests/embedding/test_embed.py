@@ -46,7 +46,7 @@ def ios(tmp_path: Path) -> Path:
 
 
 def same(first: Path, second: Path) -> bool:
-    """Whether two folders hold the same files with the same bytes."""
+    """Tells whether two folders hold equal files with equal bytes."""
     files = [sorted(path.relative_to(root) for path in root.rglob("*") if path.is_file()) for root in (first, second)]
     return files[0] == files[1] and all(filecmp.cmp(first / path, second / path, shallow=False) for path in files[0])
 

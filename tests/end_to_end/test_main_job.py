@@ -25,7 +25,7 @@ TWINS = ("digits-float.executorch", "digits-float.tflite")
 
 @dataclass(frozen=True, kw_only=True)
 class MainJob:
-    """What the command said and what it left."""
+    """Holds the command's output and the files that it left."""
 
     folder: Path
     said: Done

@@ -1,4 +1,4 @@
-"""What is said to be exact of float32 layers is: in both runtimes, on x86 and Arm, where rounding is hardest."""
+"""Float32 layers that are called exact are exact: in both runtimes, on x86 and Arm, in the hardest cases."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -52,7 +52,7 @@ COSTS = {
 
 
 def samples(works: list[Work], setup: Setup = PHONE, *, speed: float = 1.0, noise: float = 0.0) -> list[Sample]:
-    """What a phone with `COSTS` would measure."""
+    """Returns the measurements of a phone with `COSTS`."""
     random = np.random.default_rng(0)
     model = LatencyModel(setup=setup, costs_ns=COSTS, rows=0)
     return [

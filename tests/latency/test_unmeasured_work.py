@@ -201,7 +201,7 @@ def test_a_calibration_of_other_kinds_of_work_is_refused_in_one_line(
 
 
 def test_calls_and_runs_cost_no_more_in_int8_than_in_float32() -> None:
-    """Of a net of sixty operators."""
+    """The net has sixty operators."""
     for models in pairs():
         int8, float32 = (60 * model.costs_ns["operators"] + model.costs_ns["runs"] for model in models)
         assert int8 < 1.2 * float32

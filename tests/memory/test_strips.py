@@ -1,4 +1,4 @@
-"""What runs in strips of rows gives the same codes, in the reference and in every runtime, in less memory."""
+"""A graph in strips of rows gives equal codes, in the reference and in every runtime, in less memory."""
 
 import json
 import shutil

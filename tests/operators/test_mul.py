@@ -106,7 +106,7 @@ def test_any_square_without_ties_is_exact_in_executorch(tmp_path, grids, clamp):
 
 
 def has_ties(x: Quantization, y: Quantization) -> bool:
-    """Whether some square lies exactly between two codes; XNNPACK's kernels break such ties differently."""
+    """Tells whether some square is exactly between two codes; XNNPACK's kernels break such ties differently."""
     codes = np.arange(-128, 128) - x.zero_point
     reals = np.float32(codes * codes) * product_factor(x, x, y)
     return bool(np.any(reals - np.floor(reals) == 0.5))

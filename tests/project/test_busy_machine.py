@@ -24,7 +24,7 @@ CI_S = 90 * 60
 
 
 def complaints(source: str) -> list[str]:
-    """What a busy machine may break in a module of tests, a line each."""
+    """Returns everything in a module of tests that a busy machine may break, a line each."""
     tree = ast.parse(source)
     found = [*forbidden_names(tree), *limits(tree), *settings_of_hypothesis(tree)]
     if any(dotted(node) == "signal.SIGINT" for node in ast.walk(tree)):

@@ -37,7 +37,7 @@ VOID = {"meta", "link", "img", "br", "hr", "input", "use", "path"}
 
 
 class Page(HTMLParser):
-    """What a reader sees, and what a browser would fetch."""
+    """Collects the text that a reader sees, and the addresses that a browser would fetch."""
 
     def __init__(self, text: str) -> None:
         super().__init__()

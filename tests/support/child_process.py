@@ -40,7 +40,7 @@ def start(command: Sequence[str | Path], **options: Any) -> subprocess.Popen[str
 
 
 def finished(process: subprocess.Popen[str], *, given: str | None = None) -> tuple[str, str]:
-    """What a process has said by its end."""
+    """Waits for a process and returns its output."""
     try:
         return process.communicate(given, timeout=HANG_S)
     except subprocess.TimeoutExpired:
@@ -63,7 +63,7 @@ def wait_until(is_true: Callable[[], bool], *, process: subprocess.Popen[str] | 
 
 
 def is_running(pid: int) -> bool:
-    """Whether a process runs; one that has ended and waits for its parent does not."""
+    """Tells whether a process runs; one that has ended and waits for its parent does not."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
     except OSError:

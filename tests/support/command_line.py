@@ -29,7 +29,7 @@ ENVIRONMENT = {
 
 @dataclass(frozen=True, kw_only=True)
 class Done:
-    """What a finished command gave."""
+    """Holds the output and the exit code of a finished command."""
 
     code: int
     out: str
@@ -43,7 +43,7 @@ class Done:
 
 @dataclass(frozen=True, kw_only=True)
 class SmallRun:
-    """What `train`, `quantize` and `export` left of a tiny net and thirty pictures, and what they said."""
+    """Holds the files and the output of `train`, `quantize` and `export` for a tiny net and thirty pictures."""
 
     folder: Path
     said: tuple[Done, ...]
@@ -96,7 +96,7 @@ def make_small_run(folder: Path) -> None:
 
 
 def read_small_run(folder: Path) -> SmallRun:
-    """What `make_small_run` has left."""
+    """Returns the run that `make_small_run` has left."""
     said = json.loads((folder / SAID).read_text(encoding="utf-8"))
     return SmallRun(folder=folder, said=tuple(Done(**each) for each in said))
 

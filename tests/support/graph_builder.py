@@ -72,7 +72,7 @@ class Builder:
             self.input = self._append(Dequantize(input=self.picture, output=real, path=""), values)
 
     def graph(self) -> Graph:
-        """What was built so far."""
+        """Returns the graph that was built so far."""
         return Graph(input=self.picture, operators=tuple(self.operators))
 
     def conv(

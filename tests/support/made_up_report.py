@@ -101,7 +101,7 @@ def numbers(max_ms: float | None = 5.0) -> Numbers:
 
 
 def device_numbers() -> Numbers:
-    """The same figures, of a phone that got hot."""
+    """Returns such figures for a phone that got hot."""
     cool = read_state("machine=aarch64\nkernel=Linux 4.14\nro.soc.model=SM8150\nro.build.version.release=13\n")
     cool = cool.model_copy(update={"temperature_c": 34.5, "battery_share": 0.83, "charger": "discharging"})
     hot = cool.model_copy(update={"temperature_c": 67.8, "thermal_status": 3})

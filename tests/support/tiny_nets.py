@@ -27,7 +27,7 @@ class Tiny(nn.Module):
             setattr(self, name, module)
 
     def forward(self, x: Tensor) -> Any:
-        """What the function says."""
+        """Returns the function's result."""
         return self._function(self, x)
 
 
@@ -77,7 +77,7 @@ def rgb(count: int = 8, size_px: int = SIZE_PX, seed: int = 0) -> np.ndarray[Any
 
 
 def picture_set(count: int = 8, size_px: int = SIZE_PX, seed: int = 0) -> PictureSet:
-    """The same as a set to calibrate on."""
+    """Returns pictures as a set to calibrate on."""
     return PictureSet(sources=tuple(rgb(count, size_px, seed)), targets=(0,) * count)
 
 

@@ -1,4 +1,4 @@
-"""What is fetched into the cache is there whole or not at all, and made by one process at a time."""
+"""A fetched folder in the cache is whole or missing, and made by one process at a time."""
 
 import threading
 from pathlib import Path

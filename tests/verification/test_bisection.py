@@ -79,7 +79,7 @@ def _differing_picture(bundle: Bundle) -> tuple[Image.Image, np.ndarray[Any, np.
 
 @pytest.mark.parametrize("runtime", ["tflite", "executorch"])
 def test_every_cut_of_the_net_is_the_reference_s_tensor(tmp_path: Path, runtime: str) -> None:
-    """What bisection rests on: layouts of cut graphs are understood, for every operator."""
+    """Bisection rests on this: layouts of cut graphs are understood, for every operator."""
     program = bundles.program()
     pixels = to_bytes(bundles.pictures()[0][0], program.contract.image)
     search = _Search(program, runtimes.get(runtime), pixels, _trace(program.graph, pixels), None)

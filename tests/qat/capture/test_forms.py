@@ -1,4 +1,4 @@
-"""What people write in forward(): each form is exact in both runtimes, and is the user's net in float."""
+"""Each form that people write in forward() is exact in both runtimes, and equals the user's net in float."""
 
 import warnings
 from collections.abc import Callable

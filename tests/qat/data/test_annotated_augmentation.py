@@ -103,7 +103,7 @@ def test_a_masks_pixels_lie_where_the_pictures_do(seed: int, height: int, width:
 
 
 def _eroded(where: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """What is left of an area when a pixel is taken from every side: nothing of lines."""
+    """Returns an area without the pixels at its border: nothing of lines."""
     return where[1:-1, 1:-1] & where[:-2, 1:-1] & where[2:, 1:-1] & where[1:-1, :-2] & where[1:-1, 2:]
 
 
@@ -204,7 +204,7 @@ def test_boxes_outside_and_without_area_are_none() -> None:
 
 @given(seeds)
 def test_crops_overlap_a_box_as_they_were_asked_to(seed: int) -> None:
-    """Of a crop at an overlap of 0.7 with the one box there is, that box covers 0.7 of the net's picture or more."""
+    """If a crop overlaps the only box by 0.7, that box covers 0.7 of the net's picture or more."""
     near = replace(BOXES, largest_expansion=1.0, least_overlaps=(0.7,), flip_share=0.0)
     source, known = np.zeros((100, 100, 3), np.uint8), truth((10, 20, 80, 90))
     _, seen = near.augmented(source, known, SPEC, np.random.default_rng(seed))
@@ -238,7 +238,7 @@ def test_only_what_is_seen_changes_its_colours_and_the_rest_is_the_mean() -> Non
 
 @given(seeds)
 def test_one_pictures_colours_are_those_that_a_batch_would_get(seed: int) -> None:
-    """The same factors by Pillow on bytes, and by PyTorch on a batch of floats, within rounding."""
+    """Pillow on bytes and PyTorch on a batch of floats apply equal factors, within rounding."""
     source = np.random.default_rng(seed).integers(0, 256, (16, 16, 3), np.uint8)
     jitter = ColourJitter()
     found = np.asarray(jitter.recoloured(Image.fromarray(source), np.random.default_rng(seed)))
@@ -266,7 +266,7 @@ def boxed(count: int = 24) -> DetectionPictures:
 
 
 def masked(count: int = 24) -> SegmentationPictures:
-    """The same with masks."""
+    """Returns such pictures with masks."""
     pictures = boxed(count)
     sources = pictures.train.sources + pictures.validation.sources
     whole = SegmentationSet(sources=sources, truths=tuple((each[:, :, 0] > 128).astype(np.uint8) for each in sources))
@@ -282,7 +282,7 @@ def batches(epoch: int, plan: TrainPlan = PLAN) -> list[tuple[torch.Tensor, list
 
 
 def pixels_by_picture(epoch: int, plan: TrainPlan = PLAN) -> dict[int, bytes]:
-    """What the net reads of each picture, by its place in the set."""
+    """Returns the net's bytes of each picture, by its place in the set."""
     order = np.concatenate(shuffled_batches(24, plan, epoch_generator(plan, epoch)))
     rows = torch.cat([rgb for rgb, _ in batches(epoch, plan)])
     return {int(index): row.numpy().tobytes() for index, row in zip(order, rows, strict=True)}

@@ -169,7 +169,7 @@ def test_parts_cover_everything_once() -> None:
 
 @pytest.fixture
 def first_of_five() -> _Joined:
-    """What knows of its processes without having joined them."""
+    """Returns an object that knows its processes without having joined them."""
     group = object.__new__(_Joined)
     group.rank, group.count = 0, 5
     return group

@@ -29,7 +29,7 @@ def quantizer(low: float, high: float, bounds: Range | None = None) -> TensorQua
 
 
 def picture_floats(count: int = 8, seed: int = 0) -> Tensor:
-    """What the app's bytes mean to the net."""
+    """Returns the net's floats for the app's bytes."""
     return torch.from_numpy(rgb(count, seed=seed).transpose(0, 3, 1, 2).copy()).float() / 128 - 1
 
 

@@ -109,7 +109,7 @@ def test_the_option_takes_blocks_with_their_parts_and_refuses_all_else():
 
 
 def own_net() -> nn.Module:
-    """What --model names: a net that brings its labels and what its pictures look like."""
+    """Returns a net as --model names it, with its labels and its pictures' preprocessing."""
     features = nn.Sequential(InvertedResidual(3, 18, 8, 2), InvertedResidual(8, 8, 8, 1))
     own = with_realistic_numbers(ImageClassifier(features, nn.Sequential(nn.Linear(8, 8))), CONTRACT.image)
     own.labels, own.image = CONTRACT.labels, CONTRACT.image  # type: ignore[assignment]

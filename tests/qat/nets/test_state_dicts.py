@@ -136,7 +136,7 @@ def test_tensors_of_other_modules_are_left_aside_and_named(tmp_path):
 
 
 class Config:
-    """Of a training script, which is not there when its checkpoint is read."""
+    """Belongs to a training script, which is gone when its checkpoint is read."""
 
 
 def records():

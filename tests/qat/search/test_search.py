@@ -103,7 +103,7 @@ def test_a_narrower_expansion_keeps_what_its_kept_channels_put_out() -> None:
 
 
 def of(net: nn.Module, path: str) -> Tensor:
-    """What the module at `path` puts out for the pictures."""
+    """Returns the output of the module at `path` for the pictures."""
     found: list[Tensor] = []
     handle = net.get_submodule(path).register_forward_hook(lambda _module, _inputs, output: found.append(output))
     net(pictures())

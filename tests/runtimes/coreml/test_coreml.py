@@ -63,7 +63,7 @@ def interpreted(graph: Graph, folder: Path) -> InterpreterSession:
 
 
 def reference_scores(graph: Graph, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """What the integer reference's codes stand for, as a float32 `scale * (q - zero_point)`."""
+    """Returns the integer reference's codes as real scores, as a float32 `scale * (q - zero_point)`."""
     assert graph.output.quantization is not None
     codes = Reference(graph).run(pictures).astype(np.float32)
     return (codes - np.float32(graph.output.quantization.zero_point)) * np.float32(graph.output.quantization.scale)
@@ -179,7 +179,7 @@ def test_what_coremltools_makes_of_it_by_default_is_another_program_and_is_refus
 
 
 def _write_in_float16(graph: Graph, package: Path) -> None:
-    """What coremltools makes of the same program by default."""
+    """Writes a program as coremltools does by default."""
     with coremltools_quietly() as tools:
         program = mil_program(tools, graph)
         picture = tools.ImageType(name="image", shape=(1, *graph.input.shape), color_layout=tools.colorlayout.RGB)

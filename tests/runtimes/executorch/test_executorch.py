@@ -32,7 +32,7 @@ RUNTIME = ExecuTorchRuntime()
 
 
 def scores(graph: Graph, images: np.ndarray[Any, Any], folder: Path, threads: int = 1) -> np.ndarray[Any, Any]:
-    """What ExecuTorch computes from the written file."""
+    """Returns ExecuTorch's scores from the written file."""
     path = folder / "model.pte"
     interface = RUNTIME.export(graph, contract_for(graph), path)
     session = RUNTIME.load(path, interface, threads=threads)

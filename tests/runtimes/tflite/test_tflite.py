@@ -45,7 +45,7 @@ def folder(tmp_path_factory):
 
 
 def scores(graph: Graph, images: np.ndarray[Any, Any], folder: Path, threads: int = 1) -> np.ndarray[Any, Any]:
-    """What LiteRT computes from the written file, (N, *shape), a map's channels last."""
+    """Returns LiteRT's scores from the written file, (N, *shape), a map's channels last."""
     path = folder / "model.tflite"
     session = RUNTIME.load(path, RUNTIME.export(graph, CONTRACT, path), threads=threads)
     found = np.stack([session.run(image) for image in images])

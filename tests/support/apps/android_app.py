@@ -37,7 +37,7 @@ class AndroidApp:
 
     @property
     def classpath(self) -> list[Path]:
-        """What the app is compiled against, but Android itself."""
+        """Returns the libraries that the app is compiled against, without Android itself."""
         return [self.folder / "litert", self.toolchain.standard_library, self.toolchain.executorch_jar]
 
     def run(self, main: str, *arguments: str, properties: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
@@ -69,7 +69,7 @@ def run_tests(app: AndroidApp, fixtures: Path, reports: Path) -> AppTests:
 
 @dataclass(frozen=True, kw_only=True)
 class GoldenAnswer:
-    """What a language makes of one golden picture: the digest of the model's input, and the label that wins."""
+    """Holds a language's result for one golden picture: the digest of the model's input, and the label that wins."""
 
     bundle: str
     index: int

@@ -71,7 +71,7 @@ def read_listing(folder: Path) -> frozenset[str]:
 
 
 def declarations(stub: Path) -> Iterator[Declaration]:
-    """What a stub declares."""
+    """Yields the declarations of a stub."""
     for number, line in enumerate(stub.read_text(encoding="utf-8").splitlines(), start=1):
         code, _, comment = line.partition("  // ")
         if found := _DECLARATION.match(code):
@@ -125,6 +125,6 @@ def _words(name: str) -> tuple[str, ...]:
 
 
 def _is_part(some: tuple[str, ...], words: tuple[str, ...]) -> bool:
-    """Whether `some` occur among `words` in their order."""
+    """Tells whether `some` occur among `words` in their order."""
     left = iter(words)
     return all(word in left for word in some)

@@ -21,7 +21,10 @@ class IosCore:
     build: Path
 
     def test(self, fixtures: Path, *, only: tuple[str, ...] = ()) -> str:
-        """What `swift test` says over these fixtures, of all tests or of some; every warning is an error."""
+        """Returns the output of `swift test` over these fixtures, of all tests or of some.
+
+        Every warning is an error.
+        """
         with locked(self.build.with_name("ios-tests.lock")):  # of the other worker processes
             done = self.toolchain.run(
                 *("swift", "test", "--package-path", f"{PACKAGE}/{CORE.name}", "--scratch-path", BUILD),

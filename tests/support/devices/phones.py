@@ -56,7 +56,7 @@ class Phones:
         wait_until(has_it)
 
     def adb(self, *words: str) -> str:
-        """What adb prints."""
+        """Returns adb's output."""
         return subprocess.run([self.clients / "adb", *words], capture_output=True, text=True, check=False).stdout
 
     def left(self, address: str) -> str:
@@ -83,7 +83,7 @@ def why_not_here() -> str | None:
 
 @contextmanager
 def user_namespace() -> Iterator[list[str]]:
-    """What enters a new user namespace with all of this one's users, so that binfmt_misc in there is its own."""
+    """Yields a command that enters a new user namespace with this one's users, so that binfmt_misc there is its own."""
     own_namespace = Path("/proc/self/ns/user").readlink()
     with subprocess.Popen(["unshare", "--user", "sleep", "infinity"]) as holder:
         try:
@@ -156,7 +156,7 @@ def _make_tools(folder: Path) -> None:
 
 
 def _furnish(root: Path) -> None:
-    """What the packages' own scripts would have made."""
+    """Makes the files that the packages' own scripts would have made."""
     for name in ("bin", "sbin", "lib", "lib64"):
         if not (root / name).exists():
             (root / name).symlink_to(f"usr/{name}")

@@ -1,4 +1,4 @@
-"""What answers an adb client instead of a phone: nobody, or somebody who asks for a key that it never gets."""
+"""Answers an adb client in place of a phone: not at all, or with a request for a key that it never gets."""
 
 import socket
 import struct

@@ -55,7 +55,7 @@ class Errors(PairedWalk):
 
 
 def errors(teacher: FakeQuantNet, found: FakeQuantNet, pictures: Tensor) -> dict[str, Tensor]:
-    """The same, detached."""
+    """Returns the errors, detached."""
     walk = Errors(teacher, found)
     with torch.no_grad():
         walk.walk(pictures)

@@ -1,4 +1,4 @@
-"""What the tests of search share: a small start net, a judge, and candidates that are evaluated without training."""
+"""Holds a small start net, a judge, and candidates that are evaluated without training, for the tests of search."""
 
 import hashlib
 from collections.abc import Iterator, Sequence

@@ -47,13 +47,13 @@ class Step(nn.Module):
             setattr(self, name, module)
 
     def forward(self, x: Tensor) -> Tensor:
-        """What the function says."""
+        """Returns the function's result."""
         return self.function(self, x)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What became of a random net: refused in words, or right; `fault` says what was wrong."""
+    """Holds the result for a random net: refused in words, or right; `fault` describes the error."""
 
     refusal: str = ""
     fault: str = ""

@@ -28,7 +28,7 @@ RUNTIMES: tuple[Any, ...] = (LITERT, EXECUTORCH, CORE_ML)
 
 
 def computed(runtime: Any, graph: Graph, images: Pictures, folder: Path) -> NDArray[Any]:
-    """What the runtime computes from the file that it writes; Core ML's program is interpreted, on a Mac too."""
+    """Returns the runtime's result from the file that it writes; Core ML's program is interpreted, on a Mac too."""
     path = folder / runtime.model_file
     interface = runtime.export(graph, contract_for(graph) if runtime is CORE_ML else ANY_SIZE, path)
     load = InterpreterSession if runtime is CORE_ML else runtime.load

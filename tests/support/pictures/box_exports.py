@@ -1,4 +1,4 @@
-"""The same pictures with boxes as each tool exports them: COCO's, PASCAL VOC's and YOLO's formats."""
+"""Writes one set of pictures with boxes as each tool exports them: COCO's, PASCAL VOC's and YOLO's formats."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -195,7 +195,7 @@ def rows(number: int) -> str:
 
 
 def outlines(number: int) -> str:
-    """The same as outlines of four corners, as a segmenter's data set says them."""
+    """Returns the boxes as outlines of four corners, as a segmenter's data set has them."""
     return "".join(
         f"{LABELS.index(label)} {left / WIDTH} {top / HEIGHT} {right / WIDTH} {top / HEIGHT} "
         f"{right / WIDTH} {bottom / HEIGHT} {left / WIDTH} {bottom / HEIGHT}\n"

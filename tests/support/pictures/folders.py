@@ -59,7 +59,7 @@ def voc(root: Path) -> None:
 
 
 def loaded_or_refused(load: Callable[[Path], object], root: Path) -> object:
-    """What `load` gives, or the error that it refuses the folder with, which must be one line and a hint."""
+    """Returns the result of `load`, or the error with which it refuses the folder: one line and a hint."""
     try:
         return load(root)
     except SdkError as error:

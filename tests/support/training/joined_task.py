@@ -1,4 +1,4 @@
-"""What each of several processes does in the tests of training together; `torchrun` starts it, once for each."""
+"""Runs in each process of the tests of joint training; `torchrun` starts it, once for each."""
 
 import os
 import signal
@@ -54,7 +54,7 @@ class PlainNet(nn.Module):
 
 
 def gradients() -> dict[str, dict[str, Tensor]]:
-    """Of one step of a float net, and of a fake-quantized one that learns its steps."""
+    """Returns gradients of one step of a float net, and of a fake-quantized one that learns its steps."""
     from qat.preparation.preparation import prepare
 
     few = pictures(train_count=9)

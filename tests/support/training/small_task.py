@@ -60,7 +60,7 @@ def _part(count: int, seed: int) -> PictureSet:
 
 
 def same(one: nn.Module, other: nn.Module) -> bool:
-    """Whether two nets hold the same tensors, bit for bit."""
+    """Tells whether two nets hold equal tensors, bit for bit."""
     first, second = one.state_dict(), other.state_dict()
     return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
 

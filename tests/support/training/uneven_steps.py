@@ -35,7 +35,7 @@ STEP = TrainPlan(
     augmentation=None,
 )
 ASKED = (0, 1, 3, COUNT)
-"""Of how many pictures something is asked: of none, of one part's alone, of some, of all."""
+"""So many pictures have targets: none, those of one part only, some, all."""
 
 
 class FlatNet(nn.Module):
@@ -52,7 +52,7 @@ class FlatNet(nn.Module):
 
 
 def steps() -> Iterator[tuple[str, Tensor, History]]:
-    """What each step moves, and its history, by loss and by how many pictures ask for something."""
+    """Yields the change of each step, and its history, by loss and by how many pictures have targets."""
     for asked in ASKED:
         for name, take in _LOSSES.items():
             net, history = take(asked)

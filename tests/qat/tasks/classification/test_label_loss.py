@@ -59,7 +59,7 @@ def test_where_nothing_is_asked_the_loss_is_0_and_every_gradient_is() -> None:
 
 
 def rare(count: int = 60) -> Pictures:
-    """Of the last label there are three pictures in all to learn from."""
+    """Returns training pictures with only three of the last label."""
     whole = pictures(train_count=4 * count)
     rows = [row for row, target in enumerate(whole.train.targets) if target != 2]
     rows = sorted([*rows[:count], *[row for row, target in enumerate(whole.train.targets) if target == 2][:3]])

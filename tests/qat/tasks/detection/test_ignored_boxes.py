@@ -73,7 +73,7 @@ def coco_entries(truths: list[Truth]) -> list[dict[str, Any]]:
 
 
 def by_pycocotools(found: list[Detections], truths: list[Truth]) -> tuple[float, float]:
-    """What COCO's own evaluation says of a file of annotations and a list of results, read with `loadRes`."""
+    """Returns COCO's own evaluation of a file of annotations and a list of results, read with `loadRes`."""
     results = [
         {"image_id": index, "category_id": int(label), "bbox": sides(box), "score": float(score)}
         for index, each in enumerate(found)
