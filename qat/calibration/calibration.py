@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from mobile_sdk.arguments import NOTHING, expect
 from mobile_sdk.contract import Contract
@@ -18,9 +18,10 @@ from mobile_sdk.system.progress import Progress
 from qat.arguments.nets import expect_plan
 from qat.calibration.bias_correction import correct_biases
 from qat.calibration.equalisation import check_equalises, equalise
+from qat.calibration.noise import sqnr_db
 from qat.calibration.plan import CalibrationPlan
 from qat.calibration.range_search import search_ranges
-from qat.calibration.reconstruction import SMALL, reconstruct
+from qat.calibration.reconstruction import reconstruct
 from qat.calibration.weight_rounding import round_weights
 from qat.data.arguments import to_calibrate_on
 from qat.data.picture_set import PictureSet
@@ -137,7 +138,9 @@ class _Run:
         start_s = time.monotonic()
         carry_out()
         duration_s = time.monotonic() - start_s
-        stage = Stage(name=name, sqnr_db=_sqnr_db(self._net, self._teacher, self._some), duration_s=duration_s)
+        stage = Stage(
+            name=name, sqnr_db=sqnr_db(self._net(self._some), self._teacher(self._some)), duration_s=duration_s
+        )
         say(f"calibration: {name}: {stage.sqnr_db:.1f} dB SQNR of the scores, {duration_s:.1f} s")
         return stage
 
@@ -155,11 +158,3 @@ def _teacher_of(net: FakeQuantNet) -> FakeQuantNet:
     teacher = copy.deepcopy(net)
     teacher.quantize(False)
     return teacher
-
-
-def _sqnr_db(net: FakeQuantNet, teacher: FakeQuantNet, pictures: Tensor) -> float:
-    wanted, found = teacher(pictures).double(), net(pictures).double()
-    if 0 < (largest := float(wanted.abs().max())) < SMALL:
-        wanted, found = wanted / largest, found / largest
-    noise, signal = (found - wanted).square().sum(), wanted.square().sum()
-    return float(10 * torch.log10(signal.clamp(min=1e-30) / noise.clamp(min=1e-30)))

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, fx
 
 from mobile_sdk.graph.operators import Clamp
+from qat.calibration.noise import SMALL
 from qat.layers.fake_quant import SMALLEST_SPAN, TensorQuantizer
 from qat.layers.step_gradients import LEVELS
 from qat.preparation.fake_quant_net import FakeQuantNet
@@ -16,7 +17,6 @@ from qat.steps import traits_of
 
 BINS = 2048  # eight a step: a bin's own width adds 1 / 64 to a step's noise
 SHARES = [share / 100 for share in range(100, 29, -1)]  # shares of an end that are tried
-SMALL = 2.0**-20  # a range below it is measured in units of itself, as its squares are too small
 ROUNDS = 2  # rounds over both ends
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from qat.calibration.noise import noise_share
 from qat.layers.fake_quant import weight_scales
 from qat.layers.weighted import Weighted
 from qat.preparation.fake_quant_net import FakeQuantNet
@@ -23,7 +24,6 @@ BATCH = 8
 LARGEST_CUT_SHARE = 0.4  # of an image's side
 CODE_RATE = 5e-4  # codes a step of Adam
 BIAS_RATE = 1e-3  # in units of the batch norm's gain, that is of a channel's deviation
-SMALL = 2.0**-20  # the noise of values below it is measured in units of the largest
 WORSE = 2.0  # times the noise at the start is a failure: biases without batch norm have no unit
 
 
@@ -117,13 +117,6 @@ def _loss(ours: nn.Module, theirs: nn.Module, x: Tensor) -> Tensor:
     with torch.no_grad():
         wanted, wanted_features = theirs(x)
     scores, features = ours(x)
-    shares = [_noise_share(*pair) for pair in zip(features, wanted_features, strict=True)]
-    share: Tensor = _noise_share(scores, wanted) + (torch.stack(shares).mean() if shares else 0)
+    shares = [noise_share(*pair) for pair in zip(features, wanted_features, strict=True)]
+    share: Tensor = noise_share(scores, wanted) + (torch.stack(shares).mean() if shares else 0)
     return share
-
-
-def _noise_share(found: Tensor, wanted: Tensor) -> Tensor:
-    largest = wanted.abs().max()
-    if 0 < largest < SMALL:  # squares would leave float32
-        found, wanted = found / largest, wanted / largest
-    return (found - wanted).square().sum() / wanted.square().sum().clamp(min=1e-30)

@@ -42,14 +42,14 @@ def check_capture(net: nn.Module, captured: fx.GraphModule, left_out: Sequence[L
 
 
 def _check(net: nn.Module, captured: fx.GraphModule, left_out: Sequence[LeftOut], batch: Tensor) -> None:
-    if _noise_share(net, captured, left_out, batch) <= LARGEST_NOISE_SHARE:
+    if _difference_share(net, captured, left_out, batch) <= LARGEST_NOISE_SHARE:
         return
     _check_finite(net, batch)
     try:  # differences that double precision does not have are float32's own
-        share = _noise_share(copy_net(net).double(), copy_net(captured).double(), left_out, batch.double())
+        share = _difference_share(copy_net(net).double(), copy_net(captured).double(), left_out, batch.double())
         bound = LARGEST_NOISE_SHARE
     except (RuntimeError, CaptureError):  # the net makes float32 tensors itself
-        share, bound = _noise_share(net, captured, left_out, batch), _COARSE_NOISE_SHARE
+        share, bound = _difference_share(net, captured, left_out, batch), _COARSE_NOISE_SHARE
     if not share <= bound:
         path = _first_difference(net, captured, batch)
         raise CaptureError(
@@ -58,7 +58,7 @@ def _check(net: nn.Module, captured: fx.GraphModule, left_out: Sequence[LeftOut]
         )
 
 
-def _noise_share(net: nn.Module, captured: fx.GraphModule, left_out: Sequence[LeftOut], batch: Tensor) -> float:
+def _difference_share(net: nn.Module, captured: fx.GraphModule, left_out: Sequence[LeftOut], batch: Tensor) -> float:
     """Returns the power of the difference over that of the scores; 0 if both are zero, infinite for other shapes."""
     wanted, found = _scores(net, batch), captured(batch.clone())
     for operator in left_out:

@@ -14,10 +14,7 @@ FOLDED = "folded_"  # begins the names of constants that were computed from para
 BATCHES = "batches"  # the key of how many batches a batch norm without a momentum has averaged
 WHY = "why"  # the key of the reason why a node that nothing absorbed is refused
 _SPOKEN = {"_native_batch_norm_legit": "batch_norm", "_unsafe_view": "view"}  # names that users know
-_SUPPORTED = (
-    "convolutions, linear layers, batch norm, ReLU, ReLU6, hard-sigmoid, h-swish, add, sub, mul, pooling, "
-    "concatenation, slices and shuffles of channels, bilinear resizing by powers of two"
-)
+_SUPPORTED = ", ".join(kind for kind in Kind if kind is not Kind.WINDOW_SHARE)  # which capture makes of pooling
 
 
 class Rewriter:

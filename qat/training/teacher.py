@@ -55,7 +55,7 @@ class DistillationLoss:
         scores, features = self._student(rgb)
         weigh = self._distillation
         pairs = [(scores, wanted), *zip(features, wanted_features, strict=True)]
-        shares, powers = zip(*(_noise_share(*pair) for pair in pairs), strict=True)
+        shares, powers = zip(*(_noise_and_power(*pair) for pair in pairs), strict=True)
         count, *parts = current_processes().weights(len(rgb), *powers)
         noise = [part * share for part, share in zip(parts, shares, strict=True)]
         loss = weigh.scores * noise[0]
@@ -106,7 +106,7 @@ def _other_architecture(found: str) -> SettingError:
     )
 
 
-def _noise_share(found: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+def _noise_and_power(found: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
     """Returns noise over signal, in power, 0 for equal tensors; and the total power of the signal."""
     power = wanted.square().mean()
     share = F.mse_loss(found, wanted) / power.clamp(min=torch.finfo(wanted.dtype).tiny)
