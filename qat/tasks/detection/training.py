@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,23 +13,18 @@ from mobile_sdk.system.progress import Progress
 from mobile_sdk.tasks.boxes import Truth
 from mobile_sdk.tasks.quality import Quality
 from mobile_sdk.tasks.registry import task_of
-from qat.arguments.nets import expect_net, expect_plan, folder_or_none
-from qat.data.arguments import to_judge_by, to_learn_from
+from qat.arguments.nets import expect_net
+from qat.data.arguments import to_judge_by
 from qat.data.augmentation.detection import DetectionAugmentation
 from qat.data.boxes.pictures import DetectionPictures, DetectionSet, check_truths
-from qat.data.content_hash import Fingerprint, data_fingerprint
 from qat.distributed.processes import current_processes
 from qat.layers.box_decoder import Decoder
-from qat.layers.memory_format import device_of
-from qat.progress import shown
+from qat.tasks.annotated import AnnotatedObjective
 from qat.tasks.classification.training import contract_of
 from qat.tasks.detection.loss import MultiboxLoss
-from qat.training.annotated_batches import outputs_of, own_batches
-from qat.training.epoch_pictures import TrainingPictures
+from qat.training.annotated_batches import outputs_of
 from qat.training.history import History, Validation
-from qat.training.loop import train
 from qat.training.plan import TrainPlan
-from qat.training.plan_check import check_folder, check_net_fits, check_unread
 
 Composer = Callable[[int], DetectionSet]
 """Returns the training pictures of an epoch (0-based), equal ones at every call."""
@@ -53,22 +49,7 @@ def fit_detector(
     Raises SettingError for no detector, boxes that are none, other labels than the pictures', a setting of the plan
     without effect on a detector's loss, a loss that is not finite, or another run in `out`.
     """
-    expect_net(net)
-    to_learn_from(pictures, DetectionPictures, "load_box_folder")
-    expect_plan(plan, TrainPlan)
-    plan, contract = plan or TrainPlan.detector(), contract_of(net)
-    plan = plan.augmenting(DetectionAugmentation, has_sides=pictures.train.has_sides, composes=compose is not None)
-    if contract.labels != pictures.labels:
-        raise SettingError("expected pictures with the contract's labels, found others", hint="use pictures.labels")
-    for part in (pictures.train, pictures.validation):
-        check_truths(part, len(contract.labels))
-    check_unread(plan, "detector", ("label_smoothing", "class_balance", "distillation"))
-    check_folder(out, overwrite=overwrite)
-    check_net_fits(plan, net)
-    with shown(progress), current_processes().at_work(net):
-        task = _Detection(net, pictures, plan, contract, compose)
-        folder = folder_or_none(out)
-        return train(net, task, plan, contract, out=folder, overwrite=overwrite)
+    return _Detection.fit(net, pictures, plan, compose=compose, out=out, overwrite=overwrite, progress=progress)
 
 
 def evaluate_detector(net: nn.Module, pictures: DetectionPictures | DetectionSet) -> Quality:
@@ -92,34 +73,29 @@ def decoder_of(net: nn.Module) -> Decoder:
     return found
 
 
-class _Detection:
+class _Detection(AnnotatedObjective[DetectionPictures, DetectionSet, tuple[Tensor, list[Truth]]]):
     """Trains a net to detect objects by pictures' boxes."""
 
-    gradient_limit: float | None = 10.0
+    gradient_limit = 10.0
+    net_name, annotations, loader = "detector", "boxes", "load_box_folder"
+    pictures_type, augmentation_type = DetectionPictures, DetectionAugmentation
+    idle_settings = ("label_smoothing", "class_balance", "distillation")
 
-    def __init__(
-        self,
-        net: nn.Module,
-        pictures: DetectionPictures,
-        plan: TrainPlan,
-        contract: Contract,
-        compose: Composer | None,
-    ) -> None:
-        self._net, self._pictures, self._plan, self._contract = net, pictures, plan, contract
-        self._train = TrainingPictures(
-            pictures.train, compose, contract.image, are_augmented=plan.augmentation is not None
-        )
-        self._held_out = current_processes().own(pictures.validation)
+    def __init__(self, net: nn.Module, *of_the_run: Any) -> None:
+        super().__init__(net, *of_the_run)
         self._loss = MultiboxLoss(decoder_of(net))
 
-    def fingerprint(self) -> Fingerprint:
-        return data_fingerprint(self._train.before_the_run(), self._pictures.validation, "boxes")
+    @classmethod
+    def default_plan(cls) -> TrainPlan:
+        return TrainPlan.detector()
+
+    @classmethod
+    def check(cls, pictures: DetectionPictures, contract: Contract) -> None:
+        for part in (pictures.train, pictures.validation):
+            check_truths(part, len(contract.labels))
 
     def batches(self, epoch: int) -> tuple[int, Iterator[tuple[Tensor, list[Truth]]]]:
-        train, image = self._train.of_epoch(epoch), self._contract.image
-        augmentation = self._plan.augmentation
-        assert isinstance(augmentation, DetectionAugmentation | None)
-        return own_batches(train, image, self._plan, augmentation, epoch, device_of(self._net))
+        return self.annotated_batches(self._train.of_epoch(epoch), epoch)
 
     def loss(self, batch: tuple[Tensor, list[Truth]]) -> Tensor:
         rgb, truths = batch

@@ -8,26 +8,21 @@ import torch
 from torch import Tensor, nn
 
 from mobile_sdk.contract import Contract
-from mobile_sdk.errors import SettingError
 from mobile_sdk.system.progress import Progress
 from mobile_sdk.tasks.quality import Quality
 from mobile_sdk.tasks.segmentation import VOID, mean_iou
-from qat.arguments.nets import expect_net, expect_plan, folder_or_none
-from qat.data.arguments import to_judge_by, to_learn_from
+from qat.arguments.nets import expect_net
+from qat.data.arguments import to_judge_by
 from qat.data.augmentation.segmentation import SegmentationAugmentation
-from qat.data.content_hash import Fingerprint, data_fingerprint
 from qat.data.masks.pictures import SegmentationPictures, SegmentationSet
 from qat.distributed.processes import current_processes
 from qat.layers.memory_format import device_of
-from qat.progress import shown
+from qat.tasks.annotated import AnnotatedObjective
 from qat.tasks.classification.training import contract_of
-from qat.training.annotated_batches import outputs_of, own_batches
-from qat.training.epoch_pictures import TrainingPictures
+from qat.training.annotated_batches import outputs_of
 from qat.training.history import History, Validation
 from qat.training.label_loss import balanced, label_loss
-from qat.training.loop import train
 from qat.training.plan import TrainPlan
-from qat.training.plan_check import check_folder, check_net_fits, check_unread
 
 Composer = Callable[[int], SegmentationSet]
 """Returns the training pictures of an epoch (0-based), equal ones at every call."""
@@ -54,20 +49,7 @@ def fit_segmenter(
     labels than the pictures', a setting of the plan without effect on a segmenter's loss, a loss that is not finite, or
     another run in `out`.
     """
-    expect_net(net)
-    to_learn_from(pictures, SegmentationPictures, "load_mask_folder")
-    expect_plan(plan, TrainPlan)
-    plan, contract = plan or TrainPlan.segmenter(), contract_of(net)
-    plan = plan.augmenting(SegmentationAugmentation, has_sides=pictures.train.has_sides, composes=compose is not None)
-    if contract.labels != pictures.labels:
-        raise SettingError("expected pictures with the contract's labels, found others", hint="use pictures.labels")
-    check_unread(plan, "segmenter", ("distillation",))
-    check_folder(out, overwrite=overwrite)
-    check_net_fits(plan, net)
-    with shown(progress), current_processes().at_work(net):
-        task = _Segmentation(net, pictures, plan, contract, compose)
-        folder = folder_or_none(out)
-        return train(net, task, plan, contract, out=folder, overwrite=overwrite)
+    return _Segmentation.fit(net, pictures, plan, compose=compose, out=out, overwrite=overwrite, progress=progress)
 
 
 def evaluate_segmenter(net: nn.Module, pictures: SegmentationPictures | SegmentationSet) -> Quality:
@@ -96,36 +78,23 @@ def _pixels(pictures: SegmentationSet, contract: Contract) -> list[int]:
     return [int(count) for count in counts[: len(contract.labels)]]
 
 
-class _Segmentation:
+class _Segmentation(AnnotatedObjective[SegmentationPictures, SegmentationSet, tuple[Tensor, Tensor]]):
     """Trains a net to label every pixel by pictures' masks."""
 
-    gradient_limit: float | None = None
+    net_name, annotations, loader = "segmenter", "masks", "load_mask_folder"
+    pictures_type, augmentation_type = SegmentationPictures, SegmentationAugmentation
+    idle_settings = ("distillation",)
+    _balance: Tensor | None = None
 
-    def __init__(
-        self,
-        net: nn.Module,
-        pictures: SegmentationPictures,
-        plan: TrainPlan,
-        contract: Contract,
-        compose: Composer | None,
-    ) -> None:
-        self._net, self._pictures, self._plan, self._contract = net, pictures, plan, contract
-        self._train = TrainingPictures(
-            pictures.train, compose, contract.image, are_augmented=plan.augmentation is not None
-        )
-        self._balance: Tensor | None = None
-        self._held_out = current_processes().own(pictures.validation)
-
-    def fingerprint(self) -> Fingerprint:
-        return data_fingerprint(self._train.before_the_run(), self._pictures.validation, "masks")
+    @classmethod
+    def default_plan(cls) -> TrainPlan:
+        return TrainPlan.segmenter()
 
     def batches(self, epoch: int) -> tuple[int, Iterator[tuple[Tensor, Tensor]]]:
-        train, image = self._train.of_epoch(epoch), self._contract.image
-        device, augmentation = device_of(self._net), self._plan.augmentation
-        assert isinstance(augmentation, SegmentationAugmentation | None)
+        train, device = self._train.of_epoch(epoch), device_of(self._net)
         if self._plan.class_balance and (self._balance is None or self._train.compose):
             self._balance = balanced(_pixels(train, self._contract))
-        steps, batches = own_batches(train, image, self._plan, augmentation, epoch, device)
+        steps, batches = self.annotated_batches(train, epoch)
         return steps, ((rgb, torch.from_numpy(np.stack(masks)).long().to(device)) for rgb, masks in batches)
 
     def loss(self, batch: tuple[Tensor, Tensor]) -> Tensor:
