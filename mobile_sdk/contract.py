@@ -164,6 +164,10 @@ class Contract(Part):
         """Returns the one input."""
         return self.inputs[0]
 
+    def without_inputs(self) -> dict[str, Any]:
+        """Returns every field of a contract but its inputs, by name."""
+        return {name: getattr(self, name) for name in Contract.model_fields if name != "inputs"}
+
     @property
     def output_columns(self) -> int:
         """Returns the length of a score vector, or of each pixel's or anchor's: a box, "nothing" and the labels."""

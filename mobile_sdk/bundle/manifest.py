@@ -156,7 +156,7 @@ class Manifest(Contract):
     @property
     def contract(self) -> Contract:
         """The contract alone."""
-        return Contract(name=self.name, task=self.task, labels=self.labels, image=self.image, detection=self.detection)
+        return Contract(**self.without_inputs(), image=self.image)
 
     @property
     def image(self) -> ImageSpec:

@@ -199,10 +199,7 @@ def _manifest(
     image = InputEntry(**contract.image.model_dump(), resize="pillow-bilinear", tensor=interface.input)
     return Manifest(
         schema_number=2,
-        name=contract.name,
-        task=contract.task,
-        labels=contract.labels,
-        detection=contract.detection,
+        **contract.without_inputs(),
         inputs=(image,),
         outputs=(interface.output,),
         runtime=runtime.name,

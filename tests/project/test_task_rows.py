@@ -1,4 +1,4 @@
-"""A task is known by its own modules and by one row in each registry: nothing else in the product asks for it by name."""
+"""A task is known by its own modules and a row in each registry; nothing else in the product asks for it by name."""
 
 import ast
 from collections.abc import Iterator
