@@ -2,6 +2,7 @@
 
 Describe: Contract, ImageSpec, DetectionSpec; Program, Record, Accuracy (what `qat` makes, `Program.load` reads).
 Export:   lower → Bundle, open_bundle.
+All of it: run by RunSettings: what the command `mobile-sdk run` does, from pictures to a report.
 Judge:    verify → a verdict; benchmark → numbers; write_report; bisect, layer_distances, layer_sensitivity.
 Apps:     to_bytes, detect, masks_of: what Kotlin and Swift do with pictures and outputs.
 Errors:   SdkError, the root of them all.
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from mobile_sdk.tasks.segmentation import masks_of
     from mobile_sdk.verification.bisection import bisect
     from mobile_sdk.verification.verification import verify
+    from mobile_sdk.workflow.pipeline import run
+    from mobile_sdk.workflow.settings import RunSettings
 
 _HOMES = {
     "Bundle": "mobile_sdk.bundle.bundle",
@@ -42,6 +45,7 @@ _HOMES = {
     "Program": "mobile_sdk.program.program",
     "Quality": "mobile_sdk.tasks.quality",
     "Record": "mobile_sdk.program.record",
+    "RunSettings": "mobile_sdk.workflow.settings",
     "SdkError": "mobile_sdk.errors",
     "benchmark": "mobile_sdk.benchmarking.benchmark",
     "bisect": "mobile_sdk.verification.bisection",
@@ -51,6 +55,7 @@ _HOMES = {
     "lower": "mobile_sdk.bundle.lowering",
     "masks_of": "mobile_sdk.tasks.segmentation",
     "open_bundle": "mobile_sdk.bundle.bundle",
+    "run": "mobile_sdk.workflow.pipeline",
     "to_bytes": "mobile_sdk.preprocess",
     "verify": "mobile_sdk.verification.verification",
     "write_report": "mobile_sdk.report.write",
@@ -64,6 +69,7 @@ __all__ = [
     "Program",
     "Quality",
     "Record",
+    "RunSettings",
     "SdkError",
     "benchmark",
     "bisect",
@@ -73,6 +79,7 @@ __all__ = [
     "lower",
     "masks_of",
     "open_bundle",
+    "run",
     "to_bytes",
     "verify",
     "write_report",

@@ -20,13 +20,13 @@ import torch
 
 from benchmarks.core.results_file import write_result
 from benchmarks.core.targets import Target
-from mobile_sdk.cli import task as of_task
-from mobile_sdk.cli.options import DIGITS
-from mobile_sdk.cli.tasks import TASKS
-from mobile_sdk.cli.terminal import quiet, say
+from mobile_sdk.cli.terminal import quiet
 from mobile_sdk.system.environment import installed_versions
+from mobile_sdk.workflow.choices import DIGITS
+from mobile_sdk.workflow.tasks import TASKS
 from qat.data.boxes.composed_digits import composed_digits
 from qat.data.masks.composed_digits import composed_masks
+from qat.progress import say
 from qat.tasks.detection.training import evaluate_detector
 from qat.tasks.segmentation.training import evaluate_segmenter
 
@@ -50,11 +50,11 @@ class Training:
 def main() -> None:
     """Trains, and compares the results."""
     quiet()
-    trainings = [Training(task, seed, with_it) for seed in SEEDS for task in TASKS for with_it in (False, True)]
+    trainings = [Training(task, seed, with_it) for seed in SEEDS for task in EPOCHS for with_it in (False, True)]
     with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
         shares = dict(zip(trainings, pool.map(learned, trainings), strict=True))
-    rows = [row(task, seed, shares) for task in TASKS for seed in SEEDS]
-    targets = [target(task, [each for each in rows if each["task"] == task]) for task in TASKS]
+    rows = [row(task, seed, shares) for task in EPOCHS for seed in SEEDS]
+    targets = [target(task, [each for each in rows if each["task"] == task]) for task in EPOCHS]
     write_result("augmentation", rows, installed_versions(("mobile-sdk", "torch", "pycocotools")), targets)
 
 
@@ -67,14 +67,15 @@ def learned(training: Training) -> float:
         if training.task == "detection"
         else (composed_masks(PICTURES), evaluate_segmenter)
     )
-    plan = task.plan(EPOCHS[training.task], training.seed)
+    plan = task.plan(None, DIGITS, EPOCHS[training.task], training.seed)
     if not training.is_augmented:
         plan = replace(plan, augmentation=None)
     torch.manual_seed(training.seed)
-    net = task.build(NET, of_task.make_contract(task, None, DIGITS, pictures.labels, task.size_px), 1.0)
+    contract = task.contract(None, DIGITS, pictures.labels, task.image(DIGITS, None))
+    net = task.build(NET, contract, 1.0)
     watched = replace(pictures, validation=pictures.validation[:WATCHED])
     name = f"{training.task}-{training.seed}-{'augmented' if training.is_augmented else 'plain'}"
-    task.fit(net, watched, plan, out=OUT / name)
+    task.train(net, contract, watched, plan, out=OUT / name)
     share: float = judge(net, pictures).value
     say(f"{name}: {share:.2%}")
     return share

@@ -14,12 +14,13 @@ from benchmarks.core.photographs import CALIBRATED, JUDGED, crops
 from benchmarks.core.results_file import write_result
 from benchmarks.core.targets import Target
 from benchmarks.core.user_nets import EfficientNetLite0, efficientnet_lite0
-from mobile_sdk.cli.quantize import judged
 from mobile_sdk.cli.terminal import quiet
 from mobile_sdk.comparison import compare
 from mobile_sdk.contract import Contract
 from mobile_sdk.program.record import Agreement
 from mobile_sdk.system.environment import installed_versions
+from mobile_sdk.workflow.quantization import judged
+from mobile_sdk.workflow.tasks.classification import Classification
 from qat.calibration.calibration import calibrate
 from qat.data.augmentation.classification import Augmentation
 from qat.data.picture_set import PictureSet
@@ -81,7 +82,7 @@ def distil(student: FakeQuantNet, net: EfficientNetLite0, taught: PictureSet, he
 
 def judged_by_reference(student: FakeQuantNet, net: EfficientNetLite0, held_out: PictureSet) -> Agreement:
     """Compares the reference of the student in its present state with the float net."""
-    found = judged(freeze(student, student.contract), net, held_out).record.agreement
+    found = judged(freeze(student, student.contract), Classification(), net, held_out).record.agreement
     assert found is not None
     return found
 

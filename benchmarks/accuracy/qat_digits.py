@@ -16,16 +16,18 @@ from torch import nn
 
 from benchmarks.core.results_file import write_result
 from benchmarks.core.targets import Target
-from mobile_sdk.cli.quantize import judged
-from mobile_sdk.cli.terminal import quiet, say
+from mobile_sdk.cli.terminal import quiet
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.program.record import Record
 from mobile_sdk.system.environment import installed_versions
+from mobile_sdk.workflow.quantization import judged
+from mobile_sdk.workflow.tasks.classification import Classification
 from qat.calibration.calibration import calibrate
 from qat.data.pictures import Pictures, load_mnist
 from qat.freezing.freezing import freeze
 from qat.nets import build_net
 from qat.preparation.preparation import prepare
+from qat.progress import say
 from qat.tasks.classification.training import fit
 from qat.training.plan import TrainPlan
 
@@ -66,7 +68,7 @@ def in_int8(
     calibrate(student, pictures.train)
     fit(student, pictures, own_plan, teacher=net if own_plan.distillation else None, progress=False)
     program = freeze(student, contract, Record(net=type(net).__name__, quantized="qat"))
-    record = judged(program, net, pictures.validation).record
+    record = judged(program, Classification(), net, pictures.validation).record
     assert record.float_quality and record.reference_quality and record.agreement
     in_float, in_int8 = 100 * record.float_quality.value, 100 * record.reference_quality.value
     return {

@@ -13,8 +13,8 @@ from statistics import mean
 from benchmarks.core.joined_run import run_joined
 from benchmarks.core.results_file import write_result
 from benchmarks.core.targets import Target
-from mobile_sdk.cli.terminal import say
 from mobile_sdk.system.environment import installed_versions
+from qat.progress import say
 
 SEEDS = (0, 1, 2)
 DIGITS = 1000

@@ -22,7 +22,7 @@ from benchmarks.core.results_file import write_result
 from benchmarks.core.user_nets import efficientnet_lite0
 from mobile_sdk import runtimes
 from mobile_sdk.analysis.sensitivity import LayerSensitivity, layer_sensitivity
-from mobile_sdk.cli.terminal import quiet, say
+from mobile_sdk.cli.terminal import quiet
 from mobile_sdk.comparison import compare
 from mobile_sdk.contract import Contract
 from mobile_sdk.graph.float_reference import FloatReference
@@ -31,6 +31,7 @@ from mobile_sdk.graph.reference import Reference
 from mobile_sdk.graph.score_steps import in_steps
 from qat.calibration.calibration import quantize
 from qat.freezing.freezing import float_twin
+from qat.progress import say
 
 RUNTIMES = {"tflite": "LiteRT", "executorch": "ExecuTorch"}
 KEPT = (0, 1, 3, 6)  # of the worst layers

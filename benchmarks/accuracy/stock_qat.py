@@ -25,7 +25,7 @@ from benchmarks.against.stock import Scores, convert_qat, load_pte, lower_to_pte
 from benchmarks.core.results_file import write_result
 from benchmarks.core.targets import Target
 from mobile_sdk import runtimes
-from mobile_sdk.cli.terminal import quiet, say
+from mobile_sdk.cli.terminal import quiet
 from mobile_sdk.comparison import compare, top1
 from mobile_sdk.devices import Host
 from mobile_sdk.graph.score_steps import in_steps
@@ -37,6 +37,7 @@ from qat.data.pictures import Pictures, load_mnist
 from qat.freezing.freezing import freeze
 from qat.nets import build_net
 from qat.preparation.preparation import prepare
+from qat.progress import say
 from qat.tasks.classification.training import contract_of, fit, scores
 from qat.training.plan import TrainPlan
 

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from mobile_sdk.cli.quantize import judged
 from mobile_sdk.cli.terminal import quiet
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.program.record import Record
+from mobile_sdk.workflow.quantization import judged
+from mobile_sdk.workflow.tasks.classification import Classification
 from qat.calibration.calibration import calibrate
 from qat.data.picture_set import PictureSet
 from qat.data.pictures import Pictures, load_mnist
@@ -78,7 +79,7 @@ def accuracies(seed: int) -> dict[str, float]:
         fit(student, pictures, own, teacher=net if own.distillation else None, progress=False)
         if is_main_process():
             record = judged(
-                freeze(student, contract, Record(net=NET, quantized="qat")), net, pictures.validation
+                freeze(student, contract, Record(net=NET, quantized="qat")), Classification(), net, pictures.validation
             ).record
             assert record.reference_quality
             found[f"int8, {learns_from}"] = 100 * record.reference_quality.value

@@ -19,7 +19,7 @@ import torch
 
 from benchmarks.core.results_file import write_result
 from benchmarks.core.targets import Target
-from mobile_sdk.cli.terminal import quiet, say
+from mobile_sdk.cli.terminal import quiet
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.latency.choice import choose_models
 from mobile_sdk.system.atomic_files import write_text
@@ -28,7 +28,8 @@ from qat.data.pictures import Pictures, load_mnist
 from qat.nets.architecture import Architecture
 from qat.nets.blocks import make_divisible
 from qat.nets.classifiers.mobilenet_v3 import architecture_of, build_for
-from qat.search.evaluation import Parent, Task, held_apart
+from qat.progress import say
+from qat.search.evaluation import CandidateTraining, Parent, held_apart
 from qat.search.netadapt import NetAdapt
 from qat.search.record import SearchFolder
 from qat.search.rounds import search
@@ -70,7 +71,9 @@ def main() -> None:
 def adapted(seed: int, budget_ms: float) -> Architecture:
     """Returns NetAdapt's result from a start net that is trained only on the training pictures."""
     pictures = load_mnist(seed=seed)
-    task = Task(pictures=held_apart(pictures), contract=contract(pictures), plan=TrainPlan.digits(EPOCHS), steps=STEPS)
+    task = CandidateTraining(
+        pictures=held_apart(pictures), contract=contract(pictures), plan=TrainPlan.digits(EPOCHS), steps=STEPS
+    )
     torch.manual_seed(seed)
     net = build_for(START, task.contract)
     fit(net, task.pictures, replace(task.plan, seed=seed), out=FOLDER / f"start-{seed}")

@@ -28,7 +28,7 @@ from benchmarks.memory.heap import Heap, measure_heap
 from mobile_sdk import runtimes
 from mobile_sdk.bundle.bundle import Bundle
 from mobile_sdk.bundle.lowering import lower
-from mobile_sdk.cli.terminal import quiet, say
+from mobile_sdk.cli.terminal import quiet
 from mobile_sdk.comparison import top1
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.graph.reference import Reference
@@ -42,6 +42,7 @@ from qat.calibration.plan import CalibrationPlan
 from qat.data.pictures import Pictures, load_mnist
 from qat.nets import build_net
 from qat.preparation.block_splitting import split_blocks
+from qat.progress import say
 from qat.tasks.classification.training import fit
 from qat.training.plan import TrainPlan
 

@@ -15,11 +15,12 @@ import torch
 
 from benchmarks.core.results_file import write_result
 from benchmarks.core.targets import Target
-from mobile_sdk.cli.terminal import quiet, say
+from mobile_sdk.cli.terminal import quiet
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.system.environment import installed_versions
 from qat.data.pictures import load_mnist
 from qat.nets import build_net
+from qat.progress import say
 from qat.tasks.classification.training import fit
 from qat.training.plan import TrainPlan
 

@@ -6,12 +6,14 @@ from typing import Any
 from benchmarks.core.targets import Target
 from mobile_sdk import runtimes
 from mobile_sdk.bundle.lowering import lower
-from mobile_sdk.cli import task as of_task
-from mobile_sdk.cli.options import DIGITS
-from mobile_sdk.cli.task import Task
 from mobile_sdk.preprocess import LabelledPictures
 from mobile_sdk.program.program import Program
 from mobile_sdk.verification.verification import verify
+from mobile_sdk.workflow.choices import DIGITS
+from mobile_sdk.workflow.quantization import quantize_net
+from mobile_sdk.workflow.sources.start import Start
+from mobile_sdk.workflow.tasks.task import Task
+from mobile_sdk.workflow.training import train_net
 
 NET = "mobilenet_v3_small"
 LARGEST_LOSS = 0.01  # of the measure, in int8
@@ -26,13 +28,13 @@ def learned(
     call resumes.
     """
     pictures = task.load_pictures(DIGITS)
-    contract = of_task.make_contract(task, None, DIGITS, pictures.labels, task.size_px)
-    plan = of_task.choose_plan(task, None, seed=0)
-    trained = of_task.train(task, NET, 1.0, contract, pictures, plan, DIGITS, out)
-    program = of_task.quantize(trained, pictures, None, out)
+    contract = task.contract(None, DIGITS, pictures.labels, task.image(DIGITS, None))
+    start = Start(task=task, net=NET, width=1.0, contract=contract, pictures=pictures)
+    trained = train_net(start, task.plan(None, DIGITS, None, seed=0), DIGITS, out)
+    program = quantize_net(trained, pictures, None, out)
     record = program.record
     assert record.float_quality is not None and record.reference_quality is not None
-    work = f"{task.title(NET)}, {task.size_px} px, composed digits"
+    work = f"{task.title(NET)}, {task.digits_px} px, composed digits"
     shares = {"float": record.float_quality.value, "int8, calibrated": record.reference_quality.value}
     rows = [row(f"{work}, {what}", measure, None, share) for what, share in shares.items()]
     of_float, of_int8 = (each["ours"] for each in rows)

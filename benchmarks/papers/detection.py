@@ -12,10 +12,10 @@ from typing import Any
 from benchmarks.core.results_file import write_result
 from benchmarks.core.targets import Target
 from benchmarks.papers.composed_task import learned, row
-from mobile_sdk.cli.detection import Detection
 from mobile_sdk.cli.terminal import quiet
 from mobile_sdk.contract import Contract, DetectionSpec, ImageSpec
 from mobile_sdk.system.environment import installed_versions
+from mobile_sdk.workflow.tasks.detection import Detection
 from qat.nets import count_cost
 from qat.nets.ssd import build_detector
 

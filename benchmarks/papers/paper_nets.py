@@ -19,13 +19,14 @@ from benchmarks.core.results_file import write_result
 from benchmarks.core.targets import Target
 from mobile_sdk import runtimes
 from mobile_sdk.bundle.lowering import lower
-from mobile_sdk.cli.terminal import quiet, say
+from mobile_sdk.cli.terminal import quiet
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.program.program import Program
 from mobile_sdk.verification.verification import verify
 from qat.calibration.calibration import quantize
 from qat.calibration.plan import CalibrationPlan
 from qat.nets import build_net, count_cost
+from qat.progress import say
 
 RUNTIMES = ("executorch", "tflite", "coreml")
 

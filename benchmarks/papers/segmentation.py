@@ -16,10 +16,10 @@ from torch import nn
 from benchmarks.core.results_file import write_result
 from benchmarks.core.targets import Target
 from benchmarks.papers.composed_task import learned, row
-from mobile_sdk.cli.segmentation import Segmentation
 from mobile_sdk.cli.terminal import quiet
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.system.environment import installed_versions
+from mobile_sdk.workflow.tasks.segmentation import Segmentation
 from qat.nets import count_cost
 from qat.nets.segmenters import Head, Segmenter, build_segmenter
 

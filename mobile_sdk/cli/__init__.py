@@ -1,4 +1,4 @@
-"""The command line `mobile-sdk`: the one place that sees both sides, learning and deploying."""
+"""Arguments come in, results are shown: the command line `mobile-sdk` parses, calls the workflow and prints."""
 
 import io
 import os
@@ -27,7 +27,7 @@ def main() -> None:
 
 
 def _open_streams() -> None:
-    """Gives closed streams something to stand on: else what is opened next gets their numbers, and what is printed.
+    """Opens what is closed of the standard streams: else the next file opened gets their numbers, and what is printed.
 
     A result that nobody can read is an error, as in other programs; news that nobody can read are not.
     """

@@ -1,4 +1,4 @@
-"""The application: its verbs, each with examples, and the one place where their errors end.
+"""Declares the application: its verbs, each with examples, and the one place where their errors end.
 
 Exit codes: 0 done · 1 a check failed · 2 a setting is wrong · 3 data · 4 a net cannot be captured · 5 a runtime's
 compiler refused · 6 a bundle is damaged or from a newer SDK · 7 this machine cannot run that · 70 a bug in this SDK ·
@@ -15,27 +15,16 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from mobile_sdk.cli import (
-    about,
-    bench,
-    calibrate,
-    embed,
-    export,
-    inspect,
-    options,
-    predict,
-    quantize,
-    report,
-    run,
-    search,
-    shard,
-    stopping,
-    train,
-    verify,
-)
+from mobile_sdk.cli import stopping
+from mobile_sdk.cli.deployment import bench, embed, export, report, verify
 from mobile_sdk.cli.failures import explain
+from mobile_sdk.cli.flattening import flattened
+from mobile_sdk.cli.insight import about, calibrate, inspect, predict
+from mobile_sdk.cli.learning import quantize, run, search, shard, train
 from mobile_sdk.cli.processes import speaker
 from mobile_sdk.errors import SettingError
+from mobile_sdk.workflow.choices import check_choice
+from mobile_sdk.workflow.main_process import OtherProcess
 from qat.distributed.torchrun import is_main_process
 
 BROKEN_PIPE = 141  # 128 and the signal's number, as shells say it
@@ -112,11 +101,11 @@ EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
 
 
 class Verbs(TyperGroup):
-    """Takes a misspelt verb for what it is."""
+    """Refuses a misspelt verb with the nearest one."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        """The verb and its arguments; SettingError with the nearest verb where there is none of that name."""
-        options.check_choice("a verb", args[0], tuple(self.commands))
+        """Returns the verb and its arguments; raises SettingError if there is none of that name."""
+        check_choice("a verb", args[0], tuple(self.commands))
         return super().resolve_command(ctx, args)
 
 
@@ -131,7 +120,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for verb, examples in EXAMPLES.items():
-    app.command(epilog="\n\n".join(("Examples:", *examples)) if examples else None)(verb)
+    app.command(epilog="\n\n".join(("Examples:", *examples)) if examples else None)(flattened(verb))
 
 
 @app.callback(invoke_without_command=True)
@@ -142,7 +131,7 @@ def settings(
         bool, typer.Option("--version", callback=about.show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """What holds for every verb; `call` itself takes `--debug` out, wherever it stands."""
+    """Takes what holds for every verb; `call` itself takes `--debug` out, wherever it stands."""
     if context.invoked_subcommand is None:
         context.get_help()  # prints it
         raise typer.Exit(2)
@@ -207,4 +196,6 @@ def _run(arguments: list[str]) -> int:
             command.invoke(context)
     except typer.Exit as ended:
         return ended.exit_code
+    except OtherProcess:
+        return 0
     return 0

@@ -1,18 +1,12 @@
-"""Options that several verbs take, each written once, and the checks of their values."""
+"""Declares the options that several verbs take, each once, and refuses an option that nothing would read."""
 
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mobile_sdk.errors import MachineError, SettingError
-from mobile_sdk.system.atomic_files import replaceable
-from qat.distributed.torchrun import is_main_process
-
-DIGITS = "digits"
-NONE = "none"
-DEFAULT_NET = "mobilenet_v3_small"
+from mobile_sdk.errors import SettingError
+from mobile_sdk.workflow.choices import DEFAULT_NET, RECIPES
 
 Data = Annotated[
     str,
@@ -73,7 +67,6 @@ Overwrite = Annotated[
     bool,
     typer.Option("--overwrite", help="Replace what another training left in DIR; without it that is refused."),
 ]
-TASKS = ("classification", "detection", "segmentation")
 Task = Annotated[
     str,
     typer.Option(
@@ -150,8 +143,14 @@ Size = Annotated[
     ),
 ]
 Name = Annotated[str | None, typer.Option("--name", help="What the bundles are called. Default: the data's folder.")]
-
-
+Epochs = Annotated[int | None, typer.Option("--epochs", min=1, help="Epochs. Default: the recipe's own.")]
+Recipe = Annotated[
+    str | None,
+    typer.Option(
+        "--recipe", metavar="NAME", help=f"{', '.join(RECIPES)} (the papers' own). Default: default, or digits."
+    ),
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seeds weights, shuffling and augmentation.")]
 ClassBalance = Annotated[
     bool,
     typer.Option(
@@ -162,16 +161,8 @@ ClassBalance = Annotated[
 ]
 
 
-def check_balance(class_balance: bool, task: str) -> None:
-    """Raises SettingError where labels are to be balanced for a task whose loss does not weigh them."""
-    if class_balance and task == "detection":
-        raise SettingError(
-            "expected no --class-balance for detection, whose loss weighs anchors, found it", hint="leave it out"
-        )
-
-
 def check_unread(context: typer.Context, where: str, *names: str) -> None:
-    """Raises SettingError for the first of the options that is on the command line, where nothing reads it.
+    """Raises SettingError for the first of the options that is on the command line, though nothing reads it.
 
     Defaults are never refused. `names` are those of the verb's parameters.
     """
@@ -179,42 +170,3 @@ def check_unread(context: typer.Context, where: str, *names: str) -> None:
         source = context.get_parameter_source(parameter.name) if parameter.name in names else None
         if source is not None and source.name == "COMMANDLINE":
             raise SettingError(f"expected no {parameter.opts[0]} {where}, found it", hint="leave it out")
-
-
-def check_choice(what: str, found: str, known: tuple[str, ...]) -> str:
-    """`found` where it is among `known`; SettingError with the nearest otherwise."""
-    from difflib import get_close_matches
-
-    if found not in known:
-        near = get_close_matches(found, known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"use one of {', '.join(known)}"
-        raise SettingError(f"expected {what} ({', '.join(known)}), found {found!r}", hint=hint)
-    return found
-
-
-def folder_to_write(path: Path) -> Path:
-    """`path`, made where it is missing, before any long work: SettingError, MachineError where it cannot be written.
-
-    Of several processes only the main one writes.
-    """
-    if not is_main_process():
-        return path
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=path).close()
-    except (FileExistsError, NotADirectoryError) as error:
-        raise SettingError(
-            f"expected a folder or nothing at {path}, found a file", hint="name another --out"
-        ) from error
-    except OSError as error:
-        raise MachineError(
-            f"expected a folder that can be written at {path}, found: {error.strerror}", hint="name another --out"
-        ) from error
-    return path
-
-
-def file_to_write(path: Path) -> Path:
-    """`path`, whose folder is made where it is missing; errors as `folder_to_write` and `replaceable`."""
-    replaceable(path)
-    folder_to_write(path.parent)
-    return path

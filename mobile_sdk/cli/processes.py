@@ -1,25 +1,16 @@
-"""What the verbs do where `torchrun` has started several processes: they train together, and one does the rest."""
+"""Names the process that an error comes from, if `torchrun` has started several."""
 
 import time
-
-import typer
 
 from qat.distributed.torchrun import is_main_process, process_count, process_rank
 
 PATIENCE_S = 3.0  # torchrun looks after its processes ten times a second
 
 
-def end_others() -> None:
-    """Ends every process but the main one, without an error: what follows is done once."""
-    if not is_main_process():
-        raise typer.Exit(0)
-
-
 def speaker() -> str:
-    """What an error of this process begins with: nothing in the main one.
+    """Returns what an error of this process begins with: nothing in the main one.
 
-    The others wait first: where the main process has failed too, torchrun ends them, and what all have found is said
-    once.
+    The others wait first: if the main process has failed too, torchrun ends them, and their common error is shown once.
     """
     if is_main_process():
         return ""

@@ -1,4 +1,4 @@
-"""What a person sees: results on standard output, progress and news on standard error."""
+"""Shows results on standard output and progress on standard error."""
 
 import json
 import logging
@@ -12,12 +12,6 @@ from mobile_sdk.system.progress import Report, reported
 from qat.distributed.torchrun import is_main_process
 
 WORDS = {"pass": "pass", "fail": "FAIL", "not_run": "not run"}
-
-
-def say(line: str) -> None:
-    """One line of news, of the main process alone."""
-    if is_main_process():
-        print(line, file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from qat.training.plan import TrainPlan
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Task:
+class CandidateTraining:
     """Holds the data, contract and plan by which every candidate of a search is trained and evaluated.
 
     `pictures.train` is for training, `pictures.validation` for evaluation: both are parts of the training pictures, so
@@ -69,21 +69,23 @@ def held_apart(pictures: Pictures, share: float = 0.2) -> Pictures:
     return replace(pictures, train=pictures.train[count:], validation=pictures.train[:count])
 
 
-def run_job(job: Job, task: Task) -> Outcome:
+def run_job(job: Job, training: CandidateTraining) -> Outcome:
     """Trains and evaluates one candidate, on one thread: the result is equal on every machine of a kind."""
     torch.set_num_threads(1)
     with torch.random.fork_rng():
         torch.manual_seed(job.seed)
-        net = build_for(job.architecture, task.contract)
+        net = build_for(job.architecture, training.contract)
     if job.parent is None:
-        return Outcome(accuracy_share=_trained(net, task.pictures, replace(task.plan, seed=job.seed)), state=None)
+        return Outcome(
+            accuracy_share=_trained(net, training.pictures, replace(training.plan, seed=job.seed)), state=None
+        )
     net.load_state_dict(carried(job.parent.state, job.parent.architecture, job.architecture))
-    if job.is_trained or not task.steps:
-        return Outcome(accuracy_share=evaluate(net, task.pictures.validation), state=_state(net))
-    return Outcome(accuracy_share=_fine_tuned(net, task, job.seed), state=_state(net))
+    if job.is_trained or not training.steps:
+        return Outcome(accuracy_share=evaluate(net, training.pictures.validation), state=_state(net))
+    return Outcome(accuracy_share=_fine_tuned(net, training, job.seed), state=_state(net))
 
 
-def _fine_tuned(net: nn.Module, task: Task, seed: int) -> float:
+def _fine_tuned(net: nn.Module, training: CandidateTraining, seed: int) -> float:
     """Fine-tunes the net and returns its accuracy.
 
     Batch-norm statistics start again, as sums with fewer terms have others; a few steps have to suffice.
@@ -91,16 +93,16 @@ def _fine_tuned(net: nn.Module, task: Task, seed: int) -> float:
     for module in net.modules():
         if isinstance(module, _BatchNorm):
             module.reset_running_stats()
-    train, wanted = task.pictures.train, task.steps * task.plan.batch
+    train, wanted = training.pictures.train, training.steps * training.plan.batch
     plan = replace(
-        task.plan,
+        training.plan,
         epochs=max(1, round(wanted / len(train))),
-        learning_rate=task.plan.learning_rate / 3,  # the weights are good already
+        learning_rate=training.plan.learning_rate / 3,  # the weights are good already
         warm_up_epochs=0.0,
         ema_decay=None,
         seed=seed,
     )
-    return _trained(net, replace(task.pictures, train=_drawn(train, wanted, seed)), plan)
+    return _trained(net, replace(training.pictures, train=_drawn(train, wanted, seed)), plan)
 
 
 def _trained(net: nn.Module, pictures: Pictures, plan: TrainPlan) -> float:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from mobile_sdk.errors import MachineError
-from qat.search.evaluation import Evaluate, Job, Outcome, Parent, Task, run_job
+from qat.search.evaluation import CandidateTraining, Evaluate, Job, Outcome, Parent, run_job
 
 _ANSWERS_S = 10.0
 RETRIES = 2  # retries of a candidate whose worker died, before the search gives up
@@ -17,7 +17,11 @@ RETRIES = 2  # retries of a candidate whose worker died, before the search gives
 
 @contextmanager
 def ray_workers(
-    task: Task, *, workers: int | None = None, address: str | None = None, run: Callable[[Job, Task], Outcome] = run_job
+    training: CandidateTraining,
+    *,
+    workers: int | None = None,
+    address: str | None = None,
+    run: Callable[[Job, CandidateTraining], Outcome] = run_job,
 ) -> Iterator[Evaluate]:
     """Yields a function that evaluates jobs, at most `workers` at a time (all cores if None), each on one core.
 
@@ -30,7 +34,7 @@ def ray_workers(
     with redirect_stdout(sys.stderr):  # Ray reports there why workers died; standard output is the result's
         _start(ray, workers, address)
         try:
-            shared = ray.put(task)
+            shared = ray.put(training)
             remote = ray.remote(num_cpus=1, max_retries=RETRIES)(_with_parent(run))
             at_once = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
 
@@ -119,8 +123,10 @@ def _evaluate(ray: Any, remote: Any, shared: Any, jobs: Sequence[Job], at_once: 
         yield job, outcome
 
 
-def _with_parent(run: Callable[[Job, Task], Outcome]) -> Callable[[Job, Parent | None, Task], Outcome]:
-    def run_with_parent(job: Job, parent: Parent | None, task: Task) -> Outcome:
-        return run(replace(job, parent=parent), task)
+def _with_parent(
+    run: Callable[[Job, CandidateTraining], Outcome],
+) -> Callable[[Job, Parent | None, CandidateTraining], Outcome]:
+    def run_with_parent(job: Job, parent: Parent | None, training: CandidateTraining) -> Outcome:
+        return run(replace(job, parent=parent), training)
 
     return run_with_parent

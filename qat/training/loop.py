@@ -41,10 +41,10 @@ Batch = TypeVar("Batch")
 RANK_STRIDE = 7_368_787  # between processes' seeds, so that each drops out other units
 
 
-class Task(Protocol[Batch]):
-    """Describes a task to the loop; classification, detection and segmentation implement it.
+class Objective(Protocol[Batch]):
+    """Describes to the loop what a net learns: its batches, its loss and its validation. Every task has an objective.
 
-    A task holds the net and the pictures. `gradient_limit` is the norm to which the gradients of a step are clipped. If
+    It holds the net and the pictures. `gradient_limit` is the norm to which the gradients of a step are clipped. If
     several processes train together, `batches` returns this process's part of each.
     """
 
@@ -78,7 +78,7 @@ class Task(Protocol[Batch]):
 
 def train(
     net: nn.Module,
-    task: Task[Any],
+    objective: Objective[Any],
     plan: TrainPlan,
     contract: Contract,
     *,
@@ -94,14 +94,14 @@ def train(
     the main one reads and writes the checkpoint. Raises SettingError for a loss that is not finite, or another run's
     checkpoint in `out` without `overwrite`, and MachineError if another process trains in `out`.
     """
-    run = _Run.start(net, task, plan)
+    run = _Run.start(net, objective, plan)
     processes = run.processes
     mark: Fingerprint = {}
     try:
         with alone_in(out) if out and processes.rank == 0 else nullcontext():
             if out:
                 folder = out
-                mark = processes.from_main(lambda: fingerprint(net, plan, contract, task.fingerprint(), folder))
+                mark = processes.from_main(lambda: fingerprint(net, plan, contract, objective.fingerprint(), folder))
                 state = processes.from_main(
                     lambda: load_checkpoint(folder, mark, overwrite=overwrite) if resume else None
                 )
@@ -130,7 +130,7 @@ class _Run:
     """Holds a run's state between two epochs; a checkpoint holds all of it."""
 
     net: nn.Module
-    task: Task[Any]
+    objective: Objective[Any]
     plan: TrainPlan
     processes: Processes
     optimizer: torch.optim.Optimizer
@@ -142,7 +142,7 @@ class _Run:
     loss: nn.Module | None = None
 
     @classmethod
-    def start(cls, net: nn.Module, task: Task[Any], plan: TrainPlan) -> "_Run":
+    def start(cls, net: nn.Module, objective: Objective[Any], plan: TrainPlan) -> "_Run":
         if isinstance(net, Schedulable) and any(phase.learns_steps for phase in plan.phases):
             net.learn_steps()
         processes = current_processes()
@@ -151,7 +151,7 @@ class _Run:
         average = None if plan.ema_decay is None else WeightAverage(net, plan.ema_decay)
         return cls(
             net=net,
-            task=task,
+            objective=objective,
             plan=plan,
             processes=processes,
             optimizer=plan.optimizer_for(net),
@@ -171,7 +171,7 @@ class _Run:
             say(f"going on after epoch {len(self.history.epochs)} of {self.plan.epochs}")
             return self
         self.finish()
-        longer = _Run.start(self.net, self.task, self.plan)
+        longer = _Run.start(self.net, self.objective, self.plan)
         longer.history, longer.begun = self.history, len(self.history.epochs)
         more = self.plan.epochs - longer.begun
         say(f"the training of {longer.begun} epochs is finished: {more} more begin from its weights")
@@ -215,7 +215,7 @@ class _Run:
     def one_epoch(self, epoch: int) -> Epoch:
         start_s, losses = time.perf_counter(), 0.0
         self.net.train()
-        steps, batches = self.task.batches(epoch)
+        steps, batches = self.objective.batches(epoch)
         batches = track(batches, what=f"epoch {epoch + 1}/{self.plan.epochs}", total=steps)
         phases: dict[str, None] = {}
         for step, batch in enumerate(batches):
@@ -223,7 +223,7 @@ class _Run:
             losses += self.one_step(batch, epoch, step)
         self.hold_still()
         with self.average.applied() if self.average else nullcontext():
-            found = self.task.validate()
+            found = self.objective.validate()
         self.by_label = found.by_label
         return Epoch(
             epoch=epoch + 1,
@@ -247,7 +247,7 @@ class _Run:
                 learn_steps=now.learns_steps,
             )
         if self.loss is None or now.learns_steps != before.learns_steps:
-            self.loss = self.processes.joined(_Loss(self.net, self.task))  # over the parameters that now get gradients
+            self.loss = self.processes.joined(_Loss(self.net, self.objective))  # of what now gets gradients
         return now
 
     def one_step(self, batch: object, epoch: int, step: int) -> float:
@@ -258,8 +258,8 @@ class _Run:
         loss.backward()  # type: ignore[no-untyped-call]
         if step == 0:
             self.processes.check_gradients(self.net)
-        if self.task.gradient_limit is not None:
-            nn.utils.clip_grad_norm_(self.net.parameters(), self.task.gradient_limit)
+        if self.objective.gradient_limit is not None:
+            nn.utils.clip_grad_norm_(self.net.parameters(), self.objective.gradient_limit)
         self.optimizer.step()
         self.processes.agree(self.net)
         if self.average:
@@ -273,15 +273,15 @@ class _Run:
 
 
 class _Loss(nn.Module):
-    """Wraps a task's loss as a module over the net, as averaging gradients needs the whole step."""
+    """Wraps an objective's loss as a module over the net, as averaging gradients needs the whole step."""
 
-    def __init__(self, net: nn.Module, task: Task[Any]) -> None:
+    def __init__(self, net: nn.Module, objective: Objective[Any]) -> None:
         super().__init__()
         self.net = net
-        self._task = task
+        self._objective = objective
 
     def forward(self, batch: object) -> Tensor:
-        loss: Tensor = self._task.loss(batch)
+        loss: Tensor = self._objective.loss(batch)
         return loss
 
 

@@ -14,7 +14,8 @@ import pytest
 
 from mobile_sdk.benchmarking import statistics as stats
 from mobile_sdk.cli.app import EXAMPLES, call
-from mobile_sdk.cli.train import RECIPES, choose_plan
+from mobile_sdk.workflow.choices import RECIPES
+from mobile_sdk.workflow.tasks.classification import Classification
 from tests.support.command_line import COMMAND, ENVIRONMENT, SmallRun
 
 VERBS = tuple(verb.__name__ for verb in EXAMPLES)
@@ -184,9 +185,9 @@ def test_plain_terminals_get_plain_letters() -> None:
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_a_recipe_may_be_cut_to_one_epoch(recipe: str) -> None:
-    plan = choose_plan(recipe, 1, seed=3)
+    plan = Classification().plan(recipe, "photos", 1, seed=3)
     assert (plan.epochs, plan.seed) == (1, 3) and plan.warm_up_epochs <= 0.5
-    assert choose_plan(recipe, None, seed=0).warm_up_epochs in (0, 1, 5), "the recipe's own"
+    assert Classification().plan(recipe, "photos", None, seed=0).warm_up_epochs in (0, 1, 5), "the recipe's own"
 
 
 def test_the_version_is_the_packages(capfd: pytest.CaptureFixture[str]) -> None:

@@ -8,11 +8,11 @@ import pytest
 import torch
 
 import qat
-from mobile_sdk.cli import run as run_verb
 from mobile_sdk.cli.app import call
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.labels.lists import shipped_labels
 from mobile_sdk.program.program import Program
+from mobile_sdk.workflow import pipeline
 from qat.calibration.plan import CalibrationPlan
 from qat.nets import build_net
 from qat.nets.saved_net import read_header
@@ -193,11 +193,11 @@ def ran(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Path:
     """The folder of `run` with these arguments, its first three steps alone."""
     folders: list[Path] = []
 
-    def stop(_program: object, folder: Path, _pictures: object) -> None:
+    def stop(_program: object, folder: Path, _pictures: object, **_settings: object) -> None:
         folders.append(folder)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(run_verb, "_deploy", stop)
+    monkeypatch.setattr(pipeline, "deploy", stop)
     call(["run", *arguments])
     return folders[0]
 

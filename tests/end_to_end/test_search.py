@@ -10,12 +10,12 @@ import pytest
 from mobile_sdk.bundle.bundle import open_bundle
 from mobile_sdk.bundle.lowering import lower
 from mobile_sdk.cli.app import call
-from mobile_sdk.cli.float_net import trained
-from mobile_sdk.cli.latency_judge import choose_judge
-from mobile_sdk.cli.pictures import load_pictures
-from mobile_sdk.cli.quantize import quantize_net
 from mobile_sdk.errors import MachineError, SettingError
 from mobile_sdk.verification.verification import verify
+from mobile_sdk.workflow.quantization import quantize_net
+from mobile_sdk.workflow.search.latency_judge import choose_judge
+from mobile_sdk.workflow.sources.source_net import trained
+from mobile_sdk.workflow.tasks.labelled_pictures import load_pictures
 from qat.calibration.plan import CalibrationPlan
 from qat.nets.classifiers.mobilenet_v3 import architecture_of
 from qat.nets.saved_net import read_header

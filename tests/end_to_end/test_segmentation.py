@@ -10,12 +10,12 @@ from PIL import Image
 
 from mobile_sdk.bundle.lowering import lower
 from mobile_sdk.cli.app import call
-from mobile_sdk.cli.task import make_contract
-from mobile_sdk.cli.tasks import TASKS
+from mobile_sdk.contract import ImageSpec
 from mobile_sdk.errors import DataError, SettingError
 from mobile_sdk.report.sections.segmentation import colour_of
 from mobile_sdk.report.write import redraw_report, write_report
 from mobile_sdk.verification.verification import verify
+from mobile_sdk.workflow.tasks import TASKS
 from tests.support.nets import segmenters
 
 SETTINGS = ("--task", "segmentation", "--width", "0.35", "--size", "64", "--epochs", "1", "--name", "squares")
@@ -116,9 +116,9 @@ def test_settings_that_do_not_fit_the_task_are_refused(
 @pytest.mark.parametrize("labels", [("ground", ""), ("ground", "ground"), ("ground", "two\nlines"), ()])
 def test_labels_that_cannot_be_a_contracts_are_an_error_of_the_data(task: str, labels: tuple[str, ...]) -> None:
     with pytest.raises(DataError, match="expected labels that an app can show"):
-        make_contract(TASKS[task](), None, "street", labels, 64)
+        TASKS[task]().contract(None, "street", labels, ImageSpec(size_px=64))
     with pytest.raises(SettingError, match="expected a --name"):
-        make_contract(TASKS[task](), "a/b", "street", ("ground", "square"), 64)
+        TASKS[task]().contract("a/b", "street", ("ground", "square"), ImageSpec(size_px=64))
 
 
 @pytest.mark.parametrize(

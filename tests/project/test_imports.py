@@ -16,7 +16,7 @@ from tests.support.repository import ROOT
 MOBILE_SDK = (
     *("errors", "document", "contract", "system", "preprocess", "arguments", "comparison", "labels", "tasks", "graph"),
     *("memory", "runtimes", "devices", "program", "analysis", "bundle", "verification", "benchmarking", "latency"),
-    *("report", "embedding", "cli", "__main__"),
+    *("report", "embedding", "workflow", "cli", "__main__"),
 )
 QAT = (
     *("steps", "arguments", "layers", "distributed", "progress", "data", "capture", "preparation", "freezing"),
@@ -34,7 +34,7 @@ QAT_MAY_USE = {
     "graph",
     "program",
 }
-SEES_QAT = {"cli", "__main__"}
+SEES_QAT = {"workflow", "cli", "__main__"}
 MOST_MODULES = 13  # in a folder, its __init__ among them
 MOST_AT_THE_TOP = {"mobile_sdk": 8, "qat": 4}
 HEAVY = ("torch", "torchao", "executorch", "coremltools", "ai_edge_litert", "matplotlib", "scipy", "pandas", "sklearn")

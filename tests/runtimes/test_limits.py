@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mobile_sdk.bundle.manifest import StructureEntry
-from mobile_sdk.cli.export import left_out
+from mobile_sdk.cli.deployment.export import left_out
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import CaptureError, CompileError
 from mobile_sdk.graph import arithmetic, limits

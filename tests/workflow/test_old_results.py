@@ -13,12 +13,12 @@ from PIL import Image
 from torch import nn
 
 import qat
-from mobile_sdk.cli.latency_judge import LatencyJudge
-from mobile_sdk.cli.search_run import Source
-from mobile_sdk.cli.search_run import _settings as search_settings
-from mobile_sdk.cli.search_settings import SearchSettings
 from mobile_sdk.errors import DataError, SettingError
 from mobile_sdk.tasks.boxes import Truth
+from mobile_sdk.workflow.search.latency_judge import LatencyJudge
+from mobile_sdk.workflow.search.searching import settings_of as search_settings
+from mobile_sdk.workflow.search.settings import SearchSettings
+from mobile_sdk.workflow.search.source import Source
 from qat.data.boxes.pictures import DetectionSet
 from qat.data.content_hash import hash_all, hash_array
 from qat.data.masks.pictures import SegmentationSet

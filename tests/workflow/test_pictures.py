@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mobile_sdk.cli.float_net import FloatNet, check_scores, users_own
-from mobile_sdk.cli.pictures import counts_line, in_order_of, load_pictures, load_pictures_of
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.errors import CaptureError, DataError, SettingError
+from mobile_sdk.workflow.sources.source_net import SourceNet
+from mobile_sdk.workflow.sources.users_net import users_own
+from mobile_sdk.workflow.tasks.labelled_pictures import counts_line, in_order_of, load_pictures, load_pictures_of
+from mobile_sdk.workflow.tasks.score_check import check_scores
 from qat.data.picture_set import PictureSet
 from qat.data.pictures import Pictures
 from tests.support.command_line import save_pictures
@@ -88,13 +90,13 @@ def test_a_users_net_without_labels_takes_numbered_folders_in_natural_order_and_
 
 
 @pytest.fixture
-def bring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], FloatNet]:
+def bring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], SourceNet]:
     """Brings a net of three scores by `--model` to whose instance the text of a statement is applied."""
     save_pictures(tmp_path / "set", ("ash", "beech", "elm"), count=1)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.path", [*sys.path])
 
-    def brought(statement: str) -> FloatNet:
+    def brought(statement: str) -> SourceNet:
         (tmp_path / "own_nets.py").write_text(
             "import torch\nfrom torch import nn\nfrom mobile_sdk.contract import ImageSpec\n"
             "class Net(nn.Module):\n"
@@ -105,7 +107,7 @@ def bring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Fl
         importlib.invalidate_caches()
         monkeypatch.setattr(sys, "dont_write_bytecode", True)
         source, _ = users_own("own_nets:net", "set", size=32, name=None, labels=None)
-        check_scores(source)
+        check_scores(source.net, source.name, source.contract)
         return source
 
     return brought

@@ -73,8 +73,8 @@ def fit(
     check_net_fits(plan, net)
     folder = folder_or_none(out)
     with shown(progress), current_processes().at_work(net):
-        task = _Classification(net, pictures, plan, contract, teacher)
-        return train(net, task, plan, contract, out=folder, resume=resume, overwrite=overwrite)
+        objective = _Classification(net, pictures, plan, contract, teacher)
+        return train(net, objective, plan, contract, out=folder, resume=resume, overwrite=overwrite)
 
 
 def evaluate(

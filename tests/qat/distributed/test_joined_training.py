@@ -7,15 +7,16 @@ from typing import Any
 
 import pytest
 import torch
-import typer
 from torch import nn
 
-from mobile_sdk.cli import app, options, processes
-from mobile_sdk.cli.terminal import say
+from mobile_sdk.cli import app, processes
 from mobile_sdk.errors import MachineError, SettingError
+from mobile_sdk.workflow.main_process import OtherProcess, end_others
+from mobile_sdk.workflow.output_paths import folder_to_write
 from qat.data.shards.shards import write_shards
 from qat.distributed.processes import Processes, _Joined, current_processes
 from qat.distributed.torchrun import is_main_process
+from qat.progress import say
 from qat.tasks.classification.training import fit
 from qat.training.checkpoint import CHECKPOINT_FILE
 from tests.support.training import joined_task
@@ -130,10 +131,10 @@ def test_the_other_processes_are_silent_write_nothing_and_end_after_training(
 ) -> None:
     assert not is_main_process()
     say("news")
-    assert options.folder_to_write(tmp_path / "run") == tmp_path / "run" and not (tmp_path / "run").exists()
-    with pytest.raises(typer.Exit) as ended:
-        processes.end_others()
-    assert ended.value.exit_code == 0
+    assert folder_to_write(tmp_path / "run") == tmp_path / "run" and not (tmp_path / "run").exists()
+    with pytest.raises(OtherProcess) as ended:
+        end_others()
+    assert ended.value.code == 0
     assert capsys.readouterr().err == ""
 
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from benchmarks.core.realistic import with_realistic_numbers
 from mobile_sdk.cli.app import call
-from mobile_sdk.cli.splitting import named_parts
+from mobile_sdk.cli.learning.layer_lists import named_parts
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.errors import SettingError
 from mobile_sdk.graph.operators import Add

@@ -9,7 +9,7 @@ from mobile_sdk.errors import MachineError
 from qat.data.picture_set import PictureSet
 from qat.data.pictures import Pictures
 from qat.nets.classifiers.mobilenet_v3 import architecture_of
-from qat.search.evaluation import Job, Outcome, Task
+from qat.search.evaluation import CandidateTraining, Job, Outcome
 from qat.search.workers import ray_workers
 from qat.training.plan import TrainPlan
 
@@ -24,9 +24,9 @@ def main(folder: Path) -> None:
     nothing = PictureSet(sources=(), targets=())
     pictures = Pictures(train=nothing, validation=nothing, labels=("one", "two"))
     contract = Contract(name="none", labels=pictures.labels, image=ImageSpec(size_px=32))
-    task = Task(pictures=pictures, contract=contract, plan=TrainPlan(), steps=1)
+    task = CandidateTraining(pictures=pictures, contract=contract, plan=TrainPlan(), steps=1)
 
-    def run(job: Job, _task: Task) -> Outcome:
+    def run(job: Job, _training: CandidateTraining) -> Outcome:
         mark = folder / f"{job.number}"
         if job.number == 2 or (job.number == 1 and not mark.exists()):
             mark.touch()

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import qat
-from mobile_sdk.cli.task import in_order_of
 from mobile_sdk.contract import Contract, DetectionSpec
 from mobile_sdk.errors import DataError
+from mobile_sdk.workflow.tasks.detection import Detection
 from qat.data.boxes.pictures import DetectionPictures, DetectionSet
 from tests.support.pictures import box_exports
 from tests.support.pictures.box_exports import LABELS, PARTED, SCENES, TRAIN, VALIDATION, WHOLE
@@ -176,7 +176,7 @@ def test_boxes_of_fewer_labels_in_another_order_are_counted_as_the_contract_coun
     box_exports.voc_labelimg(tmp_path)
     pictures = qat.load_box_folder(tmp_path)
     contract = Contract(name="street", task="detection", labels=("person", "bus", "car"), detection=DetectionSpec())
-    counted = in_order_of(contract, pictures)
+    counted = Detection().in_order_of(contract, pictures)
     assert counted.labels == contract.labels
     for one, other in zip(pictures.train.truths, counted.train.truths, strict=True):
         names = [
@@ -184,4 +184,4 @@ def test_boxes_of_fewer_labels_in_another_order_are_counted_as_the_contract_coun
         ]
         assert names[0] == names[1]
     with pytest.raises(DataError, match="found others: car, person"):
-        in_order_of(contract.model_copy(update={"labels": ("person", "bus")}), pictures)
+        Detection().in_order_of(contract.model_copy(update={"labels": ("person", "bus")}), pictures)

@@ -1,0 +1,1 @@
+"""A program or bundles come in; bundles, verdicts, numbers, apps and a page go out."""

@@ -1,0 +1,113 @@
+"""`mobile-sdk export` writes one bundle a runtime from a program."""
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mobile_sdk.cli import options
+from mobile_sdk.cli.terminal import progress, quiet, show_json, show_table
+from mobile_sdk.errors import SettingError
+from mobile_sdk.workflow.output_paths import folder_to_write
+from mobile_sdk.workflow.run_files import TWIN
+
+if TYPE_CHECKING:
+    from mobile_sdk.bundle.manifest import StructureEntry
+    from mobile_sdk.program.program import Program
+
+
+def export(
+    program: Annotated[Path, typer.Argument(metavar="PROGRAM", help="program.pt2, or float.pt2 for float32 bundles.")],
+    to: Annotated[
+        str, typer.Option("--to", metavar="NAMES", help="Runtimes, separated by commas.")
+    ] = "executorch,tflite,coreml",
+    with_float: Annotated[
+        bool, typer.Option("--float", help="Export float.pt2 beside PROGRAM too: the float32 twin of every bundle.")
+    ] = False,
+    data: Annotated[
+        str | None, typer.Option("--data", metavar="DIR", help="Golden pictures come from here, else they are made up.")
+    ] = None,
+    max_activation_kib: Annotated[
+        int | None,
+        typer.Option(
+            "--max-activation-kib",
+            metavar="KIB",
+            min=1,
+            help="Keep activations within KIB: what is wider runs in strips of rows, some rows twice, with the same "
+            "scores. `inspect` shows what limits cost.",
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the bundle folders go.")] = Path("bundles"),
+    json: options.Json = False,
+) -> None:
+    """Write a bundle for every runtime: model, bundle.json, labels and golden pictures in one folder."""
+    quiet()
+    from mobile_sdk import runtimes
+    from mobile_sdk.bundle.lowering import lower
+    from mobile_sdk.program.program import Program
+    from qat.progress import say
+
+    names = tuple(name.strip() for name in to.split(",") if name.strip())
+    for name in names:
+        if name not in runtimes.names():
+            raise runtimes.unknown(name, runtimes.names())
+    programs = [Program.load(program)]
+    if with_float:
+        programs.append(_twin(program, programs[0]))
+    pictures = _pictures(programs[0], data)
+    bundles = []
+    for each in programs:
+        with progress("export") as report:
+            bundles += lower(
+                each,
+                folder_to_write(out),
+                runtimes=names,
+                pictures=pictures,
+                activation_limit_kib=max_activation_kib if each is programs[0] else None,  # a twin is only compared
+                progress=report,
+            )
+    for bundle in bundles:
+        if outside := left_out(bundle.manifest.structure):
+            say(f"{bundle.path.name}: {outside}")
+    if json:
+        show_json([{"bundle": str(each.path), **each.manifest.model_dump(mode="json")} for each in bundles])
+        return
+    rows = [
+        (each.path, each.manifest.precision, f"{each.model_bytes / 2**20:.2f}", each.manifest.structure.partitions)
+        for each in bundles
+    ]
+    show_table(("bundle", "precision", "model MiB", "partitions"), rows, numbers=("model MiB", "partitions"))
+
+
+def _pictures(program: "Program", data: str | None) -> Any:
+    """Returns the pictures that golden ones are chosen of, None if they are made up."""
+    if data is None:
+        return None
+    from mobile_sdk.workflow.tasks import held_out_of
+
+    return held_out_of(program.contract, data)
+
+
+def left_out(structure: "StructureEntry") -> str | None:
+    """Returns a line on what a model's delegate leaves to the runtime's own kernels; None if it takes the net whole."""
+    if structure.partitions <= 1 and not structure.not_delegated:
+        return None
+    counted = Counter(kind for kind, _ in structure.not_delegated)
+    kinds = ", ".join(f"{count} {kind}" for kind, count in counted.items()) or "none by name"
+    parts = f"{structure.partitions} partitions"
+    return (
+        f"expected the whole net in one partition, found {parts}; outside: {kinds} (slower, and it may round otherwise)"
+    )
+
+
+def _twin(path: Path, program: "Program") -> "Program":
+    """Reads the float32 twin beside an int8 program."""
+    from mobile_sdk.program.program import Program
+
+    twin = path.parent / TWIN
+    if program.graph.precision == "float32":
+        raise SettingError(f"expected an int8 program with --float, found float32 in {path}", hint="leave --float out")
+    if not twin.is_file():
+        raise SettingError(f"expected {TWIN} beside {path}, found none", hint="leave --float out, or quantize again")
+    return Program.load(twin)

@@ -1,0 +1,107 @@
+"""`mobile-sdk report` writes one page from verdicts and numbers."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mobile_sdk.cli import options
+from mobile_sdk.cli.terminal import quiet, show_json, show_rich
+from mobile_sdk.errors import DataError, SettingError
+from mobile_sdk.workflow.output_paths import file_to_write
+
+if TYPE_CHECKING:
+    from mobile_sdk.benchmarking.measurements import Numbers
+    from mobile_sdk.program.program import Program
+    from mobile_sdk.report.data import PredictedLatency, Search
+
+
+def report(
+    bundles: Annotated[list[Path] | None, typer.Argument(metavar="BUNDLE…", help="Bundles to show.")] = None,
+    program: Annotated[
+        Path | None, typer.Option("--program", metavar="FILE", help="program.pt2: curves, settings.")
+    ] = None,
+    verdicts: Annotated[Path | None, typer.Option("--verify", metavar="FILE", help="verify.json of `verify`.")] = None,
+    numbers: Annotated[Path | None, typer.Option("--bench", metavar="FILE", help="bench.json of `bench`.")] = None,
+    predict: Annotated[
+        str | None,
+        typer.Option(
+            "--predict", metavar="NAME|FILE", help="A device of `predict`: set its model beside what was measured."
+        ),
+    ] = None,
+    search: Annotated[
+        Path | None, typer.Option("--search", metavar="FILE", help="search.json of `search`: how the net was found.")
+    ] = None,
+    redraw: Annotated[
+        Path | None, typer.Option("--from", metavar="FILE", help="A report.json: draw its page again, from it alone.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The page; report.json goes beside it.")] = Path(
+        "report.html"
+    ),
+    json: options.Json = False,
+) -> None:
+    """Write one self-contained HTML page and, beside it, report.json, the truth under it."""
+    quiet()
+    from mobile_sdk.bundle.bundle import open_bundle
+    from mobile_sdk.program.program import Program
+    from mobile_sdk.report.terminal import summary_table
+    from mobile_sdk.report.write import redraw_report, write_report
+    from mobile_sdk.verification.verdict import read_verdicts
+
+    if out.suffix == ".json":
+        raise SettingError(f"expected a page such as report.html, found --out {out}", hint="name an .html file")
+    file_to_write(out)
+    if redraw is not None:
+        if bundles or program or verdicts or numbers or predict or search:
+            raise SettingError("expected --from alone, found other inputs beside it", hint="leave the others out")
+        written = redraw_report(redraw, out)
+    else:
+        loaded, measured = Program.load(program) if program else None, _read_numbers(numbers) if numbers else None
+        written = write_report(
+            out,
+            read_verdicts(verdicts) if verdicts else (),
+            measured,
+            program=loaded,
+            bundles=[open_bundle(path) for path in bundles or ()],
+            predicted=_predicted(loaded, measured, predict) if predict else (),
+            search=_searched(search) if search else None,
+        )
+    if json:
+        show_json(written.model_dump(mode="json"))
+    else:
+        show_rich(summary_table(written))
+        print(out)
+
+
+def _predicted(program: "Program | None", numbers: "Numbers | None", device: str) -> "tuple[PredictedLatency, ...]":
+    from mobile_sdk.report.sections.predicted import predicted_latencies
+
+    if program is None or numbers is None:
+        raise SettingError(
+            "expected --program and --bench beside --predict, found them left out",
+            hint="name the program whose bundles were measured, and the file of bench",
+        )
+    return predicted_latencies(program, numbers, device)
+
+
+def _searched(path: Path) -> "Search":
+    from mobile_sdk.workflow.search.summary import summary_of
+    from qat.search.record import load_record
+
+    return summary_of(load_record(path))
+
+
+def _read_numbers(path: Path) -> "Numbers":
+    """Reads what `bench` wrote; raises DataError if it is something else."""
+    from pydantic import ValidationError
+
+    from mobile_sdk.benchmarking.measurements import Numbers
+    from mobile_sdk.system.regular_file import read_regular
+
+    try:
+        return Numbers.model_validate_json(read_regular(path))
+    except (OSError, ValidationError) as error:
+        found = error.strerror if isinstance(error, OSError) else error.errors(include_url=False)[0]["msg"]
+        raise DataError(
+            f"expected the numbers of bench at {path}, found: {found}", hint="name bench.json, or run bench again"
+        ) from error

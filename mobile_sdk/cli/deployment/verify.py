@@ -1,0 +1,124 @@
+"""`mobile-sdk verify` checks that a bundle computes what was evaluated."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mobile_sdk.cli import options
+from mobile_sdk.cli.terminal import WORDS, progress, quiet, show_json, show_table
+from mobile_sdk.errors import MachineError, SdkError
+from mobile_sdk.workflow.output_paths import file_to_write
+from mobile_sdk.workflow.run_files import TWIN
+
+if TYPE_CHECKING:
+    from mobile_sdk.bundle.bundle import Bundle
+    from mobile_sdk.preprocess import LabelledPictures
+    from mobile_sdk.program.program import Program
+    from mobile_sdk.verification.verdict import Verdict
+
+
+def verify(
+    bundles: options.Bundles,
+    program: options.Program,
+    data: options.Data,
+    min_accuracy: Annotated[
+        float | None,
+        typer.Option("--min-accuracy", metavar="SHARE", min=0, max=1, help="Least accuracy, 0..1, that passes."),
+    ] = None,
+    device: options.Device = "host",
+    runtime: Annotated[
+        str | None, typer.Option("--runtime", help="Another runtime that reads the model, such as tflite-runtime.")
+    ] = None,
+    bisect: Annotated[
+        bool, typer.Option("--bisect", help="Where scores differ, find the first operator that does.")
+    ] = False,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the verdicts go.")] = Path("verify.json"),
+    json: options.Json = False,
+) -> None:
+    """Check files, structure, numbers, golden pictures and accuracy; exit 1 when a check fails."""
+    quiet()
+    from mobile_sdk.bundle.bundle import open_bundle
+    from mobile_sdk.devices import open_device
+    from mobile_sdk.program.program import Program
+    from mobile_sdk.verification.verdict import write_verdicts
+    from mobile_sdk.verification.verification import verify as verify_bundle
+    from mobile_sdk.workflow.tasks import held_out_of
+
+    open_device(device)
+    opened = [open_bundle(path) for path in bundles]
+    loaded = Program.load(program)
+    sources = [source_of(bundle, loaded, program.parent / TWIN) for bundle in opened]
+    pictures = held_out_of(sources[0].contract, data)
+    file_to_write(out)
+    verdicts = []
+    for bundle, source in zip(opened, sources, strict=True):
+        with progress(f"verify {bundle.path.name}") as report:
+            settings: dict[str, Any] = {"min_accuracy": min_accuracy, "device": device, "runtime": runtime}
+            verdicts.append(verify_bundle(bundle, source, pictures, **settings, progress=report))
+    write_verdicts(verdicts, out)
+    triples = zip(opened, sources, verdicts, strict=True)
+    culprits = [_bisect(bundle, source, pictures, verdict) for bundle, source, verdict in triples] if bisect else []
+    if json:
+        dumps = [verdict.model_dump(mode="json") for verdict in verdicts]
+        show_json(
+            [dump | {"bisection": culprit} for dump, culprit in zip(dumps, culprits, strict=True)] if bisect else dumps
+        )
+    else:
+        show_verdicts(verdicts)
+        for verdict, culprit in zip(verdicts, culprits, strict=False):
+            print(f"{verdict.bundle}: {culprit['said']}")
+    if any(verdict.status == "fail" for verdict in verdicts):
+        raise typer.Exit(1)
+    if device != "host":
+        _check_device_ran(verdicts)
+
+
+def source_of(bundle: "Bundle", program: "Program", twin: Path) -> "Program":
+    """Returns what a bundle is held against: the program, or for a float32 bundle the float32 twin, if it is there."""
+    from mobile_sdk.program.program import Program
+
+    is_other = bundle.manifest.precision == "float32" and program.graph.precision != "float32"
+    return Program.load(twin) if is_other and twin.is_file() else program
+
+
+def show_verdicts(verdicts: "list[Verdict]") -> None:
+    """Shows every check of every bundle, one a line."""
+    rows = [
+        (verdict.bundle, WORDS[check.outcome], check.name, check.found)
+        for verdict in verdicts
+        for check in verdict.checks
+    ]
+    show_table(("bundle", "outcome", "check", "found"), rows)
+    for verdict in verdicts:
+        print(f"{verdict.bundle}: {WORDS[verdict.status]} on {verdict.pictures} pictures")
+
+
+def _check_device_ran(verdicts: "list[Verdict]") -> None:
+    """Raises MachineError if the device that was asked for gave no scores; the verdicts are written by then."""
+    for verdict in verdicts:
+        for check in verdict.checks:
+            if check.name == "steps apart" and check.outcome == "not_run":
+                raise MachineError(
+                    f"expected scores from {verdict.device}, found none: {check.found}", hint="try again"
+                )
+
+
+def _bisect(bundle: "Bundle", program: "Program", pictures: "LabelledPictures", verdict: "Verdict") -> dict[str, Any]:
+    """Returns the first operator that differs, on the first picture whose scores do, or why there is none."""
+    from mobile_sdk.verification.bisection import bisect
+    from qat.progress import say
+
+    if verdict.comparison is None or verdict.comparison.is_exact:
+        return {"said": "nothing to bisect"}
+    try:
+        for picture, _ in pictures:
+            if found := bisect(bundle, program, picture, progress=say):
+                said = (
+                    f"the first operator that differs is {found.operator} at {found.path} (tensor {found.tensor}): "
+                    f"{found.differing} of {found.elements} elements, up to {found.max_steps} steps"
+                )
+                return {"said": said, **found.model_dump(mode="json")}
+    except SdkError as error:
+        return {"said": f"no operator is to blame: {error.message}"}
+    return {"said": "no picture's scores differ on this machine"}

@@ -1,0 +1,50 @@
+"""`mobile-sdk calibrate` measures what predict needs to know of a device."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mobile_sdk.cli import options
+from mobile_sdk.cli.terminal import progress, quiet, show_json, show_table
+from mobile_sdk.workflow.output_paths import file_to_write
+
+COLUMNS = ("device", "runtime", "threads", "operators", "error, unseen operator %")
+
+
+def calibrate(
+    device: Annotated[
+        str, typer.Option("--device", help="Where to measure: one of `mobile-sdk devices` that measures time.")
+    ] = "host",
+    to: Annotated[
+        str, typer.Option("--to", metavar="RUNTIME[,…]", help="Runtimes to measure in, separated by commas.")
+    ] = "executorch,tflite",
+    threads: options.Threads = 1,
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FILE", help="Where the models go; predict takes it as --device.")
+    ] = Path("device.json"),
+    json: options.Json = False,
+) -> None:
+    """Measure a few dozen small int8 operators on a device, in minutes, so that predict works for it."""
+    quiet()
+    file_to_write(out)
+    from mobile_sdk.latency.calibration import calibrate as measure
+
+    with progress("calibrate") as report:
+        models = measure(device, runtimes=[name.strip() for name in to.split(",")], threads=threads, progress=report)
+    models.save(out)
+    if json:
+        show_json(models.model_dump(mode="json"))
+        return
+    rows = [
+        (
+            each.setup.device,
+            each.setup.runtime,
+            str(each.setup.threads),
+            str(each.rows),
+            "unknown" if each.unseen_operator_share is None else f"{100 * each.unseen_operator_share:.1f}",
+        )
+        for each in models.models
+    ]
+    show_table(COLUMNS, rows, numbers=COLUMNS[2:])
+    print(f"next: mobile-sdk predict mobilenet_v2 --device {out}")

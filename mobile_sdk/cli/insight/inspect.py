@@ -1,0 +1,106 @@
+"""`mobile-sdk inspect` shows the content of a bundle or a program."""
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mobile_sdk.cli import options
+from mobile_sdk.cli.insight.memory import show_memory
+from mobile_sdk.cli.insight.sensitivity import show_sensitivity
+from mobile_sdk.cli.show_change import show_change
+from mobile_sdk.cli.terminal import quiet, show_json, show_table
+from mobile_sdk.tasks.class_quality import label_lines
+
+if TYPE_CHECKING:
+    from mobile_sdk.bundle.bundle import Bundle
+    from mobile_sdk.program.program import Program
+
+
+def inspect(
+    context: typer.Context,
+    path: Annotated[Path, typer.Argument(metavar="BUNDLE|PROGRAM", help="A bundle folder or a program.pt2.")],
+    sensitivity: Annotated[
+        bool,
+        typer.Option(
+            "--sensitivity", help="Rank the program's layers by what each costs in SQNR; float.pt2 must lie beside it."
+        ),
+    ] = False,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data", metavar="DIR", help="Pictures for the ranking, labelled or not, in any folders; or 'digits'."
+        ),
+    ] = None,
+    pictures: Annotated[
+        int, typer.Option("--pictures", min=1, max=256, help="How many of them; all are held in memory at once.")
+    ] = 16,
+    plot: Annotated[
+        Path | None,
+        typer.Option("--plot", metavar="FILE", help="Where the ranking is drawn, *.svg or *.png. Default: beside it."),
+    ] = None,
+    memory: Annotated[
+        bool,
+        typer.Option("--memory", help="Show what the program's activations need, where, and what limits on them cost."),
+    ] = False,
+    json: options.Json = False,
+) -> None:
+    """Show operators, partitions, what is not delegated, bytes per part; or which layers cost most, or need memory."""
+    quiet()
+    if memory:
+        options.check_unread(context, "beside --memory", "sensitivity")
+    if not sensitivity:
+        options.check_unread(context, "without --sensitivity", "data", "pictures", "plot")
+    if memory:
+        return show_memory(path, json)
+    if sensitivity:
+        return show_sensitivity(path, data, pictures, plot, json)
+    from mobile_sdk.bundle.bundle import open_bundle
+    from mobile_sdk.program.program import Program
+
+    if path.is_file():
+        return _program(Program.load(path), json)
+    return _bundle(open_bundle(path), json)
+
+
+def _bundle(bundle: "Bundle", json: bool) -> None:
+    from mobile_sdk import runtimes
+    from mobile_sdk.bundle.manifest import StructureEntry
+
+    manifest = bundle.manifest
+    structure = StructureEntry.of(runtimes.get(manifest.runtime).structure(bundle.model_path))
+    if json:
+        show_json({"manifest": manifest.model_dump(mode="json"), "structure": structure.model_dump(mode="json")})
+        return
+    labels, side = len(manifest.labels), manifest.image.size_px
+    print(f"{manifest.name}: {manifest.precision} for {manifest.runtime}, {labels} labels, {side} px")
+    show_table(("operator", "count"), sorted(structure.operators.items()), numbers=("count",))
+    sizes = [(part, f"{size:,}") for part, size in structure.bytes_by_part.items()]
+    show_table(("part", "bytes"), sizes, numbers=("bytes",))
+    print(f"partitions: {structure.partitions}")
+    share, convolutions = structure.int8_weight_share, structure.float_convolutions
+    print(f"int8 share of weights: {share:.1%}; float convolutions: {convolutions}")
+    for operator, why in structure.not_delegated:
+        print(f"not delegated: {operator}: {why}")
+
+
+def _program(program: "Program", json: bool) -> None:
+    contract, record = program.contract, program.record
+    operators = Counter(type(operator).__name__ for operator in program.graph.operators)
+    if json:
+        said = {"contract": contract.model_dump(mode="json"), "record": record.model_dump(mode="json")}
+        show_json({**said, "operators": dict(operators), "digest": program.digest()})
+        return
+    labels, side = len(contract.labels), contract.image.size_px
+    print(f"{contract.name}: {record.net}, {record.quantized}, {labels} labels, {side} px")
+    show_table(("operator", "count"), sorted(operators.items()), numbers=("count",))
+    for title, quality in (("float", record.float_quality), ("int8 reference", record.reference_quality)):
+        if quality:
+            print(f"{title}: {quality.value:.2%} of {quality.images} pictures")
+            for line in label_lines(contract.labels, quality.by_class):
+                print(f"{title}: {line}")
+    if record.agreement:
+        print(f"int8 reference as float: {record.agreement.top1_agreement:.2%} of {record.agreement.images} pictures")
+    show_change(record)
+    print(f"digest: {program.digest()}")

@@ -1,0 +1,184 @@
+"""`mobile-sdk predict` says how long a net would take on a phone that is not here."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mobile_sdk.cli import options
+from mobile_sdk.cli.terminal import quiet, show_json, show_table
+from mobile_sdk.errors import SettingError
+from mobile_sdk.workflow.choices import check_choice
+
+if TYPE_CHECKING:
+    from mobile_sdk.graph.operators import Graph
+    from mobile_sdk.latency.model import Estimate, LatencyModel
+
+PRECISIONS = ("int8", "float32")
+COLUMNS = (
+    *("device", "runtime", "threads", "predicted ms", "nine of ten within ms"),
+    *("error, known family %", "error, other family %", "rests on"),
+)
+
+
+def predict(
+    net: Annotated[
+        str,
+        typer.Argument(
+            metavar="PROGRAM|NET",
+            help="A program.pt2; the name of one of `mobile-sdk nets`; or a net.safetensors of train or search.",
+        ),
+    ],
+    device: Annotated[
+        str | None,
+        typer.Option(
+            "--device",
+            metavar="NAME|FILE",
+            help="pixel-1, pixel-2 …, or a file that calibrate wrote. Default: every device with published latencies.",
+        ),
+    ] = None,
+    runtime: Annotated[
+        str | None, typer.Option("--runtime", metavar="NAME", help="One of the table's: tflite-2019 …. Default: all.")
+    ] = None,
+    precision: Annotated[
+        str | None, typer.Option("--precision", metavar="NAME", help="A named net in int8 (default) or float32.")
+    ] = None,
+    width: Annotated[
+        float | None, typer.Option("--width", help="A named net's width multiplier α: 0.75, 0.5 … Default: 1.")
+    ] = None,
+    size: options.Size = None,
+    classes: Annotated[
+        int | None, typer.Option("--classes", min=2, max=100_000, help="A named net's outputs. Default: 1000.")
+    ] = None,
+    extrapolate: Annotated[
+        bool,
+        typer.Option(
+            "--extrapolate",
+            help="For a device without latencies: scale another's by clock, vector width and dot product. Unverified.",
+        ),
+    ] = False,
+    json: options.Json = False,
+) -> None:
+    """Predict the latency on one big core of a phone, with the error that cross-validation found.
+
+    Kinds of operators that the latencies say nothing of are named, and widen the interval.
+    """
+    quiet()
+    from mobile_sdk.latency.choice import choose_models, scaling_error_share
+
+    graph = _graph(net, precision, width, size, classes)
+    of_graph = graph.precision
+    if of_graph == "mixed":
+        raise SettingError(
+            "expected a program that is int8 or float32 throughout, found one with layers kept in float32",
+            hint="predict its int8 form and measure the difference with bench",
+        )
+    models = choose_models(device, of_graph, runtime=runtime, may_extrapolate=extrapolate)
+    if extrapolate and not any(model.scaled_from for model in models):
+        raise SettingError(
+            "expected no --extrapolate where latencies are known, found it", hint="leave it out, or name another device"
+        )
+    estimates = [model.estimate(graph) for model in models]
+    if json:
+        told = [_estimate(*pair) for pair in zip(models, estimates, strict=True)]
+        show_json({"net": net, "precision": of_graph, "estimates": told})
+        return
+    show_table(COLUMNS, [_row(*pair) for pair in zip(models, estimates, strict=True)], numbers=COLUMNS[2:7])
+    if line := _unmeasured(estimates):
+        print(line)
+    if any(model.scaled_from for model in models) and (share := scaling_error_share(of_graph)):
+        print(f"unverified: the same scaling is {100 * share:.0f} % off, on average, on the phones that have latencies")
+
+
+def _graph(net: str, precision: str | None, width: float | None, size: int | None, classes: int | None) -> "Graph":
+    path = Path(net)
+    if not path.is_file():
+        return _named(net, precision, 1.0 if width is None else width, size or 224, classes or 1000)
+    for option, value in (("--width", width), ("--size", size), ("--classes", classes)):
+        if value is not None:
+            raise SettingError(
+                f"expected no {option} beside {net}, found {value}", hint="leave it out: the file says it"
+            )
+    from qat.nets.saved_net import read_header
+
+    return _program(path, precision) if read_header(path) is None else _saved(path, precision)
+
+
+def _saved(path: Path, precision: str | None) -> "Graph":
+    chosen = check_choice("a precision", precision or "int8", PRECISIONS)
+    from qat.freezing.shapes_only import untrained_graph
+    from qat.nets.saved_net import load_net
+
+    net, saved = load_net(path)
+    return untrained_graph(net, saved.contract, is_int8=chosen == "int8")
+
+
+def _program(path: Path, precision: str | None) -> "Graph":
+    from mobile_sdk.program.program import Program
+
+    graph = Program.load(path).graph
+    if precision is not None and precision != graph.precision:
+        raise SettingError(
+            f"expected --precision {graph.precision}, which {path.name} is in, found {precision}",
+            hint="leave --precision out; the float32 twin is float.pt2",
+        )
+    return graph
+
+
+def _named(net: str, precision: str | None, width: float, size: int, classes: int) -> "Graph":
+    chosen = check_choice("a precision", precision or "int8", PRECISIONS)
+    from mobile_sdk.contract import Contract, ImageSpec
+    from qat.freezing.shapes_only import untrained_graph
+    from qat.nets import build_net
+
+    contract = Contract(name="net", labels=tuple(map(str, range(classes))), image=ImageSpec(size_px=size))
+    return untrained_graph(build_net(net, contract, width=width), contract, is_int8=chosen == "int8")
+
+
+def _unmeasured(estimates: "list[Estimate]") -> str:
+    """Returns a line with the kinds of work that no latency speaks of, the largest share of any estimate first."""
+    from mobile_sdk.latency.model import told_unmeasured
+
+    most: dict[str, float] = {}
+    for estimate in estimates:
+        for name, share in estimate.unmeasured.items():
+            most[name] = max(share, most.get(name, 0.0))
+    said = told_unmeasured(most)
+    return said and f"not measured, and the interval is wider for it: {said} of the latency"
+
+
+def _estimate(model: "LatencyModel", estimate: "Estimate") -> dict[str, Any]:
+    from mobile_sdk.latency.work import WORDS
+
+    setup = model.setup
+    return {
+        "device": setup.device,
+        "runtime": setup.runtime,
+        "threads": setup.threads,
+        "latency_ms": round(estimate.latency_ms, 3),
+        "low_ms": round(estimate.low_ms, 3),
+        "high_ms": round(estimate.high_ms, 3),
+        "unmeasured": {WORDS[name]: round(share, 4) for name, share in estimate.unmeasured.items()},
+        "error_share": model.unseen_net_share,
+        "other_family_error_share": model.unseen_family_share,
+        "operator_error_share": model.unseen_operator_share,
+        "latencies": model.rows,
+        "scaled_from": model.scaled_from,
+    }
+
+
+def _row(model: "LatencyModel", estimate: "Estimate") -> tuple[str, ...]:
+    setup = model.setup
+    return (
+        setup.device,
+        setup.runtime,
+        str(setup.threads),
+        f"{estimate.latency_ms:.3g}",
+        f"{estimate.low_ms:.3g} to {estimate.high_ms:.3g}",
+        *(_percent(share) for share in (model.unseen_net_share, model.unseen_family_share)),
+        model.rests_on,
+    )
+
+
+def _percent(share: float | None) -> str:
+    return "unknown" if share is None else f"{100 * share:.1f}"

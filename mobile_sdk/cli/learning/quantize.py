@@ -1,0 +1,152 @@
+"""`mobile-sdk quantize` turns a float net into the int8 program and its float32 twin."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mobile_sdk.cli import options
+from mobile_sdk.cli.blocks import ContractOptions, ResultOptions, fields_of
+from mobile_sdk.cli.learning.layer_lists import named_layers, named_parts
+from mobile_sdk.cli.learning.stages import choose_calibration
+from mobile_sdk.cli.show_change import show_change
+from mobile_sdk.cli.terminal import quiet, show_json, show_table
+from mobile_sdk.tasks.class_quality import label_lines
+from mobile_sdk.workflow.run_files import PROGRAM, TWIN
+from mobile_sdk.workflow.settings import QuantizeSettings
+
+if TYPE_CHECKING:
+    from mobile_sdk.program.program import Program
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceOptions:
+    """Names the float net: by its weights, or as the user's own."""
+
+    weights: options.Weights = None
+    net: Annotated[
+        str | None, typer.Option("--net", metavar="NAME", help="The checkpoint's net: `mobile-sdk nets`.")
+    ] = None
+    width: Annotated[float | None, typer.Option("--width", help="The checkpoint's width multiplier. Default: 1.")] = (
+        None
+    )
+    model: Annotated[
+        str | None,
+        typer.Option("--model", metavar="MODULE:FUNCTION", help="A net of your own: a function that returns it."),
+    ] = None
+    labels: options.Labels = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Int8Options:
+    """Says how int8 is calibrated and trained, and what stays out of it."""
+
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            "--epochs", min=0, help="Epochs of training in int8; 0 only calibrates. Default: 3; without data 0."
+        ),
+    ] = None
+    calibration: Annotated[
+        str | None,
+        typer.Option(
+            "--calibration",
+            metavar="STAGE[,…]",
+            help="Stages after the ranges from smallest to largest value (alone: 'extremes'). 'ranges': those that "
+            "lose least. 'rounding': codes that keep each layer's output near. 'biases': no layer's mean is shifted. "
+            "'reconstruction': all codes and biases tuned together. 'equalisation' rescales channels first. "
+            "Default: all but that; without data, no 'ranges': they reach beyond what was seen.",
+        ),
+    ] = None
+    keep_float: options.KeepFloat = None
+    split: options.Split = None
+
+
+def quantize(
+    data: options.DataOrNone,
+    source: SourceOptions,
+    int8: Int8Options,
+    contract: ContractOptions,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the programs go.")] = Path("runs/quantize"),
+    *,
+    result: ResultOptions,
+) -> None:
+    """Turn a net into program.pt2 (int8) and float.pt2 (its float32 twin).
+
+    A net of your own may carry the attributes `image` (an ImageSpec: what its pictures look like) and `labels`.
+
+    Pictures may lie in DIR without labels: int8 is then calibrated on them, or learned from the float net alone.
+
+    A published checkpoint keeps its head, unless pictures have other labels and --labels is not given.
+    """
+    quiet()
+    from mobile_sdk.workflow.quantization import quantize as quantize_net
+
+    asked = QuantizeSettings(
+        data=data,
+        **fields_of(source, contract),
+        epochs=int8.epochs,
+        calibration=choose_calibration(data, int8.calibration),
+        keep_float=named_layers(int8.keep_float),
+        split=named_parts(int8.split),
+        out=out,
+        overwrite=result.overwrite,
+    )
+    _show(quantize_net(asked), out, result.json)
+
+
+def _show(program: "Program", out: Path, json: bool) -> None:
+    record = program.record
+    if json:
+        paths = {"program": str(out / PROGRAM), "float_twin": str(out / TWIN), "digest": program.digest()}
+        show_json({**paths, **record.model_dump(mode="json")})
+    elif program.contract.task == "classification":
+        _show_classifier(program, out)
+    else:
+        _show_annotated(program, out)
+
+
+def _show_annotated(program: "Program", out: Path) -> None:
+    """Shows the measure of a task whose outputs are not scores alone."""
+    from mobile_sdk.workflow.tasks import TASKS
+
+    record = program.record
+    of_float, of_int8 = record.float_quality, record.reference_quality
+    assert of_float is not None and of_int8 is not None
+    print(
+        f"{out / PROGRAM}: int8, {record.quantized}; {TASKS[program.contract.task].measure} of float "
+        f"{of_float.value:.2%}, int8 reference {of_int8.value:.2%} on {of_int8.images} held-out pictures"
+    )
+    print("\n".join(label_lines(program.contract.labels, of_int8.by_class)))
+
+
+def _show_classifier(program: "Program", out: Path) -> None:
+    """Shows calibration's stages, accuracy or agreement, and what kept layers changed."""
+    record = program.record
+    if stages := record.settings.get("calibration"):
+        _show_stages(stages)
+    if record.agreement is None:
+        print(f"{out / PROGRAM}: int8, {record.quantized} on {record.settings['calibrated_on']}; judged on none")
+        print(f"{out / TWIN}: its float32 twin")
+        return
+    if record.float_quality is not None and record.reference_quality is not None:
+        told = f"float {record.float_quality.value:.2%}, int8 reference {record.reference_quality.value:.2%}"
+    else:
+        told = f"without labels; int8 reference and float net agree on {record.agreement.top1_agreement:.2%}"
+    sqnr = "no noise" if record.agreement.sqnr_db is None else f"{record.agreement.sqnr_db:.1f} dB SQNR"
+    print(
+        f"{out / PROGRAM}: int8, {record.quantized}; {told} of {record.agreement.images} held-out pictures, "
+        f"scores at {sqnr} of the float net's"
+    )
+    print(f"{out / TWIN}: its float32 twin")
+    if record.reference_quality:
+        print("\n".join(label_lines(program.contract.labels, record.reference_quality.by_class)))
+    show_change(record)
+
+
+def _show_stages(stages: Any) -> None:
+    """Shows what each stage of calibration gave, on the pictures that it was calibrated on."""
+    show_table(
+        ("calibration", "SQNR dB"), [(row["stage"], f"{row['sqnr_db']:.1f}") for row in stages], numbers=("SQNR dB",)
+    )

@@ -1,0 +1,23 @@
+"""Shows what keeping layers in float32 changed."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from mobile_sdk.cli.terminal import show_table
+
+if TYPE_CHECKING:
+    from mobile_sdk.program.record import Record
+
+
+def show_change(record: "Record") -> None:
+    """Shows the layers and the table, if the record has them."""
+    said: Any = record.settings.get("keep_float")
+    if not said:
+        return
+    print(f"kept in float32: {', '.join(said['layers'])}")
+    rows: Sequence[dict[str, Any]] = said["change"]
+    show_table(tuple(rows[0]), [tuple(row.values()) for row in rows], numbers=tuple(rows[0])[1:])
+    if said["order_dependent"]:
+        print(f"verified within a bound: float32 sums depend on their order at {', '.join(said['order_dependent'])}")
+    else:
+        print("verified at 0 steps: every float32 sum is exact in any order")

@@ -1,0 +1,86 @@
+"""Goes the whole way: settings → pictures → float net → int8 program → bundles, verdicts, numbers and a report."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from mobile_sdk.errors import SettingError
+from mobile_sdk.program.program import Program
+from mobile_sdk.system.progress import Progress
+from mobile_sdk.workflow.deployment import Deployment, deploy, step
+from mobile_sdk.workflow.output_paths import folder_to_write
+from mobile_sdk.workflow.quantization import plan_in_int8, quantize_net
+from mobile_sdk.workflow.run_files import NET_FILE
+from mobile_sdk.workflow.settings import RunSettings
+from mobile_sdk.workflow.sources.source_net import SourceNet, trained
+from mobile_sdk.workflow.sources.start import Start, choose_start
+from mobile_sdk.workflow.tasks import choose_task
+from mobile_sdk.workflow.tasks.task import Task
+from mobile_sdk.workflow.training import choose_plan, train_net
+from qat.progress import say, shown
+from qat.training.plan import TrainPlan
+
+
+def run(settings: RunSettings | None = None, *, command: str | None = None, progress: Progress = True) -> Deployment:
+    """Does what `mobile-sdk run` does, and writes the same files; without settings it learns the built-in digits.
+
+    The report shows `command` as the way to do it again; by default, the command line of these settings. Of the
+    processes that `torchrun` started the main one returns; the others end by OtherProcess.
+
+    Example: `mobile_sdk.run(mobile_sdk.RunSettings(data="photos", out="runs/photos")).report`
+    """
+    asked = settings or RunSettings()
+    with shown(progress):
+        started_s = time.monotonic()
+        program, folder, pictures = _learn(asked)
+        done = deploy(program, folder, pictures, command=command or asked.command(), progress=progress)
+        say(f"done in {time.monotonic() - started_s:.0f} s")
+        return done
+
+
+def _learn(asked: RunSettings) -> tuple[Program, Path, Any]:
+    """Takes steps 1 to 3; returns the program, its folder and the pictures to judge it by."""
+    asked.check_balance()
+    task = choose_task(asked.task, asked.head, asked.output_stride)
+    _check_weights(task, asked)
+    plan = choose_plan(task, asked, recipe=None, epochs=asked.epochs or task.epochs_of_run(asked.data))
+    epochs = task.epochs_in_int8 if asked.qat_epochs is None else asked.qat_epochs
+    with step(1, task.title_of_pictures):
+        start = choose_start(asked, learns=asked.epochs != 0 or epochs > 0, trains_float=asked.epochs != 0)
+        pictures = start.pictures
+        say(f"{len(pictures.train)} pictures to learn from, {len(pictures.validation)} to validate")
+        say(task.described(pictures))
+    folder = folder_to_write(asked.out or Path("runs", start.contract.name))
+    source = _float_net(start, asked, plan, folder)
+    with step(3, "train in int8 and freeze" if epochs else "calibrate and freeze"):
+        finetune = plan_in_int8(source, epochs, plan) if epochs else None
+        program = quantize_net(source, pictures, finetune, folder, overwrite=asked.overwrite)
+    return program, folder, pictures.validation
+
+
+def _check_weights(task: Task[Any], asked: RunSettings) -> None:
+    """Raises SettingError for weights that the task does not start from, or for none where nothing is trained."""
+    if not task.starts_from_weights and (asked.weights or asked.labels or asked.epochs == 0):
+        raise SettingError(
+            f"expected neither --weights, --labels nor --epochs 0 for {task.name}, found one", hint="leave it out"
+        )
+    if asked.epochs == 0 and asked.weights is None:
+        raise SettingError("expected --epochs 0 beside --weights, found no weights", hint="train for an epoch or more")
+
+
+def _float_net(start: Start, asked: RunSettings, plan: TrainPlan, folder: Path) -> SourceNet:
+    """Takes step 2: trains the net in float, or takes its weights as they are if that is asked for or no label is."""
+    task = start.task
+    is_taken = asked.epochs == 0 or (asked.epochs is None and not task.is_labelled(start.pictures))
+    if start.weights and is_taken:
+        if asked.class_balance:
+            raise SettingError(
+                "expected --class-balance beside training in float, found weights that are taken as they are",
+                hint="leave it out, or give --epochs 1 or more",
+            )
+        with step(2, f"{start.weights.title} as it is in {start.weights.path}"):
+            return start.weights.float_net(start.contract)
+    task.check_labelled(start.pictures, asked.data)
+    with step(2, f"train {start.title} in float"):
+        train_net(start, plan, asked.data, folder, overwrite=asked.overwrite)
+    return trained(folder / NET_FILE)

@@ -1,0 +1,199 @@
+"""Quantizes a float net: calibration, training in int8, the recorded quality → program.pt2 and its float32 twin."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from mobile_sdk.errors import SettingError
+from mobile_sdk.program.program import Program
+from mobile_sdk.program.record import Record
+from mobile_sdk.system.environment import installed_versions
+from mobile_sdk.system.progress import Progress
+from mobile_sdk.workflow.choices import NONE
+from mobile_sdk.workflow.kept_float import with_change
+from mobile_sdk.workflow.main_process import end_others
+from mobile_sdk.workflow.output_paths import folder_to_write
+from mobile_sdk.workflow.run_files import INT8_TRAINING, PROGRAM, TWIN
+from mobile_sdk.workflow.run_folder import plan_settings, stage
+from mobile_sdk.workflow.settings import QuantizeSettings
+from mobile_sdk.workflow.sources.source_net import SourceNet, task_of_weights, trained
+from mobile_sdk.workflow.sources.users_net import users_own
+from mobile_sdk.workflow.sources.weights import check_net_is_named, check_weights, pictures_for, read_weights
+from mobile_sdk.workflow.tasks import TASKS
+from mobile_sdk.workflow.tasks.classification import Classification
+from mobile_sdk.workflow.tasks.task import Task
+from qat.calibration.calibration import calibrate, stage_figures
+from qat.calibration.plan import CalibrationPlan
+from qat.calibration.synthesis import synthesise
+from qat.data.picture_set import PictureSet
+from qat.freezing.freezing import float_twin, freeze
+from qat.preparation.fake_quant_net import FakeQuantNet
+from qat.preparation.preparation import prepare
+from qat.progress import Shown, say, shown
+from qat.training.plan import TrainPlan
+
+
+def quantize(asked: QuantizeSettings, *, progress: Progress = True) -> Program:
+    """Quantizes the net that the settings name, and writes `program.pt2` and `float.pt2` in the folder `out`.
+
+    Of the processes that `torchrun` started the main one returns; the others end by OtherProcess.
+    """
+    with shown(progress):
+        source, pictures, epochs = _choose(asked)
+        source = source.split(asked.split)
+        return quantize_net(
+            source,
+            pictures,
+            plan_in_int8(source, epochs, source.task.plan(None, asked.data, None, 0)) if epochs else None,
+            folder_to_write(asked.out),
+            asked.calibration,
+            keep_float=asked.keep_float,
+            overwrite=asked.overwrite,
+        )
+
+
+def plan_in_int8(source: SourceNet, epochs: int, after: TrainPlan) -> TrainPlan:
+    """Returns the plan for int8 after `after`, which trained the float net."""
+    return source.task.plan_in_int8(epochs, after, can_teach=source.can_teach)
+
+
+def quantize_net(
+    source: SourceNet,
+    pictures: Any,
+    plan: TrainPlan | None,
+    out: Path,
+    calibration: CalibrationPlan | None = None,
+    *,
+    keep_float: Sequence[str] = (),
+    overwrite: bool = False,
+) -> Program:
+    """Writes `out/program.pt2` and `out/float.pt2`: trained by `plan` in `out/qat`, or only calibrated if None.
+
+    Training starts from what is calibrated, and learns from the float net if that can teach. Without pictures the net
+    is calibrated on some that are made up, and judged on none. The layers named in `keep_float` stay in float32; the
+    record says what that changed.
+    """
+    task, net, contract = source.task, source.net, source.contract
+    task.check_outputs(net, source.name, contract)
+    seen = task.to_calibrate_on(pictures) if pictures else _made_up(source)
+    calibration = calibration or task.calibration(has_pictures=pictures is not None)
+    prepared = prepare(net, contract, keep_float=keep_float, pictures=seen)
+    stages = calibrate(prepared, seen, calibration, progress=Shown.get()) if source.can_teach else None
+    plan = task.augmenting(plan, pictures, composes=False) if plan else None
+    settings: dict[str, Any] = plan_settings(plan) if plan else {}
+    if stages is not None:
+        settings["calibration"] = stage_figures(stages)
+        settings["calibrated_on"] = "pictures" if pictures else f"{len(seen)} pictures made up from batch norms"
+    history = source.history
+    if plan and pictures:
+        history += _train(prepared, source, pictures, plan, out / INT8_TRAINING, overwrite)
+    end_others()
+    record = Record(
+        net=source.name,
+        quantized="qat" if plan else "calibrated",
+        history=history,
+        settings=settings,
+        versions=installed_versions(("mobile-sdk", "torch", "torchao")),
+    )
+    program = freeze(prepared, contract, record)
+    if keep_float and task.compares_scores:
+        whole = (
+            prepared if plan else _calibrated(source, seen, calibration)
+        )  # rounding left the kept layers as they were
+        in_int8 = freeze(whole, contract, record, all_int8=True)
+        program = with_change(program, in_int8, float_twin(net, contract), pictures.validation if pictures else seen)
+    if pictures:
+        program = judged(program, task, net, pictures.validation)
+    of_float = {"quantized": "float32", "reference_quality": None, "agreement": None}
+    float_twin(net, contract, program.record.model_copy(update=of_float)).save(out / TWIN)
+    program.save(out / PROGRAM)
+    return program
+
+
+def judged(program: Program, task: Task[Any], net: nn.Module, held_out: Any) -> Program:
+    """Returns the program, its record saying how the float net and the int8 reference, hence the phone, do."""
+    return replace(program, record=program.record.model_copy(update=task.judged(net, program, held_out)))
+
+
+def _train(
+    prepared: FakeQuantNet, source: SourceNet, pictures: Any, plan: TrainPlan, out: Path, overwrite: bool
+) -> tuple[dict[str, Any], ...]:
+    learned = source.task.train(
+        prepared, source.contract, pictures, plan, teacher=source.net, out=out, overwrite=overwrite
+    )
+    return stage("qat", learned.epochs)
+
+
+def _calibrated(source: SourceNet, seen: PictureSet, calibration: CalibrationPlan) -> FakeQuantNet:
+    prepared = prepare(source.net, source.contract)
+    calibrate(prepared, seen, calibration, progress=Shown.get())
+    return prepared
+
+
+def _made_up(source: SourceNet) -> PictureSet:
+    say("making up pictures to calibrate on")
+    return synthesise(source.net, source.contract)
+
+
+def _choose(asked: QuantizeSettings) -> tuple[SourceNet, Any, int]:
+    """Returns the net that the settings name, its pictures and the epochs in int8; raises SettingError for two nets."""
+    if (asked.model is None) == (asked.weights is None):
+        found = "neither" if asked.model is None else "both"
+        raise SettingError(f"expected one of --weights and --model, found {found}", hint="name the net to quantize")
+    if asked.model is not None:
+        epochs = _epochs(asked)
+        if asked.net is not None or asked.width is not None:
+            raise SettingError(
+                "expected --net and --width beside --weights, found them beside --model", hint="leave them out"
+            )
+        own = users_own(asked.model, asked.data, size=asked.size, name=asked.name, labels=asked.labels)
+        return *own, epochs
+    assert asked.weights is not None
+    task = task_of_weights(asked.weights)
+    if task is None or TASKS[task].starts_from_weights:
+        return *_from_weights(asked, asked.weights, _epochs(asked)), _epochs(asked)
+    return _trained(asked, asked.weights)
+
+
+def _trained(asked: QuantizeSettings, weights: Path) -> tuple[SourceNet, Any, int]:
+    """Returns a net whose file says all, and its pictures."""
+    if any(option is not None for option in (asked.net, asked.width, asked.size, asked.name, asked.labels)):
+        raise SettingError(
+            f"expected neither --net, --width, --size, --name nor --labels beside the net in {weights}, found one",
+            hint="leave them out: the file says them",
+        )
+    source = trained(weights)
+    if asked.split:
+        raise SettingError(
+            f"expected no --split for {source.task.name}, whose blocks are not computed in parts, found it",
+            hint="leave it out; export --max-activation-kib gives less memory",
+        )
+    epochs = source.task.epochs_in_int8 if asked.epochs is None else asked.epochs
+    return source, source.task.pictures_of(source.contract, asked.data), epochs
+
+
+def _from_weights(asked: QuantizeSettings, weights: Path, epochs: int) -> tuple[SourceNet, Any]:
+    """Returns a net whose head the pictures' labels may replace, and the pictures, if there are any."""
+    check_weights(weights)
+    check_net_is_named(weights, asked.net)
+    start = read_weights(weights, asked.data, net=asked.net, width=asked.width, size=asked.size, labels=asked.labels)
+    pictures = None
+    if asked.data != NONE:
+        pictures = pictures_for(start, asked.data, learns=epochs > 0, trains_float=False)
+    source = start.float_net(start.contract(asked.name, asked.data, pictures.labels if pictures else start.labels))
+    if not source.can_teach:
+        say(f"float.pt2 keeps the new head untrained: `train --weights {weights}` gives a float net to compare with")
+    return source, pictures
+
+
+def _epochs(asked: QuantizeSettings) -> int:
+    """Returns the epochs in int8, by default none without data; raises SettingError for training without data."""
+    if asked.data == NONE and asked.epochs:
+        raise SettingError(
+            f"expected --epochs 0 beside --data none, found {asked.epochs}",
+            hint="give pictures to train on: --data DIR",
+        )
+    return asked.epochs if asked.epochs is not None else 0 if asked.data == NONE else Classification.epochs_in_int8

@@ -1,0 +1,49 @@
+"""Names the files in a run's folder, writes its net, and gives a training's epochs and plan as a record holds them."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from mobile_sdk.errors import SettingError
+from mobile_sdk.workflow.run_files import INT8_TRAINING, NET_FILE, TRAINING
+from qat.nets.saved_net import SavedNet, read_header, save_net
+from qat.progress import say
+from qat.training.checkpoint import CHECKPOINT_FILE
+from qat.training.history import Epoch
+from qat.training.plan import TrainPlan
+
+
+def stage(name: str, epochs: tuple[Epoch, ...]) -> tuple[dict[str, Any], ...]:
+    """Returns a run's epochs for the record, without durations: equal trainings give equal records, and digests."""
+    return tuple(
+        {"stage": name, **epoch.model_dump(mode="json", exclude={"duration_s"}, exclude_none=True)} for epoch in epochs
+    )
+
+
+def plan_settings(plan: TrainPlan) -> dict[str, Any]:
+    """Returns the plan as plain JSON, for the record; settings that it leaves open hold the values that act."""
+    settings = asdict(plan) | {"weight_decay": plan.decay, "label_smoothing": plan.smoothing}
+    return {
+        key: value if isinstance(value, int | float | str | None) else str(value) for key, value in settings.items()
+    }
+
+
+def check_net_file(folder: Path, overwrite: bool) -> None:
+    """Raises SettingError if `folder` holds a net without the training that it came from, unless `overwrite`."""
+    file = folder / NET_FILE
+    if file.exists() and not (folder / TRAINING / CHECKPOINT_FILE).exists() and not overwrite:
+        raise SettingError(
+            f"expected no net at {file}, or the training that it came from beside it, found the net alone",
+            hint="choose another --out, or replace it with --overwrite",
+        )
+
+
+def save_trained(net: nn.Module, saved: SavedNet, folder: Path) -> None:
+    """Writes the folder's net; if it replaces another, int8 training that began from the former is deleted."""
+    file, stale = folder / NET_FILE, folder / INT8_TRAINING / CHECKPOINT_FILE
+    if stale.exists() and read_header(file) != saved:
+        say(f"{stale} began from the net before: int8 training starts over")
+        stale.unlink()
+    save_net(net, saved, file)

@@ -1,0 +1,48 @@
+"""Sums a finished search up, as a report shows it, and plots its candidates."""
+
+from pathlib import Path
+
+from mobile_sdk.errors import DataError
+from mobile_sdk.report.data import Search, SearchedNet
+from mobile_sdk.report.plots.pareto_plot import save_pareto_plot
+from mobile_sdk.workflow.run_files import PARETO_PLOTS
+from mobile_sdk.workflow.search.settings import target_from
+from qat.search.pareto import pareto_front
+from qat.search.record import SearchRecord
+from qat.search.target import target_line
+
+
+def summary_of(record: SearchRecord) -> Search:
+    """Returns what a report shows of a search that has come to its end."""
+    if record.result is None:
+        raise DataError("expected a search that came to its end, found one on its way", hint="let it go on: search")
+    settings, result = record.settings, record.result
+    nets = [
+        SearchedNet(
+            number=each.number,
+            latency_ms=each.latency_ms,
+            accuracy_share=each.accuracy_share or 0.0,
+            change=each.change,
+        )
+        for each in record.candidates
+    ]
+    target_ms = target_from(settings["target_ms"], settings["target_share"], nets[0].latency_ms)  # type: ignore[arg-type]
+    again_ms = result.measured_again_ms
+    return Search(
+        method=str(settings["method"]),
+        latencies=str(settings["device"]),
+        target_ms=target_ms,
+        candidates=tuple(nets),
+        front=tuple(pareto_front([(each.latency_ms, each.accuracy_share) for each in nets])),
+        taken=record.taken,
+        accuracy_share=result.float_accuracy_share,
+        pictures=result.pictures,
+        measured_again_ms=again_ms,
+        target_said=target_line(target_ms, nets[record.taken[-1]].latency_ms, nets=len(nets), again_ms=again_ms),
+    )
+
+
+def save_plots(search: Search, out: Path) -> None:
+    """Writes the Pareto plot of all candidates, as SVG and as PNG."""
+    for name in PARETO_PLOTS:
+        save_pareto_plot(search, out / name)

@@ -1,0 +1,56 @@
+"""Chooses what training starts from: a net by name, file or weights, its contract, and its pictures."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from mobile_sdk.contract import Contract
+from mobile_sdk.errors import SettingError
+from mobile_sdk.workflow.choices import DEFAULT_NET
+from mobile_sdk.workflow.settings import NetSettings
+from mobile_sdk.workflow.sources.weights import Weights, pictures_for, read_weights
+from mobile_sdk.workflow.tasks import choose_task
+from mobile_sdk.workflow.tasks.task import Task
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Start:
+    """Holds what a net starts from; `weights` is None if it starts from nothing."""
+
+    task: Task[Any]
+    net: str
+    width: float
+    contract: Contract
+    pictures: Any
+    weights: Weights | None = None
+
+    @property
+    def title(self) -> str:
+        """What the net is called."""
+        return self.weights.title if self.weights else self.task.title(self.net)
+
+
+def choose_start(asked: NetSettings, *, learns: bool = True, trains_float: bool = True) -> Start:
+    """Returns what the settings ask for; `learns` and `trains_float` are as `pictures_for` takes them."""
+    task = choose_task(asked.task, asked.head, asked.output_stride)
+    if asked.weights is not None:
+        return _from_weights(task, asked, learns=learns, trains_float=trains_float)
+    if asked.labels is not None:
+        raise SettingError(
+            "expected --labels beside --weights, found it alone", hint="the pictures' folders say labels"
+        )
+    net, width = asked.net or DEFAULT_NET, 1.0 if asked.width is None else asked.width
+    image = task.image(asked.data, asked.size)
+    task.check_net(net, width, image)
+    pictures = task.load_pictures(asked.data)
+    contract = task.contract(asked.name, asked.data, pictures.labels, image)
+    return Start(task=task, net=net, width=width, contract=contract, pictures=pictures)
+
+
+def _from_weights(task: Task[Any], asked: NetSettings, *, learns: bool, trains_float: bool) -> Start:
+    assert asked.weights is not None
+    found = read_weights(
+        asked.weights, asked.data, net=asked.net, width=asked.width, size=asked.size, labels=asked.labels
+    )
+    pictures = pictures_for(found, asked.data, learns=learns, trains_float=trains_float)
+    contract = found.contract(asked.name, asked.data, pictures.labels)
+    return Start(task=task, net=found.net, width=found.width, contract=contract, pictures=pictures, weights=found)

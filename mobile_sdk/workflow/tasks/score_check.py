@@ -1,0 +1,48 @@
+"""Runs a float net once, to find out whether it gives one score a label."""
+
+import torch
+from torch import nn
+
+from mobile_sdk.contract import Contract
+from mobile_sdk.errors import CaptureError
+from qat.arguments.nets import expect_net
+from qat.capture.float_scores import without_last_activation
+
+
+def check_scores(net: nn.Module, name: str, contract: Contract) -> None:
+    """Raises CaptureError if the net does not give one score a label; found out before anything long begins."""
+    side, classes = contract.image.size_px, len(contract.labels)
+    found = _scores_shape(name, net, side)
+    if found != (2, classes):
+        raise CaptureError(
+            f"expected scores (2, {classes}) for two pictures, found {found}",
+            hint="give the net one output per label, or the attribute `labels`",
+        )
+
+
+def count_scores(name: str, net: nn.Module, side: int) -> int:
+    """Returns how many scores the net gives for a picture; raises CaptureError if it gives something else."""
+    found = _scores_shape(name, net, side)
+    if len(found) != 2 or found[1] < 2:
+        raise CaptureError(
+            f"expected {name} to give scores (2, classes) for two pictures, found {found}",
+            hint="return the scores alone, flattened",
+        )
+    return found[1]
+
+
+def _scores_shape(name: str, net: nn.Module, side: int) -> tuple[int, ...]:
+    """Returns the shape of the net's output for two pictures; raises CaptureError if it takes none of that size."""
+    try:
+        with torch.inference_mode():
+            scores = net(torch.zeros(2, 3, side, side))
+    except Exception as error:  # the user's own code may raise anything
+        expect_net(net)
+        raise CaptureError(
+            f"expected {name} to take (2, 3, {side}, {side}), found {type(error).__name__}: {error}",
+            hint="give the net the attribute `image`, an ImageSpec, or --size",
+        ) from error
+    shape = tuple(getattr(scores, "shape", ()))
+    if len(shape) != 2 or shape[1] == 1:  # an argmax, or several results, which are then refused by what they are
+        shape = (2, *without_last_activation(net, side)(torch.zeros(2, 3, side, side)).shape[1:])
+    return shape
