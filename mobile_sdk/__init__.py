@@ -1,6 +1,6 @@
 """Deploys: one int8 program → bundles for three runtimes → a verdict and numbers.
 
-Describe: Contract, ImageSpec, DetectionSpec; Program, Record, Accuracy (what `qat` makes, `Program.load` reads).
+Describe: Contract, ImageSpec, DetectionSpec; Program, Record, Quality (what `qat` makes, `Program.load` reads).
 Export:   lower → Bundle, open_bundle.
 All of it: run by RunSettings: what the command `mobile-sdk run` does, from pictures to a report.
 Judge:    verify → a verdict; benchmark → numbers; write_report; bisect, layer_distances, layer_sensitivity.

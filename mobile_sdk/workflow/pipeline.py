@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from mobile_sdk.arguments import NOTHING, expect
 from mobile_sdk.errors import SettingError
 from mobile_sdk.program.program import Program
 from mobile_sdk.system.progress import Progress
@@ -21,19 +22,20 @@ from qat.progress import say, shown
 from qat.training.plan import TrainPlan
 
 
-def run(settings: RunSettings | None = None, *, command: str | None = None, progress: Progress = True) -> Deployment:
-    """Does what `mobile-sdk run` does, and writes the same files; without settings it learns the built-in digits.
+def run(settings: RunSettings, *, command: str | None = None, progress: Progress = True) -> Deployment:
+    """Does what `mobile-sdk run` does, and writes the same files.
 
     The report shows `command` as the way to do it again; by default, the command line of these settings. Of the
     processes that `torchrun` started the main one returns; the others end by OtherProcess.
 
     Example: `mobile_sdk.run(mobile_sdk.RunSettings(data="photos", out="runs/photos")).report`
     """
-    asked = settings or RunSettings()
+    expect("settings", settings, RunSettings, hint="give mobile_sdk.RunSettings(data=…)")
+    expect("command", command, str, NOTHING)
     with shown(progress):
         started_s = time.monotonic()
-        program, folder, pictures = _learn(asked)
-        done = deploy(program, folder, pictures, command=command or asked.command(), progress=progress)
+        program, folder, pictures = _learn(settings)
+        done = deploy(program, folder, pictures, command=command or settings.command(), progress=progress)
         say(f"done in {time.monotonic() - started_s:.0f} s")
         return done
 

@@ -3,14 +3,48 @@
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import partial
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING
 
 from mobile_sdk.errors import SettingError
 from mobile_sdk.workflow.choices import DIGITS
+from qat.arguments.settings import Rule, check_settings
 
 if TYPE_CHECKING:
     from qat.calibration.plan import CalibrationPlan
+
+
+_KINDS: Mapping[str, tuple[type, ...]] = {
+    "a word": (str,),
+    "a word or None": (str, NoneType),
+    "a path or None": (str, Path, NoneType),
+    "a whole number": (int,),
+    "a whole number or None": (int, NoneType),
+    "a number or None": (int, float, NoneType),
+    "True or False": (bool,),
+}
+_FIELDS = {
+    **dict.fromkeys(("data", "task"), "a word"),
+    **dict.fromkeys(("labels", "net", "head", "name", "recipe"), "a word or None"),
+    **dict.fromkeys(("output_stride", "size", "epochs", "qat_epochs"), "a whole number or None"),
+    **dict.fromkeys(("class_balance", "overwrite"), "True or False"),
+    "weights": "a path or None", "out": "a path or None", "width": "a number or None", "seed": "a whole number",
+}
+
+
+def _rules(settings: "NetSettings") -> list[Rule]:
+    """Returns what is expected of each field."""
+    return [
+        Rule(f"{_FIELDS[each.name]} as {each.name}", (each.name,), partial(_is_of_kind, each.name))
+        for each in fields(settings)
+    ]
+
+
+def _is_of_kind(name: str, settings: "NetSettings") -> bool:
+    value, kinds = getattr(settings, name), _KINDS[_FIELDS[name]]
+    return isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +70,8 @@ class NetSettings:
     overwrite: bool = False
 
     def __post_init__(self) -> None:
-        """Makes paths of the words that name files."""
+        """Makes paths of the words that name files; raises SettingError for values of another kind."""
+        check_settings(self, _rules(self), "the settings")
         for name in ("weights", "out"):
             if isinstance(value := getattr(self, name, None), str):
                 object.__setattr__(self, name, Path(value))

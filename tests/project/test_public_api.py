@@ -74,6 +74,8 @@ class Made:
             },
             "sdk.masks_of": {"outputs": np.zeros((4, 4, 2), np.int8)},
             "sdk.open_bundle": {"path": self.bundle.path},
+            "sdk.run": {"settings": sdk.RunSettings(task="none"), "command": None},
+            "sdk.RunSettings": {"data": "digits", "net": None, "width": None, "epochs": 1, "seed": 0, "out": "runs"},
             "sdk.to_bytes": {"image": Image.new("RGB", (20, 20)), "spec": sdk.ImageSpec(size_px=8)},
             "sdk.verify": {
                 "bundle": self.bundle,
@@ -133,6 +135,8 @@ CALLS = {
     "sdk.lower": ("program", "runtimes", "pictures", "activation_limit_kib"),
     "sdk.masks_of": ("outputs",),
     "sdk.open_bundle": ("path",),
+    "sdk.run": ("settings", "command"),
+    "sdk.RunSettings": ("data", "net", "width", "epochs", "seed", "out"),
     "sdk.to_bytes": ("image", "spec"),
     "sdk.verify": ("bundle", "program", "pictures", "min_accuracy", "threads", "device", "runtime"),
     "sdk.write_report": ("verdicts", "numbers", "program", "bundles", "commands", "pictures"),
