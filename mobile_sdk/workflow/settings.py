@@ -30,7 +30,10 @@ _FIELDS = {
     **dict.fromkeys(("labels", "net", "head", "name", "recipe"), "a word or None"),
     **dict.fromkeys(("output_stride", "size", "epochs", "qat_epochs"), "a whole number or None"),
     **dict.fromkeys(("class_balance", "overwrite"), "True or False"),
-    "weights": "a path or None", "out": "a path or None", "width": "a number or None", "seed": "a whole number",
+    "weights": "a path or None",
+    "out": "a path or None",
+    "width": "a number or None",
+    "seed": "a whole number",
 }
 
 
