@@ -50,9 +50,9 @@ class DetectionsFile:
 
     kind = "detections.json"
 
-    def most_bytes(self, contract: Contract) -> int:
-        """Returns the largest size that a reader takes."""
-        return _MOST_BYTES
+    def sizes(self, contract: Contract) -> tuple[int, int]:
+        """Returns the smallest and the largest size, in bytes, that a reader takes."""
+        return 0, _MOST_BYTES
 
     def encode(self, output: Outputs, contract: Contract) -> bytes:
         """Returns the file's bytes for a flat output."""

@@ -83,9 +83,9 @@ class MaskFile:
 
     kind = "mask.bin"
 
-    def most_bytes(self, contract: Contract) -> int:
-        """Returns the size: a byte a pixel."""
-        return contract.image.size_px**2
+    def sizes(self, contract: Contract) -> tuple[int, int]:
+        """Returns the size twice: a byte a pixel."""
+        return (contract.image.size_px**2,) * 2
 
     def encode(self, output: Outputs, contract: Contract) -> bytes:
         """Returns the label index of every pixel, row by row, for a flat output."""

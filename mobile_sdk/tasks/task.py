@@ -22,8 +22,8 @@ class GoldenFile(Protocol):
         """The end of the file's name: `golden/0.<kind>`."""
         ...
 
-    def most_bytes(self, contract: Contract) -> int:
-        """Returns the largest size that a reader takes."""
+    def sizes(self, contract: Contract) -> tuple[int, int]:
+        """Returns the smallest and the largest size, in bytes, that a reader takes."""
         ...
 
     def encode(self, output: Outputs, contract: Contract) -> bytes:
