@@ -1,1 +1,1 @@
-"""Bundles: a program comes in, and one folder for each runtime goes out, which apps embed as it is."""
+"""This room takes a program and writes one folder for each runtime, a bundle, which apps embed unchanged."""

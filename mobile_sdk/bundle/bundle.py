@@ -1,4 +1,4 @@
-"""A bundle: the folder that an app takes in, opened only when everything in it is what its manifest says.
+"""Opens a bundle, the folder that an app embeds, only if everything in it is what its manifest says.
 
 The format, with every refusal, is docs/bundle-format.md.
 """
@@ -31,43 +31,43 @@ from mobile_sdk.runtimes.base import Interface
 
 OPEN_IT = "open it: open_bundle(path)"
 LABELS_FILE = "labels.txt"
-_MAX_DEPTH = 8  # folders in each other; a .mlpackage has four
+_MAX_DEPTH = 8  # nested folders; a .mlpackage has four
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bundle:
-    """An opened bundle: at the time of opening, every byte of it was what its manifest says."""
+    """Holds an opened bundle: at the time of opening, every byte of it was what its manifest says."""
 
     path: Path
     manifest: Manifest
 
     def __repr__(self) -> str:
-        """What it is, in one line."""
+        """Returns a description in one line."""
         of, size = self.manifest, f"{self.model_bytes / 2**20:.2f} MiB"
         return f"Bundle({str(self.path)!r}, {of.runtime}, {of.precision}, {len(of.labels)} labels, {size})"
 
     @property
     def model_path(self) -> Path:
-        """The model file; a folder for Core ML."""
+        """Returns the path of the model file; of a folder for Core ML."""
         return self.path / self.manifest.model
 
     @property
     def interface(self) -> Interface:
-        """The model's input and output tensors."""
+        """Returns the model's input and output tensors."""
         return self.manifest.interface
 
     @property
     def model_bytes(self) -> int:
-        """What the model takes in an app, without labels and golden pictures."""
+        """Returns the model's size in an app, without labels and golden pictures."""
         fixed = {LABELS_FILE, *golden_paths(self.manifest)}
         return sum(entry.bytes for entry in self.manifest.files if entry.path not in fixed)
 
     def golden_picture(self, index: int) -> NDArray[np.uint8]:
-        """RGB bytes (size_px, size_px, 3) of `golden/<index>.png` by the contract's recipe."""
+        """Returns RGB bytes (size_px, size_px, 3) of `golden/<index>.png` by the contract's recipe."""
         return picture_bytes(self.path, self.manifest.image, index)
 
     def golden_output(self, index: int) -> NDArray[np.generic]:
-        """The scores (classes,) expected of `golden/<index>.png`, in the output's own dtype."""
+        """Returns the scores (classes,) expected of `golden/<index>.png`, in the output's own dtype."""
         return expected_output(self.path, self.interface.output, index)
 
 
@@ -88,12 +88,12 @@ def open_bundle(path: str | os.PathLike[str]) -> Bundle:
 
 
 def labels_bytes(labels: tuple[str, ...]) -> bytes:
-    """What `labels.txt` holds: a label a line, in the order of the scores."""
+    """Returns the content of `labels.txt`: a label a line, in the order of the scores."""
     return "".join(f"{label}\n" for label in labels).encode()
 
 
 def files_below(folder: Path, prefix: str = "") -> Iterator[str]:
-    """The files of a bundle, relative to it; raises BundleRefusalError where one is a link or a special file."""
+    """Yields the files of a bundle, relative to it; raises BundleRefusalError if one is a link or a special file."""
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
             path = prefix + entry.name

@@ -1,4 +1,4 @@
-"""The manifest as schema 1 spelled it: one image and one output, accuracy, and bits in words."""
+"""Reads the manifest as schema 1 spelled it: one image and one output, accuracy, and bits in words."""
 
 from typing import Annotated, Literal
 
@@ -24,7 +24,7 @@ from mobile_sdk.tasks.registry import task_of
 
 
 class EarlierQuantization(Document):
-    """A `QuantizationEntry`, which said the same of all layers."""
+    """Holds a `QuantizationEntry` that is one for all layers."""
 
     method: Literal["float32", "calibrated", "qat"]
     weights: Literal["int8 per channel", "float32", "int8 per channel, kept layers float32"]
@@ -32,14 +32,14 @@ class EarlierQuantization(Document):
 
 
 class EarlierAccuracies(Document):
-    """A `QualityEntry`, whose measure was the task's."""
+    """Holds a `QualityEntry` whose measure is the task's."""
 
     float32: EarlierAccuracy | None
     int8_reference: EarlierAccuracy | None
 
 
 class EarlierManifest(EarlierContract):
-    """A `Manifest` of schema 1."""
+    """Holds a `Manifest` of schema 1."""
 
     schema_number: Literal[1]
     runtime: Word
@@ -59,7 +59,7 @@ class EarlierManifest(EarlierContract):
     manifest_sha256: Sha256
 
     def manifest(self) -> Manifest:
-        """Returns the manifest as it is spelled now; raises ContractError where its contract cannot be.
+        """Returns the manifest as it is spelled now; raises ContractError if its contract is invalid.
 
         Bits layer by layer are not known. All runtimes of that time compute on the processor's own cores.
         """

@@ -1,4 +1,4 @@
-"""Golden pictures: the pictures of a bundle with which every language and device proves that it computes alike."""
+"""Makes golden pictures, with which every language and device proves that it computes alike."""
 
 import math
 from dataclasses import dataclass
@@ -12,27 +12,30 @@ from mobile_sdk.preprocess import LabelledPictures, upright_rgb
 from mobile_sdk.runtimes.base import InputSpec, OutputSpec
 
 COUNT = 3
-_PROBES = 64  # pictures that are opened, at most, in the search for different labels
-_LONGER_SIDE_PX = 512  # they travel in every app; still larger than most nets' input, so that they test the resize
+_PROBES = 64  # pictures opened, at most, in the search for different labels
+_LONGER_SIDE_PX = 512  # every app carries them; larger than most nets' input, so that they test the resize
 _SEED = 20260524
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Golden:
-    """A picture of any size with the index of its label, None where it has none."""
+    """Holds a picture of any size with the index of its label, None if it has none."""
 
     picture: Image.Image
     label_index: int | None
 
 
 def choose_goldens(pictures: LabelledPictures) -> tuple[Golden, ...]:
-    """Three of `pictures`, always the same three, of different labels where a look at 64 of them finds such."""
+    """Returns three of `pictures`, always the same three.
+
+    They have different labels if there are such among 64 of them.
+    """
     chosen = (pictures[position] for position in golden_positions(pictures))
     return tuple(Golden(picture=each, label_index=int(label) if label >= 0 else None) for each, label in chosen)
 
 
 def golden_positions(pictures: LabelledPictures) -> tuple[int, ...]:
-    """Where in `pictures` the three are that `choose_goldens` takes."""
+    """Returns the positions in `pictures` of the three that `choose_goldens` takes."""
     probes = sorted({position * len(pictures) // _PROBES for position in range(_PROBES)})
     chosen: dict[int, int] = {}
     others: list[int] = []
@@ -48,10 +51,11 @@ def golden_positions(pictures: LabelledPictures) -> tuple[int, ...]:
 
 
 def generated_goldens(image: ImageSpec) -> tuple[Golden, ...]:
-    """Three made-up pictures without labels, for programs whose data are elsewhere: landscape, portrait, odd size.
+    """Returns three made-up pictures without labels: landscape, portrait, odd size.
 
-    Noise whose power falls with frequency as in photographs, colours that go together, light and dark ends: every byte
-    occurs and most of a net's codes are used. One seed gives one picture.
+    They serve programs whose data are elsewhere. They have noise whose power falls with frequency as in photographs,
+    related colours, and light and dark ends: every byte occurs and most of a net's codes are used. One seed gives one
+    picture.
     """
     side = max(96, min(_LONGER_SIDE_PX, 2 * image.size_px))
     sizes = ((side * 3 // 4, side), (side, side * 2 // 3), (side - 1, side - 7))
@@ -62,7 +66,10 @@ def generated_goldens(image: ImageSpec) -> tuple[Golden, ...]:
 
 
 def input_array(pixels: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.generic]:
-    """What the model's input tensor holds for RGB bytes (H, W, 3); for dtype "image" those bytes themselves."""
+    """Returns the content of the model's input tensor for RGB bytes (H, W, 3).
+
+    For dtype "image" those bytes themselves.
+    """
     if spec.dtype == "image":
         return pixels
     values = pixels.astype(np.int16) + spec.byte_offset
@@ -72,28 +79,28 @@ def input_array(pixels: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.generi
 
 
 def output_array(data: bytes, spec: OutputSpec) -> NDArray[np.generic]:
-    """The scores (classes,) that a `golden/N.output.bin` holds."""
+    """Returns the scores (classes,) in a `golden/N.output.bin`."""
     return np.frombuffer(data, dtype=np.dtype(spec.dtype).newbyteorder("<")).astype(spec.dtype)
 
 
 def input_bytes_count(size_px: int, spec: InputSpec) -> int:
-    """How long a `golden/N.input.bin` is."""
+    """Returns the length of a `golden/N.input.bin`."""
     itemsize = 1 if spec.dtype == "image" else np.dtype(spec.dtype).itemsize
     return size_px * size_px * 3 * itemsize
 
 
 def output_bytes_count(spec: OutputSpec) -> int:
-    """How long a `golden/N.output.bin` is."""
+    """Returns the length of a `golden/N.output.bin`."""
     return math.prod(spec.shape) * np.dtype(spec.dtype).itemsize
 
 
 def encode_output(scores: NDArray[np.generic], spec: OutputSpec) -> bytes:
-    """The bytes of a `golden/N.output.bin`, little-endian."""
+    """Returns the bytes of a `golden/N.output.bin`, little-endian."""
     return np.ascontiguousarray(scores, dtype=np.dtype(spec.dtype).newbyteorder("<")).tobytes()
 
 
 def portable(picture: Image.Image) -> Image.Image:
-    """The picture as it is saved: upright RGB of at most 512 px."""
+    """Returns the picture as it is saved: upright RGB of at most 512 px."""
     rgb = upright_rgb(picture)
     rgb.thumbnail((_LONGER_SIDE_PX, _LONGER_SIDE_PX), Image.Resampling.BOX)
     return rgb

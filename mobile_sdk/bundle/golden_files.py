@@ -1,4 +1,4 @@
-"""The golden pictures' files in a bundle: what they are called, how they are read, and what is refused of them."""
+"""Names, reads and checks the golden pictures' files in a bundle."""
 
 from io import BytesIO
 from pathlib import Path
@@ -21,13 +21,13 @@ _MAX_PICTURE_PX = 2**22
 
 
 def golden_paths(manifest: Manifest) -> tuple[str, ...]:
-    """The files of the golden pictures, relative to the bundle."""
+    """Returns the files of the golden pictures, relative to the bundle."""
     kinds = _kinds(manifest)
     return tuple(f"golden/{index}.{kind}" for index in range(len(manifest.golden.pictures)) for kind in kinds)
 
 
 def picture_bytes(folder: Path, image: ImageSpec, index: int) -> NDArray[np.uint8]:
-    """RGB bytes (size_px, size_px, 3) of `golden/<index>.png` by the recipe."""
+    """Returns RGB bytes (size_px, size_px, 3) of `golden/<index>.png` by the recipe."""
     try:
         with Image.open(BytesIO(_file(folder, index, "png").read_bytes()), formats=["PNG"]) as picture:
             if picture.width * picture.height > _MAX_PICTURE_PX:
@@ -39,12 +39,12 @@ def picture_bytes(folder: Path, image: ImageSpec, index: int) -> NDArray[np.uint
 
 
 def expected_output(folder: Path, spec: OutputSpec, index: int) -> NDArray[np.generic]:
-    """The output, flat, expected of `golden/<index>.png`, in its own dtype."""
+    """Returns the output, flat, expected of `golden/<index>.png`, in its own dtype."""
     return golden.output_array(_file(folder, index, "output.bin").read_bytes(), spec)
 
 
 def check_golden(folder: Path, manifest: Manifest, index: int) -> None:
-    """Raises BundleRefusalError unless the picture gives the input, and the expected output what is said of it."""
+    """Raises BundleRefusalError unless the picture gives the input, and the expected output the file of its meaning."""
     _check_sizes(folder, manifest, index)
     spec, expected = manifest.interface, manifest.golden.pictures[index]
     given = golden.input_array(picture_bytes(folder, manifest.image, index), spec.input).tobytes()

@@ -1,4 +1,4 @@
-"""Whether what a manifest says of its model's tensors fits its contract."""
+"""Checks that a manifest's description of its model's tensors fits its contract."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from mobile_sdk.tasks.registry import task_of
 
 
 def interface_misfit(manifest: Manifest) -> str | None:
-    """What does not fit, in words; None where all does."""
+    """Returns the reason why they do not fit, in words, or None."""
     return _input_misfit(manifest.interface.input, manifest.image.size_px) or _output_misfit(manifest)
 
 

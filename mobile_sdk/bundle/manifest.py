@@ -1,4 +1,4 @@
-"""The manifest: what a bundle says of itself, field by field; docs/bundle-format.md describes them."""
+"""Defines the manifest, a bundle's description of itself; docs/bundle-format.md describes the fields."""
 
 from typing import Annotated, Literal, Self
 
@@ -19,7 +19,7 @@ Count = Annotated[int, Field(ge=0)]
 
 
 class FileEntry(Document):
-    """One file of the bundle; `path` is relative to the folder, with `/`."""
+    """Describes one file of the bundle; `path` is relative to the folder, with `/`."""
 
     path: Annotated[str, Field(min_length=1, max_length=255)]
     bytes: Annotated[int, Field(ge=0, le=2**31)]  # a flatbuffer ends at 2 GiB
@@ -27,7 +27,7 @@ class FileEntry(Document):
 
 
 class InputEntry(ImageSpec):
-    """An input: the image that goes into it, and the tensor that takes its bytes."""
+    """Describes an input: the image that goes into it, and the tensor that takes its bytes."""
 
     resize: Literal["pillow-bilinear"]
     tensor: InputSpec
@@ -39,10 +39,10 @@ class InputEntry(ImageSpec):
 
 
 class QuantizationEntry(Document):
-    """How the numbers in the model came about, and how many bits they have.
+    """Describes how the numbers in the model were made, and how many bits they have.
 
-    Both tables go by the layers' paths: the bits of a layer's weights, and those of each number that it puts out.
-    32 stands for float32.
+    Both tables use the layers' paths as keys: the bits of a layer's weights, and those of each number of its output. 32
+    means float32.
     """
 
     method: Literal["float32", "calibrated", "qat"]
@@ -61,7 +61,7 @@ class QuantizationEntry(Document):
 
 
 class Figure(Document):
-    """A measure's value on so many images."""
+    """Holds a measure's value on so many images."""
 
     value: Share
     images: Annotated[int, Field(ge=1)]
@@ -73,7 +73,7 @@ class Figure(Document):
 
 
 class QualityEntry(Document):
-    """The quality that was recorded with the program; null where it was never measured."""
+    """Holds the quality that was recorded with the program; null if it was never measured."""
 
     measure: Annotated[str, Field(min_length=1, max_length=64)]
     float32: Figure | None
@@ -88,7 +88,7 @@ class QualityEntry(Document):
 
 
 class StructureEntry(Document):
-    """What the model file is made of; fields as `runtimes.base.Structure` says."""
+    """Describes the content of the model file; the fields are those of `runtimes.base.Structure`."""
 
     operators: dict[str, Count]
     partitions: Count
@@ -99,7 +99,7 @@ class StructureEntry(Document):
 
     @classmethod
     def of(cls, structure: Structure) -> "StructureEntry":
-        """The entry that says what `structure` says."""
+        """Returns the entry of `structure`."""
         return cls(
             operators=dict(structure.operators),
             partitions=structure.partitions,
@@ -111,14 +111,14 @@ class StructureEntry(Document):
 
 
 class GoldenPicture(Document):
-    """What is expected of `golden/<position>.png`; the label is null where the picture has none."""
+    """Holds the expectation for `golden/<position>.png`; the label is null if the picture has none."""
 
     top1_index: Count
     label_index: Count | None
 
 
 class GoldenEntry(Document):
-    """The golden pictures: where they are from, who computed what is expected, and how near a device must come.
+    """Describes the golden pictures: their source, who computed the expectation, and how near a device must come.
 
     `tolerance` is the largest `|found - expected|` of one score, in the output's own unit: 0 for int8 codes.
     """
@@ -130,9 +130,9 @@ class GoldenEntry(Document):
 
 
 class Manifest(Contract):
-    """`bundle.json`: the contract, and all that an app, a test or a person needs to know of the model beside it.
+    """Defines `bundle.json`: the contract, and everything that an app, a test or a person needs to know of the model.
 
-    `activation_limit_kib` is there where the model computes in strips to keep within it (`memory_limit`).
+    `activation_limit_kib` is set if the model computes in strips to keep within it (`memory.limit`).
     """
 
     schema_number: Literal[1, 2]  # of the file
@@ -165,5 +165,5 @@ class Manifest(Contract):
 
     @property
     def interface(self) -> Interface:
-        """The model's tensors."""
+        """Returns the model's tensors."""
         return Interface(input=self.inputs[0].tensor, output=self.outputs[0])

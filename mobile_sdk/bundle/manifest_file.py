@@ -1,7 +1,7 @@
-"""`bundle.json`: how a manifest is written and read, and the seal that shows damage.
+"""Reads and writes `bundle.json`, and the seal that shows damage.
 
 The seal is a SHA-256 over the file's own bytes with the seal's 64 digits read as zeros. It detects damage and edits by
-accident. It is no signature: whoever edits on purpose can seal again, and `verify` is what finds that.
+accident. It is no signature: whoever edits on purpose can seal again, and `verify` finds that.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ class BundleRefusalError(BundleError):
 
 
 def seal(content: dict[str, Any]) -> bytes:
-    """The bytes of `bundle.json` that say `content`, sealed."""
+    """Returns the bytes of a sealed `bundle.json` with this `content`."""
     text = json.dumps({**content, _SEAL: _NO_SEAL}, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     before, _, after = text.rpartition(_NO_SEAL)
     return (before + hashlib.sha256(text.encode()).hexdigest() + after).encode()
@@ -71,14 +71,14 @@ def _check_one_of_each(content: dict[str, Any]) -> None:
 
 
 def is_safe_path(path: str) -> bool:
-    """Whether a path of a manifest stays inside the bundle on every system, whatever case its letters have."""
+    """Tells whether a path of a manifest stays inside the bundle on every system, whatever case its letters have."""
     parts = PurePosixPath(path).parts
     plain = all(part.isascii() and part.replace("_", "").replace("-", "").replace(".", "").isalnum() for part in parts)
     return path != "" and plain and "/".join(parts) == path
 
 
 def _check_complete(expected: Any, content: Any, place: str = "") -> None:
-    """Refuses a field that was not written; a contract made in Python has defaults, its readers elsewhere have none."""
+    """Refuses a missing field; a contract made in Python has defaults, its readers elsewhere have none."""
     if isinstance(expected, dict):
         for name, value in expected.items():
             if name not in content:
@@ -90,7 +90,7 @@ def _check_complete(expected: Any, content: Any, place: str = "") -> None:
 
 
 def _parse(data: bytes) -> dict[str, Any]:
-    """The JSON object; a key that occurs twice means different things to different readers, and is refused."""
+    """Returns the JSON object; refuses a key that occurs twice, which means different things to different readers."""
     try:
         content = json.loads(data.decode("utf-8"), object_pairs_hook=_without_twins, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:

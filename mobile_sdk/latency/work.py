@@ -1,4 +1,4 @@
-"""How much work a graph is, by kind of operator: what a latency is made of."""
+"""Counts the work of a graph by kind of operator, as a latency is the sum of their costs."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -29,16 +29,17 @@ from mobile_sdk.graph.operators.traits import WorkKind
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """The work of one run, in amounts that processors spend time on.
+    """Holds the work of one run, in amounts that processors spend time on.
 
-    Multiply-adds of convolutions: 1×1, larger; in groups; depthwise 3×3, depthwise larger (runtimes have other kernels
-    for each). Weights of all layers, each read from memory once: they are what a linear layer costs, and a convolution
-    on a 1×1 map is one. Elements that convolutions read and write (`moved`), and those of sums of two tensors, of
-    products and activations, of products with a gate a channel, of means; elements of maps that are pooled, and pixels
-    of those that are padded for it (convolutions pad as they read); elements of maps that are joined and sliced along
-    channels, shuffled and resized, and the pixels, as each is moved by itself; elements that are cut and joined along
-    rows; those of the picture and of what else changes its type, and the numbers of decoded boxes and their scores.
-    What a call of an operator and a run of the whole cost besides.
+    It counts multiply-adds of convolutions: 1×1 and larger; in groups; depthwise 3×3 and larger (runtimes have other
+    kernels for each). It counts the weights of all layers, each read from memory once: they determine the cost of a
+    linear layer, and a convolution on a 1×1 map is one. It counts elements that convolutions read and write (`moved`),
+    and those of sums of two tensors, of products and activations, of products with a gate a channel, and of means. It
+    counts elements of pooled maps, and pixels of those that are padded for pooling (convolutions pad as they read). It
+    counts elements of maps that are joined and sliced along channels, shuffled and resized, and their pixels, as each
+    is moved by itself; and elements that are cut and joined along rows. It counts elements of the picture and of other
+    tensors that change their type, and the numbers of decoded boxes and their scores. Calls of an operator, and a run
+    of the whole graph, have costs of their own.
     """
 
     pointwise_macs: float = 0.0
@@ -69,7 +70,7 @@ class Work:
         return Work(**{name: getattr(self, name) + getattr(other, name) for name in AMOUNTS})
 
     def amounts(self) -> NDArray[np.float64]:
-        """The amounts in the order of `AMOUNTS`."""
+        """Returns the amounts in the order of `AMOUNTS`."""
         return np.array([getattr(self, name) for name in AMOUNTS])
 
 
@@ -102,25 +103,24 @@ WORDS: Mapping[str, str] = {
     "operators": "calls of operators",
     "runs": "a run as such",
 }
-"""What each amount is called where people read of it."""
+"""Each amount has this name in texts for people."""
 
 
 def count_work(graph: Graph, *, channel_tile: int = 1) -> Work:
-    """The work of one run of `graph`, int8 or float32, on kernels that compute `channel_tile` output channels at once.
+    """Returns the work of one run of `graph`, int8 or float32, on kernels with that many output channels at once.
 
-    Where the channels do not fill their last tile, what fills it is computed all the same, and kernels with tiles
-    read input channels by eight.
+    Kernels compute the whole of a partly filled last tile, and kernels with tiles read input channels by eight.
     """
     return sum((work_of(operator, channel_tile) for operator in graph.operators), _of_picture(graph))
 
 
 def work_of(operator: Operator, channel_tile: int = 1) -> Work:
-    """The same of one operator, by the kind of work that its class states."""
+    """Returns the work of one operator, by the kind of work that its class states."""
     return _COUNTS[operator.traits.work](operator, channel_tile)
 
 
 def _of_picture(graph: Graph) -> Work:
-    """Bytes become codes before an int8 operator reads the picture; a Dequantize that reads it is counted itself."""
+    """Returns the work of turning bytes into codes for an int8 reader; a Dequantize of the picture counts itself."""
     readers = [operator for operator in graph.operators if graph.input in operator.inputs]
     is_read_as_codes = any(not isinstance(operator, Dequantize) for operator in readers)
     return Work(converted_elements=prod(graph.input.shape) if is_read_as_codes else 0, runs=1 if readers else 0)
@@ -153,7 +153,7 @@ def _of_linear(operator: Linear, channel_tile: int) -> Work:
 
 
 def _of_nothing(operator: Operator, channel_tile: int) -> Work:
-    return Work()  # a new name for the same memory
+    return Work()  # only a new name for equal memory
 
 
 def _of_pool(operator: MaxPool2d | AvgPool2d, channel_tile: int) -> Work:
@@ -166,7 +166,7 @@ def _of_pool(operator: MaxPool2d | AvgPool2d, channel_tile: int) -> Work:
 
 
 def _pads_in_place(operator: MaxPool2d | AvgPool2d) -> bool:
-    """Whether the padding is what TensorFlow calls SAME, or none: LiteRT writes any other in a copy of the map."""
+    """Tells whether the padding is TensorFlow's SAME, or none; LiteRT copies the map for any other padding."""
     same: list[int] = []
     for length, count, window, step in zip(
         operator.input.shape[1:], operator.output.shape[1:], operator.kernel, operator.stride, strict=True

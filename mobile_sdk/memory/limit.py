@@ -1,4 +1,4 @@
-"""The cheapest strips with which a graph's activations stay within a limit."""
+"""Finds the cheapest strips with which a graph's activations stay within a limit."""
 
 import heapq
 import math
@@ -12,22 +12,22 @@ from mobile_sdk.memory.plan import plan_memory
 from mobile_sdk.memory.strips import Stretch, cuts, in_strips, is_local
 from mobile_sdk.memory.usage import operator_memory, peak_bytes, tensor_bytes
 
-MOST_STRIPS = 8  # with more, what is computed twice is a good part of every strip
-FURTHER_CUTS = 4  # that a stretch goes on for behind its last wide operator: windows add up, tensors are small by then
+MOST_STRIPS = 8  # with more, rows computed twice are a large part of every strip
+FURTHER_CUTS = 4  # of a stretch after its last wide operator: windows add up, and tensors are small by then
 COPY = 8  # multiply-adds that take as long as one byte copied: about 80 and 10 in a nanosecond (x86-64, AVX512-VNNI)
 
 
 def executed(graph: Graph, limit_kib: int | None) -> Graph:
-    """The graph as a bundle executes it: `within` that limit, or as it is without one."""
+    """Returns the graph as a bundle executes it: `within` that limit, or unchanged without one."""
     return graph if limit_kib is None else within(graph, limit_kib * 1024)
 
 
 def within(graph: Graph, most_bytes: int) -> Graph:
-    """The same int8 graph, its wide stretches in strips so that no more than `most_bytes` are alive at once.
+    """Returns an equal int8 graph, its wide stretches in strips so that no more than `most_bytes` are alive at once.
 
-    Of all ways to cut it, with up to eight strips a stretch, the one that computes least twice and copies least; its
-    operators in the order that then needs least.
-    Raises SettingError where none is enough, and for a graph that is not int8 throughout.
+    Of all ways to cut it, with up to eight strips a stretch, it takes the one that computes least twice and copies
+    least, with the operators in the order that then needs least. Raises SettingError if no way is enough, and for a
+    graph that is not int8 throughout.
     """
     if not graph.is_int8:
         found = f"expected an int8 graph to keep within a limit, found {graph.precision}"
@@ -36,7 +36,7 @@ def within(graph: Graph, most_bytes: int) -> Graph:
 
 
 def cheapest_stretches(graph: Graph, most_bytes: int) -> tuple[Stretch, ...]:
-    """Those stretches, in order: the shortest path from cut to cut, its length in `work`."""
+    """Returns those stretches, in order: the shortest path from cut to cut, its length in `work`."""
     search, arrivals = _Search(graph, most_bytes), count()
     queue: list[tuple[int, int, int, tuple[Stretch, ...]]] = [(0, 0, next(arrivals), ())]
     done: set[int] = set()
@@ -55,19 +55,19 @@ def cheapest_stretches(graph: Graph, most_bytes: int) -> tuple[Stretch, ...]:
 
 
 def multiply_adds(graph: Graph) -> int:
-    """Products that the graph's convolutions and linear layers add up."""
+    """Counts the products that the graph's convolutions and linear layers add up."""
     weighted = [operator for operator in graph.operators if isinstance(operator, Weighted)]
     return sum(math.prod(each.output.shape) * math.prod(each.weight.shape[1:]) for each in weighted)
 
 
 def work(graph: Graph) -> int:
-    """Multiply-adds, and what copying of strips counts as."""
+    """Counts multiply-adds, and the copying of strips at its equivalent in multiply-adds."""
     copies = [operator.output for operator in graph.operators if operator.traits.work is WorkKind.ROWS]
     return multiply_adds(graph) + COPY * sum(map(tensor_bytes, copies))
 
 
 class _Search:
-    """What lies between two cuts, alone."""
+    """Searches the operators between two cuts, separately from the others."""
 
     def __init__(self, graph: Graph, most_bytes: int) -> None:
         self._graph = graph
@@ -77,7 +77,7 @@ class _Search:
         self._is_local = [is_local(operator) for operator in graph.operators]
 
     def steps(self, position: int) -> Iterator[tuple[int, Stretch]]:
-        """What can follow a cut, with what it adds: to the next cut as it is, or a stretch with a wide operator."""
+        """Yields what can follow a cut, with its added work: to the next cut unchanged, or a stretch in strips."""
         following = [cut for cut in self._cuts if cut > position]
         if not any(self._is_wide[position : following[0]]):
             yield 0, Stretch(first=position, stop=following[0], strips=1)
@@ -89,7 +89,7 @@ class _Search:
                 yield from self._in_strips(position, stop)
 
     def _in_strips(self, first: int, stop: int) -> Iterator[tuple[int, Stretch]]:
-        """The fewest strips that are enough."""
+        """Yields the stretch in the fewest strips that are enough."""
         source = self._graph.operators[first - 1].output if first else self._graph.input
         alone = Graph(input=source, operators=self._graph.operators[first:stop])
         rows = alone.output.shape[1]

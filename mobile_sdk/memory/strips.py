@@ -1,8 +1,8 @@
-"""Patch-wise execution: a stretch of operators runs on one strip of rows after the other, and gives the same codes.
+"""Executes patch-wise: a stretch of operators runs on one strip of rows after the other, and gives equal codes.
 
-Only a strip of the wide tensors inside the stretch is ever there. A window that reaches beyond its strip makes the rows
-there be computed twice. Source of the idea: MCUNetV2, arXiv 2110.15352, section 3.1; here in strips, since rows lie
-together in memory, and as a change of the graph, so that every runtime executes it with the operators that it has.
+Only a strip of the wide tensors inside the stretch is ever in memory. If a window reaches beyond its strip, the rows
+there are computed twice. Source of the idea: MCUNetV2, arXiv 2110.15352, section 3.1. Here it uses strips, since rows
+are contiguous in memory, and changes the graph, so that every runtime executes it with the operators that it has.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,12 +16,12 @@ from mobile_sdk.graph.operators.traits import Strips
 from mobile_sdk.memory.usage import last_uses, operand_tensors
 
 Span = tuple[int, int]
-"""Rows from the first to before the second."""
+"""It goes from the first row to before the second."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stretch:
-    """The operators from `first` to before `stop`, executed in so many `strips`."""
+    """Holds the operators from `first` to before `stop`, executed in so many `strips`."""
 
     first: int
     stop: int
@@ -29,7 +29,7 @@ class Stretch:
 
 
 def cuts(graph: Graph) -> tuple[int, ...]:
-    """The positions between operators where only one tensor is alive: stretches begin and end there."""
+    """Returns the positions between operators where only one tensor is alive: stretches begin and end there."""
     last, alive = last_uses(graph.operators), {graph.input.name}
     found = [0]
     for index, operator in enumerate(graph.operators):
@@ -40,7 +40,7 @@ def cuts(graph: Graph) -> tuple[int, ...]:
 
 
 def is_local(operator: Operator) -> bool:
-    """Whether a row of the output depends on rows near it alone, and on one of the map's at least."""
+    """Tells whether a row of the output depends only on rows near it, and on at least one of the map's."""
     maps = (operator.output, *operand_tensors(operator).values())
     if not all(len(each.shape) == 3 for each in maps):
         return False
@@ -54,9 +54,9 @@ def is_local(operator: Operator) -> bool:
 
 
 def in_strips(graph: Graph, stretches: Sequence[Stretch]) -> Graph:
-    """The same int8 graph, its `stretches` (in order, apart) executed in strips of rows; every code stays as it is.
+    """Returns an equal int8 graph, its `stretches` (in order, disjoint) executed in strips of rows; every code stays.
 
-    Raises SettingError for a stretch that does not lie between cuts, or that no strips can be made of.
+    Raises SettingError for a stretch that does not go from cut to cut, or that cannot be made into strips.
     """
     operators: list[Operator] = []
     position = 0
@@ -93,7 +93,7 @@ def _strips(graph: Graph, stretch: Stretch) -> Iterator[Operator]:
 
 
 def _spans(inside: Sequence[Operator], output: Tensor, span: Span) -> dict[str, Span]:
-    """The rows that one strip of the output needs of every tensor, by name."""
+    """Returns the rows of every tensor, by name, that one strip of the output needs."""
     spans = {output.name: span}
     for operator in reversed(inside):
         for name, tensor in operand_tensors(operator).items():
@@ -104,7 +104,7 @@ def _spans(inside: Sequence[Operator], output: Tensor, span: Span) -> dict[str, 
 
 
 def _reach(operator: Operator, span: Span, source: Tensor) -> tuple[int, int, int, int]:
-    """The rows of `source` behind those of the output, and the padding above and below them."""
+    """Returns the rows of `source` behind those of the output, and the padding above and below them."""
     if operator.traits.strips is Strips.BY_ROW:
         return (*span, 0, 0)
     window = _windowed(operator)
@@ -115,7 +115,7 @@ def _reach(operator: Operator, span: Span, source: Tensor) -> tuple[int, int, in
 
 
 def _windowed(operator: Operator) -> Conv2d | Pool2d:
-    """The operator that strips execute by its window; CompileError where it has none."""
+    """Returns the operator as one that strips execute by its window; raises CompileError if it has none."""
     if not isinstance(operator, Conv2d | Pool2d):
         found = f"expected a window of rows, found {type(operator).__name__} at {operator.path}"
         raise CompileError(found, hint="give its class the extent, stride and padding of a window")
@@ -123,16 +123,16 @@ def _windowed(operator: Operator) -> Conv2d | Pool2d:
 
 
 class _Strip:
-    """The operators of one strip, in which a tensor is its rows `spans[name]`."""
+    """Makes the operators of one strip, in which a tensor is its rows `spans[name]`."""
 
     def __init__(self, index: int, whole: Tensor, spans: dict[str, Span]) -> None:
         self._index = index
         self._whole = whole
-        self._spans = {**spans, whole.name: (0, whole.shape[1])}  # which is there from top to bottom
+        self._spans = {**spans, whole.name: (0, whole.shape[1])}  # the whole output is in memory from top to bottom
         self._taken: dict[tuple[str, Span], Tensor] = {}
 
     def tensor(self, tensor: Tensor) -> Tensor:
-        """The strip of a tensor that is computed in the stretch."""
+        """Returns the strip of a tensor that is computed in the stretch."""
         if tensor.name == self._whole.name:
             return tensor
         first, stop = self._spans[tensor.name]
@@ -140,7 +140,7 @@ class _Strip:
         return replace(tensor, name=f"{tensor.name}.strip{self._index}", shape=shape)
 
     def execute(self, inside: Sequence[Operator]) -> Iterator[Operator]:
-        """Every operator on its strip, before it what takes the rows that it needs out of others."""
+        """Yields every operator on its strip, after the operators that cut the rows that it needs out of others."""
         for operator in inside:
             span, changes = self._spans[operator.output.name], dict[str, Any](output=self.tensor(operator.output))
             sources = {}
@@ -153,7 +153,7 @@ class _Strip:
             yield replace(operator, **changes, **_operands_replaced(operator, sources))
 
     def _take(self, tensor: Tensor, span: Span, path: str) -> Iterator[Operator]:
-        """Makes those rows of the tensor a tensor, where they are not all that there is of it."""
+        """Cuts those rows out of the tensor, unless they are all rows of it."""
         if (tensor.name, span) in self._taken:
             return
         strip, first = self.tensor(tensor), self._spans[tensor.name][0]
@@ -167,7 +167,7 @@ class _Strip:
 
 
 def _operands_replaced(operator: Operator, sources: dict[str, Tensor]) -> dict[str, Any]:
-    """The operator's fields that hold tensors, with `sources` in place of those of the same name."""
+    """Returns the operator's fields that hold tensors, with `sources` in place of those of equal names."""
 
     def of(value: Any) -> Any:
         if isinstance(value, tuple):

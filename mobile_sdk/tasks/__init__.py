@@ -1,1 +1,1 @@
-"""Tasks: a net's output comes in, and what people read goes out: classes, boxes or masks, and their quality."""
+"""This room takes a net's output and returns what people read, classes, boxes or masks, and their quality."""

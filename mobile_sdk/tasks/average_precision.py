@@ -1,4 +1,4 @@
-"""COCO's mean average precision, computed by pycocotools."""
+"""Computes COCO's mean average precision with pycocotools."""
 
 import contextlib
 import io
@@ -38,13 +38,13 @@ def average_precision(found: Sequence[Detections], truths: Sequence[Truth], labe
 
 
 def _by_class(evaluation: Any) -> ByClass:
-    """Average precision at an IoU of a half, of all areas and all detections; pycocotools says -1 for none."""
+    """Returns average precision at an IoU of a half, for all areas and all detections; pycocotools has -1 for none."""
     at_half = evaluation.eval["precision"][0, :, :, 0, -1]  # (recalls, labels)
     return tuple(float(column.mean()) if (column >= 0).all() else None for column in at_half.T)
 
 
 def _coco(kind: Any, entries: list[list[dict[str, Any]]], pictures: int, labels: int) -> Any:
-    """A data set in pycocotools' form; its identities count from 1."""
+    """Returns a data set in pycocotools' form; its identities count from 1."""
     coco = kind()
     flat = [entry for of_picture in entries for entry in of_picture]
     coco.dataset = {

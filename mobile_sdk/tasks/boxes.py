@@ -1,4 +1,4 @@
-"""From a detector's output to detections: the best label of overlapping boxes, by non-maximum suppression.
+"""Turns a detector's output into detections: the best label of overlapping boxes, by non-maximum suppression.
 
 Kotlin and Swift repeat `detect`; the golden detections in a bundle hold them to it. All of it is double precision.
 """
@@ -18,10 +18,10 @@ BOX_COLUMNS = 4  # left, top, right, bottom; "nothing" and the labels follow
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Truth:
-    """What is in a picture: `boxes` (n, 4) left, top, right, bottom in its pixels, `labels` (n,) their indices.
+    """Holds the objects in a picture: `boxes` (n, 4) left, top, right, bottom in pixels, `labels` (n,) their indices.
 
-    `is_ignored` (n,) says which are neither asked for nor forbidden: COCO's crowds, PASCAL VOC's difficult objects;
-    none are where it is left out.
+    `is_ignored` (n,) marks objects that are neither required nor forbidden: COCO's crowds, PASCAL VOC's difficult
+    objects. Without it none is ignored.
     """
 
     boxes: NDArray[np.float64]
@@ -33,22 +33,22 @@ class Truth:
             object.__setattr__(self, "is_ignored", np.zeros(len(self.labels), np.bool_))
 
     def scaled(self, horizontal: float, vertical: float) -> "Truth":
-        """The same in a stretched picture."""
+        """Returns the objects of a stretched picture."""
         return replace(self, boxes=self.boxes * [horizontal, vertical, horizontal, vertical])
 
 
 @runtime_checkable
 class PicturesWithBoxes(Protocol):
-    """Pictures of which it is known what is in them."""
+    """Defines pictures with known objects."""
 
     def truths_in(self, spec: ImageSpec) -> tuple[Truth, ...]:
-        """What is in each, in pixels of the net's picture."""
+        """Returns the objects of each picture, in pixels of the net's picture."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Detections:
-    """What was found in a picture, best first: boxes (n, 4) in pixels, label indices (n,), scores (n,) in 0..1."""
+    """Holds a picture's detections, best first: boxes (n, 4) in pixels, label indices (n,), scores (n,) in 0..1."""
 
     boxes: NDArray[np.float64]
     labels: NDArray[np.int64]
@@ -56,7 +56,7 @@ class Detections:
 
 
 def detect(output: NDArray[np.generic], spec: DetectionSpec, size_px: int) -> Detections:
-    """The detections in a net's output (anchors, 4 + 1 + labels) for a picture of `size_px` by `size_px`.
+    """Returns the detections in an output (anchors, 4 + 1 + labels) for a picture of `size_px` by `size_px`.
 
     1. A label's score is its share of the softmax over "nothing" and all labels.
     2. Boxes are cut at the picture's edges.
@@ -91,7 +91,7 @@ def detect(output: NDArray[np.generic], spec: DetectionSpec, size_px: int) -> De
 
 
 def label_shares(output: NDArray[np.generic]) -> NDArray[np.float64]:
-    """Every label's share of an anchor, (…, labels): the softmax without its first, "nothing"."""
+    """Returns every label's share of an anchor, (…, labels): the softmax without its first, "nothing"."""
     logits = output[..., BOX_COLUMNS:].astype(np.float64)
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
     shares: NDArray[np.float64] = (powers / powers.sum(axis=-1, keepdims=True))[..., 1:]
@@ -99,7 +99,7 @@ def label_shares(output: NDArray[np.generic]) -> NDArray[np.float64]:
 
 
 def best_labels(outputs: NDArray[np.generic]) -> NDArray[np.int64]:
-    """The label of the largest share in each of the outputs (pictures, anchors, columns); -1 where there is a NaN."""
+    """Returns the label of the largest share in each output (pictures, anchors, columns); -1 if it has a NaN."""
     shares = label_shares(outputs)
     best: NDArray[np.int64] = shares.reshape(len(shares), -1).argmax(axis=1) % shares.shape[-1]
     best[np.isnan(outputs.astype(np.float64)).any(axis=(1, 2))] = -1
@@ -107,7 +107,7 @@ def best_labels(outputs: NDArray[np.generic]) -> NDArray[np.int64]:
 
 
 def overlaps(boxes: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Intersection over union of boxes (n, 4) with others (m, 4): (n, m); 0 where both are empty."""
+    """Returns the intersection over union of boxes (n, 4) with others (m, 4): (n, m); 0 if both are empty."""
     least = np.maximum(boxes[:, None, :2], others[None, :, :2])
     most = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
     common = np.prod(np.maximum(most - least, 0), axis=2)

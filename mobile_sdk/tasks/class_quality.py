@@ -1,4 +1,4 @@
-"""A measure label by label: what an average hides, told in a line."""
+"""Measures quality label by label, and names in a line what an average hides."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -8,13 +8,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ByClass = tuple[float | None, ...]
-"""Shares, 0..1, in the order of the labels; None for a label that nothing held out shows."""
+"""These are shares, 0..1, in the order of the labels; None for a label that no held-out picture shows."""
 
 _WORST, _NEVER = 5, 10
 
 
 def right_counts(winners: "NDArray[Any]", targets: "NDArray[Any]", labels: int) -> "NDArray[np.int64]":
-    """How many pictures of each label are right, and how many there are, (2, labels); a target of -1 is no label."""
+    """Returns the pictures of each label that are right, and all of them, (2, labels); a target of -1 is no label."""
     import numpy as np
 
     is_asked = targets >= 0
@@ -23,29 +23,29 @@ def right_counts(winners: "NDArray[Any]", targets: "NDArray[Any]", labels: int) 
 
 
 def shares_of(counts: "NDArray[Any]") -> ByClass:
-    """The shares of counts (2, labels) as above: None where there is no picture."""
+    """Returns the shares of counts (2, labels) as above: None if there is no picture."""
     return tuple(float(right / shown) if shown else None for right, shown in zip(*counts, strict=True))
 
 
 def named(labels: Sequence[str], shares: ByClass | None) -> dict[str, float | None]:
-    """All shares by their labels; empty where none are known."""
+    """Returns all shares by their labels; empty if none are known."""
     return {} if shares is None else dict(zip(labels, shares, strict=True))
 
 
 def label_lines(labels: Sequence[str], shares: ByClass | None) -> list[str]:
-    """The lines that are told of the shares: the worst labels, and a warning of those that are never right."""
+    """Returns lines on the shares: the worst labels, and a warning of those that are never right."""
     return [line for line in (worst_labels(labels, shares), never_right(labels, shares)) if line]
 
 
 def worst_labels(labels: Sequence[str], shares: ByClass | None) -> str | None:
-    """The labels with the smallest shares, the worst first, in a line; None where there are none to tell."""
+    """Returns a line of the labels with the smallest shares, the worst first; None if there are none to name."""
     known = _known(labels, shares)
     ranked = sorted(known, key=lambda pair: pair[1])[:_WORST]  # equal ones in the labels' order
     return "worst labels: " + ", ".join(f"{_plain(label)} {share:.1%}" for label, share in ranked) if ranked else None
 
 
 def never_right(labels: Sequence[str], shares: ByClass | None) -> str | None:
-    """A warning that names the labels whose share is 0; None where there is none."""
+    """Returns a warning that names the labels whose share is 0; None if there is none."""
     never = [_plain(label) for label, share in _known(labels, shares) if share == 0]
     if not never:
         return None

@@ -1,4 +1,4 @@
-"""Classification: an output is one score a label, and its quality is top-1 accuracy."""
+"""Defines classification: an output is one score a label, and its quality is top-1 accuracy."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ MEASURE = "top-1 accuracy"
 
 
 class Classification:
-    """The deployment half of classification, as `mobile_sdk.tasks.task.Task` asks for it."""
+    """Implements the deployment half of classification, as `mobile_sdk.tasks.task.Task` defines it."""
 
     measure = MEASURE
     short_measure = "top-1 %"
@@ -37,13 +37,13 @@ class Classification:
         return f"(1, {contract.output_columns}), one score a label"
 
     def top_classes(self, outputs: Outputs, contract: Contract) -> NDArray[np.int64]:
-        """Returns the index of each image's largest score, the lowest of equal ones; -1 where there is a NaN."""
+        """Returns the index of each image's largest score, the lowest of equal ones; -1 if there is a NaN."""
         return top1(outputs.reshape(len(outputs), -1))
 
     def truths_of(
         self, pictures: LabelledPictures, labels: NDArray[np.int64], contract: Contract
     ) -> NDArray[np.int64] | None:
-        """Returns the label indices; None where no picture has a label."""
+        """Returns the label indices; None if no picture has a label."""
         return labels if labels.max(initial=-1) >= 0 else None
 
     def quality(self, outputs: Outputs, truths: NDArray[np.int64], contract: Contract) -> Quality:

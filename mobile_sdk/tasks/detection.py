@@ -1,4 +1,4 @@
-"""Detection: an output is a box and logits an anchor, and its quality is COCO's average precision."""
+"""Defines detection: an output is a box and logits an anchor, and its quality is COCO's average precision."""
 
 import json
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ _MOST_BYTES = 2**20  # a thousand detections take a fifth of it
 
 
 class GoldenDetection(Document):
-    """One detection; `box_px` is left, top, right, bottom in pixels of the net's picture."""
+    """Holds one detection; `box_px` is left, top, right, bottom in pixels of the net's picture."""
 
     label_index: int = Field(ge=0)
     score: float
@@ -39,14 +39,14 @@ class GoldenDetections(Document):
     detections: tuple[GoldenDetection, ...]
 
     def is_near(self, other: "GoldenDetections") -> bool:
-        """Tells whether both are the same detections in the same order."""
+        """Tells whether both have near detections in one order."""
         if len(self.detections) != len(other.detections):
             return False
         return all(one.is_near(another) for one, another in zip(self.detections, other.detections, strict=True))
 
 
 class DetectionsFile:
-    """The file `golden/N.detections.json`, as `mobile_sdk.tasks.task.GoldenFile` asks for it."""
+    """Reads and writes the file `golden/N.detections.json`, as `mobile_sdk.tasks.task.GoldenFile` defines it."""
 
     kind = "detections.json"
 
@@ -59,7 +59,7 @@ class DetectionsFile:
         return (json.dumps(golden_detections(output, contract).model_dump(mode="json"), indent=1) + "\n").encode()
 
     def refusal(self, written: bytes, output: Outputs, contract: Contract) -> str | None:
-        """Says why the bytes are not the output's detections."""
+        """Returns the reason why the bytes are not the output's detections, or None."""
         try:
             found = GoldenDetections.model_validate_json(written, strict=True)
         except ValidationError as error:
@@ -68,7 +68,7 @@ class DetectionsFile:
 
 
 class Detection:
-    """The deployment half of detection, as `mobile_sdk.tasks.task.Task` asks for it."""
+    """Implements the deployment half of detection, as `mobile_sdk.tasks.task.Task` defines it."""
 
     measure = MEASURE
     short_measure = "AP at 0.5 %"
@@ -92,17 +92,17 @@ class Detection:
         return f"(1, anchors, {contract.output_columns})"
 
     def top_classes(self, outputs: Outputs, contract: Contract) -> NDArray[np.int64]:
-        """Returns the label of each image's surest anchor; -1 where there is a NaN."""
+        """Returns the label of each image's most certain anchor; -1 if there is a NaN."""
         return best_labels(_rows(outputs, contract))
 
     def truths_of(
         self, pictures: LabelledPictures, labels: NDArray[np.int64], contract: Contract
     ) -> tuple[Truth, ...] | None:
-        """Returns the boxes of each picture; None where they are not known."""
+        """Returns the boxes of each picture; None if they are not known."""
         return pictures.truths_in(contract.image) or None if isinstance(pictures, PicturesWithBoxes) else None
 
     def quality(self, outputs: Outputs, truths: Sequence[Truth], contract: Contract) -> Quality:
-        """Measures the average precision of what non-maximum suppression finds."""
+        """Measures the average precision of the detections after non-maximum suppression."""
         asked = contract.detection or DetectionSpec()
         spec = DetectionSpec(score_threshold=SCORE_THRESHOLD, iou_threshold=asked.iou_threshold)
         found = [detect(output, spec, contract.image.size_px) for output in _rows(outputs, contract)]

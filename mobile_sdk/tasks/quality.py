@@ -1,4 +1,4 @@
-"""How well a net does its task: one number with the name of its measure, on so many images."""
+"""Measures how well a net does its task: one number with the name of its measure, on so many images."""
 
 from typing import Annotated
 
@@ -13,7 +13,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class Quality(Part):
     """Holds the `value`, 0..1, of a task's measure on so many images.
 
-    `by_class` is the same measure of each label, in the contract's order; None stands for a label that no image shows.
+    `by_class` has this measure of each label, in the contract's order; it is None for a label that no image shows.
     `others` are further measures by their names.
     """
 
@@ -25,5 +25,5 @@ class Quality(Part):
 
     @property
     def correct(self) -> int:
-        """The number of images that are right, where the value is their share."""
+        """Returns the number of images that are right, if the value is their share."""
         return round(self.value * self.images)

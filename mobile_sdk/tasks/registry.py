@@ -1,4 +1,4 @@
-"""The tasks by their names: a row a task."""
+"""Lists the tasks by their names: a row a task."""
 
 from mobile_sdk.contract import Contract
 from mobile_sdk.tasks.classification import Classification

@@ -1,4 +1,4 @@
-"""Segmentation: an output is the label scores of every pixel, and its quality is the mean intersection over union.
+"""Defines segmentation: an output is the label scores of every pixel, and quality is the mean intersection over union.
 
 Kotlin and Swift repeat `masks_of`; the golden masks in a bundle hold them to it.
 """
@@ -19,23 +19,23 @@ from mobile_sdk.tasks.task import Outputs
 MEASURE = "mean IoU"
 
 VOID = 255
-"""In a mask that is known: a pixel that no label is asked of, such as an edge."""
+"""A true mask has this byte at a pixel without a label, such as an edge."""
 
 Masks = NDArray[np.uint8]
-"""Label indices (…, size_px, size_px)."""
+"""These are label indices (…, size_px, size_px)."""
 
 
 @runtime_checkable
 class PicturesWithMasks(Protocol):
-    """Pictures of which it is known what every pixel shows."""
+    """Defines pictures with a known label of every pixel."""
 
     def masks_in(self, spec: ImageSpec) -> Masks:
-        """The labels (pictures, size_px, size_px) of the net's pictures' pixels, `VOID` where none is asked."""
+        """Returns the labels (pictures, size_px, size_px) of the net's pictures' pixels, `VOID` for none."""
         ...
 
 
 def masks_of(outputs: NDArray[np.generic]) -> Masks:
-    """The masks (…, H, W) of a net's outputs (…, H, W, labels): the largest score's label, the lowest of equal ones."""
+    """Returns masks (…, H, W) of outputs (…, H, W, labels): the largest score's label, the lowest of equal ones."""
     expect("outputs", outputs, np.ndarray)
     if outputs.ndim < 3:
         raise SettingError(
@@ -47,9 +47,9 @@ def masks_of(outputs: NDArray[np.generic]) -> Masks:
 
 
 def commonest_labels(outputs: NDArray[np.generic]) -> NDArray[np.int64]:
-    """The label of most pixels in each of the outputs (pictures, H, W, labels), the lowest of equal ones.
+    """Returns the label of most pixels in each of the outputs (pictures, H, W, labels), the lowest of equal ones.
 
-    It is -1 where an output holds a NaN.
+    It is -1 if an output has a NaN.
     """
     labels = outputs.shape[-1]
     counts = [np.bincount(mask.ravel(), minlength=labels).argmax() for mask in masks_of(outputs)]
@@ -79,7 +79,7 @@ def mean_iou(masks: Masks, truths: Masks, labels: int) -> Quality:
 
 
 class MaskFile:
-    """The file `golden/N.mask.bin`, as `mobile_sdk.tasks.task.GoldenFile` asks for it: the label of every pixel."""
+    """Reads and writes `golden/N.mask.bin`, the label of every pixel, as `mobile_sdk.tasks.task.GoldenFile` defines it."""
 
     kind = "mask.bin"
 
@@ -92,12 +92,12 @@ class MaskFile:
         return masks_of(_scores(output[np.newaxis], contract)).tobytes()
 
     def refusal(self, written: bytes, output: Outputs, contract: Contract) -> str | None:
-        """Says whether the bytes are not the output's mask."""
+        """Returns the reason why the bytes are not the output's mask, or None."""
         return None if written == self.encode(output, contract) else ""
 
 
 class Segmentation:
-    """The deployment half of segmentation, as `mobile_sdk.tasks.task.Task` asks for it."""
+    """Implements the deployment half of segmentation, as `mobile_sdk.tasks.task.Task` defines it."""
 
     measure = MEASURE
     short_measure = "mIoU %"
@@ -121,11 +121,11 @@ class Segmentation:
         return f"(1, {side}, {side}, {contract.output_columns}), one score a pixel and label"
 
     def top_classes(self, outputs: Outputs, contract: Contract) -> NDArray[np.int64]:
-        """Returns the label of most pixels in each image, the lowest of equal ones; -1 where there is a NaN."""
+        """Returns the label of most pixels in each image, the lowest of equal ones; -1 if there is a NaN."""
         return commonest_labels(_scores(outputs, contract))
 
     def truths_of(self, pictures: LabelledPictures, labels: NDArray[np.int64], contract: Contract) -> Masks | None:
-        """Returns the masks of the pictures; None where they are not known."""
+        """Returns the masks of the pictures; None if they are not known."""
         return pictures.masks_in(contract.image) if isinstance(pictures, PicturesWithMasks) else None
 
     def quality(self, outputs: Outputs, truths: Masks, contract: Contract) -> Quality:
@@ -139,7 +139,7 @@ def _scores(outputs: Outputs, contract: Contract) -> Outputs:
 
 
 def _confusion(masks: Masks, truths: Masks, labels: int) -> NDArray[np.int64]:
-    """How many pixels of a truth (row) got a label (column)."""
+    """Counts the pixels of a truth (row) that got a label (column)."""
     total = np.zeros(labels * labels, np.int64)
     for mask, truth in zip(masks, truths, strict=True):
         is_asked = truth < labels

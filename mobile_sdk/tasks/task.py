@@ -1,4 +1,4 @@
-"""The protocol of a task: all that a bundle, a verdict and a report ask of what a net's output means."""
+"""Defines the protocol of a task: the meaning of a net's output, as a bundle, a verdict and a report need it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -15,11 +15,11 @@ Outputs = NDArray[np.generic]
 
 
 class GoldenFile(Protocol):
-    """A file of a bundle that says what the expected output of a golden picture means; `kind` ends its name."""
+    """Defines a file of a bundle with the meaning of a golden picture's expected output; `kind` ends its name."""
 
     @property
     def kind(self) -> str:
-        """The end of the file's name: `golden/0.<kind>`."""
+        """Returns the end of the file's name: `golden/0.<kind>`."""
         ...
 
     def sizes(self, contract: Contract) -> tuple[int, int]:
@@ -31,26 +31,32 @@ class GoldenFile(Protocol):
         ...
 
     def refusal(self, written: bytes, output: Outputs, contract: Contract) -> str | None:
-        """Says why the bytes are not what the output gives: "" where they say something else; None where they are."""
+        """Returns the reason why the bytes are not the output's, or None if they are.
+
+        It is "" if they are readable but differ.
+        """
         ...
 
 
 class Task(Protocol):
-    """The deployment half of a task. Outputs come as (images, …), flattened or not, as codes or as real scores."""
+    """Defines the deployment half of a task.
+
+    Outputs come as (images, …), flattened or not, as codes or as real scores.
+    """
 
     @property
     def measure(self) -> str:
-        """The measure of quality by its full name, as a manifest and a report say it."""
+        """Returns the measure of quality by its full name, as a manifest and a report have it."""
         ...
 
     @property
     def short_measure(self) -> str:
-        """The same as the head of a table's column."""
+        """Returns the measure as the head of a table's column."""
         ...
 
     @property
     def check_name(self) -> str:
-        """The measure as the checks of a verdict name it."""
+        """Returns the measure as the checks of a verdict name it."""
         ...
 
     @property
@@ -60,12 +66,12 @@ class Task(Protocol):
 
     @property
     def truth(self) -> str:
-        """The truth that quality is measured by, as an error names it: "labels"."""
+        """Returns the name of the truth that quality is measured by, for errors: "labels"."""
         ...
 
     @property
     def truth_hint(self) -> str:
-        """How pictures with such a truth come about."""
+        """Returns a hint how to get pictures with such a truth."""
         ...
 
     @property
@@ -75,17 +81,17 @@ class Task(Protocol):
 
     @property
     def output_description(self) -> str:
-        """The output's meaning, for people who open a model file in their tools."""
+        """Returns the output's meaning, for people who open a model file in their tools."""
         ...
 
     @property
     def output_dtypes(self) -> tuple[str, ...]:
-        """The dtypes that the output may have."""
+        """Returns the dtypes that the output may have."""
         ...
 
     @property
     def golden_file(self) -> GoldenFile | None:
-        """The file that says what a golden output means, where there is one."""
+        """Returns the file with a golden output's meaning, if there is one."""
         ...
 
     def fits(self, shape: Sequence[int], contract: Contract) -> bool:
@@ -97,17 +103,17 @@ class Task(Protocol):
         ...
 
     def top_classes(self, outputs: Outputs, contract: Contract) -> NDArray[np.int64]:
-        """Returns the label index that each output is surest of, or that most of it has; -1 where it holds a NaN."""
+        """Returns the label index that each output is most certain of, or that most of it has; -1 if it has a NaN."""
         ...
 
     def truths_of(
         self, pictures: LabelledPictures, labels: NDArray[np.int64], contract: Contract
     ) -> Any:  # of the task's own kind
-        """Returns what is known of the pictures, whose label indices are `labels`; None where nothing is."""
+        """Returns the truth of the pictures, whose label indices are `labels`; None if it is not known."""
         ...
 
     def quality(self, outputs: Outputs, truths: Any, contract: Contract) -> Quality:
-        """Measures outputs against what `truths_of` returned."""
+        """Measures outputs against the truth that `truths_of` returned."""
         ...
 
 

@@ -1,1 +1,1 @@
-"""Verification: a bundle and its program come in, and a verdict goes out."""
+"""This room takes a bundle and its program and returns a verdict."""

@@ -1,4 +1,4 @@
-"""Verdicts as schema 1 of `verify.json` spelled them: a field a measure, which schema 2 holds as one quality."""
+"""Reads verdicts as schema 1 of `verify.json` spelled them: a field a measure, which schema 2 holds as one quality."""
 
 import json
 from typing import Any
@@ -10,7 +10,7 @@ _CLASSIFICATION, _DETECTION, _SEGMENTATION = (TASKS[task].measure for task in TA
 
 
 def upgraded(data: bytes) -> bytes:
-    """Returns a `verify.json` of schema 1 as schema 2 spells it; what is no such file comes back as it is."""
+    """Returns a `verify.json` of schema 1 as schema 2 spells it; any other file is returned unchanged."""
     try:
         content = json.loads(data)
         verdicts = [_upgraded(verdict) for verdict in content["verdicts"]]

@@ -1,4 +1,4 @@
-"""The checks that need no run of the model: whose bundle it is, and what its model file is made of."""
+"""Checks a bundle without a run of the model: its program, and the content of its model file."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from mobile_sdk.verification.verdict import Check
 
 
 def run(bundle: Bundle, program: Program, runtime: Runtime) -> tuple[StructureEntry | None, list[Check]]:
-    """What the model file is made of (None where it cannot be read), and all checks of this module."""
+    """Returns the content of the model file (None if it cannot be read), and all checks of this module."""
     checks = [_program_check(bundle, program), _contract_check(bundle, program), _output_check(bundle, program)]
     name, required = "structure", "a model file that can be read"
     try:
@@ -40,7 +40,7 @@ def _program_check(bundle: Bundle, program: Program) -> Check:
 
 
 def _contract_check(bundle: Bundle, program: Program) -> Check:
-    """Name, labels in their order, and the picture's recipe."""
+    """Checks the name, the labels in their order, and the picture's recipe."""
     found, expected = bundle.manifest.contract.model_dump(), program.contract.model_dump()
     others = [field for field in expected if found[field] != expected[field]]
     return Check.judged(
@@ -52,7 +52,7 @@ def _contract_check(bundle: Bundle, program: Program) -> Check:
 
 
 def _output_check(bundle: Bundle, program: Program) -> Check:
-    """Scale and zero point in the manifest, which the app reads scores with."""
+    """Checks the scale and zero point in the manifest, which the app reads scores with."""
     spec, grid = bundle.interface.output, program.graph.output.quantization
     expected = (grid.scale, grid.zero_point) if grid is not None and spec.dtype == "int8" else (None, None)
     right = (spec.scale, spec.zero_point) == expected
@@ -89,7 +89,7 @@ def _structure_checks(bundle: Bundle, structure: StructureEntry, graph: Graph) -
 
 
 def _float_checks(structure: StructureEntry, graph: Graph) -> list[Check]:
-    """No layer in float32 but those that the program keeps so."""
+    """Checks that no layer is in float32 but those that the program keeps so."""
     layers = [operator for operator in graph.operators if isinstance(operator, Weighted)]
     kept = [layer for layer in layers if layer.weight_scales is None]
     int8_bytes = sum(layer.weight.nbytes for layer in layers if layer.weight_scales is not None)
@@ -112,7 +112,10 @@ def _float_checks(structure: StructureEntry, graph: Graph) -> list[Check]:
 
 
 def _model_check(bundle: Bundle, program: Program, runtime: Runtime) -> Check:
-    """Exporting is deterministic, so the same packages must give the same bytes: every weight, bias and scale."""
+    """Checks every weight, bias and scale: equal packages must export equal bytes.
+
+    Exporting is deterministic.
+    """
     name, required = "model file", "byte for byte what exporting the program gives"
     try:
         graph = executed(program.graph, bundle.manifest.activation_limit_kib)

@@ -1,4 +1,4 @@
-"""Checks that compare a runtime's scores with the expected ones."""
+"""Compares a runtime's scores with the expected ones."""
 
 from mobile_sdk.comparison import Comparison
 from mobile_sdk.runtimes.requirement import Requirement
@@ -6,7 +6,7 @@ from mobile_sdk.verification.verdict import Check
 
 
 def numeric_checks(comparison: Comparison, requirement: Requirement, pictures: int) -> list[Check]:
-    """The checks that compare scores: "steps apart", or "sqnr" and "top-1 agreement"."""
+    """Returns the checks that compare scores: "steps apart", or "sqnr" and "top-1 agreement"."""
     if requirement.exact:
         apart = f"{comparison.differing} of {comparison.elements} elements differ" if comparison.differing else ""
         steps = comparison.max_steps

@@ -1,4 +1,4 @@
-"""The checks that need pictures whose truth is known: how well the runtime does the task."""
+"""Checks how well the runtime does the task, on pictures whose truth is known."""
 
 import math
 
@@ -11,11 +11,11 @@ from mobile_sdk.tasks.task import Task
 from mobile_sdk.verification.verdict import Check
 
 MAX_ACCURACY_LOSS_SHARE = 0.005
-"""What a runtime that need not be exact may lose of counted images: half a point, or one image."""
+"""A runtime that need not be exact may lose so much of counted images: half a point, or one image."""
 MAX_LOSS = 0.01
-"""What it may lose of a mean over all images, and what the record of one may be off by."""
+"""It may lose so much of a mean over all images, and the record of a mean may be off by so much."""
 RECORD_STANDARD_ERRORS = 4
-"""Other pictures than the recorded ones give another accuracy; beyond four standard errors it is another program."""
+"""Pictures other than the recorded ones give another accuracy; beyond four standard errors it is another program."""
 
 
 def quality_checks(
@@ -26,7 +26,7 @@ def quality_checks(
     requirement: Requirement,
     min_accuracy: float | None,
 ) -> list[Check]:
-    """Judges the runtime's quality beside the reference's, the least that was asked for, and the record's."""
+    """Compares the runtime's quality with the reference's, the required minimum, and the record's."""
     task = task_of(program.contract)
     if found is None or expected is None:
         return _skipped(task, min_accuracy)
@@ -68,7 +68,7 @@ def _beside_the_reference(task: Task, found: Quality, expected: Quality, require
 
 
 def _beside_the_record(task: Task, found: Quality, recorded: Quality | None) -> Check:
-    """Checks that the reference does as well on these pictures as the record says of those it was made with."""
+    """Checks that the reference does as well on these pictures as the record says of its own."""
     name = f"recorded {task.check_name}"
     if recorded is None:
         reason = f"the program's record holds no {task.check_name}"

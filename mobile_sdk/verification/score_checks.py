@@ -1,4 +1,4 @@
-"""The checks that need a run of the model: numbers, golden pictures, quality."""
+"""Checks a bundle with a run of the model: numbers, golden pictures, quality."""
 
 import math
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ _PICTURES = 16
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """What running the model gave."""
+    """Holds the results of running the model."""
 
     checks: tuple[Check, ...]
     comparison: Comparison | None = None
@@ -38,7 +38,7 @@ class Measured:
 def measure(
     bundle: Bundle, program: Program, computed: Computed, requirement: Requirement, min_accuracy: float | None
 ) -> Measured:
-    """Holds the computed scores against the program's, the golden outputs and the labels."""
+    """Compares the computed scores with the program's, the golden outputs and the labels."""
     graph = program.graph
     found, expected = computed.found, computed.expected
     ours, theirs = (_winners(scores, program) for scores in (found, expected))
@@ -61,14 +61,14 @@ def measure(
 
 
 def _winners(outputs: Scores, program: Program) -> NDArray[np.int64]:
-    """The surest labels, some pictures at a time: masks in steps are eight times as large as their codes."""
+    """Returns the most certain labels, some pictures at a time: masks in steps take eight times their codes' memory."""
     groups = range(0, len(outputs), _PICTURES)
     parts = (in_steps(outputs[start : start + _PICTURES], program.graph) for start in groups)
     return np.concatenate([task_of(program.contract).top_classes(part, program.contract) for part in parts])
 
 
 def _quality(outputs: Scores, computed: Computed, program: Program) -> Quality | None:
-    """None where nothing is known of the pictures."""
+    """Returns the outputs' quality; None if the pictures' truth is unknown."""
     if computed.truths is None:
         return None
     task = task_of(program.contract)
@@ -79,7 +79,7 @@ def _quality(outputs: Scores, computed: Computed, program: Program) -> Quality |
 def _replay(
     bundle: Bundle, program: Program, golden_found: Scores, requirement: Requirement
 ) -> tuple[Check, tuple[GoldenPrediction, ...]]:
-    """What the bundle expects of its golden pictures must be what the program says, and what the runtime gives."""
+    """Checks that the bundle's expectations of its golden pictures are the program's results, and the runtime's."""
     graph, count = program.graph, len(bundle.manifest.golden.pictures)
     pixels = np.stack([bundle.golden_picture(index) for index in range(count)])
     written = in_steps(np.stack([bundle.golden_output(index) for index in range(count)]), graph)

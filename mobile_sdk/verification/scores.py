@@ -1,4 +1,4 @@
-"""What a bundle's runtime computes for pictures, beside what the program says it must."""
+"""Computes a bundle's scores in its runtime, beside the scores that the program requires."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -21,9 +21,9 @@ Scores = NDArray[np.generic]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Computed:
-    """Scores of all pictures, a row each: `found` by the runtime in its own dtype, `expected` by the program.
+    """Holds scores of all pictures, a row each: `found` by the runtime in its own dtype, `expected` by the program.
 
-    `truths` are what the task's `truths_of` knows of the pictures.
+    `truths` are the pictures' truths from the task's `truths_of`.
     """
 
     found: Scores
@@ -39,7 +39,7 @@ def compute(
     run: Run,
     report: Report,
 ) -> Computed:
-    """Runs every picture once through the runtime, and through the reference where it is not remembered."""
+    """Runs every picture once through the runtime, and through the reference unless its scores are cached."""
     goldens = np.stack([bundle.golden_picture(index) for index in range(len(bundle.manifest.golden.pictures))])
     golden_found = run(goldens)
     found, expected = [], []

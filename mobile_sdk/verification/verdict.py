@@ -1,4 +1,4 @@
-"""`verify.json`: what was checked of a bundle, what was found, and what that says."""
+"""Defines `verify.json`: a bundle's checks, their findings, and the verdict."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -22,11 +22,11 @@ WORDS: dict[Outcome, str] = {"pass": "pass", "fail": "FAIL", "not_run": "not run
 SCHEMA = 2
 MAX_VERDICTS_BYTES = 64 * 2**20
 NUMERIC_CHECKS = ("steps apart", "sqnr", "top-1 agreement")
-"""The checks without which a verdict is never a pass."""
+"""A verdict never passes without these checks."""
 
 
 class Check(Document):
-    """One named check. `reason` says why it did not run, or what to know of the outcome; empty where that is all."""
+    """Holds one named check. `reason` says why it did not run, or explains the outcome; it may be empty."""
 
     name: str
     outcome: Outcome
@@ -38,18 +38,18 @@ class Check(Document):
     def judged(
         cls, name: str, passed: bool, *, measured: str | float | None, required: str, reason: str = ""
     ) -> "Check":
-        """A check that ran."""
+        """Returns a check that ran."""
         outcome: Outcome = "pass" if passed else "fail"
         return cls(name=name, outcome=outcome, measured=measured, required=required, reason=reason)
 
     @classmethod
     def skipped(cls, name: str, *, required: str, reason: str) -> "Check":
-        """A check that could not run, and why."""
+        """Returns a check that could not run, with the reason."""
         return cls(name=name, outcome="not_run", required=required, reason=reason)
 
     @property
     def found(self) -> str:
-        """One line for people: what was measured against what is required, or why nothing was."""
+        """Returns one line for people: what was measured and what is required, or why nothing was measured."""
         if self.outcome == "not_run":
             return self.reason
         line = f"{_shown(self.measured)} (required: {self.required})"
@@ -57,9 +57,9 @@ class Check(Document):
 
 
 class GoldenPrediction(Document):
-    """What the runtime said of `golden/<position>.png`, as real scores, not codes; null is what is no number.
+    """Holds the runtime's result for `golden/<position>.png`, as real scores, not codes; null is what is no number.
 
-    Of boxes and masks, which are a hundred thousand numbers, the scores are left out.
+    The scores of boxes and masks, which are a hundred thousand numbers, are left out.
     """
 
     label_index: int | None
@@ -70,17 +70,17 @@ class GoldenPrediction(Document):
 
 
 class Verdict(Document):
-    """All that was found of one bundle.
+    """Holds everything that was found of one bundle.
 
-    `status` is "fail" where any check fails, "pass" where none does and the scores were compared, else "not_run".
+    `status` is "fail" if any check fails, "pass" if none does and the scores were compared, else "not_run".
     `comparison` is of the runtime's scores with the reference's (PyTorch's, for a float32 bundle), all pictures. A
-    verdict is true where its status is "pass", so that it can be asserted.
+    verdict is true if its status is "pass", so that it can be asserted.
     """
 
     schema_number: Literal[2] = 2
     bundle: str  # the name of its folder
     name: str
-    runtime: str  # that computed; not the bundle's own where another one was asked for
+    runtime: str  # that computed; another than the bundle's own on request
     device: str
     precision: Precision
     manifest_sha256: str
@@ -90,7 +90,7 @@ class Verdict(Document):
     status: Outcome
     checks: tuple[Check, ...]
     comparison: Comparison | None
-    quality: Quality | None  # of the runtime, where the pictures' truth is known
+    quality: Quality | None  # of the runtime, if the pictures' truth is known
     reference_quality: Quality | None
     structure: StructureEntry | None
     golden: tuple[GoldenPrediction, ...]
@@ -100,7 +100,7 @@ class Verdict(Document):
         return self.status == "pass"
 
     def __repr__(self) -> str:
-        """The status, what was checked, and the first check that failed."""
+        """Returns the status, what was checked, and the first check that failed."""
         counts = Counter(check.outcome for check in self.checks)
         told = ", ".join(f"{counts[outcome]} {WORDS[outcome]}" for outcome in WORDS if counts[outcome])
         failed = next((f": {check.name}: {check.found}" for check in self.checks if check.outcome == "fail"), "")
@@ -110,14 +110,14 @@ class Verdict(Document):
 
 
 class Verdicts(Document):
-    """The whole of `verify.json`."""
+    """Holds the whole of `verify.json`."""
 
     schema_number: Literal[2] = 2
     verdicts: tuple[Verdict, ...]
 
 
 def status_of(checks: Sequence[Check]) -> Outcome:
-    """What the checks say together; checks that did not run never make a pass."""
+    """Returns the joint outcome of the checks; checks that did not run never make a pass."""
     if any(check.outcome == "fail" for check in checks):
         return "fail"
     compared = any(check.name in NUMERIC_CHECKS and check.outcome == "pass" for check in checks)
@@ -130,7 +130,7 @@ def write_verdicts(verdicts: Sequence[Verdict], path: Path) -> None:
 
 
 def read_verdicts(path: Path) -> tuple[Verdict, ...]:
-    """Reads a `verify.json`; raises BundleError where it is none."""
+    """Reads a `verify.json`; raises BundleError if it is none."""
     try:
         return _parse(read_regular(path, at_most=MAX_VERDICTS_BYTES)).verdicts
     except (OSError, ValidationError) as error:
