@@ -1,1 +1,1 @@
-"""The integer graph: operators as data come in, and what a phone computes of them goes out, element for element."""
+"""This room holds operators as data and computes a phone's results of them, element for element."""

@@ -1,7 +1,7 @@
-"""The runtimes' own integer arithmetic: how XNNPACK turns scales into multipliers and rounds.
+"""Implements the runtimes' own integer arithmetic: how XNNPACK turns scales into multipliers and rounds.
 
 All rules are XNNPACK's (`src/operators/*.c`, `src/microparams-init.c`), which LiteRT and ExecuTorch both call; every
-intermediate is float32 where theirs is. Codes are centred (`q - zero_point`) wherever a rule below takes or gives them.
+intermediate is float32 where theirs is. Codes are centred (`q - zero_point`) in every argument and result of a rule.
 """
 
 from collections.abc import Callable
@@ -25,10 +25,10 @@ def quantization_of(operand: Tensor | Constant) -> Quantization:
 
 
 def clamp_range(quantization: Quantization, clamp: Clamp) -> tuple[int, int]:
-    """The lowest and highest code that an output may take, centred.
+    """Returns the lowest and highest code that an output may take, centred.
 
-    Six is rounded with its zero point, half to even, as XNNPACK does in both runtimes: only where 6 is half a step
-    off does that matter.
+    Six is rounded with its zero point, half to even, as XNNPACK does in both runtimes; this matters only if 6 is half a
+    step off.
     """
     zero = quantization.zero_point
     low = 0 if clamp is not Clamp.NONE else INT8_MIN - zero
@@ -40,23 +40,23 @@ def clamp_range(quantization: Quantization, clamp: Clamp) -> tuple[int, int]:
 
 
 def bias_scales(x: Quantization, weight_scales: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The grid of the int32 bias, float32 `s_x * s_w[c]`."""
+    """Returns the grid of the int32 bias, float32 `s_x * s_w[c]`."""
     return np.float32(x.scale) * weight_scales
 
 
 def requantization(x: Quantization, weight_scales: NDArray[np.float32], y: Quantization) -> NDArray[np.float32]:
-    """The factor per channel by which a convolution's accumulator becomes a code: float32 `s_x * s_w[c] / s_y`."""
+    """Returns the factor per channel from a convolution's accumulator to a code: float32 `s_x * s_w[c] / s_y`."""
     return bias_scales(x, weight_scales) / np.float32(y.scale)
 
 
 def sum_ranges(
     weight: NDArray[np.integer], bias: NDArray[np.integer], x: Quantization
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The least and the greatest sum `sum((q - z_x) * w) + bias` per channel, over all inputs that int8 can hold.
+    """Returns the least and greatest `sum((q - z_x) * w) + bias` per channel, over all int8 inputs.
 
     Both are reached, and padding, which counts as zero, stays between them. XNNPACK's kernels add uncentred codes to
-    `bias - z_x * sum(w)` in int32 (`src/packing.c`); what wraps on the way wraps back, so that the sum is exact
-    wherever its own range lies within int32.
+    `bias - z_x * sum(w)` in int32 (`src/packing.c`); an intermediate sum that wraps wraps back, so that the sum is
+    exact if its own range is within int32.
     """
     rows = weight.reshape(len(weight), -1)
     positive = np.maximum(rows, 0).sum(axis=1, dtype=np.int64)
@@ -67,15 +67,15 @@ def sum_ranges(
 
 
 def mean_terms(x: Quantization, y: Quantization, count: int) -> tuple[np.float32, np.float32]:
-    """`(f, b)` of Mean over `count` codes: `q_y = round_half_even(float32(sum(q) * f) + b)`, the sum uncentred."""
+    """Returns `(f, b)` of Mean over `count` codes: `q_y = round_half_even(float32(sum(q) * f) + b)`, sum uncentred."""
     factor = np.float32(x.scale) / np.float32(y.scale) * (np.float32(1) / np.float32(count))
     return factor, np.float32(y.zero_point) - np.float32(x.zero_point * count) * factor
 
 
 def add_factors(a: Quantization, b: Quantization, y: Quantization) -> tuple[int, int, int]:
-    """`(M_a, M_b, k)` of Add: `y = (a * M_a + b * M_b + 2^(k-1)) >> k`, in integers that fit 32 bits.
+    """Returns `(M_a, M_b, k)` of Add: `y = (a * M_a + b * M_b + 2^(k-1)) >> k`, in integers that fit 32 bits.
 
-    Within ADD_RATIO_RANGE no M passes 2^21 and k lies in 13..30, so no sum passes `2 * 255 * 2^21 + 2^29` < 2^31.
+    Within ADD_RATIO_RANGE no M passes 2^21 and k is in 13..30, so no sum passes `2 * 255 * 2^21 + 2^29` < 2^31.
     """
     ratio_a = np.float32(a.scale) / np.float32(y.scale)
     ratio_b = np.float32(b.scale) / np.float32(y.scale)
@@ -85,18 +85,18 @@ def add_factors(a: Quantization, b: Quantization, y: Quantization) -> tuple[int,
 
 
 def product_factor(a: Quantization, b: Quantization, y: Quantization) -> np.float32:
-    """The factor by which a product of centred codes becomes a code: float32 `s_a * s_b / s_y`."""
+    """Returns the factor from a product of centred codes to a code: float32 `s_a * s_b / s_y`."""
     return np.float32(np.float32(a.scale) * np.float32(b.scale) / np.float32(y.scale))
 
 
 def round_product(products: NDArray[np.int64], factor: np.float32) -> NDArray[np.int64]:
-    """Mul's rounding on x86-64, centred: through float32, half to even."""
+    """Rounds Mul as on x86-64, centred: through float32, half to even."""
     codes: NDArray[np.float32] = np.rint(products.astype(np.float32) * factor)
     return codes.astype(np.int64)
 
 
 def round_product_arm(products: NDArray[np.int64], factor: np.float32) -> NDArray[np.int64]:
-    """Mul's rounding on Arm ("rndnu"): a 31-bit multiplier, truncated, then a shift that rounds half up."""
+    """Rounds Mul as on Arm ("rndnu"): a 31-bit multiplier, truncated, then a shift that rounds half up."""
     mantissa, exponent = np.frexp(factor)
     multiplier = int(np.ldexp(np.float64(mantissa), 31))
     shift = -int(exponent)
@@ -107,25 +107,25 @@ def round_product_arm(products: NDArray[np.int64], factor: np.float32) -> NDArra
 
 
 def round_square(codes: NDArray[np.int64], x: Quantization, y: Quantization) -> NDArray[np.int64]:
-    """A tensor times itself, centred: XNNPACK looks squares up, computed in float32 and rounded with the zero point."""
+    """Squares a tensor, centred: XNNPACK looks squares up, computed in float32 and rounded with the zero point."""
     squares: NDArray[np.float32] = _squares(codes, x) * (np.float32(1) / np.float32(y.scale))
     rounded: NDArray[np.float32] = np.rint(squares + np.float32(y.zero_point))
     return rounded.astype(np.int64) - y.zero_point
 
 
 def round_square_fused(codes: NDArray[np.int64], x: Quantization, y: Quantization) -> NDArray[np.int64]:
-    """The same where a compiler fuses the last product and sum: one rounding to float32 in place of two."""
+    """Squares as a compiler does that fuses the last product and sum: with one rounding to float32 in place of two."""
     inverse = np.float64(np.float32(1) / np.float32(y.scale))
     squares = _squares(codes, x).astype(np.float64) * inverse + y.zero_point
     return np.rint(squares.astype(np.float32)).astype(np.int64) - y.zero_point
 
 
 def settle_product_scale(a: Quantization, codes_b: NDArray[np.int64], scale_b: float, y: Quantization) -> float:
-    """The output scale nearest to `y.scale` under which every processor gives one product for every pair of codes.
+    """Returns the output scale nearest to `y.scale` with which all processors give equal products of all codes.
 
-    `codes_b` are the centred codes that the second operand can take (all 256, or a constant's one). Every pair is
-    tried under all rules, so the agreement is proved, not sampled. Upward only: a wider range never saturates more.
-    One to four tries settle it as a rule, each of which moves the scale by 4 millionths.
+    `codes_b` are the centred codes that the second operand can take (all 256, or a constant's one). Every pair is tried
+    under all rules, so the agreement is proved, not sampled. The search goes only upward: a wider range never saturates
+    more. It takes one to four tries as a rule, each of which moves the scale by 4 millionths.
     """
     products = np.unique(np.outer(_centred_codes(a), codes_b))
 
@@ -137,7 +137,10 @@ def settle_product_scale(a: Quantization, codes_b: NDArray[np.int64], scale_b: f
 
 
 def settle_square_scale(x: Quantization, y: Quantization) -> float:
-    """The same for a tensor times itself, over its 256 codes; LiteRT multiplies a picture's codes as two tensors."""
+    """Returns such a scale for a tensor's square, over its 256 codes.
+
+    LiteRT multiplies a picture's codes as two tensors.
+    """
     codes = _centred_codes(x)
 
     def rules(scale: np.float32) -> tuple[NDArray[np.int64], ...]:
@@ -150,7 +153,7 @@ def settle_square_scale(x: Quantization, y: Quantization) -> float:
 
 
 def settle_mean_scale(x: Quantization, y: Quantization, count: int) -> float:
-    """The same for a mean over `count` codes: one code from every build for every sum.
+    """Returns such a scale for a mean over `count` codes: every build gives one code for every sum.
 
     Multiplying and adding the offset rounds twice on x86-64 and in ExecuTorch's Arm build; LiteRT's Arm build fuses the
     two, in the offset too. Every rule is monotone in the sum, so trying the sums around each step from one code to the
@@ -166,7 +169,7 @@ def settle_mean_scale(x: Quantization, y: Quantization, count: int) -> float:
 def _settle(wanted: float, rules: Callable[[np.float32], tuple[NDArray[np.int64], ...]]) -> float:
     scale = np.float32(wanted)
     for _ in range(10_000):
-        first, *others = (np.clip(codes, -256, 256) for codes in rules(scale))  # further out, all saturate
+        first, *others = (np.clip(codes, -256, 256) for codes in rules(scale))  # beyond these all saturate
         if all(np.array_equal(first, other) for other in others):
             return float(scale)
         scale = np.float32(scale * np.float32(1 + 2.0**-18))
@@ -183,10 +186,10 @@ def _squares(codes: NDArray[np.int64], x: Quantization) -> NDArray[np.float32]:
 
 
 def _means_by_every_rule(x: Quantization, y: Quantization, count: int) -> tuple[NDArray[np.int64], ...]:
-    """The means of the sums around every step, each of the two operations fused or not."""
+    """Returns the means of the sums around every step, each of the two operations fused or not."""
     factor, offset = mean_terms(x, y, count)
     fused_offset = np.float32(y.zero_point - np.float64(x.zero_point * count) * factor)
-    reach = 2 + int(2.0**-20 * (abs(offset) + 256) / factor)  # in sums: farther from a step no error of rounding counts
+    reach = 2 + int(2.0**-20 * (abs(offset) + 256) / factor)  # in sums: farther from a step no rounding error matters
     steps = np.rint((np.arange(INT8_MIN, INT8_MAX) + 0.5 - np.float64(offset)) / factor).astype(np.int64)
     nearby = steps[:, None] + np.arange(-reach, reach + 1)
     sums = np.unique(nearby.clip(INT8_MIN * count, INT8_MAX * count))

@@ -1,4 +1,4 @@
-"""Draws integer graphs by hand where only their shapes matter, as for latencies.
+"""Draws integer graphs by hand if only their shapes matter, as for latencies.
 
 Weights are random and the grids are made up: an operator's time does not depend on the values.
 """
@@ -34,12 +34,15 @@ from mobile_sdk.graph.operators import (
 )
 
 _GRID = Quantization(scale=1 / 32, zero_point=0)
-_RECTIFIED_GRID = Quantization(scale=1 / 32, zero_point=INT8_MIN)  # where nothing lies below zero
+_RECTIFIED_GRID = Quantization(scale=1 / 32, zero_point=INT8_MIN)  # for tensors without values below zero
 _PICTURE_GRID = Quantization(scale=1 / 128, zero_point=0)
 
 
 class Pen:
-    """Appends operators to a graph of a `size_px` × `size_px` picture; most methods give the tensor that they wrote."""
+    """Appends operators to a graph of a `size_px` × `size_px` picture.
+
+    Most methods return the tensor that they wrote.
+    """
 
     def __init__(self, size_px: int) -> None:
         self.input = Tensor(name="picture", shape=(3, size_px, size_px), quantization=_PICTURE_GRID)
@@ -57,7 +60,7 @@ class Pen:
         dilation: int = 1,
         clamp: Clamp = Clamp.NONE,
     ) -> Tensor:
-        """A convolution, padded by half of what its kernel reaches over on every side."""
+        """Appends a convolution, padded on every side by half of its kernel's reach."""
         weight, scales, bias = self._weights(channels, x.shape[0] // groups, kernel, kernel)
         operator = Conv2d(
             input=x,
@@ -78,7 +81,7 @@ class Pen:
         return self._append(operator)
 
     def linear(self, x: Tensor, outputs: int, *, clamp: Clamp = Clamp.NONE) -> Tensor:
-        """A fully connected layer on (C, 1, 1) or (C,)."""
+        """Appends a fully connected layer on (C, 1, 1) or (C,)."""
         flat = x if len(x.shape) == 1 else self._append(Reshape(input=x, output=self._tensor(x.shape[:1]), path=""))
         weight, scales, bias = self._weights(outputs, x.shape[0])
         operator = Linear(
@@ -93,26 +96,29 @@ class Pen:
         return self._append(operator)
 
     def mean(self, x: Tensor) -> Tensor:
-        """The mean over height and width, (C, 1, 1)."""
+        """Appends the mean over height and width, (C, 1, 1)."""
         return self._append(Mean(input=x, output=self._tensor((x.shape[0], 1, 1)), path=""))
 
     def binary(
         self, kind: type[Add] | type[Mul], a: Tensor, b: Tensor | Constant, *, clamp: Clamp = Clamp.NONE
     ) -> Tensor:
-        """An elementwise sum or product, of `a`'s shape."""
+        """Appends an elementwise sum or product, of `a`'s shape."""
         return self._append(kind(a=a, b=b, clamp=clamp, output=self._tensor(a.shape), path=""))
 
     def hard_swish(self, x: Tensor) -> Tensor:
-        """X × ReLU6(x + 3), as it runs in int8; the sixth is in the next layer's weights."""
+        """Appends x × ReLU6(x + 3), as h-swish runs in int8; the sixth is in the next layer's weights."""
         three = Constant(name="three", value=96.0, quantization=_GRID)
         return self.binary(Mul, x, self.binary(Add, x, three, clamp=Clamp.RELU6))
 
     def scaled(self, x: Tensor) -> Tensor:
-        """X times a constant."""
+        """Appends x times a constant."""
         return self.binary(Mul, x, Constant(name="sixth", value=21.0, quantization=_GRID))
 
     def max_pool(self, x: Tensor, kernel: int, *, stride: int = 1) -> Tensor:
-        """The maximum in windows, padded by half their size on every side; windows of even size are not."""
+        """Appends the maximum in windows, padded by half their size on every side.
+
+        Windows of even size are not padded.
+        """
         padding = kernel // 2 if kernel % 2 else 0
         output = self._tensor((x.shape[0], *(-(-side // stride) for side in x.shape[1:])), x.quantization)
         operator = MaxPool2d(
@@ -126,39 +132,39 @@ class Pen:
         return self._append(operator)
 
     def concat(self, parts: Sequence[Tensor]) -> Tensor:
-        """The maps joined along channels."""
+        """Joins the maps along channels."""
         channels = sum(part.shape[0] for part in parts)
         output = self._tensor((channels, *parts[0].shape[1:]), parts[0].quantization)
         return self._append(Concat(parts=tuple(parts), output=output, path=""))
 
     def channels(self, x: Tensor, start: int, stop: int) -> Tensor:
-        """The channels from `start` to before `stop`."""
+        """Cuts out the channels from `start` to before `stop`."""
         output = self._tensor((stop - start, *x.shape[1:]), x.quantization)
         return self._append(ChannelSlice(input=x, start=start, stop=stop, output=output, path=""))
 
     def shuffle(self, x: Tensor, groups: int) -> Tensor:
-        """ShuffleNet's channel shuffle."""
+        """Appends ShuffleNet's channel shuffle."""
         output = self._tensor(x.shape, x.quantization)
         return self._append(ChannelShuffle(input=x, groups=groups, output=output, path=""))
 
     def resize(self, x: Tensor, size: int) -> Tensor:
-        """Bilinear interpolation to `size` × `size` pixels."""
+        """Appends bilinear interpolation to `size` × `size` pixels."""
         output = self._tensor((x.shape[0], size, size), x.quantization)
         return self._append(ResizeBilinear(input=x, output=output, path=""))
 
     def rows(self, x: Tensor, start: int, stop: int) -> Tensor:
-        """The rows from `start` to before `stop`."""
+        """Cuts out the rows from `start` to before `stop`."""
         output = self._tensor((x.shape[0], stop - start, x.shape[2]), x.quantization)
         return self._append(Rows(input=x, start=start, output=output, path=""))
 
     def join_rows(self, parts: Sequence[Tensor]) -> Tensor:
-        """The maps one below the other."""
+        """Joins the maps one below the other."""
         channels, _, width = parts[0].shape
         output = self._tensor((channels, sum(part.shape[1] for part in parts), width), parts[0].quantization)
         return self._append(JoinRows(parts=tuple(parts), output=output, path=""))
 
     def boxes(self, predictions: Sequence[Tensor], scores: int) -> Tensor:
-        """A detector's boxes and so many scores, from maps of offsets and of scores in turns."""
+        """Appends a detector's boxes and so many scores, from alternating maps of offsets and of scores."""
         anchors = sum(prod(offsets.shape) // 4 for offsets in predictions[::2])
         origins, steps = (self._random.uniform(0, 1, (anchors, 4)).astype(np.float32) for _ in range(2))
         output = Tensor(name=f"tensor_{len(self.operators)}", shape=(anchors, 4 + scores), quantization=None)
@@ -166,11 +172,11 @@ class Pen:
         return self._append(operator)
 
     def graph(self) -> Graph:
-        """The graph of all that was drawn."""
+        """Returns the graph of everything that was drawn."""
         return Graph(input=self.input, operators=tuple(self.operators))
 
     def _weights(self, *shape: int) -> tuple[NDArray[np.int8], NDArray[np.float32], NDArray[np.int32]]:
-        """Weights, their scales and biases; sums come out as large as inputs."""
+        """Returns weights, their scales and biases; sums come out as large as inputs."""
         weight = self._random.integers(-127, 128, shape, dtype=np.int8)
         scales = self._random.uniform(0.5, 1, shape[0]) / (64 * np.sqrt(np.prod(shape[1:])))
         bias = self._random.integers(-1000, 1001, shape[0], dtype=np.int32)

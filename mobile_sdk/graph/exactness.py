@@ -1,4 +1,4 @@
-"""Whether layers kept in float32 compute the same everywhere: proved from the graph's numbers, for every picture.
+"""Proves from a graph's numbers, for every picture, which layers kept in float32 compute the same everywhere.
 
 One float32 operation has one result by IEEE 754, and runtimes keep operators apart: none of them fuses a product with
 the sum of another operator. A sum of many products has as many results as there are orders, unless float32 holds every
@@ -17,7 +17,7 @@ _proofs: OperatorTable[Callable[[Any, Held | None], bool]] = OperatorTable("the 
 
 
 def order_dependent_paths(graph: Graph) -> list[str]:
-    """The layers whose float32 result may depend on the order of summation, or on how an activation is computed.
+    """Returns the layers whose float32 result may depend on the order of summation, or on an activation's method.
 
     Raises CompileError for an operator that needs a proof and has none here.
     """
@@ -28,10 +28,10 @@ def order_dependent_paths(graph: Graph) -> list[str]:
 
 
 def _has_one_result(operator: Operator, x: Held | None) -> bool:
-    """Whether every implementation gives the same output for the same input, of which is known what it can hold.
+    """Tells whether every implementation gives equal outputs for equal inputs, from the inputs' possible values.
 
     A conversion from codes, and one to codes, is a product with a scale or its float32 inverse, rounded once; a maximum
-    and what moves values round nothing. Decoded boxes are a product and a sum, in operators of their own.
+    and operators that move values round nothing. Decoded boxes are a product and a sum, in operators of their own.
     """
     match operator.traits.rounding:
         case Rounding.ONE:
@@ -49,7 +49,7 @@ def _weighted(operator: Conv2d | Linear, x: Held | None) -> bool:
 
 @_proofs.of(Activation)
 def _activation(operator: Activation, x: Held | None) -> bool:
-    """A clamp rounds nothing; runtimes compute the others in different ways."""
+    """Tells whether it is a clamp, which rounds nothing; runtimes compute the others in different ways."""
     return operator.kind.clamp is not None
 
 

@@ -1,4 +1,4 @@
-"""The float32 twin in PyTorch: what the int8 reference is compared with, tensor by tensor."""
+"""Executes the float32 twin in PyTorch, to compare the int8 reference with, tensor by tensor."""
 
 from collections.abc import Iterator
 
@@ -12,20 +12,20 @@ from mobile_sdk.graph.rules import apply
 
 
 class FloatReference:
-    """Executes a float32 graph. `run` gives the scores, `trace` every tensor."""
+    """Executes a float32 graph. `run` returns the scores, `trace` every tensor."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
 
     def run(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Scores for RGB bytes (N, H, W, 3): (N, *output shape), a map's channels last as runtimes have them."""
+        """Returns scores for RGB bytes (N, H, W, 3): (N, *output shape), a map's channels last as in runtimes."""
         name = self.graph.output.name
         batch = max(1, BATCH_PIXELS // (pictures.shape[1] * pictures.shape[2]))
         parts = [self.trace(pictures[i : i + batch])[name] for i in range(0, len(pictures), batch)]
         return channels_last(np.concatenate(parts))
 
     def trace(self, pictures: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-        """Values (N, *shape) of every float32 tensor by its name."""
+        """Returns values (N, *shape) of every float32 tensor by its name."""
         with torch.inference_mode():
             return {name: value.numpy() for name, value in self._execute(pictures)}
 

@@ -1,8 +1,8 @@
-"""What the runtimes hold and accept: every graph is held against it before a file of it is written.
+"""Checks every graph against the runtimes' limits before a file of it is written.
 
-XNNPACK adds products in int32, which wraps without a word, and refuses a scale beyond its own bounds only when a phone
-loads the file: LiteRT then ends the process or computes that operator by kernels that round otherwise. A program that
-this SDK froze keeps to all of it; one that was made elsewhere is refused here by name.
+XNNPACK adds products in int32, which wraps silently, and refuses a scale beyond its own bounds only when a phone loads
+the file: LiteRT then ends the process or computes that operator by kernels that round otherwise. A program that this
+SDK froze keeps all limits; one that was made elsewhere is refused here by name.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,14 +28,14 @@ from mobile_sdk.graph.operators import (
     Quantize,
 )
 
-SCALE_RANGE = (2.0**-126, 2.0**126)  # a float32 with all its bits, and so is its inverse
+SCALE_RANGE = (2.0**-126, 2.0**126)  # a float32 with all its bits, and its inverse too
 _HINT = "quantize the net with this SDK, which keeps to that"
 
 
 def check_graph(graph: Graph) -> None:
     """Raises CompileError, with a module path, for the first operator that a runtime would refuse or compute wrongly.
 
-    float32 operators are not looked at.
+    float32 operators are not checked.
     """
     check_sums(graph)
     for operator in graph.operators:
@@ -48,7 +48,7 @@ def check_graph(graph: Graph) -> None:
 
 
 def check_sums(graph: Graph) -> None:
-    """Raises CompileError where a picture may exist that takes a sum of an int8 operator out of int32."""
+    """Raises CompileError if a picture may exist that takes a sum of an int8 operator out of int32."""
     for operator in graph.operators:
         if operator.output.quantization is None:
             continue
@@ -58,7 +58,7 @@ def check_sums(graph: Graph) -> None:
 
 
 _sums: OperatorTable[Callable[[Any], tuple[int, int]]] = OperatorTable("the check of sums in int32")
-"""The least and the greatest sum inside an operator that a runtime holds in int32."""
+"""Each entry returns the least and the greatest sum inside an operator that a runtime holds in int32."""
 
 
 @_sums.of(Conv2d, Linear)
@@ -76,12 +76,12 @@ def _sums_of_a_map(operator: Mean) -> tuple[int, int]:
 
 @_sums.of(Add, Mul, Quantize)
 def _no_sums(operator: Operator) -> tuple[int, int]:
-    """A product of two codes always fits; for Add see `add_factors`."""
+    """Returns no range: a product of two codes always fits; for Add see `add_factors`."""
     return 0, 0
 
 
 _Bounded = tuple[str, tuple[float, float], Iterable[float]]
-"""What is bounded, by what, and the numbers that it has."""
+"""It holds the name of a bounded quantity, its bounds, and its numbers."""
 
 
 def _bounded(operator: Operator) -> Iterator[_Bounded]:
@@ -127,7 +127,7 @@ def _bounds_of_a_product(operator: Mul, inputs: Sequence[Quantization], output: 
 
 @_bounds.of(Mean)
 def _bounds_of_a_mean(operator: Mean, inputs: Sequence[Quantization], output: Quantization) -> Iterator[_Bounded]:
-    """Its scales alone are bounded."""
+    """Yields the mean's scales, which alone are bounded."""
     yield from ()
 
 

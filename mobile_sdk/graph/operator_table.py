@@ -1,4 +1,4 @@
-"""One entry for every class of operator that a runtime, or an analysis, knows; what it lacks, it refuses by name."""
+"""Holds one entry for every operator class that a runtime, or an analysis, knows, and refuses others by name."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -14,7 +14,7 @@ _HINT = "export to a runtime that has it, or change the net there"
 class OperatorTable(Generic[Entry]):
     """Maps classes of operators to entries, which are functions in most tables; `table[operator]` looks one up.
 
-    `name` is what the table belongs to, for messages; `gaps` says, by class, why it has no entry on purpose.
+    `name` is the table's owner, for messages; `gaps` says, by class, why it has no entry on purpose.
     """
 
     def __init__(self, name: str, *, gaps: Mapping[type[Operator], str] = MappingProxyType({})) -> None:
@@ -23,7 +23,7 @@ class OperatorTable(Generic[Entry]):
         self._entries: dict[type[Operator], Entry] = {}
 
     def of(self, *kinds: type[Operator]) -> Callable[[Entry], Entry]:
-        """Decorates the entry of these classes; ValueError where one has an entry, or is a gap."""
+        """Decorates the entry of these classes; raises ValueError if one has an entry, or is a gap."""
 
         def register(entry: Entry) -> Entry:
             for kind in kinds:
@@ -36,11 +36,11 @@ class OperatorTable(Generic[Entry]):
 
     @property
     def entries(self) -> Mapping[type[Operator], Entry]:
-        """The entries by class, in the order in which they were written down."""
+        """Returns the entries by class, in the order of their definition."""
         return MappingProxyType(self._entries)
 
     def __getitem__(self, operator: Operator) -> Entry:
-        """Returns the entry of the operator's class; raises CompileError, with its module path, where there is none."""
+        """Returns the entry of the operator's class; raises CompileError, with its module path, if there is none."""
         kind = type(operator)
         if kind not in self._entries:
             reason = f": {self.gaps[kind]}" if kind in self.gaps else ""

@@ -1,6 +1,6 @@
-"""The reference: what the phone computes, element for element, in PyTorch.
+"""Computes the phone's results in PyTorch, element for element.
 
-Codes are carried centred (`q - zero_point`) in float32. That is exact: a float32 holds every integer below 2^24, and a
+Codes are held centred (`q - zero_point`) in float32. That is exact: a float32 holds every integer below 2^24, and a
 convolution whose accumulator could reach further is computed in float64.
 """
 
@@ -18,16 +18,16 @@ from mobile_sdk.graph.limits import check_sums
 from mobile_sdk.graph.operators import Graph, Tensor
 from mobile_sdk.graph.rules import compile_operator
 
-BATCH_PIXELS = 16 * 224 * 224  # computed at a time: enough work for a thread, activations of a few layers in the cache
+BATCH_PIXELS = 16 * 224 * 224  # computed at a time: enough work for a thread, a few layers' activations in the cache
 
 _Number = TypeVar("_Number", bound=np.generic)
 
 
 class Reference:
-    """Executes an int8 or mixed graph. `run` gives the codes of the scores, `trace` those of every tensor.
+    """Executes an int8 or mixed graph. `run` returns the codes of the scores, `trace` those of every tensor.
 
-    A tensor that is kept in float32 has its values in place of codes. Sums are exact; a graph whose sums could leave
-    int32, where the runtimes' wrap, is a CompileError.
+    A tensor that is kept in float32 has its values in place of codes. Sums are exact. It raises CompileError for a
+    graph whose sums could leave int32, where the runtimes' wrap.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -39,14 +39,14 @@ class Reference:
         self._last_use = _last_uses(graph)
 
     def run(self, pictures: NDArray[np.uint8]) -> NDArray[np.generic]:
-        """Codes for RGB bytes (N, H, W, 3): (N, *output shape), a map's channels last as runtimes have them."""
+        """Returns codes for RGB bytes (N, H, W, 3): (N, *output shape), a map's channels last as runtimes have them."""
         batch = max(1, BATCH_PIXELS // (pictures.shape[1] * pictures.shape[2]))
         with torch.inference_mode():
             parts = [self._run(pictures[i : i + batch]) for i in range(0, len(pictures), batch)]
         return channels_last(np.concatenate(parts))
 
     def trace(self, pictures: NDArray[np.uint8]) -> dict[str, NDArray[np.generic]]:
-        """Codes (N, *shape) of every tensor by its name, the input's among them."""
+        """Returns codes (N, *shape) of every tensor by its name, including the input's."""
         with torch.inference_mode():
             return {tensor.name: _codes(tensor, value) for tensor, value in self._execute(pictures)}
 
@@ -69,12 +69,12 @@ class Reference:
 
 
 def channels_last(values: NDArray[_Number]) -> NDArray[_Number]:
-    """Maps (N, C, H, W) as (N, H, W, C); all else as it is."""
+    """Returns maps (N, C, H, W) as (N, H, W, C); anything else unchanged."""
     return np.ascontiguousarray(values.transpose(0, 2, 3, 1)) if values.ndim == 4 else values
 
 
 def _last_uses(graph: Graph) -> dict[int, list[str]]:
-    """Operator index → names of the tensors that nobody needs after it."""
+    """Returns operator index → names of the tensors that no later operator needs."""
     last = {graph.input.name: 0}
     for index, operator in enumerate(graph.operators):
         last |= {x.name: index for x in operator.inputs if isinstance(x, Tensor)}

@@ -1,17 +1,17 @@
-"""Scores in steps of their int8 grid: what two runtimes' outputs are compared in."""
+"""Converts scores to steps of their int8 grid, the unit in which two runtimes' outputs are compared."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mobile_sdk.graph.operators import Graph
 
-_SNAP_STEPS = 1e-3  # a float32 score this near to a whole step is that step: dequantizing rounds by some 1e-5 steps
+_SNAP_STEPS = 1e-3  # a float32 score so near to a whole step is rounded to it: dequantizing rounds by some 1e-5 steps
 
 
 def in_steps(scores: NDArray[np.generic], graph: Graph) -> NDArray[np.float64]:
-    """Scores in steps of the output scale, counted from the zero point; a float32 graph's scores as they are.
+    """Returns scores in steps of the output scale, counted from the zero point; a float32 graph's scores unchanged.
 
-    A float32 score of an int8 graph (Core ML) counts as the whole step that it stands for, where it stands for one.
+    A float32 score of an int8 graph (Core ML) within 1e-3 of a whole step is rounded to it; any other stays.
     """
     values = scores.astype(np.float64)
     grid = graph.output.quantization

@@ -1,6 +1,6 @@
-"""What a float32 tensor can hold, for every picture: known from the graph's numbers alone.
+"""Finds what a float32 tensor can hold, for every picture, from the graph's numbers alone.
 
-All values of a tensor lie in an interval and are whole multiples of one power of two, its unit. Float32 holds every
+All values of a tensor are in an interval and are whole multiples of one power of two, its unit. Float32 holds every
 such number exactly while there are at most 2^24 units of it. A tensor that an elementwise chain makes of int8 codes
 takes 256 values at most, and these are known one by one.
 """
@@ -37,7 +37,7 @@ from mobile_sdk.graph.operators.traits import Values
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Held:
-    """An interval and a unit; `few` are all values, where they are few. The unit of zeros is infinite."""
+    """Holds an interval and a unit; `few` are all values, if they are few. The unit of zeros is infinite."""
 
     low: float
     high: float
@@ -46,17 +46,17 @@ class Held:
 
     @classmethod
     def of(cls, few: NDArray[np.float32]) -> "Held":
-        """Of these values and no others."""
+        """Returns the range of these values and no others."""
         exact = few.astype(np.float64)
         return cls(low=float(exact.min()), high=float(exact.max()), unit=float(unit_of(exact[None])[0]), few=few)
 
     @property
     def largest(self) -> float:
-        """The largest magnitude."""
+        """Returns the largest magnitude."""
         return max(-self.low, self.high)
 
     def clamped(self, clamp: Clamp) -> "Held":
-        """What is left of it."""
+        """Returns the range after the clamp."""
         low, high = clamp.bounds
         if self.few is not None:
             return Held.of(self.few.clip(low, high))
@@ -66,7 +66,7 @@ class Held:
 
 
 def held_in(operators: Sequence[Operator]) -> dict[str, Held | None]:
-    """What every float32 tensor holds, by its name, of operators in the order of execution."""
+    """Returns the range of every float32 tensor, by its name, of operators in the order of execution."""
     held: dict[str, Held | None] = {}
     for operator in operators:
         if operator.output.quantization is None:
@@ -76,9 +76,9 @@ def held_in(operators: Sequence[Operator]) -> dict[str, Held | None]:
 
 
 def sums_are_exact(operator: Conv2d | Linear, x: Held) -> bool:
-    """Whether products of weights and values are multiples of one unit, and the worst sum is below 2^24 of it."""
+    """Tells whether products of weights and values are multiples of one unit, and the worst sum is below 2^24 of it."""
     filters = operator.weight.astype(np.float64).reshape(len(operator.weight), -1)
-    summing = filters.any(axis=1)  # a channel without weights is its bias
+    summing = filters.any(axis=1)  # a channel without weights equals its bias
     filters, bias = filters[summing], operator.bias.astype(np.float64)[summing]
     units = np.minimum(x.unit * unit_of(filters), unit_of(bias[:, None]))
     worst = np.abs(filters).sum(axis=1) * x.largest + np.abs(bias)
@@ -86,7 +86,7 @@ def sums_are_exact(operator: Conv2d | Linear, x: Held) -> bool:
 
 
 def resizing_is_exact(operator: ResizeBilinear, x: Held | None) -> bool:
-    """Whether weights, differences of neighbours and products of both stay within what float32 holds.
+    """Tells whether weights, differences of neighbours and their products are exact in float32.
 
     Runtimes add weighted differences, PyTorch adds weighted values. One pixel is repeated: differences are zero.
     """
@@ -96,13 +96,13 @@ def resizing_is_exact(operator: ResizeBilinear, x: Held | None) -> bool:
 
 
 def resizable_unit(operator: ResizeBilinear, x: Held) -> float:
-    """The smallest power of two to which values must be rounded so that their resizing is exact."""
+    """Returns the smallest power of two to which values must be rounded so that their resizing is exact."""
     unit = 2.0 ** np.ceil(np.log2(2 * x.largest * _shares(operator) / EXACT_IN_FLOAT32))
     return float(unit if 2 * (x.largest + unit) * _shares(operator) < EXACT_IN_FLOAT32 * unit else 2 * unit)
 
 
 def unit_of(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The largest power of two of which each row's float32 numbers all are multiples; infinite for zeros."""
+    """Returns the largest power of two that divides each row's float32 numbers; infinite for zeros."""
     mantissas, exponents = np.frexp(rows)
     whole = np.ldexp(mantissas, 24).astype(np.int64)  # a float32 has 24 bits
     lowest = np.log2(np.maximum(whole & -whole, 1)).astype(np.int64)
@@ -111,7 +111,7 @@ def unit_of(rows: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _held_after(operator: Operator, inputs: Sequence[Held | None]) -> Held | None:
-    """What the output holds where its inputs hold `inputs`; None where that depends on the order of summation."""
+    """Returns the output's range for its inputs' ranges; None if it depends on the order of summation."""
     if isinstance(operator, Dequantize):
         return _of_codes(operator)
     hold = _of_chosen if operator.traits.values is Values.CHOSEN else _rules[operator]
@@ -134,7 +134,7 @@ def _of_chosen(operator: Operator, inputs: Sequence[Held]) -> Held:
 
 @_rules.of(Mean, AvgPool2d, DecodeBoxes)
 def _unknown(operator: Operator, inputs: Sequence[Held]) -> None:
-    """Nothing is known of means; nothing reads decoded boxes."""
+    """Returns None: nothing is known of means, and nothing reads decoded boxes."""
 
 
 @_rules.of(Conv2d, Linear)
@@ -159,7 +159,7 @@ def _of_two_clamped(operator: Add | Mul, inputs: Sequence[Held]) -> Held:
 
 
 def _of_two(operator: Add | Mul, inputs: Sequence[Held]) -> Held:
-    """A sum or product, rounded once: where it rounds, it rounds to a coarser power of two, which the unit divides."""
+    """Returns the range of a sum or product, rounded once: to a coarser power of two, which the unit divides."""
     first = inputs[0]
     combine = np.add if isinstance(operator, Add) else np.multiply
     if isinstance(operator.b, Constant):
@@ -176,7 +176,7 @@ def _of_two(operator: Add | Mul, inputs: Sequence[Held]) -> Held:
 
 
 def _step_away_from_zero(low: float, high: float) -> float:
-    """The distance of neighbouring float32 numbers at the end of the interval that is nearest to zero."""
+    """Returns the distance of neighbouring float32 numbers at the end of the interval that is nearest to zero."""
     return float(np.spacing(np.float32(min(abs(low), abs(high))))) if low * high > 0 else 0.0
 
 
@@ -203,7 +203,7 @@ def _resized(operator: ResizeBilinear, x: Held) -> Held:
 
 
 def _shares(operator: ResizeBilinear) -> float:
-    """The parts into which weights divide a unit: twice the factor, down and across."""
+    """Returns the parts into which weights divide a unit: twice the factor, down and across."""
     (_, *before), (_, *after) = operator.input.shape, operator.output.shape
     return 4.0 * np.prod(after) / np.prod(before)
 

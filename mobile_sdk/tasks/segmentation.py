@@ -79,7 +79,7 @@ def mean_iou(masks: Masks, truths: Masks, labels: int) -> Quality:
 
 
 class MaskFile:
-    """Reads and writes `golden/N.mask.bin`, the label of every pixel, as `mobile_sdk.tasks.task.GoldenFile` defines it."""
+    """Reads and writes `golden/N.mask.bin`, every pixel's label, as `mobile_sdk.tasks.task.GoldenFile` defines it."""
 
     kind = "mask.bin"
 

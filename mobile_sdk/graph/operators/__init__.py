@@ -1,8 +1,8 @@
-"""The operators that the phone executes, as frozen data: one scale and one zero point a tensor, written once.
+"""Defines the operators that the phone executes, as frozen data, with one scale and one zero point a tensor.
 
-Everything that leaves this SDK is read off a `Graph`: the exporters copy its numbers and compute none. A graph is
-int8 throughout, or float32 throughout but for its input (the twin that is exported for comparison), or mixed: int8 with
-some layers kept in float32 between a Dequantize and a Quantize. An operator is float32 where its output is.
+Everything that leaves this SDK is read off a `Graph`: the exporters copy its numbers and compute none. A graph is int8
+throughout, or float32 throughout but for its input (the twin that is exported for comparison), or mixed: int8 with some
+layers kept in float32 between a Dequantize and a Quantize. An operator is float32 if its output is.
 
 Layouts are PyTorch's: activations `(C, H, W)` or `(C,)` without the batch, weights `(O, I/groups, KH, KW)` or `(O, I)`.
 """
@@ -47,7 +47,7 @@ OPERATORS: tuple[type[Operator], ...] = (
     Quantize,
     DecodeBoxes,
 )
-"""The whole vocabulary: a graph holds these and no others."""
+"""A graph holds these operators and no others."""
 
 __all__ = [
     "INT8_MAX",

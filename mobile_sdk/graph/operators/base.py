@@ -1,4 +1,4 @@
-"""What every operator has, and operators of one and of two operands."""
+"""Defines the base of every operator, and those of operators of one and of two operands."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -9,7 +9,7 @@ from mobile_sdk.graph.operators.traits import Traits
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Operator:
-    """One step. `path` is the module in the user's net that it came from, for messages.
+    """An operator is one step; `path` is the module in the user's net that it came from, for messages.
 
     A class that a graph can hold states its `traits`, and none inherits another's; a base of such classes is declared
     with `is_base=True`.
@@ -27,25 +27,25 @@ class Operator:
 
     @property
     def inputs(self) -> tuple[Tensor | Constant, ...]:
-        """The operands that are computed or constant, in order; weights and biases are not among them."""
+        """Returns the operands that are computed or constant, in order; weights and biases are not among them."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Unary(Operator, is_base=True):
-    """An operator of one operand."""
+    """This is the base of operators of one operand."""
 
     input: Tensor
 
     @property
     def inputs(self) -> tuple[Tensor | Constant, ...]:
-        """The operand."""
+        """Returns the operand."""
         return (self.input,)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Binary(Operator, is_base=True):
-    """An operator of two operands, the second of which may be a constant."""
+    """This is the base of operators of two operands, the second of which may be a constant."""
 
     a: Tensor
     b: Tensor | Constant
@@ -53,5 +53,5 @@ class Binary(Operator, is_base=True):
 
     @property
     def inputs(self) -> tuple[Tensor | Constant, ...]:
-        """Both operands, in order."""
+        """Returns both operands, in order."""
         return (self.a, self.b)

@@ -1,4 +1,4 @@
-"""A detector's decoded boxes."""
+"""Defines a detector's decoded boxes."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -13,10 +13,11 @@ from mobile_sdk.graph.operators.traits import Family, Rounding, Strips, Traits, 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class DecodeBoxes(Operator):
-    """A detector's last operator: `predictions` of all maps → float32 (anchors, 4 + scores).
+    """Decodes a detector's boxes, as its last operator: `predictions` of all maps → float32 (anchors, 4 + scores).
 
-    They are offsets (anchors of a position × 4, H, W) and scores (the same × scores, H, W), in turns. A box is
-    `origins + offsets * steps`, both float32 (anchors, 4): one product, one sum, each rounded once.
+    The predictions alternate between offsets (anchors of a position × 4, H, W) and scores (anchors of a position ×
+    scores, H, W). A box is `origins + offsets * steps`, both float32 (anchors, 4): one product, one sum, each rounded
+    once.
     """
 
     traits: ClassVar = Traits(
@@ -34,10 +35,10 @@ class DecodeBoxes(Operator):
 
     @property
     def inputs(self) -> tuple[Tensor | Constant, ...]:
-        """The predictions, in order."""
+        """Returns the predictions, in order."""
         return self.predictions
 
     def rows(self, index: int) -> tuple[int, int]:
-        """Anchors and columns of the prediction `index`: 4, or the scores' number, in turns."""
+        """Returns anchors and columns of the prediction `index`: 4, or the scores' number, in turns."""
         columns = self.output.shape[1] - 4 if index % 2 else 4
         return int(np.prod(self.predictions[index].shape)) // columns, columns

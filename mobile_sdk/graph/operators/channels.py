@@ -1,4 +1,4 @@
-"""Operators that join, cut and reorder channels and rows, and compute nothing."""
+"""Defines operators that join, cut and reorder channels and rows, and compute nothing."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -10,7 +10,7 @@ from mobile_sdk.graph.operators.traits import Family, Rounding, Strips, Traits, 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Concat(Operator):
-    """Concatenation along channels; all inputs and the output share one quantization."""
+    """Concatenates along channels; all inputs and the output share one quantization."""
 
     traits: ClassVar = Traits(
         family=Family.CHANNELS,
@@ -25,13 +25,13 @@ class Concat(Operator):
 
     @property
     def inputs(self) -> tuple[Tensor | Constant, ...]:
-        """The parts, in order."""
+        """Returns the parts, in order."""
         return self.parts
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ChannelSlice(Unary):
-    """Channels `start` to before `stop` of (C, H, W); input and output share their quantization."""
+    """Takes channels `start` to before `stop` of (C, H, W); input and output share their quantization."""
 
     traits: ClassVar = Traits(
         family=Family.CHANNELS,
@@ -48,9 +48,10 @@ class ChannelSlice(Unary):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ChannelShuffle(Unary):
-    """Channels in rows of `groups` columns read by column: output channel `g + groups * i` is input `i + C/groups * g`.
+    """Shuffles channels: output channel `g + groups * i` is input `i + C/groups * g`.
 
-    Input and output share their quantization. Source: ShuffleNet, arXiv 1707.01083, section 3.1.
+    The channels are written in rows of `groups` columns and read by column. Input and output share their quantization.
+    Source: ShuffleNet, arXiv 1707.01083, section 3.1.
     """
 
     traits: ClassVar = Traits(
@@ -67,7 +68,7 @@ class ChannelShuffle(Unary):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Rows(Unary):
-    """The rows of a map from `start` on, as many as the output has; the same codes on the same grid."""
+    """Takes the rows of a map from `start` on, as many as the output has; the codes and the grid stay."""
 
     traits: ClassVar = Traits(
         family=Family.CHANNELS,
@@ -83,7 +84,7 @@ class Rows(Unary):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class JoinRows(Operator):
-    """Maps of equal width and channels, one below the other; all inputs and the output share one quantization."""
+    """Joins maps of equal width and channels, one below the other; inputs and output share one quantization."""
 
     traits: ClassVar = Traits(
         family=Family.CHANNELS,
@@ -98,13 +99,13 @@ class JoinRows(Operator):
 
     @property
     def inputs(self) -> tuple[Tensor | Constant, ...]:
-        """The parts, from the top."""
+        """Returns the parts, from the top."""
         return self.parts
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Reshape(Unary):
-    """(C, 1, 1) to (C,): the same values under another shape and the same quantization."""
+    """Turns (C, 1, 1) into (C,); the values and the quantization stay."""
 
     traits: ClassVar = Traits(
         family=Family.CHANNELS,

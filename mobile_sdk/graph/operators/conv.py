@@ -1,4 +1,4 @@
-"""Operators with weights: convolutions and linear layers."""
+"""Defines operators with weights: convolutions and linear layers."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -13,7 +13,10 @@ from mobile_sdk.graph.operators.traits import Family, Rounding, Strips, Traits, 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Weighted(Unary, is_base=True):
-    """`weight` int8 with float32 `weight_scales` (O,) and int32 `bias` (O,) on the grid `s_x * s_w[c]`; or float32."""
+    """Holds `weight` int8, float32 `weight_scales` (O,), and int32 `bias` (O,) on the grid `s_x * s_w[c]`.
+
+    In a float32 layer, `weight` and `bias` are float32.
+    """
 
     weight: NDArray[Any]
     weight_scales: NDArray[np.float32] | None
@@ -23,7 +26,7 @@ class Weighted(Unary, is_base=True):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Conv2d(Weighted):
-    """A convolution; depthwise where `groups` equals the input's channels. `padding` is (top, bottom, left, right)."""
+    """Convolves; depthwise if `groups` equals the input's channels. `padding` is (top, bottom, left, right)."""
 
     traits: ClassVar = Traits(
         family=Family.CONV,
@@ -41,19 +44,19 @@ class Conv2d(Weighted):
 
     @property
     def extent(self) -> tuple[int, int]:
-        """Rows and columns that one value of the output sees, from the first to the last."""
+        """Returns the rows and columns that one value of the output sees, from the first to the last."""
         height, width = self.weight.shape[2:]
         return (height - 1) * self.dilation[0] + 1, (width - 1) * self.dilation[1] + 1
 
     @property
     def is_depthwise(self) -> bool:
-        """Whether there is one filter (or several) per input channel: TensorFlow's DEPTHWISE_CONV_2D."""
+        """Tells whether there is one filter (or several) per input channel: TensorFlow's DEPTHWISE_CONV_2D."""
         return self.groups == self.input.shape[0] and self.groups > 1
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Linear(Weighted):
-    """A fully connected layer on a vector."""
+    """Applies a fully connected layer to a vector."""
 
     traits: ClassVar = Traits(
         family=Family.CONV,

@@ -1,4 +1,4 @@
-"""Operators between codes and float32 values."""
+"""Defines operators between codes and float32 values."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -9,7 +9,7 @@ from mobile_sdk.graph.operators.traits import Family, Rounding, Strips, Traits, 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Dequantize(Unary):
-    """int8 codes to the float32 values that they stand for: a float32 graph's picture, or before kept layers."""
+    """Converts int8 codes to float32 values: a float32 graph's picture, or before kept layers."""
 
     traits: ClassVar = Traits(
         family=Family.CONVERSIONS,
@@ -23,7 +23,7 @@ class Dequantize(Unary):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Quantize(Unary):
-    """float32 values to the int8 codes nearest to them, ties to even: after kept layers."""
+    """Converts float32 values to the nearest int8 codes, ties to even: after kept layers."""
 
     traits: ClassVar = Traits(
         family=Family.CONVERSIONS,

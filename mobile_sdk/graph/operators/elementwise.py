@@ -1,4 +1,4 @@
-"""Sums, products and activations, element by element."""
+"""Defines sums, products and activations, element by element."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -10,7 +10,7 @@ from mobile_sdk.graph.operators.traits import Family, Rounding, Strips, Traits, 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Add(Binary):
-    """Elementwise sum; `b` may be a constant, otherwise both shapes are equal."""
+    """Adds elementwise; `b` may be a constant, otherwise both shapes are equal."""
 
     traits: ClassVar = Traits(
         family=Family.ELEMENTWISE,
@@ -24,7 +24,7 @@ class Add(Binary):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Mul(Binary):
-    """Elementwise product; `b` may be a constant, or (C, 1, 1) against (C, H, W) as in squeeze-and-excite."""
+    """Multiplies elementwise; `b` may be a constant, or (C, 1, 1) against (C, H, W) as in squeeze-and-excite."""
 
     traits: ClassVar = Traits(
         family=Family.ELEMENTWISE,
@@ -38,7 +38,7 @@ class Mul(Binary):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Activation(Unary):
-    """An activation that stands alone; float32 only."""
+    """Applies an activation that stands alone; float32 only."""
 
     traits: ClassVar = Traits(
         family=Family.ELEMENTWISE,

@@ -1,4 +1,4 @@
-"""Operators in order: a graph, its precision and its digest."""
+"""Defines a graph, operators in order, with its precision and its digest."""
 
 import hashlib
 from collections.abc import Iterator
@@ -26,23 +26,23 @@ class Graph:
 
     @property
     def output(self) -> Tensor:
-        """The scores: the last operator's output."""
+        """Returns the scores: the last operator's output."""
         return self.operators[-1].output
 
     @property
     def precision(self) -> Precision:
-        """What its tensors are: all int8, all float32 (the twin), or some of them kept in float32; boxes left aside."""
+        """Returns the precision of its tensors, without decoded boxes: all int8, all float32 (the twin), or mixed."""
         computing = [operator for operator in self.operators if not isinstance(operator, DecodeBoxes)]
         are_int8 = {operator.output.quantization is not None for operator in computing}
         return "mixed" if len(are_int8) == 2 else "int8" if are_int8 == {True} else "float32"
 
     @property
     def is_int8(self) -> bool:
-        """Whether every tensor, but decoded boxes, is int8: integers, the same in every runtime."""
+        """Tells whether every tensor, except decoded boxes, is int8: integers, equal in every runtime."""
         return self.precision == "int8"
 
     def __repr__(self) -> str:
-        """What it is, in one line."""
+        """Returns a description in one line."""
         return (
             f"Graph({self.precision}, {len(self.operators)} operators, input {self.input.shape}, "
             f"output {self.output.shape})"
@@ -60,7 +60,7 @@ class Graph:
 
 
 def _spell(value: Any) -> Iterator[bytes]:
-    """Every leaf below `value` as bytes, in the order of the fields."""
+    """Yields every leaf below `value` as bytes, in the order of the fields."""
     if isinstance(value, np.ndarray):
         yield f"{value.dtype.str}{value.shape}".encode()
         yield np.ascontiguousarray(value).tobytes()

@@ -1,4 +1,4 @@
-"""Means and maxima over a map and over windows of it."""
+"""Defines means and maxima over a map and over windows of it."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -9,7 +9,7 @@ from mobile_sdk.graph.operators.traits import Family, Rounding, Strips, Traits, 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Mean(Unary):
-    """The mean over height and width; the output is (C, 1, 1) or (C,)."""
+    """Averages over height and width; the output is (C, 1, 1) or (C,)."""
 
     traits: ClassVar = Traits(
         family=Family.POOLING,
@@ -23,7 +23,7 @@ class Mean(Unary):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pool2d(Unary, is_base=True):
-    """A window that moves over a map. `padding` is (top, bottom, left, right)."""
+    """Moves a window over a map. `padding` is (top, bottom, left, right)."""
 
     kernel: tuple[int, int]
     stride: tuple[int, int]
@@ -31,13 +31,13 @@ class Pool2d(Unary, is_base=True):
 
     @property
     def extent(self) -> tuple[int, int]:
-        """Rows and columns that one value of the output sees, from the first to the last."""
+        """Returns the rows and columns that one value of the output sees, from the first to the last."""
         return self.kernel
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MaxPool2d(Pool2d):
-    """The maximum in a window; input and output share their quantization. Padding never wins."""
+    """Takes the maximum in a window; input and output share their quantization. Padding never wins."""
 
     traits: ClassVar = Traits(
         family=Family.POOLING,
@@ -51,7 +51,7 @@ class MaxPool2d(Pool2d):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class AvgPool2d(Pool2d):
-    """The mean in a window without padding; float32 only: in int8 a depthwise Conv2d has its place."""
+    """Averages a window without padding; float32 only: in int8 a depthwise Conv2d takes its place."""
 
     traits: ClassVar = Traits(
         family=Family.POOLING,

@@ -1,4 +1,4 @@
-"""Interpolation of maps."""
+"""Defines the interpolation of maps."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -11,7 +11,7 @@ LARGEST_RESIZE = 64  # a factor: XNNPACK's weights have 11 bits, and float32 hol
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ResizeBilinear(Unary):
-    """Bilinear interpolation between pixels' centres to the output's size; input and output share their quantization.
+    """Interpolates bilinearly between pixels' centres to the output's size; input and output share their quantization.
 
     Each side grows by a power of two up to `LARGEST_RESIZE`; a map of one pixel grows to any size, which repeats it.
     Weights are then whole multiples of 1 / (2 * factor), every sum is exact, and in int8 it is rounded once, halves up.

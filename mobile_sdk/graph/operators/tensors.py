@@ -1,4 +1,4 @@
-"""Tensors of a graph, the grids of their codes, and the clamps that operators apply."""
+"""Defines tensors of a graph, the grids of their codes, and the clamps that operators apply."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,7 +12,10 @@ INT32_MAX = 2**31 - 1
 
 @dataclass(frozen=True, kw_only=True)
 class Quantization:
-    """`real = scale * (q - zero_point)`, q in int8. `scale` is exactly a float32; `zero_point` lies in -128..127."""
+    """Defines `real = scale * (q - zero_point)`, q in int8.
+
+    `scale` is exactly a float32; `zero_point` is in -128..127.
+    """
 
     scale: float
     zero_point: int
@@ -28,7 +31,7 @@ class Quantization:
 
 @dataclass(frozen=True, kw_only=True)
 class Tensor:
-    """An activation of a batch of one. `quantization` is None where it is float32."""
+    """An activation has a batch of one. `quantization` is None if it is float32."""
 
     name: str
     shape: tuple[int, ...]
@@ -37,7 +40,7 @@ class Tensor:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Constant:
-    """A scalar operand of Add or Mul: one int8 code (or one float32 value where `quantization` is None)."""
+    """Holds a scalar operand of Add or Mul: one int8 code (or one float32 value if `quantization` is None)."""
 
     name: str
     value: float
@@ -48,7 +51,7 @@ class Constant:
 
 
 class Clamp(StrEnum):
-    """What bounds an operator's output beyond int8's own range, which is a clamp already and costs nothing."""
+    """Bounds an operator's output beyond int8's own range, which is a clamp already and costs nothing."""
 
     NONE = "none"
     RELU = "relu"
@@ -56,12 +59,12 @@ class Clamp(StrEnum):
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """The least and the greatest value that it leaves."""
+        """Returns the least and the greatest value that it leaves."""
         return _BOUNDS[self]
 
 
 class ActivationKind(StrEnum):
-    """Activations that stand alone; in float32 graphs only, an int8 graph expresses them as Add, Mul and clamps."""
+    """Names activations that stand alone in float32 graphs; int8 graphs express them as Add, Mul and clamps."""
 
     RELU = "relu"
     RELU6 = "relu6"
@@ -70,12 +73,12 @@ class ActivationKind(StrEnum):
 
     @property
     def clamp(self) -> Clamp | None:
-        """The clamp that the activation is; None for one that computes more than a maximum and a minimum."""
+        """Returns the clamp that the activation is; None for one that computes more than a maximum and a minimum."""
         return _CLAMPS.get(self)
 
     @property
     def is_nonnegative(self) -> bool:
-        """Whether it gives nothing below zero, whatever it reads."""
+        """Tells whether it gives nothing below zero for any input."""
         return self is not ActivationKind.HARD_SWISH
 
 

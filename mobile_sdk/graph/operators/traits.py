@@ -1,11 +1,11 @@
-"""Facts about a class of operators that hold in every runtime: what other modules ask in place of its name."""
+"""Holds facts about a class of operators that are true in every runtime, for modules to read instead of its name."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Family(StrEnum):
-    """The module that holds an operator's rules, under this name in the reference and in every runtime."""
+    """Names the module that holds an operator's rules, in the reference and in every runtime."""
 
     CONV = "conv"
     ELEMENTWISE = "elementwise"
@@ -17,7 +17,7 @@ class Family(StrEnum):
 
 
 class Values(StrEnum):
-    """Where the values of the output come from."""
+    """Tells where the values of the output come from."""
 
     CHOSEN = "each is one of the operands' values"
     BETWEEN = "each lies between the least and the greatest of the operands' values"
@@ -25,7 +25,7 @@ class Values(StrEnum):
 
 
 class Rounding(StrEnum):
-    """How many results the operator has in float32, over all orders of summation and all kernels."""
+    """Tells how many results the operator has in float32, over all orders of summation and all kernels."""
 
     ONE = "it adds nothing up, and rounds once at most"
     PROVED = "one where its numbers prove that every partial sum is exact"
@@ -33,7 +33,7 @@ class Rounding(StrEnum):
 
 
 class Strips(StrEnum):
-    """How strips of rows execute the operator, where its operands have one height and width."""
+    """Tells how strips of rows execute the operator, if its operands have one height and width."""
 
     BY_ROW = "a row of the output is made of that row of the operands"
     BY_WINDOW = "a row of the output is made of the rows in a window, which may be padded"
@@ -41,7 +41,7 @@ class Strips(StrEnum):
 
 
 class WorkKind(StrEnum):
-    """The kind of work by which its latency is predicted."""
+    """Names the kind of work by which its latency is predicted."""
 
     CONVOLUTION = "products with filters"
     LINEAR = "products with a matrix"
@@ -62,7 +62,7 @@ class WorkKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Traits:
-    """Everything that is known of a class of operators beyond its arithmetic; nothing has a default.
+    """Holds everything that is known of a class of operators beyond its arithmetic; nothing has a default.
 
     `keeps_grid` says that an int8 output has the quantization of its operands.
     """

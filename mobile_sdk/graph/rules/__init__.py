@@ -1,4 +1,4 @@
-"""What operators compute: an operator comes in, its int8 rule and its float32 rule go out; one module a family."""
+"""This room takes an operator and returns its int8 rule and its float32 rule; one module a family."""
 
 from mobile_sdk.graph.rules import boxes, channels, conv, conversions, elementwise, pooling, resize
 from mobile_sdk.graph.rules.tables import Step, apply, compile_operator, float_rules, int8_rules

@@ -1,4 +1,4 @@
-"""Decoded boxes and their scores."""
+"""Decodes boxes and their scores."""
 
 import torch
 
@@ -15,7 +15,7 @@ def _decode_codes(operator: DecodeBoxes) -> Step:
 
 @float_rules.of(DecodeBoxes)
 def _decode_boxes(operator: DecodeBoxes, *predictions: torch.Tensor) -> torch.Tensor:
-    """Boxes and scores (N, anchors, 4 + scores) of real predictions."""
+    """Returns boxes and scores (N, anchors, 4 + scores) of real predictions."""
     rows = [
         each.permute(0, 2, 3, 1).reshape(len(each), *operator.rows(index)) for index, each in enumerate(predictions)
     ]

@@ -1,4 +1,4 @@
-"""Channels and rows that are joined, cut and reordered: the same moves of codes as of values."""
+"""Joins, cuts and reorders channels and rows; codes move as values do."""
 
 from functools import partial
 

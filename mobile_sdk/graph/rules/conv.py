@@ -1,4 +1,4 @@
-"""Convolutions and linear layers: exact sums of products, requantized once."""
+"""Computes convolutions and linear layers: exact sums of products, requantized once."""
 
 import numpy as np
 import torch
@@ -42,7 +42,7 @@ def _float_linear(operator: Linear, x: torch.Tensor) -> torch.Tensor:
 
 
 def _accumulate(operator: Conv2d | Linear, multiply: Step) -> Step:
-    """The operator's sums of products plus bias, exact; in float64 only where float32 could not hold them."""
+    """Returns the operator's exact sums of products plus bias, in float64 only if float32 could not hold them."""
     x = arithmetic.quantization_of(operator.input)
     furthest = max(127 - x.zero_point, x.zero_point + 128)
     filters = np.abs(operator.weight.astype(np.int64)).reshape(len(operator.weight), -1).sum(axis=1)

@@ -1,4 +1,4 @@
-"""Conversions between codes and float32 values."""
+"""Converts between codes and float32 values."""
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ def _dequantize(operator: Dequantize) -> Step:
 
 @int8_rules.of(Quantize)
 def _quantize(operator: Quantize) -> Step:
-    """XNNPACK's conversion: times the float32 inverse of the scale, ties to even."""
+    """Converts as XNNPACK does: times the float32 inverse of the scale, ties to even."""
     grid = arithmetic.quantization_of(operator.output)
     inverse = float(np.float32(1) / np.float32(grid.scale))
     low, high = arithmetic.clamp_range(grid, Clamp.NONE)

@@ -1,4 +1,4 @@
-"""Sums, products and activations, element by element."""
+"""Computes sums, products and activations, element by element."""
 
 import numpy as np
 import torch

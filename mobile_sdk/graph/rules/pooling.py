@@ -1,4 +1,4 @@
-"""Means and maxima over a map and over windows of it."""
+"""Computes means and maxima over a map and over windows of it."""
 
 import torch
 from torch.nn import functional as F

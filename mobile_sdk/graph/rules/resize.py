@@ -1,4 +1,4 @@
-"""Interpolation of maps."""
+"""Interpolates maps."""
 
 import torch
 from torch.nn import functional as F
@@ -9,13 +9,16 @@ from mobile_sdk.graph.rules.tables import Step, float_rules, int8_rules
 
 @int8_rules.of(ResizeBilinear)
 def _resize_bilinear(operator: ResizeBilinear) -> Step:
-    """XNNPACK's 11-bit weights hold these exactly; it adds half a step and shifts (`src/s8-ibilinear`)."""
+    """Interpolates as XNNPACK does: its 11-bit weights are exact.
+
+    It adds half a step and shifts (`src/s8-ibilinear`).
+    """
     return lambda x: (_resized(operator, x) + 0.5).floor_()
 
 
 @float_rules.of(ResizeBilinear)
 def _resized(operator: ResizeBilinear, x: torch.Tensor) -> torch.Tensor:
-    """The map at the operator's output's size: exact where `x` holds centred codes; a map of one pixel is repeated."""
+    """Returns the map at the output's size: exact if `x` holds centred codes; a map of one pixel is repeated."""
     if operator.input.shape[1:] == (1, 1):
         return x.expand(-1, -1, *operator.output.shape[1:])
     return F.interpolate(x, size=operator.output.shape[1:], mode="bilinear", align_corners=False)

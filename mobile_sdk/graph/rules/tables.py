@@ -1,4 +1,4 @@
-"""The rules of both references by class of operator, and what applies them."""
+"""Holds the rules of both references by class of operator, and applies them."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -20,7 +20,7 @@ from mobile_sdk.graph.operators import (
 )
 
 Step = Callable[..., torch.Tensor]
-"""Computes an operator's output of its operands (N, *shape)."""
+"""It computes an operator's output from its operands (N, *shape)."""
 
 int8_rules: OperatorTable[Callable[[Any], Step]] = OperatorTable(
     "the int8 reference",
@@ -29,7 +29,7 @@ int8_rules: OperatorTable[Callable[[Any], Step]] = OperatorTable(
         Activation: "an int8 graph expresses it as Add, Mul and clamps",
     },
 )
-"""Each prepares an operator's constants and returns what computes centred codes of centred codes."""
+"""Each prepares an operator's constants and returns a function from centred codes to centred codes."""
 
 float_rules: OperatorTable[Callable[..., torch.Tensor]] = OperatorTable(
     "the float32 reference",
@@ -39,7 +39,7 @@ float_rules: OperatorTable[Callable[..., torch.Tensor]] = OperatorTable(
         JoinRows: "strips are made of int8 tensors",
     },
 )
-"""Each takes an operator and the values of its operands, constants among them; the clamp comes after it."""
+"""Each takes an operator and the values of its operands, including constants; the clamp comes after it."""
 
 clamps: Mapping[Clamp, Callable[[torch.Tensor], torch.Tensor]] = {
     Clamp.NONE: lambda x: x,
@@ -49,7 +49,7 @@ clamps: Mapping[Clamp, Callable[[torch.Tensor], torch.Tensor]] = {
 
 
 def apply(operator: Operator, *operands: torch.Tensor) -> torch.Tensor:
-    """Returns the operator on float32 values (N, *shape), int8 codes for Dequantize; its clamp and constant included.
+    """Computes the operator on float32 values (N, *shape), int8 codes for Dequantize, with its clamp and constant.
 
     Raises CompileError for an operator without a rule.
     """
@@ -59,7 +59,7 @@ def apply(operator: Operator, *operands: torch.Tensor) -> torch.Tensor:
 
 
 def compile_operator(operator: Operator) -> Step:
-    """Returns what computes the operator on its operands' centred codes; on values, where no code goes in or out.
+    """Returns a function of the operator on its operands' centred codes, or on values if it has no codes.
 
     Raises CompileError for an operator without a rule.
     """
