@@ -1,4 +1,4 @@
-"""Measures of the noise that quantization adds: differences from the float net, beside its values, in power."""
+"""Measures the noise that quantization adds: differences from the float net, relative to its values, in power."""
 
 import torch
 from torch import Tensor
@@ -13,7 +13,7 @@ def noise_share(found: Tensor, wanted: Tensor) -> Tensor:
 
 
 def sqnr_db(found: Tensor, wanted: Tensor) -> float:
-    """Returns the same turned over, in decibels, summed in float64 and finite for equal tensors as well."""
+    """Returns the inverse of `noise_share` in decibels, summed in float64 and finite for equal tensors as well."""
     found, wanted = _squarable(found.double(), wanted.double())
     noise, signal = (found - wanted).square().sum(), wanted.square().sum()
     return float(10 * torch.log10(signal.clamp(min=1e-30) / noise.clamp(min=1e-30)))

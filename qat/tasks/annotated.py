@@ -30,18 +30,18 @@ Batch = TypeVar("Batch")
 
 
 class AnnotatedObjective(ABC, Generic[Pictures, Set, Batch]):
-    """An objective of the training loop whose images have annotations; a subclass adds the loss and the measure.
+    """Trains a net on images with annotations, for the training loop; a subclass adds the loss and the measure.
 
     `compose` returns the training images of a 0-based epoch, in place of those in `pictures`.
     """
 
     gradient_limit: float | None = None
-    net_name: ClassVar[str]  # as errors name it
+    net_name: ClassVar[str]  # the name in errors
     annotations: ClassVar[str]
     loader: ClassVar[str]  # the function that loads such pictures
     pictures_type: ClassVar[type]
     augmentation_type: ClassVar[type]
-    idle_settings: ClassVar[Sequence[str]]  # of a plan, that the loss does nothing with
+    idle_settings: ClassVar[Sequence[str]]  # settings of a plan without effect on the loss
 
     def __init__(
         self,

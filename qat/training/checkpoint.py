@@ -31,7 +31,7 @@ _SCHEMA = 4
 _VERSION, _EPOCHS, _WARM_UP = "version of this SDK", "number of epochs", "warm-up"
 _INITIAL, _FROZEN = "initial weights", "frozen parameters"
 _OF_LENGTH = frozenset((_EPOCHS, _WARM_UP))
-"""May differ between a finished training and the longer one that continues it."""
+"""These may differ between a finished training and the longer one that continues it."""
 
 _ADDRESS = re.compile(" at 0x[0-9a-f]+")  # an object's address in a module's text differs in every process
 _DAMAGE = (pickle.UnpicklingError, zipfile.BadZipFile)

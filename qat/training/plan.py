@@ -18,7 +18,7 @@ from qat.training.optimization.phases import FREE, Phase, are_in_order
 from qat.training.optimization.rmsprop import TensorFlowRMSProp
 
 Augmenting = Augmentation | DetectionAugmentation | SegmentationAugmentation
-"""Is the augmentation of pictures with labels, boxes or masks."""
+"""An augmentation is for pictures with labels, boxes or masks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +71,7 @@ class Staircase:
 
 
 WEIGHT_DECAY, LABEL_SMOOTHING = 0.02, 0.1
-"""Are the plan's own values."""
+"""These are the plan's own values."""
 
 FINETUNING = (
     Phase(name="observe", begins_share=0.0, observes=True, batch_norm_follows=True),

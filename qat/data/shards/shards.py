@@ -21,7 +21,7 @@ from qat.distributed.extras import needed
 from qat.progress import track
 
 PICTURES_PER_SHARD = 1000  # 100 MB of photographs: few enough files, and many enough to share out
-"""Is the default of `write_shards`."""
+"""This is the default of `write_shards`."""
 
 
 def write_shards(pictures: Pictures, out: Path | str, *, pictures_per_shard: int = PICTURES_PER_SHARD) -> ShardIndex:
