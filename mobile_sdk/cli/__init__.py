@@ -1,4 +1,4 @@
-"""Arguments come in, results are shown: the command line `mobile-sdk` parses, calls the workflow and prints."""
+"""This room takes arguments and shows results: `mobile-sdk` parses, calls the workflow and prints."""
 
 import io
 import os
@@ -17,7 +17,7 @@ def main() -> None:
         from mobile_sdk.cli.app import call
 
         code = call(sys.argv[1:])
-    except KeyboardInterrupt as stopped:  # while modules were loaded
+    except KeyboardInterrupt as stopped:  # raised while modules were loaded
         code = stopping.tell(stopped)
     except OSError as error:  # the same
         stopping.say_last(f"error: expected to load mobile-sdk, found: {error}\nhint: see `ulimit -n`, and the disk")
@@ -27,15 +27,15 @@ def main() -> None:
 
 
 def _open_streams() -> None:
-    """Opens what is closed of the standard streams: else the next file opened gets their numbers, and what is printed.
+    """Opens standard streams that are closed; else the next opened file would get their numbers, and the output.
 
-    A result that nobody can read is an error, as in other programs; news that nobody can read are not.
+    A result that cannot be written is an error, as in other programs; news that cannot be written are none.
     """
     for number, mode in ((0, os.O_RDONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, mode)  # the lowest number that is free: this one
+            os.open(os.devnull, mode)  # takes the lowest free number, which is this one
     sys.stdout = sys.stdout or io.TextIOWrapper(io.FileIO(1, "w", closefd=False))
     sys.stderr = sys.stderr or io.TextIOWrapper(io.FileIO(2, "w", closefd=False), line_buffering=True)
     for stream in (sys.stdout, sys.stderr):

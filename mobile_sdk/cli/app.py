@@ -131,14 +131,14 @@ def settings(
         bool, typer.Option("--version", callback=about.show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Takes what holds for every verb; `call` itself takes `--debug` out, wherever it stands."""
+    """Takes the options of every verb; `call` itself takes `--debug` out, wherever it is."""
     if context.invoked_subcommand is None:
         context.get_help()  # prints it
         raise typer.Exit(2)
 
 
 def call(arguments: Sequence[str]) -> int:
-    """Runs one command line and gives its exit code; whatever happens in it, the user gets one line and a hint."""
+    """Runs one command line and returns its exit code; whatever happens, the user gets one line and a hint."""
     try:
         return _answered(arguments)
     except KeyboardInterrupt as stopped:
@@ -151,7 +151,7 @@ def _answered(arguments: Sequence[str]) -> int:
         code = _run([argument for argument in arguments if argument != DEBUG])
         sys.stdout.flush()
         return code
-    except BrokenPipeError:  # the reader of the output, such as `head`, has seen enough
+    except BrokenPipeError:  # the reader of the output, such as `head`, has closed it
         _drop_output()
         return BROKEN_PIPE
     except Exception as error:  # noqa: BLE001 - the last line of defence
@@ -177,7 +177,7 @@ def _check_none_is_empty(arguments: Sequence[str]) -> None:
 
 
 def _drop_output() -> None:
-    """Writes what is left of the output where it can be written; else it goes nowhere, and is not tried at the end."""
+    """Writes the rest of the output if it can be written; else drops it, so that it is not tried again at the end."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -189,7 +189,7 @@ def _stopped(error: BaseException) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    """Not by `app(…)`, which turns interrupts, broken pipes and ends of files into codes of its own."""
+    """Runs the verb without `app(…)`, which turns interrupts, broken pipes and ends of files into codes of its own."""
     command = typer.main.get_command(app)
     try:
         with command.make_context("mobile-sdk", arguments) as context:

@@ -9,7 +9,7 @@ from mobile_sdk.workflow.choices import DIGITS
 
 @dataclass(frozen=True, kw_only=True)
 class DataOptions:
-    """Names the labelled pictures and what is learned from them."""
+    """Names the labelled pictures and the learning target."""
 
     data: options.Data = DIGITS
     task: options.Task = "classification"
@@ -25,7 +25,7 @@ class StartOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class ContractOptions:
-    """Says what the contract of the result holds."""
+    """Sets the contract of the result."""
 
     size: options.Size = None
     name: options.Name = None
@@ -44,7 +44,7 @@ class NetOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class RecipeOptions:
-    """Says how long a net is trained, and by which recipe."""
+    """Sets how long a net is trained, and by which recipe."""
 
     recipe: options.Recipe = None
     epochs: options.Epochs = None
@@ -52,7 +52,7 @@ class RecipeOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class PlanOptions:
-    """Says what the plan of any recipe leaves open."""
+    """Sets what the plan of any recipe leaves open."""
 
     class_balance: options.ClassBalance = False
     seed: options.Seed = 0
@@ -60,7 +60,7 @@ class PlanOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class ResultOptions:
-    """Says how results are written and shown."""
+    """Sets how results are written and shown."""
 
     overwrite: options.Overwrite = False
     json: options.Json = False

@@ -1,4 +1,4 @@
-"""What is said of an error: one line that says what was expected and found, one hint, and the exit code."""
+"""Turns an error into one line that says what was expected and found, one hint, and the exit code."""
 
 import errno
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _USAGE_ERROR = typer.BadParameter.__mro__[1]  # click's UsageError, wherever thi
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """What the user is told."""
+    """Holds the message, the hint and the exit code for the user."""
 
     message: str
     hint: str
@@ -23,7 +23,7 @@ class Failure:
 
 
 def explain(error: Exception) -> Failure:
-    """The failure that an exception stands for; one that nobody meant to raise is a bug, and is called so."""
+    """Returns the failure of an exception; an unexpected exception is a bug, and is called so."""
     if isinstance(error, SdkError):
         return _failure(error.message, error.hint, error.exit_code)
     if isinstance(error, _USAGE_ERROR):
@@ -38,7 +38,7 @@ def explain(error: Exception) -> Failure:
 
 
 def _lack(error: BaseException) -> Failure | None:
-    """What the machine lacks or refuses: told by the error itself, or by one that led to it."""
+    """Returns the machine's lack or refusal, from the error itself or from one that led to it."""
     if isinstance(error, MemoryError):
         return _failure(
             "expected enough memory, found too little", "free some, or ask for less", MachineError.exit_code
@@ -60,7 +60,7 @@ def _failure(message: str, hint: str, exit_code: int) -> Failure:
 
 
 def _usage(error: Exception) -> tuple[str, str]:
-    """Message and hint for arguments that cannot be parsed; click's own words where they say enough."""
+    """Returns message and hint for arguments that cannot be parsed; click's own words if they are enough."""
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "mobile-sdk"
     hint = f"see {command} --help"
@@ -76,7 +76,7 @@ def _usage(error: Exception) -> tuple[str, str]:
     if parameter is None:
         return f"expected arguments of {command}, found: {error}", hint
     name = parameter.opts[-1] if parameter.param_type_name == "option" else parameter.metavar
-    # pydantic's, of the value
+    # pydantic's message names the value
     problems: list[dict[str, object]] = getattr(error.__cause__, "errors", list)()
     if problems:
         wanted = str(problems[0]["msg"]).removeprefix("Input should be ").partition(", unable")[0]

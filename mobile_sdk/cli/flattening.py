@@ -33,7 +33,7 @@ def flattened(verb: Callable[..., None]) -> Callable[..., None]:
 
 
 def _parameters(block: Any) -> Iterator[Parameter]:
-    """Gives a parameter for every field, and those of the blocks among them."""
+    """Yields a parameter for every field, and those of the blocks among them."""
     kinds = get_type_hints(block, include_extras=True)
     for field in fields(block):
         kind = kinds[field.name]
@@ -45,7 +45,7 @@ def _parameters(block: Any) -> Iterator[Parameter]:
 
 
 def _made(block: Any, given: Mapping[str, Any]) -> Any:
-    """Makes the block of what was given."""
+    """Makes the block from the given options."""
     kinds = get_type_hints(block, include_extras=True)
     return block(
         **{

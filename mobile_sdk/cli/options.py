@@ -162,7 +162,7 @@ ClassBalance = Annotated[
 
 
 def check_unread(context: typer.Context, where: str, *names: str) -> None:
-    """Raises SettingError for the first of the options that is on the command line, though nothing reads it.
+    """Raises SettingError for the first option on the command line that nothing reads.
 
     Defaults are never refused. `names` are those of the verb's parameters.
     """

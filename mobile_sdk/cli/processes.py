@@ -4,11 +4,11 @@ import time
 
 from qat.distributed.torchrun import is_main_process, process_count, process_rank
 
-PATIENCE_S = 3.0  # torchrun looks after its processes ten times a second
+PATIENCE_S = 3.0  # torchrun checks its processes ten times a second
 
 
 def speaker() -> str:
-    """Returns what an error of this process begins with: nothing in the main one.
+    """Returns the words that an error of this process begins with: none in the main one.
 
     The others wait first: if the main process has failed too, torchrun ends them, and their common error is shown once.
     """

@@ -1,4 +1,4 @@
-"""How a command is stopped: by Ctrl-C, by `kill` or by the end of its terminal, with one line and nothing left behind.
+"""Stops a command by Ctrl-C, by `kill` or by the end of its terminal, with one line and nothing left behind.
 
 Nothing heavy is imported here: signals are caught before anything else is loaded.
 """
@@ -10,18 +10,18 @@ import time
 from contextlib import suppress
 from types import FrameType
 
-INTERRUPTED = 128 + signal.SIGINT  # as shells say it
+INTERRUPTED = 128 + signal.SIGINT  # as shells report it
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PATIENCE_S = 2.0  # for cleaning up; wrappers such as `make` and `uv run` pass a Ctrl-C on, so it may come twice
 _first: tuple[signal.Signals, float] | None = None
 
 
 class Stopped(KeyboardInterrupt):
-    """Somebody stopped this process; whatever cleans up after Ctrl-C cleans up after the other signals too."""
+    """A signal stopped this process; whatever cleans up after Ctrl-C cleans up after the other signals too."""
 
 
 def catch_signals() -> None:
-    """From now on the first signal raises `Stopped`; a signal that is ignored, as `nohup` asks, stays ignored.
+    """Makes the first signal raise `Stopped`; an ignored signal, as with `nohup`, stays ignored.
 
     Processes that `torchrun` started end at once by its SIGTERM: they may be waiting for each other.
     """
@@ -38,12 +38,12 @@ def release_signals() -> None:
 
 
 def was_stopped() -> bool:
-    """Whether a signal came: an error that follows may be what a library made of it."""
+    """Tells whether a signal came: an error that follows may be a library's consequence of it."""
     return _first is not None
 
 
 def tell(stopped: BaseException) -> int:
-    """Says in one line that the command was stopped; gives its exit code, 128 and the signal's number."""
+    """Reports in one line that the command was stopped; returns its exit code, 128 and the signal's number."""
     where = next(iter(getattr(stopped, "__notes__", ())), "the same command begins this step again")
     below = "\n" if sys.stderr.isatty() else ""  # the terminal's own ^C
     say_last(f"{below}interrupted: {where}")
@@ -51,7 +51,7 @@ def tell(stopped: BaseException) -> int:
 
 
 def say_last(line: str) -> None:
-    """Says why the command ends; where nobody can be told, its exit code is all that there is."""
+    """Reports why the command ends; if nothing can be written, only its exit code remains."""
     with suppress(OSError):
         print(line, file=sys.stderr, flush=True)
 

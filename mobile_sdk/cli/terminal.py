@@ -16,18 +16,18 @@ WORDS = {"pass": "pass", "fail": "FAIL", "not_run": "not run"}
 
 @contextmanager
 def progress(title: str) -> Iterator[Report]:
-    """Yields a function of (share done, what is being done), which the main process shows."""
+    """Yields a function of (share done, current work), whose calls the main process shows."""
     with reported(is_main_process(), title) as report:
         yield report
 
 
 def show_json(value: Any) -> None:
-    """The result as JSON, the only thing on standard output."""
+    """Prints the result as JSON, the only thing on standard output."""
     print(json.dumps(value, indent=1, ensure_ascii=False, default=str))
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, numbers: Sequence[str] = ()) -> None:
-    """A table; the columns named in `numbers` are aligned to the right."""
+    """Prints a table; the columns named in `numbers` are aligned to the right."""
     from rich.box import SIMPLE_HEAD
     from rich.markup import escape
     from rich.table import Table
@@ -41,17 +41,17 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, numbers
 
 
 def show_rich(renderable: Any) -> None:
-    """Any of rich's renderables; as wide as it needs where standard output is no terminal."""
+    """Prints any of rich's renderables; as wide as it needs if standard output is no terminal."""
     from rich.console import Console
 
     console = Console() if sys.stdout.isatty() else Console(width=1000)
-    with console.capture() as text:  # rich itself would end the process where the output's reader is gone
+    with console.capture() as text:  # rich itself would end the process if the output's reader is gone
         console.print(renderable)
     print("\n".join(line.rstrip() for line in text.get().splitlines()))
 
 
 def quiet() -> None:
-    """Holds back what libraries say on import: nothing of it is about the user's net."""
+    """Hides libraries' messages on import, which do not concern the user's net."""
     warnings.filterwarnings("ignore")
     for name in ("torchao", "torch", "torch.utils._pytree", "coremltools", "root"):
         logging.getLogger(name).setLevel(logging.ERROR)

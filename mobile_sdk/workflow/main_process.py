@@ -1,4 +1,4 @@
-"""Leaves what follows training to one of the processes that `torchrun` started."""
+"""Leaves the work after a training to one of the processes that `torchrun` started."""
 
 from qat.distributed.torchrun import is_main_process
 
@@ -8,6 +8,6 @@ class OtherProcess(SystemExit):
 
 
 def end_others() -> None:
-    """Raises OtherProcess in every process but the main one: what follows is done once."""
+    """Raises OtherProcess in every process but the main one, so that the work after it is done once."""
     if not is_main_process():
         raise OtherProcess(0)

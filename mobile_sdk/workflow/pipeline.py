@@ -1,4 +1,4 @@
-"""Goes the whole way: settings → pictures → float net → int8 program → bundles, verdicts, numbers and a report."""
+"""Runs the whole pipeline: settings → pictures → float net → int8 program → bundles, verdicts, numbers and a report."""
 
 import time
 from pathlib import Path
@@ -41,7 +41,7 @@ def run(settings: RunSettings, *, command: str | None = None, progress: Progress
 
 
 def _learn(asked: RunSettings) -> tuple[Program, Path, Any]:
-    """Takes steps 1 to 3; returns the program, its folder and the pictures to judge it by."""
+    """Takes steps 1 to 3; returns the program, its folder and the pictures to evaluate it on."""
     asked.check_balance()
     task = choose_task(asked.task, asked.head, asked.output_stride)
     _check_weights(task, asked)
@@ -61,7 +61,7 @@ def _learn(asked: RunSettings) -> tuple[Program, Path, Any]:
 
 
 def _check_weights(task: Task[Any], asked: RunSettings) -> None:
-    """Raises SettingError for weights that the task does not start from, or for none where nothing is trained."""
+    """Raises SettingError for weights that the task does not start from, or for none if nothing is trained."""
     if not task.starts_from_weights and (asked.weights or asked.labels or asked.epochs == 0):
         raise SettingError(
             f"expected neither --weights, --labels nor --epochs 0 for {task.name}, found one", hint="leave it out"
@@ -71,7 +71,7 @@ def _check_weights(task: Task[Any], asked: RunSettings) -> None:
 
 
 def _float_net(start: Start, asked: RunSettings, plan: TrainPlan, folder: Path) -> SourceNet:
-    """Takes step 2: trains the net in float, or takes its weights as they are if that is asked for or no label is."""
+    """Takes step 2: trains the net in float, or keeps its weights if that is asked for or there are no labels."""
     task = start.task
     is_taken = asked.epochs == 0 or (asked.epochs is None and not task.is_labelled(start.pictures))
     if start.weights and is_taken:

@@ -114,7 +114,7 @@ def quantize_net(
 
 
 def judged(program: Program, task: Task[Any], net: nn.Module, held_out: Any) -> Program:
-    """Returns the program, its record saying how the float net and the int8 reference, hence the phone, do."""
+    """Returns the program; its record holds the quality of the float net and of the int8 reference, hence the phone."""
     return replace(program, record=program.record.model_copy(update=task.judged(net, program, held_out)))
 
 
@@ -159,7 +159,7 @@ def _choose(asked: QuantizeSettings) -> tuple[SourceNet, Any, int]:
 
 
 def _trained(asked: QuantizeSettings, weights: Path) -> tuple[SourceNet, Any, int]:
-    """Returns a net whose file says all, and its pictures."""
+    """Returns a net whose file holds everything, and its pictures."""
     if any(option is not None for option in (asked.net, asked.width, asked.size, asked.name, asked.labels)):
         raise SettingError(
             f"expected neither --net, --width, --size, --name nor --labels beside the net in {weights}, found one",

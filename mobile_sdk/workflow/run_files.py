@@ -2,5 +2,5 @@
 
 NET_FILE, PROGRAM, TWIN = "net.safetensors", "program.pt2", "float.pt2"
 TRAINING, INT8_TRAINING = "train", "qat"
-"""Folders with the checkpoints of float and int8 training."""
+"""These folders hold the checkpoints of float and int8 training."""
 PARETO_PLOTS = ("pareto.svg", "pareto.png")

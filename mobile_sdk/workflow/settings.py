@@ -1,4 +1,4 @@
-"""Holds what a caller asks of the pipeline; the command line parses into these, and Python makes them by hand."""
+"""Holds a caller's settings of the pipeline; the command line parses into these, and Python makes them by hand."""
 
 import shlex
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ _FIELDS = {
 
 
 def _rules(settings: "NetSettings") -> list[Rule]:
-    """Returns what is expected of each field."""
+    """Returns the rules for each field."""
     return [
         Rule(f"{_FIELDS[each.name]} as {each.name}", (each.name,), partial(_is_of_kind, each.name))
         for each in fields(settings)
@@ -73,7 +73,7 @@ class NetSettings:
     overwrite: bool = False
 
     def __post_init__(self) -> None:
-        """Makes paths of the words that name files; raises SettingError for values of another kind."""
+        """Turns words that name files into paths; raises SettingError for values of another type."""
         check_settings(self, _rules(self), "the settings")
         for name in ("weights", "out"):
             if isinstance(value := getattr(self, name, None), str):
@@ -95,7 +95,7 @@ class RunSettings(NetSettings):
     out: Path | None = None
 
     def command(self) -> str:
-        """Returns the command line that does the same."""
+        """Returns the command line with the same settings."""
         words = ["mobile-sdk", "run"]
         for each in fields(self):
             value = getattr(self, each.name)

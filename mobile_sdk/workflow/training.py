@@ -1,4 +1,4 @@
-"""Trains a float net: settings and pictures → net.safetensors."""
+"""Trains a float net from settings and pictures, and writes net.safetensors."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +25,7 @@ from qat.training.plan import TrainPlan
 
 
 def train(asked: TrainSettings, *, progress: Progress = True) -> SourceNet:
-    """Trains what the settings ask for, or goes on with it, and writes `net.safetensors` in the folder `out`.
+    """Trains the net of the settings, or resumes its training, and writes `net.safetensors` in the folder `out`.
 
     Of the processes that `torchrun` started the main one returns; the others end by OtherProcess.
     """

@@ -1,1 +1,1 @@
-"""A program or bundles come in; bundles, verdicts, numbers, apps and a page go out."""
+"""This room takes a program or bundles, and makes bundles, verdicts, numbers, apps and a page."""

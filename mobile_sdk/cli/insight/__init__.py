@@ -1,1 +1,1 @@
-"""A net, a program, a bundle or a device comes in; what is in it, or what it would cost, is shown."""
+"""This room takes a net, a program, a bundle or a device, and shows its content or its predicted cost."""

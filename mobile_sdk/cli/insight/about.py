@@ -1,4 +1,4 @@
-"""`mobile-sdk nets`, `devices`, `doctor` and `--version` list what there is."""
+"""Implements `mobile-sdk nets`, `devices`, `doctor` and `--version`, which list what there is."""
 
 from typing import TYPE_CHECKING
 
@@ -49,7 +49,7 @@ def devices(json: options.Json = False) -> None:
         reason, state = each.unavailable(), None
         try:
             state = None if reason else state_of(each)
-        except MachineError as error:  # it went away just now
+        except MachineError as error:  # it was disconnected meanwhile
             reason = error.message
         found.append((each.name, each.measures_time, reason, state))
     if json:
@@ -99,7 +99,7 @@ def doctor(json: options.Json = False) -> None:
 
 
 def show_version(wanted: bool) -> None:
-    """Prints the version and ends, where `--version` is given."""
+    """Prints the version and ends, if `--version` is given."""
     if wanted:
         from importlib import metadata
 

@@ -1,4 +1,4 @@
-"""`mobile-sdk inspect PROGRAM --memory` shows what activations need, where, and what limits on them cost."""
+"""Implements `mobile-sdk inspect PROGRAM --memory`, which shows activations' memory and the cost of limits."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ WIDEST = 10  # rows of the table of blocks
 
 
 def show_memory(path: Path, json: bool) -> None:
-    """Prints equation (2), the peak and the arena of a program, its widest blocks, and what strips make of it."""
+    """Prints equation (2), the peak and the arena of a program, its widest blocks, and the effect of strips."""
     from mobile_sdk.program.program import Program
 
     if not path.is_file():

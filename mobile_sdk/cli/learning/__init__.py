@@ -1,1 +1,1 @@
-"""Options for pictures and a net come in; a trained net, its program or a whole run goes out."""
+"""This room takes options for pictures and a net, and makes a trained net, its program or a whole run."""

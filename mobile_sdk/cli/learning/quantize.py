@@ -40,7 +40,7 @@ class SourceOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class Int8Options:
-    """Says how int8 is calibrated and trained, and what stays out of it."""
+    """Sets how int8 is calibrated and trained, and which layers stay out of it."""
 
     epochs: Annotated[
         int | None,
@@ -146,7 +146,7 @@ def _show_classifier(program: "Program", out: Path) -> None:
 
 
 def _show_stages(stages: Any) -> None:
-    """Shows what each stage of calibration gave, on the pictures that it was calibrated on."""
+    """Shows the result of each stage of calibration, on the pictures that it was calibrated on."""
     show_table(
         ("calibration", "SQNR dB"), [(row["stage"], f"{row['sqnr_db']:.1f}") for row in stages], numbers=("SQNR dB",)
     )

@@ -51,7 +51,7 @@ class StartNetOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class LatencyOptions:
-    """Says whose latency counts, and what it has to come to."""
+    """Sets the device whose latency counts, and its target."""
 
     device: Annotated[
         str,
@@ -76,7 +76,7 @@ class LatencyOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class BudgetOptions:
-    """Says how long each method looks, and how evolution and random search weigh latency."""
+    """Sets the budget of each method, and how evolution and random search weigh latency."""
 
     step_share: Annotated[
         float,
@@ -104,7 +104,7 @@ class BudgetOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class MethodOptions:
-    """Says what a search starts from, aims at, and may cost."""
+    """Sets a search's start, target and budget."""
 
     start: StartNetOptions
     latency: LatencyOptions
@@ -113,7 +113,7 @@ class MethodOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerOptions:
-    """Seeds a search, and says where its candidates are trained."""
+    """Seeds a search, and sets where its candidates are trained."""
 
     seed: options.Seed = 0
     workers: Annotated[
@@ -171,7 +171,7 @@ def _check_read(context: typer.Context, asked: SearchSettings) -> None:
 
 
 def _show(found: "Searched", out: Path) -> None:
-    """Shows the way that was taken, and what came of it."""
+    """Shows the accepted candidates, and the result."""
     record = found.record
     start = record.candidates[0]
     taken = [record.candidates[number] for number in record.taken]
@@ -199,7 +199,7 @@ def _show(found: "Searched", out: Path) -> None:
 
 
 def _show_net(start: "Architecture", found: "Architecture") -> None:
-    """Shows every block of the net that was found, and what it was in the start net."""
+    """Shows every block of the found net beside that of the start net."""
     rows: list[tuple[str, ...]] = [("stem", "", "", _changed(start.stem, found.stem), "", "")]
     for index, (old, new) in enumerate(zip(start.blocks, found.blocks, strict=True), start=1):
         fields = (_changed(before, after) for before, after in zip(old[:5], new[:5], strict=True))

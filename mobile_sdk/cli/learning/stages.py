@@ -1,4 +1,4 @@
-"""Parses `--calibration STAGE[,STAGE]`: the stages that calibration has."""
+"""Parses `--calibration STAGE[,STAGE]`, the stages of calibration."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -9,7 +9,7 @@ from mobile_sdk.workflow.choices import NONE
 if TYPE_CHECKING:
     from qat.calibration.plan import CalibrationPlan
 
-EXTREMES = "extremes"  # what all stages start from
+EXTREMES = "extremes"  # all stages start from it
 STAGES = {
     "equalisation": "equalise",
     "ranges": "search_ranges",

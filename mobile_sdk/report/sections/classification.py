@@ -1,4 +1,4 @@
-"""The report's section of classification: the most probable labels of golden pictures."""
+"""Draws the report's section of classification: the most probable labels of golden pictures."""
 
 from collections.abc import Iterator, Sequence
 
@@ -19,7 +19,7 @@ def golden_predictions(golden: Golden) -> Iterator[Prediction]:
 
 
 def _expected_predictions(bundles: Sequence[Bundle], index: int) -> Iterator[Prediction]:
-    """What the reference expects; what a runtime expects of itself says nothing beside what it found."""
+    """Yields the reference's expectation; a runtime's own adds nothing to its result."""
     for bundle in bundles:
         if bundle.manifest.golden.expected_by == "reference":
             output, codes = bundle.interface.output, bundle.golden_output(index).astype(np.float64)
@@ -37,7 +37,7 @@ def _found_predictions(golden: Golden) -> Iterator[Prediction]:
 
 
 def _prediction(computed_by: str, labels: Sequence[str], real: NDArray[np.float64]) -> Prediction:
-    """The five most probable labels by the softmax of real scores (classes,)."""
+    """Returns the five most probable labels by the softmax of real scores (classes,)."""
     powers = np.exp(real - real.max())
     shares = powers / powers.sum()
     order = np.argsort(-shares, kind="stable")[:_SHOWN_SCORES]

@@ -1,4 +1,4 @@
-"""What the section of a task is asked: how its quality is shown, and what everybody says of a golden picture."""
+"""Defines a task's section: how its quality is shown, and every way's result for a golden picture."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Golden:
 
 @dataclass(frozen=True, kw_only=True)
 class TaskSection:
-    """A task's part of the page: two templates, a sentence on golden pictures, and who says what of one."""
+    """Holds a task's part of the page: two templates, a sentence on golden pictures, and every way's result for one."""
 
     title: str
     quality_template: str

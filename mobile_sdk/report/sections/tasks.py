@@ -1,4 +1,4 @@
-"""The sections of the tasks: a row a task."""
+"""Lists the sections of the tasks: a row a task."""
 
 from collections.abc import Mapping
 

@@ -1,1 +1,1 @@
-"""A start net and a latency come in; a net that keeps it goes out, with the record of the way there."""
+"""This room takes a start net and a latency, and returns a net that keeps it, with the record of the search."""

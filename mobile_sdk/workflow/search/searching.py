@@ -1,4 +1,4 @@
-"""Searches a net for a latency: the start net, the search itself, the net that was found, the plot."""
+"""Searches a net for a latency, from the start net to the found net and its plot."""
 
 import hashlib
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ from qat.search.workers import check_ray, ray_workers
 from qat.tasks.classification.training import fit
 from qat.training.plan import TrainPlan
 
-POPULATION = 16  # of evolution
+POPULATION = 16  # nets in a generation of evolution
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -52,9 +52,9 @@ class Searched:
 
 
 def search(asked: SearchSettings, *, progress: Progress = True) -> Searched:
-    """Searches what the settings ask for, or goes on with it; writes net.safetensors, search.json and the plots.
+    """Runs the search of the settings, or resumes it; writes net.safetensors, search.json and the plots.
 
-    Candidates are judged on a fifth of the pictures to learn from, the net that was found on held-out ones.
+    Candidates are evaluated on a fifth of the training pictures, the found net on held-out ones.
     """
     with shown(progress):
         asked.check()
@@ -72,7 +72,7 @@ def search(asked: SearchSettings, *, progress: Progress = True) -> Searched:
 
 
 def _run(asked: SearchSettings, judge: LatencyJudge, plan: TrainPlan, source: Source, out: Path) -> SearchRecord:
-    """Searches in `out`, or goes on there, and then trains what was found: `out/net.safetensors`."""
+    """Searches in `out`, or resumes there, and then trains the found net: `out/net.safetensors`."""
     classes, side = len(source.contract.labels), source.contract.image.size_px
     drawn = partial(drawn_graph, classes=classes, size_px=side)
 
@@ -104,7 +104,7 @@ def _run(asked: SearchSettings, judge: LatencyJudge, plan: TrainPlan, source: So
 
 
 def settings_of(asked: SearchSettings, judge: LatencyJudge, plan: TrainPlan, source: Source) -> dict[str, Any]:
-    """Returns all that decides the result: a search goes on only if none of it has changed."""
+    """Returns everything that decides the result: a search resumes only if none of it has changed."""
     content = None if asked.weights is None else read_regular(asked.weights, at_most=MOST_WEIGHTS)
     return {
         **asked.for_record(),
@@ -131,7 +131,7 @@ def _method(asked: SearchSettings, judge: Judge, source: Source, start_ms: float
 
 
 def _start(training: CandidateTraining, source: Source, out: Path, *, is_trained: bool) -> Parent:
-    """Returns the start net, with weights if those are carried on: trained in `out/start`, unless it came trained."""
+    """Returns the start net, with weights if those are inherited: trained in `out/start`, unless it came trained."""
     if source.state is not None or not is_trained:
         return Parent(architecture=source.architecture, state=source.state or {})
     say("training the start net")
@@ -142,7 +142,7 @@ def _start(training: CandidateTraining, source: Source, out: Path, *, is_trained
 
 
 def _trained_result(found: Candidate, plan: TrainPlan, source: Source, out: Path) -> SearchResult:
-    """Trains the net that was found from nothing, on all pictures to learn from, as the paper does (section 4.2)."""
+    """Trains the found net from scratch, on all training pictures, as the paper does (section 4.2)."""
     say("training the net that was found")
     torch.manual_seed(plan.seed)
     net = build_for(found.architecture, source.contract)

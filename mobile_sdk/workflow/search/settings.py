@@ -1,4 +1,4 @@
-"""Holds what a caller asks of a search."""
+"""Holds the settings of a search."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +10,10 @@ from mobile_sdk.workflow.choices import DIGITS, METHODS, check_choice
 
 @dataclass(frozen=True, kw_only=True)
 class SearchSettings:
-    """Names the start net, the latency to come to, the method with its budget, and where the result goes.
+    """Names the start net, the target latency, the method with its budget, and the place of the result.
 
     `device` is a phone, a file that calibrate wrote, or a device that measures. `workers` and `address` decide how fast
-    the result is found; everything else decides what is found.
+    the result is found; everything else decides the result.
     """
 
     data: str = DIGITS
@@ -58,7 +58,7 @@ class SearchSettings:
             )
 
     def for_record(self) -> dict[str, Any]:
-        """Returns those that the method reads, for the record."""
+        """Returns the settings that the method reads, for the record."""
         rewarded = ("candidates", "candidate_epochs", "exponent", "is_hard")
         own = ("step_share", "steps") if self.method == "netadapt" else rewarded
         return {

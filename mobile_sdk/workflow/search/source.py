@@ -1,4 +1,4 @@
-"""Brings what a search begins with: a start net of MobileNetV3's family, its contract and its pictures."""
+"""Brings the start of a search: a net of MobileNetV3's family, its contract and its pictures."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,7 @@ from qat.nets.saved_net import load_net
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Source:
-    """Holds what a search begins with; `state` is None if the start net is still to be trained."""
+    """Holds the start of a search; `state` is None if the start net is still to be trained."""
 
     net: str
     width: float

@@ -1,4 +1,4 @@
-"""Sums a finished search up, as a report shows it, and plots its candidates."""
+"""Summarizes a finished search, as a report shows it, and plots its candidates."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from qat.search.target import target_line
 
 
 def summary_of(record: SearchRecord) -> Search:
-    """Returns what a report shows of a search that has come to its end."""
+    """Returns the report's summary of a finished search."""
     if record.result is None:
         raise DataError("expected a search that came to its end, found one on its way", hint="let it go on: search")
     settings, result = record.settings, record.result

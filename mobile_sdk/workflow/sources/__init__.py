@@ -1,1 +1,1 @@
-"""Settings and weights come in; a float net to train or to quantize goes out, with its contract and pictures."""
+"""This room takes settings and weights, and returns a float net to train or to quantize, its contract and pictures."""

@@ -21,7 +21,7 @@ from qat.progress import say
 class SourceNet:
     """Holds a net in eval() mode, its task and contract, its name in a record, and how it was trained, if known.
 
-    `can_teach` is False if the net has a head that nobody has trained. `by_label` is its quality, label by label.
+    `can_teach` is False if the net has an untrained head. `by_label` is its quality, label by label.
     """
 
     task: Task[Any]
@@ -34,7 +34,7 @@ class SourceNet:
 
     @classmethod
     def of(cls, task: Task[Any], net: nn.Module, saved: SavedNet) -> Self:
-        """Returns a trained net with what its file says of it."""
+        """Returns a trained net with the header of its file."""
         return cls(
             task=task,
             net=net,
@@ -45,7 +45,7 @@ class SourceNet:
         )
 
     def split(self, parts: Mapping[str, int]) -> "SourceNet":
-        """Returns the net with those blocks split; so are then its float twin and its teacher."""
+        """Returns the net with those blocks split; its float twin and its teacher are then split too."""
         return replace(self, net=split_blocks(self.net, dict(parts))) if parts else self
 
 
@@ -62,7 +62,7 @@ def task_of_weights(path: Path) -> str | None:
 
 
 def say_image(image: ImageSpec, whose: str) -> None:
-    """Reports what becomes of a picture before the net sees it, and whose rule that is."""
+    """Reports a picture's preprocessing, and the source of that rule."""
     cut = "stretched whole" if image.fit == "stretch" else f"the central {100 * image.crop_share:g} %"
     mean, std = (" ".join(f"{value:g}" for value in values) for values in (image.mean_byte, image.std_byte))
     say(f"pictures: {cut}, {image.size_px} px, mean {mean}, deviation {std} of 255 ({whose})")

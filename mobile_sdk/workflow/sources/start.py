@@ -1,4 +1,4 @@
-"""Chooses what training starts from: a net by name, file or weights, its contract, and its pictures."""
+"""Chooses the start of a training: a net by name, file or weights, its contract, and its pictures."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ from mobile_sdk.workflow.tasks.task import Task
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Start:
-    """Holds what a net starts from; `weights` is None if it starts from nothing."""
+    """Holds the start of a net's training; `weights` is None if it starts from random weights."""
 
     task: Task[Any]
     net: str
@@ -25,12 +25,12 @@ class Start:
 
     @property
     def title(self) -> str:
-        """What the net is called."""
+        """Returns the net's name in a text."""
         return self.weights.title if self.weights else self.task.title(self.net)
 
 
 def choose_start(asked: NetSettings, *, learns: bool = True, trains_float: bool = True) -> Start:
-    """Returns what the settings ask for; `learns` and `trains_float` are as `pictures_for` takes them."""
+    """Returns the start that the settings select; `learns` and `trains_float` are as `pictures_for` takes them."""
     task = choose_task(asked.task, asked.head, asked.output_stride)
     if asked.weights is not None:
         return _from_weights(task, asked, learns=learns, trains_float=trains_float)

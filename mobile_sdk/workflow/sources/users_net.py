@@ -1,4 +1,4 @@
-"""Brings the user's own net: a function in a module of theirs returns it."""
+"""Brings the user's own net, which a function in a module of theirs returns."""
 
 import importlib
 import os
@@ -27,8 +27,8 @@ def users_own(
 ) -> tuple[SourceNet, Pictures | None]:
     """Returns the net that the function MODULE:FUNCTION makes, and its pictures.
 
-    The contract comes from the net's attributes and the pictures. Its labels are the first that there are of: the list
-    `labels`, the net's own, the pictures', numbers.
+    The contract comes from the net's attributes and the pictures. Its labels are the first of these that exist: the
+    list `labels`, the net's own, the pictures', numbers.
     """
     net = _called(reference, _function(reference))
     if not isinstance(net, nn.Module):

@@ -70,7 +70,7 @@ class Weights:
         )
 
     def contract(self, name: str | None, data: str, labels: tuple[str, ...]) -> Contract:
-        """Returns the contract of that name; if None, of the file's, the data's or the net's."""
+        """Returns the contract of that name; without one, of the file's, the data's or the net's."""
         return _TASK.contract(name or self.name or (self.title if data == NONE else None), data, labels, self.image)
 
 
@@ -148,11 +148,11 @@ def _trained(
 
 
 def pictures_for(weights: Weights, data: str, *, learns: bool, trains_float: bool) -> Pictures:
-    """Returns the pictures, with the labels of the net that is to come.
+    """Returns the pictures, with the labels of the net that they are for.
 
     The head of the weights stays if the pictures have no labels, if theirs are labels of the weights (all of them, if
-    the float net is to be trained), or if `--labels` says what its scores mean. Folders as many as the
-    classes of weights whose labels nobody named are those classes, in order. Other labels ask for a new head, which
+    the float net is to be trained), or if `--labels` says what its scores mean. If the weights' classes have no names
+    and the folders are equally many, the folders are those classes, in order. Other labels require a new head, which
     something has to train: `learns`.
     """
     contract, known_as = weights.contract("net", data, weights.labels), other_names(weights.labels)

@@ -1,4 +1,7 @@
-"""A task's name comes in; its pictures, plans, nets, training and quality go out. A new task is a file and a row."""
+"""This room takes a task's name, and returns its pictures, plans, nets, training and quality.
+
+A new task is a file and a row.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,10 +17,10 @@ TASKS: Mapping[str, type[Task[Any]]] = {each.name: each for each in (Classificat
 
 
 def choose_task(name: str, head: str | None = None, output_stride: int | None = None) -> Task[Any]:
-    """Returns the task of that name with that head; raises SettingError for what is none."""
+    """Returns the task of that name with that head; raises SettingError for an unknown name."""
     return TASKS[check_choice("a task", name, TASKS)](head, output_stride)
 
 
 def held_out_of(contract: Contract, data: str) -> Any:
-    """Returns the held-out pictures with the truths that the contract's task is judged by."""
+    """Returns the held-out pictures with the truths that the contract's task is measured by."""
     return TASKS[contract.task]().pictures_of(contract, data).validation

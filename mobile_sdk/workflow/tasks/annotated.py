@@ -1,4 +1,4 @@
-"""Implements what detection and segmentation share: every picture bears its truth, and a float net never teaches."""
+"""Implements the common part of detection and segmentation: every picture has its truth; a float net never teaches."""
 
 from abc import abstractmethod
 from typing import Any, ClassVar
@@ -34,7 +34,7 @@ class AnnotatedTask(Task[Pictures]):
         return plan
 
     def to_calibrate_on(self, pictures: Pictures) -> PictureSet:
-        """Returns the pictures to learn from, without their truths."""
+        """Returns the training pictures, without their truths."""
         found: PictureSet = pictures.train.pictures
         return found
 

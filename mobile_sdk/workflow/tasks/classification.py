@@ -33,7 +33,7 @@ from qat.tasks.classification.training import fit, scores
 from qat.training.history import History
 from qat.training.plan import TrainPlan
 
-DIGITS_EPOCHS = 10  # the digits are learned by then (98 %), and a first run should not take longer than a coffee
+DIGITS_EPOCHS = 10  # the net knows the digits by then (98 %), and a first run should be short
 PLANS: Mapping[str, Callable[[], TrainPlan]] = dict(
     zip(
         RECIPES,
@@ -50,7 +50,7 @@ PLANS: Mapping[str, Callable[[], TrainPlan]] = dict(
 
 
 class Classification(Task[Pictures]):
-    """Learns from labels, or in int8 from the float net; starts from nothing, or from published weights."""
+    """Trains on labels, or in int8 on the float net; starts from random or from published weights."""
 
     name, title_of_pictures = "classification", "pictures"
     measure, json_measure = "validation accuracy", "float_accuracy_share"
@@ -67,7 +67,7 @@ class Classification(Task[Pictures]):
         super().__init__()
 
     def header(self, net: str, width: float) -> dict[str, Any]:
-        """Returns what a file of weights says of the net; one of `search` has an architecture."""
+        """Returns the header of a file of the net's weights; a net of `search` has an architecture."""
         return header_fields(net, width)
 
     def load_pictures(self, data: str) -> Pictures:
@@ -79,7 +79,7 @@ class Classification(Task[Pictures]):
         return labelled_pictures.load_pictures_of(contract, data)
 
     def in_order_of(self, contract: Contract, pictures: Pictures) -> Pictures:
-        """Returns the pictures with targets that count the contract's labels, which folders may name otherwise."""
+        """Returns the pictures with targets that index the contract's labels, which folders may name otherwise."""
         return labelled_pictures.in_order_of(contract, pictures)
 
     def described(self, pictures: Pictures) -> str:
@@ -87,7 +87,7 @@ class Classification(Task[Pictures]):
         return labelled_pictures.counts_line(pictures)
 
     def check_labelled(self, pictures: Pictures, data: str) -> None:
-        """Raises DataError for pictures that a float net cannot learn from."""
+        """Raises DataError for pictures that a float net cannot be trained on."""
         if not self.is_labelled(pictures):
             raise DataError(
                 f"expected pictures with labels to train on, found none with labels of the net in {data}",
@@ -95,7 +95,7 @@ class Classification(Task[Pictures]):
             )
 
     def is_labelled(self, pictures: Pictures) -> bool:
-        """Returns True if every picture says a label."""
+        """Returns True if every picture has a label."""
         return min((*pictures.train.targets, *pictures.validation.targets)) >= 0
 
     def plan(self, recipe: str | None, data: str, epochs: int | None, seed: int) -> TrainPlan:
@@ -113,7 +113,7 @@ class Classification(Task[Pictures]):
         return plan
 
     def plan_in_int8(self, epochs: int, after: TrainPlan, *, can_teach: bool) -> TrainPlan:
-        """Returns the plan for int8: learning from the float net, or from labels if that cannot teach."""
+        """Returns the plan for int8: distillation from the float net, or labels if that cannot teach."""
         return (TrainPlan.distil if can_teach else TrainPlan.finetune)(epochs, after=after)
 
     def calibration(self, *, has_pictures: bool = True) -> CalibrationPlan:
@@ -146,7 +146,7 @@ class Classification(Task[Pictures]):
         check_scores(net, name, contract)
 
     def to_calibrate_on(self, pictures: Pictures) -> PictureSet:
-        """Returns the pictures to learn from."""
+        """Returns the training pictures."""
         return pictures.train
 
     def judged(self, net: nn.Module, program: Program, held_out: PictureSet) -> dict[str, Any]:

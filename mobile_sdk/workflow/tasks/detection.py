@@ -25,7 +25,7 @@ from qat.training.plan import TrainPlan
 
 
 class Detection(AnnotatedTask[DetectionPictures]):
-    """Learns in 40 epochs of 2,000 composed pictures: 94 % average precision, some seven minutes of one core."""
+    """Trains for 40 epochs of 2,000 composed pictures: 94 % average precision, some seven minutes of one core."""
 
     name, measure = "detection", "average precision at an overlap of 0.5"
     heads: ClassVar = {"ssdlite": Head(title="SSDLite"), "ssd": Head(title="SSD", settings={"is_lite": False})}
@@ -45,7 +45,7 @@ class Detection(AnnotatedTask[DetectionPictures]):
         return TrainPlan.detector(epochs, seed=seed)
 
     def contract_settings(self) -> dict[str, Any]:
-        """Returns how boxes are chosen."""
+        """Returns the rule by which boxes are chosen."""
         return {"detection": DetectionSpec()}
 
     def build(self, net: str, contract: Contract, width: float) -> nn.Module:

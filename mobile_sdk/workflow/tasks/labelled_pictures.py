@@ -1,4 +1,4 @@
-"""Loads the labelled pictures that a classifier learns from, or the unlabelled ones that it is calibrated on."""
+"""Loads the labelled pictures that a classifier is trained on, or the unlabelled ones that it is calibrated on."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ def load_pictures(data: str) -> Pictures:
 def load_pictures_of(contract: Contract, data: str) -> Pictures:
     """Returns the pictures for a net that has its contract, labelled or not.
 
-    Some of the pictures without labels are held out too. Raises DataError if the labels are others.
+    Some of the pictures without labels are held out too. Raises DataError if the labels differ.
     """
     if not is_folder(data):
         return in_order_of(contract, load_pictures(data))
@@ -53,7 +53,7 @@ def load_unlabelled_of(contract: Contract, data: str) -> Pictures:
 
 
 def labels_of(data: str) -> tuple[str, ...]:
-    """Returns the labels that the pictures' folders name; none if they lie in no folders."""
+    """Returns the labels that the pictures' folders name; none if there are no folders."""
     return folder_labels(data) if is_folder(data) else load_pictures(data).labels
 
 
@@ -63,7 +63,7 @@ def is_folder(data: str) -> bool:
 
 
 def in_order_of(contract: Contract, pictures: Pictures) -> Pictures:
-    """Returns the pictures with targets that count the contract's labels; raises DataError for another label."""
+    """Returns the pictures with targets that index the contract's labels; raises DataError for another label."""
     if pictures.labels == contract.labels:
         return pictures
     known_as = other_names(contract.labels)
@@ -109,10 +109,10 @@ def labels_line(labels: Sequence[str]) -> str:
 
 
 def _says_labels(contract: Contract, data: str) -> bool:
-    """Returns True if the pictures lie in folders that name the contract's labels.
+    """Returns True if the pictures are in folders that name the contract's labels.
 
-    A published checkpoint's labels are so particular that a folder bears one only if it means it: photographs sorted by
-    year or place bear none, and count as unlabelled.
+    A published checkpoint's labels are so particular that a folder has one only on purpose: photographs sorted by year
+    or place have none, and count as unlabelled.
     """
     if not is_folder(data):
         return True

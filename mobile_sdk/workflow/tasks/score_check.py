@@ -1,4 +1,4 @@
-"""Runs a float net once, to find out whether it gives one score a label."""
+"""Runs a float net once, to check that it gives one score a label."""
 
 import torch
 from torch import nn
@@ -10,7 +10,7 @@ from qat.capture.float_scores import without_last_activation
 
 
 def check_scores(net: nn.Module, name: str, contract: Contract) -> None:
-    """Raises CaptureError if the net does not give one score a label; found out before anything long begins."""
+    """Raises CaptureError if the net does not give one score a label, before anything long begins."""
     side, classes = contract.image.size_px, len(contract.labels)
     found = _scores_shape(name, net, side)
     if found != (2, classes):

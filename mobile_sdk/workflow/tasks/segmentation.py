@@ -25,7 +25,7 @@ from qat.training.plan import TrainPlan
 
 
 class Segmentation(AnnotatedTask[SegmentationPictures]):
-    """Learns in 40 epochs of 2,000 composed pictures: 93 % mIoU at output stride 16, eleven minutes of one core."""
+    """Trains for 40 epochs of 2,000 composed pictures: 93 % mIoU at output stride 16, eleven minutes of one core."""
 
     name, measure = "segmentation", "mIoU"
     heads: ClassVar = {

@@ -1,4 +1,4 @@
-"""Declares the protocol of a task: its pictures, plans and nets, how one is trained, the quality that it reaches."""
+"""Declares the protocol of a task: its pictures, plans and nets, their training, and their quality."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -30,28 +30,28 @@ class Parted(Protocol):
 
     @property
     def train(self) -> Any:
-        """The part to learn from."""
+        """Returns the training part."""
         ...
 
     @property
     def validation(self) -> Any:
-        """The part that is held out."""
+        """Returns the held-out part."""
         ...
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The labels, in the order of the scores."""
+        """Returns the labels, in the order of the scores."""
         ...
 
 
 Pictures = TypeVar("Pictures", bound=Parted)
 Composer = Callable[[int], Any]
-"""Gives the training pictures of an epoch (0-based), always the same ones for one."""
+"""It returns the training pictures of an epoch (0-based), always the same ones for one."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Head:
-    """Describes what is put on a backbone: its title, and the settings that a builder takes for it."""
+    """Describes a head on a backbone: its title, and its settings for a builder."""
 
     title: str
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class Head:
 class Task(ABC, Generic[Pictures]):
     """Holds all that differs between tasks; the pipeline asks the task and never its name.
 
-    A net starts from weights, is taken as it is, or learns from a teacher only if `starts_from_weights`.
+    A net starts from weights, keeps them untrained, or learns from a teacher only if `starts_from_weights`.
     """
 
     name: ClassVar[contracts.Task]
@@ -71,14 +71,14 @@ class Task(ABC, Generic[Pictures]):
     heads: ClassVar[Mapping[str, Head]] = {}  # by name, the default first; none for a task of whole nets
     recipes: ClassVar[tuple[str, ...]] = ()
     starts_from_weights: ClassVar[bool] = False
-    compares_scores: ClassVar[bool] = False  # an output is scores alone, whose distance from others is a figure in dB
+    compares_scores: ClassVar[bool] = False  # outputs are only scores, whose distance from others is a figure in dB
     epochs_in_int8: ClassVar[int] = 0  # if none are asked for
-    fit: ClassVar[Literal["crop", "stretch"]] = "stretch"  # places in a picture stay
+    fit: ClassVar[Literal["crop", "stretch"]] = "stretch"  # it keeps positions in a picture
     digits_px: ClassVar[int] = 128  # the side of the built-in pictures
     others_px: ClassVar[int]  # the side in the task's papers
 
     def __init__(self, head: str | None = None, output_stride: int | None = None) -> None:
-        """Takes one of the task's heads and its output stride; raises SettingError if the task has no such thing."""
+        """Takes one of the task's heads and its output stride; raises SettingError if the task has none such."""
         self.head = self._chosen(head)
         self.net_settings: dict[str, Any] = dict(self.head.settings) if self.head else {}
         if output_stride is not None:
@@ -99,7 +99,7 @@ class Task(ABC, Generic[Pictures]):
         return cls(head, net_settings.get("output_stride"))
 
     def title(self, net: str) -> str:
-        """Returns what the net on that backbone is called: "SSDLite on mobilenet_v2"."""
+        """Returns the name of the net on that backbone: "SSDLite on mobilenet_v2"."""
         return f"{self.head.title} on {net}" if self.head else net
 
     def side_px(self, data: str, size: int | None) -> int:
@@ -107,7 +107,7 @@ class Task(ABC, Generic[Pictures]):
         return size or (self.digits_px if data == DIGITS else self.others_px)
 
     def image(self, data: str, size: int | None) -> ImageSpec:
-        """Returns the form of the pictures of a net that starts from nothing."""
+        """Returns the preprocessing of a net that starts from random weights."""
         return ImageSpec(size_px=self.side_px(data, size), fit=self.fit)
 
     def contract(self, name: str | None, data: str, labels: tuple[str, ...], image: ImageSpec) -> Contract:
@@ -115,11 +115,11 @@ class Task(ABC, Generic[Pictures]):
         return make_contract(name, data, labels, image, task=self.name, **self.contract_settings())
 
     def contract_settings(self) -> dict[str, Any]:
-        """Returns what a contract of this task holds besides name, labels and image."""
+        """Returns the fields of this task's contract besides name, labels and image."""
         return {}
 
     def header(self, net: str, width: float) -> dict[str, Any]:
-        """Returns what a file of weights says of the net."""
+        """Returns the header of a file of the net's weights."""
         return {"net": net, "width": width, "net_settings": self.net_settings}
 
     @abstractmethod
@@ -131,9 +131,9 @@ class Task(ABC, Generic[Pictures]):
         return self.in_order_of(contract, self.load_pictures(data))
 
     def in_order_of(self, contract: Contract, pictures: Pictures) -> Pictures:
-        """Returns the pictures with truths that count the contract's labels; raises DataError if they have others.
+        """Returns the pictures with truths that index the contract's labels; raises DataError if they have others.
 
-        Pictures with boxes may have fewer labels or another order: PASCAL VOC's say the labels of their objects alone.
+        Pictures with boxes may have fewer labels or another order: PASCAL VOC's name only the labels of their objects.
         """
         with_labels = getattr(pictures, "with_labels", None)
         if with_labels and set(pictures.labels) <= set(contract.labels):
@@ -151,19 +151,19 @@ class Task(ABC, Generic[Pictures]):
         return labels_line(pictures.labels)
 
     def check_labelled(self, pictures: Pictures, data: str) -> None:
-        """Raises DataError for pictures that a float net cannot learn from."""
+        """Raises DataError for pictures that a float net cannot be trained on."""
 
     def is_labelled(self, pictures: Pictures) -> bool:
-        """Returns True if a float net can learn from the pictures."""
+        """Returns True if a float net can be trained on the pictures."""
         return True
 
     def composer(self, count: int, data: str, seed: int) -> Composer | None:
-        """Returns what composes fresh built-in pictures for every epoch; None if the data is not composed."""
+        """Returns a composer of fresh built-in pictures for every epoch; None if the data is not composed."""
         return None
 
     @abstractmethod
     def plan(self, recipe: str | None, data: str, epochs: int | None, seed: int) -> TrainPlan:
-        """Returns the plan of a net that starts from nothing."""
+        """Returns the plan of a net that starts from random weights."""
 
     def epochs_of_run(self, data: str) -> int | None:
         """Returns the float epochs of `run`, if none are asked for; None leaves them to the plan."""
@@ -210,11 +210,11 @@ class Task(ABC, Generic[Pictures]):
 
     @abstractmethod
     def to_calibrate_on(self, pictures: Pictures) -> PictureSet:
-        """Returns the pictures to learn from, without their truths."""
+        """Returns the training pictures, without their truths."""
 
     @abstractmethod
     def judged(self, net: nn.Module, program: Program, held_out: Any) -> dict[str, Any]:
-        """Returns the fields of a record that say how float net and int8 reference do on the held-out part."""
+        """Returns a record's fields with the quality of float net and int8 reference on the held-out part."""
 
 
 def labels_line(labels: tuple[str, ...]) -> str:
