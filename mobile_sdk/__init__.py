@@ -1,4 +1,4 @@
-"""Deploys: one int8 program → bundles for three runtimes → a verdict and numbers.
+"""Deploys one int8 program: bundles for three runtimes, then a verdict and numbers.
 
 Describe: Contract, ImageSpec, DetectionSpec; Program, Record, Quality (what `qat` makes, `Program.load` reads).
 Export:   lower → Bundle, open_bundle.
@@ -7,8 +7,8 @@ Judge:    verify → a verdict; benchmark → numbers; write_report; bisect, lay
 Apps:     to_bytes, detect, masks_of: what Kotlin and Swift do with pictures and outputs.
 Errors:   SdkError, the root of them all.
 
-Every long call takes `progress`: True, the default, shows it on standard error; False does not; a function is told the
-share that is done (0..1) and what is being done.
+Every long call takes `progress`: True, the default, shows it on standard error; False does not; a function
+gets the share that is done (0..1) and a description of the current work.
 
 Names are loaded when they are first used: `import mobile_sdk` alone loads neither torch nor a runtime.
 """

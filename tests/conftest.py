@@ -166,7 +166,7 @@ def android_tests(android_app: AndroidApp, demo_fixtures: Path, tmp_path_factory
     """The run of the Android app's own tests."""
 
     def run(reports: Path) -> None:
-        said = run_tests(android_app, demo_fixtures, reports).said
+        said = run_tests(android_app, demo_fixtures, reports).output
         CLOSING_LINES.append(f"Kotlin: {said.splitlines()[-1]}")
 
     return AppTests(reports=_made_once("reports", tmp_path_factory, run))

@@ -34,7 +34,7 @@ class InputEntry(ImageSpec):
 
     @property
     def spec(self) -> ImageSpec:
-        """The image alone."""
+        """Returns the image without its tensor."""
         return ImageSpec(**self.model_dump(exclude={"resize", "tensor"}))
 
 
@@ -155,12 +155,12 @@ class Manifest(Contract):
 
     @property
     def contract(self) -> Contract:
-        """The contract alone."""
+        """Returns the contract without the rest."""
         return Contract(**self.without_inputs(), image=self.image)
 
     @property
     def image(self) -> ImageSpec:
-        """The one input's image."""
+        """Returns the one input's image."""
         return self.inputs[0].spec
 
     @property

@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 def show_change(record: "Record") -> None:
     """Shows the layers and the table, if the record has them."""
-    said: Any = record.settings.get("keep_float")
-    if not said:
+    kept: Any = record.settings.get("keep_float")
+    if not kept:
         return
-    print(f"kept in float32: {', '.join(said['layers'])}")
-    rows: Sequence[dict[str, Any]] = said["change"]
+    print(f"kept in float32: {', '.join(kept['layers'])}")
+    rows: Sequence[dict[str, Any]] = kept["change"]
     show_table(tuple(rows[0]), [tuple(row.values()) for row in rows], numbers=tuple(rows[0])[1:])
-    if said["order_dependent"]:
-        print(f"verified within a bound: float32 sums depend on their order at {', '.join(said['order_dependent'])}")
+    if kept["order_dependent"]:
+        print(f"verified within a bound: float32 sums depend on their order at {', '.join(kept['order_dependent'])}")
     else:
         print("verified at 0 steps: every float32 sum is exact in any order")

@@ -133,8 +133,8 @@ class Remote:
         )
         try:
             assert keeper.stdout is not None
-            if (said := keeper.stdout.readline().strip()) != "made":
-                raise self._silent(said)
+            if (output := keeper.stdout.readline().strip()) != "made":
+                raise self._silent(output)
             yield folder
         finally:
             try:
@@ -166,15 +166,15 @@ class Remote:
         if error := error_in(answer, self.name):
             raise error
         if code.strip() != "0":
-            said = (done.stderr.strip() or answer.strip() or "nothing").splitlines()[-1]
+            last = (done.stderr.strip() or answer.strip() or "nothing").splitlines()[-1]
             raise MachineError(
-                f"expected {self.name} to run a program, found exit code {code.strip()}: {said}",
+                f"expected {self.name} to run a program, found exit code {code.strip()}: {last}",
                 hint="look whether the device is of the architecture and system that it says it is",
             )
         return answer
 
-    def _silent(self, said: str) -> MachineError:
-        last = (said.strip() or "it did not answer").splitlines()[-1]
+    def _silent(self, output: str) -> MachineError:
+        last = (output.strip() or "it did not answer").splitlines()[-1]
         return MachineError(
             f"expected {self.name} to answer, found: {last}", hint="look at what mobile-sdk devices lists"
         )
@@ -191,9 +191,9 @@ def call_or_fail(command: Sequence[str], device: str, timeout_s: float = _ANSWER
     return done.stdout
 
 
-def _cause(said: str) -> str:
+def _cause(output: str) -> str:
     """Returns the last line of output that reports an error, not progress; without one, the last line."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()] or ["nothing"]
+    lines = [line.strip() for line in output.splitlines() if line.strip()] or ["nothing"]
     return next((line for line in reversed(lines) if "error" in line or "failed" in line), lines[-1])
 
 

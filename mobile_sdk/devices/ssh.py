@@ -63,7 +63,7 @@ class Ssh:
             sender.stdout.close()
         self._check(done.returncode, done.stderr)
 
-    def _check(self, code: int, said: bytes) -> None:
+    def _check(self, code: int, output: bytes) -> None:
         if code:
-            last = (said.decode(errors="replace").strip() or f"exit code {code}").splitlines()[-1]
+            last = (output.decode(errors="replace").strip() or f"exit code {code}").splitlines()[-1]
             raise MachineError(f"expected to reach {self.name}, found: {last}", hint="look at its free space")

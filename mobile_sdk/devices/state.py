@@ -61,9 +61,9 @@ class DeviceState(Document):
         return (self.system or "").startswith("Android")
 
 
-def read_state(said: str) -> DeviceState:
+def read_state(output: str) -> DeviceState:
     """Parses the output of the script."""
-    lines = [line.strip() for line in said.splitlines()]
+    lines = [line.strip() for line in output.splitlines()]
     values = dict(line.split("=", 1) for line in lines if "=" in line)
     fields = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines if ":" in line)}
     battery_share, charger = _battery(values, fields)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mobile_sdk.graph.operators import INT8_MAX, INT8_MIN, Clamp, Constant, Quantization, Tensor
 
-ADD_RATIO_RANGE = (2.0**-10, 2.0**8)  # XNNPACK refuses an Add whose input/output scale ratio lies outside
+ADD_RATIO_RANGE = (2.0**-10, 2.0**8)  # XNNPACK refuses an Add whose input/output scale ratio is outside
 PRODUCT_RATIO_RANGE = (2.0**-16, 2.0**8)  # the same for Mul, on s_a * s_b / s_y
 REQUANTIZATION_RANGE = (2.0**-32, 2.0**8)  # the same for convolutions, on s_x * s_w / s_y
 EXACT_IN_FLOAT32 = 2**24  # and every integer below it

@@ -15,7 +15,7 @@ _ANSWERS = ("predictions", "detections", "masks")
 
 
 def upgraded(data: bytes) -> bytes:
-    """Returns a `report.json` of schema 1 as schema 2 spells it; what is no such file comes back as it is."""
+    """Returns a `report.json` of schema 1 as schema 2 spells it; any other file is returned unchanged."""
     try:
         return json.dumps(_upgraded(json.loads(data))).encode()
     except (ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError, RecursionError, ValidationError):

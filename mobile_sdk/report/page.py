@@ -217,8 +217,8 @@ def _machine(environment: Environment, report: Report) -> list[tuple[str, str]]:
     ]
     if report.numbers:
         loads = (report.numbers.load_average_before, report.numbers.load_average_after)
-        said = ["unknown" if load is None else f"{load:.2f}" for load in loads]
-        rows.append(("Load average", " before, ".join(said) + " after"))
+        shown = ["unknown" if load is None else f"{load:.2f}" for load in loads]
+        rows.append(("Load average", " before, ".join(shown) + " after"))
     return rows
 
 

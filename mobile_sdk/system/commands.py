@@ -16,6 +16,6 @@ def run_command(command: Sequence[str], *, hint: str, environment: Mapping[str, 
     except FileNotFoundError:
         raise MachineError(f"expected the program {program}, found none", hint=hint) from None
     if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()[-1]
-        raise MachineError(f"expected {program} to succeed, found exit code {done.returncode}: {said}", hint=hint)
+        last = (done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()[-1]
+        raise MachineError(f"expected {program} to succeed, found exit code {done.returncode}: {last}", hint=hint)
     return done.stdout

@@ -83,10 +83,11 @@ def _replay(
     graph, count = program.graph, len(bundle.manifest.golden.pictures)
     pixels = np.stack([bundle.golden_picture(index) for index in range(count)])
     written = in_steps(np.stack([bundle.golden_output(index) for index in range(count)]), graph)
-    found, said = in_steps(golden_found, graph), in_steps(expected_scores(program, pixels).reshape(count, -1), graph)
+    found = in_steps(golden_found, graph)
+    expected = in_steps(expected_scores(program, pixels).reshape(count, -1), graph)
     is_codes = graph.output.quantization is not None
     allowed = requirement.golden_steps if is_codes else bundle.manifest.golden.tolerance
-    by_runtime, by_program = compare(found, written), compare(said, written)
+    by_runtime, by_program = compare(found, written), compare(expected, written)
     near = [each.not_finite == 0 and each.max_steps <= allowed for each in (by_runtime, by_program)]
     blame = ("the runtime gives other scores", "the program says other scores")
     check = Check.judged(
@@ -96,20 +97,20 @@ def _replay(
         required=f"at most {allowed:.6g} {'steps' if is_codes else 'of a score'} apart in {count} pictures",
         reason="; ".join(reason for reason, is_near in zip(blame, near, strict=True) if not is_near),
     )
-    return check, _predictions(bundle, graph, said, found)
+    return check, _predictions(bundle, graph, expected, found)
 
 
-def _predictions(bundle: Bundle, graph: Graph, said: Scores, found: Scores) -> tuple[GoldenPrediction, ...]:
+def _predictions(bundle: Bundle, graph: Graph, expected: Scores, found: Scores) -> tuple[GoldenPrediction, ...]:
     contract = bundle.manifest.contract
     task = task_of(contract)
     unit = graph.output.quantization.scale if graph.output.quantization else 1.0
-    expected_winners, found_winners = (task.top_classes(scores, contract) for scores in (said, found))
+    expected_winners, found_winners = (task.top_classes(scores, contract) for scores in (expected, found))
     return tuple(
         GoldenPrediction(
             label_index=golden.label_index,
             expected_top1_index=int(expected_winners[index]),
             found_top1_index=int(found_winners[index]),
-            expected_scores=_real(said[index], unit) if task.has_scores else (),
+            expected_scores=_real(expected[index], unit) if task.has_scores else (),
             found_scores=_real(found[index], unit) if task.has_scores else (),
         )
         for index, golden in enumerate(bundle.manifest.golden.pictures)

@@ -44,7 +44,7 @@ class Deployment:
 
 
 def deploy(program: Program, out: Path, pictures: Any, *, command: str, progress: Progress = True) -> Deployment:
-    """Does everything after the program, whose float32 twin lies in `out`; the report shows `command`."""
+    """Does everything after the program, whose float32 twin is in `out`; the report shows `command`."""
     with shown(progress):
         twin = Program.load(out / TWIN)
         with step(4, "export"):

@@ -72,8 +72,8 @@ def quantize_net(
 ) -> Program:
     """Writes `out/program.pt2` and `out/float.pt2`: trained by `plan` in `out/qat`, or only calibrated if None.
 
-    Training starts from what is calibrated, and learns from the float net if that can teach. Without pictures the net
-    is calibrated on some that are made up, and judged on none. The layers named in `keep_float` stay in float32; the
+    Training starts from the calibrated net, with the float net as teacher if that can teach. Without pictures the net
+    is calibrated on made-up ones, and evaluated on none. The layers named in `keep_float` stay in float32; the
     record says what that changed.
     """
     task, net, contract = source.task, source.net, source.contract

@@ -38,7 +38,7 @@ def save_masks(folder: Path, count: int = 40) -> Path:
 
 
 def test_a_segmenter_goes_from_a_folder_to_an_exact_bundle(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    def said(*arguments: str) -> Any:
+    def result_of(*arguments: str) -> Any:
         code, spoken = call([*arguments, *data, "--json"]), capfd.readouterr()
         assert code == 0, spoken.err
         news.append(spoken.err)
@@ -46,17 +46,17 @@ def test_a_segmenter_goes_from_a_folder_to_an_exact_bundle(tmp_path: Path, capfd
 
     news: list[str] = []
     data, out = ("--data", str(save_masks(tmp_path / "squares"))), ("--out", str(tmp_path))
-    trained = said("train", *SETTINGS, "--head", "r-aspp", "--output-stride", "8", *out)
+    trained = result_of("train", *SETTINGS, "--head", "r-aspp", "--output-stride", "8", *out)
     assert 0 <= trained["float_miou_share"] <= 1
-    quantized = said("quantize", "--weights", str(tmp_path / "net.safetensors"), "--epochs", "1", *out)
+    quantized = result_of("quantize", "--weights", str(tmp_path / "net.safetensors"), "--epochs", "1", *out)
     assert quantized["quantized"] == "qat" and quantized["reference_quality"]["images"] == 8
     assert quantized["net"] == "R-ASPP on mobilenet_v3_small"
     for each in news:
         assert "augmentation: scales of 0.5 to 2, 50% mirrored" in each
     program, bundles = str(tmp_path / "program.pt2"), tmp_path / "bundles"
-    said("export", program, "--to", "tflite", "--out", str(bundles))
+    result_of("export", program, "--to", "tflite", "--out", str(bundles))
     (bundle,) = (str(path) for path in bundles.iterdir())
-    (verdict,) = said("verify", bundle, "--program", program, "--out", str(tmp_path / "verify.json"))
+    (verdict,) = result_of("verify", bundle, "--program", program, "--out", str(tmp_path / "verify.json"))
     outcomes = {check["name"]: check["outcome"] for check in verdict["checks"]}
     assert outcomes["steps apart"] == outcomes["mIoU beside the reference"] == outcomes["recorded mIoU"] == "pass"
 

@@ -81,9 +81,9 @@ def _call(command: list[str], model: str, *, count: int) -> None:
     if error := error_in(done.stdout, f"the emulated core refuses {model}"):
         raise error
     if done.returncode:
-        said = (done.stderr.strip() or "nothing").splitlines()[-1]
+        last = (done.stderr.strip() or "nothing").splitlines()[-1]
         raise MachineError(
-            f"expected the emulated core to finish, found exit code {done.returncode}: {said}",
+            f"expected the emulated core to finish, found exit code {done.returncode}: {last}",
             hint="delete the cache of mobile-sdk and try again",
         )
 

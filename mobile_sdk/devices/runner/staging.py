@@ -61,10 +61,10 @@ def read_scores(data: bytes, interface: Interface, count: int, device: str) -> N
     return scores.astype(interface.output.dtype).reshape(count, -1)
 
 
-def error_in(said: str, title: str) -> SdkError | None:
+def error_in(output: str, title: str) -> SdkError | None:
     """Returns the error in a runner's last line, None if there is none; `title` names the model and the device."""
     try:
-        message = json.loads(said.strip().splitlines()[-1])
+        message = json.loads(output.strip().splitlines()[-1])
     except (IndexError, ValueError):
         return None
     if not isinstance(message, dict) or "error" not in message:

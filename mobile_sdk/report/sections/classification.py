@@ -13,7 +13,7 @@ _SHOWN_SCORES = 5
 
 
 def golden_predictions(golden: Golden) -> Iterator[Prediction]:
-    """Yields what the reference expects of a golden picture, and what every runtime said."""
+    """Yields the reference's expectation of a golden picture, and every runtime's result."""
     yield from _expected_predictions(golden.bundles, golden.index)
     yield from _found_predictions(golden)
 

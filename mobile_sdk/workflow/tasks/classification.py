@@ -158,11 +158,11 @@ class Classification(Task[Pictures]):
         found = in_steps(codes, program.graph) * (grid.scale if grid else 1.0)
         near, count = compare(found, wanted), len(held_out)
         agreement = Agreement(top1_agreement=near.top1_agreement, sqnr_db=near.sqnr_db, images=count)
-        said: dict[str, Agreement | Quality] = {"agreement": agreement}
+        fields: dict[str, Agreement | Quality] = {"agreement": agreement}
         if min(held_out.targets) >= 0:
             targets, labels = np.array(held_out.targets), len(program.contract.labels)
             for name, each in (("float_quality", wanted), ("reference_quality", found)):
                 by_class = shares_of(right_counts(top1(each), targets, labels))
                 value = float((top1(each) == targets).mean())
-                said[name] = Quality(measure=MEASURE, value=value, images=count, by_class=by_class)
-        return said
+                fields[name] = Quality(measure=MEASURE, value=value, images=count, by_class=by_class)
+        return fields

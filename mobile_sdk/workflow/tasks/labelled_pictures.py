@@ -93,14 +93,14 @@ def counts_line(pictures: Pictures) -> str:
     counts = [Counter(part.targets) for part in (pictures.train, pictures.validation)]
     rows = [(label, counts[0][index], counts[1][index]) for index, label in enumerate(pictures.labels)]
 
-    def told(row: tuple[str, int, int]) -> str:
+    def with_counts(row: tuple[str, int, int]) -> str:
         return f"{printable(row[0])} ({row[1]:,}+{row[2]:,})"
 
-    line = f"{len(rows)} labels: {', '.join(map(told, rows[:_LISTED]))}"
+    line = f"{len(rows)} labels: {', '.join(map(with_counts, rows[:_LISTED]))}"
     if len(rows) <= _LISTED:
         return line
     fewest, most = (choose(rows, key=lambda row: row[1] + row[2]) for choose in (min, max))
-    return f"{line} …; fewest {told(fewest)}, most {told(most)}"
+    return f"{line} …; fewest {with_counts(fewest)}, most {with_counts(most)}"
 
 
 def labels_line(labels: Sequence[str]) -> str:

@@ -36,7 +36,7 @@ LITERALS_OF_MODELS = (
 
 @pytest.mark.slow
 def test_kotlins_own_tests_pass(android_tests: AppTests) -> None:
-    closing = re.fullmatch(r"(\d+) passed, (\d+) failed", android_tests.said.strip().splitlines()[-1])
+    closing = re.fullmatch(r"(\d+) passed, (\d+) failed", android_tests.output.strip().splitlines()[-1])
     assert closing is not None and int(closing[1]) >= 50 and int(closing[2]) == 0
     written = sum(file.read_text(encoding="utf-8").count("@Test") for file in PROJECT.rglob("*Test.kt"))
     assert int(closing[1]) == written, "every test that is written has run"

@@ -12,7 +12,7 @@ from qat.data.pictures import Pictures, load_folder, load_labelled, load_unlabel
 from tests.support.pictures.folders import FLAT, LABELS, darknet, fill, labelled, lay, names_of, voc, yolo
 
 
-def said(capsys: pytest.CaptureFixture[str]) -> list[str]:
+def news(capsys: pytest.CaptureFixture[str]) -> list[str]:
     return capsys.readouterr().err.splitlines()
 
 
@@ -59,7 +59,7 @@ def test_test_is_left_aside_with_a_word(tmp_path: Path, test: str, capsys: pytes
     pictures = load_folder(tmp_path)
     assert pictures.labels == LABELS and sizes(pictures) == (10, 10)
     assert pictures.left_out == (f"{test}/",)
-    assert f"left aside the folder {test} with 10 pictures" in said(capsys)
+    assert f"left aside the folder {test} with 10 pictures" in news(capsys)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_train_without_val_is_split(tmp_path: Path, train: str, test: str, capsy
     lay(tmp_path, f"{test}/cat")
     pictures = load_folder(tmp_path)
     assert pictures.labels == LABELS and sizes(pictures) == (8, 2) and pictures.left_out == (f"{test}/",)
-    assert f"left aside the folder {test} with 5 pictures" in said(capsys)
+    assert f"left aside the folder {test} with 5 pictures" in news(capsys)
 
 
 def test_roboflows_classification_export_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -80,7 +80,7 @@ def test_roboflows_classification_export_is_read(tmp_path: Path, capsys: pytest.
     (tmp_path / "README.roboflow.txt").write_text("exported by roboflow.com")
     pictures = load_folder(tmp_path)
     assert pictures.labels == LABELS and sizes(pictures) == (10, 10)
-    assert "left out 2 other files: 2 .txt" in said(capsys)
+    assert "left out 2 other files: 2 .txt" in news(capsys)
     assert pictures.left_out == ("test/", "README.dataset.txt", "README.roboflow.txt")
 
 
@@ -101,7 +101,7 @@ def test_the_archives_own_folder_is_entered(tmp_path: Path, wrapped: str, capsys
     pictures = load_folder(tmp_path)
     assert pictures.labels == LABELS and sizes(pictures) == (8, 2)
     assert set(pictures.left_out) == {"cover.png", "papers/paper.pdf"}
-    assert f"pictures are read from the folder {wrapped}" in said(capsys)
+    assert f"pictures are read from the folder {wrapped}" in news(capsys)
 
 
 def test_splits_in_the_archives_own_folder_are_read(tmp_path: Path) -> None:
@@ -116,13 +116,13 @@ def test_other_folders_beside_splits_are_left_aside_with_a_word(
     labelled(tmp_path, "train", "val")
     lay(tmp_path, "duplicates")
     assert load_folder(tmp_path).left_out == ("duplicates/",)
-    assert "left aside the folder duplicates with 5 pictures" in said(capsys)
+    assert "left aside the folder duplicates with 5 pictures" in news(capsys)
 
 
 def test_pictures_of_trains_are_a_label_with_a_word(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lay(tmp_path, "bus", "car", "train")
     assert load_folder(tmp_path).labels == ("bus", "car", "train")
-    assert "train is taken as a label, beside bus, car" in said(capsys)
+    assert "train is taken as a label, beside bus, car" in news(capsys)
 
 
 def test_a_known_label_is_no_split(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_two_folders_to_validate_by_are_refused(tmp_path: Path) -> None:
 def test_nested_folders_are_said(tmp_path: Path, inner: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     lay(tmp_path, *inner)
     assert load_folder(tmp_path).labels == ("animals", "plants")
-    (line,) = said(capsys)
+    (line,) = news(capsys)
     names = ", ".join(place.partition("/")[2] for place in inner)
     assert f"animals, plants; what lies in folders below them counts as theirs: {names}" in line
 
@@ -269,7 +269,7 @@ def test_all_that_is_left_out_is_named_once(tmp_path: Path, capsys: pytest.Captu
         (tmp_path / "cat" / name).write_bytes(b"")
     pictures = load_folder(tmp_path)
     assert set(pictures.left_out) == {"stray.png", "other.png", "cat/clip.MOV", "cat/notes.txt", "cat/more.txt"}
-    assert said(capsys) == [
+    assert news(capsys) == [
         "left out 2 pictures beside the folders of labels: other.png, stray.png",
         "left out 3 other files: 2 .txt, 1 .mov",
     ]
@@ -292,10 +292,10 @@ def test_natural_order_is_said_where_text_is_sorted_otherwise(
 ) -> None:
     lay(tmp_path, *(str(number) for number in range(12)))
     assert load_folder(tmp_path).labels == tuple(str(number) for number in range(12))
-    assert "labels are in natural order, 2 before 10" in said(capsys)[0]
+    assert "labels are in natural order, 2 before 10" in news(capsys)[0]
     lay(tmp_path / "padded", "01", "02", "10")
     load_folder(tmp_path / "padded")
-    assert said(capsys) == []
+    assert news(capsys) == []
 
 
 def test_a_pipe_among_the_pictures_is_not_waited_for(tmp_path: Path) -> None:

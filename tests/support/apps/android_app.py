@@ -54,7 +54,7 @@ class AppTests:
     reports: Path
 
     @property
-    def said(self) -> str:
+    def output(self) -> str:
         """A line a test, and at last how many passed and failed."""
         return (self.reports / "said.txt").read_text(encoding="utf-8")
 
