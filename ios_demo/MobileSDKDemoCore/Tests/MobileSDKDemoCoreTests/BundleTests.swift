@@ -28,10 +28,34 @@ import Testing
   }
 
   @Test func aNewerBundleSaysSo() throws {
-    let newer = try #require(try Damage.cases().first { $0.folder.hasSuffix("newer-schema") })
-    let refusal = try #require(newer.refusal)
-    #expect(refusal.message.contains("a newer SDK wrote this bundle"))
+    let refusal = try #require(try Damage.named("a-newer-schema").refusal)
+    #expect(refusal.message == "expected schema_number 2 or lower, found 3: a newer SDK wrote this bundle")
     #expect(refusal.hint.hasPrefix("update this app"))
+  }
+
+  @Test func bundlesOfSchema1OpenOfEveryTask() throws {
+    let manifests = try Fixtures.earlier.map { try ModelBundle.open($0, decode: PNG.decode).manifest }
+    #expect(manifests.count == 3)
+    #expect(manifests[0].task is Classification && manifests[2].task is Segmentation)
+    let rule = DetectionSpec(scoreThreshold: 0.3, iouThreshold: 0.5, maxDetections: 100)
+    #expect((manifests[1].task as? Detection)?.rule == rule)
+    for (folder, manifest) in zip(Fixtures.earlier, manifests) {
+      let written = try JSONValue(parsing: Data(contentsOf: folder.appendingPathComponent("bundle.json")))
+      #expect(try written.field("schema_number") == .integer(1))
+      #expect(try written.field("image").field("size_px") == .integer(manifest.image.sizePx))
+      #expect(try written.field("interface").field("output").field("name").string == manifest.output.name)
+    }
+  }
+
+  @Test(arguments: [
+    ("another-kind-of-input", "expected one image as input, found tensor"),
+    ("two-inputs", "expected one image as input, found image, image"),
+    ("no-input", "expected one image as input, found none"),
+    ("two-outputs", "expected one output, found 2"), ("no-output", "expected one output, found none"),
+    ("an-unknown-processor-alone", "expected a model for cpu, found abacus"),
+  ])
+  func inputsAndOutputsThatThisAppDoesNotTakeAreNamed(name: String, message: String) throws {
+    #expect(try Damage.named(name).refusal?.message == message)
   }
 }
 
@@ -48,6 +72,10 @@ struct Damage: CustomTestStringConvertible, Sendable {
     } catch {
       return error as? BundleRefusal
     }
+  }
+
+  static func named(_ name: String) throws -> Damage {
+    try #require(try cases().first { $0.folder.drop { $0 != "-" }.dropFirst() == name })
   }
 
   static func cases() throws -> [Damage] {

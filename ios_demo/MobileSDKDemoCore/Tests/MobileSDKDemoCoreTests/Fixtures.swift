@@ -9,7 +9,8 @@ enum Fixtures {
   static let bundles = folders(below: folder.appendingPathComponent("bundles"))
   static let detectors = folders(below: folder.appendingPathComponent("detectors"))
   static let segmenters = folders(below: folder.appendingPathComponent("segmenters"))
-  static let everyBundle = bundles + detectors + segmenters
+  static let earlier = folders(below: folder.appendingPathComponent("earlier"))
+  static let everyBundle = bundles + detectors + segmenters + earlier
 
   static func json(_ path: String) throws -> JSONValue {
     try JSONValue(parsing: Data(contentsOf: folder.appendingPathComponent(path)))

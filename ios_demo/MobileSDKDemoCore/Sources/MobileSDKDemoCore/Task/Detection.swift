@@ -1,7 +1,7 @@
 /// A row for each anchor: a box, then the logits of "nothing" and of every label. The rule finds things in them.
 public struct Detection: ModelTask {
   private let contract: TaskContract
-  private let rule: DetectionSpec
+  let rule: DetectionSpec
 
   public init(_ contract: TaskContract, rule: DetectionSpec) { (self.contract, self.rule) = (contract, rule) }
 

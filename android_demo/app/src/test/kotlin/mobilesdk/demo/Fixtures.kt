@@ -27,12 +27,21 @@ object Fixtures {
 
     val segmenterFolders: List<File> = folders("segmenters")
 
+    val earlierFolders: List<File> = folders("earlier")
+
     fun bundle(name: String): Bundle = openBundle(folder.resolve("bundles/$name"), DesktopDecoder)
 
     fun detector(name: String = "things.tflite"): Bundle = openBundle(folder.resolve("detectors/$name"), DesktopDecoder)
 
     fun segmenter(name: String = "parts.tflite"): Bundle =
         openBundle(folder.resolve("segmenters/$name"), DesktopDecoder)
+
+    fun damaged(name: String): File =
+        folder
+            .resolve("damaged")
+            .listFiles()
+            .orEmpty()
+            .single { it.name.substringAfter("-") == name }
 
     private fun folders(below: String): List<File> =
         folder

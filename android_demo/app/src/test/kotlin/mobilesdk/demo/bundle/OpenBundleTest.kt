@@ -2,7 +2,12 @@ package mobilesdk.demo.bundle
 
 import mobilesdk.demo.DesktopDecoder
 import mobilesdk.demo.Fixtures
+import mobilesdk.demo.json.JsonObject
+import mobilesdk.demo.json.parseJson
+import mobilesdk.demo.number
+import mobilesdk.demo.task.Classification
 import mobilesdk.demo.task.Detection
+import mobilesdk.demo.task.DetectionSpec
 import mobilesdk.demo.task.Segmentation
 import mobilesdk.demo.tensor.OutputType
 import mobilesdk.demo.text
@@ -42,9 +47,47 @@ class OpenBundleTest {
     }
 
     @Test
+    fun `bundles of schema 1 open, of every task, as the code wrote them that knew no other schema`() {
+        val bundles = Fixtures.earlierFolders.map { openBundle(it, DesktopDecoder) }
+        assertEquals(
+            listOf(Classification::class, Detection::class, Segmentation::class),
+            bundles.map { it.manifest.task::class },
+        )
+        for (bundle in bundles) {
+            val written = parseJson(bundle.folder.resolve(MANIFEST_FILE).readText()) as JsonObject
+            val image = written.fields.getValue("image")
+            val output = (written.fields.getValue("interface") as JsonObject).fields.getValue("output") as JsonObject
+            assertEquals(1, written.number("schema_number").toInt())
+            assertEquals(Fixtures.image(image), bundle.manifest.image)
+            assertEquals(output.text("name"), bundle.manifest.output.name)
+            assertEquals(listOf("cpu"), bundle.manifest.processors)
+        }
+        val rule = DetectionSpec(scoreThreshold = 0.3, iouThreshold = 0.5, maxDetections = 100)
+        assertEquals(rule, (bundles[1].manifest.task as Detection).rule)
+    }
+
+    @Test
+    fun `inputs and outputs that this app does not take are named`() {
+        val messages =
+            mapOf(
+                "another-kind-of-input" to "fields: expected one image as input, found tensor",
+                "two-inputs" to "fields: expected one image as input, found image, image",
+                "no-input" to "fields: expected one image as input, found none",
+                "two-outputs" to "fields: expected one output, found 2",
+                "no-output" to "fields: expected one output, found none",
+                "an-unknown-processor-alone" to "runtime: expected a model for cpu, found abacus: update the app",
+            )
+        for ((name, message) in messages) {
+            val folder = Fixtures.damaged(name)
+            val refusal = assertThrows(BundleRefusal::class.java) { openBundle(folder, DesktopDecoder) }
+            assertEquals(message, refusal.message)
+        }
+    }
+
+    @Test
     fun `every damage is refused by the check that python refuses it by`() {
         val cases = Fixtures.list("damaged/cases.json")
-        assertTrue(cases.size > 150)
+        assertTrue(cases.size > 200)
         val found =
             cases.map { case ->
                 val folder = Fixtures.folder.resolve("damaged").resolve(case.text("folder"))
@@ -62,10 +105,10 @@ class OpenBundleTest {
 
     @Test
     fun `a newer schema says that the app is to be updated`() {
-        val case = Fixtures.list("damaged/cases.json").single { "newer" in it.text("folder") }
-        val folder = Fixtures.folder.resolve("damaged").resolve(case.text("folder"))
+        val folder = Fixtures.damaged("a-newer-schema")
         val refusal = assertThrows(BundleRefusal::class.java) { openBundle(folder, DesktopDecoder) }
-        assertTrue(refusal.message!!, "a newer SDK wrote this bundle, update the app" in refusal.message!!)
+        val reason = "expected schema_number 2 or lower, found 3: a newer SDK wrote this bundle, update the app"
+        assertEquals("schema: $reason", refusal.message)
     }
 
     @Test

@@ -19,7 +19,7 @@ import java.nio.ByteBuffer
 /** Golden pictures through the real adapters; only the runtime below them is played. */
 class GoldenTest {
     private fun bundles(runtime: Runtime): List<Bundle> =
-        (Fixtures.bundleFolders + Fixtures.detectorFolders + Fixtures.segmenterFolders)
+        (Fixtures.bundleFolders + Fixtures.detectorFolders + Fixtures.segmenterFolders + Fixtures.earlierFolders)
             .map { openBundle(it, DesktopDecoder) }
             .filter { it.runtime == runtime }
 
@@ -109,7 +109,7 @@ class GoldenTest {
     @Test
     fun `litert's buffers carry golden inputs and outputs unchanged, run after run`() {
         val bundles = bundles(Runtime.TFLITE)
-        assertEquals(7, bundles.size)
+        assertEquals(10, bundles.size)
         for (bundle in bundles) {
             val run: (ByteBuffer, ByteBuffer) -> Unit = { input, output ->
                 assertTrue(input.isDirect && output.isDirect)
