@@ -2,7 +2,7 @@ import Foundation
 import MobileSDKDemoCore
 import UIKit
 
-/// What this device is and how it is now, for the benchmark's report.
+/// Reads the kind and the present state of this device, for the benchmark's report.
 enum Device {
   @MainActor static func snapshot() -> DeviceSnapshot {
     let (device, process) = (UIDevice.current, ProcessInfo.processInfo)

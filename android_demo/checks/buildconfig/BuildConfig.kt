@@ -1,6 +1,6 @@
 package mobilesdk.demo
 
-/** What Gradle generates of the version catalogue, to compile against where Gradle is out of reach; never in an app. */
+/** Stands in for the class that Gradle makes of the version catalogue, where Gradle is out of reach; no app has it. */
 object BuildConfig {
     const val EXECUTORCH_VERSION = "unknown"
     const val LITERT_VERSION = "unknown"

@@ -3,7 +3,7 @@ import Testing
 
 @testable import MobileSDKDemoCore
 
-/// What Python wrote for the tests: the folder that `DEMO_FIXTURES` names.
+/// The files that Python wrote for the tests, in the folder that `DEMO_FIXTURES` names.
 enum Fixtures {
   static let folder = URL(fileURLWithPath: ProcessInfo.processInfo.environment["DEMO_FIXTURES"] ?? "")
   static let bundles = folders(below: folder.appendingPathComponent("bundles"))

@@ -1,7 +1,7 @@
 /// Milliseconds on a clock that never goes back.
 public typealias StopwatchMs = @Sendable () -> Double
 
-/// What has been measured of one bundle: every time, in the order in which it was taken.
+/// The measured times of one bundle, in the order in which they were taken.
 struct BenchmarkSeries {
   private static let warmUpRuns = 5  // two groups of so many runs whose medians agree end the warm-up
   private static let warmUpAgreement = 0.05

@@ -5,7 +5,7 @@ public struct GoldenReplay: Equatable, Sendable {
   public let largestDifference: Double
   public let tolerance: Double
 
-  /// Whether every score is within the tolerance; a score that is not a number never is.
+  /// True where every score is within the tolerance; a score that is not a number never is.
   public var agrees: Bool { agreeingWinners == pictures && largestDifference <= tolerance }
 
   public var text: String {

@@ -1,7 +1,9 @@
 import Foundation
 
-/// What a series of latencies says, given as rounds of runs, as far as the screen shows it. The file holds the samples
-/// alone: interval and advice are made by mobile_sdk/benchmarking/statistics.py where it is read, by one rule for every device.
+/// Describes a series of latencies, given as rounds of runs, as far as the screen shows it.
+///
+/// The file holds the samples alone: mobile_sdk/benchmarking/statistics.py makes interval and advice where it is read,
+/// by one rule for every device.
 public struct Summary: Equatable, Sendable {
   public let count: Int
   public let rounds: Int

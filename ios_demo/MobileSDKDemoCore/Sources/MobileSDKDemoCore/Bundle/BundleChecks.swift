@@ -1,6 +1,6 @@
 import Foundation
 
-/// What is checked on opening, in the order of docs/bundle-format.md. Nothing is read before its size is known.
+/// Checks a bundle on opening, in the order of docs/bundle-format.md. Nothing is read before its size is known.
 struct BundleChecks {
   private static let labelsFile = "labels.txt"
   private static let chunkBytes = 1 << 20
@@ -52,7 +52,7 @@ struct BundleChecks {
     }
   }
 
-  /// Whether a path stays inside the bundle on every system.
+  /// Returns true where a path stays inside the bundle on every system.
   private static func isSafe(_ path: String) -> Bool {
     path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).allSatisfy { part in
       let letters = part.filter { Character(Unicode.Scalar($0)).isLetter || Character(Unicode.Scalar($0)).isNumber }
@@ -112,7 +112,7 @@ struct BundleChecks {
   }
 }
 
-/// What stands at a path, without following links.
+/// The kind and the size of a file, without following links.
 struct FileStatus {
   enum Kind: Equatable {
     case file, folder, link, special

@@ -98,7 +98,7 @@ struct JSONParser {
     }
   }
 
-  /// What follows `\u`: one code unit of UTF-16, or the first of a pair that stands for one scalar.
+  /// Reads the digits after `\u`: one code unit of UTF-16, or the first of a pair that stands for one scalar.
   private mutating func scalar() throws -> Unicode.Scalar {
     let first = try codeUnit()
     if let scalar = Unicode.Scalar(first) { return scalar }

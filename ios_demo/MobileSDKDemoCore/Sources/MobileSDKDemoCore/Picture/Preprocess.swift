@@ -1,14 +1,14 @@
-/// From a picture to the bytes that a model reads: the recipe of docs/bundle-format.md, to the byte as in Python.
+/// Makes of a picture the bytes that a model reads, by the recipe of docs/bundle-format.md, to the byte as in Python.
 public enum Preprocess {
-  /// `sizePx` × `sizePx` RGB of an upright picture of any size.
+  /// Returns `sizePx` × `sizePx` RGB of an upright picture of any size.
   public static func picture(_ picture: RGBPicture, for spec: ImageSpec) -> RGBPicture {
     let whole = PixelBox(left: 0, top: 0, width: picture.width, height: picture.height)
     let box = spec.fit == .crop ? centralSquare(of: whole, share: spec.cropShare) : whole
     return BilinearResize.resized(picture, box: box, toWidth: spec.sizePx, height: spec.sizePx)
   }
 
-  /// What a screen shows beside the answer: all that the model reads of `picture`, of which `prepared` was made. A whole
-  /// picture keeps its own proportions, and gets smaller where it is larger than a screen.
+  /// Returns the picture that a screen shows beside the answer: all that the model reads of `picture`, of which
+  /// `prepared` was made. A whole picture keeps its own proportions, and gets smaller where it is larger than a screen.
   public static func shown(_ picture: RGBPicture, prepared: RGBPicture, for spec: ImageSpec) -> RGBPicture {
     guard spec.fit == .stretch else { return prepared }
     let share = min(1, shownSidePx / Double(max(picture.width, picture.height)))

@@ -23,7 +23,7 @@ public struct DemoState: Equatable, Sendable {
 
   public var isBusy: Bool { activity != .idle }
 
-  /// Whether the choice of processors means something for the selected bundle.
+  /// True where the choice of processors means something for the selected bundle.
   public var offersComputeUnits: Bool { selected?.manifest.runtime == .coreML }
 
   public var refused: [BundleItem] { bundles.filter { $0.bundle == nil } }
@@ -48,7 +48,7 @@ public struct DemoState: Equatable, Sendable {
   }
 }
 
-/// What happens to the app.
+/// An event that the next state follows from.
 public enum DemoEvent: Equatable, Sendable {
   case bundlesOpened([BundleItem])
   case bundleSelected(String)
@@ -81,10 +81,10 @@ public struct BundleItem: Equatable, Sendable, Identifiable {
   }
 }
 
-/// What a model says of a picture, and how long it took without decoding and resizing.
+/// A model's answer to a picture, and how long it took without decoding and resizing.
 public struct Recognition: Equatable, Sendable {
   public let bundle: String
-  /// What the model read of it.
+  /// The part of it that the model read.
   public let picture: RGBPicture
   public let answer: Answer
   public let latencyMs: Double

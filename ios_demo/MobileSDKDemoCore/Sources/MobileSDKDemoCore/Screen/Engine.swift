@@ -26,7 +26,9 @@ public actor Engine {
     }
   }
 
-  /// What a model says of an encoded picture, with the best `count` labels; throws `DemoError` or an error of the runtime.
+  /// Returns a model's answer to an encoded picture, with the best `count` labels.
+  ///
+  /// Throws `DemoError` or an error of the runtime.
   public func recognize(_ picture: Data, with bundle: ModelBundle, on units: ComputeUnits, count: Int) async throws
     -> Recognition
   {

@@ -19,6 +19,6 @@ public struct LabelColor: Equatable, Sendable {
   /// Red, green, blue and alpha as bytes, each colour multiplied by the alpha of a half.
   public var halfTransparent: [UInt8] { [red, green, blue, 1].map { UInt8(($0 * 128).rounded()) } }
 
-  /// Whether black is read better on it than white; the weights of brightness are to the tenth.
+  /// True where black is read better on it than white; the weights of brightness are to the tenth.
   public var isBright: Bool { 0.3 * red + 0.6 * green + 0.1 * blue > 0.5 }
 }

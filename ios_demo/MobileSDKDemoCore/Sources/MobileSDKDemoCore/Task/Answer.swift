@@ -1,4 +1,4 @@
-/// What a screen shows of an output: labels with their shares, the surest first, and where they are in the picture.
+/// An output as a screen shows it: labels with their shares, the surest first, and their places in the picture.
 ///
 /// `found` and `mask` are drawn over the picture; an output that says nothing of places has neither.
 public struct Answer: Equatable, Sendable {
@@ -10,7 +10,7 @@ public struct Answer: Equatable, Sendable {
     (self.shares, self.found, self.mask) = (shares, found, mask)
   }
 
-  /// Whether the labels have places, and so a colour each in the picture.
+  /// True where the labels have places, and so a colour each in the picture.
   public var isPlaced: Bool { !found.isEmpty || mask != nil }
 }
 

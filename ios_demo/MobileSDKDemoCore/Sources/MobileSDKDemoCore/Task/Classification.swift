@@ -13,7 +13,7 @@ public struct Classification: ModelTask {
     return shape == expected ? nil : "expected one score a label, \(expected), found \(shape)"
   }
 
-  /// Of equal scores the first wins.
+  /// The largest score wins, the first of equal ones.
   public func winner(of output: ModelOutput) -> Int? {
     guard let largest = output.raw.max(), !output.raw.contains(where: \.isNaN) else { return nil }
     return output.raw.firstIndex(of: largest)

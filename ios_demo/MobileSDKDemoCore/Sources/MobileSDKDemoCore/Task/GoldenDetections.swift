@@ -42,7 +42,7 @@ struct GoldenDetections: GoldenFile {
     return DetectedBox(labelIndex: label, score: score, box: box)
   }
 
-  /// Whether both are the same things in the same order, but for the last bits of their numbers.
+  /// Returns true for the same things in the same order, whose numbers differ in their last bits at most.
   private static func areNear(_ some: [DetectedBox], _ others: [DetectedBox]) -> Bool {
     some.count == others.count && zip(some, others).allSatisfy(isNear)
   }

@@ -1,9 +1,9 @@
-/// What every pixel of the net's picture shows: a label's index a byte, row by row.
+/// The label of every pixel of the net's picture: its index in a byte, row by row.
 public struct Mask: Equatable, Sendable {
   public let side: Int
   public let labels: [UInt8]
 
-  /// Of scores, a label's beside the next one's for every pixel: the largest wins, of equal ones the lower index.
+  /// Reads scores, for every pixel one a label: the largest wins, of equal ones the lower index.
   init(scores: [Double], labels count: Int, side: Int) {
     self.side = side
     labels = (0..<side * side).map { pixel in
@@ -13,12 +13,12 @@ public struct Mask: Equatable, Sendable {
     }
   }
 
-  /// How many pixels show each of the first `count` labels.
+  /// Counts the pixels that show each of the first `count` labels.
   func pixels(_ count: Int) -> [Int] {
     labels.reduce(into: Array(repeating: 0, count: count)) { pixels, label in pixels[Int(label)] += 1 }
   }
 
-  /// The label that most pixels show, of `count`; of equal ones the lower index.
+  /// Returns the label that most pixels show, of `count`; of equal ones the lower index.
   func widestLabel(_ count: Int) -> Int? {
     let pixels = pixels(count)
     return pixels.max().flatMap(pixels.firstIndex)

@@ -1,6 +1,6 @@
 import Foundation
 
-/// What a model's input holds for a picture of its size.
+/// Makes the input tensor of a picture of the model's size.
 public enum InputTensor {
   /// `byte + byteOffset` for each RGB byte, in the layout and type that the bundle asks for, little-endian.
   public static func bytes(of picture: RGBPicture, as spec: InputSpec) -> Data {

@@ -16,7 +16,7 @@ import java.io.File
 import java.io.IOException
 import javax.imageio.ImageIO
 
-/** What Python wrote for these tests: `python -m tests.support.fixtures.demo_fixtures FOLDER` of the SDK's checkout. */
+/** The files that `python -m tests.support.fixtures.demo_fixtures FOLDER` wrote in the SDK's checkout. */
 object Fixtures {
     val folder =
         File(requireNotNull(System.getProperty("fixtures")) { "name the folder of fixtures: -Dfixtures=FOLDER" })

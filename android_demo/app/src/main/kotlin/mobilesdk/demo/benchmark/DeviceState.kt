@@ -54,7 +54,7 @@ class SystemFiles(
         return total?.filter(Char::isDigit)?.toLongOrNull()?.let { it / KIB_PER_MIB }
     }
 
-    /** Of the hottest thermal zone that can be read. */
+    /** Returns the temperature of the hottest thermal zone that can be read. */
     fun temperatureC(): Double? {
         val zones = root.resolve("sys/class/thermal").listFiles { file -> file.name.startsWith("thermal_zone") }
         return zones

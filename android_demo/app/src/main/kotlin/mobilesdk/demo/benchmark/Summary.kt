@@ -7,8 +7,9 @@ import kotlin.math.min
 import kotlin.math.sqrt
 
 /**
- * What a series of times says, as far as the screen shows it. The file holds the samples alone: interval, two speeds and
- * drift are found by the SDK's `mobile_sdk/benchmarking/statistics.py` where it is read, by one rule for every device.
+ * Describes a series of times as far as the screen shows it. The file holds the samples alone: the SDK's
+ * `mobile_sdk/benchmarking/statistics.py` finds interval, two speeds and drift where it is read, by one rule for every
+ * device.
  */
 data class Summary(
     val count: Int,

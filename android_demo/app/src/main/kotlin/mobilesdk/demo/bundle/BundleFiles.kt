@@ -8,10 +8,10 @@ private const val MAX_DEPTH = 8 // folders in each other
 private const val BUFFER_BYTES = 1 shl 16
 private val SAFE_PART = Regex("[A-Za-z0-9_.-]*[A-Za-z0-9][A-Za-z0-9_.-]*")
 
-/** Whether a path of a manifest stays inside the bundle on every system. */
+/** Returns true where a path of a manifest stays inside the bundle on every system. */
 internal fun isSafePath(path: String): Boolean = path.split("/").all(SAFE_PART::matches)
 
-/** Whether the last name of a path is a link; Java's own way to ask, `java.nio.file`, came with Android 8. */
+/** Returns true where the last name of a path is a link; Java's own way, `java.nio.file`, came with Android 8. */
 internal fun isLink(file: File): Boolean {
     val parent = file.absoluteFile.parentFile ?: return false
     val expected = File(parent.canonicalFile, file.name)

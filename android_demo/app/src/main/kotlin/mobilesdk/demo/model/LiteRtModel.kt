@@ -25,7 +25,7 @@ class LiteRtModel internal constructor(
 
     override fun close() = destroy()
 
-    /** From the beginning; `ByteBuffer.rewind` compiled against a new Android is another method than an old one has. */
+    /** Starts again at the beginning: `ByteBuffer.rewind` compiled against a new Android is another method than an old one has. */
     private fun view(buffer: ByteBuffer): ByteBuffer = buffer.duplicate().order(ByteOrder.nativeOrder())
 
     private fun direct(bytes: Int): ByteBuffer = ByteBuffer.allocateDirect(bytes).order(ByteOrder.nativeOrder())

@@ -15,8 +15,8 @@ fun prepare(
 }
 
 /**
- * What a screen shows beside the answer: all that the model reads of [picture], of which [prepared] was made. A whole
- * picture keeps its own proportions, and gets smaller where it is larger than a screen.
+ * Returns the picture that a screen shows beside the answer: all that the model reads of [picture], of which [prepared]
+ * was made. A whole picture keeps its own proportions, and gets smaller where it is larger than a screen.
  */
 fun shown(
     picture: Rgb,

@@ -14,8 +14,8 @@ import java.util.concurrent.Executor
 import java.util.concurrent.atomic.AtomicBoolean
 
 /**
- * What happens behind the screen. It outlives a turn of the phone; everything heavy runs on [work], one thing after the
- * other, and [observer] hears of every new state there.
+ * Holds the screen's state and makes the next one. It outlives a turn of the phone. Everything heavy runs on [work], one
+ * thing after the other, and [observer] hears of every new state there.
  */
 class ScreenModel(
     private val shelf: BundleShelf,

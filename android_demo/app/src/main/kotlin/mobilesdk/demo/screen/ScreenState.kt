@@ -15,7 +15,7 @@ data class ScreenState(
     val progress: Double? = null,
     val notice: Notice? = null,
 ) {
-    /** Whether there is a model that takes pictures. */
+    /** True where there is a model that takes pictures. */
     val isReady: Boolean get() = runtime != null && !busy
 }
 

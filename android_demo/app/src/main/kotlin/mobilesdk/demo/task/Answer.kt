@@ -1,7 +1,7 @@
 package mobilesdk.demo.task
 
 /**
- * What a screen shows of an output: labels with their shares, the surest first, and where they are in the picture.
+ * An output as a screen shows it: labels with their shares, the surest first, and their places in the picture.
  *
  * [found] and [mask] are drawn over the picture; an output that says nothing of places has neither.
  */
@@ -10,7 +10,7 @@ data class Answer(
     val found: List<Found> = emptyList(),
     val mask: Mask? = null,
 ) {
-    /** Whether the labels have places, and so a colour each in the picture. */
+    /** True where the labels have places, and so a colour each in the picture. */
     val isPlaced: Boolean get() = found.isNotEmpty() || mask != null
 
     /** The labels that are read out: all that have places, and else the surest alone. */

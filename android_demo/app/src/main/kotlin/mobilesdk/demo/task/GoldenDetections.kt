@@ -54,7 +54,7 @@ private fun readBox(fields: Fields): DetectedBox =
 
 private fun box(sides: List<Double>) = Box(left = sides[0], top = sides[1], right = sides[2], bottom = sides[3])
 
-/** Whether both are the same things in the same order, but for the last bits of their numbers. */
+/** Returns true for the same things in the same order, whose numbers differ in their last bits at most. */
 private fun areNear(
     some: List<DetectedBox>,
     others: List<DetectedBox>,
