@@ -9,7 +9,7 @@ from mobile_sdk.report.sections.tasks import SECTIONS
 from mobile_sdk.tasks.registry import TASKS
 
 ROOT = Path(__file__).parents[2]
-OWN_ROOMS = ("mobile_sdk/tasks/", "mobile_sdk/workflow/", "qat/tasks/", "mobile_sdk/cli/")
+OWN_ROOMS = ("mobile_sdk/tasks/", "mobile_sdk/workflow/", "qat/tasks/")
 ROWS = {
     "mobile_sdk/contract.py": "the names of the tasks, and TRAITS",
     "mobile_sdk/report/sections/tasks.py": "SECTIONS",

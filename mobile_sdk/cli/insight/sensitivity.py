@@ -67,12 +67,13 @@ def _twin_of(program: Path) -> "Program":
 
 def _pixels(data: str | None, contract: "Contract", count: int) -> "NDArray[np.uint8]":
     """Returns `count` pictures, the first of a shuffled folder: labels are not needed."""
+    from mobile_sdk.tasks.registry import task_of
     from mobile_sdk.workflow.tasks import held_out_of
     from qat.data.pictures import load_mnist, load_unlabelled
 
     if data is None:
         raise DataError("expected pictures with --sensitivity, found none", hint="give --data DIR, or --data digits")
-    if contract.task != "classification":
+    if not task_of(contract).has_scores:  # boxes and masks lie in folders of their own layouts
         pixels: NDArray[np.uint8] = held_out_of(contract, data)[:count].bytes(contract.image)
         return pixels
     found = load_mnist().validation if data == DIGITS else load_unlabelled(data)

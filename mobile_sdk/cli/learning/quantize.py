@@ -97,11 +97,13 @@ def quantize(
 
 
 def _show(program: "Program", out: Path, json: bool) -> None:
+    from mobile_sdk.tasks.registry import task_of
+
     record = program.record
     if json:
         paths = {"program": str(out / PROGRAM), "float_twin": str(out / TWIN), "digest": program.digest()}
         show_json({**paths, **record.model_dump(mode="json")})
-    elif program.contract.task == "classification":
+    elif task_of(program.contract).has_scores:
         _show_classifier(program, out)
     else:
         _show_annotated(program, out)
