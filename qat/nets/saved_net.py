@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, JsonValue, ValidationError
+from pydantic import Field, JsonValue, ValidationError, field_validator
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import nn
@@ -12,6 +12,7 @@ from torch import nn
 from mobile_sdk.contract import Contract, Task
 from mobile_sdk.document import Document
 from mobile_sdk.errors import DataError
+from mobile_sdk.program.earlier_documents import EarlierContract
 from mobile_sdk.system.atomic_files import write_bytes
 from mobile_sdk.system.regular_file import MOST_WEIGHTS, check_regular
 from mobile_sdk.tasks.class_quality import ByClass
@@ -45,6 +46,13 @@ class SavedNet(Document):
     settings: dict[str, JsonValue] = Field(default_factory=dict)
     history: tuple[dict[str, JsonValue], ...] = ()
     by_label: Annotated[ByClass | None, Field(exclude_if=lambda shares: shares is None)] = None
+
+    @field_validator("contract", mode="before")
+    @classmethod
+    def _of_any_schema(cls, contract: Any) -> Any:
+        """Reads the contract in a header that the SDK wrote before contracts had inputs."""
+        is_earlier = isinstance(contract, dict) and "image" in contract
+        return EarlierContract.model_validate(contract).read() if is_earlier else contract
 
     @property
     def title(self) -> str:

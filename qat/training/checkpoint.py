@@ -17,6 +17,7 @@ from torch import fx, nn
 
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import MachineError, SettingError
+from mobile_sdk.program.earlier_documents import EarlierContract
 from mobile_sdk.system.atomic_files import replaceable, write_bytes
 from mobile_sdk.system.regular_file import MOST_WEIGHTS, check_regular
 from mobile_sdk.system.stored_zip import check_plain_if_zip
@@ -55,7 +56,7 @@ def fingerprint(net: nn.Module, plan: TrainPlan, contract: Contract, task: Finge
         "plan": _hash(repr(_besides_length(plan))),
         _EPOCHS: str(plan.epochs),
         _WARM_UP: repr(plan.warm_up),
-        "contract": _hash(contract.model_dump_json()),
+        "contract": _hash(EarlierContract.of(contract).model_dump_json()),  # so that earlier checkpoints still match
         **task,
         "net": _structure_hash(net),
         _FROZEN: _hash(repr([name for name, value in net.named_parameters() if not value.requires_grad])),

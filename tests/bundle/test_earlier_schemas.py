@@ -15,12 +15,14 @@ from mobile_sdk.bundle.lowering import lower
 from mobile_sdk.bundle.manifest_file import MANIFEST_FILE, BundleRefusalError
 from mobile_sdk.contract import Contract, ContractError, DetectionSpec, ImageSpec
 from mobile_sdk.errors import BundleError, DataError
+from mobile_sdk.program.earlier_documents import EarlierContract
 from mobile_sdk.program.program import Program
 from mobile_sdk.program.record import Record
 from mobile_sdk.report.write import redraw_report
 from mobile_sdk.tasks.registry import TASKS
 from mobile_sdk.verification.verdict import read_verdicts
 from mobile_sdk.verification.verification import verify
+from qat.nets.saved_net import SavedNet
 from tests.support import bundles
 from tests.support.fixtures import damage
 
@@ -76,6 +78,19 @@ def test_the_example_manifests_of_both_schemas_say_the_same(earlier: Path, task:
     assert second["outputs"] == [first["interface"]["output"]]
     same = ("name", "task", "labels", "runtime", "precision", "model", "structure", "program_sha256", "graph_sha256")
     assert {name: first[name] for name in same} == {name: second[name] for name in same}
+
+
+@each_task
+def test_what_is_hashed_of_a_contract_is_spelled_as_it_was(earlier: Path, task: str) -> None:
+    with zipfile.ZipFile(earlier / f"{task}.pt2") as file:
+        name = next(name for name in file.namelist() if name.endswith("contract.json"))
+        text = file.read(name).decode()
+    contract = Program.load(earlier / f"{task}.pt2").contract
+    assert EarlierContract.of(contract).model_dump_json(indent=1) == text
+    header = json.dumps({"net": "mobilenet_v2", "contract": json.loads(text)})
+    assert SavedNet.model_validate_json(header).contract == contract, "nets of that time are loaded"
+    again = SavedNet.model_validate_json(header).model_dump_json()
+    assert SavedNet.model_validate_json(again).contract == contract
 
 
 @each_task

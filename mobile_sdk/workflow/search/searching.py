@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from mobile_sdk.program.earlier_documents import EarlierContract
 from mobile_sdk.report.data import Search
 from mobile_sdk.system.progress import Progress
 from mobile_sdk.system.regular_file import MOST_WEIGHTS, read_regular
@@ -111,7 +112,7 @@ def settings_of(asked: SearchSettings, judge: LatencyJudge, plan: TrainPlan, sou
         "weights": content and hashlib.sha256(content).hexdigest(),
         "device": judge.said,
         **data_fingerprint(source.pictures.train, source.pictures.validation, "labels"),
-        "contract": source.contract.model_dump(mode="json"),
+        "contract": EarlierContract.of(source.contract).model_dump(mode="json"),  # as earlier records spell it
         "plan": plan_settings(plan),
     }
 
