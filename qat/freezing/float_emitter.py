@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from mobile_sdk.contract import ImageSpec
+from mobile_sdk.errors import CompileError
 from mobile_sdk.graph.operators import (
     Activation,
     ActivationKind,
@@ -109,8 +110,10 @@ class FloatEmitter:
                 return self._average_pool(common, step, operands[0])
             case Kind.WINDOW_SHARE:
                 return self._window_share(name, pending)
-            case _:
+            case Kind.CONCAT:
                 return self._append(Concat(parts=tuple(operands), **common))
+            case _:
+                raise CompileError(f"no float32 operator stands for {step.kind} at {step.path}", hint="report this")
 
     def _weighted(self, common: dict[str, Any], pending: Pending, clamp: Clamp) -> Tensor:
         layer, value = pending.layer, pending.operands[0]

@@ -17,11 +17,10 @@ from qat.layers.box_decoder import Decoder
 from qat.layers.integer_rounding import ADDEND_CODES, float32
 from qat.layers.rounding import GATE
 from qat.layers.weighted import Weighted
-from qat.steps import Kind, Step
+from qat.steps import KINDS, Kind, Step
 
 LEAST_ADDEND = 2 * arithmetic.ADD_RATIO_RANGE[0]  # of the sum's scale; a margin of two for what is rounded later
 LEAST_PRODUCT = 2 * arithmetic.PRODUCT_RATIO_RANGE[0]  # both scales of a product over its own
-_FIXED = (Kind.HARD_SIGMOID, Kind.RELU6)  # activations whose grid is fixed by mathematics: wider, it would be coarser
 LARGEST_SCALE = 2.0**126  # whose inverse is a float32 with all its bits
 LARGEST_FACTOR = arithmetic.REQUANTIZATION_RANGE[1] / 2  # input scale over output scale, for all operators alike
 LARGEST_MEAN_FACTOR = 2.0**14  # a mean's: beyond it, float32 does not hold its sums to half a code
@@ -60,7 +59,7 @@ class GridPlanner:
     def emit(self, name: str, pending: Pending, grid: Quantization) -> Source:
         """Returns a tensor that has a grid of its own; a gate's is fixed, as it saturates at its ends."""
         self._grids[name] = grid
-        if Kind.HARD_SIGMOID in (pending.step.kind, pending.activation):
+        if any(KINDS[kind].is_gate for kind in (pending.step.kind, pending.activation) if kind is not None):
             self._fixed[name] = grid.scale
         for operand in pending.operands:
             self._bound_pair(name, operand, pending)
@@ -100,12 +99,12 @@ class GridPlanner:
     def _bound_pair(self, name: str, operand: Source, pending: Pending) -> None:
         """Bounds an operator's output scale relative to one operand's."""
         match pending.step.kind:
-            case Kind.WEIGHTED if pending.activation not in _FIXED:  # for those `snap_weights` bounds the factor
+            case Kind.WEIGHTED if not _is_fixed(pending.activation):  # for those `snap_weights` bounds the factor
                 assert pending.layer is not None
                 self._at_least(name, (operand.name,), operand.factor * _largest_scale(pending.layer) / LARGEST_FACTOR)
             case Kind.ADD | Kind.ADD_CONSTANT | Kind.RELU | Kind.RELU6:
                 self._at_least(operand.name, (name,), LEAST_ADDEND / operand.factor)
-                if pending.step.kind not in _FIXED:
+                if not _is_fixed(pending.step.kind):
                     self._at_least(name, (operand.name,), operand.factor / LARGEST_FACTOR)
             case Kind.HARD_SWISH:
                 # Its output begins at -0.375, so that a finer operand would gain nothing for the sum that is the gate.
@@ -135,6 +134,11 @@ class GridPlanner:
 
     def _at_least(self, target: str, sources: tuple[str, ...], share: float) -> None:
         self._bounds.append(_Bound(target=target, sources=sources, share=share))
+
+
+def _is_fixed(kind: Kind | None) -> bool:
+    """Returns whether mathematics gives both ends of an activation's grid: a wider one would say less."""
+    return kind is not None and None not in KINDS[kind].ends
 
 
 def _largest_scale(layer: Weighted) -> float:

@@ -1,19 +1,32 @@
 """Writes operators that select, reorder or resize their input's values, in int8 as in float32."""
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
 from mobile_sdk.graph.operators import ChannelShuffle, ChannelSlice, MaxPool2d, Operator, ResizeBilinear, Tensor
 from qat.steps import Kind, Step
 
 
 def rearrangement(step: Step, value: Tensor, output: Tensor) -> Operator:
     """Returns the operator of a max pooling, a resizing, a slice or a shuffle of channels."""
-    if step.kind is Kind.RESIZE:
-        return ResizeBilinear(output=output, path=step.path, input=value)
-    if step.kind is Kind.CHANNEL_SLICE:
-        start, stop = step.channels
-        return ChannelSlice(output=output, path=step.path, input=value, start=start, stop=stop)
-    if step.kind is Kind.CHANNEL_SHUFFLE:
-        return ChannelShuffle(output=output, path=step.path, input=value, groups=step.groups)
-    assert step.kind is Kind.MAX_POOL and step.window is not None
+    return REARRANGEMENTS[step.kind](step, value, output)
+
+
+def _resize(step: Step, value: Tensor, output: Tensor) -> Operator:
+    return ResizeBilinear(output=output, path=step.path, input=value)
+
+
+def _channel_slice(step: Step, value: Tensor, output: Tensor) -> Operator:
+    start, stop = step.channels
+    return ChannelSlice(output=output, path=step.path, input=value, start=start, stop=stop)
+
+
+def _channel_shuffle(step: Step, value: Tensor, output: Tensor) -> Operator:
+    return ChannelShuffle(output=output, path=step.path, input=value, groups=step.groups)
+
+
+def _max_pool(step: Step, value: Tensor, output: Tensor) -> Operator:
+    assert step.window is not None
     return MaxPool2d(
         output=output,
         path=step.path,
@@ -22,3 +35,13 @@ def rearrangement(step: Step, value: Tensor, output: Tensor) -> Operator:
         stride=step.window.stride,
         padding=step.window.padding,
     )
+
+
+REARRANGEMENTS: Mapping[Kind, Callable[[Step, Tensor, Tensor], Operator]] = MappingProxyType(
+    {
+        Kind.MAX_POOL: _max_pool,
+        Kind.RESIZE: _resize,
+        Kind.CHANNEL_SLICE: _channel_slice,
+        Kind.CHANNEL_SHUFFLE: _channel_shuffle,
+    }
+)

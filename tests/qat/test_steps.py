@@ -3,6 +3,7 @@
 import pytest
 
 from mobile_sdk.graph.operators import ActivationKind, Clamp
+from qat.freezing.rearrangements import REARRANGEMENTS
 from qat.steps import KINDS, Factors, Grid, Kind, Step
 
 
@@ -33,6 +34,11 @@ def test_what_keeps_its_inputs_grid_knows_no_ends_and_carries_out_no_activation(
 def test_a_grid_saturates_at_ends_that_are_known() -> None:
     assert {kind for kind, traits in KINDS.items() if traits.saturates} == {Kind.HARD_SIGMOID, Kind.WINDOW_SHARE}
     assert Step(kind=Kind.WINDOW_SHARE, path="pool", shape=(8, 4, 4), constant=1.5).ends == (0.0, 1.5)
+
+
+def test_every_step_on_its_inputs_grid_that_moves_values_has_its_operator() -> None:
+    on_inputs_grid = {kind for kind, traits in KINDS.items() if traits.grid is Grid.INPUTS}
+    assert set(REARRANGEMENTS) == on_inputs_grid - {Kind.SCALE, Kind.FLATTEN, Kind.UNFLATTEN, Kind.DROPOUT}
 
 
 def test_layers_alone_take_factors_into_their_weights() -> None:
