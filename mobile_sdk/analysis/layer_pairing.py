@@ -1,31 +1,18 @@
-"""Which tensor of an int8 program stands for which of its float32 twin, on what grid and weights, in the twin's units.
+"""Pairs each operator of a float32 twin with what its int8 program does in its place, in the twin's units.
 
-Both graphs come from one walk over one net, so their tensors share names. An int8 tensor may hold a multiple of the
-twin's values (h-swish's product is six times h-swish); here every grid and weight is divided by it.
+Freezing notes the pairs (`mobile_sdk.graph.pairing`), and the program file stores them. An int8 tensor may hold a
+multiple of the twin's values (h-swish's product is six times h-swish); here every grid and weight is divided by it.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mobile_sdk.errors import SettingError
 from mobile_sdk.graph.arithmetic import bias_scales, quantization_of
-from mobile_sdk.graph.operators import (
-    Activation,
-    ActivationKind,
-    Add,
-    Concat,
-    Constant,
-    Conv2d,
-    Dequantize,
-    Graph,
-    Linear,
-    Mul,
-    Operator,
-    Quantization,
-)
+from mobile_sdk.graph.operators import Conv2d, Dequantize, Graph, Linear, Operator
+from mobile_sdk.graph.pairing import Held, PairedWeights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +27,8 @@ class Grid:
 class Counterpart:
     """One operator of the twin, and what the program does in its place; None where the program is as exact as it.
 
-    `snapped` is the operator with the program's weights and bias. `gate` is the grid of an h-swish's gate
-    relu6(x + 3), `operands` are the grids onto which the program brings operands first.
+    `snapped` is the operator with the program's weights and bias. `gate` is the grid of the hard-sigmoid in an
+    h-swish, `operands` are the grids onto which the program brings operands first.
     """
 
     operator: Operator
@@ -52,133 +39,77 @@ class Counterpart:
 
 
 def counterparts(program: Graph, twin: Graph) -> tuple[Counterpart, ...]:
-    """One for every operator of `twin`, in its order; SettingError where `program` was not made from the same net."""
+    """Returns one counterpart for every operator of `twin`, in its order.
+
+    Raises SettingError where `program` was not made from the same net, or by an SDK that stored no pairs.
+    """
     is_pair = program.output.shape == twin.output.shape and program.input == twin.input
-    if not is_pair or (program.precision == "float32") or twin.precision != "float32":
-        raise _strangers(f"{_told(program)} and {_told(twin)}")
-    walk = _Walk(program)
-    return tuple(walk.pair(operator) for operator in twin.operators)
+    if not is_pair or program.precision == "float32" or twin.precision != "float32":
+        raise _not_a_pair(f"{_in_words(program)} and {_in_words(twin)}")
+    if not program.pairs:
+        raise SettingError(
+            "expected a program and the float32 twin that it is paired with, found a program without pairs",
+            hint="programs of an older SDK hold none: make both again with `mobile-sdk quantize`",
+        )
+    pairing = _Pairing(program)
+    return tuple(pairing.counterpart(operator) for operator in twin.operators)
 
 
-class _Walk:
-    """Goes through the twin and knows which multiple of each of its tensors the program holds."""
+class _Pairing:
+    """Looks up what a program stored about its twin."""
 
     def __init__(self, program: Graph) -> None:
         self._made = {operator.output.name: operator for operator in program.operators}
-        self._multiples: dict[str, float] = {}
+        self._pairs = {pair.twin: pair for pair in program.pairs}
 
-    def pair(self, operator: Operator) -> Counterpart:
-        """The operator's counterpart; its output's multiple is noted."""
-        name = operator.output.name
-        plain = Counterpart(operator=operator, operands={})
-        if isinstance(operator, Dequantize):
-            self._multiples[name] = 1.0
-            return plain
-        inputs = [self._multiples[x.name] for x in operator.inputs if not isinstance(x, Constant)]
-        if isinstance(operator, Mul) and isinstance(operator.b, Constant) and name not in self._made:
-            self._multiples[name] = inputs[0] / operator.b.value  # the next weights take the factor in
-            return plain
-        if isinstance(operator, Conv2d | Linear):
-            return self._weighted(operator, inputs[0])
-        self._multiples[name] = self._multiple(operator, inputs)
-        gate = self._made.get(f"{name}.gate")
-        return replace(
-            plain,
-            output=self._grid(name),
-            gate=_on(quantization_of(gate.output), inputs[0]) if gate else None,
-            operands=self._operands(operator),
+    def counterpart(self, operator: Operator) -> Counterpart:
+        """Returns the operator's counterpart; without a pair the program computes it in float32, as the twin does."""
+        pair = self._pairs.get(operator.output.name)
+        if pair is None:
+            own = self._made.get(operator.output.name)
+            if not isinstance(operator, Dequantize) and (own is None or own.output.quantization is not None):
+                raise _not_a_pair(f"nothing in the program for the tensor {operator.output.name}")
+            return Counterpart(operator=operator, operands={})
+        return Counterpart(
+            operator=operator,
+            snapped=self._snapped(operator, pair.weights),
+            output=self._grid(pair.output),
+            gate=self._grid(pair.gate),
+            operands={index: grid for index, held in enumerate(pair.operands) if (grid := self._grid(held))},
         )
 
-    def _weighted(self, operator: Conv2d | Linear, multiple: float) -> Counterpart:
-        """A layer, or an average that a runtime's own pooling will not do; a gate's 1/6 may be in its weights."""
-        name = operator.output.name
-        is_gate, own = name not in self._made, self._own(name)
-        if not isinstance(own, Conv2d | Linear) or own.weight.shape != operator.weight.shape:
-            raise _strangers(f"{type(own).__name__} where the twin has {type(operator).__name__} at {operator.path}")
-        self._multiples[name] = 1.0
-        grid = self._grid(name)
-        if own.weight_scales is None:
-            return Counterpart(operator=operator, output=grid, operands={})
-        weight, bias = _real(own)
-        if _is_average(operator) and _is_nearer(operator.weight, weight, 1.0, multiple):
-            self._multiples[name], multiple = multiple, 1.0  # its weights know nothing of the multiple
-            grid = self._grid(name)
-        weight, bias = (weight * multiple * 6, bias * 6 - 3) if is_gate else (weight * multiple, bias)
-        snapped = replace(operator, weight=weight.astype(np.float32), bias=bias.astype(np.float32))
-        return Counterpart(operator=operator, snapped=snapped, output=grid, operands={})
+    def _snapped(self, operator: Operator, weights: PairedWeights | None) -> Conv2d | Linear | None:
+        """Returns the twin's layer with the real numbers that the program's codes stand for."""
+        if weights is None or not isinstance(operator, Conv2d | Linear):
+            return None
+        own = self._made.get(weights.tensor)
+        if (
+            not isinstance(own, Conv2d | Linear)
+            or own.weight_scales is None
+            or own.weight.shape != operator.weight.shape
+        ):
+            raise _not_a_pair(f"no int8 layer like the twin's {type(operator).__name__} at {operator.path}")
+        scales = own.weight_scales.astype(np.float64).reshape(-1, *[1] * (own.weight.ndim - 1))
+        weight = own.weight * scales * weights.weight_factor
+        bias = own.bias * bias_scales(quantization_of(own.input), own.weight_scales).astype(np.float64)
+        bias = bias * weights.bias_factor + weights.bias_shift
+        return replace(operator, weight=weight.astype(np.float32), bias=bias.astype(np.float32))
 
-    def _multiple(self, operator: Operator, inputs: list[float]) -> float:
-        own = self._own(operator.output.name)
-        if own.output.quantization is None:
-            return 1.0
-        if any(f"{operator.output.name}.operand{index}" in self._made for index in range(len(inputs))):
-            return 1.0  # of plain operands
-        match operator:
-            case Activation(kind=ActivationKind.HARD_SIGMOID):
-                return 6 * inputs[0] if isinstance(own, Add) else 1.0  # a layer's own saturation
-            case Activation(kind=ActivationKind.HARD_SWISH):
-                return 6 * inputs[0] ** 2
-            case Mul(b=Constant()):
-                return 1.0
-            case Mul():
-                return float(np.prod(inputs))
-            case Add() | Concat():
-                return inputs[0] if len(set(inputs)) == 1 else 1.0
-            case _:
-                return inputs[0]
-
-    def _operands(self, operator: Operator) -> dict[int, Grid]:
-        """The grids onto which the operands are brought before the operator, by their position."""
-        name, multiple = operator.output.name, self._multiples[operator.output.name]
-        found = {}
-        for index in range(len(operator.inputs)):
-            for made in (f"{name}.operand{index}", f"{name}.part{index}"):
-                if made in self._made:
-                    found[index] = _on(quantization_of(self._made[made].output), multiple)
-        return found
-
-    def _grid(self, name: str) -> Grid | None:
-        """The grid on which the tensor reaches an int8 reader, None where none reads it."""
-        if (own := self._own(name)).output.name != name:
-            return None  # what a gate is made of
-        tensor = self._made[f"{name}.codes"].output if f"{name}.codes" in self._made else own.output
-        return None if tensor.quantization is None else _on(tensor.quantization, self._multiples[name])
-
-    def _own(self, name: str) -> Operator:
-        """The program's operator; what the twin has before a gate is the gate itself there."""
-        made = name if name in self._made else name.replace(".before", "")
-        if made not in self._made:
-            raise _strangers(f"no tensor {name} in the program")
-        return self._made[made]
+    def _grid(self, held: Held | None) -> Grid | None:
+        if held is None:
+            return None
+        own = self._made.get(held.tensor)
+        grid = own.output.quantization if own else None
+        if grid is None:
+            raise _not_a_pair(f"no int8 tensor {held.tensor}")
+        return Grid(scale=grid.scale / held.multiple, zero_point=grid.zero_point)
 
 
-def _on(grid: Quantization, multiple: float) -> Grid:
-    return Grid(scale=grid.scale / multiple, zero_point=grid.zero_point)
-
-
-def _real(layer: Conv2d | Linear) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Weights and bias as the real numbers that their codes stand for."""
-    assert layer.weight_scales is not None
-    scales = layer.weight_scales.astype(np.float64)
-    weight = layer.weight * scales.reshape(-1, *[1] * (layer.weight.ndim - 1))
-    return weight, layer.bias * bias_scales(quantization_of(layer.input), layer.weight_scales).astype(np.float64)
-
-
-def _is_average(layer: Conv2d | Linear) -> bool:
-    return bool((layer.weight == layer.weight.flat[0]).all() and layer.weight.any() and not layer.bias.any())
-
-
-def _is_nearer(of: NDArray[np.float32], to: NDArray[np.float64], one: float, other: float) -> bool:
-    """Whether the factor that brings `to` nearest to `of` is `one` rather than the `other`."""
-    ratio = float((of * to).sum() / max((to * to).sum(), 1e-30))
-    return abs(ratio - one) < abs(ratio - other)
-
-
-def _told(graph: Graph) -> str:
+def _in_words(graph: Graph) -> str:
     return f"{graph.precision} {graph.input.shape} to {graph.output.shape}"
 
 
-def _strangers(found: str) -> SettingError:
+def _not_a_pair(found: str) -> SettingError:
     return SettingError(
         f"expected a program and the float32 twin of the same net, found {found}",
         hint="give program.pt2 and float.pt2 of one `mobile-sdk quantize`",

@@ -226,8 +226,8 @@ def _computed(pair: Counterpart, values: Mapping[str, torch.Tensor], mode: _Mode
 
 
 def _gated(gate: Grid, x: torch.Tensor) -> torch.Tensor:
-    """H-swish with its gate on its own grid, as the integer program has it."""
-    return x * _on(gate, F.relu6(x + 3)) / 6
+    """Computes h-swish with its gate on its own grid, as the integer program has it."""
+    return x * _on(gate, F.hardsigmoid(x))
 
 
 def _on(grid: Grid | None, x: torch.Tensor) -> torch.Tensor:

@@ -15,7 +15,14 @@ ADD_RATIO_RANGE = (2.0**-10, 2.0**8)  # XNNPACK refuses an Add whose input/outpu
 PRODUCT_RATIO_RANGE = (2.0**-16, 2.0**8)  # the same for Mul, on s_a * s_b / s_y
 REQUANTIZATION_RANGE = (2.0**-32, 2.0**8)  # the same for convolutions, on s_x * s_w / s_y
 EXACT_IN_FLOAT32 = 2**24  # and every integer below it
+HARD_SIGMOID_SHIFT, HARD_SIGMOID_SPAN = 3.0, 6.0  # relu6(x + 3) / 6 (MobileNetV3, arXiv 1905.02244, section 5.2)
 SATURATING = 255.5  # a factor below all three upper ends, by which every code but zero passes the whole output grid
+
+GATE = Quantization(scale=float(np.float32(HARD_SIGMOID_SPAN / (INT8_MAX - INT8_MIN))), zero_point=INT8_MIN)
+"""The grid of relu6(x + 3), `HARD_SIGMOID_SPAN` times the hard-sigmoid, whose saturation is the clamp.
+
+The division would cost an operator, so the multiple stays in the codes and the next weights take it in.
+"""
 
 
 def quantization_of(operand: Tensor | Constant) -> Quantization:

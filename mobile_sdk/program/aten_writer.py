@@ -3,14 +3,29 @@
 Every operator of an int8 graph stands as `dequantize` of each operand, the ATen operator, its clamp, `quantize`.
 Weights are int8 and biases int32 buffers, dequantized per channel; the program's input and output are int8. A float32
 graph is one `dequantize` of the input and then the plain ATen operators. A mixed graph has both kinds of operator, and
-a `quantize` or a `dequantize` alone between them. `mobile_sdk.program.aten_reader` reads the form back.
+a `quantize` or a `dequantize` alone between them.
+
+The form is a view for PyTorch's tools. The program file holds the graph itself beside it, and no SDK reads it back.
 """
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import torch
+import torch.ao.quantization.fx._decomposed  # registers torch.ops.quantized_decomposed
+import torch.utils._pytree as pytree
 from numpy.typing import NDArray
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.export import ModuleCallEntry, ModuleCallSignature
+from torch.export.graph_signature import (
+    ExportGraphSignature,
+    InputKind,
+    InputSpec,
+    OutputKind,
+    OutputSpec,
+    TensorArgument,
+)
 
 from mobile_sdk.graph.operators import (
     Activation,
@@ -39,14 +54,11 @@ from mobile_sdk.graph.operators import (
 )
 from mobile_sdk.program.aten_boxes import write_boxes
 
-if TYPE_CHECKING:
-    import torch
-
 INT8_RANGE = (-128, 127)
 INT32_RANGE = (-(2**31), 2**31 - 1)
 
 
-def to_exported(graph: Graph) -> "torch.export.ExportedProgram":
+def to_exported(graph: Graph) -> torch.export.ExportedProgram:
     """The canonical exported program of `graph`: input (1, 3, H, W) int8, output (1, classes) int8 or float32.
 
     Its buffers share no storage with `graph`.
@@ -61,10 +73,6 @@ class _Builder:
     """Grows an fx graph node by node; each node's shape comes from running it on fake tensors."""
 
     def __init__(self, graph: Graph) -> None:
-        import torch
-        import torch.ao.quantization.fx._decomposed  # registers torch.ops.quantized_decomposed
-        from torch._subclasses.fake_tensor import FakeTensorMode
-
         self._source = graph
         self._fake = FakeTensorMode(allow_non_fake_inputs=True)
         self._fx = torch.fx.Graph()
@@ -78,8 +86,6 @@ class _Builder:
 
     def append(self, index: int, operator: Operator) -> None:
         """Writes `operator` with its buffers named `operator_<index>.<role>`."""
-        import torch
-
         aten = torch.ops.aten
         prefix = f"operator_{index}"
         match operator:
@@ -107,18 +113,8 @@ class _Builder:
                 node = self._boxes(prefix, operator)
         self._store(operator.output, self._clamp(node, getattr(operator, "clamp", Clamp.NONE)))
 
-    def finish(self) -> "torch.export.ExportedProgram":
+    def finish(self) -> torch.export.ExportedProgram:
         """The program; the builder is not used afterwards."""
-        import torch
-        from torch.export.graph_signature import (
-            ExportGraphSignature,
-            InputKind,
-            InputSpec,
-            OutputKind,
-            OutputSpec,
-            TensorArgument,
-        )
-
         result = self._values[self._source.output.name]
         self._fx.output((result,))
         inputs = [
@@ -139,11 +135,11 @@ class _Builder:
             constants={},
         )
 
-    def _boxes(self, prefix: str, operator: Operator) -> "torch.fx.Node":
+    def _boxes(self, prefix: str, operator: Operator) -> torch.fx.Node:
         if not isinstance(operator, DecodeBoxes):
             raise TypeError(f"no ATen operator stands for {type(operator).__name__}")
 
-        def buffer(role: str, array: NDArray[Any]) -> "torch.fx.Node":
+        def buffer(role: str, array: NDArray[Any]) -> torch.fx.Node:
             return self._buffer(f"{prefix}.{role}", array)
 
         node: torch.fx.Node = write_boxes(
@@ -151,9 +147,7 @@ class _Builder:
         )
         return node
 
-    def _convolution(self, prefix: str, operator: Conv2d) -> "torch.fx.Node":
-        import torch
-
+    def _convolution(self, prefix: str, operator: Conv2d) -> torch.fx.Node:
         top, bottom, left, right = operator.padding
         source, weight, bias = self._weighted(prefix, operator)
         padding = [top, left]
@@ -164,9 +158,7 @@ class _Builder:
         target = torch.ops.aten.conv2d.default
         return self._call(target, source, weight, bias, stride, padding, dilation, operator.groups)
 
-    def _weighted(
-        self, prefix: str, operator: Conv2d | Linear
-    ) -> tuple["torch.fx.Node", "torch.fx.Node", "torch.fx.Node"]:
+    def _weighted(self, prefix: str, operator: Conv2d | Linear) -> tuple[torch.fx.Node, torch.fx.Node, torch.fx.Node]:
         source = self._real(operator.input)
         weight, bias = self._buffer(f"{prefix}.weight", operator.weight), self._buffer(f"{prefix}.bias", operator.bias)
         if operator.weight_scales is not None and operator.input.quantization is not None:
@@ -179,16 +171,12 @@ class _Builder:
         return source, weight, bias
 
     def _per_channel(
-        self, codes: "torch.fx.Node", scales: "torch.fx.Node", zeros: "torch.fx.Node", bounds: tuple[int, int]
-    ) -> "torch.fx.Node":
-        import torch
-
+        self, codes: torch.fx.Node, scales: torch.fx.Node, zeros: torch.fx.Node, bounds: tuple[int, int]
+    ) -> torch.fx.Node:
         target = torch.ops.quantized_decomposed.dequantize_per_channel.default
         return self._call(target, codes, scales, zeros, 0, *bounds, codes.meta["val"].dtype)
 
-    def _pool(self, operator: MaxPool2d | AvgPool2d) -> "torch.fx.Node":
-        import torch
-
+    def _pool(self, operator: MaxPool2d | AvgPool2d) -> torch.fx.Node:
         source = self._real(operator.input)
         top, bottom, left, right = operator.padding
         kernel, stride = list(operator.kernel), list(operator.stride)
@@ -201,9 +189,7 @@ class _Builder:
             padding = [0, 0]
         return self._call(torch.ops.aten.max_pool2d.default, source, kernel, stride, padding)
 
-    def _rearranged(self, operator: ChannelSlice | ChannelShuffle | Reshape | ResizeBilinear) -> "torch.fx.Node":
-        import torch
-
+    def _rearranged(self, operator: ChannelSlice | ChannelShuffle | Reshape | ResizeBilinear) -> torch.fx.Node:
         aten, source = torch.ops.aten, self._real(operator.input)
         match operator:
             case ChannelSlice(start=start, stop=stop):
@@ -215,9 +201,7 @@ class _Builder:
             case Reshape(output=output):
                 return self._call(aten.view.default, source, [1, *output.shape])
 
-    def _activation(self, source: "torch.fx.Node", kind: ActivationKind) -> "torch.fx.Node":
-        import torch
-
+    def _activation(self, source: torch.fx.Node, kind: ActivationKind) -> torch.fx.Node:
         aten = torch.ops.aten
         match kind:
             case ActivationKind.RELU:
@@ -229,9 +213,7 @@ class _Builder:
             case ActivationKind.HARD_SIGMOID:
                 return self._call(aten.hardsigmoid.default, source)
 
-    def _clamp(self, node: "torch.fx.Node", clamp: Clamp) -> "torch.fx.Node":
-        import torch
-
+    def _clamp(self, node: torch.fx.Node, clamp: Clamp) -> torch.fx.Node:
         match clamp:
             case Clamp.NONE:
                 return node
@@ -240,27 +222,23 @@ class _Builder:
             case Clamp.RELU6:
                 return self._call(torch.ops.aten.hardtanh.default, node, 0.0, 6.0)
 
-    def _operand(self, prefix: str, operand: Tensor | Constant) -> "torch.fx.Node | float":
+    def _operand(self, prefix: str, operand: Tensor | Constant) -> torch.fx.Node | float:
         if isinstance(operand, Tensor):
             return self._real(operand)
         if operand.quantization is None:
             return float(operand.value)
         return self._dequantize(self._buffer(f"{prefix}.constant", np.int8(operand.value)), operand.quantization)
 
-    def _real(self, tensor: Tensor) -> "torch.fx.Node":
+    def _real(self, tensor: Tensor) -> torch.fx.Node:
         """The real values of a tensor computed before: a fresh dequantize for every use, as PT2E has it."""
         codes = self._values[tensor.name]
         return codes if tensor.quantization is None else self._dequantize(codes, tensor.quantization)
 
-    def _dequantize(self, codes: "torch.fx.Node", grid: Quantization) -> "torch.fx.Node":
-        import torch
-
+    def _dequantize(self, codes: torch.fx.Node, grid: Quantization) -> torch.fx.Node:
         target = torch.ops.quantized_decomposed.dequantize_per_tensor.default
         return self._call(target, codes, grid.scale, grid.zero_point, *INT8_RANGE, torch.int8)
 
-    def _store(self, tensor: Tensor, node: "torch.fx.Node") -> None:
-        import torch
-
+    def _store(self, tensor: Tensor, node: torch.fx.Node) -> None:
         if tensor.quantization is not None:
             target = torch.ops.quantized_decomposed.quantize_per_tensor.default
             grid = tensor.quantization
@@ -270,9 +248,7 @@ class _Builder:
             raise ValueError(f"tensor {tensor.name} is said to be {tensor.shape}, but its operator gives {found[1:]}")
         self._values[tensor.name] = node
 
-    def _buffer(self, name: str, array: NDArray[Any] | np.generic) -> "torch.fx.Node":
-        import torch
-
+    def _buffer(self, name: str, array: NDArray[Any] | np.generic) -> torch.fx.Node:
         tensor = torch.from_numpy(np.array(array, order="C"))
         with self._fx.inserting_before(self._input):
             node = self._fx.placeholder("b_" + _identifier(name))
@@ -281,20 +257,15 @@ class _Builder:
         self._placeholders.append((name, node))
         return node
 
-    def _call(self, target: Any, *arguments: Any) -> "torch.fx.Node":
+    def _call(self, target: Any, *arguments: Any) -> torch.fx.Node:
         """Appends one node and works out its shape and dtype."""
-        import torch
-
         node = self._fx.call_function(target, arguments)
         with self._fake, torch.no_grad():
             node.meta["val"] = target(*torch.fx.map_arg(arguments, lambda operand: operand.meta["val"]))
         return node
 
 
-def _call_signature(example: "torch.Tensor", name: str) -> Any:
-    import torch.utils._pytree as pytree
-    from torch.export import ModuleCallEntry, ModuleCallSignature
-
+def _call_signature(example: torch.Tensor, name: str) -> Any:
     _, in_spec = pytree.tree_flatten(((example,), {}))
     _, out_spec = pytree.tree_flatten(example)
     signature = ModuleCallSignature(inputs=[], outputs=[], in_spec=in_spec, out_spec=out_spec, forward_arg_names=[name])

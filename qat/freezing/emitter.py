@@ -26,6 +26,16 @@ def tensor_name(node: fx.Node) -> str:
     return f"{node.name}.own" if node.name in OWN_NAMES else node.name
 
 
+def name_before(name: str) -> str:
+    """Names the twin's value of an operator before the activation that follows it there and not in the program."""
+    return f"{name}.before"
+
+
+def name_of_pixel(name: str) -> str:
+    """Names the map of one pixel that a linear layer gives as a convolution on a whole map."""
+    return f"{name}.pixel"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Pending:
     """Holds an operator whose output grid is not known yet: its quantizer comes later in the graph.

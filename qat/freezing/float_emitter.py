@@ -27,7 +27,7 @@ from mobile_sdk.graph.operators import (
     Reshape,
     Tensor,
 )
-from qat.freezing.emitter import Pending
+from qat.freezing.emitter import Pending, name_before, name_of_pixel
 from qat.freezing.rearrangements import rearrangement
 from qat.layers import weighted
 from qat.layers.box_decoder import Decoder
@@ -65,7 +65,7 @@ class FloatEmitter:
         assert after is not None, f"{activation} is no activation"
         if after.clamp is not None:
             return self._operate(name, pending, after.clamp)
-        before = self._operate(f"{name}.before", pending, Clamp.NONE)
+        before = self._operate(name_before(name), pending, Clamp.NONE)
         return self._activate(name, step, before, after)
 
     def pass_on(self, name: str, step: Step, value: Tensor, *, is_sole_user: bool) -> Tensor:
@@ -125,7 +125,7 @@ class FloatEmitter:
         if len(value.shape) == 1:
             return self._append(Linear(**common))
         output: Tensor = common["output"]
-        pixel = replace(output, name=f"{output.name}.pixel", shape=(*output.shape, 1, 1))
+        pixel = replace(output, name=name_of_pixel(output.name), shape=(*output.shape, 1, 1))
         common |= {"output": pixel, "weight": weight.reshape(-1, *value.shape)}
         self._append(Conv2d(**common, stride=(1, 1), padding=(0, 0, 0, 0), dilation=(1, 1), groups=1))
         return self._append(Reshape(output=output, path=common["path"], input=pixel))

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from mobile_sdk.contract import ImageSpec
 from mobile_sdk.errors import CaptureError
 from mobile_sdk.graph import arithmetic
+from mobile_sdk.graph.arithmetic import GATE, HARD_SIGMOID_SPAN
 from mobile_sdk.graph.operators import Quantization
 from qat.freezing.emitter import Pending
 from qat.layers.box_decoder import Decoder
 from qat.layers.integer_rounding import ADDEND_CODES, float32
-from qat.layers.rounding import GATE
 from qat.layers.weighted import Weighted
 from qat.steps import KINDS, Kind, Step
 
@@ -109,7 +109,7 @@ class GridPlanner:
             case Kind.HARD_SWISH:
                 # Its output begins at -0.375, so that a finer operand would gain nothing for the sum that is the gate.
                 self._at_least(operand.name, (), GATE.scale * LEAST_ADDEND / operand.factor)
-                self._at_least(operand.name, (name,), LEAST_PRODUCT / (operand.factor * GATE.scale / 6))
+                self._at_least(operand.name, (name,), LEAST_PRODUCT / (operand.factor * GATE.scale / HARD_SIGMOID_SPAN))
                 self._at_least(name, (operand.name,), operand.factor * GATE.scale / LARGEST_FACTOR)
             case Kind.SCALE:
                 self._at_least(name, (operand.name,), operand.factor * pending.step.constant / LARGEST_FACTOR)

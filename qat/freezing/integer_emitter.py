@@ -9,8 +9,8 @@ import numpy as np
 
 from mobile_sdk.contract import ImageSpec
 from mobile_sdk.graph import arithmetic
+from mobile_sdk.graph.arithmetic import GATE, HARD_SIGMOID_SHIFT, HARD_SIGMOID_SPAN
 from mobile_sdk.graph.operators import (
-    INT8_MIN,
     Add,
     Clamp,
     Concat,
@@ -26,7 +26,7 @@ from mobile_sdk.graph.operators import (
     Reshape,
     Tensor,
 )
-from qat.freezing.emitter import Pending
+from qat.freezing.emitter import Pending, name_of_pixel
 from qat.freezing.integer_values import (
     Value,
     average_pool,
@@ -37,11 +37,11 @@ from qat.freezing.integer_values import (
     rescaled_on,
     value_on,
 )
+from qat.freezing.pair_notes import PairNotes
 from qat.freezing.rearrangements import rearrangement
 from qat.layers import weighted
 from qat.layers.box_decoder import Decoder
 from qat.layers.integer_rounding import float32, snap_constant, snap_factor, snap_weights
-from qat.layers.step_gradients import LEVELS
 from qat.steps import Kind, Step
 
 CLAMP_OF = {None: Clamp.NONE, Kind.RELU: Clamp.RELU, Kind.RELU6: Clamp.RELU6, Kind.HARD_SIGMOID: Clamp.NONE}
@@ -58,6 +58,7 @@ class IntegerEmitter:
         self._input = Tensor(name="picture_codes", shape=(3, size, size), quantization=grid)
         self._grids = grids
         self._operators: list[Operator] = [] if operators is None else operators
+        self.pairs = PairNotes()
 
     def picture(self) -> Value:
         """Returns the RGB bytes, re-based by 128."""
@@ -69,11 +70,13 @@ class IntegerEmitter:
         if not self._operators:  # a net that returns its input
             scores = self._rescaled("scores", "<root>", value, 1.0, value.grid)
         assert scores.tensor is self._operators[-1].output, "the scores are the last operator's output"
-        return Graph(input=self._input, operators=tuple(self._operators))
+        return Graph(input=self._input, operators=tuple(self._operators), pairs=self.pairs.finish())
 
     def emit(self, name: str, pending: Pending, grid: Quantization) -> Value:
         """Returns the pending operator's output on its planned grid."""
-        return _EMIT[pending.step.kind](self, name, pending, self._grids[name])
+        value = _EMIT[pending.step.kind](self, name, pending, self._grids[name])
+        self.pairs.output(name, value)
+        return value
 
     def pass_on(self, name: str, step: Step, value: Value, *, is_sole_user: bool) -> Value:
         """Returns the output of a step on its input's grid."""
@@ -81,6 +84,7 @@ class IntegerEmitter:
             case Kind.DROPOUT:
                 return value
             case Kind.SCALE:
+                self.pairs.leave_out(name)
                 return replace(value, multiple=value.multiple / step.constant)
             case Kind.FLATTEN:
                 return self._flatten(name, step, value, is_sole_user)
@@ -104,15 +108,18 @@ class IntegerEmitter:
         step, (value,), layer = pending.step, pending.operands, pending.layer
         assert layer is not None
         codes, scales, bias = (term.detach().numpy() for term in layer.codes())
-        if pending.activation is Kind.HARD_SIGMOID:  # (x + 3) / 6; the clamp to 0..1 is the grid's own saturation
-            scales, bias = scales / 6, (bias + 3) / 6
+        is_gate = pending.activation is Kind.HARD_SIGMOID
+        if is_gate:  # the clamp to 0..1 is the grid's own saturation
+            scales, bias = scales / HARD_SIGMOID_SPAN, (bias + HARD_SIGMOID_SHIFT) / HARD_SIGMOID_SPAN
         output = value_on(name, step.shape, grid)
         weights = snap_weights(codes, scales / value.multiple, bias, value.grid, grid, path=step.path)
         clamp = needed(CLAMP_OF[pending.activation], output)
         common: dict[str, Any] = {"path": step.path, "input": value.tensor, "clamp": clamp}
+        is_on_map = not isinstance(layer, weighted.Conv2d) and len(value.tensor.shape) > 1
+        self.pairs.weights(name, value.multiple, is_gate=is_gate, is_on_map=is_on_map)
         if isinstance(layer, weighted.Conv2d):
             self._operators.append(Conv2d(output=output.tensor, **common, **layer.geometry, **weights))
-        elif len(value.tensor.shape) == 1:
+        elif not is_on_map:
             self._operators.append(Linear(output=output.tensor, **common, **weights))
         else:
             self._linear_on_map(output.tensor, common, weights)
@@ -121,7 +128,7 @@ class IntegerEmitter:
     def _linear_on_map(self, output: Tensor, common: dict[str, Any], weights: dict[str, Any]) -> None:
         """Writes a linear layer on a flattened map as a convolution whose window is the map, for any layout."""
         weights["weight"] = weights["weight"].reshape(-1, *common["input"].shape)
-        pixel = replace(output, name=f"{output.name}.pixel", shape=(*output.shape, 1, 1))
+        pixel = replace(output, name=name_of_pixel(output.name), shape=(*output.shape, 1, 1))
         geometry: dict[str, Any] = {"stride": (1, 1), "padding": (0, 0, 0, 0), "dilation": (1, 1), "groups": 1}
         self._operators.append(Conv2d(output=pixel, **common, **geometry, **weights))
         self._operators.append(Reshape(output=output, path=common["path"], input=pixel))
@@ -174,10 +181,9 @@ class IntegerEmitter:
     # -- products
 
     def _gate(self, name: str, step: Step, value: Value) -> Value:
-        """Returns relu6(x + 3) as six times a gate: an Add whose grid ends at 0 and 6, so saturation is the clamp."""
-        grid = Quantization(scale=float32(6 / LEVELS), zero_point=INT8_MIN)
-        gate = self._shifted(name, step, value, 3.0, Clamp.NONE, grid)
-        return replace(gate, multiple=gate.multiple * 6)
+        """Returns relu6(x + 3), a multiple of the hard-sigmoid: an Add whose grid's saturation is the clamp."""
+        gate = self._shifted(name, step, value, HARD_SIGMOID_SHIFT, Clamp.NONE, GATE)
+        return replace(gate, multiple=gate.multiple * HARD_SIGMOID_SPAN)
 
     def _hard_sigmoid(self, name: str, pending: Pending, grid: Quantization) -> Value:
         return self._gate(name, pending.step, pending.operands[0])
@@ -185,6 +191,7 @@ class IntegerEmitter:
     def _hard_swish(self, name: str, pending: Pending, grid: Quantization) -> Value:
         value = pending.operands[0]
         gate = self._gate(f"{name}.gate", pending.step, value)
+        self.pairs.gate(name, gate)
         return self._product(name, pending.step, value, gate, Clamp.NONE, grid)
 
     def _mul(self, name: str, pending: Pending, grid: Quantization) -> Value:
@@ -223,7 +230,9 @@ class IntegerEmitter:
         return self._all_plain(name, path, values) if is_displaced else values
 
     def _all_plain(self, name: str, path: str, values: Sequence[Value]) -> list[Value]:
-        return [self._plain(f"{name}.operand{index}", path, value) for index, value in enumerate(values)]
+        plain = [self._plain(f"{name}.operand{index}", path, value) for index, value in enumerate(values)]
+        self.pairs.operands(name, values, plain)
+        return plain
 
     def _plain(self, name: str, path: str, value: Value) -> Value:
         if value.multiple == 1:
@@ -254,6 +263,7 @@ class IntegerEmitter:
             )
             layer: dict[str, Any] = {"output": output.tensor, "path": pending.step.path, "input": value.tensor}
             self._operators.append(Conv2d(**layer, **stage.geometry(channels), **weights))
+            self.pairs.weights(label, 1.0)
             value = output
         return value
 
@@ -261,13 +271,14 @@ class IntegerEmitter:
         value = pending.operands[0]
         output = value_on(name, pending.step.shape, grid, value.multiple)
         self._operators.append(average_pool(pending.step, value, output))
+        self.pairs.weights(name, 1.0)
         return output
 
     def _rearranged(self, name: str, step: Step, value: Value) -> Value:
         """Returns some of the input's codes, or all in another order."""
         tensor = Tensor(name=name, shape=step.shape, quantization=value.tensor.quantization)
         self._operators.append(rearrangement(step, value.tensor, tensor))
-        return replace(value, tensor=tensor)
+        return self._passed_on(name, value, tensor)
 
     def _concat(self, name: str, pending: Pending, grid: Quantization) -> Value:
         """Returns all parts on one grid; a part on another grid (a settled product, the image) is converted to it."""
@@ -278,6 +289,7 @@ class IntegerEmitter:
             if part.grid != output.grid:
                 own = replace(step, shape=part.tensor.shape)
                 parts[index] = self._shifted(f"{name}.part{index}", own, part, 0.0, Clamp.NONE, grid)
+        self.pairs.operands(name, pending.operands, parts)
         tensors = tuple(part.tensor for part in parts)
         self._operators.append(Concat(output=output.tensor, path=step.path, parts=tensors))
         return output
@@ -298,7 +310,12 @@ class IntegerEmitter:
     def _reshaped(self, name: str, step: Step, value: Value) -> Value:
         output = Tensor(name=name, shape=step.shape, quantization=value.tensor.quantization)
         self._operators.append(Reshape(output=output, path=step.path, input=value.tensor))
-        return replace(value, tensor=output)
+        return self._passed_on(name, value, output)
+
+    def _passed_on(self, name: str, value: Value, tensor: Tensor) -> Value:
+        passed = replace(value, tensor=tensor)
+        self.pairs.output(name, passed)
+        return passed
 
 
 _EMIT: dict[Kind, Callable[[IntegerEmitter, str, Pending, Quantization], Value]] = {

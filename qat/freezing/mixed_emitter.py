@@ -101,7 +101,7 @@ class MixedEmitter:
         if value.codes is not None:
             return self._integer.finish(value.codes)
         picture = self._integer.picture().tensor
-        return Graph(input=picture, operators=tuple(self._operators))
+        return Graph(input=picture, operators=tuple(self._operators), pairs=self._integer.pairs.finish())
 
     def _plain_tensor(self, value: MixedValue, path: str) -> Tensor:
         is_plain = value.codes is not None and value.codes.multiple == 1
@@ -165,6 +165,7 @@ class MixedEmitter:
             tensor = replace(value.values, name=f"{value.values.name}.codes", quantization=value.grid)
             self._operators.append(Quantize(output=tensor, path=value.path, input=value.values))
             value.codes = Value(tensor=tensor)
+            self._integer.pairs.output(value.values.name, value.codes)
         return value.codes
 
     def _values(self, value: MixedValue, path: str) -> Tensor:

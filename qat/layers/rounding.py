@@ -13,11 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mobile_sdk.graph.arithmetic import GATE, HARD_SIGMOID_SHIFT, HARD_SIGMOID_SPAN
 from mobile_sdk.graph.operators import INT8_MAX, INT8_MIN, Quantization
-from qat.layers.integer_rounding import float32
 from qat.layers.step_gradients import LEVELS, end_gradients, sample
 
-GATE = Quantization(scale=float32(6 / LEVELS), zero_point=INT8_MIN)  # relu6(x + 3): saturation is the activation
 BLOCK = 2**18  # elements: 1 MiB of float32, which a core's second cache holds
 
 
@@ -182,8 +181,8 @@ def _rounded_copy(grid: Quantization, x: Tensor) -> Tensor:
 
 
 def _swish(x: Tensor, out: Tensor) -> None:
-    torch.add(x, 3, out=out)
-    out.mul_(1 / GATE.scale).round_().clamp_(0, LEVELS).mul_(x).mul_(GATE.scale / 6)
+    torch.add(x, HARD_SIGMOID_SHIFT, out=out)
+    out.mul_(1 / GATE.scale).round_().clamp_(0, LEVELS).mul_(x).mul_(GATE.scale / HARD_SIGMOID_SPAN)
 
 
 def _dense(x: Tensor) -> Tensor:

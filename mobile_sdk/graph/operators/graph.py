@@ -10,6 +10,7 @@ import numpy as np
 from mobile_sdk.graph.operators.base import Operator
 from mobile_sdk.graph.operators.boxes import DecodeBoxes
 from mobile_sdk.graph.operators.tensors import Constant, Quantization, Tensor
+from mobile_sdk.graph.pairing import Pair
 
 Precision = Literal["int8", "mixed", "float32"]
 
@@ -19,10 +20,12 @@ class Graph:
     """Operators in the order of execution, from one picture to one vector of scores, or to boxes and scores.
 
     `input` is (3, H, W), int8, and its code is `byte - 128`; a float32 graph begins with a Dequantize of it.
+    `pairs` say which of its tensors stand for which of its float32 twin's; they compute nothing.
     """
 
     input: Tensor
     operators: tuple[Operator, ...]
+    pairs: tuple[Pair, ...] = ()
 
     @property
     def output(self) -> Tensor:
@@ -49,7 +52,7 @@ class Graph:
         )
 
     def digest(self) -> str:
-        """A SHA-256 over every number and name in the graph: two graphs with one digest compute the same."""
+        """Returns a SHA-256 over every number and name but those of the pairs: equal ones compute the same."""
         digest = hashlib.sha256()
         for text in _spell(self.input):
             digest.update(text)

@@ -1,6 +1,6 @@
 """Reads a graph off a saved program: dequantized operands → ATen operator → clamp → quantize, number for number.
 
-What an ATen graph cannot say is in `OperatorNames` (program_names.py); everything else is the exported program's.
+What an ATen graph cannot say is in `OperatorNames` (names.py); everything else is the exported program's.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,9 +34,9 @@ from mobile_sdk.graph.operators import (
     ResizeBilinear,
     Tensor,
 )
-from mobile_sdk.program.archive import Archive, sizes
-from mobile_sdk.program.aten_boxes import read_boxes
-from mobile_sdk.program.names import Names, OperatorNames
+from mobile_sdk.program.schema_2.aten_boxes import read_boxes
+from mobile_sdk.program.schema_2.exported_program import ExportedProgram, sizes
+from mobile_sdk.program.schema_2.names import Names, OperatorNames
 
 _QUANTIZE = "torch.ops.quantized_decomposed.quantize_per_tensor.default"
 _DEQUANTIZE = "torch.ops.quantized_decomposed.dequantize_per_tensor.default"
@@ -57,12 +57,12 @@ _PLAIN: Mapping[str, Any] = {  # whose output's shape says it all
 _CLAMPS = {"relu.default": Clamp.RELU, "hardtanh.default": Clamp.RELU6}
 
 
-def read_graph(archive: Archive, names: Names) -> Graph:
+def read_graph(exported: ExportedProgram, names: Names) -> Graph:
     """The graph of a saved program.
 
     Raises KeyError, TypeError, ValueError or IndexError where the program is not in the canonical form.
     """
-    reader = _Reader(archive, names)
+    reader = _Reader(exported, names)
     for operator_names in names.operators:
         if operator_names.form in ("dequantize", "quantize"):
             reader.read_conversion(operator_names)
@@ -76,12 +76,12 @@ def read_graph(archive: Archive, names: Names) -> Graph:
 class _Reader:
     """Walks the nodes once, in order, and knows which graph tensor every intermediate name stands for."""
 
-    def __init__(self, archive: Archive, names: Names) -> None:
-        module = archive.model["graph_module"]
+    def __init__(self, exported: ExportedProgram, names: Names) -> None:
+        module = exported.model["graph_module"]
         self._graph = module["graph"]
         self._nodes: Sequence[Any] = self._graph["nodes"]
         self._position = 0
-        self._buffers = _buffers_by_argument(module["signature"], archive.buffers)
+        self._buffers = _buffers_by_argument(module["signature"], exported.buffers)
         self._tensors: dict[str, Tensor] = {}
         self._sources: dict[str, str] = {}  # the name of a dequantized or padded value → what it was made of
         self._scales: dict[str, NDArray[Any]] = {}
