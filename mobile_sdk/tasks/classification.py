@@ -22,6 +22,7 @@ class Classification:
     check_name = "accuracy"
     counts_images = True
     truth = "labels"
+    known_pictures = "labelled pictures"
     truth_hint = "lay them out as FOLDER/<label>/*.jpg"
     has_scores = True
     output_description = "One score a label, in the order of the metadata's labels; no softmax"

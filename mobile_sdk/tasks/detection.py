@@ -75,6 +75,7 @@ class Detection:
     check_name = "precision"
     counts_images = False
     truth = "boxes"
+    known_pictures = "pictures with boxes"
     truth_hint = "load them with their boxes"
     has_scores = False
     output_description = (

@@ -104,6 +104,7 @@ class Segmentation:
     check_name = "mIoU"
     counts_images = False
     truth = "masks"
+    known_pictures = "pictures with masks"
     truth_hint = "load them with their masks"
     has_scores = False
     output_description = "A score a pixel and label, labels last, in the order of the metadata's labels; no softmax"

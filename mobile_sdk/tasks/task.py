@@ -70,6 +70,11 @@ class Task(Protocol):
         ...
 
     @property
+    def known_pictures(self) -> str:
+        """Pictures with that truth, as an error asks for them: "labelled pictures"."""
+        ...
+
+    @property
     def truth_hint(self) -> str:
         """Returns a hint how to get pictures with such a truth."""
         ...

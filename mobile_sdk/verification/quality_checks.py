@@ -45,7 +45,7 @@ def _skipped(task: Task, min_accuracy: float | None) -> list[Check]:
     name = task.check_name
     if min_accuracy is not None:
         raise DataError(
-            f"expected pictures with {task.truth} to measure {task.measure} by, found none",
+            f"expected {task.known_pictures} to measure {task.measure} by, found none",
             hint=f"{task.truth_hint}, or leave the least accuracy out",
         )
     reason = f"the pictures have no {task.truth}"
