@@ -1,1 +1,1 @@
-"""Holds the tests of the project as a whole: imports, public names, README, benchmarks, and tests themselves."""
+"""Holds the tests of the project as a whole: imports, public names, README, prose, and tests themselves."""
