@@ -17,7 +17,10 @@ from mobile_sdk.graph.pairing import Held, PairedWeights
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """An int8 grid in the twin's units: `real = scale * (q - zero_point)`; the scale need not be a float32."""
+    """Describes an int8 grid in the twin's units: `real = scale * (q - zero_point)`.
+
+    The scale need not be a float32.
+    """
 
     scale: float
     zero_point: int
@@ -25,10 +28,10 @@ class Grid:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Counterpart:
-    """One operator of the twin, and what the program does in its place; None where the program is as exact as it.
+    """Holds one operator of the twin, and what the program does in its place; None if the program is as exact.
 
-    `snapped` is the operator with the program's weights and bias. `gate` is the grid of the hard-sigmoid in an
-    h-swish, `operands` are the grids onto which the program brings operands first.
+    `snapped` is the operator with the program's weights and bias. `gate` is the grid of the hard-sigmoid in an h-swish,
+    `operands` are the grids onto which the program brings operands first.
     """
 
     operator: Operator
@@ -41,7 +44,7 @@ class Counterpart:
 def counterparts(program: Graph, twin: Graph) -> tuple[Counterpart, ...]:
     """Returns one counterpart for every operator of `twin`, in its order.
 
-    Raises SettingError where `program` was not made from the same net, or by an SDK that stored no pairs.
+    Raises SettingError if `program` was not made from the same net, or by an SDK that stored no pairs.
     """
     is_pair = program.output.shape == twin.output.shape and program.input == twin.input
     if not is_pair or program.precision == "float32" or twin.precision != "float32":
@@ -79,7 +82,7 @@ class _Pairing:
         )
 
     def _snapped(self, operator: Operator, weights: PairedWeights | None) -> Conv2d | Linear | None:
-        """Returns the twin's layer with the real numbers that the program's codes stand for."""
+        """Returns the twin's layer with the real numbers of the program's codes."""
         if weights is None or not isinstance(operator, Conv2d | Linear):
             return None
         own = self._made.get(weights.tensor)

@@ -1,8 +1,8 @@
-"""What each layer of an int8 program costs, in SQNR of the logits, so that one knows which to keep in float.
+"""Measures each layer's cost in int8, in SQNR of the logits, to show which layers to keep in float.
 
 A layer is every operator of one module path. The float32 twin is run with the program's grids and weights put in for
-one layer at a time (what it costs), and for all layers but one's weights (what keeping it in float brings). Layers are
-taken in the order of execution, so that of every run only the part behind the layer is computed.
+one layer at a time (its cost), and for all layers but one's weights (the gain of keeping it in float). Layers are taken
+in the order of execution, so that of every run only the part behind the layer is computed.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,9 +28,9 @@ Values = dict[str, torch.Tensor]
 
 @dataclass(frozen=True, kw_only=True)
 class LayerSensitivity:
-    """What one layer costs; SQNR in dB of the logits against the float32 twin's, None where nothing is lost.
+    """Holds one layer's cost; SQNR in dB of the logits against the float32 twin's, None if nothing is lost.
 
-    `alone_db`: only this layer is on int8, its weights and its outputs. `weights_db`: only its weights. `kept_db`: the
+    `alone_db`: only this layer is in int8, its weights and its outputs. `weights_db`: only its weights. `kept_db`: the
     whole program, but this layer as `keep_float` has it: float weights, and its output rounded only for int8 readers.
     `noise_share`: this layer's noise power when alone, of the sum over all layers.
     """
@@ -46,10 +46,10 @@ class LayerSensitivity:
 
 @dataclass(frozen=True, kw_only=True)
 class Sensitivity:
-    """All layers in the order of execution.
+    """Holds all layers in the order of execution.
 
     `program_db` is the reference's SQNR, `simulated_db` that of the twin with every grid put in: when they agree, the
-    layers' figures speak of the program.
+    layers' figures hold for the program.
     """
 
     pictures: int
@@ -58,13 +58,13 @@ class Sensitivity:
     layers: tuple[LayerSensitivity, ...]
 
     def __repr__(self) -> str:
-        """The layer that costs most, in one line."""
+        """Returns the layer that costs most, in one line."""
         worst = f", {self.ranked[0].layer} costs most" if self.layers else ""
         return f"Sensitivity({len(self.layers)} layers, {self.pictures} pictures{worst})"
 
     @property
     def ranked(self) -> tuple[LayerSensitivity, ...]:
-        """The layers, the one that costs most first."""
+        """Returns the layers, the one that costs most first."""
         return tuple(sorted(self.layers, key=lambda layer: -layer.noise_share))
 
 
@@ -73,9 +73,9 @@ def layer_sensitivity(
 ) -> Sensitivity:
     """Measures every layer of `program` against its float32 `twin` on RGB bytes (N, H, W, 3), all N at once.
 
-    In their place it takes pictures beside a program: 64 of them, of two parts those held out.
+    It also takes pictures beside a program: 64 of them, from the validation part if there are two.
 
-    Raises SettingError where the two are not of one net, DataError without pictures.
+    Raises SettingError if the two are not of one net, DataError without pictures.
     """
     pixels = pixels_for(program, pictures)
     program, twin = graph_of(program), graph_of(twin)
@@ -109,7 +109,7 @@ def layer_sensitivity(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Layer:
-    """The operators of one path, and the position of the first in the twin."""
+    """Holds the operators of one path, and the position of the first in the twin."""
 
     path: str
     start: int
@@ -122,7 +122,7 @@ class _Layer:
 
 @dataclass(frozen=True, kw_only=True)
 class _Noise:
-    """Noise powers of the logits."""
+    """Holds noise powers of the logits."""
 
     layer: _Layer
     alone: float
@@ -132,14 +132,14 @@ class _Noise:
 
 @dataclass(frozen=True, kw_only=True)
 class _Mode:
-    """Whose weights and whose outputs are on int8."""
+    """Tells whose weights and whose outputs are in int8."""
 
     weights: frozenset[str]
     outputs: frozenset[str]
 
 
 class _Runs:
-    """Runs of the twin that share what lies before the layer in question."""
+    """Runs the twin; runs share everything before the layer in question."""
 
     def __init__(self, pairs: Sequence[Counterpart], twin: Graph, pictures: NDArray[np.uint8]) -> None:
         self._pairs, self._output = pairs, twin.output.name
@@ -159,7 +159,7 @@ class _Runs:
         self.simulated = _noise(self._to_end(self._picture, 0, self._int8), self.scores)
 
     def all_layers(self, report: Report) -> Iterator[_Noise]:
-        """The noises of every layer that the program rounds, in order."""
+        """Yields the noises of every layer that the program rounds, in order."""
         exact, rounded, position = dict(self._picture), dict(self._picture), 0
         layers = _layers(self._pairs)
         for layer in layers:
@@ -202,7 +202,7 @@ class _Runs:
 
 
 def _layers(pairs: Sequence[Counterpart]) -> list[_Layer]:
-    """Every path at which the program rounds anything, in the order of execution."""
+    """Returns every path at which the program rounds anything, in the order of execution."""
     by_path: dict[str, list[tuple[int, Counterpart]]] = {}
     for index, pair in enumerate(pairs):
         if pair.snapped is not None or pair.output is not None:
@@ -237,7 +237,7 @@ def _on(grid: Grid | None, x: torch.Tensor) -> torch.Tensor:
 
 
 def _real(program: Graph, pictures: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """The program's scores as real values."""
+    """Returns the program's scores as real values."""
     codes, grid = Reference(program).run(pictures).astype(np.float64), program.output.quantization
     return codes if grid is None else grid.scale * (codes - grid.zero_point)
 
@@ -247,5 +247,5 @@ def _noise(scores: NDArray[np.float64], expected: NDArray[np.float64]) -> float:
 
 
 def _db(noise: float, signal: float) -> float | None:
-    """Decibels of the signal over the noise, both powers."""
+    """Returns decibels of the signal over the noise, both powers."""
     return sqnr_db(np.sqrt([noise]), np.sqrt([signal]))

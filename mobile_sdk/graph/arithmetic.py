@@ -19,14 +19,14 @@ HARD_SIGMOID_SHIFT, HARD_SIGMOID_SPAN = 3.0, 6.0  # relu6(x + 3) / 6 (MobileNetV
 SATURATING = 255.5  # a factor below all three upper ends, by which every code but zero passes the whole output grid
 
 GATE = Quantization(scale=float(np.float32(HARD_SIGMOID_SPAN / (INT8_MAX - INT8_MIN))), zero_point=INT8_MIN)
-"""The grid of relu6(x + 3), `HARD_SIGMOID_SPAN` times the hard-sigmoid, whose saturation is the clamp.
+"""This is the grid of relu6(x + 3), `HARD_SIGMOID_SPAN` times the hard-sigmoid, whose saturation is the clamp.
 
-The division would cost an operator, so the multiple stays in the codes and the next weights take it in.
+The division would cost an operator, so the multiple stays in the codes, and the next weights absorb it.
 """
 
 
 def quantization_of(operand: Tensor | Constant) -> Quantization:
-    """The operand's quantization; it is there in every int8 graph."""
+    """Returns the operand's quantization, which every int8 graph has."""
     assert operand.quantization is not None, f"{operand.name} is float32"
     return operand.quantization
 

@@ -1,8 +1,8 @@
-"""Which tensors and weights of a program stand for those of its float32 twin: noted by freezing, stored in the file.
+"""Pairs tensors and weights of a program with those of its float32 twin: freezing notes them, the file stores them.
 
 An int8 tensor may hold a multiple of the twin's values, and a tensor of the twin may be no tensor of the program at
-all. Freezing knows both when it writes an operator. A float32 tensor of a program has no note: it is the twin's tensor
-of the same name.
+all. Freezing knows both when it writes an operator. A float32 tensor of a program has no note: it equals the twin's
+tensor of its name.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Held:
-    """Names an int8 tensor of the program, which holds `multiple` times the values that it stands for."""
+    """Names an int8 tensor of the program, which holds `multiple` times the values that it represents."""
 
     tensor: str
     multiple: float
@@ -36,9 +36,9 @@ class PairedWeights:
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """Says what stands for the tensor `twin` of the float32 twin, and for the operator that computes it.
+    """Describes the program's counterpart of the twin's tensor `twin`, and of the operator that computes it.
 
-    `output` holds its values where int8 operators read them; it is None where nothing is rounded. `gate` holds the
+    `output` holds its values where int8 operators read them; it is None if nothing is rounded. `gate` holds the
     hard-sigmoid inside an h-swish, `operands` the operands that were brought onto another grid first, by position.
     """
 

@@ -1,1 +1,1 @@
-"""The program: a graph and its contract come in, and `program.pt2` goes out, or the other way round."""
+"""This room holds a graph and its contract as a program, and writes and reads `program.pt2`."""

@@ -1,8 +1,8 @@
-"""A `.pt2` file opened as what it is: a zip of JSON and raw tensors. Nothing in it is unpickled or executed.
+"""Opens a `.pt2` file as a zip of JSON and raw tensors; nothing in it is unpickled or executed.
 
-`torch.export.load` runs code that the file brings along: `torch/export/pt2_archive/_package.py` calls `pickle.loads`,
-`torch.load(weights_only=False)` and loads compiled libraries, whatever the file asks for. So a program that came from
-somewhere is never handed to it; this reader takes bytes out of a zip file, and needs no torch.
+`torch.export.load` runs code from the file: `torch/export/pt2_archive/_package.py` calls `pickle.loads`,
+`torch.load(weights_only=False)` and loads compiled libraries, whatever the file asks for. So it never gets a program of
+unknown origin; this reader takes bytes out of a zip file, and needs no torch.
 """
 
 import zipfile
@@ -14,14 +14,14 @@ from mobile_sdk.system.regular_file import GIB, check_regular
 from mobile_sdk.system.stored_zip import check_plain
 
 Members = Mapping[str, bytes]
-"""The files in an archive by their names, without the folder that holds all of them."""
+"""These are the files in an archive by their names, without the folder that holds all of them."""
 
-MOST_BYTES = 2 * GIB  # of a program; weights are int8, and phones have less memory
+MOST_BYTES = 2 * GIB  # largest program; weights are int8, and phones have less memory
 HINT = "write the program again with this SDK, or copy it again"
 
 
 def read_members(path: Path) -> dict[str, bytes]:
-    """Reads every member of the `.pt2` file `path`; raises BundleError where it is damaged or foreign."""
+    """Reads every member of the `.pt2` file `path`; raises BundleError if it is damaged or foreign."""
     try:
         check_regular(path, at_most=MOST_BYTES)
         with zipfile.ZipFile(path) as file:

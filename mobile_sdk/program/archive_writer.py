@@ -16,7 +16,7 @@ _DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip file can name: equal pr
 
 def write_archive(graph: Graph, documents: Mapping[str, str]) -> bytes:
     """Returns the bytes of the `.pt2` file; `documents` are texts by their names in the archive."""
-    file = BytesIO()  # torch's own writer ends the process where a disk is full
+    file = BytesIO()  # torch's own writer ends the process if a disk is full
     torch.export.save(to_exported(graph), file)
     with zipfile.ZipFile(file, "a") as archive:
         folder = archive.namelist()[0].partition("/")[0]

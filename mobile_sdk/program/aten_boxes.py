@@ -1,6 +1,7 @@
-"""A detector's last operator as plain ATen operators.
+"""Writes a detector's last operator as plain ATen operators.
 
-For every prediction `dequantize` (of codes), `permute` and `reshape`; then two `cat`, `mul`, `add` and a last `cat`.
+Every prediction has `dequantize` (of codes), `permute` and `reshape`; then follow two `cat`, `mul`, `add` and a last
+`cat`.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +19,7 @@ def write_boxes(
     call: Callable[..., Any],
     buffer: Callable[[str, NDArray[Any]], Any],
 ) -> Any:
-    """The node of the result; `predictions` are the nodes of real values, `call` appends a node."""
+    """Returns the node of the result; `predictions` are the nodes of real values, `call` appends a node."""
     aten = torch.ops.aten
     rows = []
     for index, node in enumerate(predictions):

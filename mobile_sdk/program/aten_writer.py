@@ -1,9 +1,9 @@
-"""A graph as a `torch.export.ExportedProgram` in one canonical Q/DQ form, built by hand: nothing is traced.
+"""Writes a graph as a `torch.export.ExportedProgram` in one canonical Q/DQ form, built by hand: nothing is traced.
 
-Every operator of an int8 graph stands as `dequantize` of each operand, the ATen operator, its clamp, `quantize`.
-Weights are int8 and biases int32 buffers, dequantized per channel; the program's input and output are int8. A float32
-graph is one `dequantize` of the input and then the plain ATen operators. A mixed graph has both kinds of operator, and
-a `quantize` or a `dequantize` alone between them.
+Every operator of an int8 graph becomes `dequantize` of each operand, the ATen operator, its clamp, `quantize`. Weights
+are int8 and biases int32 buffers, dequantized per channel; the program's input and output are int8. A float32 graph is
+one `dequantize` of the input and then the plain ATen operators. A mixed graph has both kinds of operator, and a single
+`quantize` or `dequantize` between them.
 
 The form is a view for PyTorch's tools. The program file holds the graph itself beside it, and no SDK reads it back.
 """
@@ -59,7 +59,7 @@ INT32_RANGE = (-(2**31), 2**31 - 1)
 
 
 def to_exported(graph: Graph) -> torch.export.ExportedProgram:
-    """The canonical exported program of `graph`: input (1, 3, H, W) int8, output (1, classes) int8 or float32.
+    """Returns the canonical exported program of `graph`: input (1, 3, H, W) int8, output (1, classes) int8 or float32.
 
     Its buffers share no storage with `graph`.
     """
@@ -114,7 +114,7 @@ class _Builder:
         self._store(operator.output, self._clamp(node, getattr(operator, "clamp", Clamp.NONE)))
 
     def finish(self) -> torch.export.ExportedProgram:
-        """The program; the builder is not used afterwards."""
+        """Returns the program; the builder is not used afterwards."""
         result = self._values[self._source.output.name]
         self._fx.output((result,))
         inputs = [
@@ -230,7 +230,7 @@ class _Builder:
         return self._dequantize(self._buffer(f"{prefix}.constant", np.int8(operand.value)), operand.quantization)
 
     def _real(self, tensor: Tensor) -> torch.fx.Node:
-        """The real values of a tensor computed before: a fresh dequantize for every use, as PT2E has it."""
+        """Returns the real values of an earlier tensor: a fresh dequantize for every use, as PT2E has it."""
         codes = self._values[tensor.name]
         return codes if tensor.quantization is None else self._dequantize(codes, tensor.quantization)
 
@@ -258,7 +258,7 @@ class _Builder:
         return node
 
     def _call(self, target: Any, *arguments: Any) -> torch.fx.Node:
-        """Appends one node and works out its shape and dtype."""
+        """Appends one node and computes its shape and dtype."""
         node = self._fx.call_function(target, arguments)
         with self._fake, torch.no_grad():
             node.meta["val"] = target(*torch.fx.map_arg(arguments, lambda operand: operand.meta["val"]))

@@ -1,7 +1,7 @@
-"""Contract and record as files of an earlier schema spell them: programs of schema 2, manifests of schema 1.
+"""Reads contract and record as files of an earlier schema spell them: programs of schema 2, manifests of schema 1.
 
-These classes read such files. A program's digest is taken over this spelling too, whatever file the program was read
-from: so an earlier bundle names its program even after that was written again.
+A program's digest is taken over this spelling too, whatever file the program was read from: so an earlier bundle names
+its program even after that was written again.
 """
 
 import json
@@ -18,7 +18,7 @@ from mobile_sdk.tasks.registry import task_of
 
 
 class EarlierImage(Document):
-    """An `ImageSpec`, which had no kind."""
+    """Holds an `ImageSpec` without a kind."""
 
     size_px: int
     fit: Literal["crop", "stretch"]
@@ -28,16 +28,16 @@ class EarlierImage(Document):
 
     @classmethod
     def of(cls, image: ImageSpec) -> "EarlierImage":
-        """Returns what stands for `image`."""
+        """Returns the earlier form of `image`."""
         return cls(**image.model_dump(exclude={"kind"}))
 
     def read(self) -> ImageSpec:
-        """Returns what stands for it now."""
+        """Returns the present form."""
         return ImageSpec(**self.model_dump())
 
 
 class EarlierDetection(Document):
-    """A `DetectionSpec`, whose fields had other names."""
+    """Holds a `DetectionSpec` whose fields have their earlier names."""
 
     least_score_share: float
     overlap_share: float
@@ -45,18 +45,18 @@ class EarlierDetection(Document):
 
     @classmethod
     def of(cls, spec: DetectionSpec) -> "EarlierDetection":
-        """Returns what stands for `spec`."""
+        """Returns the earlier form of `spec`."""
         return cls(least_score_share=spec.score_threshold, overlap_share=spec.iou_threshold, most=spec.max_detections)
 
     def read(self) -> DetectionSpec:
-        """Returns what stands for it now."""
+        """Returns the present form."""
         return DetectionSpec(
             score_threshold=self.least_score_share, iou_threshold=self.overlap_share, max_detections=self.most
         )
 
 
 class EarlierContract(Document):
-    """A `Contract`, which had one image in place of inputs."""
+    """Holds a `Contract` with one image in place of inputs."""
 
     name: str
     task: Task
@@ -66,13 +66,13 @@ class EarlierContract(Document):
 
     @classmethod
     def of(cls, contract: Contract) -> "EarlierContract":
-        """Returns what stands for `contract`."""
+        """Returns the earlier form of `contract`."""
         detection = EarlierDetection.of(contract.detection) if contract.detection else None
         image = EarlierImage.of(contract.image)
         return cls(name=contract.name, task=contract.task, labels=contract.labels, image=image, detection=detection)
 
     def read(self) -> Contract:
-        """Returns what stands for it now; raises ContractError where it cannot be."""
+        """Returns the present form; raises ContractError if it is invalid."""
         detection = self.detection.read() if self.detection else None
         return Contract(
             name=self.name, task=self.task, labels=self.labels, image=self.image.read(), detection=detection
@@ -80,9 +80,9 @@ class EarlierContract(Document):
 
 
 class EarlierAccuracy(Document):
-    """A `Quality`, whose measure was the task's.
+    """Holds a `Quality` whose measure is the task's.
 
-    `measure` and `others` stand in no earlier file: they are part of a digest where they say more than such a file did.
+    No earlier file has `measure` and `others`: they are part of a digest if they say more than such a file did.
     """
 
     share: float
@@ -93,7 +93,7 @@ class EarlierAccuracy(Document):
 
     @classmethod
     def of(cls, quality: Quality | None, tasks_measure: str) -> "EarlierAccuracy | None":
-        """Returns what stands for `quality`."""
+        """Returns the earlier form of `quality`."""
         if quality is None:
             return None
         measure = None if quality.measure == tasks_measure else quality.measure
@@ -101,12 +101,12 @@ class EarlierAccuracy(Document):
         return cls(share=share, pictures=pictures, by_label=by_label, measure=measure, others=quality.others)
 
     def read(self, measure: str) -> Quality:
-        """Returns what stands for it now."""
+        """Returns the present form."""
         return Quality(measure=measure, value=self.share, images=self.pictures, by_class=self.by_label)
 
 
 class EarlierAgreement(Document):
-    """An `Agreement`, whose fields had other names."""
+    """Holds an `Agreement` whose fields have their earlier names."""
 
     top1_share: float
     sqnr_db: float | None
@@ -114,16 +114,16 @@ class EarlierAgreement(Document):
 
     @classmethod
     def of(cls, agreement: Agreement) -> "EarlierAgreement":
-        """Returns what stands for `agreement`."""
+        """Returns the earlier form of `agreement`."""
         return cls(top1_share=agreement.top1_agreement, sqnr_db=agreement.sqnr_db, pictures=agreement.images)
 
     def read(self) -> Agreement:
-        """Returns what stands for it now."""
+        """Returns the present form."""
         return Agreement(top1_agreement=self.top1_share, sqnr_db=self.sqnr_db, images=self.pictures)
 
 
 class EarlierRecord(Document):
-    """A `Record`, which held accuracies."""
+    """Holds a `Record` with accuracies."""
 
     net: str
     quantized: Literal["float32", "calibrated", "qat"]
@@ -136,7 +136,7 @@ class EarlierRecord(Document):
 
     @classmethod
     def of(cls, record: Record, tasks_measure: str) -> "EarlierRecord":
-        """Returns what stands for `record`."""
+        """Returns the earlier form of `record`."""
         return cls(
             net=record.net,
             quantized=record.quantized,
@@ -149,7 +149,7 @@ class EarlierRecord(Document):
         )
 
     def read(self, measure: str) -> Record:
-        """Returns what stands for it now, the quality by the task's `measure`."""
+        """Returns the present form, the quality by the task's `measure`."""
         return Record(
             net=self.net,
             quantized=self.quantized,
@@ -169,7 +169,7 @@ def digest_texts(contract: Contract, record: Record) -> tuple[str, str]:
 
 
 def read_contract(text: str, *, is_earlier: bool) -> Contract:
-    """Reads a program's `contract.json`; raises pydantic's ValidationError, or ContractError, where it is none."""
+    """Reads a program's `contract.json`; raises pydantic's ValidationError, or ContractError, if it is none."""
     if is_earlier:
         return EarlierContract.model_validate_json(text).read()
     content = json.loads(text)
@@ -178,7 +178,7 @@ def read_contract(text: str, *, is_earlier: bool) -> Contract:
 
 
 def read_record(text: str, contract: Contract, *, is_earlier: bool) -> Record:
-    """Reads a program's `record.json`; raises pydantic's ValidationError where it is none."""
+    """Reads a program's `record.json`; raises pydantic's ValidationError if it is none."""
     if is_earlier:
         return EarlierRecord.model_validate_json(text).read(task_of(contract).measure)
     return Record.model_validate_json(text)

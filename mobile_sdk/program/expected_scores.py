@@ -1,4 +1,4 @@
-"""The scores that every bundle of a program is held against, computed once a picture and process."""
+"""Computes the scores that every bundle of a program is compared with, once a picture and process."""
 
 import hashlib
 from collections.abc import Callable
@@ -14,16 +14,16 @@ Run = Callable[[NDArray[np.uint8]], NDArray[np.generic]]
 
 
 def expected_scores(program: Program, pixels: NDArray[np.uint8]) -> NDArray[np.generic]:
-    """Scores (pictures, classes) for RGB bytes (pictures, H, W, 3): the reference's int8 codes, or PyTorch's float32.
+    """Returns scores (pictures, classes) for RGB bytes (pictures, H, W, 3): the reference's codes, or float32.
 
-    What was computed for the last two programs is remembered by the pictures' bytes, so that three bundles verified one
-    after the other cost one run of the reference.
+    The scores of the last two programs are cached by the pictures' bytes, so that three bundles verified one after the
+    other cost one run of the reference.
     """
     return _remembered(_Key(program.graph)).scores(pixels)
 
 
 class _Key:
-    """A graph that is equal to every graph that computes the same."""
+    """Wraps a graph; it equals every graph that computes the same."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph

@@ -1,8 +1,8 @@
-"""`graph.json`: the integer graph, every operator by its class name and its fields, read and written by their types.
+"""Reads and writes `graph.json`: the integer graph, every operator by its class name and its fields.
 
 The dataclasses in `mobile_sdk.graph.operators` are the format: a new operator, or a new field, needs no line here. A
 tensor is declared once and named wherever it is used. An array is a raw member of the archive, little-endian and in
-row-major order, with its dtype and shape; a member that holds the same bytes already is not written again.
+row-major order, with its dtype and shape; arrays with equal bytes share one member.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ from mobile_sdk.graph.pairing import Pair
 from mobile_sdk.program.archive import Members
 
 GRAPH_FILE = "extra/graph.json"
-_ARRAYS = "arrays"  # a folder that PyTorch's loader passes by
+_ARRAYS = "arrays"  # a folder that PyTorch's loader ignores
 _VIEWS_ARRAYS = "data/weights/weight_"  # torch/export/pt2_archive/constants.py: WEIGHTS_DIR, WEIGHT_FILENAME_PREFIX
 _DTYPES: Mapping[str, np.dtype[Any]] = {
     name: np.dtype(name).newbyteorder("<") for name in ("int8", "int32", "int64", "float32")
@@ -49,8 +49,8 @@ def write_graph(graph: Graph, members: Members) -> dict[str, bytes]:
 def read_graph(members: Members) -> Graph:
     """Returns the graph of `graph.json`.
 
-    Raises BundleError where it names an operator that this SDK does not know, and KeyError, TypeError or ValueError
-    where it is no graph.
+    Raises BundleError if it names an operator that this SDK does not know, and KeyError, TypeError or ValueError if it
+    is no graph.
     """
     content = json.loads(members[GRAPH_FILE], parse_constant=_refuse_constant)
     _check_keys("the graph", content, {"inputs", "outputs", "tensors", "operators", "pairs"})
@@ -78,7 +78,7 @@ class _Writer:
         self.added: dict[str, bytes] = {}
 
     def fields(self, value: Any) -> dict[str, Any]:
-        """Every field of a dataclass."""
+        """Returns every field of a dataclass."""
         return {field.name: self._value(getattr(value, field.name)) for field in fields(value)}
 
     def _value(self, value: Any) -> Any:
@@ -111,7 +111,7 @@ class _Reader:
         self.computed: dict[str, Tensor] = {}
 
     def operator(self, entry: Mapping[str, Any], output: Tensor) -> Operator:
-        """One operator, whose operands must be computed before it, and its output after."""
+        """Returns one operator, whose operands must be computed before it, and its output after."""
         kind = self._classes.get(entry["operator"])
         if kind is None:
             found = f"expected operators that this SDK knows in {GRAPH_FILE}, found {entry['operator']!r:.60}"
@@ -124,7 +124,7 @@ class _Reader:
         return made
 
     def fields(self, kind: Any, entry: Mapping[str, Any], **given: Any) -> Any:
-        """A dataclass of its fields; those of `given` are not in the entry."""
+        """Returns a dataclass of its fields; those of `given` are not in the entry."""
         hints = _field_types(kind)
         _check_keys(kind.__name__, entry, hints.keys() - given.keys())
         return kind(**given, **{name: self._value(hints[name], value) for name, value in entry.items()})
@@ -165,7 +165,7 @@ def _field_types(kind: Any) -> Mapping[str, Any]:
 
 
 def _json_type(hint: Any) -> type:
-    """Says as what a value of the type `hint` stands in JSON."""
+    """Returns the JSON type of a value of the type `hint`."""
     if hint is Tensor or (isinstance(hint, type) and issubclass(hint, Enum)):
         return str
     origin = typing.get_origin(hint)

@@ -1,7 +1,7 @@
-"""The program: what learning hands to deploying, as one file `program.pt2`.
+"""Defines the program, which learning hands to deploying as one file `program.pt2`.
 
-The file holds the integer graph, the contract, the record of how the program came about, and a seal over all of it. It
-is an ordinary `torch.export` archive too, which `torch.export.load` opens and runs (docs/program-format.md). Reading a
+The file holds the integer graph, the contract, the record of the program's making, and a seal over all of it. It is an
+ordinary `torch.export` archive too, which `torch.export.load` opens and runs (docs/program-format.md). Reading a
 program runs no code from the file and needs no torch.
 """
 
@@ -32,14 +32,14 @@ _CONTRACT, _RECORD = "extra/contract.json", "extra/record.json"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Program:
-    """A graph, the contract it fulfils, and the record of how it came about."""
+    """Holds a graph, the contract it fulfils, and the record of its making."""
 
     graph: Graph
     contract: Contract
     record: Record
 
     def __repr__(self) -> str:
-        """What it is, in one line."""
+        """Returns a description in one line."""
         return f"Program({self.contract.name!r}, {self.record.net}, {self.record.quantized}, {self.graph!r})"
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -55,9 +55,9 @@ class Program:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Program":
-        """Reads the `.pt2` file `path`; raises BundleError where it is damaged, changed or newer.
+        """Reads the `.pt2` file `path`; raises BundleError if it is damaged, changed or newer.
 
-        DataError where there is no file, or one of another kind.
+        Raises DataError if there is no file, or one of another kind.
         """
         expect_path("path", path)
         file = Path(path)

@@ -1,4 +1,4 @@
-"""The record: how a program came about, and how well it does its task."""
+"""Records how a program was made, and how well it does its task."""
 
 from typing import Annotated, Literal
 
@@ -9,17 +9,17 @@ from mobile_sdk.tasks.quality import Quality
 
 
 class Agreement(Part):
-    """How near the int8 reference comes to the float net, on held-out images."""
+    """Holds how near the int8 reference comes to the float net, on held-out images."""
 
-    top1_agreement: Annotated[float, Field(ge=0, le=1)]  # of images, the share with the same winner
+    top1_agreement: Annotated[float, Field(ge=0, le=1)]  # the share of images with equal winners
     sqnr_db: float | None  # of the scores; None without any noise
     images: Annotated[int, Field(ge=1)]
 
 
 class Record(Part):
-    """How a program came about: told to people, never computed with.
+    """Records how a program was made; it is for people, and nothing computes with it.
 
-    `history` has one entry per epoch, `settings` what the net and the training were asked for, `versions` the packages.
+    `history` has one entry per epoch, `settings` the settings of the net and the training, `versions` the packages.
     """
 
     net: str

@@ -1,6 +1,6 @@
-"""The seal of a program file: its schema number, and the SHA-256 of every other member of the archive.
+"""Seals a program file by its schema number and the SHA-256 of every other member of the archive.
 
-A seal tells damage and later changes; it is no signature, for whoever changes a file can seal it again.
+A seal shows damage and later changes; it is no signature, for whoever changes a file can seal it again.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ SCHEMA, EARLIER_SCHEMA = 3, 2
 
 
 class Seal(Document):
-    """Says what the members of one archive must be: `sha256` by their names."""
+    """Holds the hash that every member of one archive must have: `sha256` by their names."""
 
     schema_number: int
     sha256: dict[str, str]
@@ -28,7 +28,7 @@ def seal(members: Members) -> bytes:
 
 
 def schema_of(members: Members) -> int:
-    """Returns the schema number of a program file; raises ValueError or KeyError where its seal has none."""
+    """Returns the schema number of a program file; raises ValueError or KeyError if its seal has none."""
     number = json.loads(members[SEAL_FILE])["schema_number"]
     if not isinstance(number, int):
         raise ValueError(f"the schema number {number!r}")
@@ -36,7 +36,7 @@ def schema_of(members: Members) -> int:
 
 
 def check_seal(name: str, members: Members) -> None:
-    """Raises BundleError where the archive `name` holds another member than its seal says, or lacks one."""
+    """Raises BundleError if the archive `name` has a member other than its seal says, or lacks one."""
     expected = Seal.model_validate_json(members[SEAL_FILE]).sha256
     found = {member: _sha256(data) for member, data in members.items() if member != SEAL_FILE}
     for member in sorted(expected.keys() | found.keys()):

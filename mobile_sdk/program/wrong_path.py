@@ -1,4 +1,4 @@
-"""What lies at a path where a program or a bundle was expected: said by name, with the command that is next."""
+"""Names what is at a path where a program or a bundle was expected, with the next command."""
 
 import mimetypes
 from pathlib import Path
@@ -11,7 +11,7 @@ _CHECKPOINTS = frozenset((".pth", ".pt", ".ckpt", ".bin", ".tar"))
 
 
 def check_program_path(path: Path) -> None:
-    """Raises DataError where there is no file at `path`."""
+    """Raises DataError if there is no file at `path`."""
     if path.is_dir():
         is_bundle = (path / _MANIFEST).is_file()
         found = "a bundle" if is_bundle else "a folder"
@@ -22,13 +22,13 @@ def check_program_path(path: Path) -> None:
 
 
 def mistaken_program(path: Path) -> DataError | None:
-    """The error for a file that is no program but something else; None where nobody knows what it is."""
+    """Returns the error for a file that is not a program but something else; None if its kind is unknown."""
     kind, hint = _kind_of(path)
     return None if kind is None else DataError(f"expected a program at {path}, found {kind}", hint=hint)
 
 
 def bundle_hint(path: Path) -> str:
-    """What to name instead of `path`, where there is no bundle."""
+    """Returns the path to name instead of `path`, where there is no bundle."""
     if not path.exists():
         return "check the path: name a bundle's folder"
     if not path.is_dir():

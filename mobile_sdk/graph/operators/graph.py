@@ -17,10 +17,10 @@ Precision = Literal["int8", "mixed", "float32"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Graph:
-    """Operators in the order of execution, from one picture to one vector of scores, or to boxes and scores.
+    """Holds operators in the order of execution, from one picture to one vector of scores, or to boxes and scores.
 
-    `input` is (3, H, W), int8, and its code is `byte - 128`; a float32 graph begins with a Dequantize of it.
-    `pairs` say which of its tensors stand for which of its float32 twin's; they compute nothing.
+    `input` is (3, H, W), int8, and its code is `byte - 128`; a float32 graph begins with a Dequantize of it. `pairs`
+    match tensors with those of its float32 twin; they compute nothing.
     """
 
     input: Tensor

@@ -1,1 +1,1 @@
-"""Frozen: a program file of schema 2 comes in, an ATen program with a table of names, and its graph goes out."""
+"""This frozen room reads program files of schema 2: an ATen program with a table of names, and returns its graph."""

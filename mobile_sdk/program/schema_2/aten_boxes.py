@@ -1,6 +1,7 @@
-"""A detector's last operator in a saved program: plain ATen operators, read back.
+"""Reads a detector's last operator back from a saved program's plain ATen operators.
 
-For every prediction `dequantize` (of codes), `permute` and `view`; then two `cat`, `mul`, `add` and a last `cat`.
+Every prediction has `dequantize` (of codes), `permute` and `view`; then follow two `cat`, `mul`, `add` and a last
+`cat`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +22,10 @@ _PERMUTE, _VIEW, _CAT, _MUL, _ADD = (
 def read_boxes(
     nodes: Sequence[Any], tensors: Mapping[str, Tensor], buffers: Mapping[str, NDArray[Any]]
 ) -> dict[str, Any]:
-    """`predictions`, `origins` and `steps` of the operator that `nodes` are; ValueError where they are not one."""
+    """Returns `predictions`, `origins` and `steps` of the operator in `nodes`.
+
+    Raises ValueError if they are not one.
+    """
     *preparing, offsets, scores, moved, boxes, last = nodes
     sources: dict[str, Tensor] = dict(tensors)
     rows: list[str] = []
@@ -46,7 +50,7 @@ def read_boxes(
 
 
 def _plain(argument: Any) -> Any:
-    """A serialized argument as a plain value: a tensor is its name."""
+    """Returns a serialized argument as a plain value: a tensor is its name."""
     ((kind, value),) = argument.items()
     if kind == "as_tensor":
         return value["name"]

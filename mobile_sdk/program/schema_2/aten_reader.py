@@ -1,6 +1,6 @@
 """Reads a graph off a saved program: dequantized operands → ATen operator → clamp → quantize, number for number.
 
-What an ATen graph cannot say is in `OperatorNames` (names.py); everything else is the exported program's.
+`OperatorNames` (names.py) holds what an ATen graph cannot say; everything else is the exported program's.
 """
 
 from collections.abc import Mapping, Sequence
@@ -49,7 +49,7 @@ _ACTIVATIONS = {
     "hardswish.default": ActivationKind.HARD_SWISH,
     "hardsigmoid.default": ActivationKind.HARD_SIGMOID,
 }
-_PLAIN: Mapping[str, Any] = {  # whose output's shape says it all
+_PLAIN: Mapping[str, Any] = {  # the output's shape determines them
     "upsample_bilinear2d.vec": ResizeBilinear,
     "view.default": Reshape,
     "dequantize": Dequantize,
@@ -58,9 +58,9 @@ _CLAMPS = {"relu.default": Clamp.RELU, "hardtanh.default": Clamp.RELU6}
 
 
 def read_graph(exported: ExportedProgram, names: Names) -> Graph:
-    """The graph of a saved program.
+    """Returns the graph of a saved program.
 
-    Raises KeyError, TypeError, ValueError or IndexError where the program is not in the canonical form.
+    Raises KeyError, TypeError, ValueError or IndexError if the program is not in the canonical form.
     """
     reader = _Reader(exported, names)
     for operator_names in names.operators:
@@ -74,7 +74,7 @@ def read_graph(exported: ExportedProgram, names: Names) -> Graph:
 
 
 class _Reader:
-    """Walks the nodes once, in order, and knows which graph tensor every intermediate name stands for."""
+    """Walks the nodes once, in order, and maps every intermediate name to its graph tensor."""
 
     def __init__(self, exported: ExportedProgram, names: Names) -> None:
         module = exported.model["graph_module"]
@@ -83,7 +83,7 @@ class _Reader:
         self._position = 0
         self._buffers = _buffers_by_argument(module["signature"], exported.buffers)
         self._tensors: dict[str, Tensor] = {}
-        self._sources: dict[str, str] = {}  # the name of a dequantized or padded value → what it was made of
+        self._sources: dict[str, str] = {}  # the name of a dequantized or padded value → its source
         self._scales: dict[str, NDArray[Any]] = {}
         self._grids: dict[str, Quantization] = {}
         self._pads: dict[str, tuple[int, int, int, int]] = {}
@@ -93,7 +93,7 @@ class _Reader:
         self._input = self._declare(argument, names.input, _grid_of(self._nodes[0], _DEQUANTIZE))
 
     def read_operator(self, names: OperatorNames) -> None:
-        """Appends the next operator: what prepares its operands, itself, its clamp and its quantize."""
+        """Appends the next operator: the preparation of its operands, itself, its clamp and its quantize."""
         if names.form is not None:
             self._is_int8 = names.form == "int8"
         node = self._next_computing()
@@ -111,7 +111,7 @@ class _Reader:
         self._operators.append(self._operator(kind, values, clamp, output, names))
 
     def read_conversion(self, names: OperatorNames) -> None:
-        """A `quantize` or `dequantize` that stands alone."""
+        """Appends a single `quantize` or `dequantize`."""
         node = self._nodes[self._position]
         self._position += 1
         source = self._tensors[_value(node["inputs"][0]["arg"])]
@@ -123,14 +123,14 @@ class _Reader:
         self._operators.append((Quantize if is_to_codes else Dequantize)(output=output, path=names.path, input=source))
 
     def read_boxes(self, names: OperatorNames) -> None:
-        """The decoding of boxes, to the end of the program."""
+        """Appends the decoding of boxes, to the end of the program."""
         found = read_boxes(self._nodes[self._position :], self._tensors, self._buffers)
         self._position = len(self._nodes)
         output = self._declare(_output_name(self._nodes[-1]), names.output, None)
         self._operators.append(DecodeBoxes(output=output, path=names.path, **found))
 
     def finish(self) -> Graph:
-        """The graph; every node must have been read."""
+        """Returns the graph; every node must have been read."""
         if self._position != len(self._nodes):
             raise ValueError(f"{len(self._nodes) - self._position} nodes are left over")
         graph = Graph(input=self._input, operators=tuple(self._operators))
@@ -147,7 +147,7 @@ class _Reader:
         return tensor
 
     def _next_computing(self) -> Any:
-        """The next node that computes; those before it that only prepare operands are noted on the way."""
+        """Returns the next node that computes, and notes those before it that only prepare operands."""
         while True:
             node = self._nodes[self._position]
             self._position += 1
@@ -219,7 +219,7 @@ class _Reader:
         return Conv2d(stride=stride, padding=self._padding(values, 4), dilation=dilation, groups=values[6], **common)
 
     def _padding(self, values: Sequence[Any], index: int) -> tuple[int, int, int, int]:
-        """(top, bottom, left, right): the operator's own, or that of the pad before it."""
+        """Returns (top, bottom, left, right): the operator's own, or that of the pad before it."""
         if values[0] in self._pads:
             return self._pads[values[0]]
         vertical, horizontal = values[index] if len(values) > index else (0, 0)
@@ -234,7 +234,7 @@ class _Reader:
         return Constant(name=constant, value=float(value), quantization=None)
 
     def _tensor(self, name: str) -> Tensor:
-        """The graph's tensor behind a dequantized or padded value, whose grid must be the tensor's own."""
+        """Returns the graph's tensor behind a dequantized or padded value, whose grid must be the tensor's own."""
         grid = self._grids.get(name)
         if name not in self._sources:
             return self._tensors[name]
@@ -261,7 +261,7 @@ def _output_name(node: Any) -> str:
 
 
 def _value(argument: Any) -> Any:
-    """A serialized argument as a plain value: a tensor is its name."""
+    """Returns a serialized argument as a plain value: a tensor is its name."""
     ((kind, value),) = argument.items()
     if kind == "as_tensor":
         return value["name"]

@@ -1,4 +1,4 @@
-"""The exported program in a file of schema 2, as JSON and arrays: plain tensors alone, nothing unpickled."""
+"""Reads the exported program in a file of schema 2 as JSON and arrays: only plain tensors, nothing unpickled."""
 
 import json
 import math
@@ -25,14 +25,14 @@ _DTYPES: Mapping[int, np.dtype[Any]] = {  # ScalarType in torch/_export/serde/sc
 
 @dataclass(frozen=True, kw_only=True)
 class ExportedProgram:
-    """`model` is the exported program as JSON, `buffers` its arrays by their names in it."""
+    """Holds the exported program: `model` as JSON, `buffers` its arrays by their names in it."""
 
     model: Mapping[str, Any]
     buffers: Mapping[str, NDArray[Any]]
 
 
 def read_exported(name: str, members: Members) -> ExportedProgram:
-    """Returns the exported program of the file `name`; raises BundleError where it is of another version of PyTorch."""
+    """Returns the exported program of the file `name`; raises BundleError if it is of another version of PyTorch."""
     version = members["archive_version"].decode()
     if version != ARCHIVE_VERSION:
         raise BundleError(f"expected pt2 archive version {ARCHIVE_VERSION}, found {version}", hint=HINT)
@@ -47,7 +47,7 @@ def read_exported(name: str, members: Members) -> ExportedProgram:
 
 
 def _tensor(name: str, payload: Mapping[str, Any], members: Members) -> NDArray[Any]:
-    """One contiguous tensor out of its raw bytes; several tensors may share one record."""
+    """Returns one contiguous tensor from its raw bytes; several tensors may share one record."""
     if payload["use_pickle"]:
         raise BundleError(f"expected raw bytes for {name}, found a pickle, which could run code", hint=HINT)
     meta = payload["tensor_meta"]
@@ -61,5 +61,5 @@ def _tensor(name: str, payload: Mapping[str, Any], members: Members) -> NDArray[
 
 
 def sizes(meta: Mapping[str, Any]) -> tuple[int, ...]:
-    """The shape in a tensor's metadata."""
+    """Returns the shape in a tensor's metadata."""
     return tuple(size["as_int"] for size in meta["sizes"])

@@ -1,4 +1,4 @@
-"""What an ATen graph cannot say of a program: the names of tensors, and the module that each operator came from."""
+"""Holds what an ATen graph cannot say of a program: tensors' names, and the module that each operator came from."""
 
 from typing import Literal
 
@@ -10,9 +10,10 @@ Form = Literal["int8", "float32", "dequantize", "quantize", "boxes"]
 
 
 class OperatorNames(Document):
-    """What one operator is called. `constant` is its constant's name; `fused_clamp` whether the clamp is its own.
+    """Names one operator. `constant` is its constant's name; `fused_clamp` says if the clamp is its own.
 
-    `form` is what an operator of a mixed program or a detector is; others' operators are of one kind, and have none.
+    `form` is the kind of an operator of a mixed program or a detector; others' operators are of one kind, and have
+    none.
     """
 
     output: str
@@ -23,7 +24,7 @@ class OperatorNames(Document):
 
 
 class Names(Document):
-    """The names that an exported program does not hold, in the order of its operators."""
+    """Holds the names that an exported program lacks, in the order of its operators."""
 
     input: str
     operators: tuple[OperatorNames, ...]

@@ -23,14 +23,14 @@ class _Seal(Document):
 def read_old_graph(name: str, members: Members) -> Graph:
     """Returns the graph of the old program file `name`; it has no pairs.
 
-    Raises BundleError, KeyError, TypeError, ValueError or IndexError where the file is not in the canonical form.
+    Raises BundleError, KeyError, TypeError, ValueError or IndexError if the file is not in the canonical form.
     """
     names = Names.model_validate_json(members[_NAMES])
     return read_graph(read_exported(name, members), names)
 
 
 def check_digest(name: str, members: Members, digest: str) -> None:
-    """Raises BundleError where the program of the old file `name` has another digest than its seal says."""
+    """Raises BundleError if the program of the old file `name` has another digest than its seal says."""
     sealed = _Seal.model_validate(json.loads(members[_SEAL])).sha256
     if digest != sealed:
         reason = f"expected {name} with fingerprint {sealed[:12]}, found {digest[:12]}"
