@@ -1,4 +1,4 @@
-"""What freezing notes about the float32 twin: every tensor has its pair, the file keeps it, a wrong one is seen."""
+"""Freezing notes the pairs of the float32 twin: every tensor has one, the file keeps it, and a wrong one is found."""
 
 from collections.abc import Callable
 from dataclasses import replace
