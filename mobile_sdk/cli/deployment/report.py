@@ -1,5 +1,6 @@
 """`mobile-sdk report` writes one page from verdicts and numbers."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,22 +17,29 @@ if TYPE_CHECKING:
     from mobile_sdk.report.data import PredictedLatency, Search
 
 
-def report(
-    bundles: Annotated[list[Path] | None, typer.Argument(metavar="BUNDLE…", help="Bundles to show.")] = None,
+@dataclass(frozen=True, kw_only=True)
+class InputOptions:
+    """Names what a report shows."""
+
+    bundles: Annotated[list[Path] | None, typer.Argument(metavar="BUNDLE…", help="Bundles to show.")] = None
     program: Annotated[
         Path | None, typer.Option("--program", metavar="FILE", help="program.pt2: curves, settings.")
-    ] = None,
-    verdicts: Annotated[Path | None, typer.Option("--verify", metavar="FILE", help="verify.json of `verify`.")] = None,
-    numbers: Annotated[Path | None, typer.Option("--bench", metavar="FILE", help="bench.json of `bench`.")] = None,
+    ] = None
+    verdicts: Annotated[Path | None, typer.Option("--verify", metavar="FILE", help="verify.json of `verify`.")] = None
+    numbers: Annotated[Path | None, typer.Option("--bench", metavar="FILE", help="bench.json of `bench`.")] = None
     predict: Annotated[
         str | None,
         typer.Option(
             "--predict", metavar="NAME|FILE", help="A device of `predict`: set its model beside what was measured."
         ),
-    ] = None,
+    ] = None
     search: Annotated[
         Path | None, typer.Option("--search", metavar="FILE", help="search.json of `search`: how the net was found.")
-    ] = None,
+    ] = None
+
+
+def report(
+    shown: InputOptions,
     redraw: Annotated[
         Path | None, typer.Option("--from", metavar="FILE", help="A report.json: draw its page again, from it alone.")
     ] = None,
@@ -52,19 +60,20 @@ def report(
         raise SettingError(f"expected a page such as report.html, found --out {out}", hint="name an .html file")
     file_to_write(out)
     if redraw is not None:
-        if bundles or program or verdicts or numbers or predict or search:
+        if any(vars(shown).values()):
             raise SettingError("expected --from alone, found other inputs beside it", hint="leave the others out")
         written = redraw_report(redraw, out)
     else:
-        loaded, measured = Program.load(program) if program else None, _read_numbers(numbers) if numbers else None
+        loaded = Program.load(shown.program) if shown.program else None
+        measured = _read_numbers(shown.numbers) if shown.numbers else None
         written = write_report(
             out,
-            read_verdicts(verdicts) if verdicts else (),
+            read_verdicts(shown.verdicts) if shown.verdicts else (),
             measured,
             program=loaded,
-            bundles=[open_bundle(path) for path in bundles or ()],
-            predicted=_predicted(loaded, measured, predict) if predict else (),
-            search=_searched(search) if search else None,
+            bundles=[open_bundle(path) for path in shown.bundles or ()],
+            predicted=_predicted(loaded, measured, shown.predict) if shown.predict else (),
+            search=_searched(shown.search) if shown.search else None,
         )
     if json:
         show_json(written.model_dump(mode="json"))

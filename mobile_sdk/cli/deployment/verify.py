@@ -1,5 +1,6 @@
 """`mobile-sdk verify` checks that a bundle computes what was evaluated."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +19,16 @@ if TYPE_CHECKING:
     from mobile_sdk.verification.verdict import Verdict
 
 
+@dataclass(frozen=True, kw_only=True)
+class PlaceOptions:
+    """Says where, and in which runtime, the bundles run."""
+
+    device: options.Device = "host"
+    runtime: Annotated[
+        str | None, typer.Option("--runtime", help="Another runtime that reads the model, such as tflite-runtime.")
+    ] = None
+
+
 def verify(
     bundles: options.Bundles,
     program: options.Program,
@@ -26,10 +37,8 @@ def verify(
         float | None,
         typer.Option("--min-accuracy", metavar="SHARE", min=0, max=1, help="Least accuracy, 0..1, that passes."),
     ] = None,
-    device: options.Device = "host",
-    runtime: Annotated[
-        str | None, typer.Option("--runtime", help="Another runtime that reads the model, such as tflite-runtime.")
-    ] = None,
+    *,
+    place: PlaceOptions,
     bisect: Annotated[
         bool, typer.Option("--bisect", help="Where scores differ, find the first operator that does.")
     ] = False,
@@ -45,7 +54,7 @@ def verify(
     from mobile_sdk.verification.verification import verify as verify_bundle
     from mobile_sdk.workflow.tasks import held_out_of
 
-    open_device(device)
+    open_device(place.device)
     opened = [open_bundle(path) for path in bundles]
     loaded = Program.load(program)
     sources = [source_of(bundle, loaded, program.parent / TWIN) for bundle in opened]
@@ -54,7 +63,7 @@ def verify(
     verdicts = []
     for bundle, source in zip(opened, sources, strict=True):
         with progress(f"verify {bundle.path.name}") as report:
-            settings: dict[str, Any] = {"min_accuracy": min_accuracy, "device": device, "runtime": runtime}
+            settings: dict[str, Any] = {"min_accuracy": min_accuracy, "device": place.device, "runtime": place.runtime}
             verdicts.append(verify_bundle(bundle, source, pictures, **settings, progress=report))
     write_verdicts(verdicts, out)
     triples = zip(opened, sources, verdicts, strict=True)
@@ -70,7 +79,7 @@ def verify(
             print(f"{verdict.bundle}: {culprit['said']}")
     if any(verdict.status == "fail" for verdict in verdicts):
         raise typer.Exit(1)
-    if device != "host":
+    if place.device != "host":
         _check_device_ran(verdicts)
 
 

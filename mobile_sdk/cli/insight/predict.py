@@ -1,5 +1,6 @@
 """`mobile-sdk predict` says how long a net would take on a phone that is not here."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +22,22 @@ COLUMNS = (
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class FormOptions:
+    """Says the form of a net that is only named."""
+
+    precision: Annotated[
+        str | None, typer.Option("--precision", metavar="NAME", help="A named net in int8 (default) or float32.")
+    ] = None
+    width: Annotated[
+        float | None, typer.Option("--width", help="A named net's width multiplier α: 0.75, 0.5 … Default: 1.")
+    ] = None
+    size: options.Size = None
+    classes: Annotated[
+        int | None, typer.Option("--classes", min=2, max=100_000, help="A named net's outputs. Default: 1000.")
+    ] = None
+
+
 def predict(
     net: Annotated[
         str,
@@ -40,16 +57,8 @@ def predict(
     runtime: Annotated[
         str | None, typer.Option("--runtime", metavar="NAME", help="One of the table's: tflite-2019 …. Default: all.")
     ] = None,
-    precision: Annotated[
-        str | None, typer.Option("--precision", metavar="NAME", help="A named net in int8 (default) or float32.")
-    ] = None,
-    width: Annotated[
-        float | None, typer.Option("--width", help="A named net's width multiplier α: 0.75, 0.5 … Default: 1.")
-    ] = None,
-    size: options.Size = None,
-    classes: Annotated[
-        int | None, typer.Option("--classes", min=2, max=100_000, help="A named net's outputs. Default: 1000.")
-    ] = None,
+    *,
+    form: FormOptions,
     extrapolate: Annotated[
         bool,
         typer.Option(
@@ -66,7 +75,7 @@ def predict(
     quiet()
     from mobile_sdk.latency.choice import choose_models, scaling_error_share
 
-    graph = _graph(net, precision, width, size, classes)
+    graph = _graph(net, form)
     of_graph = graph.precision
     if of_graph == "mixed":
         raise SettingError(
@@ -90,18 +99,18 @@ def predict(
         print(f"unverified: the same scaling is {100 * share:.0f} % off, on average, on the phones that have latencies")
 
 
-def _graph(net: str, precision: str | None, width: float | None, size: int | None, classes: int | None) -> "Graph":
+def _graph(net: str, form: FormOptions) -> "Graph":
     path = Path(net)
     if not path.is_file():
-        return _named(net, precision, 1.0 if width is None else width, size or 224, classes or 1000)
-    for option, value in (("--width", width), ("--size", size), ("--classes", classes)):
+        return _named(net, form)
+    for option, value in (("--width", form.width), ("--size", form.size), ("--classes", form.classes)):
         if value is not None:
             raise SettingError(
                 f"expected no {option} beside {net}, found {value}", hint="leave it out: the file says it"
             )
     from qat.nets.saved_net import read_header
 
-    return _program(path, precision) if read_header(path) is None else _saved(path, precision)
+    return _program(path, form.precision) if read_header(path) is None else _saved(path, form.precision)
 
 
 def _saved(path: Path, precision: str | None) -> "Graph":
@@ -125,14 +134,16 @@ def _program(path: Path, precision: str | None) -> "Graph":
     return graph
 
 
-def _named(net: str, precision: str | None, width: float, size: int, classes: int) -> "Graph":
-    chosen = check_choice("a precision", precision or "int8", PRECISIONS)
+def _named(net: str, form: FormOptions) -> "Graph":
+    chosen = check_choice("a precision", form.precision or "int8", PRECISIONS)
     from mobile_sdk.contract import Contract, ImageSpec
     from qat.freezing.shapes_only import untrained_graph
     from qat.nets import build_net
 
-    contract = Contract(name="net", labels=tuple(map(str, range(classes))), image=ImageSpec(size_px=size))
-    return untrained_graph(build_net(net, contract, width=width), contract, is_int8=chosen == "int8")
+    labels = tuple(map(str, range(form.classes or 1000)))
+    contract = Contract(name="net", labels=labels, image=ImageSpec(size_px=form.size or 224))
+    built = build_net(net, contract, width=1.0 if form.width is None else form.width)
+    return untrained_graph(built, contract, is_int8=chosen == "int8")
 
 
 def _unmeasured(estimates: "list[Estimate]") -> str:
