@@ -9,6 +9,7 @@ The form is a view for PyTorch's tools. The program file holds the graph itself 
 """
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from torch.export.graph_signature import (
     TensorArgument,
 )
 
+from mobile_sdk.graph.operator_table import OperatorTable
 from mobile_sdk.graph.operators import (
     Activation,
     ActivationKind,
@@ -41,6 +43,7 @@ from mobile_sdk.graph.operators import (
     DecodeBoxes,
     Dequantize,
     Graph,
+    JoinRows,
     Linear,
     MaxPool2d,
     Mean,
@@ -50,12 +53,19 @@ from mobile_sdk.graph.operators import (
     Quantize,
     Reshape,
     ResizeBilinear,
+    Rows,
     Tensor,
 )
 from mobile_sdk.program.aten_boxes import write_boxes
 
 INT8_RANGE = (-128, 127)
 INT32_RANGE = (-(2**31), 2**31 - 1)
+
+
+view: OperatorTable[Callable[["_Builder", str, Any], torch.fx.Node]] = OperatorTable(
+    "the view of program.pt2", gaps=dict.fromkeys((Rows, JoinRows), "strips are made when a bundle is written")
+)
+"""Each appends an operator, whose buffers are named after the prefix, and returns its real values before the clamp."""
 
 
 def to_exported(graph: Graph) -> torch.export.ExportedProgram:
@@ -86,31 +96,8 @@ class _Builder:
 
     def append(self, index: int, operator: Operator) -> None:
         """Writes `operator` with its buffers named `operator_<index>.<role>`."""
-        aten = torch.ops.aten
         prefix = f"operator_{index}"
-        match operator:
-            case Conv2d():
-                node = self._convolution(prefix, operator)
-            case Linear():
-                node = self._call(aten.linear.default, *self._weighted(prefix, operator))
-            case Add() | Mul():
-                target = aten.add.Tensor if isinstance(operator, Add) else aten.mul.Tensor
-                node = self._call(target, self._real(operator.a), self._operand(prefix, operator.b))
-            case Mean():
-                keep_shape = len(operator.output.shape) == 3
-                node = self._call(aten.mean.dim, self._real(operator.input), [2, 3], keep_shape)
-            case MaxPool2d() | AvgPool2d():
-                node = self._pool(operator)
-            case Concat():
-                node = self._call(aten.cat.default, [self._real(part) for part in operator.parts], 1)
-            case ChannelSlice() | ChannelShuffle() | Reshape() | ResizeBilinear():
-                node = self._rearranged(operator)
-            case Dequantize() | Quantize():
-                node = self._real(operator.input)  # and `_store` quantizes
-            case Activation():
-                node = self._activation(self._real(operator.input), operator.kind)
-            case _:
-                node = self._boxes(prefix, operator)
+        node = view[operator](self, prefix, operator)
         self._store(operator.output, self._clamp(node, getattr(operator, "clamp", Clamp.NONE)))
 
     def finish(self) -> torch.export.ExportedProgram:
@@ -135,10 +122,8 @@ class _Builder:
             constants={},
         )
 
-    def _boxes(self, prefix: str, operator: Operator) -> torch.fx.Node:
-        if not isinstance(operator, DecodeBoxes):
-            raise TypeError(f"no ATen operator stands for {type(operator).__name__}")
-
+    @view.of(DecodeBoxes)
+    def _boxes(self, prefix: str, operator: DecodeBoxes) -> torch.fx.Node:
         def buffer(role: str, array: NDArray[Any]) -> torch.fx.Node:
             return self._buffer(f"{prefix}.{role}", array)
 
@@ -147,6 +132,7 @@ class _Builder:
         )
         return node
 
+    @view.of(Conv2d)
     def _convolution(self, prefix: str, operator: Conv2d) -> torch.fx.Node:
         top, bottom, left, right = operator.padding
         source, weight, bias = self._weighted(prefix, operator)
@@ -157,6 +143,32 @@ class _Builder:
         stride, dilation = list(operator.stride), list(operator.dilation)
         target = torch.ops.aten.conv2d.default
         return self._call(target, source, weight, bias, stride, padding, dilation, operator.groups)
+
+    @view.of(Linear)
+    def _linear(self, prefix: str, operator: Linear) -> torch.fx.Node:
+        return self._call(torch.ops.aten.linear.default, *self._weighted(prefix, operator))
+
+    @view.of(Add)
+    def _add(self, prefix: str, operator: Add) -> torch.fx.Node:
+        return self._call(torch.ops.aten.add.Tensor, self._real(operator.a), self._operand(prefix, operator.b))
+
+    @view.of(Mul)
+    def _mul(self, prefix: str, operator: Mul) -> torch.fx.Node:
+        return self._call(torch.ops.aten.mul.Tensor, self._real(operator.a), self._operand(prefix, operator.b))
+
+    @view.of(Mean)
+    def _mean(self, prefix: str, operator: Mean) -> torch.fx.Node:
+        keep_shape = len(operator.output.shape) == 3
+        return self._call(torch.ops.aten.mean.dim, self._real(operator.input), [2, 3], keep_shape)
+
+    @view.of(Concat)
+    def _concat(self, prefix: str, operator: Concat) -> torch.fx.Node:
+        return self._call(torch.ops.aten.cat.default, [self._real(part) for part in operator.parts], 1)
+
+    @view.of(Dequantize, Quantize)
+    def _conversion(self, prefix: str, operator: Dequantize | Quantize) -> torch.fx.Node:
+        """Returns the real values; `_store` quantizes them."""
+        return self._real(operator.input)
 
     def _weighted(self, prefix: str, operator: Conv2d | Linear) -> tuple[torch.fx.Node, torch.fx.Node, torch.fx.Node]:
         source = self._real(operator.input)
@@ -176,7 +188,8 @@ class _Builder:
         target = torch.ops.quantized_decomposed.dequantize_per_channel.default
         return self._call(target, codes, scales, zeros, 0, *bounds, codes.meta["val"].dtype)
 
-    def _pool(self, operator: MaxPool2d | AvgPool2d) -> torch.fx.Node:
+    @view.of(MaxPool2d, AvgPool2d)
+    def _pool(self, prefix: str, operator: MaxPool2d | AvgPool2d) -> torch.fx.Node:
         source = self._real(operator.input)
         top, bottom, left, right = operator.padding
         kernel, stride = list(operator.kernel), list(operator.stride)
@@ -189,21 +202,27 @@ class _Builder:
             padding = [0, 0]
         return self._call(torch.ops.aten.max_pool2d.default, source, kernel, stride, padding)
 
-    def _rearranged(self, operator: ChannelSlice | ChannelShuffle | Reshape | ResizeBilinear) -> torch.fx.Node:
-        aten, source = torch.ops.aten, self._real(operator.input)
-        match operator:
-            case ChannelSlice(start=start, stop=stop):
-                return self._call(aten.slice.Tensor, source, 1, start, stop)
-            case ChannelShuffle(groups=groups):
-                return self._call(aten.channel_shuffle.default, source, groups)
-            case ResizeBilinear(output=output):
-                return self._call(aten.upsample_bilinear2d.vec, source, list(output.shape[1:]), False, None)
-            case Reshape(output=output):
-                return self._call(aten.view.default, source, [1, *output.shape])
+    @view.of(ChannelSlice)
+    def _channel_slice(self, prefix: str, operator: ChannelSlice) -> torch.fx.Node:
+        return self._call(torch.ops.aten.slice.Tensor, self._real(operator.input), 1, operator.start, operator.stop)
 
-    def _activation(self, source: torch.fx.Node, kind: ActivationKind) -> torch.fx.Node:
-        aten = torch.ops.aten
-        match kind:
+    @view.of(ChannelShuffle)
+    def _channel_shuffle(self, prefix: str, operator: ChannelShuffle) -> torch.fx.Node:
+        return self._call(torch.ops.aten.channel_shuffle.default, self._real(operator.input), operator.groups)
+
+    @view.of(ResizeBilinear)
+    def _resize(self, prefix: str, operator: ResizeBilinear) -> torch.fx.Node:
+        size = list(operator.output.shape[1:])
+        return self._call(torch.ops.aten.upsample_bilinear2d.vec, self._real(operator.input), size, False, None)
+
+    @view.of(Reshape)
+    def _reshape(self, prefix: str, operator: Reshape) -> torch.fx.Node:
+        return self._call(torch.ops.aten.view.default, self._real(operator.input), [1, *operator.output.shape])
+
+    @view.of(Activation)
+    def _activation(self, prefix: str, operator: Activation) -> torch.fx.Node:
+        aten, source = torch.ops.aten, self._real(operator.input)
+        match operator.kind:
             case ActivationKind.RELU:
                 return self._clamp(source, Clamp.RELU)
             case ActivationKind.RELU6:
