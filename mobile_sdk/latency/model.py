@@ -22,7 +22,7 @@ UNMEASURED_FACTOR = 4.0
 """The cost of a kind of work that was not measured may be off by this factor, either way: see `unseen_kind_factors`."""
 UNKNOWN_SPREAD = 0.5
 """A model has this spread if its data allow no cross-validation."""
-_TOLD_SHARE = 0.01  # of a latency: smaller unmeasured shares are not named
+_NAMED_SHARE = 0.01  # of a latency: smaller unmeasured shares are not named
 
 
 class Setup(Document):
@@ -123,15 +123,15 @@ class Estimate:
     unmeasured: Mapping[str, float]
 
     @property
-    def said(self) -> str:
+    def not_measured(self) -> str:
         """Returns the unmeasured kinds in words; may be empty."""
-        return told_unmeasured(self.unmeasured)
+        return line_of_shares(self.unmeasured)
 
 
-def told_unmeasured(shares: Mapping[str, float]) -> str:
+def line_of_shares(shares: Mapping[str, float]) -> str:
     """Returns kinds of work and their shares of a latency in words, the largest first, none below a percent."""
     ranked = sorted(shares.items(), key=lambda item: -item[1])
-    return ", ".join(f"{WORDS[name]} {100 * share:.0f} %" for name, share in ranked if share >= _TOLD_SHARE)
+    return ", ".join(f"{WORDS[name]} {100 * share:.0f} %" for name, share in ranked if share >= _NAMED_SHARE)
 
 
 class LatencyModels(Document):

@@ -125,14 +125,14 @@ def shuffling() -> Graph:
 
 def test_what_was_not_measured_is_said_and_widens_the_interval() -> None:
     seen = MODEL.estimate(shuffling())
-    assert seen.unmeasured == {} and seen.said == ""
+    assert seen.unmeasured == {} and seen.not_measured == ""
     assert seen.low_ms == pytest.approx(seen.latency_ms / 1.1) and seen.high_ms == pytest.approx(seen.latency_ms / 0.9)
     blind = MODEL.model_copy(update={"measured": tuple(name for name in AMOUNTS if name != "shuffled_elements")})
     found = blind.estimate(shuffling())
     share = 64 * 64 * 1e-6 / found.latency_ms
     assert found.latency_ms == seen.latency_ms == pytest.approx(blind.predict_graph_ms(shuffling()))
     assert found.unmeasured == {"shuffled_elements": pytest.approx(share)}
-    assert found.said == f"channel shuffle {100 * share:.0f} %"
+    assert found.not_measured == f"channel shuffle {100 * share:.0f} %"
     guessed_ms = share * found.latency_ms
     assert found.low_ms == pytest.approx((found.latency_ms - guessed_ms) / 1.1 + guessed_ms / UNMEASURED_FACTOR)
     assert found.high_ms == pytest.approx((found.latency_ms - guessed_ms) / 0.9 + guessed_ms * UNMEASURED_FACTOR)

@@ -148,14 +148,14 @@ def _named(net: str, form: FormOptions) -> "Graph":
 
 def _unmeasured(estimates: "list[Estimate]") -> str:
     """Returns a line with the kinds of work that no latency speaks of, the largest share of any estimate first."""
-    from mobile_sdk.latency.model import told_unmeasured
+    from mobile_sdk.latency.model import line_of_shares
 
     most: dict[str, float] = {}
     for estimate in estimates:
         for name, share in estimate.unmeasured.items():
             most[name] = max(share, most.get(name, 0.0))
-    said = told_unmeasured(most)
-    return said and f"not measured, and the interval is wider for it: {said} of the latency"
+    line = line_of_shares(most)
+    return line and f"not measured, and the interval is wider for it: {line} of the latency"
 
 
 def _estimate(model: "LatencyModel", estimate: "Estimate") -> dict[str, Any]:

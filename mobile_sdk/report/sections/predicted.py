@@ -47,5 +47,5 @@ def _line(program: Program, measured: Measurement, model: LatencyModel, threads:
             low_ms=estimate.low_ms,
             high_ms=estimate.high_ms,
             measured_ms=measured.summary.median_ms,
-            rests_on=model.rests_on + (f"; not measured: {estimate.said}" if estimate.said else ""),
+            rests_on=model.rests_on + (f"; not measured: {estimate.not_measured}" if estimate.not_measured else ""),
         )
