@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _CLASSES = {
     "executorch": "mobile_sdk.runtimes.executorch:ExecuTorchRuntime",
     "tflite": "mobile_sdk.runtimes.tflite:TfliteRuntime",
-    "coreml": "mobile_sdk.runtimes.coreml:CoreML",
+    "coreml": "mobile_sdk.runtimes.coreml:CoreMLRuntime",
 }
 """Name → module:class. A fourth runtime is a class that fulfils `base.Runtime` and one line here."""
 _READERS = {"tflite-runtime": "mobile_sdk.runtimes.tflite_legacy:TfliteLegacyRuntime"}

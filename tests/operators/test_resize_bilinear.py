@@ -17,7 +17,7 @@ from mobile_sdk.errors import CaptureError
 from mobile_sdk.graph.operators import Graph, MaxPool2d, Quantization, ResizeBilinear, Tensor
 from mobile_sdk.graph.reference import Reference
 from mobile_sdk.program.program import Program
-from mobile_sdk.runtimes.coreml import CoreML
+from mobile_sdk.runtimes.coreml import CoreMLRuntime
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
 from mobile_sdk.runtimes.tflite import TfliteRuntime
 from qat.calibration.calibration import quantize
@@ -88,7 +88,7 @@ def test_core_ml_resizes_exactly(side: tuple[int, int], factors: tuple[int, int]
     graph = Graph(input=picture, operators=operators)
     contract = Contract(name="maps", labels=("a", "b", "c"), image=ImageSpec(size_px=40))
     path = tmp_path / "model.mlpackage"
-    session = CoreML().load(path, CoreML().export(graph, contract, path), threads=1)
+    session = CoreMLRuntime().load(path, CoreMLRuntime().export(graph, contract, path), threads=1)
     images = random_pictures(graph, 3)
     found = np.stack([session.run(image) for image in images])
     np.testing.assert_array_equal(found, Reference(graph).run(images).astype(np.float32) / 128)

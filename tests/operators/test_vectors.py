@@ -14,7 +14,7 @@ from mobile_sdk.graph.float_reference import FloatReference
 from mobile_sdk.graph.reference import Reference
 from mobile_sdk.program.program import Program
 from mobile_sdk.runtimes.base import Runtime
-from mobile_sdk.runtimes.coreml import CoreML
+from mobile_sdk.runtimes.coreml import CoreMLRuntime
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
 from mobile_sdk.runtimes.tflite import TfliteRuntime
 from qat.calibration.calibration import quantize
@@ -82,7 +82,7 @@ def test_core_ml_joins_and_slices_vectors(name, precision, tmp_path) -> None:
     if precision == "int8":
         grid = arithmetic.quantization_of(program.graph.output)
         expected = (expected - grid.zero_point) * np.float32(grid.scale)
-    found, _ = _scores(CoreML(), program, pictures, tmp_path)
+    found, _ = _scores(CoreMLRuntime(), program, pictures, tmp_path)
     np.testing.assert_allclose(found, expected, rtol=0, atol=0 if precision == "int8" else 1e-5)
 
 

@@ -14,7 +14,7 @@ from mobile_sdk.graph.operators import Constant, Graph
 from mobile_sdk.graph.reference import Reference
 from mobile_sdk.memory.strips import Stretch, in_strips
 from mobile_sdk.program.program import Program
-from mobile_sdk.runtimes.coreml import CoreML
+from mobile_sdk.runtimes.coreml import CoreMLRuntime
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
 from mobile_sdk.runtimes.tflite import TfliteRuntime
 from mobile_sdk.runtimes.tflite.picture import INPUT_NAME
@@ -66,7 +66,7 @@ def test_layers_called_like_the_sdk_s_tensors_are_exact_in_every_runtime(program
     assert max(names(program.graph).values()) == 1
     reference = FloatReference if kind == "float32" else Reference
     expected = reference(program.graph).run(pictures)
-    for runtime in (TfliteRuntime(), ExecuTorchRuntime(), CoreML()):
+    for runtime in (TfliteRuntime(), ExecuTorchRuntime(), CoreMLRuntime()):
         path = tmp_path / runtime.model_file
         session = runtime.load(path, runtime.export(program.graph, program.contract, path), threads=1)
         found = np.stack([session.run(picture) for picture in pictures])

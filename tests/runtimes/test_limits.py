@@ -21,7 +21,7 @@ from mobile_sdk.graph import arithmetic, limits
 from mobile_sdk.graph.float_reference import FloatReference
 from mobile_sdk.graph.operators import INT32_MAX, Conv2d, Graph, MaxPool2d, Mean, Quantization
 from mobile_sdk.graph.reference import Reference
-from mobile_sdk.runtimes.coreml import CoreML
+from mobile_sdk.runtimes.coreml import CoreMLRuntime
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
 from mobile_sdk.runtimes.tflite import TfliteRuntime
 from qat.calibration.calibration import quantize
@@ -73,7 +73,7 @@ def test_at_both_ends_of_its_scales_an_operator_is_exact_and_beyond_them_refused
         assert_exact(graph, contract_for(graph), pictures, tmp_path)
     for ratio in (least / 1.01, end):
         graph = graph_of(kind, ratio)
-        for runtime in (*RUNTIMES, CoreML()):
+        for runtime in (*RUNTIMES, CoreMLRuntime()):
             path = tmp_path / f"refused {runtime.model_file}"
             with pytest.raises(CompileError, match=r"expected .* at y, found"):
                 runtime.export(graph, contract_for(graph), path)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mobile_sdk.runtimes.coreml.interpreter.interpreter import InterpreterSession
 
 
-class CoreML:
+class CoreMLRuntime:
     """The Runtime for Core ML; see runtimes/base.py."""
 
     name = "coreml"
@@ -33,15 +33,15 @@ class CoreML:
 
     def export(self, graph: "Graph", contract: "Contract", path: Path) -> Interface:
         """Writes the `.mlpackage` folder `path` at once; raises CompileError with operator and module path."""
-        from mobile_sdk.runtimes.coreml.export import export
+        from mobile_sdk.runtimes.coreml.export import write_model
 
-        return export(graph, contract, path)
+        return write_model(graph, contract, path)
 
     def structure(self, path: Path) -> Structure:
         """Reads the `.mlpackage` folder `path`; raises BundleError where it is damaged."""
-        from mobile_sdk.runtimes.coreml.package.structure import structure
+        from mobile_sdk.runtimes.coreml.package.structure import read_structure
 
-        return structure(path)
+        return read_structure(path)
 
     def unavailable(self) -> str | None:
         """Why neither Apple's runtime nor the interpreter can run here, or None where one can."""

@@ -2,8 +2,8 @@
 
 Target iOS 17, the first with `quantize` and `dequantize` of activations; int8 weights are
 `constexpr_affine_dequantize`. coremltools' own passes are all switched off: they would merge quantize/dequantize pairs,
-fold the factors into the weights, or round everything to float16. What was saved is read back and compared with the
-graph before it counts.
+fold the factors into the weights, or round everything to float16. The saved file is read back and compared with what
+was asked for before it counts.
 """
 
 import json
@@ -19,12 +19,13 @@ from mobile_sdk.errors import CompileError
 from mobile_sdk.graph.limits import check_graph
 from mobile_sdk.graph.operators import Graph
 from mobile_sdk.runtimes.base import InputSpec, Interface, OutputSpec
-from mobile_sdk.runtimes.coreml.operators.exact_sums import inexact_paths
-from mobile_sdk.runtimes.coreml.operators.mil_builder import IMAGE, SCORES
-from mobile_sdk.runtimes.coreml.operators.mil_writer import write_operators
+from mobile_sdk.runtimes.coreml.exact_sums import inexact_paths
+from mobile_sdk.runtimes.coreml.mil_writer import IMAGE, SCORES
 from mobile_sdk.runtimes.coreml.package.manifest import MODEL_PATH, WEIGHTS_PATH, manifest_text
 from mobile_sdk.runtimes.coreml.package.program_file import read_program
-from mobile_sdk.runtimes.coreml.readback import check_copied
+from mobile_sdk.runtimes.coreml.program_writer import build_program
+from mobile_sdk.runtimes.coreml.readback import check_saved
+from mobile_sdk.runtimes.coreml.requested import RequestedProgram
 from mobile_sdk.runtimes.coreml.toolbox import coremltools_quietly
 from mobile_sdk.runtimes.shapes import runtime_shape
 from mobile_sdk.system.atomic_files import replacing_folder
@@ -35,7 +36,7 @@ from mobile_sdk.tasks.registry import task_of
 _PROBE_BYTES = 64 * MIB  # more than a net for phones takes
 
 
-def export(graph: Graph, contract: Contract, package: Path) -> Interface:
+def write_model(graph: Graph, contract: Contract, package: Path) -> Interface:
     """Writes the `.mlpackage` folder `package` in one step, replacing one that was there.
 
     Input: an RGB image. Output: float32 scores (1, classes), the logits before any softmax; Core ML has no int8
@@ -45,8 +46,8 @@ def export(graph: Graph, contract: Contract, package: Path) -> Interface:
     _check_ends(graph, contract)
     check_graph(graph)
     with replacing_folder(package) as draft:
-        _write(graph, contract, draft)
-        check_copied(graph, read_program(draft))
+        requested = _write(graph, contract, draft)
+        check_saved(requested, read_program(draft))
     return _interface(graph)
 
 
@@ -64,9 +65,16 @@ def _check_ends(graph: Graph, contract: Contract) -> None:
         )
 
 
-def _write(graph: Graph, contract: Contract, draft: Path) -> None:
+def request(graph: Graph) -> RequestedProgram:
+    """Returns the program that is asked for `graph`, without a file."""
+    with coremltools_quietly() as tools:
+        return build_program(tools, graph)[1]
+
+
+def _write(graph: Graph, contract: Contract, draft: Path) -> RequestedProgram:
     with coremltools_quietly() as tools, _temporary_files_beside(draft), _full_disk_told(draft):
-        model = _convert(tools, _program(tools, graph))
+        program, requested = build_program(tools, graph)
+        model = _convert(tools, program)
         spec = model.get_spec()
         digest = graph.digest()
         _describe(spec.description, graph, contract, digest)
@@ -77,6 +85,7 @@ def _write(graph: Graph, contract: Contract, draft: Path) -> None:
             shutil.copyfile(file, weights / file.name)
         (data / MODEL_PATH).write_bytes(spec.SerializeToString(deterministic=True))
         (draft / "Manifest.json").write_text(manifest_text(digest), encoding="utf-8")
+    return requested
 
 
 @contextmanager
@@ -100,16 +109,6 @@ def _temporary_files_beside(draft: Path) -> Iterator[None]:
             yield
         finally:
             tempfile.tempdir = before
-
-
-def _program(tools: Any, graph: Graph) -> Any:
-    mil = tools.converters.mil.mil
-    program = mil.Program()
-    inputs = {IMAGE: mil.Builder.placeholder((1, *graph.input.shape), dtype=mil.types.fp32)}
-    with mil.Function(inputs, opset_version=tools.target.iOS17) as function:
-        function.set_outputs([write_operators(mil.Builder, function.inputs[IMAGE], graph)])
-        program.add_function("main", function)
-    return program
 
 
 def _convert(tools: Any, program: Any) -> Any:

@@ -44,7 +44,7 @@ class ExecuTorchRuntime:
 
     def structure(self, path: Path) -> Structure:
         """Reads `path` back; raises BundleError where it is damaged."""
-        from mobile_sdk.runtimes.executorch.readback import read_structure
+        from mobile_sdk.runtimes.executorch.structure import read_structure
 
         return read_structure(path)
 

@@ -3,10 +3,8 @@
 from functools import cache
 from typing import Any
 
-from mobile_sdk.graph.operators import ChannelSlice
 from mobile_sdk.runtimes.executorch.flatbuffer import Schema, read_schema
 from mobile_sdk.runtimes.executorch.pte_file import package_folder
-from mobile_sdk.runtimes.shapes import runtime_shape
 
 NO_VALUE = 2**32 - 1  # XNN_INVALID_VALUE_ID
 
@@ -33,12 +31,6 @@ def window_fields(name: str, sides: tuple[int, int, int, int]) -> dict[str, int]
 def pair_fields(name: str, sizes: tuple[int, ...]) -> dict[str, int]:
     """A height and a width."""
     return {f"{name}_height": sizes[0], f"{name}_width": sizes[1]}
-
-
-def slice_fields(operator: ChannelSlice) -> dict[str, Any]:
-    """XNNStaticSlice along the channels."""
-    sizes = runtime_shape(operator.output.shape)
-    return {"num_dims": len(sizes), "offsets": [0] * (len(sizes) - 1) + [operator.start], "sizes": list(sizes)}
 
 
 @cache

@@ -72,6 +72,25 @@ class Schema:
         decoder = _Decoder(self, data)
         return decoder.table(self.root, decoder.scalar("uint", 0))
 
+    def completed(self, value: Mapping[str, Any]) -> dict[str, Any]:
+        """The root table `value` as `decode` gives it: absent fields as their defaults, names of enums as numbers."""
+        return self._complete_table(self.root, value)
+
+    def _complete_table(self, name: str, value: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: self._complete(field.type, value.get(key), field) for key, field in self.tables[name].items()}
+
+    def _complete(self, type_: str, value: Any, field: Field) -> Any:
+        if self.number_type(type_):
+            known = self.enums[type_][value] if isinstance(value, str) else value
+            return field.default if known is None or known == field.default else known
+        if value is None or type_ == "string":
+            return value
+        if type_ in self.unions:
+            return value[0], self._complete_table(self.unions[type_][value[0]], value[1])
+        if type_.startswith("["):
+            return [self._complete(type_[1:-1], item, field) for item in value]
+        return self._complete_table(type_, value)
+
     def number_type(self, type_: str) -> str | None:
         """The number that `type_` is stored as, or None where it is none."""
         return type_ if type_ in _FLAGS else self.bases.get(type_)

@@ -10,6 +10,7 @@ from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-
 from mobile_sdk.errors import BundleError
 from mobile_sdk.runtimes.base import Structure
 from mobile_sdk.runtimes.tflite.session import open_interpreter
+from mobile_sdk.runtimes.tflite.writer import from_bytes
 
 _BUILTIN_NAMES = {
     code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int) and name.isupper()
@@ -26,7 +27,7 @@ def read_model(path: Path) -> Any:
     if data[4:8] != b"TFL3":
         raise _damaged(path, "the identifier TFL3 is missing")
     try:
-        return schema.ModelT.InitFromPackedBuf(data)
+        return from_bytes(data)
     except Exception as error:  # flatbuffers' readers fail in many ways on a damaged file
         raise _damaged(path, type(error).__name__) from error
 

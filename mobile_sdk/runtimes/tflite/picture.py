@@ -6,46 +6,41 @@ from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-
 from mobile_sdk.graph import arithmetic
 from mobile_sdk.graph.operators import Dequantize, Graph, Rows, Tensor
 from mobile_sdk.runtimes.shapes import runtime_shape
-from mobile_sdk.runtimes.tflite.tensors import declare
-from mobile_sdk.runtimes.tflite.writer import Writer
+from mobile_sdk.runtimes.tflite.model_writer import ModelWriter
 
 INPUT_NAME, INPUT_VALUES = "rgb", "rgb.values"
 
 
-def write_input(writer: Writer, graph: Graph) -> None:
+def write_input(file: ModelWriter, graph: Graph) -> None:
     """RGB bytes as uint8, and their codes where an operator reads all of them as codes."""
-    _declare_bytes(writer, INPUT_NAME, graph.input)
+    _declare_bytes(file, INPUT_NAME, graph.input)
     readers = [operator for operator in graph.operators if graph.input in operator.inputs]
     if not all(isinstance(operator, Dequantize | Rows) for operator in readers):
-        declare(writer, graph.input)
-        _rebase(writer, INPUT_NAME, INPUT_VALUES, graph.input)
+        file.declare(graph.input)
+        _rebase(file, INPUT_NAME, INPUT_VALUES, graph.input)
 
 
-def write_rows(writer: Writer, operator: Rows) -> None:
-    """A SLICE; of the picture, of its bytes, so that never more of it than the rows are there as float32."""
+def write_picture_rows(operator: Rows, file: ModelWriter) -> None:
+    """A SLICE of the picture's bytes, so that never more of it than the rows are there as float32."""
     name, output = operator.output.name, operator.output
-    is_picture = not writer.knows(operator.input.name)
-    source, target = (INPUT_NAME, f"{name}.{INPUT_NAME}") if is_picture else (operator.input.name, name)
-    begin, size = f"{name}.begin", f"{name}.size"
-    writer.constant(begin, np.array([0, operator.start, 0, 0], np.int32))
-    writer.constant(size, np.array(runtime_shape(output.shape), np.int32))
-    if is_picture:
-        _declare_bytes(writer, target, output)
-    writer.operator("SLICE", [source, begin, size], target, 2, schema.SliceOptionsT())
-    if is_picture:
-        _rebase(writer, target, f"{name}.values", output)
+    target, begin, size = f"{name}.{INPUT_NAME}", f"{name}.begin", f"{name}.size"
+    file.constant(begin, np.array([0, operator.start, 0, 0], np.int32))
+    file.constant(size, np.array(runtime_shape(output.shape), np.int32))
+    _declare_bytes(file, target, output)
+    file.operator("SLICE", [INPUT_NAME, begin, size], target, 2, schema.SliceOptionsT())
+    _rebase(file, target, f"{name}.values", output)
 
 
-def _declare_bytes(writer: Writer, name: str, picture: Tensor) -> None:
+def _declare_bytes(file: ModelWriter, name: str, picture: Tensor) -> None:
     codes = arithmetic.quantization_of(picture)
-    writer.activation(name, runtime_shape(picture.shape), np.dtype(np.uint8), codes.scale, codes.zero_point + 128)
+    file.activation(name, runtime_shape(picture.shape), np.dtype(np.uint8), codes.scale, codes.zero_point + 128)
 
 
-def _rebase(writer: Writer, source: str, values: str, codes: Tensor) -> None:
+def _rebase(file: ModelWriter, source: str, values: str, codes: Tensor) -> None:
     """Bytes to codes, through the float32 values that they stand for, which loses nothing.
 
     XNNPACK has no operator from uint8 to int8, and LiteRT's own QUANTIZE takes ten times as long as both of these.
     """
-    writer.activation(values, runtime_shape(codes.shape), np.dtype(np.float32))
-    writer.operator("DEQUANTIZE", [source], values, 2)
-    writer.operator("QUANTIZE", [values], codes.name, 1)
+    file.activation(values, runtime_shape(codes.shape), np.dtype(np.float32))
+    file.operator("DEQUANTIZE", [source], values, 2)
+    file.operator("QUANTIZE", [values], codes.name, 1)

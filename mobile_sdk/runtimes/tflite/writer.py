@@ -61,8 +61,8 @@ class Writer:
             operator.builtinOptions = options
         self._operators.append(operator)
 
-    def finish(self, input_name: str, output_name: str) -> bytes:
-        """The model file's bytes, with one input and one output."""
+    def finish(self, input_name: str, output_name: str) -> Any:
+        """The schema's ModelT of all that was written, with one input and one output."""
         subgraph = schema.SubGraphT()
         subgraph.name = "main"
         subgraph.tensors = self._tensors
@@ -75,9 +75,7 @@ class Writer:
         model.operatorCodes = [_operator_code(*code) for code in self._codes]
         model.subgraphs = [subgraph]
         model.buffers = self._buffers
-        builder = flatbuffers.Builder(1 << 20)
-        builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
-        return bytes(builder.Output())
+        return model
 
     def _add_tensor(
         self,
@@ -101,6 +99,18 @@ class Writer:
             tensor.quantization.quantizedDimension = axis
         self._index[name] = len(self._tensors)
         self._tensors.append(tensor)
+
+
+def to_bytes(model: Any) -> bytes:
+    """Returns the file of a ModelT that a `Writer` finished."""
+    builder = flatbuffers.Builder(1 << 20)
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())
+
+
+def from_bytes(data: bytes) -> Any:
+    """Returns a file as the schema's ModelT; flatbuffers' readers raise many things on a damaged one."""
+    return schema.ModelT.InitFromPackedBuf(data)
 
 
 def _operator_code(builtin: int, version: int) -> Any:

@@ -4,10 +4,12 @@ import contextlib
 import dataclasses
 import json
 import pickle
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,11 +21,12 @@ from mobile_sdk.contract import ImageSpec
 from mobile_sdk.errors import BundleError, CompileError
 from mobile_sdk.graph.operators import Conv2d, Graph, Linear, Mul
 from mobile_sdk.runtimes.base import Interface
-from mobile_sdk.runtimes.coreml import CoreML
+from mobile_sdk.runtimes.coreml import CoreMLRuntime, export
+from mobile_sdk.runtimes.coreml.export import request
 from mobile_sdk.runtimes.coreml.package.manifest import MODEL_PATH
-from mobile_sdk.runtimes.coreml.package.program_file import read_program
+from mobile_sdk.runtimes.coreml.package.program_file import MilOperation, MilProgram, read_program
 from mobile_sdk.runtimes.coreml.package.schema import model_class
-from mobile_sdk.runtimes.coreml.readback import check_copied
+from mobile_sdk.runtimes.coreml.readback import differences
 from tests.support import graphs
 from tests.support.operators.made_up_operator import softmax
 from tests.support.repository import ROOT
@@ -33,8 +36,8 @@ WEIGHTS = "Data/com.apple.CoreML/weights/weight.bin"
 
 
 def exported(graph: Graph, folder: Path) -> tuple[Path, Interface]:
-    package = folder / CoreML.model_file
-    return package, CoreML().export(graph, graphs.contract_for(graph), package)
+    package = folder / CoreMLRuntime.model_file
+    return package, CoreMLRuntime().export(graph, graphs.contract_for(graph), package)
 
 
 def test_one_graph_gives_one_package_without_torch_and_without_a_word(tmp_path: Path) -> None:
@@ -42,9 +45,9 @@ def test_one_graph_gives_one_package_without_torch_and_without_a_word(tmp_path: 
     package, _ = exported(graph, tmp_path / "here")
     (tmp_path / "graph.pickle").write_bytes(pickle.dumps((graph, graphs.contract_for(graph))))
     script = (
-        "import pickle, sys; from pathlib import Path; from mobile_sdk.runtimes.coreml import CoreML\n"
+        "import pickle, sys; from pathlib import Path; from mobile_sdk.runtimes.coreml import CoreMLRuntime\n"
         "graph, contract = pickle.loads(Path(sys.argv[1]).read_bytes())\n"
-        "CoreML().export(graph, contract, Path(sys.argv[2])); CoreML().structure(Path(sys.argv[2]))\n"
+        "CoreMLRuntime().export(graph, contract, Path(sys.argv[2])); CoreMLRuntime().structure(Path(sys.argv[2]))\n"
         "assert not {'torch', 'sklearn', 'executorch'} & set(sys.modules)"
     )
     other = tmp_path / "there" / "model.mlpackage"
@@ -63,7 +66,7 @@ def _files(folder: Path) -> dict[str, bytes]:
 def test_structure_counts_what_is_in_the_file(tmp_path: Path) -> None:
     graph = graphs.int8_graph("squeeze excite")
     package, _ = exported(graph, tmp_path)
-    found = CoreML().structure(package)
+    found = CoreMLRuntime().structure(package)
     weighted = [operator for operator in graph.operators if isinstance(operator, Conv2d | Linear)]
     assert found.operators["quantize"] == found.operators["dequantize"] == 1 + len(graph.operators)
     assert found.operators["constexpr_affine_dequantize"] == len(weighted)
@@ -78,7 +81,7 @@ def test_structure_counts_what_is_in_the_file(tmp_path: Path) -> None:
 def test_structure_sees_that_the_float_twin_has_float_convolutions(tmp_path: Path) -> None:
     graph = graphs.float_graph("conv chain")
     package, _ = exported(graph, tmp_path)
-    found = CoreML().structure(package)
+    found = CoreMLRuntime().structure(package)
     assert found.int8_weight_share == 0.0
     assert found.float_convolutions == sum(isinstance(operator, Conv2d) for operator in graph.operators)
 
@@ -91,27 +94,64 @@ def test_the_package_names_its_labels_and_its_graph(tmp_path: Path) -> None:
     assert metadata["graph_digest"] == graph.digest()
 
 
-@pytest.mark.parametrize("name", ["squeeze excite", "inverted residual", "concat pool", "conv chain", "linear head"])
-def test_any_number_that_was_not_copied_is_refused(name: str, tmp_path: Path) -> None:
-    graph = graphs.int8_graph(name)
+NAMES = ["squeeze excite", "inverted residual", "concat pool", "conv chain", "linear head"]
+
+
+@pytest.mark.parametrize("name", [*NAMES, "float conv chain", "float hard swish"])
+def test_every_number_and_option_that_was_not_copied_is_named(name: str, tmp_path: Path) -> None:
+    graph = graphs.float_graph(name.removeprefix("float ")) if name.startswith("float ") else graphs.int8_graph(name)
     package, _ = exported(graph, tmp_path)
-    program = read_program(package)
-    check_copied(graph, program)
+    requested, program = request(graph), read_program(package)
+    assert list(differences(requested, program)) == []
     tried = 0
     for index, operation in enumerate(program.operations):
         for parameter, value in operation.values.items():
-            if operation.kind == "const" or (operation.kind, parameter) in SILENT or isinstance(value, str):
+            if operation.kind == "const":
                 continue
-            wrong = dataclasses.replace(operation, values={**operation.values, parameter: _altered(np.asarray(value))})
-            operations = (*program.operations[:index], wrong, *program.operations[index + 1 :])
-            with pytest.raises(CompileError, match=rf"expected {parameter} of {operation.output} at .* found"):
-                check_copied(graph, dataclasses.replace(program, operations=operations))
+            altered = f"{value}?" if isinstance(value, str) else _altered(np.asarray(value))
+            wrong = dataclasses.replace(operation, values={**operation.values, parameter: altered})
+            found = list(differences(requested, _with(program, index, wrong)))
+            assert len(found) == 1
+            assert re.match(rf"expected {parameter} of {operation.output} at .* found", found[0])
             tried += 1
     assert tried > 4 * len(graph.operators)
 
 
-# The axis of a weight that has one scale says nothing; the others are MIL's defaults and not this SDK's to choose.
-SILENT = {("constexpr_affine_dequantize", "axis"), ("concat", "interleave"), ("max_pool", "ceil_mode")}
+def _with(program: MilProgram, index: int, operation: MilOperation) -> MilProgram:
+    operations = (*program.operations[:index], operation, *program.operations[index + 1 :])
+    return dataclasses.replace(program, operations=operations)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_connection_shape_and_type_that_was_not_kept_is_named(name: str, tmp_path: Path) -> None:
+    graph = graphs.int8_graph(name)
+    package, _ = exported(graph, tmp_path)
+    requested, program = request(graph), read_program(package)
+    for index, operation in enumerate(program.operations):
+        if operation.kind == "const":
+            continue
+        changes: list[dict[str, Any]] = [
+            {"arguments": {**operation.arguments, parameter: (*names[:-1], "input_code_")}}
+            for parameter, names in operation.arguments.items()
+        ]
+        changes += [{"arguments": {**operation.arguments, "stranger": ("image",)}}]
+        changes += [{"shape": (*operation.shape, 1)}, {"dtype": "float16"}, {"kind": "relu"}]
+        for change in changes:
+            (found,) = differences(requested, _with(program, index, dataclasses.replace(operation, **change)))
+            assert operation.output in found
+
+
+def test_a_picture_of_other_colours_and_a_file_of_another_graph_are_named(tmp_path: Path) -> None:
+    graph, other = graphs.int8_graph("linear head"), graphs.int8_graph("linear head", seed=2)
+    package, _ = exported(graph, tmp_path)
+    model = model_class()()
+    model.ParseFromString((package / MODEL).read_bytes())
+    image = model.description.input[0].type.imageType
+    image.colorSpace = image.ColorSpace.Value("BGR")
+    (package / MODEL).write_bytes(model.SerializeToString())
+    (found,) = differences(request(graph), read_program(package))
+    assert "expected colours at the whole program to be RGB" in found
+    assert any("graph_digest" in each for each in differences(request(other), read_program(package)))
 
 
 def _altered(value: NDArray[np.generic]) -> NDArray[np.generic]:
@@ -125,14 +165,30 @@ def _altered(value: NDArray[np.generic]) -> NDArray[np.generic]:
     return changed
 
 
-def test_an_operation_too_many_or_too_few_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("index", [0, 7, -1])
+def test_an_operation_too_many_or_too_few_is_named(index: int, tmp_path: Path) -> None:
     graph = graphs.int8_graph("hard swish")
     package, _ = exported(graph, tmp_path)
-    program = read_program(package)
-    clone = dataclasses.replace(program.operations[-1], output="stranger")
-    for operations in ((*program.operations, clone), program.operations[:-1]):
-        with pytest.raises(CompileError, match="expected the operation"):
-            check_copied(graph, dataclasses.replace(program, operations=operations))
+    requested, program = request(graph), read_program(package)
+    computing = [operation for operation in program.operations if operation.kind != "const"]
+    clone = dataclasses.replace(computing[index], output="stranger")
+    dropped = [operation for operation in program.operations if operation is not computing[index]]
+    for operations in ((*program.operations, clone), tuple(dropped)):
+        (found,) = differences(requested, dataclasses.replace(program, operations=operations))
+        assert found.startswith("expected the operation")
+
+
+def test_a_file_that_differs_from_what_was_asked_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = graphs.int8_graph("linear head")
+
+    def read_wrongly(package: Path) -> MilProgram:
+        program = read_program(package)
+        return dataclasses.replace(program, operations=program.operations[:-1])
+
+    monkeypatch.setattr(export, "read_program", read_wrongly)
+    with pytest.raises(CompileError, match="expected the operation scores"):
+        exported(graph, tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_sum_that_float32_may_round_is_named_in_the_metadata(tmp_path: Path) -> None:
@@ -178,14 +234,14 @@ def test_a_contract_of_another_size_is_refused(tmp_path: Path) -> None:
     image = ImageSpec(size_px=32)
     other = graphs.contract_for(graph).model_copy(update={"inputs": (image,)})
     with pytest.raises(CompileError, match="expected a graph from"):
-        CoreML().export(graph, other, tmp_path / "model.mlpackage")
+        CoreMLRuntime().export(graph, other, tmp_path / "model.mlpackage")
 
 
 def test_a_package_that_is_not_what_the_bundle_promises_is_refused(tmp_path: Path) -> None:
     package, interface = exported(graphs.int8_graph("linear head"), tmp_path)
     output = interface.output.model_copy(update={"shape": (1, 11)})
     with pytest.raises(BundleError, match="where the bundle promises"):
-        CoreML().load(package, interface.model_copy(update={"output": output}), threads=1)
+        CoreMLRuntime().load(package, interface.model_copy(update={"output": output}), threads=1)
 
 
 def test_an_operator_that_the_interpreter_does_not_know_is_named(tmp_path: Path) -> None:
@@ -196,7 +252,7 @@ def test_an_operator_that_the_interpreter_does_not_know_is_named(tmp_path: Path)
     next(operation for operation in block.operations if operation.type == "relu").type = "softsign"
     (package / MODEL).write_bytes(model.SerializeToString())
     with pytest.raises(BundleError, match="found 'softsign'"):
-        CoreML().load(package, interface, threads=1)
+        CoreMLRuntime().load(package, interface, threads=1)
 
 
 @pytest.mark.parametrize("file", ["Manifest.json", MODEL, WEIGHTS])
@@ -207,7 +263,7 @@ def test_a_missing_or_truncated_file_is_refused(file: str, damage: str, tmp_path
     (package / file).unlink()
     if damage != "missing":
         (package / file).write_bytes(content[: len(content) // 2 if damage == "half" else 0])
-    for use in (CoreML().structure, lambda path: CoreML().load(path, interface, threads=1)):
+    for use in (CoreMLRuntime().structure, lambda path: CoreMLRuntime().load(path, interface, threads=1)):
         with pytest.raises(BundleError, match="expected a whole Core ML package"):
             use(package)
 
@@ -219,7 +275,7 @@ def test_a_manifest_that_leaves_the_package_is_refused(path: str, tmp_path: Path
     manifest = (package / "Manifest.json").read_text().replace(MODEL_PATH, path)
     (package / "Manifest.json").write_text(manifest)
     with pytest.raises(BundleError, match="leaves the package"):
-        CoreML().structure(package)
+        CoreMLRuntime().structure(package)
 
 
 @settings(max_examples=150)
@@ -236,7 +292,7 @@ def test_a_flipped_bit_anywhere_never_ends_in_anything_but_a_bundle_error(
     content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
     file.write_bytes(content)
     picture = np.zeros((16, 16, 3), np.uint8)
-    for use in (CoreML().structure, lambda path: CoreML().load(path, interface, threads=1).run(picture)):
+    for use in (CoreMLRuntime().structure, lambda path: CoreMLRuntime().load(path, interface, threads=1).run(picture)):
         with contextlib.suppress(BundleError):  # anything else, a traceback's cause above all, fails the test
             use(package)
 

@@ -13,16 +13,16 @@ from mobile_sdk.graph import arithmetic
 from mobile_sdk.graph.arithmetic import EXACT_IN_FLOAT32
 from mobile_sdk.graph.operators import Add, Clamp, Constant, Conv2d, Graph, Linear, Mean, Mul, Quantization, Tensor
 from mobile_sdk.graph.reference import Reference
-from mobile_sdk.runtimes.coreml import CoreML
-from mobile_sdk.runtimes.coreml.interpreter.interpreter import InterpreterSession
-from mobile_sdk.runtimes.coreml.operators.exact_sums import (
+from mobile_sdk.runtimes.coreml import CoreMLRuntime
+from mobile_sdk.runtimes.coreml.exact_sums import (
     inexact_paths,
     is_proved,
     largest_sum,
     line_of_constant,
     split_factors,
 )
-from mobile_sdk.runtimes.coreml.operators.mil_builder import labels
+from mobile_sdk.runtimes.coreml.interpreter.interpreter import InterpreterSession
+from mobile_sdk.runtimes.coreml.mil_writer import labels
 from tests.support import graphs
 
 ZERO_POINTS = st.integers(-128, 127)
@@ -142,9 +142,9 @@ def test_a_constant_without_a_line_is_added_by_split_sums_and_exactly(tmp_path: 
         input=add.output, output=Tensor(name="mean", shape=(3,), quantization=add.output.quantization), path="net.mean"
     )
     graph = Graph(input=picture, operators=(add, mean))
-    package = tmp_path / CoreML.model_file
-    interface = CoreML().export(graph, graphs.contract_for(graph), package)
-    assert CoreML().structure(package).operators["floor"] == 1
+    package = tmp_path / CoreMLRuntime.model_file
+    interface = CoreMLRuntime().export(graph, graphs.contract_for(graph), package)
+    assert CoreMLRuntime().structure(package).operators["floor"] == 1
     session = InterpreterSession(package, interface, threads=1)
     bytes_ = np.resize(np.arange(256, dtype=np.uint8), (16, 16, 3))
     found, expected = session.trace(bytes_), Reference(graph).trace(bytes_[np.newaxis])
@@ -184,8 +184,8 @@ def test_all_pairs_of_codes_give_the_reference_s_codes_ties_among_them(
     graph = _pairwise(kind, scales, zero_points, clamp)
     rows, columns = np.indices((256, 256)).astype(np.uint8)
     picture = np.stack([rows, columns, rows], axis=-1)
-    package = tmp_path / CoreML.model_file
-    interface = CoreML().export(graph, graphs.contract_for(graph), package)
+    package = tmp_path / CoreMLRuntime.model_file
+    interface = CoreMLRuntime().export(graph, graphs.contract_for(graph), package)
     found = InterpreterSession(package, interface, threads=1).trace(picture)
     expected = Reference(graph).trace(picture[np.newaxis])
     assert np.unique(expected["a"]).size == np.unique(expected["b"]).size == 256

@@ -1,6 +1,9 @@
 """ExecuTorch: the file says what the graph says, and computes what the reference computes, in every element."""
 
+import copy
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +25,12 @@ from mobile_sdk.graph.operators import (
 from mobile_sdk.graph.reference import Reference
 from mobile_sdk.program.aten_writer import to_exported
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
+from mobile_sdk.runtimes.executorch.delegate_blob import decode_blob, encode_blob
 from mobile_sdk.runtimes.executorch.export import write_model
 from mobile_sdk.runtimes.executorch.pte_file import parse_pte
-from mobile_sdk.runtimes.executorch.readback import delegate_contents, differences
+from mobile_sdk.runtimes.executorch.readback import differences
+from mobile_sdk.runtimes.executorch.requested import request
+from mobile_sdk.runtimes.executorch.structure import delegate_contents
 from tests.support.graphs import GRAPHS, contract_for, float_graph, int8_graph, pictures
 from tests.support.operators.made_up_operator import softmax
 
@@ -118,22 +124,70 @@ def changed(operator: Operator, **numbers: Any) -> Graph:
 
 def test_a_number_that_differs_from_the_graph_is_named():
     graph = int8_graph("conv chain")
-    data = write_model(graph)
-    assert differences(graph, data) == []
+    file = parse_pte(write_model(graph))
+    assert list(differences(request(graph), file)) == []
     conv = graph.operators[1]
     assert isinstance(conv, Conv2d)
     output = replace(conv.output, quantization=Quantization(scale=0.5, zero_point=3))
     for what, numbers in {
-        "weight": {"weight": conv.weight ^ 1},
-        "bias": {"bias": conv.bias + np.eye(1, len(conv.bias), 2, np.int32)[0]},
-        "weight scales": {"weight_scales": np.nextafter(conv.weight_scales, np.float32(1))},
-        "output grid": {"output": output},
-        "clamp": {"clamp": Clamp.RELU6},
-        "padding": {"padding": (1, 0, 1, 0)},
-        "stride": {"stride": (2, 2)},
+        "data of the filter": {"weight": -conv.weight},
+        "data of the bias": {"bias": conv.bias + np.eye(1, len(conv.bias), 2, np.int32)[0]},
+        "scales of the filter": {"weight_scales": np.nextafter(conv.weight_scales, np.float32(1))},
+        "scales of the bias": {"weight_scales": np.nextafter(conv.weight_scales, np.float32(1))},
+        "scale of the output": {"output": output},
+        "zero_point of the output": {"output": output},
+        "output_min_max of XNNDepthwiseConv2d": {"clamp": Clamp.RELU6},
+        "padding_bottom of XNNDepthwiseConv2d": {"padding": (1, 0, 1, 0)},
+        "subsampling_height of XNNDepthwiseConv2d": {"stride": (2, 2)},
     }.items():
-        found = differences(changed(conv, **numbers), data)
-        assert any(text.startswith(what) and conv.path in text for text in found), what
+        found = list(differences(request(changed(conv, **numbers)), file))
+        assert any(text.startswith(f"expected {what}") and conv.path in text for text in found), what
+
+
+@pytest.mark.parametrize(("name", "every"), [("conv chain", 2), ("concat pool", 5), ("grouped and shuffled", 11)])
+def test_anything_in_the_delegate_that_differs_is_named(name, every):
+    graph = int8_graph(name)
+    requested, file = request(graph), parse_pte(write_model(graph))
+    decoded = decode_blob(file.delegates[0])
+    tried = 0
+    for places in islice(leaves(decoded), 0, None, every):
+        wrong = copy.deepcopy(decoded)
+        alter(wrong, places)
+        blob = encode_blob(wrong)
+        if decode_blob(blob) == decoded:
+            continue
+        found = list(differences(requested, replace(file, delegates=(blob,))))
+        assert found and all(text.startswith("expected ") for text in found), places
+        tried += 1
+    assert tried > 4 * len(graph.operators)
+
+
+def leaves(value: Any, before: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The place of every number in a delegate's graph: keys and indices."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list | tuple) else ()
+    for key, item in items:
+        yield from leaves(item, (*before, key))
+    if isinstance(value, int | float):
+        yield before
+
+
+def alter(tree: Any, places: tuple[Any, ...]) -> None:
+    """The number at that place becomes another one."""
+    for key in places[:-1]:
+        tree = tree[key]
+    tree[places[-1]] = tree[places[-1]] ^ 1 if isinstance(tree[places[-1]], int) else tree[places[-1]] / 2 + 1
+
+
+def test_a_node_too_many_or_too_few_a_lost_constant_and_another_graph_are_named():
+    graph = int8_graph("conv chain")
+    requested, file = request(graph), parse_pte(write_model(graph))
+    nodes = decode_blob(file.delegates[0])["xnodes"]
+    for wrong in ([*nodes, nodes[-1]], nodes[:-1], nodes[1:]):
+        blob = encode_blob({**decode_blob(file.delegates[0]), "xnodes": wrong})
+        assert list(differences(requested, replace(file, delegates=(blob,))))
+    for key in file.named:
+        assert list(differences(requested, replace(file, named={**file.named, key: b"other"})))
+    assert any("digest" in text for text in differences(request(int8_graph("conv chain", seed=1)), file))
 
 
 def test_average_pooling_in_float_is_delegated(tmp_path):

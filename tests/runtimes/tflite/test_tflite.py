@@ -119,7 +119,7 @@ def test_an_operator_that_the_writer_does_not_know_is_refused_with_its_path():
     graph = int8_graph("linear head")
     strange = softmax(graph.output)
     error = refusal(Graph(input=graph.input, operators=(*graph.operators, strange)))
-    assert "Softmax at net.softmax has no TFLite operator" in error.message
+    assert "expected an operator that LiteRT has, found Softmax at net.softmax" in error.message
 
 
 @pytest.mark.parametrize("name", ["rgb", "rgb.values"])

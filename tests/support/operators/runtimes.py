@@ -13,7 +13,7 @@ from mobile_sdk.graph.float_reference import FloatReference
 from mobile_sdk.graph.operators import Graph
 from mobile_sdk.graph.reference import Reference
 from mobile_sdk.runtimes.base import Structure
-from mobile_sdk.runtimes.coreml import CoreML
+from mobile_sdk.runtimes.coreml import CoreMLRuntime
 from mobile_sdk.runtimes.coreml.interpreter.interpreter import InterpreterSession
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
 from mobile_sdk.runtimes.tflite import TfliteRuntime
@@ -22,7 +22,7 @@ from tests.support.operators.one_operator import contract_for
 
 Pictures = NDArray[np.uint8]
 Recipe = Callable[[Builder], Wire]
-LITERT, EXECUTORCH, CORE_ML = TfliteRuntime(), ExecuTorchRuntime(), CoreML()
+LITERT, EXECUTORCH, CORE_ML = TfliteRuntime(), ExecuTorchRuntime(), CoreMLRuntime()
 ANY_SIZE = Contract(name="one", labels=("a", "b"))  # the other two take no more than its name
 RUNTIMES: tuple[Any, ...] = (LITERT, EXECUTORCH, CORE_ML)
 

@@ -1,1 +1,1 @@
-"""Core ML's operators: one of the graph's comes in, and MIL operations that compute it go out."""
+"""Core ML's operators: an operator of the graph comes in, MIL operations go into the program, int8 or float32."""

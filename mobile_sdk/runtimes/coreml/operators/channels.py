@@ -1,39 +1,45 @@
-"""Slices and shuffles of channels in MIL, the same for int8 and float32."""
+"""Writes what joins, slices, shuffles and reshapes maps, whose values stay on their grid."""
 
-from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-from mobile_sdk.graph.operators import ChannelShuffle, ChannelSlice
-from mobile_sdk.runtimes.coreml.operators.mil_builder import Pen
-
-Described = tuple[str, str, Mapping[str, Any]]
-"""The suffix of a result's name behind its operator's label, MIL's kind, and the numbers among its parameters."""
+from mobile_sdk.graph.operators import ChannelShuffle, ChannelSlice, Concat, JoinRows, Reshape, Rows
+from mobile_sdk.runtimes.coreml.mil_writer import MilWriter
+from mobile_sdk.runtimes.coreml.operators.table import float32, int8
 
 
-def write_moved(pen: Pen, operator: ChannelSlice | ChannelShuffle) -> Any:
-    """The operations that `moves` describes."""
-    value = pen.read(operator.input)
-    for suffix, kind, parameters in moves(operator):
-        value = getattr(pen.builder, kind)(x=value, **parameters, name=pen.label + suffix)
-    return value
+@int8.of(Concat, JoinRows, Rows, ChannelSlice, ChannelShuffle, Reshape)
+def _codes(operator: Any, file: MilWriter) -> Any:
+    return file.codes(_moved(operator, file), operator.output)
 
 
-def moves(operator: ChannelSlice | ChannelShuffle) -> tuple[Described, ...]:
-    """A slice; for a shuffle, channels as rows and columns, turned."""
+@float32.of(Concat, ChannelSlice, ChannelShuffle, Reshape)
+def _values(operator: Any, file: MilWriter) -> Any:
+    return file.values(_moved(operator, file))
+
+
+def _moved(operator: Any, file: MilWriter) -> Any:
+    match operator:
+        case Concat() | JoinRows():
+            axis = 1 if isinstance(operator, Concat) else 2
+            return file.mil.concat(values=[file.read(part) for part in operator.parts], axis=axis, name=file.label)
+        case Rows(start=start):
+            return _window(operator, file, [0, 0, start, 0])
+        case ChannelSlice(start=start):
+            return _window(operator, file, [0, start, *[0] * (len(operator.output.shape) - 1)])
+        case ChannelShuffle():
+            return _shuffled(operator, file)
+    return file.mil.reshape(x=file.read(operator.input), shape=[1, *operator.output.shape], name=file.label)
+
+
+def _window(operator: Rows | ChannelSlice, file: MilWriter, begin: list[int]) -> Any:
+    size = [1, *operator.output.shape]
+    return file.mil.slice_by_size(x=file.read(operator.input), begin=begin, size=size, name=file.label)
+
+
+def _shuffled(operator: ChannelShuffle, file: MilWriter) -> Any:
+    """Channels as rows and columns, turned."""
     channels, *sides = operator.input.shape
-    if isinstance(operator, ChannelSlice):
-        begin = _int32(0, operator.start, *(0 for _ in sides))
-        size = _int32(1, *operator.output.shape)
-        return (("", "slice_by_size", {"begin": begin, "size": size}),)
-    rows, columns = operator.groups, channels // operator.groups
-    return (
-        ("_split", "reshape", {"shape": _int32(1, rows, columns, *sides)}),
-        ("_turned", "transpose", {"perm": _int32(0, 2, 1, 3, 4)}),
-        ("", "reshape", {"shape": _int32(1, channels, *sides)}),
-    )
-
-
-def _int32(*values: int) -> Any:
-    return np.array(values, np.int32)
+    rows, columns, label = operator.groups, channels // operator.groups, file.label
+    split = file.mil.reshape(x=file.read(operator.input), shape=[1, rows, columns, *sides], name=f"{label}_split")
+    turned = file.mil.transpose(x=split, perm=[0, 2, 1, 3, 4], name=f"{label}_turned")
+    return file.mil.reshape(x=turned, shape=[1, channels, *sides], name=label)

@@ -52,6 +52,7 @@ class MilProgram:
 
     input_name: str
     input_shape: tuple[int, ...]
+    colours: str  # of the picture that an app hands over: RGB, BGR …
     output_name: str
     output_shape: tuple[int, ...]
     operations: tuple[MilOperation, ...]
@@ -110,6 +111,7 @@ def _read(package: Path) -> MilProgram:
     return MilProgram(
         input_name=function.inputs[0].name,
         input_shape=_shape(function.inputs[0].type.tensorType),
+        colours=_colours(model.description),
         output_name=block.outputs[0],
         output_shape=shapes[block.outputs[0]],
         operations=operations,
@@ -117,6 +119,14 @@ def _read(package: Path) -> MilProgram:
         weight_file_bytes=blobs.size_bytes,
         metadata=dict(model.description.metadata.userDefined),
     )
+
+
+def _colours(description: Any) -> str:
+    """Returns the order of a picture's channels, by the schema's own name; "none" where the input is no picture."""
+    if len(description.input) != 1 or description.input[0].type.WhichOneof("Type") != "imageType":
+        return "none"
+    image = description.input[0].type.imageType
+    return str(image.ColorSpace.Name(image.colorSpace))
 
 
 class _Reader:

@@ -13,7 +13,7 @@ _WEIGHTED = ("conv", "linear")
 _INT8_WEIGHT = "constexpr_affine_dequantize"
 
 
-def structure(package: Path) -> Structure:
+def read_structure(package: Path) -> Structure:
     """Reads the package; raises BundleError where it is damaged.
 
     `partitions` is 1: the whole package is one program. Which compute unit takes which operator is decided by Core ML

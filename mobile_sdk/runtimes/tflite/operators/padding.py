@@ -6,9 +6,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-untyped]
 
 from mobile_sdk.graph.operators import Operator, Tensor
-from mobile_sdk.runtimes.tflite.channels import join, write_window
-from mobile_sdk.runtimes.tflite.tensors import declare
-from mobile_sdk.runtimes.tflite.writer import Writer
+from mobile_sdk.runtimes.tflite.model_writer import ModelWriter
+from mobile_sdk.runtimes.tflite.operators.pieces import join, write_window
 
 
 def extents(kernel: tuple[int, ...], dilation: tuple[int, int]) -> tuple[int, int]:
@@ -26,7 +25,7 @@ def same_padding(size: tuple[int, ...], extent: tuple[int, int], stride: tuple[i
 
 
 def pad(
-    writer: Writer,
+    file: ModelWriter,
     operator: Operator,
     source: Tensor,
     extent: tuple[int, int],
@@ -45,14 +44,14 @@ def pad(
         shape=(channels, height + top + bottom, width + left + right),
         quantization=source.quantization,
     )
-    declare(writer, padded)
+    file.declare(padded)
     amounts = f"{padded.name}.amounts"
-    writer.constant(amounts, np.array([[0, 0], [top, bottom], [left, right], [0, 0]], np.int32))
-    writer.operator("PAD", [source.name, amounts], padded.name, 2, schema.PadOptionsT())
+    file.constant(amounts, np.array([[0, 0], [top, bottom], [left, right], [0, 0]], np.int32))
+    file.operator("PAD", [source.name, amounts], padded.name, 2, schema.PadOptionsT())
     return padded.name, schema.Padding.VALID
 
 
-def repeat_edges(writer: Writer, source: Tensor, name: str, padding: tuple[int, int, int, int]) -> Tensor:
+def repeat_edges(file: ModelWriter, source: Tensor, name: str, padding: tuple[int, int, int, int]) -> Tensor:
     """The source with its outermost rows and columns repeated, `padding` (top, bottom, left, right) times.
 
     A maximum does not see it: every window that reaches beyond an edge holds the edge too.
@@ -61,23 +60,23 @@ def repeat_edges(writer: Writer, source: Tensor, name: str, padding: tuple[int, 
         if before or after:
             parts = [source]
             if before:
-                parts = [_edge(writer, source, f"{name}.first{axis}", axis, 0)] * before + parts
+                parts = [_edge(file, source, f"{name}.first{axis}", axis, 0)] * before + parts
             if after:
-                parts += [_edge(writer, source, f"{name}.last{axis}", axis, source.shape[axis] - 1)] * after
-            source = _resized(writer, source, f"{name}.extended{axis}", axis, source.shape[axis] + before + after)
-            join(writer, parts, source, axis)
+                parts += [_edge(file, source, f"{name}.last{axis}", axis, source.shape[axis] - 1)] * after
+            source = _resized(file, source, f"{name}.extended{axis}", axis, source.shape[axis] + before + after)
+            join(file, parts, source, axis)
     return source
 
 
-def _edge(writer: Writer, source: Tensor, name: str, axis: int, at: int) -> Tensor:
+def _edge(file: ModelWriter, source: Tensor, name: str, axis: int, at: int) -> Tensor:
     """One row or column."""
-    edge = _resized(writer, source, name, axis, 1)
-    write_window(writer, source, edge, tuple(at if each == axis else 0 for each in range(3)))
+    edge = _resized(file, source, name, axis, 1)
+    write_window(file, source.name, edge, tuple(at if each == axis else 0 for each in range(3)))
     return edge
 
 
-def _resized(writer: Writer, source: Tensor, name: str, axis: int, length: int) -> Tensor:
+def _resized(file: ModelWriter, source: Tensor, name: str, axis: int, length: int) -> Tensor:
     shape = tuple(length if each == axis else size for each, size in enumerate(source.shape))
     resized = replace(source, name=name, shape=shape)
-    declare(writer, resized)
+    file.declare(resized)
     return resized

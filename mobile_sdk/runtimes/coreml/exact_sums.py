@@ -32,6 +32,7 @@ from mobile_sdk.graph.operators import (
     Tensor,
 )
 
+HALF = np.float32(0.5)
 _LOW_BITS = 10
 _LOW = 1 << _LOW_BITS
 

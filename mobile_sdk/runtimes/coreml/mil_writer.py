@@ -1,0 +1,111 @@
+"""The writer of one operator's MIL operations: coremltools' builder, the results so far, and the names of its own."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from mobile_sdk.graph import arithmetic
+from mobile_sdk.graph.operators import INT8_MAX, INT8_MIN, Clamp, Graph, Quantization, Tensor
+
+IMAGE = "image"
+SCORES = "scores"
+CHANNELS_LAST = [0, 2, 3, 1]
+INPUT_LABEL = "input"
+_CLAMPS = {Clamp.RELU: "relu", Clamp.RELU6: "relu6"}
+
+
+def labels(graph: Graph) -> tuple[str, ...]:
+    """The name of each operator's result in the file: its place in the graph and its tensor's name."""
+    return tuple(
+        f"op{index:03d}_{re.sub('[^A-Za-z0-9_]', '_', operator.output.name)}"
+        for index, operator in enumerate(graph.operators)
+    )
+
+
+class MilWriter:
+    """Emits the MIL operations of one operator; every number goes in as float32 or int8.
+
+    `codes_are_centred` is false in a float32 graph, whose picture's codes are int8 as they are.
+    """
+
+    def __init__(
+        self, mil: Any, results: Mapping[str, Any], label: str, *, is_last: bool, codes_are_centred: bool = True
+    ) -> None:
+        self.mil = mil
+        self.label = label
+        self.is_last = is_last
+        self.codes_are_centred = codes_are_centred
+        self._results = results
+
+    def read(self, tensor: Tensor) -> Any:
+        """The result that stands for a tensor: float32, the centred codes in an int8 graph."""
+        return self._results[tensor.name]
+
+    def mul(self, x: Any, y: Any, suffix: str = "") -> Any:
+        """`x * y`, either a result or a number."""
+        return self.mil.mul(x=x, y=y, name=self.label + suffix)
+
+    def add(self, x: Any, y: Any, suffix: str = "") -> Any:
+        """`x + y`, either a result or a number."""
+        return self.mil.add(x=x, y=y, name=self.label + suffix)
+
+    def codes(
+        self, value: Any, output: Tensor, clamp: Clamp = Clamp.NONE, *, step: float = 1.0, is_centred: bool = True
+    ) -> Any:
+        """Ends an int8 operator: `value`, of which `step` is one step of the output, as int8 codes and back.
+
+        The zero point is in `value` already where it is not centred.
+        """
+        grid = arithmetic.quantization_of(output)
+        low, high = arithmetic.clamp_range(grid, clamp)
+        zero_point = grid.zero_point if is_centred else 0
+        shift = grid.zero_point - zero_point
+        if (low, high) != (INT8_MIN - grid.zero_point, INT8_MAX - grid.zero_point):
+            bounds = {"alpha": np.float32((low + shift) * step), "beta": np.float32((high + shift) * step)}
+            value = self.mil.clip(x=value, **bounds, name=f"{self.label}_clamp")
+        return self.centre(self.quantize(value, step, zero_point), output)
+
+    def values(self, value: Any, clamp: Clamp = Clamp.NONE) -> Any:
+        """Ends a float32 operator: its clamp, and the name and layout of the scores where it is the last."""
+        if clamp is not Clamp.NONE:
+            value = getattr(self.mil, _CLAMPS[clamp])(x=value, name=f"{self.label}_clamp")
+        if not self.is_last:
+            return value
+        return self.channels_last(value) if len(value.shape) == 4 else self.mil.identity(x=value, name=SCORES)
+
+    def quantize(self, value: Any, scale: float, zero_point: int) -> Any:
+        """`round(value / scale) + zero_point`, saturated to int8."""
+        return self.mil.quantize(
+            input=value,
+            scale=np.float32(scale),
+            zero_point=np.int8(zero_point),
+            output_dtype="int8",
+            name=f"{self.label}_code",
+        )
+
+    def centre(self, code: Any, output: Tensor) -> Any:
+        """Codes less their zero point, in float32; the real scores where this is the graph's output."""
+        grid = arithmetic.quantization_of(output)
+        if not self.is_last:
+            return self.dequantize(code, Quantization(scale=1.0, zero_point=grid.zero_point), f"{self.label}_centred")
+        if len(output.shape) < 3:
+            return self.dequantize(code, grid, SCORES)
+        return self.channels_last(self.dequantize(code, grid, f"{self.label}_values"))
+
+    def channels_last(self, scores: Any) -> Any:
+        """The output map (1, C, H, W) as (1, H, W, C), as the other runtimes have it."""
+        return self.mil.transpose(x=scores, perm=CHANNELS_LAST, name=SCORES)
+
+    def dequantize(self, code: Any, grid: Quantization, name: str) -> Any:
+        """`scale * (code - zero_point)` in float32."""
+        scale, zero_point = np.float32(grid.scale), np.int8(grid.zero_point)
+        return self.mil.dequantize(input=code, scale=scale, zero_point=zero_point, name=name)
+
+
+def write_input(mil: Any, image: Any, graph: Graph) -> Any:
+    """Bytes to codes, `byte - 128`: int8 for a float32 graph, which begins with Dequantize, and centred for others."""
+    file = MilWriter(mil, {}, INPUT_LABEL, is_last=False)
+    code = file.quantize(image, 1.0, INT8_MIN)
+    return code if graph.precision == "float32" else file.centre(code, graph.input)

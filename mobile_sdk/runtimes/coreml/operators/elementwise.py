@@ -1,0 +1,78 @@
+"""Writes sums, products and activations."""
+
+from typing import Any
+
+import numpy as np
+
+from mobile_sdk.graph import arithmetic
+from mobile_sdk.graph.operators import Activation, ActivationKind, Add, Constant, Mul, Tensor
+from mobile_sdk.runtimes.coreml.exact_sums import HALF, centred, is_square, line_of_constant, split_factors
+from mobile_sdk.runtimes.coreml.mil_writer import MilWriter
+from mobile_sdk.runtimes.coreml.operators.table import float32, int8
+
+
+@int8.of(Add)
+def _add(operator: Add, file: MilWriter) -> Any:
+    """A constant is added by a line that is proved for all 256 codes; two tensors, by exact sums of split products."""
+    line = line_of_constant(operator) if isinstance(operator.b, Constant) else None
+    if line is not None:
+        product = file.mul(file.read(operator.a), line.factor, "_product")
+        return file.codes(file.add(product, line.offset), operator.output, operator.clamp)
+    split, a = split_factors(operator), file.read(operator.a)
+    high = file.add(file.mul(a, split.high_a, "_high_a"), _term(operator, file, split.high_b, "_high_b"), "_high")
+    low = file.add(file.mul(a, split.low_a, "_low_a"), _term(operator, file, split.low_b, "_low_b"), "_low")
+    total = file.add(high, file.mil.floor(x=low, name=f"{file.label}_low_floor"))
+    step = float(split.step)
+    return file.codes(file.add(total, HALF, "_untied"), operator.output, operator.clamp, step=step)
+
+
+def _term(operator: Add, file: MilWriter, factor: np.float32, suffix: str) -> Any:
+    if isinstance(operator.b, Constant):
+        return np.float32(centred(operator.b) * factor)
+    return file.mul(file.read(operator.b), factor, suffix)
+
+
+@int8.of(Mul)
+def _mul(operator: Mul, file: MilWriter) -> Any:
+    if is_square(operator):
+        return _square(operator, file)
+    a, b, y = (arithmetic.quantization_of(each) for each in (operator.a, operator.b, operator.output))
+    other = np.float32(centred(operator.b)) if isinstance(operator.b, Constant) else file.read(operator.b)
+    steps = file.mul(file.mul(file.read(operator.a), other), arithmetic.product_factor(a, b, y), "_steps")
+    return file.codes(steps, operator.output, operator.clamp)
+
+
+def _square(operator: Mul, file: MilWriter) -> Any:
+    """The runtimes' table of squares, real values in float32 and the zero point added before rounding."""
+    x, y = arithmetic.quantization_of(operator.a), arithmetic.quantization_of(operator.output)
+    value = file.mul(file.read(operator.a), np.float32(x.scale), "_real")
+    steps = file.mul(file.mul(value, value), np.float32(1) / np.float32(y.scale), "_steps")
+    codes = file.add(steps, np.float32(y.zero_point), "_shifted")
+    return file.codes(codes, operator.output, operator.clamp, is_centred=False)
+
+
+@float32.of(Add)
+def _float_add(operator: Add, file: MilWriter) -> Any:
+    return file.values(file.add(file.read(operator.a), _operand(file, operator.b)), operator.clamp)
+
+
+@float32.of(Mul)
+def _float_mul(operator: Mul, file: MilWriter) -> Any:
+    return file.values(file.mul(file.read(operator.a), _operand(file, operator.b)), operator.clamp)
+
+
+def _operand(file: MilWriter, b: Tensor | Constant) -> Any:
+    return np.float32(b.value) if isinstance(b, Constant) else file.read(b)
+
+
+@float32.of(Activation)
+def _activation(operator: Activation, file: MilWriter) -> Any:
+    value = file.read(operator.input)
+    if operator.kind is ActivationKind.RELU:
+        return file.values(file.mil.relu(x=value, name=file.label))
+    if operator.kind is ActivationKind.RELU6:
+        return file.values(file.mil.relu6(x=value, name=file.label))
+    is_gate = operator.kind is ActivationKind.HARD_SIGMOID
+    name = file.label if is_gate else f"{file.label}_gate"
+    gate = file.mil.sigmoid_hard(x=value, alpha=np.float32(1 / 6), beta=HALF, name=name)
+    return file.values(gate if is_gate else file.mul(value, gate))

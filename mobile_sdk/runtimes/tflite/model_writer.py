@@ -1,0 +1,78 @@
+"""The writer of a graph's model file: it declares the graph's own tensors and knows which are never negative."""
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-untyped]
+
+from mobile_sdk.errors import CompileError
+from mobile_sdk.graph.operators import (
+    INT8_MIN,
+    Activation,
+    ActivationKind,
+    AvgPool2d,
+    ChannelShuffle,
+    ChannelSlice,
+    Clamp,
+    Concat,
+    Graph,
+    MaxPool2d,
+    Mean,
+    Operator,
+    Reshape,
+    ResizeBilinear,
+    Tensor,
+)
+from mobile_sdk.runtimes.shapes import runtime_shape
+from mobile_sdk.runtimes.tflite.writer import Writer
+
+FUSED = {
+    Clamp.NONE: schema.ActivationFunctionType.NONE,
+    Clamp.RELU: schema.ActivationFunctionType.RELU,
+    Clamp.RELU6: schema.ActivationFunctionType.RELU6,
+}
+"""An operator's clamp as the activation that is fused into it."""
+_REARRANGING = (  # nothing new below zero
+    MaxPool2d,
+    AvgPool2d,
+    Mean,
+    Concat,
+    ChannelSlice,
+    ChannelShuffle,
+    Reshape,
+    ResizeBilinear,
+)
+
+
+class ModelWriter(Writer):
+    """Writes one graph. `nonnegative` names the tensors that hold nothing below zero, whatever the picture."""
+
+    def __init__(self, graph: Graph, description: str) -> None:
+        super().__init__(description)
+        self.nonnegative = _nonnegative(graph)
+
+    def declare(self, tensor: Tensor) -> None:
+        """Declares a tensor of the graph under its own name, on its own grid."""
+        shape, grid = runtime_shape(tensor.shape), tensor.quantization
+        dtype = np.dtype(np.float32 if grid is None else np.int8)
+        self.activation(tensor.name, shape, dtype, *((grid.scale, grid.zero_point) if grid else ()))
+
+
+def refusal(operator: Operator, why: str) -> CompileError:
+    """Returns the error to raise where LiteRT cannot have `operator`, for the reason `why`."""
+    kind = type(operator).__name__
+    return CompileError(f"{kind} at {operator.path} {why}", hint="change that module, or export to another runtime")
+
+
+def _nonnegative(graph: Graph) -> frozenset[str]:
+    names: set[str] = set()
+    for tensor, operator in [(graph.input, None), *((operator.output, operator) for operator in graph.operators)]:
+        if tensor.quantization is not None:
+            is_so = tensor.quantization.zero_point == INT8_MIN
+        elif isinstance(operator, Activation):
+            is_so = operator.kind is not ActivationKind.HARD_SWISH
+        elif isinstance(operator, _REARRANGING):
+            is_so = all(operand.name in names for operand in operator.inputs)
+        else:
+            is_so = getattr(operator, "clamp", Clamp.NONE) is not Clamp.NONE
+        if is_so:
+            names.add(tensor.name)
+    return frozenset(names)

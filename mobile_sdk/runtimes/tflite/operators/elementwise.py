@@ -1,0 +1,50 @@
+"""Writes sums, products and activations."""
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-untyped]
+
+from mobile_sdk.graph.operators import Activation, ActivationKind, Add, Clamp, Constant, Mul
+from mobile_sdk.runtimes.shapes import runtime_shape
+from mobile_sdk.runtimes.tflite.model_writer import FUSED, ModelWriter
+from mobile_sdk.runtimes.tflite.operators.table import write
+
+_STANDALONE = {
+    ActivationKind.RELU: "RELU",
+    ActivationKind.RELU6: "RELU6",
+    ActivationKind.HARD_SWISH: "HARD_SWISH",
+}
+
+
+@write.of(Add, Mul)
+def _binary(operator: Add | Mul, file: ModelWriter) -> None:
+    kind, options = ("ADD", schema.AddOptionsT()) if isinstance(operator, Add) else ("MUL", schema.MulOptionsT())
+    options.fusedActivationFunction = FUSED[operator.clamp]
+    if isinstance(operator.b, Constant):
+        _constant(file, operator.b)
+    file.operator(kind, [operator.a.name, operator.b.name], operator.output.name, 2, options)
+
+
+def _constant(file: ModelWriter, constant: Constant) -> None:
+    codes = constant.quantization
+    if codes is None:
+        file.constant(constant.name, np.array([constant.value], np.float32))
+    else:
+        scales = np.array([codes.scale], np.float32)
+        file.constant(constant.name, np.array([constant.value], np.int8), scales, codes.zero_point)
+
+
+@write.of(Activation)
+def _activation(operator: Activation, file: ModelWriter) -> None:
+    source, output = operator.input.name, operator.output.name
+    if operator.kind in _STANDALONE:
+        file.operator(_STANDALONE[operator.kind], [source], output, 1)
+        return
+    # TFLite has no hard-sigmoid: relu6(x + 3) / 6.
+    three, sixth, gate = f"{output}.three", f"{output}.sixth", f"{output}.relu6"
+    file.constant(three, np.array([3.0], np.float32))
+    file.constant(sixth, np.array([1.0 / 6.0], np.float32))
+    file.activation(gate, runtime_shape(operator.output.shape), np.dtype(np.float32))
+    options = schema.AddOptionsT()
+    options.fusedActivationFunction = FUSED[Clamp.RELU6]
+    file.operator("ADD", [source, three], gate, 1, options)
+    file.operator("MUL", [gate, sixth], output, 1, schema.MulOptionsT())

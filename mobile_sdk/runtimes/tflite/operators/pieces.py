@@ -1,0 +1,39 @@
+"""Parts of maps, cut out and joined again: the SLICE and CONCATENATION that several operators take."""
+
+from dataclasses import replace
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-untyped]
+
+from mobile_sdk.graph.operators import Tensor
+from mobile_sdk.runtimes.shapes import runtime_shape
+from mobile_sdk.runtimes.tflite.model_writer import ModelWriter
+
+MOST_PARTS = 5  # XNNPACK delegate, VisitConcatenationNode
+
+
+def write_window(file: ModelWriter, source: str, output: Tensor, begin: tuple[int, ...]) -> None:
+    """SLICE: a part of (C, H, W) of the output's size, from `begin` on."""
+    names = f"{output.name}.begin", f"{output.name}.size"
+    file.constant(names[0], np.array([0, *begin[1:], begin[0]], np.int32))
+    file.constant(names[1], np.array(runtime_shape(output.shape), np.int32))
+    file.operator("SLICE", [source, *names], output.name, 2, schema.SliceOptionsT())
+
+
+def join(file: ModelWriter, parts: list[Tensor], output: Tensor, axis: int) -> None:
+    """CONCATENATION along an axis of (C, H, W) or (C,). XNNPACK joins five parts at most: more are joined in turns."""
+    while len(parts) > MOST_PARTS:
+        first, parts = parts[:MOST_PARTS], parts[MOST_PARTS:]
+        length = sum(part.shape[axis] for part in first)
+        shape = (*output.shape[:axis], length, *output.shape[axis + 1 :])
+        joined = replace(output, name=f"{output.name}.first{length}", shape=shape)
+        file.declare(joined)
+        _append(file, first, joined, axis)
+        parts.insert(0, joined)
+    _append(file, parts, output, axis)
+
+
+def _append(file: ModelWriter, parts: list[Tensor], output: Tensor, axis: int) -> None:
+    options = schema.ConcatenationOptionsT()
+    options.axis = axis or len(output.shape)
+    file.operator("CONCATENATION", [part.name for part in parts], output.name, 2, options)

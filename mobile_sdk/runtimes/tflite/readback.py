@@ -1,0 +1,65 @@
+"""The proof that a saved `.tflite` is what was asked for: every operator, tensor, constant, grid and option."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from mobile_sdk.graph.operators import Graph
+from mobile_sdk.runtimes.differences import unequal
+
+_PROGRAM = "the whole program"
+
+
+def differences(graph: Graph, requested: Any, found: Any) -> Iterator[str]:
+    """Names every difference between two ModelT, one asked for and one read, with module paths."""
+    asked, saved = _plain(requested), _plain(found)
+    (one,), (other,) = asked.pop("subgraphs"), saved.pop("subgraphs")
+    places = {operator.output.name: operator.path for operator in graph.operators}
+    names = [tensor["name"] for tensor in one["tensors"]]
+    others = other["tensors"] or []
+    for tensor, read in zip(_with_data(one, asked), _with_data(other, saved), strict=False):
+        yield from unequal(_path(tensor["name"], places), f"the tensor {tensor['name']}", tensor, read)
+    for operator, read in zip(one["operators"], other["operators"], strict=False):
+        output = names[int(operator["outputs"][0])]
+        yield from unequal(_path(output, places), f"the operator of {output}", operator, read)
+    for part, count in (("tensors", len(others)), ("operators", len(other["operators"]))):
+        yield from unequal(_PROGRAM, f"the number of {part}", len(one[part]), count)
+    for part in ("inputs", "outputs", "name"):
+        yield from unequal(_PROGRAM, part, one[part], other[part])
+    for part in ("operatorCodes", "description", "version"):
+        yield from unequal(_PROGRAM, part, asked[part], saved[part])
+
+
+def _with_data(subgraph: Mapping[str, Any], model: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yields every tensor with the bytes that its buffer holds."""
+    for tensor in subgraph["tensors"]:
+        yield {**tensor, "data": model["buffers"][tensor["buffer"]]["data"]}
+
+
+def _path(name: str, places: Mapping[str, str]) -> str:
+    """Returns the module of a tensor of the graph, or of one that stands behind its operator's name and a dot."""
+    while name not in places and "." in name:
+        name = name.rpartition(".")[0]
+    return places.get(name, "the input")
+
+
+def _plain(value: Any) -> Any:
+    """Returns the generated classes' objects as dictionaries, whatever is empty as None.
+
+    An object that was built has lists and texts where one that was read has arrays and bytes.
+    """
+    if hasattr(value, "__dict__"):
+        fields = {name: _data(item) if name == "data" else _plain(item) for name, item in vars(value).items()}
+        return {"kind": type(value).__name__, **fields}
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors="replace")
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, list):
+        return [_plain(item) for item in value] or None
+    return value
+
+
+def _data(value: Any) -> bytes:
+    return b"" if value is None else bytes(value)

@@ -1,0 +1,34 @@
+"""The model that is asked for a graph: NHWC from the first byte, the graph's own integers, no converter.
+
+Padding is TensorFlow's SAME or VALID where that is what the graph asks; any other padding becomes a PAD before it.
+"""
+
+from typing import Any
+
+from mobile_sdk.errors import CompileError
+from mobile_sdk.graph.limits import check_graph
+from mobile_sdk.graph.operators import Graph
+from mobile_sdk.runtimes.tflite.model_writer import ModelWriter
+from mobile_sdk.runtimes.tflite.operators import boxes, channels, conv, conversions, elementwise, pooling, resize
+from mobile_sdk.runtimes.tflite.operators.table import write
+from mobile_sdk.runtimes.tflite.picture import INPUT_NAME, INPUT_VALUES, write_input
+
+FAMILIES = (boxes, channels, conv, conversions, elementwise, pooling, resize)
+"""The modules that fill `write`."""
+
+
+def request(graph: Graph, description: str) -> Any:
+    """Returns the schema's ModelT that is asked for `graph`.
+
+    Raises CompileError with a module path for what TFLite cannot express or XNNPACK refuses.
+    """
+    check_graph(graph)
+    names = {graph.input.name, *(operator.output.name for operator in graph.operators)}
+    if taken := names & {INPUT_NAME, INPUT_VALUES}:
+        raise CompileError(f"a tensor is named {min(taken)}, as one of the input's is", hint="rename that module")
+    file = ModelWriter(graph, description)
+    write_input(file, graph)
+    for operator in graph.operators:
+        file.declare(operator.output)
+        write[operator](operator, file)
+    return file.finish(INPUT_NAME, graph.output.name)
