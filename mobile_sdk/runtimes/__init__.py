@@ -14,15 +14,11 @@ _CLASSES = {
     "tflite": "mobile_sdk.runtimes.tflite:TfliteRuntime",
     "coreml": "mobile_sdk.runtimes.coreml:CoreMLRuntime",
 }
-"""Name → module:class. A fourth runtime is a class that fulfils `base.Runtime` and one line here."""
+"""Name → module:class. A fourth runtime is a class that inherits from `base.Runtime` and one line here."""
 _READERS = {"tflite-runtime": "mobile_sdk.runtimes.tflite_legacy:TfliteLegacyRuntime"}
 """Runtimes that run another one's files and have no bundles of their own."""
-
-_ALSO_CALLED = {
-    **dict.fromkeys(("litert", "tensorflowlite", "tflite", "tensorflow", "android"), "tflite"),
-    **dict.fromkeys(("coreml", "mlpackage", "mlmodel", "ios", "apple"), "coreml"),
-    **dict.fromkeys(("pte", "pytorch", "torch", "xnnpack"), "executorch"),
-}
+MEASURED_IN = "tflite"
+"""The runtime in which latencies are measured where none is named."""
 
 
 def names() -> tuple[str, ...]:
@@ -30,11 +26,24 @@ def names() -> tuple[str, ...]:
     return tuple(_CLASSES)
 
 
+def readers() -> dict[str, str]:
+    """The names of the runtimes that read another one's bundles, each with that one's name."""
+    return {
+        reader: next(name for name in names() if get(name).model_file == get(reader).model_file) for reader in _READERS
+    }
+
+
+def on_devices() -> tuple[str, ...]:
+    """The names of the runtimes that hosts and devices alike run, so that their times can be compared."""
+    return tuple(name for name in names() if get(name).runner is not None)
+
+
 def unknown(name: str, known: tuple[str, ...]) -> SettingError:
     """The error for a name that is none of the `known` runtimes', with the likeliest one meant."""
     plain = name.lower().replace("-", "").replace("_", "").replace(" ", "")
+    also = (each for each in names() if plain in get(each).also_called)
     near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
-    meant = _ALSO_CALLED.get(plain) or (near[0] if near else None)
+    meant = next(also, near[0] if near else None)
     hint = f"did you mean {meant}?" if meant else "choose one of these"
     return SettingError(f"expected runtimes ({', '.join(known)}), found {name!r}", hint=hint)
 

@@ -1,9 +1,10 @@
 """All that the author of a fourth runtime reads: what a runtime must be able to do."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,10 @@ from numpy.typing import NDArray
 from mobile_sdk.contract import Contract
 from mobile_sdk.document import Document
 from mobile_sdk.graph.operators import Graph
+from mobile_sdk.runtimes.requirement import Requirement, usual_requirement
+from mobile_sdk.system.findings import Finding
 
+Platform = Literal["android", "ios"]
 Layout = Literal["NHWC", "NCHW", "NC"]
 
 
@@ -70,29 +74,84 @@ class Session(Protocol):
         ...
 
 
-class Runtime(Protocol):
-    """One way to a phone: writes a graph as a model file, reads it back, and runs it here where it can."""
+@dataclass(frozen=True, kw_only=True)
+class RunnerParts:
+    """The parts of a Python package that the C++ program `runner-NAME`, which runs models on devices, is built with.
+
+    Paths are relative to the package's folder.
+    """
+
+    package: str
+    libraries: tuple[str, ...]  # lie beside the program on a device
+    needed: tuple[str, ...]  # files and folders that building and running take
+    settings: Mapping[str, str]  # CMake's variables, and the paths that they are set to
+
+
+@dataclass(frozen=True, kw_only=True)
+class NativeCheck:
+    """A check that only the runtime's maker's own implementation can pass, where `load` may open another one."""
 
     name: str
-    model_file: str  # its name inside a bundle; a folder for Core ML
-    processors: tuple[str, ...]  # kinds of processors that the model file can run on
+    required: str
+    not_run: str | None  # why that implementation is not what computes here, or None where it is
 
+
+class Runtime(ABC):
+    """One way to a phone: writes a graph as a model file, reads it back, and runs it here where it can.
+
+    What stands below `versions` are promises with defaults: a runtime overrides those that it does not share.
+    """
+
+    name: ClassVar[str]
+    model_file: ClassVar[str]  # its name inside a bundle; a folder for Core ML
+    processors: ClassVar[tuple[str, ...]]  # kinds of processors that the model file can run on
+    also_called: ClassVar[frozenset[str]] = frozenset()  # what users may write for it, small letters without hyphens
+    runner: ClassVar[RunnerParts | None] = None  # None where devices at the end of a connection do not run it
+
+    @abstractmethod
     def export(self, graph: Graph, contract: Contract, path: Path) -> Interface:
         """Writes `graph` as the model file `path`; raises CompileError with operator and module path."""
-        ...
 
+    @abstractmethod
     def structure(self, path: Path) -> Structure:
         """Reads the model file `path`; raises BundleError where it is damaged."""
-        ...
 
+    @abstractmethod
+    def differences(self, path: Path, graph: Graph) -> list[str]:
+        """Names everything in the model file `path` that is not what `export` asks for `graph`; empty where nothing is.
+
+        Compared are all operations, connections, shapes, options, weights, biases, scales and zero points. Raises
+        BundleError where the file is damaged, CompileError where the graph has no such file.
+        """
+
+    @abstractmethod
     def unavailable(self) -> str | None:
         """Why models of this runtime cannot run on this machine, or None where they can."""
-        ...
 
+    @abstractmethod
     def load(self, path: Path, interface: Interface, *, threads: int) -> Session:
         """Opens the model file `path`; raises MachineError where `unavailable()`, BundleError where damaged."""
-        ...
 
+    @abstractmethod
     def versions(self) -> Mapping[str, str]:
         """The packages that decide what is written and computed, with their versions."""
-        ...
+
+    @abstractmethod
+    def finding(self) -> Finding:
+        """What of the runtime is installed here and what it enables; nothing of it is imported."""
+
+    def requirement(self, graph: Graph) -> Requirement:
+        """How near its scores must come to the expected ones: exactly, but where sums depend on their order."""
+        return usual_requirement(graph)
+
+    def native_check(self) -> NativeCheck | None:
+        """The check of the maker's own implementation, or None where `load` always opens that."""
+        return None
+
+    def not_timed(self, *, on_host: bool) -> str | None:
+        """Why its times mean nothing on this host, or on a device at the end of a connection; None where they do."""
+        return self.unavailable() if on_host else None
+
+    def app_advice(self, platform: Platform) -> str | None:
+        """The line that an app's project needs to run its models; None where apps of the platform do not run them."""
+        return None

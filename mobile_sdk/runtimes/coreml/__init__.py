@@ -9,29 +9,41 @@ off.
 """
 
 import importlib.util
+import sys
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mobile_sdk.contract import Contract
 from mobile_sdk.errors import MachineError
-from mobile_sdk.runtimes.base import Interface, Structure
+from mobile_sdk.graph.operators import Graph
+from mobile_sdk.runtimes.base import Interface, NativeCheck, Platform, Runtime, Structure
+from mobile_sdk.runtimes.requirement import Requirement
+from mobile_sdk.system.findings import Finding, find_package
 
 if TYPE_CHECKING:
-    from mobile_sdk.contract import Contract
-    from mobile_sdk.graph.operators import Graph
     from mobile_sdk.runtimes.coreml.apple import AppleSession
     from mobile_sdk.runtimes.coreml.interpreter.interpreter import InterpreterSession
 
+_APPLE = Requirement(
+    exact=False,
+    min_sqnr_db=20.0,
+    min_top1_agreement=0.9,
+    golden_steps=8.0,
+    why="was never measured; a package that left ties to float32 came to 22 dB and 92 % on the worst of 5 nets",
+)
 
-class CoreMLRuntime:
-    """The Runtime for Core ML; see runtimes/base.py."""
+
+class CoreMLRuntime(Runtime):
+    """Writes, reads and runs `.mlpackage`."""
 
     name = "coreml"
     model_file = "model.mlpackage"
     processors = ("cpu", "gpu", "npu")
+    also_called = frozenset({"coreml", "mlpackage", "mlmodel", "ios", "apple"})
 
-    def export(self, graph: "Graph", contract: "Contract", path: Path) -> Interface:
+    def export(self, graph: Graph, contract: Contract, path: Path) -> Interface:
         """Writes the `.mlpackage` folder `path` at once; raises CompileError with operator and module path."""
         from mobile_sdk.runtimes.coreml.export import write_model
 
@@ -43,16 +55,16 @@ class CoreMLRuntime:
 
         return read_structure(path)
 
+    def differences(self, path: Path, graph: Graph) -> list[str]:
+        """Names everything in the package that is not what `export` asks for `graph`; see runtimes/base.py."""
+        from mobile_sdk.runtimes.coreml.export import package_differences
+
+        return package_differences(path, graph)
+
     def unavailable(self) -> str | None:
         """Why neither Apple's runtime nor the interpreter can run here, or None where one can."""
         missing = [package for package in ("coremltools", "torch") if importlib.util.find_spec(package) is None]
         return f"the package {missing[0]} is not installed" if missing else None
-
-    def apple_runtime_not_run(self) -> str | None:
-        """Why Apple's own runtime is `not_run` on this machine, or None on a Mac."""
-        from mobile_sdk.runtimes.coreml.apple import apple_runtime_not_run
-
-        return apple_runtime_not_run()
 
     def load(self, path: Path, interface: Interface, *, threads: int) -> "AppleSession | InterpreterSession":
         """Opens the `.mlpackage` folder; the session's `arithmetic` says "apple" or "interpreter".
@@ -66,10 +78,52 @@ class CoreMLRuntime:
         reason = self.unavailable()
         if reason is not None:
             raise MachineError(f"expected a way to run Core ML programs, found none: {reason}", hint="pip install it")
-        if self.apple_runtime_not_run() is None:
+        if not_run() is None:
             return AppleSession(path, interface)
         return InterpreterSession(path, interface, threads=threads)
 
     def versions(self) -> Mapping[str, str]:
         """The packages that decide what is written and computed, with their versions."""
         return {package: metadata.version(package) for package in ("coremltools", "torch", "numpy")}
+
+    def finding(self) -> Finding:
+        """The package that writes `.mlpackage`; limited off a Mac, where an interpreter computes."""
+        enables = "Core ML bundles: export, verify by interpreter; Apple's own runtime on a Mac"
+        found = find_package("coremltools", "coremltools", enables=enables, get="pip install mobile-sdk")
+        if found.status == "missing" or not_run() is None:
+            return found
+        limit = f"{found.found}; exports here, Apple's runtime predicts only on macOS"
+        return Finding(name=found.name, status="limited", found=limit, enables=enables, get=None)
+
+    def requirement(self, graph: Graph) -> Requirement:
+        """Exactness from the interpreter, as the package is exact in every IEEE 754 float32.
+
+        What Apple's own runtime does beyond that (folded factors, transforms, other ties) is not known, so its bound is
+        what an earlier, real-valued form of the package lost to ties of float32 sums.
+        """
+        return _APPLE if not_run() is None and graph.precision != "float32" else super().requirement(graph)
+
+    def native_check(self) -> NativeCheck:
+        """Off a Mac the numbers come from an interpreter of the same file; that is said, and never green."""
+        required = "the checks above, computed by Core ML"
+        return NativeCheck(name="apple's own runtime", required=required, not_run=not_run())
+
+    def not_timed(self, *, on_host: bool) -> str | None:
+        """Only Apple's systems have a runtime whose times mean anything."""
+        if not on_host:
+            return "Core ML runs on Apple's systems only, which neither adb nor ssh reaches"
+        if not_run() is not None:
+            return "Core ML runs on Apple's systems only: off a Mac an interpreter computes it, whose time says nothing"
+        return self.unavailable()
+
+    def app_advice(self, platform: Platform) -> str | None:
+        """The framework of an Xcode project."""
+        line = "Link CoreML.framework; MLModel.compileModel(at:) takes model.mlpackage as it is."
+        return line if platform == "ios" else None
+
+
+def not_run() -> str | None:
+    """Why Apple's own runtime does not run on this machine, or None where it does."""
+    if sys.platform == "darwin":
+        return None
+    return f"Core ML runs models only on Apple's systems, and this machine runs {sys.platform}"

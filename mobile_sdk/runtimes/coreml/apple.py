@@ -1,6 +1,5 @@
 """Apple's own runtime, on a Mac: coremltools hands the picture to Core ML."""
 
-import sys
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,16 +8,10 @@ from numpy.typing import NDArray
 
 from mobile_sdk.errors import MachineError
 from mobile_sdk.runtimes.base import Interface
+from mobile_sdk.runtimes.coreml import not_run
 from mobile_sdk.runtimes.coreml.package.blob_file import damaged
 from mobile_sdk.runtimes.coreml.package.program_file import read_promised_program
 from mobile_sdk.runtimes.coreml.toolbox import coremltools_quietly
-
-
-def apple_runtime_not_run() -> str | None:
-    """Why Apple's own runtime does not run on this machine, or None where it does."""
-    if sys.platform == "darwin":
-        return None
-    return f"Core ML runs models only on Apple's systems, and this machine runs {sys.platform}"
 
 
 class AppleSession:
@@ -28,7 +21,7 @@ class AppleSession:
 
     def __init__(self, package: Path, interface: Interface) -> None:
         """Raises MachineError off a Mac, BundleError where Core ML refuses the package."""
-        reason = apple_runtime_not_run()
+        reason = not_run()
         if reason is not None:
             raise MachineError(f"expected macOS, found another system: {reason}", hint="use InterpreterSession")
         program = read_promised_program(package, interface)

@@ -7,16 +7,41 @@ from pathlib import Path
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import MachineError
 from mobile_sdk.graph.operators import Graph
-from mobile_sdk.runtimes.base import InputSpec, Interface, OutputSpec, Session, Structure
+from mobile_sdk.runtimes.base import (
+    InputSpec,
+    Interface,
+    OutputSpec,
+    Platform,
+    RunnerParts,
+    Runtime,
+    Session,
+    Structure,
+)
 from mobile_sdk.system.atomic_files import write_bytes
+from mobile_sdk.system.environment import installed_versions
+from mobile_sdk.system.findings import Finding, find_package
+
+_PACKAGE = "executorch"
+_GET = "pip install mobile-sdk"
 
 
-class ExecuTorchRuntime:
+class ExecuTorchRuntime(Runtime):
     """Writes, reads and runs `.pte`."""
 
     name = "executorch"
     model_file = "model.pte"
     processors = ("cpu",)
+    also_called = frozenset({"pte", "pytorch", "torch", "xnnpack"})
+    runner = RunnerParts(
+        package=_PACKAGE,
+        libraries=(
+            "lib/libexecutorch.so",
+            "lib/libexecutorch_backend_xnnpack.so",
+            "lib/libexecutorch_threadpool.so",
+        ),
+        needed=("include/", "lib/"),
+        settings={"executorch_ROOT": "."},
+    )
 
     def export(self, graph: Graph, contract: Contract, path: Path) -> Interface:
         """Writes `graph` to `path`; raises CompileError with operator and module path."""
@@ -48,6 +73,12 @@ class ExecuTorchRuntime:
 
         return read_structure(path)
 
+    def differences(self, path: Path, graph: Graph) -> list[str]:
+        """Names everything in the file that is not what `export` asks for `graph`; see runtimes/base.py."""
+        from mobile_sdk.runtimes.executorch.readback import file_differences
+
+        return file_differences(path, graph)
+
     def unavailable(self) -> str | None:
         """Why ExecuTorch cannot run here, or None."""
         missing = [name for name in ("executorch", "torch") if util.find_spec(name) is None]
@@ -63,4 +94,19 @@ class ExecuTorchRuntime:
 
     def versions(self) -> Mapping[str, str]:
         """Packages that decide what is written and computed."""
-        return {name: metadata.version(name) for name in ("executorch", "flatbuffers")}
+        return {name: metadata.version(name) for name in (_PACKAGE, "flatbuffers")}
+
+    def finding(self) -> Finding:
+        """The package that writes and runs `.pte`."""
+        return find_package(_PACKAGE, _PACKAGE, enables="ExecuTorch bundles: export, verify, bench", get=_GET)
+
+    def app_advice(self, platform: Platform) -> str | None:
+        """The dependency of a Gradle module, the package of an Xcode project.
+
+        It is the version that exports here: an older runtime may not know a newer file.
+        """
+        version = installed_versions([_PACKAGE]).get(_PACKAGE, "1.5.1")
+        if platform == "android":
+            return f'implementation("org.pytorch:executorch-android:{version}")'
+        package = f"github.com/pytorch/executorch, branch swiftpm-{version}"
+        return f"Add the package {package}, with executorch, backend_xnnpack and kernels_optimized."

@@ -1,16 +1,29 @@
 """The proof that a saved `.pte` is what was asked for: every node, value, constant, grid, option and connection."""
 
+import struct
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+from mobile_sdk.errors import BundleError
+from mobile_sdk.graph.operators import Graph
 from mobile_sdk.runtimes.differences import unequal
 from mobile_sdk.runtimes.executorch.delegate_blob import decode_blob
 from mobile_sdk.runtimes.executorch.fields import delegate_schema
-from mobile_sdk.runtimes.executorch.pte_file import PteFile, program_schema
-from mobile_sdk.runtimes.executorch.requested import GRAPH_KEY, Requested
+from mobile_sdk.runtimes.executorch.pte_file import HINT, PteFile, program_schema, read_pte
+from mobile_sdk.runtimes.executorch.requested import GRAPH_KEY, Requested, request
 
 _PROGRAM = "the whole program"
 _INPUT = "the input"
+
+
+def file_differences(path: Path, graph: Graph) -> list[str]:
+    """Names every difference between a saved file and what is asked for `graph`; BundleError where it is damaged."""
+    requested, file = request(graph), read_pte(path)
+    try:
+        return list(differences(requested, file))
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, struct.error) as error:
+        raise BundleError(f"expected an XNNPACK delegate in {path.name}, found {error}", hint=HINT) from error
 
 
 def differences(requested: Requested, file: PteFile) -> Iterator[str]:

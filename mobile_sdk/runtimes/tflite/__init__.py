@@ -7,16 +7,38 @@ from pathlib import Path
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import MachineError
 from mobile_sdk.graph.operators import Graph
-from mobile_sdk.runtimes.base import InputSpec, Interface, OutputSpec, Session, Structure
+from mobile_sdk.runtimes.base import (
+    InputSpec,
+    Interface,
+    OutputSpec,
+    Platform,
+    RunnerParts,
+    Runtime,
+    Session,
+    Structure,
+)
 from mobile_sdk.system.atomic_files import write_bytes
+from mobile_sdk.system.findings import Finding, find_package
+
+ANDROID_RELEASE = "2.2.0"
+"""The release for Android that the demo names; PyPI's numbers are others."""
+_PACKAGE = "ai-edge-litert"
+_GET = "pip install mobile-sdk"
 
 
-class TfliteRuntime:
+class TfliteRuntime(Runtime):
     """Writes, reads and runs `.tflite`."""
 
     name = "tflite"
     model_file = "model.tflite"
     processors = ("cpu",)
+    also_called = frozenset({"litert", "tensorflowlite", "tflite", "tensorflow", "android"})
+    runner = RunnerParts(
+        package=_PACKAGE,
+        libraries=("libLiteRt.so",),
+        needed=("libLiteRt.so",),
+        settings={"LITERT_LIBRARY": "libLiteRt.so"},
+    )
 
     def export(self, graph: Graph, contract: Contract, path: Path) -> Interface:
         """Writes `graph` to `path`; raises CompileError with operator and module path."""
@@ -45,6 +67,12 @@ class TfliteRuntime:
 
         return read_structure(path)
 
+    def differences(self, path: Path, graph: Graph) -> list[str]:
+        """Names everything in the file that is not what `export` asks for `graph`; see runtimes/base.py."""
+        from mobile_sdk.runtimes.tflite.readback import file_differences
+
+        return file_differences(path, graph)
+
     def unavailable(self) -> str | None:
         """Why LiteRT cannot run here, or None."""
         if util.find_spec("ai_edge_litert") is None:
@@ -61,4 +89,14 @@ class TfliteRuntime:
 
     def versions(self) -> Mapping[str, str]:
         """Packages that decide what is written and computed."""
-        return {name: metadata.version(name) for name in ("ai-edge-litert", "flatbuffers")}
+        return {name: metadata.version(name) for name in (_PACKAGE, "flatbuffers")}
+
+    def finding(self) -> Finding:
+        """The package that writes and runs `.tflite`."""
+        return find_package(_PACKAGE, "ai_edge_litert", enables="TFLite bundles: export, verify, bench", get=_GET)
+
+    def app_advice(self, platform: Platform) -> str | None:
+        """The dependency of a Gradle module."""
+        return (
+            f'implementation("com.google.ai.edge.litert:litert:{ANDROID_RELEASE}")' if platform == "android" else None
+        )

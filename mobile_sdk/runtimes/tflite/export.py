@@ -2,9 +2,9 @@
 
 from mobile_sdk.errors import CompileError
 from mobile_sdk.graph.operators import Graph
+from mobile_sdk.runtimes.tflite.file_format import from_bytes, to_bytes
 from mobile_sdk.runtimes.tflite.readback import differences
 from mobile_sdk.runtimes.tflite.requested import request
-from mobile_sdk.runtimes.tflite.writer import from_bytes, to_bytes
 
 
 def write_model(graph: Graph, description: str) -> bytes:

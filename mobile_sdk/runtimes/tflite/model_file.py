@@ -7,10 +7,9 @@ from typing import Any
 
 from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-untyped]
 
-from mobile_sdk.errors import BundleError
 from mobile_sdk.runtimes.base import Structure
+from mobile_sdk.runtimes.tflite.file_format import read_model
 from mobile_sdk.runtimes.tflite.session import open_interpreter
-from mobile_sdk.runtimes.tflite.writer import from_bytes
 
 _BUILTIN_NAMES = {
     code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int) and name.isupper()
@@ -19,17 +18,6 @@ _WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 _OWN_KERNEL = {
     "HARD_SWISH": "XNNPACK takes it in float32 only",
 }
-
-
-def read_model(path: Path) -> Any:
-    """The file as the schema's ModelT. Raises BundleError where it is no readable TFLite model."""
-    data = path.read_bytes()
-    if data[4:8] != b"TFL3":
-        raise _damaged(path, "the identifier TFL3 is missing")
-    try:
-        return from_bytes(data)
-    except Exception as error:  # flatbuffers' readers fail in many ways on a damaged file
-        raise _damaged(path, type(error).__name__) from error
 
 
 def read_structure(path: Path) -> Structure:
@@ -97,7 +85,3 @@ def _is_allocated(interpreter: Any, op: Mapping[str, Any]) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _damaged(path: Path, why: str) -> BundleError:
-    return BundleError(f"expected a TFLite model in {path.name}, found a damaged file ({why})", hint="export it again")

@@ -1,14 +1,27 @@
 """The proof that a saved `.tflite` is what was asked for: every operator, tensor, constant, grid and option."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mobile_sdk.graph.operators import Graph
 from mobile_sdk.runtimes.differences import unequal
+from mobile_sdk.runtimes.tflite.file_format import damaged, read_model
+from mobile_sdk.runtimes.tflite.requested import request
 
 _PROGRAM = "the whole program"
+
+
+def file_differences(path: Path, graph: Graph) -> list[str]:
+    """Names every difference between a saved file and what is asked for `graph`; BundleError where it is damaged."""
+    found = read_model(path)
+    name = (found.description or b"").decode("utf-8", errors="replace").rpartition(" ")[0]
+    try:
+        return list(differences(graph, request(graph, f"{name} {graph.digest()}"), found))
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+        raise damaged(path, str(error)) from error
 
 
 def differences(graph: Graph, requested: Any, found: Any) -> Iterator[str]:

@@ -6,7 +6,6 @@ Format: TensorFlow Lite schema v3 (`tensorflow/lite/schema/schema.fbs`), written
 from collections.abc import Sequence
 from typing import Any
 
-import flatbuffers  # type: ignore[import-untyped]
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-untyped]
 from numpy.typing import NDArray
@@ -99,18 +98,6 @@ class Writer:
             tensor.quantization.quantizedDimension = axis
         self._index[name] = len(self._tensors)
         self._tensors.append(tensor)
-
-
-def to_bytes(model: Any) -> bytes:
-    """Returns the file of a ModelT that a `Writer` finished."""
-    builder = flatbuffers.Builder(1 << 20)
-    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
-    return bytes(builder.Output())
-
-
-def from_bytes(data: bytes) -> Any:
-    """Returns a file as the schema's ModelT; flatbuffers' readers raise many things on a damaged one."""
-    return schema.ModelT.InitFromPackedBuf(data)
 
 
 def _operator_code(builtin: int, version: int) -> Any:

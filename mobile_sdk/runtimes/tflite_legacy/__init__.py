@@ -10,14 +10,28 @@ from pathlib import Path
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import MachineError
 from mobile_sdk.graph.operators import Graph
-from mobile_sdk.runtimes.base import Interface, Session, Structure
+from mobile_sdk.runtimes.base import Interface, Runtime, Session, Structure
+from mobile_sdk.runtimes.requirement import Requirement
 from mobile_sdk.runtimes.tflite import TfliteRuntime
 from mobile_sdk.runtimes.tflite_legacy.environment import HOW_TO_GET, REQUIREMENTS, find_python, make_ready
+from mobile_sdk.system.findings import Finding
 
 __all__ = ["TfliteLegacyRuntime", "make_ready"]
 
 
-class TfliteLegacyRuntime:
+_OLD_KERNELS = Requirement(
+    exact=False,
+    min_sqnr_db=23.0,
+    min_top1_agreement=0.94,
+    golden_steps=16.0,
+    # Measured: MobileNetV3-Small on 1,000 digits 31.8 dB, 99.9 %, 14 steps at most; one of half its width,
+    # 28.1 dB, 98.8 %; EfficientNet-Lite0 on 48 crops of photographs, 1,000 classes, 26.2 dB, 95.8 %, 8 steps. The bound
+    # is 3 dB, twice the noise, below the worst. Nets with random weights fall to 10 dB: they spread every rounding.
+    why="rounds twice in each convolution, which spreads; the worst of 3 trained nets came to 26 dB and 96 %",
+)
+
+
+class TfliteLegacyRuntime(Runtime):
     """Runs the same `.tflite` files as `TfliteRuntime`, which writes them."""
 
     name = "tflite-runtime"
@@ -31,6 +45,10 @@ class TfliteLegacyRuntime:
     def structure(self, path: Path) -> Structure:
         """Reads `path` back; the partitions are today's LiteRT's: 2.14 gives XNNPACK no int8 operator."""
         return TfliteRuntime().structure(path)
+
+    def differences(self, path: Path, graph: Graph) -> list[str]:
+        """Names everything in the file that is not what today's LiteRT asks for `graph`."""
+        return TfliteRuntime().differences(path, graph)
 
     def unavailable(self) -> str | None:
         """Why it cannot run here now, or None."""
@@ -48,3 +66,18 @@ class TfliteLegacyRuntime:
     def versions(self) -> Mapping[str, str]:
         """The packages in the other environment."""
         return dict(requirement.split("==") for requirement in REQUIREMENTS)
+
+    def finding(self) -> Finding:
+        """The other environment."""
+        python = find_python()
+        return Finding(
+            name=self.name,
+            status="ok" if python else "missing",
+            found=REQUIREMENTS[0].partition("==")[2] if python else "its own environment has not been made",
+            enables="verify on the kernels of apps that still ship TensorFlow Lite's last release",
+            get=None if python else HOW_TO_GET,
+        )
+
+    def requirement(self, graph: Graph) -> Requirement:
+        """A bound that was measured: its kernels round twice."""
+        return _OLD_KERNELS if graph.precision != "float32" else super().requirement(graph)

@@ -1,0 +1,37 @@
+"""A `.tflite` as bytes, and as the object tree of its schema's generated classes."""
+
+from pathlib import Path
+from typing import Any
+
+import flatbuffers  # type: ignore[import-untyped]
+from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-untyped]
+
+from mobile_sdk.errors import BundleError
+
+
+def to_bytes(model: Any) -> bytes:
+    """Returns the file of a ModelT that a `Writer` finished."""
+    builder = flatbuffers.Builder(1 << 20)
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())
+
+
+def from_bytes(data: bytes) -> Any:
+    """Returns a file as the schema's ModelT; flatbuffers' readers raise many things on a damaged one."""
+    return schema.ModelT.InitFromPackedBuf(data)
+
+
+def read_model(path: Path) -> Any:
+    """The file as the schema's ModelT. Raises BundleError where it is no readable TFLite model."""
+    data = path.read_bytes()
+    if data[4:8] != b"TFL3":
+        raise damaged(path, "the identifier TFL3 is missing")
+    try:
+        return from_bytes(data)
+    except Exception as error:  # flatbuffers' readers fail in many ways on a damaged file
+        raise damaged(path, type(error).__name__) from error
+
+
+def damaged(path: Path, why: str) -> BundleError:
+    """Returns the error of a file that is no whole TFLite model."""
+    return BundleError(f"expected a TFLite model in {path.name}, found a damaged file ({why})", hint="export it again")
