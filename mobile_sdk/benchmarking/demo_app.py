@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from mobile_sdk import runtimes
 from mobile_sdk.benchmarking.measurements import Measurement, Numbers, judge
 from mobile_sdk.bundle.bundle import Bundle
 from mobile_sdk.devices.adb import Adb, open_adb
@@ -24,7 +25,6 @@ APP = "app"
 PACKAGE = "mobilesdk.demo"
 _ACTIVITY = f"{PACKAGE}/.screen.BenchmarkActivity"
 _FOLDER = f"/sdcard/Android/data/{PACKAGE}/files"  # the app's own, the only one that adb may write and the app may read
-_RUNTIMES = ("executorch", "tflite")
 _START_S = 60.0  # for the app's start on a slow phone
 _LOOK_EVERY_S = 1.0
 
@@ -51,14 +51,14 @@ def benchmark_in_app(
     missing or does not answer within `timeout_s` a bundle, and the app's own BundleError.
     """
     phone = _open(device)
-    results = []
+    results, known = [], runtimes.in_apps("android")
     for index, bundle in enumerate(bundles):
         progress(index / len(bundles), f"{bundle.path.name} in the app")
-        if bundle.manifest.runtime in _RUNTIMES:
+        if bundle.manifest.runtime in known:
             results.append(phone.measure(bundle, threads, min_runs, quick, timeout_s))
     if not results:
         raise SettingError(
-            f"expected bundles of {' or '.join(_RUNTIMES)}, found none", hint="name a bundle that Android can run"
+            f"expected bundles of {' or '.join(known)}, found none", hint="name a bundle that Android can run"
         )
     plan = results[0].plan.model_copy(update={"max_ms": max_ms})
     measured = {numbers.measurements[0].bundle: numbers.measurements[0] for numbers in results}

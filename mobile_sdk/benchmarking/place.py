@@ -1,6 +1,5 @@
 """Runs a benchmark's workers in processes of this host, or on a device at the other end of a connection."""
 
-import platform
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -82,10 +81,7 @@ class _HostPlace:
     heats_up = False
 
     def not_run(self, bundle: Bundle) -> str | None:
-        runtime = bundle.manifest.runtime
-        if runtime == "coreml" and platform.system() != "Darwin":
-            return "Core ML runs on Apple's systems only: off a Mac an interpreter computes it, whose time says nothing"
-        return runtimes.get(runtime).unavailable()
+        return runtimes.get(bundle.manifest.runtime).not_timed(on_host=True)
 
     def command(self, bundle: Bundle, threads: int) -> AbstractContextManager[list[str]]:
         return nullcontext(worker_command(bundle.path, threads))
@@ -107,8 +103,7 @@ class _RemotePlace:
         self._device = device
 
     def not_run(self, bundle: Bundle) -> str | None:
-        is_apple = bundle.manifest.runtime == "coreml"
-        return "Core ML runs on Apple's systems only, which neither adb nor ssh reaches" if is_apple else None
+        return runtimes.get(bundle.manifest.runtime).not_timed(on_host=False)
 
     def command(self, bundle: Bundle, threads: int) -> AbstractContextManager[list[str]]:
         manifest = bundle.manifest

@@ -20,7 +20,7 @@ def lower(
     program: Program,
     out: str | os.PathLike[str],
     *,
-    runtimes: str | Sequence[str] = ("executorch", "tflite", "coreml"),
+    runtimes: str | Sequence[str] = registry.names(),
     pictures: LabelledPictures | Parted | None = None,
     activation_limit_kib: int | None = None,
     progress: Progress = True,
@@ -42,10 +42,10 @@ def lower(
     expect_each("runtimes", runtimes, str)
     expect("activation_limit_kib", activation_limit_kib, int, NOTHING)
     chosen = [registry.get(name) for name in runtimes]
-    if readers := set(runtimes) - set(registry.names()):
+    if readers := sorted(set(runtimes) - set(registry.names())):
         raise SettingError(
-            f"expected runtimes that have bundles ({', '.join(registry.names())}), found {', '.join(sorted(readers))}",
-            hint="export tflite: tflite-runtime reads those bundles",
+            f"expected runtimes that have bundles ({', '.join(registry.names())}), found {', '.join(readers)}",
+            hint=f"export {registry.readers()[readers[0]]}: {readers[0]} reads those bundles",
         )
     if len(set(runtimes)) < len(runtimes) or not runtimes:
         raise SettingError(

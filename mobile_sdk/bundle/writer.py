@@ -33,7 +33,6 @@ from mobile_sdk.preprocess import save_png, to_bytes
 from mobile_sdk.program.expected_scores import expected_scores
 from mobile_sdk.program.program import Program
 from mobile_sdk.runtimes.base import Interface, Runtime
-from mobile_sdk.runtimes.requirement import requirement_of
 from mobile_sdk.system.atomic_files import replacing_folder
 from mobile_sdk.system.environment import installed_versions
 from mobile_sdk.tasks.registry import TASKS, task_of
@@ -172,8 +171,8 @@ def _expect(
     model: Path, program: Program, runtime: Runtime, interface: Interface, pixels: NDArray[np.uint8]
 ) -> _Expected:
     """What integers decide by the reference; float32 by the runtime itself, which computes in its own arithmetic."""
-    if interface.output.dtype == "int8" or (program.graph.is_int8 and not hasattr(runtime, "apple_runtime_not_run")):
-        tolerance = requirement_of(runtime.name, program.graph).golden_steps
+    if interface.output.dtype == "int8" or (program.graph.is_int8 and runtime.native_check() is None):
+        tolerance = runtime.requirement(program.graph).golden_steps
         return _Expected(scores=expected_scores(program, pixels), by="reference", tolerance=tolerance)
     if reason := runtime.unavailable():
         raise MachineError(

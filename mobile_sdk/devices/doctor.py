@@ -1,39 +1,23 @@
 """Finds what this machine can run, and how to install the rest."""
 
-import importlib.util
 import os
 import platform
 import shutil
 import sys
-from dataclasses import dataclass
-from importlib import metadata
-from typing import Literal
 
+from mobile_sdk import runtimes
 from mobile_sdk.system.cache import cache_folder
 from mobile_sdk.system.environment import describe_environment, usable_cores
-
-Status = Literal["ok", "missing", "limited"]
+from mobile_sdk.system.findings import Finding, find_package
 
 _DISK_NEEDED_GIB = 4
 _MEMORY_NEEDED_GIB = 6
-_INSTALL_ALL = "pip install mobile-sdk"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """A finding is one thing that this machine has, lacks, or has in part."""
-
-    name: str
-    status: Status
-    found: str  # a version, a size, a path; or why it is missing or limited
-    enables: str
-    get: str | None  # one command, or None if nothing is missing
 
 
 def checks() -> list[Finding]:
     """Returns every finding, in the order in which the SDK needs the things. It imports no package it looks for."""
     return [
-        *(*_packages(), _coreml(), _tflite_runtime(), _emulated_core()),
+        *(*_packages(), _emulated_core()),
         *(_program("adb", "apt-get install adb", "verify and bench on phones"), _runners(), _android_runners()),
         *(_program("ssh", "apt-get install openssh-client", "verify and bench on boards"), _chromium(), *_hardware()),
     ]
@@ -41,40 +25,12 @@ def checks() -> list[Finding]:
 
 def _packages() -> list[Finding]:
     return [
-        _package("torch", "torch", "training, quantization, the reference", "pip install torch==2.13.0"),
-        _package("torchao", "torchao", "quantization (PT2E)", "pip install torchao"),
-        _package("executorch", "executorch.runtime", "ExecuTorch bundles: export, verify, bench", _INSTALL_ALL),
-        _package("ai-edge-litert", "ai_edge_litert", "TFLite bundles: export, verify, bench", _INSTALL_ALL),
+        find_package(
+            "torch", "torch", enables="training, quantization, the reference", get="pip install torch==2.13.0"
+        ),
+        find_package("torchao", "torchao", enables="quantization (PT2E)", get="pip install torchao"),
+        *(runtimes.get(name).finding() for name in (*runtimes.names(), *runtimes.readers())),
     ]
-
-
-def _package(name: str, module: str, enables: str, get: str) -> Finding:
-    version = _version(name)
-    if version is None or importlib.util.find_spec(module.partition(".")[0]) is None:
-        return Finding(name=name, status="missing", found="not installed", enables=enables, get=get)
-    return Finding(name=name, status="ok", found=version, enables=enables, get=None)
-
-
-def _coreml() -> Finding:
-    enables = "Core ML bundles: export, verify by interpreter; Apple's own runtime on a Mac"
-    finding = _package("coremltools", "coremltools", enables, _INSTALL_ALL)
-    if finding.status == "missing" or sys.platform == "darwin":
-        return finding
-    found = f"{finding.found}; exports here, Apple's runtime predicts only on macOS"
-    return Finding(name=finding.name, status="limited", found=found, enables=enables, get=None)
-
-
-def _tflite_runtime() -> Finding:
-    from mobile_sdk.runtimes.tflite_legacy.environment import HOW_TO_GET, REQUIREMENTS, find_python
-
-    python = find_python()
-    return Finding(
-        name="tflite-runtime",
-        status="ok" if python else "missing",
-        found=REQUIREMENTS[0].partition("==")[2] if python else "its own environment has not been made",
-        enables="verify on the kernels of apps that still ship TensorFlow Lite's last release",
-        get=None if python else HOW_TO_GET,
-    )
 
 
 def _emulated_core() -> Finding:
@@ -172,10 +128,3 @@ def _int8_instructions(features: tuple[str, ...]) -> Finding:
         enables="timings on host that show what int8 gains",
         get=None,
     )
-
-
-def _version(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None

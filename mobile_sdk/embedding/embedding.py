@@ -3,16 +3,15 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
+from mobile_sdk import runtimes as registry
 from mobile_sdk.bundle.bundle import Bundle
 from mobile_sdk.bundle.manifest_file import MANIFEST_FILE
 from mobile_sdk.bundle.writer import check_replaceable, copy_bundle
 from mobile_sdk.embedding.glue import WRITTEN_BY, check_embeddable, gradle_advice, kotlin_glue, swift_glue, xcode_advice
 from mobile_sdk.errors import SettingError
+from mobile_sdk.runtimes.base import Platform
 from mobile_sdk.system.atomic_files import replaceable, write_text
-
-Platform = Literal["android", "ios"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +61,7 @@ def _android_app(folder: Path) -> _App:
         bundles=main / "assets/bundles",
         glue=sources / "mobilesdk/EmbeddedBundles.kt",
         reader=sources / "mobilesdk/demo/bundle",
-        runtimes=("executorch", "tflite"),
+        runtimes=registry.in_apps("android"),
         write_glue=kotlin_glue,
         advise=gradle_advice,
     )
@@ -80,7 +79,7 @@ def _ios_app(folder: Path) -> _App:
         bundles=app / "Bundles",
         glue=app / "EmbeddedBundles.swift",
         reader=folder / "MobileSDKDemoCore",
-        runtimes=("coreml", "executorch"),
+        runtimes=registry.in_apps("ios"),
         write_glue=swift_glue,
         advise=xcode_advice,
     )

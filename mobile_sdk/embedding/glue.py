@@ -8,14 +8,13 @@ copied.
 import re
 from collections.abc import Sequence
 
+from mobile_sdk import runtimes
 from mobile_sdk.errors import SettingError
-from mobile_sdk.system.environment import installed_versions
+from mobile_sdk.runtimes.base import Platform
 
 WRITTEN_BY = "// Written by mobile-sdk embed, which writes it again: change it elsewhere."
 EMBEDDABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 """Glue can hold these folder names: nothing in them has a meaning in Kotlin, Swift, or either app's build."""
-LITERT_ANDROID = "2.2.0"
-"""The demo names this release for Android; PyPI has other numbers."""
 
 _KOTLIN = """\
 {written_by}
@@ -100,34 +99,23 @@ def check_embeddable(names: Sequence[str]) -> None:
         )
 
 
-def gradle_advice(runtimes: Sequence[str]) -> tuple[str, ...]:
+def gradle_advice(names: Sequence[str]) -> tuple[str, ...]:
     """Returns the lines to add to the module's build.gradle.kts, for the runtimes of the bundles."""
-    lines = {
-        "executorch": f'implementation("org.pytorch:executorch-android:{executorch_version()}")',
-        "tflite": f'implementation("com.google.ai.edge.litert:litert:{LITERT_ANDROID}")',
-    }
-    wanted = tuple(f"    {lines[runtime]}" for runtime in lines if runtime in runtimes)
+    wanted = tuple(f"    {line}" for line in _advice("android", names))
     return ("Add to the module's build.gradle.kts, with minSdk 23 or more:", "dependencies {", *wanted, "}")
 
 
-def xcode_advice(runtimes: Sequence[str]) -> tuple[str, ...]:
+def xcode_advice(names: Sequence[str]) -> tuple[str, ...]:
     """Returns the steps to add the bundles' runtimes to an Xcode project."""
-    lines = [
-        "Add the folder Bundles to the app's target as a folder reference (blue in Xcode; XcodeGen: type: folder)."
-    ]
-    if "executorch" in runtimes:
-        package = f"github.com/pytorch/executorch, branch swiftpm-{executorch_version()}"
-        lines.append(f"Add the package {package}, with executorch, backend_xnnpack and kernels_optimized.")
-    if "coreml" in runtimes:
-        lines.append("Link CoreML.framework; MLModel.compileModel(at:) takes model.mlpackage as it is.")
-    return tuple(lines)
+    folder = "Add the folder Bundles to the app's target as a folder reference (blue in Xcode; XcodeGen: type: folder)."
+    return (folder, *_advice("ios", names))
+
+
+def _advice(platform: Platform, names: Sequence[str]) -> list[str]:
+    lines = [runtimes.get(name).app_advice(platform) for name in runtimes.names() if name in names]
+    return [line for line in lines if line]
 
 
 def _listed(names: Sequence[str], indent: str) -> str:
     check_embeddable(names)
     return "\n".join(f'{indent}"{name}",' for name in names)
-
-
-def executorch_version() -> str:
-    """Returns the version that exports here, which an app must use too: an older runtime may not know a newer file."""
-    return installed_versions(["executorch"]).get("executorch", "1.5.1")

@@ -25,7 +25,6 @@ from mobile_sdk.system.temporary_folder import scratch_folder
 Progress = Callable[[float, str], None]
 """It takes the share that is done, 0..1, and a description of the current work."""
 
-RUNTIMES = ("executorch", "tflite")
 CHANNEL_TILES = (1, 8, 16, 32)
 """Kernels compute so many output channels at once: 8 or 16 on Arm, 16 or 32 with AVX-512."""
 
@@ -33,7 +32,7 @@ CHANNEL_TILES = (1, 8, 16, 32)
 def calibrate(
     device: str,
     *,
-    runtimes: Sequence[str] = RUNTIMES,
+    runtimes: Sequence[str] = registry.on_devices(),
     threads: int = 1,
     graphs: Iterable[NamedGraph] | None = None,
     progress: Progress | None = None,
@@ -43,10 +42,11 @@ def calibrate(
     Raises SettingError for a device whose times mean nothing, MachineError if one of the bundles cannot run there.
     """
     check_measures_time(open_device(device))
-    if not runtimes or set(runtimes) - set(RUNTIMES):
+    known = registry.on_devices()
+    if not runtimes or set(runtimes) - set(known):
         raise SettingError(
-            f"expected runtimes among {', '.join(RUNTIMES)}, found {', '.join(runtimes) or 'none'}",
-            hint="calibrate executorch, tflite or both",
+            f"expected runtimes among {', '.join(known)}, found {', '.join(runtimes) or 'none'}",
+            hint=f"calibrate {' or '.join(known)}, or all of them",
         )
     measured = list(operator_graphs() if graphs is None else graphs)
     models = []

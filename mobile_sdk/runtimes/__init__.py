@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mobile_sdk.errors import SettingError
 
 if TYPE_CHECKING:
-    from mobile_sdk.runtimes.base import Runtime
+    from mobile_sdk.runtimes.base import Platform, Runtime
 
 _CLASSES = {
     "executorch": "mobile_sdk.runtimes.executorch:ExecuTorchRuntime",
@@ -36,6 +36,11 @@ def readers() -> dict[str, str]:
 def on_devices() -> tuple[str, ...]:
     """The names of the runtimes that hosts and devices alike run, so that their times can be compared."""
     return tuple(name for name in names() if get(name).runner is not None)
+
+
+def in_apps(platform: "Platform") -> tuple[str, ...]:
+    """The names of the runtimes that apps of the platform embed."""
+    return tuple(name for name in names() if get(name).app_advice(platform) is not None)
 
 
 def unknown(name: str, known: tuple[str, ...]) -> SettingError:

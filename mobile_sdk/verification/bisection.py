@@ -156,7 +156,7 @@ def _check_settings(bundle: Bundle, program: Program) -> None:
     if not program.graph.is_int8 or bundle.interface.output.dtype != "int8":
         raise SettingError(
             f"expected an int8 bundle of a runtime that computes these integers, found {bundle.path.name}",
-            hint="bisect a tflite or executorch bundle",
+            hint=f"bisect a bundle of {' or '.join(runtimes.on_devices())}",
         )
     if bundle.manifest.image != program.contract.image:
         raise SettingError("expected a bundle of this program, found other pictures", hint="name the bundle's program")

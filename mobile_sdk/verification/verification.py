@@ -10,7 +10,6 @@ from mobile_sdk.errors import BundleError, DataError, MachineError, SettingError
 from mobile_sdk.preprocess import LabelledPictures
 from mobile_sdk.program.program import LOAD_IT, Program
 from mobile_sdk.runtimes.base import Runtime
-from mobile_sdk.runtimes.requirement import requirement_of
 from mobile_sdk.system.progress import Progress, Report, reported
 from mobile_sdk.verification import file_checks
 from mobile_sdk.verification.score_checks import Measured, measure
@@ -49,14 +48,14 @@ def verify(
     bundle = open_bundle(bundle.path)
     chosen = _runtime(bundle, runtime)
     structure, checks = file_checks.run(bundle, program, chosen)
-    requirement = requirement_of(chosen.name, program.graph)
+    requirement = chosen.requirement(program.graph)
     with reported(progress, f"verify {bundle.path.name}") as report:
         computed = _compute(bundle, program, pictures, chosen, checks, device, threads, report)
     if isinstance(computed, Check):
         measured = Measured(checks=(computed,))
     else:
         measured = measure(bundle, program, computed, requirement, min_accuracy)
-    checks = [*checks, *measured.checks, *_apple_check(chosen, device, measured.checks)]
+    checks = [*checks, *measured.checks, *_native_check(chosen, device, measured.checks)]
     return Verdict(
         bundle=bundle.path.name,
         name=bundle.manifest.name,
@@ -131,12 +130,11 @@ def _comparable(bundle: Bundle, program: Program) -> bool:
     return same_pictures and bundle.manifest.output_columns == program.contract.output_columns
 
 
-def _apple_check(runtime: Runtime, device: str, numbers: Sequence[Check]) -> list[Check]:
-    """Off a Mac, Core ML's numbers come from an interpreter of the same file; that is said, and never green."""
-    not_run = getattr(runtime, "apple_runtime_not_run", None)
-    if not_run is None:
+def _native_check(runtime: Runtime, device: str, numbers: Sequence[Check]) -> list[Check]:
+    native = runtime.native_check()
+    if native is None:
         return []
-    name, required = "apple's own runtime", "the checks above, computed by Core ML"
-    if reason := not_run():
-        return [Check.skipped(name, required=required, reason=reason)]
-    return [Check.judged(name, status_of(numbers) == "pass", measured=f"computed on {device}", required=required)]
+    if native.not_run:
+        return [Check.skipped(native.name, required=native.required, reason=native.not_run)]
+    is_met = status_of(numbers) == "pass"
+    return [Check.judged(native.name, is_met, measured=f"computed on {device}", required=native.required)]

@@ -84,7 +84,7 @@ class FakeBundle(Bundle):
 
 
 class WaitingRuntime:
-    def unavailable(self) -> str | None:
+    def not_timed(self, *, on_host: bool) -> str | None:
         return None
 
     def versions(self) -> dict[str, str]:

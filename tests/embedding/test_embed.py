@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from mobile_sdk.bundle.bundle import Bundle, open_bundle
 from mobile_sdk.bundle.lowering import lower
 from mobile_sdk.bundle.writer import copy_bundle
-from mobile_sdk.embedding.embedding import Embedding, Platform, embed
+from mobile_sdk.embedding.embedding import Embedding, embed
 from mobile_sdk.embedding.glue import EMBEDDABLE, kotlin_glue, swift_glue
 from mobile_sdk.errors import SettingError
+from mobile_sdk.runtimes.base import Platform
 from tests.support import bundles
 from tests.support.apps.android_app import AndroidApp
 from tests.support.command_line import mobile_sdk

@@ -33,7 +33,6 @@ from mobile_sdk.graph.reference import Reference
 from mobile_sdk.graph.score_steps import in_steps
 from mobile_sdk.graph.value_ranges import held_in
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
-from mobile_sdk.runtimes.requirement import requirement_of
 from mobile_sdk.runtimes.tflite import TfliteRuntime
 from qat.calibration.calibration import quantize
 from qat.calibration.plan import CalibrationPlan
@@ -107,7 +106,7 @@ def test_a_kept_layer_before_resizing_is_as_exact_as_it_is_said_to_be(case: str,
     session = chosen.load(model, chosen.export(graph, MASKS, model), threads=1)
     found = np.stack([session.run(picture) for picture in TEST])
     wanted = Reference(graph).run(TEST)
-    if requirement_of(runtime, graph).exact:
+    if chosen.requirement(graph).exact:
         assert np.array_equal(in_steps(found.reshape(wanted.shape), graph), in_steps(wanted, graph))
 
 
@@ -126,7 +125,7 @@ def test_rounding_before_resizing_costs_less_than_a_fifth_of_an_int8_step() -> N
     plain = [replace(resize, input=rounding[0].a) if each is resize else each for each in graph.operators]
     other = replace(graph, operators=tuple(each for each in plain if each not in rounding))
     assert order_dependent_paths(other) == ["<root>"]
-    assert not requirement_of("tflite", other).exact
+    assert not TfliteRuntime().requirement(other).exact
     first, second = (Reference(each).run(TEST) for each in (graph, other))
     assert 0 < np.abs(first - second).max() < np.ptp(second) / 255 / 5
 
@@ -138,7 +137,7 @@ def test_a_resizing_that_leaves_no_room_for_exact_values_is_named() -> None:
         made.last.weight[:, 0], made.last.weight[:, 1] = 1000, -1000
     graph = mixed(made, "last")
     assert order_dependent_paths(graph) == ["<root>"]
-    assert "<root> is float32" in requirement_of("executorch", graph).why
+    assert "<root> is float32" in ExecuTorchRuntime().requirement(graph).why
 
 
 @settings(max_examples=15)

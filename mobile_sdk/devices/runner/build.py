@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from mobile_sdk import runtimes
 from mobile_sdk.devices.runner import debian
 from mobile_sdk.devices.runner.wheels import fetch_wheel, missing_packages, requirements
 from mobile_sdk.errors import MachineError, SettingError
+from mobile_sdk.runtimes.base import RunnerParts
 from mobile_sdk.system.cache import Say, cache_folder, made_once
 from mobile_sdk.system.commands import run_command
 from mobile_sdk.system.temporary_folder import scratch_folder
@@ -26,13 +28,6 @@ ANDROID_FOLDER = "MOBILE_SDK_ANDROID_RUNNERS"
 ARCHITECTURES = ("x86_64", "aarch64")
 SUITE = "bookworm"
 SOURCES = Path(__file__).with_name("sources")
-
-_EXECUTORCH, _LITERT = "executorch", "ai-edge-litert"
-_LIBRARIES: Mapping[str, tuple[str, ...]] = {  # by runtime, as the wheels name them; a program is one delegate call
-    "executorch": ("libexecutorch.so", "libexecutorch_backend_xnnpack.so", "libexecutorch_threadpool.so"),
-    "tflite": ("libLiteRt.so",),
-}
-_COMPILER_HINT = "apt-get install g++, or report this as a bug with the versions of executorch and of Debian"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,9 +41,9 @@ class Runners:
 
         Its `main.cpp` describes the arguments.
         """
-        if runtime not in _LIBRARIES:
+        if runtime not in runtimes.on_devices():
             raise SettingError(
-                f"expected a bundle for {' or '.join(_LIBRARIES)} on a device, found {runtime}",
+                f"expected a bundle for {' or '.join(runtimes.on_devices())} on a device, found {runtime}",
                 hint="use --device host for this bundle",
             )
         return self.folder / f"runner-{runtime}"
@@ -56,13 +51,13 @@ class Runners:
     def files(self, runtime: str) -> list[Path]:
         """Returns the files to put on the device, in one folder: the runner, and all libraries but other runners'."""
         program = self.program(runtime)
-        others = {name for other, names in _LIBRARIES.items() if other != runtime for name in names}
+        others = {Path(path).name for other, parts in _parts().items() if other != runtime for path in parts.libraries}
         return [program, *sorted(path for path in self.folder.glob("*.so") if path.name not in others)]
 
 
 def find_runners(architecture: str) -> Runners | None:
     """Returns the runners for Linux on `architecture` ("aarch64") if they have been built, else None."""
-    if missing_packages([_EXECUTORCH, _LITERT]):
+    if missing_packages(_packages()):
         return None
     folder = _folder(architecture)
     return Runners(folder=folder) if folder.is_dir() else None
@@ -77,7 +72,7 @@ def make_runners(architecture: str, say: Say) -> Runners:
         raise SettingError(
             f"expected a device of {' or '.join(ARCHITECTURES)}, found {architecture}", hint="use a 64-bit system on it"
         )
-    if missing := missing_packages([_EXECUTORCH, _LITERT]):
+    if missing := missing_packages(_packages()):
         raise MachineError(f"expected the package {missing[0]}, found it not installed", hint="pip install mobile-sdk")
     return Runners(folder=made_once(_folder(architecture), lambda unfinished: _make(unfinished, architecture, say)))
 
@@ -98,7 +93,7 @@ def android_runners() -> Runners:
 
 def _folder(architecture: str) -> Path:
     """Returns the folder for one state of the sources and one set of versions."""
-    digest = hashlib.sha256(" ".join([SUITE, *requirements([_EXECUTORCH, _LITERT])]).encode())
+    digest = hashlib.sha256(" ".join([SUITE, *requirements(_packages())]).encode())
     for source in sorted(path for path in SOURCES.iterdir() if path.is_file()):
         digest.update(source.read_bytes())
     return cache_folder() / f"runners-{architecture}-{digest.hexdigest()[:12]}"
@@ -107,19 +102,19 @@ def _folder(architecture: str) -> Path:
 def _make(folder: Path, architecture: str, say: Say) -> None:
     with scratch_folder() as scratch:
         is_own = architecture == platform.machine()
-        if is_own:
-            executorch, litert = _installed(_EXECUTORCH), _installed(_LITERT)
-        else:
+        if not is_own:
             say(f"runner for {architecture}: fetching the runtimes' libraries")
-            packages = scratch / "packages"
-            executorch = _fetched(_EXECUTORCH, packages, architecture)
-            litert = _fetched(_LITERT, packages, architecture)
+            (scratch / "packages").mkdir()
+        folders = {
+            name: _installed(parts.package) if is_own else _fetched(parts, scratch / "packages", architecture)
+            for name, parts in _parts().items()
+        }
         compiler = shutil.which("g++") if is_own else None
         if compiler is None:
             say(f"runner for {architecture}: fetching a compiler")
             compiler = str(_fetched_compiler(scratch / "compiler", architecture))
         say(f"runner for {architecture}: building")
-        _build(folder, scratch / "build", architecture, compiler, executorch, litert)
+        _build(folder, scratch / "build", architecture, compiler, folders)
 
 
 def _installed(package: str) -> Path:
@@ -128,11 +123,10 @@ def _installed(package: str) -> Path:
     return Path(str(metadata.distribution(package).locate_file(name)))
 
 
-def _fetched(package: str, folder: Path, architecture: str) -> Path:
+def _fetched(parts: RunnerParts, folder: Path, architecture: str) -> Path:
     """Returns the package's folder for another architecture, with libraries and headers only."""
-    folder.mkdir(exist_ok=True)
-    wheel, name = fetch_wheel(package, folder, architecture), package.replace("-", "_")
-    wanted = (f"{name}/include/", f"{name}/lib/", f"{name}/libLiteRt.so")
+    wheel, name = fetch_wheel(parts.package, folder, architecture), parts.package.replace("-", "_")
+    wanted = tuple(f"{name}/{path}" for path in parts.needed)
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder, [member for member in archive.namelist() if member.startswith(wanted)])
     return folder / name
@@ -155,23 +149,31 @@ def _fetched_compiler(folder: Path, architecture: str) -> Path:
     return command
 
 
-def _build(folder: Path, build: Path, architecture: str, compiler: str, executorch: Path, litert: Path) -> None:
-    settings = {
-        "CMAKE_CXX_COMPILER": compiler,
-        "CMAKE_BUILD_TYPE": "Release",
-        "executorch_ROOT": executorch,
-        "LITERT_LIBRARY": litert / "libLiteRt.so",
-    }
+def _build(folder: Path, build: Path, architecture: str, compiler: str, folders: Mapping[str, Path]) -> None:
+    """Builds the runners below `build`, and copies them and their libraries into `folder`."""
+    settings = {"CMAKE_CXX_COMPILER": compiler, "CMAKE_BUILD_TYPE": "Release"}
+    for name, parts in _parts().items():
+        settings |= {variable: str(folders[name] / path) for variable, path in parts.settings.items()}
     if architecture != platform.machine():
         settings |= {"CMAKE_SYSTEM_NAME": "Linux", "CMAKE_SYSTEM_PROCESSOR": architecture}
     words = [f"-D{name}={value}" for name, value in settings.items()]
-    run_command([_cmake(), "-S", str(SOURCES), "-B", str(build), "-G", "Unix Makefiles", *words], hint=_COMPILER_HINT)
-    run_command([_cmake(), "--build", str(build)], hint=_COMPILER_HINT)
-    sources = {"executorch": executorch / "lib", "tflite": litert}
-    for runtime, libraries in _LIBRARIES.items():
-        shutil.copy2(build / f"runner-{runtime}", folder)
-        for name in libraries:
-            shutil.copy2(sources[runtime] / name, folder)
+    hint = f"apt-get install g++, or report this as a bug with the versions of {', '.join(_packages())} and of Debian"
+    run_command([_cmake(), "-S", str(SOURCES), "-B", str(build), "-G", "Unix Makefiles", *words], hint=hint)
+    run_command([_cmake(), "--build", str(build)], hint=hint)
+    for name, parts in _parts().items():
+        shutil.copy2(build / f"runner-{name}", folder)
+        for library in parts.libraries:
+            shutil.copy2(folders[name] / library, folder)
+
+
+def _parts() -> dict[str, RunnerParts]:
+    """Returns the parts of every runtime that runs on devices, by its name."""
+    found = {name: runtimes.get(name).runner for name in runtimes.names()}
+    return {name: parts for name, parts in found.items() if parts is not None}
+
+
+def _packages() -> list[str]:
+    return [parts.package for parts in _parts().values()]
 
 
 def _cmake() -> str:

@@ -4,10 +4,11 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from mobile_sdk import runtimes
 from mobile_sdk.devices import check_measures_time, open_device
 from mobile_sdk.errors import SettingError
 from mobile_sdk.graph.operators import Graph
-from mobile_sdk.latency.calibration import RUNTIMES, measure_graphs
+from mobile_sdk.latency.calibration import measure_graphs
 from mobile_sdk.latency.choice import choose_models
 from mobile_sdk.latency.model import LatencyModel, Setup
 
@@ -29,7 +30,7 @@ class LatencyJudge:
 def choose_judge(device: str, runtime: str | None) -> LatencyJudge:
     """Returns the judge of that name; raises SettingError for an unknown one, MachineError for a missing one."""
     if device.partition(":")[0] in MEASURING:
-        return _measuring(device, runtime or "tflite")
+        return _measuring(device, runtime or runtimes.MEASURED_IN)
     model = _one_of(choose_models(device, "int8", runtime=runtime))
     digest = hashlib.sha256(model.model_dump_json().encode()).hexdigest()[:12]
     setup = model.setup
@@ -49,9 +50,10 @@ def _one_of(models: list[LatencyModel]) -> LatencyModel:
 
 
 def _measuring(device: str, runtime: str) -> LatencyJudge:
-    if runtime not in RUNTIMES:
+    if runtime not in (known := runtimes.on_devices()):
         raise SettingError(
-            f"expected a runtime to measure in ({', '.join(RUNTIMES)}), found {runtime}", hint="leave it out for tflite"
+            f"expected a runtime to measure in ({', '.join(known)}), found {runtime}",
+            hint=f"leave it out for {runtimes.MEASURED_IN}",
         )
     check_measures_time(open_device(device))
     setup = Setup(device=device, runtime=runtime, precision="int8")

@@ -26,7 +26,6 @@ from mobile_sdk.graph.operators import Conv2d, Graph, Linear, Quantization
 from mobile_sdk.graph.reference import Reference
 from mobile_sdk.graph.score_steps import in_steps
 from mobile_sdk.program.program import Program
-from mobile_sdk.runtimes.requirement import requirement_of
 from mobile_sdk.verification.verification import verify
 from qat.calibration.calibration import calibrate, quantize
 from qat.freezing.freezing import float_twin, freeze
@@ -138,7 +137,7 @@ def test_neighbours_with_exact_sums_pass_codes_between_them_so_that_they_stay_ex
 
 def test_a_kept_classifier_gives_float32_scores_that_are_exact_too(tmp_path: Path) -> None:
     program = mixed(chain(), "head")
-    assert program.graph.output.quantization is None and requirement_of("tflite", program.graph).exact
+    assert program.graph.output.quantization is None and runtimes.get("tflite").requirement(program.graph).exact
     (bundle,) = lower(program, tmp_path, runtimes=["tflite"])
     assert bundle.interface.output.dtype == "float32" and bundle.manifest.precision == "mixed"
 
@@ -203,7 +202,7 @@ def test_a_float_layer_that_the_program_does_not_keep_fails_verification(tmp_pat
 def test_what_depends_on_the_order_of_sums_is_held_to_a_measured_bound_that_says_so(tmp_path: Path) -> None:
     program = mixed(wide_net(), "body")
     assert order_dependent_paths(program.graph) == ["body"]
-    requirement = requirement_of("tflite", program.graph)
+    requirement = runtimes.get("tflite").requirement(program.graph)
     assert not requirement.exact and requirement.min_sqnr_db == 25 and "body is float32" in requirement.why
     (bundle,) = lower(program, tmp_path, runtimes=["tflite"])
     assert open_bundle(bundle.path).manifest.golden.tolerance == requirement.golden_steps

@@ -43,7 +43,6 @@ from mobile_sdk.runtimes.coreml.program_writer import build_program
 from mobile_sdk.runtimes.coreml.readback import differences
 from mobile_sdk.runtimes.coreml.requested import RequestedProgram
 from mobile_sdk.runtimes.coreml.toolbox import coremltools_quietly
-from mobile_sdk.runtimes.requirement import requirement_of
 from tests.support import graphs
 
 INTERPRETED_ONLY = pytest.mark.skipif(sys.platform == "darwin", reason="on a Mac Apple's own runtime computes")
@@ -203,7 +202,7 @@ def test_off_a_mac_the_session_says_that_it_is_interpreted_and_why(tmp_path: Pat
     package, interface = exported(graphs.int8_graph("linear head"), tmp_path)
     runtime = CoreMLRuntime()
     assert runtime.unavailable() is None
-    assert "Apple" in (runtime.apple_runtime_not_run() or "")
+    assert "Apple" in (runtime.native_check().not_run or "")
     session = runtime.load(package, interface, threads=1)
     assert session.arithmetic == "interpreter"
     session.close()
@@ -217,7 +216,7 @@ def test_on_a_mac_apples_runtime_agrees_with_the_reference(tmp_path: Path) -> No
     package, interface = exported(graph, tmp_path)
     session, pictures = CoreMLRuntime().load(package, interface, threads=1), graphs.pictures(graph, 16)
     assert session.arithmetic == "apple"
-    requirement = requirement_of("coreml", graph)
+    requirement = CoreMLRuntime().requirement(graph)
     assert not requirement.exact
     comparison = compare(scores(session, pictures), reference_scores(graph, pictures))
     assert comparison.reaches_db(requirement.min_sqnr_db)
@@ -226,9 +225,9 @@ def test_on_a_mac_apples_runtime_agrees_with_the_reference(tmp_path: Path) -> No
 @INTERPRETED_ONLY
 def test_the_interpreter_is_held_to_exactness_and_apple_s_runtime_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     graph = graphs.int8_graph("linear head")
-    assert requirement_of("coreml", graph).exact
+    assert CoreMLRuntime().requirement(graph).exact
     monkeypatch.setattr(sys, "platform", "darwin")
-    apple = requirement_of("coreml", graph)
+    apple = CoreMLRuntime().requirement(graph)
     assert not apple.exact
     assert "never measured" in apple.why
-    assert not requirement_of("coreml", graphs.float_graph("linear head")).exact
+    assert not CoreMLRuntime().requirement(graphs.float_graph("linear head")).exact

@@ -27,7 +27,6 @@ from mobile_sdk.memory.limit import within
 from mobile_sdk.memory.usage import peak_bytes
 from mobile_sdk.program.program import Program
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
-from mobile_sdk.runtimes.requirement import requirement_of
 from mobile_sdk.runtimes.tflite import TfliteRuntime
 from qat.calibration.calibration import quantize
 from qat.calibration.plan import CalibrationPlan
@@ -147,7 +146,7 @@ def _runtime_fault(runtime: Any, graph: Graph, contract: Contract, pictures: np.
     if partitions != 1:
         return f"{runtime.name}: {partitions} partitions"
     differing = int((found != wanted).sum())
-    is_bound = not requirement_of(runtime.name, graph).exact
+    is_bound = not runtime.requirement(graph).exact
     if is_bound and np.allclose(found, wanted, rtol=1e-3, atol=1e-4 * float(np.abs(wanted).max())):
         return ""
     return f"{runtime.name}: {differing} of {wanted.size} scores differ" if differing else ""

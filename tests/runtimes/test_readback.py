@@ -1,0 +1,109 @@
+"""A model file on disk is compared with a graph, in every runtime: all that differs is named, damage is refused."""
+
+import copy
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mobile_sdk import runtimes
+from mobile_sdk.errors import BundleError, CompileError
+from mobile_sdk.graph.operators import Graph
+from mobile_sdk.runtimes.tflite import export
+from mobile_sdk.runtimes.tflite.export import write_model
+from mobile_sdk.runtimes.tflite.file_format import from_bytes, to_bytes
+from mobile_sdk.runtimes.tflite.readback import differences
+from mobile_sdk.runtimes.tflite.requested import request
+from tests.support.graphs import GRAPHS, contract_for, float_graph, int8_graph
+
+
+def exported(runtime: str, graph: Graph, folder: Path) -> Path:
+    chosen = runtimes.get(runtime)
+    chosen.export(graph, contract_for(graph), folder / chosen.model_file)
+    return folder / chosen.model_file
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+@pytest.mark.parametrize("runtime", runtimes.names())
+def test_a_file_that_was_just_written_differs_in_nothing(runtime: str, name: str, tmp_path: Path) -> None:
+    for graph in (int8_graph(name), float_graph(name)):
+        assert runtimes.get(runtime).differences(exported(runtime, graph, tmp_path), graph) == []
+
+
+@pytest.mark.parametrize("runtime", runtimes.names())
+def test_a_file_of_another_graph_differs_in_every_layer_and_names_them(runtime: str, tmp_path: Path) -> None:
+    graph, other = int8_graph("conv chain"), int8_graph("conv chain", seed=1)
+    found = runtimes.get(runtime).differences(exported(runtime, graph, tmp_path), other)
+    for operator in other.operators:
+        assert any(f"at {operator.path} " in each for each in found), operator.path
+    shorter = Graph(input=graph.input, operators=graph.operators[:-1])
+    assert runtimes.get(runtime).differences(exported(runtime, graph, tmp_path), shorter)
+
+
+@pytest.mark.parametrize("runtime", runtimes.names())
+def test_a_damaged_file_is_refused_and_not_compared(runtime: str, tmp_path: Path) -> None:
+    graph = int8_graph("linear head")
+    path = exported(runtime, graph, tmp_path)
+    file = max((each for each in (path, *path.rglob("*")) if each.is_file()), key=lambda each: each.stat().st_size)
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(BundleError):
+        runtimes.get(runtime).differences(path, graph)
+
+
+@pytest.mark.parametrize(("name", "every"), [("conv chain", 1), ("concat pool", 3), ("grouped and shuffled", 7)])
+def test_any_number_in_a_tflite_that_differs_is_named(name: str, every: int) -> None:
+    graph = int8_graph(name)
+    asked = request(graph, "test")
+    read = from_bytes(to_bytes(asked))
+    assert list(differences(graph, asked, read)) == []
+    tried = 0
+    for place in islice(places(read), 0, None, every):
+        wrong = copy.deepcopy(read)
+        alter(wrong, place)
+        assert list(differences(graph, asked, wrong)), place
+        tried += 1
+    assert tried > 4 * len(graph.operators)
+
+
+def places(value: Any, before: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Where every number, and the end of every array, stands in a ModelT: attributes and indices."""
+    if hasattr(value, "__dict__"):
+        for name, item in vars(value).items():
+            if name not in ("offset", "size", "metadataBuffer", "metadata", "signatureDefs"):  # not written by us
+                yield from places(item, (*before, name))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from places(item, (*before, index))
+    elif isinstance(value, np.ndarray) and value.size:
+        yield (*before, value.size - 1)
+    elif isinstance(value, int | float) or type(value) is bool:
+        yield before
+
+
+def alter(tree: Any, place: tuple[Any, ...]) -> None:
+    """The number there becomes another one."""
+    *way, last = place
+    for step in way:
+        tree = getattr(tree, step) if isinstance(step, str) else tree[step]
+    if isinstance(last, str):
+        setattr(tree, last, other_than(getattr(tree, last)))
+    else:
+        tree[last] = other_than(tree[last])
+
+
+def other_than(number: Any) -> Any:
+    return number / 2 + 1 if isinstance(number, float | np.floating) else number ^ 1
+
+
+def test_a_tflite_that_was_written_wrongly_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    def read_wrongly(data: bytes) -> Any:
+        model = from_bytes(data)
+        alter(model, ("subgraphs", 0, "tensors", 1, "shape", 1))
+        return model
+
+    monkeypatch.setattr(export, "from_bytes", read_wrongly)
+    with pytest.raises(CompileError, match="expected shape of the tensor"):
+        write_model(int8_graph("linear head"), "test")
