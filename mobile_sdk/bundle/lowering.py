@@ -45,7 +45,7 @@ def lower(
     if readers := sorted(set(runtimes) - set(registry.names())):
         raise SettingError(
             f"expected runtimes that have bundles ({', '.join(registry.names())}), found {', '.join(readers)}",
-            hint=f"export {registry.readers()[readers[0]]}: {readers[0]} reads those bundles",
+            hint=f"export {registry.read_by(readers[0])}: {readers[0]} reads those bundles",
         )
     if len(set(runtimes)) < len(runtimes) or not runtimes:
         raise SettingError(

@@ -22,29 +22,32 @@ MEASURED_IN = "tflite"
 
 
 def names() -> tuple[str, ...]:
-    """The names of the runtimes that bundles are written for."""
+    """Returns the names of the runtimes that bundles are written for."""
     return tuple(_CLASSES)
 
 
-def readers() -> dict[str, str]:
-    """The names of the runtimes that read another one's bundles, each with that one's name."""
-    return {
-        reader: next(name for name in names() if get(name).model_file == get(reader).model_file) for reader in _READERS
-    }
+def readers() -> tuple[str, ...]:
+    """Returns the names of the runtimes that read another one's bundles."""
+    return tuple(_READERS)
+
+
+def read_by(reader: str) -> str:
+    """Returns the name of the runtime whose bundles `reader` reads."""
+    return next(name for name in names() if get(name).model_file == get(reader).model_file)
 
 
 def on_devices() -> tuple[str, ...]:
-    """The names of the runtimes that hosts and devices alike run, so that their times can be compared."""
+    """Returns the names of the runtimes that hosts and devices alike run, so that their times can be compared."""
     return tuple(name for name in names() if get(name).runner is not None)
 
 
 def in_apps(platform: "Platform") -> tuple[str, ...]:
-    """The names of the runtimes that apps of the platform embed."""
+    """Returns the names of the runtimes that apps of the platform embed."""
     return tuple(name for name in names() if get(name).app_advice(platform) is not None)
 
 
 def unknown(name: str, known: tuple[str, ...]) -> SettingError:
-    """The error for a name that is none of the `known` runtimes', with the likeliest one meant."""
+    """Returns the error for a name that is none of the `known` runtimes', with the likeliest one meant."""
     plain = name.lower().replace("-", "").replace("_", "").replace(" ", "")
     also = (each for each in names() if plain in get(each).also_called)
     near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
@@ -54,7 +57,7 @@ def unknown(name: str, known: tuple[str, ...]) -> SettingError:
 
 
 def get(name: str) -> "Runtime":
-    """The runtime of that name; SettingError, with the likeliest name meant, where there is none."""
+    """Returns the runtime of that name; raises SettingError, with the likeliest name meant, where there is none."""
     known = _CLASSES | _READERS
     if name not in known:
         raise unknown(name, tuple(known))

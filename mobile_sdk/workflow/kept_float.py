@@ -17,7 +17,6 @@ from qat.data.picture_set import PictureSet
 
 SETTING = "keep_float"
 PICTURES = 64  # enough for a tenth of a decibel
-RUNTIMES = ("tflite", "executorch")
 
 
 def with_change(mixed: Program, whole: Program, twin: Program, pictures: PictureSet) -> Program:
@@ -40,7 +39,7 @@ def _row(title: str, program: Program, twin: Program, pixels: NDArray[np.uint8])
     row: dict[str, Any] = {"program": title, "SQNR dB": "equal"}
     if distance.sqnr_db is not None:
         row["SQNR dB"] = round(distance.sqnr_db, 2)
-    for name in RUNTIMES:
+    for name in runtimes.on_devices():
         runtime = runtimes.get(name)
         with scratch_folder() as folder:
             path = folder / runtime.model_file

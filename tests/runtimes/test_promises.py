@@ -76,5 +76,6 @@ def test_runtimes_are_listed_by_what_they_can_do() -> None:
     assert runtimes.on_devices() == ("executorch", "tflite")
     assert runtimes.in_apps("android") == ("executorch", "tflite")
     assert runtimes.in_apps("ios") == ("executorch", "coreml")
-    assert runtimes.readers() == {"tflite-runtime": "tflite"}
+    assert runtimes.readers() == ("tflite-runtime",)
+    assert runtimes.read_by("tflite-runtime") == "tflite"
     assert runtimes.MEASURED_IN in runtimes.on_devices()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mobile_sdk import runtimes
 from mobile_sdk.cli import options
 from mobile_sdk.cli.terminal import progress, quiet, show_json, show_table
 from mobile_sdk.errors import SettingError
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
 
 def export(
     program: Annotated[Path, typer.Argument(metavar="PROGRAM", help="program.pt2, or float.pt2 for float32 bundles.")],
-    to: Annotated[
-        str, typer.Option("--to", metavar="NAMES", help="Runtimes, separated by commas.")
-    ] = "executorch,tflite,coreml",
+    to: Annotated[str, typer.Option("--to", metavar="NAMES", help="Runtimes, separated by commas.")] = ",".join(
+        runtimes.names()
+    ),
     with_float: Annotated[
         bool, typer.Option("--float", help="Export float.pt2 beside PROGRAM too: the float32 twin of every bundle.")
     ] = False,
@@ -43,7 +44,6 @@ def export(
 ) -> None:
     """Write a bundle for every runtime: model, bundle.json, labels and golden pictures in one folder."""
     quiet()
-    from mobile_sdk import runtimes
     from mobile_sdk.bundle.lowering import lower
     from mobile_sdk.program.program import Program
     from qat.progress import say

@@ -9,6 +9,7 @@ import typer
 from mobile_sdk.cli import options
 from mobile_sdk.cli.terminal import WORDS, progress, quiet, show_json, show_table
 from mobile_sdk.errors import MachineError, SdkError
+from mobile_sdk.runtimes import readers
 from mobile_sdk.workflow.output_paths import file_to_write
 from mobile_sdk.workflow.run_files import TWIN
 
@@ -25,7 +26,7 @@ class PlaceOptions:
 
     device: options.Device = "host"
     runtime: Annotated[
-        str | None, typer.Option("--runtime", help="Another runtime that reads the model, such as tflite-runtime.")
+        str | None, typer.Option("--runtime", help=f"Another runtime that reads the model: {', '.join(readers())}.")
     ] = None
 
 

@@ -7,6 +7,7 @@ import typer
 
 from mobile_sdk.cli import options
 from mobile_sdk.cli.terminal import progress, quiet, show_json, show_table
+from mobile_sdk.runtimes import on_devices
 from mobile_sdk.workflow.output_paths import file_to_write
 
 COLUMNS = ("device", "runtime", "threads", "operators", "error, unseen operator %")
@@ -17,8 +18,9 @@ def calibrate(
         str, typer.Option("--device", help="Where to measure: one of `mobile-sdk devices` that measures time.")
     ] = "host",
     to: Annotated[
-        str, typer.Option("--to", metavar="RUNTIME[,…]", help="Runtimes to measure in, separated by commas.")
-    ] = "executorch,tflite",
+        str | None,
+        typer.Option("--to", metavar="RUNTIME[,…]", help="Runtimes to measure in. Default: all that devices run."),
+    ] = None,
     threads: options.Threads = 1,
     out: Annotated[
         Path, typer.Option("--out", metavar="FILE", help="Where the models go; predict takes it as --device.")
@@ -30,8 +32,9 @@ def calibrate(
     file_to_write(out)
     from mobile_sdk.latency.calibration import calibrate as measure
 
+    names = on_devices() if to is None else [name.strip() for name in to.split(",")]
     with progress("calibrate") as report:
-        models = measure(device, runtimes=[name.strip() for name in to.split(",")], threads=threads, progress=report)
+        models = measure(device, runtimes=names, threads=threads, progress=report)
     models.save(out)
     if json:
         show_json(models.model_dump(mode="json"))

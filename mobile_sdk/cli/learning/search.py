@@ -64,7 +64,7 @@ class LatencyOptions:
     ] = "pixel-1"
     runtime: Annotated[
         str | None,
-        typer.Option("--runtime", metavar="NAME", help="tflite-2019 …; where it is measured, tflite or executorch."),
+        typer.Option("--runtime", metavar="NAME", help="tflite-2019 …; where it is measured, one that devices run."),
     ] = None
     target_ms: Annotated[float | None, typer.Option("--target-ms", help="The latency to come to, in milliseconds.")] = (
         None

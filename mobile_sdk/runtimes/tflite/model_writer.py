@@ -4,23 +4,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-untyped]
 
 from mobile_sdk.errors import CompileError
-from mobile_sdk.graph.operators import (
-    INT8_MIN,
-    Activation,
-    ActivationKind,
-    AvgPool2d,
-    ChannelShuffle,
-    ChannelSlice,
-    Clamp,
-    Concat,
-    Graph,
-    MaxPool2d,
-    Mean,
-    Operator,
-    Reshape,
-    ResizeBilinear,
-    Tensor,
-)
+from mobile_sdk.graph.operators import INT8_MIN, Activation, Clamp, Graph, Operator, Tensor
+from mobile_sdk.graph.operators.traits import Values
 from mobile_sdk.runtimes.shapes import runtime_shape
 from mobile_sdk.runtimes.tflite.writer import Writer
 
@@ -30,16 +15,6 @@ FUSED = {
     Clamp.RELU6: schema.ActivationFunctionType.RELU6,
 }
 """An operator's clamp as the activation that is fused into it."""
-_REARRANGING = (  # nothing new below zero
-    MaxPool2d,
-    AvgPool2d,
-    Mean,
-    Concat,
-    ChannelSlice,
-    ChannelShuffle,
-    Reshape,
-    ResizeBilinear,
-)
 
 
 class ModelWriter(Writer):
@@ -68,8 +43,8 @@ def _nonnegative(graph: Graph) -> frozenset[str]:
         if tensor.quantization is not None:
             is_so = tensor.quantization.zero_point == INT8_MIN
         elif isinstance(operator, Activation):
-            is_so = operator.kind is not ActivationKind.HARD_SWISH
-        elif isinstance(operator, _REARRANGING):
+            is_so = operator.kind.is_nonnegative
+        elif operator is not None and operator.traits.values in (Values.CHOSEN, Values.BETWEEN):
             is_so = all(operand.name in names for operand in operator.inputs)
         else:
             is_so = getattr(operator, "clamp", Clamp.NONE) is not Clamp.NONE

@@ -40,11 +40,11 @@ def choose_judge(device: str, runtime: str | None) -> LatencyJudge:
 
 def _one_of(models: list[LatencyModel]) -> LatencyModel:
     """Returns the one with fewest threads; raises SettingError if there are several runtimes."""
-    runtimes = dict.fromkeys(model.setup.runtime for model in models)
-    if len(runtimes) > 1:
+    found = dict.fromkeys(model.setup.runtime for model in models)
+    if len(found) > 1:
         raise SettingError(
-            f"expected one latency model, found those of {', '.join(runtimes)}",
-            hint=f"add --runtime {next(iter(runtimes))}",
+            f"expected one latency model, found those of {', '.join(found)}",
+            hint=f"add --runtime {next(iter(found))}",
         )
     return min(models, key=lambda model: model.setup.threads)
 
