@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from mobile_sdk.devices import doctor
 from mobile_sdk.devices.doctor import checks
 from tests.support.child_process import cpu_s, run
 
@@ -18,7 +17,10 @@ def test_installed_packages_are_found_with_their_versions() -> None:
 
 
 def test_a_package_that_is_missing_comes_with_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "_version", lambda name: None)
+    def missing(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", missing)
     torch = next(finding for finding in checks() if finding.name == "torch")
     assert (torch.status, torch.get) == ("missing", "pip install torch==2.13.0")
 

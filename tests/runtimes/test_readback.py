@@ -100,7 +100,7 @@ def other_than(number: Any) -> Any:
 
 def test_a_tflite_that_was_written_wrongly_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     def read_wrongly(data: bytes) -> Any:
-        model = from_bytes(data)
+        model = copy.deepcopy(from_bytes(data))  # its arrays were views of the file
         alter(model, ("subgraphs", 0, "tensors", 1, "shape", 1))
         return model
 

@@ -9,7 +9,6 @@ off.
 """
 
 import importlib.util
-import sys
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
@@ -19,6 +18,7 @@ from mobile_sdk.contract import Contract
 from mobile_sdk.errors import MachineError
 from mobile_sdk.graph.operators import Graph
 from mobile_sdk.runtimes.base import Interface, NativeCheck, Platform, Runtime, Structure
+from mobile_sdk.runtimes.coreml.apple_system import not_run
 from mobile_sdk.runtimes.requirement import Requirement
 from mobile_sdk.system.findings import Finding, find_package
 
@@ -120,10 +120,3 @@ class CoreMLRuntime(Runtime):
         """The framework of an Xcode project."""
         line = "Link CoreML.framework; MLModel.compileModel(at:) takes model.mlpackage as it is."
         return line if platform == "ios" else None
-
-
-def not_run() -> str | None:
-    """Why Apple's own runtime does not run on this machine, or None where it does."""
-    if sys.platform == "darwin":
-        return None
-    return f"Core ML runs models only on Apple's systems, and this machine runs {sys.platform}"

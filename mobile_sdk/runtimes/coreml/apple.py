@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mobile_sdk.errors import MachineError
 from mobile_sdk.runtimes.base import Interface
-from mobile_sdk.runtimes.coreml import not_run
+from mobile_sdk.runtimes.coreml.apple_system import not_run
 from mobile_sdk.runtimes.coreml.package.blob_file import damaged
 from mobile_sdk.runtimes.coreml.package.program_file import read_promised_program
 from mobile_sdk.runtimes.coreml.toolbox import coremltools_quietly

@@ -46,8 +46,9 @@ def differences(graph: Graph, requested: Any, found: Any) -> Iterator[str]:
 
 def _with_data(subgraph: Mapping[str, Any], model: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yields every tensor with the bytes that its buffer holds."""
+    data = {index: buffer["data"] for index, buffer in enumerate(model["buffers"])}
     for tensor in subgraph["tensors"]:
-        yield {**tensor, "data": model["buffers"][tensor["buffer"]]["data"]}
+        yield {**tensor, "data": data.get(tensor["buffer"])}
 
 
 def _path(name: str, places: Mapping[str, str]) -> str:
