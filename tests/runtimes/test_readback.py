@@ -72,7 +72,7 @@ def places(value: Any, before: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]
     """Where every number, and the end of every array, stands in a ModelT: attributes and indices."""
     if hasattr(value, "__dict__"):
         for name, item in vars(value).items():
-            if name not in ("offset", "size", "metadataBuffer", "metadata", "signatureDefs"):  # not written by us
+            if name not in ("offset", "size"):  # of a buffer outside the file
                 yield from places(item, (*before, name))
     elif isinstance(value, list):
         for index, item in enumerate(value):
