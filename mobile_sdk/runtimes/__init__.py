@@ -1,4 +1,4 @@
-"""The runtimes by name; a runtime's own packages are loaded only when something is asked of it."""
+"""This room holds the runtimes by name: a graph comes in, a model file goes out, is read back and runs."""
 
 import difflib
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""All that the author of a fourth runtime reads: what a runtime must be able to do."""
+"""The author of a fourth runtime reads this module alone: it says what a runtime must be able to do."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ Layout = Literal["NHWC", "NCHW", "NC"]
 
 
 class InputSpec(Document):
-    """The tensor that takes the picture. The app writes `byte + byte_offset` for each RGB byte, in `layout`."""
+    """Describes the picture's tensor. The app writes `byte + byte_offset` for each RGB byte, in `layout`."""
 
     name: str
     dtype: Literal["uint8", "int8", "float32", "image"]
@@ -30,7 +30,7 @@ class InputSpec(Document):
 
 
 class OutputSpec(Document):
-    """The tensor that holds the scores. int8: `real = scale * (q - zero_point)`; float32: scale and zero point null."""
+    """Describes the tensor of scores. int8: `real = scale * (q - zero_point)`; float32: scale and zero point null."""
 
     name: str
     dtype: Literal["int8", "float32"]
@@ -41,7 +41,7 @@ class OutputSpec(Document):
 
 
 class Interface(Document):
-    """What an exporter reports of the file that it wrote."""
+    """Reports, from an exporter, the ends of the file that it wrote."""
 
     input: InputSpec
     output: OutputSpec
@@ -49,7 +49,7 @@ class Interface(Document):
 
 @dataclass(frozen=True, kw_only=True)
 class Structure:
-    """What a model file is made of, read back from the file itself."""
+    """Tells the contents of a model file, read back from the file itself."""
 
     operators: Mapping[str, int]  # name in the runtime's own terms → count
     partitions: int  # delegate partitions (calls); 1 is what we want
@@ -60,7 +60,7 @@ class Structure:
 
 
 class Session(Protocol):
-    """A loaded model."""
+    """Holds a loaded model."""
 
     def run(self, picture: NDArray[np.uint8]) -> NDArray[np.generic]:
         """Scores (classes,), or boxes and scores (anchors, columns), for RGB bytes (H, W, 3) of the contract's size.
@@ -76,7 +76,7 @@ class Session(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class RunnerParts:
-    """The parts of a Python package that the C++ program `runner-NAME`, which runs models on devices, is built with.
+    """Names the parts of a Python package that the C++ program `runner-NAME`, which devices run, is built with.
 
     Paths are relative to the package's folder.
     """
@@ -89,7 +89,7 @@ class RunnerParts:
 
 @dataclass(frozen=True, kw_only=True)
 class NativeCheck:
-    """A check that only the runtime's maker's own implementation can pass, where `load` may open another one."""
+    """Describes a check that only the maker's own implementation can pass, where `load` may open another one."""
 
     name: str
     required: str
@@ -97,9 +97,9 @@ class NativeCheck:
 
 
 class Runtime(ABC):
-    """One way to a phone: writes a graph as a model file, reads it back, and runs it here where it can.
+    """Writes a graph as a model file, reads it back, and runs it here where it can: one way to a phone.
 
-    What stands below `versions` are promises with defaults: a runtime overrides those that it does not share.
+    All that stands below `finding` are promises with defaults: a runtime overrides those that it does not share.
     """
 
     name: ClassVar[str]
@@ -126,7 +126,7 @@ class Runtime(ABC):
 
     @abstractmethod
     def unavailable(self) -> str | None:
-        """Why models of this runtime cannot run on this machine, or None where they can."""
+        """Returns why models of this runtime cannot run on this machine, or None where they can."""
 
     @abstractmethod
     def load(self, path: Path, interface: Interface, *, threads: int) -> Session:
@@ -134,24 +134,24 @@ class Runtime(ABC):
 
     @abstractmethod
     def versions(self) -> Mapping[str, str]:
-        """The packages that decide what is written and computed, with their versions."""
+        """Returns the packages that decide what is written and computed, with their versions."""
 
     @abstractmethod
     def finding(self) -> Finding:
-        """What of the runtime is installed here and what it enables; nothing of it is imported."""
+        """Returns the part of the runtime that is installed here, and its use; nothing of it is imported."""
 
     def requirement(self, graph: Graph) -> Requirement:
-        """How near its scores must come to the expected ones: exactly, but where sums depend on their order."""
+        """Returns how near its scores must come to the expected ones: exactly, but where sums depend on their order."""
         return usual_requirement(graph)
 
     def native_check(self) -> NativeCheck | None:
-        """The check of the maker's own implementation, or None where `load` always opens that."""
+        """Returns the check of the maker's own implementation, or None where `load` always opens that."""
         return None
 
     def not_timed(self, *, on_host: bool) -> str | None:
-        """Why its times mean nothing on this host, or on a device at the end of a connection; None where they do."""
+        """Returns why its times mean nothing on this host, or on devices at the end of a connection, else None."""
         return self.unavailable() if on_host else None
 
     def app_advice(self, platform: Platform) -> str | None:
-        """The line that an app's project needs to run its models; None where apps of the platform do not run them."""
+        """Returns the line that an app's project needs to run its models, or None where the platform's apps do not."""
         return None

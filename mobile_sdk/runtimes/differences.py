@@ -1,4 +1,4 @@
-"""Differences between data as it was asked for and as a file holds it, named by field and module path."""
+"""Data as it was asked for is compared with what a file holds; differences are named by field and module path."""
 
 import hashlib
 from collections.abc import Iterator, Mapping

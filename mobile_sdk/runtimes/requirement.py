@@ -1,4 +1,4 @@
-"""How near a runtime's scores must come to the expected ones: exactly, or within a bound that was measured."""
+"""A runtime's scores must come as near to the expected ones as a requirement says: exactly, or within a bound."""
 
 from dataclasses import dataclass, replace
 
@@ -8,7 +8,7 @@ from mobile_sdk.graph.operators import Graph
 
 @dataclass(frozen=True, kw_only=True)
 class Requirement:
-    """`exact` asks for equal codes; otherwise the other two hold. `why` says where the bound is from."""
+    """States a bound: `exact` asks for equal codes, otherwise the other fields hold; `why` tells its origin."""
 
     exact: bool
     min_sqnr_db: float

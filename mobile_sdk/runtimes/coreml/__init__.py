@@ -62,7 +62,7 @@ class CoreMLRuntime(Runtime):
         return package_differences(path, graph)
 
     def unavailable(self) -> str | None:
-        """Why neither Apple's runtime nor the interpreter can run here, or None where one can."""
+        """Returns why neither Apple's runtime nor the interpreter can run here, or None where one can."""
         missing = [package for package in ("coremltools", "torch") if importlib.util.find_spec(package) is None]
         return f"the package {missing[0]} is not installed" if missing else None
 
@@ -83,11 +83,11 @@ class CoreMLRuntime(Runtime):
         return InterpreterSession(path, interface, threads=threads)
 
     def versions(self) -> Mapping[str, str]:
-        """The packages that decide what is written and computed, with their versions."""
+        """Returns the packages that decide what is written and computed, with their versions."""
         return {package: metadata.version(package) for package in ("coremltools", "torch", "numpy")}
 
     def finding(self) -> Finding:
-        """The package that writes `.mlpackage`; limited off a Mac, where an interpreter computes."""
+        """Returns the package that writes `.mlpackage`; limited off a Mac, where an interpreter computes."""
         enables = "Core ML bundles: export, verify by interpreter; Apple's own runtime on a Mac"
         found = find_package("coremltools", "coremltools", enables=enables, get="pip install mobile-sdk")
         if found.status == "missing" or not_run() is None:
@@ -117,6 +117,6 @@ class CoreMLRuntime(Runtime):
         return self.unavailable()
 
     def app_advice(self, platform: Platform) -> str | None:
-        """The framework of an Xcode project."""
+        """Returns the framework of an Xcode project."""
         line = "Link CoreML.framework; MLModel.compileModel(at:) takes model.mlpackage as it is."
         return line if platform == "ios" else None

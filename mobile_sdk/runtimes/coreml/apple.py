@@ -34,7 +34,7 @@ class AppleSession:
                 raise damaged(package, f"what Core ML refuses: {error}") from error
 
     def run(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The output without its batch, float32, for RGB bytes (H, W, 3): scores, rows of boxes, or (H, W, labels)."""
+        """Returns the float32 output without its batch for RGB bytes (H, W, 3): scores, boxes, or (H, W, labels)."""
         from PIL import Image
 
         scores = self._model.predict({self._input_name: Image.fromarray(picture)})[self._output_name]

@@ -1,4 +1,4 @@
-"""Which sums float32 holds without an error, and Add's integer rule written as such sums.
+"""Some sums float32 holds without an error: this module finds them, and writes Add's integer rule as such sums.
 
 A float32 holds every integer up to 2^24. As long as no sum passes that, neither the order of summation nor fused
 multiply-adds change a result. Add's rule `(a * M_a + b * M_b + 2^(k-1)) >> k` has products of 29 bits, so each
@@ -50,14 +50,14 @@ class SplitFactors:
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """Add of a constant as `round(a * factor + offset)` on centred codes."""
+    """Writes Add of a constant as `round(a * factor + offset)` on centred codes."""
 
     factor: np.float32
     offset: np.float32
 
 
 def largest_sum(operator: Operator) -> int:
-    """The largest magnitude that a sum inside the operator can reach, partial sums included; 0 where it has none."""
+    """Returns the largest magnitude that a sum, or a part of one, can reach in the operator; 0 where it has none."""
     if not isinstance(operator, Conv2d | Linear | Mean) or operator.output.quantization is None:
         return 0
     zero_point = arithmetic.quantization_of(operator.input).zero_point
@@ -70,7 +70,7 @@ def largest_sum(operator: Operator) -> int:
 
 
 def inexact_paths(graph: Graph) -> list[str]:
-    """Where a picture may exist whose sums pass 2^24, so that float32 rounds some: the relative error is 2^-24.
+    """Returns where a picture may exist whose sums pass 2^24, so that float32 rounds some: the relative error is 2^-24.
 
     Only the worst case counts here (all codes at their furthest, every product of one sign). Such a sum is rounded
     in the reference too, once; in another order of summation it can become another code where a tie is that near.
@@ -79,7 +79,7 @@ def inexact_paths(graph: Graph) -> list[str]:
 
 
 def split_factors(operator: Add) -> SplitFactors:
-    """The halves of `arithmetic.add_factors`; raises CompileError where the scales lie too far apart for them."""
+    """Returns the halves of `arithmetic.add_factors`; raises CompileError where the scales lie too far apart."""
     factor_a, factor_b, shift = arithmetic.add_factors(*_grids(operator))
     if not _LOW_BITS < shift <= 30:
         raise CompileError(
@@ -96,7 +96,7 @@ def split_factors(operator: Add) -> SplitFactors:
 
 
 def line_of_constant(operator: Add) -> Line | None:
-    """The line that gives, for all 256 codes, what the integer rule gives; None where float32 holds none.
+    """Returns the line that gives, for all 256 codes, what the integer rule gives; None where float32 holds none.
 
     The offset lies in the middle of those that would do, so that no sum comes near a tie.
     """
@@ -112,7 +112,7 @@ def line_of_constant(operator: Add) -> Line | None:
 
 
 def is_proved(line: Line, operator: Add) -> bool:
-    """Whether the line gives the integer rule's code for each of the 256, with and without a fused multiply-add.
+    """Returns whether the line gives the integer rule's code for all 256, with and without a fused multiply-add.
 
     No sum may be a tie, so that it does not matter either how a runtime rounds these.
     """
@@ -128,7 +128,7 @@ def _rounds_to(sums: NDArray[np.float32], expected: NDArray[np.int64], low: int,
 
 
 def _table(operator: Add) -> tuple[NDArray[np.int64], NDArray[np.int64], tuple[int, int]]:
-    """Every centred code of `a`, the centred code that it gives with the constant, and the bounds of these."""
+    """Returns every centred code of `a`, the centred code that it gives with the constant, and the bounds of these."""
     assert isinstance(operator.b, Constant)
     grid_a, grid_b, grid_y = _grids(operator)
     factor_a, factor_b, shift = arithmetic.add_factors(grid_a, grid_b, grid_y)
@@ -139,12 +139,12 @@ def _table(operator: Add) -> tuple[NDArray[np.int64], NDArray[np.int64], tuple[i
 
 
 def centred(constant: Constant) -> int:
-    """A constant's code less its zero point."""
+    """Returns a constant's code less its zero point."""
     return int(constant.value) - arithmetic.quantization_of(constant).zero_point
 
 
 def is_square(operator: Mul) -> bool:
-    """Whether a tensor is multiplied by itself."""
+    """Returns whether a tensor is multiplied by itself."""
     return isinstance(operator.b, Tensor) and operator.a.name == operator.b.name
 
 
@@ -154,7 +154,7 @@ def _grids(operator: Add) -> tuple[Quantization, Quantization, Quantization]:
 
 
 def requantization_factors(operator: Conv2d | Linear) -> NDArray[Any]:
-    """`arithmetic.requantization`, float32, shaped to lie along the channels of a batch."""
+    """Returns `arithmetic.requantization`, float32, shaped to lie along the channels of a batch."""
     assert operator.weight_scales is not None
     x, y = arithmetic.quantization_of(operator.input), arithmetic.quantization_of(operator.output)
     factors = arithmetic.requantization(x, operator.weight_scales, y)

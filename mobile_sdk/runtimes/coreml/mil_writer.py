@@ -17,7 +17,7 @@ _CLAMPS = {Clamp.RELU: "relu", Clamp.RELU6: "relu6"}
 
 
 def labels(graph: Graph) -> tuple[str, ...]:
-    """The name of each operator's result in the file: its place in the graph and its tensor's name."""
+    """Returns the name of each operator's result in the file: its place in the graph and its tensor's name."""
     return tuple(
         f"op{index:03d}_{re.sub('[^A-Za-z0-9_]', '_', operator.output.name)}"
         for index, operator in enumerate(graph.operators)
@@ -40,7 +40,7 @@ class MilWriter:
         self._results = results
 
     def read(self, tensor: Tensor) -> Any:
-        """The result that stands for a tensor: float32, the centred codes in an int8 graph."""
+        """Returns the result that stands for a tensor: float32, the centred codes in an int8 graph."""
         return self._results[tensor.name]
 
     def mul(self, x: Any, y: Any, suffix: str = "") -> Any:
@@ -95,7 +95,7 @@ class MilWriter:
         return self.channels_last(self.dequantize(code, grid, f"{self.label}_values"))
 
     def channels_last(self, scores: Any) -> Any:
-        """The output map (1, C, H, W) as (1, H, W, C), as the other runtimes have it."""
+        """Returns the output map (1, C, H, W) as (1, H, W, C), as the other runtimes have it."""
         return self.mil.transpose(x=scores, perm=CHANNELS_LAST, name=SCORES)
 
     def dequantize(self, code: Any, grid: Quantization, name: str) -> Any:

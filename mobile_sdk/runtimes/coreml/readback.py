@@ -1,4 +1,4 @@
-"""The proof that a saved program is what was asked for: every operation, connection, number, shape and option."""
+"""A saved program is compared with what was asked for: every operation, connection, number, shape and option."""
 
 from collections.abc import Iterator
 

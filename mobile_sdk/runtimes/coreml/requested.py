@@ -1,4 +1,4 @@
-"""The operations that were asked of coremltools' builder, as plain data: what a saved program is compared with."""
+"""The operations that were asked of coremltools' builder are kept as plain data, to compare a saved program with."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _INPUT_PATH = "the input"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Requested:
-    """One operation, and the module in the user's net that it came from."""
+    """Holds one operation, and the module in the user's net that it came from."""
 
     operation: MilOperation
     path: str
@@ -21,7 +21,7 @@ class Requested:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RequestedProgram:
-    """All operations but constants, which lie in the operations that take them."""
+    """Holds all operations but constants, which lie in the operations that take them."""
 
     input_name: str
     input_shape: tuple[int, ...]

@@ -80,7 +80,7 @@ class ExecuTorchRuntime(Runtime):
         return file_differences(path, graph)
 
     def unavailable(self) -> str | None:
-        """Why ExecuTorch cannot run here, or None."""
+        """Returns why ExecuTorch cannot run here, or None."""
         missing = [name for name in ("executorch", "torch") if util.find_spec(name) is None]
         return f"the package {missing[0]} is not installed" if missing else None
 
@@ -93,15 +93,15 @@ class ExecuTorchRuntime(Runtime):
         return ExecuTorchSession(path, interface, threads=threads)
 
     def versions(self) -> Mapping[str, str]:
-        """Packages that decide what is written and computed."""
+        """Returns packages that decide what is written and computed."""
         return {name: metadata.version(name) for name in (_PACKAGE, "flatbuffers")}
 
     def finding(self) -> Finding:
-        """The package that writes and runs `.pte`."""
+        """Returns the package that writes and runs `.pte`."""
         return find_package(_PACKAGE, _PACKAGE, enables="ExecuTorch bundles: export, verify, bench", get=_GET)
 
     def app_advice(self, platform: Platform) -> str | None:
-        """The dependency of a Gradle module, the package of an Xcode project.
+        """Returns the dependency of a Gradle module, the package of an Xcode project.
 
         It is the version that exports here: an older runtime may not know a newer file.
         """

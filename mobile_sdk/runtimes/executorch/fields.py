@@ -12,7 +12,7 @@ NO_VALUE = 2**32 - 1  # XNN_INVALID_VALUE_ID
 def tensor_fields(
     datatype: str, dims: list[int], buffer: int, external: int = NO_VALUE, flags: int = 0
 ) -> dict[str, Any]:
-    """An XNNTensorValue, without the id that it gets."""
+    """Returns an XNNTensorValue, without the id that it gets."""
     return {
         "datatype": datatype,
         "num_dims": len(dims),
@@ -24,12 +24,12 @@ def tensor_fields(
 
 
 def window_fields(name: str, sides: tuple[int, int, int, int]) -> dict[str, int]:
-    """Padding (top, bottom, left, right), a field a side."""
+    """Returns padding (top, bottom, left, right), a field a side."""
     return dict(zip((f"{name}_{side}" for side in ("top", "bottom", "left", "right")), sides, strict=True))
 
 
 def pair_fields(name: str, sizes: tuple[int, ...]) -> dict[str, int]:
-    """A height and a width."""
+    """Returns a height and a width."""
     return {f"{name}_height": sizes[0], f"{name}_width": sizes[1]}
 
 

@@ -41,7 +41,7 @@ _FORMATS = dict(
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
-    """One field of a table: its first slot, its type, and its default where it is a number."""
+    """Describes one field of a table: its first slot, its type, and its default where it is a number."""
 
     slot: int
     type: str
@@ -50,7 +50,7 @@ class Field:
 
 @dataclass(frozen=True, kw_only=True)
 class Schema:
-    """What a schema file says: tables as fields by name, enums by name, unions as member → table."""
+    """Holds a parsed schema file: tables as fields by name, enums by name, unions as member → table."""
 
     identifier: bytes
     root: str
@@ -60,20 +60,20 @@ class Schema:
     unions: Mapping[str, Mapping[str, str]]
 
     def encode(self, value: Mapping[str, Any]) -> bytes:
-        """The root table `value` as a finished buffer with the schema's identifier."""
+        """Returns the root table `value` as a finished buffer with the schema's identifier."""
         builder = flatbuffers.Builder(1024)
         builder.Finish(_Encoder(self, builder).table(self.root, value), self.identifier)
         return bytes(builder.Output())
 
     def decode(self, data: bytes) -> dict[str, Any]:
-        """The root table in `data`; raises ValueError or struct.error where it is damaged."""
+        """Returns the root table in `data`; raises ValueError or struct.error where it is damaged."""
         if data[4:8] != self.identifier:
             raise ValueError(f"expected a flatbuffer {self.identifier!r}, found {data[4:8]!r}")
         decoder = _Decoder(self, data)
         return decoder.table(self.root, decoder.scalar("uint", 0))
 
     def completed(self, value: Mapping[str, Any]) -> dict[str, Any]:
-        """The root table `value` as `decode` gives it: absent fields as their defaults, names of enums as numbers."""
+        """Returns the root table `value` as `decode` gives it: absent fields are defaults, names of enums numbers."""
         return self._complete_table(self.root, value)
 
     def _complete_table(self, name: str, value: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,7 +92,7 @@ class Schema:
         return self._complete_table(type_, value)
 
     def number_type(self, type_: str) -> str | None:
-        """The number that `type_` is stored as, or None where it is none."""
+        """Returns the number that `type_` is stored as, or None where it is none."""
         return type_ if type_ in _FLAGS else self.bases.get(type_)
 
 
@@ -192,13 +192,13 @@ class _Decoder:
         self._schema, self._data, self._tables = schema, data, 0
 
     def scalar(self, number: str, position: int) -> Any:
-        """The number at `position`; struct.error beyond the end."""
+        """Returns the number at `position`; struct.error beyond the end."""
         if position < 0:
             raise ValueError("an offset points before the file")
         return struct.unpack_from(_FORMATS[number], self._data, position)[0]
 
     def table(self, name: str, position: int) -> dict[str, Any]:
-        """All fields of the table at `position`, absent numbers as their defaults."""
+        """Returns all fields of the table at `position`, absent numbers as their defaults."""
         self._tables += 1
         if self._tables > MOST_TABLES:
             raise ValueError(f"more than {MOST_TABLES} tables")
@@ -242,7 +242,7 @@ class _Decoder:
         return [self._child(inner, offset) for offset in offsets]
 
     def _span(self, target: int, width: int) -> memoryview:
-        """The bytes of the vector at `target`, which must lie inside the file."""
+        """Returns the bytes of the vector at `target`, which must lie inside the file."""
         start, count = target + 4, self.scalar("uint", target)
         if start + count * width > len(self._data):
             raise ValueError("a vector reaches beyond the file")

@@ -52,7 +52,7 @@ class NodeWriter:
         return inputs, self._declare(operator.output, **outside)
 
     def finish(self) -> Delegate:
-        """The delegate; the writer is not used afterwards."""
+        """Returns the delegate; the writer is not used afterwards."""
         graph = {
             "version": "0",
             "xnodes": self._nodes,
@@ -109,15 +109,15 @@ class NodeWriter:
         )
 
     def constants(self, array: NDArray[np.float32]) -> int:
-        """The id of float32 constants."""
+        """Returns the id of float32 constants."""
         return self.value(list(array.shape), None, buffer=self._store(array))
 
     def scalar(self, value: np.generic, grid: Quantization | None = None) -> int:
-        """The id of one constant."""
+        """Returns the id of one constant."""
         return self.value([1], grid, buffer=self._store(np.array([value])))
 
     def channelwise(self, array: NDArray[Any], scales: NDArray[np.float32] | None, channel: int) -> int:
-        """The id of parameters with a scale for each slice along the axis `channel`; float32 without scales."""
+        """Returns the id of parameters with a scale for each slice along the axis `channel`; float32 without scales."""
         buffer = self._store(array)
         if scales is None:
             return self.value(list(array.shape), None, buffer=buffer)
@@ -143,7 +143,7 @@ class NodeWriter:
         return int(tensor["id_out"])
 
     def _store(self, array: NDArray[Any]) -> int:
-        """The index of a constant; equal bytes are stored once in the file."""
+        """Returns the index of a constant; equal bytes are stored once in the file."""
         data = np.ascontiguousarray(array).tobytes()
         key = hashlib.sha256(data).hexdigest()
         self._constants[key] = data

@@ -28,7 +28,7 @@ HINT = "export the program again, or copy the bundle again"
 
 @dataclass(frozen=True, kw_only=True)
 class PteFile:
-    """`program` as the schema has it, its delegates' blobs in order, and the data that they name."""
+    """Holds `program` as the schema has it, its delegates' blobs in order, and the data that they name."""
 
     program: Mapping[str, Any]
     delegates: tuple[bytes, ...]
@@ -42,7 +42,7 @@ def program_schema() -> Schema:
 
 
 def package_folder() -> Path:
-    """Where the executorch package lies; it is not imported (that takes seconds)."""
+    """Returns where the executorch package lies; it is not imported (that takes seconds)."""
     found = importlib.util.find_spec("executorch")
     if found is None or not found.submodule_search_locations:
         raise MachineError("the package executorch is not installed", hint="pip install executorch")
@@ -50,7 +50,7 @@ def package_folder() -> Path:
 
 
 def write_pte(plan: Mapping[str, Any], blob: bytes, named: Mapping[str, bytes]) -> bytes:
-    """A file with one execution plan whose delegate 0 is `blob`, with `named` data for it."""
+    """Returns a file with one execution plan whose delegate 0 is `blob`, with `named` data for it."""
     parts = [b"", blob, *named.values()]  # segment 0 would hold constants of the program's own; there are none
     segments, body = [], bytearray()
     for part in parts:
@@ -100,7 +100,7 @@ def _seal(data: bytes) -> bytes:
 
 
 def parse_pte(data: bytes) -> PteFile:
-    """The parts of a whole file; raises ValueError, KeyError, IndexError or struct.error where it is damaged."""
+    """Returns the parts of a file; raises ValueError, KeyError, IndexError or struct.error where it is damaged."""
     magic, _, size, base, length = HEADER.unpack_from(data, 8)
     if magic != HEADER_MAGIC or size > base or base + length > len(data):
         raise ValueError("an extended header that does not fit the file")

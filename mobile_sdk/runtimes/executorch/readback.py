@@ -1,4 +1,4 @@
-"""The proof that a saved `.pte` is what was asked for: every node, value, constant, grid, option and connection."""
+"""A saved `.pte` is compared with what was asked for: every node, value, constant, grid, option and connection."""
 
 import struct
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Everything that a graph's `.pte` is to hold, as the dictionaries that its schemas encode: nothing is a file yet."""
+"""A graph's `.pte` is asked for as the dictionaries that its schemas encode: nothing is a file yet."""
 
 import math
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ _OUTPUT = '[1, {"type": null, "context": null, "children_spec": []}]'
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Requested:
-    """Everything that a graph's file is to hold, in the terms of ExecuTorch's schemas."""
+    """Holds everything that a graph's file is to contain, in the terms of ExecuTorch's schemas."""
 
     graph: Graph
     plan: Mapping[str, Any]
@@ -35,7 +35,7 @@ class Requested:
 
     @property
     def named(self) -> Mapping[str, bytes]:
-        """The data that the file names: constants, and the digest of the graph."""
+        """Returns the data that the file names: constants, and the digest of the graph."""
         return {**self.delegate.constants, GRAPH_KEY: self.graph.digest().encode()}
 
 

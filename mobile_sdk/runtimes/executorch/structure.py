@@ -1,4 +1,4 @@
-"""Counts what a saved `.pte` is made of, in the file itself."""
+"""The contents of a saved `.pte` are counted in the file itself."""
 
 import struct
 from collections import Counter
@@ -22,7 +22,7 @@ INT8 = "xnn_datatype_qcint8"
 
 @dataclass(frozen=True, kw_only=True)
 class Value:
-    """One tensor of XNNPACK's graph; `data` is None where it is computed."""
+    """Holds one tensor of XNNPACK's graph; `data` is None where it is computed."""
 
     datatype: str
     dims: tuple[int, ...]
@@ -34,7 +34,7 @@ class Value:
 
 @dataclass(frozen=True, kw_only=True)
 class Node:
-    """One node of XNNPACK's graph, for the graph's operator number `operator`."""
+    """Holds one node of XNNPACK's graph, for the graph's operator number `operator`."""
 
     kind: str
     operator: int
@@ -44,14 +44,14 @@ class Node:
 
 @dataclass(frozen=True, kw_only=True)
 class DelegateContent:
-    """What one delegate of a file says."""
+    """Holds one delegate of a file, decoded."""
 
     nodes: tuple[Node, ...]
     values: tuple[Value, ...]
 
 
 def read_structure(path: Path) -> Structure:
-    """What the file `path` is made of; raises BundleError where it is damaged."""
+    """Returns what the file `path` is made of; raises BundleError where it is damaged."""
     file = read_pte(path)
     try:
         return _structure(file, path.stat().st_size)
@@ -60,7 +60,7 @@ def read_structure(path: Path) -> Structure:
 
 
 def delegate_contents(file: PteFile) -> list[DelegateContent]:
-    """The delegates' graphs, decoded."""
+    """Returns the delegates' graphs, decoded."""
     return [_content(blob, file.named) for blob in file.delegates]
 
 
@@ -90,7 +90,7 @@ def _structure(file: PteFile, size_bytes: int) -> Structure:
 
 
 def _bytes_by_part(file: PteFile, contents: list[DelegateContent], size_bytes: int) -> dict[str, int]:
-    """The file's bytes by what they hold; constants that layers share are in the file, and counted, once."""
+    """Returns the file's bytes by what they hold; constants that layers share are in the file, and counted, once."""
     held: dict[int, tuple[str, int]] = {}  # by the identity of the constant
     for content in contents:
         roles = {node.fields["filter_id"]: "weights" for node in content.nodes if node.kind in WEIGHTED}

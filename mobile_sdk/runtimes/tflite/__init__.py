@@ -74,7 +74,7 @@ class TfliteRuntime(Runtime):
         return file_differences(path, graph)
 
     def unavailable(self) -> str | None:
-        """Why LiteRT cannot run here, or None."""
+        """Returns why LiteRT cannot run here, or None."""
         if util.find_spec("ai_edge_litert") is None:
             return "the package ai-edge-litert is not installed"
         return None
@@ -88,15 +88,15 @@ class TfliteRuntime(Runtime):
         return TfliteSession(path, interface, threads=threads)
 
     def versions(self) -> Mapping[str, str]:
-        """Packages that decide what is written and computed."""
+        """Returns packages that decide what is written and computed."""
         return {name: metadata.version(name) for name in (_PACKAGE, "flatbuffers")}
 
     def finding(self) -> Finding:
-        """The package that writes and runs `.tflite`."""
+        """Returns the package that writes and runs `.tflite`."""
         return find_package(_PACKAGE, "ai_edge_litert", enables="TFLite bundles: export, verify, bench", get=_GET)
 
     def app_advice(self, platform: Platform) -> str | None:
-        """The dependency of a Gradle module."""
+        """Returns the dependency of a Gradle module."""
         return (
             f'implementation("com.google.ai.edge.litert:litert:{ANDROID_RELEASE}")' if platform == "android" else None
         )

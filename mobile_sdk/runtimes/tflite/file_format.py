@@ -22,7 +22,7 @@ def from_bytes(data: bytes) -> Any:
 
 
 def read_model(path: Path) -> Any:
-    """The file as the schema's ModelT. Raises BundleError where it is no readable TFLite model."""
+    """Returns the file as the schema's ModelT. Raises BundleError where it is no readable TFLite model."""
     data = path.read_bytes()
     if data[4:8] != b"TFL3":
         raise damaged(path, "the identifier TFL3 is missing")

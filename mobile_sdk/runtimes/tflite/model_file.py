@@ -21,7 +21,7 @@ _OWN_KERNEL = {
 
 
 def read_structure(path: Path) -> Structure:
-    """What the file holds and how it is split. Raises BundleError where it is damaged."""
+    """Returns what the file holds and how it is split. Raises BundleError where it is damaged."""
     model = read_model(path)
     graph = model.subgraphs[0]
     names = [_BUILTIN_NAMES.get(code.builtinCode, str(code.builtinCode)) for code in model.operatorCodes]
@@ -63,7 +63,7 @@ def _bytes(model: Any, tensors: list[Any]) -> int:
 
 
 def _split(path: Path) -> tuple[int, list[str]]:
-    """How many delegate partitions LiteRT makes, and the operators that it keeps for its own kernels.
+    """Returns how many delegate partitions LiteRT makes, and the operators that it keeps for its own kernels.
 
     A delegated operator's output lives inside XNNPACK: LiteRT allocates it only where it leaves a partition.
     """

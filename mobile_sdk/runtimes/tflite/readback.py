@@ -1,4 +1,4 @@
-"""The proof that a saved `.tflite` is what was asked for: every operator, tensor, constant, grid and option."""
+"""A saved `.tflite` is compared with what was asked for: every operator, tensor, constant, grid and option."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path

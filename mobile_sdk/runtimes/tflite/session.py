@@ -26,7 +26,7 @@ class TfliteSession:
         self._output = self._interpreter.get_output_details()[0]["index"]
 
     def run(self, picture: NDArray[np.uint8]) -> NDArray[np.generic]:
-        """The output without its batch for RGB bytes (H, W, 3): scores (classes,), rows of boxes, or (H, W, labels)."""
+        """Returns the output without its batch for RGB bytes (H, W, 3): scores (classes,), boxes, or (H, W, labels)."""
         self._interpreter.set_tensor(self._input, picture[np.newaxis])
         self._interpreter.invoke()
         scores: NDArray[np.generic] = self._interpreter.get_tensor(self._output)

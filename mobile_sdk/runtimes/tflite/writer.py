@@ -38,7 +38,7 @@ class Writer:
         self._add_tensor(name, shape, dtype, 0, scales, zero, 0)
 
     def knows(self, name: str) -> bool:
-        """Whether a tensor of that name is declared."""
+        """Returns whether a tensor of that name is declared."""
         return name in self._index
 
     def constant(
@@ -61,7 +61,7 @@ class Writer:
         self._operators.append(operator)
 
     def finish(self, input_name: str, output_name: str) -> Any:
-        """The schema's ModelT of all that was written, with one input and one output."""
+        """Returns the schema's ModelT of all that was written, with one input and one output."""
         subgraph = schema.SubGraphT()
         subgraph.name = "main"
         subgraph.tensors = self._tensors
@@ -115,7 +115,7 @@ class _AlignedBuffer:
         self.data = data
 
     def Pack(self, builder: Any) -> int:  # noqa: N802 (the generated classes' own name)
-        """The offset of the buffer in `builder`."""
+        """Returns the offset of the buffer in `builder`."""
         size = len(self.data)
         builder.StartVector(1, size, _ALIGNMENT)
         builder.head -= size

@@ -51,7 +51,7 @@ class TfliteLegacyRuntime(Runtime):
         return TfliteRuntime().differences(path, graph)
 
     def unavailable(self) -> str | None:
-        """Why it cannot run here now, or None."""
+        """Returns why it cannot run here now, or None."""
         return None if find_python() else "the environment of tflite-runtime 2.14.0 has not been made yet"
 
     def load(self, path: Path, interface: Interface, *, threads: int) -> Session:
@@ -64,11 +64,11 @@ class TfliteLegacyRuntime(Runtime):
         return LegacySession(python, path, interface, threads=threads)
 
     def versions(self) -> Mapping[str, str]:
-        """The packages in the other environment."""
+        """Returns the packages in the other environment."""
         return dict(requirement.split("==") for requirement in REQUIREMENTS)
 
     def finding(self) -> Finding:
-        """The other environment."""
+        """Returns the other environment."""
         python = find_python()
         return Finding(
             name=self.name,
@@ -79,5 +79,5 @@ class TfliteLegacyRuntime(Runtime):
         )
 
     def requirement(self, graph: Graph) -> Requirement:
-        """A bound that was measured: its kernels round twice."""
+        """Returns a bound that was measured: its kernels round twice."""
         return _OLD_KERNELS if graph.precision != "float32" else super().requirement(graph)

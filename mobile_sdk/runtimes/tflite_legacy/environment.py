@@ -14,13 +14,13 @@ _PYTHON = "python3.11"  # the newest that tflite-runtime 2.14.0 has wheels for
 
 
 def find_python() -> Path | None:
-    """The environment's Python, where the environment has been made."""
+    """Returns the environment's Python, where the environment has been made."""
     python = _folder() / "bin" / "python"
     return python if python.exists() else None
 
 
 def make_ready(say: Say) -> Path:
-    """The environment's Python, made first where it is missing (about 20 MB are fetched). Raises MachineError."""
+    """Returns the environment's Python, made first where it is missing, of some 20 MB. Raises MachineError."""
 
     def make(unfinished: Path) -> None:
         say("tflite-runtime: making its environment")

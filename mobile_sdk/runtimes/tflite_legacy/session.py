@@ -61,7 +61,7 @@ class LegacySession:
         self._said.close()
 
     def _check(self, interface: Interface) -> NDArray[Any]:
-        """An empty output, after the process has said that the model takes what `interface` says."""
+        """Returns an empty output, after the process has said that the model takes what `interface` says."""
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:

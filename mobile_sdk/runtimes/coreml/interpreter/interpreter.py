@@ -35,14 +35,14 @@ class InterpreterSession:
         self._last_use = _last_uses(self._steps, self._program.output_name)
 
     def run(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The output without its batch, float32, for RGB bytes (H, W, 3): scores, rows of boxes, or (H, W, labels)."""
+        """Returns the float32 output without its batch for RGB bytes (H, W, 3): scores, boxes, or (H, W, labels)."""
         for name, value in self._execute(picture):
             if name == self._program.output_name:
                 return np.array(value.numpy(), np.float32).reshape(self._program.output_shape[1:])
         raise AssertionError("a program that was read has an output")
 
     def trace(self, picture: NDArray[np.uint8]) -> dict[str, NDArray[np.generic]]:
-        """Every result by its name in the file: int8 codes, or float32 values (float16 ones widened)."""
+        """Returns every result by its name in the file: int8 codes, or float32 values (float16 ones widened)."""
         return {name: value.numpy().copy() for name, value in self._execute(picture)}
 
     def close(self) -> None:
@@ -78,7 +78,7 @@ class InterpreterSession:
 
 
 def _compile(program: MilProgram, package: Path) -> tuple[dict[str, "torch.Tensor"], list[tuple[MilOperation, Step]]]:
-    """What can be computed now (constants, dequantized weights), and the steps that need a picture."""
+    """Returns what can be computed now (constants, dequantized weights), and the steps that need a picture."""
     used = {name for operation in program.operations for names in operation.arguments.values() for name in names}
     constants: dict[str, torch.Tensor] = {}
     steps: list[tuple[MilOperation, Step]] = []

@@ -1,4 +1,4 @@
-"""What each MIL operator computes: in float32, its result rounded once to the type that the file gives it.
+"""Each MIL operator computes in float32, and its result is rounded once to the type that the file gives it.
 
 Sources: the operator definitions of coremltools (converters/mil/mil/ops/defs). How `quantize` rounds they do not say;
 its own evaluation (optimize/_utils.py, `quantize_by_scale_and_zp`) rounds half to even, before the zero point is added.
@@ -26,7 +26,7 @@ Step = Callable[..., "torch.Tensor"]  # operands in the order of `MilOperation.a
 
 
 def compile_operation(operation: MilOperation) -> Step:
-    """The operation as a function of its operands (float32, or int8 codes), its constants prepared.
+    """Returns the operation as a function of its operands (float32, or int8 codes), its constants prepared.
 
     Raises BundleError, naming it, for an operator that is not known here.
     """
@@ -76,7 +76,7 @@ def _quantize(constants: Constants) -> Step:
 
 
 def _grid_parameter(constants: Constants, name: str) -> "torch.Tensor":
-    """A scale or zero point in float32: a scalar (0 where it is absent), or a vector shaped to lie along `axis`."""
+    """Returns a scale or zero point in float32: a scalar, 0 where it is absent, or a vector along `axis`."""
     import torch
 
     if name not in constants.operation.values:
@@ -149,7 +149,7 @@ def _avg_pool(constants: Constants) -> Step:
 
 
 def _edges(constants: Constants, x: "torch.Tensor", reach: list[int], strides: list[int]) -> list[int]:
-    """Padding (top, bottom, left, right) of a window operator, by its `pad_type`."""
+    """Returns padding (top, bottom, left, right) of a window operator, by its `pad_type`."""
     kind = constants.text("pad_type", "valid")
     if kind == "valid":
         return [0, 0, 0, 0]

@@ -43,7 +43,7 @@ def _mul(operator: Mul, file: MilWriter) -> Any:
 
 
 def _square(operator: Mul, file: MilWriter) -> Any:
-    """The runtimes' table of squares, real values in float32 and the zero point added before rounding."""
+    """Squares as the runtimes' table does: real values in float32, and the zero point added before rounding."""
     x, y = arithmetic.quantization_of(operator.a), arithmetic.quantization_of(operator.output)
     value = file.mul(file.read(operator.a), np.float32(x.scale), "_real")
     steps = file.mul(file.mul(value, value), np.float32(1) / np.float32(y.scale), "_steps")

@@ -1,4 +1,4 @@
-"""The tables of what writes an operator for Core ML; program_writer.py imports the families that fill them.
+"""These tables hold Core ML's writers by class of operator; program_writer.py imports the families that fill them.
 
 Between `quantize` and `quantize` a value of an int8 operator is a centred code (`q - zero_point`), a sum of products of
 such, or one of these in steps of the output. Up to the factor that makes a sum steps, every number is an integer that

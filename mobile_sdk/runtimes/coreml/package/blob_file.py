@@ -22,7 +22,7 @@ _LONGEST_QUOTE = 200
 
 
 class BlobFile:
-    """The weight file of the model in `folder`, read on first use."""
+    """Reads the weight file of the model in `folder` on first use."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -30,11 +30,11 @@ class BlobFile:
 
     @property
     def size_bytes(self) -> int:
-        """The bytes of every weight file that was read."""
+        """Returns the bytes of every weight file that was read."""
         return sum(len(content) for content in self._content.values())
 
     def read(self, name: str, offset: int, dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-        """The array at `offset` of the file that the program calls `name`; raises BundleError where it is not there."""
+        """Returns the array at `offset` of the file that the program calls `name`; raises BundleError where none is."""
         content = self._open(name)
         if offset + _HEADER_BYTES > len(content):
             raise damaged(self._folder / "weights", f"an array header at {offset} in a file of {len(content)} bytes")
@@ -62,7 +62,7 @@ class BlobFile:
 
 
 def damaged(path: Path, found: str) -> BundleError:
-    """The error of a package that is not what this SDK wrote; `found` says what was met instead.
+    """Returns the error of a package that is not what this SDK wrote; `found` describes it.
 
     `found` may quote the file, so it is cut down to one printable line.
     """

@@ -26,7 +26,7 @@ def manifest_text(digest: str) -> str:
 
 
 def root_model_file(package: Path) -> Path:
-    """The protobuf file that Manifest.json calls the root model; raises BundleError where it is not inside."""
+    """Returns the protobuf file that Manifest.json calls the root model; raises BundleError where it is not inside."""
     file = package / "Manifest.json"
     if not file.is_file():
         raise damaged(package, "no Manifest.json")

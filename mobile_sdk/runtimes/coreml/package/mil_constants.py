@@ -26,15 +26,15 @@ class Constants:
         return torch.from_numpy(array.astype(np.float32 if array.dtype.kind == "f" else array.dtype, copy=True))
 
     def integers(self, name: str, default: list[int]) -> list[int]:
-        """A vector, or a scalar as one."""
+        """Returns a vector, or a scalar as one."""
         return [int(value) for value in np.ravel(np.asarray(self._values.get(name, default)))]
 
     def number(self, name: str, default: float) -> float:
-        """A scalar."""
+        """Returns a scalar."""
         return float(np.asarray(self._values.get(name, default)))
 
     def text(self, name: str, default: str) -> str:
-        """A string, such as a padding's kind."""
+        """Returns a string, such as a padding's kind."""
         return str(self._values.get(name, default))
 
     def bindings(self, **fixed: "torch.Tensor") -> Callable[..., dict[str, Any]]:
@@ -43,5 +43,5 @@ class Constants:
         return lambda *operands: fixed | dict(zip(names, operands, strict=True))
 
     def constants_among(self, *names: str) -> dict[str, "torch.Tensor"]:
-        """Those of the parameters that are constants, by name."""
+        """Returns those of the parameters that are constants, by name."""
         return {name: self.tensor(name) for name in names if name in self._values}

@@ -1,4 +1,4 @@
-"""What a saved `.mlpackage` is made of, counted in the file itself."""
+"""The contents of a saved `.mlpackage` are counted in the file itself."""
 
 from collections import Counter
 from pathlib import Path
@@ -44,7 +44,7 @@ def read_structure(package: Path) -> Structure:
 
 
 def _weight(operation: MilOperation, by_output: dict[str, MilOperation], package: Path) -> MilOperation:
-    """The operation that gives a convolution its weight: a constexpr, or the convolution itself for a constant."""
+    """Returns the operation that holds a convolution's weight: a constexpr, or for a constant the convolution."""
     if "weight" in operation.values:
         return operation
     if "weight" not in operation.arguments:
@@ -53,7 +53,7 @@ def _weight(operation: MilOperation, by_output: dict[str, MilOperation], package
 
 
 def _scales(operation: MilOperation) -> bool:
-    """Whether it brings sums of products to steps of the next tensor."""
+    """Returns whether it brings sums of products to steps of the next tensor."""
     return operation.kind == "mul" and "y" in operation.values
 
 

@@ -9,7 +9,7 @@ from mobile_sdk.runtimes.executorch.operators.table import write
 
 @write.of(DecodeBoxes)
 def _boxes(operator: DecodeBoxes, file: NodeWriter, inputs: list[int], output: int) -> None:
-    """Every prediction as float32 rows, those of all maps joined, boxes moved, and boxes and scores side by side."""
+    """Predictions become float32 rows, those of all maps joined, boxes moved, and boxes and scores stand side by side."""
     anchors, columns = operator.output.shape
     rows = [_rows(file, operator, index, source) for index, source in enumerate(inputs)]
     counts = [operator.rows(index)[0] for index in range(len(rows))]
@@ -22,7 +22,7 @@ def _boxes(operator: DecodeBoxes, file: NodeWriter, inputs: list[int], output: i
 
 
 def _rows(file: NodeWriter, operator: DecodeBoxes, index: int, source: int) -> int:
-    """The prediction's real values, (1, anchors, columns)."""
+    """Returns the prediction's real values, (1, anchors, columns)."""
     shape, grid = (1, *operator.rows(index)), operator.predictions[index].quantization
     rows = file.value(list(shape), grid)
     file.reshape(source, rows, shape)
@@ -34,7 +34,7 @@ def _rows(file: NodeWriter, operator: DecodeBoxes, index: int, source: int) -> i
 
 
 def _joined(file: NodeWriter, parts: list[int], counts: list[int], columns: int) -> int:
-    """The rows of all maps in one value, at most five joined at a time."""
+    """Returns the rows of all maps in one value, at most five joined at a time."""
     while len(parts) > 1:
         total = sum(counts[:MOST_PARTS])
         joined = file.value([1, total, columns], None)

@@ -1,4 +1,4 @@
-"""The table of what writes an operator for ExecuTorch; delegate.py imports the families that fill it."""
+"""This table holds ExecuTorch's writers by class of operator; delegate.py imports the families that fill it."""
 
 from collections.abc import Callable
 from typing import Any

@@ -15,7 +15,7 @@ _FLOAT32 = np.dtype(np.float32)
 
 @write.of(DecodeBoxes)
 def _boxes(operator: DecodeBoxes, file: ModelWriter) -> None:
-    """Every prediction as float32 rows, those of all maps joined, boxes moved, and boxes and scores side by side."""
+    """Predictions become float32 rows, those of all maps joined, boxes moved, and boxes and scores stand side by side."""
     name, (anchors, columns) = operator.output.name, operator.output.shape
     rows = [_rows(file, operator, index) for index in range(len(operator.predictions))]
     counts = [operator.rows(index)[0] for index in range(len(rows))]
@@ -32,7 +32,7 @@ def _boxes(operator: DecodeBoxes, file: ModelWriter) -> None:
 
 
 def _rows(file: ModelWriter, operator: DecodeBoxes, index: int) -> str:
-    """The name of the prediction's real values, (1, anchors, columns)."""
+    """Returns the name of the prediction's real values, (1, anchors, columns)."""
     source, shape = operator.predictions[index], (1, *operator.rows(index))
     name, grid = f"{operator.output.name}.{index}", source.quantization
     file.constant(f"{name}.shape", np.array(shape, np.int32))
@@ -47,7 +47,7 @@ def _rows(file: ModelWriter, operator: DecodeBoxes, index: int) -> str:
 
 
 def _joined(file: ModelWriter, name: str, parts: Sequence[str], counts: Sequence[int], columns: int) -> str:
-    """The rows of all maps in one tensor, at most five joined at a time."""
+    """Returns the rows of all maps in one tensor, at most five joined at a time."""
     parts, counts = list(parts), list(counts)
     while len(parts) > 1:
         joined, total = f"{name}.{len(parts)}", sum(counts[:MOST_PARTS])

@@ -11,7 +11,7 @@ from mobile_sdk.runtimes.tflite.operators.pieces import join, write_window
 
 
 def extents(kernel: tuple[int, ...], dilation: tuple[int, int]) -> tuple[int, int]:
-    """How many rows and columns the window reaches over, holes included."""
+    """Returns how many rows and columns the window reaches over, holes included."""
     return (kernel[0] - 1) * dilation[0] + 1, (kernel[1] - 1) * dilation[1] + 1
 
 
@@ -32,7 +32,7 @@ def pad(
     stride: tuple[int, int],
     padding: tuple[int, int, int, int],
 ) -> tuple[str, int]:
-    """The padded source's name and the schema's padding code, with a PAD written where neither code fits."""
+    """Returns the padded source's name and the schema's padding code, with a PAD written where neither code fits."""
     if padding == (0, 0, 0, 0):
         return source.name, schema.Padding.VALID
     if padding == same_padding(source.shape[1:], extent, stride):
@@ -52,7 +52,7 @@ def pad(
 
 
 def repeat_edges(file: ModelWriter, source: Tensor, name: str, padding: tuple[int, int, int, int]) -> Tensor:
-    """The source with its outermost rows and columns repeated, `padding` (top, bottom, left, right) times.
+    """Returns the source with its outermost rows and columns repeated, `padding` (top, bottom, left, right) times.
 
     A maximum does not see it: every window that reaches beyond an edge holds the edge too.
     """

@@ -1,4 +1,4 @@
-"""The table of what writes an operator for LiteRT; export.py imports the families that fill it."""
+"""This table holds LiteRT's writers by class of operator; requested.py imports the families that fill it."""
 
 from collections.abc import Callable
 from typing import Any
