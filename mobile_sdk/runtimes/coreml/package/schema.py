@@ -17,7 +17,7 @@ _ALIAS = "mobile_sdk_coreml_schema"
 
 @cache
 def model_class() -> Any:
-    """Returns `CoreML.Specification.Model` of coremltools/proto/Model_pb2.py; raises MachineError where it is not installed."""
+    """Returns `CoreML.Specification.Model` of coremltools' Model_pb2.py; raises MachineError where that is missing."""
     spec = importlib.util.find_spec("coremltools")
     if spec is None or not spec.submodule_search_locations:
         raise MachineError("expected the package coremltools, found none", hint="pip install coremltools==9.0")

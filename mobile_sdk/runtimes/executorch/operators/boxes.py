@@ -9,7 +9,7 @@ from mobile_sdk.runtimes.executorch.operators.table import write
 
 @write.of(DecodeBoxes)
 def _boxes(operator: DecodeBoxes, file: NodeWriter, inputs: list[int], output: int) -> None:
-    """Predictions become float32 rows, those of all maps joined, boxes moved, and boxes and scores stand side by side."""
+    """Predictions become float32 rows, those of all maps joined; boxes are moved, and stand beside their scores."""
     anchors, columns = operator.output.shape
     rows = [_rows(file, operator, index, source) for index, source in enumerate(inputs)]
     counts = [operator.rows(index)[0] for index in range(len(rows))]

@@ -15,7 +15,7 @@ _FLOAT32 = np.dtype(np.float32)
 
 @write.of(DecodeBoxes)
 def _boxes(operator: DecodeBoxes, file: ModelWriter) -> None:
-    """Predictions become float32 rows, those of all maps joined, boxes moved, and boxes and scores stand side by side."""
+    """Predictions become float32 rows, those of all maps joined; boxes are moved, and stand beside their scores."""
     name, (anchors, columns) = operator.output.name, operator.output.shape
     rows = [_rows(file, operator, index) for index in range(len(operator.predictions))]
     counts = [operator.rows(index)[0] for index in range(len(rows))]
