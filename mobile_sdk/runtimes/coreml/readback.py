@@ -31,7 +31,7 @@ def differences(requested: RequestedProgram, program: MilProgram) -> Iterator[st
     names = [each.operation.output for each in requested.operations]
     for each in requested.operations:
         yield from _operation(each, saved.get(each.operation.output))
-    for name in saved.keys() - names:
+    for name in sorted(saved.keys() - set(names)):
         yield from unequal(_PROGRAM, f"the operation {name}", "absent", saved[name].kind)
     if saved.keys() == set(names):
         yield from unequal(_PROGRAM, "the order of operations", names, [operation.output for operation in computing])

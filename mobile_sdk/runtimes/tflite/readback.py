@@ -39,7 +39,7 @@ def differences(graph: Graph, requested: Any, found: Any) -> Iterator[str]:
     for part, count in (("tensors", len(others)), ("operators", len(other["operators"]))):
         yield from unequal(_PROGRAM, f"the number of {part}", len(one[part]), count)
     for whole, read, apart in ((one, other, ("tensors", "operators")), (asked, saved, ("buffers",))):
-        for part in whole.keys() - apart:
+        for part in sorted(whole.keys() - set(apart)):
             yield from unequal(_PROGRAM, part, whole[part], read[part])
 
 
