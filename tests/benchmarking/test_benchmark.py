@@ -23,6 +23,7 @@ from mobile_sdk.benchmarking.worker import measure, warm_up
 from mobile_sdk.benchmarking.worker_process import WorkerProcess
 from mobile_sdk.bundle.bundle import Bundle, open_bundle
 from mobile_sdk.errors import BundleError, MachineError, SettingError
+from mobile_sdk.runtimes.coreml import CoreMLRuntime
 from mobile_sdk.system.environment import describe_environment
 from tests.support import bundles
 from tests.support.child_process import finished, run, start, wait_until
@@ -261,7 +262,9 @@ def test_an_interrupt_leaves_no_process_behind(shelf: Path) -> None:
 
 
 def test_core_ml_off_a_mac_is_not_timed_and_says_why(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(benchmark_place.platform, "system", lambda: "Linux")
+    monkeypatch.setattr(sys, "platform", "linux")
+    chosen = SimpleNamespace(get=lambda name: CoreMLRuntime() if name == "coreml" else WaitingRuntime())
+    monkeypatch.setattr(benchmark_place, "runtimes", chosen)
     numbers = benchmark([bundle(shelf, "apple", runtime="coreml"), bundle(shelf, "waits-1")], quick=True, max_ms=1000)
     assert numbers.measurements[0].summary is None
     assert "Apple" in (numbers.measurements[0].not_run or "")
