@@ -1,4 +1,4 @@
-"""From one program to a bundle for every runtime."""
+"""Writes a bundle for every runtime from one program."""
 
 import os
 from collections.abc import Sequence
@@ -27,12 +27,12 @@ def lower(
 ) -> list[Bundle]:
     """Writes a bundle for every runtime below `out`, in that order; golden pictures are three of `pictures`.
 
-    Of pictures in two parts those held out are taken. `runtimes` may be the name of one.
+    It takes the validation part of pictures in two parts. `runtimes` may be the name of one.
 
     Without `pictures` the golden ones are made up, and the manifest says so. With `activation_limit_kib` the models
-    compute the same codes, what is wide in strips of rows, so that no more activations than that are alive at once
-    (`memory_limit.within`): int8 programs only. Names and folders are checked before anything is written. What a
-    runtime refuses is its CompileError; the bundles already written stay.
+    compute equal codes, wide tensors in strips of rows, so that no more activations than that are alive at once
+    (`memory.limit.within`): int8 programs only. Names and folders are checked before anything is written. A runtime's
+    refusal is its CompileError; the bundles already written stay.
 
     Example: `bundles = sdk.lower(program, "bundles", runtimes=["tflite"], pictures=pictures)`
     """
@@ -66,7 +66,7 @@ def lower(
 
 
 def folder_name(program: Program, runtime: str) -> str:
-    """What a bundle's folder is called; the name is a hint for people, the manifest is the truth."""
+    """Returns the name of a bundle's folder; it is a hint for people, only the manifest counts."""
     return f"{program.contract.name}{'-float' if program.graph.precision == 'float32' else ''}.{runtime}"
 
 

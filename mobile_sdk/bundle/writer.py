@@ -38,9 +38,9 @@ from mobile_sdk.system.environment import installed_versions
 from mobile_sdk.tasks.registry import TASKS, task_of
 
 FLOAT_TOLERANCE_SHARE = 1e-3
-"""Of the largest score of a float32 model: other processors sum in another order, which moves scores by some 1e-5."""
+"""It is a share of a float32 model's largest score: other orders of summation move scores by some 1e-5."""
 INT8_AS_FLOAT_TOLERANCE_STEPS = 8
-"""For int8 models with float32 outputs (Core ML): it rounds ties its own way, which moves scores by a few steps."""
+"""It is for int8 models with float32 outputs (Core ML), whose own rounding of ties moves scores by a few steps."""
 _MEANINGS = [task.golden_file.kind for task in TASKS.values() if task.golden_file]
 _GOLDEN = "|".join(map(re.escape, ("png", "input.bin", "output.bin", *_MEANINGS)))
 _OURS = re.compile(rf"bundle\.json|labels\.txt|golden/\d+\.({_GOLDEN})|model\.[a-z]+(/.*)?")
@@ -57,9 +57,9 @@ def write_bundle(
 ) -> Bundle:
     """Exports `program` with `runtime` and puts the bundle at `folder`, replacing a bundle that is there.
 
-    With `activation_limit_kib` the model computes the same in strips, within that limit. Raises CompileError where the
-    runtime refuses the program, SettingError where `folder` holds anything but a bundle or the limit cannot be kept,
-    and MachineError where a float32 output has to be expected by running the model, and this machine cannot.
+    With `activation_limit_kib` the model computes the same in strips, within that limit. Raises CompileError if the
+    runtime refuses the program, SettingError if `folder` holds anything but a bundle or the limit cannot be kept, and
+    MachineError if a float32 output must be computed by running the model, and this machine cannot.
     """
     check_replaceable(folder)
     with replacing_folder(folder) as draft:
@@ -72,7 +72,7 @@ def write_bundle(
 def copy_bundle(bundle: Bundle, folder: Path) -> Bundle:
     """Puts an unchanged copy at `folder`, replacing a bundle that is there; the copy is opened before it is.
 
-    Raises SettingError where `folder` holds anything but a bundle, BundleError where the original is damaged.
+    Raises SettingError if `folder` holds anything but a bundle, BundleError if the original is damaged.
     """
     check_replaceable(folder)
     with replacing_folder(folder) as draft:
@@ -84,7 +84,7 @@ def copy_bundle(bundle: Bundle, folder: Path) -> Bundle:
 
 
 def check_replaceable(folder: Path) -> None:
-    """Raises SettingError where `folder` exists and is neither empty nor a bundle, damaged or not."""
+    """Raises SettingError if `folder` exists and is neither empty nor a bundle, damaged or not."""
     if not os.path.lexists(folder):
         return
     if folder.is_symlink() or not folder.is_dir():
@@ -102,20 +102,20 @@ def check_replaceable(folder: Path) -> None:
 
 
 def file_entry(folder: Path, path: str) -> FileEntry:
-    """The size and hash of `folder/path`, without reading it whole into memory."""
+    """Returns the size and hash of `folder/path`, without reading it whole into memory."""
     with (folder / path).open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return FileEntry(path=path, bytes=(folder / path).stat().st_size, sha256=digest)
 
 
 def written_by(runtime: Runtime) -> dict[str, str]:
-    """The packages that decide every byte of a model file, with their versions."""
+    """Returns the packages that decide every byte of a model file, with their versions."""
     return dict(sorted({**runtime.versions(), **installed_versions(["mobile-sdk"])}.items()))
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Expected:
-    """Scores (pictures, classes) in the output's dtype, who computed them, and how near a device must come."""
+    """Holds scores (pictures, classes) in the output's dtype, who computed them, and how near a device must come."""
 
     scores: NDArray[np.generic]
     by: str
@@ -156,7 +156,7 @@ def _fill(
 def _write_pictures(
     draft: Path, program: Program, interface: Interface, goldens: Sequence[Golden]
 ) -> NDArray[np.uint8]:
-    """Writes the goldens' pictures and inputs; gives their bytes (pictures, H, W, 3)."""
+    """Writes the goldens' pictures and inputs; returns their bytes (pictures, H, W, 3)."""
     pixels = []
     for index, each in enumerate(goldens):
         picture = golden.portable(each.picture)
@@ -170,7 +170,7 @@ def _write_pictures(
 def _expect(
     model: Path, program: Program, runtime: Runtime, interface: Interface, pixels: NDArray[np.uint8]
 ) -> _Expected:
-    """What integers decide by the reference; float32 by the runtime itself, which computes in its own arithmetic."""
+    """Returns the reference's integers, or float32 from the runtime itself, which computes in its own arithmetic."""
     if interface.output.dtype == "int8" or (program.graph.is_int8 and runtime.native_check() is None):
         tolerance = runtime.requirement(program.graph).golden_steps
         return _Expected(scores=expected_scores(program, pixels), by="reference", tolerance=tolerance)

@@ -1,4 +1,7 @@
-"""This room holds the runtimes by name: a graph comes in, a model file goes out, is read back and runs."""
+"""This room writes, reads and runs model files, one runtime a folder.
+
+A runtime's own packages are loaded only on use.
+"""
 
 import difflib
 from importlib import import_module
@@ -14,11 +17,11 @@ _CLASSES = {
     "tflite": "mobile_sdk.runtimes.tflite:TfliteRuntime",
     "coreml": "mobile_sdk.runtimes.coreml:CoreMLRuntime",
 }
-"""Name → module:class. A fourth runtime is a class that inherits from `base.Runtime` and one line here."""
+"""It maps a name to module:class. A fourth runtime is a class that inherits from `base.Runtime` and one line here."""
 _READERS = {"tflite-runtime": "mobile_sdk.runtimes.tflite_legacy:TfliteLegacyRuntime"}
-"""Runtimes that run another one's files and have no bundles of their own."""
+"""These runtimes run another one's files and have no bundles of their own."""
 MEASURED_IN = "tflite"
-"""The runtime in which latencies are measured where none is named."""
+"""Latencies are measured in this runtime if none is named."""
 
 
 def names() -> tuple[str, ...]:
@@ -47,7 +50,7 @@ def in_apps(platform: "Platform") -> tuple[str, ...]:
 
 
 def unknown(name: str, known: tuple[str, ...]) -> SettingError:
-    """Returns the error for a name that is none of the `known` runtimes', with the likeliest one meant."""
+    """Returns the error for a name that is none of the `known` runtimes', with the most similar one."""
     plain = name.lower().replace("-", "").replace("_", "").replace(" ", "")
     also = (each for each in names() if plain in get(each).also_called)
     near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
@@ -57,7 +60,7 @@ def unknown(name: str, known: tuple[str, ...]) -> SettingError:
 
 
 def get(name: str) -> "Runtime":
-    """Returns the runtime of that name; raises SettingError, with the likeliest name meant, where there is none."""
+    """Returns the runtime of that name; raises SettingError, with the most similar name, if there is none."""
     known = _CLASSES | _READERS
     if name not in known:
         raise unknown(name, tuple(known))

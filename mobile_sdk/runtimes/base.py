@@ -1,4 +1,4 @@
-"""The author of a fourth runtime reads this module alone: it says what a runtime must be able to do."""
+"""Defines a runtime: the author of a fourth one needs to read only this module."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -20,7 +20,10 @@ Layout = Literal["NHWC", "NCHW", "NC"]
 
 
 class InputSpec(Document):
-    """Describes the picture's tensor. The app writes `byte + byte_offset` for each RGB byte, in `layout`."""
+    """Describes the tensor that takes the picture.
+
+    The app writes `byte + byte_offset` for each RGB byte, in `layout`.
+    """
 
     name: str
     dtype: Literal["uint8", "int8", "float32", "image"]
@@ -30,7 +33,10 @@ class InputSpec(Document):
 
 
 class OutputSpec(Document):
-    """Describes the tensor of scores. int8: `real = scale * (q - zero_point)`; float32: scale and zero point null."""
+    """Describes the tensor that holds the scores.
+
+    int8: `real = scale * (q - zero_point)`; float32: scale and zero point are null.
+    """
 
     name: str
     dtype: Literal["int8", "float32"]
@@ -41,7 +47,7 @@ class OutputSpec(Document):
 
 
 class Interface(Document):
-    """Reports, from an exporter, the ends of the file that it wrote."""
+    """Describes the file that an exporter wrote."""
 
     input: InputSpec
     output: OutputSpec
@@ -49,10 +55,10 @@ class Interface(Document):
 
 @dataclass(frozen=True, kw_only=True)
 class Structure:
-    """Tells the contents of a model file, read back from the file itself."""
+    """Describes the content of a model file, read back from the file itself."""
 
     operators: Mapping[str, int]  # name in the runtime's own terms → count
-    partitions: int  # delegate partitions (calls); 1 is what we want
+    partitions: int  # delegate partitions (calls); 1 is best
     not_delegated: tuple[tuple[str, str], ...]  # (operator, why)
     int8_weight_share: float  # of the bytes of all convolution and linear weights, 0..1
     float_convolutions: int
@@ -60,53 +66,53 @@ class Structure:
 
 
 class Session(Protocol):
-    """Holds a loaded model."""
+    """A session is a loaded model."""
 
     def run(self, picture: NDArray[np.uint8]) -> NDArray[np.generic]:
-        """Scores (classes,), or boxes and scores (anchors, columns), for RGB bytes (H, W, 3) of the contract's size.
+        """Returns scores (classes,), or boxes and scores (anchors, columns), for RGB bytes (H, W, 3).
 
-        They are in the model's own dtype.
+        The bytes have the contract's size, the scores the model's own dtype.
         """
         ...
 
     def close(self) -> None:
-        """Frees what the runtime holds; the session is not used afterwards."""
+        """Frees the runtime's memory; the session is not used afterwards."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunnerParts:
-    """Names the parts of a Python package that the C++ program `runner-NAME`, which devices run, is built with.
+    """Names the parts of a Python package for the C++ program `runner-NAME`, which runs models on devices.
 
     Paths are relative to the package's folder.
     """
 
     package: str
-    libraries: tuple[str, ...]  # lie beside the program on a device
+    libraries: tuple[str, ...]  # are beside the program on a device
     needed: tuple[str, ...]  # files and folders that building and running take
     settings: Mapping[str, str]  # CMake's variables, and the paths that they are set to
 
 
 @dataclass(frozen=True, kw_only=True)
 class NativeCheck:
-    """Describes a check that only the maker's own implementation can pass, where `load` may open another one."""
+    """Describes a check that only the maker's own implementation can pass, if `load` may open another one."""
 
     name: str
     required: str
-    not_run: str | None  # why that implementation is not what computes here, or None where it is
+    not_run: str | None  # why that implementation does not compute here, or None if it does
 
 
 class Runtime(ABC):
-    """Writes a graph as a model file, reads it back, and runs it here where it can: one way to a phone.
+    """A runtime is one way to a phone: it writes a graph as a model file, reads it back, and runs it here if it can.
 
-    All that stands below `finding` are promises with defaults: a runtime overrides those that it does not share.
+    The members below `versions` are promises with defaults: a runtime overrides those that differ.
     """
 
     name: ClassVar[str]
     model_file: ClassVar[str]  # its name inside a bundle; a folder for Core ML
     processors: ClassVar[tuple[str, ...]]  # kinds of processors that the model file can run on
-    also_called: ClassVar[frozenset[str]] = frozenset()  # what users may write for it, small letters without hyphens
-    runner: ClassVar[RunnerParts | None] = None  # None where devices at the end of a connection do not run it
+    also_called: ClassVar[frozenset[str]] = frozenset()  # other names in use, small letters without hyphens
+    runner: ClassVar[RunnerParts | None] = None  # None if devices at the end of a connection do not run it
 
     @abstractmethod
     def export(self, graph: Graph, contract: Contract, path: Path) -> Interface:
@@ -114,23 +120,25 @@ class Runtime(ABC):
 
     @abstractmethod
     def structure(self, path: Path) -> Structure:
-        """Reads the model file `path`; raises BundleError where it is damaged."""
+        """Reads the model file `path`; raises BundleError if it is damaged."""
 
     @abstractmethod
     def differences(self, path: Path, graph: Graph) -> list[str]:
-        """Names everything in the model file `path` that is not what `export` asks for `graph`; empty where nothing is.
+        """Names everything in the model file `path` that is not what `export` asks for `graph`.
 
-        Compared are all operations, connections, shapes, options, weights, biases, scales and zero points. Raises
-        BundleError where the file is damaged, CompileError where the graph has no such file.
+        The list is empty if nothing differs.
+
+        It compares all operations, connections, shapes, options, weights, biases, scales and zero points. Raises
+        BundleError if the file is damaged, CompileError if the graph has no such file.
         """
 
     @abstractmethod
     def unavailable(self) -> str | None:
-        """Returns why models of this runtime cannot run on this machine, or None where they can."""
+        """Returns why models of this runtime cannot run on this machine, or None if they can."""
 
     @abstractmethod
     def load(self, path: Path, interface: Interface, *, threads: int) -> Session:
-        """Opens the model file `path`; raises MachineError where `unavailable()`, BundleError where damaged."""
+        """Opens the model file `path`; raises MachineError if `unavailable()`, BundleError if it is damaged."""
 
     @abstractmethod
     def versions(self) -> Mapping[str, str]:
@@ -138,20 +146,20 @@ class Runtime(ABC):
 
     @abstractmethod
     def finding(self) -> Finding:
-        """Returns the part of the runtime that is installed here, and its use; nothing of it is imported."""
+        """Returns which part of the runtime is installed here and what it enables; imports none of it."""
 
     def requirement(self, graph: Graph) -> Requirement:
-        """Returns how near its scores must come to the expected ones: exactly, but where sums depend on their order."""
+        """Returns how near its scores must come to the expected ones: exactly, unless sums depend on their order."""
         return usual_requirement(graph)
 
     def native_check(self) -> NativeCheck | None:
-        """Returns the check of the maker's own implementation, or None where `load` always opens that."""
+        """Returns the check of the maker's own implementation, or None if `load` always opens that."""
         return None
 
     def not_timed(self, *, on_host: bool) -> str | None:
-        """Returns why its times mean nothing on this host, or on devices at the end of a connection, else None."""
+        """Returns why its times mean nothing on this host, or on a connected device; None if they do."""
         return self.unavailable() if on_host else None
 
     def app_advice(self, platform: Platform) -> str | None:
-        """Returns the line that an app's project needs to run its models, or None where the platform's apps do not."""
+        """Returns the line that an app's project needs to run its models; None if apps of the platform do not."""
         return None

@@ -1,4 +1,4 @@
-"""Data as it was asked for is compared with what a file holds; differences are named by field and module path."""
+"""Names differences between requested data and a file's data by field and module path."""
 
 import hashlib
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""A runtime's scores must come as near to the expected ones as a requirement says: exactly, or within a bound."""
+"""Defines how near a runtime's scores must come to the expected ones: exactly, or within a measured bound."""
 
 from dataclasses import dataclass, replace
 
@@ -8,7 +8,7 @@ from mobile_sdk.graph.operators import Graph
 
 @dataclass(frozen=True, kw_only=True)
 class Requirement:
-    """States a bound: `exact` asks for equal codes, otherwise the other fields hold; `why` tells its origin."""
+    """Requires equal codes if `exact`; otherwise the other two hold. `why` names the source of the bound."""
 
     exact: bool
     min_sqnr_db: float
@@ -39,9 +39,9 @@ _ORDER = Requirement(
 
 
 def usual_requirement(graph: Graph) -> Requirement:
-    """Returns what is asked of a runtime that computes a graph's integers: exactness, but where that means nothing.
+    """Returns the requirement for a runtime that computes a graph's integers: exactness, unless that means nothing.
 
-    A program with layers kept in float32 is exact too, where its numbers prove that no order of summation matters.
+    A program with layers kept in float32 is exact too, if its numbers prove that no order of summation matters.
     """
     if graph.precision == "float32":
         return _FLOAT32

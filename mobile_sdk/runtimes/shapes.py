@@ -1,6 +1,9 @@
-"""Shapes as runtimes have them: channels last, a batch of one."""
+"""Converts shapes to those of runtimes: channels last, a batch of one."""
 
 
 def runtime_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """(C, H, W), or more sides, → (1, H, W, C); (C,) → (1, C); boxes (anchors, columns) → (1, anchors, columns)."""
+    """Returns (1, H, W, C) for (C, H, W), also with more sides, and (1, C) for (C,).
+
+    It returns (1, anchors, columns) for boxes (anchors, columns).
+    """
     return (1, *shape) if len(shape) < 3 else (1, *shape[1:], shape[0])

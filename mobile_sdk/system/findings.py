@@ -1,4 +1,4 @@
-"""Findings: what a machine has, lacks, or has in part, for people to read."""
+"""Describes what a machine has, lacks, or has in part, for people to read."""
 
 import importlib.util
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ Status = Literal["ok", "missing", "limited"]
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing that this machine has, lacks, or has in part."""
+    """A finding is one thing that this machine has, lacks, or has in part."""
 
     name: str
     status: Status
     found: str  # a version, a size, a path; or why it is missing or limited
     enables: str
-    get: str | None  # one command, or None where nothing is to be got
+    get: str | None  # one command, or None if nothing is missing
 
 
 def find_package(name: str, module: str, *, enables: str, get: str) -> Finding:

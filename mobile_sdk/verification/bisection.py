@@ -2,7 +2,7 @@
 
 A graph cut after an operator is a graph, so the bundle's own runtime exports and runs it, whatever the runtime.
 Branches make "differs from here on" untrue in general, so a search by halves only proposes an operator: it is the
-answer when its output differs and all its inputs agree; otherwise the search goes on in the branch that leads to the
+answer if its output differs and all its inputs agree; otherwise the search continues in the branch that leads to the
 differing input.
 """
 
@@ -34,7 +34,7 @@ Codes = NDArray[np.int8]
 
 
 class Example(Document):
-    """One element that differs; `coordinate` is (channel, row, column) or (channel,)."""
+    """Holds one element that differs; `coordinate` is (channel, row, column) or (channel,)."""
 
     coordinate: tuple[int, ...]
     expected: int
@@ -42,7 +42,7 @@ class Example(Document):
 
 
 class FirstDifference(Document):
-    """The operator whose inputs the runtime computes like the reference, and whose output it does not."""
+    """Describes the operator whose inputs the runtime computes like the reference, and whose output it does not."""
 
     index: int  # of the operator in the program's graph
     operator: str
@@ -61,10 +61,10 @@ def bisect(
     *,
     progress: Callable[[str], None] | None = None,
 ) -> FirstDifference | None:
-    """The first operator that differs for `picture`, or None where the bundle agrees in every score.
+    """Returns the first operator that differs for `picture`, or None if the bundle agrees in every score.
 
-    Exports some `2 log2(operators)` cut graphs to a temporary folder. Raises SettingError for a runtime that does not
-    promise these integers, and BundleRefusalError (check "model") where the program, exported afresh, agrees: then no
+    It exports some `2 log2(operators)` cut graphs to a temporary folder. Raises SettingError for a runtime that does
+    not promise these integers, and BundleRefusalError (check "model") if the program, exported afresh, agrees: then no
     operator is to blame, but the bundle's model file is not this program's.
     """
     expect("bundle", bundle, Bundle, hint=OPEN_IT)
@@ -101,7 +101,7 @@ class _Search:
         self._found: dict[int, Codes] = {}
 
     def first(self, chain: Sequence[int]) -> int:
-        """The operator to blame among `chain`: indices in order, of which the last is known to differ."""
+        """Returns the operator to blame among `chain`: indices in order, of which the last is known to differ."""
         low, high = 0, len(chain) - 1
         while low < high:
             middle = (low + high) // 2
@@ -113,11 +113,11 @@ class _Search:
         return chain[high]
 
     def differs(self, index: int) -> bool:
-        """Whether the runtime's output of that operator is not the reference's."""
+        """Tells whether the runtime's output of that operator differs from the reference's."""
         return not np.array_equal(self._codes(index), self._reference(index))
 
     def report(self, index: int) -> FirstDifference:
-        """What differs at that operator."""
+        """Returns the difference at that operator."""
         found, expected = self._codes(index), self._reference(index)
         places = np.argwhere(found != expected)
         operator = self._program.graph.operators[index]
@@ -139,7 +139,7 @@ class _Search:
         return self._expected[self._program.graph.operators[index].output.name]
 
     def _codes(self, index: int) -> Codes:
-        """What the runtime computes at that operator, (C, H, W) or (C,)."""
+        """Returns the runtime's result at that operator, (C, H, W) or (C,)."""
         if index not in self._found:
             operator = self._program.graph.operators[index]
             if self._progress:
@@ -169,7 +169,7 @@ def _trace(graph: Graph, pixels: NDArray[np.uint8]) -> dict[str, Codes]:
 
 
 def _run(runtime: Runtime, model: Path, interface: Interface, pixels: NDArray[np.uint8]) -> Codes:
-    """The output of a cut graph without its batch, in the graph's layout: pictures come in the input's layout."""
+    """Returns a cut graph's output without its batch, in the graph's layout: pictures come in the input's layout."""
     with closing(runtime.load(model, interface, threads=1)) as session:
         output = np.asarray(session.run(pixels)).reshape(interface.output.shape[1:])
     codes = output.transpose(2, 0, 1) if output.ndim == 3 and interface.input.layout == "NHWC" else output
@@ -177,12 +177,12 @@ def _run(runtime: Runtime, model: Path, interface: Interface, pixels: NDArray[np
 
 
 def _cut(graph: Graph, index: int) -> Graph:
-    """The graph whose output is that of operator `index`, with nothing that it does not need."""
+    """Returns the graph whose output is that of operator `index`, with only the operators that it needs."""
     return Graph(input=graph.input, operators=tuple(graph.operators[each] for each in _ancestors(graph, index)))
 
 
 def _ancestors(graph: Graph, index: int) -> list[int]:
-    """The operators that operator `index` needs, in order, itself the last."""
+    """Returns the operators that operator `index` needs, in order, itself the last."""
     needed, open_ends = {index}, [index]
     while open_ends:
         fresh = [source for source in _sources(graph, open_ends.pop()) if source not in needed]
@@ -192,7 +192,7 @@ def _ancestors(graph: Graph, index: int) -> list[int]:
 
 
 def _sources(graph: Graph, index: int) -> list[int]:
-    """The operators whose outputs operator `index` reads."""
+    """Returns the operators whose outputs operator `index` reads."""
     makers = {operator.output.name: position for position, operator in enumerate(graph.operators)}
     operator: Operator = graph.operators[index]
     names = [operand.name for operand in operator.inputs if isinstance(operand, Tensor)]

@@ -1,4 +1,4 @@
-"""Says with numbers whether a bundle computes what was evaluated. A failed check is a result, not an exception."""
+"""Tells with numbers whether a bundle computes what was evaluated. A failed check is a result, not an exception."""
 
 from collections.abc import Sequence
 
@@ -30,9 +30,9 @@ def verify(
 ) -> Verdict:
     """Checks a bundle against its program: files, structure, numbers on all `pictures`, golden pictures, accuracy.
 
-    Of pictures in two parts those held out are taken. `min_accuracy` is a share, 0..1. `runtime` names another runtime
-    that reads the bundle's model ("tflite-runtime"). What cannot run here is `not_run` with its reason. Raises
-    BundleError where the bundle does not open any more, DataError where there are no pictures, SettingError for an
+    It takes the validation part of pictures in two parts. `min_accuracy` is a share, 0..1. `runtime` names another
+    runtime that reads the bundle's model ("tflite-runtime"). A check that cannot run here is `not_run` with its reason.
+    Raises BundleError if the bundle cannot be opened any more, DataError if there are no pictures, SettingError for an
     unknown device or runtime.
 
     Example: `assert sdk.verify(bundle, program, pictures, min_accuracy=0.9)`
@@ -106,7 +106,7 @@ def _compute(
     threads: int,
     report: Report,
 ) -> Computed | Check:
-    """The scores, or the one check that says why there are none."""
+    """Returns the scores, or the one check with the reason why there are none."""
     name, required = "steps apart", "scores to compare"
     reason = runtime.unavailable() if device == "host" else None
     if reason is None and not _comparable(bundle, program):

@@ -28,7 +28,7 @@ LAYER_PICTURES = 64  # for the distance of every layer: enough for a steady figu
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Deployment:
-    """Holds what came of a program: its folder, its bundles, their verdicts and numbers, and the report."""
+    """Holds a program's folder, its bundles, their verdicts and numbers, and the report."""
 
     folder: Path
     program: Program
@@ -40,7 +40,7 @@ class Deployment:
 
     @property
     def passed(self) -> bool:
-        """True if no check of any bundle failed."""
+        """Tells whether no check of any bundle failed."""
         return all(line.outcome != "fail" for line in self.report.bundles)
 
 

@@ -1,11 +1,10 @@
-"""Core ML: an ML program for iOS 17, computed by Apple's runtime on a Mac and by an interpreter of the file elsewhere.
+"""Writes an ML program for iOS 17; Apple's runtime computes it on a Mac, and an interpreter of the file elsewhere.
 
 The program computes the graph's integers in float32: codes, products and sums are whole numbers that float32 holds, so
-every IEEE 754 implementation must find the same ones in any order, and the interpreter's scores are the reference's,
-all of them (five nets at 224 px, 24,000 scores each). The real-valued form, dequantized by the scales, left ties to
-rounding errors of sums and came 22 to 33 dB near. In float16, which Apple's Neural Engine would ask for, whole numbers
-end at 2,048: small nets then come 4 to 26 dB near. So an app keeps `allowLowPrecisionAccumulationOnGPU` at its default,
-off.
+every IEEE 754 implementation must find the same ones in any order. The interpreter's scores are the reference's, all of
+them (five nets at 224 px, 24,000 scores each). The real-valued form, dequantized by the scales, left ties to rounding
+errors of sums and reached only 22 to 33 dB. In float16, which Apple's Neural Engine would require, whole numbers end at
+2,048: small nets then reach 4 to 26 dB. So an app keeps `allowLowPrecisionAccumulationOnGPU` at its default, off.
 """
 
 import importlib.util
@@ -50,7 +49,7 @@ class CoreMLRuntime(Runtime):
         return write_model(graph, contract, path)
 
     def structure(self, path: Path) -> Structure:
-        """Reads the `.mlpackage` folder `path`; raises BundleError where it is damaged."""
+        """Reads the `.mlpackage` folder `path`; raises BundleError if it is damaged."""
         from mobile_sdk.runtimes.coreml.package.structure import read_structure
 
         return read_structure(path)
@@ -62,15 +61,15 @@ class CoreMLRuntime(Runtime):
         return package_differences(path, graph)
 
     def unavailable(self) -> str | None:
-        """Returns why neither Apple's runtime nor the interpreter can run here, or None where one can."""
+        """Returns why neither Apple's runtime nor the interpreter can run here, or None if one can."""
         missing = [package for package in ("coremltools", "torch") if importlib.util.find_spec(package) is None]
         return f"the package {missing[0]} is not installed" if missing else None
 
     def load(self, path: Path, interface: Interface, *, threads: int) -> "AppleSession | InterpreterSession":
-        """Opens the `.mlpackage` folder; the session's `arithmetic` says "apple" or "interpreter".
+        """Opens the `.mlpackage` folder; the session's `arithmetic` is "apple" or "interpreter".
 
-        Core ML chooses its own threads; the interpreter obeys `threads`. Raises MachineError where `unavailable()`,
-        BundleError where the package is damaged or is not what `interface` says.
+        Core ML chooses its own threads; the interpreter obeys `threads`. Raises MachineError if `unavailable()`,
+        BundleError if the package is damaged or does not fit `interface`.
         """
         from mobile_sdk.runtimes.coreml.apple import AppleSession
         from mobile_sdk.runtimes.coreml.interpreter.interpreter import InterpreterSession
@@ -87,7 +86,7 @@ class CoreMLRuntime(Runtime):
         return {package: metadata.version(package) for package in ("coremltools", "torch", "numpy")}
 
     def finding(self) -> Finding:
-        """Returns the package that writes `.mlpackage`; limited off a Mac, where an interpreter computes."""
+        """Finds the package that writes `.mlpackage`; limited off a Mac, where an interpreter computes."""
         enables = "Core ML bundles: export, verify by interpreter; Apple's own runtime on a Mac"
         found = find_package("coremltools", "coremltools", enables=enables, get="pip install mobile-sdk")
         if found.status == "missing" or not_run() is None:
@@ -96,20 +95,20 @@ class CoreMLRuntime(Runtime):
         return Finding(name=found.name, status="limited", found=limit, enables=enables, get=None)
 
     def requirement(self, graph: Graph) -> Requirement:
-        """Exactness from the interpreter, as the package is exact in every IEEE 754 float32.
+        """Requires exactness of the interpreter, as the package is exact in every IEEE 754 float32.
 
-        What Apple's own runtime does beyond that (folded factors, transforms, other ties) is not known, so its bound is
-        what an earlier, real-valued form of the package lost to ties of float32 sums.
+        It is not known what else Apple's own runtime does (folded factors, transforms, other ties), so its bound is the
+        loss of an earlier, real-valued form of the package by ties of float32 sums.
         """
         return _APPLE if not_run() is None and graph.precision != "float32" else super().requirement(graph)
 
     def native_check(self) -> NativeCheck:
-        """Off a Mac the numbers come from an interpreter of the same file; that is said, and never green."""
+        """Returns the reason why the check never passes off a Mac: an interpreter of the file computes the numbers."""
         required = "the checks above, computed by Core ML"
         return NativeCheck(name="apple's own runtime", required=required, not_run=not_run())
 
     def not_timed(self, *, on_host: bool) -> str | None:
-        """Only Apple's systems have a runtime whose times mean anything."""
+        """Returns a reason except on Apple's systems, which alone have a runtime whose times mean anything."""
         if not on_host:
             return "Core ML runs on Apple's systems only, which neither adb nor ssh reaches"
         if not_run() is not None:

@@ -1,4 +1,4 @@
-"""Apple's own runtime, on a Mac: coremltools hands the picture to Core ML."""
+"""Runs Apple's own runtime on a Mac: coremltools hands the picture to Core ML."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -15,12 +15,12 @@ from mobile_sdk.runtimes.coreml.toolbox import coremltools_quietly
 
 
 class AppleSession:
-    """A Session on macOS; all compute units are allowed, as in an app."""
+    """Runs as a Session on macOS; all compute units are allowed, as in an app."""
 
     arithmetic: Literal["apple"] = "apple"
 
     def __init__(self, package: Path, interface: Interface) -> None:
-        """Raises MachineError off a Mac, BundleError where Core ML refuses the package."""
+        """Raises MachineError off a Mac, BundleError if Core ML refuses the package."""
         reason = not_run()
         if reason is not None:
             raise MachineError(f"expected macOS, found another system: {reason}", hint="use InterpreterSession")
@@ -34,7 +34,7 @@ class AppleSession:
                 raise damaged(package, f"what Core ML refuses: {error}") from error
 
     def run(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Returns the float32 output without its batch for RGB bytes (H, W, 3): scores, boxes, or (H, W, labels)."""
+        """Returns the output without its batch, float32, for RGB bytes (H, W, 3): scores, box rows, (H, W, labels)."""
         from PIL import Image
 
         scores = self._model.predict({self._input_name: Image.fromarray(picture)})[self._output_name]

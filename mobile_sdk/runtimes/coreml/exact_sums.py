@@ -1,11 +1,11 @@
-"""Some sums float32 holds without an error: this module finds them, and writes Add's integer rule as such sums.
+"""Tells which sums float32 holds without an error, and writes Add's integer rule as such sums.
 
 A float32 holds every integer up to 2^24. As long as no sum passes that, neither the order of summation nor fused
 multiply-adds change a result. Add's rule `(a * M_a + b * M_b + 2^(k-1)) >> k` has products of 29 bits, so each
 multiplier is split, `M = high * 2^10 + low`; with `H` and `L` the sums of the two halves' products the rule is
 `floor((H + floor(L / 2^10) + 2^(k-11)) / 2^(k-10))`, and that is `H + floor(L / 2^10) + 1/2` in steps of `2^(k-10)`,
-rounded to the nearest: the half makes ties impossible. Bounds, for centred codes up to 255 and M up to 2^21:
-|H| <= 2^20, |L| < 2^19.
+rounded to the nearest: the half makes ties impossible. Bounds, for centred codes up to 255 and M up to 2^21: |H| <=
+2^20, |L| < 2^19.
 """
 
 from dataclasses import dataclass
@@ -39,25 +39,25 @@ _LOW = 1 << _LOW_BITS
 
 @dataclass(frozen=True, kw_only=True)
 class SplitFactors:
-    """Add's multipliers in halves, float32: the high ones are integers, the low ones integers / 2^10."""
+    """Holds Add's multipliers in halves, float32: the high ones are integers, the low ones integers / 2^10."""
 
     high_a: np.float32
     high_b: np.float32
     low_a: np.float32
     low_b: np.float32
-    step: np.float32  # 2^(k-10): how much of `H + L` is one step of the output
+    step: np.float32  # 2^(k-10): one step of the output in units of `H + L`
 
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """Writes Add of a constant as `round(a * factor + offset)` on centred codes."""
+    """Adds a constant as `round(a * factor + offset)` on centred codes."""
 
     factor: np.float32
     offset: np.float32
 
 
 def largest_sum(operator: Operator) -> int:
-    """Returns the largest magnitude that a sum, or a part of one, can reach in the operator; 0 where it has none."""
+    """Returns the largest magnitude of a sum inside the operator, partial sums included; 0 if it has none."""
     if not isinstance(operator, Conv2d | Linear | Mean) or operator.output.quantization is None:
         return 0
     zero_point = arithmetic.quantization_of(operator.input).zero_point
@@ -70,16 +70,16 @@ def largest_sum(operator: Operator) -> int:
 
 
 def inexact_paths(graph: Graph) -> list[str]:
-    """Returns where a picture may exist whose sums pass 2^24, so that float32 rounds some: the relative error is 2^-24.
+    """Returns the paths whose sums may pass 2^24 for some picture, so that float32 rounds them by up to 2^-24.
 
-    Only the worst case counts here (all codes at their furthest, every product of one sign). Such a sum is rounded
-    in the reference too, once; in another order of summation it can become another code where a tie is that near.
+    Only the worst case counts here (all codes at their furthest, every product of one sign). The reference rounds such
+    a sum once, too; in another order of summation it can become another code if a tie is that near.
     """
     return [operator.path for operator in graph.operators if largest_sum(operator) >= EXACT_IN_FLOAT32]
 
 
 def split_factors(operator: Add) -> SplitFactors:
-    """Returns the halves of `arithmetic.add_factors`; raises CompileError where the scales lie too far apart."""
+    """Returns the halves of `arithmetic.add_factors`; raises CompileError if the scales are too far apart for them."""
     factor_a, factor_b, shift = arithmetic.add_factors(*_grids(operator))
     if not _LOW_BITS < shift <= 30:
         raise CompileError(
@@ -96,9 +96,9 @@ def split_factors(operator: Add) -> SplitFactors:
 
 
 def line_of_constant(operator: Add) -> Line | None:
-    """Returns the line that gives, for all 256 codes, what the integer rule gives; None where float32 holds none.
+    """Returns a line that gives the integer rule's result for all 256 codes; None if float32 has none.
 
-    The offset lies in the middle of those that would do, so that no sum comes near a tie.
+    The offset is in the middle of the possible ones, so that no sum comes near a tie.
     """
     a, expected, (low, high) = _table(operator)
     factor_a, _, shift = arithmetic.add_factors(*_grids(operator))
@@ -112,9 +112,9 @@ def line_of_constant(operator: Add) -> Line | None:
 
 
 def is_proved(line: Line, operator: Add) -> bool:
-    """Returns whether the line gives the integer rule's code for all 256, with and without a fused multiply-add.
+    """Tells whether the line gives the integer rule's code for each of the 256, with and without a fused multiply-add.
 
-    No sum may be a tie, so that it does not matter either how a runtime rounds these.
+    No sum may be a tie, so that a runtime's rounding of ties does not matter either.
     """
     a, expected, (low, high) = _table(operator)
     separate = a.astype(np.float32) * line.factor + line.offset
@@ -128,7 +128,7 @@ def _rounds_to(sums: NDArray[np.float32], expected: NDArray[np.int64], low: int,
 
 
 def _table(operator: Add) -> tuple[NDArray[np.int64], NDArray[np.int64], tuple[int, int]]:
-    """Returns every centred code of `a`, the centred code that it gives with the constant, and the bounds of these."""
+    """Returns every centred code of `a`, its centred code with the constant, and the bounds of these."""
     assert isinstance(operator.b, Constant)
     grid_a, grid_b, grid_y = _grids(operator)
     factor_a, factor_b, shift = arithmetic.add_factors(grid_a, grid_b, grid_y)
@@ -144,7 +144,7 @@ def centred(constant: Constant) -> int:
 
 
 def is_square(operator: Mul) -> bool:
-    """Returns whether a tensor is multiplied by itself."""
+    """Tells whether a tensor is multiplied by itself."""
     return isinstance(operator.b, Tensor) and operator.a.name == operator.b.name
 
 
@@ -154,7 +154,7 @@ def _grids(operator: Add) -> tuple[Quantization, Quantization, Quantization]:
 
 
 def requantization_factors(operator: Conv2d | Linear) -> NDArray[Any]:
-    """Returns `arithmetic.requantization`, float32, shaped to lie along the channels of a batch."""
+    """Returns `arithmetic.requantization`, float32, shaped along the channels of a batch."""
     assert operator.weight_scales is not None
     x, y = arithmetic.quantization_of(operator.input), arithmetic.quantization_of(operator.output)
     factors = arithmetic.requantization(x, operator.weight_scales, y)

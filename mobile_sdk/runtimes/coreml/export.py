@@ -1,9 +1,9 @@
-"""A graph, written as an ML program with coremltools' MIL builder: an int8 one computes its integers, in float32.
+"""Writes a graph as an ML program with coremltools' MIL builder; an int8 graph's integers are computed in float32.
 
-Target iOS 17, the first with `quantize` and `dequantize` of activations; int8 weights are
+The target is iOS 17, the first with `quantize` and `dequantize` of activations; int8 weights are
 `constexpr_affine_dequantize`. coremltools' own passes are all switched off: they would merge quantize/dequantize pairs,
-fold the factors into the weights, or round everything to float16. The saved file is read back and compared with what
-was asked for before it counts.
+fold the factors into the weights, or round everything to float16. The saved file is read back and compared with the
+request before it counts.
 """
 
 import json
@@ -33,15 +33,15 @@ from mobile_sdk.system.regular_file import MIB
 from mobile_sdk.system.temporary_folder import own_folder
 from mobile_sdk.tasks.registry import task_of
 
-_PROBE_BYTES = 64 * MIB  # more than a net for phones takes
+_PROBE_BYTES = 64 * MIB  # larger than a net for phones
 
 
 def write_model(graph: Graph, contract: Contract, package: Path) -> Interface:
     """Writes the `.mlpackage` folder `package` in one step, replacing one that was there.
 
-    Input: an RGB image. Output: float32 scores (1, classes), the logits before any softmax; Core ML has no int8
-    outputs before iOS 26. A sum that float32 may have to round (`inexact_paths`) is written and named in the file's
-    metadata, `rounded_sums`. Raises CompileError, with operator and module path, for what cannot be written.
+    Input: an RGB image. Output: float32 scores (1, classes), the logits before any softmax; Core ML has no int8 outputs
+    before iOS 26. A sum that float32 may have to round (`inexact_paths`) is written and named in the file's metadata,
+    `rounded_sums`. Raises CompileError, with operator and module path, for what cannot be written.
     """
     _check_ends(graph, contract)
     check_graph(graph)
@@ -66,13 +66,16 @@ def _check_ends(graph: Graph, contract: Contract) -> None:
 
 
 def request(graph: Graph) -> RequestedProgram:
-    """Returns the program that is asked for `graph`, without a file."""
+    """Returns the program that is requested for `graph`, without a file."""
     with coremltools_quietly() as tools:
         return build_program(tools, graph)[1]
 
 
 def package_differences(package: Path, graph: Graph) -> list[str]:
-    """Names every difference between a saved package and what is asked for `graph`; BundleError where it is damaged."""
+    """Names every difference between a saved package and the request for `graph`.
+
+    Raises BundleError if it is damaged.
+    """
     return list(differences(request(graph), read_program(package)))
 
 
@@ -95,7 +98,7 @@ def _write(graph: Graph, contract: Contract, draft: Path) -> RequestedProgram:
 
 @contextmanager
 def _full_disk_told(draft: Path) -> Iterator[None]:
-    """Raises OSError where coremltools fails as the disk is full: it says "unknown error"."""
+    """Raises OSError if coremltools fails because the disk is full; coremltools itself says "unknown error"."""
     try:
         yield
     except RuntimeError:
@@ -106,7 +109,7 @@ def _full_disk_told(draft: Path) -> Iterator[None]:
 
 @contextmanager
 def _temporary_files_beside(draft: Path) -> Iterator[None]:
-    """Inside the block temporary files go where the result goes: coremltools leaves them behind where it is killed."""
+    """Puts temporary files beside the result inside the block: coremltools leaves them behind if it is killed."""
     before = tempfile.tempdir
     with own_folder(draft.parent) as folder:
         tempfile.tempdir = str(folder)

@@ -1,4 +1,4 @@
-"""The writer of one operator's MIL operations: coremltools' builder, the results so far, and the names of its own."""
+"""Writes one operator's MIL operations: it holds coremltools' builder, the results so far, and its own names."""
 
 import re
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ def labels(graph: Graph) -> tuple[str, ...]:
 
 
 class MilWriter:
-    """Emits the MIL operations of one operator; every number goes in as float32 or int8.
+    """Emits the MIL operations of one operator; every number is written as float32 or int8.
 
     `codes_are_centred` is false in a float32 graph, whose picture's codes are int8 as they are.
     """
@@ -40,23 +40,23 @@ class MilWriter:
         self._results = results
 
     def read(self, tensor: Tensor) -> Any:
-        """Returns the result that stands for a tensor: float32, the centred codes in an int8 graph."""
+        """Returns a tensor's result in the file: float32, the centred codes in an int8 graph."""
         return self._results[tensor.name]
 
     def mul(self, x: Any, y: Any, suffix: str = "") -> Any:
-        """`x * y`, either a result or a number."""
+        """Writes `x * y`, each a result or a number."""
         return self.mil.mul(x=x, y=y, name=self.label + suffix)
 
     def add(self, x: Any, y: Any, suffix: str = "") -> Any:
-        """`x + y`, either a result or a number."""
+        """Writes `x + y`, each a result or a number."""
         return self.mil.add(x=x, y=y, name=self.label + suffix)
 
     def codes(
         self, value: Any, output: Tensor, clamp: Clamp = Clamp.NONE, *, step: float = 1.0, is_centred: bool = True
     ) -> Any:
-        """Ends an int8 operator: `value`, of which `step` is one step of the output, as int8 codes and back.
+        """Ends an int8 operator: writes `value`, of which `step` is one step of the output, as int8 codes and back.
 
-        The zero point is in `value` already where it is not centred.
+        The zero point is in `value` already if it is not centred.
         """
         grid = arithmetic.quantization_of(output)
         low, high = arithmetic.clamp_range(grid, clamp)
@@ -68,7 +68,7 @@ class MilWriter:
         return self.centre(self.quantize(value, step, zero_point), output)
 
     def values(self, value: Any, clamp: Clamp = Clamp.NONE) -> Any:
-        """Ends a float32 operator: its clamp, and the name and layout of the scores where it is the last."""
+        """Ends a float32 operator: writes its clamp, and the name and layout of the scores if it is the last."""
         if clamp is not Clamp.NONE:
             value = getattr(self.mil, _CLAMPS[clamp])(x=value, name=f"{self.label}_clamp")
         if not self.is_last:
@@ -76,7 +76,7 @@ class MilWriter:
         return self.channels_last(value) if len(value.shape) == 4 else self.mil.identity(x=value, name=SCORES)
 
     def quantize(self, value: Any, scale: float, zero_point: int) -> Any:
-        """`round(value / scale) + zero_point`, saturated to int8."""
+        """Writes `round(value / scale) + zero_point`, saturated to int8."""
         return self.mil.quantize(
             input=value,
             scale=np.float32(scale),
@@ -86,7 +86,7 @@ class MilWriter:
         )
 
     def centre(self, code: Any, output: Tensor) -> Any:
-        """Codes less their zero point, in float32; the real scores where this is the graph's output."""
+        """Writes codes less their zero point, in float32; the real scores if this is the graph's output."""
         grid = arithmetic.quantization_of(output)
         if not self.is_last:
             return self.dequantize(code, Quantization(scale=1.0, zero_point=grid.zero_point), f"{self.label}_centred")
@@ -95,17 +95,17 @@ class MilWriter:
         return self.channels_last(self.dequantize(code, grid, f"{self.label}_values"))
 
     def channels_last(self, scores: Any) -> Any:
-        """Returns the output map (1, C, H, W) as (1, H, W, C), as the other runtimes have it."""
+        """Writes the output map (1, C, H, W) as (1, H, W, C), as the other runtimes have it."""
         return self.mil.transpose(x=scores, perm=CHANNELS_LAST, name=SCORES)
 
     def dequantize(self, code: Any, grid: Quantization, name: str) -> Any:
-        """`scale * (code - zero_point)` in float32."""
+        """Writes `scale * (code - zero_point)` in float32."""
         scale, zero_point = np.float32(grid.scale), np.int8(grid.zero_point)
         return self.mil.dequantize(input=code, scale=scale, zero_point=zero_point, name=name)
 
 
 def write_input(mil: Any, image: Any, graph: Graph) -> Any:
-    """Bytes to codes, `byte - 128`: int8 for a float32 graph, which begins with Dequantize, and centred for others."""
+    """Writes bytes as codes, `byte - 128`: int8 for a float32 graph, which begins with Dequantize, else centred."""
     file = MilWriter(mil, {}, INPUT_LABEL, is_last=False)
     code = file.quantize(image, 1.0, INT8_MIN)
     return code if graph.precision == "float32" else file.centre(code, graph.input)

@@ -1,4 +1,4 @@
-"""A graph as an ML program, operator by operator, through coremltools' builder; what was asked of it is kept."""
+"""Writes a graph as an ML program, operator by operator, through coremltools' builder, and records the requests."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from mobile_sdk.runtimes.coreml.operators.table import float32, int8
 from mobile_sdk.runtimes.coreml.requested import Recorder, RequestedProgram
 
 FAMILIES = (boxes, channels, conv, conversions, elementwise, pooling, resize)
-"""The modules that fill `int8` and `float32`."""
+"""These modules fill `int8` and `float32`."""
 
 
 def build_program(tools: Any, graph: Graph) -> tuple[Any, RequestedProgram]:

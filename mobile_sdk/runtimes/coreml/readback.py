@@ -1,4 +1,4 @@
-"""A saved program is compared with what was asked for: every operation, connection, number, shape and option."""
+"""Proves that a saved program is the requested one: every operation, connection, number, shape and option."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ _PROGRAM = "the whole program"
 
 
 def check_saved(requested: RequestedProgram, program: MilProgram) -> None:
-    """Raises CompileError at the first difference between the saved program and what was asked for."""
+    """Raises CompileError at the first difference between the saved program and the requested one."""
     for difference in differences(requested, program):
         raise CompileError(difference, hint="use coremltools 9.0, or report this as a bug")
 

@@ -1,4 +1,4 @@
-"""The operations that were asked of coremltools' builder are kept as plain data, to compare a saved program with."""
+"""Records the operations requested of coremltools' builder, as plain data to compare a saved program with."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Requested:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RequestedProgram:
-    """Holds all operations but constants, which lie in the operations that take them."""
+    """Holds all operations but constants, which are in the operations that take them."""
 
     input_name: str
     input_shape: tuple[int, ...]
@@ -31,9 +31,9 @@ class RequestedProgram:
 
 
 class Recorder:
-    """Stands in for coremltools' `Builder`: it passes each call on, and keeps what was asked in it.
+    """Replaces coremltools' `Builder`: it passes each call on, and records it.
 
-    A parameter that nobody named has the value that the builder chose, which the file must hold too.
+    A parameter that the call did not name has the value that the builder chose, which the file must hold too.
     """
 
     def __init__(self, mil: Any) -> None:

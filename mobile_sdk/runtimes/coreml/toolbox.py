@@ -1,8 +1,8 @@
-"""coremltools, imported quickly and used quietly.
+"""Imports coremltools quickly and uses it quietly.
 
 Importing coremltools imports torch, torchao, executorch and scikit-learn wherever they are installed, only to offer
-conversions from them: 8 s and six lines of complaints about untested versions, against 0.6 s and silence without.
-This package writes programs with coremltools' own builder and needs none of those front ends.
+conversions from them: 8 s and six lines of complaints about untested versions, against 0.6 s and silence without. This
+package writes programs with coremltools' own builder and needs none of those front ends.
 """
 
 import importlib
@@ -25,10 +25,10 @@ _FRONT_ENDS = frozenset(
 
 @contextmanager
 def coremltools_quietly() -> Iterator[ModuleType]:
-    """Gives the module coremltools, with its progress bars, log lines and warnings held back inside the block.
+    """Yields the module coremltools, and hides its progress bars, log lines and warnings inside the block.
 
     A process that imports coremltools here first gets it without the front ends that are not loaded yet: converting a
-    torch module with `coremltools.convert` then needs another process. Raises MachineError where it is not installed.
+    torch module with `coremltools.convert` then needs another process. Raises MachineError if it is not installed.
     """
     logger = logging.getLogger("coremltools")
     level = logger.level

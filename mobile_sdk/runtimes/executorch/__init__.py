@@ -1,4 +1,4 @@
-"""ExecuTorch: the net as one call of its XNNPACK delegate, in a `.pte` written and read by its own schemas."""
+"""Writes the net as one call of ExecuTorch's XNNPACK delegate, in a `.pte` written and read by its own schemas."""
 
 from collections.abc import Mapping
 from importlib import metadata, util
@@ -68,7 +68,7 @@ class ExecuTorchRuntime(Runtime):
         )
 
     def structure(self, path: Path) -> Structure:
-        """Reads `path` back; raises BundleError where it is damaged."""
+        """Reads `path` back; raises BundleError if it is damaged."""
         from mobile_sdk.runtimes.executorch.structure import read_structure
 
         return read_structure(path)
@@ -93,11 +93,11 @@ class ExecuTorchRuntime(Runtime):
         return ExecuTorchSession(path, interface, threads=threads)
 
     def versions(self) -> Mapping[str, str]:
-        """Returns packages that decide what is written and computed."""
+        """Returns the packages that decide what is written and computed."""
         return {name: metadata.version(name) for name in (_PACKAGE, "flatbuffers")}
 
     def finding(self) -> Finding:
-        """Returns the package that writes and runs `.pte`."""
+        """Finds the package that writes and runs `.pte`."""
         return find_package(_PACKAGE, _PACKAGE, enables="ExecuTorch bundles: export, verify, bench", get=_GET)
 
     def app_advice(self, platform: Platform) -> str | None:

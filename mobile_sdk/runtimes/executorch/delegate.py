@@ -1,4 +1,4 @@
-"""A graph as the XNNPACK delegate's own graph, number by number: nothing is traced, partitioned or re-quantized.
+"""Writes a graph as the XNNPACK delegate's own graph, number by number: nothing is traced, partitioned or re-quantized.
 
 ExecuTorch's lowering turns float biases into int32 once more (`operators/quant_params.py`), in float32, and can be one
 off; here the integers themselves are written. Activations are NHWC from the first byte, so no transpose is needed, and
@@ -11,11 +11,11 @@ from mobile_sdk.runtimes.executorch.operators import boxes, channels, conv, conv
 from mobile_sdk.runtimes.executorch.operators.table import write
 
 FAMILIES = (boxes, channels, conv, conversions, elementwise, pooling, resize)
-"""The modules that fill `write`."""
+"""These modules fill `write`."""
 
 
 def build_delegate(graph: Graph) -> Delegate:
-    """Returns every operator of `graph` as nodes; raises CompileError with module path where XNNPACK has none."""
+    """Returns every operator of `graph` as nodes; raises CompileError with module path if XNNPACK has none."""
     file = NodeWriter(graph)
     for index, operator in enumerate(graph.operators):
         inputs, output = file.begin(index, operator)

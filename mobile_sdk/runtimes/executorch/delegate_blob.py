@@ -1,4 +1,4 @@
-"""XNNPACK's blob in a `.pte`: a header, then its graph; the constants are named data of the file."""
+"""Writes and reads XNNPACK's blob in a `.pte`: a header, then its graph; the constants are named data of the file."""
 
 import struct
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ def encode_blob(graph: Mapping[str, Any]) -> bytes:
 
 
 def decode_blob(blob: bytes) -> dict[str, Any]:
-    """Returns XNNPACK's graph; raises ValueError, KeyError, IndexError or struct.error where the blob is damaged."""
+    """Returns XNNPACK's graph; raises ValueError, KeyError, IndexError or struct.error if the blob is damaged."""
     _, magic, _, start, size, _, _ = BLOB_HEADER.unpack_from(blob)
     if magic != _MAGIC or start + size > len(blob):
         raise ValueError(f"a delegate blob that begins {magic!r}")

@@ -1,4 +1,4 @@
-"""Writes a graph as a `.pte`: one execution plan that is one call of the XNNPACK delegate, bytes in, codes out."""
+"""Writes a graph as a `.pte`: one execution plan with one call of the XNNPACK delegate, bytes in, codes out."""
 
 from mobile_sdk.errors import CompileError
 from mobile_sdk.graph.operators import Graph
@@ -9,10 +9,9 @@ from mobile_sdk.runtimes.executorch.requested import request
 
 
 def write_model(graph: Graph) -> bytes:
-    """Returns the `.pte` of `graph`, read back and found to hold what was asked for.
+    """Returns the `.pte` of `graph`, read back and found to be as requested.
 
-    Raises CompileError where XNNPACK has no operator for one of the graph's or would refuse it, or where anything came
-    out different.
+    Raises CompileError if XNNPACK has no operator for one of the graph's or would refuse it, or if anything differs.
     """
     requested = request(graph)
     data = write_pte(requested.plan, encode_blob(requested.delegate.graph), requested.named)

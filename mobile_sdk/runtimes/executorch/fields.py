@@ -1,4 +1,4 @@
-"""Groups of fields of XNNPACK's serialized graph, named as in `backends/xnnpack/serialization/schema.fbs`."""
+"""Makes groups of fields of XNNPACK's serialized graph, named as in `backends/xnnpack/serialization/schema.fbs`."""
 
 from functools import cache
 from typing import Any
@@ -12,7 +12,7 @@ NO_VALUE = 2**32 - 1  # XNN_INVALID_VALUE_ID
 def tensor_fields(
     datatype: str, dims: list[int], buffer: int, external: int = NO_VALUE, flags: int = 0
 ) -> dict[str, Any]:
-    """Returns an XNNTensorValue, without the id that it gets."""
+    """Returns an XNNTensorValue, without its id."""
     return {
         "datatype": datatype,
         "num_dims": len(dims),
@@ -35,5 +35,5 @@ def pair_fields(name: str, sizes: tuple[int, ...]) -> dict[str, int]:
 
 @cache
 def delegate_schema() -> Schema:
-    """ExecuTorch's own schema of an XNNPACK graph."""
+    """Returns ExecuTorch's own schema of an XNNPACK graph."""
     return read_schema(package_folder() / "backends" / "xnnpack" / "serialization" / "schema.fbs")

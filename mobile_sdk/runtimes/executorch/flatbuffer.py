@@ -1,4 +1,4 @@
-"""Flatbuffers written and read by a schema file, as plain dictionaries.
+"""Writes and reads flatbuffers by a schema file, as plain dictionaries.
 
 ExecuTorch's wheel ships the two schemas that its C++ runtime was built from (`program.fbs`, XNNPACK's `schema.fbs`).
 Reading is bounds-checked Python, so a damaged file ends in an exception and never in a crash; numbers keep their bits.
@@ -41,7 +41,7 @@ _FORMATS = dict(
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
-    """Describes one field of a table: its first slot, its type, and its default where it is a number."""
+    """Describes one field of a table: its first slot, its type, and its default if it is a number."""
 
     slot: int
     type: str
@@ -50,7 +50,7 @@ class Field:
 
 @dataclass(frozen=True, kw_only=True)
 class Schema:
-    """Holds a parsed schema file: tables as fields by name, enums by name, unions as member → table."""
+    """Holds the content of a schema file: tables as fields by name, enums by name, unions as member → table."""
 
     identifier: bytes
     root: str
@@ -66,14 +66,14 @@ class Schema:
         return bytes(builder.Output())
 
     def decode(self, data: bytes) -> dict[str, Any]:
-        """Returns the root table in `data`; raises ValueError or struct.error where it is damaged."""
+        """Returns the root table in `data`; raises ValueError or struct.error if it is damaged."""
         if data[4:8] != self.identifier:
             raise ValueError(f"expected a flatbuffer {self.identifier!r}, found {data[4:8]!r}")
         decoder = _Decoder(self, data)
         return decoder.table(self.root, decoder.scalar("uint", 0))
 
     def completed(self, value: Mapping[str, Any]) -> dict[str, Any]:
-        """Returns the root table `value` as `decode` gives it: absent fields are defaults, names of enums numbers."""
+        """Returns the root table `value` as `decode` does: absent fields as their defaults, enum names as numbers."""
         return self._complete_table(self.root, value)
 
     def _complete_table(self, name: str, value: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,7 +92,7 @@ class Schema:
         return self._complete_table(type_, value)
 
     def number_type(self, type_: str) -> str | None:
-        """Returns the number that `type_` is stored as, or None where it is none."""
+        """Returns the number type that `type_` is stored as, or None if it is none."""
         return type_ if type_ in _FLAGS else self.bases.get(type_)
 
 
@@ -139,7 +139,7 @@ class _Encoder:
         self._schema, self._builder = schema, builder
 
     def table(self, name: str, value: Mapping[str, Any]) -> int:
-        """Writes the children, then the table; gives its offset."""
+        """Writes the children, then the table; returns its offset."""
         fields = self._schema.tables[name]
         unknown = set(value) - set(fields)
         if unknown:
@@ -192,7 +192,7 @@ class _Decoder:
         self._schema, self._data, self._tables = schema, data, 0
 
     def scalar(self, number: str, position: int) -> Any:
-        """Returns the number at `position`; struct.error beyond the end."""
+        """Returns the number at `position`; raises struct.error beyond the end."""
         if position < 0:
             raise ValueError("an offset points before the file")
         return struct.unpack_from(_FORMATS[number], self._data, position)[0]
@@ -242,7 +242,7 @@ class _Decoder:
         return [self._child(inner, offset) for offset in offsets]
 
     def _span(self, target: int, width: int) -> memoryview:
-        """Returns the bytes of the vector at `target`, which must lie inside the file."""
+        """Returns the bytes of the vector at `target`, which must be inside the file."""
         start, count = target + 4, self.scalar("uint", target)
         if start + count * width > len(self._data):
             raise ValueError("a vector reaches beyond the file")

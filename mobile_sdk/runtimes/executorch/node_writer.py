@@ -1,4 +1,4 @@
-"""XNNPACK's graph under construction, as the dictionary that its schema encodes: nodes, values, constants."""
+"""Builds XNNPACK's graph as the dictionary that its schema encodes: nodes, values, constants."""
 
 import hashlib
 from collections.abc import Mapping
@@ -24,14 +24,17 @@ _BOUNDS: Mapping[Clamp, dict[str, float] | None] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Delegate:
-    """XNNPACK's graph and the constants that it finds by name. A node's `debug_handle` is its operator's index."""
+    """Holds XNNPACK's graph and the constants that it finds by name.
+
+    A node's `debug_handle` is its operator's index.
+    """
 
     graph: Mapping[str, Any]
     constants: Mapping[str, bytes]
 
 
 class NodeWriter:
-    """Collects nodes, operator by operator; values are known by their ids."""
+    """Collects nodes, operator by operator; values are identified by their ids."""
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
@@ -88,7 +91,7 @@ class NodeWriter:
         return self.node(f"XNNConcatenate{len(inputs)}", {**ids, "axis": axis, "output_id": output, "flags": 0})
 
     def reshape(self, source: int, output: int, shape: tuple[int, ...]) -> None:
-        """Appends a node that gives the same values another shape."""
+        """Appends a node that gives values another shape."""
         self.unary("XNNStaticReshape", source, output, num_dims=len(shape), new_shape=list(shape))
 
     def value(
@@ -100,7 +103,7 @@ class NodeWriter:
         external: int = NO_VALUE,
         flags: int = 0,
     ) -> int:
-        """Declares a value; gives its id."""
+        """Declares a value; returns its id."""
         if grid is None:
             return self._append(tensor_fields("xnn_datatype_fp32", dims, buffer, external, flags), None)
         parameters = {"scale": grid.scale, "zero_point": grid.zero_point}

@@ -1,9 +1,10 @@
-"""The `.pte` container: a Program flatbuffer, then the segments it points to, then our seal.
+"""Reads and writes the `.pte` container: a Program flatbuffer, then the segments it points to, then our seal.
 
 Layout (executorch `schema/extended_header.h`, `exir/_serialize/_program.py`): root offset, "ET12", the extended header
 (magic "eh00", its length, program size, segments' offset and size), the flatbuffer's rest, segments on multiples of
-128. ExecuTorch's C++ loader trusts what segments and weights say, so the seal (the SHA-256 of all before it, which the
-loader ignores) is checked before it sees a file: a truncated or changed file is refused here and cannot crash there.
+128. ExecuTorch's C++ loader trusts the segments and weights, so the seal (the SHA-256 of all before it, which the
+loader ignores) is checked before the loader sees a file: a truncated or changed file is refused here and cannot crash
+there.
 """
 
 import hashlib
@@ -37,12 +38,12 @@ class PteFile:
 
 @cache
 def program_schema() -> Schema:
-    """ExecuTorch's own schema of a program."""
+    """Returns ExecuTorch's own schema of a program."""
     return read_schema(package_folder() / "schema" / "program.fbs")
 
 
 def package_folder() -> Path:
-    """Returns where the executorch package lies; it is not imported (that takes seconds)."""
+    """Returns the folder of the executorch package, which is not imported (that takes seconds)."""
     found = importlib.util.find_spec("executorch")
     if found is None or not found.submodule_search_locations:
         raise MachineError("the package executorch is not installed", hint="pip install executorch")
@@ -77,7 +78,7 @@ def write_pte(plan: Mapping[str, Any], blob: bytes, named: Mapping[str, bytes]) 
 
 
 def read_pte(path: Path) -> PteFile:
-    """Opens `path`; raises BundleError where it is damaged, changed, or not this SDK's."""
+    """Opens `path`; raises BundleError if it is damaged, changed, or not this SDK's."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -100,7 +101,7 @@ def _seal(data: bytes) -> bytes:
 
 
 def parse_pte(data: bytes) -> PteFile:
-    """Returns the parts of a file; raises ValueError, KeyError, IndexError or struct.error where it is damaged."""
+    """Returns the parts of a whole file; raises ValueError, KeyError, IndexError or struct.error if it is damaged."""
     magic, _, size, base, length = HEADER.unpack_from(data, 8)
     if magic != HEADER_MAGIC or size > base or base + length > len(data):
         raise ValueError("an extended header that does not fit the file")

@@ -1,4 +1,4 @@
-"""A saved `.pte` is compared with what was asked for: every node, value, constant, grid, option and connection."""
+"""Proves that a saved `.pte` is the requested one: every node, value, constant, grid, option and connection."""
 
 import struct
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ _INPUT = "the input"
 
 
 def file_differences(path: Path, graph: Graph) -> list[str]:
-    """Names every difference between a saved file and what is asked for `graph`; BundleError where it is damaged."""
+    """Names every difference between a saved file and the request for `graph`; raises BundleError if it is damaged."""
     requested, file = request(graph), read_pte(path)
     try:
         return list(differences(requested, file))
@@ -27,9 +27,9 @@ def file_differences(path: Path, graph: Graph) -> list[str]:
 
 
 def differences(requested: Requested, file: PteFile) -> Iterator[str]:
-    """Names every difference between the file and what was asked for, with the module path where it has one.
+    """Names every difference between the file and the request, with the module path if there is one.
 
-    Raises ValueError, KeyError, IndexError or struct.error where the file is damaged.
+    Raises ValueError, KeyError, IndexError or struct.error if the file is damaged.
     """
     asked = delegate_schema().completed(requested.delegate.graph)
     (blob,) = file.delegates
@@ -64,7 +64,7 @@ def _flat(node: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _values(graph: Mapping[str, Any], named: Mapping[str, bytes]) -> Iterator[dict[str, Any]]:
-    """Yields every value, with the bytes that its references to constants stand for."""
+    """Yields every value, with the bytes of the constants that it refers to."""
     constants = {index: named.get(entry["named_key"] or "") for index, entry in enumerate(graph["constant_data"])}
     for value in graph["xvalues"]:
         kind, content = value["xvalue_union"]
@@ -82,7 +82,7 @@ def _values(graph: Mapping[str, Any], named: Mapping[str, bytes]) -> Iterator[di
 
 
 def _roles(graph: Mapping[str, Any], places: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Returns what each value is to a node, and its module path: the node that writes it comes before its readers."""
+    """Returns each value's role in a node, and its module path: the node that writes it comes before its readers."""
     roles = dict.fromkeys(graph["input_ids"], (_INPUT, _INPUT))
     fields = [
         (identity, name.removesuffix("_id"), node)

@@ -1,4 +1,4 @@
-"""A graph's `.pte` is asked for as the dictionaries that its schemas encode: nothing is a file yet."""
+"""Describes a graph's `.pte` by the dictionaries that its schemas encode, without a file."""
 
 import math
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ _OUTPUT = '[1, {"type": null, "context": null, "children_spec": []}]'
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Requested:
-    """Holds everything that a graph's file is to contain, in the terms of ExecuTorch's schemas."""
+    """Holds the requested content of a graph's file, in the terms of ExecuTorch's schemas."""
 
     graph: Graph
     plan: Mapping[str, Any]
@@ -40,7 +40,7 @@ class Requested:
 
 
 def request(graph: Graph) -> Requested:
-    """Returns what is asked for `graph`; raises CompileError where XNNPACK has no such operator or refuses it."""
+    """Returns the request for `graph`; raises CompileError if XNNPACK has no such operator or refuses it."""
     check_graph(graph)
     return Requested(graph=graph, plan=_plan(graph), delegate=build_delegate(graph))
 

@@ -1,4 +1,4 @@
-"""A `.pte` loaded in ExecuTorch's own Python runtime."""
+"""Loads a `.pte` in ExecuTorch's own Python runtime."""
 
 import warnings
 from pathlib import Path
@@ -30,7 +30,7 @@ class ExecuTorchSession:
         self._inputs = [torch.from_numpy(self._codes)]
 
     def run(self, picture: NDArray[np.uint8]) -> NDArray[np.generic]:
-        """Returns the output without its batch for RGB bytes (H, W, 3): scores (classes,), boxes, or (H, W, labels)."""
+        """Returns the output without its batch for RGB bytes (H, W, 3): (classes,), box rows, or (H, W, labels)."""
         if picture.shape != self._codes.shape[1:] or picture.dtype != np.uint8:
             reason = f"expected a picture uint8 {self._codes.shape[1:]}, found {picture.dtype} {picture.shape}"
             raise DataError(reason, hint="prepare it with the contract's recipe")

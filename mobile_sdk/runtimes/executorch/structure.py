@@ -1,4 +1,4 @@
-"""The contents of a saved `.pte` are counted in the file itself."""
+"""Counts the content of a saved `.pte` in the file itself."""
 
 import struct
 from collections import Counter
@@ -22,7 +22,7 @@ INT8 = "xnn_datatype_qcint8"
 
 @dataclass(frozen=True, kw_only=True)
 class Value:
-    """Holds one tensor of XNNPACK's graph; `data` is None where it is computed."""
+    """Holds one tensor of XNNPACK's graph; `data` is None if it is computed."""
 
     datatype: str
     dims: tuple[int, ...]
@@ -44,14 +44,14 @@ class Node:
 
 @dataclass(frozen=True, kw_only=True)
 class DelegateContent:
-    """Holds one delegate of a file, decoded."""
+    """Holds the content of one delegate of a file."""
 
     nodes: tuple[Node, ...]
     values: tuple[Value, ...]
 
 
 def read_structure(path: Path) -> Structure:
-    """Returns what the file `path` is made of; raises BundleError where it is damaged."""
+    """Returns the content of the file `path`; raises BundleError if it is damaged."""
     file = read_pte(path)
     try:
         return _structure(file, path.stat().st_size)
@@ -90,7 +90,7 @@ def _structure(file: PteFile, size_bytes: int) -> Structure:
 
 
 def _bytes_by_part(file: PteFile, contents: list[DelegateContent], size_bytes: int) -> dict[str, int]:
-    """Returns the file's bytes by what they hold; constants that layers share are in the file, and counted, once."""
+    """Returns the file's bytes by their content; constants that layers share are in the file, and counted, once."""
     held: dict[int, tuple[str, int]] = {}  # by the identity of the constant
     for content in contents:
         roles = {node.fields["filter_id"]: "weights" for node in content.nodes if node.kind in WEIGHTED}

@@ -1,4 +1,4 @@
-"""LiteRT (TensorFlow Lite): a model file written by our own flatbuffer writer, run by LiteRT with XNNPACK."""
+"""Writes LiteRT's (TensorFlow Lite's) model file with our own flatbuffer writer; LiteRT runs it with XNNPACK."""
 
 from collections.abc import Mapping
 from importlib import metadata, util
@@ -21,7 +21,7 @@ from mobile_sdk.system.atomic_files import write_bytes
 from mobile_sdk.system.findings import Finding, find_package
 
 ANDROID_RELEASE = "2.2.0"
-"""The release for Android that the demo names; PyPI's numbers are others."""
+"""The demo names this release for Android; PyPI has other numbers."""
 _PACKAGE = "ai-edge-litert"
 _GET = "pip install mobile-sdk"
 
@@ -62,7 +62,7 @@ class TfliteRuntime(Runtime):
         )
 
     def structure(self, path: Path) -> Structure:
-        """Reads `path` back; raises BundleError where it is damaged."""
+        """Reads `path` back; raises BundleError if it is damaged."""
         from mobile_sdk.runtimes.tflite.model_file import read_structure
 
         return read_structure(path)
@@ -88,11 +88,11 @@ class TfliteRuntime(Runtime):
         return TfliteSession(path, interface, threads=threads)
 
     def versions(self) -> Mapping[str, str]:
-        """Returns packages that decide what is written and computed."""
+        """Returns the packages that decide what is written and computed."""
         return {name: metadata.version(name) for name in (_PACKAGE, "flatbuffers")}
 
     def finding(self) -> Finding:
-        """Returns the package that writes and runs `.tflite`."""
+        """Finds the package that writes and runs `.tflite`."""
         return find_package(_PACKAGE, "ai_edge_litert", enables="TFLite bundles: export, verify, bench", get=_GET)
 
     def app_advice(self, platform: Platform) -> str | None:

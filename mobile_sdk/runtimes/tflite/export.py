@@ -8,10 +8,10 @@ from mobile_sdk.runtimes.tflite.requested import request
 
 
 def write_model(graph: Graph, description: str) -> bytes:
-    """Returns the model file's bytes, read back and found to hold what was asked for.
+    """Returns the model file's bytes, read back and found to be as requested.
 
-    Raises CompileError with a module path for what TFLite cannot express or XNNPACK refuses, or what came out
-    different.
+    Raises CompileError with a module path for anything that TFLite cannot express, XNNPACK refuses, or the file has
+    otherwise.
     """
     requested = request(graph, description)
     data = to_bytes(requested)

@@ -1,4 +1,4 @@
-"""A `.tflite` as bytes, and as the object tree of its schema's generated classes."""
+"""Converts a `.tflite` between bytes and the object tree of its schema's generated classes."""
 
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ def from_bytes(data: bytes) -> Any:
 
 
 def read_model(path: Path) -> Any:
-    """Returns the file as the schema's ModelT. Raises BundleError where it is no readable TFLite model."""
+    """Returns the file as the schema's ModelT. Raises BundleError if it is no readable TFLite model."""
     data = path.read_bytes()
     if data[4:8] != b"TFL3":
         raise damaged(path, "the identifier TFL3 is missing")

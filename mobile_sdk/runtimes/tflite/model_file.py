@@ -1,4 +1,4 @@
-"""Reads a .tflite back: what it is made of, and how LiteRT splits it between XNNPACK and its own kernels."""
+"""Reads a .tflite back: its content, and how LiteRT splits it between XNNPACK and its own kernels."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ _OWN_KERNEL = {
 
 
 def read_structure(path: Path) -> Structure:
-    """Returns what the file holds and how it is split. Raises BundleError where it is damaged."""
+    """Returns the file's content and its split. Raises BundleError if it is damaged."""
     model = read_model(path)
     graph = model.subgraphs[0]
     names = [_BUILTIN_NAMES.get(code.builtinCode, str(code.builtinCode)) for code in model.operatorCodes]
@@ -47,7 +47,7 @@ def read_structure(path: Path) -> Structure:
 
 
 def tensor_details(path: Path) -> Mapping[str, tuple[float, int]]:
-    """Name → (scale, zero point) of every tensor with one scale."""
+    """Returns name → (scale, zero point) of every tensor with one scale."""
     tensors = read_model(path).subgraphs[0].tensors
     return {
         tensor.name.decode(): (float(tensor.quantization.scale[0]), int(tensor.quantization.zeroPoint[0]))
@@ -65,7 +65,7 @@ def _bytes(model: Any, tensors: list[Any]) -> int:
 def _split(path: Path) -> tuple[int, list[str]]:
     """Returns how many delegate partitions LiteRT makes, and the operators that it keeps for its own kernels.
 
-    A delegated operator's output lives inside XNNPACK: LiteRT allocates it only where it leaves a partition.
+    A delegated operator's output is inside XNNPACK: LiteRT allocates it only if it leaves a partition.
     """
     interpreter = open_interpreter(path, threads=1)
     details = interpreter._get_ops_details()  # the only view of the plan that LiteRT's Python has

@@ -1,4 +1,4 @@
-"""The writer of a graph's model file: it declares the graph's own tensors and knows which are never negative."""
+"""Writes a graph's model file: it declares the graph's own tensors and knows which are never negative."""
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-untyped]
@@ -14,11 +14,11 @@ FUSED = {
     Clamp.RELU: schema.ActivationFunctionType.RELU,
     Clamp.RELU6: schema.ActivationFunctionType.RELU6,
 }
-"""An operator's clamp as the activation that is fused into it."""
+"""It maps an operator's clamp to the activation that is fused into the operator."""
 
 
 class ModelWriter(Writer):
-    """Writes one graph. `nonnegative` names the tensors that hold nothing below zero, whatever the picture."""
+    """Writes one graph. `nonnegative` names the tensors without values below zero for any picture."""
 
     def __init__(self, graph: Graph, description: str) -> None:
         super().__init__(description)
@@ -32,7 +32,7 @@ class ModelWriter(Writer):
 
 
 def refusal(operator: Operator, why: str) -> CompileError:
-    """Returns the error to raise where LiteRT cannot have `operator`, for the reason `why`."""
+    """Returns the error to raise if LiteRT cannot have `operator`, for the reason `why`."""
     kind = type(operator).__name__
     return CompileError(f"{kind} at {operator.path} {why}", hint="change that module, or export to another runtime")
 

@@ -1,4 +1,4 @@
-"""The picture on its way in: RGB bytes as uint8, whole or a strip of rows at a time, become int8 codes."""
+"""Converts the picture: RGB bytes as uint8, whole or a strip of rows at a time, become int8 codes."""
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-untyped]
@@ -12,7 +12,7 @@ INPUT_NAME, INPUT_VALUES = "rgb", "rgb.values"
 
 
 def write_input(file: ModelWriter, graph: Graph) -> None:
-    """RGB bytes as uint8, and their codes where an operator reads all of them as codes."""
+    """Writes RGB bytes as uint8, and their codes if an operator reads all of them as codes."""
     _declare_bytes(file, INPUT_NAME, graph.input)
     readers = [operator for operator in graph.operators if graph.input in operator.inputs]
     if not all(isinstance(operator, Dequantize | Rows) for operator in readers):
@@ -21,7 +21,7 @@ def write_input(file: ModelWriter, graph: Graph) -> None:
 
 
 def write_picture_rows(operator: Rows, file: ModelWriter) -> None:
-    """A SLICE of the picture's bytes, so that never more of it than the rows are there as float32."""
+    """Writes a SLICE of the picture's bytes, so that only these rows exist as float32."""
     name, output = operator.output.name, operator.output
     target, begin, size = f"{name}.{INPUT_NAME}", f"{name}.begin", f"{name}.size"
     file.constant(begin, np.array([0, operator.start, 0, 0], np.int32))
@@ -37,7 +37,7 @@ def _declare_bytes(file: ModelWriter, name: str, picture: Tensor) -> None:
 
 
 def _rebase(file: ModelWriter, source: str, values: str, codes: Tensor) -> None:
-    """Bytes to codes, through the float32 values that they stand for, which loses nothing.
+    """Converts bytes to codes through their float32 values, which is exact.
 
     XNNPACK has no operator from uint8 to int8, and LiteRT's own QUANTIZE takes ten times as long as both of these.
     """

@@ -1,4 +1,4 @@
-"""A saved `.tflite` is compared with what was asked for: every operator, tensor, constant, grid and option."""
+"""Proves that a saved `.tflite` is the requested one: every operator, tensor, constant, grid and option."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,7 +15,7 @@ _PROGRAM = "the whole program"
 
 
 def file_differences(path: Path, graph: Graph) -> list[str]:
-    """Names every difference between a saved file and what is asked for `graph`; BundleError where it is damaged."""
+    """Names every difference between a saved file and the request for `graph`; raises BundleError if it is damaged."""
     found = read_model(path)
     name = (found.description or b"").decode("utf-8", errors="replace").rpartition(" ")[0]
     try:
@@ -25,7 +25,7 @@ def file_differences(path: Path, graph: Graph) -> list[str]:
 
 
 def differences(graph: Graph, requested: Any, found: Any) -> Iterator[str]:
-    """Names every difference between two ModelT, one asked for and one read, with module paths."""
+    """Names every difference between two ModelT, one requested and one read, with module paths."""
     asked, saved = _plain(requested), _plain(found)
     (one,), (other,) = asked.pop("subgraphs"), saved.pop("subgraphs")
     places = {operator.output.name: operator.path for operator in graph.operators}
@@ -51,14 +51,14 @@ def _with_data(subgraph: Mapping[str, Any], model: Mapping[str, Any]) -> Iterato
 
 
 def _path(name: str, places: Mapping[str, str]) -> str:
-    """Returns the module of a tensor of the graph, or of one that stands behind its operator's name and a dot."""
+    """Returns the module of a tensor of the graph, or of one whose name is its operator's name, a dot and more."""
     while name not in places and "." in name:
         name = name.rpartition(".")[0]
     return places.get(name, "the input")
 
 
 def _plain(value: Any) -> Any:
-    """Returns the generated classes' objects as dictionaries, whatever is empty as None.
+    """Returns the generated classes' objects as dictionaries, with None for anything empty.
 
     An object that was built has lists and texts where one that was read has arrays and bytes.
     """

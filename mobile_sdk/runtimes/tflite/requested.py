@@ -1,6 +1,6 @@
-"""The model that is asked for a graph: NHWC from the first byte, the graph's own integers, no converter.
+"""Builds the model that is requested for a graph: NHWC from the first byte, the graph's own integers, no converter.
 
-Padding is TensorFlow's SAME or VALID where that is what the graph asks; any other padding becomes a PAD before it.
+Padding is TensorFlow's SAME or VALID if that is the graph's; any other padding becomes a PAD before it.
 """
 
 from typing import Any
@@ -14,11 +14,11 @@ from mobile_sdk.runtimes.tflite.operators.table import write
 from mobile_sdk.runtimes.tflite.picture import INPUT_NAME, INPUT_VALUES, write_input
 
 FAMILIES = (boxes, channels, conv, conversions, elementwise, pooling, resize)
-"""The modules that fill `write`."""
+"""These modules fill `write`."""
 
 
 def request(graph: Graph, description: str) -> Any:
-    """Returns the schema's ModelT that is asked for `graph`.
+    """Returns the schema's ModelT that is requested for `graph`.
 
     Raises CompileError with a module path for what TFLite cannot express or XNNPACK refuses.
     """

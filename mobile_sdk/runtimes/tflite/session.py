@@ -1,4 +1,4 @@
-"""A .tflite loaded in LiteRT with XNNPACK."""
+"""Loads a .tflite in LiteRT with XNNPACK."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from mobile_sdk.runtimes.quiet import silenced_stderr
 
 
 class TfliteSession:
-    """Runs one model; the interpreter holds its own copy of nothing but the arena."""
+    """Runs one model; the interpreter copies nothing but the arena."""
 
     def __init__(self, path: Path, interface: Interface, *, threads: int) -> None:
         self._interpreter = open_interpreter(path, threads=threads)
@@ -26,7 +26,7 @@ class TfliteSession:
         self._output = self._interpreter.get_output_details()[0]["index"]
 
     def run(self, picture: NDArray[np.uint8]) -> NDArray[np.generic]:
-        """Returns the output without its batch for RGB bytes (H, W, 3): scores (classes,), boxes, or (H, W, labels)."""
+        """Returns the output without its batch for RGB bytes (H, W, 3): (classes,), box rows, or (H, W, labels)."""
         self._interpreter.set_tensor(self._input, picture[np.newaxis])
         self._interpreter.invoke()
         scores: NDArray[np.generic] = self._interpreter.get_tensor(self._output)
@@ -39,7 +39,7 @@ class TfliteSession:
 
 
 def open_interpreter(path: Path, *, threads: int) -> Any:
-    """LiteRT's interpreter over the file, tensors allocated. Raises BundleError where LiteRT refuses the file."""
+    """Returns LiteRT's interpreter over the file, tensors allocated. Raises BundleError if LiteRT refuses the file."""
     with silenced_stderr():  # LiteRT announces its delegate there
         try:
             interpreter = Interpreter(model_path=str(path), num_threads=threads)

@@ -1,4 +1,4 @@
-"""A TFLite flatbuffer under construction: tensors, buffers, operators; nothing here knows what a net is.
+"""Builds a TFLite flatbuffer: tensors, buffers, operators; nothing here knows what a net is.
 
 Format: TensorFlow Lite schema v3 (`tensorflow/lite/schema/schema.fbs`), written through LiteRT's own generated classes.
 """
@@ -16,11 +16,11 @@ _TENSOR_TYPES = {
     np.dtype(np.int32): schema.TensorType.INT32,
     np.dtype(np.float32): schema.TensorType.FLOAT32,
 }
-_ALIGNMENT = 16  # bytes; schema.fbs asks it of every buffer, so that runtimes can map the file and compute in place
+_ALIGNMENT = 16  # bytes; schema.fbs requires it of every buffer, so that runtimes can map the file and compute in place
 
 
 class Writer:
-    """Collects one subgraph and serialises it. Tensors are known by name; shapes are the runtime's (NHWC)."""
+    """Collects one subgraph and serialises it. Tensors are identified by name; shapes are the runtime's (NHWC)."""
 
     def __init__(self, description: str) -> None:
         self._description = description
@@ -38,13 +38,13 @@ class Writer:
         self._add_tensor(name, shape, dtype, 0, scales, zero, 0)
 
     def knows(self, name: str) -> bool:
-        """Returns whether a tensor of that name is declared."""
+        """Tells whether a tensor of that name is declared."""
         return name in self._index
 
     def constant(
         self, name: str, values: NDArray[Any], scales: NDArray[np.float32] | None = None, zero: int = 0, axis: int = 0
     ) -> None:
-        """Declares a tensor whose values are in the file; `scales` of length 1, or one a slice along `axis`."""
+        """Declares a tensor whose values are in the file; `scales` has length 1, or one a slice along `axis`."""
         self._buffers.append(_AlignedBuffer(np.ascontiguousarray(values).tobytes()))
         self._add_tensor(name, values.shape, values.dtype, len(self._buffers) - 1, scales, zero, axis)
 
@@ -61,7 +61,7 @@ class Writer:
         self._operators.append(operator)
 
     def finish(self, input_name: str, output_name: str) -> Any:
-        """Returns the schema's ModelT of all that was written, with one input and one output."""
+        """Returns the schema's ModelT of everything written, with one input and one output."""
         subgraph = schema.SubGraphT()
         subgraph.name = "main"
         subgraph.tensors = self._tensors
@@ -109,7 +109,7 @@ def _operator_code(builtin: int, version: int) -> Any:
 
 
 class _AlignedBuffer:
-    """Stands in for BufferT, whose `Pack` ignores the schema's `force_align` on `data`."""
+    """Replaces BufferT, whose `Pack` ignores the schema's `force_align` on `data`."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data

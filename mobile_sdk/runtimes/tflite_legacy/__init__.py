@@ -1,7 +1,7 @@
-"""tflite-runtime 2.14.0: the last release under TensorFlow Lite's old name, for apps that still ship its kernels.
+"""Runs tflite-runtime 2.14.0, the last release under TensorFlow Lite's old name, for apps that still ship its kernels.
 
-It needs numpy below 2, so it lives in an environment of its own and is driven as a process. Its older kernels round
-otherwise than today's: results are measured against the reference, never promised exact.
+It needs numpy below 2, so it has an environment of its own and runs as a process. Its older kernels round otherwise
+than today's: results are compared with the reference, never promised exact.
 """
 
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ _OLD_KERNELS = Requirement(
 
 
 class TfliteLegacyRuntime(Runtime):
-    """Runs the same `.tflite` files as `TfliteRuntime`, which writes them."""
+    """Runs the `.tflite` files that `TfliteRuntime` writes."""
 
     name = "tflite-runtime"
     model_file = TfliteRuntime.model_file
@@ -55,7 +55,7 @@ class TfliteLegacyRuntime(Runtime):
         return None if find_python() else "the environment of tflite-runtime 2.14.0 has not been made yet"
 
     def load(self, path: Path, interface: Interface, *, threads: int) -> Session:
-        """Opens `path` in a process of the other environment. Raises MachineError, BundleError."""
+        """Opens `path` in a process of the other environment. Raises MachineError and BundleError."""
         from mobile_sdk.runtimes.tflite_legacy.session import LegacySession
 
         python = find_python()
@@ -68,7 +68,7 @@ class TfliteLegacyRuntime(Runtime):
         return dict(requirement.split("==") for requirement in REQUIREMENTS)
 
     def finding(self) -> Finding:
-        """Returns the other environment."""
+        """Finds the other environment."""
         python = find_python()
         return Finding(
             name=self.name,
@@ -79,5 +79,5 @@ class TfliteLegacyRuntime(Runtime):
         )
 
     def requirement(self, graph: Graph) -> Requirement:
-        """Returns a bound that was measured: its kernels round twice."""
+        """Requires a measured bound, as its kernels round twice."""
         return _OLD_KERNELS if graph.precision != "float32" else super().requirement(graph)

@@ -1,4 +1,4 @@
-"""The environment of tflite-runtime 2.14.0, in the cache: a Python 3.11 of its own with numpy 1."""
+"""Makes the environment of tflite-runtime 2.14.0 in the cache: a Python 3.11 of its own with numpy 1."""
 
 import shutil
 import sys
@@ -14,13 +14,16 @@ _PYTHON = "python3.11"  # the newest that tflite-runtime 2.14.0 has wheels for
 
 
 def find_python() -> Path | None:
-    """Returns the environment's Python, where the environment has been made."""
+    """Returns the environment's Python, if the environment has been made."""
     python = _folder() / "bin" / "python"
     return python if python.exists() else None
 
 
 def make_ready(say: Say) -> Path:
-    """Returns the environment's Python, made first where it is missing, of some 20 MB. Raises MachineError."""
+    """Returns the environment's Python, and makes it first if it is missing. Raises MachineError.
+
+    About 20 MB are fetched.
+    """
 
     def make(unfinished: Path) -> None:
         say("tflite-runtime: making its environment")

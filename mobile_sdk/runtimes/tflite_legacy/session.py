@@ -1,4 +1,4 @@
-"""A .tflite loaded in tflite-runtime's own process."""
+"""Loads a .tflite in tflite-runtime's own process."""
 
 import contextlib
 import json
@@ -18,7 +18,7 @@ _WORKER = Path(__file__).with_name("worker.py")
 
 
 class LegacySession:
-    """Pictures go to the process and scores come back over pipes; the model is loaded once."""
+    """Sends pictures to the process and gets scores back over pipes; the model is loaded once."""
 
     def __init__(self, python: Path, path: Path, interface: Interface, *, threads: int) -> None:
         self._name = path.name
@@ -38,10 +38,10 @@ class LegacySession:
             raise
 
     def run(self, picture: NDArray[np.uint8]) -> NDArray[np.generic]:
-        """Scores (classes,) in the model's dtype for RGB bytes (H, W, 3)."""
+        """Returns scores (classes,) in the model's dtype for RGB bytes (H, W, 3)."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        with contextlib.suppress(BrokenPipeError):  # a dead process is reported by what it does not reply
+        with contextlib.suppress(BrokenPipeError):  # a dead process is reported when it does not reply
             self._process.stdin.write(np.ascontiguousarray(picture, np.uint8).tobytes())
             self._process.stdin.flush()
         reply = self._process.stdout.read(self._output.nbytes)
@@ -51,7 +51,7 @@ class LegacySession:
         return scores
 
     def close(self) -> None:
-        """Ends the process; nothing happens the second time."""
+        """Ends the process; a second call does nothing."""
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 with contextlib.suppress(BrokenPipeError):

@@ -1,4 +1,4 @@
-"""The process of tflite-runtime: `worker.py MODEL THREADS`, run by the other environment's Python.
+"""Runs as tflite-runtime's process: `worker.py MODEL THREADS`, by the other environment's Python.
 
 It sees tflite_runtime and numpy 1, not this package. It writes one JSON line about the model, {"input": {dtype, shape},
 "output": …} or {"refused": why}; then it answers each picture, as many bytes as the input has, with the output's bytes.

@@ -1,4 +1,4 @@
-"""Gives the latencies that `search` judges by: predicted for a phone or a calibrated device, or measured on one."""
+"""Gives a search the latencies of its candidates: predicted for a phone or a calibrated device, or measured on one."""
 
 import hashlib
 from collections.abc import Callable
@@ -12,12 +12,12 @@ from mobile_sdk.latency.calibration import measure_graphs
 from mobile_sdk.latency.choice import choose_models
 from mobile_sdk.latency.model import LatencyModel, Setup
 
-MEASURING = ("host", "adb", "ssh", "app", "emulated")  # how names of devices begin that `bench` takes
+MEASURING = ("host", "adb", "ssh", "app", "emulated")  # names of devices that `bench` takes begin so
 
 
 @dataclass(frozen=True, kw_only=True)
 class LatencyJudge:
-    """Gives the milliseconds of an int8 graph; `said` names their source, differently for every judge.
+    """Returns the milliseconds of an int8 graph; `said` names their source, differently for every judge.
 
     If `is_measured`, they scatter: the fastest of many are partly those that were measured too fast.
     """

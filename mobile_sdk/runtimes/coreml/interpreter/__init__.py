@@ -1,1 +1,1 @@
-"""Core ML off a Mac: a saved program and pictures come in, and scores go out."""
+"""This room runs Core ML's programs off a Mac: it takes a saved program and pictures, and returns scores."""

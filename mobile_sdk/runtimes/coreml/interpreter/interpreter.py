@@ -1,4 +1,4 @@
-"""Core ML off a Mac: the saved program, interpreted operator by operator in PyTorch on the CPU.
+"""Interprets the saved program off a Mac, operator by operator in PyTorch on the CPU.
 
 It reads only the file and shares nothing with the exporter. Arithmetic: see mil_operators.py.
 """
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 
 class InterpreterSession:
-    """A Session; its scores come from this SDK's interpreter, not from Apple's runtime."""
+    """Runs as a Session; its scores come from this SDK's interpreter, not from Apple's runtime."""
 
     arithmetic: Literal["interpreter"] = "interpreter"
 
     def __init__(self, package: Path, interface: Interface, *, threads: int) -> None:
-        """Raises BundleError where the package is damaged or holds an operator that is not known here."""
+        """Raises BundleError if the package is damaged or has an operator that is not known here."""
         self._package = package
         self._threads = threads
         self._program = read_promised_program(package, interface)
@@ -35,7 +35,7 @@ class InterpreterSession:
         self._last_use = _last_uses(self._steps, self._program.output_name)
 
     def run(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Returns the float32 output without its batch for RGB bytes (H, W, 3): scores, boxes, or (H, W, labels)."""
+        """Returns the output without its batch, float32, for RGB bytes (H, W, 3): scores, box rows, (H, W, labels)."""
         for name, value in self._execute(picture):
             if name == self._program.output_name:
                 return np.array(value.numpy(), np.float32).reshape(self._program.output_shape[1:])
@@ -78,13 +78,13 @@ class InterpreterSession:
 
 
 def _compile(program: MilProgram, package: Path) -> tuple[dict[str, "torch.Tensor"], list[tuple[MilOperation, Step]]]:
-    """Returns what can be computed now (constants, dequantized weights), and the steps that need a picture."""
+    """Returns results that need no picture (constants, dequantized weights), and the steps that need one."""
     used = {name for operation in program.operations for names in operation.arguments.values() for name in names}
     constants: dict[str, torch.Tensor] = {}
     steps: list[tuple[MilOperation, Step]] = []
     for operation in program.operations:
         if operation.kind == "const" and operation.output not in used:
-            continue  # its value was handed to the operations that take it
+            continue  # the operations that take its value have it already
         try:
             step = compile_operation(operation)
             if not operation.arguments:
@@ -99,7 +99,7 @@ def _compile(program: MilProgram, package: Path) -> tuple[dict[str, "torch.Tenso
 
 
 def _last_uses(steps: list[tuple[MilOperation, Step]], output: str) -> dict[int, list[str]]:
-    """Step index → names of the results that nobody needs after it; constants are kept for the next picture."""
+    """Returns step index → names of the results that no later step needs; constants are kept for the next picture."""
     last: dict[str, int] = {}
     computed = {operation.output for operation, _ in steps}
     for index, (operation, _) in enumerate(steps):

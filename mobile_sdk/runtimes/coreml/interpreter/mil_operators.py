@@ -1,12 +1,12 @@
-"""Each MIL operator computes in float32, and its result is rounded once to the type that the file gives it.
+"""Computes each MIL operator in float32, its result rounded once to the type that the file gives it.
 
-Sources: the operator definitions of coremltools (converters/mil/mil/ops/defs). How `quantize` rounds they do not say;
+Sources: the operator definitions of coremltools (converters/mil/mil/ops/defs). They do not say how `quantize` rounds;
 its own evaluation (optimize/_utils.py, `quantize_by_scale_and_zp`) rounds half to even, before the zero point is added.
 
-An int8 graph's file (integer_forms.py) asks no more of float32 than that a product or sum of two numbers is rounded
-as IEEE 754 says, fused multiply-adds or not: freezing settles the scales where it would matter (Mean, squares). Not
-known of Apple's own arithmetic, and so not claimed: whether a compute unit folds a factor into the weights before it,
-computes convolutions by a transform (Winograd's divides), lets the GPU do with less than float32, or rounds ties in
+An int8 graph's file requires no more of float32 than that a product or sum of two numbers is rounded as IEEE 754 says,
+fused multiply-adds or not: freezing settles the scales where it would matter (Mean, squares). Apple's own arithmetic is
+not known, and so nothing is claimed of it: whether a compute unit folds a factor into the weights before it, computes
+convolutions by a transform (Winograd's divides), lets the GPU compute with less than float32, or rounds ties in
 `quantize` away from even or after the zero point.
 """
 
@@ -76,7 +76,7 @@ def _quantize(constants: Constants) -> Step:
 
 
 def _grid_parameter(constants: Constants, name: str) -> "torch.Tensor":
-    """Returns a scale or zero point in float32: a scalar, 0 where it is absent, or a vector along `axis`."""
+    """Returns a scale or zero point in float32: a scalar (0 if it is absent), or a vector shaped along `axis`."""
     import torch
 
     if name not in constants.operation.values:
@@ -149,7 +149,7 @@ def _avg_pool(constants: Constants) -> Step:
 
 
 def _edges(constants: Constants, x: "torch.Tensor", reach: list[int], strides: list[int]) -> list[int]:
-    """Returns padding (top, bottom, left, right) of a window operator, by its `pad_type`."""
+    """Returns the padding (top, bottom, left, right) of a window operator, by its `pad_type`."""
     kind = constants.text("pad_type", "valid")
     if kind == "valid":
         return [0, 0, 0, 0]
@@ -260,7 +260,7 @@ def _cast(constants: Constants) -> Step:
     import torch
 
     kinds = {"fp16": torch.float32, "fp32": torch.float32, "int32": torch.int32, "int8": torch.int8}
-    dtype = kinds[constants.text("dtype", "fp32")]  # float16 values are carried in float32
+    dtype = kinds[constants.text("dtype", "fp32")]  # float32 holds float16 values
     return lambda x: x.to(dtype)
 
 

@@ -1,1 +1,1 @@
-"""Core ML's operators: an operator of the graph comes in, MIL operations go into the program, int8 or float32."""
+"""This room takes an operator of the graph and writes its MIL operations into the program, int8 or float32."""

@@ -11,7 +11,7 @@ from mobile_sdk.runtimes.coreml.operators.table import float32
 
 @float32.of(DecodeBoxes)
 def _boxes(operator: DecodeBoxes, file: MilWriter) -> Any:
-    """Predictions are centred codes, in steps of their grids, or float32; rows lie one position after the other."""
+    """Takes predictions as centred codes, in steps of their grids, or float32; rows follow each other by position."""
     mil, label = file.mil, file.label
     rows = []
     for index, prediction in enumerate(operator.predictions):

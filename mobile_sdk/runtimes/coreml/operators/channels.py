@@ -1,4 +1,4 @@
-"""Writes what joins, slices, shuffles and reshapes maps, whose values stay on their grid."""
+"""Writes operators that join, slice, shuffle and reshape maps, whose values stay on their grid."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ def _window(operator: Rows | ChannelSlice, file: MilWriter, begin: list[int]) ->
 
 
 def _shuffled(operator: ChannelShuffle, file: MilWriter) -> Any:
-    """Channels as rows and columns, turned."""
+    """Writes channels as rows and columns, transposed."""
     channels, *sides = operator.input.shape
     rows, columns, label = operator.groups, channels // operator.groups, file.label
     split = file.mil.reshape(x=file.read(operator.input), shape=[1, rows, columns, *sides], name=f"{label}_split")

@@ -37,7 +37,7 @@ def _codes(operator: Conv2d | Linear, file: MilWriter) -> dict[str, Any]:
 
 
 def _float32_bias(operator: Conv2d | Linear) -> NDArray[np.float32]:
-    """Returns the bias' codes in float32; raises CompileError where float32 would have to round one."""
+    """Returns the bias' codes in float32; raises CompileError if float32 would have to round one."""
     bias = operator.bias.astype(np.float32)
     rounded = operator.bias[bias.astype(np.float64) != operator.bias]
     if rounded.size:

@@ -1,4 +1,4 @@
-"""Writes the steps between codes and real values."""
+"""Writes the conversions between codes and real values."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def _quantize(operator: Quantize, file: MilWriter) -> Any:
 
 @float32.of(Dequantize)
 def _dequantize(operator: Dequantize, file: MilWriter) -> Any:
-    """Centred codes are numbers already, which the scale makes real."""
+    """Multiplies centred codes, which are numbers already, by the scale."""
     grid = quantization_of(operator.input)
     if file.codes_are_centred:
         return file.mul(file.read(operator.input), np.float32(grid.scale))

@@ -13,7 +13,7 @@ from mobile_sdk.runtimes.coreml.operators.table import float32, int8
 
 @int8.of(Add)
 def _add(operator: Add, file: MilWriter) -> Any:
-    """A constant is added by a line that is proved for all 256 codes; two tensors, by exact sums of split products."""
+    """Adds a constant by a line that is proved for all 256 codes, and two tensors by exact sums of split products."""
     line = line_of_constant(operator) if isinstance(operator.b, Constant) else None
     if line is not None:
         product = file.mul(file.read(operator.a), line.factor, "_product")
@@ -43,7 +43,7 @@ def _mul(operator: Mul, file: MilWriter) -> Any:
 
 
 def _square(operator: Mul, file: MilWriter) -> Any:
-    """Squares as the runtimes' table does: real values in float32, and the zero point added before rounding."""
+    """Squares as the runtimes' table does: real values in float32, with the zero point added before rounding."""
     x, y = arithmetic.quantization_of(operator.a), arithmetic.quantization_of(operator.output)
     value = file.mul(file.read(operator.a), np.float32(x.scale), "_real")
     steps = file.mul(file.mul(value, value), np.float32(1) / np.float32(y.scale), "_steps")

@@ -1,4 +1,4 @@
-"""Writes windows that pool, and the mean over a whole map."""
+"""Writes pooling windows, and the mean over a whole map."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from mobile_sdk.runtimes.coreml.operators.table import float32, int8
 
 @int8.of(Mean)
 def _mean(operator: Mean, file: MilWriter) -> Any:
-    """The rule's sum is uncentred: `count * zero_point` is added to the sum of centred codes."""
+    """Adds `count * zero_point` to the sum of centred codes, as the rule's sum is uncentred."""
     _, height, width = operator.input.shape
     x = arithmetic.quantization_of(operator.input)
     factor, offset = arithmetic.mean_terms(x, arithmetic.quantization_of(operator.output), height * width)

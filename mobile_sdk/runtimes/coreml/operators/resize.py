@@ -12,14 +12,14 @@ from mobile_sdk.runtimes.coreml.operators.table import float32, int8
 
 @int8.of(ResizeBilinear)
 def _resize(operator: ResizeBilinear, file: MilWriter) -> Any:
-    """Weights are small multiples of a power of two: every product and sum is exact, and halves are rounded up."""
+    """Uses weights that are small multiples of a power of two: products and sums are exact, and halves round up."""
     shifted = file.add(_interpolated(operator, file), HALF, "_shifted")
     return file.codes(file.mil.floor(x=shifted, name=f"{file.label}_steps"), operator.output)
 
 
 @float32.of(ResizeBilinear)
 def _float_resize(operator: ResizeBilinear, file: MilWriter) -> Any:
-    """A map of one pixel fills a larger one by a product with ones: interpolating it would round twice."""
+    """Fills a larger map from one pixel by a product with ones: interpolating it would round twice."""
     if operator.input.shape[1:] == (1, 1):
         ones = np.ones((1, 1, *operator.output.shape[1:]), np.float32)
         return file.values(file.mul(file.read(operator.input), ones))

@@ -1,10 +1,10 @@
-"""These tables hold Core ML's writers by class of operator; program_writer.py imports the families that fill them.
+"""Holds the writers of operators for Core ML; program_writer.py imports the families that fill the tables.
 
-Between `quantize` and `quantize` a value of an int8 operator is a centred code (`q - zero_point`), a sum of products of
-such, or one of these in steps of the output. Up to the factor that makes a sum steps, every number is an integer that
-float32 holds, so no order of summation can change it; the factor rounds once, and `quantize` rounds that. No scale is
-in the file but the output's. Padding with 0.0 is padding with the zero point, and saturation to int8 happens in
-`quantize`. The rules are those of mobile_sdk/graph/arithmetic.py. A float32 operator is MIL's own.
+Between two `quantize` a value of an int8 operator is a centred code (`q - zero_point`), a sum of products of such, or
+one of these in steps of the output. Before the factor from a sum to steps, every number is an integer that float32
+holds, so no order of summation can change it; the factor rounds once, and `quantize` rounds that. The output's scale is
+the only one in the file. Padding with 0.0 is padding with the zero point, and saturation to int8 happens in `quantize`.
+The rules are those of mobile_sdk/graph/arithmetic.py. A float32 operator is MIL's own.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from mobile_sdk.graph.operators import (
 from mobile_sdk.runtimes.coreml.mil_writer import MilWriter
 
 Write = Callable[[Any, MilWriter], Any]
-"""Appends an operator's operations and returns the result that stands for its output."""
+"""It appends an operator's operations and returns the result for its output."""
 
 int8: OperatorTable[Write] = OperatorTable(
     "Core ML, in int8,",
@@ -34,7 +34,7 @@ int8: OperatorTable[Write] = OperatorTable(
         Dequantize: "its output is float32",
     },
 )
-"""The writers of operators whose output is int8 codes."""
+"""These write operators whose output is int8 codes."""
 float32: OperatorTable[Write] = OperatorTable(
     "Core ML, in float32,",
     gaps={
@@ -43,4 +43,4 @@ float32: OperatorTable[Write] = OperatorTable(
         Rows: "strips are made of int8 tensors",
     },
 )
-"""The writers of operators whose output is float32: of the twin, of layers kept in float32, of boxes."""
+"""These write operators whose output is float32: of the twin, of layers kept in float32, of boxes."""

@@ -1,1 +1,1 @@
-"""The `.mlpackage`: a folder of files comes in, and operations and constants as plain data go out."""
+"""This room takes the folder of an `.mlpackage` and returns its operations and constants as plain data."""

@@ -1,4 +1,4 @@
-"""weights/weight.bin: the arrays of an ML program, each behind a header of 64 bytes.
+"""Reads weights/weight.bin: the arrays of an ML program, each after a header of 64 bytes.
 
 File header: uint32 count, uint32 version (2). Array header at the offset that the program names: uint32 0xDEADBEEF,
 uint32 element type, uint64 size in bytes, uint64 offset of the data. Source: StorageFormat.hpp of MILBlob, coremltools.
@@ -22,7 +22,7 @@ _LONGEST_QUOTE = 200
 
 
 class BlobFile:
-    """Reads the weight file of the model in `folder` on first use."""
+    """Holds the weight file of the model in `folder`, read on first use."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -34,7 +34,10 @@ class BlobFile:
         return sum(len(content) for content in self._content.values())
 
     def read(self, name: str, offset: int, dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-        """Returns the array at `offset` of the file that the program calls `name`; raises BundleError where none is."""
+        """Returns the array at `offset` of the file that the program calls `name`.
+
+        Raises BundleError if it is missing.
+        """
         content = self._open(name)
         if offset + _HEADER_BYTES > len(content):
             raise damaged(self._folder / "weights", f"an array header at {offset} in a file of {len(content)} bytes")
@@ -62,7 +65,7 @@ class BlobFile:
 
 
 def damaged(path: Path, found: str) -> BundleError:
-    """Returns the error of a package that is not what this SDK wrote; `found` describes it.
+    """Returns the error of a package that this SDK did not write; `found` says what is wrong.
 
     `found` may quote the file, so it is cut down to one printable line.
     """

@@ -1,4 +1,4 @@
-"""Manifest.json of an `.mlpackage`: which file in the folder is the model and which folder holds its weights."""
+"""Reads and writes an `.mlpackage`'s Manifest.json, which names the model's file and the folder of its weights."""
 
 import json
 import uuid
@@ -13,7 +13,10 @@ _AUTHOR = "com.apple.CoreML"
 
 
 def manifest_text(digest: str) -> str:
-    """Manifest.json for a model with weights; `digest` decides the identifiers, so that one graph gives one package."""
+    """Returns Manifest.json for a model with weights.
+
+    `digest` decides the identifiers, so one graph gives one package.
+    """
     model_id, weights_id = (
         str(uuid.uuid5(uuid.NAMESPACE_OID, f"{digest}/{role}")).upper() for role in ("model", "weights")
     )
@@ -26,7 +29,7 @@ def manifest_text(digest: str) -> str:
 
 
 def root_model_file(package: Path) -> Path:
-    """Returns the protobuf file that Manifest.json calls the root model; raises BundleError where it is not inside."""
+    """Returns the protobuf file that Manifest.json calls the root model; raises BundleError if it is not inside."""
     file = package / "Manifest.json"
     if not file.is_file():
         raise damaged(package, "no Manifest.json")

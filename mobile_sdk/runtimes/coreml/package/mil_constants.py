@@ -1,4 +1,4 @@
-"""The parameters of a saved MIL operation that are constants."""
+"""Reads the constant parameters of a saved MIL operation."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 class Constants:
-    """An operation's constant parameters, with MIL's defaults, and a way to take either a constant or an operand."""
+    """Holds an operation's constant parameters, with MIL's defaults; a parameter may be a constant or an operand."""
 
     def __init__(self, operation: MilOperation) -> None:
         self.operation = operation
         self._values = operation.values
 
     def tensor(self, name: str) -> "torch.Tensor":
-        """In float32 where it is of floats, else in its own dtype."""
+        """Returns a tensor, in float32 if it is of floats, else in its own dtype."""
         import torch
 
         array = np.asarray(self._values[name])

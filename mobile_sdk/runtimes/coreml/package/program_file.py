@@ -1,7 +1,7 @@
-"""A saved `.mlpackage`, read as plain data: operators by name, constants as numpy arrays.
+"""Reads a saved `.mlpackage` as plain data: operators by name, constants as numpy arrays.
 
 Format: Manifest.json names the root model, a protobuf `CoreML.Specification.Model` whose `mlProgram` is a MIL program;
-large constants lie in weights/weight.bin (MILBlob/Blob/StorageFormat.hpp of coremltools). Everything here is checked
+large constants are in weights/weight.bin (MILBlob/Blob/StorageFormat.hpp of coremltools). Everything here is checked
 while it is read: a damaged package is a BundleError, never another exception.
 """
 
@@ -36,7 +36,7 @@ _FIELD_OF_IMMEDIATES = {_BOOL: "bools", _FLOAT32: "floats", _INT32: "ints", _STR
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MilOperation:
-    """One operation: `arguments` name earlier results (one name, or several for `concat`), `values` are constants."""
+    """Holds one operation: `arguments` name earlier results (one, or several for `concat`), `values` are constants."""
 
     kind: str  # MIL's name: conv, quantize, constexpr_affine_dequantize …
     output: str
@@ -48,11 +48,11 @@ class MilOperation:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MilProgram:
-    """The function `main`: constants are already inside the operations that use them, or are operations `const`."""
+    """Holds the function `main`: constants are inside the operations that use them, or are operations `const`."""
 
     input_name: str
     input_shape: tuple[int, ...]
-    colours: str  # of the picture that an app hands over: RGB, BGR …
+    colours: str  # of the app's picture: RGB, BGR …
     output_name: str
     output_shape: tuple[int, ...]
     operations: tuple[MilOperation, ...]
@@ -62,7 +62,7 @@ class MilProgram:
 
 
 def read_program(package: Path) -> MilProgram:
-    """Reads the `.mlpackage` folder; raises BundleError where it is damaged or incomplete."""
+    """Reads the `.mlpackage` folder; raises BundleError if it is damaged or incomplete."""
     try:
         return _read(package)
     except SdkError:
@@ -72,7 +72,7 @@ def read_program(package: Path) -> MilProgram:
 
 
 def read_promised_program(package: Path, interface: Interface) -> MilProgram:
-    """Reads the package as `read_program` does; BundleError too where it is not what the bundle's interface says."""
+    """Reads the package as `read_program` does; raises BundleError too if it does not fit the bundle's interface."""
     program = read_program(package)
     found = (program.input_name, program.input_shape, program.output_name, program.output_shape)
     promised = (interface.input.name, interface.input.shape, interface.output.name, interface.output.shape)
@@ -122,7 +122,7 @@ def _read(package: Path) -> MilProgram:
 
 
 def _colours(description: Any) -> str:
-    """Returns the order of a picture's channels, by the schema's own name; "none" where the input is no picture."""
+    """Returns the order of a picture's channels, by the schema's own name; "none" if the input is no picture."""
     if len(description.input) != 1 or description.input[0].type.WhichOneof("Type") != "imageType":
         return "none"
     image = description.input[0].type.imageType
@@ -130,7 +130,7 @@ def _colours(description: Any) -> str:
 
 
 class _Reader:
-    """Reads the operations of one block in order, and checks that each uses only what was computed before it."""
+    """Reads the operations of one block in order, and checks that each uses only earlier results."""
 
     def __init__(self, blobs: BlobFile, model_file: Path) -> None:
         self._blobs = blobs

@@ -1,4 +1,4 @@
-"""The protobuf classes of a Core ML model, loaded from coremltools' files without importing coremltools.
+"""Loads the protobuf classes of a Core ML model from coremltools' files without importing coremltools.
 
 The package's `__init__` takes a second at best, its `proto` folder 0.05 s, and reading a file needs no more.
 """
@@ -17,7 +17,10 @@ _ALIAS = "mobile_sdk_coreml_schema"
 
 @cache
 def model_class() -> Any:
-    """Returns `CoreML.Specification.Model` of coremltools' Model_pb2.py; raises MachineError where that is missing."""
+    """Returns `CoreML.Specification.Model` of coremltools/proto/Model_pb2.py.
+
+    Raises MachineError if it is not installed.
+    """
     spec = importlib.util.find_spec("coremltools")
     if spec is None or not spec.submodule_search_locations:
         raise MachineError("expected the package coremltools, found none", hint="pip install coremltools==9.0")

@@ -1,4 +1,4 @@
-"""The contents of a saved `.mlpackage` are counted in the file itself."""
+"""Counts the content of a saved `.mlpackage` in the file itself."""
 
 from collections import Counter
 from pathlib import Path
@@ -14,10 +14,10 @@ _INT8_WEIGHT = "constexpr_affine_dequantize"
 
 
 def read_structure(package: Path) -> Structure:
-    """Reads the package; raises BundleError where it is damaged.
+    """Reads the package; raises BundleError if it is damaged.
 
-    `partitions` is 1: the whole package is one program. Which compute unit takes which operator is decided by Core ML
-    when an app loads it, and not in the file.
+    `partitions` is 1: the whole package is one program. Core ML decides which compute unit takes which operator when an
+    app loads it, not in the file.
     """
     program = read_program(package)
     by_output = {operation.output: operation for operation in program.operations}
@@ -44,7 +44,7 @@ def read_structure(package: Path) -> Structure:
 
 
 def _weight(operation: MilOperation, by_output: dict[str, MilOperation], package: Path) -> MilOperation:
-    """Returns the operation that holds a convolution's weight: a constexpr, or for a constant the convolution."""
+    """Returns the operation with a convolution's weight: a constexpr, or the convolution itself for a constant."""
     if "weight" in operation.values:
         return operation
     if "weight" not in operation.arguments:
@@ -53,7 +53,7 @@ def _weight(operation: MilOperation, by_output: dict[str, MilOperation], package
 
 
 def _scales(operation: MilOperation) -> bool:
-    """Returns whether it brings sums of products to steps of the next tensor."""
+    """Tells whether it brings sums of products to steps of the next tensor."""
     return operation.kind == "mul" and "y" in operation.values
 
 

@@ -1,1 +1,1 @@
-"""ExecuTorch's operators: an operator of the graph comes in, nodes and values of XNNPACK's graph go out."""
+"""This room takes an operator of the graph and writes its nodes and values into XNNPACK's graph."""

@@ -1,4 +1,4 @@
-"""Writes a detector's last operator: NHWC maps are rows of anchors already, so that nothing is transposed."""
+"""Writes a detector's last operator: NHWC maps are rows of anchors already, so no transpose is needed."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from mobile_sdk.runtimes.executorch.operators.table import write
 
 @write.of(DecodeBoxes)
 def _boxes(operator: DecodeBoxes, file: NodeWriter, inputs: list[int], output: int) -> None:
-    """Predictions become float32 rows, those of all maps joined; boxes are moved, and stand beside their scores."""
+    """Writes every prediction as float32 rows, joins those of all maps, moves boxes, and joins boxes and scores."""
     anchors, columns = operator.output.shape
     rows = [_rows(file, operator, index, source) for index, source in enumerate(inputs)]
     counts = [operator.rows(index)[0] for index in range(len(rows))]

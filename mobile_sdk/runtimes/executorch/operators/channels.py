@@ -1,4 +1,4 @@
-"""Writes what joins, slices, shuffles and reshapes maps, whose values stay on their grid."""
+"""Writes operators that join, slice, shuffle and reshape maps, whose values stay on their grid."""
 
 from mobile_sdk.graph.operators import ChannelShuffle, ChannelSlice, Concat, JoinRows, Reshape, Rows
 from mobile_sdk.runtimes.executorch.node_writer import MOST_PARTS, NodeWriter
@@ -8,7 +8,7 @@ from mobile_sdk.runtimes.shapes import runtime_shape
 
 @write.of(Concat, JoinRows)
 def _join(operator: Concat | JoinRows, file: NodeWriter, inputs: list[int], output: int) -> None:
-    """One node takes two to five parts; more are joined in a chain, which changes no value."""
+    """Joins two to five parts by one node, and more by a chain, which changes no value."""
     axis = 1 if isinstance(operator, JoinRows) else len(operator.output.shape)
     dims = list(runtime_shape(operator.output.shape))
     sizes = [runtime_shape(part.shape)[axis] for part in operator.parts]
@@ -36,7 +36,7 @@ def _slice(operator: ChannelSlice, file: NodeWriter, inputs: list[int], output: 
 
 @write.of(ChannelShuffle)
 def _shuffle(operator: ChannelShuffle, file: NodeWriter, inputs: list[int], output: int) -> None:
-    """Channels as rows and columns, turned."""
+    """Writes channels as rows and columns, transposed."""
     batch, height, width, channels = shape = runtime_shape(operator.output.shape)
     columns, rows, grid = operator.groups, channels // operator.groups, operator.output.quantization
     split = file.value([batch, height, width, columns, rows], grid)

@@ -1,4 +1,4 @@
-"""Writes the steps between codes and real values."""
+"""Writes the conversions between codes and real values."""
 
 from mobile_sdk.graph.operators import Dequantize, Quantize
 from mobile_sdk.runtimes.executorch.node_writer import NodeWriter

@@ -1,4 +1,4 @@
-"""Writes windows that pool, and the mean over a whole map."""
+"""Writes pooling windows, and the mean over a whole map."""
 
 from mobile_sdk.graph.operators import AvgPool2d, MaxPool2d, Mean
 from mobile_sdk.runtimes.executorch.fields import pair_fields, window_fields

@@ -1,4 +1,4 @@
-"""This table holds ExecuTorch's writers by class of operator; delegate.py imports the families that fill it."""
+"""Holds the writers of operators for ExecuTorch; delegate.py imports the families that fill the table."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,1 +1,1 @@
-"""LiteRT's operators: an operator of the graph comes in, TensorFlow Lite's operators and tensors go into the file."""
+"""This room takes an operator of the graph and writes TensorFlow Lite's operators and tensors into the file."""

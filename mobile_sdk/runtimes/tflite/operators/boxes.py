@@ -1,4 +1,4 @@
-"""Writes a detector's last operator: NHWC maps are rows of anchors already, so that nothing is transposed."""
+"""Writes a detector's last operator: NHWC maps are rows of anchors already, so no transpose is needed."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ _FLOAT32 = np.dtype(np.float32)
 
 @write.of(DecodeBoxes)
 def _boxes(operator: DecodeBoxes, file: ModelWriter) -> None:
-    """Predictions become float32 rows, those of all maps joined; boxes are moved, and stand beside their scores."""
+    """Writes every prediction as float32 rows, joins those of all maps, moves boxes, and joins boxes and scores."""
     name, (anchors, columns) = operator.output.name, operator.output.shape
     rows = [_rows(file, operator, index) for index in range(len(operator.predictions))]
     counts = [operator.rows(index)[0] for index in range(len(rows))]

@@ -1,4 +1,4 @@
-"""Writes what joins, slices, shuffles and reshapes maps, whose values stay on their grid."""
+"""Writes operators that join, slice, shuffle and reshape maps, whose values stay on their grid."""
 
 from dataclasses import replace
 
@@ -39,7 +39,7 @@ def _slice(operator: ChannelSlice, file: ModelWriter) -> None:
 
 @write.of(ChannelShuffle)
 def _shuffle(operator: ChannelShuffle, file: ModelWriter) -> None:
-    """Channels as rows and columns, turned: RESHAPE, TRANSPOSE, RESHAPE."""
+    """Writes channels as rows and columns, transposed: RESHAPE, TRANSPOSE, RESHAPE."""
     channels, height, width = operator.input.shape
     columns, rows, name = operator.groups, channels // operator.groups, operator.output.name
     split = replace(operator.output, name=f"{name}.split", shape=(rows, height, width, columns))
@@ -58,7 +58,7 @@ def _reshape(operator: Reshape, file: ModelWriter) -> None:
 
 
 def _write_reshape(file: ModelWriter, source: Tensor, output: Tensor) -> None:
-    """RESHAPE to the output's shape."""
+    """Writes a RESHAPE to the output's shape."""
     shape = f"{output.name}.shape"
     file.constant(shape, np.array(runtime_shape(output.shape), np.int32))
     file.operator("RESHAPE", [source.name, shape], output.name, 1, schema.ReshapeOptionsT())

@@ -1,4 +1,4 @@
-"""Writes the steps between codes and real values."""
+"""Writes the conversions between codes and real values."""
 
 from mobile_sdk.graph.operators import Dequantize, Quantize
 from mobile_sdk.runtimes.tflite.model_writer import ModelWriter
@@ -8,7 +8,7 @@ from mobile_sdk.runtimes.tflite.picture import INPUT_NAME
 
 @write.of(Dequantize)
 def _dequantize(operator: Dequantize, file: ModelWriter) -> None:
-    """A picture that nobody reads as codes is dequantized from its bytes."""
+    """Dequantizes a picture from its bytes if no operator reads its codes."""
     source = operator.input.name if file.knows(operator.input.name) else INPUT_NAME
     file.operator("DEQUANTIZE", [source], operator.output.name, 2)
 

@@ -1,4 +1,4 @@
-"""Padding in TensorFlow's terms: what SAME means in pixels, and what stands for padding that it does not mean."""
+"""Expresses padding in TensorFlow's terms: SAME in pixels, and replacements for any other padding."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ def extents(kernel: tuple[int, ...], dilation: tuple[int, int]) -> tuple[int, in
 
 
 def same_padding(size: tuple[int, ...], extent: tuple[int, int], stride: tuple[int, int]) -> tuple[int, int, int, int]:
-    """TensorFlow's SAME as (top, bottom, left, right): the output is ceil(size / stride), the odd pixel goes after."""
+    """Returns TensorFlow's SAME as (top, bottom, left, right): the output is ceil(size / stride), odd ones go after."""
     amounts: list[int] = []
     for length, window, step in zip(size, extent, stride, strict=True):
         total = max((-(-length // step) - 1) * step + window - length, 0)
@@ -32,7 +32,7 @@ def pad(
     stride: tuple[int, int],
     padding: tuple[int, int, int, int],
 ) -> tuple[str, int]:
-    """Returns the padded source's name and the schema's padding code, with a PAD written where neither code fits."""
+    """Returns the padded source's name and the schema's padding code, and writes a PAD if neither code fits."""
     if padding == (0, 0, 0, 0):
         return source.name, schema.Padding.VALID
     if padding == same_padding(source.shape[1:], extent, stride):
@@ -54,7 +54,7 @@ def pad(
 def repeat_edges(file: ModelWriter, source: Tensor, name: str, padding: tuple[int, int, int, int]) -> Tensor:
     """Returns the source with its outermost rows and columns repeated, `padding` (top, bottom, left, right) times.
 
-    A maximum does not see it: every window that reaches beyond an edge holds the edge too.
+    A maximum does not change by it: every window that reaches beyond an edge contains the edge too.
     """
     for axis, before, after in ((1, *padding[:2]), (2, *padding[2:])):
         if before or after:
@@ -69,7 +69,7 @@ def repeat_edges(file: ModelWriter, source: Tensor, name: str, padding: tuple[in
 
 
 def _edge(file: ModelWriter, source: Tensor, name: str, axis: int, at: int) -> Tensor:
-    """One row or column."""
+    """Returns one row or column."""
     edge = _resized(file, source, name, axis, 1)
     write_window(file, source.name, edge, tuple(at if each == axis else 0 for each in range(3)))
     return edge

@@ -1,4 +1,4 @@
-"""Parts of maps, cut out and joined again: the SLICE and CONCATENATION that several operators take."""
+"""Cuts parts out of maps and joins them: the SLICE and CONCATENATION of several operators."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ MOST_PARTS = 5  # XNNPACK delegate, VisitConcatenationNode
 
 
 def write_window(file: ModelWriter, source: str, output: Tensor, begin: tuple[int, ...]) -> None:
-    """SLICE: a part of (C, H, W) of the output's size, from `begin` on."""
+    """Writes a SLICE: a part of (C, H, W) of the output's size, from `begin` on."""
     names = f"{output.name}.begin", f"{output.name}.size"
     file.constant(names[0], np.array([0, *begin[1:], begin[0]], np.int32))
     file.constant(names[1], np.array(runtime_shape(output.shape), np.int32))
@@ -21,7 +21,10 @@ def write_window(file: ModelWriter, source: str, output: Tensor, begin: tuple[in
 
 
 def join(file: ModelWriter, parts: list[Tensor], output: Tensor, axis: int) -> None:
-    """CONCATENATION along an axis of (C, H, W) or (C,). XNNPACK joins five parts at most: more are joined in turns."""
+    """Writes a CONCATENATION along an axis of (C, H, W) or (C,).
+
+    XNNPACK joins five parts at most: more are joined in turns.
+    """
     while len(parts) > MOST_PARTS:
         first, parts = parts[:MOST_PARTS], parts[MOST_PARTS:]
         length = sum(part.shape[axis] for part in first)

@@ -1,4 +1,4 @@
-"""Writes windows that pool, and the mean over a whole map."""
+"""Writes pooling windows, and the mean over a whole map."""
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-untyped]
@@ -11,9 +11,9 @@ from mobile_sdk.runtimes.tflite.operators.table import write
 
 @write.of(MaxPool2d, AvgPool2d)
 def _pool(operator: MaxPool2d | AvgPool2d, file: ModelWriter) -> None:
-    """MAX_POOL_2D or AVERAGE_POOL_2D. Padding must never win a maximum.
+    """Writes MAX_POOL_2D or AVERAGE_POOL_2D; padding must never win a maximum.
 
-    It is SAME, or zeros where nothing lies below them, or else the edges once more.
+    Padding is SAME, or zeros if no value is below them, or else the edges repeated.
     """
     options = schema.Pool2DOptionsT()
     options.filterHeight, options.filterWidth = operator.kernel
@@ -32,7 +32,7 @@ def _pool(operator: MaxPool2d | AvgPool2d, file: ModelWriter) -> None:
 
 
 def _padding_that_is_read(operator: MaxPool2d | AvgPool2d) -> tuple[int, int, int, int]:
-    """Returns the padding but for rows and columns at its end that no window reaches."""
+    """Returns the padding without rows and columns at its end that no window reaches."""
     top, bottom, left, right = operator.padding
     rows, columns = (
         (count - 1) * step + window - length

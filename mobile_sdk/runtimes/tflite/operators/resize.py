@@ -10,7 +10,7 @@ from mobile_sdk.runtimes.tflite.operators.table import write
 
 @write.of(ResizeBilinear)
 def _resize(operator: ResizeBilinear, file: ModelWriter) -> None:
-    """RESIZE_BILINEAR between the centres of pixels."""
+    """Writes a RESIZE_BILINEAR between the centres of pixels."""
     size = f"{operator.output.name}.size"
     file.constant(size, np.array(operator.output.shape[1:], np.int32))
     options = schema.ResizeBilinearOptionsT()

@@ -1,4 +1,4 @@
-"""This table holds LiteRT's writers by class of operator; requested.py imports the families that fill it."""
+"""Holds the writers of operators for LiteRT; requested.py imports the families that fill the table."""
 
 from collections.abc import Callable
 from typing import Any
