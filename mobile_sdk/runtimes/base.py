@@ -105,7 +105,7 @@ class NativeCheck:
 class Runtime(ABC):
     """A runtime is one way to a phone: it writes a graph as a model file, reads it back, and runs it here if it can.
 
-    The members below `versions` are promises with defaults: a runtime overrides those that differ.
+    The members below `finding` are promises with defaults: a runtime overrides those that differ.
     """
 
     name: ClassVar[str]
@@ -157,9 +157,9 @@ class Runtime(ABC):
         return None
 
     def not_timed(self, *, on_host: bool) -> str | None:
-        """Returns why its times mean nothing on this host, or on a connected device; None if they do."""
+        """Returns why its times mean nothing on this host, or on a connected device; else None."""
         return self.unavailable() if on_host else None
 
     def app_advice(self, platform: Platform) -> str | None:
-        """Returns the line that an app's project needs to run its models; None if apps of the platform do not."""
+        """Returns the line that an app's project needs to run its models; None if its apps do not run them."""
         return None

@@ -9,7 +9,7 @@ from contextlib import contextmanager, redirect_stderr
 
 @contextmanager
 def silenced_stderr() -> Iterator[None]:
-    """Holds back whatever is written to file descriptor 2 meanwhile, and passes it on only if the block fails.
+    """Holds back what is written to file descriptor 2 and to `sys.stderr`, and passes it on only if the block fails.
 
     In a notebook and under pytest the two are not one: bindings in C++ may write to either.
     """
