@@ -1,5 +1,7 @@
 """Converts shapes to those of runtimes: channels last, a batch of one."""
 
+MOST_PARTS = 5  # of one concatenation: XNNConcatenate5, and VisitConcatenationNode of LiteRT's XNNPACK delegate
+
 
 def runtime_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
     """Returns (1, H, W, C) for (C, H, W), also with more sides, and (1, C) for (C,).

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from mobile_sdk.graph.operators import Clamp, Constant, Graph, Operator, Quantization, Tensor
 from mobile_sdk.runtimes.executorch.fields import NO_VALUE, tensor_fields
-from mobile_sdk.runtimes.shapes import runtime_shape
+from mobile_sdk.runtimes.shapes import MOST_PARTS, runtime_shape
 
 NAMED = 2**64 - 1  # the offset of a constant that is found by its name
-MOST_PARTS = 5  # XNNConcatenate5
 EXTERNAL_INPUT, EXTERNAL_OUTPUT = 1, 2  # XNN_VALUE_FLAG_EXTERNAL_*
 _BOUNDS: Mapping[Clamp, dict[str, float] | None] = {
     Clamp.NONE: None,

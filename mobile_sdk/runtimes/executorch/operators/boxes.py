@@ -3,8 +3,9 @@
 import numpy as np
 
 from mobile_sdk.graph.operators import DecodeBoxes
-from mobile_sdk.runtimes.executorch.node_writer import MOST_PARTS, NodeWriter
+from mobile_sdk.runtimes.executorch.node_writer import NodeWriter
 from mobile_sdk.runtimes.executorch.operators.table import write
+from mobile_sdk.runtimes.shapes import MOST_PARTS
 
 
 @write.of(DecodeBoxes)

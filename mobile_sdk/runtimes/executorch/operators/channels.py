@@ -1,9 +1,9 @@
 """Writes operators that join, slice, shuffle and reshape maps, whose values stay on their grid."""
 
 from mobile_sdk.graph.operators import ChannelShuffle, ChannelSlice, Concat, JoinRows, Reshape, Rows
-from mobile_sdk.runtimes.executorch.node_writer import MOST_PARTS, NodeWriter
+from mobile_sdk.runtimes.executorch.node_writer import NodeWriter
 from mobile_sdk.runtimes.executorch.operators.table import write
-from mobile_sdk.runtimes.shapes import runtime_shape
+from mobile_sdk.runtimes.shapes import MOST_PARTS, runtime_shape
 
 
 @write.of(Concat, JoinRows)

@@ -6,8 +6,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-untyped]
 
 from mobile_sdk.graph.operators import DecodeBoxes
+from mobile_sdk.runtimes.shapes import MOST_PARTS
 from mobile_sdk.runtimes.tflite.model_writer import ModelWriter
-from mobile_sdk.runtimes.tflite.operators.pieces import MOST_PARTS
 from mobile_sdk.runtimes.tflite.operators.table import write
 
 _FLOAT32 = np.dtype(np.float32)

@@ -6,10 +6,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-untyped]
 
 from mobile_sdk.graph.operators import Tensor
-from mobile_sdk.runtimes.shapes import runtime_shape
+from mobile_sdk.runtimes.shapes import MOST_PARTS, runtime_shape
 from mobile_sdk.runtimes.tflite.model_writer import ModelWriter
-
-MOST_PARTS = 5  # XNNPACK delegate, VisitConcatenationNode
 
 
 def write_window(file: ModelWriter, source: str, output: Tensor, begin: tuple[int, ...]) -> None:
