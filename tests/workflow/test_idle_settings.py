@@ -141,7 +141,7 @@ def test_what_a_task_does_not_read_is_refused(
     fields: dict[str, Any],
     told: str,
 ) -> None:
-    monkeypatch.setattr("test_old_results.SHORT", replace(SHORT, **fields))
+    monkeypatch.setattr("tests.support.training.annotated_tasks.SHORT", replace(SHORT, **fields))
     with pytest.raises(SettingError, match=told):
         learn(make(), make(), tmp_path)
 
