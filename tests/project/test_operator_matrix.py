@@ -5,7 +5,9 @@ import pytest
 from benchmarks.core.operator_matrix import matrix, runtime_tables
 from mobile_sdk import runtimes
 from mobile_sdk.graph.operators import OPERATORS
+from tests.support.repository import ROOT
 
+ADDING = (ROOT / "docs" / "adding.md").read_text(encoding="utf-8")
 COLUMNS = ["the int8 reference", "the float32 reference", "the view of program.pt2"]
 
 
@@ -31,3 +33,8 @@ def test_a_runtime_writes_every_operator_in_the_module_of_its_family(runtime: st
     for table in tables:
         for kind, entry in table.entries.items():
             assert entry.__module__ == f"mobile_sdk.runtimes.{runtime}.operators.{kind.traits.family}", kind
+
+
+def test_the_page_on_adding_an_operator_shows_this_matrix() -> None:
+    shown = ADDING.partition("python -m benchmarks.core.operator_matrix -->\n")[2].partition("<!--")[0]
+    assert shown == matrix().markdown(), "paste what python -m benchmarks.core.operator_matrix prints"
