@@ -90,7 +90,8 @@ def __getattr__(name: str) -> Any:
     if name == "__version__":
         return version("mobile-sdk")
     if name not in _HOMES:
-        raise AttributeError(f"module 'mobile_sdk' has no attribute {name!r}")
+        now = "; it is called Quality now" if name == "Accuracy" else ""
+        raise AttributeError(f"module 'mobile_sdk' has no attribute {name!r}{now}")
     return getattr(import_module(_HOMES[name]), name)
 
 

@@ -55,7 +55,7 @@ class Part(Document):
         try:
             super().__init__(**fields)
         except ValidationError as error:
-            raise _mistake(type(self).__name__, error) from None
+            raise _mistake(type(self), error) from None
 
     # Without this mark pydantic would build what it reads from files by the method above, too.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
@@ -209,6 +209,9 @@ _RENAMED = {
     "top1_share": "top1_agreement",
     "float_accuracy": "float_quality",
     "reference_accuracy": "reference_quality",
+    "share": "value",
+    "pictures": "images",
+    "by_label": "by_class",
 }
 _WORDS = {
     ("Contract", "name"): "1 to 64 of the letters A-Z and a-z, digits, '_', '-' and '.', a letter or digit first,",
@@ -217,9 +220,10 @@ _WORDS = {
 _NO_FIELD = {"missing": ("a value", "give it"), "extra_forbidden": ("no such field", "check its spelling")}
 
 
-def _mistake(model: str, error: ValidationError) -> ContractError:
-    """Returns the first mistake that pydantic found, as one line."""
-    problem = error.errors(include_url=False)[0]
+def _mistake(part: type[Part], error: ValidationError) -> ContractError:
+    """Returns the first mistake that pydantic found, as one line; a field's earlier name comes before all others."""
+    model, problems = part.__name__, error.errors(include_url=False)
+    problem = next((each for each in problems if _name_of_now(part, each)), problems[0])
     kind, place, reason = problem["type"], problem["loc"], str(problem["msg"])
     field = str(place[0]) if place else None
     if kind == "value_error":  # raised in this file, with its full message
@@ -228,11 +232,17 @@ def _mistake(model: str, error: ValidationError) -> ContractError:
     if place[:2] == ("inputs", 0):
         place, field = ("image", *place[2:]), "image"
     expected, hint = _NO_FIELD.get(kind, (_WORDS.get((model, str(field))) or _in_words(reason), f"correct {field}"))
-    if kind == "extra_forbidden" and field in _RENAMED:
-        hint = f"it is called {_RENAMED[field]} now"
+    if now := _name_of_now(part, problem):
+        hint = f"it is called {now} now"
     found = "nothing" if kind == "missing" else SHORT.repr(problem["input"])
     where = ".".join(map(str, (model, *place)))
     return ContractError(f"expected {expected} for {where}, found {found}", hint=hint, field=field)
+
+
+def _name_of_now(part: type[Part], problem: Mapping[str, Any]) -> str | None:
+    """Returns how this part calls a field that was given by its earlier name."""
+    now = _RENAMED.get(str(problem["loc"][-1])) if problem["type"] == "extra_forbidden" else None
+    return now if now in part.model_fields else None
 
 
 def _in_words(reason: str) -> str:

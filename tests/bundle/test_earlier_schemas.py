@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+import mobile_sdk
 from mobile_sdk.bundle.bundle import Bundle, open_bundle
 from mobile_sdk.bundle.lowering import lower
 from mobile_sdk.bundle.manifest_file import MANIFEST_FILE, BundleRefusalError
@@ -17,8 +18,9 @@ from mobile_sdk.contract import Contract, ContractError, DetectionSpec, ImageSpe
 from mobile_sdk.errors import BundleError, DataError
 from mobile_sdk.program.earlier_documents import EarlierContract
 from mobile_sdk.program.program import Program
-from mobile_sdk.program.record import Record
+from mobile_sdk.program.record import Agreement, Record
 from mobile_sdk.report.write import redraw_report
+from mobile_sdk.tasks.quality import Quality
 from mobile_sdk.tasks.registry import TASKS
 from mobile_sdk.verification.verdict import read_verdicts
 from mobile_sdk.verification.verification import verify
@@ -156,3 +158,18 @@ def test_a_contract_takes_one_image_and_names_what_was_renamed() -> None:
             DetectionSpec(**{name: 0.5})
     with pytest.raises(ContractError, match="it is called reference_quality now"):
         Record(net="n", quantized="qat", reference_accuracy=None)  # type: ignore[call-arg]
+
+
+def test_an_earlier_name_is_told_the_new_one_before_it_is_missed() -> None:
+    for part, fields, now in (
+        (Agreement, {"top1_share": 1.0, "sqnr_db": 30.0, "pictures": 4}, "top1_agreement"),
+        (Agreement, {"top1_agreement": 1.0, "sqnr_db": 30.0, "pictures": 4}, "images"),
+        (Quality, {"measure": "top-1 accuracy", "share": 0.5, "images": 4}, "value"),
+        (Quality, {"measure": "top-1 accuracy", "value": 0.5, "images": 4, "by_label": (0.5, 0.5)}, "by_class"),
+    ):
+        with pytest.raises(ContractError, match=f"it is called {now} now"):
+            part(**fields)
+    with pytest.raises(ContractError, match="check its spelling"):
+        Quality(measure="top-1 accuracy", value=0.5, images=4, most=3)  # type: ignore[call-arg]  # DetectionSpec's
+    with pytest.raises(AttributeError, match="it is called Quality now"):
+        mobile_sdk.Accuracy  # noqa: B018
