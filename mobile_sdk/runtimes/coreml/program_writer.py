@@ -19,6 +19,7 @@ def build_program(tools: Any, graph: Graph) -> tuple[Any, RequestedProgram]:
     Raises CompileError, with operator and module path, for an operator that Core ML has no form for.
     """
     mil = tools.converters.mil.mil
+    mil.Builder.name_count.clear()  # or a program that was built and never saved changes the names in the next one
     program = mil.Program()
     shape = (1, *graph.input.shape)
     with mil.Function(

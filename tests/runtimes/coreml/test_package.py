@@ -59,6 +59,14 @@ def test_one_graph_gives_one_package_without_torch_and_without_a_word(tmp_path: 
     assert _files(package) == _files(other)
 
 
+def test_a_package_does_not_depend_on_programs_that_were_built_and_never_saved(tmp_path: Path) -> None:
+    graph = graphs.int8_graph("linear head")
+    first, _ = exported(graph, tmp_path / "first")
+    request(graph)
+    second, _ = exported(graph, tmp_path / "second")
+    assert _files(first) == _files(second)
+
+
 def _files(folder: Path) -> dict[str, bytes]:
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
