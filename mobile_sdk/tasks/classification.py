@@ -9,13 +9,13 @@ from mobile_sdk.comparison import top1
 from mobile_sdk.contract import Contract
 from mobile_sdk.preprocess import LabelledPictures
 from mobile_sdk.tasks.quality import Quality
-from mobile_sdk.tasks.task import Outputs
+from mobile_sdk.tasks.task import Outputs, Task
 
 MEASURE = "top-1 accuracy"
 
 
-class Classification:
-    """Implements the deployment half of classification, as `mobile_sdk.tasks.task.Task` defines it."""
+class Classification(Task):
+    """Implements the deployment half of classification."""
 
     measure = MEASURE
     short_measure = "top-1 %"

@@ -13,7 +13,7 @@ from mobile_sdk.preprocess import LabelledPictures
 from mobile_sdk.tasks.average_precision import MEASURE, average_precision
 from mobile_sdk.tasks.boxes import PicturesWithBoxes, Truth, best_labels, detect
 from mobile_sdk.tasks.quality import Quality
-from mobile_sdk.tasks.task import Outputs
+from mobile_sdk.tasks.task import GoldenFile, Outputs, Task
 
 SCORE_THRESHOLD = 0.01  # detections below it move the average by less than it is printed with
 TOLERANCE = 1e-6  # of a score or a pixel: an exponential's last bit differs between languages
@@ -45,8 +45,8 @@ class GoldenDetections(Document):
         return all(one.is_near(another) for one, another in zip(self.detections, other.detections, strict=True))
 
 
-class DetectionsFile:
-    """Reads and writes the file `golden/N.detections.json`, as `mobile_sdk.tasks.task.GoldenFile` defines it."""
+class DetectionsFile(GoldenFile):
+    """Reads and writes the file `golden/N.detections.json`."""
 
     kind = "detections.json"
 
@@ -67,8 +67,8 @@ class DetectionsFile:
         return None if found.is_near(golden_detections(output, contract)) else ""
 
 
-class Detection:
-    """Implements the deployment half of detection, as `mobile_sdk.tasks.task.Task` defines it."""
+class Detection(Task):
+    """Implements the deployment half of detection."""
 
     measure = MEASURE
     short_measure = "AP at 0.5 %"

@@ -1,12 +1,15 @@
 """Lists the tasks by their names: a row a task."""
 
+from collections.abc import Mapping
+
 from mobile_sdk.contract import Contract
+from mobile_sdk.contract import Task as Name
 from mobile_sdk.tasks.classification import Classification
 from mobile_sdk.tasks.detection import Detection
 from mobile_sdk.tasks.segmentation import Segmentation
-from mobile_sdk.tasks.task import Registry, Task
+from mobile_sdk.tasks.task import Task
 
-TASKS: Registry = {
+TASKS: Mapping[Name, Task] = {
     "classification": Classification(),
     "detection": Detection(),
     "segmentation": Segmentation(),

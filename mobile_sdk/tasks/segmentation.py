@@ -14,7 +14,7 @@ from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.errors import SettingError
 from mobile_sdk.preprocess import LabelledPictures
 from mobile_sdk.tasks.quality import Quality
-from mobile_sdk.tasks.task import Outputs
+from mobile_sdk.tasks.task import GoldenFile, Outputs, Task
 
 MEASURE = "mean IoU"
 
@@ -78,8 +78,8 @@ def mean_iou(masks: Masks, truths: Masks, labels: int) -> Quality:
     )
 
 
-class MaskFile:
-    """Reads and writes `golden/N.mask.bin`, every pixel's label, as `mobile_sdk.tasks.task.GoldenFile` defines it."""
+class MaskFile(GoldenFile):
+    """Reads and writes `golden/N.mask.bin`, every pixel's label."""
 
     kind = "mask.bin"
 
@@ -96,8 +96,8 @@ class MaskFile:
         return None if written == self.encode(output, contract) else ""
 
 
-class Segmentation:
-    """Implements the deployment half of segmentation, as `mobile_sdk.tasks.task.Task` defines it."""
+class Segmentation(Task):
+    """Implements the deployment half of segmentation."""
 
     measure = MEASURE
     short_measure = "mIoU %"

@@ -1,25 +1,20 @@
 """Defines operators that join, cut and reorder channels and rows, and compute nothing."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from mobile_sdk.graph.operators.base import Operator, Unary
 from mobile_sdk.graph.operators.tensors import Constant, Tensor
 from mobile_sdk.graph.operators.traits import Family, Rounding, Strips, Traits, Values, WorkKind
 
+# All of them move values and compute none.
+_traits = partial(Traits, family=Family.CHANNELS, values=Values.CHOSEN, keeps_grid=True, rounding=Rounding.ONE)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Concat(Operator):
-    """Concatenates along channels; all inputs and the output share one quantization."""
-
-    traits: ClassVar = Traits(
-        family=Family.CHANNELS,
-        values=Values.CHOSEN,
-        keeps_grid=True,
-        rounding=Rounding.ONE,
-        strips=Strips.BY_ROW,
-        work=WorkKind.CONCATENATION,
-    )
+class Joining(Operator, is_base=True):
+    """This is the base of operators that put their parts side by side, or one below the other."""
 
     parts: tuple[Tensor, ...]
 
@@ -30,17 +25,17 @@ class Concat(Operator):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Concat(Joining):
+    """Concatenates along channels; all inputs and the output share one quantization."""
+
+    traits: ClassVar = _traits(strips=Strips.BY_ROW, work=WorkKind.CONCATENATION)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class ChannelSlice(Unary):
     """Takes channels `start` to before `stop` of (C, H, W); input and output share their quantization."""
 
-    traits: ClassVar = Traits(
-        family=Family.CHANNELS,
-        values=Values.CHOSEN,
-        keeps_grid=True,
-        rounding=Rounding.ONE,
-        strips=Strips.NEVER,
-        work=WorkKind.SLICE,
-    )
+    traits: ClassVar = _traits(strips=Strips.NEVER, work=WorkKind.SLICE)
 
     start: int
     stop: int
@@ -54,14 +49,7 @@ class ChannelShuffle(Unary):
     Source: ShuffleNet, arXiv 1707.01083, section 3.1.
     """
 
-    traits: ClassVar = Traits(
-        family=Family.CHANNELS,
-        values=Values.CHOSEN,
-        keeps_grid=True,
-        rounding=Rounding.ONE,
-        strips=Strips.NEVER,
-        work=WorkKind.SHUFFLE,
-    )
+    traits: ClassVar = _traits(strips=Strips.NEVER, work=WorkKind.SHUFFLE)
 
     groups: int
 
@@ -70,48 +58,20 @@ class ChannelShuffle(Unary):
 class Rows(Unary):
     """Takes the rows of a map from `start` on, as many as the output has; the codes and the grid stay."""
 
-    traits: ClassVar = Traits(
-        family=Family.CHANNELS,
-        values=Values.CHOSEN,
-        keeps_grid=True,
-        rounding=Rounding.ONE,
-        strips=Strips.NEVER,
-        work=WorkKind.ROWS,
-    )
+    traits: ClassVar = _traits(strips=Strips.NEVER, work=WorkKind.ROWS)
 
     start: int
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class JoinRows(Operator):
+class JoinRows(Joining):
     """Joins maps of equal width and channels, one below the other; inputs and output share one quantization."""
 
-    traits: ClassVar = Traits(
-        family=Family.CHANNELS,
-        values=Values.CHOSEN,
-        keeps_grid=True,
-        rounding=Rounding.ONE,
-        strips=Strips.NEVER,
-        work=WorkKind.ROWS,
-    )
-
-    parts: tuple[Tensor, ...]
-
-    @property
-    def inputs(self) -> tuple[Tensor | Constant, ...]:
-        """Returns the parts, from the top."""
-        return self.parts
+    traits: ClassVar = _traits(strips=Strips.NEVER, work=WorkKind.ROWS)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Reshape(Unary):
     """Turns (C, 1, 1) into (C,); the values and the quantization stay."""
 
-    traits: ClassVar = Traits(
-        family=Family.CHANNELS,
-        values=Values.CHOSEN,
-        keeps_grid=True,
-        rounding=Rounding.ONE,
-        strips=Strips.NEVER,
-        work=WorkKind.NONE,
-    )
+    traits: ClassVar = _traits(strips=Strips.NEVER, work=WorkKind.NONE)

@@ -1,6 +1,7 @@
 """Defines operators with weights: convolutions and linear layers."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 from mobile_sdk.graph.operators.base import Unary
 from mobile_sdk.graph.operators.tensors import Clamp
 from mobile_sdk.graph.operators.traits import Family, Rounding, Strips, Traits, Values, WorkKind
+
+_traits = partial(Traits, family=Family.CONV, values=Values.COMPUTED, keeps_grid=False, rounding=Rounding.PROVED)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -28,14 +31,7 @@ class Weighted(Unary, is_base=True):
 class Conv2d(Weighted):
     """Convolves; depthwise if `groups` equals the input's channels. `padding` is (top, bottom, left, right)."""
 
-    traits: ClassVar = Traits(
-        family=Family.CONV,
-        values=Values.COMPUTED,
-        keeps_grid=False,
-        rounding=Rounding.PROVED,
-        strips=Strips.BY_WINDOW,
-        work=WorkKind.CONVOLUTION,
-    )
+    traits: ClassVar = _traits(strips=Strips.BY_WINDOW, work=WorkKind.CONVOLUTION)
 
     stride: tuple[int, int]
     padding: tuple[int, int, int, int]
@@ -58,11 +54,4 @@ class Conv2d(Weighted):
 class Linear(Weighted):
     """Applies a fully connected layer to a vector."""
 
-    traits: ClassVar = Traits(
-        family=Family.CONV,
-        values=Values.COMPUTED,
-        keeps_grid=False,
-        rounding=Rounding.PROVED,
-        strips=Strips.NEVER,
-        work=WorkKind.LINEAR,
-    )
+    traits: ClassVar = _traits(strips=Strips.NEVER, work=WorkKind.LINEAR)

@@ -1,52 +1,34 @@
 """Defines sums, products and activations, element by element."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from mobile_sdk.graph.operators.base import Binary, Unary
 from mobile_sdk.graph.operators.tensors import ActivationKind
 from mobile_sdk.graph.operators.traits import Family, Rounding, Strips, Traits, Values, WorkKind
 
+_traits = partial(Traits, family=Family.ELEMENTWISE, values=Values.COMPUTED, keeps_grid=False)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Add(Binary):
     """Adds elementwise; `b` may be a constant, otherwise both shapes are equal."""
 
-    traits: ClassVar = Traits(
-        family=Family.ELEMENTWISE,
-        values=Values.COMPUTED,
-        keeps_grid=False,
-        rounding=Rounding.ONE,
-        strips=Strips.BY_ROW,
-        work=WorkKind.SUM,
-    )
+    traits: ClassVar = _traits(rounding=Rounding.ONE, strips=Strips.BY_ROW, work=WorkKind.SUM)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Mul(Binary):
     """Multiplies elementwise; `b` may be a constant, or (C, 1, 1) against (C, H, W) as in squeeze-and-excite."""
 
-    traits: ClassVar = Traits(
-        family=Family.ELEMENTWISE,
-        values=Values.COMPUTED,
-        keeps_grid=False,
-        rounding=Rounding.ONE,
-        strips=Strips.BY_ROW,
-        work=WorkKind.PRODUCT,
-    )
+    traits: ClassVar = _traits(rounding=Rounding.ONE, strips=Strips.BY_ROW, work=WorkKind.PRODUCT)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Activation(Unary):
     """Applies an activation that stands alone; float32 only."""
 
-    traits: ClassVar = Traits(
-        family=Family.ELEMENTWISE,
-        values=Values.COMPUTED,
-        keeps_grid=False,
-        rounding=Rounding.PROVED,
-        strips=Strips.NEVER,
-        work=WorkKind.ACTIVATION,
-    )
+    traits: ClassVar = _traits(rounding=Rounding.PROVED, strips=Strips.NEVER, work=WorkKind.ACTIVATION)
 
     kind: ActivationKind

@@ -1,23 +1,21 @@
 """Defines means and maxima over a map and over windows of it."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from mobile_sdk.graph.operators.base import Unary
 from mobile_sdk.graph.operators.traits import Family, Rounding, Strips, Traits, Values, WorkKind
+
+_traits = partial(Traits, family=Family.POOLING)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Mean(Unary):
     """Averages over height and width; the output is (C, 1, 1) or (C,)."""
 
-    traits: ClassVar = Traits(
-        family=Family.POOLING,
-        values=Values.BETWEEN,
-        keeps_grid=False,
-        rounding=Rounding.MANY,
-        strips=Strips.NEVER,
-        work=WorkKind.MEAN,
+    traits: ClassVar = _traits(
+        values=Values.BETWEEN, keeps_grid=False, rounding=Rounding.MANY, strips=Strips.NEVER, work=WorkKind.MEAN
     )
 
 
@@ -39,13 +37,8 @@ class Pool2d(Unary, is_base=True):
 class MaxPool2d(Pool2d):
     """Takes the maximum in a window; input and output share their quantization. Padding never wins."""
 
-    traits: ClassVar = Traits(
-        family=Family.POOLING,
-        values=Values.CHOSEN,
-        keeps_grid=True,
-        rounding=Rounding.ONE,
-        strips=Strips.BY_WINDOW,
-        work=WorkKind.POOLING,
+    traits: ClassVar = _traits(
+        values=Values.CHOSEN, keeps_grid=True, rounding=Rounding.ONE, strips=Strips.BY_WINDOW, work=WorkKind.POOLING
     )
 
 
@@ -53,11 +46,6 @@ class MaxPool2d(Pool2d):
 class AvgPool2d(Pool2d):
     """Averages a window without padding; float32 only: in int8 a depthwise Conv2d takes its place."""
 
-    traits: ClassVar = Traits(
-        family=Family.POOLING,
-        values=Values.BETWEEN,
-        keeps_grid=False,
-        rounding=Rounding.MANY,
-        strips=Strips.NEVER,
-        work=WorkKind.POOLING,
+    traits: ClassVar = _traits(
+        values=Values.BETWEEN, keeps_grid=False, rounding=Rounding.MANY, strips=Strips.NEVER, work=WorkKind.POOLING
     )

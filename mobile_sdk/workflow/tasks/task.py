@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar
+from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
 
 import torch
 from torch import nn
@@ -15,36 +15,14 @@ from mobile_sdk.errors import DataError, SettingError
 from mobile_sdk.program.program import Program
 from mobile_sdk.workflow.choices import DIGITS, check_choice
 from mobile_sdk.workflow.contracts import make_contract
+from mobile_sdk.workflow.tasks.labelled_pictures import labels_line
 from qat.calibration.plan import CalibrationPlan
-from qat.data.folders.listing import printable
 from qat.data.picture_set import PictureSet
 from qat.training.history import History
 from qat.training.optimization.phases import HELD
 from qat.training.plan import TrainPlan
 
-_LISTED = 12
-
-
-class Parted(Protocol):
-    """Holds pictures in two parts, and their labels."""
-
-    @property
-    def train(self) -> Any:
-        """Returns the training part."""
-        ...
-
-    @property
-    def validation(self) -> Any:
-        """Returns the held-out part."""
-        ...
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Returns the labels, in the order of the scores."""
-        ...
-
-
-Pictures = TypeVar("Pictures", bound=Parted)
+Pictures = TypeVar("Pictures", bound=Any)  # in two parts, `train` and `validation`, with their `labels`
 Composer = Callable[[int], Any]
 """It returns the training pictures of an epoch (0-based), always the same ones for one."""
 
@@ -215,8 +193,3 @@ class Task(ABC, Generic[Pictures]):
     @abstractmethod
     def judged(self, net: nn.Module, program: Program, held_out: Any) -> dict[str, Any]:
         """Returns a record's fields with the quality of float net and int8 reference on the held-out part."""
-
-
-def labels_line(labels: tuple[str, ...]) -> str:
-    """Returns a line with the labels in the order of the scores, or the first of many."""
-    return f"{len(labels)} labels: {', '.join(map(printable, labels[:_LISTED]))}{' …' if len(labels) > _LISTED else ''}"
