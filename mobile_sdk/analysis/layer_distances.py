@@ -5,7 +5,9 @@ import numpy as np
 from mobile_sdk.analysis.inputs import Pixels, graph_of, pixels_for
 from mobile_sdk.comparison import sqnr_db
 from mobile_sdk.errors import SettingError
+from mobile_sdk.graph.float_reference import FloatReference
 from mobile_sdk.graph.operators import Graph
+from mobile_sdk.graph.reference import Reference
 from mobile_sdk.program.program import Program
 
 
@@ -21,9 +23,6 @@ def layer_distances(
     scaled by the factor that fits best, and the SQNR is that of the remaining difference. None means that they are
     equal.
     """
-    from mobile_sdk.graph.float_reference import FloatReference
-    from mobile_sdk.graph.reference import Reference
-
     pixels = pixels_for(int8, pictures)
     int8, twin = graph_of(int8), graph_of(twin)
     if int8.precision == "float32" or twin.precision != "float32":

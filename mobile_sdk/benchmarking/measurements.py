@@ -1,15 +1,17 @@
 """Defines `bench.json`: every measured time, the place of the measurement, and the verdict on a budget."""
 
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from mobile_sdk.benchmarking.statistics import Ratio, Summary, summarize
 from mobile_sdk.contract import Part
 from mobile_sdk.devices.state import DeviceState
 from mobile_sdk.document import Document, cut
-from mobile_sdk.errors import SettingError
+from mobile_sdk.errors import DataError, SettingError
 from mobile_sdk.system.environment import Environment
+from mobile_sdk.system.regular_file import read_regular
 from mobile_sdk.verification.verdict import Outcome
 
 
@@ -106,6 +108,17 @@ class Numbers(Document):
         """Returns the verdict on the budget over all bundles: one failure fails, one missing verdict leaves none."""
         outcomes = {measurement.verdict for measurement in self.measurements} - {None}
         return next((outcome for outcome in ("fail", "not_run", "pass") if outcome in outcomes), None)
+
+
+def read_numbers(path: Path) -> Numbers:
+    """Reads `bench.json`; raises DataError if it is something else."""
+    try:
+        return Numbers.model_validate_json(read_regular(path))
+    except (OSError, ValidationError) as error:
+        found = error.strerror if isinstance(error, OSError) else error.errors(include_url=False)[0]["msg"]
+        raise DataError(
+            f"expected the numbers of bench at {path}, found: {found}", hint="name bench.json, or run bench again"
+        ) from error
 
 
 def judge(measurement: Measurement, plan: Plan, stopped: str | None = None) -> Measurement:

@@ -7,7 +7,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from mobile_sdk.graph.float_reference import FloatReference
 from mobile_sdk.graph.operators import Graph
+from mobile_sdk.graph.reference import Reference
 from mobile_sdk.program.program import Program
 
 Run = Callable[[NDArray[np.uint8]], NDArray[np.generic]]
@@ -57,10 +59,4 @@ def _remembered(key: _Key) -> _Scores:
 
 
 def _runner(graph: Graph) -> Run:
-    if graph.precision != "float32":
-        from mobile_sdk.graph.reference import Reference
-
-        return Reference(graph).run
-    from mobile_sdk.graph.float_reference import FloatReference
-
-    return FloatReference(graph).run
+    return FloatReference(graph).run if graph.precision == "float32" else Reference(graph).run

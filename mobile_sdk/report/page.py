@@ -6,6 +6,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from jinja2 import Environment as Templates
+from jinja2 import FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
 from mobile_sdk.benchmarking.measurements import Comparison
 from mobile_sdk.comparison import Comparison as Distance
 from mobile_sdk.report.data import BundleLine, Check, GoldenPicture, Prediction, Report
@@ -28,9 +32,6 @@ class Fact:
 
 def render(report: Report) -> str:
     """Returns the page as HTML text; all outside text is escaped."""
-    from jinja2 import Environment as Templates
-    from jinja2 import FileSystemLoader, StrictUndefined
-
     templates = Templates(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -49,8 +50,6 @@ def facts(report: Report) -> list[Fact]:
 
 
 def _context(report: Report) -> dict[str, Any]:
-    from markupsafe import Markup
-
     measured = [each for each in report.numbers.measurements if each.summary] if report.numbers else []
     environment = report.environment
     return {
@@ -88,8 +87,6 @@ def _label_lines(report: Report) -> Iterator[str]:
 
 
 def _plots(report: Report) -> dict[str, Any]:
-    from markupsafe import Markup
-
     from mobile_sdk.report.plots import page_plots
 
     measured = [each for each in report.numbers.measurements if each.summary] if report.numbers else []

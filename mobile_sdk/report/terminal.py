@@ -1,6 +1,8 @@
 """Prints the report as one table for a terminal."""
 
-from typing import TYPE_CHECKING
+from rich.box import SIMPLE_HEAD
+from rich.markup import escape
+from rich.table import Table
 
 from mobile_sdk.benchmarking.measurements import Measurement
 from mobile_sdk.report.data import BundleLine, Report
@@ -8,17 +10,11 @@ from mobile_sdk.report.page import ms_decimals
 from mobile_sdk.tasks.registry import TASKS
 from mobile_sdk.verification.verdict import WORDS
 
-if TYPE_CHECKING:
-    from rich.table import Table
-
 _STYLES = {"pass": "green", "fail": "bold red", "not_run": "yellow"}
 
 
-def summary_table(report: Report) -> "Table":
+def summary_table(report: Report) -> Table:
     """Returns a table with a row a bundle: its checks, its distance from the reference, its accuracy, time and size."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
     table = Table(box=SIMPLE_HEAD, title=report.name, title_justify="left", pad_edge=False)
     table.add_column("bundle", no_wrap=True)
     table.add_column("checks", no_wrap=True)
@@ -33,8 +29,6 @@ def summary_table(report: Report) -> "Table":
 
 
 def _cells(report: Report, title: str, line: BundleLine | None, measurement: Measurement | None) -> list[str]:
-    from rich.markup import escape
-
     decimals = ms_decimals(report)
     values = {each.computed_by: each.quality.value for each in report.qualities}
     summary = measurement.summary if measurement else None

@@ -22,6 +22,7 @@ from mobile_sdk.bundle.manifest_file import BundleRefusalError
 from mobile_sdk.document import Document
 from mobile_sdk.errors import SettingError
 from mobile_sdk.graph.operators import Graph, Operator, Tensor
+from mobile_sdk.graph.reference import Reference
 from mobile_sdk.memory.limit import executed
 from mobile_sdk.preprocess import to_bytes
 from mobile_sdk.program.program import LOAD_IT, Program
@@ -163,8 +164,6 @@ def _check_settings(bundle: Bundle, program: Program) -> None:
 
 
 def _trace(graph: Graph, pixels: NDArray[np.uint8]) -> dict[str, Codes]:
-    from mobile_sdk.graph.reference import Reference
-
     return {name: codes[0] for name, codes in Reference(graph).trace(pixels[np.newaxis]).items()}
 
 

@@ -11,6 +11,7 @@ from mobile_sdk.cli import options
 from mobile_sdk.cli.terminal import WORDS, progress, quiet, show_json, show_table
 from mobile_sdk.errors import SettingError
 from mobile_sdk.workflow.output_paths import file_to_write
+from qat.progress import say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,7 +72,6 @@ def bench(
 def _write(results: "Sequence[Numbers | BenchmarkStoppedError]", names: "Sequence[str]", out: Path) -> None:
     """Writes everything that was measured, in a file a device if there are several."""
     from mobile_sdk.benchmarking.benchmark import BenchmarkStoppedError, write_numbers
-    from qat.progress import say
 
     for name, result in zip(names, results, strict=True):
         file = out if len(names) == 1 else out.with_stem(f"{out.stem}-{re.sub('[^0-9A-Za-z.]+', '-', name)}")

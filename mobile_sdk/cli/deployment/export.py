@@ -12,6 +12,7 @@ from mobile_sdk.cli.terminal import progress, quiet, show_json, show_table
 from mobile_sdk.errors import SettingError
 from mobile_sdk.workflow.output_paths import folder_to_write
 from mobile_sdk.workflow.run_files import TWIN
+from qat.progress import say
 
 if TYPE_CHECKING:
     from mobile_sdk.bundle.manifest import StructureEntry
@@ -46,7 +47,6 @@ def export(
     quiet()
     from mobile_sdk.bundle.lowering import lower
     from mobile_sdk.program.program import Program
-    from qat.progress import say
 
     names = tuple(name.strip() for name in to.split(",") if name.strip())
     for name in names:

@@ -8,13 +8,13 @@ import typer
 
 from mobile_sdk.cli import options
 from mobile_sdk.cli.terminal import quiet, show_json, show_rich
-from mobile_sdk.errors import DataError, SettingError
+from mobile_sdk.errors import SettingError
 from mobile_sdk.workflow.output_paths import file_to_write
 
 if TYPE_CHECKING:
     from mobile_sdk.benchmarking.measurements import Numbers
     from mobile_sdk.program.program import Program
-    from mobile_sdk.report.data import PredictedLatency, Search
+    from mobile_sdk.report.data import PredictedLatency
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,11 +50,13 @@ def report(
 ) -> None:
     """Write one self-contained HTML page and, beside it, report.json, the truth under it."""
     quiet()
+    from mobile_sdk.benchmarking.measurements import read_numbers
     from mobile_sdk.bundle.bundle import open_bundle
     from mobile_sdk.program.program import Program
     from mobile_sdk.report.terminal import summary_table
     from mobile_sdk.report.write import redraw_report, write_report
     from mobile_sdk.verification.verdict import read_verdicts
+    from mobile_sdk.workflow.search.summary import read_summary
 
     if out.suffix == ".json":
         raise SettingError(f"expected a page such as report.html, found --out {out}", hint="name an .html file")
@@ -65,7 +67,7 @@ def report(
         written = redraw_report(redraw, out)
     else:
         loaded = Program.load(shown.program) if shown.program else None
-        measured = _read_numbers(shown.numbers) if shown.numbers else None
+        measured = read_numbers(shown.numbers) if shown.numbers else None
         written = write_report(
             out,
             read_verdicts(shown.verdicts) if shown.verdicts else (),
@@ -73,7 +75,7 @@ def report(
             program=loaded,
             bundles=[open_bundle(path) for path in shown.bundles or ()],
             predicted=_predicted(loaded, measured, shown.predict) if shown.predict else (),
-            search=_searched(shown.search) if shown.search else None,
+            search=read_summary(shown.search) if shown.search else None,
         )
     if json:
         show_json(written.model_dump(mode="json"))
@@ -91,26 +93,3 @@ def _predicted(program: "Program | None", numbers: "Numbers | None", device: str
             hint="name the program whose bundles were measured, and the file of bench",
         )
     return predicted_latencies(program, numbers, device)
-
-
-def _searched(path: Path) -> "Search":
-    from mobile_sdk.workflow.search.summary import summary_of
-    from qat.search.record import load_record
-
-    return summary_of(load_record(path))
-
-
-def _read_numbers(path: Path) -> "Numbers":
-    """Reads what `bench` wrote; raises DataError if it is something else."""
-    from pydantic import ValidationError
-
-    from mobile_sdk.benchmarking.measurements import Numbers
-    from mobile_sdk.system.regular_file import read_regular
-
-    try:
-        return Numbers.model_validate_json(read_regular(path))
-    except (OSError, ValidationError) as error:
-        found = error.strerror if isinstance(error, OSError) else error.errors(include_url=False)[0]["msg"]
-        raise DataError(
-            f"expected the numbers of bench at {path}, found: {found}", hint="name bench.json, or run bench again"
-        ) from error

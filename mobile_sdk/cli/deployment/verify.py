@@ -12,6 +12,7 @@ from mobile_sdk.errors import MachineError, SdkError
 from mobile_sdk.runtimes import readers
 from mobile_sdk.workflow.output_paths import file_to_write
 from mobile_sdk.workflow.run_files import TWIN
+from qat.progress import say
 
 if TYPE_CHECKING:
     from mobile_sdk.bundle.bundle import Bundle
@@ -117,7 +118,6 @@ def _check_device_ran(verdicts: "list[Verdict]") -> None:
 def _bisect(bundle: "Bundle", program: "Program", pictures: "LabelledPictures", verdict: "Verdict") -> dict[str, Any]:
     """Returns the first operator that differs, on the first picture whose scores do, or why there is none."""
     from mobile_sdk.verification.bisection import bisect
-    from qat.progress import say
 
     if verdict.comparison is None or verdict.comparison.is_exact:
         return {"said": "nothing to bisect"}

@@ -1,5 +1,7 @@
 """Implements `mobile-sdk nets`, `devices`, `doctor` and `--version`, which list what there is."""
 
+from dataclasses import asdict
+from importlib import metadata
 from typing import TYPE_CHECKING
 
 import typer
@@ -17,8 +19,6 @@ DEVICE_COLUMNS = ("device", "for", "state", "processor", "cores, MHz", "governor
 def nets(json: options.Json = False) -> None:
     """List the nets: paper, parameters, multiply-adds, published accuracy."""
     quiet()
-    from dataclasses import asdict
-
     from qat.nets import list_nets
 
     entries = list_nets()
@@ -83,8 +83,6 @@ def _described(state: "DeviceState | None") -> tuple[str, ...]:
 
 def doctor(json: options.Json = False) -> None:
     """Say what this machine can run, and how to get the rest."""
-    from dataclasses import asdict
-
     from mobile_sdk.devices.doctor import checks
 
     findings = checks()
@@ -101,7 +99,5 @@ def doctor(json: options.Json = False) -> None:
 def show_version(wanted: bool) -> None:
     """Prints the version and ends, if `--version` is given."""
     if wanted:
-        from importlib import metadata
-
         print(f"mobile-sdk {metadata.version('mobile-sdk')}")
         raise typer.Exit

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mobile_sdk import runtimes
 from mobile_sdk.cli import options
-from mobile_sdk.cli.insight.memory import show_memory
-from mobile_sdk.cli.insight.sensitivity import show_sensitivity
 from mobile_sdk.cli.show_change import show_change
 from mobile_sdk.cli.terminal import quiet, show_json, show_table
 from mobile_sdk.tasks.class_quality import label_lines
@@ -53,8 +52,12 @@ def inspect(
     if not sensitivity:
         options.check_unread(context, "without --sensitivity", "data", "pictures", "plot")
     if memory:
+        from mobile_sdk.cli.insight.memory import show_memory
+
         return show_memory(path, json)
     if sensitivity:
+        from mobile_sdk.cli.insight.sensitivity import show_sensitivity
+
         return show_sensitivity(path, data, pictures, plot, json)
     from mobile_sdk.bundle.bundle import open_bundle
     from mobile_sdk.program.program import Program
@@ -65,7 +68,6 @@ def inspect(
 
 
 def _bundle(bundle: "Bundle", json: bool) -> None:
-    from mobile_sdk import runtimes
     from mobile_sdk.bundle.manifest import StructureEntry
 
     manifest = bundle.manifest

@@ -1,13 +1,16 @@
 """Implements `mobile-sdk inspect PROGRAM --memory`, which shows activations' memory and the cost of limits."""
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mobile_sdk.cli.terminal import show_json, show_table
 from mobile_sdk.errors import SettingError
-
-if TYPE_CHECKING:
-    from mobile_sdk.graph.operators import Graph
+from mobile_sdk.graph.operators import Graph
+from mobile_sdk.memory.limit import multiply_adds, within
+from mobile_sdk.memory.plan import plan_memory
+from mobile_sdk.memory.usage import block_bytes, block_of, operator_memory, peak_bytes, tensor_bytes
+from mobile_sdk.program.program import Program
 
 LIMITS = (3 / 4, 1 / 2, 2 / 5, 1 / 3, 1 / 4)  # of the peak
 WIDEST = 10  # rows of the table of blocks
@@ -15,8 +18,6 @@ WIDEST = 10  # rows of the table of blocks
 
 def show_memory(path: Path, json: bool) -> None:
     """Prints equation (2), the peak and the arena of a program, its widest blocks, and the effect of strips."""
-    from mobile_sdk.program.program import Program
-
     if not path.is_file():
         found = "a folder" if path.is_dir() else "nothing"
         raise SettingError(
@@ -25,20 +26,13 @@ def show_memory(path: Path, json: bool) -> None:
     graph = Program.load(path).graph
     whole, blocks, limits = _whole(graph), _blocks(graph), _limits(graph)
     if json:
-        from dataclasses import asdict
-
-        from mobile_sdk.memory.usage import operator_memory
-
         operators = [asdict(row) for row in operator_memory(graph)]
         show_json({**whole, "blocks": blocks, "limits": limits, "operators": operators})
         return
     _show(whole, blocks, limits)
 
 
-def _whole(graph: "Graph") -> dict[str, Any]:
-    from mobile_sdk.memory.plan import plan_memory
-    from mobile_sdk.memory.usage import block_bytes, tensor_bytes
-
+def _whole(graph: Graph) -> dict[str, Any]:
     plan = plan_memory(graph)
     return {
         "least_bytes": plan.bound_bytes,
@@ -51,10 +45,8 @@ def _whole(graph: "Graph") -> dict[str, Any]:
     }
 
 
-def _blocks(graph: "Graph") -> list[dict[str, Any]]:
+def _blocks(graph: Graph) -> list[dict[str, Any]]:
     """Returns each block's bytes in and out, and the most that is alive while it runs."""
-    from mobile_sdk.memory.usage import block_bytes, block_of, operator_memory
-
     peaks: dict[str, int] = {}
     for row in operator_memory(graph):
         block = block_of(row.path)
@@ -65,12 +57,8 @@ def _blocks(graph: "Graph") -> list[dict[str, Any]]:
     ]
 
 
-def _limits(graph: "Graph") -> list[dict[str, Any]]:
+def _limits(graph: Graph) -> list[dict[str, Any]]:
     """Returns the limits that strips can keep, down to the first that they cannot."""
-    from mobile_sdk.memory.limit import multiply_adds, within
-    from mobile_sdk.memory.plan import plan_memory
-    from mobile_sdk.memory.usage import peak_bytes
-
     rows: list[dict[str, Any]] = []
     for share in LIMITS if graph.is_int8 else ():
         limit_kib = round(peak_bytes(graph) * share / 1024)

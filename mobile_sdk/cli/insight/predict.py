@@ -1,7 +1,6 @@
 """`mobile-sdk predict` says how long a net would take on a phone that is not here."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,13 +8,10 @@ import typer
 from mobile_sdk.cli import options
 from mobile_sdk.cli.terminal import quiet, show_json, show_table
 from mobile_sdk.errors import SettingError
-from mobile_sdk.workflow.choices import check_choice
 
 if TYPE_CHECKING:
-    from mobile_sdk.graph.operators import Graph
     from mobile_sdk.latency.model import Estimate, LatencyModel
 
-PRECISIONS = ("int8", "float32")
 COLUMNS = (
     *("device", "runtime", "threads", "predicted ms", "nine of ten within ms"),
     *("error, known family %", "error, other family %", "rests on"),
@@ -73,9 +69,10 @@ def predict(
     Kinds of operators that the latencies say nothing of are named, and widen the interval.
     """
     quiet()
+    from mobile_sdk.cli.insight.predicted_graph import graph_of
     from mobile_sdk.latency.choice import choose_models, scaling_error_share
 
-    graph = _graph(net, form)
+    graph = graph_of(net, **vars(form))
     of_graph = graph.precision
     if of_graph == "mixed":
         raise SettingError(
@@ -97,53 +94,6 @@ def predict(
         print(line)
     if any(model.scaled_from for model in models) and (share := scaling_error_share(of_graph)):
         print(f"unverified: the same scaling is {100 * share:.0f} % off, on average, on the phones that have latencies")
-
-
-def _graph(net: str, form: FormOptions) -> "Graph":
-    path = Path(net)
-    if not path.is_file():
-        return _named(net, form)
-    for option, value in (("--width", form.width), ("--size", form.size), ("--classes", form.classes)):
-        if value is not None:
-            raise SettingError(
-                f"expected no {option} beside {net}, found {value}", hint="leave it out: the file says it"
-            )
-    from qat.nets.saved_net import read_header
-
-    return _program(path, form.precision) if read_header(path) is None else _saved(path, form.precision)
-
-
-def _saved(path: Path, precision: str | None) -> "Graph":
-    chosen = check_choice("a precision", precision or "int8", PRECISIONS)
-    from qat.freezing.shapes_only import untrained_graph
-    from qat.nets.saved_net import load_net
-
-    net, saved = load_net(path)
-    return untrained_graph(net, saved.contract, is_int8=chosen == "int8")
-
-
-def _program(path: Path, precision: str | None) -> "Graph":
-    from mobile_sdk.program.program import Program
-
-    graph = Program.load(path).graph
-    if precision is not None and precision != graph.precision:
-        raise SettingError(
-            f"expected --precision {graph.precision}, which {path.name} is in, found {precision}",
-            hint="leave --precision out; the float32 twin is float.pt2",
-        )
-    return graph
-
-
-def _named(net: str, form: FormOptions) -> "Graph":
-    chosen = check_choice("a precision", form.precision or "int8", PRECISIONS)
-    from mobile_sdk.contract import Contract, ImageSpec
-    from qat.freezing.shapes_only import untrained_graph
-    from qat.nets import build_net
-
-    labels = tuple(map(str, range(form.classes or 1000)))
-    contract = Contract(name="net", labels=labels, image=ImageSpec(size_px=form.size or 224))
-    built = build_net(net, contract, width=1.0 if form.width is None else form.width)
-    return untrained_graph(built, contract, is_int8=chosen == "int8")
 
 
 def _unmeasured(estimates: "list[Estimate]") -> str:

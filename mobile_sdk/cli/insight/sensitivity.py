@@ -2,21 +2,24 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from mobile_sdk.analysis.sensitivity import LayerSensitivity, Sensitivity, layer_sensitivity
 from mobile_sdk.cli.terminal import progress, show_json, show_table
+from mobile_sdk.contract import Contract
 from mobile_sdk.errors import DataError, SettingError
+from mobile_sdk.program.program import Program
+from mobile_sdk.report.plots.sensitivity_plot import check_plot_path, save_sensitivity_plot
+from mobile_sdk.tasks.registry import task_of
 from mobile_sdk.workflow.choices import DIGITS
 from mobile_sdk.workflow.output_paths import file_to_write
 from mobile_sdk.workflow.run_files import TWIN
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from mobile_sdk.analysis.sensitivity import LayerSensitivity, Sensitivity
-    from mobile_sdk.contract import Contract
-    from mobile_sdk.program.program import Program
+from mobile_sdk.workflow.tasks import held_out_of
+from qat.data.pictures import load_mnist, load_unlabelled
+from qat.progress import say
 
 PLOT = "sensitivity.svg"
 FAR_DB = 3.0  # between program and simulation: twice the noise, or half of it, is not explained by ties
@@ -25,10 +28,6 @@ COLUMNS = ("#", "layer", "operators", "alone dB", "weights dB", "kept float dB",
 
 def show_sensitivity(program: Path, data: str | None, pictures: int, plot: Path | None, json: bool) -> None:
     """Measures every layer of `program` beside its float.pt2, prints the ranking and writes the plot."""
-    from mobile_sdk.analysis.sensitivity import layer_sensitivity
-    from mobile_sdk.program.program import Program
-    from mobile_sdk.report.plots.sensitivity_plot import check_plot_path, save_sensitivity_plot
-
     plot = program.parent / PLOT if plot is None else plot
     check_plot_path(plot)
     twin = _twin_of(program)
@@ -42,14 +41,10 @@ def show_sensitivity(program: Path, data: str | None, pictures: int, plot: Path 
         show_json(_as_json(result, plot))
         return
     _show(result)
-    from qat.progress import say
-
     say(f"plot: {plot}")
 
 
-def _twin_of(program: Path) -> "Program":
-    from mobile_sdk.program.program import Program
-
+def _twin_of(program: Path) -> Program:
     if not program.is_file():
         found = "a folder" if program.is_dir() else "nothing"
         raise SettingError(
@@ -65,12 +60,8 @@ def _twin_of(program: Path) -> "Program":
     return Program.load(twin)
 
 
-def _pixels(data: str | None, contract: "Contract", count: int) -> "NDArray[np.uint8]":
+def _pixels(data: str | None, contract: Contract, count: int) -> NDArray[np.uint8]:
     """Returns `count` pictures, the first of a shuffled folder: labels are not needed."""
-    from mobile_sdk.tasks.registry import task_of
-    from mobile_sdk.workflow.tasks import held_out_of
-    from qat.data.pictures import load_mnist, load_unlabelled
-
     if data is None:
         raise DataError("expected pictures with --sensitivity, found none", hint="give --data DIR, or --data digits")
     if not task_of(contract).has_scores:  # boxes and masks lie in folders of their own layouts
@@ -80,14 +71,12 @@ def _pixels(data: str | None, contract: "Contract", count: int) -> "NDArray[np.u
     return found[:count].bytes(contract.image)
 
 
-def _as_json(result: "Sensitivity", plot: Path) -> dict[str, Any]:
+def _as_json(result: Sensitivity, plot: Path) -> dict[str, Any]:
     layers = [{"rank": rank, **asdict(layer)} for rank, layer in enumerate(result.ranked, start=1)]
     return {**asdict(result), "layers": layers, "plot": str(plot)}
 
 
-def _show(result: "Sensitivity") -> None:
-    from qat.progress import say
-
+def _show(result: Sensitivity) -> None:
     rows = [_row(rank, layer) for rank, layer in enumerate(result.ranked, start=1)]
     show_table(COLUMNS, rows, numbers=tuple(column for column in COLUMNS if column not in ("layer", "operators")))
     if abs((result.program_db or 0) - (result.simulated_db or 0)) > FAR_DB:
@@ -102,7 +91,7 @@ def _show(result: "Sensitivity") -> None:
     )
 
 
-def _row(rank: int, layer: "LayerSensitivity") -> tuple[Any, ...]:
+def _row(rank: int, layer: LayerSensitivity) -> tuple[Any, ...]:
     weights = f"{layer.weight_bytes / 1024:.1f}" if layer.weight_bytes else "–"
     decibels = (_db(each) for each in (layer.alone_db, layer.weights_db, layer.kept_db))
     kinds = ", ".join(dict.fromkeys(layer.operators))

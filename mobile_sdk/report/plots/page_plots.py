@@ -6,19 +6,21 @@ import warnings
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
+from matplotlib.ticker import MaxNLocator
 
 from mobile_sdk.benchmarking.autocorrelation import round_medians
 from mobile_sdk.benchmarking.measurements import Measurement
 from mobile_sdk.benchmarking.statistics import THROTTLED_RATIO
 from mobile_sdk.report.data import Layer, Search
 from mobile_sdk.report.sections.pareto import ParetoColors, draw_pareto
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 # The page replaces these colours with its own variables; the values mean nothing.
 _INK, _MUTED, _GRID = "#010101", "#020202", "#030303"
@@ -59,8 +61,6 @@ _MAX_DOTS = 500  # a row; more would only blacken it
 
 def curves(series: Mapping[str, Sequence[tuple[float, float]]], *, y_label: str) -> str:
     """Draws lines over epochs, one a series of (epoch, value)."""
-    from matplotlib.ticker import MaxNLocator
-
     with _figure(height_in=2.9) as (figure, axes):
         for index, (name, points) in enumerate(series.items()):
             xs, ys = zip(*points, strict=True)
@@ -119,8 +119,6 @@ def latency_strips(measurements: Sequence[Measurement]) -> str:
 
 def latency_rounds(measurements: Sequence[Measurement]) -> str:
     """Draws the median of every round, in order: a burst of noise shows as a step that all bundles share."""
-    from matplotlib.ticker import MaxNLocator
-
     with _figure(height_in=2.3 + 0.12 * len(measurements)) as (figure, axes):
         for index, measurement in enumerate(measurements):
             medians_ms = round_medians(measurement.samples.rounds_ms) if measurement.samples else np.empty(0)
@@ -178,11 +176,8 @@ def _axis_end_ms(measurements: Sequence[Measurement]) -> float:
     return 1.5 * max(float(np.quantile(_times_ms(measurement), 0.9)) for measurement in measurements)
 
 
-def _dots(axes: "Axes", xs: Any, ys: Any, color: str) -> None:
+def _dots(axes: Axes, xs: Any, ys: Any, color: str) -> None:
     """Draws one path for all dots: lines of no length with round caps take a tenth of the bytes of markers."""
-    from matplotlib.patches import PathPatch
-    from matplotlib.path import Path
-
     vertices = np.repeat(np.column_stack([xs, ys]), 2, axis=0)
     codes = np.tile([Path.MOVETO, Path.LINETO], len(vertices) // 2)
     path = Path(vertices, codes)
@@ -190,17 +185,14 @@ def _dots(axes: "Axes", xs: Any, ys: Any, color: str) -> None:
 
 
 @contextmanager
-def _figure(*, height_in: float, width_in: float = _WIDTH_IN) -> "Iterator[tuple[Figure, Axes]]":
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
+def _figure(*, height_in: float, width_in: float = _WIDTH_IN) -> Iterator[tuple[Figure, Axes]]:
     with mpl.rc_context(STYLE), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # matplotlib's font lacks a glyph that the reader's browser has
         figure = Figure(figsize=(width_in, height_in), layout="constrained")
         yield figure, figure.add_subplot()
 
 
-def _svg(figure: "Figure") -> str:
+def _svg(figure: Figure) -> str:
     """Returns the figure as an `<svg>` element that takes colours and font from the page and has ids of its own."""
     stream = io.StringIO()
     figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})

@@ -3,6 +3,9 @@
 import io
 from pathlib import Path
 
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
 from mobile_sdk.report.data import Search
 from mobile_sdk.report.plots.page_plots import STYLE
 from mobile_sdk.report.plots.sensitivity_plot import COLORS, INK, MUTED, PAPER
@@ -12,9 +15,6 @@ from mobile_sdk.system.atomic_files import write_bytes
 
 def save_pareto_plot(search: Search, path: Path) -> None:
     """Writes `path`, .svg or .png, whole or not at all."""
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
     kind = path.suffix[1:]
     with mpl.rc_context(STYLE | COLORS):
         figure = Figure(figsize=(7.2, 4.6), layout="constrained", facecolor=PAPER)

@@ -2,16 +2,16 @@
 
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mobile_sdk.analysis.sensitivity import LayerSensitivity, Sensitivity
 from mobile_sdk.errors import SettingError
 from mobile_sdk.report.plots.page_plots import STYLE
 from mobile_sdk.system.atomic_files import write_bytes
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-    from mobile_sdk.analysis.sensitivity import LayerSensitivity, Sensitivity
 
 SUFFIXES = (".svg", ".png")
 MOST_LAYERS = 24  # the others cost next to nothing, and their names would not be legible
@@ -35,11 +35,8 @@ def check_plot_path(path: Path) -> None:
         raise SettingError(f"expected a plot file *.svg or *.png, found {path.name}", hint="name it sensitivity.svg")
 
 
-def save_sensitivity_plot(result: "Sensitivity", path: Path) -> None:
+def save_sensitivity_plot(result: Sensitivity, path: Path) -> None:
     """Writes `path` (.svg or .png): the layers that cost most, the worst on top, left is worse."""
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
     check_plot_path(path)
     layers = [layer for layer in result.ranked if layer.alone_db is not None][:MOST_LAYERS]
     with mpl.rc_context(STYLE | COLORS):
@@ -51,7 +48,7 @@ def save_sensitivity_plot(result: "Sensitivity", path: Path) -> None:
     write_bytes(path, stream.getvalue())
 
 
-def _draw(axes: "Axes", result: "Sensitivity", layers: "list[LayerSensitivity]") -> None:
+def _draw(axes: Axes, result: Sensitivity, layers: list[LayerSensitivity]) -> None:
     axes.set_facecolor(PAPER)
     worst_db = result.program_db
     if worst_db is not None:

@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+from matplotlib.axes import Axes
 
 from mobile_sdk.report.data import Search, SearchedNet
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +18,7 @@ class ParetoColors:
     taken: str
 
 
-def draw_pareto(axes: "Axes", search: Search, colors: ParetoColors) -> None:
+def draw_pareto(axes: Axes, search: Search, colors: ParetoColors) -> None:
     """Draws all candidates but a few far below, which are counted; the legend is above."""
     low, high = _limits([100 * each.accuracy_share for each in search.candidates])
     below = sum(100 * each.accuracy_share < low for each in search.candidates)

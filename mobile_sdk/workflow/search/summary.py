@@ -8,7 +8,7 @@ from mobile_sdk.report.plots.pareto_plot import save_pareto_plot
 from mobile_sdk.workflow.run_files import PARETO_PLOTS
 from mobile_sdk.workflow.search.settings import target_from
 from qat.search.pareto import pareto_front
-from qat.search.record import SearchRecord
+from qat.search.record import SearchRecord, load_record
 from qat.search.target import target_line
 
 
@@ -40,6 +40,11 @@ def summary_of(record: SearchRecord) -> Search:
         measured_again_ms=again_ms,
         target_said=target_line(target_ms, nets[record.taken[-1]].latency_ms, nets=len(nets), again_ms=again_ms),
     )
+
+
+def read_summary(path: Path) -> Search:
+    """Returns the summary of the finished search that `search.json` records."""
+    return summary_of(load_record(path))
 
 
 def save_plots(search: Search, out: Path) -> None:
