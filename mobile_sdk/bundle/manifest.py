@@ -100,14 +100,7 @@ class StructureEntry(Document):
     @classmethod
     def of(cls, structure: Structure) -> "StructureEntry":
         """Returns the entry of `structure`."""
-        return cls(
-            operators=dict(structure.operators),
-            partitions=structure.partitions,
-            not_delegated=structure.not_delegated,
-            int8_weight_share=structure.int8_weight_share,
-            float_convolutions=structure.float_convolutions,
-            bytes_by_part=dict(structure.bytes_by_part),
-        )
+        return cls(**vars(structure))
 
 
 class GoldenPicture(Document):

@@ -4,8 +4,8 @@ import json
 import logging
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from mobile_sdk.system.progress import Report, reported
@@ -14,11 +14,9 @@ from qat.distributed.torchrun import is_main_process
 WORDS = {"pass": "pass", "fail": "FAIL", "not_run": "not run"}
 
 
-@contextmanager
-def progress(title: str) -> Iterator[Report]:
-    """Yields a function of (share done, current work), whose calls the main process shows."""
-    with reported(is_main_process(), title) as report:
-        yield report
+def progress(title: str) -> AbstractContextManager[Report]:
+    """Returns a block that yields a function of (share done, current work), whose calls the main process shows."""
+    return reported(is_main_process(), title)
 
 
 def show_json(value: Any) -> None:

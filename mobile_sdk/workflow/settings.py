@@ -1,12 +1,12 @@
 """Holds a caller's settings of the pipeline; the command line parses into these, and Python makes them by hand."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
 from types import NoneType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args, get_type_hints
 
 from mobile_sdk.errors import SettingError
 from mobile_sdk.workflow.choices import DIGITS
@@ -16,38 +16,29 @@ if TYPE_CHECKING:
     from qat.calibration.plan import CalibrationPlan
 
 
-_KINDS: Mapping[str, tuple[type, ...]] = {
-    "a word": (str,),
-    "a word or None": (str, NoneType),
-    "a path or None": (str, Path, NoneType),
-    "a whole number": (int,),
-    "a whole number or None": (int, NoneType),
-    "a number or None": (int, float, NoneType),
-    "True or False": (bool,),
+_WORDS = {
+    str: "a word",
+    Path: "a path",
+    int: "a whole number",
+    float: "a number",
+    bool: "True or False",
+    NoneType: "None",
 }
-_FIELDS = {
-    **dict.fromkeys(("data", "task"), "a word"),
-    **dict.fromkeys(("labels", "net", "head", "name", "recipe"), "a word or None"),
-    **dict.fromkeys(("output_stride", "size", "epochs", "qat_epochs"), "a whole number or None"),
-    **dict.fromkeys(("class_balance", "overwrite"), "True or False"),
-    "weights": "a path or None",
-    "out": "a path or None",
-    "width": "a number or None",
-    "seed": "a whole number",
-}
+_ALSO = {Path: (str,), float: (int,)}  # taken in a kind's place
 
 
-def _rules(settings: "NetSettings") -> list[Rule]:
-    """Returns the rules for each field."""
-    return [
-        Rule(f"{_FIELDS[each.name]} as {each.name}", (each.name,), partial(_is_of_kind, each.name))
-        for each in fields(settings)
-    ]
+def _rules(settings: "NetSettings") -> Iterator[Rule]:
+    """Yields the rule for each field: it holds what its annotation says."""
+    for name, hint in get_type_hints(type(settings)).items():
+        kinds = get_args(hint) or (hint,)
+        yield Rule(
+            f"{' or '.join(_WORDS[kind] for kind in kinds)} as {name}", (name,), partial(_is_any_of, kinds, name)
+        )
 
 
-def _is_of_kind(name: str, settings: "NetSettings") -> bool:
-    value, kinds = getattr(settings, name), _KINDS[_FIELDS[name]]
-    return isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
+def _is_any_of(kinds: tuple[type, ...], name: str, settings: "NetSettings") -> bool:
+    value, taken = getattr(settings, name), (*kinds, *(other for kind in kinds for other in _ALSO.get(kind, ())))
+    return isinstance(value, taken) and (bool in kinds or not isinstance(value, bool))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +65,7 @@ class NetSettings:
 
     def __post_init__(self) -> None:
         """Turns words that name files into paths; raises SettingError for values of another type."""
-        check_settings(self, _rules(self), "the settings")
+        check_settings(self, tuple(_rules(self)), "the settings")
         for name in ("weights", "out"):
             if isinstance(value := getattr(self, name, None), str):
                 object.__setattr__(self, name, Path(value))
