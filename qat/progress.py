@@ -9,10 +9,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TypeVar, cast
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
-
 from mobile_sdk.system.progress import Progress, check_progress
 from qat.distributed.torchrun import is_main_process
 
@@ -41,6 +37,10 @@ def track(items: Iterable[Item], *, what: str, total: int) -> Iterator[Item]:
     if not sys.stderr.isatty():
         yield from _with_lines(items, what, total)
         return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         yield from bar.track(items, total=total, description=what)

@@ -1,9 +1,9 @@
 """Holds labelled pictures as a sequence, and as bytes: decoded in parallel, kept in memory if they fit."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Sized
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, overload
+from typing import Generic, Protocol, TypeVar, overload
 
 import numpy as np
 import torch
@@ -121,10 +121,21 @@ class PictureSet(Sequence[tuple[Image.Image, int]]):
         return tuple(_stamp(source) for source in self.sources if isinstance(source, Path | np.ndarray))
 
 
-def in_parts(pictures: Any) -> str:
-    """Returns a description of pictures in two parts, in one line."""
-    learned, held_out, labels = len(pictures.train), len(pictures.validation), len(pictures.labels)
-    return f"{type(pictures).__name__}({learned:,} to learn from, {held_out:,} held out, {labels} labels)"
+Part = TypeVar("Part", bound=Sized)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InTwoParts(Generic[Part]):
+    """Holds pictures and their labels, divided for training and validation."""
+
+    train: Part
+    validation: Part
+    labels: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        """Returns the number of pictures in each part, in one line."""
+        learned, held_out, labels = len(self.train), len(self.validation), len(self.labels)
+        return f"{type(self).__name__}({learned:,} to learn from, {held_out:,} held out, {labels} labels)"
 
 
 def normalised(rgb: Tensor, spec: ImageSpec) -> Tensor:

@@ -23,25 +23,18 @@ from qat.data.folders.listing import (
     read_folder,
 )
 from qat.data.held_out import ByLabel, shuffled, split, without
-from qat.data.picture_set import PictureSet, in_parts
+from qat.data.picture_set import InTwoParts, PictureSet
 from qat.progress import map_in_threads, say
 
 MAX_UNREADABLE_SHARE = 0.01
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pictures:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Pictures(InTwoParts[PictureSet]):
     """Holds labelled pictures, divided for training and validation."""
 
-    train: PictureSet
-    validation: PictureSet
-    labels: tuple[str, ...]
     unreadable: tuple[str, ...] = ()  # left out, relative to the folder
     left_out: tuple[str, ...] = ()  # other files and folders that are in no part; a folder's name ends in /
-
-    def __repr__(self) -> str:
-        """Returns the number of pictures in each part, in one line."""
-        return in_parts(self)
 
 
 def load_folder(path: Path | str, *, validation_share: float = 0.2, seed: int = 0) -> Pictures:

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from qat.data.folders.listing import Folder, printable
+from qat.data.folders.listing import Folder, first_bytes, printable
 
 _MOST_FILES = 64  # files of a suffix that are opened: formats with more have one for each picture, all alike
-_START = 4096  # bytes that show a file's format
 _CONVERT = "convert it to COCO's annotations.json"
 
 
@@ -77,16 +76,7 @@ def _found(folder: Folder, formats: Sequence[_Format]) -> tuple[str, str] | None
         by_suffix.setdefault(file.suffix.lower().removeprefix("."), []).append(file)
     for each in formats:
         for file in by_suffix.get(each.suffix, [])[:_MOST_FILES]:
-            if re.match(each.pattern, f"{file.name}\n{_start(file)}", re.DOTALL if each.suffix == "json" else 0):
+            start = first_bytes(file).decode("utf-8-sig", "replace")
+            if re.match(each.pattern, f"{file.name}\n{start}", re.DOTALL if each.suffix == "json" else 0):
                 return f"{each.name} ({printable(file.relative_to(folder.path))})", each.hint
     return None
-
-
-def _start(file: Path) -> str:
-    try:
-        if not file.is_file():
-            return ""
-        with file.open("rb") as opened:
-            return opened.read(_START).decode("utf-8-sig", "replace")
-    except OSError:
-        return ""

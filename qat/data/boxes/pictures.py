@@ -11,7 +11,7 @@ from mobile_sdk.contract import ImageSpec
 from mobile_sdk.errors import SettingError
 from mobile_sdk.tasks.boxes import Truth
 from qat.data.annotated_set import AnnotatedSet, Sides
-from qat.data.picture_set import in_parts
+from qat.data.picture_set import InTwoParts
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -57,17 +57,9 @@ def _fault(truth: Truth, sides: tuple[int, ...], labels: int) -> str | None:
     return None if has_label.all() else f"the label {truth.labels[~has_label][0]}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class DetectionPictures:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class DetectionPictures(InTwoParts[DetectionSet]):
     """Holds pictures with boxes, divided for training and validation."""
-
-    train: DetectionSet
-    validation: DetectionSet
-    labels: tuple[str, ...]
-
-    def __repr__(self) -> str:
-        """Returns the number of pictures in each part, in one line."""
-        return in_parts(self)
 
     def with_labels(self, labels: Sequence[str]) -> "DetectionPictures":
         """Returns the pictures with their boxes' labels numbered as in `labels`, which has all of their own."""

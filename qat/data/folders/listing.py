@@ -19,6 +19,7 @@ LAYOUT_HINT = "lay the pictures out as FOLDER/<label>/*.jpg, or FOLDER/train/<la
 _ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar", ".zst")
 _OF_SYSTEMS = frozenset(("__macosx", "thumbs.db", "desktop.ini", "ehthumbs.db", "$recycle.bin", "@eadir", "lost+found"))
 _DEEPEST = 32
+_START = 4096  # bytes that show a file's format
 _MOST_LINKS = 4  # on the way to a folder: links that lead across each other would multiply without end
 
 
@@ -99,6 +100,17 @@ def printable(name: str | Path) -> str:
 def is_archive(file: Path) -> bool:
     """Returns whether the file's suffix is that of an archive."""
     return file.suffix.lower() in _ARCHIVES
+
+
+def first_bytes(file: Path) -> bytes:
+    """Returns the bytes that show a file's format; none if it cannot be read."""
+    try:
+        if not file.is_file():
+            return b""
+        with file.open("rb") as opened:
+            return opened.read(_START)
+    except OSError:
+        return b""
 
 
 def no_pictures(folder: Folder) -> DataError:

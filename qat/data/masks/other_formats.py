@@ -2,11 +2,10 @@
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 from mobile_sdk.errors import DataError
 from qat.data.folders.annotated import laid_out_otherwise
-from qat.data.folders.listing import Folder, no_pictures
+from qat.data.folders.listing import Folder, first_bytes, no_pictures
 from qat.data.masks.formats.plain import HINT, LABELS, MASKS, PICTURES
 
 _LABEL_STUDIO = re.compile(r"task-\d+-annotation-\d+.*\.png")
@@ -63,17 +62,7 @@ def _is_called_otherwise(folder: Folder) -> bool:
 
 
 def _is_labelme(folder: Folder) -> bool:
-    return any(file.suffix.lower() == ".json" and b'"shapes"' in _start(file) for file in folder.others)
-
-
-def _start(file: Path) -> bytes:
-    try:
-        if not file.is_file():
-            return b""
-        with file.open("rb") as opened:
-            return opened.read(4096)
-    except OSError:
-        return b""
+    return any(file.suffix.lower() == ".json" and b'"shapes"' in first_bytes(file) for file in folder.others)
 
 
 _LAYOUTS: tuple[tuple[Callable[[Folder], bool], str, str], ...] = (

@@ -10,7 +10,7 @@ from PIL import Image
 from mobile_sdk.contract import ImageSpec
 from mobile_sdk.tasks.segmentation import Masks
 from qat.data.annotated_set import AnnotatedSet, Sides
-from qat.data.picture_set import in_parts
+from qat.data.picture_set import InTwoParts
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -30,14 +30,6 @@ class SegmentationSet(AnnotatedSet[Masks]):
         return (truth,)
 
 
-@dataclass(frozen=True, kw_only=True)
-class SegmentationPictures:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class SegmentationPictures(InTwoParts[SegmentationSet]):
     """Holds pictures with masks, divided for training and validation."""
-
-    train: SegmentationSet
-    validation: SegmentationSet
-    labels: tuple[str, ...]
-
-    def __repr__(self) -> str:
-        """Returns the number of pictures in each part, in one line."""
-        return in_parts(self)
