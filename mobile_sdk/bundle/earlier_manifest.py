@@ -65,33 +65,20 @@ class EarlierManifest(EarlierContract):
         """
         contract = self.read()
         image = InputEntry(**contract.image.model_dump(), resize=self.resize, tensor=self.interface.input)
-        return Manifest(
-            schema_number=self.schema_number,
-            name=contract.name,
-            task=contract.task,
-            labels=contract.labels,
-            inputs=(image,),
-            outputs=(self.interface.output,),
-            detection=contract.detection,
-            runtime=self.runtime,
-            processors=("cpu",),
-            precision=self.precision,
-            model=self.model,
-            quantization=QuantizationEntry(method=self.quantization.method, weight_bits={}, activation_bits={}),
-            quality=QualityEntry(
+        same = {name: getattr(self, name) for name in EarlierManifest.model_fields if name in Manifest.model_fields}
+        changed = {
+            **contract.without_inputs(),
+            "inputs": (image,),
+            "outputs": (self.interface.output,),
+            "processors": ("cpu",),
+            "quantization": QuantizationEntry(method=self.quantization.method, weight_bits={}, activation_bits={}),
+            "quality": QualityEntry(
                 measure=task_of(contract).measure,
                 float32=_figure(self.accuracy.float32),
                 int8_reference=_figure(self.accuracy.int8_reference),
             ),
-            structure=self.structure,
-            golden=self.golden,
-            activation_limit_kib=self.activation_limit_kib,
-            files=self.files,
-            versions=self.versions,
-            program_sha256=self.program_sha256,
-            graph_sha256=self.graph_sha256,
-            manifest_sha256=self.manifest_sha256,
-        )
+        }
+        return Manifest(**{**same, **changed})
 
 
 def _figure(accuracy: EarlierAccuracy | None) -> Figure | None:

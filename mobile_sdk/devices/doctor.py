@@ -6,9 +6,13 @@ import shutil
 import sys
 
 from mobile_sdk import runtimes
+from mobile_sdk.devices.emulated import ARCHITECTURE, machine
+from mobile_sdk.devices.runner import debian
+from mobile_sdk.devices.runner.build import ANDROID_FOLDER, SOURCES, android_runners, find_runners
+from mobile_sdk.errors import MachineError
 from mobile_sdk.system.cache import cache_folder
 from mobile_sdk.system.environment import describe_environment, usable_cores
-from mobile_sdk.system.findings import Finding, find_package
+from mobile_sdk.system.findings import Finding, find_package, found_or_missing
 
 _DISK_NEEDED_GIB = 4
 _MEMORY_NEEDED_GIB = 6
@@ -34,65 +38,54 @@ def _packages() -> list[Finding]:
 
 
 def _emulated_core() -> Finding:
-    from mobile_sdk.devices.emulated import ARCHITECTURE
-    from mobile_sdk.devices.emulated.machine import HOW_TO_GET, find_machine, why_not_here
-    from mobile_sdk.devices.runner.build import find_runners
-
-    machine, reason = find_machine() if find_runners(ARCHITECTURE) else None, why_not_here()
-    return Finding(
-        name="emulated:cortex-a76",
-        status="ok" if machine else "missing",
-        found=str(machine.folder) if machine else reason or "not fetched yet",
+    fetched, reason = machine.find_machine() if find_runners(ARCHITECTURE) else None, machine.why_not_here()
+    return found_or_missing(
+        "emulated:cortex-a76",
+        str(fetched.folder) if fetched else None,
+        missing=reason or "not fetched yet",
         enables="verify on the runtimes' Arm kernels without a phone",
-        get=None if machine or reason else HOW_TO_GET,
+        get=None if reason else machine.HOW_TO_GET,
     )
 
 
 def _program(name: str, get: str, enables: str) -> Finding:
-    path = shutil.which(name)
-    found = path or "not on the path"
-    return Finding(
-        name=name, status="ok" if path else "missing", found=found, enables=enables, get=None if path else get
-    )
+    return found_or_missing(name, shutil.which(name), missing="not on the path", enables=enables, get=get)
 
 
 def _runners() -> Finding:
     """Checks for a compiler: the program that runs a model on a device is built at its first use."""
-    from mobile_sdk.devices.runner import debian
-    from mobile_sdk.devices.runner.build import find_runners
-
     runners = find_runners(platform.machine())
     has_compiler = shutil.which("g++") is not None or debian.unavailable() is None  # which fetches one
-    found = str(runners.folder) if runners else "built at its first use" if has_compiler else None
-    return Finding(
-        name="runner",
-        status="ok" if found else "missing",
-        found=found or "the compiler g++ is missing",
+    return found_or_missing(
+        "runner",
+        str(runners.folder) if runners else "built at its first use" if has_compiler else None,
+        missing="the compiler g++ is missing",
         enables="verify and bench on phones and boards",
-        get=None if found else "apt-get install g++",
+        get="apt-get install g++",
     )
 
 
 def _android_runners() -> Finding:
-    from mobile_sdk.devices.runner.build import ANDROID_FOLDER, SOURCES, android_runners
-    from mobile_sdk.errors import MachineError
-
     try:
-        found, get = str(android_runners().folder), None
+        found = str(android_runners().folder)
     except MachineError:
-        found, get = f"{ANDROID_FOLDER} names no folder", f"cmake -S {SOURCES} --preset arm64-android"
-    enables = "verify and bench on Android phones; built by an NDK"
-    return Finding(name="runner for Android", status="missing" if get else "ok", found=found, enables=enables, get=get)
+        found = None
+    return found_or_missing(
+        "runner for Android",
+        found,
+        missing=f"{ANDROID_FOLDER} names no folder",
+        enables="verify and bench on Android phones; built by an NDK",
+        get=f"cmake -S {SOURCES} --preset arm64-android",
+    )
 
 
 def _chromium() -> Finding:
-    path = shutil.which("chromium") or shutil.which("google-chrome")
-    return Finding(
-        name="chromium",
-        status="ok" if path else "missing",
-        found=path or "no browser on the path",
+    return found_or_missing(
+        "chromium",
+        shutil.which("chromium") or shutil.which("google-chrome"),
+        missing="no browser on the path",
         enables="optional: a picture of the report, taken by a headless browser",
-        get=None if path else "apt-get install chromium",
+        get="apt-get install chromium",
     )
 
 

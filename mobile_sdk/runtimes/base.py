@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Literal, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from mobile_sdk.contract import Contract
 from mobile_sdk.document import Document
 from mobile_sdk.graph.operators import Graph
 from mobile_sdk.runtimes.requirement import Requirement, usual_requirement
+from mobile_sdk.runtimes.shapes import runtime_shape
 from mobile_sdk.system.findings import Finding
 
 Platform = Literal["android", "ios"]
@@ -44,6 +45,18 @@ class OutputSpec(Document):
     scale: float | None
     zero_point: int | None
     activation: Literal["none"] = "none"
+
+    @classmethod
+    def of(cls, graph: Graph) -> Self:
+        """Returns the graph's output as it is, channels last."""
+        output, codes = graph.output, graph.output.quantization
+        return cls(
+            name=output.name,
+            dtype="int8" if codes else "float32",
+            shape=runtime_shape(output.shape),
+            scale=codes.scale if codes else None,
+            zero_point=codes.zero_point if codes else None,
+        )
 
 
 class Interface(Document):

@@ -19,12 +19,17 @@ class Finding:
     get: str | None  # one command, or None if nothing is missing
 
 
+def found_or_missing(name: str, found: str | None, *, missing: str, enables: str, get: str | None) -> Finding:
+    """Returns a finding of what is either there, as `found` describes, or `missing` for that reason."""
+    if found is None:
+        return Finding(name=name, status="missing", found=missing, enables=enables, get=get)
+    return Finding(name=name, status="ok", found=found, enables=enables, get=None)
+
+
 def find_package(name: str, module: str, *, enables: str, get: str) -> Finding:
     """Returns whether the package `name` is installed, and which version; its `module` is not imported."""
     try:
-        version = metadata.version(name)
+        version = metadata.version(name) if importlib.util.find_spec(module) else None
     except metadata.PackageNotFoundError:
         version = None
-    if version is None or importlib.util.find_spec(module) is None:
-        return Finding(name=name, status="missing", found="not installed", enables=enables, get=get)
-    return Finding(name=name, status="ok", found=version, enables=enables, get=None)
+    return found_or_missing(name, version, missing="not installed", enables=enables, get=get)

@@ -71,14 +71,15 @@ class CoreMLRuntime(Runtime):
         Core ML chooses its own threads; the interpreter obeys `threads`. Raises MachineError if `unavailable()`,
         BundleError if the package is damaged or does not fit `interface`.
         """
-        from mobile_sdk.runtimes.coreml.apple import AppleSession
-        from mobile_sdk.runtimes.coreml.interpreter.interpreter import InterpreterSession
-
         reason = self.unavailable()
         if reason is not None:
             raise MachineError(f"expected a way to run Core ML programs, found none: {reason}", hint="pip install it")
         if not_run() is None:
+            from mobile_sdk.runtimes.coreml.apple import AppleSession
+
             return AppleSession(path, interface)
+        from mobile_sdk.runtimes.coreml.interpreter.interpreter import InterpreterSession
+
         return InterpreterSession(path, interface, threads=threads)
 
     def versions(self) -> Mapping[str, str]:

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from mobile_sdk.errors import MachineError
 from mobile_sdk.runtimes.base import Interface
@@ -35,8 +36,6 @@ class AppleSession:
 
     def run(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Returns the output without its batch, float32, for RGB bytes (H, W, 3): scores, box rows, (H, W, labels)."""
-        from PIL import Image
-
         scores = self._model.predict({self._input_name: Image.fromarray(picture)})[self._output_name]
         return np.asarray(scores, np.float32).reshape(self._shape)
 

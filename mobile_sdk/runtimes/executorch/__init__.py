@@ -17,6 +17,7 @@ from mobile_sdk.runtimes.base import (
     Session,
     Structure,
 )
+from mobile_sdk.runtimes.shapes import runtime_shape
 from mobile_sdk.system.atomic_files import write_bytes
 from mobile_sdk.system.environment import installed_versions
 from mobile_sdk.system.findings import Finding, find_package
@@ -46,10 +47,8 @@ class ExecuTorchRuntime(Runtime):
     def export(self, graph: Graph, contract: Contract, path: Path) -> Interface:
         """Writes `graph` to `path`; raises CompileError with operator and module path."""
         from mobile_sdk.runtimes.executorch.export import write_model
-        from mobile_sdk.runtimes.shapes import runtime_shape
 
         write_bytes(path, write_model(graph))
-        codes = graph.output.quantization
         return Interface(
             input=InputSpec(
                 name=graph.input.name,
@@ -58,13 +57,7 @@ class ExecuTorchRuntime(Runtime):
                 layout="NHWC",
                 byte_offset=-128,
             ),
-            output=OutputSpec(
-                name=graph.output.name,
-                dtype="int8" if codes else "float32",
-                shape=runtime_shape(graph.output.shape),
-                scale=codes.scale if codes else None,
-                zero_point=codes.zero_point if codes else None,
-            ),
+            output=OutputSpec.of(graph),
         )
 
     def structure(self, path: Path) -> Structure:

@@ -17,6 +17,7 @@ from mobile_sdk.runtimes.base import (
     Session,
     Structure,
 )
+from mobile_sdk.runtimes.shapes import runtime_shape
 from mobile_sdk.system.atomic_files import write_bytes
 from mobile_sdk.system.findings import Finding, find_package
 
@@ -42,23 +43,15 @@ class TfliteRuntime(Runtime):
 
     def export(self, graph: Graph, contract: Contract, path: Path) -> Interface:
         """Writes `graph` to `path`; raises CompileError with operator and module path."""
-        from mobile_sdk.runtimes.shapes import runtime_shape
         from mobile_sdk.runtimes.tflite.export import write_model
         from mobile_sdk.runtimes.tflite.picture import INPUT_NAME
 
         write_bytes(path, write_model(graph, f"{contract.name} {graph.digest()}"))
-        codes = graph.output.quantization
         return Interface(
             input=InputSpec(
                 name=INPUT_NAME, dtype="uint8", shape=runtime_shape(graph.input.shape), layout="NHWC", byte_offset=0
             ),
-            output=OutputSpec(
-                name=graph.output.name,
-                dtype="int8" if codes else "float32",
-                shape=runtime_shape(graph.output.shape),
-                scale=codes.scale if codes else None,
-                zero_point=codes.zero_point if codes else None,
-            ),
+            output=OutputSpec.of(graph),
         )
 
     def structure(self, path: Path) -> Structure:

@@ -14,7 +14,7 @@ from mobile_sdk.runtimes.base import Interface, Runtime, Session, Structure
 from mobile_sdk.runtimes.requirement import Requirement
 from mobile_sdk.runtimes.tflite import TfliteRuntime
 from mobile_sdk.runtimes.tflite_legacy.environment import HOW_TO_GET, REQUIREMENTS, find_python, make_ready
-from mobile_sdk.system.findings import Finding
+from mobile_sdk.system.findings import Finding, found_or_missing
 
 __all__ = ["TfliteLegacyRuntime", "make_ready"]
 
@@ -69,13 +69,12 @@ class TfliteLegacyRuntime(Runtime):
 
     def finding(self) -> Finding:
         """Finds the other environment."""
-        python = find_python()
-        return Finding(
-            name=self.name,
-            status="ok" if python else "missing",
-            found=REQUIREMENTS[0].partition("==")[2] if python else "its own environment has not been made",
+        return found_or_missing(
+            self.name,
+            REQUIREMENTS[0].partition("==")[2] if find_python() else None,
+            missing="its own environment has not been made",
             enables="verify on the kernels of apps that still ship TensorFlow Lite's last release",
-            get=None if python else HOW_TO_GET,
+            get=HOW_TO_GET,
         )
 
     def requirement(self, graph: Graph) -> Requirement:

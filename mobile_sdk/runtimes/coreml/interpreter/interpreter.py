@@ -6,9 +6,10 @@ It reads only the file and shares nothing with the exporter. Arithmetic: see mil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from mobile_sdk.errors import BundleError, SdkError, SettingError
@@ -16,9 +17,6 @@ from mobile_sdk.runtimes.base import Interface
 from mobile_sdk.runtimes.coreml.interpreter.mil_operators import Step, compile_operation
 from mobile_sdk.runtimes.coreml.package.blob_file import damaged
 from mobile_sdk.runtimes.coreml.package.program_file import MilOperation, MilProgram, read_promised_program
-
-if TYPE_CHECKING:
-    import torch
 
 
 class InterpreterSession:
@@ -49,9 +47,7 @@ class InterpreterSession:
         """Drops the weights."""
         self._constants, self._steps = {}, []
 
-    def _execute(self, picture: NDArray[np.uint8]) -> Iterator[tuple[str, "torch.Tensor"]]:
-        import torch
-
+    def _execute(self, picture: NDArray[np.uint8]) -> Iterator[tuple[str, torch.Tensor]]:
         expected = (*self._program.input_shape[2:], 3)
         if picture.shape != expected or picture.dtype != np.uint8:
             raise SettingError(
@@ -66,7 +62,7 @@ class InterpreterSession:
                 for name in self._last_use.get(index, ()):
                     del values[name]
 
-    def _step(self, operation: MilOperation, step: Step, values: Mapping[str, "torch.Tensor"]) -> "torch.Tensor":
+    def _step(self, operation: MilOperation, step: Step, values: Mapping[str, torch.Tensor]) -> torch.Tensor:
         operands = [values[name] for names in operation.arguments.values() for name in names]
         try:
             result = step(*operands)
@@ -77,7 +73,7 @@ class InterpreterSession:
         return result
 
 
-def _compile(program: MilProgram, package: Path) -> tuple[dict[str, "torch.Tensor"], list[tuple[MilOperation, Step]]]:
+def _compile(program: MilProgram, package: Path) -> tuple[dict[str, torch.Tensor], list[tuple[MilOperation, Step]]]:
     """Returns results that need no picture (constants, dequantized weights), and the steps that need one."""
     used = {name for operation in program.operations for names in operation.arguments.values() for name in names}
     constants: dict[str, torch.Tensor] = {}
@@ -113,8 +109,6 @@ def _last_uses(steps: list[tuple[MilOperation, Step]], output: str) -> dict[int,
 
 @contextmanager
 def _threads(count: int) -> Iterator[None]:
-    import torch
-
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:

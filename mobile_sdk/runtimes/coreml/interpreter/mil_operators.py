@@ -11,18 +11,16 @@ convolutions by a transform (Winograd's divides), lets the GPU compute with less
 """
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
+from torch.nn import functional
 
 from mobile_sdk.errors import BundleError
-from mobile_sdk.runtimes.coreml.package.mil_constants import Constants
+from mobile_sdk.runtimes.coreml.interpreter.mil_constants import Constants
 from mobile_sdk.runtimes.coreml.package.program_file import MilOperation
 
-if TYPE_CHECKING:
-    import torch
-
-Step = Callable[..., "torch.Tensor"]  # operands in the order of `MilOperation.arguments`
+Step = Callable[..., torch.Tensor]  # operands in the order of `MilOperation.arguments`
 
 
 def compile_operation(operation: MilOperation) -> Step:
@@ -41,8 +39,6 @@ def compile_operation(operation: MilOperation) -> Step:
 
 
 def _rounded_to_float16(step: Step) -> Step:
-    import torch
-
     return lambda *operands: step(*operands).to(torch.float16).to(torch.float32)
 
 
@@ -52,33 +48,25 @@ def _const(constants: Constants) -> Step:
 
 
 def _constexpr_affine_dequantize(constants: Constants) -> Step:
-    import torch
-
     codes = constants.tensor("quantized_data").to(torch.float32)
     weight = (codes - _grid_parameter(constants, "zero_point")) * _grid_parameter(constants, "scale")
     return lambda: weight
 
 
 def _dequantize(constants: Constants) -> Step:
-    import torch
-
     scale, zero_point = _grid_parameter(constants, "scale"), _grid_parameter(constants, "zero_point")
     return lambda codes: (codes.to(torch.float32) - zero_point) * scale
 
 
 def _quantize(constants: Constants) -> Step:
-    import torch
-
     scale, zero_point = _grid_parameter(constants, "scale"), _grid_parameter(constants, "zero_point")
     dtype = {"int8": torch.int8, "uint8": torch.uint8}[constants.text("output_dtype", "int8")]
     low, high = torch.iinfo(dtype).min, torch.iinfo(dtype).max
     return lambda x: (x / scale).round_().add_(zero_point).clamp_(low, high).to(dtype)
 
 
-def _grid_parameter(constants: Constants, name: str) -> "torch.Tensor":
+def _grid_parameter(constants: Constants, name: str) -> torch.Tensor:
     """Returns a scale or zero point in float32: a scalar (0 if it is absent), or a vector shaped along `axis`."""
-    import torch
-
     if name not in constants.operation.values:
         return torch.zeros(())
     value = constants.tensor(name).to(torch.float32)
@@ -90,13 +78,11 @@ def _grid_parameter(constants: Constants, name: str) -> "torch.Tensor":
 
 
 def _conv(constants: Constants) -> Step:
-    from torch.nn import functional
-
     strides, dilations = constants.integers("strides", [1, 1]), constants.integers("dilations", [1, 1])
     groups = constants.integers("groups", [1])[0]
     bind = constants.bindings(**constants.constants_among("weight", "bias"))
 
-    def conv(*operands: "torch.Tensor") -> "torch.Tensor":
+    def conv(*operands: torch.Tensor) -> torch.Tensor:
         named = bind(*operands)
         weight = named["weight"]
         reach = [dilation * (size - 1) + 1 for dilation, size in zip(dilations, weight.shape[2:], strict=True)]
@@ -110,11 +96,9 @@ def _conv(constants: Constants) -> Step:
 
 
 def _linear(constants: Constants) -> Step:
-    from torch.nn import functional
-
     bind = constants.bindings(**constants.constants_among("weight", "bias"))
 
-    def linear(*operands: "torch.Tensor") -> "torch.Tensor":
+    def linear(*operands: torch.Tensor) -> torch.Tensor:
         named = bind(*operands)
         return functional.linear(named["x"], named["weight"], named.get("bias"))
 
@@ -122,8 +106,6 @@ def _linear(constants: Constants) -> Step:
 
 
 def _max_pool(constants: Constants) -> Step:
-    from torch.nn import functional
-
     kernel, strides = constants.integers("kernel_sizes", []), constants.integers("strides", [1, 1])
     infinity = float("inf")
     return lambda x: functional.max_pool2d(
@@ -132,13 +114,10 @@ def _max_pool(constants: Constants) -> Step:
 
 
 def _avg_pool(constants: Constants) -> Step:
-    import torch
-    from torch.nn import functional
-
     kernel, strides = constants.integers("kernel_sizes", []), constants.integers("strides", [1, 1])
     excludes_padding = bool(constants.number("exclude_padding_from_average", 0))
 
-    def avg_pool(x: "torch.Tensor") -> "torch.Tensor":
+    def avg_pool(x: torch.Tensor) -> torch.Tensor:
         edges = _edges(constants, x, kernel, strides)
         mean = functional.avg_pool2d(_padded(x, edges, 0.0), kernel, strides)
         if not excludes_padding:
@@ -148,7 +127,7 @@ def _avg_pool(constants: Constants) -> Step:
     return avg_pool
 
 
-def _edges(constants: Constants, x: "torch.Tensor", reach: list[int], strides: list[int]) -> list[int]:
+def _edges(constants: Constants, x: torch.Tensor, reach: list[int], strides: list[int]) -> list[int]:
     """Returns the padding (top, bottom, left, right) of a window operator, by its `pad_type`."""
     kind = constants.text("pad_type", "valid")
     if kind == "valid":
@@ -163,16 +142,12 @@ def _edges(constants: Constants, x: "torch.Tensor", reach: list[int], strides: l
     return edges
 
 
-def _padded(x: "torch.Tensor", edges: list[int], value: float) -> "torch.Tensor":
-    from torch.nn import functional
-
+def _padded(x: torch.Tensor, edges: list[int], value: float) -> torch.Tensor:
     top, bottom, left, right = edges
     return functional.pad(x, (left, right, top, bottom), value=value) if any(edges) else x
 
 
 def _pad(constants: Constants) -> Step:
-    from torch.nn import functional
-
     pairs = np.reshape(constants.integers("pad", []), (-1, 2))
     last_first = [int(edge) for edge in pairs[::-1].ravel()]
     value, mode = constants.number("constant_val", 0.0), constants.text("mode", "constant")
@@ -183,12 +158,10 @@ def _pad(constants: Constants) -> Step:
 
 def _binary(compute: str) -> Callable[[Constants], Step]:
     def build(constants: Constants) -> Step:
-        import torch
-
         function: Step = getattr(torch, compute)
         bind = constants.bindings(**constants.constants_among("x", "y"))
 
-        def binary(*operands: "torch.Tensor") -> "torch.Tensor":
+        def binary(*operands: torch.Tensor) -> torch.Tensor:
             named = bind(*operands)
             return function(named["x"], named["y"])
 
@@ -199,8 +172,6 @@ def _binary(compute: str) -> Callable[[Constants], Step]:
 
 def _reduce(compute: str) -> Callable[[Constants], Step]:
     def build(constants: Constants) -> Step:
-        import torch
-
         function: Step = getattr(torch, compute)
         axes, keeps = constants.integers("axes", []), bool(constants.number("keep_dims", 0))
         return lambda x: function(x, dim=axes or None, keepdim=keeps)
@@ -230,8 +201,6 @@ def _slice_by_size(constants: Constants) -> Step:
 
 
 def _concat(constants: Constants) -> Step:
-    import torch
-
     axis = constants.integers("axis", [0])[0]
     return lambda *parts: torch.cat(parts, dim=axis)
 
@@ -242,14 +211,12 @@ def _transpose(constants: Constants) -> Step:
 
 
 def _upsample_bilinear(constants: Constants) -> Step:
-    from torch.nn import functional
-
     factors = [int(constants.number(f"scale_factor_{side}", 1)) for side in ("height", "width")]
     is_between_corners = bool(constants.number("align_corners", 0))
     if is_between_corners is bool(constants.number("half_pixel_centers", not is_between_corners)):
         raise ValueError("pixels neither between corners nor between centres")
 
-    def upsample_bilinear(x: "torch.Tensor") -> "torch.Tensor":
+    def upsample_bilinear(x: torch.Tensor) -> torch.Tensor:
         size = [length * factor for length, factor in zip(x.shape[2:], factors, strict=True)]
         return functional.interpolate(x, size=size, mode="bilinear", align_corners=is_between_corners)
 
@@ -257,8 +224,6 @@ def _upsample_bilinear(constants: Constants) -> Step:
 
 
 def _cast(constants: Constants) -> Step:
-    import torch
-
     kinds = {"fp16": torch.float32, "fp32": torch.float32, "int32": torch.int32, "int8": torch.int8}
     dtype = kinds[constants.text("dtype", "fp32")]  # float32 holds float16 values
     return lambda x: x.to(dtype)

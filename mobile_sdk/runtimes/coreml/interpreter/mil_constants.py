@@ -1,14 +1,12 @@
 """Reads the constant parameters of a saved MIL operation."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import torch
 
 from mobile_sdk.runtimes.coreml.package.program_file import MilOperation
-
-if TYPE_CHECKING:
-    import torch
 
 
 class Constants:
@@ -18,10 +16,8 @@ class Constants:
         self.operation = operation
         self._values = operation.values
 
-    def tensor(self, name: str) -> "torch.Tensor":
+    def tensor(self, name: str) -> torch.Tensor:
         """Returns a tensor, in float32 if it is of floats, else in its own dtype."""
-        import torch
-
         array = np.asarray(self._values[name])
         return torch.from_numpy(array.astype(np.float32 if array.dtype.kind == "f" else array.dtype, copy=True))
 
@@ -37,11 +33,11 @@ class Constants:
         """Returns a string, such as a padding's kind."""
         return str(self._values.get(name, default))
 
-    def bindings(self, **fixed: "torch.Tensor") -> Callable[..., dict[str, Any]]:
+    def bindings(self, **fixed: torch.Tensor) -> Callable[..., dict[str, Any]]:
         """Maps operands to parameter names; parameters in `fixed` are constants."""
         names = [name for name, sources in self.operation.arguments.items() for _ in sources]
         return lambda *operands: fixed | dict(zip(names, operands, strict=True))
 
-    def constants_among(self, *names: str) -> dict[str, "torch.Tensor"]:
+    def constants_among(self, *names: str) -> dict[str, torch.Tensor]:
         """Returns those of the parameters that are constants, by name."""
         return {name: self.tensor(name) for name in names if name in self._values}
