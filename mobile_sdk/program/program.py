@@ -83,13 +83,14 @@ class Program:
 
     @classmethod
     def _open(cls, name: str, members: Members) -> "Program":
-        _check_there(name, members, (SEAL_FILE, _CONTRACT, _RECORD))
+        _check_there(name, members, (SEAL_FILE,))
         schema = schema_of(members)
-        if schema == EARLIER_SCHEMA:
-            return cls._open_earlier(name, members)
-        if schema != SCHEMA:
+        if schema not in (SCHEMA, EARLIER_SCHEMA):  # such a file may lack whatever else this SDK looks for
             reason = f"expected program schema {SCHEMA} or {EARLIER_SCHEMA}, found {schema} in {name}"
             raise BundleError(reason, hint="update this SDK, or write the program again with this one")
+        _check_there(name, members, (_CONTRACT, _RECORD))
+        if schema == EARLIER_SCHEMA:
+            return cls._open_earlier(name, members)
         check_seal(name, members)
         _check_there(name, members, (GRAPH_FILE,))
         return cls._of(read_graph(members), members, is_earlier=False)

@@ -125,6 +125,9 @@ def test_a_newer_schema_is_refused_by_its_number(saved, tmp_path):
     newer = json.dumps({"schema_number": 4, "something": "else"}).encode()
     with pytest.raises(BundleError, match="expected program schema 3 or 2, found 4"):
         Program.load(rewritten(saved, tmp_path, {"extra/seal.json": newer}))
+    others = dict.fromkeys(("extra/contract.json", "extra/record.json", "extra/graph.json"))
+    with pytest.raises(BundleError, match="expected program schema 3 or 2, found 4"):
+        Program.load(rewritten(saved, tmp_path, {"extra/seal.json": newer, **others}))
 
 
 def test_a_flipped_byte_in_any_member_is_refused_in_one_line(saved, tmp_path):
