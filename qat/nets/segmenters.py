@@ -157,11 +157,6 @@ def build_segmenter(
     return net
 
 
-def list_backbones() -> tuple[str, ...]:
-    """Returns the names that `build_segmenter` accepts."""
-    return tuple(_BACKBONES)
-
-
 def dilate(features: nn.Sequential, output_stride: int) -> None:
     """Removes strides beyond `output_stride`, and dilates later filters by as much.
 

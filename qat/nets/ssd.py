@@ -129,11 +129,6 @@ def build_detector(name: str, contract: Contract, *, width: float = 1.0, is_lite
     return net
 
 
-def list_backbones() -> tuple[str, ...]:
-    """Returns the names that `build_detector` accepts."""
-    return tuple(_BACKBONES)
-
-
 def _expansion(layer: nn.Module) -> nn.Module | None:
     """Returns the 1×1 convolution that an inverted residual begins with; None for other layers."""
     block = getattr(layer, "conv", None) or getattr(layer, "block", None)

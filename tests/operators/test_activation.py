@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mobile_sdk.errors import SettingError
+from mobile_sdk.errors import CompileError
 from mobile_sdk.graph.operators import Activation, ActivationKind, Graph
 from mobile_sdk.graph.reference import Reference
 from tests.support.graphs import float_graph, int8_graph
@@ -26,5 +26,5 @@ def test_every_activation_that_stands_alone_runs_in_float(kind: ActivationKind, 
 
 
 def test_an_int8_graph_has_none() -> None:
-    with pytest.raises(SettingError, match=r"Activation at net\.alone"):
+    with pytest.raises(CompileError, match=r"Activation at net\.alone"):
         Reference(ending_in(ActivationKind.HARD_SWISH, int8_graph("conv chain")))

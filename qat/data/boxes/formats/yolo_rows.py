@@ -12,7 +12,6 @@ from mobile_sdk.labels.written import lines_of, read_text
 from qat.data.boxes.found import Box, quoted, written_number
 from qat.data.folders.listing import printable
 
-OUTLINE = "outline"
 _HINT = "write a row as: class x-centre y-centre width height, in shares of the picture"
 _BOX, _LEAST_OUTLINE = 4, 6  # numbers after the class
 _ROUNDING = 0.01  # tools write values this far outside 0..1
