@@ -17,7 +17,7 @@ from benchmarks.core.targets import Target
 from mobile_sdk import runtimes
 from mobile_sdk.cli.terminal import quiet
 from mobile_sdk.contract import Contract, DetectionSpec, ImageSpec
-from mobile_sdk.latency.calibration import RUNTIMES, fit_operators, measure_graphs, samples_of
+from mobile_sdk.latency.calibration import fit_operators, measure_graphs, samples_of
 from mobile_sdk.latency.cross_validation import unseen_kind_factors
 from mobile_sdk.latency.model import UNMEASURED_FACTOR, LatencyModel, Setup
 from mobile_sdk.latency.operator_graphs import NamedGraph, operator_graphs
@@ -136,12 +136,16 @@ def main() -> None:
     """Measures and predicts."""
     quiet()
     nets = list(net_graphs())
-    found = {runtime: measure(runtime, nets) for runtime in RUNTIMES}
+    found = {runtime: measure(runtime, nets) for runtime in runtimes.on_devices()}
     rows = [row for rows, _ in found.values() for row in rows]
     write_result(
         "operator_calibration",
         rows,
-        {package: version for name in RUNTIMES for package, version in runtimes.get(name).versions().items()},
+        {
+            package: version
+            for name in runtimes.on_devices()
+            for package, version in runtimes.get(name).versions().items()
+        },
         [target for runtime, (rows, _) in found.items() for target in targets(runtime, rows)],
     )
     kinds = [kind for _, kinds in found.values() for kind in kinds]

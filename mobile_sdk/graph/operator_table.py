@@ -8,7 +8,8 @@ from mobile_sdk.errors import CompileError
 from mobile_sdk.graph.operators import Operator
 
 Entry = TypeVar("Entry")
-_HINT = "export to a runtime that has it, or change the net there"
+_ON_PURPOSE = "export to a runtime that has it, or change the net there"
+_FORGOTTEN = "docs/adding.md says what a new operator needs"
 
 
 class OperatorTable(Generic[Entry]):
@@ -43,7 +44,8 @@ class OperatorTable(Generic[Entry]):
         """Returns the entry of the operator's class; raises CompileError, with its module path, if there is none."""
         kind = type(operator)
         if kind not in self._entries:
-            reason = f": {self.gaps[kind]}" if kind in self.gaps else ""
-            found = f"expected an operator that {self.name} has, found {kind.__name__} at {operator.path}{reason}"
-            raise CompileError(found, hint=_HINT)
+            found = f"expected an operator that {self.name} has, found {kind.__name__} at {operator.path}"
+            if kind in self.gaps:
+                raise CompileError(f"{found}: {self.gaps[kind]}", hint=_ON_PURPOSE)
+            raise CompileError(found, hint=_FORGOTTEN)
         return self._entries[kind]

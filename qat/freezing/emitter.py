@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import fx
 
+from mobile_sdk.errors import CompileError
 from mobile_sdk.graph.operators import Quantization
 from qat.layers.box_decoder import Decoder
 from qat.layers.weighted import Weighted
@@ -49,6 +50,12 @@ class Pending:
     activation: Kind | None = None
     numbers: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
     share: WindowShare | None = None
+
+
+def not_written(step: Step, what: str) -> CompileError:
+    """Returns the error to raise for a kind of step that an emitter has no `what` for: a gap of this SDK."""
+    found = f"expected a kind of step that has {what}, found {step.kind.name} at {step.path}"
+    return CompileError(found, hint="docs/adding.md says what a new kind of step needs")
 
 
 class Emitter(Protocol[Result_co]):

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from mobile_sdk.contract import ImageSpec
-from mobile_sdk.errors import CompileError
 from mobile_sdk.graph.operators import (
     Activation,
     ActivationKind,
@@ -27,7 +26,7 @@ from mobile_sdk.graph.operators import (
     Reshape,
     Tensor,
 )
-from qat.freezing.emitter import Pending, name_before, name_of_pixel
+from qat.freezing.emitter import Pending, name_before, name_of_pixel, not_written
 from qat.freezing.rearrangements import rearrangement
 from qat.layers import weighted
 from qat.layers.box_decoder import Decoder
@@ -113,7 +112,7 @@ class FloatEmitter:
             case Kind.CONCAT:
                 return self._append(Concat(parts=tuple(operands), **common))
             case _:
-                raise CompileError(f"no float32 operator stands for {step.kind} at {step.path}", hint="report this")
+                raise not_written(step, "a float32 operator")
 
     def _weighted(self, common: dict[str, Any], pending: Pending, clamp: Clamp) -> Tensor:
         layer, value = pending.layer, pending.operands[0]

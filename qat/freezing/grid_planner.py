@@ -13,7 +13,7 @@ from mobile_sdk.errors import CaptureError
 from mobile_sdk.graph import arithmetic
 from mobile_sdk.graph.arithmetic import GATE, HARD_SIGMOID_SPAN
 from mobile_sdk.graph.operators import Quantization
-from qat.freezing.emitter import Pending
+from qat.freezing.emitter import Pending, not_written
 from qat.layers.box_decoder import Decoder
 from qat.layers.integer_rounding import ADDEND_CODES, float32
 from qat.layers.weighted import Weighted
@@ -120,6 +120,10 @@ class GridPlanner:
             case Kind.CONCAT if operand.name:
                 self._at_least(name, (operand.name,), operand.factor)
                 self._at_least(operand.name, (name,), 1 / operand.factor)
+            case Kind.WEIGHTED | Kind.CONCAT | Kind.MUL | Kind.HARD_SIGMOID | Kind.WINDOW_SHARE:
+                pass  # these grids are given, or, a product's, bounded by both operands at once
+            case _:
+                raise not_written(pending.step, "a bound of its scales")
 
     def _bound_product(self, name: str, a: Source, b: Source) -> None:
         factor = a.factor * b.factor

@@ -26,7 +26,7 @@ from mobile_sdk.graph.operators import (
     Reshape,
     Tensor,
 )
-from qat.freezing.emitter import Pending, name_of_pixel
+from qat.freezing.emitter import Pending, name_of_pixel, not_written
 from qat.freezing.integer_values import (
     Value,
     average_pool,
@@ -74,7 +74,9 @@ class IntegerEmitter:
 
     def emit(self, name: str, pending: Pending, grid: Quantization) -> Value:
         """Returns the pending operator's output on its planned grid."""
-        value = _EMIT[pending.step.kind](self, name, pending, self._grids[name])
+        if pending.step.kind not in INT8_WRITERS:
+            raise not_written(pending.step, "an int8 operator")
+        value = INT8_WRITERS[pending.step.kind](self, name, pending, self._grids[name])
         self.pairs.output(name, value)
         return value
 
@@ -318,7 +320,7 @@ class IntegerEmitter:
         return passed
 
 
-_EMIT: dict[Kind, Callable[[IntegerEmitter, str, Pending, Quantization], Value]] = {
+INT8_WRITERS: Mapping[Kind, Callable[[IntegerEmitter, str, Pending, Quantization], Value]] = {
     Kind.WEIGHTED: IntegerEmitter._weighted,
     Kind.ADD: IntegerEmitter._add,
     Kind.ADD_CONSTANT: IntegerEmitter._add_constant,
@@ -333,3 +335,4 @@ _EMIT: dict[Kind, Callable[[IntegerEmitter, str, Pending, Quantization], Value]]
     Kind.WINDOW_SHARE: IntegerEmitter._window_share,
     Kind.CONCAT: IntegerEmitter._concat,
 }
+"""Each writes a kind of step whose output has a grid of its own, and says which multiple it writes."""

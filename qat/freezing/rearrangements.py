@@ -4,11 +4,17 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from mobile_sdk.graph.operators import ChannelShuffle, ChannelSlice, MaxPool2d, Operator, ResizeBilinear, Tensor
+from qat.freezing.emitter import not_written
 from qat.steps import Kind, Step
 
 
 def rearrangement(step: Step, value: Tensor, output: Tensor) -> Operator:
-    """Returns the operator of a max pooling, a resizing, a slice or a shuffle of channels."""
+    """Returns the operator of a max pooling, a resizing, a slice or a shuffle of channels.
+
+    Raises CompileError for any other kind of step.
+    """
+    if step.kind not in REARRANGEMENTS:
+        raise not_written(step, "an operator that moves values")
     return REARRANGEMENTS[step.kind](step, value, output)
 
 
