@@ -21,7 +21,7 @@ from mobile_sdk.program.archive import HINT, Members, read_members
 from mobile_sdk.program.earlier_documents import digest_texts, read_contract, read_record
 from mobile_sdk.program.graph_file import GRAPH_FILE, read_graph
 from mobile_sdk.program.record import Record
-from mobile_sdk.program.schema_2.reader import check_digest, read_old_graph
+from mobile_sdk.program.schema_2.reader import NAMES_FILE, check_digest, read_old_graph
 from mobile_sdk.program.seal import EARLIER_SCHEMA, SCHEMA, SEAL_FILE, check_seal, schema_of
 from mobile_sdk.program.wrong_path import check_program_path, mistaken_program
 from mobile_sdk.system.atomic_files import write_bytes
@@ -97,6 +97,7 @@ class Program:
 
     @classmethod
     def _open_earlier(cls, name: str, members: Members) -> "Program":
+        _check_there(name, members, (NAMES_FILE,))
         program = cls._of(read_old_graph(name, members), members, is_earlier=True)
         check_digest(name, members, program.digest())
         return program

@@ -62,6 +62,12 @@ def test_a_changed_label_in_an_old_program_is_refused(old: Path, tmp_path: Path)
         Program.load(rewritten(path, tmp_path, {"extra/contract.json": contract}))
 
 
+@pytest.mark.parametrize("name", ["contract.json", "record.json", "names.json"])
+def test_an_old_program_without_a_document_is_refused_by_its_name(name: str, old: Path, tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=f"found a .pt2 without {name}"):
+        Program.load(rewritten(old / "concat pool.pt2", tmp_path, {f"extra/{name}": None}))
+
+
 def test_a_bias_off_its_grid_in_an_old_program_is_refused(old: Path, tmp_path: Path) -> None:
     path = old / "squeeze excite.pt2"
     config = content(path, "data/weights/model_weights_config.json")["config"]

@@ -10,7 +10,7 @@ from mobile_sdk.program.schema_2.aten_reader import read_graph
 from mobile_sdk.program.schema_2.exported_program import read_exported
 from mobile_sdk.program.schema_2.names import Names
 
-_SEAL, _NAMES = "extra/seal.json", "extra/names.json"
+_SEAL, NAMES_FILE = "extra/seal.json", "extra/names.json"
 
 
 class _Seal(Document):
@@ -25,7 +25,7 @@ def read_old_graph(name: str, members: Members) -> Graph:
 
     Raises BundleError, KeyError, TypeError, ValueError or IndexError if the file is not in the canonical form.
     """
-    names = Names.model_validate_json(members[_NAMES])
+    names = Names.model_validate_json(members[NAMES_FILE])
     return read_graph(read_exported(name, members), names)
 
 

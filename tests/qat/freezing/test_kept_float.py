@@ -285,6 +285,8 @@ def test_quantize_keeps_layers_and_says_what_that_changed(
     said = json.loads(capfd.readouterr().out)["settings"]["keep_float"]
     assert said["layers"] == ["features.0.0", "classifier.3"]
     whole, kept = said["change"]
+    sizes = ["tflite MiB", "tflite partitions", "executorch MiB", "executorch partitions"]
+    assert list(whole) == list(kept) == ["program", "SQNR dB", *sizes], "the program's digest holds this order"
     assert whole["program"] == "all int8" and whole["tflite partitions"] == kept["tflite partitions"] == 1
     assert kept["tflite MiB"] > whole["tflite MiB"] and kept["executorch MiB"] > whole["executorch MiB"]
     assert call(["inspect", str(tmp_path / "program.pt2")]) == 0
