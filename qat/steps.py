@@ -19,7 +19,7 @@ class Kind(StrEnum):
     RELU6 = "ReLU6"
     HARD_SWISH = "h-swish"
     HARD_SIGMOID = "hard-sigmoid"
-    ADD = "sums"
+    ADD = "sums and differences"
     MUL = "products"
     ADD_CONSTANT = "sums with a constant"
     SCALE = "products with a positive constant"

@@ -14,7 +14,8 @@ FOLDED = "folded_"  # begins the names of constants that were computed from para
 BATCHES = "batches"  # the key of how many batches a batch norm without a momentum has averaged
 WHY = "why"  # the key of the reason why a node that nothing absorbed is refused
 _SPOKEN = {"_native_batch_norm_legit": "batch_norm", "_unsafe_view": "view"}  # names that users know
-_SUPPORTED = ", ".join(kind for kind in Kind if kind is not Kind.WINDOW_SHARE)  # which capture makes of pooling
+_MADE_BY_THE_SDK = (Kind.WINDOW_SHARE, Kind.BOXES)  # no user writes these: they come of pooling, and of a detector
+_SUPPORTED = ", ".join(kind for kind in Kind if kind not in _MADE_BY_THE_SDK)
 
 
 class Rewriter:
