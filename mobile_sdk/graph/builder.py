@@ -1,4 +1,4 @@
-"""Draws integer graphs by hand if only their shapes matter, as for latencies.
+"""Builds integer graphs by hand if only their shapes matter, as for latencies.
 
 Weights are random and the grids are made up: an operator's time does not depend on the values.
 """
@@ -38,7 +38,7 @@ _RECTIFIED_GRID = Quantization(scale=1 / 32, zero_point=INT8_MIN)  # for tensors
 _PICTURE_GRID = Quantization(scale=1 / 128, zero_point=0)
 
 
-class Pen:
+class GraphBuilder:
     """Appends operators to a graph of a `size_px` × `size_px` picture.
 
     Most methods return the tensor that they wrote.
@@ -172,7 +172,7 @@ class Pen:
         return self._append(operator)
 
     def graph(self) -> Graph:
-        """Returns the graph of everything that was drawn."""
+        """Returns the graph of everything that was built."""
         return Graph(input=self.input, operators=tuple(self.operators))
 
     def _weights(self, *shape: int) -> tuple[NDArray[np.int8], NDArray[np.float32], NDArray[np.int32]]:

@@ -7,7 +7,7 @@ operators under test work on, and a mean ends it; graphs of label maps and boxes
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from mobile_sdk.graph.builder import Pen
+from mobile_sdk.graph.builder import GraphBuilder
 from mobile_sdk.graph.operators import Add, Clamp, Graph, Mul, Tensor
 
 NamedGraph = tuple[str, Graph]
@@ -74,7 +74,7 @@ def operator_graphs() -> Iterator[NamedGraph]:
 
 def _computing() -> Iterator[NamedGraph]:
     for size in _PICTURES:
-        yield f"picture_{size}", _built(size, lambda pen: pen.input)
+        yield f"picture_{size}", _built(size, lambda build: build.input)
     for size, channels in _STEMS:
         yield f"stem_{size}_{channels}", _built(size, partial(_stem, channels=channels))
     for size, few, many in _POINTWISE:
@@ -119,120 +119,120 @@ def _rearranging() -> Iterator[NamedGraph]:
         yield f"boxes_{large}_{small}_{scores}", _boxes(large, small, scores)
 
 
-def _built(size_px: int, draw: Callable[[Pen], Tensor], outputs: int = 10) -> Graph:
-    pen = Pen(size_px)
-    pen.linear(pen.mean(draw(pen)), outputs)
-    return pen.graph()
+def _built(size_px: int, draw: Callable[[GraphBuilder], Tensor], outputs: int = 10) -> Graph:
+    build = GraphBuilder(size_px)
+    build.linear(build.mean(draw(build)), outputs)
+    return build.graph()
 
 
-def _stem(pen: Pen, channels: int) -> Tensor:
-    return pen.conv(pen.input, channels, 3, stride=2)
+def _stem(build: GraphBuilder, channels: int) -> Tensor:
+    return build.conv(build.input, channels, 3, stride=2)
 
 
-def _widened(pen: Pen, channels: int) -> Tensor:
-    return pen.conv(pen.input, channels)
+def _widened(build: GraphBuilder, channels: int) -> Tensor:
+    return build.conv(build.input, channels)
 
 
-def _pointwise(pen: Pen, few: int, many: int, groups: int = 1, kernel: int = 1) -> Tensor:
+def _pointwise(build: GraphBuilder, few: int, many: int, groups: int = 1, kernel: int = 1) -> Tensor:
     """Goes from few to many channels with the kernel, and back without one."""
-    x = _widened(pen, few)
+    x = _widened(build, few)
     for _ in range(_REPEATS):
-        x = pen.conv(pen.conv(x, many, kernel, groups=groups, clamp=Clamp.RELU6), few, groups=groups)
+        x = build.conv(build.conv(x, many, kernel, groups=groups, clamp=Clamp.RELU6), few, groups=groups)
     return x
 
 
-def _depthwise(pen: Pen, channels: int, kernel: int, stride: int) -> Tensor:
-    x = _widened(pen, channels)
+def _depthwise(build: GraphBuilder, channels: int, kernel: int, stride: int) -> Tensor:
+    x = _widened(build, channels)
     for repeat in range(_REPEATS):
-        x = pen.conv(x, channels, kernel, stride=stride if repeat == 0 else 1, groups=channels, clamp=Clamp.RELU6)
+        x = build.conv(x, channels, kernel, stride=stride if repeat == 0 else 1, groups=channels, clamp=Clamp.RELU6)
     return x
 
 
-def _short(pen: Pen, channels: int) -> Tensor:
-    x = _widened(pen, channels)
+def _short(build: GraphBuilder, channels: int) -> Tensor:
+    x = _widened(build, channels)
     for _ in range(4 * _REPEATS):
-        x = pen.conv(pen.conv(x, channels, 3, groups=channels), channels)
+        x = build.conv(build.conv(x, channels, 3, groups=channels), channels)
     return x
 
 
-def _adds(pen: Pen, channels: int) -> Tensor:
-    first = x = _widened(pen, channels)
+def _adds(build: GraphBuilder, channels: int) -> Tensor:
+    first = x = _widened(build, channels)
     for _ in range(2 * _REPEATS):
-        x = pen.binary(Add, x, first)
+        x = build.binary(Add, x, first)
     return x
 
 
-def _hard_swishes(pen: Pen, channels: int) -> Tensor:
-    x = _widened(pen, channels)
+def _hard_swishes(build: GraphBuilder, channels: int) -> Tensor:
+    x = _widened(build, channels)
     for _ in range(_REPEATS):
-        x = pen.hard_swish(x)
+        x = build.hard_swish(x)
     return x
 
 
-def _gates(pen: Pen, channels: int) -> Tensor:
-    x = _widened(pen, channels)
+def _gates(build: GraphBuilder, channels: int) -> Tensor:
+    x = _widened(build, channels)
     for _ in range(_REPEATS):
-        squeezed = pen.conv(pen.mean(x), max(8, channels // 4), clamp=Clamp.RELU)
-        x = pen.binary(Mul, x, pen.conv(squeezed, channels))
+        squeezed = build.conv(build.mean(x), max(8, channels // 4), clamp=Clamp.RELU)
+        x = build.binary(Mul, x, build.conv(squeezed, channels))
     return x
 
 
-def _dilated(pen: Pen, channels: int, by: int) -> Tensor:
-    x = _widened(pen, channels)
+def _dilated(build: GraphBuilder, channels: int, by: int) -> Tensor:
+    x = _widened(build, channels)
     for _ in range(_REPEATS):
-        x = pen.conv(x, channels, 3, groups=channels, dilation=by, clamp=Clamp.RELU6)
-    return pen.conv(x, channels, 3, dilation=by)
+        x = build.conv(x, channels, 3, groups=channels, dilation=by, clamp=Clamp.RELU6)
+    return build.conv(x, channels, 3, dilation=by)
 
 
-def _shuffles(pen: Pen, channels: int, groups: int) -> Tensor:
-    x = _widened(pen, channels)
+def _shuffles(build: GraphBuilder, channels: int, groups: int) -> Tensor:
+    x = _widened(build, channels)
     for _ in range(_REPEATS):
-        x = pen.shuffle(x, groups)
+        x = build.shuffle(x, groups)
     return x
 
 
-def _slices(pen: Pen, channels: int) -> Tensor:
-    x = _widened(pen, channels)
+def _slices(build: GraphBuilder, channels: int) -> Tensor:
+    x = _widened(build, channels)
     for _ in range(_REPEATS):
         half = x.shape[0] // 2
-        x = pen.binary(Add, pen.channels(x, 0, half), pen.channels(x, half, 2 * half))
+        x = build.binary(Add, build.channels(x, 0, half), build.channels(x, half, 2 * half))
     return x
 
 
-def _joins(pen: Pen, channels: int) -> Tensor:
-    x = _widened(pen, channels)
+def _joins(build: GraphBuilder, channels: int) -> Tensor:
+    x = _widened(build, channels)
     for _ in range(_REPEATS):
-        x = pen.concat([x, x])
+        x = build.concat([x, x])
     return x
 
 
-def _pools(pen: Pen, channels: int, window: int, stride: int) -> Tensor:
-    x = pen.conv(pen.input, channels, clamp=Clamp.RELU)
+def _pools(build: GraphBuilder, channels: int, window: int, stride: int) -> Tensor:
+    x = build.conv(build.input, channels, clamp=Clamp.RELU)
     for _ in range(_REPEATS):
-        x = pen.max_pool(x, window, stride=stride)
+        x = build.max_pool(x, window, stride=stride)
     return x
 
 
 def _resized(size: int, channels: int, to: int) -> Graph:
     """Ends in a map of labels, as a segmenter does."""
-    pen = Pen(max(8, size))
-    x = _widened(pen, channels)
-    pen.resize(pen.mean(x) if size == 1 else x, to)
-    return pen.graph()
+    build = GraphBuilder(max(8, size))
+    x = _widened(build, channels)
+    build.resize(build.mean(x) if size == 1 else x, to)
+    return build.graph()
 
 
-def _strips(pen: Pen, channels: int) -> Tensor:
-    x = _widened(pen, channels)
+def _strips(build: GraphBuilder, channels: int) -> Tensor:
+    x = _widened(build, channels)
     for _ in range(_REPEATS):
         half = x.shape[1] // 2
-        x = pen.join_rows([pen.rows(x, 0, half), pen.rows(x, half, 2 * half)])
+        x = build.join_rows([build.rows(x, 0, half), build.rows(x, half, 2 * half)])
     return x
 
 
 def _boxes(large: int, small: int, scores: int) -> Graph:
     """Ends in boxes, as a detector does: six anchors at each position of two maps."""
-    pen = Pen(large)
-    first = _widened(pen, 32)
-    second = pen.conv(first, 32, 3, stride=large // small)
-    pen.boxes([pen.conv(x, 6 * columns) for x in (first, second) for columns in (4, scores)], scores)
-    return pen.graph()
+    build = GraphBuilder(large)
+    first = _widened(build, 32)
+    second = build.conv(first, 32, 3, stride=large // small)
+    build.boxes([build.conv(x, 6 * columns) for x in (first, second) for columns in (4, scores)], scores)
+    return build.graph()

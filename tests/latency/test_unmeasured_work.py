@@ -9,7 +9,7 @@ import pytest
 from benchmarks.latency_model.int8_predictions import pairs, predictions, published
 from mobile_sdk.cli.app import call
 from mobile_sdk.errors import DataError
-from mobile_sdk.graph.builder import Pen
+from mobile_sdk.graph.builder import GraphBuilder
 from mobile_sdk.graph.operators import OPERATORS, Graph, Operator, Tensor
 from mobile_sdk.graph.operators.traits import Traits, WorkKind
 from mobile_sdk.latency import work as work_module
@@ -49,25 +49,25 @@ def test_every_amount_has_a_name_that_people_read() -> None:
     assert tuple(WORDS) == AMOUNTS and len(set(WORDS.values())) == len(AMOUNTS)
 
 
-DRAWN: dict[str, Callable[[Pen, Tensor], Tensor]] = {
-    "grouped": lambda pen, x: pen.conv(x, 32, groups=4),
-    "depthwise": lambda pen, x: pen.conv(x, 32, 3, groups=16),
-    "pool": lambda pen, x: pen.max_pool(x, 3, stride=2),
-    "pool in place": lambda pen, x: pen.max_pool(x, 3),
-    "concat": lambda pen, x: pen.concat([x, x]),
-    "slice": lambda pen, x: pen.channels(x, 0, 4),
-    "shuffle": lambda pen, x: pen.shuffle(x, 4),
-    "resize": lambda pen, x: pen.resize(x, 32),
-    "rows": lambda pen, x: pen.rows(x, 2, 4),
-    "boxes": lambda pen, x: pen.boxes([pen.conv(x, 8), pen.conv(x, 6)], 3),
+DRAWN: dict[str, Callable[[GraphBuilder, Tensor], Tensor]] = {
+    "grouped": lambda build, x: build.conv(x, 32, groups=4),
+    "depthwise": lambda build, x: build.conv(x, 32, 3, groups=16),
+    "pool": lambda build, x: build.max_pool(x, 3, stride=2),
+    "pool in place": lambda build, x: build.max_pool(x, 3),
+    "concat": lambda build, x: build.concat([x, x]),
+    "slice": lambda build, x: build.channels(x, 0, 4),
+    "shuffle": lambda build, x: build.shuffle(x, 4),
+    "resize": lambda build, x: build.resize(x, 32),
+    "rows": lambda build, x: build.rows(x, 2, 4),
+    "boxes": lambda build, x: build.boxes([build.conv(x, 8), build.conv(x, 6)], 3),
 }
 
 
 def drawn(name: str) -> Operator:
     """The operator on a map of 16 channels and 8 × 8 pixels."""
-    pen = Pen(8)
-    DRAWN[name](pen, pen.conv(pen.input, 16))
-    return pen.operators[-1]
+    build = GraphBuilder(8)
+    DRAWN[name](build, build.conv(build.input, 16))
+    return build.operators[-1]
 
 
 @pytest.mark.parametrize(
@@ -118,9 +118,9 @@ def test_kinds_that_no_latency_speaks_of_are_known_and_those_it_does_too() -> No
 
 
 def shuffling() -> Graph:
-    pen = Pen(8)
-    pen.linear(pen.mean(pen.shuffle(pen.conv(pen.input, 64), 4)), 10)
-    return pen.graph()
+    build = GraphBuilder(8)
+    build.linear(build.mean(build.shuffle(build.conv(build.input, 64), 4)), 10)
+    return build.graph()
 
 
 def test_what_was_not_measured_is_said_and_widens_the_interval() -> None:

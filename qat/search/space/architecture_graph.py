@@ -1,6 +1,6 @@
 """Draws the int8 graph of an architecture from its table, with what a latency needs, in milliseconds."""
 
-from mobile_sdk.graph.builder import Pen
+from mobile_sdk.graph.builder import GraphBuilder
 from mobile_sdk.graph.operators import Add, Clamp, Graph, Mul, Tensor
 from qat.nets.architecture import ActivationName, Architecture, Bottleneck
 from qat.nets.blocks import make_divisible
@@ -11,37 +11,37 @@ def drawn_graph(architecture: Architecture, *, classes: int, size_px: int) -> Gr
 
     A test compares it with graphs that are captured from built nets, which take a hundred times as long.
     """
-    pen, activation = Pen(size_px), architecture.activation
-    x = _activated(pen, pen.input, architecture.stem, 3, stride=2, activation=activation)
+    build, activation = GraphBuilder(size_px), architecture.activation
+    x = _activated(build, build.input, architecture.stem, 3, stride=2, activation=activation)
     for index, block in enumerate(architecture.blocks):
-        drawn = _block(pen, x, block, expands=architecture.expands(index))
+        drawn = _block(build, x, block, expands=architecture.expands(index))
         if architecture.has_shortcut(index):
             is_stem = index == 0 and activation == "hard_swish"  # no layer's weights can take its factor 1/6
-            drawn = pen.binary(Add, pen.scaled(x) if is_stem else x, drawn)
+            drawn = build.binary(Add, build.scaled(x) if is_stem else x, drawn)
         x = drawn
-    x = pen.mean(_activated(pen, x, architecture.last, activation=activation))
+    x = build.mean(_activated(build, x, architecture.last, activation=activation))
     if activation == "relu":
-        x = pen.linear(x, architecture.hidden, clamp=Clamp.RELU)
+        x = build.linear(x, architecture.hidden, clamp=Clamp.RELU)
     else:
-        x = pen.hard_swish(pen.linear(x, architecture.hidden))
-    pen.linear(x, classes)
-    return pen.graph()
+        x = build.hard_swish(build.linear(x, architecture.hidden))
+    build.linear(x, classes)
+    return build.graph()
 
 
-def _block(pen: Pen, x: Tensor, block: Bottleneck, *, expands: bool) -> Tensor:
+def _block(build: GraphBuilder, x: Tensor, block: Bottleneck, *, expands: bool) -> Tensor:
     if expands:
-        x = _activated(pen, x, block.expanded, activation=block.activation)
+        x = _activated(build, x, block.expanded, activation=block.activation)
     x = _activated(
-        pen, x, block.expanded, block.kernel, stride=block.stride, groups=block.expanded, activation=block.activation
+        build, x, block.expanded, block.kernel, stride=block.stride, groups=block.expanded, activation=block.activation
     )
     if block.has_se:
-        squeezed = pen.conv(pen.mean(x), make_divisible(block.expanded / 4), clamp=Clamp.RELU)
-        x = pen.binary(Mul, x, pen.conv(squeezed, block.expanded))
-    return pen.conv(x, block.channels)
+        squeezed = build.conv(build.mean(x), make_divisible(block.expanded / 4), clamp=Clamp.RELU)
+        x = build.binary(Mul, x, build.conv(squeezed, block.expanded))
+    return build.conv(x, block.channels)
 
 
 def _activated(
-    pen: Pen,
+    build: GraphBuilder,
     x: Tensor,
     channels: int,
     kernel: int = 1,
@@ -51,5 +51,5 @@ def _activated(
     activation: ActivationName,
 ) -> Tensor:
     if activation == "relu":
-        return pen.conv(x, channels, kernel, stride=stride, groups=groups, clamp=Clamp.RELU)
-    return pen.hard_swish(pen.conv(x, channels, kernel, stride=stride, groups=groups))
+        return build.conv(x, channels, kernel, stride=stride, groups=groups, clamp=Clamp.RELU)
+    return build.hard_swish(build.conv(x, channels, kernel, stride=stride, groups=groups))
