@@ -124,7 +124,7 @@ def test_the_name_of_no_list_and_no_file_gets_the_nearest():
 
 
 def test_the_lists_are_files_of_the_package():
-    packed = {entry.name for entry in resources.files("mobile_sdk.labels.lists").iterdir()}
+    packed = {entry.name for entry in resources.files("mobile_sdk.labels").iterdir()}
     assert {f"{name}.txt" for name in (*SHIPPED, "imagenet_synsets")} <= packed
 
 

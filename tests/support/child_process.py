@@ -111,4 +111,8 @@ def workers_of(pid: int) -> list[int]:
     """The benchmark workers that a process has started."""
     children = map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split())
     commands = {child: Path(f"/proc/{child}/cmdline") for child in children}
-    return [child for child, command in commands.items() if command.exists() and b"_worker" in command.read_bytes()]
+    return [
+        child
+        for child, command in commands.items()
+        if command.exists() and b"mobile_sdk.benchmarking.worker" in command.read_bytes()
+    ]
