@@ -12,11 +12,12 @@ from typing import Any, NoReturn
 import pytest
 from hypothesis import HealthCheck, settings
 
+from mobile_sdk.bundle.bundle import Bundle
 from mobile_sdk.devices import CortexA76
 from mobile_sdk.errors import MachineError
 from mobile_sdk.runtimes import tflite_legacy
 from mobile_sdk.system.cache import made_once
-from tests.support import child_process
+from tests.support import bundles, child_process
 from tests.support.apps.android_app import AndroidApp, AppTests, build_app, run_tests
 from tests.support.apps.apple_listing import fetch_listing
 from tests.support.apps.ios_core import IosCore, closing_line
@@ -209,3 +210,15 @@ def _cannot_run_here(reason: str) -> NoReturn:
     if IN_CI and os.geteuid() == 0:
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="module")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """A small bundle, which no test may change."""
+    return bundles.lowered(tmp_path_factory.mktemp("bundles"))
+
+
+@pytest.fixture
+def folder(pristine: Bundle, tmp_path: Path) -> Path:
+    """A copy that a test may damage."""
+    return Path(shutil.copytree(pristine.path, tmp_path / pristine.path.name))

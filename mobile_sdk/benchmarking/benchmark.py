@@ -168,12 +168,8 @@ def _measurement(bundle: Bundle, series: Series | None, place: Place) -> Measure
     not_run = place.not_run(bundle)
     summary = summarize(series.rounds_ms) if series is not None and series.rounds_ms else None
     advice = None if summary is None else summary.advice or (summary.throttling if place.heats_up else None)
-    return Measurement(
-        bundle=bundle.path.name,
-        name=bundle.manifest.name,
-        runtime=bundle.manifest.runtime,
-        precision=bundle.manifest.precision,
-        model_bytes=bundle.model_bytes,
+    return Measurement.of(
+        bundle,
         samples=None if series is None else series.samples(),
         summary=summary,
         advice=advice,

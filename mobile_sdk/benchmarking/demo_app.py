@@ -62,7 +62,7 @@ def benchmark_in_app(
         )
     plan = results[0].plan.model_copy(update={"max_ms": max_ms})
     measured = {numbers.measurements[0].bundle: numbers.measurements[0] for numbers in results}
-    measurements = tuple(judge(measured.get(each.path.name) or _not_run(each), plan) for each in bundles)
+    measurements = tuple(judge(measured.get(each.path.name) or _no_runtime(each), plan) for each in bundles)
     update = {"device": phone.name, "plan": plan, "measurements": measurements, "state_after": results[-1].state_after}
     return results[0].model_copy(update=update)
 
@@ -83,18 +83,8 @@ def _open(device: str) -> "_Phone":
     return phone
 
 
-def _not_run(bundle: Bundle) -> Measurement:
-    return Measurement(
-        bundle=bundle.path.name,
-        name=bundle.manifest.name,
-        runtime=bundle.manifest.runtime,
-        precision=bundle.manifest.precision,
-        model_bytes=bundle.model_bytes,
-        samples=None,
-        summary=None,
-        advice=None,
-        not_run=f"Android has no runtime for {bundle.manifest.runtime}",
-    )
+def _no_runtime(bundle: Bundle) -> Measurement:
+    return Measurement.of(bundle, not_run=f"Android has no runtime for {bundle.manifest.runtime}")
 
 
 @dataclass(frozen=True, kw_only=True)

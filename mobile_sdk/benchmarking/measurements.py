@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from mobile_sdk.benchmarking.statistics import Ratio, Summary, summarize
+from mobile_sdk.bundle.bundle import Bundle
 from mobile_sdk.contract import Part
 from mobile_sdk.devices.state import DeviceState
 from mobile_sdk.document import Document, cut
@@ -56,6 +57,30 @@ class Measurement(Document):
     not_run: str | None
     verdict: Outcome | None = None  # on the budget; None without one
     reason: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        bundle: Bundle,
+        *,
+        not_run: str | None,
+        samples: Samples | None = None,
+        summary: Summary | None = None,
+        advice: str | None = None,
+    ) -> Self:
+        """Returns the measurement of a bundle, described by its manifest."""
+        manifest = bundle.manifest
+        return cls(
+            bundle=bundle.path.name,
+            name=manifest.name,
+            runtime=manifest.runtime,
+            precision=manifest.precision,
+            model_bytes=bundle.model_bytes,
+            samples=samples,
+            summary=summary,
+            advice=advice,
+            not_run=not_run,
+        )
 
     @model_validator(mode="after")
     def _summarized(self) -> Self:

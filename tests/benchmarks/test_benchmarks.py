@@ -4,6 +4,7 @@ import ast
 import json
 import re
 from pathlib import Path
+from pkgutil import resolve_name
 
 import pytest
 
@@ -14,6 +15,7 @@ from tests.support.repository import ROOT
 
 BENCHMARKS = ROOT / "benchmarks"
 RESULTS = BENCHMARKS / "results"
+OWN = ("mobile_sdk.", "qat.")
 SHARED = {"core": {"core"}, "against": {"core", "against"}}  # the rooms that others use, and what these may use
 
 
@@ -26,10 +28,25 @@ def imported(path: Path) -> set[str]:
     }
 
 
+def is_there(name: str) -> bool:
+    """Tells whether a dotted name is a module, or a name in one."""
+    try:
+        resolve_name(name)
+    except (ImportError, AttributeError):
+        return False
+    return True
+
+
 def test_benchmarks_import_nothing_from_tests() -> None:
     paths = list(BENCHMARKS.rglob("*.py"))
     assert len(paths) > 40
     assert not [(path.name, name) for path in paths for name in imported(path) if name.split(".")[0] == "tests"]
+
+
+def test_benchmarks_find_in_the_packages_all_that_they_import() -> None:
+    names = {name for path in BENCHMARKS.rglob("*.py") for name in imported(path) if name.startswith(OWN)}
+    assert len(names) > 100
+    assert not [name for name in sorted(names) if not is_there(name)]
 
 
 def test_benchmarks_lie_in_rooms_of_at_most_12_modules_that_say_what_goes_in() -> None:

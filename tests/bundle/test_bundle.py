@@ -1,7 +1,6 @@
 """A written bundle holds everything promised, and writing one has no side effects."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +19,6 @@ from mobile_sdk.contract import ImageSpec
 from mobile_sdk.errors import CompileError, MachineError, SettingError
 from mobile_sdk.preprocess import to_bytes
 from tests.support import bundles
-
-
-@pytest.fixture(scope="module")
-def pristine(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    return bundles.lowered(tmp_path_factory.mktemp("bundles"))
-
-
-@pytest.fixture
-def folder(pristine: Bundle, tmp_path: Path) -> Path:
-    """A copy that a test may damage."""
-    return Path(shutil.copytree(pristine.path, tmp_path / pristine.path.name))
 
 
 def test_a_written_bundle_opens_and_says_what_the_program_says(pristine: Bundle) -> None:

@@ -1,7 +1,6 @@
 """Any damage at all is refused or harmless, and never crashes."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,32 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mobile_sdk.bundle.bundle import Bundle, open_bundle
+from mobile_sdk.bundle.bundle import open_bundle
 from mobile_sdk.bundle.manifest_file import MANIFEST_FILE, BundleRefusalError, read_manifest
-from mobile_sdk.errors import BundleError
 from tests.support import bundles
+from tests.support.bundles import refusal
 
 Content = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def pristine(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    return bundles.lowered(tmp_path_factory.mktemp("bundles"))
-
-
-@pytest.fixture
-def folder(pristine: Bundle, tmp_path: Path) -> Path:
-    """A copy that a test may damage."""
-    return Path(shutil.copytree(pristine.path, tmp_path / pristine.path.name))
-
-
-def refusal(folder: Path) -> BundleRefusalError:
-    with pytest.raises(BundleError) as caught:
-        open_bundle(folder)
-    assert caught.value.exit_code == 6
-    assert isinstance(caught.value, BundleRefusalError)
-    assert caught.value.message.startswith(caught.value.check + ": ")
-    return caught.value
 
 
 MANY = settings(max_examples=120)

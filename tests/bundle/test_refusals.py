@@ -9,30 +9,10 @@ import pytest
 from PIL import Image
 
 from mobile_sdk.bundle.bundle import Bundle, open_bundle
-from mobile_sdk.bundle.manifest_file import MANIFEST_FILE, MAX_MANIFEST_BYTES, BundleRefusalError, is_safe_path
-from mobile_sdk.errors import BundleError
+from mobile_sdk.bundle.manifest_file import MANIFEST_FILE, MAX_MANIFEST_BYTES, is_safe_path
 from tests.support import bundles
+from tests.support.bundles import refusal
 from tests.support.fixtures.damage import CHANGES, Change, content_of, replace_listed, resealed
-
-
-@pytest.fixture(scope="module")
-def pristine(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    return bundles.lowered(tmp_path_factory.mktemp("bundles"))
-
-
-@pytest.fixture
-def folder(pristine: Bundle, tmp_path: Path) -> Path:
-    """A copy that a test may damage."""
-    return Path(shutil.copytree(pristine.path, tmp_path / pristine.path.name))
-
-
-def refusal(folder: Path) -> BundleRefusalError:
-    with pytest.raises(BundleError) as caught:
-        open_bundle(folder)
-    assert caught.value.exit_code == 6
-    assert isinstance(caught.value, BundleRefusalError)
-    assert caught.value.message.startswith(caught.value.check + ": ")
-    return caught.value
 
 
 def check_after(folder: Path, change: Change) -> str:

@@ -1,7 +1,6 @@
 """Add: the integer model in the reference, and the reference's codes in every runtime and on Arm."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +27,7 @@ from tests.support.operators.random_cases import (
     tensor,
     two_operands,
 )
-from tests.support.operators.reference_cases import conv, one, square
+from tests.support.operators.reference_cases import one, second_operand, square
 from tests.support.operators.runtimes import (
     CORE_ML,
     EXECUTORCH,
@@ -48,9 +47,7 @@ from tests.support.operators.runtimes import (
 )
 def test_any_sum_is_the_integer_model_on_all_codes(a, ratio, zero, clamp, operand, code):
     source = square(16, a)
-    mirrored = conv(source, grid(a.scale, -5), -np.eye(3, dtype=np.int8).reshape(3, 3, 1, 1), gain=255).operators[0]
-    constant = Constant(name="c", value=code, quantization=grid(a.scale * 0.7, 0))
-    other: Any = {"tensor": mirrored.output, "itself": source, "constant": constant}[operand]
+    mirrored, other = second_operand(source, operand, code)
     images = np.arange(768).astype(np.uint8).reshape(1, 16, 16, 3)  # every code occurs
     graph = one(Add, (3, 16, 16), grid(a.scale * ratio, zero), source, a=source, b=other, clamp=clamp)
     assert_modelled(Graph(input=source, operators=(mirrored, *graph.operators)), images, values=1)

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from mobile_sdk.bundle.bundle import Bundle
+from mobile_sdk.bundle.bundle import Bundle, open_bundle
 from mobile_sdk.bundle.lowering import lower
-from mobile_sdk.bundle.manifest_file import MANIFEST_FILE, seal
+from mobile_sdk.bundle.manifest_file import MANIFEST_FILE, BundleRefusalError, seal
+from mobile_sdk.errors import BundleError
 from mobile_sdk.graph.operators import Conv2d, Graph, Operator
 from mobile_sdk.graph.reference import Reference
 from mobile_sdk.preprocess import to_bytes
@@ -110,3 +112,13 @@ def _with_input_named(graph: Graph, name: str) -> Graph:
         return replace(operator, **fields)
 
     return Graph(input=picture, operators=tuple(renamed(operator) for operator in graph.operators))
+
+
+def refusal(folder: Path) -> BundleRefusalError:
+    """Opens a damaged bundle, and returns its refusal: a named check, with the exit code of damage."""
+    with pytest.raises(BundleError) as caught:
+        open_bundle(folder)
+    assert caught.value.exit_code == 6
+    assert isinstance(caught.value, BundleRefusalError)
+    assert caught.value.message.startswith(caught.value.check + ": ")
+    return caught.value

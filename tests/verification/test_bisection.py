@@ -1,6 +1,5 @@
 """Bisection names the operator that a runtime computes wrongly, and blames the file where no operator is to blame."""
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,16 +20,6 @@ from mobile_sdk.runtimes.base import Interface
 from mobile_sdk.runtimes.tflite import TfliteRuntime
 from mobile_sdk.verification.bisection import _Search, _trace, bisect
 from tests.support import bundles
-
-
-@pytest.fixture(scope="module")
-def pristine(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    return bundles.lowered(tmp_path_factory.mktemp("bundles"))
-
-
-@pytest.fixture
-def folder(pristine: Bundle, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(pristine.path, tmp_path / pristine.path.name))
 
 
 class Miscomputing(TfliteRuntime):

@@ -1,6 +1,5 @@
 """Verification finds what sabotage leaves behind, and never calls green what did not run."""
 
-import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -21,16 +20,6 @@ from mobile_sdk.tasks.quality import Quality
 from mobile_sdk.verification.verdict import Check, Verdict, read_verdicts, status_of, write_verdicts
 from mobile_sdk.verification.verification import verify
 from tests.support import bundles
-
-
-@pytest.fixture(scope="module")
-def pristine(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    return bundles.lowered(tmp_path_factory.mktemp("bundles"))
-
-
-@pytest.fixture
-def folder(pristine: Bundle, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(pristine.path, tmp_path / pristine.path.name))
 
 
 def verdict_of(folder: Path, program: Program | None = None, **options: Any) -> Verdict:

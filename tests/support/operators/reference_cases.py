@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from mobile_sdk.graph import arithmetic
 from mobile_sdk.graph.operators import (
     Clamp,
+    Constant,
     Conv2d,
     Graph,
     Operator,
@@ -65,3 +66,11 @@ def conv(
         dilation=dilation,
         groups=groups,
     )
+
+
+def second_operand(source: Tensor, operand: str, code: int) -> tuple[Operator, Tensor | Constant]:
+    """Returns a convolution that mirrors `source`, and an operand: its output ("tensor"), "itself", or a "constant"."""
+    scale = arithmetic.quantization_of(source).scale
+    mirrored = conv(source, grid(scale, -5), -np.eye(3, dtype=np.int8).reshape(3, 3, 1, 1), gain=255).operators[0]
+    constant = Constant(name="c", value=code, quantization=grid(scale * 0.7, 0))
+    return mirrored, {"tensor": mirrored.output, "itself": source, "constant": constant}[operand]
