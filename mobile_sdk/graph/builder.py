@@ -9,33 +9,11 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from mobile_sdk.graph.operators import (
-    INT8_MIN,
-    Add,
-    ChannelShuffle,
-    ChannelSlice,
-    Clamp,
-    Concat,
-    Constant,
-    Conv2d,
-    DecodeBoxes,
-    Graph,
-    JoinRows,
-    Linear,
-    MaxPool2d,
-    Mean,
-    Mul,
-    Operator,
-    Quantization,
-    Reshape,
-    ResizeBilinear,
-    Rows,
-    Tensor,
-)
+from mobile_sdk.graph import operators as ops
 
-_GRID = Quantization(scale=1 / 32, zero_point=0)
-_RECTIFIED_GRID = Quantization(scale=1 / 32, zero_point=INT8_MIN)  # for tensors without values below zero
-_PICTURE_GRID = Quantization(scale=1 / 128, zero_point=0)
+_GRID = ops.Quantization(scale=1 / 32, zero_point=0)
+_RECTIFIED_GRID = ops.Quantization(scale=1 / 32, zero_point=ops.INT8_MIN)  # for tensors without values below zero
+_PICTURE_GRID = ops.Quantization(scale=1 / 128, zero_point=0)
 
 
 class GraphBuilder:
@@ -45,24 +23,24 @@ class GraphBuilder:
     """
 
     def __init__(self, size_px: int) -> None:
-        self.input = Tensor(name="picture", shape=(3, size_px, size_px), quantization=_PICTURE_GRID)
-        self.operators: list[Operator] = []
+        self.input = ops.Tensor(name="picture", shape=(3, size_px, size_px), quantization=_PICTURE_GRID)
+        self.operators: list[ops.Operator] = []
         self._random = np.random.default_rng(0)
 
     def conv(
         self,
-        x: Tensor,
+        x: ops.Tensor,
         channels: int,
         kernel: int = 1,
         *,
         stride: int = 1,
         groups: int = 1,
         dilation: int = 1,
-        clamp: Clamp = Clamp.NONE,
-    ) -> Tensor:
+        clamp: ops.Clamp = ops.Clamp.NONE,
+    ) -> ops.Tensor:
         """Appends a convolution, padded on every side by half of its kernel's reach."""
         weight, scales, bias = self._weights(channels, x.shape[0] // groups, kernel, kernel)
-        operator = Conv2d(
+        operator = ops.Conv2d(
             input=x,
             weight=weight,
             weight_scales=scales,
@@ -74,17 +52,17 @@ class GraphBuilder:
             groups=groups,
             output=self._tensor(
                 (channels, *(-(-side // stride) for side in x.shape[1:])),
-                _GRID if clamp is Clamp.NONE else _RECTIFIED_GRID,
+                _GRID if clamp is ops.Clamp.NONE else _RECTIFIED_GRID,
             ),
             path="",
         )
         return self._append(operator)
 
-    def linear(self, x: Tensor, outputs: int, *, clamp: Clamp = Clamp.NONE) -> Tensor:
+    def linear(self, x: ops.Tensor, outputs: int, *, clamp: ops.Clamp = ops.Clamp.NONE) -> ops.Tensor:
         """Appends a fully connected layer on (C, 1, 1) or (C,)."""
-        flat = x if len(x.shape) == 1 else self._append(Reshape(input=x, output=self._tensor(x.shape[:1]), path=""))
+        flat = x if len(x.shape) == 1 else self._append(ops.Reshape(input=x, output=self._tensor(x.shape[:1]), path=""))
         weight, scales, bias = self._weights(outputs, x.shape[0])
-        operator = Linear(
+        operator = ops.Linear(
             input=flat,
             weight=weight,
             weight_scales=scales,
@@ -95,33 +73,38 @@ class GraphBuilder:
         )
         return self._append(operator)
 
-    def mean(self, x: Tensor) -> Tensor:
+    def mean(self, x: ops.Tensor) -> ops.Tensor:
         """Appends the mean over height and width, (C, 1, 1)."""
-        return self._append(Mean(input=x, output=self._tensor((x.shape[0], 1, 1)), path=""))
+        return self._append(ops.Mean(input=x, output=self._tensor((x.shape[0], 1, 1)), path=""))
 
     def binary(
-        self, kind: type[Add] | type[Mul], a: Tensor, b: Tensor | Constant, *, clamp: Clamp = Clamp.NONE
-    ) -> Tensor:
+        self,
+        kind: type[ops.Add] | type[ops.Mul],
+        a: ops.Tensor,
+        b: ops.Tensor | ops.Constant,
+        *,
+        clamp: ops.Clamp = ops.Clamp.NONE,
+    ) -> ops.Tensor:
         """Appends an elementwise sum or product, of `a`'s shape."""
         return self._append(kind(a=a, b=b, clamp=clamp, output=self._tensor(a.shape), path=""))
 
-    def hard_swish(self, x: Tensor) -> Tensor:
+    def hard_swish(self, x: ops.Tensor) -> ops.Tensor:
         """Appends x × ReLU6(x + 3), as h-swish runs in int8; the sixth is in the next layer's weights."""
-        three = Constant(name="three", value=96.0, quantization=_GRID)
-        return self.binary(Mul, x, self.binary(Add, x, three, clamp=Clamp.RELU6))
+        three = ops.Constant(name="three", value=96.0, quantization=_GRID)
+        return self.binary(ops.Mul, x, self.binary(ops.Add, x, three, clamp=ops.Clamp.RELU6))
 
-    def scaled(self, x: Tensor) -> Tensor:
+    def scaled(self, x: ops.Tensor) -> ops.Tensor:
         """Appends x times a constant."""
-        return self.binary(Mul, x, Constant(name="sixth", value=21.0, quantization=_GRID))
+        return self.binary(ops.Mul, x, ops.Constant(name="sixth", value=21.0, quantization=_GRID))
 
-    def max_pool(self, x: Tensor, kernel: int, *, stride: int = 1) -> Tensor:
+    def max_pool(self, x: ops.Tensor, kernel: int, *, stride: int = 1) -> ops.Tensor:
         """Appends the maximum in windows, padded by half their size on every side.
 
         Windows of even size are not padded.
         """
         padding = kernel // 2 if kernel % 2 else 0
         output = self._tensor((x.shape[0], *(-(-side // stride) for side in x.shape[1:])), x.quantization)
-        operator = MaxPool2d(
+        operator = ops.MaxPool2d(
             input=x,
             kernel=(kernel, kernel),
             stride=(stride, stride),
@@ -131,49 +114,49 @@ class GraphBuilder:
         )
         return self._append(operator)
 
-    def concat(self, parts: Sequence[Tensor]) -> Tensor:
+    def concat(self, parts: Sequence[ops.Tensor]) -> ops.Tensor:
         """Joins the maps along channels."""
         channels = sum(part.shape[0] for part in parts)
         output = self._tensor((channels, *parts[0].shape[1:]), parts[0].quantization)
-        return self._append(Concat(parts=tuple(parts), output=output, path=""))
+        return self._append(ops.Concat(parts=tuple(parts), output=output, path=""))
 
-    def channels(self, x: Tensor, start: int, stop: int) -> Tensor:
+    def channels(self, x: ops.Tensor, start: int, stop: int) -> ops.Tensor:
         """Cuts out the channels from `start` to before `stop`."""
         output = self._tensor((stop - start, *x.shape[1:]), x.quantization)
-        return self._append(ChannelSlice(input=x, start=start, stop=stop, output=output, path=""))
+        return self._append(ops.ChannelSlice(input=x, start=start, stop=stop, output=output, path=""))
 
-    def shuffle(self, x: Tensor, groups: int) -> Tensor:
+    def shuffle(self, x: ops.Tensor, groups: int) -> ops.Tensor:
         """Appends ShuffleNet's channel shuffle."""
         output = self._tensor(x.shape, x.quantization)
-        return self._append(ChannelShuffle(input=x, groups=groups, output=output, path=""))
+        return self._append(ops.ChannelShuffle(input=x, groups=groups, output=output, path=""))
 
-    def resize(self, x: Tensor, size: int) -> Tensor:
+    def resize(self, x: ops.Tensor, size: int) -> ops.Tensor:
         """Appends bilinear interpolation to `size` × `size` pixels."""
         output = self._tensor((x.shape[0], size, size), x.quantization)
-        return self._append(ResizeBilinear(input=x, output=output, path=""))
+        return self._append(ops.ResizeBilinear(input=x, output=output, path=""))
 
-    def rows(self, x: Tensor, start: int, stop: int) -> Tensor:
+    def rows(self, x: ops.Tensor, start: int, stop: int) -> ops.Tensor:
         """Cuts out the rows from `start` to before `stop`."""
         output = self._tensor((x.shape[0], stop - start, x.shape[2]), x.quantization)
-        return self._append(Rows(input=x, start=start, output=output, path=""))
+        return self._append(ops.Rows(input=x, start=start, output=output, path=""))
 
-    def join_rows(self, parts: Sequence[Tensor]) -> Tensor:
+    def join_rows(self, parts: Sequence[ops.Tensor]) -> ops.Tensor:
         """Joins the maps one below the other."""
         channels, _, width = parts[0].shape
         output = self._tensor((channels, sum(part.shape[1] for part in parts), width), parts[0].quantization)
-        return self._append(JoinRows(parts=tuple(parts), output=output, path=""))
+        return self._append(ops.JoinRows(parts=tuple(parts), output=output, path=""))
 
-    def boxes(self, predictions: Sequence[Tensor], scores: int) -> Tensor:
+    def boxes(self, predictions: Sequence[ops.Tensor], scores: int) -> ops.Tensor:
         """Appends a detector's boxes and so many scores, from alternating maps of offsets and of scores."""
         anchors = sum(prod(offsets.shape) // 4 for offsets in predictions[::2])
         origins, steps = (self._random.uniform(0, 1, (anchors, 4)).astype(np.float32) for _ in range(2))
-        output = Tensor(name=f"tensor_{len(self.operators)}", shape=(anchors, 4 + scores), quantization=None)
-        operator = DecodeBoxes(predictions=tuple(predictions), origins=origins, steps=steps, output=output, path="")
+        output = ops.Tensor(name=f"tensor_{len(self.operators)}", shape=(anchors, 4 + scores), quantization=None)
+        operator = ops.DecodeBoxes(predictions=tuple(predictions), origins=origins, steps=steps, output=output, path="")
         return self._append(operator)
 
-    def graph(self) -> Graph:
+    def graph(self) -> ops.Graph:
         """Returns the graph of everything that was built."""
-        return Graph(input=self.input, operators=tuple(self.operators))
+        return ops.Graph(input=self.input, operators=tuple(self.operators))
 
     def _weights(self, *shape: int) -> tuple[NDArray[np.int8], NDArray[np.float32], NDArray[np.int32]]:
         """Returns weights, their scales and biases; sums come out as large as inputs."""
@@ -182,9 +165,9 @@ class GraphBuilder:
         bias = self._random.integers(-1000, 1001, shape[0], dtype=np.int32)
         return weight, scales.astype(np.float32), bias
 
-    def _tensor(self, shape: tuple[int, ...], grid: Quantization | None = _GRID) -> Tensor:
-        return Tensor(name=f"tensor_{len(self.operators)}", shape=shape, quantization=grid)
+    def _tensor(self, shape: tuple[int, ...], grid: ops.Quantization | None = _GRID) -> ops.Tensor:
+        return ops.Tensor(name=f"tensor_{len(self.operators)}", shape=shape, quantization=grid)
 
-    def _append(self, operator: Operator) -> Tensor:
+    def _append(self, operator: ops.Operator) -> ops.Tensor:
         self.operators.append(operator)
         return operator.output

@@ -12,27 +12,14 @@ import numpy as np
 
 from mobile_sdk.errors import CompileError
 from mobile_sdk.graph import arithmetic
+from mobile_sdk.graph import operators as ops
 from mobile_sdk.graph.operator_table import OperatorTable
-from mobile_sdk.graph.operators import (
-    INT8_MAX,
-    INT8_MIN,
-    INT32_MAX,
-    Add,
-    Conv2d,
-    Graph,
-    Linear,
-    Mean,
-    Mul,
-    Operator,
-    Quantization,
-    Quantize,
-)
 
 SCALE_RANGE = (2.0**-126, 2.0**126)  # a float32 with all its bits, and its inverse too
 _HINT = "quantize the net with this SDK, which keeps to that"
 
 
-def check_graph(graph: Graph) -> None:
+def check_graph(graph: ops.Graph) -> None:
     """Raises CompileError, with a module path, for the first operator that a runtime would refuse or compute wrongly.
 
     float32 operators are not checked.
@@ -47,13 +34,13 @@ def check_graph(graph: Graph) -> None:
                 raise _refusal(operator, f"{expected} in [{low:g}, {high:g})", f"{outside[0]:g}")
 
 
-def check_sums(graph: Graph) -> None:
+def check_sums(graph: ops.Graph) -> None:
     """Raises CompileError if a picture may exist that takes a sum of an int8 operator out of int32."""
     for operator in graph.operators:
         if operator.output.quantization is None:
             continue
         least, greatest = (0, 0) if operator.traits.keeps_grid else _sums[operator](operator)
-        if least < -INT32_MAX - 1 or greatest > INT32_MAX:
+        if least < -ops.INT32_MAX - 1 or greatest > ops.INT32_MAX:
             raise _refusal(operator, "sums that int32 holds", f"{least:,} to {greatest:,}")
 
 
@@ -61,21 +48,21 @@ _sums: OperatorTable[Callable[[Any], tuple[int, int]]] = OperatorTable("the chec
 """Each entry returns the least and the greatest sum inside an operator that a runtime holds in int32."""
 
 
-@_sums.of(Conv2d, Linear)
-def _sums_of_products(operator: Conv2d | Linear) -> tuple[int, int]:
+@_sums.of(ops.Conv2d, ops.Linear)
+def _sums_of_products(operator: ops.Conv2d | ops.Linear) -> tuple[int, int]:
     grid = arithmetic.quantization_of(operator.input)
     least, greatest = arithmetic.sum_ranges(operator.weight, operator.bias, grid)
     return int(least.min()), int(greatest.max())
 
 
-@_sums.of(Mean)
-def _sums_of_a_map(operator: Mean) -> tuple[int, int]:
+@_sums.of(ops.Mean)
+def _sums_of_a_map(operator: ops.Mean) -> tuple[int, int]:
     _, height, width = operator.input.shape
-    return height * width * INT8_MIN, height * width * INT8_MAX  # uncentred
+    return height * width * ops.INT8_MIN, height * width * ops.INT8_MAX  # uncentred
 
 
-@_sums.of(Add, Mul, Quantize)
-def _no_sums(operator: Operator) -> tuple[int, int]:
+@_sums.of(ops.Add, ops.Mul, ops.Quantize)
+def _no_sums(operator: ops.Operator) -> tuple[int, int]:
     """Returns no range: a product of two codes always fits; for Add see `add_factors`."""
     return 0, 0
 
@@ -84,7 +71,7 @@ _Bounded = tuple[str, tuple[float, float], Iterable[float]]
 """It holds the name of a bounded quantity, its bounds, and its numbers."""
 
 
-def _bounded(operator: Operator) -> Iterator[_Bounded]:
+def _bounded(operator: ops.Operator) -> Iterator[_Bounded]:
     grids = [arithmetic.quantization_of(each) for each in (*operator.inputs, operator.output)]
     *inputs, output = grids
     yield "scales", SCALE_RANGE, [grid.scale for grid in grids]
@@ -94,42 +81,48 @@ def _bounded(operator: Operator) -> Iterator[_Bounded]:
         yield from _bounds[operator](operator, inputs, output)
 
 
-_bounds: OperatorTable[Callable[[Any, Sequence[Quantization], Quantization], Iterator[_Bounded]]] = OperatorTable(
-    "the check of scales"
+_bounds: OperatorTable[Callable[[Any, Sequence[ops.Quantization], ops.Quantization], Iterator[_Bounded]]] = (
+    OperatorTable("the check of scales")
 )
 
 
-@_bounds.of(Conv2d, Linear)
+@_bounds.of(ops.Conv2d, ops.Linear)
 def _bounds_of_products(
-    operator: Conv2d | Linear, inputs: Sequence[Quantization], output: Quantization
+    operator: ops.Conv2d | ops.Linear, inputs: Sequence[ops.Quantization], output: ops.Quantization
 ) -> Iterator[_Bounded]:
     scales = operator.weight_scales
     assert scales is not None
     codes = (int(operator.weight.min()), int(operator.weight.max()))
-    yield "weights", (-INT8_MAX, INT8_MAX + 1), codes  # Arm's kernels add two products in int16
+    yield "weights", (-ops.INT8_MAX, ops.INT8_MAX + 1), codes  # Arm's kernels add two products in int16
     yield "scales of weights", SCALE_RANGE, scales
     yield "s_x * s_w", SCALE_RANGE, arithmetic.bias_scales(inputs[0], scales)
     factors = arithmetic.requantization(inputs[0], scales, output)
     yield "s_x * s_w / s_y", arithmetic.REQUANTIZATION_RANGE, factors
 
 
-@_bounds.of(Add)
-def _bounds_of_a_sum(operator: Add, inputs: Sequence[Quantization], output: Quantization) -> Iterator[_Bounded]:
+@_bounds.of(ops.Add)
+def _bounds_of_a_sum(
+    operator: ops.Add, inputs: Sequence[ops.Quantization], output: ops.Quantization
+) -> Iterator[_Bounded]:
     ratios = [float(np.float32(grid.scale) / np.float32(output.scale)) for grid in inputs]
     yield "scales of a sum over its own", arithmetic.ADD_RATIO_RANGE, ratios
 
 
-@_bounds.of(Mul)
-def _bounds_of_a_product(operator: Mul, inputs: Sequence[Quantization], output: Quantization) -> Iterator[_Bounded]:
+@_bounds.of(ops.Mul)
+def _bounds_of_a_product(
+    operator: ops.Mul, inputs: Sequence[ops.Quantization], output: ops.Quantization
+) -> Iterator[_Bounded]:
     factor = float(arithmetic.product_factor(inputs[0], inputs[1], output))
     yield "s_a * s_b / s_y", arithmetic.PRODUCT_RATIO_RANGE, [factor]
 
 
-@_bounds.of(Mean)
-def _bounds_of_a_mean(operator: Mean, inputs: Sequence[Quantization], output: Quantization) -> Iterator[_Bounded]:
+@_bounds.of(ops.Mean)
+def _bounds_of_a_mean(
+    operator: ops.Mean, inputs: Sequence[ops.Quantization], output: ops.Quantization
+) -> Iterator[_Bounded]:
     """Yields the mean's scales, which alone are bounded."""
     yield from ()
 
 
-def _refusal(operator: Operator, expected: str, found: str) -> CompileError:
+def _refusal(operator: ops.Operator, expected: str, found: str) -> CompileError:
     return CompileError(f"expected {expected} at {operator.path}, found {found}", hint=_HINT)

@@ -12,26 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mobile_sdk.graph import operators as ops
 from mobile_sdk.graph.arithmetic import EXACT_IN_FLOAT32, quantization_of
 from mobile_sdk.graph.operator_table import OperatorTable
-from mobile_sdk.graph.operators import (
-    INT8_MAX,
-    INT8_MIN,
-    Activation,
-    Add,
-    AvgPool2d,
-    Clamp,
-    Constant,
-    Conv2d,
-    DecodeBoxes,
-    Dequantize,
-    Linear,
-    Mean,
-    Mul,
-    Operator,
-    ResizeBilinear,
-    Tensor,
-)
 from mobile_sdk.graph.operators.traits import Values
 
 
@@ -55,27 +38,27 @@ class Held:
         """Returns the largest magnitude."""
         return max(-self.low, self.high)
 
-    def clamped(self, clamp: Clamp) -> "Held":
+    def clamped(self, clamp: ops.Clamp) -> "Held":
         """Returns the range after the clamp."""
         low, high = clamp.bounds
         if self.few is not None:
             return Held.of(self.few.clip(low, high))
         ends = (float(np.clip(end, low, high)) for end in (self.low, self.high))
-        unit = min(self.unit, 2.0) if clamp is Clamp.RELU6 else self.unit  # 6 is 3 times 2
+        unit = min(self.unit, 2.0) if clamp is ops.Clamp.RELU6 else self.unit  # 6 is 3 times 2
         return Held(low=next(ends), high=next(ends), unit=unit)
 
 
-def held_in(operators: Sequence[Operator]) -> dict[str, Held | None]:
+def held_in(operators: Sequence[ops.Operator]) -> dict[str, Held | None]:
     """Returns the range of every float32 tensor, by its name, of operators in the order of execution."""
     held: dict[str, Held | None] = {}
     for operator in operators:
         if operator.output.quantization is None:
-            inputs = [held.get(x.name) for x in operator.inputs if isinstance(x, Tensor)]
+            inputs = [held.get(x.name) for x in operator.inputs if isinstance(x, ops.Tensor)]
             held[operator.output.name] = _held_after(operator, inputs)
     return held
 
 
-def sums_are_exact(operator: Conv2d | Linear, x: Held) -> bool:
+def sums_are_exact(operator: ops.Conv2d | ops.Linear, x: Held) -> bool:
     """Tells whether products of weights and values are multiples of one unit, and the worst sum is below 2^24 of it."""
     filters = operator.weight.astype(np.float64).reshape(len(operator.weight), -1)
     summing = filters.any(axis=1)  # a channel without weights equals its bias
@@ -85,7 +68,7 @@ def sums_are_exact(operator: Conv2d | Linear, x: Held) -> bool:
     return bool((worst < EXACT_IN_FLOAT32 * units).all())
 
 
-def resizing_is_exact(operator: ResizeBilinear, x: Held | None) -> bool:
+def resizing_is_exact(operator: ops.ResizeBilinear, x: Held | None) -> bool:
     """Tells whether weights, differences of neighbours and their products are exact in float32.
 
     Runtimes add weighted differences, PyTorch adds weighted values. One pixel is repeated: differences are zero.
@@ -95,7 +78,7 @@ def resizing_is_exact(operator: ResizeBilinear, x: Held | None) -> bool:
     return 2 * x.largest * _shares(operator) < EXACT_IN_FLOAT32 * x.unit
 
 
-def resizable_unit(operator: ResizeBilinear, x: Held) -> float:
+def resizable_unit(operator: ops.ResizeBilinear, x: Held) -> float:
     """Returns the smallest power of two to which values must be rounded so that their resizing is exact."""
     unit = 2.0 ** np.ceil(np.log2(2 * x.largest * _shares(operator) / EXACT_IN_FLOAT32))
     return float(unit if 2 * (x.largest + unit) * _shares(operator) < EXACT_IN_FLOAT32 * unit else 2 * unit)
@@ -110,9 +93,9 @@ def unit_of(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(2.0**powers)
 
 
-def _held_after(operator: Operator, inputs: Sequence[Held | None]) -> Held | None:
+def _held_after(operator: ops.Operator, inputs: Sequence[Held | None]) -> Held | None:
     """Returns the output's range for its inputs' ranges; None if it depends on the order of summation."""
-    if isinstance(operator, Dequantize):
+    if isinstance(operator, ops.Dequantize):
         return _of_codes(operator)
     hold = _of_chosen if operator.traits.values is Values.CHOSEN else _rules[operator]
     known = [each for each in inputs if each is not None]
@@ -122,47 +105,47 @@ def _held_after(operator: Operator, inputs: Sequence[Held | None]) -> Held | Non
 _rules: OperatorTable[Callable[[Any, Sequence[Held]], Held | None]] = OperatorTable("the analysis of float32 ranges")
 
 
-def _of_codes(operator: Dequantize) -> Held:
+def _of_codes(operator: ops.Dequantize) -> Held:
     grid = quantization_of(operator.input)
-    codes = np.arange(INT8_MIN, INT8_MAX + 1) - grid.zero_point
+    codes = np.arange(ops.INT8_MIN, ops.INT8_MAX + 1) - grid.zero_point
     return Held.of(np.float32(grid.scale) * codes.astype(np.float32))
 
 
-def _of_chosen(operator: Operator, inputs: Sequence[Held]) -> Held:
+def _of_chosen(operator: ops.Operator, inputs: Sequence[Held]) -> Held:
     return inputs[0] if len(inputs) == 1 else _joined(inputs)
 
 
-@_rules.of(Mean, AvgPool2d, DecodeBoxes)
-def _unknown(operator: Operator, inputs: Sequence[Held]) -> None:
+@_rules.of(ops.Mean, ops.AvgPool2d, ops.DecodeBoxes)
+def _unknown(operator: ops.Operator, inputs: Sequence[Held]) -> None:
     """Returns None: nothing is known of means, and nothing reads decoded boxes."""
 
 
-@_rules.of(Conv2d, Linear)
-def _of_sums(operator: Conv2d | Linear, inputs: Sequence[Held]) -> Held | None:
+@_rules.of(ops.Conv2d, ops.Linear)
+def _of_sums(operator: ops.Conv2d | ops.Linear, inputs: Sequence[Held]) -> Held | None:
     return _summed(operator, inputs[0]) if sums_are_exact(operator, inputs[0]) else None
 
 
-@_rules.of(ResizeBilinear)
-def _of_resizing(operator: ResizeBilinear, inputs: Sequence[Held]) -> Held | None:
+@_rules.of(ops.ResizeBilinear)
+def _of_resizing(operator: ops.ResizeBilinear, inputs: Sequence[Held]) -> Held | None:
     return _resized(operator, inputs[0]) if resizing_is_exact(operator, inputs[0]) else None
 
 
-@_rules.of(Activation)
-def _of_activation(operator: Activation, inputs: Sequence[Held]) -> Held | None:
+@_rules.of(ops.Activation)
+def _of_activation(operator: ops.Activation, inputs: Sequence[Held]) -> Held | None:
     clamp = operator.kind.clamp
     return None if clamp is None else inputs[0].clamped(clamp)
 
 
-@_rules.of(Add, Mul)
-def _of_two_clamped(operator: Add | Mul, inputs: Sequence[Held]) -> Held:
+@_rules.of(ops.Add, ops.Mul)
+def _of_two_clamped(operator: ops.Add | ops.Mul, inputs: Sequence[Held]) -> Held:
     return _of_two(operator, inputs).clamped(operator.clamp)
 
 
-def _of_two(operator: Add | Mul, inputs: Sequence[Held]) -> Held:
+def _of_two(operator: ops.Add | ops.Mul, inputs: Sequence[Held]) -> Held:
     """Returns the range of a sum or product, rounded once: to a coarser power of two, which the unit divides."""
     first = inputs[0]
-    combine = np.add if isinstance(operator, Add) else np.multiply
-    if isinstance(operator.b, Constant):
+    combine = np.add if isinstance(operator, ops.Add) else np.multiply
+    if isinstance(operator.b, ops.Constant):
         value = np.float32(operator.b.value)
         if first.few is not None:
             return Held.of(combine(first.few, value))
@@ -171,7 +154,7 @@ def _of_two(operator: Add | Mul, inputs: Sequence[Held]) -> Held:
         second = inputs[1]
     ends = [combine(np.float32(a), np.float32(b)) for a in (first.low, first.high) for b in (second.low, second.high)]
     low, high = float(min(ends)), float(max(ends))
-    unit = min(first.unit, second.unit) if isinstance(operator, Add) else first.unit * second.unit
+    unit = min(first.unit, second.unit) if isinstance(operator, ops.Add) else first.unit * second.unit
     return Held(low=low, high=high, unit=max(unit, _step_away_from_zero(low, high)))
 
 
@@ -188,7 +171,7 @@ def _joined(parts: Sequence[Held]) -> Held:
     )
 
 
-def _summed(operator: Conv2d | Linear, x: Held) -> Held:
+def _summed(operator: ops.Conv2d | ops.Linear, x: Held) -> Held:
     filters = operator.weight.astype(np.float64).reshape(len(operator.weight), -1)
     bias = operator.bias.astype(np.float64)
     low, high = min(x.low, 0.0), max(x.high, 0.0)  # padding
@@ -198,15 +181,15 @@ def _summed(operator: Conv2d | Linear, x: Held) -> Held:
     return Held(low=ends[0], high=ends[1], unit=unit).clamped(operator.clamp)
 
 
-def _resized(operator: ResizeBilinear, x: Held) -> Held:
+def _resized(operator: ops.ResizeBilinear, x: Held) -> Held:
     return Held(low=x.low, high=x.high, unit=x.unit if _is_one_pixel(operator) else x.unit / _shares(operator))
 
 
-def _shares(operator: ResizeBilinear) -> float:
+def _shares(operator: ops.ResizeBilinear) -> float:
     """Returns the parts into which weights divide a unit: twice the factor, down and across."""
     (_, *before), (_, *after) = operator.input.shape, operator.output.shape
     return 4.0 * np.prod(after) / np.prod(before)
 
 
-def _is_one_pixel(operator: ResizeBilinear) -> bool:
+def _is_one_pixel(operator: ops.ResizeBilinear) -> bool:
     return operator.input.shape[1:] == (1, 1)

@@ -8,22 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mobile_sdk.graph.operators import (
-    Add,
-    AvgPool2d,
-    ChannelShuffle,
-    ChannelSlice,
-    Concat,
-    Conv2d,
-    Dequantize,
-    Graph,
-    Linear,
-    MaxPool2d,
-    Mul,
-    Operator,
-    ResizeBilinear,
-    Tensor,
-)
+from mobile_sdk.graph import operators as ops
 from mobile_sdk.graph.operators.traits import WorkKind
 
 
@@ -106,7 +91,7 @@ WORDS: Mapping[str, str] = {
 """Each amount has this name in texts for people."""
 
 
-def count_work(graph: Graph, *, channel_tile: int = 1) -> Work:
+def count_work(graph: ops.Graph, *, channel_tile: int = 1) -> Work:
     """Returns the work of one run of `graph`, int8 or float32, on kernels with that many output channels at once.
 
     Kernels compute the whole of a partly filled last tile, and kernels with tiles read input channels by eight.
@@ -114,19 +99,19 @@ def count_work(graph: Graph, *, channel_tile: int = 1) -> Work:
     return sum((work_of(operator, channel_tile) for operator in graph.operators), _of_picture(graph))
 
 
-def work_of(operator: Operator, channel_tile: int = 1) -> Work:
+def work_of(operator: ops.Operator, channel_tile: int = 1) -> Work:
     """Returns the work of one operator, by the kind of work that its class states."""
     return _COUNTS[operator.traits.work](operator, channel_tile)
 
 
-def _of_picture(graph: Graph) -> Work:
+def _of_picture(graph: ops.Graph) -> Work:
     """Returns the work of turning bytes into codes for an int8 reader; a Dequantize of the picture counts itself."""
     readers = [operator for operator in graph.operators if graph.input in operator.inputs]
-    is_read_as_codes = any(not isinstance(operator, Dequantize) for operator in readers)
+    is_read_as_codes = any(not isinstance(operator, ops.Dequantize) for operator in readers)
     return Work(converted_elements=prod(graph.input.shape) if is_read_as_codes else 0, runs=1 if readers else 0)
 
 
-def _of_convolution(operator: Conv2d, channel_tile: int) -> Work:
+def _of_convolution(operator: ops.Conv2d, channel_tile: int) -> Work:
     channels, height, width = operator.output.shape
     if height * width == 1:
         return Work(weights=operator.weight.size, operators=1)
@@ -139,7 +124,7 @@ def _of_convolution(operator: Conv2d, channel_tile: int) -> Work:
     return Work(**macs, weights=operator.weight.size, moved_elements=moved, operators=1)
 
 
-def _kind_of_convolution(operator: Conv2d) -> str:
+def _kind_of_convolution(operator: ops.Conv2d) -> str:
     kernel = max(operator.weight.shape[2:])
     if operator.is_depthwise:
         return "depthwise_macs" if kernel <= 3 else "large_depthwise_macs"
@@ -148,15 +133,15 @@ def _kind_of_convolution(operator: Conv2d) -> str:
     return "pointwise_macs" if kernel == 1 else "spatial_macs"
 
 
-def _of_linear(operator: Linear, channel_tile: int) -> Work:
+def _of_linear(operator: ops.Linear, channel_tile: int) -> Work:
     return Work(weights=operator.weight.size, operators=1)
 
 
-def _of_nothing(operator: Operator, channel_tile: int) -> Work:
+def _of_nothing(operator: ops.Operator, channel_tile: int) -> Work:
     return Work()  # only a new name for equal memory
 
 
-def _of_pool(operator: MaxPool2d | AvgPool2d, channel_tile: int) -> Work:
+def _of_pool(operator: ops.MaxPool2d | ops.AvgPool2d, channel_tile: int) -> Work:
     return Work(
         pooled_elements=prod(operator.input.shape),
         moved_pixels=operator.kernel[0] * prod(operator.output.shape[1:]),
@@ -165,7 +150,7 @@ def _of_pool(operator: MaxPool2d | AvgPool2d, channel_tile: int) -> Work:
     )
 
 
-def _pads_in_place(operator: MaxPool2d | AvgPool2d) -> bool:
+def _pads_in_place(operator: ops.MaxPool2d | ops.AvgPool2d) -> bool:
     """Tells whether the padding is TensorFlow's SAME, or none; LiteRT copies the map for any other padding."""
     same: list[int] = []
     for length, count, window, step in zip(
@@ -176,46 +161,46 @@ def _pads_in_place(operator: MaxPool2d | AvgPool2d) -> bool:
     return operator.padding in (tuple(same), (0, 0, 0, 0))
 
 
-def _of_add(operator: Add, channel_tile: int) -> Work:
-    return _of_elements("summed_elements" if isinstance(operator.b, Tensor) else "scaled_elements")(operator, 1)
+def _of_add(operator: ops.Add, channel_tile: int) -> Work:
+    return _of_elements("summed_elements" if isinstance(operator.b, ops.Tensor) else "scaled_elements")(operator, 1)
 
 
-def _of_mul(operator: Mul, channel_tile: int) -> Work:
-    is_gate = isinstance(operator.b, Tensor) and operator.b.shape != operator.a.shape
+def _of_mul(operator: ops.Mul, channel_tile: int) -> Work:
+    is_gate = isinstance(operator.b, ops.Tensor) and operator.b.shape != operator.a.shape
     return _of_elements("gated_elements" if is_gate else "scaled_elements")(operator, 1)
 
 
 def _of_elements(kind: str) -> Callable[[Any, int], Work]:
     """Counts the elements of the largest tensor that an operator reads or writes."""
 
-    def count(operator: Operator, channel_tile: int) -> Work:
-        tensors = [value for value in (*operator.inputs, operator.output) if isinstance(value, Tensor)]
+    def count(operator: ops.Operator, channel_tile: int) -> Work:
+        tensors = [value for value in (*operator.inputs, operator.output) if isinstance(value, ops.Tensor)]
         return Work(**{kind: max(prod(tensor.shape) for tensor in tensors)}, operators=1)
 
     return count
 
 
-def _of_concat(operator: Concat, channel_tile: int) -> Work:
+def _of_concat(operator: ops.Concat, channel_tile: int) -> Work:
     pixels = prod(operator.output.shape[1:])
     return Work(joined_elements=prod(operator.output.shape), moved_pixels=len(operator.parts) * pixels, operators=1)
 
 
-def _of_slice(operator: ChannelSlice, channel_tile: int) -> Work:
+def _of_slice(operator: ops.ChannelSlice, channel_tile: int) -> Work:
     shape = operator.output.shape
     return Work(sliced_elements=prod(shape), moved_pixels=prod(shape[1:]), operators=1)
 
 
-def _of_shuffle(operator: ChannelShuffle, channel_tile: int) -> Work:
+def _of_shuffle(operator: ops.ChannelShuffle, channel_tile: int) -> Work:
     shape = operator.output.shape
     return Work(shuffled_elements=prod(shape), moved_pixels=operator.groups * prod(shape[1:]), operators=1)
 
 
-def _of_resize(operator: ResizeBilinear, channel_tile: int) -> Work:
+def _of_resize(operator: ops.ResizeBilinear, channel_tile: int) -> Work:
     shape = operator.output.shape
     return Work(resized_elements=prod(shape), moved_pixels=prod(shape[1:]), operators=1)
 
 
-def _of_rows(operator: Operator, channel_tile: int) -> Work:
+def _of_rows(operator: ops.Operator, channel_tile: int) -> Work:
     return Work(row_elements=prod(operator.output.shape), operators=1)
 
 

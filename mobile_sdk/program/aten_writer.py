@@ -28,34 +28,8 @@ from torch.export.graph_signature import (
     TensorArgument,
 )
 
+from mobile_sdk.graph import operators as ops
 from mobile_sdk.graph.operator_table import OperatorTable
-from mobile_sdk.graph.operators import (
-    Activation,
-    ActivationKind,
-    Add,
-    AvgPool2d,
-    ChannelShuffle,
-    ChannelSlice,
-    Clamp,
-    Concat,
-    Constant,
-    Conv2d,
-    DecodeBoxes,
-    Dequantize,
-    Graph,
-    JoinRows,
-    Linear,
-    MaxPool2d,
-    Mean,
-    Mul,
-    Operator,
-    Quantization,
-    Quantize,
-    Reshape,
-    ResizeBilinear,
-    Rows,
-    Tensor,
-)
 from mobile_sdk.program.aten_boxes import write_boxes
 
 INT8_RANGE = (-128, 127)
@@ -63,12 +37,12 @@ INT32_RANGE = (-(2**31), 2**31 - 1)
 
 
 view: OperatorTable[Callable[["_Builder", str, Any], torch.fx.Node]] = OperatorTable(
-    "the view of program.pt2", gaps=dict.fromkeys((Rows, JoinRows), "strips are made when a bundle is written")
+    "the view of program.pt2", gaps=dict.fromkeys((ops.Rows, ops.JoinRows), "strips are made when a bundle is written")
 )
 """Each appends an operator, whose buffers are named after the prefix, and returns its real values before the clamp."""
 
 
-def to_exported(graph: Graph) -> torch.export.ExportedProgram:
+def to_exported(graph: ops.Graph) -> torch.export.ExportedProgram:
     """Returns the canonical exported program of `graph`: input (1, 3, H, W) int8, output (1, classes) int8 or float32.
 
     Its buffers share no storage with `graph`.
@@ -82,7 +56,7 @@ def to_exported(graph: Graph) -> torch.export.ExportedProgram:
 class _Builder:
     """Grows an fx graph node by node; each node's shape comes from running it on fake tensors."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: ops.Graph) -> None:
         self._source = graph
         self._fake = FakeTensorMode(allow_non_fake_inputs=True)
         self._fx = torch.fx.Graph()
@@ -94,11 +68,11 @@ class _Builder:
         self._input.meta["val"] = self._fake.from_tensor(self._example, static_shapes=True)
         self._values[graph.input.name] = self._input
 
-    def append(self, index: int, operator: Operator) -> None:
+    def append(self, index: int, operator: ops.Operator) -> None:
         """Writes `operator` with its buffers named `operator_<index>.<role>`."""
         prefix = f"operator_{index}"
         node = view[operator](self, prefix, operator)
-        self._store(operator.output, self._clamp(node, getattr(operator, "clamp", Clamp.NONE)))
+        self._store(operator.output, self._clamp(node, getattr(operator, "clamp", ops.Clamp.NONE)))
 
     def finish(self) -> torch.export.ExportedProgram:
         """Returns the program; the builder is not used afterwards."""
@@ -122,8 +96,8 @@ class _Builder:
             constants={},
         )
 
-    @view.of(DecodeBoxes)
-    def _boxes(self, prefix: str, operator: DecodeBoxes) -> torch.fx.Node:
+    @view.of(ops.DecodeBoxes)
+    def _boxes(self, prefix: str, operator: ops.DecodeBoxes) -> torch.fx.Node:
         def buffer(role: str, array: NDArray[Any]) -> torch.fx.Node:
             return self._buffer(f"{prefix}.{role}", array)
 
@@ -132,8 +106,8 @@ class _Builder:
         )
         return node
 
-    @view.of(Conv2d)
-    def _convolution(self, prefix: str, operator: Conv2d) -> torch.fx.Node:
+    @view.of(ops.Conv2d)
+    def _convolution(self, prefix: str, operator: ops.Conv2d) -> torch.fx.Node:
         top, bottom, left, right = operator.padding
         source, weight, bias = self._weighted(prefix, operator)
         padding = [top, left]
@@ -144,33 +118,35 @@ class _Builder:
         target = torch.ops.aten.conv2d.default
         return self._call(target, source, weight, bias, stride, padding, dilation, operator.groups)
 
-    @view.of(Linear)
-    def _linear(self, prefix: str, operator: Linear) -> torch.fx.Node:
+    @view.of(ops.Linear)
+    def _linear(self, prefix: str, operator: ops.Linear) -> torch.fx.Node:
         return self._call(torch.ops.aten.linear.default, *self._weighted(prefix, operator))
 
-    @view.of(Add)
-    def _add(self, prefix: str, operator: Add) -> torch.fx.Node:
+    @view.of(ops.Add)
+    def _add(self, prefix: str, operator: ops.Add) -> torch.fx.Node:
         return self._call(torch.ops.aten.add.Tensor, self._real(operator.a), self._operand(prefix, operator.b))
 
-    @view.of(Mul)
-    def _mul(self, prefix: str, operator: Mul) -> torch.fx.Node:
+    @view.of(ops.Mul)
+    def _mul(self, prefix: str, operator: ops.Mul) -> torch.fx.Node:
         return self._call(torch.ops.aten.mul.Tensor, self._real(operator.a), self._operand(prefix, operator.b))
 
-    @view.of(Mean)
-    def _mean(self, prefix: str, operator: Mean) -> torch.fx.Node:
+    @view.of(ops.Mean)
+    def _mean(self, prefix: str, operator: ops.Mean) -> torch.fx.Node:
         keep_shape = len(operator.output.shape) == 3
         return self._call(torch.ops.aten.mean.dim, self._real(operator.input), [2, 3], keep_shape)
 
-    @view.of(Concat)
-    def _concat(self, prefix: str, operator: Concat) -> torch.fx.Node:
+    @view.of(ops.Concat)
+    def _concat(self, prefix: str, operator: ops.Concat) -> torch.fx.Node:
         return self._call(torch.ops.aten.cat.default, [self._real(part) for part in operator.parts], 1)
 
-    @view.of(Dequantize, Quantize)
-    def _conversion(self, prefix: str, operator: Dequantize | Quantize) -> torch.fx.Node:
+    @view.of(ops.Dequantize, ops.Quantize)
+    def _conversion(self, prefix: str, operator: ops.Dequantize | ops.Quantize) -> torch.fx.Node:
         """Returns the real values; `_store` quantizes them."""
         return self._real(operator.input)
 
-    def _weighted(self, prefix: str, operator: Conv2d | Linear) -> tuple[torch.fx.Node, torch.fx.Node, torch.fx.Node]:
+    def _weighted(
+        self, prefix: str, operator: ops.Conv2d | ops.Linear
+    ) -> tuple[torch.fx.Node, torch.fx.Node, torch.fx.Node]:
         source = self._real(operator.input)
         weight, bias = self._buffer(f"{prefix}.weight", operator.weight), self._buffer(f"{prefix}.bias", operator.bias)
         if operator.weight_scales is not None and operator.input.quantization is not None:
@@ -188,12 +164,12 @@ class _Builder:
         target = torch.ops.quantized_decomposed.dequantize_per_channel.default
         return self._call(target, codes, scales, zeros, 0, *bounds, codes.meta["val"].dtype)
 
-    @view.of(MaxPool2d, AvgPool2d)
-    def _pool(self, prefix: str, operator: MaxPool2d | AvgPool2d) -> torch.fx.Node:
+    @view.of(ops.MaxPool2d, ops.AvgPool2d)
+    def _pool(self, prefix: str, operator: ops.MaxPool2d | ops.AvgPool2d) -> torch.fx.Node:
         source = self._real(operator.input)
         top, bottom, left, right = operator.padding
         kernel, stride = list(operator.kernel), list(operator.stride)
-        if isinstance(operator, AvgPool2d):
+        if isinstance(operator, ops.AvgPool2d):
             return self._call(torch.ops.aten.avg_pool2d.default, source, kernel, stride)
         padding = [top, left]
         if (top, left) != (bottom, right):
@@ -202,62 +178,62 @@ class _Builder:
             padding = [0, 0]
         return self._call(torch.ops.aten.max_pool2d.default, source, kernel, stride, padding)
 
-    @view.of(ChannelSlice)
-    def _channel_slice(self, prefix: str, operator: ChannelSlice) -> torch.fx.Node:
+    @view.of(ops.ChannelSlice)
+    def _channel_slice(self, prefix: str, operator: ops.ChannelSlice) -> torch.fx.Node:
         return self._call(torch.ops.aten.slice.Tensor, self._real(operator.input), 1, operator.start, operator.stop)
 
-    @view.of(ChannelShuffle)
-    def _channel_shuffle(self, prefix: str, operator: ChannelShuffle) -> torch.fx.Node:
+    @view.of(ops.ChannelShuffle)
+    def _channel_shuffle(self, prefix: str, operator: ops.ChannelShuffle) -> torch.fx.Node:
         return self._call(torch.ops.aten.channel_shuffle.default, self._real(operator.input), operator.groups)
 
-    @view.of(ResizeBilinear)
-    def _resize(self, prefix: str, operator: ResizeBilinear) -> torch.fx.Node:
+    @view.of(ops.ResizeBilinear)
+    def _resize(self, prefix: str, operator: ops.ResizeBilinear) -> torch.fx.Node:
         size = list(operator.output.shape[1:])
         return self._call(torch.ops.aten.upsample_bilinear2d.vec, self._real(operator.input), size, False, None)
 
-    @view.of(Reshape)
-    def _reshape(self, prefix: str, operator: Reshape) -> torch.fx.Node:
+    @view.of(ops.Reshape)
+    def _reshape(self, prefix: str, operator: ops.Reshape) -> torch.fx.Node:
         return self._call(torch.ops.aten.view.default, self._real(operator.input), [1, *operator.output.shape])
 
-    @view.of(Activation)
-    def _activation(self, prefix: str, operator: Activation) -> torch.fx.Node:
+    @view.of(ops.Activation)
+    def _activation(self, prefix: str, operator: ops.Activation) -> torch.fx.Node:
         aten, source = torch.ops.aten, self._real(operator.input)
         match operator.kind:
-            case ActivationKind.RELU:
-                return self._clamp(source, Clamp.RELU)
-            case ActivationKind.RELU6:
-                return self._clamp(source, Clamp.RELU6)
-            case ActivationKind.HARD_SWISH:
+            case ops.ActivationKind.RELU:
+                return self._clamp(source, ops.Clamp.RELU)
+            case ops.ActivationKind.RELU6:
+                return self._clamp(source, ops.Clamp.RELU6)
+            case ops.ActivationKind.HARD_SWISH:
                 return self._call(aten.hardswish.default, source)
-            case ActivationKind.HARD_SIGMOID:
+            case ops.ActivationKind.HARD_SIGMOID:
                 return self._call(aten.hardsigmoid.default, source)
 
-    def _clamp(self, node: torch.fx.Node, clamp: Clamp) -> torch.fx.Node:
+    def _clamp(self, node: torch.fx.Node, clamp: ops.Clamp) -> torch.fx.Node:
         match clamp:
-            case Clamp.NONE:
+            case ops.Clamp.NONE:
                 return node
-            case Clamp.RELU:
+            case ops.Clamp.RELU:
                 return self._call(torch.ops.aten.relu.default, node)
-            case Clamp.RELU6:
+            case ops.Clamp.RELU6:
                 return self._call(torch.ops.aten.hardtanh.default, node, 0.0, 6.0)
 
-    def _operand(self, prefix: str, operand: Tensor | Constant) -> torch.fx.Node | float:
-        if isinstance(operand, Tensor):
+    def _operand(self, prefix: str, operand: ops.Tensor | ops.Constant) -> torch.fx.Node | float:
+        if isinstance(operand, ops.Tensor):
             return self._real(operand)
         if operand.quantization is None:
             return float(operand.value)
         return self._dequantize(self._buffer(f"{prefix}.constant", np.int8(operand.value)), operand.quantization)
 
-    def _real(self, tensor: Tensor) -> torch.fx.Node:
+    def _real(self, tensor: ops.Tensor) -> torch.fx.Node:
         """Returns the real values of an earlier tensor: a fresh dequantize for every use, as PT2E has it."""
         codes = self._values[tensor.name]
         return codes if tensor.quantization is None else self._dequantize(codes, tensor.quantization)
 
-    def _dequantize(self, codes: torch.fx.Node, grid: Quantization) -> torch.fx.Node:
+    def _dequantize(self, codes: torch.fx.Node, grid: ops.Quantization) -> torch.fx.Node:
         target = torch.ops.quantized_decomposed.dequantize_per_tensor.default
         return self._call(target, codes, grid.scale, grid.zero_point, *INT8_RANGE, torch.int8)
 
-    def _store(self, tensor: Tensor, node: torch.fx.Node) -> None:
+    def _store(self, tensor: ops.Tensor, node: torch.fx.Node) -> None:
         if tensor.quantization is not None:
             target = torch.ops.quantized_decomposed.quantize_per_tensor.default
             grid = tensor.quantization

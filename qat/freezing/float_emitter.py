@@ -6,26 +6,7 @@ from typing import Any
 import numpy as np
 
 from mobile_sdk.contract import ImageSpec
-from mobile_sdk.graph.operators import (
-    Activation,
-    ActivationKind,
-    Add,
-    AvgPool2d,
-    Clamp,
-    Concat,
-    Constant,
-    Conv2d,
-    DecodeBoxes,
-    Dequantize,
-    Graph,
-    Linear,
-    Mean,
-    Mul,
-    Operator,
-    Quantization,
-    Reshape,
-    Tensor,
-)
+from mobile_sdk.graph import operators as ops
 from qat.freezing.emitter import Pending, name_before, name_of_pixel, not_written
 from qat.freezing.rearrangements import rearrangement
 from qat.layers import weighted
@@ -37,101 +18,101 @@ from qat.steps import KINDS, Kind, Step
 class FloatEmitter:
     """Collects the operators of one float32 graph, or of kept layers among those of others; grids are ignored."""
 
-    def __init__(self, image: ImageSpec, operators: list[Operator] | None = None) -> None:
+    def __init__(self, image: ImageSpec, operators: list[ops.Operator] | None = None) -> None:
         size = image.size_px
-        grid = Quantization(scale=float32(1 / image.step_byte), zero_point=image.pad_byte - 128)
-        self._input = Tensor(name="picture_codes", shape=(3, size, size), quantization=grid)
-        self._operators: list[Operator] = [] if operators is None else operators
+        grid = ops.Quantization(scale=float32(1 / image.step_byte), zero_point=image.pad_byte - 128)
+        self._input = ops.Tensor(name="picture_codes", shape=(3, size, size), quantization=grid)
+        self._operators: list[ops.Operator] = [] if operators is None else operators
 
-    def picture(self) -> Tensor:
+    def picture(self) -> ops.Tensor:
         """Returns the values of the RGB bytes."""
-        values = Tensor(name="picture_values", shape=self._input.shape, quantization=None)
-        return self._append(Dequantize(output=values, path="<root>", input=self._input))
+        values = ops.Tensor(name="picture_values", shape=self._input.shape, quantization=None)
+        return self._append(ops.Dequantize(output=values, path="<root>", input=self._input))
 
-    def finish(self, value: Tensor) -> Graph:
+    def finish(self, value: ops.Tensor) -> ops.Graph:
         """Returns the graph whose scores are `value`."""
         assert value is self._operators[-1].output, "the scores are the last operator's output"
-        return Graph(input=self._input, operators=tuple(self._operators))
+        return ops.Graph(input=self._input, operators=tuple(self._operators))
 
-    def emit(self, name: str, pending: Pending, grid: Quantization) -> Tensor:
+    def emit(self, name: str, pending: Pending, grid: ops.Quantization) -> ops.Tensor:
         """Returns the pending operator's output; an activation that it does not compute itself follows it."""
         step, activation = pending.step, pending.activation
         if (alone := KINDS[step.kind].activation) is not None:
             return self._activate(name, step, pending.operands[0], alone)
         if activation is None:
-            return self._operate(name, pending, Clamp.NONE)
+            return self._operate(name, pending, ops.Clamp.NONE)
         after = KINDS[activation].activation
         assert after is not None, f"{activation} is no activation"
         if after.clamp is not None:
             return self._operate(name, pending, after.clamp)
-        before = self._operate(name_before(name), pending, Clamp.NONE)
+        before = self._operate(name_before(name), pending, ops.Clamp.NONE)
         return self._activate(name, step, before, after)
 
-    def pass_on(self, name: str, step: Step, value: Tensor, *, is_sole_user: bool) -> Tensor:
+    def pass_on(self, name: str, step: Step, value: ops.Tensor, *, is_sole_user: bool) -> ops.Tensor:
         """Returns the output of a step that keeps its input's grid in the integer program."""
-        output = Tensor(name=name, shape=step.shape, quantization=None)
+        output = ops.Tensor(name=name, shape=step.shape, quantization=None)
         match step.kind:
             case Kind.DROPOUT:
                 return value
             case Kind.SCALE:
-                return self._append(Mul(output=output, path=step.path, a=value, b=_constant(name, step)))
+                return self._append(ops.Mul(output=output, path=step.path, a=value, b=_constant(name, step)))
             case Kind.FLATTEN:
                 return self._flatten(output, step, value, is_sole_user)
             case Kind.UNFLATTEN:
-                return self._append(Reshape(output=output, path=step.path, input=value))
+                return self._append(ops.Reshape(output=output, path=step.path, input=value))
             case _:
                 return self._append(rearrangement(step, value, output))
 
-    def boxes(self, name: str, step: Step, predictions: tuple[Tensor, ...], decoder: Decoder) -> Tensor:
+    def boxes(self, name: str, step: Step, predictions: tuple[ops.Tensor, ...], decoder: Decoder) -> ops.Tensor:
         """Returns a detector's output; `predictions` are float32, or int8 in an int8 program."""
-        output = Tensor(name=name, shape=step.shape, quantization=None)
+        output = ops.Tensor(name=name, shape=step.shape, quantization=None)
         numbers = {"origins": decoder.origins.numpy(), "steps": decoder.steps.numpy()}
-        return self._append(DecodeBoxes(output=output, path=step.path, predictions=predictions, **numbers))
+        return self._append(ops.DecodeBoxes(output=output, path=step.path, predictions=predictions, **numbers))
 
-    def _operate(self, name: str, pending: Pending, clamp: Clamp) -> Tensor:
+    def _operate(self, name: str, pending: Pending, clamp: ops.Clamp) -> ops.Tensor:
         step, operands = pending.step, pending.operands
-        output = Tensor(name=name, shape=step.shape, quantization=None)
+        output = ops.Tensor(name=name, shape=step.shape, quantization=None)
         common: dict[str, Any] = {"output": output, "path": step.path}
         match step.kind:
             case Kind.WEIGHTED:
                 return self._weighted(common, pending, clamp)
             case Kind.ADD:
-                return self._append(Add(a=operands[0], b=operands[1], clamp=clamp, **common))
+                return self._append(ops.Add(a=operands[0], b=operands[1], clamp=clamp, **common))
             case Kind.ADD_CONSTANT:
-                return self._append(Add(a=operands[0], b=_constant(name, step), clamp=clamp, **common))
+                return self._append(ops.Add(a=operands[0], b=_constant(name, step), clamp=clamp, **common))
             case Kind.MUL:
-                return self._append(Mul(a=operands[0], b=operands[1], clamp=clamp, **common))
+                return self._append(ops.Mul(a=operands[0], b=operands[1], clamp=clamp, **common))
             case Kind.SCALE:
-                return self._append(Mul(a=operands[0], b=_constant(name, step), clamp=clamp, **common))
+                return self._append(ops.Mul(a=operands[0], b=_constant(name, step), clamp=clamp, **common))
             case Kind.GLOBAL_MEAN:
-                return self._append(Mean(input=operands[0], **common))
+                return self._append(ops.Mean(input=operands[0], **common))
             case Kind.AVERAGE_POOL:
                 return self._average_pool(common, step, operands[0])
             case Kind.WINDOW_SHARE:
                 return self._window_share(name, pending)
             case Kind.CONCAT:
-                return self._append(Concat(parts=tuple(operands), **common))
+                return self._append(ops.Concat(parts=tuple(operands), **common))
             case _:
                 raise not_written(step, "a float32 operator")
 
-    def _weighted(self, common: dict[str, Any], pending: Pending, clamp: Clamp) -> Tensor:
+    def _weighted(self, common: dict[str, Any], pending: Pending, clamp: ops.Clamp) -> ops.Tensor:
         layer, value = pending.layer, pending.operands[0]
         assert layer is not None
         weight, bias = pending.numbers or (term.detach().numpy().astype(np.float32) for term in layer.folded())
         common |= {"input": value, "weight": weight, "weight_scales": None, "bias": bias, "clamp": clamp}
         if isinstance(layer, weighted.Conv2d):
-            return self._append(Conv2d(**common, **layer.geometry))
+            return self._append(ops.Conv2d(**common, **layer.geometry))
         if len(value.shape) == 1:
-            return self._append(Linear(**common))
-        output: Tensor = common["output"]
+            return self._append(ops.Linear(**common))
+        output: ops.Tensor = common["output"]
         pixel = replace(output, name=name_of_pixel(output.name), shape=(*output.shape, 1, 1))
         common |= {"output": pixel, "weight": weight.reshape(-1, *value.shape)}
-        self._append(Conv2d(**common, stride=(1, 1), padding=(0, 0, 0, 0), dilation=(1, 1), groups=1))
-        return self._append(Reshape(output=output, path=common["path"], input=pixel))
+        self._append(ops.Conv2d(**common, stride=(1, 1), padding=(0, 0, 0, 0), dilation=(1, 1), groups=1))
+        return self._append(ops.Reshape(output=output, path=common["path"], input=pixel))
 
-    def _window_share(self, name: str, pending: Pending) -> Tensor:
+    def _window_share(self, name: str, pending: Pending) -> ops.Tensor:
         assert pending.share is not None
-        value: Tensor = pending.operands[0]
+        value: ops.Tensor = pending.operands[0]
         channels = pending.step.shape[0]
         stages = list(pending.share.stages())
         for stage in stages:
@@ -141,42 +122,42 @@ class FloatEmitter:
                 "weight_scales": None,
                 "bias": np.full(channels, stage.bias, np.float32),
             }
-            output = Tensor(name=label, shape=(channels, *stage.sides), quantization=None)
+            output = ops.Tensor(name=label, shape=(channels, *stage.sides), quantization=None)
             layer: dict[str, Any] = {"output": output, "path": pending.step.path, "input": value, **numbers}
-            value = self._append(Conv2d(**layer, **stage.geometry(channels)))
+            value = self._append(ops.Conv2d(**layer, **stage.geometry(channels)))
         return value
 
-    def _average_pool(self, common: dict[str, Any], step: Step, value: Tensor) -> Tensor:
+    def _average_pool(self, common: dict[str, Any], step: Step, value: ops.Tensor) -> ops.Tensor:
         """Writes a depthwise convolution if runtimes' own pooling does not fit: counted zeros, one pixel, gaps."""
         window = _window(step)
         is_wide = all(step <= size for step, size in zip(window["stride"], window["kernel"], strict=True))
         if is_wide and window["kernel"] != (1, 1) and not any(window["padding"]):
-            return self._append(AvgPool2d(input=value, **window, **common))
+            return self._append(ops.AvgPool2d(input=value, **window, **common))
         kernel, channels = window.pop("kernel"), step.shape[0]
         weight = np.full((channels, 1, *kernel), 1 / (kernel[0] * kernel[1]), np.float32)
         numbers: dict[str, Any] = {"weight": weight, "weight_scales": None, "bias": np.zeros(channels, np.float32)}
-        return self._append(Conv2d(input=value, dilation=(1, 1), groups=channels, **numbers, **window, **common))
+        return self._append(ops.Conv2d(input=value, dilation=(1, 1), groups=channels, **numbers, **window, **common))
 
-    def _activate(self, name: str, step: Step, value: Tensor, kind: ActivationKind) -> Tensor:
-        output = Tensor(name=name, shape=step.shape, quantization=None)
-        return self._append(Activation(output=output, path=step.path, input=value, kind=kind))
+    def _activate(self, name: str, step: Step, value: ops.Tensor, kind: ops.ActivationKind) -> ops.Tensor:
+        output = ops.Tensor(name=name, shape=step.shape, quantization=None)
+        return self._append(ops.Activation(output=output, path=step.path, input=value, kind=kind))
 
-    def _flatten(self, output: Tensor, step: Step, value: Tensor, is_sole_user: bool) -> Tensor:
+    def _flatten(self, output: ops.Tensor, step: Step, value: ops.Tensor, is_sole_user: bool) -> ops.Tensor:
         if value.shape[1:] not in ((), (1, 1)):
             return value
         last = self._operators[-1]
-        if isinstance(last, Mean) and last.output is value and is_sole_user:
+        if isinstance(last, ops.Mean) and last.output is value and is_sole_user:
             self._operators[-1] = replace(last, output=replace(output, name=value.name))
             return self._operators[-1].output
-        return self._append(Reshape(output=output, path=step.path, input=value))
+        return self._append(ops.Reshape(output=output, path=step.path, input=value))
 
-    def _append(self, operator: Operator) -> Tensor:
+    def _append(self, operator: ops.Operator) -> ops.Tensor:
         self._operators.append(operator)
         return operator.output
 
 
-def _constant(name: str, step: Step) -> Constant:
-    return Constant(name=f"{name}.constant", value=float32(step.constant), quantization=None)
+def _constant(name: str, step: Step) -> ops.Constant:
+    return ops.Constant(name=f"{name}.constant", value=float32(step.constant), quantization=None)
 
 
 def _window(step: Step) -> dict[str, Any]:

@@ -9,23 +9,8 @@ import numpy as np
 
 from mobile_sdk.contract import ImageSpec
 from mobile_sdk.graph import arithmetic
+from mobile_sdk.graph import operators as ops
 from mobile_sdk.graph.arithmetic import GATE, HARD_SIGMOID_SHIFT, HARD_SIGMOID_SPAN
-from mobile_sdk.graph.operators import (
-    Add,
-    Clamp,
-    Concat,
-    Constant,
-    Conv2d,
-    DecodeBoxes,
-    Graph,
-    Linear,
-    Mean,
-    Mul,
-    Operator,
-    Quantization,
-    Reshape,
-    Tensor,
-)
 from qat.freezing.emitter import Pending, name_of_pixel, not_written
 from qat.freezing.integer_values import (
     Value,
@@ -44,35 +29,40 @@ from qat.layers.box_decoder import Decoder
 from qat.layers.integer_rounding import float32, snap_constant, snap_factor, snap_weights
 from qat.steps import Kind, Step
 
-CLAMP_OF = {None: Clamp.NONE, Kind.RELU: Clamp.RELU, Kind.RELU6: Clamp.RELU6, Kind.HARD_SIGMOID: Clamp.NONE}
+CLAMP_OF = {
+    None: ops.Clamp.NONE,
+    Kind.RELU: ops.Clamp.RELU,
+    Kind.RELU6: ops.Clamp.RELU6,
+    Kind.HARD_SIGMOID: ops.Clamp.NONE,
+}
 
 
 class IntegerEmitter:
     """Collects the operators of one int8 graph; `grids` are those of its tensors, by name."""
 
     def __init__(
-        self, image: ImageSpec, grids: Mapping[str, Quantization], operators: list[Operator] | None = None
+        self, image: ImageSpec, grids: Mapping[str, ops.Quantization], operators: list[ops.Operator] | None = None
     ) -> None:
         size = image.size_px
-        grid = Quantization(scale=float32(1 / image.step_byte), zero_point=image.pad_byte - 128)
-        self._input = Tensor(name="picture_codes", shape=(3, size, size), quantization=grid)
+        grid = ops.Quantization(scale=float32(1 / image.step_byte), zero_point=image.pad_byte - 128)
+        self._input = ops.Tensor(name="picture_codes", shape=(3, size, size), quantization=grid)
         self._grids = grids
-        self._operators: list[Operator] = [] if operators is None else operators
+        self._operators: list[ops.Operator] = [] if operators is None else operators
         self.pairs = PairNotes()
 
     def picture(self) -> Value:
         """Returns the RGB bytes, re-based by 128."""
         return Value(tensor=self._input)
 
-    def finish(self, value: Value) -> Graph:
+    def finish(self, value: Value) -> ops.Graph:
         """Returns the graph whose scores are `value`, as the net's own values."""
         scores = self._plain("scores", "<root>", value)
         if not self._operators:  # a net that returns its input
             scores = self._rescaled("scores", "<root>", value, 1.0, value.grid)
         assert scores.tensor is self._operators[-1].output, "the scores are the last operator's output"
-        return Graph(input=self._input, operators=tuple(self._operators), pairs=self.pairs.finish())
+        return ops.Graph(input=self._input, operators=tuple(self._operators), pairs=self.pairs.finish())
 
-    def emit(self, name: str, pending: Pending, grid: Quantization) -> Value:
+    def emit(self, name: str, pending: Pending, grid: ops.Quantization) -> Value:
         """Returns the pending operator's output on its planned grid."""
         if pending.step.kind not in INT8_WRITERS:
             raise not_written(pending.step, "an int8 operator")
@@ -98,15 +88,15 @@ class IntegerEmitter:
     def boxes(self, name: str, step: Step, predictions: tuple[Value, ...], decoder: Decoder) -> Value:
         """Returns a detector's output: every map's predictions have a grid of their own until they are float32."""
         plain = [self._plain(f"{name}.{index}", step.path, each) for index, each in enumerate(predictions)]
-        output = Tensor(name=name, shape=step.shape, quantization=None)
+        output = ops.Tensor(name=name, shape=step.shape, quantization=None)
         numbers = {"origins": decoder.origins.numpy(), "steps": decoder.steps.numpy()}
         tensors = tuple(each.tensor for each in plain)
-        self._operators.append(DecodeBoxes(output=output, path=step.path, predictions=tensors, **numbers))
+        self._operators.append(ops.DecodeBoxes(output=output, path=step.path, predictions=tensors, **numbers))
         return Value(tensor=output)
 
     # -- weights
 
-    def _weighted(self, name: str, pending: Pending, grid: Quantization) -> Value:
+    def _weighted(self, name: str, pending: Pending, grid: ops.Quantization) -> Value:
         step, (value,), layer = pending.step, pending.operands, pending.layer
         assert layer is not None
         codes, scales, bias = (term.detach().numpy() for term in layer.codes())
@@ -120,24 +110,24 @@ class IntegerEmitter:
         is_on_map = not isinstance(layer, weighted.Conv2d) and len(value.tensor.shape) > 1
         self.pairs.weights(name, value.multiple, is_gate=is_gate, is_on_map=is_on_map)
         if isinstance(layer, weighted.Conv2d):
-            self._operators.append(Conv2d(output=output.tensor, **common, **layer.geometry, **weights))
+            self._operators.append(ops.Conv2d(output=output.tensor, **common, **layer.geometry, **weights))
         elif not is_on_map:
-            self._operators.append(Linear(output=output.tensor, **common, **weights))
+            self._operators.append(ops.Linear(output=output.tensor, **common, **weights))
         else:
             self._linear_on_map(output.tensor, common, weights)
         return output
 
-    def _linear_on_map(self, output: Tensor, common: dict[str, Any], weights: dict[str, Any]) -> None:
+    def _linear_on_map(self, output: ops.Tensor, common: dict[str, Any], weights: dict[str, Any]) -> None:
         """Writes a linear layer on a flattened map as a convolution whose window is the map, for any layout."""
         weights["weight"] = weights["weight"].reshape(-1, *common["input"].shape)
         pixel = replace(output, name=name_of_pixel(output.name), shape=(*output.shape, 1, 1))
         geometry: dict[str, Any] = {"stride": (1, 1), "padding": (0, 0, 0, 0), "dilation": (1, 1), "groups": 1}
-        self._operators.append(Conv2d(output=pixel, **common, **geometry, **weights))
-        self._operators.append(Reshape(output=output, path=common["path"], input=pixel))
+        self._operators.append(ops.Conv2d(output=pixel, **common, **geometry, **weights))
+        self._operators.append(ops.Reshape(output=output, path=common["path"], input=pixel))
 
     # -- sums
 
-    def _add(self, name: str, pending: Pending, grid: Quantization) -> Value:
+    def _add(self, name: str, pending: Pending, grid: ops.Quantization) -> Value:
         clamp = CLAMP_OF[pending.activation]
         a, b = self._clampable(
             name, pending.step.path, self._alike(name, pending.step.path, pending.operands), clamp, grid
@@ -146,14 +136,16 @@ class IntegerEmitter:
         a, b = (self._near(f"{name}.near{index}", pending.step.path, each, output) for index, each in enumerate((a, b)))
         return self._append_add(pending.step, a, b.tensor, clamp, output)
 
-    def _add_constant(self, name: str, pending: Pending, grid: Quantization) -> Value:
+    def _add_constant(self, name: str, pending: Pending, grid: ops.Quantization) -> Value:
         clamp = CLAMP_OF[pending.activation]
         return self._shifted(name, pending.step, pending.operands[0], pending.step.constant, clamp, grid)
 
-    def _activation(self, name: str, pending: Pending, grid: Quantization) -> Value:
+    def _activation(self, name: str, pending: Pending, grid: ops.Quantization) -> Value:
         return self._shifted(name, pending.step, pending.operands[0], 0.0, CLAMP_OF[pending.step.kind], grid)
 
-    def _shifted(self, name: str, step: Step, value: Value, constant: float, clamp: Clamp, grid: Quantization) -> Value:
+    def _shifted(
+        self, name: str, step: Step, value: Value, constant: float, clamp: ops.Clamp, grid: ops.Quantization
+    ) -> Value:
         """Returns the value plus a constant, clamped, on `grid`."""
         (value,) = self._clampable(name, step.path, [value], clamp, grid)
         output = value_on(name, step.shape, grid, value.multiple)
@@ -161,9 +153,9 @@ class IntegerEmitter:
         addend = snap_constant(f"{name}.constant", constant * value.multiple, output.grid.scale)
         return self._append_add(step, value, addend, clamp, output)
 
-    def _append_add(self, step: Step, a: Value, b: Tensor | Constant, clamp: Clamp, output: Value) -> Value:
+    def _append_add(self, step: Step, a: Value, b: ops.Tensor | ops.Constant, clamp: ops.Clamp, output: Value) -> Value:
         clamp = needed(clamp, output)
-        self._operators.append(Add(output=output.tensor, path=step.path, a=a.tensor, b=b, clamp=clamp))
+        self._operators.append(ops.Add(output=output.tensor, path=step.path, a=a.tensor, b=b, clamp=clamp))
         return output
 
     def _near(self, name: str, path: str, value: Value, output: Value) -> Value:
@@ -177,47 +169,47 @@ class IntegerEmitter:
             return value
         grid = replace(value.grid, scale=float32(output.grid.scale * 2 * low))
         if ratio >= high:
-            grid = Quantization(scale=float32(output.grid.scale * high / 2), zero_point=0)
+            grid = ops.Quantization(scale=float32(output.grid.scale * high / 2), zero_point=0)
         return replace(self._rescaled(name, path, value, value.multiple, grid), multiple=value.multiple)
 
     # -- products
 
     def _gate(self, name: str, step: Step, value: Value) -> Value:
         """Returns relu6(x + 3), a multiple of the hard-sigmoid: an Add whose grid's saturation is the clamp."""
-        gate = self._shifted(name, step, value, HARD_SIGMOID_SHIFT, Clamp.NONE, GATE)
+        gate = self._shifted(name, step, value, HARD_SIGMOID_SHIFT, ops.Clamp.NONE, GATE)
         return replace(gate, multiple=gate.multiple * HARD_SIGMOID_SPAN)
 
-    def _hard_sigmoid(self, name: str, pending: Pending, grid: Quantization) -> Value:
+    def _hard_sigmoid(self, name: str, pending: Pending, grid: ops.Quantization) -> Value:
         return self._gate(name, pending.step, pending.operands[0])
 
-    def _hard_swish(self, name: str, pending: Pending, grid: Quantization) -> Value:
+    def _hard_swish(self, name: str, pending: Pending, grid: ops.Quantization) -> Value:
         value = pending.operands[0]
         gate = self._gate(f"{name}.gate", pending.step, value)
         self.pairs.gate(name, gate)
-        return self._product(name, pending.step, value, gate, Clamp.NONE, grid)
+        return self._product(name, pending.step, value, gate, ops.Clamp.NONE, grid)
 
-    def _mul(self, name: str, pending: Pending, grid: Quantization) -> Value:
+    def _mul(self, name: str, pending: Pending, grid: ops.Quantization) -> Value:
         a, b = pending.operands
         return self._product(name, pending.step, a, b, CLAMP_OF[pending.activation], grid)
 
-    def _product(self, name: str, step: Step, a: Value, b: Value, clamp: Clamp, grid: Quantization) -> Value:
+    def _product(self, name: str, step: Step, a: Value, b: Value, clamp: ops.Clamp, grid: ops.Quantization) -> Value:
         a, b = self._clampable(name, step.path, [a, b], clamp, grid)
         output = product_on(name, step.shape, a, b, grid)
         clamp = needed(clamp, output)
-        self._operators.append(Mul(output=output.tensor, path=step.path, a=a.tensor, b=b.tensor, clamp=clamp))
+        self._operators.append(ops.Mul(output=output.tensor, path=step.path, a=a.tensor, b=b.tensor, clamp=clamp))
         return output
 
     # -- multiples
 
-    def _scale(self, name: str, pending: Pending, grid: Quantization) -> Value:
+    def _scale(self, name: str, pending: Pending, grid: ops.Quantization) -> Value:
         return self._rescaled(name, pending.step.path, pending.operands[0], pending.step.constant, grid)
 
-    def _rescaled(self, name: str, path: str, value: Value, constant: float, grid: Quantization) -> Value:
+    def _rescaled(self, name: str, path: str, value: Value, constant: float, grid: ops.Quantization) -> Value:
         """Returns a product with a constant, whose multiple is one again."""
         codes = snap_factor(constant / value.multiple, value.grid, grid)
-        factor = Constant(name=f"{name}.constant", value=1, quantization=codes)
+        factor = ops.Constant(name=f"{name}.constant", value=1, quantization=codes)
         output = rescaled_on(name, value, codes, grid)
-        self._operators.append(Mul(output=output.tensor, path=path, a=value.tensor, b=factor))
+        self._operators.append(ops.Mul(output=output.tensor, path=path, a=value.tensor, b=factor))
         return output
 
     def _alike(self, name: str, path: str, operands: tuple[Any, ...]) -> list[Value]:
@@ -226,7 +218,9 @@ class IntegerEmitter:
             return list(operands)
         return self._all_plain(name, path, operands)
 
-    def _clampable(self, name: str, path: str, values: list[Value], clamp: Clamp, grid: Quantization) -> list[Value]:
+    def _clampable(
+        self, name: str, path: str, values: list[Value], clamp: ops.Clamp, grid: ops.Quantization
+    ) -> list[Value]:
         """Returns the operands, as the net's own values if the clamp's end would be a multiple of six."""
         is_displaced = displaces(clamp, math.prod(value.multiple for value in values), grid)
         return self._all_plain(name, path, values) if is_displaced else values
@@ -239,18 +233,18 @@ class IntegerEmitter:
     def _plain(self, name: str, path: str, value: Value) -> Value:
         if value.multiple == 1:
             return value
-        own = Quantization(scale=float32(value.grid.scale / value.multiple), zero_point=value.grid.zero_point)
+        own = ops.Quantization(scale=float32(value.grid.scale / value.multiple), zero_point=value.grid.zero_point)
         return self._rescaled(name, path, value, 1.0, own)
 
     # -- pooling and shape
 
-    def _mean(self, name: str, pending: Pending, grid: Quantization) -> Value:
+    def _mean(self, name: str, pending: Pending, grid: ops.Quantization) -> Value:
         value = pending.operands[0]
         output = mean_on(name, pending.step.shape, value, grid)
-        self._operators.append(Mean(output=output.tensor, path=pending.step.path, input=value.tensor))
+        self._operators.append(ops.Mean(output=output.tensor, path=pending.step.path, input=value.tensor))
         return output
 
-    def _window_share(self, name: str, pending: Pending, grid: Quantization) -> Value:
+    def _window_share(self, name: str, pending: Pending, grid: ops.Quantization) -> Value:
         """Writes convolutions whose weights ignore their input, but for the last, which see where its map ends."""
         assert pending.share is not None
         value: Value = pending.operands[0]
@@ -264,12 +258,12 @@ class IntegerEmitter:
                 codes, scales, np.full(channels, stage.bias), value.grid, own, path=pending.step.path
             )
             layer: dict[str, Any] = {"output": output.tensor, "path": pending.step.path, "input": value.tensor}
-            self._operators.append(Conv2d(**layer, **stage.geometry(channels), **weights))
+            self._operators.append(ops.Conv2d(**layer, **stage.geometry(channels), **weights))
             self.pairs.weights(label, 1.0)
             value = output
         return value
 
-    def _average_pool(self, name: str, pending: Pending, grid: Quantization) -> Value:
+    def _average_pool(self, name: str, pending: Pending, grid: ops.Quantization) -> Value:
         value = pending.operands[0]
         output = value_on(name, pending.step.shape, grid, value.multiple)
         self._operators.append(average_pool(pending.step, value, output))
@@ -278,11 +272,11 @@ class IntegerEmitter:
 
     def _rearranged(self, name: str, step: Step, value: Value) -> Value:
         """Returns some of the input's codes, or all in another order."""
-        tensor = Tensor(name=name, shape=step.shape, quantization=value.tensor.quantization)
+        tensor = ops.Tensor(name=name, shape=step.shape, quantization=value.tensor.quantization)
         self._operators.append(rearrangement(step, value.tensor, tensor))
         return self._passed_on(name, value, tensor)
 
-    def _concat(self, name: str, pending: Pending, grid: Quantization) -> Value:
+    def _concat(self, name: str, pending: Pending, grid: ops.Quantization) -> Value:
         """Returns all parts on one grid; a part on another grid (a settled product, the image) is converted to it."""
         step = pending.step
         parts = self._alike(name, step.path, pending.operands)
@@ -290,10 +284,10 @@ class IntegerEmitter:
         for index, part in enumerate(parts):
             if part.grid != output.grid:
                 own = replace(step, shape=part.tensor.shape)
-                parts[index] = self._shifted(f"{name}.part{index}", own, part, 0.0, Clamp.NONE, grid)
+                parts[index] = self._shifted(f"{name}.part{index}", own, part, 0.0, ops.Clamp.NONE, grid)
         self.pairs.operands(name, pending.operands, parts)
         tensors = tuple(part.tensor for part in parts)
-        self._operators.append(Concat(output=output.tensor, path=step.path, parts=tensors))
+        self._operators.append(ops.Concat(output=output.tensor, path=step.path, parts=tensors))
         return output
 
     def _flatten(self, name: str, step: Step, value: Value, is_sole_user: bool) -> Value:
@@ -304,23 +298,23 @@ class IntegerEmitter:
         if value.tensor.shape[1:] not in ((), (1, 1)):
             return value
         last = self._operators[-1]
-        if isinstance(last, Mean) and last.output is value.tensor and is_sole_user:
+        if isinstance(last, ops.Mean) and last.output is value.tensor and is_sole_user:
             self._operators[-1] = replace(last, output=replace(value.tensor, shape=step.shape))
             return replace(value, tensor=self._operators[-1].output)
         return self._reshaped(name, step, value)
 
     def _reshaped(self, name: str, step: Step, value: Value) -> Value:
-        output = Tensor(name=name, shape=step.shape, quantization=value.tensor.quantization)
-        self._operators.append(Reshape(output=output, path=step.path, input=value.tensor))
+        output = ops.Tensor(name=name, shape=step.shape, quantization=value.tensor.quantization)
+        self._operators.append(ops.Reshape(output=output, path=step.path, input=value.tensor))
         return self._passed_on(name, value, output)
 
-    def _passed_on(self, name: str, value: Value, tensor: Tensor) -> Value:
+    def _passed_on(self, name: str, value: Value, tensor: ops.Tensor) -> Value:
         passed = replace(value, tensor=tensor)
         self.pairs.output(name, passed)
         return passed
 
 
-INT8_WRITERS: Mapping[Kind, Callable[[IntegerEmitter, str, Pending, Quantization], Value]] = {
+INT8_WRITERS: Mapping[Kind, Callable[[IntegerEmitter, str, Pending, ops.Quantization], Value]] = {
     Kind.WEIGHTED: IntegerEmitter._weighted,
     Kind.ADD: IntegerEmitter._add,
     Kind.ADD_CONSTANT: IntegerEmitter._add_constant,

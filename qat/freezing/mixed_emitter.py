@@ -6,18 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mobile_sdk.contract import ImageSpec
-from mobile_sdk.graph.operators import (
-    Add,
-    Constant,
-    Dequantize,
-    Graph,
-    Mul,
-    Operator,
-    Quantization,
-    Quantize,
-    ResizeBilinear,
-    Tensor,
-)
+from mobile_sdk.graph import operators as ops
 from mobile_sdk.graph.value_ranges import held_in, resizable_unit, resizing_is_exact
 from qat.freezing.emitter import Pending
 from qat.freezing.float_emitter import FloatEmitter
@@ -39,12 +28,12 @@ class MixedValue:
 
     path: str
     codes: Value | None = None
-    values: Tensor | None = None
-    centred: Tensor | None = None
-    grid: Quantization | None = None
+    values: ops.Tensor | None = None
+    centred: ops.Tensor | None = None
+    grid: ops.Quantization | None = None
 
     @property
-    def code_grid(self) -> tuple[Quantization, float]:
+    def code_grid(self) -> tuple[ops.Quantization, float]:
         """Returns the grid of the codes, written or not, and the multiple of the net's values that they represent."""
         if self.codes is not None:
             return self.codes.grid, self.codes.multiple
@@ -58,8 +47,8 @@ class MixedEmitter:
     Two neighbouring float32 layers exchange float32, without quantizing in between.
     """
 
-    def __init__(self, image: ImageSpec, grids: Mapping[str, Quantization], kept: frozenset[str]) -> None:
-        self._operators: list[Operator] = []
+    def __init__(self, image: ImageSpec, grids: Mapping[str, ops.Quantization], kept: frozenset[str]) -> None:
+        self._operators: list[ops.Operator] = []
         self._integer = IntegerEmitter(image, grids, self._operators)
         self._float = FloatEmitter(image, self._operators)
         self._grids, self._kept = grids, kept
@@ -68,7 +57,7 @@ class MixedEmitter:
         """Returns the RGB bytes, re-based by 128."""
         return MixedValue(path="<root>", codes=self._integer.picture())
 
-    def emit(self, name: str, pending: Pending, grid: Quantization) -> MixedValue:
+    def emit(self, name: str, pending: Pending, grid: ops.Quantization) -> MixedValue:
         """Returns the operator's output in float32 if its layer is kept, else in int8 on its planned grid."""
         path = pending.step.path
         if path in self._kept:
@@ -96,14 +85,14 @@ class MixedEmitter:
         tensors = tuple(self._plain_tensor(each, step.path) for each in predictions)
         return MixedValue(path=step.path, values=self._float.boxes(name, step, tensors, decoder))
 
-    def finish(self, value: MixedValue) -> Graph:
+    def finish(self, value: MixedValue) -> ops.Graph:
         """Returns the graph whose scores are `value`: float32 if the last layer is kept."""
         if value.codes is not None:
             return self._integer.finish(value.codes)
         picture = self._integer.picture().tensor
-        return Graph(input=picture, operators=tuple(self._operators), pairs=self._integer.pairs.finish())
+        return ops.Graph(input=picture, operators=tuple(self._operators), pairs=self._integer.pairs.finish())
 
-    def _plain_tensor(self, value: MixedValue, path: str) -> Tensor:
+    def _plain_tensor(self, value: MixedValue, path: str) -> ops.Tensor:
         is_plain = value.codes is not None and value.codes.multiple == 1
         return value.codes.tensor if value.codes is not None and is_plain else self._values(value, path)
 
@@ -122,40 +111,42 @@ class MixedEmitter:
             return None
         return replace(pending, operands=(self._centred(value, pending.step.path),), numbers=(wide.weight, wide.bias))
 
-    def _centred(self, value: MixedValue, path: str) -> Tensor:
+    def _centred(self, value: MixedValue, path: str) -> ops.Tensor:
         """Returns `q - zero_point` in float32: dequantized codes over their scale, rounded if that is not whole."""
         if value.centred is None:
             codes = self._codes(value)
             dequantized, name = self._dequantized(codes.tensor, path), codes.tensor.name
             inverse = np.float32(1) / np.float32(codes.grid.scale)
-            value.centred = self._with_constant(Mul, dequantized, f"{name}.centred", float(inverse), path)
+            value.centred = self._with_constant(ops.Mul, dequantized, f"{name}.centred", float(inverse), path)
             if not is_inverted(codes.grid.scale):
                 value.centred = self._whole(value.centred, name, 1.0, path)
         return value.centred
 
-    def _resizable(self, value: MixedValue, source: Tensor, step: Step, grid: Quantization) -> Tensor:
+    def _resizable(self, value: MixedValue, source: ops.Tensor, step: Step, grid: ops.Quantization) -> ops.Tensor:
         """Returns the values rounded to so few bits that their resizing is exact; unchanged if that would be coarse."""
-        resizing = ResizeBilinear(output=replace(source, shape=step.shape), path=step.path, input=source)
+        resizing = ops.ResizeBilinear(output=replace(source, shape=step.shape), path=step.path, input=source)
         held = held_in(self._operators)[source.name]
         if held is None or resizing_is_exact(resizing, held):
             return source
         unit = resizable_unit(resizing, held)
         return self._whole(source, source.name, unit, value.path) if unit <= grid.scale / LEAST_GAIN else source
 
-    def _whole(self, source: Tensor, name: str, unit: float, path: str) -> Tensor:
+    def _whole(self, source: ops.Tensor, name: str, unit: float, path: str) -> ops.Tensor:
         """Returns the nearest multiples of `unit`."""
         for sign, step in ((1, "shifted"), (-1, "whole")):
-            source = self._with_constant(Add, source, f"{name}.{step}", sign * ROUNDER * unit, path)
+            source = self._with_constant(ops.Add, source, f"{name}.{step}", sign * ROUNDER * unit, path)
         return source
 
-    def _dequantized(self, codes: Tensor, path: str) -> Tensor:
-        tensor = Tensor(name=f"{codes.name}.values", shape=codes.shape, quantization=None)
+    def _dequantized(self, codes: ops.Tensor, path: str) -> ops.Tensor:
+        tensor = ops.Tensor(name=f"{codes.name}.values", shape=codes.shape, quantization=None)
         if all(operator.output != tensor for operator in self._operators):
-            self._operators.append(Dequantize(output=tensor, path=path, input=codes))
+            self._operators.append(ops.Dequantize(output=tensor, path=path, input=codes))
         return tensor
 
-    def _with_constant(self, kind: type[Add | Mul], a: Tensor, name: str, value: float, path: str) -> Tensor:
-        constant = Constant(name=f"{name}.constant", value=value, quantization=None)
+    def _with_constant(
+        self, kind: type[ops.Add | ops.Mul], a: ops.Tensor, name: str, value: float, path: str
+    ) -> ops.Tensor:
+        constant = ops.Constant(name=f"{name}.constant", value=value, quantization=None)
         self._operators.append(kind(output=replace(a, name=name), path=path, a=a, b=constant))
         return self._operators[-1].output
 
@@ -163,12 +154,12 @@ class MixedEmitter:
         if value.codes is None:
             assert value.values is not None and value.grid is not None
             tensor = replace(value.values, name=f"{value.values.name}.codes", quantization=value.grid)
-            self._operators.append(Quantize(output=tensor, path=value.path, input=value.values))
+            self._operators.append(ops.Quantize(output=tensor, path=value.path, input=value.values))
             value.codes = Value(tensor=tensor)
             self._integer.pairs.output(value.values.name, value.codes)
         return value.codes
 
-    def _values(self, value: MixedValue, path: str) -> Tensor:
+    def _values(self, value: MixedValue, path: str) -> ops.Tensor:
         """Returns the net's own values: if the codes represent a multiple of them, it is divided out."""
         if value.values is None:
             assert value.codes is not None
@@ -176,11 +167,11 @@ class MixedEmitter:
             value.values = self._dequantized(codes, path)
             if multiple != 1:
                 value.values = self._with_constant(
-                    Mul, value.values, f"{codes.name}.plain", float32(1 / multiple), path
+                    ops.Mul, value.values, f"{codes.name}.plain", float32(1 / multiple), path
                 )
         return value.values
 
 
-def _plain(codes: Value | None) -> Quantization | None:
+def _plain(codes: Value | None) -> ops.Quantization | None:
     """Returns the grid of the net's own values."""
     return None if codes is None else replace(codes.grid, scale=float32(codes.grid.scale / codes.multiple))

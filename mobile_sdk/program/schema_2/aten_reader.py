@@ -9,31 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mobile_sdk.graph.operators import (
-    Activation,
-    ActivationKind,
-    Add,
-    AvgPool2d,
-    ChannelShuffle,
-    ChannelSlice,
-    Clamp,
-    Concat,
-    Constant,
-    Conv2d,
-    DecodeBoxes,
-    Dequantize,
-    Graph,
-    Linear,
-    MaxPool2d,
-    Mean,
-    Mul,
-    Operator,
-    Quantization,
-    Quantize,
-    Reshape,
-    ResizeBilinear,
-    Tensor,
-)
+from mobile_sdk.graph import operators as ops
 from mobile_sdk.program.schema_2.aten_boxes import read_boxes
 from mobile_sdk.program.schema_2.exported_program import ExportedProgram, sizes
 from mobile_sdk.program.schema_2.names import Names, OperatorNames
@@ -44,20 +20,20 @@ _DEQUANTIZE_CHANNELS = "torch.ops.quantized_decomposed.dequantize_per_channel.de
 _ATEN = "torch.ops.aten."
 
 _ACTIVATIONS = {
-    "relu.default": ActivationKind.RELU,
-    "hardtanh.default": ActivationKind.RELU6,
-    "hardswish.default": ActivationKind.HARD_SWISH,
-    "hardsigmoid.default": ActivationKind.HARD_SIGMOID,
+    "relu.default": ops.ActivationKind.RELU,
+    "hardtanh.default": ops.ActivationKind.RELU6,
+    "hardswish.default": ops.ActivationKind.HARD_SWISH,
+    "hardsigmoid.default": ops.ActivationKind.HARD_SIGMOID,
 }
 _PLAIN: Mapping[str, Any] = {  # the output's shape determines them
-    "upsample_bilinear2d.vec": ResizeBilinear,
-    "view.default": Reshape,
-    "dequantize": Dequantize,
+    "upsample_bilinear2d.vec": ops.ResizeBilinear,
+    "view.default": ops.Reshape,
+    "dequantize": ops.Dequantize,
 }
-_CLAMPS = {"relu.default": Clamp.RELU, "hardtanh.default": Clamp.RELU6}
+_CLAMPS = {"relu.default": ops.Clamp.RELU, "hardtanh.default": ops.Clamp.RELU6}
 
 
-def read_graph(exported: ExportedProgram, names: Names) -> Graph:
+def read_graph(exported: ExportedProgram, names: Names) -> ops.Graph:
     """Returns the graph of a saved program.
 
     Raises KeyError, TypeError, ValueError or IndexError if the program is not in the canonical form.
@@ -82,12 +58,12 @@ class _Reader:
         self._nodes: Sequence[Any] = self._graph["nodes"]
         self._position = 0
         self._buffers = _buffers_by_argument(module["signature"], exported.buffers)
-        self._tensors: dict[str, Tensor] = {}
+        self._tensors: dict[str, ops.Tensor] = {}
         self._sources: dict[str, str] = {}  # the name of a dequantized or padded value → its source
         self._scales: dict[str, NDArray[Any]] = {}
-        self._grids: dict[str, Quantization] = {}
+        self._grids: dict[str, ops.Quantization] = {}
         self._pads: dict[str, tuple[int, int, int, int]] = {}
-        self._operators: list[Operator] = []
+        self._operators: list[ops.Operator] = []
         self._is_int8 = self._nodes[-1]["target"] == _QUANTIZE
         argument = self._graph["inputs"][-1]["as_tensor"]["name"]
         self._input = self._declare(argument, names.input, _grid_of(self._nodes[0], _DEQUANTIZE))
@@ -99,7 +75,7 @@ class _Reader:
         node = self._next_computing()
         kind = "dequantize" if node["target"] == _DEQUANTIZE else node["target"].removeprefix(_ATEN)
         values = [_value(argument["arg"]) for argument in node["inputs"]]
-        clamp, last = Clamp.NONE, node
+        clamp, last = ops.Clamp.NONE, node
         if names.fused_clamp:
             last = self._next_computing()
             clamp = _CLAMPS[last["target"].removeprefix(_ATEN)]
@@ -120,29 +96,31 @@ class _Reader:
             raise ValueError(f"{source.name} is read on another grid than it is written on")
         grid = _grid_of(node, _QUANTIZE) if is_to_codes else None
         output = self._declare(_output_name(node), names.output, grid)
-        self._operators.append((Quantize if is_to_codes else Dequantize)(output=output, path=names.path, input=source))
+        self._operators.append(
+            (ops.Quantize if is_to_codes else ops.Dequantize)(output=output, path=names.path, input=source)
+        )
 
     def read_boxes(self, names: OperatorNames) -> None:
         """Appends the decoding of boxes, to the end of the program."""
         found = read_boxes(self._nodes[self._position :], self._tensors, self._buffers)
         self._position = len(self._nodes)
         output = self._declare(_output_name(self._nodes[-1]), names.output, None)
-        self._operators.append(DecodeBoxes(output=output, path=names.path, **found))
+        self._operators.append(ops.DecodeBoxes(output=output, path=names.path, **found))
 
-    def finish(self) -> Graph:
+    def finish(self) -> ops.Graph:
         """Returns the graph; every node must have been read."""
         if self._position != len(self._nodes):
             raise ValueError(f"{len(self._nodes) - self._position} nodes are left over")
-        graph = Graph(input=self._input, operators=tuple(self._operators))
+        graph = ops.Graph(input=self._input, operators=tuple(self._operators))
         if self._tensors[self._graph["outputs"][0]["as_tensor"]["name"]] is not graph.output:
             raise ValueError("the program's output is not its last operator's")
         return graph
 
-    def _declare(self, argument: str, name: str, grid: Quantization | None) -> Tensor:
+    def _declare(self, argument: str, name: str, grid: ops.Quantization | None) -> ops.Tensor:
         shape = sizes(self._graph["tensor_values"][argument])
         if shape[0] != 1:
             raise ValueError(f"{name} has a batch of {shape[0]}, not 1")
-        tensor = Tensor(name=name, shape=shape[1:], quantization=grid)
+        tensor = ops.Tensor(name=name, shape=shape[1:], quantization=grid)
         self._tensors[argument] = tensor
         return tensor
 
@@ -172,34 +150,34 @@ class _Reader:
         return True
 
     def _operator(
-        self, kind: str, values: Sequence[Any], clamp: Clamp, output: Tensor, names: OperatorNames
-    ) -> Operator:
+        self, kind: str, values: Sequence[Any], clamp: ops.Clamp, output: ops.Tensor, names: OperatorNames
+    ) -> ops.Operator:
         common: dict[str, Any] = {"output": output, "path": names.path}
         match kind:
             case "conv2d.default" | "linear.default":
                 return self._weighted(kind, values, {**common, "clamp": clamp})
             case "add.Tensor" | "mul.Tensor":
-                binary = Add if kind == "add.Tensor" else Mul
+                binary = ops.Add if kind == "add.Tensor" else ops.Mul
                 b = self._operand(values[1], names.constant)
                 return binary(a=self._tensor(values[0]), b=b, clamp=clamp, **common)
             case "mean.dim":
-                return Mean(input=self._tensor(values[0]), **common)
+                return ops.Mean(input=self._tensor(values[0]), **common)
             case "max_pool2d.default" | "avg_pool2d.default":
-                pool = MaxPool2d if kind == "max_pool2d.default" else AvgPool2d
+                pool = ops.MaxPool2d if kind == "max_pool2d.default" else ops.AvgPool2d
                 common |= {"kernel": tuple(values[1]), "stride": tuple(values[2])}
                 return pool(input=self._tensor(values[0]), padding=self._padding(values, 3), **common)
             case "cat.default":
-                return Concat(parts=tuple(self._tensor(name) for name in values[0]), **common)
+                return ops.Concat(parts=tuple(self._tensor(name) for name in values[0]), **common)
             case "slice.Tensor":
-                return ChannelSlice(input=self._tensor(values[0]), start=values[2], stop=values[3], **common)
+                return ops.ChannelSlice(input=self._tensor(values[0]), start=values[2], stop=values[3], **common)
             case "channel_shuffle.default":
-                return ChannelShuffle(input=self._tensor(values[0]), groups=values[1], **common)
+                return ops.ChannelShuffle(input=self._tensor(values[0]), groups=values[1], **common)
         if kind in _PLAIN:
-            operator: Operator = _PLAIN[kind](input=self._tensor(values[0]), **common)
+            operator: ops.Operator = _PLAIN[kind](input=self._tensor(values[0]), **common)
             return operator
-        return Activation(input=self._tensor(values[0]), kind=_ACTIVATIONS[kind], **common)
+        return ops.Activation(input=self._tensor(values[0]), kind=_ACTIVATIONS[kind], **common)
 
-    def _weighted(self, kind: str, values: Sequence[Any], common: dict[str, Any]) -> Operator:
+    def _weighted(self, kind: str, values: Sequence[Any], common: dict[str, Any]) -> ops.Operator:
         source, weight, bias = values[:3]
         scales = self._scales.get(weight)
         tensor = self._tensor(source)
@@ -214,9 +192,11 @@ class _Reader:
             "bias": self._buffers[self._sources.get(bias, bias)],
         }
         if kind == "linear.default":
-            return Linear(**common)
+            return ops.Linear(**common)
         stride, dilation = tuple(values[3]), tuple(values[5])
-        return Conv2d(stride=stride, padding=self._padding(values, 4), dilation=dilation, groups=values[6], **common)
+        return ops.Conv2d(
+            stride=stride, padding=self._padding(values, 4), dilation=dilation, groups=values[6], **common
+        )
 
     def _padding(self, values: Sequence[Any], index: int) -> tuple[int, int, int, int]:
         """Returns (top, bottom, left, right): the operator's own, or that of the pad before it."""
@@ -225,15 +205,15 @@ class _Reader:
         vertical, horizontal = values[index] if len(values) > index else (0, 0)
         return (vertical, vertical, horizontal, horizontal)
 
-    def _operand(self, value: Any, constant: str | None) -> Tensor | Constant:
+    def _operand(self, value: Any, constant: str | None) -> ops.Tensor | ops.Constant:
         if constant is None:
             return self._tensor(value)
         if isinstance(value, str):
             code = self._buffers[self._sources[value]]
-            return Constant(name=constant, value=float(code), quantization=self._grids[value])
-        return Constant(name=constant, value=float(value), quantization=None)
+            return ops.Constant(name=constant, value=float(code), quantization=self._grids[value])
+        return ops.Constant(name=constant, value=float(value), quantization=None)
 
-    def _tensor(self, name: str) -> Tensor:
+    def _tensor(self, name: str) -> ops.Tensor:
         """Returns the graph's tensor behind a dequantized or padded value, whose grid must be the tensor's own."""
         grid = self._grids.get(name)
         if name not in self._sources:
@@ -249,11 +229,11 @@ def _buffers_by_argument(signature: Any, buffers: Mapping[str, NDArray[Any]]) ->
     return {spec["arg"]["name"]: buffers[spec["buffer_name"]] for spec in specs}
 
 
-def _grid_of(node: Any, target: str) -> Quantization:
+def _grid_of(node: Any, target: str) -> ops.Quantization:
     if node["target"] != target:
         raise ValueError(f"expected {target}, found {node['target']}")
     scale, zero_point = (_value(argument["arg"]) for argument in node["inputs"][1:3])
-    return Quantization(scale=scale, zero_point=zero_point)
+    return ops.Quantization(scale=scale, zero_point=zero_point)
 
 
 def _output_name(node: Any) -> str:

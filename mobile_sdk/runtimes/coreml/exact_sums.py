@@ -16,21 +16,8 @@ from numpy.typing import NDArray
 
 from mobile_sdk.errors import CompileError
 from mobile_sdk.graph import arithmetic
+from mobile_sdk.graph import operators as ops
 from mobile_sdk.graph.arithmetic import EXACT_IN_FLOAT32
-from mobile_sdk.graph.operators import (
-    INT8_MAX,
-    INT8_MIN,
-    Add,
-    Constant,
-    Conv2d,
-    Graph,
-    Linear,
-    Mean,
-    Mul,
-    Operator,
-    Quantization,
-    Tensor,
-)
 
 HALF = np.float32(0.5)
 _LOW_BITS = 10
@@ -56,20 +43,20 @@ class Line:
     offset: np.float32
 
 
-def largest_sum(operator: Operator) -> int:
+def largest_sum(operator: ops.Operator) -> int:
     """Returns the largest magnitude of a sum inside the operator, partial sums included; 0 if it has none."""
-    if not isinstance(operator, Conv2d | Linear | Mean) or operator.output.quantization is None:
+    if not isinstance(operator, ops.Conv2d | ops.Linear | ops.Mean) or operator.output.quantization is None:
         return 0
     zero_point = arithmetic.quantization_of(operator.input).zero_point
-    furthest = max(INT8_MAX - zero_point, zero_point - INT8_MIN)
-    if isinstance(operator, Mean):
+    furthest = max(ops.INT8_MAX - zero_point, zero_point - ops.INT8_MIN)
+    if isinstance(operator, ops.Mean):
         _, height, width = operator.input.shape
         return height * width * furthest
     weights = np.abs(operator.weight.astype(np.int64)).reshape(len(operator.weight), -1).sum(axis=1)
     return int((weights * furthest + np.abs(operator.bias.astype(np.int64))).max())
 
 
-def inexact_paths(graph: Graph) -> list[str]:
+def inexact_paths(graph: ops.Graph) -> list[str]:
     """Returns the paths whose sums may pass 2^24 for some picture, so that float32 rounds them by up to 2^-24.
 
     Only the worst case counts here (all codes at their furthest, every product of one sign). The reference rounds such
@@ -78,7 +65,7 @@ def inexact_paths(graph: Graph) -> list[str]:
     return [operator.path for operator in graph.operators if largest_sum(operator) >= EXACT_IN_FLOAT32]
 
 
-def split_factors(operator: Add) -> SplitFactors:
+def split_factors(operator: ops.Add) -> SplitFactors:
     """Returns the halves of `arithmetic.add_factors`; raises CompileError if the scales are too far apart for them."""
     factor_a, factor_b, shift = arithmetic.add_factors(*_grids(operator))
     if not _LOW_BITS < shift <= 30:
@@ -95,7 +82,7 @@ def split_factors(operator: Add) -> SplitFactors:
     )
 
 
-def line_of_constant(operator: Add) -> Line | None:
+def line_of_constant(operator: ops.Add) -> Line | None:
     """Returns a line that gives the integer rule's result for all 256 codes; None if float32 has none.
 
     The offset is in the middle of the possible ones, so that no sum comes near a tie.
@@ -111,7 +98,7 @@ def line_of_constant(operator: Add) -> Line | None:
     return line if is_proved(line, operator) else None
 
 
-def is_proved(line: Line, operator: Add) -> bool:
+def is_proved(line: Line, operator: ops.Add) -> bool:
     """Tells whether the line gives the integer rule's code for each of the 256, with and without a fused multiply-add.
 
     No sum may be a tie, so that a runtime's rounding of ties does not matter either.
@@ -127,35 +114,35 @@ def _rounds_to(sums: NDArray[np.float32], expected: NDArray[np.int64], low: int,
     return bool((np.abs(saturated - expected) < 0.5).all())
 
 
-def _table(operator: Add) -> tuple[NDArray[np.int64], NDArray[np.int64], tuple[int, int]]:
+def _table(operator: ops.Add) -> tuple[NDArray[np.int64], NDArray[np.int64], tuple[int, int]]:
     """Returns every centred code of `a`, its centred code with the constant, and the bounds of these."""
-    assert isinstance(operator.b, Constant)
+    assert isinstance(operator.b, ops.Constant)
     grid_a, grid_b, grid_y = _grids(operator)
     factor_a, factor_b, shift = arithmetic.add_factors(grid_a, grid_b, grid_y)
     low, high = arithmetic.clamp_range(grid_y, operator.clamp)
-    a = np.arange(INT8_MIN, INT8_MAX + 1, dtype=np.int64) - grid_a.zero_point
+    a = np.arange(ops.INT8_MIN, ops.INT8_MAX + 1, dtype=np.int64) - grid_a.zero_point
     constant = centred(operator.b) * factor_b
     return a, np.clip((a * factor_a + constant + (1 << (shift - 1))) >> shift, low, high), (low, high)
 
 
-def centred(constant: Constant) -> int:
+def centred(constant: ops.Constant) -> int:
     """Returns a constant's code less its zero point."""
     return int(constant.value) - arithmetic.quantization_of(constant).zero_point
 
 
-def is_square(operator: Mul) -> bool:
+def is_square(operator: ops.Mul) -> bool:
     """Tells whether a tensor is multiplied by itself."""
-    return isinstance(operator.b, Tensor) and operator.a.name == operator.b.name
+    return isinstance(operator.b, ops.Tensor) and operator.a.name == operator.b.name
 
 
-def _grids(operator: Add) -> tuple[Quantization, Quantization, Quantization]:
+def _grids(operator: ops.Add) -> tuple[ops.Quantization, ops.Quantization, ops.Quantization]:
     a, b, y = (arithmetic.quantization_of(each) for each in (operator.a, operator.b, operator.output))
     return a, b, y
 
 
-def requantization_factors(operator: Conv2d | Linear) -> NDArray[Any]:
+def requantization_factors(operator: ops.Conv2d | ops.Linear) -> NDArray[Any]:
     """Returns `arithmetic.requantization`, float32, shaped along the channels of a batch."""
     assert operator.weight_scales is not None
     x, y = arithmetic.quantization_of(operator.input), arithmetic.quantization_of(operator.output)
     factors = arithmetic.requantization(x, operator.weight_scales, y)
-    return factors.reshape((1, -1, 1, 1) if isinstance(operator, Conv2d) else (1, -1))
+    return factors.reshape((1, -1, 1, 1) if isinstance(operator, ops.Conv2d) else (1, -1))
