@@ -13,7 +13,7 @@ from importlib import resources
 from pathlib import Path
 
 from mobile_sdk.errors import DataError, SettingError
-from mobile_sdk.labels.written import check_labels, lines_of, read_text
+from mobile_sdk.labels.label_text import check_labels, lines_of, read_text
 
 SHIPPED = ("imagenet", "coco", "coco-90", "voc")
 

@@ -10,7 +10,7 @@ from mobile_sdk.contract import Task
 from mobile_sdk.preprocess import LabelledPictures
 from mobile_sdk.program.program import Program
 from mobile_sdk.report.data import BundleLine, Check, GoldenPicture, Layer, Report
-from mobile_sdk.report.lines import quality_lines
+from mobile_sdk.report.quality_lines import quality_lines
 from mobile_sdk.report.sections.golden import Golden
 from mobile_sdk.report.sections.tasks import SECTIONS
 from mobile_sdk.system.environment import describe_environment

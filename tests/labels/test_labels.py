@@ -7,8 +7,8 @@ import pytest
 
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import DataError, SettingError
+from mobile_sdk.labels.label_text import check_labels, numbered_lines
 from mobile_sdk.labels.lists import SHIPPED, default_labels, numbered_labels, other_names, read_labels, shipped_labels
-from mobile_sdk.labels.written import check_labels, numbered_lines
 
 COUNTS = {"imagenet": 1000, "coco": 80, "coco-90": 90, "voc": 21}
 

@@ -16,7 +16,7 @@ import qat
 from mobile_sdk.errors import DataError, SettingError
 from mobile_sdk.tasks.boxes import Truth
 from mobile_sdk.workflow.search.latency_judge import LatencyJudge
-from mobile_sdk.workflow.search.searching import settings_of as search_settings
+from mobile_sdk.workflow.search.latency_search import settings_of as search_settings
 from mobile_sdk.workflow.search.settings import SearchSettings
 from mobile_sdk.workflow.search.source import Source
 from qat.data.boxes.pictures import DetectionSet

@@ -8,7 +8,7 @@ import typer
 
 from mobile_sdk import runtimes
 from mobile_sdk.cli import options
-from mobile_sdk.cli.show_change import show_change
+from mobile_sdk.cli.kept_layers import show_change
 from mobile_sdk.cli.terminal import quiet, show_json, show_table
 from mobile_sdk.tasks.class_quality import label_lines
 

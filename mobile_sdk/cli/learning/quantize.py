@@ -8,9 +8,9 @@ import typer
 
 from mobile_sdk.cli import options
 from mobile_sdk.cli.blocks import ContractOptions, ResultOptions, fields_of
+from mobile_sdk.cli.kept_layers import show_change
 from mobile_sdk.cli.learning.layer_lists import named_layers, named_parts
 from mobile_sdk.cli.learning.stages import choose_calibration
-from mobile_sdk.cli.show_change import show_change
 from mobile_sdk.cli.terminal import quiet, show_json, show_table
 from mobile_sdk.tasks.class_quality import label_lines
 from mobile_sdk.workflow.run_files import PROGRAM, TWIN

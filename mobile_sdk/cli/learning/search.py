@@ -14,7 +14,7 @@ from mobile_sdk.workflow.run_files import NET_FILE, PARETO_PLOTS
 from mobile_sdk.workflow.search.settings import SearchSettings
 
 if TYPE_CHECKING:
-    from mobile_sdk.workflow.search.searching import Searched
+    from mobile_sdk.workflow.search.latency_search import Searched
     from qat.nets.architecture import Architecture
 
 LAYERS = ("layer", "kernel", "expansion", "channels", "squeeze-and-excite", "activation")
@@ -148,7 +148,7 @@ def search(
     asked = SearchSettings(data=data, is_hard=given.pop("hard"), out=out, **given)
     asked.check()
     _check_read(context, asked)
-    from mobile_sdk.workflow.search.searching import search as search_net
+    from mobile_sdk.workflow.search.latency_search import search as search_net
 
     found = search_net(asked)
     if json:

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from mobile_sdk.arguments import described
 from mobile_sdk.contract import ImageSpec
 from mobile_sdk.errors import CaptureError, SettingError
+from mobile_sdk.labels.label_text import check_labels
 from mobile_sdk.labels.lists import numbered_labels, read_labels
-from mobile_sdk.labels.written import check_labels
 from mobile_sdk.workflow.choices import NONE
 from mobile_sdk.workflow.sources.source_net import SourceNet, say_image
 from mobile_sdk.workflow.tasks.classification import Classification

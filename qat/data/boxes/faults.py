@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from mobile_sdk.errors import DataError
 from mobile_sdk.tasks.boxes import Truth
-from qat.data.boxes.found import Boxed, BoxedFolder
+from qat.data.boxes.annotations import Boxed, BoxedFolder
 from qat.data.folders.listing import counted, listed, printable
 
 LEAST_PX = 0.01

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from mobile_sdk.arguments import expect_path
 from mobile_sdk.errors import DataError
+from qat.data.boxes.annotations import BoxedFolder
 from qat.data.boxes.formats.coco import read_coco
 from qat.data.boxes.formats.coco_layout import find_annotations
 from qat.data.boxes.formats.voc import find_voc, read_voc
 from qat.data.boxes.formats.yolo import read_yolo
 from qat.data.boxes.formats.yolo_layout import ROWS, find_yolo
-from qat.data.boxes.found import BoxedFolder
 from qat.data.boxes.loading import load_boxed
 from qat.data.boxes.other_formats import other_boxes
 from qat.data.boxes.pictures import DetectionPictures

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobile_sdk.errors import DataError
-from mobile_sdk.labels.written import check_labels
+from mobile_sdk.labels.label_text import check_labels
 from mobile_sdk.preprocess import open_picture, open_stored_picture
 from mobile_sdk.tasks.boxes import Truth
+from qat.data.boxes.annotations import Boxed, BoxedFolder, Part
 from qat.data.boxes.faults import EXCHANGED, News, check_pixels, news_lines, truth_of
-from qat.data.boxes.found import Boxed, BoxedFolder, Part
 from qat.data.boxes.pictures import DetectionPictures, DetectionSet
 from qat.data.content_hash import hash_array
 from qat.data.folders.annotated import check_sides

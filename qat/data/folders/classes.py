@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mobile_sdk.errors import DataError
-from mobile_sdk.labels.written import check_labels
+from mobile_sdk.labels.label_text import check_labels
 from qat.data.folders.listing import (
     LAYOUT_HINT,
     Folder,

@@ -9,7 +9,7 @@ from mobile_sdk.errors import DataError
 from mobile_sdk.tasks.segmentation import VOID
 from qat.data.content_hash import hash_array
 from qat.data.folders.listing import counted, listed
-from qat.data.masks.found import Key
+from qat.data.masks.annotations import Key
 from qat.data.masks.pictures import SegmentationPictures
 from qat.progress import say
 

@@ -18,12 +18,12 @@ from mobile_sdk.tasks.segmentation import Masks
 from qat.data.folders.annotated import check_sides, unwrapped
 from qat.data.folders.listing import Folder, counted, listed, read_folder
 from qat.data.held_out import fifth_held_out
+from qat.data.masks.annotations import Key, Masked, Pair
 from qat.data.masks.checks import check_masks
 from qat.data.masks.formats import cvat, labelme
 from qat.data.masks.formats.plain import read_plain
 from qat.data.masks.formats.roboflow import read_roboflow
 from qat.data.masks.formats.voc import find_voc, read_voc
-from qat.data.masks.found import Key, Masked, Pair
 from qat.data.masks.mask_file import read_mask
 from qat.data.masks.other_formats import no_masks
 from qat.data.masks.pictures import SegmentationPictures, SegmentationSet

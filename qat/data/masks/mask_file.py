@@ -14,7 +14,7 @@ from mobile_sdk.errors import DataError
 from mobile_sdk.preprocess import open_header
 from mobile_sdk.system.regular_file import other_kind
 from mobile_sdk.tasks.segmentation import VOID, Masks
-from qat.data.masks.found import Key
+from qat.data.masks.annotations import Key
 
 HINT = "write a PNG, grey or with a palette, whose numbers count the labels from 0; 255 is void"
 _STRETCHED = {2: 255 // 3, 4: 255 // 15}

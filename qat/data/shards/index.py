@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError
 
 from mobile_sdk.document import Document
 from mobile_sdk.errors import DataError
-from mobile_sdk.labels.written import check_labels
+from mobile_sdk.labels.label_text import check_labels
 from mobile_sdk.system.atomic_files import write_text
 from mobile_sdk.system.regular_file import GIB, read_regular
 from qat.data.content_hash import Stamp, hash_file, stamp

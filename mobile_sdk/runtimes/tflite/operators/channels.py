@@ -8,7 +8,7 @@ from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-
 from mobile_sdk.graph.operators import ChannelShuffle, ChannelSlice, Concat, JoinRows, Reshape, Rows, Tensor
 from mobile_sdk.runtimes.shapes import runtime_shape
 from mobile_sdk.runtimes.tflite.model_writer import ModelWriter
-from mobile_sdk.runtimes.tflite.operators.pieces import join, write_window
+from mobile_sdk.runtimes.tflite.operators.slicing import join, write_window
 from mobile_sdk.runtimes.tflite.operators.table import write
 from mobile_sdk.runtimes.tflite.picture import write_picture_rows
 

@@ -7,7 +7,7 @@ from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-
 
 from mobile_sdk.graph.operators import Operator, Tensor
 from mobile_sdk.runtimes.tflite.model_writer import ModelWriter
-from mobile_sdk.runtimes.tflite.operators.pieces import join, write_window
+from mobile_sdk.runtimes.tflite.operators.slicing import join, write_window
 
 
 def extents(kernel: tuple[int, ...], dilation: tuple[int, int]) -> tuple[int, int]:

@@ -26,9 +26,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from mobile_sdk.arguments import expect_path
 from mobile_sdk.errors import DataError
+from qat.data.boxes.annotations import Box, Boxed, BoxedFolder, Part, quoted
 from qat.data.boxes.file_finder import FileFinder
 from qat.data.boxes.formats.coco_layout import HINT, CocoFile, find_annotations, no_annotations, read_json
-from qat.data.boxes.found import Box, Boxed, BoxedFolder, Part, quoted
 from qat.data.boxes.loading import load_boxed
 from qat.data.boxes.pictures import DetectionPictures
 from qat.data.folders.annotated import unwrapped

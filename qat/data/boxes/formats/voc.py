@@ -24,10 +24,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mobile_sdk.errors import DataError
-from mobile_sdk.labels.written import lines_of, read_text
+from mobile_sdk.labels.label_text import lines_of, read_text
 from mobile_sdk.system.regular_file import MIB
+from qat.data.boxes.annotations import Boxed, BoxedFolder, Part, quoted
 from qat.data.boxes.formats.voc_xml import read_voc_xml
-from qat.data.boxes.found import Boxed, BoxedFolder, Part, quoted
 from qat.data.boxes.sidecars import Place, by_picture, places_of, say_left_out
 from qat.data.folders.annotated import chosen
 from qat.data.folders.listing import Folder, folded_name, listed, natural_order, printable

@@ -12,7 +12,7 @@ from xml.parsers import expat
 
 from mobile_sdk.errors import DataError
 from mobile_sdk.system.regular_file import MIB, read_regular
-from qat.data.boxes.found import Box, quoted, written_number
+from qat.data.boxes.annotations import Box, quoted, written_number
 from qat.data.folders.listing import listed, printable
 
 HINT = "write it as PASCAL VOC does: <annotation>, <object>, <name>, <bndbox>, <xmin>"

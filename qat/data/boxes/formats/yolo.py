@@ -19,9 +19,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mobile_sdk.errors import DataError
+from qat.data.boxes.annotations import Boxed, BoxedFolder, Part
 from qat.data.boxes.formats.yolo_layout import HINT, ROWS, Yolo, names_files
 from qat.data.boxes.formats.yolo_rows import read_rows
-from qat.data.boxes.found import Boxed, BoxedFolder, Part
 from qat.data.boxes.sidecars import say_left_out
 from qat.data.folders.listing import counted, listed
 from qat.progress import say

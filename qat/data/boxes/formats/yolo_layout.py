@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from mobile_sdk.errors import DataError
-from mobile_sdk.labels.written import lines_of, numbered_lines, read_text
+from mobile_sdk.labels.label_text import lines_of, numbered_lines, read_text
 from mobile_sdk.system.regular_file import MIB
+from qat.data.boxes.annotations import quoted
 from qat.data.boxes.file_finder import FileFinder, endings
 from qat.data.boxes.formats.yolo_yaml import SUFFIXES, YoloData, read_yaml
-from qat.data.boxes.found import quoted
 from qat.data.boxes.other_formats import other_rows
 from qat.data.boxes.sidecars import by_picture, places_of
 from qat.data.folders.annotated import chosen

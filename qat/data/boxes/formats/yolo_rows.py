@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mobile_sdk.errors import DataError
-from mobile_sdk.labels.written import lines_of, read_text
-from qat.data.boxes.found import Box, quoted, written_number
+from mobile_sdk.labels.label_text import lines_of, read_text
+from qat.data.boxes.annotations import Box, quoted, written_number
 from qat.data.folders.listing import printable
 
 _HINT = "write a row as: class x-centre y-centre width height, in shares of the picture"

@@ -14,8 +14,8 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from mobile_sdk.errors import DataError
-from mobile_sdk.labels.written import check_labels, read_text
-from qat.data.boxes.found import quoted
+from mobile_sdk.labels.label_text import check_labels, read_text
+from qat.data.boxes.annotations import quoted
 from qat.data.folders.listing import listed, printable
 
 SUFFIXES = (".yaml", ".yml")

@@ -17,10 +17,10 @@ import re
 from pathlib import Path
 
 from mobile_sdk.errors import DataError
-from mobile_sdk.labels.written import lines_of, read_text, shown
+from mobile_sdk.labels.label_text import lines_of, read_text, shown
 from mobile_sdk.tasks.segmentation import VOID
+from qat.data.masks.annotations import Key, Masked
 from qat.data.masks.formats.voc import Voc, colour_of, parts_of
-from qat.data.masks.found import Key, Masked
 from qat.progress import say
 
 LABELS = "labelmap.txt"

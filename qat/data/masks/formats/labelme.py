@@ -13,9 +13,9 @@ It refuses: `__ignore__` in another line, and what `voc` refuses.
 from pathlib import Path
 
 from mobile_sdk.errors import DataError
-from mobile_sdk.labels.written import numbered_lines
+from mobile_sdk.labels.label_text import numbered_lines
+from qat.data.masks.annotations import Key, Masked
 from qat.data.masks.formats.voc import Voc, parts_of
-from qat.data.masks.found import Key, Masked
 
 LABELS = "class_names.txt"
 _VOID = "__ignore__"

@@ -15,10 +15,10 @@ label.
 from pathlib import Path
 
 from mobile_sdk.errors import DataError
-from mobile_sdk.labels.written import numbered_lines
+from mobile_sdk.labels.label_text import numbered_lines
 from qat.data.folders.annotated import chosen
 from qat.data.folders.listing import Folder
-from qat.data.masks.found import Key, Masked, Pair, by_name, filled, mask_of, masks_by_name
+from qat.data.masks.annotations import Key, Masked, Pair, by_name, filled, mask_of, masks_by_name
 
 LABELS, PICTURES, MASKS = "labels.txt", "images", "masks"
 HINT = f"lay them out as DIR/{PICTURES}/NAME.jpg, DIR/{MASKS}/NAME.png and DIR/{LABELS}, a label a line"

@@ -17,11 +17,11 @@ import re
 from pathlib import Path
 
 from mobile_sdk.errors import DataError
-from mobile_sdk.labels.written import read_text, shown
+from mobile_sdk.labels.label_text import read_text, shown
 from mobile_sdk.tasks.segmentation import VOID
 from qat.data.folders.annotated import chosen
 from qat.data.folders.listing import Folder
-from qat.data.masks.found import Key, Masked, Pair, by_name, filled, mask_of, masks_by_name
+from qat.data.masks.annotations import Key, Masked, Pair, by_name, filled, mask_of, masks_by_name
 
 CLASSES, ENDING = "_classes.csv", "_mask"
 _HEADER = ["pixel value", "class"]

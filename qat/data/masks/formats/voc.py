@@ -18,13 +18,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mobile_sdk.errors import DataError
+from mobile_sdk.labels.label_text import lines_of, numbered_lines, read_text
 from mobile_sdk.labels.lists import shipped_labels
-from mobile_sdk.labels.written import lines_of, numbered_lines, read_text
 from mobile_sdk.tasks.segmentation import VOID
 from qat.data.folders.annotated import chosen
 from qat.data.folders.listing import Folder, counted, folded_name, listed
 from qat.data.folders.split_names import splits_among
-from qat.data.masks.found import Key, Masked, Pair, by_name, filled, masks_by_name
+from qat.data.masks.annotations import Key, Masked, Pair, by_name, filled, masks_by_name
 from qat.progress import say
 
 PICTURES, LISTS = "jpegimages", "imagesets"

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mobile_sdk.labels.written import check_labels
+from mobile_sdk.labels.label_text import check_labels
 from qat.data.boxes.folder import load_box_folder
 from qat.data.boxes.pictures import DetectionPictures
 from tests.support.pictures.box_exports import PARTED, WHOLE, one_by_one

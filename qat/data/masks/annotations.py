@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mobile_sdk.contract import MOST_MASK_LABELS
 from mobile_sdk.errors import DataError
-from mobile_sdk.labels.written import check_labels
+from mobile_sdk.labels.label_text import check_labels
 from mobile_sdk.tasks.segmentation import VOID
 from qat.data.folders.listing import folded_name, listed
 
