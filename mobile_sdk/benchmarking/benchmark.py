@@ -21,9 +21,9 @@ from mobile_sdk.bundle.bundle import OPEN_IT, Bundle
 from mobile_sdk.bundle.manifest import Manifest
 from mobile_sdk.devices.state import DeviceState
 from mobile_sdk.errors import MachineError, SettingError
-from mobile_sdk.system.atomic_files import write_text
 from mobile_sdk.system.environment import load_average
 from mobile_sdk.system.progress import Progress, Report, reported
+from mobile_sdk.system.seal import write_sealed
 
 _TURN_TIMEOUT_S = 120.0
 _QUICK_RUNS, _QUICK_SECONDS = 12, 0.0
@@ -85,7 +85,7 @@ def benchmark(
 
 def write_numbers(numbers: Numbers, path: Path) -> None:
     """Writes `bench.json`, whole or not at all."""
-    write_text(path, numbers.model_dump_json(indent=1) + "\n")
+    write_sealed(path, numbers.model_dump_json(indent=1))
 
 
 def _check(bundles: Sequence[Bundle]) -> None:

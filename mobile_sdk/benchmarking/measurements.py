@@ -12,7 +12,7 @@ from mobile_sdk.devices.state import DeviceState
 from mobile_sdk.document import Document, cut
 from mobile_sdk.errors import DataError, SettingError
 from mobile_sdk.system.environment import Environment
-from mobile_sdk.system.regular_file import read_regular
+from mobile_sdk.system.seal import read_sealed
 from mobile_sdk.verification.verdict import Outcome
 
 
@@ -138,7 +138,7 @@ class Numbers(Document):
 def read_numbers(path: Path) -> Numbers:
     """Reads `bench.json`; raises DataError if it is something else."""
     try:
-        return Numbers.model_validate_json(read_regular(path))
+        return Numbers.model_validate_json(read_sealed(path))
     except (OSError, ValidationError) as error:
         found = error.strerror if isinstance(error, OSError) else error.errors(include_url=False)[0]["msg"]
         raise DataError(

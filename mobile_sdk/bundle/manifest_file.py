@@ -4,7 +4,6 @@ The seal is a SHA-256 over the file's own bytes with the seal's 64 digits read a
 accident. It is no signature: whoever edits on purpose can seal again, and `verify` finds that.
 """
 
-import hashlib
 import json
 from pathlib import PurePosixPath
 from typing import Any
@@ -15,12 +14,13 @@ from mobile_sdk.bundle.earlier_manifest import EarlierManifest
 from mobile_sdk.bundle.manifest import Manifest
 from mobile_sdk.contract import ContractError, check_one_image
 from mobile_sdk.errors import BundleError
+from mobile_sdk.system.seal import NO_SEAL, sealed, true_seal
 
 SCHEMA = 2
 MANIFEST_FILE = "bundle.json"
 MAX_MANIFEST_BYTES = 8 * 2**20  # 100,000 labels of 60 letters; real manifests take a few KiB
 UPDATE = "update this SDK, or export the bundle again with this one"
-_SEAL, _NO_SEAL = "manifest_sha256", "0" * 64
+_SEAL = "manifest_sha256"
 
 
 class BundleRefusalError(BundleError):
@@ -33,9 +33,8 @@ class BundleRefusalError(BundleError):
 
 def seal(content: dict[str, Any]) -> bytes:
     """Returns the bytes of a sealed `bundle.json` with this `content`."""
-    text = json.dumps({**content, _SEAL: _NO_SEAL}, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    before, _, after = text.rpartition(_NO_SEAL)
-    return (before + hashlib.sha256(text.encode()).hexdigest() + after).encode()
+    unsealed = {name: value for name, value in content.items() if name != _SEAL}
+    return sealed(json.dumps(unsealed, indent=1, ensure_ascii=False, allow_nan=False), field=_SEAL).encode()
 
 
 def read_manifest(data: bytes) -> Manifest:
@@ -126,9 +125,9 @@ def _check_schema(content: dict[str, Any]) -> None:
 
 def _check_seal(data: bytes, content: dict[str, Any]) -> None:
     found = content.get(_SEAL)
-    if not isinstance(found, str) or len(found) != len(_NO_SEAL) or not found.isascii():
+    if not isinstance(found, str) or len(found) != len(NO_SEAL) or not found.isascii():
         raise BundleRefusalError("seal", f"expected {_SEAL} of 64 digits in {MANIFEST_FILE}, found {str(found)[:80]!r}")
-    expected = hashlib.sha256(data.replace(found.encode(), _NO_SEAL.encode())).hexdigest()
+    expected = true_seal(data, found)
     if found != expected:
         raise BundleRefusalError(
             "seal",

@@ -13,8 +13,7 @@ from mobile_sdk.document import Document
 from mobile_sdk.errors import DataError
 from mobile_sdk.graph.operators import Graph
 from mobile_sdk.latency.work import AMOUNTS, WORDS, Work, count_work
-from mobile_sdk.system.atomic_files import write_text
-from mobile_sdk.system.regular_file import read_regular
+from mobile_sdk.system.seal import read_sealed, write_sealed
 
 Precision = Literal["int8", "float32"]
 
@@ -143,13 +142,13 @@ class LatencyModels(Document):
 
     def save(self, path: Path) -> None:
         """Writes the file `path`, whole or not at all."""
-        write_text(path, self.model_dump_json(indent=1) + "\n")
+        write_sealed(path, self.model_dump_json(indent=1))
 
     @classmethod
     def load(cls, path: Path) -> "LatencyModels":
         """Reads the file `path`; raises DataError if it is no such file."""
         try:
-            return cls.model_validate_json(read_regular(path))
+            return cls.model_validate_json(read_sealed(path))
         except OSError as error:
             raise DataError(
                 f"expected a device's latency models in {path.name}, found: {error.strerror}",

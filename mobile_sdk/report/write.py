@@ -20,7 +20,7 @@ from mobile_sdk.report.earlier_report import upgraded
 from mobile_sdk.report.page import render
 from mobile_sdk.report.same_program import check_same_program
 from mobile_sdk.system.atomic_files import write_text
-from mobile_sdk.system.regular_file import read_regular
+from mobile_sdk.system.seal import read_sealed, write_sealed
 from mobile_sdk.verification.verdict import Verdict
 
 Layers = Sequence[tuple[str, str, float | None]]
@@ -62,7 +62,7 @@ def write_report(
     report = collect(verdicts, numbers, program=program, **given)
     report = report.model_copy(update={"predicted": tuple(predicted), "search": search})
     page = Path(path)
-    write_text(page.with_suffix(".json"), report.model_dump_json(indent=1) + "\n")
+    write_sealed(page.with_suffix(".json"), report.model_dump_json(indent=1))
     write_text(page, render(report))
     return report
 
@@ -71,7 +71,7 @@ def redraw_report(report_json: str | os.PathLike[str], path: str | os.PathLike[s
     """Draws the HTML file `path` from a `report.json` alone; raises DataError if that file is not one."""
     source = Path(report_json)
     try:
-        data = read_regular(source)
+        data = read_sealed(source)
         schema = schema_number_of(data)
         if schema > SCHEMA:
             raise DataError(

@@ -12,8 +12,7 @@ from mobile_sdk.comparison import Comparison
 from mobile_sdk.document import Document, cut, schema_number_of
 from mobile_sdk.errors import BundleError
 from mobile_sdk.graph.operators import Precision
-from mobile_sdk.system.atomic_files import write_text
-from mobile_sdk.system.regular_file import read_regular
+from mobile_sdk.system.seal import read_sealed, write_sealed
 from mobile_sdk.tasks.quality import Quality
 from mobile_sdk.verification.earlier_verdicts import upgraded
 
@@ -126,13 +125,13 @@ def status_of(checks: Sequence[Check]) -> Outcome:
 
 def write_verdicts(verdicts: Sequence[Verdict], path: Path) -> None:
     """Writes `verify.json`, whole or not at all."""
-    write_text(path, Verdicts(verdicts=tuple(verdicts)).model_dump_json(indent=1) + "\n")
+    write_sealed(path, Verdicts(verdicts=tuple(verdicts)).model_dump_json(indent=1))
 
 
 def read_verdicts(path: Path) -> tuple[Verdict, ...]:
     """Reads a `verify.json`; raises BundleError if it is none."""
     try:
-        return _parse(read_regular(path, at_most=MAX_VERDICTS_BYTES)).verdicts
+        return _parse(read_sealed(path, at_most=MAX_VERDICTS_BYTES)).verdicts
     except (OSError, ValidationError) as error:
         reason = error.strerror if isinstance(error, OSError) else error.errors(include_url=False)[0]["msg"]
         raise BundleError(

@@ -10,7 +10,7 @@ from mobile_sdk.errors import SettingError
 from mobile_sdk.workflow.run_files import INT8_TRAINING, NET_FILE, TRAINING
 from qat.nets.saved_net import SavedNet, read_header, save_net
 from qat.progress import say
-from qat.training.checkpoint import CHECKPOINT_FILE
+from qat.training.checkpoint_file import CHECKPOINT_FILE, drop_former
 from qat.training.history import Epoch
 from qat.training.plan import TrainPlan
 
@@ -46,4 +46,5 @@ def save_trained(net: nn.Module, saved: SavedNet, folder: Path) -> None:
     if stale.exists() and read_header(file) != saved:
         say(f"{stale} began from the net before: int8 training starts over")
         stale.unlink()
+        drop_former(stale)
     save_net(net, saved, file)

@@ -1,12 +1,12 @@
-"""Saves a trained float net as one safetensors file whose header names the net and its contract."""
+"""Saves a trained float net as one sealed safetensors file whose header names the net and its contract."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, JsonValue, ValidationError, field_validator
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import nn
 
 from mobile_sdk.contract import Contract, Task
@@ -14,11 +14,11 @@ from mobile_sdk.document import Document
 from mobile_sdk.errors import DataError
 from mobile_sdk.program.earlier_documents import EarlierContract
 from mobile_sdk.system.atomic_files import write_bytes
-from mobile_sdk.system.regular_file import MOST_WEIGHTS, check_regular
 from mobile_sdk.tasks.class_quality import ByClass
 from qat.nets import ImageClassifier, build_net
 from qat.nets.architecture import Architecture
 from qat.nets.classifiers.mobilenet_v3 import build_for
+from qat.nets.sealed_tensors import header_entry, sealed_tensors
 from qat.nets.segmenters import Segmenter, build_segmenter
 from qat.nets.ssd import Ssd, build_detector
 
@@ -62,20 +62,17 @@ class SavedNet(Document):
 
 def save_net(net: nn.Module, saved: SavedNet, path: Path) -> None:
     """Writes weights, statistics and header to `path`, whole or not at all."""
-    tensors = {key: value.detach().contiguous() for key, value in net.state_dict().items()}
-    write_bytes(path, save(tensors, metadata={_KEY: saved.model_dump_json()}))
+    write_bytes(path, sealed_tensors(net.state_dict(), _KEY, saved.model_dump_json()))
 
 
 def read_header(path: Path) -> SavedNet | None:
-    """Returns the header of a file that `save_net` wrote; None for any other file, such as a published checkpoint."""
+    """Returns the header of a file that `save_net` wrote; None for any other file, such as a published checkpoint.
+
+    Raises DataError if the header, or any tensor, is not as it was written.
+    """
     try:
-        check_regular(path, at_most=MOST_WEIGHTS)
-        with safe_open(path, framework="pt") as file:
-            text = (file.metadata() or {}).get(_KEY)
-    except (SafetensorError, OSError):
-        return None
-    try:
-        return None if text is None else SavedNet.model_validate_json(text)
+        content = header_entry(path, _KEY)
+        return None if content is None else SavedNet.model_validate_json(content)
     except ValidationError as error:
         raise DataError(
             f"expected a net of this SDK in {path.name}, found a header that is damaged or newer", hint="train it again"

@@ -1,20 +1,24 @@
 """Records a search, candidate by candidate, in the folder from which it continues."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, ValidationError
-from safetensors.torch import load_file, save
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor
 
 from mobile_sdk.document import Document
 from mobile_sdk.errors import DataError, SettingError
-from mobile_sdk.system.atomic_files import write_bytes, write_text
-from mobile_sdk.system.regular_file import MOST_WEIGHTS, check_regular, read_regular
+from mobile_sdk.system.atomic_files import write_bytes
+from mobile_sdk.system.seal import read_sealed, write_sealed
 from qat.nets.architecture import Architecture
+from qat.nets.sealed_tensors import header_entry, sealed_tensors
 
 RECORD_FILE, WEIGHTS_FOLDER = "search.json", "weights"
+_KEY = "mobile_sdk_search"
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -90,8 +94,7 @@ class SearchFolder:
     def evaluated(self, number: int, accuracy_share: float, score: float, state: Mapping[str, Tensor] | None) -> None:
         """Records a candidate's accuracy and score, its weights first."""
         if state is not None:
-            weights = save({key: value.contiguous() for key, value in state.items()})
-            write_bytes(self._path(number), weights)
+            write_bytes(self._path(number), sealed_tensors(state, _KEY, json.dumps({"candidate": number})))
         evaluated = self.record.candidates[number].model_copy(update={"accuracy_share": accuracy_share, "score": score})
         candidates = list(self.record.candidates)
         candidates[number] = evaluated
@@ -108,13 +111,15 @@ class SearchFolder:
         self._write(result=result)
 
     def state_of(self, number: int) -> dict[str, Tensor]:
-        """Returns the weights of a candidate that the next ones start from."""
+        """Returns the weights of a candidate that the next ones start from; raises DataError if they are damaged."""
+        path = self._path(number)
         try:
-            check_regular(self._path(number), at_most=MOST_WEIGHTS)
-            return load_file(self._path(number))
-        except OSError as error:
+            header_entry(path, _KEY)  # an earlier SDK wrote none
+            return load_file(path)
+        except (OSError, SafetensorError) as error:
+            found = "none" if isinstance(error, FileNotFoundError) else "a damaged file"
             raise DataError(
-                f"expected the weights of candidate {number} in {self._weights}, found none",
+                f"expected the weights of candidate {number} in {self._weights}, found {found}",
                 hint="search anew: another --out",
             ) from error
 
@@ -130,13 +135,13 @@ class SearchFolder:
 
     def _write(self, **changes: object) -> None:
         self.record = self.record.model_copy(update=changes)
-        write_text(self._file, self.record.to_json())
+        write_sealed(self._file, self.record.to_json())
 
 
 def load_record(path: Path) -> SearchRecord:
     """Returns the record in `path`; raises DataError if it is none."""
     try:
-        return SearchRecord.model_validate_json(read_regular(path))
+        return SearchRecord.model_validate_json(read_sealed(path))
     except (OSError, ValidationError) as error:
         found = error.strerror if isinstance(error, OSError) else "a file that is damaged or newer"
         raise DataError(

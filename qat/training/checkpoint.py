@@ -1,13 +1,10 @@
-"""Keeps a run's state on disk: written whole or not at all, and resumed only by the run that wrote it."""
+"""Keeps a run's state on disk, and resumes it only for the run that wrote it."""
 
 import hashlib
-import pickle
 import re
-import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import fields
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -18,16 +15,14 @@ from torch import fx, nn
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import MachineError, SettingError
 from mobile_sdk.program.earlier_documents import EarlierContract
-from mobile_sdk.system.atomic_files import replaceable, write_bytes
-from mobile_sdk.system.regular_file import MOST_WEIGHTS, check_regular
-from mobile_sdk.system.stored_zip import check_plain_if_zip
+from mobile_sdk.system.atomic_files import replaceable
 from mobile_sdk.system.temporary_folder import locked_folder
 from qat.data.content_hash import Fingerprint, hash_all
 from qat.progress import say
+from qat.training.checkpoint_file import CHECKPOINT_FILE, State, read_state, write_state
 from qat.training.history import History
 from qat.training.plan import TrainPlan
 
-CHECKPOINT_FILE = "checkpoint.pt"
 _SCHEMA = 4
 _VERSION, _EPOCHS, _WARM_UP = "version of this SDK", "number of epochs", "warm-up"
 _INITIAL, _FROZEN = "initial weights", "frozen parameters"
@@ -35,12 +30,9 @@ _OF_LENGTH = frozenset((_EPOCHS, _WARM_UP))
 """These may differ between a finished training and the longer one that continues it."""
 
 _ADDRESS = re.compile(" at 0x[0-9a-f]+")  # an object's address in a module's text differs in every process
-_DAMAGE = (pickle.UnpicklingError, zipfile.BadZipFile)
 
 _LEFT: WeakKeyDictionary[nn.Module, dict[Path, tuple[str, str]]] = WeakKeyDictionary()
 """Holds, by a run's folder, the hashes of nets as their last run left them, and as they were before."""
-
-State = dict[str, Any]
 
 
 def fingerprint(net: nn.Module, plan: TrainPlan, contract: Contract, task: Fingerprint, folder: Path) -> Fingerprint:
@@ -100,10 +92,11 @@ def alone_in(folder: Path) -> Iterator[None]:
 
 
 def save_checkpoint(folder: Path, mark: Fingerprint, state: State) -> None:
-    """Writes `folder/checkpoint.pt`: a kill at any moment leaves the former checkpoint or the new one, whole."""
-    file = BytesIO()  # torch's own writer raises errors of its own on a full disk
-    torch.save({"fingerprint": mark, **state}, file)
-    write_bytes(folder / CHECKPOINT_FILE, file.getvalue())
+    """Writes `folder/checkpoint.pt`, and keeps this run's former one beside it.
+
+    A kill at any moment leaves the former checkpoint or the new one, whole.
+    """
+    write_state(folder / CHECKPOINT_FILE, {"fingerprint": mark, **state}, keep_former=_done(state) > 1)
 
 
 def saved_epochs(folder: Path, mark: Fingerprint) -> int:
@@ -118,21 +111,15 @@ def saved_epochs(folder: Path, mark: Fingerprint) -> int:
 def load_checkpoint(folder: Path, mark: Fingerprint, *, overwrite: bool = False) -> State | None:
     """Returns the state, on the CPU, that exactly this run saved, or its finished one of fewer epochs.
 
-    Returns None if there is no checkpoint, and, with a line of news, if it is damaged, or another run's and `overwrite`
-    allows replacing it. Raises SettingError if it is another run's and nothing allows that, or if something else than a
-    file has its name.
+    If it is damaged, the run's checkpoint before it counts, with a line of news. Returns None if there is none, or,
+    with a line of news, another run's that `overwrite` allows replacing. Raises SettingError if it is another run's and
+    nothing allows that, or if something else than a file has its name.
     """
     path = replaceable(folder / CHECKPOINT_FILE)
-    if not path.exists():
+    state = read_state(path) if path.exists() else None
+    if state is None:
         return None
-    try:
-        check_regular(path, at_most=MOST_WEIGHTS)
-        check_plain_if_zip(path)
-        state: State = torch.load(path, map_location="cpu", weights_only=True)
-        found = _mark_of(state, path)
-    except (RuntimeError, ValueError, KeyError, TypeError, EOFError, OSError, *_DAMAGE) as error:
-        say(f"{path} is damaged and will be replaced, training starts over ({type(error).__name__})")
-        return None
+    found = _mark_of(state, path)
     others = {what for what, value in mark.items() if found.get(what) != value}
     if not others or (others <= _OF_LENGTH and _done(state) == int(found[_EPOCHS]) < int(mark[_EPOCHS])):
         return state
@@ -160,8 +147,8 @@ def _besides_length(plan: TrainPlan) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name not in ("epochs", "warm_up_epochs")}
 
 
-def _mark_of(state: State, path: Path) -> Mapping[str, str]:
-    if "fingerprint" not in state:
+def _mark_of(state: object, path: Path) -> Mapping[str, str]:
+    if not isinstance(state, dict) or "fingerprint" not in state:
         raise SettingError(
             f"expected a checkpoint of this SDK at {path}, found another file", hint="train into another folder"
         )

@@ -21,7 +21,6 @@ from qat.layers.memory_format import lay_out
 from qat.progress import say, track
 from qat.training.batches import epoch_seed
 from qat.training.checkpoint import (
-    State,
     alone_in,
     begins_anew,
     fingerprint,
@@ -31,6 +30,7 @@ from qat.training.checkpoint import (
     save_checkpoint,
     saved_epochs,
 )
+from qat.training.checkpoint_file import CHECKPOINT_FILE, State, drop_former
 from qat.training.history import Epoch, History, Validation
 from qat.training.optimization.batch_norm_warm_up import StatisticsWarmUp, several_values
 from qat.training.optimization.phases import HELD, Phase, Schedulable, phase_at
@@ -211,6 +211,8 @@ class _Run:
             if folder and self.processes.rank == 0:
                 save_checkpoint(folder, mark, self.state())
             say(result.line(self.plan.epochs))
+        if folder and self.processes.rank == 0:
+            drop_former(folder / CHECKPOINT_FILE)
 
     def one_epoch(self, epoch: int) -> Epoch:
         start_s, losses = time.perf_counter(), 0.0

@@ -10,8 +10,8 @@ from pydantic import Field, ValidationError
 from mobile_sdk.document import Document
 from mobile_sdk.errors import DataError
 from mobile_sdk.labels.label_text import check_labels
-from mobile_sdk.system.atomic_files import write_text
-from mobile_sdk.system.regular_file import GIB, read_regular
+from mobile_sdk.system.regular_file import GIB
+from mobile_sdk.system.seal import read_sealed, write_sealed
 from qat.data.content_hash import Stamp, hash_file, stamp
 
 INDEX_FILE = "shards.json"
@@ -51,14 +51,14 @@ class ShardIndex(Document):
 def write_index(index: ShardIndex, folder: Path) -> None:
     """Writes `folder/shards.json`; raises DataError for labels that an app could not show or distinguish."""
     check_labels(index.labels, str(folder))
-    write_text(folder / INDEX_FILE, index.model_dump_json())
+    write_sealed(folder / INDEX_FILE, index.model_dump_json())
 
 
 def read_index(folder: Path) -> ShardIndex:
     """Returns the index of `folder`; raises DataError if it is none, or if a shard is missing or of another size."""
     path = folder / INDEX_FILE
     try:
-        index = ShardIndex.model_validate_json(read_regular(path, at_most=GIB))
+        index = ShardIndex.model_validate_json(read_sealed(path, at_most=GIB))
     except FileNotFoundError as error:
         raise DataError(f"expected {INDEX_FILE} in {folder}, found none", hint=_AGAIN) from error
     except OSError as error:

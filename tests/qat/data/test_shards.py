@@ -176,6 +176,7 @@ def test_a_cut_or_missing_shard_is_named_at_once(folder: Path) -> None:
 
 def test_a_damaged_index_is_refused(folder: Path) -> None:
     index = json.loads((folder / INDEX_FILE).read_text())
+    del index["sha256"]
     first = index["train"][0]
     for change in (
         {"schema_number": 2},
@@ -194,6 +195,27 @@ def test_a_damaged_index_is_refused(folder: Path) -> None:
     (folder / INDEX_FILE).unlink()
     with pytest.raises(DataError, match="found none"):
         load_shards(folder)
+
+
+@pytest.mark.parametrize("change", ["another label", "a picture less", "a picture more", "shards swapped"])
+def test_an_edited_index_is_found_by_its_seal(folder: Path, change: str) -> None:
+    index = json.loads((folder / INDEX_FILE).read_text())
+    rows = index["train"][0]["pictures"]
+    match change:
+        case "another label":
+            rows[0][2] = 0 if rows[0][2] else 1
+        case "a picture less":
+            del rows[-1]
+        case "a picture more":
+            rows.append(rows[-1])
+        case "shards swapped":
+            index["train"].reverse()
+    (folder / INDEX_FILE).write_text(json.dumps(index))
+    with pytest.raises(DataError, match=rf"{INDEX_FILE}, found: a file that was changed after it was written"):
+        load_shards(folder)
+    del index["sha256"]  # an index of an earlier SDK has no seal
+    (folder / INDEX_FILE).write_text(json.dumps(index))
+    assert load_shards(folder).labels == pictures().labels
 
 
 def test_the_verb_says_what_it_wrote_and_refuses_shards_of_shards(

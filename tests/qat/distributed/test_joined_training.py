@@ -18,7 +18,7 @@ from qat.distributed.processes import Processes, _Joined, current_processes
 from qat.distributed.torchrun import is_main_process
 from qat.progress import say
 from qat.tasks.classification.training import fit
-from qat.training.checkpoint import CHECKPOINT_FILE
+from qat.training.checkpoint_file import CHECKPOINT_FILE
 from tests.support.training import joined_task
 from tests.support.training.joined_task import STEPS, gradients, torchrun
 from tests.support.training.small_task import CONTRACT, PLAN, pictures, tiny_net

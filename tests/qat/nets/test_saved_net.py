@@ -1,6 +1,7 @@
 """A trained float net in one file: it comes back whole, says itself what it is, and anything else is refused."""
 
 import json
+import random
 from pathlib import Path
 
 import pytest
@@ -102,3 +103,44 @@ def test_a_file_that_was_cut_off_is_refused(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1000])
     with pytest.raises(DataError, match=r"found net\.safetensors"):
         load_net(path)
+
+
+def header_bytes(data: bytes) -> int:
+    return 8 + int.from_bytes(data[:8], "little")
+
+
+@pytest.mark.parametrize("part", ["header", "tensors"])
+def test_one_flipped_bit_anywhere_is_refused(part: str, path: Path) -> None:
+    intact, draw = path.read_bytes(), random.Random(part)
+    ends = header_bytes(intact)
+    places = range(ends) if part == "header" else range(ends, len(intact))
+    for place in draw.sample(places, 40):
+        damaged = bytearray(intact)
+        damaged[place] ^= 1 << draw.randrange(8)
+        path.write_bytes(damaged)
+        with pytest.raises(DataError):
+            load_net(path)
+
+
+@pytest.mark.parametrize(
+    ("there", "instead"),
+    [(b"pear", b"bear"), (b"apple", b"ample"), (b"0.35", b"0.53"), (b"Cosine", b"cosine"), (b"F32", b"I32")],
+)
+def test_an_edit_of_the_header_is_found_by_the_seal(there: bytes, instead: bytes, path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(there, instead, 1))
+    with pytest.raises(DataError, match="as it was written, found it damaged or changed"):
+        read_header(path)
+
+
+def test_swapped_tensors_are_found_by_the_seal(path: Path) -> None:
+    data = path.read_bytes()
+    first, second = b"features.2.conv.0.0.weight", b"features.3.conv.0.0.weight"
+    assert first in data and second in data
+    path.write_bytes(data.replace(first, b"\0").replace(second, first).replace(b"\0", second, 1))
+    with pytest.raises(DataError):
+        load_net(path)
+
+
+def test_a_net_from_before_seals_is_read(net: nn.Module, path: Path) -> None:
+    save_file(net.state_dict(), path, metadata={"mobile_sdk": SAVED.model_dump_json()})
+    assert load_net(path)[1] == SAVED

@@ -311,9 +311,29 @@ def test_a_damaged_record_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "search.json"
     content = json.loads(file.read_text())
     content["candidates"][0]["architecture"]["blocks"][0][0] = 4
+    del content["sha256"]
     file.write_text(json.dumps(content))
     with pytest.raises(DataError, match=r"the record of a search in .*, found: a file that is damaged or newer"):
         load_record(file)
+
+
+@pytest.mark.parametrize("damage", ["flipped", "cut", "missing"])
+def test_damaged_weights_of_a_candidate_are_never_started_from(damage: str, tmp_path: Path) -> None:
+    record = searched(adapt(), tmp_path)
+    (file,) = (tmp_path / "weights").iterdir()
+    folder, number = SearchFolder(tmp_path, {"asked": "it"}), record.taken[-1]
+    assert folder.state_of(number).keys() == {"weight"}
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 0x80
+    match damage:
+        case "flipped":
+            file.write_bytes(content)
+        case "cut":
+            file.write_bytes(content[:-1])
+        case "missing":
+            file.unlink()
+    with pytest.raises(DataError, match=rf"{file.name} as it was written|weights of candidate {number} in .*, found"):
+        folder.state_of(number)
 
 
 def test_a_net_of_another_family_is_refused() -> None:

@@ -21,7 +21,8 @@ from qat.data.picture_set import PictureSet, normalised
 from qat.preparation.preparation import prepare
 from qat.tasks.classification.training import evaluate, fit
 from qat.training.batches import training_batches
-from qat.training.checkpoint import CHECKPOINT_FILE, Fingerprint, State, save_checkpoint
+from qat.training.checkpoint import Fingerprint, save_checkpoint
+from qat.training.checkpoint_file import CHECKPOINT_FILE, State
 from qat.training.history import History
 from qat.training.optimization.batch_norm_warm_up import StatisticsWarmUp
 from qat.training.optimization.phases import Phase

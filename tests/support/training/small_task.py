@@ -14,7 +14,7 @@ from qat.data.augmentation.classification import Augmentation
 from qat.data.picture_set import PictureSet
 from qat.data.pictures import Pictures
 from qat.tasks.classification.training import fit
-from qat.training.checkpoint import CHECKPOINT_FILE
+from qat.training.checkpoint_file import CHECKPOINT_FILE
 from qat.training.history import History
 from qat.training.plan import TrainPlan
 
