@@ -1,4 +1,4 @@
-"""What the SDK writes as JSON and reads again holds its own hash: damage and edits by accident are named."""
+"""JSON that the SDK writes and reads again holds its own hash: damage and edits by accident are named."""
 
 import json
 import random
@@ -18,9 +18,9 @@ from mobile_sdk.system.seal import NO_SEAL, read_sealed, sealed, split_seal, tru
 from mobile_sdk.verification.verdict import Check, Verdict, read_verdicts, write_verdicts
 from qat.data.shards.index import INDEX_FILE, read_index
 from qat.data.shards.shards import write_shards
+from qat.search.netadapt import NetAdapt
 from qat.search.record import load_record
-from tests.qat.search.test_search import adapt
-from tests.support.nets.search_space import searched
+from tests.support.nets.search_space import START, latency_ms, searched
 from tests.support.training.small_task import pictures
 
 VERDICT = Verdict(
@@ -42,6 +42,7 @@ VERDICT = Verdict(
     pictures=2,
     checks=(Check(name="steps apart", outcome="pass", measured=0, required="0"),),
 )
+SEARCH = NetAdapt(judge=latency_ms, target_ms=0.97 * latency_ms(START), step_share=0.02)
 NUMBERS = Numbers(
     device="host",
     environment=describe_environment(),
@@ -61,7 +62,7 @@ DOCUMENTS: dict[str, tuple[Callable[[Path], object], Callable[[Path], object]]] 
         lambda path: redraw_report(path, path.with_name("again.html")),
     ),
     "phone.json": (lambda path: LatencyModels(models=tuple(published_models()[:1])).save(path), LatencyModels.load),
-    "search.json": (lambda path: searched(adapt(), path.parent), load_record),
+    "search.json": (lambda path: searched(SEARCH, path.parent), load_record),
     INDEX_FILE: (lambda path: write_shards(pictures(6, 3), path.parent), lambda path: read_index(path.parent)),
 }
 
