@@ -1,12 +1,13 @@
 """Runs a benchmark's workers in processes of this host, or on a device at the other end of a connection."""
 
+import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Protocol
 
 from mobile_sdk import runtimes
-from mobile_sdk.benchmarking.worker_process import worker_command
 from mobile_sdk.bundle.bundle import Bundle
 from mobile_sdk.devices import Host, Remote, check_measures_time, open_device
 from mobile_sdk.devices.state import DeviceState
@@ -16,6 +17,11 @@ from mobile_sdk.system.environment import Environment, describe_environment
 _COOL_C = 60.0  # above it a phone's big cores soon slow down; at rest they are at 30 to 45
 _PATIENCE_S = 120.0
 _LOOK_EVERY_S = 5.0
+
+
+def worker_command(bundle: Path, threads: int) -> list[str]:
+    """Returns the command with which this Python starts a worker for a bundle."""
+    return [sys.executable, "-m", "mobile_sdk.benchmarking.worker", str(bundle), str(threads)]
 
 
 class Place(Protocol):

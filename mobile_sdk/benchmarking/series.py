@@ -14,9 +14,9 @@ import numpy as np
 from mobile_sdk.benchmarking.measurements import Plan, Samples
 from mobile_sdk.benchmarking.place import Place
 from mobile_sdk.benchmarking.statistics import MIN_ROUNDS
-from mobile_sdk.benchmarking.worker_process import WorkerProcess
 from mobile_sdk.bundle.bundle import Bundle
 from mobile_sdk.system.progress import Report
+from mobile_sdk.system.worker_process import WorkerProcess
 
 _START_TIMEOUT_S = 600.0  # importing a runtime and loading a model, on a slow and busy machine
 _TURN_MS = 25.0  # long beside a switch of processes, short beside the bursts that interleaving cancels

@@ -1,21 +1,14 @@
 """Runs as the process that measures one bundle: `python -m mobile_sdk.benchmarking.worker BUNDLE THREADS`.
 
-It answers JSON lines on standard input with JSON lines on standard output: it reports once that it is ready, then runs
-as often as it is asked. One bundle a process keeps memory, load time and first run apart; it works only on request, so
-that bundles never compete. Whatever a runtime prints goes to standard error. The end of standard input ends the process
-at once, as it means that its parent has ended.
+It reports once that it is ready, then runs as often as it is asked (`system.worker_process`). One bundle a process
+keeps memory, load time and first run apart; it works only on request, so that bundles never compete.
 """
 
-import contextlib
-import importlib
-import json
-import os
 import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +18,7 @@ from mobile_sdk.benchmarking.big_cores import use_big_cores
 from mobile_sdk.bundle.bundle import open_bundle
 from mobile_sdk.errors import SdkError
 from mobile_sdk.runtimes.base import Session
-from mobile_sdk.system.child_process import end_with_input
+from mobile_sdk.system.worker_process import Parent
 
 Picture = NDArray[np.uint8]
 
@@ -36,14 +29,11 @@ _WARM_UP_S = 2.0  # and this ends it in any case
 
 def main(arguments: Sequence[str]) -> int:
     """Serves until standard input ends; it reports an SdkError as a line and returns the error's exit code."""
-    replies = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1, encoding="utf-8")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    end_with_input()
+    parent = Parent()
     try:
-        _serve(Path(arguments[0]), int(arguments[1]), replies)
+        _serve(Path(arguments[0]), int(arguments[1]), parent)
     except SdkError as error:
-        known = next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == SdkError.__module__)
-        _reply(replies, {"error": known, "message": error.message, "hint": error.hint})
+        parent.fail(error)
         return error.exit_code
     return 0
 
@@ -71,7 +61,7 @@ def warm_up(session: Session, pictures: Sequence[Picture]) -> list[float]:
     return times_ms
 
 
-def _serve(path: Path, threads: int, replies: IO[str]) -> None:
+def _serve(path: Path, threads: int, parent: Parent) -> None:
     load, pictures = _prepare(path, threads)
     cores = use_big_cores(threads)
     before_mib = _forget_peak_mib()
@@ -80,18 +70,18 @@ def _serve(path: Path, threads: int, replies: IO[str]) -> None:
     load_ms = (time.perf_counter_ns() - start_ns) / 1e6
     first_run_ms = measure(session, pictures, 1)[0]
     warm_up_ms = warm_up(session, pictures)
-    _reply(replies, {"load_ms": load_ms, "first_run_ms": first_run_ms, "warm_up_ms": warm_up_ms, "cores": cores})
-    for line in sys.stdin:
-        rewarm_ms, *times_ms = measure(session, pictures, 1 + int(json.loads(line)["runs"]))
+    parent.reply({"load_ms": load_ms, "first_run_ms": first_run_ms, "warm_up_ms": warm_up_ms, "cores": cores})
+    for request, _ in parent.requests():
+        rewarm_ms, *times_ms = measure(session, pictures, 1 + int(request["runs"]))
         peak_mib = None if before_mib is None else _peak_mib() - before_mib
-        _reply(replies, {"rewarm_ms": rewarm_ms, "times_ms": times_ms, "peak_mib": peak_mib})
+        parent.reply({"rewarm_ms": rewarm_ms, "times_ms": times_ms, "peak_mib": peak_mib})
     session.close()
 
 
 def _prepare(path: Path, threads: int) -> tuple[Callable[[], Session], list[Picture]]:
     """Returns a function that loads the bundle's model, and its golden pictures.
 
-    Imports the runtime's packages first.
+    Imports the runtime's packages first, which takes seconds that an app on a phone does not spend.
     """
     bundle = open_bundle(path)
     runtime = runtimes.get(bundle.manifest.runtime)
@@ -99,33 +89,8 @@ def _prepare(path: Path, threads: int) -> tuple[Callable[[], Session], list[Pict
     def load() -> Session:
         return runtime.load(bundle.model_path, bundle.interface, threads=threads)
 
-    for name in modules_of(load):
-        with contextlib.suppress(ImportError):  # another module made this one up during its import
-            importlib.import_module(name)
+    runtime.prepare()
     return load, [bundle.golden_picture(index) for index in range(len(bundle.manifest.golden.pictures))]
-
-
-def modules_of(load: Callable[[], Session]) -> list[str]:
-    """Returns the modules that `load` imports, found by a fork that loads and then exits.
-
-    A first load spends seconds on importing packages, which an app on a phone does not do, and leaves memory behind
-    that a second load would use again. A load that fails finds nothing here: the real load will raise the error.
-    """
-    receiving, sending = os.pipe()
-    if child := os.fork():
-        os.close(sending)
-        with os.fdopen(receiving, encoding="utf-8") as names:
-            found = names.read().split("\n")
-        os.waitpid(child, 0)
-        return [name for name in found if name]
-    try:
-        os.close(receiving)
-        before = set(sys.modules)
-        load()
-        with os.fdopen(sending, "w", encoding="utf-8") as names:
-            names.write("\n".join(name for name in sys.modules if name not in before))
-    finally:
-        os._exit(0)
 
 
 def _forget_peak_mib() -> float | None:
@@ -150,11 +115,6 @@ def _status_mib(field: str) -> float:
         if line.startswith(field + ":"):
             return int(line.split()[1]) / 1024
     raise OSError(f"no {field} in the process status")
-
-
-def _reply(replies: IO[str], message: dict[str, Any]) -> None:
-    replies.write(json.dumps(message) + "\n")
-    replies.flush()
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -27,6 +26,7 @@ from mobile_sdk.bundle.manifest import (
     StructureEntry,
 )
 from mobile_sdk.bundle.manifest_file import MANIFEST_FILE, BundleRefusalError, seal
+from mobile_sdk.devices.model_process import MODELS
 from mobile_sdk.errors import MachineError, SettingError
 from mobile_sdk.memory.limit import executed
 from mobile_sdk.preprocess import save_png, to_bytes
@@ -178,9 +178,8 @@ def _expect(
         raise MachineError(
             f"expected to run {runtime.name} for its golden outputs, but {reason}", hint="see `mobile-sdk doctor`"
         )
-    with closing(runtime.load(model, interface, threads=1)) as session:
-        scores = np.stack([session.run(picture) for picture in pixels])
-        by = f"{runtime.name} ({getattr(session, 'arithmetic', 'its own kernels')})"
+    with MODELS.loaded(runtime, model, interface, threads=1) as session:
+        scores, by = session.run_each(pixels), f"{runtime.name} ({session.arithmetic})"
     return _Expected(scores=scores, by=by, tolerance=_tolerance(program, scores))
 
 
@@ -207,7 +206,7 @@ def _manifest(
         model=runtime.model_file,
         quantization=QuantizationEntry.of(program.graph, record.quantized),
         quality=QualityEntry.of(record, contract),
-        structure=StructureEntry.of(runtime.structure(draft / runtime.model_file)),
+        structure=StructureEntry.of(MODELS.structure(runtime, draft / runtime.model_file)),
         golden=entry,
         activation_limit_kib=limit_kib,
         files=tuple(file_entry(draft, path) for path in files_below(draft)),

@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-
 from mobile_sdk.devices.base import Run
+from mobile_sdk.devices.model_process import MODELS
 from mobile_sdk.devices.state import SCRIPT, DeviceState, read_state
 from mobile_sdk.runtimes.base import Interface, Runtime
 from mobile_sdk.system.cache import Say
@@ -35,9 +34,6 @@ class Host:
 
     @contextmanager
     def loaded(self, runtime: Runtime, model: Path, interface: Interface, *, threads: int = 1) -> Iterator[Run]:
-        """Opens a session of the runtime's own Python interface."""
-        session = runtime.load(model, interface, threads=threads)
-        try:
-            yield lambda pictures: np.stack([session.run(picture) for picture in pictures])
-        finally:
-            session.close()
+        """Opens a session of the runtime's own Python interface, in a process that the model may end."""
+        with MODELS.loaded(runtime, model, interface, threads=threads) as session:
+            yield session.run_each

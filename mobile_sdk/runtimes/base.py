@@ -161,6 +161,9 @@ class Runtime(ABC):
     def finding(self) -> Finding:
         """Returns which part of the runtime is installed here and what it enables; imports none of it."""
 
+    def prepare(self) -> None:  # noqa: B027  a runtime may have nothing to import
+        """Imports what `load` needs, so that no load waits for it; raises ImportError if that is missing."""
+
     def requirement(self, graph: Graph) -> Requirement:
         """Returns how near its scores must come to the expected ones: exactly, unless sums depend on their order."""
         return usual_requirement(graph)

@@ -7,7 +7,6 @@ differing input.
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from mobile_sdk import runtimes
 from mobile_sdk.arguments import expect
 from mobile_sdk.bundle.bundle import OPEN_IT, Bundle
 from mobile_sdk.bundle.manifest_file import BundleRefusalError
+from mobile_sdk.devices.model_process import MODELS
 from mobile_sdk.document import Document
 from mobile_sdk.errors import SettingError
 from mobile_sdk.graph.operators import Graph, Operator, Tensor
@@ -169,8 +169,8 @@ def _trace(graph: Graph, pixels: NDArray[np.uint8]) -> dict[str, Codes]:
 
 def _run(runtime: Runtime, model: Path, interface: Interface, pixels: NDArray[np.uint8]) -> Codes:
     """Returns a cut graph's output without its batch, in the graph's layout: pictures come in the input's layout."""
-    with closing(runtime.load(model, interface, threads=1)) as session:
-        output = np.asarray(session.run(pixels)).reshape(interface.output.shape[1:])
+    with MODELS.loaded(runtime, model, interface, threads=1) as session:
+        output = session.run(pixels)
     codes = output.transpose(2, 0, 1) if output.ndim == 3 and interface.input.layout == "NHWC" else output
     return codes.astype(np.int8)
 

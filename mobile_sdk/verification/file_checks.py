@@ -5,6 +5,7 @@ from pathlib import Path
 from mobile_sdk.bundle.bundle import Bundle, files_below
 from mobile_sdk.bundle.manifest import StructureEntry
 from mobile_sdk.bundle.writer import file_entry, written_by
+from mobile_sdk.devices.model_process import MODELS
 from mobile_sdk.errors import BundleError, CompileError, MachineError, SettingError
 from mobile_sdk.graph.operators import Conv2d, Graph, Weighted
 from mobile_sdk.memory.limit import executed
@@ -19,7 +20,7 @@ def run(bundle: Bundle, program: Program, runtime: Runtime) -> tuple[StructureEn
     checks = [_program_check(bundle, program), _contract_check(bundle, program), _output_check(bundle, program)]
     name, required = "structure", "a model file that can be read"
     try:
-        structure = StructureEntry.of(runtime.structure(bundle.model_path))
+        structure = StructureEntry.of(MODELS.structure(runtime, bundle.model_path))
     except BundleError as error:
         return None, [*checks, Check.judged(name, False, measured="none", required=required, reason=error.message)]
     except (MachineError, ImportError) as error:

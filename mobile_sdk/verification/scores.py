@@ -1,5 +1,6 @@
 """Computes a bundle's scores in its runtime, beside the scores that the program requires."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,18 +40,20 @@ def compute(
     run: Run,
     report: Report,
 ) -> Computed:
-    """Runs every picture once through the runtime, and through the reference unless its scores are cached."""
+    """Runs every picture once through the runtime, and beside it through the reference unless its scores are cached."""
     goldens = np.stack([bundle.golden_picture(index) for index in range(len(bundle.manifest.golden.pictures))])
     golden_found = run(goldens)
     found, expected = [], []
     labels: list[int] = []
-    for start in range(0, len(pictures), BATCH):
-        report(start / len(pictures), f"verifying {bundle.path.name}")
-        batch = [pictures[index] for index in range(start, min(start + BATCH, len(pictures)))]
-        pixels = np.stack([to_bytes(picture, program.contract.image) for picture, _ in batch])
-        found.append(run(pixels))
-        expected.append(expected_scores(program, pixels))
-        labels.extend(int(label_index) for _, label_index in batch)
+    with ThreadPoolExecutor(1) as beside:
+        for start in range(0, len(pictures), BATCH):
+            report(start / len(pictures), f"verifying {bundle.path.name}")
+            batch = [pictures[index] for index in range(start, min(start + BATCH, len(pictures)))]
+            pixels = np.stack([to_bytes(picture, program.contract.image) for picture, _ in batch])
+            reference = beside.submit(expected_scores, program, pixels)
+            found.append(run(pixels))
+            expected.append(reference.result())
+            labels.extend(int(label_index) for _, label_index in batch)
     if not found:
         raise DataError("expected pictures to verify with, found none", hint="name a folder that holds some")
     return Computed(

@@ -6,6 +6,7 @@ from mobile_sdk import runtimes
 from mobile_sdk.arguments import NOTHING, Parted, expect, held_out
 from mobile_sdk.bundle.bundle import OPEN_IT, Bundle, open_bundle
 from mobile_sdk.devices import open_device
+from mobile_sdk.devices.model_process import MODELS
 from mobile_sdk.errors import BundleError, DataError, MachineError, SettingError
 from mobile_sdk.preprocess import LabelledPictures
 from mobile_sdk.program.program import LOAD_IT, Program
@@ -47,6 +48,7 @@ def verify(
     _check_settings(pictures, min_accuracy, threads)
     bundle = open_bundle(bundle.path)
     chosen = _runtime(bundle, runtime)
+    MODELS.prepare(*[chosen] * (device == "host"))
     structure, checks = file_checks.run(bundle, program, chosen)
     requirement = chosen.requirement(program.graph)
     with reported(progress, f"verify {bundle.path.name}") as report:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from mobile_sdk import runtimes
 from mobile_sdk.comparison import compare
+from mobile_sdk.devices.model_process import MODELS
 from mobile_sdk.graph.exactness import order_dependent_paths
 from mobile_sdk.graph.score_steps import in_steps
 from mobile_sdk.program.expected_scores import expected_scores
@@ -45,5 +46,5 @@ def _row(title: str, program: Program, twin: Program, pixels: NDArray[np.uint8])
             path = folder / runtime.model_file
             runtime.export(program.graph, program.contract, path)
             row[f"{name} MiB"] = round(path.stat().st_size / 2**20, 3)
-            row[f"{name} partitions"] = runtime.structure(path).partitions
+            row[f"{name} partitions"] = MODELS.structure(runtime, path).partitions
     return row

@@ -20,11 +20,11 @@ from mobile_sdk.benchmarking import worker as benchmark_worker
 from mobile_sdk.benchmarking.benchmark import BenchmarkStoppedError, benchmark, write_numbers
 from mobile_sdk.benchmarking.measurements import read_numbers
 from mobile_sdk.benchmarking.worker import measure, warm_up
-from mobile_sdk.benchmarking.worker_process import WorkerProcess
 from mobile_sdk.bundle.bundle import Bundle, open_bundle
 from mobile_sdk.errors import BundleError, MachineError, SettingError
 from mobile_sdk.runtimes.coreml import CoreMLRuntime
 from mobile_sdk.system.environment import describe_environment
+from mobile_sdk.system.worker_process import WorkerProcess
 from tests.support import bundles
 from tests.support.child_process import finished, run, start, wait_until
 from tests.support.repository import ROOT
@@ -244,7 +244,7 @@ def test_an_interrupt_leaves_no_process_behind(shelf: Path) -> None:
     script = shelf / "parent.py"
     script.write_text(
         "import sys, time\n"
-        "from mobile_sdk.benchmarking.worker_process import WorkerProcess\n"
+        "from mobile_sdk.system.worker_process import WorkerProcess\n"
         f"command = [sys.executable, {str(shelf / 'worker.py')!r}, {str(shelf / 'waits-1')!r}, '1']\n"
         "with WorkerProcess(command, title='waits') as w:\n"
         "    w.reply(timeout_s=86400)\n"

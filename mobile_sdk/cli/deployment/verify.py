@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mobile_sdk import runtimes
 from mobile_sdk.cli import options
 from mobile_sdk.cli.terminal import WORDS, progress, quiet, show_json, show_table
 from mobile_sdk.errors import MachineError, SdkError
-from mobile_sdk.runtimes import readers
 from mobile_sdk.workflow.output_paths import file_to_write
 from mobile_sdk.workflow.run_files import TWIN
 from qat.progress import say
@@ -27,7 +27,8 @@ class PlaceOptions:
 
     device: options.Device = "host"
     runtime: Annotated[
-        str | None, typer.Option("--runtime", help=f"Another runtime that reads the model: {', '.join(readers())}.")
+        str | None,
+        typer.Option("--runtime", help=f"Another runtime that reads the model: {', '.join(runtimes.readers())}."),
     ] = None
 
 
@@ -51,13 +52,17 @@ def verify(
     quiet()
     from mobile_sdk.bundle.bundle import open_bundle
     from mobile_sdk.devices import open_device
+    from mobile_sdk.devices.model_process import MODELS
+
+    open_device(place.device)
+    opened = [open_bundle(path) for path in bundles]
+    if place.device == "host":
+        MODELS.prepare(*(runtimes.get(place.runtime or bundle.manifest.runtime) for bundle in opened))
     from mobile_sdk.program.program import Program
     from mobile_sdk.verification.verdict import write_verdicts
     from mobile_sdk.verification.verification import verify as verify_bundle
     from mobile_sdk.workflow.tasks import held_out_of
 
-    open_device(place.device)
-    opened = [open_bundle(path) for path in bundles]
     loaded = Program.load(program)
     sources = [source_of(bundle, loaded, program.parent / TWIN) for bundle in opened]
     pictures = held_out_of(sources[0].contract, data)

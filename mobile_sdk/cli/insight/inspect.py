@@ -69,9 +69,10 @@ def inspect(
 
 def _bundle(bundle: "Bundle", json: bool) -> None:
     from mobile_sdk.bundle.manifest import StructureEntry
+    from mobile_sdk.devices.model_process import MODELS
 
     manifest = bundle.manifest
-    structure = StructureEntry.of(runtimes.get(manifest.runtime).structure(bundle.model_path))
+    structure = StructureEntry.of(MODELS.structure(runtimes.get(manifest.runtime), bundle.model_path))
     if json:
         show_json({"manifest": manifest.model_dump(mode="json"), "structure": structure.model_dump(mode="json")})
         return

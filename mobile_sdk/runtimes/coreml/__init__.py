@@ -9,7 +9,7 @@ errors of sums and reached only 22 to 33 dB. In float16, which Apple's Neural En
 
 import importlib.util
 from collections.abc import Mapping
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,6 +81,11 @@ class CoreMLRuntime(Runtime):
         from mobile_sdk.runtimes.coreml.interpreter.interpreter import InterpreterSession
 
         return InterpreterSession(path, interface, threads=threads)
+
+    def prepare(self) -> None:
+        """Imports torch for the interpreter; on a Mac Apple's session imports its own on use."""
+        if not_run() is not None:
+            import_module("mobile_sdk.runtimes.coreml.interpreter.interpreter")
 
     def versions(self) -> Mapping[str, str]:
         """Returns the packages that decide what is written and computed, with their versions."""

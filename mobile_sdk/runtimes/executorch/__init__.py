@@ -1,7 +1,7 @@
 """Writes the net as one call of ExecuTorch's XNNPACK delegate, in a `.pte` written and read by its own schemas."""
 
 from collections.abc import Mapping
-from importlib import metadata, util
+from importlib import import_module, metadata, util
 from pathlib import Path
 
 from mobile_sdk.contract import Contract
@@ -84,6 +84,10 @@ class ExecuTorchRuntime(Runtime):
         from mobile_sdk.runtimes.executorch.session import ExecuTorchSession
 
         return ExecuTorchSession(path, interface, threads=threads)
+
+    def prepare(self) -> None:
+        """Imports torch and ExecuTorch."""
+        import_module("mobile_sdk.runtimes.executorch.session")
 
     def versions(self) -> Mapping[str, str]:
         """Returns the packages that decide what is written and computed."""

@@ -1,10 +1,11 @@
 """Loads a `.pte` in ExecuTorch's own Python runtime."""
 
-import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from executorch.extension.pybindings import _C  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from mobile_sdk.errors import BundleError, DataError
@@ -12,17 +13,17 @@ from mobile_sdk.runtimes.base import Interface
 from mobile_sdk.runtimes.executorch.pte_file import HINT, read_pte
 from mobile_sdk.runtimes.quiet import silenced_stderr
 
+# `_C` is all that `executorch.runtime` wraps; to import that takes seconds, for its compiler comes with it.
+
 
 class ExecuTorchSession:
     """Runs one model. The program stays alive as long as its method, or the method reads freed memory."""
 
     def __init__(self, path: Path, interface: Interface, *, threads: int) -> None:
-        import torch
-
         read_pte(path)  # the C++ loader must not see a damaged file
         self._program, self._method = _open(path, threads)
         expected = interface.input.shape
-        found = tuple(self._method.metadata.input_tensor_meta(0).sizes())
+        found = tuple(self._method.method_meta().input_tensor_meta(0).sizes())
         if found != expected:
             raise BundleError(f"expected the input {expected} in {path.name}, found {found}", hint=HINT)
         self._output_shape = interface.output.shape[1:]
@@ -36,7 +37,7 @@ class ExecuTorchSession:
             raise DataError(reason, hint="prepare it with the contract's recipe")
         # byte - 128 as int8 is the byte with its highest bit flipped
         np.bitwise_xor(picture, 0x80, out=self._codes[0].view(np.uint8))
-        scores: NDArray[np.generic] = self._method.execute(self._inputs)[0].numpy()
+        scores: NDArray[np.generic] = self._method(self._inputs)[0].numpy()
         return scores.reshape(self._output_shape).copy()  # a view of the runtime's own memory
 
     def close(self) -> None:
@@ -46,15 +47,12 @@ class ExecuTorchSession:
 
 def _open(path: Path, threads: int) -> tuple[Any, Any]:
     reason = "no method named forward"
-    with silenced_stderr(), warnings.catch_warnings():  # ExecuTorch and torch announce themselves there
-        warnings.simplefilter("ignore")
-        from executorch.extension.pybindings import portable_lib  # type: ignore[import-untyped]
-        from executorch.runtime import Runtime  # type: ignore[import-untyped]
-
-        portable_lib._unsafe_reset_threadpool(threads)  # it takes all cores by default
+    with silenced_stderr():  # ExecuTorch announces itself there
+        _C._unsafe_reset_threadpool(threads)  # it takes all cores by default
+        check = _C.Verification.InternalConsistency
         try:
-            program = Runtime.get().load_program(path)
-            if "forward" in program.method_names:
+            program = _C._load_program(str(path), program_verification=check)
+            if "forward" in map(program.get_method_name, range(program.num_methods())):
                 return program, program.load_method("forward")
         except RuntimeError as error:
             reason = str(error).splitlines()[0]

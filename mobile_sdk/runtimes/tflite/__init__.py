@@ -1,7 +1,7 @@
 """Writes LiteRT's (TensorFlow Lite's) model file with our own flatbuffer writer; LiteRT runs it with XNNPACK."""
 
 from collections.abc import Mapping
-from importlib import metadata, util
+from importlib import import_module, metadata, util
 from pathlib import Path
 
 from mobile_sdk.contract import Contract
@@ -79,6 +79,10 @@ class TfliteRuntime(Runtime):
         from mobile_sdk.runtimes.tflite.session import TfliteSession
 
         return TfliteSession(path, interface, threads=threads)
+
+    def prepare(self) -> None:
+        """Imports LiteRT."""
+        import_module("mobile_sdk.runtimes.tflite.session")
 
     def versions(self) -> Mapping[str, str]:
         """Returns the packages that decide what is written and computed."""
