@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from mobile_sdk.errors import BundleError, SdkError
 from mobile_sdk.runtimes.base import Interface, Runtime, Structure
+from mobile_sdk.system.child_process import tied
 from mobile_sdk.system.worker_process import WorkerEndedError, WorkerProcess, WorkerSilentError
 
 PATIENCE_S = 300.0
@@ -120,7 +121,9 @@ class ModelProcess:
     def _started(self) -> WorkerProcess:
         if self._worker is None:
             self._is_ready = False
-            self._worker = WorkerProcess([sys.executable, "-m", "mobile_sdk.devices.model_worker"])
+            command = [sys.executable, "-m", "mobile_sdk.devices.model_worker"]
+            lasts = threading.current_thread() is threading.main_thread()  # what a thread ties ends with that thread
+            self._worker = WorkerProcess(tied(command) if lasts else command)
         return self._worker
 
     def _await_ready(self, worker: WorkerProcess) -> None:

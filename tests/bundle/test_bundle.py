@@ -16,6 +16,7 @@ from mobile_sdk.bundle.manifest import Figure
 from mobile_sdk.bundle.manifest_file import MANIFEST_FILE, seal
 from mobile_sdk.bundle.writer import write_bundle
 from mobile_sdk.contract import ImageSpec
+from mobile_sdk.devices.model_process import MODELS
 from mobile_sdk.errors import CompileError, MachineError, SettingError
 from mobile_sdk.preprocess import to_bytes
 from tests.support import bundles
@@ -112,10 +113,10 @@ def test_a_failed_write_leaves_the_old_bundle_and_nothing_else(folder: Path, mon
     runtime = runtimes.get("tflite")
     before = (folder / MANIFEST_FILE).read_bytes()
 
-    def fail(path: Path) -> None:
+    def fail(*_: Any) -> None:
         raise CompileError("Conv2d at net.first: no", hint="change it")
 
-    monkeypatch.setattr(runtime, "structure", fail, raising=True)
+    monkeypatch.setattr(MODELS, "structure", fail, raising=True)
     with pytest.raises(CompileError, match=r"net\.first"):
         write_bundle(folder, bundles.program(), runtime, choose_goldens(bundles.pictures()))
     assert (folder / MANIFEST_FILE).read_bytes() == before

@@ -107,12 +107,10 @@ def _interruptible() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def workers_of(pid: int) -> list[int]:
-    """The benchmark workers that a process has started."""
+def workers_of(pid: int, module: str = "mobile_sdk.benchmarking.worker") -> list[int]:
+    """The workers that a process has started by that module, a benchmark's if none is named."""
     children = map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split())
     commands = {child: Path(f"/proc/{child}/cmdline") for child in children}
     return [
-        child
-        for child, command in commands.items()
-        if command.exists() and b"mobile_sdk.benchmarking.worker" in command.read_bytes()
+        child for child, command in commands.items() if command.exists() and module.encode() in command.read_bytes()
     ]

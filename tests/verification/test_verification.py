@@ -11,6 +11,7 @@ import pytest
 from mobile_sdk import runtimes
 from mobile_sdk.bundle.bundle import Bundle, open_bundle
 from mobile_sdk.bundle.manifest_file import BundleRefusalError
+from mobile_sdk.devices.model_process import MODELS
 from mobile_sdk.errors import BundleError, DataError, MachineError, SettingError
 from mobile_sdk.graph.operators import Conv2d
 from mobile_sdk.graph.reference import Reference
@@ -227,7 +228,7 @@ def test_a_machine_that_fails_on_loading_leaves_the_verdict_open(
     def refuse(*_: Any, **__: Any) -> None:
         raise MachineError("no memory is left", hint="close something")
 
-    monkeypatch.setattr(TfliteRuntime, "load", refuse)
+    monkeypatch.setattr(MODELS, "loaded", refuse)
     assert verdict_of(pristine.path).status == "not_run"
 
 

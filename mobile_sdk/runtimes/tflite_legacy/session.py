@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mobile_sdk.errors import BundleError, MachineError
 from mobile_sdk.runtimes.base import Interface
+from mobile_sdk.system.child_process import tied
 
 _WORKER = Path(__file__).with_name("worker.py")
 
@@ -24,7 +25,7 @@ class LegacySession:
         self._name = path.name
         self._said = tempfile.TemporaryFile()  # noqa: SIM115  closed by close()
         self._process = subprocess.Popen(
-            [str(python), "-I", str(_WORKER), str(path.resolve()), str(threads)],
+            tied([str(python), "-I", str(_WORKER), str(path.resolve()), str(threads)]),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._said,

@@ -1,6 +1,7 @@
 """ExecuTorch: the file says what the graph says, and computes what the reference computes, in every element."""
 
 import copy
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
