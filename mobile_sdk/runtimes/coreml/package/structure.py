@@ -7,7 +7,7 @@ import numpy as np
 
 from mobile_sdk.runtimes.base import Structure
 from mobile_sdk.runtimes.coreml.package.blob_file import damaged
-from mobile_sdk.runtimes.coreml.package.program_file import MilOperation, read_program
+from mobile_sdk.runtimes.coreml.package.program_file import MilOperation, MilProgram, read_program
 
 _WEIGHTED = ("conv", "linear")
 _INT8_WEIGHT = "constexpr_affine_dequantize"
@@ -20,6 +20,13 @@ def read_structure(package: Path) -> Structure:
     app loads it, not in the file.
     """
     program = read_program(package)
+    try:
+        return _content(program, package)
+    except KeyError as error:
+        raise damaged(package, f"a layer whose weight {error} nothing makes") from error
+
+
+def _content(program: MilProgram, package: Path) -> Structure:
     by_output = {operation.output: operation for operation in program.operations}
     weighted = [operation for operation in program.operations if operation.kind in _WEIGHTED]
     weights = [_weight(operation, by_output, package) for operation in weighted]
