@@ -167,16 +167,17 @@ class Parent:
     """
 
     def __init__(self) -> None:
+        self._requests = os.fdopen(sys.stdin.fileno(), "rb", closefd=False)
         self._replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
         end_with_input()
 
     def requests(self) -> Iterator[tuple[dict[str, Any], bytearray]]:
         """Yields every request with the data that follows it."""
-        for line in sys.stdin.buffer:
+        for line in self._requests:
             request = json.loads(line)
             data = bytearray(request.get("bytes", 0))
-            sys.stdin.buffer.readinto(data)
+            self._requests.readinto(data)
             yield request, data
 
     def reply(self, message: dict[str, Any], data: bytes = b"") -> None:

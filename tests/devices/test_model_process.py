@@ -1,4 +1,4 @@
-"""A model file that crashes or hangs its runtime fails by name, and the process that opens models ends with its parent."""
+"""A model file that crashes or hangs its runtime fails by name; the process that opens models ends with its parent."""
 
 import os
 import resource
@@ -104,7 +104,7 @@ def test_verify_goes_on_with_the_next_bundle(killer: Path, pristine: Bundle) -> 
 def test_a_model_that_hangs_is_a_failed_check(pristine: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     process = stopped(pristine)
     monkeypatch.setattr(model_process, "PATIENCE_S", 0)
-    with pytest.raises(BundleError, match="expected tflite to read model.tflite, found that it hangs: no reply within"):
+    with pytest.raises(BundleError, match=r"to read model\.tflite, found that it hangs: no reply within"):
         MODELS.structure(TFLITE, pristine.model_path)
     assert not is_running(process)
 
@@ -114,9 +114,9 @@ def test_pictures_that_are_not_taken_are_a_hang(pristine: Bundle, monkeypatch: p
         assert MODELS.pid is not None
         os.kill(MODELS.pid, signal.SIGSTOP)
         monkeypatch.setattr(model_process, "PATIENCE_S", 0)
-        with pytest.raises(BundleError, match="to run model.tflite, found that it hangs"):
+        with pytest.raises(BundleError, match=r"to run model\.tflite, found that it hangs"):
             run(np.zeros((400, *pristine.interface.input.shape[1:]), np.uint8))  # more than a pipe holds
-        with pytest.raises(BundleError, match="expected model.tflite to be open, found its process ended"):
+        with pytest.raises(BundleError, match=r"expected model\.tflite to be open, found its process ended"):
             run(np.zeros((1, *pristine.interface.input.shape[1:]), np.uint8))
 
 
@@ -132,7 +132,8 @@ def test_a_slow_model_is_no_hang_for_it_tells_of_its_progress(monkeypatch: pytes
             return np.zeros(3, np.int8)
 
     class Listening:
-        told: list[dict[str, Any]] = []
+        def __init__(self) -> None:
+            self.told: list[dict[str, Any]] = []
 
         def reply(self, message: dict[str, Any], data: bytes = b"") -> None:
             self.told.append(message)
