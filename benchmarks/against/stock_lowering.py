@@ -5,7 +5,7 @@ import warnings
 import torch
 
 from mobile_sdk.graph.operators import Graph
-from mobile_sdk.program.aten_writer import to_exported
+from mobile_sdk.program.aten.writer import to_exported
 
 
 def lower_by_stock(graph: Graph) -> bytes:

@@ -14,7 +14,7 @@ from mobile_sdk.graph.operator_table import OperatorTable
 from mobile_sdk.graph.operators import OPERATORS, Operator
 from mobile_sdk.graph.operators.traits import Family, Strips
 from mobile_sdk.graph.rules import float_rules, int8_rules
-from mobile_sdk.program.aten_writer import view
+from mobile_sdk.program.aten.view import view
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mobile_sdk.errors import BundleError
-from mobile_sdk.system.regular_file import GIB, check_regular
-from mobile_sdk.system.stored_zip import check_plain
+from mobile_sdk.system.regular_file import GIB, read_regular
+from mobile_sdk.system.stored_zip import read_exact
 
 Members = Mapping[str, bytes]
 """These are the files in an archive by their names, without the folder that holds all of them."""
@@ -23,13 +23,12 @@ HINT = "write the program again with this SDK, or copy it again"
 def read_members(path: Path) -> dict[str, bytes]:
     """Reads every member of the `.pt2` file `path`; raises BundleError if it is damaged or foreign."""
     try:
-        check_regular(path, at_most=MOST_BYTES)
-        with zipfile.ZipFile(path) as file:
-            check_plain(path, file.infolist())
-            folders = {name.partition("/")[0] for name in file.namelist()}
-            if len(folders) != 1:
-                raise zipfile.BadZipFile(f"{len(folders)} folders where one holds every record")
-            members = {name.partition("/")[2]: file.read(name) for name in file.namelist()}
+        data = read_regular(path, at_most=MOST_BYTES)
+        records = read_exact(data)
+        folders = {name.partition("/")[0] for name in records}
+        if len(folders) != 1:
+            raise zipfile.BadZipFile(f"{len(folders)} folders where one holds every record")
+        members = {name.partition("/")[2]: record for name, record in records.items()}
     except OSError as error:
         raise BundleError(f"expected a program at {path.name}, found: {error.strerror}", hint=HINT) from error
     except (zipfile.BadZipFile, NotImplementedError, EOFError, UnicodeDecodeError) as error:

@@ -7,7 +7,7 @@ from io import BytesIO
 import torch
 
 from mobile_sdk.graph.operators import Graph
-from mobile_sdk.program.aten_writer import to_exported
+from mobile_sdk.program.aten.writer import to_exported
 from mobile_sdk.program.graph_file import write_graph
 from mobile_sdk.program.seal import SEAL_FILE, seal
 

@@ -20,6 +20,7 @@ from mobile_sdk.graph.operators import Graph
 from mobile_sdk.program.archive import HINT, Members, read_members
 from mobile_sdk.program.earlier_documents import digest_texts, read_contract, read_record
 from mobile_sdk.program.graph_file import GRAPH_FILE, read_graph
+from mobile_sdk.program.pickles import check_runs_nothing
 from mobile_sdk.program.record import Record
 from mobile_sdk.program.schema_2.reader import NAMES_FILE, check_digest, read_old_graph
 from mobile_sdk.program.seal import EARLIER_SCHEMA, SCHEMA, SEAL_FILE, check_seal, schema_of
@@ -89,9 +90,11 @@ class Program:
             reason = f"expected program schema {SCHEMA} or {EARLIER_SCHEMA}, found {schema} in {name}"
             raise BundleError(reason, hint="update this SDK, or write the program again with this one")
         _check_there(name, members, (_CONTRACT, _RECORD))
+        if schema == SCHEMA:
+            check_seal(name, members)
+        check_runs_nothing(name, members)
         if schema == EARLIER_SCHEMA:
             return cls._open_earlier(name, members)
-        check_seal(name, members)
         _check_there(name, members, (GRAPH_FILE,))
         return cls._of(read_graph(members), members, is_earlier=False)
 

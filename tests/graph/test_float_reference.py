@@ -13,7 +13,7 @@ from mobile_sdk.errors import CompileError
 from mobile_sdk.graph import float_reference
 from mobile_sdk.graph.float_reference import FloatReference
 from mobile_sdk.graph.operators import AvgPool2d, Graph
-from mobile_sdk.program.aten_writer import to_exported
+from mobile_sdk.program.aten.writer import to_exported
 from qat.freezing.freezing import float_twin
 from tests.support.graphs import GRAPHS, float_graph, pictures
 from tests.support.operators.made_up_operator import softmax

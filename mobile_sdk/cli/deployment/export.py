@@ -46,13 +46,13 @@ def export(
     """Write a bundle for every runtime: model, bundle.json, labels and golden pictures in one folder."""
     quiet()
     from mobile_sdk.bundle.lowering import lower
-    from mobile_sdk.program.program import Program
+    from mobile_sdk.program.aten.check import load_with_view
 
     names = tuple(name.strip() for name in to.split(",") if name.strip())
     for name in names:
         if name not in runtimes.names():
             raise runtimes.unknown(name, runtimes.names())
-    programs = [Program.load(program)]
+    programs = [load_with_view(program)]
     if with_float:
         programs.append(_twin(program, programs[0]))
     pictures = _pictures(programs[0], data)
@@ -103,11 +103,11 @@ def left_out(structure: "StructureEntry") -> str | None:
 
 def _twin(path: Path, program: "Program") -> "Program":
     """Reads the float32 twin beside an int8 program."""
-    from mobile_sdk.program.program import Program
+    from mobile_sdk.program.aten.check import load_with_view
 
     twin = path.parent / TWIN
     if program.graph.precision == "float32":
         raise SettingError(f"expected an int8 program with --float, found float32 in {path}", hint="leave --float out")
     if not twin.is_file():
         raise SettingError(f"expected {TWIN} beside {path}, found none", hint="leave --float out, or quantize again")
-    return Program.load(twin)
+    return load_with_view(twin)

@@ -60,10 +60,10 @@ def inspect(
 
         return show_sensitivity(path, data, pictures, plot, json)
     from mobile_sdk.bundle.bundle import open_bundle
-    from mobile_sdk.program.program import Program
+    from mobile_sdk.program.aten.check import load_with_view
 
     if path.is_file():
-        return _program(Program.load(path), json)
+        return _program(load_with_view(path), json)
     return _bundle(open_bundle(path), json)
 
 

@@ -24,7 +24,7 @@ from mobile_sdk.graph.operators import (
     Quantization,
 )
 from mobile_sdk.graph.reference import Reference
-from mobile_sdk.program.aten_writer import to_exported
+from mobile_sdk.program.aten.writer import to_exported
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
 from mobile_sdk.runtimes.executorch.delegate_blob import decode_blob, encode_blob
 from mobile_sdk.runtimes.executorch.export import write_model
