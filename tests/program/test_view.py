@@ -16,8 +16,8 @@ import torch
 
 from mobile_sdk.cli.app import call
 from mobile_sdk.errors import BundleError
-from mobile_sdk.program.aten.check import load_with_view
 from mobile_sdk.program.program import Program
+from mobile_sdk.program.viewed_program import load_with_view
 from tests.support.graphs import GRAPHS, float_graph, int8_graph
 from tests.support.program_files import Trap, content, members, program_of, rewritten
 

@@ -46,7 +46,7 @@ def export(
     """Write a bundle for every runtime: model, bundle.json, labels and golden pictures in one folder."""
     quiet()
     from mobile_sdk.bundle.lowering import lower
-    from mobile_sdk.program.aten.check import load_with_view
+    from mobile_sdk.program.viewed_program import load_with_view
 
     names = tuple(name.strip() for name in to.split(",") if name.strip())
     for name in names:
@@ -103,7 +103,7 @@ def left_out(structure: "StructureEntry") -> str | None:
 
 def _twin(path: Path, program: "Program") -> "Program":
     """Reads the float32 twin beside an int8 program."""
-    from mobile_sdk.program.aten.check import load_with_view
+    from mobile_sdk.program.viewed_program import load_with_view
 
     twin = path.parent / TWIN
     if program.graph.precision == "float32":

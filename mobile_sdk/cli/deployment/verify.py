@@ -58,7 +58,7 @@ def verify(
     opened = [open_bundle(path) for path in bundles]
     if place.device == "host":
         MODELS.prepare(*(runtimes.get(place.runtime or bundle.manifest.runtime) for bundle in opened))
-    from mobile_sdk.program.aten.check import load_with_view
+    from mobile_sdk.program.viewed_program import load_with_view
     from mobile_sdk.verification.verdict import write_verdicts
     from mobile_sdk.verification.verification import verify as verify_bundle
     from mobile_sdk.workflow.tasks import held_out_of
@@ -92,7 +92,7 @@ def verify(
 
 def source_of(bundle: "Bundle", program: "Program", twin: Path) -> "Program":
     """Returns what a bundle is held against: the program, or for a float32 bundle the float32 twin, if it is there."""
-    from mobile_sdk.program.aten.check import load_with_view
+    from mobile_sdk.program.viewed_program import load_with_view
 
     is_other = bundle.manifest.precision == "float32" and program.graph.precision != "float32"
     return load_with_view(twin) if is_other and twin.is_file() else program

@@ -60,7 +60,7 @@ def inspect(
 
         return show_sensitivity(path, data, pictures, plot, json)
     from mobile_sdk.bundle.bundle import open_bundle
-    from mobile_sdk.program.aten.check import load_with_view
+    from mobile_sdk.program.viewed_program import load_with_view
 
     if path.is_file():
         return _program(load_with_view(path), json)

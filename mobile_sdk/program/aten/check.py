@@ -3,15 +3,12 @@
 import json
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from mobile_sdk.errors import BundleError
 from mobile_sdk.graph.operators import Graph
-from mobile_sdk.program.archive import Members, read_members
+from mobile_sdk.program.archive import Members
 from mobile_sdk.program.aten.view import Buffer, Dtype, Node, Value, View
-from mobile_sdk.program.graph_file import GRAPH_FILE
-from mobile_sdk.program.program import Program
 
 _SCALAR_TYPES: Mapping[str, int] = {"int8": 2, "int32": 4, "int64": 5, "float32": 7}  # torch/_export/serde/schema.py
 _ANY_TEXT = ("opset_version", "verifiers", "torch_version", "schema_version")  # PyTorch refuses what it lacks
@@ -19,15 +16,6 @@ _IN_SPEC = [
     *("builtins.tuple", "null"),
     [["builtins.tuple", "null", [[None, None, []]]], ["builtins.dict", "[]", []]],
 ]
-
-
-def load_with_view(path: Path) -> Program:
-    """Reads the program at `path` like `Program.load`; raises BundleError if PyTorch would open another net."""
-    program = Program.load(path)
-    members = read_members(path)
-    if GRAPH_FILE in members:  # in earlier files the view is the graph
-        check_view(path.name, members, program.graph)
-    return program
 
 
 def check_view(name: str, members: Members, graph: Graph) -> None:
