@@ -9,12 +9,13 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mobile_sdk import runtimes
-from mobile_sdk.arguments import expect_path
+from mobile_sdk.arguments import NOTHING, expect, expect_path
 from mobile_sdk.bundle.golden_files import check_golden, expected_output, golden_paths, picture_bytes
 from mobile_sdk.bundle.interface_check import interface_misfit
 from mobile_sdk.bundle.manifest import FileEntry, Manifest
@@ -25,9 +26,14 @@ from mobile_sdk.bundle.manifest_file import (
     is_safe_path,
     read_manifest,
 )
+from mobile_sdk.bundle.signature_file import SIGNATURE_FILE, check_signature, read_signature
 from mobile_sdk.errors import SettingError
 from mobile_sdk.program.wrong_path import bundle_hint
 from mobile_sdk.runtimes.base import Interface
+from mobile_sdk.signing.keys import read_public_key
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 OPEN_IT = "open it: open_bundle(path)"
 LABELS_FILE = "labels.txt"
@@ -57,6 +63,11 @@ class Bundle:
         return self.manifest.interface
 
     @property
+    def is_signed(self) -> bool:
+        """Tells whether the bundle carries a signature, whosever it is."""
+        return (self.path / SIGNATURE_FILE).exists()
+
+    @property
     def model_bytes(self) -> int:
         """Returns the model's size in an app, without labels and golden pictures."""
         fixed = {LABELS_FILE, *golden_paths(self.manifest)}
@@ -71,16 +82,19 @@ class Bundle:
         return expected_output(self.path, self.interface.output, index)
 
 
-def open_bundle(path: str | os.PathLike[str]) -> Bundle:
+def open_bundle(path: str | os.PathLike[str], *, key: str | os.PathLike[str] | None = None) -> Bundle:
     """Opens the folder `path` and checks everything in it but the model's arithmetic, which is `verify`'s.
 
-    Raises BundleRefusalError, a BundleError whose `check` names what failed: "folder", "manifest", "schema", "seal",
-    "fields", "runtime", "paths", "files", "size", "hash", "labels", "interface" or "golden".
+    With `key`, a public key's PEM file, it opens what the holder of the private key has signed, and nothing else.
+    Raises SettingError if that file holds no such key, and BundleRefusalError, a BundleError whose `check` names what
+    failed: "folder", "manifest", "signature", "schema", "seal", "fields", "runtime", "paths", "files", "size", "hash",
+    "labels", "interface" or "golden".
     """
     expect_path("path", path)
-    folder = Path(path)
+    expect("key", key, str, os.PathLike, NOTHING)
+    folder, signer = Path(path), None if key is None else read_public_key(key)
     try:
-        return _open(folder)
+        return _open(folder, signer)
     except OSError as error:
         raise BundleRefusalError(
             "folder", f"expected a readable bundle in {str(folder)!r}, found {error.strerror}"
@@ -111,13 +125,16 @@ def files_below(folder: Path, prefix: str = "") -> Iterator[str]:
                 raise BundleRefusalError("paths", f"expected plain files, found {path!r}, which is none")
 
 
-def _open(folder: Path) -> Bundle:
+def _open(folder: Path, signer: "EllipticCurvePublicKey | None") -> Bundle:
     if not folder.is_dir():
         found = "a file" if folder.exists() else "nothing"
         raise BundleRefusalError(
             "folder", f"expected a bundle folder at {str(folder)!r}, found {found}", hint=bundle_hint(folder)
         )
-    manifest = read_manifest(_read_manifest_bytes(folder))
+    data, signature = _read_manifest_bytes(folder), read_signature(folder)
+    if signer is not None:
+        check_signature(data, signature, signer)
+    manifest = read_manifest(data)
     _check_runtime(manifest)
     _check_paths(manifest)
     _check_files(folder, manifest)
@@ -184,7 +201,7 @@ def _check_files(folder: Path, manifest: Manifest) -> None:
         raise BundleRefusalError("files", f"expected labels, golden pictures and a model, found {min(stray)!r} listed")
     present = set()
     for path in files_below(folder):
-        if path != MANIFEST_FILE and path not in listed:
+        if path not in (MANIFEST_FILE, SIGNATURE_FILE) and path not in listed:
             raise BundleRefusalError(
                 "files", f"expected only what the manifest lists, found {path[:80]!r}", hint="remove it"
             )

@@ -13,6 +13,7 @@ from mobile_sdk.bundle.writer import check_replaceable, write_bundle
 from mobile_sdk.errors import SettingError
 from mobile_sdk.preprocess import LabelledPictures
 from mobile_sdk.program.program import LOAD_IT, Program
+from mobile_sdk.signing.keys import read_private_key
 from mobile_sdk.system.progress import Progress, reported
 
 
@@ -23,6 +24,7 @@ def lower(
     runtimes: str | Sequence[str] = registry.names(),
     pictures: LabelledPictures | Parted | None = None,
     activation_limit_kib: int | None = None,
+    sign: str | os.PathLike[str] | None = None,
     progress: Progress = True,
 ) -> list[Bundle]:
     """Writes a bundle for every runtime below `out`, in that order; golden pictures are three of `pictures`.
@@ -31,8 +33,9 @@ def lower(
 
     Without `pictures` the golden ones are made up, and the manifest says so. With `activation_limit_kib` the models
     compute equal codes, wide tensors in strips of rows, so that no more activations than that are alive at once
-    (`memory.limit.within`): int8 programs only. Names and folders are checked before anything is written. A runtime's
-    refusal is its CompileError; the bundles already written stay.
+    (`memory.limit.within`): int8 programs only. With `sign`, a private key's PEM file, each bundle carries
+    that key's signature; without it, a bundle that is replaced loses its own. Names, key and folders are checked before
+    anything is written. A runtime's refusal is its CompileError; the bundles already written stay.
 
     Example: `bundles = sdk.lower(program, "bundles", runtimes=["tflite"], pictures=pictures)`
     """
@@ -41,6 +44,8 @@ def lower(
     runtimes = (runtimes,) if isinstance(runtimes, str) else runtimes
     expect_each("runtimes", runtimes, str)
     expect("activation_limit_kib", activation_limit_kib, int, NOTHING)
+    expect("sign", sign, str, os.PathLike, NOTHING)
+    signer = None if sign is None else read_private_key(sign)
     chosen = [registry.get(name) for name in runtimes]
     if readers := sorted(set(runtimes) - set(registry.names())):
         raise SettingError(
@@ -55,7 +60,7 @@ def lower(
     for folder in folders:
         check_replaceable(folder)
     goldens, source = _goldens(program, pictures)
-    settings: dict[str, Any] = {"source": source, "activation_limit_kib": activation_limit_kib}
+    settings: dict[str, Any] = {"source": source, "activation_limit_kib": activation_limit_kib, "signer": signer}
     bundles = []
     with reported(progress, "export") as report:
         for index, (folder, runtime) in enumerate(zip(folders, chosen, strict=True)):

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from mobile_sdk.bundle.manifest import (
     StructureEntry,
 )
 from mobile_sdk.bundle.manifest_file import MANIFEST_FILE, BundleRefusalError, seal
+from mobile_sdk.bundle.signature_file import write_signature
 from mobile_sdk.devices.model_process import MODELS
 from mobile_sdk.errors import MachineError, SettingError
 from mobile_sdk.memory.limit import executed
@@ -37,13 +38,16 @@ from mobile_sdk.system.atomic_files import replacing_folder
 from mobile_sdk.system.environment import installed_versions
 from mobile_sdk.tasks.registry import TASKS, task_of
 
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+
 FLOAT_TOLERANCE_SHARE = 1e-3
 """It is a share of a float32 model's largest score: other orders of summation move scores by some 1e-5."""
 INT8_AS_FLOAT_TOLERANCE_STEPS = 8
 """It is for int8 models with float32 outputs (Core ML), whose own rounding of ties moves scores by a few steps."""
 _MEANINGS = [task.golden_file.kind for task in TASKS.values() if task.golden_file]
 _GOLDEN = "|".join(map(re.escape, ("png", "input.bin", "output.bin", *_MEANINGS)))
-_OURS = re.compile(rf"bundle\.json|labels\.txt|golden/\d+\.({_GOLDEN})|model\.[a-z]+(/.*)?")
+_OURS = re.compile(rf"bundle\.(json|sig)|labels\.txt|golden/\d+\.({_GOLDEN})|model\.[a-z]+(/.*)?")
 
 
 def write_bundle(
@@ -54,10 +58,12 @@ def write_bundle(
     *,
     source: Literal["given", "generated"] = "given",
     activation_limit_kib: int | None = None,
+    signer: "EllipticCurvePrivateKey | None" = None,
 ) -> Bundle:
     """Exports `program` with `runtime` and puts the bundle at `folder`, replacing a bundle that is there.
 
-    With `activation_limit_kib` the model computes the same in strips, within that limit. Raises CompileError if the
+    With `activation_limit_kib` the model computes the same in strips, within that limit. With `signer` the bundle
+    carries that key's signature. Raises CompileError if the
     runtime refuses the program, SettingError if `folder` holds anything but a bundle or the limit cannot be kept, and
     MachineError if a float32 output must be computed by running the model, and this machine cannot.
     """
@@ -65,6 +71,8 @@ def write_bundle(
     with replacing_folder(folder) as draft:
         (draft / "golden").mkdir(parents=True)
         _fill(draft, program, runtime, goldens, source, activation_limit_kib)
+        if signer is not None:
+            write_signature(draft, signer)
         open_bundle(draft)
     return open_bundle(folder)
 

@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from mobile_sdk.cli import stopping
-from mobile_sdk.cli.deployment import bench, embed, export, report, verify
+from mobile_sdk.cli.deployment import bench, embed, export, keygen, report, verify
 from mobile_sdk.cli.failures import explain
 from mobile_sdk.cli.flattening import flattened
 from mobile_sdk.cli.insight import about, calibrate, inspect, predict
@@ -56,12 +56,15 @@ EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
         "mobile-sdk export runs/photos/program.pt2 --data photos --out runs/photos/bundles",
         "mobile-sdk export runs/photos/program.pt2 --to tflite --float",
         "mobile-sdk export runs/photos/program.pt2 --max-activation-kib 735",
+        "mobile-sdk export runs/photos/program.pt2 --sign keys/signer.pem",
     ),
     verify.verify: (
         "mobile-sdk verify runs/digits/bundles/* --program runs/digits/program.pt2 --data digits --min-accuracy 0.97",
         "mobile-sdk verify digits.tflite --program program.pt2 --data digits --device emulated:cortex-a76",
         "mobile-sdk verify digits.tflite --program program.pt2 --data digits --device adb",
+        "mobile-sdk verify fruit.tflite --program program.pt2 --data photos --key keys/signer.pub.pem",
     ),
+    keygen.keygen: ("mobile-sdk keygen keys/signer.pem",),
     bench.bench: (
         "mobile-sdk bench runs/digits/bundles/*",
         "mobile-sdk bench digits.tflite --threads 2 --max-ms 5",
@@ -88,6 +91,7 @@ EXAMPLES: dict[Callable[..., None], tuple[str, ...]] = {
     embed.embed: (
         "mobile-sdk embed runs/digits/bundles/digits.tflite --android android_demo",
         "mobile-sdk embed runs/digits/bundles/digits.coreml --ios ios_demo",
+        "mobile-sdk embed fruit.tflite --android android_demo --key keys/signer.pub.pem",
     ),
     report.report: (
         "mobile-sdk report bundles/* --program program.pt2 --verify verify.json --bench bench.json",

@@ -53,6 +53,10 @@ Program = Annotated[
     ),
 ]
 Bundles = Annotated[list[Path], typer.Argument(metavar="BUNDLE…", help="Bundle folders, such as fruit.tflite.")]
+Key = Annotated[
+    Path | None,
+    typer.Option("--key", metavar="FILE", help="The public key, of keygen, whose private key must have signed them."),
+]
 Device = Annotated[
     str,
     typer.Option(

@@ -1,17 +1,28 @@
 """Embeds bundles into an app: each folder is copied unchanged to the place that the app's build includes."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from mobile_sdk import runtimes as registry
 from mobile_sdk.bundle.bundle import Bundle
-from mobile_sdk.bundle.manifest_file import MANIFEST_FILE
+from mobile_sdk.bundle.manifest_file import MANIFEST_FILE, BundleRefusalError
+from mobile_sdk.bundle.signature_file import check_signature, read_signature
 from mobile_sdk.bundle.writer import check_replaceable, copy_bundle
 from mobile_sdk.embedding.glue import WRITTEN_BY, check_embeddable, gradle_advice, kotlin_glue, swift_glue, xcode_advice
-from mobile_sdk.errors import SettingError
+from mobile_sdk.embedding.signed_glue import kotlin_signed, swift_signed
+from mobile_sdk.errors import BundleError, SettingError
 from mobile_sdk.runtimes.base import Platform
-from mobile_sdk.system.atomic_files import replaceable, write_text
+from mobile_sdk.signing.keys import public_der, read_public_key
+from mobile_sdk.system.atomic_files import replaceable, write_bytes, write_text
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+
+KEY_FILE = "bundle-key.der"
+"""It lies beside the bundles in an app that takes signed ones alone; the readers of the demo apps look for it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,33 +31,52 @@ class Embedding:
 
     bundles: tuple[Bundle, ...]  # the copies
     glue: Path | None  # the source file that was written; None if the app reads bundles already
+    signed_glue: Path | None  # the one that refuses what the key has not signed; None without a key too
     advice: tuple[str, ...]
+
+
+class _Glue(Protocol):
+    """Describes the function that writes the glue for bundles of these names."""
+
+    def __call__(self, names: Sequence[str], *, is_signed: bool) -> str: ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class _App:
-    """Names the places in an app for bundles, glue and reader."""
+    """Names the places in an app for bundles, glue, the check of signatures, and reader."""
 
     bundles: Path
     glue: Path
+    signed: Path
     reader: Path  # exists if the app is the demo, or has its reader of bundles
     runtimes: tuple[str, ...]
-    write_glue: Callable[[Sequence[str]], str]
+    write_glue: _Glue
+    write_signed: Callable[[bytes], str]
     advise: Callable[[Sequence[str]], tuple[str, ...]]
 
 
-def embed(bundles: Sequence[Bundle], platform: Platform, folder: Path) -> Embedding:
+def embed(
+    bundles: Sequence[Bundle], platform: Platform, folder: Path, *, key: str | os.PathLike[str] | None = None
+) -> Embedding:
     """Copies `bundles` into the app at `folder`: a Gradle project or module, or the folder of an Xcode project.
 
-    Bundles that are there stay, and one of the same name is replaced. Everything is checked before anything is written.
+    Bundles that are there stay, and one of the same name is replaced. With `key`, a public key's PEM file, the app
+    refuses from then on what the private key has not signed. Everything is checked before anything is written.
     Raises SettingError if `folder` is no such project, if the platform cannot run a bundle, if two bundles have one
-    name or a name that cannot stand in source code, or if something else is in their place.
+    name or a name that cannot stand in source code, if something else is in their place, or if the app has a key and
+    none is given; and BundleError if a bundle of the app is not signed with its key.
     """
+    signer = None if key is None else read_public_key(key)
     app = _android_app(folder) if platform == "android" else _ios_app(folder)
     _check(bundles, app, platform)
+    _check_signatures(bundles, app, signer)
+    if signer is not None:
+        write_bytes(app.bundles / KEY_FILE, public_der(signer))
     copies = tuple(copy_bundle(bundle, app.bundles / bundle.path.resolve().name) for bundle in bundles)
     runtimes = {bundle.manifest.runtime for bundle in bundles}
-    return Embedding(bundles=copies, glue=_write_glue(app), advice=app.advise(sorted(runtimes)))
+    glue = _write_glue(app, signer)
+    signed_glue = None if glue is None or signer is None else app.signed
+    return Embedding(bundles=copies, glue=glue, signed_glue=signed_glue, advice=app.advise(sorted(runtimes)))
 
 
 def _android_app(folder: Path) -> _App:
@@ -60,9 +90,11 @@ def _android_app(folder: Path) -> _App:
     return _App(
         bundles=main / "assets/bundles",
         glue=sources / "mobilesdk/EmbeddedBundles.kt",
+        signed=sources / "mobilesdk/SignedBundles.kt",
         reader=sources / "mobilesdk/demo/bundle",
         runtimes=registry.in_apps("android"),
         write_glue=kotlin_glue,
+        write_signed=kotlin_signed,
         advise=gradle_advice,
     )
 
@@ -78,9 +110,11 @@ def _ios_app(folder: Path) -> _App:
     return _App(
         bundles=app / "Bundles",
         glue=app / "EmbeddedBundles.swift",
+        signed=app / "SignedBundles.swift",
         reader=folder / "MobileSDKDemoCore",
         runtimes=registry.in_apps("ios"),
         write_glue=swift_glue,
+        write_signed=swift_signed,
         advise=xcode_advice,
     )
 
@@ -102,17 +136,41 @@ def _check(bundles: Sequence[Bundle], app: _App, platform: Platform) -> None:
         check_replaceable(app.bundles / name)
     if not app.reader.is_dir():
         check_embeddable(_names(app))
-        replaceable(app.glue)
-    if app.glue.exists() and not app.reader.is_dir() and not _is_ours(app.glue):
-        raise SettingError(
-            f"expected no file or one of this command's at {app.glue}, found another", hint="move that file away"
-        )
+        for glue in (app.glue, app.signed):
+            replaceable(glue)
+            if glue.exists() and not _is_ours(glue):
+                raise SettingError(
+                    f"expected no file or one of this command's at {glue}, found another", hint="move that file away"
+                )
 
 
-def _write_glue(app: _App) -> Path | None:
+def _check_signatures(bundles: Sequence[Bundle], app: _App, signer: "EllipticCurvePublicKey | None") -> None:
+    """Checks the bundles that the app will hold, those that are there already among them."""
+    file = app.bundles / KEY_FILE
+    replaceable(file)
+    if signer is None:
+        if file.exists():
+            raise SettingError(
+                f"expected --key, as the app takes signed bundles alone, found none (its key: {file})",
+                hint="give the public key; or remove that file, and the app takes any bundle",
+            )
+        return
+    given = {bundle.path.resolve().name: bundle.path for bundle in bundles}
+    there = {name: app.bundles / name for name in _names(app)}
+    for name, path in {**there, **given}.items():
+        try:
+            check_signature((path / MANIFEST_FILE).read_bytes(), read_signature(path), signer)
+        except BundleRefusalError as error:
+            where = "the bundle" if name in given else "the app's bundle"
+            raise BundleError(f"{where} {name}: {error.message}", hint="export it with --sign, and embed it") from error
+
+
+def _write_glue(app: _App, signer: "EllipticCurvePublicKey | None") -> Path | None:
     if app.reader.is_dir():
         return None
-    write_text(app.glue, app.write_glue(_names(app)))
+    if signer is not None:
+        write_text(app.signed, app.write_signed(public_der(signer)))
+    write_text(app.glue, app.write_glue(_names(app), is_signed=signer is not None))
     return app.glue
 
 

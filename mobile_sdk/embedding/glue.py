@@ -1,8 +1,8 @@
 """Writes the code that an app needs beside a bundle's folder: glue, and the lines to add by hand.
 
 An app that has no reader of bundles gets glue. The glue finds embedded bundles and, on Android, copies one out of the
-APK, as runtimes load a model from a file. It checks nothing: the packages of the demo apps do, and are there to be
-copied.
+APK, as runtimes load a model from a file. It checks nothing but signatures, where the app is given a key: the packages
+of the demo apps check all, and are there to be copied.
 """
 
 import re
@@ -38,14 +38,24 @@ object EmbeddedBundles {{
         name: String,
     ): File {{
         val folder = File(context.filesDir, "bundles/$name")
-        val manifest = context.assets.open("bundles/$name/bundle.json").use {{ it.readBytes() }}
-        val copied = File(folder, "bundle.json")
-        if (copied.isFile && copied.readBytes().contentEquals(manifest)) return folder
-        folder.deleteRecursively()
         val paths = context.assets.list("bundles/$name").orEmpty()
-        for (path in paths) if (path != "bundle.json") copy(context, name, path)
-        copied.writeBytes(manifest) // last: a copy that was cut short has none
-        return folder
+        val marks = listOf("bundle.json") + paths.filter {{ it == "bundle.sig" }}
+        if (!marks.all {{ isCopied(context, name, it) }}) {{
+            folder.deleteRecursively()
+            for (path in paths.filterNot {{ it in marks }}) copy(context, name, path)
+            for (mark in marks) copy(context, name, mark) // last: a copy that was cut short has none
+        }}
+        return {folder}
+    }}
+
+    private fun isCopied(
+        context: Context,
+        name: String,
+        path: String,
+    ): Boolean {{
+        val copied = File(context.filesDir, "bundles/$name/$path")
+        val packed = context.assets.open("bundles/$name/$path").use {{ it.readBytes() }}
+        return copied.isFile && copied.readBytes().contentEquals(packed)
     }}
 
     private fun copy(
@@ -73,21 +83,31 @@ public enum EmbeddedBundles {{
   ]
 
   /// The folder of a bundle inside the app, nil where it was not added to the target.
-  public static func folder(_ name: String) -> URL? {{
-    Bundle.main.url(forResource: name, withExtension: nil, subdirectory: "Bundles")
+  public static func folder(_ name: String) {result} {{
+    {folder}
   }}
 }}
 """
 
 
-def kotlin_glue(names: Sequence[str]) -> str:
-    """Returns `EmbeddedBundles.kt` for bundles of these names; raises SettingError if one is not `EMBEDDABLE`."""
-    return _KOTLIN.format(written_by=WRITTEN_BY, names=_listed(names, " " * 12))
+def kotlin_glue(names: Sequence[str], *, is_signed: bool = False) -> str:
+    """Returns `EmbeddedBundles.kt` for bundles of these names, which it checks if they are signed.
+
+    Raises SettingError if a name is not `EMBEDDABLE`.
+    """
+    folder = "SignedBundles.checked(folder)" if is_signed else "folder"
+    return _KOTLIN.format(written_by=WRITTEN_BY, names=_listed(names, " " * 12), folder=folder)
 
 
-def swift_glue(names: Sequence[str]) -> str:
-    """Returns `EmbeddedBundles.swift` for bundles of these names; raises SettingError if one is not `EMBEDDABLE`."""
-    return _SWIFT.format(written_by=WRITTEN_BY, names=_listed(names, " " * 4))
+def swift_glue(names: Sequence[str], *, is_signed: bool = False) -> str:
+    """Returns `EmbeddedBundles.swift` for bundles of these names, which it checks if they are signed.
+
+    Raises SettingError if a name is not `EMBEDDABLE`.
+    """
+    result, folder = "-> URL?", 'Bundle.main.url(forResource: name, withExtension: nil, subdirectory: "Bundles")'
+    if is_signed:
+        result, folder = f"throws {result}", f"try {folder}.map(SignedBundles.checked)"
+    return _SWIFT.format(written_by=WRITTEN_BY, names=_listed(names, " " * 4), result=result, folder=folder)
 
 
 def check_embeddable(names: Sequence[str]) -> None:

@@ -5,7 +5,7 @@ import os
 import stat
 from pathlib import Path
 
-MIB, GIB = 2**20, 2**30
+KIB, MIB, GIB = 2**10, 2**20, 2**30
 MOST_JSON = 256 * MIB
 """This bounds every JSON file that this SDK writes; a report with all its pictures takes a few MiB."""
 

@@ -1,5 +1,6 @@
 """Tells with numbers whether a bundle computes what was evaluated. A failed check is a result, not an exception."""
 
+import os
 from collections.abc import Sequence
 
 from mobile_sdk import runtimes
@@ -11,8 +12,9 @@ from mobile_sdk.errors import BundleError, DataError, MachineError, SettingError
 from mobile_sdk.preprocess import LabelledPictures
 from mobile_sdk.program.program import LOAD_IT, Program
 from mobile_sdk.runtimes.base import Runtime
+from mobile_sdk.signing.keys import read_public_key
 from mobile_sdk.system.progress import Progress, Report, reported
-from mobile_sdk.verification import file_checks
+from mobile_sdk.verification import file_checks, signature_checks
 from mobile_sdk.verification.score_checks import Measured, measure
 from mobile_sdk.verification.scores import Computed, compute
 from mobile_sdk.verification.verdict import Check, Verdict, status_of
@@ -27,14 +29,16 @@ def verify(
     threads: int = 1,
     device: str = "host",
     runtime: str | None = None,
+    key: str | os.PathLike[str] | None = None,
     progress: Progress = True,
 ) -> Verdict:
     """Checks a bundle against its program: files, structure, numbers on all `pictures`, golden pictures, accuracy.
 
     It takes the validation part of pictures in two parts. `min_accuracy` is a share, 0..1. `runtime` names another
-    runtime that reads the bundle's model ("tflite-runtime"). A check that cannot run here is `not_run` with its reason.
+    runtime that reads the bundle's model ("tflite-runtime"). With `key`, a public key's PEM file, a bundle fails that
+    the private key has not signed. A check that cannot run here is `not_run` with its reason.
     Raises BundleError if the bundle cannot be opened any more, DataError if there are no pictures, SettingError for an
-    unknown device or runtime.
+    unknown device or runtime, or a file that holds no such key.
 
     Example: `assert sdk.verify(bundle, program, pictures, min_accuracy=0.9)`
     """
@@ -44,6 +48,8 @@ def verify(
     expect("device", device, str)
     expect("runtime", runtime, str, NOTHING)
     expect("min_accuracy", min_accuracy, float, int, NOTHING)
+    expect("key", key, str, os.PathLike, NOTHING)
+    signer = None if key is None else read_public_key(key)
     pictures = held_out(pictures)
     _check_settings(pictures, min_accuracy, threads)
     bundle = open_bundle(bundle.path)
@@ -57,7 +63,8 @@ def verify(
         measured = Measured(checks=(computed,))
     else:
         measured = measure(bundle, program, computed, requirement, min_accuracy)
-    checks = [*checks, *measured.checks, *_native_check(chosen, device, measured.checks)]
+    signature = signature_checks.run(bundle, signer)
+    checks = [*signature, *checks, *measured.checks, *_native_check(chosen, device, measured.checks)]
     return Verdict(
         bundle=bundle.path.name,
         name=bundle.manifest.name,

@@ -7,14 +7,15 @@ import Observation
 final class DemoModel {
   private(set) var state = DemoState()
 
-  @ObservationIgnored private let engine = Engine(decode: PictureFile.decode, load: Models.load)
+  @ObservationIgnored private let engine = Engine(
+    decode: PictureFile.decode, isSigned: EmbeddedKey.check(in: DemoModel.folder), load: Models.load)
   @ObservationIgnored private var work: Task<Void, Never>?
 
+  private static let folder = Bundle.main.bundleURL.appendingPathComponent("Bundles")
   private static let shownPredictions = 3
 
   func openBundles() async {
-    let folder = Bundle.main.bundleURL.appendingPathComponent("Bundles")
-    take(.bundlesOpened(await engine.bundles(in: folder)))
+    take(.bundlesOpened(await engine.bundles(in: Self.folder)))
   }
 
   var selectedName: String {

@@ -1,13 +1,16 @@
 """`mobile-sdk embed` copies bundles into an app."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mobile_sdk.cli import options
 from mobile_sdk.cli.terminal import quiet, show_json, show_table
 from mobile_sdk.errors import SettingError
+
+if TYPE_CHECKING:
+    from mobile_sdk.runtimes.base import Platform
 
 
 def embed(
@@ -26,6 +29,14 @@ def embed(
             "--ios", metavar="DIR", help="The folder of an Xcode project; bundles go to Bundles. ios_demo is one."
         ),
     ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(
+            "--key",
+            metavar="FILE",
+            help="A public key of keygen: the app then refuses every bundle that its private key has not signed.",
+        ),
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Copy bundles into an app, unchanged, and say what to add to its Gradle or Xcode project.
@@ -40,13 +51,16 @@ def embed(
     from mobile_sdk.embedding import embedding
 
     opened = [open_bundle(path) for path in bundles]
-    done = embedding.embed(opened, "android", android) if android else embedding.embed(opened, "ios", ios or Path())
+    platform: Platform = "android" if android else "ios"
+    done = embedding.embed(opened, platform, android or ios or Path(), key=key)
     if json:
         copies = [{"bundle": str(each.path), "runtime": each.manifest.runtime} for each in done.bundles]
-        show_json({"bundles": copies, "glue": str(done.glue) if done.glue else None, "advice": done.advice})
+        sources = {"glue": done.glue, "signed_glue": done.signed_glue}
+        written = {name: str(path) if path else None for name, path in sources.items()}
+        show_json({"bundles": copies, **written, "advice": done.advice})
         return
     rows = [(each.path, each.manifest.runtime, f"{each.model_bytes / 2**20:.2f}") for each in done.bundles]
     show_table(("embedded", "runtime", "model MiB"), rows, numbers=("model MiB",))
-    if done.glue:
-        print(f"written: {done.glue}")
+    for path in filter(None, (done.glue, done.signed_glue)):
+        print(f"written: {path}")
     print("\n".join(done.advice))

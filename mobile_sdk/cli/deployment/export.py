@@ -40,6 +40,10 @@ def export(
             "scores. `inspect` shows what limits cost.",
         ),
     ] = None,
+    sign: Annotated[
+        Path | None,
+        typer.Option("--sign", metavar="FILE", help="Sign the bundles with this private key, one that `keygen` wrote."),
+    ] = None,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the bundle folders go.")] = Path("bundles"),
     json: options.Json = False,
 ) -> None:
@@ -47,11 +51,14 @@ def export(
     quiet()
     from mobile_sdk.bundle.lowering import lower
     from mobile_sdk.program.viewed_program import load_with_view
+    from mobile_sdk.signing.keys import read_private_key
 
     names = tuple(name.strip() for name in to.split(",") if name.strip())
     for name in names:
         if name not in runtimes.names():
             raise runtimes.unknown(name, runtimes.names())
+    if sign is not None:
+        read_private_key(sign)  # before anything is written
     programs = [load_with_view(program)]
     if with_float:
         programs.append(_twin(program, programs[0]))
@@ -65,6 +72,7 @@ def export(
                 runtimes=names,
                 pictures=pictures,
                 activation_limit_kib=max_activation_kib if each is programs[0] else None,  # a twin is only compared
+                sign=sign,
                 progress=report,
             )
     for bundle in bundles:

@@ -40,6 +40,7 @@ def verify(
         float | None,
         typer.Option("--min-accuracy", metavar="SHARE", min=0, max=1, help="Least accuracy, 0..1, that passes."),
     ] = None,
+    key: options.Key = None,
     *,
     place: PlaceOptions,
     bisect: Annotated[
@@ -48,13 +49,16 @@ def verify(
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the verdicts go.")] = Path("verify.json"),
     json: options.Json = False,
 ) -> None:
-    """Check files, structure, numbers, golden pictures and accuracy; exit 1 when a check fails."""
+    """Check signature, files, structure, numbers, golden pictures and accuracy; exit 1 when a check fails."""
     quiet()
     from mobile_sdk.bundle.bundle import open_bundle
     from mobile_sdk.devices import open_device
     from mobile_sdk.devices.model_process import MODELS
+    from mobile_sdk.signing.keys import read_public_key
 
     open_device(place.device)
+    if key is not None:
+        read_public_key(key)  # before anything long begins
     opened = [open_bundle(path) for path in bundles]
     if place.device == "host":
         MODELS.prepare(*(runtimes.get(place.runtime or bundle.manifest.runtime) for bundle in opened))
@@ -71,6 +75,7 @@ def verify(
     for bundle, source in zip(opened, sources, strict=True):
         with progress(f"verify {bundle.path.name}") as report:
             settings: dict[str, Any] = {"min_accuracy": min_accuracy, "device": place.device, "runtime": place.runtime}
+            settings["key"] = key
             verdicts.append(verify_bundle(bundle, source, pictures, **settings, progress=report))
     write_verdicts(verdicts, out)
     triples = zip(opened, sources, verdicts, strict=True)

@@ -74,10 +74,17 @@ def _bundle(bundle: "Bundle", json: bool) -> None:
     manifest = bundle.manifest
     structure = StructureEntry.of(MODELS.structure(runtimes.get(manifest.runtime), bundle.model_path))
     if json:
-        show_json({"manifest": manifest.model_dump(mode="json"), "structure": structure.model_dump(mode="json")})
+        show_json(
+            {
+                "manifest": manifest.model_dump(mode="json"),
+                "structure": structure.model_dump(mode="json"),
+                "signed": bundle.is_signed,
+            }
+        )
         return
     labels, side = len(manifest.labels), manifest.image.size_px
     print(f"{manifest.name}: {manifest.precision} for {manifest.runtime}, {labels} labels, {side} px")
+    print("signed: yes; `mobile-sdk verify --key` says by whom" if bundle.is_signed else "signed: no")
     show_table(("operator", "count"), sorted(structure.operators.items()), numbers=("count",))
     sizes = [(part, f"{size:,}") for part, size in structure.bytes_by_part.items()]
     show_table(("part", "bytes"), sizes, numbers=("bytes",))

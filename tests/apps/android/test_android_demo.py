@@ -23,7 +23,7 @@ from tests.support.apps.android_app import (
 from tests.support.apps.kotlin_toolchain import KotlinToolchain
 
 CATALOGUE = PROJECT / "gradle/libs.versions.toml"
-PACKAGES = ("json", "picture", "tensor", "task", "bundle", "model", "benchmark", "screen")
+PACKAGES = ("json", "picture", "tensor", "task", "signing", "bundle", "model", "benchmark", "screen")
 """The app's packages in the order of the data's way; each imports only those before it."""
 
 TASKS = r"\b(?:Classification|Detection|Segmentation)\b"

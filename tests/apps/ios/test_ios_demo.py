@@ -17,9 +17,9 @@ from tests.support.repository import ROOT
 STUB_FOLDER = ROOT / "tests/support/apps/ios_stubs"
 STUB_ORDER = (  # each imports only those before it
     *("CoreGraphics", "CoreVideo", "ImageIO", "CoreML", "AVFoundation", "UIKit", "SwiftUI", "PhotosUI"),
-    "ExecuTorch",
+    *("CryptoKit", "ExecuTorch"),
 )
-UNLISTED = {"SwiftUI", "ExecuTorch"}  # of which no listing is published
+UNLISTED = {"SwiftUI", "CryptoKit", "ExecuTorch"}  # of which no listing is published
 NOWHERE_SEEN = {  # SwiftUI names that the fetched code does not use; Xcode is the first to check them
     *("Scene", "WindowGroup", "Bindable", "LabeledContent", "onOpenURL", "accessibilityElement", "combine"),
     *("UIViewControllerRepresentable", "makeUIViewController", "updateUIViewController", "makeCoordinator"),

@@ -59,6 +59,69 @@ import Testing
   }
 }
 
+@Suite struct SignatureTests {
+  /// What a check of the app says, as Python wrote it down: this machine has no CryptoKit.
+  private static func genuine() throws -> SignatureCheck {
+    let digests = Set(try Fixtures.json("signed/genuine.json").items.map { try $0.string })
+    return { signature, bytes in digests.contains(SHA256.digits(of: bytes + signature)) }
+  }
+
+  private static func cases() throws -> [(folder: URL, opens: Bool)] {
+    try Fixtures.json("signed/cases.json").items.map {
+      let name = try $0.field("folder").string
+      return (Fixtures.folder.appendingPathComponent("signed/\(name)"), try $0.field("opens") == .bool(true))
+    }
+  }
+
+  private static func refusal(_ folder: URL) throws -> BundleRefusal? {
+    do {
+      _ = try ModelBundle.open(folder, decode: PNG.decode, isSigned: genuine())
+      return nil
+    } catch {
+      return error as? BundleRefusal
+    }
+  }
+
+  @Test func withAKeyOnlyWhatIsSignedWithItOpens() throws {
+    let cases = try Self.cases()
+    #expect(cases.filter(\.opens).count >= 2 && cases.filter { !$0.opens }.count >= 9)
+    for (folder, opens) in cases {
+      #expect(try Self.refusal(folder)?.check == (opens ? nil : .signature), "\(folder.lastPathComponent)")
+    }
+  }
+
+  @Test func withoutAKeyEachOpens() throws {
+    for (folder, _) in try Self.cases() { _ = try ModelBundle.open(folder, decode: PNG.decode) }
+  }
+
+  @Test func aMissingSignatureAndAnothersAreToldApart() throws {
+    let unsigned = Fixtures.folder.appendingPathComponent("bundles/test.tflite")
+    #expect(try Self.refusal(unsigned)?.message == "expected a signed bundle, found no bundle.sig")
+    let foreign = try #require(
+      try Self.cases().first { $0.folder.lastPathComponent.hasSuffix("another-keys-signature") }
+    ).folder
+    let reason = "expected the key's signature of bundle.json, found one of another key or bundle"
+    #expect(try Self.refusal(foreign)?.message == reason)
+  }
+
+  @Test func theSignatureIsCheckedBeforeTheManifestIsRead() throws {
+    for name in ["a-newer-schema", "a-manifest-that-is-no-object", "a-changed-scale"] {
+      let folder = Fixtures.folder.appendingPathComponent("damaged/\(try Damage.named(name).folder)")
+      #expect(try Self.refusal(folder)?.check == .signature)
+    }
+  }
+
+  @Test func theKeyIsNoBundleAndTheEngineRefusesWhatItDoesNotSign() async throws {
+    let engine = Engine(decode: PNG.decode, isSigned: try Self.genuine(), load: { _, _ in throw CancellationError() })
+    let items = await engine.bundles(in: Fixtures.folder.appendingPathComponent("keyed"))
+    #expect(items.map(\.name) == ["signed.tflite", "unsigned.tflite"])
+    guard case .opened = items[0].content, case .refused = items[1].content else {
+      Issue.record("expected one bundle that opens and one that is refused")
+      return
+    }
+  }
+}
+
 struct Damage: CustomTestStringConvertible, Sendable {
   let folder: String
   let expects: String

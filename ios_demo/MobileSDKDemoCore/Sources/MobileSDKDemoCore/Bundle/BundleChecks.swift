@@ -3,17 +3,22 @@ import Foundation
 /// Checks a bundle on opening, in the order of docs/bundle-format.md. Nothing is read before its size is known.
 struct BundleChecks {
   private static let labelsFile = "labels.txt"
+  private static let signatureFile = "bundle.sig"
   private static let chunkBytes = 1 << 20
 
   let folder: URL
   let decode: PictureDecoder
+  let isSigned: SignatureCheck?
 
   func open() throws -> ModelBundle {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: folder.path, isDirectory: &isFolder), isFolder.boolValue else {
       throw BundleRefusal(.folder, "expected a bundle folder, found none at '\(folder.lastPathComponent)'")
     }
-    let manifest = try ManifestReader.read(manifestData())
+    let data = try manifestData()
+    let signature = try signature()
+    if let isSigned { try check(signature, of: data, by: isSigned) }
+    let manifest = try ManifestReader.read(data)
     try checkPaths(manifest)
     try checkFiles(manifest)
     for entry in manifest.files { try checkSize(entry) }
@@ -40,6 +45,34 @@ struct BundleChecks {
         .manifest, "expected at most \(ManifestReader.maximumBytes) bytes of \(name), found \(status.bytes)")
     }
     return try Data(contentsOf: folder.appendingPathComponent(name))
+  }
+
+  /// The content of `bundle.sig`, nil where there is none.
+  private func signature() throws -> Data? {
+    let (name, file) = (Self.signatureFile, folder.appendingPathComponent(Self.signatureFile))
+    guard let status = FileStatus(of: file) else { return nil }
+    guard status.kind == .file else {
+      throw BundleRefusal(.paths, "expected \(name) to be a plain file, found a link or a special file")
+    }
+    guard status.bytes <= Signature.maximumBytes else {
+      throw BundleRefusal(
+        .signature, "expected at most \(Signature.maximumBytes) bytes of \(name), found \(status.bytes)")
+    }
+    let signature = try Data(contentsOf: file)
+    guard Signature.isWellFormed(signature) else {
+      throw BundleRefusal(.signature, "expected a signature of ECDSA over P-256 in \(name), found other bytes")
+    }
+    return signature
+  }
+
+  private func check(_ signature: Data?, of manifest: Data, by isSigned: SignatureCheck) throws {
+    guard let signature else {
+      throw BundleRefusal(.signature, "expected a signed bundle, found no \(Self.signatureFile)")
+    }
+    guard isSigned(signature, manifest) else {
+      let reason = "expected the key's signature of \(ManifestReader.fileName), found one of another key or bundle"
+      throw BundleRefusal(.signature, reason)
+    }
   }
 
   private func checkPaths(_ manifest: Manifest) throws {
@@ -74,7 +107,7 @@ struct BundleChecks {
     if let stray = rest.filter({ $0 != manifest.model && !$0.hasPrefix(manifest.model + "/") }).min() {
       throw BundleRefusal(.files, "expected labels, golden pictures and a model, found '\(stray)' listed")
     }
-    let present = Set(try FolderListing.files(below: folder)).subtracting([ManifestReader.fileName])
+    let present = Set(try FolderListing.files(below: folder)).subtracting([ManifestReader.fileName, Self.signatureFile])
     if let extra = present.subtracting(listed).min() {
       throw BundleRefusal(.files, "expected only what the manifest lists, found '\(extra.prefix(80))'")
     }

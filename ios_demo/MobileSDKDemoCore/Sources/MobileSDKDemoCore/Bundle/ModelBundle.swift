@@ -9,9 +9,13 @@ public struct ModelBundle: Equatable, Sendable {
   public let manifest: Manifest
 
   /// Opens the bundle in `folder`; throws `BundleRefusal` with the first check that fails.
-  public static func open(_ folder: URL, decode: @escaping PictureDecoder) throws -> ModelBundle {
+  ///
+  /// With `isSigned` it opens what that check says is signed, and nothing else.
+  public static func open(
+    _ folder: URL, decode: @escaping PictureDecoder, isSigned: SignatureCheck? = nil
+  ) throws -> ModelBundle {
     do {
-      return try BundleChecks(folder: folder, decode: decode).open()
+      return try BundleChecks(folder: folder, decode: decode, isSigned: isSigned).open()
     } catch let error as BundleRefusal {
       throw error
     } catch {

@@ -2,23 +2,28 @@ import Foundation
 
 /// All that takes time, away from the main thread and one thing after another: opening, loading, running, measuring.
 public actor Engine {
+  /// Lies beside the bundles in an app that was built with a key.
+  public static let keyFile = "bundle-key.der"
+
   private let decode: PictureDecoder
+  private let isSigned: SignatureCheck?
   private let load: ModelLoader
   private let stopwatch: StopwatchMs
   private var loaded: (bundle: ModelBundle, units: ComputeUnits, model: LoadedModel)?
 
   public init(
-    decode: @escaping PictureDecoder, load: @escaping ModelLoader, stopwatch: @escaping StopwatchMs = Engine.monotonicMs
+    decode: @escaping PictureDecoder, isSigned: SignatureCheck? = nil, load: @escaping ModelLoader,
+    stopwatch: @escaping StopwatchMs = Engine.monotonicMs
   ) {
-    (self.decode, self.load, self.stopwatch) = (decode, load, stopwatch)
+    (self.decode, self.isSigned, self.load, self.stopwatch) = (decode, isSigned, load, stopwatch)
   }
 
   /// The bundles in a folder, each opened or with the reason why not; an absent folder holds none.
   public func bundles(in folder: URL) -> [BundleItem] {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
-    return names.filter { !$0.hasPrefix(".") }.sorted().map { name in
+    return names.filter { !$0.hasPrefix(".") && $0 != Self.keyFile }.sorted().map { name in
       do {
-        let bundle = try ModelBundle.open(folder.appendingPathComponent(name), decode: decode)
+        let bundle = try ModelBundle.open(folder.appendingPathComponent(name), decode: decode, isSigned: isSigned)
         return BundleItem(name: name, content: .opened(bundle))
       } catch {
         return BundleItem(name: name, content: .refused(Message(error)))

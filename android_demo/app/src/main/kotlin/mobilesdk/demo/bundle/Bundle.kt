@@ -6,6 +6,7 @@ import mobilesdk.demo.picture.prepare
 import mobilesdk.demo.tensor.readOutput
 import java.io.File
 import java.io.IOException
+import java.security.PublicKey
 
 const val LABELS_FILE = "labels.txt"
 
@@ -54,13 +55,15 @@ class Bundle internal constructor(
  * Opens a folder and checks everything in it but the model's arithmetic.
  *
  * Throws [BundleRefusal]; its checks and their order are those of docs/bundle-format.md. [decoder] reads its pictures.
+ * With [key] it opens what the holder of the private key has signed, and nothing else.
  */
 fun openBundle(
     folder: File,
     decoder: PictureDecoder,
+    key: PublicKey? = null,
 ): Bundle =
     try {
-        open(folder, decoder)
+        open(folder, decoder, key)
     } catch (problem: IOException) {
         throw BundleRefusal("folder", "expected a readable bundle, found ${problem.message}", problem)
     }
@@ -68,9 +71,13 @@ fun openBundle(
 private fun open(
     folder: File,
     decoder: PictureDecoder,
+    key: PublicKey?,
 ): Bundle {
     if (!folder.isDirectory) refuse("folder", "expected a bundle, found no folder '${folder.name}'")
-    val manifest = readManifest(readManifestBytes(folder))
+    val data = readManifestBytes(folder)
+    val signature = readSignature(folder)
+    if (key != null) checkSignature(data, signature, key)
+    val manifest = readManifest(data)
     val runtime = runtimeOf(manifest)
     checkPaths(manifest)
     checkFiles(folder, manifest)

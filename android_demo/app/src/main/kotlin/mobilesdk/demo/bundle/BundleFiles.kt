@@ -1,9 +1,14 @@
 package mobilesdk.demo.bundle
 
+import mobilesdk.demo.signing.MAX_SIGNATURE_BYTES
+import mobilesdk.demo.signing.isSignature
+import mobilesdk.demo.signing.isSignedBy
 import java.io.File
 import java.security.MessageDigest
+import java.security.PublicKey
 import java.util.Locale
 
+private const val SIGNATURE_FILE = "bundle.sig"
 private const val MAX_DEPTH = 8 // folders in each other
 private const val BUFFER_BYTES = 1 shl 16
 private val SAFE_PART = Regex("[A-Za-z0-9_.-]*[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -39,7 +44,7 @@ internal fun checkFiles(
         refuse("files", "expected labels, golden pictures and a model, found '$it' listed")
     }
     val present = filesBelow(folder, "", 0)
-    (present - listed - MANIFEST_FILE).firstOrNull()?.let {
+    (present - listed - MANIFEST_FILE - SIGNATURE_FILE).firstOrNull()?.let {
         refuse("files", "expected only what the manifest lists, found '$it'")
     }
     (listed - present).firstOrNull()?.let { refuse("files", "expected the file '$it', found none") }
@@ -95,5 +100,33 @@ private fun filesAt(
         !entry.isDirectory -> refuse("paths", "expected plain files, found '$path', which is none")
         depth >= MAX_DEPTH -> refuse("paths", "expected at most $MAX_DEPTH folders in each other, found more")
         else -> filesBelow(entry, "$path/", depth + 1)
+    }
+}
+
+/** Returns the content of `bundle.sig`, null where there is none; refuses a file that cannot be a signature. */
+internal fun readSignature(folder: File): ByteArray? {
+    val file = File(folder, SIGNATURE_FILE)
+    if (isLink(file)) refuse("paths", "expected $SIGNATURE_FILE to be a plain file, found a link")
+    if (!file.exists()) return null
+    if (!file.isFile) refuse("paths", "expected $SIGNATURE_FILE to be a plain file, found another")
+    if (file.length() > MAX_SIGNATURE_BYTES) {
+        refuse("signature", "expected at most $MAX_SIGNATURE_BYTES bytes of $SIGNATURE_FILE, found ${file.length()}")
+    }
+    val signature = file.readBytes()
+    if (!isSignature(signature)) {
+        refuse("signature", "expected a signature of ECDSA over P-256 in $SIGNATURE_FILE, found other bytes")
+    }
+    return signature
+}
+
+/** Refuses a bundle unless [signature] is one of the bytes of its manifest by the holder of the private key. */
+internal fun checkSignature(
+    manifest: ByteArray,
+    signature: ByteArray?,
+    key: PublicKey,
+) {
+    if (signature == null) refuse("signature", "expected a signed bundle, found no $SIGNATURE_FILE")
+    if (!isSignedBy(key, signature, manifest)) {
+        refuse("signature", "expected the key's signature of $MANIFEST_FILE, found one of another key or bundle")
     }
 }

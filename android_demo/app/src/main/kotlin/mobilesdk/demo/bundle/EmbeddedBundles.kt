@@ -2,8 +2,11 @@ package mobilesdk.demo.bundle
 
 import android.content.res.AssetManager
 import mobilesdk.demo.picture.PictureDecoder
+import mobilesdk.demo.signing.publicKey
 import java.io.File
 import java.io.IOException
+import java.security.GeneralSecurityException
+import java.security.PublicKey
 
 /** Bundles that an app brings, by name. */
 interface BundleShelf {
@@ -22,19 +25,20 @@ class EmbeddedBundles(
     private val files: File,
     private val decoder: PictureDecoder,
 ) : BundleShelf {
-    override fun names(): List<String> = assets.list(ROOT).orEmpty().sorted()
+    override fun names(): List<String> = (assets.list(ROOT).orEmpty().toList() - KEY_FILE).sorted()
 
     override fun open(name: String): Bundle {
+        val key = embeddedKey(assets)
         val folder = File(files, "$ROOT/$name")
         if (isCopyOf(name, folder)) {
             try {
-                return openBundle(folder, decoder)
+                return openBundle(folder, decoder, key)
             } catch (_: BundleRefusal) {
                 // The copy was damaged; what the APK holds may be whole.
             }
         }
         copy(name, folder)
-        return openBundle(folder, decoder)
+        return openBundle(folder, decoder, key)
     }
 
     private fun isCopyOf(
@@ -75,8 +79,24 @@ class EmbeddedBundles(
         } catch (_: IOException) {
             null
         }
-
-    private companion object {
-        const val ROOT = "bundles"
-    }
 }
+
+/**
+ * Returns the key that the app was built with, null where it was built without. Throws [BundleRefusal] where the key
+ * cannot be read: an app that has one never does without it.
+ */
+fun embeddedKey(assets: AssetManager): PublicKey? =
+    try {
+        if (KEY_FILE !in assets.list(ROOT).orEmpty()) {
+            null
+        } else {
+            assets.open("$ROOT/$KEY_FILE").use { publicKey(it.readBytes()) }
+        }
+    } catch (problem: IOException) {
+        throw BundleRefusal("signature", "expected the app's public key, found ${problem.message}", problem)
+    } catch (problem: GeneralSecurityException) {
+        throw BundleRefusal("signature", "expected the app's public key, found other bytes", problem)
+    }
+
+private const val ROOT = "bundles"
+private const val KEY_FILE = "bundle-key.der"

@@ -9,6 +9,7 @@ import mobilesdk.demo.benchmark.Plan
 import mobilesdk.demo.benchmark.writeBenchmark
 import mobilesdk.demo.benchmark.writeWhole
 import mobilesdk.demo.bundle.BundleRefusal
+import mobilesdk.demo.bundle.embeddedKey
 import mobilesdk.demo.bundle.openBundle
 import mobilesdk.demo.json.jsonText
 import mobilesdk.demo.picture.BitmapDecoder
@@ -35,7 +36,7 @@ class BenchmarkActivity : Activity() {
         val out = File(getExternalFilesDir(null) ?: filesDir, File(intent.getStringExtra("out") ?: "bench.json").name)
         out.delete()
         try {
-            val bundle = openBundle(File(intent.getStringExtra("bundle").orEmpty()), BitmapDecoder)
+            val bundle = openBundle(File(intent.getStringExtra("bundle").orEmpty()), BitmapDecoder, embeddedKey(assets))
             writeBenchmark(applicationContext, bundle, plan(), out, ::showProgress)
         } catch (refusal: BundleRefusal) {
             writeError(out, "BundleError", refusal, "export the bundle again, or push it again")

@@ -1,0 +1,58 @@
+"""Reads, writes and checks `bundle.sig`, which says who made a bundle.
+
+The signature is one of the bytes of `bundle.json`. They hold the hash of every other file, so nothing is outside of it.
+"""
+
+import os
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mobile_sdk.bundle.manifest_file import MANIFEST_FILE, BundleRefusalError
+from mobile_sdk.signing.signature import MOST_SIGNATURE_BYTES, is_signature, is_signed_by, sign
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
+
+SIGNATURE_FILE = "bundle.sig"
+_HINT = "get the bundle from its maker again, or give the key that signed it"
+
+
+def write_signature(folder: Path, key: "EllipticCurvePrivateKey") -> None:
+    """Signs the sealed manifest in `folder`."""
+    (folder / SIGNATURE_FILE).write_bytes(sign((folder / MANIFEST_FILE).read_bytes(), key))
+
+
+def read_signature(folder: Path) -> bytes | None:
+    """Returns the signature of the bundle, None if it has none; raises BundleRefusalError if the file cannot be one."""
+    file = folder / SIGNATURE_FILE
+    if not os.path.lexists(file):
+        return None
+    status = file.lstat()
+    if not stat.S_ISREG(status.st_mode):
+        raise BundleRefusalError(
+            "paths", f"expected {SIGNATURE_FILE} to be a plain file, found a link or a special file"
+        )
+    if status.st_size > MOST_SIGNATURE_BYTES:
+        found = f"{status.st_size:,} bytes"
+        raise BundleRefusalError(
+            "signature", f"expected at most {MOST_SIGNATURE_BYTES} bytes of {SIGNATURE_FILE}, found {found}", hint=_HINT
+        )
+    signature = file.read_bytes()
+    if not is_signature(signature):
+        raise BundleRefusalError(
+            "signature", f"expected a signature of ECDSA over P-256 in {SIGNATURE_FILE}, found other bytes", hint=_HINT
+        )
+    return signature
+
+
+def check_signature(manifest: bytes, signature: bytes | None, key: "EllipticCurvePublicKey") -> None:
+    """Raises BundleRefusalError unless `signature` is the key's of the bytes of `bundle.json`."""
+    if signature is None:
+        raise BundleRefusalError("signature", f"expected a signed bundle, found no {SIGNATURE_FILE}", hint=_HINT)
+    if not is_signed_by(key, signature, manifest):
+        raise BundleRefusalError(
+            "signature",
+            f"expected the key's signature of {MANIFEST_FILE}, found one of another key or bundle",
+            hint=_HINT,
+        )

@@ -1,0 +1,1 @@
+"""Holds the tests of keys and of signatures."""
