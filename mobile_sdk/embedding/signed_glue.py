@@ -40,7 +40,8 @@ object SignedBundles {{
         val listed = (0 until entries.length()).map {{ entries.getJSONObject(it) }}
         for (entry in listed) {{
             val path = entry.getString("path")
-            if (sha256(File(folder, path)) != entry.getString("sha256")) refuse(path)
+            val file = File(folder, path)
+            if (!file.isFile || sha256(file) != entry.getString("sha256")) refuse(path)
         }}
         val present = folder.walk().filterNot {{ it.isDirectory }}.map {{ it.relativeTo(folder).path }}
         val known = listed.map {{ it.getString("path") }} + MANIFEST + SIGNATURE
@@ -80,8 +81,7 @@ object SignedBundles {{
         return digest.digest().joinToString("") {{ "%02x".format(it) }}
     }}
 
-    private fun refuse(path: String): Nothing =
-        throw IOException("expected what the key's holder has signed, found another $path or none")
+    private fun refuse(path: String): Nothing = throw IOException("expected what the key signed, found another $path")
 }}
 """
 _SWIFT = """\
@@ -95,7 +95,7 @@ public enum SignedBundles {{
     public let path: String
 
     public var errorDescription: String? {{
-      "expected what the key's holder has signed, found another \\(path) or none"
+      "expected what the key signed, found another \\(path)"
     }}
   }}
 
@@ -158,8 +158,8 @@ public enum SignedBundles {{
 
 def kotlin_signed(key: bytes) -> str:
     """Returns `SignedBundles.kt` for a public key in DER."""
-    digits = " +\n".join(f'            "{part}"' for part in wrap(key.hex(), 92))
-    return _KOTLIN.format(written_by=WRITTEN_BY, key=digits)
+    digits = " +\n            ".join(f'"{part}"' for part in wrap(key.hex(), 92))
+    return _KOTLIN.format(written_by=WRITTEN_BY, key=f"        {digits}")
 
 
 def swift_signed(key: bytes) -> str:

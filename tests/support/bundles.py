@@ -50,9 +50,9 @@ def pictures() -> Pictures:
     return list(zip(_large(), labels, strict=True))
 
 
-def lowered(folder: Path, runtime: str = "tflite", *, int8: bool = True) -> Bundle:
+def lowered(folder: Path, runtime: str = "tflite", *, int8: bool = True, sign: Path | None = None) -> Bundle:
     """A bundle of `program()` below `folder`."""
-    return lower(program(int8=int8), folder, runtimes=[runtime], pictures=pictures())[0]
+    return lower(program(int8=int8), folder, runtimes=[runtime], pictures=pictures(), sign=sign)[0]
 
 
 def reseal(folder: Path, content: dict[str, Any]) -> None:
