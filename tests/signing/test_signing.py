@@ -198,7 +198,7 @@ def test_openssl_makes_keys_and_signatures_that_are_ours_and_takes_ours(
 
 
 def openssl(options: str, *arguments: str, cwd: Path) -> str:
-    """What openssl says; it must succeed."""
+    """Runs openssl, which must succeed, and returns its output."""
     done = subprocess.run(
         ["openssl", *options.split(), *arguments], cwd=cwd, capture_output=True, text=True, check=True
     )
