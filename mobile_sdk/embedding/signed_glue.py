@@ -108,8 +108,9 @@ public enum SignedBundles {{
     let files: [Entry]
   }}
 
-  private static let key =
-{key}
+  private static let key = \"""
+    {key}
+    \"""
   private static let (manifestFile, signatureFile) = ("bundle.json", "bundle.sig")
   private static let (maximumManifestBytes, maximumSignatureBytes) = (8 << 20, 72)
 
@@ -164,5 +165,5 @@ def kotlin_signed(key: bytes) -> str:
 
 def swift_signed(key: bytes) -> str:
     """Returns `SignedBundles.swift` for a public key in DER."""
-    digits = "\n      + ".join(f'"{part}"' for part in wrap(base64.b64encode(key).decode(), 92))
-    return _SWIFT.format(written_by=WRITTEN_BY, key=f"    {digits}")
+    lines = "\\\n    ".join(wrap(base64.b64encode(key).decode(), 92))
+    return _SWIFT.format(written_by=WRITTEN_BY, key=lines)
