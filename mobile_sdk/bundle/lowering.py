@@ -10,6 +10,7 @@ from mobile_sdk.arguments import NOTHING, Parted, expect, expect_each, expect_pa
 from mobile_sdk.bundle.bundle import Bundle
 from mobile_sdk.bundle.golden import Golden, choose_goldens, generated_goldens
 from mobile_sdk.bundle.writer import check_replaceable, write_bundle
+from mobile_sdk.devices.model_process import MODELS
 from mobile_sdk.errors import SettingError
 from mobile_sdk.preprocess import LabelledPictures
 from mobile_sdk.program.program import LOAD_IT, Program
@@ -59,6 +60,7 @@ def lower(
     folders = [Path(out) / folder_name(program, name) for name in runtimes]
     for folder in folders:
         check_replaceable(folder)
+    MODELS.prepare()  # it starts while goldens are chosen and the first model is written
     goldens, source = _goldens(program, pictures)
     settings: dict[str, Any] = {"source": source, "activation_limit_kib": activation_limit_kib, "signer": signer}
     bundles = []

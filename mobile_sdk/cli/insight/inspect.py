@@ -59,6 +59,10 @@ def inspect(
         from mobile_sdk.cli.insight.sensitivity import show_sensitivity
 
         return show_sensitivity(path, data, pictures, plot, json)
+    from mobile_sdk.devices.model_process import MODELS
+
+    if path.is_dir():
+        MODELS.prepare()  # it starts while the rest is imported
     from mobile_sdk.bundle.bundle import open_bundle
     from mobile_sdk.program.viewed_program import load_with_view
 
