@@ -81,6 +81,14 @@ class Bundle:
         """Returns the scores (classes,) expected of `golden/<index>.png`, in the output's own dtype."""
         return expected_output(self.path, self.interface.output, index)
 
+    def golden_pictures(self) -> NDArray[np.uint8]:
+        """Returns RGB bytes (pictures, size_px, size_px, 3) of all golden pictures by the contract's recipe."""
+        return np.stack([self.golden_picture(index) for index in range(len(self.manifest.golden.pictures))])
+
+    def golden_outputs(self) -> NDArray[np.generic]:
+        """Returns the expected scores (pictures, numbers) of all golden pictures, in the output's own dtype."""
+        return np.stack([self.golden_output(index) for index in range(len(self.manifest.golden.pictures))])
+
 
 def open_bundle(path: str | os.PathLike[str], *, key: str | os.PathLike[str] | None = None) -> Bundle:
     """Opens the folder `path` and checks everything in it but the model's arithmetic, which is `verify`'s.
@@ -144,8 +152,7 @@ def _open(folder: Path, signer: "EllipticCurvePublicKey | None") -> Bundle:
         _check_hash(folder, entry)
     _check_labels(folder, manifest)
     _check_interface(manifest)
-    for index in range(len(manifest.golden.pictures)):
-        check_golden(folder, manifest, index)
+    check_golden(folder, manifest)
     return Bundle(path=folder, manifest=manifest)
 
 

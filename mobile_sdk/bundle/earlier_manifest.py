@@ -1,13 +1,19 @@
-"""Reads the manifest as schema 1 spelled it: one image and one output, accuracy, and bits in words."""
+"""Reads the manifest as schemas 1 and 2 spelled it; what schema 3 left out is read over, never believed.
+
+Schema 2 also told the packages' versions and the golden images' true labels, which nobody can check. Schema 1 had one
+image and one output, accuracy, and bits in words besides.
+"""
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from mobile_sdk.bundle.manifest import (
+    Count,
     Figure,
     FileEntry,
     GoldenEntry,
+    GoldenPicture,
     InputEntry,
     Manifest,
     QualityEntry,
@@ -21,6 +27,40 @@ from mobile_sdk.graph.operators import Precision
 from mobile_sdk.program.earlier_documents import EarlierAccuracy, EarlierContract
 from mobile_sdk.runtimes.base import Interface
 from mobile_sdk.tasks.registry import task_of
+
+
+class EarlierGoldenPicture(GoldenPicture):
+    """Holds a `GoldenPicture` with the image's true label."""
+
+    label_index: Count | None
+
+
+class EarlierGolden(GoldenEntry):
+    """Holds a `GoldenEntry` whose `expected_by` also told the arithmetic: "coreml (interpreter)"."""
+
+    pictures: Annotated[tuple[EarlierGoldenPicture, ...], Field(min_length=1, max_length=16)]
+
+    def entry(self) -> GoldenEntry:
+        """Returns the entry as it is spelled now."""
+        return GoldenEntry(
+            source=self.source,
+            expected_by=self.expected_by.partition(" ")[0] or self.expected_by,
+            tolerance=self.tolerance,
+            pictures=tuple(GoldenPicture(top1_index=each.top1_index) for each in self.pictures),
+        )
+
+
+class Schema2Manifest(Manifest):
+    """Holds a `Manifest` of schema 2."""
+
+    schema_number: Literal[2]
+    golden: EarlierGolden
+    versions: dict[str, str]
+
+    def manifest(self) -> Manifest:
+        """Returns the manifest without what is read over."""
+        same = {name: getattr(self, name) for name in Manifest.model_fields}
+        return Manifest(**{**same, "golden": self.golden.entry()})
 
 
 class EarlierQuantization(Document):
@@ -38,7 +78,7 @@ class EarlierAccuracies(Document):
     int8_reference: EarlierAccuracy | None
 
 
-class EarlierManifest(EarlierContract):
+class Schema1Manifest(EarlierContract):
     """Holds a `Manifest` of schema 1."""
 
     schema_number: Literal[1]
@@ -50,7 +90,7 @@ class EarlierManifest(EarlierContract):
     quantization: EarlierQuantization
     accuracy: EarlierAccuracies
     structure: StructureEntry
-    golden: GoldenEntry
+    golden: EarlierGolden
     activation_limit_kib: Annotated[int | None, Field(gt=0, exclude_if=lambda limit: limit is None)] = None
     files: Annotated[tuple[FileEntry, ...], Field(min_length=1, max_length=1000)]
     versions: dict[str, str]
@@ -65,12 +105,13 @@ class EarlierManifest(EarlierContract):
         """
         contract = self.read()
         image = InputEntry(**contract.image.model_dump(), resize=self.resize, tensor=self.interface.input)
-        same = {name: getattr(self, name) for name in EarlierManifest.model_fields if name in Manifest.model_fields}
+        same = {name: getattr(self, name) for name in Schema1Manifest.model_fields if name in Manifest.model_fields}
         changed = {
             **contract.without_inputs(),
             "inputs": (image,),
             "outputs": (self.interface.output,),
             "processors": ("cpu",),
+            "golden": self.golden.entry(),
             "quantization": QuantizationEntry(method=self.quantization.method, weight_bits={}, activation_bits={}),
             "quality": QualityEntry(
                 measure=task_of(contract).measure,

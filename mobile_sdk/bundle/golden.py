@@ -1,7 +1,7 @@
 """Makes golden pictures, with which every language and device proves that it computes alike."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,30 +17,22 @@ _LONGER_SIDE_PX = 512  # every app carries them; larger than most nets' input, s
 _SEED = 20260524
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Golden:
-    """Holds a picture of any size with the index of its label, None if it has none."""
-
-    picture: Image.Image
-    label_index: int | None
-
-
-def choose_goldens(pictures: LabelledPictures) -> tuple[Golden, ...]:
+def choose_goldens(pictures: LabelledPictures) -> tuple[Image.Image, ...]:
     """Returns three of `pictures`, always the same three.
 
     They have different labels if there are such among 64 of them.
     """
-    chosen = (pictures[position] for position in golden_positions(pictures))
-    return tuple(Golden(picture=each, label_index=int(label) if label >= 0 else None) for each, label in chosen)
+    positions = golden_positions(len(pictures), lambda position: int(pictures[position][1]))
+    return tuple(pictures[position][0] for position in positions)
 
 
-def golden_positions(pictures: LabelledPictures) -> tuple[int, ...]:
-    """Returns the positions in `pictures` of the three that `choose_goldens` takes."""
-    probes = sorted({position * len(pictures) // _PROBES for position in range(_PROBES)})
+def golden_positions(count: int, label_at: Callable[[int], int]) -> tuple[int, ...]:
+    """Returns the positions of the three that `choose_goldens` takes of `count` pictures with such labels."""
+    probes = sorted({position * count // _PROBES for position in range(_PROBES)})
     chosen: dict[int, int] = {}
     others: list[int] = []
-    for probe in probes if len(pictures) else ():
-        label = int(pictures[probe][1])
+    for probe in probes if count else ():
+        label = label_at(probe)
         if label not in chosen:
             chosen[label] = probe
         elif len(others) < COUNT:
@@ -50,7 +42,7 @@ def golden_positions(pictures: LabelledPictures) -> tuple[int, ...]:
     return (*chosen.values(), *others)[:COUNT]
 
 
-def generated_goldens(image: ImageSpec) -> tuple[Golden, ...]:
+def generated_goldens(image: ImageSpec) -> tuple[Image.Image, ...]:
     """Returns three made-up pictures without labels: landscape, portrait, odd size.
 
     They serve programs whose data are elsewhere. They have noise whose power falls with frequency as in photographs,
@@ -59,10 +51,7 @@ def generated_goldens(image: ImageSpec) -> tuple[Golden, ...]:
     """
     side = max(96, min(_LONGER_SIDE_PX, 2 * image.size_px))
     sizes = ((side * 3 // 4, side), (side, side * 2 // 3), (side - 1, side - 7))
-    return tuple(
-        Golden(picture=Image.fromarray(_photograph_like(*size, seed=_SEED + index)), label_index=None)
-        for index, size in enumerate(sizes)
-    )
+    return tuple(Image.fromarray(_photograph_like(*size, seed=_SEED + index)) for index, size in enumerate(sizes))
 
 
 def input_array(pixels: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.generic]:

@@ -4,6 +4,7 @@ import numpy as np
 
 from mobile_sdk.bundle.manifest import Manifest
 from mobile_sdk.runtimes.base import InputSpec
+from mobile_sdk.runtimes.requirement import MOST_GOLDEN_STEPS
 from mobile_sdk.tasks.registry import task_of
 
 
@@ -33,8 +34,10 @@ def _output_misfit(manifest: Manifest) -> str | None:
         return "expected no scale and zero point of a float32 output, found them" if told else None
     if manifest.precision == "float32":
         return f"expected a float32 output of a {manifest.precision} model, found {spec.dtype}"
-    if manifest.golden.tolerance != 0 and manifest.precision == "int8":
-        return f"expected the golden tolerance 0 for int8 codes, found {manifest.golden.tolerance:g}"
+    most = 0 if manifest.precision == "int8" else MOST_GOLDEN_STEPS
+    if manifest.golden.tolerance > most:
+        expected = f"expected a golden tolerance of at most {most:g} for codes of an {manifest.precision} model"
+        return f"{expected}, found {manifest.golden.tolerance:g}"
     if spec.scale is None or spec.zero_point is None:
         return "expected scale and zero point of an int8 output, found null"
     if not 0 < spec.scale < 3e38 or float(np.float32(spec.scale)) != spec.scale:

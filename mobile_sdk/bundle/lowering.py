@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from PIL import Image
+
 from mobile_sdk import runtimes as registry
 from mobile_sdk.arguments import NOTHING, Parted, expect, expect_each, expect_path, held_out
 from mobile_sdk.bundle.bundle import Bundle
-from mobile_sdk.bundle.golden import Golden, choose_goldens, generated_goldens
+from mobile_sdk.bundle.golden import choose_goldens, generated_goldens
 from mobile_sdk.bundle.writer import check_replaceable, write_bundle
 from mobile_sdk.devices.model_process import MODELS
 from mobile_sdk.errors import SettingError
@@ -79,7 +81,7 @@ def folder_name(program: Program, runtime: str) -> str:
 
 def _goldens(
     program: Program, pictures: LabelledPictures | Parted | None
-) -> tuple[tuple[Golden, ...], Literal["given", "generated"]]:
+) -> tuple[tuple[Image.Image, ...], Literal["given", "generated"]]:
     if pictures is None:
         return generated_goldens(program.contract.image), "generated"
     goldens = choose_goldens(held_out(pictures))

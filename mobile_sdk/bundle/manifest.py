@@ -104,16 +104,16 @@ class StructureEntry(Document):
 
 
 class GoldenPicture(Document):
-    """Holds the expectation for `golden/<position>.png`; the label is null if the picture has none."""
+    """Holds the expectation for `golden/<position>.png`."""
 
     top1_index: Count
-    label_index: Count | None
 
 
 class GoldenEntry(Document):
     """Describes the golden pictures: their source, who computed the expectation, and how near a device must come.
 
-    `tolerance` is the largest `|found - expected|` of one score, in the output's own unit: 0 for int8 codes.
+    `expected_by` is "reference" or the runtime's name. `tolerance` is the largest `|found - expected|` of one score, in
+    the output's own unit: 0 for int8 codes (`golden_tolerance`).
     """
 
     source: Literal["given", "generated"]
@@ -128,7 +128,7 @@ class Manifest(Contract):
     `activation_limit_kib` is set if the model computes in strips to keep within it (`memory.limit`).
     """
 
-    schema_number: Literal[1, 2]  # of the file
+    schema_number: Literal[1, 2, 3]  # of the file
     inputs: tuple[InputEntry, ...]
     outputs: Annotated[tuple[OutputSpec, ...], Field(min_length=1, max_length=1)]
     runtime: Word
@@ -141,7 +141,6 @@ class Manifest(Contract):
     golden: GoldenEntry
     activation_limit_kib: Annotated[int | None, Field(gt=0, exclude_if=lambda limit: limit is None)] = None
     files: Annotated[tuple[FileEntry, ...], Field(min_length=1, max_length=1000)]
-    versions: dict[str, str]
     program_sha256: Sha256
     graph_sha256: Sha256
     manifest_sha256: Sha256

@@ -6,21 +6,22 @@ accident. It is no signature: whoever edits on purpose can seal again, and `veri
 
 import json
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
-from mobile_sdk.bundle.earlier_manifest import EarlierManifest
+from mobile_sdk.bundle.earlier_manifest import Schema1Manifest, Schema2Manifest
 from mobile_sdk.bundle.manifest import Manifest
 from mobile_sdk.contract import ContractError, check_one_image
 from mobile_sdk.errors import BundleError
 from mobile_sdk.system.seal import NO_SEAL, sealed, true_seal
 
-SCHEMA = 2
+SCHEMA: Final = 3
 MANIFEST_FILE = "bundle.json"
 MAX_MANIFEST_BYTES = 8 * 2**20  # 100,000 labels of 60 letters; real manifests take a few KiB
 UPDATE = "update this SDK, or export the bundle again with this one"
 _SEAL = "manifest_sha256"
+_AnyManifest = TypeVar("_AnyManifest", Manifest, Schema1Manifest, Schema2Manifest)
 
 
 class BundleRefusalError(BundleError):
@@ -43,14 +44,12 @@ def read_manifest(data: bytes) -> Manifest:
     _check_schema(content)
     _check_seal(data, content)
     try:
-        if content["schema_number"] == SCHEMA:
-            _check_one_of_each(content)
-            found = Manifest.model_validate_json(data, strict=True)
-            _check_complete(found.model_dump(mode="json"), content)
-            return found
-        earlier = EarlierManifest.model_validate_json(data, strict=True)
-        _check_complete(earlier.model_dump(mode="json"), content)
-        return earlier.manifest()
+        if content["schema_number"] == 1:
+            return _complete(Schema1Manifest, data, content).manifest()
+        _check_one_of_each(content)
+        if content["schema_number"] == 2:
+            return _complete(Schema2Manifest, data, content).manifest()
+        return _complete(Manifest, data, content)
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         where = ".".join(map(str, problem["loc"])) or MANIFEST_FILE
@@ -74,6 +73,13 @@ def is_safe_path(path: str) -> bool:
     parts = PurePosixPath(path).parts
     plain = all(part.isascii() and part.replace("_", "").replace("-", "").replace(".", "").isalnum() for part in parts)
     return path != "" and plain and "/".join(parts) == path
+
+
+def _complete(schema: type[_AnyManifest], data: bytes, content: dict[str, Any]) -> _AnyManifest:
+    """Returns the manifest by that schema, in which no field is missing."""
+    found = schema.model_validate_json(data, strict=True)
+    _check_complete(found.model_dump(mode="json"), content)
+    return found
 
 
 def _check_complete(expected: Any, content: Any, place: str = "") -> None:

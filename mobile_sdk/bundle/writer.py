@@ -5,26 +5,18 @@ import os
 import re
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from mobile_sdk.bundle import golden
 from mobile_sdk.bundle.bundle import LABELS_FILE, Bundle, files_below, labels_bytes, open_bundle
-from mobile_sdk.bundle.golden import Golden
-from mobile_sdk.bundle.manifest import (
-    FileEntry,
-    GoldenEntry,
-    GoldenPicture,
-    InputEntry,
-    Manifest,
-    QualityEntry,
-    QuantizationEntry,
-    StructureEntry,
-)
+from mobile_sdk.bundle.description import describe, describe_golden
+from mobile_sdk.bundle.golden_tolerance import is_by_reference
+from mobile_sdk.bundle.manifest import FileEntry, StructureEntry
 from mobile_sdk.bundle.manifest_file import MANIFEST_FILE, BundleRefusalError, seal
 from mobile_sdk.bundle.signature_file import write_signature
 from mobile_sdk.devices.model_process import MODELS
@@ -35,16 +27,11 @@ from mobile_sdk.program.expected_scores import expected_scores
 from mobile_sdk.program.program import Program
 from mobile_sdk.runtimes.base import Interface, Runtime
 from mobile_sdk.system.atomic_files import replacing_folder
-from mobile_sdk.system.environment import installed_versions
 from mobile_sdk.tasks.registry import TASKS, task_of
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
-FLOAT_TOLERANCE_SHARE = 1e-3
-"""It is a share of a float32 model's largest score: other orders of summation move scores by some 1e-5."""
-INT8_AS_FLOAT_TOLERANCE_STEPS = 8
-"""It is for int8 models with float32 outputs (Core ML), whose own rounding of ties moves scores by a few steps."""
 _MEANINGS = [task.golden_file.kind for task in TASKS.values() if task.golden_file]
 _GOLDEN = "|".join(map(re.escape, ("png", "input.bin", "output.bin", *_MEANINGS)))
 _OURS = re.compile(rf"bundle\.(json|sig)|labels\.txt|golden/\d+\.({_GOLDEN})|model\.[a-z]+(/.*)?")
@@ -54,7 +41,7 @@ def write_bundle(
     folder: Path,
     program: Program,
     runtime: Runtime,
-    goldens: Sequence[Golden],
+    goldens: Sequence[Image.Image],
     *,
     source: Literal["given", "generated"] = "given",
     activation_limit_kib: int | None = None,
@@ -116,25 +103,11 @@ def file_entry(folder: Path, path: str) -> FileEntry:
     return FileEntry(path=path, bytes=(folder / path).stat().st_size, sha256=digest)
 
 
-def written_by(runtime: Runtime) -> dict[str, str]:
-    """Returns the packages that decide every byte of a model file, with their versions."""
-    return dict(sorted({**runtime.versions(), **installed_versions(["mobile-sdk"])}.items()))
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Expected:
-    """Holds scores (pictures, classes) in the output's dtype, who computed them, and how near a device must come."""
-
-    scores: NDArray[np.generic]
-    by: str
-    tolerance: float
-
-
 def _fill(
     draft: Path,
     program: Program,
     runtime: Runtime,
-    goldens: Sequence[Golden],
+    goldens: Sequence[Image.Image],
     source: Literal["given", "generated"],
     limit_kib: int | None,
 ) -> None:
@@ -142,32 +115,30 @@ def _fill(
     pixels = _write_pictures(draft, program, interface, goldens)
     expected = _expect(draft / runtime.model_file, program, runtime, interface, pixels)
     task = task_of(program.contract)
-    for index, scores in enumerate(expected.scores):
+    for index, scores in enumerate(expected):
         (draft / f"golden/{index}.output.bin").write_bytes(golden.encode_output(scores, interface.output))
         if meaning := task.golden_file:
             (draft / f"golden/{index}.{meaning.kind}").write_bytes(meaning.encode(scores, program.contract))
     (draft / LABELS_FILE).write_bytes(labels_bytes(program.contract.labels))
-    surest = task.top_classes(expected.scores, program.contract)
-    entry = GoldenEntry(
-        source=source,
-        expected_by=expected.by,
-        tolerance=expected.tolerance,
-        pictures=tuple(
-            GoldenPicture(top1_index=int(winner), label_index=each.label_index)
-            for winner, each in zip(surest, goldens, strict=True)
-        ),
+    winners = task.top_classes(expected, program.contract).tolist()
+    manifest = describe(
+        program,
+        runtime,
+        structure=StructureEntry.of(MODELS.structure(runtime, draft / runtime.model_file)),
+        golden=describe_golden(program, runtime, source=source, scores=expected, winners=winners),
+        files=tuple(file_entry(draft, path) for path in files_below(draft)),
+        activation_limit_kib=limit_kib,
     )
-    manifest = _manifest(draft, program, runtime, interface, entry, limit_kib)
     (draft / MANIFEST_FILE).write_bytes(seal(manifest.model_dump(mode="json")))
 
 
 def _write_pictures(
-    draft: Path, program: Program, interface: Interface, goldens: Sequence[Golden]
+    draft: Path, program: Program, interface: Interface, goldens: Sequence[Image.Image]
 ) -> NDArray[np.uint8]:
     """Writes the goldens' pictures and inputs; returns their bytes (pictures, H, W, 3)."""
     pixels = []
     for index, each in enumerate(goldens):
-        picture = golden.portable(each.picture)
+        picture = golden.portable(each)
         save_png(np.asarray(picture), draft / f"golden/{index}.png")
         pixels.append(to_bytes(picture, program.contract.image))
         data = golden.input_array(pixels[-1], interface.input).tobytes()
@@ -177,49 +148,13 @@ def _write_pictures(
 
 def _expect(
     model: Path, program: Program, runtime: Runtime, interface: Interface, pixels: NDArray[np.uint8]
-) -> _Expected:
+) -> NDArray[np.generic]:
     """Returns the reference's integers, or float32 from the runtime itself, which computes in its own arithmetic."""
-    if interface.output.dtype == "int8" or (program.graph.is_int8 and runtime.native_check() is None):
-        tolerance = runtime.requirement(program.graph).golden_steps
-        return _Expected(scores=expected_scores(program, pixels), by="reference", tolerance=tolerance)
+    if is_by_reference(program, runtime):
+        return expected_scores(program, pixels)
     if reason := runtime.unavailable():
         raise MachineError(
             f"expected to run {runtime.name} for its golden outputs, but {reason}", hint="see `mobile-sdk doctor`"
         )
     with MODELS.loaded(runtime, model, interface, threads=1) as session:
-        scores, by = session.run_each(pixels), f"{runtime.name} ({session.arithmetic})"
-    return _Expected(scores=scores, by=by, tolerance=_tolerance(program, scores))
-
-
-def _tolerance(program: Program, scores: NDArray[np.generic]) -> float:
-    grid = program.graph.output.quantization
-    if grid is not None:
-        return INT8_AS_FLOAT_TOLERANCE_STEPS * grid.scale
-    return FLOAT_TOLERANCE_SHARE * max(1.0, float(np.abs(scores).max()))
-
-
-def _manifest(
-    draft: Path, program: Program, runtime: Runtime, interface: Interface, entry: GoldenEntry, limit_kib: int | None
-) -> Manifest:
-    contract, record, precision = program.contract, program.record, program.graph.precision
-    image = InputEntry(**contract.image.model_dump(), resize="pillow-bilinear", tensor=interface.input)
-    return Manifest(
-        schema_number=2,
-        **contract.without_inputs(),
-        inputs=(image,),
-        outputs=(interface.output,),
-        runtime=runtime.name,
-        processors=runtime.processors,
-        precision=precision,
-        model=runtime.model_file,
-        quantization=QuantizationEntry.of(program.graph, record.quantized),
-        quality=QualityEntry.of(record, contract),
-        structure=StructureEntry.of(MODELS.structure(runtime, draft / runtime.model_file)),
-        golden=entry,
-        activation_limit_kib=limit_kib,
-        files=tuple(file_entry(draft, path) for path in files_below(draft)),
-        versions=written_by(runtime),
-        program_sha256=program.digest(),
-        graph_sha256=program.graph.digest(),
-        manifest_sha256="0" * 64,
-    )
+        return session.run_each(pixels)

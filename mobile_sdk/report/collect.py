@@ -48,7 +48,7 @@ def collect(
         layers=tuple(Layer(tensor=tensor, module=module, sqnr_db=sqnr_db) for tensor, module, sqnr_db in layers),
         golden=tuple(_golden_pictures(verdicts, titles, bundles, pictures)),
         numbers=numbers,
-        environment=numbers.environment if numbers else describe_environment(_versions(verdicts, bundles)),
+        environment=numbers.environment if numbers else describe_environment(_versions(verdicts)),
         commands=tuple(commands),
     )
 
@@ -114,12 +114,12 @@ def _golden_pictures(
     if not bundles:
         return
     first = bundles[0]
-    for index, expected in enumerate(first.manifest.golden.pictures):
+    for index in range(len(first.manifest.golden.pictures)):
         png = (first.path / "golden" / f"{index}.png").read_bytes()
         yield GoldenPicture(
             png_base64=base64.b64encode(png).decode(),
             title=f"golden/{index}.png",
-            label=None if expected.label_index is None else first.manifest.labels[expected.label_index],
+            label=_label(first, index, verdicts),
             answers=tuple(
                 SECTIONS[first.manifest.task].answers(
                     Golden(index=index, bundles=bundles, verdicts=verdicts, titles=titles, pictures=pictures)
@@ -128,6 +128,11 @@ def _golden_pictures(
         )
 
 
-def _versions(verdicts: Sequence[Verdict], bundles: Sequence[Bundle]) -> dict[str, str]:
-    sources = [bundle.manifest.versions for bundle in bundles] + [verdict.versions for verdict in verdicts]
-    return {package: version for versions in sources for package, version in versions.items()}
+def _label(bundle: Bundle, index: int, verdicts: Sequence[Verdict]) -> str | None:
+    """Returns the true label of a golden picture, if a verdict was given that picture with its label."""
+    own = [each.golden[index].label_index for each in verdicts if each.bundle == bundle.path.name and each.golden]
+    return next((bundle.manifest.labels[label] for label in own if label is not None), None)
+
+
+def _versions(verdicts: Sequence[Verdict]) -> dict[str, str]:
+    return {package: version for verdict in verdicts for package, version in verdict.versions.items()}

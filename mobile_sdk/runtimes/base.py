@@ -128,8 +128,15 @@ class Runtime(ABC):
     runner: ClassVar[RunnerParts | None] = None  # None if devices at the end of a connection do not run it
 
     @abstractmethod
+    def interface(self, graph: Graph) -> Interface:
+        """Returns the tensors of the model file that `export` writes for `graph`."""
+
+    @abstractmethod
     def export(self, graph: Graph, contract: Contract, path: Path) -> Interface:
-        """Writes `graph` as the model file `path`; raises CompileError with operator and module path."""
+        """Writes `graph` as the model file `path`, and returns its `interface`.
+
+        Raises CompileError with operator and module path.
+        """
 
     @abstractmethod
     def structure(self, path: Path) -> Structure:

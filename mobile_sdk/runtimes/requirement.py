@@ -17,6 +17,9 @@ class Requirement:
     why: str
 
 
+MOST_GOLDEN_STEPS = 12.0
+"""No requirement of codes allows more steps; a bundle that allows more is refused, whatever made it."""
+
 _EXACT = Requirement(
     exact=True, min_sqnr_db=float("inf"), min_top1_agreement=1.0, golden_steps=0.0, why="computes these integers"
 )
@@ -31,7 +34,7 @@ _ORDER = Requirement(
     exact=False,
     min_sqnr_db=25.0,
     min_top1_agreement=0.9,
-    golden_steps=12.0,
+    golden_steps=MOST_GOLDEN_STEPS,
     # Measured on EfficientNet-Lite0, 32 crops of photographs, 1,000 classes: early layers as plain float32 came to
     # 28.3 dB and 6 steps, later ones to 38 dB and more. The bound is 3 dB, twice the noise, below the worst.
     why="is float32 whose sums depend on their order, and the net spreads each tie; the worst of 9 came to 28 dB",

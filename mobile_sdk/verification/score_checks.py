@@ -1,13 +1,16 @@
 """Checks a bundle with a run of the model: numbers, golden pictures, quality."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mobile_sdk import runtimes
 from mobile_sdk.bundle.bundle import Bundle
+from mobile_sdk.bundle.golden_tolerance import golden_tolerance
 from mobile_sdk.comparison import Comparison, compare, share
 from mobile_sdk.graph.operators import Graph
 from mobile_sdk.graph.score_steps import in_steps
@@ -46,7 +49,7 @@ def measure(
         compare(found, expected, in_unit=partial(in_steps, graph=graph)),
         top1_agreement=share((ours == theirs) & (ours >= 0)),
     )
-    golden_check, golden = _replay(bundle, program, computed.golden_found, requirement)
+    golden_check, golden = _replay(bundle, program, computed, requirement)
     quality, reference_quality = _quality(found, computed, program), _quality(expected, computed, program)
     judged = quality_checks(
         quality, reference_quality, program=program, requirement=requirement, min_accuracy=min_accuracy
@@ -77,16 +80,16 @@ def _quality(outputs: Scores, computed: Computed, program: Program) -> Quality |
 
 
 def _replay(
-    bundle: Bundle, program: Program, golden_found: Scores, requirement: Requirement
+    bundle: Bundle, program: Program, computed: Computed, requirement: Requirement
 ) -> tuple[Check, tuple[GoldenPrediction, ...]]:
     """Checks that the bundle's expectations of its golden pictures are the program's results, and the runtime's."""
     graph, count = program.graph, len(bundle.manifest.golden.pictures)
-    pixels = np.stack([bundle.golden_picture(index) for index in range(count)])
-    written = in_steps(np.stack([bundle.golden_output(index) for index in range(count)]), graph)
-    found = in_steps(golden_found, graph)
-    expected = in_steps(expected_scores(program, pixels).reshape(count, -1), graph)
+    written = in_steps(bundle.golden_outputs(), graph)
+    found = in_steps(computed.golden_found, graph)
+    expected = in_steps(expected_scores(program, bundle.golden_pictures()).reshape(count, -1), graph)
     is_codes = graph.output.quantization is not None
-    allowed = requirement.golden_steps if is_codes else bundle.manifest.golden.tolerance
+    runtime = runtimes.get(bundle.manifest.runtime)
+    allowed = requirement.golden_steps if is_codes else golden_tolerance(program, runtime, expected)
     by_runtime, by_program = compare(found, written), compare(expected, written)
     near = [each.not_finite == 0 and each.max_steps <= allowed for each in (by_runtime, by_program)]
     blame = ("the runtime gives other scores", "the program says other scores")
@@ -97,23 +100,25 @@ def _replay(
         required=f"at most {allowed:.6g} {'steps' if is_codes else 'of a score'} apart in {count} pictures",
         reason="; ".join(reason for reason, is_near in zip(blame, near, strict=True) if not is_near),
     )
-    return check, _predictions(bundle, graph, expected, found)
+    return check, _predictions(bundle, graph, expected, found, computed.golden_labels)
 
 
-def _predictions(bundle: Bundle, graph: Graph, expected: Scores, found: Scores) -> tuple[GoldenPrediction, ...]:
+def _predictions(
+    bundle: Bundle, graph: Graph, expected: Scores, found: Scores, labels: Sequence[int | None]
+) -> tuple[GoldenPrediction, ...]:
     contract = bundle.manifest.contract
     task = task_of(contract)
     unit = graph.output.quantization.scale if graph.output.quantization else 1.0
     expected_winners, found_winners = (task.top_classes(scores, contract) for scores in (expected, found))
     return tuple(
         GoldenPrediction(
-            label_index=golden.label_index,
+            label_index=label,
             expected_top1_index=int(expected_winners[index]),
             found_top1_index=int(found_winners[index]),
             expected_scores=_real(expected[index], unit) if task.has_scores else (),
             found_scores=_real(found[index], unit) if task.has_scores else (),
         )
-        for index, golden in enumerate(bundle.manifest.golden.pictures)
+        for index, label in enumerate(labels)
     )
 
 

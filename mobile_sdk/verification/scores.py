@@ -1,5 +1,6 @@
 """Computes a bundle's scores in its runtime, beside the scores that the program requires."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobile_sdk.bundle.bundle import Bundle
+from mobile_sdk.bundle.golden import golden_positions, portable
+from mobile_sdk.contract import ImageSpec
 from mobile_sdk.devices.base import Run
 from mobile_sdk.errors import DataError
 from mobile_sdk.preprocess import LabelledPictures, to_bytes
@@ -24,12 +27,14 @@ Scores = NDArray[np.generic]
 class Computed:
     """Holds scores of all pictures, a row each: `found` by the runtime in its own dtype, `expected` by the program.
 
-    `truths` are the pictures' truths from the task's `truths_of`.
+    `truths` are the pictures' truths from the task's `truths_of`. `golden_labels` are the labels of those golden
+    pictures that are among the pictures.
     """
 
     found: Scores
     expected: Scores
     golden_found: Scores
+    golden_labels: tuple[int | None, ...]
     truths: Any
 
 
@@ -41,7 +46,7 @@ def compute(
     report: Report,
 ) -> Computed:
     """Runs every picture once through the runtime, and beside it through the reference unless its scores are cached."""
-    goldens = np.stack([bundle.golden_picture(index) for index in range(len(bundle.manifest.golden.pictures))])
+    goldens = bundle.golden_pictures()
     golden_found = run(goldens)
     found, expected = [], []
     labels: list[int] = []
@@ -60,8 +65,21 @@ def compute(
         found=_rows(np.concatenate(found)),
         expected=_rows(np.concatenate(expected)),
         golden_found=_rows(golden_found),
+        golden_labels=_golden_labels(goldens, program.contract.image, pictures, labels),
         truths=task_of(program.contract).truths_of(pictures, np.array(labels, np.int64), program.contract),
     )
+
+
+def _golden_labels(
+    goldens: NDArray[np.uint8], image: ImageSpec, pictures: LabelledPictures, labels: Sequence[int]
+) -> tuple[int | None, ...]:
+    """Returns the labels of the golden pictures that are those that `choose_goldens` takes of `pictures`, else None."""
+    found: list[int | None] = [None] * len(goldens)
+    for index, position in enumerate(golden_positions(len(labels), labels.__getitem__)[: len(goldens)]):
+        chosen = to_bytes(portable(pictures[position][0]), image)
+        if labels[position] >= 0 and np.array_equal(chosen, goldens[index]):
+            found[index] = labels[position]
+    return tuple(found)
 
 
 def _rows(outputs: Scores) -> Scores:

@@ -30,9 +30,11 @@ def test_every_bundle_opens_and_every_damaged_one_is_refused_by_the_check_that_i
         manifests = [open_bundle(folder).manifest for folder in sorted((demo_fixtures / kind).iterdir())]
         assert {manifest.runtime for manifest in manifests} == set(RUNTIMES)
         assert {manifest.task for manifest in manifests} == {task}
-    earlier = [open_bundle(folder).manifest for folder in sorted((demo_fixtures / "earlier").iterdir())]
-    assert [manifest.task for manifest in earlier] == ["classification", "detection", "segmentation"]
-    assert {manifest.schema_number for manifest in earlier} == {1}
+    for number in (1, 2):
+        folders = sorted((demo_fixtures / f"earlier/schema-{number}").iterdir())
+        earlier = [open_bundle(folder).manifest for folder in folders]
+        assert [manifest.task for manifest in earlier] == ["classification", "detection", "segmentation"]
+        assert {manifest.schema_number for manifest in earlier} == {number}
     for case in cases(demo_fixtures / "damaged"):
         with pytest.raises(BundleError) as caught:
             open_bundle(demo_fixtures / "damaged" / case["folder"])

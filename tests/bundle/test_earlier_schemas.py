@@ -1,9 +1,11 @@
-"""Files that the SDK wrote before schema 2 are read with their content: programs, bundles, verdicts and reports.
+"""Files that the SDK wrote in earlier schemas are read with their content: programs, bundles, verdicts and reports.
 
-`schemas/schema_1.zip` holds files that the code of 28 November 2026 wrote, of a task each.
+`schemas/schema_1.zip` holds files that the code of 28 November 2026 wrote, of a task each. Schema 2 of a bundle differs
+in the manifest alone: `schemas/<task>-2.json` belongs to the same files, and so does schema 3's.
 """
 
 import json
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -27,6 +29,7 @@ from mobile_sdk.verification.verification import verify
 from qat.nets.saved_net import SavedNet
 from tests.support import bundles
 from tests.support.fixtures import damage
+from tests.support.fixtures.damage import Content
 
 SCHEMAS = Path(damage.__file__).parent / "schemas"
 each_task = pytest.mark.parametrize("task", TASKS)
@@ -37,25 +40,42 @@ def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("earlier")
     with zipfile.ZipFile(SCHEMAS / "schema_1.zip") as file:
         file.extractall(folder)
+    for task in TASKS:
+        for number in (2, 3):
+            written = Path(shutil.copytree(folder / f"{task}.tflite", folder / f"schema-{number}" / f"{task}.tflite"))
+            shutil.copyfile(SCHEMAS / f"{task}-{number}.json", written / MANIFEST_FILE)
     return folder
+
+
+def bundle_of(earlier: Path, task: str, number: int) -> Bundle:
+    return open_bundle(earlier / ("" if number == 1 else f"schema-{number}") / f"{task}.tflite")
+
+
+def true_labels(task: str) -> list[int | None]:
+    """The golden pictures' labels, which schema 1 told."""
+    content = json.loads((SCHEMAS / f"{task}-1.json").read_text("utf-8"))
+    return [each["label_index"] for each in content["golden"]["pictures"]]
 
 
 def pictures(bundle: Bundle) -> list[tuple[Image.Image, int]]:
     """The golden pictures, as those to verify with."""
-    expected = enumerate(bundle.manifest.golden.pictures)
-    files = [(bundle.path / f"golden/{index}.png", each.label_index) for index, each in expected]
+    labels = enumerate(true_labels(bundle.manifest.task))
+    files = [(bundle.path / f"golden/{index}.png", label) for index, label in labels]
     return [(Image.open(path), -1 if label is None else label) for path, label in files]
 
 
 @each_task
-def test_an_earlier_bundle_opens_and_verifies_against_its_program(earlier: Path, task: str) -> None:
-    bundle, program = open_bundle(earlier / f"{task}.tflite"), Program.load(earlier / f"{task}.pt2")
-    assert bundle.manifest.schema_number == 1 and bundle.manifest.contract == program.contract
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_bundle_of_every_schema_opens_and_verifies_against_its_program(earlier: Path, task: str, number: int) -> None:
+    bundle, program = bundle_of(earlier, task, number), Program.load(earlier / f"{task}.pt2")
+    assert bundle.manifest.schema_number == number and bundle.manifest.contract == program.contract
     assert bundle.manifest.program_sha256 == program.digest()
     assert bundle.manifest.quality.measure == TASKS[program.contract.task].measure
     assert bundle.manifest.quality.int8_reference is not None
     verdict = verify(bundle, program, pictures(bundle), progress=False)
-    assert verdict and {check.outcome for check in verdict.checks if check.name == "golden"} == {"pass"}
+    outcomes = {check.name: check.outcome for check in verdict.checks}
+    assert verdict and outcomes["golden"] == outcomes["golden pictures"] == outcomes["golden tolerance"] == "pass"
+    assert [each.label_index for each in verdict.golden] == true_labels(task)
 
 
 @each_task
@@ -67,19 +87,39 @@ def test_an_earlier_program_written_again_is_the_same_and_gives_the_same_model(
     again = Program.load(tmp_path / "again.pt2")
     assert (again.digest(), again.contract, again.record) == (program.digest(), program.contract, program.record)
     written = lower(again, tmp_path, runtimes="tflite", pictures=pictures(open_bundle(earlier / f"{task}.tflite")))[0]
-    assert written.manifest.schema_number == 2
+    assert written.manifest.schema_number == 3
+    assert written.manifest == bundle_of(earlier, task, 3).manifest
     assert written.model_path.read_bytes() == (earlier / f"{task}.tflite/model.tflite").read_bytes()
 
 
 @each_task
-def test_the_example_manifests_of_both_schemas_say_the_same(earlier: Path, task: str) -> None:
-    first, second = (json.loads((SCHEMAS / f"{task}-{number}.json").read_text("utf-8")) for number in (1, 2))
+def test_the_example_manifests_of_all_schemas_say_the_same(earlier: Path, task: str) -> None:
+    first, second, third = (json.loads((SCHEMAS / f"{task}-{number}.json").read_text("utf-8")) for number in (1, 2, 3))
     assert first == json.loads((earlier / f"{task}.tflite" / MANIFEST_FILE).read_text("utf-8"))
     moved = {"kind": "image", "resize": first["resize"], "tensor": first["interface"]["input"]}
     assert second["inputs"] == [{**first["image"], **moved}]
     assert second["outputs"] == [first["interface"]["output"]]
     same = ("name", "task", "labels", "runtime", "precision", "model", "structure", "program_sha256", "graph_sha256")
     assert {name: first[name] for name in same} == {name: second[name] for name in same}
+    assert second.pop("versions") and [each.pop("label_index", "none") for each in second["golden"]["pictures"]]
+    changed = {"schema_number": 3, "manifest_sha256": third["manifest_sha256"]}
+    assert third == {**second, **changed}
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_what_nobody_can_check_is_read_over_in_earlier_bundles(earlier: Path, tmp_path: Path, number: int) -> None:
+    """What versions, labels and arithmetic they told is neither shown nor believed."""
+    pristine = bundle_of(earlier, "classification", number)
+    folder = Path(shutil.copytree(pristine.path, tmp_path / pristine.path.name))
+
+    def forged(content: Content) -> None:
+        content["versions"] = {"anything": "at all"}
+        content["golden"]["expected_by"] = "reference (an abacus)"
+        content["golden"]["pictures"][0]["label_index"] = 4711
+
+    damage.resealed(folder, forged)
+    same = {"manifest_sha256": pristine.manifest.manifest_sha256}
+    assert open_bundle(folder).manifest.model_copy(update=same) == pristine.manifest
 
 
 @each_task
@@ -117,8 +157,8 @@ def test_a_newer_file_is_refused_by_its_number(earlier: Path, tmp_path: Path) ->
     folder = earlier / "classification.tflite"
     content = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
     (folder / MANIFEST_FILE).rename(tmp_path / MANIFEST_FILE)
-    bundles.reseal(folder, {**content, "schema_number": 3})
-    with pytest.raises(BundleRefusalError, match="schema_number 2 or lower, found 3: a newer SDK"):
+    bundles.reseal(folder, {**content, "schema_number": 4})
+    with pytest.raises(BundleRefusalError, match="schema_number 3 or lower, found 4: a newer SDK"):
         open_bundle(folder)
     (tmp_path / MANIFEST_FILE).replace(folder / MANIFEST_FILE)
     open_bundle(folder)

@@ -10,9 +10,10 @@ from PIL import Image
 
 from mobile_sdk.bundle.bundle import Bundle, open_bundle
 from mobile_sdk.bundle.manifest_file import MANIFEST_FILE, MAX_MANIFEST_BYTES, is_safe_path
+from mobile_sdk.runtimes.requirement import MOST_GOLDEN_STEPS
 from tests.support import bundles
 from tests.support.bundles import refusal
-from tests.support.fixtures.damage import CHANGES, Change, content_of, replace_listed, resealed
+from tests.support.fixtures.damage import CHANGES, TOLERANCES, Change, content_of, replace_listed, resealed
 
 
 def check_after(folder: Path, change: Change) -> str:
@@ -64,7 +65,7 @@ def test_labels_swapped_in_the_manifest_or_in_their_file_are_refused(folder: Pat
 
 
 def test_a_newer_schema_says_that_a_newer_sdk_wrote_it(folder: Path) -> None:
-    content = {"schema_number": 3, "everything": "is otherwise"}
+    content = {"schema_number": 4, "everything": "is otherwise"}
     (folder / MANIFEST_FILE).write_text(json.dumps(content), encoding="utf-8")
     error = refusal(folder)
     assert error.check == "schema"
@@ -120,6 +121,23 @@ def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:
 def test_a_sealed_manifest_that_contradicts_the_bundle_is_refused(folder: Path, name: str) -> None:
     check, change = CHANGES[name]
     assert check_after(folder, change) == check
+
+
+@pytest.mark.parametrize(("name", "change"), [(name, each) for name in TOLERANCES for each in TOLERANCES[name]])
+def test_a_tolerance_that_the_golden_outputs_do_not_justify_is_refused(tmp_path: Path, name: str, change: str) -> None:
+    title, runtime = name.split(".")
+    folder = bundles.lowered(tmp_path, runtime, int8="float" not in title).path
+    check, damage = TOLERANCES[name][change]
+    assert check_after(folder, damage) == check
+
+
+def test_codes_of_a_mixed_model_may_be_off_by_no_more_than_any_runtime_is(folder: Path) -> None:
+    def allow(steps: float) -> Change:
+        return lambda content: content.update(precision="mixed", golden={**content["golden"], "tolerance": steps})
+
+    resealed(folder, allow(MOST_GOLDEN_STEPS))
+    open_bundle(folder)
+    assert check_after(folder, allow(MOST_GOLDEN_STEPS + 1)) == "interface"
 
 
 def test_a_golden_picture_that_does_not_give_the_golden_input_is_refused(folder: Path) -> None:

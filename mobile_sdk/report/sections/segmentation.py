@@ -46,7 +46,8 @@ def colour_of(label: int) -> tuple[int, int, int]:
 def _truth(bundle: Bundle, index: int, pictures: LabelledPictures | None) -> Masks | None:
     if pictures is None or not isinstance(pictures, PicturesWithMasks):
         return None
-    image, positions = bundle.manifest.image, golden_positions(pictures)
+    image = bundle.manifest.image
+    positions = golden_positions(len(pictures), lambda position: int(pictures[position][1]))
     if index >= len(positions) or bundle.manifest.golden.source != "given":
         return None
     position = positions[index]

@@ -42,11 +42,18 @@ class CoreMLRuntime(Runtime):
     processors = ("cpu", "gpu", "npu")
     also_called = frozenset({"coreml", "mlpackage", "mlmodel", "ios", "apple"})
 
+    def interface(self, graph: Graph) -> Interface:
+        """Returns the ends of the program: an RGB image, and float32 scores."""
+        from mobile_sdk.runtimes.coreml.export import interface_of
+
+        return interface_of(graph)
+
     def export(self, graph: Graph, contract: Contract, path: Path) -> Interface:
         """Writes the `.mlpackage` folder `path` at once; raises CompileError with operator and module path."""
         from mobile_sdk.runtimes.coreml.export import write_model
 
-        return write_model(graph, contract, path)
+        write_model(graph, contract, path)
+        return self.interface(graph)
 
     def structure(self, path: Path) -> Structure:
         """Reads the `.mlpackage` folder `path`; raises BundleError if it is damaged."""

@@ -36,7 +36,7 @@ from mobile_sdk.tasks.registry import task_of
 _PROBE_BYTES = 64 * MIB  # larger than a net for phones
 
 
-def write_model(graph: Graph, contract: Contract, package: Path) -> Interface:
+def write_model(graph: Graph, contract: Contract, package: Path) -> None:
     """Writes the `.mlpackage` folder `package` in one step, replacing one that was there.
 
     Input: an RGB image. Output: float32 scores (1, classes), the logits before any softmax; Core ML has no int8 outputs
@@ -48,7 +48,21 @@ def write_model(graph: Graph, contract: Contract, package: Path) -> Interface:
     with replacing_folder(package) as draft:
         requested = _write(graph, contract, draft)
         check_saved(requested, read_program(draft))
-    return _interface(graph)
+
+
+def interface_of(graph: Graph) -> Interface:
+    """Returns the ends of the program that is written for `graph`."""
+    return Interface(
+        input=InputSpec(name=IMAGE, dtype="image", shape=(1, *graph.input.shape), layout="NCHW", byte_offset=0),
+        output=OutputSpec(
+            name=SCORES,
+            dtype="float32",
+            shape=runtime_shape(graph.output.shape),
+            scale=None,
+            zero_point=None,
+            activation="none",
+        ),
+    )
 
 
 def _check_ends(graph: Graph, contract: Contract) -> None:
@@ -157,17 +171,3 @@ def _user_defined(graph: Graph, contract: Contract, digest: str, precision: str)
         "rounded_sums": json.dumps([] if precision == "float32" else inexact_paths(graph)),
         "labels": json.dumps(contract.labels, ensure_ascii=False),
     }
-
-
-def _interface(graph: Graph) -> Interface:
-    return Interface(
-        input=InputSpec(name=IMAGE, dtype="image", shape=(1, *graph.input.shape), layout="NCHW", byte_offset=0),
-        output=OutputSpec(
-            name=SCORES,
-            dtype="float32",
-            shape=runtime_shape(graph.output.shape),
-            scale=None,
-            zero_point=None,
-            activation="none",
-        ),
-    )

@@ -44,11 +44,8 @@ class ExecuTorchRuntime(Runtime):
         settings={"executorch_ROOT": "."},
     )
 
-    def export(self, graph: Graph, contract: Contract, path: Path) -> Interface:
-        """Writes `graph` to `path`; raises CompileError with operator and module path."""
-        from mobile_sdk.runtimes.executorch.export import write_model
-
-        write_bytes(path, write_model(graph))
+    def interface(self, graph: Graph) -> Interface:
+        """Returns the tensors of the file: a picture of int8 codes, and the graph's output."""
         return Interface(
             input=InputSpec(
                 name=graph.input.name,
@@ -59,6 +56,13 @@ class ExecuTorchRuntime(Runtime):
             ),
             output=OutputSpec.of(graph),
         )
+
+    def export(self, graph: Graph, contract: Contract, path: Path) -> Interface:
+        """Writes `graph` to `path`; raises CompileError with operator and module path."""
+        from mobile_sdk.runtimes.executorch.export import write_model
+
+        write_bytes(path, write_model(graph))
+        return self.interface(graph)
 
     def structure(self, path: Path) -> Structure:
         """Reads `path` back; raises BundleError if it is damaged."""

@@ -41,18 +41,23 @@ class TfliteRuntime(Runtime):
         settings={"LITERT_LIBRARY": "libLiteRt.so"},
     )
 
-    def export(self, graph: Graph, contract: Contract, path: Path) -> Interface:
-        """Writes `graph` to `path`; raises CompileError with operator and module path."""
-        from mobile_sdk.runtimes.tflite.export import write_model
+    def interface(self, graph: Graph) -> Interface:
+        """Returns the tensors of the file: a picture of bytes, and the graph's output."""
         from mobile_sdk.runtimes.tflite.picture import INPUT_NAME
 
-        write_bytes(path, write_model(graph, f"{contract.name} {graph.digest()}"))
         return Interface(
             input=InputSpec(
                 name=INPUT_NAME, dtype="uint8", shape=runtime_shape(graph.input.shape), layout="NHWC", byte_offset=0
             ),
             output=OutputSpec.of(graph),
         )
+
+    def export(self, graph: Graph, contract: Contract, path: Path) -> Interface:
+        """Writes `graph` to `path`; raises CompileError with operator and module path."""
+        from mobile_sdk.runtimes.tflite.export import write_model
+
+        write_bytes(path, write_model(graph, f"{contract.name} {graph.digest()}"))
+        return self.interface(graph)
 
     def structure(self, path: Path) -> Structure:
         """Reads `path` back; raises BundleError if it is damaged."""

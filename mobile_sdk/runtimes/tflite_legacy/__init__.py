@@ -38,6 +38,10 @@ class TfliteLegacyRuntime(Runtime):
     model_file = TfliteRuntime.model_file
     processors = TfliteRuntime.processors
 
+    def interface(self, graph: Graph) -> Interface:
+        """Returns the tensors of the file that today's LiteRT gets."""
+        return TfliteRuntime().interface(graph)
+
     def export(self, graph: Graph, contract: Contract, path: Path) -> Interface:
         """Writes the file that today's LiteRT gets."""
         return TfliteRuntime().export(graph, contract, path)

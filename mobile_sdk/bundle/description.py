@@ -1,0 +1,72 @@
+"""Describes a bundle: the manifest that exporting a program writes, and with which `verify` compares what it finds."""
+
+from collections.abc import Iterable
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobile_sdk.bundle.golden_tolerance import golden_tolerance, is_by_reference
+from mobile_sdk.bundle.manifest import (
+    FileEntry,
+    GoldenEntry,
+    GoldenPicture,
+    InputEntry,
+    Manifest,
+    QualityEntry,
+    QuantizationEntry,
+    StructureEntry,
+)
+from mobile_sdk.bundle.manifest_file import SCHEMA
+from mobile_sdk.program.program import Program
+from mobile_sdk.runtimes.base import Runtime
+
+
+def describe(
+    program: Program,
+    runtime: Runtime,
+    *,
+    structure: StructureEntry,
+    golden: GoldenEntry,
+    files: tuple[FileEntry, ...],
+    activation_limit_kib: int | None,
+) -> Manifest:
+    """Returns the manifest of the program's bundle, not sealed yet, with what was read of its files."""
+    contract, record, interface = program.contract, program.record, runtime.interface(program.graph)
+    image = InputEntry(**contract.image.model_dump(), resize="pillow-bilinear", tensor=interface.input)
+    return Manifest(
+        schema_number=SCHEMA,
+        **contract.without_inputs(),
+        inputs=(image,),
+        outputs=(interface.output,),
+        runtime=runtime.name,
+        processors=runtime.processors,
+        precision=program.graph.precision,
+        model=runtime.model_file,
+        quantization=QuantizationEntry.of(program.graph, record.quantized),
+        quality=QualityEntry.of(record, contract),
+        structure=structure,
+        golden=golden,
+        activation_limit_kib=activation_limit_kib,
+        files=files,
+        program_sha256=program.digest(),
+        graph_sha256=program.graph.digest(),
+        manifest_sha256="0" * 64,
+    )
+
+
+def describe_golden(
+    program: Program,
+    runtime: Runtime,
+    *,
+    source: Literal["given", "generated"],
+    scores: NDArray[np.generic],
+    winners: Iterable[int],
+) -> GoldenEntry:
+    """Returns the entry of golden images: `scores` are the expected outputs, a row each, and `winners` their labels."""
+    return GoldenEntry(
+        source=source,
+        expected_by="reference" if is_by_reference(program, runtime) else runtime.name,
+        tolerance=golden_tolerance(program, runtime, scores),
+        pictures=tuple(GoldenPicture(top1_index=int(winner)) for winner in winners),
+    )

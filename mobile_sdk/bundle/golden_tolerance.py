@@ -1,0 +1,58 @@
+"""Computes how near a device must come to the golden outputs. What a manifest says of it is compared, never believed.
+
+Whoever has the program computes the tolerance. Readers that do not have it, apps among them, refuse one that is larger
+than the golden outputs justify: a self-check that allows everything checks nothing.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobile_sdk.bundle.manifest import Manifest
+from mobile_sdk.program.program import Program
+from mobile_sdk.runtimes.base import Runtime
+
+FLOAT_SHARE = 1e-3
+"""It is a share of the largest float32 score: other orders of summation move scores by some 1e-5."""
+INT8_AS_FLOAT_STEPS = 8
+"""It is for int8 models with float32 outputs (Core ML), whose own rounding of ties moves scores by a few steps."""
+_SNAP_STEPS = 1e-3  # so near to a whole number of steps is a score that was a code
+
+
+def is_by_reference(program: Program, runtime: Runtime) -> bool:
+    """Tells whether the expected outputs are the reference's own, which the runtime computes too, in any order."""
+    computes_integers = program.graph.is_int8 and runtime.native_check() is None
+    return computes_integers or runtime.interface(program.graph).output.dtype == "int8"
+
+
+def golden_tolerance(program: Program, runtime: Runtime, scores: NDArray[np.generic]) -> float:
+    """Returns the largest difference from the expected `scores` of all golden images, in the output's own unit."""
+    if is_by_reference(program, runtime):
+        return runtime.requirement(program.graph).golden_steps
+    grid = program.graph.output.quantization
+    return _float_tolerance(scores) if grid is None else INT8_AS_FLOAT_STEPS * grid.scale
+
+
+def tolerance_misfit(manifest: Manifest, scores: NDArray[np.generic]) -> str | None:
+    """Returns why a manifest's tolerance of float32 outputs is more than the expected `scores` justify, or None.
+
+    A few steps are justified where all scores are whole steps. Tolerances of codes are the interface's matter.
+    """
+    if manifest.interface.output.dtype == "int8":
+        return None
+    found, most = manifest.golden.tolerance, _float_tolerance(scores)
+    if found <= most:
+        return None
+    if manifest.precision != "float32" and _are_steps(scores, found / INT8_AS_FLOAT_STEPS):
+        return None
+    return f"expected a tolerance of at most {most:.6g} for these golden outputs, found {found:.6g}"
+
+
+def _float_tolerance(scores: NDArray[np.generic]) -> float:
+    return FLOAT_SHARE * max(1.0, float(np.abs(scores).max()))
+
+
+def _are_steps(scores: NDArray[np.generic], step: float) -> bool:
+    """Tells whether every score is a whole number of steps, and none but zero is less than one."""
+    steps = scores.astype(np.float64) / step
+    whole = np.rint(steps)
+    return bool(np.all((np.abs(steps - whole) < _SNAP_STEPS) & ((whole != 0) | (scores == 0))))
