@@ -76,10 +76,13 @@ def _model_check(bundle: Bundle, program: Program, runtime: Runtime) -> Check:
     name, required = "model file", "byte for byte what exporting the program gives"
     try:
         graph = executed(program.graph, bundle.manifest.activation_limit_kib)
+    except SettingError as error:
+        return Check.judged(name, False, measured="none", required=required, reason=error.message)
+    try:
         with scratch_folder() as folder:
             runtime.export(graph, program.contract, folder / bundle.manifest.model)
             fresh = {path: file_entry(Path(folder), path) for path in files_below(folder)}
-    except (CompileError, MachineError, SettingError, ImportError) as error:
+    except (CompileError, MachineError, ImportError) as error:
         return Check.skipped(name, required=required, reason=f"it cannot be exported here: {error}")
     here = {entry.path: entry for entry in bundle.manifest.files if entry.path.startswith(bundle.manifest.model)}
     others = sorted(path for path in fresh.keys() | here.keys() if fresh.get(path) != here.get(path))

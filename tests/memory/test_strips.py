@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.memory.heap import measure_heap
+from mobile_sdk.bundle.bundle import open_bundle
 from mobile_sdk.bundle.lowering import lower
 from mobile_sdk.cli.app import call
 from mobile_sdk.devices import CortexA76
@@ -32,6 +33,7 @@ from mobile_sdk.runtimes.executorch.readback import differences
 from mobile_sdk.runtimes.executorch.requested import request
 from mobile_sdk.verification.verification import verify
 from tests.support import bundles
+from tests.support.fixtures.damage import content_of
 from tests.support.graphs import Builder, contract_for, float_graph, int8_graph, pictures
 
 
@@ -227,6 +229,19 @@ def test_a_bundle_within_a_limit_is_verified_against_the_same_program(tmp_path: 
     plain = lower(program, tmp_path / "plain", runtimes=["tflite"])[0]
     assert "activation_limit_kib" not in (plain.path / "bundle.json").read_text()
     assert not any("SLICE" in kind for kind in plain.manifest.structure.operators)
+
+
+@pytest.mark.parametrize("limit_kib", [None, 1, 5, 4000])
+def test_a_limit_that_the_model_was_not_executed_within_is_found(limit_kib: int | None, tmp_path: Path):
+    graph = early_blocks()
+    record = Record(net="early blocks", quantized="calibrated")
+    program = Program(graph=graph, contract=contract_for(graph), record=record)
+    folder = lower(program, tmp_path, runtimes=["tflite"], activation_limit_kib=4)[0].path
+    content = content_of(folder)
+    content.pop("activation_limit_kib")
+    bundles.reseal(folder, content | ({} if limit_kib is None else {"activation_limit_kib": limit_kib}))
+    verdict = verify(open_bundle(folder), program, bundles.pictures())
+    assert [check.name for check in verdict.checks if check.outcome == "fail"] == ["model file"]
 
 
 @pytest.mark.skipif(sys.platform != "linux" or shutil.which("gcc") is None, reason="counts glibc's heap, needs gcc")

@@ -29,8 +29,17 @@ import Testing
 
   @Test func aNewerBundleSaysSo() throws {
     let refusal = try #require(try Damage.named("a-newer-schema").refusal)
-    #expect(refusal.message == "expected schema_number 2 or lower, found 3: a newer SDK wrote this bundle")
+    #expect(refusal.message == "expected schema_number 3 or lower, found 4: a newer SDK wrote this bundle")
     #expect(refusal.hint.hasPrefix("update this app"))
+  }
+
+  @Test func bundlesOfSchema2SayWhatThoseOfSchema1Say() throws {
+    #expect(Fixtures.second.count == 3)
+    for (first, second) in zip(Fixtures.earlier, Fixtures.second) {
+      let (one, other) = (try ModelBundle.open(first, decode: PNG.decode), try ModelBundle.open(second, decode: PNG.decode))
+      #expect(one.manifest.golden == other.manifest.golden)
+      #expect(one.manifest.image == other.manifest.image && one.manifest.output == other.manifest.output)
+    }
   }
 
   @Test func bundlesOfSchema1OpenOfEveryTask() throws {

@@ -9,8 +9,9 @@ enum Fixtures {
   static let bundles = folders(below: folder.appendingPathComponent("bundles"))
   static let detectors = folders(below: folder.appendingPathComponent("detectors"))
   static let segmenters = folders(below: folder.appendingPathComponent("segmenters"))
-  static let earlier = folders(below: folder.appendingPathComponent("earlier"))
-  static let everyBundle = bundles + detectors + segmenters + earlier
+  static let earlier = folders(below: folder.appendingPathComponent("earlier/schema-1"))
+  static let second = folders(below: folder.appendingPathComponent("earlier/schema-2"))
+  static let everyBundle = bundles + detectors + segmenters + earlier + second
 
   static func json(_ path: String) throws -> JSONValue {
     try JSONValue(parsing: Data(contentsOf: folder.appendingPathComponent(path)))

@@ -29,6 +29,7 @@ struct BundleChecks {
     for index in manifest.golden.pictures.indices {
       try GoldenChecks(bundle: bundle, index: index, decode: decode).check()
     }
+    try GoldenTolerance.check(bundle)
     return bundle
   }
 

@@ -10,7 +10,6 @@ public struct Manifest: Sendable {
   public let model: String
   public let golden: GoldenSpec
   public let files: [FileEntry]
-  public let versions: [String: String]
   /// The SHA-256 of the manifest, which lists that of every other file: equal seals are equal bundles.
   public let seal: String
 
@@ -55,10 +54,9 @@ public struct GoldenSpec: Equatable, Sendable {
   public let pictures: [GoldenPicture]
 }
 
-/// The labels of `golden/<position>.png`: the one that wins, and the true one where it is known.
+/// The label that wins in `golden/<position>.png`.
 public struct GoldenPicture: Equatable, Sendable {
   public let top1Index: Int
-  public let labelIndex: Int?
 }
 
 /// One file of the bundle; `path` is relative to the folder.

@@ -74,16 +74,16 @@ enum ManifestReader {
     let model = try fields.string("model", like: "model\\.[a-z]{1,16}")
     let processors = try schema.processors(&fields)
     let precision = try fields.choice("precision", of: ["int8", "float32", "mixed"])
-    let golden = try golden(fields.inside("golden"))
+    let golden = try golden(fields.inside("golden"), by: schema)
     let files = try fields.list("files", count: 1...1000, of: file)
-    let versions = try fields.map("versions") { try Fields.string($0, at: $1) }
+    if schema.hasUnproven { _ = try fields.take("versions") }
     try schema.checkRecord(&fields)
     try checkWhatOnlyPeopleRead(&fields)
     try fields.end()
     return Manifest(
       name: name, task: task, labels: labels, tensors: tensors,
       runtime: try known(runtime, model: model, processors: processors), precision: precision, model: model,
-      golden: golden, files: files, versions: versions, seal: seal)
+      golden: golden, files: files, seal: seal)
   }
 
   private static func known(_ name: String, model: String, processors: [String]) throws -> ModelRuntime {
@@ -115,16 +115,15 @@ enum ManifestReader {
     label.contains { !$0.isWhitespace } && !label.unicodeScalars.contains { $0 == "\n" || $0 == "\r" }
   }
 
-  private static func golden(_ fields: Fields) throws -> GoldenSpec {
+  private static func golden(_ fields: Fields, by schema: any ManifestSchema) throws -> GoldenSpec {
     var fields = fields
     _ = try fields.choice("source", of: ["given", "generated"])
     _ = try fields.string("expected_by", like: "(?s:.{1,64})")
     let tolerance = try fields.number("tolerance", in: 0...Double.greatestFiniteMagnitude)
     let pictures = try fields.list("pictures", count: 1...16) { value, path in
       var picture = try Fields(value, at: path)
-      let expected = GoldenPicture(
-        top1Index: try picture.integer("top1_index", in: count),
-        labelIndex: try picture.integerOrNil("label_index", in: count))
+      let expected = GoldenPicture(top1Index: try picture.integer("top1_index", in: count))
+      if schema.hasUnproven { _ = try picture.take("label_index") }
       try picture.end()
       return expected
     }

@@ -2,6 +2,9 @@
 protocol ManifestSchema: Sendable {
   var number: Int { get }
 
+  /// True where it has the fields that nobody can check, `versions` and `label_index`, which are read over.
+  var hasUnproven: Bool { get }
+
   /// Reads the picture that the model takes and the tensors that go in and come out.
   func tensors(_ fields: inout Fields) throws -> Tensors
 
@@ -15,7 +18,7 @@ protocol ManifestSchema: Sendable {
 /// The table of schemas.
 enum ManifestSchemas {
   /// Every schema that this app reads, the newest last.
-  static let all: [any ManifestSchema] = [Schema1(), Schema2()]
+  static let all: [any ManifestSchema] = [Schema1(), Schema2(number: 2, hasUnproven: true), Schema2(number: 3, hasUnproven: false)]
 
   static var newest: Int { all.map(\.number).max() ?? 0 }
 }

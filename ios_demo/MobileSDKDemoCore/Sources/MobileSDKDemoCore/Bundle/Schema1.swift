@@ -3,6 +3,7 @@ struct Schema1: ManifestSchema {
   private static let kept = "kept layers float32"
 
   let number = 1
+  let hasUnproven = true
 
   func tensors(_ fields: inout Fields) throws -> Tensors {
     try TensorFields.checkResize(&fields)

@@ -1,6 +1,9 @@
 /// The second schema: lists of inputs and outputs, though one of each is all that is taken, and bits a layer.
+///
+/// The third is the second without the fields that nobody can check.
 struct Schema2: ManifestSchema {
-  let number = 2
+  let number: Int
+  let hasUnproven: Bool
 
   func tensors(_ fields: inout Fields) throws -> Tensors {
     var picture = try Self.onlyPicture(&fields)

@@ -27,7 +27,7 @@ object Fixtures {
 
     val segmenterFolders: List<File> = folders("segmenters")
 
-    val earlierFolders: List<File> = folders("earlier")
+    val earlierFolders: List<File> = folders("earlier/schema-1") + folders("earlier/schema-2")
 
     fun bundle(name: String): Bundle = openBundle(folder.resolve("bundles/$name"), DesktopDecoder)
 

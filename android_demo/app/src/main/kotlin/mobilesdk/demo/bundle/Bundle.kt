@@ -88,6 +88,7 @@ private fun open(
     val bundle = Bundle(folder, manifest, runtime, decoder)
     manifest.golden.pictures.indices
         .forEach { checkGolden(bundle, it) }
+    checkTolerance(bundle)
     return bundle
 }
 

@@ -20,7 +20,6 @@ data class Manifest(
     val model: String,
     val golden: GoldenSpec,
     val files: List<FileEntry>,
-    val versions: Map<String, String>,
 ) {
     val image: ImageSpec get() = tensors.image
     val input: InputSpec get() = tensors.input
@@ -40,10 +39,9 @@ data class GoldenSpec(
     val pictures: List<GoldenPicture>,
 )
 
-/** The labels of `golden/<position>.png`: the one that wins, and the true one where it is known. */
+/** The label that wins in `golden/<position>.png`. */
 data class GoldenPicture(
     val top1Index: Int,
-    val labelIndex: Int?,
 )
 
 data class FileEntry(

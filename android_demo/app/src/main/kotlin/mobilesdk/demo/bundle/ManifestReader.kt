@@ -104,10 +104,10 @@ private fun readFields(
             processors = schema.readProcessors(fields),
             precision = fields.choice("precision", "int8", "float32", "mixed"),
             model = fields.text("model", MODEL),
-            golden = readGolden(fields.inside("golden")),
+            golden = readGolden(fields.inside("golden"), schema),
             files = fields.list("files", 1..MAX_FILES) { json, path -> readFile(Fields(json, path)) },
-            versions = fields.map("versions") { json, path -> Fields.text(json, path) },
         )
+    if (schema.hasUnproven) fields.take("versions")
     schema.checkRecord(fields)
     checkWhatOnlyPeopleRead(fields)
     fields.end()
@@ -121,7 +121,10 @@ private fun readLabels(fields: Fields): List<String> {
     return labels
 }
 
-private fun readGolden(fields: Fields): GoldenSpec {
+private fun readGolden(
+    fields: Fields,
+    schema: Schema,
+): GoldenSpec {
     fields.choice("source", "given", "generated")
     fields.text("expected_by", WRITER)
     return GoldenSpec(
@@ -130,15 +133,17 @@ private fun readGolden(fields: Fields): GoldenSpec {
             fields.list(
                 "pictures",
                 1..MAX_GOLDEN_PICTURES,
-            ) { json, path -> readGoldenPicture(Fields(json, path)) },
+            ) { json, path -> readGoldenPicture(Fields(json, path), schema) },
     ).also { fields.end() }
 }
 
-private fun readGoldenPicture(fields: Fields): GoldenPicture =
-    GoldenPicture(
-        top1Index = fields.whole("top1_index", COUNT),
-        labelIndex = fields.wholeOrNull("label_index", COUNT),
-    ).also { fields.end() }
+private fun readGoldenPicture(
+    fields: Fields,
+    schema: Schema,
+): GoldenPicture {
+    if (schema.hasUnproven) fields.take("label_index")
+    return GoldenPicture(top1Index = fields.whole("top1_index", COUNT)).also { fields.end() }
+}
 
 private fun readFile(fields: Fields): FileEntry =
     FileEntry(

@@ -6,6 +6,9 @@ import mobilesdk.demo.json.Fields
 internal interface Schema {
     val number: Int
 
+    /** Whether it has the fields that nobody can check, `versions` and `label_index`, which are read over. */
+    val hasUnproven: Boolean
+
     /** Reads the picture that the model takes and the tensors that go in and come out. */
     fun readTensors(fields: Fields): Tensors
 
@@ -17,7 +20,7 @@ internal interface Schema {
 }
 
 /** Every schema that this app reads, the newest last. */
-internal val SCHEMAS = listOf(Schema1, Schema2)
+internal val SCHEMAS = listOf(Schema1, Schema2, Schema3)
 
 private val SHARE = 0.0..1.0
 

@@ -8,6 +8,7 @@ private val ACTIVATIONS = arrayOf("int8 per tensor", "float32", "int8 per tensor
 /** The first schema: one picture, and words for the bits. */
 internal object Schema1 : Schema {
     override val number = 1
+    override val hasUnproven = true
 
     override fun readTensors(fields: Fields): Tensors {
         checkResize(fields)

@@ -47,13 +47,15 @@ class OpenBundleTest {
     }
 
     @Test
-    fun `bundles of schema 1 open, of every task, as the code wrote them that knew no other schema`() {
+    fun `bundles of schemas 1 and 2 open, of every task, as the code wrote them that knew no later schema`() {
         val bundles = Fixtures.earlierFolders.map { openBundle(it, DesktopDecoder) }
-        assertEquals(
-            listOf(Classification::class, Detection::class, Segmentation::class),
-            bundles.map { it.manifest.task::class },
-        )
-        for (bundle in bundles) {
+        val tasks = listOf(Classification::class, Detection::class, Segmentation::class)
+        assertEquals(tasks + tasks, bundles.map { it.manifest.task::class })
+        bundles.take(tasks.size).zip(bundles.drop(tasks.size)).forEach { (first, second) ->
+            assertEquals(first.manifest.tensors, second.manifest.tensors)
+            assertEquals(first.manifest.golden, second.manifest.golden)
+        }
+        for (bundle in bundles.take(tasks.size)) {
             val written = parseJson(bundle.folder.resolve(MANIFEST_FILE).readText()) as JsonObject
             val image = written.fields.getValue("image")
             val output = (written.fields.getValue("interface") as JsonObject).fields.getValue("output") as JsonObject
@@ -107,7 +109,7 @@ class OpenBundleTest {
     fun `a newer schema says that the app is to be updated`() {
         val folder = Fixtures.damaged("a-newer-schema")
         val refusal = assertThrows(BundleRefusal::class.java) { openBundle(folder, DesktopDecoder) }
-        val reason = "expected schema_number 2 or lower, found 3: a newer SDK wrote this bundle, update the app"
+        val reason = "expected schema_number 3 or lower, found 4: a newer SDK wrote this bundle, update the app"
         assertEquals("schema: $reason", refusal.message)
     }
 

@@ -109,7 +109,7 @@ class GoldenTest {
     @Test
     fun `litert's buffers carry golden inputs and outputs unchanged, run after run`() {
         val bundles = bundles(Runtime.TFLITE)
-        assertEquals(10, bundles.size)
+        assertEquals(13, bundles.size)
         for (bundle in bundles) {
             val run: (ByteBuffer, ByteBuffer) -> Unit = { input, output ->
                 assertTrue(input.isDirect && output.isDirect)
