@@ -20,6 +20,7 @@ from mobile_sdk.bundle.manifest import (
 from mobile_sdk.bundle.manifest_file import SCHEMA
 from mobile_sdk.program.program import Program
 from mobile_sdk.runtimes.base import Runtime
+from mobile_sdk.system.seal import NO_SEAL
 
 
 def describe(
@@ -51,7 +52,7 @@ def describe(
         files=files,
         program_sha256=program.digest(),
         graph_sha256=program.graph.digest(),
-        manifest_sha256="0" * 64,
+        manifest_sha256=NO_SEAL,
     )
 
 

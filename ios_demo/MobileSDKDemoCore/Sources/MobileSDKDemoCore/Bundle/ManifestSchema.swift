@@ -18,7 +18,9 @@ protocol ManifestSchema: Sendable {
 /// The table of schemas.
 enum ManifestSchemas {
   /// Every schema that this app reads, the newest last.
-  static let all: [any ManifestSchema] = [Schema1(), Schema2(number: 2, hasUnproven: true), Schema2(number: 3, hasUnproven: false)]
+  static let all: [any ManifestSchema] = [
+    Schema1(), Schema2(number: 2, hasUnproven: true), Schema2(number: 3, hasUnproven: false),
+  ]
 
   static var newest: Int { all.map(\.number).max() ?? 0 }
 }
