@@ -108,7 +108,7 @@ def test_the_example_manifests_of_all_schemas_say_the_same(earlier: Path, task: 
 
 @pytest.mark.parametrize("number", [1, 2])
 def test_what_nobody_can_check_is_read_over_in_earlier_bundles(earlier: Path, tmp_path: Path, number: int) -> None:
-    """What versions, labels and arithmetic they told is neither shown nor believed."""
+    """Versions, true labels and arithmetic are neither shown nor believed."""
     pristine = bundle_of(earlier, "classification", number)
     folder = Path(shutil.copytree(pristine.path, tmp_path / pristine.path.name))
 
