@@ -143,12 +143,11 @@ class ModelProcess:
 
 
 class ModelSession:
-    """Runs one model in the process; `arithmetic` says whose kernels compute, where a runtime has several."""
+    """Runs one model in the process."""
 
     def __init__(
         self, process: ModelProcess, worker: WorkerProcess, opened: dict[str, Any], runtime: Runtime, model: Path
     ) -> None:
-        self.arithmetic = str(opened["arithmetic"])
         self._process, self._worker, self._number = process, worker, opened["session"]
         self._runtime, self._model = runtime, model
 

@@ -86,7 +86,7 @@ class _Models:
         session = runtime.load(Path(request["model"]), interface, threads=request["threads"])
         self._opened += 1
         self._sessions[self._opened] = session, interface
-        self._parent.reply({"session": self._opened, "arithmetic": getattr(session, "arithmetic", "its own kernels")})
+        self._parent.reply({"session": self._opened})
 
     def _run(self, request: Request, data: bytearray) -> None:
         session, interface = self._sessions[request["session"]]
