@@ -143,13 +143,13 @@ class Runtime(ABC):
         """Reads the model file `path`; raises BundleError if it is damaged."""
 
     @abstractmethod
-    def differences(self, path: Path, graph: Graph) -> list[str]:
-        """Names everything in the model file `path` that is not what `export` asks for `graph`.
+    def differences(self, path: Path, fresh: Path, graph: Graph) -> list[str]:
+        """Names everything in the model file `path` that is not so in `fresh`, which `export` wrote for `graph`.
 
-        The list is empty if nothing differs.
-
-        It compares all operations, connections, shapes, options, weights, biases, scales and zero points. Raises
-        BundleError if the file is damaged, CompileError if the graph has no such file.
+        The list is empty only if nothing differs that any loader of such files could read: operations, connections,
+        shapes, options, weights, biases, scales, zero points, and what stands beside them. Where the parts lie in the
+        file, and which versions of packages say that they wrote it, may differ. Raises BundleError if the file is
+        damaged, or holds what `export` never writes.
         """
 
     @abstractmethod

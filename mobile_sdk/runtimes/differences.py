@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 def unequal(path: str, what: str, expected: Any, found: Any) -> Iterator[str]:
@@ -35,10 +36,16 @@ def _are_trees(value: Any) -> bool:
 
 
 def _is_equal(expected: Any, found: Any) -> bool:
-    arrays = [np.asarray(each) if isinstance(each, np.ndarray | np.generic) else None for each in (expected, found)]
-    if arrays[0] is not None and arrays[1] is not None:
-        return arrays[0].dtype == arrays[1].dtype and np.array_equal(arrays[0], arrays[1])
-    return type(expected) is type(found) and bool(expected == found)
+    """Compares by bits: 0.0 is not -0.0, and two NaN may be equal."""
+    if type(expected) is not type(found):
+        return False
+    if isinstance(expected, np.ndarray | np.generic):
+        return _bits(expected) == _bits(found)
+    return bool(expected == found) and (isinstance(expected, bytes | str) or repr(expected) == repr(found))
+
+
+def _bits(array: NDArray[Any] | np.generic) -> tuple[np.dtype[Any], tuple[int, ...], bytes]:
+    return array.dtype, array.shape, array.tobytes()
 
 
 def _brief(value: Any) -> str:
@@ -47,7 +54,7 @@ def _brief(value: Any) -> str:
     if isinstance(value, bytes):
         return f"{len(value)} bytes ({_digest(value)})"
     if isinstance(value, Mapping | list) and len(value) > 8:
-        return f"{len(value)} entries"
+        return f"{len(value)} entries ({_digest(repr(value).encode())})"
     return "nothing" if value is None else str(value)
 
 

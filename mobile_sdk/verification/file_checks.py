@@ -1,18 +1,14 @@
 """Checks a bundle without a run of the model: its program, and the content of its model file."""
 
-from pathlib import Path
-
-from mobile_sdk.bundle.bundle import Bundle, files_below
+from mobile_sdk.bundle.bundle import Bundle
 from mobile_sdk.bundle.manifest import StructureEntry
-from mobile_sdk.bundle.writer import file_entry
 from mobile_sdk.devices.model_process import MODELS
-from mobile_sdk.errors import BundleError, CompileError, MachineError, SettingError
+from mobile_sdk.errors import BundleError, MachineError
 from mobile_sdk.graph.operators import Conv2d, Graph, Weighted
-from mobile_sdk.memory.limit import executed
 from mobile_sdk.program.program import Program
 from mobile_sdk.runtimes.base import Runtime
-from mobile_sdk.system.temporary_folder import scratch_folder
 from mobile_sdk.verification.manifest_checks import manifest_checks
+from mobile_sdk.verification.model_check import model_check
 from mobile_sdk.verification.verdict import Check
 
 
@@ -28,7 +24,7 @@ def run(bundle: Bundle, program: Program, runtime: Runtime) -> tuple[StructureEn
         unread = Check.skipped(name, required=required, reason=str(error))
         return None, [*manifest_checks(bundle, program, None), unread]
     checks = [*manifest_checks(bundle, program, structure), *_structure_checks(structure, program.graph)]
-    return structure, [*checks, _model_check(bundle, program, runtime)]
+    return structure, [*checks, model_check(bundle, program, runtime)]
 
 
 def _structure_checks(structure: StructureEntry, graph: Graph) -> list[Check]:
@@ -66,25 +62,3 @@ def _float_checks(structure: StructureEntry, graph: Graph) -> list[Check]:
             required=str(convolutions),
         ),
     ]
-
-
-def _model_check(bundle: Bundle, program: Program, runtime: Runtime) -> Check:
-    """Checks every weight, bias and scale: equal packages must export equal bytes.
-
-    Exporting is deterministic.
-    """
-    name, required = "model file", "byte for byte what exporting the program gives"
-    try:
-        graph = executed(program.graph, bundle.manifest.activation_limit_kib)
-    except SettingError as error:
-        return Check.judged(name, False, measured="none", required=required, reason=error.message)
-    try:
-        with scratch_folder() as folder:
-            runtime.export(graph, program.contract, folder / bundle.manifest.model)
-            fresh = {path: file_entry(Path(folder), path) for path in files_below(folder)}
-    except (CompileError, MachineError, ImportError) as error:
-        return Check.skipped(name, required=required, reason=f"it cannot be exported here: {error}")
-    here = {entry.path: entry for entry in bundle.manifest.files if entry.path.startswith(bundle.manifest.model)}
-    others = sorted(path for path in fresh.keys() | here.keys() if fresh.get(path) != here.get(path))
-    measured = f"{others[0]} differs" if others else "equal"
-    return Check.judged(name, not others, measured=measured, required=required)

@@ -20,8 +20,9 @@ Outcome = Literal["pass", "fail", "not_run"]
 WORDS: dict[Outcome, str] = {"pass": "pass", "fail": "FAIL", "not_run": "not run"}
 SCHEMA = 2
 MAX_VERDICTS_BYTES = 64 * 2**20
+MODEL_CHECK = "model file"
 NUMERIC_CHECKS = ("steps apart", "sqnr", "top-1 agreement")
-"""A verdict never passes without these checks."""
+"""A verdict never passes unless the model file was compared with the program, and its scores by one of these."""
 
 
 class Check(Document):
@@ -71,7 +72,7 @@ class GoldenPrediction(Document):
 class Verdict(Document):
     """Holds everything that was found of one bundle.
 
-    `status` is "fail" if any check fails, "pass" if none does and the scores were compared, else "not_run".
+    `status` is "fail" if any check fails, "pass" if none does and model file and scores were compared, else "not_run".
     `comparison` is of the runtime's scores with the reference's (PyTorch's, for a float32 bundle), all pictures. A
     verdict is true if its status is "pass", so that it can be asserted.
     """
@@ -119,8 +120,13 @@ def status_of(checks: Sequence[Check]) -> Outcome:
     """Returns the joint outcome of the checks; checks that did not run never make a pass."""
     if any(check.outcome == "fail" for check in checks):
         return "fail"
-    compared = any(check.name in NUMERIC_CHECKS and check.outcome == "pass" for check in checks)
-    return "pass" if compared else "not_run"
+    model_passed = any(check.name == MODEL_CHECK and check.outcome == "pass" for check in checks)
+    return "pass" if model_passed and scores_compared(checks) else "not_run"
+
+
+def scores_compared(checks: Sequence[Check]) -> bool:
+    """Tells whether the scores were compared and found near enough."""
+    return any(check.name in NUMERIC_CHECKS and check.outcome == "pass" for check in checks)
 
 
 def write_verdicts(verdicts: Sequence[Verdict], path: Path) -> None:

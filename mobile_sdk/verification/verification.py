@@ -17,13 +17,13 @@ from mobile_sdk.system.progress import Progress, Report, reported
 from mobile_sdk.verification import file_checks, signature_checks
 from mobile_sdk.verification.score_checks import Measured, measure
 from mobile_sdk.verification.scores import Computed, compute
-from mobile_sdk.verification.verdict import Check, Verdict, status_of
+from mobile_sdk.verification.verdict import Check, Verdict, scores_compared, status_of
 
 
 def verify(
     bundle: Bundle,
     program: Program,
-    pictures: LabelledPictures | Parted,
+    pictures: LabelledPictures | Parted | None = None,
     *,
     min_accuracy: float | None = None,
     threads: int = 1,
@@ -34,7 +34,8 @@ def verify(
 ) -> Verdict:
     """Checks a bundle against its program: files, structure, numbers on all `pictures`, golden pictures, accuracy.
 
-    It takes the validation part of pictures in two parts. `min_accuracy` is a share, 0..1. `runtime` names another
+    It takes the validation part of pictures in two parts. Without pictures only files are checked, the model file among
+    them, and no score: such a verdict fails or is `not_run`. `min_accuracy` is a share, 0..1. `runtime` names another
     runtime that reads the bundle's model ("tflite-runtime"). With `key`, a public key's PEM file, a bundle fails that
     the private key has not signed. A check that cannot run here is `not_run` with its reason.
     Raises BundleError if the bundle cannot be opened any more, DataError if there are no pictures, SettingError for an
@@ -50,7 +51,7 @@ def verify(
     expect("min_accuracy", min_accuracy, float, int, NOTHING)
     expect("key", key, str, os.PathLike, NOTHING)
     signer = None if key is None else read_public_key(key)
-    pictures = held_out(pictures)
+    pictures = None if pictures is None else held_out(pictures)
     _check_settings(pictures, min_accuracy, threads)
     bundle = open_bundle(bundle.path)
     chosen = _runtime(bundle, runtime)
@@ -74,7 +75,7 @@ def verify(
         manifest_sha256=bundle.manifest.manifest_sha256,
         program_sha256=program.digest(),
         model_bytes=bundle.model_bytes,
-        pictures=len(pictures),
+        pictures=len(pictures or ()),
         status=status_of(checks),
         checks=tuple(checks),
         comparison=measured.comparison,
@@ -86,11 +87,13 @@ def verify(
     )
 
 
-def _check_settings(pictures: LabelledPictures, min_accuracy: float | None, threads: int) -> None:
-    if not len(pictures):
+def _check_settings(pictures: LabelledPictures | None, min_accuracy: float | None, threads: int) -> None:
+    if pictures is not None and not len(pictures):
         raise DataError("expected pictures to verify with, found none", hint="name a folder that holds some")
     if min_accuracy is not None and not 0 <= min_accuracy <= 1:
         raise SettingError(f"expected min_accuracy as a share, 0..1, found {min_accuracy}", hint="write 0.9 for 90 %")
+    if pictures is None and min_accuracy is not None:
+        raise SettingError("expected pictures to measure accuracy on, found none", hint="leave min_accuracy out")
     if threads < 1:
         raise SettingError(f"expected 1 thread or more, found {threads}", hint="leave threads out")
 
@@ -108,7 +111,7 @@ def _runtime(bundle: Bundle, name: str | None) -> Runtime:
 def _compute(
     bundle: Bundle,
     program: Program,
-    pictures: LabelledPictures,
+    pictures: LabelledPictures | None,
     runtime: Runtime,
     checks: Sequence[Check],
     device: str,
@@ -117,6 +120,8 @@ def _compute(
 ) -> Computed | Check:
     """Returns the scores, or the one check with the reason why there are none."""
     name, required = "steps apart", "scores to compare"
+    if pictures is None:
+        return Check.skipped(name, required=required, reason="no pictures were given")
     reason = runtime.unavailable() if device == "host" else None
     if reason is None and not _comparable(bundle, program):
         reason = "the bundle takes other pictures or gives other scores than the program"
@@ -145,5 +150,5 @@ def _native_check(runtime: Runtime, device: str, numbers: Sequence[Check]) -> li
         return []
     if native.not_run:
         return [Check.skipped(native.name, required=native.required, reason=native.not_run)]
-    is_met = status_of(numbers) == "pass"
+    is_met = scores_compared(numbers) and not any(check.outcome == "fail" for check in numbers)
     return [Check.judged(native.name, is_met, measured=f"computed on {device}", required=native.required)]

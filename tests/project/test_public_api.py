@@ -344,10 +344,11 @@ def test_progress_is_shown_silenced_or_handed_over_by_every_long_call(
 
 
 def test_a_verdict_is_true_only_where_its_status_is_pass(made: Made) -> None:
+    model = Check.judged("model file", True, measured="equal", required="equal")
     ran = Check.judged("steps apart", True, measured=0, required="0")
     skipped = Check.skipped("apple's own runtime", required="…", reason="no Mac")
     assert made.verdict and made.verdict.status == "pass"
-    assert made.verdict.model_copy(update={"status": status_of([ran, skipped])})
+    assert made.verdict.model_copy(update={"status": status_of([model, ran, skipped])})
     for status in ("fail", "not_run"):
         assert not made.verdict.model_copy(update={"status": status})
 

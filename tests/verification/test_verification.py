@@ -232,14 +232,18 @@ def test_a_machine_that_fails_on_loading_leaves_the_verdict_open(
     assert verdict_of(pristine.path).status == "not_run"
 
 
-def test_only_numbers_make_a_pass() -> None:
+def test_only_the_model_file_and_numbers_make_a_pass() -> None:
+    model = Check.judged("model file", True, measured="equal", required="equal")
     passed = Check.judged("program", True, measured="a", required="a")
     compared = Check.judged("steps apart", True, measured=0.0, required="0 steps")
     skipped = Check.skipped("steps apart", required="0 steps", reason="no machine")
     assert status_of([passed]) == "not_run"
     assert status_of([passed, skipped]) == "not_run"
-    assert status_of([passed, compared]) == "pass"
-    assert status_of([compared, Check.judged("labels", False, measured="a", required="b")]) == "fail"
+    assert status_of([passed, compared]) == "not_run"
+    assert status_of([model, skipped]) == "not_run"
+    assert status_of([Check.skipped("model file", required="equal", reason="no package"), compared]) == "not_run"
+    assert status_of([passed, model, compared]) == "pass"
+    assert status_of([model, compared, Check.judged("labels", False, measured="a", required="b")]) == "fail"
 
 
 def test_a_runtime_that_reads_other_files_is_a_setting_error(pristine: Bundle) -> None:

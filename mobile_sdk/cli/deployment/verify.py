@@ -33,9 +33,18 @@ class PlaceOptions:
 
 
 def verify(
+    context: typer.Context,
     bundles: options.Bundles,
     program: options.Program,
-    data: options.Data,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data",
+            metavar="DIR",
+            help="Labelled pictures, or 'digits', as `train` reads them. Without them the files are checked, the model "
+            "among them, and no score.",
+        ),
+    ] = None,
     min_accuracy: Annotated[
         float | None,
         typer.Option("--min-accuracy", metavar="SHARE", min=0, max=1, help="Least accuracy, 0..1, that passes."),
@@ -51,6 +60,8 @@ def verify(
 ) -> None:
     """Check signature, files, structure, numbers, golden pictures and accuracy; exit 1 when a check fails."""
     quiet()
+    if data is None:
+        options.check_unread(context, "without --data", "min_accuracy", "bisect", "device")
     from mobile_sdk.bundle.bundle import open_bundle
     from mobile_sdk.devices import open_device
     from mobile_sdk.devices.model_process import MODELS
@@ -69,7 +80,7 @@ def verify(
 
     loaded = load_with_view(program)
     sources = [source_of(bundle, loaded, program.parent / TWIN) for bundle in opened]
-    pictures = held_out_of(sources[0].contract, data)
+    pictures = None if data is None else held_out_of(sources[0].contract, data)
     file_to_write(out)
     verdicts = []
     for bundle, source in zip(opened, sources, strict=True):
@@ -125,11 +136,13 @@ def _check_device_ran(verdicts: "list[Verdict]") -> None:
                 )
 
 
-def _bisect(bundle: "Bundle", program: "Program", pictures: "LabelledPictures", verdict: "Verdict") -> dict[str, Any]:
+def _bisect(
+    bundle: "Bundle", program: "Program", pictures: "LabelledPictures | None", verdict: "Verdict"
+) -> dict[str, Any]:
     """Returns the first operator that differs, on the first picture whose scores do, or why there is none."""
     from mobile_sdk.verification.bisection import bisect
 
-    if verdict.comparison is None or verdict.comparison.is_exact:
+    if pictures is None or verdict.comparison is None or verdict.comparison.is_exact:
         return {"said": "nothing to bisect"}
     try:
         for picture, _ in pictures:

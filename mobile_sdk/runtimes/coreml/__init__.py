@@ -61,11 +61,11 @@ class CoreMLRuntime(Runtime):
 
         return read_structure(path)
 
-    def differences(self, path: Path, graph: Graph) -> list[str]:
-        """Names everything in the package that is not what `export` asks for `graph`; see runtimes/base.py."""
-        from mobile_sdk.runtimes.coreml.export import package_differences
+    def differences(self, path: Path, fresh: Path, graph: Graph) -> list[str]:
+        """Names everything in the package that is not so in the `fresh` one; see runtimes/base.py."""
+        from mobile_sdk.runtimes.coreml.readback import package_differences
 
-        return package_differences(path, graph)
+        return package_differences(path, fresh, graph)
 
     def unavailable(self) -> str | None:
         """Returns why neither Apple's runtime nor the interpreter can run here, or None if one can."""

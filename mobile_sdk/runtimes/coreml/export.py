@@ -24,7 +24,7 @@ from mobile_sdk.runtimes.coreml.mil_writer import IMAGE, SCORES
 from mobile_sdk.runtimes.coreml.package.manifest import MODEL_PATH, WEIGHTS_PATH, manifest_text
 from mobile_sdk.runtimes.coreml.package.program_file import read_program
 from mobile_sdk.runtimes.coreml.program_writer import build_program
-from mobile_sdk.runtimes.coreml.readback import check_saved, differences
+from mobile_sdk.runtimes.coreml.readback import check_saved
 from mobile_sdk.runtimes.coreml.requested import RequestedProgram
 from mobile_sdk.runtimes.coreml.toolbox import coremltools_quietly
 from mobile_sdk.runtimes.shapes import runtime_shape
@@ -83,14 +83,6 @@ def request(graph: Graph) -> RequestedProgram:
     """Returns the program that is requested for `graph`, without a file."""
     with coremltools_quietly() as tools:
         return build_program(tools, graph)[1]
-
-
-def package_differences(package: Path, graph: Graph) -> list[str]:
-    """Names every difference between a saved package and the request for `graph`.
-
-    Raises BundleError if it is damaged.
-    """
-    return list(differences(request(graph), read_program(package)))
 
 
 def _write(graph: Graph, contract: Contract, draft: Path) -> RequestedProgram:

@@ -1,13 +1,39 @@
 """Proves that a saved program is the requested one: every operation, connection, number, shape and option."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
 from mobile_sdk.errors import CompileError
+from mobile_sdk.graph.operators import Graph
+from mobile_sdk.runtimes.coreml.mil_writer import INPUT_LABEL, SCORES, labels
+from mobile_sdk.runtimes.coreml.package.contents import read_contents
 from mobile_sdk.runtimes.coreml.package.program_file import MilOperation, MilProgram
 from mobile_sdk.runtimes.coreml.requested import Requested, RequestedProgram
 from mobile_sdk.runtimes.differences import unequal
 
 _PROGRAM = "the whole program"
+
+
+def package_differences(package: Path, fresh: Path, graph: Graph) -> list[str]:
+    """Names every difference between two packages, of which `fresh` is the one that was just written for `graph`.
+
+    Raises BundleError if the other one is damaged.
+    """
+    found, written = read_contents(package), read_contents(fresh)
+    return [
+        *_between(written.operations, found.operations, graph),
+        *unequal(_PROGRAM, "the order of operations", list(written.operations), list(found.operations)),
+        *unequal(_PROGRAM, "the package", written.rest, found.rest),
+    ]
+
+
+def _between(asked: Mapping[str, Any], found: Mapping[str, Any], graph: Graph) -> Iterator[str]:
+    places = {SCORES: graph.operators[-1].path, INPUT_LABEL: "the input"}
+    places |= {label.partition("_")[0]: each.path for label, each in zip(labels(graph), graph.operators, strict=True)}
+    for name in dict.fromkeys((*asked, *found)):
+        path = places.get(name.partition("_")[0], _PROGRAM)
+        yield from unequal(path, f"the operation {name}", asked.get(name), found.get(name))
 
 
 def check_saved(requested: RequestedProgram, program: MilProgram) -> None:

@@ -3,8 +3,8 @@
 from functools import cache
 from typing import Any
 
-from mobile_sdk.runtimes.executorch.flatbuffer import Schema, read_schema
 from mobile_sdk.runtimes.executorch.pte_file import package_folder
+from mobile_sdk.runtimes.flatbuffer.schema import Schema, read_schema
 
 NO_VALUE = 2**32 - 1  # XNN_INVALID_VALUE_ID
 

@@ -17,7 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from mobile_sdk.errors import BundleError, MachineError
-from mobile_sdk.runtimes.executorch.flatbuffer import Schema, read_schema
+from mobile_sdk.runtimes.coverage import check_all_is_read
+from mobile_sdk.runtimes.flatbuffer.decoding import decode
+from mobile_sdk.runtimes.flatbuffer.encoding import encode
+from mobile_sdk.runtimes.flatbuffer.schema import Schema, read_schema
 
 SEGMENT_ALIGNMENT = 128  # bytes
 HEADER = struct.Struct("<4sIQQQ")
@@ -58,23 +61,25 @@ def write_pte(plan: Mapping[str, Any], blob: bytes, named: Mapping[str, bytes]) 
         body += bytes(-len(body) % SEGMENT_ALIGNMENT)
         segments.append({"offset": len(body), "size": len(part)})
         body += part
-    program = program_schema().encode(
-        {
-            "version": 0,
-            "execution_plan": [plan],
-            "constant_buffer": [],
-            "backend_delegate_data": [],
-            "segments": segments,
-            "constant_segment": {"segment_index": 0, "offsets": [0]},
-            "named_data": [{"key": key, "segment_index": index} for index, key in enumerate(named, start=2)],
-        }
-    )
+    program = encode(program_schema(), {**program_fields(plan, named), "segments": segments})
     size = len(program) + HEADER.size
     base = size + -size % SEGMENT_ALIGNMENT
     header = HEADER.pack(HEADER_MAGIC, HEADER.size, size, base, len(body))
     root = struct.pack("<I", struct.unpack_from("<I", program)[0] + HEADER.size)
     whole = root + program[4:8] + header + program[8:] + bytes(base - size) + bytes(body)
-    return whole + _seal(whole)
+    return sealed(whole)
+
+
+def program_fields(plan: Mapping[str, Any], named: Mapping[str, bytes]) -> dict[str, Any]:
+    """Returns the program of one execution plan and its `named` data, but for the segments' places in the file."""
+    return {
+        "version": 0,
+        "execution_plan": [plan],
+        "constant_buffer": [],
+        "backend_delegate_data": [],
+        "constant_segment": {"segment_index": 0, "offsets": [0]},
+        "named_data": [{"key": key, "segment_index": index} for index, key in enumerate(named, start=2)],
+    }
 
 
 def read_pte(path: Path) -> PteFile:
@@ -88,7 +93,7 @@ def read_pte(path: Path) -> PteFile:
     if data[-SEAL_BYTES:][: len(SEAL_MAGIC)] != SEAL_MAGIC:
         reason = f"expected this SDK's seal at the end of {path.name}, found none: cut short, or another tool's"
         raise BundleError(reason, hint=HINT)
-    if data[-SEAL_BYTES:] != _seal(data[:-SEAL_BYTES]):
+    if data != sealed(data[:-SEAL_BYTES]):
         raise BundleError(f"expected {path.name} as it was written, found it changed", hint=HINT)
     try:
         return parse_pte(data)
@@ -97,25 +102,25 @@ def read_pte(path: Path) -> PteFile:
         raise BundleError(f"expected a readable ExecuTorch program in {path.name}, found {found}", hint=HINT) from error
 
 
-def _seal(data: bytes) -> bytes:
-    return SEAL_MAGIC + hashlib.sha256(data).digest()
+def sealed(data: bytes) -> bytes:
+    """Returns a file with its seal behind it, which holds damage off and no forger."""
+    return data + SEAL_MAGIC + hashlib.sha256(data).digest()
 
 
 def parse_pte(data: bytes) -> PteFile:
-    """Returns the parts of a whole file; raises ValueError, KeyError, IndexError or struct.error if it is damaged."""
-    magic, _, size, base, length = HEADER.unpack_from(data, 8)
-    if magic != HEADER_MAGIC or size > base or base + length > len(data):
+    """Returns the parts of a whole file; every byte before the seal is in one of them, or a zero between them.
+
+    Raises ValueError, KeyError, IndexError or struct.error if it is damaged.
+    """
+    data = data[:-SEAL_BYTES]
+    magic, header_bytes, size, base, length = HEADER.unpack_from(data, 8)
+    if magic != HEADER_MAGIC or header_bytes != HEADER.size or not size <= base <= base + length == len(data):
         raise ValueError("an extended header that does not fit the file")
-    program = program_schema().decode(data[:size])
-    segments = [_segment(data, base, entry) for entry in program["segments"]]
+    program = decode(program_schema(), data[:size], header_bytes=8 + HEADER.size)
+    places = [(base + entry["offset"], base + entry["offset"] + entry["size"]) for entry in program["segments"]]
+    check_all_is_read(data, [(0, size), *(place for place in places if place[0] < place[1])])
+    segments = [data[start:stop] for start, stop in places]
     plan = program["execution_plan"][0]
     delegates = tuple(segments[delegate["processed"]["index"]] for delegate in plan["delegates"])
-    named = {entry["key"]: segments[entry["segment_index"]] for entry in program["named_data"] or ()}
+    named = {entry["key"]: segments[entry["segment_index"]] for entry in program["named_data"]}
     return PteFile(program=program, delegates=delegates, named=named)
-
-
-def _segment(data: bytes, base: int, entry: Mapping[str, int]) -> bytes:
-    start = base + entry["offset"]
-    if start + entry["size"] > len(data):
-        raise ValueError("a segment that reaches beyond the file")
-    return data[start : start + entry["size"]]

@@ -65,11 +65,11 @@ class TfliteRuntime(Runtime):
 
         return read_structure(path)
 
-    def differences(self, path: Path, graph: Graph) -> list[str]:
-        """Names everything in the file that is not what `export` asks for `graph`; see runtimes/base.py."""
+    def differences(self, path: Path, fresh: Path, graph: Graph) -> list[str]:
+        """Names everything in the file that is not so in the `fresh` one; see runtimes/base.py."""
         from mobile_sdk.runtimes.tflite.readback import file_differences
 
-        return file_differences(path, graph)
+        return file_differences(path, fresh, graph)
 
     def unavailable(self) -> str | None:
         """Returns why LiteRT cannot run here, or None."""

@@ -108,11 +108,11 @@ def _operator_code(builtin: int, version: int) -> Any:
     return code
 
 
-class _AlignedBuffer:
+class _AlignedBuffer(schema.BufferT):  # type: ignore[misc]
     """Replaces BufferT, whose `Pack` ignores the schema's `force_align` on `data`."""
 
     def __init__(self, data: bytes) -> None:
-        self.data = data
+        super().__init__(data=data)
 
     def Pack(self, builder: Any) -> int:  # noqa: N802 (the generated classes' own name)
         """Returns the offset of the buffer in `builder`."""

@@ -50,9 +50,9 @@ class TfliteLegacyRuntime(Runtime):
         """Reads `path` back; the partitions are today's LiteRT's: 2.14 gives XNNPACK no int8 operator."""
         return TfliteRuntime().structure(path)
 
-    def differences(self, path: Path, graph: Graph) -> list[str]:
-        """Names everything in the file that is not what today's LiteRT asks for `graph`."""
-        return TfliteRuntime().differences(path, graph)
+    def differences(self, path: Path, fresh: Path, graph: Graph) -> list[str]:
+        """Names everything in the file that is not so in the `fresh` one; today's LiteRT gets the same files."""
+        return TfliteRuntime().differences(path, fresh, graph)
 
     def unavailable(self) -> str | None:
         """Returns why it cannot run here now, or None."""

@@ -12,10 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobile_sdk.errors import BundleError
+from mobile_sdk.runtimes.coverage import Span, check_all_is_read
 
 _SENTINEL = 0xDEADBEEF
 _VERSION = 2
 _HEADER_BYTES = 64
+_COUNT_AND_VERSION = struct.Struct("<II")
+_RECORD = struct.Struct("<IIQQ")
 _ELEMENT_TYPES = {1: "float16", 2: "float32", 3: "uint8", 4: "int8"}
 _MODEL_FOLDER = "@model_path"
 _LONGEST_QUOTE = 200
@@ -27,6 +30,7 @@ class BlobFile:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._content: dict[str, bytes] = {}
+        self._read: dict[str, set[Span]] = {}  # where the headers and arrays are that were read
 
     @property
     def size_bytes(self) -> int:
@@ -41,13 +45,22 @@ class BlobFile:
         content = self._open(name)
         if offset + _HEADER_BYTES > len(content):
             raise damaged(self._folder / "weights", f"an array header at {offset} in a file of {len(content)} bytes")
-        sentinel, element_type, size_bytes, start = struct.unpack_from("<IIQQ", content, offset)
+        sentinel, element_type, size_bytes, start = _RECORD.unpack_from(content, offset)
         expected_bytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
         if sentinel != _SENTINEL or _ELEMENT_TYPES.get(element_type) != dtype.name or size_bytes != expected_bytes:
             raise damaged(self._folder / "weights", f"no array of {dtype.name} {shape} at {offset}")
         if start + size_bytes > len(content):
             raise damaged(self._folder / "weights", f"{len(content)} bytes where an array ends at {start + size_bytes}")
+        self._read[name] |= {(offset, offset + _RECORD.size), (start, start + size_bytes)}
         return np.frombuffer(content, dtype, int(np.prod(shape, dtype=np.int64)), start).reshape(shape)
+
+    def check_all_is_read(self) -> None:
+        """Raises ValueError if a file that was read holds more than its arrays, their headers and zeros."""
+        for name, spans in self._read.items():
+            count, _ = _COUNT_AND_VERSION.unpack_from(self._content[name])
+            if 2 * count != len(spans):
+                raise ValueError(f"{count} arrays in {name}, of which {len(spans) // 2} are read")
+            check_all_is_read(self._content[name], [(0, _COUNT_AND_VERSION.size), *spans])
 
     def _open(self, name: str) -> bytes:
         if name not in self._content:
@@ -58,9 +71,9 @@ class BlobFile:
             if not file.is_file():
                 raise damaged(self._folder, f"no {'/'.join(parts[1:])}")
             content = file.read_bytes()
-            if len(content) < _HEADER_BYTES or struct.unpack_from("<II", content)[1] != _VERSION:
+            if len(content) < _HEADER_BYTES or _COUNT_AND_VERSION.unpack_from(content)[1] != _VERSION:
                 raise damaged(file, f"{len(content)} bytes that do not begin as weights of version {_VERSION}")
-            self._content[name] = content
+            self._content[name], self._read[name] = content, set()
         return self._content[name]
 
 

@@ -85,14 +85,13 @@ def _signature(input_name: str, input_shape: tuple[int, ...], output_name: str, 
     return f"{input_name} {input_shape} → {output_name} {output_shape}"
 
 
-def _read(package: Path) -> MilProgram:
+def parse_model(model_file: Path) -> Any:
+    """Returns the protobuf; raises BundleError if it is none, or has no block of the function `main`."""
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
-    model_file = root_model_file(package)
-    content = model_file.read_bytes()
     model = model_class()()
     try:
-        model.ParseFromString(content)
+        model.ParseFromString(model_file.read_bytes())
     except DecodeError:
         raise damaged(model_file, "bytes that are no Core ML model") from None
     if model.WhichOneof("Type") != "mlProgram" or "main" not in model.mlProgram.functions:
@@ -100,6 +99,31 @@ def _read(package: Path) -> MilProgram:
     function = model.mlProgram.functions["main"]
     if function.opset not in function.block_specializations:
         raise damaged(model_file, f"no block for operator set {function.opset!r}")
+    return model
+
+
+def constant(blobs: BlobFile, value: Any) -> Value:
+    """Returns a tensor's constant, from the protobuf or the weight file; raises BundleError if it is not there."""
+    tensor = value.type.tensorType
+    if value.WhichOneof("value") == "blobFileValue":
+        blob = value.blobFileValue
+        return blobs.read(blob.fileName, blob.offset, _dtype(tensor.dataType), _shape(tensor))
+    immediate = value.immediateValue.tensor
+    if tensor.dataType == _STRING:
+        (text,) = immediate.strings.values
+        return str(text)
+    dtype = _dtype(tensor.dataType)
+    if tensor.dataType in _FIELD_OF_IMMEDIATES:
+        array = np.array(getattr(immediate, _FIELD_OF_IMMEDIATES[tensor.dataType]).values, dtype)
+    else:
+        array = np.frombuffer(immediate.bytes.values, dtype)
+    return array.reshape(_shape(tensor))
+
+
+def _read(package: Path) -> MilProgram:
+    model_file = root_model_file(package)
+    model = parse_model(model_file)
+    function = model.mlProgram.functions["main"]
     block = function.block_specializations[function.opset]
     blobs = BlobFile(model_file.parent)
     operations = _Reader(blobs, model_file).operations(block, [item.name for item in function.inputs])
@@ -115,7 +139,7 @@ def _read(package: Path) -> MilProgram:
         output_name=block.outputs[0],
         output_shape=shapes[block.outputs[0]],
         operations=operations,
-        structure_bytes=len(content),
+        structure_bytes=model_file.stat().st_size,
         weight_file_bytes=blobs.size_bytes,
         metadata=dict(model.description.metadata.userDefined),
     )
@@ -152,7 +176,7 @@ class _Reader:
                 self._model_file, f"an operation {item.type!r} with {len(item.outputs)} outputs or with blocks"
             )
         output = item.outputs[0]
-        values = {name: self._value(value) for name, value in item.attributes.items()}
+        values = {name: constant(self._blobs, value) for name, value in item.attributes.items()}
         arguments: dict[str, tuple[str, ...]] = {}
         for parameter, argument in item.inputs.items():
             names = tuple(binding.name for binding in argument.arguments if binding.WhichOneof("binding") == "name")
@@ -174,30 +198,14 @@ class _Reader:
             values=values,
         )
 
-    def _value(self, value: Any) -> Value:
-        tensor = value.type.tensorType
-        if value.WhichOneof("value") == "blobFileValue":
-            return self._blobs.read(
-                value.blobFileValue.fileName, value.blobFileValue.offset, self._dtype(tensor.dataType), _shape(tensor)
-            )
-        immediate = value.immediateValue.tensor
-        if tensor.dataType == _STRING:
-            return str(immediate.strings.values[0])
-        dtype = self._dtype(tensor.dataType)
-        if tensor.dataType in _FIELD_OF_IMMEDIATES:
-            array = np.array(getattr(immediate, _FIELD_OF_IMMEDIATES[tensor.dataType]).values, dtype)
-        else:
-            array = np.frombuffer(immediate.bytes.values, dtype)
-        return array.reshape(_shape(tensor))
 
-    def _dtype(self, data_type: int) -> np.dtype[Any]:
-        if data_type not in _DTYPES:
-            raise BundleError(
-                f"expected bool, int8, uint8, int32, float16 or float32 in {self._model_file.name}, "
-                f"found MIL data type {data_type}",
-                hint="export the bundle again with this SDK",
-            )
-        return _DTYPES[data_type]
+def _dtype(data_type: int) -> np.dtype[Any]:
+    if data_type not in _DTYPES:
+        raise BundleError(
+            f"expected bool, int8, uint8, int32, float16 or float32 in a model, found MIL data type {data_type}",
+            hint="export the bundle again with this SDK",
+        )
+    return _DTYPES[data_type]
 
 
 def _shape(tensor: Any) -> tuple[int, ...]:
