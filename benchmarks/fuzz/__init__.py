@@ -1,0 +1,1 @@
+"""Mutates one sample of every kind of file that the SDK reads, and counts what becomes of the inputs."""

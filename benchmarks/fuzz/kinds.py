@@ -1,0 +1,257 @@
+"""Lists every kind of input: a sample, the file in it that is changed, how, and the entry point that reads it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.fuzz import readers
+from benchmarks.fuzz.archive_mutations import (
+    changed_archive,
+    changed_content,
+    changed_header,
+    changed_member,
+    changed_tar,
+    changed_tensors,
+)
+from benchmarks.fuzz.byte_mutations import Change, changed_bytes, changed_text, changed_words
+from benchmarks.fuzz.json_mutations import changed_json
+from benchmarks.fuzz.readers import Reader
+from benchmarks.fuzz.reseal import reseal_bundle, reseal_program
+
+SPECIAL = "special files"
+BYTES: Mapping[str, Change] = {"bytes": changed_bytes}
+BINARY: Mapping[str, Change] = {**BYTES, "words": changed_words}
+FIELDS: Mapping[str, Change] = {**BYTES, "fields": changed_json}
+ZIP: Mapping[str, Change] = {**BYTES, "members": changed_member, "archive": changed_archive}
+TEXT: Mapping[str, Change] = {**BYTES, "text": changed_text}
+
+
+def _nothing(folder: Path) -> None:
+    """Seals nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """Describes one kind of input.
+
+    `sample` is a folder, `changed` the files in it of which one is changed, by one of `changes` or by something else in
+    its place. An input is that file alone, or the whole folder. `is_sealed` promises that what is accepted is what was
+    written. `share` is the kind's part of all inputs, in no unit.
+    """
+
+    name: str
+    sample: str
+    changed: str
+    changes: Mapping[str, Change]
+    read: Reader
+    share: float
+    reseal: Callable[[Path], None] = field(default=_nothing)
+    is_folder: bool = False
+    is_sealed: bool = False
+    deadline_s: float = 20.0
+
+    def files(self, samples: Path) -> list[Path]:
+        """Returns the files that may be changed, by their paths in the sample."""
+        folder = samples / self.sample
+        return sorted(path.relative_to(folder) for path in folder.glob(self.changed) if path.is_file())
+
+
+def kinds(samples: Path) -> tuple[Kind, ...]:
+    """Returns all kinds, for the samples in that folder."""
+    return (*_bundles(samples), *_programs(), *_learned(samples), *_documents(samples), *_data())
+
+
+def _bundles(samples: Path) -> Sequence[Kind]:
+    opened = {"sample": "programs/int8 bundles/fuzz.tflite", "read": readers.opened_bundle, "is_folder": True}
+    found = [
+        Kind(name="bundle", changed="**/*", changes=BINARY, is_sealed=True, share=14, **opened),
+        Kind(
+            name="bundle.json, resealed",
+            changed="bundle.json",
+            changes=FIELDS,
+            reseal=reseal_bundle,
+            share=14,
+            **opened,
+        ),
+        Kind(
+            name="golden files, resealed", changed="golden/*", changes=BINARY, reseal=reseal_bundle, share=6, **opened
+        ),
+    ]
+    for task in ("detector", "segmenter"):
+        (folder,) = (samples / task / "bundles").glob("*")
+        place = {
+            "sample": f"{task}/bundles/{folder.name}",
+            "read": readers.opened_bundle,
+            "reseal": reseal_bundle,
+            "is_folder": True,
+        }
+        found.append(Kind(name=f"bundle of a {task}, resealed", changed="**/*", changes=CONTENT, share=4, **place))
+    for precision in ("int8", "float", "mixed", "strips"):
+        found += _verified(samples, precision)
+    return found
+
+
+CONTENT: Mapping[str, Change] = {"content": changed_content}
+
+
+def _verified(samples: Path, precision: str) -> Sequence[Kind]:
+    """Returns the kinds of inputs that are resealed and verified, a model and a manifest for every runtime."""
+    program = samples / "programs" / f"{'int8' if precision == 'strips' else precision}.pt2"
+    found = []
+    for folder in sorted((samples / "programs" / f"{precision} bundles").iterdir()):
+        runtime = folder.name.rpartition(".")[2]
+        share = 0.02 if runtime == "coreml" else 0.2
+        place = {
+            "sample": f"programs/{precision} bundles/{folder.name}",
+            "reseal": reseal_bundle,
+            "deadline_s": 60.0,
+            "is_folder": True,
+        }
+        verified = {**place, "read": readers.verified_with(program), "is_sealed": True, "share": share}
+        title = f"{precision} {runtime}"
+        model = "model.mlpackage/**/*" if runtime == "coreml" else "model.*"
+        found += [
+            Kind(name=f"model of {title}, resealed, verify", changed=model, changes=BINARY, **verified),
+            Kind(
+                name=f"bundle.json of {title}, resealed, verify",
+                changed="bundle.json",
+                changes={"fields": changed_json},
+                **verified,
+            ),
+        ]
+        if precision == "int8":
+            read = {**place, "read": readers.inspected, "share": share}
+            found.append(Kind(name=f"model of {title}, resealed, inspect", changed=model, changes=BINARY, **read))
+    return found
+
+
+def _programs() -> Sequence[Kind]:
+    load, export = readers.loaded_program, readers.exported_program
+    one = {"sample": "programs", "deadline_s": 60.0}
+    found = []
+    for name in ("int8", "float", "mixed"):
+        file = f"{name}.pt2"
+        resealed = {**one, "changed": file, "reseal": reseal_program}
+        found += [
+            Kind(name=file, changed=file, changes=ZIP, read=load, is_sealed=True, share=3, **one),
+            Kind(name=f"{file}, resealed", changes={"members": changed_member}, read=load, share=4, **resealed),
+            Kind(
+                name=f"{file}, resealed, export, verify",
+                changes={"members": changed_member},
+                read=export,
+                share=0.3,
+                **resealed,
+            ),
+        ]
+    return [*found, Kind(name="schema 2.pt2", changed="schema 2.pt2", changes=ZIP, read=load, share=3, **one)]
+
+
+def _learned(samples: Path) -> Sequence[Kind]:
+    resumed = readers.resumed_from(samples / "learned" / "training" / "checkpoint.pt")
+    tensors = {**BYTES, "header": changed_header, "tensors": changed_tensors}
+    return (
+        Kind(
+            name="net.safetensors",
+            sample="learned/nets",
+            changed="*",
+            changes=tensors,
+            read=readers.loaded_net,
+            is_sealed=True,
+            share=4,
+        ),
+        Kind(
+            name="checkpoint.pt",
+            sample="learned/training",
+            changed="checkpoint.pt",
+            changes=ZIP,
+            read=resumed,
+            is_folder=True,
+            is_sealed=True,
+            share=5,
+        ),
+        Kind(
+            name="weights, safetensors",
+            sample="learned/weights",
+            changed="bare.safetensors",
+            changes=tensors,
+            read=readers.loaded_weights,
+            share=2,
+        ),
+        Kind(
+            name="weights, zip",
+            sample="learned/weights",
+            changed="zip.pth",
+            changes=ZIP,
+            read=readers.loaded_weights,
+            share=2,
+        ),
+        Kind(
+            name="weights, pickle",
+            sample="learned/weights",
+            changed="pickle.pth",
+            changes=BINARY,
+            read=readers.loaded_weights,
+            share=2,
+        ),
+    )
+
+
+def _documents(samples: Path) -> Sequence[Kind]:
+    documents: Mapping[str, tuple[Reader, float]] = {
+        "latency.json": (readers.predicted(samples / "programs" / "int8.pt2"), 12),
+        "bench.json": (readers.read_bench, 12),
+        "verify.json": (readers.read_verdict, 3),
+        "report.json": (readers.drawn_report, 0.5),
+        "search.json": (readers.read_search, 12),
+    }
+    drawn = Kind(
+        name="bench.json, drawn",
+        sample="documents",
+        changed="bench.json",
+        changes=FIELDS,
+        read=readers.drawn_bench,
+        share=0.5,
+    )
+    rows = [
+        Kind(name=file, sample="documents", changed=file, changes=FIELDS, read=read, share=share)
+        for file, (read, share) in documents.items()
+    ]
+    return (*rows, drawn)
+
+
+def _data() -> Sequence[Kind]:
+    boxes, masks = readers.loaded_boxes, readers.loaded_masks
+    rows: Sequence[tuple[str, str, str, Mapping[str, Change], Reader, float]] = (
+        ("pictures", "pictures", "*", BINARY, readers.decoded_picture, 50),
+        ("labels.txt", "labels", "labels.txt", TEXT, readers.listed_labels, 6),
+        ("labels.json", "labels", "labels.json", FIELDS, readers.listed_labels, 6),
+        ("folders of labels", "classes", "**/*", BYTES, readers.loaded_labelled, 2),
+        ("COCO", "coco", "annotations/*", FIELDS, boxes, 6),
+        ("PASCAL VOC", "voc", "Annotations/*", TEXT, boxes, 6),
+        ("PASCAL VOC, lists", "voc", "ImageSets/*/*", TEXT, boxes, 2),
+        ("YOLO, rows", "yolo", "labels/*/*", TEXT, boxes, 4),
+        ("YOLO, data.yaml", "yolo", "data.yaml", TEXT, boxes, 4),
+        ("masks", "masks", "masks/*", BINARY, masks, 3),
+        ("masks, labels.txt", "masks", "labels.txt", TEXT, masks, 2),
+        ("masks of VOC", "voc masks", "SegmentationClass/*", BINARY, masks, 2),
+        ("masks of VOC, lists", "voc masks", "**/*.txt", TEXT, masks, 2),
+        ("masks of Roboflow", "roboflow masks", "*/_classes.csv", TEXT, masks, 2),
+    )
+    found = [
+        Kind(
+            name=name,
+            sample=sample,
+            changed=changed,
+            changes=changes,
+            read=read,
+            share=share,
+            is_folder=sample not in ("pictures", "labels"),
+        )
+        for name, sample, changed, changes, read, share in rows
+    ]
+    shards = {"sample": "shards/shards", "read": readers.loaded_shards, "is_sealed": True, "is_folder": True}
+    return (
+        *found,
+        Kind(name="shards.json", changed="shards.json", changes=FIELDS, share=4, **shards),
+        Kind(name="shards' tars", changed="*.tar", changes={**BYTES, "members": changed_tar}, share=2, **shards),
+    )

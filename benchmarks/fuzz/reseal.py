@@ -1,0 +1,55 @@
+"""Makes hashes and seals right again after a change, as anybody can who knows how they are made."""
+
+import hashlib
+import json
+import zipfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from benchmarks.fuzz.archive_mutations import read_zip, written_zip
+from mobile_sdk.bundle.manifest_file import MANIFEST_FILE, seal
+from mobile_sdk.program.seal import SEAL_FILE
+from mobile_sdk.program.seal import seal as seal_members
+from mobile_sdk.system.regular_file import read_regular
+
+_DAMAGE = (
+    zipfile.BadZipFile,
+    NotImplementedError,
+    StopIteration,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    OSError,
+    RecursionError,
+)
+"""A change may leave nothing to reseal; the input is then what it has left."""
+
+
+def reseal_bundle(folder: Path) -> None:
+    """Lists the hashes of a bundle's files anew and seals its manifest."""
+    file = folder / MANIFEST_FILE
+    with suppress(*_DAMAGE):
+        content: dict[str, Any] = json.loads(read_regular(file))
+        with suppress(*_DAMAGE):
+            for entry in content["files"]:
+                data = read_regular(folder / entry["path"])
+                entry.update(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+        _replace(file, seal(content))
+
+
+def reseal_program(folder: Path) -> None:
+    """Seals a program file of schema 3 anew."""
+    (file,) = folder.iterdir()
+    with suppress(*_DAMAGE):
+        (file,) = folder.iterdir()
+        members = read_zip(read_regular(file))
+        prefix = next(name for name in members if name.endswith(SEAL_FILE)).removesuffix(SEAL_FILE)
+        rest = {name.removeprefix(prefix): data for name, data in members.items() if not name.endswith(SEAL_FILE)}
+        _replace(file, written_zip({**members, prefix + SEAL_FILE: seal_members(rest)}))
+
+
+def _replace(file: Path, data: bytes) -> None:
+    file.unlink()  # first, as it may be a link to the sample
+    file.write_bytes(data)
