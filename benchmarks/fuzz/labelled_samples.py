@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 import qat
+from mobile_sdk.preprocess import open_picture
 
 COUNT, WIDTH, HEIGHT = 6, 40, 30
 LABELS = ("car", "tree")
@@ -109,8 +110,7 @@ def write_pictures(folder: Path) -> None:
             file = folder / f"{name}-{mode.replace(';', '')}".lower()
             try:
                 _in_mode(picture, mode).save(file, format=name)
-                with Image.open(file) as written:
-                    written.load()
+                open_picture(file)
             except Exception:  # noqa: BLE001 - a format without that mode refuses it, each in its own way
                 file.unlink(missing_ok=True)
 
