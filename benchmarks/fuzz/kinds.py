@@ -57,12 +57,13 @@ class Kind:
 
 
 def kinds(samples: Path) -> tuple[Kind, ...]:
-    """Returns all kinds, for the samples in that folder."""
-    return (*_bundles(samples), *_programs(), *_learned(samples), *_documents(samples), *_data())
+    """Returns the kinds of the samples in that folder."""
+    every = (*_bundles(samples), *_programs(), *_learned(samples), *_documents(samples), *_data())
+    return tuple(kind for kind in every if (samples / kind.sample).is_dir())
 
 
 def _bundles(samples: Path) -> Sequence[Kind]:
-    opened = {"sample": "programs/int8 bundles/fuzz.tflite", "read": readers.opened_bundle, "is_folder": True}
+    opened = {"sample": "bundles/int8/fuzz.tflite", "read": readers.opened_bundle, "is_folder": True}
     found = [
         Kind(name="bundle", changed="**/*", changes=BINARY, is_sealed=True, share=14, **opened),
         Kind(
@@ -77,10 +78,9 @@ def _bundles(samples: Path) -> Sequence[Kind]:
             name="golden files, resealed", changed="golden/*", changes=BINARY, reseal=reseal_bundle, share=6, **opened
         ),
     ]
-    for task in ("detector", "segmenter"):
-        (folder,) = (samples / task / "bundles").glob("*")
+    for task, name in (("detector", "things"), ("segmenter", "scenes")):
         place = {
-            "sample": f"{task}/bundles/{folder.name}",
+            "sample": f"{task}/bundles/{name}.tflite",
             "read": readers.opened_bundle,
             "reseal": reseal_bundle,
             "is_folder": True,
@@ -98,11 +98,11 @@ def _verified(samples: Path, precision: str) -> Sequence[Kind]:
     """Returns the kinds of inputs that are resealed and verified, a model and a manifest for every runtime."""
     program = samples / "programs" / f"{'int8' if precision == 'strips' else precision}.pt2"
     found = []
-    for folder in sorted((samples / "programs" / f"{precision} bundles").iterdir()):
+    for folder in sorted((samples / "bundles" / precision).glob("*")):
         runtime = folder.name.rpartition(".")[2]
         share = 0.02 if runtime == "coreml" else 0.2
         place = {
-            "sample": f"programs/{precision} bundles/{folder.name}",
+            "sample": f"bundles/{precision}/{folder.name}",
             "reseal": reseal_bundle,
             "deadline_s": 60.0,
             "is_folder": True,

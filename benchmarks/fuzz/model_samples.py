@@ -1,4 +1,7 @@
-"""Writes one sample of every file that learning and deploying leave behind, of nets so small that all are cheap."""
+"""Writes one sample of every file that learning and deploying leave behind, of nets so small that all are cheap.
+
+Bundles are of the programs beside them, judgements of the bundles: the order of `SAMPLES` is that of writing.
+"""
 
 import zipfile
 from collections.abc import Callable, Mapping
@@ -29,7 +32,7 @@ LABELS = ("ash", "beech", "cedar")
 CONTRACT = sdk.Contract(name="fuzz", labels=LABELS, image=sdk.ImageSpec(size_px=16))
 NAMED = sdk.Contract(name="named", labels=LABELS, image=sdk.ImageSpec(size_px=32))
 EXTREMES = qat.CalibrationPlan(search_ranges=False, round_weights=False, correct_biases=False, reconstruct=False)
-RUNTIMES = ("tflite", "executorch", "coreml")
+STRIPS_KIB = 5
 SCHEMA_2 = Path(__file__).parents[2] / "tests" / "support" / "fixtures" / "programs_schema_2.zip"
 
 
@@ -77,7 +80,7 @@ def small_net() -> nn.Module:
 
 
 def write_programs(folder: Path) -> None:
-    """Writes programs in int8, in float32 and mixed, one of schema 2, and their bundles for every runtime."""
+    """Writes programs in int8, in float32 and mixed, and one of schema 2."""
     folder.mkdir(parents=True)
     net, pictures = small_net(), learning_pictures()
     programs = {
@@ -87,13 +90,26 @@ def write_programs(folder: Path) -> None:
     }
     for name, program in programs.items():
         program.save(folder / f"{name}.pt2")
-        sdk.lower(program, folder / f"{name} bundles", pictures=given_pictures(), progress=False)
-    limit_kib = 5
-    strips = {"runtimes": ["tflite", "executorch"], "activation_limit_kib": limit_kib}
-    sdk.lower(programs["int8"], folder / "strips bundles", pictures=given_pictures(), progress=False, **strips)
     if SCHEMA_2.exists():
         with zipfile.ZipFile(SCHEMA_2) as earlier:
             (folder / "schema 2.pt2").write_bytes(earlier.read("mixed.pt2"))
+
+
+def write_bundles(folder: Path) -> None:
+    """Writes those programs' bundles for every runtime, and two in strips."""
+    programs = {
+        name: sdk.Program.load(folder.parent / "programs" / f"{name}.pt2") for name in ("int8", "float", "mixed")
+    }
+    for name, program in programs.items():
+        sdk.lower(program, folder / name, pictures=given_pictures(), progress=False)
+    sdk.lower(
+        programs["int8"],
+        folder / "strips",
+        runtimes=["tflite", "executorch"],
+        pictures=given_pictures(),
+        activation_limit_kib=STRIPS_KIB,
+        progress=False,
+    )
 
 
 def write_detector(folder: Path) -> None:
@@ -133,12 +149,11 @@ def write_learned(folder: Path) -> None:
     )
 
 
-def write_documents(folder: Path) -> None:
-    """Writes the JSON of verify, bench, report, calibrate and search; it needs the samples of programs beside it."""
+def write_judged(folder: Path) -> None:
+    """Writes the JSON of verify, bench and report."""
     folder.mkdir(parents=True)
-    programs = folder.parent / "programs"
-    program = sdk.Program.load(programs / "int8.pt2")
-    bundles = [sdk.open_bundle(path) for path in sorted((programs / "int8 bundles").iterdir())]
+    program = sdk.Program.load(folder.parent / "programs" / "int8.pt2")
+    bundles = [sdk.open_bundle(path) for path in sorted((folder.parent / "bundles" / "int8").iterdir())]
     verdicts = [sdk.verify(bundle, program, given_pictures(), progress=False) for bundle in bundles]
     write_verdicts(verdicts, folder / "verify.json")
     timed = [bundle for bundle in bundles if bundle.manifest.runtime != "coreml"]
@@ -146,6 +161,11 @@ def write_documents(folder: Path) -> None:
     few = [_with_few_rounds(measurement) for measurement in numbers.measurements]
     write_numbers(numbers.model_copy(update={"measurements": tuple(few)}), folder / "bench.json")
     sdk.write_report(folder / "report.html", verdicts, numbers, program=program, bundles=bundles)
+
+
+def write_made_up(folder: Path) -> None:
+    """Writes the JSON of calibrate and search, with numbers that nothing was measured for."""
+    folder.mkdir(parents=True)
     setup = Setup(device="made up", runtime="tflite", precision="int8")
     model = LatencyModel(setup=setup, costs_ns={name: 1.0 + index for index, name in enumerate(AMOUNTS)}, rows=30)
     LatencyModels(models=(model,)).save(folder / "latency.json")
@@ -154,10 +174,12 @@ def write_documents(folder: Path) -> None:
 
 SAMPLES: Mapping[str, Callable[[Path], None]] = {
     "programs": write_programs,
+    "bundles": write_bundles,
     "detector": write_detector,
     "segmenter": write_segmenter,
     "learned": write_learned,
-    "documents": write_documents,
+    "judged": write_judged,
+    "made up": write_made_up,
 }
 
 

@@ -41,7 +41,6 @@ def reseal_bundle(folder: Path) -> None:
 
 def reseal_program(folder: Path) -> None:
     """Seals a program file of schema 3 anew."""
-    (file,) = folder.iterdir()
     with suppress(*_DAMAGE):
         (file,) = folder.iterdir()
         members = read_zip(read_regular(file))

@@ -27,6 +27,10 @@ class Plan(Part):
     max_ms: Annotated[float, Field(gt=0)] | None = None
 
 
+Round = Annotated[tuple[Annotated[float, Field(gt=0, le=1e9)], ...], Field(min_length=1)]
+"""Holds the times of runs that followed each other, in milliseconds."""
+
+
 class Samples(Document):
     """Holds every time in the order of measurement; loading, first run and warm-up are those of the first process."""
 
@@ -36,7 +40,7 @@ class Samples(Document):
     first_run_ms: float
     warm_up_ms: tuple[float, ...]
     rewarm_ms: tuple[float, ...]  # the first run of each turn, when the caches hold another bundle's data
-    rounds_ms: tuple[tuple[float, ...], ...]
+    rounds_ms: tuple[Round, ...]
     peak_mib: float | None  # resident memory at its highest, less that before loading
     seconds: float  # spent in `rounds_ms`
     cores: tuple[int, ...] = ()  # that the process was kept on; empty if the system chose
@@ -117,6 +121,13 @@ class Numbers(Document):
     state_before: DeviceState | None = None
     state_after: DeviceState | None = None
     stopped: str | None = None  # why the device was lost before the plan was done
+
+    @model_validator(mode="after")
+    def _of_samples(self) -> Self:
+        for each in self.measurements:
+            if each.summary is not None and not (each.samples and each.samples.rounds_ms):
+                raise ValueError(f"a summary of {each.bundle!r:.60} without the times that it is of")
+        return self
 
     def __repr__(self) -> str:
         """Returns every bundle's median, in one line."""

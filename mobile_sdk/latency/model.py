@@ -21,6 +21,8 @@ UNMEASURED_FACTOR = 4.0
 """The cost of a kind of work that was not measured may be off by this factor, either way: see `unseen_kind_factors`."""
 UNKNOWN_SPREAD = 0.5
 """A model has this spread if its data allow no cross-validation."""
+MOST_NS = 1e9
+"""No unit of work takes longer."""
 _NAMED_SHARE = 0.01  # of a latency: smaller unmeasured shares are not named
 
 
@@ -52,7 +54,7 @@ class LatencyModel(Document):
     """
 
     setup: Setup
-    costs_ns: dict[str, Annotated[float, Field(ge=0)]]  # for one unit of each of AMOUNTS
+    costs_ns: dict[str, Annotated[float, Field(ge=0, le=MOST_NS)]]  # for one unit of each of AMOUNTS
     channel_tile: Annotated[int, Field(ge=1)] = 1  # output channels that the kernels compute at once
     rows: int  # latencies that it was fitted to
     unseen_net_share: float | None = None
@@ -84,6 +86,10 @@ class LatencyModel(Document):
         """Returns the predicted latency with its interval, and the parts of it that rest on no measurement."""
         parts_ms = self._parts_ms(count_work(graph, channel_tile=self.channel_tile))
         total_ms = float(parts_ms.sum())
+        if total_ms == 0:
+            raise DataError(
+                "expected a latency above 0, found costs of other kinds of work alone", hint="calibrate again"
+            )
         shares = {name: float(part) / total_ms for name, part in zip(AMOUNTS, parts_ms, strict=True)}
         unmeasured = {name: share for name, share in shares.items() if share and name not in self.measured}
         guessed_ms = total_ms * sum(unmeasured.values())

@@ -155,6 +155,8 @@ class _Reader:
         array: NDArray[Any] = np.frombuffer(self._members[entry["member"]], dtype)
         if min(shape, default=0) < 0 or len(array) != math.prod(shape):
             raise ValueError(f"{entry['member']} holds {len(array)} numbers, not {shape}")
+        if not np.isfinite(array).all():
+            raise ValueError(f"{entry['member']} holds numbers that are not finite")
         return array.reshape(shape).copy()
 
 

@@ -3,9 +3,9 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, JsonValue, ValidationError
+from pydantic import Field, JsonValue, ValidationError, model_validator
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
@@ -64,6 +64,18 @@ class SearchRecord(Document):
     candidates: tuple[Candidate, ...] = ()
     taken: tuple[int, ...] = ()
     result: SearchResult | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        count = len(self.candidates)
+        if [each.number for each in self.candidates] != list(range(count)):
+            raise ValueError("candidates that are not numbered in order")
+        named = [*self.taken, *(each.parent for each in self.candidates if each.parent is not None)]
+        if self.result is not None:
+            named += [self.result.number, 0 if self.taken else -1]  # what was found was taken
+        if not all(0 <= number < count for number in named):
+            raise ValueError("the number of a candidate that is not there")
+        return self
 
     def to_json(self) -> str:
         """Returns JSON with a candidate a line."""

@@ -1,14 +1,18 @@
 """A budget is judged only where the measurement supports it."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
 from benchmarks.confidence import noise
-from mobile_sdk.benchmarking.measurements import Measurement, Plan, Samples, judge
+from mobile_sdk.benchmarking.measurements import Measurement, Plan, Samples, judge, read_numbers
 from mobile_sdk.benchmarking.statistics import summarize
+from mobile_sdk.errors import DataError
+from tests.support.made_up_report import numbers
 
 
 def measured(rounds_ms: list[list[float]]) -> Measurement:
@@ -62,6 +66,18 @@ def test_sent_samples_that_are_no_times_are_refused_as_the_files_mistake(rounds_
     sent = {**measured([[1.0]]).model_dump(), "summary": None, "samples": {**samples, "rounds_ms": rounds_ms}}
     with pytest.raises(ValidationError):
         Measurement.model_validate_json(json.dumps(sent))
+
+
+@pytest.mark.parametrize("rounds_ms", [[], [[]], [[0.0]], [[-1.0]], [[1e300]], [[None]], [1.0]])
+def test_a_file_whose_times_are_not_there_is_refused_in_one_line(rounds_ms: list[Any], tmp_path: Path) -> None:
+    written = json.loads(numbers().model_dump_json())
+    file = tmp_path / "bench.json"
+    file.write_text(json.dumps(written), encoding="utf-8")
+    assert read_numbers(file) == numbers()
+    written["measurements"][0]["samples"]["rounds_ms"] = rounds_ms
+    file.write_text(json.dumps(written), encoding="utf-8")
+    with pytest.raises(DataError, match=r"the numbers of bench at .*bench\.json, found: [^\n]*$"):
+        read_numbers(file)
 
 
 def test_rounds_that_resemble_their_neighbours_say_how_little_they_are_worth() -> None:

@@ -241,6 +241,27 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
         choose_models(str(file), "int8")
 
 
+@pytest.mark.parametrize("cost", [None, "1", True, -1.0, 1e300, []])
+def test_a_file_whose_costs_are_none_is_refused_in_one_line(cost: object, tmp_path: Path) -> None:
+    file = tmp_path / "phone.json"
+    LatencyModels(models=(LatencyModel(setup=PHONE, costs_ns=COSTS, rows=3),)).save(file)
+    content = json.loads(file.read_text(encoding="utf-8"))
+    costs = content["models"][0]["costs_ns"]
+    costs.update({next(iter(costs)): cost})
+    if cost is None:
+        del costs[next(iter(costs))]
+    file.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(DataError, match=r"latency models in phone.json, found models"):
+        choose_models(str(file), "int8")
+
+
+def test_costs_of_work_that_the_net_has_not_predict_nothing() -> None:
+    costs = {name: float(name == AMOUNTS[-1]) for name in AMOUNTS}
+    model = LatencyModel(setup=PHONE, costs_ns=costs, rows=3)
+    with pytest.raises(DataError, match="expected a latency above 0"):
+        model.estimate(int8_graph("linear head"))
+
+
 def test_the_command_prints_estimates_and_refuses_in_one_line(capfd: pytest.CaptureFixture[str]) -> None:
     net = ("predict", "mobilenet_v1", "--width", "0.25", "--size", "128")
     assert call([*net, "--device", "pixel-2", "--runtime", "tflite-2018", "--json"]) == 0

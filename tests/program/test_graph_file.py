@@ -17,7 +17,7 @@ from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
 from mobile_sdk.errors import BundleError
-from mobile_sdk.graph.operators import INT8_MAX, INT8_MIN, OPERATORS, Graph, Quantization, Tensor
+from mobile_sdk.graph.operators import INT8_MAX, INT8_MIN, INT32_MAX, OPERATORS, Graph, Quantization, Tensor
 from mobile_sdk.graph.operators.base import Unary
 from mobile_sdk.graph.operators.traits import Traits
 from mobile_sdk.graph.pairing import Held, Pair
@@ -34,14 +34,15 @@ GRIDS = st.builds(
     zero_point=st.integers(INT8_MIN, INT8_MAX),
 )
 SIMPLE: dict[Any, st.SearchStrategy[Any]] = {
-    int: st.integers(),
+    int: st.integers(1, INT32_MAX),
     float: st.floats(allow_nan=False, allow_infinity=False),
     str: st.text(),
     types.NoneType: st.none(),
     Quantization: GRIDS,
     Held: st.builds(Held, tensor=st.text(), multiple=st.floats(2**-100, 2**100)),
 }
-SHAPES = st.lists(st.integers(0, 5), max_size=4).map(tuple)
+SHAPES = st.lists(st.integers(1, 5), max_size=4).map(tuple)
+FINITE = st.floats(width=32, allow_nan=False, allow_infinity=False)
 
 
 def values_of(hint: Any, tensors: list[Tensor]) -> st.SearchStrategy[Any]:
@@ -58,7 +59,9 @@ def values_of(hint: Any, tensors: list[Tensor]) -> st.SearchStrategy[Any]:
     if origin is np.ndarray:
         (declared,) = typing.get_args(inner[1])
         dtypes = st.sampled_from(["int8", "int32", "float32"] if declared is Any else [np.dtype(declared).name])
-        return dtypes.flatmap(lambda dtype: arrays.arrays(dtype, SHAPES))
+        return dtypes.flatmap(
+            lambda dtype: arrays.arrays(dtype, SHAPES, elements=FINITE if dtype == "float32" else None)
+        )
     if hint in SIMPLE:
         return SIMPLE[hint]
     return fields_of(hint, tensors) if is_dataclass(hint) else st.sampled_from(list(hint))
@@ -149,6 +152,14 @@ SABOTAGES: dict[str, Callable[[dict[str, Any]], Any]] = {
     "two inputs": lambda graph: graph["inputs"].append("more"),
     "another output": lambda graph: graph.update(outputs=[graph["tensors"][1]["name"]]),
     "no operators": lambda graph: graph.update(operators=[]),
+    "a size that is text": lambda graph: graph["tensors"][1]["shape"].__setitem__(1, "cpu"),
+    "a size that is an object": lambda graph: graph["tensors"][1]["shape"].__setitem__(1, {}),
+    "a size below any": lambda graph: graph["tensors"][1]["shape"].__setitem__(1, -(10**30)),
+    "a size of nothing": lambda graph: graph["tensors"][1]["shape"].__setitem__(1, 0),
+    "a size above any": lambda graph: graph["tensors"][1]["shape"].__setitem__(1, 2**31),
+    "a stride of one number": lambda graph: graph["operators"][0].update(stride=[1]),
+    "a stride of nothing": lambda graph: graph["operators"][0].update(stride=[0, 1]),
+    "a padding below 0": lambda graph: graph["operators"][0].update(padding=[-1, 0, 0, 0]),
     "a part too many": lambda graph: graph.update(surprise=[]),
 }
 

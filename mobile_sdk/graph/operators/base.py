@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from mobile_sdk.graph.operators.tensors import Clamp, Constant, Tensor
+from mobile_sdk.graph.operators.tensors import INT32_MAX, Clamp, Constant, Tensor
 from mobile_sdk.graph.operators.traits import Traits
+
+_FROM_ZERO = ("padding", "start")
+"""These integers of an operator may be 0; all others are sizes, steps or counts."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -24,6 +27,13 @@ class Operator:
         super().__init_subclass__()
         if not is_base and "traits" not in vars(cls):
             raise TypeError(f"{cls.__name__} is an operator without traits: state them on the class")
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            numbers = value if isinstance(value, tuple) else (value,)
+            least = 0 if name in _FROM_ZERO else 1
+            if not all(least <= number <= INT32_MAX for number in numbers if isinstance(number, int)):
+                raise ValueError(f"{name} of a {type(self).__name__} must be {least}..{INT32_MAX}, not {value!r:.60}")
 
     @property
     def inputs(self) -> tuple[Tensor | Constant, ...]:

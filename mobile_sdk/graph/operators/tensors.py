@@ -37,6 +37,10 @@ class Tensor:
     shape: tuple[int, ...]
     quantization: Quantization | None
 
+    def __post_init__(self) -> None:
+        if not all(1 <= size <= INT32_MAX for size in self.shape):
+            raise ValueError(f"sizes of a tensor must lie in 1..{INT32_MAX}, not {self.shape!r:.60}")
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Constant:
