@@ -6,6 +6,7 @@ import tarfile
 import zipfile
 from collections.abc import Callable
 from random import Random
+from typing import Any
 
 from benchmarks.fuzz.byte_mutations import Change, changed_bytes, changed_words
 from benchmarks.fuzz.json_mutations import changed_json
@@ -90,16 +91,26 @@ def changed_tar(data: bytes, draw: Random) -> bytes:
 
 def changed_header(data: bytes, draw: Random) -> bytes:
     """Changes a field of the JSON at the head of a safetensors file, or of the JSON within its metadata."""
-    length = int.from_bytes(data[:8], "little")
-    header, rest = json.loads(data[8 : 8 + length]), data[8 + length :]
+    header, tensors = split_header(data)
     metadata = header.get("__metadata__", {})
     if metadata and draw.random() < 0.5:
         key = draw.choice(sorted(metadata))
         metadata[key] = changed_json(metadata[key].encode(), draw).decode("utf-8", "replace")
-        written = json.dumps(header).encode()
-    else:
-        written = changed_json(json.dumps(header).encode(), draw)
-    return len(written).to_bytes(8, "little") + written + rest
+        return joined_header(header, tensors)
+    written = changed_json(json.dumps(header).encode(), draw)
+    return len(written).to_bytes(8, "little") + written + tensors
+
+
+def split_header(data: bytes) -> tuple[dict[str, Any], bytes]:
+    """Returns the header of a safetensors file and the rest."""
+    length = int.from_bytes(data[:8], "little")
+    return json.loads(data[8 : 8 + length]), data[8 + length :]
+
+
+def joined_header(header: dict[str, Any], tensors: bytes) -> bytes:
+    """Returns the safetensors file of a header and the rest."""
+    written = json.dumps(header).encode()
+    return len(written).to_bytes(8, "little") + written + tensors
 
 
 def changed_tensors(data: bytes, draw: Random) -> bytes:

@@ -16,13 +16,15 @@ from benchmarks.fuzz.archive_mutations import (
 from benchmarks.fuzz.byte_mutations import Change, changed_bytes, changed_text, changed_words
 from benchmarks.fuzz.json_mutations import changed_json
 from benchmarks.fuzz.readers import Reader
-from benchmarks.fuzz.reseal import reseal_bundle, reseal_program
+from benchmarks.fuzz.reseal import reseal_bundle, reseal_program, resealed_header, resealed_json
 
 SPECIAL = "special files"
 BYTES: Mapping[str, Change] = {"bytes": changed_bytes}
 BINARY: Mapping[str, Change] = {**BYTES, "words": changed_words}
 FIELDS: Mapping[str, Change] = {**BYTES, "fields": changed_json}
 ZIP: Mapping[str, Change] = {**BYTES, "members": changed_member, "archive": changed_archive}
+TAR: Mapping[str, Change] = {**BYTES, "members": changed_tar}
+CONTENT: Mapping[str, Change] = {"content": changed_content}
 TEXT: Mapping[str, Change] = {**BYTES, "text": changed_text}
 
 
@@ -91,9 +93,6 @@ def _bundles(samples: Path) -> Sequence[Kind]:
     return found
 
 
-CONTENT: Mapping[str, Change] = {"content": changed_content}
-
-
 def _verified(samples: Path, precision: str) -> Sequence[Kind]:
     """Returns the kinds of inputs that are resealed and verified, a model and a manifest for every runtime."""
     program = samples / "programs" / f"{'int8' if precision == 'strips' else precision}.pt2"
@@ -148,75 +147,52 @@ def _programs() -> Sequence[Kind]:
 
 def _learned(samples: Path) -> Sequence[Kind]:
     resumed = readers.resumed_from(samples / "learned" / "training" / "checkpoint.pt")
-    tensors = {**BYTES, "header": changed_header, "tensors": changed_tensors}
+    net = {"sample": "learned/nets", "changed": "*", "read": readers.loaded_net}
+    checkpoint = {"sample": "learned/training", "changed": "checkpoint.pt", "read": resumed, "is_folder": True}
+    weights: Mapping[str, Mapping[str, Change]] = {
+        "bare.safetensors": {**BYTES, "header": changed_header, "tensors": changed_tensors},
+        "zip.pth": ZIP,
+        "pickle.pth": BINARY,
+    }
+    changes = {**BYTES, "tensors": changed_tensors}
     return (
-        Kind(
-            name="net.safetensors",
-            sample="learned/nets",
-            changed="*",
-            changes=tensors,
-            read=readers.loaded_net,
-            is_sealed=True,
-            share=4,
-        ),
-        Kind(
-            name="checkpoint.pt",
-            sample="learned/training",
-            changed="checkpoint.pt",
-            changes=ZIP,
-            read=resumed,
-            is_folder=True,
-            is_sealed=True,
-            share=5,
-        ),
-        Kind(
-            name="weights, safetensors",
-            sample="learned/weights",
-            changed="bare.safetensors",
-            changes=tensors,
-            read=readers.loaded_weights,
-            share=2,
-        ),
-        Kind(
-            name="weights, zip",
-            sample="learned/weights",
-            changed="zip.pth",
-            changes=ZIP,
-            read=readers.loaded_weights,
-            share=2,
-        ),
-        Kind(
-            name="weights, pickle",
-            sample="learned/weights",
-            changed="pickle.pth",
-            changes=BINARY,
-            read=readers.loaded_weights,
-            share=2,
+        Kind(name="net.safetensors", changes=changes, is_sealed=True, share=2, **net),
+        Kind(name="net.safetensors, resealed", changes={"header": resealed_header}, share=1, **net),
+        Kind(name="checkpoint.pt", changes=BINARY, is_sealed=True, share=5, **checkpoint),
+        Kind(name="checkpoint.pt, unsealed", changes=ZIP, share=2, **checkpoint),
+        *(
+            Kind(name=f"weights, {file}", sample="learned/weights", changed=file, changes=each, read=loaded, share=0.3)
+            for loaded in (readers.loaded_weights,)
+            for file, each in weights.items()
         ),
     )
 
 
 def _documents(samples: Path) -> Sequence[Kind]:
-    documents: Mapping[str, tuple[Reader, float]] = {
-        "latency.json": (readers.predicted(samples / "programs" / "int8.pt2"), 12),
-        "bench.json": (readers.read_bench, 12),
-        "verify.json": (readers.read_verdict, 3),
-        "report.json": (readers.drawn_report, 0.5),
-        "search.json": (readers.read_search, 12),
+    documents: Mapping[str, tuple[str, Reader, float]] = {
+        "latency.json": ("made up", readers.predicted(samples / "programs" / "int8.pt2"), 12),
+        "search.json": ("made up", readers.read_search, 12),
+        "bench.json": ("judged", readers.read_bench, 12),
+        "verify.json": ("judged", readers.read_verdict, 0.3),
+        "report.json": ("judged", readers.drawn_report, 0.2),
     }
-    drawn = Kind(
-        name="bench.json, drawn",
-        sample="documents",
-        changed="bench.json",
-        changes=FIELDS,
-        read=readers.drawn_bench,
-        share=0.5,
-    )
-    rows = [
-        Kind(name=file, sample="documents", changed=file, changes=FIELDS, read=read, share=share)
-        for file, (read, share) in documents.items()
+    found = [
+        Kind(
+            name="bench.json, resealed, drawn",
+            sample="judged",
+            changed="bench.json",
+            changes={"fields": resealed_json},
+            read=readers.drawn_bench,
+            share=0.2,
+        )
     ]
-    return (*rows, drawn)
+    for file, (sample, read, share) in documents.items():
+        place = {"sample": sample, "changed": file, "read": read, "share": share}
+        found += [
+            Kind(name=file, changes=BYTES, is_sealed=True, **place),
+            Kind(name=f"{file}, resealed", changes={"fields": resealed_json}, **place),
+        ]
+    return found
 
 
 def _data() -> Sequence[Kind]:
@@ -249,9 +225,10 @@ def _data() -> Sequence[Kind]:
         )
         for name, sample, changed, changes, read, share in rows
     ]
-    shards = {"sample": "shards/shards", "read": readers.loaded_shards, "is_sealed": True, "is_folder": True}
+    shards = {"sample": "shards/shards", "read": readers.loaded_shards, "is_folder": True}
     return (
         *found,
-        Kind(name="shards.json", changed="shards.json", changes=FIELDS, share=4, **shards),
-        Kind(name="shards' tars", changed="*.tar", changes={**BYTES, "members": changed_tar}, share=2, **shards),
+        Kind(name="shards.json", changed="shards.json", changes=BYTES, is_sealed=True, share=3, **shards),
+        Kind(name="shards.json, resealed", changed="shards.json", changes={"fields": resealed_json}, share=3, **shards),
+        Kind(name="shards' tars", changed="*.tar", changes=TAR, is_sealed=True, share=2, **shards),
     )

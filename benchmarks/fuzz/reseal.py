@@ -5,13 +5,16 @@ import json
 import zipfile
 from contextlib import suppress
 from pathlib import Path
+from random import Random
 from typing import Any
 
-from benchmarks.fuzz.archive_mutations import read_zip, written_zip
+from benchmarks.fuzz.archive_mutations import changed_header, joined_header, read_zip, split_header, written_zip
+from benchmarks.fuzz.json_mutations import changed_json
 from mobile_sdk.bundle.manifest_file import MANIFEST_FILE, seal
 from mobile_sdk.program.seal import SEAL_FILE
 from mobile_sdk.program.seal import seal as seal_members
 from mobile_sdk.system.regular_file import read_regular
+from mobile_sdk.system.seal import sealed, split_seal
 
 _DAMAGE = (
     zipfile.BadZipFile,
@@ -47,6 +50,21 @@ def reseal_program(folder: Path) -> None:
         prefix = next(name for name in members if name.endswith(SEAL_FILE)).removesuffix(SEAL_FILE)
         rest = {name.removeprefix(prefix): data for name, data in members.items() if not name.endswith(SEAL_FILE)}
         _replace(file, written_zip({**members, prefix + SEAL_FILE: seal_members(rest)}))
+
+
+def resealed_json(data: bytes, draw: Random) -> bytes:
+    """Changes a field of a sealed JSON document, and seals it anew, or leaves it without a seal."""
+    content = split_seal(changed_json(split_seal(data)[0], draw))[0].decode("utf-8", "surrogateescape")
+    return (sealed(content) if draw.random() < 0.9 else content).encode("utf-8", "surrogateescape")
+
+
+def resealed_header(data: bytes, draw: Random) -> bytes:
+    """Changes the header of a sealed safetensors file, and leaves it without a seal, as earlier SDKs did."""
+    header, tensors = split_header(data)
+    metadata = header["__metadata__"]
+    for key, text in metadata.items():
+        metadata[key] = split_seal(text.encode())[0].decode()
+    return changed_header(joined_header(header, tensors), draw)
 
 
 def _replace(file: Path, data: bytes) -> None:
