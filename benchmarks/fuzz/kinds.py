@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from benchmarks.fuzz import readers
 from benchmarks.fuzz.archive_mutations import (
@@ -65,7 +66,7 @@ def kinds(samples: Path) -> tuple[Kind, ...]:
 
 
 def _bundles(samples: Path) -> Sequence[Kind]:
-    opened = {"sample": "bundles/int8/fuzz.tflite", "read": readers.opened_bundle, "is_folder": True}
+    opened: dict[str, Any] = {"sample": "bundles/int8/fuzz.tflite", "read": readers.opened_bundle, "is_folder": True}
     found = [
         Kind(name="bundle", changed="**/*", changes=BINARY, is_sealed=True, share=14, **opened),
         Kind(
@@ -81,7 +82,7 @@ def _bundles(samples: Path) -> Sequence[Kind]:
         ),
     ]
     for task, name in (("detector", "things"), ("segmenter", "scenes")):
-        place = {
+        place: dict[str, Any] = {
             "sample": f"{task}/bundles/{name}.tflite",
             "read": readers.opened_bundle,
             "reseal": reseal_bundle,
@@ -100,13 +101,13 @@ def _verified(samples: Path, precision: str) -> Sequence[Kind]:
     for folder in sorted((samples / "bundles" / precision).glob("*")):
         runtime = folder.name.rpartition(".")[2]
         share = 0.02 if runtime == "coreml" else 0.2
-        place = {
+        place: dict[str, Any] = {
             "sample": f"bundles/{precision}/{folder.name}",
             "reseal": reseal_bundle,
             "deadline_s": 60.0,
             "is_folder": True,
         }
-        verified = {**place, "read": readers.verified_with(program), "is_sealed": True, "share": share}
+        verified: dict[str, Any] = {**place, "read": readers.verified_with(program), "is_sealed": True, "share": share}
         title = f"{precision} {runtime}"
         model = "model.mlpackage/**/*" if runtime == "coreml" else "model.*"
         found += [
@@ -119,18 +120,18 @@ def _verified(samples: Path, precision: str) -> Sequence[Kind]:
             ),
         ]
         if precision == "int8":
-            read = {**place, "read": readers.inspected, "share": share}
+            read: dict[str, Any] = {**place, "read": readers.inspected, "share": share}
             found.append(Kind(name=f"model of {title}, resealed, inspect", changed=model, changes=BINARY, **read))
     return found
 
 
 def _programs() -> Sequence[Kind]:
     load, export = readers.loaded_program, readers.exported_program
-    one = {"sample": "programs", "deadline_s": 60.0}
+    one: dict[str, Any] = {"sample": "programs", "deadline_s": 60.0}
     found = []
     for name in ("int8", "float", "mixed"):
         file = f"{name}.pt2"
-        resealed = {**one, "changed": file, "reseal": reseal_program}
+        resealed: dict[str, Any] = {**one, "changed": file, "reseal": reseal_program}
         found += [
             Kind(name=file, changed=file, changes=ZIP, read=load, is_sealed=True, share=3, **one),
             Kind(name=f"{file}, resealed", changes={"members": changed_member}, read=load, share=4, **resealed),
@@ -147,8 +148,13 @@ def _programs() -> Sequence[Kind]:
 
 def _learned(samples: Path) -> Sequence[Kind]:
     resumed = readers.resumed_from(samples / "learned" / "training" / "checkpoint.pt")
-    net = {"sample": "learned/nets", "changed": "*", "read": readers.loaded_net}
-    checkpoint = {"sample": "learned/training", "changed": "checkpoint.pt", "read": resumed, "is_folder": True}
+    net: dict[str, Any] = {"sample": "learned/nets", "changed": "*", "read": readers.loaded_net}
+    checkpoint: dict[str, Any] = {
+        "sample": "learned/training",
+        "changed": "checkpoint.pt",
+        "read": resumed,
+        "is_folder": True,
+    }
     weights: Mapping[str, Mapping[str, Change]] = {
         "bare.safetensors": {**BYTES, "header": changed_header, "tensors": changed_tensors},
         "zip.pth": ZIP,
@@ -187,7 +193,7 @@ def _documents(samples: Path) -> Sequence[Kind]:
         )
     ]
     for file, (sample, read, share) in documents.items():
-        place = {"sample": sample, "changed": file, "read": read, "share": share}
+        place: dict[str, Any] = {"sample": sample, "changed": file, "read": read, "share": share}
         found += [
             Kind(name=file, changes=BYTES, is_sealed=True, **place),
             Kind(name=f"{file}, resealed", changes={"fields": resealed_json}, **place),
@@ -225,7 +231,7 @@ def _data() -> Sequence[Kind]:
         )
         for name, sample, changed, changes, read, share in rows
     ]
-    shards = {"sample": "shards/shards", "read": readers.loaded_shards, "is_folder": True}
+    shards: dict[str, Any] = {"sample": "shards/shards", "read": readers.loaded_shards, "is_folder": True}
     return (
         *found,
         Kind(name="shards.json", changed="shards.json", changes=BYTES, is_sealed=True, share=3, **shards),

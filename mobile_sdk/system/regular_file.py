@@ -46,8 +46,10 @@ def read_regular(path: Path, *, at_most: int = MOST_JSON) -> bytes:
     """Reads the regular file `path`; raises OSError like `check_regular`, and if there is none."""
     check_regular(path, at_most=at_most)
     with path.open("rb") as file:
-        data = file.read(at_most + 1)
-    if len(data) > at_most:  # files in /proc report no size
+        data = file.read(path.stat().st_size)  # not `at_most`: Python allocates as much as it is asked to read
+        while len(data) <= at_most and (more := file.read(MIB)):  # files in /proc report no size
+            data += more
+    if len(data) > at_most:
         raise _too_large(path, "more", at_most)
     return data
 

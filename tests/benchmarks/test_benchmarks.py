@@ -8,7 +8,7 @@ from pkgutil import resolve_name
 
 import pytest
 
-from benchmarks.__main__ import MODULES, ROOMS, main
+from benchmarks.__main__ import MODULES, ON_REQUEST, ROOMS, main
 from benchmarks.core import overview
 from benchmarks.core.targets import Target
 from tests.support.repository import ROOT
@@ -78,12 +78,14 @@ def test_every_benchmark_that_is_named_anywhere_is_there() -> None:
         )
         files = {f"{module.replace('.', '/')}.py" for module in modules}
         files |= set(re.findall(r"(?<!tests/)\bbenchmarks/((?:\w+/)*\w+\.(?:py|c|csv|json|md))\b", text))
-        assert not [file for file in files if not (BENCHMARKS / file).is_file()], path
+        packages = {file for file in files if (BENCHMARKS / file.removesuffix(".py") / "__main__.py").is_file()}
+        assert not [file for file in files - packages if not (BENCHMARKS / file).is_file()], path
 
 
-def test_every_result_was_written_by_a_benchmark_that_make_bench_runs() -> None:
+def test_every_result_was_written_by_a_benchmark_that_runs_by_its_name() -> None:
     assert len(MODULES) == sum(len(names) for names in ROOMS.values())
     paths = [(ROOT / module.replace(".", "/")).with_suffix(".py") for module in MODULES.values()]
+    paths += [ROOT / module.replace(".", "/") / "__main__.py" for module in ON_REQUEST.values()]
     sources = [path.read_text(encoding="utf-8") for path in paths]
     written = {name for source in sources for name in re.findall(r'write_result\(\s*"(\w+)"', source)}
     assert {path.stem for path in RESULTS.glob("*.json")} <= written

@@ -4,6 +4,7 @@ import json
 from itertools import pairwise
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 import torch
@@ -15,13 +16,14 @@ from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.errors import DataError, SettingError
 from mobile_sdk.graph.operators import Graph
 from mobile_sdk.latency.work import count_work
+from mobile_sdk.workflow.search.summary import read_summary
 from qat.freezing.shapes_only import untrained_graph
 from qat.nets.architecture import Architecture
 from qat.nets.classifiers.mobilenet_v3 import architecture_of, build, build_for
 from qat.search.evolution import Rewarded
 from qat.search.netadapt import NetAdapt
 from qat.search.pareto import pareto_front
-from qat.search.record import Candidate, SearchFolder, load_record
+from qat.search.record import Candidate, SearchFolder, SearchResult, load_record
 from qat.search.reward import Reward
 from qat.search.rounds import Method
 from qat.search.space.architecture_graph import drawn_graph
@@ -334,6 +336,23 @@ def test_damaged_weights_of_a_candidate_are_never_started_from(damage: str, tmp_
             file.unlink()
     with pytest.raises(DataError, match=rf"{file.name} as it was written|weights of candidate {number} in .*, found"):
         folder.state_of(number)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("taken", [99]), ("taken", [-1]), ("candidates", []), ("settings", {"method": "netadapt"})]
+)
+def test_a_record_that_names_what_is_not_there_is_refused_in_one_line(field: str, value: Any, tmp_path: Path) -> None:
+    searched(adapt(), tmp_path)
+    record = load_record(tmp_path / "search.json")
+    found = SearchResult(number=record.taken[-1], latency_ms=1.0, float_accuracy_share=0.5, pictures=8)
+    asked = {"method": "netadapt", "device": "made up", "target_ms": 1.0, "target_share": None}
+    whole = record.model_copy(update={"settings": asked, "result": found})
+    content = json.loads(whole.to_json())
+    (tmp_path / "whole.json").write_text(json.dumps(content))
+    assert read_summary(tmp_path / "whole.json").method == "netadapt"
+    (tmp_path / "changed.json").write_text(json.dumps({**content, field: value}))
+    with pytest.raises(DataError, match=r"expected the (record|settings) of a search"):
+        read_summary(tmp_path / "changed.json")
 
 
 def test_a_net_of_another_family_is_refused() -> None:
