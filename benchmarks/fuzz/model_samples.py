@@ -22,7 +22,7 @@ from mobile_sdk.benchmarking.measurements import Measurement
 from mobile_sdk.latency.model import LatencyModel, LatencyModels, Setup
 from mobile_sdk.latency.work import AMOUNTS
 from mobile_sdk.preprocess import LabelledPictures
-from mobile_sdk.system.atomic_files import write_text
+from mobile_sdk.system.seal import write_sealed
 from mobile_sdk.verification.verdict import write_verdicts
 from qat.nets.classifiers.mobilenet_v3 import architecture_of
 from qat.nets.saved_net import SavedNet, save_net
@@ -169,7 +169,7 @@ def write_made_up(folder: Path) -> None:
     setup = Setup(device="made up", runtime="tflite", precision="int8")
     model = LatencyModel(setup=setup, costs_ns={name: 1.0 + index for index, name in enumerate(AMOUNTS)}, rows=30)
     LatencyModels(models=(model,)).save(folder / "latency.json")
-    write_text(folder / "search.json", _searched().to_json())
+    write_sealed(folder / "search.json", _searched().to_json())
 
 
 SAMPLES: Mapping[str, Callable[[Path], None]] = {

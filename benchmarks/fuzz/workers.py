@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -170,6 +171,7 @@ def _line(error: BaseException) -> str:
 def _limit() -> None:
     """Limits the memory of this process, keeps it from leaving cores, and silences what libraries print."""
     torch.set_num_threads(1)
+    warnings.simplefilter("ignore")  # tests make errors of them
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     limit = pages * resource.getpagesize() + MORE_MEMORY_BYTES
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))

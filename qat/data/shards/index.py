@@ -3,9 +3,9 @@
 import re
 import threading
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from mobile_sdk.document import Document
 from mobile_sdk.errors import DataError
@@ -33,6 +33,12 @@ class Shard(Document):
     size_bytes: int
     sha256: str
     pictures: Annotated[tuple[Row, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if any(offset + size_bytes > self.size_bytes for offset, size_bytes, _ in self.pictures):
+            raise ValueError("a picture that ends behind its shard")
+        return self
 
 
 class ShardIndex(Document):
