@@ -2,14 +2,24 @@
 
 import json
 import reprlib
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue
 
 SHORT = reprlib.Repr()
 SHORT.maxtuple = SHORT.maxlist = SHORT.maxdict = 3
 SHORT.maxlevel = 2
 SHORT.maxstring = SHORT.maxother = 60
 _LONGEST_REPR = 200
+
+
+def _check_finite(value: JsonValue) -> JsonValue:
+    json.dumps(value, allow_nan=False)
+    return value
+
+
+FiniteJson = Annotated[JsonValue, AfterValidator(_check_finite)]
+"""This is any JSON value with finite numbers: a reader of JSON takes `1e999` for infinity."""
 
 
 class Document(BaseModel):

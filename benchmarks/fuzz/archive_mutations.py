@@ -3,6 +3,7 @@
 import io
 import json
 import tarfile
+import warnings
 import zipfile
 from collections.abc import Callable
 from random import Random
@@ -148,7 +149,8 @@ def _flipped(content: bytes, draw: Random) -> bytes:
 
 def _twice(data: bytes, name: str, content: bytes) -> bytes:
     file = io.BytesIO(data)
-    with zipfile.ZipFile(file, "a") as archive:
+    with zipfile.ZipFile(file, "a") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # zipfile warns of a name that is there twice
         archive.writestr(zipfile.ZipInfo(name), content)
     return file.getvalue()
 

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field
 
 from mobile_sdk.contract import Part
+from mobile_sdk.document import FiniteJson
 from mobile_sdk.tasks.quality import Quality
 
 
@@ -27,6 +28,6 @@ class Record(Part):
     float_quality: Quality | None = None
     reference_quality: Quality | None = None
     agreement: Agreement | None = None
-    history: tuple[dict[str, JsonValue], ...] = ()
-    settings: dict[str, JsonValue] = Field(default_factory=dict)
+    history: tuple[dict[str, FiniteJson], ...] = ()
+    settings: dict[str, FiniteJson] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)

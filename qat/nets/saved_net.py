@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, JsonValue, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
 from mobile_sdk.contract import Contract, Task
-from mobile_sdk.document import Document
+from mobile_sdk.document import Document, FiniteJson
 from mobile_sdk.errors import DataError
 from mobile_sdk.program.earlier_documents import EarlierContract
 from mobile_sdk.system.atomic_files import write_bytes
@@ -40,11 +40,11 @@ class SavedNet(Document):
 
     net: str
     width: float = 1.0
-    net_settings: dict[str, JsonValue] = Field(default_factory=dict)
+    net_settings: dict[str, FiniteJson] = Field(default_factory=dict)
     architecture: Architecture | None = None
     contract: Contract
-    settings: dict[str, JsonValue] = Field(default_factory=dict)
-    history: tuple[dict[str, JsonValue], ...] = ()
+    settings: dict[str, FiniteJson] = Field(default_factory=dict)
+    history: tuple[dict[str, FiniteJson], ...] = ()
     by_label: Annotated[ByClass | None, Field(exclude_if=lambda shares: shares is None)] = None
 
     @field_validator("contract", mode="before")

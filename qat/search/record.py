@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, JsonValue, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from mobile_sdk.document import Document
+from mobile_sdk.document import Document, FiniteJson
 from mobile_sdk.errors import DataError, SettingError
 from mobile_sdk.system.atomic_files import write_bytes
 from mobile_sdk.system.seal import read_sealed, write_sealed
@@ -60,7 +60,7 @@ class SearchRecord(Document):
     """Holds the file `search.json`: settings, every candidate in order, and the numbers of those taken, in order."""
 
     schema_number: Literal[1] = 1
-    settings: dict[str, JsonValue]
+    settings: dict[str, FiniteJson]
     candidates: tuple[Candidate, ...] = ()
     taken: tuple[int, ...] = ()
     result: SearchResult | None = None
@@ -91,7 +91,7 @@ class SearchFolder:
     folder holds a search with other settings, DataError if the record is damaged.
     """
 
-    def __init__(self, folder: Path, settings: Mapping[str, JsonValue]) -> None:
+    def __init__(self, folder: Path, settings: Mapping[str, FiniteJson]) -> None:
         self._file, self._weights = folder / RECORD_FILE, folder / WEIGHTS_FOLDER
         self.record = SearchRecord(settings=dict(settings))
         if self._file.exists():
@@ -162,7 +162,7 @@ def load_record(path: Path) -> SearchRecord:
         ) from error
 
 
-def _check_settings(file: Path, asked: dict[str, JsonValue], found: dict[str, JsonValue]) -> None:
+def _check_settings(file: Path, asked: dict[str, FiniteJson], found: dict[str, FiniteJson]) -> None:
     others = [name.replace("_", " ") for name in {**asked, **found} if asked.get(name) != found.get(name)]
     if others:
         raise SettingError(

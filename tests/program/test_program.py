@@ -179,6 +179,13 @@ def test_an_unknown_field_is_refused_by_name(saved, tmp_path):
         Program.load(rewritten(saved, tmp_path, {"extra/record.json": json.dumps(record).encode()}, resealed=True))
 
 
+@pytest.mark.parametrize("number", ["1e999", "-1e999"])
+def test_a_number_in_the_record_that_is_not_finite_is_refused(number, saved, tmp_path):
+    record = json.dumps(content(saved, "extra/record.json") | {"settings": {"width": [0.25]}}).replace("0.25", number)
+    with pytest.raises(BundleError, match="settings"):
+        Program.load(rewritten(saved, tmp_path, {"extra/record.json": record.encode()}, resealed=True))
+
+
 def test_a_changed_weight_is_refused_even_with_a_fresh_checksum(saved, tmp_path):
     weights = bytearray(members(saved)["data/weights/weight_0"])
     weights[3] ^= 1

@@ -185,6 +185,8 @@ def test_a_damaged_index_is_refused(folder: Path) -> None:
         {"labels": ["dark", " "]},
         {"train": []},
         {"train": [{**first, "file": "../train-000000.tar"}]},
+        {"train": [{**first, "pictures": [[10**30, 1, 0]]}]},
+        {"train": [{**first, "pictures": [[0, first["size_bytes"] + 1, 0]]}]},
     ):
         (folder / INDEX_FILE).write_text(json.dumps({**index, **change}))
         with pytest.raises(DataError, match=INDEX_FILE):
