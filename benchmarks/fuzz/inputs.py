@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 
 from benchmarks.fuzz.kinds import SPECIAL, Kind
-from benchmarks.fuzz.special_files import SPECIAL_FILES
+from benchmarks.fuzz.mutations.special_files import SPECIAL_FILES
 
 _SPECIAL_SHARE = 0.02
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.fuzz import readers
-from benchmarks.fuzz.archive_mutations import (
+from benchmarks.fuzz.mutations.archive_mutations import (
     changed_archive,
     changed_content,
     changed_header,
@@ -14,8 +14,8 @@ from benchmarks.fuzz.archive_mutations import (
     changed_tar,
     changed_tensors,
 )
-from benchmarks.fuzz.byte_mutations import Change, changed_bytes, changed_text, changed_words
-from benchmarks.fuzz.json_mutations import changed_json
+from benchmarks.fuzz.mutations.byte_mutations import Change, changed_bytes, changed_text, changed_words
+from benchmarks.fuzz.mutations.json_mutations import changed_json
 from benchmarks.fuzz.readers import Reader
 from benchmarks.fuzz.reseal import reseal_bundle, reseal_program, resealed_header, resealed_json
 

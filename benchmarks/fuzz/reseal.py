@@ -8,8 +8,14 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from benchmarks.fuzz.archive_mutations import changed_header, joined_header, read_zip, split_header, written_zip
-from benchmarks.fuzz.json_mutations import changed_json
+from benchmarks.fuzz.mutations.archive_mutations import (
+    changed_header,
+    joined_header,
+    read_zip,
+    split_header,
+    written_zip,
+)
+from benchmarks.fuzz.mutations.json_mutations import changed_json
 from mobile_sdk.bundle.manifest_file import MANIFEST_FILE, seal
 from mobile_sdk.program.seal import SEAL_FILE
 from mobile_sdk.program.seal import seal as seal_members

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from benchmarks.fuzz.byte_mutations import Change, changed_bytes, changed_words
-from benchmarks.fuzz.json_mutations import changed_json
+from benchmarks.fuzz.mutations.byte_mutations import Change, changed_bytes, changed_words
+from benchmarks.fuzz.mutations.json_mutations import changed_json
 
 Members = dict[str, bytes]
 
