@@ -78,7 +78,7 @@ def test_every_benchmark_that_is_named_anywhere_is_there() -> None:
         )
         files = {f"{module.replace('.', '/')}.py" for module in modules}
         files |= set(re.findall(r"(?<!tests/)\bbenchmarks/((?:\w+/)*\w+\.(?:py|c|csv|json|md))\b", text))
-        packages = {file for file in files if (BENCHMARKS / file.removesuffix(".py") / "__main__.py").is_file()}
+        packages = {file for file in files if (BENCHMARKS / file.removesuffix(".py") / "__init__.py").is_file()}
         assert not [file for file in files - packages if not (BENCHMARKS / file).is_file()], path
 
 
