@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from torch import fx
 
-from mobile_sdk.graph.operators import ActivationKind, Clamp
+from mobile_sdk.graph.operators import ActivationKind, Clamp, Function
 
 STEP = "step"  # the key in a node's meta
 
@@ -19,6 +19,7 @@ class Kind(StrEnum):
     RELU6 = "ReLU6"
     HARD_SWISH = "h-swish"
     HARD_SIGMOID = "hard-sigmoid"
+    FUNCTION = "sigmoid, SiLU, tanh, GELU, ELU, leaky ReLU, Mish, softplus, clamps, exponentials, absolute values"
     ADD = "sums and differences"
     MUL = "products"
     ADD_CONSTANT = "sums with a constant"
@@ -97,6 +98,7 @@ KINDS: Mapping[Kind, KindTraits] = {
     Kind.RELU6: KindTraits(Grid.OWN, ActivationKind.RELU6, _NOTHING, (0.0, 6.0), False, Factors.STOP, True),
     Kind.HARD_SWISH: KindTraits(Grid.OWN, ActivationKind.HARD_SWISH, _NOTHING, _OF_SWISH, False, Factors.STOP, True),
     Kind.HARD_SIGMOID: KindTraits(Grid.OWN, ActivationKind.HARD_SIGMOID, _NOTHING, _OF_GATE, True, Factors.STOP, True),
+    Kind.FUNCTION: KindTraits(Grid.OWN, None, _NOTHING, _ANY, False, Factors.STOP, True),
     Kind.ADD: KindTraits(Grid.OWN, None, _CLAMPS, _ANY, False, Factors.PASS, True),
     Kind.MUL: KindTraits(Grid.OWN, None, _CLAMPS, _ANY, False, Factors.GATED, True),
     Kind.ADD_CONSTANT: KindTraits(Grid.OWN, None, _CLAMPS, _ANY, False, Factors.STOP, True),
@@ -114,7 +116,20 @@ KINDS: Mapping[Kind, KindTraits] = {
     Kind.DROPOUT: KindTraits(Grid.INPUTS, None, _NOTHING, _ANY, False, Factors.PASS, False),
     Kind.BOXES: KindTraits(Grid.NONE, None, _NOTHING, _ANY, False, Factors.STOP, True),
 }
-"""Holds the traits of every kind; a WINDOW_SHARE ends at its step's constant."""
+"""Holds the traits of every kind; a WINDOW_SHARE ends at its step's constant, a FUNCTION where its function does."""
+
+_ENDS_OF: Mapping[Function, tuple[float | None, float | None]] = {
+    Function.SIGMOID: (0.0, 1.0),
+    Function.TANH: (-1.0, 1.0),
+    Function.GELU: (-0.17, None),  # at x = -0.75
+    Function.ELU: (-1.0, None),
+    Function.LEAKY_RELU: _ANY,
+    Function.CLAMP: _ANY,
+    Function.SOFTPLUS: (0.0, None),
+    Function.TANH_SOFTPLUS: (0.0, 1.0),
+    Function.EXP: (0.0, None),
+    Function.ABS: (0.0, None),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,10 +152,14 @@ class Step:
     window: Window | None = None  # AVERAGE_POOL, MAX_POOL
     channels: tuple[int, int] = (0, 0)  # CHANNEL_SLICE: the first, and the one after the last
     groups: int = 1  # CHANNEL_SHUFFLE
+    function: Function | None = None  # FUNCTION
+    parameters: tuple[float, ...] = ()  # FUNCTION
 
     @property
     def ends(self) -> tuple[float | None, float | None]:
         """Returns the least and the greatest value of the output for any image, as far as they are known before one."""
+        if self.function is not None:
+            return _ENDS_OF[self.function]
         low, high = KINDS[self.kind].ends
         return low, self.constant if self.kind is Kind.WINDOW_SHARE else high
 

@@ -9,7 +9,16 @@ from collections.abc import Callable
 from typing import Any
 
 from mobile_sdk.graph.operator_table import OperatorTable
-from mobile_sdk.graph.operators import Activation, Conv2d, Graph, Linear, Operator, ResizeBilinear
+from mobile_sdk.graph.operators import (
+    Activation,
+    Conv2d,
+    Function,
+    Graph,
+    Linear,
+    Operator,
+    ResizeBilinear,
+    UnaryFunction,
+)
 from mobile_sdk.graph.operators.traits import Rounding
 from mobile_sdk.graph.value_ranges import Held, held_in, resizing_is_exact, sums_are_exact
 
@@ -51,6 +60,12 @@ def _weighted(operator: Conv2d | Linear, x: Held | None) -> bool:
 def _activation(operator: Activation, x: Held | None) -> bool:
     """Tells whether it is a clamp, which rounds nothing; runtimes compute the others in different ways."""
     return operator.kind.clamp is not None
+
+
+@_proofs.of(UnaryFunction)
+def _function(operator: UnaryFunction, x: Held | None) -> bool:
+    """Tells whether it is one product or none; runtimes approximate the others in different ways."""
+    return operator.function in (Function.ABS, Function.CLAMP, Function.LEAKY_RELU)
 
 
 _proofs.of(ResizeBilinear)(resizing_is_exact)

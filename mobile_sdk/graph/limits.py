@@ -13,6 +13,7 @@ import numpy as np
 from mobile_sdk.errors import CompileError
 from mobile_sdk.graph import arithmetic
 from mobile_sdk.graph import operators as ops
+from mobile_sdk.graph.code_tables import is_settled
 from mobile_sdk.graph.operator_table import OperatorTable
 
 SCALE_RANGE = (2.0**-126, 2.0**126)  # a float32 with all its bits, and its inverse too
@@ -61,7 +62,7 @@ def _sums_of_a_map(operator: ops.Mean) -> tuple[int, int]:
     return height * width * ops.INT8_MIN, height * width * ops.INT8_MAX  # uncentred
 
 
-@_sums.of(ops.Add, ops.Mul, ops.Quantize)
+@_sums.of(ops.Add, ops.Mul, ops.Quantize, ops.UnaryFunction)
 def _no_sums(operator: ops.Operator) -> tuple[int, int]:
     """Returns no range: a product of two codes always fits; for Add see `add_factors`."""
     return 0, 0
@@ -122,6 +123,13 @@ def _bounds_of_a_mean(
 ) -> Iterator[_Bounded]:
     """Yields the mean's scales, which alone are bounded."""
     yield from ()
+
+
+@_bounds.of(ops.UnaryFunction)
+def _bounds_of_a_table(
+    operator: ops.UnaryFunction, inputs: Sequence[ops.Quantization], output: ops.Quantization
+) -> Iterator[_Bounded]:
+    yield "share of settled tables", (1, 2), [is_settled(operator)]
 
 
 def _refusal(operator: ops.Operator, expected: str, found: str) -> CompileError:

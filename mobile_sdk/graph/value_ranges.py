@@ -115,9 +115,9 @@ def _of_chosen(operator: ops.Operator, inputs: Sequence[Held]) -> Held:
     return inputs[0] if len(inputs) == 1 else _joined(inputs)
 
 
-@_rules.of(ops.Mean, ops.AvgPool2d, ops.DecodeBoxes)
+@_rules.of(ops.Mean, ops.AvgPool2d, ops.DecodeBoxes, ops.UnaryFunction)
 def _unknown(operator: ops.Operator, inputs: Sequence[Held]) -> None:
-    """Returns None: nothing is known of means, and nothing reads decoded boxes."""
+    """Returns None: nothing is known of means and approximated functions, and nothing reads decoded boxes."""
 
 
 @_rules.of(ops.Conv2d, ops.Linear)

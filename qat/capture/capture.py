@@ -18,13 +18,19 @@ from qat.capture.constant_folding import fold_constants
 from qat.capture.functional_export import exported
 from qat.capture.left_out import leave_out_last_activations, random_dropout
 from qat.capture.pool_folding import fold_uneven_pools
-from qat.capture.readers import arithmetic, channels, pooling, shapes, slice_writes, weighted
+from qat.capture.readers import activations, arithmetic, channels, pooling, shapes, slice_writes, weighted
 from qat.capture.rewriter import Rewriter, name_of, path_of, shape_of, unsupported
 from qat.layers.weighted import Weighted, in_float
 from qat.steps import STEP, Kind
 
 _READERS = (  # by the name of PyTorch's operator
-    weighted.READERS | arithmetic.READERS | pooling.READERS | shapes.READERS | channels.READERS | slice_writes.READERS
+    weighted.READERS
+    | activations.READERS
+    | arithmetic.READERS
+    | pooling.READERS
+    | shapes.READERS
+    | channels.READERS
+    | slice_writes.READERS
 )
 LEFT_OUT = "left_out"  # the key of the last operators that were left out, in a captured net's meta
 

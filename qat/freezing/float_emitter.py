@@ -76,14 +76,17 @@ class FloatEmitter:
         match step.kind:
             case Kind.WEIGHTED:
                 return self._weighted(common, pending, clamp)
+            case Kind.FUNCTION:
+                assert step.function is not None
+                common |= {"function": step.function, "parameters": step.parameters}
+                return self._append(ops.UnaryFunction(input=operands[0], **common))
             case Kind.ADD:
                 return self._append(ops.Add(a=operands[0], b=operands[1], clamp=clamp, **common))
             case Kind.ADD_CONSTANT:
                 return self._append(ops.Add(a=operands[0], b=_constant(name, step), clamp=clamp, **common))
-            case Kind.MUL:
-                return self._append(ops.Mul(a=operands[0], b=operands[1], clamp=clamp, **common))
-            case Kind.SCALE:
-                return self._append(ops.Mul(a=operands[0], b=_constant(name, step), clamp=clamp, **common))
+            case Kind.MUL | Kind.SCALE:
+                factor = operands[1] if step.kind is Kind.MUL else _constant(name, step)
+                return self._append(ops.Mul(a=operands[0], b=factor, clamp=clamp, **common))
             case Kind.GLOBAL_MEAN:
                 return self._append(ops.Mean(input=operands[0], **common))
             case Kind.AVERAGE_POOL:

@@ -120,7 +120,7 @@ class GridPlanner:
             case Kind.CONCAT if operand.name:
                 self._at_least(name, (operand.name,), operand.factor)
                 self._at_least(operand.name, (name,), 1 / operand.factor)
-            case Kind.WEIGHTED | Kind.CONCAT | Kind.MUL | Kind.HARD_SIGMOID | Kind.WINDOW_SHARE:
+            case Kind.WEIGHTED | Kind.CONCAT | Kind.MUL | Kind.HARD_SIGMOID | Kind.WINDOW_SHARE | Kind.FUNCTION:
                 pass  # these grids are given, or, a product's, bounded by both operands at once
             case _:
                 raise not_written(pending.step, "a bound of its scales")

@@ -16,6 +16,7 @@ from qat.freezing.integer_values import (
     Value,
     average_pool,
     displaces,
+    function_on,
     mean_on,
     needed,
     product_on,
@@ -124,6 +125,17 @@ class IntegerEmitter:
         geometry: dict[str, Any] = {"stride": (1, 1), "padding": (0, 0, 0, 0), "dilation": (1, 1), "groups": 1}
         self._operators.append(ops.Conv2d(output=pixel, **common, **geometry, **weights))
         self._operators.append(ops.Reshape(output=output, path=common["path"], input=pixel))
+
+    def _function(self, name: str, pending: Pending, grid: ops.Quantization) -> Value:
+        step, (value,) = pending.step, pending.operands
+        assert step.function is not None
+        (value,) = self._all_plain(name, step.path, [value])
+        output = function_on(step, name, value.tensor, grid)
+        common: dict[str, Any] = {"path": step.path, "input": value.tensor}
+        self._operators.append(
+            ops.UnaryFunction(output=output.tensor, function=step.function, parameters=step.parameters, **common)
+        )
+        return output
 
     # -- sums
 
@@ -322,6 +334,7 @@ INT8_WRITERS: Mapping[Kind, Callable[[IntegerEmitter, str, Pending, ops.Quantiza
     Kind.RELU6: IntegerEmitter._activation,
     Kind.HARD_SIGMOID: IntegerEmitter._hard_sigmoid,
     Kind.HARD_SWISH: IntegerEmitter._hard_swish,
+    Kind.FUNCTION: IntegerEmitter._function,
     Kind.MUL: IntegerEmitter._mul,
     Kind.SCALE: IntegerEmitter._scale,
     Kind.GLOBAL_MEAN: IntegerEmitter._mean,

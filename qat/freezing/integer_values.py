@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mobile_sdk.graph import arithmetic
+from mobile_sdk.graph.code_tables import settle_table_scale
 from mobile_sdk.graph.operators import INT8_MAX, INT8_MIN, Clamp, Conv2d, Quantization, Tensor
 from qat.layers.integer_rounding import SMALLEST_FACTOR, float32
 from qat.steps import Step
@@ -52,6 +53,13 @@ def rescaled_on(name: str, a: Value, factor: Quantization, grid: Quantization) -
     """
     scale = arithmetic.settle_product_scale(a.grid, np.array([1]), factor.scale, grid)
     return Value(tensor=replace(a.tensor, name=name, quantization=replace(grid, scale=scale)))
+
+
+def function_on(step: Step, name: str, x: Tensor, grid: Quantization) -> Value:
+    """Returns a new tensor for a function of one number, its scale moved until no entry lies near a tie."""
+    assert step.function is not None
+    settled = settle_table_scale(step.function, step.parameters, arithmetic.quantization_of(x), grid)
+    return Value(tensor=Tensor(name=name, shape=step.shape, quantization=settled))
 
 
 def mean_on(name: str, shape: tuple[int, ...], x: Value, grid: Quantization) -> Value:

@@ -138,6 +138,14 @@ class Linear(Weighted):
         return F.linear(x, weight, bias)
 
 
+class TanhSoftplus(nn.Module):
+    """Computes tanh(softplus(x)), the gate of Mish (arXiv 1908.08681)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns a tensor of the shape of `x`."""
+        return torch.tanh(F.softplus(x))
+
+
 class HardSwish(nn.Module):
     """Computes `x * relu6(x + 3) / 6` with the phone's int8 gate (MobileNetV3, arXiv 1905.02244, section 5.2)."""
 

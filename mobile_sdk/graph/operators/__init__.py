@@ -12,7 +12,7 @@ from mobile_sdk.graph.operators.boxes import DecodeBoxes
 from mobile_sdk.graph.operators.channels import ChannelShuffle, ChannelSlice, Concat, JoinRows, Reshape, Rows
 from mobile_sdk.graph.operators.conv import Conv2d, Linear, Weighted
 from mobile_sdk.graph.operators.conversions import Dequantize, Quantize
-from mobile_sdk.graph.operators.elementwise import Activation, Add, Mul
+from mobile_sdk.graph.operators.elementwise import Activation, Add, Mul, UnaryFunction
 from mobile_sdk.graph.operators.graph import Graph, Precision
 from mobile_sdk.graph.operators.pooling import AvgPool2d, MaxPool2d, Mean, Pool2d
 from mobile_sdk.graph.operators.resize import LARGEST_RESIZE, ResizeBilinear
@@ -23,6 +23,7 @@ from mobile_sdk.graph.operators.tensors import (
     ActivationKind,
     Clamp,
     Constant,
+    Function,
     Quantization,
     Tensor,
 )
@@ -33,6 +34,7 @@ OPERATORS: tuple[type[Operator], ...] = (
     Add,
     Mul,
     Activation,
+    UnaryFunction,
     Mean,
     MaxPool2d,
     AvgPool2d,
@@ -67,6 +69,7 @@ __all__ = [
     "Conv2d",
     "DecodeBoxes",
     "Dequantize",
+    "Function",
     "Graph",
     "JoinRows",
     "Linear",
@@ -82,5 +85,6 @@ __all__ = [
     "ResizeBilinear",
     "Rows",
     "Tensor",
+    "UnaryFunction",
     "Weighted",
 ]

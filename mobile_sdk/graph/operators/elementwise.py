@@ -1,11 +1,13 @@
-"""Defines sums, products and activations, element by element."""
+"""Defines sums, products, activations and functions of one number, element by element."""
 
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
+import numpy as np
+
 from mobile_sdk.graph.operators.base import Binary, Unary
-from mobile_sdk.graph.operators.tensors import ActivationKind
+from mobile_sdk.graph.operators.tensors import ActivationKind, Function
 from mobile_sdk.graph.operators.traits import Family, Rounding, Strips, Traits, Values, WorkKind
 
 _traits = partial(Traits, family=Family.ELEMENTWISE, values=Values.COMPUTED, keeps_grid=False)
@@ -32,3 +34,19 @@ class Activation(Unary):
     traits: ClassVar = _traits(rounding=Rounding.PROVED, strips=Strips.NEVER, work=WorkKind.ACTIVATION)
 
     kind: ActivationKind
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class UnaryFunction(Unary):
+    """Applies a function of one number: a table of codes in int8 (`graph/code_tables.py`).
+
+    `parameters` are those that the function names, each a float32.
+    """
+
+    traits: ClassVar = _traits(rounding=Rounding.PROVED, strips=Strips.BY_ROW, work=WorkKind.ACTIVATION)
+
+    function: Function
+    parameters: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parameters", tuple(float(np.float32(each)) for each in self.parameters))

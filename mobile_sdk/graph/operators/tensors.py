@@ -86,5 +86,23 @@ class ActivationKind(StrEnum):
         return self is not ActivationKind.HARD_SWISH
 
 
+class Function(StrEnum):
+    """Names functions of one number that are tables in int8: 256 codes in, 256 codes out.
+
+    Those with parameters say which.
+    """
+
+    SIGMOID = "sigmoid"
+    TANH = "tanh"
+    GELU = "gelu"  # x / 2 * (1 + erf(x / sqrt(2)))
+    ELU = "elu"  # e^x - 1 below zero
+    LEAKY_RELU = "leaky_relu"  # (slope): slope * x below zero
+    CLAMP = "clamp"  # (low, high): no less, and no more
+    SOFTPLUS = "softplus"  # log(1 + e^x)
+    TANH_SOFTPLUS = "tanh_softplus"  # the gate of Mish
+    EXP = "exp"
+    ABS = "abs"
+
+
 _BOUNDS = {Clamp.NONE: (-inf, inf), Clamp.RELU: (0.0, inf), Clamp.RELU6: (0.0, 6.0)}
 _CLAMPS = {ActivationKind.RELU: Clamp.RELU, ActivationKind.RELU6: Clamp.RELU6}

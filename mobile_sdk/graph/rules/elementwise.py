@@ -1,13 +1,28 @@
-"""Computes sums, products and activations, element by element."""
+"""Computes sums, products, activations and functions of one number, element by element."""
+
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
 from mobile_sdk.graph import arithmetic
-from mobile_sdk.graph.operators import Activation, ActivationKind, Add, Constant, Mul
+from mobile_sdk.graph.code_tables import code_table
+from mobile_sdk.graph.operators import Activation, ActivationKind, Add, Constant, Function, Mul, UnaryFunction
 from mobile_sdk.graph.rules.tables import Step, clamps, float_rules, int8_rules
 
+_FUNCTIONS: Mapping[Function, Callable[..., torch.Tensor]] = {
+    Function.SIGMOID: torch.sigmoid,
+    Function.TANH: torch.tanh,
+    Function.GELU: F.gelu,
+    Function.ELU: F.elu,
+    Function.LEAKY_RELU: F.leaky_relu,
+    Function.CLAMP: torch.clamp,
+    Function.SOFTPLUS: F.softplus,
+    Function.TANH_SOFTPLUS: lambda x: torch.tanh(F.softplus(x)),
+    Function.EXP: torch.exp,
+    Function.ABS: torch.abs,
+}
 _CURVES = {ActivationKind.HARD_SWISH: F.hardswish, ActivationKind.HARD_SIGMOID: F.hardsigmoid}
 
 
@@ -48,6 +63,14 @@ def _mul(operator: Mul) -> Step:
     return lambda a, b: (a * b).mul_(factor).round_().clamp_(low, high)
 
 
+@int8_rules.of(UnaryFunction)
+def _function(operator: UnaryFunction) -> Step:
+    zeros = [arithmetic.quantization_of(each).zero_point for each in (operator.input, operator.output)]
+    table = torch.from_numpy(code_table(operator).astype(np.float32) - zeros[1])
+    first = 128 + zeros[0]
+    return lambda x: table[x.to(torch.int64) + first]
+
+
 @float_rules.of(Add)
 def _float_add(operator: Add, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     return a + b
@@ -62,3 +85,8 @@ def _float_mul(operator: Mul, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 def _activation(operator: Activation, x: torch.Tensor) -> torch.Tensor:
     clamp = operator.kind.clamp
     return _CURVES[operator.kind](x) if clamp is None else clamps[clamp](x)
+
+
+@float_rules.of(UnaryFunction)
+def _float_function(operator: UnaryFunction, x: torch.Tensor) -> torch.Tensor:
+    return _FUNCTIONS[operator.function](x, *operator.parameters)

@@ -193,6 +193,13 @@ class View:
             case ops.ActivationKind.HARD_SIGMOID:
                 return self._call("aten.hardsigmoid.default", source)
 
+    @view.of(ops.UnaryFunction)
+    def _function(self, prefix: str, operator: ops.UnaryFunction) -> Value:
+        node = self._real(operator.input)
+        if operator.function is ops.Function.TANH_SOFTPLUS:
+            return self._call("aten.tanh.default", self._call("aten.softplus.default", node))
+        return self._call(f"aten.{operator.function}.default", node, *operator.parameters)
+
     def _clamp(self, node: Value, clamp: ops.Clamp) -> Value:
         match clamp:
             case ops.Clamp.NONE:

@@ -1,4 +1,4 @@
-"""Reads activations and changes of shape as steps."""
+"""Reads dropout, resizing and changes of shape as steps."""
 
 import torch
 from torch import fx, nn
@@ -8,60 +8,15 @@ from qat.capture.readers.channels import read_shuffled_view
 from qat.capture.rewriter import Rewriter, arguments, name_of, operand, shape_of, unsupported
 from qat.layers.box_decoder import Decoder
 from qat.layers.resizing import ResizeBilinear
-from qat.layers.weighted import HardSwish
 from qat.steps import Kind
 
 aten = torch.ops.aten
-
-# -- activations
-
-
-def read_relu(rewriter: Rewriter, node: fx.Node) -> None:
-    """Reads max(x, 0)."""
-    rewriter.become(node, aten.relu.default, (node.args[0],), Kind.RELU)
-
-
-def read_relu6(rewriter: Rewriter, node: fx.Node) -> None:
-    """Reads min(max(x, 0), 6)."""
-    rewriter.become(node, aten.hardtanh.default, (node.args[0], 0.0, 6.0), Kind.RELU6)
-
-
-def read_hardtanh(rewriter: Rewriter, node: fx.Node) -> None:
-    """Reads PyTorch's own ReLU6, which is a hardtanh."""
-    _read_bounds(rewriter, node, *arguments(node, None, -1.0, 1.0)[1:])
-
-
-def read_clamp(rewriter: Rewriter, node: fx.Node) -> None:
-    """Reads a clamp that is a ReLU or a ReLU6."""
-    _read_bounds(rewriter, node, *arguments(node, None, None, None)[1:])
-
-
-def read_hardswish(rewriter: Rewriter, node: fx.Node) -> None:
-    """Reads x * relu6(x + 3) / 6."""
-    rewriter.replace(node, HardSwish(), Kind.HARD_SWISH)
-
-
-def read_hardsigmoid(rewriter: Rewriter, node: fx.Node) -> None:
-    """Reads relu6(x + 3) / 6."""
-    rewriter.become(node, aten.hardsigmoid.default, (node.args[0],), Kind.HARD_SIGMOID)
 
 
 def read_dropout(rewriter: Rewriter, node: fx.Node) -> None:
     """Reads dropout, of values or of whole channels, as a module that train() and eval() switch."""
     _, share, whole_channels = arguments(node, None, 0.5, False)
     rewriter.replace(node, nn.Dropout2d(share) if whole_channels else nn.Dropout(share), Kind.DROPOUT)
-
-
-def _read_bounds(rewriter: Rewriter, node: fx.Node, low: float | None, high: float | None) -> None:
-    if low == 0 and high == 6:
-        read_relu6(rewriter, node)
-    elif low == 0 and high is None:
-        read_relu(rewriter, node)
-    else:
-        raise unsupported(node, f"to {low}..{high}")
-
-
-# -- shape
 
 
 def read_resize(rewriter: Rewriter, node: fx.Node) -> None:
@@ -171,14 +126,6 @@ def read_boxes(rewriter: Rewriter, node: fx.Node) -> None:
 
 READERS = {
     "decode_boxes": read_boxes,
-    "relu": read_relu,
-    "relu6": read_relu6,
-    "hardtanh": read_hardtanh,
-    "clamp": read_clamp,
-    "clamp_min": read_clamp,
-    "clip": read_clamp,
-    "hardswish": read_hardswish,
-    "hardsigmoid": read_hardsigmoid,
     "dropout": read_dropout,
     "upsample_bilinear2d": read_resize,
     "cat": read_cat,

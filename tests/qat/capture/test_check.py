@@ -16,8 +16,8 @@ from qat.calibration.calibration import calibrate, quantize
 from qat.calibration.plan import CalibrationPlan
 from qat.capture.capture import _READERS, capture
 from qat.capture.float_scores import without_last_activation
+from qat.capture.readers import activations, shapes
 from qat.capture.readers import pooling as pool_readers
-from qat.capture.readers import shapes as operator_readers
 from qat.data.picture_set import PictureSet
 from qat.data.pictures import Pictures
 from qat.preparation.preparation import prepare
@@ -41,8 +41,8 @@ def classifier(operation: Callable[[Any, Tensor], Tensor] = lambda self, x: x, *
 # -- a reader that reads wrongly, as a bug would, is caught and its module is named
 
 WRONG = {  # the reader, what it is taken for, the first module whose output is another one
-    "an activation dropped": ("relu", operator_readers.read_nothing, "head"),
-    "ReLU read as ReLU6": ("relu", operator_readers.read_relu6, "body.2"),
+    "an activation dropped": ("relu", shapes.read_nothing, "head"),
+    "ReLU read as ReLU6": ("relu", activations.read_relu6, "body.2"),
     "a mean read as a maximum": ("mean", pool_readers.read_amax, "head"),
 }
 

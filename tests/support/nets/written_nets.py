@@ -219,6 +219,16 @@ _ACTIVATIONS = (
     lambda: Step(lambda self, x: x * F.relu6(x + 3) / 6),
     lambda: Step(lambda self, x: F.relu6(x + 3.0).div_(6.0)),
     lambda: nn.Dropout(0.2),
+    nn.Sigmoid,
+    nn.Tanh,
+    lambda: nn.SiLU(inplace=True),
+    nn.Mish,
+    nn.GELU,
+    nn.ELU,
+    lambda: nn.LeakyReLU(0.1, inplace=True),
+    nn.Softplus,
+    lambda: nn.Hardtanh(-0.7, 1.2),
+    lambda: Step(lambda self, x: x.clamp(min=-0.3).abs()),
 )
 
 
@@ -237,6 +247,7 @@ def _residual(dice: _Dice, shape: Shape) -> nn.Module:
         lambda self, x: x + self.gamma * self.inner(x),
         lambda self, x: torch.cat([x, F.relu(self.inner(x))], 1),
         lambda self, x: x * F.hardsigmoid(self.inner(x)),
+        lambda self, x: x * torch.sigmoid(self.inner(x)),
     )
     return Step(join, inner=inner, gamma=nn.Parameter(torch.randn(shape[0], 1, 1)))
 

@@ -189,6 +189,22 @@ def _sigmoid_hard(constants: Constants) -> Step:
     return lambda x: (x * slope + offset).clamp_(0, 1)
 
 
+def _gelu(constants: Constants) -> Step:
+    if (mode := constants.text("mode", "EXACT")) != "EXACT":
+        raise BundleError(f"expected gelu in the mode EXACT, found {mode}", hint="export it with this SDK")
+    return functional.gelu
+
+
+def _elu(constants: Constants) -> Step:
+    alpha = constants.number("alpha", 1.0)
+    return lambda x: functional.elu(x, alpha)
+
+
+def _leaky_relu(constants: Constants) -> Step:
+    slope = constants.number("alpha", 0.01)
+    return lambda x: functional.leaky_relu(x, slope)
+
+
 def _reshape(constants: Constants) -> Step:
     shape = constants.integers("shape", [])
     return lambda x: x.reshape([x.shape[axis] if size == 0 else size for axis, size in enumerate(shape)])
@@ -248,6 +264,14 @@ _BUILDERS: Mapping[str, Callable[[Constants], Step]] = {
     "relu6": lambda constants: lambda x: x.clamp(0, 6),
     "clip": _clip,
     "sigmoid_hard": _sigmoid_hard,
+    "sigmoid": lambda constants: torch.sigmoid,
+    "tanh": lambda constants: torch.tanh,
+    "gelu": _gelu,
+    "elu": _elu,
+    "leaky_relu": _leaky_relu,
+    "softplus": lambda constants: functional.softplus,
+    "exp": lambda constants: torch.exp,
+    "abs": lambda constants: torch.abs,
     "reshape": _reshape,
     "concat": _concat,
     "slice_by_size": _slice_by_size,

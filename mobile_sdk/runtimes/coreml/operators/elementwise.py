@@ -1,11 +1,11 @@
-"""Writes sums, products and activations."""
+"""Writes sums, products, activations and functions of one number."""
 
 from typing import Any
 
 import numpy as np
 
 from mobile_sdk.graph import arithmetic
-from mobile_sdk.graph.operators import Activation, ActivationKind, Add, Constant, Mul, Tensor
+from mobile_sdk.graph.operators import Activation, ActivationKind, Add, Constant, Function, Mul, Tensor, UnaryFunction
 from mobile_sdk.runtimes.coreml.exact_sums import HALF, centred, is_square, line_of_constant, split_factors
 from mobile_sdk.runtimes.coreml.mil_writer import MilWriter
 from mobile_sdk.runtimes.coreml.operators.table import float32, int8
@@ -76,3 +76,35 @@ def _activation(operator: Activation, file: MilWriter) -> Any:
     name = file.label if is_gate else f"{file.label}_gate"
     gate = file.mil.sigmoid_hard(x=value, alpha=np.float32(1 / 6), beta=HALF, name=name)
     return file.values(gate if is_gate else file.mul(value, gate))
+
+
+@int8.of(UnaryFunction)
+def _table(operator: UnaryFunction, file: MilWriter) -> Any:
+    """Writes the function of the real values in float32; no value lies near a tie (`graph/code_tables.py`)."""
+    x, y = (arithmetic.quantization_of(each) for each in (operator.input, operator.output))
+    value = _value(operator, file, file.mul(file.read(operator.input), np.float32(x.scale), "_real"), "_value")
+    return file.codes(file.mul(value, np.float32(1) / np.float32(y.scale), "_steps"), operator.output)
+
+
+@float32.of(UnaryFunction)
+def _float_function(operator: UnaryFunction, file: MilWriter) -> Any:
+    return file.values(_value(operator, file, file.read(operator.input), ""))
+
+
+def _value(operator: UnaryFunction, file: MilWriter, x: Any, suffix: str) -> Any:
+    """Writes the function of real values; MIL's operators have its names, without parameters, but for these."""
+    name, mil = file.label + suffix, file.mil
+    match operator.function:
+        case Function.GELU:
+            return mil.gelu(x=x, mode="EXACT", name=name)
+        case Function.ELU:
+            return mil.elu(x=x, alpha=np.float32(1), name=name)
+        case Function.LEAKY_RELU:
+            return mil.leaky_relu(x=x, alpha=np.float32(operator.parameters[0]), name=name)
+        case Function.CLAMP:
+            low, high = (np.float32(each) for each in operator.parameters)
+            return mil.clip(x=x, alpha=low, beta=high, name=name)
+        case Function.TANH_SOFTPLUS:
+            return mil.tanh(x=mil.softplus(x=x, name=f"{file.label}_softplus"), name=name)
+        case _:
+            return getattr(mil, operator.function)(x=x, name=name)

@@ -1,9 +1,12 @@
-"""Writes sums, products and activations."""
+"""Writes sums, products, activations and functions of one number."""
+
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-untyped]
 
-from mobile_sdk.graph.operators import Activation, ActivationKind, Add, Clamp, Constant, Mul
+from mobile_sdk.graph.operators import Activation, ActivationKind, Add, Clamp, Constant, Function, Mul, UnaryFunction
 from mobile_sdk.runtimes.shapes import runtime_shape
 from mobile_sdk.runtimes.tflite.model_writer import FUSED, ModelWriter
 from mobile_sdk.runtimes.tflite.operators.table import write
@@ -48,3 +51,51 @@ def _activation(operator: Activation, file: ModelWriter) -> None:
     options.fusedActivationFunction = FUSED[Clamp.RELU6]
     file.operator("ADD", [source, three], gate, 1, options)
     file.operator("MUL", [gate, sixth], output, 1, schema.MulOptionsT())
+
+
+@write.of(UnaryFunction)
+def _function(operator: UnaryFunction, file: ModelWriter) -> None:
+    """Writes float32 operators, between conversions for codes: XNNPACK fuses all of them into a table."""
+    output = operator.output.name
+    chain = _chain(operator)
+    if operator.output.quantization is not None:
+        chain = [("DEQUANTIZE", None, None), *chain, ("QUANTIZE", None, None)]
+    source = operator.input.name
+    for index, (kind, options, constant) in enumerate(chain):
+        target = output if index == len(chain) - 1 else f"{output}.{index}"
+        if target != output:
+            file.activation(target, runtime_shape(operator.output.shape), np.dtype(np.float32))
+        inputs = [source]
+        if constant is not None:
+            inputs.append(f"{target}.constant")
+            file.constant(inputs[-1], np.array([constant], np.float32))
+        file.operator(kind, inputs, target, 2 if kind == "DEQUANTIZE" else 1, options)
+        source = target
+
+
+def _chain(operator: UnaryFunction) -> list[tuple[str, Any, float | None]]:
+    """Returns the names of float32 operators, their options, and the second operand of those that have two."""
+    match operator.function:
+        case Function.SIGMOID:
+            return [("LOGISTIC", None, None)]
+        case Function.GELU:
+            return [("GELU", schema.GeluOptionsT(), None)]
+        case Function.LEAKY_RELU:
+            options = schema.LeakyReluOptionsT()
+            (options.alpha,) = operator.parameters
+            return [("LEAKY_RELU", options, None)]
+        case Function.CLAMP:
+            low, high = operator.parameters
+            options = schema.MaximumMinimumOptionsT()
+            return [("MINIMUM", options, high), ("MAXIMUM", options, low)]
+        case Function.SOFTPLUS:
+            return [("EXP", schema.ExpOptionsT(), None), ("ADD", schema.AddOptionsT(), 1.0), ("LOG", None, None)]
+        case Function.TANH_SOFTPLUS:
+            inner = replace(operator, function=Function.SOFTPLUS)
+            return [*_chain(inner), ("TANH", None, None)]
+        case Function.EXP:
+            return [("EXP", schema.ExpOptionsT(), None)]
+        case Function.ABS:
+            return [("ABS", schema.AbsOptionsT(), None)]
+        case Function.TANH | Function.ELU:
+            return [(operator.function.name, None, None)]
