@@ -10,7 +10,7 @@ there.
 import hashlib
 import importlib.util
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -61,7 +61,7 @@ def write_pte(plan: Mapping[str, Any], blob: bytes, named: Mapping[str, bytes]) 
         body += bytes(-len(body) % SEGMENT_ALIGNMENT)
         segments.append({"offset": len(body), "size": len(part)})
         body += part
-    program = encode(program_schema(), {**program_fields(plan, named), "segments": segments})
+    program = encode(program_schema(), program_fields(plan, named, segments))
     size = len(program) + HEADER.size
     base = size + -size % SEGMENT_ALIGNMENT
     header = HEADER.pack(HEADER_MAGIC, HEADER.size, size, base, len(body))
@@ -70,13 +70,16 @@ def write_pte(plan: Mapping[str, Any], blob: bytes, named: Mapping[str, bytes]) 
     return sealed(whole)
 
 
-def program_fields(plan: Mapping[str, Any], named: Mapping[str, bytes]) -> dict[str, Any]:
-    """Returns the program of one execution plan and its `named` data, but for the segments' places in the file."""
+def program_fields(
+    plan: Mapping[str, Any], named: Mapping[str, bytes], segments: Sequence[Mapping[str, int]]
+) -> dict[str, Any]:
+    """Returns the program of one execution plan and its `named` data; the order of the fields is that in the file."""
     return {
         "version": 0,
         "execution_plan": [plan],
         "constant_buffer": [],
         "backend_delegate_data": [],
+        "segments": segments,
         "constant_segment": {"segment_index": 0, "offsets": [0]},
         "named_data": [{"key": key, "segment_index": index} for index, key in enumerate(named, start=2)],
     }

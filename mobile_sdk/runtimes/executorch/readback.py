@@ -34,7 +34,7 @@ def differences(requested: Requested, file: PteFile) -> Iterator[str]:
     Raises ValueError, KeyError, IndexError or struct.error if the file is damaged.
     """
     asked = delegate_schema().completed(requested.delegate.graph)
-    program = program_schema().completed(program_fields(requested.plan, requested.named))
+    program = program_schema().completed(program_fields(requested.plan, requested.named, ()))
     yield from _differences(requested.graph, asked, program, requested.named, file)
 
 
