@@ -41,8 +41,9 @@ def clamp_range(quantization: Quantization, clamp: Clamp) -> tuple[int, int]:
     low = 0 if clamp is not Clamp.NONE else INT8_MIN - zero
     high = INT8_MAX - zero
     if clamp is Clamp.RELU6:
-        six = np.rint(np.float32(6.0) / np.float32(quantization.scale) + np.float32(zero))
-        high = min(high, int(six) - zero)
+        with np.errstate(over="ignore"):  # infinitely many steps are more than 127 as well
+            six = np.rint(np.float32(6.0) / np.float32(quantization.scale) + np.float32(zero))
+        high = min(high, int(min(six, INT8_MAX)) - zero)
     return low, high
 
 

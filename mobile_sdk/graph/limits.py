@@ -20,6 +20,7 @@ SCALE_RANGE = (2.0**-126, 2.0**126)  # a float32 with all its bits, and its inve
 _HINT = "quantize the net with this SDK, which keeps to that"
 
 
+@np.errstate(over="ignore")  # what overflows is refused, as infinity
 def check_graph(graph: ops.Graph) -> None:
     """Raises CompileError, with a module path, for the first operator that a runtime would refuse or compute wrongly.
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mobile_sdk.errors import SettingError
 from mobile_sdk.graph import arithmetic
-from mobile_sdk.graph.limits import check_sums
+from mobile_sdk.graph.limits import check_graph
 from mobile_sdk.graph.operators import Graph, Tensor
 from mobile_sdk.graph.rules import compile_operator
 
@@ -27,13 +27,13 @@ class Reference:
     """Executes an int8 or mixed graph. `run` returns the codes of the scores, `trace` those of every tensor.
 
     A tensor that is kept in float32 has its values in place of codes. Sums are exact. It raises CompileError for a
-    graph whose sums could leave int32, where the runtimes' wrap.
+    graph beyond the runtimes' limits, as one whose sums could leave int32, where theirs wrap.
     """
 
     def __init__(self, graph: Graph) -> None:
         if graph.precision == "float32":
             raise SettingError("expected an int8 graph, found float32", hint="use FloatReference for the float32 twin")
-        check_sums(graph)
+        check_graph(graph)
         self.graph = graph
         self._steps = [compile_operator(operator) for operator in graph.operators]
         self._last_use = _last_uses(graph)

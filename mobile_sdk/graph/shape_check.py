@@ -1,0 +1,310 @@
+"""Checks a graph that came from a file: each operator's output is shaped as its operands and settings give it.
+
+A file can be sealed again after it was changed, so its numbers are claims. Behind this check sizes are positive and
+bounded, settings are possible, arrays fit, and operands are tensors that were computed before. Whoever computes or
+exports the graph relies on that.
+"""
+
+from collections.abc import Callable, Sequence
+from math import isfinite, prod
+from typing import Any
+
+import numpy as np
+
+from mobile_sdk.errors import BundleError
+from mobile_sdk.graph import operators as ops
+from mobile_sdk.graph.limits import SCALE_RANGE
+from mobile_sdk.graph.operator_table import OperatorTable
+from mobile_sdk.graph.operators.traits import Family
+
+MOST_VALUES = 2**29  # of one tensor: MobileNetV2's widest has 403 million at 4,096 pixels a side
+MOST_VALUES_IN_ALL = 2**33
+LARGEST_SETTING = 2**16
+_LONGEST_NAME = 1000
+_INT8, _INT32, _FLOAT32 = np.dtype(np.int8), np.dtype(np.int32), np.dtype(np.float32)
+_LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
+_HINT = "the file was changed after it was written: copy it again, or make it again with `mobile-sdk quantize`"
+
+Shape = tuple[int, ...]
+
+
+class _MisfitError(Exception):
+    """An operator, or the graph's input, holds something that cannot be; it says what was expected and found."""
+
+
+def check_shapes(graph: ops.Graph) -> None:
+    """Raises BundleError for the first operator that cannot be, by its class and module path."""
+    try:
+        _check_tensor(graph.input)
+        _expect(len(graph.input.shape) == 3, "channels, rows and columns", graph.input.shape)
+        _expect(graph.input.quantization is not None, "int8 codes", "float32")
+    except _MisfitError as misfit:
+        raise BundleError(f"{misfit} in the graph's input", hint=_HINT) from None
+    known, values = {graph.input.name: graph.input}, 0
+    for operator in graph.operators:
+        try:
+            _check_operator(operator, known)
+            values += prod(operator.output.shape)
+            if values > MOST_VALUES_IN_ALL:
+                raise _misfit(f"{MOST_VALUES_IN_ALL:,} values in all tensors at most", values)
+        except _MisfitError as misfit:
+            path = operator.path if _is_name(operator.path) else ascii(operator.path)[:80]
+            raise BundleError(f"{misfit} in {type(operator).__name__} at {path}", hint=_HINT) from None
+        known[operator.output.name] = operator.output
+
+
+def _check_operator(operator: ops.Operator, known: dict[str, ops.Tensor]) -> None:
+    output = operator.output
+    _expect(_is_name(operator.path), "a module path of one line", ascii(operator.path))
+    _expect(output.name not in known, "tensors that are computed once", ascii(output.name))
+    for operand in operator.inputs:
+        if isinstance(operand, ops.Constant):
+            _check_constant(operand)
+        else:
+            _expect(known.get(operand.name) == operand, "operands that are computed before", ascii(operand.name))
+    _check_grids(operator)
+    wanted = _shapes[operator](operator)
+    if output.shape != wanted:
+        raise _misfit(f"an output of shape {wanted!s:.80}", output.shape)
+    _check_tensor(output)
+
+
+def _check_tensor(tensor: ops.Tensor) -> None:
+    _expect(_is_name(tensor.name), "a tensor's name of one line", ascii(tensor.name))
+    _expect(min(tensor.shape, default=0) > 0, "positive sizes", tensor.shape)
+    _check_number_of_values(tensor.shape)
+    if tensor.quantization is not None:
+        _check_scale(tensor.quantization)
+
+
+def _check_constant(constant: ops.Constant) -> None:
+    grid, value = constant.quantization, constant.value
+    _expect(_is_name(constant.name), "a constant's name of one line", ascii(constant.name))
+    if grid is None:
+        _expect(abs(value) <= _LARGEST_FLOAT32, "a float32 constant", value)
+    else:
+        _expect(ops.INT8_MIN <= value <= ops.INT8_MAX and value == int(value), "a constant in -128..127", value)
+        _check_scale(grid)
+
+
+def _check_grids(operator: ops.Operator) -> None:
+    """Checks which operands and outputs are codes, and which of them share one grid."""
+    codes, gives_codes = [x.quantization is not None for x in operator.inputs], operator.output.quantization is not None
+    match operator.traits.family:
+        case Family.BOXES:
+            _expect(not gives_codes, "a float32 output", "codes")
+        case Family.CONVERSIONS:
+            _expect([not gives_codes] == codes == [isinstance(operator, ops.Dequantize)], "another type", "its own")
+        case _:
+            _expect(set(codes) == {gives_codes}, "operands and output of one type", "codes and float32")
+    if operator.traits.keeps_grid:
+        output = operator.output.quantization
+        _expect(all(x.quantization == output for x in operator.inputs), "one quantization", "several")
+
+
+def _check_number_of_values(shape: Shape) -> None:
+    if prod(shape) > MOST_VALUES:
+        raise _misfit(f"{MOST_VALUES:,} values in a tensor at most", shape)
+
+
+def _check_scale(grid: ops.Quantization) -> None:
+    low, high = SCALE_RANGE
+    if not low <= grid.scale < high:
+        raise _misfit(f"a scale in [{low:g}, {high:g})", grid.scale)
+
+
+def _is_name(text: str) -> bool:
+    """Tells whether runtimes and error messages can hold the text: none of its letters breaks a line or a file."""
+    return len(text) <= _LONGEST_NAME and text.isprintable()
+
+
+def _expect(is_so: bool, expected: str, found: object) -> None:
+    if not is_so:
+        raise _misfit(expected, found)
+
+
+def _misfit(expected: str, found: object) -> _MisfitError:
+    return _MisfitError(f"expected {expected}, found {str(found)[:80]}")
+
+
+_shapes: OperatorTable[Callable[[Any], Shape]] = OperatorTable("the check of shapes")
+"""Each checks the settings of an operator and returns the shape of its output; raises _MisfitError if it has none."""
+
+
+@_shapes.of(ops.Conv2d)
+def _conv2d(operator: ops.Conv2d) -> Shape:
+    channels, *_ = _map(operator.input)
+    filters, depth, *_ = _check_weights(operator, axes=4)
+    groups = operator.groups
+    if groups < 1 or depth * groups != channels or filters % groups:
+        raise _misfit(f"groups that divide {channels} channels into {depth}, and {filters} filters", groups)
+    _check_settings("dilations", operator.dilation, least=1)
+    return filters, *_windows(operator)
+
+
+@_shapes.of(ops.Linear)
+def _linear(operator: ops.Linear) -> Shape:
+    outputs, inputs = _check_weights(operator, axes=2)
+    _expect(operator.input.shape == (inputs,), f"an input of shape {(inputs,)}", operator.input.shape)
+    return (outputs,)
+
+
+@_shapes.of(ops.Add, ops.Mul)
+def _binary(operator: ops.Add | ops.Mul) -> Shape:
+    shape, other = operator.a.shape, operator.b
+    if isinstance(other, ops.Tensor) and other.shape != shape:
+        is_gate = isinstance(operator, ops.Mul) and len(shape) == 3 and other.shape == (shape[0], 1, 1)
+        _expect(is_gate, f"a second operand that fits {shape}", other.shape)
+    return shape
+
+
+@_shapes.of(ops.Activation, ops.Dequantize, ops.Quantize)
+def _unchanged(operator: ops.Activation | ops.Dequantize | ops.Quantize) -> Shape:
+    return operator.input.shape
+
+
+@_shapes.of(ops.Mean)
+def _mean(operator: ops.Mean) -> Shape:
+    channels, *_ = _map(operator.input)
+    return (channels,) if len(operator.output.shape) == 1 else (channels, 1, 1)
+
+
+@_shapes.of(ops.MaxPool2d, ops.AvgPool2d)
+def _pool(operator: ops.MaxPool2d | ops.AvgPool2d) -> Shape:
+    channels, *_ = _map(operator.input)
+    _check_settings("kernels", operator.kernel, least=1)
+    is_average = isinstance(operator, ops.AvgPool2d)
+    most = (0, 0) if is_average else tuple(side - 1 for side in operator.kernel)  # no window has padding alone
+    padding = operator.padding
+    sees_values = max(padding[:2]) <= most[0] and max(padding[2:]) <= most[1]
+    _expect(sees_values, "no padding" if is_average else "paddings smaller than the kernel", padding)
+    return channels, *_windows(operator)
+
+
+@_shapes.of(ops.Concat)
+def _concat(operator: ops.Concat) -> Shape:
+    first = _first(operator.parts)
+    for part in operator.parts:
+        _expect(part.shape[1:] == first[1:], f"parts like the first, {first}, but for channels", part.shape)
+    return sum(part.shape[0] for part in operator.parts), *first[1:]
+
+
+@_shapes.of(ops.JoinRows)
+def _join_rows(operator: ops.JoinRows) -> Shape:
+    channels, _, width = _map(*operator.parts[:1])
+    for part in operator.parts:
+        found, _, columns = _map(part)
+        _expect((found, columns) == (channels, width), "parts of one width and as many channels", part.shape)
+    return channels, sum(part.shape[1] for part in operator.parts), width
+
+
+@_shapes.of(ops.ChannelSlice)
+def _channel_slice(operator: ops.ChannelSlice) -> Shape:
+    channels, height, width = _map(operator.input)
+    start, stop = operator.start, operator.stop
+    _expect(0 <= start < stop <= channels, f"a slice of {channels} channels", (start, stop))
+    return stop - start, height, width
+
+
+@_shapes.of(ops.ChannelShuffle)
+def _channel_shuffle(operator: ops.ChannelShuffle) -> Shape:
+    channels, *_ = _map(operator.input)
+    divides = operator.groups > 0 and channels % operator.groups == 0
+    _expect(divides, f"groups that divide {channels} channels", operator.groups)
+    return operator.input.shape
+
+
+@_shapes.of(ops.Rows)
+def _rows(operator: ops.Rows) -> Shape:
+    channels, height, width = _map(operator.input)
+    _, rows, _ = _map(operator.output)
+    _expect(0 <= operator.start <= height - rows, f"{rows} of {height} rows", f"those from {operator.start} on")
+    return channels, rows, width
+
+
+@_shapes.of(ops.Reshape)
+def _reshape(operator: ops.Reshape) -> Shape:
+    channels, *sides = _map(operator.input)
+    _expect(sides == [1, 1], "a map of one pixel", operator.input.shape)
+    return (channels,)
+
+
+@_shapes.of(ops.ResizeBilinear)
+def _resize(operator: ops.ResizeBilinear) -> Shape:
+    channels, *before = _map(operator.input)
+    _, *after = _map(operator.output)
+    if before != [1, 1]:
+        factors = [new / old for old, new in zip(before, after, strict=True)]
+        _expect(set(factors) <= _FACTORS, f"a map that grows by powers of two up to {ops.LARGEST_RESIZE}", after)
+    return channels, *after
+
+
+_FACTORS = {float(2**power) for power in range(ops.LARGEST_RESIZE.bit_length())}
+
+
+@_shapes.of(ops.DecodeBoxes)
+def _decode_boxes(operator: ops.DecodeBoxes) -> Shape:
+    _expect(len(operator.output.shape) == 2 and operator.output.shape[1] > 4, "boxes and scores", operator.output.shape)
+    columns, anchors = operator.output.shape[1], []
+    for index, prediction in enumerate(operator.predictions):
+        of_position, rest = divmod(_map(prediction)[0], columns - 4 if index % 2 else 4)
+        _expect(rest == 0, "whole rows of offsets and scores", prediction.shape)
+        anchors.append(of_position * prod(prediction.shape[1:]))
+    _expect(bool(anchors) and anchors[::2] == anchors[1::2], "offsets and scores of as many anchors", anchors)
+    for array in (operator.origins, operator.steps):
+        _expect(array.shape == (sum(anchors[::2]), 4), "origins and steps of the anchors", array.shape)
+        _expect(
+            array.dtype == _FLOAT32 and bool(np.isfinite(array).all()), "finite float32 origins and steps", array.dtype
+        )
+    return sum(anchors[::2]), columns
+
+
+def _map(*tensors: ops.Tensor) -> Shape:
+    """Returns channels, rows and columns of a map."""
+    shape = _first(tensors)
+    _expect(len(shape) == 3, "a map of channels, rows and columns", shape)
+    return shape
+
+
+def _first(tensors: Sequence[ops.Tensor]) -> Shape:
+    _expect(bool(tensors), "an operand or more", ())
+    return tensors[0].shape
+
+
+def _check_settings(name: str, settings: Sequence[int], *, least: int) -> None:
+    if min(settings) < least or max(settings) > LARGEST_SETTING:
+        raise _misfit(f"{name} in {least}..{LARGEST_SETTING:,}", settings)
+
+
+def _windows(operator: ops.Conv2d | ops.Pool2d) -> tuple[int, int]:
+    """Returns rows and columns of what a window gives that moves over the padded map."""
+    channels, height, width = operator.input.shape
+    _check_settings("strides", operator.stride, least=1)
+    _check_settings("paddings", operator.padding, least=0)
+    top, bottom, left, right = operator.padding
+    rows, columns = height + top + bottom, width + left + right
+    _check_number_of_values((channels, rows, columns))
+    high, wide = operator.extent
+    if high > rows or wide > columns:
+        raise _misfit(f"a window within {rows} × {columns} values", (high, wide))
+    return (rows - high) // operator.stride[0] + 1, (columns - wide) // operator.stride[1] + 1
+
+
+def _check_weights(operator: ops.Weighted, *, axes: int) -> Shape:
+    """Returns the weights' shape, whose first axis the scales and the biases have."""
+    weight, bias, scales = operator.weight, operator.bias, operator.weight_scales
+    shape = weight.shape
+    if len(shape) != axes or min(shape) < 1:
+        raise _misfit(f"weights of {axes} axes", shape)
+    if bias.shape != shape[:1]:
+        raise _misfit(f"{shape[0]} biases", bias.shape)
+    if operator.output.quantization is None:
+        is_float = weight.dtype == bias.dtype == _FLOAT32 and scales is None
+        _expect(is_float, "float32 weights and biases without scales", weight.dtype)
+    else:
+        _expect(weight.dtype == _INT8 and bias.dtype == _INT32, "int8 weights and int32 biases", weight.dtype)
+        if scales is None or scales.shape != shape[:1] or scales.dtype != _FLOAT32:
+            raise _misfit("a float32 scale a filter", "none" if scales is None else scales.shape)
+        least, greatest = float(scales.min()), float(scales.max())
+        _expect(least > 0 and isfinite(greatest), "positive, finite scales of weights", (least, greatest))
+    return shape
