@@ -4,13 +4,12 @@ One member is a pickle in every file, as PyTorch writes it: the example of an in
 name nothing else. It is looked at opcode by opcode, and never unpickled.
 """
 
-import json
 import pickletools
 import re
 import zipfile
 
 from mobile_sdk.errors import BundleError
-from mobile_sdk.program.archive import Members
+from mobile_sdk.program.archive import Members, read_json
 from mobile_sdk.system.stored_zip import read_exact
 
 _EXAMPLE = "data/sample_inputs/model.pt"
@@ -33,14 +32,17 @@ _OPCODES = re.compile(
 
 
 def check_runs_nothing(name: str, members: Members) -> None:
-    """Raises BundleError if the archive `name` has a member that this SDK does not write, or a pickle."""
+    """Raises BundleError if the archive `name` has a member that this SDK does not write, or a pickle.
+
+    Raises KeyError, TypeError or ValueError if its tables of members are none.
+    """
     for member in members:
         if not _KNOWN.fullmatch(member):
             raise BundleError(f"expected members that this SDK writes in {name}, found {member!r:.80}", hint=_HINT)
     if _EXAMPLE in members and not _is_tensor(members[_EXAMPLE]):
         raise BundleError(f"expected a tensor as {_EXAMPLE} in {name}, found a pickle that could run code", hint=_HINT)
-    weights = json.loads(members.get(_WEIGHTS, b'{"config": {}}'))["config"]
-    constants = json.loads(members.get(_CONSTANTS, b'{"config": {}}'))["config"]
+    weights = read_json(members.get(_WEIGHTS, b'{"config": {}}'))["config"]
+    constants = read_json(members.get(_CONSTANTS, b'{"config": {}}'))["config"]
     if constants or any(payload["use_pickle"] for payload in weights.values()):
         raise BundleError(f"expected raw bytes in {name}, found a pickle, which could run code", hint=_HINT)
 

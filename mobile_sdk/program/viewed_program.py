@@ -4,14 +4,11 @@ from pathlib import Path
 
 from mobile_sdk.program.archive import read_members
 from mobile_sdk.program.aten.check import check_view
-from mobile_sdk.program.graph_file import GRAPH_FILE
 from mobile_sdk.program.program import Program
 
 
 def load_with_view(path: Path) -> Program:
     """Reads the program at `path` like `Program.load`; raises BundleError if PyTorch would open another net."""
     program = Program.load(path)
-    members = read_members(path)
-    if GRAPH_FILE in members:  # in earlier files the view is the graph
-        check_view(path.name, members, program.graph)
+    check_view(path.name, read_members(path), program.graph)
     return program

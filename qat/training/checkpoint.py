@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import fx, nn
 
 from mobile_sdk.contract import Contract
-from mobile_sdk.errors import MachineError, SettingError
+from mobile_sdk.errors import DataError, MachineError, SdkError, SettingError
 from mobile_sdk.program.earlier_documents import EarlierContract
 from mobile_sdk.system.atomic_files import replaceable
 from mobile_sdk.system.temporary_folder import locked_folder
@@ -29,6 +29,7 @@ _INITIAL, _FROZEN = "initial weights", "frozen parameters"
 _OF_LENGTH = frozenset((_EPOCHS, _WARM_UP))
 """These may differ between a finished training and the longer one that continues it."""
 
+_DOES = {"train": "trains", "search": "searches"}
 _ADDRESS = re.compile(" at 0x[0-9a-f]+")  # an object's address in a module's text differs in every process
 
 _LEFT: WeakKeyDictionary[nn.Module, dict[Path, tuple[str, str]]] = WeakKeyDictionary()
@@ -77,15 +78,15 @@ def hash_net(net: nn.Module) -> str:
 
 
 @contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Keeps every other process from training in `folder`; raises MachineError if one does."""
+def alone_in(folder: Path, *, work: Literal["train", "search"] = "train") -> Iterator[None]:
+    """Keeps every other process from working in `folder`; raises MachineError if one does."""
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as lock:
         try:
             lock.enter_context(locked_folder(folder))
         except BlockingIOError as error:
             raise MachineError(
-                f"expected to train alone in {folder}, found that another process trains there",
+                f"expected to {work} alone in {folder}, found that another process {_DOES[work]} there",
                 hint="wait until it has ended, or name another folder",
             ) from error
         yield
@@ -103,7 +104,7 @@ def saved_epochs(folder: Path, mark: Fingerprint) -> int:
     """Returns how many epochs of exactly this run are in the folder's checkpoint; 0 if there are none."""
     try:
         state = load_checkpoint(folder, mark)
-    except SettingError:
+    except (DataError, SettingError):
         return 0
     return 0 if state is None else _done(state)
 
@@ -113,19 +114,39 @@ def load_checkpoint(folder: Path, mark: Fingerprint, *, overwrite: bool = False)
 
     If it is damaged, the run's checkpoint before it counts, with a line of news. Returns None if there is none, or,
     with a line of news, another run's that `overwrite` allows replacing. Raises SettingError if it is another run's and
-    nothing allows that, or if something else than a file has its name.
+    nothing allows that, or if something else than a file has its name, and DataError if it holds no such state.
     """
     path = replaceable(folder / CHECKPOINT_FILE)
     state = read_state(path) if path.exists() else None
     if state is None:
         return None
+    with taking_up(folder):
+        return _own_state(state, mark, path, overwrite=overwrite)
+
+
+@contextmanager
+def taking_up(folder: Path) -> Iterator[None]:
+    """Raises DataError if the folder's checkpoint, whose seal is right, does not hold what a training saves."""
+    try:
+        yield
+    except SdkError:
+        raise
+    except (RuntimeError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise DataError(
+            f"expected the state of a training in {folder / CHECKPOINT_FILE}, found another: {reason}",
+            hint="delete that file, or train into another folder",
+        ) from error
+
+
+def _own_state(state: State, mark: Fingerprint, path: Path, *, overwrite: bool) -> State | None:
     found = _mark_of(state, path)
     others = {what for what, value in mark.items() if found.get(what) != value}
     if not others or (others <= _OF_LENGTH and _done(state) == int(found[_EPOCHS]) < int(mark[_EPOCHS])):
         return state
     differing = _differences(mark, others)
     if not overwrite:
-        raise _refusal(folder, state, found, differing)
+        raise _refusal(path.parent, state, found, differing)
     say(f"{path} is of a run with other {differing}: it will be replaced, training starts over")
     return None
 

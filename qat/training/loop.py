@@ -29,6 +29,7 @@ from qat.training.checkpoint import (
     load_checkpoint,
     save_checkpoint,
     saved_epochs,
+    taking_up,
 )
 from qat.training.checkpoint_file import CHECKPOINT_FILE, State, drop_former
 from qat.training.history import Epoch, History, Validation
@@ -105,7 +106,11 @@ def train(
                 state = processes.from_main(
                     lambda: load_checkpoint(folder, mark, overwrite=overwrite) if resume else None
                 )
-                mark, run = (begins_anew(mark, net), run) if state is None else (mark, run.going_on(state))
+                if state is None:
+                    mark = begins_anew(mark, net)
+                else:
+                    with taking_up(folder):
+                        run = run.going_on(state)
             with processes.training(net, plan.batch), several_values(net), safe_gradients(net):
                 run.train(out, mark)
     except KeyboardInterrupt as stopped:
@@ -187,10 +192,13 @@ class _Run:
     def take_up(self, state: State) -> None:
         self.net.load_state_dict(state["net"])
         self.optimizer.load_state_dict(state["optimizer"])
+        _check_shapes(self.optimizer)
         if self.average:
             self.average.load_state_dict(state["average"])
         self.history = History.model_validate_json(state["history"])
         self.begun = int(state["begun"])
+        if not 0 <= self.begun <= len(self.history.epochs) <= self.plan.epochs:
+            raise ValueError(f"{self.begun} and {len(self.history.epochs)} epochs of {self.plan.epochs}")
         self.statistics = StatisticsWarmUp(self.net, state["untrained_norms"])
 
     def state(self) -> State:
@@ -285,6 +293,14 @@ class _Loss(nn.Module):
     def forward(self, batch: object) -> Tensor:
         loss: Tensor = self._objective.loss(batch)
         return loss
+
+
+def _check_shapes(optimizer: torch.optim.Optimizer) -> None:
+    """Raises ValueError unless each tensor that the optimizer keeps of a weight is a number or shaped as the weight."""
+    for weight, kept in optimizer.state.items():
+        for name, value in kept.items():
+            if isinstance(value, Tensor) and value.shape not in (torch.Size(), weight.shape):
+                raise ValueError(f"{name} of shape {tuple(value.shape)} for a weight of {tuple(weight.shape)}")
 
 
 def _finite(loss: float, epoch: int, step: int, plan: TrainPlan) -> float:

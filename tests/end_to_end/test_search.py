@@ -11,6 +11,7 @@ from mobile_sdk.bundle.bundle import open_bundle
 from mobile_sdk.bundle.lowering import lower
 from mobile_sdk.cli.app import call
 from mobile_sdk.errors import MachineError, SettingError
+from mobile_sdk.system.temporary_folder import locked_folder
 from mobile_sdk.verification.verification import verify
 from mobile_sdk.workflow.quantization import quantize_net
 from mobile_sdk.workflow.search.latency_judge import choose_judge
@@ -183,3 +184,13 @@ def test_a_candidate_whose_worker_dies_is_run_again_and_one_that_always_does_is_
     recovered, named = done.stdout.splitlines()
     assert recovered == "0.25 0.5"
     assert named.startswith("expected candidate 2 to be evaluated, found that its workers died 3 times")
+
+
+def test_two_never_search_in_one_folder_at_once(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    with locked_folder(out):
+        done = mobile_sdk(*ASKED, *data(folder), "--out", str(out))
+    assert done.code == MachineError.exit_code and list(out.iterdir()) == []
+    assert f"expected to search alone in {out}, found that another process searches there" in done.err
+    assert "Traceback" not in done.err

@@ -3,7 +3,9 @@
 import json
 import pickle
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from mobile_sdk.analysis.layer_pairing import counterparts
 from mobile_sdk.errors import BundleError, SettingError
 from mobile_sdk.program.program import Program
+from mobile_sdk.program.viewed_program import load_with_view
 from tests.support.program_files import Trap, content, members, rewritten
 
 ARCHIVE = Path(__file__).parents[1] / "support" / "fixtures" / "programs_schema_2.zip"
@@ -107,3 +110,40 @@ def test_a_changed_graph_in_an_old_program_is_refused_or_changes_nothing(
     except BundleError:
         return
     assert found.digest() == DIGESTS["squeeze excite"]["program"]
+
+
+@pytest.mark.parametrize("name", DIGESTS)
+def test_an_old_programs_view_is_that_of_its_graph(name: str, old: Path) -> None:
+    assert load_with_view(old / f"{name}.pt2").digest() == DIGESTS[name]["program"]
+
+
+def argument_of(target: str, position: int, kind: str, value: object) -> Callable[[Any], None]:
+    def change(model: Any) -> None:
+        nodes = model["graph_module"]["graph"]["nodes"]
+        node = next(each for each in nodes if target in each["target"])
+        node["inputs"][position]["arg"][kind] = value
+
+    return change
+
+
+UNREAD: dict[str, Callable[[Any], None]] = {
+    "quant_min": argument_of("quantize_per_tensor", 3, "as_int", -40),
+    "quant_max": argument_of("dequantize_per_tensor", 4, "as_int", 40),
+    "dtype": argument_of("dequantize_per_tensor", 5, "as_scalar_type", 1),
+    "quant_max of weights": argument_of("dequantize_per_channel", 5, "as_int", 7),
+    "the mean's dim": argument_of("mean.dim", 1, "as_ints", [2]),
+    "keepdim": argument_of("mean.dim", 2, "as_bool", False),
+}
+
+
+@pytest.mark.parametrize("name", UNREAD)
+def test_an_argument_that_only_torch_reads_in_an_old_program_is_the_sdks_own(
+    name: str, old: Path, tmp_path: Path
+) -> None:
+    path = old / "squeeze excite.pt2"
+    model = content(path, "models/model.json")
+    UNREAD[name](model)
+    changed = rewritten(path, tmp_path, {"models/model.json": json.dumps(model).encode()})
+    assert Program.load(changed).digest() == DIGESTS["squeeze excite"]["program"]
+    with pytest.raises(BundleError, match=r"expected PyTorch's view in .* to be that of its graph"):
+        load_with_view(changed)

@@ -278,3 +278,12 @@ def test_a_zip_file_that_two_readers_read_differently_is_refused(trick: str, sav
     path.write_bytes(data)
     with pytest.raises(BundleError, match=r"found trick\.pt2 damaged"):
         Program.load(path)
+
+
+@pytest.mark.parametrize("name", [MODEL, CONFIG])
+def test_a_key_that_the_view_names_twice_is_refused(saved: Path, tmp_path: Path, name: str) -> None:
+    text = members(saved)[name].decode()
+    first = next(iter(json.loads(text)))
+    doubled = text.replace("{", f'{{"{first}": null, ', 1).encode()
+    with pytest.raises(BundleError, match=f"the key '{first}' twice"):
+        load_with_view(sealed_with(saved, tmp_path, name, doubled))

@@ -1,13 +1,12 @@
 """Compares the view in a program file with the one that its graph has; nothing is run, and no torch is needed."""
 
-import json
 import math
 from collections.abc import Mapping
 from typing import Any
 
 from mobile_sdk.errors import BundleError
 from mobile_sdk.graph.operators import Graph
-from mobile_sdk.program.archive import Members
+from mobile_sdk.program.archive import Members, read_json
 from mobile_sdk.program.aten.view import Buffer, Dtype, Node, Value, View
 
 _SCALAR_TYPES: Mapping[str, int] = {"int8": 2, "int32": 4, "int64": 5, "float32": 7}  # torch/_export/serde/schema.py
@@ -34,7 +33,7 @@ class _Check:
 
     def __init__(self, members: Members, view: View) -> None:
         self._members, self._view = members, view
-        self._model = json.loads(members["models/model.json"])
+        self._model = read_json(members["models/model.json"])
         self._graph = self._model["graph_module"]["graph"]
         given = [entry["as_tensor"]["name"] for entry in self._graph["inputs"]]
         made = [node["outputs"][0]["as_tensor"]["name"] for node in self._graph["nodes"]]
@@ -53,7 +52,7 @@ class _Check:
         texts = {name: self._model[name] for name in _ANY_TEXT}
         _same("model", {**texts, "graph_module": module, "range_constraints": {}, "guards_code": []}, self._model)
         self._weights()
-        ends = (self._members["byteorder"], json.loads(self._members["data/constants/model_constants_config.json"]))
+        ends = (self._members["byteorder"], read_json(self._members["data/constants/model_constants_config.json"]))
         _same("constants", (b"little", {"config": {}}), ends)
 
     def _node(self, node: Node, found: Mapping[str, Any]) -> None:
@@ -96,7 +95,7 @@ class _Check:
         given = {"user_input": {"arg": _tensor(self.names[self._view.input])}}
         signature = {"input_specs": [*buffers, given], "output_specs": [{"user_output": {"arg": self._output}}]}
         (call,) = self._model["graph_module"]["module_call_graph"]
-        specs = [_spec(json.loads(call["signature"][name])) for name in ("in_spec", "out_spec")]
+        specs = [_spec(read_json(call["signature"][name])) for name in ("in_spec", "out_spec")]
         _same("signature", [[1, _IN_SPEC], [1, [None, None, []]]], specs)
         rest = {"inputs": [], "outputs": [], "forward_arg_names": [self.names[self._view.input]]}
         called = {"fqn": "", "signature": {**call["signature"], **rest}}
@@ -124,7 +123,7 @@ class _Check:
             _same(buffer.name, _meta_of(buffer), found[self.names[buffer]])
 
     def _weights(self) -> None:
-        found = json.loads(self._members["data/weights/model_weights_config.json"])["config"]
+        found = read_json(self._members["data/weights/model_weights_config.json"])["config"]
         _same("weights", sorted(each.name for each in self._view.buffers), sorted(found))
         for buffer in self._view.buffers:
             payload = found[buffer.name]

@@ -1,6 +1,5 @@
 """Reads the exported program in a file of schema 2 as JSON and arrays: only plain tensors, nothing unpickled."""
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobile_sdk.errors import BundleError
-from mobile_sdk.program.archive import HINT, Members
+from mobile_sdk.program.archive import HINT, Members, read_json
 
 ARCHIVE_VERSION = "0"  # torch/export/pt2_archive/constants.py
 SCHEMA_MAJOR = 8  # torch/_export/serde/schema.py
@@ -36,12 +35,12 @@ def read_exported(name: str, members: Members) -> ExportedProgram:
     version = members["archive_version"].decode()
     if version != ARCHIVE_VERSION:
         raise BundleError(f"expected pt2 archive version {ARCHIVE_VERSION}, found {version}", hint=HINT)
-    model = json.loads(members["models/model.json"])
+    model = read_json(members["models/model.json"])
     major = model["schema_version"]["major"]
     if major != SCHEMA_MAJOR:
         hint = "use the SDK that wrote it, or write it again with this one"
         raise BundleError(f"expected torch.export schema {SCHEMA_MAJOR}, found {major} in {name}", hint=hint)
-    config = json.loads(members["data/weights/model_weights_config.json"])["config"]
+    config = read_json(members["data/weights/model_weights_config.json"])["config"]
     buffers = {buffer: _tensor(buffer, payload, members) for buffer, payload in config.items()}
     return ExportedProgram(model=model, buffers=buffers)
 

@@ -38,6 +38,7 @@ from qat.search.space.space import Space
 from qat.search.target import Judge
 from qat.search.workers import check_ray, ray_workers
 from qat.tasks.classification.training import fit
+from qat.training.checkpoint import alone_in
 from qat.training.plan import TrainPlan
 
 POPULATION = 16  # nets in a generation of evolution
@@ -66,9 +67,10 @@ def search(asked: SearchSettings, *, progress: Progress = True) -> Searched:
         plan = Classification().plan(asked.recipe, asked.data, asked.epochs, asked.seed)
         source = choose_source(asked)
         folder = folder_to_write(asked.out)
-        record = _run(asked, judge, plan, source, folder)
-        summary = summary_of(record)
-        save_plots(summary, folder)
+        with alone_in(folder, work="search"):
+            record = _run(asked, judge, plan, source, folder)
+            summary = summary_of(record)
+            save_plots(summary, folder)
         return Searched(record=record, summary=summary, start=source.architecture)
 
 

@@ -1,6 +1,7 @@
 """Describes a folder of shards: tar files of pictures, and an index of their content."""
 
 import re
+import tarfile
 import threading
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -18,6 +19,7 @@ INDEX_FILE = "shards.json"
 LABEL_SUFFIX = "cls"  # webdataset's name for the file with a label's index
 SHARD_NAME = re.compile(r"(train|validation)-\d{6}\.tar")
 _AGAIN = "write the shards again: mobile-sdk shard, or copy them again"
+_LONGEST_LABEL = 20  # bytes
 _hashing = threading.Lock()
 _intact: dict[tuple[Path, str], Stamp] = {}
 """Holds shards whose hash this process has found right, and the stamps of their files at that time."""
@@ -80,7 +82,7 @@ def read_index(folder: Path) -> ShardIndex:
 
 
 def check_shard(folder: Path, shard: Shard) -> Path:
-    """Returns the shard's path; raises DataError if its bytes are not those of the index.
+    """Returns the shard's path; raises DataError if its bytes, pictures or labels are not those of the index.
 
     A process reads each shard once for this, and again if the file has changed since.
     """
@@ -93,8 +95,41 @@ def check_shard(folder: Path, shard: Shard) -> Path:
                 raise DataError(
                     f"expected the shard {path} as it was written, found it damaged or replaced", hint=_AGAIN
                 )
+            _check_rows(path, shard)
             _intact[path, shard.sha256] = seen
     return path
+
+
+def rows_of(path: Path) -> tuple[Row, ...]:
+    """Returns the rows of the tar file's pictures; raises KeyError, ValueError or TarError if one has no label."""
+    with tarfile.open(path, "r:") as tar:
+        files = [each for each in tar if each.isreg()]
+        labels = {
+            stem: _label(tar, each) for each in files for stem, suffix in [_split(each)] if suffix == LABEL_SUFFIX
+        }
+        pictures = [each for each in files if _split(each)[1] != LABEL_SUFFIX]
+        return tuple((each.offset_data, each.size, labels[_split(each)[0]]) for each in pictures)
+
+
+def _split(file: tarfile.TarInfo) -> tuple[str, str]:
+    stem, _, suffix = file.name.rpartition(".")
+    return stem, suffix
+
+
+def _label(tar: tarfile.TarFile, file: tarfile.TarInfo) -> int:
+    content = tar.extractfile(file)
+    assert content is not None, "it is a regular file"
+    return int(content.read(_LONGEST_LABEL))
+
+
+def _check_rows(path: Path, shard: Shard) -> None:
+    try:
+        is_so = rows_of(path) == shard.pictures
+    except (tarfile.TarError, ValueError, KeyError, EOFError, OSError):
+        is_so = False
+    if not is_so:
+        found = f"expected the pictures and labels of {INDEX_FILE} in the shard {path}, found others"
+        raise DataError(found, hint=_AGAIN)
 
 
 def _check_size(path: Path, shard: Shard) -> None:

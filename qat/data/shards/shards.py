@@ -1,7 +1,6 @@
 """Writes and loads pictures in shards: tar files that are read from end to end, for sets too large for a folder."""
 
 import io
-import tarfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -15,7 +14,16 @@ from qat.data.arguments import to_learn_from
 from qat.data.content_hash import hash_file
 from qat.data.picture_set import PictureSet, Source
 from qat.data.pictures import Pictures
-from qat.data.shards.index import INDEX_FILE, LABEL_SUFFIX, SHARD_NAME, Shard, ShardIndex, read_index, write_index
+from qat.data.shards.index import (
+    INDEX_FILE,
+    LABEL_SUFFIX,
+    SHARD_NAME,
+    Shard,
+    ShardIndex,
+    read_index,
+    rows_of,
+    write_index,
+)
 from qat.data.shards.sharded_set import Member, ShardedSet
 from qat.distributed.extras import needed
 from qat.progress import track
@@ -78,12 +86,11 @@ def _write(name: str, pictures: PictureSet, folder: Path, pictures_per_shard: in
         path = folder / f"{name}-{number:06d}.tar"
         with replacing(path) as unfinished:
             _write_tar(unfinished, [(int(index), pictures.sources[index], pictures.targets[index]) for index in group])
-        targets = [pictures.targets[index] for index in group]
         yield Shard(
             file=path.name,
             size_bytes=path.stat().st_size,
             sha256=hash_file(path).hex(),
-            pictures=tuple((*place, target) for place, target in zip(_places(path), targets, strict=True)),
+            pictures=rows_of(path),
         )
 
 
@@ -104,12 +111,6 @@ def _file(source: Source) -> tuple[str, bytes]:
     png = io.BytesIO()
     Image.fromarray(source).save(png, format="PNG")
     return "png", png.getvalue()
-
-
-def _places(path: Path) -> list[tuple[int, int]]:
-    """Returns the offset of each picture's file in the tar file, and its bytes."""
-    with tarfile.open(path) as tar:
-        return [(each.offset_data, each.size) for each in tar if not each.name.endswith(f".{LABEL_SUFFIX}")]
 
 
 def _members(folder: Path, shards: Sequence[Shard]) -> tuple[Member, ...]:

@@ -49,10 +49,13 @@ class WeightAverage:
         return {**dict(zip(self._names, self._averages, strict=True)), "": self._updates}
 
     def load_state_dict(self, state: Mapping[str, Tensor | int]) -> None:
-        """Restores the result of `state_dict`."""
+        """Restores the result of `state_dict`; raises ValueError or KeyError if it is that of another net."""
         self._updates = int(state[""])
         for name, average in zip(self._names, self._averages, strict=True):
-            average.copy_(torch.as_tensor(state[name]))
+            value = torch.as_tensor(state[name])
+            if value.shape != average.shape:
+                raise ValueError(f"an average of shape {tuple(value.shape)} for {name}")
+            average.copy_(value)
 
     @torch.no_grad()
     def _set(self, values: list[Tensor]) -> None:

@@ -1,5 +1,6 @@
 """Shards: tar files of pictures, each read once an epoch, and refused where they are damaged."""
 
+import io
 import json
 import sys
 import tarfile
@@ -17,9 +18,11 @@ from PIL import Image
 
 from mobile_sdk.cli import app
 from mobile_sdk.errors import DataError, MachineError, SettingError
+from mobile_sdk.system.seal import write_sealed
+from qat.data.content_hash import hash_file
 from qat.data.pictures import load_folder
 from qat.data.shards import sharded_set
-from qat.data.shards.index import INDEX_FILE
+from qat.data.shards.index import INDEX_FILE, LABEL_SUFFIX
 from qat.data.shards.sharded_set import ShardedSet, own_stretches
 from qat.data.shards.shards import load_shards, write_shards
 from qat.distributed.processes import Processes
@@ -218,6 +221,44 @@ def test_an_edited_index_is_found_by_its_seal(folder: Path, change: str) -> None
     del index["sha256"]  # an index of an earlier SDK has no seal
     (folder / INDEX_FILE).write_text(json.dumps(index))
     assert load_shards(folder).labels == pictures().labels
+
+
+@pytest.mark.parametrize("change", ["another label", "a picture less", "a picture twice", "pictures swapped"])
+def test_an_edited_index_that_is_sealed_anew_is_found_by_the_shards_themselves(folder: Path, change: str) -> None:
+    index = json.loads((folder / INDEX_FILE).read_text())
+    del index["sha256"]
+    rows = index["train"][0]["pictures"]
+    match change:
+        case "another label":
+            rows[0][2] = 0 if rows[0][2] else 1
+        case "a picture less":
+            del rows[-1]
+        case "a picture twice":
+            rows[1] = rows[0]
+        case "pictures swapped":
+            rows[0], rows[1] = rows[1], rows[0]
+    write_sealed(folder / INDEX_FILE, json.dumps(index))
+    with pytest.raises(DataError, match=rf"labels of {INDEX_FILE} in the shard .*train-000000.tar, found others"):
+        fit(tiny_net(), load_shards(folder), PLAN, contract=CONTRACT, progress=False)
+
+
+@pytest.mark.parametrize("content", [b"no tar file at all", b"", b"7.5", b"dark"])
+def test_a_shard_of_another_content_that_is_sealed_anew_is_refused(folder: Path, content: bytes) -> None:
+    path = folder / "train-000000.tar"
+    if content.startswith(b"no"):
+        path.write_bytes(content)
+    else:
+        with tarfile.open(path, "w") as tar:
+            for suffix, data in ((LABEL_SUFFIX, content), ("png", b"picture")):
+                entry = tarfile.TarInfo(f"00000000.{suffix}")
+                entry.size = len(data)
+                tar.addfile(entry, io.BytesIO(data))
+    index = json.loads((folder / INDEX_FILE).read_text())
+    del index["sha256"]
+    index["train"][0] |= {"size_bytes": path.stat().st_size, "sha256": hash_file(path).hex()}
+    write_sealed(folder / INDEX_FILE, json.dumps(index))
+    with pytest.raises(DataError, match=r"in the shard .*train-000000.tar, found others"):
+        fit(tiny_net(), load_shards(folder), PLAN, contract=CONTRACT, progress=False)
 
 
 def test_the_verb_says_what_it_wrote_and_refuses_shards_of_shards(

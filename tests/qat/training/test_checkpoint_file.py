@@ -4,23 +4,29 @@ import io
 import os
 import random
 import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
+from mobile_sdk.errors import DataError, SettingError
 from qat.tasks.classification.training import fit
 from qat.training.checkpoint_file import CHECKPOINT_FILE, read_state, write_state
 from qat.training.history import History
+from qat.training.plan import TrainPlan
 from tests.support.training.small_task import CONTRACT, PLAN, figures, pictures, same, tiny_net
 
 STEPS = 7  # of an epoch, whose last batch is not full
 BEFORE = "checkpoint-before.pt"
+AVERAGED = replace(PLAN, ema_decay=0.9)
 STATE = {"net": {"weight": torch.arange(60, dtype=torch.float32)}, "history": '{"epochs": []}', "begun": 0}
 
 
-def interrupted(folder: Path, epochs: int) -> Path:
+def interrupted(folder: Path, epochs: int, plan: TrainPlan = PLAN) -> Path:
     """Trains until `epochs` epochs are saved; returns the folder."""
     net = tiny_net()
 
@@ -30,7 +36,7 @@ def interrupted(folder: Path, epochs: int) -> Path:
 
     net.register_forward_hook(interrupt)
     with pytest.raises(KeyboardInterrupt):
-        fit(net, pictures(), PLAN, contract=CONTRACT, out=folder, progress=False)
+        fit(net, pictures(), plan, contract=CONTRACT, out=folder, progress=False)
     return folder
 
 
@@ -155,3 +161,58 @@ def test_the_one_before_is_kept_on_a_file_system_without_links_too(
     write_state(tmp_path / CHECKPOINT_FILE, {**STATE, "begun": 1}, keep_former=True)
     assert (tmp_path / BEFORE).read_bytes() == first != (tmp_path / CHECKPOINT_FILE).read_bytes()
     assert sorted(os.listdir(tmp_path)) == [BEFORE, CHECKPOINT_FILE]
+
+
+def first(state: dict[str, Any], part: str) -> Any:
+    """The first weight's entry of a part of the state."""
+    values = state[part]["state"] if part == "optimizer" else state[part]
+    return values, next(key for key, value in values.items() if part == "optimizer" or getattr(value, "ndim", 0) > 1)
+
+
+def reshaped(state: dict[str, Any], part: str) -> None:
+    values, key = first(state, part)
+    if part == "optimizer":
+        values[key] = {name: torch.zeros(2, 3, 5) for name in values[key]}
+    else:
+        values[key] = torch.zeros(2, 3, 5)
+
+
+FORGERIES: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "weights of another shape": lambda state: reshaped(state, "net"),
+    "a weight missing": lambda state: state["net"].pop(first(state, "net")[1]),
+    "text as weights": lambda state: state.update(net="weights"),
+    "momenta of another shape": lambda state: reshaped(state, "optimizer"),
+    "an optimizer without groups": lambda state: state["optimizer"].update(param_groups=[]),
+    "text as an optimizer": lambda state: state.update(optimizer="none"),
+    "an average of another shape": lambda state: reshaped(state, "average"),
+    "an average missing": lambda state: state.update(average={"": 1}),
+    "no history": lambda state: state.pop("history"),
+    "an epoch that is none": lambda state: state.update(history='{"epochs": [7]}'),
+    "a number as history": lambda state: state.update(history=7),
+    "a beginning that is no number": lambda state: state.update(begun="soon"),
+    "a beginning after the end": lambda state: state.update(begun=9),
+    "norms that are none": lambda state: state.update(untrained_norms=7),
+    "a fingerprint of another kind": lambda state: state.update(fingerprint=7),
+    "a fingerprint of numbers": lambda state: state.update(fingerprint=dict.fromkeys(state["fingerprint"], 7)),
+    "epochs that are no number": lambda state: state["fingerprint"].update({"number of epochs": "some"}),
+}
+
+
+@pytest.mark.parametrize("forgery", FORGERIES)
+def test_a_checkpoint_of_another_content_that_is_sealed_anew_is_refused(
+    forgery: str, averaged: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(averaged, tmp_path / "run")
+    state = read_state(folder / CHECKPOINT_FILE)
+    assert state is not None
+    FORGERIES[forgery](state)
+    write_state(folder / CHECKPOINT_FILE, state, keep_former=False)
+    with pytest.raises((DataError, SettingError)) as error:
+        fit(tiny_net(), pictures(), AVERAGED, contract=CONTRACT, out=folder, progress=False)
+    assert "\n" not in str(error.value)
+    assert type(error.value) is (SettingError if forgery == "a fingerprint of numbers" else DataError)
+
+
+@pytest.fixture(scope="module")
+def averaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return interrupted(tmp_path_factory.mktemp("averaged"), 2, AVERAGED)
