@@ -163,6 +163,15 @@ def _unchanged(operator: ops.Activation | ops.Dequantize | ops.Quantize) -> Shap
     return operator.input.shape
 
 
+@_shapes.of(ops.UnaryFunction)
+def _unary_function(operator: ops.UnaryFunction) -> Shape:
+    parameters = operator.parameters
+    number = {ops.Function.LEAKY_RELU: 1, ops.Function.CLAMP: 2}.get(operator.function, 0)
+    are_so = len(parameters) == number and all(map(isfinite, parameters)) and sorted(parameters) == list(parameters)
+    _expect(are_so, f"{number} parameters, finite and in order", parameters)
+    return operator.input.shape
+
+
 @_shapes.of(ops.Mean)
 def _mean(operator: ops.Mean) -> Shape:
     channels, *_ = _map(operator.input)

@@ -4,6 +4,8 @@ import contextlib
 import json
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from mobile_sdk import runtimes
 from mobile_sdk.errors import BundleError, SdkError
 from mobile_sdk.graph import shape_check
 from mobile_sdk.graph.float_reference import FloatReference
-from mobile_sdk.graph.operators import OPERATORS, Graph
+from mobile_sdk.graph.operators import OPERATORS, Function, Graph, UnaryFunction
 from mobile_sdk.graph.reference import Reference
 from mobile_sdk.graph.shape_check import check_shapes
 from mobile_sdk.memory.limit import within
@@ -237,3 +239,16 @@ def test_a_sealed_mutation_is_refused_or_a_graph_that_runs(
                 for name in runtimes.names():
                     runtime = runtimes.get(name)
                     runtime.export(program.graph, program.contract, tmp_path / runtime.model_file)
+
+
+@pytest.mark.parametrize(
+    ("function", "parameters"),
+    [(Function.SIGMOID, (1.0,)), (Function.LEAKY_RELU, ()), (Function.CLAMP, (1.0, 0.0)), (Function.CLAMP, (0.0, inf))],
+)
+def test_a_function_without_its_parameters_is_refused(function: Function, parameters: tuple[float, ...]) -> None:
+    graph = int8_graph("conv chain")
+    last = graph.output
+    output = replace(last, name="function")
+    added = UnaryFunction(input=last, output=output, path="net.act", function=function, parameters=parameters)
+    with pytest.raises(BundleError, match=r"parameters, finite and in order, found .* in UnaryFunction at net\.act"):
+        check_shapes(replace(graph, operators=(*graph.operators, added)))
