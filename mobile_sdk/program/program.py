@@ -27,7 +27,6 @@ from mobile_sdk.program.schema_2.reader import NAMES_FILE, check_digest, read_ol
 from mobile_sdk.program.seal import EARLIER_SCHEMA, SCHEMA, SEAL_FILE, check_seal, schema_of
 from mobile_sdk.program.wrong_path import check_program_path, mistaken_program
 from mobile_sdk.system.atomic_files import write_bytes
-from mobile_sdk.tasks.registry import task_of
 
 LOAD_IT = "load it: Program.load(path); or freeze a net"
 _CONTRACT, _RECORD = "extra/contract.json", "extra/record.json"
@@ -111,20 +110,17 @@ class Program:
     def _of(cls, graph: Graph, members: Members, *, is_earlier: bool) -> "Program":
         check_shapes(graph)
         contract = read_contract(members[_CONTRACT].decode(), is_earlier=is_earlier)
-        _check_ends(graph, contract)
+        _check_image(graph, contract)
         record = read_record(members[_RECORD].decode(), contract, is_earlier=is_earlier)
         return cls(graph=graph, contract=contract, record=record)
 
 
-def _check_ends(graph: Graph, contract: Contract) -> None:
-    """Raises BundleError unless the graph takes the contract's image and gives its task's scores."""
-    side, shape = contract.image.size_px, graph.output.shape
+def _check_image(graph: Graph, contract: Contract) -> None:
+    """Raises BundleError unless the graph takes the contract's image."""
+    side = contract.image.size_px
     if graph.input.shape != (3, side, side):
         reason = f"expected a graph of the contract's image (3, {side}, {side}), found {graph.input.shape}"
         raise BundleError(reason, hint=HINT)
-    task = task_of(contract)
-    if not task.fits((1, *shape[1:], shape[0]) if len(shape) == 3 else (1, *shape), contract):
-        raise BundleError(f"expected scores {task.expected_shape(contract)}, found a graph to {shape}", hint=HINT)
 
 
 def _check_there(name: str, members: Members, wanted: Iterable[str]) -> None:
