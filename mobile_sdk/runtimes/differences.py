@@ -41,7 +41,9 @@ def _is_equal(expected: Any, found: Any) -> bool:
         return False
     if isinstance(expected, np.ndarray | np.generic):
         return _bits(expected) == _bits(found)
-    return bool(expected == found) and (isinstance(expected, bytes | str) or repr(expected) == repr(found))
+    if isinstance(expected, float | list):
+        return repr(expected) == repr(found)
+    return bool(expected == found)
 
 
 def _bits(array: NDArray[Any] | np.generic) -> tuple[np.dtype[Any], tuple[int, ...], bytes]:

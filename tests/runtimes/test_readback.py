@@ -1,6 +1,7 @@
 """A model file on disk is compared with a graph, in every runtime: all that differs is named, damage is refused."""
 
 import copy
+import re
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -12,12 +13,14 @@ import pytest
 from mobile_sdk import runtimes
 from mobile_sdk.errors import BundleError, CompileError
 from mobile_sdk.graph.operators import Graph
+from mobile_sdk.runtimes.flatbuffer.schema import read_schema
 from mobile_sdk.runtimes.tflite import export
 from mobile_sdk.runtimes.tflite.export import write_model
 from mobile_sdk.runtimes.tflite.file_format import from_bytes, to_bytes
-from mobile_sdk.runtimes.tflite.readback import differences
+from mobile_sdk.runtimes.tflite.readback import WRITTEN, differences
 from mobile_sdk.runtimes.tflite.requested import request
 from tests.support.graphs import GRAPHS, contract_for, float_graph, int8_graph
+from tests.support.repository import ROOT
 
 
 def exported(runtime: str, graph: Graph, folder: Path) -> Path:
@@ -109,3 +112,10 @@ def test_a_tflite_that_was_written_wrongly_does_not_count(monkeypatch: pytest.Mo
     monkeypatch.setattr(export, "from_bytes", read_wrongly)
     with pytest.raises(CompileError, match="expected shape of the tensor"):
         write_model(int8_graph("linear head"), "test")
+
+
+def test_every_kind_of_options_that_a_tflite_is_written_with_is_read_back() -> None:
+    written = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "mobile_sdk/runtimes/tflite").rglob("*.py"))
+    kinds = set(re.findall(r"schema\.(\w+Options)T\b", written))
+    assert len(kinds) >= 13
+    assert kinds == set(read_schema(WRITTEN).unions["BuiltinOptions"])

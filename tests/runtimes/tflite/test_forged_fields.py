@@ -196,4 +196,5 @@ _KINDS = {
     "Int32": {"int"},
     "Uint32": {"uint"},
     "Uint64": {"ulong"},
+    "Float32": {"float"},
 }
