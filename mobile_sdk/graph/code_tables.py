@@ -46,7 +46,9 @@ def code_table(operator: UnaryFunction) -> NDArray[np.int8]:
 def is_settled(operator: UnaryFunction) -> bool:
     """Tells whether every runtime and processor computes this table."""
     x, y = (arithmetic.quantization_of(each) for each in (operator.input, operator.output))
-    return _is_settled(*_values(operator.function, operator.parameters, x), y)
+    inputs, values = _values(operator.function, operator.parameters, x)
+    overflows = values[inputs > _LARGEST_EXPONENT] if operator.function is Function.SOFTPLUS else values[:0]
+    return _saturates(overflows, y) and _is_settled(inputs, values, y)
 
 
 def settle_table_scale(
@@ -54,16 +56,23 @@ def settle_table_scale(
 ) -> Quantization:
     """Returns the grid `y` with the nearest larger scale with which the table is settled.
 
-    The steps of the search begin with 4 millionths of the scale and grow.
+    The steps of the search begin with 4 millionths of the scale and grow. Raises ValueError if no scale settles it:
+    e^x, a part of the softplus, leaves float32 at 88, so that a value of the softplus must saturate there.
     """
     inputs, values = _values(function, parameters, x)
+    if function is Function.SOFTPLUS and not _saturates(values[inputs > _LARGEST_EXPONENT], y):
+        raise ValueError(f"a softplus of values above {_LARGEST_EXPONENT:g}")
     scale, tries = np.float32(y.scale), 0
     while True:
         grid = Quantization(scale=float(scale), zero_point=y.zero_point)
         if _is_settled(inputs, values, grid):
             return grid
-        scale = np.float32(scale * np.float32(1 + 2.0**-18 * (1 + tries / 64)))
+        scale = np.float32(scale * np.float32(1 + 2.0**-18 * (1 + tries / 64) ** 2))
         tries += 1
+
+
+def _saturates(values: Values, y: Quantization) -> bool:
+    return bool((values / y.scale + y.zero_point >= INT8_MAX).all())
 
 
 def _is_settled(inputs: Values, values: Values, y: Quantization) -> bool:

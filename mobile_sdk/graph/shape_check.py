@@ -233,9 +233,9 @@ def _rows(operator: ops.Rows) -> Shape:
 
 @_shapes.of(ops.Reshape)
 def _reshape(operator: ops.Reshape) -> Shape:
-    channels, *sides = _map(operator.input)
-    _expect(sides == [1, 1], "a map of one pixel", operator.input.shape)
-    return (channels,)
+    channels, *sides = operator.input.shape
+    _expect(sides in ([], [1, 1]), "a vector or a map of one pixel", operator.input.shape)
+    return (channels, 1, 1) if len(operator.output.shape) == 3 else (channels,)
 
 
 @_shapes.of(ops.ResizeBilinear)

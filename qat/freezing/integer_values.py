@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from mobile_sdk.errors import CaptureError
 from mobile_sdk.graph import arithmetic
 from mobile_sdk.graph.code_tables import settle_table_scale
 from mobile_sdk.graph.operators import INT8_MAX, INT8_MIN, Clamp, Conv2d, Quantization, Tensor
@@ -58,7 +59,11 @@ def rescaled_on(name: str, a: Value, factor: Quantization, grid: Quantization) -
 def function_on(step: Step, name: str, x: Tensor, grid: Quantization) -> Value:
     """Returns a new tensor for a function of one number, its scale moved until no entry lies near a tie."""
     assert step.function is not None
-    settled = settle_table_scale(step.function, step.parameters, arithmetic.quantization_of(x), grid)
+    try:
+        settled = settle_table_scale(step.function, step.parameters, arithmetic.quantization_of(x), grid)
+    except ValueError as error:
+        found = f"expected a function that float32 holds at {step.path}, found {error}"
+        raise CaptureError(found, hint="scale the values down before it, or put a clamp there") from error
     return Value(tensor=Tensor(name=name, shape=step.shape, quantization=settled))
 
 

@@ -16,6 +16,7 @@ from mobile_sdk.graph.operators import Function, Graph, Quantization, UnaryFunct
 from mobile_sdk.graph.reference import Reference
 from tests.support.graphs import float_graph
 from tests.support.operators.emulated_arm import differing
+from tests.support.operators.one_operator import contract_for
 from tests.support.operators.random_cases import grid
 from tests.support.operators.reference_cases import one, square
 from tests.support.operators.runtimes import EXECUTORCH, LITERT, RUNTIMES, assert_exact, assert_near_float
@@ -91,6 +92,30 @@ def test_a_table_near_a_tie_is_refused_before_a_file_is_written(tmp_path):
     graph = one(UnaryFunction, (3, 16, 16), grid(1 / 16, 0), source, input=source, function=Function.ABS, parameters=())
     with pytest.raises(CompileError, match="settled"):
         LITERT.export(graph, Contract(name="n", labels=("a", "b")), tmp_path / "model.tflite")
+
+
+@pytest.mark.parametrize("function", Function)
+@pytest.mark.parametrize("runtime", RUNTIMES, ids=lambda runtime: runtime.name)
+def test_a_file_of_the_function_is_read_back_as_what_was_asked_for(runtime, function, tmp_path):
+    graph, paths = typical(function), [tmp_path / each / runtime.model_file for each in ("one", "other")]
+    for path in paths:
+        path.parent.mkdir()
+        runtime.export(graph, contract_for(graph), path)
+    assert runtime.differences(paths[0], paths[1], graph) == []
+
+
+def test_a_clamp_of_turned_bounds_is_the_upper_one_everywhere_as_in_pytorch(tmp_path):
+    graph = function_graph(Function.CLAMP, grid(0.03, 0), grid(0.02, -20), (2.0, -2.0))
+    for runtime in (LITERT, EXECUTORCH):
+        assert_exact(runtime, graph, tmp_path, ALL_CODES)
+
+
+def test_a_softplus_that_float32_cannot_hold_is_settled_only_where_it_saturates(tmp_path):
+    with pytest.raises(ValueError, match="above 88"):
+        settle_table_scale(Function.SOFTPLUS, (), grid(1.0, 0), grid(0.5, -128))
+    graph = function_graph(Function.SOFTPLUS, grid(1.0, 0), grid(0.25, -128), ())
+    for runtime in (LITERT, EXECUTORCH):
+        assert_exact(runtime, graph, tmp_path, ALL_CODES)
 
 
 @settings(max_examples=100)

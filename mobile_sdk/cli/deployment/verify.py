@@ -8,6 +8,7 @@ import typer
 
 from mobile_sdk import runtimes
 from mobile_sdk.cli import options
+from mobile_sdk.cli.blocks import fields_of
 from mobile_sdk.cli.terminal import WORDS, progress, quiet, show_json, show_table
 from mobile_sdk.errors import MachineError, SdkError
 from mobile_sdk.workflow.output_paths import file_to_write
@@ -19,6 +20,25 @@ if TYPE_CHECKING:
     from mobile_sdk.preprocess import LabelledPictures
     from mobile_sdk.program.program import Program
     from mobile_sdk.verification.verdict import Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemandOptions:
+    """Says what a bundle must reach, and who must have signed it."""
+
+    min_accuracy: Annotated[
+        float | None,
+        typer.Option("--min-accuracy", metavar="SHARE", min=0, max=1, help="Least accuracy, 0..1, that passes."),
+    ] = None
+    key: options.Key = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerdictOptions:
+    """Says where the verdicts go, and how they are shown."""
+
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the verdicts go.")] = Path("verify.json")
+    json: options.Json = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,18 +65,13 @@ def verify(
             "among them, and no score.",
         ),
     ] = None,
-    min_accuracy: Annotated[
-        float | None,
-        typer.Option("--min-accuracy", metavar="SHARE", min=0, max=1, help="Least accuracy, 0..1, that passes."),
-    ] = None,
-    key: options.Key = None,
     *,
+    demand: DemandOptions,
     place: PlaceOptions,
     bisect: Annotated[
         bool, typer.Option("--bisect", help="Where scores differ, find the first operator that does.")
     ] = False,
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the verdicts go.")] = Path("verify.json"),
-    json: options.Json = False,
+    result: VerdictOptions,
 ) -> None:
     """Check signature, files, structure, numbers, golden pictures and accuracy; exit 1 when a check fails."""
     quiet()
@@ -68,8 +83,8 @@ def verify(
     from mobile_sdk.signing.keys import read_public_key
 
     open_device(place.device)
-    if key is not None:
-        read_public_key(key)  # before anything long begins
+    if demand.key is not None:
+        read_public_key(demand.key)  # before anything long begins
     opened = [open_bundle(path) for path in bundles]
     if place.device == "host":
         MODELS.prepare(*(runtimes.get(place.runtime or bundle.manifest.runtime) for bundle in opened))
@@ -81,17 +96,16 @@ def verify(
     loaded = load_with_view(program)
     sources = [source_of(bundle, loaded, program.parent / TWIN) for bundle in opened]
     pictures = None if data is None else held_out_of(sources[0].contract, data)
-    file_to_write(out)
+    file_to_write(result.out)
     verdicts = []
     for bundle, source in zip(opened, sources, strict=True):
         with progress(f"verify {bundle.path.name}") as report:
-            settings: dict[str, Any] = {"min_accuracy": min_accuracy, "device": place.device, "runtime": place.runtime}
-            settings["key"] = key
+            settings = fields_of(demand, place)
             verdicts.append(verify_bundle(bundle, source, pictures, **settings, progress=report))
-    write_verdicts(verdicts, out)
+    write_verdicts(verdicts, result.out)
     triples = zip(opened, sources, verdicts, strict=True)
     culprits = [_bisect(bundle, source, pictures, verdict) for bundle, source, verdict in triples] if bisect else []
-    if json:
+    if result.json:
         dumps = [verdict.model_dump(mode="json") for verdict in verdicts]
         show_json(
             [dump | {"bisection": culprit} for dump, culprit in zip(dumps, culprits, strict=True)] if bisect else dumps

@@ -72,6 +72,6 @@ class JoinRows(Joining):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Reshape(Unary):
-    """Turns (C, 1, 1) into (C,); the values and the quantization stay."""
+    """Turns (C, 1, 1) into (C,), or the other way round; the values and the quantization stay."""
 
     traits: ClassVar = _traits(strips=Strips.NEVER, work=WorkKind.NONE)

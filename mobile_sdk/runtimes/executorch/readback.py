@@ -9,7 +9,7 @@ from mobile_sdk.graph.operators import Graph
 from mobile_sdk.runtimes.differences import unequal
 from mobile_sdk.runtimes.executorch.delegate_blob import decode_blob
 from mobile_sdk.runtimes.executorch.fields import delegate_schema
-from mobile_sdk.runtimes.executorch.pte_file import HINT, PteFile, program_fields, program_schema, read_pte
+from mobile_sdk.runtimes.executorch.pte_file import HINT, PteFile, places_of, program_fields, program_schema, read_pte
 from mobile_sdk.runtimes.executorch.requested import GRAPH_KEY, Requested
 
 _PROGRAM = "the whole program"
@@ -51,12 +51,15 @@ def _differences(
     yield from unequal(_PROGRAM, "the number of values", len(asked["xvalues"]), len(found["xvalues"]))
     for part in sorted(asked.keys() - {"xnodes", "xvalues"}):
         yield from unequal(_PROGRAM, part, asked[part], found[part])
-    for part in sorted(program.keys() - {"segments"}):  # their places; what is in them is compared below and above
+    for part in sorted(program.keys() - {"segments"}):  # what is in them is compared below and above
         yield from unequal(_PROGRAM, part, program[part], file.program[part])
     for key in dict.fromkeys((*named, *file.named)):
         what = "the graph's digest" if key == GRAPH_KEY else f"the data named {key}"
         yield from unequal(_PROGRAM, what, named.get(key), file.named.get(key))
-    yield from unequal(_PROGRAM, "the number of segments", len(named) + 2, len(file.program["segments"]))
+    segments = [dict(segment) for segment in file.program["segments"]]
+    yield from unequal(_PROGRAM, "the number of segments", len(named) + 2, len(segments))
+    sizes = [segment["size"] for segment in segments]
+    yield from unequal(_PROGRAM, "the segments", places_of([0, *sizes[1:]]), segments)  # the first is empty
 
 
 def _nodes(asked: list[Any], found: list[Any], places: list[tuple[str, str]]) -> Iterator[str]:

@@ -57,7 +57,11 @@ def read_function(rewriter: Rewriter, node: fx.Node) -> None:
 
 def read_leaky_relu(rewriter: Rewriter, node: fx.Node) -> None:
     """Reads x above zero, and `slope * x` below."""
-    _become(rewriter, node, Function.LEAKY_RELU, float(arguments(node, None, 0.01)[1]))
+    slope = float(arguments(node, None, 0.01)[1])
+    if abs(slope) < torch.finfo(torch.float32).tiny:  # XNNPACK refuses zero and what lies beside it
+        read_relu(rewriter, node)
+    else:
+        _become(rewriter, node, Function.LEAKY_RELU, slope)
 
 
 def read_silu(rewriter: Rewriter, node: fx.Node) -> None:
@@ -87,6 +91,8 @@ def _read_bounds(rewriter: Rewriter, node: fx.Node, low: float | None, high: flo
     elif low == 0 and high is None:
         read_relu(rewriter, node)
     else:
+        if low is not None and high is not None and not low <= high:
+            raise unsupported(node, f"to {low}..{high}")
         ends = (-LARGEST if low is None else float(low), LARGEST if high is None else float(high))
         node.target = aten.clamp.default
         _become(rewriter, node, Function.CLAMP, *ends)

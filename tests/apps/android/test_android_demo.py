@@ -28,7 +28,7 @@ PACKAGES = ("json", "picture", "tensor", "task", "signing", "bundle", "model", "
 
 TASKS = r"\b(?:Classification|Detection|Segmentation)\b"
 LITERALS_OF_MODELS = (
-    r"(?<!SHA-)\b(96|112|128|160|192|224|240|256|260|288|299|300|320|331|384|512)\b",  # sides of pictures
+    r"(?<!SHA-)(?<!P-)\b(96|112|128|160|192|224|240|256|260|288|299|300|320|331|384|512)\b",  # sides of pictures
     r"\b0?\.(485|456|406|229|224|225|5)f\b|\b(0\.485|0\.456|0\.406|0\.229|0\.225)\b",  # ImageNet, 0..1
     r"\b(123\.\d+|116\.\d+|103\.\d+|58\.\d+|57\.\d+|127\.5)\b",  # the same in bytes
 )

@@ -27,7 +27,7 @@ NOWHERE_SEEN = {  # SwiftUI names that the fetched code does not use; Xcode is t
 TASKS = r"\b(?:Classification|Detection|Segmentation)\b"
 LITERALS_OF_MODELS = (
     r"\b(?:mean|std|size|sizePx|scale|zeroPoint|cropShare)(?:: \w+ =| =|:) \[?-?\d",
-    r"\b(?:96|112|160|192|224|240|256|260|299|300|320|380|512)\b",  # sides of pictures
+    r"(?<!P-)\b(?:96|112|160|192|224|240|256|260|299|300|320|380|512)\b",  # sides of pictures
     r"\b(?:0\.485|0\.456|0\.406|0\.229|0\.225|123\.\d+|116\.\d+|103\.\d+|127\.5)\b",  # ImageNet's
 )
 OPTIONS = f"-swift-version 6 -warnings-as-errors -module-cache-path {BUILD}/modules -I {BUILD}/stubs".split()

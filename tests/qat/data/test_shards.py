@@ -245,6 +245,7 @@ def test_an_edited_index_that_is_sealed_anew_is_found_by_the_shards_themselves(f
 @pytest.mark.parametrize("content", [b"no tar file at all", b"", b"7.5", b"dark"])
 def test_a_shard_of_another_content_that_is_sealed_anew_is_refused(folder: Path, content: bytes) -> None:
     path = folder / "train-000000.tar"
+    size = path.stat().st_size
     if content.startswith(b"no"):
         path.write_bytes(content)
     else:
@@ -253,6 +254,8 @@ def test_a_shard_of_another_content_that_is_sealed_anew_is_refused(folder: Path,
                 entry = tarfile.TarInfo(f"00000000.{suffix}")
                 entry.size = len(data)
                 tar.addfile(entry, io.BytesIO(data))
+    with path.open("ab") as file:
+        file.truncate(size)  # so that every picture of the index lies in it
     index = json.loads((folder / INDEX_FILE).read_text())
     del index["sha256"]
     index["train"][0] |= {"size_bytes": path.stat().st_size, "sha256": hash_file(path).hex()}

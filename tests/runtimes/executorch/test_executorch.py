@@ -28,7 +28,7 @@ from mobile_sdk.program.aten.writer import to_exported
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
 from mobile_sdk.runtimes.executorch.delegate_blob import decode_blob, encode_blob
 from mobile_sdk.runtimes.executorch.export import write_model
-from mobile_sdk.runtimes.executorch.pte_file import parse_pte
+from mobile_sdk.runtimes.executorch.pte_file import parse_pte, sealed
 from mobile_sdk.runtimes.executorch.readback import differences
 from mobile_sdk.runtimes.executorch.requested import request
 from mobile_sdk.runtimes.executorch.structure import delegate_contents
@@ -226,7 +226,7 @@ def test_executorchs_own_partitioner_lowers_the_program_to_the_same_numbers(tmp_
     (tmp_path / "stock.pte").write_bytes(stock)
     with pytest.raises(BundleError, match="another tool's"):
         RUNTIME.structure(tmp_path / "stock.pte")
-    assert numbers(stock) == numbers(write_model(graph))
+    assert numbers(sealed(stock)) == numbers(write_model(graph))
     images = pictures(graph, 4)
     with warnings.catch_warnings(action="ignore"):  # it announces itself
         from executorch.runtime import Runtime

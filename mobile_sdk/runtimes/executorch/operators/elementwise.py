@@ -69,7 +69,7 @@ def _chain(operator: UnaryFunction) -> list[tuple[str, dict[str, Any], float | N
             return [("XNNLeakyReLU", {"negative_slope": operator.parameters[0]}, None)]
         case Function.CLAMP:
             low, high = operator.parameters
-            return [("XNNMinimum", {}, high), ("XNNMaximum", {}, low)]
+            return [("XNNMaximum", {}, low), ("XNNMinimum", {}, high)]
         case Function.SOFTPLUS:
             return [("XNNExp", {}, None), ("XNNAdd", {}, 1.0), ("XNNLog", {}, None)]
         case Function.TANH_SOFTPLUS:

@@ -87,7 +87,7 @@ def _chain(operator: UnaryFunction) -> list[tuple[str, Any, float | None]]:
         case Function.CLAMP:
             low, high = operator.parameters
             options = schema.MaximumMinimumOptionsT()
-            return [("MINIMUM", options, high), ("MAXIMUM", options, low)]
+            return [("MAXIMUM", options, low), ("MINIMUM", options, high)]
         case Function.SOFTPLUS:
             return [("EXP", schema.ExpOptionsT(), None), ("ADD", schema.AddOptionsT(), 1.0), ("LOG", None, None)]
         case Function.TANH_SOFTPLUS:
