@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
-import numpy as np
-
 from mobile_sdk.graph.operators.base import Binary, Unary
 from mobile_sdk.graph.operators.tensors import ActivationKind, Function
 from mobile_sdk.graph.operators.traits import Family, Rounding, Strips, Traits, Values, WorkKind
@@ -40,7 +38,7 @@ class Activation(Unary):
 class UnaryFunction(Unary):
     """Applies a function of one number: a table of codes in int8 (`graph/code_tables.py`).
 
-    `parameters` are those that the function names, each a float32.
+    `parameters` are those that the function names; float32 holds each.
     """
 
     traits: ClassVar = _traits(rounding=Rounding.PROVED, strips=Strips.BY_ROW, work=WorkKind.ACTIVATION)
@@ -49,4 +47,4 @@ class UnaryFunction(Unary):
     parameters: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "parameters", tuple(float(np.float32(each)) for each in self.parameters))
+        object.__setattr__(self, "parameters", tuple(float(each) for each in self.parameters))

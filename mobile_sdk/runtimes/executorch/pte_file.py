@@ -56,9 +56,11 @@ def package_folder() -> Path:
 def write_pte(plan: Mapping[str, Any], blob: bytes, named: Mapping[str, bytes]) -> bytes:
     """Returns a file with one execution plan whose delegate 0 is `blob`, with `named` data for it."""
     parts = [b"", blob, *named.values()]  # segment 0 would hold constants of the program's own; there are none
-    segments, body = places_of([len(part) for part in parts]), bytearray()
-    for place, part in zip(segments, parts, strict=True):
-        body += bytes(place["offset"] - len(body)) + part
+    segments, body = [], bytearray()
+    for part in parts:
+        body += bytes(-len(body) % SEGMENT_ALIGNMENT)
+        segments.append({"offset": len(body), "size": len(part)})
+        body += part
     program = encode(program_schema(), program_fields(plan, named, segments))
     size = len(program) + HEADER.size
     base = size + -size % SEGMENT_ALIGNMENT
@@ -66,16 +68,6 @@ def write_pte(plan: Mapping[str, Any], blob: bytes, named: Mapping[str, bytes]) 
     root = struct.pack("<I", struct.unpack_from("<I", program)[0] + HEADER.size)
     whole = root + program[4:8] + header + program[8:] + bytes(base - size) + bytes(body)
     return sealed(whole)
-
-
-def places_of(sizes: Sequence[int]) -> list[dict[str, int]]:
-    """Returns where segments of these sizes lie, from the first on: each on the next multiple of the alignment."""
-    places, end = [], 0
-    for size in sizes:
-        offset = end + -end % SEGMENT_ALIGNMENT
-        places.append({"offset": offset, "size": size})
-        end = offset + size
-    return places
 
 
 def program_fields(

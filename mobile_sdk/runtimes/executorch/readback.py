@@ -9,7 +9,14 @@ from mobile_sdk.graph.operators import Graph
 from mobile_sdk.runtimes.differences import unequal
 from mobile_sdk.runtimes.executorch.delegate_blob import decode_blob
 from mobile_sdk.runtimes.executorch.fields import delegate_schema
-from mobile_sdk.runtimes.executorch.pte_file import HINT, PteFile, places_of, program_fields, program_schema, read_pte
+from mobile_sdk.runtimes.executorch.pte_file import (
+    HINT,
+    SEGMENT_ALIGNMENT,
+    PteFile,
+    program_fields,
+    program_schema,
+    read_pte,
+)
 from mobile_sdk.runtimes.executorch.requested import GRAPH_KEY, Requested
 
 _PROGRAM = "the whole program"
@@ -56,10 +63,12 @@ def _differences(
     for key in dict.fromkeys((*named, *file.named)):
         what = "the graph's digest" if key == GRAPH_KEY else f"the data named {key}"
         yield from unequal(_PROGRAM, what, named.get(key), file.named.get(key))
-    segments = [dict(segment) for segment in file.program["segments"]]
+    segments = file.program["segments"]
     yield from unequal(_PROGRAM, "the number of segments", len(named) + 2, len(segments))
-    sizes = [segment["size"] for segment in segments]
-    yield from unequal(_PROGRAM, "the segments", places_of([0, *sizes[1:]]), segments)  # the first is empty
+    yield from unequal(_PROGRAM, "the size of the first segment", 0, segments[0]["size"])  # nothing reads it
+    for index, segment in enumerate(segments):
+        what = f"the bytes of segment {index} behind a multiple of {SEGMENT_ALIGNMENT}"
+        yield from unequal(_PROGRAM, what, 0, segment["offset"] % SEGMENT_ALIGNMENT)
 
 
 def _nodes(asked: list[Any], found: list[Any], places: list[tuple[str, str]]) -> Iterator[str]:

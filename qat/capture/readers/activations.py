@@ -1,5 +1,6 @@
 """Reads activations and other functions of one number as steps."""
 
+import numpy as np
 import torch
 from torch import fx
 
@@ -81,7 +82,7 @@ def read_mish(rewriter: Rewriter, node: fx.Node) -> None:
 
 
 def _become(rewriter: Rewriter, node: fx.Node, function: Function, *parameters: float) -> None:
-    details = {"function": function, "parameters": parameters}
+    details = {"function": function, "parameters": tuple(float(np.float32(each)) for each in parameters)}
     rewriter.become(node, node.target, (node.args[0], *parameters), Kind.FUNCTION, **details)
 
 
