@@ -24,6 +24,7 @@ from mobile_sdk.bundle.manifest_file import (
     MAX_MANIFEST_BYTES,
     BundleRefusalError,
     is_safe_path,
+    plain_bytes,
     read_manifest,
 )
 from mobile_sdk.bundle.signature_file import SIGNATURE_FILE, check_signature, read_signature
@@ -162,17 +163,7 @@ def _read_manifest_bytes(folder: Path) -> bytes:
         raise BundleRefusalError(
             "manifest", f"expected {MANIFEST_FILE} in {str(folder)!r}, found none", hint=bundle_hint(folder)
         )
-    status = file.lstat()
-    if not stat.S_ISREG(status.st_mode):
-        raise BundleRefusalError(
-            "paths", f"expected {MANIFEST_FILE} to be a plain file, found a link or a special file"
-        )
-    if status.st_size > MAX_MANIFEST_BYTES:
-        found = f"{status.st_size:,} bytes"
-        raise BundleRefusalError(
-            "manifest", f"expected at most {MAX_MANIFEST_BYTES:,} bytes of {MANIFEST_FILE}, found {found}"
-        )
-    return file.read_bytes()
+    return plain_bytes(file, at_most=MAX_MANIFEST_BYTES, check="manifest")
 
 
 def _check_runtime(manifest: Manifest) -> None:

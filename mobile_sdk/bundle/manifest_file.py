@@ -5,7 +5,8 @@ accident. It is no signature: whoever edits on purpose can seal again, and `veri
 """
 
 import json
-from pathlib import PurePosixPath
+import stat
+from pathlib import Path, PurePosixPath
 from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
@@ -24,12 +25,26 @@ _SEAL = "manifest_sha256"
 _AnyManifest = TypeVar("_AnyManifest", Manifest, Schema1Manifest, Schema2Manifest)
 
 
+_HINT = "export the bundle again, or copy it again"
+
+
 class BundleRefusalError(BundleError):
     """A bundle failed a check on opening; `check` is the check's name, as docs/bundle-format.md lists them."""
 
-    def __init__(self, check: str, message: str, *, hint: str = "export the bundle again, or copy it again") -> None:
+    def __init__(self, check: str, message: str, *, hint: str = _HINT) -> None:
         super().__init__(f"{check}: {message}", hint=hint)
         self.check = check
+
+
+def plain_bytes(file: Path, *, at_most: int, check: str, hint: str = _HINT) -> bytes:
+    """Returns the content of a file of the bundle; raises BundleRefusalError for links, special and larger files."""
+    status = file.lstat()
+    if not stat.S_ISREG(status.st_mode):
+        raise BundleRefusalError("paths", f"expected {file.name} to be a plain file, found a link or a special file")
+    if status.st_size > at_most:
+        found = f"{status.st_size:,} bytes"
+        raise BundleRefusalError(check, f"expected at most {at_most:,} bytes of {file.name}, found {found}", hint=hint)
+    return file.read_bytes()
 
 
 def seal(content: dict[str, Any]) -> bytes:

@@ -4,11 +4,10 @@ The signature is one of the bytes of `bundle.json`. They hold the hash of every 
 """
 
 import os
-import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mobile_sdk.bundle.manifest_file import MANIFEST_FILE, BundleRefusalError
+from mobile_sdk.bundle.manifest_file import MANIFEST_FILE, BundleRefusalError, plain_bytes
 from mobile_sdk.signing.signature import MOST_SIGNATURE_BYTES, is_signature, is_signed_by, sign
 
 if TYPE_CHECKING:
@@ -28,17 +27,7 @@ def read_signature(folder: Path) -> bytes | None:
     file = folder / SIGNATURE_FILE
     if not os.path.lexists(file):
         return None
-    status = file.lstat()
-    if not stat.S_ISREG(status.st_mode):
-        raise BundleRefusalError(
-            "paths", f"expected {SIGNATURE_FILE} to be a plain file, found a link or a special file"
-        )
-    if status.st_size > MOST_SIGNATURE_BYTES:
-        found = f"{status.st_size:,} bytes"
-        raise BundleRefusalError(
-            "signature", f"expected at most {MOST_SIGNATURE_BYTES} bytes of {SIGNATURE_FILE}, found {found}", hint=_HINT
-        )
-    signature = file.read_bytes()
+    signature = plain_bytes(file, at_most=MOST_SIGNATURE_BYTES, check="signature", hint=_HINT)
     if not is_signature(signature):
         raise BundleRefusalError(
             "signature", f"expected a signature of ECDSA over P-256 in {SIGNATURE_FILE}, found other bytes", hint=_HINT

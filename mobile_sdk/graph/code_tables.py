@@ -47,8 +47,7 @@ def is_settled(operator: UnaryFunction) -> bool:
     """Tells whether every runtime and processor computes this table."""
     x, y = (arithmetic.quantization_of(each) for each in (operator.input, operator.output))
     inputs, values = _values(operator.function, operator.parameters, x)
-    overflows = values[inputs > _LARGEST_EXPONENT] if operator.function is Function.SOFTPLUS else values[:0]
-    return _saturates(overflows, y) and _is_settled(inputs, values, y)
+    return _is_held(operator.function, inputs, values, y) and _is_settled(inputs, values, y)
 
 
 def settle_table_scale(
@@ -57,11 +56,11 @@ def settle_table_scale(
     """Returns the grid `y` with the nearest larger scale with which the table is settled.
 
     The steps of the search begin with 4 millionths of the scale and grow. Raises ValueError if no scale settles it:
-    e^x, a part of the softplus, leaves float32 at 88, so that a value of the softplus must saturate there.
+    e^x, which is a part of the softplus too, leaves float32 at 88, so that the output must saturate from there on.
     """
     inputs, values = _values(function, parameters, x)
-    if function is Function.SOFTPLUS and not _saturates(values[inputs > _LARGEST_EXPONENT], y):
-        raise ValueError(f"a softplus of values above {_LARGEST_EXPONENT:g}")
+    if not _is_held(function, inputs, values, y):
+        raise ValueError(f"a {function} of values above {_LARGEST_EXPONENT:g}")
     scale, tries = np.float32(y.scale), 0
     while True:
         grid = Quantization(scale=float(scale), zero_point=y.zero_point)
@@ -71,8 +70,11 @@ def settle_table_scale(
         tries += 1
 
 
-def _saturates(values: Values, y: Quantization) -> bool:
-    return bool((values / y.scale + y.zero_point >= INT8_MAX).all())
+def _is_held(function: Function, inputs: Values, values: Values, y: Quantization) -> bool:
+    """Tells whether the output saturates wherever e^x leaves float32, which is infinite then."""
+    if function not in (Function.SOFTPLUS, Function.EXP):
+        return True
+    return bool((values[inputs > _LARGEST_EXPONENT] / y.scale + y.zero_point >= INT8_MAX).all())
 
 
 def _is_settled(inputs: Values, values: Values, y: Quantization) -> bool:

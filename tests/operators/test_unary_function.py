@@ -110,9 +110,11 @@ def test_a_clamp_of_turned_bounds_is_the_upper_one_everywhere_as_in_pytorch(tmp_
         assert_exact(runtime, graph, tmp_path, ALL_CODES)
 
 
-def test_a_softplus_that_float32_cannot_hold_is_settled_only_where_it_saturates(tmp_path):
+def test_an_exponential_that_float32_cannot_hold_is_settled_only_where_it_saturates(tmp_path):
     with pytest.raises(ValueError, match="above 88"):
         settle_table_scale(Function.SOFTPLUS, (), grid(1.0, 0), grid(0.5, -128))
+    with pytest.raises(ValueError, match="above 88"):
+        settle_table_scale(Function.EXP, (), grid(1.0, 0), grid(2.0**122, -128))
     graph = function_graph(Function.SOFTPLUS, grid(1.0, 0), grid(0.25, -128), ())
     for runtime in (LITERT, EXECUTORCH):
         assert_exact(runtime, graph, tmp_path, ALL_CODES)

@@ -12,12 +12,13 @@ import importlib.util
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from mobile_sdk.errors import BundleError, MachineError
 from mobile_sdk.runtimes.coverage import check_all_is_read
+from mobile_sdk.runtimes.damage import damage_named
 from mobile_sdk.runtimes.flatbuffer.decoding import decode
 from mobile_sdk.runtimes.flatbuffer.encoding import encode
 from mobile_sdk.runtimes.flatbuffer.schema import Schema, read_schema
@@ -98,11 +99,13 @@ def read_pte(path: Path) -> PteFile:
         raise BundleError(reason, hint=HINT)
     if data != sealed(data[:-SEAL_BYTES]):
         raise BundleError(f"expected {path.name} as it was written, found it changed", hint=HINT)
-    try:
+    with damage_named(partial(damaged, path, "a readable ExecuTorch program")):
         return parse_pte(data)
-    except Exception as error:  # a changed number in a sealed file can break any assumption
-        found = f"{type(error).__name__}: {error}"
-        raise BundleError(f"expected a readable ExecuTorch program in {path.name}, found {found}", hint=HINT) from error
+
+
+def damaged(path: Path, expected: str, found: str) -> BundleError:
+    """Returns the error of a file that holds `found` in place of what was expected."""
+    return BundleError(f"expected {expected} in {path.name}, found {found}", hint=HINT)
 
 
 def sealed(data: bytes) -> bytes:

@@ -1,18 +1,19 @@
 """Proves that a saved `.pte` is the requested one: every node, value, constant, grid, option and connection."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mobile_sdk.errors import BundleError
 from mobile_sdk.graph.operators import Graph
+from mobile_sdk.runtimes.damage import damage_named
 from mobile_sdk.runtimes.differences import unequal
 from mobile_sdk.runtimes.executorch.delegate_blob import decode_blob
 from mobile_sdk.runtimes.executorch.fields import delegate_schema
 from mobile_sdk.runtimes.executorch.pte_file import (
-    HINT,
     SEGMENT_ALIGNMENT,
     PteFile,
+    damaged,
     program_fields,
     program_schema,
     read_pte,
@@ -29,10 +30,8 @@ def file_differences(path: Path, fresh: Path, graph: Graph) -> list[str]:
     Raises BundleError if the other one is damaged.
     """
     file, written = read_pte(path), read_pte(fresh)
-    try:
+    with damage_named(partial(damaged, path, "an XNNPACK delegate")):
         return list(_differences(graph, decode_blob(written.delegates[0]), written.program, written.named, file))
-    except Exception as error:  # a changed number in a sealed file can break any assumption
-        raise BundleError(f"expected an XNNPACK delegate in {path.name}, found {error}", hint=HINT) from error
 
 
 def differences(requested: Requested, file: PteFile) -> Iterator[str]:

@@ -3,17 +3,18 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mobile_sdk.errors import BundleError
 from mobile_sdk.runtimes.base import Structure
+from mobile_sdk.runtimes.damage import damage_named
 from mobile_sdk.runtimes.executorch.delegate_blob import decode_blob
 from mobile_sdk.runtimes.executorch.fields import delegate_schema
-from mobile_sdk.runtimes.executorch.pte_file import HINT, PteFile, read_pte
+from mobile_sdk.runtimes.executorch.pte_file import PteFile, damaged, read_pte
 
 WEIGHTED = ("XNNConv2d", "XNNDepthwiseConv2d", "XNNFullyConnected")
 INT8 = "xnn_datatype_qcint8"
@@ -52,11 +53,8 @@ class DelegateContent:
 def read_structure(path: Path) -> Structure:
     """Returns the content of the file `path`; raises BundleError if it is damaged."""
     file = read_pte(path)
-    try:
+    with damage_named(partial(damaged, path, "an XNNPACK delegate")):
         return _structure(file, path.stat().st_size)
-    except Exception as error:  # a changed number in a sealed file can break any assumption
-        found = f"{type(error).__name__}: {error}"
-        raise BundleError(f"expected an XNNPACK delegate in {path.name}, found {found}", hint=HINT) from error
 
 
 def delegate_contents(file: PteFile) -> list[DelegateContent]:

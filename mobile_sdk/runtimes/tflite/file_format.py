@@ -1,5 +1,6 @@
 """Converts a `.tflite` between bytes and the object tree of its schema's generated classes."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import flatbuffers  # type: ignore[import-untyped]
 from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-untyped]
 
 from mobile_sdk.errors import BundleError
+from mobile_sdk.runtimes.damage import damage_named
 
 
 def to_bytes(model: Any) -> bytes:
@@ -26,10 +28,8 @@ def read_model(path: Path) -> Any:
     data = path.read_bytes()
     if data[4:8] != b"TFL3":
         raise damaged(path, "the identifier TFL3 is missing")
-    try:
+    with damage_named(partial(damaged, path)):
         return from_bytes(data)
-    except Exception as error:  # flatbuffers' readers fail in many ways on a damaged file
-        raise damaged(path, type(error).__name__) from error
 
 
 def damaged(path: Path, why: str) -> BundleError:

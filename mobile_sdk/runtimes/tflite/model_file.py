@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-untyped]
 
-from mobile_sdk.errors import SdkError
 from mobile_sdk.runtimes.base import Structure
+from mobile_sdk.runtimes.damage import damage_named
 from mobile_sdk.runtimes.tflite.file_format import damaged, read_model
 from mobile_sdk.runtimes.tflite.session import open_interpreter
 
@@ -24,12 +25,8 @@ _OWN_KERNEL = {
 def read_structure(path: Path) -> Structure:
     """Returns the file's content and its split. Raises BundleError if it is damaged."""
     model = read_model(path)
-    try:
+    with damage_named(partial(damaged, path)):
         return _structure(model, path)
-    except SdkError:
-        raise
-    except Exception as error:  # what a damaged file lacks or has too much of is found in many ways
-        raise damaged(path, f"{type(error).__name__}: {error}") from error
 
 
 def _structure(model: Any, path: Path) -> Structure:

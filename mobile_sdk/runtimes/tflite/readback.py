@@ -1,12 +1,14 @@
 """Proves that a saved `.tflite` is the requested one: every operator, tensor, constant, grid and option."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mobile_sdk.graph.operators import Graph
+from mobile_sdk.runtimes.damage import damage_named
 from mobile_sdk.runtimes.differences import unequal
 from mobile_sdk.runtimes.flatbuffer.decoding import decode
 from mobile_sdk.runtimes.flatbuffer.schema import read_schema
@@ -22,11 +24,9 @@ def file_differences(path: Path, fresh: Path, graph: Graph) -> list[str]:
     Raises BundleError if the other one is damaged.
     """
     schema = read_schema(WRITTEN)
-    try:
+    with damage_named(partial(damaged, path)):
         found, written = (decode(schema, each.read_bytes()) for each in (path, fresh))
         return list(_differences(graph, written, found))
-    except Exception as error:  # a changed number in a sealed file can break any assumption
-        raise damaged(path, str(error)) from error
 
 
 def differences(graph: Graph, requested: Any, found: Any) -> Iterator[str]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mobile_sdk.errors import BundleError
 from mobile_sdk.runtimes.coverage import Span, check_all_is_read
+from mobile_sdk.runtimes.damage import one_line
 
 _SENTINEL = 0xDEADBEEF
 _VERSION = 2
@@ -21,7 +22,6 @@ _COUNT_AND_VERSION = struct.Struct("<II")
 _RECORD = struct.Struct("<IIQQ")
 _ELEMENT_TYPES = {1: "float16", 2: "float32", 3: "uint8", 4: "int8"}
 _MODEL_FOLDER = "@model_path"
-_LONGEST_QUOTE = 200
 
 
 class BlobFile:
@@ -82,8 +82,7 @@ def damaged(path: Path, found: str) -> BundleError:
 
     `found` may quote the file, so it is cut down to one printable line.
     """
-    line = "".join(letter if letter.isprintable() else "?" for letter in found)
-    line = line if len(line) <= _LONGEST_QUOTE else line[:_LONGEST_QUOTE] + "…"
     return BundleError(
-        f"expected a whole Core ML package at {path.name}, found {line}", hint="export the bundle again with this SDK"
+        f"expected a whole Core ML package at {path.name}, found {one_line(found)}",
+        hint="export the bundle again with this SDK",
     )

@@ -7,13 +7,14 @@ name, and whether it is in the protobuf or in the weight file.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mobile_sdk.errors import SdkError
 from mobile_sdk.runtimes.coreml.package.blob_file import BlobFile, damaged
 from mobile_sdk.runtimes.coreml.package.manifest import root_model_file
 from mobile_sdk.runtimes.coreml.package.program_file import constant, parse_model
+from mobile_sdk.runtimes.damage import damage_named
 
 _TOOLS_VERSION = "coremltools-version"
 _TENSOR = "tensorType"
@@ -30,12 +31,8 @@ class Contents:
 
 def read_contents(package: Path) -> Contents:
     """Reads the `.mlpackage` folder; raises BundleError if it is damaged, or holds what no reader knows."""
-    try:
+    with damage_named(partial(damaged, package)):
         return _read(package)
-    except SdkError:
-        raise
-    except Exception as error:  # a mutated protobuf can break any assumption; none may reach the user as a traceback
-        raise damaged(package, f"{type(error).__name__}: {error}") from error
 
 
 def _read(package: Path) -> Contents:

@@ -7,17 +7,19 @@ while it is read: a damaged package is a BundleError, never another exception.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mobile_sdk.errors import BundleError, SdkError
+from mobile_sdk.errors import BundleError
 from mobile_sdk.runtimes.base import Interface
 from mobile_sdk.runtimes.coreml.package.blob_file import BlobFile, damaged
 from mobile_sdk.runtimes.coreml.package.manifest import root_model_file
 from mobile_sdk.runtimes.coreml.package.schema import model_class
+from mobile_sdk.runtimes.damage import damage_named
 
 Value = NDArray[Any] | str
 
@@ -63,12 +65,8 @@ class MilProgram:
 
 def read_program(package: Path) -> MilProgram:
     """Reads the `.mlpackage` folder; raises BundleError if it is damaged or incomplete."""
-    try:
+    with damage_named(partial(damaged, package)):
         return _read(package)
-    except SdkError:
-        raise
-    except Exception as error:  # a mutated protobuf can break any assumption; none may reach the user as a traceback
-        raise damaged(package, f"{type(error).__name__}: {error}") from error
 
 
 def read_promised_program(package: Path, interface: Interface) -> MilProgram:
