@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from mobile_sdk.errors import BundleError
 from mobile_sdk.graph.operators import OPERATORS, Graph, Operator, Tensor
+from mobile_sdk.graph.operators.base import is_added, stated_fields
 from mobile_sdk.graph.pairing import Pair
 from mobile_sdk.program.archive import Members
 
@@ -78,8 +79,8 @@ class _Writer:
         self.added: dict[str, bytes] = {}
 
     def fields(self, value: Any) -> dict[str, Any]:
-        """Returns every field of a dataclass."""
-        return {field.name: self._value(getattr(value, field.name)) for field in fields(value)}
+        """Returns every field that a file states."""
+        return {field.name: self._value(getattr(value, field.name)) for field in stated_fields(value)}
 
     def _value(self, value: Any) -> Any:
         match value:
@@ -126,7 +127,8 @@ class _Reader:
     def fields(self, kind: Any, entry: Mapping[str, Any], **given: Any) -> Any:
         """Returns a dataclass of its fields; those of `given` are not in the entry."""
         hints = _field_types(kind)
-        _check_keys(kind.__name__, entry, hints.keys() - given.keys())
+        not_stated = {each.name for each in fields(kind) if is_added(each) and each.name not in entry}
+        _check_keys(kind.__name__, entry, hints.keys() - given.keys() - not_stated)
         return kind(**given, **{name: self._value(hints[name], value) for name, value in entry.items()})
 
     def _value(self, hint: Any, value: Any) -> Any:

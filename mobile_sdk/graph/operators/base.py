@@ -1,13 +1,35 @@
 """Defines the base of every operator, and those of operators of one and of two operands."""
 
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Iterator
+from dataclasses import Field, dataclass, field, fields
+from typing import Any, ClassVar
 
 from mobile_sdk.graph.operators.tensors import INT32_MAX, Clamp, Constant, Tensor
 from mobile_sdk.graph.operators.traits import Traits
 
 _FROM_ZERO = ("padding", "start")
 """These integers of an operator may be 0; all others are sizes, steps or counts."""
+_ADDED = "added"
+
+
+def added(default: Any) -> Any:
+    """Returns a field that an operator got later; its default says what was computed before.
+
+    Files and digests leave it out at its default, so those that were written before stay as they are.
+    """
+    return field(default=default, metadata={_ADDED: True})
+
+
+def is_added(each: Field[Any]) -> bool:
+    """Tells whether a field is one that an operator got later."""
+    return _ADDED in each.metadata
+
+
+def stated_fields(value: Any) -> Iterator[Field[Any]]:
+    """Yields the fields of a dataclass that files and digests hold: not those that were `added` and have their default."""
+    for each in fields(value):
+        if not (is_added(each) and getattr(value, each.name) == each.default):
+            yield each
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

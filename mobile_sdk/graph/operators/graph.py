@@ -2,12 +2,12 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
-from mobile_sdk.graph.operators.base import Operator
+from mobile_sdk.graph.operators.base import Operator, stated_fields
 from mobile_sdk.graph.operators.boxes import DecodeBoxes
 from mobile_sdk.graph.operators.tensors import Constant, Quantization, Tensor
 from mobile_sdk.graph.pairing import Pair
@@ -69,7 +69,7 @@ def _spell(value: Any) -> Iterator[bytes]:
         yield np.ascontiguousarray(value).tobytes()
     elif isinstance(value, Operator | Tensor | Constant | Quantization):
         yield type(value).__name__.encode()
-        for field in fields(value):
+        for field in stated_fields(value):
             yield from _spell(getattr(value, field.name))
     elif isinstance(value, tuple) and not all(isinstance(item, int) for item in value):
         for item in value:
