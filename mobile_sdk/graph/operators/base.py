@@ -26,7 +26,7 @@ def is_added(each: Field[Any]) -> bool:
 
 
 def stated_fields(value: Any) -> Iterator[Field[Any]]:
-    """Yields the fields of a dataclass that files and digests hold: not those that were `added` and have their default."""
+    """Yields the fields of a dataclass that files and digests hold: all but `added` ones at their default."""
     for each in fields(value):
         if not (is_added(each) and getattr(value, each.name) == each.default):
             yield each
