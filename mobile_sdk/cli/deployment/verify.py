@@ -73,7 +73,7 @@ def verify(
     ] = False,
     result: VerdictOptions,
 ) -> None:
-    """Check signature, files, structure, numbers, golden pictures and accuracy; exit 1 when a check fails."""
+    """Check signature, files, structure, numbers, golden pictures and accuracy; exit 1 when a check fails, 7 when one cannot run."""
     quiet()
     if data is None:
         options.check_unread(context, "without --data", "min_accuracy", "bisect", "device")
@@ -116,8 +116,8 @@ def verify(
             print(f"{verdict.bundle}: {culprit['said']}")
     if any(verdict.status == "fail" for verdict in verdicts):
         raise typer.Exit(1)
-    if place.device != "host":
-        _check_device_ran(verdicts)
+    if data is not None:
+        _check_scores_came(verdicts)
 
 
 def source_of(bundle: "Bundle", program: "Program", twin: Path) -> "Program":
@@ -140,14 +140,15 @@ def show_verdicts(verdicts: "list[Verdict]") -> None:
         print(f"{verdict.bundle}: {WORDS[verdict.status]} on {verdict.pictures} pictures")
 
 
-def _check_device_ran(verdicts: "list[Verdict]") -> None:
-    """Raises MachineError if the device that was asked for gave no scores; the verdicts are written by then."""
+def _check_scores_came(verdicts: "list[Verdict]") -> None:
+    """Raises MachineError for a verdict that is open though there were pictures; the verdicts are written by then."""
     for verdict in verdicts:
-        for check in verdict.checks:
-            if check.name == "steps apart" and check.outcome == "not_run":
-                raise MachineError(
-                    f"expected scores from {verdict.device}, found none: {check.found}", hint="try again"
-                )
+        if verdict.status == "not_run":
+            reason = next(check.found for check in verdict.checks if check.outcome == "not_run")
+            raise MachineError(
+                f"expected a verdict on {verdict.bundle} from {verdict.device}, found that it did not run: {reason}",
+                hint="verify where the runtime is installed and the device answers",
+            )
 
 
 def _bisect(
