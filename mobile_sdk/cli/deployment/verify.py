@@ -73,7 +73,7 @@ def verify(
     ] = False,
     result: VerdictOptions,
 ) -> None:
-    """Check signature, files, structure, numbers, golden pictures and accuracy; exit 1 when a check fails, 7 when one cannot run."""
+    """Check signature, files, structure, numbers, golden pictures and accuracy; exit 1 when a check fails."""
     quiet()
     if data is None:
         options.check_unread(context, "without --data", "min_accuracy", "bisect", "device")
