@@ -115,10 +115,11 @@ def test_verify_fails_with_1_and_says_which_check(
 
 
 def test_a_verdict_that_did_not_run_on_pictures_exits_with_7(
-    small: SmallRun, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    small: SmallRun, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mobile_sdk.runtimes.tflite_legacy.find_python", lambda: None)
-    options = ["--data", small.pictures, "--program", small.program, "--runtime", "tflite-runtime"]
+    options = ["--data", small.pictures, "--program", small.program, "--out", str(tmp_path / "v.json")]
+    options += ["--runtime", "tflite-runtime"]
     assert call(["verify", small.bundle("tflite"), *options]) == 7
     assert "found that it did not run" in capfd.readouterr().err
 
