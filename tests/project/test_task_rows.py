@@ -11,7 +11,7 @@ from mobile_sdk.tasks.registry import TASKS
 ROOT = Path(__file__).parents[2]
 OWN_ROOMS = ("mobile_sdk/tasks/", "mobile_sdk/workflow/", "qat/tasks/")
 ROWS = {
-    "mobile_sdk/contract.py": "the names of the tasks, and TRAITS",
+    "mobile_sdk/contract/contract.py": "the names of the tasks, and TRAITS",
     "mobile_sdk/report/sections/tasks.py": "SECTIONS",
     "mobile_sdk/report/earlier_report.py": "the fields of reports of schema 1, which had three tasks",
     "qat/nets/saved_net.py": "the builders of nets",

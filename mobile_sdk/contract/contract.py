@@ -1,0 +1,123 @@
+"""Defines the contract: a net's name, task and labels, and what goes into it."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from mobile_sdk.contract.inputs import ImageSpec
+from mobile_sdk.contract.part import Part
+
+Task = Literal["classification", "detection", "segmentation"]
+MOST_MASK_LABELS = 255  # a mask holds bytes, and one value marks pixels without a label
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskTraits:
+    """Holds a task's rules for a contract: how many labels, which numbers come before theirs, and its own part."""
+
+    least_labels: int
+    most_labels: int | None
+    gives_boxes: bool
+    other_columns: int  # of a score vector, a pixel or an anchor, before the labels' own
+    part: str | None  # the field of a contract that belongs to this task alone
+
+
+TRAITS: Mapping[Task, TaskTraits] = {
+    "classification": TaskTraits(least_labels=2, most_labels=None, gives_boxes=False, other_columns=0, part=None),
+    "detection": TaskTraits(least_labels=1, most_labels=None, gives_boxes=True, other_columns=5, part="detection"),
+    "segmentation": TaskTraits(
+        least_labels=2, most_labels=MOST_MASK_LABELS, gives_boxes=False, other_columns=0, part=None
+    ),
+}
+
+
+class DetectionSpec(Part):
+    """Sets how an app turns boxes and logits into detections; `mobile_sdk.tasks.detection.detect` is the rule.
+
+    A label's share of an anchor (softmax) must reach `score_threshold`. Of two boxes of a label whose overlap
+    (intersection over union) is above `iou_threshold` the better one stays. `max_detections` are kept of a picture.
+    """
+
+    score_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    iou_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    max_detections: Annotated[int, Field(ge=1, le=1000)] = 100
+
+
+class Contract(Part):
+    """Holds a bundle's promise to the app: its name, its task, its labels in output order, its inputs.
+
+    There is exactly one input yet, an image, which `image=` sets. `detection` is set if that is the task, else absent.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+    task: Task = "classification"
+    labels: Annotated[tuple[str, ...], Field(min_length=1)]
+    inputs: tuple[ImageSpec, ...] = (ImageSpec(),)
+    detection: DetectionSpec | None = Field(default=None, exclude_if=lambda spec: spec is None)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            name: str,
+            labels: tuple[str, ...],
+            task: Task = "classification",
+            image: ImageSpec = ...,
+            inputs: tuple[ImageSpec, ...] = ...,
+            detection: DetectionSpec | None = None,
+        ) -> None: ...
+
+    else:
+
+        def __init__(self, **fields: Any) -> None:
+            if "image" in fields and "inputs" not in fields:
+                fields["inputs"] = (fields.pop("image"),)
+            super().__init__(**fields)
+
+        __init__.__pydantic_base_init__ = True  # as in Part
+
+    @property
+    def image(self) -> ImageSpec:
+        """Returns the one input."""
+        return self.inputs[0]
+
+    def without_inputs(self) -> dict[str, Any]:
+        """Returns every field of a contract but its inputs, by name."""
+        return {name: getattr(self, name) for name in Contract.model_fields if name != "inputs"}
+
+    @property
+    def output_columns(self) -> int:
+        """Returns the length of a score vector, or of each pixel's or anchor's: a box, "nothing" and the labels."""
+        return len(self.labels) + TRAITS[self.task].other_columns
+
+    @model_validator(mode="after")
+    def _check(self) -> "Contract":
+        check_one_image(self.inputs)
+        traits = TRAITS[self.task]
+        for part in filter(None, (each.part for each in TRAITS.values())):
+            if (traits.part == part) != (getattr(self, part) is not None):
+                raise ValueError(f"the field {part} belongs to the task {part}, and only to it")
+        if len(self.labels) < traits.least_labels:
+            raise ValueError(f"a {self.task} needs two labels or more")
+        if traits.most_labels is not None and len(self.labels) > traits.most_labels:
+            raise ValueError(f"a {self.task} has {traits.most_labels} labels at most, not {len(self.labels)}")
+        twice = [label for label, count in Counter(self.labels).items() if count > 1][:3]
+        if twice:
+            raise ValueError(f"labels must be unique; these occur twice: {', '.join(twice)}")
+        unusable = [label for label in self.labels if not label.strip() or "\n" in label or "\r" in label]
+        if unusable:
+            raise ValueError(f"labels must be one line of text each, not {unusable[0]!r}")
+        return self
+
+
+def check_one_image(inputs: Any) -> None:
+    """Raises ValueError unless inputs, as specs or as a file spells them, are one image: no others are taken yet."""
+    if isinstance(inputs, list | tuple):
+        kinds = [each.get("kind") if isinstance(each, dict) else getattr(each, "kind", None) for each in inputs]
+        if len(kinds) != 1 or (isinstance(kinds[0], str) and kinds[0] != "image"):
+            found = ", ".join(map(str, kinds))[:60] if kinds else "none"
+            raise ValueError(f"expected one image as input, found {found}")
