@@ -164,7 +164,8 @@ def _answered(arguments: Sequence[str]) -> int:
         if DEBUG in arguments:
             traceback.print_exc()
         failure = explain(error)
-        stopping.say_last(f"{speaker()}error: {failure.message}\nhint: {failure.hint}")
+        reasons = "".join(f"  {reason}\n" for reason in failure.reasons)
+        stopping.say_last(f"{speaker()}error: {failure.message}\n{reasons}hint: {failure.hint}")
         _drop_output()
         return failure.exit_code
 

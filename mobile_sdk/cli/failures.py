@@ -1,7 +1,7 @@
 """Turns an error into one line that says what was expected and found, one hint, and the exit code."""
 
 import errno
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import typer
 
@@ -15,17 +15,19 @@ _USAGE_ERROR = typer.BadParameter.__mro__[1]  # click's UsageError, wherever thi
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """Holds the message, the hint and the exit code for the user."""
+    """Holds the message, the hint and the exit code for the user, and, of several reasons, a line for each."""
 
     message: str
     hint: str
     exit_code: int
+    reasons: tuple[str, ...] = ()
 
 
 def explain(error: Exception) -> Failure:
     """Returns the failure of an exception; an unexpected exception is a bug, and is called so."""
     if isinstance(error, SdkError):
-        return _failure(error.message, error.hint, error.exit_code)
+        reasons = tuple(getattr(error, "__notes__", ()))
+        return replace(_failure(error.message, error.hint, error.exit_code), reasons=reasons)
     if isinstance(error, _USAGE_ERROR):
         return _failure(*_usage(error), SettingError.exit_code)
     if lack := _lack(error):

@@ -1,8 +1,8 @@
 """Captures any net of supported operators by `torch.export`, and reads every node of its graph as a `Step`.
 
-Convolutions and linear layers absorb their batch norm and the padding before them; dropout stays switchable. An
-operator without an integer counterpart is refused with its module path. The captured net is compared with the net, in
-float.
+Convolutions and linear layers absorb their batch norm and the padding before them; dropout stays switchable. All
+operators without an integer counterpart are refused at once, with their module paths. The captured net is compared with
+the net, in float.
 """
 
 from typing import Any
@@ -19,6 +19,7 @@ from qat.capture.functional_export import exported
 from qat.capture.left_out import leave_out_last_activations, random_dropout
 from qat.capture.pool_folding import fold_uneven_pools
 from qat.capture.readers import activations, arithmetic, channels, pooling, shapes, slice_writes, weighted
+from qat.capture.refusals import Refusals
 from qat.capture.rewriter import Rewriter, name_of, path_of, shape_of, unsupported
 from qat.layers.weighted import Weighted, in_float
 from qat.steps import STEP, Kind
@@ -56,20 +57,24 @@ def capture(net: nn.Module, size_px: int, batch: Tensor | None = None) -> fx.Gra
 
 
 def _read(module: fx.GraphModule, size_px: int) -> fx.GraphModule:
-    rewriter = Rewriter(module)
+    rewriter, refusals = Rewriter(module), Refusals()
     for node in list(module.graph.nodes):
         if node.op == "call_function" and node.users:
-            reader = _READERS.get(name_of(node))
-            if reader is None:
-                raise unsupported(node)
-            reader(rewriter, node)
-    _take_scores(rewriter, size_px)
+            with refusals.collecting(node):
+                reader = _READERS.get(name_of(node))
+                if reader is None:
+                    raise unsupported(node)
+                reader(rewriter, node)
+    with refusals.collecting_last():
+        _take_scores(rewriter, size_px)
     for node in reversed(module.graph.nodes):
         if node.op not in ("placeholder", "output") and not node.users:
             module.graph.erase_node(node)
     for node in module.graph.nodes:
         if node.op not in ("placeholder", "output") and STEP not in node.meta:
-            raise unsupported(node)
+            with refusals.collecting(node):
+                raise unsupported(node)
+    refusals.check()
     module.graph.set_codegen(fx.graph.CodeGen())  # there is one input and one output tensor: no pytrees
     return fx.GraphModule(rewriter.layers, module.graph)
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from mobile_sdk.errors import CaptureError
+from qat.capture.refusals import UnsupportedError
 from qat.steps import STEP, Kind, Step
 
 ENDS = "ends"  # the key of the path of the module whose output the node computes, if a layer absorbed others
@@ -168,10 +169,8 @@ def path_of(node: fx.Node) -> str:
     return str(stack[-1][0]) or "<root>" if stack else "<root>"
 
 
-def unsupported(node: fx.Node, why: str = "") -> CaptureError:
+def unsupported(node: fx.Node, why: str = "") -> UnsupportedError:
     """Returns the error that names operator and module; `why` says what of the operator is not supported."""
-    name = f"aten.{_SPOKEN[name_of(node)]}" if name_of(node) in _SPOKEN else node.target
-    what, why = f"{name} at {path_of(node)}", why or node.meta.get(WHY, "")
-    return CaptureError(
-        f"no integer operator stands for {what}{', ' if why else ''}{why}", hint=f"build the net of {_SUPPORTED}"
-    )
+    spoken = f"aten.{_SPOKEN[name_of(node)]}" if name_of(node) in _SPOKEN else str(node.target)
+    why = why or node.meta.get(WHY, "")
+    return UnsupportedError(name_of(node), spoken, path_of(node), why, hint=f"build the net of {_SUPPORTED}")

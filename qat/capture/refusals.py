@@ -1,0 +1,121 @@
+"""Collects what a net computes that no integer operator stands for, so that one error names all of it.
+
+Places are counted by kind: an operator, and what of it is not supported. The error's message is one line; its notes,
+which Python's tracebacks and the command line show, are one line a kind.
+"""
+
+import operator
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from torch import fx
+
+from mobile_sdk.errors import CaptureError
+
+SHOWN = 10  # kinds that get a line of their own
+_NAMED = 3  # kinds that the summary names
+_NUMBERS = re.compile(r"[-\d(){}\[\], .]+")
+
+_NEAREST: Mapping[str, str] = {
+    "conv1d": "a Conv2d with a kernel of (1, k) on maps of one row",
+    "conv3d": "a Conv2d, frame by frame",
+    "lstm": "convolutions over the time axis: no recurrence has an integer form",
+    "gru": "convolutions over the time axis: no recurrence has an integer form",
+    "conv_transpose2d": "bilinear resizing by 2, then a convolution",
+    "topk": "return the scores, and sort them in the app",
+    "sort": "return the scores, and sort them in the app",
+    "argmax": "return the scores: the app takes the largest",
+    "scaled_dot_product_attention": "convolutions, or squeeze-and-excite",
+    "rand": "draw in training only (if self.training)",
+    "bmm": "a linear or a convolution with fixed weights",
+    "matmul": "a linear or a convolution with fixed weights",
+    "group_norm": "a BatchNorm2d, which costs nothing",
+    "layer_norm": "a BatchNorm2d, which costs nothing",
+    "instance_norm": "a BatchNorm2d, which costs nothing",
+    "_native_batch_norm_legit": "a batch norm with running statistics (track_running_stats=True)",
+}
+
+
+class UnsupportedError(CaptureError):
+    """No integer operator stands for one operator of a net; `why` says what of the operator is not supported."""
+
+    def __init__(self, name: str, spoken: str, path: str, why: str, *, hint: str) -> None:
+        super().__init__(f"no integer operator stands for {spoken} at {path}{', ' if why else ''}{why}", hint=hint)
+        self.name, self.spoken, self.path, self.why = name, spoken, path, why
+
+
+@dataclass
+class _Kind:
+    """Holds the first place of a kind, and how many there are."""
+
+    first: UnsupportedError
+    count: int = 0
+
+    @property
+    def line(self) -> str:
+        first, nearest = self.first, _NEAREST.get(self.first.name)
+        why = f", {first.why}" if first.why else ""
+        places = f" ({self.count} places)" if self.count > 1 else ""
+        return f"{first.spoken} at {first.path}{places}{why}{f'; instead: {nearest}' if nearest else ''}"
+
+
+@dataclass
+class Refusals:
+    """Counts what is refused while a net is read; other errors pass."""
+
+    _kinds: dict[tuple[str, str], _Kind] = field(default_factory=dict)
+    _others: list[CaptureError] = field(default_factory=list)
+    _nodes: set[fx.Node] = field(default_factory=set)
+
+    @contextmanager
+    def collecting(self, node: fx.Node) -> Iterator[None]:
+        """Counts the node, once, if an UnsupportedError is raised inside; parts of a refused node are not counted."""
+        try:
+            yield
+        except UnsupportedError as error:
+            is_part = node.target is operator.getitem and node.args[0] in self._nodes
+            if node not in self._nodes and not is_part:
+                kind = error.name, _NUMBERS.sub(" ", error.why)
+                self._kinds.setdefault(kind, _Kind(error)).count += 1
+            self._nodes.add(node)
+        except Exception:
+            if not self._nodes:  # a reader may stumble over what a refused node before it left behind
+                raise
+            self._nodes.add(node)
+
+    @contextmanager
+    def collecting_last(self) -> Iterator[None]:
+        """Keeps any CaptureError that is raised inside, once the net has been read."""
+        try:
+            yield
+        except CaptureError as error:
+            self._others.append(error)
+
+    def check(self) -> None:
+        """Raises CaptureError for all that was refused; a single reason is its own error."""
+        kinds = sorted(self._kinds.values(), key=lambda kind: -kind.count)
+        if len(kinds) + len(self._others) > 1:
+            raise _joined(kinds, self._others)
+        for kind in kinds:
+            first = kind.first
+            places = f" ({kind.count} places)" if kind.count > 1 else ""
+            nearest = _NEAREST.get(first.name)
+            first.message += places
+            first.hint = f"instead: {nearest}; or {first.hint}" if nearest else first.hint
+            raise first
+        for other in self._others:
+            raise other
+
+
+def _joined(kinds: list[_Kind], others: list[CaptureError]) -> CaptureError:
+    lines = [*(kind.line for kind in kinds), *(other.message for other in others)]
+    places = ", ".join(f"{kind.first.spoken} at {kind.first.path}" for kind in kinds[:_NAMED])
+    more = f" and {len(kinds) - _NAMED} more" if len(kinds) > _NAMED else ""
+    count = f"{len(kinds)} kind{'s' if len(kinds) > 1 else ''} of operators"
+    found = [f"{count} that no integer operator stands for: {places}{more}", *(other.message for other in others)]
+    error = CaptureError(f"expected operators with an integer form, found {'; '.join(found)}", hint=kinds[0].first.hint)
+    for line in lines if len(lines) <= SHOWN else [*lines[: SHOWN - 1], f"{len(lines) - SHOWN + 1} more kinds"]:
+        error.add_note(line)
+    return error
