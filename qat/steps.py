@@ -20,7 +20,8 @@ class Kind(StrEnum):
     HARD_SWISH = "h-swish"
     HARD_SIGMOID = "hard-sigmoid"
     FUNCTION = "sigmoid, SiLU, tanh, GELU, ELU, leaky ReLU, Mish, softplus, clamps, exponentials, absolute values"
-    ADD = "sums and differences"
+    ADD = "sums"
+    SUB = "differences"
     MUL = "products"
     ADD_CONSTANT = "sums with a constant"
     SCALE = "products with a positive constant"
@@ -100,6 +101,7 @@ KINDS: Mapping[Kind, KindTraits] = {
     Kind.HARD_SIGMOID: KindTraits(Grid.OWN, ActivationKind.HARD_SIGMOID, _NOTHING, _OF_GATE, True, Factors.STOP, True),
     Kind.FUNCTION: KindTraits(Grid.OWN, None, _NOTHING, _ANY, False, Factors.STOP, True),
     Kind.ADD: KindTraits(Grid.OWN, None, _CLAMPS, _ANY, False, Factors.PASS, True),
+    Kind.SUB: KindTraits(Grid.OWN, None, _CLAMPS, _ANY, False, Factors.PASS, True),
     Kind.MUL: KindTraits(Grid.OWN, None, _CLAMPS, _ANY, False, Factors.GATED, True),
     Kind.ADD_CONSTANT: KindTraits(Grid.OWN, None, _CLAMPS, _ANY, False, Factors.STOP, True),
     Kind.SCALE: KindTraits(Grid.INPUTS, None, _NOTHING, _ANY, False, Factors.PASS, False),

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from mobile_sdk.graph.operators import INT8_MAX, INT8_MIN, Clamp, Constant, Quantization, Tensor
+from mobile_sdk.graph.operators import INT8_MAX, INT8_MIN, Add, Clamp, Constant, Quantization, Sub, Tensor
 
 ADD_RATIO_RANGE = (2.0**-10, 2.0**8)  # XNNPACK refuses an Add whose input/output scale ratio is outside
 PRODUCT_RATIO_RANGE = (2.0**-16, 2.0**8)  # the same for Mul, on s_a * s_b / s_y
@@ -90,6 +90,13 @@ def add_factors(a: Quantization, b: Quantization, y: Quantization) -> tuple[int,
     exponent = int(np.frexp(max(ratio_a, ratio_b))[1]) - 1
     shift = 20 - exponent
     return int(np.rint(np.ldexp(ratio_a, shift))), int(np.rint(np.ldexp(ratio_b, shift))), shift
+
+
+def sum_factors(operator: Add | Sub) -> tuple[int, int, int]:
+    """Returns `add_factors` of the operator; those of a difference have a negative `M_b`."""
+    grids = (quantization_of(each) for each in (operator.a, operator.b, operator.output))
+    factor_a, factor_b, shift = add_factors(*grids)
+    return factor_a, -factor_b if isinstance(operator, Sub) else factor_b, shift
 
 
 def product_factor(a: Quantization, b: Quantization, y: Quantization) -> np.float32:

@@ -63,9 +63,9 @@ def _sums_of_a_map(operator: ops.Mean) -> tuple[int, int]:
     return height * width * ops.INT8_MIN, height * width * ops.INT8_MAX  # uncentred
 
 
-@_sums.of(ops.Add, ops.Mul, ops.Quantize, ops.UnaryFunction)
+@_sums.of(ops.Add, ops.Sub, ops.Mul, ops.Quantize, ops.UnaryFunction)
 def _no_sums(operator: ops.Operator) -> tuple[int, int]:
-    """Returns no range: a product of two codes always fits; for Add see `add_factors`."""
+    """Returns no range: a product of two codes always fits; for sums see `add_factors`."""
     return 0, 0
 
 
@@ -102,9 +102,9 @@ def _bounds_of_products(
     yield "s_x * s_w / s_y", arithmetic.REQUANTIZATION_RANGE, factors
 
 
-@_bounds.of(ops.Add)
+@_bounds.of(ops.Add, ops.Sub)
 def _bounds_of_a_sum(
-    operator: ops.Add, inputs: Sequence[ops.Quantization], output: ops.Quantization
+    operator: ops.Add | ops.Sub, inputs: Sequence[ops.Quantization], output: ops.Quantization
 ) -> Iterator[_Bounded]:
     ratios = [float(np.float32(grid.scale) / np.float32(output.scale)) for grid in inputs]
     yield "scales of a sum over its own", arithmetic.ADD_RATIO_RANGE, ratios

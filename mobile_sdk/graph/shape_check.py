@@ -149,13 +149,16 @@ def _linear(operator: ops.Linear) -> Shape:
     return (outputs,)
 
 
-@_shapes.of(ops.Add, ops.Mul)
-def _binary(operator: ops.Add | ops.Mul) -> Shape:
+@_shapes.of(ops.Add, ops.Sub, ops.Mul)
+def _binary(operator: ops.Add | ops.Sub | ops.Mul) -> Shape:
     shape, other = operator.a.shape, operator.b
-    if isinstance(other, ops.Tensor) and other.shape != shape:
-        is_gate = isinstance(operator, ops.Mul) and len(shape) == 3 and other.shape == (shape[0], 1, 1)
-        _expect(is_gate, f"a second operand that fits {shape}", other.shape)
-    return shape
+    if not isinstance(other, ops.Tensor):
+        return shape
+    fits = len(shape) == len(other.shape) and all(
+        1 in sides or sides[0] == sides[1] for sides in zip(shape, other.shape, strict=True)
+    )
+    _expect(fits, f"a second operand that fits {shape}", other.shape)
+    return tuple(map(max, shape, other.shape))
 
 
 @_shapes.of(ops.Activation, ops.Dequantize, ops.Quantize)

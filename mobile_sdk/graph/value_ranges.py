@@ -136,15 +136,15 @@ def _of_activation(operator: ops.Activation, inputs: Sequence[Held]) -> Held | N
     return None if clamp is None else inputs[0].clamped(clamp)
 
 
-@_rules.of(ops.Add, ops.Mul)
-def _of_two_clamped(operator: ops.Add | ops.Mul, inputs: Sequence[Held]) -> Held:
+@_rules.of(ops.Add, ops.Sub, ops.Mul)
+def _of_two_clamped(operator: ops.Add | ops.Sub | ops.Mul, inputs: Sequence[Held]) -> Held:
     return _of_two(operator, inputs).clamped(operator.clamp)
 
 
-def _of_two(operator: ops.Add | ops.Mul, inputs: Sequence[Held]) -> Held:
+def _of_two(operator: ops.Add | ops.Sub | ops.Mul, inputs: Sequence[Held]) -> Held:
     """Returns the range of a sum or product, rounded once: to a coarser power of two, which the unit divides."""
     first = inputs[0]
-    combine = np.add if isinstance(operator, ops.Add) else np.multiply
+    combine = {ops.Add: np.add, ops.Sub: np.subtract, ops.Mul: np.multiply}[type(operator)]
     if isinstance(operator.b, ops.Constant):
         value = np.float32(operator.b.value)
         if first.few is not None:
@@ -154,7 +154,7 @@ def _of_two(operator: ops.Add | ops.Mul, inputs: Sequence[Held]) -> Held:
         second = inputs[1]
     ends = [combine(np.float32(a), np.float32(b)) for a in (first.low, first.high) for b in (second.low, second.high)]
     low, high = float(min(ends)), float(max(ends))
-    unit = min(first.unit, second.unit) if isinstance(operator, ops.Add) else first.unit * second.unit
+    unit = min(first.unit, second.unit) if combine is not np.multiply else first.unit * second.unit
     return Held(low=low, high=high, unit=max(unit, _step_away_from_zero(low, high)))
 
 

@@ -52,7 +52,7 @@ class _Finder:
         elif isinstance(module, TensorQuantizer):
             self._join(node, sources[0])
             self._group_of(node).nodes.append(node)
-        elif _passes_factors(node):
+        elif _passes_factors(node) and all(_channels(source) == _channels(node) for source in sources):
             self._join(node, *sources)
         elif _factors(node) is Factors.GATED and sources[0] is not sources[-1]:
             self._visit_product(node, sources)
@@ -79,7 +79,10 @@ class _Finder:
             return
         (opened,) = (source for source in sources if source is not gates[0])
         self._fix(gates[0])
-        self._join(node, opened)
+        if _channels(opened) == _channels(node):
+            self._join(node, opened)
+        else:
+            self._fix(node, opened)
 
     def _fix(self, *nodes: fx.Node) -> None:
         for node in nodes:

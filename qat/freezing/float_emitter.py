@@ -80,8 +80,9 @@ class FloatEmitter:
                 assert step.function is not None
                 common |= {"function": step.function, "parameters": step.parameters}
                 return self._append(ops.UnaryFunction(input=operands[0], **common))
-            case Kind.ADD:
-                return self._append(ops.Add(a=operands[0], b=operands[1], clamp=clamp, **common))
+            case Kind.ADD | Kind.SUB:
+                kind = ops.Add if step.kind is Kind.ADD else ops.Sub
+                return self._append(kind(a=operands[0], b=operands[1], clamp=clamp, **common))
             case Kind.ADD_CONSTANT:
                 return self._append(ops.Add(a=operands[0], b=_constant(name, step), clamp=clamp, **common))
             case Kind.MUL | Kind.SCALE:

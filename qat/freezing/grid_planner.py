@@ -102,7 +102,7 @@ class GridPlanner:
             case Kind.WEIGHTED if not _is_fixed(pending.activation):  # for those `snap_weights` bounds the factor
                 assert pending.layer is not None
                 self._at_least(name, (operand.name,), operand.factor * _largest_scale(pending.layer) / LARGEST_FACTOR)
-            case Kind.ADD | Kind.ADD_CONSTANT | Kind.RELU | Kind.RELU6:
+            case Kind.ADD | Kind.SUB | Kind.ADD_CONSTANT | Kind.RELU | Kind.RELU6:
                 self._at_least(operand.name, (name,), LEAST_ADDEND / operand.factor)
                 if not _is_fixed(pending.step.kind):
                     self._at_least(name, (operand.name,), operand.factor / LARGEST_FACTOR)

@@ -139,14 +139,17 @@ class IntegerEmitter:
 
     # -- sums
 
-    def _add(self, name: str, pending: Pending, grid: ops.Quantization) -> Value:
+    def _sum(self, name: str, pending: Pending, grid: ops.Quantization) -> Value:
         clamp = CLAMP_OF[pending.activation]
         a, b = self._clampable(
             name, pending.step.path, self._alike(name, pending.step.path, pending.operands), clamp, grid
         )
         output = value_on(name, pending.step.shape, grid, a.multiple)
         a, b = (self._near(f"{name}.near{index}", pending.step.path, each, output) for index, each in enumerate((a, b)))
-        return self._append_add(pending.step, a, b.tensor, clamp, output)
+        clamp = needed(clamp, output)
+        kind = ops.Sub if pending.step.kind is Kind.SUB else ops.Add
+        self._operators.append(kind(output=output.tensor, path=pending.step.path, a=a.tensor, b=b.tensor, clamp=clamp))
+        return output
 
     def _add_constant(self, name: str, pending: Pending, grid: ops.Quantization) -> Value:
         clamp = CLAMP_OF[pending.activation]
@@ -163,11 +166,8 @@ class IntegerEmitter:
         output = value_on(name, step.shape, grid, value.multiple)
         value = self._near(f"{name}.near", step.path, value, output)
         addend = snap_constant(f"{name}.constant", constant * value.multiple, output.grid.scale)
-        return self._append_add(step, value, addend, clamp, output)
-
-    def _append_add(self, step: Step, a: Value, b: ops.Tensor | ops.Constant, clamp: ops.Clamp, output: Value) -> Value:
         clamp = needed(clamp, output)
-        self._operators.append(ops.Add(output=output.tensor, path=step.path, a=a.tensor, b=b, clamp=clamp))
+        self._operators.append(ops.Add(output=output.tensor, path=step.path, a=value.tensor, b=addend, clamp=clamp))
         return output
 
     def _near(self, name: str, path: str, value: Value, output: Value) -> Value:
@@ -328,7 +328,8 @@ class IntegerEmitter:
 
 INT8_WRITERS: Mapping[Kind, Callable[[IntegerEmitter, str, Pending, ops.Quantization], Value]] = {
     Kind.WEIGHTED: IntegerEmitter._weighted,
-    Kind.ADD: IntegerEmitter._add,
+    Kind.ADD: IntegerEmitter._sum,
+    Kind.SUB: IntegerEmitter._sum,
     Kind.ADD_CONSTANT: IntegerEmitter._add_constant,
     Kind.RELU: IntegerEmitter._activation,
     Kind.RELU6: IntegerEmitter._activation,

@@ -34,7 +34,7 @@ def _block_end(node: fx.Node) -> fx.Node | None:
     if step is None:
         return None
     activation = absorbs(node)
-    if step.kind is Kind.ADD:
+    if step.kind in (Kind.ADD, Kind.SUB):
         return activation or node
     is_activated = any((reader := step_of(user)) and reader.kind is Kind.HARD_SWISH for user in node.users)
     return node if step.kind is Kind.WEIGHTED and activation is None and not is_activated else None

@@ -12,7 +12,7 @@ from mobile_sdk.graph.operators.boxes import DecodeBoxes
 from mobile_sdk.graph.operators.channels import ChannelShuffle, ChannelSlice, Concat, JoinRows, Reshape, Rows
 from mobile_sdk.graph.operators.conv import Conv2d, Linear, Weighted
 from mobile_sdk.graph.operators.conversions import Dequantize, Quantize
-from mobile_sdk.graph.operators.elementwise import Activation, Add, Mul, UnaryFunction
+from mobile_sdk.graph.operators.elementwise import Activation, Add, Mul, Sub, UnaryFunction
 from mobile_sdk.graph.operators.graph import Graph, Precision
 from mobile_sdk.graph.operators.pooling import AvgPool2d, MaxPool2d, Mean, Pool2d
 from mobile_sdk.graph.operators.resize import LARGEST_RESIZE, ResizeBilinear
@@ -32,6 +32,7 @@ OPERATORS: tuple[type[Operator], ...] = (
     Conv2d,
     Linear,
     Add,
+    Sub,
     Mul,
     Activation,
     UnaryFunction,
@@ -84,6 +85,7 @@ __all__ = [
     "Reshape",
     "ResizeBilinear",
     "Rows",
+    "Sub",
     "Tensor",
     "UnaryFunction",
     "Weighted",

@@ -1,4 +1,4 @@
-"""Defines sums, products, activations and functions of one number, element by element."""
+"""Defines sums, differences, products, activations and functions of one number, element by element."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -13,14 +13,21 @@ _traits = partial(Traits, family=Family.ELEMENTWISE, values=Values.COMPUTED, kee
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Add(Binary):
-    """Adds elementwise; `b` may be a constant, otherwise both shapes are equal."""
+    """Adds elementwise; `b` may be a constant. Tensors have equally many axes, each of one length or repeated."""
+
+    traits: ClassVar = _traits(rounding=Rounding.ONE, strips=Strips.BY_ROW, work=WorkKind.SUM)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sub(Binary):
+    """Subtracts `b` from `a` elementwise; shapes are those of Add."""
 
     traits: ClassVar = _traits(rounding=Rounding.ONE, strips=Strips.BY_ROW, work=WorkKind.SUM)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Mul(Binary):
-    """Multiplies elementwise; `b` may be a constant, or (C, 1, 1) against (C, H, W) as in squeeze-and-excite."""
+    """Multiplies elementwise; shapes are those of Add: (C, 1, 1) against (C, H, W) is a squeeze-and-excite's gate."""
 
     traits: ClassVar = _traits(rounding=Rounding.ONE, strips=Strips.BY_ROW, work=WorkKind.PRODUCT)
 

@@ -1,4 +1,4 @@
-"""Computes sums, products, activations and functions of one number, element by element."""
+"""Computes sums, differences, products, activations and functions of one number, element by element."""
 
 from collections.abc import Callable, Mapping
 
@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from mobile_sdk.graph import arithmetic
 from mobile_sdk.graph.code_tables import code_table
-from mobile_sdk.graph.operators import Activation, ActivationKind, Add, Constant, Function, Mul, UnaryFunction
+from mobile_sdk.graph.operators import Activation, ActivationKind, Add, Constant, Function, Mul, Sub, UnaryFunction
 from mobile_sdk.graph.rules.tables import Step, clamps, float_rules, int8_rules
 
 _FUNCTIONS: Mapping[Function, Callable[..., torch.Tensor]] = {
@@ -26,11 +26,11 @@ _FUNCTIONS: Mapping[Function, Callable[..., torch.Tensor]] = {
 _CURVES = {ActivationKind.HARD_SWISH: F.hardswish, ActivationKind.HARD_SIGMOID: F.hardsigmoid}
 
 
-@int8_rules.of(Add)
-def _add(operator: Add) -> Step:
+@int8_rules.of(Add, Sub)
+def _add(operator: Add | Sub) -> Step:
     y = arithmetic.quantization_of(operator.output)
-    a, b = arithmetic.quantization_of(operator.a), arithmetic.quantization_of(operator.b)
-    factor_a, factor_b, shift = arithmetic.add_factors(a, b, y)
+    b = arithmetic.quantization_of(operator.b)
+    factor_a, factor_b, shift = arithmetic.sum_factors(operator)
     low, high = arithmetic.clamp_range(y, operator.clamp)
     half = 1 << (shift - 1)
     constant = operator.b.value - b.zero_point if isinstance(operator.b, Constant) else None
@@ -40,7 +40,7 @@ def _add(operator: Add) -> Step:
         if b is None:
             total.add_(int(constant or 0) * factor_b + half)
         else:
-            total.add_(b.to(torch.int32), alpha=factor_b).add_(half)
+            total = total.add(b.to(torch.int32), alpha=factor_b).add_(half)
         return total.bitwise_right_shift_(shift).clamp_(low, high).to(torch.float32)
 
     return add
@@ -74,6 +74,11 @@ def _function(operator: UnaryFunction) -> Step:
 @float_rules.of(Add)
 def _float_add(operator: Add, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     return a + b
+
+
+@float_rules.of(Sub)
+def _float_sub(operator: Sub, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    return a - b
 
 
 @float_rules.of(Mul)

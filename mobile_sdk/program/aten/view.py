@@ -114,6 +114,10 @@ class View:
     def _add(self, prefix: str, operator: ops.Add) -> Value:
         return self._call("aten.add.Tensor", self._real(operator.a), self._operand(prefix, operator.b))
 
+    @view.of(ops.Sub)
+    def _sub(self, prefix: str, operator: ops.Sub) -> Value:
+        return self._call("aten.sub.Tensor", self._real(operator.a), self._operand(prefix, operator.b))
+
     @view.of(ops.Mul)
     def _mul(self, prefix: str, operator: ops.Mul) -> Value:
         return self._call("aten.mul.Tensor", self._real(operator.a), self._operand(prefix, operator.b))

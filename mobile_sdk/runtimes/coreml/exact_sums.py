@@ -65,9 +65,9 @@ def inexact_paths(graph: ops.Graph) -> list[str]:
     return [operator.path for operator in graph.operators if largest_sum(operator) >= EXACT_IN_FLOAT32]
 
 
-def split_factors(operator: ops.Add) -> SplitFactors:
-    """Returns the halves of `arithmetic.add_factors`; raises CompileError if the scales are too far apart for them."""
-    factor_a, factor_b, shift = arithmetic.add_factors(*_grids(operator))
+def split_factors(operator: ops.Add | ops.Sub) -> SplitFactors:
+    """Returns the halves of `arithmetic.sum_factors`; raises CompileError if the scales are too far apart for them."""
+    factor_a, factor_b, shift = arithmetic.sum_factors(operator)
     if not _LOW_BITS < shift <= 30:
         raise CompileError(
             f"expected scales of a sum within 2^-10 to 2^8 of each other at {operator.path}, found a shift of {shift}",
@@ -82,13 +82,13 @@ def split_factors(operator: ops.Add) -> SplitFactors:
     )
 
 
-def line_of_constant(operator: ops.Add) -> Line | None:
+def line_of_constant(operator: ops.Add | ops.Sub) -> Line | None:
     """Returns a line that gives the integer rule's result for all 256 codes; None if float32 has none.
 
     The offset is in the middle of the possible ones, so that no sum comes near a tie.
     """
     a, expected, (low, high) = _table(operator)
-    factor_a, _, shift = arithmetic.add_factors(*_grids(operator))
+    factor_a, _, shift = arithmetic.sum_factors(operator)
     below = np.where(expected > low, (expected - 0.5) * 2.0**shift - a * factor_a, -np.inf).max()
     above = np.where(expected < high, (expected + 0.5) * 2.0**shift - a * factor_a, np.inf).min()
     if not np.isfinite(below) or not np.isfinite(above):
@@ -98,7 +98,7 @@ def line_of_constant(operator: ops.Add) -> Line | None:
     return line if is_proved(line, operator) else None
 
 
-def is_proved(line: Line, operator: ops.Add) -> bool:
+def is_proved(line: Line, operator: ops.Add | ops.Sub) -> bool:
     """Tells whether the line gives the integer rule's code for each of the 256, with and without a fused multiply-add.
 
     No sum may be a tie, so that a runtime's rounding of ties does not matter either.
@@ -114,11 +114,11 @@ def _rounds_to(sums: NDArray[np.float32], expected: NDArray[np.int64], low: int,
     return bool((np.abs(saturated - expected) < 0.5).all())
 
 
-def _table(operator: ops.Add) -> tuple[NDArray[np.int64], NDArray[np.int64], tuple[int, int]]:
+def _table(operator: ops.Add | ops.Sub) -> tuple[NDArray[np.int64], NDArray[np.int64], tuple[int, int]]:
     """Returns every centred code of `a`, its centred code with the constant, and the bounds of these."""
     assert isinstance(operator.b, ops.Constant)
-    grid_a, grid_b, grid_y = _grids(operator)
-    factor_a, factor_b, shift = arithmetic.add_factors(grid_a, grid_b, grid_y)
+    grid_a, grid_y = (arithmetic.quantization_of(each) for each in (operator.a, operator.output))
+    factor_a, factor_b, shift = arithmetic.sum_factors(operator)
     low, high = arithmetic.clamp_range(grid_y, operator.clamp)
     a = np.arange(ops.INT8_MIN, ops.INT8_MAX + 1, dtype=np.int64) - grid_a.zero_point
     constant = centred(operator.b) * factor_b
@@ -133,11 +133,6 @@ def centred(constant: ops.Constant) -> int:
 def is_square(operator: ops.Mul) -> bool:
     """Tells whether a tensor is multiplied by itself."""
     return isinstance(operator.b, ops.Tensor) and operator.a.name == operator.b.name
-
-
-def _grids(operator: ops.Add) -> tuple[ops.Quantization, ops.Quantization, ops.Quantization]:
-    a, b, y = (arithmetic.quantization_of(each) for each in (operator.a, operator.b, operator.output))
-    return a, b, y
 
 
 def requantization_factors(operator: ops.Conv2d | ops.Linear) -> NDArray[Any]:

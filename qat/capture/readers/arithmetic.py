@@ -9,8 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from qat.capture.rewriter import Rewriter, arguments, operand, pair, shape_of, unsupported
-from qat.layers.resizing import ResizeBilinear
+from qat.capture.rewriter import Rewriter, arguments, operand, shape_of, unsupported
 from qat.layers.weighted import Conv2d, Weighted
 from qat.steps import Kind
 
@@ -48,7 +47,7 @@ def read_mul(rewriter: Rewriter, node: fx.Node) -> None:
     elif (gain := rewriter.constant(a)) is not None:
         read_affine(rewriter, node, b, gain, torch.tensor(0.0))
     else:
-        rewriter.become(node, aten.mul.Tensor, _broadcast(rewriter, node, a, b, Kind.MUL), Kind.MUL)
+        rewriter.become(node, aten.mul.Tensor, _whole_first(node, a, b), Kind.MUL)
 
 
 def read_pow(rewriter: Rewriter, node: fx.Node) -> None:
@@ -133,32 +132,40 @@ def put_depthwise(rewriter: Rewriter, node: fx.Node, source: fx.Node, layer: Con
 
 def _read_sum(rewriter: Rewriter, node: fx.Node, a: Any, b: Any, gain_a: float, gain_b: float) -> None:
     """Reads `gain_a * a + gain_b * b`; either may be a constant."""
-    one, zero = torch.tensor(1.0), torch.tensor(0.0)
+    one = torch.tensor(1.0)
     if (offset := rewriter.constant(b)) is not None:
         read_affine(rewriter, node, a, gain_a * one, gain_b * offset)
         return
     if (offset := rewriter.constant(a)) is not None:
         read_affine(rewriter, node, b, gain_b * one, gain_a * offset)
         return
-    for position, (source, gain) in enumerate(((a, gain_a), (b, gain_b))):
-        if gain != 1:
+    terms = sorted(((a, gain_a), (b, gain_b)), key=lambda term: term[1] < 0)
+    node.args, node.kwargs = tuple(source for source, _ in terms), {}
+    for position, (source, gain) in enumerate(terms):
+        if abs(gain) != 1:
             scaled = rewriter.place(node, aten.mul.Tensor, (source, gain), shape_of(source))
-            node.args = (scaled, *node.args[1:]) if position == 0 else (node.args[0], scaled, *node.args[2:])
-            read_affine(rewriter, scaled, source, gain * one, zero)
-    a, b = node.args[0], node.args[1]
-    rewriter.become(node, aten.add.Tensor, _broadcast(rewriter, node, a, b, Kind.ADD), Kind.ADD)
+            node.update_arg(position, scaled)
+            read_affine(rewriter, scaled, source, abs(gain) * one, torch.tensor(0.0))
+    if terms[1][1] < 0:
+        rewriter.become(node, aten.sub.Tensor, _of_one_rank(node, *_operands(node)), Kind.SUB)
+    else:
+        rewriter.become(node, aten.add.Tensor, _whole_first(node, *_operands(node)), Kind.ADD)
 
 
-def _broadcast(rewriter: Rewriter, node: fx.Node, a: Any, b: Any, kind: Kind) -> tuple[fx.Node, fx.Node]:
-    """Returns operands in the order (whole, gate): equal shapes, or a gate (C, 1, 1), which a sum resizes."""
-    whole = shape_of(node)
-    if shape_of(a) != whole:
-        a, b = b, a
-    is_gate = len(whole) == 4 and shape_of(b) == (*whole[:2], 1, 1)
-    if shape_of(a) != whole or not (is_gate or shape_of(b) == whole):
+def _operands(node: fx.Node) -> tuple[fx.Node, fx.Node]:
+    return operand(node, 0), operand(node, 1)
+
+
+def _whole_first(node: fx.Node, a: fx.Node, b: fx.Node) -> tuple[fx.Node, fx.Node]:
+    """Returns the operands, the one with the output's shape first if there is one."""
+    a, b = _of_one_rank(node, a, b)
+    return (a, b) if shape_of(a) == shape_of(node) else (b, a)
+
+
+def _of_one_rank(node: fx.Node, a: fx.Node, b: fx.Node) -> tuple[fx.Node, fx.Node]:
+    """Returns the operands; raises CaptureError if the first axis of one of them is not the batch."""
+    if not len(shape_of(a)) == len(shape_of(b)) == len(shape_of(node)):
         raise unsupported(node, f"of shapes {shape_of(a)} and {shape_of(b)}")
-    if shape_of(b) != whole and kind is Kind.ADD:
-        b = rewriter.insert_layer(node, ResizeBilinear(pair(whole[2:])), b, whole, Kind.RESIZE)
     return a, b
 
 

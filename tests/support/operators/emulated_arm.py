@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mobile_sdk.contract import Contract
 from mobile_sdk.devices import CortexA76
 from mobile_sdk.graph import arithmetic
-from mobile_sdk.graph.operators import Add, Conv2d, Graph, Mean, Mul, Quantization, Tensor
+from mobile_sdk.graph.operators import Add, Conv2d, Graph, Mean, Mul, Quantization, Sub, Tensor
 from mobile_sdk.graph.reference import Reference
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
 from mobile_sdk.runtimes.tflite import TfliteRuntime
@@ -32,7 +32,7 @@ def mean_graph(x: Quantization, y: Quantization, side: int, channels: int) -> Gr
     return Graph(input=source, operators=(mean,))
 
 
-def pair_graph(type_: type[Add | Mul], a: Quantization, b: Quantization, y: Quantization) -> Graph:
+def pair_graph(type_: type[Add | Sub | Mul], a: Quantization, b: Quantization, y: Quantization) -> Graph:
     """The operator on the two channels of a picture, each of whose bytes is a code of `a` and of `b`."""
     size = PAIRS.shape[1]
     pair = Tensor(name="pair", shape=(2, size, size), quantization=UNIT)

@@ -21,6 +21,7 @@ from mobile_sdk.graph.operators import (
     Quantization,
     Reshape,
     ResizeBilinear,
+    Sub,
     Tensor,
 )
 from mobile_sdk.graph.reference import Reference
@@ -62,11 +63,12 @@ def model_linear(operator: Linear, x: Codes) -> Codes:
     return rounded_to_float32(total, factors, output, operator.clamp)
 
 
-def model_add(operator: Add, a: Codes, b: Codes) -> Codes:
+def model_add(operator: Add | Sub, a: Codes, b: Codes) -> Codes:
     y = arithmetic.quantization_of(operator.output)
     operands = (arithmetic.quantization_of(operator.a), arithmetic.quantization_of(operator.b))
     factor_a, factor_b, shift = arithmetic.add_factors(*operands, y)
     low, high = arithmetic.clamp_range(y, operator.clamp)
+    b = -b if isinstance(operator, Sub) else b
     return np.clip((a * factor_a + b * factor_b + (1 << (shift - 1))) >> shift, low, high) + y.zero_point
 
 
@@ -118,7 +120,7 @@ def _model(operator: Operator, operands: list[Codes]) -> Codes:
             return model_conv2d(operator, *operands)
         case Linear():
             return model_linear(operator, *operands)
-        case Add():
+        case Add() | Sub():
             return model_add(operator, *operands)
         case Mul():
             return model_mul(operator, *operands)

@@ -256,6 +256,7 @@ _BUILDERS: Mapping[str, Callable[[Constants], Step]] = {
     "avg_pool": _avg_pool,
     "pad": _pad,
     "add": _binary("add"),
+    "sub": _binary("sub"),
     "mul": _binary("mul"),
     "reduce_mean": _reduce("mean"),
     "reduce_sum": _reduce("sum"),

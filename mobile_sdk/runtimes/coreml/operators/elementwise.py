@@ -1,18 +1,28 @@
-"""Writes sums, products, activations and functions of one number."""
+"""Writes sums, differences, products, activations and functions of one number."""
 
 from typing import Any
 
 import numpy as np
 
 from mobile_sdk.graph import arithmetic
-from mobile_sdk.graph.operators import Activation, ActivationKind, Add, Constant, Function, Mul, Tensor, UnaryFunction
+from mobile_sdk.graph.operators import (
+    Activation,
+    ActivationKind,
+    Add,
+    Constant,
+    Function,
+    Mul,
+    Sub,
+    Tensor,
+    UnaryFunction,
+)
 from mobile_sdk.runtimes.coreml.exact_sums import HALF, centred, is_square, line_of_constant, split_factors
 from mobile_sdk.runtimes.coreml.mil_writer import MilWriter
 from mobile_sdk.runtimes.coreml.operators.table import float32, int8
 
 
-@int8.of(Add)
-def _add(operator: Add, file: MilWriter) -> Any:
+@int8.of(Add, Sub)
+def _add(operator: Add | Sub, file: MilWriter) -> Any:
     """Adds a constant by a line that is proved for all 256 codes, and two tensors by exact sums of split products."""
     line = line_of_constant(operator) if isinstance(operator.b, Constant) else None
     if line is not None:
@@ -26,7 +36,7 @@ def _add(operator: Add, file: MilWriter) -> Any:
     return file.codes(file.add(total, HALF, "_untied"), operator.output, operator.clamp, step=step)
 
 
-def _term(operator: Add, file: MilWriter, factor: np.float32, suffix: str) -> Any:
+def _term(operator: Add | Sub, file: MilWriter, factor: np.float32, suffix: str) -> Any:
     if isinstance(operator.b, Constant):
         return np.float32(centred(operator.b) * factor)
     return file.mul(file.read(operator.b), factor, suffix)
@@ -54,6 +64,12 @@ def _square(operator: Mul, file: MilWriter) -> Any:
 @float32.of(Add)
 def _float_add(operator: Add, file: MilWriter) -> Any:
     return file.values(file.add(file.read(operator.a), _operand(file, operator.b)), operator.clamp)
+
+
+@float32.of(Sub)
+def _float_sub(operator: Sub, file: MilWriter) -> Any:
+    difference = file.mil.sub(x=file.read(operator.a), y=_operand(file, operator.b), name=file.label)
+    return file.values(difference, operator.clamp)
 
 
 @float32.of(Mul)

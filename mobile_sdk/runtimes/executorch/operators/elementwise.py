@@ -1,4 +1,4 @@
-"""Writes sums, products, activations and functions of one number."""
+"""Writes sums, differences, products, activations and functions of one number."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -6,7 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from mobile_sdk.graph.operators import Activation, ActivationKind, Add, Clamp, Function, Mul, UnaryFunction
+from mobile_sdk.graph.operators import (
+    Activation,
+    ActivationKind,
+    Add,
+    Clamp,
+    Function,
+    Mul,
+    Operator,
+    Sub,
+    UnaryFunction,
+)
 from mobile_sdk.runtimes.executorch.node_writer import NodeWriter
 from mobile_sdk.runtimes.executorch.operators.table import write
 from mobile_sdk.runtimes.shapes import runtime_shape
@@ -18,12 +28,12 @@ _NODES: Mapping[Function, str] = {
     Function.EXP: "XNNExp",
     Function.ABS: "XNNAbs",
 }
+_BINARY: Mapping[type[Operator], str] = {Add: "XNNAdd", Sub: "XNNSubtract", Mul: "XNNMultiply"}
 
 
-@write.of(Add, Mul)
-def _binary(operator: Add | Mul, file: NodeWriter, inputs: list[int], output: int) -> None:
-    kind = "XNNAdd" if isinstance(operator, Add) else "XNNMultiply"
-    file.binary(kind, inputs[0], inputs[1], output, operator.clamp)
+@write.of(Add, Sub, Mul)
+def _binary(operator: Add | Sub | Mul, file: NodeWriter, inputs: list[int], output: int) -> None:
+    file.binary(_BINARY[type(operator)], inputs[0], inputs[1], output, operator.clamp)
 
 
 @write.of(Activation)

@@ -1,4 +1,4 @@
-"""Writes sums, products, activations and functions of one number."""
+"""Writes sums, differences, products, activations and functions of one number."""
 
 from dataclasses import replace
 from typing import Any
@@ -6,7 +6,17 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-untyped]
 
-from mobile_sdk.graph.operators import Activation, ActivationKind, Add, Clamp, Constant, Function, Mul, UnaryFunction
+from mobile_sdk.graph.operators import (
+    Activation,
+    ActivationKind,
+    Add,
+    Clamp,
+    Constant,
+    Function,
+    Mul,
+    Sub,
+    UnaryFunction,
+)
 from mobile_sdk.runtimes.shapes import runtime_shape
 from mobile_sdk.runtimes.tflite.model_writer import FUSED, ModelWriter
 from mobile_sdk.runtimes.tflite.operators.table import write
@@ -18,13 +28,14 @@ _STANDALONE = {
 }
 
 
-@write.of(Add, Mul)
-def _binary(operator: Add | Mul, file: ModelWriter) -> None:
-    kind, options = ("ADD", schema.AddOptionsT()) if isinstance(operator, Add) else ("MUL", schema.MulOptionsT())
+@write.of(Add, Sub, Mul)
+def _binary(operator: Add | Sub | Mul, file: ModelWriter) -> None:
+    kind = type(operator).__name__
+    options = getattr(schema, f"{kind}OptionsT")()
     options.fusedActivationFunction = FUSED[operator.clamp]
     if isinstance(operator.b, Constant):
         _constant(file, operator.b)
-    file.operator(kind, [operator.a.name, operator.b.name], operator.output.name, 2, options)
+    file.operator(kind.upper(), [operator.a.name, operator.b.name], operator.output.name, 2, options)
 
 
 def _constant(file: ModelWriter, constant: Constant) -> None:
