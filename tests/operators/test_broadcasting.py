@@ -16,7 +16,8 @@ from tests.support.operators.random_cases import grid, random_pictures
 from tests.support.operators.runtimes import CORE_ML, EXECUTORCH, LITERT, assert_exact
 
 SIDE_PX = 8
-SIDES = st.tuples(*[st.sampled_from([(SIDE_PX, SIDE_PX), (1, SIDE_PX), (SIDE_PX, 1)])] * 3)  # the lengths of an axis in both operands
+# The lengths of an axis in both operands.
+SIDES = st.tuples(*[st.sampled_from([(SIDE_PX, SIDE_PX), (1, SIDE_PX), (SIDE_PX, 1)])] * 3)
 
 
 def part_of(source: Tensor, shape: tuple[int, ...], on: Quantization, name: str, seed: int) -> Conv2d:
