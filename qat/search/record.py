@@ -21,6 +21,7 @@ RECORD_FILE, WEIGHTS_FOLDER = "search.json", "weights"
 _KEY = "mobile_sdk_search"
 
 Share = Annotated[float, Field(ge=0, le=1)]
+Milliseconds = Annotated[float, Field(ge=1e-9, le=1e9)]
 
 
 class Candidate(Document):
@@ -35,7 +36,7 @@ class Candidate(Document):
     parent: int | None
     change: str
     architecture: Architecture
-    latency_ms: Annotated[float, Field(gt=0)]
+    latency_ms: Milliseconds
     accuracy_share: Share | None = None
     score: float | None = None
 
@@ -48,12 +49,12 @@ class SearchResult(Document):
     """
 
     number: int
-    latency_ms: float
+    latency_ms: Milliseconds
     float_accuracy_share: Share
-    pictures: int
-    target_ms: float | None = None
+    pictures: Annotated[int, Field(ge=1)]
+    target_ms: Milliseconds | None = None
     is_met: bool | None = None
-    measured_again_ms: float | None = None
+    measured_again_ms: Milliseconds | None = None
 
 
 class SearchRecord(Document):

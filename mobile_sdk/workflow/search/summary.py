@@ -11,7 +11,7 @@ from mobile_sdk.report.plots.pareto_plot import save_pareto_plot
 from mobile_sdk.workflow.run_files import PARETO_PLOTS
 from mobile_sdk.workflow.search.settings import target_from
 from qat.search.pareto import pareto_front
-from qat.search.record import SearchRecord, load_record
+from qat.search.record import Milliseconds, SearchRecord, load_record
 from qat.search.target import target_line
 
 
@@ -22,8 +22,8 @@ class _Asked(BaseModel):
 
     method: str
     device: str
-    target_ms: Annotated[float, Field(gt=0)] | None
-    target_share: Annotated[float, Field(gt=0)] | None
+    target_ms: Milliseconds | None
+    target_share: Annotated[float, Field(ge=1e-9, le=1e9)] | None
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -341,18 +341,41 @@ def test_damaged_weights_of_a_candidate_are_never_started_from(damage: str, tmp_
 @pytest.mark.parametrize(
     ("field", "value"), [("taken", [99]), ("taken", [-1]), ("candidates", []), ("settings", {"method": "netadapt"})]
 )
-def test_a_record_that_names_what_is_not_there_is_refused_in_one_line(field: str, value: Any, tmp_path: Path) -> None:
-    searched(adapt(), tmp_path)
-    record = load_record(tmp_path / "search.json")
+def test_a_record_that_names_what_is_not_there_is_refused_in_one_line(
+    field: str, value: Any, finished: dict[str, Any], tmp_path: Path
+) -> None:
+    check_refused({**finished, field: value}, tmp_path)
+
+
+@pytest.mark.parametrize("number", [0, -1.5, 1e-320, 1e300])
+@pytest.mark.parametrize(
+    "place", ["result.measured_again_ms", "result.latency_ms", "result.target_ms", "settings.target_ms"]
+)
+def test_a_record_with_a_time_that_none_takes_is_refused_in_one_line(
+    place: str, number: float, finished: dict[str, Any], tmp_path: Path
+) -> None:
+    part, field = place.split(".")
+    check_refused({**finished, part: {**finished[part], field: number}}, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The record of a finished search, which can be summed up."""
+    folder = tmp_path_factory.mktemp("finished")
+    searched(adapt(), folder)
+    record = load_record(folder / "search.json")
     found = SearchResult(number=record.taken[-1], latency_ms=1.0, float_accuracy_share=0.5, pictures=8)
     asked = {"method": "netadapt", "device": "made up", "target_ms": 1.0, "target_share": None}
-    whole = record.model_copy(update={"settings": asked, "result": found})
-    content = json.loads(whole.to_json())
-    (tmp_path / "whole.json").write_text(json.dumps(content))
-    assert read_summary(tmp_path / "whole.json").method == "netadapt"
-    (tmp_path / "changed.json").write_text(json.dumps({**content, field: value}))
+    content: dict[str, Any] = json.loads(record.model_copy(update={"settings": asked, "result": found}).to_json())
+    (folder / "whole.json").write_text(json.dumps(content))
+    assert read_summary(folder / "whole.json").method == "netadapt"
+    return content
+
+
+def check_refused(content: dict[str, Any], folder: Path) -> None:
+    (folder / "changed.json").write_text(json.dumps(content))
     with pytest.raises(DataError, match=r"expected the (record|settings) of a search"):
-        read_summary(tmp_path / "changed.json")
+        read_summary(folder / "changed.json")
 
 
 def test_a_net_of_another_family_is_refused() -> None:
