@@ -31,7 +31,7 @@ class Kind(StrEnum):
     CONCAT = "concatenation of channels"
     CHANNEL_SLICE = "slices of channels"
     CHANNEL_SHUFFLE = "shuffles of channels"
-    RESIZE = "bilinear resizing by powers of two"
+    RESIZE = "bilinear resizing"
     FLATTEN = "flatten"
     UNFLATTEN = "a vector as a map of one pixel"
     WINDOW_SHARE = "how much larger a window is than the part of it that an average counts"
@@ -154,6 +154,7 @@ class Step:
     window: Window | None = None  # AVERAGE_POOL, MAX_POOL
     channels: tuple[int, int] = (0, 0)  # CHANNEL_SLICE: the first, and the one after the last
     groups: int = 1  # CHANNEL_SHUFFLE
+    align_corners: bool = False  # RESIZE
     function: Function | None = None  # FUNCTION
     parameters: tuple[float, ...] = ()  # FUNCTION
 

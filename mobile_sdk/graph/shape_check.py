@@ -13,6 +13,7 @@ import numpy as np
 
 from mobile_sdk.errors import BundleError
 from mobile_sdk.graph import operators as ops
+from mobile_sdk.graph.interpolation import is_settled
 from mobile_sdk.graph.limits import SCALE_RANGE
 from mobile_sdk.graph.operator_table import OperatorTable
 from mobile_sdk.graph.operators.traits import Family
@@ -245,13 +246,10 @@ def _reshape(operator: ops.Reshape) -> Shape:
 def _resize(operator: ops.ResizeBilinear) -> Shape:
     channels, *before = _map(operator.input)
     _, *after = _map(operator.output)
-    if before != [1, 1]:
-        factors = [new / old for old, new in zip(before, after, strict=True)]
-        _expect(set(factors) <= _FACTORS, f"a map that grows by powers of two up to {ops.LARGEST_RESIZE}", after)
+    _check_settings("sides of a map", (*before, *after), least=1)
+    is_same = all(is_settled(*sides, align_corners=operator.align_corners) for sides in zip(before, after, strict=True))
+    _expect(is_same, f"a size to which all processors interpolate {before} alike", after)
     return channels, *after
-
-
-_FACTORS = {float(2**power) for power in range(ops.LARGEST_RESIZE.bit_length())}
 
 
 @_shapes.of(ops.DecodeBoxes)

@@ -5,6 +5,7 @@ such number exactly while there are at most 2^24 units of it. A tensor that an e
 takes 256 values at most, and these are known one by one.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -186,9 +187,14 @@ def _resized(operator: ops.ResizeBilinear, x: Held) -> Held:
 
 
 def _shares(operator: ops.ResizeBilinear) -> float:
-    """Returns the parts into which weights divide a unit: twice the factor, down and across."""
+    """Returns the parts into which weights divide a unit: twice the factor, down and across.
+
+    They are infinitely many where a side does not grow by a power of two between pixels' centres.
+    """
     (_, *before), (_, *after) = operator.input.shape, operator.output.shape
-    return 4.0 * np.prod(after) / np.prod(before)
+    factors = [new / old for old, new in zip(before, after, strict=True)]
+    are_exact = all(factor >= 1 and math.frexp(factor)[0] == 0.5 for factor in factors)
+    return 4.0 * math.prod(factors) if are_exact and not operator.align_corners else math.inf
 
 
 def _is_one_pixel(operator: ops.ResizeBilinear) -> bool:

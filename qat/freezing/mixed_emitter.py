@@ -124,7 +124,8 @@ class MixedEmitter:
 
     def _resizable(self, value: MixedValue, source: ops.Tensor, step: Step, grid: ops.Quantization) -> ops.Tensor:
         """Returns the values rounded to so few bits that their resizing is exact; unchanged if that would be coarse."""
-        resizing = ops.ResizeBilinear(output=replace(source, shape=step.shape), path=step.path, input=source)
+        output = replace(source, shape=step.shape)
+        resizing = ops.ResizeBilinear(output=output, path=step.path, input=source, align_corners=step.align_corners)
         held = held_in(self._operators)[source.name]
         if held is None or resizing_is_exact(resizing, held):
             return source

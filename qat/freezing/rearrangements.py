@@ -19,7 +19,7 @@ def rearrangement(step: Step, value: Tensor, output: Tensor) -> Operator:
 
 
 def _resize(step: Step, value: Tensor, output: Tensor) -> Operator:
-    return ResizeBilinear(output=output, path=step.path, input=value)
+    return ResizeBilinear(output=output, path=step.path, input=value, align_corners=step.align_corners)
 
 
 def _channel_slice(step: Step, value: Tensor, output: Tensor) -> Operator:

@@ -6,15 +6,16 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
+from mobile_sdk.graph.interpolation import resized_codes
 from qat.layers.fake_quant import TensorQuantizer
 
 
 class ResizeBilinear(nn.Module):
-    """Interpolates to `size` (rows, columns) between the centres of pixels, on the grid of its input."""
+    """Interpolates to `size` (rows, columns), between pixels' centres or between corner pixels, on its input's grid."""
 
-    def __init__(self, size: tuple[int, int]) -> None:
+    def __init__(self, size: tuple[int, int], *, align_corners: bool = False) -> None:
         super().__init__()
-        self.size = size
+        self.size, self.align_corners = size, align_corners
         self._grid: tuple[TensorQuantizer, ...] = ()  # in a tuple, as the net registers it at the input
 
     def use_grid_of(self, quantizer: TensorQuantizer) -> None:
@@ -25,9 +26,10 @@ class ResizeBilinear(nn.Module):
         """Returns `x` (N, C, H, W) at the size; its gradient is that of the unrounded interpolation."""
         for quantizer in self._grid:
             if quantizer.is_rounding:
-                rounded: Tensor = _Resized.apply(x, self.size, quantizer.quantization().scale)  # type: ignore[no-untyped-call]
+                scale = quantizer.quantization().scale
+                rounded: Tensor = _Resized.apply(x, self.size, self.align_corners, scale)  # type: ignore[no-untyped-call]
                 return rounded
-        return _interpolated(x, self.size)
+        return F.interpolate(x, size=self.size, mode="bilinear", align_corners=self.align_corners)
 
 
 def give_grids(prepared: fx.GraphModule) -> None:
@@ -43,18 +45,13 @@ def give_grids(prepared: fx.GraphModule) -> None:
 
 
 class _Resized(torch.autograd.Function):
-    """Interpolates whole codes, which float32 holds exactly: so halves are exact, and are rounded up."""
+    """Interpolates whole codes as phones do."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, size: tuple[int, int], scale: float) -> Tensor:
-        ctx.sizes = size, x.shape
-        return _interpolated((x / scale).round_(), size).add_(0.5).floor_().mul_(scale)
+    def forward(ctx: Any, x: Tensor, size: tuple[int, int], align_corners: bool, scale: float) -> Tensor:
+        ctx.geometry = size, x.shape, align_corners
+        return resized_codes((x / scale).round_(), size, align_corners=align_corners).mul_(scale)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        size, shape = ctx.sizes
-        return torch.ops.aten.upsample_bilinear2d_backward(gradient, size, shape, False), None, None
-
-
-def _interpolated(x: Tensor, size: tuple[int, int]) -> Tensor:
-    return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+        return torch.ops.aten.upsample_bilinear2d_backward(gradient, *ctx.geometry), None, None, None

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
@@ -14,6 +14,7 @@ from torch.nn import functional
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.devices import CortexA76
 from mobile_sdk.errors import CaptureError
+from mobile_sdk.graph.interpolation import is_settled
 from mobile_sdk.graph.operators import Graph, MaxPool2d, Quantization, ResizeBilinear, Tensor
 from mobile_sdk.graph.reference import Reference
 from mobile_sdk.program.program import Program
@@ -28,21 +29,32 @@ from qat.freezing.freezing import freeze
 from qat.layers.fake_quant import Range, TensorQuantizer
 from qat.layers.resizing import ResizeBilinear as ResizeLayer
 from qat.preparation.preparation import prepare
+from qat.steps import Kind, step_of
 from tests.support.operators.emulated_arm import differing
 from tests.support.operators.integer_models import assert_modelled
 
+SIDES = st.tuples(st.integers(1, 5), st.integers(1, 5))
 FACTORS = st.sampled_from([1, 2, 4, 8, 16, 32, 64])
-ONE_PIXEL = st.tuples(st.just((1, 1)), st.tuples(st.integers(1, 70), st.integers(1, 70)))
-MAPS = st.one_of(st.tuples(st.tuples(st.integers(1, 5), st.integers(1, 5)), st.tuples(FACTORS, FACTORS)), ONE_PIXEL)
+GROWN = st.tuples(SIDES, st.tuples(FACTORS, FACTORS)).map(lambda pair: (pair[0], grown(*pair)))
+ANY = st.tuples(st.integers(1, 70), st.integers(1, 70))
+MAPS = st.one_of(GROWN, st.tuples(st.just((1, 1)), ANY), st.tuples(SIDES, ANY), st.tuples(ANY, ANY))
 CONTRACT = Contract(name="maps", labels=("a", "b", "c"))
 
 
-def resize(side: tuple[int, int], factors: tuple[int, int], zero_point: int) -> Graph:
+def grown(side: tuple[int, int], factors: tuple[int, int]) -> tuple[int, int]:
+    return side[0] * factors[0], side[1] * factors[1]
+
+
+def are_settled(side: tuple[int, int], size: tuple[int, int], align_corners: bool) -> bool:
+    return all(is_settled(*sides, align_corners=align_corners) for sides in zip(side, size, strict=True))
+
+
+def resize(side: tuple[int, int], size: tuple[int, int], zero_point: int, align_corners: bool = False) -> Graph:
     grid = Quantization(scale=1 / 32, zero_point=zero_point)
     source = Tensor(name="x", shape=(3, *side), quantization=grid)
-    size = tuple(length * factor for length, factor in zip(side, factors, strict=True))
     output = Tensor(name="y", shape=(3, *size), quantization=grid)
-    return Graph(input=source, operators=(ResizeBilinear(input=source, output=output, path="net.up"),))
+    up = ResizeBilinear(input=source, output=output, path="net.up", align_corners=align_corners)
+    return Graph(input=source, operators=(up,))
 
 
 def random_pictures(graph: Graph, seed: int, count: int = 2) -> np.ndarray:
@@ -50,16 +62,17 @@ def random_pictures(graph: Graph, seed: int, count: int = 2) -> np.ndarray:
 
 
 @settings(max_examples=40)
-@given(sides=MAPS, zero_point=st.integers(-128, 127), seed=st.integers(0, 2**31))
-def test_any_resizing_is_the_integer_model(sides, zero_point, seed):
-    graph = resize(*sides, zero_point)
+@given(sides=MAPS, zero_point=st.integers(-128, 127), align_corners=st.booleans(), seed=st.integers(0, 2**31))
+def test_any_resizing_is_the_integer_model(sides, zero_point, align_corners, seed):
+    graph = resize(*sides, zero_point, align_corners)
     assert_modelled(graph, random_pictures(graph, seed), values=1)
 
 
 @settings(max_examples=25)
-@given(sides=MAPS, zero_point=st.integers(-128, 127), seed=st.integers(0, 2**31))
-def test_any_resizing_is_exact_in_one_partition(sides, zero_point, seed, tmp_path: Path):
-    graph = resize(*sides, zero_point)
+@given(sides=MAPS, zero_point=st.integers(-128, 127), align_corners=st.booleans(), seed=st.integers(0, 2**31))
+def test_any_resizing_is_exact_in_one_partition(sides, zero_point, align_corners, seed, tmp_path: Path):
+    assume(are_settled(*sides, align_corners))
+    graph = resize(*sides, zero_point, align_corners)
     images = random_pictures(graph, seed)
     expected = Reference(graph).run(images)
     for runtime in (TfliteRuntime(), ExecuTorchRuntime()):
@@ -72,18 +85,33 @@ def test_any_resizing_is_exact_in_one_partition(sides, zero_point, seed, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("side", "factors"), [((4, 4), (2, 8)), ((2, 2), (32, 32)), ((1, 1), (40, 40)), ((5, 5), (4, 4))]
+    ("side", "size", "align_corners"),
+    [
+        ((4, 4), (8, 32), False),
+        ((2, 2), (64, 64), False),
+        ((1, 1), (40, 40), False),
+        ((5, 5), (20, 20), False),
+        ((8, 8), (24, 13), False),
+        ((10, 10), (5, 7), False),
+        ((8, 8), (16, 40), True),
+        ((20, 20), (39, 9), True),
+        ((40, 40), (20, 1), True),
+    ],
 )
-def test_core_ml_resizes_exactly(side: tuple[int, int], factors: tuple[int, int], tmp_path: Path) -> None:
+def test_core_ml_resizes_exactly(side, size, align_corners, tmp_path: Path) -> None:
     grid = Quantization(scale=1 / 128, zero_point=0)
     picture = Tensor(name="picture", shape=(3, 40, 40), quantization=grid)
     small = Tensor(name="small", shape=(3, *side), quantization=grid)
-    whole = resize(side, factors, 0).operators[0].output
     pool = 40 // side[0]
     window = {"kernel": (pool, pool), "stride": (pool, pool), "padding": (0, 0, 0, 0)}
     operators = (
         MaxPool2d(input=picture, output=small, path="net.pool", **window),
-        ResizeBilinear(input=small, output=Tensor(name="y", shape=whole.shape, quantization=grid), path="net.up"),
+        ResizeBilinear(
+            input=small,
+            output=Tensor(name="y", shape=(3, *size), quantization=grid),
+            path="net.up",
+            align_corners=align_corners,
+        ),
     )
     graph = Graph(input=picture, operators=operators)
     contract = Contract(name="maps", labels=("a", "b", "c"), image=ImageSpec(size_px=40))
@@ -94,10 +122,20 @@ def test_core_ml_resizes_exactly(side: tuple[int, int], factors: tuple[int, int]
     np.testing.assert_array_equal(found, Reference(graph).run(images).astype(np.float32) / 128)
 
 
-@pytest.mark.parametrize("factor", [2, 8, 32])
-def test_arm_and_reference_agree_on_all_codes(factor: int, cortex_a76: CortexA76, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("size", "align_corners"),
+    [
+        ((128, 8), False),
+        ((512, 32), False),
+        ((2048, 128), False),
+        ((192, 7), False),
+        ((127, 13), True),
+        ((31, 3), True),
+    ],
+)
+def test_arm_and_reference_agree_on_all_codes(size, align_corners, cortex_a76: CortexA76, tmp_path: Path) -> None:
     """Columns that go through all codes beside columns that go through them at another pace."""
-    graph = resize((64, 4), (factor, factor), -3)
+    graph = resize((64, 4), size, -3, align_corners)
     codes = np.arange(256, dtype=np.uint8)
     columns = np.stack([codes, codes * 7, codes * 31 + 5, 255 - codes], axis=1).reshape(4, 64, 4)
     pictures = np.stack([columns, columns[:, :, ::-1], columns * 3], axis=-1)
@@ -139,12 +177,13 @@ def test_fake_quantization_evaluates_the_codes_that_phones_compute() -> None:
     assert all(parameter.grad is not None for parameter in fake.captured.parameters())
 
 
-def test_a_resized_tensor_has_the_codes_of_the_operator_halves_included() -> None:
-    graph = resize((4, 4), (8, 4), 0)
+@pytest.mark.parametrize(("size", "align_corners"), [((32, 16), False), ((13, 10), True), ((3, 11), False)])
+def test_a_resized_tensor_has_the_codes_of_the_operator_halves_included(size, align_corners) -> None:
+    graph = resize((4, 4), size, 0, align_corners)
     images = random_pictures(graph, 5, 20)
     quantizer = TensorQuantizer(bounds=Range(low=-4.0, high=4 - 1 / 32))
     assert quantizer.quantization() == graph.input.quantization
-    layer = ResizeLayer(graph.operators[0].output.shape[1:])
+    layer = ResizeLayer(size, align_corners=align_corners)
     layer.use_grid_of(quantizer)
     values = (torch.from_numpy(images.transpose(0, 3, 1, 2).astype(np.float32)) - 128) / 32
     codes = (layer(values) * 32).permute(0, 2, 3, 1).numpy()
@@ -166,19 +205,32 @@ def test_a_saved_program_resizes_as_the_net_did(tmp_path: Path) -> None:
     ("settings", "found"),
     [
         ({"scale_factor": 4, "mode": "nearest"}, "upsample_nearest2d.* at up"),
-        ({"scale_factor": 3, "mode": "bilinear"}, "at up, from .4, 4. to .12, 12., not by powers of two up to 64"),
-        ({"scale_factor": 4, "mode": "bilinear", "align_corners": True}, "at up, with align_corners=True"),
-        ({"scale_factor": 0.5, "mode": "bilinear"}, "at up, from .4, 4. to .2, 2."),
+        (
+            {"scale_factor": 1.6, "mode": "bilinear"},
+            "to .6.4, 6.4., which are parts of pixels: pass size=.6, 6. or rec",
+        ),
+        ({"scale_factor": 2, "mode": "bicubic"}, "upsample_bicubic2d.* at up"),
     ],
 )
 def test_other_resizings_are_refused_with_their_module(settings: dict[str, object], found: str) -> None:
     with pytest.raises(CaptureError, match=found) as refusal:
         capture(Growing(**settings), 32)
-    assert "bilinear resizing by powers of two" in refusal.value.hint
+    assert "bilinear resizing" in refusal.value.hint
+
+
+def test_a_size_that_processors_round_differently_is_refused_with_the_nearest_that_they_do_not() -> None:
+    with pytest.raises(CaptureError, match=r"from .10, 10. to .227, 20., which processors .*: resize to .226, 20."):
+        capture(Growing(size=(227, 20), mode="bilinear"), 80)
+
+
+def test_a_resizing_to_the_same_size_vanishes() -> None:
+    captured = capture(Growing(size=4, mode="bilinear", align_corners=True), 32)
+    steps = [step for node in captured.graph.nodes if (step := step_of(node)) is not None]
+    assert [step.shape for step in steps if step.kind is Kind.RESIZE] == [(2, 32, 32)]
 
 
 def test_interpolation_goes_up_and_never_beyond_its_neighbours() -> None:
-    graph = resize((1, 2), (1, 4), 0)
+    graph = resize((1, 2), (1, 8), 0)
     row = np.array([[[[0] * 3, [255] * 3]]], np.uint8)
     codes = Reference(graph).run(row)[0, 0, :, 0].tolist()
     assert codes == [-128, -128, -96, -32, 31, 95, 127, 127]

@@ -15,7 +15,7 @@ from mobile_sdk.graph.operators.conversions import Dequantize, Quantize
 from mobile_sdk.graph.operators.elementwise import Activation, Add, Mul, Sub, UnaryFunction
 from mobile_sdk.graph.operators.graph import Graph, Precision
 from mobile_sdk.graph.operators.pooling import AvgPool2d, MaxPool2d, Mean, Pool2d
-from mobile_sdk.graph.operators.resize import LARGEST_RESIZE, ResizeBilinear
+from mobile_sdk.graph.operators.resize import ResizeBilinear
 from mobile_sdk.graph.operators.tensors import (
     INT8_MAX,
     INT8_MIN,
@@ -56,7 +56,6 @@ __all__ = [
     "INT8_MAX",
     "INT8_MIN",
     "INT32_MAX",
-    "LARGEST_RESIZE",
     "OPERATORS",
     "Activation",
     "ActivationKind",

@@ -54,13 +54,17 @@ class Operator:
         for name, value in vars(self).items():
             numbers = value if isinstance(value, tuple) else (value,)
             least = 0 if name in _FROM_ZERO else 1
-            if not all(least <= number <= INT32_MAX for number in numbers if isinstance(number, int)):
+            if not all(least <= number <= INT32_MAX for number in numbers if _is_count(number)):
                 raise ValueError(f"{name} of a {type(self).__name__} must be {least}..{INT32_MAX}, not {value!r:.60}")
 
     @property
     def inputs(self) -> tuple[Tensor | Constant, ...]:
         """Returns the operands that are computed or constant, in order; weights and biases are not among them."""
         raise NotImplementedError
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

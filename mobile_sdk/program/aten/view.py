@@ -178,7 +178,9 @@ class View:
     @view.of(ops.ResizeBilinear)
     def _resize(self, prefix: str, operator: ops.ResizeBilinear) -> Value:
         size = list(operator.output.shape[1:])
-        return self._call("aten.upsample_bilinear2d.vec", self._real(operator.input), size, False, None)
+        return self._call(
+            "aten.upsample_bilinear2d.vec", self._real(operator.input), size, operator.align_corners, None
+        )
 
     @view.of(ops.Reshape)
     def _reshape(self, prefix: str, operator: ops.Reshape) -> Value:

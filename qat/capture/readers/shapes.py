@@ -1,11 +1,13 @@
 """Reads dropout, resizing and changes of shape as steps."""
 
+from operator import mul
+
 import torch
 from torch import fx, nn
 
-from mobile_sdk.graph.operators import LARGEST_RESIZE
+from mobile_sdk.graph.interpolation import is_settled
 from qat.capture.readers.channels import read_shuffled_view
-from qat.capture.rewriter import Rewriter, arguments, name_of, operand, shape_of, unsupported
+from qat.capture.rewriter import Rewriter, arguments, name_of, operand, pair, shape_of, unsupported
 from qat.layers.box_decoder import Decoder
 from qat.layers.resizing import ResizeBilinear
 from qat.steps import Kind
@@ -20,21 +22,32 @@ def read_dropout(rewriter: Rewriter, node: fx.Node) -> None:
 
 
 def read_resize(rewriter: Rewriter, node: fx.Node) -> None:
-    """Reads bilinear interpolation between pixel centres, by powers of two, or from one pixel to any size."""
-    source, _, between_corners = arguments(node, None, None, False)
-    before, after = shape_of(source)[2:], shape_of(node)[2:]
-    if between_corners:
-        raise unsupported(node, "with align_corners=True")
-    if before != (1, 1) and not all(_grows(*sides) for sides in zip(before, after, strict=True)):
-        raise unsupported(node, f"from {before} to {after}, not by powers of two up to {LARGEST_RESIZE}")
+    """Reads bilinear interpolation to any size, between pixels' centres or between corner pixels."""
+    source, _, align_corners, factors = arguments(node, None, None, False, None)
+    before, after = pair(shape_of(source)[2:]), pair(shape_of(node)[2:])
+    scaled = None if factors is None or align_corners else tuple(map(mul, before, factors))
+    if scaled not in (None, after):
+        why = f"from {before} to {scaled}, which are parts of pixels: pass size={after}"
+        raise unsupported(node, f"{why} or recompute_scale_factor=True")
+    if before == after:
+        read_nothing(rewriter, node)
+        return
     if source.op == "placeholder":
         raise unsupported(node, "of the picture itself")
-    rewriter.replace(node, ResizeBilinear((after[0], after[1])), Kind.RESIZE)
+    nearest = _nearest_settled(before, after, align_corners=align_corners)
+    if nearest != after:
+        raise unsupported(node, f"from {before} to {after}, which processors round differently: resize to {nearest}")
+    layer = ResizeBilinear(after, align_corners=align_corners)
+    rewriter.replace(node, layer, Kind.RESIZE, align_corners=align_corners)
 
 
-def _grows(before: int, after: int) -> bool:
-    factor, rest = divmod(after, before)
-    return rest == 0 and factor <= LARGEST_RESIZE and factor.bit_count() == 1
+def _nearest_settled(before: tuple[int, int], after: tuple[int, int], *, align_corners: bool) -> tuple[int, int]:
+    """Returns the size nearest to `after`, side by side, to which all processors interpolate alike."""
+    sides = []
+    for length, wanted in zip(before, after, strict=True):
+        near = sorted(range(1, 2 * wanted + 1), key=lambda side, wanted=wanted: abs(side - wanted))  # type: ignore[misc]
+        sides.append(next(side for side in near if is_settled(length, side, align_corners=align_corners)))
+    return sides[0], sides[1]
 
 
 def read_cat(rewriter: Rewriter, node: fx.Node) -> None:

@@ -146,17 +146,39 @@ def model_rearranged(operator: Operator, *operands: Codes) -> Codes:
 
 
 def model_resized(operator: ResizeBilinear, x: Codes) -> Codes:
-    """One axis after the other, in whole numbers: an output pixel's centre lies so far between two input pixels'."""
-    shares = 1
-    for axis in (2, 3):
-        count = x.shape[axis]
-        factor = operator.output.shape[axis - 1] // count
-        place = (2 * np.arange(count * factor) + 1 - factor).clip(0, 2 * factor * (count - 1))  # in 1 / (2 * factor)
-        before, share = np.divmod(place, 2 * factor)
-        after, share = (before + 1).clip(max=count - 1), share.reshape([-1 if side == axis else 1 for side in range(4)])
-        x = x.take(before, axis) * (2 * factor - share) + x.take(after, axis) * share
-        shares *= 2 * factor
-    return (2 * x + shares) // (2 * shares)
+    """Pixel by pixel, in whole numbers: an output pixel's place lies so many 2048ths between two input pixels'."""
+    (before, share), (left, part) = (
+        _between(x.shape[axis], operator.output.shape[axis - 1], operator.align_corners) for axis in (2, 3)
+    )
+    below, right = (np.minimum(each + 1, count - 1) for each, count in ((before, x.shape[2]), (left, x.shape[3])))
+    found = np.zeros((*x.shape[:2], *operator.output.shape[1:]), np.int64)
+    for i, j in np.ndindex(*found.shape[2:]):
+        upper = (x[:, :, before[i], left[j]] << 11) + (
+            x[:, :, before[i], right[j]] - x[:, :, before[i], left[j]]
+        ) * part[j]
+        lower = (x[:, :, below[i], left[j]] << 11) + (x[:, :, below[i], right[j]] - x[:, :, below[i], left[j]]) * part[
+            j
+        ]
+        found[:, :, i, j] = ((upper << 11) + (lower - upper) * share[i] + (1 << 21)) >> 22
+    return found
+
+
+def _between(count: int, outputs: int, align_corners: bool) -> tuple[Codes, Codes]:
+    """The input pixel before each output pixel, and the next one's 2048ths; float32 as XNNPACK's, a step at a time."""
+    one, half, pixels, shares = np.float32(1), np.float32(0.5), [], []
+    for pixel in map(np.float32, range(outputs)):
+        if align_corners:
+            scale = (
+                (np.float32(count) - one) / max(np.float32(outputs) - one, one) if outputs > 1 else np.float32(count)
+            )
+            place = pixel * scale
+        else:
+            scale = np.float32(count) / np.float32(outputs)
+            place = max(pixel * scale + (half * scale - half), np.float32(0))
+        place = min(place, np.float32(count) - one)
+        pixels.append(int(place))
+        shares.append(round(float((place - np.float32(pixels[-1])) * np.float32(2048))))
+    return np.array(pixels), np.array(shares)
 
 
 def assert_modelled(graph: Graph, images: NDArray[np.uint8], *, values: int = 2) -> None:

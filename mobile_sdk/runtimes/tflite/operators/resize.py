@@ -10,9 +10,9 @@ from mobile_sdk.runtimes.tflite.operators.table import write
 
 @write.of(ResizeBilinear)
 def _resize(operator: ResizeBilinear, file: ModelWriter) -> None:
-    """Writes a RESIZE_BILINEAR between the centres of pixels."""
+    """Writes a RESIZE_BILINEAR between the centres of pixels, or between corner pixels."""
     size = f"{operator.output.name}.size"
     file.constant(size, np.array(operator.output.shape[1:], np.int32))
     options = schema.ResizeBilinearOptionsT()
-    options.halfPixelCenters = True
+    options.alignCorners, options.halfPixelCenters = operator.align_corners, not operator.align_corners
     file.operator("RESIZE_BILINEAR", [operator.input.name, size], operator.output.name, 3, options)
