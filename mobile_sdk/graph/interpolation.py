@@ -63,11 +63,11 @@ def _places(length: int, output: int, *, align_corners: bool, is_fused: bool) ->
     pixels, last = np.arange(output, dtype=np.float32), np.float32(length - 1)
     gaps = int(align_corners and output > 1)
     scale = np.float32(length - gaps) / np.float32(output - gaps)
-    if align_corners:
-        return np.minimum(pixels * scale, last)
-    offset = np.float32(0.5) * scale - np.float32(0.5)
-    fused = (pixels.astype(np.float64) * np.float64(scale) + np.float64(offset)).astype(np.float32)
-    places: NDArray[np.float32] = fused if is_fused else pixels * scale + offset
+    places: NDArray[np.float32] = pixels * scale
+    if not align_corners:
+        offset = np.float32(0.5) * scale - np.float32(0.5)
+        fused = (pixels.astype(np.float64) * np.float64(scale) + np.float64(offset)).astype(np.float32)
+        places = fused if is_fused else places + offset
     return places.clip(np.float32(0), last)
 
 
