@@ -196,10 +196,12 @@ def _pool(operator: ops.MaxPool2d | ops.AvgPool2d) -> Shape:
 
 @_shapes.of(ops.Concat)
 def _concat(operator: ops.Concat) -> Shape:
-    first = _first(operator.parts)
+    first, axis = _first(operator.parts), operator.axis
+    _expect(axis < len(first), f"an axis of {len(first)}", axis)
     for part in operator.parts:
-        _expect(part.shape[1:] == first[1:], f"parts like the first, {first}, but for channels", part.shape)
-    return sum(part.shape[0] for part in operator.parts), *first[1:]
+        alike = (*part.shape[:axis], first[axis], *part.shape[axis + 1 :])
+        _expect(len(part.shape) == len(first) and alike == first, f"parts like {first}, but along {axis}", part.shape)
+    return *first[:axis], sum(part.shape[axis] for part in operator.parts), *first[axis + 1 :]
 
 
 @_shapes.of(ops.JoinRows)
@@ -213,10 +215,10 @@ def _join_rows(operator: ops.JoinRows) -> Shape:
 
 @_shapes.of(ops.ChannelSlice)
 def _channel_slice(operator: ops.ChannelSlice) -> Shape:
-    channels, height, width = _map(operator.input)
-    start, stop = operator.start, operator.stop
-    _expect(0 <= start < stop <= channels, f"a slice of {channels} channels", (start, stop))
-    return stop - start, height, width
+    shape, axis, start, stop = operator.input.shape, operator.axis, operator.start, operator.stop
+    _expect(axis < len(shape), f"an axis of {len(shape)}", axis)
+    _expect(0 <= start < stop <= shape[axis], f"a slice of {shape[axis]} positions", (start, stop))
+    return *shape[:axis], stop - start, *shape[axis + 1 :]
 
 
 @_shapes.of(ops.ChannelShuffle)
@@ -240,6 +242,18 @@ def _reshape(operator: ops.Reshape) -> Shape:
     channels, *sides = operator.input.shape
     _expect(sides in ([], [1, 1]), "a vector or a map of one pixel", operator.input.shape)
     return (channels, 1, 1) if len(operator.output.shape) == 3 else (channels,)
+
+
+@_shapes.of(ops.Rearrange)
+def _rearrange(operator: ops.Rearrange) -> Shape:
+    values, split, shape = prod(operator.input.shape), operator.split, operator.output.shape
+    _expect(prod(split) == values and len(split) <= _MOST_AXES, f"axes of {values} values", split)
+    _expect(sorted(operator.order) == list(range(len(split))), f"an order of {len(split)} axes", operator.order)
+    _expect(prod(shape) == values and len(shape) <= _MOST_AXES, f"an output of {values} values", shape)
+    return shape
+
+
+_MOST_AXES = 64
 
 
 @_shapes.of(ops.ResizeBilinear)

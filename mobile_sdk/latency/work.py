@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobile_sdk.graph import operators as ops
+from mobile_sdk.graph.layout.rearrangement import channels_last
 from mobile_sdk.graph.operators.traits import WorkKind
 
 
@@ -181,18 +182,28 @@ def _of_elements(kind: str) -> Callable[[Any, int], Work]:
 
 
 def _of_concat(operator: ops.Concat, channel_tile: int) -> Work:
-    pixels = prod(operator.output.shape[1:])
-    return Work(joined_elements=prod(operator.output.shape), moved_pixels=len(operator.parts) * pixels, operators=1)
+    shape, runs = operator.output.shape, _runs(operator)
+    return Work(joined_elements=prod(shape), moved_pixels=len(operator.parts) * runs, operators=1)
 
 
 def _of_slice(operator: ops.ChannelSlice, channel_tile: int) -> Work:
-    shape = operator.output.shape
-    return Work(sliced_elements=prod(shape), moved_pixels=prod(shape[1:]), operators=1)
+    return Work(sliced_elements=prod(operator.output.shape), moved_pixels=_runs(operator), operators=1)
 
 
-def _of_shuffle(operator: ops.ChannelShuffle, channel_tile: int) -> Work:
-    shape = operator.output.shape
-    return Work(shuffled_elements=prod(shape), moved_pixels=operator.groups * prod(shape[1:]), operators=1)
+def _runs(operator: ops.Concat | ops.ChannelSlice) -> int:
+    """Returns how many runs of neighbours a part has where maps are stored with channels last: pixels, for channels."""
+    stored = channels_last(operator.output.shape)
+    return prod(stored.shape[: stored.order.index(operator.axis)])
+
+
+def _of_shuffle(operator: ops.ChannelShuffle | ops.Rearrange, channel_tile: int) -> Work:
+    """Counts the runs of neighbours that a transposition reads; a reshape costs nothing."""
+    elements = prod(operator.output.shape)
+    if isinstance(operator, ops.ChannelShuffle):
+        runs = [operator.groups * prod(operator.output.shape[1:])]
+    else:
+        runs = [elements // move.split[-1] for move in operator.stored]
+    return Work(shuffled_elements=len(runs) * elements, moved_pixels=sum(runs), operators=len(runs))
 
 
 def _of_resize(operator: ops.ResizeBilinear, channel_tile: int) -> Work:

@@ -1,4 +1,4 @@
-"""ChannelSlice: every runtime gives the codes, and the float32 values, of the channels that are asked for."""
+"""ChannelSlice: every runtime gives the codes, and the float32 values, of the positions that are asked for."""
 
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,37 @@ def sliced(name: str) -> Recipe:
     return recipe
 
 
-@pytest.mark.parametrize("name", SLICES)
+def of_rows(build: Builder) -> Wire:
+    return build.channels(build.conv(build.input, 12, 3, stride=2), 2, 7, axis=1)
+
+
+def of_columns(build: Builder) -> Wire:
+    return build.channels(build.conv(build.input, 12, 3, stride=2), 1, 4, axis=2)
+
+
+def tokens(build: Builder) -> Wire:
+    return build.rearrange(build.conv(build.input, 12, 3, stride=2), (12, 64), (1, 0), (64, 12))
+
+
+RECIPES: dict[str, Recipe] = {
+    **{name: sliced(name) for name in SLICES},
+    "rows": of_rows,
+    "columns": of_columns,
+    "tokens": lambda build: build.channels(tokens(build), 5, 64, axis=0),
+    "channels of tokens": lambda build: build.channels(tokens(build), 3, 9, axis=1),
+    "an axis of four": lambda build: build.channels(
+        build.rearrange(tokens(build), (64, 3, 4), (0, 1, 2), (8, 8, 3, 4)), 1, 3, axis=2
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RECIPES)
 def test_the_reference_is_the_integer_model(name: str) -> None:
-    assert_modelled(int8(sliced(name)), random_pictures(16, 16))
+    assert_modelled(int8(RECIPES[name]), random_pictures(16, 16))
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES, ids=lambda runtime: runtime.name)
-@pytest.mark.parametrize("name", SLICES)
+@pytest.mark.parametrize("name", RECIPES)
 def test_every_runtime_is_exact_in_int8_and_near_in_float32(name: str, runtime: Any, tmp_path: Path) -> None:
-    assert_exact(runtime, int8(sliced(name)), tmp_path)
-    assert_near_float(runtime, float32(sliced(name)), tmp_path)
+    assert_exact(runtime, int8(RECIPES[name]), tmp_path)
+    assert_near_float(runtime, float32(RECIPES[name]), tmp_path)

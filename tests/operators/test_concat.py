@@ -20,6 +20,7 @@ from tests.support.operators.random_cases import (
 from tests.support.operators.runtimes import (
     LITERT,
     RUNTIMES,
+    Recipe,
     assert_exact,
     assert_near_float,
     float32,
@@ -48,6 +49,32 @@ def joined(build: Builder) -> Wire:
 
 def test_the_reference_is_the_integer_model() -> None:
     assert_modelled(int8(joined), random_pictures(16, 16))
+
+
+def tokens(build: Builder) -> Wire:
+    return build.rearrange(build.conv(build.input, 4, 3, stride=2), (4, 64), (1, 0), (64, 4))
+
+
+ALONG: dict[str, Recipe] = {
+    "rows": lambda build: build.concat(*[build.conv(build.input, 3, 3, activation="relu6")] * 2, axis=1),
+    "columns of seven": lambda build: build.concat(
+        *(build.conv(build.input, 3, 3, activation="relu6") for _ in range(7)), axis=2
+    ),
+    "tokens": lambda build: build.concat(*[tokens(build)] * 2, axis=0),
+    "channels of tokens": lambda build: build.concat(*[tokens(build)] * 6, axis=1),
+}
+
+
+@pytest.mark.parametrize("name", ALONG)
+def test_a_concatenation_along_another_axis_is_the_integer_model(name: str) -> None:
+    assert_modelled(int8(ALONG[name]), random_pictures(16, 16))
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES, ids=lambda runtime: runtime.name)
+@pytest.mark.parametrize("name", ALONG)
+def test_another_axis_is_exact_in_int8_and_near_in_float32(name: str, runtime: Any, tmp_path: Path) -> None:
+    assert_exact(runtime, int8(ALONG[name]), tmp_path)
+    assert_near_float(runtime, float32(ALONG[name]), tmp_path)
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES, ids=lambda runtime: runtime.name)

@@ -1,6 +1,6 @@
 """Builds small graphs operator by operator, int8 or their float32 twins, with ranges measured on random pictures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,6 +26,7 @@ from mobile_sdk.graph.operators import (
     Mul,
     Operator,
     Quantization,
+    Rearrange,
     Reshape,
     ResizeBilinear,
     Tensor,
@@ -157,19 +158,27 @@ class Builder:
         window = {"kernel": (kernel, kernel), "stride": (stride, stride), "padding": padding}
         return self._append(MaxPool2d(input=x.tensor, output=output, path=output.name, **window), values, x.gain)
 
-    def concat(self, *parts: Wire) -> Wire:
-        """Concatenation along channels; all parts must share one quantization."""
-        values = torch.cat([part.values for part in parts], 1)
+    def concat(self, *parts: Wire, axis: int = 0) -> Wire:
+        """Concatenation along channels or another axis; all parts must share one quantization."""
+        values = torch.cat([part.values for part in parts], 1 + axis)
         output = self._tensor("concat", values, parts[0].tensor.quantization)
-        operator = Concat(parts=tuple(part.tensor for part in parts), output=output, path=output.name)
+        operator = Concat(parts=tuple(part.tensor for part in parts), output=output, path=output.name, axis=axis)
         return self._append(operator, values)
 
-    def channels(self, x: Wire, start: int, stop: int) -> Wire:
-        """The channels from `start` to before `stop`."""
-        values = x.values[:, start:stop]
+    def channels(self, x: Wire, start: int, stop: int, axis: int = 0) -> Wire:
+        """The channels from `start` to before `stop`, or those positions along another axis."""
+        values = x.values.narrow(1 + axis, start, stop - start)
         output = self._tensor("slice", values, x.tensor.quantization)
-        operator = ChannelSlice(input=x.tensor, output=output, path=output.name, start=start, stop=stop)
+        operator = ChannelSlice(input=x.tensor, output=output, path=output.name, start=start, stop=stop, axis=axis)
         return self._append(operator, values, x.gain)
+
+    def rearrange(self, x: Wire, split: Sequence[int], order: Sequence[int], shape: Sequence[int]) -> Wire:
+        """The values as an array of shape `split`, its axes in this order, as another shape."""
+        turned = x.values.reshape(-1, *split).permute(0, *(axis + 1 for axis in order))
+        values = turned.reshape(-1, *shape)
+        output = self._tensor("rearrange", values, x.tensor.quantization)
+        fields = {"split": tuple(split), "order": tuple(order)}
+        return self._append(Rearrange(input=x.tensor, output=output, path=output.name, **fields), values, x.gain)
 
     def shuffle(self, x: Wire, groups: int) -> Wire:
         """The channels, shuffled."""

@@ -9,7 +9,7 @@ Layouts are PyTorch's: activations `(C, H, W)` or `(C,)` without the batch, weig
 
 from mobile_sdk.graph.operators.base import Operator
 from mobile_sdk.graph.operators.boxes import DecodeBoxes
-from mobile_sdk.graph.operators.channels import ChannelShuffle, ChannelSlice, Concat, JoinRows, Reshape, Rows
+from mobile_sdk.graph.operators.channels import ChannelShuffle, ChannelSlice, Concat, JoinRows, Rearrange, Reshape, Rows
 from mobile_sdk.graph.operators.conv import Conv2d, Linear, Weighted
 from mobile_sdk.graph.operators.conversions import Dequantize, Quantize
 from mobile_sdk.graph.operators.elementwise import Activation, Add, Mul, Sub, UnaryFunction
@@ -43,6 +43,7 @@ OPERATORS: tuple[type[Operator], ...] = (
     ChannelSlice,
     ChannelShuffle,
     Reshape,
+    Rearrange,
     Rows,
     JoinRows,
     ResizeBilinear,
@@ -81,6 +82,7 @@ __all__ = [
     "Precision",
     "Quantization",
     "Quantize",
+    "Rearrange",
     "Reshape",
     "ResizeBilinear",
     "Rows",

@@ -1,10 +1,11 @@
-"""Defines operators that join, cut and reorder channels and rows, and compute nothing."""
+"""Defines operators that join, cut and reorder values along any axis, and compute nothing."""
 
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
-from mobile_sdk.graph.operators.base import Operator, Unary
+from mobile_sdk.graph.layout.rearrangement import Rearrangement, channels_first, channels_last, composed
+from mobile_sdk.graph.operators.base import Operator, Unary, added
 from mobile_sdk.graph.operators.tensors import Constant, Tensor
 from mobile_sdk.graph.operators.traits import Family, Rounding, Strips, Traits, Values, WorkKind
 
@@ -26,19 +27,22 @@ class Joining(Operator, is_base=True):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Concat(Joining):
-    """Concatenates along channels; all inputs and the output share one quantization."""
+    """Concatenates along channels, or another `axis` of its tensors; inputs and output share one quantization."""
 
     traits: ClassVar = _traits(strips=Strips.BY_ROW, work=WorkKind.CONCATENATION)
+
+    axis: int = added(0)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ChannelSlice(Unary):
-    """Takes channels `start` to before `stop` of (C, H, W); input and output share their quantization."""
+    """Takes channels `start` to before `stop`, or those positions along another `axis`; the quantization stays."""
 
     traits: ClassVar = _traits(strips=Strips.NEVER, work=WorkKind.SLICE)
 
     start: int
     stop: int
+    axis: int = added(0)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -75,3 +79,28 @@ class Reshape(Unary):
     """Turns (C, 1, 1) into (C,), or the other way round; the values and the quantization stay."""
 
     traits: ClassVar = _traits(strips=Strips.NEVER, work=WorkKind.NONE)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Rearrange(Unary):
+    """Reads its input as an array of shape `split`, puts its axes into `order`, and reads that as the output's shape.
+
+    Values are read in row-major order of (C, H, W), whatever a runtime's own order is. It stands for any chain of
+    reshapes and transpositions; the quantization stays.
+    """
+
+    traits: ClassVar = _traits(strips=Strips.NEVER, work=WorkKind.SHUFFLE)
+
+    split: tuple[int, ...]
+    order: tuple[int, ...]
+
+    @property
+    def logical(self) -> tuple[Rearrangement, ...]:
+        """Returns what moves in row-major order of (C, H, W); nothing, or one rearrangement."""
+        return composed([Rearrangement(self.split, self.order)])
+
+    @property
+    def stored(self) -> tuple[Rearrangement, ...]:
+        """Returns what moves where maps are stored as H, W, C: nothing, mostly one rearrangement, or several."""
+        own = Rearrangement(self.split, self.order)
+        return composed([channels_first(self.input.shape), own, channels_last(self.output.shape)])

@@ -1,15 +1,24 @@
-"""Joins, cuts and reorders channels and rows; codes move as values do."""
+"""Joins, cuts and reorders values along any axis; codes move as values do."""
 
 from functools import partial
 
 import torch
 from torch.nn import functional as F
 
-from mobile_sdk.graph.operators import ChannelShuffle, ChannelSlice, Concat, JoinRows, Operator, Reshape, Rows
+from mobile_sdk.graph.operators import (
+    ChannelShuffle,
+    ChannelSlice,
+    Concat,
+    JoinRows,
+    Operator,
+    Rearrange,
+    Reshape,
+    Rows,
+)
 from mobile_sdk.graph.rules.tables import Step, float_rules, int8_rules
 
 
-@int8_rules.of(Concat, ChannelSlice, ChannelShuffle, Reshape)
+@int8_rules.of(Concat, ChannelSlice, ChannelShuffle, Reshape, Rearrange)
 def _moved(operator: Operator) -> Step:
     return partial(float_rules[operator], operator)
 
@@ -26,12 +35,12 @@ def _join_rows(operator: JoinRows) -> Step:
 
 @float_rules.of(Concat)
 def _concat(operator: Concat, *parts: torch.Tensor) -> torch.Tensor:
-    return torch.cat(parts, dim=1)
+    return torch.cat(parts, dim=operator.axis + 1)
 
 
 @float_rules.of(ChannelSlice)
 def _channel_slice(operator: ChannelSlice, x: torch.Tensor) -> torch.Tensor:
-    return x[:, operator.start : operator.stop]
+    return x.narrow(operator.axis + 1, operator.start, operator.stop - operator.start)
 
 
 @float_rules.of(ChannelShuffle)
@@ -42,3 +51,9 @@ def _channel_shuffle(operator: ChannelShuffle, x: torch.Tensor) -> torch.Tensor:
 @float_rules.of(Reshape)
 def _reshape(operator: Reshape, x: torch.Tensor) -> torch.Tensor:
     return x.reshape(-1, *operator.output.shape)
+
+
+@float_rules.of(Rearrange)
+def _rearrange(operator: Rearrange, x: torch.Tensor) -> torch.Tensor:
+    order = [0, *(axis + 1 for axis in operator.order)]
+    return x.reshape(-1, *operator.split).permute(order).reshape(-1, *operator.output.shape)

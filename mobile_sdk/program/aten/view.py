@@ -129,7 +129,7 @@ class View:
 
     @view.of(ops.Concat)
     def _concat(self, prefix: str, operator: ops.Concat) -> Value:
-        return self._call("aten.cat.default", [self._real(part) for part in operator.parts], 1)
+        return self._call("aten.cat.default", [self._real(part) for part in operator.parts], 1 + operator.axis)
 
     @view.of(ops.Dequantize, ops.Quantize)
     def _conversion(self, prefix: str, operator: ops.Dequantize | ops.Quantize) -> Value:
@@ -169,7 +169,8 @@ class View:
 
     @view.of(ops.ChannelSlice)
     def _channel_slice(self, prefix: str, operator: ops.ChannelSlice) -> Value:
-        return self._call("aten.slice.Tensor", self._real(operator.input), 1, operator.start, operator.stop)
+        axis, positions = 1 + operator.axis, (operator.start, operator.stop)
+        return self._call("aten.slice.Tensor", self._real(operator.input), axis, *positions)
 
     @view.of(ops.ChannelShuffle)
     def _channel_shuffle(self, prefix: str, operator: ops.ChannelShuffle) -> Value:
@@ -185,6 +186,12 @@ class View:
     @view.of(ops.Reshape)
     def _reshape(self, prefix: str, operator: ops.Reshape) -> Value:
         return self._call("aten.view.default", self._real(operator.input), [1, *operator.output.shape])
+
+    @view.of(ops.Rearrange)
+    def _rearrange(self, prefix: str, operator: ops.Rearrange) -> Value:
+        split = self._call("aten.view.default", self._real(operator.input), [1, *operator.split])
+        turned = self._call("aten.permute.default", split, [0, *(1 + axis for axis in operator.order)])
+        return self._call("aten.reshape.default", turned, [1, *operator.output.shape])
 
     @view.of(ops.Activation)
     def _activation(self, prefix: str, operator: ops.Activation) -> Value:

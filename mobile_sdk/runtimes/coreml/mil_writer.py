@@ -90,7 +90,7 @@ class MilWriter:
         grid = arithmetic.quantization_of(output)
         if not self.is_last:
             return self.dequantize(code, Quantization(scale=1.0, zero_point=grid.zero_point), f"{self.label}_centred")
-        if len(output.shape) < 3:
+        if len(output.shape) != 3:
             return self.dequantize(code, grid, SCORES)
         return self.channels_last(self.dequantize(code, grid, f"{self.label}_values"))
 

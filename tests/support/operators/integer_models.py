@@ -19,6 +19,7 @@ from mobile_sdk.graph.operators import (
     Mul,
     Operator,
     Quantization,
+    Rearrange,
     Reshape,
     ResizeBilinear,
     Sub,
@@ -134,15 +135,27 @@ def _model(operator: Operator, operands: list[Codes]) -> Codes:
 def model_rearranged(operator: Operator, *operands: Codes) -> Codes:
     """Centred codes in, centred codes out."""
     if isinstance(operator, ChannelSlice):
-        return operands[0][:, operator.start : operator.stop]
+        return operands[0].take(range(operator.start, operator.stop), 1 + operator.axis)
     if isinstance(operator, ChannelShuffle):
         rows = operands[0].shape[1] // operator.groups
         order = [rows * column + row for row in range(rows) for column in range(operator.groups)]
         return operands[0][:, order]
     if isinstance(operator, ResizeBilinear):
         return model_resized(operator, *operands)
+    if isinstance(operator, Rearrange):
+        return model_rearrange(operator, *operands)
     assert isinstance(operator, Concat | Reshape)
-    return np.concatenate(operands, axis=1).reshape(-1, *operator.output.shape)
+    axis = operator.axis if isinstance(operator, Concat) else 0
+    return np.concatenate(operands, axis=1 + axis).reshape(-1, *operator.output.shape)
+
+
+def model_rearrange(operator: Rearrange, x: Codes) -> Codes:
+    """Each value of the output in turn: its place among the axes in their new order says its place in the input."""
+    flat = x.reshape(len(x), -1)
+    strides = [int(np.prod(operator.split[axis + 1 :])) for axis in operator.order]
+    places = np.ndindex(*(operator.split[axis] for axis in operator.order))
+    sources = [sum(index * stride for index, stride in zip(place, strides, strict=True)) for place in places]
+    return flat[:, sources].reshape(-1, *operator.output.shape)
 
 
 def model_resized(operator: ResizeBilinear, x: Codes) -> Codes:

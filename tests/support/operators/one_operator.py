@@ -4,6 +4,7 @@ import numpy as np
 
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.graph.operators import Add, Constant, Conv2d, Graph, Linear, Mean, Mul, Operator, Quantization, Tensor
+from mobile_sdk.runtimes.shapes import runtime_shape
 
 SIDE_PX, CHANNELS = 8, 4
 MAP = (CHANNELS, SIDE_PX, SIDE_PX)
@@ -71,8 +72,8 @@ def graph_of(kind: str, ratio: float, scale: float = 1.0) -> Graph:
 
 
 def contract_for(graph: Graph) -> Contract:
-    """A segmenter's contract where the graph ends in a map."""
+    """A segmenter's contract where the graph ends in a map; labels are as many as the last axis that is stored."""
     is_map = len(graph.output.shape) == 3
-    labels = tuple(f"label {index}" for index in range(graph.output.shape[0]))
+    labels = tuple(f"label {index}" for index in range(runtime_shape(graph.output.shape)[-1]))
     image = ImageSpec(size_px=graph.input.shape[1])
     return Contract(name="one", task="segmentation" if is_map else "classification", labels=labels, image=image)

@@ -1,18 +1,21 @@
-"""Writes operators that join, slice, shuffle and reshape maps, whose values stay on their grid."""
+"""Writes operators that join, slice and rearrange tensors, whose values stay on their grid."""
 
 from typing import Any
 
-from mobile_sdk.graph.operators import ChannelShuffle, ChannelSlice, Concat, JoinRows, Reshape, Rows
+from mobile_sdk.graph.operators import ChannelShuffle, ChannelSlice, Concat, JoinRows, Rearrange, Reshape, Rows
 from mobile_sdk.runtimes.coreml.mil_writer import MilWriter
 from mobile_sdk.runtimes.coreml.operators.table import float32, int8
+from mobile_sdk.runtimes.rearranging import stages
+
+MOST_AXES = 5  # of a tensor of an ML program
 
 
-@int8.of(Concat, JoinRows, Rows, ChannelSlice, ChannelShuffle, Reshape)
+@int8.of(Concat, JoinRows, Rows, ChannelSlice, ChannelShuffle, Rearrange, Reshape)
 def _codes(operator: Any, file: MilWriter) -> Any:
     return file.codes(_moved(operator, file), operator.output)
 
 
-@float32.of(Concat, ChannelSlice, ChannelShuffle, Reshape)
+@float32.of(Concat, ChannelSlice, ChannelShuffle, Rearrange, Reshape)
 def _values(operator: Any, file: MilWriter) -> Any:
     return file.values(_moved(operator, file))
 
@@ -20,19 +23,22 @@ def _values(operator: Any, file: MilWriter) -> Any:
 def _moved(operator: Any, file: MilWriter) -> Any:
     match operator:
         case Concat() | JoinRows():
-            axis = 1 if isinstance(operator, Concat) else 2
+            axis = 1 + (operator.axis if isinstance(operator, Concat) else 1)
             return file.mil.concat(values=[file.read(part) for part in operator.parts], axis=axis, name=file.label)
         case Rows(start=start):
-            return _window(operator, file, [0, 0, start, 0])
-        case ChannelSlice(start=start):
-            return _window(operator, file, [0, start, *[0] * (len(operator.output.shape) - 1)])
+            return _window(operator, file, 1, start)
+        case ChannelSlice(start=start, axis=axis):
+            return _window(operator, file, axis, start)
         case ChannelShuffle():
             return _shuffled(operator, file)
+        case Rearrange():
+            return _rearranged(operator, file)
     return file.mil.reshape(x=file.read(operator.input), shape=[1, *operator.output.shape], name=file.label)
 
 
-def _window(operator: Rows | ChannelSlice, file: MilWriter, begin: list[int]) -> Any:
+def _window(operator: Rows | ChannelSlice, file: MilWriter, axis: int, start: int) -> Any:
     size = [1, *operator.output.shape]
+    begin = [start if each == 1 + axis else 0 for each in range(len(size))]
     return file.mil.slice_by_size(x=file.read(operator.input), begin=begin, size=size, name=file.label)
 
 
@@ -43,3 +49,16 @@ def _shuffled(operator: ChannelShuffle, file: MilWriter) -> Any:
     split = file.mil.reshape(x=file.read(operator.input), shape=[1, rows, columns, *sides], name=f"{label}_split")
     turned = file.mil.transpose(x=split, perm=[0, 2, 1, 3, 4], name=f"{label}_turned")
     return file.mil.reshape(x=turned, shape=[1, channels, *sides], name=label)
+
+
+def _rearranged(operator: Rearrange, file: MilWriter) -> Any:
+    """Writes reshapes and transpositions; maps are stored as C, H, W, so that nothing else moves."""
+    x = file.read(operator.input)
+    *before, last = stages(operator.logical, (1, *operator.input.shape), (1, *operator.output.shape), MOST_AXES)
+    for index, stage in enumerate((*before, last)):
+        name = file.label if stage is last else f"{file.label}_stage{index}"
+        if stage.order is None:
+            x = file.mil.reshape(x=x, shape=list(stage.shape), name=name)
+        else:
+            x = file.mil.transpose(x=x, perm=list(stage.order), name=name)
+    return x

@@ -71,7 +71,7 @@ def repeat_edges(file: ModelWriter, source: Tensor, name: str, padding: tuple[in
 def _edge(file: ModelWriter, source: Tensor, name: str, axis: int, at: int) -> Tensor:
     """Returns one row or column."""
     edge = _resized(file, source, name, axis, 1)
-    write_window(file, source.name, edge, tuple(at if each == axis else 0 for each in range(3)))
+    write_window(file, source.name, edge, axis, at)
     return edge
 
 

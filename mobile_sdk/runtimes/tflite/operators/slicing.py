@@ -6,20 +6,22 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-untyped]
 
 from mobile_sdk.graph.operators import Tensor
-from mobile_sdk.runtimes.shapes import MOST_PARTS, runtime_shape
+from mobile_sdk.runtimes.shapes import MOST_PARTS, runtime_axis, runtime_shape
 from mobile_sdk.runtimes.tflite.model_writer import ModelWriter
 
 
-def write_window(file: ModelWriter, source: str, output: Tensor, begin: tuple[int, ...]) -> None:
-    """Writes a SLICE: a part of (C, H, W) of the output's size, from `begin` on."""
+def write_window(file: ModelWriter, source: str, output: Tensor, axis: int, start: int) -> None:
+    """Writes a SLICE: a part of the output's size, from position `start` along an axis on."""
+    begin = np.zeros(1 + len(output.shape), np.int32)
+    begin[runtime_axis(output.shape, axis)] = start
     names = f"{output.name}.begin", f"{output.name}.size"
-    file.constant(names[0], np.array([0, *begin[1:], begin[0]], np.int32))
+    file.constant(names[0], begin)
     file.constant(names[1], np.array(runtime_shape(output.shape), np.int32))
     file.operator("SLICE", [source, *names], output.name, 2, schema.SliceOptionsT())
 
 
 def join(file: ModelWriter, parts: list[Tensor], output: Tensor, axis: int) -> None:
-    """Writes a CONCATENATION along an axis of (C, H, W) or (C,).
+    """Writes a CONCATENATION along an axis of the parts.
 
     XNNPACK joins five parts at most: more are joined in turns.
     """
@@ -36,5 +38,5 @@ def join(file: ModelWriter, parts: list[Tensor], output: Tensor, axis: int) -> N
 
 def _append(file: ModelWriter, parts: list[Tensor], output: Tensor, axis: int) -> None:
     options = schema.ConcatenationOptionsT()
-    options.axis = axis or len(output.shape)
+    options.axis = runtime_axis(output.shape, axis)
     file.operator("CONCATENATION", [part.name for part in parts], output.name, 2, options)

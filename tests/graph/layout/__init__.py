@@ -1,0 +1,1 @@
+"""Holds the tests of rearrangements and of how runtimes store tensors."""
