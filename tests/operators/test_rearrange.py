@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mobile_sdk.graph.operators import Graph, Rearrange
 from mobile_sdk.graph.reference import Reference
+from mobile_sdk.program.program import Program
+from mobile_sdk.program.viewed_program import load_with_view
 from tests.support.graph_builder import Builder, Wire
 from tests.support.operators.emulated_arm import differing
 from tests.support.operators.integer_models import assert_modelled
@@ -29,6 +32,7 @@ from tests.support.operators.runtimes import (
     float32,
     int8,
 )
+from tests.support.program_files import RECORD
 
 Move = tuple[Sequence[int], Sequence[int], Sequence[int]]
 """It holds the split, the order of its axes, and the output's shape."""
@@ -129,3 +133,21 @@ def test_what_a_runtime_stores_in_one_order_is_written_as_a_single_reshape(tmp_p
     structure = assert_exact(LITERT, int8(recipe), tmp_path)
     assert "TRANSPOSE" not in str(structure)
     assert len(np.unique(Reference(int8(recipe)).run(random_pictures(16, 16)))) > 3
+
+
+def test_a_program_file_holds_moves_along_any_axis_and_pytorch_computes_them(tmp_path: Path) -> None:
+    def recipe(build: Builder) -> Wire:
+        tokens = build.rearrange(build.conv(build.input, 12, 3), (12, 256), (1, 0), (256, 12))
+        joined = build.concat(build.channels(tokens, 7, 31, axis=0), tokens, axis=0)
+        return build.rearrange(build.channels(joined, 2, 6, axis=1), (280, 4), (0, 1), (10, 7, 16))
+
+    graph = int8(recipe)
+    program = Program(graph=graph, contract=contract_for(graph), record=RECORD)
+    program.save(tmp_path / "program.pt2")
+    assert load_with_view(tmp_path / "program.pt2").graph.digest() == graph.digest()
+    module = torch.export.load(tmp_path / "program.pt2").module()
+    images = random_pictures(16, 16)
+    codes = torch.from_numpy(images.transpose(0, 3, 1, 2).copy()).to(torch.int16).sub(128).to(torch.int8)
+    found = np.concatenate([module(code[None]).numpy() for code in codes]).transpose(0, 2, 3, 1)
+    steps = np.abs(found.astype(int) - Reference(graph).run(images).astype(int))
+    assert steps.max() <= 1  # the convolution alone rounds
