@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mobile_sdk import runtimes
 from mobile_sdk.arguments import NOTHING, expect, expect_path
-from mobile_sdk.bundle.golden_files import check_golden, expected_output, golden_paths, picture_bytes
+from mobile_sdk.bundle.golden_files import check_golden, expected_output, golden_paths, sample_bytes
 from mobile_sdk.bundle.interface_check import interface_misfit
 from mobile_sdk.bundle.manifest import FileEntry, Manifest
 from mobile_sdk.bundle.manifest_file import (
@@ -75,15 +75,15 @@ class Bundle:
         return sum(entry.bytes for entry in self.manifest.files if entry.path not in fixed)
 
     def golden_picture(self, index: int) -> NDArray[np.uint8]:
-        """Returns RGB bytes (size_px, size_px, 3) of `golden/<index>.png` by the contract's recipe."""
-        return picture_bytes(self.path, self.manifest.image, index)
+        """Returns the bytes (height, width, channels) of `golden/<index>.png` by the recipe, or an array's."""
+        return sample_bytes(self.path, self.manifest.input, index)
 
     def golden_output(self, index: int) -> NDArray[np.generic]:
         """Returns the scores (classes,) expected of `golden/<index>.png`, in the output's own dtype."""
         return expected_output(self.path, self.interface.output, index)
 
     def golden_pictures(self) -> NDArray[np.uint8]:
-        """Returns RGB bytes (pictures, size_px, size_px, 3) of all golden pictures by the contract's recipe."""
+        """Returns the bytes (pictures, height, width, channels) of all golden pictures, or of all golden arrays."""
         return np.stack([self.golden_picture(index) for index in range(len(self.manifest.golden.pictures))])
 
     def golden_outputs(self) -> NDArray[np.generic]:

@@ -11,11 +11,11 @@ from mobile_sdk.bundle.manifest import (
     FileEntry,
     GoldenEntry,
     GoldenPicture,
-    InputEntry,
     Manifest,
     QualityEntry,
     QuantizationEntry,
     StructureEntry,
+    input_entry,
 )
 from mobile_sdk.bundle.manifest_file import SCHEMA
 from mobile_sdk.program.program import Program
@@ -34,11 +34,10 @@ def describe(
 ) -> Manifest:
     """Returns the manifest of the program's bundle, not sealed yet, with what was read of its files."""
     contract, record, interface = program.contract, program.record, runtime.interface(program.graph)
-    image = InputEntry(**contract.image.model_dump(), resize="pillow-bilinear", tensor=interface.input)
     return Manifest(
         schema_number=SCHEMA,
         **contract.without_inputs(),
-        inputs=(image,),
+        inputs=(input_entry(contract.input, interface.input),),
         outputs=(interface.output,),
         runtime=runtime.name,
         processors=runtime.processors,

@@ -14,13 +14,13 @@ from mobile_sdk.bundle.manifest import (
     FileEntry,
     GoldenEntry,
     GoldenPicture,
-    InputEntry,
     Manifest,
     QualityEntry,
     QuantizationEntry,
     Sha256,
     StructureEntry,
     Word,
+    input_entry,
 )
 from mobile_sdk.document import Document
 from mobile_sdk.graph.operators import Precision
@@ -104,11 +104,10 @@ class Schema1Manifest(EarlierContract):
         Bits layer by layer are not known. All runtimes of that time compute on the processor's own cores.
         """
         contract = self.read()
-        image = InputEntry(**contract.image.model_dump(), resize=self.resize, tensor=self.interface.input)
         same = {name: getattr(self, name) for name in Schema1Manifest.model_fields if name in Manifest.model_fields}
         changed = {
             **contract.without_inputs(),
-            "inputs": (image,),
+            "inputs": (input_entry(contract.input, self.interface.input),),
             "outputs": (self.interface.output,),
             "processors": ("cpu",),
             "golden": self.golden.entry(),

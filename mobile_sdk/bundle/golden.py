@@ -1,15 +1,16 @@
-"""Makes golden pictures, with which every language and device proves that it computes alike."""
+"""Makes golden pictures and arrays, with which every language and device proves that it computes alike."""
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mobile_sdk.contract import ImageSpec
-from mobile_sdk.preprocess import LabelledPictures, upright_rgb
-from mobile_sdk.runtimes.base import InputSpec, OutputSpec
+from mobile_sdk.contract import ImageSpec, NetInput, TensorSpec
+from mobile_sdk.preprocess import LabelledPictures, Sample, array_bytes, array_values, upright, upright_rgb
+from mobile_sdk.runtimes.base import OutputSpec
 
 COUNT = 3
 _PROBES = 64  # pictures opened, at most, in the search for different labels
@@ -17,7 +18,7 @@ _LONGER_SIDE_PX = 512  # every app carries them; larger than most nets' input, s
 _SEED = 20260524
 
 
-def choose_goldens(pictures: LabelledPictures) -> tuple[Image.Image, ...]:
+def choose_goldens(pictures: LabelledPictures) -> tuple[Sample, ...]:
     """Returns three of `pictures`, always the same three.
 
     They have different labels if there are such among 64 of them.
@@ -42,40 +43,24 @@ def golden_positions(count: int, label_at: Callable[[int], int]) -> tuple[int, .
     return (*chosen.values(), *others)[:COUNT]
 
 
-def generated_goldens(image: ImageSpec) -> tuple[Image.Image, ...]:
-    """Returns three made-up pictures without labels: landscape, portrait, odd size.
+def generated_goldens(spec: NetInput) -> tuple[Sample, ...]:
+    """Returns three made-up pictures without labels (landscape, portrait, odd size), or three arrays.
 
-    They serve programs whose data are elsewhere. They have noise whose power falls with frequency as in photographs,
-    related colours, and light and dark ends: every byte occurs and most of a net's codes are used. One seed gives one
-    picture.
+    They serve programs whose data are elsewhere. Pictures have noise whose power falls with frequency as in
+    photographs, related colours, and light and dark ends: every byte occurs and most of a net's codes are used. Arrays
+    are smooth along their sides, use most codes, and reach beyond them. One seed gives one sample.
     """
-    side = max(96, min(_LONGER_SIDE_PX, 2 * image.size_px))
+    seeds = range(_SEED, _SEED + COUNT)
+    if isinstance(spec, TensorSpec):
+        return tuple(_made_up_array(spec, seed=seed) for seed in seeds)
+    side = max(96, min(_LONGER_SIDE_PX, 2 * max(spec.height_px, spec.width_px)))
     sizes = ((side * 3 // 4, side), (side, side * 2 // 3), (side - 1, side - 7))
-    return tuple(Image.fromarray(_photograph_like(*size, seed=_SEED + index)) for index, size in enumerate(sizes))
-
-
-def input_array(pixels: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.generic]:
-    """Returns the content of the model's input tensor for RGB bytes (H, W, 3).
-
-    For dtype "image" those bytes themselves.
-    """
-    if spec.dtype == "image":
-        return pixels
-    values = pixels.astype(np.int16) + spec.byte_offset
-    if spec.layout == "NCHW":
-        values = values.transpose(2, 0, 1)
-    return np.ascontiguousarray(values, dtype=np.dtype(spec.dtype).newbyteorder("<"))
+    return tuple(_made_up_picture(spec, *size, seed=seed) for size, seed in zip(sizes, seeds, strict=True))
 
 
 def output_array(data: bytes, spec: OutputSpec) -> NDArray[np.generic]:
     """Returns the scores (classes,) in a `golden/N.output.bin`."""
     return np.frombuffer(data, dtype=np.dtype(spec.dtype).newbyteorder("<")).astype(spec.dtype)
-
-
-def input_bytes_count(size_px: int, spec: InputSpec) -> int:
-    """Returns the length of a `golden/N.input.bin`."""
-    itemsize = 1 if spec.dtype == "image" else np.dtype(spec.dtype).itemsize
-    return size_px * size_px * 3 * itemsize
 
 
 def output_bytes_count(spec: OutputSpec) -> int:
@@ -88,11 +73,35 @@ def encode_output(scores: NDArray[np.generic], spec: OutputSpec) -> bytes:
     return np.ascontiguousarray(scores, dtype=np.dtype(spec.dtype).newbyteorder("<")).tobytes()
 
 
-def portable(picture: Image.Image) -> Image.Image:
-    """Returns the picture as it is saved: upright RGB of at most 512 px."""
-    rgb = upright_rgb(picture)
-    rgb.thumbnail((_LONGER_SIDE_PX, _LONGER_SIDE_PX), Image.Resampling.BOX)
-    return rgb
+def portable(picture: Image.Image, spec: ImageSpec) -> Image.Image:
+    """Returns the picture as it is saved: upright RGB, with opacity if the net reads that, of at most 512 px."""
+    saved = upright(picture, spec) if spec.channels == 4 else upright_rgb(picture)
+    saved.thumbnail((_LONGER_SIDE_PX, _LONGER_SIDE_PX), Image.Resampling.BOX)
+    return saved
+
+
+def values_of(array: NDArray[Any], spec: TensorSpec) -> NDArray[np.float32]:
+    """Returns the numbers of an array as they are saved; of codes those that they stand for."""
+    if array.dtype == np.int8:
+        return array_values(array_bytes(array, spec), spec)
+    values: NDArray[np.float32] = array.astype(np.float32)
+    return values
+
+
+def _made_up_picture(spec: ImageSpec, height_px: int, width_px: int, *, seed: int) -> Image.Image:
+    picture = Image.fromarray(_photograph_like(height_px, width_px, seed=seed))
+    if spec.channels == 4:
+        picture.putalpha(Image.fromarray(_photograph_like(height_px, width_px, seed=seed + COUNT)).convert("L"))
+    return picture
+
+
+def _made_up_array(spec: TensorSpec, *, seed: int) -> NDArray[np.float32]:
+    values = np.random.default_rng(seed).standard_normal(spec.shape)
+    for axis, size in enumerate(spec.shape):
+        if size > 2:
+            values = values + np.roll(values, 1, axis)
+    codes = 60 * values / values.std()
+    return (np.float64(spec.scale) * codes).astype(np.float32)
 
 
 def _photograph_like(height_px: int, width_px: int, *, seed: int) -> NDArray[np.uint8]:

@@ -1,7 +1,9 @@
 """Names, reads and checks the golden pictures' files in a bundle."""
 
 from io import BytesIO
+from math import prod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +13,11 @@ from mobile_sdk.bundle import golden
 from mobile_sdk.bundle.golden_tolerance import tolerance_misfit
 from mobile_sdk.bundle.manifest import Manifest
 from mobile_sdk.bundle.manifest_file import BundleRefusalError
-from mobile_sdk.contract import ImageSpec
+from mobile_sdk.contract import ImageSpec, NetInput, TensorSpec
+from mobile_sdk.errors import DataError
 from mobile_sdk.preprocess import to_bytes
 from mobile_sdk.runtimes.base import OutputSpec
+from mobile_sdk.runtimes.input_array import input_array, input_bytes_count
 from mobile_sdk.tasks.registry import task_of
 from mobile_sdk.tasks.task import GoldenFile
 
@@ -27,13 +31,34 @@ def golden_paths(manifest: Manifest) -> tuple[str, ...]:
     return tuple(f"golden/{index}.{kind}" for index in range(len(manifest.golden.pictures)) for kind in kinds)
 
 
-def picture_bytes(folder: Path, image: ImageSpec, index: int) -> NDArray[np.uint8]:
-    """Returns RGB bytes (size_px, size_px, 3) of `golden/<index>.png` by the recipe."""
+def sample_file(spec: NetInput) -> str:
+    """Returns the end of the name of the file that holds what a net reads: a picture, or an array's float32 numbers."""
+    return "png" if isinstance(spec, ImageSpec) else "values.bin"
+
+
+def saved_sample(folder: Path, spec: NetInput, index: int) -> NDArray[Any]:
+    """Returns the pixels of `golden/<index>.png` as they were saved, or the numbers of an array."""
+    file = _file(folder, index, sample_file(spec))
+    if isinstance(spec, TensorSpec):
+        return np.frombuffer(file.read_bytes(), "<f4").reshape(spec.shape)
+    with Image.open(file) as picture:
+        return np.asarray(picture)
+
+
+def sample_bytes(folder: Path, spec: NetInput, index: int) -> NDArray[np.uint8]:
+    """Returns the bytes of `golden/<index>.png` by the recipe, or those of the array `golden/<index>.values.bin`."""
+    file = _file(folder, index, sample_file(spec))
+    if isinstance(spec, TensorSpec):
+        try:
+            return to_bytes(np.frombuffer(file.read_bytes(), "<f4").reshape(spec.shape), spec)
+        except (ValueError, DataError) as error:
+            reason = f"expected a golden array of {prod(spec.shape):,} finite numbers, found {str(error)[:80]!r}"
+            raise BundleRefusalError("golden", reason) from error
     try:
-        with Image.open(BytesIO(_file(folder, index, "png").read_bytes()), formats=["PNG"]) as picture:
+        with Image.open(BytesIO(file.read_bytes()), formats=["PNG"]) as picture:
             if picture.width * picture.height > _MAX_PICTURE_PX:
                 raise ValueError(f"{picture.width} × {picture.height} px")
-            return to_bytes(picture, image)
+            return to_bytes(picture, spec)
     except Exception as error:  # decoders of damaged files raise anything from SyntaxError to struct.error
         reason = f"expected a golden PNG of at most {_MAX_PICTURE_PX:,} px that decodes, found {str(error)[:80]!r}"
         raise BundleRefusalError("golden", reason) from error
@@ -60,9 +85,9 @@ def check_golden(folder: Path, manifest: Manifest) -> None:
 def _check_picture(folder: Path, manifest: Manifest, index: int) -> None:
     _check_sizes(folder, manifest, index)
     spec, expected = manifest.interface, manifest.golden.pictures[index]
-    given = golden.input_array(picture_bytes(folder, manifest.image, index), spec.input).tobytes()
+    given = input_array(sample_bytes(folder, manifest.input, index), spec.input).tobytes()
     if given != _file(folder, index, "input.bin").read_bytes():
-        raise _other(index, "input.bin", "png")
+        raise _other(index, "input.bin", sample_file(manifest.input))
     output, task = expected_output(folder, spec.output, index), task_of(manifest)
     found = int(task.top_classes(output[np.newaxis], manifest)[0])
     if found != expected.top1_index:
@@ -74,9 +99,10 @@ def _check_picture(folder: Path, manifest: Manifest, index: int) -> None:
 
 def _check_sizes(folder: Path, manifest: Manifest, index: int) -> None:
     spec, meaning = manifest.interface, task_of(manifest).golden_file
+    source = manifest.input
     taken = {
-        "png": (0, MAX_PICTURE_BYTES),
-        "input.bin": (golden.input_bytes_count(manifest.image.size_px, spec.input),) * 2,
+        sample_file(source): (0, MAX_PICTURE_BYTES) if isinstance(source, ImageSpec) else (4 * prod(source.shape),) * 2,
+        "input.bin": (input_bytes_count(spec.input),) * 2,
         "output.bin": (golden.output_bytes_count(spec.output),) * 2,
     } | ({meaning.kind: meaning.sizes(manifest)} if meaning else {})
     for kind, (least, most) in taken.items():
@@ -98,7 +124,7 @@ def _check_meaning(
 
 def _kinds(manifest: Manifest) -> tuple[str, ...]:
     meaning = task_of(manifest).golden_file
-    return ("png", "input.bin", "output.bin", *([meaning.kind] if meaning else []))
+    return (sample_file(manifest.input), "input.bin", "output.bin", *([meaning.kind] if meaning else []))
 
 
 def _other(index: int, kind: str, source: str) -> BundleRefusalError:

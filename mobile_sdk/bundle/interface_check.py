@@ -3,6 +3,7 @@
 import numpy as np
 
 from mobile_sdk.bundle.manifest import Manifest
+from mobile_sdk.contract import ImageSpec, NetInput, stored_shape
 from mobile_sdk.runtimes.base import InputSpec
 from mobile_sdk.runtimes.requirement import MOST_GOLDEN_STEPS
 from mobile_sdk.tasks.registry import task_of
@@ -10,14 +11,18 @@ from mobile_sdk.tasks.registry import task_of
 
 def interface_misfit(manifest: Manifest) -> str | None:
     """Returns the reason why they do not fit, in words, or None."""
-    return _input_misfit(manifest.interface.input, manifest.image.size_px) or _output_misfit(manifest)
+    return _input_misfit(manifest.interface.input, manifest.input) or _output_misfit(manifest)
 
 
-def _input_misfit(spec: InputSpec, size_px: int) -> str | None:
-    shapes = {"NHWC": (1, size_px, size_px, 3), "NCHW": (1, 3, size_px, size_px)}
+def _input_misfit(spec: InputSpec, source: NetInput) -> str | None:
+    last, first = (1, *stored_shape(source.shape)), (1, *source.shape)
+    shapes = {1: {"NC": last}, 2: {"NTC": last}, 3: {"NHWC": last, "NCHW": first}}[len(source.shape)]
     if spec.shape != shapes.get(spec.layout):
         return f"expected an input {shapes.get(spec.layout)} in {spec.layout}, found {spec.shape}"
-    offsets = {"uint8": (0,), "int8": (-128,), "image": (0,), "float32": (0, -128)}[spec.dtype]
+    is_image = isinstance(source, ImageSpec)
+    offsets = {"uint8": (0,), "int8": (-128,), "image": (0,), "float32": (0, -128) if is_image else (-128,)}[spec.dtype]
+    if spec.dtype in ("uint8", "image") and not is_image:
+        return f"expected int8 or float32 codes of an array, found {spec.dtype}"
     if spec.byte_offset not in offsets:
         return f"expected the byte_offset {offsets[0]} for {spec.dtype}, found {spec.byte_offset}"
     return None

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from PIL import Image
-
 from mobile_sdk import runtimes as registry
 from mobile_sdk.arguments import NOTHING, Parted, expect, expect_each, expect_path, held_out
 from mobile_sdk.bundle.bundle import Bundle
@@ -14,7 +12,7 @@ from mobile_sdk.bundle.golden import choose_goldens, generated_goldens
 from mobile_sdk.bundle.writer import check_replaceable, write_bundle
 from mobile_sdk.devices.model_process import MODELS
 from mobile_sdk.errors import SettingError
-from mobile_sdk.preprocess import LabelledPictures
+from mobile_sdk.preprocess import LabelledPictures, Sample, to_bytes
 from mobile_sdk.program.program import LOAD_IT, Program
 from mobile_sdk.signing.keys import read_private_key
 from mobile_sdk.system.progress import Progress, reported
@@ -81,10 +79,12 @@ def folder_name(program: Program, runtime: str) -> str:
 
 def _goldens(
     program: Program, pictures: LabelledPictures | Parted | None
-) -> tuple[tuple[Image.Image, ...], Literal["given", "generated"]]:
+) -> tuple[tuple[Sample, ...], Literal["given", "generated"]]:
     if pictures is None:
-        return generated_goldens(program.contract.image), "generated"
+        return generated_goldens(program.contract.input), "generated"
     goldens = choose_goldens(held_out(pictures))
     if not goldens:
         raise SettingError("expected pictures to choose golden ones from, found none", hint="leave `pictures` out")
+    for each in goldens:
+        to_bytes(each, program.contract.input)  # before anything is written
     return goldens, "given"

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
-from mobile_sdk.contract import Contract, ImageSpec
+from mobile_sdk.contract import Contract, ImageSpec, NetInput, TensorSpec, kind_of_input
 from mobile_sdk.document import Document
 from mobile_sdk.graph.operators import Conv2d, Graph, Linear, Precision
 from mobile_sdk.program.record import Record
@@ -26,8 +26,8 @@ class FileEntry(Document):
     sha256: Sha256
 
 
-class InputEntry(ImageSpec):
-    """Describes an input: the image that goes into it, and the tensor that takes its bytes."""
+class ImageEntry(ImageSpec):
+    """Describes an input that reads pictures: the image that goes into it, and the tensor that takes its bytes."""
 
     resize: Literal["pillow-bilinear"]
     tensor: InputSpec
@@ -36,6 +36,29 @@ class InputEntry(ImageSpec):
     def spec(self) -> ImageSpec:
         """Returns the image without its tensor."""
         return ImageSpec(**self.model_dump(exclude={"resize", "tensor"}))
+
+
+class TensorEntry(TensorSpec):
+    """Describes an input that reads arrays: the array that goes into it, and the tensor that takes its codes."""
+
+    tensor: InputSpec
+
+    @property
+    def spec(self) -> TensorSpec:
+        """Returns the array without the tensor that takes it."""
+        return TensorSpec(**self.model_dump(exclude={"tensor"}))
+
+
+InputEntry = Annotated[
+    Annotated[ImageEntry, Tag("image")] | Annotated[TensorEntry, Tag("tensor")], Discriminator(kind_of_input)
+]
+
+
+def input_entry(spec: NetInput, tensor: InputSpec) -> ImageEntry | TensorEntry:
+    """Returns the entry of an input that `tensor` takes."""
+    if isinstance(spec, ImageSpec):
+        return ImageEntry(**spec.model_dump(), resize="pillow-bilinear", tensor=tensor)
+    return TensorEntry(**spec.model_dump(), tensor=tensor)
 
 
 class QuantizationEntry(Document):
@@ -148,11 +171,11 @@ class Manifest(Contract):
     @property
     def contract(self) -> Contract:
         """Returns the contract without the rest."""
-        return Contract(**self.without_inputs(), image=self.image)
+        return Contract(**self.without_inputs(), inputs=(self.input,))
 
     @property
-    def image(self) -> ImageSpec:
-        """Returns the one input's image."""
+    def input(self) -> NetInput:
+        """Returns the one input, without its tensor."""
         return self.inputs[0].spec
 
     @property

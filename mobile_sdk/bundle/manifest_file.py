@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from mobile_sdk.bundle.earlier_manifest import Schema1Manifest, Schema2Manifest
 from mobile_sdk.bundle.manifest import Manifest
-from mobile_sdk.contract import ContractError, check_one_image
+from mobile_sdk.contract import ContractError, check_one_input, plain_place
 from mobile_sdk.errors import BundleError
 from mobile_sdk.system.seal import NO_SEAL, sealed, true_seal
 
@@ -67,7 +67,7 @@ def read_manifest(data: bytes) -> Manifest:
         return _complete(Manifest, data, content)
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
-        where = ".".join(map(str, problem["loc"])) or MANIFEST_FILE
+        where = ".".join(map(str, plain_place(problem["loc"]))) or MANIFEST_FILE
         raise BundleRefusalError("fields", f"{where!r}: {problem['msg'].removeprefix('Value error, ')}") from error
     except ContractError as error:
         raise BundleRefusalError("fields", error.message) from error
@@ -78,7 +78,7 @@ def _check_one_of_each(content: dict[str, Any]) -> None:
     if isinstance(outputs, list) and len(outputs) != 1:
         raise BundleRefusalError("fields", f"expected one output, found {len(outputs) or 'none'}", hint=UPDATE)
     try:
-        check_one_image(content.get("inputs"))
+        check_one_input(content.get("inputs"))
     except ValueError as error:
         raise BundleRefusalError("fields", str(error), hint=UPDATE) from error
 

@@ -15,17 +15,20 @@ from PIL import Image
 from mobile_sdk.bundle import golden
 from mobile_sdk.bundle.bundle import LABELS_FILE, Bundle, files_below, labels_bytes, open_bundle
 from mobile_sdk.bundle.description import describe, describe_golden
+from mobile_sdk.bundle.golden_files import sample_file
 from mobile_sdk.bundle.golden_tolerance import is_by_reference
 from mobile_sdk.bundle.manifest import FileEntry, StructureEntry
 from mobile_sdk.bundle.manifest_file import MANIFEST_FILE, BundleRefusalError, seal
 from mobile_sdk.bundle.signature_file import write_signature
+from mobile_sdk.contract import NetInput, TensorSpec
 from mobile_sdk.devices.model_process import MODELS
 from mobile_sdk.errors import MachineError, SettingError
 from mobile_sdk.memory.limit import executed
-from mobile_sdk.preprocess import save_png, to_bytes
+from mobile_sdk.preprocess import Sample, save_png, to_bytes
 from mobile_sdk.program.expected_scores import expected_scores
 from mobile_sdk.program.program import Program
 from mobile_sdk.runtimes.base import Interface, Runtime
+from mobile_sdk.runtimes.input_array import input_array
 from mobile_sdk.system.atomic_files import replacing_folder
 from mobile_sdk.tasks.registry import TASKS, task_of
 
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 _MEANINGS = [task.golden_file.kind for task in TASKS.values() if task.golden_file]
-_GOLDEN = "|".join(map(re.escape, ("png", "input.bin", "output.bin", *_MEANINGS)))
+_GOLDEN = "|".join(map(re.escape, ("png", "values.bin", "input.bin", "output.bin", *_MEANINGS)))
 _OURS = re.compile(rf"bundle\.(json|sig)|labels\.txt|golden/\d+\.({_GOLDEN})|model\.[a-z]+(/.*)?")
 
 
@@ -41,7 +44,7 @@ def write_bundle(
     folder: Path,
     program: Program,
     runtime: Runtime,
-    goldens: Sequence[Image.Image],
+    goldens: Sequence[Sample],
     *,
     source: Literal["given", "generated"] = "given",
     activation_limit_kib: int | None = None,
@@ -107,12 +110,12 @@ def _fill(
     draft: Path,
     program: Program,
     runtime: Runtime,
-    goldens: Sequence[Image.Image],
+    goldens: Sequence[Sample],
     source: Literal["given", "generated"],
     limit_kib: int | None,
 ) -> None:
     interface = runtime.export(executed(program.graph, limit_kib), program.contract, draft / runtime.model_file)
-    pixels = _write_pictures(draft, program, interface, goldens)
+    pixels = _write_samples(draft, program, interface, goldens)
     expected = _expect(draft / runtime.model_file, program, runtime, interface, pixels)
     task = task_of(program.contract)
     for index, scores in enumerate(expected):
@@ -132,18 +135,26 @@ def _fill(
     (draft / MANIFEST_FILE).write_bytes(seal(manifest.model_dump(mode="json")))
 
 
-def _write_pictures(
-    draft: Path, program: Program, interface: Interface, goldens: Sequence[Image.Image]
-) -> NDArray[np.uint8]:
-    """Writes the goldens' pictures and inputs; returns their bytes (pictures, H, W, 3)."""
-    pixels = []
+def _write_samples(draft: Path, program: Program, interface: Interface, goldens: Sequence[Sample]) -> NDArray[np.uint8]:
+    """Writes the goldens' pictures or arrays, and inputs; returns their bytes (pictures, H, W, C)."""
+    stored, spec = [], program.contract.input
     for index, each in enumerate(goldens):
-        picture = golden.portable(each)
-        save_png(np.asarray(picture), draft / f"golden/{index}.png")
-        pixels.append(to_bytes(picture, program.contract.image))
-        data = golden.input_array(pixels[-1], interface.input).tobytes()
+        stored.append(_write_sample(draft / f"golden/{index}.{sample_file(spec)}", each, spec))
+        data = input_array(stored[-1], interface.input).tobytes()
         (draft / f"golden/{index}.input.bin").write_bytes(data)
-    return np.stack(pixels)
+    return np.stack(stored)
+
+
+def _write_sample(file: Path, sample: Sample, spec: NetInput) -> NDArray[np.uint8]:
+    if isinstance(spec, TensorSpec):
+        assert isinstance(sample, np.ndarray)
+        values = golden.values_of(sample, spec)
+        file.write_bytes(values.astype("<f4").tobytes())
+        return to_bytes(values, spec)
+    assert isinstance(sample, Image.Image)
+    picture = golden.portable(sample, spec)
+    save_png(np.asarray(picture), file)
+    return to_bytes(picture, spec)
 
 
 def _expect(

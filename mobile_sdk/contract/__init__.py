@@ -7,21 +7,27 @@ from mobile_sdk.contract.contract import (
     DetectionSpec,
     Task,
     TaskTraits,
-    check_one_image,
+    check_one_input,
+    kind_of_input,
 )
-from mobile_sdk.contract.inputs import Channels, ImageSpec
-from mobile_sdk.contract.part import ContractError, Part
+from mobile_sdk.contract.inputs import ImageSpec, NetInput, SizePx, TensorSpec, stored_shape
+from mobile_sdk.contract.part import ContractError, Part, plain_place
 
 __all__ = [
     "MOST_MASK_LABELS",
     "TRAITS",
-    "Channels",
     "Contract",
     "ContractError",
     "DetectionSpec",
     "ImageSpec",
+    "NetInput",
     "Part",
+    "SizePx",
     "Task",
     "TaskTraits",
-    "check_one_image",
+    "TensorSpec",
+    "check_one_input",
+    "kind_of_input",
+    "plain_place",
+    "stored_shape",
 ]

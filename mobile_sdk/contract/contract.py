@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
-from mobile_sdk.contract.inputs import ImageSpec
-from mobile_sdk.contract.part import Part
+from mobile_sdk.contract.inputs import ImageSpec, NetInput, TensorSpec
+from mobile_sdk.contract.part import ContractError, Part
 
 Task = Literal["classification", "detection", "segmentation"]
 MOST_MASK_LABELS = 255  # a mask holds bytes, and one value marks pixels without a label
@@ -21,17 +21,38 @@ class TaskTraits:
     least_labels: int
     most_labels: int | None
     gives_boxes: bool
+    reads_pictures: bool  # and nothing else, as its answers are places in them
     other_columns: int  # of a score vector, a pixel or an anchor, before the labels' own
     part: str | None  # the field of a contract that belongs to this task alone
 
 
 TRAITS: Mapping[Task, TaskTraits] = {
-    "classification": TaskTraits(least_labels=2, most_labels=None, gives_boxes=False, other_columns=0, part=None),
-    "detection": TaskTraits(least_labels=1, most_labels=None, gives_boxes=True, other_columns=5, part="detection"),
+    "classification": TaskTraits(
+        least_labels=2, most_labels=None, gives_boxes=False, reads_pictures=False, other_columns=0, part=None
+    ),
+    "detection": TaskTraits(
+        least_labels=1, most_labels=None, gives_boxes=True, reads_pictures=True, other_columns=5, part="detection"
+    ),
     "segmentation": TaskTraits(
-        least_labels=2, most_labels=MOST_MASK_LABELS, gives_boxes=False, other_columns=0, part=None
+        least_labels=2,
+        most_labels=MOST_MASK_LABELS,
+        gives_boxes=False,
+        reads_pictures=True,
+        other_columns=0,
+        part=None,
     ),
 }
+
+
+def kind_of_input(value: Any) -> str:
+    """Returns the kind of an input, as a spec or as a file spells it; what is no tensor is read as an image."""
+    kind = value.get("kind") if isinstance(value, dict) else getattr(value, "kind", None)
+    return "tensor" if kind == "tensor" else "image"
+
+
+AnyInput = Annotated[
+    Annotated[ImageSpec, Tag("image")] | Annotated[TensorSpec, Tag("tensor")], Discriminator(kind_of_input)
+]
 
 
 class DetectionSpec(Part):
@@ -49,13 +70,14 @@ class DetectionSpec(Part):
 class Contract(Part):
     """Holds a bundle's promise to the app: its name, its task, its labels in output order, its inputs.
 
-    There is exactly one input yet, an image, which `image=` sets. `detection` is set if that is the task, else absent.
+    There is exactly one input yet: an image, which `image=` sets, or an array, which `tensor=` sets. `detection` is set
+    if that is the task, else absent.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
     task: Task = "classification"
     labels: Annotated[tuple[str, ...], Field(min_length=1)]
-    inputs: tuple[ImageSpec, ...] = (ImageSpec(),)
+    inputs: tuple[AnyInput, ...] = (ImageSpec(),)
     detection: DetectionSpec | None = Field(default=None, exclude_if=lambda spec: spec is None)
 
     if TYPE_CHECKING:
@@ -67,23 +89,33 @@ class Contract(Part):
             labels: tuple[str, ...],
             task: Task = "classification",
             image: ImageSpec = ...,
-            inputs: tuple[ImageSpec, ...] = ...,
+            tensor: TensorSpec = ...,
+            inputs: tuple[NetInput, ...] = ...,
             detection: DetectionSpec | None = None,
         ) -> None: ...
 
     else:
 
         def __init__(self, **fields: Any) -> None:
-            if "image" in fields and "inputs" not in fields:
-                fields["inputs"] = (fields.pop("image"),)
+            given = [name for name in ("image", "tensor") if name in fields]
+            if len(given) == 1 and "inputs" not in fields:
+                fields["inputs"] = (_of_kind(given[0], fields.pop(given[0])),)
             super().__init__(**fields)
 
         __init__.__pydantic_base_init__ = True  # as in Part
 
     @property
-    def image(self) -> ImageSpec:
+    def input(self) -> NetInput:
         """Returns the one input."""
         return self.inputs[0]
+
+    @property
+    def image(self) -> ImageSpec:
+        """Returns the one input, an image; raises ContractError if it is an array."""
+        if not isinstance(self.input, ImageSpec):
+            reason = f"expected a net that reads pictures, found one that reads an {self.input}"
+            raise ContractError(reason, hint="give arrays; contract.input describes them", field="image")
+        return self.input
 
     def without_inputs(self) -> dict[str, Any]:
         """Returns every field of a contract but its inputs, by name."""
@@ -96,8 +128,10 @@ class Contract(Part):
 
     @model_validator(mode="after")
     def _check(self) -> "Contract":
-        check_one_image(self.inputs)
+        check_one_input(self.inputs)
         traits = TRAITS[self.task]
+        if traits.reads_pictures and self.inputs[0].kind != "image":
+            raise ValueError(f"a {self.task} reads pictures, not an array")
         for part in filter(None, (each.part for each in TRAITS.values())):
             if (traits.part == part) != (getattr(self, part) is not None):
                 raise ValueError(f"the field {part} belongs to the task {part}, and only to it")
@@ -114,10 +148,15 @@ class Contract(Part):
         return self
 
 
-def check_one_image(inputs: Any) -> None:
-    """Raises ValueError unless inputs, as specs or as a file spells them, are one image: no others are taken yet."""
+def check_one_input(inputs: Any) -> None:
+    """Raises ValueError unless inputs, as specs or as a file spells them, are one image or one array."""
     if isinstance(inputs, list | tuple):
         kinds = [each.get("kind") if isinstance(each, dict) else getattr(each, "kind", None) for each in inputs]
-        if len(kinds) != 1 or (isinstance(kinds[0], str) and kinds[0] != "image"):
+        if len(kinds) != 1 or (isinstance(kinds[0], str) and kinds[0] not in ("image", "tensor")):
             found = ", ".join(map(str, kinds))[:60] if kinds else "none"
-            raise ValueError(f"expected one image as input, found {found}")
+            raise ValueError(f"expected one image or tensor as input, found {found}")
+
+
+def _of_kind(kind: str, given: Any) -> Any:
+    """Returns an input as the field of that name takes it: a dictionary of its numbers need not say the kind."""
+    return {"kind": kind, **given} if isinstance(given, dict) else given

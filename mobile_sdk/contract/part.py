@@ -8,6 +8,9 @@ from pydantic import ValidationError
 from mobile_sdk.document import SHORT, Document
 from mobile_sdk.errors import SettingError
 
+SIDE, SIDES = "side", "sides"
+"""These name the two forms of a size; a message leaves them out, as it does the kinds of inputs."""
+
 
 class ContractError(SettingError, ValueError):
     """A contract, or a part of it, is invalid; `field` is the one to blame, None if several are together."""
@@ -53,17 +56,24 @@ _WORDS = {
 _NO_FIELD = {"missing": ("a value", "give it"), "extra_forbidden": ("no such field", "check its spelling")}
 
 
+def plain_place(place: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """Returns pydantic's place of a mistake without the names of forms that a field can have."""
+    kept = place[:2] + place[3:] if place[:1] == ("inputs",) else place
+    return tuple(each for each in kept if each not in (SIDE, SIDES))
+
+
 def _mistake(part: type[Part], error: ValidationError) -> ContractError:
     """Returns the first mistake that pydantic found, as one line; a field's earlier name comes before all others."""
     model, problems = part.__name__, error.errors(include_url=False)
     problem = next((each for each in problems if _name_of_now(part, each)), problems[0])
-    kind, place, reason = problem["type"], problem["loc"], str(problem["msg"])
+    kind, place, reason = problem["type"], plain_place(problem["loc"]), str(problem["msg"])
     field = str(place[0]) if place else None
     if kind == "value_error":  # raised in this file, with its full message
         reason = reason.removeprefix("Value error, ")
         return ContractError(f"expected a possible {model}, found: {reason}", hint="correct it", field=field)
     if place[:2] == ("inputs", 0):
-        place, field = ("image", *place[2:]), "image"
+        field = str(problem["loc"][2]) if len(problem["loc"]) > 2 else "input"
+        place = (field, *place[2:])
     expected, hint = _NO_FIELD.get(kind, (_WORDS.get((model, str(field))) or _in_words(reason), f"correct {field}"))
     if now := _name_of_now(part, problem):
         hint = f"it is called {now} now"
@@ -80,5 +90,6 @@ def _name_of_now(part: type[Part], problem: Mapping[str, Any]) -> str | None:
 
 def _in_words(reason: str) -> str:
     """Turns pydantic's "Input should be …" into what is expected."""
-    wanted = reason.removeprefix("Input should be ").partition(", unable")[0]
+    wanted = reason.removeprefix("Input should be ").removeprefix("Tuple should have ")
+    wanted = wanted.partition(", unable")[0].partition(" after validation")[0]
     return f"a number {wanted}" if wanted.startswith(("greater", "less")) else wanted

@@ -12,7 +12,7 @@ from mobile_sdk.runtimes.base import Interface, Runtime
 from mobile_sdk.system.cache import Say
 
 Pictures = NDArray[np.uint8]
-"""These are RGB bytes (pictures, H, W, 3) of the contract's size."""
+"""These are bytes (pictures, H, W, C) of the contract's size, or those of arrays' codes."""
 Run = Callable[[Pictures], NDArray[Any]]
 """It returns scores (pictures, classes) in the model's own dtype."""
 

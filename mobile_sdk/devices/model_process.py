@@ -152,12 +152,12 @@ class ModelSession:
         self._runtime, self._model = runtime, model
 
     def run(self, picture: NDArray[np.uint8]) -> NDArray[Any]:
-        """Returns the output without its batch for RGB bytes (H, W, 3)."""
+        """Returns the output without its batch for bytes (H, W, C)."""
         scores: NDArray[Any] = self.run_each(picture[np.newaxis])[0]
         return scores
 
     def run_each(self, pictures: NDArray[np.uint8]) -> NDArray[Any]:
-        """Returns the outputs (pictures, …) for RGB bytes (pictures, H, W, 3)."""
+        """Returns the outputs (pictures, …) for bytes (pictures, H, W, C)."""
         request = {"do": "run", "session": self._number, "shape": pictures.shape}
         data = np.ascontiguousarray(pictures, np.uint8).reshape(-1).data
         reply, _ = self._process.ask(request, self._runtime, self._model, to="run", data=data, worker=self._worker)

@@ -17,13 +17,14 @@ _PICTURE_GRID = ops.Quantization(scale=1 / 128, zero_point=0)
 
 
 class GraphBuilder:
-    """Appends operators to a graph of a `size_px` × `size_px` picture.
+    """Appends operators to a graph of a picture: RGB of `size_px` × `size_px`, or (channels, height, width).
 
     Most methods return the tensor that they wrote.
     """
 
-    def __init__(self, size_px: int) -> None:
-        self.input = ops.Tensor(name="picture", shape=(3, size_px, size_px), quantization=_PICTURE_GRID)
+    def __init__(self, size_px: int | tuple[int, ...]) -> None:
+        shape = (3, size_px, size_px) if isinstance(size_px, int) else size_px
+        self.input = ops.Tensor(name="picture", shape=shape, quantization=_PICTURE_GRID)
         self.operators: list[ops.Operator] = []
         self._random = np.random.default_rng(0)
 

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from mobile_sdk.graph.operators import Graph, Tensor
-from mobile_sdk.graph.reference import BATCH_PIXELS, channels_last
+from mobile_sdk.graph.reference import as_nets_read, batch_of, channels_last
 from mobile_sdk.graph.rules import apply
 
 
@@ -18,9 +18,9 @@ class FloatReference:
         self.graph = graph
 
     def run(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Returns scores for RGB bytes (N, H, W, 3): (N, *output shape), a map's channels last as in runtimes."""
+        """Returns scores for bytes (N, H, W, C): (N, *output shape), a map's channels last as in runtimes."""
         name = self.graph.output.name
-        batch = max(1, BATCH_PIXELS // (pictures.shape[1] * pictures.shape[2]))
+        batch = batch_of(pictures)
         parts = [self.trace(pictures[i : i + batch])[name] for i in range(0, len(pictures), batch)]
         return channels_last(np.concatenate(parts))
 
@@ -30,8 +30,7 @@ class FloatReference:
             return {name: value.numpy() for name, value in self._execute(pictures)}
 
     def _execute(self, pictures: NDArray[np.uint8]) -> Iterator[tuple[str, torch.Tensor]]:
-        codes = torch.from_numpy(pictures.astype(np.int16) - 128).permute(0, 3, 1, 2)
-        values = {self.graph.input.name: codes.contiguous(memory_format=torch.channels_last)}
+        values = {self.graph.input.name: as_nets_read(torch.from_numpy(pictures.astype(np.int16) - 128))}
         for operator in self.graph.operators:
             operands = [values[x.name] for x in operator.inputs if isinstance(x, Tensor)]
             values[operator.output.name] = result = apply(operator, *operands)

@@ -39,8 +39,11 @@ class Reference:
         self._last_use = _last_uses(graph)
 
     def run(self, pictures: NDArray[np.uint8]) -> NDArray[np.generic]:
-        """Returns codes for RGB bytes (N, H, W, 3): (N, *output shape), a map's channels last as runtimes have them."""
-        batch = max(1, BATCH_PIXELS // (pictures.shape[1] * pictures.shape[2]))
+        """Returns codes for bytes (N, H, W, C): (N, *output shape), a map's channels last as runtimes have them.
+
+        The bytes of an array's codes are (N, *shape) if they are no map.
+        """
+        batch = batch_of(pictures)
         with torch.inference_mode():
             parts = [self._run(pictures[i : i + batch]) for i in range(0, len(pictures), batch)]
         return channels_last(np.concatenate(parts))
@@ -57,8 +60,7 @@ class Reference:
     def _execute(self, pictures: NDArray[np.uint8]) -> Iterator[tuple[Tensor, torch.Tensor]]:
         """Yields every tensor as it is computed; a value is dropped after its last use."""
         centre = 128 + arithmetic.quantization_of(self.graph.input).zero_point
-        codes = torch.from_numpy(pictures.astype(np.float32)).permute(0, 3, 1, 2).sub_(centre)
-        values = {self.graph.input.name: codes.contiguous(memory_format=torch.channels_last)}
+        values = {self.graph.input.name: as_nets_read(torch.from_numpy(pictures.astype(np.float32)).sub_(centre))}
         yield self.graph.input, values[self.graph.input.name]
         for index, (operator, step) in enumerate(zip(self.graph.operators, self._steps, strict=True)):
             operands = [values[x.name] for x in operator.inputs if isinstance(x, Tensor)]
@@ -66,6 +68,18 @@ class Reference:
             yield operator.output, values[operator.output.name]
             for name in self._last_use.get(index, ()):
                 del values[name]
+
+
+def batch_of(pictures: NDArray[np.uint8]) -> int:
+    """Returns how many inputs are computed at a time."""
+    return max(1, BATCH_PIXELS // max(1, pictures[0].size // pictures.shape[-1])) if len(pictures) else 1
+
+
+def as_nets_read(stored: torch.Tensor) -> torch.Tensor:
+    """Returns maps (N, H, W, C) as (N, C, H, W), which stay channels last in memory; anything else unchanged."""
+    if stored.ndim != 4:
+        return stored
+    return stored.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
 
 
 def channels_last(values: NDArray[_Number]) -> NDArray[_Number]:

@@ -37,7 +37,7 @@ def check_shapes(graph: ops.Graph) -> None:
     """Raises BundleError for the first operator that cannot be, by its class and module path."""
     try:
         _check_tensor(graph.input)
-        _expect(len(graph.input.shape) == 3, "channels, rows and columns", graph.input.shape)
+        _check_input(graph)
         _expect(graph.input.quantization is not None, "int8 codes", "float32")
     except _MisfitError as misfit:
         raise BundleError(f"{misfit} in the graph's input", hint=_HINT) from None
@@ -52,6 +52,14 @@ def check_shapes(graph: ops.Graph) -> None:
             path = operator.path if _is_name(operator.path) else ascii(operator.path)[:80]
             raise BundleError(f"{misfit} in {type(operator).__name__} at {path}", hint=_HINT) from None
         known[operator.output.name] = operator.output
+
+
+def _check_input(graph: ops.Graph) -> None:
+    shape = graph.input.shape
+    if graph.reads_picture:
+        _expect(len(shape) == 3 and shape[0] in (1, 3, 4), "channels, rows and columns", shape)
+    else:
+        _expect(1 <= len(shape) <= 3, "an array of one to three sides", shape)
 
 
 def _check_operator(operator: ops.Operator, known: dict[str, ops.Tensor]) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from mobile_sdk import runtimes
 from mobile_sdk.benchmarking.worker import Picture, measure, warm_up
-from mobile_sdk.contract import Contract
+from mobile_sdk.contract import Contract, stored_shape
 from mobile_sdk.graph.operators import Graph
 from mobile_sdk.runtimes.base import Runtime, Session
 from mobile_sdk.system.temporary_folder import scratch_folder
@@ -30,8 +30,8 @@ def host_latencies_ms(graphs: Sequence[tuple[Graph, Contract]], *, runtime: str,
         turns = []
         for index, (graph, contract) in enumerate(graphs):
             session = stack.enter_context(closing(_load(chosen, graph, contract, folder / f"{index}", threads)))
-            _, height, width = graph.input.shape
-            turns.append(_Turns(session, random.integers(0, 256, (height, width, 3), np.uint8)))
+            shape = stored_shape(graph.input.shape)
+            turns.append(_Turns(session, random.integers(0, 256, shape, np.uint8)))
         for first in range(_ROUNDS):
             for offset in range(len(turns)):
                 turns[(first + offset) % len(turns)].take()

@@ -9,12 +9,14 @@ from typing import Literal
 
 from pydantic import Field, JsonValue
 
-from mobile_sdk.contract import Channels, Contract, DetectionSpec, ImageSpec, Task, check_one_image
+from mobile_sdk.contract import Contract, DetectionSpec, ImageSpec, NetInput, Task, check_one_input
 from mobile_sdk.document import Document
 from mobile_sdk.program.record import Agreement, Record
 from mobile_sdk.tasks.class_quality import ByClass
 from mobile_sdk.tasks.quality import Quality
 from mobile_sdk.tasks.registry import task_of
+
+Channels = tuple[float, float, float]
 
 
 class EarlierImage(Document):
@@ -29,7 +31,7 @@ class EarlierImage(Document):
     @classmethod
     def of(cls, image: ImageSpec) -> "EarlierImage":
         """Returns the earlier form of `image`."""
-        return cls(**image.model_dump(exclude={"kind"}))
+        return cls(**image.model_dump(exclude={"kind", "channels"}))
 
     def read(self) -> ImageSpec:
         """Returns the present form."""
@@ -163,9 +165,16 @@ class EarlierRecord(Document):
 
 
 def digest_texts(contract: Contract, record: Record) -> tuple[str, str]:
-    """Returns the texts of contract and record that a program's digest is taken over."""
-    earlier = EarlierContract.of(contract), EarlierRecord.of(record, task_of(contract).measure)
-    return earlier[0].model_dump_json(), earlier[1].model_dump_json()
+    """Returns the texts of contract and record that a program's digest is taken over.
+
+    A contract that earlier schemas cannot spell has its own text.
+    """
+    spelled = EarlierContract.of(contract) if _is_square_rgb(contract.input) else contract
+    return spelled.model_dump_json(), EarlierRecord.of(record, task_of(contract).measure).model_dump_json()
+
+
+def _is_square_rgb(spec: NetInput) -> bool:
+    return isinstance(spec, ImageSpec) and isinstance(spec.size_px, int) and spec.channels == 3
 
 
 def read_contract(text: str, *, is_earlier: bool) -> Contract:
@@ -173,7 +182,7 @@ def read_contract(text: str, *, is_earlier: bool) -> Contract:
     if is_earlier:
         return EarlierContract.model_validate_json(text).read()
     content = json.loads(text)
-    check_one_image(content.get("inputs") if isinstance(content, dict) else None)
+    check_one_input(content.get("inputs") if isinstance(content, dict) else None)
     return Contract.model_validate_json(text)
 
 

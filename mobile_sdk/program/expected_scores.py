@@ -16,7 +16,7 @@ Run = Callable[[NDArray[np.uint8]], NDArray[np.generic]]
 
 
 def expected_scores(program: Program, pixels: NDArray[np.uint8]) -> NDArray[np.generic]:
-    """Returns scores (pictures, classes) for RGB bytes (pictures, H, W, 3): the reference's codes, or float32.
+    """Returns scores (pictures, classes) for bytes (pictures, H, W, C): the reference's codes, or float32.
 
     The scores of the last two programs are cached by the pictures' bytes, so that three bundles verified one after the
     other cost one run of the reference.

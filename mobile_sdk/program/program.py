@@ -14,9 +14,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from mobile_sdk.arguments import expect_path
-from mobile_sdk.contract import Contract
+from mobile_sdk.contract import Contract, ImageSpec, TensorSpec
 from mobile_sdk.errors import BundleError
-from mobile_sdk.graph.operators import Graph
+from mobile_sdk.graph.operators import Graph, Quantization
 from mobile_sdk.graph.shape_check import check_shapes
 from mobile_sdk.program.archive import HINT, Members, read_members
 from mobile_sdk.program.earlier_documents import digest_texts, read_contract, read_record
@@ -110,17 +110,21 @@ class Program:
     def _of(cls, graph: Graph, members: Members, *, is_earlier: bool) -> "Program":
         check_shapes(graph)
         contract = read_contract(members[_CONTRACT].decode(), is_earlier=is_earlier)
-        _check_image(graph, contract)
+        _check_input(graph, contract)
         record = read_record(members[_RECORD].decode(), contract, is_earlier=is_earlier)
         return cls(graph=graph, contract=contract, record=record)
 
 
-def _check_image(graph: Graph, contract: Contract) -> None:
-    """Raises BundleError unless the graph takes the contract's image."""
-    side = contract.image.size_px
-    if graph.input.shape != (3, side, side):
-        reason = f"expected a graph of the contract's image (3, {side}, {side}), found {graph.input.shape}"
+def _check_input(graph: Graph, contract: Contract) -> None:
+    """Raises BundleError unless the graph takes the contract's input."""
+    spec = contract.input
+    if graph.input.shape != spec.shape or graph.reads_picture != isinstance(spec, ImageSpec):
+        reason = f"expected a graph of the contract's {spec.kind} {spec.shape}, found {graph.input.shape}"
         raise BundleError(reason, hint=HINT)
+    if isinstance(spec, TensorSpec):
+        wanted, found = Quantization(scale=spec.scale, zero_point=spec.zero_point), graph.input.quantization
+        if found != wanted:
+            raise BundleError(f"expected a graph of the contract's {wanted}, found {found}", hint=HINT)
 
 
 def _check_there(name: str, members: Members, wanted: Iterable[str]) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from mobile_sdk.benchmarking.measurements import Numbers
 from mobile_sdk.bundle.bundle import Bundle
-from mobile_sdk.contract import Task
+from mobile_sdk.contract import NetInput, Task, TensorSpec
 from mobile_sdk.preprocess import LabelledPictures
 from mobile_sdk.program.program import Program
 from mobile_sdk.report.data import BundleLine, Check, GoldenPicture, Layer, Report
@@ -40,7 +40,7 @@ def collect(
         program_sha256=program.digest() if program else next((each.program_sha256 for each in verdicts), None),
         labels=len(contract.labels) if contract else None,
         label_names=program.contract.labels if program and _tells_labels(program) else (),
-        size_px=contract.image.size_px if contract else None,
+        input=_input_words(contract.input) if contract else None,
         record=program.record if program else None,
         task=contract.task if contract else _task(verdicts),
         qualities=tuple(quality_lines(program.record if program else None, verdicts, titles)),
@@ -51,6 +51,12 @@ def collect(
         environment=numbers.environment if numbers else describe_environment(_versions(verdicts)),
         commands=tuple(commands),
     )
+
+
+def _input_words(spec: NetInput) -> str:
+    if isinstance(spec, TensorSpec):
+        return f"{spec}, {spec.scale:.6g} × (code - {spec.zero_point})"
+    return str(spec)
 
 
 def _tells_labels(program: Program) -> bool:

@@ -183,7 +183,7 @@ class Report(Document):
     program_sha256: str | None = None
     labels: int | None = None  # how many
     label_names: tuple[str, ...] = ()  # if the record has shares for each label
-    size_px: int | None = None
+    input: str | None = None  # what the net reads, in words
     record: Record | None = None
     task: Task = "classification"
     qualities: tuple[QualityLine, ...] = ()

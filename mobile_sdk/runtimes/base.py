@@ -17,13 +17,15 @@ from mobile_sdk.runtimes.shapes import runtime_shape
 from mobile_sdk.system.findings import Finding
 
 Platform = Literal["android", "ios"]
-Layout = Literal["NHWC", "NCHW", "NC"]
+Layout = Literal["NHWC", "NCHW", "NC", "NTC"]
+
+_LAYOUTS: Mapping[int, Layout] = {1: "NC", 2: "NTC", 3: "NHWC"}
 
 
 class InputSpec(Document):
-    """Describes the tensor that takes the picture.
+    """Describes the tensor that takes the picture, or the array.
 
-    The app writes `byte + byte_offset` for each RGB byte, in `layout`.
+    The app writes `byte + byte_offset` for each byte, in `layout`; an array's bytes are its codes plus 128.
     """
 
     name: str
@@ -31,6 +33,17 @@ class InputSpec(Document):
     shape: tuple[int, ...]
     layout: Layout
     byte_offset: int
+
+    @classmethod
+    def of_bytes(cls, graph: Graph, name: str, dtype: Literal["uint8", "int8"]) -> Self:
+        """Returns the tensor of bytes, or of codes, that takes the graph's input, channels last."""
+        return cls(
+            name=name,
+            dtype=dtype,
+            shape=runtime_shape(graph.input.shape),
+            layout=_LAYOUTS[len(graph.input.shape)],
+            byte_offset=0 if dtype == "uint8" else -128,
+        )
 
 
 class OutputSpec(Document):
@@ -82,9 +95,9 @@ class Session(Protocol):
     """A session is a loaded model."""
 
     def run(self, picture: NDArray[np.uint8]) -> NDArray[np.generic]:
-        """Returns scores (classes,), or boxes and scores (anchors, columns), for RGB bytes (H, W, 3).
+        """Returns scores (classes,), or boxes and scores (anchors, columns), for bytes (H, W, C).
 
-        The bytes have the contract's size, the scores the model's own dtype.
+        The bytes are those of `preprocess.to_bytes` for the contract's input, the scores have the model's own dtype.
         """
         ...
 

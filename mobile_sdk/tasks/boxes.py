@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobile_sdk.arguments import described, expect
-from mobile_sdk.contract import DetectionSpec, ImageSpec
+from mobile_sdk.contract import DetectionSpec, ImageSpec, SizePx
 from mobile_sdk.errors import SettingError
 
 BOX_COLUMNS = 4  # left, top, right, bottom; "nothing" and the labels follow
@@ -55,8 +55,8 @@ class Detections:
     scores: NDArray[np.float64]
 
 
-def detect(output: NDArray[np.generic], spec: DetectionSpec, size_px: int) -> Detections:
-    """Returns the detections in an output (anchors, 4 + 1 + labels) for a picture of `size_px` by `size_px`.
+def detect(output: NDArray[np.generic], spec: DetectionSpec, size_px: SizePx) -> Detections:
+    """Returns the detections in an output (anchors, 4 + 1 + labels) for a picture of `size_px`.
 
     1. A label's score is its share of the softmax over "nothing" and all labels.
     2. Boxes are cut at the picture's edges.
@@ -71,10 +71,12 @@ def detect(output: NDArray[np.generic], spec: DetectionSpec, size_px: int) -> De
             hint="give what the net says of one picture",
         )
     expect("spec", spec, DetectionSpec)
-    expect("size_px", size_px, int)
+    expect("size_px", size_px, int, tuple)
     shares = label_shares(output)
     likely = shares.max(axis=1) >= spec.score_threshold
-    shares, boxes = shares[likely], np.clip(output[likely, :BOX_COLUMNS].astype(np.float64), 0, size_px)
+    height, width = (size_px, size_px) if isinstance(size_px, int) else size_px
+    edges = np.array([width, height, width, height])
+    shares, boxes = shares[likely], np.clip(output[likely, :BOX_COLUMNS].astype(np.float64), 0, edges)
     shared = overlaps(boxes, boxes)
     found: list[tuple[float, int, int]] = []
     for label in range(shares.shape[1]):

@@ -22,7 +22,7 @@ VOID = 255
 """A true mask has this byte at a pixel without a label, such as an edge."""
 
 Masks = NDArray[np.uint8]
-"""These are label indices (…, size_px, size_px)."""
+"""These are label indices (…, height, width)."""
 
 
 @runtime_checkable
@@ -30,7 +30,7 @@ class PicturesWithMasks(Protocol):
     """Defines pictures with a known label of every pixel."""
 
     def masks_in(self, spec: ImageSpec) -> Masks:
-        """Returns the labels (pictures, size_px, size_px) of the net's pictures' pixels, `VOID` for none."""
+        """Returns the labels (pictures, height, width) of the net's pictures' pixels, `VOID` for none."""
         ...
 
 
@@ -85,7 +85,7 @@ class MaskFile(GoldenFile):
 
     def sizes(self, contract: Contract) -> tuple[int, int]:
         """Returns the size twice: a byte a pixel."""
-        return (contract.image.size_px**2,) * 2
+        return (contract.image.height_px * contract.image.width_px,) * 2
 
     def encode(self, output: Outputs, contract: Contract) -> bytes:
         """Returns the label index of every pixel, row by row, for a flat output."""
@@ -113,13 +113,12 @@ class Segmentation(Task):
 
     def fits(self, shape: Sequence[int], contract: Contract) -> bool:
         """Tells whether there is one score a pixel and label."""
-        side = contract.image.size_px
-        return tuple(shape) == (1, side, side, contract.output_columns)
+        return tuple(shape) == (1, *_sides(contract), contract.output_columns)
 
     def expected_shape(self, contract: Contract) -> str:
         """Returns that shape in words."""
-        side = contract.image.size_px
-        return f"(1, {side}, {side}, {contract.output_columns}), one score a pixel and label"
+        height, width = _sides(contract)
+        return f"(1, {height}, {width}, {contract.output_columns}), one score a pixel and label"
 
     def top_classes(self, outputs: Outputs, contract: Contract) -> NDArray[np.int64]:
         """Returns the label of most pixels in each image, the lowest of equal ones; -1 if there is a NaN."""
@@ -135,8 +134,11 @@ class Segmentation(Task):
 
 
 def _scores(outputs: Outputs, contract: Contract) -> Outputs:
-    side = contract.image.size_px
-    return outputs.reshape(len(outputs), side, side, contract.output_columns)
+    return outputs.reshape(len(outputs), *_sides(contract), contract.output_columns)
+
+
+def _sides(contract: Contract) -> tuple[int, int]:
+    return contract.image.height_px, contract.image.width_px
 
 
 def _confusion(masks: Masks, truths: Masks, labels: int) -> NDArray[np.int64]:

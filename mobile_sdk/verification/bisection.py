@@ -24,7 +24,7 @@ from mobile_sdk.errors import SettingError
 from mobile_sdk.graph.operators import Graph, Operator, Tensor
 from mobile_sdk.graph.reference import Reference
 from mobile_sdk.memory.limit import executed
-from mobile_sdk.preprocess import to_bytes
+from mobile_sdk.preprocess import Sample, to_bytes
 from mobile_sdk.program.program import LOAD_IT, Program
 from mobile_sdk.runtimes.base import Interface, Runtime
 from mobile_sdk.system.temporary_folder import scratch_folder
@@ -58,7 +58,7 @@ class FirstDifference(Document):
 def bisect(
     bundle: Bundle,
     program: Program,
-    picture: Image.Image,
+    picture: Sample,
     *,
     progress: Callable[[str], None] | None = None,
 ) -> FirstDifference | None:
@@ -70,10 +70,10 @@ def bisect(
     """
     expect("bundle", bundle, Bundle, hint=OPEN_IT)
     expect("program", program, Program, hint=LOAD_IT)
-    expect("picture", picture, Image.Image, hint="open it: PIL.Image.open(path)")
+    expect("picture", picture, Image.Image, np.ndarray, hint="open it: PIL.Image.open(path)")
     _check_settings(bundle, program)
     program = replace(program, graph=executed(program.graph, bundle.manifest.activation_limit_kib))
-    runtime, pixels = runtimes.get(bundle.manifest.runtime), to_bytes(picture, program.contract.image)
+    runtime, pixels = runtimes.get(bundle.manifest.runtime), to_bytes(picture, program.contract.input)
     expected = _trace(program.graph, pixels)
     if np.array_equal(_run(runtime, bundle.model_path, bundle.interface, pixels), expected[program.graph.output.name]):
         return None
@@ -159,7 +159,7 @@ def _check_settings(bundle: Bundle, program: Program) -> None:
             f"expected an int8 bundle of a runtime that computes these integers, found {bundle.path.name}",
             hint=f"bisect a bundle of {' or '.join(runtimes.on_devices())}",
         )
-    if bundle.manifest.image != program.contract.image:
+    if bundle.manifest.input != program.contract.input:
         raise SettingError("expected a bundle of this program, found other pictures", hint="name the bundle's program")
 
 
@@ -171,7 +171,7 @@ def _run(runtime: Runtime, model: Path, interface: Interface, pixels: NDArray[np
     """Returns a cut graph's output without its batch, in the graph's layout: pictures come in the input's layout."""
     with MODELS.loaded(runtime, model, interface, threads=1) as session:
         output = session.run(pixels)
-    codes = output.transpose(2, 0, 1) if output.ndim == 3 and interface.input.layout == "NHWC" else output
+    codes = output.transpose(2, 0, 1) if output.ndim == 3 and interface.input.layout != "NCHW" else output
     return codes.astype(np.int8)
 
 

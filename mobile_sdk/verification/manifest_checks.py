@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from PIL import Image
 
 from mobile_sdk import runtimes
 from mobile_sdk.bundle.bundle import Bundle
 from mobile_sdk.bundle.description import describe, describe_golden
 from mobile_sdk.bundle.golden import generated_goldens
+from mobile_sdk.bundle.golden_files import saved_sample
 from mobile_sdk.bundle.manifest import Manifest, StructureEntry
 from mobile_sdk.program.program import Program
 from mobile_sdk.verification.verdict import Check
@@ -108,14 +108,11 @@ def _expected(bundle: Bundle, program: Program, structure: StructureEntry | None
 
 
 def _has_generated_pictures(bundle: Bundle) -> bool:
-    made_up = generated_goldens(bundle.manifest.image)
+    made_up = generated_goldens(bundle.manifest.input)
     if len(made_up) != len(bundle.manifest.golden.pictures):
         return False
-    for index, each in enumerate(made_up):
-        with Image.open(bundle.path / f"golden/{index}.png") as picture:
-            if not np.array_equal(np.asarray(picture), np.asarray(each)):
-                return False
-    return True
+    saved = (saved_sample(bundle.path, bundle.manifest.input, index) for index in range(len(made_up)))
+    return all(np.array_equal(each, np.asarray(wanted)) for each, wanted in zip(saved, made_up, strict=True))
 
 
 def _by_claim(manifest: Manifest, not_told: tuple[str, ...]) -> dict[Claim, list[Leaf]]:

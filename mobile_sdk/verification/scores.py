@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from mobile_sdk.bundle.bundle import Bundle
 from mobile_sdk.bundle.golden import golden_positions, portable
-from mobile_sdk.contract import ImageSpec
+from mobile_sdk.contract import ImageSpec, NetInput
 from mobile_sdk.devices.base import Run
 from mobile_sdk.errors import DataError
 from mobile_sdk.preprocess import LabelledPictures, to_bytes
@@ -54,7 +55,7 @@ def compute(
         for start in range(0, len(pictures), BATCH):
             report(start / len(pictures), f"verifying {bundle.path.name}")
             batch = [pictures[index] for index in range(start, min(start + BATCH, len(pictures)))]
-            pixels = np.stack([to_bytes(picture, program.contract.image) for picture, _ in batch])
+            pixels = np.stack([to_bytes(picture, program.contract.input) for picture, _ in batch])
             reference = beside.submit(expected_scores, program, pixels)
             found.append(run(pixels))
             expected.append(reference.result())
@@ -65,18 +66,20 @@ def compute(
         found=_rows(np.concatenate(found)),
         expected=_rows(np.concatenate(expected)),
         golden_found=_rows(golden_found),
-        golden_labels=_golden_labels(goldens, program.contract.image, pictures, labels),
+        golden_labels=_golden_labels(goldens, program.contract.input, pictures, labels),
         truths=task_of(program.contract).truths_of(pictures, np.array(labels, np.int64), program.contract),
     )
 
 
 def _golden_labels(
-    goldens: NDArray[np.uint8], image: ImageSpec, pictures: LabelledPictures, labels: Sequence[int]
+    goldens: NDArray[np.uint8], spec: NetInput, pictures: LabelledPictures, labels: Sequence[int]
 ) -> tuple[int | None, ...]:
     """Returns the labels of the golden pictures that are those that `choose_goldens` takes of `pictures`, else None."""
     found: list[int | None] = [None] * len(goldens)
     for index, position in enumerate(golden_positions(len(labels), labels.__getitem__)[: len(goldens)]):
-        chosen = to_bytes(portable(pictures[position][0]), image)
+        sample = pictures[position][0]
+        saved = portable(sample, spec) if isinstance(spec, ImageSpec) and isinstance(sample, Image.Image) else sample
+        chosen = to_bytes(saved, spec)
         if labels[position] >= 0 and np.array_equal(chosen, goldens[index]):
             found[index] = labels[position]
     return tuple(found)

@@ -140,7 +140,7 @@ def _compute(
 
 
 def _comparable(bundle: Bundle, program: Program) -> bool:
-    same_pictures = bundle.manifest.image == program.contract.image
+    same_pictures = bundle.manifest.input == program.contract.input
     return same_pictures and bundle.manifest.output_columns == program.contract.output_columns
 
 

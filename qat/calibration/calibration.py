@@ -4,13 +4,14 @@ import copy
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from mobile_sdk.arguments import NOTHING, expect
-from mobile_sdk.contract import Contract
+from mobile_sdk.contract import Contract, NetInput
 from mobile_sdk.errors import DataError
 from mobile_sdk.program.program import Program
 from mobile_sdk.program.record import Record
@@ -110,11 +111,16 @@ def stage_figures(stages: tuple[Stage, ...]) -> list[dict[str, str | float]]:
     return [{"stage": stage.name, "sqnr_db": round(stage.sqnr_db, 2)} for stage in stages]
 
 
+def pixels_of(spec: NetInput) -> int:
+    """Returns how many positions one input has."""
+    return prod(spec.shape[1:])
+
+
 class _Run:
     def __init__(self, net: FakeQuantNet, plan: CalibrationPlan, pictures: PictureSet) -> None:
         self._net, self._plan, self._pictures = net, plan, pictures
-        spec = net.contract.image
-        some = pictures[: max(1, STAGE_PIXELS // spec.size_px**2)]
+        spec = net.contract.input
+        some = pictures[: max(1, STAGE_PIXELS // pixels_of(spec))]
         self._some = torch.cat([batch for batch, _ in evaluation_batches(some, spec, torch.device("cpu"))])
         self._teacher = _teacher_of(net)
 
@@ -147,7 +153,7 @@ class _Run:
     def _observe(self) -> None:
         """Widens every range to the extremes of its float values, and the headroom beyond them."""
         self._net.calibrate(True)
-        for batch, _ in evaluation_batches(self._pictures, self._net.contract.image, torch.device("cpu")):
+        for batch, _ in evaluation_batches(self._pictures, self._net.contract.input, torch.device("cpu")):
             self._net(batch)
         self._net.calibrate(False)
         self._net.check_ranges()

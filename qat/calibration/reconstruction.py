@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mobile_sdk.contract import ImageSpec
 from qat.calibration.noise import noise_share
 from qat.layers.fake_quant import weight_scales
 from qat.layers.weighted import Weighted
@@ -39,7 +40,8 @@ def reconstruct(net: FakeQuantNet, teacher: FakeQuantNet, pictures: Tensor) -> N
     optimizer = torch.optim.Adam([group for layer in layers for group in layer.groups])
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
     first, at_first = pictures[:0], math.inf
-    for x in track(_batches(net.on_one_grid(pictures)), what="reconstruction", total=STEPS):
+    batches = _batches(net.on_one_grid(pictures), are_pictures=isinstance(net.contract.input, ImageSpec))
+    for x in track(batches, what="reconstruction", total=STEPS):
         with torch.enable_grad():
             loss = _loss(ours, theirs, x)
             gradients = torch.autograd.grad(loss, [each for layer in layers for each in (layer.weight, layer.bias)])
@@ -98,18 +100,25 @@ class _Tuned:
         self.bias.copy_(self._start)
 
 
-def _batches(pictures: Tensor) -> Iterator[Tensor]:
-    """Yields `STEPS` batches, in turn; after the first round a random part of each, every other round mirrored."""
+def _batches(pictures: Tensor, *, are_pictures: bool) -> Iterator[Tensor]:
+    """Yields `STEPS` batches, in turn; after the first round a random part of each, every other round mirrored.
+
+    Arrays stay as they are.
+    """
     random = torch.Generator().manual_seed(0)
-    side, count = pictures.shape[-1], -(-len(pictures) // BATCH)
+    sides, count = pictures.shape[2:], -(-len(pictures) // BATCH)
     for step in range(STEPS):
         turn, index = divmod(step, count)
         x = pictures[index * BATCH : (index + 1) * BATCH]
-        if turn:
-            part = int(side * (1 - LARGEST_CUT_SHARE * torch.rand((), generator=random)))
-            top, left = (int(torch.randint(side - part + 1, (), generator=random)) for _ in range(2))
-            x = F.interpolate(x[..., top : top + part, left : left + part], (side, side), mode="bilinear")
-        yield x.flip(3) if turn % 2 else x
+        if turn and are_pictures:
+            share = 1 - LARGEST_CUT_SHARE * torch.rand((), generator=random)
+            high, wide = (int(side * share) for side in sides)
+            top, left = (
+                int(torch.randint(side - part + 1, (), generator=random))
+                for side, part in zip(sides, (high, wide), strict=True)
+            )
+            x = F.interpolate(x[..., top : top + high, left : left + wide], tuple(sides), mode="bilinear")
+        yield x.flip(3) if turn % 2 and are_pictures else x
 
 
 def _loss(ours: nn.Module, theirs: nn.Module, x: Tensor) -> Tensor:

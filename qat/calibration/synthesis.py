@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mobile_sdk.arguments import expect, expect_seed
-from mobile_sdk.contract import Contract
+from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.errors import CaptureError, SettingError
 from qat.data.picture_set import PictureSet, normalised
 from qat.layers.weighted import Weighted
@@ -27,7 +27,7 @@ SILENT_GAIN = 1e-3  # below it a channel of a batch norm depends hardly on its i
 
 
 def synthesise(net: nn.Module, contract: Contract, *, count: int = PICTURES, seed: int = 0) -> PictureSet:
-    """Returns `count` images of `contract.image.size_px` whose statistics in `net` equal those of its batch norms.
+    """Returns `count` images of the contract's size whose statistics in `net` equal those of its batch norms.
 
     They have the label -1. Equal seeds give equal images. Raises CaptureError if the net has no batch norm.
     """
@@ -39,7 +39,7 @@ def synthesise(net: nn.Module, contract: Contract, *, count: int = PICTURES, see
     prepared.quantize(False)
     prepared.requires_grad_(False)
     targets = _BatchNormDistance(prepared)
-    pyramid = _pyramid(count, contract.image.size_px, torch.Generator().manual_seed(seed))
+    pyramid = _pyramid(count, contract.image, torch.Generator().manual_seed(seed))
     optimizer = torch.optim.Adam(pyramid, lr=RATE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
     for _ in track(range(STEPS), what="making pictures up", total=STEPS):
@@ -88,18 +88,18 @@ class _BatchNormDistance:
         self._terms.append(sum((term.square().mean() for term in off), start=torch.zeros(())))
 
 
-def _pyramid(count: int, size_px: int, random: torch.Generator) -> list[Tensor]:
+def _pyramid(count: int, spec: ImageSpec, random: torch.Generator) -> list[Tensor]:
     """Returns noise at every scale, from the finest to the coarsest, whose sum is an image."""
-    sides = []
-    side = size_px
-    while side > COARSEST_PX:
-        sides.append(side)
-        side = (side + 1) // 2
-    return [(torch.randn(count, 3, side, side, generator=random) * 0.2).requires_grad_(True) for side in [*sides, side]]
+    sizes = [(spec.height_px, spec.width_px)]
+    while max(sizes[-1]) > COARSEST_PX:
+        height, width = sizes[-1]
+        sizes.append(((height + 1) // 2, (width + 1) // 2))
+    levels = (torch.randn(count, spec.channels, *size, generator=random) * 0.2 for size in sizes)
+    return [level.requires_grad_(True) for level in levels]
 
 
 def _bytes(pyramid: list[Tensor]) -> Tensor:
-    """Returns images (N, 3, H, W) in byte units, 0..255, not yet rounded."""
+    """Returns images (N, C, H, W) in byte units, 0..255, not yet rounded."""
     size = pyramid[0].shape[-2:]
     total = sum(
         (F.interpolate(level, size, mode="bilinear", align_corners=False) for level in pyramid[1:]), start=pyramid[0]

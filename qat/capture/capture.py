@@ -15,7 +15,7 @@ from mobile_sdk.arguments import described
 from mobile_sdk.errors import CaptureError
 from qat.capture.check import check_capture, made_up_batch
 from qat.capture.constant_folding import fold_constants
-from qat.capture.functional_export import exported
+from qat.capture.functional_export import Shape, exported, net_shape
 from qat.capture.left_out import leave_out_last_activations, random_dropout
 from qat.capture.pool_folding import fold_uneven_pools
 from qat.capture.readers import activations, arithmetic, channels, pooling, shapes, slice_writes, weighted
@@ -36,27 +36,28 @@ _READERS = (  # by the name of PyTorch's operator
 LEFT_OUT = "left_out"  # the key of the last operators that were left out, in a captured net's meta
 
 
-def capture(net: nn.Module, size_px: int, batch: Tensor | None = None) -> fx.GraphModule:
+def capture(net: nn.Module, shape: Shape | int, batch: Tensor | None = None) -> fx.GraphModule:
     """Returns the net as a graph whose every computing node has a `Step` under `meta["step"]`; parameters are copies.
 
-    Inputs are float (N, 3, size_px, size_px). Both nets are compared on `batch`, or on synthetic images. Raises
-    CaptureError.
+    Inputs are float (N, *shape); a number is the side of square RGB pictures. Both nets are compared on `batch`, or on
+    made-up inputs. Raises CaptureError.
     """
-    module, always_on = exported(net, size_px)
+    shape = net_shape(shape)
+    module, always_on = exported(net, shape)
     left_out = (*map(random_dropout, always_on), *leave_out_last_activations(module.graph))
     fold_constants(module)
     fold_uneven_pools(module)
     slice_writes.simplify_writes(module.graph)
-    captured = _read(module, size_px)
+    captured = _read(module, shape)
     captured.meta[LEFT_OUT] = left_out
     for parameter in captured.parameters():
         parameter.requires_grad_(True)
     _check_weights(captured)
-    check_capture(net, in_float(captured).eval(), left_out, made_up_batch(size_px) if batch is None else batch)
+    check_capture(net, in_float(captured).eval(), left_out, made_up_batch(shape) if batch is None else batch)
     return captured
 
 
-def _read(module: fx.GraphModule, size_px: int) -> fx.GraphModule:
+def _read(module: fx.GraphModule, shape: Shape) -> fx.GraphModule:
     rewriter, refusals = Rewriter(module), Refusals()
     for node in list(module.graph.nodes):
         if node.op == "call_function" and node.users:
@@ -66,7 +67,7 @@ def _read(module: fx.GraphModule, size_px: int) -> fx.GraphModule:
                     raise unsupported(node)
                 reader(rewriter, node)
     with refusals.collecting_last():
-        _take_scores(rewriter, size_px)
+        _take_scores(rewriter, shape)
     for node in reversed(module.graph.nodes):
         if node.op not in ("placeholder", "output") and not node.users:
             module.graph.erase_node(node)
@@ -79,17 +80,17 @@ def _read(module: fx.GraphModule, size_px: int) -> fx.GraphModule:
     return fx.GraphModule(rewriter.layers, module.graph)
 
 
-def _take_scores(rewriter: Rewriter, size_px: int) -> None:
+def _take_scores(rewriter: Rewriter, shape: Shape) -> None:
     """Makes the graph return one tensor: (N, classes), a detector's (N, anchors, columns), or pixels' scores.
 
     Raises CaptureError for another result.
     """
     (output,) = rewriter.graph.find_nodes(op="output")
     results: Any = output.args[0]
-    if len(results) != 1 or _structure(rewriter.graph) is not None or not _are_scores(results[0], size_px):
+    if len(results) != 1 or _structure(rewriter.graph) is not None or not _are_scores(results[0], shape):
         raise CaptureError(
             f"expected a net that returns one tensor (N, classes), found {_result_text(rewriter.graph, results)}",
-            hint=f"return the scores alone: flattened, or (N, labels, {size_px}, {size_px}) for every pixel",
+            hint=f"return the scores alone: flattened{_or_pixels(shape)}",
         )
     (scores,) = output.args = tuple(results)
     if scores.op == "placeholder":  # a node has to compute them
@@ -100,12 +101,16 @@ def _take_scores(rewriter: Rewriter, size_px: int) -> None:
         output.args = (product,)
 
 
-def _are_scores(scores: Any, size_px: int) -> bool:
+def _are_scores(scores: Any, input_shape: Shape) -> bool:
     if not isinstance(scores, fx.Node) or scores.op == "get_attr":
         return False
     shape, step = shape_of(scores), scores.meta.get(STEP)
-    is_map = len(shape) == 4 and shape[2:] == (size_px, size_px)
+    is_map = len(shape) == 4 and shape[2:] == input_shape[1:]
     return is_map or len(shape) == (3 if step is not None and step.kind is Kind.BOXES else 2)
+
+
+def _or_pixels(shape: Shape) -> str:
+    return f", or (N, labels, {shape[1]}, {shape[2]}) for every pixel" if len(shape) == 3 else ""
 
 
 def _result_text(graph: fx.Graph, results: Any) -> str:

@@ -9,6 +9,7 @@ from torch import Tensor, fx, nn
 from torch.overrides import TorchFunctionMode
 
 from mobile_sdk.errors import CaptureError
+from qat.capture.functional_export import Shape, net_shape
 from qat.capture.left_out import LeftOut
 from qat.capture.net_copy import copy_net
 from qat.capture.rewriter import ENDS
@@ -18,12 +19,14 @@ LARGEST_NOISE_SHARE = 1e-8  # in power: 80 dB; other orders of summation and fol
 _COARSE_NOISE_SHARE = 1e-5  # if only float32 can be compared
 
 
-def made_up_batch(size_px: int) -> Tensor:
-    """Returns two images (2, 3, size_px, size_px) as float nets read them: coarse blots and fine noise."""
-    random = torch.Generator().manual_seed(0)
-    coarse = torch.randn(2, 3, 6, 6, generator=random)
-    blots = nn.functional.interpolate(coarse, size=(size_px, size_px), mode="bilinear")
-    return blots + 0.3 * torch.randn(2, 3, size_px, size_px, generator=random)
+def made_up_batch(shape: Shape | int) -> Tensor:
+    """Returns two inputs (2, *shape) as float nets read them: of maps coarse blots and fine noise, else noise."""
+    shape, random = net_shape(shape), torch.Generator().manual_seed(0)
+    if len(shape) != 3:
+        return torch.randn(2, *shape, generator=random)
+    coarse = torch.randn(2, shape[0], 6, 6, generator=random)
+    blots = nn.functional.interpolate(coarse, size=shape[1:], mode="bilinear")
+    return blots + 0.3 * torch.randn(2, *shape, generator=random)
 
 
 @torch.no_grad()
@@ -94,7 +97,7 @@ def _check_finite(net: nn.Module, batch: Tensor) -> None:
     for path, outputs in _outputs_of_modules(net, batch).items():
         if not all(output.isfinite().all() for output in outputs):
             raise CaptureError(
-                f"expected finite numbers from {path or '<root>'}, found NaN or infinity on an ordinary picture",
+                f"expected finite numbers from {path or '<root>'}, found NaN or infinity on an ordinary input",
                 hint="look at its weights: a training that diverged leaves such ones",
             )
 

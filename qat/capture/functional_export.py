@@ -18,8 +18,17 @@ from qat.capture.rewriter import BATCHES, name_of, path_of, unsupported
 aten = torch.ops.aten
 
 
-def exported(net: nn.Module, size_px: int) -> tuple[fx.GraphModule, list[str]]:
-    """Returns the graph of `net` in eval() for float images (2, 3, size_px, size_px); no operator in it writes.
+Shape = tuple[int, ...]
+"""This is the shape of a net's input without the batch, as (channels, height, width)."""
+
+
+def net_shape(shape: Shape | int) -> Shape:
+    """Returns the shape; a number is the side of a square RGB picture."""
+    return (3, shape, shape) if isinstance(shape, int) else shape
+
+
+def exported(net: nn.Module, shape: Shape) -> tuple[fx.GraphModule, list[str]]:
+    """Returns the graph of `net` in eval() for float inputs (2, *shape); no operator in it writes.
 
     It also returns the paths of the modules whose dropout is on in eval(), which the graph omits. Raises CaptureError
     if `torch.export` fails.
@@ -27,14 +36,14 @@ def exported(net: nn.Module, size_px: int) -> tuple[fx.GraphModule, list[str]]:
     was_training = net.training
     net.eval()
     try:
-        example = torch.zeros(2, 3, size_px, size_px)
+        example = torch.zeros(2, *shape)
         with warnings.catch_warnings(), torch.no_grad():  # with gradients, PyTorch forbids some writes to views
             warnings.simplefilter("ignore")  # PyTorch warns of its own modules and of weights that forward() computes
             program = torch.export.export(net, (example,), strict=False)
             always_on = _keep_dropout(program.graph)
             module = program.run_decompositions({}).module(check_guards=False)
     except Exception as error:  # torch.export fails in many ways with one meaning for the user
-        raise _refusal(net, error, size_px) from error
+        raise _refusal(net, error, shape) from error
     finally:
         net.train(was_training)
     assert isinstance(module, fx.GraphModule)
@@ -45,7 +54,7 @@ def exported(net: nn.Module, size_px: int) -> tuple[fx.GraphModule, list[str]]:
     return module, always_on
 
 
-def _refusal(net: nn.Module, error: Exception, size_px: int) -> CaptureError:
+def _refusal(net: nn.Module, error: Exception, shape: Shape) -> CaptureError:
     """Returns the error for a failing `torch.export`: its own message, and the module."""
     if isinstance(error, SyntaxError) and (names := [name for name, _ in net.named_parameters() if _is_odd(name)]):
         return CaptureError(
@@ -61,7 +70,7 @@ def _refusal(net: nn.Module, error: Exception, size_px: int) -> CaptureError:
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return CaptureError(
         f"torch.export cannot capture {_place_of(error, net)}: {lines[0][:200]}",
-        hint=f"write forward() without branches on data, for pictures (N, 3, {size_px}, {size_px})",
+        hint=f"write forward() without branches on data, for inputs (N, {', '.join(map(str, shape))})",
     )
 
 

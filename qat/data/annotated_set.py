@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mobile_sdk.contract import ImageSpec
-from mobile_sdk.preprocess import stretched
+from mobile_sdk.preprocess import Sample, stretched
 from qat.data.content_hash import hash_all, hash_array
 from qat.data.picture_set import PictureSet
 from qat.progress import map_in_threads
@@ -23,7 +23,7 @@ Sides = tuple[int, int]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class AnnotatedSet(Sequence[tuple[Image.Image, int]], Generic[Annotation]):
+class AnnotatedSet(Sequence[tuple[Sample, int]], Generic[Annotation]):
     """Holds pictures (height, width, 3) and an annotation of each; as a sequence, it yields pictures without a label.
 
     `has_sides` says that a mirrored picture would show something else, as digits and letters would.
@@ -42,15 +42,15 @@ class AnnotatedSet(Sequence[tuple[Image.Image, int]], Generic[Annotation]):
         return f"{type(self).__name__}({len(self):,} pictures)"
 
     @overload
-    def __getitem__(self, index: int) -> tuple[Image.Image, int]: ...
+    def __getitem__(self, index: int) -> tuple[Sample, int]: ...
     @overload
     def __getitem__(self, index: slice) -> Self: ...
-    def __getitem__(self, index: int | slice) -> tuple[Image.Image, int] | Self:
+    def __getitem__(self, index: int | slice) -> tuple[Sample, int] | Self:
         if isinstance(index, slice):
             return replace(self, sources=self.sources[index], truths=self.truths[index])
         return self.pictures[index]
 
-    def __iter__(self) -> Iterator[tuple[Image.Image, int]]:
+    def __iter__(self) -> Iterator[tuple[Sample, int]]:
         return iter(self.pictures)
 
     @property
@@ -61,7 +61,7 @@ class AnnotatedSet(Sequence[tuple[Image.Image, int]], Generic[Annotation]):
         return self._pictures[0]
 
     def bytes(self, spec: ImageSpec) -> NDArray[np.uint8]:
-        """Returns all pictures as RGB bytes (count, size_px, size_px, 3)."""
+        """Returns all pictures as bytes (count, height, width, channels)."""
         return self.pictures.bytes(spec)
 
     def fingerprint(self) -> str:
@@ -79,14 +79,14 @@ class AnnotatedSet(Sequence[tuple[Image.Image, int]], Generic[Annotation]):
     def known_in(self, spec: ImageSpec) -> Sequence[Annotation]:
         """Returns each annotation in pixels of the net's picture, which is stretched, so that nothing is cut off."""
         assert spec.fit == "stretch", "a crop would cut annotations"
-        net = (spec.size_px, spec.size_px)
+        net = (spec.width_px, spec.height_px)
         pairs = zip(self.sources, self.truths, strict=True)
         return tuple(self.stretched(truth, _sides(source), net) for source, truth in pairs)
 
     def for_crops(self, spec: ImageSpec) -> Self:
         """Returns the set with large pictures made smaller: crops need no more, and phones' would slow every epoch."""
-        most_px = SHARP * spec.size_px
-        if all(min(_sides(source)) <= most_px for source in self.sources):
+        most_px = (SHARP * spec.width_px, SHARP * spec.height_px)
+        if all(_factor(most_px, _sides(source)) >= 1 for source in self.sources):
             return self
         pairs = list(zip(self.sources, self.truths, strict=True))
         smaller = map_in_threads(lambda pair: self._at_most(most_px, *pair), pairs, what="making pictures smaller")
@@ -94,11 +94,11 @@ class AnnotatedSet(Sequence[tuple[Image.Image, int]], Generic[Annotation]):
         return replace(self, sources=sources, truths=truths)
 
     def _at_most(
-        self, most_px: int, source: NDArray[np.uint8], truth: Annotation
+        self, most_px: Sides, source: NDArray[np.uint8], truth: Annotation
     ) -> tuple[NDArray[np.uint8], Annotation]:
-        """Returns a picture whose shorter side is `most_px` or less, and its annotation."""
+        """Returns a picture of which one side is no longer than that of `most_px`, and its annotation."""
         sides = _sides(source)
-        factor = most_px / min(sides)
+        factor = _factor(most_px, sides)
         if factor >= 1:
             return source, truth
         onto = (round(sides[0] * factor), round(sides[1] * factor))
@@ -111,6 +111,11 @@ class AnnotatedSet(Sequence[tuple[Image.Image, int]], Generic[Annotation]):
     def arrays(self, truth: Annotation) -> tuple[NDArray[Any], ...]:
         """Returns all numbers of an annotation."""
         raise NotImplementedError
+
+
+def _factor(most_px: Sides, sides: Sides) -> float:
+    """Returns the factor by which a picture still covers the sides `most_px`."""
+    return max(most_px[0] / sides[0], most_px[1] / sides[1])
 
 
 def _sides(source: NDArray[np.uint8]) -> Sides:

@@ -1,9 +1,10 @@
-"""Holds labelled pictures as a sequence, and as bytes: decoded in parallel, kept in memory if they fit."""
+"""Holds labelled pictures or arrays as a sequence, and as bytes: decoded in parallel, kept in memory if they fit."""
 
 from collections.abc import Iterator, Sequence, Sized
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar, overload
+from typing import Any, Generic, Protocol, TypeVar, overload
 
 import numpy as np
 import torch
@@ -11,8 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from mobile_sdk.contract import ImageSpec
-from mobile_sdk.preprocess import open_picture, to_bytes
+from mobile_sdk.contract import ImageSpec, NetInput, TensorSpec, stored_shape
+from mobile_sdk.preprocess import Sample, open_picture, to_bytes
+from qat.data.array_file import ARRAY_SUFFIX, read_array
 from qat.data.content_hash import Stamp, array_stamp, hash_all, hash_array, hash_file, stamp
 from qat.progress import map_in_threads
 
@@ -20,8 +22,8 @@ from qat.progress import map_in_threads
 class Stored(Protocol):
     """Represents a picture that is stored inside a file with others."""
 
-    def open(self) -> Image.Image:
-        """Returns the picture, decoded whole."""
+    def open(self, spec: ImageSpec | None = None) -> Image.Image:
+        """Returns the picture, decoded whole, as `open_picture` does."""
         ...
 
     def identity(self) -> bytes:
@@ -29,17 +31,20 @@ class Stored(Protocol):
         ...
 
 
-Source = Path | NDArray[np.uint8] | Stored
-"""Holds a picture file, the RGB bytes (height, width, 3) themselves, or a picture that is stored with others."""
+Source = Path | NDArray[Any] | Stored
+"""Holds a picture file, its bytes (height, width, 3) themselves, or a picture that is stored with others.
 
-Recipe = tuple[int, str, float]
+An array of another type than bytes is what a net reads that takes arrays, and a file `.npy` holds such an array.
+"""
+
+Recipe = tuple[Any, ...]
 Stamps = tuple[Stamp, ...]
 _Decoded = tuple[Stamps, NDArray[np.uint8]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class PictureSet(Sequence[tuple[Image.Image, int]]):
-    """Holds pictures with the index of each one's label, in an order that is shuffled once.
+class PictureSet(Sequence[tuple[Sample, int]]):
+    """Holds pictures, or arrays, with the index of each one's label, in an order that is shuffled once.
 
     So a slice, which is a PictureSet again, is a fair sample. Pictures without a label have -1. Decoded bytes stay in
     memory up to `cache_mib` a set, and as long as files and arrays do not change; beyond that they are decoded again
@@ -61,19 +66,22 @@ class PictureSet(Sequence[tuple[Image.Image, int]]):
         return f"{type(self).__name__}({len(self):,} pictures, {f'{labels} labels' if labels else 'without labels'})"
 
     @overload
-    def __getitem__(self, index: int) -> tuple[Image.Image, int]: ...
+    def __getitem__(self, index: int) -> tuple[Sample, int]: ...
     @overload
     def __getitem__(self, index: slice) -> "PictureSet": ...
-    def __getitem__(self, index: int | slice) -> "tuple[Image.Image, int] | PictureSet":
+    def __getitem__(self, index: int | slice) -> "tuple[Sample, int] | PictureSet":
         if isinstance(index, slice):
             return PictureSet(sources=self.sources[index], targets=self.targets[index], cache_mib=self.cache_mib)
-        return _picture(self.sources[index]), self.targets[index]
+        return _sample(self.sources[index]), self.targets[index]
 
-    def __iter__(self) -> Iterator[tuple[Image.Image, int]]:
+    def __iter__(self) -> Iterator[tuple[Sample, int]]:
         return (self[index] for index in range(len(self)))
 
-    def bytes(self, spec: ImageSpec) -> NDArray[np.uint8]:
-        """Returns all pictures as RGB bytes (count, size_px, size_px, 3), read-only; kept within `cache_mib`."""
+    def bytes(self, spec: NetInput) -> NDArray[np.uint8]:
+        """Returns all pictures as bytes (count, height, width, channels), read-only; kept within `cache_mib`.
+
+        Arrays are the bytes of their codes, maps with their channels last.
+        """
         recipe, stamps = _recipe(spec), self._stamps() if self.fits(spec) else ()
         if recipe in self._cache and self._cache[recipe][0] == stamps:
             return self._cache[recipe][1]
@@ -83,20 +91,20 @@ class PictureSet(Sequence[tuple[Image.Image, int]]):
             self._cache[recipe] = stamps, rows
         return rows
 
-    def some_bytes(self, spec: ImageSpec, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+    def some_bytes(self, spec: NetInput, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Returns the bytes of the pictures at `indices`, decoding only those if the set does not fit into memory."""
         if self.fits(spec):
             return self.bytes(spec)[indices]
         return _decode([self.sources[index] for index in indices], spec, what=None)
 
-    def fits(self, spec: ImageSpec) -> bool:
+    def fits(self, spec: NetInput) -> bool:
         """Returns whether the bytes of the whole set are, or may be, kept in memory."""
         held = sum(rows.nbytes for recipe, (_, rows) in self._cache.items() if recipe != _recipe(spec))
-        return held + len(self) * spec.size_px**2 * 3 <= self.cache_mib * 2**20
+        return held + len(self) * prod(spec.shape) <= self.cache_mib * 2**20
 
-    def tensors(self, spec: ImageSpec) -> Tensor:
-        """Returns the input of a float net: (count, 3, size_px, size_px) float32, `(byte - mean) / std`."""
-        return normalised(torch.from_numpy(self.bytes(spec).copy()).permute(0, 3, 1, 2), spec)
+    def tensors(self, spec: NetInput) -> Tensor:
+        """Returns the input of a float net: (count, *spec.shape) float32; of pictures `(byte - mean) / std`."""
+        return normalised(as_nets_read(self.bytes(spec).copy()), spec)
 
     def fingerprint(self) -> str:
         """Returns a hash of the pictures' bytes and their labels."""
@@ -138,22 +146,39 @@ class InTwoParts(Generic[Part]):
         return f"{type(self).__name__}({learned:,} to learn from, {held_out:,} held out, {labels} labels)"
 
 
-def normalised(rgb: Tensor, spec: ImageSpec) -> Tensor:
-    """Returns `(byte - mean_byte) / std_byte` of bytes (count, 3, height, width), as float32, channels last.
+def normalised(stored: Tensor, spec: NetInput) -> Tensor:
+    """Returns `(byte - mean_byte) / std_byte` of bytes (count, *spec.shape), as float32; an array's numbers likewise.
 
     The bytes may have any dtype.
     """
-    mean, std = (torch.tensor(value, device=rgb.device).view(1, 3, 1, 1) for value in (spec.mean_byte, spec.std_byte))
-    return ((rgb.to(torch.float32) - mean) / std).contiguous()
+    values = stored.to(torch.float32)
+    if isinstance(spec, TensorSpec):
+        return ((values - spec.pad_byte) * spec.scale).contiguous()
+    mean, std = (
+        torch.tensor(value, device=values.device).view(1, -1, 1, 1) for value in (spec.mean_byte, spec.std_byte)
+    )
+    return ((values - mean) / std).contiguous()
 
 
-def _picture(source: Source) -> Image.Image:
+def as_nets_read(rows: NDArray[np.uint8]) -> Tensor:
+    """Returns bytes (count, height, width, channels) as (count, channels, height, width); others as they are."""
+    stored = torch.from_numpy(rows)
+    return stored.permute(0, 3, 1, 2) if stored.ndim == 4 else stored
+
+
+def _sample(source: Source, spec: NetInput | None = None) -> Sample:
     if isinstance(source, Path):
-        return open_picture(source)
-    return Image.fromarray(source) if isinstance(source, np.ndarray) else source.open()
+        return read_array(source) if source.suffix == ARRAY_SUFFIX else open_picture(source, _image_or_none(spec))
+    if isinstance(source, np.ndarray):
+        return Image.fromarray(source) if source.dtype == np.uint8 else source
+    return source.open(_image_or_none(spec))
 
 
-def _stamp(source: Path | NDArray[np.uint8]) -> Stamp:
+def _image_or_none(spec: NetInput | None) -> ImageSpec | None:
+    return spec if isinstance(spec, ImageSpec) else None
+
+
+def _stamp(source: Path | NDArray[Any]) -> Stamp:
     return stamp(source) if isinstance(source, Path) else array_stamp(source)
 
 
@@ -163,15 +188,17 @@ def _content(source: Source) -> bytes:
     return hash_array(source) if isinstance(source, np.ndarray) else source.identity()
 
 
-def _decode(sources: Sequence[Source], spec: ImageSpec, *, what: str | None) -> NDArray[np.uint8]:
-    rows = np.empty((len(sources), spec.size_px, spec.size_px, 3), np.uint8)
+def _decode(sources: Sequence[Source], spec: NetInput, *, what: str | None) -> NDArray[np.uint8]:
+    rows = np.empty((len(sources), *stored_shape(spec.shape)), np.uint8)
 
     def fill(row: int) -> None:
-        rows[row] = to_bytes(_picture(sources[row]), spec)
+        rows[row] = to_bytes(_sample(sources[row], spec), spec)
 
     map_in_threads(fill, range(len(sources)), what=what)
     return rows
 
 
-def _recipe(spec: ImageSpec) -> Recipe:
-    return spec.size_px, spec.fit, spec.crop_share
+def _recipe(spec: NetInput) -> Recipe:
+    if isinstance(spec, TensorSpec):
+        return spec.shape, spec.scale, spec.zero_point
+    return spec.shape, spec.fit, spec.crop_share

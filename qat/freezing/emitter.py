@@ -7,16 +7,27 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import fx
 
+from mobile_sdk.contract import NetInput, TensorSpec
 from mobile_sdk.errors import CompileError
-from mobile_sdk.graph.operators import Quantization
+from mobile_sdk.graph.operators import TENSOR_INPUT, Quantization, Tensor
 from qat.layers.box_decoder import Decoder
+from qat.layers.integer_rounding import float32
 from qat.layers.weighted import Weighted
 from qat.layers.window_share import WindowShare
 from qat.steps import Kind, Step
 
 Result_co = TypeVar("Result_co", covariant=True)
 
-OWN_NAMES = frozenset({"picture_codes", "picture_values", "scores", "rgb"})  # tensors that no module computes
+VALUES_OF = {"picture_codes": "picture_values", TENSOR_INPUT: "tensor_values"}
+"""It maps the name of a graph's input to that of its values in float32."""
+OWN_NAMES = frozenset({*VALUES_OF, *VALUES_OF.values(), "scores", "rgb"})  # tensors that no module computes
+
+
+def input_tensor(source: NetInput) -> Tensor:
+    """Returns the input of the graph of a net that reads `source`."""
+    grid = Quantization(scale=float32(source.scale), zero_point=source.zero_point)
+    name = TENSOR_INPUT if isinstance(source, TensorSpec) else "picture_codes"
+    return Tensor(name=name, shape=source.shape, quantization=grid)
 
 
 def tensor_name(node: fx.Node) -> str:

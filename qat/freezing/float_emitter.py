@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from mobile_sdk.contract import ImageSpec
+from mobile_sdk.contract import NetInput
 from mobile_sdk.graph import operators as ops
-from qat.freezing.emitter import Pending, name_before, name_of_pixel, not_written
+from qat.freezing.emitter import VALUES_OF, Pending, input_tensor, name_before, name_of_pixel, not_written
 from qat.freezing.rearrangements import rearrangement
 from qat.layers import weighted
 from qat.layers.box_decoder import Decoder
@@ -18,15 +18,13 @@ from qat.steps import KINDS, Kind, Step
 class FloatEmitter:
     """Collects the operators of one float32 graph, or of kept layers among those of others; grids are ignored."""
 
-    def __init__(self, image: ImageSpec, operators: list[ops.Operator] | None = None) -> None:
-        size = image.size_px
-        grid = ops.Quantization(scale=float32(1 / image.step_byte), zero_point=image.pad_byte - 128)
-        self._input = ops.Tensor(name="picture_codes", shape=(3, size, size), quantization=grid)
+    def __init__(self, source: NetInput, operators: list[ops.Operator] | None = None) -> None:
+        self._input = input_tensor(source)
         self._operators: list[ops.Operator] = [] if operators is None else operators
 
     def picture(self) -> ops.Tensor:
-        """Returns the values of the RGB bytes."""
-        values = ops.Tensor(name="picture_values", shape=self._input.shape, quantization=None)
+        """Returns the values of the codes of the net's input."""
+        values = ops.Tensor(name=VALUES_OF[self._input.name], shape=self._input.shape, quantization=None)
         return self._append(ops.Dequantize(output=values, path="<root>", input=self._input))
 
     def finish(self, value: ops.Tensor) -> ops.Graph:

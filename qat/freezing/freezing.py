@@ -44,12 +44,12 @@ def freeze(net: FakeQuantNet, contract: Contract, record: Record | None = None, 
         )
     _check_scores(net)
     record = record or Record(net=type(net).__name__, quantized="qat")
-    grids = _walk(net, GridPlanner(contract.image))
+    grids = _walk(net, GridPlanner(contract.input))
     if net.kept and not all_int8:
         inverted = {name: replace(grid, scale=inverted_scale(grid.scale)) for name, grid in grids.items()}
-        graph = _walk(net, MixedEmitter(contract.image, inverted, net.kept))
+        graph = _walk(net, MixedEmitter(contract.input, inverted, net.kept))
     else:
-        graph = _walk(net, IntegerEmitter(contract.image, grids))
+        graph = _walk(net, IntegerEmitter(contract.input, grids))
     return Program(graph=graph, contract=contract, record=record)
 
 
@@ -59,7 +59,7 @@ def float_twin(net: nn.Module, contract: Contract, record: Record | None = None)
     expect_contract(contract)
     expect("record", record, Record, NOTHING)
     record = record or Record(net=type(net).__name__, quantized="float32")
-    return Program(graph=_walk(prepare(net, contract), FloatEmitter(contract.image)), contract=contract, record=record)
+    return Program(graph=_walk(prepare(net, contract), FloatEmitter(contract.input)), contract=contract, record=record)
 
 
 def _check_scores(net: FakeQuantNet) -> None:

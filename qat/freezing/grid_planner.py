@@ -8,7 +8,7 @@ steps stay far below those of the other tensor.
 import math
 from dataclasses import dataclass, replace
 
-from mobile_sdk.contract import ImageSpec
+from mobile_sdk.contract import NetInput
 from mobile_sdk.errors import CaptureError
 from mobile_sdk.graph import arithmetic
 from mobile_sdk.graph.arithmetic import GATE, HARD_SIGMOID_SPAN
@@ -47,8 +47,8 @@ class _Bound:
 class GridPlanner:
     """Collects the grids of all tensors and their bounds, as an emitter; `finish` returns the grids, by name."""
 
-    def __init__(self, image: ImageSpec) -> None:
-        self._fixed = {"": 1 / image.step_byte}  # the image's scale
+    def __init__(self, source: NetInput) -> None:
+        self._fixed = {"": source.scale}  # the input's
         self._grids: dict[str, Quantization] = {}
         self._bounds: list[_Bound] = []
 

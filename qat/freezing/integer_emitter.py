@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from mobile_sdk.contract import ImageSpec
+from mobile_sdk.contract import NetInput
 from mobile_sdk.graph import arithmetic
 from mobile_sdk.graph import operators as ops
 from mobile_sdk.graph.arithmetic import GATE, HARD_SIGMOID_SHIFT, HARD_SIGMOID_SPAN
-from qat.freezing.emitter import Pending, name_of_pixel, not_written
+from qat.freezing.emitter import Pending, input_tensor, name_of_pixel, not_written
 from qat.freezing.integer_values import (
     Value,
     average_pool,
@@ -42,17 +42,15 @@ class IntegerEmitter:
     """Collects the operators of one int8 graph; `grids` are those of its tensors, by name."""
 
     def __init__(
-        self, image: ImageSpec, grids: Mapping[str, ops.Quantization], operators: list[ops.Operator] | None = None
+        self, source: NetInput, grids: Mapping[str, ops.Quantization], operators: list[ops.Operator] | None = None
     ) -> None:
-        size = image.size_px
-        grid = ops.Quantization(scale=float32(1 / image.step_byte), zero_point=image.pad_byte - 128)
-        self._input = ops.Tensor(name="picture_codes", shape=(3, size, size), quantization=grid)
+        self._input = input_tensor(source)
         self._grids = grids
         self._operators: list[ops.Operator] = [] if operators is None else operators
         self.pairs = PairNotes()
 
     def picture(self) -> Value:
-        """Returns the RGB bytes, re-based by 128."""
+        """Returns the codes of the net's input."""
         return Value(tensor=self._input)
 
     def finish(self, value: Value) -> ops.Graph:

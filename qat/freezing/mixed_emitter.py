@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mobile_sdk.contract import ImageSpec
+from mobile_sdk.contract import NetInput
 from mobile_sdk.graph import operators as ops
 from mobile_sdk.graph.value_ranges import held_in, resizable_unit, resizing_is_exact
 from qat.freezing.emitter import Pending
@@ -47,14 +47,14 @@ class MixedEmitter:
     Two neighbouring float32 layers exchange float32, without quantizing in between.
     """
 
-    def __init__(self, image: ImageSpec, grids: Mapping[str, ops.Quantization], kept: frozenset[str]) -> None:
+    def __init__(self, source: NetInput, grids: Mapping[str, ops.Quantization], kept: frozenset[str]) -> None:
         self._operators: list[ops.Operator] = []
-        self._integer = IntegerEmitter(image, grids, self._operators)
-        self._float = FloatEmitter(image, self._operators)
+        self._integer = IntegerEmitter(source, grids, self._operators)
+        self._float = FloatEmitter(source, self._operators)
         self._grids, self._kept = grids, kept
 
     def picture(self) -> MixedValue:
-        """Returns the RGB bytes, re-based by 128."""
+        """Returns the codes of the net's input."""
         return MixedValue(path="<root>", codes=self._integer.picture())
 
     def emit(self, name: str, pending: Pending, grid: ops.Quantization) -> MixedValue:

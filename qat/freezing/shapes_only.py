@@ -19,8 +19,7 @@ def untrained_graph(net: nn.Module, contract: Contract, *, is_int8: bool) -> Gra
     prepared = prepare(net, contract).eval()
     prepared.set_phase(freeze_observers=True, freeze_batch_norm=True)
     prepared.calibrate(True)
-    size_px = contract.image.size_px
     with torch.no_grad():
-        prepared(torch.randn(1, 3, size_px, size_px, generator=torch.Generator().manual_seed(0)))
+        prepared(torch.randn(1, *contract.input.shape, generator=torch.Generator().manual_seed(0)))
     prepared.calibrate(False)
     return freeze(prepared, contract).graph

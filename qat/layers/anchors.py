@@ -10,7 +10,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-SMALLEST_SCALE, LARGEST_SCALE = 0.2, 0.95  # shares of the image's side, first map to last
+SMALLEST_SCALE, LARGEST_SCALE = 0.2, 0.95  # shares of the image's shorter side, first map to last
 RATIOS = (1.0, 2.0, 0.5, 3.0, 1 / 3)  # width over height
 FIRST_MAP = ((0.1, 1.0), (SMALLEST_SCALE, 2.0), (SMALLEST_SCALE, 0.5))  # (scale, ratio)
 
@@ -31,18 +31,21 @@ def per_position(index: int) -> int:
     return len(FIRST_MAP) if index == 0 else len(RATIOS) + 1
 
 
-def anchors_of(sides: list[int], size_px: int) -> Anchors:
-    """Returns the anchors of square maps with these sides, for images of `size_px`."""
+def anchors_of(maps: list[tuple[int, int]], size_px: tuple[int, int]) -> Anchors:
+    """Returns the anchors of maps of these heights and widths, for images of the height and width `size_px`.
+
+    An anchor's size is a share of the image's shorter side, as in TensorFlow's API.
+    """
     parts = [
-        _of_map(side, torch.tensor(shapes) * size_px, size_px)
-        for side, shapes in zip(sides, _shapes(len(sides)), strict=True)
+        _of_map(sides, torch.tensor(shapes) * min(size_px), size_px)
+        for sides, shapes in zip(maps, _shapes(len(maps)), strict=True)
     ]
     corners = torch.cat(parts)
     return Anchors(corners=corners, sizes=corners[:, 2:] - corners[:, :2])
 
 
 def _shapes(maps: int) -> list[list[tuple[float, float]]]:
-    """Returns widths and heights for every map, as shares of the image's side."""
+    """Returns widths and heights for every map, as shares of the image's shorter side."""
     steps = max(maps - 1, 1)
     scales = [SMALLEST_SCALE + (LARGEST_SCALE - SMALLEST_SCALE) * index / steps for index in range(maps)] + [1.0]
     shapes = []
@@ -52,8 +55,8 @@ def _shapes(maps: int) -> list[list[tuple[float, float]]]:
     return shapes
 
 
-def _of_map(side: int, shapes_px: Tensor, size_px: int) -> Tensor:
-    centres = (torch.arange(side) + 0.5) * size_px / side
-    rows, columns = torch.meshgrid(centres, centres, indexing="ij")
+def _of_map(sides: tuple[int, int], shapes_px: Tensor, size_px: tuple[int, int]) -> Tensor:
+    down, right = ((torch.arange(side) + 0.5) * px / side for side, px in zip(sides, size_px, strict=True))
+    rows, columns = torch.meshgrid(down, right, indexing="ij")
     middle = torch.stack([columns, rows], dim=-1).reshape(-1, 1, 2)
     return torch.cat([middle - shapes_px / 2, middle + shapes_px / 2], dim=-1).reshape(-1, 4)

@@ -16,8 +16,8 @@ class ChannelsLast(nn.Module):
 
 
 def channels_last(x: Tensor) -> Tensor:
-    """Returns `x` (N, C, H, W), channels last."""
-    return x.contiguous(memory_format=torch.channels_last)
+    """Returns maps (N, C, H, W), channels last; others as they are."""
+    return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
 
 
 def lay_out(net: nn.Module) -> None:

@@ -24,6 +24,7 @@ from qat.nets.classifiers.shufflenet_v2 import shufflenet_v2
 from qat.nets.classifiers.squeezenet import squeezenet
 from qat.nets.classifiers.xception import xception
 from qat.nets.cost import count_cost
+from qat.nets.first_layer import made_for
 
 Setting = float | str  # bool and int among them
 
@@ -110,16 +111,16 @@ def build_net(name: str, contract: Contract, *, width: float = 1.0, **settings: 
     family = _find(name)
     if not 0 < width <= _LARGEST_WIDTH:  # also refuses nan
         raise SettingError(f"expected a width above 0 and up to {_LARGEST_WIDTH:g}, found {width}", hint="use 1.0")
-    if contract.image.size_px < _SMALLEST_SIZE_PX:
+    image = contract.image
+    if min(image.height_px, image.width_px) < _SMALLEST_SIZE_PX:
         raise SettingError(
-            f"expected pictures of at least {_SMALLEST_SIZE_PX} px for {name}, found size_px={contract.image.size_px}",
+            f"expected pictures of at least {_SMALLEST_SIZE_PX} px for {name}, found size_px={image.size_px}",
             hint=f"give --size {_SMALLEST_SIZE_PX} or more; in Python, ImageSpec(size_px={_SMALLEST_SIZE_PX})",
         )
     given = {key: value for key, value in settings.items() if value is not None}
     _check_settings(name, family, given)
     net = family.build(len(contract.labels), width=width, **given)
-    net.contract = contract
-    return net
+    return made_for(net, contract)
 
 
 def list_nets() -> tuple[NetEntry, ...]:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mobile_sdk.arguments import NOTHING, expect
-from mobile_sdk.contract import Contract
+from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.errors import SettingError
 from qat.arguments.nets import expect_to_build
 from qat.layers.memory_format import ChannelsLast
@@ -25,6 +25,7 @@ from qat.nets.blocks import ConvNormActivation, ImageClassifier
 from qat.nets.classifiers.mobilenet_v1 import mobilenet_v1
 from qat.nets.classifiers.mobilenet_v2 import mobilenet_v2
 from qat.nets.classifiers.mobilenet_v3 import mobilenet_v3_large, mobilenet_v3_small
+from qat.nets.first_layer import made_for
 
 Head = Literal["aspp", "r-aspp", "lr-aspp"]
 
@@ -143,7 +144,7 @@ def build_segmenter(
         raise SettingError(
             f"expected a backbone ({', '.join(_BACKBONES)}), found {name!r}", hint="use mobilenet_v3_small"
         )
-    _check(head, output_stride, width, contract.image.size_px)
+    _check(head, output_stride, width, contract.image)
     features = backbone.features(width, head == "lr-aspp" if halves_tail is None else halves_tail)
     dilate(features, output_stride)
     deep, low = _channels(features), _low_channels(features[backbone.low])
@@ -153,8 +154,7 @@ def build_segmenter(
     else:
         rates = _RATES[output_stride] if head == "aspp" else ()
         net = Segmenter(features, backbone.low, AtrousPyramid(deep, filters, labels, rates))
-    net.contract = contract
-    return net
+    return made_for(net, contract)
 
 
 def dilate(features: nn.Sequential, output_stride: int) -> None:
@@ -173,15 +173,16 @@ def dilate(features: nn.Sequential, output_stride: int) -> None:
             stride *= step
 
 
-def _check(head: str, output_stride: int, width: float, size_px: int) -> None:
+def _check(head: str, output_stride: int, width: float, image: ImageSpec) -> None:
     if head not in get_args(Head):
         raise SettingError(f"expected a head ({', '.join(get_args(Head))}), found {head!r}", hint="use lr-aspp")
     if output_stride not in _RATES:
         raise SettingError(f"expected an output stride of 8, 16 or 32, found {output_stride}", hint="use 16")
     if not 0 < width <= 4:
         raise SettingError(f"expected a width above 0 and up to 4, found {width}", hint="use 1.0")
-    if size_px % 32:
-        raise SettingError(f"expected pictures of a multiple of 32 px, found {size_px}", hint="use 256")
+    if image.height_px % 32 or image.width_px % 32:
+        found = image.size_px if isinstance(image.size_px, int) else f"{image.height_px} × {image.width_px}"
+        raise SettingError(f"expected pictures of a multiple of 32 px, found {found}", hint="use 256")
 
 
 def _through(layer: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:

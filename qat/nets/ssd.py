@@ -22,6 +22,7 @@ from qat.nets.blocks import ConvNormActivation
 from qat.nets.classifiers.mobilenet_v1 import mobilenet_v1
 from qat.nets.classifiers.mobilenet_v2 import mobilenet_v2
 from qat.nets.classifiers.mobilenet_v3 import mobilenet_v3_large, mobilenet_v3_small
+from qat.nets.first_layer import made_for
 
 EXTRA_DEPTHS = (512, 256, 256, 128)
 _SMALLEST_DEPTH = 16  # channels of an extra map at a small width
@@ -55,25 +56,25 @@ _BACKBONES = {
 class Ssd(ChannelsLast):
     """Joins maps of a backbone and of extra layers, predictors of boxes and of scores on each, and the box decoder.
 
-    It maps (N, 3, S, S) float32 to (N, anchors, 4 + 1 + labels): left, top, right and bottom in pixels of the S × S
-    image, then the logits of "nothing" and of every label. With `is_lite`, predictors and extra layers are separable.
+    It maps (N, 3, H, W) float32 to (N, anchors, 4 + 1 + labels): left, top, right and bottom in pixels of the image,
+    then the logits of "nothing" and of every label. With `is_lite`, predictors and extra layers are separable.
     """
 
     contract: Contract | None = None
 
     def __init__(
-        self, features: nn.Sequential, tap: int, *, labels: int, size_px: int, width: float, is_lite: bool
+        self, features: nn.Sequential, tap: int, *, labels: int, size_px: tuple[int, int], width: float, is_lite: bool
     ) -> None:
         super().__init__()
         self.features, self.tap = features, tap
         sides, channels = _maps(features, tap, size_px)
         self.extras = nn.ModuleList()
         for depth in EXTRA_DEPTHS:
-            if sides[-1] == 1:
+            if max(sides[-1]) == 1:
                 break
             scaled = max(int(depth * width), _SMALLEST_DEPTH)
             self.extras.append(_extra(channels[-1], scaled, is_lite))
-            sides, channels = [*sides, (sides[-1] + 1) // 2], [*channels, scaled]
+            sides, channels = [*sides, ((sides[-1][0] + 1) // 2, (sides[-1][1] + 1) // 2)], [*channels, scaled]
         counts = [per_position(index) for index in range(len(sides))]
         predict = _lite_predictor if is_lite else _regular_predictor
         self.boxes = nn.ModuleList(predict(depth, 4 * count) for depth, count in zip(channels, counts, strict=True))
@@ -120,13 +121,14 @@ def build_detector(name: str, contract: Contract, *, width: float = 1.0, is_lite
         )
     if not 0 < width <= 4:
         raise SettingError(f"expected a width above 0 and up to 4, found {width}", hint="use 1.0")
-    size_px = contract.image.size_px
-    if size_px < 64:
-        raise SettingError(f"expected pictures of 64 px or more to find things in, found {size_px}", hint="use 320")
+    size_px = contract.image.height_px, contract.image.width_px
+    if min(size_px) < 64:
+        raise SettingError(
+            f"expected pictures of 64 px or more to find things in, found {contract.image}", hint="use 320"
+        )
     features = backbone.features(width)
     net = Ssd(features, backbone.tap, labels=len(contract.labels), size_px=size_px, width=width, is_lite=is_lite)
-    net.contract = contract
-    return net
+    return made_for(net, contract)
 
 
 def _expansion(layer: nn.Module) -> nn.Module | None:
@@ -142,10 +144,10 @@ def _rest(layer: nn.Module) -> nn.Module:
     return block[1:]
 
 
-def _maps(features: nn.Sequential, tap: int, size_px: int) -> tuple[list[int], list[int]]:
-    """Returns sides in pixels and channels of C4 and C5."""
+def _maps(features: nn.Sequential, tap: int, size_px: tuple[int, int]) -> tuple[list[tuple[int, int]], list[int]]:
+    """Returns height and width in pixels, and channels, of C4 and C5."""
     with torch.device("meta"):
-        x = torch.empty(1, 3, size_px, size_px)
+        x = torch.empty(1, 3, *size_px)
     shapes = []
     for index, layer in enumerate(features):
         body = layer if (first := _expansion(layer)) is None or index != tap else first
@@ -153,7 +155,7 @@ def _maps(features: nn.Sequential, tap: int, size_px: int) -> tuple[list[int], l
             shapes.append(_shape(body, x))
         x = torch.empty(_shape(layer, x), device="meta")
     shapes.append(tuple(x.shape))
-    return [shape[2] for shape in shapes], [shape[1] for shape in shapes]
+    return [(shape[2], shape[3]) for shape in shapes], [shape[1] for shape in shapes]
 
 
 def _shape(layer: nn.Module, x: Tensor) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, fx, nn
 
-from mobile_sdk.contract import Contract
+from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.errors import CaptureError
 from qat.capture.left_out import LeftOut
 from qat.capture.rewriter import path_of
@@ -22,9 +22,9 @@ _Part = TypeVar("_Part", bound=nn.Module)
 class FakeQuantNet(ChannelsLast):
     """Computes on the int8 grids that the phone will use, in float, so that it can be trained.
 
-    It takes the float net's own inputs: `(byte - mean_byte) / std_byte`, (N, 3, H, W). Inside, images are on the
-    integer net's one grid for all channels, and the differences between the channels are folded into the first
-    convolution.
+    It takes the float net's own inputs: `(byte - mean_byte) / std_byte`, (N, C, H, W), or an array's numbers. Inside,
+    images are on the integer net's one grid for all channels, and the differences between the channels are folded into
+    the first convolution.
     """
 
     gain: Tensor
@@ -46,11 +46,11 @@ class FakeQuantNet(ChannelsLast):
         self.contract = contract
         self.left_out = tuple(left_out)  # the last operators of the user's net, which this one omits
         self.kept = kept  # the layers that stay in float32
-        image = contract.image
-        gain = torch.tensor(image.std_byte) / image.step_byte
-        shift = (torch.tensor(image.mean_byte) - image.pad_byte) / image.step_byte
-        self.register_buffer("gain", gain.reshape(3, 1, 1), persistent=False)
-        self.register_buffer("shift", shift.reshape(3, 1, 1), persistent=False)
+        if isinstance(image := contract.input, ImageSpec):
+            gain = torch.tensor(image.std_byte) / image.step_byte
+            shift = (torch.tensor(image.mean_byte) - image.pad_byte) / image.step_byte
+            self.register_buffer("gain", gain.reshape(-1, 1, 1), persistent=False)
+            self.register_buffer("shift", shift.reshape(-1, 1, 1), persistent=False)
         self.captured = captured
         self._in_training = (fused(captured),)  # a tuple, as its modules are registered in `captured`
 
@@ -63,7 +63,7 @@ class FakeQuantNet(ChannelsLast):
     def on_one_grid(self, x: Tensor) -> Tensor:
         """Returns the images as the captured net reads them."""
         x = channels_last(x)
-        return x if self.contract.image.is_uniform else x * self.gain + self.shift
+        return x if self.contract.input.is_uniform else x * self.gain + self.shift
 
     def learn_steps(self) -> None:
         """Makes parameters, from their present values, of every range's ends and of the steps of all weights.

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, fx, nn
 
-from mobile_sdk.contract import ImageSpec
+from mobile_sdk.contract import NetInput, TensorSpec
 from qat.capture.readers.arithmetic import depthwise
 from qat.capture.rewriter import shape_of
 from qat.layers.weighted import Conv2d
@@ -13,14 +13,14 @@ _LAYER = "normalised"
 
 
 @torch.no_grad()
-def fold_normalisation(captured: fx.GraphModule, image: ImageSpec) -> None:
+def fold_normalisation(captured: fx.GraphModule, image: NetInput) -> None:
     """Makes a captured net read images on the integer net's one grid for all channels.
 
     The differences between the channels go into the convolutions that read the images. Zero padding is then the byte
     `pad_byte` in every channel, where the float net padded each with its mean. Other readers of the images get a
     depthwise convolution of one pixel.
     """
-    if image.is_uniform:
+    if isinstance(image, TensorSpec) or image.is_uniform:
         return
     gain = torch.tensor([image.step_byte / std for std in image.std_byte])
     shift = torch.tensor(

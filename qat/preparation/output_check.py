@@ -11,7 +11,7 @@ _SCORES_AXIS = {2: 1, 3: 2, 4: 1}  # of (images, labels), (images, anchors, colu
 
 def check_output(captured: fx.GraphModule, contract: Contract) -> None:
     """Raises SettingError if the captured net's output does not have the numbers of the contract's labels."""
-    shape = _output_shape(captured, contract.image.size_px)
+    shape = _output_shape(captured, contract.input.shape)
     is_detector, labels = len(shape) == 3, len(contract.labels)
     if is_detector != TRAITS[contract.task].gives_boxes:
         found = "a detector" if is_detector else f"{shape}, which are no boxes"
@@ -30,10 +30,10 @@ def check_output(captured: fx.GraphModule, contract: Contract) -> None:
     )
 
 
-def _output_shape(captured: fx.GraphModule, size_px: int) -> tuple[int, ...]:
+def _output_shape(captured: fx.GraphModule, input_shape: tuple[int, ...]) -> tuple[int, ...]:
     output = next(node for node in captured.graph.nodes if node.op == "output")
     value = output.all_input_nodes[0].meta.get("val")
     if value is None:
         with torch.inference_mode():
-            value = captured(torch.zeros(2, 3, size_px, size_px))
+            value = captured(torch.zeros(2, *input_shape))
     return tuple(value.shape)

@@ -29,16 +29,16 @@ def prepare(
 
     The layers named in `keep_float` (a layer's module path, or a module's for all in it) stay in float32, there and in
     the program that is frozen from it. The captured net is compared with `net` in float, on the first of `pictures`, or
-    on synthetic images. Raises CaptureError, naming the module, for an operation without an integer operator, and
+    on made-up inputs. Raises CaptureError, naming the module, for an operation without an integer operator, and
     SettingError for a name that no layer has.
     """
     expect_float_net(net)
     expect_contract(contract)
     expect_each("keep_float", keep_float, str, hint='give the layers\' paths: ["features.0"]')
-    batch = None if pictures is None or not len(pictures) else _few(pictures).tensors(contract.image)
-    captured = capture(copy_net(net).cpu().float(), contract.image.size_px, batch)
+    batch = None if pictures is None or not len(pictures) else _few(pictures).tensors(contract.input)
+    captured = capture(copy_net(net).cpu().float(), contract.input.shape, batch)
     left_out = captured.meta[LEFT_OUT]
-    fold_normalisation(captured, contract.image)
+    fold_normalisation(captured, contract.input)
     check_output(captured, contract)
     prepared = prepare_qat_pt2e(captured, MobileQuantizer())
     # A new GraphModule has the ordinary train() and eval() that torchao replaced on the prepared one.

@@ -28,7 +28,7 @@ class Augmenter(Protocol[Annotation]):
     def augmented(
         self, source: NDArray[np.uint8], truth: Annotation, spec: ImageSpec, random: np.random.Generator
     ) -> tuple[NDArray[np.uint8], Annotation]:
-        """Returns RGB bytes (size_px, size_px, 3) of a picture (height, width, 3), and their annotation."""
+        """Returns the input's bytes for a picture (height, width, 3), and their annotation."""
         ...
 
 
@@ -63,7 +63,7 @@ def _augmented(
     seeds: tuple[int, int],
     groups: list[NDArray[np.int64]],
 ) -> Iterator[tuple[NDArray[np.uint8], list[Annotation]]]:
-    """Yields bytes (part, size_px, size_px, 3) of each group, and their annotations."""
+    """Yields bytes (part, height, width, channels) of each group, and their annotations."""
 
     def draw(index: int) -> tuple[NDArray[np.uint8], Annotation]:
         random = np.random.default_rng((*seeds, index))

@@ -7,9 +7,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mobile_sdk.contract import ImageSpec
+from mobile_sdk.contract import ImageSpec, NetInput
 from qat.data.augmentation.classification import Augmentation
-from qat.data.picture_set import PictureSet, normalised
+from qat.data.picture_set import PictureSet, as_nets_read, normalised
 from qat.data.pictures import Pictures
 from qat.data.shards.sharded_set import ShardedSet
 from qat.distributed.processes import current_processes
@@ -24,7 +24,7 @@ def steps_per_epoch(pictures: PictureSet, plan: TrainPlan) -> int:
     return max(1, len(pictures) // plan.batch)
 
 
-def decode_ahead(pictures: Pictures, spec: ImageSpec, plan: TrainPlan) -> None:
+def decode_ahead(pictures: Pictures, spec: NetInput, plan: TrainPlan) -> None:
     """Decodes pictures that fit into memory now, so that no epoch's time or progress bar includes the decoding."""
     for part, part_spec in ((pictures.train, _source(spec, plan)), (pictures.validation, spec)):
         if part.fits(part_spec):
@@ -32,9 +32,9 @@ def decode_ahead(pictures: Pictures, spec: ImageSpec, plan: TrainPlan) -> None:
 
 
 def training_batches(
-    pictures: PictureSet, spec: ImageSpec, plan: TrainPlan, epoch: int, device: torch.device
+    pictures: PictureSet, spec: NetInput, plan: TrainPlan, epoch: int, device: torch.device
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yields the 0-based `epoch`'s floats (batch, 3, size_px, size_px), channels last, and labels (batch,) int64.
+    """Yields the 0-based `epoch`'s floats (batch, *spec.shape), maps channels last, and labels (batch,) int64.
 
     Order and augmentation come from a generator that `plan.seed` and `epoch` seed, so that a resumed run sees equal
     batches. Each of several processes gets its part of the batches that one would have.
@@ -42,15 +42,15 @@ def training_batches(
     random = epoch_generator(plan, epoch)
     whole = min(len(pictures), plan.batch)
     part = current_processes().part_of(whole)
-    targets, augmentation = torch.tensor(pictures.targets), _augmentation(plan)
+    targets, augmentation = torch.tensor(pictures.targets), _augmentation(spec, plan)
     for group, rows in _own_parts(pictures, _source(spec, plan), plan, epoch, random):
         rgb = rows.to(device, non_blocking=True)
-        if augmentation is not None:
+        if augmentation is not None and isinstance(spec, ImageSpec):
             rgb = augmentation.draw(whole, random)[part].apply(rgb, spec.size_px)
         yield normalised(rgb, spec), targets[group].to(device, non_blocking=True)
 
 
-def evaluation_batches(pictures: PictureSet, spec: ImageSpec, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
+def evaluation_batches(pictures: PictureSet, spec: NetInput, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
     """Yields all pictures in their order, exactly as a phone would read them."""
     groups = np.array_split(np.arange(len(pictures)), max(1, -(-len(pictures) // EVALUATION_BATCH)))
     targets = torch.tensor(pictures.targets)
@@ -78,24 +78,27 @@ def epoch_seed(seed: int, epoch: int) -> int:
     return seed * 1_000_003 + epoch
 
 
-def _source(spec: ImageSpec, plan: TrainPlan) -> ImageSpec:
-    augmentation = _augmentation(plan)
-    return spec if augmentation is None else augmentation.source(spec)
+def _source(spec: NetInput, plan: TrainPlan) -> NetInput:
+    augmentation = _augmentation(spec, plan)
+    return augmentation.source(spec) if augmentation and isinstance(spec, ImageSpec) else spec
 
 
-def _augmentation(plan: TrainPlan) -> Augmentation | None:
+def _augmentation(spec: NetInput, plan: TrainPlan) -> Augmentation | None:
+    """Returns how pictures are augmented; arrays are learned as they are."""
+    if not isinstance(spec, ImageSpec):
+        return None
     found = plan.augmenting(Augmentation).augmentation
     assert isinstance(found, Augmentation | None)
     return found
 
 
 def _own_parts(
-    pictures: PictureSet, spec: ImageSpec, plan: TrainPlan, epoch: int, random: torch.Generator
+    pictures: PictureSet, spec: NetInput, plan: TrainPlan, epoch: int, random: torch.Generator
 ) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
-    """Yields this process's part of every batch: the pictures' indices, and bytes (part, 3, height, width)."""
+    """Yields this process's part of every batch: the pictures' indices, and bytes (part, *spec.shape)."""
     if isinstance(pictures, ShardedSet):
         stream = pictures.stream(spec, plan.batch, epoch_seed(plan.seed, epoch))
-        yield from ((group, _channels_first(rows)) for group, rows in ahead(stream))
+        yield from ((group, as_nets_read(rows)) for group, rows in ahead(stream))
         return
     wholes = shuffled_batches(len(pictures), plan, random)
     part = current_processes().part_of(len(wholes[0]))
@@ -103,15 +106,11 @@ def _own_parts(
     yield from zip(groups, _rows(pictures, spec, groups), strict=True)
 
 
-def _rows(pictures: PictureSet, spec: ImageSpec, groups: list[NDArray[np.int64]]) -> Iterator[Tensor]:
-    """Yields bytes (batch, 3, height, width) of each group; decoding runs ahead while the net trains."""
+def _rows(pictures: PictureSet, spec: NetInput, groups: list[NDArray[np.int64]]) -> Iterator[Tensor]:
+    """Yields bytes (batch, *spec.shape) of each group; decoding runs ahead while the net trains."""
     if pictures.fits(spec):
         held = pictures.bytes(spec)
-        yield from (_channels_first(held[group]) for group in groups)
+        yield from (as_nets_read(held[group]) for group in groups)
         return
     for rows in ahead(pictures.some_bytes(spec, group) for group in groups):
-        yield _channels_first(rows)
-
-
-def _channels_first(rows: NDArray[np.uint8]) -> Tensor:
-    return torch.from_numpy(rows).permute(0, 3, 1, 2)
+        yield as_nets_read(rows)

@@ -34,7 +34,7 @@ class DistillationLoss:
     def __init__(self, student: nn.Module, teacher: nn.Module, contract: Contract, distillation: Distillation) -> None:
         self._distillation = distillation
         self._student: _View = lambda rgb: (student(rgb), ())
-        own = without_last_activation(copy_net(teacher).cpu().float(), contract.image.size_px)
+        own = without_last_activation(copy_net(teacher).cpu().float(), contract.input.shape)
         _check_scores(own.eval(), contract)
         if distillation.features:
             own, self._student = _matched(own, student, contract)
@@ -75,9 +75,9 @@ class DistillationLoss:
 
 
 def _check_scores(teacher: nn.Module, contract: Contract) -> None:
-    side, classes = contract.image.size_px, len(contract.labels)
+    classes = len(contract.labels)
     with torch.no_grad():
-        found = tuple(teacher(torch.zeros(2, 3, side, side)).shape)
+        found = tuple(teacher(torch.zeros(2, *contract.input.shape)).shape)
     if found != (2, classes):
         raise SettingError(
             f"expected a teacher that gives scores (2, {classes}) for two pictures, found {found}",
@@ -89,7 +89,7 @@ def _matched(teacher: nn.Module, student: nn.Module, contract: Contract) -> tupl
     """Returns both nets with their features; raises SettingError if their layers differ."""
     if not isinstance(student, FakeQuantNet):
         raise _other_architecture(f"a {type(student).__name__}")
-    captured = in_float(capture(teacher, contract.image.size_px))
+    captured = in_float(capture(teacher, contract.input.shape))
     names = feature_names(captured.graph)
     own = {node.name: step_of(node) for node in student.captured.graph.nodes}
     for node in captured.graph.nodes:

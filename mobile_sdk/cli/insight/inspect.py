@@ -14,6 +14,7 @@ from mobile_sdk.tasks.class_quality import label_lines
 
 if TYPE_CHECKING:
     from mobile_sdk.bundle.bundle import Bundle
+    from mobile_sdk.contract import NetInput
     from mobile_sdk.program.program import Program
 
 
@@ -86,8 +87,8 @@ def _bundle(bundle: "Bundle", json: bool) -> None:
             }
         )
         return
-    labels, side = len(manifest.labels), manifest.image.size_px
-    print(f"{manifest.name}: {manifest.precision} for {manifest.runtime}, {labels} labels, {side} px")
+    labels = len(manifest.labels)
+    print(f"{manifest.name}: {manifest.precision} for {manifest.runtime}, {labels} labels, {_size(manifest.input)}")
     print("signed: yes; `mobile-sdk verify --key` says by whom" if bundle.is_signed else "signed: no")
     show_table(("operator", "count"), sorted(structure.operators.items()), numbers=("count",))
     sizes = [(part, f"{size:,}") for part, size in structure.bytes_by_part.items()]
@@ -106,8 +107,8 @@ def _program(program: "Program", json: bool) -> None:
         said = {"contract": contract.model_dump(mode="json"), "record": record.model_dump(mode="json")}
         show_json({**said, "operators": dict(operators), "digest": program.digest()})
         return
-    labels, side = len(contract.labels), contract.image.size_px
-    print(f"{contract.name}: {record.net}, {record.quantized}, {labels} labels, {side} px")
+    labels = len(contract.labels)
+    print(f"{contract.name}: {record.net}, {record.quantized}, {labels} labels, {_size(contract.input)}")
     show_table(("operator", "count"), sorted(operators.items()), numbers=("count",))
     for title, quality in (("float", record.float_quality), ("int8 reference", record.reference_quality)):
         if quality:
@@ -118,3 +119,9 @@ def _program(program: "Program", json: bool) -> None:
         print(f"int8 reference as float: {record.agreement.top1_agreement:.2%} of {record.agreement.images} pictures")
     show_change(record)
     print(f"digest: {program.digest()}")
+
+
+def _size(spec: "NetInput") -> str:
+    """Returns what a net reads, in words; of square RGB pictures their side alone."""
+    is_square = spec.kind == "image" and spec.shape == (3, *spec.shape[1:2] * 2)
+    return f"{spec.shape[1]} px" if is_square else str(spec)

@@ -65,10 +65,10 @@ def _pixels(data: str | None, contract: Contract, count: int) -> NDArray[np.uint
     if data is None:
         raise DataError("expected pictures with --sensitivity, found none", hint="give --data DIR, or --data digits")
     if not task_of(contract).has_scores:  # boxes and masks lie in folders of their own layouts
-        pixels: NDArray[np.uint8] = held_out_of(contract, data)[:count].bytes(contract.image)
+        pixels: NDArray[np.uint8] = held_out_of(contract, data)[:count].bytes(contract.input)
         return pixels
     found = load_mnist().validation if data == DIGITS else load_unlabelled(data)
-    return found[:count].bytes(contract.image)
+    return found[:count].bytes(contract.input)
 
 
 def _as_json(result: Sensitivity, plot: Path) -> dict[str, Any]:

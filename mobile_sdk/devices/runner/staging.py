@@ -13,6 +13,7 @@ from mobile_sdk import errors
 from mobile_sdk.devices.base import Pictures
 from mobile_sdk.errors import DataError, MachineError, SdkError
 from mobile_sdk.runtimes.base import Interface
+from mobile_sdk.runtimes.input_array import input_array
 
 LISTING = "files.sha256"
 
@@ -36,14 +37,13 @@ def written_inputs(interface: Interface, pictures: Pictures) -> bytes:
     Raises DataError for another size.
     """
     _, *size = interface.input.shape
-    if interface.input.layout != "NHWC" or pictures.dtype != np.uint8 or pictures.shape[1:] != tuple(size):
+    if interface.input.layout == "NCHW" or pictures.dtype != np.uint8 or pictures.shape[1:] != tuple(size):
         raise DataError(
-            f"expected pictures uint8 (pictures, {', '.join(map(str, size))}) for an input in NHWC, "
+            f"expected bytes uint8 (pictures, {', '.join(map(str, size))}) for an input with channels last, "
             f"found {pictures.dtype} {pictures.shape} for {interface.input.layout}",
-            hint="prepare them with the contract's recipe",
+            hint="make them with preprocess.to_bytes and the contract's input",
         )
-    values = pictures.astype(np.int16) + interface.input.byte_offset
-    return values.astype(np.dtype(interface.input.dtype).newbyteorder("<")).tobytes()
+    return input_array(pictures, interface.input).tobytes()
 
 
 def read_scores(data: bytes, interface: Interface, count: int, device: str) -> NDArray[np.generic]:

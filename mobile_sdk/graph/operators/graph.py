@@ -9,7 +9,7 @@ import numpy as np
 
 from mobile_sdk.graph.operators.base import Operator, stated_fields
 from mobile_sdk.graph.operators.boxes import DecodeBoxes
-from mobile_sdk.graph.operators.tensors import Constant, Quantization, Tensor
+from mobile_sdk.graph.operators.tensors import TENSOR_INPUT, Constant, Quantization, Tensor
 from mobile_sdk.graph.pairing import Pair
 
 Precision = Literal["int8", "mixed", "float32"]
@@ -19,13 +19,19 @@ Precision = Literal["int8", "mixed", "float32"]
 class Graph:
     """Holds operators in the order of execution, from one picture to one vector of scores, or to boxes and scores.
 
-    `input` is (3, H, W), int8, and its code is `byte - 128`; a float32 graph begins with a Dequantize of it. `pairs`
-    match tensors with those of its float32 twin; they compute nothing.
+    `input` is int8: a picture's (C, H, W), whose code is `byte - 128`, or an array's, if it is named `TENSOR_INPUT`. A
+    float32 graph begins with a Dequantize of it. `pairs` match tensors with those of its float32 twin; they compute
+    nothing.
     """
 
     input: Tensor
     operators: tuple[Operator, ...]
     pairs: tuple[Pair, ...] = ()
+
+    @property
+    def reads_picture(self) -> bool:
+        """Tells whether its input is a picture, not an array."""
+        return self.input.name != TENSOR_INPUT
 
     @property
     def output(self) -> Tensor:

@@ -8,6 +8,8 @@ import numpy as np
 
 INT8_MIN, INT8_MAX = -128, 127
 INT32_MAX = 2**31 - 1
+TENSOR_INPUT = "tensor_codes"
+"""A graph whose input has this name reads an array's codes; any other input is a picture's bytes less 128."""
 
 
 @dataclass(frozen=True, kw_only=True)

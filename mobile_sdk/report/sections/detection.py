@@ -22,10 +22,11 @@ def golden_boxes(golden: Golden) -> Iterator[Boxes]:
 
 def _boxes(output: "np.ndarray[tuple[int, ...], np.dtype[np.generic]]", contract: Contract) -> Iterator[Box]:
     assert contract.detection is not None
-    size = contract.image.size_px
-    found = detect(output.reshape(-1, contract.output_columns), contract.detection, size)
+    image = contract.image
+    found = detect(output.reshape(-1, contract.output_columns), contract.detection, image.size_px)
+    sides = (image.width_px, image.height_px) * 2
     for box, label, score in zip(found.boxes.tolist(), found.labels.tolist(), found.scores.tolist(), strict=True):
-        left, top, right, bottom = (round(side / size, 4) for side in box)
+        left, top, right, bottom = (round(edge / side, 4) for edge, side in zip(box, sides, strict=True))
         share = round(min(score, 1.0), 4)
         yield Box(label=contract.labels[label], share=share, left=left, top=top, right=right, bottom=bottom)
 

@@ -29,11 +29,11 @@ def golden_masks(golden: Golden) -> Iterator[MaskDrawing]:
         yield _drawn("truth", truth, contract)
     together: dict[bytes, list[str]] = {}
     for bundle in bundles:
-        side = contract.image.size_px
-        mask = masks_of(bundle.golden_output(index).reshape(side, side, len(contract.labels)))
+        sides = contract.image.height_px, contract.image.width_px
+        mask = masks_of(bundle.golden_output(index).reshape(*sides, len(contract.labels)))
         together.setdefault(mask.tobytes(), []).append(bundle.path.name)
     for content, names in together.items():
-        mask = np.frombuffer(content, np.uint8).reshape(contract.image.size_px, -1)
+        mask = np.frombuffer(content, np.uint8).reshape(contract.image.height_px, -1)
         yield _drawn(", ".join(names), mask, contract)
 
 

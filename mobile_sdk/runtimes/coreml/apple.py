@@ -13,6 +13,7 @@ from mobile_sdk.runtimes.coreml.apple_system import not_run
 from mobile_sdk.runtimes.coreml.package.blob_file import damaged
 from mobile_sdk.runtimes.coreml.package.program_file import read_promised_program
 from mobile_sdk.runtimes.coreml.toolbox import coremltools_quietly
+from mobile_sdk.runtimes.input_array import input_array
 
 
 class AppleSession:
@@ -26,7 +27,7 @@ class AppleSession:
         if reason is not None:
             raise MachineError(f"expected macOS, found another system: {reason}", hint="use InterpreterSession")
         program = read_promised_program(package, interface)
-        self._input_name, self._output_name = program.input_name, program.output_name
+        self._input, self._output_name = interface.input, program.output_name
         self._shape = program.output_shape[1:]
         with coremltools_quietly() as tools:
             try:
@@ -35,8 +36,11 @@ class AppleSession:
                 raise damaged(package, f"what Core ML refuses: {error}") from error
 
     def run(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Returns the output without its batch, float32, for RGB bytes (H, W, 3): scores, box rows, (H, W, labels)."""
-        scores = self._model.predict({self._input_name: Image.fromarray(picture)})[self._output_name]
+        """Returns the output without its batch, float32, for bytes (H, W, C): scores, box rows, (H, W, labels)."""
+        given = input_array(picture, self._input)
+        image = self._input.dtype == "image"
+        value: Any = Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture) if image else given[None]
+        scores = self._model.predict({self._input.name: value})[self._output_name]
         return np.asarray(scores, np.float32).reshape(self._shape)
 
     def close(self) -> None:

@@ -14,13 +14,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mobile_sdk.contract import Contract
+import numpy as np
+
+from mobile_sdk.contract import Contract, TensorSpec
 from mobile_sdk.errors import CompileError
 from mobile_sdk.graph.limits import check_graph
 from mobile_sdk.graph.operators import Graph
-from mobile_sdk.runtimes.base import InputSpec, Interface, OutputSpec
+from mobile_sdk.runtimes.base import InputSpec, Interface, Layout, OutputSpec
 from mobile_sdk.runtimes.coreml.exact_sums import inexact_paths
-from mobile_sdk.runtimes.coreml.mil_writer import IMAGE, SCORES
+from mobile_sdk.runtimes.coreml.mil_writer import SCORES, colours_of, input_name
 from mobile_sdk.runtimes.coreml.package.manifest import MODEL_PATH, WEIGHTS_PATH, manifest_text
 from mobile_sdk.runtimes.coreml.package.program_file import read_program
 from mobile_sdk.runtimes.coreml.program_writer import build_program
@@ -39,9 +41,9 @@ _PROBE_BYTES = 64 * MIB  # larger than a net for phones
 def write_model(graph: Graph, contract: Contract, package: Path) -> None:
     """Writes the `.mlpackage` folder `package` in one step, replacing one that was there.
 
-    Input: an RGB image. Output: float32 scores (1, classes), the logits before any softmax; Core ML has no int8 outputs
-    before iOS 26. A sum that float32 may have to round (`inexact_paths`) is written and named in the file's metadata,
-    `rounded_sums`. Raises CompileError, with operator and module path, for what cannot be written.
+    Input: an image, or an array of codes. Output: float32 scores (1, classes), the logits before any softmax; Core ML
+    has no int8 outputs before iOS 26. A sum that float32 may have to round (`inexact_paths`) is written and named in
+    the file's metadata, `rounded_sums`. Raises CompileError, with operator and module path, for what cannot be written.
     """
     _check_ends(graph, contract)
     check_graph(graph)
@@ -53,7 +55,7 @@ def write_model(graph: Graph, contract: Contract, package: Path) -> None:
 def interface_of(graph: Graph) -> Interface:
     """Returns the ends of the program that is written for `graph`."""
     return Interface(
-        input=InputSpec(name=IMAGE, dtype="image", shape=(1, *graph.input.shape), layout="NCHW", byte_offset=0),
+        input=_input_of(graph),
         output=OutputSpec(
             name=SCORES,
             dtype="float32",
@@ -65,8 +67,20 @@ def interface_of(graph: Graph) -> Interface:
     )
 
 
+def _input_of(graph: Graph) -> InputSpec:
+    """Returns the input: a picture that Core ML takes as such, or float32 numbers: its bytes, or an array's codes."""
+    layouts: dict[int, Layout] = {1: "NC", 2: "NTC", 3: "NCHW"}
+    return InputSpec(
+        name=input_name(graph),
+        dtype="float32" if colours_of(graph) is None else "image",
+        shape=(1, *graph.input.shape),
+        layout=layouts[len(graph.input.shape)],
+        byte_offset=0 if graph.reads_picture else -128,
+    )
+
+
 def _check_ends(graph: Graph, contract: Contract) -> None:
-    picture, columns = (3, contract.image.size_px, contract.image.size_px), contract.output_columns
+    picture, columns = contract.input.shape, contract.output_columns
     if graph.input.shape != picture or runtime_shape(graph.output.shape)[-1] != columns:
         raise CompileError(
             f"expected a graph from {picture} to (…, {columns}), found {graph.input.shape} to {graph.output.shape}",
@@ -88,7 +102,7 @@ def request(graph: Graph) -> RequestedProgram:
 def _write(graph: Graph, contract: Contract, draft: Path) -> RequestedProgram:
     with coremltools_quietly() as tools, _temporary_files_beside(draft), _full_disk_told(draft):
         program, requested = build_program(tools, graph)
-        model = _convert(tools, program)
+        model = _convert(tools, program, graph)
         spec = model.get_spec()
         digest = graph.digest()
         _describe(spec.description, graph, contract, digest)
@@ -125,17 +139,18 @@ def _temporary_files_beside(draft: Path) -> Iterator[None]:
             tempfile.tempdir = before
 
 
-def _convert(tools: Any, program: Any) -> Any:
-    function = program.functions["main"]
+def _convert(tools: Any, program: Any, graph: Graph) -> Any:
+    name, colours = input_name(graph), colours_of(graph)
+    shape = program.functions["main"].inputs[name].shape
+    if colours is None:
+        given = tools.TensorType(name=name, shape=shape, dtype=np.float32)
+    else:
+        given = tools.ImageType(name=name, shape=shape, color_layout=tools.colorlayout[colours], channel_first=True)
     return tools.convert(
         program,
         source="milinternal",
         convert_to="mlprogram",
-        inputs=[
-            tools.ImageType(
-                name=IMAGE, shape=function.inputs[IMAGE].shape, color_layout=tools.colorlayout.RGB, channel_first=True
-            )
-        ],
+        inputs=[given],
         minimum_deployment_target=tools.target.iOS17,
         compute_precision=tools.precision.FLOAT32,
         pass_pipeline=tools.PassPipeline.EMPTY,
@@ -148,11 +163,22 @@ def _describe(description: Any, graph: Graph, contract: Contract, digest: str) -
     metadata = description.metadata
     metadata.author = "mobile-sdk"
     metadata.versionString = digest[:12]
-    metadata.shortDescription = f"{contract.name}: {precision} picture {contract.task}, {len(contract.labels)} labels"
+    metadata.shortDescription = (
+        f"{contract.name}: {precision} {contract.input.noun} {contract.task}, {len(contract.labels)} labels"
+    )
     metadata.userDefined.clear()  # coremltools writes its version and the date there: one graph gives one file
     metadata.userDefined.update(_user_defined(graph, contract, digest, precision))
-    description.input[0].shortDescription = f"RGB picture, {contract.image.size_px} px square, resized by the recipe"
+    description.input[0].shortDescription = _input_description(contract)
     description.output[0].shortDescription = task_of(contract).output_description
+
+
+def _input_description(contract: Contract) -> str:
+    spec = contract.input
+    if isinstance(spec, TensorSpec):
+        return f"array {spec.shape} of codes: round(number / {spec.scale}) + {spec.zero_point}, within -128..127"
+    if isinstance(spec.size_px, int) and spec.channels == 3:
+        return f"RGB picture, {spec.size_px} px square, resized by the recipe"
+    return f"picture, {spec}, resized by the recipe"
 
 
 def _user_defined(graph: Graph, contract: Contract, digest: str, precision: str) -> Mapping[str, str]:

@@ -9,7 +9,10 @@ import numpy as np
 from mobile_sdk.graph import arithmetic
 from mobile_sdk.graph.operators import INT8_MAX, INT8_MIN, Clamp, Graph, Quantization, Tensor
 
-IMAGE = "image"
+IMAGE, ARRAY = "image", "array"
+"""These are the names of inputs, of pictures that Core ML takes as such and of all others."""
+COLOURS: Mapping[int, str] = {1: "GRAYSCALE", 3: "RGB"}
+"""It maps the channels of pictures that Core ML takes as such to Core ML's name for them."""
 SCORES = "scores"
 CHANNELS_LAST = [0, 2, 3, 1]
 INPUT_LABEL = "input"
@@ -104,8 +107,21 @@ class MilWriter:
         return self.mil.dequantize(input=code, scale=scale, zero_point=zero_point, name=name)
 
 
-def write_input(mil: Any, image: Any, graph: Graph) -> Any:
-    """Writes bytes as codes, `byte - 128`: int8 for a float32 graph, which begins with Dequantize, else centred."""
+def input_name(graph: Graph) -> str:
+    """Returns the name of the input."""
+    return ARRAY if colours_of(graph) is None else IMAGE
+
+
+def colours_of(graph: Graph) -> str | None:
+    """Returns Core ML's name for the colours of the picture that it takes as such; None if it takes an array."""
+    return COLOURS.get(graph.input.shape[0]) if graph.reads_picture else None
+
+
+def write_input(mil: Any, values: Any, graph: Graph) -> Any:
+    """Writes a picture's bytes as codes, `byte - 128`, an array's codes as they are.
+
+    They are int8 for a float32 graph, which begins with Dequantize, else centred.
+    """
     file = MilWriter(mil, {}, INPUT_LABEL, is_last=False)
-    code = file.quantize(image, 1.0, INT8_MIN)
+    code = file.quantize(values, 1.0, INT8_MIN if graph.reads_picture else 0)
     return code if graph.precision == "float32" else file.centre(code, graph.input)

@@ -4,7 +4,7 @@ from typing import Any
 
 from mobile_sdk.errors import CompileError
 from mobile_sdk.graph.operators import Graph
-from mobile_sdk.runtimes.coreml.mil_writer import IMAGE, SCORES, MilWriter, labels, write_input
+from mobile_sdk.runtimes.coreml.mil_writer import SCORES, MilWriter, colours_of, input_name, labels, write_input
 from mobile_sdk.runtimes.coreml.operators import boxes, channels, conv, conversions, elementwise, pooling, resize
 from mobile_sdk.runtimes.coreml.operators.table import float32, int8
 from mobile_sdk.runtimes.coreml.requested import Recorder, RequestedProgram
@@ -14,23 +14,24 @@ FAMILIES = (boxes, channels, conv, conversions, elementwise, pooling, resize)
 
 
 def build_program(tools: Any, graph: Graph) -> tuple[Any, RequestedProgram]:
-    """Returns coremltools' program, from the image (1, 3, H, W) to the float32 scores, and the operations in it.
+    """Returns coremltools' program, from the input (1, C, H, W) to the float32 scores, and the operations in it.
 
     Raises CompileError, with operator and module path, for an operator that Core ML has no form for.
     """
     mil = tools.converters.mil.mil
     mil.Builder.name_count.clear()  # or a program that was built and never saved changes the names in the next one
     program = mil.Program()
-    shape = (1, *graph.input.shape)
+    name, shape = input_name(graph), (1, *graph.input.shape)
     with mil.Function(
-        {IMAGE: mil.Builder.placeholder(shape, dtype=mil.types.fp32)}, opset_version=tools.target.iOS17
+        {name: mil.Builder.placeholder(shape, dtype=mil.types.fp32)}, opset_version=tools.target.iOS17
     ) as function:
         recorder = Recorder(mil)
-        function.set_outputs([_write(recorder, function.inputs[IMAGE], graph)])
+        function.set_outputs([_write(recorder, function.inputs[name], graph)])
         program.add_function("main", function)
     return program, RequestedProgram(
-        input_name=IMAGE,
+        input_name=name,
         input_shape=shape,
+        colours=colours_of(graph),
         output_name=SCORES,
         operations=tuple(recorder.requested),
         graph_digest=graph.digest(),

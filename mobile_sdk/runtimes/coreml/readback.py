@@ -46,7 +46,7 @@ def differences(requested: RequestedProgram, program: MilProgram) -> Iterator[st
     """Names every difference, with its module path: nothing may be merged, dropped, put in between or changed."""
     ends = {
         "input": ((requested.input_name, requested.input_shape), (program.input_name, program.input_shape)),
-        "colours": ("RGB", program.colours),
+        "colours": (requested.colours, program.colours),
         "output": (requested.output_name, program.output_name),
         "graph_digest": (requested.graph_digest, program.metadata.get("graph_digest")),
     }

@@ -25,6 +25,7 @@ class RequestedProgram:
 
     input_name: str
     input_shape: tuple[int, ...]
+    colours: str | None  # of a picture that Core ML takes as such
     output_name: str
     operations: tuple[Requested, ...]
     graph_digest: str

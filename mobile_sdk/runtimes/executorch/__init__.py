@@ -17,7 +17,6 @@ from mobile_sdk.runtimes.base import (
     Session,
     Structure,
 )
-from mobile_sdk.runtimes.shapes import runtime_shape
 from mobile_sdk.system.atomic_files import write_bytes
 from mobile_sdk.system.environment import installed_versions
 from mobile_sdk.system.findings import Finding, find_package
@@ -45,15 +44,9 @@ class ExecuTorchRuntime(Runtime):
     )
 
     def interface(self, graph: Graph) -> Interface:
-        """Returns the tensors of the file: a picture of int8 codes, and the graph's output."""
+        """Returns the tensors of the file: int8 codes, and the graph's output."""
         return Interface(
-            input=InputSpec(
-                name=graph.input.name,
-                dtype="int8",
-                shape=runtime_shape(graph.input.shape),
-                layout="NHWC",
-                byte_offset=-128,
-            ),
+            input=InputSpec.of_bytes(graph, graph.input.name, "int8"),
             output=OutputSpec.of(graph),
         )
 

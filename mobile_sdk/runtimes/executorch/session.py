@@ -31,10 +31,10 @@ class ExecuTorchSession:
         self._inputs = [torch.from_numpy(self._codes)]
 
     def run(self, picture: NDArray[np.uint8]) -> NDArray[np.generic]:
-        """Returns the output without its batch for RGB bytes (H, W, 3): (classes,), box rows, or (H, W, labels)."""
+        """Returns the output without its batch for bytes (H, W, C): (classes,), box rows, or (H, W, labels)."""
         if picture.shape != self._codes.shape[1:] or picture.dtype != np.uint8:
-            reason = f"expected a picture uint8 {self._codes.shape[1:]}, found {picture.dtype} {picture.shape}"
-            raise DataError(reason, hint="prepare it with the contract's recipe")
+            reason = f"expected bytes uint8 {self._codes.shape[1:]}, found {picture.dtype} {picture.shape}"
+            raise DataError(reason, hint="make them with preprocess.to_bytes and the contract's input")
         # byte - 128 as int8 is the byte with its highest bit flipped
         np.bitwise_xor(picture, 0x80, out=self._codes[0].view(np.uint8))
         scores: NDArray[np.generic] = self._method(self._inputs)[0].numpy()

@@ -17,7 +17,6 @@ from mobile_sdk.runtimes.base import (
     Session,
     Structure,
 )
-from mobile_sdk.runtimes.shapes import runtime_shape
 from mobile_sdk.system.atomic_files import write_bytes
 from mobile_sdk.system.findings import Finding, find_package
 
@@ -42,13 +41,11 @@ class TfliteRuntime(Runtime):
     )
 
     def interface(self, graph: Graph) -> Interface:
-        """Returns the tensors of the file: a picture of bytes, and the graph's output."""
-        from mobile_sdk.runtimes.tflite.picture import INPUT_NAME
+        """Returns the tensors of the file: a picture's bytes or an array's codes, and the graph's output."""
+        from mobile_sdk.runtimes.tflite.picture import input_name
 
         return Interface(
-            input=InputSpec(
-                name=INPUT_NAME, dtype="uint8", shape=runtime_shape(graph.input.shape), layout="NHWC", byte_offset=0
-            ),
+            input=InputSpec.of_bytes(graph, input_name(graph), "uint8" if graph.reads_picture else "int8"),
             output=OutputSpec.of(graph),
         )
 

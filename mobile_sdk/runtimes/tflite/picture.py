@@ -1,4 +1,4 @@
-"""Converts the picture: RGB bytes as uint8, whole or a strip of rows at a time, become int8 codes."""
+"""Writes the input: a picture's bytes become int8 codes, whole or a strip of rows at a time; an array is codes."""
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-untyped]
@@ -11,8 +11,16 @@ from mobile_sdk.runtimes.tflite.model_writer import ModelWriter
 INPUT_NAME, INPUT_VALUES = "rgb", "rgb.values"
 
 
+def input_name(graph: Graph) -> str:
+    """Returns the name of the tensor that takes the graph's input."""
+    return INPUT_NAME if graph.reads_picture else graph.input.name
+
+
 def write_input(file: ModelWriter, graph: Graph) -> None:
-    """Writes RGB bytes as uint8, and their codes if an operator reads all of them as codes."""
+    """Writes a picture's bytes as uint8, and their codes if an operator reads all of them as codes."""
+    if not graph.reads_picture:
+        file.declare(graph.input)
+        return
     _declare_bytes(file, INPUT_NAME, graph.input)
     readers = [operator for operator in graph.operators if graph.input in operator.inputs]
     if not all(isinstance(operator, Dequantize | Rows) for operator in readers):

@@ -11,7 +11,7 @@ from mobile_sdk.graph.operators import Graph
 from mobile_sdk.runtimes.tflite.model_writer import ModelWriter
 from mobile_sdk.runtimes.tflite.operators import boxes, channels, conv, conversions, elementwise, pooling, resize
 from mobile_sdk.runtimes.tflite.operators.table import write
-from mobile_sdk.runtimes.tflite.picture import INPUT_NAME, INPUT_VALUES, write_input
+from mobile_sdk.runtimes.tflite.picture import INPUT_NAME, INPUT_VALUES, input_name, write_input
 
 FAMILIES = (boxes, channels, conv, conversions, elementwise, pooling, resize)
 """These modules fill `write`."""
@@ -31,4 +31,4 @@ def request(graph: Graph, description: str) -> Any:
     for operator in graph.operators:
         file.declare(operator.output)
         write[operator](operator, file)
-    return file.finish(INPUT_NAME, graph.output.name)
+    return file.finish(input_name(graph), graph.output.name)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mobile_sdk.errors import BundleError
 from mobile_sdk.runtimes.base import Interface
+from mobile_sdk.runtimes.input_array import input_array
 from mobile_sdk.runtimes.quiet import silenced_stderr
 
 
@@ -22,12 +23,12 @@ class TfliteSession:
         expected = (interface.input.name, interface.input.dtype, interface.input.shape)
         if found != expected:
             raise BundleError(f"expected the input {expected} in {path.name}, found {found}", hint="export it again")
-        self._input = details["index"]
+        self._input, self._spec = details["index"], interface.input
         self._output = self._interpreter.get_output_details()[0]["index"]
 
     def run(self, picture: NDArray[np.uint8]) -> NDArray[np.generic]:
-        """Returns the output without its batch for RGB bytes (H, W, 3): (classes,), box rows, or (H, W, labels)."""
-        self._interpreter.set_tensor(self._input, picture[np.newaxis])
+        """Returns the output without its batch for bytes (H, W, C): (classes,), box rows, or (H, W, labels)."""
+        self._interpreter.set_tensor(self._input, input_array(picture, self._spec)[np.newaxis])
         self._interpreter.invoke()
         scores: NDArray[np.generic] = self._interpreter.get_tensor(self._output)
         first: NDArray[np.generic] = scores[0]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mobile_sdk.errors import BundleError, MachineError
 from mobile_sdk.runtimes.base import Interface
+from mobile_sdk.runtimes.input_array import input_array
 from mobile_sdk.system.child_process import tied
 
 _WORKER = Path(__file__).with_name("worker.py")
@@ -22,7 +23,7 @@ class LegacySession:
     """Sends pictures to the process and gets scores back over pipes; the model is loaded once."""
 
     def __init__(self, python: Path, path: Path, interface: Interface, *, threads: int) -> None:
-        self._name = path.name
+        self._name, self._input = path.name, interface.input
         self._said = tempfile.TemporaryFile()  # noqa: SIM115  closed by close()
         self._process = subprocess.Popen(
             tied([str(python), "-I", str(_WORKER), str(path.resolve()), str(threads)]),
@@ -39,11 +40,11 @@ class LegacySession:
             raise
 
     def run(self, picture: NDArray[np.uint8]) -> NDArray[np.generic]:
-        """Returns scores (classes,) in the model's dtype for RGB bytes (H, W, 3)."""
+        """Returns scores (classes,) in the model's dtype for bytes (H, W, C)."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         with contextlib.suppress(BrokenPipeError):  # a dead process is reported when it does not reply
-            self._process.stdin.write(np.ascontiguousarray(picture, np.uint8).tobytes())
+            self._process.stdin.write(np.ascontiguousarray(input_array(picture, self._input)).tobytes())
             self._process.stdin.flush()
         reply = self._process.stdout.read(self._output.nbytes)
         if len(reply) < self._output.nbytes:

@@ -76,8 +76,8 @@ def search(asked: SearchSettings, *, progress: Progress = True) -> Searched:
 
 def _run(asked: SearchSettings, judge: LatencyJudge, plan: TrainPlan, source: Source, out: Path) -> SearchRecord:
     """Searches in `out`, or resumes there, and then trains the found net: `out/net.safetensors`."""
-    classes, side = len(source.contract.labels), source.contract.image.size_px
-    drawn = partial(drawn_graph, classes=classes, size_px=side)
+    classes, shape = len(source.contract.labels), source.contract.image.shape
+    drawn = partial(drawn_graph, classes=classes, size_px=shape)
 
     @cache
     def latency_ms(architecture: Architecture) -> float:

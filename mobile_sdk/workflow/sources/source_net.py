@@ -65,4 +65,6 @@ def say_image(image: ImageSpec, whose: str) -> None:
     """Reports a picture's preprocessing, and the source of that rule."""
     cut = "stretched whole" if image.fit == "stretch" else f"the central {100 * image.crop_share:g} %"
     mean, std = (" ".join(f"{value:g}" for value in values) for values in (image.mean_byte, image.std_byte))
-    say(f"pictures: {cut}, {image.size_px} px, mean {mean}, deviation {std} of 255 ({whose})")
+    size = f"{image.size_px} px" if isinstance(image.size_px, int) else f"{image.height_px} × {image.width_px} px"
+    size += "" if image.channels == 3 else f", {image.colours}"
+    say(f"pictures: {cut}, {size}, mean {mean}, deviation {std} of 255 ({whose})")

@@ -151,9 +151,9 @@ class Classification(Task[Pictures]):
 
     def judged(self, net: nn.Module, program: Program, held_out: PictureSet) -> dict[str, Any]:
         """Returns top-1 accuracy, if the pictures have labels, and how far int8 scores are from the float net's."""
-        own = without_last_activation(net, program.contract.image.size_px)
+        own = without_last_activation(net, program.contract.input.shape)
         wanted = scores(own, held_out, program.contract).numpy()
-        codes = expected_scores(program, held_out.bytes(program.contract.image))
+        codes = expected_scores(program, held_out.bytes(program.contract.input))
         grid = program.graph.output.quantization
         found = in_steps(codes, program.graph) * (grid.scale if grid else 1.0)
         near, count = compare(found, wanted), len(held_out)

@@ -11,8 +11,8 @@ from qat.capture.float_scores import without_last_activation
 
 def check_scores(net: nn.Module, name: str, contract: Contract) -> None:
     """Raises CaptureError if the net does not give one score a label, before anything long begins."""
-    side, classes = contract.image.size_px, len(contract.labels)
-    found = _scores_shape(name, net, side)
+    classes = len(contract.labels)
+    found = _scores_shape(name, net, contract.input.shape)
     if found != (2, classes):
         raise CaptureError(
             f"expected scores (2, {classes}) for two pictures, found {found}",
@@ -20,9 +20,9 @@ def check_scores(net: nn.Module, name: str, contract: Contract) -> None:
         )
 
 
-def count_scores(name: str, net: nn.Module, side: int) -> int:
-    """Returns how many scores the net gives for a picture; raises CaptureError if it gives something else."""
-    found = _scores_shape(name, net, side)
+def count_scores(name: str, net: nn.Module, shape: tuple[int, ...]) -> int:
+    """Returns how many scores the net gives for such an input; raises CaptureError if it gives something else."""
+    found = _scores_shape(name, net, shape)
     if len(found) != 2 or found[1] < 2:
         raise CaptureError(
             f"expected {name} to give scores (2, classes) for two pictures, found {found}",
@@ -31,18 +31,18 @@ def count_scores(name: str, net: nn.Module, side: int) -> int:
     return found[1]
 
 
-def _scores_shape(name: str, net: nn.Module, side: int) -> tuple[int, ...]:
+def _scores_shape(name: str, net: nn.Module, shape: tuple[int, ...]) -> tuple[int, ...]:
     """Returns the shape of the net's output for two pictures; raises CaptureError if it takes none of that size."""
     try:
         with torch.inference_mode():
-            scores = net(torch.zeros(2, 3, side, side))
+            scores = net(torch.zeros(2, *shape))
     except Exception as error:  # the user's own code may raise anything
         expect_net(net)
         raise CaptureError(
-            f"expected {name} to take (2, 3, {side}, {side}), found {type(error).__name__}: {error}",
-            hint="give the net the attribute `image`, an ImageSpec, or --size",
+            f"expected {name} to take {(2, *shape)}, found {type(error).__name__}: {error}",
+            hint="say what it reads: --size, --channels or --input; or its attribute `image` or `tensor`, a spec",
         ) from error
-    shape = tuple(getattr(scores, "shape", ()))
-    if len(shape) != 2 or shape[1] == 1:  # an argmax, or several results, which are then refused by what they are
-        shape = (2, *without_last_activation(net, side)(torch.zeros(2, 3, side, side)).shape[1:])
-    return shape
+    found = tuple(getattr(scores, "shape", ()))
+    if len(found) != 2 or found[1] == 1:  # an argmax, or several results, which are then refused by what they are
+        found = (2, *without_last_activation(net, shape)(torch.zeros(2, *shape)).shape[1:])
+    return found

@@ -7,9 +7,9 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
-from mobile_sdk.contract import ImageSpec
+from mobile_sdk.contract import ImageSpec, SizePx
 from qat.arguments.settings import Rule, check_settings, is_range, is_share
-from qat.data.augmentation.colour import COLOUR_RULES, ColourJitter, colour_maps
+from qat.data.augmentation.colour import COLOUR_RULES, ColourJitter, colour_maps, luma_of
 
 _MARGIN = 8 / 7  # pictures are decoded a little larger than they are used, as 256 is to 224, so that crops stay sharp
 
@@ -52,7 +52,8 @@ class Augmentation(ColourJitter):
 
     def source(self, spec: ImageSpec) -> ImageSpec:
         """Returns how to decode the pictures that `apply` then brings to `spec.size_px`."""
-        return spec.model_copy(update={"size_px": round(spec.size_px * _MARGIN)})
+        sides = round(spec.height_px * _MARGIN), round(spec.width_px * _MARGIN)
+        return spec.model_copy(update={"size_px": sides[0] if sides[0] == sides[1] else sides})
 
     def draw(self, count: int, random: Generator) -> "Drawn":
         """Draws the changes of each of `count` pictures."""
@@ -62,8 +63,8 @@ class Augmentation(ColourJitter):
         factors = [1 + _around_zero(reach, count, random) for reach in self.colour_reach]
         return Drawn(maps=maps, colours=torch.stack(factors, dim=1))
 
-    def apply(self, rgb: Tensor, size_px: int, random: Generator) -> Tensor:
-        """Converts bytes (count, 3, any, any) of any dtype to float32 (count, 3, size_px, size_px) in 0..255."""
+    def apply(self, rgb: Tensor, size_px: SizePx, random: Generator) -> Tensor:
+        """Converts bytes (count, channels, any, any) of any dtype to float32 of the size `size_px`, in 0..255."""
         return self.draw(len(rgb), random).apply(rgb, size_px)
 
     def _maps(self, count: int, random: Generator) -> Tensor:
@@ -93,9 +94,10 @@ class Drawn:
     def __getitem__(self, part: slice) -> "Drawn":
         return Drawn(maps=self.maps[part], colours=None if self.colours is None else self.colours[part])
 
-    def apply(self, rgb: Tensor, size_px: int) -> Tensor:
-        """Converts bytes (count, 3, any, any) of any dtype to float32 (count, 3, size_px, size_px) in 0..255."""
-        grid = affine_grid(self.maps, [len(rgb), 3, size_px, size_px], align_corners=False)
+    def apply(self, rgb: Tensor, size_px: SizePx) -> Tensor:
+        """Converts bytes (count, channels, any, any) of any dtype to float32 of the size `size_px`, in 0..255."""
+        sides = (size_px, size_px) if isinstance(size_px, int) else size_px
+        grid = affine_grid(self.maps, [*rgb.shape[:2], *sides], align_corners=False)
         moved = grid_sample(rgb.to(torch.float32), grid.to(rgb.device), padding_mode="border", align_corners=False)
         return moved if self.colours is None else _recoloured(moved, self.colours)
 
@@ -110,7 +112,10 @@ _RULES = (
 
 
 def _recoloured(rgb: Tensor, colours: Tensor) -> Tensor:
-    """Applies all changes of colour at once."""
+    """Applies all changes of colour at once; grey pictures change as coloured ones would, and opacity stays."""
+    if rgb.shape[1] != 3:
+        mixed = _recoloured(rgb[:, :3].expand(-1, 3, -1, -1), colours)
+        return torch.cat([mixed, rgb[:, 3:]], dim=1) if rgb.shape[1] > 1 else luma_of(mixed)
     matrix, offset = colour_maps(colours, rgb.mean(dim=(2, 3)).cpu())
     mixed = torch.baddbmm(offset.to(rgb.device), matrix.to(rgb.device), rgb.flatten(2))
     return mixed.view_as(rgb).clamp_(0, 255)

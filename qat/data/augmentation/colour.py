@@ -53,6 +53,11 @@ def _share(name: str) -> Rule:
 COLOUR_RULES = tuple(_share(each.name) for each in fields(ColourJitter))
 
 
+def luma_of(rgb: Tensor) -> Tensor:
+    """Returns the brightness (count, 1, height, width) of pictures (count, 3, height, width)."""
+    return torch.einsum("c,nchw->nhw", torch.tensor(_LUMA, device=rgb.device), rgb)[:, None]
+
+
 def colour_maps(colours: Tensor, means: Tensor) -> tuple[Tensor, Tensor]:
     """Returns all changes of colour of each picture at once: matrices (count, 3, 3) and offsets (count, 3, 1), float32.
 

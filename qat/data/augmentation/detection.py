@@ -49,11 +49,11 @@ class DetectionAugmentation(ColourJitter):
     def augmented(
         self, source: NDArray[np.uint8], truth: Truth, spec: ImageSpec, random: np.random.Generator
     ) -> tuple[NDArray[np.uint8], Truth]:
-        """Returns RGB bytes (size_px, size_px, 3) of a picture (height, width, 3), and its truth in their pixels."""
+        """Returns the input's bytes for a picture (height, width, 3), and its truth in their pixels."""
         sides = source.shape[0], source.shape[1]
         there = inside(truth, sides)
         window = self._window(self._canvas(sides, random), there.boxes[~there.is_ignored], random)
-        view = View.through(window, sides, spec.size_px, is_mirrored=bool(random.random() < self.flip_share))
+        view = View.through(window, sides, spec, is_mirrored=bool(random.random() < self.flip_share))
         return view.picture(source, spec, self, random), seen_of(there, view)
 
     def _canvas(self, sides: tuple[int, int], random: np.random.Generator) -> Boxes:

@@ -38,12 +38,12 @@ class SegmentationAugmentation(ColourJitter):
     def augmented(
         self, source: NDArray[np.uint8], truth: Masks, spec: ImageSpec, random: np.random.Generator
     ) -> tuple[NDArray[np.uint8], Masks]:
-        """Returns RGB bytes (size_px, size_px, 3) of a picture (height, width, 3), and labels (size_px, size_px)."""
+        """Returns the input's bytes for a picture (height, width, 3), and its labels (height, width)."""
         sides = source.shape[0], source.shape[1]
         picture, scale = np.array(sides[::-1], np.float64), random.uniform(*self.scale)
         corner = random.random(2) * (1 - 1 / scale) * picture
         window = np.concatenate([corner, corner + picture / scale])
-        view = View.through(window, sides, spec.size_px, is_mirrored=bool(random.random() < self.flip_share))
+        view = View.through(window, sides, spec, is_mirrored=bool(random.random() < self.flip_share))
         return view.picture(source, spec, self, random), view.mask(truth)
 
 

@@ -18,7 +18,7 @@ class SegmentationSet(AnnotatedSet[Masks]):
     """Holds pictures (height, width, 3) and the label of every pixel, (height, width), or `VOID`."""
 
     def masks_in(self, spec: ImageSpec) -> Masks:
-        """Returns the labels (pictures, size_px, size_px) of the pixels of the net's pictures."""
+        """Returns the labels (pictures, height, width) of the pixels of the net's pictures."""
         return np.stack(self.known_in(spec))
 
     def stretched(self, truth: Masks, sides: Sides, onto: Sides) -> Masks:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mobile_sdk.contract import ImageSpec
+from mobile_sdk.contract import ImageSpec, NetInput
 from mobile_sdk.preprocess import decode_picture, to_bytes
 from qat.data.content_hash import hash_all
 from qat.data.picture_set import PictureSet
@@ -45,12 +45,12 @@ class Member:
     shard: Shard
     row: int
 
-    def open(self) -> Image.Image:
+    def open(self, spec: ImageSpec | None = None) -> Image.Image:
         """Returns the picture, decoded; DataError names a shard that is damaged."""
         offset, size, _ = self.shard.pictures[self.row]
         with check_shard(self.folder, self.shard).open("rb") as file:
             file.seek(offset)
-            return decode_picture(file.read(size), f"{self.shard.file}, picture {self.row}")
+            return decode_picture(file.read(size), f"{self.shard.file}, picture {self.row}", spec)
 
     def identity(self) -> bytes:
         """Returns the shard's hash and the picture's place in it; raises DataError if the shard is damaged."""
@@ -65,7 +65,7 @@ class ShardedSet(PictureSet):
     folder: Path
     shards: tuple[Shard, ...]
 
-    def fits(self, spec: ImageSpec) -> bool:
+    def fits(self, spec: NetInput) -> bool:
         """Returns False: an epoch streams the pictures."""
         return False
 
@@ -75,8 +75,8 @@ class ShardedSet(PictureSet):
             check_shard(self.folder, shard)
         return hash_all(shard.sha256.encode() for shard in self.shards)
 
-    def stream(self, spec: ImageSpec, batch: int, seed: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
-        """Yields this process's part of each batch of an epoch: indices (part,), bytes (part, size_px, size_px, 3)."""
+    def stream(self, spec: NetInput, batch: int, seed: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
+        """Yields this process's part of each batch of an epoch: indices (part,), bytes (part, H, W, channels)."""
         processes, steps = current_processes(), max(1, len(self) // batch)
         processes.check(len(self), batch)
         part = processes.part_of(min(batch, len(self)))
@@ -95,10 +95,11 @@ class ShardedSet(PictureSet):
             files = islice(_files(path), stretch.first, stretch.end)
             yield from enumerate(files, before[stretch.shard] + stretch.first)
 
-    def _decoded(self, own: Sequence[tuple[int, bytes]], spec: ImageSpec) -> NDArray[np.uint8]:
+    def _decoded(self, own: Sequence[tuple[int, bytes]], spec: NetInput) -> NDArray[np.uint8]:
         def decode(picture: tuple[int, bytes]) -> NDArray[np.uint8]:
             index, file = picture
-            return to_bytes(decode_picture(file, f"picture {index} of the shards in {self.folder}"), spec)
+            name = f"picture {index} of the shards in {self.folder}"
+            return to_bytes(decode_picture(file, name, spec if isinstance(spec, ImageSpec) else None), spec)
 
         return np.stack(map_in_threads(decode, own, what=None))
 

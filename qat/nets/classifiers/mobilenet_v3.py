@@ -12,6 +12,7 @@ from mobile_sdk.contract import Contract
 from mobile_sdk.errors import SettingError
 from qat.nets.architecture import ActivationName, Architecture, Bottleneck
 from qat.nets.blocks import Activation, ConvNormActivation, ImageClassifier, SqueezeExcitation, make_divisible
+from qat.nets.first_layer import made_for
 
 _RE: Final = "relu"
 _HS: Final = "hard_swish"
@@ -136,8 +137,7 @@ def build(architecture: Architecture, classes: int) -> ImageClassifier:
 def build_for(architecture: Architecture, contract: Contract) -> ImageClassifier:
     """Builds the net with an output for each of the contract's labels, and attaches the contract."""
     net = build(architecture, len(contract.labels))
-    net.contract = contract
-    return net
+    return made_for(net, contract)
 
 
 def _minimalistic(table: tuple[Bottleneck, ...]) -> tuple[Bottleneck, ...]:

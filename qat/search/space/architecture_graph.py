@@ -6,8 +6,10 @@ from qat.nets.architecture import ActivationName, Architecture, Bottleneck
 from qat.nets.blocks import make_divisible
 
 
-def drawn_graph(architecture: Architecture, *, classes: int, size_px: int) -> Graph:
+def drawn_graph(architecture: Architecture, *, classes: int, size_px: int | tuple[int, ...]) -> Graph:
     """Returns the program of the trained net with its operators, shapes and order; its weights are random.
+
+    `size_px` is the side of square RGB pictures, or (channels, height, width).
 
     A test compares it with graphs that are captured from built nets, which take a hundred times as long.
     """

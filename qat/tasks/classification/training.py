@@ -50,15 +50,16 @@ def fit(
 ) -> History:
     """Trains `net` in place by `plan` (the default plan if None) and leaves it in eval() mode with the result.
 
-    The net reads `(byte - mean_byte) / std_byte`, (batch, 3, size_px, size_px) float32, channels last, on the device
-    where its parameters are. `contract` defaults to the attribute `contract` of the net. With a folder `out`, every
-    epoch leaves a checkpoint there; the same call continues from it, and its result equals an undisturbed run's bit for
-    bit on the same machine, because each epoch draws from its own seed. With more epochs it continues a finished run,
-    the further ones by the plan's schedule over them alone. Another run's checkpoint is only replaced with `overwrite`,
-    and the run's own with `resume=False`. Started by `torchrun`, several processes train together; the plan's batch is
-    that of all of them. A plan with `distillation` learns from `teacher`, the float net, which stays as it is, and
-    needs no labels. Raises SettingError for no contract, labels that differ from the pictures', neither labels nor a
-    teacher, a teacher that does not fit, a loss that is not finite, or another run in `out`.
+    The net reads `(byte - mean_byte) / std_byte`, or arrays' numbers, (batch, *contract.input.shape) float32, maps
+    channels last, on the device where its parameters are. `contract` defaults to the attribute `contract` of the
+    net. With a folder `out`, every epoch leaves a checkpoint there; the same call continues from it, and its result
+    equals an undisturbed run's bit for bit on the same machine, because each epoch draws from its own seed. With
+    more epochs it continues a finished run, the further ones by the plan's schedule over them alone. Another run's
+    checkpoint is only replaced with `overwrite`, and the run's own with `resume=False`. Started by `torchrun`,
+    several processes train together; the plan's batch is that of all of them. A plan with `distillation` learns
+    from `teacher`, the float net, which stays as it is, and needs no labels. Raises SettingError for no contract,
+    labels that differ from the pictures', neither labels nor a teacher, a teacher that does not fit, a loss that is
+    not finite, or another run in `out`.
 
     Example: `history = qat.fit(net, qat.load_folder("photos"), qat.TrainPlan(epochs=10), out="runs/photos")`
     """
@@ -107,7 +108,7 @@ def scores(net: nn.Module, pictures: PictureSet, contract: Contract) -> Tensor:
     device = device_of(net)
     was_training = net.training
     net.eval()
-    batches = [_scored(net, rgb, contract).cpu() for rgb, _ in evaluation_batches(pictures, contract.image, device)]
+    batches = [_scored(net, rgb, contract).cpu() for rgb, _ in evaluation_batches(pictures, contract.input, device)]
     net.train(was_training)
     return torch.cat(batches)
 
@@ -158,7 +159,7 @@ class _Classification:
                 raise SettingError("expected pictures with labels, or a teacher, found neither", hint="pass teacher=")
             self._validation = _labelled_by_teacher(self._validation, self._distillation, net, contract)
         check_labels_are_read(plan, pictures.train.targets)
-        decode_ahead(replace(pictures, validation=self._validation), contract.image, plan)
+        decode_ahead(replace(pictures, validation=self._validation), contract.input, plan)
         self._balance = balanced(_counts(pictures.train, len(contract.labels))) if plan.class_balance else None
         self._right: Tensor | int = 0
         self._seen: Tensor | int = 0
@@ -174,7 +175,7 @@ class _Classification:
                     module.eval()  # the teacher drops nothing: what is dropped would be all that is learned from
         self._right, self._seen = 0, 0
         device = device_of(self._net)
-        batches = training_batches(self._train, self._contract.image, self._plan, epoch, device)
+        batches = training_batches(self._train, self._contract.input, self._plan, epoch, device)
         return steps_per_epoch(self._train, self._plan), batches
 
     def loss(self, batch: tuple[Tensor, Tensor]) -> Tensor:
@@ -229,6 +230,6 @@ def _labelled_by_teacher(
     pictures: PictureSet, teacher: "DistillationLoss", net: nn.Module, contract: Contract
 ) -> PictureSet:
     """Returns the pictures with the teacher's labels: accuracy on them is agreement with it."""
-    batches = evaluation_batches(pictures, contract.image, device_of(net))
+    batches = evaluation_batches(pictures, contract.input, device_of(net))
     winners = tuple(int(label) for rgb, _ in batches for label in teacher.labels_of(rgb))
     return replace(pictures, targets=winners)

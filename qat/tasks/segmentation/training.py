@@ -65,7 +65,7 @@ def evaluate_segmenter(net: nn.Module, pictures: SegmentationPictures | Segmenta
 
 
 def _masks(net: nn.Module, pictures: SegmentationSet, contract: Contract) -> Tensor:
-    """Returns the labels that `net` gives the pictures' pixels, (pictures, size_px, size_px) uint8."""
+    """Returns the labels that `net` gives the pictures' pixels, (pictures, height, width) uint8."""
     return torch.cat([scores.argmax(dim=1).byte() for scores in outputs_of(net.eval(), pictures, contract.image)])
 
 

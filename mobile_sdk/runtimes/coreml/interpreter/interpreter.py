@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from mobile_sdk.contract import stored_shape
 from mobile_sdk.errors import BundleError, SdkError, SettingError
 from mobile_sdk.runtimes.base import Interface
 from mobile_sdk.runtimes.coreml.interpreter.mil_operators import Step, compile_operation
@@ -26,14 +27,14 @@ class InterpreterSession:
 
     def __init__(self, package: Path, interface: Interface, *, threads: int) -> None:
         """Raises BundleError if the package is damaged or has an operator that is not known here."""
-        self._package = package
+        self._package, self._byte_offset = package, interface.input.byte_offset
         self._threads = threads
         self._program = read_promised_program(package, interface)
         self._constants, self._steps = _compile(self._program, package)
         self._last_use = _last_uses(self._steps, self._program.output_name)
 
     def run(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Returns the output without its batch, float32, for RGB bytes (H, W, 3): scores, box rows, (H, W, labels)."""
+        """Returns the output without its batch, float32, for bytes (H, W, C): scores, box rows, (H, W, labels)."""
         for name, value in self._execute(picture):
             if name == self._program.output_name:
                 return np.array(value.numpy(), np.float32).reshape(self._program.output_shape[1:])
@@ -48,14 +49,16 @@ class InterpreterSession:
         self._constants, self._steps = {}, []
 
     def _execute(self, picture: NDArray[np.uint8]) -> Iterator[tuple[str, torch.Tensor]]:
-        expected = (*self._program.input_shape[2:], 3)
+        expected = stored_shape(self._program.input_shape[1:])
         if picture.shape != expected or picture.dtype != np.uint8:
             raise SettingError(
-                f"expected a picture uint8 {expected}, found {picture.dtype} {picture.shape}", hint="resize it first"
+                f"expected bytes uint8 {expected}, found {picture.dtype} {picture.shape}",
+                hint="make them with preprocess.to_bytes and the contract's input",
             )
         with torch.inference_mode(), _threads(self._threads):
-            image = torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)[None])).to(torch.float32)
-            values = self._constants | {self._program.input_name: image}
+            numbers = picture.astype(np.float32) + self._byte_offset
+            given = torch.from_numpy(np.ascontiguousarray(numbers.transpose(2, 0, 1) if numbers.ndim == 3 else numbers))
+            values = self._constants | {self._program.input_name: given[None]}
             for index, (operation, step) in enumerate(self._steps):
                 values[operation.output] = self._step(operation, step, values)
                 yield operation.output, values[operation.output]

@@ -54,7 +54,7 @@ class MilProgram:
 
     input_name: str
     input_shape: tuple[int, ...]
-    colours: str  # of the app's picture: RGB, BGR …
+    colours: str | None  # of the app's picture: RGB, GRAYSCALE …; None if it gives an array
     output_name: str
     output_shape: tuple[int, ...]
     operations: tuple[MilOperation, ...]
@@ -143,10 +143,10 @@ def _read(package: Path) -> MilProgram:
     )
 
 
-def _colours(description: Any) -> str:
-    """Returns the order of a picture's channels, by the schema's own name; "none" if the input is no picture."""
+def _colours(description: Any) -> str | None:
+    """Returns the order of a picture's channels, by the schema's own name; None if the input is no picture."""
     if len(description.input) != 1 or description.input[0].type.WhichOneof("Type") != "imageType":
-        return "none"
+        return None
     image = description.input[0].type.imageType
     return str(image.ColorSpace.Name(image.colorSpace))
 

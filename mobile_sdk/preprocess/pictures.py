@@ -1,18 +1,22 @@
 """Turns a picture into the bytes that a net reads, by one recipe, which Kotlin and Swift repeat to the byte.
 
 1. Turn the picture upright by its EXIF orientation, once: the upright picture no longer has an orientation.
-2. Make it RGB: transparent pixels are laid over white, 16-bit grey becomes `(value + 128) // 257`.
-3. Cut the central square (`fit="crop"`), integers only: `central_square` says how they are rounded.
-4. Copy that square out, then `resize(BILINEAR)`: along rows, then along columns, rounded to bytes between the two. One
-   call would leave the order to Pillow: 13 begins with the columns of some tall pictures, 12 never. Resizing with a
-   `box` would mix in pixels from outside it.
+2. Make it RGB: transparent pixels are laid over white, 16-bit grey becomes `(value + 128) // 257`. For one channel make
+   that grey: `(19595 * red + 38470 * green + 7471 * blue + 32768) >> 16`. For four channels opacity stays beside RGB,
+   and nothing is laid over white.
+3. Cut the central part of the size's proportions (`fit="crop"`), integers only: `central_part` says how they are
+   rounded.
+4. Copy that part out, then `resize(BILINEAR)`: along rows, then along columns, rounded to bytes between the two, each
+   channel by itself. One call would leave the order to Pillow: 13 begins with the columns of some tall pictures, 12
+   never. Resizing with a `box` would mix in pixels from outside it.
 """
 
 import io
 import math
 import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +24,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mobile_sdk.contract import ImageSpec
-from mobile_sdk.errors import DataError, SettingError
+from mobile_sdk.errors import DataError
 from mobile_sdk.system.atomic_files import write_bytes
-
-LabelledPictures = Sequence[tuple[Image.Image, int]]
-"""These are pictures with the index of each one's label, for verification."""
 
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
@@ -39,29 +40,33 @@ _UPRIGHT = {
 _opening = threading.Lock()
 
 
-def to_bytes(image: Image.Image, spec: ImageSpec) -> NDArray[np.uint8]:
-    """Returns RGB bytes (size_px, size_px, 3) of any picture, by the recipe above."""
-    given: tuple[tuple[object, type, str], ...] = (
-        (image, Image.Image, "open it: PIL.Image.open(path)"),
-        (spec, ImageSpec, "give contract.image"),
-    )
-    for value, kind, hint in given:
-        if not isinstance(value, kind):
-            raise SettingError(f"expected a {kind.__name__}, found {type(value).__name__}", hint=hint)
-    rgb = upright_rgb(image)
+def picture_bytes(image: Image.Image, spec: ImageSpec) -> NDArray[np.uint8]:
+    """Returns the bytes (height, width, channels) of any picture, by the recipe above."""
+    picture = upright(image, spec)
     if spec.fit == "crop":
-        rgb = rgb.crop(central_square(rgb.width, rgb.height, spec.crop_share))
-    return np.array(stretched(rgb, spec.size_px, spec.size_px), dtype=np.uint8)
+        picture = picture.crop(central_part(picture.width, picture.height, spec))
+    resized = np.array(stretched(picture, spec.width_px, spec.height_px), dtype=np.uint8)
+    return resized.reshape(spec.height_px, spec.width_px, spec.channels)
 
 
-def stretched(rgb: Image.Image, width_px: int, height_px: int) -> Image.Image:
+def stretched(picture: Image.Image, width_px: int, height_px: int) -> Image.Image:
     """Applies the recipe's last step: resizes along rows, then along columns."""
-    wide = rgb.resize((width_px, rgb.height), Image.Resampling.BILINEAR)
+    if picture.mode == "RGBA":  # Pillow would weigh the colours by their opacity
+        return Image.merge("RGBA", [stretched(channel, width_px, height_px) for channel in picture.split()])
+    wide = picture.resize((width_px, picture.height), Image.Resampling.BILINEAR)
     return wide.resize((width_px, height_px), Image.Resampling.BILINEAR)
 
 
+def upright(image: Image.Image, spec: ImageSpec) -> Image.Image:
+    """Applies the recipe's first two steps: turns by the EXIF orientation, converts to the channels of `spec`."""
+    if spec.channels == 4:
+        return _without_metadata(_as_rgba(_as_upright(image)))
+    rgb = upright_rgb(image)
+    return rgb.convert("L") if spec.channels == 1 else rgb
+
+
 def upright_rgb(image: Image.Image) -> Image.Image:
-    """Applies the recipe's first two steps: turns by the EXIF orientation, lays over white, converts to 8-bit RGB.
+    """Turns by the EXIF orientation, lays over white, converts to 8-bit RGB.
 
     The result is a picture without metadata: it has no orientation that would turn it again, no colour profile by which
     a phone would read other bytes from a golden picture, and no place where it was taken.
@@ -71,28 +76,34 @@ def upright_rgb(image: Image.Image) -> Image.Image:
 
 def stored_rgb(image: Image.Image) -> Image.Image:
     """Converts likewise without turning: the order of pixels stays that of the file. TIFF is turned upright."""
-    rgb = _as_rgb(image)
-    rgb.info.clear()
-    return rgb
+    return _without_metadata(_as_rgb(image))
 
 
-def central_square(width_px: int, height_px: int, crop_share: float) -> tuple[int, int, int, int]:
+def central_part(width_px: int, height_px: int, spec: ImageSpec) -> tuple[int, int, int, int]:
     """Returns the box (left, top, right, bottom), right and bottom excluded, that the recipe cuts out.
 
-    `side = max(1, floor(min(width, height) * crop_share + 0.5))` in double precision;
-    `left = (width - side) / 2` and `top = (height - side) / 2` rounded down.
+    The side that is short for the proportions of `spec` gives `max(1, floor(side * crop_share + 0.5))`, the other one
+    `max(1, floor(side * wanted / other * crop_share + 0.5))`, where `wanted` is its own length in `spec` and `other`
+    that of the short one; in double precision, from left to right. `left = (width - part) / 2` and
+    `top = (height - part) / 2` are rounded down.
     """
-    side = max(1, math.floor(min(width_px, height_px) * crop_share + 0.5))
-    left, top = (width_px - side) // 2, (height_px - side) // 2
-    return left, top, left + side, top + side
+    share = spec.crop_share
+    if width_px * spec.height_px >= height_px * spec.width_px:
+        wide = _rounded(height_px * spec.width_px / spec.height_px * share)
+        high = _rounded(height_px * share)
+    else:
+        wide = _rounded(width_px * share)
+        high = _rounded(width_px * spec.height_px / spec.width_px * share)
+    left, top = (width_px - wide) // 2, (height_px - high) // 2
+    return left, top, left + wide, top + high
 
 
-def open_picture(path: Path) -> Image.Image:
-    """Opens a picture file, decoded whole, as `upright_rgb`; of an animation the first frame.
+def open_picture(path: Path, spec: ImageSpec | None = None) -> Image.Image:
+    """Opens a picture file, decoded whole, `upright` for `spec` or as RGB; of an animation the first frame.
 
     Raises DataError, which names a file that cannot be decoded.
     """
-    return _decode(path, str(path), coarsely=False)
+    return _decode(path, str(path), coarsely=False, then=_taken_as(spec))
 
 
 def open_stored_picture(path: Path) -> Image.Image:
@@ -111,9 +122,9 @@ def open_header(file: Path | io.BytesIO, formats: tuple[str, ...] | None = None)
         return Image.open(file, formats=formats)
 
 
-def decode_picture(file: bytes, name: str) -> Image.Image:
-    """Decodes a picture file's content, which an error calls `name`."""
-    return _decode(io.BytesIO(file), name, coarsely=False)
+def decode_picture(file: bytes, name: str, spec: ImageSpec | None = None) -> Image.Image:
+    """Decodes a picture file's content, which an error calls `name`, as `open_picture` does."""
+    return _decode(io.BytesIO(file), name, coarsely=False, then=_taken_as(spec))
 
 
 def check_picture(path: Path) -> None:
@@ -122,7 +133,7 @@ def check_picture(path: Path) -> None:
 
 
 def save_png(picture: NDArray[np.uint8], path: Path) -> None:
-    """Writes RGB bytes (height, width, 3) as a PNG, which is lossless, atomically."""
+    """Writes RGB bytes (height, width, 3), or RGB and opacity, as a PNG, which is lossless, atomically."""
     png = io.BytesIO()
     Image.fromarray(picture).save(png, format="PNG")
     write_bytes(path, png.getvalue())
@@ -145,6 +156,23 @@ def _as_rgb(image: Image.Image) -> Image.Image:
         rgba = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
     return image.convert("RGB")
+
+
+def _as_rgba(image: Image.Image) -> Image.Image:
+    return image.convert("RGBA") if image.has_transparency_data else _as_rgb(image).convert("RGBA")
+
+
+def _taken_as(spec: ImageSpec | None) -> Callable[[Image.Image], Image.Image]:
+    return upright_rgb if spec is None else partial(upright, spec=spec)
+
+
+def _without_metadata(picture: Image.Image) -> Image.Image:
+    picture.info.clear()
+    return picture
+
+
+def _rounded(length: float) -> int:
+    return max(1, math.floor(length + 0.5))
 
 
 def _decode(
