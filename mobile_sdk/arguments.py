@@ -5,6 +5,7 @@ import reprlib
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
+import numpy as np
 from PIL import Image
 
 from mobile_sdk.errors import SettingError
@@ -77,7 +78,7 @@ def held_out(pictures: object) -> LabelledPictures:
         raise SettingError(f"expected pictures with labels, found {described(pictures)}", hint=_PICTURES_HINT)
     first = pictures[0] if len(pictures) else None
     is_pair = isinstance(first, tuple) and len(first) == 2
-    if first is not None and not (is_pair and isinstance(first[0], Image.Image)):
+    if first is not None and not (is_pair and isinstance(first[0], Image.Image | np.ndarray)):
         raise SettingError(
             f"expected pictures with labels, found {described(pictures)} that begins with {described(first)}",
             hint=_PICTURES_HINT,

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from mobile_sdk.contract import ImageSpec
-from mobile_sdk.errors import DataError
-from mobile_sdk.preprocess import central_square, check_picture, open_picture, save_png, to_bytes
+from mobile_sdk.contract import ImageSpec, SizePx, TensorSpec
+from mobile_sdk.errors import DataError, SettingError
+from mobile_sdk.preprocess import array_values, central_part, check_picture, open_picture, save_png, to_bytes
 
 SPEC = ImageSpec(size_px=16)
 RED = (255, 0, 0)
@@ -23,18 +23,33 @@ def noise(width: int, height: int, seed: int = 0) -> Image.Image:
     return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8))
 
 
+def cut(width: int, height: int, share: float, size_px: SizePx = 16) -> tuple[int, int, int, int]:
+    return central_part(width, height, ImageSpec(size_px=size_px, crop_share=share))
+
+
 @given(st.integers(1, 5000), st.integers(1, 5000), st.floats(0.01, 1.0))
 def test_the_central_square_lies_inside_the_picture_and_is_central(width: int, height: int, share: float) -> None:
-    left, top, right, bottom = central_square(width, height, share)
+    left, top, right, bottom = cut(width, height, share)
     assert right - left == bottom - top >= 1
     assert min(left, top) >= 0 and right <= width and bottom <= height
     assert 0 <= (width - right) - left <= 1 and 0 <= (height - bottom) - top <= 1
 
 
+@given(st.integers(1, 3000), st.integers(1, 3000), st.integers(8, 400), st.integers(8, 400), st.floats(0.05, 1.0))
+def test_the_central_part_has_the_sizes_proportions_and_touches_the_edges_that_are_near(
+    width: int, height: int, high: int, wide: int, share: float
+) -> None:
+    left, top, right, bottom = cut(width, height, share, (high, wide))
+    assert min(left, top) >= 0 and right <= width and bottom <= height
+    largest = min(width / wide, height / high) * share
+    assert abs((right - left) - largest * wide) <= 1 and abs((bottom - top) - largest * high) <= 1
+    assert 0 <= (width - right) - left <= 1 and 0 <= (height - bottom) - top <= 1
+
+
 def test_halves_are_rounded_as_stated() -> None:
-    assert central_square(5, 9, 0.5) == (1, 3, 4, 6)  # 2.5 goes up to 3, unlike Python's round
-    assert central_square(100, 103, 1.0) == (0, 1, 100, 101)  # the odd pixel stays at the bottom
-    assert central_square(3, 3, 0.01) == (1, 1, 2, 2)
+    assert cut(5, 9, 0.5) == (1, 3, 4, 6)  # 2.5 goes up to 3, unlike Python's round
+    assert cut(100, 103, 1.0) == (0, 1, 100, 101)  # the odd pixel stays at the bottom
+    assert cut(3, 3, 0.01) == (1, 1, 2, 2)
 
 
 def test_bytes_are_those_of_pillows_crop_and_resize() -> None:
@@ -152,3 +167,69 @@ def test_a_saved_png_gives_the_same_bytes_back(tmp_path: Path) -> None:
     save_png(picture, tmp_path / "0.png")
     assert np.array_equal(to_bytes(open_picture(tmp_path / "0.png"), SPEC), picture)
     assert [file.name for file in tmp_path.iterdir()] == ["0.png"]
+
+
+@pytest.mark.parametrize("fit", ["crop", "stretch"])
+def test_pictures_of_unequal_sides_are_pillows_crop_and_resize(fit: str) -> None:
+    picture, spec = noise(90, 40), ImageSpec.model_validate({"size_px": [20, 30], "fit": fit})
+    part = picture.crop((15, 0, 75, 40)) if fit == "crop" else picture
+    expected = part.resize((30, part.height), Image.Resampling.BILINEAR).resize((30, 20), Image.Resampling.BILINEAR)
+    assert np.array_equal(to_bytes(picture, spec), np.asarray(expected))
+
+
+def test_grey_bytes_are_those_of_pillows_conversion_before_it_resizes() -> None:
+    picture, spec = noise(40, 40), ImageSpec(size_px=16, channels=1)
+    grey = picture.convert("L")
+    expected = grey.resize((16, 40), Image.Resampling.BILINEAR).resize((16, 16), Image.Resampling.BILINEAR)
+    found = to_bytes(picture, spec)
+    assert found.shape == (16, 16, 1) and np.array_equal(found[..., 0], np.asarray(expected))
+    red, green, blue = np.moveaxis(np.asarray(picture).astype(np.int64), 2, 0)
+    assert np.array_equal((19595 * red + 38470 * green + 7471 * blue + 32768) >> 16, np.asarray(grey))
+
+
+def test_a_grey_picture_keeps_its_bytes_and_transparent_pixels_lie_over_white() -> None:
+    spec = ImageSpec(size_px=16, channels=1)
+    grey = noise(16, 16).convert("L")
+    assert np.array_equal(to_bytes(grey, spec)[..., 0], np.asarray(grey))
+    assert to_bytes(Image.new("RGBA", (16, 16), (0, 0, 0, 0)), spec).min() == 255
+
+
+def test_each_of_four_channels_is_resized_by_itself() -> None:
+    pixels = np.random.default_rng(3).integers(0, 256, (40, 40, 4), np.uint8)
+    found = to_bytes(Image.fromarray(pixels), ImageSpec(size_px=16, channels=4))
+    for channel in range(4):
+        alone = Image.fromarray(pixels[..., channel])
+        expected = alone.resize((16, 40), Image.Resampling.BILINEAR).resize((16, 16), Image.Resampling.BILINEAR)
+        assert np.array_equal(found[..., channel], np.asarray(expected))
+    assert to_bytes(noise(16, 16), ImageSpec(size_px=16, channels=4))[..., 3].min() == 255
+
+
+@given(st.lists(st.floats(-300, 300), min_size=6, max_size=6), st.floats(1e-3, 10), st.integers(-128, 127))
+def test_an_arrays_codes_are_rounded_to_even_in_double_precision(numbers: list[float], scale: float, zero: int) -> None:
+    spec = TensorSpec(shape=(2, 1, 3), scale=scale, zero_point=zero)
+    array = np.array(numbers, np.float32).reshape(2, 1, 3)
+    found = to_bytes(array, spec)
+    assert found.shape == (1, 3, 2) and found.dtype == np.uint8
+    for channel, column in np.ndindex(2, 3):
+        exact = round(float(array[channel, 0, column]) / spec.scale) + zero
+        assert int(found[0, column, channel]) - 128 == max(-128, min(127, exact))
+
+
+def test_int8_codes_are_taken_as_they_are_and_stand_for_their_numbers() -> None:
+    spec = TensorSpec(shape=(256,), scale=0.37, zero_point=-9)
+    codes = np.arange(-128, 128).astype(np.int8)
+    stored = to_bytes(codes, spec)
+    assert np.array_equal(stored, np.arange(256))
+    assert np.array_equal(to_bytes(array_values(stored, spec), spec), stored)
+
+
+def test_an_array_of_another_shape_or_without_finite_numbers_is_refused_in_a_line() -> None:
+    spec = TensorSpec(shape=(1, 49, 10), scale=0.1, zero_point=0)
+    with pytest.raises(DataError, match=r"expected an array of shape \(1, 49, 10\), found \(49, 10\)"):
+        to_bytes(np.zeros((49, 10), np.float32), spec)
+    with pytest.raises(DataError, match="expected finite numbers"):
+        to_bytes(np.full((1, 49, 10), np.nan, np.float32), spec)
+    with pytest.raises(SettingError, match=r"expected an array \(1, 49, 10\), found Image"):
+        to_bytes(noise(16, 16), spec)
+    with pytest.raises(SettingError, match="expected a picture, found ndarray"):
+        to_bytes(np.zeros((8, 8, 3), np.uint8), SPEC)

@@ -73,9 +73,9 @@ def encode_output(scores: NDArray[np.generic], spec: OutputSpec) -> bytes:
     return np.ascontiguousarray(scores, dtype=np.dtype(spec.dtype).newbyteorder("<")).tobytes()
 
 
-def portable(picture: Image.Image, spec: ImageSpec) -> Image.Image:
+def portable(picture: Image.Image, spec: ImageSpec | None = None) -> Image.Image:
     """Returns the picture as it is saved: upright RGB, with opacity if the net reads that, of at most 512 px."""
-    saved = upright(picture, spec) if spec.channels == 4 else upright_rgb(picture)
+    saved = upright(picture, spec) if spec and spec.channels == 4 else upright_rgb(picture)
     saved.thumbnail((_LONGER_SIDE_PX, _LONGER_SIDE_PX), Image.Resampling.BOX)
     return saved
 
@@ -100,8 +100,9 @@ def _made_up_array(spec: TensorSpec, *, seed: int) -> NDArray[np.float32]:
     for axis, size in enumerate(spec.shape):
         if size > 2:
             values = values + np.roll(values, 1, axis)
-    codes = 60 * values / values.std()
-    return (np.float64(spec.scale) * codes).astype(np.float32)
+    values *= 60 * np.float64(spec.scale) / (values.std() or 1.0)
+    made_up: NDArray[np.float32] = values.astype(np.float32)
+    return made_up
 
 
 def _photograph_like(height_px: int, width_px: int, *, seed: int) -> NDArray[np.uint8]:

@@ -57,7 +57,7 @@ def check_shapes(graph: ops.Graph) -> None:
 def _check_input(graph: ops.Graph) -> None:
     shape = graph.input.shape
     if graph.reads_picture:
-        _expect(len(shape) == 3 and shape[0] in (1, 3, 4), "channels, rows and columns", shape)
+        _expect(len(shape) == 3, "channels, rows and columns", shape)
     else:
         _expect(1 <= len(shape) <= 3, "an array of one to three sides", shape)
 

@@ -38,11 +38,11 @@ def users_own(
     own_image = _attribute(reference, net, "image", ImageSpec, "an ImageSpec")
     net, image = net.eval().float(), _sized(own_image or ImageSpec(), size)
     say_image(image, f"{reference}'s" if own_image else "this SDK's own; another is the attribute `image`")
-    labels_of_net = read_labels(labels, count_scores(reference, net, image.size_px)) if labels else ()
+    labels_of_net = read_labels(labels, count_scores(reference, net, image.shape)) if labels else ()
     own_labels = tuple(_attribute(reference, net, "labels", (list, tuple), "a list of names") or ())
     names = labels_of_net or own_labels or (() if data == NONE else _labels_of_pictures(data))
     if not names:
-        names = numbered_labels(count_scores(reference, net, image.size_px))
+        names = numbered_labels(count_scores(reference, net, image.shape))
         say(f"labels are numbered: {names[0]} … (--labels FILE, or the attribute `labels`, names them)")
     task = Classification()
     contract = task.contract(name or (reference.rpartition(":")[2] if data == NONE else None), data, names, image)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from mobile_sdk.bundle.bundle import open_bundle
-from mobile_sdk.bundle.golden import input_array
+from mobile_sdk.runtimes.input_array import input_array
 from mobile_sdk.tasks.registry import task_of
 from tests.support import child_process
 from tests.support.apps.kotlin_toolchain import KotlinToolchain
