@@ -1,6 +1,7 @@
 """Deploys one int8 program: bundles for three runtimes, then a verdict and numbers.
 
-Describe: Contract, ImageSpec, DetectionSpec; Program, Record, Quality (what `qat` makes, `Program.load` reads).
+Describe: Contract, ImageSpec, TensorSpec, DetectionSpec; Program, Record, Quality (what `qat` makes, and
+          `Program.load` reads).
 Export:   lower → Bundle, open_bundle.
 All of it: run by RunSettings: what the command `mobile-sdk run` does, from pictures to a report.
 Judge:    verify → a verdict; benchmark → numbers; write_report; bisect, layer_distances, layer_sensitivity.
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from mobile_sdk.benchmarking.benchmark import benchmark
     from mobile_sdk.bundle.bundle import Bundle, open_bundle
     from mobile_sdk.bundle.lowering import lower
-    from mobile_sdk.contract import Contract, DetectionSpec, ImageSpec
+    from mobile_sdk.contract import Contract, DetectionSpec, ImageSpec, TensorSpec
     from mobile_sdk.errors import SdkError
     from mobile_sdk.preprocess import to_bytes
     from mobile_sdk.program.program import Program
@@ -47,6 +48,7 @@ _HOMES = {
     "Record": "mobile_sdk.program.record",
     "RunSettings": "mobile_sdk.workflow.settings",
     "SdkError": "mobile_sdk.errors",
+    "TensorSpec": "mobile_sdk.contract",
     "benchmark": "mobile_sdk.benchmarking.benchmark",
     "bisect": "mobile_sdk.verification.bisection",
     "detect": "mobile_sdk.tasks.boxes",
@@ -71,6 +73,7 @@ __all__ = [
     "Record",
     "RunSettings",
     "SdkError",
+    "TensorSpec",
     "benchmark",
     "bisect",
     "detect",

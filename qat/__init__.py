@@ -1,7 +1,7 @@
 """Trains: labelled pictures → a float net → a fake-quantized net → one int8 program.
 
-Pictures:  load_folder, load_mnist, load_unlabelled, load_shards, write_shards → Pictures, PictureSet;
-           load_box_folder, load_coco_folder, composed_digits; load_mask_folder, composed_masks; synthesise.
+Pictures:  load_folder, load_mnist, load_unlabelled, load_arrays, load_shards, write_shards → Pictures,
+           PictureSet; load_box_folder, load_coco_folder, composed_digits; load_mask_folder, composed_masks; synthesise.
 Nets:      build_net, list_nets, build_detector, build_segmenter, load_weights, split_blocks.
 Training:  fit, fit_detector, fit_segmenter by a TrainPlan, with Distillation → History; pictures are changed by an
            Augmentation, DetectionAugmentation or SegmentationAugmentation;
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from qat.calibration.calibration import calibrate, quantize
     from qat.calibration.plan import CalibrationPlan
     from qat.calibration.synthesis import synthesise
+    from qat.data.arrays import load_arrays
     from qat.data.augmentation.classification import Augmentation
     from qat.data.augmentation.detection import DetectionAugmentation
     from qat.data.augmentation.segmentation import SegmentationAugmentation
@@ -77,6 +78,7 @@ _HOMES = {
     "freeze": "qat.freezing.freezing",
     "is_main_process": "qat.distributed.torchrun",
     "list_nets": "qat.nets",
+    "load_arrays": "qat.data.arrays",
     "load_box_folder": "qat.data.boxes.folder",
     "load_coco_folder": "qat.data.boxes.formats.coco",
     "load_folder": "qat.data.pictures",
@@ -119,6 +121,7 @@ __all__ = [
     "freeze",
     "is_main_process",
     "list_nets",
+    "load_arrays",
     "load_box_folder",
     "load_coco_folder",
     "load_folder",

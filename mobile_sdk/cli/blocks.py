@@ -28,6 +28,7 @@ class ContractOptions:
     """Sets the contract of the result."""
 
     size: options.Size = None
+    channels: options.Channels = None
     name: options.Name = None
 
 

@@ -13,8 +13,8 @@ Data = Annotated[
     typer.Option(
         "--data",
         metavar="DIR",
-        help="Labelled pictures: DIR/<label>/*.jpg, or DIR/train/… and DIR/val/…, or shards that `shard` wrote; the "
-        "word 'digits' is the built-in 5,000 MNIST digits.",
+        help="Labelled pictures: DIR/<label>/*.jpg, or DIR/train/… and DIR/val/…, or shards that `shard` wrote; "
+        "arrays: DIR/<label>/*.npy, or FILE.npz; the word 'digits' is the built-in 5,000 MNIST digits.",
     ),
 ]
 DataOrNone = Annotated[
@@ -141,9 +141,27 @@ Labels = Annotated[
 ]
 Width = Annotated[float, typer.Option("--width", help="Width multiplier α: 1.0, 0.75, 0.5 …")]
 Size = Annotated[
+    str | None,
+    typer.Option(
+        "--size",
+        metavar="PX|HxW",
+        help="Side of square pictures, or height x width: 96x64. Default: 224; the digits' is 32.",
+    ),
+]
+Channels = Annotated[
     int | None,
     typer.Option(
-        "--size", metavar="PX", min=8, max=4096, help="Side of the square pictures. Default: 224; the digits' is 32."
+        "--channels", metavar="N", help="Of the pictures: 1 for grey, 3 for RGB, 4 for RGB and opacity. Default: 3."
+    ),
+]
+Input = Annotated[
+    str | None,
+    typer.Option(
+        "--input",
+        metavar="tensor:SHAPE",
+        help="What a net of your own reads if not pictures: tensor:1x49x10 (channels x height x width), tensor:128. "
+        "--data is then DIR/<label>/*.npy, or one file.npz with the arrays 'inputs' and 'labels'; its numbers decide "
+        "the scale. Without it: the net's attribute `tensor`, a TensorSpec.",
     ),
 ]
 Name = Annotated[str | None, typer.Option("--name", help="What the bundles are called. Default: the data's folder.")]

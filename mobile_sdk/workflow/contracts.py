@@ -5,20 +5,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mobile_sdk.contract import Contract, ContractError, ImageSpec
+from mobile_sdk.contract import Contract, ContractError, NetInput
 from mobile_sdk.errors import DataError, SettingError
 from mobile_sdk.workflow.choices import DIGITS
 
 _LONGEST_NAME = 64
 
 
-def make_contract(name: str | None, data: str, labels: tuple[str, ...], image: ImageSpec, **of_task: Any) -> Contract:
+def make_contract(name: str | None, data: str, labels: tuple[str, ...], source: NetInput, **of_task: Any) -> Contract:
     """Returns the contract of that name, or the data's; `of_task` is what the contract of a task holds besides.
 
     Raises SettingError for the name, DataError for the labels.
     """
     with _blaming_labels(name):
-        return Contract(name=name or data_name(data), labels=labels, image=image, **of_task)
+        return Contract(name=name or data_name(data), labels=labels, inputs=(source,), **of_task)
 
 
 @contextmanager

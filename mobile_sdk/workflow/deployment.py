@@ -62,7 +62,7 @@ def deploy(program: Program, out: Path, pictures: Any, *, command: str, progress
                 program=program,
                 bundles=bundles,
                 layers=layer_distances(
-                    program.graph, twin.graph, pictures[:LAYER_PICTURES].bytes(program.contract.image)
+                    program.graph, twin.graph, pictures[:LAYER_PICTURES].bytes(program.contract.input)
                 ),
                 commands=[command],
                 pictures=pictures,

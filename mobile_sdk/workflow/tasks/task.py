@@ -10,11 +10,12 @@ import torch
 from torch import nn
 
 from mobile_sdk import contract as contracts
-from mobile_sdk.contract import Contract, ImageSpec
+from mobile_sdk.contract import Contract, ImageSpec, NetInput, SizePx
 from mobile_sdk.errors import DataError, SettingError
 from mobile_sdk.program.program import Program
 from mobile_sdk.workflow.choices import DIGITS, check_choice
 from mobile_sdk.workflow.contracts import make_contract
+from mobile_sdk.workflow.input_choices import image_as_asked, size_px
 from mobile_sdk.workflow.tasks.labelled_pictures import labels_line
 from qat.calibration.plan import CalibrationPlan
 from qat.data.picture_set import PictureSet
@@ -80,17 +81,17 @@ class Task(ABC, Generic[Pictures]):
         """Returns the name of the net on that backbone: "SSDLite on mobilenet_v2"."""
         return f"{self.head.title} on {net}" if self.head else net
 
-    def side_px(self, data: str, size: int | None) -> int:
-        """Returns the pictures' side: as asked, else the built-in pictures' or the papers'."""
-        return size or (self.digits_px if data == DIGITS else self.others_px)
+    def size_px(self, data: str, size: int | str | None) -> SizePx:
+        """Returns the pictures' size: as asked, else the built-in pictures' or the papers'."""
+        return size_px(size) or (self.digits_px if data == DIGITS else self.others_px)
 
-    def image(self, data: str, size: int | None) -> ImageSpec:
+    def image(self, data: str, size: int | str | None, channels: int | None = None) -> ImageSpec:
         """Returns the preprocessing of a net that starts from random weights."""
-        return ImageSpec(size_px=self.side_px(data, size), fit=self.fit)
+        return image_as_asked(ImageSpec(size_px=self.size_px(data, size), fit=self.fit), None, channels)
 
-    def contract(self, name: str | None, data: str, labels: tuple[str, ...], image: ImageSpec) -> Contract:
+    def contract(self, name: str | None, data: str, labels: tuple[str, ...], source: NetInput) -> Contract:
         """Returns the contract of that name, or the data's."""
-        return make_contract(name, data, labels, image, task=self.name, **self.contract_settings())
+        return make_contract(name, data, labels, source, task=self.name, **self.contract_settings())
 
     def contract_settings(self) -> dict[str, Any]:
         """Returns the fields of this task's contract besides name, labels and image."""

@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from mobile_sdk.errors import DataError
+from qat.data.array_file import ARRAY_SUFFIX
 
 PICTURE_SUFFIXES = frozenset(
     # .heic is listed although Pillow cannot read it: better that it is named as unreadable than silently left out.
@@ -55,13 +56,20 @@ class Folder:
 
 
 def read_folder(path: Path) -> Folder:
-    """Returns the folder at `path`; raises DataError if there is none, or if one below cannot be read."""
+    """Returns the folder at `path`; raises DataError if there is none, or if one below cannot be read.
+
+    Its pictures are files of arrays (`.npy`) if it holds no other.
+    """
     if path.is_file():
         hint = "unpack it and name the folder" if is_archive(path) else LAYOUT_HINT
         raise DataError(f"expected a folder of pictures, found a file at {path}", hint=hint)
     if not path.is_dir():
         raise DataError(f"expected a folder of pictures, found none at {path}", hint=LAYOUT_HINT)
-    return _read(path, (), 0)
+    pictures = _read(path, PICTURE_SUFFIXES, (), 0)
+    if pictures.holds_pictures():
+        return pictures
+    arrays = _read(path, frozenset((ARRAY_SUFFIX,)), (), 0)
+    return arrays if arrays.holds_pictures() else pictures
 
 
 def folded_name(name: str) -> str:
@@ -122,7 +130,7 @@ def no_pictures(folder: Folder) -> DataError:
     return DataError(f"expected pictures in {folder.path}, found {found}", hint=hint)
 
 
-def _read(path: Path, above: tuple[str, ...], links: int) -> Folder:
+def _read(path: Path, suffixes: frozenset[str], above: tuple[str, ...], links: int) -> Folder:
     if len(above) > _DEEPEST:
         raise DataError(f"expected at most {_DEEPEST} folders in each other, found more at {path}", hint=LAYOUT_HINT)
     pictures: list[Path] = []
@@ -132,12 +140,12 @@ def _read(path: Path, above: tuple[str, ...], links: int) -> Folder:
     for entry in _entries(path):
         place = path / entry.name
         if not entry.is_dir():
-            is_picture = place.suffix.lower() in PICTURE_SUFFIXES
+            is_picture = place.suffix.lower() in suffixes
             (pictures if is_picture else others).append(place)
         elif not entry.is_symlink():
-            folders.append(_read(place, above, links))
+            folders.append(_read(place, suffixes, above, links))
         elif os.path.realpath(place) not in above and links < _MOST_LINKS:  # a link to a folder above would never end
-            folders.append(_read(place, above, links + 1))
+            folders.append(_read(place, suffixes, above, links + 1))
     return Folder(path=path, pictures=tuple(pictures), others=tuple(others), folders=tuple(folders))
 
 
