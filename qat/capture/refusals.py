@@ -45,6 +45,19 @@ class UnsupportedError(CaptureError):
         super().__init__(f"no integer operator stands for {spoken} at {path}{', ' if why else ''}{why}", hint=hint)
         self.name, self.spoken, self.path, self.why = name, spoken, path, why
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Returns what is refused, without its place."""
+        return (f"{self.spoken}{', ' if self.why else ''}{self.why}",)
+
+
+class SeveralRefusedError(CaptureError):
+    """Names several things that are refused at once; `kinds` are all of them, without their places."""
+
+    def __init__(self, message: str, *, hint: str, kinds: tuple[str, ...]) -> None:
+        super().__init__(message, hint=hint)
+        self.kinds = kinds
+
 
 @dataclass
 class _Kind:
@@ -115,7 +128,11 @@ def _joined(kinds: list[_Kind], others: list[CaptureError]) -> CaptureError:
     more = f" and {len(kinds) - _NAMED} more" if len(kinds) > _NAMED else ""
     count = f"{len(kinds)} kind{'s' if len(kinds) > 1 else ''} of operators"
     found = [f"{count} that no integer operator stands for: {places}{more}", *(other.message for other in others)]
-    error = CaptureError(f"expected operators with an integer form, found {'; '.join(found)}", hint=kinds[0].first.hint)
+    error = SeveralRefusedError(
+        f"expected operators with an integer form, found {'; '.join(found)}",
+        hint=kinds[0].first.hint,
+        kinds=(*(name for kind in kinds for name in kind.first.kinds), *(other.message for other in others)),
+    )
     for line in lines if len(lines) <= SHOWN else [*lines[: SHOWN - 1], f"{len(lines) - SHOWN + 1} more kinds"]:
         error.add_note(line)
     return error

@@ -1,0 +1,119 @@
+"""Says what the SDK makes of one net: it captures it, or quantizes it and compares its files with the reference."""
+
+import contextlib
+import re
+import tempfile
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from benchmarks.coverage.catalogue import Listed
+from benchmarks.coverage.packages import build
+from mobile_sdk.contract import Contract, ImageSpec
+from mobile_sdk.errors import CaptureError, SdkError
+from mobile_sdk.graph.operators import Dequantize, Graph
+from mobile_sdk.graph.reference import Reference
+from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
+from mobile_sdk.runtimes.tflite import TfliteRuntime
+from qat.calibration.calibration import quantize
+from qat.calibration.plan import CalibrationPlan
+from qat.capture.capture import capture
+from qat.data.picture_set import PictureSet
+
+EXACT, ISLAND, TAKEN, REFUSED, FAILED = "exact", "island", "taken", "refused", "failed"
+"""Equal in every element; that with float32 inside; captured, and no more asked; refused in words; anything else."""
+_PICTURES = 4
+_PLACE = re.compile(r" at \S+")
+_NUMBERS = re.compile(r"(?<![\w.])[(\[]*-?\d[\d()\[\], x.-]*")
+
+
+def judge(listed: Listed, *, only_captures: bool) -> dict[str, Any]:
+    """Returns the result, its reasons and the seconds it took, for one net, which this process builds."""
+    started = time.monotonic()
+    found: dict[str, Any] = {"result": FAILED, "reasons": []}
+    try:
+        found |= _judged(listed, only_captures=only_captures)
+    except SdkError as error:
+        found |= {"result": REFUSED if isinstance(error, CaptureError) else FAILED, "reasons": reasons_of(error)}
+        found["message"] = str(error)
+    except Exception as error:  # noqa: BLE001 - a public net may raise anything; the row says what
+        found |= {"reasons": [f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"]}
+        found["message"] = traceback.format_exc()[-1500:]
+    return found | {"s": round(time.monotonic() - started, 1)}
+
+
+def reasons_of(error: SdkError) -> list[str]:
+    """Returns the kinds of what is refused, without places and numbers, so that nets can be counted by them."""
+    lines = getattr(error, "kinds", None) or [error.message]
+    return [_NUMBERS.sub("#", _PLACE.sub("", line)).strip()[:160] for line in lines]
+
+
+def _judged(listed: Listed, *, only_captures: bool) -> dict[str, Any]:
+    if listed.shape[0] != 3 or listed.shape[1] != listed.shape[2]:
+        return {"result": REFUSED, "reasons": ["input: not a square of three channels"]}
+    torch.manual_seed(0)
+    side_px = listed.shape[1]
+    net = build(listed.net, side_px)
+    _measure(net, torch.rand(_PICTURES, *listed.shape) * 2 - 1)
+    if only_captures:
+        capture(net, side_px)
+        return {"result": TAKEN}
+    labels = tuple(f"l{index}" for index in range(int(listed.output.partition("x")[0])))
+    contract = Contract(name="net", task=_task(listed), labels=labels, image=ImageSpec(size_px=side_px))
+    pictures = _made_up(side_px, _PICTURES)
+    seen = PictureSet(sources=tuple(pictures), targets=(0,) * len(pictures))
+    program = quantize(net, contract, seen, CalibrationPlan.extremes(), progress=False)
+    return _compared(program.graph, contract, _made_up(side_px, 2, seed=1))
+
+
+def _compared(graph: Graph, contract: Contract, pictures: NDArray[np.uint8]) -> dict[str, Any]:
+    """Returns how many elements of each runtime's outputs differ from the reference's."""
+    expected = Reference(graph).run(pictures)
+    has_float = sum(isinstance(each, Dequantize) for each in graph.nodes) > 0
+    found: dict[str, Any] = {"elements": int(expected.size)}
+    for runtime in (TfliteRuntime(), ExecuTorchRuntime()):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / runtime.model_file
+            with contextlib.closing(runtime.load(path, runtime.export(graph, contract, path), threads=1)) as session:
+                got = np.stack([session.run(each) for each in pictures])
+        found[f"differ, {runtime.name}"] = int((got.reshape(expected.shape) != expected).sum())
+    differs = any(value for key, value in found.items() if key.startswith("differ"))
+    if differs and not has_float:
+        return found | {"result": FAILED, "reasons": ["elements differ"]}
+    return found | {"result": ISLAND if has_float else EXACT}
+
+
+def _task(listed: Listed) -> Any:
+    return "segmentation" if listed.output.endswith(f"x{listed.shape[1]}x{listed.shape[2]}") else "classification"
+
+
+@torch.no_grad()
+def _measure(net: nn.Module, pictures: Tensor) -> None:
+    """Gives batch norms the statistics of made-up pictures: without them a deep net's numbers vanish, or overflow."""
+    norms = [part for part in net.modules() if isinstance(part, _BatchNorm) and part.track_running_stats]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = None
+        norm.reset_running_stats()
+        norm.train()
+    try:
+        net(pictures)
+    finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+            norm.eval()
+
+
+def _made_up(side_px: int, count: int, seed: int = 0) -> NDArray[np.uint8]:
+    """Returns pictures of coarse blots and fine noise."""
+    random = np.random.default_rng(seed)
+    blots = random.integers(30, 226, (count, 4, 4, 3)).repeat(-(-side_px // 4), 1).repeat(-(-side_px // 4), 2)
+    noise = random.integers(-30, 31, (count, side_px, side_px, 3))
+    return np.clip(blots[:, :side_px, :side_px] + noise, 0, 255).astype(np.uint8)
