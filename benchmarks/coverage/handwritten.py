@@ -1,4 +1,4 @@
-"""Defines small nets as people write them by hand for phones, after published designs; each has its name in the list."""
+"""Defines small nets as people write them by hand for phones, after published designs, under their names in the list."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -153,7 +153,7 @@ def lenet() -> nn.Module:
 
 
 def blaze_block(before: int, after: int, stride: int, act: Any) -> nn.Module:
-    """Returns BlazeFace's block (Bazarevsky et al., arXiv 1907.05047): the shortcut is pooled, and padded with zeros."""
+    """Returns BlazeFace's block (arXiv 1907.05047): the shortcut is pooled, and its channels padded with zeros."""
 
     def forward(self: Any, x: Tensor) -> Tensor:
         short = F.max_pool2d(x, stride) if stride > 1 else x

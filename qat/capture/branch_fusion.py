@@ -55,7 +55,7 @@ def fuse_branches(rewriter: Rewriter) -> None:
     for node in list(rewriter.graph.nodes):
         if _is_root_of_sum(node):
             _fuse_sum(rewriter, node)
-        elif isinstance(rewriter.layer_of(node), Conv2d):
+        elif node.users and isinstance(rewriter.layer_of(node), Conv2d):
             _fuse_pair(rewriter, node)
 
 
@@ -97,8 +97,7 @@ def _fuse_sum(rewriter: Rewriter, node: fx.Node) -> None:
             for term, sign in (each for each in terms if each not in fused):
                 target, kind = (aten.add.Tensor, Kind.ADD) if sign > 0 else (aten.sub.Tensor, Kind.SUB)
                 result = rewriter.insert(node, target, (result, term), shape_of(node), kind)
-            node.replace_all_uses_with(result)
-            rewriter.graph.eliminate_dead_code()
+            _replace(node, result)
             return
 
 
@@ -115,8 +114,7 @@ def _fuse_pair(rewriter: Rewriter, node: fx.Node) -> None:
         fused = _after_gain(second, first.weight.flatten(), first.bias)
     else:
         return
-    node.replace_all_uses_with(_put(rewriter, node, fused, operand(source)))
-    rewriter.graph.eliminate_dead_code()
+    _replace(node, _put(rewriter, node, fused, operand(source)))
 
 
 def _after_gain(branch: _Branch, gains: Tensor, offsets: Tensor) -> _Branch:
@@ -137,9 +135,7 @@ def _branch(rewriter: Rewriter, term: fx.Node, source: fx.Node | None = None) ->
     if term is source:
         channels = shape_of(term)[1]
         ones, zeros = torch.ones(channels, 1, 1, 1).double(), torch.zeros(channels).double()
-        return _Branch(
-            weight=ones, bias=zeros, stride=(1, 1), padding=(0, 0, 0, 0), dilation=(1, 1), groups=channels
-        )
+        return _Branch(weight=ones, bias=zeros, stride=(1, 1), padding=(0, 0, 0, 0), dilation=(1, 1), groups=channels)
     layer = rewriter.layer_of(term)
     assert isinstance(layer, Conv2d)
     weight = layer.weight.double()
@@ -171,7 +167,9 @@ def _spread(branch: _Branch, whole: _Branch) -> Tensor | None:
     if branch.stride != whole.stride or branch.inputs != whole.inputs or branch.groups % whole.groups:
         return None
     starts = []
-    for axis, (before, own) in enumerate(((whole.padding[0], branch.padding[0]), (whole.padding[2], branch.padding[2]))):
+    for axis, (before, own) in enumerate(
+        ((whole.padding[0], branch.padding[0]), (whole.padding[2], branch.padding[2]))
+    ):
         step, taps = whole.dilation[axis], branch.kernel[axis]
         start, rest = divmod(before - own, step)
         if rest or start < 0 or start + taps > whole.kernel[axis] or (taps > 1 and branch.dilation[axis] != step):
@@ -199,3 +197,15 @@ def _put(rewriter: Rewriter, node: fx.Node, branch: _Branch, source: fx.Node) ->
         groups=branch.groups,
     )
     return rewriter.insert_layer(node, layer, source, shape_of(node), Kind.WEIGHTED)
+
+
+def _replace(node: fx.Node, result: fx.Node) -> None:
+    """Gives the node's readers `result`, and erases what nothing reads any more."""
+    node.replace_all_uses_with(result)
+    unread = [node]
+    while unread:
+        gone = unread.pop()
+        if gone.op != "placeholder" and not gone.users:
+            sources = gone.all_input_nodes
+            gone.graph.erase_node(gone)
+            unread += sources

@@ -1,6 +1,7 @@
 """Captures any net of supported operators by `torch.export`, and reads every node of its graph as a `Step`.
 
-Convolutions and linear layers absorb their batch norm and the padding before them; dropout stays switchable. All
+Convolutions and linear layers absorb their batch norm and the padding before them, and linear branches that are summed
+become one; dropout stays switchable. All
 operators without an integer counterpart are refused at once, with their module paths. The captured net is compared with
 the net, in float.
 """
@@ -13,6 +14,7 @@ from torch.utils import _pytree as pytree
 
 from mobile_sdk.arguments import described
 from mobile_sdk.errors import CaptureError
+from qat.capture.branch_fusion import fuse_branches
 from qat.capture.check import check_capture, made_up_batch
 from qat.capture.constant_folding import fold_constants
 from qat.capture.functional_export import Shape, exported, net_shape
@@ -76,6 +78,7 @@ def _read(module: fx.GraphModule, shape: Shape) -> fx.GraphModule:
             with refusals.collecting(node):
                 raise unsupported(node)
     refusals.check()
+    fuse_branches(rewriter)
     module.graph.set_codegen(fx.graph.CodeGen())  # there is one input and one output tensor: no pytrees
     return fx.GraphModule(rewriter.layers, module.graph)
 
