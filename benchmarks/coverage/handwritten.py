@@ -1,4 +1,4 @@
-"""Defines small nets as people write them by hand for phones, after published designs, under their names in the list."""
+"""Defines small nets as people write them by hand for phones, under their names in the list."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

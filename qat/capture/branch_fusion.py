@@ -89,7 +89,8 @@ def _fuse_sum(rewriter: Rewriter, node: fx.Node) -> None:
     terms = list(_terms(node))
     for source in dict.fromkeys(_source(rewriter, term) for term, _ in terms):
         fused = [(term, sign) for term, sign in terms if term is source or _source(rewriter, term) is source]
-        if source is None or len(fused) < 2 or any(shape_of(term) != shape_of(node) for term, _ in fused):
+        distinct = {term for term, _ in fused if shape_of(term) == shape_of(node)}
+        if source is None or len(fused) < 2 or len(distinct) < len(fused):
             continue
         sum_ = _summed([_branch(rewriter, term, source).times(sign) for term, sign in fused])
         if sum_ is not None:
