@@ -159,7 +159,8 @@ def _summed(branches: list[_Branch]) -> _Branch | None:
             parts = [_spread(branch, whole) for branch in branches]
             weights = [part for part in parts if part is not None]
             if len(weights) == len(parts):
-                return replace(whole, weight=sum(weights), bias=sum(branch.bias for branch in branches))
+                biases = torch.stack([branch.bias for branch in branches])
+                return replace(whole, weight=torch.stack(weights).sum(0), bias=biases.sum(0))
     return None
 
 
