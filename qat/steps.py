@@ -28,6 +28,9 @@ class Kind(StrEnum):
     GLOBAL_MEAN = "global average pooling"
     AVERAGE_POOL = "average pooling"
     MAX_POOL = "max pooling"
+    MATMUL = "products of two matrices"
+    SOFTMAX = "softmax"
+    NORMALIZE = "layer, group, instance and RMS norms"
     CONCAT = "concatenation of channels"
     CHANNEL_SLICE = "slices of channels"
     CHANNEL_SHUFFLE = "shuffles of channels"
@@ -108,6 +111,9 @@ KINDS: Mapping[Kind, KindTraits] = {
     Kind.GLOBAL_MEAN: KindTraits(Grid.OWN, None, _NOTHING, _ANY, False, Factors.PASS, True),
     Kind.AVERAGE_POOL: KindTraits(Grid.OWN, None, _NOTHING, _ANY, False, Factors.PASS, True),
     Kind.MAX_POOL: KindTraits(Grid.INPUTS, None, _NOTHING, _ANY, False, Factors.PASS, True),
+    Kind.MATMUL: KindTraits(Grid.OWN, None, _NOTHING, _ANY, False, Factors.STOP, True),
+    Kind.SOFTMAX: KindTraits(Grid.OWN, None, _NOTHING, (0.0, None), False, Factors.STOP, True),
+    Kind.NORMALIZE: KindTraits(Grid.OWN, None, _NOTHING, _ANY, False, Factors.STOP, True),
     Kind.CONCAT: KindTraits(Grid.OWN, None, _NOTHING, _ANY, False, Factors.STOP, True),
     Kind.CHANNEL_SLICE: KindTraits(Grid.INPUTS, None, _NOTHING, _ANY, False, Factors.STOP, True),
     Kind.CHANNEL_SHUFFLE: KindTraits(Grid.INPUTS, None, _NOTHING, _ANY, False, Factors.STOP, True),
@@ -119,6 +125,9 @@ KINDS: Mapping[Kind, KindTraits] = {
     Kind.BOXES: KindTraits(Grid.NONE, None, _NOTHING, _ANY, False, Factors.STOP, True),
 }
 """Holds the traits of every kind; a WINDOW_SHARE ends at its step's constant, a FUNCTION where its function does."""
+
+IN_FLOAT = frozenset({Kind.SOFTMAX, Kind.NORMALIZE})
+"""No integers compute these kinds: their steps are float32 in every program, between conversions."""
 
 _ENDS_OF: Mapping[Function, tuple[float | None, float | None]] = {
     Function.SIGMOID: (0.0, 1.0),
@@ -159,12 +168,22 @@ class Step:
     parameters: tuple[float, ...] = ()  # FUNCTION
 
     @property
+    def channel_count(self) -> int:
+        """Returns how many channels the output has."""
+        return self.shape[channel_axis(1 + len(self.shape)) - 1]
+
+    @property
     def ends(self) -> tuple[float | None, float | None]:
         """Returns the least and the greatest value of the output for any image, as far as they are known before one."""
         if self.function is not None:
             return _ENDS_OF[self.function]
         low, high = KINDS[self.kind].ends
         return low, self.constant if self.kind is Kind.WINDOW_SHARE else high
+
+
+def channel_axis(axes: int) -> int:
+    """Returns which of a tensor's axes, the batch included, holds its channels: the last one of rows (N, T, C)."""
+    return 1 if axes in (2, 4) else axes - 1
 
 
 def step_of(node: fx.Node) -> Step | None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from mobile_sdk.graph.operators import INT8_MAX, INT8_MIN, Add, Clamp, Constant, Quantization, Sub, Tensor
+from mobile_sdk.graph.operators import INT8_MAX, INT8_MIN, Add, Clamp, Constant, MatMul, Quantization, Sub, Tensor
 
 ADD_RATIO_RANGE = (2.0**-10, 2.0**8)  # XNNPACK refuses an Add whose input/output scale ratio is outside
 PRODUCT_RATIO_RANGE = (2.0**-16, 2.0**8)  # the same for Mul, on s_a * s_b / s_y
@@ -97,6 +97,13 @@ def sum_factors(operator: Add | Sub) -> tuple[int, int, int]:
     grids = (quantization_of(each) for each in (operator.a, operator.b, operator.output))
     factor_a, factor_b, shift = add_factors(*grids)
     return factor_a, -factor_b if isinstance(operator, Sub) else factor_b, shift
+
+
+def largest_matrix_sum(operator: MatMul) -> int:
+    """Returns a bound of the magnitude of a MatMul's sums of products of codes, for all codes."""
+    zero_point = quantization_of(operator.a).zero_point
+    furthest = max(INT8_MAX - zero_point, zero_point - INT8_MIN)
+    return operator.depth * furthest * -INT8_MIN
 
 
 def product_factor(a: Quantization, b: Quantization, y: Quantization) -> np.float32:

@@ -63,6 +63,12 @@ def _sums_of_a_map(operator: ops.Mean) -> tuple[int, int]:
     return height * width * ops.INT8_MIN, height * width * ops.INT8_MAX  # uncentred
 
 
+@_sums.of(ops.MatMul)
+def _sums_of_two_matrices(operator: ops.MatMul) -> tuple[int, int]:
+    most = arithmetic.largest_matrix_sum(operator)
+    return -most, most
+
+
 @_sums.of(ops.Add, ops.Sub, ops.Mul, ops.Quantize, ops.UnaryFunction)
 def _no_sums(operator: ops.Operator) -> tuple[int, int]:
     """Returns no range: a product of two codes always fits; for sums see `add_factors`."""
@@ -116,6 +122,15 @@ def _bounds_of_a_product(
 ) -> Iterator[_Bounded]:
     factor = float(arithmetic.product_factor(inputs[0], inputs[1], output))
     yield "s_a * s_b / s_y", arithmetic.PRODUCT_RATIO_RANGE, [factor]
+
+
+@_bounds.of(ops.MatMul)
+def _bounds_of_a_matrix_product(
+    operator: ops.MatMul, inputs: Sequence[ops.Quantization], output: ops.Quantization
+) -> Iterator[_Bounded]:
+    yield "zero point of the second matrix", (0, 1), [inputs[1].zero_point]
+    factor = float(arithmetic.product_factor(inputs[0], inputs[1], output))
+    yield "s_a * s_b / s_y", arithmetic.REQUANTIZATION_RANGE, [factor]
 
 
 @_bounds.of(ops.Mean)

@@ -154,8 +154,9 @@ def _conv2d(operator: ops.Conv2d) -> Shape:
 @_shapes.of(ops.Linear)
 def _linear(operator: ops.Linear) -> Shape:
     outputs, inputs = _check_weights(operator, axes=2)
-    _expect(operator.input.shape == (inputs,), f"an input of shape {(inputs,)}", operator.input.shape)
-    return (outputs,)
+    *rows, last = operator.input.shape
+    _expect(len(rows) < 2 and last == inputs, f"a vector or rows of {inputs} numbers", operator.input.shape)
+    return *rows, outputs
 
 
 @_shapes.of(ops.Add, ops.Sub, ops.Mul)
@@ -262,6 +263,35 @@ def _rearrange(operator: ops.Rearrange) -> Shape:
 
 
 _MOST_AXES = 64
+
+
+@_shapes.of(ops.MatMul)
+def _matmul(operator: ops.MatMul) -> Shape:
+    a, b = operator.a.shape, operator.b.shape
+    fits = len(a) == len(b) and len(a) in (2, 4) and a[:-2] == b[:-2]
+    _expect(fits, f"two matrices, or as many as in {a}", b)
+    _expect(b[-2] == a[-1], f"a second matrix of {a[-1]} rows", b)
+    return *a[:-1], b[-1]
+
+
+@_shapes.of(ops.Softmax)
+def _softmax(operator: ops.Softmax) -> Shape:
+    return operator.input.shape
+
+
+@_shapes.of(ops.Normalize)
+def _normalize(operator: ops.Normalize) -> Shape:
+    shape, axes, groups = operator.input.shape, operator.axes, operator.groups
+    channel = 0 if len(shape) == 3 else len(shape) - 1
+    are_axes = bool(axes) and sorted(set(axes)) == list(axes) and max(axes) < len(shape)
+    _expect(are_axes, f"axes of {shape}, in order", axes)
+    in_groups = groups == 1 or (len(axes) == len(shape) == 3 and groups > 0 and shape[0] % groups == 0)
+    _expect(in_groups, f"groups that divide the {shape[channel]} channels of a map", groups)
+    _expect(0 <= operator.epsilon < _LARGEST_FLOAT32, "an epsilon of 0 or more", operator.epsilon)
+    for array in (operator.gain, operator.offset):
+        is_so = array.shape == (shape[channel],) and array.dtype == _FLOAT32
+        _expect(is_so, f"{shape[channel]} gains and offsets, float32", array.shape)
+    return shape
 
 
 @_shapes.of(ops.ResizeBilinear)

@@ -116,7 +116,7 @@ def _of_chosen(operator: ops.Operator, inputs: Sequence[Held]) -> Held:
     return inputs[0] if len(inputs) == 1 else _joined(inputs)
 
 
-@_rules.of(ops.Mean, ops.AvgPool2d, ops.DecodeBoxes, ops.UnaryFunction)
+@_rules.of(ops.Mean, ops.AvgPool2d, ops.DecodeBoxes, ops.UnaryFunction, ops.MatMul, ops.Softmax, ops.Normalize)
 def _unknown(operator: ops.Operator, inputs: Sequence[Held]) -> None:
     """Returns None: nothing is known of means and approximated functions, and nothing reads decoded boxes."""
 

@@ -117,9 +117,9 @@ def _of_convolution(operator: ops.Conv2d, channel_tile: int) -> Work:
     if height * width == 1:
         return Work(weights=operator.weight.size, operators=1)
     groups = 1 if operator.is_depthwise else operator.groups
-    computed = groups * -(-channels // groups // channel_tile) * channel_tile
+    computed = groups * _whole_tiles(channels // groups, channel_tile)
     inputs, *kernel = operator.weight.shape[1:]
-    read = inputs if operator.is_depthwise or channel_tile == 1 else -(-inputs // _INPUT_TILE) * _INPUT_TILE
+    read = inputs if operator.is_depthwise else _whole_tiles(inputs, _reads(channel_tile))
     macs = {_kind_of_convolution(operator): computed * read * prod(kernel) * height * width}
     moved = prod(operator.input.shape) + prod(operator.output.shape)
     return Work(**macs, weights=operator.weight.size, moved_elements=moved, operators=1)
@@ -135,7 +135,32 @@ def _kind_of_convolution(operator: ops.Conv2d) -> str:
 
 
 def _of_linear(operator: ops.Linear, channel_tile: int) -> Work:
-    return Work(weights=operator.weight.size, operators=1)
+    """Counts a vector's layer by its weights, and one on rows as the 1×1 convolution that it is."""
+    *rows, outputs = operator.output.shape
+    if prod(rows) == 1:
+        return Work(weights=operator.weight.size, operators=1)
+    computed, read = _whole_tiles(outputs, channel_tile), _whole_tiles(operator.weight.shape[1], _reads(channel_tile))
+    moved = prod(operator.input.shape) + prod(operator.output.shape)
+    macs = computed * read * prod(rows)
+    return Work(pointwise_macs=macs, weights=operator.weight.size, moved_elements=moved, operators=1)
+
+
+def _of_matrix_product(operator: ops.MatMul, channel_tile: int) -> Work:
+    *_, rows, columns = operator.output.shape
+    matrices = prod(operator.output.shape) // (rows * columns)
+    read = _whole_tiles(operator.depth, _reads(channel_tile))
+    macs = matrices * rows * read * _whole_tiles(columns, channel_tile)
+    moved = sum(prod(each.shape) for each in (operator.a, operator.b, operator.output))
+    return Work(pointwise_macs=macs, moved_elements=moved, operators=1)
+
+
+def _reads(channel_tile: int) -> int:
+    """Returns how many input channels kernels read at a time."""
+    return 1 if channel_tile == 1 else _INPUT_TILE
+
+
+def _whole_tiles(channels: int, tile: int) -> int:
+    return -(-channels // tile) * tile
 
 
 def _of_nothing(operator: ops.Operator, channel_tile: int) -> Work:
@@ -230,5 +255,8 @@ _COUNTS: Mapping[WorkKind, Callable[[Any, int], Work]] = {
     WorkKind.ROWS: _of_rows,
     WorkKind.CONVERSION: _of_elements("converted_elements"),
     WorkKind.BOXES: _of_elements("decoded_elements"),
+    WorkKind.MATRIX_PRODUCT: _of_matrix_product,
+    WorkKind.SOFTMAX: _of_elements("scaled_elements"),
+    WorkKind.NORMALIZATION: _of_elements("averaged_elements"),
     WorkKind.NONE: _of_nothing,
 }

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from qat.calibration.paired_walk import Pair, PairedWalk
 from qat.layers.weighted import Weighted
 from qat.preparation.fake_quant_net import FakeQuantNet
+from qat.steps import channel_axis
 
 
 @torch.no_grad()
@@ -35,4 +36,4 @@ def shift_bias(layer: Weighted, shift: Tensor) -> None:
 class _Correction(PairedWalk):
     def at_layer(self, layer: Weighted, x: Pair, exact: Tensor) -> None:
         error = exact - layer(x.rounded)
-        shift_bias(layer, error.mean(dim=[0, *range(2, error.ndim)]))
+        shift_bias(layer, error.movedim(channel_axis(error.ndim), 0).flatten(1).mean(1))

@@ -126,10 +126,10 @@ def _passes_factors(node: fx.Node) -> bool:
     if _factors(node) is not Factors.PASS_A_PIXEL:
         return _factors(node) is Factors.PASS
     step = step_of(node)
-    return step is not None and step.shape[0] == _channels(node.all_input_nodes[0])
+    return step is not None and step.channel_count == _channels(node.all_input_nodes[0])
 
 
 def _channels(node: fx.Node) -> int:
     while (step := step_of(node)) is None and node.op == "call_module":
         node = node.all_input_nodes[0]
-    return step.shape[0] if step is not None else 3
+    return 3 if step is None else step.channel_count

@@ -15,6 +15,7 @@ from qat.calibration.channel_groups import ChannelGroup, channel_groups
 from qat.layers.fake_quant import TensorQuantizer
 from qat.layers.weighted import Conv2d, Weighted
 from qat.preparation.fake_quant_net import FakeQuantNet
+from qat.steps import channel_axis
 
 LARGEST_FACTOR = 16.0  # a channel that few pictures activate needs room above its observed values
 
@@ -53,7 +54,7 @@ class _Largest(fx.Interpreter):
     def run_node(self, n: fx.Node) -> object:
         value = super().run_node(n)
         if n.op == "call_module" and isinstance(self.fetch_attr(str(n.target)), TensorQuantizer):
-            self.found[n] = value.abs().amax([0, *range(2, value.ndim)])
+            self.found[n] = value.abs().movedim(channel_axis(value.ndim), 0).flatten(1).amax(1)
         return value
 
 

@@ -18,6 +18,7 @@ from qat.layers.weighted import Weighted
 from qat.preparation.fake_quant_net import FakeQuantNet
 from qat.preparation.preparation import prepare
 from qat.progress import track
+from qat.steps import channel_axis
 
 PICTURES = 16
 STEPS = 80
@@ -82,8 +83,8 @@ class _BatchNormDistance:
         assert isinstance(layer, Weighted) and layer.norm is not None
         shift, gain = layer.norm.bias, layer.norm.weight.abs()
         heard = gain > SILENT_GAIN
-        dims = [0, *range(2, output.ndim)]
-        variance, mean = torch.var_mean(output, dims, correction=0)
+        by_channel = output.movedim(channel_axis(output.ndim), 0).flatten(1)
+        variance, mean = torch.var_mean(by_channel, 1, correction=0)
         off = ((mean - shift) / gain)[heard], (variance + 1e-12).sqrt()[heard] / gain[heard] - 1
         self._terms.append(sum((term.square().mean() for term in off), start=torch.zeros(())))
 

@@ -16,7 +16,7 @@ from qat.calibration.paired_walk import Pair, PairedWalk
 from qat.layers.fake_quant import WEIGHT_LIMIT, weight_scales
 from qat.layers.weighted import Conv2d, Linear, Weighted
 from qat.preparation.fake_quant_net import FakeQuantNet
-from qat.steps import KINDS, Kind, absorbs, step_of
+from qat.steps import KINDS, Kind, absorbs, channel_axis, step_of
 
 STEP_SHARES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.7)  # of the step under which the largest weight is code 127
 SWEEPS = 2  # sweeps over all weights: a third changes hardly any
@@ -59,7 +59,7 @@ def second_moments(layer: Weighted, x: Tensor, counts: Tensor | None) -> Tensor:
     values = _patches(layer, x)
     if counts is None:
         return _covariance(values, torch.ones(values.shape[:2]))[:, None]
-    by_channel = counts.transpose(0, 1).reshape(len(values), -1, values.shape[1])
+    by_channel = counts.movedim(channel_axis(counts.ndim), 0).reshape(len(values), -1, values.shape[1])
     return torch.stack([_covariance(values, own) for own in by_channel.unbind(1)], dim=1)
 
 
@@ -110,7 +110,7 @@ def _counts(kind: Kind | None, exact: Tensor) -> Tensor | None:
 def _patches(layer: Weighted, x: Tensor) -> Tensor:
     """Returns the filters' inputs, (groups, positions, K)."""
     if isinstance(layer, Linear):
-        return x.flatten(1)[None]
+        return x.reshape(1, -1, x.shape[-1])
     assert isinstance(layer, Conv2d)
     top, bottom, left, right = layer.padding
     kernel = tuple(layer.weight.shape[2:])

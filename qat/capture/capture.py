@@ -20,9 +20,10 @@ from qat.capture.constant_folding import fold_constants
 from qat.capture.functional_export import Shape, exported, net_shape
 from qat.capture.left_out import leave_out_last_activations, random_dropout
 from qat.capture.pool_folding import fold_uneven_pools
-from qat.capture.readers import activations, arithmetic, channels, pooling, shapes, slice_writes, weighted
+from qat.capture.readers import activations, arithmetic, channels, pooling, shapes, slice_writes, tokens, weighted
 from qat.capture.refusals import Refusals
 from qat.capture.rewriter import Rewriter, name_of, path_of, shape_of, unsupported
+from qat.capture.rewriting import rewrite
 from qat.layers.weighted import Weighted, in_float
 from qat.steps import STEP, Kind
 
@@ -34,6 +35,7 @@ _READERS = (  # by the name of PyTorch's operator
     | shapes.READERS
     | channels.READERS
     | slice_writes.READERS
+    | tokens.READERS
 )
 LEFT_OUT = "left_out"  # the key of the last operators that were left out, in a captured net's meta
 
@@ -47,6 +49,8 @@ def capture(net: nn.Module, shape: Shape | int, batch: Tensor | None = None) -> 
     shape = net_shape(shape)
     module, always_on = exported(net, shape)
     left_out = (*map(random_dropout, always_on), *leave_out_last_activations(module.graph))
+    fold_constants(module)
+    rewrite(module.graph)
     fold_constants(module)
     fold_uneven_pools(module)
     slice_writes.simplify_writes(module.graph)

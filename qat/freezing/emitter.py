@@ -12,7 +12,7 @@ from mobile_sdk.errors import CompileError
 from mobile_sdk.graph.operators import TENSOR_INPUT, Quantization, Tensor
 from qat.layers.box_decoder import Decoder
 from qat.layers.integer_rounding import float32
-from qat.layers.weighted import Weighted
+from qat.layers.weighted import Normalization, Weighted
 from qat.layers.window_share import WindowShare
 from qat.steps import Kind, Step
 
@@ -52,7 +52,8 @@ def name_of_pixel(name: str) -> str:
 class Pending:
     """Holds an operator whose output grid is not known yet: its quantizer comes later in the graph.
 
-    `numbers` are weights and bias to be written in place of the layer's own; `share` computes a WINDOW_SHARE's values.
+    `numbers` are weights and bias to be written in place of the layer's own; `share` computes a WINDOW_SHARE's values,
+    `normalization` a NORMALIZE's.
     """
 
     step: Step
@@ -61,6 +62,7 @@ class Pending:
     activation: Kind | None = None
     numbers: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
     share: WindowShare | None = None
+    normalization: Normalization | None = None
 
 
 def not_written(step: Step, what: str) -> CompileError:

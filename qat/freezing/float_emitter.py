@@ -95,6 +95,20 @@ class FloatEmitter:
             case Kind.CONCAT:
                 return self._append(ops.Concat(parts=tuple(operands), **common))
             case _:
+                return self._on_tokens(common, pending)
+
+    def _on_tokens(self, common: dict[str, Any], pending: Pending) -> ops.Tensor:
+        step, operands = pending.step, pending.operands
+        match step.kind:
+            case Kind.MATMUL:
+                return self._append(ops.MatMul(a=operands[0], b=operands[1], **common))
+            case Kind.SOFTMAX:
+                return self._append(ops.Softmax(input=operands[0], **common))
+            case Kind.NORMALIZE:
+                assert pending.normalization is not None
+                numbers = pending.normalization.numbers(step.channel_count)
+                return self._append(ops.Normalize(input=operands[0], **common, **numbers))
+            case _:
                 raise not_written(step, "a float32 operator")
 
     def _weighted(self, common: dict[str, Any], pending: Pending, clamp: ops.Clamp) -> ops.Tensor:
@@ -104,7 +118,7 @@ class FloatEmitter:
         common |= {"input": value, "weight": weight, "weight_scales": None, "bias": bias, "clamp": clamp}
         if isinstance(layer, weighted.Conv2d):
             return self._append(ops.Conv2d(**common, **layer.geometry))
-        if len(value.shape) == 1:
+        if len(value.shape) != 3:
             return self._append(ops.Linear(**common))
         output: ops.Tensor = common["output"]
         pixel = replace(output, name=name_of_pixel(output.name), shape=(*output.shape, 1, 1))

@@ -20,19 +20,19 @@ from qat.freezing.mixed_emitter import MixedEmitter
 from qat.layers.box_decoder import Decoder
 from qat.layers.fake_quant import SMALLEST_SPAN, TensorQuantizer
 from qat.layers.integer_rounding import inverted_scale
-from qat.layers.weighted import Weighted
+from qat.layers.weighted import Normalization, Weighted
 from qat.layers.window_share import WindowShare
 from qat.preparation.arguments import expect_float_net, expect_prepared
 from qat.preparation.fake_quant_net import FakeQuantNet
 from qat.preparation.preparation import prepare
-from qat.steps import Kind, absorbs, step_of
+from qat.steps import IN_FLOAT, Kind, absorbs, step_of
 
 
 def freeze(net: FakeQuantNet, contract: Contract, record: Record | None = None, *, all_int8: bool = False) -> Program:
     """Returns the integer program of `net`; every scale is decided here and written once.
 
-    Layers that `net` was prepared to keep in float are float32 in it, between conversions, unless `all_int8`. Raises
-    CaptureError if the net has seen no picture yet, so that its ranges are unknown.
+    Layers that `net` was prepared to keep in float are float32 in it, between conversions, unless `all_int8`; softmax
+    and normalisation always are. Raises CaptureError if the net has seen no picture yet: its ranges are unknown.
     """
     expect_prepared(net)
     expect_contract(contract)
@@ -45,9 +45,10 @@ def freeze(net: FakeQuantNet, contract: Contract, record: Record | None = None, 
     _check_scores(net)
     record = record or Record(net=type(net).__name__, quantized="qat")
     grids = _walk(net, GridPlanner(contract.input))
-    if net.kept and not all_int8:
+    kept = frozenset() if all_int8 else net.kept
+    if kept or _has_float_steps(net):
         inverted = {name: replace(grid, scale=inverted_scale(grid.scale)) for name, grid in grids.items()}
-        graph = _walk(net, MixedEmitter(contract.input, inverted, net.kept))
+        graph = _walk(net, MixedEmitter(contract.input, inverted, kept))
     else:
         graph = _walk(net, IntegerEmitter(contract.input, grids))
     return Program(graph=graph, contract=contract, record=record)
@@ -75,6 +76,11 @@ def _check_scores(net: FakeQuantNet) -> None:
                 raise CaptureError(found, hint="give the last layer larger weights")
             return
         node = node.args[0] if node.args else None
+
+
+def _has_float_steps(net: FakeQuantNet) -> bool:
+    steps = (step_of(node) for node in net.captured.graph.nodes)
+    return any(step is not None and step.kind in IN_FLOAT for step in steps)
 
 
 def _walk(net: FakeQuantNet, emitter: Emitter[Result_co]) -> Result_co:
@@ -108,7 +114,8 @@ def _visit(node: fx.Node, modules: dict[str, nn.Module], values: dict[fx.Node, A
     if _is_followed_by_quantizer(node, modules):
         layer = module if isinstance(module, Weighted) else None
         share = module if isinstance(module, WindowShare) else None
-        return Pending(step=step, operands=operands, layer=layer, share=share)
+        norm = module if isinstance(module, Normalization) else None
+        return Pending(step=step, operands=operands, layer=layer, share=share, normalization=norm)
     return emitter.pass_on(tensor_name(node), step, operands[0], is_sole_user=_is_read_once(_operands(node)[0]))
 
 

@@ -26,6 +26,15 @@ LARGEST_FACTOR = arithmetic.REQUANTIZATION_RANGE[1] / 2  # input scale over outp
 LARGEST_MEAN_FACTOR = 2.0**14  # a mean's: beyond it, float32 does not hold its sums to half a code
 
 
+_GIVEN = frozenset(
+    {
+        *(Kind.WEIGHTED, Kind.CONCAT, Kind.MUL, Kind.HARD_SIGMOID, Kind.WINDOW_SHARE, Kind.FUNCTION),
+        *(Kind.MATMUL, Kind.SOFTMAX, Kind.NORMALIZE),
+    }
+)
+"""The output's grid of these is given, or, a product's, bounded by both operands at once."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Source:
     """Represents a value of the net: on the grid of tensor `name`, times `factor`."""
@@ -65,6 +74,9 @@ class GridPlanner:
             self._bound_pair(name, operand, pending)
         if pending.step.kind is Kind.MUL:
             self._bound_product(name, *pending.operands)
+        if pending.step.kind is Kind.MATMUL:
+            a, b = pending.operands
+            self._at_least(name, (a.name, b.name), a.factor * b.factor / LARGEST_FACTOR)
         if pending.step.kind is Kind.ADD_CONSTANT:
             self._at_least(name, (), abs(pending.step.constant) / ADDEND_CODES / LARGEST_FACTOR)
         return Source(name=name)
@@ -120,8 +132,8 @@ class GridPlanner:
             case Kind.CONCAT if operand.name:
                 self._at_least(name, (operand.name,), operand.factor)
                 self._at_least(operand.name, (name,), 1 / operand.factor)
-            case Kind.WEIGHTED | Kind.CONCAT | Kind.MUL | Kind.HARD_SIGMOID | Kind.WINDOW_SHARE | Kind.FUNCTION:
-                pass  # these grids are given, or, a product's, bounded by both operands at once
+            case kind if kind in _GIVEN:
+                pass
             case _:
                 raise not_written(pending.step, "a bound of its scales")
 

@@ -106,7 +106,7 @@ class IntegerEmitter:
         weights = snap_weights(codes, scales / value.multiple, bias, value.grid, grid, path=step.path)
         clamp = needed(CLAMP_OF[pending.activation], output)
         common: dict[str, Any] = {"path": step.path, "input": value.tensor, "clamp": clamp}
-        is_on_map = not isinstance(layer, weighted.Conv2d) and len(value.tensor.shape) > 1
+        is_on_map = not isinstance(layer, weighted.Conv2d) and len(value.tensor.shape) == 3
         self.pairs.weights(name, value.multiple, is_gate=is_gate, is_on_map=is_on_map)
         if isinstance(layer, weighted.Conv2d):
             self._operators.append(ops.Conv2d(output=output.tensor, **common, **layer.geometry, **weights))
@@ -208,6 +208,23 @@ class IntegerEmitter:
         clamp = needed(clamp, output)
         self._operators.append(ops.Mul(output=output.tensor, path=step.path, a=a.tensor, b=b.tensor, clamp=clamp))
         return output
+
+    def _matmul(self, name: str, pending: Pending, grid: ops.Quantization) -> Value:
+        step, (a, b) = pending.step, pending.operands
+        b = self._without_zero_point(f"{name}.centred", step.path, b)
+        output = value_on(name, step.shape, grid, a.multiple * b.multiple)
+        self.pairs.operands(name, pending.operands, (a, b))
+        self._operators.append(ops.MatMul(output=output.tensor, path=step.path, a=a.tensor, b=b.tensor))
+        return output
+
+    def _without_zero_point(self, name: str, path: str, value: Value) -> Value:
+        """Returns the value on a grid that reaches as far up as down, whose zero point is 0."""
+        grid = value.grid
+        if grid.zero_point == 0:
+            return value
+        furthest = max(ops.INT8_MAX - grid.zero_point, grid.zero_point - ops.INT8_MIN)
+        around = ops.Quantization(scale=float32(grid.scale * furthest / ops.INT8_MAX), zero_point=0)
+        return replace(self._rescaled(name, path, value, value.multiple, around), multiple=value.multiple)
 
     # -- multiples
 
@@ -339,6 +356,7 @@ INT8_WRITERS: Mapping[Kind, Callable[[IntegerEmitter, str, Pending, ops.Quantiza
     Kind.GLOBAL_MEAN: IntegerEmitter._mean,
     Kind.AVERAGE_POOL: IntegerEmitter._average_pool,
     Kind.WINDOW_SHARE: IntegerEmitter._window_share,
+    Kind.MATMUL: IntegerEmitter._matmul,
     Kind.CONCAT: IntegerEmitter._concat,
 }
 """Each writes a kind of step whose output has a grid of its own, and says which multiple it writes."""

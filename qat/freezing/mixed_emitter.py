@@ -15,7 +15,7 @@ from qat.freezing.integer_values import Value
 from qat.freezing.wide_weights import LEAST_GAIN, wide_weights
 from qat.layers.box_decoder import Decoder
 from qat.layers.integer_rounding import ROUNDER, float32, is_inverted
-from qat.steps import Kind, Step
+from qat.steps import IN_FLOAT, Kind, Step
 
 
 @dataclass(kw_only=True)
@@ -23,7 +23,7 @@ class MixedValue:
     """Holds a value of the net as codes, as float32 values, or as both: a missing form is written when it is needed.
 
     `path` is the layer that it came from, `grid` the grid of its codes, `centred` its codes as whole numbers in
-    float32.
+    float32. Values of a kept layer stay float32 where they are only moved; those of a softmax become codes first.
     """
 
     path: str
@@ -31,6 +31,7 @@ class MixedValue:
     values: ops.Tensor | None = None
     centred: ops.Tensor | None = None
     grid: ops.Quantization | None = None
+    is_kept: bool = True
 
     @property
     def code_grid(self) -> tuple[ops.Quantization, float]:
@@ -42,7 +43,7 @@ class MixedValue:
 
 
 class MixedEmitter:
-    """Emits the layers named in `kept` as float32.
+    """Emits the layers named in `kept` as float32, and all steps that no integers compute.
 
     Two neighbouring float32 layers exchange float32, without quantizing in between.
     """
@@ -59,17 +60,18 @@ class MixedEmitter:
 
     def emit(self, name: str, pending: Pending, grid: ops.Quantization) -> MixedValue:
         """Returns the operator's output in float32 if its layer is kept, else in int8 on its planned grid."""
-        path = pending.step.path
-        if path in self._kept:
+        path, is_kept = pending.step.path, pending.step.path in self._kept
+        if is_kept or pending.step.kind in IN_FLOAT:
             in_float = self._exactly(pending) or self._as_float(pending)
-            return MixedValue(path=path, values=self._float.emit(name, in_float, grid), grid=self._grids[name])
+            values = self._float.emit(name, in_float, grid)
+            return MixedValue(path=path, values=values, grid=self._grids[name], is_kept=is_kept)
         codes = tuple(self._codes(operand) for operand in pending.operands)
         return MixedValue(path=path, codes=self._integer.emit(name, replace(pending, operands=codes), grid))
 
     def pass_on(self, name: str, step: Step, value: MixedValue, *, is_sole_user: bool) -> MixedValue:
         """Returns the output of a step on its input's grid: in float32 if it is kept, or its input is float32."""
-        if step.path not in self._kept and value.codes is not None:
-            codes = self._integer.pass_on(name, step, value.codes, is_sole_user=is_sole_user)
+        if step.path not in self._kept and (value.codes is not None or not value.is_kept):
+            codes = self._integer.pass_on(name, step, self._codes(value), is_sole_user=is_sole_user)
             return MixedValue(path=step.path, codes=codes)
         source = self._values(value, step.path)
         grid = value.grid or _plain(value.codes)

@@ -25,13 +25,14 @@ WEIGHT_LIMIT = 127  # weights never take -128: symmetric, as Jacob et al., arXiv
 class Range:
     """Holds the bounds that mathematics sets on a tensor's values: fixed ends, and how far down the low end matters.
 
-    A grid that belongs to the operator, such as a gate's, is never learned.
+    A grid that belongs to the operator, such as a gate's, is never learned; a symmetric one has the zero point 0.
     """
 
     low: float | None = None
     high: float | None = None
     floor: float | None = None
     is_operators_own: bool = False
+    is_symmetric: bool = False
 
 
 class TensorQuantizer(FakeQuantizeBase):  # type: ignore[misc]
@@ -135,6 +136,8 @@ class TensorQuantizer(FakeQuantizeBase):  # type: ignore[misc]
         if self.bounds.floor is not None:
             low = max(low, self.bounds.floor)
         high = max(self.high.item(), 0.0) if self.bounds.high is None else min(self.high.item(), self.bounds.high)
+        if self.bounds.is_symmetric:
+            return Quantization(scale=float32(max(high, -low, SMALLEST_SPAN) / INT8_MAX), zero_point=0)
         span = max(high - low, SMALLEST_SPAN)
         scale = float32(span / LEVELS)
         zero_point = min(max(round(INT8_MIN - low / scale), INT8_MIN), INT8_MAX)

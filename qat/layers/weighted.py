@@ -1,5 +1,6 @@
 """Defines a captured net's layers: convolutions and linear layers with their batch norm, and the phone's h-swish."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from torch.nn import functional as F
 from qat.layers.convolution import convolution
 from qat.layers.fake_quant import SMALLEST_STEP, fake_quantize_weight, weight_codes, weight_scales
 from qat.layers.rounding import gated_swish
+from qat.steps import channel_axis
 
 BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d
 
@@ -136,6 +138,61 @@ class Linear(Weighted):
     def apply_weights(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """Computes a matrix product with the given weights."""
         return F.linear(x, weight, bias)
+
+
+class Normalization(nn.Module):
+    """Divides by the root of the mean square over `axes`, those of (C, H, W) or (T, C); `graph.operators.Normalize`.
+
+    `weight` and `bias` are gain and offset of every channel, (C,); None leaves the values.
+    """
+
+    def __init__(
+        self,
+        *,
+        axes: tuple[int, ...],
+        groups: int,
+        is_centred: bool,
+        epsilon: float,
+        weight: nn.Parameter | None,
+        bias: nn.Parameter | None,
+    ) -> None:
+        super().__init__()
+        self.axes, self.groups, self.is_centred, self.epsilon = axes, groups, is_centred, epsilon
+        self.weight, self.bias = weight, bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns a tensor of the shape of `x`, the batch included."""
+        axes = [1 + axis for axis in self.axes]
+        return normalized(x, axes, self.groups, self.is_centred, self.epsilon, self.weight, self.bias)
+
+    def numbers(self, channels: int) -> dict[str, Any]:
+        """Returns the fields of `Normalize` for so many channels."""
+        gain = torch.ones(channels) if self.weight is None else self.weight.detach().clone()
+        offset = torch.zeros(channels) if self.bias is None else self.bias.detach().clone()
+        fields = {"axes": self.axes, "groups": self.groups, "is_centred": self.is_centred, "epsilon": self.epsilon}
+        return {**fields, "gain": gain.numpy(), "offset": offset.numpy()}
+
+
+def normalized(
+    x: Tensor,
+    axes: Sequence[int],
+    groups: int,
+    is_centred: bool,
+    epsilon: float,
+    gain: Tensor | None,
+    offset: Tensor | None,
+) -> Tensor:
+    """Returns `x` over the root of its mean square over `axes`, the batch counted, with a gain and offset a channel."""
+    value, over = x, list(axes)
+    if groups > 1:
+        value, over = x.unflatten(1, (groups, -1)), [2, 3, 4]
+    if is_centred:
+        value = value - value.mean(over, keepdim=True)
+    value = (value * torch.rsqrt(value.square().mean(over, keepdim=True) + epsilon)).reshape(x.shape)
+    shape = [1] * x.ndim
+    shape[over[0] if len(axes) == 1 else channel_axis(x.ndim)] = -1
+    value = value if gain is None else value * gain.reshape(shape)
+    return value if offset is None else value + offset.reshape(shape)
 
 
 class TanhSoftplus(nn.Module):

@@ -4,6 +4,7 @@ Stock quantizers give the tensor before a ReLU6 and the one after it a shared gr
 in float. Here a tensor that only an activation reads is never materialised; ranges that mathematics fixes are fixed.
 """
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -29,10 +30,15 @@ class MobileQuantizer(Quantizer):  # type: ignore[misc]
     def annotate(self, model: fx.GraphModule) -> fx.GraphModule:
         """Sets `quantization_annotation` on every node whose output is a tensor in the integer graph."""
         groups = _shared_grids(model.graph)
+        symmetric = {groups.get(node, node) for node in _second_matrices(model.graph)}
         for node in model.graph.nodes:
             if _is_materialised(node):
                 leader = groups.get(node, node)
-                spec = _spec(_range(node, node in groups)) if leader is node else SharedQuantizationSpec(leader)
+                spec = (
+                    _spec(_range(node, node in groups, leader in symmetric))
+                    if leader is node
+                    else SharedQuantizationSpec(leader)
+                )
                 _annotate(node, spec)
         return model
 
@@ -48,13 +54,15 @@ def _is_materialised(node: fx.Node) -> bool:
     return KINDS[step.kind].grid is Grid.OWN or (step.kind is Kind.SCALE and feeds_concat)
 
 
-def _range(node: fx.Node, is_shared: bool) -> Range:
+def _range(node: fx.Node, is_shared: bool, is_symmetric: bool) -> Range:
     """Returns what is known of the node's values before any image is seen."""
     step = step_of(node)
     assert step is not None
+    low, high = step.ends
+    if is_symmetric and (is_shared or (low, high) == (None, None)):
+        return Range(is_symmetric=True, is_operators_own=True)
     if is_shared:
         return Range()
-    low, high = step.ends
     if low is not None or high is not None:
         return Range(low=low, high=high, is_operators_own=KINDS[step.kind].saturates)
     only_swish = all((user_step := step_of(user)) and user_step.kind is Kind.HARD_SWISH for user in node.users)
@@ -83,6 +91,14 @@ def _shared_grids(graph: fx.Graph) -> dict[fx.Node, fx.Node]:
             for member in members:
                 leaders[leader_of(member)] = first
     return {node: leader_of(node) for node in leaders}
+
+
+def _second_matrices(graph: fx.Graph) -> Iterator[fx.Node]:
+    """Yields the nodes whose grids the second operands of matrix products have: their zero point has to be 0."""
+    for node in graph.nodes:
+        step = step_of(node)
+        if step is not None and step.kind is Kind.MATMUL:
+            yield _source(node.args[1])
 
 
 def _has_own_grid(node: fx.Node) -> bool:

@@ -28,6 +28,7 @@ from mobile_sdk.graph.operators.tensors import (
     Quantization,
     Tensor,
 )
+from mobile_sdk.graph.operators.tokens import MatMul, Normalize, Softmax
 
 OPERATORS: tuple[type[Operator], ...] = (
     Conv2d,
@@ -51,6 +52,9 @@ OPERATORS: tuple[type[Operator], ...] = (
     Dequantize,
     Quantize,
     DecodeBoxes,
+    MatMul,
+    Softmax,
+    Normalize,
 )
 """A graph holds these operators and no others."""
 
@@ -76,9 +80,11 @@ __all__ = [
     "Graph",
     "JoinRows",
     "Linear",
+    "MatMul",
     "MaxPool2d",
     "Mean",
     "Mul",
+    "Normalize",
     "Operator",
     "Pool2d",
     "Precision",
@@ -88,6 +94,7 @@ __all__ = [
     "Reshape",
     "ResizeBilinear",
     "Rows",
+    "Softmax",
     "Sub",
     "Tensor",
     "UnaryFunction",

@@ -52,6 +52,6 @@ class Conv2d(Weighted):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Linear(Weighted):
-    """Applies a fully connected layer to a vector."""
+    """Applies a fully connected layer to a vector (I,), or to every row of tokens (T, I)."""
 
     traits: ClassVar = _traits(strips=Strips.NEVER, work=WorkKind.LINEAR)

@@ -14,6 +14,7 @@ class Family(StrEnum):
     RESIZE = "resize"
     BOXES = "boxes"
     CONVERSIONS = "conversions"
+    TOKENS = "tokens"
 
 
 class Values(StrEnum):
@@ -57,6 +58,9 @@ class WorkKind(StrEnum):
     ROWS = "rows that are copied"
     CONVERSION = "another type of every element"
     BOXES = "decoded boxes"
+    MATRIX_PRODUCT = "products of two matrices"
+    SOFTMAX = "softmax of every row"
+    NORMALIZATION = "normalisation by own values"
     NONE = "another name for the same memory"
 
 

@@ -58,7 +58,7 @@ def _accumulate(operator: Conv2d | Linear, multiply: Step) -> Step:
 def _requantize(operator: Conv2d | Linear, accumulate: Step) -> Step:
     assert operator.weight_scales is not None
     x, y = arithmetic.quantization_of(operator.input), arithmetic.quantization_of(operator.output)
-    shape = (-1, 1, 1) if isinstance(operator, Conv2d) else (-1,)
+    shape = (-1, 1, 1) if isinstance(operator, Conv2d) else (-1,)  # a linear layer's channels are the last axis
     factor = torch.from_numpy(arithmetic.requantization(x, operator.weight_scales, y)).reshape(shape)
     low, high = arithmetic.clamp_range(y, operator.clamp)
     return lambda x: accumulate(x).mul_(factor).round_().clamp_(low, high)

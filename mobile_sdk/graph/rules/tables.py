@@ -14,9 +14,11 @@ from mobile_sdk.graph.operators import (
     Clamp,
     Constant,
     JoinRows,
+    Normalize,
     Operator,
     Quantize,
     Rows,
+    Softmax,
 )
 
 Step = Callable[..., torch.Tensor]
@@ -27,6 +29,8 @@ int8_rules: OperatorTable[Callable[[Any], Step]] = OperatorTable(
     gaps={
         AvgPool2d: "in int8 a depthwise Conv2d has its place",
         Activation: "an int8 graph expresses it as Add, Mul and clamps",
+        Softmax: "it is float32 in every graph",
+        Normalize: "it is float32 in every graph",
     },
 )
 """Each prepares an operator's constants and returns a function from centred codes to centred codes."""

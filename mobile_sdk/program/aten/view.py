@@ -213,6 +213,36 @@ class View:
             return self._call("aten.tanh.default", self._call("aten.softplus.default", node))
         return self._call(f"aten.{operator.function}.default", node, *operator.parameters)
 
+    @view.of(ops.MatMul)
+    def _matmul(self, prefix: str, operator: ops.MatMul) -> Value:
+        return self._call("aten.matmul.default", self._real(operator.a), self._real(operator.b))
+
+    @view.of(ops.Softmax)
+    def _softmax(self, prefix: str, operator: ops.Softmax) -> Value:
+        axis = 1 if len(operator.output.shape) == 3 else -1
+        return self._call("aten.softmax.int", self._real(operator.input), axis)
+
+    @view.of(ops.Normalize)
+    def _normalize(self, prefix: str, operator: ops.Normalize) -> Value:
+        node, axes, shape = self._real(operator.input), [1 + axis for axis in operator.axes], operator.output.shape
+        if operator.groups > 1:
+            grouped = [1, operator.groups, shape[0] // operator.groups, *shape[1:]]
+            node, axes = self._call("aten.view.default", node, grouped), [2, 3, 4]
+        if operator.is_centred:
+            mean = self._call("aten.mean.dim", node, axes, True)
+            node = self._call("aten.sub.Tensor", node, mean)
+        variance = self._call("aten.mean.dim", self._call("aten.square.default", node), axes, True)
+        scale = self._call("aten.rsqrt.default", self._call("aten.add.Tensor", variance, operator.epsilon))
+        node = self._call("aten.mul.Tensor", node, scale)
+        if operator.groups > 1:
+            node = self._call("aten.view.default", node, [1, *shape])
+        by_channel = (-1, *[1] * (len(shape) - 1)) if len(shape) == 3 else (-1,)
+        gain, offset = (
+            self._buffer(f"{prefix}.{name}", array.reshape(by_channel))
+            for name, array in (("gain", operator.gain), ("offset", operator.offset))
+        )
+        return self._call("aten.add.Tensor", self._call("aten.mul.Tensor", node, gain), offset)
+
     def _clamp(self, node: Value, clamp: ops.Clamp) -> Value:
         match clamp:
             case ops.Clamp.NONE:

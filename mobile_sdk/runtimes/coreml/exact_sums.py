@@ -45,8 +45,11 @@ class Line:
 
 def largest_sum(operator: ops.Operator) -> int:
     """Returns the largest magnitude of a sum inside the operator, partial sums included; 0 if it has none."""
-    if not isinstance(operator, ops.Conv2d | ops.Linear | ops.Mean) or operator.output.quantization is None:
+    summing = ops.Conv2d | ops.Linear | ops.Mean | ops.MatMul
+    if not isinstance(operator, summing) or operator.output.quantization is None:
         return 0
+    if isinstance(operator, ops.MatMul):
+        return arithmetic.largest_matrix_sum(operator)
     zero_point = arithmetic.quantization_of(operator.input).zero_point
     furthest = max(ops.INT8_MAX - zero_point, zero_point - ops.INT8_MIN)
     if isinstance(operator, ops.Mean):
@@ -136,7 +139,7 @@ def is_square(operator: ops.Mul) -> bool:
 
 
 def requantization_factors(operator: ops.Conv2d | ops.Linear) -> NDArray[Any]:
-    """Returns `arithmetic.requantization`, float32, shaped along the channels of a batch."""
+    """Returns `arithmetic.requantization`, float32, shaped along the channels of a batch, or of rows."""
     assert operator.weight_scales is not None
     x, y = arithmetic.quantization_of(operator.input), arithmetic.quantization_of(operator.output)
     factors = arithmetic.requantization(x, operator.weight_scales, y)

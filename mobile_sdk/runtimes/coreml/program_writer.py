@@ -5,11 +5,20 @@ from typing import Any
 from mobile_sdk.errors import CompileError
 from mobile_sdk.graph.operators import Graph
 from mobile_sdk.runtimes.coreml.mil_writer import SCORES, MilWriter, colours_of, input_name, labels, write_input
-from mobile_sdk.runtimes.coreml.operators import boxes, channels, conv, conversions, elementwise, pooling, resize
+from mobile_sdk.runtimes.coreml.operators import (
+    boxes,
+    channels,
+    conv,
+    conversions,
+    elementwise,
+    pooling,
+    resize,
+    tokens,
+)
 from mobile_sdk.runtimes.coreml.operators.table import float32, int8
 from mobile_sdk.runtimes.coreml.requested import Recorder, RequestedProgram
 
-FAMILIES = (boxes, channels, conv, conversions, elementwise, pooling, resize)
+FAMILIES = (boxes, channels, conv, conversions, elementwise, pooling, resize, tokens)
 """These modules fill `int8` and `float32`."""
 
 

@@ -7,10 +7,19 @@ the whole net is one delegate. Terms and field names are those of `backends/xnnp
 
 from mobile_sdk.graph.operators import Graph
 from mobile_sdk.runtimes.executorch.node_writer import Delegate, NodeWriter
-from mobile_sdk.runtimes.executorch.operators import boxes, channels, conv, conversions, elementwise, pooling, resize
+from mobile_sdk.runtimes.executorch.operators import (
+    boxes,
+    channels,
+    conv,
+    conversions,
+    elementwise,
+    pooling,
+    resize,
+    tokens,
+)
 from mobile_sdk.runtimes.executorch.operators.table import write
 
-FAMILIES = (boxes, channels, conv, conversions, elementwise, pooling, resize)
+FAMILIES = (boxes, channels, conv, conversions, elementwise, pooling, resize, tokens)
 """These modules fill `write`."""
 
 

@@ -9,11 +9,20 @@ from mobile_sdk.errors import CompileError
 from mobile_sdk.graph.limits import check_graph
 from mobile_sdk.graph.operators import Graph
 from mobile_sdk.runtimes.tflite.model_writer import ModelWriter
-from mobile_sdk.runtimes.tflite.operators import boxes, channels, conv, conversions, elementwise, pooling, resize
+from mobile_sdk.runtimes.tflite.operators import (
+    boxes,
+    channels,
+    conv,
+    conversions,
+    elementwise,
+    pooling,
+    resize,
+    tokens,
+)
 from mobile_sdk.runtimes.tflite.operators.table import write
 from mobile_sdk.runtimes.tflite.picture import INPUT_NAME, INPUT_VALUES, input_name, write_input
 
-FAMILIES = (boxes, channels, conv, conversions, elementwise, pooling, resize)
+FAMILIES = (boxes, channels, conv, conversions, elementwise, pooling, resize, tokens)
 """These modules fill `write`."""
 
 

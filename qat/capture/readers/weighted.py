@@ -8,6 +8,7 @@ from torch import fx, nn
 
 from mobile_sdk.errors import CaptureError
 from qat.capture.readers.arithmetic import depthwise, put_depthwise
+from qat.capture.readers.tokens import read_product
 from qat.capture.rewriter import BATCHES, Rewriter, arguments, pair, path_of, shape_of, unsupported
 from qat.layers.weighted import BatchNorm, Conv2d, Linear, Weighted
 from qat.steps import Kind
@@ -48,18 +49,21 @@ def read_pad(rewriter: Rewriter, node: fx.Node) -> None:
 
 
 def read_linear(rewriter: Rewriter, node: fx.Node) -> None:
-    """Reads a fully connected layer on vectors."""
+    """Reads a fully connected layer on vectors or rows."""
     _, weight, bias = arguments(node, None, None, None)
-    if len(shape_of(node)) != 2:
+    if len(shape_of(node)) not in (2, 3):
         raise unsupported(node, f"on a tensor of shape {shape_of(node.args[0])}")
     layer = Linear(weight=_weight(rewriter, node, weight), bias=rewriter.parameter(node, bias), norm=None)
     rewriter.replace(node, layer, Kind.WEIGHTED)
 
 
 def read_matmul(rewriter: Rewriter, node: fx.Node) -> None:
-    """Reads `x @ weight` as a fully connected layer of the transposed weight."""
-    _, weight = node.args
-    if len(shape_of(node)) != 2 or len(shape_of(weight)) != 2:
+    """Reads `x @ weight` as a fully connected layer of the transposed weight, and the product of two tensors."""
+    source, weight = node.args
+    if rewriter.constant(weight) is None and rewriter.constant(source) is None:
+        read_product(rewriter, node)
+        return
+    if len(shape_of(node)) not in (2, 3) or len(shape_of(weight)) != 2:
         raise unsupported(node, f"of shapes {shape_of(node.args[0])} and {shape_of(weight)}")
     turned = nn.Parameter(_weight(rewriter, node, weight).detach().t().contiguous())
     rewriter.replace(node, Linear(weight=turned, bias=None, norm=None), Kind.WEIGHTED)

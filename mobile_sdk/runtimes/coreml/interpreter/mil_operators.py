@@ -179,6 +179,30 @@ def _reduce(compute: str) -> Callable[[Constants], Step]:
     return build
 
 
+def _matmul(constants: Constants) -> Step:
+    bind = constants.bindings()
+    turns_x, turns_y = (bool(constants.number(f"transpose_{side}", 0)) for side in "xy")
+
+    def matmul(*operands: torch.Tensor) -> torch.Tensor:
+        named = bind(*operands)
+        x, y = (
+            each.transpose(-1, -2) if turns else each for each, turns in ((named["x"], turns_x), (named["y"], turns_y))
+        )
+        return x @ y
+
+    return matmul
+
+
+def _softmax(constants: Constants) -> Step:
+    axis = int(constants.number("axis", -1))
+    return lambda x: torch.softmax(x, axis)
+
+
+def _rsqrt(constants: Constants) -> Step:
+    epsilon = constants.number("epsilon", 1e-12)
+    return lambda x: torch.rsqrt(x + epsilon)
+
+
 def _clip(constants: Constants) -> Step:
     low, high = constants.number("alpha", float("-inf")), constants.number("beta", float("inf"))
     return lambda x: x.clamp(low, high)
@@ -262,6 +286,10 @@ _BUILDERS: Mapping[str, Callable[[Constants], Step]] = {
     "reduce_mean": _reduce("mean"),
     "reduce_sum": _reduce("sum"),
     "floor": lambda constants: lambda x: x.floor(),
+    "matmul": _matmul,
+    "softmax": _softmax,
+    "rsqrt": _rsqrt,
+    "sub": _binary("sub"),
     "relu": lambda constants: lambda x: x.clamp(min=0),
     "relu6": lambda constants: lambda x: x.clamp(0, 6),
     "clip": _clip,

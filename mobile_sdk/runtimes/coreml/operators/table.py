@@ -17,8 +17,10 @@ from mobile_sdk.graph.operators import (
     DecodeBoxes,
     Dequantize,
     JoinRows,
+    Normalize,
     Quantize,
     Rows,
+    Softmax,
 )
 from mobile_sdk.runtimes.coreml.mil_writer import MilWriter
 
@@ -32,6 +34,8 @@ int8: OperatorTable[Write] = OperatorTable(
         AvgPool2d: "in int8 a depthwise Conv2d has its place",
         DecodeBoxes: "its boxes are float32",
         Dequantize: "its output is float32",
+        Softmax: "it is float32 in every graph",
+        Normalize: "it is float32 in every graph",
     },
 )
 """These write operators whose output is int8 codes."""

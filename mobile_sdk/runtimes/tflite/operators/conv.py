@@ -34,6 +34,7 @@ def _conv2d(operator: Conv2d, file: ModelWriter) -> None:
 def _linear(operator: Linear, file: ModelWriter) -> None:
     options = schema.FullyConnectedOptionsT()
     options.fusedActivationFunction = FUSED[operator.clamp]
+    options.keepNumDims = len(operator.output.shape) > 1
     parameters = _parameters(file, operator, operator.weight, 0)
     file.operator("FULLY_CONNECTED", [operator.input.name, *parameters], operator.output.name, 5, options)
 
