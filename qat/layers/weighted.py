@@ -185,7 +185,7 @@ def normalized(
     """Returns `x` over the root of its mean square over `axes`, the batch counted, with a gain and offset a channel."""
     value, over = x, list(axes)
     if groups > 1:
-        value, over = x.unflatten(1, (groups, -1)), [2, 3, 4]
+        value, over = x.reshape(len(x), groups, -1, *x.shape[2:]), [2, 3, 4]
     if is_centred:
         value = value - value.mean(over, keepdim=True)
     value = (value * torch.rsqrt(value.square().mean(over, keepdim=True) + epsilon)).reshape(x.shape)

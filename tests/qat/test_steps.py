@@ -13,7 +13,7 @@ from qat.freezing.float_emitter import FloatEmitter
 from qat.freezing.grid_planner import GridPlanner, Source
 from qat.freezing.integer_emitter import INT8_WRITERS, IntegerEmitter
 from qat.freezing.rearrangements import REARRANGEMENTS, rearrangement
-from qat.steps import KINDS, Factors, Grid, Kind, Step
+from qat.steps import IN_FLOAT, KINDS, Factors, Grid, Kind, Step
 
 IMAGE, GRID = ImageSpec(size_px=8), Quantization(scale=0.5, zero_point=0)
 VALUE = Tensor(name="value", shape=(4, 4, 4), quantization=GRID)
@@ -66,7 +66,11 @@ def test_every_step_on_its_inputs_grid_that_moves_values_has_its_operator() -> N
 
 def test_every_step_with_a_grid_of_its_own_is_written_in_int8() -> None:
     with_own_grid = {kind for kind, traits in KINDS.items() if traits.grid is Grid.OWN}
-    assert set(INT8_WRITERS) == with_own_grid | {Kind.SCALE}  # which has one before a concatenation
+    assert set(INT8_WRITERS) == (with_own_grid - IN_FLOAT) | {Kind.SCALE}  # which has one before a concatenation
+
+
+def test_a_step_that_no_integers_compute_has_a_grid_of_its_own_behind_it() -> None:
+    assert {KINDS[kind].grid for kind in IN_FLOAT} == {Grid.OWN}
 
 
 @pytest.mark.parametrize("place", REFUSALS)

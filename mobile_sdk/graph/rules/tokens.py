@@ -38,7 +38,7 @@ def _normalize(operator: Normalize, x: torch.Tensor) -> torch.Tensor:
     """Normalises in the order of the runtimes' operators: the mean, the difference, its mean square."""
     grouped, axes = x, [1 + axis for axis in operator.axes]
     if operator.groups > 1:
-        grouped, axes = x.unflatten(1, (operator.groups, -1)), [2, 3, 4]
+        grouped, axes = x.reshape(len(x), operator.groups, -1, *x.shape[2:]), [2, 3, 4]
     if operator.is_centred:
         grouped = grouped - grouped.mean(axes, keepdim=True)
     scale = torch.rsqrt(grouped.square().mean(axes, keepdim=True) + operator.epsilon)

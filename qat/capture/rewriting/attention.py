@@ -69,12 +69,12 @@ def _sum_with_product(node: fx.Node) -> fx.Node | None:
 
 def _equation(node: fx.Node) -> fx.Node | None:
     """Spells a sum over one index of two tensors, whose other indices both or one of them have."""
-    equation, operands = node.args[:2]
+    equation, (a, b, *more), *_ = list[Any](node.args)
     sides = str(equation).replace(" ", "").split("->")
-    if len(sides) != 2 or sides[0].count(",") != 1 or "." in sides[0]:
+    if more or len(sides) != 2 or sides[0].count(",") != 1 or "." in sides[0]:
         return None
-    (first, second), result = sides[0].split(","), sides[1]
-    a, b = operands  # type: ignore[misc]
+    first, second = sides[0].split(",")
+    result = sides[1]
     shared = [index for index in result if index in first and index in second]
     summed = [index for index in first if index in second and index not in result]
     rows = [index for index in result if index in first and index not in second]

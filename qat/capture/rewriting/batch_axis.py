@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import fx
 
-from qat.capture.rewriter import name_of, shape_of
+from qat.capture.rewriter import arguments, name_of, shape_of
 from qat.capture.rewriting.placing import BINARY, POINTWISE, aten, is_computed, placed
 
 
@@ -107,8 +107,8 @@ class _Finder:
     def cut(self, node: fx.Node, place: _Place) -> _Place | None:
         """Follows a selection along another axis, which disappears or is shorter."""
         axes = len(shape_of(node.args[0]))
-        source, axis, *rest = node.args
-        axis = axis % axes  # type: ignore[operator]
+        source, axis, *rest = list[Any](node.args)
+        axis %= axes
         if axis == place.axis:
             return None
         new = place
@@ -116,7 +116,7 @@ class _Finder:
             new = _Place(place.axis - 1, place.before, place.after)
         if not (place.is_first and new.is_first):
             own = 1 + self._twin_axes(axes, place).index(axis)
-            self._become(node, node.target, self.twin(source), own, *rest)  # type: ignore[arg-type]
+            self._become(node, node.target, self.twin(source), own, *rest)
         return new
 
     # -- computations
@@ -130,7 +130,7 @@ class _Finder:
         elif name == "linear" and place.axis < axes - 1:
             self._become(node, node.target, self.twin(sources[0]), *node.args[1:])
         elif name == "softmax":
-            axis = node.args[1] % axes  # type: ignore[operator]
+            axis = arguments(node, None, None)[1] % axes
             if axis == place.axis:
                 return None
             own = 1 + self._twin_axes(axes, place).index(axis)
@@ -208,8 +208,8 @@ def _order(node: fx.Node, axes: int) -> list[int]:
     """Returns which axis of its operand each axis of a permutation is."""
     order = list(range(axes))
     if name_of(node) == "permute":
-        return [axis % axes for axis in node.args[1]]  # type: ignore[union-attr, operator]
-    first, second = (0, 1) if name_of(node) == "t" else (axis % axes for axis in node.args[1:3])  # type: ignore[operator]
+        return [axis % axes for axis in arguments(node, None, None)[1]]
+    first, second = (0, 1) if name_of(node) == "t" else (axis % axes for axis in arguments(node, None, 0, 1)[1:])
     order[first], order[second] = order[second], order[first]
     return order
 

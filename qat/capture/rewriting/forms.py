@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import fx
 
-from qat.capture.rewriter import name_of, shape_of
+from qat.capture.rewriter import arguments, name_of, shape_of
 from qat.capture.rewriting.placing import BINARY, POINTWISE, aten, is_computed, placed
 
 _TO_LAST, _TO_FIRST = [0, 2, 3, 1], [0, 3, 1, 2]
@@ -58,13 +58,13 @@ def _computed(node: fx.Node) -> fx.Node | None:
 
 def _softmax(node: fx.Node) -> fx.Node | None:
     """Computes a softmax along the last axis; one along the channels of a map stays."""
-    source, axis = node.args[:2]
+    source, axis = arguments(node, None, None)
     axes = len(shape_of(node))
-    axis = axis % axes  # type: ignore[operator]
-    if axes == 4 and axis == 1 and _form_of(source) is None:  # type: ignore[arg-type]
+    axis %= axes
+    if axes == 4 and axis == 1 and _form_of(source) is None:
         return None
     if axis == axes - 1:
-        return None if axes == 3 else _formed(node, _form_of(source) or _Form.HEADS)  # type: ignore[arg-type]
+        return None if axes == 3 else _formed(node, _form_of(source) or _Form.HEADS)
     turned = placed(node, aten.transpose.int, source, axis, axes - 1)
     last = placed(node, aten.softmax.int, turned, axes - 1)
     if axes == 4:
@@ -135,7 +135,8 @@ def _form_of(node: fx.Node) -> _Form | None:
 
 
 def _order(node: fx.Node) -> list[int]:
-    return [axis % len(shape_of(node)) for axis in node.args[1]]  # type: ignore[union-attr, operator]
+    _, order = arguments(node, None, None)
+    return [axis % len(shape_of(node)) for axis in order]
 
 
 def _is_whole(node: fx.Node) -> bool:

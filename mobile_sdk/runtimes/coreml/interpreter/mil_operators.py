@@ -185,10 +185,8 @@ def _matmul(constants: Constants) -> Step:
 
     def matmul(*operands: torch.Tensor) -> torch.Tensor:
         named = bind(*operands)
-        x, y = (
-            each.transpose(-1, -2) if turns else each for each, turns in ((named["x"], turns_x), (named["y"], turns_y))
-        )
-        return x @ y
+        x = named["x"].transpose(-1, -2) if turns_x else named["x"]
+        return torch.matmul(x, named["y"].transpose(-1, -2) if turns_y else named["y"])
 
     return matmul
 

@@ -11,7 +11,7 @@ from mobile_sdk.runtimes.shapes import normalized_axes, runtime_shape
 
 @write.of(MatMul)
 def _matmul(operator: MatMul, file: NodeWriter, inputs: list[int], output: int) -> None:
-    file.binary("XNNBatchMatrixMultiply", *inputs, output)
+    file.binary("XNNBatchMatrixMultiply", inputs[0], inputs[1], output)
 
 
 @write.of(Softmax)
