@@ -287,7 +287,6 @@ _BUILDERS: Mapping[str, Callable[[Constants], Step]] = {
     "matmul": _matmul,
     "softmax": _softmax,
     "rsqrt": _rsqrt,
-    "sub": _binary("sub"),
     "relu": lambda constants: lambda x: x.clamp(min=0),
     "relu6": lambda constants: lambda x: x.clamp(0, 6),
     "clip": _clip,
