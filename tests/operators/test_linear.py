@@ -27,6 +27,7 @@ from tests.support.operators.random_cases import (
 from tests.support.operators.runtimes import (
     LITERT,
     RUNTIMES,
+    Recipe,
     assert_exact,
     assert_near_float,
     float32,
@@ -57,7 +58,17 @@ def test_the_reference_is_the_integer_model() -> None:
     assert_modelled(int8(classes), random_pictures(16, 16))
 
 
+def rows(build: Builder) -> Wire:
+    """Pixels as rows of 12 numbers, and a layer on each."""
+    return build.linear(build.rearrange(build.conv(build.input, 12, 3), (12, 256), (1, 0), (256, 12)), 7)
+
+
+def test_the_reference_is_the_integer_model_on_rows() -> None:
+    assert_modelled(int8(rows), random_pictures(16, 16))
+
+
+@pytest.mark.parametrize("recipe", [classes, rows])
 @pytest.mark.parametrize("runtime", RUNTIMES, ids=lambda runtime: runtime.name)
-def test_every_runtime_is_exact_in_int8_and_near_in_float32(runtime: Any, tmp_path: Path) -> None:
-    assert_exact(runtime, int8(classes), tmp_path)
-    assert_near_float(runtime, float32(classes), tmp_path)
+def test_every_runtime_is_exact_in_int8_and_near_in_float32(runtime: Any, recipe: Recipe, tmp_path: Path) -> None:
+    assert_exact(runtime, int8(recipe), tmp_path)
+    assert_near_float(runtime, float32(recipe), tmp_path)

@@ -21,6 +21,7 @@ from mobile_sdk.graph.operators import (
     Dequantize,
     Graph,
     Linear,
+    MatMul,
     MaxPool2d,
     Mean,
     Mul,
@@ -102,8 +103,8 @@ class Builder:
         return self._weighted(Conv2d, "conv", x, weight, bias, values, activation, fields)
 
     def linear(self, x: Wire, classes: int = CLASSES) -> Wire:
-        """A fully connected layer on a vector."""
-        weight, bias = self._parameters((classes, x.tensor.shape[0]))
+        """A fully connected layer on a vector or on rows."""
+        weight, bias = self._parameters((classes, x.tensor.shape[-1]))
         values = functional.linear(x.values, weight / x.gain, bias)
         return self._weighted(Linear, "linear", x, weight, bias, values, "none", {})
 
@@ -179,6 +180,13 @@ class Builder:
         output = self._tensor("rearrange", values, x.tensor.quantization)
         fields = {"split": tuple(split), "order": tuple(order)}
         return self._append(Rearrange(input=x.tensor, output=output, path=output.name, **fields), values, x.gain)
+
+    def matmul(self, a: Wire, b: Wire) -> Wire:
+        """The product of two matrices, or of one of each head."""
+        values = a.values @ b.values
+        output = self._tensor("matmul", values, self._range(values))
+        operator = MatMul(a=a.tensor, b=b.tensor, output=output, path=output.name)
+        return self._append(operator, values, a.gain * b.gain)
 
     def shuffle(self, x: Wire, groups: int) -> Wire:
         """The channels, shuffled."""

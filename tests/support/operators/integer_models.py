@@ -14,6 +14,7 @@ from mobile_sdk.graph.operators import (
     Conv2d,
     Graph,
     Linear,
+    MatMul,
     MaxPool2d,
     Mean,
     Mul,
@@ -30,7 +31,9 @@ from mobile_sdk.graph.reference import Reference
 Codes = NDArray[np.int64]
 
 
-def rounded_to_float32(accumulators: Codes, factors: NDArray[np.float32], y: Quantization, clamp: Clamp) -> Codes:
+def rounded_to_float32(
+    accumulators: Codes, factors: NDArray[np.float32] | np.float32, y: Quantization, clamp: Clamp
+) -> Codes:
     low, high = arithmetic.clamp_range(y, clamp)
     return np.clip(np.rint(accumulators.astype(np.float32) * factors), low, high).astype(np.int64) + y.zero_point
 
@@ -62,6 +65,12 @@ def model_linear(operator: Linear, x: Codes) -> Codes:
     source, output = arithmetic.quantization_of(operator.input), arithmetic.quantization_of(operator.output)
     factors = arithmetic.requantization(source, operator.weight_scales, output)
     return rounded_to_float32(total, factors, output, operator.clamp)
+
+
+def model_matmul(operator: MatMul, a: Codes, b: Codes) -> Codes:
+    grids = [arithmetic.quantization_of(each) for each in (operator.a, operator.b, operator.output)]
+    total = np.einsum("...ik,...kj->...ij", a, b)
+    return rounded_to_float32(total, arithmetic.product_factor(*grids), grids[2], Clamp.NONE)
 
 
 def model_add(operator: Add | Sub, a: Codes, b: Codes) -> Codes:
@@ -121,6 +130,8 @@ def _model(operator: Operator, operands: list[Codes]) -> Codes:
             return model_conv2d(operator, *operands)
         case Linear():
             return model_linear(operator, *operands)
+        case MatMul():
+            return model_matmul(operator, *operands)
         case Add() | Sub():
             return model_add(operator, *operands)
         case Mul():

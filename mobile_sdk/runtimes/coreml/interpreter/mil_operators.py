@@ -277,7 +277,6 @@ _BUILDERS: Mapping[str, Callable[[Constants], Step]] = {
     "max_pool": _max_pool,
     "avg_pool": _avg_pool,
     "pad": _pad,
-    "matmul": _binary("matmul"),
     "add": _binary("add"),
     "sub": _binary("sub"),
     "mul": _binary("mul"),
