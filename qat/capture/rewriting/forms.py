@@ -122,12 +122,13 @@ def _out_of_form(node: fx.Node, inner: fx.Node, form: _Form) -> fx.Node:
 
 def _form_of(node: fx.Node) -> _Form | None:
     """Returns the form that a tensor of four axes had before a view or a permutation gave it these."""
-    if node.op != "call_function" or not node.args or not isinstance(node.args[0], fx.Node):
+    name = name_of(node) if node.op == "call_function" else ""
+    if name == "permute":
+        return _Form.MAP if _order(node) == _TO_LAST else None
+    if name not in ("view", "_unsafe_view", "reshape", "unflatten"):
         return None
     before, after = shape_of(node.args[0]), shape_of(node)
-    if name_of(node) == "permute" and _order(node) == _TO_LAST:
-        return _Form.MAP
-    if name_of(node) not in ("view", "_unsafe_view", "reshape", "unflatten") or before[:1] != after[:1]:
+    if before[:1] != after[:1]:
         return None
     if len(before) == 3 and before[-1] == after[-1] and len(after) == 4:
         return _Form.ROWS
