@@ -19,8 +19,9 @@ from mobile_sdk.workflow.output_paths import folder_to_write
 from mobile_sdk.workflow.run_files import INT8_TRAINING, PROGRAM, TWIN
 from mobile_sdk.workflow.run_folder import plan_settings, stage
 from mobile_sdk.workflow.settings import QuantizeSettings
+from mobile_sdk.workflow.sources.package_nets import is_package_net, package_net
 from mobile_sdk.workflow.sources.source_net import SourceNet, task_of_weights, trained
-from mobile_sdk.workflow.sources.users_net import users_own
+from mobile_sdk.workflow.sources.users_net import users_own, with_contract
 from mobile_sdk.workflow.sources.weights import check_net_is_named, check_weights, pictures_for, read_weights
 from mobile_sdk.workflow.tasks import TASKS
 from mobile_sdk.workflow.tasks.classification import Classification
@@ -140,6 +141,8 @@ def _made_up(source: SourceNet) -> PictureSet:
 
 def _choose(asked: QuantizeSettings) -> tuple[SourceNet, Any, int]:
     """Returns the net that the settings name, its pictures and the epochs in int8; raises SettingError for two nets."""
+    if asked.model is None and asked.net is not None and is_package_net(asked.net):
+        return *_of_package(asked, asked.net), _epochs(asked)
     if (asked.model is None) == (asked.weights is None):
         found = "neither" if asked.model is None else "both"
         raise SettingError(f"expected one of --weights and --model, found {found}", hint="name the net to quantize")
@@ -166,6 +169,24 @@ def _choose(asked: QuantizeSettings) -> tuple[SourceNet, Any, int]:
     if task is None or TASKS[task].starts_from_weights:
         return *_from_weights(asked, asked.weights, _epochs(asked)), _epochs(asked)
     return _trained(asked, asked.weights)
+
+
+def _of_package(asked: QuantizeSettings, reference: str) -> tuple[SourceNet, Any]:
+    """Returns a net of timm or torchvision, and its pictures."""
+    if asked.width is not None or asked.input is not None:
+        raise SettingError(
+            f"expected neither --width nor --input beside {reference}, found one", hint="leave it out: its name says it"
+        )
+    return with_contract(
+        package_net(reference, asked.weights),
+        reference,
+        asked.data,
+        size=asked.size,
+        channels=asked.channels,
+        array=None,
+        name=asked.name,
+        labels=asked.labels,
+    )
 
 
 def _trained(asked: QuantizeSettings, weights: Path) -> tuple[SourceNet, Any, int]:

@@ -26,7 +26,13 @@ class SourceOptions:
 
     weights: options.Weights = None
     net: Annotated[
-        str | None, typer.Option("--net", metavar="NAME", help="The checkpoint's net: `mobile-sdk nets`.")
+        str | None,
+        typer.Option(
+            "--net",
+            metavar="NAME",
+            help="The checkpoint's net: `mobile-sdk nets`; or one of timm or torchvision, where installed: "
+            "timm:mobilenetv4_conv_small, torchvision:mobilenet_v3_large.",
+        ),
     ] = None
     width: Annotated[float | None, typer.Option("--width", help="The checkpoint's width multiplier. Default: 1.")] = (
         None

@@ -45,7 +45,23 @@ def users_own(
         raise CaptureError(
             f"expected {reference} to return an nn.Module, found {type(net).__name__}", hint="return the net itself"
         )
-    net = net.eval().float()
+    return with_contract(
+        net.eval().float(), reference, data, size=size, channels=channels, array=array, name=name, labels=labels
+    )
+
+
+def with_contract(
+    net: nn.Module,
+    reference: str,
+    data: str,
+    *,
+    size: int | str | None,
+    channels: int | None,
+    array: str | None,
+    name: str | None,
+    labels: str | None,
+) -> tuple[SourceNet, Pictures | None]:
+    """Returns the net that `reference` names, as `users_own` does."""
     source = _input_of(reference, net, data, size, channels, array)
     labels_of_net = read_labels(labels, count_scores(reference, net, source.shape)) if labels else ()
     own_labels = tuple(_attribute(reference, net, "labels", (list, tuple), "a list of names") or ())
