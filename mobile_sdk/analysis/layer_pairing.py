@@ -11,7 +11,7 @@ import numpy as np
 
 from mobile_sdk.errors import SettingError
 from mobile_sdk.graph.arithmetic import bias_scales, quantization_of
-from mobile_sdk.graph.operators import Conv2d, Dequantize, Graph, Linear, Operator
+from mobile_sdk.graph.operators import Dequantize, Graph, Operator, Weighted
 from mobile_sdk.graph.pairing import Held, PairedWeights
 
 
@@ -35,7 +35,7 @@ class Counterpart:
     """
 
     operator: Operator
-    snapped: Conv2d | Linear | None = None
+    snapped: Weighted | None = None
     output: Grid | None = None
     gate: Grid | None = None
     operands: Mapping[int, Grid]
@@ -81,16 +81,12 @@ class _Pairing:
             operands={index: grid for index, held in enumerate(pair.operands) if (grid := self._grid(held))},
         )
 
-    def _snapped(self, operator: Operator, weights: PairedWeights | None) -> Conv2d | Linear | None:
+    def _snapped(self, operator: Operator, weights: PairedWeights | None) -> Weighted | None:
         """Returns the twin's layer with the real numbers of the program's codes."""
-        if weights is None or not isinstance(operator, Conv2d | Linear):
+        if weights is None or not isinstance(operator, Weighted):
             return None
         own = self._made.get(weights.tensor)
-        if (
-            not isinstance(own, Conv2d | Linear)
-            or own.weight_scales is None
-            or own.weight.shape != operator.weight.shape
-        ):
+        if not isinstance(own, Weighted) or own.weight_scales is None or own.weight.shape != operator.weight.shape:
             raise _not_a_pair(f"no int8 layer like the twin's {type(operator).__name__} at {operator.path}")
         scales = own.weight_scales.astype(np.float64).reshape(-1, *[1] * (own.weight.ndim - 1))
         weight = own.weight * scales * weights.weight_factor

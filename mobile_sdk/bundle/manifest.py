@@ -6,7 +6,7 @@ from pydantic import Discriminator, Field, Tag
 
 from mobile_sdk.contract import Contract, ImageSpec, NetInput, TensorSpec, kind_of_input
 from mobile_sdk.document import Document
-from mobile_sdk.graph.operators import Conv2d, Graph, Linear, Precision
+from mobile_sdk.graph.operators import Graph, Precision, Weighted
 from mobile_sdk.program.record import Record
 from mobile_sdk.runtimes.base import InputSpec, Interface, OutputSpec, Structure
 from mobile_sdk.tasks.quality import Quality, Share
@@ -75,7 +75,7 @@ class QuantizationEntry(Document):
     @classmethod
     def of(cls, graph: Graph, method: Literal["float32", "calibrated", "qat"]) -> Self:
         """Returns the entry of a graph's convolutions and linear layers."""
-        layers = [operator for operator in graph.operators if isinstance(operator, Conv2d | Linear)]
+        layers = [operator for operator in graph.operators if isinstance(operator, Weighted)]
         return cls(
             method=method,
             weight_bits={layer.path: 32 if layer.weight_scales is None else 8 for layer in layers},

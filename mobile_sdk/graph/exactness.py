@@ -12,12 +12,14 @@ from mobile_sdk.graph.operator_table import OperatorTable
 from mobile_sdk.graph.operators import (
     Activation,
     Conv2d,
+    ConvTranspose2d,
     Function,
     Graph,
     Linear,
     Operator,
     ResizeBilinear,
     UnaryFunction,
+    Weighted,
 )
 from mobile_sdk.graph.operators.traits import Rounding
 from mobile_sdk.graph.value_ranges import Held, held_in, resizing_is_exact, sums_are_exact
@@ -51,8 +53,8 @@ def _has_one_result(operator: Operator, x: Held | None) -> bool:
             return _proofs[operator](operator, x)
 
 
-@_proofs.of(Conv2d, Linear)
-def _weighted(operator: Conv2d | Linear, x: Held | None) -> bool:
+@_proofs.of(Conv2d, ConvTranspose2d, Linear)
+def _weighted(operator: Weighted, x: Held | None) -> bool:
     return x is not None and sums_are_exact(operator, x)
 
 

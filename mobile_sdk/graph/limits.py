@@ -50,8 +50,8 @@ _sums: OperatorTable[Callable[[Any], tuple[int, int]]] = OperatorTable("the chec
 """Each entry returns the least and the greatest sum inside an operator that a runtime holds in int32."""
 
 
-@_sums.of(ops.Conv2d, ops.Linear)
-def _sums_of_products(operator: ops.Conv2d | ops.Linear) -> tuple[int, int]:
+@_sums.of(ops.Conv2d, ops.ConvTranspose2d, ops.Linear)
+def _sums_of_products(operator: ops.Weighted) -> tuple[int, int]:
     grid = arithmetic.quantization_of(operator.input)
     least, greatest = arithmetic.sum_ranges(operator.weight, operator.bias, grid)
     return int(least.min()), int(greatest.max())
@@ -94,9 +94,9 @@ _bounds: OperatorTable[Callable[[Any, Sequence[ops.Quantization], ops.Quantizati
 )
 
 
-@_bounds.of(ops.Conv2d, ops.Linear)
+@_bounds.of(ops.Conv2d, ops.ConvTranspose2d, ops.Linear)
 def _bounds_of_products(
-    operator: ops.Conv2d | ops.Linear, inputs: Sequence[ops.Quantization], output: ops.Quantization
+    operator: ops.Weighted, inputs: Sequence[ops.Quantization], output: ops.Quantization
 ) -> Iterator[_Bounded]:
     scales = operator.weight_scales
     assert scales is not None

@@ -151,6 +151,21 @@ def _conv2d(operator: ops.Conv2d) -> Shape:
     return filters, *_windows(operator)
 
 
+@_shapes.of(ops.ConvTranspose2d)
+def _conv_transpose2d(operator: ops.ConvTranspose2d) -> Shape:
+    channels, height, width = _map(operator.input)
+    filters, depth, *kernel = _check_weights(operator, axes=4)
+    _expect(depth == channels, f"filters of {channels} channels", depth)
+    _check_settings("strides", operator.stride, least=1)
+    _check_settings("paddings", operator.padding, least=0)
+    whole = [
+        (count - 1) * step + size for count, step, size in zip((height, width), operator.stride, kernel, strict=True)
+    ]
+    _check_number_of_values((filters, whole[0], whole[1]))
+    top, bottom, left, right = operator.padding
+    return filters, whole[0] - top - bottom, whole[1] - left - right
+
+
 @_shapes.of(ops.Linear)
 def _linear(operator: ops.Linear) -> Shape:
     outputs, inputs = _check_weights(operator, axes=2)

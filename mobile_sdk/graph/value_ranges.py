@@ -59,7 +59,7 @@ def held_in(operators: Sequence[ops.Operator]) -> dict[str, Held | None]:
     return held
 
 
-def sums_are_exact(operator: ops.Conv2d | ops.Linear, x: Held) -> bool:
+def sums_are_exact(operator: ops.Weighted, x: Held) -> bool:
     """Tells whether products of weights and values are multiples of one unit, and the worst sum is below 2^24 of it."""
     filters = operator.weight.astype(np.float64).reshape(len(operator.weight), -1)
     summing = filters.any(axis=1)  # a channel without weights equals its bias
@@ -121,8 +121,8 @@ def _unknown(operator: ops.Operator, inputs: Sequence[Held]) -> None:
     """Returns None: nothing is known of means and approximated functions, and nothing reads decoded boxes."""
 
 
-@_rules.of(ops.Conv2d, ops.Linear)
-def _of_sums(operator: ops.Conv2d | ops.Linear, inputs: Sequence[Held]) -> Held | None:
+@_rules.of(ops.Conv2d, ops.ConvTranspose2d, ops.Linear)
+def _of_sums(operator: ops.Weighted, inputs: Sequence[Held]) -> Held | None:
     return _summed(operator, inputs[0]) if sums_are_exact(operator, inputs[0]) else None
 
 
@@ -172,7 +172,7 @@ def _joined(parts: Sequence[Held]) -> Held:
     )
 
 
-def _summed(operator: ops.Conv2d | ops.Linear, x: Held) -> Held:
+def _summed(operator: ops.Weighted, x: Held) -> Held:
     filters = operator.weight.astype(np.float64).reshape(len(operator.weight), -1)
     bias = operator.bias.astype(np.float64)
     low, high = min(x.low, 0.0), max(x.high, 0.0)  # padding

@@ -125,6 +125,14 @@ def _of_convolution(operator: ops.Conv2d, channel_tile: int) -> Work:
     return Work(**macs, weights=operator.weight.size, moved_elements=moved, operators=1)
 
 
+def _of_transposed_convolution(operator: ops.ConvTranspose2d, channel_tile: int) -> Work:
+    filters, inputs, *kernel = operator.weight.shape
+    computed = -(-filters // channel_tile) * channel_tile
+    macs = computed * inputs * prod(kernel) * prod(operator.input.shape[1:])
+    moved = prod(operator.input.shape) + prod(operator.output.shape)
+    return Work(spatial_macs=macs, weights=operator.weight.size, moved_elements=moved, operators=1)
+
+
 def _kind_of_convolution(operator: ops.Conv2d) -> str:
     kernel = max(operator.weight.shape[2:])
     if operator.is_depthwise:
@@ -242,6 +250,7 @@ def _of_rows(operator: ops.Operator, channel_tile: int) -> Work:
 
 _COUNTS: Mapping[WorkKind, Callable[[Any, int], Work]] = {
     WorkKind.CONVOLUTION: _of_convolution,
+    WorkKind.TRANSPOSED_CONVOLUTION: _of_transposed_convolution,
     WorkKind.LINEAR: _of_linear,
     WorkKind.SUM: _of_add,
     WorkKind.PRODUCT: _of_mul,

@@ -4,7 +4,7 @@ from mobile_sdk.bundle.bundle import Bundle
 from mobile_sdk.bundle.manifest import StructureEntry
 from mobile_sdk.devices.model_process import MODELS
 from mobile_sdk.errors import BundleError, MachineError
-from mobile_sdk.graph.operators import Conv2d, Graph, Weighted
+from mobile_sdk.graph.operators import Conv2d, ConvTranspose2d, Graph, Weighted
 from mobile_sdk.program.program import Program
 from mobile_sdk.runtimes.base import Runtime
 from mobile_sdk.verification.manifest_checks import manifest_checks
@@ -47,7 +47,7 @@ def _float_checks(structure: StructureEntry, graph: Graph) -> list[Check]:
     kept = [layer for layer in layers if layer.weight_scales is None]
     int8_bytes = sum(layer.weight.nbytes for layer in layers if layer.weight_scales is not None)
     share = int8_bytes / max(sum(layer.weight.nbytes for layer in layers), 1)
-    convolutions = sum(isinstance(layer, Conv2d) for layer in kept)
+    convolutions = sum(isinstance(layer, Conv2d | ConvTranspose2d) for layer in kept)
     return [
         Check.judged(
             "int8 weights",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from torch import fx
 
 from qat.layers.fake_quant import TensorQuantizer
-from qat.layers.weighted import Conv2d, Weighted
+from qat.layers.weighted import Weighted
 from qat.preparation.fake_quant_net import FakeQuantNet
 from qat.steps import KINDS, Factors, step_of, traits_of
 
@@ -65,9 +65,8 @@ class _Finder:
 
     def _visit_weighted(self, node: fx.Node, layer: Weighted) -> None:
         source = node.all_input_nodes[0]
-        groups = layer.groups if isinstance(layer, Conv2d) else 1
         self._group_of(node).producers.append(layer)
-        if layer.weight.shape[1] * groups != _channels(source):
+        if layer.weight.shape[1] * layer.groups != _channels(source):
             self._fix(source)  # a linear layer on a whole map
         self._group_of(source).consumers.append(layer)
 

@@ -13,7 +13,7 @@ from torch import Tensor, fx
 from mobile_sdk.errors import SettingError
 from qat.calibration.channel_groups import ChannelGroup, channel_groups
 from qat.layers.fake_quant import TensorQuantizer
-from qat.layers.weighted import Conv2d, Weighted
+from qat.layers.weighted import Weighted
 from qat.preparation.fake_quant_net import FakeQuantNet
 from qat.steps import channel_axis
 
@@ -87,5 +87,4 @@ def _rescale(group: ChannelGroup, factors: Tensor) -> None:
 
 def _by_input(layer: Weighted, weight: Tensor) -> Tensor:
     """Returns a view of `weight` as (groups, outputs of a group, inputs of a group, taps)."""
-    groups = layer.groups if isinstance(layer, Conv2d) else 1
-    return weight.view(groups, len(weight) // groups, weight.shape[1], -1)
+    return weight.view(layer.groups, len(weight) // layer.groups, weight.shape[1], -1)

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from qat.calibration.paired_walk import Pair, PairedWalk
 from qat.layers.fake_quant import WEIGHT_LIMIT, weight_scales
+from qat.layers.transposed import ConvTranspose2d
 from qat.layers.weighted import Conv2d, Linear, Weighted
 from qat.preparation.fake_quant_net import FakeQuantNet
 from qat.steps import KINDS, Kind, absorbs, channel_axis, step_of
@@ -86,7 +86,6 @@ class _Rounding(PairedWalk):
         if not layer.quantizing:  # kept in float
             return
         weight, _ = layer.folded()
-        groups = layer.groups if isinstance(layer, Conv2d) else 1
         follower = absorbs(self.node)
         kind = None if follower is None else step_of(follower).kind  # type: ignore[union-attr]
         counts = _counts(kind, exact) if weight[0].numel() <= OWN_MOMENTS else None
@@ -94,7 +93,7 @@ class _Rounding(PairedWalk):
             second_moments(layer, x.exact[part], None if counts is None else counts[part])
             for part in (_HALVES if len(x.exact) > 1 else (slice(None),) * 2)
         )
-        _write(layer, choose_codes(weight, (one, other), groups))
+        _write(layer, choose_codes(weight, (one, other), layer.groups))
 
 
 def _counts(kind: Kind | None, exact: Tensor) -> Tensor | None:
@@ -111,10 +110,8 @@ def _patches(layer: Weighted, x: Tensor) -> Tensor:
     """Returns the filters' inputs, (groups, positions, K)."""
     if isinstance(layer, Linear):
         return x.reshape(1, -1, x.shape[-1])
-    assert isinstance(layer, Conv2d)
-    top, bottom, left, right = layer.padding
-    kernel = tuple(layer.weight.shape[2:])
-    columns = F.unfold(F.pad(x, (left, right, top, bottom)), kernel, layer.dilation, 0, layer.stride)
+    assert isinstance(layer, Conv2d | ConvTranspose2d)
+    columns = layer.columns(x)
     count, _, places = columns.shape
     return (
         columns.reshape(count, layer.groups, -1, places).permute(1, 0, 3, 2).reshape(layer.groups, count * places, -1)

@@ -12,6 +12,7 @@ from qat.freezing.rearrangements import rearrangement
 from qat.layers import weighted
 from qat.layers.box_decoder import Decoder
 from qat.layers.integer_rounding import float32
+from qat.layers.transposed import ConvTranspose2d
 from qat.steps import KINDS, Kind, Step
 
 
@@ -115,9 +116,13 @@ class FloatEmitter:
         layer, value = pending.layer, pending.operands[0]
         assert layer is not None
         weight, bias = pending.numbers or (term.detach().numpy().astype(np.float32) for term in layer.folded())
+        if isinstance(layer, ConvTranspose2d):
+            weight = layer.dense(weight)
         common |= {"input": value, "weight": weight, "weight_scales": None, "bias": bias, "clamp": clamp}
         if isinstance(layer, weighted.Conv2d):
             return self._append(ops.Conv2d(**common, **layer.geometry))
+        if isinstance(layer, ConvTranspose2d):
+            return self._append(ops.ConvTranspose2d(**common, **layer.geometry))
         if len(value.shape) != 3:
             return self._append(ops.Linear(**common))
         output: ops.Tensor = common["output"]

@@ -28,6 +28,7 @@ from qat.freezing.rearrangements import rearrangement
 from qat.layers import weighted
 from qat.layers.box_decoder import Decoder
 from qat.layers.integer_rounding import float32, snap_constant, snap_factor, snap_weights
+from qat.layers.transposed import ConvTranspose2d
 from qat.steps import Kind, Step
 
 CLAMP_OF = {
@@ -99,6 +100,8 @@ class IntegerEmitter:
         step, (value,), layer = pending.step, pending.operands, pending.layer
         assert layer is not None
         codes, scales, bias = (term.detach().numpy() for term in layer.codes())
+        if isinstance(layer, ConvTranspose2d):
+            codes = layer.dense(codes)
         is_gate = pending.activation is Kind.HARD_SIGMOID
         if is_gate:  # the clamp to 0..1 is the grid's own saturation
             scales, bias = scales / HARD_SIGMOID_SPAN, (bias + HARD_SIGMOID_SHIFT) / HARD_SIGMOID_SPAN
@@ -106,10 +109,12 @@ class IntegerEmitter:
         weights = snap_weights(codes, scales / value.multiple, bias, value.grid, grid, path=step.path)
         clamp = needed(CLAMP_OF[pending.activation], output)
         common: dict[str, Any] = {"path": step.path, "input": value.tensor, "clamp": clamp}
-        is_on_map = not isinstance(layer, weighted.Conv2d) and len(value.tensor.shape) == 3
+        is_on_map = isinstance(layer, weighted.Linear) and len(value.tensor.shape) == 3
         self.pairs.weights(name, value.multiple, is_gate=is_gate, is_on_map=is_on_map)
         if isinstance(layer, weighted.Conv2d):
             self._operators.append(ops.Conv2d(output=output.tensor, **common, **layer.geometry, **weights))
+        elif isinstance(layer, ConvTranspose2d):
+            self._operators.append(ops.ConvTranspose2d(output=output.tensor, **common, **layer.geometry, **weights))
         elif not is_on_map:
             self._operators.append(ops.Linear(output=output.tensor, **common, **weights))
         else:

@@ -24,6 +24,7 @@ class Weighted(nn.Module):
     """
 
     scales: Tensor | None
+    groups = 1
 
     def __init__(self, *, weight: nn.Parameter, bias: nn.Parameter | None, norm: BatchNorm | None) -> None:
         super().__init__()
@@ -130,6 +131,12 @@ class Conv2d(Weighted):
         return convolution(
             x, weight, bias, self.stride, (top, left) if symmetric else (0, 0), self.dilation, self.groups
         )
+
+    def columns(self, x: Tensor) -> Tensor:
+        """Returns the inputs of every filter's weights, (N, inputs * taps, output pixels)."""
+        top, bottom, left, right = self.padding
+        kernel = tuple(self.weight.shape[2:])
+        return F.unfold(F.pad(x, (left, right, top, bottom)), kernel, self.dilation, 0, self.stride)
 
 
 class Linear(Weighted):

@@ -10,7 +10,7 @@ Layouts are PyTorch's: activations `(C, H, W)` or `(C,)` without the batch, weig
 from mobile_sdk.graph.operators.base import Operator
 from mobile_sdk.graph.operators.boxes import DecodeBoxes
 from mobile_sdk.graph.operators.channels import ChannelShuffle, ChannelSlice, Concat, JoinRows, Rearrange, Reshape, Rows
-from mobile_sdk.graph.operators.conv import Conv2d, Linear, Weighted
+from mobile_sdk.graph.operators.conv import Conv2d, ConvTranspose2d, Linear, Weighted
 from mobile_sdk.graph.operators.conversions import Dequantize, Quantize
 from mobile_sdk.graph.operators.elementwise import Activation, Add, Mul, Sub, UnaryFunction
 from mobile_sdk.graph.operators.graph import Graph, Precision
@@ -32,6 +32,7 @@ from mobile_sdk.graph.operators.tokens import MatMul, Normalize, Softmax
 
 OPERATORS: tuple[type[Operator], ...] = (
     Conv2d,
+    ConvTranspose2d,
     Linear,
     Add,
     Sub,
@@ -74,6 +75,7 @@ __all__ = [
     "Concat",
     "Constant",
     "Conv2d",
+    "ConvTranspose2d",
     "DecodeBoxes",
     "Dequantize",
     "Function",

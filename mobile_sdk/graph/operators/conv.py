@@ -1,4 +1,4 @@
-"""Defines operators with weights: convolutions and linear layers."""
+"""Defines operators with weights: convolutions, transposed ones too, and linear layers."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -48,6 +48,19 @@ class Conv2d(Weighted):
     def is_depthwise(self) -> bool:
         """Tells whether there is one filter (or several) per input channel: TensorFlow's DEPTHWISE_CONV_2D."""
         return self.groups == self.input.shape[0] and self.groups > 1
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ConvTranspose2d(Weighted):
+    """Adds up filters (O, I, KH, KW), each times its input pixel, `stride` pixels apart.
+
+    `padding` (top, bottom, left, right) rows and columns are left away at the map's border.
+    """
+
+    traits: ClassVar = _traits(strips=Strips.NEVER, work=WorkKind.TRANSPOSED_CONVOLUTION)
+
+    stride: tuple[int, int]
+    padding: tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -45,6 +45,7 @@ class WorkKind(StrEnum):
     """Names the kind of work by which its latency is predicted."""
 
     CONVOLUTION = "products with filters"
+    TRANSPOSED_CONVOLUTION = "products with filters, spread over a larger map"
     LINEAR = "products with a matrix"
     SUM = "elementwise sum"
     PRODUCT = "elementwise product, or a gate a channel"

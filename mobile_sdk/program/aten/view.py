@@ -106,6 +106,16 @@ class View:
         target = "aten.conv2d.default"
         return self._call(target, source, weight, bias, stride, padding, dilation, operator.groups)
 
+    @view.of(ops.ConvTranspose2d)
+    def _transposed_convolution(self, prefix: str, operator: ops.ConvTranspose2d) -> Value:
+        top, _, left, _ = operator.padding
+        source, weight, bias = self._weighted(prefix, operator)
+        turned, stride = self._call("aten.transpose.int", weight, 0, 1), list(operator.stride)
+        whole = self._call("aten.conv_transpose2d.input", source, turned, bias, stride)
+        for axis, first, size in ((2, top, operator.output.shape[1]), (3, left, operator.output.shape[2])):
+            whole = self._call("aten.slice.Tensor", whole, axis, first, first + size)
+        return whole
+
     @view.of(ops.Linear)
     def _linear(self, prefix: str, operator: ops.Linear) -> Value:
         return self._call("aten.linear.default", *self._weighted(prefix, operator))
@@ -136,7 +146,7 @@ class View:
         """Returns the real values; `_store` quantizes them."""
         return self._real(operator.input)
 
-    def _weighted(self, prefix: str, operator: ops.Conv2d | ops.Linear) -> tuple[Value, Value, Value]:
+    def _weighted(self, prefix: str, operator: ops.Weighted) -> tuple[Value, Value, Value]:
         source = self._real(operator.input)
         weight: Value = self._buffer(f"{prefix}.weight", operator.weight)
         bias: Value = self._buffer(f"{prefix}.bias", operator.bias)

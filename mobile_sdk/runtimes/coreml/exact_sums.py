@@ -45,7 +45,7 @@ class Line:
 
 def largest_sum(operator: ops.Operator) -> int:
     """Returns the largest magnitude of a sum inside the operator, partial sums included; 0 if it has none."""
-    summing = ops.Conv2d | ops.Linear | ops.Mean | ops.MatMul
+    summing = ops.Weighted | ops.Mean | ops.MatMul
     if not isinstance(operator, summing) or operator.output.quantization is None:
         return 0
     if isinstance(operator, ops.MatMul):
@@ -138,9 +138,9 @@ def is_square(operator: ops.Mul) -> bool:
     return isinstance(operator.b, ops.Tensor) and operator.a.name == operator.b.name
 
 
-def requantization_factors(operator: ops.Conv2d | ops.Linear) -> NDArray[Any]:
+def requantization_factors(operator: ops.Weighted) -> NDArray[Any]:
     """Returns `arithmetic.requantization`, float32, shaped along the channels of a batch, or of rows."""
     assert operator.weight_scales is not None
     x, y = arithmetic.quantization_of(operator.input), arithmetic.quantization_of(operator.output)
     factors = arithmetic.requantization(x, operator.weight_scales, y)
-    return factors.reshape((1, -1, 1, 1) if isinstance(operator, ops.Conv2d) else (1, -1))
+    return factors.reshape((1, -1, *[1] * (operator.weight.ndim - 2)))

@@ -16,7 +16,7 @@ from mobile_sdk.runtimes.executorch.delegate_blob import decode_blob
 from mobile_sdk.runtimes.executorch.fields import delegate_schema
 from mobile_sdk.runtimes.executorch.pte_file import PteFile, damaged, read_pte
 
-WEIGHTED = ("XNNConv2d", "XNNDepthwiseConv2d", "XNNFullyConnected")
+WEIGHTED = ("XNNConv2d", "XNNDepthwiseConv2d", "XNNConvTranspose2d", "XNNFullyConnected")
 INT8 = "xnn_datatype_qcint8"
 
 

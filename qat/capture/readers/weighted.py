@@ -10,6 +10,7 @@ from mobile_sdk.errors import CaptureError
 from qat.capture.readers.arithmetic import depthwise, put_depthwise
 from qat.capture.readers.tokens import read_product
 from qat.capture.rewriter import BATCHES, Rewriter, arguments, pair, path_of, shape_of, unsupported
+from qat.layers.transposed import ConvTranspose2d, by_other_channel
 from qat.layers.weighted import BatchNorm, Conv2d, Linear, Weighted
 from qat.steps import Kind
 
@@ -31,6 +32,22 @@ def read_conv2d(rewriter: Rewriter, node: fx.Node) -> None:
     )
     if source in rewriter.padding:
         node.replace_input_with(source, source.args[0])
+    rewriter.replace(node, layer, Kind.WEIGHTED)
+
+
+def read_conv_transpose2d(rewriter: Rewriter, node: fx.Node) -> None:
+    """Reads a transposed convolution."""
+    _, weight, bias, stride, padding, more, groups, dilation = arguments(node, None, None, None, 1, 0, 0, 1, 1)
+    (above, before), (below, after) = pair(padding), pair(more)
+    layer = ConvTranspose2d(
+        weight=nn.Parameter(by_other_channel(_weight(rewriter, node, weight).detach(), groups).contiguous()),
+        bias=rewriter.parameter(node, bias),
+        norm=None,
+        stride=pair(stride),
+        padding=(above, above - below, before, before - after),
+        dilation=pair(dilation),
+        groups=groups,
+    )
     rewriter.replace(node, layer, Kind.WEIGHTED)
 
 
@@ -109,6 +126,7 @@ def _fill(norm: BatchNorm, rewriter: Rewriter, node: fx.Node, tensors: Sequence[
 
 READERS = {
     "conv2d": read_conv2d,
+    "conv_transpose2d": read_conv_transpose2d,
     "pad": read_pad,
     "constant_pad_nd": read_pad,
     "linear": read_linear,

@@ -12,6 +12,7 @@ from mobile_sdk.graph.operators import (
     Concat,
     Constant,
     Conv2d,
+    ConvTranspose2d,
     Graph,
     Linear,
     MatMul,
@@ -54,6 +55,23 @@ def model_conv2d(operator: Conv2d, x: Codes) -> Codes:
             window = x[:, first + i, y0 : y1 : operator.stride[0], x0 : x1 : operator.stride[1]]
             total[:, channel] += window * int(operator.weight[channel, i, dy, dx])
     total += operator.bias.astype(np.int64).reshape(-1, 1, 1)
+    source, output = arithmetic.quantization_of(operator.input), arithmetic.quantization_of(operator.output)
+    factors = arithmetic.requantization(source, operator.weight_scales, output).reshape(-1, 1, 1)
+    return rounded_to_float32(total, factors, output, operator.clamp)
+
+
+def model_conv_transpose2d(operator: ConvTranspose2d, x: Codes) -> Codes:
+    """Every input pixel adds its filters' products to the output, tap by tap, in int64."""
+    assert operator.weight_scales is not None
+    outputs, inputs, *kernel = operator.weight.shape
+    (down, across), (rows, columns) = operator.stride, x.shape[2:]
+    whole = np.zeros((len(x), outputs, (rows - 1) * down + kernel[0], (columns - 1) * across + kernel[1]), np.int64)
+    for channel, i, dy, dx in np.ndindex(outputs, inputs, *kernel):
+        part = whole[:, channel, dy : dy + (rows - 1) * down + 1 : down, dx : dx + (columns - 1) * across + 1 : across]
+        part += x[:, i] * int(operator.weight[channel, i, dy, dx])
+    top, bottom, left, right = operator.padding
+    total = whole[:, :, top : whole.shape[2] - bottom, left : whole.shape[3] - right]
+    total = total + operator.bias.astype(np.int64).reshape(-1, 1, 1)
     source, output = arithmetic.quantization_of(operator.input), arithmetic.quantization_of(operator.output)
     factors = arithmetic.requantization(source, operator.weight_scales, output).reshape(-1, 1, 1)
     return rounded_to_float32(total, factors, output, operator.clamp)
@@ -128,6 +146,8 @@ def _model(operator: Operator, operands: list[Codes]) -> Codes:
     match operator:
         case Conv2d():
             return model_conv2d(operator, *operands)
+        case ConvTranspose2d():
+            return model_conv_transpose2d(operator, *operands)
         case Linear():
             return model_linear(operator, *operands)
         case MatMul():

@@ -95,6 +95,23 @@ def _conv(constants: Constants) -> Step:
     return conv
 
 
+def _conv_transpose(constants: Constants) -> Step:
+    strides, edges = constants.integers("strides", [1, 1]), constants.integers("pad", [0, 0, 0, 0])
+    bind = constants.bindings(**constants.constants_among("weight", "bias"))
+    if constants.text("pad_type", "valid") not in ("valid", "custom") or "output_shape" in constants.operation.values:
+        raise ValueError("a transposed convolution with a padding that is not given")
+    if {*constants.integers("dilations", [1, 1]), *constants.integers("groups", [1])} != {1}:
+        raise ValueError("a transposed convolution with dilation or groups")
+
+    def conv_transpose(*operands: torch.Tensor) -> torch.Tensor:
+        named = bind(*operands)
+        whole = functional.conv_transpose2d(named["x"], named["weight"], named.get("bias"), strides)
+        top, bottom, left, right = edges
+        return whole[:, :, top : whole.shape[2] - bottom, left : whole.shape[3] - right]
+
+    return conv_transpose
+
+
 def _linear(constants: Constants) -> Step:
     bind = constants.bindings(**constants.constants_among("weight", "bias"))
 
@@ -273,6 +290,7 @@ _BUILDERS: Mapping[str, Callable[[Constants], Step]] = {
     "quantize": _quantize,
     "dequantize": _dequantize,
     "conv": _conv,
+    "conv_transpose": _conv_transpose,
     "linear": _linear,
     "max_pool": _max_pool,
     "avg_pool": _avg_pool,

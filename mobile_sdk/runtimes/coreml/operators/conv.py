@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobile_sdk.errors import CompileError
-from mobile_sdk.graph.operators import Conv2d, Linear
+from mobile_sdk.graph.operators import Conv2d, ConvTranspose2d, Linear, Weighted
 from mobile_sdk.runtimes.coreml.exact_sums import requantization_factors
 from mobile_sdk.runtimes.coreml.mil_writer import MilWriter
 from mobile_sdk.runtimes.coreml.operators.table import float32, int8
@@ -19,15 +19,23 @@ def _conv2d(operator: Conv2d, file: MilWriter) -> Any:
     return file.codes(file.mul(sums, requantization_factors(operator), "_steps"), operator.output, operator.clamp)
 
 
+@int8.of(ConvTranspose2d)
+def _conv_transpose2d(operator: ConvTranspose2d, file: MilWriter) -> Any:
+    sums = file.mil.conv_transpose(
+        x=file.read(operator.input), **_codes(operator, file), **_spread(operator), name=file.label
+    )
+    return file.codes(file.mul(sums, requantization_factors(operator), "_steps"), operator.output, operator.clamp)
+
+
 @int8.of(Linear)
 def _linear(operator: Linear, file: MilWriter) -> Any:
     sums = file.mil.linear(x=file.read(operator.input), **_codes(operator, file), name=file.label)
     return file.codes(file.mul(sums, requantization_factors(operator), "_steps"), operator.output, operator.clamp)
 
 
-def _codes(operator: Conv2d | Linear, file: MilWriter) -> dict[str, Any]:
+def _codes(operator: Weighted, file: MilWriter) -> dict[str, Any]:
     weight = file.mil.constexpr_affine_dequantize(
-        quantized_data=np.asarray(operator.weight, np.int8),
+        quantized_data=np.asarray(_by_operand(operator), np.int8),
         scale=np.float32(1),
         zero_point=np.int8(0),
         axis=np.int32(0),
@@ -36,7 +44,7 @@ def _codes(operator: Conv2d | Linear, file: MilWriter) -> dict[str, Any]:
     return {"weight": weight, "bias": _float32_bias(operator)}
 
 
-def _float32_bias(operator: Conv2d | Linear) -> NDArray[np.float32]:
+def _float32_bias(operator: Weighted) -> NDArray[np.float32]:
     """Returns the bias' codes in float32; raises CompileError if float32 would have to round one."""
     bias = operator.bias.astype(np.float32)
     rounded = operator.bias[bias.astype(np.float64) != operator.bias]
@@ -55,15 +63,31 @@ def _float_conv2d(operator: Conv2d, file: MilWriter) -> Any:
     return file.values(value, operator.clamp)
 
 
+@float32.of(ConvTranspose2d)
+def _float_conv_transpose2d(operator: ConvTranspose2d, file: MilWriter) -> Any:
+    parameters = _floats(operator, file)
+    value = file.mil.conv_transpose(x=file.read(operator.input), **parameters, **_spread(operator), name=file.label)
+    return file.values(value, operator.clamp)
+
+
 @float32.of(Linear)
 def _float_linear(operator: Linear, file: MilWriter) -> Any:
     value = file.mil.linear(x=file.read(operator.input), **_floats(operator, file), name=file.label)
     return file.values(value, operator.clamp)
 
 
-def _floats(operator: Conv2d | Linear, file: MilWriter) -> dict[str, Any]:
-    weight = file.mil.const(val=np.asarray(operator.weight, np.float32), name=f"{file.label}_weight")
+def _floats(operator: Weighted, file: MilWriter) -> dict[str, Any]:
+    weight = file.mil.const(val=np.asarray(_by_operand(operator), np.float32), name=f"{file.label}_weight")
     return {"weight": weight, "bias": np.asarray(operator.bias, np.float32)}
+
+
+def _by_operand(operator: Weighted) -> NDArray[Any]:
+    """Returns the weights in MIL's order: those of a transposed convolution begin with the inputs' axis."""
+    return operator.weight.swapaxes(0, 1) if isinstance(operator, ConvTranspose2d) else operator.weight
+
+
+def _spread(operator: ConvTranspose2d) -> dict[str, Any]:
+    return {"strides": list(operator.stride), "pad_type": "custom", "pad": list(operator.padding)}
 
 
 def _window(operator: Conv2d) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mobile_sdk.graph.operators import Conv2d, Linear
+from mobile_sdk.graph.operators import Conv2d, ConvTranspose2d, Linear, Weighted
 from mobile_sdk.runtimes.executorch.fields import pair_fields, window_fields
 from mobile_sdk.runtimes.executorch.node_writer import NodeWriter
 from mobile_sdk.runtimes.executorch.operators.table import write
@@ -34,6 +34,26 @@ def _conv2d(operator: Conv2d, file: NodeWriter, inputs: list[int], output: int) 
     file.node("XNNDepthwiseConv2d" if operator.is_depthwise else "XNNConv2d", fields, operator.clamp)
 
 
+@write.of(ConvTranspose2d)
+def _conv_transpose2d(operator: ConvTranspose2d, file: NodeWriter, inputs: list[int], output: int) -> None:
+    filters, depth, *kernel = operator.weight.shape
+    fields = {
+        **window_fields("padding", operator.padding),
+        **pair_fields("kernel", tuple(kernel)),
+        **pair_fields("subsampling", operator.stride),
+        **pair_fields("dilation", (1, 1)),
+        **pair_fields("adjustment", (0, 0)),
+        "group_input_channels": depth,
+        "group_output_channels": filters,
+        "groups": 1,
+        "input1_id": inputs[0],
+        **_parameters(file, operator, operator.weight.transpose(0, 2, 3, 1), 0),
+        "output_id": output,
+        "flags": 0,
+    }
+    file.node("XNNConvTranspose2d", fields, operator.clamp)
+
+
 @write.of(Linear)
 def _linear(operator: Linear, file: NodeWriter, inputs: list[int], output: int) -> None:
     parameters = _parameters(file, operator, operator.weight, 0)
@@ -41,7 +61,7 @@ def _linear(operator: Linear, file: NodeWriter, inputs: list[int], output: int) 
     file.node("XNNFullyConnected", fields, operator.clamp)
 
 
-def _parameters(file: NodeWriter, operator: Conv2d | Linear, weight: NDArray[Any], channel: int) -> dict[str, int]:
+def _parameters(file: NodeWriter, operator: Weighted, weight: NDArray[Any], channel: int) -> dict[str, int]:
     """Returns the ids of filter and bias. Both are on per-channel grids, the bias' being float32 `s_x * s_w[c]`."""
     scales, grid = operator.weight_scales, operator.input.quantization
     bias_scales = None if scales is None or grid is None else np.float32(grid.scale) * scales
