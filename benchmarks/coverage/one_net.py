@@ -56,21 +56,20 @@ def reasons_of(error: SdkError) -> list[str]:
 
 
 def _judged(listed: Listed, *, only_captures: bool) -> dict[str, Any]:
-    if listed.shape[0] != 3 or listed.shape[1] != listed.shape[2]:
-        return {"result": REFUSED, "reasons": ["input: not a square of three channels"]}
     torch.manual_seed(0)
-    side_px = listed.shape[1]
-    net = build(listed.net, side_px)
+    channels, height, width = listed.shape
+    net = build(listed.net, height)
     _measure(net, torch.rand(_PICTURES, *listed.shape) * 2 - 1)
     if only_captures:
-        capture(net, side_px)
+        capture(net, listed.shape)
         return {"result": TAKEN}
     labels = tuple(f"l{index}" for index in range(int(listed.output.partition("x")[0])))
-    contract = Contract(name="net", task=_task(listed), labels=labels, image=ImageSpec(size_px=side_px))
-    pictures = _made_up(side_px, _PICTURES)
+    image = ImageSpec(size_px=(height, width), channels=channels)
+    contract = Contract(name="net", task=_task(listed), labels=labels, image=image)
+    pictures = _made_up(listed.shape, _PICTURES)
     seen = PictureSet(sources=tuple(pictures), targets=(0,) * len(pictures))
     program = quantize(net, contract, seen, CalibrationPlan.extremes(), progress=False)
-    return _compared(program.graph, contract, _made_up(side_px, 2, seed=1))
+    return _compared(program.graph, contract, _made_up(listed.shape, 2, seed=1))
 
 
 def _compared(graph: Graph, contract: Contract, pictures: NDArray[np.uint8]) -> dict[str, Any]:
@@ -111,9 +110,10 @@ def _measure(net: nn.Module, pictures: Tensor) -> None:
             norm.eval()
 
 
-def _made_up(side_px: int, count: int, seed: int = 0) -> NDArray[np.uint8]:
-    """Returns pictures of coarse blots and fine noise."""
+def _made_up(shape: tuple[int, int, int], count: int, seed: int = 0) -> NDArray[np.uint8]:
+    """Returns pictures (count, H, W, C) of coarse blots and fine noise."""
     random = np.random.default_rng(seed)
-    blots = random.integers(30, 226, (count, 4, 4, 3)).repeat(-(-side_px // 4), 1).repeat(-(-side_px // 4), 2)
-    noise = random.integers(-30, 31, (count, side_px, side_px, 3))
-    return np.clip(blots[:, :side_px, :side_px] + noise, 0, 255).astype(np.uint8)
+    channels, height, width = shape
+    blots = random.integers(30, 226, (count, 4, 4, channels)).repeat(-(-height // 4), 1).repeat(-(-width // 4), 2)
+    noise = random.integers(-30, 31, (count, height, width, channels))
+    return np.clip(blots[:, :height, :width] + noise, 0, 255).astype(np.uint8)

@@ -30,6 +30,10 @@ def expect_to_build(name: object, contract: object, width: object) -> None:
 
 def expect_net(net: object, *, name: str = "net") -> None:
     """Raises SettingError if `net` is no module, CaptureError if a tensor of it has no numbers yet."""
+    if isinstance(net, torch.export.ExportedProgram):
+        raise SettingError(
+            f"expected Module as {name}, found ExportedProgram", hint="give its module: program.module()"
+        )
     expect(name, net, nn.Module, hint="give the net itself: qat.build_net(…), or a torch.nn.Module")
     assert isinstance(net, nn.Module)
     for path, tensor in itertools.chain(net.named_parameters(), net.named_buffers()):

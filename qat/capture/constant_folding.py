@@ -15,6 +15,7 @@ _SHAPED = (
     "new_zeros",
     "new_ones",
     "new_full",
+    "fill",
 )  # read only a shape
 
 

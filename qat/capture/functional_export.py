@@ -49,6 +49,7 @@ def exported(net: nn.Module, shape: Shape) -> tuple[fx.GraphModule, list[str]]:
     assert isinstance(module, fx.GraphModule)
     _note_cumulative_averages(module.graph, net)
     _take_first_outputs(module.graph)
+    _write_slices(module.graph)
     module.graph.eliminate_dead_code()
     module.recompile()
     return module, always_on
@@ -126,6 +127,17 @@ def _take_first_outputs(graph: fx.Graph) -> None:
         for reader in list(node.users):
             reader.replace_all_uses_with(node)
             graph.erase_node(reader)
+
+
+def _write_slices(graph: fx.Graph) -> None:
+    """Makes `x[:, 2] = y`, which writes one index, a write into a slice of one."""
+    for node in graph.find_nodes(op="call_function", target=aten.select_scatter.default):
+        base, written, axis, index = node.args
+        with graph.inserting_before(node):
+            slice_ = graph.call_function(aten.unsqueeze.default, (written, axis))
+        slice_.meta = {**node.meta, "val": written.meta["val"].unsqueeze(axis)}
+        first = index % base.meta["val"].shape[axis]
+        node.target, node.args = aten.slice_scatter.default, (base, slice_, axis, first, first + 1)
 
 
 _FIRST_OF_MANY = (

@@ -19,6 +19,7 @@ _NAMED = 3  # kinds that the summary names
 _NUMBERS = re.compile(r"[-\d(){}\[\], .]+")
 
 _NEAREST: Mapping[str, str] = {
+    "_to_copy": "float32 from end to end: leave half(), bfloat16 and autocast out of forward()",
     "conv1d": "a Conv2d with a kernel of (1, k) on maps of one row",
     "conv3d": "a Conv2d, frame by frame",
     "lstm": "convolutions over the time axis: no recurrence has an integer form",
@@ -81,6 +82,10 @@ class Refusals:
     _kinds: dict[tuple[str, str], _Kind] = field(default_factory=dict)
     _others: list[CaptureError] = field(default_factory=list)
     _nodes: set[fx.Node] = field(default_factory=set)
+
+    def __bool__(self) -> bool:
+        """Returns whether a node was refused."""
+        return bool(self._nodes)
 
     @contextmanager
     def collecting(self, node: fx.Node) -> Iterator[None]:

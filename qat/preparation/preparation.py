@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch import fx, nn
 
 from mobile_sdk.arguments import expect_each
@@ -18,6 +19,7 @@ from qat.preparation.kept_layers import find_layers
 from qat.preparation.normalisation import fold_normalisation
 from qat.preparation.output_check import check_output
 from qat.preparation.quantizer import MobileQuantizer
+from qat.progress import say
 
 COMPARED = 4  # pictures
 
@@ -36,6 +38,8 @@ def prepare(
     expect_contract(contract)
     expect_each("keep_float", keep_float, str, hint='give the layers\' paths: ["features.0"]')
     batch = None if pictures is None or not len(pictures) else _few(pictures).tensors(contract.input)
+    if others := {tensor.dtype for tensor in net.parameters()} - {torch.float32}:
+        say(f"the net's parameters become float32: some are {', '.join(sorted(str(each)[6:] for each in others))}")
     captured = capture(copy_net(net).cpu().float(), contract.input.shape, batch)
     left_out = captured.meta[LEFT_OUT]
     fold_normalisation(captured, contract.input)

@@ -115,8 +115,8 @@ def read_nothing(rewriter: Rewriter, node: fx.Node) -> None:
 
 
 def read_conversion(rewriter: Rewriter, node: fx.Node) -> None:
-    """Removes a conversion to float32, which all tensors have already."""
-    if node.meta["val"].dtype != torch.float32:
+    """Removes a conversion to float32, which all tensors have already, or to float64, which phones do not compute."""
+    if node.meta["val"].dtype not in (torch.float32, torch.float64):
         raise unsupported(node, f"to {node.meta['val'].dtype}")
     read_nothing(rewriter, node)
 
@@ -154,6 +154,10 @@ READERS = {
     "expand": read_expand,
     "_to_copy": read_conversion,
     "to": read_conversion,
+    "type_as": read_conversion,
+    "reshape_as": read_view,
+    "view_as": read_view,
+    "expand_as": read_expand,
     "contiguous": read_nothing,
     "clone": read_nothing,
     "alias": read_nothing,

@@ -6,10 +6,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from mobile_sdk.cli.failures import explain
-from mobile_sdk.errors import CaptureError
+from mobile_sdk.errors import CaptureError, SettingError
 from qat.capture.capture import capture
 from qat.capture.refusals import SHOWN
-from tests.support.tiny_nets import SIZE_PX, body, net
+from qat.preparation.preparation import prepare
+from tests.support.tiny_nets import CONTRACT, SIZE_PX, body, net
 
 
 class Odd(nn.Module):
@@ -75,3 +76,20 @@ def test_many_kinds_are_at_most_ten_lines_on_the_command_line():
     reasons = explain(error).reasons
     assert len(reasons) == SHOWN and reasons[-1].endswith("more kinds")
     assert "\n" not in error.message
+
+
+def test_a_constant_of_a_refused_operator_is_no_reason_of_its_own():
+    error = refusal_of(lambda x: torch.searchsorted(torch.linspace(0, 1, 5).expand(2, 6, 16, 5).contiguous(), x) * 1.0)
+    assert "folded" not in str(error) + "".join(getattr(error, "__notes__", ()))
+
+
+def test_half_precision_inside_forward_is_refused_with_what_to_do():
+    error = refusal_of(lambda x: x.half().float())
+    assert "to torch.float16" in error.message and "leave half(), bfloat16 and autocast out" in error.hint
+
+
+def test_an_exported_program_is_refused_with_the_call_that_gives_its_module():
+    program = torch.export.export(nn.Sequential(nn.Conv2d(3, 5, 3), nn.ReLU()).eval(), (torch.zeros(1, 3, 16, 16),))
+    with pytest.raises(SettingError, match="found ExportedProgram") as caught:
+        prepare(program, CONTRACT)
+    assert "program.module()" in caught.value.hint
