@@ -38,6 +38,7 @@ def kinds(captured):
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")  # torch.compile's own
+@pytest.mark.filterwarnings("ignore:`isinstance.treespec, LeafSpec.` is deprecated:FutureWarning")  # torch.export's own
 @pytest.mark.parametrize("wrapped", WRAPPED)
 def test_a_wrapped_net_is_the_net_inside(wrapped):
     captured = prepare(WRAPPED[wrapped](), CONTRACT).captured
