@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from mobile_sdk.graph.exactness import order_dependent_paths
-from mobile_sdk.graph.operators import Graph
+from mobile_sdk.graph.operators import Graph, Normalize, Softmax
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,14 +39,28 @@ _ORDER = Requirement(
     # 28.3 dB and 6 steps, later ones to 38 dB and more. The bound is 3 dB, twice the noise, below the worst.
     why="is float32 whose sums depend on their order, and the net spreads each tie; the worst of 9 came to 28 dB",
 )
+_ISLANDS = Requirement(
+    exact=False,
+    min_sqnr_db=30.0,
+    min_top1_agreement=0.9,
+    golden_steps=8.0,
+    # Measured on 8 blocks of attention (64 tokens) and 8 of ConvNeXt, 40 pictures, 26 classes, LiteRT and ExecuTorch:
+    # 46.7 dB, 2 steps and equal winners at worst. One operator alone is a step off in 1 of 100,000 codes, next to a tie.
+    why="is float32, as no integers compute it, and the net spreads each tie; the worst of 4 came to 47 dB and 2 steps",
+)
 
 
 def usual_requirement(graph: Graph) -> Requirement:
     """Returns the requirement for a runtime that computes a graph's integers: exactness, unless that means nothing.
 
-    A program with layers kept in float32 is exact too, if its numbers prove that no order of summation matters.
+    A program with layers kept in float32 is exact too, if its numbers prove that no order of summation matters. One
+    whose only other float32 steps are softmax and norms has a bound of its own.
     """
     if graph.precision == "float32":
         return _FLOAT32
     paths = order_dependent_paths(graph)
-    return replace(_ORDER, why=f"{', '.join(paths[:3])} {_ORDER.why}") if paths else _EXACT
+    if not paths:
+        return _EXACT
+    islands = {operator.path for operator in graph.operators if isinstance(operator, Softmax | Normalize)}
+    bound = _ISLANDS if islands.issuperset(paths) else _ORDER
+    return replace(bound, why=f"{', '.join(paths[:3])} {bound.why}")

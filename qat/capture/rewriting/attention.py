@@ -18,6 +18,7 @@ def spell_products(graph: fx.Graph) -> None:
         new = None if spell is None else spell(node)
         if new is not None:
             node.replace_all_uses_with(new)
+            graph.erase_node(node)  # PyTorch takes attention for a source of chance, and keeps it
 
 
 def _attention(node: fx.Node) -> fx.Node | None:

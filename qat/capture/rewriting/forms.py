@@ -74,24 +74,18 @@ def _softmax(node: fx.Node) -> fx.Node | None:
 
 def _formed(node: fx.Node, form: _Form) -> fx.Node:
     """Returns the node's value, computed in this form."""
-    name, arguments = name_of(node), list(node.args)
-    target: Any = node.target
-    operands = [_in_form(node, each, form) if isinstance(each, fx.Node) else each for each in arguments]
-    if name == "linear":
-        operands = [operands[0], *arguments[1:]]
-        if form is _Form.MAP:
-            target, weight = aten.conv2d.default, arguments[1]
-            operands[1] = placed(node, aten.view.default, weight, [*shape_of(weight), 1, 1])
-    elif name == "normalize":
-        operands = [operands[0], [_LAST[form]], *arguments[2:]]
-    elif name == "softmax":
-        operands = [operands[0], _LAST[form]]
-    elif name in POINTWISE:
-        operands = [operands[0], *arguments[1:]]
+    name, target = name_of(node), node.target
+    first, *rest = list[Any](node.args)
+    operands = [_in_form(node, first, form) if isinstance(first, fx.Node) else first, *rest]
+    if name == "linear" and form is _Form.MAP:
+        target = aten.conv2d.default
+        operands[1] = placed(node, aten.view.default, rest[0], [*shape_of(rest[0]), 1, 1])
+    elif name in ("normalize", "softmax"):
+        operands[1] = [_LAST[form]] if name == "normalize" else _LAST[form]
+    elif name in BINARY or name == "matmul":
+        operands[1] = _in_form(node, rest[0], form) if isinstance(rest[0], fx.Node) else rest[0]
     inner = placed(node, target, *operands)
-    inner_node = inner
-    for key, value in node.kwargs.items():
-        inner_node.update_kwarg(key, value)
+    inner.kwargs = dict(node.kwargs)
     return _out_of_form(node, inner, form)
 
 
@@ -104,6 +98,8 @@ def _in_form(node: fx.Node, value: fx.Node, form: _Form) -> fx.Node:
         return _constant(node, value, form)
     if _form_of(value) is form:
         return value.args[0]  # type: ignore[return-value]
+    if value.op == "call_function" and name_of(value) in ("mul", "div") and isinstance(value.args[1], int | float):
+        return placed(node, value.target, _in_form(node, value.args[0], form), value.args[1])  # type: ignore[arg-type]
     batch, *sizes = shape_of(value)
     match form:
         case _Form.MAP:
