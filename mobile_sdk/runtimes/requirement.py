@@ -45,7 +45,7 @@ _ISLANDS = Requirement(
     min_top1_agreement=0.9,
     golden_steps=8.0,
     # Measured on 8 blocks of attention (64 tokens) and 8 of ConvNeXt, 40 pictures, 26 classes, LiteRT and ExecuTorch:
-    # 46.7 dB, 2 steps and equal winners at worst. One operator alone is a step off in 1 of 100,000 codes, next to a tie.
+    # 46.7 dB, 2 steps and equal winners at worst. One operator alone is a step off in 1 of 100,000 codes, at ties.
     why="is float32, as no integers compute it, and the net spreads each tie; the worst of 4 came to 47 dB and 2 steps",
 )
 

@@ -49,8 +49,9 @@ class Weighted(nn.Module):
         if self.norm is None:
             return self.apply_weights(x, weight, self.bias)
         if self.norm.training:
-            normalised: Tensor = self.norm(self.apply_weights(x, weight, self.bias))
-            return normalised
+            values = self.apply_weights(x, weight, self.bias)
+            normalised: Tensor = self.norm(values.flatten(0, 1) if values.ndim == 3 else values)  # rows are samples
+            return normalised.reshape(values.shape)
         gain, shift = self.folding()
         return self.apply_weights(x, weight * gain.reshape(-1, *[1] * (weight.ndim - 1)), shift)
 

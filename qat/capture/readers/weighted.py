@@ -12,7 +12,7 @@ from qat.capture.readers.tokens import read_product
 from qat.capture.rewriter import BATCHES, Rewriter, arguments, pair, path_of, shape_of, unsupported
 from qat.layers.transposed import ConvTranspose2d, by_other_channel
 from qat.layers.weighted import BatchNorm, Conv2d, Linear, Weighted
-from qat.steps import Kind
+from qat.steps import Kind, channel_axis
 
 
 def read_conv2d(rewriter: Rewriter, node: fx.Node) -> None:
@@ -89,7 +89,7 @@ def read_matmul(rewriter: Rewriter, node: fx.Node) -> None:
 def read_batch_norm(rewriter: Rewriter, node: fx.Node) -> None:
     """Reads a batch norm into the layer before it, if it alone reads that layer's output."""
     source, *tensors, momentum, epsilon = arguments(node, *[None] * 7)
-    layer, channels = rewriter.layer_of(source), shape_of(node)[1]
+    layer, channels = rewriter.layer_of(source), shape_of(node)[channel_axis(len(shape_of(node)))]
     if isinstance(layer, Weighted) and layer.norm is None and len(source.users) == 1:
         kind = nn.BatchNorm1d if isinstance(layer, Linear) else nn.BatchNorm2d
         layer.norm = kind(channels, eps=epsilon, momentum=momentum)

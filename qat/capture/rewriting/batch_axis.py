@@ -13,7 +13,7 @@ from typing import Any
 from torch import fx
 
 from qat.capture.rewriter import arguments, name_of, shape_of
-from qat.capture.rewriting.placing import BINARY, POINTWISE, aten, is_computed, placed
+from qat.capture.rewriting.placing import BINARY, POINTWISE, aten, is_computed, placed, placed_as
 
 
 def bring_batch_first(graph: fx.Graph) -> None:
@@ -85,7 +85,11 @@ class _Finder:
         new = _placed_in(after, outer, self._count)
         if new is None or (place.is_first and new.is_first):
             return new
-        self._become(node, aten.view.default, self.twin(node.args[0]), list(self._twin_shape(after, new)))  # type: ignore[arg-type]
+        source, shape = self.twin(node.args[0]), self._twin_shape(after, new)  # type: ignore[arg-type]
+        if shape_of(source) == shape:
+            self._twins[node] = source
+        else:
+            self._become(node, aten.view.default, source, list(shape))
         return new
 
     def permutation(self, node: fx.Node, place: _Place) -> _Place | None:
@@ -140,7 +144,8 @@ class _Finder:
         elif name == "matmul" and len(sources) == len(node.args) == 2:
             return self._matmul(node, sources)
         elif name == "_native_batch_norm_legit_no_training" and place.rest > 1 and axes == 2:
-            self._become(node, node.target, self.twin(sources[0]), *node.args[1:])
+            rows = self.twin(sources[0])
+            self._twins[node] = placed_as(shape_of(rows), node, node.target, rows, *node.args[1:])
         else:
             return None
         return place

@@ -13,9 +13,14 @@ aten = torch.ops.aten
 
 def placed(before: fx.Node, target: Any, *arguments: Any) -> fx.Node:
     """Returns a new node before `before`, of the same module of the user's net, that calls `target`."""
+    return placed_as(_shape(target, arguments), before, target, *arguments)
+
+
+def placed_as(shape: Sequence[int], before: fx.Node, target: Any, *arguments: Any) -> fx.Node:
+    """Returns such a node with an output of this shape, which a reader understands and PyTorch does not."""
     with before.graph.inserting_before(before):
         node = before.graph.call_function(target, arguments)
-    node.meta = {**before.meta, "val": before.meta["val"].new_empty(_shape(target, arguments))}
+    node.meta = {**before.meta, "val": before.meta["val"].new_empty(shape)}
     return node
 
 
