@@ -27,6 +27,8 @@ class Kind(StrEnum):
     SCALE = "products with a positive constant"
     GLOBAL_MEAN = "global average pooling"
     AVERAGE_POOL = "average pooling"
+    AXES_MEAN = "means over any axes"
+    ADAPTIVE_POOL = "average pooling to a size that does not divide the map"
     MAX_POOL = "max pooling"
     MATMUL = "products of two matrices"
     SOFTMAX = "softmax"
@@ -110,6 +112,8 @@ KINDS: Mapping[Kind, KindTraits] = {
     Kind.SCALE: KindTraits(Grid.INPUTS, None, _NOTHING, _ANY, False, Factors.PASS, False),
     Kind.GLOBAL_MEAN: KindTraits(Grid.OWN, None, _NOTHING, _ANY, False, Factors.PASS, True),
     Kind.AVERAGE_POOL: KindTraits(Grid.OWN, None, _NOTHING, _ANY, False, Factors.PASS, True),
+    Kind.AXES_MEAN: KindTraits(Grid.OWN, None, _NOTHING, _ANY, False, Factors.STOP, True),
+    Kind.ADAPTIVE_POOL: KindTraits(Grid.OWN, None, _NOTHING, _ANY, False, Factors.PASS, True),
     Kind.MAX_POOL: KindTraits(Grid.INPUTS, None, _NOTHING, _ANY, False, Factors.PASS, True),
     Kind.MATMUL: KindTraits(Grid.OWN, None, _NOTHING, _ANY, False, Factors.STOP, True),
     Kind.SOFTMAX: KindTraits(Grid.OWN, None, _NOTHING, (0.0, None), False, Factors.STOP, True),
@@ -164,6 +168,7 @@ class Step:
     channels: tuple[int, int] = (0, 0)  # CHANNEL_SLICE: the first, and the one after the last
     groups: int = 1  # CHANNEL_SHUFFLE
     align_corners: bool = False  # RESIZE
+    axes: tuple[int, ...] = ()  # AXES_MEAN: without the batch
     function: Function | None = None  # FUNCTION
     parameters: tuple[float, ...] = ()  # FUNCTION
 

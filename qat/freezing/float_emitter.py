@@ -7,6 +7,7 @@ import numpy as np
 
 from mobile_sdk.contract import NetInput
 from mobile_sdk.graph import operators as ops
+from qat.freezing.composed_pools import adaptive_pool, adaptive_windows, mean_over_axes, rows_of
 from qat.freezing.emitter import VALUES_OF, Pending, input_tensor, name_before, name_of_pixel, not_written
 from qat.freezing.rearrangements import rearrangement
 from qat.layers import weighted
@@ -89,8 +90,8 @@ class FloatEmitter:
                 return self._append(ops.Mul(a=operands[0], b=factor, clamp=clamp, **common))
             case Kind.GLOBAL_MEAN:
                 return self._append(ops.Mean(input=operands[0], **common))
-            case Kind.AVERAGE_POOL:
-                return self._average_pool(common, step, operands[0])
+            case Kind.AVERAGE_POOL | Kind.AXES_MEAN | Kind.ADAPTIVE_POOL:
+                return self._average(common, step, operands[0])
             case Kind.WINDOW_SHARE:
                 return self._window_share(name, pending)
             case Kind.CONCAT:
@@ -147,6 +148,21 @@ class FloatEmitter:
             layer: dict[str, Any] = {"output": output, "path": pending.step.path, "input": value, **numbers}
             value = self._append(ops.Conv2d(**layer, **stage.geometry(channels)))
         return value
+
+    def _average(self, common: dict[str, Any], step: Step, value: ops.Tensor) -> ops.Tensor:
+        output: ops.Tensor = common["output"]
+        match step.kind:
+            case Kind.AXES_MEAN:
+                self._operators.extend(mean_over_axes(step, value, rows_of(output.name, step, value), output))
+            case Kind.ADAPTIVE_POOL:
+                windows = adaptive_windows(value.shape[1:], step.shape[1:])
+                weight = (windows / windows.sum((1, 2), keepdims=True)).astype(np.float32)
+                bias = np.zeros(step.shape[0] * len(windows), np.float32)
+                numbers: dict[str, Any] = {"weight_scales": None, "bias": bias}
+                self._operators.extend(adaptive_pool(step, value, output, weight, numbers))
+            case _:
+                self._average_pool(common, step, value)
+        return output
 
     def _average_pool(self, common: dict[str, Any], step: Step, value: ops.Tensor) -> ops.Tensor:
         """Writes a depthwise convolution if runtimes' own pooling does not fit: counted zeros, one pixel, gaps."""

@@ -125,9 +125,9 @@ class GridPlanner:
                 self._at_least(name, (operand.name,), operand.factor * GATE.scale / LARGEST_FACTOR)
             case Kind.SCALE:
                 self._at_least(name, (operand.name,), operand.factor * pending.step.constant / LARGEST_FACTOR)
-            case Kind.GLOBAL_MEAN:
+            case Kind.GLOBAL_MEAN | Kind.AXES_MEAN:
                 self._at_least(name, (operand.name,), operand.factor / LARGEST_MEAN_FACTOR)
-            case Kind.AVERAGE_POOL:
+            case Kind.AVERAGE_POOL | Kind.ADAPTIVE_POOL:
                 self._at_least(name, (operand.name,), operand.factor / LARGEST_FACTOR)
             case Kind.CONCAT if operand.name:
                 self._at_least(name, (operand.name,), operand.factor)

@@ -11,6 +11,7 @@ from mobile_sdk.contract import NetInput
 from mobile_sdk.graph import arithmetic
 from mobile_sdk.graph import operators as ops
 from mobile_sdk.graph.arithmetic import GATE, HARD_SIGMOID_SHIFT, HARD_SIGMOID_SPAN
+from qat.freezing.composed_pools import adaptive_pool, adaptive_windows, mean_over_axes, rows_of
 from qat.freezing.emitter import Pending, input_tensor, name_of_pixel, not_written
 from qat.freezing.integer_values import (
     Value,
@@ -27,7 +28,7 @@ from qat.freezing.pair_notes import PairNotes
 from qat.freezing.rearrangements import rearrangement
 from qat.layers import weighted
 from qat.layers.box_decoder import Decoder
-from qat.layers.integer_rounding import float32, snap_constant, snap_factor, snap_weights
+from qat.layers.integer_rounding import SMALLEST_FACTOR, float32, snap_constant, snap_factor, snap_weights
 from qat.layers.transposed import ConvTranspose2d
 from qat.steps import Kind, Step
 
@@ -302,6 +303,29 @@ class IntegerEmitter:
         self.pairs.weights(name, 1.0)
         return output
 
+    def _axes_mean(self, name: str, pending: Pending, grid: ops.Quantization) -> Value:
+        step, (value,) = pending.step, pending.operands
+        rows = replace(value, tensor=rows_of(name, step, value.tensor))
+        output = mean_on(name, step.shape, rows, grid)
+        made = mean_over_axes(step, value.tensor, rows.tensor, output.tensor)
+        self._operators.extend(made)
+        for operator in made[:2]:
+            self.pairs.output(operator.output.name, replace(value, tensor=operator.output))
+        return output
+
+    def _adaptive_pool(self, name: str, pending: Pending, grid: ops.Quantization) -> Value:
+        """Writes windows whose weights are all code 1 at scale 1/area, as `average_pool` does."""
+        step, (value,) = pending.step, pending.operands
+        output = value_on(name, step.shape, grid, value.multiple)
+        windows = adaptive_windows(value.tensor.shape[1:], step.shape[1:])
+        shares = np.maximum(1 / windows.sum((1, 2)), SMALLEST_FACTOR * output.grid.scale / value.grid.scale)
+        scales = np.tile(shares, step.shape[0]).astype(np.float32)
+        numbers = {"weight_scales": scales, "bias": np.zeros(len(scales), np.int32)}
+        made = adaptive_pool(step, value.tensor, output.tensor, windows.astype(np.int8), numbers)
+        self._operators.extend(made)
+        self.pairs.weights(made[0].output.name, 1.0)
+        return output
+
     def _rearranged(self, name: str, step: Step, value: Value) -> Value:
         """Returns some of the input's codes, or all in another order."""
         tensor = ops.Tensor(name=name, shape=step.shape, quantization=value.tensor.quantization)
@@ -360,6 +384,8 @@ INT8_WRITERS: Mapping[Kind, Callable[[IntegerEmitter, str, Pending, ops.Quantiza
     Kind.SCALE: IntegerEmitter._scale,
     Kind.GLOBAL_MEAN: IntegerEmitter._mean,
     Kind.AVERAGE_POOL: IntegerEmitter._average_pool,
+    Kind.AXES_MEAN: IntegerEmitter._axes_mean,
+    Kind.ADAPTIVE_POOL: IntegerEmitter._adaptive_pool,
     Kind.WINDOW_SHARE: IntegerEmitter._window_share,
     Kind.MATMUL: IntegerEmitter._matmul,
     Kind.CONCAT: IntegerEmitter._concat,

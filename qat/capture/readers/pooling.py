@@ -1,5 +1,7 @@
 """Reads pooling in all of PyTorch's forms: windows, adaptive sizes, means and maxima over axes."""
 
+from itertools import pairwise
+from math import prod
 from typing import Any
 
 import torch
@@ -31,12 +33,34 @@ class AveragePool(nn.Module):
 
 
 def read_mean(rewriter: Rewriter, node: fx.Node) -> None:
-    """Reads the mean over height and width: at once, one after the other, or over the pixels of a view."""
+    """Reads a mean; one over height and width may be taken one after the other, or over the pixels of a view."""
     if (source := _reduced(node)) is None:
-        rewriter.leave(node, _OTHER_AXES)
+        if all(name_of(user) == "mean" and _reduced(user) is not None for user in node.users):
+            rewriter.leave(node, _OTHER_AXES)
+        else:
+            _mean_over_axes(rewriter, node)
         return
     keep = len(shape_of(node)) == 4
     rewriter.become(node, aten.mean.dim, (source, [2, 3], keep), Kind.GLOBAL_MEAN)
+
+
+def _mean_over_axes(rewriter: Rewriter, node: fx.Node) -> None:
+    source, axes, keep = arguments(node, None, None, False)
+    count = len(shape_of(source))
+    axes = sorted(axis % count for axis in ([axes] if isinstance(axes, int) else axes or range(count)))
+    if 0 in axes:
+        raise unsupported(node, "over the batch")
+    details = tuple(axis - 1 for axis in axes)
+    rewriter.become(node, aten.mean.dim, (source, axes, keep), Kind.AXES_MEAN, axes=details)
+
+
+def read_sum(rewriter: Rewriter, node: fx.Node) -> None:
+    """Reads a sum as a mean times how many values it has."""
+    source, axes, keep = arguments(node, None, None, False)
+    mean = rewriter.place(node, aten.mean.dim, (source, axes, keep), shape_of(node))
+    count = prod(shape_of(source)) // prod(shape_of(node))
+    rewriter.become(node, aten.mul.Tensor, (mean, float(count)), Kind.SCALE, constant=float(count))
+    read_mean(rewriter, mean)
 
 
 def read_amax(rewriter: Rewriter, node: fx.Node) -> None:
@@ -56,15 +80,22 @@ def read_amax(rewriter: Rewriter, node: fx.Node) -> None:
 
 
 def read_adaptive_avg_pool2d(rewriter: Rewriter, node: fx.Node) -> None:
-    """Reads an adaptive mean as windows of one size, if the map divides into them."""
+    """Reads an adaptive mean, as windows of one size if it has such."""
     source, size = arguments(node, None, None)
-    _average_pool(rewriter, node, source, _adaptive(node, source, size))
+    if (window := _adaptive(node, source)) is not None:
+        _average_pool(rewriter, node, source, window)
+    else:
+        rewriter.become(node, aten.adaptive_avg_pool2d.default, (source, size), Kind.ADAPTIVE_POOL)
 
 
 def read_adaptive_max_pool2d(rewriter: Rewriter, node: fx.Node) -> None:
-    """Reads an adaptive maximum as windows of one size, if the map divides into them."""
+    """Reads an adaptive maximum as windows of one size."""
     source, size = arguments(node, None, None)
-    _max_pool(rewriter, node, source, _adaptive(node, source, size))
+    if (window := _adaptive(node, source)) is None:
+        sides = pair(shape_of(source)[2:])
+        found = f"to {size} from {sides[0]} x {sides[1]}, whose windows have several sizes"
+        raise unsupported(node, f"{found}: pool to a size that divides it")
+    _max_pool(rewriter, node, source, window)
 
 
 def read_avg_pool2d(rewriter: Rewriter, node: fx.Node) -> None:
@@ -101,6 +132,7 @@ def read_max_pool2d(rewriter: Rewriter, node: fx.Node) -> None:
 
 READERS = {
     "mean": read_mean,
+    "sum": read_sum,
     "amax": read_amax,
     "max": read_amax,
     "adaptive_avg_pool2d": read_adaptive_avg_pool2d,
@@ -156,12 +188,18 @@ def _sides(padding: Any) -> Padding:
     return vertical, vertical, horizontal, horizontal
 
 
-def _adaptive(node: fx.Node, source: fx.Node, size: Any) -> Window:
-    (height, width), (rows, columns) = shape_of(source)[2:], shape_of(node)[2:]
-    if height % rows or width % columns:
-        raise unsupported(node, f"to {size} from {height} x {width}, which it does not divide")
-    kernel = (height // rows, width // columns)
-    return Window(kernel=kernel, stride=kernel, padding=_NONE)
+def _adaptive(node: fx.Node, source: fx.Node) -> Window | None:
+    """Returns the window of an adaptive pool whose windows have one size and one distance; None if they have not."""
+    kernel, stride = [], []
+    for length, count in zip(shape_of(source)[2:], shape_of(node)[2:], strict=True):
+        starts = [index * length // count for index in range(count)]
+        sizes = {-(-(index + 1) * length // count) - start for index, start in enumerate(starts)}
+        steps = {after - before for before, after in pairwise(starts)} or sizes
+        if len(sizes) != 1 or len(steps) != 1 or 0 in steps:
+            return None
+        kernel += sizes
+        stride += steps
+    return Window(kernel=(kernel[0], kernel[1]), stride=(stride[0], stride[1]), padding=_NONE)
 
 
 def _average_pool(rewriter: Rewriter, node: fx.Node, source: fx.Node, window: Window) -> None:
