@@ -104,8 +104,11 @@ def read_avg_pool2d(rewriter: Rewriter, node: fx.Node) -> None:
         node, None, None, [], [0, 0], False, True, None
     )
     window = _window(node, source, kernel, stride, padding)
-    if divisor is not None and divisor != window.kernel[0] * window.kernel[1]:
-        raise unsupported(node, f"with divisor_override={divisor}")
+    if divisor is not None and divisor != prod(window.kernel):
+        pooled, factor = rewriter.place(node, aten.avg_pool2d.default, (source,), shape_of(node)), prod(window.kernel)
+        rewriter.become(node, aten.mul.Tensor, (pooled, factor / divisor), Kind.SCALE, constant=factor / divisor)
+        _average_pool(rewriter, pooled, source, window)
+        return
     counted = _sides(padding) if counts_padding else _NONE
     share = WindowShare(window, counted, pair(shape_of(source)[2:]), pair(shape_of(node)[2:]))
     if divisor is not None or (share.share == 1).all():
@@ -190,7 +193,8 @@ def _sides(padding: Any) -> Padding:
 
 def _adaptive(node: fx.Node, source: fx.Node) -> Window | None:
     """Returns the window of an adaptive pool whose windows have one size and one distance; None if they have not."""
-    kernel, stride = [], []
+    kernel: list[int] = []
+    stride: list[int] = []
     for length, count in zip(shape_of(source)[2:], shape_of(node)[2:], strict=True):
         starts = [index * length // count for index in range(count)]
         sizes = {-(-(index + 1) * length // count) - start for index, start in enumerate(starts)}

@@ -297,9 +297,6 @@ REFUSED: dict[str, tuple[str, Callable[[Any, Tensor], Tensor]]] = {
     "batch norm without statistics": ("batch_norm", lambda self, x: F.batch_norm(x, None, None, training=True)),
     "a dilated max pooling": ("max_pool2d", lambda self, x: F.max_pool2d(x, 2, dilation=2)),
     "a max pooling with gaps": ("max_pool2d", lambda self, x: F.max_pool2d(x, 2, 3)),
-    "an average with its own divisor": ("avg_pool2d", lambda self, x: F.avg_pool2d(x, 2, divisor_override=3)),
-    "an average pooling of uneven windows": ("adaptive_avg_pool2d", lambda self, x: F.adaptive_avg_pool2d(x, 5)),
-    "a mean over channels": ("mean", lambda self, x: x.mean(1, keepdim=True)),
     "a division by a tensor": ("div", lambda self, x: x / F.relu6(x)),
     "a constant divided": ("reciprocal", lambda self, x: 1.0 / x),
     "a rounding division": ("div", lambda self, x: torch.div(x, 2.0, rounding_mode="floor")),
@@ -313,7 +310,7 @@ REFUSED: dict[str, tuple[str, Callable[[Any, Tensor], Tensor]]] = {
     "the indices of a pooling": (
         "adaptive_max_pool2d", lambda self, x: F.adaptive_max_pool2d(x, 1, return_indices=True)[1] * x,
     ),
-    "a maximum of a mean": ("mean", lambda self, x: x.mean(3).amax(2)[:, :, None, None] * x),
+    "a maximum of a mean": ("amax", lambda self, x: x.mean(3).amax(2)[:, :, None, None] * x),
     "a concatenation of rows": ("cat", lambda self, x: torch.cat([x, x], 2)),
     "padding before a pooling": ("pad", lambda self, x: F.max_pool2d(F.pad(x, (1, 1, 1, 1)), 2)),
     "padding with ones": ("pad", lambda self, x: self.conv(F.pad(x, (1, 1, 1, 1), value=1.0))),
@@ -326,7 +323,6 @@ REFUSED: dict[str, tuple[str, Callable[[Any, Tensor], Tensor]]] = {
     "halves by rows": ("split", lambda self, x: torch.cat(x.chunk(2, 2), 1)),
     "a permutation": ("permute", lambda self, x: x.permute(0, 1, 3, 2)),
     "interpolation": ("upsample_nearest2d", lambda self, x: F.interpolate(x, scale_factor=2)),
-    "a transposed convolution": ("conv_transpose2d", lambda self, x: F.conv_transpose2d(x, self.conv.weight)),
     "a linear layer over channels last": (
         "linear", lambda self, x: F.linear(x, self.square, None),
     ),

@@ -163,6 +163,7 @@ FORMS: dict[str, Form] = {
             x + F.interpolate(F.adaptive_avg_pool2d(x, 6), x.shape[2:], mode="bilinear", align_corners=True)
         ),
     ),
+    "average with a divisor of its own": ({}, lambda self, x: F.avg_pool2d(x, 3, 2, 1, divisor_override=5)),
     "a map shrunk": ({}, lambda self, x: F.interpolate(x, (11, 7), mode="bilinear")),
     "adaptive maximum": ({}, lambda self, x: F.adaptive_max_pool2d(x, 4)),
     "adaptive maximum to a pixel": ({}, lambda self, x: F.adaptive_max_pool2d(x, 1) + x),
