@@ -33,8 +33,10 @@ class Kind(StrEnum):
     MATMUL = "products of two matrices"
     SOFTMAX = "softmax"
     NORMALIZE = "layer, group, instance and RMS norms"
-    CONCAT = "concatenation of channels"
-    CHANNEL_SLICE = "slices of channels"
+    CONCAT = "concatenation"
+    CHANNEL_SLICE = "slices"
+    REPEAT = "repetition"
+    REARRANGE = "reshapes and transpositions"
     CHANNEL_SHUFFLE = "shuffles of channels"
     RESIZE = "bilinear resizing"
     FLATTEN = "flatten"
@@ -120,6 +122,8 @@ KINDS: Mapping[Kind, KindTraits] = {
     Kind.NORMALIZE: KindTraits(Grid.OWN, None, _NOTHING, _ANY, False, Factors.STOP, True),
     Kind.CONCAT: KindTraits(Grid.OWN, None, _NOTHING, _ANY, False, Factors.STOP, True),
     Kind.CHANNEL_SLICE: KindTraits(Grid.INPUTS, None, _NOTHING, _ANY, False, Factors.STOP, True),
+    Kind.REPEAT: KindTraits(Grid.INPUTS, None, _NOTHING, _ANY, False, Factors.STOP, True),
+    Kind.REARRANGE: KindTraits(Grid.INPUTS, None, _NOTHING, _ANY, False, Factors.STOP, True),
     Kind.CHANNEL_SHUFFLE: KindTraits(Grid.INPUTS, None, _NOTHING, _ANY, False, Factors.STOP, True),
     Kind.RESIZE: KindTraits(Grid.INPUTS, None, _NOTHING, _ANY, False, Factors.PASS, False),
     Kind.FLATTEN: KindTraits(Grid.INPUTS, None, _NOTHING, _ANY, False, Factors.PASS_A_PIXEL, False),
@@ -166,6 +170,10 @@ class Step:
     constant: float = 0.0  # ADD_CONSTANT, SCALE; the end of a WINDOW_SHARE's grid
     window: Window | None = None  # AVERAGE_POOL, MAX_POOL
     channels: tuple[int, int] = (0, 0)  # CHANNEL_SLICE: the first, and the one after the last
+    axis: int = 0  # CONCAT, CHANNEL_SLICE, REPEAT: of the shape without the batch
+    times: int = 1  # REPEAT
+    split: tuple[int, ...] = ()  # REARRANGE
+    order: tuple[int, ...] = ()  # REARRANGE
     groups: int = 1  # CHANNEL_SHUFFLE
     align_corners: bool = False  # RESIZE
     axes: tuple[int, ...] = ()  # AXES_MEAN: without the batch

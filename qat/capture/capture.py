@@ -20,7 +20,17 @@ from qat.capture.constant_folding import fold_constants
 from qat.capture.functional_export import Shape, exported, net_shape
 from qat.capture.left_out import leave_out_last_activations, random_dropout
 from qat.capture.pool_folding import fold_uneven_pools
-from qat.capture.readers import activations, arithmetic, channels, pooling, shapes, slice_writes, tokens, weighted
+from qat.capture.readers import (
+    activations,
+    arithmetic,
+    moves,
+    pooling,
+    positions,
+    shapes,
+    slice_writes,
+    tokens,
+    weighted,
+)
 from qat.capture.refusals import Refusals
 from qat.capture.rewriter import Rewriter, name_of, path_of, shape_of, unsupported
 from qat.capture.rewriting import rewrite
@@ -33,7 +43,8 @@ _READERS = (  # by the name of PyTorch's operator
     | arithmetic.READERS
     | pooling.READERS
     | shapes.READERS
-    | channels.READERS
+    | moves.READERS
+    | positions.READERS
     | slice_writes.READERS
     | tokens.READERS
 )

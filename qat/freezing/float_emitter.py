@@ -95,7 +95,7 @@ class FloatEmitter:
             case Kind.WINDOW_SHARE:
                 return self._window_share(name, pending)
             case Kind.CONCAT:
-                return self._append(ops.Concat(parts=tuple(operands), **common))
+                return self._append(ops.Concat(parts=tuple(operands), axis=step.axis, **common))
             case _:
                 return self._on_tokens(common, pending)
 

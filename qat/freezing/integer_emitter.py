@@ -343,7 +343,7 @@ class IntegerEmitter:
                 parts[index] = self._shifted(f"{name}.part{index}", own, part, 0.0, ops.Clamp.NONE, grid)
         self.pairs.operands(name, pending.operands, parts)
         tensors = tuple(part.tensor for part in parts)
-        self._operators.append(ops.Concat(output=output.tensor, path=step.path, parts=tensors))
+        self._operators.append(ops.Concat(output=output.tensor, path=step.path, parts=tensors, axis=step.axis))
         return output
 
     def _flatten(self, name: str, step: Step, value: Value, is_sole_user: bool) -> Value:

@@ -3,13 +3,22 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from mobile_sdk.graph.operators import ChannelShuffle, ChannelSlice, MaxPool2d, Operator, ResizeBilinear, Tensor
+from mobile_sdk.graph.operators import (
+    ChannelShuffle,
+    ChannelSlice,
+    Concat,
+    MaxPool2d,
+    Operator,
+    Rearrange,
+    ResizeBilinear,
+    Tensor,
+)
 from qat.freezing.emitter import not_written
 from qat.steps import Kind, Step
 
 
 def rearrangement(step: Step, value: Tensor, output: Tensor) -> Operator:
-    """Returns the operator of a max pooling, a resizing, a slice or a shuffle of channels.
+    """Returns the operator of a max pooling, a resizing, a slice, a repetition or a rearrangement.
 
     Raises CompileError for any other kind of step.
     """
@@ -24,7 +33,15 @@ def _resize(step: Step, value: Tensor, output: Tensor) -> Operator:
 
 def _channel_slice(step: Step, value: Tensor, output: Tensor) -> Operator:
     start, stop = step.channels
-    return ChannelSlice(output=output, path=step.path, input=value, start=start, stop=stop)
+    return ChannelSlice(output=output, path=step.path, input=value, start=start, stop=stop, axis=step.axis)
+
+
+def _repeat(step: Step, value: Tensor, output: Tensor) -> Operator:
+    return Concat(output=output, path=step.path, parts=(value,) * step.times, axis=step.axis)
+
+
+def _rearrange(step: Step, value: Tensor, output: Tensor) -> Operator:
+    return Rearrange(output=output, path=step.path, input=value, split=step.split, order=step.order)
 
 
 def _channel_shuffle(step: Step, value: Tensor, output: Tensor) -> Operator:
@@ -49,5 +66,7 @@ REARRANGEMENTS: Mapping[Kind, Callable[[Step, Tensor, Tensor], Operator]] = Mapp
         Kind.RESIZE: _resize,
         Kind.CHANNEL_SLICE: _channel_slice,
         Kind.CHANNEL_SHUFFLE: _channel_shuffle,
+        Kind.REPEAT: _repeat,
+        Kind.REARRANGE: _rearrange,
     }
 )

@@ -50,8 +50,17 @@ def _is_materialised(node: fx.Node) -> bool:
     step = step_of(node)
     if step is None or absorbs(node) is not None:
         return False
-    feeds_concat = any((user_step := step_of(user)) and user_step.kind is Kind.CONCAT for user in node.users)
-    return KINDS[step.kind].grid is Grid.OWN or (step.kind is Kind.SCALE and feeds_concat)
+    return KINDS[step.kind].grid is Grid.OWN or (step.kind is Kind.SCALE and _feeds_concat(node))
+
+
+def _feeds_concat(node: fx.Node) -> bool:
+    """Returns whether a concatenation reads the node, or what other steps on its grid make of it."""
+    steps = {user: step_of(user) for user in node.users}
+    return any(
+        step.kind is Kind.CONCAT or (KINDS[step.kind].grid is Grid.INPUTS and _feeds_concat(user))
+        for user, step in steps.items()
+        if step is not None
+    )
 
 
 def _range(node: fx.Node, is_shared: bool, is_symmetric: bool) -> Range:

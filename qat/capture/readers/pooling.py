@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
+from qat.capture.readers.moves import moves_nothing
 from qat.capture.rewriter import Rewriter, arguments, name_of, pair, shape_of, unsupported
 from qat.layers.step_gradients import LEVELS
 from qat.layers.window_share import WindowShare, is_expressible
@@ -157,7 +158,7 @@ def _axes_left(node: fx.Node, reduction: str) -> tuple[fx.Node, list[tuple[int, 
 
     A view of the pixels as one axis may be among the reductions. A reduced axis that is kept holds none of the axes.
     """
-    if STEP in node.meta or node.op != "call_function":
+    if (STEP in node.meta and not moves_nothing(node)) or node.op != "call_function":
         return node, [(axis,) for axis in range(len(shape_of(node)))]
     source = node.args[0]
     assert isinstance(source, fx.Node)

@@ -6,7 +6,7 @@ import torch
 from torch import fx, nn
 
 from mobile_sdk.graph.interpolation import is_settled
-from qat.capture.readers.channels import read_shuffled_view
+from qat.capture.readers.positions import take
 from qat.capture.rewriter import Rewriter, arguments, name_of, operand, pair, shape_of, unsupported
 from qat.layers.box_decoder import Decoder
 from qat.layers.resizing import ResizeBilinear
@@ -50,52 +50,6 @@ def _nearest_settled(before: tuple[int, int], after: tuple[int, int], *, align_c
     return sides[0], sides[1]
 
 
-def read_cat(rewriter: Rewriter, node: fx.Node) -> None:
-    """Reads a concatenation of channels."""
-    parts, axis = arguments(node, None, 0)
-    if axis % len(shape_of(node)) != 1:
-        raise unsupported(node, "but of channels")
-    if any(part.op == "get_attr" for part in parts):
-        raise unsupported(node, "with numbers that no picture changes")
-    if len(parts) == 1:
-        node.replace_all_uses_with(parts[0])
-    else:
-        rewriter.mark(node, Kind.CONCAT)
-
-
-def read_view(rewriter: Rewriter, node: fx.Node) -> None:
-    """Reads a map of one pixel as a vector, or the reverse; or a map as a vector, if only linear layers read it."""
-    source = operand(node)
-    before, after = shape_of(source), shape_of(node)
-    if before == after:
-        read_nothing(rewriter, node)
-    elif len(after) == 2 and len(before) == 4 and before[0] == after[0]:
-        if before[2:] != (1, 1) and not _feeds_linear(node):
-            raise unsupported(node, "of a map that others than linear layers read")
-        rewriter.replace(node, nn.Flatten(1), Kind.FLATTEN)
-    elif len(before) == 2 and after == (*before, 1, 1):
-        rewriter.replace(node, nn.Unflatten(1, after[1:]), Kind.UNFLATTEN)
-    elif not read_shuffled_view(rewriter, node):
-        _read_half(rewriter, node, source)
-
-
-def read_select(rewriter: Rewriter, node: fx.Node) -> None:
-    """Reads `x[:, :, 0]` of an axis of length 1: the axis is removed."""
-    source, axis, _ = arguments(node, None, None, None)
-    if shape_of(source)[axis] != 1:
-        raise unsupported(node, f"from {shape_of(source)} to {shape_of(node)}")
-    read_view(rewriter, node)
-
-
-def _read_half(rewriter: Rewriter, node: fx.Node, source: fx.Node) -> None:
-    """Reads one view of two: (N, C, 1), or five axes of a shuffle. The next one sees the whole change."""
-    before, after = shape_of(source), shape_of(node)
-    if after == (*before[:2], 1) and all(READERS.get(name_of(user)) in (read_view, read_select) for user in node.users):
-        read_nothing(rewriter, node)
-    else:
-        rewriter.leave(node, f"from {before} to {after}")
-
-
 def read_expand(rewriter: Rewriter, node: fx.Node) -> None:
     """Reads a gate repeated to a map's size: products repeat it themselves, others get a bilinear resizing."""
     before, after = shape_of(node.args[0]), shape_of(node)
@@ -103,6 +57,11 @@ def read_expand(rewriter: Rewriter, node: fx.Node) -> None:
         read_nothing(rewriter, node)
     elif before == (*after[:2], 1, 1) and len(after) == 4:
         rewriter.replace(node, ResizeBilinear((after[2], after[3])), Kind.RESIZE)
+    elif len(before) == len(after) and before[0] == after[0]:
+        source = operand(node)
+        for axis, (size, wanted) in enumerate(zip(before, after, strict=True)):
+            source = take(rewriter, node, source, axis, [0] * wanted) if size != wanted else source
+        node.replace_all_uses_with(source)
     else:
         raise unsupported(node, f"from {before} to {after}")
 
@@ -121,14 +80,6 @@ def read_conversion(rewriter: Rewriter, node: fx.Node) -> None:
     read_nothing(rewriter, node)
 
 
-def _feeds_linear(node: fx.Node) -> bool:
-    """Returns whether only linear layers read the node, some of them after dropout."""
-    return all(
-        name_of(user) in ("linear", "matmul", "mm") or (name_of(user) in ("dropout", "clone") and _feeds_linear(user))
-        for user in node.users
-    )
-
-
 def read_boxes(rewriter: Rewriter, node: fx.Node) -> None:
     """Reads a detector's decoding of boxes, as one layer."""
     _, origins, steps, scores = arguments(node, None, None, None, None)
@@ -141,16 +92,6 @@ READERS = {
     "decode_boxes": read_boxes,
     "dropout": read_dropout,
     "upsample_bilinear2d": read_resize,
-    "cat": read_cat,
-    "concat": read_cat,
-    "flatten": read_view,
-    "unflatten": read_view,
-    "view": read_view,
-    "_unsafe_view": read_view,
-    "reshape": read_view,
-    "squeeze": read_view,
-    "unsqueeze": read_view,
-    "select": read_select,
     "expand": read_expand,
     "_to_copy": read_conversion,
     "to": read_conversion,

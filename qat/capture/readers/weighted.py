@@ -8,6 +8,7 @@ from torch import fx, nn
 
 from mobile_sdk.errors import CaptureError
 from qat.capture.readers.arithmetic import depthwise, put_depthwise
+from qat.capture.readers.positions import read_own_padding
 from qat.capture.readers.tokens import read_product
 from qat.capture.rewriter import BATCHES, Rewriter, arguments, pair, path_of, shape_of, unsupported
 from qat.layers.transposed import ConvTranspose2d, by_other_channel
@@ -55,7 +56,10 @@ def read_pad(rewriter: Rewriter, node: fx.Node) -> None:
     """Reads zero padding that only convolutions read, for them to absorb."""
     _, amounts, *rest = arguments(node, None, None, "constant", None)
     mode, value = rest if isinstance(rest[0], str) else ("constant", rest[0])
-    if mode != "constant" or (value or 0) != 0:
+    if mode != "constant":
+        read_own_padding(rewriter, node)
+        return
+    if (value or 0) != 0:
         raise unsupported(node, "but for zeros")
     if len(amounts) not in (2, 4) or min(amounts) < 0:
         raise unsupported(node, f"by {list(amounts)}")
