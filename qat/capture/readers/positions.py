@@ -89,10 +89,8 @@ def _strided(
     """Returns every `step`-th position: whole groups of so many, of which a slice of rows takes one each."""
     length, count = shape_of(source)[axis], len(positions)
     if count * step > length:
-        whole = take(rewriter, node, source, axis, positions[:-1])
-        return _joined(
-            rewriter, node, [whole, _cut(rewriter, node, source, axis, positions[-1], positions[-1] + 1)], axis
-        )
+        parts = [take(rewriter, node, source, axis, part) for part in (positions[:-1], positions[-1:])]
+        return _joined(rewriter, node, parts, axis)
     first = min(positions[0], length - count * step)
     if count * step < length:
         source = _cut(rewriter, node, source, axis, first, first + count * step)
