@@ -36,6 +36,7 @@ class Kind(StrEnum):
     CONCAT = "concatenation"
     CHANNEL_SLICE = "slices"
     REPEAT = "repetition"
+    PAD = "padding with zeros"
     REARRANGE = "reshapes and transpositions"
     CHANNEL_SHUFFLE = "shuffles of channels"
     RESIZE = "bilinear resizing"
@@ -123,6 +124,7 @@ KINDS: Mapping[Kind, KindTraits] = {
     Kind.CONCAT: KindTraits(Grid.OWN, None, _NOTHING, _ANY, False, Factors.STOP, True),
     Kind.CHANNEL_SLICE: KindTraits(Grid.INPUTS, None, _NOTHING, _ANY, False, Factors.STOP, True),
     Kind.REPEAT: KindTraits(Grid.INPUTS, None, _NOTHING, _ANY, False, Factors.STOP, True),
+    Kind.PAD: KindTraits(Grid.INPUTS, None, _NOTHING, _ANY, False, Factors.STOP, True),
     Kind.REARRANGE: KindTraits(Grid.INPUTS, None, _NOTHING, _ANY, False, Factors.STOP, True),
     Kind.CHANNEL_SHUFFLE: KindTraits(Grid.INPUTS, None, _NOTHING, _ANY, False, Factors.STOP, True),
     Kind.RESIZE: KindTraits(Grid.INPUTS, None, _NOTHING, _ANY, False, Factors.PASS, False),
@@ -172,6 +174,8 @@ class Step:
     channels: tuple[int, int] = (0, 0)  # CHANNEL_SLICE: the first, and the one after the last
     axis: int = 0  # CONCAT, CHANNEL_SLICE, REPEAT: of the shape without the batch
     times: int = 1  # REPEAT
+    before: tuple[int, ...] = ()  # PAD: zeros before the values of every axis
+    after: tuple[int, ...] = ()  # PAD
     split: tuple[int, ...] = ()  # REARRANGE
     order: tuple[int, ...] = ()  # REARRANGE
     groups: int = 1  # CHANNEL_SHUFFLE

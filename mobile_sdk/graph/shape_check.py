@@ -268,6 +268,14 @@ def _reshape(operator: ops.Reshape) -> Shape:
     return (channels, 1, 1) if len(operator.output.shape) == 3 else (channels,)
 
 
+@_shapes.of(ops.Pad)
+def _pad(operator: ops.Pad) -> Shape:
+    shape, before, after = operator.input.shape, operator.before, operator.after
+    _expect(len(before) == len(after) == len(shape) > 0, f"zeros along {len(shape)} axes", (before, after))
+    _check_settings("paddings", (*before, *after), least=0)
+    return tuple(sum(sizes) for sizes in zip(before, shape, after, strict=True))
+
+
 @_shapes.of(ops.Rearrange)
 def _rearrange(operator: ops.Rearrange) -> Shape:
     values, split, shape = prod(operator.input.shape), operator.split, operator.output.shape

@@ -131,6 +131,14 @@ def _of_resizing(operator: ops.ResizeBilinear, inputs: Sequence[Held]) -> Held |
     return _resized(operator, inputs[0]) if resizing_is_exact(operator, inputs[0]) else None
 
 
+@_rules.of(ops.Pad)
+def _of_padding(operator: ops.Pad, inputs: Sequence[Held]) -> Held:
+    (x,) = inputs
+    if x.few is not None:
+        return Held.of(np.append(x.few, np.float32(0)))
+    return Held(low=min(x.low, 0.0), high=max(x.high, 0.0), unit=x.unit)
+
+
 @_rules.of(ops.Activation)
 def _of_activation(operator: ops.Activation, inputs: Sequence[Held]) -> Held | None:
     clamp = operator.kind.clamp

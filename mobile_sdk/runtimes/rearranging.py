@@ -1,9 +1,10 @@
-"""Says by which reshapes and transpositions a runtime rearranges a tensor that it stores in some shape."""
+"""Says by which reshapes and transpositions a runtime moves a tensor that it stores in some shape."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mobile_sdk.graph.layout.rearrangement import Rearrangement, Shape
+from mobile_sdk.graph.layout.rearrangement import Rearrangement, Shape, channels_last
+from mobile_sdk.graph.operators import Pad
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +27,12 @@ def stages(moves: Iterable[Rearrangement], before: Shape, after: Shape, most_axe
     if before != after or not found:
         found.append(Stage(shape=after))
     return tuple(found)
+
+
+def stored_padding(operator: Pad) -> list[tuple[int, int]]:
+    """Returns the zeros before and after the values of each axis that runtimes store, the batch's included."""
+    order = channels_last(operator.input.shape).order
+    return [(0, 0), *((operator.before[axis], operator.after[axis]) for axis in order)]
 
 
 def _on(shape: Shape, move: Rearrangement) -> Rearrangement:

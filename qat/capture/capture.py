@@ -24,6 +24,7 @@ from qat.capture.readers import (
     activations,
     arithmetic,
     moves,
+    padding,
     pooling,
     positions,
     shapes,
@@ -45,6 +46,7 @@ _READERS = (  # by the name of PyTorch's operator
     | shapes.READERS
     | moves.READERS
     | positions.READERS
+    | padding.READERS
     | slice_writes.READERS
     | tokens.READERS
 )

@@ -9,6 +9,7 @@ from mobile_sdk.graph.operators import (
     Concat,
     MaxPool2d,
     Operator,
+    Pad,
     Rearrange,
     ResizeBilinear,
     Tensor,
@@ -40,6 +41,10 @@ def _repeat(step: Step, value: Tensor, output: Tensor) -> Operator:
     return Concat(output=output, path=step.path, parts=(value,) * step.times, axis=step.axis)
 
 
+def _pad(step: Step, value: Tensor, output: Tensor) -> Operator:
+    return Pad(output=output, path=step.path, input=value, before=step.before, after=step.after)
+
+
 def _rearrange(step: Step, value: Tensor, output: Tensor) -> Operator:
     return Rearrange(output=output, path=step.path, input=value, split=step.split, order=step.order)
 
@@ -67,6 +72,7 @@ REARRANGEMENTS: Mapping[Kind, Callable[[Step, Tensor, Tensor], Operator]] = Mapp
         Kind.CHANNEL_SLICE: _channel_slice,
         Kind.CHANNEL_SHUFFLE: _channel_shuffle,
         Kind.REPEAT: _repeat,
+        Kind.PAD: _pad,
         Kind.REARRANGE: _rearrange,
     }
 )

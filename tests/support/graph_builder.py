@@ -26,6 +26,7 @@ from mobile_sdk.graph.operators import (
     Mean,
     Mul,
     Operator,
+    Pad,
     Quantization,
     Rearrange,
     Reshape,
@@ -171,6 +172,14 @@ class Builder:
         values = x.values.narrow(1 + axis, start, stop - start)
         output = self._tensor("slice", values, x.tensor.quantization)
         operator = ChannelSlice(input=x.tensor, output=output, path=output.name, start=start, stop=stop, axis=axis)
+        return self._append(operator, values, x.gain)
+
+    def pad(self, x: Wire, before: tuple[int, ...], after: tuple[int, ...]) -> Wire:
+        """Zeros before and after the values of every axis."""
+        pairs = zip(reversed(before), reversed(after), strict=True)
+        values = functional.pad(x.values, [amount for pair in pairs for amount in pair])
+        output = self._tensor("pad", values, x.tensor.quantization)
+        operator = Pad(input=x.tensor, output=output, path=output.name, before=before, after=after)
         return self._append(operator, values, x.gain)
 
     def rearrange(self, x: Wire, split: Sequence[int], order: Sequence[int], shape: Sequence[int]) -> Wire:

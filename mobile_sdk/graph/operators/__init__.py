@@ -9,7 +9,16 @@ Layouts are PyTorch's: activations `(C, H, W)` or `(C,)` without the batch, weig
 
 from mobile_sdk.graph.operators.base import Operator
 from mobile_sdk.graph.operators.boxes import DecodeBoxes
-from mobile_sdk.graph.operators.channels import ChannelShuffle, ChannelSlice, Concat, JoinRows, Rearrange, Reshape, Rows
+from mobile_sdk.graph.operators.channels import (
+    ChannelShuffle,
+    ChannelSlice,
+    Concat,
+    JoinRows,
+    Pad,
+    Rearrange,
+    Reshape,
+    Rows,
+)
 from mobile_sdk.graph.operators.conv import Conv2d, ConvTranspose2d, Linear, Weighted
 from mobile_sdk.graph.operators.conversions import Dequantize, Quantize
 from mobile_sdk.graph.operators.elementwise import Activation, Add, Mul, Sub, UnaryFunction
@@ -47,6 +56,7 @@ OPERATORS: tuple[type[Operator], ...] = (
     ChannelShuffle,
     Reshape,
     Rearrange,
+    Pad,
     Rows,
     JoinRows,
     ResizeBilinear,
@@ -88,6 +98,7 @@ __all__ = [
     "Mul",
     "Normalize",
     "Operator",
+    "Pad",
     "Pool2d",
     "Precision",
     "Quantization",

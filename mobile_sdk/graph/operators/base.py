@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from mobile_sdk.graph.operators.tensors import INT32_MAX, Clamp, Constant, Tensor
 from mobile_sdk.graph.operators.traits import Traits
 
-_FROM_ZERO = ("padding", "start", "axis", "axes", "order")
+_FROM_ZERO = ("padding", "start", "axis", "axes", "order", "before", "after")
 """These integers of an operator may be 0, as positions are; all others are sizes, steps or counts."""
 _ADDED = "added"
 

@@ -104,3 +104,20 @@ class Rearrange(Unary):
         """Returns what moves where maps are stored as H, W, C: nothing, mostly one rearrangement, or several."""
         own = Rearrangement(self.split, self.order)
         return composed([channels_first(self.input.shape), own, channels_last(self.output.shape)])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pad(Unary):
+    """Puts so many zeros `before` and `after` the values of every axis; in int8 a zero is the zero point."""
+
+    traits: ClassVar = Traits(
+        family=Family.CHANNELS,
+        values=Values.COMPUTED,
+        keeps_grid=True,
+        rounding=Rounding.ONE,
+        strips=Strips.NEVER,
+        work=WorkKind.ROWS,
+    )
+
+    before: tuple[int, ...]
+    after: tuple[int, ...]

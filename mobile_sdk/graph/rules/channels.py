@@ -11,6 +11,7 @@ from mobile_sdk.graph.operators import (
     Concat,
     JoinRows,
     Operator,
+    Pad,
     Rearrange,
     Reshape,
     Rows,
@@ -18,7 +19,7 @@ from mobile_sdk.graph.operators import (
 from mobile_sdk.graph.rules.tables import Step, float_rules, int8_rules
 
 
-@int8_rules.of(Concat, ChannelSlice, ChannelShuffle, Reshape, Rearrange)
+@int8_rules.of(Concat, ChannelSlice, ChannelShuffle, Reshape, Rearrange, Pad)
 def _moved(operator: Operator) -> Step:
     return partial(float_rules[operator], operator)
 
@@ -57,3 +58,9 @@ def _reshape(operator: Reshape, x: torch.Tensor) -> torch.Tensor:
 def _rearrange(operator: Rearrange, x: torch.Tensor) -> torch.Tensor:
     order = [0, *(axis + 1 for axis in operator.order)]
     return x.reshape(-1, *operator.split).permute(order).reshape(-1, *operator.output.shape)
+
+
+@float_rules.of(Pad)
+def _pad(operator: Pad, x: torch.Tensor) -> torch.Tensor:
+    last_axis_first = zip(reversed(operator.before), reversed(operator.after), strict=True)
+    return F.pad(x, [amount for pair in last_axis_first for amount in pair])

@@ -197,6 +197,12 @@ class View:
     def _reshape(self, prefix: str, operator: ops.Reshape) -> Value:
         return self._call("aten.view.default", self._real(operator.input), [1, *operator.output.shape])
 
+    @view.of(ops.Pad)
+    def _pad(self, prefix: str, operator: ops.Pad) -> Value:
+        pairs = zip(reversed(operator.before), reversed(operator.after), strict=True)
+        amounts = [amount for pair in pairs for amount in pair]
+        return self._call("aten.constant_pad_nd.default", self._real(operator.input), amounts, 0.0)
+
     @view.of(ops.Rearrange)
     def _rearrange(self, prefix: str, operator: ops.Rearrange) -> Value:
         split = self._call("aten.view.default", self._real(operator.input), [1, *operator.split])

@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 from torch import fx
-from torch.nn import functional
 
 from mobile_sdk.graph.layout.rearrangement import channels_first, channels_last
 from qat.capture.readers.moves import moved, read_move
@@ -48,6 +47,16 @@ def take(rewriter: Rewriter, node: fx.Node, source: fx.Node, axis: int, position
         for first, stop in pairwise(runs)
     ]
     return _joined(rewriter, node, parts, axis)
+
+
+def take_each(rewriter: Rewriter, node: fx.Node, source: fx.Node, lists: Mapping[int, Sequence[int]]) -> fx.Node:
+    """Returns `source` at positions of axes, one axis after the other; the one that leaves least is the first."""
+    axes = len(shape_of(source))
+    for axis, positions in sorted(lists.items(), key=lambda each: len(each[1]) / shape_of(source)[each[0]]):
+        if list(positions) != list(range(shape_of(source)[axis])):
+            _refuse_pictures(node, source, axis % axes)
+            source = take(rewriter, node, source, axis % axes, list(positions))
+    return source
 
 
 def _are_repeated(positions: Sequence[int], times: int) -> bool:
@@ -164,7 +173,7 @@ def read_select(rewriter: Rewriter, node: fx.Node) -> None:
 def read_flip(rewriter: Rewriter, node: fx.Node) -> None:
     """Reads a reversal of axes."""
     source, axes = arguments(node, None, None)
-    _take_each(rewriter, node, source, {axis: range(shape_of(source)[axis])[::-1] for axis in axes})
+    _take_all(rewriter, node, source, {axis: range(shape_of(source)[axis])[::-1] for axis in axes})
 
 
 def read_roll(rewriter: Rewriter, node: fx.Node) -> None:
@@ -176,7 +185,7 @@ def read_roll(rewriter: Rewriter, node: fx.Node) -> None:
     for shift, axis in zip(_listed(shifts), _listed(axes), strict=True):
         length = shape_of(source)[axis]
         lists[axis] = [(position - shift) % length for position in range(length)]
-    _take_each(rewriter, node, source, lists)
+    _take_all(rewriter, node, source, lists)
 
 
 def read_index_select(rewriter: Rewriter, node: fx.Node) -> None:
@@ -205,7 +214,7 @@ def read_repeat(rewriter: Rewriter, node: fx.Node) -> None:
     if len(counts) > len(shape) or counts[0] != 1:
         raise unsupported(node, "along the axis of the pictures")
     lists = {axis: list(range(shape[axis])) * count for axis, count in enumerate(counts)}
-    _take_each(rewriter, node, source, lists)
+    _take_all(rewriter, node, source, lists)
 
 
 def read_repeat_interleave(rewriter: Rewriter, node: fx.Node) -> None:
@@ -227,26 +236,7 @@ def read_nearest(rewriter: Rewriter, node: fx.Node) -> None:
         found = node.target(places, *node.args[1:], **node.kwargs)  # type: ignore[operator]
         others = tuple(0 if each != axis else slice(None) for each in range(found.ndim))
         lists[axis] = [int(each) for each in found[others]]
-    _take_each(rewriter, node, source, lists)
-
-
-def read_own_padding(rewriter: Rewriter, node: fx.Node) -> None:
-    """Reads padding with a map's own values: reflected at its edges, its edges again, or from its other side."""
-    source, amounts, mode = arguments(node, None, None, _MODES.get(name_of(node)))
-    axes, lists = len(shape_of(source)), {}
-    for index, (before, after) in enumerate(zip(amounts[::2], amounts[1::2], strict=True)):
-        axis = axes - 1 - index
-        places = torch.arange(shape_of(source)[axis], dtype=torch.float32)[None, None]
-        lists[axis] = [int(each) for each in functional.pad(places, (before, after), mode=mode)[0, 0]]
-    _take_each(rewriter, node, source, lists)
-
-
-_MODES = {
-    "reflection_pad1d": "reflect",
-    "reflection_pad2d": "reflect",
-    "replication_pad1d": "replicate",
-    "replication_pad2d": "replicate",
-}
+    _take_all(rewriter, node, source, lists)
 
 
 def read_cat(rewriter: Rewriter, node: fx.Node) -> None:
@@ -273,17 +263,11 @@ def read_stack(rewriter: Rewriter, node: fx.Node) -> None:
 
 
 def _take(rewriter: Rewriter, node: fx.Node, source: fx.Node, axis: int, positions: Sequence[int]) -> None:
-    _take_each(rewriter, node, source, {axis: positions})
+    _take_all(rewriter, node, source, {axis: positions})
 
 
-def _take_each(rewriter: Rewriter, node: fx.Node, source: fx.Node, lists: Mapping[int, Sequence[int]]) -> None:
-    """Replaces the node by positions of axes, one axis after the other; the one that leaves least is the first."""
-    axes = len(shape_of(source))
-    for axis, positions in sorted(lists.items(), key=lambda each: len(each[1]) / shape_of(source)[each[0]]):
-        if list(positions) != list(range(shape_of(source)[axis])):
-            _refuse_pictures(node, source, axis % axes)
-            source = take(rewriter, node, source, axis % axes, list(positions))
-    node.replace_all_uses_with(source)
+def _take_all(rewriter: Rewriter, node: fx.Node, source: fx.Node, lists: Mapping[int, Sequence[int]]) -> None:
+    node.replace_all_uses_with(take_each(rewriter, node, source, lists))
 
 
 def _refuse_pictures(node: fx.Node, source: fx.Node, axis: int) -> None:
@@ -321,7 +305,6 @@ READERS = {
     "upsample_nearest2d": read_nearest,
     "_upsample_nearest_exact1d": read_nearest,
     "_upsample_nearest_exact2d": read_nearest,
-    **dict.fromkeys(_MODES, read_own_padding),
     "cat": read_cat,
     "concat": read_cat,
     "stack": read_stack,

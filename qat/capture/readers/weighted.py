@@ -8,7 +8,7 @@ from torch import fx, nn
 
 from mobile_sdk.errors import CaptureError
 from qat.capture.readers.arithmetic import depthwise, put_depthwise
-from qat.capture.readers.positions import read_own_padding
+from qat.capture.readers.padding import read_constant_padding, read_own_padding
 from qat.capture.readers.tokens import read_product
 from qat.capture.rewriter import BATCHES, Rewriter, arguments, pair, path_of, shape_of, unsupported
 from qat.layers.transposed import ConvTranspose2d, by_other_channel
@@ -53,20 +53,18 @@ def read_conv_transpose2d(rewriter: Rewriter, node: fx.Node) -> None:
 
 
 def read_pad(rewriter: Rewriter, node: fx.Node) -> None:
-    """Reads zero padding that only convolutions read, for them to absorb."""
+    """Reads padding: convolutions take in zeros that they alone read."""
     _, amounts, *rest = arguments(node, None, None, "constant", None)
     mode, value = rest if isinstance(rest[0], str) else ("constant", rest[0])
-    if mode != "constant":
+    sides = [*amounts, 0, 0][:4]
+    feeds_convolutions = all("conv2d" in str(user.target) for user in node.users) and len(amounts) in (2, 4)
+    if mode == "constant" and not value and feeds_convolutions and min(amounts) >= 0:
+        left, right, top, bottom = sides
+        rewriter.padding[node] = (top, bottom, left, right)
+    elif mode == "constant":
+        read_constant_padding(rewriter, node, list(amounts), float(value or 0))
+    else:
         read_own_padding(rewriter, node)
-        return
-    if (value or 0) != 0:
-        raise unsupported(node, "but for zeros")
-    if len(amounts) not in (2, 4) or min(amounts) < 0:
-        raise unsupported(node, f"by {list(amounts)}")
-    if not all("conv2d" in str(user.target) for user in node.users):
-        raise unsupported(node, "where others than convolutions read it")
-    left, right, top, bottom = [*amounts, 0, 0][:4]
-    rewriter.padding[node] = (top, bottom, left, right)
 
 
 def read_linear(rewriter: Rewriter, node: fx.Node) -> None:

@@ -20,6 +20,7 @@ from mobile_sdk.graph.operators import (
     Mean,
     Mul,
     Operator,
+    Pad,
     Quantization,
     Rearrange,
     Reshape,
@@ -173,6 +174,8 @@ def model_rearranged(operator: Operator, *operands: Codes) -> Codes:
         return operands[0][:, order]
     if isinstance(operator, ResizeBilinear):
         return model_resized(operator, *operands)
+    if isinstance(operator, Pad):
+        return np.pad(operands[0], [(0, 0), *zip(operator.before, operator.after, strict=True)])
     if isinstance(operator, Rearrange):
         return model_rearrange(operator, *operands)
     assert isinstance(operator, Concat | Reshape)

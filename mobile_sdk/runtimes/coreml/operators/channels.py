@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from mobile_sdk.graph.operators import ChannelShuffle, ChannelSlice, Concat, JoinRows, Rearrange, Reshape, Rows
+import numpy as np
+
+from mobile_sdk.graph.operators import ChannelShuffle, ChannelSlice, Concat, JoinRows, Pad, Rearrange, Reshape, Rows
 from mobile_sdk.runtimes.coreml.mil_writer import MilWriter
 from mobile_sdk.runtimes.coreml.operators.table import float32, int8
 from mobile_sdk.runtimes.rearranging import stages
@@ -10,12 +12,12 @@ from mobile_sdk.runtimes.rearranging import stages
 MOST_AXES = 5  # of a tensor of an ML program
 
 
-@int8.of(Concat, JoinRows, Rows, ChannelSlice, ChannelShuffle, Rearrange, Reshape)
+@int8.of(Concat, JoinRows, Rows, ChannelSlice, ChannelShuffle, Rearrange, Pad, Reshape)
 def _codes(operator: Any, file: MilWriter) -> Any:
     return file.codes(_moved(operator, file), operator.output)
 
 
-@float32.of(Concat, ChannelSlice, ChannelShuffle, Rearrange, Reshape)
+@float32.of(Concat, ChannelSlice, ChannelShuffle, Rearrange, Pad, Reshape)
 def _values(operator: Any, file: MilWriter) -> Any:
     return file.values(_moved(operator, file))
 
@@ -33,6 +35,8 @@ def _moved(operator: Any, file: MilWriter) -> Any:
             return _shuffled(operator, file)
         case Rearrange():
             return _rearranged(operator, file)
+        case Pad():
+            return _padded(operator, file)
     return file.mil.reshape(x=file.read(operator.input), shape=[1, *operator.output.shape], name=file.label)
 
 
@@ -62,3 +66,10 @@ def _rearranged(operator: Rearrange, file: MilWriter) -> Any:
         else:
             x = file.mil.transpose(x=x, perm=list(stage.order), name=name)
     return x
+
+
+def _padded(operator: Pad, file: MilWriter) -> Any:
+    """Writes zeros: centred codes are zero at the zero point."""
+    amounts = [0, 0, *(amount for pair in zip(operator.before, operator.after, strict=True) for amount in pair)]
+    zero = np.float32(0)
+    return file.mil.pad(x=file.read(operator.input), pad=amounts, mode="constant", constant_val=zero, name=file.label)

@@ -1,9 +1,9 @@
 """Writes operators that join, slice and rearrange tensors, whose values stay on their grid."""
 
-from mobile_sdk.graph.operators import ChannelShuffle, ChannelSlice, Concat, JoinRows, Rearrange, Reshape, Rows
+from mobile_sdk.graph.operators import ChannelShuffle, ChannelSlice, Concat, JoinRows, Pad, Rearrange, Reshape, Rows
 from mobile_sdk.runtimes.executorch.node_writer import NodeWriter
 from mobile_sdk.runtimes.executorch.operators.table import write
-from mobile_sdk.runtimes.rearranging import Stage, stages
+from mobile_sdk.runtimes.rearranging import Stage, stages, stored_padding
 from mobile_sdk.runtimes.shapes import MOST_AXES, MOST_PARTS, runtime_axis, runtime_shape
 
 
@@ -66,6 +66,13 @@ def _write_stage(file: NodeWriter, source: int, target: int, stage: Stage) -> No
         file.reshape(source, target, stage.shape)
     else:
         file.unary("XNNStaticTranspose", source, target, num_dims=len(stage.order), perm=list(stage.order))
+
+
+@write.of(Pad)
+def _pad(operator: Pad, file: NodeWriter, inputs: list[int], output: int) -> None:
+    before, after = (list(amounts) for amounts in zip(*stored_padding(operator), strict=True))
+    kind = "XNNStaticConstantPad"
+    file.unary(kind, inputs[0], output, pre_paddings=before, post_paddings=after, padding_value=0.0)
 
 
 @write.of(Reshape)

@@ -3,8 +3,18 @@
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-untyped]
 
-from mobile_sdk.graph.operators import ChannelShuffle, ChannelSlice, Concat, JoinRows, Rearrange, Reshape, Rows, Tensor
-from mobile_sdk.runtimes.rearranging import Stage, stages
+from mobile_sdk.graph.operators import (
+    ChannelShuffle,
+    ChannelSlice,
+    Concat,
+    JoinRows,
+    Pad,
+    Rearrange,
+    Reshape,
+    Rows,
+    Tensor,
+)
+from mobile_sdk.runtimes.rearranging import Stage, stages, stored_padding
 from mobile_sdk.runtimes.shapes import MOST_AXES, runtime_shape
 from mobile_sdk.runtimes.tflite.model_writer import ModelWriter
 from mobile_sdk.runtimes.tflite.operators.slicing import join, write_window
@@ -60,6 +70,13 @@ def _rearrange(operator: Rearrange, file: ModelWriter) -> None:
         _write_stage(file, source, target, stage)
         source = target
     _write_stage(file, source, output.name, last)
+
+
+@write.of(Pad)
+def _pad(operator: Pad, file: ModelWriter) -> None:
+    amounts = f"{operator.output.name}.amounts"
+    file.constant(amounts, np.array(stored_padding(operator), np.int32))
+    file.operator("PAD", [operator.input.name, amounts], operator.output.name, 2, schema.PadOptionsT())
 
 
 @write.of(Reshape)
