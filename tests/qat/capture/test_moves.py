@@ -18,7 +18,7 @@ from qat.capture.readers.positions import take
 from qat.capture.rewriter import Rewriter
 from qat.preparation.preparation import prepare
 from qat.steps import step_of
-from tests.qat.capture.test_forms import assert_equal_in_runtimes, assert_right
+from tests.support.nets.users_nets import assert_equal_in_runtimes, assert_right
 from tests.support.tiny_nets import CONTRACT, SIZE_PX, body, net, tensors
 
 Operation = Callable[[Any, Tensor], Tensor]
