@@ -96,8 +96,6 @@ READERS = {
     "_to_copy": read_conversion,
     "to": read_conversion,
     "type_as": read_conversion,
-    "reshape_as": read_view,
-    "view_as": read_view,
     "expand_as": read_expand,
     "contiguous": read_nothing,
     "clone": read_nothing,
