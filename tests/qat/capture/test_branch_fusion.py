@@ -77,6 +77,10 @@ BLOCKS = {
         norm=nn.BatchNorm2d(CHANNELS),
         gain=nn.Parameter(torch.linspace(0.5, 1.5, CHANNELS).reshape(CHANNELS, 1, 1)),
     ),
+    "branches that are stacked and summed": lambda: body(
+        lambda self, x: F.relu(torch.stack([branch(x) for branch in self.branches]).sum(0)),
+        branches=nn.ModuleList([layer(3), layer(1), nn.BatchNorm2d(CHANNELS)]),
+    ),
     "two batch norms": lambda: body(
         lambda self, x: F.relu(self.norm(self.conv(x))), conv=layer(3), norm=nn.BatchNorm2d(CHANNELS)
     ),
@@ -142,3 +146,8 @@ def test_a_batch_norm_before_a_padded_layer_stays_as_its_offset_does_not_reach_t
     tiny = body(lambda self, x: self.conv(self.norm(F.relu(x))), conv=layer(3), norm=nn.BatchNorm2d(CHANNELS))
     _, layers = steps_of(tiny)
     assert len(layers) == 2
+
+
+def test_a_mean_of_stacked_maps_is_their_sum_and_a_factor():
+    kinds, layers = steps_of(body(lambda self, x: torch.stack([F.relu(self.conv(x)), x], 1).mean(1), conv=layer(3)))
+    assert kinds == [Kind.WEIGHTED, Kind.RELU, Kind.ADD, Kind.SCALE] and len(layers) == 1
