@@ -17,7 +17,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from benchmarks.coverage.catalogue import Listed
 from benchmarks.coverage.packages import build
 from mobile_sdk.contract import Contract, ImageSpec
-from mobile_sdk.errors import CaptureError, SdkError
+from mobile_sdk.errors import CaptureError, SdkError, SettingError
 from mobile_sdk.graph.operators import Dequantize, Graph
 from mobile_sdk.graph.reference import Reference
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
@@ -41,7 +41,10 @@ def judge(listed: Listed, *, only_captures: bool) -> dict[str, Any]:
     try:
         found |= _judged(listed, only_captures=only_captures)
     except SdkError as error:
-        found |= {"result": REFUSED if isinstance(error, CaptureError) else FAILED, "reasons": reasons_of(error)}
+        found |= {
+            "result": REFUSED if isinstance(error, CaptureError | SettingError) else FAILED,
+            "reasons": reasons_of(error),
+        }
         found["message"] = str(error)
     except Exception as error:  # noqa: BLE001 - a public net may raise anything; the row says what
         found |= {"reasons": [f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"]}
@@ -67,7 +70,8 @@ def _judged(listed: Listed, *, only_captures: bool) -> dict[str, Any]:
     image = ImageSpec(size_px=(height, width), channels=channels)
     contract = Contract(name="net", task=_task(listed), labels=labels, image=image)
     pictures = _made_up(listed.shape, _PICTURES)
-    seen = PictureSet(sources=tuple(pictures), targets=(0,) * len(pictures))
+    sources = tuple(picture[..., 0] if channels == 1 else picture for picture in pictures)
+    seen = PictureSet(sources=sources, targets=(0,) * len(pictures))
     program = quantize(net, contract, seen, CalibrationPlan.extremes(), progress=False)
     return _compared(program.graph, contract, _made_up(listed.shape, 2, seed=1))
 
@@ -75,7 +79,7 @@ def _judged(listed: Listed, *, only_captures: bool) -> dict[str, Any]:
 def _compared(graph: Graph, contract: Contract, pictures: NDArray[np.uint8]) -> dict[str, Any]:
     """Returns how many elements of each runtime's outputs differ from the reference's."""
     expected = Reference(graph).run(pictures)
-    has_float = sum(isinstance(each, Dequantize) for each in graph.nodes) > 0
+    has_float = any(isinstance(each, Dequantize) for each in graph.operators)
     found: dict[str, Any] = {"elements": int(expected.size)}
     for runtime in (TfliteRuntime(), ExecuTorchRuntime()):
         with tempfile.TemporaryDirectory() as folder:
