@@ -25,6 +25,7 @@ class Kind(StrEnum):
     MUL = "products"
     ADD_CONSTANT = "sums with a constant"
     SCALE = "products with a positive constant"
+    CONSTANT = "tensors that no picture changes"
     GLOBAL_MEAN = "global average pooling"
     AVERAGE_POOL = "average pooling"
     AXES_MEAN = "means over any axes"
@@ -113,6 +114,7 @@ KINDS: Mapping[Kind, KindTraits] = {
     Kind.MUL: KindTraits(Grid.OWN, None, _CLAMPS, _ANY, False, Factors.GATED, True),
     Kind.ADD_CONSTANT: KindTraits(Grid.OWN, None, _CLAMPS, _ANY, False, Factors.STOP, True),
     Kind.SCALE: KindTraits(Grid.INPUTS, None, _NOTHING, _ANY, False, Factors.PASS, False),
+    Kind.CONSTANT: KindTraits(Grid.OWN, None, _NOTHING, _ANY, False, Factors.STOP, False),
     Kind.GLOBAL_MEAN: KindTraits(Grid.OWN, None, _NOTHING, _ANY, False, Factors.PASS, True),
     Kind.AVERAGE_POOL: KindTraits(Grid.OWN, None, _NOTHING, _ANY, False, Factors.PASS, True),
     Kind.AXES_MEAN: KindTraits(Grid.OWN, None, _NOTHING, _ANY, False, Factors.STOP, True),
@@ -150,6 +152,15 @@ _ENDS_OF: Mapping[Function, tuple[float | None, float | None]] = {
     Function.TANH_SOFTPLUS: (0.0, 1.0),
     Function.EXP: (0.0, None),
     Function.ABS: (0.0, None),
+    Function.AFFINE: _ANY,
+    Function.POWER: (0.0, None),
+    Function.RECIPROCAL: _ANY,
+    Function.LOG: _ANY,
+    Function.SIN: (-1.0, 1.0),
+    Function.COS: (-1.0, 1.0),
+    Function.SCALED_ELU: _ANY,
+    Function.SCALED_SOFTPLUS: _ANY,
+    Function.GELU_TANH: (-0.1701, None),  # at x = -0.7526
 }
 
 

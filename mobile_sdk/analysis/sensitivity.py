@@ -218,6 +218,9 @@ def _computed(pair: Counterpart, values: Mapping[str, torch.Tensor], mode: _Mode
     if pair.snapped is not None and name in mode.weights:
         operator = pair.snapped
     operands = [values[x.name] for x in operator.inputs if isinstance(x, Tensor)]
+    if not operands:  # a constant, once for all pictures
+        constant, known = apply(operator), next(iter(values.values()))
+        return _on(pair.output if name in mode.outputs else None, constant.expand(len(known), *constant.shape[1:]))
     if name not in mode.outputs:
         return apply(operator, *operands)
     operands = [_on(pair.operands.get(index), x) for index, x in enumerate(operands)]

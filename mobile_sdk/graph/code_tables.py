@@ -20,6 +20,14 @@ APPROXIMATION = 2.0**-18
 _ROUNDING = 2.0**-16  # in steps of the output: that of the conversion to codes
 _LARGEST_EXPONENT = 88.0  # of e^x in float32
 
+_LARGEST_ANGLE = 64.0  # beyond it, float32's own error of an angle shows in sines
+SMALLEST = 2.0**-126
+"""Logarithms and powers read this for zero and what lies below: the smallest float32 with all its bits."""
+GELU_LINE = 2 * math.sqrt(2 / math.pi)
+GELU_CUBIC = 0.044715 * GELU_LINE
+"""GELU in its tanh form is x * sigmoid(x * (GELU_LINE + GELU_CUBIC * x^2))."""
+_BEYOND_ANY_GRID = 2.0**120
+
 Values = NDArray[np.float64]
 
 _FUNCTIONS: Mapping[Function, Callable[..., Values]] = {
@@ -33,6 +41,17 @@ _FUNCTIONS: Mapping[Function, Callable[..., Values]] = {
     Function.TANH_SOFTPLUS: lambda x: np.tanh(np.logaddexp(0.0, x)),
     Function.EXP: lambda x: np.exp(np.minimum(x, _LARGEST_EXPONENT)),
     Function.ABS: np.abs,
+    Function.AFFINE: lambda x, gain, offset: gain * x + offset,
+    Function.POWER: lambda x, exponent: np.minimum(np.maximum(x, SMALLEST) ** exponent, _BEYOND_ANY_GRID),
+    Function.RECIPROCAL: lambda x: 1 / np.where(x == 0, 1 / _BEYOND_ANY_GRID, x),
+    Function.LOG: lambda x: np.log(np.maximum(x, SMALLEST)),
+    Function.SIN: np.sin,
+    Function.COS: np.cos,
+    Function.SCALED_ELU: lambda x, alpha, scale, inner: (
+        scale * (np.maximum(x, 0.0) + alpha * np.expm1(inner * np.minimum(x, 0.0)))
+    ),
+    Function.SCALED_SOFTPLUS: lambda x, beta: np.logaddexp(0.0, beta * x) / beta,
+    Function.GELU_TANH: lambda x: x * (0.5 + 0.5 * np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))),
 }
 
 
@@ -47,7 +66,9 @@ def is_settled(operator: UnaryFunction) -> bool:
     """Tells whether every runtime and processor computes this table."""
     x, y = (arithmetic.quantization_of(each) for each in (operator.input, operator.output))
     inputs, values = _values(operator.function, operator.parameters, x)
-    return _is_held(operator.function, inputs, values, y) and _is_settled(inputs, values, y)
+    errors = _errors(operator.function, operator.parameters, inputs, values)
+    is_held = _refused_from(operator.function, operator.parameters, inputs, values, y) is None
+    return is_held and _is_settled(values, errors, y)
 
 
 def settle_table_scale(
@@ -56,30 +77,54 @@ def settle_table_scale(
     """Returns the grid `y` with the nearest larger scale with which the table is settled.
 
     The steps of the search begin with 4 millionths of the scale and grow. Raises ValueError if no scale settles it:
-    e^x, which is a part of the softplus too, leaves float32 at 88, so that the output must saturate from there on.
+    e^x, which is a part of the softplus too, leaves float32 at 88, so that the output must saturate from there on, and
+    sines of large angles are not known well enough.
     """
     inputs, values = _values(function, parameters, x)
-    if not _is_held(function, inputs, values, y):
-        raise ValueError(f"a {function} of values above {_LARGEST_EXPONENT:g}")
-    scale, tries = np.float32(y.scale), 0
+    limit = _refused_from(function, parameters, inputs, values, y)
+    if limit is not None:
+        raise ValueError(f"a {function} of values above {limit:g}")
+    errors, scale, tries = _errors(function, parameters, inputs, values), np.float32(y.scale), 0
     while True:
         grid = Quantization(scale=float(scale), zero_point=y.zero_point)
-        if _is_settled(inputs, values, grid):
+        if _is_settled(values, errors, grid):
             return grid
         scale = np.float32(scale * np.float32(1 + 2.0**-18 * (1 + tries / 64) ** 2))
         tries += 1
 
 
-def _is_held(function: Function, inputs: Values, values: Values, y: Quantization) -> bool:
-    """Tells whether the output saturates wherever e^x leaves float32, which is infinite then."""
-    if function not in (Function.SOFTPLUS, Function.EXP):
-        return True
-    return bool((values[inputs > _LARGEST_EXPONENT] / y.scale + y.zero_point >= INT8_MAX).all())
+def _refused_from(
+    function: Function, parameters: tuple[float, ...], inputs: Values, values: Values, y: Quantization
+) -> float | None:
+    """Returns the input beyond which float32 does not hold the function, or None if it holds all or they saturate."""
+    match function:
+        case Function.SIN | Function.COS:
+            return _LARGEST_ANGLE if np.abs(inputs).max() > _LARGEST_ANGLE else None
+        case Function.SOFTPLUS | Function.EXP | Function.SCALED_SOFTPLUS:
+            (factor,) = parameters or (1.0,)
+            codes = values[factor * inputs > _LARGEST_EXPONENT] / y.scale + y.zero_point
+            is_so = ((codes >= INT8_MAX) | (codes <= INT8_MIN)).all()
+            return None if is_so else _LARGEST_EXPONENT / factor
+        case _:
+            return None
 
 
-def _is_settled(inputs: Values, values: Values, y: Quantization) -> bool:
-    codes = values / y.scale + y.zero_point
-    errors = APPROXIMATION * (np.abs(values) + np.minimum(np.abs(inputs), 1.0)) / y.scale + _ROUNDING
+def _errors(function: Function, parameters: tuple[float, ...], inputs: Values, values: Values) -> Values:
+    """Returns by how much a machine may miss each value."""
+    share: Values = np.abs(values) + np.minimum(np.abs(inputs), 1.0)
+    match function:
+        case Function.AFFINE:
+            share = np.abs(parameters[0] * inputs) + abs(parameters[1])
+        case Function.SCALED_SOFTPLUS:
+            share = np.abs(values) + 1 / abs(parameters[0])
+        case Function.GELU_TANH:  # runtimes without it compute GELU in its place: both must give one code
+            other = _FUNCTIONS[Function.GELU](inputs)
+            return APPROXIMATION * share + np.abs(values - other)
+    return APPROXIMATION * share
+
+
+def _is_settled(values: Values, errors: Values, y: Quantization) -> bool:
+    codes, errors = values / y.scale + y.zero_point, errors / y.scale + _ROUNDING
     low, high = ((codes + side * errors).clip(INT8_MIN, INT8_MAX) for side in (-1, 1))
     return np.array_equal(np.rint(low), np.rint(high))
 

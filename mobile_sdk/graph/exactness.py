@@ -5,7 +5,7 @@ the sum of another operator. A sum of many products has as many results as there
 partial sum exactly. Interpolation is such a sum, too.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from mobile_sdk.graph.operator_table import OperatorTable
@@ -34,11 +34,11 @@ def order_dependent_paths(graph: Graph) -> list[str]:
     """
     held = held_in(graph.operators)
     in_float = [operator for operator in graph.operators if operator.output.quantization is None]
-    found = [operator.path for operator in in_float if not _has_one_result(operator, held.get(operator.inputs[0].name))]
+    found = [operator.path for operator in in_float if not _has_one_result(operator, held)]
     return list(dict.fromkeys(found))
 
 
-def _has_one_result(operator: Operator, x: Held | None) -> bool:
+def _has_one_result(operator: Operator, held: Mapping[str, Held | None]) -> bool:
     """Tells whether every implementation gives equal outputs for equal inputs, from the inputs' possible values.
 
     A conversion from codes, and one to codes, is a product with a scale or its float32 inverse, rounded once; a maximum
@@ -50,7 +50,7 @@ def _has_one_result(operator: Operator, x: Held | None) -> bool:
         case Rounding.MANY:
             return False
         case Rounding.PROVED:
-            return _proofs[operator](operator, x)
+            return _proofs[operator](operator, held.get(operator.inputs[0].name))
 
 
 @_proofs.of(Conv2d, ConvTranspose2d, Linear)

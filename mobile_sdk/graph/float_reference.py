@@ -33,5 +33,7 @@ class FloatReference:
         values = {self.graph.input.name: as_nets_read(torch.from_numpy(pictures.astype(np.int16) - 128))}
         for operator in self.graph.operators:
             operands = [values[x.name] for x in operator.inputs if isinstance(x, Tensor)]
-            values[operator.output.name] = result = apply(operator, *operands)
+            result = apply(operator, *operands)
+            result = result if operands else result.expand(len(pictures), *result.shape[1:])
+            values[operator.output.name] = result
             yield operator.output.name, result

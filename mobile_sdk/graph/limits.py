@@ -28,7 +28,7 @@ def check_graph(graph: ops.Graph) -> None:
     """
     check_sums(graph)
     for operator in graph.operators:
-        if operator.output.quantization is None or operator.inputs[0].quantization is None:
+        if operator.output.quantization is None or None in [x.quantization for x in operator.inputs]:
             continue
         for expected, (low, high), found in _bounded(operator):
             outside = [each for each in found if not low <= each < high]
@@ -69,7 +69,7 @@ def _sums_of_two_matrices(operator: ops.MatMul) -> tuple[int, int]:
     return -most, most
 
 
-@_sums.of(ops.Add, ops.Sub, ops.Mul, ops.Quantize, ops.UnaryFunction)
+@_sums.of(ops.Add, ops.ConstantTensor, ops.Sub, ops.Mul, ops.Quantize, ops.UnaryFunction)
 def _no_sums(operator: ops.Operator) -> tuple[int, int]:
     """Returns no range: a product of two codes always fits; for sums see `add_factors`."""
     return 0, 0
@@ -133,11 +133,11 @@ def _bounds_of_a_matrix_product(
     yield "s_a * s_b / s_y", arithmetic.REQUANTIZATION_RANGE, [factor]
 
 
-@_bounds.of(ops.Mean)
-def _bounds_of_a_mean(
-    operator: ops.Mean, inputs: Sequence[ops.Quantization], output: ops.Quantization
+@_bounds.of(ops.Mean, ops.ConstantTensor)
+def _no_further_bounds(
+    operator: ops.Mean | ops.ConstantTensor, inputs: Sequence[ops.Quantization], output: ops.Quantization
 ) -> Iterator[_Bounded]:
-    """Yields the mean's scales, which alone are bounded."""
+    """Yields nothing: its scales alone are bounded."""
     yield from ()
 
 

@@ -64,7 +64,8 @@ class Reference:
         yield self.graph.input, values[self.graph.input.name]
         for index, (operator, step) in enumerate(zip(self.graph.operators, self._steps, strict=True)):
             operands = [values[x.name] for x in operator.inputs if isinstance(x, Tensor)]
-            values[operator.output.name] = step(*operands)
+            result = step(*operands)
+            values[operator.output.name] = result if operands else result.expand(len(pictures), *result.shape[1:])
             yield operator.output, values[operator.output.name]
             for name in self._last_use.get(index, ()):
                 del values[name]

@@ -5,7 +5,7 @@ bounded, settings are possible, arrays fit, and operands are tensors that were c
 exports the graph relies on that.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import isfinite, prod
 from typing import Any
 
@@ -104,6 +104,8 @@ def _check_grids(operator: ops.Operator) -> None:
             _expect(not gives_codes, "a float32 output", "codes")
         case Family.CONVERSIONS:
             _expect([not gives_codes] == codes == [isinstance(operator, ops.Dequantize)], "another type", "its own")
+        case Family.CONSTANTS:
+            _expect(not codes, "no operand", len(codes))
         case _:
             _expect(set(codes) == {gives_codes}, "operands and output of one type", "codes and float32")
     if operator.traits.keeps_grid:
@@ -186,6 +188,13 @@ def _binary(operator: ops.Add | ops.Sub | ops.Mul) -> Shape:
     return tuple(map(max, shape, other.shape))
 
 
+@_shapes.of(ops.ConstantTensor)
+def _constant_tensor(operator: ops.ConstantTensor) -> Shape:
+    wanted = _FLOAT32 if operator.output.quantization is None else _INT8
+    _expect(operator.values.dtype == wanted, f"values of the type {wanted}", operator.values.dtype)
+    return operator.values.shape
+
+
 @_shapes.of(ops.Activation, ops.Dequantize, ops.Quantize)
 def _unchanged(operator: ops.Activation | ops.Dequantize | ops.Quantize) -> Shape:
     return operator.input.shape
@@ -194,10 +203,24 @@ def _unchanged(operator: ops.Activation | ops.Dequantize | ops.Quantize) -> Shap
 @_shapes.of(ops.UnaryFunction)
 def _unary_function(operator: ops.UnaryFunction) -> Shape:
     parameters = operator.parameters
-    number = {ops.Function.LEAKY_RELU: 1, ops.Function.CLAMP: 2}.get(operator.function, 0)
-    are_so = len(parameters) == number and all(map(isfinite, parameters)) and sorted(parameters) == list(parameters)
+    number = _PARAMETERS.get(operator.function, 0)
+    are_so = len(parameters) == number and all(abs(each) <= _LARGEST_FLOAT32 for each in parameters)
+    is_clamp, is_scaled = operator.function is ops.Function.CLAMP, operator.function in _SCALED
+    are_so &= not is_clamp or sorted(parameters) == list(parameters)
+    are_so &= not is_scaled or 0 not in parameters
     _expect(are_so, f"{number} parameters, finite and in order", parameters)
     return operator.input.shape
+
+
+_PARAMETERS: Mapping[ops.Function, int] = {
+    ops.Function.LEAKY_RELU: 1,
+    ops.Function.CLAMP: 2,
+    ops.Function.AFFINE: 2,
+    ops.Function.POWER: 1,
+    ops.Function.SCALED_ELU: 3,
+    ops.Function.SCALED_SOFTPLUS: 1,
+}
+_SCALED = (ops.Function.SCALED_ELU, ops.Function.SCALED_SOFTPLUS)
 
 
 @_shapes.of(ops.Mean)

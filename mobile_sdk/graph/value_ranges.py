@@ -7,7 +7,7 @@ takes 256 values at most, and these are known one by one.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -119,6 +119,11 @@ def _of_chosen(operator: ops.Operator, inputs: Sequence[Held]) -> Held:
 @_rules.of(ops.Mean, ops.AvgPool2d, ops.DecodeBoxes, ops.UnaryFunction, ops.MatMul, ops.Softmax, ops.Normalize)
 def _unknown(operator: ops.Operator, inputs: Sequence[Held]) -> None:
     """Returns None: nothing is known of means and approximated functions, and nothing reads decoded boxes."""
+
+
+@_rules.of(ops.ConstantTensor)
+def _of_constants(operator: ops.ConstantTensor, inputs: Sequence[Held]) -> Held:
+    return replace(Held.of(operator.values.ravel()), few=None)
 
 
 @_rules.of(ops.Conv2d, ops.ConvTranspose2d, ops.Linear)

@@ -1,5 +1,10 @@
 """Converts shapes to those of runtimes: channels last, a batch of one."""
 
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
 from mobile_sdk.graph.layout.rearrangement import channels_last
 from mobile_sdk.graph.operators import Normalize
 
@@ -27,3 +32,8 @@ def normalized_axes(operator: Normalize) -> tuple[tuple[int, ...], tuple[int, ..
         _, height, width, channels = shape
         return (1, height * width, operator.groups, channels // operator.groups), (1, 3)
     return shape, tuple(sorted(runtime_axis(operator.output.shape, axis) for axis in operator.axes))
+
+
+def runtime_layout(values: NDArray[Any]) -> NDArray[Any]:
+    """Returns a tensor's values as the runtimes store them, of `runtime_shape`."""
+    return np.ascontiguousarray(values.transpose(channels_last(values.shape).order))[None]

@@ -23,6 +23,7 @@ from qat.capture.pool_folding import fold_uneven_pools
 from qat.capture.readers import (
     activations,
     arithmetic,
+    functions,
     moves,
     padding,
     pooling,
@@ -41,6 +42,7 @@ from qat.steps import STEP, Kind
 _READERS = (  # by the name of PyTorch's operator
     weighted.READERS
     | activations.READERS
+    | functions.READERS
     | arithmetic.READERS
     | pooling.READERS
     | shapes.READERS

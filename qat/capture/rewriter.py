@@ -114,6 +114,11 @@ class Rewriter:
             )
         return nn.Parameter(tensor.detach().clone().float())
 
+    def learns(self, node: fx.Node) -> bool:
+        """Tells whether an operand of the node is a parameter of the user's net as it is."""
+        parameters = dict(self._module.named_parameters(remove_duplicate=False))
+        return any(str(operand.target) in parameters for operand in node.all_input_nodes if operand.op == "get_attr")
+
     def constant(self, value: Any) -> Tensor | None:
         """Returns the tensor of a number or of a constant node; None for any other node."""
         return constant_of(self._module, value) if isinstance(value, fx.Node) else torch.tensor(float(value))

@@ -53,7 +53,8 @@ class Pending:
     """Holds an operator whose output grid is not known yet: its quantizer comes later in the graph.
 
     `numbers` are weights and bias to be written in place of the layer's own; `share` computes a WINDOW_SHARE's values,
-    `normalization` a NORMALIZE's.
+    `normalization` a NORMALIZE's,
+    `values` are those of a CONSTANT, float32 of the step's shape.
     """
 
     step: Step
@@ -63,6 +64,7 @@ class Pending:
     numbers: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
     share: WindowShare | None = None
     normalization: Normalization | None = None
+    values: NDArray[np.float32] | None = None
 
 
 def not_written(step: Step, what: str) -> CompileError:

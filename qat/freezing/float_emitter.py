@@ -1,5 +1,6 @@
 """Writes float32 operators for the integer program's twin: batch norm folded, the runtimes' activations."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,8 @@ from qat.layers.box_decoder import Decoder
 from qat.layers.integer_rounding import float32
 from qat.layers.transposed import ConvTranspose2d
 from qat.steps import KINDS, Kind, Step
+
+_BINARY: Mapping[Kind, type[Any]] = {Kind.ADD: ops.Add, Kind.SUB: ops.Sub, Kind.MUL: ops.Mul}
 
 
 class FloatEmitter:
@@ -77,17 +80,16 @@ class FloatEmitter:
             case Kind.WEIGHTED:
                 return self._weighted(common, pending, clamp)
             case Kind.FUNCTION:
-                assert step.function is not None
                 common |= {"function": step.function, "parameters": step.parameters}
                 return self._append(ops.UnaryFunction(input=operands[0], **common))
-            case Kind.ADD | Kind.SUB:
-                kind = ops.Add if step.kind is Kind.ADD else ops.Sub
-                return self._append(kind(a=operands[0], b=operands[1], clamp=clamp, **common))
-            case Kind.ADD_CONSTANT:
-                return self._append(ops.Add(a=operands[0], b=_constant(name, step), clamp=clamp, **common))
-            case Kind.MUL | Kind.SCALE:
-                factor = operands[1] if step.kind is Kind.MUL else _constant(name, step)
-                return self._append(ops.Mul(a=operands[0], b=factor, clamp=clamp, **common))
+            case Kind.ADD | Kind.SUB | Kind.MUL:
+                return self._append(_BINARY[step.kind](a=operands[0], b=operands[1], clamp=clamp, **common))
+            case Kind.ADD_CONSTANT | Kind.SCALE:
+                kind = ops.Add if step.kind is Kind.ADD_CONSTANT else ops.Mul
+                return self._append(kind(a=operands[0], b=_constant(name, step), clamp=clamp, **common))
+            case Kind.CONSTANT:
+                common |= {"values": pending.values}
+                return self._append(ops.ConstantTensor(**common))
             case Kind.GLOBAL_MEAN:
                 return self._append(ops.Mean(input=operands[0], **common))
             case Kind.AVERAGE_POOL | Kind.AXES_MEAN | Kind.ADAPTIVE_POOL:

@@ -18,6 +18,7 @@ from qat.freezing.grid_planner import GridPlanner
 from qat.freezing.integer_emitter import IntegerEmitter
 from qat.freezing.mixed_emitter import MixedEmitter
 from qat.layers.box_decoder import Decoder
+from qat.layers.constants import Constants
 from qat.layers.fake_quant import SMALLEST_SPAN, TensorQuantizer
 from qat.layers.integer_rounding import inverted_scale
 from qat.layers.weighted import Normalization, Weighted
@@ -115,7 +116,9 @@ def _visit(node: fx.Node, modules: dict[str, nn.Module], values: dict[fx.Node, A
         layer = module if isinstance(module, Weighted) else None
         share = module if isinstance(module, WindowShare) else None
         norm = module if isinstance(module, Normalization) else None
-        return Pending(step=step, operands=operands, layer=layer, share=share, normalization=norm)
+        constants = module.values.detach()[0].float().numpy() if isinstance(module, Constants) else None
+        facts = {"layer": layer, "share": share, "normalization": norm, "values": constants}
+        return Pending(step=step, operands=operands, **facts)
     return emitter.pass_on(tensor_name(node), step, operands[0], is_sole_user=_is_read_once(_operands(node)[0]))
 
 

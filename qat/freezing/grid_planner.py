@@ -25,6 +25,11 @@ LARGEST_SCALE = 2.0**126  # whose inverse is a float32 with all its bits
 LARGEST_FACTOR = arithmetic.REQUANTIZATION_RANGE[1] / 2  # input scale over output scale, for all operators alike
 LARGEST_MEAN_FACTOR = 2.0**14  # a mean's: beyond it, float32 does not hold its sums to half a code
 
+_GIVEN = frozenset(
+    {Kind.WEIGHTED, Kind.CONCAT, Kind.HARD_SIGMOID, Kind.WINDOW_SHARE, Kind.CONSTANT, Kind.FUNCTION, Kind.MUL}
+)
+"""The grids of these are given, or bounded otherwise: a product's by both operands at once."""
+
 
 _GIVEN = frozenset(
     {

@@ -141,6 +141,14 @@ class IntegerEmitter:
         )
         return output
 
+    def _constant(self, name: str, pending: Pending, grid: ops.Quantization) -> Value:
+        assert pending.values is not None
+        codes = np.rint(pending.values.astype(np.float64) / grid.scale) + grid.zero_point
+        values = codes.clip(ops.INT8_MIN, ops.INT8_MAX).astype(np.int8)
+        output = value_on(name, pending.step.shape, grid)
+        self._operators.append(ops.ConstantTensor(output=output.tensor, path=pending.step.path, values=values))
+        return output
+
     # -- sums
 
     def _sum(self, name: str, pending: Pending, grid: ops.Quantization) -> Value:
@@ -381,6 +389,7 @@ INT8_WRITERS: Mapping[Kind, Callable[[IntegerEmitter, str, Pending, ops.Quantiza
     Kind.HARD_SWISH: IntegerEmitter._hard_swish,
     Kind.FUNCTION: IntegerEmitter._function,
     Kind.MUL: IntegerEmitter._mul,
+    Kind.CONSTANT: IntegerEmitter._constant,
     Kind.SCALE: IntegerEmitter._scale,
     Kind.GLOBAL_MEAN: IntegerEmitter._mean,
     Kind.AVERAGE_POOL: IntegerEmitter._average_pool,

@@ -61,7 +61,7 @@ class MixedEmitter:
     def emit(self, name: str, pending: Pending, grid: ops.Quantization) -> MixedValue:
         """Returns the operator's output in float32 if its layer is kept, else in int8 on its planned grid."""
         path, is_kept = pending.step.path, pending.step.path in self._kept
-        if is_kept or pending.step.kind in IN_FLOAT:
+        if (is_kept and pending.step.kind is not Kind.CONSTANT) or pending.step.kind in IN_FLOAT:
             in_float = self._exactly(pending) or self._as_float(pending)
             values = self._float.emit(name, in_float, grid)
             return MixedValue(path=path, values=values, grid=self._grids[name], is_kept=is_kept)

@@ -6,6 +6,7 @@ from torch import Tensor, fx, nn
 from mobile_sdk.contract import NetInput, TensorSpec
 from qat.capture.readers.arithmetic import depthwise
 from qat.capture.rewriter import shape_of
+from qat.layers.constants import Constants
 from qat.layers.weighted import Conv2d
 from qat.steps import STEP, Kind, Step
 
@@ -32,7 +33,7 @@ def fold_normalisation(captured: fx.GraphModule, image: NetInput) -> None:
         layer = captured.get_submodule(str(user.target)) if user.op == "call_module" else None
         if isinstance(layer, Conv2d):
             _fold(layer, gain, shift)
-        else:
+        elif not isinstance(layer, Constants):
             others.append(user)
     if others:
         _put_layer(captured, picture, others, depthwise(gain, shift))

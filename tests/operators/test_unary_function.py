@@ -33,6 +33,15 @@ GRIDS_OF = {  # the input's scale and zero point, and the output's: ranges that 
     Function.TANH_SOFTPLUS: ((0.05, -30), (1 / 255, -128)),
     Function.EXP: ((0.02, 40), (0.05, -128)),
     Function.ABS: ((0.04, -7), (0.021, -128)),
+    Function.AFFINE: ((0.04, -7), (0.031, 12)),
+    Function.POWER: ((0.04, -100), (0.021, -128)),
+    Function.RECIPROCAL: ((0.04, -7), (0.1, 3)),
+    Function.LOG: ((0.04, -100), (0.05, 10)),
+    Function.SIN: ((0.04, -7), (1 / 127, 0)),
+    Function.COS: ((0.04, -7), (1 / 127, 0)),
+    Function.SCALED_ELU: ((0.05, 0), (0.03, -60)),
+    Function.SCALED_SOFTPLUS: ((0.06, 3), (0.08, 127)),
+    Function.GELU_TANH: ((0.0313, 10), (0.02, -119)),
 }
 
 
@@ -43,7 +52,14 @@ def function_graph(function: Function, x: Quantization, y: Quantization, paramet
     return one(UnaryFunction, (3, 16, 16), settled, source, input=source, function=function, parameters=parameters)
 
 
-PARAMETERS: dict[Function, tuple[float, ...]] = {Function.LEAKY_RELU: (0.125,), Function.CLAMP: (-1.0, 1.5)}
+PARAMETERS: dict[Function, tuple[float, ...]] = {
+    Function.LEAKY_RELU: (0.125,),
+    Function.CLAMP: (-1.0, 1.5),
+    Function.AFFINE: (-0.75, 1.5),
+    Function.POWER: (0.5,),
+    Function.SCALED_ELU: (1.625, 1.0625, 0.75),
+    Function.SCALED_SOFTPLUS: (-1.0,),
+}
 
 
 def typical(function: Function) -> Graph:
@@ -152,5 +168,14 @@ def by_definition(function: Function, x: float) -> float:
         Function.TANH_SOFTPLUS: math.tanh(softplus),
         Function.EXP: math.exp(min(x, 88)),
         Function.ABS: abs(x),
+        Function.AFFINE: 1.5 - 0.75 * x,
+        Function.POWER: math.sqrt(max(x, 0)),
+        Function.RECIPROCAL: 1 / x if x else 2.0**120,
+        Function.LOG: math.log(max(x, 2.0**-126)),
+        Function.SIN: math.sin(x),
+        Function.COS: math.cos(x),
+        Function.SCALED_ELU: 1.0625 * (x if x > 0 else 1.625 * math.expm1(0.75 * x)),
+        Function.SCALED_SOFTPLUS: -softplus + x,
+        Function.GELU_TANH: x / 2 * (1 + math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))),
     }
     return values[function]

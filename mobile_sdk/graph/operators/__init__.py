@@ -19,6 +19,7 @@ from mobile_sdk.graph.operators.channels import (
     Reshape,
     Rows,
 )
+from mobile_sdk.graph.operators.constants import ConstantTensor
 from mobile_sdk.graph.operators.conv import Conv2d, ConvTranspose2d, Linear, Weighted
 from mobile_sdk.graph.operators.conversions import Dequantize, Quantize
 from mobile_sdk.graph.operators.elementwise import Activation, Add, Mul, Sub, UnaryFunction
@@ -66,6 +67,7 @@ OPERATORS: tuple[type[Operator], ...] = (
     MatMul,
     Softmax,
     Normalize,
+    ConstantTensor,
 )
 """A graph holds these operators and no others."""
 
@@ -84,6 +86,7 @@ __all__ = [
     "Clamp",
     "Concat",
     "Constant",
+    "ConstantTensor",
     "Conv2d",
     "ConvTranspose2d",
     "DecodeBoxes",

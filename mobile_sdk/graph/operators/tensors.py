@@ -104,6 +104,15 @@ class Function(StrEnum):
     TANH_SOFTPLUS = "tanh_softplus"  # the gate of Mish
     EXP = "exp"
     ABS = "abs"
+    AFFINE = "affine"  # (gain, offset): gain * x + offset
+    POWER = "power"  # (exponent): of x above zero
+    RECIPROCAL = "reciprocal"
+    LOG = "log"  # of x above zero
+    SIN = "sin"
+    COS = "cos"
+    SCALED_ELU = "scaled_elu"  # (alpha, scale, input scale): SELU and CELU too, as PyTorch's `elu` has them
+    SCALED_SOFTPLUS = "scaled_softplus"  # (beta): log(1 + e^(beta * x)) / beta; the log-sigmoid at -1
+    GELU_TANH = "gelu_tanh"  # x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3)))
 
 
 _BOUNDS = {Clamp.NONE: (-inf, inf), Clamp.RELU: (0.0, inf), Clamp.RELU6: (0.0, 6.0)}

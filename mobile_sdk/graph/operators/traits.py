@@ -15,6 +15,7 @@ class Family(StrEnum):
     BOXES = "boxes"
     CONVERSIONS = "conversions"
     TOKENS = "tokens"
+    CONSTANTS = "constants"
 
 
 class Values(StrEnum):

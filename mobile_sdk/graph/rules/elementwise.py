@@ -7,11 +7,11 @@ import torch
 from torch.nn import functional as F
 
 from mobile_sdk.graph import arithmetic
-from mobile_sdk.graph.code_tables import code_table
+from mobile_sdk.graph.code_tables import SMALLEST, code_table
 from mobile_sdk.graph.operators import Activation, ActivationKind, Add, Constant, Function, Mul, Sub, UnaryFunction
 from mobile_sdk.graph.rules.tables import Step, clamps, float_rules, int8_rules
 
-_FUNCTIONS: Mapping[Function, Callable[..., torch.Tensor]] = {
+FUNCTIONS: Mapping[Function, Callable[..., torch.Tensor]] = {
     Function.SIGMOID: torch.sigmoid,
     Function.TANH: torch.tanh,
     Function.GELU: F.gelu,
@@ -22,7 +22,17 @@ _FUNCTIONS: Mapping[Function, Callable[..., torch.Tensor]] = {
     Function.TANH_SOFTPLUS: lambda x: torch.tanh(F.softplus(x)),
     Function.EXP: torch.exp,
     Function.ABS: torch.abs,
+    Function.AFFINE: lambda x, gain, offset: x * gain + offset,
+    Function.POWER: lambda x, exponent: x.clamp(min=SMALLEST) ** exponent,
+    Function.RECIPROCAL: torch.reciprocal,
+    Function.LOG: lambda x: torch.log(x.clamp(min=SMALLEST)),
+    Function.SIN: torch.sin,
+    Function.COS: torch.cos,
+    Function.SCALED_ELU: torch.ops.aten.elu.default,
+    Function.SCALED_SOFTPLUS: F.softplus,
+    Function.GELU_TANH: lambda x: F.gelu(x, approximate="tanh"),
 }
+"""Each is a function of one number, and its parameters, on float32 values."""
 _CURVES = {ActivationKind.HARD_SWISH: F.hardswish, ActivationKind.HARD_SIGMOID: F.hardsigmoid}
 
 
@@ -94,4 +104,4 @@ def _activation(operator: Activation, x: torch.Tensor) -> torch.Tensor:
 
 @float_rules.of(UnaryFunction)
 def _float_function(operator: UnaryFunction, x: torch.Tensor) -> torch.Tensor:
-    return _FUNCTIONS[operator.function](x, *operator.parameters)
+    return FUNCTIONS[operator.function](x, *operator.parameters)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobile_sdk.graph import operators as ops
+from mobile_sdk.graph.code_tables import GELU_CUBIC, GELU_LINE
 from mobile_sdk.graph.operator_table import OperatorTable
 from mobile_sdk.program.aten.boxes import write_boxes
 
@@ -141,6 +142,12 @@ class View:
     def _concat(self, prefix: str, operator: ops.Concat) -> Value:
         return self._call("aten.cat.default", [self._real(part) for part in operator.parts], 1 + operator.axis)
 
+    @view.of(ops.ConstantTensor)
+    def _constant_tensor(self, prefix: str, operator: ops.ConstantTensor) -> Value:
+        values = self._buffer(f"{prefix}.values", operator.values[None])
+        grid = operator.output.quantization
+        return values if grid is None else self._dequantize(values, grid)
+
     @view.of(ops.Dequantize, ops.Quantize)
     def _conversion(self, prefix: str, operator: ops.Dequantize | ops.Quantize) -> Value:
         """Returns the real values; `_store` quantizes them."""
@@ -227,7 +234,22 @@ class View:
         node = self._real(operator.input)
         if operator.function is ops.Function.TANH_SOFTPLUS:
             return self._call("aten.tanh.default", self._call("aten.softplus.default", node))
-        return self._call(f"aten.{operator.function}.default", node, *operator.parameters)
+        match operator.function:
+            case ops.Function.AFFINE:
+                gain, offset = operator.parameters
+                return self._call("aten.add.Tensor", self._call("aten.mul.Tensor", node, gain), offset)
+            case ops.Function.POWER:
+                return self._call("aten.pow.Tensor_Scalar", node, *operator.parameters)
+            case ops.Function.SCALED_ELU:
+                return self._call("aten.elu.default", node, *operator.parameters)
+            case ops.Function.SCALED_SOFTPLUS:
+                return self._call("aten.softplus.default", node, *operator.parameters)
+            case ops.Function.GELU_TANH:  # x * sigmoid(x * (a + b * x^2))
+                cubic = self._call("aten.mul.Tensor", self._call("aten.mul.Tensor", node, node), GELU_CUBIC)
+                inner = self._call("aten.mul.Tensor", self._call("aten.add.Tensor", cubic, GELU_LINE), node)
+                return self._call("aten.mul.Tensor", self._call("aten.sigmoid.default", inner), node)
+            case _:
+                return self._call(f"aten.{operator.function}.default", node, *operator.parameters)
 
     @view.of(ops.MatMul)
     def _matmul(self, prefix: str, operator: ops.MatMul) -> Value:

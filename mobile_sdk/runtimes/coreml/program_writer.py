@@ -8,6 +8,7 @@ from mobile_sdk.runtimes.coreml.mil_writer import SCORES, MilWriter, colours_of,
 from mobile_sdk.runtimes.coreml.operators import (
     boxes,
     channels,
+    constants,
     conv,
     conversions,
     elementwise,
@@ -18,7 +19,7 @@ from mobile_sdk.runtimes.coreml.operators import (
 from mobile_sdk.runtimes.coreml.operators.table import float32, int8
 from mobile_sdk.runtimes.coreml.requested import Recorder, RequestedProgram
 
-FAMILIES = (boxes, channels, conv, conversions, elementwise, pooling, resize, tokens)
+FAMILIES = (boxes, channels, constants, conv, conversions, elementwise, pooling, resize, tokens)
 """These modules fill `int8` and `float32`."""
 
 

@@ -10,6 +10,7 @@ from mobile_sdk.runtimes.executorch.node_writer import Delegate, NodeWriter
 from mobile_sdk.runtimes.executorch.operators import (
     boxes,
     channels,
+    constants,
     conv,
     conversions,
     elementwise,
@@ -18,14 +19,16 @@ from mobile_sdk.runtimes.executorch.operators import (
     tokens,
 )
 from mobile_sdk.runtimes.executorch.operators.table import write
+from mobile_sdk.runtimes.executorch.table_fusion import idle_functions
 
-FAMILIES = (boxes, channels, conv, conversions, elementwise, pooling, resize, tokens)
+FAMILIES = (boxes, channels, constants, conv, conversions, elementwise, pooling, resize, tokens)
 """These modules fill `write`."""
 
 
 def build_delegate(graph: Graph) -> Delegate:
     """Returns every operator of `graph` as nodes; raises CompileError with module path if XNNPACK has none."""
     file = NodeWriter(graph)
+    file.idle = idle_functions(graph, elementwise.nodes_of)
     for index, operator in enumerate(graph.operators):
         inputs, output = file.begin(index, operator)
         write[operator](operator, file, inputs, output)

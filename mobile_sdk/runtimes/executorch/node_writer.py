@@ -33,7 +33,10 @@ class Delegate:
 
 
 class NodeWriter:
-    """Collects nodes, operator by operator; values are identified by their ids."""
+    """Collects nodes, operator by operator; values are identified by their ids.
+
+    `idle` names the outputs of functions to which a node is added that computes nothing (`table_fusion.py`).
+    """
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
@@ -43,6 +46,7 @@ class NodeWriter:
         self._constant_data: list[dict[str, Any]] = [{"offset": 0, "size": 0, "named_key": ""}]
         self._constants: dict[str, bytes] = {}
         self._ids: dict[str, int] = {}
+        self.idle: frozenset[str] = frozenset()
         self._declare(graph.input, external=0, flags=EXTERNAL_INPUT)
 
     def begin(self, index: int, operator: Operator) -> tuple[list[int], int]:
@@ -109,6 +113,11 @@ class NodeWriter:
         return self._append(
             tensor_fields("xnn_datatype_qint8", dims, buffer, external, flags), ("PerTensorQuant", parameters)
         )
+
+    def fill(self, value: int, array: NDArray[Any]) -> None:
+        """Makes a declared value one whose numbers are in the file."""
+        _, fields = self._values[value]["xvalue_union"]
+        fields.get("tensor_value", fields)["constant_buffer_idx"] = self._store(array)
 
     def constants(self, array: NDArray[np.float32]) -> int:
         """Returns the id of float32 constants."""

@@ -12,6 +12,7 @@ from mobile_sdk.runtimes.tflite.model_writer import ModelWriter
 from mobile_sdk.runtimes.tflite.operators import (
     boxes,
     channels,
+    constants,
     conv,
     conversions,
     elementwise,
@@ -22,7 +23,7 @@ from mobile_sdk.runtimes.tflite.operators import (
 from mobile_sdk.runtimes.tflite.operators.table import write
 from mobile_sdk.runtimes.tflite.picture import INPUT_NAME, INPUT_VALUES, input_name, write_input
 
-FAMILIES = (boxes, channels, conv, conversions, elementwise, pooling, resize, tokens)
+FAMILIES = (boxes, channels, constants, conv, conversions, elementwise, pooling, resize, tokens)
 """These modules fill `write`."""
 
 

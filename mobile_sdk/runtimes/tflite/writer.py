@@ -48,6 +48,11 @@ class Writer:
         self._buffers.append(_AlignedBuffer(np.ascontiguousarray(values).tobytes()))
         self._add_tensor(name, values.shape, values.dtype, len(self._buffers) - 1, scales, zero, axis)
 
+    def fill(self, name: str, values: NDArray[Any]) -> None:
+        """Makes a declared tensor one whose values are in the file."""
+        self._buffers.append(_AlignedBuffer(np.ascontiguousarray(values).tobytes()))
+        self._tensors[self._index[name]].buffer = len(self._buffers) - 1
+
     def operator(self, kind: str, inputs: Sequence[str], output: str, version: int, options: Any = None) -> None:
         """Appends an operator, named as in the schema's BuiltinOperator; `options` is its …OptionsT object."""
         code = self._codes.setdefault((getattr(schema.BuiltinOperator, kind), version), len(self._codes))

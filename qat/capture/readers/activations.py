@@ -5,16 +5,12 @@ import torch
 from torch import fx
 
 from mobile_sdk.graph.operators import Function
+from qat.capture.readers.functions import LARGEST, put_leaky_relu
 from qat.capture.rewriter import Rewriter, arguments, name_of, operand, shape_of, unsupported
 from qat.layers.weighted import HardSwish, TanhSoftplus
 from qat.steps import Kind
 
 aten = torch.ops.aten
-_SETTINGS = {
-    "elu": (1.0, 1.0, 1.0),  # alpha, scale, scale of the input
-    "softplus": (1.0, 20.0),  # beta, threshold
-}
-LARGEST = float(torch.finfo(torch.float32).max)  # the end of a clamp that has one side
 
 
 def read_relu(rewriter: Rewriter, node: fx.Node) -> None:
@@ -48,21 +44,14 @@ def read_hardsigmoid(rewriter: Rewriter, node: fx.Node) -> None:
 
 
 def read_function(rewriter: Rewriter, node: fx.Node) -> None:
-    """Reads a function of one number that has no further settings, or has PyTorch's own."""
-    usual = _SETTINGS.get(name_of(node), ())
-    _, *settings = arguments(node, None, *usual)
-    if tuple(settings) != usual or node.kwargs.get("approximate", "none") != "none":
-        raise unsupported(node, "with other settings than PyTorch's own")
+    """Reads a function of one number that has no settings."""
     _become(rewriter, node, Function(name_of(node)))
 
 
 def read_leaky_relu(rewriter: Rewriter, node: fx.Node) -> None:
     """Reads x above zero, and `slope * x` below."""
-    slope = float(arguments(node, None, 0.01)[1])
-    if abs(slope) < torch.finfo(torch.float32).tiny:  # XNNPACK refuses zero and what lies beside it
-        read_relu(rewriter, node)
-    else:
-        _become(rewriter, node, Function.LEAKY_RELU, slope)
+    source, slope = arguments(node, None, 0.01)
+    put_leaky_relu(rewriter, node, source, float(slope))
 
 
 def read_silu(rewriter: Rewriter, node: fx.Node) -> None:
@@ -111,6 +100,6 @@ READERS = {
     "leaky_relu": read_leaky_relu,
     "silu": read_silu,
     "mish": read_mish,
-    **dict.fromkeys(("sigmoid", "tanh", "gelu", "elu", "softplus", "exp", "abs"), read_function),
+    **dict.fromkeys(("sigmoid", "tanh", "exp", "abs"), read_function),
 }
 """Readers take nodes of PyTorch's graph and return steps."""

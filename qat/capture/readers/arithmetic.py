@@ -9,8 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
+from mobile_sdk.graph.operators import Function
+from qat.capture.readers.constants import put_constants
+from qat.capture.readers.functions import LARGEST, insert_function, put_function, put_leaky_relu
 from qat.capture.rewriter import Rewriter, arguments, operand, shape_of, unsupported
-from qat.layers.weighted import Conv2d, Weighted
+from qat.layers.weighted import Conv2d, Linear, Weighted
 from qat.steps import Kind
 
 aten = torch.ops.aten
@@ -51,41 +54,119 @@ def read_mul(rewriter: Rewriter, node: fx.Node) -> None:
 
 
 def read_pow(rewriter: Rewriter, node: fx.Node) -> None:
-    """Reads a square."""
+    """Reads a power: products for 2, 3 and 4, a reciprocal, and any other power of what is above zero."""
     source, exponent = arguments(node, None, 2)
-    if exponent != 2:
-        raise unsupported(node, f"to the power of {exponent}")
-    rewriter.become(node, aten.mul.Tensor, (source, source), Kind.MUL)
+    power = rewriter.constant(exponent)
+    if rewriter.constant(source) is not None or power is None or not _is_number(power):
+        raise unsupported(node, "but of a tensor to one constant")
+    number = float(power.flatten()[0])
+    if number == -1:
+        put_function(rewriter, node, source, Function.RECIPROCAL)
+    elif number not in (2, 3, 4):
+        if number == int(number):
+            raise unsupported(node, f"to the power of {exponent}")
+        put_function(rewriter, node, source, Function.POWER, number)
+    elif number == 2:
+        rewriter.become(node, aten.mul.Tensor, (source, source), Kind.MUL)
+    else:
+        square = rewriter.insert(node, aten.mul.Tensor, (source, source), shape_of(source), Kind.MUL)
+        rewriter.become(node, aten.mul.Tensor, (square, source if number == 3 else square), Kind.MUL)
 
 
 def read_div(rewriter: Rewriter, node: fx.Node) -> None:
-    """Reads a division by a constant."""
+    """Reads a division by a constant, or by a tensor, as a product with its reciprocal."""
     a, b = arguments(node, None, None)
     divisor = rewriter.constant(b)
-    if divisor is None or rewriter.constant(a) is not None or node.kwargs.get("rounding_mode"):
-        raise unsupported(node, "but by a constant other than zero")
-    read_affine(rewriter, node, a, 1 / divisor.double(), torch.tensor(0.0))
+    if node.kwargs.get("rounding_mode"):
+        raise unsupported(node, "with a rounding mode")
+    if divisor is None:
+        node.args = (a, insert_function(rewriter, node, b, Function.RECIPROCAL))
+        read_mul(rewriter, node)
+    elif rewriter.constant(a) is not None:
+        raise unsupported(node, "of two constants")
+    else:
+        read_affine(rewriter, node, a, 1 / divisor.double(), torch.tensor(0.0))
+
+
+def read_maximum(rewriter: Rewriter, node: fx.Node) -> None:
+    """Reads the larger of two tensors, b + relu(a - b)."""
+    rise = _risen(rewriter, node)
+    rewriter.become(node, aten.add.Tensor, (operand(node, 1), rise), Kind.ADD)
+
+
+def read_minimum(rewriter: Rewriter, node: fx.Node) -> None:
+    """Reads the smaller of two tensors, a - relu(a - b)."""
+    rise = _risen(rewriter, node)
+    rewriter.become(node, aten.sub.Tensor, (operand(node, 0), rise), Kind.SUB)
+
+
+def read_prelu(rewriter: Rewriter, node: fx.Node) -> None:
+    """Reads x + (slope - 1) * min(x, 0) for a slope a channel, and a leaky ReLU for one slope of all."""
+    source, weight = arguments(node, None, None)
+    slopes = rewriter.parameter(node, weight)
+    assert slopes is not None
+    if _is_number(slopes.detach()):
+        put_leaky_relu(rewriter, node, source, float(slopes.detach().flatten()[0]))
+        return
+    axes = [1, -1, *[1] * (len(shape_of(node)) - 2)]
+    below = insert_function(rewriter, node, source, Function.CLAMP, -LARGEST, 0.0)
+    bent = rewriter.place(node, aten.mul.Tensor, (below, 1.0), shape_of(node))
+    node.args, node.kwargs = (source, bent), {}
+    read_affine(rewriter, bent, below, slopes.detach().reshape(axes) - 1, torch.zeros(()))
+    rewriter.become(node, aten.add.Tensor, _operands(node), Kind.ADD)
+
+
+def _risen(rewriter: Rewriter, node: fx.Node) -> fx.Node:
+    """Returns relu(a - b) of both operands."""
+    a, b = _of_one_rank(node, *_operands(node))
+    difference = rewriter.insert(node, aten.sub.Tensor, (a, b), shape_of(node), Kind.SUB)
+    return rewriter.insert(node, aten.relu.default, (difference,), shape_of(node), Kind.RELU)
 
 
 def read_affine(rewriter: Rewriter, node: fx.Node, source: fx.Node, gain: Tensor, offset: Tensor) -> None:
     """Reads `gain * source + offset`, both constants."""
     if not (gain.isfinite().all() and offset.isfinite().all()):
         raise unsupported(node, "with a constant that is not finite")
-    if _is_number(gain) and _is_number(offset):
-        factor, addend = float(gain.flatten()[0]), float(offset.flatten()[0])
+    factor, addend = float(gain.flatten()[0]), float(offset.flatten()[0])
+    is_number = _is_number(gain) and _is_number(offset)
+    if is_number and shape_of(source) == shape_of(node):
         if factor > 0 and addend == 0:
             rewriter.become(node, aten.mul.Tensor, (source, factor), Kind.SCALE, constant=factor)
             return
         if factor == 1:
             rewriter.become(node, aten.add.Tensor, (source, addend), Kind.ADD_CONSTANT, constant=addend)
             return
-    gains, offsets = (_by_channel(node, each) for each in (gain, offset))
     layer = rewriter.layer_of(source)
-    if isinstance(layer, Weighted) and len(source.users) == 1:
+    is_taken_in = isinstance(layer, Weighted) and len(source.users) == 1
+    axis = len(shape_of(node)) - 1 if isinstance(layer, Linear) and is_taken_in else 1
+    gains, offsets = (_by_channel(node, source, each, axis) for each in (gain, offset))
+    if isinstance(layer, Weighted) and is_taken_in and gains is not None and offsets is not None:
         rescale(layer, gains, offsets)
         rewriter.take_in(node, source)
-    else:
+    elif is_number and shape_of(source) == shape_of(node):
+        put_function(rewriter, node, source, Function.AFFINE, factor, addend)
+    elif len(shape_of(node)) in (2, 4) and gains is not None and offsets is not None:
         put_depthwise(rewriter, node, source, depthwise(gains, offsets))
+    else:
+        _read_constants(rewriter, node, source, gain, offset)
+
+
+def _read_constants(rewriter: Rewriter, node: fx.Node, source: fx.Node, gain: Tensor, offset: Tensor) -> None:
+    """Reads a gain and an offset of any shape as a product, a sum or both, with tensors of constants."""
+    if len(shape_of(source)) != len(shape_of(node)):
+        raise unsupported(node, f"of shapes {shape_of(source)} and {tuple(gain.shape) or tuple(offset.shape)}")
+    learnt, has_gain = rewriter.learns(node), not bool((gain == 1).all())
+    if not offset.any():
+        factors = put_constants(rewriter, node, gain, learnt=learnt)
+        rewriter.become(node, aten.mul.Tensor, (source, factors), Kind.MUL)
+        return
+    if has_gain:
+        product = rewriter.place(node, aten.mul.Tensor, (source, 1.0), shape_of(source))
+        node.args, node.kwargs = (product,), {}
+        read_affine(rewriter, product, source, gain, torch.zeros(()))
+        source = operand(node)
+    addends = put_constants(rewriter, node, offset, learnt=learnt)
+    rewriter.become(node, aten.add.Tensor, (source, addends), Kind.ADD)
 
 
 @torch.no_grad()
@@ -173,13 +254,13 @@ def _is_number(constant: Tensor) -> bool:
     return bool((constant == constant.flatten()[0]).all())
 
 
-def _by_channel(node: fx.Node, constant: Tensor) -> Tensor:
-    """Returns the constant as (C,) float32, for the node's output; raises CaptureError if pixels differ."""
-    whole = constant.double().expand(shape_of(node)).transpose(0, 1).flatten(1)
+def _by_channel(node: fx.Node, source: fx.Node, constant: Tensor, axis: int) -> Tensor | None:
+    """Returns the constant as (C,) float32, C along the axis of the node's output; None if others differ."""
+    if shape_of(source) != shape_of(node):
+        return None
+    whole = constant.double().expand(shape_of(node)).transpose(0, axis).flatten(1)
     channels = whole[:, :1]
-    if (whole != channels).any():
-        raise unsupported(node, "with a constant that differs between pixels")
-    return channels.flatten().float()
+    return None if (whole != channels).any() else channels.flatten().float()
 
 
 READERS = {
@@ -190,6 +271,10 @@ READERS = {
     "neg": read_neg,
     "mul": read_mul,
     "multiply": read_mul,
+    "maximum": read_maximum,
+    "minimum": read_minimum,
+    "prelu": read_prelu,
+    "_prelu_kernel": read_prelu,
     "pow": read_pow,
     "square": read_pow,
     "div": read_div,

@@ -11,6 +11,7 @@ from mobile_sdk.graph.operators import (
     Clamp,
     Concat,
     Constant,
+    ConstantTensor,
     Conv2d,
     ConvTranspose2d,
     Graph,
@@ -134,6 +135,9 @@ def modelled(graph: Graph, images: NDArray[np.uint8]) -> dict[str, Codes]:
     """Codes of every tensor by the models above."""
     values = {graph.input.name: images.transpose(0, 3, 1, 2).astype(np.int64) - 128}
     for operator in graph.operators:
+        if isinstance(operator, ConstantTensor):
+            values[operator.output.name] = np.repeat(operator.values[None].astype(np.int64), len(images), 0)
+            continue
         values[operator.output.name] = _model(operator, [_centred(operand, values) for operand in operator.inputs])
     return values
 

@@ -11,6 +11,7 @@ convolutions by a transform (Winograd's divides), lets the GPU compute with less
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 import torch
@@ -229,9 +230,13 @@ def _sigmoid_hard(constants: Constants) -> Step:
 
 
 def _gelu(constants: Constants) -> Step:
-    if (mode := constants.text("mode", "EXACT")) != "EXACT":
-        raise BundleError(f"expected gelu in the mode EXACT, found {mode}", hint="export it with this SDK")
-    return functional.gelu
+    modes = {"EXACT": "none", "TANH_APPROXIMATION": "tanh"}
+    mode = constants.text("mode", "EXACT")
+    if mode not in modes:
+        raise BundleError(
+            f"expected gelu in a mode of {', '.join(modes)}, found {mode}", hint="export it with this SDK"
+        )
+    return partial(functional.gelu, approximate=modes[mode])
 
 
 def _elu(constants: Constants) -> Step:
@@ -298,6 +303,12 @@ _BUILDERS: Mapping[str, Callable[[Constants], Step]] = {
     "add": _binary("add"),
     "sub": _binary("sub"),
     "mul": _binary("mul"),
+    "real_div": _binary("true_divide"),
+    "maximum": _binary("maximum"),
+    "pow": _binary("pow"),
+    "log": lambda constants: torch.log,
+    "sin": lambda constants: torch.sin,
+    "cos": lambda constants: torch.cos,
     "reduce_mean": _reduce("mean"),
     "reduce_sum": _reduce("sum"),
     "floor": lambda constants: lambda x: x.floor(),

@@ -1,10 +1,12 @@
 """Writes sums, differences, products, activations and functions of one number."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from mobile_sdk.graph import arithmetic
+from mobile_sdk.graph.code_tables import SMALLEST
 from mobile_sdk.graph.operators import (
     Activation,
     ActivationKind,
@@ -108,19 +110,43 @@ def _float_function(operator: UnaryFunction, file: MilWriter) -> Any:
 
 
 def _value(operator: UnaryFunction, file: MilWriter, x: Any, suffix: str) -> Any:
-    """Writes the function of real values; MIL's operators have its names, without parameters, but for these."""
-    name, mil = file.label + suffix, file.mil
-    match operator.function:
-        case Function.GELU:
-            return mil.gelu(x=x, mode="EXACT", name=name)
-        case Function.ELU:
-            return mil.elu(x=x, alpha=np.float32(1), name=name)
-        case Function.LEAKY_RELU:
-            return mil.leaky_relu(x=x, alpha=np.float32(operator.parameters[0]), name=name)
-        case Function.CLAMP:
-            low, high = (np.float32(each) for each in operator.parameters)
-            return mil.clip(x=x, alpha=low, beta=high, name=name)
-        case Function.TANH_SOFTPLUS:
-            return mil.tanh(x=mil.softplus(x=x, name=f"{file.label}_softplus"), name=name)
-        case _:
-            return getattr(mil, operator.function)(x=x, name=name)
+    """Writes the function of real values; MIL's operators have its names, without parameters, but for those below."""
+    name, parameters = file.label + suffix, [np.float32(each) for each in operator.parameters]
+    if operator.function in _VALUES:
+        return _VALUES[operator.function](file, x, name, *parameters)
+    return getattr(file.mil, operator.function)(x=x, name=name)
+
+
+def _above(file: MilWriter, x: Any) -> Any:
+    return file.mil.maximum(x=x, y=np.float32(SMALLEST), name=f"{file.label}_above")
+
+
+def _softplus(file: MilWriter, x: Any) -> Any:
+    return file.mil.softplus(x=x, name=f"{file.label}_softplus")
+
+
+def _scaled_elu(file: MilWriter, x: Any, name: str, alpha: np.float32, scale: np.float32, inner: np.float32) -> Any:
+    line = file.mil.elu(x=file.mul(x, inner, "_inner"), alpha=np.float32(1), name=f"{file.label}_elu")
+    bent = file.mil.leaky_relu(x=line, alpha=alpha * inner, name=f"{file.label}_bent")
+    return file.mil.mul(x=bent, y=scale / inner, name=name)
+
+
+_VALUES: Mapping[Function, Callable[..., Any]] = {
+    Function.GELU: lambda file, x, name: file.mil.gelu(x=x, mode="EXACT", name=name),
+    Function.GELU_TANH: lambda file, x, name: file.mil.gelu(x=x, mode="TANH_APPROXIMATION", name=name),
+    Function.ELU: lambda file, x, name: file.mil.elu(x=x, alpha=np.float32(1), name=name),
+    Function.SCALED_ELU: _scaled_elu,
+    Function.LEAKY_RELU: lambda file, x, name, slope: file.mil.leaky_relu(x=x, alpha=slope, name=name),
+    Function.CLAMP: lambda file, x, name, low, high: file.mil.clip(x=x, alpha=low, beta=high, name=name),
+    Function.SCALED_SOFTPLUS: lambda file, x, name, beta: file.mil.mul(
+        x=_softplus(file, file.mul(x, beta, "_inner")), y=np.float32(1) / beta, name=name
+    ),
+    Function.TANH_SOFTPLUS: lambda file, x, name: file.mil.tanh(x=_softplus(file, x), name=name),
+    Function.LOG: lambda file, x, name: file.mil.log(x=_above(file, x), epsilon=np.float32(0), name=name),
+    Function.POWER: lambda file, x, name, exponent: file.mil.pow(x=_above(file, x), y=exponent, name=name),
+    Function.RECIPROCAL: lambda file, x, name: file.mil.real_div(x=np.float32(1), y=x, name=name),
+    Function.AFFINE: lambda file, x, name, gain, offset: file.mil.add(
+        x=file.mul(x, gain, "_gained"), y=offset, name=name
+    ),
+}
+"""Each writes a function of `x` whose last operation has the given name, of the parameters that the function names."""

@@ -1,11 +1,12 @@
 """Writes sums, differences, products, activations and functions of one number."""
 
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-untyped]
 
+from mobile_sdk.graph.code_tables import SMALLEST
 from mobile_sdk.graph.operators import (
     Activation,
     ActivationKind,
@@ -68,7 +69,7 @@ def _activation(operator: Activation, file: ModelWriter) -> None:
 def _function(operator: UnaryFunction, file: ModelWriter) -> None:
     """Writes float32 operators, between conversions for codes: XNNPACK fuses all of them into a table."""
     output = operator.output.name
-    chain = _chain(operator)
+    chain = _CHAINS[operator.function](*operator.parameters)
     if operator.output.quantization is not None:
         chain = [("DEQUANTIZE", None, None), *chain, ("QUANTIZE", None, None)]
     source = operator.input.name
@@ -78,35 +79,80 @@ def _function(operator: UnaryFunction, file: ModelWriter) -> None:
             file.activation(target, runtime_shape(operator.output.shape), np.dtype(np.float32))
         inputs = [source]
         if constant is not None:
-            inputs.append(f"{target}.constant")
-            file.constant(inputs[-1], np.array([constant], np.float32))
+            file.constant(f"{target}.constant", np.array([constant], np.float32))
+            inputs.insert(0 if kind == "DIV" else 1, f"{target}.constant")
         file.operator(kind, inputs, target, 2 if kind == "DEQUANTIZE" else 1, options)
         source = target
 
 
-def _chain(operator: UnaryFunction) -> list[tuple[str, Any, float | None]]:
-    """Returns the names of float32 operators, their options, and the second operand of those that have two."""
-    match operator.function:
-        case Function.SIGMOID:
-            return [("LOGISTIC", None, None)]
-        case Function.GELU:
-            return [("GELU", schema.GeluOptionsT(), None)]
-        case Function.LEAKY_RELU:
-            options = schema.LeakyReluOptionsT()
-            (options.alpha,) = operator.parameters
-            return [("LEAKY_RELU", options, None)]
-        case Function.CLAMP:
-            low, high = operator.parameters
-            options = schema.MaximumMinimumOptionsT()
-            return [("MAXIMUM", options, low), ("MINIMUM", options, high)]
-        case Function.SOFTPLUS:
-            return [("EXP", schema.ExpOptionsT(), None), ("ADD", schema.AddOptionsT(), 1.0), ("LOG", None, None)]
-        case Function.TANH_SOFTPLUS:
-            inner = replace(operator, function=Function.SOFTPLUS)
-            return [*_chain(inner), ("TANH", None, None)]
-        case Function.EXP:
-            return [("EXP", schema.ExpOptionsT(), None)]
-        case Function.ABS:
-            return [("ABS", schema.AbsOptionsT(), None)]
-        case Function.TANH | Function.ELU:
-            return [(operator.function.name, None, None)]
+Link = tuple[str, Any, float | None]
+"""It holds the name of a float32 operator, its options, and a second operand; a DIV has it first."""
+
+
+def _leaky(slope: float) -> Link:
+    options = schema.LeakyReluOptionsT()
+    options.alpha = float(np.float32(slope))
+    return "LEAKY_RELU", options, None
+
+
+def _gelu(*, is_approximate: bool) -> Link:
+    options = schema.GeluOptionsT()
+    options.approximate = is_approximate
+    return "GELU", options, None
+
+
+def _named(kind: str) -> Link:
+    return kind, None, None
+
+
+def _times(factor: float) -> Link:
+    return "MUL", schema.MulOptionsT(), factor
+
+
+def _plus(addend: float) -> Link:
+    return "ADD", schema.AddOptionsT(), addend
+
+
+def _end(kind: str, end: float) -> Link:
+    return kind, schema.MaximumMinimumOptionsT(), end
+
+
+def _exp() -> Link:
+    return "EXP", schema.ExpOptionsT(), None
+
+
+def _softplus() -> list[Link]:
+    return [_exp(), _plus(1.0), _named("LOG")]
+
+
+def _logarithm() -> list[Link]:
+    return [_end("MAXIMUM", SMALLEST), _named("LOG")]
+
+
+_CHAINS: Mapping[Function, Callable[..., list[Link]]] = {
+    Function.SIGMOID: lambda: [_named("LOGISTIC")],
+    Function.TANH: lambda: [_named("TANH")],
+    Function.GELU: lambda: [_gelu(is_approximate=False)],
+    Function.GELU_TANH: lambda: [_gelu(is_approximate=True)],
+    Function.ELU: lambda: [_named("ELU")],
+    Function.SCALED_ELU: lambda alpha, scale, inner: [
+        _times(inner),
+        _named("ELU"),
+        _leaky(alpha * inner),
+        _times(scale / inner),
+    ],
+    Function.LEAKY_RELU: lambda slope: [_leaky(slope)],
+    Function.CLAMP: lambda low, high: [_end("MAXIMUM", low), _end("MINIMUM", high)],
+    Function.SOFTPLUS: _softplus,
+    Function.SCALED_SOFTPLUS: lambda beta: [_times(beta), *_softplus(), _times(1 / beta)],
+    Function.TANH_SOFTPLUS: lambda: [*_softplus(), _named("TANH")],
+    Function.EXP: lambda: [_exp()],
+    Function.LOG: _logarithm,
+    Function.POWER: lambda exponent: [*_logarithm(), _times(exponent), _exp()],
+    Function.RECIPROCAL: lambda: [("DIV", schema.DivOptionsT(), 1.0)],
+    Function.ABS: lambda: [("ABS", schema.AbsOptionsT(), None)],
+    Function.SIN: lambda: [_named("SIN")],
+    Function.COS: lambda: [("COS", schema.CosOptionsT(), None)],
+    Function.AFFINE: lambda gain, offset: [_times(gain), _plus(offset)],
+}
+"""Each returns a function's operators, of the parameters that the function names."""
