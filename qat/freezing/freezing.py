@@ -117,8 +117,7 @@ def _visit(node: fx.Node, modules: dict[str, nn.Module], values: dict[fx.Node, A
         share = module if isinstance(module, WindowShare) else None
         norm = module if isinstance(module, Normalization) else None
         constants = module.values.detach()[0].float().numpy() if isinstance(module, Constants) else None
-        facts = {"layer": layer, "share": share, "normalization": norm, "values": constants}
-        return Pending(step=step, operands=operands, **facts)
+        return Pending(step=step, operands=operands, layer=layer, share=share, normalization=norm, values=constants)
     return emitter.pass_on(tensor_name(node), step, operands[0], is_sole_user=_is_read_once(_operands(node)[0]))
 
 

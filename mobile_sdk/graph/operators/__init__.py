@@ -19,9 +19,8 @@ from mobile_sdk.graph.operators.channels import (
     Reshape,
     Rows,
 )
-from mobile_sdk.graph.operators.constants import ConstantTensor
 from mobile_sdk.graph.operators.conv import Conv2d, ConvTranspose2d, Linear, Weighted
-from mobile_sdk.graph.operators.conversions import Dequantize, Quantize
+from mobile_sdk.graph.operators.conversions import ConstantTensor, Dequantize, Quantize
 from mobile_sdk.graph.operators.elementwise import Activation, Add, Mul, Sub, UnaryFunction
 from mobile_sdk.graph.operators.graph import Graph, Precision
 from mobile_sdk.graph.operators.pooling import AvgPool2d, MaxPool2d, Mean, Pool2d
