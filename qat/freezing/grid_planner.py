@@ -26,15 +26,9 @@ LARGEST_FACTOR = arithmetic.REQUANTIZATION_RANGE[1] / 2  # input scale over outp
 LARGEST_MEAN_FACTOR = 2.0**14  # a mean's: beyond it, float32 does not hold its sums to half a code
 
 _GIVEN = frozenset(
-    {Kind.WEIGHTED, Kind.CONCAT, Kind.HARD_SIGMOID, Kind.WINDOW_SHARE, Kind.CONSTANT, Kind.FUNCTION, Kind.MUL}
-)
-"""The grids of these are given, or bounded otherwise: a product's by both operands at once."""
-
-
-_GIVEN = frozenset(
     {
         *(Kind.WEIGHTED, Kind.CONCAT, Kind.MUL, Kind.HARD_SIGMOID, Kind.WINDOW_SHARE, Kind.FUNCTION),
-        *(Kind.MATMUL, Kind.SOFTMAX, Kind.NORMALIZE),
+        *(Kind.CONSTANT, Kind.MATMUL, Kind.SOFTMAX, Kind.NORMALIZE),
     }
 )
 """The output's grid of these is given, or, a product's, bounded by both operands at once."""
