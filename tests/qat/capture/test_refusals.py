@@ -55,7 +55,7 @@ def test_a_single_kind_is_its_own_error_with_the_nearest_form_in_the_hint():
 
 
 def test_shapes_do_not_make_kinds():
-    error = refusal_of(lambda x: x / (F.relu(x) + 1), lambda x: F.avg_pool2d(x, 2), lambda x: x / (F.relu(x) + 1))
+    error = refusal_of(lambda x: x.cumsum(1), lambda x: F.avg_pool2d(x, 2), lambda x: x.cumsum(1))
     assert "(2 places)" in error.message
 
 
@@ -70,7 +70,17 @@ def test_many_kinds_are_at_most_ten_lines_on_the_command_line():
     makers = (torch.cumsum, torch.cumprod, torch.logcumsumexp)
     operations = [
         *(lambda x, maker=maker: maker(x, 1) for maker in makers),
-        *(torch.sin, torch.cos, torch.tan, torch.asin, torch.erfinv, torch.lgamma, torch.digamma, torch.i0, torch.frac),
+        *(
+            torch.acos,
+            torch.atan,
+            torch.tan,
+            torch.asin,
+            torch.erfinv,
+            torch.lgamma,
+            torch.digamma,
+            torch.i0,
+            torch.frac,
+        ),
     ]
     error = refusal_of(*operations)
     reasons = explain(error).reasons
