@@ -120,6 +120,11 @@ class ImageSpec(Part):
         return "picture"
 
     @property
+    def is_square_rgb(self) -> bool:
+        """Tells whether it has one side and three channels, as all images had in earlier schemas."""
+        return isinstance(self.size_px, int) and self.channels == 3
+
+    @property
     def colours(self) -> str:
         """Returns what its channels are, in words."""
         return {1: "grey", 3: "RGB", 4: "RGB and opacity"}[self.channels]

@@ -174,7 +174,7 @@ def digest_texts(contract: Contract, record: Record) -> tuple[str, str]:
 
 
 def _is_square_rgb(spec: NetInput) -> bool:
-    return isinstance(spec, ImageSpec) and isinstance(spec.size_px, int) and spec.channels == 3
+    return isinstance(spec, ImageSpec) and spec.is_square_rgb
 
 
 def read_contract(text: str, *, is_earlier: bool) -> Contract:

@@ -3,13 +3,16 @@
 import base64
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from mobile_sdk.benchmarking.measurements import Numbers
 from mobile_sdk.bundle.bundle import Bundle
-from mobile_sdk.contract import NetInput, Task, TensorSpec
+from mobile_sdk.bundle.golden_files import sample_file, saved_sample
+from mobile_sdk.contract import ImageSpec, NetInput, Task, TensorSpec
 from mobile_sdk.preprocess import LabelledPictures
 from mobile_sdk.program.program import Program
 from mobile_sdk.report.data import BundleLine, Check, GoldenPicture, Layer, Report
+from mobile_sdk.report.plots.heat_map import heat_map
 from mobile_sdk.report.quality_lines import quality_lines
 from mobile_sdk.report.sections.golden import Golden
 from mobile_sdk.report.sections.tasks import SECTIONS
@@ -40,7 +43,7 @@ def collect(
         program_sha256=program.digest() if program else next((each.program_sha256 for each in verdicts), None),
         labels=len(contract.labels) if contract else None,
         label_names=program.contract.labels if program and _tells_labels(program) else (),
-        input=_input_words(contract.input) if contract else None,
+        **(_read_by(contract.input) if contract else {}),
         record=program.record if program else None,
         task=contract.task if contract else _task(verdicts),
         qualities=tuple(quality_lines(program.record if program else None, verdicts, titles)),
@@ -53,10 +56,11 @@ def collect(
     )
 
 
-def _input_words(spec: NetInput) -> str:
+def _read_by(spec: NetInput) -> dict[str, Any]:
+    """Returns the report's fields that say what a net reads: the side of square RGB pictures, or words."""
     if isinstance(spec, TensorSpec):
-        return f"{spec}, {spec.scale:.6g} × (code - {spec.zero_point})"
-    return str(spec)
+        return {"input": f"{spec}, {spec.scale:.6g} × (code - {spec.zero_point})"}
+    return {"size_px": spec.size_px} if spec.is_square_rgb else {"input": str(spec)}
 
 
 def _tells_labels(program: Program) -> bool:
@@ -121,10 +125,12 @@ def _golden_pictures(
         return
     first = bundles[0]
     for index in range(len(first.manifest.golden.pictures)):
-        png = (first.path / "golden" / f"{index}.png").read_bytes()
+        file = first.path / "golden" / f"{index}.{sample_file(first.manifest.input)}"
+        is_picture = isinstance(first.manifest.input, ImageSpec)
+        png = file.read_bytes() if is_picture else heat_map(saved_sample(first.path, first.manifest.input, index))
         yield GoldenPicture(
             png_base64=base64.b64encode(png).decode(),
-            title=f"golden/{index}.png",
+            title=f"golden/{file.name}",
             label=_label(first, index, verdicts),
             answers=tuple(
                 SECTIONS[first.manifest.task].answers(

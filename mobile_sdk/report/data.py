@@ -183,7 +183,8 @@ class Report(Document):
     program_sha256: str | None = None
     labels: int | None = None  # how many
     label_names: tuple[str, ...] = ()  # if the record has shares for each label
-    input: str | None = None  # what the net reads, in words
+    size_px: int | None = None  # of square RGB pictures
+    input: Annotated[str | None, Field(exclude_if=lambda words: words is None)] = None  # what other nets read
     record: Record | None = None
     task: Task = "classification"
     qualities: tuple[QualityLine, ...] = ()

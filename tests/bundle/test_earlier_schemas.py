@@ -171,9 +171,9 @@ def test_other_inputs_and_outputs_than_one_image_and_one_output_are_refused_in_o
     content = json.loads((pristine.path / MANIFEST_FILE).read_text(encoding="utf-8"))
     image, output = content["inputs"][0], content["outputs"][0]
     for changes, said in (
-        ({"inputs": [{"kind": "tensor", "shape": [3]}]}, "expected one image as input, found tensor"),
-        ({"inputs": [image, image]}, "expected one image as input, found image, image"),
-        ({"inputs": []}, "expected one image as input, found none"),
+        ({"inputs": [{"kind": "sound", "shape": [3]}]}, "expected one image or tensor as input, found sound"),
+        ({"inputs": [image, image]}, "expected one image or tensor as input, found image, image"),
+        ({"inputs": []}, "expected one image or tensor as input, found none"),
         ({"outputs": [output, output]}, "expected one output, found 2"),
         ({"outputs": []}, "expected one output, found none"),
     ):
@@ -191,7 +191,7 @@ def test_a_contract_takes_one_image_and_names_what_was_renamed() -> None:
         Contract(name="n", labels=("a", "b"), inputs=(image,)),
     )
     assert by_image == by_inputs and by_image.image == image
-    with pytest.raises(ContractError, match="expected one image as input, found none"):
+    with pytest.raises(ContractError, match="expected one image or tensor as input, found none"):
         Contract(name="n", labels=("a", "b"), inputs=())
     for name, now in (("least_score_share", "score_threshold"), ("most", "max_detections")):
         with pytest.raises(ContractError, match=f"it is called {now} now"):

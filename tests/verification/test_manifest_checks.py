@@ -26,9 +26,10 @@ from mobile_sdk.verification.verification import verify
 from tests.support import bundles
 from tests.support.fixtures import damage
 from tests.support.fixtures.damage import Content, content_of, resealed
+from tests.support.nets.other_inputs import program_for
 
 SCHEMAS = Path(damage.__file__).parent / "schemas"
-KINDS = ("tflite", "float tflite", "executorch", "coreml", "detector")
+KINDS = ("tflite", "float tflite", "executorch", "coreml", "detector", "grey", "spectrogram")
 
 
 def leaf_fields(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
@@ -48,14 +49,16 @@ def types_in(annotation: Any) -> list[type]:
     return [each for part in parts for each in types_in(part)]
 
 
-LEAVES = tuple(leaf_fields(Manifest))
+LEAVES = tuple(dict.fromkeys(leaf_fields(Manifest)))
 OTHERS: dict[str, Any] = {
     "schema_number": 2,
     "task": "segmentation",
-    "inputs.kind": "tensor",
+    "inputs.kind": lambda kind: "tensor" if kind == "image" else "image",
+    "inputs.channels": 3,
+    "inputs.scale": lambda scale: float(np.nextafter(np.float32(scale), np.float32(1))),
     "inputs.fit": lambda fit: "stretch" if fit == "crop" else "crop",
     "inputs.crop_share": lambda share: float(np.nextafter(share, 0)),
-    "inputs.mean_byte": lambda mean: [*mean[:2], float(np.nextafter(mean[2], 0))],
+    "inputs.mean_byte": lambda mean: [*mean[:-1], float(np.nextafter(mean[-1], 0))],
     "inputs.resize": "nearest",
     "inputs.tensor.dtype": lambda dtype: "float32" if dtype != "float32" else "int8",
     "inputs.tensor.layout": lambda layout: "NCHW" if layout == "NHWC" else "NHWC",
@@ -87,6 +90,10 @@ REFUSED_FIRST: dict[str, tuple[str, ...]] = {
     "detection.iou_threshold": ("golden",),
     "inputs.kind": ("fields",),
     "inputs.size_px": ("interface",),
+    "inputs.channels": ("fields",),
+    "inputs.shape": ("interface",),
+    "inputs.scale": ("golden",),
+    "inputs.zero_point": ("golden",),
     "inputs.fit": ("golden",),
     "inputs.resize": ("fields",),
     "inputs.tensor.dtype": ("golden",),
@@ -114,6 +121,9 @@ def kinds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Bundle, P
         open_bundle(folder / "detection.tflite"),
         Program.load(folder / "detection.pt2"),
     )
+    for kind in ("grey", "spectrogram"):
+        programs[kind] = program_for(kind)
+        (found[kind],) = lower(programs[kind], folder / kind, runtimes="tflite", progress=False)
     return {kind: (bundle, programs[kind], structure_of(bundle)) for kind, bundle in found.items()}
 
 
@@ -208,7 +218,7 @@ def test_any_field_that_is_changed_and_sealed_again_is_refused_or_found_by_its_c
     content = content_of(bundle.path)
     place = place_of(content, field)
     if place is None:
-        assert field.startswith(("detection.", "quality.")) and kind != "detector"
+        assert any(place_of(content_of(other.path), field) for other, _, _ in kinds.values())
         return
     holder, name = place
     change = OTHERS.get(field, other)

@@ -29,10 +29,10 @@ def users_own(
     data: str,
     *,
     size: int | str | None,
-    channels: int | None,
-    array: str | None,
     name: str | None,
     labels: str | None,
+    channels: int | None = None,
+    array: str | None = None,
 ) -> tuple[SourceNet, Pictures | None]:
     """Returns the net that the function MODULE:FUNCTION makes, and its pictures.
 

@@ -59,7 +59,7 @@ def test_python_reads_the_apps_benchmark_as_its_own(android_tests: AppTests, bun
 def test_kotlin_gives_pythons_bytes_and_winners_for_every_golden_picture(
     android_app: AndroidApp, demo_fixtures: Path
 ) -> None:
-    kinds = ("bundles", "detectors", "segmenters", "earlier/schema-1", "earlier/schema-2")
+    kinds = ("bundles", "detectors", "segmenters", "inputs", "earlier/schema-1", "earlier/schema-2")
     folders = [folder for kind in kinds for folder in sorted((demo_fixtures / kind).iterdir())]
     assert golden_answers(android_app, folders) == expected_answers(folders)
 

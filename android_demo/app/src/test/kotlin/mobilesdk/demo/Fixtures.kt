@@ -1,6 +1,8 @@
 package mobilesdk.demo
 
 import mobilesdk.demo.bundle.Bundle
+import mobilesdk.demo.bundle.Manifest
+import mobilesdk.demo.bundle.Source
 import mobilesdk.demo.bundle.openBundle
 import mobilesdk.demo.json.Json
 import mobilesdk.demo.json.JsonArray
@@ -26,6 +28,9 @@ object Fixtures {
     val detectorFolders: List<File> = folders("detectors")
 
     val segmenterFolders: List<File> = folders("segmenters")
+
+    /** Of models that do not read square RGB pictures. */
+    val inputFolders: List<File> = folders("inputs")
 
     val earlierFolders: List<File> = folders("earlier/schema-1") + folders("earlier/schema-2")
 
@@ -56,9 +61,15 @@ object Fixtures {
     fun image(json: Json): ImageSpec {
         val fields = (json as JsonObject)
         val fit = if (fields.text("fit") == "crop") Fit.CROP else Fit.STRETCH
-        return ImageSpec(fields.number("size_px").toInt(), fit, fields.number("crop_share"))
+        val size = fields.fields.getValue("size_px")
+        val sides = if (size is JsonArray) numbers(size.items) else doubleArrayOf(fields.number("size_px"))
+        val channels = if ("channels" in fields.fields) fields.number("channels").toInt() else Rgb.CHANNELS
+        return ImageSpec(sides.first().toInt(), sides.last().toInt(), channels, fit, fields.number("crop_share"))
     }
 }
+
+/** The recipe of a model that reads pictures. */
+val Manifest.image: ImageSpec get() = (source as Source.Picture).image
 
 fun JsonObject.text(name: String): String = (fields.getValue(name) as JsonText).value
 

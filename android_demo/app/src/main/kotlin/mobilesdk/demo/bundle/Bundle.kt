@@ -39,8 +39,14 @@ class Bundle internal constructor(
     val modelBytes: Long
         get() = manifest.files.filter { it.path.startsWith(manifest.model) }.sumOf { it.bytes }
 
-    /** Reads `golden/<index>.png` as the model reads it. */
-    fun goldenPicture(index: Int): Rgb = prepare(decoder.decode(goldenFile(index, "png")), manifest.image)
+    /** Reads the golden picture, or the golden array, as the model reads it. */
+    fun goldenPicture(index: Int): Rgb {
+        val file = goldenFile(index, manifest.source.kind)
+        return when (val source = manifest.source) {
+            is Source.Picture -> prepare(decoder.decode(file), source.image)
+            is Source.Array -> source.array.stored(file.readBytes())
+        }
+    }
 
     /** Reads the output that is expected of it, in the output's own unit. */
     fun goldenOutput(index: Int): FloatArray = readOutput(goldenFile(index, "output.bin").readBytes(), manifest.output)

@@ -14,7 +14,7 @@ private const val SNAP_STEPS = 1e-3
 
 /** The kinds of files of one golden picture. */
 internal fun goldenKinds(manifest: Manifest): List<String> =
-    listOf("png", "input.bin", "output.bin") + listOfNotNull(manifest.task.goldenFile?.kind)
+    listOf(manifest.source.kind, "input.bin", "output.bin") + listOfNotNull(manifest.task.goldenFile?.kind)
 
 /** The picture gives the input by the recipe, and the expected output says what is expected. */
 internal fun checkGolden(
@@ -25,7 +25,7 @@ internal fun checkGolden(
     checkSizes(bundle, index)
     val written = bundle.goldenFile(index, "input.bin").readBytes()
     if (!inputBytes(picture(bundle, index), manifest.input).contentEquals(written)) {
-        refuse("golden", "expected golden/$index.input.bin to be what golden/$index.png gives, found another")
+        refuse("golden", "expected golden/$index.input.bin to be what golden/$index.${manifest.source.kind} gives, found another")
     }
     val expected = manifest.golden.pictures[index]
     val output = bundle.goldenOutput(index)
@@ -81,7 +81,13 @@ private fun checkSizes(
 private fun sizes(manifest: Manifest): Map<String, LongRange> {
     val (input, output) = manifest.input.byteCount to manifest.output.byteCount
     val ofTask = listOfNotNull(manifest.task.goldenFile).associate { it.kind to it.sizes }
-    return mapOf("png" to 0..MAX_PICTURE_BYTES, "input.bin" to input..input, "output.bin" to output..output) + ofTask
+    val ofSource =
+        when (val source = manifest.source) {
+            is Source.Picture -> 0..MAX_PICTURE_BYTES
+            is Source.Array -> source.array.byteCount..source.array.byteCount
+        }
+    val files = mapOf("input.bin" to input..input, "output.bin" to output..output)
+    return files + (manifest.source.kind to ofSource) + ofTask
 }
 
 private fun picture(
@@ -92,4 +98,6 @@ private fun picture(
         bundle.goldenPicture(index)
     } catch (problem: IOException) {
         throw BundleRefusal("golden", "expected golden/$index.png to decode, found ${problem.message}", problem)
+    } catch (problem: IllegalArgumentException) {
+        throw BundleRefusal("golden", "${problem.message} golden/$index, found another", problem)
     }

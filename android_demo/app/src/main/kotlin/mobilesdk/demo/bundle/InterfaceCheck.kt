@@ -1,12 +1,13 @@
 package mobilesdk.demo.bundle
 
-import mobilesdk.demo.picture.Rgb
 import mobilesdk.demo.tensor.InputType
 import mobilesdk.demo.tensor.Layout
 import mobilesdk.demo.tensor.OutputType
 
 private const val MOST_STEPS = 12.0 // of a model with layers in float32, whose sums may depend on their order
 private const val BYTE_OFFSET_INT8 = Byte.MIN_VALUE.toInt()
+private val LAYOUTS =
+    mapOf(1 to setOf(Layout.NC), 2 to setOf(Layout.NTC), 3 to setOf(Layout.NHWC, Layout.NCHW))
 private val CODES = Byte.MIN_VALUE..Byte.MAX_VALUE
 
 /** Refuses an input or an output that does not fit the contract. */
@@ -17,13 +18,9 @@ internal fun checkInterface(manifest: Manifest) {
 
 private fun inputMisfit(manifest: Manifest): String? {
     val input = manifest.input
-    val side = manifest.image.sizePx
-    val shape =
-        when (input.layout) {
-            Layout.NHWC -> listOf(1, side, side, Rgb.CHANNELS)
-            Layout.NCHW -> listOf(1, Rgb.CHANNELS, side, side)
-            Layout.NC -> null
-        }
+    val source = manifest.source.shape
+    val shape = listOf(1) + if (input.layout == Layout.NHWC) source.drop(1) + source.first() else source
+    if (input.layout !in LAYOUTS.getValue(source.size)) return "expected another layout than ${input.layout}"
     if (input.shape != shape) return "expected an input $shape in ${input.layout}, found ${input.shape}"
     val offsets =
         when (input.type) {
@@ -31,6 +28,7 @@ private fun inputMisfit(manifest: Manifest): String? {
             InputType.INT8 -> setOf(BYTE_OFFSET_INT8)
             InputType.FLOAT32 -> setOf(0, BYTE_OFFSET_INT8)
         }
+    if (manifest.source is Source.Array && offsets == setOf(0)) return "expected codes of an array, found ${input.type}"
     if (input.byteOffset !in offsets) return "expected a byte_offset of $offsets, found ${input.byteOffset}"
     return null
 }

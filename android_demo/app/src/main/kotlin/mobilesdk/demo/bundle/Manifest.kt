@@ -2,6 +2,7 @@ package mobilesdk.demo.bundle
 
 import mobilesdk.demo.picture.ImageSpec
 import mobilesdk.demo.task.Task
+import mobilesdk.demo.tensor.ArraySpec
 import mobilesdk.demo.tensor.InputSpec
 import mobilesdk.demo.tensor.OutputSpec
 
@@ -21,14 +22,36 @@ data class Manifest(
     val golden: GoldenSpec,
     val files: List<FileEntry>,
 ) {
-    val image: ImageSpec get() = tensors.image
+    val source: Source get() = tensors.source
     val input: InputSpec get() = tensors.input
     val output: OutputSpec get() = tensors.output
 }
 
-/** The picture that a model takes, the tensor that carries it, and the tensor that comes out. */
+/** What a model reads: a picture or an array. [kind] ends the name of the file of a golden one. */
+sealed interface Source {
+    val kind: String
+
+    /** As the model reads it, without a batch and in the order of PyTorch: (channels, height, width) of a picture. */
+    val shape: List<Int>
+
+    data class Picture(
+        val image: ImageSpec,
+    ) : Source {
+        override val kind get() = "png"
+        override val shape get() = listOf(image.channels, image.heightPx, image.widthPx)
+    }
+
+    data class Array(
+        val array: ArraySpec,
+    ) : Source {
+        override val kind get() = "values.bin"
+        override val shape get() = array.shape
+    }
+}
+
+/** What a model reads, the tensor that carries it, and the tensor that comes out. */
 data class Tensors(
-    val image: ImageSpec,
+    val source: Source,
     val input: InputSpec,
     val output: OutputSpec,
 )

@@ -9,6 +9,7 @@ import mobilesdk.demo.json.JsonNumber
 import mobilesdk.demo.json.JsonObject
 import mobilesdk.demo.json.JsonText
 import mobilesdk.demo.json.parseJson
+import mobilesdk.demo.task.Sides
 import mobilesdk.demo.task.TaskContract
 import mobilesdk.demo.task.readTask
 import java.nio.ByteBuffer
@@ -93,7 +94,7 @@ private fun readFields(
 ): Manifest {
     fields.take("schema_number")
     val (labels, tensors) = readLabels(fields) to schema.readTensors(fields)
-    val task = readTask(TaskContract(labels, tensors.image.sizePx, tensors.output), fields, schema.number)
+    val task = readTask(TaskContract(labels, tensors.source.pictureSides(), tensors.output), fields, schema.number)
     val manifest =
         Manifest(
             name = fields.text("name", NAME),
@@ -113,6 +114,10 @@ private fun readFields(
     fields.end()
     return manifest
 }
+
+/** The height and width of a picture; of an array none. */
+private fun Source.pictureSides(): Sides? =
+    (this as? Source.Picture)?.let { Sides(height = it.image.heightPx, width = it.image.widthPx) }
 
 private fun readLabels(fields: Fields): List<String> {
     val labels = fields.list("labels", 1..Int.MAX_VALUE) { json, path -> Fields.text(json, path) }

@@ -14,12 +14,11 @@ internal object Schema2 : Schema {
     override val hasUnproven = true
 
     override fun readTensors(fields: Fields): Tensors {
-        val picture = onlyPicture(fields)
-        checkResize(picture)
-        val image = readImage(picture)
-        val input = readInput(picture.inside("tensor"))
-        picture.end()
-        return Tensors(image, input, readOutput(onlyOutput(fields)))
+        val (kind, given) = onlyInput(fields)
+        val source = if (kind == "image") readPicture(given) else Source.Array(readArray(given))
+        val input = readInput(given.inside("tensor"))
+        given.end()
+        return Tensors(source, input, readOutput(onlyOutput(fields)))
     }
 
     override fun readProcessors(fields: Fields): List<String> =
@@ -39,14 +38,20 @@ internal object Schema2 : Schema {
         }
     }
 
-    /** Reads the kind of an input first: the other fields of one that is no picture are unknown here. */
-    private fun onlyPicture(fields: Fields): Fields {
+    /** Reads the kind of an input first: the other fields of one of another kind are unknown here. */
+    private fun onlyInput(fields: Fields): Pair<String, Fields> {
         val inputs = fields.list("inputs", read = ::Fields)
         val kinds = inputs.map { it.text("kind") }
-        if (kinds != listOf("image")) {
-            throw FieldException("expected one image as input, found ${kinds.joinToString().ifEmpty { "none" }}")
+        if (kinds.singleOrNull() !in setOf("image", "tensor")) {
+            val found = kinds.joinToString().ifEmpty { "none" }
+            throw FieldException("expected one image or tensor as input, found $found")
         }
-        return inputs.single()
+        return kinds.single() to inputs.single()
+    }
+
+    private fun readPicture(fields: Fields): Source {
+        checkResize(fields)
+        return Source.Picture(readImage(fields))
     }
 
     private fun onlyOutput(fields: Fields): Fields {

@@ -18,6 +18,8 @@ internal class Fields(
 
     fun has(name: String): Boolean = name in left
 
+    fun isList(name: String): Boolean = left[name] is JsonArray
+
     /** Takes a field away where it is null: of an optional field that says the same as leaving it out. */
     fun dropNull(name: String) {
         if (left[name] == JsonNull) left.remove(name)

@@ -50,18 +50,18 @@ private fun resizeRows(
     width: Int,
 ): Rgb {
     val filter = Filter(picture.width, width)
-    val resized = ByteArray(width * picture.height * Rgb.CHANNELS)
+    val resized = ByteArray(width * picture.height * picture.channels)
     var at = 0
     for (row in 0 until picture.height) {
         val start = row * picture.width
         for (column in 0 until width) {
-            val from = (start + filter.first[column]) * Rgb.CHANNELS
-            for (channel in 0 until Rgb.CHANNELS) {
-                resized[at++] = weighted(picture.bytes, from + channel, Rgb.CHANNELS, filter.weights[column])
+            val from = (start + filter.first[column]) * picture.channels
+            for (channel in 0 until picture.channels) {
+                resized[at++] = weighted(picture.bytes, from + channel, picture.channels, filter.weights[column])
             }
         }
     }
-    return Rgb(width, picture.height, resized)
+    return Rgb(width, picture.height, resized, picture.channels)
 }
 
 private fun resizeColumns(
@@ -69,7 +69,7 @@ private fun resizeColumns(
     height: Int,
 ): Rgb {
     val filter = Filter(picture.height, height)
-    val rowBytes = picture.width * Rgb.CHANNELS
+    val rowBytes = picture.width * picture.channels
     val resized = ByteArray(rowBytes * height)
     for (row in 0 until height) {
         val from = filter.first[row] * rowBytes
@@ -77,7 +77,7 @@ private fun resizeColumns(
             resized[row * rowBytes + column] = weighted(picture.bytes, from + column, rowBytes, filter.weights[row])
         }
     }
-    return Rgb(picture.width, height, resized)
+    return Rgb(picture.width, height, resized, picture.channels)
 }
 
 private fun weighted(

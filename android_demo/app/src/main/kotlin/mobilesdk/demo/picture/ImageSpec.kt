@@ -2,9 +2,11 @@ package mobilesdk.demo.picture
 
 enum class Fit { CROP, STRETCH }
 
-/** The recipe from a picture to [sizePx] × [sizePx] RGB bytes. Mean and deviation are in the model and not in here. */
+/** The recipe from a picture to the bytes that a model reads. Mean and deviation are in the model and not in here. */
 data class ImageSpec(
-    val sizePx: Int,
+    val heightPx: Int,
+    val widthPx: Int,
+    val channels: Int,
     val fit: Fit,
     val cropShare: Double,
 )

@@ -10,8 +10,9 @@ fun prepare(
     picture: Rgb,
     image: ImageSpec,
 ): Rgb {
-    val cut = if (image.fit == Fit.CROP) centralSquare(picture, image.cropShare) else picture
-    return resizeBilinear(cut, image.sizePx, image.sizePx)
+    val whole = if (image.channels == GREY) picture.grey() else picture
+    val cut = if (image.fit == Fit.CROP) centralPart(whole, image) else whole
+    return resizeBilinear(cut, image.widthPx, image.heightPx)
 }
 
 /**
@@ -23,7 +24,7 @@ fun shown(
     prepared: Rgb,
     image: ImageSpec,
 ): Rgb {
-    if (image.fit == Fit.CROP) return prepared
+    if (image.fit == Fit.CROP) return prepared.inColour()
     val share = min(1.0, SHOWN_SIDE_PX / max(picture.width, picture.height))
     val (width, height) = listOf(picture.width, picture.height).map { max(1, (it * share).roundToInt()) }
     return resizeBilinear(picture, width, height)
@@ -31,10 +32,19 @@ fun shown(
 
 private const val SHOWN_SIDE_PX = 1024.0
 
-private fun centralSquare(
+private const val GREY = 1
+
+/** The largest part in the middle that has the proportions of [image], less what its share leaves out. */
+private fun centralPart(
     picture: Rgb,
-    share: Double,
+    image: ImageSpec,
 ): Rgb {
-    val side = max(1, floor(min(picture.width, picture.height) * share + 0.5).toInt())
-    return picture.square((picture.width - side) / 2, (picture.height - side) / 2, side)
+    val (width, height, share) = Triple(picture.width, picture.height, image.cropShare)
+    val isWide = width.toLong() * image.heightPx >= height.toLong() * image.widthPx
+    val partWidth = if (isWide) height.toLong() * image.widthPx / image.heightPx.toDouble() else width.toDouble()
+    val partHeight = if (isWide) height.toDouble() else width.toLong() * image.heightPx / image.widthPx.toDouble()
+    val (wide, high) = rounded(partWidth * share) to rounded(partHeight * share)
+    return picture.part((width - wide) / 2, (height - high) / 2, wide, high)
 }
+
+private fun rounded(length: Double): Int = max(1, floor(length + 0.5).toInt())

@@ -1,14 +1,15 @@
 package mobilesdk.demo.picture
 
-/** A picture as RGB bytes, row by row, three bytes a pixel. */
+/** A picture as RGB bytes, row by row, three bytes a pixel; what a model reads may have other [channels]. */
 class Rgb(
     val width: Int,
     val height: Int,
     val bytes: ByteArray,
+    val channels: Int = CHANNELS,
 ) {
     init {
         require(
-            bytes.size == width * height * CHANNELS,
+            bytes.size == width * height * channels,
         ) { "expected $width × $height pixels, found ${bytes.size} bytes" }
     }
 
@@ -18,19 +19,34 @@ class Rgb(
             (packed shl Byte.SIZE_BITS) or (bytes[index * CHANNELS + channel].toInt() and WHITE)
         }
 
-    /** The part from ([left], [top]) that is [side] wide and high. */
-    fun square(
+    /** The part from ([left], [top]) that is [wide] and [high]. */
+    fun part(
         left: Int,
         top: Int,
-        side: Int,
+        wide: Int,
+        high: Int,
     ): Rgb {
-        val cut = ByteArray(side * side * CHANNELS)
-        for (row in 0 until side) {
-            val from = ((top + row) * width + left) * CHANNELS
-            bytes.copyInto(cut, row * side * CHANNELS, from, from + side * CHANNELS)
+        val cut = ByteArray(wide * high * channels)
+        for (row in 0 until high) {
+            val from = ((top + row) * width + left) * channels
+            bytes.copyInto(cut, row * wide * channels, from, from + wide * channels)
         }
-        return Rgb(side, side, cut)
+        return Rgb(wide, high, cut, channels)
     }
+
+    /** In one channel, by Pillow's weights of red, green and blue. */
+    fun grey(): Rgb {
+        val grey =
+            ByteArray(width * height) { pixel ->
+                val sum = LUMA.indices.sumOf { LUMA[it] * (bytes[pixel * CHANNELS + it].toInt() and WHITE) }
+                ((sum + LUMA_HALF) shr LUMA_BITS).toByte()
+            }
+        return Rgb(width, height, grey, 1)
+    }
+
+    /** In three channels, which a screen shows. */
+    fun inColour(): Rgb =
+        if (channels == 1) Rgb(width, height, ByteArray(bytes.size * CHANNELS) { bytes[it / CHANNELS] }) else this
 
     /** Turned by [quarters] quarter turns, clockwise. */
     fun turned(quarters: Int): Rgb = (0 until quarters.mod(4)).fold(this) { picture, _ -> picture.turnedOnce() }
@@ -84,6 +100,9 @@ class Rgb(
             return ((sum ushr Byte.SIZE_BITS) + sum) ushr Byte.SIZE_BITS ushr PRECISION_BITS
         }
 
+        private val LUMA = intArrayOf(19595, 38470, 7471)
+        private const val LUMA_BITS = 16
+        private const val LUMA_HALF = 1 shl (LUMA_BITS - 1)
         private const val WHITE = 255
         private const val HALF = 0x80
         private const val ALPHA_SHIFT = 24

@@ -80,7 +80,7 @@ class PictureView(
             mask: Mask,
             area: Box,
         ) {
-            val bitmap = drawn ?: Bitmap.createBitmap(maskColors(mask), mask.side, mask.side, Bitmap.Config.ARGB_8888)
+            val bitmap = drawn ?: bitmapOf(mask)
             drawn = bitmap
             canvas.drawBitmap(bitmap, null, area(area), plain)
         }
@@ -98,6 +98,9 @@ class PictureView(
             canvas.drawText(text, box.left.toFloat() + gap, box.top.toFloat() + gap / 2 - paint.ascent(), paint)
         }
     }
+
+    private fun bitmapOf(mask: Mask): Bitmap =
+        Bitmap.createBitmap(maskColors(mask), mask.sides.width, mask.sides.height, Bitmap.Config.ARGB_8888)
 
     private companion object {
         const val TEXT_SP = 14f

@@ -4,6 +4,7 @@ import mobilesdk.demo.benchmark.Summary
 import mobilesdk.demo.bundle.Bundle
 import mobilesdk.demo.bundle.BundleRefusal
 import mobilesdk.demo.bundle.BundleShelf
+import mobilesdk.demo.bundle.Source
 import mobilesdk.demo.model.Model
 import mobilesdk.demo.model.Models
 import mobilesdk.demo.picture.Rgb
@@ -132,12 +133,13 @@ class ScreenModel(
         val (bundle, model) = loaded?.run { bundle to model } ?: return
         val failure =
             attempt {
-                val prepared = prepare(picture, bundle.manifest.image)
+                val image = (bundle.manifest.source as? Source.Picture)?.image ?: return@attempt Notice.NoPictures
+                val prepared = prepare(picture, image)
                 val start = now()
                 val output = model.output(prepared)
                 val latencyMs = (now() - start) / NANOSECONDS_PER_MS
                 val answer = bundle.manifest.task.answer(output, SHOWN)
-                val shown = shown(picture, prepared, bundle.manifest.image)
+                val shown = shown(picture, prepared, image)
                 update { copy(picture = shown, answer = answer, latencyMs = latencyMs, notice = null) }
                 null
             }

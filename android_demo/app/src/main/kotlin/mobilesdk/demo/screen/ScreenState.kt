@@ -35,6 +35,8 @@ sealed interface Notice {
         val reason: String,
     ) : Notice
 
+    data object NoPictures : Notice
+
     data object NoCamera : Notice
 
     data object CameraDenied : Notice

@@ -69,6 +69,7 @@ class ScreenView(
     private fun words(notice: Notice): String =
         when (notice) {
             Notice.NoBundles -> text(R.string.no_bundles)
+            Notice.NoPictures -> text(R.string.no_pictures)
             Notice.NoCamera -> text(R.string.no_camera)
             Notice.CameraDenied -> text(R.string.camera_denied)
             is Notice.BundleRefused -> text(R.string.bundle_refused, notice.reason)

@@ -12,7 +12,9 @@ data class Box(
 ) {
     val area: Double get() = max(right - left, 0.0) * max(bottom - top, 0.0)
 
-    operator fun div(unit: Int) = Box(left / unit, top / unit, right / unit, bottom / unit)
+    /** In shares of a picture with those [sides]. */
+    operator fun div(sides: Sides) =
+        Box(left / sides.width, top / sides.height, right / sides.width, bottom / sides.height)
 
     /** Intersection over union; 0 where both are empty. */
     fun overlap(other: Box): Double {

@@ -17,6 +17,7 @@ data class Detection(
     val rule: DetectionSpec,
 ) : Task {
     private val labels get() = contract.labels.size
+    private val sides get() = contract.sides ?: Sides(0, 0)
 
     override val labelCounts get() = 1..Int.MAX_VALUE
 
@@ -48,12 +49,12 @@ data class Detection(
     ): Answer {
         val found =
             detections(output).map {
-                Found(LabelShare(it.labelIndex, contract.labels[it.labelIndex], it.score), it.box / contract.sizePx)
+                Found(LabelShare(it.labelIndex, contract.labels[it.labelIndex], it.score), it.box / sides)
             }
         return Answer(found.map { it.what }, found)
     }
 
-    private fun detections(output: FloatArray) = detect(output, labels, rule, contract.sizePx)
+    private fun detections(output: FloatArray) = detect(output, labels, rule, sides)
 }
 
 internal const val DETECTION_FIELD = "detection"

@@ -16,10 +16,11 @@ internal object DetectionRow {
     fun box(
         output: FloatArray,
         start: Int,
-        sizePx: Int,
+        sides: Sides,
     ): Box {
+        val edges = listOf(sides.width, sides.height, sides.width, sides.height).map(Int::toDouble)
         val (left, top, right, bottom) =
-            List(NOTHING) { output[start + it].toDouble().coerceIn(0.0, sizePx.toDouble()) }
+            List(NOTHING) { output[start + it].toDouble().coerceIn(0.0, edges[it]) }
         return Box(left, top, right, bottom)
     }
 
@@ -36,7 +37,7 @@ internal object DetectionRow {
 }
 
 /**
- * Returns the things in a net's output (anchors × columns, flat) for a picture of [sizePx] by [sizePx], best first.
+ * Returns the things in a net's output (anchors × columns, flat) for a picture of those [sides], best first.
  *
  * It follows docs/detection.md in its order and in double precision, as `mobile_sdk/tasks/detection.py` does.
  */
@@ -44,7 +45,7 @@ fun detect(
     output: FloatArray,
     labels: Int,
     rule: DetectionSpec,
-    sizePx: Int,
+    sides: Sides,
 ): List<DetectedBox> {
     val columns = DetectionRow.columns(labels)
     val found = List(labels) { ArrayList<DetectedBox>() } // by label, in the order of the anchors
@@ -52,7 +53,7 @@ fun detect(
         val shares = DetectionRow.shares(output, start, labels)
         for (label in 0 until labels) {
             if (shares[label] >= rule.scoreThreshold) {
-                found[label] += DetectedBox(label, shares[label], DetectionRow.box(output, start, sizePx))
+                found[label] += DetectedBox(label, shares[label], DetectionRow.box(output, start, sides))
             }
         }
     }

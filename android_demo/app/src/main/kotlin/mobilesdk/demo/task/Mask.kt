@@ -1,8 +1,8 @@
 package mobilesdk.demo.task
 
-/** The label of every pixel of the net's picture: [labels] holds its index in a byte, row by row, [side] a row. */
+/** The label of every pixel of the net's picture: [labels] holds its index in a byte, row by row. */
 class Mask(
-    val side: Int,
+    val sides: Sides,
     val labels: ByteArray,
 ) {
     /** Counts the pixels that show each of the first [count] labels. */
@@ -13,7 +13,7 @@ class Mask(
     }
 
     override fun equals(other: Any?): Boolean =
-        other is Mask && side == other.side && labels.contentEquals(other.labels)
+        other is Mask && sides == other.sides && labels.contentEquals(other.labels)
 
     override fun hashCode(): Int = labels.contentHashCode()
 
@@ -24,9 +24,9 @@ class Mask(
         fun of(
             scores: FloatArray,
             labels: Int,
-            side: Int,
+            sides: Sides,
         ): Mask {
-            val mask = ByteArray(side * side)
+            val mask = ByteArray(sides.height * sides.width)
             for (pixel in mask.indices) {
                 var best = 0
                 for (label in 1 until labels) {
@@ -34,7 +34,7 @@ class Mask(
                 }
                 mask[pixel] = best.toByte()
             }
-            return Mask(side, mask)
+            return Mask(sides, mask)
         }
     }
 }

@@ -7,13 +7,14 @@ data class Segmentation(
     private val contract: TaskContract,
 ) : Task {
     private val labels get() = contract.labels.size
+    private val sides get() = contract.sides ?: Sides(0, 0)
 
     override val labelCounts get() = 2..MAX_MASK_LABELS
 
     override val goldenFile: GoldenFile get() = GoldenMask()
 
     override fun outputMisfit(): String? {
-        val expected = listOf(1, contract.sizePx, contract.sizePx, labels)
+        val expected = listOf(1, sides.height, sides.width, labels)
         return "expected an output $expected, found ${contract.output.shape}".takeIf {
             contract.output.shape != expected
         }
@@ -38,10 +39,10 @@ data class Segmentation(
         return Answer(parts.map { LabelShare(it, contract.labels[it], pixels[it] / all) }, mask = mask)
     }
 
-    private fun mask(output: FloatArray) = Mask.of(output, labels, contract.sizePx)
+    private fun mask(output: FloatArray) = Mask.of(output, labels, sides)
 
     private inner class GoldenMask : GoldenFile {
-        private val pixels = contract.sizePx.toLong() * contract.sizePx
+        private val pixels = sides.height.toLong() * sides.width
 
         override val kind = "mask.bin"
 

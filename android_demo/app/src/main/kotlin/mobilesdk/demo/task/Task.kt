@@ -30,8 +30,14 @@ interface Task {
 /** The part of a manifest that tasks read an output by. */
 data class TaskContract(
     val labels: List<String>,
-    val sizePx: Int,
+    val sides: Sides?,
     val output: OutputSpec,
+)
+
+/** The height and width of the net's picture, in pixels. */
+data class Sides(
+    val height: Int,
+    val width: Int,
 )
 
 /** A file `golden/N.<kind>` that says what must follow from `golden/N.output.bin`. */

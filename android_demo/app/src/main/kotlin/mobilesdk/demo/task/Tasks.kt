@@ -25,6 +25,9 @@ internal fun readTask(
 ): Task {
     OWN_FIELDS.forEach(fields::dropNull)
     val task = TASKS.getValue(fields.choice("task", *TASKS.keys.toTypedArray()))(contract, fields, schema)
+    if (contract.sides == null && task !is Classification) {
+        throw FieldException("expected a model that reads pictures for this task, found one that reads arrays")
+    }
     if (contract.labels.size !in task.labelCounts) {
         throw FieldException("expected ${task.labelCounts} labels for this task, found ${contract.labels.size}")
     }

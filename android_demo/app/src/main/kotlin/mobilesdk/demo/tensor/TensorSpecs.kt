@@ -9,9 +9,9 @@ enum class InputType(
     IMAGE(1),
 }
 
-enum class Layout { NHWC, NCHW, NC }
+enum class Layout { NHWC, NCHW, NC, NTC }
 
-/** The tensor that takes the picture. It holds `byte + byteOffset` for each RGB byte, in [layout]. */
+/** The tensor that takes the picture, or the array. It holds `byte + byteOffset` for each byte, in [layout]. */
 data class InputSpec(
     val name: String,
     val type: InputType,

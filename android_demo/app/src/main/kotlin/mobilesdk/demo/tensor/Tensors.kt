@@ -13,12 +13,13 @@ fun inputBytes(
 ): ByteArray {
     if (input.type == InputType.IMAGE) return picture.bytes
     val pixels = picture.width * picture.height
-    val tensor = ByteBuffer.allocate(pixels * Rgb.CHANNELS * input.type.bytes).order(ByteOrder.LITTLE_ENDIAN)
-    for (index in 0 until pixels * Rgb.CHANNELS) {
+    val channels = picture.channels
+    val tensor = ByteBuffer.allocate(pixels * channels * input.type.bytes).order(ByteOrder.LITTLE_ENDIAN)
+    for (index in 0 until pixels * channels) {
         val from =
             when (input.layout) {
-                Layout.NCHW -> index % pixels * Rgb.CHANNELS + index / pixels
-                Layout.NHWC, Layout.NC -> index
+                Layout.NCHW -> index % pixels * channels + index / pixels
+                Layout.NHWC, Layout.NC, Layout.NTC -> index
             }
         val value = (picture.bytes[from].toInt() and BYTE) + input.byteOffset
         if (input.type == InputType.FLOAT32) tensor.putFloat(value.toFloat()) else tensor.put(value.toByte())

@@ -2,6 +2,7 @@ package mobilesdk.demo.bundle
 
 import mobilesdk.demo.DesktopDecoder
 import mobilesdk.demo.Fixtures
+import mobilesdk.demo.image
 import mobilesdk.demo.json.JsonObject
 import mobilesdk.demo.json.parseJson
 import mobilesdk.demo.number
@@ -69,10 +70,17 @@ class OpenBundleTest {
     }
 
     @Test
+    fun `pictures of unequal sides, grey ones and arrays open, and give the golden inputs`() {
+        val bundles = Fixtures.inputFolders.map { openBundle(it, DesktopDecoder) }
+        assertEquals(9, bundles.size)
+        assertEquals(setOf("png", "values.bin"), bundles.map { it.manifest.source.kind }.toSet())
+    }
+
+    @Test
     fun `inputs and outputs that this app does not take are named`() {
         val messages =
             mapOf(
-                "another-kind-of-input" to "fields: expected one image as input, found tensor",
+                "another-kind-of-input" to "fields: expected one image or tensor as input, found sound",
                 "two-inputs" to "fields: expected one image as input, found image, image",
                 "no-input" to "fields: expected one image as input, found none",
                 "two-outputs" to "fields: expected one output, found 2",

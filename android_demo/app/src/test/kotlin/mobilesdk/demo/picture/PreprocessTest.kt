@@ -1,6 +1,7 @@
 package mobilesdk.demo.picture
 
 import mobilesdk.demo.Fixtures
+import mobilesdk.demo.image
 import mobilesdk.demo.number
 import mobilesdk.demo.text
 import org.junit.Assert.assertArrayEquals
@@ -12,7 +13,7 @@ class PreprocessTest {
     @Test
     fun `every picture gives python's bytes, from one pixel to four thousand`() {
         val folder = Fixtures.folder.resolve("preprocess")
-        val cases = Fixtures.list("preprocess/cases.json")
+        val cases = Fixtures.list("preprocess/cases.json") + Fixtures.list("preprocess/other_sizes.json")
         assertTrue(cases.size > 50)
         for (case in cases) {
             val (width, height) = case.number("width").toInt() to case.number("height").toInt()
@@ -28,11 +29,11 @@ class PreprocessTest {
         val large = Rgb(3000, 2000, ByteArray(3000 * 2000 * Rgb.CHANNELS))
         val small = Rgb(30, 20, ByteArray(30 * 20 * Rgb.CHANNELS))
         for ((picture, width, height) in listOf(Triple(large, 1024, 683), Triple(small, 30, 20))) {
-            val stretched = ImageSpec(16, Fit.STRETCH, 1.0)
+            val stretched = ImageSpec(16, 16, Rgb.CHANNELS, Fit.STRETCH, 1.0)
             val found = shown(picture, prepare(picture, stretched), stretched)
             assertEquals(width to height, found.width to found.height)
         }
-        val cut = ImageSpec(16, Fit.CROP, 1.0)
+        val cut = ImageSpec(16, 16, Rgb.CHANNELS, Fit.CROP, 1.0)
         assertEquals(16, shown(large, prepare(large, cut), cut).width)
     }
 
@@ -40,11 +41,18 @@ class PreprocessTest {
     fun `golden pictures give the bundles' input, byte for byte`() {
         for (folder in Fixtures.bundleFolders) {
             val bundle = Fixtures.bundle(folder.name) // opening compares them
-            val side = bundle.manifest.image.sizePx
+            val side = bundle.manifest.image.widthPx
             assertTrue(
                 bundle.manifest.golden.pictures.indices
                     .all { bundle.goldenPicture(it).width == side },
             )
         }
+    }
+
+    @Test
+    fun `a grey picture is shown in colours that a screen has`() {
+        val grey = ImageSpec(16, 16, 1, Fit.CROP, 1.0)
+        val picture = Rgb(20, 20, ByteArray(20 * 20 * Rgb.CHANNELS) { 7 })
+        assertArrayEquals(ByteArray(16 * 16 * Rgb.CHANNELS) { 7 }, shown(picture, prepare(picture, grey), grey).bytes)
     }
 }

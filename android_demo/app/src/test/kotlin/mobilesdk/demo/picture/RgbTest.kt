@@ -51,8 +51,8 @@ class RgbTest {
     }
 
     @Test
-    fun `a square is cut out with all of its channels`() {
-        assertArrayEquals(byteArrayOf(1, 11, 21, 2, 12, 22, 4, 14, 24, 5, 15, 25), picture.square(1, 0, 2).bytes)
+    fun `a part is cut out with all of its channels`() {
+        assertArrayEquals(byteArrayOf(1, 11, 21, 2, 12, 22, 4, 14, 24, 5, 15, 25), picture.part(1, 0, 2, 2).bytes)
     }
 
     @Test

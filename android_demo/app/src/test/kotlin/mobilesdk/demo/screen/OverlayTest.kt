@@ -9,6 +9,7 @@ import mobilesdk.demo.task.Box
 import mobilesdk.demo.task.Found
 import mobilesdk.demo.task.LabelShare
 import mobilesdk.demo.task.Mask
+import mobilesdk.demo.task.Sides
 import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertNotEquals
@@ -42,7 +43,7 @@ private class DesktopBrush(
         mask: Mask,
         area: Box,
     ) {
-        val side = mask.side
+        val side = mask.sides.width
         val pixels = BufferedImage(side, side, BufferedImage.TYPE_INT_ARGB)
         pixels.setRGB(0, 0, side, side, maskColors(mask), 0, side)
         graphics.drawImage(pixels, area.left.toInt(), area.top.toInt(), width(area), height(area), null)
@@ -123,7 +124,7 @@ class OverlayTest {
 
     @Test
     fun `a mask lies half transparent over the whole picture, a colour a label`() {
-        val mask = Mask(2, byteArrayOf(0, 3, 3, 0))
+        val mask = Mask(Sides(2, 2), byteArrayOf(0, 3, 3, 0))
         val answer = Answer(listOf(LabelShare(0, "ground", 0.5), LabelShare(3, "sky", 0.5)), mask = mask)
         val (ground, sky) = listOf(0, 3).map { labelColor(it) and 0x80FFFFFF.toInt() }
         assertArrayEquals(intArrayOf(ground, sky, sky, ground), maskColors(mask))

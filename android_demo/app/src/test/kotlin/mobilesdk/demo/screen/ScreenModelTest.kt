@@ -4,6 +4,7 @@ import mobilesdk.demo.DesktopDecoder
 import mobilesdk.demo.FakeClock
 import mobilesdk.demo.FakeModels
 import mobilesdk.demo.Fixtures
+import mobilesdk.demo.image
 import mobilesdk.demo.benchmark.summarize
 import mobilesdk.demo.bundle.Bundle
 import mobilesdk.demo.bundle.BundleShelf
@@ -187,7 +188,7 @@ class ScreenModelTest {
         assertEquals(
             Fixtures
                 .bundle("test.tflite")
-                .manifest.image.sizePx,
+                .manifest.image.widthPx,
             model.state.picture!!.width,
         )
     }

@@ -11,7 +11,7 @@ class AnswerTest {
     @Test
     fun `of labels of the whole picture the surest is read out, of labels with places every one`() {
         val found = listOf(Found(shares[0], Box(0.0, 0.0, 1.0, 1.0)))
-        val placed = listOf(Answer(shares, found), Answer(shares, mask = Mask(1, byteArrayOf(1))))
+        val placed = listOf(Answer(shares, found), Answer(shares, mask = Mask(Sides(1, 1), byteArrayOf(1))))
         assertEquals(listOf("cat"), Answer(shares).spoken.map { it.label })
         assertFalse(Answer(shares).isPlaced)
         for (answer in placed) {

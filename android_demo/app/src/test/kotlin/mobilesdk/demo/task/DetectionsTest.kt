@@ -1,6 +1,7 @@
 package mobilesdk.demo.task
 
 import mobilesdk.demo.Fixtures
+import mobilesdk.demo.image
 import mobilesdk.demo.items
 import mobilesdk.demo.json.JsonArray
 import mobilesdk.demo.json.JsonObject
@@ -37,7 +38,7 @@ class DetectionsTest {
         for (case in cases) {
             val (name, rule) = case.text("name") to rule(case.fields.getValue("rule") as JsonObject)
             val side = case.number("size_px").toInt()
-            val found = detect(output(case.text("output")), case.number("labels").toInt(), rule, side)
+            val found = detect(output(case.text("output")), case.number("labels").toInt(), rule, Sides(side, side))
             val expected = (case.fields.getValue("expected") as JsonArray).items.map { it as JsonObject }
             assertEquals(name, expected.map { it.number("label_index").toInt() }, found.map { it.labelIndex })
             for ((one, other) in expected.zip(found)) {
@@ -75,7 +76,7 @@ class DetectionsTest {
         val manifest = bundle.manifest
         val output = bundle.goldenOutput(0)
         val rule = (manifest.task as Detection).rule
-        val boxes = detect(output, manifest.labels.size, rule, manifest.image.sizePx)
+        val boxes = detect(output, manifest.labels.size, rule, Sides(manifest.image.heightPx, manifest.image.widthPx))
         val found = manifest.task.answer(output, 1).found
         assertEquals(
             boxes.map { manifest.labels[it.labelIndex] to it.score },
@@ -85,7 +86,7 @@ class DetectionsTest {
             },
         )
         for ((one, other) in boxes.zip(found)) {
-            val expected = sides(one.box).map { it / manifest.image.sizePx }.toDoubleArray()
+            val expected = sides(one.box).map { it / manifest.image.widthPx }.toDoubleArray()
             assertArrayEquals(expected, sides(other.area), 0.0)
         }
         assertEquals(manifest.golden.pictures[0].top1Index, manifest.task.winner(output))

@@ -1,0 +1,44 @@
+package mobilesdk.demo.tensor
+
+import mobilesdk.demo.picture.Rgb
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+import kotlin.math.rint
+
+/**
+ * An array that a model reads in place of a picture. A number's code is `rint(number / scale) + zeroPoint`, no less than
+ * -128 and no more than 127; codes travel as bytes, `code + 128`, as pictures do.
+ */
+data class ArraySpec(
+    val shape: List<Int>,
+    val scale: Double,
+    val zeroPoint: Int,
+) {
+    private val isMap get() = shape.size == MAP_SIDES
+
+    /** How many bytes the numbers of one array have, as float32. */
+    val byteCount: Long get() = shape.fold(Float.SIZE_BYTES.toLong(), Long::times)
+
+    /** The bytes of an array's float32 numbers, little-endian in the order of [shape]: maps get their channels last. */
+    fun stored(numbers: ByteArray): Rgb {
+        val floats = ByteBuffer.wrap(numbers).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer()
+        val channels = if (isMap) shape[0] else 1
+        val places = floats.remaining() / channels
+        val bytes =
+            ByteArray(floats.remaining()) { index ->
+                byteOf(floats.get(index % channels * places + index / channels))
+            }
+        return Rgb(places, 1, bytes, channels)
+    }
+
+    private fun byteOf(number: Float): Byte {
+        require(number.isFinite()) { "expected finite numbers in an array" }
+        val code = (rint(number.toDouble() / scale) + zeroPoint).coerceIn(CODES.first.toDouble(), CODES.last.toDouble())
+        return (code.toInt() - CODES.first).toByte()
+    }
+
+    private companion object {
+        const val MAP_SIDES = 3
+        val CODES = Byte.MIN_VALUE..Byte.MAX_VALUE
+    }
+}
