@@ -3,10 +3,10 @@ package mobilesdk.demo.tensor
 import mobilesdk.demo.picture.Rgb
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
-import kotlin.math.rint
+import kotlin.math.round
 
 /**
- * An array that a model reads in place of a picture. A number's code is `rint(number / scale) + zeroPoint`, no less than
+ * An array that a model reads in place of a picture. A number's code is `round(number / scale) + zeroPoint`, ties to even, no less than
  * -128 and no more than 127; codes travel as bytes, `code + 128`, as pictures do.
  */
 data class ArraySpec(
@@ -33,8 +33,8 @@ data class ArraySpec(
 
     private fun byteOf(number: Float): Byte {
         require(number.isFinite()) { "expected finite numbers in an array" }
-        val code = (rint(number.toDouble() / scale) + zeroPoint).coerceIn(CODES.first.toDouble(), CODES.last.toDouble())
-        return (code.toInt() - CODES.first).toByte()
+        val code = round(number.toDouble() / scale) + zeroPoint
+        return (code.coerceIn(CODES.first.toDouble(), CODES.last.toDouble()).toInt() - CODES.first).toByte()
     }
 
     private companion object {
