@@ -6,8 +6,8 @@ import java.nio.ByteOrder
 import kotlin.math.round
 
 /**
- * An array that a model reads in place of a picture. A number's code is `round(number / scale) + zeroPoint`, ties to even, no less than
- * -128 and no more than 127; codes travel as bytes, `code + 128`, as pictures do.
+ * An array that a model reads in place of a picture. A number's code is `round(number / scale) + zeroPoint`, ties to
+ * even, no less than -128 and no more than 127; codes travel as bytes, `code + 128`, as pictures do.
  */
 data class ArraySpec(
     val shape: List<Int>,

@@ -81,8 +81,8 @@ class OpenBundleTest {
         val messages =
             mapOf(
                 "another-kind-of-input" to "fields: expected one image or tensor as input, found sound",
-                "two-inputs" to "fields: expected one image as input, found image, image",
-                "no-input" to "fields: expected one image as input, found none",
+                "two-inputs" to "fields: expected one image or tensor as input, found image, image",
+                "no-input" to "fields: expected one image or tensor as input, found none",
                 "two-outputs" to "fields: expected one output, found 2",
                 "no-output" to "fields: expected one output, found none",
                 "an-unknown-processor-alone" to "runtime: expected a model for cpu, found abacus: update the app",
