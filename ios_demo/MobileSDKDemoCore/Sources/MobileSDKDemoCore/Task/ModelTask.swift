@@ -23,8 +23,7 @@ public protocol ModelTask: Sendable {
 /// The part of a manifest that tasks read an output by.
 public struct TaskContract: Sendable {
   public let labels: [String]
-  /// Of the net's picture; nil of a net that reads arrays.
-  public let sides: Sides?
+  public let sizePx: Int
   public let output: OutputSpec
 }
 
