@@ -1,1 +1,1 @@
-"""Tests what nets read: pictures of any sides and channels, and arrays."""
+"""Holds tests of what nets read: pictures of any sides and channels, and arrays."""
