@@ -15,6 +15,7 @@ import torch
 from torch import fx
 
 from mobile_sdk.graph.layout.rearrangement import channels_first, channels_last
+from qat.capture.readers.constants import put_constants
 from qat.capture.readers.moves import moved, read_move
 from qat.capture.rewriter import Rewriter, arguments, name_of, operand, shape_of, unsupported
 from qat.steps import Kind
@@ -244,8 +245,10 @@ def read_cat(rewriter: Rewriter, node: fx.Node) -> None:
     parts, axis = arguments(node, None, 0)
     axis %= len(shape_of(node))
     _refuse_pictures(node, node, axis)
-    if any(part.op == "get_attr" for part in parts):
-        raise unsupported(node, "with numbers that no picture changes")
+    constants = {part: rewriter.constant(part) for part in parts}
+    if all(values is not None for values in constants.values()):
+        raise unsupported(node, "of numbers that no picture changes")
+    parts = [part if (values := constants[part]) is None else put_constants(rewriter, node, values) for part in parts]
     if len(parts) == 1:
         node.replace_all_uses_with(parts[0])
     else:

@@ -77,6 +77,7 @@ CONSTANTS: dict[str, Operation] = {
     "1 - x of a shared map": lambda self, x: (1 - x) * x,
     "negated and shared": lambda self, x: torch.relu(-x) + x,
     "twice and one": lambda self, x: (2 * x + 1) * torch.sigmoid(x),
+    "places beside a map": lambda self, x: self.wide(torch.cat([x, FIXED[:, :2].expand(len(x), -1, -1, -1)], 1)),
     "ones like": lambda self, x: x + torch.ones_like(x[:, :, :1]),
 }
 
@@ -126,6 +127,7 @@ def modules() -> dict[str, Any]:
     return {
         "other": nn.Conv2d(6, 6, 3, padding=1),
         "one": nn.Conv2d(6, 1, 3, padding=1),
+        "wide": nn.Conv2d(8, 6, 1),
         "rows": nn.Conv2d(6, 6, (1, 16)),
         "columns": nn.Conv2d(6, 6, (16, 1)),
         "positions": nn.Parameter(FIXED / 2),
