@@ -41,10 +41,10 @@ def _product(node: fx.Node, a: fx.Node, b: fx.Node) -> fx.Node:
     if len(others) != 4 or others[1] == heads or others[1] != 1:
         return placed(node, aten.matmul.default, a, b)
     rows, depth = shape_of(a)[2:]
-    merged = placed(node, aten.view.default, a, [batch, heads * rows, depth])
-    shared = placed(node, aten.view.default, b, [batch, *others[2:]])
+    merged = placed(node, aten.reshape.default, a, [batch, heads * rows, depth])
+    shared = placed(node, aten.reshape.default, b, [batch, *others[2:]])
     product = placed(node, aten.matmul.default, merged, shared)
-    return placed(node, aten.view.default, product, [batch, heads, rows, others[3]])
+    return placed(node, aten.reshape.default, product, [batch, heads, rows, others[3]])
 
 
 def _matmul(node: fx.Node) -> fx.Node | None:

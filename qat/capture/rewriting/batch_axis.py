@@ -89,7 +89,7 @@ class _Finder:
         if shape_of(source) == shape:
             self._twins[node] = source
         else:
-            self._become(node, aten.view.default, source, list(shape))
+            self._become(node, aten.reshape.default, source, list(shape))
         return new
 
     def permutation(self, node: fx.Node, place: _Place) -> _Place | None:
@@ -173,7 +173,7 @@ class _Finder:
         if shape_of(value)[axis] != 1:
             return None
         sizes = [size for index, size in enumerate(shape_of(value)) if index != axis or place.rest > 1]
-        return placed(node, aten.view.default, value, sizes)
+        return placed(node, aten.reshape.default, value, sizes)
 
     def _matmul(self, node: fx.Node, sources: Sequence[fx.Node]) -> _Place | None:
         a, b = (self.places[source] for source in sources)

@@ -79,7 +79,7 @@ def _formed(node: fx.Node, form: _Form) -> fx.Node:
     operands = [_in_form(node, first, form) if isinstance(first, fx.Node) else first, *rest]
     if name == "linear" and form is _Form.MAP:
         target = aten.conv2d.default
-        operands[1] = placed(node, aten.view.default, rest[0], [*shape_of(rest[0]), 1, 1])
+        operands[1] = placed(node, aten.reshape.default, rest[0], [*shape_of(rest[0]), 1, 1])
     elif name in ("normalize", "softmax"):
         operands[1] = [_LAST[form]] if name == "normalize" else _LAST[form]
     elif name in BINARY or name == "matmul":
@@ -105,15 +105,15 @@ def _in_form(node: fx.Node, value: fx.Node, form: _Form) -> fx.Node:
         case _Form.MAP:
             return placed(node, aten.permute.default, value, _TO_FIRST)
         case _Form.ROWS:
-            return placed(node, aten.view.default, value, [batch, sizes[0] * sizes[1], sizes[2]])
+            return placed(node, aten.reshape.default, value, [batch, sizes[0] * sizes[1], sizes[2]])
         case _Form.HEADS:
-            return placed(node, aten.view.default, value, [batch, 1, *sizes])
+            return placed(node, aten.reshape.default, value, [batch, 1, *sizes])
 
 
 def _out_of_form(node: fx.Node, inner: fx.Node, form: _Form) -> fx.Node:
     if form is _Form.MAP:
         return placed(node, aten.permute.default, inner, _TO_LAST)
-    return placed(node, aten.view.default, inner, [*shape_of(node)[:3], shape_of(inner)[-1]])
+    return placed(node, aten.reshape.default, inner, [*shape_of(node)[:3], shape_of(inner)[-1]])
 
 
 def _form_of(node: fx.Node) -> _Form | None:
@@ -148,9 +148,9 @@ def _constant(node: fx.Node, value: fx.Node, form: _Form) -> fx.Node:
     if form is _Form.HEADS or not shape:
         return value
     if form is _Form.MAP:
-        turned = placed(node, aten.view.default, value, list(whole))
+        turned = placed(node, aten.reshape.default, value, list(whole))
         return placed(node, aten.permute.default, turned, _TO_FIRST)
     if whole[1:3] == (1, 1):
-        return placed(node, aten.view.default, value, [1, 1, whole[3]])
+        return placed(node, aten.reshape.default, value, [1, 1, whole[3]])
     repeated = placed(node, aten.expand.default, value, [1, *shape_of(node)[1:3], whole[3]])
     return placed(node, aten.reshape.default, repeated, [1, shape_of(node)[1] * shape_of(node)[2], whole[3]])
