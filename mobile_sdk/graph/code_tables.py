@@ -20,7 +20,7 @@ APPROXIMATION = 2.0**-18
 _ROUNDING = 2.0**-16  # in steps of the output: that of the conversion to codes
 _LARGEST_EXPONENT = 88.0  # of e^x in float32
 
-_LARGEST_ANGLE = 64.0  # beyond it, float32's own error of an angle shows in sines
+_LARGEST_ANGLE = 256.0  # beyond it, float32's own error of an angle shows in sines
 SMALLEST = 2.0**-126
 """Logarithms and powers read this for zero and what lies below: the smallest float32 with all its bits."""
 GELU_LINE = 2 * math.sqrt(2 / math.pi)
@@ -115,6 +115,8 @@ def _errors(function: Function, parameters: tuple[float, ...], inputs: Values, v
     match function:
         case Function.AFFINE:
             share = np.abs(parameters[0] * inputs) + abs(parameters[1])
+        case Function.SIN | Function.COS:  # the angle itself is rounded
+            share = np.abs(values) + np.maximum(np.abs(inputs) / 16, 1.0)
         case Function.SCALED_SOFTPLUS:
             share = np.abs(values) + 1 / abs(parameters[0])
         case Function.GELU_TANH:  # runtimes without it compute GELU in its place: both must give one code
