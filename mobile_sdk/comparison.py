@@ -50,8 +50,8 @@ class Comparison:
 def compare(actual: ArrayLike, expected: ArrayLike, in_unit: InUnit | None = None) -> Comparison:
     """Compares scores (pictures, classes) of any numeric dtype, one row a picture, some pictures at a time.
 
-    `in_unit` converts a few rows into the unit to compare in. Raises ValueError if the shapes differ or are not
-    two-dimensional: that is a caller's mistake, not a measurement.
+    `in_unit` converts a few rows into the unit to compare in, and records of several outputs into numbers. Raises
+    ValueError if the shapes differ or are not two-dimensional: that is a caller's mistake, not a measurement.
     """
     found, wanted = np.asarray(actual), np.asarray(expected)
     if found.shape != wanted.shape or found.ndim != 2:
@@ -59,7 +59,7 @@ def compare(actual: ArrayLike, expected: ArrayLike, in_unit: InUnit | None = Non
             f"expected two arrays (pictures, classes) of one shape, found {found.shape} and {wanted.shape}"
         )
     parts = [_Part.of(*pair) for pair in _in_unit(found, wanted, in_unit)]
-    finite = sum(part.finite for part in parts)
+    elements, finite = sum(part.elements for part in parts), sum(part.finite for part in parts)
     largest = max((part.noise for part in parts), default=0.0)
     loudest = max([largest, *(part.signal for part in parts)])
     mean, noise_power, signal_power = 0.0, 0.0, 0.0
@@ -69,9 +69,9 @@ def compare(actual: ArrayLike, expected: ArrayLike, in_unit: InUnit | None = Non
         noise_power += _power(noise, loudest)
         signal_power += _power(signal, loudest)
     return Comparison(
-        elements=found.size,
+        elements=elements,
         differing=sum(part.differing for part in parts),
-        not_finite=int(found.size - finite),
+        not_finite=elements - finite,
         max_steps=largest,
         mean_abs_steps=min(mean, largest),  # a sum near the end of float64 may round up to infinity
         sqnr_db=_decibels(signal_power, noise_power),
@@ -104,6 +104,7 @@ def share(hits: NDArray[np.bool_]) -> float:
 class _Part:
     """Holds the part of a comparison from some pictures: counts, and the largest of noise and of signal."""
 
+    elements: int
     differing: int
     finite: int
     agreeing: int
@@ -115,6 +116,7 @@ class _Part:
         noise, signal = _finite(found, wanted)
         winners = top1(found)
         return cls(
+            elements=found.size,
             differing=int(np.count_nonzero(found != wanted)),
             finite=noise.size,
             agreeing=int(np.count_nonzero((winners == top1(wanted)) & (winners >= 0))),
@@ -127,7 +129,8 @@ def _in_unit(
     found: NDArray[Any], wanted: NDArray[Any], in_unit: InUnit | None
 ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
     """Yields pairs of some rows, as float64."""
-    rows = max(1, _ELEMENTS // max(1, found.shape[1]))
+    row = found.shape[1] * (found.dtype.itemsize if found.dtype.names else 1)
+    rows = max(1, _ELEMENTS // max(1, row))
     for start in range(0, len(found), rows):
         pair = (each[start : start + rows] for each in (found, wanted))
         first, second = ((each if in_unit is None else in_unit(each)).astype(np.float64) for each in pair)

@@ -79,15 +79,15 @@ class Bundle:
         return sample_bytes(self.path, self.manifest.input, index)
 
     def golden_output(self, index: int) -> NDArray[np.generic]:
-        """Returns the scores (classes,) expected of `golden/<index>.png`, in the output's own dtype."""
-        return expected_output(self.path, self.interface.output, index)
+        """Returns the output, flat, expected of `golden/<index>.png`, in its own dtype; a record (1,) of several."""
+        return expected_output(self.path, self.interface, index)
 
     def golden_pictures(self) -> NDArray[np.uint8]:
         """Returns the bytes (pictures, height, width, channels) of all golden pictures, or of all golden arrays."""
         return np.stack([self.golden_picture(index) for index in range(len(self.manifest.golden.pictures))])
 
     def golden_outputs(self) -> NDArray[np.generic]:
-        """Returns the expected scores (pictures, numbers) of all golden pictures, in the output's own dtype."""
+        """Returns the outputs (pictures, numbers) expected of all golden pictures, or records (pictures, 1)."""
         return np.stack([self.golden_output(index) for index in range(len(self.manifest.golden.pictures))])
 
 

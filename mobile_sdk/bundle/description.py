@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mobile_sdk.bundle.golden_tolerance import golden_tolerance, is_by_reference
+from mobile_sdk.bundle.golden_tolerance import golden_tolerances, is_by_reference
 from mobile_sdk.bundle.manifest import (
     FileEntry,
     GoldenEntry,
@@ -38,7 +38,7 @@ def describe(
         schema_number=SCHEMA,
         **contract.without_inputs(),
         inputs=(input_entry(contract.input, interface.input),),
-        outputs=(interface.output,),
+        outputs=interface.outputs,
         runtime=runtime.name,
         processors=runtime.processors,
         precision=program.graph.precision,
@@ -64,9 +64,11 @@ def describe_golden(
     winners: Iterable[int],
 ) -> GoldenEntry:
     """Returns the entry of golden images: `scores` are the expected outputs, a row each, and `winners` their labels."""
+    tolerances = golden_tolerances(program, runtime, scores)
     return GoldenEntry(
         source=source,
         expected_by="reference" if is_by_reference(program, runtime) else runtime.name,
-        tolerance=golden_tolerance(program, runtime, scores),
+        tolerance=max(tolerances),
+        tolerances=tolerances if len(tolerances) > 1 else (),
         pictures=tuple(GoldenPicture(top1_index=int(winner)) for winner in winners),
     )

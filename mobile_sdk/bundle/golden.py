@@ -1,7 +1,6 @@
 """Makes golden pictures and arrays, with which every language and device proves that it computes alike."""
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -9,8 +8,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mobile_sdk.contract import ImageSpec, NetInput, TensorSpec
+from mobile_sdk.outputs import joined, separated
 from mobile_sdk.preprocess import LabelledPictures, Sample, array_bytes, array_values, upright, upright_rgb
-from mobile_sdk.runtimes.base import OutputSpec
+from mobile_sdk.runtimes.base import Interface
 
 COUNT = 3
 _PROBES = 64  # pictures opened, at most, in the search for different labels
@@ -58,19 +58,22 @@ def generated_goldens(spec: NetInput) -> tuple[Sample, ...]:
     return tuple(_made_up_picture(spec, *size, seed=seed) for size, seed in zip(sizes, seeds, strict=True))
 
 
-def output_array(data: bytes, spec: OutputSpec) -> NDArray[np.generic]:
-    """Returns the scores (classes,) in a `golden/N.output.bin`."""
-    return np.frombuffer(data, dtype=np.dtype(spec.dtype).newbyteorder("<")).astype(spec.dtype)
+def output_array(data: bytes, interface: Interface) -> NDArray[np.generic]:
+    """Returns the output in a `golden/N.output.bin`, flat, or the record (1,) of several."""
+    outputs = interface.read_outputs(data)
+    return outputs if outputs.dtype.names else outputs.reshape(-1)
 
 
-def output_bytes_count(spec: OutputSpec) -> int:
+def output_bytes_count(interface: Interface) -> int:
     """Returns the length of a `golden/N.output.bin`."""
-    return math.prod(spec.shape) * np.dtype(spec.dtype).itemsize
+    return interface.output_type().itemsize
 
 
-def encode_output(scores: NDArray[np.generic], spec: OutputSpec) -> bytes:
-    """Returns the bytes of a `golden/N.output.bin`, little-endian."""
-    return np.ascontiguousarray(scores, dtype=np.dtype(spec.dtype).newbyteorder("<")).tobytes()
+def encode_outputs(scores: NDArray[np.generic], interface: Interface) -> Iterator[bytes]:
+    """Yields every picture's `golden/N.output.bin`: its outputs one after another, little-endian."""
+    parts = zip(separated(scores), interface.outputs, strict=True)
+    in_order = {spec.name: part.astype(np.dtype(spec.dtype).newbyteorder("<")) for part, spec in parts}
+    yield from (np.ascontiguousarray(each).tobytes() for each in joined(in_order))
 
 
 def portable(picture: Image.Image, spec: ImageSpec | None = None) -> Image.Image:

@@ -15,8 +15,9 @@ from mobile_sdk.bundle.manifest import Manifest
 from mobile_sdk.bundle.manifest_file import BundleRefusalError
 from mobile_sdk.contract import ImageSpec, NetInput, TensorSpec
 from mobile_sdk.errors import DataError
+from mobile_sdk.outputs import separated
 from mobile_sdk.preprocess import to_bytes
-from mobile_sdk.runtimes.base import OutputSpec
+from mobile_sdk.runtimes.base import Interface
 from mobile_sdk.runtimes.input_array import input_array, input_bytes_count
 from mobile_sdk.tasks.registry import task_of
 from mobile_sdk.tasks.task import GoldenFile
@@ -64,9 +65,9 @@ def sample_bytes(folder: Path, spec: NetInput, index: int) -> NDArray[np.uint8]:
         raise BundleRefusalError("golden", reason) from error
 
 
-def expected_output(folder: Path, spec: OutputSpec, index: int) -> NDArray[np.generic]:
-    """Returns the output, flat, expected of `golden/<index>.png`, in its own dtype."""
-    return golden.output_array(_file(folder, index, "output.bin").read_bytes(), spec)
+def expected_output(folder: Path, interface: Interface, index: int) -> NDArray[np.generic]:
+    """Returns the output, flat, expected of `golden/<index>.png`, in its own dtype; a record (1,) of several."""
+    return golden.output_array(_file(folder, index, "output.bin").read_bytes(), interface)
 
 
 def check_golden(folder: Path, manifest: Manifest) -> None:
@@ -77,7 +78,7 @@ def check_golden(folder: Path, manifest: Manifest) -> None:
     count = len(manifest.golden.pictures)
     for index in range(count):
         _check_picture(folder, manifest, index)
-    outputs = np.stack([expected_output(folder, manifest.interface.output, index) for index in range(count)])
+    outputs = np.stack([expected_output(folder, manifest.interface, index) for index in range(count)])
     if reason := tolerance_misfit(manifest, outputs):
         raise BundleRefusalError("golden", reason)
 
@@ -88,8 +89,9 @@ def _check_picture(folder: Path, manifest: Manifest, index: int) -> None:
     given = input_array(sample_bytes(folder, manifest.input, index), spec.input).tobytes()
     if given != _file(folder, index, "input.bin").read_bytes():
         raise _other(index, "input.bin", sample_file(manifest.input))
-    output, task = expected_output(folder, spec.output, index), task_of(manifest)
-    found = int(task.top_classes(output[np.newaxis], manifest)[0])
+    output, task = expected_output(folder, spec, index), task_of(manifest)
+    rows = np.concatenate([part.reshape(1, -1) for part in separated(output[np.newaxis])], axis=1)
+    found = int(task.top_classes(rows, manifest)[0])
     if found != expected.top1_index:
         reason = f"expected label {expected.top1_index} to win in golden/{index}.output.bin, found {found}"
         raise BundleRefusalError("golden", reason)
@@ -103,7 +105,7 @@ def _check_sizes(folder: Path, manifest: Manifest, index: int) -> None:
     taken = {
         sample_file(source): (0, MAX_PICTURE_BYTES) if isinstance(source, ImageSpec) else (4 * prod(source.shape),) * 2,
         "input.bin": (input_bytes_count(spec.input),) * 2,
-        "output.bin": (golden.output_bytes_count(spec.output),) * 2,
+        "output.bin": (golden.output_bytes_count(spec),) * 2,
     } | ({meaning.kind: meaning.sizes(manifest)} if meaning else {})
     for kind, (least, most) in taken.items():
         found = _file(folder, index, kind).stat().st_size

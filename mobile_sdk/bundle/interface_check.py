@@ -4,14 +4,14 @@ import numpy as np
 
 from mobile_sdk.bundle.manifest import Manifest
 from mobile_sdk.contract import ImageSpec, NetInput, stored_shape
-from mobile_sdk.runtimes.base import InputSpec
+from mobile_sdk.runtimes.base import InputSpec, OutputSpec
 from mobile_sdk.runtimes.requirement import MOST_GOLDEN_STEPS
 from mobile_sdk.tasks.registry import task_of
 
 
 def interface_misfit(manifest: Manifest) -> str | None:
     """Returns the reason why they do not fit, in words, or None."""
-    return _input_misfit(manifest.interface.input, manifest.input) or _output_misfit(manifest)
+    return _input_misfit(manifest.interface.input, manifest.input) or _outputs_misfit(manifest)
 
 
 def _input_misfit(spec: InputSpec, source: NetInput) -> str | None:
@@ -28,8 +28,20 @@ def _input_misfit(spec: InputSpec, source: NetInput) -> str | None:
     return None
 
 
-def _output_misfit(manifest: Manifest) -> str | None:
-    spec, task = manifest.interface.output, task_of(manifest)
+def _outputs_misfit(manifest: Manifest) -> str | None:
+    names, tolerances = [spec.name for spec in manifest.outputs], manifest.golden.of_outputs
+    if len(names) > 1 and task_of(manifest).has_one_output:
+        return f"expected one output for {manifest.task}, found {len(names)}"
+    if len(set(names)) < len(names):
+        return f"expected outputs of different names, found {', '.join(names)}"
+    if len(tolerances) != len(names) or max(tolerances) != manifest.golden.tolerance:
+        return f"expected a golden tolerance for each of {len(names)} outputs, found {', '.join(map(str, tolerances))}"
+    misfits = (_output_misfit(manifest, *each) for each in zip(manifest.outputs, tolerances, strict=True))
+    return next((misfit for misfit in misfits if misfit is not None), None)
+
+
+def _output_misfit(manifest: Manifest, spec: OutputSpec, tolerance: float) -> str | None:
+    task = task_of(manifest)
     if not task.fits(spec.shape, manifest):
         return f"expected an output {task.expected_shape(manifest)}, found {spec.shape}"
     if spec.dtype not in task.output_dtypes:
@@ -40,9 +52,9 @@ def _output_misfit(manifest: Manifest) -> str | None:
     if manifest.precision == "float32":
         return f"expected a float32 output of a {manifest.precision} model, found {spec.dtype}"
     most = 0 if manifest.precision == "int8" else MOST_GOLDEN_STEPS
-    if manifest.golden.tolerance > most:
+    if tolerance > most:
         expected = f"expected a golden tolerance of at most {most:g} for codes of an {manifest.precision} model"
-        return f"{expected}, found {manifest.golden.tolerance:g}"
+        return f"{expected}, found {tolerance:g}"
     if spec.scale is None or spec.zero_point is None:
         return "expected scale and zero point of an int8 output, found null"
     if not 0 < spec.scale < 3e38 or float(np.float32(spec.scale)) != spec.scale:

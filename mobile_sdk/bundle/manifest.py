@@ -15,6 +15,7 @@ from mobile_sdk.tasks.registry import task_of
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 Bits = Annotated[int, Field(ge=1, le=32)]
+MOST_OUTPUTS = 64
 Count = Annotated[int, Field(ge=0)]
 
 
@@ -136,13 +137,22 @@ class GoldenEntry(Document):
     """Describes the golden pictures: their source, who computed the expectation, and how near a device must come.
 
     `expected_by` is "reference" or the runtime's name. `tolerance` is the largest `|found - expected|` of one score, in
-    the output's own unit: 0 for int8 codes (`golden_tolerance`).
+    the output's own unit: 0 for int8 codes (`golden_tolerances`). Several outputs have one each, in their order, and
+    the largest of them is `tolerance`.
     """
 
     source: Literal["given", "generated"]
     expected_by: Annotated[str, Field(min_length=1, max_length=64)]
     tolerance: Annotated[float, Field(ge=0)]
+    tolerances: Annotated[
+        tuple[Annotated[float, Field(ge=0)], ...], Field(max_length=MOST_OUTPUTS, exclude_if=lambda values: not values)
+    ] = ()
     pictures: Annotated[tuple[GoldenPicture, ...], Field(min_length=1, max_length=16)]
+
+    @property
+    def of_outputs(self) -> tuple[float, ...]:
+        """Returns every output's tolerance, in their order."""
+        return self.tolerances or (self.tolerance,)
 
 
 class Manifest(Contract):
@@ -153,7 +163,7 @@ class Manifest(Contract):
 
     schema_number: Literal[1, 2, 3]  # of the file
     inputs: tuple[InputEntry, ...]
-    outputs: Annotated[tuple[OutputSpec, ...], Field(min_length=1, max_length=1)]
+    outputs: Annotated[tuple[OutputSpec, ...], Field(min_length=1, max_length=MOST_OUTPUTS)]
     runtime: Word
     processors: Annotated[tuple[Word, ...], Field(min_length=1, max_length=16)]
     precision: Precision
@@ -181,4 +191,4 @@ class Manifest(Contract):
     @property
     def interface(self) -> Interface:
         """Returns the model's tensors."""
-        return Interface(input=self.inputs[0].tensor, output=self.outputs[0])
+        return Interface(input=self.inputs[0].tensor, outputs=self.outputs)

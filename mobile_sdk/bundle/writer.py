@@ -24,6 +24,7 @@ from mobile_sdk.contract import NetInput, TensorSpec
 from mobile_sdk.devices.model_process import MODELS
 from mobile_sdk.errors import MachineError, SettingError
 from mobile_sdk.memory.limit import executed
+from mobile_sdk.outputs import separated
 from mobile_sdk.preprocess import Sample, save_png, to_bytes
 from mobile_sdk.program.expected_scores import expected_scores
 from mobile_sdk.program.program import Program
@@ -118,12 +119,13 @@ def _fill(
     pixels = _write_samples(draft, program, interface, goldens)
     expected = _expect(draft / runtime.model_file, program, runtime, interface, pixels)
     task = task_of(program.contract)
-    for index, scores in enumerate(expected):
-        (draft / f"golden/{index}.output.bin").write_bytes(golden.encode_output(scores, interface.output))
+    for index, data in enumerate(golden.encode_outputs(expected, interface)):
+        (draft / f"golden/{index}.output.bin").write_bytes(data)
         if meaning := task.golden_file:
-            (draft / f"golden/{index}.{meaning.kind}").write_bytes(meaning.encode(scores, program.contract))
+            (draft / f"golden/{index}.{meaning.kind}").write_bytes(meaning.encode(expected[index], program.contract))
     (draft / LABELS_FILE).write_bytes(labels_bytes(program.contract.labels))
-    winners = task.top_classes(expected, program.contract).tolist()
+    rows = np.concatenate([part.reshape(len(expected), -1) for part in separated(expected)], axis=1)
+    winners = task.top_classes(rows, program.contract).tolist()
     manifest = describe(
         program,
         runtime,

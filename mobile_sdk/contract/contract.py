@@ -10,13 +10,16 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from mobile_sdk.contract.inputs import ImageSpec, NetInput, TensorSpec
 from mobile_sdk.contract.part import ContractError, Part
 
-Task = Literal["classification", "detection", "segmentation"]
+Task = Literal["classification", "detection", "features", "segmentation"]
 MOST_MASK_LABELS = 255  # a mask holds bytes, and one value marks pixels without a label
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskTraits:
-    """Holds a task's rules for a contract: how many labels, which numbers come before theirs, and its own part."""
+    """Holds a task's rules for a contract: how many labels, which numbers come before theirs, and its own part.
+
+    A task without labels takes any number of outputs, of any shape.
+    """
 
     least_labels: int
     most_labels: int | None
@@ -32,6 +35,9 @@ TRAITS: Mapping[Task, TaskTraits] = {
     ),
     "detection": TaskTraits(
         least_labels=1, most_labels=None, gives_boxes=True, reads_pictures=True, other_columns=5, part="detection"
+    ),
+    "features": TaskTraits(
+        least_labels=0, most_labels=0, gives_boxes=False, reads_pictures=False, other_columns=0, part=None
     ),
     "segmentation": TaskTraits(
         least_labels=2,
@@ -76,7 +82,7 @@ class Contract(Part):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
     task: Task = "classification"
-    labels: Annotated[tuple[str, ...], Field(min_length=1)]
+    labels: tuple[str, ...] = ()
     inputs: tuple[AnyInput, ...] = (ImageSpec(),)
     detection: DetectionSpec | None = Field(default=None, exclude_if=lambda spec: spec is None)
 
@@ -86,7 +92,7 @@ class Contract(Part):
             self,
             *,
             name: str,
-            labels: tuple[str, ...],
+            labels: tuple[str, ...] = ...,
             task: Task = "classification",
             image: ImageSpec = ...,
             tensor: TensorSpec = ...,
@@ -122,8 +128,16 @@ class Contract(Part):
         return {name: getattr(self, name) for name in Contract.model_fields if name != "inputs"}
 
     @property
+    def has_labels(self) -> bool:
+        """Tells whether the task has labels; without them a net's outputs are taken as they are."""
+        return TRAITS[self.task].most_labels != 0
+
+    @property
     def output_columns(self) -> int:
-        """Returns the length of a score vector, or of each pixel's or anchor's: a box, "nothing" and the labels."""
+        """Returns the length of a score vector, or of each pixel's or anchor's: a box, "nothing" and the labels.
+
+        It is 0 without labels: outputs then have any shape.
+        """
         return len(self.labels) + TRAITS[self.task].other_columns
 
     @model_validator(mode="after")
@@ -136,9 +150,11 @@ class Contract(Part):
             if (traits.part == part) != (getattr(self, part) is not None):
                 raise ValueError(f"the field {part} belongs to the task {part}, and only to it")
         if len(self.labels) < traits.least_labels:
-            raise ValueError(f"a {self.task} needs two labels or more")
+            other = "; task='features' takes any outputs" if traits.other_columns == 0 else ""
+            least = _counted(traits.least_labels)
+            raise ValueError(f"{self.task} needs {least} or more, not {len(self.labels)}{other}")
         if traits.most_labels is not None and len(self.labels) > traits.most_labels:
-            raise ValueError(f"a {self.task} has {traits.most_labels} labels at most, not {len(self.labels)}")
+            raise ValueError(f"{self.task} takes {_counted(traits.most_labels)} at most, not {len(self.labels)}")
         twice = [label for label, count in Counter(self.labels).items() if count > 1][:3]
         if twice:
             raise ValueError(f"labels must be unique; these occur twice: {', '.join(twice)}")
@@ -146,6 +162,10 @@ class Contract(Part):
         if unusable:
             raise ValueError(f"labels must be one line of text each, not {unusable[0]!r}")
         return self
+
+
+def _counted(labels: int) -> str:
+    return "one label" if labels == 1 else f"{labels or 'no'} labels"
 
 
 def check_one_input(inputs: Any) -> None:

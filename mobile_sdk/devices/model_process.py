@@ -58,7 +58,7 @@ class ModelProcess:
         """Yields the runtime's session, in the process; raises MachineError and BundleError as its `load` does."""
         request = {"do": "load", "interface": interface.model_dump(mode="json"), "threads": threads}
         reply, worker = self.ask(request, runtime, model, to="open")
-        session = ModelSession(self, worker, reply, runtime, model)
+        session = ModelSession(self, worker, reply["session"], runtime, model, interface)
         try:
             yield session
         finally:
@@ -146,22 +146,28 @@ class ModelSession:
     """Runs one model in the process."""
 
     def __init__(
-        self, process: ModelProcess, worker: WorkerProcess, opened: dict[str, Any], runtime: Runtime, model: Path
+        self,
+        process: ModelProcess,
+        worker: WorkerProcess,
+        number: int,
+        runtime: Runtime,
+        model: Path,
+        interface: Interface,
     ) -> None:
-        self._process, self._worker, self._number = process, worker, opened["session"]
-        self._runtime, self._model = runtime, model
+        self._process, self._worker, self._number = process, worker, number
+        self._runtime, self._model, self._interface = runtime, model, interface
 
     def run(self, picture: NDArray[np.uint8]) -> NDArray[Any]:
-        """Returns the output without its batch for bytes (H, W, C)."""
+        """Returns the output without its batch, or a record of several, for bytes (H, W, C)."""
         scores: NDArray[Any] = self.run_each(picture[np.newaxis])[0]
         return scores
 
     def run_each(self, pictures: NDArray[np.uint8]) -> NDArray[Any]:
-        """Returns the outputs (pictures, …) for bytes (pictures, H, W, C)."""
+        """Returns the outputs (pictures, …) for bytes (pictures, H, W, C), as `mobile_sdk.outputs` has them."""
         request = {"do": "run", "session": self._number, "shape": pictures.shape}
         data = np.ascontiguousarray(pictures, np.uint8).reshape(-1).data
         reply, _ = self._process.ask(request, self._runtime, self._model, to="run", data=data, worker=self._worker)
-        return np.frombuffer(reply["data"], reply["dtype"]).reshape(reply["shape"]).copy()
+        return self._interface.read_outputs(reply["data"]).copy()
 
 
 def _size_bytes(model: Path) -> int:

@@ -19,6 +19,7 @@ import numpy as np
 
 from mobile_sdk import runtimes
 from mobile_sdk.errors import BundleError, MachineError, SdkError
+from mobile_sdk.outputs import separated
 from mobile_sdk.runtimes.base import Interface, Session
 from mobile_sdk.system.worker_process import Parent
 
@@ -97,13 +98,10 @@ class _Models:
                 self._parent.reply({"working": len(found)})
                 told_s = time.monotonic()
         scores = np.stack(found)
-        expected = (interface.output.dtype, interface.output.shape[1:])
-        if (scores.dtype.name, scores.shape[1:]) != expected:
-            raise BundleError(
-                f"expected the output {expected}, found {(scores.dtype.name, scores.shape[1:])}", hint="export it again"
-            )
-        reply = {"dtype": scores.dtype.name, "shape": scores.shape, "bytes": scores.nbytes}
-        self._parent.reply(reply, scores.tobytes())
+        expected, outputs = [(spec.dtype, spec.shape[1:]) for spec in interface.outputs], separated(scores)
+        if (given := [(each.dtype.name, each.shape[1:]) for each in outputs]) != expected:
+            raise BundleError(f"expected the outputs {expected}, found {given}", hint="export it again")
+        self._parent.reply({"bytes": scores.nbytes}, scores.tobytes())
 
     def _close(self, request: Request, data: bytearray) -> None:
         session, _ = self._sessions.pop(request["session"])

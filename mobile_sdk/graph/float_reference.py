@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from mobile_sdk.graph.operators import Graph, Tensor
 from mobile_sdk.graph.reference import as_nets_read, batch_of, channels_last
 from mobile_sdk.graph.rules import apply
+from mobile_sdk.outputs import joined
 
 
 class FloatReference:
@@ -18,16 +19,22 @@ class FloatReference:
         self.graph = graph
 
     def run(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Returns scores for bytes (N, H, W, C): (N, *output shape), a map's channels last as in runtimes."""
-        name = self.graph.output.name
+        """Returns scores for bytes (N, H, W, C): (N, *output shape), a map's channels last as in runtimes.
+
+        Several outputs are records, as `mobile_sdk.outputs` has them.
+        """
         batch = batch_of(pictures)
-        parts = [self.trace(pictures[i : i + batch])[name] for i in range(0, len(pictures), batch)]
-        return channels_last(np.concatenate(parts))
+        return np.concatenate([self._run(pictures[i : i + batch]) for i in range(0, len(pictures), batch)])
 
     def trace(self, pictures: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         """Returns values (N, *shape) of every float32 tensor by its name."""
         with torch.inference_mode():
             return {name: value.numpy() for name, value in self._execute(pictures)}
+
+    def _run(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        traced = self.trace(pictures)
+        outputs = zip(self.graph.output_names, self.graph.outputs, strict=True)
+        return joined({name: channels_last(traced[tensor.name]) for name, tensor in outputs})
 
     def _execute(self, pictures: NDArray[np.uint8]) -> Iterator[tuple[str, torch.Tensor]]:
         values = {self.graph.input.name: as_nets_read(torch.from_numpy(pictures.astype(np.int16) - 128))}

@@ -4,7 +4,6 @@ Codes are held centred (`q - zero_point`) in float32. That is exact: a float32 h
 convolution whose accumulator could reach further is computed in float64.
 """
 
-from collections import deque
 from collections.abc import Iterator
 from typing import TypeVar
 
@@ -17,6 +16,7 @@ from mobile_sdk.graph import arithmetic
 from mobile_sdk.graph.limits import check_graph
 from mobile_sdk.graph.operators import Graph, Tensor
 from mobile_sdk.graph.rules import compile_operator
+from mobile_sdk.outputs import joined
 
 BATCH_PIXELS = 16 * 224 * 224  # computed at a time: enough work for a thread, a few layers' activations in the cache
 
@@ -41,12 +41,13 @@ class Reference:
     def run(self, pictures: NDArray[np.uint8]) -> NDArray[np.generic]:
         """Returns codes for bytes (N, H, W, C): (N, *output shape), a map's channels last as runtimes have them.
 
-        The bytes of an array's codes are (N, *shape) if they are no map.
+        The bytes of an array's codes are (N, *shape) if they are no map. Several outputs are records, as
+        `mobile_sdk.outputs` has them.
         """
         batch = batch_of(pictures)
         with torch.inference_mode():
             parts = [self._run(pictures[i : i + batch]) for i in range(0, len(pictures), batch)]
-        return channels_last(np.concatenate(parts))
+        return np.concatenate(parts)
 
     def trace(self, pictures: NDArray[np.uint8]) -> dict[str, NDArray[np.generic]]:
         """Returns codes (N, *shape) of every tensor by its name, including the input's."""
@@ -54,8 +55,10 @@ class Reference:
             return {tensor.name: _codes(tensor, value) for tensor, value in self._execute(pictures)}
 
     def _run(self, pictures: NDArray[np.uint8]) -> NDArray[np.generic]:
-        tensor, value = deque(self._execute(pictures), maxlen=1).pop()
-        return _codes(tensor, value)
+        outputs = self.graph.outputs
+        found = {tensor: _codes(tensor, value) for tensor, value in self._execute(pictures) if tensor in outputs}
+        named = zip(self.graph.output_names, outputs, strict=True)
+        return joined({name: channels_last(found[tensor]) for name, tensor in named})
 
     def _execute(self, pictures: NDArray[np.uint8]) -> Iterator[tuple[Tensor, torch.Tensor]]:
         """Yields every tensor as it is computed; a value is dropped after its last use."""

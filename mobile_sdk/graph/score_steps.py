@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from mobile_sdk.graph.operators import Graph
+from mobile_sdk.graph.operators import Graph, Quantization
+from mobile_sdk.outputs import separated
 
 _SNAP_STEPS = 1e-3  # a float32 score so near to a whole step is rounded to it: dequantizing rounds by some 1e-5 steps
 
@@ -11,10 +12,18 @@ _SNAP_STEPS = 1e-3  # a float32 score so near to a whole step is rounded to it: 
 def in_steps(scores: NDArray[np.generic], graph: Graph) -> NDArray[np.float64]:
     """Returns scores in steps of the output scale, counted from the zero point; a float32 graph's scores unchanged.
 
-    A float32 score of an int8 graph (Core ML) within 1e-3 of a whole step is rounded to it; any other stays.
+    A float32 score of an int8 graph (Core ML) within 1e-3 of a whole step is rounded to it; any other stays. Several
+    outputs, each in steps of its own, come in one row a picture.
     """
+    parts = separated(scores)
+    if len(parts) == 1:
+        return _in_steps(scores, graph.output.quantization)
+    converted = (_in_steps(part, output.quantization) for part, output in zip(parts, graph.outputs, strict=True))
+    return np.concatenate([part.reshape(len(scores), -1) for part in converted], axis=1)
+
+
+def _in_steps(scores: NDArray[np.generic], grid: Quantization | None) -> NDArray[np.float64]:
     values = scores.astype(np.float64)
-    grid = graph.output.quantization
     if grid is None:
         return values
     if np.issubdtype(scores.dtype, np.integer):

@@ -52,6 +52,8 @@ def check_shapes(graph: ops.Graph) -> None:
             path = operator.path if _is_name(operator.path) else ascii(operator.path)[:80]
             raise BundleError(f"{misfit} in {type(operator).__name__} at {path}", hint=_HINT) from None
         known[operator.output.name] = operator.output
+    if not all(_is_name(name) for name in graph.output_names):
+        raise BundleError("expected outputs with names of one line, found others", hint=_HINT)
 
 
 def _check_input(graph: ops.Graph) -> None:
@@ -286,6 +288,8 @@ def _rows(operator: ops.Rows) -> Shape:
 
 @_shapes.of(ops.Reshape)
 def _reshape(operator: ops.Reshape) -> Shape:
+    if operator.output.shape == operator.input.shape:  # a copy
+        return operator.input.shape
     channels, *sides = operator.input.shape
     _expect(sides in ([], [1, 1]), "a vector or a map of one pixel", operator.input.shape)
     return (channels, 1, 1) if len(operator.output.shape) == 3 else (channels,)

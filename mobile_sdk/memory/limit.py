@@ -9,7 +9,7 @@ from mobile_sdk.errors import SettingError
 from mobile_sdk.graph.operators import Graph, Weighted
 from mobile_sdk.graph.operators.traits import WorkKind
 from mobile_sdk.memory.plan import plan_memory
-from mobile_sdk.memory.strips import Stretch, cuts, in_strips, is_local
+from mobile_sdk.memory.strips import Stretch, cuts, ends_strips, in_strips, is_local
 from mobile_sdk.memory.usage import operator_memory, peak_bytes, tensor_bytes
 
 MOST_STRIPS = 8  # with more, rows computed twice are a large part of every strip
@@ -74,7 +74,7 @@ class _Search:
         self._most_bytes = most_bytes
         self._cuts = cuts(graph)
         self._is_wide = [row.live_bytes > most_bytes for row in operator_memory(graph)]
-        self._is_local = [is_local(operator) for operator in graph.operators]
+        self._is_local = [is_local(operator) and not ends_strips(graph, operator) for operator in graph.operators]
 
     def steps(self, position: int) -> Iterator[tuple[int, Stretch]]:
         """Yields what can follow a cut, with its added work: to the next cut unchanged, or a stretch in strips."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count, pairwise
 
-from mobile_sdk.graph.operators import Graph, Operator, Tensor
+from mobile_sdk.graph.operators import Graph, Head, Operator, Tensor
 from mobile_sdk.memory.strips import cuts
 from mobile_sdk.memory.usage import last_uses, least_bytes, operand_tensors, peak_bytes, tensor_bytes
 
@@ -22,9 +22,9 @@ MOST_STATES = 50_000  # of a search between two cuts, one or two seconds; a long
 class MemoryPlan:
     """Holds a graph with its operators in order, and the places of its tensors: name → first byte in the arena.
 
-    Picture and scores have no place there: every runtime keeps them in the app's tensors. `peak_bytes` is the most that
-    is alive at once, the picture included; `arena_bytes` is the size of all places. `bound_bytes` is equation (2), a
-    lower bound for every order. `least_peak_bytes` is the least peak that was found, over all orders if
+    Picture and outputs have no place there: every runtime keeps them in the app's tensors. `peak_bytes` is the most
+    that is alive at once, the picture included; `arena_bytes` is the size of all places. `bound_bytes` is equation (2),
+    a lower bound for every order. `least_peak_bytes` is the least peak that was found, over all orders if
     `is_exhaustive`.
     """
 
@@ -60,7 +60,10 @@ def plan_memory(graph: Graph) -> MemoryPlan:
 def _least_order(graph: Graph, first: int, stop: int) -> tuple[Sequence[Operator], bool]:
     """Returns an order of least peak of the operators between two cuts, and whether it is proven to be the least."""
     source = graph.operators[first - 1].output if first else graph.input
-    alone = Graph(input=source, operators=graph.operators[first:stop])
+    inside = graph.operators[first:stop]
+    ends = [operator.output for operator in inside if operator.output in graph.outputs or operator is inside[-1]]
+    heads = tuple(Head(name=end.name, tensor=end) for end in ends)
+    alone = Graph(input=source, operators=inside, heads=heads)
     bound = least_bytes(alone)
     if peak_bytes(alone) == bound:
         return alone.operators, True
@@ -100,6 +103,8 @@ class _Segment:
         for index, operator in enumerate(graph.operators):
             for name in operand_tensors(operator):
                 self._readers[name] |= 1 << index
+        for output in graph.outputs:
+            self._readers[output.name] |= 1 << len(graph.operators)  # never done
         self._makers = makers | {graph.input.name: 0}
         self._sizes = {tensor.name: tensor_bytes(tensor) for tensor in _tensors(graph)}
 
@@ -136,7 +141,7 @@ def _places(graph: Graph) -> dict[str, int]:
 
 def _lives(graph: Graph) -> dict[str, tuple[int, int]]:
     """Returns name → the operators between which the tensor is alive, both included."""
-    last, end = last_uses(graph.operators), len(graph.operators)
+    last, end = last_uses(graph), len(graph.operators)
     born = {graph.input.name: -1} | {operator.output.name: index for index, operator in enumerate(graph.operators)}
     return {name: (index, last.get(name, end)) for name, index in born.items()}
 
@@ -147,4 +152,4 @@ def _tensors(graph: Graph) -> Iterator[Tensor]:
 
 
 def _inner_tensors(graph: Graph) -> Iterator[Tensor]:
-    return (tensor for tensor in _tensors(graph) if tensor.name not in (graph.input.name, graph.output.name))
+    return (tensor for tensor in _tensors(graph) if tensor not in (graph.input, *graph.outputs))

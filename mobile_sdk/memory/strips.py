@@ -29,14 +29,19 @@ class Stretch:
 
 
 def cuts(graph: Graph) -> tuple[int, ...]:
-    """Returns the positions between operators where only one tensor is alive: stretches begin and end there."""
-    last, alive = last_uses(graph.operators), {graph.input.name}
+    """Returns the positions where stretches begin and end: the graph's end, and where only one tensor is alive."""
+    last, alive, end = last_uses(graph), {graph.input.name}, len(graph.operators)
     found = [0]
     for index, operator in enumerate(graph.operators):
-        alive = {name for name in alive | {operator.output.name} if last.get(name, len(graph.operators)) > index}
-        if len(alive) == 1:
+        alive = {name for name in alive | {operator.output.name} if last.get(name, end) > index}
+        if len(alive) == 1 or index + 1 == end:
             found.append(index + 1)
     return tuple(found)
+
+
+def ends_strips(graph: Graph, operator: Operator) -> bool:
+    """Tells whether strips have no place for the operator: its output leaves the graph in the middle of a stretch."""
+    return operator is not graph.operators[-1] and operator.output in graph.outputs
 
 
 def is_local(operator: Operator) -> bool:
@@ -73,7 +78,7 @@ def _check(graph: Graph, stretch: Stretch, position: int) -> None:
     if not (graph.is_int8 and {stretch.first, stretch.stop} <= set(cuts(graph)) and position <= stretch.first):
         reason = f"expected cuts of an int8 graph, in order, found {stretch}"
         raise SettingError(reason, hint="begin and end at one of `cuts`")
-    if not inside or not all(is_local(operator) for operator in inside):
+    if not inside or not all(is_local(operator) and not ends_strips(graph, operator) for operator in inside):
         raise SettingError(f"expected operators on maps that see rows near them, found {stretch}", hint="end it sooner")
     if not 2 <= stretch.strips <= inside[-1].output.shape[1]:
         raise SettingError(f"expected 2 strips or more, of one row at least, found {stretch}", hint="take fewer strips")

@@ -4,7 +4,6 @@ It leaves out weights and a runtime's own memory; an operator's own working memo
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mobile_sdk.graph.operators import Graph, Operator, Tensor
@@ -58,14 +57,18 @@ def block_bytes(graph: Graph) -> dict[str, int]:
                 crossing[name] = tensor
                 blocks.get(produced[name], {})[name] = tensor
         produced[operator.output.name] = block
-    blocks[produced[graph.output.name]][graph.output.name] = graph.output
+    for output in graph.outputs:
+        blocks[produced[output.name]][output.name] = output
     return {block: sum(map(tensor_bytes, crossing.values())) for block, crossing in blocks.items()}
 
 
 def operator_memory(graph: Graph) -> tuple[OperatorMemory, ...]:
-    """Returns a row for each operator, in the graph's order; the picture is alive until its last reader is done."""
+    """Returns a row for each operator, in the graph's order; the picture is alive until its last reader is done.
+
+    Outputs are alive to the end.
+    """
     alive = {graph.input.name: tensor_bytes(graph.input)}
-    last = last_uses(graph.operators)
+    last = last_uses(graph)
     rows = []
     for index, operator in enumerate(graph.operators):
         alive[operator.output.name] = tensor_bytes(operator.output)
@@ -79,7 +82,7 @@ def operator_memory(graph: Graph) -> tuple[OperatorMemory, ...]:
             )
         )
         for name in operand_tensors(operator):
-            if last[name] == index:
+            if last.get(name) == index:
                 del alive[name]
     return tuple(rows)
 
@@ -89,6 +92,8 @@ def peak_bytes(graph: Graph) -> int:
     return max(row.live_bytes for row in operator_memory(graph))
 
 
-def last_uses(operators: Sequence[Operator]) -> dict[str, int]:
-    """Returns tensor name → the position of its last reader."""
-    return {name: index for index, operator in enumerate(operators) for name in operand_tensors(operator)}
+def last_uses(graph: Graph) -> dict[str, int]:
+    """Returns tensor name → the position of its last reader; outputs have none, as they are alive to the end."""
+    last = {name: index for index, operator in enumerate(graph.operators) for name in operand_tensors(operator)}
+    kept = {output.name for output in graph.outputs}
+    return {name: index for name, index in last.items() if name not in kept}

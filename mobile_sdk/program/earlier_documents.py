@@ -11,7 +11,7 @@ from pydantic import Field, JsonValue
 
 from mobile_sdk.contract import Contract, DetectionSpec, ImageSpec, NetInput, Task, check_one_input
 from mobile_sdk.document import Document
-from mobile_sdk.program.record import Agreement, Record
+from mobile_sdk.program.record import Agreement, OutputNoise, Record
 from mobile_sdk.tasks.class_quality import ByClass
 from mobile_sdk.tasks.quality import Quality
 from mobile_sdk.tasks.registry import task_of
@@ -132,6 +132,7 @@ class EarlierRecord(Document):
     float_accuracy: EarlierAccuracy | None = None
     reference_accuracy: EarlierAccuracy | None = None
     agreement: EarlierAgreement | None = None
+    outputs: tuple[OutputNoise, ...] = Field(default=(), exclude_if=lambda outputs: not outputs)
     history: tuple[dict[str, JsonValue], ...] = ()
     settings: dict[str, JsonValue] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)
@@ -145,6 +146,7 @@ class EarlierRecord(Document):
             float_accuracy=EarlierAccuracy.of(record.float_quality, tasks_measure),
             reference_accuracy=EarlierAccuracy.of(record.reference_quality, tasks_measure),
             agreement=EarlierAgreement.of(record.agreement) if record.agreement else None,
+            outputs=record.outputs,
             history=record.history,
             settings=record.settings,
             versions=record.versions,

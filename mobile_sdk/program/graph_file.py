@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobile_sdk.errors import BundleError
-from mobile_sdk.graph.operators import OPERATORS, Graph, Operator, Tensor
+from mobile_sdk.graph.operators import OPERATORS, Graph, Head, Operator, Tensor
 from mobile_sdk.graph.operators.base import is_added, stated_fields
 from mobile_sdk.graph.pairing import Pair
 from mobile_sdk.program.archive import Members
@@ -39,7 +39,8 @@ def write_graph(graph: Graph, members: Members) -> dict[str, bytes]:
     writer = _Writer(tensors, members)
     content = {
         "inputs": [graph.input.name],
-        "outputs": [graph.output.name],
+        "outputs": [output.name for output in graph.outputs],
+        **({"output_names": graph.output_names} if graph.heads else {}),
         "tensors": [writer.fields(tensor) for tensor in tensors],
         "operators": [{"operator": type(each).__name__, **writer.fields(each)} for each in graph.operators],
         "pairs": [writer.fields(pair) for pair in graph.pairs],
@@ -54,16 +55,22 @@ def read_graph(members: Members) -> Graph:
     is no graph.
     """
     content = json.loads(members[GRAPH_FILE], parse_constant=_refuse_constant)
-    _check_keys("the graph", content, {"inputs", "outputs", "tensors", "operators", "pairs"})
+    heads = {"output_names"} & content.keys()
+    _check_keys("the graph", content, {"inputs", "outputs", "tensors", "operators", "pairs", *heads})
     reader = _Reader(members)
     first, *others = (reader.fields(Tensor, tensor) for tensor in content["tensors"])
     reader.computed[first.name] = first
     made = tuple(reader.operator(entry, output) for entry, output in zip(content["operators"], others, strict=True))
     pairs = tuple(reader.fields(Pair, pair) for pair in content["pairs"])
-    graph = Graph(input=first, operators=made, pairs=pairs)
-    if [content["inputs"], content["outputs"]] != [[first.name], [graph.output.name]]:
-        raise ValueError("the graph's input and output are not its first and last tensor")
-    return graph
+    if content["inputs"] != [first.name]:
+        raise ValueError("the graph's input is not its first tensor")
+    if not heads:
+        graph = Graph(input=first, operators=made, pairs=pairs)
+        if content["outputs"] != [graph.output.name]:
+            raise ValueError("the graph's output is not its last tensor")
+        return graph
+    named = zip(content["output_names"], content["outputs"], strict=True)
+    return Graph(input=first, operators=made, pairs=pairs, heads=tuple(reader.head(*each) for each in named))
 
 
 class _Writer:
@@ -123,6 +130,11 @@ class _Reader:
         made: Operator = self.fields(kind, rest, output=output)
         self.computed[output.name] = output
         return made
+
+    def head(self, name: Any, tensor: Any) -> Head:
+        """Returns an output, whose tensor must be computed."""
+        _check_type(str, name)
+        return Head(name=name, tensor=self.computed[tensor])
 
     def fields(self, kind: Any, entry: Mapping[str, Any], **given: Any) -> Any:
         """Returns a dataclass of its fields; those of `given` are not in the entry."""

@@ -17,10 +17,20 @@ class Agreement(Part):
     images: Annotated[int, Field(ge=1)]
 
 
+class OutputNoise(Part):
+    """Holds how near one output of the int8 reference comes to the float net's, on held-out images."""
+
+    name: str
+    sqnr_db: float | None  # None without any noise
+    largest_difference: Annotated[float, Field(ge=0)]  # of two values, in the output's own unit
+    images: Annotated[int, Field(ge=1)]
+
+
 class Record(Part):
     """Records how a program was made; it is for people, and nothing computes with it.
 
-    `history` has one entry per epoch, `settings` the settings of the net and the training, `versions` the packages.
+    `outputs` has an entry for each output of a task that nothing else measures. `history` has one entry per epoch,
+    `settings` the settings of the net and the training, `versions` the packages.
     """
 
     net: str
@@ -28,6 +38,7 @@ class Record(Part):
     float_quality: Quality | None = None
     reference_quality: Quality | None = None
     agreement: Agreement | None = None
+    outputs: Annotated[tuple[OutputNoise, ...], Field(exclude_if=lambda outputs: not outputs)] = ()
     history: tuple[dict[str, FiniteJson], ...] = ()
     settings: dict[str, FiniteJson] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)

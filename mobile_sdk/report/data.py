@@ -101,13 +101,29 @@ class MaskDrawing(Document):
     labels: tuple[MaskColour, ...]
 
 
+class OutputRange(Document):
+    """Holds one output's name and shape, without its batch, and its least and greatest value."""
+
+    name: str
+    shape: tuple[int, ...]
+    least: float
+    greatest: float
+
+
+class OutputRanges(Document):
+    """Holds the ranges of all outputs of a golden picture."""
+
+    computed_by: str
+    ranges: tuple[OutputRange, ...]
+
+
 class GoldenPicture(Document):
     """Holds a picture of the bundle, with every way's result: label by label, box by box, or pixel by pixel."""
 
     png_base64: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/=]+$")]
     title: str
     label: str | None = None  # the true one, if known
-    answers: tuple[Prediction | Boxes | MaskDrawing, ...] = ()
+    answers: tuple[Prediction | Boxes | MaskDrawing | OutputRanges, ...] = ()
 
 
 class Layer(Document):

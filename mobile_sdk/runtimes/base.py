@@ -4,14 +4,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal, Protocol, Self
+from typing import Annotated, Any, ClassVar, Literal, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from mobile_sdk.contract import Contract
 from mobile_sdk.document import Document
 from mobile_sdk.graph.operators import Graph
+from mobile_sdk.outputs import record_type
 from mobile_sdk.runtimes.requirement import Requirement, usual_requirement
 from mobile_sdk.runtimes.shapes import runtime_shape
 from mobile_sdk.system.findings import Finding
@@ -47,7 +49,7 @@ class InputSpec(Document):
 
 
 class OutputSpec(Document):
-    """Describes the tensor that holds the scores.
+    """Describes a tensor that the model gives.
 
     int8: `real = scale * (q - zero_point)`; float32: scale and zero point are null.
     """
@@ -60,15 +62,17 @@ class OutputSpec(Document):
     activation: Literal["none"] = "none"
 
     @classmethod
-    def of(cls, graph: Graph) -> Self:
-        """Returns the graph's output as it is, channels last."""
-        output, codes = graph.output, graph.output.quantization
-        return cls(
-            name=output.name,
-            dtype="int8" if codes else "float32",
-            shape=runtime_shape(output.shape),
-            scale=codes.scale if codes else None,
-            zero_point=codes.zero_point if codes else None,
+    def all_of(cls, graph: Graph) -> tuple[Self, ...]:
+        """Returns a graph's outputs as they are, channels last."""
+        return tuple(
+            cls(
+                name=name,
+                dtype="int8" if output.quantization else "float32",
+                shape=runtime_shape(output.shape),
+                scale=output.quantization.scale if output.quantization else None,
+                zero_point=output.quantization.zero_point if output.quantization else None,
+            )
+            for name, output in zip(graph.output_names, graph.outputs, strict=True)
         )
 
 
@@ -76,7 +80,25 @@ class Interface(Document):
     """Describes the file that an exporter wrote."""
 
     input: InputSpec
-    output: OutputSpec
+    outputs: Annotated[tuple[OutputSpec, ...], Field(min_length=1)]
+
+    @property
+    def output(self) -> OutputSpec:
+        """Returns the only output; raises ValueError if there are several."""
+        (output,) = self.outputs
+        return output
+
+    def output_type(self) -> np.dtype[Any]:
+        """Returns the little-endian type of what the model gives for one picture: an array, or a record of several."""
+        types = [(spec.name, np.dtype(spec.dtype).newbyteorder("<"), spec.shape[1:]) for spec in self.outputs]
+        return np.dtype(types[0][1:]) if len(types) == 1 else record_type(types)
+
+    def read_outputs(self, data: bytes | bytearray) -> NDArray[Any]:
+        """Returns what the model gave for pictures, (pictures, …) as `mobile_sdk.outputs` has it, from its bytes.
+
+        Raises ValueError for bytes of no whole number of pictures.
+        """
+        return np.frombuffer(data, self.output_type())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,9 +117,10 @@ class Session(Protocol):
     """A session is a loaded model."""
 
     def run(self, picture: NDArray[np.uint8]) -> NDArray[np.generic]:
-        """Returns scores (classes,), or boxes and scores (anchors, columns), for bytes (H, W, C).
+        """Returns the output without its batch, or a record of several, for bytes (H, W, C).
 
-        The bytes are those of `preprocess.to_bytes` for the contract's input, the scores have the model's own dtype.
+        The bytes are those of `preprocess.to_bytes` for the contract's input, the outputs have the model's own dtypes;
+        see `mobile_sdk.outputs`.
         """
         ...
 

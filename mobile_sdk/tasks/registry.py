@@ -6,12 +6,14 @@ from mobile_sdk.contract import Contract
 from mobile_sdk.contract import Task as Name
 from mobile_sdk.tasks.classification import Classification
 from mobile_sdk.tasks.detection import Detection
+from mobile_sdk.tasks.features import Features
 from mobile_sdk.tasks.segmentation import Segmentation
 from mobile_sdk.tasks.task import Task
 
 TASKS: Mapping[Name, Task] = {
     "classification": Classification(),
     "detection": Detection(),
+    "features": Features(),
     "segmentation": Segmentation(),
 }
 

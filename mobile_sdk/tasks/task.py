@@ -38,7 +38,7 @@ class GoldenFile(ABC):
 class Task(ABC):
     """Defines the deployment half of a task.
 
-    Outputs come as (images, …), flattened or not, as codes or as real scores.
+    Outputs come as (images, …), flattened or not, as codes or as real scores; several in one row an image.
     """
 
     measure: ClassVar[str]  # of quality, by its full name, as a manifest and a report have it
@@ -48,6 +48,8 @@ class Task(ABC):
     truth: ClassVar[str]  # what quality is measured by, for errors: "labels"
     known_pictures: ClassVar[str]  # those with that truth, as an error asks for them: "labelled pictures"
     truth_hint: ClassVar[str]  # how to get pictures with such a truth
+    is_judged: ClassVar[bool] = True  # something says what is right, so that there is a quality
+    has_one_output: ClassVar[bool] = True
     has_scores: ClassVar[bool]  # the output is few enough scores to be shown as they are
     output_description: ClassVar[str]  # for people who open a model file in their tools
     output_dtypes: ClassVar[tuple[str, ...]]  # those that the output may have

@@ -6,7 +6,7 @@ from typing import Any
 from mobile_sdk.tasks.average_precision import COCO_MEASURE
 from mobile_sdk.tasks.registry import TASKS
 
-_CLASSIFICATION, _DETECTION, _SEGMENTATION = (TASKS[task].measure for task in TASKS)
+_CLASSIFICATION, _DETECTION, _SEGMENTATION = (task.measure for task in TASKS.values() if task.is_judged)
 
 
 def upgraded(data: bytes) -> bytes:

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from mobile_sdk import runtimes
 from mobile_sdk.bundle.bundle import Bundle
-from mobile_sdk.bundle.golden_tolerance import golden_tolerance
+from mobile_sdk.bundle.golden_tolerance import golden_tolerances
 from mobile_sdk.comparison import Comparison, compare, share
 from mobile_sdk.graph.operators import Graph
 from mobile_sdk.graph.score_steps import in_steps
 from mobile_sdk.program.expected_scores import expected_scores
 from mobile_sdk.program.program import Program
+from mobile_sdk.runtimes.base import Runtime
 from mobile_sdk.runtimes.requirement import Requirement
 from mobile_sdk.tasks.quality import Quality
 from mobile_sdk.tasks.registry import task_of
@@ -84,23 +85,38 @@ def _replay(
 ) -> tuple[Check, tuple[GoldenPrediction, ...]]:
     """Checks that the bundle's expectations of its golden pictures are the program's results, and the runtime's."""
     graph, count = program.graph, len(bundle.manifest.golden.pictures)
-    written = in_steps(bundle.golden_outputs(), graph)
-    found = in_steps(computed.golden_found, graph)
-    expected = in_steps(expected_scores(program, bundle.golden_pictures()).reshape(count, -1), graph)
-    is_codes = graph.output.quantization is not None
-    runtime = runtimes.get(bundle.manifest.runtime)
-    allowed = requirement.golden_steps if is_codes else golden_tolerance(program, runtime, expected)
-    by_runtime, by_program = compare(found, written), compare(expected, written)
-    near = [each.not_finite == 0 and each.max_steps <= allowed for each in (by_runtime, by_program)]
+    wanted = expected_scores(program, bundle.golden_pictures())
+    sources = (bundle.golden_outputs(), computed.golden_found, wanted.reshape(count, -1))
+    written, found, expected = (in_steps(each, graph) for each in sources)
+    allowed = _allowed(program, runtimes.get(bundle.manifest.runtime), requirement, wanted)
+    ends = np.cumsum([math.prod(output.shape) for output in graph.outputs])[:-1]
+    compared = [
+        [compare(*pair) for pair in zip(*(np.split(each, ends, axis=1) for each in pair), strict=True)]
+        for pair in ((found, written), (expected, written))
+    ]
+    near = [all(map(_is_near, each, allowed)) for each in compared]
     blame = ("the runtime gives other scores", "the program says other scores")
+    unit = "steps" if graph.outputs[0].quantization else "of a score"
+    most = ", ".join(f"{each:.6g}" for each in dict.fromkeys(allowed))
     check = Check.judged(
         "golden",
         all(near),
-        measured=max(by_runtime.max_steps, by_program.max_steps),
-        required=f"at most {allowed:.6g} {'steps' if is_codes else 'of a score'} apart in {count} pictures",
+        measured=max(each.max_steps for part in compared for each in part),
+        required=f"at most {most} {unit} apart in {count} pictures",
         reason="; ".join(reason for reason, is_near in zip(blame, near, strict=True) if not is_near),
     )
     return check, _predictions(bundle, graph, expected, found, computed.golden_labels)
+
+
+def _allowed(program: Program, runtime: Runtime, requirement: Requirement, expected: Scores) -> list[float]:
+    """Returns how far every output may be from the golden one: in steps, or in a float32 one's own unit."""
+    in_own_units = golden_tolerances(program, runtime, expected)
+    outputs = zip(program.graph.outputs, in_own_units, strict=True)
+    return [requirement.golden_steps if output.quantization else own for output, own in outputs]
+
+
+def _is_near(comparison: Comparison, allowed: float) -> bool:
+    return comparison.not_finite == 0 and comparison.max_steps <= allowed
 
 
 def _predictions(
@@ -108,7 +124,8 @@ def _predictions(
 ) -> tuple[GoldenPrediction, ...]:
     contract = bundle.manifest.contract
     task = task_of(contract)
-    unit = graph.output.quantization.scale if graph.output.quantization else 1.0
+    grid = graph.outputs[0].quantization
+    unit = grid.scale if grid else 1.0
     expected_winners, found_winners = (task.top_classes(scores, contract) for scores in (expected, found))
     return tuple(
         GoldenPrediction(

@@ -86,4 +86,5 @@ def _golden_labels(
 
 
 def _rows(outputs: Scores) -> Scores:
+    """Returns a row a picture; a record is one element."""
     return outputs.reshape(len(outputs), -1)

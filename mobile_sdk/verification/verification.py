@@ -123,7 +123,7 @@ def _compute(
     if pictures is None:
         return Check.skipped(name, required=required, reason="no pictures were given")
     reason = runtime.unavailable() if device == "host" else None
-    if reason is None and not _comparable(bundle, program):
+    if reason is None and not _comparable(bundle, program, runtime):
         reason = "the bundle takes other pictures or gives other scores than the program"
     if reason is None and any(check.name == "structure" and check.outcome == "fail" for check in checks):
         reason = "the model file is damaged"
@@ -139,9 +139,11 @@ def _compute(
         return Check.skipped(name, required=required, reason=error.message)
 
 
-def _comparable(bundle: Bundle, program: Program) -> bool:
+def _comparable(bundle: Bundle, program: Program, runtime: Runtime) -> bool:
     same_pictures = bundle.manifest.input == program.contract.input
-    return same_pictures and bundle.manifest.output_columns == program.contract.output_columns
+    promised = (runtime.interface(program.graph), bundle.interface)
+    shapes = [[output.shape for output in interface.outputs] for interface in promised]
+    return same_pictures and shapes[0] == shapes[1]
 
 
 def _native_check(runtime: Runtime, device: str, numbers: Sequence[Check]) -> list[Check]:

@@ -147,7 +147,7 @@ def _choose(asked: QuantizeSettings) -> tuple[SourceNet, Any, int]:
         found = "neither" if asked.model is None else "both"
         raise SettingError(f"expected one of --weights and --model, found {found}", hint="name the net to quantize")
     if asked.model is not None:
-        epochs = _epochs(asked)
+        epochs = _epochs(asked) if asked.task == Classification.name else asked.epochs or 0
         if asked.net is not None or asked.width is not None:
             raise SettingError(
                 "expected --net and --width beside --weights, found them beside --model", hint="leave them out"
@@ -155,6 +155,7 @@ def _choose(asked: QuantizeSettings) -> tuple[SourceNet, Any, int]:
         own = users_own(
             asked.model,
             asked.data,
+            task=asked.task,
             size=asked.size,
             channels=asked.channels,
             array=asked.input,
@@ -165,6 +166,11 @@ def _choose(asked: QuantizeSettings) -> tuple[SourceNet, Any, int]:
     assert asked.weights is not None
     if asked.input is not None:
         raise SettingError("expected --input beside --model, found it beside --weights", hint="leave it out")
+    if asked.task != Classification.name:
+        raise SettingError(
+            f"expected --task beside --model, found {asked.task!r} beside --weights",
+            hint="leave it out: the file says it",
+        )
     task = task_of_weights(asked.weights)
     if task is None or TASKS[task].starts_from_weights:
         return *_from_weights(asked, asked.weights, _epochs(asked)), _epochs(asked)

@@ -112,8 +112,8 @@ class QuantizeSettings:
     """Names the float net, by its weights or as MODULE:FUNCTION, the pictures, and how int8 is calibrated or trained.
 
     `data` is a folder, "digits", or "none" for pictures that are made up. `epochs` in int8: None leaves them to both.
-    `input` is "tensor:1x49x10" for a net at `model` that reads arrays. `split` maps blocks to the number of parts
-    that they are computed in.
+    `task` is that of a net at `model`: "classification", or "features", which takes its outputs as they are. `input` is
+    "tensor:1x49x10" if it reads arrays. `split` maps blocks to the number of parts that they are computed in.
     """
 
     data: str
@@ -122,6 +122,7 @@ class QuantizeSettings:
     width: float | None = None
     model: str | None = None
     input: str | None = None
+    task: str = "classification"
     labels: str | None = None
     epochs: int | None = None
     calibration: "CalibrationPlan | None" = None

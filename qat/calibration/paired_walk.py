@@ -29,11 +29,10 @@ class PairedWalk(fx.Interpreter):
         super().__init__(net.captured)
         self._net, self._teacher = net, teacher
 
-    def walk(self, pictures: Tensor) -> Pair:
-        """Returns the scores of both nets for float `pictures` (N, 3, H, W)."""
+    def walk(self, pictures: Tensor) -> None:
+        """Computes both nets for float `pictures` (N, 3, H, W)."""
         x = self._net.on_one_grid(pictures)
-        scores: Pair = self.run(Pair(x, x))
-        return scores
+        self.run(Pair(x, x))
 
     def at_layer(self, layer: Weighted, x: Pair, exact: Tensor) -> None:
         """Acts before `layer` of the fake-quantized net computes from `x.rounded`; the float output is `exact`."""

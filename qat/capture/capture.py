@@ -6,19 +6,15 @@ operators without an integer counterpart are refused at once, with their module 
 the net, in float.
 """
 
-from typing import Any
-
-import torch
 from torch import Tensor, fx, nn
-from torch.utils import _pytree as pytree
 
-from mobile_sdk.arguments import described
 from mobile_sdk.errors import CaptureError
 from qat.capture.branch_fusion import fuse_branches
 from qat.capture.check import check_capture, made_up_batch
 from qat.capture.constant_folding import fold_constants
 from qat.capture.functional_export import Shape, exported, net_shape
 from qat.capture.left_out import leave_out_last_activations, random_dropout
+from qat.capture.outputs import Returned, take_outputs
 from qat.capture.pool_folding import fold_uneven_pools
 from qat.capture.readers import (
     activations,
@@ -34,10 +30,10 @@ from qat.capture.readers import (
     weighted,
 )
 from qat.capture.refusals import Refusals
-from qat.capture.rewriter import Rewriter, name_of, path_of, shape_of, unsupported
+from qat.capture.rewriter import Rewriter, name_of, path_of, unsupported
 from qat.capture.rewriting import rewrite
 from qat.layers.weighted import Weighted, in_float
-from qat.steps import STEP, Kind
+from qat.steps import STEP
 
 _READERS = (  # by the name of PyTorch's operator
     weighted.READERS
@@ -53,24 +49,31 @@ _READERS = (  # by the name of PyTorch's operator
     | tokens.READERS
 )
 LEFT_OUT = "left_out"  # the key of the last operators that were left out, in a captured net's meta
+RETURNED = "returned"  # the key of what the net itself returned
+OUTPUT_NAMES = "output_names"  # the key of its outputs' names; scores alone have none
 
 
-def capture(net: nn.Module, shape: Shape | int, batch: Tensor | None = None) -> fx.GraphModule:
+def capture(
+    net: nn.Module, shape: Shape | int, batch: Tensor | None = None, *, any_outputs: bool = False
+) -> fx.GraphModule:
     """Returns the net as a graph whose every computing node has a `Step` under `meta["step"]`; parameters are copies.
 
-    Inputs are float (N, *shape); a number is the side of square RGB pictures. Both nets are compared on `batch`, or on
-    made-up inputs. Raises CaptureError.
+    Inputs are float (N, *shape); a number is the side of square RGB pictures. It returns one tensor of scores; with
+    `any_outputs`, a tensor of any shape, or a tuple of several, whose names are in the graph's meta. Both nets are
+    compared on `batch`, or on made-up inputs. Raises CaptureError.
     """
     shape = net_shape(shape)
-    module, always_on = exported(net, shape)
-    left_out = (*map(random_dropout, always_on), *leave_out_last_activations(module.graph))
+    module, always_on, returned = exported(net, shape)
+    left_out = (*map(random_dropout, always_on), *leave_out_last_activations(module.graph, keep_sigmoid=any_outputs))
     fold_constants(module)
     rewrite(module.graph)
     fold_constants(module)
     fold_uneven_pools(module)
     slice_writes.simplify_writes(module.graph)
-    captured = _read(module, shape)
+    captured = _read(module, shape, returned, any_outputs=any_outputs)
     captured.meta[LEFT_OUT] = left_out
+    captured.meta[RETURNED] = returned
+    captured.meta[OUTPUT_NAMES] = returned.names if any_outputs else ()
     for parameter in captured.parameters():
         parameter.requires_grad_(True)
     _check_weights(captured)
@@ -78,7 +81,7 @@ def capture(net: nn.Module, shape: Shape | int, batch: Tensor | None = None) -> 
     return captured
 
 
-def _read(module: fx.GraphModule, shape: Shape) -> fx.GraphModule:
+def _read(module: fx.GraphModule, shape: Shape, returned: Returned, *, any_outputs: bool) -> fx.GraphModule:
     rewriter, refusals = Rewriter(module), Refusals()
     for node in list(module.graph.nodes):
         if node.op == "call_function" and node.users:
@@ -88,7 +91,7 @@ def _read(module: fx.GraphModule, shape: Shape) -> fx.GraphModule:
                     raise unsupported(node)
                 reader(rewriter, node)
     with refusals.collecting_last():
-        _take_scores(rewriter, shape)
+        take_outputs(rewriter, returned, None if any_outputs else shape)
     for node in reversed(module.graph.nodes):
         if node.op not in ("placeholder", "output") and not node.users:
             module.graph.erase_node(node)
@@ -99,61 +102,8 @@ def _read(module: fx.GraphModule, shape: Shape) -> fx.GraphModule:
                 raise unsupported(node)
     refusals.check()
     fuse_branches(rewriter)
-    module.graph.set_codegen(fx.graph.CodeGen())  # there is one input and one output tensor: no pytrees
+    module.graph.set_codegen(fx.graph.CodeGen())  # there is one input, and tensors are returned: no pytrees
     return fx.GraphModule(rewriter.layers, module.graph)
-
-
-def _take_scores(rewriter: Rewriter, shape: Shape) -> None:
-    """Makes the graph return one tensor: (N, classes), a detector's (N, anchors, columns), or pixels' scores.
-
-    Raises CaptureError for another result.
-    """
-    (output,) = rewriter.graph.find_nodes(op="output")
-    results: Any = output.args[0]
-    if len(results) != 1 or _structure(rewriter.graph) is not None or not _are_scores(results[0], shape):
-        raise CaptureError(
-            f"expected a net that returns one tensor (N, classes), found {_result_text(rewriter.graph, results)}",
-            hint=f"return the scores alone: flattened{_or_pixels(shape)}",
-        )
-    (scores,) = output.args = tuple(results)
-    if scores.op == "placeholder":  # a node has to compute them
-        with rewriter.graph.inserting_before(output):
-            product = rewriter.graph.call_function(torch.ops.aten.mul.Tensor, (scores, 1.0))
-        product.meta = dict(scores.meta)
-        rewriter.mark(product, Kind.SCALE, constant=1.0)
-        output.args = (product,)
-
-
-def _are_scores(scores: Any, input_shape: Shape) -> bool:
-    if not isinstance(scores, fx.Node) or scores.op == "get_attr":
-        return False
-    shape, step = shape_of(scores), scores.meta.get(STEP)
-    is_map = len(shape) == 4 and shape[2:] == input_shape[1:]
-    return is_map or len(shape) == (3 if step is not None and step.kind is Kind.BOXES else 2)
-
-
-def _or_pixels(shape: Shape) -> str:
-    return f", or (N, labels, {shape[1]}, {shape[2]}) for every pixel" if len(shape) == 3 else ""
-
-
-def _result_text(graph: fx.Graph, results: Any) -> str:
-    """Returns the structure of a net's result, each tensor as its shape."""
-    shapes = [shape_of(each) if isinstance(each, fx.Node) else each for each in results]
-    structure = _structure(graph)
-    if structure is None:
-        (result,) = results
-        if not isinstance(result, fx.Node):
-            return described(result)
-        return f"one of shape {shapes[0]}" + (", which no picture changes" if result.op == "get_attr" else "")
-    structured = pytree.tree_unflatten(shapes, structure)
-    return f"a {type(structured).__name__} of {len(shapes)}, of the shapes {structured}"
-
-
-def _structure(graph: fx.Graph) -> pytree.TreeSpec | None:
-    """Returns the structure of the results, a tuple or a dict; None for a single tensor."""
-    codegen = graph._codegen
-    spec = codegen.pytree_info.out_spec if isinstance(codegen, fx.graph._PyTreeCodeGen) else None
-    return None if spec is None or spec.is_leaf() else spec
 
 
 def _check_weights(captured: fx.GraphModule) -> None:

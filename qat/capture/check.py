@@ -12,6 +12,7 @@ from mobile_sdk.errors import CaptureError
 from qat.capture.functional_export import Shape, net_shape
 from qat.capture.left_out import LeftOut
 from qat.capture.net_copy import copy_net
+from qat.capture.outputs import named_tensors
 from qat.capture.rewriter import ENDS
 from qat.steps import STEP
 
@@ -62,11 +63,21 @@ def _check(net: nn.Module, captured: fx.GraphModule, left_out: Sequence[LeftOut]
 
 
 def _difference_share(net: nn.Module, captured: fx.GraphModule, left_out: Sequence[LeftOut], batch: Tensor) -> float:
-    """Returns the power of the difference over that of the scores; 0 if both are zero, infinite for other shapes."""
-    wanted, found = _scores(net, batch), captured(batch.clone())
+    """Returns the power of the difference over that of the scores, of the worst output.
+
+    It is 0 if both are zero, infinite for other shapes.
+    """
+    wanted, given = list(named_tensors(_scores(net, batch)).values()), captured(batch.clone())
+    found = [given] if isinstance(given, Tensor) else list(given)
     for operator in left_out:
-        found = operator.function(found)
-    if not isinstance(wanted, Tensor) or wanted.shape != found.shape:
+        found[operator.output] = operator.function(found[operator.output])
+    if len(wanted) != len(found):
+        return math.inf
+    return max(map(_noise_share, found, wanted))
+
+
+def _noise_share(found: Tensor, wanted: Tensor) -> float:
+    if wanted.shape != found.shape:
         return math.inf
     wanted, found = wanted.double(), found.double()
     noise = float((found - wanted).square().sum())

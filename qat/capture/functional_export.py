@@ -13,6 +13,7 @@ from torch import Tensor, fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mobile_sdk.errors import CaptureError
+from qat.capture.outputs import Returned, flat_outputs
 from qat.capture.rewriter import BATCHES, name_of, path_of, unsupported
 
 aten = torch.ops.aten
@@ -27,21 +28,24 @@ def net_shape(shape: Shape | int) -> Shape:
     return (3, shape, shape) if isinstance(shape, int) else shape
 
 
-def exported(net: nn.Module, shape: Shape) -> tuple[fx.GraphModule, list[str]]:
+def exported(net: nn.Module, shape: Shape) -> tuple[fx.GraphModule, list[str], Returned]:
     """Returns the graph of `net` in eval() for float inputs (2, *shape); no operator in it writes.
 
-    It also returns the paths of the modules whose dropout is on in eval(), which the graph omits. Raises CaptureError
-    if `torch.export` fails.
+    It also returns the paths of the modules whose dropout is on in eval(), which the graph omits, and what the net
+    returned: the graph returns its tensors alone. Raises CaptureError if `torch.export` fails.
     """
     was_training = net.training
     net.eval()
     try:
         example = torch.zeros(2, *shape)
-        with warnings.catch_warnings(), torch.no_grad():  # with gradients, PyTorch forbids some writes to views
+        # With gradients, PyTorch forbids some writes to views.
+        with warnings.catch_warnings(), torch.no_grad(), flat_outputs(net) as returned:
             warnings.simplefilter("ignore")  # PyTorch warns of its own modules and of weights that forward() computes
             program = torch.export.export(net, (example,), strict=False)
             always_on = _keep_dropout(program.graph)
             module = program.run_decompositions({}).module(check_guards=False)
+    except CaptureError:
+        raise
     except Exception as error:  # torch.export fails in many ways with one meaning for the user
         raise _refusal(net, error, shape) from error
     finally:
@@ -52,7 +56,7 @@ def exported(net: nn.Module, shape: Shape) -> tuple[fx.GraphModule, list[str]]:
     _write_slices(module.graph)
     module.graph.eliminate_dead_code()
     module.recompile()
-    return module, always_on
+    return module, always_on, returned
 
 
 def _refusal(net: nn.Module, error: Exception, shape: Shape) -> CaptureError:

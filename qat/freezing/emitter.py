@@ -1,6 +1,7 @@
 """Defines what the walk over a captured net passes to an emitter, and what an emitter has to do."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -9,7 +10,7 @@ from torch import fx
 
 from mobile_sdk.contract import NetInput, TensorSpec
 from mobile_sdk.errors import CompileError
-from mobile_sdk.graph.operators import TENSOR_INPUT, Quantization, Tensor
+from mobile_sdk.graph.operators import TENSOR_INPUT, Head, Operator, Quantization, Reshape, Tensor
 from qat.layers.box_decoder import Decoder
 from qat.layers.integer_rounding import float32
 from qat.layers.weighted import Normalization, Weighted
@@ -73,6 +74,25 @@ def not_written(step: Step, what: str) -> CompileError:
     return CompileError(found, hint="docs/adding.md says what a new kind of step needs")
 
 
+def heads_of(operators: list[Operator], outputs: Sequence[Tensor], names: Sequence[str]) -> tuple[Head, ...]:
+    """Returns the outputs with their names, each a tensor of its own; scores alone have no name, and are no head.
+
+    A copy is appended for the picture, and for a tensor that is an output already.
+    """
+    if not names:
+        assert outputs[0] is operators[-1].output, "the scores are the last operator's output"
+        return ()
+    free, heads = {operator.output.name for operator in operators}, list[Head]()
+    for name, output in zip(names, outputs, strict=True):
+        tensor = output
+        if output.name not in free:
+            tensor = replace(output, name=f"{output.name}.output{len(heads)}")
+            operators.append(Reshape(output=tensor, path="<root>", input=output))
+        free.discard(output.name)
+        heads.append(Head(name=name, tensor=tensor))
+    return tuple(heads)
+
+
 class Emitter(Protocol[Result_co]):
     """Writes operators into a graph. Values are the emitter's own; the walk only passes them on."""
 
@@ -92,6 +112,6 @@ class Emitter(Protocol[Result_co]):
         """Returns a detector's output, in float32."""
         ...
 
-    def finish(self, value: Any) -> Result_co:
-        """Returns the result of the walk; the scores are `value`."""
+    def finish(self, values: Sequence[Any], names: Sequence[str]) -> Result_co:
+        """Returns the result of the walk, whose outputs are `values`; scores alone have no name."""
         ...

@@ -1,6 +1,6 @@
 """Writes float32 operators for the integer program's twin: batch norm folded, the runtimes' activations."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 from mobile_sdk.contract import NetInput
 from mobile_sdk.graph import operators as ops
 from qat.freezing.composed_pools import adaptive_pool, adaptive_windows, mean_over_axes, rows_of
-from qat.freezing.emitter import VALUES_OF, Pending, input_tensor, name_before, name_of_pixel, not_written
+from qat.freezing.emitter import VALUES_OF, Pending, heads_of, input_tensor, name_before, name_of_pixel, not_written
 from qat.freezing.rearrangements import rearrangement
 from qat.layers import weighted
 from qat.layers.box_decoder import Decoder
@@ -32,10 +32,10 @@ class FloatEmitter:
         values = ops.Tensor(name=VALUES_OF[self._input.name], shape=self._input.shape, quantization=None)
         return self._append(ops.Dequantize(output=values, path="<root>", input=self._input))
 
-    def finish(self, value: ops.Tensor) -> ops.Graph:
-        """Returns the graph whose scores are `value`."""
-        assert value is self._operators[-1].output, "the scores are the last operator's output"
-        return ops.Graph(input=self._input, operators=tuple(self._operators))
+    def finish(self, values: Sequence[ops.Tensor], names: Sequence[str]) -> ops.Graph:
+        """Returns the graph whose outputs are `values`."""
+        heads = heads_of(self._operators, values, names)
+        return ops.Graph(input=self._input, operators=tuple(self._operators), heads=heads)
 
     def emit(self, name: str, pending: Pending, grid: ops.Quantization) -> ops.Tensor:
         """Returns the pending operator's output; an activation that it does not compute itself follows it."""

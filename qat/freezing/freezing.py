@@ -1,6 +1,6 @@
 """Freezes a fake-quantized net to the integer program, or a net to its float32 twin, by one walk over its steps."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -8,7 +8,7 @@ from torch import fx, nn
 
 from mobile_sdk.arguments import NOTHING, expect
 from mobile_sdk.contract import Contract
-from mobile_sdk.errors import CaptureError
+from mobile_sdk.errors import CaptureError, SettingError
 from mobile_sdk.program.program import Program
 from mobile_sdk.program.record import Record
 from qat.arguments.nets import expect_contract
@@ -43,6 +43,7 @@ def freeze(net: FakeQuantNet, contract: Contract, record: Record | None = None, 
         raise CaptureError(
             f"{len(unseen)} ranges of the net have seen no picture", hint="train it with fit(), or use quantize()"
         )
+    _check_contract(contract, net.contract)
     _check_scores(net)
     record = record or Record(net=type(net).__name__, quantized="qat")
     grids = _walk(net, GridPlanner(contract.input))
@@ -64,11 +65,26 @@ def float_twin(net: nn.Module, contract: Contract, record: Record | None = None)
     return Program(graph=_walk(prepare(net, contract), FloatEmitter(contract.input)), contract=contract, record=record)
 
 
+def _check_contract(contract: Contract, prepared: Contract) -> None:
+    """Raises SettingError for a contract of other outputs than the one that the net was prepared with."""
+    wanted, found = ((each.task, len(each.labels)) for each in (prepared, contract))
+    if wanted != found:
+        raise SettingError(
+            f"expected a contract for {wanted[0]} with {wanted[1]} labels, as the net was prepared with, found one for "
+            f"{found[0]} with {found[1]}",
+            hint="give freeze() the contract that prepare() had",
+        )
+
+
 def _check_scores(net: FakeQuantNet) -> None:
     """Raises CaptureError if all scores are below what a scale can represent, though they are not zero."""
     modules = dict(net.captured.named_modules(remove_duplicate=False))
     (output,) = net.captured.graph.find_nodes(op="output")
-    node = output.args[0]
+    for node in output.all_input_nodes:
+        _check_span(node, modules)
+
+
+def _check_span(node: Any, modules: Mapping[str, nn.Module]) -> None:
     while isinstance(node, fx.Node):
         module = modules.get(str(node.target)) if node.op == "call_module" else None
         if isinstance(module, TensorQuantizer):
@@ -91,7 +107,8 @@ def _walk(net: FakeQuantNet, emitter: Emitter[Result_co]) -> Result_co:
         if node.op == "placeholder":
             values[node] = emitter.picture()
         elif node.op == "output":
-            return emitter.finish(values[node.args[0]])
+            results = [node.args[0]] if isinstance(node.args[0], fx.Node) else node.args[0]
+            return emitter.finish([values[result] for result in results], net.output_names)
         else:
             values[node] = _visit(node, modules, values, emitter)
     raise AssertionError("the graph has no output")

@@ -6,6 +6,7 @@ steps stay far below those of the other tensor.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mobile_sdk.contract import NetInput
@@ -88,7 +89,7 @@ class GridPlanner:
         """Returns boxes, which are float32, so that nothing bounds their predictions' grids."""
         return Source(name="")
 
-    def finish(self, value: Source) -> dict[str, Quantization]:
+    def finish(self, values: Sequence[Source], names: Sequence[str]) -> dict[str, Quantization]:
         """Returns every grid, widened until all bounds hold; widening one grid may require another."""
         scales = self._scales()
         moved = True

@@ -12,7 +12,7 @@ from mobile_sdk.graph import arithmetic
 from mobile_sdk.graph import operators as ops
 from mobile_sdk.graph.arithmetic import GATE, HARD_SIGMOID_SHIFT, HARD_SIGMOID_SPAN
 from qat.freezing.composed_pools import adaptive_pool, adaptive_windows, mean_over_axes, rows_of
-from qat.freezing.emitter import Pending, input_tensor, name_of_pixel, not_written
+from qat.freezing.emitter import Pending, heads_of, input_tensor, name_of_pixel, not_written
 from qat.freezing.integer_values import (
     Value,
     average_pool,
@@ -55,13 +55,22 @@ class IntegerEmitter:
         """Returns the codes of the net's input."""
         return Value(tensor=self._input)
 
-    def finish(self, value: Value) -> ops.Graph:
-        """Returns the graph whose scores are `value`, as the net's own values."""
-        scores = self._plain("scores", "<root>", value)
-        if not self._operators:  # a net that returns its input
-            scores = self._rescaled("scores", "<root>", value, 1.0, value.grid)
-        assert scores.tensor is self._operators[-1].output, "the scores are the last operator's output"
-        return ops.Graph(input=self._input, operators=tuple(self._operators), pairs=self.pairs.finish())
+    def finish(self, values: Sequence[Value], names: Sequence[str]) -> ops.Graph:
+        """Returns the graph whose outputs are `values`."""
+        outputs = [self.output(value, is_named=bool(names)) for value in values]
+        heads = heads_of(self._operators, outputs, names)
+        operators = tuple(self._operators)
+        return ops.Graph(input=self._input, operators=operators, pairs=self.pairs.finish(), heads=heads)
+
+    def output(self, value: Value, *, is_named: bool) -> ops.Tensor:
+        """Returns an output's tensor, which holds the net's own values."""
+        name = f"{value.tensor.name}.plain_codes" if is_named else "scores"
+        written = next((each.output for each in self._operators if each.output.name == name), None)
+        if written is not None:
+            return written
+        if not self._operators and not is_named:  # a net that returns its input
+            return self._rescaled(name, "<root>", value, 1.0, value.grid).tensor
+        return self._plain(name, "<root>", value).tensor
 
     def emit(self, name: str, pending: Pending, grid: ops.Quantization) -> Value:
         """Returns the pending operator's output on its planned grid."""

@@ -1,6 +1,6 @@
 """Writes int8 operators, and float32 ones for layers kept in float, with conversions only between the two."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from mobile_sdk.contract import NetInput
 from mobile_sdk.graph import operators as ops
 from mobile_sdk.graph.value_ranges import held_in, resizable_unit, resizing_is_exact
-from qat.freezing.emitter import Pending
+from qat.freezing.emitter import Pending, heads_of
 from qat.freezing.float_emitter import FloatEmitter
 from qat.freezing.integer_emitter import IntegerEmitter
 from qat.freezing.integer_values import Value
@@ -87,12 +87,17 @@ class MixedEmitter:
         tensors = tuple(self._plain_tensor(each, step.path) for each in predictions)
         return MixedValue(path=step.path, values=self._float.boxes(name, step, tensors, decoder))
 
-    def finish(self, value: MixedValue) -> ops.Graph:
-        """Returns the graph whose scores are `value`: float32 if the last layer is kept."""
-        if value.codes is not None:
-            return self._integer.finish(value.codes)
-        picture = self._integer.picture().tensor
-        return ops.Graph(input=picture, operators=tuple(self._operators), pairs=self._integer.pairs.finish())
+    def finish(self, values: Sequence[MixedValue], names: Sequence[str]) -> ops.Graph:
+        """Returns the graph whose outputs are `values`: float32 where the last layer is kept."""
+        outputs = [self._output(value, is_named=bool(names)) for value in values]
+        heads = heads_of(self._operators, outputs, names)
+        picture, pairs = self._integer.picture().tensor, self._integer.pairs.finish()
+        return ops.Graph(input=picture, operators=tuple(self._operators), pairs=pairs, heads=heads)
+
+    def _output(self, value: MixedValue, *, is_named: bool) -> ops.Tensor:
+        if value.codes is None:
+            return self._values(value, value.path)
+        return self._integer.output(value.codes, is_named=is_named)
 
     def _plain_tensor(self, value: MixedValue, path: str) -> ops.Tensor:
         is_plain = value.codes is not None and value.codes.multiple == 1

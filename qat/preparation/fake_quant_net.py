@@ -41,10 +41,12 @@ class FakeQuantNet(ChannelsLast):
         contract: Contract,
         kept: frozenset[str] = frozenset(),
         left_out: Sequence[LeftOut] = (),
+        output_names: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self.contract = contract
         self.left_out = tuple(left_out)  # the last operators of the user's net, which this one omits
+        self.output_names = tuple(output_names)  # none for a net that returns scores alone
         self.kept = kept  # the layers that stay in float32
         if isinstance(image := contract.input, ImageSpec):
             gain = torch.tensor(image.std_byte) / image.step_byte
@@ -54,10 +56,10 @@ class FakeQuantNet(ChannelsLast):
         self.captured = captured
         self._in_training = (fused(captured),)  # a tuple, as its modules are registered in `captured`
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Returns scores (N, classes)."""
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """Returns scores (N, classes), or a tuple of several outputs."""
         x = self.on_one_grid(x)
-        scores: Tensor = self._in_training[0](x) if self.training else self.captured(x)
+        scores: Tensor | tuple[Tensor, ...] = self._in_training[0](x) if self.training else self.captured(x)
         return scores
 
     def on_one_grid(self, x: Tensor) -> Tensor:

@@ -13,8 +13,9 @@ def feature_names(graph: fx.Graph) -> list[str]:
 
     The scores are none of them.
     """
-    (scores,) = (node.args[0] for node in graph.nodes if node.op == "output")
-    return [end.name for node in graph.nodes if (end := _block_end(node)) is not None and end is not scores]
+    (output,) = graph.find_nodes(op="output")
+    outputs = output.all_input_nodes
+    return [end.name for node in graph.nodes if (end := _block_end(node)) is not None and end not in outputs]
 
 
 def with_features(captured: fx.GraphModule, names: Sequence[str]) -> fx.GraphModule:

@@ -8,7 +8,7 @@ from torch import fx, nn
 from mobile_sdk.arguments import expect_each
 from mobile_sdk.contract import Contract
 from qat.arguments.nets import expect_contract
-from qat.capture.capture import LEFT_OUT, capture
+from qat.capture.capture import LEFT_OUT, OUTPUT_NAMES, capture
 from qat.capture.net_copy import copy_net
 from qat.data.picture_set import PictureSet
 from qat.layers.resizing import give_grids
@@ -40,15 +40,17 @@ def prepare(
     batch = None if pictures is None or not len(pictures) else _few(pictures).tensors(contract.input)
     if others := {tensor.dtype for tensor in net.parameters()} - {torch.float32}:
         say(f"the net's parameters become float32: some are {', '.join(sorted(str(each)[6:] for each in others))}")
-    captured = capture(copy_net(net).cpu().float(), contract.input.shape, batch)
-    left_out = captured.meta[LEFT_OUT]
+    takes_any = not contract.has_labels
+    captured = capture(copy_net(net).cpu().float(), contract.input.shape, batch, any_outputs=takes_any)
+    left_out, output_names = captured.meta[LEFT_OUT], captured.meta[OUTPUT_NAMES]
     fold_normalisation(captured, contract.input)
-    check_output(captured, contract)
+    if not takes_any:
+        check_output(captured, contract)
     prepared = prepare_qat_pt2e(captured, MobileQuantizer())
     # A new GraphModule has the ordinary train() and eval() that torchao replaced on the prepared one.
     module = fx.GraphModule(prepared, prepared.graph)
     give_grids(module)
-    fake_quantized = FakeQuantNet(module, contract, find_layers(module, keep_float), left_out)
+    fake_quantized = FakeQuantNet(module, contract, find_layers(module, keep_float), left_out, output_names)
     fake_quantized.quantize(True)
     return fake_quantized.train(net.training)
 

@@ -87,7 +87,7 @@ def alive_together(plan: MemoryPlan) -> list[tuple[str, str]]:
     """Every pair of placed tensors of which neither is gone before the other is there."""
     operators = plan.graph.operators
     born = {operator.output.name: index for index, operator in enumerate(operators)}
-    last = {name: index for name, index in last_uses(operators).items() if name in plan.places}
+    last = {name: index for name, index in last_uses(plan.graph).items() if name in plan.places}
     pairs = combinations(last, 2)
     return [(a, b) for a, b in pairs if born[a] <= last[b] and born[b] <= last[a]]
 

@@ -107,8 +107,11 @@ def _program(program: "Program", json: bool) -> None:
         said = {"contract": contract.model_dump(mode="json"), "record": record.model_dump(mode="json")}
         show_json({**said, "operators": dict(operators), "digest": program.digest()})
         return
-    labels = len(contract.labels)
-    print(f"{contract.name}: {record.net}, {record.quantized}, {labels} labels, {_size(contract.input)}")
+    outputs = zip(program.graph.output_names, program.graph.outputs, strict=True)
+    gives = f"{len(contract.labels)} labels" if contract.has_labels else contract.task
+    print(f"{contract.name}: {record.net}, {record.quantized}, {gives}, {_size(contract.input)}")
+    if not contract.has_labels:
+        show_table(("output", "shape"), [(name, " × ".join(map(str, each.shape))) for name, each in outputs])
     show_table(("operator", "count"), sorted(operators.items()), numbers=("count",))
     for title, quality in (("float", record.float_quality), ("int8 reference", record.reference_quality)):
         if quality:

@@ -41,6 +41,15 @@ class SourceOptions:
         str | None,
         typer.Option("--model", metavar="MODULE:FUNCTION", help="A net of your own: a function that returns it."),
     ] = None
+    task: Annotated[
+        str,
+        typer.Option(
+            "--task",
+            metavar="NAME",
+            help="Of a net of your own: classification, or features, which takes all that it returns as it is "
+            "(embeddings, keypoints, heat maps, several heads).",
+        ),
+    ] = "classification"
     labels: options.Labels = None
     input: options.Input = None
 
@@ -113,6 +122,8 @@ def _show(program: "Program", out: Path, json: bool) -> None:
         show_json({**paths, **record.model_dump(mode="json")})
     elif task_of(program.contract).has_scores:
         _show_classifier(program, out)
+    elif not program.contract.has_labels:
+        _show_features(program, out)
     else:
         _show_annotated(program, out)
 
@@ -129,6 +140,24 @@ def _show_annotated(program: "Program", out: Path) -> None:
         f"{of_float.value:.2%}, int8 reference {of_int8.value:.2%} on {of_int8.images} held-out pictures"
     )
     print("\n".join(label_lines(program.contract.labels, of_int8.by_class)))
+
+
+def _show_features(program: "Program", out: Path) -> None:
+    """Shows calibration's stages, and every output beside the float net's."""
+    record, shapes = program.record, [output.shape for output in program.graph.outputs]
+    if stages := record.settings.get("calibration"):
+        _show_stages(stages)
+    noise = {each.name: each for each in record.outputs}
+    rows = []
+    for name, shape in zip(program.graph.output_names, shapes, strict=True):
+        found = noise.get(name)
+        decibels = "–" if found is None else "no noise" if found.sqnr_db is None else f"{found.sqnr_db:.1f}"
+        rows.append((name, " × ".join(map(str, shape)), decibels, f"{found.largest_difference:.4g}" if found else "–"))
+    columns = ("output", "shape", "SQNR dB", "largest difference")
+    show_table(columns, rows, numbers=columns[2:])
+    judged = f"{record.outputs[0].images} held-out pictures" if record.outputs else "none"
+    print(f"{out / PROGRAM}: int8, {record.quantized}; judged on {judged}")
+    print(f"{out / TWIN}: its float32 twin")
 
 
 def _show_classifier(program: "Program", out: Path) -> None:

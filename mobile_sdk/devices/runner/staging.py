@@ -47,18 +47,17 @@ def written_inputs(interface: Interface, pictures: Pictures) -> bytes:
 
 
 def read_scores(data: bytes, interface: Interface, count: int, device: str) -> NDArray[np.generic]:
-    """Returns scores (count, classes) in the model's own dtype; outputs of several tensors follow each other in a row.
+    """Returns what the model gave for `count` pictures, (count, …) in its own dtypes, as `mobile_sdk.outputs` has it.
 
-    Raises MachineError if some are missing.
+    Raises MachineError if something is missing.
     """
-    classes = interface.output.shape[-1]
-    scores: NDArray[np.generic] = np.frombuffer(data, np.dtype(interface.output.dtype).newbyteorder("<"))
-    if scores.size == 0 or scores.size % (count * classes):
+    wanted = count * interface.output_type().itemsize
+    if len(data) != wanted:
         raise MachineError(
-            f"expected {count} × {classes} scores from {device}, found {scores.size}",
+            f"expected {wanted} bytes of scores for {count} pictures from {device}, found {len(data)}",
             hint="look for free space on the device, and try again",
         )
-    return scores.astype(interface.output.dtype).reshape(count, -1)
+    return interface.read_outputs(data)
 
 
 def error_in(output: str, title: str) -> SdkError | None:

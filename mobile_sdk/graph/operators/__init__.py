@@ -22,7 +22,7 @@ from mobile_sdk.graph.operators.channels import (
 from mobile_sdk.graph.operators.conv import Conv2d, ConvTranspose2d, Linear, Weighted
 from mobile_sdk.graph.operators.conversions import ConstantTensor, Dequantize, Quantize
 from mobile_sdk.graph.operators.elementwise import Activation, Add, Mul, Sub, UnaryFunction
-from mobile_sdk.graph.operators.graph import Graph, Precision
+from mobile_sdk.graph.operators.graph import Graph, Head, Precision
 from mobile_sdk.graph.operators.pooling import AvgPool2d, MaxPool2d, Mean, Pool2d
 from mobile_sdk.graph.operators.resize import ResizeBilinear
 from mobile_sdk.graph.operators.tensors import (
@@ -92,6 +92,7 @@ __all__ = [
     "Dequantize",
     "Function",
     "Graph",
+    "Head",
     "JoinRows",
     "Linear",
     "MatMul",

@@ -15,18 +15,44 @@ from mobile_sdk.graph.pairing import Pair
 Precision = Literal["int8", "mixed", "float32"]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """Names a tensor as an output of the net, for people."""
+
+    name: str
+    tensor: Tensor
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Graph:
-    """Holds operators in the order of execution, from one picture to one vector of scores, or to boxes and scores.
+    """Holds operators in the order of execution, from one picture to one output, or to several.
 
     `input` is int8: a picture's (C, H, W), whose code is `byte - 128`, or an array's, if it is named `TENSOR_INPUT`. A
     float32 graph begins with a Dequantize of it. `pairs` match tensors with those of its float32 twin; they compute
-    nothing.
+    nothing. `heads` are the outputs, of any operators; if there are none, the last operator's is the only one. Raises
+    ValueError for heads that no operator computes, and for a tensor or a name that two of them have.
     """
 
     input: Tensor
     operators: tuple[Operator, ...]
     pairs: tuple[Pair, ...] = ()
+    heads: tuple[Head, ...] = ()
+
+    def __post_init__(self) -> None:
+        computed = [operator.output for operator in self.operators] if self.heads else []
+        different = {head.name for head in self.heads}, {head.tensor.name for head in self.heads}
+        if not all(head.tensor in computed for head in self.heads) or min(map(len, different)) < len(self.heads):
+            raise ValueError(f"the outputs {', '.join(self.output_names)} are not computed, each once")
+
+    @property
+    def outputs(self) -> tuple[Tensor, ...]:
+        """Returns the outputs, in their order."""
+        return tuple(head.tensor for head in self.heads) or (self.operators[-1].output,)
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Returns the outputs' names for people, in their order."""
+        return tuple(head.name for head in self.heads) or (self.output.name,)
 
     @property
     def reads_picture(self) -> bool:
@@ -35,8 +61,9 @@ class Graph:
 
     @property
     def output(self) -> Tensor:
-        """Returns the scores: the last operator's output."""
-        return self.operators[-1].output
+        """Returns the only output; raises ValueError if there are several."""
+        (output,) = self.outputs
+        return output
 
     @property
     def precision(self) -> Precision:
@@ -52,10 +79,9 @@ class Graph:
 
     def __repr__(self) -> str:
         """Returns a description in one line."""
-        return (
-            f"Graph({self.precision}, {len(self.operators)} operators, input {self.input.shape}, "
-            f"output {self.output.shape})"
-        )
+        shapes = ", ".join(str(output.shape) for output in self.outputs)
+        ends = f"input {self.input.shape}, output {shapes}"
+        return f"Graph({self.precision}, {len(self.operators)} operators, {ends})"
 
     def digest(self) -> str:
         """Returns a SHA-256 over every number and name but those of the pairs: equal ones compute the same."""
@@ -65,6 +91,8 @@ class Graph:
         for operator in self.operators:
             for text in _spell(operator):
                 digest.update(text)
+        for head in self.heads:
+            digest.update(f"output {head.name!r} {head.tensor.name!r};".encode())
         return digest.hexdigest()
 
 

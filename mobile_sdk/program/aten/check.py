@@ -11,9 +11,10 @@ from mobile_sdk.program.aten.view import Buffer, Dtype, Node, Value, View
 
 _SCALAR_TYPES: Mapping[str, int] = {"int8": 2, "int32": 4, "int64": 5, "float32": 7}  # torch/_export/serde/schema.py
 _ANY_TEXT = ("opset_version", "verifiers", "torch_version", "schema_version")  # PyTorch refuses what it lacks
+_TENSOR_SPEC: list[Any] = [None, None, []]
 _IN_SPEC = [
     *("builtins.tuple", "null"),
-    [["builtins.tuple", "null", [[None, None, []]]], ["builtins.dict", "[]", []]],
+    [["builtins.tuple", "null", [_TENSOR_SPEC]], ["builtins.dict", "[]", []]],
 ]
 
 
@@ -85,7 +86,7 @@ class _Check:
         given = [_tensor(self.names[value]) for value in values]
         names = ("sym_int_values", "sym_bool_values", "sym_float_values", "custom_obj_values")
         none: dict[str, Any] = {name: {} for name in names}
-        return {**none, "inputs": given, "outputs": [self._output], "is_single_tensor_return": False}
+        return {**none, "inputs": given, "outputs": self._outputs, "is_single_tensor_return": False}
 
     def _rest_of_module(self) -> dict[str, Any]:
         buffers = [
@@ -93,10 +94,16 @@ class _Check:
             for each in self._view.buffers
         ]
         given = {"user_input": {"arg": _tensor(self.names[self._view.input])}}
-        signature = {"input_specs": [*buffers, given], "output_specs": [{"user_output": {"arg": self._output}}]}
+        signature = {
+            "input_specs": [*buffers, given],
+            "output_specs": [{"user_output": {"arg": each}} for each in self._outputs],
+        }
         (call,) = self._model["graph_module"]["module_call_graph"]
         specs = [_spec(read_json(call["signature"][name])) for name in ("in_spec", "out_spec")]
-        _same("signature", [[1, _IN_SPEC], [1, [None, None, []]]], specs)
+        given_back = (
+            _TENSOR_SPEC if len(self._outputs) == 1 else ["builtins.tuple", "null", [_TENSOR_SPEC] * len(self._outputs)]
+        )
+        _same("signature", [[1, _IN_SPEC], [1, given_back]], specs)
         rest = {"inputs": [], "outputs": [], "forward_arg_names": [self.names[self._view.input]]}
         called = {"fqn": "", "signature": {**call["signature"], **rest}}
         return {
@@ -107,8 +114,8 @@ class _Check:
         }
 
     @property
-    def _output(self) -> dict[str, Any]:
-        return _tensor(self.names[self._view.output])
+    def _outputs(self) -> list[dict[str, Any]]:
+        return [_tensor(self.names[output]) for output in self._view.outputs]
 
     def _tensors(self) -> None:
         """Compares shapes and dtypes of what the graph names; what lies between follows from them."""

@@ -84,7 +84,7 @@ class View:
         for index, operator in enumerate(graph.operators):
             node = view[operator](self, f"operator_{index}", operator)
             self._store(operator.output, self._clamp(node, getattr(operator, "clamp", ops.Clamp.NONE)))
-        self.output = self._values[graph.output.name]
+        self.outputs = tuple(self._values[output.name] for output in graph.outputs)
 
     @view.of(ops.DecodeBoxes)
     def _boxes(self, prefix: str, operator: ops.DecodeBoxes) -> Value:

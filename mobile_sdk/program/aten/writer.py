@@ -1,6 +1,7 @@
 """Writes the view of a graph as a `torch.export.ExportedProgram`, built by hand: nothing is traced."""
 
 import re
+from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -25,7 +26,7 @@ from mobile_sdk.program.aten.view import Buffer, Dtype, Input, Node, Value, View
 def to_exported(graph: ops.Graph) -> torch.export.ExportedProgram:
     """Returns the canonical exported program of `graph`: input (1, 3, H, W) int8, output (1, classes) int8 or float32.
 
-    Its buffers share no storage with `graph`.
+    Several outputs come as a tuple. Its buffers share no storage with `graph`.
     """
     builder, view = _Builder(graph), View(graph)
     builder.placeholder(view.input)
@@ -33,7 +34,7 @@ def to_exported(graph: ops.Graph) -> torch.export.ExportedProgram:
         builder.buffer(buffer)
     for node in view.nodes:
         builder.call(node, view.stored.get(node))
-    return builder.finish(view.output)
+    return builder.finish(view.outputs)
 
 
 class _Builder:
@@ -76,12 +77,12 @@ class _Builder:
             raise ValueError(f"tensor {tensor.name} is said to be {tensor.shape}, but its operator gives {found[1:]}")
         self._made[value] = node
 
-    def finish(self, output: Value) -> torch.export.ExportedProgram:
-        """Returns the program; the builder is not used afterwards."""
-        result = self._made[output]
-        self._fx.output((result,))
+    def finish(self, values: Sequence[Value]) -> torch.export.ExportedProgram:
+        """Returns the program, which gives those values; the builder is not used afterwards."""
+        results = tuple(self._made[value] for value in values)
+        self._fx.output(results)
         inputs = [*self._inputs, InputSpec(InputKind.USER_INPUT, TensorArgument(name=self._input.name), None)]
-        outputs = [OutputSpec(OutputKind.USER_OUTPUT, TensorArgument(name=result.name), None)]
+        outputs = [OutputSpec(OutputKind.USER_OUTPUT, TensorArgument(name=result.name), None) for result in results]
         root = torch.fx.GraphModule(torch.nn.Module(), self._fx)
         return torch.export.ExportedProgram(
             root=root,
@@ -89,7 +90,7 @@ class _Builder:
             graph_signature=ExportGraphSignature(input_specs=inputs, output_specs=outputs),
             state_dict=dict(self._buffers),
             range_constraints={},
-            module_call_graph=[_call_signature(self._example, self._input.name)],
+            module_call_graph=[_call_signature(self._example, self._input.name, len(results))],
             example_inputs=((self._example,), {}),
             constants={},
         )
@@ -102,9 +103,9 @@ class _Builder:
         return self._made[argument] if isinstance(argument, Value) else argument
 
 
-def _call_signature(example: torch.Tensor, name: str) -> Any:
+def _call_signature(example: torch.Tensor, name: str, outputs: int) -> Any:
     _, in_spec = pytree.tree_flatten(((example,), {}))
-    _, out_spec = pytree.tree_flatten(example)
+    _, out_spec = pytree.tree_flatten(example if outputs == 1 else (example,) * outputs)
     signature = ModuleCallSignature(inputs=[], outputs=[], in_spec=in_spec, out_spec=out_spec, forward_arg_names=[name])
     return ModuleCallEntry(fqn="", signature=signature)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from mobile_sdk.bundle.bundle import Bundle
 from mobile_sdk.preprocess import LabelledPictures
-from mobile_sdk.report.data import Boxes, MaskDrawing, Prediction
+from mobile_sdk.report.data import Boxes, MaskDrawing, OutputRanges, Prediction
 from mobile_sdk.verification.verdict import Verdict
 
 
@@ -28,4 +28,4 @@ class TaskSection:
     quality_template: str
     golden_template: str
     golden_note: str
-    answers: Callable[[Golden], Iterator[Prediction | Boxes | MaskDrawing]]
+    answers: Callable[[Golden], Iterator[Prediction | Boxes | MaskDrawing | OutputRanges]]

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 
 from mobile_sdk.contract import Task
-from mobile_sdk.report.sections import classification, detection, segmentation
+from mobile_sdk.report.sections import classification, detection, features, segmentation
 from mobile_sdk.report.sections.golden import TaskSection
 
 SECTIONS: Mapping[Task, TaskSection] = {
     "classification": classification.SECTION,
     "detection": detection.SECTION,
+    "features": features.SECTION,
     "segmentation": segmentation.SECTION,
 }

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mobile_sdk.errors import MachineError
+from mobile_sdk.outputs import joined
 from mobile_sdk.runtimes.base import Interface
 from mobile_sdk.runtimes.coreml.apple_system import not_run
 from mobile_sdk.runtimes.coreml.package.blob_file import damaged
@@ -27,21 +28,24 @@ class AppleSession:
         if reason is not None:
             raise MachineError(f"expected macOS, found another system: {reason}", hint="use InterpreterSession")
         program = read_promised_program(package, interface)
-        self._input, self._output_name = interface.input, program.output_name
-        self._shape = program.output_shape[1:]
+        self._input, self._outputs = interface.input, program.outputs
         with coremltools_quietly() as tools:
             try:
                 self._model: Any = tools.models.MLModel(str(package), compute_units=tools.ComputeUnit.ALL)
             except Exception as error:  # Core ML's compiler raises plain RuntimeErrors and NSErrors
                 raise damaged(package, f"what Core ML refuses: {error}") from error
 
-    def run(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Returns the output without its batch, float32, for bytes (H, W, C): scores, box rows, (H, W, labels)."""
+    def run(self, picture: NDArray[np.uint8]) -> NDArray[np.generic]:
+        """Returns the output without its batch, float32, or a record of several, for bytes (H, W, C)."""
         given = input_array(picture, self._input)
         image = self._input.dtype == "image"
         value: Any = Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture) if image else given[None]
-        scores = self._model.predict({self._input.name: value})[self._output_name]
-        return np.asarray(scores, np.float32).reshape(self._shape)
+        found = self._model.predict({self._input.name: value})
+        outputs = self._outputs.items()
+        first: NDArray[np.generic] = joined(
+            {name: np.asarray(found[name], np.float32).reshape(shape) for name, shape in outputs}
+        )[0]
+        return first
 
     def close(self) -> None:
         """Releases the model."""

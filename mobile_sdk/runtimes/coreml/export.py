@@ -22,7 +22,7 @@ from mobile_sdk.graph.limits import check_graph
 from mobile_sdk.graph.operators import Graph
 from mobile_sdk.runtimes.base import InputSpec, Interface, Layout, OutputSpec
 from mobile_sdk.runtimes.coreml.exact_sums import inexact_paths
-from mobile_sdk.runtimes.coreml.mil_writer import SCORES, colours_of, input_name
+from mobile_sdk.runtimes.coreml.mil_writer import colours_of, input_name, output_names
 from mobile_sdk.runtimes.coreml.package.manifest import MODEL_PATH, WEIGHTS_PATH, manifest_text
 from mobile_sdk.runtimes.coreml.package.program_file import read_program
 from mobile_sdk.runtimes.coreml.program_writer import build_program
@@ -41,9 +41,9 @@ _PROBE_BYTES = 64 * MIB  # larger than a net for phones
 def write_model(graph: Graph, contract: Contract, package: Path) -> None:
     """Writes the `.mlpackage` folder `package` in one step, replacing one that was there.
 
-    Input: an image, or an array of codes. Output: float32 scores (1, classes), the logits before any softmax; Core ML
-    has no int8 outputs before iOS 26. A sum that float32 may have to round (`inexact_paths`) is written and named in
-    the file's metadata, `rounded_sums`. Raises CompileError, with operator and module path, for what cannot be written.
+    Input: an image, or an array of codes. Outputs: float32, as scores (1, classes) before any softmax; Core ML has no
+    int8 outputs before iOS 26. A sum that float32 may have to round (`inexact_paths`) is written and named in the
+    file's metadata, `rounded_sums`. Raises CompileError, with operator and module path, for what cannot be written.
     """
     _check_ends(graph, contract)
     check_graph(graph)
@@ -56,13 +56,16 @@ def interface_of(graph: Graph) -> Interface:
     """Returns the ends of the program that is written for `graph`."""
     return Interface(
         input=_input_of(graph),
-        output=OutputSpec(
-            name=SCORES,
-            dtype="float32",
-            shape=runtime_shape(graph.output.shape),
-            scale=None,
-            zero_point=None,
-            activation="none",
+        outputs=tuple(
+            OutputSpec(
+                name=name,
+                dtype="float32",
+                shape=runtime_shape(output.shape),
+                scale=None,
+                zero_point=None,
+                activation="none",
+            )
+            for name, output in zip(output_names(graph), graph.outputs, strict=True)
         ),
     )
 
@@ -81,9 +84,11 @@ def _input_of(graph: Graph) -> InputSpec:
 
 def _check_ends(graph: Graph, contract: Contract) -> None:
     picture, columns = contract.input.shape, contract.output_columns
-    if graph.input.shape != picture or runtime_shape(graph.output.shape)[-1] != columns:
+    fits = not columns or runtime_shape(graph.output.shape)[-1] == columns
+    if graph.input.shape != picture or not fits:
+        found = f"{graph.input.shape} to {', '.join(str(output.shape) for output in graph.outputs)}"
         raise CompileError(
-            f"expected a graph from {picture} to (…, {columns}), found {graph.input.shape} to {graph.output.shape}",
+            f"expected a graph from {picture} to (…, {columns or '…'}), found {found}",
             hint="freeze the net with the contract that it was trained with",
         )
     if graph.input.quantization is None:
@@ -169,7 +174,8 @@ def _describe(description: Any, graph: Graph, contract: Contract, digest: str) -
     metadata.userDefined.clear()  # coremltools writes its version and the date there: one graph gives one file
     metadata.userDefined.update(_user_defined(graph, contract, digest, precision))
     description.input[0].shortDescription = _input_description(contract)
-    description.output[0].shortDescription = task_of(contract).output_description
+    for output in description.output:
+        output.shortDescription = task_of(contract).output_description
 
 
 def _input_description(contract: Contract) -> str:

@@ -27,19 +27,40 @@ def labels(graph: Graph) -> tuple[str, ...]:
     )
 
 
+def output_names(graph: Graph) -> tuple[str, ...]:
+    """Returns the outputs' names in the file: identifiers like those of the heads, or SCORES without heads."""
+    names: list[str] = []
+    for head in graph.heads:
+        name = re.sub("[^A-Za-z0-9_]", "_", head.name)
+        if name in (IMAGE, INPUT_LABEL, *names) or re.match("op[0-9]|[0-9]", name):
+            name = f"output_{len(names)}_{name}"
+        names.append(name)
+    return tuple(names) or (SCORES,)
+
+
 class MilWriter:
     """Emits the MIL operations of one operator; every number is written as float32 or int8.
 
-    `codes_are_centred` is false in a float32 graph, whose picture's codes are int8 as they are.
+    `output` is the file's name for the operator's result if the file gives it; `given` is then what it gives. Other
+    operators read the result unless `is_read` is false. `codes_are_centred` is false in a float32 graph, whose
+    picture's codes are int8 as they are.
     """
 
     def __init__(
-        self, mil: Any, results: Mapping[str, Any], label: str, *, is_last: bool, codes_are_centred: bool = True
+        self,
+        mil: Any,
+        results: Mapping[str, Any],
+        label: str,
+        *,
+        output: str | None = None,
+        is_read: bool = True,
+        codes_are_centred: bool = True,
     ) -> None:
         self.mil = mil
         self.label = label
-        self.is_last = is_last
         self.codes_are_centred = codes_are_centred
+        self.given: Any = None
+        self._output, self._is_read = output, is_read
         self._results = results
 
     def read(self, tensor: Tensor) -> Any:
@@ -71,12 +92,13 @@ class MilWriter:
         return self.centre(self.quantize(value, step, zero_point), output)
 
     def values(self, value: Any, clamp: Clamp = Clamp.NONE) -> Any:
-        """Ends a float32 operator: writes its clamp, and the name and layout of the scores if it is the last."""
+        """Ends a float32 operator: writes its clamp, and what the file gives of it, if it is an output."""
         if clamp is not Clamp.NONE:
             value = getattr(self.mil, _CLAMPS[clamp])(x=value, name=f"{self.label}_clamp")
-        if not self.is_last:
-            return value
-        return self.channels_last(value) if len(value.shape) == 4 else self.mil.identity(x=value, name=SCORES)
+        if self._output is not None:
+            is_map = len(value.shape) == 4
+            self.given = self._channels_last(value) if is_map else self.mil.identity(x=value, name=self._output)
+        return value
 
     def quantize(self, value: Any, scale: float, zero_point: int) -> Any:
         """Writes `round(value / scale) + zero_point`, saturated to int8."""
@@ -89,17 +111,19 @@ class MilWriter:
         )
 
     def centre(self, code: Any, output: Tensor) -> Any:
-        """Writes codes less their zero point, in float32; the real scores if this is the graph's output."""
+        """Writes codes less their zero point, in float32, and the real values that the file gives of an output."""
         grid = arithmetic.quantization_of(output)
-        if not self.is_last:
-            return self.dequantize(code, Quantization(scale=1.0, zero_point=grid.zero_point), f"{self.label}_centred")
-        if len(output.shape) != 3:
-            return self.dequantize(code, grid, SCORES)
-        return self.channels_last(self.dequantize(code, grid, f"{self.label}_values"))
+        if self._output is not None and len(output.shape) == 3:
+            self.given = self._channels_last(self.dequantize(code, grid, f"{self.label}_values"))
+        elif self._output is not None:
+            self.given = self.dequantize(code, grid, self._output)
+        if not self._is_read:
+            return self.given
+        return self.dequantize(code, Quantization(scale=1.0, zero_point=grid.zero_point), f"{self.label}_centred")
 
-    def channels_last(self, scores: Any) -> Any:
-        """Writes the output map (1, C, H, W) as (1, H, W, C), as the other runtimes have it."""
-        return self.mil.transpose(x=scores, perm=CHANNELS_LAST, name=SCORES)
+    def _channels_last(self, values: Any) -> Any:
+        """Writes an output map (1, C, H, W) as (1, H, W, C), as the other runtimes have it."""
+        return self.mil.transpose(x=values, perm=CHANNELS_LAST, name=self._output)
 
     def dequantize(self, code: Any, grid: Quantization, name: str) -> Any:
         """Writes `scale * (code - zero_point)` in float32."""
@@ -122,6 +146,6 @@ def write_input(mil: Any, values: Any, graph: Graph) -> Any:
 
     They are int8 for a float32 graph, which begins with Dequantize, else centred.
     """
-    file = MilWriter(mil, {}, INPUT_LABEL, is_last=False)
+    file = MilWriter(mil, {}, INPUT_LABEL)
     code = file.quantize(values, 1.0, INT8_MIN if graph.reads_picture else 0)
     return code if graph.precision == "float32" else file.centre(code, graph.input)

@@ -6,7 +6,7 @@ from typing import Any
 
 from mobile_sdk.errors import CompileError
 from mobile_sdk.graph.operators import Graph
-from mobile_sdk.runtimes.coreml.mil_writer import INPUT_LABEL, SCORES, labels
+from mobile_sdk.runtimes.coreml.mil_writer import INPUT_LABEL, labels, output_names
 from mobile_sdk.runtimes.coreml.package.contents import read_contents
 from mobile_sdk.runtimes.coreml.package.program_file import MilOperation, MilProgram
 from mobile_sdk.runtimes.coreml.requested import Requested, RequestedProgram
@@ -29,10 +29,12 @@ def package_differences(package: Path, fresh: Path, graph: Graph) -> list[str]:
 
 
 def _between(asked: Mapping[str, Any], found: Mapping[str, Any], graph: Graph) -> Iterator[str]:
-    places = {SCORES: graph.operators[-1].path, INPUT_LABEL: "the input"}
+    paths = {each.output.name: each.path for each in graph.operators}
+    ends = {name: paths[output.name] for name, output in zip(output_names(graph), graph.outputs, strict=True)}
+    places = {INPUT_LABEL: "the input"}
     places |= {label.partition("_")[0]: each.path for label, each in zip(labels(graph), graph.operators, strict=True)}
     for name in dict.fromkeys((*asked, *found)):
-        path = places.get(name.partition("_")[0], _PROGRAM)
+        path = ends.get(name) or places.get(name.partition("_")[0], _PROGRAM)
         yield from unequal(path, f"the operation {name}", asked.get(name), found.get(name))
 
 
@@ -47,7 +49,7 @@ def differences(requested: RequestedProgram, program: MilProgram) -> Iterator[st
     ends = {
         "input": ((requested.input_name, requested.input_shape), (program.input_name, program.input_shape)),
         "colours": (requested.colours, program.colours),
-        "output": (requested.output_name, program.output_name),
+        "outputs": (requested.output_names, tuple(program.outputs)),
         "graph_digest": (requested.graph_digest, program.metadata.get("graph_digest")),
     }
     for what, (expected, found) in ends.items():

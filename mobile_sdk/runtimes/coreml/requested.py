@@ -26,7 +26,7 @@ class RequestedProgram:
     input_name: str
     input_shape: tuple[int, ...]
     colours: str | None  # of a picture that Core ML takes as such
-    output_name: str
+    output_names: tuple[str, ...]
     operations: tuple[Requested, ...]
     graph_digest: str
 

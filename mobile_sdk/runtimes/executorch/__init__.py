@@ -44,10 +44,10 @@ class ExecuTorchRuntime(Runtime):
     )
 
     def interface(self, graph: Graph) -> Interface:
-        """Returns the tensors of the file: int8 codes, and the graph's output."""
+        """Returns the tensors of the file: int8 codes, and the graph's outputs."""
         return Interface(
             input=InputSpec.of_bytes(graph, graph.input.name, "int8"),
-            output=OutputSpec.of(graph),
+            outputs=OutputSpec.all_of(graph),
         )
 
     def export(self, graph: Graph, contract: Contract, path: Path) -> Interface:

@@ -52,9 +52,10 @@ class NodeWriter:
     def begin(self, index: int, operator: Operator) -> tuple[list[int], int]:
         """Returns the ids of the operands and of the output; the nodes that follow belong to this operator."""
         self._index = index
-        is_output = operator.output is self._graph.output
         inputs = [self._operand(operand) for operand in operator.inputs]
-        outside = {"external": 1, "flags": EXTERNAL_OUTPUT} if is_output else {}
+        outputs = self._graph.outputs
+        is_output = operator.output in outputs
+        outside = {"external": 1 + outputs.index(operator.output), "flags": EXTERNAL_OUTPUT} if is_output else {}
         return inputs, self._declare(operator.output, **outside)
 
     def finish(self) -> Delegate:
@@ -63,9 +64,9 @@ class NodeWriter:
             "version": "0",
             "xnodes": self._nodes,
             "xvalues": self._values,
-            "num_externs": 2,
+            "num_externs": 1 + len(self._graph.outputs),
             "input_ids": [self._ids[self._graph.input.name]],
-            "output_ids": [self._ids[self._graph.output.name]],
+            "output_ids": [self._ids[output.name] for output in self._graph.outputs],
             "constant_data": self._constant_data,
         }
         return Delegate(graph=graph, constants=self._constants)

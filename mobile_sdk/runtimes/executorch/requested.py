@@ -1,12 +1,12 @@
 """Describes a graph's `.pte` by the dictionaries that its schemas encode, without a file."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from mobile_sdk.graph.limits import check_graph
 from mobile_sdk.graph.operators import Graph, Tensor
+from mobile_sdk.memory.usage import tensor_bytes
 from mobile_sdk.runtimes.executorch.delegate import build_delegate
 from mobile_sdk.runtimes.executorch.delegate_blob import ALIGNMENT
 from mobile_sdk.runtimes.executorch.node_writer import Delegate
@@ -15,14 +15,15 @@ from mobile_sdk.runtimes.shapes import runtime_shape
 BACKEND = "XnnpackBackend"
 GRAPH_KEY = "mobile_sdk.graph"  # the digest of the graph that was written, among the named data
 
-# The calling convention that torch's pytree writes for `forward(picture) -> scores`.
+# The calling convention that torch's pytree writes for `forward(picture)`, which returns a tensor, or a tuple of them.
 _INPUTS = (
     '[1, {"type": "builtins.tuple", "context": "null", "children_spec": ['
     '{"type": "builtins.tuple", "context": "null", "children_spec": ['
     '{"type": null, "context": null, "children_spec": []}]}, '
     '{"type": "builtins.dict", "context": "[]", "children_spec": []}]}]'
 )
-_OUTPUT = '[1, {"type": null, "context": null, "children_spec": []}]'
+_TENSOR = '{"type": null, "context": null, "children_spec": []}'
+_TUPLE = '{"type": "builtins.tuple", "context": "null", "children_spec": [%s]}'
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,27 +47,29 @@ def request(graph: Graph) -> Requested:
 
 
 def _plan(graph: Graph) -> Mapping[str, Any]:
-    size_in, size_out = (
-        math.prod(graph.input.shape),
-        math.prod(graph.output.shape) * (1 if graph.output.quantization else 4),
-    )
-    start_out = size_in + -size_in % ALIGNMENT
+    values, end = [], 0
+    for tensor in (graph.input, *graph.outputs):
+        values.append(_value(tensor, end))
+        end += tensor_bytes(tensor)
+        end += -end % ALIGNMENT
+    arguments = list(range(len(values)))
+    given = _TUPLE % ", ".join([_TENSOR] * len(graph.outputs)) if len(graph.outputs) > 1 else _TENSOR
     return {
         "name": "forward",
-        "container_meta_type": {"encoded_inp_str": _INPUTS, "encoded_out_str": _OUTPUT},
-        "values": [_value(graph.input, 0), _value(graph.output, start_out)],
+        "container_meta_type": {"encoded_inp_str": _INPUTS, "encoded_out_str": f"[1, {given}]"},
+        "values": values,
         "inputs": [0],
-        "outputs": [1],
+        "outputs": arguments[1:],
         "chains": [
             {
                 "inputs": [],
                 "outputs": [],
-                "instructions": [{"instr_args": ("DelegateCall", {"delegate_index": 0, "args": [0, 1]})}],
+                "instructions": [{"instr_args": ("DelegateCall", {"delegate_index": 0, "args": arguments})}],
             }
         ],
         "operators": [],
         "delegates": [{"id": BACKEND, "processed": {"location": "SEGMENT", "index": 1}, "compile_specs": []}],
-        "non_const_buffer_sizes": [0, start_out + size_out + -size_out % ALIGNMENT],
+        "non_const_buffer_sizes": [0, end],
     }
 
 

@@ -9,6 +9,7 @@ from executorch.extension.pybindings import _C  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from mobile_sdk.errors import BundleError, DataError
+from mobile_sdk.outputs import joined
 from mobile_sdk.runtimes.base import Interface
 from mobile_sdk.runtimes.executorch.pte_file import HINT, read_pte
 from mobile_sdk.runtimes.quiet import silenced_stderr
@@ -26,19 +27,21 @@ class ExecuTorchSession:
         found = tuple(self._method.method_meta().input_tensor_meta(0).sizes())
         if found != expected:
             raise BundleError(f"expected the input {expected} in {path.name}, found {found}", hint=HINT)
-        self._output_shape = interface.output.shape[1:]
+        self._shapes = {spec.name: spec.shape for spec in interface.outputs}
         self._codes = np.zeros(expected, np.int8)
         self._inputs = [torch.from_numpy(self._codes)]
 
     def run(self, picture: NDArray[np.uint8]) -> NDArray[np.generic]:
-        """Returns the output without its batch for bytes (H, W, C): (classes,), box rows, or (H, W, labels)."""
+        """Returns the output without its batch, or a record of several, for bytes (H, W, C)."""
         if picture.shape != self._codes.shape[1:] or picture.dtype != np.uint8:
             reason = f"expected bytes uint8 {self._codes.shape[1:]}, found {picture.dtype} {picture.shape}"
             raise DataError(reason, hint="make them with preprocess.to_bytes and the contract's input")
         # byte - 128 as int8 is the byte with its highest bit flipped
         np.bitwise_xor(picture, 0x80, out=self._codes[0].view(np.uint8))
-        scores: NDArray[np.generic] = self._method(self._inputs)[0].numpy()
-        return scores.reshape(self._output_shape).copy()  # a view of the runtime's own memory
+        outputs = zip(self._shapes.items(), self._method(self._inputs), strict=True)
+        found = {name: values.numpy().reshape(shape) for (name, shape), values in outputs}
+        first: NDArray[np.generic] = joined(found)[0].copy()  # of the runtime's own memory
+        return first
 
     def close(self) -> None:
         """Frees method and program, in this order."""

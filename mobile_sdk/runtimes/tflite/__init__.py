@@ -41,12 +41,12 @@ class TfliteRuntime(Runtime):
     )
 
     def interface(self, graph: Graph) -> Interface:
-        """Returns the tensors of the file: a picture's bytes or an array's codes, and the graph's output."""
+        """Returns the tensors of the file: a picture's bytes or an array's codes, and the graph's outputs."""
         from mobile_sdk.runtimes.tflite.picture import input_name
 
         return Interface(
             input=InputSpec.of_bytes(graph, input_name(graph), "uint8" if graph.reads_picture else "int8"),
-            output=OutputSpec.of(graph),
+            outputs=OutputSpec.all_of(graph),
         )
 
     def export(self, graph: Graph, contract: Contract, path: Path) -> Interface:

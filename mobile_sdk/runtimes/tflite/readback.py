@@ -37,6 +37,7 @@ def differences(graph: Graph, requested: Any, found: Any) -> Iterator[str]:
 def _differences(graph: Graph, asked: dict[str, Any], saved: dict[str, Any]) -> Iterator[str]:
     (one,), (other,) = asked.pop("subgraphs"), saved.pop("subgraphs")
     places = {operator.output.name: operator.path for operator in graph.operators}
+    places |= {head.name: places[head.tensor.name] for head in graph.heads}
     names = [tensor["name"] for tensor in one["tensors"]]
     others = other["tensors"] or []
     for tensor, read in zip(_with_data(one, asked), _with_data(other, saved), strict=False):

@@ -33,7 +33,7 @@ def request(graph: Graph, description: str) -> Any:
     Raises CompileError with a module path for what TFLite cannot express or XNNPACK refuses.
     """
     check_graph(graph)
-    names = {graph.input.name, *(operator.output.name for operator in graph.operators)}
+    names = {graph.input.name, *(operator.output.name for operator in graph.operators), *graph.output_names}
     if taken := names & {INPUT_NAME, INPUT_VALUES}:
         raise CompileError(f"a tensor is named {min(taken)}, as one of the input's is", hint="rename that module")
     file = ModelWriter(graph, description)
@@ -41,4 +41,5 @@ def request(graph: Graph, description: str) -> Any:
     for operator in graph.operators:
         file.declare(operator.output)
         write[operator](operator, file)
-    return file.finish(input_name(graph), graph.output.name)
+    outputs = zip(graph.output_names, graph.outputs, strict=True)
+    return file.finish(input_name(graph), {name: output.name for name, output in outputs})

@@ -8,6 +8,7 @@ from ai_edge_litert.interpreter import Interpreter  # type: ignore[import-untype
 from numpy.typing import NDArray
 
 from mobile_sdk.errors import BundleError
+from mobile_sdk.outputs import joined
 from mobile_sdk.runtimes.base import Interface
 from mobile_sdk.runtimes.input_array import input_array
 from mobile_sdk.runtimes.quiet import silenced_stderr
@@ -24,14 +25,15 @@ class TfliteSession:
         if found != expected:
             raise BundleError(f"expected the input {expected} in {path.name}, found {found}", hint="export it again")
         self._input, self._spec = details["index"], interface.input
-        self._output = self._interpreter.get_output_details()[0]["index"]
+        indices = [each["index"] for each in self._interpreter.get_output_details()]
+        self._outputs = dict(zip((spec.name for spec in interface.outputs), indices, strict=True))
 
     def run(self, picture: NDArray[np.uint8]) -> NDArray[np.generic]:
-        """Returns the output without its batch for bytes (H, W, C): (classes,), box rows, or (H, W, labels)."""
+        """Returns the output without its batch, or a record of several, for bytes (H, W, C)."""
         self._interpreter.set_tensor(self._input, input_array(picture, self._spec)[np.newaxis])
         self._interpreter.invoke()
-        scores: NDArray[np.generic] = self._interpreter.get_tensor(self._output)
-        first: NDArray[np.generic] = scores[0]
+        found = {name: self._interpreter.get_tensor(index) for name, index in self._outputs.items()}
+        first: NDArray[np.generic] = joined(found)[0]
         return first
 
     def close(self) -> None:

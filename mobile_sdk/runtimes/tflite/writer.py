@@ -3,7 +3,7 @@
 Format: TensorFlow Lite schema v3 (`tensorflow/lite/schema/schema.fbs`), written through LiteRT's own generated classes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -65,14 +65,16 @@ class Writer:
             operator.builtinOptions = options
         self._operators.append(operator)
 
-    def finish(self, input_name: str, output_name: str) -> Any:
-        """Returns the schema's ModelT of everything written, with one input and one output."""
+    def finish(self, input_name: str, outputs: Mapping[str, str]) -> Any:
+        """Returns the schema's ModelT of everything written: one input, and tensors by their names as outputs."""
+        for name, tensor in outputs.items():
+            self._tensors[self._index[tensor]].name = name
         subgraph = schema.SubGraphT()
         subgraph.name = "main"
         subgraph.tensors = self._tensors
         subgraph.operators = self._operators
         subgraph.inputs = [self._index[input_name]]
-        subgraph.outputs = [self._index[output_name]]
+        subgraph.outputs = [self._index[tensor] for tensor in outputs.values()]
         model = schema.ModelT()
         model.version = 3
         model.description = self._description

@@ -6,7 +6,6 @@ import os
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +22,7 @@ class LegacySession:
     """Sends pictures to the process and gets scores back over pipes; the model is loaded once."""
 
     def __init__(self, python: Path, path: Path, interface: Interface, *, threads: int) -> None:
-        self._name, self._input = path.name, interface.input
+        self._name, self._interface = path.name, interface
         self._said = tempfile.TemporaryFile()  # noqa: SIM115  closed by close()
         self._process = subprocess.Popen(
             tied([str(python), "-I", str(_WORKER), str(path.resolve()), str(threads)]),
@@ -34,22 +33,23 @@ class LegacySession:
             env={"PATH": os.defpath},
         )
         try:
-            self._output = self._check(interface)
+            self._check(interface)
         except BaseException:
             self.close()
             raise
 
     def run(self, picture: NDArray[np.uint8]) -> NDArray[np.generic]:
-        """Returns scores (classes,) in the model's dtype for bytes (H, W, C)."""
+        """Returns the output without its batch, or a record of several, for bytes (H, W, C)."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         with contextlib.suppress(BrokenPipeError):  # a dead process is reported when it does not reply
-            self._process.stdin.write(np.ascontiguousarray(input_array(picture, self._input)).tobytes())
+            self._process.stdin.write(np.ascontiguousarray(input_array(picture, self._interface.input)).tobytes())
             self._process.stdin.flush()
-        reply = self._process.stdout.read(self._output.nbytes)
-        if len(reply) < self._output.nbytes:
+        wanted = self._interface.output_type().itemsize
+        reply = self._process.stdout.read(wanted)
+        if len(reply) < wanted:
             raise self._death()
-        scores: NDArray[np.generic] = np.frombuffer(reply, self._output.dtype).reshape(self._output.shape)[0]
+        scores: NDArray[np.generic] = self._interface.read_outputs(reply)[0]
         return scores
 
     def close(self) -> None:
@@ -62,8 +62,8 @@ class LegacySession:
         self._process.wait()
         self._said.close()
 
-    def _check(self, interface: Interface) -> NDArray[Any]:
-        """Returns an empty output, after the process has said that the model takes what `interface` says."""
+    def _check(self, interface: Interface) -> None:
+        """Raises BundleError unless the process says that the model takes and gives what `interface` says."""
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
@@ -73,11 +73,11 @@ class LegacySession:
             raise BundleError(
                 f"tflite-runtime 2.14.0 refuses {self._name}: {message['refused']}", hint="run it in LiteRT"
             )
-        found = tuple((message[end]["dtype"], tuple(message[end]["shape"])) for end in ("input", "output"))
-        expected = tuple((spec.dtype, spec.shape) for spec in (interface.input, interface.output))
+        found = [(end["dtype"], tuple(end["shape"])) for end in (message["input"], *message["outputs"])]
+        expected = [(interface.input.dtype, interface.input.shape)]
+        expected += [(output.dtype, output.shape) for output in interface.outputs]
         if found != expected:
             raise BundleError(f"expected {expected} of {self._name}, found {found}", hint="export it again")
-        return np.empty(found[1][1], found[1][0])
 
     def _death(self) -> MachineError:
         code = self._process.wait()

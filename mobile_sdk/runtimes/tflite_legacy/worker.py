@@ -1,7 +1,8 @@
 """Runs as tflite-runtime's process: `worker.py MODEL THREADS`, by the other environment's Python.
 
 It sees tflite_runtime and numpy 1, not this package. It writes one JSON line about the model, {"input": {dtype, shape},
-"output": …} or {"refused": why}; then it answers each picture, as many bytes as the input has, with the output's bytes.
+"outputs": […]} or {"refused": why}; then it answers each picture, as many bytes as the input has, with the outputs'
+bytes.
 """
 
 import json
@@ -22,13 +23,14 @@ def main(model: str, threads: int) -> int:
     except (ValueError, RuntimeError) as error:
         _say(replies, {"refused": str(error).splitlines()[0]})
         return 1
-    source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    _say(replies, {"input": _described(source), "output": _described(target)})
+    source, targets = interpreter.get_input_details()[0], interpreter.get_output_details()
+    _say(replies, {"input": _described(source), "outputs": [_described(target) for target in targets]})
     into = interpreter.tensor(source["index"])
     while picture := sys.stdin.buffer.read(into().nbytes):
         into().view("uint8").reshape(-1)[:] = bytearray(picture)
         interpreter.invoke()
-        replies.write(interpreter.get_tensor(target["index"]).tobytes())
+        for target in targets:
+            replies.write(interpreter.get_tensor(target["index"]).tobytes())
         replies.flush()
     return 0
 

@@ -13,10 +13,11 @@ from mobile_sdk.contract import ImageSpec, NetInput, TensorSpec
 from mobile_sdk.errors import CaptureError, SettingError
 from mobile_sdk.labels.label_text import check_labels
 from mobile_sdk.labels.lists import numbered_labels, read_labels
-from mobile_sdk.workflow.choices import NONE
+from mobile_sdk.workflow.choices import NONE, check_choice
 from mobile_sdk.workflow.input_choices import image_as_asked, tensor_shape
 from mobile_sdk.workflow.sources.source_net import SourceNet, say_image
 from mobile_sdk.workflow.tasks.classification import Classification
+from mobile_sdk.workflow.tasks.features import Features
 from mobile_sdk.workflow.tasks.labelled_pictures import labels_of, load_pictures
 from mobile_sdk.workflow.tasks.score_check import count_scores
 from qat.data.arrays import spanning
@@ -28,6 +29,7 @@ def users_own(
     reference: str,
     data: str,
     *,
+    task: str,
     size: int | str | None,
     name: str | None,
     labels: str | None,
@@ -37,9 +39,10 @@ def users_own(
     """Returns the net that the function MODULE:FUNCTION makes, and its pictures.
 
     The contract comes from the net's attributes and the pictures, or the arrays. `array` says that it reads such, of
-    which shape. Its labels are the first of these that exist: the
-    list `labels`, the net's own, the pictures', numbers.
+    which shape. Its labels are the first of these that exist: the list `labels`, the net's own, the pictures', numbers.
+    Features have none. Raises SettingError for another task.
     """
+    chosen = _task(task, labels)
     net = _called(reference, _function(reference))
     if not isinstance(net, nn.Module):
         raise CaptureError(
@@ -63,17 +66,31 @@ def with_contract(
 ) -> tuple[SourceNet, Pictures | None]:
     """Returns the net that `reference` names, as `users_own` does."""
     source = _input_of(reference, net, data, size, channels, array)
+    own_name = name or (reference.rpartition(":")[2] if data == NONE else None)
+    if isinstance(chosen, Features):
+        contract = chosen.contract(own_name, data, (), source)
+        pictures = None if data == NONE else chosen.pictures_of(contract, data)
+        return SourceNet(task=chosen, net=net, name=reference, contract=contract), pictures
     labels_of_net = read_labels(labels, count_scores(reference, net, source.shape)) if labels else ()
     own_labels = tuple(_attribute(reference, net, "labels", (list, tuple), "a list of names") or ())
     names = labels_of_net or own_labels or (() if data == NONE else _labels_of_pictures(data))
     if not names:
         names = numbered_labels(count_scores(reference, net, source.shape))
         say(f"labels are numbered: {names[0]} … (--labels FILE, or the attribute `labels`, names them)")
-    task = Classification()
-    contract = task.contract(name or (reference.rpartition(":")[2] if data == NONE else None), data, names, source)
+    contract = chosen.contract(own_name, data, names, source)
     check_labels(contract.labels, reference)
-    pictures = None if data == NONE else task.pictures_of(contract, data)
-    return SourceNet(task=task, net=net, name=reference, contract=contract), pictures
+    pictures = None if data == NONE else chosen.pictures_of(contract, data)
+    return SourceNet(task=chosen, net=net, name=reference, contract=contract), pictures
+
+
+def _task(name: str, labels: str | None) -> Classification | Features:
+    """Returns the task of a net of the user's own."""
+    check_choice("a task of a net of your own", name, (Classification.name, Features.name))
+    if name == Classification.name:
+        return Classification()
+    if labels is not None:
+        raise SettingError("expected no --labels for features, which have none, found some", hint="leave them out")
+    return Features()
 
 
 def _attribute(reference: str, net: nn.Module, name: str, kinds: Any, wanted: str) -> Any:

@@ -10,10 +10,11 @@ from mobile_sdk.contract import Contract
 from mobile_sdk.workflow.choices import check_choice
 from mobile_sdk.workflow.tasks.classification import Classification
 from mobile_sdk.workflow.tasks.detection import Detection
+from mobile_sdk.workflow.tasks.features import Features
 from mobile_sdk.workflow.tasks.segmentation import Segmentation
 from mobile_sdk.workflow.tasks.task import Task
 
-TASKS: Mapping[str, type[Task[Any]]] = {each.name: each for each in (Classification, Detection, Segmentation)}
+TASKS: Mapping[str, type[Task[Any]]] = {each.name: each for each in (Classification, Detection, Features, Segmentation)}
 
 
 def choose_task(name: str, head: str | None = None, output_stride: int | None = None) -> Task[Any]:

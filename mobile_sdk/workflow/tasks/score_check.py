@@ -16,7 +16,7 @@ def check_scores(net: nn.Module, name: str, contract: Contract) -> None:
     if found != (2, classes):
         raise CaptureError(
             f"expected scores (2, {classes}) for two pictures, found {found}",
-            hint="give the net one output per label, or the attribute `labels`",
+            hint="give the net one output per label, or the attribute `labels`; --task features takes any outputs",
         )
 
 
@@ -26,7 +26,7 @@ def count_scores(name: str, net: nn.Module, shape: tuple[int, ...]) -> int:
     if len(found) != 2 or found[1] < 2:
         raise CaptureError(
             f"expected {name} to give scores (2, classes) for two pictures, found {found}",
-            hint="return the scores alone, flattened",
+            hint="return one score a label, flattened, or take what it gives as it is: --task features",
         )
     return found[1]
 

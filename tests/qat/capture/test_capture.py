@@ -380,8 +380,10 @@ def test_a_branch_on_data_is_refused():
             r"a tuple of 2, of the shapes \(\(2, 5\), \(2, 3\)\)",
             lambda self, x: (self.head(x.mean((2, 3))), x.mean((2, 3))),
         ),
-        (r"a dict of 1, of the shapes {'scores': \(2, 5\)}", lambda self, x: {"scores": self.head(x.mean((2, 3)))}),
-        (r"a list of 1, of the shapes \[\(2, 5\)\]", lambda self, x: [self.head(x.mean((2, 3)))]),
+        (
+            r"a dict of 2, of the shapes {'scores': \(2, 5\), 'means': \(2, 3\)}",
+            lambda self, x: {"scores": self.head(x.mean((2, 3))), "means": x.mean((2, 3))},
+        ),
         (r"one of shape \(2, 5, 14, 14\)", lambda self, x: self.stem(x)),
         (r"a tuple of 0", lambda self, x: ()),
         (r"None", lambda self, x: None),
@@ -391,8 +393,9 @@ def test_a_branch_on_data_is_refused():
 )
 def test_a_net_that_returns_more_or_other_than_scores_is_refused(found, forward):
     tiny = net(forward, head=nn.Linear(3, 5), stem=nn.Conv2d(3, 5, 3))
-    with pytest.raises(CaptureError, match=f"expected a net that returns one tensor.*found {found}"):
+    with pytest.raises(CaptureError, match=f"expected a net that returns one tensor.*found {found}") as caught:
         capture(tiny, SIZE_PX)
+    assert "no picture changes" in found or "--task features" in caught.value.hint
 
 
 def test_a_net_for_other_pictures_is_refused_with_the_size_in_the_hint():

@@ -3,7 +3,7 @@
 It reads only the file and shares nothing with the exporter. Arithmetic: see mil_operators.py.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mobile_sdk.contract import stored_shape
 from mobile_sdk.errors import BundleError, SdkError, SettingError
+from mobile_sdk.outputs import joined
 from mobile_sdk.runtimes.base import Interface
 from mobile_sdk.runtimes.coreml.interpreter.mil_operators import Step, compile_operation
 from mobile_sdk.runtimes.coreml.package.blob_file import damaged
@@ -31,14 +32,16 @@ class InterpreterSession:
         self._threads = threads
         self._program = read_promised_program(package, interface)
         self._constants, self._steps = _compile(self._program, package)
-        self._last_use = _last_uses(self._steps, self._program.output_name)
+        self._last_use = _last_uses(self._steps, self._program.outputs)
 
-    def run(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Returns the output without its batch, float32, for bytes (H, W, C): scores, box rows, (H, W, labels)."""
-        for name, value in self._execute(picture):
-            if name == self._program.output_name:
-                return np.array(value.numpy(), np.float32).reshape(self._program.output_shape[1:])
-        raise AssertionError("a program that was read has an output")
+    def run(self, picture: NDArray[np.uint8]) -> NDArray[np.generic]:
+        """Returns the output without its batch, float32, or a record of several, for bytes (H, W, C)."""
+        values = {name: value for name, value in self._execute(picture) if name in self._program.outputs}
+        shapes = self._program.outputs.items()
+        first: NDArray[np.generic] = joined(
+            {name: np.array(values[name].numpy(), np.float32).reshape(shape) for name, shape in shapes}
+        )[0]
+        return first
 
     def trace(self, picture: NDArray[np.uint8]) -> dict[str, NDArray[np.generic]]:
         """Returns every result by its name in the file: int8 codes, or float32 values (float16 ones widened)."""
@@ -97,7 +100,7 @@ def _compile(program: MilProgram, package: Path) -> tuple[dict[str, torch.Tensor
     return constants, steps
 
 
-def _last_uses(steps: list[tuple[MilOperation, Step]], output: str) -> dict[int, list[str]]:
+def _last_uses(steps: list[tuple[MilOperation, Step]], outputs: Container[str]) -> dict[int, list[str]]:
     """Returns step index → names of the results that no later step needs; constants are kept for the next picture."""
     last: dict[str, int] = {}
     computed = {operation.output for operation, _ in steps}
@@ -105,7 +108,7 @@ def _last_uses(steps: list[tuple[MilOperation, Step]], output: str) -> dict[int,
         last |= {name: index for names in operation.arguments.values() for name in names if name in computed}
     uses: dict[int, list[str]] = {}
     for name, index in last.items():
-        if name != output:
+        if name not in outputs:
             uses.setdefault(index, []).append(name)
     return uses
 

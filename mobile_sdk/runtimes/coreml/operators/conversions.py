@@ -21,5 +21,5 @@ def _dequantize(operator: Dequantize, file: MilWriter) -> Any:
     """Multiplies centred codes, which are numbers already, by the scale."""
     grid = quantization_of(operator.input)
     if file.codes_are_centred:
-        return file.mul(file.read(operator.input), np.float32(grid.scale))
-    return file.dequantize(file.read(operator.input), grid, file.label)
+        return file.values(file.mul(file.read(operator.input), np.float32(grid.scale)))
+    return file.values(file.dequantize(file.read(operator.input), grid, file.label))

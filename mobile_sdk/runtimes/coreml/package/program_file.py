@@ -55,8 +55,7 @@ class MilProgram:
     input_name: str
     input_shape: tuple[int, ...]
     colours: str | None  # of the app's picture: RGB, GRAYSCALE …; None if it gives an array
-    output_name: str
-    output_shape: tuple[int, ...]
+    outputs: Mapping[str, tuple[int, ...]]  # name → shape, in the file's order
     operations: tuple[MilOperation, ...]
     structure_bytes: int  # the protobuf's
     weight_file_bytes: int
@@ -72,15 +71,16 @@ def read_program(package: Path) -> MilProgram:
 def read_promised_program(package: Path, interface: Interface) -> MilProgram:
     """Reads the package as `read_program` does; raises BundleError too if it does not fit the bundle's interface."""
     program = read_program(package)
-    found = (program.input_name, program.input_shape, program.output_name, program.output_shape)
-    promised = (interface.input.name, interface.input.shape, interface.output.name, interface.output.shape)
+    found = _signature({program.input_name: program.input_shape}, program.outputs)
+    outputs = {spec.name: spec.shape for spec in interface.outputs}
+    promised = _signature({interface.input.name: interface.input.shape}, outputs)
     if found != promised:
-        raise damaged(package, f"{_signature(*found)} where the bundle promises {_signature(*promised)}")
+        raise damaged(package, f"{found} where the bundle promises {promised}")
     return program
 
 
-def _signature(input_name: str, input_shape: tuple[int, ...], output_name: str, output_shape: tuple[int, ...]) -> str:
-    return f"{input_name} {input_shape} → {output_name} {output_shape}"
+def _signature(*ends: Mapping[str, tuple[int, ...]]) -> str:
+    return " → ".join(", ".join(f"{name} {shape}" for name, shape in end.items()) for end in ends)
 
 
 def parse_model(model_file: Path) -> Any:
@@ -125,17 +125,19 @@ def _read(package: Path) -> MilProgram:
     block = function.block_specializations[function.opset]
     blobs = BlobFile(model_file.parent)
     operations = _Reader(blobs, model_file).operations(block, [item.name for item in function.inputs])
-    if len(function.inputs) != 1 or len(block.outputs) != 1:
-        raise damaged(model_file, f"{len(function.inputs)} inputs and {len(block.outputs)} outputs instead of 1 and 1")
+    if len(function.inputs) != 1 or not block.outputs:
+        raise damaged(
+            model_file, f"{len(function.inputs)} inputs and {len(block.outputs)} outputs instead of 1 and some"
+        )
     shapes = {operation.output: operation.shape for operation in operations}
-    if block.outputs[0] not in shapes:
-        raise damaged(model_file, f"an output {block.outputs[0]!r} that nothing computes")
+    for output in block.outputs:
+        if output not in shapes:
+            raise damaged(model_file, f"an output {output!r} that nothing computes")
     return MilProgram(
         input_name=function.inputs[0].name,
         input_shape=_shape(function.inputs[0].type.tensorType),
         colours=_colours(model.description),
-        output_name=block.outputs[0],
-        output_shape=shapes[block.outputs[0]],
+        outputs={output: shapes[output] for output in block.outputs},
         operations=operations,
         structure_bytes=model_file.stat().st_size,
         weight_file_bytes=blobs.size_bytes,

@@ -1,0 +1,119 @@
+"""Implements features: a net of the user's own, whose outputs are taken as they are; pictures need no labels."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from mobile_sdk.comparison import compare
+from mobile_sdk.contract import Contract, ImageSpec
+from mobile_sdk.errors import SettingError
+from mobile_sdk.graph.reference import channels_last
+from mobile_sdk.graph.score_steps import in_steps
+from mobile_sdk.program.expected_scores import expected_scores
+from mobile_sdk.program.program import Program
+from mobile_sdk.program.record import OutputNoise
+from mobile_sdk.workflow.choices import DIGITS
+from mobile_sdk.workflow.tasks.labelled_pictures import is_arrays_file
+from mobile_sdk.workflow.tasks.task import Composer, Task
+from qat.calibration.noise import outputs_of
+from qat.calibration.plan import CalibrationPlan
+from qat.capture.float_scores import float_outputs
+from qat.data.arrays import load_arrays
+from qat.data.picture_set import PictureSet
+from qat.data.pictures import Pictures, load_mnist, load_unlabelled, without_labels
+from qat.progress import say
+from qat.training.batches import evaluation_batches
+from qat.training.history import History
+from qat.training.plan import TrainPlan
+
+_OWN_NETS = "quantize --model MODULE:FUNCTION --task features takes a net of your own, with its weights"
+
+
+class Features(Task[Pictures]):
+    """Calibrates, and measures how far every output is from the float net's; there is nothing to train by."""
+
+    name, title_of_pictures = "features", "pictures without labels"
+    measure, json_measure, others_px = "agreement with the float net", "float_agreement_share", 224
+
+    def load_pictures(self, data: str) -> Pictures:
+        """Returns all pictures below a folder, or the digits, a part of them held out; or the arrays of a file."""
+        if is_arrays_file(data):
+            return replace(load_arrays(data), labels=())
+        found = load_mnist().train if data == DIGITS else load_unlabelled(data)
+        return without_labels(found, ())
+
+    def described(self, pictures: Pictures) -> str:
+        """Returns a line with the number of pictures."""
+        return f"{len(pictures.train)} pictures to calibrate on, {len(pictures.validation)} held out"
+
+    def plan(self, recipe: str | None, data: str, epochs: int | None, seed: int) -> TrainPlan:
+        """Returns the default plan, which nothing follows."""
+        return TrainPlan()
+
+    def plan_in_int8(self, epochs: int, after: TrainPlan, *, can_teach: bool) -> TrainPlan:
+        """Raises SettingError: training in int8 needs labels."""
+        raise SettingError(
+            f"expected --epochs 0 for features, which have no labels to train on, found {epochs}",
+            hint="leave --epochs out: calibration needs no labels",
+        )
+
+    def augmenting(self, plan: TrainPlan, pictures: Pictures, *, composes: bool) -> TrainPlan:
+        """Returns the plan."""
+        return plan
+
+    def calibration(self, *, has_pictures: bool = True) -> CalibrationPlan:
+        """Returns the default plan for calibration; made-up pictures need another than real ones."""
+        return CalibrationPlan() if has_pictures else CalibrationPlan.made_up()
+
+    def build(self, net: str, contract: Contract, width: float) -> nn.Module:
+        """Raises SettingError: there is no net by name."""
+        raise SettingError(f"expected a net of your own for features, found the name {net}", hint=_OWN_NETS)
+
+    def check_net(self, net: str, width: float, image: ImageSpec) -> None:
+        """Raises SettingError: there is no net by name."""
+        raise SettingError(f"expected a net of your own for features, found the name {net}", hint=_OWN_NETS)
+
+    def train(
+        self,
+        net: nn.Module,
+        contract: Contract,
+        pictures: Pictures,
+        plan: TrainPlan,
+        *,
+        teacher: nn.Module | None = None,
+        compose: Composer | None = None,
+        out: Path,
+        overwrite: bool = False,
+    ) -> History:
+        """Raises SettingError: there is nothing to train by."""
+        raise SettingError("expected a task with labels to train by, found features", hint=_OWN_NETS)
+
+    def to_calibrate_on(self, pictures: Pictures) -> PictureSet:
+        """Returns the pictures that are not held out."""
+        return pictures.train
+
+    def judged(self, net: nn.Module, program: Program, held_out: PictureSet) -> dict[str, Any]:
+        """Returns how far the int8 reference's outputs are from the float net's on held-out pictures."""
+        source, graph = program.contract.input, program.graph
+        own = float_outputs(net, source.shape)
+        with torch.inference_mode():
+            batches = evaluation_batches(held_out, source, torch.device("cpu"))
+            computed = [outputs_of(own(rgb)) for rgb, _ in batches]
+        wanted = [channels_last(torch.cat(parts).numpy()) for parts in zip(*computed, strict=True)]
+        codes = expected_scores(program, held_out.bytes(source))
+        ends = np.cumsum([each[0].size for each in wanted])[:-1]
+        steps = np.split(in_steps(codes, graph).reshape(len(held_out), -1), ends, axis=1)
+        noise = []
+        for name, output, found, exact in zip(graph.output_names, graph.outputs, steps, wanted, strict=True):
+            scale = output.quantization.scale if output.quantization else 1.0
+            near = compare(found * scale, exact.reshape(len(exact), -1))
+            largest, images = near.max_steps, len(held_out)
+            noise.append(OutputNoise(name=name, sqnr_db=near.sqnr_db, largest_difference=largest, images=images))
+        for each in noise:
+            decibels = "no noise" if each.sqnr_db is None else f"{each.sqnr_db:.1f} dB SQNR"
+            say(f"{each.name}: {decibels}, at most {each.largest_difference:.4g} from the float net's")
+        return {"outputs": tuple(noise)}
