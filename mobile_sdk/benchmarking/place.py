@@ -113,8 +113,8 @@ class _RemotePlace:
 
     def command(self, bundle: Bundle, threads: int) -> AbstractContextManager[list[str]]:
         manifest = bundle.manifest
-        tolerance, golden = manifest.golden.tolerance, bundle.path / "golden"
-        return self._device.timed(manifest.runtime, bundle.model_path, golden, tolerance=tolerance, threads=threads)
+        tolerances, golden = manifest.golden.of_outputs, bundle.path / "golden"
+        return self._device.timed(manifest.runtime, bundle.model_path, golden, tolerances=tolerances, threads=threads)
 
     def state(self) -> DeviceState | None:
         return self._device.state()

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 from pydantic import ValidationError
 
 from mobile_sdk.bundle.earlier_manifest import Schema1Manifest, Schema2Manifest
-from mobile_sdk.bundle.manifest import Manifest
+from mobile_sdk.bundle.manifest import MOST_OUTPUTS, Manifest
 from mobile_sdk.contract import ContractError, check_one_input, plain_place
 from mobile_sdk.errors import BundleError
 from mobile_sdk.system.seal import NO_SEAL, sealed, true_seal
@@ -61,7 +61,7 @@ def read_manifest(data: bytes) -> Manifest:
     try:
         if content["schema_number"] == 1:
             return _complete(Schema1Manifest, data, content).manifest()
-        _check_one_of_each(content)
+        _check_ends(content)
         if content["schema_number"] == 2:
             return _complete(Schema2Manifest, data, content).manifest()
         return _complete(Manifest, data, content)
@@ -73,10 +73,11 @@ def read_manifest(data: bytes) -> Manifest:
         raise BundleRefusalError("fields", error.message) from error
 
 
-def _check_one_of_each(content: dict[str, Any]) -> None:
+def _check_ends(content: dict[str, Any]) -> None:
     outputs = content.get("outputs")
-    if isinstance(outputs, list) and len(outputs) != 1:
-        raise BundleRefusalError("fields", f"expected one output, found {len(outputs) or 'none'}", hint=UPDATE)
+    if isinstance(outputs, list) and not 0 < len(outputs) <= MOST_OUTPUTS:
+        found = len(outputs) or "none"
+        raise BundleRefusalError("fields", f"expected 1 to {MOST_OUTPUTS} outputs, found {found}", hint=UPDATE)
     try:
         check_one_input(content.get("inputs"))
     except ValueError as error:

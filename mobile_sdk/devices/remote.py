@@ -94,13 +94,16 @@ class Remote:
             yield lambda pictures: self._scores(folder, runtime, interface, pictures, threads)
 
     @contextmanager
-    def timed(self, runtime: str, model: Path, golden: Path, *, tolerance: float, threads: int) -> Iterator[list[str]]:
+    def timed(
+        self, runtime: str, model: Path, golden: Path, *, tolerances: Sequence[float], threads: int
+    ) -> Iterator[list[str]]:
         """Yields the command of this host that talks to a runner on the device as to a benchmark worker.
 
-        `golden` is the bundle's folder of golden pictures, whose scores may differ by `tolerance`.
+        `golden` is the bundle's folder of golden pictures, whose outputs may differ by their `tolerances`.
         """
         with self._session(runtime, model, golden) as folder:
-            yield self.connection.command(f"cd {folder} && exec ./runner-{runtime} time . {threads} {tolerance}")
+            listed = ",".join(map(str, tolerances))
+            yield self.connection.command(f"cd {folder} && exec ./runner-{runtime} time . {threads} {listed}")
 
     def _runners(self, say: Say) -> Runners:
         state = self.state()

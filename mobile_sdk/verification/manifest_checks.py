@@ -58,7 +58,11 @@ CLAIMS = (
         fields=("golden",),
         required="winners of the golden outputs, and who gave pictures and outputs",
     ),
-    Claim(check="golden tolerance", fields=("golden.tolerance",), required="what the golden outputs justify"),
+    Claim(
+        check="golden tolerance",
+        fields=("golden.tolerance", "golden.tolerances"),
+        required="what the golden outputs justify",
+    ),
     STRUCTURE,
 )
 """It lists the claims on the program and the model file, in the order of their checks."""

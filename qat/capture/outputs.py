@@ -80,8 +80,8 @@ def _check_scores(results: Sequence[Any], shape: Sequence[int], returned: Return
         constant = ", which no picture changes" if _is_constant(results) else ""
         raise CaptureError(
             f"expected a net that returns one tensor (N, classes), found {returned.found}{constant}",
-            hint=f"return the scores alone: flattened{_or_pixels(shape)}; the task features (--task features) takes any "
-            "outputs",
+            hint=f"return the scores alone: flattened{_or_pixels(shape)}; any outputs fit the task features "
+            "(--task features)",
         )
 
 

@@ -174,8 +174,8 @@ def test_other_inputs_and_outputs_than_one_image_and_one_output_are_refused_in_o
         ({"inputs": [{"kind": "sound", "shape": [3]}]}, "expected one image or tensor as input, found sound"),
         ({"inputs": [image, image]}, "expected one image or tensor as input, found image, image"),
         ({"inputs": []}, "expected one image or tensor as input, found none"),
-        ({"outputs": [output, output]}, "expected one output, found 2"),
-        ({"outputs": []}, "expected one output, found none"),
+        ({"outputs": [output] * 65}, "expected 1 to 64 outputs, found 65"),
+        ({"outputs": []}, "expected 1 to 64 outputs, found none"),
     ):
         damage.resealed(pristine.path, lambda manifest, changes=changes: manifest.update(changes))
         with pytest.raises(BundleRefusalError, match=f"^fields: {said} \\(update") as refused:

@@ -40,32 +40,36 @@ class ExecutorchModel : public Model {
     check("reading the method", method.error());
     const auto input = method->input_tensor_meta(0);
     check("reading the input", input.error());
-    const auto output = method->output_tensor_meta(0);
-    check("reading the output", output.error());
     sizes_.assign(input->sizes().begin(), input->sizes().end());
     type_ = input->scalar_type();
     input_bytes_ = input->nbytes();
-    output_bytes_ = output->nbytes();
-    has_float_output_ = output->scalar_type() == executorch::aten::ScalarType::Float;
+    for (std::size_t index = 0; index < method->num_outputs(); ++index) {
+      const auto output = method->output_tensor_meta(index);
+      check("reading an output", output.error());
+      outputs_.push_back({output->nbytes(), output->scalar_type() == executorch::aten::ScalarType::Float});
+    }
   }
 
   std::size_t input_bytes() const override { return input_bytes_; }
-  std::size_t output_bytes() const override { return output_bytes_; }
-  bool has_float_output() const override { return has_float_output_; }
+  const std::vector<Output>& outputs() const override { return outputs_; }
 
   void run(const void* input, void* output) override {
     const auto tensor = executorch::extension::from_blob(const_cast<void*>(input), sizes_, type_);
     const auto result = module_.forward(tensor);
     check("running", result.error());
-    std::memcpy(output, (*result)[0].toTensor().const_data_ptr(), output_bytes_);
+    char* end = static_cast<char*>(output);
+    for (std::size_t index = 0; index < outputs_.size(); ++index) {
+      std::memcpy(end, (*result)[index].toTensor().const_data_ptr(), outputs_[index].bytes);
+      end += outputs_[index].bytes;
+    }
   }
 
  private:
   executorch::extension::Module module_;
   std::vector<executorch::aten::SizesType> sizes_;
   executorch::aten::ScalarType type_;
-  std::size_t input_bytes_, output_bytes_;
-  bool has_float_output_;
+  std::size_t input_bytes_;
+  std::vector<Output> outputs_;
 };
 
 }  // namespace

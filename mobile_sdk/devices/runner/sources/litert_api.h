@@ -47,6 +47,7 @@ LiteRtStatus LiteRtCreateModelFromFile(LiteRtEnvironment environment, const char
 void LiteRtDestroyModel(LiteRtModel model);
 LiteRtStatus LiteRtGetModelSubgraph(LiteRtModel model, std::size_t index, LiteRtSubgraph* subgraph);
 LiteRtStatus LiteRtGetSubgraphInput(LiteRtSubgraph subgraph, std::size_t index, LiteRtTensor* tensor);
+LiteRtStatus LiteRtGetNumSubgraphOutputs(LiteRtSubgraph subgraph, std::size_t* count);
 LiteRtStatus LiteRtGetSubgraphOutput(LiteRtSubgraph subgraph, std::size_t index, LiteRtTensor* tensor);
 LiteRtStatus LiteRtGetRankedTensorType(LiteRtTensor tensor, LiteRtRankedTensorType* type);
 

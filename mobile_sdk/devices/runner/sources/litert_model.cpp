@@ -79,22 +79,33 @@ class LitertModel : public Model {
     choose_threads(threads);
     check("compiling", LiteRtCreateCompiledModel(environment_.handle, model_.handle, options_.handle, &compiled_.handle));
     LiteRtSubgraph graph = nullptr;
-    LiteRtTensor input = nullptr, output = nullptr;
+    LiteRtTensor input = nullptr;
+    std::size_t count = 0;
     check("reading the graph", LiteRtGetModelSubgraph(model_.handle, 0, &graph));
     check("reading the input", LiteRtGetSubgraphInput(graph, 0, &input));
-    check("reading the output", LiteRtGetSubgraphOutput(graph, 0, &output));
+    check("counting the outputs", LiteRtGetNumSubgraphOutputs(graph, &count));
     input_ = std::make_unique<Buffer>(input);
-    output_ = std::make_unique<Buffer>(output);
+    for (std::size_t index = 0; index < count; ++index) {
+      LiteRtTensor output = nullptr;
+      check("reading an output", LiteRtGetSubgraphOutput(graph, index, &output));
+      buffers_.push_back(std::make_unique<Buffer>(output));
+      handles_.push_back(buffers_.back()->buffer.handle);
+      outputs_.push_back({buffers_.back()->bytes(), buffers_.back()->is_float()});
+    }
   }
 
   std::size_t input_bytes() const override { return input_->bytes(); }
-  std::size_t output_bytes() const override { return output_->bytes(); }
-  bool has_float_output() const override { return output_->is_float(); }
+  const std::vector<Output>& outputs() const override { return outputs_; }
 
   void run(const void* input, void* output) override {
     std::memcpy(input_->memory(), input, input_->bytes());
-    check("running", LiteRtRunCompiledModel(compiled_.handle, 0, 1, &input_->buffer.handle, 1, &output_->buffer.handle));
-    std::memcpy(output, output_->memory(), output_->bytes());
+    check("running", LiteRtRunCompiledModel(compiled_.handle, 0, 1, &input_->buffer.handle, handles_.size(),
+                                            handles_.data()));
+    char* end = static_cast<char*>(output);
+    for (const auto& buffer : buffers_) {
+      std::memcpy(end, buffer->memory(), buffer->bytes());
+      end += buffer->bytes();
+    }
   }
 
  private:
@@ -115,7 +126,10 @@ class LitertModel : public Model {
   Owned<LiteRtModel, LiteRtDestroyModel> model_;
   Owned<LiteRtOptions, LiteRtDestroyOptions> options_;
   Owned<LiteRtCompiledModel, LiteRtDestroyCompiledModel> compiled_;
-  std::unique_ptr<Buffer> input_, output_;
+  std::unique_ptr<Buffer> input_;
+  std::vector<std::unique_ptr<Buffer>> buffers_;
+  std::vector<LiteRtTensorBuffer> handles_;
+  std::vector<Output> outputs_;
 };
 
 }  // namespace

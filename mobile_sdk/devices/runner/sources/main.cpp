@@ -2,8 +2,8 @@
 //
 //   runner score FOLDER THREADS PICTURES SCORES   runs each picture of the file PICTURES once, whose bytes are the input
 //                                                 tensor's, and writes the outputs' bytes to the file SCORES
-//   runner time FOLDER THREADS TOLERANCE          replays the golden pictures, which may differ by TOLERANCE of the
-//                                                 output's unit, warms up, and then answers each {"runs": N} on standard
+//   runner time FOLDER THREADS TOLERANCES         replays the golden pictures, whose outputs may each differ by one of
+//                                                 TOLERANCES, a list with commas in their units, warms up, and then answers each {"runs": N} on standard
 //                                                 input; its end is the end
 //
 // FOLDER holds the model, golden/N.input.bin and golden/N.output.bin, and files.sha256, a line "digest  name" for every
@@ -116,10 +116,11 @@ std::vector<Golden> read_goldens(const std::string& folder, const Model& model) 
   return goldens;
 }
 
-double distance(const Bytes& found, const Bytes& expected, bool is_float) {
+double distance(const Bytes& found, const Bytes& expected, std::size_t start, const Output& output) {
   double largest = 0;
+  const bool is_float = output.is_float;
   const std::size_t step = is_float ? sizeof(float) : 1;
-  for (std::size_t at = 0; at < found.size(); at += step) {
+  for (std::size_t at = start; at < start + output.bytes; at += step) {
     float a = static_cast<signed char>(found[at]), b = static_cast<signed char>(expected[at]);
     if (is_float) {
       std::memcpy(&a, &found[at], step);
@@ -131,16 +132,22 @@ double distance(const Bytes& found, const Bytes& expected, bool is_float) {
   return largest;
 }
 
-void replay(Model& model, const std::vector<Golden>& goldens, double tolerance) {
+void replay(Model& model, const std::vector<Golden>& goldens, const std::vector<double>& tolerances) {
+  if (tolerances.size() != model.outputs().size()) {
+    throw Refused("expected a tolerance for each output");
+  }
   Bytes output(model.output_bytes());
   for (std::size_t index = 0; index < goldens.size(); ++index) {
     model.run(goldens[index].input.data(), output.data());
-    const double apart = distance(output, goldens[index].output, model.has_float_output());
-    if (apart > tolerance) {
-      std::ostringstream message;
-      message << "expected the scores of golden picture " << index << ", found others, " << apart << " apart where "
-              << tolerance << " is allowed";
-      throw Refused(message.str());
+    std::size_t start = 0;
+    for (std::size_t part = 0; part < tolerances.size(); start += model.outputs()[part++].bytes) {
+      const double apart = distance(output, goldens[index].output, start, model.outputs()[part]);
+      if (apart > tolerances[part]) {
+        std::ostringstream message;
+        message << "expected the scores of golden picture " << index << ", found others, " << apart << " apart where "
+                << tolerances[part] << " is allowed";
+        throw Refused(message.str());
+      }
     }
   }
 }
@@ -203,14 +210,25 @@ void score(const std::string& folder, unsigned threads, const char* pictures_pat
   reply(done.str());
 }
 
-void time_runs(const std::string& folder, unsigned threads, double tolerance, const std::vector<int>& cores) {
+// The numbers of a list with commas.
+std::vector<double> numbers(const std::string& text) {
+  std::vector<double> found;
+  std::istringstream parts(text);
+  for (std::string part; std::getline(parts, part, ',');) {
+    found.push_back(std::strtod(part.c_str(), nullptr));
+  }
+  return found;
+}
+
+void time_runs(const std::string& folder, unsigned threads, const std::vector<double>& tolerances,
+               const std::vector<int>& cores) {
   const double before_mib = forget_peak_mib();
   const double start_ms = now_ms();
   const auto model = load_model(folder + "/" + kModelFile, threads);
   const double load_ms = now_ms() - start_ms;
   const std::vector<Golden> goldens = read_goldens(folder, *model);
   const std::vector<double> first_ms = measure(*model, goldens, 1);
-  replay(*model, goldens, tolerance);
+  replay(*model, goldens, tolerances);
   const std::vector<double> warm_up_ms = warm_up(*model, goldens);
   std::ostringstream ready;
   ready.precision(9);
@@ -233,7 +251,7 @@ void time_runs(const std::string& folder, unsigned threads, double tolerance, co
 int main(int argc, char** argv) {
   const std::string mode = argc > 1 ? argv[1] : "";
   if (!(mode == "score" && argc == 6) && !(mode == "time" && argc == 5)) {
-    std::cerr << "usage: runner score FOLDER THREADS PICTURES SCORES | runner time FOLDER THREADS TOLERANCE\n";
+    std::cerr << "usage: runner score FOLDER THREADS PICTURES SCORES | runner time FOLDER THREADS TOLERANCES\n";
     return 2;
   }
   const std::string folder = argv[2];
@@ -242,7 +260,7 @@ int main(int argc, char** argv) {
     check_files(folder);
     const std::vector<int> cores = use_big_cores(threads);
     mode == "score" ? score(folder, threads, argv[4], argv[5])
-                    : time_runs(folder, threads, std::strtod(argv[4], nullptr), cores);
+                    : time_runs(folder, threads, numbers(argv[4]), cores);
   } catch (const Refused& refused) {
     return fail("BundleError", "export it again", refused.what(), kRefused);
   } catch (const std::exception& error) {
