@@ -187,6 +187,7 @@ def _of_package(asked: QuantizeSettings, reference: str) -> tuple[SourceNet, Any
         package_net(reference, asked.weights),
         reference,
         asked.data,
+        task=asked.task,
         size=asked.size,
         channels=asked.channels,
         array=None,

@@ -42,15 +42,13 @@ def users_own(
     which shape. Its labels are the first of these that exist: the list `labels`, the net's own, the pictures', numbers.
     Features have none. Raises SettingError for another task.
     """
-    chosen = _task(task, labels)
     net = _called(reference, _function(reference))
     if not isinstance(net, nn.Module):
         raise CaptureError(
             f"expected {reference} to return an nn.Module, found {type(net).__name__}", hint="return the net itself"
         )
-    return with_contract(
-        net.eval().float(), reference, data, size=size, channels=channels, array=array, name=name, labels=labels
-    )
+    settings: dict[str, Any] = {"size": size, "channels": channels, "array": array, "name": name, "labels": labels}
+    return with_contract(net.eval().float(), reference, data, task=task, **settings)
 
 
 def with_contract(
@@ -58,6 +56,7 @@ def with_contract(
     reference: str,
     data: str,
     *,
+    task: str,
     size: int | str | None,
     channels: int | None,
     array: str | None,
@@ -65,6 +64,7 @@ def with_contract(
     labels: str | None,
 ) -> tuple[SourceNet, Pictures | None]:
     """Returns the net that `reference` names, as `users_own` does."""
+    chosen = _task(task, labels)
     source = _input_of(reference, net, data, size, channels, array)
     own_name = name or (reference.rpartition(":")[2] if data == NONE else None)
     if isinstance(chosen, Features):
