@@ -32,7 +32,8 @@ from tests.support.fixtures import damage
 from tests.support.fixtures.damage import Content
 
 SCHEMAS = Path(damage.__file__).parent / "schemas"
-each_task = pytest.mark.parametrize("task", TASKS)
+EARLIER = [name for name, task in TASKS.items() if task.is_judged]  # features came with schema 3
+each_task = pytest.mark.parametrize("task", EARLIER)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("earlier")
     with zipfile.ZipFile(SCHEMAS / "schema_1.zip") as file:
         file.extractall(folder)
-    for task in TASKS:
+    for task in EARLIER:
         for number in (2, 3):
             written = Path(shutil.copytree(folder / f"{task}.tflite", folder / f"schema-{number}" / f"{task}.tflite"))
             shutil.copyfile(SCHEMAS / f"{task}-{number}.json", written / MANIFEST_FILE)
