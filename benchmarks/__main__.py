@@ -24,7 +24,7 @@ ROOMS = {
     "confidence": ("interval_coverage", "interval_repeats"),
 }
 MODULES = {name: f"benchmarks.{room}.{name}" for room, names in ROOMS.items() for name in names}
-ON_REQUEST = {"fuzz": "benchmarks.fuzz"}
+ON_REQUEST = {"coverage": "benchmarks.coverage", "fuzz": "benchmarks.fuzz"}
 """These run only by name: they say nothing of speed or accuracy."""
 
 
