@@ -26,7 +26,7 @@ from qat.data.augmentation.classification import Augmentation
 from qat.data.picture_set import PictureSet
 from qat.data.pictures import Pictures
 from qat.freezing.freezing import freeze
-from qat.layers.fake_quant import TensorQuantizer
+from qat.layers.quantizers.fake_quant import TensorQuantizer
 from qat.layers.weighted import Weighted
 from qat.preparation.fake_quant_net import FakeQuantNet
 from qat.preparation.preparation import prepare

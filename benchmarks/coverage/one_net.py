@@ -18,8 +18,10 @@ from benchmarks.coverage.catalogue import Listed
 from benchmarks.coverage.packages import build
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.errors import CaptureError, SdkError, SettingError
-from mobile_sdk.graph.operators import Dequantize, Graph
+from mobile_sdk.graph.operators import Dequantize
 from mobile_sdk.graph.reference import Reference
+from mobile_sdk.outputs import separated
+from mobile_sdk.program.program import Program
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
 from mobile_sdk.runtimes.tflite import TfliteRuntime
 from qat.calibration.calibration import quantize
@@ -66,35 +68,32 @@ def _judged(listed: Listed, *, only_captures: bool) -> dict[str, Any]:
     if only_captures:
         capture(net, listed.shape)
         return {"result": TAKEN}
-    labels = tuple(f"l{index}" for index in range(int(listed.output.partition("x")[0])))
-    image = ImageSpec(size_px=(height, width), channels=channels)
-    contract = Contract(name="net", task=_task(listed), labels=labels, image=image)
+    contract = Contract(name="net", task="features", image=ImageSpec(size_px=(height, width), channels=channels))
     pictures = _made_up(listed.shape, _PICTURES)
     sources = tuple(picture[..., 0] if channels == 1 else picture for picture in pictures)
     seen = PictureSet(sources=sources, targets=(0,) * len(pictures))
     program = quantize(net, contract, seen, CalibrationPlan.extremes(), progress=False)
-    return _compared(program.graph, contract, _made_up(listed.shape, 2, seed=1))
+    return compared(program, _made_up(listed.shape, 2, seed=1))
 
 
-def _compared(graph: Graph, contract: Contract, pictures: NDArray[np.uint8]) -> dict[str, Any]:
-    """Returns how many elements of each runtime's outputs differ from the reference's."""
-    expected = Reference(graph).run(pictures)
+def compared(program: Program, pictures: NDArray[np.uint8]) -> dict[str, Any]:
+    """Returns the result, and how many elements of each runtime's outputs differ from the reference's."""
+    graph = program.graph
+    expected = separated(Reference(graph).run(pictures))
     has_float = any(isinstance(each, Dequantize) for each in graph.operators)
-    found: dict[str, Any] = {"elements": int(expected.size)}
+    found: dict[str, Any] = {"elements": sum(each.size for each in expected)}
     for runtime in (TfliteRuntime(), ExecuTorchRuntime()):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / runtime.model_file
-            with contextlib.closing(runtime.load(path, runtime.export(graph, contract, path), threads=1)) as session:
-                got = np.stack([session.run(each) for each in pictures])
-        found[f"differ, {runtime.name}"] = int((got.reshape(expected.shape) != expected).sum())
+            interface = runtime.export(graph, program.contract, path)
+            with contextlib.closing(runtime.load(path, interface, threads=1)) as session:
+                got = separated(np.stack([session.run(each) for each in pictures]))
+        pairs = zip(got, expected, strict=True)
+        found[f"differ, {runtime.name}"] = sum(int((a.reshape(b.shape) != b).sum()) for a, b in pairs)
     differs = any(value for key, value in found.items() if key.startswith("differ"))
     if differs and not has_float:
         return found | {"result": FAILED, "reasons": ["elements differ"]}
     return found | {"result": ISLAND if has_float else EXACT}
-
-
-def _task(listed: Listed) -> Any:
-    return "segmentation" if listed.output.endswith(f"x{listed.shape[1]}x{listed.shape[2]}") else "classification"
 
 
 @torch.no_grad()

@@ -1,1 +1,1 @@
-"""Draws nets of every operator and spelling that the SDK reads, and compares what phones would compute with the reference."""
+"""Draws nets of every operator that the SDK reads, and compares what phones would compute with the reference."""

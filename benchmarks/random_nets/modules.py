@@ -20,6 +20,7 @@ class Apply(nn.Module):
             setattr(self, f"layer{index}", layer)
 
     def forward(self, *inputs: Tensor) -> Tensor:
+        """Returns what the function makes of the layers and the inputs."""
         return self.function(*(getattr(self, f"layer{index}") for index in range(self.count)), *inputs)
 
 

@@ -33,6 +33,7 @@ class RandomNet(nn.Module):
         del self._values
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Returns the values that no operation reads, three at most, or the last of them."""
         values = [x]
         for operation, places in zip(self.operations, self.inputs, strict=True):
             values.append(operation(*(values[place] for place in places)))

@@ -27,7 +27,7 @@ def _parameter(draw: random.Random, shape: Shape, around: float = 0.0) -> nn.Par
     return nn.Parameter(around + 0.4 * torch.randn(shape, generator=generator))
 
 
-# Maps (N, C, H, W)
+# Operations on maps, four axes with the batch
 
 
 def convolution(draw: random.Random, shape: Shape) -> Drawn:
@@ -46,9 +46,7 @@ def convolution(draw: random.Random, shape: Shape) -> Drawn:
     if stride == (1, 1) and mode == "zeros" and draw.random() < 0.3:
         padding = draw.choice(["same", "valid"])
     layers: list[nn.Module] = [
-        nn.Conv2d(
-            channels, out, kernel, stride, padding, dilation, groups, bias=draw.random() < 0.7, padding_mode=mode
-        )
+        nn.Conv2d(channels, out, kernel, stride, padding, dilation, groups, bias=draw.random() < 0.7, padding_mode=mode)
     ]
     if draw.random() < 0.5:
         layers.append(nn.BatchNorm2d(out))
@@ -299,7 +297,7 @@ def constants(draw: random.Random, shape: Shape) -> Drawn:
     return draw.choice(choices)
 
 
-# Tokens (N, T, C)
+# Operations on tokens, three axes with the batch
 
 
 def linear(draw: random.Random, shape: Shape) -> Drawn:
@@ -345,7 +343,7 @@ def mean_of_tokens(draw: random.Random, shape: Shape) -> Drawn:
     return _one(draw, [lambda x: x.mean(1), lambda x: x[:, 0], lambda x: x.mean(1, keepdim=True)])
 
 
-# Vectors (N, C)
+# Operations on vectors, two axes with the batch
 
 
 def pixel(draw: random.Random, shape: Shape) -> Drawn:

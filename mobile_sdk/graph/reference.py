@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mobile_sdk.errors import SettingError
 from mobile_sdk.graph import arithmetic
-from mobile_sdk.graph.limits import check_graph
+from mobile_sdk.graph.checks.limits import check_graph
 from mobile_sdk.graph.operators import Graph, Tensor
 from mobile_sdk.graph.rules import compile_operator
 from mobile_sdk.outputs import joined

@@ -16,8 +16,8 @@ from pydantic import ValidationError
 from mobile_sdk.arguments import expect_path
 from mobile_sdk.contract import Contract, ImageSpec, TensorSpec
 from mobile_sdk.errors import BundleError
+from mobile_sdk.graph.checks.shape_check import check_shapes
 from mobile_sdk.graph.operators import Graph, Quantization
-from mobile_sdk.graph.shape_check import check_shapes
 from mobile_sdk.program.archive import HINT, Members, read_members
 from mobile_sdk.program.earlier_documents import digest_texts, read_contract, read_record
 from mobile_sdk.program.graph_file import GRAPH_FILE, read_graph

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from mobile_sdk.graph.exactness import order_dependent_paths
+from mobile_sdk.graph.checks.exactness import order_dependent_paths
 from mobile_sdk.graph.operators import Graph, Normalize, Softmax
 
 

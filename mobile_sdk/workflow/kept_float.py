@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from mobile_sdk import runtimes
 from mobile_sdk.comparison import compare
 from mobile_sdk.devices.model_process import MODELS
-from mobile_sdk.graph.exactness import order_dependent_paths
+from mobile_sdk.graph.checks.exactness import order_dependent_paths
 from mobile_sdk.graph.score_steps import in_steps
 from mobile_sdk.program.expected_scores import expected_scores
 from mobile_sdk.program.program import Program

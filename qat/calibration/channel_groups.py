@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from torch import fx
 
-from qat.layers.fake_quant import TensorQuantizer
+from qat.layers.quantizers.fake_quant import TensorQuantizer
 from qat.layers.weighted import Weighted
 from qat.preparation.fake_quant_net import FakeQuantNet
 from qat.steps import KINDS, Factors, step_of, traits_of

@@ -12,7 +12,7 @@ from torch import Tensor, fx
 
 from mobile_sdk.errors import SettingError
 from qat.calibration.channel_groups import ChannelGroup, channel_groups
-from qat.layers.fake_quant import TensorQuantizer
+from qat.layers.quantizers.fake_quant import TensorQuantizer
 from qat.layers.weighted import Weighted
 from qat.preparation.fake_quant_net import FakeQuantNet
 from qat.steps import channel_axis

@@ -10,8 +10,8 @@ from torch import Tensor, fx
 
 from mobile_sdk.graph.operators import Clamp
 from qat.calibration.noise import SMALL
-from qat.layers.fake_quant import SMALLEST_SPAN, TensorQuantizer
-from qat.layers.step_gradients import LEVELS
+from qat.layers.quantizers.fake_quant import SMALLEST_SPAN, TensorQuantizer
+from qat.layers.quantizers.step_gradients import LEVELS
 from qat.preparation.fake_quant_net import FakeQuantNet
 from qat.steps import traits_of
 

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from mobile_sdk.contract import ImageSpec
 from qat.calibration.noise import noise_share
-from qat.layers.fake_quant import weight_scales
+from qat.layers.quantizers.fake_quant import weight_scales
 from qat.layers.weighted import Weighted
 from qat.preparation.fake_quant_net import FakeQuantNet
 from qat.preparation.features import feature_names, with_features

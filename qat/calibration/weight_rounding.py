@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from qat.calibration.paired_walk import Pair, PairedWalk
-from qat.layers.fake_quant import WEIGHT_LIMIT, weight_scales
+from qat.layers.quantizers.fake_quant import WEIGHT_LIMIT, weight_scales
 from qat.layers.transposed import ConvTranspose2d
 from qat.layers.weighted import Conv2d, Linear, Weighted
 from qat.preparation.fake_quant_net import FakeQuantNet

@@ -19,8 +19,8 @@ from qat.freezing.integer_emitter import IntegerEmitter
 from qat.freezing.mixed_emitter import MixedEmitter
 from qat.layers.box_decoder import Decoder
 from qat.layers.constants import Constants
-from qat.layers.fake_quant import SMALLEST_SPAN, TensorQuantizer
 from qat.layers.integer_rounding import inverted_scale
+from qat.layers.quantizers.fake_quant import SMALLEST_SPAN, TensorQuantizer
 from qat.layers.weighted import Normalization, Weighted
 from qat.layers.window_share import WindowShare
 from qat.preparation.arguments import expect_float_net, expect_prepared

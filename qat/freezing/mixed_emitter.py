@@ -7,7 +7,7 @@ import numpy as np
 
 from mobile_sdk.contract import NetInput
 from mobile_sdk.graph import operators as ops
-from mobile_sdk.graph.value_ranges import held_in, resizable_unit, resizing_is_exact
+from mobile_sdk.graph.checks.value_ranges import held_in, resizable_unit, resizing_is_exact
 from qat.freezing.emitter import Pending, heads_of
 from qat.freezing.float_emitter import FloatEmitter
 from qat.freezing.integer_emitter import IntegerEmitter

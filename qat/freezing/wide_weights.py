@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from mobile_sdk.graph.arithmetic import EXACT_IN_FLOAT32
 from mobile_sdk.graph.operators import INT8_MAX, INT8_MIN, Quantization
-from qat.layers.fake_quant import WEIGHT_LIMIT
 from qat.layers.integer_rounding import LARGEST_BIAS
+from qat.layers.quantizers.fake_quant import WEIGHT_LIMIT
 
 LEAST_GAIN = 3  # times finer than int8, 10 dB less noise; below it, plain float32 is better despite its ties
 FINEST = 100  # the largest e: far above float32's smallest numbers

@@ -7,7 +7,7 @@ from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
 from mobile_sdk.graph.interpolation import resized_codes
-from qat.layers.fake_quant import TensorQuantizer
+from qat.layers.quantizers.fake_quant import TensorQuantizer
 
 
 class ResizeBilinear(nn.Module):

@@ -8,8 +8,8 @@ from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
 from qat.layers.convolution import convolution
-from qat.layers.fake_quant import SMALLEST_STEP, fake_quantize_weight, weight_codes, weight_scales
-from qat.layers.rounding import gated_swish
+from qat.layers.quantizers.fake_quant import SMALLEST_STEP, fake_quantize_weight, weight_codes, weight_scales
+from qat.layers.quantizers.rounding import gated_swish
 from qat.steps import channel_axis
 
 BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mobile_sdk.graph.operators import INT8_MAX, Quantization
-from qat.layers.fake_quant import WEIGHT_LIMIT
 from qat.layers.integer_rounding import float32
-from qat.layers.step_gradients import LEVELS
+from qat.layers.quantizers.fake_quant import WEIGHT_LIMIT
+from qat.layers.quantizers.step_gradients import LEVELS
 from qat.steps import Window
 
 Padding = tuple[int, int, int, int]

@@ -10,8 +10,8 @@ from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.errors import CaptureError
 from qat.capture.left_out import LeftOut
 from qat.capture.rewriter import path_of
-from qat.layers.fake_quant import TensorQuantizer
 from qat.layers.memory_format import ChannelsLast, channels_last
+from qat.layers.quantizers.fake_quant import TensorQuantizer
 from qat.layers.weighted import HardSwish, Weighted
 from qat.preparation.fusion import fused
 from qat.preparation.kept_layers import float_parts

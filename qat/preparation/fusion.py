@@ -9,8 +9,8 @@ from typing import TypeVar
 from torch import Tensor, fx, nn
 
 from mobile_sdk.graph.operators import Clamp
-from qat.layers.fake_quant import TensorQuantizer
-from qat.layers.rounding import extremes, round_to, rounded_swish, swish_after
+from qat.layers.quantizers.fake_quant import TensorQuantizer
+from qat.layers.quantizers.rounding import extremes, round_to, rounded_swish, swish_after
 from qat.layers.weighted import HardSwish
 from qat.steps import traits_of
 

@@ -11,8 +11,8 @@ from qat.arguments.nets import expect_contract
 from qat.capture.capture import LEFT_OUT, OUTPUT_NAMES, capture
 from qat.capture.net_copy import copy_net
 from qat.data.picture_set import PictureSet
+from qat.layers.quantizers.torchao_pt2e import prepare_qat_pt2e
 from qat.layers.resizing import give_grids
-from qat.layers.torchao_pt2e import prepare_qat_pt2e
 from qat.preparation.arguments import expect_float_net
 from qat.preparation.fake_quant_net import FakeQuantNet
 from qat.preparation.kept_layers import find_layers

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import fx
 
-from qat.layers.fake_quant import Range, TensorQuantizer
-from qat.layers.torchao_pt2e import (
+from qat.layers.quantizers.fake_quant import Range, TensorQuantizer
+from qat.layers.quantizers.torchao_pt2e import (
     QuantizationAnnotation,
     QuantizationSpec,
     QuantizationSpecBase,

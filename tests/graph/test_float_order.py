@@ -15,7 +15,8 @@ from torch.nn import functional as F
 
 from mobile_sdk import runtimes
 from mobile_sdk.devices import CortexA76
-from mobile_sdk.graph.exactness import order_dependent_paths
+from mobile_sdk.graph.checks.exactness import order_dependent_paths
+from mobile_sdk.graph.checks.value_ranges import held_in
 from mobile_sdk.graph.operators import (
     Add,
     ChannelSlice,
@@ -31,7 +32,6 @@ from mobile_sdk.graph.operators import (
 )
 from mobile_sdk.graph.reference import Reference
 from mobile_sdk.graph.score_steps import in_steps
-from mobile_sdk.graph.value_ranges import held_in
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
 from mobile_sdk.runtimes.tflite import TfliteRuntime
 from qat.calibration.calibration import quantize

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from mobile_sdk.errors import BundleError
 from mobile_sdk.graph import arithmetic
+from mobile_sdk.graph.checks.shape_check import check_shapes
 from mobile_sdk.graph.operators import Add, Conv2d, Graph, Mul, Quantization, Sub, Tensor
-from mobile_sdk.graph.shape_check import check_shapes
 from tests.support.operators.integer_models import assert_modelled
 from tests.support.operators.random_cases import grid, random_pictures
 from tests.support.operators.runtimes import CORE_ML, EXECUTORCH, LITERT, assert_exact

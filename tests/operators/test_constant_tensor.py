@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from mobile_sdk.errors import BundleError
 from mobile_sdk.graph import arithmetic
+from mobile_sdk.graph.checks.shape_check import check_shapes
 from mobile_sdk.graph.operators import Add, Concat, ConstantTensor, Dequantize, Graph, Mul, Quantization, Sub, Tensor
-from mobile_sdk.graph.shape_check import check_shapes
 from tests.support.operators.emulated_arm import differing
 from tests.support.operators.integer_models import assert_modelled
 from tests.support.operators.one_operator import contract_for

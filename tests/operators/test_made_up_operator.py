@@ -8,14 +8,14 @@ import pytest
 
 from mobile_sdk.errors import CompileError
 from mobile_sdk.graph import operators
-from mobile_sdk.graph.exactness import order_dependent_paths
+from mobile_sdk.graph.checks.exactness import order_dependent_paths
+from mobile_sdk.graph.checks.limits import check_graph, check_sums
+from mobile_sdk.graph.checks.value_ranges import held_in
 from mobile_sdk.graph.float_reference import FloatReference
-from mobile_sdk.graph.limits import check_graph, check_sums
 from mobile_sdk.graph.operators import OPERATORS, Graph, Operator
 from mobile_sdk.graph.operators.traits import Traits, Values
 from mobile_sdk.graph.reference import Reference
 from mobile_sdk.graph.rules import float_rules, int8_rules
-from mobile_sdk.graph.value_ranges import held_in
 from mobile_sdk.memory.strips import is_local
 from tests.support.graphs import float_graph, int8_graph, pictures
 from tests.support.operators.made_up_operator import TRAITS, Softmax, softmax

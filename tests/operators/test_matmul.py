@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mobile_sdk.errors import BundleError, CompileError
+from mobile_sdk.graph.checks.shape_check import check_shapes
 from mobile_sdk.graph.operators import Graph, MatMul, Quantization, Rearrange, Tensor
 from mobile_sdk.graph.reference import Reference
-from mobile_sdk.graph.shape_check import check_shapes
 from tests.support.graph_builder import Builder, Wire, pictures
 from tests.support.operators.emulated_arm import differing
 from tests.support.operators.integer_models import assert_modelled

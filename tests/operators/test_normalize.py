@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mobile_sdk.graph.checks.shape_check import check_shapes
 from mobile_sdk.graph.operators import Normalize
 from mobile_sdk.graph.reference import Reference
-from mobile_sdk.graph.shape_check import check_shapes
 from tests.support.graph_builder import pictures
 from tests.support.operators.islands import CHANNELS, RESULT, VALUES, assert_within_a_step, island
 from tests.support.operators.runtimes import RUNTIMES

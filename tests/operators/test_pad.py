@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from mobile_sdk.errors import BundleError
+from mobile_sdk.graph.checks.shape_check import check_shapes
 from mobile_sdk.graph.operators import Pad
-from mobile_sdk.graph.shape_check import check_shapes
 from tests.support.graph_builder import Builder, Wire
 from tests.support.operators.emulated_arm import differing
 from tests.support.operators.integer_models import assert_modelled

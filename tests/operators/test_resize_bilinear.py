@@ -26,7 +26,7 @@ from qat.calibration.plan import CalibrationPlan
 from qat.capture.capture import capture
 from qat.data.picture_set import PictureSet
 from qat.freezing.freezing import freeze
-from qat.layers.fake_quant import Range, TensorQuantizer
+from qat.layers.quantizers.fake_quant import Range, TensorQuantizer
 from qat.layers.resizing import ResizeBilinear as ResizeLayer
 from qat.preparation.preparation import prepare
 from qat.steps import Kind, step_of

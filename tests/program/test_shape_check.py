@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from mobile_sdk import runtimes
 from mobile_sdk.errors import BundleError, SdkError
 from mobile_sdk.graph import shape_check
+from mobile_sdk.graph.checks.shape_check import check_shapes
 from mobile_sdk.graph.float_reference import FloatReference
 from mobile_sdk.graph.operators import OPERATORS, Function, Graph, UnaryFunction
 from mobile_sdk.graph.reference import Reference
-from mobile_sdk.graph.shape_check import check_shapes
 from mobile_sdk.memory.limit import within
 from mobile_sdk.memory.usage import peak_bytes
 from mobile_sdk.program.graph_file import GRAPH_FILE

@@ -76,7 +76,7 @@ class Made:
             "sdk.open_bundle": {"path": self.bundle.path},
             "sdk.run": {"settings": sdk.RunSettings(task="none"), "command": None},
             "sdk.RunSettings": {"data": "digits", "net": None, "width": None, "epochs": 1, "seed": 0, "out": "runs"},
-            "sdk.to_bytes": {"image": Image.new("RGB", (20, 20)), "spec": sdk.ImageSpec(size_px=8)},
+            "sdk.to_bytes": {"sample": Image.new("RGB", (20, 20)), "spec": sdk.ImageSpec(size_px=8)},
             "sdk.verify": {
                 "bundle": self.bundle,
                 "program": self.program,
@@ -137,7 +137,7 @@ CALLS = {
     "sdk.open_bundle": ("path",),
     "sdk.run": ("settings", "command"),
     "sdk.RunSettings": ("data", "net", "width", "epochs", "seed", "out"),
-    "sdk.to_bytes": ("image", "spec"),
+    "sdk.to_bytes": ("sample", "spec"),
     "sdk.verify": ("bundle", "program", "pictures", "min_accuracy", "threads", "device", "runtime"),
     "sdk.write_report": ("verdicts", "numbers", "program", "bundles", "commands", "pictures"),
     "sdk.Contract": ("name", "labels", "image", "task"),
@@ -260,7 +260,7 @@ def test_every_public_function_is_among_the_calls_that_are_tried() -> None:
         ),
         (
             lambda made: sdk.layer_sensitivity(made.program.graph, made.twin.graph, pictures().validation),
-            "RGB bytes beside a graph, found PictureSet .give the program itself",
+            "expected bytes beside a graph, found PictureSet .give the program itself",
         ),
         (lambda made: sdk.Contract(name="grün", labels=("a", "b")), "letters A-Z and a-z.*found 'grün'"),
         (lambda made: sdk.Contract(name="x", labels={"a", "b"}), "in an order for Contract.labels, found a set"),

@@ -18,7 +18,7 @@ import numpy as np
 
 from mobile_sdk.contract import Contract, TensorSpec
 from mobile_sdk.errors import CompileError
-from mobile_sdk.graph.limits import check_graph
+from mobile_sdk.graph.checks.limits import check_graph
 from mobile_sdk.graph.operators import Graph
 from mobile_sdk.runtimes.base import InputSpec, Interface, Layout, OutputSpec
 from mobile_sdk.runtimes.coreml.exact_sums import inexact_paths

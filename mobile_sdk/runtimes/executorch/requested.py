@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mobile_sdk.graph.limits import check_graph
+from mobile_sdk.graph.checks.limits import check_graph
 from mobile_sdk.graph.operators import Graph, Tensor
 from mobile_sdk.memory.usage import tensor_bytes
 from mobile_sdk.runtimes.executorch.delegate import build_delegate

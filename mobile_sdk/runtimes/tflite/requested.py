@@ -6,7 +6,7 @@ Padding is TensorFlow's SAME or VALID if that is the graph's; any other padding 
 from typing import Any
 
 from mobile_sdk.errors import CompileError
-from mobile_sdk.graph.limits import check_graph
+from mobile_sdk.graph.checks.limits import check_graph
 from mobile_sdk.graph.operators import Graph
 from mobile_sdk.runtimes.tflite.model_writer import ModelWriter
 from mobile_sdk.runtimes.tflite.operators import (

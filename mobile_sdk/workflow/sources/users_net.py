@@ -14,7 +14,7 @@ from mobile_sdk.errors import CaptureError, SettingError
 from mobile_sdk.labels.label_text import check_labels
 from mobile_sdk.labels.lists import numbered_labels, read_labels
 from mobile_sdk.workflow.choices import NONE, check_choice
-from mobile_sdk.workflow.input_choices import image_as_asked, tensor_shape
+from mobile_sdk.workflow.sources.input_choices import image_as_asked, tensor_shape
 from mobile_sdk.workflow.sources.source_net import SourceNet, say_image
 from mobile_sdk.workflow.tasks.classification import Classification
 from mobile_sdk.workflow.tasks.features import Features

@@ -15,7 +15,7 @@ from mobile_sdk.errors import DataError, SettingError
 from mobile_sdk.program.program import Program
 from mobile_sdk.workflow.choices import DIGITS, check_choice
 from mobile_sdk.workflow.contracts import make_contract
-from mobile_sdk.workflow.input_choices import image_as_asked, size_px
+from mobile_sdk.workflow.sources.input_choices import image_as_asked, size_px
 from mobile_sdk.workflow.tasks.labelled_pictures import labels_line
 from qat.calibration.plan import CalibrationPlan
 from qat.data.picture_set import PictureSet

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from qat.capture.readers.moves import moves_nothing
 from qat.capture.rewriter import Rewriter, arguments, name_of, pair, shape_of, unsupported
-from qat.layers.step_gradients import LEVELS
+from qat.layers.quantizers.step_gradients import LEVELS
 from qat.layers.window_share import WindowShare, is_expressible
 from qat.steps import STEP, Kind, Window
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import nn
 
-from qat.layers.fake_quant import TensorQuantizer, weight_scales
+from qat.layers.quantizers.fake_quant import TensorQuantizer, weight_scales
 from qat.layers.weighted import Weighted
 
 

@@ -17,7 +17,7 @@ from qat.calibration import calibration
 from qat.calibration.calibration import CALIBRATION_PICTURES, calibrate, quantize
 from qat.calibration.plan import CalibrationPlan
 from qat.data.picture_set import PictureSet
-from qat.layers.fake_quant import TensorQuantizer
+from qat.layers.quantizers.fake_quant import TensorQuantizer
 from qat.preparation.preparation import prepare
 from tests.support.tiny_nets import CONTRACT, Tiny, body, picture_set, rgb
 

@@ -20,7 +20,7 @@ from qat.calibration.plan import CalibrationPlan
 from qat.calibration.range_search import BINS, best_ends, range_loss, search_ranges
 from qat.calibration.reconstruction import reconstruct
 from qat.freezing.freezing import freeze
-from qat.layers.fake_quant import TensorQuantizer
+from qat.layers.quantizers.fake_quant import TensorQuantizer
 from qat.layers.weighted import Weighted
 from qat.preparation.preparation import prepare
 from tests.support.nets.calibrated_nets import block_net, calibrated, errors

@@ -22,7 +22,7 @@ from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
 from mobile_sdk.runtimes.tflite import TfliteRuntime
 from qat.calibration.calibration import quantize
 from qat.freezing.freezing import float_twin, freeze
-from qat.layers.fake_quant import TensorQuantizer
+from qat.layers.quantizers.fake_quant import TensorQuantizer
 from qat.preparation.preparation import prepare
 from tests.support.tiny_nets import CONTRACT, LABELS, SIZE_PX, Tiny, body, net, picture_set, rgb, tensors
 

@@ -20,7 +20,7 @@ from mobile_sdk.cli.app import call
 from mobile_sdk.comparison import compare, sqnr_db
 from mobile_sdk.errors import SettingError
 from mobile_sdk.graph.arithmetic import EXACT_IN_FLOAT32
-from mobile_sdk.graph.exactness import order_dependent_paths
+from mobile_sdk.graph.checks.exactness import order_dependent_paths
 from mobile_sdk.graph.float_reference import FloatReference
 from mobile_sdk.graph.operators import Conv2d, Graph, Linear, Quantization
 from mobile_sdk.graph.reference import Reference

@@ -14,7 +14,7 @@ from mobile_sdk.graph.reference import Reference
 from qat.calibration.calibration import calibrate
 from qat.calibration.plan import CalibrationPlan
 from qat.freezing.freezing import freeze
-from qat.layers.fake_quant import LEVELS, Range, TensorQuantizer, fake_quantize_weight, weight_scales
+from qat.layers.quantizers.fake_quant import LEVELS, Range, TensorQuantizer, fake_quantize_weight, weight_scales
 from qat.layers.weighted import Conv2d, HardSwish, Linear, Weighted
 from qat.preparation.fake_quant_net import FakeQuantNet
 from qat.preparation.preparation import prepare

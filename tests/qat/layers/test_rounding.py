@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from mobile_sdk.graph.operators import INT8_MAX, INT8_MIN, Quantization
 from qat.layers import rounding
-from qat.layers.rounding import Rounding, extremes, gated_swish, round_to, rounded_swish
+from qat.layers.quantizers.rounding import Rounding, extremes, gated_swish, round_to, rounded_swish
 
 
 def grids() -> st.SearchStrategy[Quantization]:

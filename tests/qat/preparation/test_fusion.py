@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from qat.layers.fake_quant import TensorQuantizer
+from qat.layers.quantizers.fake_quant import TensorQuantizer
 from qat.preparation.fake_quant_net import FakeQuantNet
 from qat.preparation.fusion import RoundedClamp, RoundedSwish, fused
 from qat.preparation.preparation import prepare

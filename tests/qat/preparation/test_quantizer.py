@@ -15,7 +15,7 @@ from mobile_sdk.graph import arithmetic
 from mobile_sdk.graph.operators import Add, Clamp, Conv2d, Graph, Linear, Mean, Mul, Operator
 from qat.calibration.calibration import calibrate, quantize
 from qat.calibration.plan import CalibrationPlan
-from qat.layers.fake_quant import TensorQuantizer
+from qat.layers.quantizers.fake_quant import TensorQuantizer
 from qat.nets import build_net
 from qat.nets.blocks import SqueezeExcitation
 from qat.preparation.fake_quant_net import FakeQuantNet

@@ -13,7 +13,7 @@ from mobile_sdk.errors import SettingError
 from qat.calibration.calibration import calibrate
 from qat.capture.capture import capture
 from qat.data.pictures import Pictures
-from qat.layers.fake_quant import weight_scales
+from qat.layers.quantizers.fake_quant import weight_scales
 from qat.layers.weighted import Weighted, in_float
 from qat.nets import build_net
 from qat.preparation.fake_quant_net import FakeQuantNet

@@ -30,7 +30,7 @@ class FusedAttention(nn.Module):
 
 
 class WrittenAttention(nn.Module):
-    """The same with products and a softmax, from three layers."""
+    """It attends with products and a softmax, from three layers."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mobile_sdk.graph.arithmetic import GATE, HARD_SIGMOID_SHIFT, HARD_SIGMOID_SPAN
 from mobile_sdk.graph.operators import INT8_MAX, INT8_MIN, Quantization
-from qat.layers.step_gradients import LEVELS, end_gradients, sample
+from qat.layers.quantizers.step_gradients import LEVELS, end_gradients, sample
 
 BLOCK = 2**18  # elements: 1 MiB of float32, which a core's second cache holds
 

@@ -8,6 +8,7 @@ partial sum exactly. Interpolation is such a sum, too.
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from mobile_sdk.graph.checks.value_ranges import Held, held_in, resizing_is_exact, sums_are_exact
 from mobile_sdk.graph.operator_table import OperatorTable
 from mobile_sdk.graph.operators import (
     Activation,
@@ -22,7 +23,6 @@ from mobile_sdk.graph.operators import (
     Weighted,
 )
 from mobile_sdk.graph.operators.traits import Rounding
-from mobile_sdk.graph.value_ranges import Held, held_in, resizing_is_exact, sums_are_exact
 
 _proofs: OperatorTable[Callable[[Any, Held | None], bool]] = OperatorTable("the proof that float32 sums are exact")
 

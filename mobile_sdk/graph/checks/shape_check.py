@@ -13,8 +13,8 @@ import numpy as np
 
 from mobile_sdk.errors import BundleError
 from mobile_sdk.graph import operators as ops
+from mobile_sdk.graph.checks.limits import SCALE_RANGE
 from mobile_sdk.graph.interpolation import is_settled
-from mobile_sdk.graph.limits import SCALE_RANGE
 from mobile_sdk.graph.operator_table import OperatorTable
 from mobile_sdk.graph.operators.traits import Family
 

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from mobile_sdk.graph.operators import INT8_MAX, INT8_MIN, Quantization
 from qat.layers.integer_rounding import float32
-from qat.layers.rounding import Rounding, extremes, round_to
-from qat.layers.step_gradients import LEVELS, weight_gradients
-from qat.layers.torchao_pt2e import FakeQuantizeBase
+from qat.layers.quantizers.rounding import Rounding, extremes, round_to
+from qat.layers.quantizers.step_gradients import LEVELS, weight_gradients
+from qat.layers.quantizers.torchao_pt2e import FakeQuantizeBase
 
 SMALLEST_SPAN = 2.0**-80  # a range's: a dead tensor still gets a scale whose products float32 holds in full
 SMALLEST_STEP = 2.0**-24  # of learned weights: keeps them above zero
