@@ -25,7 +25,7 @@ from mobile_sdk.bundle.manifest import (
 from mobile_sdk.document import Document
 from mobile_sdk.graph.operators import Precision
 from mobile_sdk.program.earlier_documents import EarlierAccuracy, EarlierContract
-from mobile_sdk.runtimes.base import Interface
+from mobile_sdk.runtimes.base import InputSpec, OutputSpec
 from mobile_sdk.tasks.registry import task_of
 
 
@@ -78,6 +78,13 @@ class EarlierAccuracies(Document):
     int8_reference: EarlierAccuracy | None
 
 
+class EarlierInterface(Document):
+    """Holds an `Interface` of one output."""
+
+    input: InputSpec
+    output: OutputSpec
+
+
 class Schema1Manifest(EarlierContract):
     """Holds a `Manifest` of schema 1."""
 
@@ -86,7 +93,7 @@ class Schema1Manifest(EarlierContract):
     precision: Precision
     model: Annotated[str, Field(pattern=r"^model\.[a-z]{1,16}$")]
     resize: Literal["pillow-bilinear"]
-    interface: Interface
+    interface: EarlierInterface
     quantization: EarlierQuantization
     accuracy: EarlierAccuracies
     structure: StructureEntry

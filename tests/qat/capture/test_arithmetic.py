@@ -38,7 +38,7 @@ def coordinate_gate(self: Any, x: Tensor) -> Tensor:
 
 
 TENSORS: dict[str, Operation] = {
-    "a difference": lambda self, x: self.other(x) - x,
+    "a difference": lambda self, x: torch.relu(self.other(x)) - x,
     "a difference that a ReLU ends": lambda self, x: torch.relu(x - self.other(x)),
     "an absolute difference": lambda self, x: (x - self.other(x)).abs(),
     "rsub": lambda self, x: torch.rsub(self.other(x), x),

@@ -25,7 +25,10 @@ internal fun checkGolden(
     checkSizes(bundle, index)
     val written = bundle.goldenFile(index, "input.bin").readBytes()
     if (!inputBytes(picture(bundle, index), manifest.input).contentEquals(written)) {
-        refuse("golden", "expected golden/$index.input.bin to be what golden/$index.${manifest.source.kind} gives, found another")
+        refuse(
+            "golden",
+            "expected golden/$index.input.bin to be what golden/$index.${manifest.source.kind} gives, found another",
+        )
     }
     val expected = manifest.golden.pictures[index]
     val output = bundle.goldenOutput(index)

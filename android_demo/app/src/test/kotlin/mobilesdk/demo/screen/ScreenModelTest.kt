@@ -4,11 +4,11 @@ import mobilesdk.demo.DesktopDecoder
 import mobilesdk.demo.FakeClock
 import mobilesdk.demo.FakeModels
 import mobilesdk.demo.Fixtures
-import mobilesdk.demo.image
 import mobilesdk.demo.benchmark.summarize
 import mobilesdk.demo.bundle.Bundle
 import mobilesdk.demo.bundle.BundleShelf
 import mobilesdk.demo.bundle.openBundle
+import mobilesdk.demo.image
 import mobilesdk.demo.model.Models
 import mobilesdk.demo.picture.Rgb
 import org.junit.Assert.assertArrayEquals
