@@ -10,11 +10,21 @@ from mobile_sdk.contract.contract import (
     check_one_input,
     kind_of_input,
 )
-from mobile_sdk.contract.inputs import ImageSpec, NetInput, SizePx, TensorSpec, stored_shape
+from mobile_sdk.contract.inputs import (
+    LEAST_SIDE_PX,
+    MOST_SIDE_PX,
+    ImageSpec,
+    NetInput,
+    SizePx,
+    TensorSpec,
+    stored_shape,
+)
 from mobile_sdk.contract.part import ContractError, Part, plain_place
 
 __all__ = [
+    "LEAST_SIDE_PX",
     "MOST_MASK_LABELS",
+    "MOST_SIDE_PX",
     "TRAITS",
     "Contract",
     "ContractError",

@@ -9,7 +9,8 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 from mobile_sdk.contract.part import SIDE, SIDES, Part
 
 LARGEST_FLOAT32 = 3.4028234663852886e38
-Side = Annotated[int, Field(ge=8, le=4096)]
+LEAST_SIDE_PX, MOST_SIDE_PX = 8, 4096
+Side = Annotated[int, Field(ge=LEAST_SIDE_PX, le=MOST_SIDE_PX)]
 SizePx = int | tuple[int, int]
 """This is the side of a square, or height and width."""
 

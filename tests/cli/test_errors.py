@@ -55,7 +55,7 @@ CASES = {
     "no program": ("verify {tflite} --data d", 2, "expected --program, found none", "see mobile-sdk verify"),
     "no data": ("verify {tflite} --program {program} --min-accuracy 0.9", 2, "--min-accuracy without --data", "leave"),
     "net": ("run --net mobilnet_v2 --out {new}", 2, "found 'mobilnet_v2'", "did you mean mobilenet_v2?"),
-    "size": ("run --size 5 --out {new}", 2, "--size to be greater than or equal to 8, found '5'", "--help"),
+    "size": ("run --size 5 --out {new}", 2, "expected --size of 8 to 4096 px, found '5'", "--help"),
     "size of a net": ("train --size 20 --out {new}", 2, "at least 32 px", "give --size 32 or more"),
     "width": ("train --width nan --out {new}", 2, "a width above 0", "use 1.0"),
     "seed": ("train --data digits --seed 4294967296 --out {new}", 2, "a seed from 0 to 4294967295", "correct seed"),

@@ -1,6 +1,6 @@
 """Reads what a caller says of a net's input: a size, channels, or an array's shape."""
 
-from mobile_sdk.contract import ImageSpec, SizePx
+from mobile_sdk.contract import LEAST_SIDE_PX, MOST_SIDE_PX, ImageSpec, SizePx
 from mobile_sdk.errors import SettingError
 
 _TENSOR = "tensor:"
@@ -14,6 +14,9 @@ def size_px(size: int | str | None) -> SizePx | None:
     sides = _numbers(size)
     if len(sides) not in (1, 2):
         raise SettingError(f"expected --size PX or HEIGHTxWIDTH, found {size!r}", hint="write 96, or 96x64")
+    if not all(LEAST_SIDE_PX <= side <= MOST_SIDE_PX for side in sides):
+        expected = f"expected --size of {LEAST_SIDE_PX} to {MOST_SIDE_PX} px, found {size!r}"
+        raise SettingError(expected, hint="see --help")
     return sides[0] if len(set(sides)) == 1 else (sides[0], sides[1])
 
 
