@@ -19,8 +19,8 @@ from benchmarks.coverage.packages import build
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.errors import CaptureError, SdkError, SettingError
 from mobile_sdk.graph.operators import Dequantize
+from mobile_sdk.graph.outputs import separated
 from mobile_sdk.graph.reference import Reference
-from mobile_sdk.outputs import separated
 from mobile_sdk.program.program import Program
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
 from mobile_sdk.runtimes.tflite import TfliteRuntime

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mobile_sdk.contract import ImageSpec, NetInput, TensorSpec
-from mobile_sdk.outputs import joined, separated
+from mobile_sdk.graph.outputs import joined, separated
 from mobile_sdk.preprocess import LabelledPictures, Sample, array_bytes, array_values, upright, upright_rgb
 from mobile_sdk.runtimes.base import Interface
 

@@ -15,7 +15,7 @@ from mobile_sdk.bundle.manifest import Manifest
 from mobile_sdk.bundle.manifest_file import BundleRefusalError
 from mobile_sdk.contract import ImageSpec, NetInput, TensorSpec
 from mobile_sdk.errors import DataError
-from mobile_sdk.outputs import separated
+from mobile_sdk.graph.outputs import separated
 from mobile_sdk.preprocess import to_bytes
 from mobile_sdk.runtimes.base import Interface
 from mobile_sdk.runtimes.input_array import input_array, input_bytes_count

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mobile_sdk.bundle.manifest import Manifest
 from mobile_sdk.graph.operators import Quantization
-from mobile_sdk.outputs import separated
+from mobile_sdk.graph.outputs import separated
 from mobile_sdk.program.program import Program
 from mobile_sdk.runtimes.base import OutputSpec, Runtime
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from mobile_sdk.contract import Contract, ImageSpec, NetInput, TensorSpec, kind_of_input
 from mobile_sdk.document import Document
@@ -177,6 +177,12 @@ class Manifest(Contract):
     program_sha256: Sha256
     graph_sha256: Sha256
     manifest_sha256: Sha256
+
+    @model_validator(mode="after")
+    def _check_outputs(self) -> Self:
+        if len(self.outputs) > 1 and task_of(self).has_one_output:
+            raise ValueError(f"expected one output for {self.task}, found {len(self.outputs)}")
+        return self
 
     @property
     def contract(self) -> Contract:

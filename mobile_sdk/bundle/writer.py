@@ -23,8 +23,8 @@ from mobile_sdk.bundle.signature_file import write_signature
 from mobile_sdk.contract import NetInput, TensorSpec
 from mobile_sdk.devices.model_process import MODELS
 from mobile_sdk.errors import MachineError, SettingError
+from mobile_sdk.graph.outputs import separated
 from mobile_sdk.memory.limit import executed
-from mobile_sdk.outputs import separated
 from mobile_sdk.preprocess import Sample, save_png, to_bytes
 from mobile_sdk.program.expected_scores import expected_scores
 from mobile_sdk.program.program import Program

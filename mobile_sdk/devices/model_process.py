@@ -163,7 +163,7 @@ class ModelSession:
         return scores
 
     def run_each(self, pictures: NDArray[np.uint8]) -> NDArray[Any]:
-        """Returns the outputs (pictures, …) for bytes (pictures, H, W, C), as `mobile_sdk.outputs` has them."""
+        """Returns the outputs (pictures, …) for bytes (pictures, H, W, C), as `mobile_sdk.graph.outputs` has them."""
         request = {"do": "run", "session": self._number, "shape": pictures.shape}
         data = np.ascontiguousarray(pictures, np.uint8).reshape(-1).data
         reply, _ = self._process.ask(request, self._runtime, self._model, to="run", data=data, worker=self._worker)

@@ -19,7 +19,7 @@ import numpy as np
 
 from mobile_sdk import runtimes
 from mobile_sdk.errors import BundleError, MachineError, SdkError
-from mobile_sdk.outputs import separated
+from mobile_sdk.graph.outputs import separated
 from mobile_sdk.runtimes.base import Interface, Session
 from mobile_sdk.system.worker_process import Parent
 

@@ -7,9 +7,9 @@ import torch
 from numpy.typing import NDArray
 
 from mobile_sdk.graph.operators import Graph, Tensor
+from mobile_sdk.graph.outputs import joined
 from mobile_sdk.graph.reference import as_nets_read, batch_of, channels_last
 from mobile_sdk.graph.rules import apply
-from mobile_sdk.outputs import joined
 
 
 class FloatReference:
@@ -21,7 +21,7 @@ class FloatReference:
     def run(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Returns scores for bytes (N, H, W, C): (N, *output shape), a map's channels last as in runtimes.
 
-        Several outputs are records, as `mobile_sdk.outputs` has them.
+        Several outputs are records, as `mobile_sdk.graph.outputs` has them.
         """
         batch = batch_of(pictures)
         return np.concatenate([self._run(pictures[i : i + batch]) for i in range(0, len(pictures), batch)])

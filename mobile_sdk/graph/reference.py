@@ -15,8 +15,8 @@ from mobile_sdk.errors import SettingError
 from mobile_sdk.graph import arithmetic
 from mobile_sdk.graph.checks.limits import check_graph
 from mobile_sdk.graph.operators import Graph, Tensor
+from mobile_sdk.graph.outputs import joined
 from mobile_sdk.graph.rules import compile_operator
-from mobile_sdk.outputs import joined
 
 BATCH_PIXELS = 16 * 224 * 224  # computed at a time: enough work for a thread, a few layers' activations in the cache
 
@@ -42,7 +42,7 @@ class Reference:
         """Returns codes for bytes (N, H, W, C): (N, *output shape), a map's channels last as runtimes have them.
 
         The bytes of an array's codes are (N, *shape) if they are no map. Several outputs are records, as
-        `mobile_sdk.outputs` has them.
+        `mobile_sdk.graph.outputs` has them.
         """
         batch = batch_of(pictures)
         with torch.inference_mode():

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobile_sdk.graph.operators import Graph, Quantization
-from mobile_sdk.outputs import separated
+from mobile_sdk.graph.outputs import separated
 
 _SNAP_STEPS = 1e-3  # a float32 score so near to a whole step is rounded to it: dequantizing rounds by some 1e-5 steps
 

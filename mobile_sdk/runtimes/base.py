@@ -13,7 +13,7 @@ from pydantic import Field
 from mobile_sdk.contract import Contract
 from mobile_sdk.document import Document
 from mobile_sdk.graph.operators import Graph
-from mobile_sdk.outputs import record_type
+from mobile_sdk.graph.outputs import record_type
 from mobile_sdk.runtimes.requirement import Requirement, usual_requirement
 from mobile_sdk.runtimes.shapes import runtime_shape
 from mobile_sdk.system.findings import Finding
@@ -94,7 +94,7 @@ class Interface(Document):
         return np.dtype(types[0][1:]) if len(types) == 1 else record_type(types)
 
     def read_outputs(self, data: bytes | bytearray) -> NDArray[Any]:
-        """Returns what the model gave for pictures, (pictures, …) as `mobile_sdk.outputs` has it, from its bytes.
+        """Returns what the model gave for pictures, (pictures, …) as `mobile_sdk.graph.outputs` has it, from its bytes.
 
         Raises ValueError for bytes of no whole number of pictures.
         """
@@ -120,7 +120,7 @@ class Session(Protocol):
         """Returns the output without its batch, or a record of several, for bytes (H, W, C).
 
         The bytes are those of `preprocess.to_bytes` for the contract's input, the outputs have the model's own dtypes;
-        see `mobile_sdk.outputs`.
+        see `mobile_sdk.graph.outputs`.
         """
         ...
 

@@ -9,12 +9,12 @@ import torch
 from mobile_sdk.errors import BundleError
 from mobile_sdk.graph.float_reference import FloatReference
 from mobile_sdk.graph.operators import Head
+from mobile_sdk.graph.outputs import separated
 from mobile_sdk.graph.reference import Reference
 from mobile_sdk.graph.score_steps import in_steps
 from mobile_sdk.memory.limit import within
 from mobile_sdk.memory.plan import plan_memory
 from mobile_sdk.memory.usage import operator_memory, tensor_bytes
-from mobile_sdk.outputs import separated
 from mobile_sdk.program.program import Program
 from mobile_sdk.program.record import Record
 from mobile_sdk.runtimes.coreml.interpreter.interpreter import InterpreterSession

@@ -23,9 +23,7 @@ struct CoreMLRunner: ModelRunner {
   }
 
   func output(for picture: RGBPicture) throws -> ModelOutput {
-    let features = try MLDictionaryFeatureProvider(dictionary: [
-      input.name: MLFeatureValue(pixelBuffer: try Self.pixelBuffer(of: picture))
-    ])
+    let features = try MLDictionaryFeatureProvider(dictionary: [input.name: try value(of: picture)])
     let found = try model.prediction(from: features)
     guard let values = found.featureValue(for: output.name)?.multiArrayValue else {
       throw DemoError("expected an output named \(output.name), found none", hint: "export the bundle again")
@@ -35,6 +33,14 @@ struct CoreMLRunner: ModelRunner {
     }
     // Core ML may leave room between rows; a shaped array gives the numbers without it.
     return ModelOutput(raw: MLShapedArray<Float>(values).scalars.map(Double.init), as: output)
+  }
+
+  /// What Core ML takes: a picture as such, an array as its codes.
+  private func value(of picture: RGBPicture) throws -> MLFeatureValue {
+    guard input.type == .float32 else { return MLFeatureValue(pixelBuffer: try Self.pixelBuffer(of: picture)) }
+    let bytes = InputTensor.bytes(of: picture, as: input)
+    let numbers = bytes.withUnsafeBytes { Array($0.bindMemory(to: Float.self)) }
+    return MLFeatureValue(shapedArray: MLShapedArray<Float>(scalars: numbers, shape: input.shape))
   }
 
   private static func coreMLUnits(_ units: ComputeUnits) -> MLComputeUnits {
@@ -68,11 +74,13 @@ struct CoreMLRunner: ModelRunner {
     }
   }
 
-  /// The picture as Core ML takes one: blue, green, red and an unused byte a pixel, rows as long as the system wants.
+  /// The picture as Core ML takes one: blue, green, red and an unused byte a pixel, or one byte of grey. Rows are as
+  /// long as the system wants.
   private static func pixelBuffer(of picture: RGBPicture) throws -> CVPixelBuffer {
     var made: CVPixelBuffer?
     let status = CVPixelBufferCreate(
-      kCFAllocatorDefault, picture.width, picture.height, kCVPixelFormatType_32BGRA, nil, &made)
+      kCFAllocatorDefault, picture.width, picture.height,
+      picture.channels == 1 ? kCVPixelFormatType_OneComponent8 : kCVPixelFormatType_32BGRA, nil, &made)
     guard status == kCVReturnSuccess, let buffer = made, CVPixelBufferLockBaseAddress(buffer, []) == kCVReturnSuccess
     else { throw DemoError("expected memory for a picture, found none", hint: "close other apps") }
     defer { CVPixelBufferUnlockBaseAddress(buffer, []) }
@@ -83,6 +91,10 @@ struct CoreMLRunner: ModelRunner {
     let rowBytes = CVPixelBufferGetBytesPerRow(buffer)
     for row in 0..<picture.height {
       for column in 0..<picture.width {
+        if picture.channels == 1 {
+          pixels[row * rowBytes + column] = picture.bytes[row * picture.width + column]
+          continue
+        }
         let source = (row * picture.width + column) * 3
         let target = row * rowBytes + column * 4
         for channel in 0..<3 { pixels[target + channel] = picture.bytes[source + 2 - channel] }

@@ -19,7 +19,7 @@ enum PictureImage {
     pixels.reserveCapacity(mask.labels.count * 4)
     let colors = (0...Int(UInt8.max)).map { LabelColor(labelIndex: $0).halfTransparent }
     for label in mask.labels { pixels += colors[Int(label)] }
-    return image(of: &pixels, width: mask.side, height: mask.side, alpha: .premultipliedLast)
+    return image(of: &pixels, width: mask.sides.width, height: mask.sides.height, alpha: .premultipliedLast)
   }
 
   private static func image(of pixels: inout [UInt8], width: Int, height: Int, alpha: CGImageAlphaInfo) -> UIImage? {

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from mobile_sdk.contract import Contract, ImageSpec
+from mobile_sdk.contract.input_text import size_px
 from mobile_sdk.errors import SettingError
 from mobile_sdk.graph.operators import Graph
 from mobile_sdk.program.program import Program
 from mobile_sdk.workflow.choices import check_choice
-from mobile_sdk.workflow.sources.input_choices import size_px
 from qat.freezing.shapes_only import untrained_graph
 from qat.nets import build_net
 from qat.nets.saved_net import load_net, read_header

@@ -47,7 +47,7 @@ def written_inputs(interface: Interface, pictures: Pictures) -> bytes:
 
 
 def read_scores(data: bytes, interface: Interface, count: int, device: str) -> NDArray[np.generic]:
-    """Returns what the model gave for `count` pictures, (count, …) in its own dtypes, as `mobile_sdk.outputs` has it.
+    """Returns what the model gave for `count` pictures, (count, …), in its own dtypes: `mobile_sdk.graph.outputs`.
 
     Raises MachineError if something is missing.
     """

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from mobile_sdk.outputs import separated
+from mobile_sdk.graph.outputs import separated
 from mobile_sdk.report.data import OutputRange, OutputRanges
 from mobile_sdk.report.sections.golden import Golden, TaskSection
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mobile_sdk.errors import MachineError
-from mobile_sdk.outputs import joined
+from mobile_sdk.graph.outputs import joined
 from mobile_sdk.runtimes.base import Interface
 from mobile_sdk.runtimes.coreml.apple_system import not_run
 from mobile_sdk.runtimes.coreml.package.blob_file import damaged

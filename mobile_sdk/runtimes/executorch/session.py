@@ -9,7 +9,7 @@ from executorch.extension.pybindings import _C  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from mobile_sdk.errors import BundleError, DataError
-from mobile_sdk.outputs import joined
+from mobile_sdk.graph.outputs import joined
 from mobile_sdk.runtimes.base import Interface
 from mobile_sdk.runtimes.executorch.pte_file import HINT, read_pte
 from mobile_sdk.runtimes.quiet import silenced_stderr

@@ -8,7 +8,7 @@ from ai_edge_litert.interpreter import Interpreter  # type: ignore[import-untype
 from numpy.typing import NDArray
 
 from mobile_sdk.errors import BundleError
-from mobile_sdk.outputs import joined
+from mobile_sdk.graph.outputs import joined
 from mobile_sdk.runtimes.base import Interface
 from mobile_sdk.runtimes.input_array import input_array
 from mobile_sdk.runtimes.quiet import silenced_stderr

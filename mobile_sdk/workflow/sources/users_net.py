@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from mobile_sdk.arguments import described
 from mobile_sdk.contract import ImageSpec, NetInput, TensorSpec
+from mobile_sdk.contract.input_text import image_as_asked, tensor_shape
 from mobile_sdk.errors import CaptureError, SettingError
 from mobile_sdk.labels.label_text import check_labels
 from mobile_sdk.labels.lists import numbered_labels, read_labels
 from mobile_sdk.workflow.choices import NONE, check_choice
-from mobile_sdk.workflow.sources.input_choices import image_as_asked, tensor_shape
 from mobile_sdk.workflow.sources.source_net import SourceNet, say_image
 from mobile_sdk.workflow.tasks.classification import Classification
 from mobile_sdk.workflow.tasks.features import Features

@@ -7,11 +7,11 @@ from typing import Any
 import torch
 
 from mobile_sdk.contract import Contract, ImageSpec
+from mobile_sdk.contract.input_text import size_px
 from mobile_sdk.errors import DataError, SettingError
 from mobile_sdk.labels.lists import default_labels, numbered_labels, other_names, read_labels
 from mobile_sdk.system.regular_file import other_kind
 from mobile_sdk.workflow.choices import DEFAULT_NET, NONE
-from mobile_sdk.workflow.sources.input_choices import size_px
 from mobile_sdk.workflow.sources.source_net import SourceNet, say_image
 from mobile_sdk.workflow.tasks.classification import Classification
 from mobile_sdk.workflow.tasks.labelled_pictures import (

@@ -11,11 +11,11 @@ from torch import nn
 
 from mobile_sdk import contract as contracts
 from mobile_sdk.contract import Contract, ImageSpec, NetInput, SizePx
+from mobile_sdk.contract.input_text import image_as_asked, size_px
 from mobile_sdk.errors import DataError, SettingError
 from mobile_sdk.program.program import Program
 from mobile_sdk.workflow.choices import DIGITS, check_choice
 from mobile_sdk.workflow.contracts import make_contract
-from mobile_sdk.workflow.sources.input_choices import image_as_asked, size_px
 from mobile_sdk.workflow.tasks.labelled_pictures import labels_line
 from qat.calibration.plan import CalibrationPlan
 from qat.data.picture_set import PictureSet

@@ -38,7 +38,7 @@ import Testing
     for (first, second) in zip(Fixtures.earlier, Fixtures.second) {
       let one = try ModelBundle.open(first, decode: PNG.decode).manifest
       let other = try ModelBundle.open(second, decode: PNG.decode).manifest
-      #expect(one.golden == other.golden && one.image == other.image && one.output == other.output)
+      #expect(one.golden == other.golden && one.source == other.source && one.output == other.output)
     }
   }
 
@@ -51,15 +51,20 @@ import Testing
     for (folder, manifest) in zip(Fixtures.earlier, manifests) {
       let written = try JSONValue(parsing: Data(contentsOf: folder.appendingPathComponent("bundle.json")))
       #expect(try written.field("schema_number") == .integer(1))
-      #expect(try written.field("image").field("size_px") == .integer(manifest.image.sizePx))
+      #expect(try written.field("image").field("size_px") == .integer(#require(manifest.source.image).sides.width))
       #expect(try written.field("interface").field("output").field("name").string == manifest.output.name)
     }
   }
 
+  @Test func picturesOfUnequalSidesGreyOnesAndArraysOpen() throws {
+    let manifests = try Fixtures.inputs.map { try ModelBundle.open($0, decode: PNG.decode).manifest }
+    #expect(manifests.count == 9 && Set(manifests.map(\.source.kind)) == ["png", "values.bin"])
+  }
+
   @Test(arguments: [
-    ("another-kind-of-input", "expected one image as input, found sound"),
-    ("two-inputs", "expected one image as input, found image, image"),
-    ("no-input", "expected one image as input, found none"),
+    ("another-kind-of-input", "expected one image or tensor as input, found sound"),
+    ("two-inputs", "expected one image or tensor as input, found image, image"),
+    ("no-input", "expected one image or tensor as input, found none"),
     ("two-outputs", "expected one output, found 2"), ("no-output", "expected one output, found none"),
     ("an-unknown-processor-alone", "expected a model for cpu, found abacus"),
   ])

@@ -8,7 +8,8 @@ import Testing
     let cases = try Fixtures.json("detections/cases.json").items.map(DetectionCase.init)
     #expect(cases.count > 200)
     for each in cases {
-      let found = Detections(each.output, labels: each.labels).found(by: each.rule, sizePx: each.sizePx)
+      let found = Detections(each.output, labels: each.labels).found(
+        by: each.rule, sides: Sides(height: each.sizePx, width: each.sizePx))
       #expect(found.map(\.labelIndex) == each.expected.map(\.labelIndex), "\(each.name)")
       for (one, other) in zip(found, each.expected) {
         #expect(abs(one.score - other.score) < 1e-12 && one.box == other.box, "\(each.name)")

@@ -10,7 +10,7 @@ import Testing
     let best = found.answer.shares
     #expect(best.count == 3 && !found.answer.isPlaced)
     #expect(best.first?.labelIndex == bundle.manifest.golden.pictures[0].top1Index)
-    #expect(found.picture.width == bundle.manifest.image.sizePx)
+    #expect(found.picture.width == bundle.manifest.source.image?.sides.width)
     #expect(found.latencyMs == 2 && found.computesOn == "fake")
   }
 

@@ -11,15 +11,20 @@ enum Fixtures {
   static let segmenters = folders(below: folder.appendingPathComponent("segmenters"))
   static let earlier = folders(below: folder.appendingPathComponent("earlier/schema-1"))
   static let second = folders(below: folder.appendingPathComponent("earlier/schema-2"))
-  static let everyBundle = bundles + detectors + segmenters + earlier + second
+  /// Of models that do not read square RGB pictures.
+  static let inputs = folders(below: folder.appendingPathComponent("inputs"))
+  static let everyBundle = bundles + detectors + segmenters + inputs + earlier + second
 
   static func json(_ path: String) throws -> JSONValue {
     try JSONValue(parsing: Data(contentsOf: folder.appendingPathComponent(path)))
   }
 
+  static func bytes(_ path: String) throws -> [UInt8] {
+    Array(try Data(contentsOf: folder.appendingPathComponent(path)))
+  }
+
   static func picture(_ path: String, width: Int, height: Int) throws -> RGBPicture {
-    let bytes = try Data(contentsOf: folder.appendingPathComponent(path))
-    return RGBPicture(width: width, height: height, bytes: Array(bytes))
+    RGBPicture(width: width, height: height, bytes: try bytes(path))
   }
 
   static func bundle(_ runtime: ModelRuntime) throws -> ModelBundle {

@@ -8,7 +8,7 @@ import Testing
   private let floats = OutputSpec(name: "scores", type: .float32, shape: [1, 4], scale: nil, zeroPoint: nil)
 
   private var classification: Classification {
-    Classification(TaskContract(labels: ["a", "b", "c", "d"], sizePx: 8, output: floats))
+    Classification(TaskContract(labels: ["a", "b", "c", "d"], sides: Sides(height: 8, width: 8), output: floats))
   }
 
   @Test func theGoldenOutputsHaveTheirWinners() throws {

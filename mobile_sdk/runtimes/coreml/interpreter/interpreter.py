@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mobile_sdk.contract import stored_shape
 from mobile_sdk.errors import BundleError, SdkError, SettingError
-from mobile_sdk.outputs import joined
+from mobile_sdk.graph.outputs import joined
 from mobile_sdk.runtimes.base import Interface
 from mobile_sdk.runtimes.coreml.interpreter.mil_operators import Step, compile_operation
 from mobile_sdk.runtimes.coreml.package.blob_file import damaged

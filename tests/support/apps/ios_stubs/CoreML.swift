@@ -29,6 +29,7 @@ open class MLDictionaryFeatureProvider: NSObject, MLFeatureProvider {  // = MLDi
 
 open class MLFeatureValue: NSObject {  // = MLFeatureValue
   public init(pixelBuffer value: CVPixelBuffer) {}  // = MLFeatureValue.featureValueWithPixelBuffer
+  public init<Scalar>(shapedArray value: MLShapedArray<Scalar>) {}  // Swift: of an array of numbers
   public var multiArrayValue: MLMultiArray? { nil }  // = MLFeatureValue.multiArrayValue
 }
 
@@ -38,6 +39,7 @@ open class MLMultiArray: NSObject {  // = MLMultiArray
 
 public struct MLShapedArray<Scalar> {  // Swift: MLMultiArray's numbers as a value
   public init(_ multiArray: MLMultiArray) {}  // Swift: copies them
+  public init<Numbers: Sequence>(scalars: Numbers, shape: [Int]) where Numbers.Element == Scalar {}  // Swift: copies them
   public var scalars: [Scalar] { [] }  // Swift: in the order of the axes, without gaps
 }
 

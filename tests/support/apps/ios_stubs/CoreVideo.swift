@@ -5,6 +5,7 @@ public final class CVPixelBuffer {}  // = CVPixelBufferCreate
 public typealias CVReturn = Int32  // = kCVReturnSuccess
 public let kCVReturnSuccess: CVReturn = 0  // = kCVReturnSuccess
 public let kCVPixelFormatType_32BGRA: UInt32 = 0  // = kCVPixelFormatType_32BGRA
+public let kCVPixelFormatType_OneComponent8: UInt32 = 0  // = kCVPixelFormatType_OneComponent8
 
 public struct CVPixelBufferLockFlags: OptionSet, Sendable {  // = CVPixelBufferLockFlags
   public let rawValue: UInt64  // Swift: an option set

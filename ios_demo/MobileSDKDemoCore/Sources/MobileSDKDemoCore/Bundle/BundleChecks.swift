@@ -98,7 +98,7 @@ struct BundleChecks {
   private func checkFiles(_ manifest: Manifest) throws {
     let listed = Set(manifest.files.map(\.path))
     let golden = manifest.golden.pictures.indices.flatMap { index in
-      GoldenChecks.kinds(of: manifest.task).map { "golden/\(index).\($0)" }
+      GoldenChecks.kinds(of: manifest).map { "golden/\(index).\($0)" }
     }
     let fixed = Set(golden + [Self.labelsFile])
     let rest = listed.subtracting(fixed)

@@ -9,8 +9,8 @@ struct GoldenChecks {
   let decode: PictureDecoder
 
   /// The kinds of files of one golden picture.
-  static func kinds(of task: any ModelTask) -> [String] {
-    ["png", "input.bin", "output.bin"] + (task.goldenFile.map { [$0.kind] } ?? [])
+  static func kinds(of manifest: Manifest) -> [String] {
+    [manifest.source.kind, "input.bin", "output.bin"] + (manifest.task.goldenFile.map { [$0.kind] } ?? [])
   }
 
   func check() throws {
@@ -18,7 +18,9 @@ struct GoldenChecks {
     try checkSizes(manifest)
     let expected = manifest.golden.pictures[index]
     guard try input(manifest) == bundle.goldenInput(index) else {
-      throw refusal("expected golden/\(index).input.bin to be what golden/\(index).png gives, found other bytes")
+      throw refusal(
+        "expected golden/\(index).input.bin to be what golden/\(index).\(manifest.source.kind) gives, found other bytes"
+      )
     }
     let output = ModelOutput(bytes: try bundle.goldenOutput(index), as: manifest.output)
     let winner = manifest.task.winner(of: output)
@@ -45,19 +47,23 @@ struct GoldenChecks {
   /// How many bytes each file of a golden picture may have.
   private static func sizes(_ manifest: Manifest) -> [String: ClosedRange<Int>] {
     let (input, output) = (manifest.input.byteCount, manifest.output.byteCount)
-    var sizes = ["png": 0...maximumPictureBytes, "input.bin": input...input, "output.bin": output...output]
+    var sizes = ["input.bin": input...input, "output.bin": output...output]
+    switch manifest.source {
+    case .picture: sizes[manifest.source.kind] = 0...maximumPictureBytes
+    case .array(let array): sizes[manifest.source.kind] = array.byteCount...array.byteCount
+    }
     if let file = manifest.task.goldenFile { sizes[file.kind] = file.sizes }
     return sizes
   }
 
   private func input(_ manifest: Manifest) throws -> Data {
-    let picture: RGBPicture
+    let pixels: RGBPicture
     do {
-      picture = try decode(bundle.goldenPicture(index))
+      pixels = try bundle.goldenPixels(index, decode: decode)
     } catch {
-      throw refusal("expected golden/\(index).png to decode, found: \(error)")
+      throw refusal("expected golden/\(index).\(manifest.source.kind) to decode, found: \(error)")
     }
-    return InputTensor.bytes(of: Preprocess.picture(picture, for: manifest.image), as: manifest.input)
+    return InputTensor.bytes(of: pixels, as: manifest.input)
   }
 
   private func refusal(_ message: String) -> BundleRefusal { BundleRefusal(.golden, message) }

@@ -6,17 +6,21 @@ enum InterfaceMisfit {
   static func find(in manifest: Manifest) -> String? { input(manifest) ?? output(manifest) }
 
   private static func input(_ manifest: Manifest) -> String? {
-    let (spec, side) = (manifest.input, manifest.image.sizePx)
-    let shapes: [InputSpec.Layout: [Int]] = [.nhwc: [1, side, side, 3], .nchw: [1, 3, side, side]]
-    guard let expected = shapes[spec.layout], spec.shape == expected else {
-      return "expected an input of \(side) × \(side) RGB pixels, found \(spec.shape) in \(spec.layout.rawValue)"
+    let (spec, shape) = (manifest.input, manifest.source.shape)
+    let layouts: [InputSpec.Layout] = [[.nc], [.ntc], [.nhwc, .nchw]][shape.count - 1]
+    let expected = [1] + (spec.layout == .nhwc ? Array(shape.dropFirst()) + [shape[0]] : shape)
+    guard layouts.contains(spec.layout), spec.shape == expected else {
+      return "expected an input \(expected), found \(spec.shape) in \(spec.layout.rawValue)"
     }
     let offsets =
       switch spec.type {
       case .uint8, .image: [0]
       case .int8: [Int(Int8.min)]
-      case .float32: [0, Int(Int8.min)]
+      case .float32: manifest.source.image == nil ? [Int(Int8.min)] : [0, Int(Int8.min)]
       }
+    if manifest.source.image == nil && offsets == [0] {
+      return "expected codes of an array, found \(spec.type.rawValue)"
+    }
     guard offsets.contains(spec.byteOffset) else {
       return "expected the byte_offset \(offsets[0]) for \(spec.type.rawValue), found \(spec.byteOffset)"
     }

@@ -13,7 +13,7 @@ public struct Manifest: Sendable {
   /// The SHA-256 of the manifest, which lists that of every other file: equal seals are equal bundles.
   public let seal: String
 
-  public var image: ImageSpec { tensors.image }
+  public var source: ModelSource { tensors.source }
   public var input: InputSpec { tensors.input }
   public var output: OutputSpec { tensors.output }
 
@@ -23,9 +23,36 @@ public struct Manifest: Sendable {
   }
 }
 
-/// The picture that a model takes, the tensor that carries it, and the tensor that comes out.
+/// What a model reads.
+public enum ModelSource: Equatable, Sendable {
+  case picture(ImageSpec)
+  case array(ArraySpec)
+
+  /// The picture's recipe; nil of an array.
+  public var image: ImageSpec? {
+    if case .picture(let image) = self { image } else { nil }
+  }
+
+  /// As a net reads it, without a batch: (channels, height, width) of a picture.
+  var shape: [Int] {
+    switch self {
+    case .picture(let image): [image.channels, image.sides.height, image.sides.width]
+    case .array(let array): array.shape
+    }
+  }
+
+  /// The kind of file that holds a golden one.
+  var kind: String {
+    switch self {
+    case .picture: "png"
+    case .array: "values.bin"
+    }
+  }
+}
+
+/// What a model reads, the tensor that carries it, and the tensor that comes out.
 struct Tensors: Sendable {
-  let image: ImageSpec
+  let source: ModelSource
   let input: InputSpec
   let output: OutputSpec
 }

@@ -67,7 +67,7 @@ enum ManifestReader {
     let seal = try fields.string(seal, like: sha256)
     let labels = try labels(&fields)
     let tensors = try schema.tensors(&fields)
-    let contract = TaskContract(labels: labels, sizePx: tensors.image.sizePx, output: tensors.output)
+    let contract = TaskContract(labels: labels, sides: tensors.source.image?.sides, output: tensors.output)
     let task = try ModelTasks.read(contract, &fields, schema: schema.number)
     let name = try fields.string("name", like: "[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
     let runtime = try fields.string("runtime", like: "[a-z][a-z0-9_]{0,31}")

@@ -32,7 +32,20 @@ public struct ModelBundle: Equatable, Sendable {
   /// The model file; a folder for Core ML.
   public var model: URL { folder.appendingPathComponent(manifest.model) }
 
-  public func goldenPicture(_ index: Int) throws -> Data { try golden(index, "png") }
+  /// The file of a golden picture, or the numbers of a golden array.
+  public func goldenPicture(_ index: Int) throws -> Data { try golden(index, manifest.source.kind) }
+
+  /// The golden picture, or the golden array, as the model reads it. Throws what `decode` throws.
+  func goldenPixels(_ index: Int, decode: PictureDecoder) throws -> RGBPicture {
+    switch manifest.source {
+    case .picture(let image): return Preprocess.picture(try decode(goldenPicture(index)), for: image)
+    case .array(let array):
+      guard let stored = array.stored(try goldenPicture(index)) else {
+        throw DemoError("expected finite numbers in a golden array, found others", hint: "export the bundle again")
+      }
+      return stored
+    }
+  }
 
   public func goldenInput(_ index: Int) throws -> Data { try golden(index, "input.bin") }
 

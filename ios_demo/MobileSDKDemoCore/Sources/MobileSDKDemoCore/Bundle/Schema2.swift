@@ -6,12 +6,18 @@ struct Schema2: ManifestSchema {
   let hasUnproven: Bool
 
   func tensors(_ fields: inout Fields) throws -> Tensors {
-    var picture = try Self.onlyPicture(&fields)
-    try TensorFields.checkResize(&picture)
-    let image = try TensorFields.image(&picture)
-    let input = try TensorFields.input(picture.inside("tensor"))
-    try picture.end()
-    return Tensors(image: image, input: input, output: try TensorFields.output(Self.onlyOutput(&fields)))
+    let only = try Self.onlyInput(&fields)
+    var given = only.fields
+    let source: ModelSource
+    if only.kind == "image" {
+      try TensorFields.checkResize(&given)
+      source = .picture(try TensorFields.image(&given))
+    } else {
+      source = .array(try TensorFields.array(&given))
+    }
+    let input = try TensorFields.input(given.inside("tensor"))
+    try given.end()
+    return Tensors(source: source, input: input, output: try TensorFields.output(Self.onlyOutput(&fields)))
   }
 
   func processors(_ fields: inout Fields) throws -> [String] {
@@ -30,15 +36,15 @@ struct Schema2: ManifestSchema {
     try quantization.end()
   }
 
-  /// Reads the kind of an input first: the other fields of one that is no picture are unknown here.
-  private static func onlyPicture(_ fields: inout Fields) throws -> Fields {
+  /// Reads the kind of an input first: the other fields of one of another kind are unknown here.
+  private static func onlyInput(_ fields: inout Fields) throws -> (kind: String, fields: Fields) {
     var inputs = try fields.list("inputs") { try Fields($0, at: $1) }
     let kinds = try inputs.indices.map { try inputs[$0].string("kind") }
-    guard kinds == ["image"] else {
+    guard kinds == ["image"] || kinds == ["tensor"] else {
       let found = kinds.isEmpty ? "none" : kinds.joined(separator: ", ")
-      throw FieldError(message: "expected one image as input, found \(found)")
+      throw FieldError(message: "expected one image or tensor as input, found \(found)")
     }
-    return inputs[0]
+    return (kinds[0], inputs[0])
   }
 
   private static func onlyOutput(_ fields: inout Fields) throws -> Fields {

@@ -4,11 +4,35 @@ enum TensorFields {
 
   /// Reads the recipe of a picture, whose fields stand among others.
   static func image(_ fields: inout Fields) throws -> ImageSpec {
-    _ = try fields.list("mean_byte", count: 3...3) { try Fields.number($0, at: $1, in: 0...255) }
-    _ = try fields.list("std_byte", count: 3...3) { try Fields.number($0, at: $1, in: 1...1024) }
+    let channels = fields.has("channels") ? try fields.integer("channels", in: 1...4) : 3
+    guard channels == 1 || channels == 3 else {
+      throw FieldError(message: "expected 1 or 3 channels, which this app reads, found \(channels)")
+    }
+    _ = try fields.list("mean_byte", count: channels...channels) { try Fields.number($0, at: $1, in: 0...255) }
+    _ = try fields.list("std_byte", count: channels...channels) { try Fields.number($0, at: $1, in: 1...1024) }
     return ImageSpec(
-      sizePx: try fields.integer("size_px", in: 8...4096), fit: try fields.choice("fit"),
+      sides: try sides(&fields), channels: channels, fit: try fields.choice("fit"),
       cropShare: try fields.number("crop_share", in: Double.leastNonzeroMagnitude...1))
+  }
+
+  /// Reads a side of a square, or height and width.
+  private static func sides(_ fields: inout Fields) throws -> Sides {
+    guard fields.isList("size_px") else {
+      let side = try fields.integer("size_px", in: 8...4096)
+      return Sides(height: side, width: side)
+    }
+    let both = try fields.list("size_px", count: 2...2) { try Fields.integer($0, at: $1, in: 8...4096) }
+    return Sides(height: both[0], width: both[1])
+  }
+
+  /// Reads an array that a model takes in place of a picture.
+  static func array(_ fields: inout Fields) throws -> ArraySpec {
+    let array = ArraySpec(
+      shape: try fields.list("shape", count: 1...3) { try Fields.integer($0, at: $1, in: 1...65536) },
+      scale: try fields.number("scale", in: 0x1p-100...0x1p100),
+      zeroPoint: try fields.integer("zero_point", in: -128...127))
+    guard Double(Float(array.scale)) == array.scale else { throw FieldError(message: "expected a float32 as scale") }
+    return array
   }
 
   /// Refuses a filter that the app's recipe does not have.

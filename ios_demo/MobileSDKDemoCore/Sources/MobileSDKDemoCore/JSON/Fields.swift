@@ -19,6 +19,10 @@ struct Fields {
 
   func has(_ name: String) -> Bool { left[name] != nil }
 
+  func isList(_ name: String) -> Bool {
+    if case .array = left[name] { true } else { false }
+  }
+
   /// Takes a field away where it is null: of an optional field that says the same as leaving it out.
   mutating func dropNull(_ name: String) {
     if left[name] == .null { left[name] = nil }

@@ -3,10 +3,10 @@
 /// Two passes, along rows and then along columns, each rounded to bytes; a pass that keeps the size changes nothing.
 /// Source: Pillow, src/libImaging/Resample.c.
 enum BilinearResize {
-  private static let channels = 3
   private static let fractionBits = Int32(22)  // 32 less 8 of a byte, less 2 that a sum may overshoot by
 
   static func resized(_ picture: RGBPicture, box: PixelBox, toWidth width: Int, height: Int) -> RGBPicture {
+    let channels = picture.channels
     let columns = Weights(from: box.width, to: width)
     let rows = Weights(from: box.height, to: height)
     let rowBytes = width * channels
@@ -27,7 +27,7 @@ enum BilinearResize {
           wide, from: span.first * rowBytes + index, step: rowBytes, rows, span)
       }
     }
-    return RGBPicture(width: width, height: height, bytes: bytes)
+    return RGBPicture(width: width, height: height, bytes: bytes, channels: channels)
   }
 
   private static func weighted(

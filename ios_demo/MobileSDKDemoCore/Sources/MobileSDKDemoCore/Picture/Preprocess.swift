@@ -1,16 +1,17 @@
 /// Makes of a picture the bytes that a model reads, by the recipe of docs/bundle-format.md, to the byte as in Python.
 public enum Preprocess {
-  /// Returns `sizePx` × `sizePx` RGB of an upright picture of any size.
+  /// Returns an upright RGB picture of any size in the size and the channels of `spec`.
   public static func picture(_ picture: RGBPicture, for spec: ImageSpec) -> RGBPicture {
     let whole = PixelBox(left: 0, top: 0, width: picture.width, height: picture.height)
-    let box = spec.fit == .crop ? centralSquare(of: whole, share: spec.cropShare) : whole
-    return BilinearResize.resized(picture, box: box, toWidth: spec.sizePx, height: spec.sizePx)
+    let box = spec.fit == .crop ? centralPart(of: whole, for: spec) : whole
+    let source = spec.channels == 1 ? picture.grey : picture
+    return BilinearResize.resized(source, box: box, toWidth: spec.sides.width, height: spec.sides.height)
   }
 
   /// Returns the picture that a screen shows beside the answer: all that the model reads of `picture`, of which
   /// `prepared` was made. A whole picture keeps its own proportions, and gets smaller where it is larger than a screen.
   public static func shown(_ picture: RGBPicture, prepared: RGBPicture, for spec: ImageSpec) -> RGBPicture {
-    guard spec.fit == .stretch else { return prepared }
+    guard spec.fit == .stretch else { return prepared.inColour }
     let share = min(1, shownSidePx / Double(max(picture.width, picture.height)))
     let sides = [picture.width, picture.height].map { max(1, Int((Double($0) * share).rounded())) }
     let whole = PixelBox(left: 0, top: 0, width: picture.width, height: picture.height)
@@ -19,11 +20,17 @@ public enum Preprocess {
 
   private static let shownSidePx = 1024.0
 
-  private static func centralSquare(of whole: PixelBox, share: Double) -> PixelBox {
-    let side = max(1, Int((Double(min(whole.width, whole.height)) * share + 0.5).rounded(.down)))
-    return PixelBox(
-      left: (whole.width - side) / 2, top: (whole.height - side) / 2, width: side, height: side)
+  /// The largest part in the middle that has the proportions of `spec`, less what its share leaves out.
+  private static func centralPart(of whole: PixelBox, for spec: ImageSpec) -> PixelBox {
+    let (width, height, sides) = (whole.width, whole.height, spec.sides)
+    let isWide = width * sides.height >= height * sides.width
+    let fullWidth = isWide ? Double(height * sides.width) / Double(sides.height) : Double(width)
+    let fullHeight = isWide ? Double(height) : Double(width * sides.height) / Double(sides.width)
+    let (wide, high) = (rounded(fullWidth * spec.cropShare), rounded(fullHeight * spec.cropShare))
+    return PixelBox(left: (width - wide) / 2, top: (height - high) / 2, width: wide, height: high)
   }
+
+  private static func rounded(_ length: Double) -> Int { max(1, Int((length + 0.5).rounded(.down))) }
 }
 
 /// A part of a picture, in pixels. Nothing outside of it is read.

@@ -37,14 +37,17 @@ public actor Engine {
   public func recognize(_ picture: Data, with bundle: ModelBundle, on units: ComputeUnits, count: Int) async throws
     -> Recognition
   {
+    guard let image = bundle.manifest.source.image else {
+      throw DemoError("this model reads arrays, not pictures", hint: "choose another bundle")
+    }
     let decoded = try decode(picture)
-    let pixels = Preprocess.picture(decoded, for: bundle.manifest.image)
+    let pixels = Preprocess.picture(decoded, for: image)
     let model = try await model(of: bundle, on: units)
     let start = stopwatch()
     let output = try model.runner.output(for: pixels)
     let latencyMs = stopwatch() - start
     return Recognition(
-      bundle: bundle.name, picture: Preprocess.shown(decoded, prepared: pixels, for: bundle.manifest.image),
+      bundle: bundle.name, picture: Preprocess.shown(decoded, prepared: pixels, for: image),
       answer: bundle.manifest.task.answer(to: output, count: count), latencyMs: latencyMs, computesOn: model.computesOn)
   }
 
@@ -88,7 +91,7 @@ public actor Engine {
 
   private func series(of bundle: ModelBundle, on units: ComputeUnits) async throws -> BenchmarkSeries {
     let pictures = try bundle.manifest.golden.pictures.indices.map {
-      Preprocess.picture(try decode(bundle.goldenPicture($0)), for: bundle.manifest.image)
+      try bundle.goldenPixels($0, decode: decode)
     }
     let start = stopwatch()
     let model = try await load(bundle, units)

@@ -1,6 +1,7 @@
 /// A row for each anchor: a box, then the logits of "nothing" and of every label. The rule finds things in them.
 public struct Detection: ModelTask {
   private let contract: TaskContract
+  private var sides: Sides { contract.sides ?? Sides(height: 1, width: 1) }
   let rule: DetectionSpec
 
   public init(_ contract: TaskContract, rule: DetectionSpec) { (self.contract, self.rule) = (contract, rule) }
@@ -24,18 +25,18 @@ public struct Detection: ModelTask {
 
   /// Every thing that is found is shown, the surest first.
   public func answer(to output: ModelOutput, count: Int) -> Answer {
-    let share = 1 / Double(contract.sizePx)
+    let (across, down) = (1 / Double(sides.width), 1 / Double(sides.height))
     let found = detections(in: output).enumerated().map { rank, each in
       Found(
         what: LabelShare(
           rank: rank, labelIndex: each.labelIndex, label: contract.labels[each.labelIndex], share: each.score),
-        area: each.box.scaled(share, share))
+        area: each.box.scaled(across, down))
     }
     return Answer(shares: found.map(\.what), found: found)
   }
 
   @Sendable private func detections(in output: ModelOutput) -> [DetectedBox] {
-    Detections(output.raw, labels: contract.labels.count).found(by: rule, sizePx: contract.sizePx)
+    Detections(output.raw, labels: contract.labels.count).found(by: rule, sides: sides)
   }
 }
 

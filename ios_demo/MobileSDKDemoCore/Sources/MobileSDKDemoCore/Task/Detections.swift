@@ -20,12 +20,12 @@ public struct Detections {
 
   public static func columns(labels: Int) -> Int { boxColumns + 1 + labels }
 
-  /// Returns the things in a picture of `sizePx` by `sizePx`, best first.
-  public func found(by rule: DetectionSpec, sizePx: Int) -> [DetectedBox] {
+  /// Returns the things in a picture of those `sides`, best first.
+  public func found(by rule: DetectionSpec, sides: Sides) -> [DetectedBox] {
     var candidates = Array(repeating: [DetectedBox](), count: labels)  // by label, in the order of the anchors
     for row in rows {
       for (label, share) in shares(of: row).enumerated() where share >= rule.scoreThreshold {
-        candidates[label].append(DetectedBox(labelIndex: label, score: share, box: box(of: row, sizePx: sizePx)))
+        candidates[label].append(DetectedBox(labelIndex: label, score: share, box: box(of: row, sides: sides)))
       }
     }
     let kept = candidates.flatMap { Self.suppressed($0, by: rule) }
@@ -50,9 +50,10 @@ public struct Detections {
     return Array(softmax(output[start...(start + labels)]).dropFirst())
   }
 
-  private func box(of row: Int, sizePx: Int) -> Box {
-    let sides = output[row..<row + Self.boxColumns].map { min(max($0, 0), Double(sizePx)) }
-    return Box(left: sides[0], top: sides[1], right: sides[2], bottom: sides[3])
+  private func box(of row: Int, sides: Sides) -> Box {
+    func across(_ column: Int) -> Double { min(max(output[row + column], 0), Double(sides.width)) }
+    func down(_ column: Int) -> Double { min(max(output[row + column], 0), Double(sides.height)) }
+    return Box(left: across(0), top: down(1), right: across(2), bottom: down(3))
   }
 
   private static func suppressed(_ candidates: [DetectedBox], by rule: DetectionSpec) -> [DetectedBox] {

@@ -1,12 +1,12 @@
 /// The label of every pixel of the net's picture: its index in a byte, row by row.
 public struct Mask: Equatable, Sendable {
-  public let side: Int
+  public let sides: Sides
   public let labels: [UInt8]
 
   /// Reads scores, for every pixel one a label: the largest wins, of equal ones the lower index.
-  init(scores: [Double], labels count: Int, side: Int) {
-    self.side = side
-    labels = (0..<side * side).map { pixel in
+  init(scores: [Double], labels count: Int, sides: Sides) {
+    self.sides = sides
+    labels = (0..<sides.height * sides.width).map { pixel in
       var best = 0
       for label in 1..<max(1, count) where scores[pixel * count + label] > scores[pixel * count + best] { best = label }
       return UInt8(best)

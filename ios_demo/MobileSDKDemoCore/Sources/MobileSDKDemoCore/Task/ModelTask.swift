@@ -23,7 +23,8 @@ public protocol ModelTask: Sendable {
 /// The part of a manifest that tasks read an output by.
 public struct TaskContract: Sendable {
   public let labels: [String]
-  public let sizePx: Int
+  /// Of the net's picture; nil of a net that reads arrays.
+  public let sides: Sides?
   public let output: OutputSpec
 }
 

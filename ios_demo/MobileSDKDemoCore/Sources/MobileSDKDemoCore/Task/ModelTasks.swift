@@ -23,6 +23,9 @@ enum ModelTasks {
       throw FieldError(message: "expected \(readers.keys.sorted().joined(separator: " or ")) at 'task', found another")
     }
     let task = try reader(contract, &fields, schema)
+    guard contract.sides != nil || task is Classification else {
+      throw FieldError(message: "expected a model that reads pictures for this task, found one that reads arrays")
+    }
     guard task.labelCounts.contains(contract.labels.count) else {
       let (least, most) = (task.labelCounts.lowerBound, task.labelCounts.upperBound)
       throw FieldError(message: "expected \(least) to \(most) labels for this task, found \(contract.labels.count)")

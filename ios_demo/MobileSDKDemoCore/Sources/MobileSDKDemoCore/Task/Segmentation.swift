@@ -5,6 +5,7 @@ public struct Segmentation: ModelTask {
   private static let maximumMaskLabels = 255  // a mask is bytes, and one of them says in training: no label
 
   private let contract: TaskContract
+  private var sides: Sides { contract.sides ?? Sides(height: 0, width: 0) }
 
   public init(_ contract: TaskContract) { self.contract = contract }
 
@@ -13,7 +14,7 @@ public struct Segmentation: ModelTask {
   public var goldenFile: (any GoldenFile)? { GoldenMask(task: self) }
 
   public func outputMisfit() -> String? {
-    let (shape, expected) = (contract.output.shape, [1, contract.sizePx, contract.sizePx, contract.labels.count])
+    let (shape, expected) = (contract.output.shape, [1, sides.height, sides.width, contract.labels.count])
     return shape == expected ? nil : "expected an output \(expected), found \(shape)"
   }
 
@@ -36,7 +37,7 @@ public struct Segmentation: ModelTask {
   }
 
   private func mask(of output: ModelOutput) -> Mask {
-    Mask(scores: output.raw, labels: contract.labels.count, side: contract.sizePx)
+    Mask(scores: output.raw, labels: contract.labels.count, sides: sides)
   }
 
   private struct GoldenMask: GoldenFile {
@@ -45,7 +46,7 @@ public struct Segmentation: ModelTask {
     var kind: String { "mask.bin" }
 
     var sizes: ClosedRange<Int> {
-      let pixels = task.contract.sizePx * task.contract.sizePx
+      let pixels = task.sides.height * task.sides.width
       return pixels...pixels
     }
 

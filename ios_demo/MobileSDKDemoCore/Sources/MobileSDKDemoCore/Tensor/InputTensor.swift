@@ -2,7 +2,7 @@ import Foundation
 
 /// Makes the input tensor of a picture of the model's size.
 public enum InputTensor {
-  /// `byte + byteOffset` for each RGB byte, in the layout and type that the bundle asks for, little-endian.
+  /// `byte + byteOffset` for each byte, in the layout and type that the bundle asks for, little-endian.
   public static func bytes(of picture: RGBPicture, as spec: InputSpec) -> Data {
     let ordered = spec.layout == .nchw ? planes(of: picture) : picture.bytes
     switch spec.type {
@@ -16,6 +16,8 @@ public enum InputTensor {
   }
 
   private static func planes(of picture: RGBPicture) -> [UInt8] {
-    (0..<3).flatMap { channel in stride(from: channel, to: picture.bytes.count, by: 3).map { picture.bytes[$0] } }
+    (0..<picture.channels).flatMap { channel in
+      stride(from: channel, to: picture.bytes.count, by: picture.channels).map { picture.bytes[$0] }
+    }
   }
 }

@@ -1,4 +1,4 @@
-/// The tensor that takes the picture. It holds `byte + byteOffset` for each RGB byte, in `layout`.
+/// The tensor that takes the picture, or the array. It holds `byte + byteOffset` for each byte, in `layout`.
 public struct InputSpec: Equatable, Sendable {
   public enum ElementType: String, CaseIterable, Sendable {
     case uint8, int8, float32, image
@@ -11,6 +11,7 @@ public struct InputSpec: Equatable, Sendable {
     case nhwc = "NHWC"
     case nchw = "NCHW"
     case nc = "NC"
+    case ntc = "NTC"
   }
 
   public let name: String

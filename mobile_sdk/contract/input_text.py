@@ -1,6 +1,6 @@
 """Reads what a caller says of a net's input: a size, channels, or an array's shape."""
 
-from mobile_sdk.contract import LEAST_SIDE_PX, MOST_SIDE_PX, ImageSpec, SizePx
+from mobile_sdk.contract.inputs import LEAST_SIDE_PX, MOST_SIDE_PX, ImageSpec, SizePx
 from mobile_sdk.errors import SettingError
 
 _TENSOR = "tensor:"
