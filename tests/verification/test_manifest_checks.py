@@ -20,6 +20,7 @@ from mobile_sdk.bundle.manifest import Manifest, StructureEntry
 from mobile_sdk.bundle.manifest_file import MANIFEST_FILE, BundleRefusalError
 from mobile_sdk.errors import BundleError
 from mobile_sdk.program.program import Program
+from mobile_sdk.program.record import Record
 from mobile_sdk.verification.manifest_checks import CHECKED_ELSEWHERE, CLAIMS, claim_of, manifest_checks
 from mobile_sdk.verification.verdict import Verdict
 from mobile_sdk.verification.verification import verify
@@ -27,9 +28,10 @@ from tests.support import bundles
 from tests.support.fixtures import damage
 from tests.support.fixtures.damage import Content, content_of, resealed
 from tests.support.nets.other_inputs import program_for
+from tests.support.operators import several_outputs
 
 SCHEMAS = Path(damage.__file__).parent / "schemas"
-KINDS = ("tflite", "float tflite", "executorch", "coreml", "detector", "grey", "spectrogram")
+KINDS = ("tflite", "float tflite", "executorch", "coreml", "detector", "grey", "spectrogram", "three outputs")
 
 
 def leaf_fields(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
@@ -53,6 +55,7 @@ LEAVES = tuple(dict.fromkeys(leaf_fields(Manifest)))
 OTHERS: dict[str, Any] = {
     "schema_number": 2,
     "task": "segmentation",
+    "labels": lambda labels: [*labels[1:], "another"],
     "inputs.kind": lambda kind: "tensor" if kind == "image" else "image",
     "inputs.channels": 3,
     "inputs.scale": lambda scale: float(np.nextafter(np.float32(scale), np.float32(1))),
@@ -77,6 +80,7 @@ OTHERS: dict[str, Any] = {
     "structure.int8_weight_share": lambda share: 0.5,
     "golden.source": lambda source: "generated" if source == "given" else "given",
     "golden.tolerance": lambda tolerance: tolerance / 2 if tolerance else 1e-9,
+    "golden.tolerances": lambda tolerances: [1e-9, *tolerances[1:]],
     "detection.score_threshold": lambda share: share / 2,
     "detection.iou_threshold": lambda share: share / 2,
     "files.sha256": lambda digest: digest[::-1],
@@ -86,6 +90,7 @@ OTHERS: dict[str, Any] = {
 
 REFUSED_FIRST: dict[str, tuple[str, ...]] = {
     "task": ("fields", "files"),
+    "labels": ("fields",),
     "detection.score_threshold": ("golden",),
     "detection.iou_threshold": ("golden",),
     "inputs.kind": ("fields",),
@@ -101,6 +106,7 @@ REFUSED_FIRST: dict[str, tuple[str, ...]] = {
     "outputs.scale": ("interface",),
     "outputs.zero_point": ("interface",),
     "golden.tolerance": ("interface",),
+    "golden.tolerances": ("interface",),
     "golden.pictures.top1_index": ("golden",),
     "files.bytes": ("size",),
     "files.sha256": ("hash",),
@@ -121,8 +127,13 @@ def kinds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Bundle, P
         open_bundle(folder / "detection.tflite"),
         Program.load(folder / "detection.pt2"),
     )
-    for kind in ("grey", "spectrogram"):
-        programs[kind] = program_for(kind)
+    programs |= {kind: program_for(kind) for kind in ("grey", "spectrogram")}
+    programs["three outputs"] = Program(
+        graph=several_outputs.several_outputs(),
+        contract=several_outputs.CONTRACT,
+        record=Record(net="three", quantized="calibrated"),
+    )
+    for kind in ("grey", "spectrogram", "three outputs"):
         (found[kind],) = lower(programs[kind], folder / kind, runtimes="tflite", progress=False)
     return {kind: (bundle, programs[kind], structure_of(bundle)) for kind, bundle in found.items()}
 
