@@ -37,6 +37,8 @@ def reconstruct(net: FakeQuantNet, teacher: FakeQuantNet, pictures: Tensor) -> N
     names = feature_names(net.captured.graph)
     ours, theirs = with_features(net.captured, names), with_features(teacher.captured, names)
     layers = [_Tuned(layer) for layer in net.modules() if isinstance(layer, Weighted)]
+    if not layers:
+        return
     optimizer = torch.optim.Adam([group for layer in layers for group in layer.groups])
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
     first, at_first = pictures[:0], math.inf

@@ -68,7 +68,7 @@ class IntegerEmitter:
         written = next((each.output for each in self._operators if each.output.name == name), None)
         if written is not None:
             return written
-        if not self._operators and not is_named:  # a net that returns its input
+        if not self._operators and not is_named and value.multiple == 1:  # a net that returns its input
             return self._rescaled(name, "<root>", value, 1.0, value.grid).tensor
         return self._plain(name, "<root>", value).tensor
 
