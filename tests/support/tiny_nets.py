@@ -86,7 +86,7 @@ def mixed_bag() -> Tiny:
 
     def forward(self: Tiny, x: torch.Tensor) -> torch.Tensor:
         x = F.hardswish(self.stem(x))
-        x = x + self.wide(x)
+        x = x + F.relu(self.wide(x))
         x = F.avg_pool2d(F.hardswish(x) * F.hardsigmoid(x), 2)
         gate = F.hardsigmoid(self.gate(x.mean((2, 3), keepdim=True)))
         return self.head((self.deep(x) * gate).mean((2, 3)) * 2.5)
