@@ -7,10 +7,13 @@ XNNPACK computes an output pixel's place in float32, and its share of the next i
 
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import torch
 
 ONE = 2**11  # all shares of one axis
 
@@ -45,8 +48,10 @@ def is_settled(length: int, output: int, *, align_corners: bool) -> bool:
     return np.array_equal(first.before * ONE + first.share, second.before * ONE + second.share)
 
 
-def resized_codes(x: torch.Tensor, size: tuple[int, int], *, align_corners: bool) -> torch.Tensor:
+def resized_codes(x: "torch.Tensor", size: tuple[int, int], *, align_corners: bool) -> "torch.Tensor":
     """Returns whole codes (N, C, H, W) in float32, less than 2^10, interpolated to `size` and rounded, halves up."""
+    import torch  # programs are read without it
+
     for axis, output in zip((2, 3), size, strict=True):
         if axis == 3:
             x = x.to(torch.float64)  # products of three numbers pass float32's 2^24

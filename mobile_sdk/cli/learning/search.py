@@ -9,6 +9,7 @@ import typer
 from mobile_sdk.cli import options
 from mobile_sdk.cli.blocks import ContractOptions, RecipeOptions, fields_of
 from mobile_sdk.cli.terminal import quiet, show_json, show_table
+from mobile_sdk.errors import SettingError
 from mobile_sdk.workflow.choices import DIGITS
 from mobile_sdk.workflow.run_files import NET_FILE, PARETO_PLOTS
 from mobile_sdk.workflow.search.settings import SearchSettings
@@ -145,6 +146,8 @@ def search(
     """
     quiet()
     given = fields_of(method, contract, recipe, worker)
+    if (channels := given.pop("channels")) is not None:
+        raise SettingError(f"expected a search for RGB pictures, found --channels {channels}", hint="leave it out")
     asked = SearchSettings(data=data, is_hard=given.pop("hard"), out=out, **given)
     asked.check()
     _check_read(context, asked)

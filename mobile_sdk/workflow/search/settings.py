@@ -31,7 +31,7 @@ class SearchSettings:
     candidate_epochs: int = 5
     exponent: float = -0.07
     is_hard: bool = False
-    size: int | None = None
+    size: int | str | None = None
     name: str | None = None
     recipe: str | None = None
     epochs: int | None = None
