@@ -7,27 +7,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from qat.layers.weighted import Weighted
+from qat.layers.weighted import Filters
 
 
-class ConvTranspose2d(Weighted):
+class ConvTranspose2d(Filters):
     """Computes a transposed convolution, whose weights are stored as (O, I / groups, KH, KW): by output channel.
 
     `padding` (top, bottom, left, right) is left away at the map's border; below and on the right it is negative where
     `output_padding` adds more rows and columns than that.
     """
-
-    def __init__(
-        self,
-        *,
-        stride: tuple[int, int],
-        padding: tuple[int, int, int, int],
-        dilation: tuple[int, int],
-        groups: int,
-        **parameters: Any,
-    ) -> None:
-        super().__init__(**parameters)
-        self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups
 
     @property
     def geometry(self) -> dict[str, Any]:

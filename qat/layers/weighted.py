@@ -103,8 +103,8 @@ class Weighted(nn.Module):
         return self.weight * gain.reshape(-1, *[1] * (self.weight.ndim - 1)), shift
 
 
-class Conv2d(Weighted):
-    """Computes a convolution. `padding` is (top, bottom, left, right): a pad before the convolution is part of it."""
+class Filters(Weighted):
+    """This is the base of layers whose weights are filters on a map; `padding` is (top, bottom, left, right)."""
 
     def __init__(
         self,
@@ -117,6 +117,10 @@ class Conv2d(Weighted):
     ) -> None:
         super().__init__(**parameters)
         self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups
+
+
+class Conv2d(Filters):
+    """Computes a convolution: a pad before it is part of it."""
 
     @property
     def geometry(self) -> dict[str, Any]:
