@@ -83,7 +83,7 @@ def test_a_users_net_without_labels_takes_numbered_folders_in_natural_order_and_
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.path", [*sys.path])
     save_pictures(tmp_path / "set", tuple(map(str, range(12))), count=1)  # one picture a label is enough
-    source, pictures = users_own("numbered_nets:net", "set", size=32, name=None, labels=None)
+    source, pictures = users_own("numbered_nets:net", "set", task="classification", size=32, name=None, labels=None)
     assert source.contract.labels == tuple(map(str, range(12))) and pictures is not None
     assert sorted((*pictures.train.targets, *pictures.validation.targets)) == list(range(12))
     assert "2 before 10" in (said := capsys.readouterr().err) and "the attribute `labels`" in said
@@ -106,7 +106,7 @@ def bring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], So
         )
         importlib.invalidate_caches()
         monkeypatch.setattr(sys, "dont_write_bytecode", True)
-        source, _ = users_own("own_nets:net", "set", size=32, name=None, labels=None)
+        source, _ = users_own("own_nets:net", "set", task="classification", size=32, name=None, labels=None)
         check_scores(source.net, source.name, source.contract)
         return source
 
