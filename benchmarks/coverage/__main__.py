@@ -17,11 +17,12 @@ from typing import Any
 import torch
 
 from benchmarks.core.results_file import FOLDER, markdown, write_result
-from benchmarks.coverage.apart import call
 from benchmarks.coverage.catalogue import Listed, nets
-from benchmarks.coverage.one_net import FAILED, judge
+from benchmarks.coverage.one_net import judge
 from benchmarks.coverage.packages import import_packages
 from benchmarks.coverage.tables import by_family, refusals
+from benchmarks.judging.apart import call
+from benchmarks.judging.verdict import FAILED
 from mobile_sdk.system.environment import installed_versions
 
 CAPTURE_S, WHOLE_S = 300.0, 900.0

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.coverage.one_net import EXACT, FAILED, ISLAND, TAKEN
+from benchmarks.judging.verdict import EXACT, FAILED, ISLAND, TAKEN
 
 Rows = Sequence[dict[str, Any]]
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.core.results_file import markdown
-from benchmarks.coverage.apart import call
-from benchmarks.coverage.one_net import FAILED, REFUSED
+from benchmarks.judging.apart import call
+from benchmarks.judging.verdict import FAILED, REFUSED
 from benchmarks.random_nets.check import judge
 
 LIMIT_S = 300.0

@@ -144,12 +144,12 @@ def test_a_slow_model_is_no_hang_for_it_tells_of_its_progress(monkeypatch: pytes
     output = {"name": "scores", "dtype": "int8", "shape": (1, 3), "scale": 1.0, "zero_point": 0}
     models._sessions[1] = slow, bundles_interface(output)
     models.answer({"do": "run", "session": 1, "shape": (4, 2, 2, 3)}, bytearray(48))
-    assert [next(iter(message)) for message in parent.told] == ["working"] * 4 + ["dtype"]
+    assert [next(iter(message)) for message in parent.told] == ["working"] * 4 + ["bytes"]
 
 
 def bundles_interface(output: dict[str, Any]) -> Any:
     image = {"name": "image", "dtype": "uint8", "shape": (1, 2, 2, 3), "layout": "NHWC", "byte_offset": 0}
-    return model_worker.Interface.model_validate({"input": image, "output": output})
+    return model_worker.Interface.model_validate({"input": image, "outputs": [output]})
 
 
 def test_one_process_serves_every_model(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mobile_sdk.errors import CompileError
-from mobile_sdk.graph import float_reference
+from mobile_sdk.graph import reference
 from mobile_sdk.graph.float_reference import FloatReference
 from mobile_sdk.graph.operators import AvgPool2d, Graph
 from mobile_sdk.program.aten.writer import to_exported
@@ -85,7 +85,7 @@ def test_batches_and_traces_give_what_run_gives(monkeypatch):
     trace = FloatReference(graph).trace(images)
     assert list(trace) == [operator.output.name for operator in graph.operators]
     np.testing.assert_array_equal(trace[graph.output.name], together)
-    monkeypatch.setattr(float_reference, "BATCH_PIXELS", 2 * 16 * 16)
+    monkeypatch.setattr(reference, "BATCH_PIXELS", 2 * 16 * 16)
     np.testing.assert_allclose(FloatReference(graph).run(images), together, rtol=1e-5, atol=1e-6)
 
 

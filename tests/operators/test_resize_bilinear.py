@@ -204,7 +204,6 @@ def test_a_saved_program_resizes_as_the_net_did(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "found"),
     [
-        ({"scale_factor": 4, "mode": "nearest"}, "upsample_nearest2d.* at up"),
         (
             {"scale_factor": 1.6, "mode": "bilinear"},
             "to .6.4, 6.4., which are parts of pixels: pass size=.6, 6. or rec",

@@ -35,6 +35,7 @@ GRIDS = st.builds(
 )
 SIMPLE: dict[Any, st.SearchStrategy[Any]] = {
     int: st.integers(1, INT32_MAX),
+    bool: st.booleans(),
     float: st.floats(allow_nan=False, allow_infinity=False),
     str: st.text(),
     types.NoneType: st.none(),

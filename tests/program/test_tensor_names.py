@@ -93,6 +93,7 @@ def test_its_strips_are_exact_and_its_sensitivity_is_of_its_own_layers(programs,
 
 
 def test_the_names_kept_for_the_sdk_are_those_that_it_gives(programs) -> None:
-    assert {INPUT_NAME, "picture_codes", "picture_values", "scores"} == OWN_NAMES
+    of_arrays = {"tensor_codes", "tensor_values"}
+    assert {INPUT_NAME, "picture_codes", "picture_values", "scores", *of_arrays} == OWN_NAMES
     used = {name for program in programs.values() for name in names(program.graph)}
     assert {"picture_codes", "picture_values", "scores"} <= used

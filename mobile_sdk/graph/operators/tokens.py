@@ -67,4 +67,5 @@ class Normalize(Unary):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "epsilon", float(np.float32(self.epsilon)))
+        with np.errstate(over="ignore"):  # what float32 does not hold is infinite, and refused by the check of shapes
+            object.__setattr__(self, "epsilon", float(np.float32(self.epsilon)))

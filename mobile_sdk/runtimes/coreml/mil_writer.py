@@ -16,7 +16,18 @@ COLOURS: Mapping[int, str] = {1: "GRAYSCALE", 3: "RGB"}
 SCORES = "scores"
 CHANNELS_LAST = [0, 2, 3, 1]
 INPUT_LABEL = "input"
+MOST_AXES = 5  # of a tensor of an ML program
 _CLAMPS = {Clamp.RELU: "relu", Clamp.RELU6: "relu6"}
+
+
+def mil_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Returns the shape in the file: a batch of one in front, where MIL's tensors have an axis left for it."""
+    return (1, *shape) if len(shape) < MOST_AXES else shape
+
+
+def mil_axis(shape: tuple[int, ...], axis: int) -> int:
+    """Returns which axis of `mil_shape(shape)` is the axis of `shape`."""
+    return axis + len(mil_shape(shape)) - len(shape)
 
 
 def labels(graph: Graph) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mobile_sdk.graph.operators import INT8_MAX, INT8_MIN, Quantization
-from qat.layers import rounding
+from qat.layers.quantizers import rounding
 from qat.layers.quantizers.rounding import Rounding, extremes, gated_swish, round_to, rounded_swish
 
 

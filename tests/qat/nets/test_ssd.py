@@ -74,7 +74,7 @@ def test_maps_end_at_one_pixel() -> None:
 
 
 def test_anchors_are_centred_on_their_positions_and_keep_their_ratios() -> None:
-    anchors = anchors_of([2, 1], 100)
+    anchors = anchors_of([(2, 2), (1, 1)], (100, 100))
     middle = (anchors.corners[:, :2] + anchors.corners[:, 2:]) / 2
     assert torch.allclose(middle[0], torch.tensor([25.0, 25.0])) and torch.allclose(middle[3], torch.tensor([75, 25.0]))
     assert torch.allclose(anchors.sizes[1, 0] / anchors.sizes[1, 1], torch.tensor(2.0))
@@ -83,7 +83,7 @@ def test_anchors_are_centred_on_their_positions_and_keep_their_ratios() -> None:
 
 @given(st.lists(st.floats(-50, 150), min_size=4, max_size=4))
 def test_what_is_encoded_decodes_to_the_same_box(corners: list[float]) -> None:
-    anchors = anchors_of([2, 1], 100)
+    anchors = anchors_of([(2, 2), (1, 1)], (100, 100))
     decoder = Decoder.of(anchors, scores=2)
     boxes = torch.tensor(corners).expand(len(anchors.corners), 4)
     offsets = decoder.encode(boxes)
@@ -94,7 +94,7 @@ def test_what_is_encoded_decodes_to_the_same_box(corners: list[float]) -> None:
 
 
 def test_an_offset_of_one_moves_a_side_by_a_tenth_of_the_anchor() -> None:
-    anchors = anchors_of([1], 100)
+    anchors = anchors_of([(1, 1)], (100, 100))
     moved = anchors.corners + VARIANCE * anchors.sizes.repeat(1, 2)
     assert torch.allclose(Decoder.of(anchors, scores=2).encode(moved), torch.ones(3, 4), atol=1e-4)
 

@@ -249,7 +249,7 @@ def test_a_package_that_is_not_what_the_bundle_promises_is_refused(tmp_path: Pat
     package, interface = exported(graphs.int8_graph("linear head"), tmp_path)
     output = interface.output.model_copy(update={"shape": (1, 11)})
     with pytest.raises(BundleError, match="where the bundle promises"):
-        CoreMLRuntime().load(package, interface.model_copy(update={"output": output}), threads=1)
+        CoreMLRuntime().load(package, interface.model_copy(update={"outputs": (output,)}), threads=1)
 
 
 def test_an_operator_that_the_interpreter_does_not_know_is_named(tmp_path: Path) -> None:

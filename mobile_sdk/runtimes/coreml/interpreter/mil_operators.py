@@ -198,7 +198,7 @@ def _reduce(compute: str) -> Callable[[Constants], Step]:
 
 
 def _matmul(constants: Constants) -> Step:
-    bind = constants.bindings()
+    bind = constants.bindings(**constants.constants_among("x", "y"))
     turns_x, turns_y = (bool(constants.number(f"transpose_{side}", 0)) for side in "xy")
 
     def matmul(*operands: torch.Tensor) -> torch.Tensor:

@@ -5,11 +5,9 @@ from typing import Any
 import numpy as np
 
 from mobile_sdk.graph.operators import ChannelShuffle, ChannelSlice, Concat, JoinRows, Pad, Rearrange, Reshape, Rows
-from mobile_sdk.runtimes.coreml.mil_writer import MilWriter
+from mobile_sdk.runtimes.coreml.mil_writer import MOST_AXES, MilWriter, mil_axis, mil_shape
 from mobile_sdk.runtimes.coreml.operators.table import float32, int8
 from mobile_sdk.runtimes.rearranging import stages
-
-MOST_AXES = 5  # of a tensor of an ML program
 
 
 @int8.of(Concat, JoinRows, Rows, ChannelSlice, ChannelShuffle, Rearrange, Pad, Reshape)
@@ -25,7 +23,7 @@ def _values(operator: Any, file: MilWriter) -> Any:
 def _moved(operator: Any, file: MilWriter) -> Any:
     match operator:
         case Concat() | JoinRows():
-            axis = 1 + (operator.axis if isinstance(operator, Concat) else 1)
+            axis = mil_axis(operator.output.shape, operator.axis if isinstance(operator, Concat) else 1)
             return file.mil.concat(values=[file.read(part) for part in operator.parts], axis=axis, name=file.label)
         case Rows(start=start):
             return _window(operator, file, 1, start)
@@ -37,13 +35,14 @@ def _moved(operator: Any, file: MilWriter) -> Any:
             return _rearranged(operator, file)
         case Pad():
             return _padded(operator, file)
-    return file.mil.reshape(x=file.read(operator.input), shape=[1, *operator.output.shape], name=file.label)
+    return file.mil.reshape(x=file.read(operator.input), shape=list(mil_shape(operator.output.shape)), name=file.label)
 
 
 def _window(operator: Rows | ChannelSlice, file: MilWriter, axis: int, start: int) -> Any:
-    size = [1, *operator.output.shape]
-    begin = [start if each == 1 + axis else 0 for each in range(len(size))]
-    return file.mil.slice_by_size(x=file.read(operator.input), begin=begin, size=size, name=file.label)
+    size = mil_shape(operator.output.shape)
+    begin = [0] * len(size)
+    begin[mil_axis(operator.output.shape, axis)] = start
+    return file.mil.slice_by_size(x=file.read(operator.input), begin=begin, size=list(size), name=file.label)
 
 
 def _shuffled(operator: ChannelShuffle, file: MilWriter) -> Any:
@@ -58,7 +57,8 @@ def _shuffled(operator: ChannelShuffle, file: MilWriter) -> Any:
 def _rearranged(operator: Rearrange, file: MilWriter) -> Any:
     """Writes reshapes and transpositions; maps are stored as C, H, W, so that nothing else moves."""
     x = file.read(operator.input)
-    *before, last = stages(operator.logical, (1, *operator.input.shape), (1, *operator.output.shape), MOST_AXES)
+    ends = mil_shape(operator.input.shape), mil_shape(operator.output.shape)
+    *before, last = stages(operator.logical, *ends, MOST_AXES)
     for index, stage in enumerate((*before, last)):
         name = file.label if stage is last else f"{file.label}_stage{index}"
         if stage.order is None:
@@ -70,6 +70,7 @@ def _rearranged(operator: Rearrange, file: MilWriter) -> Any:
 
 def _padded(operator: Pad, file: MilWriter) -> Any:
     """Writes zeros: centred codes are zero at the zero point."""
-    amounts = [0, 0, *(amount for pair in zip(operator.before, operator.after, strict=True) for amount in pair)]
+    pairs = [(0, 0)] * mil_axis(operator.input.shape, 0) + list(zip(operator.before, operator.after, strict=True))
+    amounts = [amount for pair in pairs for amount in pair]
     zero = np.float32(0)
     return file.mil.pad(x=file.read(operator.input), pad=amounts, mode="constant", constant_val=zero, name=file.label)

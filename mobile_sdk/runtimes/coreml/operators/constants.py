@@ -6,16 +6,17 @@ import numpy as np
 
 from mobile_sdk.graph import arithmetic
 from mobile_sdk.graph.operators import ConstantTensor
-from mobile_sdk.runtimes.coreml.mil_writer import MilWriter
+from mobile_sdk.runtimes.coreml.mil_writer import MilWriter, mil_shape
 from mobile_sdk.runtimes.coreml.operators.table import float32, int8
 
 
 @int8.of(ConstantTensor)
 def _codes(operator: ConstantTensor, file: MilWriter) -> Any:
     zero_point = arithmetic.quantization_of(operator.output).zero_point
-    return file.mil.const(val=operator.values[None].astype(np.float32) - np.float32(zero_point), name=file.label)
+    values = operator.values.reshape(mil_shape(operator.output.shape))
+    return file.mil.const(val=values.astype(np.float32) - np.float32(zero_point), name=file.label)
 
 
 @float32.of(ConstantTensor)
 def _values(operator: ConstantTensor, file: MilWriter) -> Any:
-    return file.mil.const(val=operator.values[None], name=file.label)
+    return file.mil.const(val=operator.values.reshape(mil_shape(operator.output.shape)), name=file.label)

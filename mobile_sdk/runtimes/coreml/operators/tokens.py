@@ -6,7 +6,7 @@ import numpy as np
 
 from mobile_sdk.graph import arithmetic
 from mobile_sdk.graph.operators import MatMul, Normalize, Softmax
-from mobile_sdk.runtimes.coreml.mil_writer import MilWriter
+from mobile_sdk.runtimes.coreml.mil_writer import MilWriter, mil_axis, mil_shape
 from mobile_sdk.runtimes.coreml.operators.table import float32, int8
 
 
@@ -33,8 +33,9 @@ def _softmax(operator: Softmax, file: MilWriter) -> Any:
 
 @float32.of(Normalize)
 def _normalize(operator: Normalize, file: MilWriter) -> Any:
-    mil, label, value, axes = file.mil, file.label, file.read(operator.input), [1 + axis for axis in operator.axes]
-    batch_and_shape = [1, *operator.output.shape]
+    mil, label, value = file.mil, file.label, file.read(operator.input)
+    axes = [mil_axis(operator.output.shape, axis) for axis in operator.axes]
+    in_file = list(mil_shape(operator.output.shape))
     if operator.groups > 1:
         channels, *sides = operator.output.shape
         shape = [1, operator.groups, channels // operator.groups, *sides]
@@ -47,13 +48,13 @@ def _normalize(operator: Normalize, file: MilWriter) -> Any:
     scale = mil.rsqrt(x=variance, epsilon=np.float32(operator.epsilon), name=f"{label}_scale")
     value = file.mul(value, scale, "_scaled")
     if operator.groups > 1:
-        value = mil.reshape(x=value, shape=batch_and_shape, name=f"{label}_joined")
-    by_channel = [1] * len(batch_and_shape)
+        value = mil.reshape(x=value, shape=in_file, name=f"{label}_joined")
+    by_channel = [1] * len(in_file)
     by_channel[_channel_axis(operator.output.shape)] = -1
     gained = file.mul(value, operator.gain.reshape(by_channel), "_gained")
     return file.values(file.add(gained, operator.offset.reshape(by_channel)))
 
 
 def _channel_axis(shape: tuple[int, ...]) -> int:
-    """Returns the axis of channels, with the batch."""
-    return 1 if len(shape) == 3 else len(shape)
+    """Returns the axis of channels in the file."""
+    return mil_axis(shape, 0 if len(shape) == 3 else len(shape) - 1)

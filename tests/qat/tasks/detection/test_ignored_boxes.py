@@ -25,7 +25,7 @@ from qat.layers.box_decoder import Decoder
 from qat.tasks.detection.loss import IGNORED, MultiboxLoss
 
 LABELS = 3
-DECODER = Decoder.of(anchors_of([4, 2, 1], 100), scores=LABELS + 1)
+DECODER = Decoder.of(anchors_of([(4, 4), (2, 2), (1, 1)], (100, 100)), scores=LABELS + 1)
 
 
 def boxes_among(random: np.random.Generator, count: int) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ from qat.layers.box_decoder import Decoder
 from qat.tasks.detection.loss import MultiboxLoss, one_to_one, pairwise_closeness, pairwise_overlaps
 
 SIZE_PX = 96
-DECODER = Decoder.of(anchors_of([6, 3, 2, 1], SIZE_PX), scores=10)
+DECODER = Decoder.of(anchors_of([(6, 6), (3, 3), (2, 2), (1, 1)], (SIZE_PX, SIZE_PX)), scores=10)
 ANCHORS = DECODER.origins
 
 

@@ -22,7 +22,7 @@ from qat.tasks.detection.loss import MultiboxLoss, hardest, pairwise_overlaps
 from qat.tasks.detection.training import evaluate_detector, fit_detector
 from qat.training.plan import TrainPlan
 
-DECODER = Decoder.of(anchors_of([2, 1], 100), scores=4)
+DECODER = Decoder.of(anchors_of([(2, 2), (1, 1)], (100, 100)), scores=4)
 
 
 def truth(*boxes: tuple[float, float, float, float], labels: tuple[int, ...] = ()) -> Truth:
