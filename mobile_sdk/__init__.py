@@ -5,7 +5,7 @@ Describe: Contract, ImageSpec, TensorSpec, DetectionSpec; Program, Record, Quali
 Export:   lower → Bundle, open_bundle.
 All of it: run by RunSettings: what the command `mobile-sdk run` does, from pictures to a report.
 Judge:    verify → a verdict; benchmark → numbers; write_report; bisect, layer_distances, layer_sensitivity.
-Apps:     to_bytes, detect, masks_of: what Kotlin and Swift do with pictures and outputs.
+Apps:     to_bytes, detect, detect_anchor_free, masks_of: what Kotlin and Swift do with pictures and outputs.
 Errors:   SdkError, the root of them all.
 
 Every long call takes `progress`: True, the default, shows it on standard error; False does not; a function
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mobile_sdk.program.program import Program
     from mobile_sdk.program.record import Record
     from mobile_sdk.report.write import write_report
+    from mobile_sdk.tasks.anchor_free import detect_anchor_free
     from mobile_sdk.tasks.boxes import detect
     from mobile_sdk.tasks.quality import Quality
     from mobile_sdk.tasks.segmentation import masks_of
@@ -52,6 +53,7 @@ _HOMES = {
     "benchmark": "mobile_sdk.benchmarking.benchmark",
     "bisect": "mobile_sdk.verification.bisection",
     "detect": "mobile_sdk.tasks.boxes",
+    "detect_anchor_free": "mobile_sdk.tasks.anchor_free",
     "layer_distances": "mobile_sdk.analysis.layer_distances",
     "layer_sensitivity": "mobile_sdk.analysis.sensitivity",
     "lower": "mobile_sdk.bundle.lowering",
@@ -77,6 +79,7 @@ __all__ = [
     "benchmark",
     "bisect",
     "detect",
+    "detect_anchor_free",
     "layer_distances",
     "layer_sensitivity",
     "lower",

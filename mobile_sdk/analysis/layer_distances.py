@@ -16,7 +16,7 @@ def layer_distances(
 ) -> list[tuple[str, str, float | None]]:
     """Returns `(tensor, module path, SQNR in dB)` of every tensor that both graphs have, in the order of execution.
 
-    `pictures` are RGB bytes (N, H, W, 3), or pictures beside a program: 64 are taken, from the validation part if there
+    `pictures` are bytes (N, H, W, C), or pictures beside a program: 64 are taken, from the validation part if there
     are two.
 
     An int8 tensor may represent a multiple of the twin's (h-swish's product is six times h-swish), so each is first

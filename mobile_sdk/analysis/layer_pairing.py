@@ -46,7 +46,8 @@ def counterparts(program: Graph, twin: Graph) -> tuple[Counterpart, ...]:
 
     Raises SettingError if `program` was not made from the same net, or by an SDK that stored no pairs.
     """
-    is_pair = program.output.shape == twin.output.shape and program.input == twin.input
+    shapes = [[output.shape for output in each.outputs] for each in (program, twin)]
+    is_pair = shapes[0] == shapes[1] and program.input == twin.input
     if not is_pair or program.precision == "float32" or twin.precision != "float32":
         raise _not_a_pair(f"{_in_words(program)} and {_in_words(twin)}")
     if not program.pairs:
@@ -105,7 +106,7 @@ class _Pairing:
 
 
 def _in_words(graph: Graph) -> str:
-    return f"{graph.precision} {graph.input.shape} to {graph.output.shape}"
+    return f"{graph.precision} {graph.input.shape} to {', '.join(str(output.shape) for output in graph.outputs)}"
 
 
 def _not_a_pair(found: str) -> SettingError:

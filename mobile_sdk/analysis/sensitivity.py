@@ -1,11 +1,12 @@
-"""Measures each layer's cost in int8, in SQNR of the logits, to show which layers to keep in float.
+"""Measures each layer's cost in int8, in SQNR of the net's outputs, to show which layers to keep in float.
 
 A layer is every operator of one module path. The float32 twin is run with the program's grids and weights put in for
 one layer at a time (its cost), and for all layers but one's weights (the gain of keeping it in float). Layers are taken
-in the order of execution, so that of every run only the part behind the layer is computed.
+in the order of execution, so that of every run only the part behind the layer is computed. Several outputs count alike:
+each is divided by its root mean square.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,8 +19,9 @@ from mobile_sdk.analysis.layer_pairing import Counterpart, Grid, counterparts
 from mobile_sdk.comparison import sqnr_db
 from mobile_sdk.errors import DataError
 from mobile_sdk.graph.operators import INT8_MAX, INT8_MIN, Constant, Graph, Operator, Tensor
-from mobile_sdk.graph.reference import Reference, channels_last
+from mobile_sdk.graph.reference import Reference, as_nets_read, channels_last
 from mobile_sdk.graph.rules import apply
+from mobile_sdk.graph.score_steps import real_values
 from mobile_sdk.program.program import Program
 from mobile_sdk.system.progress import Progress, Report, reported
 
@@ -28,7 +30,7 @@ Values = dict[str, torch.Tensor]
 
 @dataclass(frozen=True, kw_only=True)
 class LayerSensitivity:
-    """Holds one layer's cost; SQNR in dB of the logits against the float32 twin's, None if nothing is lost.
+    """Holds one layer's cost; SQNR in dB of the outputs against the float32 twin's, None if nothing is lost.
 
     `alone_db`: only this layer is in int8, its weights and its outputs. `weights_db`: only its weights. `kept_db`: the
     whole program, but this layer as `keep_float` has it: float weights, and its output rounded only for int8 readers.
@@ -71,9 +73,9 @@ class Sensitivity:
 def layer_sensitivity(
     program: Program | Graph, twin: Program | Graph, pictures: Pixels, *, progress: Progress = True
 ) -> Sensitivity:
-    """Measures every layer of `program` against its float32 `twin` on RGB bytes (N, H, W, 3), all N at once.
+    """Measures every layer of `program` against its float32 `twin` on bytes (N, H, W, C), all N at once.
 
-    It also takes pictures beside a program: 64 of them, from the validation part if there are two.
+    It also takes pictures, or arrays, beside a program: 64 of them, from the validation part if there are two.
 
     Raises SettingError if the two are not of one net, DataError without pictures.
     """
@@ -86,11 +88,12 @@ def layer_sensitivity(
         runs = _Runs(pairs, twin, pixels)
         noises = list(runs.all_layers(report))
         simulated = runs.simulated
+        computed = runs.weighted(real_values(Reference(program).run(pixels), program))
     total = sum(noise.alone for noise in noises) or 1.0
     signal = runs.signal
     return Sensitivity(
         pictures=len(pixels),
-        program_db=_db(_noise(_real(program, pixels), runs.scores), signal),
+        program_db=_db(_noise(computed, runs.scores), signal),
         simulated_db=_db(simulated, signal),
         layers=tuple(
             LayerSensitivity(
@@ -122,7 +125,7 @@ class _Layer:
 
 @dataclass(frozen=True, kw_only=True)
 class _Noise:
-    """Holds noise powers of the logits."""
+    """Holds noise powers of the outputs."""
 
     layer: _Layer
     alone: float
@@ -142,18 +145,22 @@ class _Runs:
     """Runs the twin; runs share everything before the layer in question."""
 
     def __init__(self, pairs: Sequence[Counterpart], twin: Graph, pictures: NDArray[np.uint8]) -> None:
-        self._pairs, self._output = pairs, twin.output.name
+        self._pairs, self._outputs = pairs, {output.name for output in twin.outputs}
+        self._names = [output.name for output in twin.outputs]
         self._last_use = {
             x.name: index
             for index, pair in enumerate(pairs)
             for x in pair.operator.inputs
             if not isinstance(x, Constant)
         }
-        codes = torch.from_numpy(pictures.astype(np.int16) - 128).permute(0, 3, 1, 2)
-        self._picture = {twin.input.name: codes.contiguous(memory_format=torch.channels_last)}
+        self._picture = {twin.input.name: as_nets_read(torch.from_numpy(pictures.astype(np.int16) - 128))}
         every = frozenset(pair.operator.output.name for pair in pairs)
         self._float = _Mode(weights=frozenset(), outputs=frozenset())
         self._int8 = _Mode(weights=every, outputs=every)
+        self._weights = [1.0] * len(self._names)
+        if len(self._names) > 1:
+            exact = self._ends(self._picture, 0, self._float)
+            self._weights = [1 / (float(np.sqrt((each**2).mean())) or 1.0) for each in exact]
         self.scores = self._to_end(self._picture, 0, self._float)
         self.signal = float((self.scores**2).sum())
         self.simulated = _noise(self._to_end(self._picture, 0, self._int8), self.scores)
@@ -173,8 +180,8 @@ class _Runs:
         has_weights = any(pair.snapped is not None for pair in layer.pairs)
         alone = self._noise_of(layer, exact, _Mode(weights=layer.outputs, outputs=layer.outputs))
         weights = self._noise_of(layer, exact, _Mode(weights=layer.outputs, outputs=frozenset())) if has_weights else 0
-        kept_outputs = self._int8.outputs - (layer.outputs & {self._output})
-        is_changed = has_weights or self._output in layer.outputs
+        kept_outputs = self._int8.outputs - (layer.outputs & self._outputs)
+        is_changed = has_weights or bool(self._outputs & layer.outputs)
         kept = _Mode(weights=self._int8.weights - layer.outputs, outputs=kept_outputs)
         return _Noise(
             layer=layer,
@@ -186,10 +193,19 @@ class _Runs:
     def _noise_of(self, layer: _Layer, before: Values, mode: _Mode) -> float:
         return _noise(self._to_end(before, layer.start, mode), self.scores)
 
+    def weighted(self, outputs: Iterable[NDArray[np.float64]]) -> NDArray[np.float64]:
+        """Returns all outputs, one row a picture, each with its weight."""
+        rows = [each.reshape(len(each), -1) * by for each, by in zip(outputs, self._weights, strict=True)]
+        return np.concatenate(rows, axis=1)
+
     def _to_end(self, before: Values, start: int, mode: _Mode) -> NDArray[np.float64]:
+        return self.weighted(self._ends(before, start, mode))
+
+    def _ends(self, before: Values, start: int, mode: _Mode) -> list[NDArray[np.float64]]:
+        """Returns every output as the reference has it."""
         values = dict(before)
         self._advance(values, start, len(self._pairs), mode)
-        return channels_last(values[self._output].numpy().astype(np.float64))  # a map, as the reference has it
+        return [channels_last(values[name].numpy().astype(np.float64)) for name in self._names]
 
     def _advance(self, values: Values, start: int, end: int, mode: _Mode) -> None:
         """Computes the operators `start` to `end` in place; a value is dropped after its last use."""
@@ -197,7 +213,7 @@ class _Runs:
             pair = self._pairs[index]
             values[pair.operator.output.name] = _computed(pair, values, mode)
             for x in pair.operator.inputs:
-                if isinstance(x, Tensor) and self._last_use[x.name] == index:
+                if isinstance(x, Tensor) and self._last_use[x.name] == index and x.name not in self._outputs:
                     values.pop(x.name, None)
 
 
@@ -237,12 +253,6 @@ def _on(grid: Grid | None, x: torch.Tensor) -> torch.Tensor:
     if grid is None:
         return x
     return torch.fake_quantize_per_tensor_affine(x, grid.scale, grid.zero_point, INT8_MIN, INT8_MAX)
-
-
-def _real(program: Graph, pictures: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Returns the program's scores as real values."""
-    codes, grid = Reference(program).run(pictures).astype(np.float64), program.output.quantization
-    return codes if grid is None else grid.scale * (codes - grid.zero_point)
 
 
 def _noise(scores: NDArray[np.float64], expected: NDArray[np.float64]) -> float:

@@ -22,6 +22,15 @@ def in_steps(scores: NDArray[np.generic], graph: Graph) -> NDArray[np.float64]:
     return np.concatenate([part.reshape(len(scores), -1) for part in converted], axis=1)
 
 
+def real_values(scores: NDArray[np.generic], graph: Graph) -> tuple[NDArray[np.float64], ...]:
+    """Returns the real values (pictures, …) of each output, in the graph's order."""
+    found = []
+    for part, output in zip(separated(scores), graph.outputs, strict=True):
+        steps = _in_steps(part, output.quantization)
+        found.append(steps if output.quantization is None else steps * output.quantization.scale)
+    return tuple(found)
+
+
 def _in_steps(scores: NDArray[np.generic], grid: Quantization | None) -> NDArray[np.float64]:
     values = scores.astype(np.float64)
     if grid is None:

@@ -72,12 +72,21 @@ def detect(output: NDArray[np.generic], spec: DetectionSpec, size_px: SizePx) ->
         )
     expect("spec", spec, DetectionSpec)
     expect("size_px", size_px, int, tuple)
-    shares = label_shares(output)
-    likely = shares.max(axis=1) >= spec.score_threshold
+    return best_of(output[:, :BOX_COLUMNS], label_shares(output), spec, size_px)
+
+
+def best_of(
+    boxes: NDArray[np.generic], shares: NDArray[np.float64], spec: DetectionSpec, size_px: SizePx
+) -> Detections:
+    """Returns the detections among boxes (n, 4), of whose labels `shares` (n, labels) are the scores.
+
+    These are `detect`'s steps from the second on.
+    """
+    likely = shares.max(axis=1, initial=0) >= spec.score_threshold
     height, width = (size_px, size_px) if isinstance(size_px, int) else size_px
     edges = np.array([width, height, width, height])
-    shares, boxes = shares[likely], np.clip(output[likely, :BOX_COLUMNS].astype(np.float64), 0, edges)
-    shared = overlaps(boxes, boxes)
+    shares, cut = shares[likely], np.clip(boxes[likely].astype(np.float64), 0, edges)
+    shared = overlaps(cut, cut)
     found: list[tuple[float, int, int]] = []
     for label in range(shares.shape[1]):
         scores = shares[:, label]
@@ -86,7 +95,7 @@ def detect(output: NDArray[np.generic], spec: DetectionSpec, size_px: SizePx) ->
         found += [(-scores[index], label, index) for index in _suppressed(shared, order, spec)]
     best = sorted(found)[: spec.max_detections]
     return Detections(
-        boxes=boxes[[index for _, _, index in best]].reshape(-1, BOX_COLUMNS),
+        boxes=cut[[index for _, _, index in best]].reshape(-1, BOX_COLUMNS),
         labels=np.array([label for _, label, _ in best], np.int64),
         scores=np.array([-score for score, _, _ in best], np.float64),
     )

@@ -21,7 +21,8 @@ from mobile_sdk.bundle.manifest_file import BundleRefusalError
 from mobile_sdk.devices.model_process import MODELS
 from mobile_sdk.document import Document
 from mobile_sdk.errors import SettingError
-from mobile_sdk.graph.operators import Graph, Operator, Tensor
+from mobile_sdk.graph.operators import Graph, Tensor
+from mobile_sdk.graph.outputs import separated
 from mobile_sdk.graph.reference import Reference
 from mobile_sdk.memory.limit import executed
 from mobile_sdk.preprocess import Sample, to_bytes
@@ -62,7 +63,7 @@ def bisect(
     *,
     progress: Callable[[str], None] | None = None,
 ) -> FirstDifference | None:
-    """Returns the first operator that differs for `picture`, or None if the bundle agrees in every score.
+    """Returns the first operator that differs for `picture`, or None if the bundle agrees in every output.
 
     It exports some `2 log2(operators)` cut graphs to a temporary folder. Raises SettingError for a runtime that does
     not promise these integers, and BundleRefusalError (check "model") if the program, exported afresh, agrees: then no
@@ -75,15 +76,16 @@ def bisect(
     program = replace(program, graph=executed(program.graph, bundle.manifest.activation_limit_kib))
     runtime, pixels = runtimes.get(bundle.manifest.runtime), to_bytes(picture, program.contract.input)
     expected = _trace(program.graph, pixels)
-    if np.array_equal(_run(runtime, bundle.model_path, bundle.interface, pixels), expected[program.graph.output.name]):
+    outputs, found = program.graph.outputs, _run(runtime, bundle.model_path, bundle.interface, pixels)
+    if all(np.array_equal(codes, expected[output.name]) for codes, output in zip(found, outputs, strict=True)):
         return None
     search = _Search(program, runtime, pixels, expected, progress)
-    last = len(program.graph.operators) - 1
-    if not search.differs(last):
-        raise BundleRefusalError(
-            "model", f"expected {bundle.manifest.model} to be this program's, but exported afresh the program agrees"
-        )
-    return search.report(search.first(_ancestors(program.graph, last)))
+    for last in sorted(_makers(program.graph)[output.name] for output in outputs):
+        if search.differs(last):
+            return search.report(search.first(_ancestors(program.graph, last)))
+    raise BundleRefusalError(
+        "model", f"expected {bundle.manifest.model} to be this program's, but exported afresh the program agrees"
+    )
 
 
 class _Search:
@@ -149,12 +151,12 @@ class _Search:
             with scratch_folder() as folder:
                 model = folder / self._runtime.model_file
                 interface = self._runtime.export(cut, self._program.contract, model)
-                self._found[index] = _run(self._runtime, model, interface, self._pixels)
+                (self._found[index],) = _run(self._runtime, model, interface, self._pixels)
         return self._found[index]
 
 
 def _check_settings(bundle: Bundle, program: Program) -> None:
-    if not program.graph.is_int8 or bundle.interface.output.dtype != "int8":
+    if not program.graph.is_int8 or any(output.dtype != "int8" for output in bundle.interface.outputs):
         raise SettingError(
             f"expected an int8 bundle of a runtime that computes these integers, found {bundle.path.name}",
             hint=f"bisect a bundle of {' or '.join(runtimes.on_devices())}",
@@ -167,12 +169,12 @@ def _trace(graph: Graph, pixels: NDArray[np.uint8]) -> dict[str, Codes]:
     return {name: codes[0] for name, codes in Reference(graph).trace(pixels[np.newaxis]).items()}
 
 
-def _run(runtime: Runtime, model: Path, interface: Interface, pixels: NDArray[np.uint8]) -> Codes:
-    """Returns a cut graph's output without its batch, in the graph's layout: pictures come in the input's layout."""
+def _run(runtime: Runtime, model: Path, interface: Interface, pixels: NDArray[np.uint8]) -> tuple[Codes, ...]:
+    """Returns a model's outputs without their batch, in the graph's layout: maps as (C, H, W)."""
     with MODELS.loaded(runtime, model, interface, threads=1) as session:
-        output = session.run(pixels)
-    codes = output.transpose(2, 0, 1) if output.ndim == 3 and interface.input.layout != "NCHW" else output
-    return codes.astype(np.int8)
+        outputs = separated(session.run(pixels)[np.newaxis])
+    found = (each[0].transpose(2, 0, 1) if each.ndim == 4 else each[0] for each in outputs)
+    return tuple(codes.astype(np.int8) for codes in found)
 
 
 def _cut(graph: Graph, index: int) -> Graph:
@@ -190,9 +192,13 @@ def _ancestors(graph: Graph, index: int) -> list[int]:
     return sorted(needed)
 
 
+def _makers(graph: Graph) -> dict[str, int]:
+    """Returns the operator that makes each tensor."""
+    return {operator.output.name: position for position, operator in enumerate(graph.operators)}
+
+
 def _sources(graph: Graph, index: int) -> list[int]:
     """Returns the operators whose outputs operator `index` reads."""
-    makers = {operator.output.name: position for position, operator in enumerate(graph.operators)}
-    operator: Operator = graph.operators[index]
+    makers, operator = _makers(graph), graph.operators[index]
     names = [operand.name for operand in operator.inputs if isinstance(operand, Tensor)]
     return [makers[name] for name in names if name in makers]

@@ -63,6 +63,12 @@ class Made:
             "sdk.benchmark": {"bundles": [self.bundle], "quick": True, "device": "host", "threads": 1, "min_runs": 1},
             "sdk.bisect": {"bundle": self.bundle, "program": self.program, "picture": Image.new("RGB", (20, 20))},
             "sdk.detect": {"output": np.zeros((4, 6), np.float32), "spec": sdk.DetectionSpec(), "size_px": 64},
+            "sdk.detect_anchor_free": {
+                "maps": [np.zeros((2, 2, 10), np.float32)],
+                "labels": 2,
+                "spec": sdk.DetectionSpec(),
+                "size_px": 64,
+            },
             "sdk.layer_distances": {"int8": self.program, "twin": self.twin, "pictures": pixels},
             "sdk.layer_sensitivity": {"program": self.program, "twin": self.twin, "pictures": pixels},
             "sdk.lower": {
@@ -130,6 +136,7 @@ CALLS = {
     "sdk.benchmark": ("bundles", "device", "threads", "min_runs"),
     "sdk.bisect": ("bundle", "program", "picture"),
     "sdk.detect": ("output", "spec", "size_px"),
+    "sdk.detect_anchor_free": ("maps", "labels", "spec", "size_px"),
     "sdk.layer_distances": ("int8", "twin", "pictures"),
     "sdk.layer_sensitivity": ("program", "twin", "pictures"),
     "sdk.lower": ("program", "runtimes", "pictures", "activation_limit_kib"),

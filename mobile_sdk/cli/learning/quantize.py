@@ -46,8 +46,8 @@ class SourceOptions:
         typer.Option(
             "--task",
             metavar="NAME",
-            help="Of a net of your own: classification, or features, which takes all that it returns as it is "
-            "(embeddings, keypoints, heat maps, several heads).",
+            help="Of a net of your own: classification; segmentation, a map of scores as large as the picture; or "
+            "features, which takes all that it returns as it is (embeddings, keypoints, raw boxes, several heads).",
         ),
     ] = "classification"
     labels: options.Labels = None

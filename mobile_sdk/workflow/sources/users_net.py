@@ -19,8 +19,11 @@ from mobile_sdk.workflow.sources.source_net import SourceNet, say_image
 from mobile_sdk.workflow.tasks.classification import Classification
 from mobile_sdk.workflow.tasks.features import Features
 from mobile_sdk.workflow.tasks.labelled_pictures import labels_of, load_pictures
-from mobile_sdk.workflow.tasks.score_check import count_scores
+from mobile_sdk.workflow.tasks.score_check import count_map_scores, count_scores
+from mobile_sdk.workflow.tasks.segmentation import Segmentation
+from mobile_sdk.workflow.tasks.task import Task
 from qat.data.arrays import spanning
+from qat.data.masks.pictures import SegmentationPictures
 from qat.data.pictures import Pictures, order_note
 from qat.progress import say
 
@@ -35,7 +38,7 @@ def users_own(
     labels: str | None,
     channels: int | None = None,
     array: str | None = None,
-) -> tuple[SourceNet, Pictures | None]:
+) -> tuple[SourceNet, Pictures | SegmentationPictures | None]:
     """Returns the net that the function MODULE:FUNCTION makes, and its pictures.
 
     The contract comes from the net's attributes and the pictures, or the arrays. `array` says that it reads such, of
@@ -62,7 +65,7 @@ def with_contract(
     array: str | None,
     name: str | None,
     labels: str | None,
-) -> tuple[SourceNet, Pictures | None]:
+) -> tuple[SourceNet, Pictures | SegmentationPictures | None]:
     """Returns the net that `reference` names, as `users_own` does."""
     chosen = _task(task, labels)
     source = _input_of(reference, net, data, size, channels, array)
@@ -71,6 +74,8 @@ def with_contract(
         contract = chosen.contract(own_name, data, (), source)
         pictures = None if data == NONE else chosen.pictures_of(contract, data)
         return SourceNet(task=chosen, net=net, name=reference, contract=contract), pictures
+    if isinstance(chosen, Segmentation):
+        return _segmenter(chosen, net, reference, data, source, own_name, labels)
     labels_of_net = read_labels(labels, count_scores(reference, net, source.shape)) if labels else ()
     own_labels = tuple(_attribute(reference, net, "labels", (list, tuple), "a list of names") or ())
     names = labels_of_net or own_labels or (() if data == NONE else _labels_of_pictures(data))
@@ -83,11 +88,36 @@ def with_contract(
     return SourceNet(task=chosen, net=net, name=reference, contract=contract), pictures
 
 
-def _task(name: str, labels: str | None) -> Classification | Features:
+def _segmenter(
+    task: Segmentation,
+    net: nn.Module,
+    reference: str,
+    data: str,
+    source: NetInput,
+    name: str | None,
+    labels: str | None,
+) -> tuple[SourceNet, SegmentationPictures]:
+    """Returns a net that labels every pixel, and its pictures with masks."""
+    if data == NONE:
+        raise SettingError(
+            "expected pictures with masks for segmentation, found --data none",
+            hint="give --data DIR; --task features quantizes the net without masks",
+        )
+    pictures = task.load_pictures(data)
+    names = tuple(_attribute(reference, net, "labels", (list, tuple), "a list of names") or ()) or pictures.labels
+    contract = task.contract(name, data, names, source)
+    count = count_map_scores(reference, net, contract.image)
+    if labels:
+        contract = task.contract(name, data, read_labels(labels, count), source)
+    check_labels(contract.labels, reference)
+    return SourceNet(task=task, net=net, name=reference, contract=contract), task.in_order_of(contract, pictures)
+
+
+def _task(name: str, labels: str | None) -> Task[Any]:
     """Returns the task of a net of the user's own."""
-    check_choice("a task of a net of your own", name, (Classification.name, Features.name))
-    if name == Classification.name:
-        return Classification()
+    tasks: dict[str, type[Task[Any]]] = {each.name: each for each in (Classification, Features, Segmentation)}
+    if check_choice("a task of a net of your own", name, tasks) != Features.name:
+        return tasks[name]()
     if labels is not None:
         raise SettingError("expected no --labels for features, which have none, found some", hint="leave them out")
     return Features()

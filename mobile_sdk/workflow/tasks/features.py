@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -12,7 +11,7 @@ from mobile_sdk.comparison import compare
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.errors import SettingError
 from mobile_sdk.graph.reference import channels_last
-from mobile_sdk.graph.score_steps import in_steps
+from mobile_sdk.graph.score_steps import real_values
 from mobile_sdk.program.expected_scores import expected_scores
 from mobile_sdk.program.program import Program
 from mobile_sdk.program.record import OutputNoise
@@ -105,12 +104,9 @@ class Features(Task[Pictures]):
             computed = [outputs_of(own(rgb)) for rgb, _ in batches]
         wanted = [channels_last(torch.cat(parts).numpy()) for parts in zip(*computed, strict=True)]
         codes = expected_scores(program, held_out.bytes(source))
-        ends = np.cumsum([each[0].size for each in wanted])[:-1]
-        steps = np.split(in_steps(codes, graph).reshape(len(held_out), -1), ends, axis=1)
         noise = []
-        for name, output, found, exact in zip(graph.output_names, graph.outputs, steps, wanted, strict=True):
-            scale = output.quantization.scale if output.quantization else 1.0
-            near = compare(found * scale, exact.reshape(len(exact), -1))
+        for name, found, exact in zip(graph.output_names, real_values(codes, graph), wanted, strict=True):
+            near = compare(found.reshape(len(exact), -1), exact.reshape(len(exact), -1))
             largest, images = near.max_steps, len(held_out)
             noise.append(OutputNoise(name=name, sqnr_db=near.sqnr_db, largest_difference=largest, images=images))
         for each in noise:

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from mobile_sdk.contract import Contract
+from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.errors import CaptureError
 from qat.arguments.nets import expect_net
 from qat.capture.float_scores import without_last_activation
@@ -31,6 +31,18 @@ def count_scores(name: str, net: nn.Module, shape: tuple[int, ...]) -> int:
     return found[1]
 
 
+def count_map_scores(name: str, net: nn.Module, image: ImageSpec) -> int:
+    """Returns how many scores the net gives every pixel; raises CaptureError if it gives something else."""
+    found = _scores_shape(name, net, image.shape)
+    sides = (image.height_px, image.width_px)
+    if len(found) != 4 or found[1] < 2 or found[2:] != sides:
+        raise CaptureError(
+            f"expected {name} to give scores (2, labels, {sides[0]}, {sides[1]}) for two pictures, found {found}",
+            hint="let it end with bilinear interpolation to the picture's size; --task features takes any outputs",
+        )
+    return found[1]
+
+
 def _scores_shape(name: str, net: nn.Module, shape: tuple[int, ...]) -> tuple[int, ...]:
     """Returns the shape of the net's output for two pictures; raises CaptureError if it takes none of that size."""
     try:
@@ -43,6 +55,6 @@ def _scores_shape(name: str, net: nn.Module, shape: tuple[int, ...]) -> tuple[in
             hint="say what it reads: --size, --channels or --input; or its attribute `image` or `tensor`, a spec",
         ) from error
     found = tuple(getattr(scores, "shape", ()))
-    if len(found) != 2 or found[1] == 1:  # an argmax, or several results, which are then refused by what they are
+    if len(found) not in (2, 4) or found[1] == 1:  # an argmax, or several results, then refused by what they are
         found = (2, *without_last_activation(net, shape)(torch.zeros(2, *shape)).shape[1:])
     return found

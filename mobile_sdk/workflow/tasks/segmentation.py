@@ -2,8 +2,14 @@
 
 from typing import ClassVar
 
+from torch import nn
+
+from mobile_sdk.contract import Contract
+from mobile_sdk.errors import CaptureError
 from mobile_sdk.workflow.tasks.annotated import AnnotatedTask, Functions
+from mobile_sdk.workflow.tasks.score_check import count_map_scores
 from mobile_sdk.workflow.tasks.task import Head
+from qat.capture.float_scores import without_last_activation
 from qat.data.augmentation.segmentation import SegmentationAugmentation
 from qat.data.masks.composed_digits import composed_masks, fresh_masks
 from qat.data.masks.folder import load_mask_folder
@@ -34,3 +40,16 @@ class Segmentation(AnnotatedTask[SegmentationPictures]):
         fit=fit_segmenter,
         evaluate=evaluate_segmenter,
     )
+
+    def check_outputs(self, net: nn.Module, name: str, contract: Contract) -> None:
+        """Raises CaptureError if the net does not give every pixel one score a label."""
+        found, labels = count_map_scores(name, net, contract.image), len(contract.labels)
+        if found != labels:
+            raise CaptureError(
+                f"expected {labels} scores a pixel, one a label, found {found}",
+                hint="give the net one channel per label, or the attribute `labels`, in the order of its scores",
+            )
+
+    def scoring(self, net: nn.Module, contract: Contract) -> nn.Module:
+        """Returns the net without a softmax or an argmax at its end."""
+        return without_last_activation(net, contract.image.shape)

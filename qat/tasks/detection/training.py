@@ -7,13 +7,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mobile_sdk.arguments import NOTHING, expect
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import SettingError
 from mobile_sdk.system.progress import Progress
 from mobile_sdk.tasks.boxes import Truth
 from mobile_sdk.tasks.quality import Quality
 from mobile_sdk.tasks.registry import task_of
-from qat.arguments.nets import expect_net
+from qat.arguments.nets import CONTRACT_HINT, expect_net
 from qat.data.arguments import to_judge_by
 from qat.data.augmentation.detection import DetectionAugmentation
 from qat.data.boxes.pictures import DetectionPictures, DetectionSet, check_truths
@@ -52,14 +53,17 @@ def fit_detector(
     return _Detection.fit(net, pictures, plan, compose=compose, out=out, overwrite=overwrite, progress=progress)
 
 
-def evaluate_detector(net: nn.Module, pictures: DetectionPictures | DetectionSet) -> Quality:
+def evaluate_detector(
+    net: nn.Module, pictures: DetectionPictures | DetectionSet, contract: Contract | None = None
+) -> Quality:
     """Returns COCO's average precision of `net` on `pictures`; leaves it in eval() mode.
 
-    Of pictures in two parts the validation part is taken.
+    Of pictures in two parts the validation part is taken. A net that states no contract needs `contract`.
     """
     expect_net(net)
+    expect("contract", contract, Contract, NOTHING, hint=CONTRACT_HINT)
     pictures = to_judge_by(pictures, DetectionSet, "load_box_folder")
-    contract = contract_of(net)
+    contract = contract or contract_of(net)
     check_truths(pictures, len(contract.labels))
     outputs = torch.cat([*outputs_of(net.eval(), pictures, contract.image)])
     return task_of(contract).quality(outputs.numpy(), pictures.truths_in(contract.image), contract)

@@ -7,11 +7,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mobile_sdk.arguments import NOTHING, expect
 from mobile_sdk.contract import Contract
 from mobile_sdk.system.progress import Progress
 from mobile_sdk.tasks.quality import Quality
 from mobile_sdk.tasks.segmentation import VOID, mean_iou
-from qat.arguments.nets import expect_net
+from qat.arguments.nets import CONTRACT_HINT, expect_net
 from qat.data.arguments import to_judge_by
 from qat.data.augmentation.segmentation import SegmentationAugmentation
 from qat.data.masks.pictures import SegmentationPictures, SegmentationSet
@@ -52,14 +53,17 @@ def fit_segmenter(
     return _Segmentation.fit(net, pictures, plan, compose=compose, out=out, overwrite=overwrite, progress=progress)
 
 
-def evaluate_segmenter(net: nn.Module, pictures: SegmentationPictures | SegmentationSet) -> Quality:
+def evaluate_segmenter(
+    net: nn.Module, pictures: SegmentationPictures | SegmentationSet, contract: Contract | None = None
+) -> Quality:
     """Returns the mean intersection over union of `net` on `pictures`; leaves it in eval() mode.
 
-    Of pictures in two parts the validation part is taken.
+    Of pictures in two parts the validation part is taken. A net of your own needs a `contract`.
     """
     expect_net(net)
+    expect("contract", contract, Contract, NOTHING, hint=CONTRACT_HINT)
     pictures = to_judge_by(pictures, SegmentationSet, "load_mask_folder")
-    contract = contract_of(net)
+    contract = contract or contract_of(net)
     masks = _masks(net, pictures, contract)
     return mean_iou(masks.numpy(), pictures.masks_in(contract.image), len(contract.labels))
 
