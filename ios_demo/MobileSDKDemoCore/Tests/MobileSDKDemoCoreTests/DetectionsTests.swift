@@ -47,6 +47,55 @@ import Testing
   }
 }
 
+@Suite struct AnchorFreeTests {
+  @Test func everyHeadsMapsGivePythonsDetectionsInPythonsOrder() throws {
+    let cases = try Fixtures.json("anchor_free/cases.json").items
+    #expect(cases.count >= 40)
+    var many = 0
+    for each in cases {
+      let name = try each.field("name").string
+      let sides = Sides(height: Int(try each.field("height_px").double), width: Int(try each.field("width_px").double))
+      let numbers = try each.field("rule")
+      let rule = DetectionSpec(
+        scoreThreshold: try numbers.field("score_threshold").double,
+        iouThreshold: try numbers.field("iou_threshold").double,
+        maxDetections: Int(try numbers.field("max_detections").double))
+      let head = AnchorFreeHead(labels: Int(try each.field("labels").double), sides: sides)
+      let found = try #require(head.found(in: try each.field("maps").items.map(map), by: rule))
+      let expected = try each.field("expected").items
+      let labels = try expected.map { Int(try $0.field("label_index").double) }
+      #expect(found.map(\.labelIndex) == labels, "\(name)")
+      for (one, other) in zip(found, expected) {
+        let box = try other.field("box_px").items.map { try $0.double }
+        let (score, sides) = (
+          try other.field("score").double, [one.box.left, one.box.top, one.box.right, one.box.bottom]
+        )
+        #expect(abs(one.score - score) < 1e-12, "\(name)")
+        #expect(zip(sides, box).allSatisfy { abs($0 - $1) < 1e-9 }, "\(name)")
+      }
+      many += expected.count > 3 ? 1 : 0
+    }
+    #expect(many > 10)
+  }
+
+  @Test func mapsOfOtherChannelsAreRefused() {
+    let rule = DetectionSpec(scoreThreshold: 0.5, iouThreshold: 0.5, maxDetections: 10)
+    let map = RawMap(values: Array(repeating: 0, count: 4 * 11), rows: 2, columns: 2)
+    let sides = Sides(height: 8, width: 8)
+    #expect(AnchorFreeHead(labels: 3, sides: sides).found(in: [map], by: rule) != nil)
+    #expect(AnchorFreeHead(labels: 4, sides: sides).found(in: [map], by: rule) == nil)
+    #expect(AnchorFreeHead(labels: 7, sides: sides).found(in: [map], by: rule) == nil)
+  }
+
+  private func map(_ json: JSONValue) throws -> RawMap {
+    let file = Fixtures.folder.appendingPathComponent("anchor_free/\(try json.field("file").string)")
+    let floats = OutputSpec(name: "output", type: .float32, shape: [], scale: nil, zeroPoint: nil)
+    return RawMap(
+      values: ModelOutput(bytes: try Data(contentsOf: file), as: floats).raw,
+      rows: Int(try json.field("rows").double), columns: Int(try json.field("columns").double))
+  }
+}
+
 /// An output that Python wrote, with what it detects there.
 private struct DetectionCase {
   let name: String

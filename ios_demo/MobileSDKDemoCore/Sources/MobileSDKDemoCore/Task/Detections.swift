@@ -28,8 +28,12 @@ public struct Detections {
         candidates[label].append(DetectedBox(labelIndex: label, score: share, box: box(of: row, sides: sides)))
       }
     }
-    let kept = candidates.flatMap { Self.suppressed($0, by: rule) }
-    return Array(Self.bestFirst(kept).prefix(rule.maxDetections))
+    return Self.best(of: candidates, by: rule)
+  }
+
+  /// Returns the best of the candidates of each label, which are in the order of their anchors.
+  static func best(of candidates: [[DetectedBox]], by rule: DetectionSpec) -> [DetectedBox] {
+    Array(bestFirst(candidates.flatMap { suppressed($0, by: rule) }).prefix(rule.maxDetections))
   }
 
   /// The label of the largest share, of equal ones the first anchor's; none where there is a NaN.

@@ -57,9 +57,16 @@ fun detect(
             }
         }
     }
-    // Sorting is stable: equal ones stay in the order of their labels, and then of their anchors.
-    return found.flatMap { suppressed(it, rule) }.sortedByDescending { it.score }.take(rule.maxDetections)
+    return bestOf(found, rule)
 }
+
+/** Returns the best of the candidates of each label, which are in the order of their anchors. */
+internal fun bestOf(
+    candidates: List<List<DetectedBox>>,
+    rule: DetectionSpec,
+): List<DetectedBox> =
+    // Sorting is stable: equal ones stay in the order of their labels, and then of their anchors.
+    candidates.flatMap { suppressed(it, rule) }.sortedByDescending { it.score }.take(rule.maxDetections)
 
 /** Returns the label of the largest share in an output, of equal ones the first anchor's; -1 where there is a NaN. */
 fun surestLabel(
