@@ -43,8 +43,8 @@ def golden_positions(count: int, label_at: Callable[[int], int]) -> tuple[int, .
     return (*chosen.values(), *others)[:COUNT]
 
 
-def generated_goldens(spec: NetInput) -> tuple[Sample, ...]:
-    """Returns three made-up pictures without labels (landscape, portrait, odd size), or three arrays.
+def generated_goldens(spec: NetInput) -> Iterator[Sample]:
+    """Yields three made-up pictures without labels (landscape, portrait, odd size), or three arrays.
 
     They serve programs whose data are elsewhere. Pictures have noise whose power falls with frequency as in
     photographs, related colours, and light and dark ends: every byte occurs and most of a net's codes are used. Arrays
@@ -52,10 +52,11 @@ def generated_goldens(spec: NetInput) -> tuple[Sample, ...]:
     """
     seeds = range(_SEED, _SEED + COUNT)
     if isinstance(spec, TensorSpec):
-        return tuple(_made_up_array(spec, seed=seed) for seed in seeds)
+        yield from (_made_up_array(spec, seed=seed) for seed in seeds)
+        return
     side = max(96, min(_LONGER_SIDE_PX, 2 * max(spec.height_px, spec.width_px)))
     sizes = ((side * 3 // 4, side), (side, side * 2 // 3), (side - 1, side - 7))
-    return tuple(_made_up_picture(spec, *size, seed=seed) for size, seed in zip(sizes, seeds, strict=True))
+    yield from (_made_up_picture(spec, *size, seed=seed) for size, seed in zip(sizes, seeds, strict=True))
 
 
 def output_array(data: bytes, interface: Interface) -> NDArray[np.generic]:

@@ -81,7 +81,7 @@ def _goldens(
     program: Program, pictures: LabelledPictures | Parted | None
 ) -> tuple[tuple[Sample, ...], Literal["given", "generated"]]:
     if pictures is None:
-        return generated_goldens(program.contract.input), "generated"
+        return tuple(generated_goldens(program.contract.input)), "generated"
     goldens = choose_goldens(held_out(pictures))
     if not goldens:
         raise SettingError("expected pictures to choose golden ones from, found none", hint="leave `pictures` out")

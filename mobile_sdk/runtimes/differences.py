@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+_PLAIN = frozenset({bool, bytes, float, int, str, type(None)})
+
 
 def unequal(path: str, what: str, expected: Any, found: Any) -> Iterator[str]:
     """Yields a sentence for every difference of type, shape or value between two trees of plain data.
@@ -32,7 +34,7 @@ def _is_union(value: Any) -> bool:
 
 
 def _are_trees(value: Any) -> bool:
-    return isinstance(value, list) and any(isinstance(item, Mapping | tuple | list) for item in value)
+    return isinstance(value, list) and not _PLAIN.issuperset(map(type, value))
 
 
 def _is_equal(expected: Any, found: Any) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 from mobile_sdk import runtimes
 from mobile_sdk.bundle.bundle import Bundle
 from mobile_sdk.bundle.description import describe, describe_golden
-from mobile_sdk.bundle.golden import generated_goldens
+from mobile_sdk.bundle.golden import COUNT, generated_goldens
 from mobile_sdk.bundle.golden_files import saved_sample
 from mobile_sdk.bundle.manifest import Manifest, StructureEntry
 from mobile_sdk.program.program import Program
@@ -112,10 +112,11 @@ def _expected(bundle: Bundle, program: Program, structure: StructureEntry | None
 
 
 def _has_generated_pictures(bundle: Bundle) -> bool:
-    made_up = generated_goldens(bundle.manifest.input)
-    if len(made_up) != len(bundle.manifest.golden.pictures):
+    count = len(bundle.manifest.golden.pictures)
+    if count != COUNT:
         return False
-    saved = (saved_sample(bundle.path, bundle.manifest.input, index) for index in range(len(made_up)))
+    saved = (saved_sample(bundle.path, bundle.manifest.input, index) for index in range(count))
+    made_up = generated_goldens(bundle.manifest.input)  # one after another: the first that differs is the last made
     return all(np.array_equal(each, np.asarray(wanted)) for each, wanted in zip(saved, made_up, strict=True))
 
 
@@ -123,7 +124,8 @@ def _by_claim(manifest: Manifest, not_told: tuple[str, ...]) -> dict[Claim, list
     """Returns all values, in the order of their fields: that of the keys of an object says nothing."""
     leaves = sorted(_leaves(manifest.model_dump(mode="json")), key=lambda leaf: leaf[0])
     told = [leaf for leaf in leaves if not any(_is_in(leaf[0], name) for name in not_told)]
-    return {claim: [leaf for leaf in told if claim_of(leaf[0]) is claim] for claim in CLAIMS}
+    claims = {field: claim_of(field) for field in {field for field, _ in told}}
+    return {claim: [leaf for leaf in told if claims[leaf[0]] is claim] for claim in CLAIMS}
 
 
 def _leaves(value: Any, field: str = "") -> Iterator[Leaf]:
