@@ -33,6 +33,14 @@ def _of_channels(x: Tensor, gain: Tensor, offset: Tensor) -> Tensor:
     return F.layer_norm(x.movedim(1, -1), (CHANNELS,), gain, offset, EPSILON).movedim(-1, 1)
 
 
+def _root_mean_square(axes: tuple[int, ...]) -> Norm:
+    def scaled(x: Tensor, gain: Tensor, offset: Tensor) -> Tensor:
+        shares = x * torch.rsqrt(x.square().mean(axes, keepdim=True) + EPSILON)
+        return shares * gain[:, None, None] + offset[:, None, None]
+
+    return scaled
+
+
 NORMS: dict[str, tuple[Normalize, Norm]] = {
     "layer norm": (norm((0,), 1, is_centred=True), _of_channels),
     "RMS norm": (
@@ -45,6 +53,10 @@ NORMS: dict[str, tuple[Normalize, Norm]] = {
         norm((1, 2), 1, is_centred=True),
         lambda x, gain, offset: F.instance_norm(x, weight=gain, bias=offset, eps=EPSILON),
     ),
+    "rows": (norm((1,), 1, is_centred=False), _root_mean_square((2,))),
+    "columns": (norm((2,), 1, is_centred=False), _root_mean_square((3,))),
+    "channels and rows": (norm((0, 1), 1, is_centred=False), _root_mean_square((1, 2))),
+    "channels and columns": (norm((0, 2), 1, is_centred=False), _root_mean_square((1, 3))),
     "group norm of one": (
         norm((0, 1, 2), 1, is_centred=True),
         lambda x, gain, offset: F.group_norm(x, 1, gain, offset, EPSILON),

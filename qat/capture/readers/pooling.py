@@ -176,9 +176,17 @@ def _axes_left(node: fx.Node, reduction: str) -> tuple[fx.Node, list[tuple[int, 
 
 
 def _window(node: fx.Node, source: fx.Node, kernel: Any, stride: Any, padding: Any) -> Window:
-    """Returns the window, padded below and on the right as far as its last position reaches."""
-    size, step = pair(kernel), pair(stride or kernel)
+    """Returns the window, padded below and on the right as far as its last position reaches.
+
+    One with a single position along a side ends at the padding: a larger one, for pictures of any size, sees no more.
+    """
     above, below, before, after = _sides(padding)
+    whole = (shape_of(source)[2] + above + below, shape_of(source)[3] + before + after)
+    given = zip(pair(kernel), pair(stride or kernel), whole, shape_of(node)[2:], strict=True)
+    (height, down), (width, across) = (
+        (min(size, side), min(step, size, side)) if count == 1 else (size, step) for size, step, side, count in given
+    )
+    size, step = (height, width), (down, across)
     ends = [
         (count - 1) * each + length - side
         for count, each, length, side in zip(shape_of(node)[2:], step, size, shape_of(source)[2:], strict=True)

@@ -5,7 +5,6 @@ all take a list of positions, each once or more. Positions that lie side by side
 slice of rows, into which a tensor is read so that runtimes move nothing for it; a repetition is a concatenation.
 """
 
-import operator
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from math import prod
@@ -17,7 +16,7 @@ from torch import fx
 from mobile_sdk.graph.layout.rearrangement import channels_first, channels_last
 from qat.capture.readers.constants import put_constants
 from qat.capture.readers.moves import moved, read_move
-from qat.capture.rewriter import Rewriter, arguments, name_of, operand, shape_of, unsupported
+from qat.capture.rewriter import Rewriter, arguments, operand, shape_of, unsupported
 from qat.steps import Kind
 
 aten = torch.ops.aten
@@ -144,21 +143,6 @@ def read_slice(rewriter: Rewriter, node: fx.Node) -> None:
     source, axis, start, stop, step = arguments(node, None, 0, None, None, 1)
     length = shape_of(source)[axis]
     _take(rewriter, node, source, axis, list(range(length))[start:stop:step])
-
-
-def read_parts(rewriter: Rewriter, node: fx.Node) -> None:
-    """Reads `chunk`, `split` or `unbind`: every part becomes a slice or a selection, which is read later."""
-    source, *_, axis = arguments(node, None, 0) if name_of(node) == "unbind" else arguments(node, None, None, 0)
-    sizes = [1 if name_of(node) == "unbind" else part.shape[axis] for part in node.meta["val"]]
-    for part in list(node.users):
-        index = part.args[1]
-        if part.target is not operator.getitem or not isinstance(index, int):
-            raise unsupported(part, "of a list of parts")
-        first = sum(sizes[:index])
-        if name_of(node) == "unbind":
-            part.target, part.args = aten.select.int, (source, axis, first)
-        else:
-            part.target, part.args = aten.slice.Tensor, (source, axis, first, first + sizes[index])
 
 
 def read_select(rewriter: Rewriter, node: fx.Node) -> None:
@@ -291,11 +275,6 @@ def _listed(value: Any) -> list[int]:
 
 READERS = {
     "slice": read_slice,
-    "chunk": read_parts,
-    "split": read_parts,
-    "split_with_sizes": read_parts,
-    "tensor_split": read_parts,
-    "unbind": read_parts,
     "select": read_select,
     "flip": read_flip,
     "roll": read_roll,

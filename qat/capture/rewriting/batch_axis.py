@@ -127,11 +127,9 @@ class _Finder:
 
     def _compute(self, name: str, node: fx.Node, sources: Sequence[fx.Node]) -> _Place | None:
         place, axes = self.places[sources[0]], len(shape_of(sources[0]))
-        if name in POINTWISE:
-            self._become(node, node.target, self.twin(sources[0]), *node.args[1:])
-        elif name in BINARY:
-            return self._binary(node)
-        elif name == "linear" and place.axis < axes - 1:
+        if name in _OF_SEVERAL:
+            return _OF_SEVERAL[name](self, node, sources)
+        if name in POINTWISE or (name == "linear" and place.axis < axes - 1):
             self._become(node, node.target, self.twin(sources[0]), *node.args[1:])
         elif name == "softmax":
             axis = arguments(node, None, None)[1] % axes
@@ -141,8 +139,8 @@ class _Finder:
             self._become(node, node.target, self.twin(sources[0]), own)
         elif name in ("layer_norm", "rms_norm") and len(node.args[1]) == 1 and place.axis < axes - 1:  # type: ignore[arg-type]
             self._become(node, node.target, self.twin(sources[0]), *node.args[1:])
-        elif name == "matmul" and len(sources) == len(node.args) == 2:
-            return self._matmul(node, sources)
+        elif place.axis == 0 and axes == 4 and name in ("conv2d", "_native_batch_norm_legit_no_training"):
+            return self._by_channels(node, place)
         elif name == "_native_batch_norm_legit_no_training" and place.rest > 1 and axes == 2:
             rows = self.twin(sources[0])
             self._twins[node] = placed_as(shape_of(rows), node, node.target, rows, *node.args[1:])
@@ -150,7 +148,7 @@ class _Finder:
             return None
         return place
 
-    def _binary(self, node: fx.Node) -> _Place | None:
+    def binary(self, node: fx.Node, sources: Sequence[fx.Node]) -> _Place | None:
         a, b = node.args[:2]
         computed = [each for each in (a, b) if is_computed(each)]
         places = {self.places[each] for each in computed}  # type: ignore[index]
@@ -175,13 +173,49 @@ class _Finder:
         sizes = [size for index, size in enumerate(shape_of(value)) if index != axis or place.rest > 1]
         return placed(node, aten.reshape.default, value, sizes)
 
-    def _matmul(self, node: fx.Node, sources: Sequence[fx.Node]) -> _Place | None:
+    def matmul(self, node: fx.Node, sources: Sequence[fx.Node]) -> _Place | None:
+        if not len(sources) == len(node.args) == 2:
+            return None
         a, b = (self.places[source] for source in sources)
         axes = len(shape_of(node))
         if a != b or len(shape_of(sources[0])) != len(shape_of(sources[1])) or a.axis >= axes - 2:
             return None
         self._become(node, node.target, *map(self.twin, sources))
         return a
+
+    def join(self, node: fx.Node, sources: Sequence[fx.Node]) -> _Place | None:
+        parts, axis = arguments(node, None, 0)
+        place, axes = self.places[sources[0]], len(shape_of(node))
+        axis %= axes
+        if list(sources) != list(parts) or {self.places[part] for part in parts} != {place} or axis == place.axis:
+            return None
+        self._become(node, aten.cat.default, list(map(self.twin, parts)), 1 + self._twin_axes(axes, place).index(axis))
+        return place
+
+    def _by_channels(self, node: fx.Node, place: _Place) -> _Place | None:
+        """Computes on maps of windows, (N * windows, C, H, W): each window's channels beside the others'.
+
+        A convolution's groups, and the channels of a batch norm, are those of one window, as often as there are
+        windows.
+        """
+        source, *rest = list[Any](node.args)
+        if not _are_constants(node, rest):
+            return None
+        times, shape = place.rest, shape_of(source)
+        wide = placed(node, aten.reshape.default, self.twin(source), [self._count, times * shape[1], *shape[2:]])
+        own = [
+            placed(node, aten.repeat.default, each, [times, *[1] * (len(shape_of(each)) - 1)])
+            if isinstance(each, fx.Node)
+            else each
+            for each in rest
+        ]
+        if name_of(node) == "conv2d":
+            _, _, _, stride, padding, dilation, groups = arguments(node, *[None] * 3, [1, 1], [0, 0], [1, 1], 1)
+            own = [*[*own, None][:2], stride, padding, dilation, times * groups]
+        after = shape_of(node)
+        new = placed_as((self._count, times * after[1], *after[2:]), node, node.target, wide, *own)
+        self._become(node, aten.reshape.default, new, [self._count, times, *after[1:]])
+        return place
 
     # -- twins
 
@@ -219,6 +253,11 @@ def _order(node: fx.Node, axes: int) -> list[int]:
     return order
 
 
+def _are_constants(node: fx.Node, values: Sequence[Any]) -> bool:
+    """Tells whether no picture decides these operands of the node, and none has a name."""
+    return not node.kwargs and not any(isinstance(each, fx.Node) and is_computed(each) for each in values)
+
+
 def _has_shape(node: fx.Node) -> bool:
     return hasattr(node.meta.get("val"), "shape")
 
@@ -227,4 +266,9 @@ _VIEWS: Mapping[str, Callable[[_Finder, fx.Node, _Place], _Place | None]] = {
     **dict.fromkeys(("view", "_unsafe_view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze"), _Finder.view),
     **dict.fromkeys(("permute", "transpose", "t"), _Finder.permutation),
     **dict.fromkeys(("select", "slice"), _Finder.cut),
+}
+_OF_SEVERAL: Mapping[str, Callable[[_Finder, fx.Node, Sequence[fx.Node]], _Place | None]] = {
+    **dict.fromkeys(BINARY, _Finder.binary),
+    "matmul": _Finder.matmul,
+    "cat": _Finder.join,
 }

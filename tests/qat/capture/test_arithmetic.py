@@ -59,6 +59,13 @@ TENSORS: dict[str, Operation] = {
 FIXED = torch.randn(1, 6, 16, 16, generator=torch.Generator().manual_seed(0))
 CHANNELS = torch.linspace(-1.5, 2, 6).reshape(1, 6, 1, 1)
 
+
+def grid_like(x: Tensor) -> tuple[Tensor, ...]:
+    """Rows' and columns' places, as detectors lay their anchors."""
+    places = [(torch.arange(side) + 0.5).type_as(x) for side in x.shape[2:]]
+    return torch.meshgrid(*places, indexing="ij")
+
+
 CONSTANTS: dict[str, Operation] = {
     "an offset a pixel": lambda self, x: x + FIXED,
     "a map less an offset a pixel": lambda self, x: x - FIXED,
@@ -78,6 +85,7 @@ CONSTANTS: dict[str, Operation] = {
     "negated and shared": lambda self, x: torch.relu(-x) + x,
     "twice and one": lambda self, x: (2 * x + 1) * torch.sigmoid(x),
     "places beside a map": lambda self, x: self.wide(torch.cat([x, FIXED[:, :2].expand(len(x), -1, -1, -1)], 1)),
+    "places of pixels in the map's type": lambda self, x: x + torch.stack(grid_like(x)).sum(0) / 16,
     "ones like": lambda self, x: x + torch.ones_like(x[:, :, :1]),
 }
 

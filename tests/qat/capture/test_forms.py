@@ -105,6 +105,11 @@ FORMS: dict[str, Form] = {
         {},
         lambda self, x: F.avg_pool2d(x, (4, 2), (3, 3), (1, 0), ceil_mode=True, count_include_pad=False),
     ),
+    "average of a window larger than the map": ({}, lambda self, x: x * F.avg_pool2d(x, 40, ceil_mode=True)),
+    "maximum of a window larger than the map": (
+        {},
+        lambda self, x: x - F.max_pool2d(x, (16, 40), (40, 40), (0, 2), ceil_mode=True),
+    ),
     "maximum by ceil_mode": ({}, lambda self, x: F.max_pool2d(x, 3, 2, ceil_mode=True)),
     "maximum by ceil_mode, padded": ({}, lambda self, x: F.max_pool2d(x, (4, 3), (3, 2), (1, 1), ceil_mode=True)),
     "means of rows": ({}, lambda self, x: x * x.mean(3, keepdim=True)),

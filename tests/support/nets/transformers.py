@@ -29,6 +29,23 @@ class FusedAttention(nn.Module):
         return rows
 
 
+class SplitAttention(nn.Module):
+    """It takes queries, keys and values of every head apart along the last axis (LeViT, arXiv 2104.01136)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.qkv, self.proj = nn.Linear(WIDTH, 3 * WIDTH), nn.Linear(WIDTH, WIDTH)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns rows of the shape of `x`, (N, T, WIDTH)."""
+        count, tokens, _ = x.shape
+        parts = self.qkv(x).view(count, tokens, HEADS, -1).split([WIDTH // HEADS] * 3, dim=3)
+        query, key, value = (part.permute(0, 2, 1, 3) for part in parts)
+        shares = (query * (WIDTH // HEADS) ** -0.5 @ key.transpose(-2, -1)).softmax(dim=-1)
+        rows: Tensor = self.proj((shares @ value).transpose(1, 2).flatten(2))
+        return rows
+
+
 class WrittenAttention(nn.Module):
     """It attends with products and a softmax, from three layers."""
 
@@ -107,9 +124,9 @@ class ChannelsLast(nn.Module):
 class Windows(nn.Module):
     """Attention within windows of 2 × 2 pixels, which are merged with the pictures' axis (Swin, arXiv 2103.14030)."""
 
-    def __init__(self) -> None:
+    def __init__(self, attention: nn.Module) -> None:
         super().__init__()
-        self.norm, self.attention = nn.LayerNorm(WIDTH), WrittenAttention()
+        self.norm, self.attention = nn.LayerNorm(WIDTH), attention
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns a map of the shape of `x`."""
@@ -119,6 +136,41 @@ class Windows(nn.Module):
         rows = self.attention(parts.reshape(-1, 4, channels))
         joined = rows.view(count, height // 2, width // 2, 2, 2, channels).permute(0, 1, 3, 2, 4, 5)
         return x + joined.reshape(count, height, width, channels).permute(0, 3, 1, 2)
+
+
+class Cascaded(nn.Module):
+    """Attention of heads within windows, each head with convolutions and norms of its own on the windows' maps.
+
+    A head reads its share of the channels and what the one before it gave (EfficientViT, arXiv 2305.07027, figure 3).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        depth = WIDTH // HEADS
+        self.qkvs = nn.ModuleList(conv_norm(depth, 3 * depth) for _ in range(HEADS))
+        self.mixes = nn.ModuleList(conv_norm(depth, depth, 3, groups=depth) for _ in range(HEADS))
+        self.proj = nn.Sequential(nn.ReLU(), conv_norm(WIDTH, WIDTH))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns a map of the shape of `x`."""
+        count, channels, height, width = x.shape
+        parts = x.permute(0, 2, 3, 1).view(count, height // 2, 2, width // 2, 2, channels).transpose(2, 3)
+        windows = parts.reshape(-1, 2, 2, channels).permute(0, 3, 1, 2)
+        given: list[Tensor] = []
+        for part, qkv, mix in zip(windows.chunk(HEADS, dim=1), self.qkvs, self.mixes, strict=True):
+            query, key, value = qkv(part + given[-1] if given else part).chunk(3, dim=1)
+            query, key, value = mix(query).flatten(2), key.flatten(2), value.flatten(2)
+            shares = (query.transpose(-2, -1) @ key).softmax(dim=-1)
+            given.append((value @ shares.transpose(-2, -1)).view(part.shape))
+        rows = self.proj(torch.cat(given, 1)).permute(0, 2, 3, 1)
+        rows = rows.view(count, height // 2, width // 2, 2, 2, channels).transpose(2, 3)
+        return x + rows.reshape(count, height, width, channels).permute(0, 3, 1, 2)
+
+
+def conv_norm(before: int, after: int, kernel: int = 1, groups: int = 1) -> nn.Module:
+    """A convolution and its batch norm."""
+    layer = nn.Conv2d(before, after, kernel, padding=kernel // 2, groups=groups, bias=False)
+    return nn.Sequential(layer, nn.BatchNorm2d(after))
 
 
 class Unfolded(nn.Module):
@@ -136,6 +188,28 @@ class Unfolded(nn.Module):
         rows = windows.reshape(count, channels, down * across, 4).transpose(1, 3).reshape(count * 4, -1, channels)
         rows = self.block(rows).view(count, 4, down * across, channels).transpose(1, 3)
         return rows.reshape(count * channels * down, across, 2, 2).transpose(1, 2).reshape(x.shape)
+
+
+class UnitVectors(nn.Module):
+    """A map whose channels are vectors of length 1, and rows of tokens along each of their axes."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns a map of the shape of `x`."""
+        rows = x.flatten(2).transpose(1, 2)
+        rows = F.normalize(rows, dim=1) + F.normalize(rows, dim=-1)
+        return F.normalize(x) + rows.transpose(1, 2).reshape(x.shape)
+
+
+class Embedding(nn.Module):
+    """Patches, and their means as a vector of length 1, as nets for faces give it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.head = nn.Conv2d(3, WIDTH, PATCH_PX, PATCH_PX), nn.Linear(WIDTH, len(LABELS))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns a vector (N, labels) of length 1."""
+        return F.normalize(self.head(F.relu(self.stem(x)).mean((2, 3))))
 
 
 class OnMaps(nn.Module):
@@ -156,9 +230,13 @@ NETS: Mapping[str, Callable[[], nn.Module]] = {
     "attention by products": lambda: OnTokens(Block(WrittenAttention(), nn.RMSNorm)),
     "attention by a module": lambda: OnTokens(Block(PackagedAttention())),
     "an encoder's layer": lambda: OnTokens(nn.TransformerEncoderLayer(WIDTH, HEADS, 2 * WIDTH, batch_first=True)),
-    "windows": lambda: OnMaps(Windows()),
+    "windows": lambda: OnMaps(Windows(WrittenAttention())),
+    "windows with heads taken apart": lambda: OnMaps(Windows(SplitAttention())),
+    "convolutions within windows": lambda: OnMaps(Cascaded()),
     "unfolded windows": lambda: OnMaps(Unfolded()),
     "channels last": lambda: OnMaps(ChannelsLast()),
+    "unit vectors": lambda: OnMaps(UnitVectors()),
+    "an embedding": Embedding,
     "group norms": lambda: OnMaps(nn.Sequential(nn.GroupNorm(3, WIDTH), nn.ReLU(), nn.GroupNorm(1, WIDTH))),
 }
 

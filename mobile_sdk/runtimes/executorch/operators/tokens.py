@@ -1,5 +1,7 @@
 """Writes products of two matrices, softmax, and normalisation by a tensor's own values."""
 
+from math import prod
+
 import numpy as np
 
 from mobile_sdk.graph.operators import MatMul, Normalize, Softmax
@@ -60,17 +62,25 @@ def _mean(file: NodeWriter, source: int, shape: tuple[int, ...], axes: tuple[int
         }
         file.node("XNNFullyConnected", {"input1_id": source, **parameters, "output_id": mean, "flags": 0})
         source, last = mean, 1
-    if 1 not in axes:
-        return source
-    if 2 in axes:
-        mean = file.value([1, 1, 1, last], None)
-        file.unary("XNNGlobalAvgPooling2d", source, mean, flags=KEEP_DIMS)
-        return mean
-    _, height, groups = others  # a mean over axis 1 alone: groups stand where channels do
-    as_map, mean, result = (
-        file.value(dims, None) for dims in ([1, height, 1, groups], [1, 1, 1, groups], [1, 1, groups, 1])
-    )
-    file.reshape(source, as_map, (1, height, 1, groups))
-    file.unary("XNNGlobalAvgPooling2d", as_map, mean, flags=KEEP_DIMS)
-    file.reshape(mean, result, (1, 1, groups, 1))
+    left = [*others, last]
+    is_map = len(shape) == 4 and {1, 2} <= set(axes)
+    for span in [range(1, 3)] if is_map else [range(axis, axis + 1) for axis in axes if axis < len(others)]:
+        source = _mean_over(file, source, left, span)
+        left = [1 if axis in span else size for axis, size in enumerate(left)]
+    return source
+
+
+def _mean_over(file: NodeWriter, source: int, shape: list[int], span: range) -> int:
+    """Returns the mean over axes side by side: those of a map, or as the pixels of as many maps as stand before."""
+    few = [1 if axis in span else size for axis, size in enumerate(shape)]
+    result = file.value(few, None)
+    if len(shape) == 4 and span == range(1, 3):
+        file.unary("XNNGlobalAvgPooling2d", source, result, flags=KEEP_DIMS)
+        return result
+    maps, channels = prod(shape[: span.start]), prod(shape[span.stop :])
+    whole, pooled = (maps, prod(shape[span.start : span.stop]), 1, channels), (maps, 1, 1, channels)
+    as_maps, means = file.value(list(whole), None), file.value(list(pooled), None)
+    file.reshape(source, as_maps, whole)
+    file.unary("XNNGlobalAvgPooling2d", as_maps, means, flags=KEEP_DIMS)
+    file.reshape(means, result, tuple(few))
     return result
