@@ -148,6 +148,7 @@ _FIRST_OF_MANY = (
     aten._native_batch_norm_legit_no_training.default,
     aten.adaptive_max_pool2d.default,
     aten.max.dim,
+    aten.min.dim,
 )
 
 

@@ -8,8 +8,11 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
-from qat.capture.readers.moves import moves_nothing
-from qat.capture.rewriter import Rewriter, arguments, name_of, pair, shape_of, unsupported
+from mobile_sdk.graph.operators import Function
+from qat.capture.readers.arithmetic import read_maximum, read_minimum
+from qat.capture.readers.functions import insert_function, put_function
+from qat.capture.readers.moves import moved, moves_nothing, read_move
+from qat.capture.rewriter import Rewriter, arguments, name_of, operand, pair, shape_of, unsupported
 from qat.layers.quantizers.step_gradients import LEVELS
 from qat.layers.window_share import WindowShare, is_expressible
 from qat.steps import STEP, Kind, Window
@@ -65,9 +68,15 @@ def read_sum(rewriter: Rewriter, node: fx.Node) -> None:
 
 
 def read_amax(rewriter: Rewriter, node: fx.Node) -> None:
-    """Reads the maximum over height and width, in the same forms, as a window of the whole map."""
+    """Reads the maximum over any axes: that over height and width, in the same forms, as a window of the whole map."""
+    if len(node.args) > 1 and isinstance(node.args[1], fx.Node):
+        read_maximum(rewriter, node)
+        return
     if (source := _reduced(node)) is None:
-        rewriter.leave(node, _OTHER_AXES)
+        if node.users and all(name_of(user) == name_of(node) and _reduced(user) is not None for user in node.users):
+            rewriter.leave(node, _OTHER_AXES)
+        else:
+            _max_over_axes(rewriter, node)
         return
     sides = (shape_of(source)[2], shape_of(source)[3])
     window = Window(kernel=sides, stride=sides, padding=_NONE)
@@ -78,6 +87,41 @@ def read_amax(rewriter: Rewriter, node: fx.Node) -> None:
     node.args = (pooled,)
     _max_pool(rewriter, pooled, source, window)
     rewriter.replace(node, nn.Flatten(1), Kind.FLATTEN)
+
+
+def read_amin(rewriter: Rewriter, node: fx.Node) -> None:
+    """Reads the minimum over axes as a maximum turned round."""
+    source = operand(node)
+    if len(node.args) > 1 and isinstance(node.args[1], fx.Node):
+        read_minimum(rewriter, node)
+        return
+    turned = insert_function(rewriter, node, source, Function.AFFINE, -1.0, 0.0)
+    largest = rewriter.place(node, aten.amax.default, (turned, *node.args[1:]), shape_of(node))
+    put_function(rewriter, node, largest, Function.AFFINE, -1.0, 0.0)
+    read_amax(rewriter, largest)
+
+
+def _max_over_axes(rewriter: Rewriter, node: fx.Node) -> None:
+    """Reads a maximum in the window of a map; of other axes than a map's sides, the map has rows of what is reduced."""
+    source, axes, _ = arguments(node, None, None, False)
+    batch, *sizes = shape = shape_of(source)
+    axes = sorted(axis % len(shape) for axis in ([axes] if isinstance(axes, int) else axes or range(len(shape))))
+    if 0 in axes:
+        raise unsupported(node, "over the batch")
+    if len(shape) == 4 and 1 not in axes:
+        sides = (shape[2] if 2 in axes else 1, shape[3] if 3 in axes else 1)
+    else:
+        kept = [axis for axis in range(1, len(shape)) if axis not in axes]
+        sides = (1, prod(shape[axis] for axis in axes))
+        turned = moved(rewriter, node, aten.permute.default, source, [0, *kept, *axes])
+        source = moved(rewriter, node, aten.reshape.default, turned, [batch, 1, prod(sizes) // sides[1], sides[1]])
+    window = Window(kernel=sides, stride=sides, padding=_NONE)
+    channels, *left = shape_of(source)[1:]
+    after = (batch, channels, *(length // side for length, side in zip(left, sides, strict=True)))
+    pooled = rewriter.place(node, aten.max_pool2d.default, (source,), after)
+    node.target, node.args, node.kwargs = aten.reshape.default, (pooled, list(shape_of(node))), {}
+    _max_pool(rewriter, pooled, source, window)
+    read_move(rewriter, node)
 
 
 def read_adaptive_avg_pool2d(rewriter: Rewriter, node: fx.Node) -> None:
@@ -139,6 +183,8 @@ READERS = {
     "sum": read_sum,
     "amax": read_amax,
     "max": read_amax,
+    "amin": read_amin,
+    "min": read_amin,
     "adaptive_avg_pool2d": read_adaptive_avg_pool2d,
     "adaptive_max_pool2d": read_adaptive_max_pool2d,
     "avg_pool2d": read_avg_pool2d,

@@ -20,7 +20,7 @@ from qat.layers.weighted import Conv2d, HardSwish, Linear, Weighted
 from qat.nets import build_net, list_nets
 from qat.preparation.preparation import prepare
 from qat.steps import Kind, step_of
-from tests.support.operators.runtimes import LITERT, assert_exact
+from tests.support.operators.runtimes import EXECUTORCH, LITERT, assert_exact
 from tests.support.tiny_nets import CONTRACT, LABELS, SIZE_PX, body, net, picture_set, rgb, tensors
 
 SMALL = Contract(name="small", labels=LABELS, image=CONTRACT.image.model_copy(update={"size_px": 32}))
@@ -298,7 +298,7 @@ REFUSED: dict[str, tuple[str, Callable[[Any, Tensor], Tensor]]] = {
     "a dilated max pooling": ("max_pool2d", lambda self, x: F.max_pool2d(x, 2, dilation=2)),
     "a max pooling with gaps": ("max_pool2d", lambda self, x: F.max_pool2d(x, 2, 3)),
     "a rounding division": ("div", lambda self, x: torch.div(x, 2.0, rounding_mode="floor")),
-    "a maximum over channels": ("amax", lambda self, x: x.amax(1, keepdim=True)),
+    "a maximum over pictures": ("amax", lambda self, x: x - x.amax(0, keepdim=True)),
     "a write into rows": ("slice", lambda self, x: _write(x, slice(None), slice(0, 3))),
     "a write into every other channel": ("slice", lambda self, x: _write(x, slice(0, None, 2), slice(None))),
     "a kernel that pictures decide": ("mul", lambda self, x: F.conv2d(x, self.conv.weight * x.mean())),
@@ -306,7 +306,6 @@ REFUSED: dict[str, tuple[str, Callable[[Any, Tensor], Tensor]]] = {
     "the indices of a pooling": (
         "adaptive_max_pool2d", lambda self, x: F.adaptive_max_pool2d(x, 1, return_indices=True)[1] * x,
     ),
-    "a maximum of a mean": ("amax", lambda self, x: x.mean(3).amax(2)[:, :, None, None] * x),
 }  # fmt: skip
 
 
@@ -320,6 +319,18 @@ TAKEN: dict[str, Callable[[Any, Tensor], Tensor]] = {
     "gelu by tanh": lambda self, x: F.gelu(x, approximate="tanh"),
     "an elu of another slope": lambda self, x: F.elu(x, 0.5),
     "a softplus of another slope": lambda self, x: F.softplus(x, 2.0),
+    "a maximum over channels": lambda self, x: x * x.amax(1, keepdim=True),
+    "a maximum over channels, with its place": lambda self, x: x - x.max(dim=1, keepdim=True)[0],
+    "a maximum of a mean": lambda self, x: x.mean(3).amax(2)[:, :, None, None] * x,
+    "a maximum over rows": lambda self, x: x - x.amax(2, keepdim=True),
+    "a maximum over channels and columns": lambda self, x: x - x.amax((1, 3), keepdim=True),
+    "a maximum over tokens": lambda self, x: x - x.flatten(2).transpose(1, 2).amax(1)[:, :, None, None],
+    "a minimum over channels": lambda self, x: x * x.amin(1, keepdim=True),
+    "a minimum over the map": lambda self, x: x - x.amin((2, 3), keepdim=True),
+    "a minimum over columns": lambda self, x: x - x.min(3, keepdim=True)[0],
+    "the larger and the smaller of two": lambda self, x: (
+        torch.max(x, self.conv.bias[:, None, None] * x) + torch.min(x, -x)
+    ),
     "a constant divided": lambda self, x: 1.0 / (x.abs() + 1),
     "a product with a learnt number a pixel": lambda self, x: x * self.square,
     "a concatenation with numbers": lambda self, x: torch.cat([x, torch.ones(len(x), 1, 16, 16)], 1),
@@ -359,7 +370,8 @@ def with_odd(operation: Callable[[Any, Tensor], Tensor]) -> nn.Module:
 @pytest.mark.parametrize("what", TAKEN)
 def test_what_was_refused_once_is_taken_and_exact(what, tmp_path):
     program = quantize(with_odd(TAKEN[what]), CONTRACT, picture_set(), CalibrationPlan.extremes())
-    assert_exact(LITERT, program.graph, tmp_path, rgb(4, seed=5))
+    for runtime in (LITERT, EXECUTORCH):
+        assert_exact(runtime, program.graph, tmp_path, rgb(4, seed=5))
 
 
 @pytest.mark.parametrize("what", REFUSED)
