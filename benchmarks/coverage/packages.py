@@ -129,7 +129,13 @@ def _transformers(name: str, mark: str, side_px: int) -> nn.Module:
 
     made: dict[str, Callable[[], nn.Module]] = {
         "EfficientNet-b0": lambda: hf.EfficientNetForImageClassification(
-            hf.EfficientNetConfig(width_coefficient=1.0, depth_coefficient=1.0, hidden_dim=1280, num_labels=100)
+            hf.EfficientNetConfig(
+                width_coefficient=1.0,
+                depth_coefficient=1.0,
+                hidden_dim=1280,
+                num_labels=100,
+                initializer_range=0.2,  # of 0.02, maps vanish beside the batch norms' epsilon of 0.001
+            )
         ),
         "MobileNetV1": lambda: hf.MobileNetV1ForImageClassification(hf.MobileNetV1Config(num_labels=100)),
         "ResNet-18": lambda: hf.ResNetForImageClassification(
