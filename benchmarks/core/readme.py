@@ -21,6 +21,7 @@ PAGES = {  # of docs/: the marks in each, and the results whose rows stand there
     "training.md": {
         "augmentation": "augmentation",
         "content hashes": "content_hashes",
+        "public nets": "coverage",
         "scaling": "scaling",
         "scaling digits": "scaling_digits",
     },
