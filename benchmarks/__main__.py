@@ -15,7 +15,7 @@ ROOMS = {
         *("fake_quantization", "augmentation"),
     ),
     "speed": (
-        *("nets", "bundles", "executorch_lowering", "qat_step"),
+        *("nets", "bundles", "public_nets", "executorch_lowering", "qat_step"),
         *("scaling", "export", "reference", "content_hashes"),
     ),
     "memory": ("activation_memory",),

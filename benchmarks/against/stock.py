@@ -103,15 +103,21 @@ def to_coreml(net: nn.Module, picture: torch.Tensor, path: Path) -> Path:
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """Holds a loaded file: `run(prepare(picture))` returns raw scores; latency covers only `run`."""
+    """Holds a loaded file: `run(prepare(picture))` returns its outputs, raw and flat; latency covers only `run`."""
 
     prepare: Callable[[torch.Tensor], Any]
-    run: Callable[[Any], NDArray[Any]]
-    to_logits: Callable[[NDArray[Any]], Scores]
+    run: Callable[[Any], list[NDArray[Any]]]
+    to_floats: Callable[[list[NDArray[Any]]], list[Scores]]
 
     def logits(self, pictures: torch.Tensor) -> Scores:
-        """Returns scores (N, classes) for pictures (N, 3, H, W)."""
-        return np.stack([self.to_logits(self.run(self.prepare(picture[None]))) for picture in pictures])
+        """Returns the only output, (N, classes), for pictures (N, 3, H, W)."""
+        (scores,) = self.outputs(pictures)
+        return scores
+
+    def outputs(self, pictures: torch.Tensor) -> list[Scores]:
+        """Returns each output, (N, elements), for pictures (N, C, H, W); maps have the channels where the file has."""
+        rows = [self.to_floats(self.run(self.prepare(picture[None]))) for picture in pictures]
+        return [np.stack(column) for column in zip(*rows, strict=True)]
 
 
 def load_pte(path: Path, *, threads: int = 1) -> Model:
@@ -124,12 +130,11 @@ def load_pte(path: Path, *, threads: int = 1) -> Model:
         program = Runtime.get().load_program(path)
         method = program.load_method("forward")
 
-    def run(picture: torch.Tensor) -> Scores:
+    def run(picture: torch.Tensor) -> list[Scores]:
         assert program is not None  # the method needs it alive
-        scores: Scores = method.execute([picture])[0].numpy().copy().ravel()
-        return scores
+        return [output.numpy().copy().ravel() for output in method.execute([picture])]
 
-    return Model(prepare=lambda picture: picture.contiguous(), run=run, to_logits=lambda scores: scores)
+    return Model(prepare=lambda picture: picture.contiguous(), run=run, to_floats=lambda outputs: outputs)
 
 
 def load_tflite(path: Path, *, threads: int = 1) -> Model:
@@ -140,7 +145,7 @@ def load_tflite(path: Path, *, threads: int = 1) -> Model:
     from mobile_sdk.runtimes.tflite.session import open_interpreter
 
     interpreter = open_interpreter(path, threads=threads)
-    source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    source, targets = interpreter.get_input_details()[0], interpreter.get_output_details()
 
     def prepare(picture: torch.Tensor) -> NDArray[Any]:
         scale, zero_point = source["quantization"]
@@ -149,18 +154,15 @@ def load_tflite(path: Path, *, threads: int = 1) -> Model:
             values = np.rint(values / np.float32(scale) + zero_point).clip(-128, 127)
         return np.ascontiguousarray(values, source["dtype"])
 
-    def run(values: NDArray[Any]) -> NDArray[Any]:
+    def run(values: NDArray[Any]) -> list[NDArray[Any]]:
         interpreter.set_tensor(source["index"], values)
         interpreter.invoke()
-        scores: NDArray[Any] = interpreter.get_tensor(target["index"])
-        return scores.ravel()
+        return [interpreter.get_tensor(target["index"]).ravel() for target in targets]
 
-    def to_logits(scores: NDArray[Any]) -> Scores:
-        scale, zero_point = target["quantization"]
-        is_int8 = target["dtype"] is np.int8
-        return ((scores.astype(np.float32) - zero_point) * np.float32(scale)) if is_int8 else scores
+    def to_floats(outputs: list[NDArray[Any]]) -> list[Scores]:
+        return [_on_grid(values, target) for values, target in zip(outputs, targets, strict=True)]
 
-    return Model(prepare=prepare, run=run, to_logits=to_logits)
+    return Model(prepare=prepare, run=run, to_floats=to_floats)
 
 
 @contextmanager
@@ -169,6 +171,14 @@ def quiet_flow() -> Iterator[None]:
     with warnings.catch_warnings(), silenced_stderr(), redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         yield
+
+
+def _on_grid(values: NDArray[Any], target: dict[str, Any]) -> Scores:
+    scale, zero_point = target["quantization"]
+    if target["dtype"] is np.int8:
+        return (values.astype(np.float32) - zero_point) * np.float32(scale)
+    floats: Scores = values
+    return floats
 
 
 def _xnnpack_quantizer(*, is_qat: bool = False) -> Any:

@@ -1,6 +1,7 @@
 """Gives photographs that installed packages ship, and nets whose weights and statistics are no special case."""
 
 from functools import cache
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -44,12 +45,19 @@ def with_realistic_numbers(net: nn.Module, image: ImageSpec, *, seed: int = 0) -
             module.weight.uniform_(0.7, 1.3, generator=random)
             module.bias.normal_(0, 0.3, generator=random)
             module.momentum = 1.0  # one pass gives the statistics
-        elif isinstance(module, nn.Conv2d | nn.Linear):
-            module.weight.normal_(0, module.weight[0].numel() ** -0.5, generator=random)
+        elif isinstance(module, nn.Conv2d | nn.Linear | nn.ConvTranspose2d):
+            module.weight.normal_(0, _summed(module) ** -0.5, generator=random)
             if module.bias is not None:
                 module.bias.normal_(0, 0.2, generator=random)
     net.train()(crops(16, seed=seed + 1).tensors(image))
     return net.eval()
+
+
+def _summed(layer: nn.Conv2d | nn.Linear | nn.ConvTranspose2d) -> float:
+    """Returns how many products a number of the layer's output is the sum of."""
+    if isinstance(layer, nn.ConvTranspose2d):
+        return layer.weight[:, 0].numel() / prod(layer.stride)
+    return layer.weight[0].numel()
 
 
 def _crop(whole: Photograph, random: np.random.Generator) -> Photograph:

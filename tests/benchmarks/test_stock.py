@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from benchmarks.against import stock
+from benchmarks.against.form import of_pte
 
 
 @pytest.fixture
@@ -25,6 +26,37 @@ def test_calibrated_net_runs_in_executorch_close_to_float(net: nn.Module, tmp_pa
     converted = stock.quantize_pt2e(net, [pictures])
     model = stock.load_pte(stock.lower_to_pte(converted, pictures[:1], tmp_path / "model.pte"))
     assert sqnr_db(net.eval()(pictures).detach(), torch.from_numpy(model.logits(pictures))) > 20
+
+
+def test_what_the_stock_tool_leaves_in_float32_is_counted(net: nn.Module, tmp_path: Path) -> None:
+    pictures = torch.randn(2, 3, 16, 16)
+    throughout = stock.quantize_pt2e(net, [pictures])
+    form = of_pte(stock.lower_to_pte(throughout, pictures[:1], tmp_path / "model.pte"))
+    assert (form.partitions, form.islands) == (1, {})
+    with_silu = stock.quantize_pt2e(nn.Sequential(net[0], nn.SiLU(), *net[3:]), [pictures])  # type: ignore[index]
+    form = of_pte(stock.lower_to_pte(with_silu, pictures[:1], tmp_path / "silu.pte"))
+    assert dict(form.islands) == {"Sigmoid": 1, "Multiply": 1}
+
+
+class TwoHeads(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.near, self.far = nn.Conv2d(3, 8, 3, 2, 1), nn.Conv2d(8, 4, 1), nn.Conv2d(8, 2, 1, 2)
+
+    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+        body = torch.relu(self.body(x))
+        return [self.near(body), self.far(body)]
+
+
+def test_a_stock_file_gives_each_output_of_every_picture(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    heads, pictures = TwoHeads().eval(), torch.randn(3, 3, 16, 16)
+    converted = stock.quantize_pt2e(heads, [pictures])
+    model = stock.load_pte(stock.lower_to_pte(converted, pictures[:1], tmp_path / "model.pte"))
+    found = model.outputs(pictures)
+    assert [each.shape for each in found] == [(3, 4 * 8 * 8), (3, 2 * 4 * 4)]
+    for expected, each in zip(heads(pictures), found, strict=True):
+        assert sqnr_db(expected.detach().flatten(1), torch.from_numpy(each)) > 20
 
 
 @pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")  # torch's own, of its exported modules
