@@ -97,7 +97,7 @@ def test_its_bundle_passes_on_pictures_with_masks(data: str, tmp_path: Path, cap
         ("net", ("--size", "32"), 0, ""),
         ("net", ("--labels", "coco"), 3, "expected 3 labels in coco, found 80"),
         ("net", ("--data", "none"), 2, "expected pictures with masks for segmentation, found --data none"),
-        ("net", ("--task", "detection"), 2, "expected a task of a net of your own (classification, features, segm"),
+        ("net", ("--task", "detection"), 2, "--task features takes its raw maps; mobile_sdk.detect_anchor_free"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_line(

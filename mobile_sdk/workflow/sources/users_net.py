@@ -17,6 +17,7 @@ from mobile_sdk.labels.lists import numbered_labels, read_labels
 from mobile_sdk.workflow.choices import NONE, check_choice
 from mobile_sdk.workflow.sources.source_net import SourceNet, say_image
 from mobile_sdk.workflow.tasks.classification import Classification
+from mobile_sdk.workflow.tasks.detection import Detection
 from mobile_sdk.workflow.tasks.features import Features
 from mobile_sdk.workflow.tasks.labelled_pictures import labels_of, load_pictures
 from mobile_sdk.workflow.tasks.score_check import count_map_scores, count_scores
@@ -115,6 +116,11 @@ def _segmenter(
 
 def _task(name: str, labels: str | None) -> Task[Any]:
     """Returns the task of a net of the user's own."""
+    if name == Detection.name:
+        raise SettingError(
+            "expected classification, segmentation or features of a net of your own, found detection",
+            hint="--task features takes its raw maps; mobile_sdk.detect_anchor_free turns them into boxes",
+        )
     tasks: dict[str, type[Task[Any]]] = {each.name: each for each in (Classification, Features, Segmentation)}
     if check_choice("a task of a net of your own", name, tasks) != Features.name:
         return tasks[name]()
