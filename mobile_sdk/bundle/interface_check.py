@@ -1,5 +1,7 @@
 """Checks that a manifest's description of its model's tensors fits its contract."""
 
+from math import prod
+
 import numpy as np
 
 from mobile_sdk.bundle.manifest import Manifest
@@ -7,6 +9,9 @@ from mobile_sdk.contract import ImageSpec, NetInput, stored_shape
 from mobile_sdk.runtimes.base import InputSpec, OutputSpec
 from mobile_sdk.runtimes.requirement import MOST_GOLDEN_STEPS
 from mobile_sdk.tasks.registry import task_of
+
+MOST_OUTPUT_BYTES = 2**31 - 1
+"""All outputs of one picture have so many bytes together, at most: no runtime gives more."""
 
 
 def interface_misfit(manifest: Manifest) -> str | None:
@@ -35,7 +40,13 @@ def _outputs_misfit(manifest: Manifest) -> str | None:
     if len(tolerances) != len(names) or max(tolerances) != manifest.golden.tolerance:
         return f"expected a golden tolerance for each of {len(names)} outputs, found {', '.join(map(str, tolerances))}"
     misfits = (_output_misfit(manifest, *each) for each in zip(manifest.outputs, tolerances, strict=True))
-    return next((misfit for misfit in misfits if misfit is not None), None)
+    return next((misfit for misfit in misfits if misfit is not None), None) or _size_misfit(manifest)
+
+
+def _size_misfit(manifest: Manifest) -> str | None:
+    found = sum(prod(spec.shape) * np.dtype(spec.dtype).itemsize for spec in manifest.outputs)
+    misfit = f"expected at most {MOST_OUTPUT_BYTES} bytes of all outputs, found more"
+    return misfit if found > MOST_OUTPUT_BYTES else None
 
 
 def _output_misfit(manifest: Manifest, spec: OutputSpec, tolerance: float) -> str | None:

@@ -26,7 +26,8 @@ def cases(folder: Path) -> list[dict[str, Any]]:
 def test_every_bundle_opens_and_every_damaged_one_is_refused_by_the_check_that_its_case_names(
     demo_fixtures: Path,
 ) -> None:
-    for kind, task in (("bundles", "classification"), ("detectors", "detection"), ("segmenters", "segmentation")):
+    kinds = {"bundles": "classification", "detectors": "detection", "segmenters": "segmentation"}
+    for kind, task in (kinds | {"features": "features"}).items():
         manifests = [open_bundle(folder).manifest for folder in sorted((demo_fixtures / kind).iterdir())]
         assert {manifest.runtime for manifest in manifests} == set(RUNTIMES)
         assert {manifest.task for manifest in manifests} == {task}

@@ -17,9 +17,9 @@ class Interpreter(
         ): Options = this
     }
 
-    fun run(
-        @Suppress("UNUSED_PARAMETER") input: Any,
-        @Suppress("UNUSED_PARAMETER") output: Any,
+    fun runForMultipleInputsOutputs(
+        @Suppress("UNUSED_PARAMETER") inputs: Array<out Any>,
+        @Suppress("UNUSED_PARAMETER") outputs: Map<Int, Any>,
     ): Unit = throw UnsatisfiedLinkError("this is no LiteRT")
 
     fun close() = Unit

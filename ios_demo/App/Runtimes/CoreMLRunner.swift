@@ -7,7 +7,7 @@ import MobileSDKDemoCore
 struct CoreMLRunner: ModelRunner {
   private let model: MLModel
   private let input: InputSpec
-  private let output: OutputSpec
+  private let outputs: [OutputSpec]
 
   /// Compiles and loads the model, and asks Core ML's own plan on which processors its operations run.
   static func load(_ bundle: ModelBundle, on units: ComputeUnits) async throws -> sending LoadedModel {
@@ -18,13 +18,17 @@ struct CoreMLRunner: ModelRunner {
     let model = try MLModel(contentsOf: compiled, configuration: configuration)
     let manifest = bundle.manifest
     return LoadedModel(
-      runner: CoreMLRunner(model: model, input: manifest.input, output: manifest.output),
+      runner: CoreMLRunner(model: model, input: manifest.input, outputs: manifest.outputs),
       computesOn: computesOn)
   }
 
-  func output(for picture: RGBPicture) throws -> ModelOutput {
+  func outputs(for picture: RGBPicture) throws -> [ModelOutput] {
     let features = try MLDictionaryFeatureProvider(dictionary: [input.name: try value(of: picture)])
     let found = try model.prediction(from: features)
+    return try outputs.map { try Self.numbers(of: $0, in: found) }
+  }
+
+  private static func numbers(of output: OutputSpec, in found: any MLFeatureProvider) throws -> ModelOutput {
     guard let values = found.featureValue(for: output.name)?.multiArrayValue else {
       throw DemoError("expected an output named \(output.name), found none", hint: "export the bundle again")
     }

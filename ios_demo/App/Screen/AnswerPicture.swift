@@ -7,7 +7,7 @@ struct AnswerPicture: View {
   let recognition: Recognition
 
   var body: some View {
-    if let image = PictureImage.image(of: recognition.picture) {
+    if let picture = recognition.picture, let image = PictureImage.image(of: picture) {
       Image(uiImage: image)
         .resizable()
         .scaledToFit()

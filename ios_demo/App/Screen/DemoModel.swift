@@ -48,6 +48,15 @@ final class DemoModel {
     }
   }
 
+  /// Answers to the first golden picture or array, which every bundle brings.
+  func recognizeGolden() {
+    guard !state.isBusy, let bundle = state.selected else { return }
+    let units = state.computeUnits
+    start(.recognizing) { [engine] in
+      .recognized(try await engine.recognizeGolden(with: bundle, on: units, count: Self.shownPredictions))
+    }
+  }
+
   func benchmark(_ bundles: [ModelBundle], plan: BenchmarkPlan = BenchmarkPlan(), on units: ComputeUnits) {
     guard !state.isBusy else { return }
     start(.benchmarking(doneShare: 0, text: "starting")) { [engine, self] in

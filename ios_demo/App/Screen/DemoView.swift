@@ -62,7 +62,8 @@ private struct RefusedBundleRow: View {
   }
 }
 
-/// The picture with the answer, in words too, the time of the model alone, and where it ran.
+/// The picture with the answer, in words too, the time of the model alone, where it ran, and whether it gives the golden
+/// outputs here.
 private struct RecognitionSection: View {
   let recognition: Recognition
 
@@ -70,10 +71,12 @@ private struct RecognitionSection: View {
     Section("Prediction") {
       AnswerPicture(recognition: recognition)
       let answer = recognition.answer
-      if answer.shares.isEmpty { Text("Nothing found") }
+      if answer.shares.isEmpty && answer.features.isEmpty { Text("Nothing found") }
+      ForEach(answer.features) { each in FeatureRow(feature: each) }
       ForEach(answer.shares) { each in ShareRow(share: each, isColored: answer.isPlaced) }
       LabeledContent("Latency", value: "\(recognition.latencyMs.formatted(.number.precision(.fractionLength(2)))) ms")
       LabeledContent("Ran on", value: recognition.computesOn)
+      Text(recognition.golden.text)
     }
   }
 }
@@ -92,6 +95,25 @@ private struct ShareRow: View {
     }
     .accessibilityElement(children: .combine)
   }
+}
+
+/// One output of a model without labels: its name and shape, its range and mean, and its first values.
+private struct FeatureRow: View {
+  private static let first = 5
+
+  let feature: NamedArray
+
+  var body: some View {
+    let values = feature.values.prefix(Self.first).map(words).joined(separator: "  ")
+    VStack(alignment: .leading) {
+      Text("\(feature.name)  \(feature.shape.map(String.init).joined(separator: " × "))")
+      Text("\(words(feature.least)) to \(words(feature.greatest)), mean \(words(feature.mean))")
+      Text(feature.values.count > Self.first ? "\(values)  …" : values).foregroundStyle(.secondary)
+    }
+    .accessibilityElement(children: .combine)
+  }
+
+  private func words(_ value: Double) -> String { value.formatted(.number.precision(.significantDigits(4))) }
 }
 
 /// Measures every bundle that opened; what is shown stands, with every sample, in Documents/bench.json.

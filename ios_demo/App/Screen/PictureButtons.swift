@@ -3,7 +3,8 @@ import MobileSDKDemoCore
 import PhotosUI
 import SwiftUI
 
-/// The two ways to a picture. The library's picker needs no permission; the camera's is asked for when it is used.
+/// The ways to a picture. The library's picker needs no permission; the camera's is asked for when it is used. Models of
+/// arrays have only the golden ones that their bundles bring.
 struct PictureButtons: View {
   let model: DemoModel
   @State private var chosen: PhotosPickerItem?
@@ -16,6 +17,7 @@ struct PictureButtons: View {
         chosen = nil
         Task { await recognize(item) }
       }
+    Button("Use the golden picture") { model.recognizeGolden() }
     Button("Take a picture") { Task { await openCamera() } }
       .fullScreenCover(isPresented: $isCameraShown) {
         CameraView { picture in

@@ -26,7 +26,7 @@ CATALOGUE = PROJECT / "gradle/libs.versions.toml"
 PACKAGES = ("json", "picture", "tensor", "task", "signing", "bundle", "model", "benchmark", "screen")
 """The app's packages in the order of the data's way; each imports only those before it."""
 
-TASKS = r"\b(?:Classification|Detection|Segmentation)\b"
+TASKS = r"\b(?:Classification|Detection|Features|Segmentation)\b"
 LITERALS_OF_MODELS = (
     r"(?<!SHA-)(?<!P-)\b(96|112|128|160|192|224|240|256|260|288|299|300|320|331|384|512)\b",  # sides of pictures
     r"\b0?\.(485|456|406|229|224|225|5)f\b|\b(0\.485|0\.456|0\.406|0\.229|0\.225)\b",  # ImageNet, 0..1
@@ -59,7 +59,7 @@ def test_python_reads_the_apps_benchmark_as_its_own(android_tests: AppTests, bun
 def test_kotlin_gives_pythons_bytes_and_winners_for_every_golden_picture(
     android_app: AndroidApp, demo_fixtures: Path
 ) -> None:
-    kinds = ("bundles", "detectors", "segmenters", "inputs", "earlier/schema-1", "earlier/schema-2")
+    kinds = ("bundles", "detectors", "segmenters", "features", "inputs", "earlier/schema-1", "earlier/schema-2")
     folders = [folder for kind in kinds for folder in sorted((demo_fixtures / kind).iterdir())]
     assert golden_answers(android_app, folders) == expected_answers(folders)
 

@@ -24,7 +24,7 @@ NOWHERE_SEEN = {  # SwiftUI names that the fetched code does not use; Xcode is t
     *("Scene", "WindowGroup", "Bindable", "LabeledContent", "onOpenURL", "accessibilityElement", "combine"),
     *("UIViewControllerRepresentable", "makeUIViewController", "updateUIViewController", "makeCoordinator"),
 }
-TASKS = r"\b(?:Classification|Detection|Segmentation)\b"
+TASKS = r"\b(?:Classification|Detection|Features|Segmentation)\b"
 LITERALS_OF_MODELS = (
     r"\b(?:mean|std|size|sizePx|scale|zeroPoint|cropShare)(?:: \w+ =| =|:) \[?-?\d",
     r"(?<!P-)\b(?:96|112|160|192|224|240|256|260|299|300|320|380|512)\b",  # sides of pictures
@@ -181,7 +181,7 @@ def test_a_literal_of_a_model_would_be_found(literal: str) -> None:
 
 def test_only_the_engine_computes_and_it_is_no_part_of_the_main_thread() -> None:
     for source in app_sources():
-        calls = re.findall(r"\.output\(for:|Preprocess\.|ModelBundle\.open", code_of(source))
+        calls = re.findall(r"\.outputs\(for:|\.predict\(|Preprocess\.|ModelBundle\.open", code_of(source))
         assert not calls, f"{source.name} computes: {calls}"
     engine = (CORE / "Sources" / CORE.name / "Screen/Engine.swift").read_text(encoding="utf-8")
     assert "public actor Engine" in engine and "MainActor" not in engine

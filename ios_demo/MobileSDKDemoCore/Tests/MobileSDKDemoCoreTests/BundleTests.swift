@@ -65,7 +65,8 @@ import Testing
     ("another-kind-of-input", "expected one image or tensor as input, found sound"),
     ("two-inputs", "expected one image or tensor as input, found image, image"),
     ("no-input", "expected one image or tensor as input, found none"),
-    ("two-outputs", "expected one output, found 2"), ("no-output", "expected one output, found none"),
+    ("two-outputs", "expected one output for classification, found 2"),
+    ("no-output", "expected 1 to 64 outputs, found none"),
     ("an-unknown-processor-alone", "expected a model for cpu, found abacus"),
   ])
   func inputsAndOutputsThatThisAppDoesNotTakeAreNamed(name: String, message: String) throws {

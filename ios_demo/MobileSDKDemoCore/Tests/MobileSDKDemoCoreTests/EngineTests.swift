@@ -10,8 +10,9 @@ import Testing
     let best = found.answer.shares
     #expect(best.count == 3 && !found.answer.isPlaced)
     #expect(best.first?.labelIndex == bundle.manifest.golden.pictures[0].top1Index)
-    #expect(found.picture.width == bundle.manifest.source.image?.sides.width)
+    #expect(found.picture?.width == bundle.manifest.source.image?.sides.width)
     #expect(found.latencyMs == 2 && found.computesOn == "fake")
+    #expect(found.golden.text == "golden passed: 3 of 3, largest difference 0.0 where 0.0 is allowed")
   }
 
   @Test func aDetectorShowsTheWholePictureWithWhatIsWhereInIt() async throws {
@@ -46,10 +47,10 @@ import Testing
     let bundle = try Fixtures.detector(.execuTorch)
     let right = try await measured([bundle])
     #expect(try right.json.field("measurements").items[0].field("advice") == .null)
-    let golden = ModelOutput(bytes: try bundle.goldenOutput(0), as: bundle.manifest.output)
+    let golden = try bundle.goldenOutputs(0)[0]
     let moved = ModelOutput(raw: [golden.raw[0] + 0.5] + golden.raw.dropFirst(), as: bundle.manifest.output)
     let wrong = try await measured([bundle]) { _, clock in
-      LoadedModel(runner: FakeRunner(moved, onRun: { clock.pass(2) }), computesOn: "fake")
+      LoadedModel(runner: FakeRunner([moved], onRun: { clock.pass(2) }), computesOn: "fake")
     }
     let advice = try wrong.json.field("measurements").items[0].field("advice").string
     #expect(advice.contains("where 0.0 is allowed"))
@@ -108,7 +109,7 @@ import Testing
     let classes = bundle.manifest.labels.count
     let report = try await measured([bundle]) { _, clock in
       let wrong = ModelOutput(raw: Array(repeating: 0, count: classes), as: bundle.manifest.output)
-      return LoadedModel(runner: FakeRunner(wrong, onRun: { clock.pass(2) }), computesOn: "fake")
+      return LoadedModel(runner: FakeRunner([wrong], onRun: { clock.pass(2) }), computesOn: "fake")
     }
     let advice = try report.json.field("measurements").items[0].field("advice").string
     #expect(advice.contains("largest difference") && advice.contains("where 0.0 is allowed"))
@@ -171,26 +172,12 @@ import Testing
 
   /// Answers with the first golden output, after two milliseconds on its clock.
   @Sendable private static func model(of bundle: ModelBundle, _ clock: Clock) -> LoadedModel {
-    let answer = Answers(bundle: bundle, clock: clock)
-    return LoadedModel(runner: answer, computesOn: "fake")
+    LoadedModel(runner: Answers(bundle: bundle, onRun: { clock.pass(2) }), computesOn: "fake")
   }
 
   private static let device = DeviceSnapshot(
     machine: "iPhone99,1", system: "iOS 99", kernel: "Darwin 99", memoryMiB: 8192, cores: 6, thermal: .serious,
     batteryShare: 0.5, charger: "charging")
-}
-
-/// Knows the golden pictures of its bundle, and gives each its expected output.
-private struct Answers: ModelRunner {
-  let bundle: ModelBundle
-  let clock: Clock
-
-  func output(for picture: RGBPicture) throws -> ModelOutput {
-    clock.pass(2)
-    let input = InputTensor.bytes(of: picture, as: bundle.manifest.input)
-    let index = try bundle.manifest.golden.pictures.indices.first { try bundle.goldenInput($0) == input }
-    return ModelOutput(bytes: try bundle.goldenOutput(try #require(index)), as: bundle.manifest.output)
-  }
 }
 
 /// Time that passes only when it is told to.

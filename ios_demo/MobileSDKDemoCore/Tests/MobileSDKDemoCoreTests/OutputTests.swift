@@ -8,17 +8,17 @@ import Testing
   private let floats = OutputSpec(name: "scores", type: .float32, shape: [1, 4], scale: nil, zeroPoint: nil)
 
   private var classification: Classification {
-    Classification(TaskContract(labels: ["a", "b", "c", "d"], sides: Sides(height: 8, width: 8), output: floats))
+    Classification(TaskContract(labels: ["a", "b", "c", "d"], sides: Sides(height: 8, width: 8), outputs: [floats]))
   }
 
   @Test func theGoldenOutputsHaveTheirWinners() throws {
     for folder in Fixtures.everyBundle {
       let bundle = try ModelBundle.open(folder, decode: PNG.decode)
       for (index, expected) in bundle.manifest.golden.pictures.enumerated() {
-        let output = ModelOutput(bytes: try bundle.goldenOutput(index), as: bundle.manifest.output)
-        #expect(bundle.manifest.task.winner(of: output) == expected.top1Index)
+        let outputs = try bundle.goldenOutputs(index)
+        #expect(bundle.manifest.task.winner(of: outputs) == expected.top1Index)
         guard bundle.manifest.task is Classification else { continue }
-        #expect(bundle.manifest.task.answer(to: output, count: 1).shares.first?.labelIndex == expected.top1Index)
+        #expect(bundle.manifest.task.answer(to: outputs, count: 1).shares.first?.labelIndex == expected.top1Index)
       }
     }
   }

@@ -25,7 +25,8 @@ import Testing
   @Test func anotherBundleOrProcessorForgetsWhatTheLastOneSaid() throws {
     let picture = RGBPicture(width: 1, height: 1, bytes: [0, 0, 0])
     let found = Recognition(
-      bundle: "a", picture: picture, answer: Answer(shares: []), latencyMs: 1, computesOn: "CPU")
+      bundle: "a", picture: picture, answer: Answer(shares: []), latencyMs: 1, computesOn: "CPU",
+      golden: GoldenReplay(pictures: 1, agreeing: 1, outputs: []))
     let state = DemoState().after(.recognized(found))
     #expect(state.recognition == found)
     #expect(state.after(.bundleSelected("b")).recognition == nil)

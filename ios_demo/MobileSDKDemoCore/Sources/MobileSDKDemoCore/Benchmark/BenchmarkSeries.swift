@@ -72,7 +72,7 @@ struct BenchmarkSeries {
     func times(_ runs: Int) throws -> [Double] {
       try (0..<runs).map { run in
         let start = stopwatch()
-        _ = try model.runner.output(for: pictures[run % pictures.count])
+        _ = try model.runner.outputs(for: pictures[run % pictures.count])
         return stopwatch() - start
       }
     }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// One golden picture on opening: it gives its input by the recipe, and its expected output says what is expected.
+/// One golden picture on opening: it gives its input by the recipe, and its expected outputs say what is expected.
 struct GoldenChecks {
   private static let maximumPictureBytes = 4 << 20
 
@@ -22,15 +22,15 @@ struct GoldenChecks {
         "expected golden/\(index).input.bin to be what golden/\(index).\(manifest.source.kind) gives, found other bytes"
       )
     }
-    let output = ModelOutput(bytes: try bundle.goldenOutput(index), as: manifest.output)
-    let winner = manifest.task.winner(of: output)
+    let outputs = try bundle.goldenOutputs(index)
+    let winner = manifest.task.winner(of: outputs)
     guard winner == expected.top1Index else {
       let found = winner.map(String.init) ?? "none"
       throw refusal("expected label \(expected.top1Index) to win in golden/\(index).output.bin, found \(found)")
     }
     if let file = manifest.task.goldenFile {
       let (written, path) = (try bundle.golden(index, file.kind), "golden/\(index).\(file.kind)")
-      if let misfit = file.misfit(of: written, output: output, path: path) { throw refusal(misfit) }
+      if let misfit = file.misfit(of: written, output: outputs[0], path: path) { throw refusal(misfit) }
     }
   }
 
@@ -46,7 +46,7 @@ struct GoldenChecks {
 
   /// How many bytes each file of a golden picture may have.
   private static func sizes(_ manifest: Manifest) -> [String: ClosedRange<Int>] {
-    let (input, output) = (manifest.input.byteCount, manifest.output.byteCount)
+    let (input, output) = (manifest.input.byteCount, manifest.outputs.reduce(0) { $0 + $1.byteCount })
     var sizes = ["input.bin": input...input, "output.bin": output...output]
     switch manifest.source {
     case .picture: sizes[manifest.source.kind] = 0...maximumPictureBytes
@@ -61,7 +61,8 @@ struct GoldenChecks {
     do {
       pixels = try bundle.goldenPixels(index, decode: decode)
     } catch {
-      throw refusal("expected golden/\(index).\(manifest.source.kind) to decode, found: \(error)")
+      let reason = (error as? DemoError)?.message ?? "\(error)"
+      throw refusal("expected golden/\(index).\(manifest.source.kind) to decode, found: \(reason)")
     }
     return InputTensor.bytes(of: pixels, as: manifest.input)
   }
@@ -80,13 +81,17 @@ enum GoldenTolerance {
 
   /// Throws `BundleRefusal` where the manifest allows more than its golden outputs justify.
   static func check(_ bundle: ModelBundle) throws {
-    let (manifest, found) = (bundle.manifest, bundle.manifest.golden.tolerance)
-    guard manifest.output.type == .float32 else { return }
-    let scores = try manifest.golden.pictures.indices.flatMap { index in
-      ModelOutput(bytes: try bundle.goldenOutput(index), as: manifest.output).raw
+    let (outputs, golden) = (bundle.manifest.outputs, bundle.manifest.golden)
+    let pictures = try golden.pictures.indices.map { try bundle.goldenOutputs($0) }
+    for (index, tolerance) in golden.tolerances.enumerated() where outputs[index].type == .float32 {
+      try check(tolerance, of: pictures.flatMap { $0[index].raw }, precision: bundle.manifest.precision)
     }
+  }
+
+  /// Checks the tolerance of one output, of which those `scores` are expected.
+  private static func check(_ found: Double, of scores: [Double], precision: String) throws {
     let most = floatShare * max(1, scores.map(\.magnitude).max() ?? 0)
-    guard found <= most || manifest.precision != "float32" && areSteps(scores, found / steps) else {
+    guard found <= most || precision != "float32" && areSteps(scores, found / steps) else {
       throw BundleRefusal(
         .golden, "expected a tolerance of at most \(most) for these golden outputs, found \(found)")
     }

@@ -15,7 +15,7 @@ public struct Manifest: Sendable {
 
   public var source: ModelSource { tensors.source }
   public var input: InputSpec { tensors.input }
-  public var output: OutputSpec { tensors.output }
+  public var outputs: [OutputSpec] { tensors.outputs }
 
   /// The size of the model, without labels and golden pictures.
   public var modelBytes: Int {
@@ -50,11 +50,11 @@ public enum ModelSource: Equatable, Sendable {
   }
 }
 
-/// What a model reads, the tensor that carries it, and the tensor that comes out.
+/// What a model reads, the tensor that carries it, and the tensors that come out.
 struct Tensors: Sendable {
   let source: ModelSource
   let input: InputSpec
-  let output: OutputSpec
+  let outputs: [OutputSpec]
 }
 
 /// A runtime by its name. LiteRT's bundles are understood, but this app embeds no LiteRT.
@@ -75,9 +75,11 @@ public enum ModelRuntime: String, CaseIterable, Sendable {
   var processors: [String] { self == .coreML ? ["cpu", "gpu", "npu"] : ["cpu"] }
 }
 
-/// The golden pictures, and how near a device must come to their expected outputs, in the output's own unit.
+/// The golden pictures, and how near a device must come to their expected outputs: `tolerances` holds one for each, in
+/// the output's own unit, and `tolerance` is the largest.
 public struct GoldenSpec: Equatable, Sendable {
   public let tolerance: Double
+  public let tolerances: [Double]
   public let pictures: [GoldenPicture]
 }
 

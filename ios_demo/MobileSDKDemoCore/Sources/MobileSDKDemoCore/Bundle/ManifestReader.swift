@@ -9,6 +9,7 @@ enum ManifestReader {
   private static let sealDigits = 64
   private static let sha256 = "[0-9a-f]{64}"
   private static let count = 0...Int.max
+  private static let tolerance = 0...Double.greatestFiniteMagnitude
 
   /// Throws `BundleRefusal` with the check "manifest", "schema", "seal" or "fields", or "runtime".
   static func read(_ data: Data) throws -> Manifest {
@@ -67,7 +68,7 @@ enum ManifestReader {
     let seal = try fields.string(seal, like: sha256)
     let labels = try labels(&fields)
     let tensors = try schema.tensors(&fields)
-    let contract = TaskContract(labels: labels, sides: tensors.source.image?.sides, output: tensors.output)
+    let contract = TaskContract(labels: labels, sides: tensors.source.image?.sides, outputs: tensors.outputs)
     let task = try ModelTasks.read(contract, &fields, schema: schema.number)
     let name = try fields.string("name", like: "[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
     let runtime = try fields.string("runtime", like: "[a-z][a-z0-9_]{0,31}")
@@ -103,7 +104,7 @@ enum ManifestReader {
 
   /// Unique by their code points, as Python compares them, and not by how they look.
   private static func labels(_ fields: inout Fields) throws -> [String] {
-    let labels = try fields.list("labels", count: 1...Int.max) { try Fields.string($0, at: $1) }
+    let labels = try fields.list("labels") { try Fields.string($0, at: $1) }
     guard Set(labels.map { Array($0.utf8) }).count == labels.count else {
       throw BundleRefusal(.fields, "expected unique labels, found one twice")
     }
@@ -119,7 +120,8 @@ enum ManifestReader {
     var fields = fields
     _ = try fields.choice("source", of: ["given", "generated"])
     _ = try fields.string("expected_by", like: "(?s:.{1,64})")
-    let tolerance = try fields.number("tolerance", in: 0...Double.greatestFiniteMagnitude)
+    let tolerance = try fields.number("tolerance", in: tolerance)
+    let tolerances = try tolerances(&fields)
     let pictures = try fields.list("pictures", count: 1...16) { value, path in
       var picture = try Fields(value, at: path)
       let expected = GoldenPicture(top1Index: try picture.integer("top1_index", in: count))
@@ -128,7 +130,16 @@ enum ManifestReader {
       return expected
     }
     try fields.end()
-    return GoldenSpec(tolerance: tolerance, pictures: pictures)
+    return GoldenSpec(
+      tolerance: tolerance, tolerances: tolerances.isEmpty ? [tolerance] : tolerances, pictures: pictures)
+  }
+
+  /// Several outputs have a tolerance each; of one output they may be left out.
+  private static func tolerances(_ fields: inout Fields) throws -> [Double] {
+    guard fields.has("tolerances") else { return [] }
+    return try fields.list("tolerances", count: 0...Schema2.mostOutputs) {
+      try Fields.number($0, at: $1, in: tolerance)
+    }
   }
 
   private static func file(_ value: JSONValue, at path: String) throws -> FileEntry {

@@ -35,21 +35,20 @@ public struct ModelBundle: Equatable, Sendable {
   /// The file of a golden picture, or the numbers of a golden array.
   public func goldenPicture(_ index: Int) throws -> Data { try golden(index, manifest.source.kind) }
 
-  /// The golden picture, or the golden array, as the model reads it. Throws what `decode` throws.
+  /// The golden picture, or the golden array, as the model reads it. Throws what `decode` throws, or `DemoError`.
   func goldenPixels(_ index: Int, decode: PictureDecoder) throws -> RGBPicture {
     switch manifest.source {
     case .picture(let image): return Preprocess.picture(try decode(goldenPicture(index)), for: image)
     case .array(let array):
-      guard let stored = array.stored(try goldenPicture(index)) else {
-        throw DemoError("expected finite numbers in a golden array, found others", hint: "export the bundle again")
-      }
-      return stored
+      return try array.stored(goldenPicture(index))
     }
   }
 
   public func goldenInput(_ index: Int) throws -> Data { try golden(index, "input.bin") }
 
-  public func goldenOutput(_ index: Int) throws -> Data { try golden(index, "output.bin") }
+  public func goldenOutputs(_ index: Int) throws -> [ModelOutput] {
+    ModelOutput.all(in: try golden(index, "output.bin"), as: manifest.outputs)
+  }
 
   func golden(_ index: Int, _ kind: String) throws -> Data {
     try Data(contentsOf: folder.appendingPathComponent("golden/\(index).\(kind)"))

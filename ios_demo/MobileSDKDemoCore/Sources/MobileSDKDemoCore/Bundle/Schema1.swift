@@ -14,7 +14,7 @@ struct Schema1: ManifestSchema {
     let input = try TensorFields.input(interface.inside("input"))
     let output = try TensorFields.output(interface.inside("output"))
     try interface.end()
-    return Tensors(source: .picture(image), input: input, output: output)
+    return Tensors(source: .picture(image), input: input, outputs: [output])
   }
 
   func processors(_ fields: inout Fields) throws -> [String] { ["cpu"] }

@@ -1,7 +1,9 @@
-/// The second schema: lists of inputs and outputs, though one of each is all that is taken, and bits a layer.
+/// The second schema: lists of inputs and outputs, though one input is all that is taken, and bits a layer.
 ///
 /// The third is the second without the fields that nobody can check.
 struct Schema2: ManifestSchema {
+  static let mostOutputs = 64
+
   let number: Int
   let hasUnproven: Bool
 
@@ -17,7 +19,7 @@ struct Schema2: ManifestSchema {
     }
     let input = try TensorFields.input(given.inside("tensor"))
     try given.end()
-    return Tensors(source: source, input: input, output: try TensorFields.output(Self.onlyOutput(&fields)))
+    return Tensors(source: source, input: input, outputs: try Self.outputs(&fields))
   }
 
   func processors(_ fields: inout Fields) throws -> [String] {
@@ -47,11 +49,12 @@ struct Schema2: ManifestSchema {
     return (kinds[0], inputs[0])
   }
 
-  private static func onlyOutput(_ fields: inout Fields) throws -> Fields {
+  private static func outputs(_ fields: inout Fields) throws -> [OutputSpec] {
     let outputs = try fields.list("outputs") { try Fields($0, at: $1) }
-    guard outputs.count == 1 else {
-      throw FieldError(message: "expected one output, found \(outputs.isEmpty ? "none" : String(outputs.count))")
+    guard (1...mostOutputs).contains(outputs.count) else {
+      let found = outputs.isEmpty ? "none" : String(outputs.count)
+      throw FieldError(message: "expected 1 to \(mostOutputs) outputs, found \(found)")
     }
-    return outputs[0]
+    return try outputs.map(TensorFields.output)
   }
 }

@@ -1,7 +1,8 @@
 /// Runs a model on one picture.
 public protocol ModelRunner {
-  /// Returns the output for RGB of the bundle's size. Slow: never called on the main thread.
-  func output(for picture: RGBPicture) throws -> ModelOutput
+  /// Returns the outputs for RGB of the bundle's size, or an array as `ArraySpec.stored` has it, in the manifest's order.
+  /// Slow: never called on the main thread.
+  func outputs(for picture: RGBPicture) throws -> [ModelOutput]
 }
 
 /// A runner that is ready, and the processors that its runtime says it computes on.

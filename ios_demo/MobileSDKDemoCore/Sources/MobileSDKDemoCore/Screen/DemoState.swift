@@ -84,11 +84,13 @@ public struct BundleItem: Equatable, Sendable, Identifiable {
 /// A model's answer to a picture, and how long it took without decoding and resizing.
 public struct Recognition: Equatable, Sendable {
   public let bundle: String
-  /// The part of it that the model read.
-  public let picture: RGBPicture
+  /// The part of it that the model read; nil of an array.
+  public let picture: RGBPicture?
   public let answer: Answer
   public let latencyMs: Double
   public let computesOn: String
+  /// How near the model comes to its golden pictures here.
+  public let golden: GoldenReplay
 }
 
 /// An error in words for the screen.

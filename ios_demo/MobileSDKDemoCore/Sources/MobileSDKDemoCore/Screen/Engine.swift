@@ -9,7 +9,7 @@ public actor Engine {
   private let isSigned: SignatureCheck?
   private let load: ModelLoader
   private let stopwatch: StopwatchMs
-  private var loaded: (bundle: ModelBundle, units: ComputeUnits, model: LoadedModel)?
+  private var loaded: (bundle: ModelBundle, units: ComputeUnits, model: LoadedModel, golden: GoldenReplay)?
 
   public init(
     decode: @escaping PictureDecoder, isSigned: SignatureCheck? = nil, load: @escaping ModelLoader,
@@ -37,18 +37,24 @@ public actor Engine {
   public func recognize(_ picture: Data, with bundle: ModelBundle, on units: ComputeUnits, count: Int) async throws
     -> Recognition
   {
-    guard let image = bundle.manifest.source.image else {
-      throw DemoError("this model reads arrays, not pictures", hint: "choose another bundle")
-    }
+    guard let image = bundle.manifest.source.image else { throw ModelSource.arraysOnly }
     let decoded = try decode(picture)
     let pixels = Preprocess.picture(decoded, for: image)
-    let model = try await model(of: bundle, on: units)
-    let start = stopwatch()
-    let output = try model.runner.output(for: pixels)
-    let latencyMs = stopwatch() - start
-    return Recognition(
-      bundle: bundle.name, picture: Preprocess.shown(decoded, prepared: pixels, for: image),
-      answer: bundle.manifest.task.answer(to: output, count: count), latencyMs: latencyMs, computesOn: model.computesOn)
+    let shown = Preprocess.shown(decoded, prepared: pixels, for: image)
+    return try await recognition(of: pixels, shown: shown, with: bundle, on: units, count: count)
+  }
+
+  /// Returns a model's answer to the bundle's first golden picture or array.
+  ///
+  /// Throws `DemoError` or an error of the runtime.
+  public func recognizeGolden(with bundle: ModelBundle, on units: ComputeUnits, count: Int) async throws
+    -> Recognition
+  {
+    guard bundle.manifest.source.image == nil else {
+      return try await recognize(bundle.goldenPicture(0), with: bundle, on: units, count: count)
+    }
+    let array = try bundle.goldenPixels(0, decode: decode)
+    return try await recognition(of: array, shown: nil, with: bundle, on: units, count: count)
   }
 
   /// Measures the bundles; one that does not load or run is in the report with its reason. Stops when it is cancelled.
@@ -81,18 +87,34 @@ public actor Engine {
     Double(DispatchTime.now().uptimeNanoseconds) / 1e6
   }
 
-  private func model(of bundle: ModelBundle, on units: ComputeUnits) async throws -> LoadedModel {
-    if let loaded, loaded.bundle == bundle, loaded.units == units { return loaded.model }
+  private func recognition(
+    of pixels: RGBPicture, shown: RGBPicture?, with bundle: ModelBundle, on units: ComputeUnits, count: Int
+  ) async throws -> Recognition {
+    let (model, golden) = try await model(of: bundle, on: units)
+    let start = stopwatch()
+    let outputs = try model.runner.outputs(for: pixels)
+    let latencyMs = stopwatch() - start
+    return Recognition(
+      bundle: bundle.name, picture: shown, answer: bundle.manifest.task.answer(to: outputs, count: count),
+      latencyMs: latencyMs, computesOn: model.computesOn, golden: golden)
+  }
+
+  /// The loaded model, with how near it comes to the golden pictures here.
+  private func model(of bundle: ModelBundle, on units: ComputeUnits) async throws -> (LoadedModel, GoldenReplay) {
+    if let loaded, loaded.bundle == bundle, loaded.units == units { return (loaded.model, loaded.golden) }
     loaded = nil
     let model = try await load(bundle, units)
-    loaded = (bundle, units, model)
-    return model
+    let golden = try GoldenReplay.run(bundle, pictures: goldenPixels(of: bundle), on: model.runner)
+    loaded = (bundle, units, model, golden)
+    return (model, golden)
+  }
+
+  private func goldenPixels(of bundle: ModelBundle) throws -> [RGBPicture] {
+    try bundle.manifest.golden.pictures.indices.map { try bundle.goldenPixels($0, decode: decode) }
   }
 
   private func series(of bundle: ModelBundle, on units: ComputeUnits) async throws -> BenchmarkSeries {
-    let pictures = try bundle.manifest.golden.pictures.indices.map {
-      try bundle.goldenPixels($0, decode: decode)
-    }
+    let pictures = try goldenPixels(of: bundle)
     let start = stopwatch()
     let model = try await load(bundle, units)
     return try BenchmarkSeries(

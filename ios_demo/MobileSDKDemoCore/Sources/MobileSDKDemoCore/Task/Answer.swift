@@ -1,13 +1,17 @@
-/// An output as a screen shows it: labels with their shares, the surest first, and their places in the picture.
+/// Outputs as a screen shows them: labels with their shares, the surest first, and their places in the picture.
 ///
-/// `found` and `mask` are drawn over the picture; an output that says nothing of places has neither.
+/// `found` and `mask` are drawn over the picture; an output that says nothing of places has neither. A model without
+/// labels has `features`, its outputs as they are.
 public struct Answer: Equatable, Sendable {
   public let shares: [LabelShare]
   public let found: [Found]
   public let mask: Mask?
+  public let features: [NamedArray]
 
-  public init(shares: [LabelShare], found: [Found] = [], mask: Mask? = nil) {
-    (self.shares, self.found, self.mask) = (shares, found, mask)
+  public init(
+    shares: [LabelShare] = [], found: [Found] = [], mask: Mask? = nil, features: [NamedArray] = []
+  ) {
+    (self.shares, self.found, self.mask, self.features) = (shares, found, mask, features)
   }
 
   /// True where the labels have places, and so a colour each in the picture.

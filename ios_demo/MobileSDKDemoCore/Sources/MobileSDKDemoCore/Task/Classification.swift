@@ -1,10 +1,12 @@
 /// One score a label, of the whole picture.
-public struct Classification: ModelTask {
+public struct Classification: OneOutputTask {
   private let contract: TaskContract
 
   public init(_ contract: TaskContract) { self.contract = contract }
 
   public var labelCounts: ClosedRange<Int> { 2...Int.max }
+
+  public var takesArrays: Bool { true }
 
   public var goldenFile: (any GoldenFile)? { nil }
 

@@ -1,5 +1,5 @@
 /// A row for each anchor: a box, then the logits of "nothing" and of every label. The rule finds things in them.
-public struct Detection: ModelTask {
+public struct Detection: OneOutputTask {
   private let contract: TaskContract
   private var sides: Sides { contract.sides ?? Sides(height: 1, width: 1) }
   let rule: DetectionSpec
@@ -7,6 +7,8 @@ public struct Detection: ModelTask {
   public init(_ contract: TaskContract, rule: DetectionSpec) { (self.contract, self.rule) = (contract, rule) }
 
   public var labelCounts: ClosedRange<Int> { 1...Int.max }
+
+  public var takesArrays: Bool { false }
 
   public var goldenFile: (any GoldenFile)? { GoldenDetections(detect: detections) }
 

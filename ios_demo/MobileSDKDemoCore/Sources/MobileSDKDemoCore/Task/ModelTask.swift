@@ -1,34 +1,58 @@
 import Foundation
 
-/// A kind of model: it says what an output means and what a screen shows of it.
+/// A kind of model: it says what its outputs mean and what a screen shows of it.
 ///
 /// There is one type a task, each a row of `ModelTasks.readers`. Nothing outside this folder asks which one it has.
 public protocol ModelTask: Sendable {
   /// How many labels a model of this task may have.
   var labelCounts: ClosedRange<Int> { get }
 
+  /// True where its model may read arrays in place of pictures.
+  var takesArrays: Bool { get }
+
+  /// True where its model has one output and no more.
+  var hasOneOutput: Bool { get }
+
   /// The file that it adds to each golden picture; nil where it adds none.
   var goldenFile: (any GoldenFile)? { get }
 
-  /// Says why the model's output is none of this task; nil where it fits.
+  /// Says why one of the model's outputs is none of this task; nil where all fit.
   func outputMisfit() -> String?
 
-  /// Returns the index of the label that an output is surest of; nil where one of its numbers is NaN.
+  /// Returns the index of the label that outputs are surest of; nil where one of their numbers is NaN.
+  func winner(of outputs: [ModelOutput]) -> Int?
+
+  /// Returns what a screen shows of outputs; of labels that all belong to the whole picture, the `count` best.
+  func answer(to outputs: [ModelOutput], count: Int) -> Answer
+}
+
+/// A task whose model has one output.
+public protocol OneOutputTask: ModelTask {
   func winner(of output: ModelOutput) -> Int?
 
-  /// Returns what a screen shows of an output; of labels that all belong to the whole picture, the `count` best.
   func answer(to output: ModelOutput, count: Int) -> Answer
 }
 
-/// The part of a manifest that tasks read an output by.
+extension OneOutputTask {
+  public var hasOneOutput: Bool { true }
+
+  public func winner(of outputs: [ModelOutput]) -> Int? { winner(of: outputs[0]) }
+
+  public func answer(to outputs: [ModelOutput], count: Int) -> Answer { answer(to: outputs[0], count: count) }
+}
+
+/// The part of a manifest that tasks read outputs by.
 public struct TaskContract: Sendable {
   public let labels: [String]
   /// Of the net's picture; nil of a net that reads arrays.
   public let sides: Sides?
-  public let output: OutputSpec
+  public let outputs: [OutputSpec]
+
+  /// The output of a task that has one.
+  var output: OutputSpec { outputs[0] }
 }
 
-/// A file `golden/N.<kind>` that says what must follow from `golden/N.output.bin`.
+/// A file `golden/N.<kind>` that says what must follow from the one output in `golden/N.output.bin`.
 public protocol GoldenFile: Sendable {
   var kind: String { get }
 

@@ -9,6 +9,7 @@ enum ModelTasks {
     "detection": { contract, fields, schema in
       Detection(contract, rule: try DetectionSpec(from: &fields, schema: schema))
     },
+    "features": { contract, _, _ in Features(contract) },
     "segmentation": { contract, _, _ in Segmentation(contract) },
   ]
 
@@ -23,12 +24,15 @@ enum ModelTasks {
       throw FieldError(message: "expected \(readers.keys.sorted().joined(separator: " or ")) at 'task', found another")
     }
     let task = try reader(contract, &fields, schema)
-    guard contract.sides != nil || task is Classification else {
+    guard contract.sides != nil || task.takesArrays else {
       throw FieldError(message: "expected a model that reads pictures for this task, found one that reads arrays")
     }
     guard task.labelCounts.contains(contract.labels.count) else {
       let (least, most) = (task.labelCounts.lowerBound, task.labelCounts.upperBound)
-      throw FieldError(message: "expected \(least) to \(most) labels for this task, found \(contract.labels.count)")
+      throw FieldError(message: "expected \(least) to \(most) labels for \(name), found \(contract.labels.count)")
+    }
+    guard contract.outputs.count == 1 || !task.hasOneOutput else {
+      throw FieldError(message: "expected one output for \(name), found \(contract.outputs.count)")
     }
     return task
   }

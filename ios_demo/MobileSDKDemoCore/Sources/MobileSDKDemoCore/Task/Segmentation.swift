@@ -1,7 +1,7 @@
 import Foundation
 
 /// A score for every label in every pixel.
-public struct Segmentation: ModelTask {
+public struct Segmentation: OneOutputTask {
   private static let maximumMaskLabels = 255  // a mask is bytes, and one of them says in training: no label
 
   private let contract: TaskContract
@@ -10,6 +10,8 @@ public struct Segmentation: ModelTask {
   public init(_ contract: TaskContract) { self.contract = contract }
 
   public var labelCounts: ClosedRange<Int> { 2...Self.maximumMaskLabels }
+
+  public var takesArrays: Bool { false }
 
   public var goldenFile: (any GoldenFile)? { GoldenMask(task: self) }
 

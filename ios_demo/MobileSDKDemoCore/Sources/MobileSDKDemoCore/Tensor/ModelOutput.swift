@@ -1,10 +1,10 @@
 import Foundation
 
-/// The numbers that came out of a model, flat. A task says what they mean.
+/// The numbers of one of a model's outputs, flat. A task says what they mean.
 public struct ModelOutput: Equatable, Sendable {
   /// As the model gives them: int8 codes or float32 values. The golden tolerance is in this unit.
   public let raw: [Double]
-  private let spec: OutputSpec
+  let spec: OutputSpec
 
   public init(raw: [Double], as spec: OutputSpec) { (self.raw, self.spec) = (raw, spec) }
 
@@ -13,6 +13,18 @@ public struct ModelOutput: Equatable, Sendable {
     guard spec.type == .int8 else { return raw }
     guard let scale = spec.scale, let zeroPoint = spec.zeroPoint else { preconditionFailure("codes without a scale") }
     return raw.map { scale * ($0 - Double(zeroPoint)) }
+  }
+
+  /// The real values, with the output's name and shape.
+  public var named: NamedArray { NamedArray(name: spec.name, shape: Array(spec.shape.dropFirst()), values: logits) }
+
+  /// Reads all outputs of a model, whose bytes follow each other.
+  public static func all(in bytes: Data, as specs: [OutputSpec]) -> [ModelOutput] {
+    var rest = bytes
+    return specs.map { spec in
+      defer { rest = rest.dropFirst(spec.byteCount) }
+      return ModelOutput(bytes: rest.prefix(spec.byteCount), as: spec)
+    }
   }
 
   /// Reads an output tensor's bytes, little-endian.

@@ -23,7 +23,7 @@ public struct InputSpec: Equatable, Sendable {
   var byteCount: Int { shape.reduce(type.byteCount, *) }
 }
 
-/// The tensor that comes out. An int8 code stands for `scale * (code - zeroPoint)`; of float32 both are nil.
+/// A tensor that comes out. An int8 code stands for `scale * (code - zeroPoint)`; of float32 both are nil.
 public struct OutputSpec: Equatable, Sendable {
   public enum ElementType: String, CaseIterable, Sendable {
     case int8, float32

@@ -13,12 +13,12 @@ class FakeModel(
     var isClosed = false
         private set
 
-    override fun output(picture: Rgb): FloatArray {
+    override fun outputs(picture: Rgb): List<FloatArray> {
         check(!isClosed) { "expected an open model, found it closed" }
         clock.pass()
         val indices = bundle.manifest.golden.pictures.indices
         val golden = indices.find { bundle.goldenPicture(it).bytes.contentEquals(picture.bytes) }
-        return bundle.goldenOutput(golden ?: 0)
+        return bundle.goldenOutputs(golden ?: 0)
     }
 
     override fun close() {

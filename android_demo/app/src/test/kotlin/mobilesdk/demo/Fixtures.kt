@@ -14,6 +14,7 @@ import mobilesdk.demo.picture.Fit
 import mobilesdk.demo.picture.ImageSpec
 import mobilesdk.demo.picture.PictureDecoder
 import mobilesdk.demo.picture.Rgb
+import mobilesdk.demo.tensor.OutputSpec
 import java.io.File
 import java.io.IOException
 import javax.imageio.ImageIO
@@ -32,6 +33,9 @@ object Fixtures {
     /** Of models that do not read square RGB pictures. */
     val inputFolders: List<File> = folders("inputs")
 
+    /** Of the task features. */
+    val featureFolders: List<File> = folders("features")
+
     val earlierFolders: List<File> = folders("earlier/schema-1") + folders("earlier/schema-2")
 
     fun bundle(name: String): Bundle = openBundle(folder.resolve("bundles/$name"), DesktopDecoder)
@@ -40,6 +44,8 @@ object Fixtures {
 
     fun segmenter(name: String = "parts.tflite"): Bundle =
         openBundle(folder.resolve("segmenters/$name"), DesktopDecoder)
+
+    fun features(name: String = "heads.tflite"): Bundle = openBundle(folder.resolve("features/$name"), DesktopDecoder)
 
     fun damaged(name: String): File =
         folder
@@ -70,6 +76,12 @@ object Fixtures {
 
 /** The recipe of a model that reads pictures. */
 val Manifest.image: ImageSpec get() = (source as Source.Picture).image
+
+/** The output of a model that has one. */
+val Manifest.output: OutputSpec get() = outputs.single()
+
+/** What is expected of it. */
+fun Bundle.goldenOutput(index: Int): FloatArray = goldenOutputs(index).single()
 
 fun JsonObject.text(name: String): String = (fields.getValue(name) as JsonText).value
 

@@ -3,6 +3,7 @@ package mobilesdk.demo.benchmark
 import mobilesdk.demo.bundle.Bundle
 import mobilesdk.demo.model.Model
 import mobilesdk.demo.model.Models
+import mobilesdk.demo.model.distances
 import mobilesdk.demo.picture.Rgb
 import kotlin.math.abs
 import kotlin.math.min
@@ -67,20 +68,15 @@ class Benchmark(
     }
 
     private fun replay(model: Model) {
+        val tolerances = bundle.manifest.golden.tolerances
         pictures.forEachIndexed { index, picture ->
-            val apart = distance(model.output(picture), bundle.goldenOutput(index))
-            if (!(apart <= bundle.manifest.golden.tolerance)) {
-                throw WrongScoresException("expected the scores of golden picture $index, found others, $apart apart")
-            }
+            val apart = distances(model.outputs(picture), bundle.goldenOutputs(index))
+            val other = apart.indices.find { apart[it] > tolerances[it] } ?: return@forEachIndexed
+            val name = bundle.manifest.outputs[other].name
+            throw WrongScoresException(
+                "expected '$name' of golden picture $index, found another, ${apart[other]} apart",
+            )
         }
-    }
-
-    private fun distance(
-        found: FloatArray,
-        expected: FloatArray,
-    ): Double {
-        if (found.size != expected.size) return Double.POSITIVE_INFINITY
-        return found.indices.maxOf { abs(found[it].toDouble() - expected[it]) }
     }
 
     private fun warmUp(model: Model): DoubleArray {
@@ -125,7 +121,7 @@ class Benchmark(
         DoubleArray(runs) { run ->
             val picture: Rgb = pictures[run % pictures.size]
             val start = now()
-            model.output(picture)
+            model.outputs(picture)
             milliseconds(start)
         }
 

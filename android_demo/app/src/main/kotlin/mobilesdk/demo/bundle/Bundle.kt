@@ -3,7 +3,7 @@ package mobilesdk.demo.bundle
 import mobilesdk.demo.picture.PictureDecoder
 import mobilesdk.demo.picture.Rgb
 import mobilesdk.demo.picture.prepare
-import mobilesdk.demo.tensor.readOutput
+import mobilesdk.demo.tensor.readOutputs
 import java.io.File
 import java.io.IOException
 import java.security.PublicKey
@@ -48,8 +48,9 @@ class Bundle internal constructor(
         }
     }
 
-    /** Reads the output that is expected of it, in the output's own unit. */
-    fun goldenOutput(index: Int): FloatArray = readOutput(goldenFile(index, "output.bin").readBytes(), manifest.output)
+    /** Reads the outputs that are expected of it, each in its own unit. */
+    fun goldenOutputs(index: Int): List<FloatArray> =
+        readOutputs(goldenFile(index, "output.bin").readBytes(), manifest.outputs)
 
     internal fun goldenFile(
         index: Int,

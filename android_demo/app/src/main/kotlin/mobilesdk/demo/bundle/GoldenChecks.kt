@@ -16,7 +16,7 @@ private const val SNAP_STEPS = 1e-3
 internal fun goldenKinds(manifest: Manifest): List<String> =
     listOf(manifest.source.kind, "input.bin", "output.bin") + listOfNotNull(manifest.task.goldenFile?.kind)
 
-/** The picture gives the input by the recipe, and the expected output says what is expected. */
+/** The picture gives the input by the recipe, and the expected outputs say what is expected. */
 internal fun checkGolden(
     bundle: Bundle,
     index: Int,
@@ -31,13 +31,18 @@ internal fun checkGolden(
         )
     }
     val expected = manifest.golden.pictures[index]
-    val output = bundle.goldenOutput(index)
-    if (manifest.task.winner(output) != expected.top1Index) {
+    val outputs = bundle.goldenOutputs(index)
+    if (manifest.task.winner(outputs) != expected.top1Index) {
         refuse("golden", "expected label ${expected.top1Index} to win in golden/$index.output.bin, found another")
     }
     manifest.task.goldenFile?.let { file ->
         val path = "golden/$index.${file.kind}"
-        file.misfit(bundle.goldenFile(index, file.kind).readBytes(), output, path)?.let { refuse("golden", it) }
+        file
+            .misfit(
+                bundle.goldenFile(index, file.kind).readBytes(),
+                outputs.single(),
+                path,
+            )?.let { refuse("golden", it) }
     }
 }
 
@@ -46,16 +51,25 @@ internal fun checkGolden(
  * everything checks nothing. A few steps are justified where all scores are whole steps.
  */
 internal fun checkTolerance(bundle: Bundle) {
-    val manifest = bundle.manifest
-    if (manifest.output.type == OutputType.INT8) return
-    val outputs =
-        manifest.golden.pictures.indices
-            .map(bundle::goldenOutput)
-    val most = FLOAT_SHARE * maxOf(1.0, outputs.maxOf { scores -> scores.maxOf { abs(it.toDouble()) } })
-    val found = manifest.golden.tolerance
+    val golden = bundle.manifest.golden
+    val pictures = golden.pictures.indices.map(bundle::goldenOutputs)
+    bundle.manifest.outputs.forEachIndexed { index, output ->
+        if (output.type == OutputType.FLOAT32) {
+            checkTolerance(golden.tolerances[index], pictures.map { it[index] }, bundle.manifest.precision)
+        }
+    }
+}
+
+/** Refuses the tolerance of one output, of which [goldens] are expected. */
+private fun checkTolerance(
+    found: Double,
+    goldens: List<FloatArray>,
+    precision: String,
+) {
+    val most = FLOAT_SHARE * maxOf(1.0, goldens.maxOf { scores -> scores.maxOf { abs(it.toDouble()) } })
     if (found <= most) return
-    val areSteps = manifest.precision != "float32" && outputs.all { areSteps(it, found / STEPS) }
-    if (!areSteps) refuse("golden", "expected a tolerance of at most $most for these outputs, found $found")
+    val areSteps = precision != "float32" && goldens.all { areSteps(it, found / STEPS) }
+    if (!areSteps) refuse("golden", "expected a tolerance of at most $most for these golden outputs, found $found")
 }
 
 /** Tells whether every score is a whole number of steps, and none but zero is less than one. */
@@ -82,7 +96,7 @@ private fun checkSizes(
 
 /** How many bytes each file of a golden picture may have. */
 private fun sizes(manifest: Manifest): Map<String, LongRange> {
-    val (input, output) = manifest.input.byteCount to manifest.output.byteCount
+    val (input, output) = manifest.input.byteCount to manifest.outputs.sumOf { it.byteCount }
     val ofTask = listOfNotNull(manifest.task.goldenFile).associate { it.kind to it.sizes }
     val ofSource =
         when (val source = manifest.source) {
@@ -100,7 +114,16 @@ private fun picture(
     try {
         bundle.goldenPicture(index)
     } catch (problem: IOException) {
-        throw BundleRefusal("golden", "expected golden/$index.png to decode, found ${problem.message}", problem)
+        throw undecoded(bundle, index, problem)
     } catch (problem: IllegalArgumentException) {
-        throw BundleRefusal("golden", "${problem.message} golden/$index, found another", problem)
+        throw undecoded(bundle, index, problem)
     }
+
+private fun undecoded(
+    bundle: Bundle,
+    index: Int,
+    problem: Exception,
+): BundleRefusal {
+    val file = "golden/$index.${bundle.manifest.source.kind}"
+    return BundleRefusal("golden", "expected $file to decode, found: ${problem.message}", problem)
+}

@@ -24,7 +24,7 @@ data class Manifest(
 ) {
     val source: Source get() = tensors.source
     val input: InputSpec get() = tensors.input
-    val output: OutputSpec get() = tensors.output
+    val outputs: List<OutputSpec> get() = tensors.outputs
 }
 
 /** What a model reads: a picture or an array. [kind] ends the name of the file of a golden one. */
@@ -49,16 +49,20 @@ sealed interface Source {
     }
 }
 
-/** What a model reads, the tensor that carries it, and the tensor that comes out. */
+/** What a model reads, the tensor that carries it, and the tensors that come out. */
 data class Tensors(
     val source: Source,
     val input: InputSpec,
-    val output: OutputSpec,
+    val outputs: List<OutputSpec>,
 )
 
-/** The golden pictures, and how near a device must come to their expected outputs, in the output's own unit. */
+/**
+ * The golden pictures, and how near a device must come to their expected outputs: [tolerances] holds one for each, in
+ * the output's own unit, and [tolerance] is the largest.
+ */
 data class GoldenSpec(
     val tolerance: Double,
+    val tolerances: List<Double>,
     val pictures: List<GoldenPicture>,
 )
 

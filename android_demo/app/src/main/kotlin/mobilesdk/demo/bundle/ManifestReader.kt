@@ -81,6 +81,7 @@ private const val MAX_GOLDEN_PICTURES = 16
 private const val MAX_FILE_BYTES = 1L shl 31 // a flatbuffer ends at 2 GiB
 private val COUNT = 0L..Int.MAX_VALUE.toLong()
 private val SHARE = 0.0..1.0
+private val TOLERANCE = 0.0..Double.MAX_VALUE
 private val NAME = Regex("[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 private val RUNTIME = Regex("[a-z][a-z0-9_]{0,31}")
 private val MODEL = Regex("model\\.[a-z]{1,16}")
@@ -94,7 +95,7 @@ private fun readFields(
 ): Manifest {
     fields.take("schema_number")
     val (labels, tensors) = readLabels(fields) to schema.readTensors(fields)
-    val task = readTask(TaskContract(labels, tensors.source.pictureSides(), tensors.output), fields, schema.number)
+    val task = readTask(TaskContract(labels, tensors.source.pictureSides(), tensors.outputs), fields, schema.number)
     val manifest =
         Manifest(
             name = fields.text("name", NAME),
@@ -120,7 +121,7 @@ private fun Source.pictureSides(): Sides? =
     (this as? Source.Picture)?.let { Sides(height = it.image.heightPx, width = it.image.widthPx) }
 
 private fun readLabels(fields: Fields): List<String> {
-    val labels = fields.list("labels", 1..Int.MAX_VALUE) { json, path -> Fields.text(json, path) }
+    val labels = fields.list("labels") { json, path -> Fields.text(json, path) }
     if (labels.toSet().size < labels.size) refuse("fields", "expected unique labels, found one twice")
     if (labels.any { it.isBlank() || '\n' in it || '\r' in it }) refuse("fields", "expected labels of one line each")
     return labels
@@ -132,14 +133,22 @@ private fun readGolden(
 ): GoldenSpec {
     fields.choice("source", "given", "generated")
     fields.text("expected_by", WRITER)
+    val tolerance = fields.number("tolerance", TOLERANCE)
     return GoldenSpec(
-        tolerance = fields.number("tolerance", 0.0..Double.MAX_VALUE),
+        tolerance = tolerance,
+        tolerances = readTolerances(fields).ifEmpty { listOf(tolerance) },
         pictures =
             fields.list(
                 "pictures",
                 1..MAX_GOLDEN_PICTURES,
             ) { json, path -> readGoldenPicture(Fields(json, path), schema) },
     ).also { fields.end() }
+}
+
+/** Several outputs have a tolerance each; of one output they may be left out. */
+private fun readTolerances(fields: Fields): List<Double> {
+    if (!fields.has("tolerances")) return emptyList()
+    return fields.list("tolerances", 0..MAX_OUTPUTS) { json, path -> Fields.number(json, path, TOLERANCE) }
 }
 
 private fun readGoldenPicture(

@@ -18,7 +18,7 @@ internal object Schema1 : Schema {
         val tensors = fields.inside("interface")
         val (input, output) = readInput(tensors.inside("input")) to readOutput(tensors.inside("output"))
         tensors.end()
-        return Tensors(Source.Picture(image), input, output)
+        return Tensors(Source.Picture(image), input, listOf(output))
     }
 
     override fun readProcessors(fields: Fields): List<String> = listOf("cpu")

@@ -2,13 +2,16 @@ package mobilesdk.demo.bundle
 
 import mobilesdk.demo.json.FieldException
 import mobilesdk.demo.json.Fields
+import mobilesdk.demo.tensor.OutputSpec
+
+internal const val MAX_OUTPUTS = 64
 
 private val PROCESSOR = Regex("[a-z][a-z0-9_]{0,31}")
 private const val MAX_PROCESSORS = 16
 private val MEASURE = Regex("(?s).{1,64}")
 private val BITS = 1L..32L
 
-/** The second schema: lists of inputs and outputs, though one of each is all that is taken, and bits a layer. */
+/** The second schema: lists of inputs and outputs, though one input is all that is taken, and bits a layer. */
 internal object Schema2 : Schema {
     override val number = 2
     override val hasUnproven = true
@@ -18,7 +21,7 @@ internal object Schema2 : Schema {
         val source = if (kind == "image") readPicture(given) else Source.Array(readArray(given))
         val input = readInput(given.inside("tensor"))
         given.end()
-        return Tensors(source, input, readOutput(onlyOutput(fields)))
+        return Tensors(source, input, readOutputs(fields))
     }
 
     override fun readProcessors(fields: Fields): List<String> =
@@ -54,10 +57,11 @@ internal object Schema2 : Schema {
         return Source.Picture(readImage(fields))
     }
 
-    private fun onlyOutput(fields: Fields): Fields {
+    private fun readOutputs(fields: Fields): List<OutputSpec> {
         val outputs = fields.list("outputs", read = ::Fields)
-        return outputs.singleOrNull()
-            ?: throw FieldException("expected one output, found ${outputs.size.takeIf { it > 0 } ?: "none"}")
+        if (outputs.size in 1..MAX_OUTPUTS) return outputs.map(::readOutput)
+        val found = outputs.size.takeIf { it > 0 } ?: "none"
+        throw FieldException("expected 1 to $MAX_OUTPUTS outputs, found $found")
     }
 }
 

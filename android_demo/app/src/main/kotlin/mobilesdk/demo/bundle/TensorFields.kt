@@ -11,9 +11,11 @@ import mobilesdk.demo.tensor.InputType
 import mobilesdk.demo.tensor.Layout
 import mobilesdk.demo.tensor.OutputSpec
 import mobilesdk.demo.tensor.OutputType
+import kotlin.math.pow
 
 private val SIDES = 8L..4096L
 private val ARRAY_SIDES = 1L..65536L
+private val ARRAY_SCALES = 2.0.pow(-100)..2.0.pow(100)
 private val INT = Int.MIN_VALUE..Int.MAX_VALUE.toLong()
 
 /** Reads the recipe of a picture, whose fields stand among others. */
@@ -44,7 +46,7 @@ private fun readSize(fields: Fields): List<Int> {
 internal fun readArray(fields: Fields): ArraySpec =
     ArraySpec(
         shape = fields.list("shape", 1..3) { json, path -> Fields.whole(json, path, ARRAY_SIDES).toInt() },
-        scale = fields.number("scale", Double.MIN_VALUE..Float.MAX_VALUE.toDouble()),
+        scale = fields.number("scale", ARRAY_SCALES),
         zeroPoint = fields.whole("zero_point", Byte.MIN_VALUE.toLong()..Byte.MAX_VALUE),
     ).also {
         if (it.scale.toFloat().toDouble() != it.scale) throw FieldException("expected a float32 as scale")

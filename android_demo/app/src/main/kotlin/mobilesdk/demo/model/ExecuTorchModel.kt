@@ -4,6 +4,7 @@ import mobilesdk.demo.bundle.Bundle
 import mobilesdk.demo.bundle.Manifest
 import mobilesdk.demo.picture.Rgb
 import mobilesdk.demo.tensor.InputType
+import mobilesdk.demo.tensor.OutputSpec
 import mobilesdk.demo.tensor.OutputType
 import mobilesdk.demo.tensor.inputBytes
 import mobilesdk.demo.tensor.readOutput
@@ -24,15 +25,22 @@ class ExecuTorchModel internal constructor(
             .map(Int::toLong)
             .toLongArray()
 
-    override fun output(picture: Rgb): FloatArray {
-        val output = forward(EValue.from(tensor(inputBytes(picture, manifest.input)))).single().toTensor()
-        return when (manifest.output.type) {
-            OutputType.INT8 -> readOutput(output.dataAsByteArray, manifest.output)
-            OutputType.FLOAT32 -> output.dataAsFloatArray
-        }
+    override fun outputs(picture: Rgb): List<FloatArray> {
+        val found = forward(EValue.from(tensor(inputBytes(picture, manifest.input))))
+        check(found.size == manifest.outputs.size) { "expected ${manifest.outputs.size} outputs, found ${found.size}" }
+        return manifest.outputs.zip(found) { output, value -> numbers(value.toTensor(), output) }
     }
 
     override fun close() = destroy()
+
+    private fun numbers(
+        tensor: Tensor,
+        output: OutputSpec,
+    ): FloatArray =
+        when (output.type) {
+            OutputType.INT8 -> readOutput(tensor.dataAsByteArray, output)
+            OutputType.FLOAT32 -> tensor.dataAsFloatArray
+        }
 
     private fun tensor(bytes: ByteArray): Tensor =
         when (manifest.input.type) {

@@ -11,16 +11,18 @@ import java.nio.ByteOrder
 /** A `.tflite` file on LiteRT's interpreter, whose XNNPACK delegate is on by default. */
 class LiteRtModel internal constructor(
     private val bundle: Bundle,
-    private val run: (ByteBuffer, ByteBuffer) -> Unit,
+    private val run: (ByteBuffer, List<ByteBuffer>) -> Unit,
     private val destroy: () -> Unit,
 ) : Model {
-    private val input = direct(bundle.manifest.input.let { it.shape.fold(it.type.bytes, Int::times) })
-    private val output = direct(bundle.manifest.output.let { it.shape.fold(it.type.bytes, Int::times) })
+    private val input = direct(bundle.manifest.input.byteCount)
+    private val outputs = bundle.manifest.outputs.map { direct(it.byteCount) }
 
-    override fun output(picture: Rgb): FloatArray {
+    override fun outputs(picture: Rgb): List<FloatArray> {
         view(input).put(inputBytes(picture, bundle.manifest.input))
-        run(view(input), view(output))
-        return readOutput(ByteArray(output.capacity()).also { view(output).get(it) }, bundle.manifest.output)
+        run(view(input), outputs.map(::view))
+        return bundle.manifest.outputs.zip(outputs) { spec, output ->
+            readOutput(ByteArray(output.capacity()).also { view(output).get(it) }, spec)
+        }
     }
 
     override fun close() = destroy()
@@ -28,7 +30,8 @@ class LiteRtModel internal constructor(
     /** Starts again at the beginning: `ByteBuffer.rewind` compiled against a new Android is another method than an old one has. */
     private fun view(buffer: ByteBuffer): ByteBuffer = buffer.duplicate().order(ByteOrder.nativeOrder())
 
-    private fun direct(bytes: Int): ByteBuffer = ByteBuffer.allocateDirect(bytes).order(ByteOrder.nativeOrder())
+    private fun direct(bytes: Long): ByteBuffer =
+        ByteBuffer.allocateDirect(bytes.toInt()).order(ByteOrder.nativeOrder())
 
     companion object {
         /** Loads the bundle's model. */
@@ -37,7 +40,10 @@ class LiteRtModel internal constructor(
             threads: Int,
         ): LiteRtModel {
             val interpreter = Interpreter(bundle.modelFile, Interpreter.Options().setNumThreads(threads))
-            return LiteRtModel(bundle, { input, output -> interpreter.run(input, output) }, interpreter::close)
+            val run: (ByteBuffer, List<ByteBuffer>) -> Unit = { input, outputs ->
+                interpreter.runForMultipleInputsOutputs(arrayOf(input), outputs.indices.associateWith(outputs::get))
+            }
+            return LiteRtModel(bundle, run, interpreter::close)
         }
     }
 }

@@ -4,6 +4,9 @@ import mobilesdk.demo.picture.Rgb
 
 /** A loaded model. It is used by one thread at a time, and closed by whoever opened it. */
 interface Model : AutoCloseable {
-    /** Returns the output for a picture that `prepare` made, flat, in the output's own unit (codes of int8). */
-    fun output(picture: Rgb): FloatArray
+    /**
+     * Returns the outputs for a picture that `prepare` made, or an array as `ArraySpec.stored` has it, in the order of
+     * the manifest: each flat, in its own unit (codes of int8).
+     */
+    fun outputs(picture: Rgb): List<FloatArray>
 }

@@ -7,9 +7,11 @@ import mobilesdk.demo.bundle.BundleShelf
 import mobilesdk.demo.bundle.Source
 import mobilesdk.demo.model.Model
 import mobilesdk.demo.model.Models
+import mobilesdk.demo.model.replayGolden
 import mobilesdk.demo.picture.Rgb
 import mobilesdk.demo.picture.prepare
 import mobilesdk.demo.picture.shown
+import mobilesdk.demo.task.Answer
 import java.io.File
 import java.util.concurrent.Executor
 import java.util.concurrent.atomic.AtomicBoolean
@@ -111,10 +113,21 @@ class ScreenModel(
         val notice =
             attempt {
                 val bundle = shelf.open(state.bundles[index])
-                loaded = Loaded(bundle, models.open(bundle, THREADS))
+                val model = models.open(bundle, THREADS)
+                loaded = Loaded(bundle, model)
+                update { copy(golden = replayGolden(bundle, model).text, answer = goldenAnswer(bundle, model)) }
                 null
             }
         update { copy(busy = false, runtime = loaded?.bundle?.runtime?.id, notice = notice) }
+    }
+
+    /** The answer to the first golden array, which a phone has no other of; null where pictures can be chosen. */
+    private fun goldenAnswer(
+        bundle: Bundle,
+        model: Model,
+    ): Answer? {
+        if (bundle.manifest.source is Source.Picture) return null
+        return bundle.manifest.task.answer(model.outputs(bundle.goldenPicture(0)), SHOWN)
     }
 
     private fun release(action: () -> Unit) =
@@ -136,9 +149,9 @@ class ScreenModel(
                 val image = (bundle.manifest.source as? Source.Picture)?.image ?: return@attempt Notice.NoPictures
                 val prepared = prepare(picture, image)
                 val start = now()
-                val output = model.output(prepared)
+                val outputs = model.outputs(prepared)
                 val latencyMs = (now() - start) / NANOSECONDS_PER_MS
-                val answer = bundle.manifest.task.answer(output, SHOWN)
+                val answer = bundle.manifest.task.answer(outputs, SHOWN)
                 val shown = shown(picture, prepared, image)
                 update { copy(picture = shown, answer = answer, latencyMs = latencyMs, notice = null) }
                 null

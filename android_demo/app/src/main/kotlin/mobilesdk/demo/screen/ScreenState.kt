@@ -8,6 +8,7 @@ data class ScreenState(
     val bundles: List<String> = emptyList(),
     val selected: Int? = null,
     val runtime: String? = null,
+    val golden: String? = null,
     val busy: Boolean = false,
     val picture: Rgb? = null,
     val answer: Answer? = null,
@@ -15,7 +16,7 @@ data class ScreenState(
     val progress: Double? = null,
     val notice: Notice? = null,
 ) {
-    /** True where there is a model that takes pictures. */
+    /** True where there is a model to use. */
     val isReady: Boolean get() = runtime != null && !busy
 }
 

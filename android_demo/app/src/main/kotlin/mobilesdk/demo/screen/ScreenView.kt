@@ -21,6 +21,7 @@ class ScreenView(
     private val picture: PictureView = activity.view(R.id.picture)
     private val predictions: TextView = activity.view(R.id.predictions)
     private val latency: TextView = activity.view(R.id.latency)
+    private val golden: TextView = activity.view(R.id.golden)
     private val notice: TextView = activity.view(R.id.notice)
     private val progress: ProgressBar = activity.view(R.id.progress)
     private val bundles: Spinner = activity.view(R.id.bundles)
@@ -34,6 +35,7 @@ class ScreenView(
         showPicture(state)
         predictions.text = state.answer?.let(words::lines)
         latency.text = state.latencyMs?.let { text(R.string.latency, it, state.runtime.orEmpty()) }.orEmpty()
+        golden.text = state.golden.orEmpty()
         notice.text = state.notice?.let(::words).orEmpty()
         notice.visibility = if (state.notice == null) View.GONE else View.VISIBLE
         progress.visibility = if (state.busy) View.VISIBLE else View.INVISIBLE

@@ -1,14 +1,18 @@
 package mobilesdk.demo.task
 
+import mobilesdk.demo.tensor.NamedArray
+
 /**
- * An output as a screen shows it: labels with their shares, the surest first, and their places in the picture.
+ * Outputs as a screen shows them: labels with their shares, the surest first, and their places in the picture.
  *
- * [found] and [mask] are drawn over the picture; an output that says nothing of places has neither.
+ * [found] and [mask] are drawn over the picture; an output that says nothing of places has neither. A model without
+ * labels has [features], its outputs as they are.
  */
 data class Answer(
-    val shares: List<LabelShare>,
+    val shares: List<LabelShare> = emptyList(),
     val found: List<Found> = emptyList(),
     val mask: Mask? = null,
+    val features: List<NamedArray> = emptyList(),
 ) {
     /** True where the labels have places, and so a colour each in the picture. */
     val isPlaced: Boolean get() = found.isNotEmpty() || mask != null

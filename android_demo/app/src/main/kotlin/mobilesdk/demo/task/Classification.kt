@@ -1,10 +1,14 @@
 package mobilesdk.demo.task
 
+import mobilesdk.demo.tensor.reals
+
 /** One score a label, of the whole picture. */
 data class Classification(
     private val contract: TaskContract,
-) : Task {
+) : OneOutputTask {
     override val labelCounts get() = 2..Int.MAX_VALUE
+
+    override val takesArrays get() = true
 
     override val goldenFile: GoldenFile? get() = null
 
@@ -20,7 +24,7 @@ data class Classification(
         output: FloatArray,
         count: Int,
     ): Answer {
-        val shares = softmax(logits(output, contract.output))
+        val shares = softmax(reals(output, contract.output))
         val best = shares.indices.sortedByDescending { shares[it] }.take(count)
         return Answer(best.map { LabelShare(it, contract.labels[it], shares[it]) })
     }

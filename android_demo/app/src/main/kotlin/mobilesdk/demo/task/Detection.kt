@@ -15,11 +15,13 @@ data class DetectionSpec(
 data class Detection(
     private val contract: TaskContract,
     val rule: DetectionSpec,
-) : Task {
+) : OneOutputTask {
     private val labels get() = contract.labels.size
     private val sides get() = contract.sides ?: Sides(0, 0)
 
     override val labelCounts get() = 1..Int.MAX_VALUE
+
+    override val takesArrays get() = false
 
     override val goldenFile: GoldenFile get() = GoldenDetections(::detections)
 

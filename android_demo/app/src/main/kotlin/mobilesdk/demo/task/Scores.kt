@@ -1,22 +1,11 @@
 package mobilesdk.demo.task
 
-import mobilesdk.demo.tensor.OutputSpec
 import kotlin.math.exp
 
 /** Returns the index of the largest score; of equal ones the lower, and -1 where one is NaN. */
 fun argMax(scores: FloatArray): Int {
     if (scores.any { it.isNaN() }) return -1
     return scores.indices.maxByOrNull { scores[it] } ?: -1
-}
-
-/** Returns the real values of scores in the output's own unit. */
-fun logits(
-    scores: FloatArray,
-    output: OutputSpec,
-): DoubleArray {
-    val scale = output.scale ?: 1.0
-    val zeroPoint = output.zeroPoint ?: 0
-    return DoubleArray(scores.size) { scale * (scores[it] - zeroPoint) }
 }
 
 /** Returns shares that add up to 1; the largest logit is taken off first, so that no exponential overflows. */

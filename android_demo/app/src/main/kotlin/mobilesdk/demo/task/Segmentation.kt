@@ -5,11 +5,13 @@ private const val MAX_MASK_LABELS = 255 // a mask is bytes, and one of them says
 /** A score for every label in every pixel. */
 data class Segmentation(
     private val contract: TaskContract,
-) : Task {
+) : OneOutputTask {
     private val labels get() = contract.labels.size
     private val sides get() = contract.sides ?: Sides(0, 0)
 
     override val labelCounts get() = 2..MAX_MASK_LABELS
+
+    override val takesArrays get() = false
 
     override val goldenFile: GoldenFile get() = GoldenMask()
 

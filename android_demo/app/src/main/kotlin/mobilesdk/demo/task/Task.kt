@@ -3,7 +3,7 @@ package mobilesdk.demo.task
 import mobilesdk.demo.tensor.OutputSpec
 
 /**
- * A kind of model: it says what an output means and what a screen shows of it.
+ * A kind of model: it says what its outputs mean and what a screen shows of it.
  *
  * There is one class a task, each a row of [TASKS]. Nothing outside this package asks which one it has.
  */
@@ -11,28 +11,56 @@ interface Task {
     /** How many labels a model of this task may have. */
     val labelCounts: IntRange
 
+    /** True where its model may read arrays in place of pictures. */
+    val takesArrays: Boolean
+
+    /** True where its model has one output and no more. */
+    val hasOneOutput: Boolean
+
     /** The file that it adds to each golden picture; null where it adds none. */
     val goldenFile: GoldenFile?
 
-    /** Says why the model's output is none of this task; null where it fits. */
+    /** Says why one of the model's outputs is none of this task; null where all fit. */
     fun outputMisfit(): String?
 
-    /** Returns the index of the label that an output is surest of; -1 where one of its numbers is NaN. */
+    /** Returns the index of the label that outputs are surest of; -1 where one of their numbers is NaN. */
+    fun winner(outputs: List<FloatArray>): Int
+
+    /** Returns what a screen shows of outputs; of labels that all belong to the whole picture, the [count] best. */
+    fun answer(
+        outputs: List<FloatArray>,
+        count: Int,
+    ): Answer
+}
+
+/** A task whose model has one output. */
+interface OneOutputTask : Task {
+    override val hasOneOutput get() = true
+
+    override fun winner(outputs: List<FloatArray>): Int = winner(outputs.single())
+
+    override fun answer(
+        outputs: List<FloatArray>,
+        count: Int,
+    ): Answer = answer(outputs.single(), count)
+
     fun winner(output: FloatArray): Int
 
-    /** Returns what a screen shows of an output; of labels that all belong to the whole picture, the [count] best. */
     fun answer(
         output: FloatArray,
         count: Int,
     ): Answer
 }
 
-/** The part of a manifest that tasks read an output by. */
+/** The part of a manifest that tasks read outputs by. */
 data class TaskContract(
     val labels: List<String>,
     val sides: Sides?,
-    val output: OutputSpec,
-)
+    val outputs: List<OutputSpec>,
+) {
+    /** The output of a task that has one. */
+    val output: OutputSpec get() = outputs.single()
+}
 
 /** The height and width of the net's picture, in pixels. */
 data class Sides(
@@ -40,7 +68,7 @@ data class Sides(
     val width: Int,
 )
 
-/** A file `golden/N.<kind>` that says what must follow from `golden/N.output.bin`. */
+/** A file `golden/N.<kind>` that says what must follow from the one output in `golden/N.output.bin`. */
 interface GoldenFile {
     val kind: String
 

@@ -11,6 +11,7 @@ internal val TASKS: Map<String, TaskReader> =
     mapOf(
         "classification" to { contract, _, _ -> Classification(contract) },
         "detection" to { contract, fields, schema -> Detection(contract, readDetectionSpec(fields, schema)) },
+        "features" to { contract, _, _ -> Features(contract) },
         "segmentation" to { contract, _, _ -> Segmentation(contract) },
     )
 
@@ -24,12 +25,17 @@ internal fun readTask(
     schema: Int,
 ): Task {
     OWN_FIELDS.forEach(fields::dropNull)
-    val task = TASKS.getValue(fields.choice("task", *TASKS.keys.toTypedArray()))(contract, fields, schema)
-    if (contract.sides == null && task !is Classification) {
+    val name = fields.choice("task", *TASKS.keys.toTypedArray())
+    val task = TASKS.getValue(name)(contract, fields, schema)
+    if (contract.sides == null && !task.takesArrays) {
         throw FieldException("expected a model that reads pictures for this task, found one that reads arrays")
     }
     if (contract.labels.size !in task.labelCounts) {
-        throw FieldException("expected ${task.labelCounts} labels for this task, found ${contract.labels.size}")
+        val (least, most) = task.labelCounts.first to task.labelCounts.last
+        throw FieldException("expected $least to $most labels for $name, found ${contract.labels.size}")
+    }
+    if (task.hasOneOutput && contract.outputs.size > 1) {
+        throw FieldException("expected one output for $name, found ${contract.outputs.size}")
     }
     return task
 }

@@ -1,5 +1,7 @@
 package mobilesdk.demo.tensor
 
+import java.util.Locale
+
 enum class InputType(
     val bytes: Int,
 ) {
@@ -7,6 +9,10 @@ enum class InputType(
     INT8(1),
     FLOAT32(Float.SIZE_BYTES),
     IMAGE(1),
+    ;
+
+    /** As a manifest spells it. */
+    val id: String get() = name.lowercase(Locale.ROOT)
 }
 
 enum class Layout { NHWC, NCHW, NC, NTC }
@@ -29,7 +35,7 @@ enum class OutputType(
     FLOAT32(Float.SIZE_BYTES),
 }
 
-/** The tensor that comes out. An int8 code stands for `scale * (code - zeroPoint)`; of float32 both are null. */
+/** A tensor that comes out. An int8 code stands for `scale * (code - zeroPoint)`; of float32 both are null. */
 data class OutputSpec(
     val name: String,
     val type: OutputType,

@@ -27,6 +27,15 @@ fun inputBytes(
     return tensor.array()
 }
 
+/** Reads the numbers of a model's outputs, whose bytes follow each other, each in its output's own unit. */
+fun readOutputs(
+    bytes: ByteArray,
+    outputs: List<OutputSpec>,
+): List<FloatArray> {
+    val ends = outputs.runningFold(0) { end, output -> end + output.byteCount.toInt() }
+    return outputs.mapIndexed { index, output -> readOutput(bytes.copyOfRange(ends[index], ends[index + 1]), output) }
+}
+
 /** Reads the numbers in an output tensor's bytes, little-endian, in its own unit. */
 fun readOutput(
     bytes: ByteArray,

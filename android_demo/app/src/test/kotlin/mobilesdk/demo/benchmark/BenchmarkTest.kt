@@ -46,7 +46,7 @@ class BenchmarkTest {
         val wrong =
             Models { bundle, _ ->
                 object : Model {
-                    override fun output(picture: Rgb) = bundle.goldenOutput(0).also { it[0] += 1f }
+                    override fun outputs(picture: Rgb) = bundle.goldenOutputs(0).also { it[0][0] += 1f }
 
                     override fun close() = Unit
                 }
@@ -64,12 +64,31 @@ class BenchmarkTest {
         val wrong =
             Models { bundle, _ ->
                 object : Model {
-                    override fun output(picture: Rgb) = bundle.goldenOutput(0).also { it[2] += 0.5f }
+                    override fun outputs(picture: Rgb) = bundle.goldenOutputs(0).also { it[0][2] += 0.5f }
 
                     override fun close() = Unit
                 }
             }
         assertThrows(WrongScoresException::class.java) { Benchmark(detector, wrong, plan).run() }
+    }
+
+    @Test
+    fun `a model of features is timed, and not where its second output is further off than its own tolerance`() {
+        val mixed = Fixtures.features("mixed.tflite")
+        val clock = FakeClock()
+        val plan = Plan(minRuns = 1, minSeconds = 0.0)
+        assertEquals(10, Benchmark(mixed, FakeModels(clock), plan, clock).run().roundsMs.size)
+        val wrong =
+            Models { bundle, _ ->
+                object : Model {
+                    override fun outputs(picture: Rgb) = bundle.goldenOutputs(0).also { it[1][3] += 0.5f }
+
+                    override fun close() = Unit
+                }
+            }
+        val thrown = assertThrows(WrongScoresException::class.java) { Benchmark(mixed, wrong, plan).run() }
+        val message = thrown.message!!
+        assertTrue(message, message.startsWith("expected 'rgb.side' of golden picture 0, found another"))
     }
 
     @Test

@@ -6,9 +6,11 @@ import mobilesdk.demo.image
 import mobilesdk.demo.json.JsonObject
 import mobilesdk.demo.json.parseJson
 import mobilesdk.demo.number
+import mobilesdk.demo.output
 import mobilesdk.demo.task.Classification
 import mobilesdk.demo.task.Detection
 import mobilesdk.demo.task.DetectionSpec
+import mobilesdk.demo.task.Features
 import mobilesdk.demo.task.Segmentation
 import mobilesdk.demo.tensor.OutputType
 import mobilesdk.demo.text
@@ -77,14 +79,61 @@ class OpenBundleTest {
     }
 
     @Test
+    fun `features open for every runtime, with all outputs and a tolerance each`() {
+        val bundles = Fixtures.featureFolders.map { openBundle(it, DesktopDecoder) }
+        assertEquals(Runtime.entries.toSet(), bundles.map { it.runtime }.toSet())
+        assertTrue(bundles.all { it.manifest.task is Features && it.manifest.labels.isEmpty() })
+        assertTrue(bundles.all { it.manifest.outputs.size == 2 && it.manifest.golden.tolerances.size == 2 })
+        assertEquals(setOf("png", "values.bin"), bundles.map { it.manifest.source.kind }.toSet())
+        val (scores, side) = Fixtures.features("mixed.tflite").manifest.outputs
+        assertEquals(OutputType.INT8 to OutputType.FLOAT32, scores.type to side.type)
+        assertEquals(listOf(1, 10) to listOf(1, 8, 8, 5), scores.shape to side.shape)
+        assertTrue(scores.scale != null && scores.zeroPoint != null && side.scale == null && side.zeroPoint == null)
+    }
+
+    @Test
+    fun `damaged features are refused in the words of both apps`() {
+        val misfit = "interface: expected an output (1, …) with one to 4 sides behind the batch, found"
+        val messages =
+            mapOf(
+                "an-output-without-a-batch" to "$misfit [10]",
+                "an-output-of-six-sides" to "$misfit [1, 1, 1, 1, 1, 10]",
+                "an-output-that-is-missing" to
+                    "interface: expected a golden tolerance for each of 1 outputs, found 0.0, 0.0",
+                "a-tolerance-that-is-missing" to
+                    "interface: expected a golden tolerance for each of 2 outputs, found 0.0",
+                "no-tolerances" to "interface: expected a golden tolerance for each of 2 outputs, found 0.0",
+                "outputs-of-one-name" to "interface: expected outputs of different names, found scores, scores",
+                "an-output-larger-than-any-memory" to
+                    "interface: expected at most 2147483647 bytes of all outputs, found more",
+                "a-second-tolerance-of-codes" to
+                    "interface: expected a golden tolerance of at most 0.0 for codes, found 1.0",
+                "features-of-65-outputs" to "fields: expected 1 to 64 outputs, found 65",
+                "golden-features-without-the-second-output" to
+                    "golden: expected 330 bytes of golden/0.output.bin, found 10",
+                "an-arrays-offset-of-nothing" to "interface: expected the byte_offset -128 for float32, found 0",
+                "a-golden-array-with-infinity" to
+                    "golden: expected golden/0.values.bin to decode, found: " +
+                    "expected finite numbers in an array, found NaN or infinity",
+            )
+        for ((name, message) in messages) {
+            val folder = Fixtures.damaged(name)
+            val refusal = assertThrows(name, BundleRefusal::class.java) { openBundle(folder, DesktopDecoder) }
+            assertEquals(message, refusal.message)
+        }
+        val flipped = Fixtures.damaged("a-flipped-byte-of-golden-features")
+        assertEquals("hash", assertThrows(BundleRefusal::class.java) { openBundle(flipped, DesktopDecoder) }.check)
+    }
+
+    @Test
     fun `inputs and outputs that this app does not take are named`() {
         val messages =
             mapOf(
                 "another-kind-of-input" to "fields: expected one image or tensor as input, found sound",
                 "two-inputs" to "fields: expected one image or tensor as input, found image, image",
                 "no-input" to "fields: expected one image or tensor as input, found none",
-                "two-outputs" to "fields: expected one output, found 2",
-                "no-output" to "fields: expected one output, found none",
+                "two-outputs" to "fields: expected one output for classification, found 2",
+                "no-output" to "fields: expected 1 to 64 outputs, found none",
                 "an-unknown-processor-alone" to "runtime: expected a model for cpu, found abacus: update the app",
             )
         for ((name, message) in messages) {

@@ -5,10 +5,14 @@ import mobilesdk.demo.Fixtures
 import mobilesdk.demo.bundle.Bundle
 import mobilesdk.demo.bundle.Runtime
 import mobilesdk.demo.bundle.openBundle
+import mobilesdk.demo.output
 import mobilesdk.demo.tensor.InputType
+import mobilesdk.demo.tensor.OutputSpec
 import mobilesdk.demo.tensor.OutputType
 import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
+import org.junit.Assert.assertFalse
+import org.junit.Assert.assertThrows
 import org.junit.Assert.assertTrue
 import org.junit.Test
 import org.pytorch.executorch.DType
@@ -19,14 +23,20 @@ import java.nio.ByteBuffer
 /** Golden pictures through the real adapters; only the runtime below them is played. */
 class GoldenTest {
     private fun bundles(runtime: Runtime): List<Bundle> =
-        (Fixtures.bundleFolders + Fixtures.detectorFolders + Fixtures.segmenterFolders + Fixtures.earlierFolders)
+        listOf(
+            Fixtures.bundleFolders,
+            Fixtures.detectorFolders,
+            Fixtures.segmenterFolders,
+            Fixtures.featureFolders,
+            Fixtures.earlierFolders,
+        ).flatten()
             .map { openBundle(it, DesktopDecoder) }
             .filter { it.runtime == runtime }
 
     /** Answers a golden input with the golden output, through ExecuTorch's own tensors, and knows nothing else. */
     private fun playedModule(bundle: Bundle): (EValue) -> Array<EValue> =
         { value ->
-            val (input, output) = value.toTensor() to bundle.manifest.output
+            val input = value.toTensor()
             assertArrayEquals(
                 bundle.manifest.input.shape
                     .map(Int::toLong)
@@ -35,15 +45,20 @@ class GoldenTest {
             )
             val given = if (input.dtype() == DType.INT8) input.dataAsByteArray else input.dataAsUnsignedByteArray
             val index = goldenIndex(bundle, given)
-            val shape = output.shape.map(Int::toLong).toLongArray()
-            val scores = bundle.goldenOutput(index)
-            val answer =
-                when (output.type) {
-                    OutputType.INT8 -> Tensor.fromBlob(ByteArray(scores.size) { scores[it].toInt().toByte() }, shape)
-                    OutputType.FLOAT32 -> Tensor.fromBlob(scores, shape)
-                }
-            arrayOf(EValue.from(answer))
+            val answers = bundle.manifest.outputs.zip(bundle.goldenOutputs(index), ::tensor)
+            answers.map(EValue::from).toTypedArray()
         }
+
+    private fun tensor(
+        output: OutputSpec,
+        scores: FloatArray,
+    ): Tensor {
+        val shape = output.shape.map(Int::toLong).toLongArray()
+        return when (output.type) {
+            OutputType.INT8 -> Tensor.fromBlob(ByteArray(scores.size) { scores[it].toInt().toByte() }, shape)
+            OutputType.FLOAT32 -> Tensor.fromBlob(scores, shape)
+        }
+    }
 
     private fun goldenIndex(
         bundle: Bundle,
@@ -58,16 +73,20 @@ class GoldenTest {
         model: Model,
     ) {
         bundle.manifest.golden.pictures.forEachIndexed { index, expected ->
-            val output = model.output(bundle.goldenPicture(index))
-            assertArrayEquals(bundle.goldenOutput(index), output, 0f)
-            assertEquals(expected.top1Index, bundle.manifest.task.winner(output))
+            val outputs = model.outputs(bundle.goldenPicture(index))
+            assertEquals(bundle.manifest.outputs.size, outputs.size)
+            bundle.goldenOutputs(index).zip(outputs).forEach { (golden, output) ->
+                assertArrayEquals(golden, output, 0f)
+            }
+            assertEquals(expected.top1Index, bundle.manifest.task.winner(outputs))
         }
     }
 
     @Test
     fun `executorch's tensors carry golden inputs and outputs unchanged`() {
         val bundles = bundles(Runtime.EXECUTORCH)
-        assertEquals(setOf(OutputType.INT8, OutputType.FLOAT32), bundles.map { it.manifest.output.type }.toSet())
+        val types = bundles.flatMap { it.manifest.outputs }.map { it.type }
+        assertEquals(setOf(OutputType.INT8, OutputType.FLOAT32), types.toSet())
         for (bundle in bundles) {
             var closed = 0
             val model = ExecuTorchModel(bundle.manifest, playedModule(bundle)) { closed++ }
@@ -92,10 +111,10 @@ class GoldenTest {
                     tensors =
                         bundle.manifest.tensors.copy(
                             input = input,
-                            output = bundle.manifest.output.copy(type = OutputType.FLOAT32),
+                            outputs = listOf(bundle.manifest.output.copy(type = OutputType.FLOAT32)),
                         ),
                 )
-            ExecuTorchModel(manifest, forward) { }.output(picture)
+            ExecuTorchModel(manifest, forward) { }.outputs(picture)
             if (type == InputType.UINT8) {
                 assertArrayEquals(picture.bytes, seen!!.dataAsUnsignedByteArray)
             } else {
@@ -107,14 +126,25 @@ class GoldenTest {
     }
 
     @Test
+    fun `a file with fewer outputs than its bundle says is not taken`() {
+        val bundle = Fixtures.features("heads.executorch")
+        val forward: (EValue) -> Array<EValue> = { playedModule(bundle)(it).copyOfRange(0, 1) }
+        val model = ExecuTorchModel(bundle.manifest, forward) { }
+        val thrown = assertThrows(IllegalStateException::class.java) { model.outputs(bundle.goldenPicture(0)) }
+        assertEquals("expected 2 outputs, found 1", thrown.message)
+    }
+
+    @Test
     fun `litert's buffers carry golden inputs and outputs unchanged, run after run`() {
         val bundles = bundles(Runtime.TFLITE)
-        assertEquals(13, bundles.size)
+        assertEquals(17, bundles.size)
         for (bundle in bundles) {
-            val run: (ByteBuffer, ByteBuffer) -> Unit = { input, output ->
-                assertTrue(input.isDirect && output.isDirect)
+            val run: (ByteBuffer, List<ByteBuffer>) -> Unit = { input, outputs ->
+                assertTrue(input.isDirect && outputs.all { it.isDirect })
                 val given = ByteArray(input.remaining()).also(input::get)
-                output.put(bundle.goldenFile(goldenIndex(bundle, given), "output.bin").readBytes())
+                val golden = ByteBuffer.wrap(bundle.goldenFile(goldenIndex(bundle, given), "output.bin").readBytes())
+                outputs.forEach { output -> output.put(ByteArray(output.remaining()).also(golden::get)) }
+                assertFalse(golden.hasRemaining())
             }
             var closed = 0
             LiteRtModel(bundle, run) { closed++ }.use { check(bundle, it) }

@@ -153,7 +153,7 @@ class OverlayTest {
         val before = image.getRGB(0, 0, image.width, image.height, null, 0, image.width)
         val graphics = image.createGraphics().apply { font = font.deriveFont(24f) }
         val whole = Box(0.0, 0.0, image.width.toDouble(), image.height.toDouble())
-        drawOverlay(bundle.manifest.task.answer(bundle.goldenOutput(0), 5), whole, DesktopBrush(graphics)) { it.label }
+        drawOverlay(bundle.manifest.task.answer(bundle.goldenOutputs(0), 5), whole, DesktopBrush(graphics)) { it.label }
         val after = image.getRGB(0, 0, image.width, image.height, null, 0, image.width)
         assertTrue(before.indices.count { before[it] != after[it] } > 1000)
         val reports = System.getProperty("reports") ?: System.getProperty("java.io.tmpdir")

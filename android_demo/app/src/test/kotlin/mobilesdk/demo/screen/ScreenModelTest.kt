@@ -9,6 +9,7 @@ import mobilesdk.demo.bundle.Bundle
 import mobilesdk.demo.bundle.BundleShelf
 import mobilesdk.demo.bundle.openBundle
 import mobilesdk.demo.image
+import mobilesdk.demo.model.Model
 import mobilesdk.demo.model.Models
 import mobilesdk.demo.picture.Rgb
 import org.junit.Assert.assertArrayEquals
@@ -51,6 +52,7 @@ class ScreenModelTest {
         assertEquals(0, model.state.selected)
         assertEquals("tflite", model.state.runtime)
         assertTrue(model.state.isReady && model.state.notice == null)
+        assertEquals("golden passed: 3 of 3, largest difference 0.0 where 0.0 is allowed", model.state.golden)
         assertTrue("it was busy meanwhile", states.any { it.busy && !it.isReady })
     }
 
@@ -104,6 +106,44 @@ class ScreenModelTest {
                 .top1Index
         assertEquals(bundle.manifest.labels[commonest], answer.shares.first().label)
         assertArrayEquals(whole.bytes, model.state.picture!!.bytes)
+    }
+
+    @Test
+    fun `a model of features shows its outputs, and of arrays those of the first golden one`() {
+        val shelf = Shelf("features/mixed.tflite", "features/spectrum.executorch")
+        val model = model(shelf).apply { start() }
+        assertNull("no picture yet", model.state.answer)
+        model.look { picture }
+        val answer = model.state.answer!!
+        val shapes = mapOf("scores" to listOf(10), "rgb.side" to listOf(8, 8, 5))
+        assertEquals(shapes, answer.features.associate { it.name to it.shape })
+        assertTrue(answer.shares.isEmpty() && !answer.isPlaced)
+        assertTrue(model.state.golden!!, model.state.golden!!.startsWith("golden passed: 3 of 3, scores: "))
+        model.select(1)
+        assertEquals(
+            listOf("embedding", "map"),
+            model.state.answer!!
+                .features
+                .map { it.name },
+        )
+        assertTrue(model.state.golden!!, model.state.golden!!.startsWith("golden passed: 3 of 3, embedding: "))
+        model.look { picture }
+        assertEquals(Notice.NoPictures, model.state.notice)
+    }
+
+    @Test
+    fun `a model that gives other outputs than its bundle says is seen to fail`() {
+        val wrong =
+            Models { bundle, _ ->
+                object : Model {
+                    override fun outputs(picture: Rgb) = bundle.goldenOutputs(0).also { it[0][0] += 1f }
+
+                    override fun close() = Unit
+                }
+            }
+        val model = model(opening = wrong).apply { start() }
+        assertTrue(model.state.golden!!, model.state.golden!!.startsWith("golden failed: 0 of 3, "))
+        assertTrue(model.state.isReady)
     }
 
     @Test

@@ -1,6 +1,7 @@
 package mobilesdk.demo.task
 
 import mobilesdk.demo.Fixtures
+import mobilesdk.demo.goldenOutput
 import mobilesdk.demo.image
 import mobilesdk.demo.items
 import mobilesdk.demo.json.JsonArray
@@ -77,7 +78,7 @@ class DetectionsTest {
         val output = bundle.goldenOutput(0)
         val rule = (manifest.task as Detection).rule
         val boxes = detect(output, manifest.labels.size, rule, Sides(manifest.image.heightPx, manifest.image.widthPx))
-        val found = manifest.task.answer(output, 1).found
+        val found = manifest.task.answer(listOf(output), 1).found
         assertEquals(
             boxes.map { manifest.labels[it.labelIndex] to it.score },
             found.map {
@@ -89,6 +90,6 @@ class DetectionsTest {
             val expected = sides(one.box).map { it / manifest.image.widthPx }.toDoubleArray()
             assertArrayEquals(expected, sides(other.area), 0.0)
         }
-        assertEquals(manifest.golden.pictures[0].top1Index, manifest.task.winner(output))
+        assertEquals(manifest.golden.pictures[0].top1Index, manifest.task.winner(listOf(output)))
     }
 }

@@ -1,6 +1,8 @@
 package mobilesdk.demo.task
 
 import mobilesdk.demo.Fixtures
+import mobilesdk.demo.output
+import mobilesdk.demo.tensor.reals
 import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertTrue
@@ -13,10 +15,10 @@ class ScoresTest {
     @Test
     fun `codes become real values by the bundle's scale and zero point`() {
         val (scale, zeroPoint) = int8.output.scale!! to int8.output.zeroPoint!!
-        val found = logits(floatArrayOf(zeroPoint.toFloat(), zeroPoint + 1f), int8.output)
+        val found = reals(floatArrayOf(zeroPoint.toFloat(), zeroPoint + 1f), int8.output)
         assertArrayEquals(doubleArrayOf(0.0, scale), found, 0.0)
         val float = Fixtures.bundle("test-float.tflite").manifest.output
-        assertArrayEquals(doubleArrayOf(1.5, -2.5), logits(floatArrayOf(1.5f, -2.5f), float), 0.0)
+        assertArrayEquals(doubleArrayOf(1.5, -2.5), reals(floatArrayOf(1.5f, -2.5f), float), 0.0)
     }
 
     @Test
@@ -31,12 +33,12 @@ class ScoresTest {
     @Test
     fun `the best come first, and of equal ones the lower index`() {
         val scores = FloatArray(int8.labels.size) { 0f }.also { it[3] = 9f }
-        val found = int8.task.answer(scores, 3).shares
+        val found = int8.task.answer(listOf(scores), 3).shares
         assertEquals(listOf(3, 0, 1).map(int8.labels::get), found.map { it.label })
         assertEquals(
             int8.labels.size,
             int8.task
-                .answer(scores, 99)
+                .answer(listOf(scores), 99)
                 .shares.size,
         )
     }

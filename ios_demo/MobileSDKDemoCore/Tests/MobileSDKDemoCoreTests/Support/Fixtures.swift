@@ -9,11 +9,13 @@ enum Fixtures {
   static let bundles = folders(below: folder.appendingPathComponent("bundles"))
   static let detectors = folders(below: folder.appendingPathComponent("detectors"))
   static let segmenters = folders(below: folder.appendingPathComponent("segmenters"))
+  /// Of the task features.
+  static let features = folders(below: folder.appendingPathComponent("features"))
   static let earlier = folders(below: folder.appendingPathComponent("earlier/schema-1"))
   static let second = folders(below: folder.appendingPathComponent("earlier/schema-2"))
   /// Of models that do not read square RGB pictures.
   static let inputs = folders(below: folder.appendingPathComponent("inputs"))
-  static let everyBundle = bundles + detectors + segmenters + inputs + earlier + second
+  static let everyBundle = bundles + detectors + segmenters + features + inputs + earlier + second
 
   static func json(_ path: String) throws -> JSONValue {
     try JSONValue(parsing: Data(contentsOf: folder.appendingPathComponent(path)))
@@ -37,9 +39,32 @@ enum Fixtures {
     return try ModelBundle.open(found, decode: PNG.decode)
   }
 
+  static func features(_ name: String) throws -> ModelBundle {
+    try ModelBundle.open(folder.appendingPathComponent("features/\(name)"), decode: PNG.decode)
+  }
+
   private static func folders(below folder: URL) -> [URL] {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
     return names.sorted().map(folder.appendingPathComponent)
+  }
+}
+
+extension Manifest {
+  /// The output of a model that has one.
+  var output: OutputSpec { outputs[0] }
+}
+
+/// Knows the golden pictures of its bundle, and gives each its expected outputs.
+struct Answers: ModelRunner {
+  let bundle: ModelBundle
+  var onRun: () -> Void = {}
+  var change: ([ModelOutput]) -> [ModelOutput] = { $0 }
+
+  func outputs(for picture: RGBPicture) throws -> [ModelOutput] {
+    onRun()
+    let input = InputTensor.bytes(of: picture, as: bundle.manifest.input)
+    let index = try bundle.manifest.golden.pictures.indices.first { try bundle.goldenInput($0) == input }
+    return change(try bundle.goldenOutputs(try #require(index)))
   }
 }
 
