@@ -26,7 +26,7 @@ CATALOGUE = PROJECT / "gradle/libs.versions.toml"
 PACKAGES = ("json", "picture", "tensor", "task", "signing", "bundle", "model", "benchmark", "screen")
 """The app's packages in the order of the data's way; each imports only those before it."""
 
-TASKS = r"\b(?:Classification|Detection|Features|Segmentation)\b"
+TASKS = r"\b(?:Classification|Detection|Segmentation|task\.Features)\b"
 LITERALS_OF_MODELS = (
     r"(?<!SHA-)(?<!P-)\b(96|112|128|160|192|224|240|256|260|288|299|300|320|331|384|512)\b",  # sides of pictures
     r"\b0?\.(485|456|406|229|224|225|5)f\b|\b(0\.485|0\.456|0\.406|0\.229|0\.225)\b",  # ImageNet, 0..1
