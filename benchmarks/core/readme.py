@@ -42,6 +42,8 @@ def filled(text: str) -> str:
         "tasks": f"\n{_learned()}\n",
         "search": f"\n{markdown(_rows('search'))}\n",
     }
+    *_, public = _rows("coverage")
+    fillings |= {f"public {key}": str(public[key]) for key in ("nets", "taken", "exact")}
     (lowering,) = _rows("executorch_lowering")
     fillings |= {key: str(lowering[key]) for key in ("ours s", "stock lowering s", "ours / stock")}
     return _filled(text, fillings)
