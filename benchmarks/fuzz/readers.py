@@ -94,7 +94,7 @@ def loaded_net(path: Path) -> Statement:
 
 def loaded_weights(path: Path) -> Statement:
     """Takes somebody's weights, as `quantize --weights` does."""
-    found = read_weights(path, "none", net="mobilenet_v3_small", width=0.25, size=32, labels=None)
+    found = read_weights(path, "none", net="mobilenet_v3_small", width=0.25, size=32, channels=None, labels=None)
     net = qat.build_net("mobilenet_v3_small", NAMED, width=0.25)
     qat.load_weights(net, path)
     return stated([net.state_dict(), found.title])
