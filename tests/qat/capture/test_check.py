@@ -92,6 +92,23 @@ def test_a_net_of_extreme_but_finite_numbers_is_no_difference():
     capture(own, SIZE_PX)
 
 
+def chaotic(**modules: Any) -> nn.Module:
+    """Branches that become one layer, whose last bits decide the scores."""
+    torch.manual_seed(0)
+    branches = {"wide": nn.Conv2d(6, 6, 3, padding=1), "narrow": nn.Conv2d(6, 6, 1)}
+    return classifier(lambda self, x: torch.sin(3e5 * (self.wide(x) + self.narrow(x))), **branches, **modules)
+
+
+def test_a_net_whose_scores_hang_on_its_weights_last_bits_is_taken():
+    assert capture(chaotic().eval(), SIZE_PX) is not None
+
+
+def test_an_error_in_such_a_net_is_still_one(monkeypatch):
+    monkeypatch.setitem(_READERS, "sin", shapes.read_nothing)
+    with pytest.raises(CaptureError, match="found another result"):
+        capture(chaotic().eval(), SIZE_PX)
+
+
 # -- what is not finite
 
 
