@@ -64,11 +64,12 @@ def verified_with(program: Path) -> Reader:
 
 
 def inspected(folder: Path) -> Statement:
-    """Reads what is in the model file of a bundle, as `inspect` does."""
+    """Reads what is in the model file of a bundle, as `inspect` does: in the process of its own that models have."""
     from mobile_sdk import runtimes
+    from mobile_sdk.devices.model_process import MODELS
 
     bundle = sdk.open_bundle(folder)
-    return stated(repr(runtimes.get(bundle.manifest.runtime).structure(bundle.model_path)))
+    return stated(repr(MODELS.structure(runtimes.get(bundle.manifest.runtime), bundle.model_path)))
 
 
 def loaded_program(path: Path) -> Statement:
