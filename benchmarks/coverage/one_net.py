@@ -14,6 +14,7 @@ from benchmarks.coverage.catalogue import Listed
 from benchmarks.coverage.packages import build
 from benchmarks.judging.verdict import TAKEN, compared, judged, program_on
 from mobile_sdk.contract import Contract, ImageSpec
+from mobile_sdk.errors import CaptureError, SettingError
 from qat.capture.capture import capture
 
 _PICTURES = 4
@@ -22,7 +23,7 @@ _PICTURES = 4
 def judge(listed: Listed, *, only_captures: bool) -> dict[str, Any]:
     """Returns the result, its reasons and the seconds it took, for one net, which this process builds."""
     started = time.monotonic()
-    found = judged(partial(_attempt, listed, only_captures=only_captures))
+    found = judged(partial(_attempt, listed, only_captures=only_captures), CaptureError, SettingError)
     return found | {"s": round(time.monotonic() - started, 1)}
 
 

@@ -1,11 +1,8 @@
 """Reads inputs in processes of their own, with a limit on memory and a deadline, so that none ends the fuzzer."""
 
 import multiprocessing
-import os
-import resource
 import shutil
 import signal
-import sys
 import time
 import traceback
 import warnings
@@ -18,6 +15,7 @@ import torch
 from benchmarks.fuzz.inputs import Input, Inputs
 from benchmarks.fuzz.outcomes import ANOTHER, DEATH, EQUAL, EXCEPTION, HANG, REFUSED, WRONG, Outcome
 from benchmarks.fuzz.readers import DeceivedError, NotPassedError, Statement
+from benchmarks.judging.apart import confine
 from mobile_sdk.cli.failures import BUG, explain
 
 MORE_MEMORY_BYTES = 6 * 2**30
@@ -117,8 +115,9 @@ class Workers:
 
 def _work(inputs: Inputs, pipe: Connection, folder: Path) -> None:
     """Reads the inputs whose numbers come through the pipe, until it ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers
-    _limit()
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")  # tests make errors of them
+    confine(MORE_MEMORY_BYTES)
     statements: dict[str, Statement] = {}
     while True:
         try:
@@ -166,17 +165,3 @@ def _judged(current: Input, original: Statement) -> tuple[str, str]:
 
 def _line(error: BaseException) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())[:300]
-
-
-def _limit() -> None:
-    """Limits the memory of this process, keeps it from leaving cores, and silences what libraries print."""
-    torch.set_num_threads(1)
-    warnings.simplefilter("ignore")  # tests make errors of them
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-    limit = pages * resource.getpagesize() + MORE_MEMORY_BYTES
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.dup2(nowhere, 2)
-    sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - for the process's life

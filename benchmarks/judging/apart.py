@@ -40,13 +40,18 @@ def call(function: Callable[[], _Result], limit_s: float) -> _Result | str:
 
 
 def _work(function: Callable[[], Any], pipe: Connection) -> None:
+    confine(MORE_MEMORY_BYTES)
+    pipe.send(function())
+
+
+def confine(more_bytes: int) -> None:
+    """Lets this process take so much more memory, keeps it from leaving cores, and silences what libraries print."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-    limit = pages * resource.getpagesize() + MORE_MEMORY_BYTES
+    limit = pages * resource.getpagesize() + more_bytes
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
     sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - for the process's life
-    pipe.send(function())

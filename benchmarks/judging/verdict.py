@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobile_sdk.contract import Contract
-from mobile_sdk.errors import CaptureError, SdkError, SettingError
+from mobile_sdk.errors import SdkError
 from mobile_sdk.graph.operators import Dequantize
 from mobile_sdk.graph.outputs import separated
 from mobile_sdk.graph.reference import Reference
@@ -29,12 +29,15 @@ _PLACE = re.compile(r" at \S+")
 _NUMBERS = re.compile(r"(?<![\w.])[(\[]*-?\d[\d()\[\], x.-]*")
 
 
-def judged(attempt: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Returns what the attempt found, or the result and the reasons that its exception tells of."""
+def judged(attempt: Callable[[], dict[str, Any]], *refusals: type[SdkError]) -> dict[str, Any]:
+    """Returns what the attempt found, or the result and the reasons that its exception tells of.
+
+    Errors of the types `refusals` refuse the net; any other is a failure.
+    """
     try:
         return {"reasons": [], **attempt()}
     except SdkError as error:
-        result = REFUSED if isinstance(error, CaptureError | SettingError) else FAILED
+        result = REFUSED if isinstance(error, refusals) else FAILED
         return {"result": result, "reasons": _kinds(error), "message": str(error)}
     except Exception as error:  # noqa: BLE001 - a net may raise anything; the row says what
         line = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"

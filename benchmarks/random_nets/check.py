@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from benchmarks.judging.verdict import compared, judged, program_on
 from benchmarks.random_nets.net import RandomNet
 from mobile_sdk.contract import Contract, ImageSpec
+from mobile_sdk.errors import CaptureError
 
 _CALIBRATED_ON = 4
 
@@ -17,7 +18,7 @@ _CALIBRATED_ON = 4
 def judge(seed: int) -> dict[str, Any]:
     """Returns the result of the net of a seed, its reasons, and how many elements were compared and differ."""
     torch.set_num_threads(1)
-    return {"seed": seed, **judged(partial(_attempt, seed))}
+    return {"seed": seed, **judged(partial(_attempt, seed), CaptureError)}
 
 
 def _attempt(seed: int) -> dict[str, Any]:

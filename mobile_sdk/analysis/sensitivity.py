@@ -145,8 +145,7 @@ class _Runs:
     """Runs the twin; runs share everything before the layer in question."""
 
     def __init__(self, pairs: Sequence[Counterpart], twin: Graph, pictures: NDArray[np.uint8]) -> None:
-        self._pairs, self._outputs = pairs, {output.name for output in twin.outputs}
-        self._names = [output.name for output in twin.outputs]
+        self._pairs, self._outputs = pairs, tuple(output.name for output in twin.outputs)
         self._last_use = {
             x.name: index
             for index, pair in enumerate(pairs)
@@ -157,11 +156,11 @@ class _Runs:
         every = frozenset(pair.operator.output.name for pair in pairs)
         self._float = _Mode(weights=frozenset(), outputs=frozenset())
         self._int8 = _Mode(weights=every, outputs=every)
-        self._weights = [1.0] * len(self._names)
-        if len(self._names) > 1:
-            exact = self._ends(self._picture, 0, self._float)
+        exact = self._ends(self._picture, 0, self._float)
+        self._weights = [1.0]
+        if len(exact) > 1:
             self._weights = [1 / (float(np.sqrt((each**2).mean())) or 1.0) for each in exact]
-        self.scores = self._to_end(self._picture, 0, self._float)
+        self.scores = self.weighted(exact)
         self.signal = float((self.scores**2).sum())
         self.simulated = _noise(self._to_end(self._picture, 0, self._int8), self.scores)
 
@@ -180,14 +179,13 @@ class _Runs:
         has_weights = any(pair.snapped is not None for pair in layer.pairs)
         alone = self._noise_of(layer, exact, _Mode(weights=layer.outputs, outputs=layer.outputs))
         weights = self._noise_of(layer, exact, _Mode(weights=layer.outputs, outputs=frozenset())) if has_weights else 0
-        kept_outputs = self._int8.outputs - (layer.outputs & self._outputs)
-        is_changed = has_weights or bool(self._outputs & layer.outputs)
-        kept = _Mode(weights=self._int8.weights - layer.outputs, outputs=kept_outputs)
+        own_outputs = layer.outputs.intersection(self._outputs)
+        kept = _Mode(weights=self._int8.weights - layer.outputs, outputs=self._int8.outputs - own_outputs)
         return _Noise(
             layer=layer,
             alone=alone,
             weights=weights,
-            kept=self._noise_of(layer, rounded, kept) if is_changed else self.simulated,
+            kept=self._noise_of(layer, rounded, kept) if has_weights or own_outputs else self.simulated,
         )
 
     def _noise_of(self, layer: _Layer, before: Values, mode: _Mode) -> float:
@@ -205,7 +203,7 @@ class _Runs:
         """Returns every output as the reference has it."""
         values = dict(before)
         self._advance(values, start, len(self._pairs), mode)
-        return [channels_last(values[name].numpy().astype(np.float64)) for name in self._names]
+        return [channels_last(values[name].numpy().astype(np.float64)) for name in self._outputs]
 
     def _advance(self, values: Values, start: int, end: int, mode: _Mode) -> None:
         """Computes the operators `start` to `end` in place; a value is dropped after its last use."""

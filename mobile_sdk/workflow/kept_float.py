@@ -10,7 +10,7 @@ from mobile_sdk import runtimes
 from mobile_sdk.comparison import compare
 from mobile_sdk.devices.model_process import MODELS
 from mobile_sdk.graph.checks.exactness import order_dependent_paths
-from mobile_sdk.graph.score_steps import in_steps
+from mobile_sdk.graph.score_steps import real_values
 from mobile_sdk.program.expected_scores import expected_scores
 from mobile_sdk.program.program import Program
 from mobile_sdk.system.temporary_folder import scratch_folder
@@ -34,8 +34,7 @@ def with_change(mixed: Program, whole: Program, twin: Program, pictures: Picture
 
 
 def _row(title: str, program: Program, twin: Program, pixels: NDArray[np.uint8]) -> dict[str, Any]:
-    grid = program.graph.output.quantization
-    found = in_steps(expected_scores(program, pixels), program.graph) * (grid.scale if grid else 1.0)
+    (found,) = real_values(expected_scores(program, pixels), program.graph)
     distance = compare(found, expected_scores(twin, pixels).astype(np.float64))
     row: dict[str, Any] = {"program": title, "SQNR dB": "equal"}
     if distance.sqnr_db is not None:

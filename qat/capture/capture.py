@@ -1,9 +1,8 @@
 """Captures any net of supported operators by `torch.export`, and reads every node of its graph as a `Step`.
 
 Convolutions and linear layers absorb their batch norm and the padding before them, and linear branches that are summed
-become one; dropout stays switchable. All
-operators without an integer counterpart are refused at once, with their module paths. The captured net is compared with
-the net, in float.
+become one; dropout stays switchable. All operators without an integer counterpart are refused at once, with their
+module paths. The captured net is compared with the net, in float.
 """
 
 from torch import Tensor, fx, nn

@@ -1,5 +1,6 @@
 """`--task segmentation` from a folder of masks to a verdict and a report, and what is refused on the way."""
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -112,8 +113,16 @@ def test_settings_that_do_not_fit_the_task_are_refused(
     assert said in capfd.readouterr().err
 
 
-@pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("labels", [("ground", ""), ("ground", "ground"), ("ground", "two\nlines"), ()])
+UNFIT_LABELS = [("ground", ""), ("ground", "ground"), ("ground", "two\nlines")]
+
+
+@pytest.mark.parametrize(
+    ("task", "labels"),
+    [
+        *itertools.product(TASKS, UNFIT_LABELS),
+        *((task, ()) for task in TASKS if task != "features"),  # features have none
+    ],
+)
 def test_labels_that_cannot_be_a_contracts_are_an_error_of_the_data(task: str, labels: tuple[str, ...]) -> None:
     with pytest.raises(DataError, match="expected labels that an app can show"):
         TASKS[task]().contract(None, "street", labels, ImageSpec(size_px=64))

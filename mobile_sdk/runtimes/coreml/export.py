@@ -22,7 +22,7 @@ from mobile_sdk.graph.checks.limits import check_graph
 from mobile_sdk.graph.operators import Graph
 from mobile_sdk.runtimes.base import InputSpec, Interface, Layout, OutputSpec
 from mobile_sdk.runtimes.coreml.exact_sums import inexact_paths
-from mobile_sdk.runtimes.coreml.mil_writer import MOST_AXES, colours_of, input_name, output_names
+from mobile_sdk.runtimes.coreml.mil_writer import colours_of, input_name, output_names
 from mobile_sdk.runtimes.coreml.package.manifest import MODEL_PATH, WEIGHTS_PATH, manifest_text
 from mobile_sdk.runtimes.coreml.package.program_file import read_program
 from mobile_sdk.runtimes.coreml.program_writer import build_program
@@ -90,12 +90,6 @@ def _check_ends(graph: Graph, contract: Contract) -> None:
         raise CompileError(
             f"expected a graph from {picture} to (…, {columns or '…'}), found {found}",
             hint="freeze the net with the contract that it was trained with",
-        )
-    if any(len(output.shape) >= MOST_AXES for output in graph.outputs):
-        raise CompileError(
-            f"expected outputs of at most {MOST_AXES - 1} axes beside the batch's, found "
-            f"{', '.join(str(output.shape) for output in graph.outputs)}",
-            hint="end the net with a reshape to fewer axes",
         )
     if graph.input.quantization is None:
         raise CompileError(

@@ -78,8 +78,7 @@ def with_contract(
     if isinstance(chosen, Segmentation):
         return _segmenter(chosen, net, reference, data, source, own_name, labels)
     labels_of_net = read_labels(labels, count_scores(reference, net, source.shape)) if labels else ()
-    own_labels = tuple(_attribute(reference, net, "labels", (list, tuple), "a list of names") or ())
-    names = labels_of_net or own_labels or (() if data == NONE else _labels_of_pictures(data))
+    names = labels_of_net or _own_labels(reference, net) or (() if data == NONE else _labels_of_pictures(data))
     if not names:
         names = numbered_labels(count_scores(reference, net, source.shape))
         say(f"labels are numbered: {names[0]} … (--labels FILE, or the attribute `labels`, names them)")
@@ -105,10 +104,9 @@ def _segmenter(
             hint="give --data DIR; --task features quantizes the net without masks",
         )
     pictures = task.load_pictures(data)
-    names = tuple(_attribute(reference, net, "labels", (list, tuple), "a list of names") or ()) or pictures.labels
-    contract = task.contract(name, data, names, source)
-    count = count_map_scores(reference, net, contract.image)
+    contract = task.contract(name, data, _own_labels(reference, net) or pictures.labels, source)
     if labels:
+        count = count_map_scores(reference, net, contract.image)
         contract = task.contract(name, data, read_labels(labels, count), source)
     check_labels(contract.labels, reference)
     return SourceNet(task=task, net=net, name=reference, contract=contract), task.in_order_of(contract, pictures)
@@ -149,6 +147,11 @@ def _attribute(reference: str, net: nn.Module, name: str, kinds: Any, wanted: st
             hint=f"give it {wanted}, or another name where it means something else",
         )
     return value
+
+
+def _own_labels(reference: str, net: nn.Module) -> tuple[str, ...]:
+    """Returns the net's attribute `labels`, or nothing."""
+    return tuple(_attribute(reference, net, "labels", (list, tuple), "a list of names") or ())
 
 
 def _labels_of_pictures(data: str) -> tuple[str, ...]:

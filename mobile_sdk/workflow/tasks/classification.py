@@ -11,7 +11,7 @@ from torch import nn
 from mobile_sdk.comparison import compare, top1
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import DataError, SettingError
-from mobile_sdk.graph.score_steps import in_steps
+from mobile_sdk.graph.score_steps import real_values
 from mobile_sdk.program.expected_scores import expected_scores
 from mobile_sdk.program.program import Program
 from mobile_sdk.program.record import Agreement
@@ -154,8 +154,7 @@ class Classification(Task[Pictures]):
         own = without_last_activation(net, program.contract.input.shape)
         wanted = scores(own, held_out, program.contract).numpy()
         codes = expected_scores(program, held_out.bytes(program.contract.input))
-        grid = program.graph.output.quantization
-        found = in_steps(codes, program.graph) * (grid.scale if grid else 1.0)
+        (found,) = real_values(codes, program.graph)
         near, count = compare(found, wanted), len(held_out)
         agreement = Agreement(top1_agreement=near.top1_agreement, sqnr_db=near.sqnr_db, images=count)
         fields: dict[str, Agreement | Quality] = {"agreement": agreement}

@@ -12,7 +12,7 @@ from qat.capture.float_scores import without_last_activation
 def check_scores(net: nn.Module, name: str, contract: Contract) -> None:
     """Raises CaptureError if the net does not give one score a label, before anything long begins."""
     classes = len(contract.labels)
-    found = _scores_shape(name, net, contract.input.shape)
+    found = _scores_shape(name, net, contract.input.shape, axes=2)
     if found != (2, classes):
         raise CaptureError(
             f"expected scores (2, {classes}) for two pictures, found {found}",
@@ -22,7 +22,7 @@ def check_scores(net: nn.Module, name: str, contract: Contract) -> None:
 
 def count_scores(name: str, net: nn.Module, shape: tuple[int, ...]) -> int:
     """Returns how many scores the net gives for such an input; raises CaptureError if it gives something else."""
-    found = _scores_shape(name, net, shape)
+    found = _scores_shape(name, net, shape, axes=2)
     if len(found) != 2 or found[1] < 2:
         raise CaptureError(
             f"expected {name} to give scores (2, classes) for two pictures, found {found}",
@@ -33,7 +33,7 @@ def count_scores(name: str, net: nn.Module, shape: tuple[int, ...]) -> int:
 
 def count_map_scores(name: str, net: nn.Module, image: ImageSpec) -> int:
     """Returns how many scores the net gives every pixel; raises CaptureError if it gives something else."""
-    found = _scores_shape(name, net, image.shape)
+    found = _scores_shape(name, net, image.shape, axes=4)
     sides = (image.height_px, image.width_px)
     if len(found) != 4 or found[1] < 2 or found[2:] != sides:
         raise CaptureError(
@@ -43,8 +43,11 @@ def count_map_scores(name: str, net: nn.Module, image: ImageSpec) -> int:
     return found[1]
 
 
-def _scores_shape(name: str, net: nn.Module, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Returns the shape of the net's output for two pictures; raises CaptureError if it takes none of that size."""
+def _scores_shape(name: str, net: nn.Module, shape: tuple[int, ...], *, axes: int) -> tuple[int, ...]:
+    """Returns the shape of the net's output for two pictures, of so many axes where it has scores.
+
+    Raises CaptureError if it takes none of that size.
+    """
     try:
         with torch.inference_mode():
             scores = net(torch.zeros(2, *shape))
@@ -55,6 +58,6 @@ def _scores_shape(name: str, net: nn.Module, shape: tuple[int, ...]) -> tuple[in
             hint="say what it reads: --size, --channels or --input; or its attribute `image` or `tensor`, a spec",
         ) from error
     found = tuple(getattr(scores, "shape", ()))
-    if len(found) not in (2, 4) or found[1] == 1:  # an argmax, or several results, then refused by what they are
+    if len(found) != axes or found[1] == 1:  # an argmax, or several results, which are then refused by what they are
         found = (2, *without_last_activation(net, shape)(torch.zeros(2, *shape)).shape[1:])
     return found

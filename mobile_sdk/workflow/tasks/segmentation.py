@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+import torch
 from torch import nn
 
 from mobile_sdk.contract import Contract
@@ -51,5 +52,10 @@ class Segmentation(AnnotatedTask[SegmentationPictures]):
             )
 
     def scoring(self, net: nn.Module, contract: Contract) -> nn.Module:
-        """Returns the net without a softmax or an argmax at its end."""
-        return without_last_activation(net, contract.image.shape)
+        """Returns the net; without a softmax or an argmax at its end if it does not give one map a label."""
+        shape = contract.image.shape
+        with torch.inference_mode():
+            found = net(torch.zeros(1, *shape))
+        if isinstance(found, torch.Tensor) and found.ndim == 4 and found.shape[1] == len(contract.labels):
+            return net
+        return without_last_activation(net, shape)

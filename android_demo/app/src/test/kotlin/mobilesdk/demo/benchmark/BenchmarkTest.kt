@@ -43,14 +43,7 @@ class BenchmarkTest {
 
     @Test
     fun `a model that gives other scores than its bundle says is not timed`() {
-        val wrong =
-            Models { bundle, _ ->
-                object : Model {
-                    override fun outputs(picture: Rgb) = bundle.goldenOutputs(0).also { it[0][0] += 1f }
-
-                    override fun close() = Unit
-                }
-            }
+        val wrong = wrongBy(1f, output = 0, element = 0)
         val thrown = assertThrows(WrongScoresException::class.java) { Benchmark(bundle, wrong, Plan()).run() }
         assertTrue(thrown.message!!, "golden picture 0" in thrown.message!! && "1.0 apart" in thrown.message!!)
     }
@@ -61,14 +54,7 @@ class BenchmarkTest {
         val clock = FakeClock()
         val plan = Plan(minRuns = 1, minSeconds = 0.0)
         assertEquals(10, Benchmark(detector, FakeModels(clock), plan, clock).run().roundsMs.size)
-        val wrong =
-            Models { bundle, _ ->
-                object : Model {
-                    override fun outputs(picture: Rgb) = bundle.goldenOutputs(0).also { it[0][2] += 0.5f }
-
-                    override fun close() = Unit
-                }
-            }
+        val wrong = wrongBy(0.5f, output = 0, element = 2)
         assertThrows(WrongScoresException::class.java) { Benchmark(detector, wrong, plan).run() }
     }
 
@@ -78,14 +64,7 @@ class BenchmarkTest {
         val clock = FakeClock()
         val plan = Plan(minRuns = 1, minSeconds = 0.0)
         assertEquals(10, Benchmark(mixed, FakeModels(clock), plan, clock).run().roundsMs.size)
-        val wrong =
-            Models { bundle, _ ->
-                object : Model {
-                    override fun outputs(picture: Rgb) = bundle.goldenOutputs(0).also { it[1][3] += 0.5f }
-
-                    override fun close() = Unit
-                }
-            }
+        val wrong = wrongBy(0.5f, output = 1, element = 3)
         val thrown = assertThrows(WrongScoresException::class.java) { Benchmark(mixed, wrong, plan).run() }
         val message = thrown.message!!
         assertTrue(message, message.startsWith("expected 'rgb.side' of golden picture 0, found another"))
@@ -115,6 +94,20 @@ class BenchmarkTest {
                 mapOf("a\"\n" to listOf(1, 2.5, true, null, "ä")),
             ),
         )
+    }
+
+    /** Models whose outputs for a golden picture are the bundle's own, but for one element. */
+    private fun wrongBy(
+        difference: Float,
+        output: Int,
+        element: Int,
+    ) = Models { bundle, _ ->
+        object : Model {
+            override fun outputs(picture: Rgb) =
+                bundle.goldenOutputs(0).also { it[output][element] += difference }
+
+            override fun close() = Unit
+        }
     }
 
     private companion object {
