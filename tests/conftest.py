@@ -1,5 +1,6 @@
 """Holds the fixtures that need the machine: tests fetch their tools once into the cache, outside the checkout."""
 
+import gc
 import os
 import shutil
 import subprocess
@@ -65,6 +66,16 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_testnodedown(node: Any) -> None:
     """Takes a worker's closing lines."""
     CLOSING_LINES.extend(getattr(node, "workeroutput", {}).get("closing_lines", ()))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _libraries_are_no_garbage() -> None:
+    """The garbage collector passes over what is loaded: looking through torch, again and again, took most of the time.
+
+    coremltools collects garbage at every conversion, and PyTorch's exporter makes enough for many collections.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

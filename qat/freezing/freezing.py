@@ -14,7 +14,7 @@ from mobile_sdk.program.record import Record
 from qat.arguments.nets import expect_contract
 from qat.freezing.emitter import Emitter, Pending, Result_co, tensor_name
 from qat.freezing.float_emitter import FloatEmitter
-from qat.freezing.grid_planner import GridPlanner
+from qat.freezing.grid_planner import GridPlanner, Grids
 from qat.freezing.integer_emitter import IntegerEmitter
 from qat.freezing.mixed_emitter import MixedEmitter
 from qat.layers.box_decoder import Decoder
@@ -49,8 +49,7 @@ def freeze(net: FakeQuantNet, contract: Contract, record: Record | None = None, 
     grids = _walk(net, GridPlanner(contract.input))
     kept = frozenset() if all_int8 else net.kept
     if kept or _has_float_steps(net):
-        inverted = {name: replace(grid, scale=inverted_scale(grid.scale)) for name, grid in grids.items()}
-        graph = _walk(net, MixedEmitter(contract.input, inverted, kept))
+        graph = _walk(net, MixedEmitter(contract.input, _inverted(grids), kept))
     else:
         graph = _walk(net, IntegerEmitter(contract.input, grids))
     return Program(graph=graph, contract=contract, record=record)
@@ -63,6 +62,12 @@ def float_twin(net: nn.Module, contract: Contract, record: Record | None = None)
     expect("record", record, Record, NOTHING)
     record = record or Record(net=type(net).__name__, quantized="float32")
     return Program(graph=_walk(prepare(net, contract), FloatEmitter(contract.input)), contract=contract, record=record)
+
+
+def _inverted(grids: Grids) -> Grids:
+    """Returns grids whose scales conversions invert; moving one would cost an operator behind its conversion."""
+    by_name = {name: replace(grid, scale=inverted_scale(grid.scale)) for name, grid in grids.by_name.items()}
+    return Grids(by_name=by_name, final=frozenset(by_name))
 
 
 def _check_contract(contract: Contract, prepared: Contract) -> None:

@@ -6,7 +6,7 @@ steps stay far below those of the other tensor.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mobile_sdk.contract import NetInput
@@ -44,6 +44,14 @@ class Source:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Grids:
+    """Holds the grid of every tensor by name, and whose must stay as it is: a concatenation has one with its parts."""
+
+    by_name: Mapping[str, Quantization]
+    final: frozenset[str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Bound:
     """Bounds the scale of `target`: at least `share` times the scales of `sources`, over that of `divisor`."""
 
@@ -60,6 +68,7 @@ class GridPlanner:
         self._fixed = {"": source.scale}  # the input's
         self._grids: dict[str, Quantization] = {}
         self._bounds: list[_Bound] = []
+        self._joined: set[str] = set()
 
     def picture(self) -> Source:
         """Returns the image, whose grid is given."""
@@ -89,7 +98,7 @@ class GridPlanner:
         """Returns boxes, which are float32, so that nothing bounds their predictions' grids."""
         return Source(name="")
 
-    def finish(self, values: Sequence[Source], names: Sequence[str]) -> dict[str, Quantization]:
+    def finish(self, values: Sequence[Source], names: Sequence[str]) -> Grids:
         """Returns every grid, widened until all bounds hold; widening one grid may require another."""
         scales = self._scales()
         moved = True
@@ -106,7 +115,8 @@ class GridPlanner:
                 f"expected ranges that one grid can hold at {endless[0]}, found a tensor and a multiple of it on one",
                 hint="put a convolution between the product with a constant and the concatenation",
             )
-        return {name: replace(grid, scale=float32(scales[name])) for name, grid in self._grids.items()}
+        by_name = {name: replace(grid, scale=float32(scales[name])) for name, grid in self._grids.items()}
+        return Grids(by_name=by_name, final=frozenset(self._joined))
 
     def _bound_pair(self, name: str, operand: Source, pending: Pending) -> None:
         """Bounds an operator's output scale relative to one operand's."""
@@ -130,6 +140,7 @@ class GridPlanner:
             case Kind.AVERAGE_POOL | Kind.ADAPTIVE_POOL:
                 self._at_least(name, (operand.name,), operand.factor / LARGEST_FACTOR)
             case Kind.CONCAT if operand.name:
+                self._joined |= {name, operand.name}
                 self._at_least(name, (operand.name,), operand.factor)
                 self._at_least(operand.name, (name,), 1 / operand.factor)
             case kind if kind in _GIVEN:

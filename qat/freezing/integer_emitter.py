@@ -13,6 +13,7 @@ from mobile_sdk.graph import operators as ops
 from mobile_sdk.graph.arithmetic import GATE, HARD_SIGMOID_SHIFT, HARD_SIGMOID_SPAN
 from qat.freezing.composed_pools import adaptive_pool, adaptive_windows, mean_over_axes, rows_of
 from qat.freezing.emitter import Pending, heads_of, input_tensor, name_of_pixel, not_written
+from qat.freezing.grid_planner import Grids
 from qat.freezing.integer_values import (
     Value,
     average_pool,
@@ -22,6 +23,7 @@ from qat.freezing.integer_values import (
     needed,
     product_on,
     rescaled_on,
+    settled_sum,
     value_on,
 )
 from qat.freezing.pair_notes import PairNotes
@@ -41,11 +43,9 @@ CLAMP_OF = {
 
 
 class IntegerEmitter:
-    """Collects the operators of one int8 graph; `grids` are those of its tensors, by name."""
+    """Collects the operators of one int8 graph; `grids` are those of its tensors."""
 
-    def __init__(
-        self, source: NetInput, grids: Mapping[str, ops.Quantization], operators: list[ops.Operator] | None = None
-    ) -> None:
+    def __init__(self, source: NetInput, grids: Grids, operators: list[ops.Operator] | None = None) -> None:
         self._input = input_tensor(source)
         self._grids = grids
         self._operators: list[ops.Operator] = [] if operators is None else operators
@@ -76,7 +76,7 @@ class IntegerEmitter:
         """Returns the pending operator's output on its planned grid."""
         if pending.step.kind not in INT8_WRITERS:
             raise not_written(pending.step, "an int8 operator")
-        value = INT8_WRITERS[pending.step.kind](self, name, pending, self._grids[name])
+        value = INT8_WRITERS[pending.step.kind](self, name, pending, self._grids.by_name[name])
         self.pairs.output(name, value)
         return value
 
@@ -167,8 +167,10 @@ class IntegerEmitter:
         )
         output = value_on(name, pending.step.shape, grid, a.multiple)
         a, b = (self._near(f"{name}.near{index}", pending.step.path, each, output) for index, each in enumerate((a, b)))
-        clamp = needed(clamp, output)
         kind = ops.Sub if pending.step.kind is Kind.SUB else ops.Add
+        if name not in self._grids.final:
+            output = settled_sum(output, a.grid, b.grid, kind)
+        clamp = needed(clamp, output)
         self._operators.append(kind(output=output.tensor, path=pending.step.path, a=a.tensor, b=b.tensor, clamp=clamp))
         return output
 

@@ -11,7 +11,8 @@ import numpy as np
 from mobile_sdk.errors import CaptureError
 from mobile_sdk.graph import arithmetic
 from mobile_sdk.graph.code_tables import settle_table_scale
-from mobile_sdk.graph.operators import INT8_MAX, INT8_MIN, Clamp, Conv2d, Quantization, Tensor
+from mobile_sdk.graph.operators import INT8_MAX, INT8_MIN, Add, Clamp, Conv2d, Quantization, Sub, Tensor
+from mobile_sdk.graph.settled_sums import settle_sum_scale
 from qat.layers.integer_rounding import SMALLEST_FACTOR, float32
 from qat.steps import Step
 
@@ -45,6 +46,12 @@ def product_on(name: str, shape: tuple[int, ...], a: Value, b: Value, grid: Quan
     else:
         scale = arithmetic.settle_product_scale(a.grid, ALL_CODES - b.grid.zero_point, b.grid.scale, wanted)
     return Value(tensor=Tensor(name=name, shape=shape, quantization=replace(wanted, scale=scale)), multiple=multiple)
+
+
+def settled_sum(output: Value, a: Quantization, b: Quantization, kind: type[Add | Sub]) -> Value:
+    """Returns the tensor of a sum with its scale moved until all ways of adding give all pairs of codes one sum."""
+    scale = settle_sum_scale(a, b, output.grid, is_difference=kind is Sub)
+    return replace(output, tensor=replace(output.tensor, quantization=replace(output.grid, scale=scale)))
 
 
 def rescaled_on(name: str, a: Value, factor: Quantization, grid: Quantization) -> Value:

@@ -1,6 +1,6 @@
 """Writes int8 operators, and float32 ones for layers kept in float, with conversions only between the two."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,6 +10,7 @@ from mobile_sdk.graph import operators as ops
 from mobile_sdk.graph.checks.value_ranges import held_in, resizable_unit, resizing_is_exact
 from qat.freezing.emitter import Pending, heads_of
 from qat.freezing.float_emitter import FloatEmitter
+from qat.freezing.grid_planner import Grids
 from qat.freezing.integer_emitter import IntegerEmitter
 from qat.freezing.integer_values import Value
 from qat.freezing.wide_weights import LEAST_GAIN, wide_weights
@@ -48,7 +49,7 @@ class MixedEmitter:
     Two neighbouring float32 layers exchange float32, without quantizing in between.
     """
 
-    def __init__(self, source: NetInput, grids: Mapping[str, ops.Quantization], kept: frozenset[str]) -> None:
+    def __init__(self, source: NetInput, grids: Grids, kept: frozenset[str]) -> None:
         self._operators: list[ops.Operator] = []
         self._integer = IntegerEmitter(source, grids, self._operators)
         self._float = FloatEmitter(source, self._operators)
@@ -64,7 +65,7 @@ class MixedEmitter:
         if (is_kept and pending.step.kind is not Kind.CONSTANT) or pending.step.kind in IN_FLOAT:
             in_float = self._exactly(pending) or self._as_float(pending)
             values = self._float.emit(name, in_float, grid)
-            return MixedValue(path=path, values=values, grid=self._grids[name], is_kept=is_kept)
+            return MixedValue(path=path, values=values, grid=self._grids.by_name[name], is_kept=is_kept)
         codes = tuple(self._codes(operand) for operand in pending.operands)
         return MixedValue(path=path, codes=self._integer.emit(name, replace(pending, operands=codes), grid))
 

@@ -13,7 +13,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from mobile_sdk.errors import MachineError
@@ -37,7 +37,7 @@ def coremltools_quietly() -> Iterator[ModuleType]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tools = _import_without_front_ends()
-            with _no_progress_bars():
+            with _no_progress_bars(), _no_collection():
                 yield tools
     finally:
         logger.setLevel(level)
@@ -68,6 +68,18 @@ def _import_without_front_ends() -> ModuleType:
     finally:
         if absent in sys.meta_path:
             sys.meta_path.remove(absent)
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keeps a conversion from collecting garbage: looking through all of PyTorch takes half of its time."""
+    entry: Any = importlib.import_module("coremltools.converters._converters_entry")
+    collector = entry.gc
+    entry.gc = SimpleNamespace(collect=lambda: 0)
+    try:
+        yield
+    finally:
+        entry.gc = collector
 
 
 @contextmanager

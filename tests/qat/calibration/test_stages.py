@@ -46,8 +46,9 @@ def test_what_is_joined_by_sums_is_rescaled_together_and_a_relu6_lets_no_factor_
         groups = channel_groups(prepare(block_net(activation), CONTRACT))
         return sorted((len(group.producers), len(group.consumers)) for group in groups)
 
-    assert sizes(nn.ReLU6) == sizes(nn.Hardswish) == [(3, 3)]  # stem, projection, again → expansion, again, head
-    assert sizes(nn.ReLU) == [(1, 1), (1, 1), (3, 3)]
+    # Stem, projection → expansion, again; again, which the second sum is fused into → head.
+    assert sizes(nn.ReLU6) == sizes(nn.Hardswish) == [(1, 1), (2, 2)]
+    assert sizes(nn.ReLU) == [(1, 1), (1, 1), (1, 1), (2, 2)]
 
 
 def test_equalisation_helps_a_net_whose_channels_differ_much():

@@ -18,6 +18,7 @@ from mobile_sdk.graph.operators import (
     Tensor,
     UnaryFunction,
 )
+from mobile_sdk.graph.settled_sums import is_settled_sum
 from mobile_sdk.runtimes.coreml.exact_sums import HALF, centred, is_square, line_of_constant, split_factors
 from mobile_sdk.runtimes.coreml.mil_writer import MilWriter
 from mobile_sdk.runtimes.coreml.operators.table import float32, int8
@@ -25,17 +26,32 @@ from mobile_sdk.runtimes.coreml.operators.table import float32, int8
 
 @int8.of(Add, Sub)
 def _add(operator: Add | Sub, file: MilWriter) -> Any:
-    """Adds a constant by a line that is proved for all 256 codes, and two tensors by exact sums of split products."""
+    """Adds a constant by a line that is proved for all 256 codes, and two tensors in units of the second.
+
+    Where the sum is not settled, in a concatenation, it takes exact sums of split products.
+    """
     line = line_of_constant(operator) if isinstance(operator.b, Constant) else None
     if line is not None:
         product = file.mul(file.read(operator.a), line.factor, "_product")
         return file.codes(file.add(product, line.offset), operator.output, operator.clamp)
+    if isinstance(operator.b, Tensor) and is_settled_sum(operator):
+        return _settled(operator, operator.b, file)
     split, a = split_factors(operator), file.read(operator.a)
     high = file.add(file.mul(a, split.high_a, "_high_a"), _term(operator, file, split.high_b, "_high_b"), "_high")
     low = file.add(file.mul(a, split.low_a, "_low_a"), _term(operator, file, split.low_b, "_low_b"), "_low")
     total = file.add(high, file.mil.floor(x=low, name=f"{file.label}_low_floor"))
     step = float(split.step)
     return file.codes(file.add(total, HALF, "_untied"), operator.output, operator.clamp, step=step)
+
+
+def _settled(operator: Add | Sub, b: Tensor, file: MilWriter) -> Any:
+    scale_a, scale_b, scale_y = (
+        np.float32(arithmetic.quantization_of(each).scale) for each in (operator.a, b, operator.output)
+    )
+    a = file.read(operator.a) if scale_a == scale_b else file.mul(file.read(operator.a), scale_a / scale_b, "_a")
+    join = file.mil.sub if isinstance(operator, Sub) else file.mil.add
+    total = join(x=a, y=file.read(b), name=f"{file.label}_total")
+    return file.codes(total, operator.output, operator.clamp, step=float(scale_y / scale_b))
 
 
 def _term(operator: Add | Sub, file: MilWriter, factor: np.float32, suffix: str) -> Any:
