@@ -63,7 +63,12 @@ PACKAGES = ("executorch", "ai-edge-litert", "litert-torch", "torch", "torchao")
 CALIBRATION_CROPS, JUDGED_CROPS = 16, 48
 ROUNDS, RUNS = 40, 10
 BESIDE_FLOATS, BESIDE_INT8 = 0.8, 1.0
-LIMITS: Mapping[str, str] = {}
+LIMITS: Mapping[str, str] = {
+    "EfficientNet-B0: SQNR": (
+        "stock multiplies by 49 gates in float32, and adds in float32 in LiteRT, at 1.5 times our time: it rounds less "
+        "often there. With made-up weights both nets are 6 dB from float"
+    ),
+}
 Row = dict[str, Any]
 Outputs = Sequence[NDArray[Any]]  # of some pictures, each (pictures, elements)
 
@@ -180,7 +185,7 @@ def targets(
         figure=float(np.median(ms["ours"] / ms["stock"])),
         bound=BESIDE_FLOATS if stock.form.islands else BESIDE_INT8,
         sense="at most",
-        limit=LIMITS.get(work) or _difference(ours, stock),
+        limit=_difference(ours, stock),
     )
     yield Target.gain(
         f"{work} against {TOOLS[runtime]}'s: SQNR of the scores",
@@ -188,6 +193,7 @@ def targets(
         stock=stock.sqnr_db,
         ours=ours.sqnr_db,
         at_least=0,
+        limit=LIMITS.get(f"{name}: SQNR", ""),
     )
 
 

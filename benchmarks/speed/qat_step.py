@@ -100,7 +100,7 @@ def training_step(net: nn.Module) -> Run:
     rgb, targets = pictures(), torch.arange(BATCH)
 
     def step() -> None:
-        loss = cross_entropy(net(rgb), targets, label_smoothing=PLAN.label_smoothing)
+        loss = cross_entropy(net(rgb), targets, label_smoothing=PLAN.smoothing)
         loss.item()
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]

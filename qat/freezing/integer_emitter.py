@@ -11,6 +11,7 @@ from mobile_sdk.contract import NetInput
 from mobile_sdk.graph import arithmetic
 from mobile_sdk.graph import operators as ops
 from mobile_sdk.graph.arithmetic import GATE, HARD_SIGMOID_SHIFT, HARD_SIGMOID_SPAN
+from mobile_sdk.graph.settled_factors import settle_weight_scales
 from qat.freezing.composed_pools import adaptive_pool, adaptive_windows, mean_over_axes, rows_of
 from qat.freezing.emitter import Pending, heads_of, input_tensor, name_of_pixel, not_written
 from qat.freezing.grid_planner import Grids
@@ -338,7 +339,7 @@ class IntegerEmitter:
         output = value_on(name, step.shape, grid, value.multiple)
         windows = adaptive_windows(value.tensor.shape[1:], step.shape[1:])
         shares = np.maximum(1 / windows.sum((1, 2)), SMALLEST_FACTOR * output.grid.scale / value.grid.scale)
-        scales = np.tile(shares, step.shape[0]).astype(np.float32)
+        scales = np.tile(settle_weight_scales(shares.astype(np.float32), value.grid, output.grid), step.shape[0])
         numbers = {"weight_scales": scales, "bias": np.zeros(len(scales), np.int32)}
         made = adaptive_pool(step, value.tensor, output.tensor, windows.astype(np.int8), numbers)
         self._operators.extend(made)

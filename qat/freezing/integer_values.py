@@ -12,6 +12,7 @@ from mobile_sdk.errors import CaptureError
 from mobile_sdk.graph import arithmetic
 from mobile_sdk.graph.code_tables import settle_table_scale
 from mobile_sdk.graph.operators import INT8_MAX, INT8_MIN, Add, Clamp, Conv2d, Quantization, Sub, Tensor
+from mobile_sdk.graph.settled_factors import settle_weight_scales
 from mobile_sdk.graph.settled_sums import settle_sum_scale
 from qat.layers.integer_rounding import SMALLEST_FACTOR, float32
 from qat.steps import Step
@@ -103,13 +104,14 @@ def average_pool(step: Step, value: Value, output: Value) -> Conv2d:
     """
     assert step.window is not None
     channels, area = step.shape[0], step.window.kernel[0] * step.window.kernel[1]
-    scale = max(1 / area, SMALLEST_FACTOR * output.grid.scale / value.grid.scale)
+    scale = np.float32(max(1 / area, SMALLEST_FACTOR * output.grid.scale / value.grid.scale))
+    (scale,) = settle_weight_scales(np.array([scale]), value.grid, output.grid)
     return Conv2d(
         output=output.tensor,
         path=step.path,
         input=value.tensor,
         weight=np.ones((channels, 1, *step.window.kernel), np.int8),
-        weight_scales=np.full(channels, scale, np.float32),
+        weight_scales=np.full(channels, scale),
         bias=np.zeros(channels, np.int32),
         stride=step.window.stride,
         padding=step.window.padding,

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from mobile_sdk.errors import CaptureError
 from mobile_sdk.graph import arithmetic
 from mobile_sdk.graph.operators import INT32_MAX, Constant, Quantization
+from mobile_sdk.graph.settled_factors import settle_weight_scales
 
 LARGEST_BIAS = 2**22  # codes: bias and products together stay exact in float32, where runtimes requantize
 ADDEND_CODES = 96  # a constant's code, if the constant is large beside the sum's scale: well inside int8
@@ -30,7 +31,8 @@ def snap_weights(
     A channel whose weights are tiny beside its bias gets a coarser scale: its bias stays an exact integer and its
     requantization factor within what runtimes accept. So does a channel with so many inputs that a sum could leave
     int32. A channel whose every step exceeds the whole of the output's grid gets the largest factor that runtimes
-    accept, which gives the same codes. Raises CaptureError if int32 would leave next to nothing of weights.
+    accept, which gives the same codes. Scales are settled last (`settled_factors.py`). Raises CaptureError if int32
+    would leave next to nothing of weights.
     """
     least = np.maximum(np.abs(bias) / (x.scale * LARGEST_BIAS), SMALLEST_FACTOR * y.scale / x.scale)
     coarse = np.maximum(scales, least).astype(np.float32)
@@ -43,7 +45,10 @@ def snap_weights(
         coarse = np.where(excess > 1, coarse * excess * (1 + 2.0**-10), coarse).astype(np.float32)
         snapped, biases = _snapped(codes, scales, coarse), _biases(bias, coarse, x)
     largest = np.float32(arithmetic.SATURATING * y.scale / x.scale)
-    return {"weight": snapped, "weight_scales": np.minimum(coarse, largest), "bias": biases.astype(np.int32)}
+    final = np.minimum(coarse, largest)
+    settled = settle_weight_scales(final, x, y)
+    biases = _biases(bias, coarse * (settled / final), x)
+    return {"weight": snapped, "weight_scales": settled, "bias": biases.astype(np.int32)}
 
 
 def snap_factor(constant: float, x: Quantization, y: Quantization) -> Quantization:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mobile_sdk.graph import arithmetic
 from mobile_sdk.graph.operators import INT8_MAX, INT8_MIN, Clamp, Graph, Quantization, Tensor
@@ -111,14 +112,17 @@ class MilWriter:
             self.given = self._channels_last(value) if is_map else self.mil.identity(x=value, name=self._output)
         return value
 
-    def quantize(self, value: Any, scale: float, zero_point: int) -> Any:
-        """Writes `round(value / scale) + zero_point`, saturated to int8."""
+    def quantize(self, value: Any, scale: float | NDArray[np.float32], zero_point: int, *, axis: int = 0) -> Any:
+        """Writes `round(value / scale) + zero_point`, saturated to int8; a vector of scales lies along an axis."""
+        is_vector = isinstance(scale, np.ndarray)
+        along: dict[str, Any] = {"axis": np.int32(axis)} if is_vector else {}
         return self.mil.quantize(
             input=value,
-            scale=np.float32(scale),
-            zero_point=np.int8(zero_point),
+            scale=scale if is_vector else np.float32(scale),
+            zero_point=np.full(len(scale), zero_point, np.int8) if is_vector else np.int8(zero_point),
             output_dtype="int8",
             name=f"{self.label}_code",
+            **along,
         )
 
     def centre(self, code: Any, output: Tensor) -> Any:

@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobile_sdk.errors import CompileError
-from mobile_sdk.graph.operators import Conv2d, ConvTranspose2d, Linear, Weighted
+from mobile_sdk.graph import arithmetic
+from mobile_sdk.graph.operators import Clamp, Conv2d, ConvTranspose2d, Linear, Weighted
+from mobile_sdk.graph.settled_factors import divisors_of
 from mobile_sdk.runtimes.coreml.exact_sums import requantization_factors
 from mobile_sdk.runtimes.coreml.mil_writer import MilWriter
 from mobile_sdk.runtimes.coreml.operators.table import float32, int8
@@ -16,7 +18,7 @@ from mobile_sdk.runtimes.coreml.operators.table import float32, int8
 def _conv2d(operator: Conv2d, file: MilWriter) -> Any:
     parameters = _codes(operator, file)
     sums = file.mil.conv(x=file.read(operator.input), **parameters, **_window(operator), name=file.label)
-    return file.codes(file.mul(sums, requantization_factors(operator), "_steps"), operator.output, operator.clamp)
+    return _requantized(operator, file, sums)
 
 
 @int8.of(ConvTranspose2d)
@@ -24,12 +26,26 @@ def _conv_transpose2d(operator: ConvTranspose2d, file: MilWriter) -> Any:
     sums = file.mil.conv_transpose(
         x=file.read(operator.input), **_codes(operator, file), **_spread(operator), name=file.label
     )
-    return file.codes(file.mul(sums, requantization_factors(operator), "_steps"), operator.output, operator.clamp)
+    return _requantized(operator, file, sums)
 
 
 @int8.of(Linear)
 def _linear(operator: Linear, file: MilWriter) -> Any:
     sums = file.mil.linear(x=file.read(operator.input), **_codes(operator, file), name=file.label)
+    return _requantized(operator, file, sums)
+
+
+def _requantized(operator: Weighted, file: MilWriter, sums: Any) -> Any:
+    """Writes a division of each channel's sums, which no compiler folds into weights; a product where none is proved.
+
+    A clamp within the grid needs steps to clamp, and so a product.
+    """
+    divisors = divisors_of(operator)
+    grid = arithmetic.quantization_of(operator.output)
+    is_whole = arithmetic.clamp_range(grid, operator.clamp) == arithmetic.clamp_range(grid, Clamp.NONE)
+    if is_whole and not np.isnan(divisors).any():
+        axis = 1 if operator.weight.ndim > 2 else len(sums.shape) - 1
+        return file.centre(file.quantize(sums, divisors, grid.zero_point, axis=axis), operator.output)
     return file.codes(file.mul(sums, requantization_factors(operator), "_steps"), operator.output, operator.clamp)
 
 

@@ -44,7 +44,7 @@ def _content(program: MilProgram, package: Path) -> Structure:
         bytes_by_part={
             "weights": weight_bytes,
             "biases": sum(np.asarray(operation.values.get("bias", ())).nbytes for operation in weighted),
-            "factors": sum(np.asarray(each.values.get("y", ())).nbytes for each in program.operations if _scales(each)),
+            "factors": sum(_factor_bytes(operation) for operation in program.operations),
             "structure": program.structure_bytes,
         },
     )
@@ -59,9 +59,11 @@ def _weight(operation: MilOperation, by_output: dict[str, MilOperation], package
     return by_output[operation.arguments["weight"][0]]
 
 
-def _scales(operation: MilOperation) -> bool:
-    """Tells whether it brings sums of products to steps of the next tensor."""
-    return operation.kind == "mul" and "y" in operation.values
+def _factor_bytes(operation: MilOperation) -> int:
+    """Returns the bytes of what brings sums of products to steps of the next tensor: factors, or a channel's scales."""
+    name = {"mul": "y", "quantize": "scale"}.get(operation.kind, "")
+    numbers = np.asarray(operation.values.get(name, ()))
+    return numbers.nbytes if operation.kind == "mul" or numbers.ndim else 0
 
 
 def _weight_bytes(weight: MilOperation) -> int:
