@@ -47,7 +47,7 @@ def snap_weights(
     largest = np.float32(arithmetic.SATURATING * y.scale / x.scale)
     final = np.minimum(coarse, largest)
     settled = settle_weight_scales(final, x, y)
-    biases = _biases(bias, coarse * (settled / final), x)
+    biases = _biases(bias, (coarse * (settled / final)).astype(np.float32), x)
     return {"weight": snapped, "weight_scales": settled, "bias": biases.astype(np.int32)}
 
 

@@ -114,16 +114,10 @@ class MilWriter:
 
     def quantize(self, value: Any, scale: float | NDArray[np.float32], zero_point: int, *, axis: int = 0) -> Any:
         """Writes `round(value / scale) + zero_point`, saturated to int8; a vector of scales lies along an axis."""
-        is_vector = isinstance(scale, np.ndarray)
-        along: dict[str, Any] = {"axis": np.int32(axis)} if is_vector else {}
-        return self.mil.quantize(
-            input=value,
-            scale=scale if is_vector else np.float32(scale),
-            zero_point=np.full(len(scale), zero_point, np.int8) if is_vector else np.int8(zero_point),
-            output_dtype="int8",
-            name=f"{self.label}_code",
-            **along,
-        )
+        grid: dict[str, Any] = {"scale": np.float32(scale), "zero_point": np.int8(zero_point)}
+        if isinstance(scale, np.ndarray):
+            grid = {"scale": scale, "zero_point": np.full(len(scale), zero_point, np.int8), "axis": np.int32(axis)}
+        return self.mil.quantize(input=value, **grid, output_dtype="int8", name=f"{self.label}_code")
 
     def centre(self, code: Any, output: Tensor) -> Any:
         """Writes codes less their zero point, in float32, and the real values that the file gives of an output."""
