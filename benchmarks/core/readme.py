@@ -16,7 +16,12 @@ from mobile_sdk.system.atomic_files import write_text
 README = Path(__file__).parents[2] / "README.md"
 PAGES = {  # of docs/: the marks in each, and the results whose rows stand there
     "paper-nets.md": {"paper nets": "paper_nets", "ablations": "ablations", "published counts": "published_counts"},
-    "results.md": {"coverage": "interval_coverage", "repeats": "interval_repeats", "beside stock": "public_nets", "fuzz": "fuzz"},
+    "results.md": {
+        "coverage": "interval_coverage",
+        "repeats": "interval_repeats",
+        "beside stock": "public_nets",
+        "fuzz": "fuzz",
+    },
     "search.md": {"search": "search"},
     "training.md": {
         "augmentation": "augmentation",

@@ -10,9 +10,19 @@ from torch import nn
 
 from benchmarks.against.form import Form
 from benchmarks.core import public_nets as written
-from benchmarks.core.photographs import CALIBRATED, crops
+from benchmarks.core.photographs import CALIBRATED, JUDGED, crops
 from benchmarks.core.realistic import with_realistic_numbers
 from benchmarks.speed import public_nets
+from mobile_sdk.contract import Contract
+from mobile_sdk.devices import CortexA76
+from mobile_sdk.graph.outputs import separated
+from mobile_sdk.graph.reference import Reference
+from mobile_sdk.graph.score_steps import in_steps
+from mobile_sdk.runtimes.coreml import CoreMLRuntime
+from mobile_sdk.runtimes.coreml.interpreter.interpreter import InterpreterSession
+from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
+from mobile_sdk.runtimes.tflite import TfliteRuntime
+from qat.calibration.calibration import quantize
 from qat.calibration.plan import CalibrationPlan
 
 PUBLISHED_M = [
@@ -58,6 +68,45 @@ def test_a_stock_tool_that_fails_is_named_and_not_won_against() -> None:
     ours = file(islands={}, sqnr_db=20.0)
     judged = list(public_nets.targets("net", "tflite", ours, "RuntimeError: no lowering", {"ours": np.ones(3)}))
     assert [target.judged for target in judged] == ["ours"]
+
+
+SMALL = {
+    "EfficientNet-B0": (64, 64),
+    "MobileOne-S0": (64, 64),
+    "MNv4-Conv-S": (64, 64),
+    "YOLO with SiLU": (64, 96),
+    "U-Net, transposed": (64, 32),
+    "pose net": (64, 64),
+    "DS-CNN, grey": (49, 10),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SMALL)
+def test_a_net_of_every_family_is_exact_on_the_emulated_arm_core_and_in_core_ml(
+    name: str, cortex_a76: CortexA76, tmp_path: Path
+) -> None:
+    build, image = public_nets.NETS[name]
+    image = image.model_copy(update={"size_px": SMALL[name]})
+    torch.manual_seed(0)
+    net = with_realistic_numbers(build(), image)
+    contract = Contract(name="net", task="features", image=image)
+    program = quantize(net, contract, crops(CALIBRATED, 4, seed=1), CalibrationPlan.extremes(), progress=False)
+    pictures = crops(JUDGED, 2, seed=2).bytes(image)
+    graph = program.graph
+    codes = Reference(graph).run(pictures)
+    assert min(len(np.unique(each)) for each in separated(codes)) > 3, "the codes say nothing"
+    for runtime in (TfliteRuntime(), ExecuTorchRuntime()):
+        interface = runtime.export(graph, contract, tmp_path / runtime.model_file)
+        with cortex_a76.loaded(runtime, tmp_path / runtime.model_file, interface) as run:
+            found = separated(run(pictures))
+        for one, other in zip(found, separated(codes), strict=True):
+            np.testing.assert_array_equal(one.reshape(other.shape), other)
+    package = tmp_path / CoreMLRuntime.model_file
+    session = InterpreterSession(package, CoreMLRuntime().export(graph, contract, package), threads=1)
+    interpreted = np.stack([session.run(picture) for picture in pictures])
+    session.close()
+    np.testing.assert_array_equal(in_steps(interpreted, graph).ravel(), in_steps(codes, graph).ravel())
 
 
 def test_our_files_of_a_net_are_exact_int8_in_one_partition(tmp_path: Path) -> None:
