@@ -12,7 +12,7 @@ from benchmarks.core import overview
 ROOMS = {
     "accuracy": (
         *("calibration", "sensitivity", "distillation", "qat_digits", "stock_qat", "scaling_digits"),
-        *("fake_quantization", "augmentation"),
+        *("fake_quantization", "augmentation", "hard_swish"),
     ),
     "speed": (
         *("nets", "bundles", "public_nets", "executorch_lowering", "qat_step"),
