@@ -68,7 +68,8 @@ def _agree(
     at_a, at_b = np.nonzero(is_near)
     first, *others = _sums(codes_a[at_a], sign * codes_b[at_b], a, b, y)
     if not is_difference:
-        others += _uncentred(codes_a[at_a], codes_b[at_b], a, b, y)
+        others += _uncentred(codes_a[at_a], codes_b[at_b], a, b, y, lowest=INT8_MIN)
+        others += _uncentred(codes_a[at_a], codes_b[at_b], a, b, y, lowest=0)
     return all(np.array_equal(first.clip(low, high), other.clip(low, high)) for other in others)
 
 
@@ -109,16 +110,19 @@ def _divided(values: NDArray[np.float32], scale: np.float32) -> tuple[Codes, Cod
 
 
 def _uncentred(
-    codes_a: Codes, codes_b: Codes, a: Quantization, b: Quantization, y: Quantization
+    codes_a: Codes, codes_b: Codes, a: Quantization, b: Quantization, y: Quantization, *, lowest: int
 ) -> tuple[Codes, Codes]:
-    """Adds as ONNX Runtime does on x86-64, with AVX2 and with SSE2: codes as they are, zero points in one number."""
+    """Adds as ONNX Runtime does on x86-64, with AVX2 and with SSE2: codes as they are, zero points in one number.
+
+    Codes begin at `lowest`: -128 as int8, 0 as uint8.
+    """
     ratio_a, ratio_b = (np.float32(grid.scale) / np.float32(y.scale) for grid in (a, b))
-    zeros = np.float32(a.zero_point), np.float32(b.zero_point)
-    fixed = np.float32(y.zero_point) - (ratio_a * zeros[0] + ratio_b * zeros[1])
-    raw_a, raw_b = codes_a + a.zero_point, codes_b + b.zero_point
+    zero_a, zero_b, zero_y = (grid.zero_point - INT8_MIN + lowest for grid in (a, b, y))
+    fixed = np.float32(zero_y) - (ratio_a * np.float32(zero_a) + ratio_b * np.float32(zero_b))
+    raw_a, raw_b = codes_a + zero_a, codes_b + zero_b
     fused = _fused(raw_a, ratio_a, _fused(raw_b, ratio_b, fixed))
     separate = (fixed + raw_a.astype(np.float32) * ratio_a) + raw_b.astype(np.float32) * ratio_b
-    return _rounded(fused) - y.zero_point, _rounded(separate) - y.zero_point
+    return _rounded(fused) - zero_y, _rounded(separate) - zero_y
 
 
 def _fused(codes: Codes, factor: np.float32, addend: NDArray[np.float32] | np.float32) -> NDArray[np.float32]:

@@ -36,7 +36,8 @@ def every_rule(a: Quantization, b: Quantization, y: Quantization, sign: int) -> 
     left, right = (each.ravel() for each in np.meshgrid(CODES - a.zero_point, CODES - b.zero_point, indexing="ij"))
     found = list(settled_sums._sums(left, sign * right, a, b, y))
     if sign == 1:
-        found += settled_sums._uncentred(left, right, a, b, y)
+        found += settled_sums._uncentred(left, right, a, b, y, lowest=-128)
+        found += settled_sums._uncentred(left, right, a, b, y, lowest=0)
     return [each.clip(-128 - y.zero_point, 127 - y.zero_point) for each in found]
 
 
