@@ -22,7 +22,7 @@ def lower(
     program: Program,
     out: str | os.PathLike[str],
     *,
-    runtimes: str | Sequence[str] = registry.names(),
+    runtimes: str | Sequence[str] = registry.usual(),
     pictures: LabelledPictures | Parted | None = None,
     activation_limit_kib: int | None = None,
     sign: str | os.PathLike[str] | None = None,

@@ -17,7 +17,9 @@ _CLASSES = {
     "tflite": "mobile_sdk.runtimes.tflite:TfliteRuntime",
     "coreml": "mobile_sdk.runtimes.coreml:CoreMLRuntime",
 }
-"""It maps a name to module:class. A fourth runtime is a class that inherits from `base.Runtime` and one line here."""
+"""It maps a name to module:class. Another runtime is a class that inherits from `base.Runtime` and one line here."""
+_EXTRAS = {"onnx": "mobile_sdk.runtimes.onnx:OnnxRuntime"}
+"""An extra of this package brings what these need: their bundles are written if they are named."""
 _READERS = {"tflite-runtime": "mobile_sdk.runtimes.tflite_legacy:TfliteLegacyRuntime"}
 """These runtimes run another one's files and have no bundles of their own."""
 MEASURED_IN = "tflite"
@@ -26,6 +28,11 @@ MEASURED_IN = "tflite"
 
 def names() -> tuple[str, ...]:
     """Returns the names of the runtimes that bundles are written for."""
+    return (*_CLASSES, *_EXTRAS)
+
+
+def usual() -> tuple[str, ...]:
+    """Returns the names of the runtimes that every installation writes: bundles are for these if none is named."""
     return tuple(_CLASSES)
 
 
@@ -61,7 +68,7 @@ def unknown(name: str, known: tuple[str, ...]) -> SettingError:
 
 def get(name: str) -> "Runtime":
     """Returns the runtime of that name; raises SettingError, with the most similar name, if there is none."""
-    known = _CLASSES | _READERS
+    known = _CLASSES | _EXTRAS | _READERS
     if name not in known:
         raise unknown(name, tuple(known))
     module, _, class_name = known[name].partition(":")

@@ -103,7 +103,7 @@ CASES = {
     "runtime": ("export {program} --to tflit --out {new}", 2, "found 'tflit'", "did you mean tflite?"),
     "runtime's other name": ("export {program} --to LiteRT --out {new}", 2, "found 'LiteRT'", "did you mean tflite?"),
     "runtime in capitals": ("export {program} --to TFLite --out {new}", 2, "found 'TFLite'", "did you mean tflite?"),
-    "no runtime of ours": ("export {program} --to onnx --out {new}", 2, "found 'onnx'", "choose one of these"),
+    "no runtime of ours": ("export {program} --to ncnn --out {new}", 2, "found 'ncnn'", "choose one of these"),
     "runtime that reads": ("export {program} --to tflite-runtime --out {new}", 2, "expected runtimes", "tflite?"),
     "no runtime": ("export {program} --to , --out {new}", 2, "found none", "name each once"),
     "no twin": ("export {wrong}/alone.pt2 --float --out {new}", 2, "float.pt2 beside", "leave --float out"),
@@ -239,7 +239,7 @@ def test_special_files_are_never_waited_for_nor_replaced(
     assert Path(there["fifo"]).is_fifo() and Path(there["null"]).is_char_device() and Path("/dev/null").is_char_device()
 
 
-@pytest.mark.parametrize("runtime", ["tflite", "executorch", "coreml"])
+@pytest.mark.parametrize("runtime", ["tflite", "executorch", "coreml", "onnx"])
 def test_a_full_disk_is_the_machines_error_and_is_named(
     runtime: str, small: SmallRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Capture
 ) -> None:

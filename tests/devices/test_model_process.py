@@ -155,7 +155,7 @@ def bundles_interface(output: dict[str, Any]) -> Any:
 def test_one_process_serves_every_model(tmp_path: Path) -> None:
     MODELS.close()
     seen = set()
-    for runtime in ("tflite", "executorch", "coreml"):
+    for runtime in ("tflite", "executorch", "coreml", "onnx"):
         bundle = bundles.lowered(tmp_path, runtime)
         assert verify(bundle, bundles.program(), bundles.pictures(), progress=False)
         seen.add(MODELS.pid)

@@ -106,7 +106,7 @@ def test_operators_of_every_kind_give_the_same_codes_in_strips(name: str):
     assert tried
 
 
-@pytest.mark.parametrize("runtime", ["tflite", "executorch", "coreml"])
+@pytest.mark.parametrize("runtime", ["tflite", "executorch", "coreml", "onnx"])
 def test_strips_are_0_steps_apart_in_every_runtime_in_one_partition(runtime: str, tmp_path: Path):
     graph = early_blocks()
     stretches = [Stretch(first=0, stop=4, strips=3), Stretch(first=4, stop=8, strips=2)]

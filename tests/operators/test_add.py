@@ -28,12 +28,7 @@ from tests.support.operators.random_cases import (
     two_operands,
 )
 from tests.support.operators.reference_cases import one, second_operand, square
-from tests.support.operators.runtimes import (
-    CORE_ML,
-    EXECUTORCH,
-    LITERT,
-    assert_exact,
-)
+from tests.support.operators.runtimes import CORE_ML, EXECUTORCH, LITERT, ONNX, assert_exact
 
 
 @settings(max_examples=60)
@@ -63,7 +58,7 @@ def test_any_sum_is_the_integer_model_on_all_codes(a, ratio, zero, clamp, operan
     code=st.integers(-128, 127),
 )
 @example(x=grid(1.0, 0), other=(0.1, 0), y=(4.0, 1), clamp=Clamp.RELU6, operand="tensor", code=0)  # 6 is 1.5 steps
-def test_any_sum_is_exact_on_all_codes_in_litert(tmp_path, x, other, y, clamp, operand, code):
+def test_any_sum_is_exact_on_all_codes_in_litert_and_onnx(tmp_path, x, other, y, clamp, operand, code):
     low, high = arithmetic.ADD_RATIO_RANGE  # freeze keeps to it
     assume(all(low < ratio / y[0] < high * 0.99 for ratio in (1, other[0])))
     codes = grid(x.scale * other[0], other[1])
@@ -73,7 +68,8 @@ def test_any_sum_is_exact_on_all_codes_in_litert(tmp_path, x, other, y, clamp, o
     add = Add(output=tensor((3, 16, 16), grid(x.scale * y[0], y[1])), path="net.add", a=source, b=b, clamp=clamp)
     before = (conv,) if operand == "tensor" else ()
     images = np.arange(768).astype(np.uint8).reshape(1, 16, 16, 3)
-    assert_exact(LITERT, Graph(input=source, operators=(*before, add)), tmp_path, images)
+    for runtime in (LITERT, ONNX):
+        assert_exact(runtime, Graph(input=source, operators=(*before, add)), tmp_path, images)
 
 
 @settings(max_examples=40)

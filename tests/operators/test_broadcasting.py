@@ -13,7 +13,7 @@ from mobile_sdk.graph.checks.shape_check import check_shapes
 from mobile_sdk.graph.operators import Add, Conv2d, Graph, Mul, Quantization, Sub, Tensor
 from tests.support.operators.integer_models import assert_modelled
 from tests.support.operators.random_cases import grid, random_pictures
-from tests.support.operators.runtimes import CORE_ML, EXECUTORCH, LITERT, assert_exact
+from tests.support.operators.runtimes import CORE_ML, GIVING_CODES, assert_exact
 
 SIDE_PX = 8
 # The lengths of an axis in both operands.
@@ -62,13 +62,15 @@ def repeating(kind: type[Any], a: tuple[int, ...], b: tuple[int, ...], zeros: tu
     zeros=st.tuples(*[st.integers(-60, 60)] * 3),
     seed=st.integers(0, 99),
 )
-def test_any_repeated_axes_are_the_integer_model_and_exact_in_litert_and_executorch(tmp_path, kind, sides, zeros, seed):
+def test_any_repeated_axes_are_the_integer_model_and_exact_in_litert_executorch_and_onnx(
+    tmp_path, kind, sides, zeros, seed
+):
     a, b = zip(*sides, strict=True)
     graph = repeating(kind, a, b, zeros, seed)
     check_shapes(graph)
     images = random_pictures(SIDE_PX, SIDE_PX, seed)
     assert_modelled(graph, images, values=1)
-    for runtime in (LITERT, EXECUTORCH):
+    for runtime in GIVING_CODES:
         assert_exact(runtime, graph, tmp_path, images)
 
 

@@ -27,6 +27,7 @@ from tests.support.operators.random_cases import (
 )
 from tests.support.operators.runtimes import (
     LITERT,
+    ONNX,
     RUNTIMES,
     assert_exact,
     assert_near_float,
@@ -46,7 +47,8 @@ def test_any_shuffle_of_any_slice_is_exact(tmp_path, groups, rows, size, seed):
     shuffled = ChannelShuffle(output=replace(part, name="result"), path="net.shuffle", input=part, groups=groups)
     graph = Graph(input=source, operators=(repeated, taken, shuffled))
     images = random_pictures(size, size, seed)
-    assert_exact(LITERT, graph, tmp_path, images)
+    for runtime in (LITERT, ONNX):
+        assert_exact(runtime, graph, tmp_path, images)
     whole = np.concatenate([images.transpose(0, 3, 1, 2).astype(np.int32) - 128] * 4, axis=1)
     turned = whole[:, first : first + count].reshape(2, groups, rows, size, size).swapaxes(1, 2)
     expected = turned.reshape(2, count, size, size).transpose(0, 2, 3, 1)

@@ -19,6 +19,7 @@ from tests.support.operators.random_cases import (
 )
 from tests.support.operators.runtimes import (
     LITERT,
+    ONNX,
     RUNTIMES,
     Recipe,
     assert_exact,
@@ -34,13 +35,15 @@ def test_any_number_of_parts_is_concatenated_exactly(tmp_path, parts):
     x = build.conv(build.input, 4, activation="relu6")
     wires = [build.conv(x, 1 + index, activation="relu6") for index in range(parts)]
     build.concat(*wires)
-    assert_exact(LITERT, build.graph(), tmp_path)
+    for runtime in (LITERT, ONNX):
+        assert_exact(runtime, build.graph(), tmp_path)
 
 
 def test_one_tensor_may_be_concatenated_with_itself(tmp_path):
     source = picture(5, 5)
     joined = Concat(output=tensor((6, 5, 5), grid(1 / 128)), path="net.cat", parts=(source, source))
-    assert_exact(LITERT, Graph(input=source, operators=(joined,)), tmp_path)
+    for runtime in (LITERT, ONNX):
+        assert_exact(runtime, Graph(input=source, operators=(joined,)), tmp_path)
 
 
 def joined(build: Builder) -> Wire:

@@ -17,8 +17,7 @@ from tests.support.operators.one_operator import contract_for
 from tests.support.operators.random_cases import grid, random_pictures
 from tests.support.operators.runtimes import (
     CORE_ML,
-    EXECUTORCH,
-    LITERT,
+    GIVING_CODES,
     RUNTIMES,
     assert_exact,
     assert_near_float,
@@ -62,14 +61,14 @@ def with_constant(kind: type[Any], shape: tuple[int, ...], zeros: tuple[int, int
     seed=st.integers(0, 99),
     is_first=st.booleans(),
 )
-def test_any_constant_operand_is_the_integer_model_and_exact_in_litert_and_executorch(
+def test_any_constant_operand_is_the_integer_model_and_exact_in_litert_executorch_and_onnx(
     tmp_path, kind, shape, zeros, seed, is_first
 ):
     graph = with_constant(kind, shape, zeros, seed=seed, is_first=is_first)
     check_shapes(graph)
     images = random_pictures(SIDE_PX, SIDE_PX, seed)
     assert_modelled(graph, images, values=1)
-    for runtime in (LITERT, EXECUTORCH):
+    for runtime in GIVING_CODES:
         assert_exact(runtime, graph, tmp_path, images)
 
 

@@ -37,12 +37,7 @@ from tests.support.operators.random_cases import (
     weights,
 )
 from tests.support.operators.reference_cases import conv, square, square_pictures
-from tests.support.operators.runtimes import (
-    CORE_ML,
-    EXECUTORCH,
-    LITERT,
-    assert_exact,
-)
+from tests.support.operators.runtimes import CORE_ML, EXECUTORCH, LITERT, ONNX, assert_exact
 
 
 @settings(max_examples=60)
@@ -111,7 +106,7 @@ def test_padding_and_codes_at_both_ends_are_exact():
     clamp=st.sampled_from(list(Clamp)),
     seed=SEEDS,
 )
-def test_any_convolution_is_exact_in_litert(
+def test_any_convolution_is_exact_in_litert_and_onnx(
     tmp_path, grids, size, kernel, stride, padding, dilation, groups, channels, **others
 ):
     (x, y), clamp, seed = grids, others["clamp"], others["seed"]
@@ -128,7 +123,8 @@ def test_any_convolution_is_exact_in_litert(
     output = tensor((shape[0], rows, columns), y)
     conv = Conv2d(output=output, path="net.conv", input=inputs, clamp=clamp, **geometry, **weights(shape, x, y, seed))
     before = (doubled,) if groups == "three of two" else ()
-    assert_exact(LITERT, Graph(input=source, operators=(*before, conv)), tmp_path, random_pictures(*size, seed))
+    for runtime in (LITERT, ONNX):
+        assert_exact(runtime, Graph(input=source, operators=(*before, conv)), tmp_path, random_pictures(*size, seed))
 
 
 @pytest.mark.parametrize("channels", [12, 24])
@@ -141,7 +137,8 @@ def test_a_convolution_in_groups_of_several_channels_is_one_operator_in_int8_and
         structure = read_structure(path)
         assert structure.operators["CONV_2D"] == 2 and structure.partitions == 1 and structure.not_delegated == ()
         if int8:
-            assert_exact(LITERT, build.graph(), tmp_path)
+            for runtime in (LITERT, ONNX):
+                assert_exact(runtime, build.graph(), tmp_path)
 
 
 def test_biases_up_to_two_to_the_23_arrive_exactly(tmp_path):

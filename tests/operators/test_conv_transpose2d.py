@@ -24,7 +24,7 @@ from tests.support.operators.emulated_arm import differing
 from tests.support.operators.integer_models import assert_modelled
 from tests.support.operators.one_operator import contract_for
 from tests.support.operators.random_cases import SEEDS, ZERO, grid, picture, random_pictures, tensor, weights
-from tests.support.operators.runtimes import RUNTIMES, assert_exact, assert_near_float
+from tests.support.operators.runtimes import GIVING_CODES, RUNTIMES, assert_exact, assert_near_float
 from tests.support.tiny_nets import CONTRACT, SIZE_PX, net
 
 GEOMETRIES = [  # kernel, stride, padding
@@ -73,14 +73,14 @@ ANY = st.tuples(
 
 @settings(max_examples=20)
 @given(geometry=ANY, zeros=st.tuples(ZERO, ZERO), clamp=st.sampled_from(list(Clamp)), seed=SEEDS)
-def test_any_transposed_convolution_is_the_integer_model_and_exact_in_litert_and_executorch(
+def test_any_transposed_convolution_is_the_integer_model_and_exact_in_litert_executorch_and_onnx(
     tmp_path, geometry, zeros, clamp, seed
 ):
     grids = {"x": grid(1 / 64, zeros[0]), "y": grid(1 / 16, zeros[1])}
     graph = spread(geometry, side=(6, 5), clamp=clamp, seed=seed, **grids)
     images = random_pictures(6, 5, seed)
     assert_modelled(graph, images, values=1)
-    for runtime in RUNTIMES[:2]:
+    for runtime in GIVING_CODES:
         assert_exact(runtime, graph, tmp_path, images)
 
 

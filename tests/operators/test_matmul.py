@@ -15,7 +15,14 @@ from tests.support.graph_builder import Builder, Wire, pictures
 from tests.support.operators.emulated_arm import differing
 from tests.support.operators.integer_models import assert_modelled
 from tests.support.operators.one_operator import convolution, grid, picture
-from tests.support.operators.runtimes import LITERT, RUNTIMES, assert_exact, assert_near_float, float32
+from tests.support.operators.runtimes import (
+    LITERT,
+    ONNX,
+    RUNTIMES,
+    assert_exact,
+    assert_near_float,
+    float32,
+)
 
 SIDE_PX, PIXELS = 8, 64
 ZERO = st.integers(-128, 127)
@@ -68,10 +75,13 @@ def test_every_runtime_is_exact_in_int8(runtime: Any, heads: int, is_mixing: boo
     depth=st.integers(1, 20),
     is_mixing=st.booleans(),
 )
-def test_any_product_of_matrices_is_exact_in_litert(tmp_path, zeros, exponents, heads, depth, is_mixing) -> None:
+def test_any_product_of_matrices_is_exact_in_litert_and_onnx(
+    tmp_path, zeros, exponents, heads, depth, is_mixing
+) -> None:
     a, b, y = (grid(2.0**exponent, zero) for exponent, zero in zip(exponents, (zeros[0], 0, zeros[1]), strict=True))
     graph = product(a, b, y, heads=heads, depth=depth, is_mixing=is_mixing)
-    assert_exact(LITERT, graph, tmp_path, pictures(graph, 2))
+    for runtime in (LITERT, ONNX):
+        assert_exact(runtime, graph, tmp_path, pictures(graph, 2))
 
 
 @pytest.mark.parametrize("heads", [1, 3])

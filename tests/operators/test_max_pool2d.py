@@ -26,6 +26,7 @@ from tests.support.operators.reference_cases import one, square, square_pictures
 from tests.support.operators.runtimes import (
     EXECUTORCH,
     LITERT,
+    ONNX,
     RUNTIMES,
     assert_exact,
     assert_near_float,
@@ -55,14 +56,15 @@ def test_padding_never_wins_a_maximum(padding):
     padding=st.tuples(*[st.integers(0, 1)] * 4),
     seed=SEEDS,
 )
-def test_any_max_pooling_is_exact_in_litert(tmp_path, zero, size, kernel, stride, padding, seed):
+def test_any_max_pooling_is_exact_in_litert_and_onnx(tmp_path, zero, size, kernel, stride, padding, seed):
     stride = (min(stride[0], kernel[0]), min(stride[1], kernel[1]))
     padding = tuple(min(pad, size // 2) for pad, size in zip(padding, (kernel[0],) * 2 + (kernel[1],) * 2, strict=True))
     source = picture(*size, grid(1 / 64, zero))
     rows, columns = ((size[i] + padding[2 * i] + padding[2 * i + 1] - kernel[i]) // stride[i] + 1 for i in range(2))
     window = {"kernel": kernel, "stride": stride, "padding": padding}
     pool = MaxPool2d(output=tensor((3, rows, columns), grid(1 / 64, zero)), path="net.pool", input=source, **window)
-    assert_exact(LITERT, Graph(input=source, operators=(pool,)), tmp_path, random_pictures(*size, seed) // 2)
+    for runtime in (LITERT, ONNX):
+        assert_exact(runtime, Graph(input=source, operators=(pool,)), tmp_path, random_pictures(*size, seed) // 2)
 
 
 def test_a_padded_maximum_of_a_wide_window_repeats_the_edges_in_one_partition(tmp_path):

@@ -32,6 +32,7 @@ from tests.support.operators.random_cases import (
 from tests.support.operators.reference_cases import one, square, square_pictures
 from tests.support.operators.runtimes import (
     LITERT,
+    ONNX,
     RUNTIMES,
     assert_exact,
     assert_near_float,
@@ -51,11 +52,14 @@ def test_any_mean_is_the_integer_model(x, ratio, size, zero):
 
 @settings(max_examples=40)
 @given(x=GRIDS, ratio=RATIOS, zero=ZERO, height=st.integers(1, 17), width=st.integers(1, 17), keep=st.booleans())
-def test_any_mean_is_exact_over_odd_sizes_too_in_litert(tmp_path, x, ratio, zero, height, width, keep):
+def test_any_mean_is_exact_over_odd_sizes_too_in_litert_and_onnx(tmp_path, x, ratio, zero, height, width, keep):
     source = picture(height, width, x)
     y = grid(x.scale * ratio, zero)
     mean = Mean(output=tensor((3, 1, 1) if keep else (3,), y), path="net.mean", input=source)
-    assert_exact(LITERT, Graph(input=source, operators=(mean,)), tmp_path, random_pictures(height, width, zero + 128))
+    for runtime in (LITERT, ONNX):
+        assert_exact(
+            runtime, Graph(input=source, operators=(mean,)), tmp_path, random_pictures(height, width, zero + 128)
+        )
 
 
 @pytest.mark.parametrize(

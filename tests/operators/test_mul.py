@@ -31,12 +31,7 @@ from tests.support.operators.random_cases import (
     two_operands,
 )
 from tests.support.operators.reference_cases import one, second_operand, square
-from tests.support.operators.runtimes import (
-    CORE_ML,
-    EXECUTORCH,
-    LITERT,
-    assert_exact,
-)
+from tests.support.operators.runtimes import CORE_ML, EXECUTORCH, LITERT, ONNX, assert_exact
 
 
 @settings(max_examples=60)
@@ -73,7 +68,7 @@ def test_any_product_is_the_integer_model_on_all_codes(a, ratio, zero, clamp, op
     clamp=st.sampled_from(list(Clamp)),
     operand=st.sampled_from(["tensor", "gate", "itself", "constant"]),
 )
-def test_any_product_of_a_settled_scale_is_exact_in_litert(tmp_path, x, other, share, zero, clamp, operand):
+def test_any_product_of_a_settled_scale_is_exact_in_litert_and_onnx(tmp_path, x, other, share, zero, clamp, operand):
     codes = grid(x.scale * other[0], other[1])
     source, conv = two_operands(x, codes, (3, 1, 1) if operand == "gate" else (3, 16, 16))
     constant = Constant(name="constant", value=1, quantization=grid(codes.scale, 0))
@@ -88,7 +83,8 @@ def test_any_product_of_a_settled_scale_is_exact_in_litert(tmp_path, x, other, s
     mul = Mul(output=tensor((3, 16, 16), grid(settled, zero)), path="net.mul", a=source, b=b, clamp=clamp)
     before = (conv,) if operand in ("tensor", "gate") else ()
     images = np.arange(768).astype(np.uint8).reshape(1, 16, 16, 3)
-    assert_exact(LITERT, Graph(input=source, operators=(*before, mul)), tmp_path, images)
+    for runtime in (LITERT, ONNX):
+        assert_exact(runtime, Graph(input=source, operators=(*before, mul)), tmp_path, images)
 
 
 @settings(max_examples=40)

@@ -23,7 +23,7 @@ from tests.support.operators.one_operator import contract_for
 from tests.support.operators.random_cases import SEEDS, grid, picture, random_pictures
 from tests.support.operators.reference_cases import one
 from tests.support.operators.runtimes import (
-    EXECUTORCH,
+    GIVING_CODES,
     LITERT,
     RUNTIMES,
     Recipe,
@@ -98,12 +98,12 @@ def _merged(sizes: Sequence[int], random: np.random.Generator) -> list[int]:
 
 @settings(max_examples=25)
 @given(factors=st.sampled_from([(2, 5), (3, 3), (2, 2, 2), (2, 2, 3)]), seed=SEEDS)
-def test_any_rearrangement_of_a_picture_is_exact_in_litert_and_executorch(tmp_path, factors, seed):
+def test_any_rearrangement_of_a_picture_is_exact_in_litert_executorch_and_onnx(tmp_path, factors, seed):
     graph = random_rearrangement(factors, seed)
     _, height, width = graph.input.shape
     images = random_pictures(height, width, seed)
     assert_modelled(graph, images, values=1)
-    for runtime in (LITERT, EXECUTORCH):
+    for runtime in GIVING_CODES:
         assert_exact(runtime, graph, tmp_path, images)
 
 

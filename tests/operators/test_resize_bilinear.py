@@ -1,4 +1,4 @@
-"""Bilinear resizing: the same codes in the reference, three runtimes, fake quantization and on Arm; refusals."""
+"""Bilinear resizing: the same codes in the reference, every runtime, fake quantization and on Arm; refusals."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +20,7 @@ from mobile_sdk.graph.reference import Reference
 from mobile_sdk.program.program import Program
 from mobile_sdk.runtimes.coreml import CoreMLRuntime
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
+from mobile_sdk.runtimes.onnx import OnnxRuntime
 from mobile_sdk.runtimes.tflite import TfliteRuntime
 from qat.calibration.calibration import quantize
 from qat.calibration.plan import CalibrationPlan
@@ -75,7 +76,7 @@ def test_any_resizing_is_exact_in_one_partition(sides, zero_point, align_corners
     graph = resize(*sides, zero_point, align_corners)
     images = random_pictures(graph, seed)
     expected = Reference(graph).run(images)
-    for runtime in (TfliteRuntime(), ExecuTorchRuntime()):
+    for runtime in (TfliteRuntime(), ExecuTorchRuntime(), OnnxRuntime()):
         path = tmp_path / runtime.model_file
         session = runtime.load(path, runtime.export(graph, CONTRACT, path), threads=1)
         np.testing.assert_array_equal(np.stack([session.run(image) for image in images]), expected)

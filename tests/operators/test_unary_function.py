@@ -19,7 +19,13 @@ from tests.support.operators.emulated_arm import differing
 from tests.support.operators.one_operator import contract_for
 from tests.support.operators.random_cases import grid
 from tests.support.operators.reference_cases import one, square
-from tests.support.operators.runtimes import EXECUTORCH, LITERT, RUNTIMES, assert_exact, assert_near_float
+from tests.support.operators.runtimes import (
+    GIVING_CODES,
+    LITERT,
+    RUNTIMES,
+    assert_exact,
+    assert_near_float,
+)
 
 ALL_CODES = np.arange(768).astype(np.uint8).reshape(1, 16, 16, 3)
 GRIDS_OF = {  # the input's scale and zero point, and the output's: ranges that nets have
@@ -79,9 +85,9 @@ def test_all_256_codes_are_the_tables_in_every_runtime(runtime, function, tmp_pa
     scales=st.tuples(st.floats(1e-4, 0.3), st.floats(1e-4, 0.5)),
     zeros=st.tuples(st.integers(-128, 127), st.integers(-128, 127)),
 )
-def test_any_settled_table_is_exact_in_litert_and_executorch(tmp_path, function, scales, zeros):
+def test_any_settled_table_is_exact_in_litert_executorch_and_onnx(tmp_path, function, scales, zeros):
     graph = function_graph(function, grid(scales[0], zeros[0]), grid(scales[1], zeros[1]), PARAMETERS.get(function, ()))
-    for runtime in (LITERT, EXECUTORCH):
+    for runtime in GIVING_CODES:
         assert_exact(runtime, graph, tmp_path, ALL_CODES)
 
 
@@ -122,7 +128,7 @@ def test_a_file_of_the_function_is_read_back_as_what_was_asked_for(runtime, func
 
 def test_a_clamp_of_turned_bounds_is_the_upper_one_everywhere_as_in_pytorch(tmp_path):
     graph = function_graph(Function.CLAMP, grid(0.03, 0), grid(0.02, -20), (2.0, -2.0))
-    for runtime in (LITERT, EXECUTORCH):
+    for runtime in GIVING_CODES:
         assert_exact(runtime, graph, tmp_path, ALL_CODES)
 
 
@@ -132,7 +138,7 @@ def test_an_exponential_that_float32_cannot_hold_is_settled_only_where_it_satura
     with pytest.raises(ValueError, match="above 88"):
         settle_table_scale(Function.EXP, (), grid(1.0, 0), grid(2.0**122, -128))
     graph = function_graph(Function.SOFTPLUS, grid(1.0, 0), grid(0.25, -128), ())
-    for runtime in (LITERT, EXECUTORCH):
+    for runtime in GIVING_CODES:
         assert_exact(runtime, graph, tmp_path, ALL_CODES)
 
 

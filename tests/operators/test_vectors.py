@@ -16,6 +16,7 @@ from mobile_sdk.program.program import Program
 from mobile_sdk.runtimes.base import Runtime
 from mobile_sdk.runtimes.coreml import CoreMLRuntime
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
+from mobile_sdk.runtimes.onnx import OnnxRuntime
 from mobile_sdk.runtimes.tflite import TfliteRuntime
 from qat.calibration.calibration import quantize
 from qat.calibration.plan import CalibrationPlan
@@ -67,7 +68,7 @@ def test_an_operator_on_vectors_gives_the_reference_s_scores_in_one_partition(na
     program, pictures = program_of(name, precision), rgb(4, SIZE_PX, seed=2)
     reference = FloatReference if precision == "float32" else Reference
     expected = reference(program.graph).run(pictures)
-    for runtime in (TfliteRuntime(), ExecuTorchRuntime()):
+    for runtime in (TfliteRuntime(), ExecuTorchRuntime(), OnnxRuntime()):
         found, structure = _scores(runtime, program, pictures, tmp_path)
         np.testing.assert_allclose(found, expected, rtol=0, atol=0 if precision == "int8" else 1e-5)
         assert (structure.partitions, structure.not_delegated) == (1, ())

@@ -16,6 +16,7 @@ from mobile_sdk.memory.strips import Stretch, in_strips
 from mobile_sdk.program.program import Program
 from mobile_sdk.runtimes.coreml import CoreMLRuntime
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
+from mobile_sdk.runtimes.onnx import OnnxRuntime
 from mobile_sdk.runtimes.tflite import TfliteRuntime
 from mobile_sdk.runtimes.tflite.picture import INPUT_NAME
 from qat.calibration.calibration import quantize
@@ -66,7 +67,7 @@ def test_layers_called_like_the_sdk_s_tensors_are_exact_in_every_runtime(program
     assert max(names(program.graph).values()) == 1
     reference = FloatReference if kind == "float32" else Reference
     expected = reference(program.graph).run(pictures)
-    for runtime in (TfliteRuntime(), ExecuTorchRuntime(), CoreMLRuntime()):
+    for runtime in (TfliteRuntime(), ExecuTorchRuntime(), CoreMLRuntime(), OnnxRuntime()):
         path = tmp_path / runtime.model_file
         session = runtime.load(path, runtime.export(program.graph, program.contract, path), threads=1)
         found = np.stack([session.run(picture) for picture in pictures])
@@ -81,7 +82,7 @@ def test_its_strips_are_exact_and_its_sensitivity_is_of_its_own_layers(programs,
     strips = in_strips(graph, [Stretch(first=0, stop=5, strips=3)])
     outputs = [operator.output.name for operator in strips.operators]
     assert len(set(outputs)) == len(outputs)
-    for runtime in (TfliteRuntime(), ExecuTorchRuntime()):
+    for runtime in (TfliteRuntime(), ExecuTorchRuntime(), OnnxRuntime()):
         path = tmp_path / runtime.model_file
         session = runtime.load(path, runtime.export(strips, CONTRACT, path), threads=1)
         found = np.stack([session.run(picture) for picture in pictures])

@@ -72,7 +72,8 @@ def test_a_name_that_is_none_is_answered_with_the_likeliest(said: str, meant: st
 
 
 def test_runtimes_are_listed_by_what_they_can_do() -> None:
-    assert runtimes.names() == ("executorch", "tflite", "coreml")
+    assert runtimes.names() == ("executorch", "tflite", "coreml", "onnx")
+    assert runtimes.usual() == ("executorch", "tflite", "coreml")
     assert runtimes.on_devices() == ("executorch", "tflite")
     assert runtimes.in_apps("android") == ("executorch", "tflite")
     assert runtimes.in_apps("ios") == ("executorch", "coreml")

@@ -117,7 +117,7 @@ REFUSED_FIRST: dict[str, tuple[str, ...]] = {
 @pytest.fixture(scope="module")
 def kinds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Bundle, Program, StructureEntry]]:
     folder = tmp_path_factory.mktemp("kinds")
-    found = {kind: bundles.lowered(folder, kind) for kind in ("tflite", "executorch", "coreml")}
+    found = {kind: bundles.lowered(folder, kind) for kind in runtimes.names()}
     found["float tflite"] = bundles.lowered(folder, "tflite", int8=False)
     programs = {kind: bundles.program(int8=bundle.manifest.precision != "float32") for kind, bundle in found.items()}
     with zipfile.ZipFile(SCHEMAS / "schema_1.zip") as file:

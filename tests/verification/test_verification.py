@@ -38,8 +38,8 @@ def outcome(verdict: Verdict, name: str) -> str:
 # What is right passes
 
 
-@pytest.mark.parametrize("runtime", ["tflite", "executorch"])
-def test_every_element_of_an_xnnpack_bundle_is_the_reference_s(runtime: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("runtime", ["tflite", "executorch", "onnx"])
+def test_every_element_of_an_integer_bundle_is_the_reference_s(runtime: str, tmp_path: Path) -> None:
     verdict = verify(bundles.lowered(tmp_path, runtime), bundles.program(), bundles.pictures(), min_accuracy=0.3)
     assert verdict.comparison is not None
     assert (verdict.comparison.differing, verdict.comparison.elements) == (0, 400)
@@ -59,7 +59,7 @@ def test_core_ml_s_package_is_interpreted_exactly_and_apple_s_runtime_is_said_no
     assert outcome(verdict, "apple's own runtime") == "not_run"
 
 
-@pytest.mark.parametrize("runtime", ["tflite", "executorch", "coreml"])
+@pytest.mark.parametrize("runtime", ["tflite", "executorch", "coreml", "onnx"])
 def test_a_float_twin_is_near_pytorch(runtime: str, tmp_path: Path) -> None:
     program = bundles.program(int8=False)
     verdict = verify(bundles.lowered(tmp_path, runtime, int8=False), program, bundles.pictures())

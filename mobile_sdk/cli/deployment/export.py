@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def export(
     program: Annotated[Path, typer.Argument(metavar="PROGRAM", help="program.pt2, or float.pt2 for float32 bundles.")],
     to: Annotated[str, typer.Option("--to", metavar="NAMES", help="Runtimes, separated by commas.")] = ",".join(
-        runtimes.names()
+        runtimes.usual()
     ),
     with_float: Annotated[
         bool, typer.Option("--float", help="Export float.pt2 beside PROGRAM too: the float32 twin of every bundle.")

@@ -48,7 +48,7 @@ def test_split_programs_are_0_steps_apart_in_every_runtime(tmp_path: Path):
     expected = Reference(program.graph).run(pixels)
     grid = program.graph.output.quantization
     assert grid is not None
-    for name in ("tflite", "executorch", "coreml"):
+    for name in ("tflite", "executorch", "coreml", "onnx"):
         runtime, path = get(name), tmp_path / name / get(name).model_file
         path.parent.mkdir()
         session = runtime.load(path, runtime.export(program.graph, program.contract, path), threads=1)

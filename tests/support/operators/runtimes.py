@@ -16,15 +16,18 @@ from mobile_sdk.runtimes.base import Structure
 from mobile_sdk.runtimes.coreml import CoreMLRuntime
 from mobile_sdk.runtimes.coreml.interpreter.interpreter import InterpreterSession
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
+from mobile_sdk.runtimes.onnx import OnnxRuntime
 from mobile_sdk.runtimes.tflite import TfliteRuntime
 from tests.support.graph_builder import Builder, Wire, pictures
 from tests.support.operators.one_operator import contract_for
 
 Pictures = NDArray[np.uint8]
 Recipe = Callable[[Builder], Wire]
-LITERT, EXECUTORCH, CORE_ML = TfliteRuntime(), ExecuTorchRuntime(), CoreMLRuntime()
-ANY_SIZE = Contract(name="one", labels=("a", "b"))  # the other two take no more than its name
-RUNTIMES: tuple[Any, ...] = (LITERT, EXECUTORCH, CORE_ML)
+LITERT, EXECUTORCH, CORE_ML, ONNX = TfliteRuntime(), ExecuTorchRuntime(), CoreMLRuntime(), OnnxRuntime()
+ANY_SIZE = Contract(name="one", labels=("a", "b"))  # the others take no more than its name
+RUNTIMES: tuple[Any, ...] = (LITERT, EXECUTORCH, CORE_ML, ONNX)
+GIVING_CODES: tuple[Any, ...] = (LITERT, EXECUTORCH, ONNX)
+"""These runtimes give an int8 output's codes; Core ML gives what they stand for."""
 
 
 def computed(runtime: Any, graph: Graph, images: Pictures, folder: Path) -> NDArray[Any]:

@@ -1,0 +1,1 @@
+"""Holds the tests of ONNX's model file."""
