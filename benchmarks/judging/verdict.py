@@ -4,7 +4,7 @@ import contextlib
 import re
 import tempfile
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobile_sdk.contract import Contract
+from mobile_sdk.devices.base import Device, Run
 from mobile_sdk.errors import SdkError
 from mobile_sdk.graph.operators import Dequantize
 from mobile_sdk.graph.outputs import separated
 from mobile_sdk.graph.reference import Reference
 from mobile_sdk.program.program import Program
+from mobile_sdk.runtimes.base import Interface, Runtime
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
 from mobile_sdk.runtimes.tflite import TfliteRuntime
 from qat.calibration.calibration import quantize
@@ -51,8 +53,11 @@ def program_on(net: Any, contract: Contract, pictures: NDArray[np.uint8]) -> Pro
     return quantize(net, contract, seen, CalibrationPlan.extremes(), progress=False)
 
 
-def compared(program: Program, pictures: NDArray[np.uint8]) -> dict[str, Any]:
-    """Returns the result, and how many elements of each runtime's outputs differ from the reference's."""
+def compared(program: Program, pictures: NDArray[np.uint8], device: Device | None = None) -> dict[str, Any]:
+    """Returns the result, and how many elements of each runtime's outputs differ from the reference's.
+
+    The runtimes run in this process, or on a device.
+    """
     graph = program.graph
     expected = separated(Reference(graph).run(pictures))
     has_float = any(isinstance(each, Dequantize) for each in graph.operators)
@@ -61,14 +66,24 @@ def compared(program: Program, pictures: NDArray[np.uint8]) -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / runtime.model_file
             interface = runtime.export(graph, program.contract, path)
-            with contextlib.closing(runtime.load(path, interface, threads=1)) as session:
-                got = separated(np.stack([session.run(each) for each in pictures]))
+            with _loaded(runtime, path, interface, device) as run:
+                got = separated(run(pictures))
         pairs = zip(got, expected, strict=True)
         found[f"differ, {runtime.name}"] = sum(int((a.reshape(b.shape) != b).sum()) for a, b in pairs)
     differs = any(value for key, value in found.items() if key.startswith("differ"))
     if differs and not has_float:
         return found | {"result": FAILED, "reasons": ["elements differ"]}
     return found | {"result": ISLAND if has_float else EXACT}
+
+
+@contextlib.contextmanager
+def _loaded(runtime: Runtime, path: Path, interface: Interface, device: Device | None) -> Iterator[Run]:
+    if device is not None:
+        with device.loaded(runtime, path, interface) as run:
+            yield run
+    else:
+        with contextlib.closing(runtime.load(path, interface, threads=1)) as session:
+            yield lambda pictures: np.stack([session.run(each) for each in pictures])
 
 
 def _kinds(error: SdkError) -> list[str]:

@@ -1,6 +1,6 @@
 """Draws random nets of everything that the SDK reads, and compares what phones would compute with the reference.
 
-Run: python -m benchmarks.random_nets [--nets N] [--first SEED]     a net takes some five seconds
+Run: python -m benchmarks.random_nets [--nets N] [--first SEED] [--device DEVICE]     a net takes some five seconds
 
 Every net is drawn from its seed: odd operators in odd places, on inputs of any size, with several outputs of any shape.
 Each is captured, calibrated, frozen and written for LiteRT and ExecuTorch in a process of its own. `--nets 1 --first
@@ -29,13 +29,14 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     parser.add_argument("--nets", type=int, default=200, help="how many")
     parser.add_argument("--first", type=int, default=0, help="the seed of the first one")
+    parser.add_argument("--device", help="where both runtimes run, as in `verify`: emulated:cortex-a76")
     parser.add_argument("--out", type=Path, help="a file that gets a line of JSON for each net")
     asked = parser.parse_args(arguments)
     warnings.simplefilter("ignore")
     rows: list[dict[str, Any]] = []
     try:
         for seed in range(asked.first, asked.first + asked.nets):
-            found = call(functools.partial(judge, seed), LIMIT_S)
+            found = call(functools.partial(judge, seed, asked.device), LIMIT_S)
             row = {"seed": seed, "result": FAILED, "reasons": [found]} if isinstance(found, str) else found
             rows.append(row)
             if asked.out is not None:
