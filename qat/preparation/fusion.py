@@ -6,15 +6,24 @@ The graph that `freeze` walks does not change: training runs another one over th
 import copy
 from typing import TypeVar
 
+import torch
 from torch import Tensor, fx, nn
 
 from mobile_sdk.graph.operators import Clamp
 from qat.layers.quantizers.fake_quant import TensorQuantizer
-from qat.layers.quantizers.rounding import extremes, round_to, rounded_swish, swish_after
+from qat.layers.quantizers.rounding import (
+    HardSwishCurve,
+    SiluCurve,
+    extremes,
+    extremes_after,
+    round_to,
+    rounded_curve,
+)
 from qat.layers.weighted import HardSwish
 from qat.steps import traits_of
 
 _Part = TypeVar("_Part", bound=nn.Module)
+_HARD_SWISH = HardSwishCurve()
 
 
 def fused(captured: fx.GraphModule) -> fx.GraphModule:
@@ -34,6 +43,9 @@ def fused(captured: fx.GraphModule) -> fx.GraphModule:
             _take_in(node, [source], RoundedClamp(traits.clamp, quantizer), modules)
         elif swish is not None and before is not None and first is not None and quantizer.bounds.low is not None:
             _take_in(node, [source, before], RoundedSwish(first, swish, quantizer), modules)
+        elif (parts := _silu(source, modules)) is not None:
+            taken, before_silu, gate = parts
+            _take_in(node, taken, RoundedSilu(before_silu, gate, quantizer), modules)
     return fx.GraphModule(modules, graph)
 
 
@@ -71,8 +83,47 @@ class RoundedSwish(nn.Module):
         if before.is_following or after.is_following:
             low, high = extremes(x)
             before.move(low, high)
-            after.move(low, swish_after(before.rounding(), high))  # h-swish rises where it is positive
-        return rounded_swish(before.rounding(), after.rounding(), x)
+            after.move(*extremes_after(before.rounding(), _HARD_SWISH, low, high))
+        return rounded_curve(before.rounding(), _HARD_SWISH, after.rounding(), x)
+
+
+class RoundedSilu(nn.Module):
+    """Computes a SiLU, a product with a rounded sigmoid, with the roundings before and after it."""
+
+    def __init__(self, before: TensorQuantizer, gate: TensorQuantizer, after: TensorQuantizer) -> None:
+        super().__init__()
+        self.before, self.gate, self.after = before, gate, after
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns SiLU of the rounded `x`, rounded."""
+        before, gate, after = self.before, self.gate, self.after
+        if not (before.is_rounding and gate.is_rounding and after.is_rounding):
+            rounded = before(x)
+            result: Tensor = after(rounded * gate(torch.sigmoid(rounded)))
+            return result
+        curve = SiluCurve(gate=gate.rounding())
+        if before.is_following or after.is_following:
+            low, high = extremes(x)
+            before.move(low, high)
+            after.move(*extremes_after(before.rounding(), curve, low, high))
+        return rounded_curve(before.rounding(), curve, after.rounding(), x)
+
+
+def _silu(
+    product: fx.Node, modules: dict[str, nn.Module]
+) -> tuple[list[fx.Node], TensorQuantizer, TensorQuantizer] | None:
+    """Returns the nodes of `x * gate(sigmoid(x))`, the last one first, and the quantizers of `x` and of the sigmoid."""
+    if product.target is not torch.ops.aten.mul.Tensor or len(product.args) != 2:
+        return None
+    before, gate = product.args
+    if not (isinstance(before, fx.Node) and isinstance(gate, fx.Node) and len(gate.users) == 1):
+        return None
+    quantizers = [_called(each, modules, TensorQuantizer) for each in (before, gate)]
+    sigmoid = _only_read_by(gate)
+    is_silu = sigmoid is not None and sigmoid.target is torch.ops.aten.sigmoid.default and sigmoid.args == (before,)
+    if quantizers[0] is None or quantizers[1] is None or sigmoid is None or not is_silu or len(before.users) != 2:
+        return None
+    return [product, gate, sigmoid, before], quantizers[0], quantizers[1]
 
 
 def _called(node: fx.Node, modules: dict[str, nn.Module], kind: type[_Part]) -> _Part | None:

@@ -8,15 +8,17 @@ vectorised operators pass over them; backward needs the input, or for h-swish it
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from mobile_sdk.graph.arithmetic import GATE, HARD_SIGMOID_SHIFT, HARD_SIGMOID_SPAN
 from mobile_sdk.graph.operators import INT8_MAX, INT8_MIN, Quantization
+from qat.layers.integer_rounding import ROUNDER
 from qat.layers.quantizers.step_gradients import LEVELS, end_gradients, sample
 
+_ROUNDER_BITS = 0x4B400000  # of ROUNDER, as int32
 BLOCK = 2**18  # elements: 1 MiB of float32, which a core's second cache holds
 
 
@@ -51,22 +53,67 @@ def gated_swish(x: Tensor) -> Tensor:
     return result
 
 
-def rounded_swish(before: Rounding, after: Rounding, x: Tensor) -> Tensor:
-    """Returns `round_to(after, gated_swish(round_to(before, x)))` bit for bit, `after` open below.
+class Curve(Protocol):
+    """Represents an activation of one number with the phone's roundings inside; `out` gets the result."""
+
+    def value(self, x: Tensor, out: Tensor) -> None:
+        """Computes the function of `x`."""
+        ...
+
+    def slope(self, x: Tensor, out: Tensor) -> None:
+        """Computes what its gradient is multiplied by."""
+        ...
+
+
+class HardSwishCurve:
+    """Computes h-swish with the rounded gate, its slope with the smooth one."""
+
+    def value(self, x: Tensor, out: Tensor) -> None:
+        """Computes h-swish of `x`."""
+        _swish(x, out)
+
+    def slope(self, x: Tensor, out: Tensor) -> None:
+        """Computes the smooth h-swish's slope."""
+        torch.ops.aten.hardswish_backward(x.new_ones(()).expand_as(x), x, out=out)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SiluCurve:
+    """Computes `x * sigmoid(x)` with the sigmoid on its grid (arXiv 1702.03118)."""
+
+    gate: Rounding
+
+    def value(self, x: Tensor, out: Tensor) -> None:
+        """Computes SiLU of `x`."""
+        torch.sigmoid(x, out=out)
+        _round(self.gate.grid, out, out)
+        out.mul_(x)
+
+    def slope(self, x: Tensor, out: Tensor) -> None:
+        """Computes the rounded gate, and `x` times the sigmoid's slope where the gate's grid holds it."""
+        sigmoid = torch.sigmoid(x)
+        torch.ops.aten.sigmoid_backward(x, sigmoid, grad_input=out)
+        torch.ops.aten.hardtanh_backward(out, sigmoid, *self.gate.ends, grad_input=out)
+        _round(self.gate.grid, sigmoid, sigmoid)
+        out.add_(sigmoid)
+
+
+def rounded_curve(before: Rounding, curve: Curve, after: Rounding, x: Tensor) -> Tensor:
+    """Returns the curve of `x` rounded to `before`, rounded to `after`, bit for bit.
 
     Backward needs one tensor of `x`'s size: the slope, computed in the forward pass.
     """
-    learned = (before.low, before.high, after.high)
-    result: Tensor = _RoundedSwish.apply(x.float(), *learned, before, after)  # type: ignore[no-untyped-call]
+    learned = (before.low, before.high, after.low, after.high)
+    result: Tensor = _RoundedCurve.apply(x.float(), *learned, before, curve, after)  # type: ignore[no-untyped-call]
     return result
 
 
 @torch.no_grad()
-def swish_after(before: Rounding, x: Tensor) -> Tensor:
-    """Returns `gated_swish(round_to(before, x))` for a few values without gradients."""
-    result = torch.empty_like(x)
-    _swish(_rounded_copy(before.grid, x), result)
-    return result
+def extremes_after(before: Rounding, curve: Curve, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns a curve's least and greatest value over the codes of `before` from that of `low` to that of `high`."""
+    table = _Table(before, curve, low.device)
+    first, last = table.index(torch.stack([low, high])).clamp_(0, LEVELS).tolist()
+    return extremes(table.values[first : last + 1])
 
 
 def extremes(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -114,26 +161,28 @@ class _GatedSwish(torch.autograd.Function):
         return result
 
 
-class _RoundedSwish(torch.autograd.Function):
+class _RoundedCurve(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
         x: Tensor,
         low: Tensor | None,
         high: Tensor | None,
+        bottom: Tensor | None,
         top: Tensor | None,
         before: Rounding,
+        curve: Curve,
         after: Rounding,
     ) -> Tensor:
         x = _dense(x)
         result, slope = torch.empty_like(x), torch.empty_like(x)
-        for part, out, rise in _blocks(x, result, slope):
-            rounded = _rounded_copy(before.grid, part)
-            _swish(rounded, out)
-            _slope(before, after, part, rounded, out, rise)
-            _round(after.grid, out, out)
-        ctx.save_for_backward(slope, None if before.high is None else x)
-        ctx.before, ctx.after = before, after
+        table = _Table(before, curve, x.device)
+        table.end_at(after)
+        for part, out, rise in _flat_blocks(x, result, slope):
+            table.read(part, out, rise)
+            torch.ops.aten.hardtanh_backward(rise, part, *before.ends, grad_input=rise)
+        ctx.save_for_backward(slope, None if before.high is None and after.high is None else x)
+        ctx.before, ctx.curve, ctx.after = before, curve, after
         return result
 
     @staticmethod
@@ -142,30 +191,63 @@ class _RoundedSwish(torch.autograd.Function):
         gradient = _laid_out_like(slope, gradient)
         result = gradient * slope
         if x is None:
-            return result, None, None, None, None, None
-        low, high, top = _swish_end_gradients(before, after, x, *sample(x, gradient))
-        return result, low if before.low is not None else None, high, top, None, None
+            return result, *[None] * 7
+        ends = (before.low, before.high, after.low, after.high)
+        found = _curve_end_gradients(before, ctx.curve, after, x, *sample(x, gradient))
+        learned = (each if end is not None else None for end, each in zip(ends, found, strict=True))
+        return result, *learned, None, None, None
 
 
-def _slope(before: Rounding, after: Rounding, x: Tensor, rounded: Tensor, product: Tensor, out: Tensor) -> None:
-    """Writes the slope of h-swish of the `rounded` `x`, 0 if `x` or the product is beyond its grid's ends."""
-    torch.ops.aten.hardswish_backward(x.new_ones(()).expand_as(x), rounded, out=out)
-    torch.ops.aten.hardtanh_backward(out, product, *after.ends, grad_input=out)
-    torch.ops.aten.hardtanh_backward(out, x, *before.ends, grad_input=out)
+class _Table:
+    """Holds a curve and its slope for the 256 codes of the grid before it."""
+
+    def __init__(self, before: Rounding, curve: Curve, device: torch.device) -> None:
+        self._grid = before.grid
+        codes = torch.arange(INT8_MIN, INT8_MAX + 1, dtype=torch.float32, device=device)
+        steps = codes.sub_(before.grid.zero_point).mul_(before.grid.scale)
+        self.values, self.slopes = torch.empty_like(steps), torch.empty_like(steps)
+        curve.value(steps, self.values)
+        curve.slope(steps, self.slopes)
+
+    def end_at(self, after: Rounding) -> None:
+        """Rounds the values; where they are beyond the grid's ends, no gradient passes."""
+        torch.ops.aten.hardtanh_backward(self.slopes, self.values, *after.ends, grad_input=self.slopes)
+        _round(after.grid, self.values, self.values)
+
+    def index(self, x: Tensor) -> Tensor:
+        """Returns where each number stands in the table, int32; beyond its end for what is no number.
+
+        A float32 between 2^23 and 2^24 has no fraction: adding to it rounds half to even, and its last bits count.
+        """
+        low, high = INT8_MIN - self._grid.zero_point, INT8_MAX - self._grid.zero_point
+        steps = torch.mul(x, 1 / self._grid.scale).clamp_(low, high).add_(ROUNDER)
+        return steps.view(torch.int32).sub_(_ROUNDER_BITS + low)
+
+    def read(self, x: Tensor, values: Tensor, slopes: Tensor) -> None:
+        """Writes values and slopes of the numbers `x`, all vectors; NaN has the value NaN."""
+        index = self.index(x)
+        try:
+            torch.index_select(self.values, 0, index, out=values)
+        except IndexError:
+            index = self.index(x.nan_to_num())
+            torch.index_select(self.values, 0, index, out=values)
+            values[x.isnan()] = math.nan
+        torch.index_select(self.slopes, 0, index, out=slopes)
 
 
-def _swish_end_gradients(
-    before: Rounding, after: Rounding, x: Tensor, some: Tensor, gradient: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Returns the gradients of the range ends before h-swish, and of the upper end after it."""
+def _curve_end_gradients(
+    before: Rounding, curve: Curve, after: Rounding, x: Tensor, some: Tensor, gradient: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Returns the gradients of the range ends before the curve, and of those after it."""
     rounded = _rounded_copy(before.grid, some)
-    product = torch.empty_like(some)
-    _swish(rounded, product)
-    passed = torch.ops.aten.hardtanh_backward(gradient, product, *after.ends)
-    _, top = end_gradients(after.grid.scale, after.ends, x, product, gradient, passed)
-    inner = torch.ops.aten.hardswish_backward(passed, rounded)
+    value, slope = torch.empty_like(some), torch.empty_like(some)
+    curve.value(rounded, value)
+    curve.slope(rounded, slope)
+    passed = torch.ops.aten.hardtanh_backward(gradient, value, *after.ends)
+    ends_after = end_gradients(after.grid.scale, after.ends, x, value, gradient, passed)
+    inner = passed * slope
     passed = torch.ops.aten.hardtanh_backward(inner, some, *before.ends)
-    return *end_gradients(before.grid.scale, before.ends, x, some, inner, passed), top
+    return *end_gradients(before.grid.scale, before.ends, x, some, inner, passed), *ends_after
 
 
 def _round(grid: Quantization, x: Tensor, out: Tensor) -> None:
@@ -200,6 +282,11 @@ def _laid_out_like(x: Tensor, gradient: Tensor) -> Tensor:
 def _flat(x: Tensor) -> Tensor:
     """Returns a dense tensor as a vector, in memory's order."""
     return x.as_strided((x.numel(),), (1,))
+
+
+def _flat_blocks(*tensors: Tensor) -> Iterable[tuple[Tensor, ...]]:
+    """Returns the tensors, of one layout, as vectors cut alike."""
+    return _blocks(*(_flat(tensor) for tensor in tensors))
 
 
 def _blocks(*tensors: Tensor) -> Iterable[tuple[Tensor, ...]]:

@@ -103,8 +103,7 @@ class BenchmarkTest {
         element: Int,
     ) = Models { bundle, _ ->
         object : Model {
-            override fun outputs(picture: Rgb) =
-                bundle.goldenOutputs(0).also { it[output][element] += difference }
+            override fun outputs(picture: Rgb) = bundle.goldenOutputs(0).also { it[output][element] += difference }
 
             override fun close() = Unit
         }
