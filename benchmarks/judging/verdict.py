@@ -20,6 +20,7 @@ from mobile_sdk.graph.reference import Reference
 from mobile_sdk.program.program import Program
 from mobile_sdk.runtimes.base import Interface, Runtime
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
+from mobile_sdk.runtimes.onnx import OnnxRuntime
 from mobile_sdk.runtimes.tflite import TfliteRuntime
 from qat.calibration.calibration import quantize
 from qat.calibration.plan import CalibrationPlan
@@ -56,13 +57,14 @@ def program_on(net: Any, contract: Contract, pictures: NDArray[np.uint8]) -> Pro
 def compared(program: Program, pictures: NDArray[np.uint8], device: Device | None = None) -> dict[str, Any]:
     """Returns the result, and how many elements of each runtime's outputs differ from the reference's.
 
-    The runtimes run in this process, or on a device.
+    The runtimes run in this process, ONNX Runtime among them, or on a device.
     """
     graph = program.graph
     expected = separated(Reference(graph).run(pictures))
     has_float = any(isinstance(each, Dequantize) for each in graph.operators)
     found: dict[str, Any] = {"elements": sum(each.size for each in expected)}
-    for runtime in (TfliteRuntime(), ExecuTorchRuntime()):
+    here: tuple[Runtime, ...] = () if device is not None or OnnxRuntime().unavailable() else (OnnxRuntime(),)
+    for runtime in (TfliteRuntime(), ExecuTorchRuntime(), *here):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / runtime.model_file
             interface = runtime.export(graph, program.contract, path)

@@ -3,8 +3,9 @@
 Run: python -m benchmarks.random_nets [--nets N] [--first SEED] [--device DEVICE]     a net takes some five seconds
 
 Every net is drawn from its seed: odd operators in odd places, on inputs of any size, with several outputs of any shape.
-Each is captured, calibrated, frozen and written for LiteRT and ExecuTorch in a process of its own. `--nets 1 --first
-SEED` repeats one. Exit code 1: elements differ, or a net failed in another way than by a refusal in words.
+Each is captured, calibrated, frozen and written for LiteRT, ExecuTorch and ONNX Runtime in a process of its own.
+`--nets 1 --first SEED` repeats one. Exit code 1: elements differ, or a net failed in another way than by a refusal in
+words.
 """
 
 import argparse
