@@ -74,3 +74,12 @@ def test_the_reference_is_the_integer_model_on_rows() -> None:
 def test_every_runtime_is_exact_in_int8_and_near_in_float32(runtime: Any, recipe: Recipe, tmp_path: Path) -> None:
     assert_exact(runtime, int8(recipe), tmp_path)
     assert_near_float(runtime, float32(recipe), tmp_path)
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES, ids=lambda runtime: runtime.name)
+def test_rows_that_others_read_as_real_values_have_names_of_their_own(runtime: Any, tmp_path: Path) -> None:
+    def joined(build: Builder) -> Wire:
+        one = rows(build)
+        return build.mul(build.linear(one, 7), one)
+
+    assert_exact(runtime, int8(joined), tmp_path)

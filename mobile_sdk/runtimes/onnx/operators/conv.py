@@ -52,7 +52,7 @@ def _linear(operator: Linear, file: OnnxWriter) -> None:
         return
     x, y = arithmetic.quantization_of(operator.input), arithmetic.quantization_of(operator.output)
     rows = file.reshape(file.name(operator.input), ":rows", (-1, operator.input.shape[-1]))
-    product = file.node("Gemm", [file.dequantized(rows, ":real", x), *parameters], ":sum", transB=1)
+    product = file.node("Gemm", [file.dequantized(rows, ":rows_real", x), *parameters], ":sum", transB=1)
     codes = file.quantized(product, ":product", y, operator.clamp)
     file.reshape(codes, file.name(operator.output), (1, *operator.output.shape))
 
