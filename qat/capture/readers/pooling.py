@@ -173,9 +173,27 @@ def read_avg_pool2d(rewriter: Rewriter, node: fx.Node) -> None:
 def read_max_pool2d(rewriter: Rewriter, node: fx.Node) -> None:
     """Reads the maximum in a window."""
     source, kernel, stride, padding, dilation, _ = arguments(node, None, None, [], [0, 0], [1, 1], False)
-    if pair(dilation) != (1, 1):
-        raise unsupported(node, "with dilation")
-    _max_pool(rewriter, node, source, _window(node, source, kernel, stride, padding))
+    if pair(dilation) == (1, 1):
+        _max_pool(rewriter, node, source, _window(node, source, kernel, stride, padding))
+    else:
+        _dilated_max_pool(rewriter, node)
+
+
+def _dilated_max_pool(rewriter: Rewriter, node: fx.Node) -> None:
+    """Pools maps of every so many-th pixel, each a channel of its own, and puts their pixels side by side again."""
+    source, kernel, stride, padding, dilation = arguments(node, None, None, [], [0, 0], None)
+    padding, (factor, across) = pair(padding), pair(dilation)
+    is_even = not any(length % factor for length in (*padding, *shape_of(source)[2:]))
+    if factor != across or pair(stride or kernel) != (1, 1) or not is_even:
+        raise unsupported(node, "with dilation, but in steps of one, by a number that divides sides and padding")
+    phases = moved(rewriter, node, aten.pixel_unshuffle.default, source, factor)
+    batch, channels, height, width = shape_of(node)
+    shape = (batch, channels * factor**2, height // factor, width // factor)
+    inner = [each // factor for each in padding]
+    pooled = rewriter.place(node, aten.max_pool2d.default, (phases, kernel, [1, 1], inner), shape)
+    _max_pool(rewriter, pooled, phases, _window(pooled, phases, kernel, [1, 1], inner))
+    node.replace_all_uses_with(moved(rewriter, node, aten.pixel_shuffle.default, pooled, factor))
+    rewriter.graph.erase_node(node)
 
 
 READERS = {

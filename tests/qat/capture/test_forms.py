@@ -110,6 +110,8 @@ FORMS: dict[str, Form] = {
         {},
         lambda self, x: x - F.max_pool2d(x, (16, 40), (40, 40), (0, 2), ceil_mode=True),
     ),
+    "a dilated maximum": ({}, lambda self, x: F.max_pool2d(x, 5, 1, 2, 2)),
+    "a dilated maximum without padding": ({}, lambda self, x: F.max_pool2d(x, (2, 3), 1, 0, 4) * 2),
     "maximum by ceil_mode": ({}, lambda self, x: F.max_pool2d(x, 3, 2, ceil_mode=True)),
     "maximum by ceil_mode, padded": ({}, lambda self, x: F.max_pool2d(x, (4, 3), (3, 2), (1, 1), ceil_mode=True)),
     "means of rows": ({}, lambda self, x: x * x.mean(3, keepdim=True)),
