@@ -53,6 +53,7 @@ def exported(net: nn.Module, shape: Shape) -> tuple[fx.GraphModule, list[str], R
     assert isinstance(module, fx.GraphModule)
     _note_cumulative_averages(module.graph, net)
     _take_first_outputs(module.graph)
+    _fix_instance_norms(module.graph)
     _write_slices(module.graph)
     module.graph.eliminate_dead_code()
     module.recompile()
@@ -131,6 +132,14 @@ def _take_first_outputs(graph: fx.Graph) -> None:
         for reader in list(node.users):
             reader.replace_all_uses_with(node)
             graph.erase_node(reader)
+
+
+def _fix_instance_norms(graph: fx.Graph) -> None:
+    """Makes an instance norm that has statistics of its training a batch norm, which computes the same from them."""
+    for node in graph.find_nodes(op="call_function", target=aten.instance_norm.default):
+        *given, takes_own, momentum, epsilon, _ = node.args
+        if not takes_own:
+            node.target, node.args = aten._native_batch_norm_legit_no_training.default, (*given, momentum, epsilon)
 
 
 def _write_slices(graph: fx.Graph) -> None:

@@ -89,6 +89,17 @@ def with_old_weight_norm(layer: nn.Conv2d) -> nn.Conv2d:
 
 
 Form = tuple[dict[str, Any], Callable[[Any, Tensor], Tensor]]
+
+
+def fixed_instance_norm(*, affine: bool = True) -> nn.Module:
+    """An instance norm that has statistics of its training."""
+    norm = nn.InstanceNorm2d(6, affine=affine, track_running_stats=True)
+    with torch.no_grad():
+        norm.running_mean.copy_(torch.linspace(-0.4, 0.3, 6))  # type: ignore[union-attr]
+        norm.running_var.copy_(torch.linspace(0.5, 1.5, 6))  # type: ignore[union-attr]
+    return norm.eval()
+
+
 FORMS: dict[str, Form] = {
     "gate viewed": ({"gate": Gate(lambda g, x: g.view(*g.shape, 1, 1))}, lambda self, x: self.gate(x)),
     "gate indexed": ({"gate": Gate(lambda g, x: g[:, :, None, None])}, lambda self, x: self.gate(x)),
@@ -110,6 +121,8 @@ FORMS: dict[str, Form] = {
         {},
         lambda self, x: x - F.max_pool2d(x, (16, 40), (40, 40), (0, 2), ceil_mode=True),
     ),
+    "an instance norm with fixed statistics": ({"norm": fixed_instance_norm()}, lambda self, x: self.norm(x).relu()),
+    "one without a gain": ({"norm": fixed_instance_norm(affine=False)}, lambda self, x: self.norm(x)),
     "a dilated maximum": ({}, lambda self, x: F.max_pool2d(x, 5, 1, 2, 2)),
     "a dilated maximum without padding": ({}, lambda self, x: F.max_pool2d(x, (2, 3), 1, 0, 4) * 2),
     "maximum by ceil_mode": ({}, lambda self, x: F.max_pool2d(x, 3, 2, ceil_mode=True)),
