@@ -103,7 +103,7 @@ CASES = {
     "runtime": ("export {program} --to tflit --out {new}", 2, "found 'tflit'", "did you mean tflite?"),
     "runtime's other name": ("export {program} --to LiteRT --out {new}", 2, "found 'LiteRT'", "did you mean tflite?"),
     "runtime in capitals": ("export {program} --to TFLite --out {new}", 2, "found 'TFLite'", "did you mean tflite?"),
-    "no runtime of ours": ("export {program} --to openvino --out {new}", 2, "found 'openvino'", "choose one of these"),
+    "no runtime of ours": ("export {program} --to paddle --out {new}", 2, "found 'paddle'", "choose one of these"),
     "runtime that reads": ("export {program} --to tflite-runtime --out {new}", 2, "expected runtimes", "tflite?"),
     "no runtime": ("export {program} --to , --out {new}", 2, "found none", "name each once"),
     "no twin": ("export {wrong}/alone.pt2 --float --out {new}", 2, "float.pt2 beside", "leave --float out"),
