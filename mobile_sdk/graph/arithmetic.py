@@ -16,6 +16,7 @@ PRODUCT_RATIO_RANGE = (2.0**-16, 2.0**8)  # the same for Mul, on s_a * s_b / s_y
 REQUANTIZATION_RANGE = (2.0**-32, 2.0**8)  # the same for convolutions, on s_x * s_w / s_y
 EXACT_IN_FLOAT32 = 2**24  # and every integer below it
 HARD_SIGMOID_SHIFT, HARD_SIGMOID_SPAN = 3.0, 6.0  # relu6(x + 3) / 6 (MobileNetV3, arXiv 1905.02244, section 5.2)
+SCALE_MOVE = np.float32(1 + 2.0**-18)  # from one scale to the next that is tried, until all processors agree
 SATURATING = 255.5  # a factor below all three upper ends, by which every code but zero passes the whole output grid
 
 GATE = Quantization(scale=float(np.float32(HARD_SIGMOID_SPAN / (INT8_MAX - INT8_MIN))), zero_point=INT8_MIN)
@@ -149,7 +150,7 @@ def settle_product_scale(a: Quantization, codes_b: NDArray[np.int64], scale_b: f
     under all rules, so the agreement is proved, not sampled. The search goes only upward: a wider range never saturates
     more. It takes one to four tries as a rule, each of which moves the scale by 4 millionths.
     """
-    products = np.unique(np.outer(_centred_codes(a), codes_b))
+    products = np.unique(np.outer(centred_codes(a), codes_b))
 
     def rules(scale: np.float32) -> tuple[NDArray[np.int64], ...]:
         factor = np.float32(np.float32(a.scale) * np.float32(scale_b) / scale)
@@ -163,7 +164,7 @@ def settle_square_scale(x: Quantization, y: Quantization) -> float:
 
     LiteRT multiplies a picture's codes as two tensors.
     """
-    codes = _centred_codes(x)
+    codes = centred_codes(x)
 
     def rules(scale: np.float32) -> tuple[NDArray[np.int64], ...]:
         output = Quantization(scale=float(scale), zero_point=y.zero_point)
@@ -188,18 +189,30 @@ def settle_mean_scale(x: Quantization, y: Quantization, count: int) -> float:
     return _settle(y.scale, rules)
 
 
-def _settle(wanted: float, rules: Callable[[np.float32], tuple[NDArray[np.int64], ...]]) -> float:
+def nearest_scale(wanted: float, is_settled: Callable[[np.float32], bool]) -> float:
+    """Returns the first scale that is settled, from `wanted` upwards in moves of 4 millionths.
+
+    Raises ValueError if none of 10,000 is.
+    """
     scale = np.float32(wanted)
     for _ in range(10_000):
-        first, *others = (np.clip(codes, -256, 256) for codes in rules(scale))  # beyond these all saturate
-        if all(np.array_equal(first, other) for other in others):
+        if is_settled(scale):
             return float(scale)
-        scale = np.float32(scale * np.float32(1 + 2.0**-18))
+        scale = np.float32(scale * SCALE_MOVE)
     raise ValueError(f"no output scale near {wanted} makes all processors agree")
 
 
-def _centred_codes(grid: Quantization) -> NDArray[np.int64]:
+def centred_codes(grid: Quantization) -> NDArray[np.int64]:
+    """Returns all 256 codes less their zero point."""
     return np.arange(INT8_MIN, INT8_MAX + 1) - grid.zero_point
+
+
+def _settle(wanted: float, rules: Callable[[np.float32], tuple[NDArray[np.int64], ...]]) -> float:
+    def agree(scale: np.float32) -> bool:
+        first, *others = (np.clip(codes, -256, 256) for codes in rules(scale))  # beyond these all saturate
+        return all(np.array_equal(first, other) for other in others)
+
+    return nearest_scale(wanted, agree)
 
 
 def _squares(codes: NDArray[np.int64], x: Quantization) -> NDArray[np.float32]:

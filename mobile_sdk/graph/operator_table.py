@@ -5,9 +5,34 @@ from types import MappingProxyType
 from typing import Generic, TypeVar
 
 from mobile_sdk.errors import CompileError
-from mobile_sdk.graph.operators import Operator
+from mobile_sdk.graph.operators import (
+    Activation,
+    AvgPool2d,
+    DecodeBoxes,
+    Dequantize,
+    JoinRows,
+    Normalize,
+    Operator,
+    Quantize,
+    Rows,
+    Softmax,
+)
 
 Entry = TypeVar("Entry")
+NOT_IN_INT8: Mapping[type[Operator], str] = {
+    Activation: "an int8 graph expresses it as Add, Mul and clamps",
+    AvgPool2d: "in int8 a depthwise Conv2d has its place",
+    Softmax: "it is float32 in every graph",
+    Normalize: "it is float32 in every graph",
+}
+"""No int8 graph holds these, and why."""
+NOT_IN_FLOAT32: Mapping[type[Operator], str] = dict.fromkeys((Rows, JoinRows), "strips are made of int8 tensors")
+GIVES_NO_CODES: Mapping[type[Operator], str] = {
+    DecodeBoxes: "its boxes are float32",
+    Dequantize: "its output is float32",
+}
+GIVES_CODES: Mapping[type[Operator], str] = {Quantize: "its output is int8"}
+"""A runtime that writes int8 and float32 outputs by tables of their own has these in the other one."""
 _ON_PURPOSE = "export to a runtime that has it, or change the net there"
 _FORGOTTEN = "docs/adding.md says what a new operator needs"
 

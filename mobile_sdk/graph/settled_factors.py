@@ -30,7 +30,7 @@ def settle_weight_scales(scales: Factors, x: Quantization, y: Quantization) -> F
     found, moves = scales.copy(), 0
     unsettled = np.flatnonzero(np.isnan(divisors(arithmetic.requantization(x, found, y))))
     while unsettled.size and moves < _MOST_MOVES:
-        found[unsettled] *= np.float32(1 + 2.0**-18)
+        found[unsettled] *= arithmetic.SCALE_MOVE
         factors, moves = arithmetic.requantization(x, found[unsettled], y), moves + 1
         unsettled = unsettled[np.isnan(divisors(factors))]
     found[unsettled] = scales[unsettled]

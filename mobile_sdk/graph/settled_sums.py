@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from mobile_sdk.graph import arithmetic
 from mobile_sdk.graph.operators import INT8_MAX, INT8_MIN, Add, Constant, Quantization, Sub, Tensor
 
-_TRIES = 10_000
 _FLOAT32_ROUNDINGS = 2.0**-18  # of the largest code, in steps of the output: more than all float32 roundings together
 
 Codes = NDArray[np.int64]
@@ -24,17 +23,15 @@ Codes = NDArray[np.int64]
 def settle_sum_scale(a: Quantization, b: Quantization, y: Quantization, *, is_difference: bool = False) -> float:
     """Returns the nearest output scale from `y.scale` upwards with which all 65,536 pairs of codes have one sum.
 
-    It takes up to 14 tries as a rule, each of which moves the scale by 4 millionths. Raises ValueError if none of
-    10,000 settles the sum.
+    It takes up to 14 tries as a rule. Raises ValueError as `arithmetic.nearest_scale` does.
     """
-    codes_a, codes_b = _all_codes(a), _all_codes(b)
-    scale = np.float32(y.scale)
-    for _ in range(_TRIES):
+    codes_a, codes_b = arithmetic.centred_codes(a), arithmetic.centred_codes(b)
+
+    def agree(scale: np.float32) -> bool:
         grid = Quantization(scale=float(scale), zero_point=y.zero_point)
-        if _agree(codes_a, codes_b, a, b, grid, is_difference):
-            return float(scale)
-        scale = np.float32(scale * np.float32(1 + 2.0**-18))
-    raise ValueError(f"no output scale near {y.scale} makes all ways of adding agree")
+        return _agree(codes_a, codes_b, a, b, grid, is_difference)
+
+    return arithmetic.nearest_scale(y.scale, agree)
 
 
 def is_settled_sum(operator: Add | Sub) -> bool:
@@ -44,12 +41,9 @@ def is_settled_sum(operator: Add | Sub) -> bool:
 
 
 def _codes_of(operand: Tensor | Constant, grid: Quantization) -> Codes:
-    return np.array([int(operand.value) - grid.zero_point]) if isinstance(operand, Constant) else _all_codes(grid)
-
-
-def _all_codes(grid: Quantization) -> Codes:
-    """Returns the 256 codes, centred."""
-    return np.arange(INT8_MIN, INT8_MAX + 1) - grid.zero_point
+    if isinstance(operand, Constant):
+        return np.array([int(operand.value) - grid.zero_point])
+    return arithmetic.centred_codes(grid)
 
 
 def _agree(
@@ -82,17 +76,18 @@ def _sums(codes_a: Codes, codes_b: Codes, a: Quantization, b: Quantization, y: Q
     yield (codes_a * factor_a + codes_b * factor_b + (1 << (shift - 1))) >> shift
     scale_a, scale_b, scale_y = (np.float32(grid.scale) for grid in (a, b, y))
     ratio_a, ratio_b = scale_a / scale_y, scale_b / scale_y
-    yield _with_one_bit_more(codes_a, codes_b, ratio_a, ratio_b, shift + 1)
-    yield from map(_rounded, _line(codes_a, codes_b, ratio_a, ratio_b))
+    yield sums_on_arm(codes_a, codes_b, ratio_a, ratio_b)
+    yield from map(rounded, _line(codes_a, codes_b, ratio_a, ratio_b))
     for values in _line(codes_a, codes_b, scale_a, scale_b):
         yield from _divided(values, scale_y)
     for values in _line(codes_a, codes_b, scale_a / scale_b, np.float32(1)):
         yield from _divided(values, scale_y / scale_b)
 
 
-def _with_one_bit_more(codes_a: Codes, codes_b: Codes, ratio_a: np.float32, ratio_b: np.float32, shift: int) -> Codes:
-    """Adds in fixed point, ties away from zero."""
-    factor_a, factor_b = (int(np.rint(np.ldexp(np.float64(ratio), shift))) for ratio in (ratio_a, ratio_b))
+def sums_on_arm(codes_a: Codes, codes_b: Codes, ratio_a: np.float32, ratio_b: np.float32) -> Codes:
+    """Adds centred codes as ONNX Runtime does on Arm: multipliers of 22 bits, ties away from zero (`qladd.cpp`)."""
+    shift = 22 - int(np.frexp(max(ratio_a, ratio_b))[1])
+    factor_a, factor_b = (int(np.rint(np.ldexp(ratio, shift))) for ratio in (ratio_a, ratio_b))
     sums = codes_a * factor_a + codes_b * factor_b
     return (sums - (sums < 0) + (1 << (shift - 1))) >> shift
 
@@ -102,11 +97,11 @@ def _line(
 ) -> tuple[NDArray[np.float32], ...]:
     """Returns `a * factor_a + b * factor_b` in float32: every operation rounded, or either product fused."""
     product_a, product_b = codes_a.astype(np.float32) * factor_a, codes_b.astype(np.float32) * factor_b
-    return product_a + product_b, _fused(codes_a, factor_a, product_b), _fused(codes_b, factor_b, product_a)
+    return product_a + product_b, fused(codes_a, factor_a, product_b), fused(codes_b, factor_b, product_a)
 
 
 def _divided(values: NDArray[np.float32], scale: np.float32) -> tuple[Codes, Codes]:
-    return _rounded(values / scale), _rounded(values * (np.float32(1) / scale))
+    return rounded(values / scale), rounded(values * (np.float32(1) / scale))
 
 
 def _uncentred(
@@ -120,16 +115,17 @@ def _uncentred(
     zero_a, zero_b, zero_y = (grid.zero_point - INT8_MIN + lowest for grid in (a, b, y))
     fixed = np.float32(zero_y) - (ratio_a * np.float32(zero_a) + ratio_b * np.float32(zero_b))
     raw_a, raw_b = codes_a + zero_a, codes_b + zero_b
-    fused = _fused(raw_a, ratio_a, _fused(raw_b, ratio_b, fixed))
+    at_once = fused(raw_a, ratio_a, fused(raw_b, ratio_b, fixed))
     separate = (fixed + raw_a.astype(np.float32) * ratio_a) + raw_b.astype(np.float32) * ratio_b
-    return _rounded(fused) - zero_y, _rounded(separate) - zero_y
+    return rounded(at_once) - zero_y, rounded(separate) - zero_y
 
 
-def _fused(codes: Codes, factor: np.float32, addend: NDArray[np.float32] | np.float32) -> NDArray[np.float32]:
+def fused(codes: Codes, factor: np.float32, addend: NDArray[np.float32] | np.float32) -> NDArray[np.float32]:
     """Returns `codes * factor + addend`, rounded once; float64 holds the product exactly."""
     total: NDArray[np.float64] = codes * np.float64(factor) + np.asarray(addend, np.float64)
     return total.astype(np.float32)
 
 
-def _rounded(values: NDArray[np.float32]) -> Codes:
+def rounded(values: NDArray[np.float32]) -> Codes:
+    """Returns float32 steps as whole ones, half to even."""
     return np.rint(values).astype(np.int64)

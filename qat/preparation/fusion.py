@@ -12,10 +12,11 @@ from torch import Tensor, fx, nn
 from mobile_sdk.graph.operators import Clamp
 from qat.layers.quantizers.fake_quant import TensorQuantizer
 from qat.layers.quantizers.rounding import (
+    Curve,
+    CurveTable,
     HardSwishCurve,
     SiluCurve,
     extremes,
-    extremes_after,
     round_to,
     rounded_curve,
 )
@@ -23,7 +24,6 @@ from qat.layers.weighted import HardSwish
 from qat.steps import traits_of
 
 _Part = TypeVar("_Part", bound=nn.Module)
-_HARD_SWISH = HardSwishCurve()
 
 
 def fused(captured: fx.GraphModule) -> fx.GraphModule:
@@ -80,11 +80,7 @@ class RoundedSwish(nn.Module):
         if not (before.is_rounding and swish.quantizing and after.is_rounding):
             result: Tensor = after(swish(before(x)))
             return result
-        if before.is_following or after.is_following:
-            low, high = extremes(x)
-            before.move(low, high)
-            after.move(*extremes_after(before.rounding(), _HARD_SWISH, low, high))
-        return rounded_curve(before.rounding(), _HARD_SWISH, after.rounding(), x)
+        return _by_table(before, HardSwishCurve(), after, x)
 
 
 class RoundedSilu(nn.Module):
@@ -101,29 +97,39 @@ class RoundedSilu(nn.Module):
             rounded = before(x)
             result: Tensor = after(rounded * gate(torch.sigmoid(rounded)))
             return result
-        curve = SiluCurve(gate=gate.rounding())
-        if before.is_following or after.is_following:
-            low, high = extremes(x)
-            before.move(low, high)
-            after.move(*extremes_after(before.rounding(), curve, low, high))
-        return rounded_curve(before.rounding(), curve, after.rounding(), x)
+        return _by_table(before, SiluCurve(gate=gate.rounding()), after, x)
+
+
+def _by_table(before: TensorQuantizer, curve: Curve, after: TensorQuantizer, x: Tensor) -> Tensor:
+    """Returns a curve of the rounded `x`, rounded; ranges that follow move first."""
+    seen = extremes(x) if before.is_following or after.is_following else None
+    if seen is not None:
+        before.move(*seen)
+    table = CurveTable(before.rounding(), curve, x.device)
+    if seen is not None:
+        after.move(*table.extremes(*seen))
+    return rounded_curve(table, after.rounding(), x)
 
 
 def _silu(
     product: fx.Node, modules: dict[str, nn.Module]
 ) -> tuple[list[fx.Node], TensorQuantizer, TensorQuantizer] | None:
-    """Returns the nodes of `x * gate(sigmoid(x))`, the last one first, and the quantizers of `x` and of the sigmoid."""
-    if product.target is not torch.ops.aten.mul.Tensor or len(product.args) != 2:
+    """Returns the nodes of `x * gate(sigmoid(x))`, the last one first, and the quantizers of `x` and of the sigmoid.
+
+    The product has its operands in either order.
+    """
+    operands = [each for each in product.args if isinstance(each, fx.Node)]
+    if product.target is not torch.ops.aten.mul.Tensor or len(operands) != 2:
         return None
-    before, gate = product.args
-    if not (isinstance(before, fx.Node) and isinstance(gate, fx.Node) and len(gate.users) == 1):
-        return None
-    quantizers = [_called(each, modules, TensorQuantizer) for each in (before, gate)]
-    sigmoid = _only_read_by(gate)
-    is_silu = sigmoid is not None and sigmoid.target is torch.ops.aten.sigmoid.default and sigmoid.args == (before,)
-    if quantizers[0] is None or quantizers[1] is None or sigmoid is None or not is_silu or len(before.users) != 2:
-        return None
-    return [product, gate, sigmoid, before], quantizers[0], quantizers[1]
+    for before, gate in (operands, operands[::-1]):
+        sigmoid = _only_read_by(gate)
+        is_silu = sigmoid is not None and sigmoid.target is torch.ops.aten.sigmoid.default and sigmoid.args == (before,)
+        first, second = (_called(each, modules, TensorQuantizer) for each in (before, gate))
+        if sigmoid is None or not is_silu or first is None or second is None:
+            continue
+        if len(gate.users) == 1 and len(before.users) == 2:
+            return [product, gate, sigmoid, before], first, second
+    return None
 
 
 def _called(node: fx.Node, modules: dict[str, nn.Module], kind: type[_Part]) -> _Part | None:

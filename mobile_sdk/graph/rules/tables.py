@@ -7,41 +7,18 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from mobile_sdk.graph.operator_table import OperatorTable
-from mobile_sdk.graph.operators import (
-    Activation,
-    AvgPool2d,
-    Clamp,
-    Constant,
-    JoinRows,
-    Normalize,
-    Operator,
-    Quantize,
-    Rows,
-    Softmax,
-)
+from mobile_sdk.graph.operator_table import NOT_IN_FLOAT32, NOT_IN_INT8, OperatorTable
+from mobile_sdk.graph.operators import Clamp, Constant, Operator, Quantize
 
 Step = Callable[..., torch.Tensor]
 """It computes an operator's output from its operands (N, *shape)."""
 
-int8_rules: OperatorTable[Callable[[Any], Step]] = OperatorTable(
-    "the int8 reference",
-    gaps={
-        AvgPool2d: "in int8 a depthwise Conv2d has its place",
-        Activation: "an int8 graph expresses it as Add, Mul and clamps",
-        Softmax: "it is float32 in every graph",
-        Normalize: "it is float32 in every graph",
-    },
-)
+int8_rules: OperatorTable[Callable[[Any], Step]] = OperatorTable("the int8 reference", gaps=NOT_IN_INT8)
 """Each prepares an operator's constants and returns a function from centred codes to centred codes."""
 
 float_rules: OperatorTable[Callable[..., torch.Tensor]] = OperatorTable(
     "the float32 reference",
-    gaps={
-        Quantize: "a float32 graph has no codes but the picture's",
-        Rows: "strips are made of int8 tensors",
-        JoinRows: "strips are made of int8 tensors",
-    },
+    gaps={Quantize: "a float32 graph has no codes but the picture's", **NOT_IN_FLOAT32},
 )
 """Each takes an operator and the values of its operands, including constants; the clamp comes after it."""
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from mobile_sdk.graph import arithmetic
 from mobile_sdk.graph.operators import INT8_MIN, Quantization
+from mobile_sdk.graph.settled_sums import Codes, fused, rounded, sums_on_arm
 
-Codes = NDArray[np.int64]
 Floats = NDArray[np.float32]
 Grids = tuple[Quantization, Quantization]
 _ARM_RATIOS = (2.0**-14, 2.0**8)  # beyond these its kernel of a sum is the portable one
@@ -40,11 +40,11 @@ def sums(pairs: Pairs, a: Quantization, b: Quantization, y: Quantization) -> Ite
     terms = list(zip((pairs.a - INT8_MIN, pairs.b - INT8_MIN), ratios, strict=True))
     for fixed in _fixed_parts(ratios, zeros):
         for first, second in (terms, terms[::-1]):
-            yield _rounded((fixed + _product(*first)) + _product(*second)) - zeros[2]
-            yield _rounded(_fused(*second, _fused(*first, fixed))) - zeros[2]
-            yield _rounded(_fused(*second, fixed + _product(*first))) - zeros[2]
+            yield rounded((fixed + _product(*first)) + _product(*second)) - zeros[2]
+            yield rounded(fused(*second, fused(*first, fixed))) - zeros[2]
+            yield rounded(fused(*second, fixed + _product(*first))) - zeros[2]
     if all(_ARM_RATIOS[0] <= ratio < _ARM_RATIOS[1] for ratio in ratios):
-        yield _arm_sums(pairs.a - a.zero_point, pairs.b - b.zero_point, *ratios)
+        yield sums_on_arm(pairs.a - a.zero_point, pairs.b - b.zero_point, *ratios)
 
 
 def plain_differences(pairs: Pairs, a: Quantization, b: Quantization, y: Quantization) -> Iterator[Codes]:
@@ -56,8 +56,8 @@ def products(pairs: Pairs, a: Quantization, b: Quantization, y: Quantization) ->
     """Yields the codes of products by every kernel (`qlmul.cpp`), and by nodes that nothing fuses."""
     whole = (pairs.a - a.zero_point) * (pairs.b - b.zero_point)
     factor, zero = arithmetic.product_factor(a, b, y), stored_zero(y)
-    yield _rounded(_product(whole, factor) + np.float32(zero)) - zero
-    yield _rounded(_fused(whole, factor, np.float32(zero))) - zero
+    yield rounded(_product(whole, factor) + np.float32(zero)) - zero
+    yield rounded(fused(whole, factor, np.float32(zero))) - zero
     values = _values(pairs.a, a) * _values(pairs.b, b)
     yield from _portable((values / np.float32(y.scale)).astype(np.float32), zero)
 
@@ -71,7 +71,7 @@ def means(totals: Codes, x: Quantization, y: Quantization, count: int) -> Iterat
     if not _MEAN_RANGE[0] <= factor < _MEAN_RANGE[1]:
         yield _NONE_AGREES
         return
-    yield _rounded(_product(totals, factor))
+    yield rounded(_product(totals, factor))
     mantissa, exponent = np.frexp(factor)
     shift = 24 - int(exponent)
     scaled = totals * int(np.ldexp(np.float64(mantissa), 24))
@@ -91,8 +91,8 @@ def _plain(pairs: Pairs, a: Quantization, b: Quantization, y: Quantization, *, s
 
 def _portable(steps: Floats, zero: int) -> Iterator[Codes]:
     """Yields the steps rounded before and after the zero point is added to them."""
-    yield _rounded(steps)
-    yield _rounded(steps.clip(-256, 256) + np.float32(zero)) - zero
+    yield rounded(steps)
+    yield rounded(steps.clip(-256, 256) + np.float32(zero)) - zero
 
 
 def _fixed_parts(ratios: list[np.float32], zeros: list[int]) -> set[np.float32]:
@@ -106,14 +106,6 @@ def _fixed_parts(ratios: list[np.float32], zeros: list[int]) -> set[np.float32]:
     return {np.float32(zeros[2]) - each for each in together}
 
 
-def _arm_sums(a: Codes, b: Codes, ratio_a: np.float32, ratio_b: np.float32) -> Codes:
-    """Adds with multipliers of 22 bits; halves go away from zero."""
-    shift = 22 - int(np.frexp(max(ratio_a, ratio_b))[1])
-    factor_a, factor_b = (int(np.rint(np.ldexp(ratio, shift))) for ratio in (ratio_a, ratio_b))
-    total = a * factor_a + b * factor_b
-    return (total - (total < 0) + (1 << (shift - 1))) >> shift
-
-
 def _values(codes: Codes, grid: Quantization) -> Floats:
     return _product(codes - grid.zero_point, np.float32(grid.scale))
 
@@ -121,13 +113,3 @@ def _values(codes: Codes, grid: Quantization) -> Floats:
 def _product(whole: Codes, factor: np.float32) -> Floats:
     product: Floats = whole.astype(np.float32) * factor
     return product
-
-
-def _fused(whole: Codes, factor: np.float32, addend: Floats | np.float32) -> Floats:
-    """Returns a product and a sum that are rounded once: float64 holds both."""
-    total: Floats = (whole * np.float64(factor) + np.float64(addend)).astype(np.float32)
-    return total
-
-
-def _rounded(steps: Floats) -> Codes:
-    return np.rint(steps).astype(np.int64)

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from mobile_sdk.graph import arithmetic
 from mobile_sdk.graph.operators import INT8_MAX, INT8_MIN, Add, Constant, Mean, Mul, Quantization, Sub
-from mobile_sdk.runtimes.onnx.kernel_rules import Codes, Grids, Pairs, means, plain_differences, products, sums
+from mobile_sdk.graph.settled_sums import Codes
+from mobile_sdk.runtimes.onnx.kernel_rules import Grids, Pairs, means, plain_differences, products, sums
 
 MOST_STEPS = 8  # of float32, from a scale to the farthest one that is tried
 _CONSTANT_STEPS, _CONSTANT_STEP = 64, 2.0**-20  # a constant's scale has more room: there are only 256 sums

@@ -5,6 +5,7 @@ twenty times as long as a clamp of the same tensor. Here a tensor is cut into bl
 vectorised operators pass over them; backward needs the input, or for h-swish its slope, and one pass.
 """
 
+import copy
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -98,22 +99,60 @@ class SiluCurve:
         out.add_(sigmoid)
 
 
-def rounded_curve(before: Rounding, curve: Curve, after: Rounding, x: Tensor) -> Tensor:
-    """Returns the curve of `x` rounded to `before`, rounded to `after`, bit for bit.
+class CurveTable:
+    """Holds a curve's values and slopes for the 256 codes of the grid before it."""
 
-    Backward needs one tensor of `x`'s size: the slope, computed in the forward pass.
+    def __init__(self, before: Rounding, curve: Curve, device: torch.device) -> None:
+        self.before = before
+        codes = torch.arange(INT8_MIN, INT8_MAX + 1, dtype=torch.float32, device=device)
+        steps = codes.sub_(before.grid.zero_point).mul_(before.grid.scale)
+        self.values, self.slopes = torch.empty_like(steps), torch.empty_like(steps)
+        curve.value(steps, self.values)
+        curve.slope(steps, self.slopes)
+
+    @torch.no_grad()
+    def extremes(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns the least and the greatest value over the codes from that of `low` to that of `high`."""
+        first, last = self._index(torch.stack([low, high])).clamp_(0, LEVELS).tolist()
+        return extremes(self.values[first : last + 1])
+
+    def ended_at(self, after: Rounding) -> "CurveTable":
+        """Returns the table with rounded values, whose gradients pass only within the ends of the grid `after`."""
+        ended = copy.copy(self)
+        ended.slopes = torch.ops.aten.hardtanh_backward(self.slopes, self.values, *after.ends)
+        ended.values = _rounded_copy(after.grid, self.values)
+        return ended
+
+    def read(self, x: Tensor, values: Tensor, slopes: Tensor) -> None:
+        """Writes values and slopes of the numbers `x`, all vectors; NaN has the value NaN."""
+        index = self._index(x)
+        try:
+            torch.index_select(self.values, 0, index, out=values)
+        except IndexError:
+            index = self._index(x.nan_to_num())
+            torch.index_select(self.values, 0, index, out=values)
+            values[x.isnan()] = math.nan
+        torch.index_select(self.slopes, 0, index, out=slopes)
+
+    def _index(self, x: Tensor) -> Tensor:
+        """Returns where each number stands in the table, int32; beyond its end for what is no number.
+
+        A float32 between 2^23 and 2^24 has no fraction: adding to it rounds half to even, and its last bits count.
+        """
+        grid = self.before.grid
+        low, high = INT8_MIN - grid.zero_point, INT8_MAX - grid.zero_point
+        steps = torch.mul(x, 1 / grid.scale).clamp_(low, high).add_(ROUNDER)
+        return steps.view(torch.int32).sub_(_ROUNDER_BITS + low)
+
+
+def rounded_curve(table: CurveTable, after: Rounding, x: Tensor) -> Tensor:
+    """Returns the table's curve of `x`, which is rounded to the grid before it, rounded to `after`, bit for bit.
+
+    Backward needs one tensor of `x`'s size: the slope, read in the forward pass.
     """
-    learned = (before.low, before.high, after.low, after.high)
-    result: Tensor = _RoundedCurve.apply(x.float(), *learned, before, curve, after)  # type: ignore[no-untyped-call]
+    learned = (table.before.low, table.before.high, after.low, after.high)
+    result: Tensor = _RoundedCurve.apply(x.float(), *learned, table, after)  # type: ignore[no-untyped-call]
     return result
-
-
-@torch.no_grad()
-def extremes_after(before: Rounding, curve: Curve, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns a curve's least and greatest value over the codes of `before` from that of `low` to that of `high`."""
-    table = _Table(before, curve, low.device)
-    first, last = table.index(torch.stack([low, high])).clamp_(0, LEVELS).tolist()
-    return extremes(table.values[first : last + 1])
 
 
 def extremes(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -170,79 +209,38 @@ class _RoundedCurve(torch.autograd.Function):
         high: Tensor | None,
         bottom: Tensor | None,
         top: Tensor | None,
-        before: Rounding,
-        curve: Curve,
+        table: CurveTable,
         after: Rounding,
     ) -> Tensor:
         x = _dense(x)
         result, slope = torch.empty_like(x), torch.empty_like(x)
-        table = _Table(before, curve, x.device)
-        table.end_at(after)
+        ended = table.ended_at(after)
         for part, out, rise in _flat_blocks(x, result, slope):
-            table.read(part, out, rise)
-            torch.ops.aten.hardtanh_backward(rise, part, *before.ends, grad_input=rise)
-        ctx.save_for_backward(slope, None if before.high is None and after.high is None else x)
-        ctx.before, ctx.curve, ctx.after = before, curve, after
+            ended.read(part, out, rise)
+            torch.ops.aten.hardtanh_backward(rise, part, *table.before.ends, grad_input=rise)
+        ctx.save_for_backward(slope, None if high is None and top is None else x)
+        ctx.table, ctx.after = table, after
         return result
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        (slope, x), before, after = ctx.saved_tensors, ctx.before, ctx.after
+        (slope, x), before, after = ctx.saved_tensors, ctx.table.before, ctx.after
         gradient = _laid_out_like(slope, gradient)
         result = gradient * slope
         if x is None:
-            return result, *[None] * 7
+            return result, *[None] * 6
         ends = (before.low, before.high, after.low, after.high)
-        found = _curve_end_gradients(before, ctx.curve, after, x, *sample(x, gradient))
+        found = _curve_end_gradients(ctx.table, after, x, *sample(x, gradient))
         learned = (each if end is not None else None for end, each in zip(ends, found, strict=True))
-        return result, *learned, None, None, None
-
-
-class _Table:
-    """Holds a curve and its slope for the 256 codes of the grid before it."""
-
-    def __init__(self, before: Rounding, curve: Curve, device: torch.device) -> None:
-        self._grid = before.grid
-        codes = torch.arange(INT8_MIN, INT8_MAX + 1, dtype=torch.float32, device=device)
-        steps = codes.sub_(before.grid.zero_point).mul_(before.grid.scale)
-        self.values, self.slopes = torch.empty_like(steps), torch.empty_like(steps)
-        curve.value(steps, self.values)
-        curve.slope(steps, self.slopes)
-
-    def end_at(self, after: Rounding) -> None:
-        """Rounds the values; where they are beyond the grid's ends, no gradient passes."""
-        torch.ops.aten.hardtanh_backward(self.slopes, self.values, *after.ends, grad_input=self.slopes)
-        _round(after.grid, self.values, self.values)
-
-    def index(self, x: Tensor) -> Tensor:
-        """Returns where each number stands in the table, int32; beyond its end for what is no number.
-
-        A float32 between 2^23 and 2^24 has no fraction: adding to it rounds half to even, and its last bits count.
-        """
-        low, high = INT8_MIN - self._grid.zero_point, INT8_MAX - self._grid.zero_point
-        steps = torch.mul(x, 1 / self._grid.scale).clamp_(low, high).add_(ROUNDER)
-        return steps.view(torch.int32).sub_(_ROUNDER_BITS + low)
-
-    def read(self, x: Tensor, values: Tensor, slopes: Tensor) -> None:
-        """Writes values and slopes of the numbers `x`, all vectors; NaN has the value NaN."""
-        index = self.index(x)
-        try:
-            torch.index_select(self.values, 0, index, out=values)
-        except IndexError:
-            index = self.index(x.nan_to_num())
-            torch.index_select(self.values, 0, index, out=values)
-            values[x.isnan()] = math.nan
-        torch.index_select(self.slopes, 0, index, out=slopes)
+        return result, *learned, None, None
 
 
 def _curve_end_gradients(
-    before: Rounding, curve: Curve, after: Rounding, x: Tensor, some: Tensor, gradient: Tensor
+    table: CurveTable, after: Rounding, x: Tensor, some: Tensor, gradient: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Returns the gradients of the range ends before the curve, and of those after it."""
-    rounded = _rounded_copy(before.grid, some)
-    value, slope = torch.empty_like(some), torch.empty_like(some)
-    curve.value(rounded, value)
-    curve.slope(rounded, slope)
+    before, value, slope = table.before, torch.empty_like(some), torch.empty_like(some)
+    table.read(_flat(some), _flat(value), _flat(slope))
     passed = torch.ops.aten.hardtanh_backward(gradient, value, *after.ends)
     ends_after = end_gradients(after.grid.scale, after.ends, x, value, gradient, passed)
     inner = passed * slope

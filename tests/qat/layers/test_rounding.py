@@ -16,6 +16,7 @@ from mobile_sdk.graph.operators import INT8_MAX, INT8_MIN, Quantization
 from qat.layers.quantizers import rounding
 from qat.layers.quantizers.rounding import (
     Curve,
+    CurveTable,
     HardSwishCurve,
     Rounding,
     SiluCurve,
@@ -60,7 +61,8 @@ BEFORE = Rounding(grid=Quantization(scale=0.0625, zero_point=-80))
 AFTER = Rounding(grid=Quantization(scale=0.03125, zero_point=-116), is_open_below=True)
 GATE = Rounding(grid=Quantization(scale=2.0**-8, zero_point=-128))
 HARD_SWISH, SILU = HardSwishCurve(), SiluCurve(gate=GATE)
-FUSED = [partial(rounded_curve, BEFORE, curve, AFTER) for curve in (HARD_SWISH, SILU)]
+CPU = torch.device("cpu")
+FUSED = [partial(rounded_curve, CurveTable(BEFORE, curve, CPU), AFTER) for curve in (HARD_SWISH, SILU)]
 
 
 def gated_silu(x: Tensor) -> Tensor:
@@ -73,7 +75,10 @@ def test_a_fused_curve_is_its_three_roundings_one_after_another(
     curve: Curve, plainly: Callable[[Tensor], Tensor]
 ) -> None:
     found, wanted = (values(0, BEFORE.grid, (4, 6, 5, 5)).requires_grad_(True) for _ in range(2))
-    y, plain = rounded_curve(BEFORE, curve, AFTER, found), round_to(AFTER, plainly(round_to(BEFORE, wanted)))
+    y, plain = (
+        rounded_curve(CurveTable(BEFORE, curve, CPU), AFTER, found),
+        round_to(AFTER, plainly(round_to(BEFORE, wanted))),
+    )
     assert torch.equal(y, plain)
     weights = torch.linspace(-1, 2, y.numel()).reshape(y.shape)
     (y * weights).sum().backward()
@@ -139,6 +144,6 @@ def test_what_is_no_number_stays_so_and_spoils_no_other(curve: Curve) -> None:
     x = values(5, BEFORE.grid)
     spoiled = x.clone()
     spoiled.view(-1)[7] = float("nan")
-    found, wanted = (rounded_curve(BEFORE, curve, AFTER, each) for each in (spoiled, x))
+    found, wanted = (rounded_curve(CurveTable(BEFORE, curve, CPU), AFTER, each) for each in (spoiled, x))
     assert found.isnan().sum() == 1 and found.view(-1)[7].isnan()
     assert torch.equal(found.nan_to_num(0), torch.where(spoiled.isnan(), 0, wanted))

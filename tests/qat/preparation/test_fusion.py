@@ -19,16 +19,17 @@ COUNT = 40
 
 
 def net() -> FakeQuantNet:
-    """A ReLU, a ReLU6, an h-swish and a SiLU that fuse, and an h-swish and a SiLU whose input others read."""
+    """A ReLU, a ReLU6, an h-swish and two SiLUs that fuse, and an h-swish and a SiLU whose input others read."""
 
     def operation(self: Any, x: Tensor) -> Tensor:
         x = F.relu6(self.first(F.relu(x)))
         x = F.hardswish(self.norm(self.second(x)))
-        y = self.third(F.silu(self.fourth(x)))
+        y = self.fifth(F.silu(self.fourth(x)))
+        y = self.third(torch.sigmoid(y) * y)
         return y + F.hardswish(y) + F.silu(y)
 
     torch.manual_seed(0)
-    layers = {name: nn.Conv2d(6, 6, 3, padding=1) for name in ("first", "second", "third", "fourth")}
+    layers = {name: nn.Conv2d(6, 6, 3, padding=1) for name in ("first", "second", "third", "fourth", "fifth")}
     return prepare(body(operation, norm=nn.BatchNorm2d(6), **layers), CONTRACT).train()
 
 
@@ -42,7 +43,7 @@ def test_activations_are_joined_with_the_roundings_that_only_they_meet() -> None
     clamps = [module for module in modules if isinstance(module, RoundedClamp)]
     assert {type(module.clamp) for module in clamps} == {nn.ReLU, nn.ReLU6} and len(clamps) == 2
     swishes = [module for module in modules if isinstance(module, RoundedSwish)]
-    assert len(swishes) == 1 and len([module for module in modules if isinstance(module, RoundedSilu)]) == 1
+    assert len(swishes) == 1 and len([module for module in modules if isinstance(module, RoundedSilu)]) == 2
 
 
 @pytest.mark.parametrize("observers_frozen", [False, True])
