@@ -12,16 +12,18 @@ from benchmarks.core import overview
 ROOMS = {
     "accuracy": (
         *("calibration", "sensitivity", "distillation", "qat_digits", "stock_qat", "scaling_digits"),
-        *("fake_quantization", "augmentation", "hard_swish"),
+        *("fake_quantization", "augmentation", "hard_swish", "exactness", "without_xnnpack", "accelerators"),
     ),
+    "quantization": ("few_photographs", "four_bits", "four_bit_files"),
     "speed": (
         *("nets", "bundles", "public_nets", "executorch_lowering", "qat_step"),
-        *("scaling", "export", "reference", "content_hashes"),
+        *("scaling", "export", "reference", "content_hashes", "decode_boxes"),
     ),
     "memory": ("activation_memory",),
     "papers": ("paper_nets", "published_counts", "ablations", "detection", "segmentation"),
     "latency_model": ("predict", "int8_predictions", "operator_calibration", "search"),
     "confidence": ("interval_coverage", "interval_repeats"),
+    "regression": ("older_runtimes", "page_size"),
 }
 MODULES = {name: f"benchmarks.{room}.{name}" for room, names in ROOMS.items() for name in names}
 ON_REQUEST = {"coverage": "benchmarks.coverage", "fuzz": "benchmarks.fuzz"}

@@ -4,8 +4,10 @@ Describe: Contract, ImageSpec, TensorSpec, DetectionSpec; Program, Record, Quali
           `Program.load` reads).
 Export:   lower → Bundle, open_bundle.
 All of it: run by RunSettings: what the command `mobile-sdk run` does, from pictures to a report.
-Judge:    verify → a verdict; benchmark → numbers; write_report; bisect, layer_distances, layer_sensitivity.
-Apps:     to_bytes, detect, detect_anchor_free, masks_of: what Kotlin and Swift do with pictures and outputs.
+Judge:    verify → a verdict; benchmark → numbers; profile → a time for each layer; write_report; bisect,
+          layer_distances, layer_sensitivity.
+Apps:     preview → what an app shows of a picture.
+          to_bytes, detect, detect_anchor_free, masks_of: what Kotlin and Swift do with pictures and outputs.
 Errors:   SdkError, the root of them all.
 
 Every long call takes `progress`: True, the default, shows it on standard error; False does not; a function
@@ -22,11 +24,13 @@ if TYPE_CHECKING:
     from mobile_sdk.analysis.layer_distances import layer_distances
     from mobile_sdk.analysis.sensitivity import layer_sensitivity
     from mobile_sdk.benchmarking.benchmark import benchmark
+    from mobile_sdk.benchmarking.profiling.profile import profile
     from mobile_sdk.bundle.bundle import Bundle, open_bundle
     from mobile_sdk.bundle.lowering import lower
     from mobile_sdk.contract import Contract, DetectionSpec, ImageSpec, TensorSpec
     from mobile_sdk.errors import SdkError
     from mobile_sdk.preprocess import to_bytes
+    from mobile_sdk.previewing.preview import preview
     from mobile_sdk.program.program import Program
     from mobile_sdk.program.record import Record
     from mobile_sdk.report.write import write_report
@@ -59,6 +63,8 @@ _HOMES = {
     "lower": "mobile_sdk.bundle.lowering",
     "masks_of": "mobile_sdk.tasks.segmentation",
     "open_bundle": "mobile_sdk.bundle.bundle",
+    "preview": "mobile_sdk.previewing.preview",
+    "profile": "mobile_sdk.benchmarking.profiling.profile",
     "run": "mobile_sdk.workflow.pipeline",
     "to_bytes": "mobile_sdk.preprocess",
     "verify": "mobile_sdk.verification.verification",
@@ -85,6 +91,8 @@ __all__ = [
     "lower",
     "masks_of",
     "open_bundle",
+    "preview",
+    "profile",
     "run",
     "to_bytes",
     "verify",

@@ -86,12 +86,15 @@ def sqnr_db(noise: NDArray[np.float64], signal: NDArray[np.float64]) -> float | 
 
 
 def top1(scores: NDArray[np.generic]) -> NDArray[np.int64]:
-    """Returns the index of each row's largest score; ties go to the lower index, and a row with a NaN has none: -1."""
+    """Returns the index of each row's largest score; ties go to the lower index.
+
+    A row with a NaN or an infinity has none: -1.
+    """
     if scores.shape[0] == 0 or scores.shape[1] == 0:
         return np.full(scores.shape[0], -1, dtype=np.int64)
     winners: NDArray[np.int64] = np.argmax(scores, axis=1).astype(np.int64)
     if np.issubdtype(scores.dtype, np.floating):
-        winners[np.isnan(scores.astype(np.float64)).any(axis=1)] = -1
+        winners[~np.isfinite(scores).all(axis=1)] = -1
     return winners
 
 

@@ -63,6 +63,7 @@ class Factors(StrEnum):
     PASS_A_PIXEL = "the same, where a channel of the input is one value"
     GATED = "the same for the operand that a gate opens"
     LAYER = "the next weights take it in"
+    BELOW_CEILING = "the same, as long as no value that is multiplied reaches the 6 of a ReLU6"
     STOP = "no factor of the output makes up for it"
 
 
@@ -95,6 +96,7 @@ class KindTraits:
 
 
 _ANY = (None, None)
+_BELOW = Factors.BELOW_CEILING
 _OF_SWISH = (-0.375, None)  # at x = -1.5
 _OF_GATE = (0.0, 1.0)
 _NOTHING: frozenset[ActivationKind] = frozenset()
@@ -105,7 +107,7 @@ KINDS: Mapping[Kind, KindTraits] = {
     # grid, activation, carries_out, ends, saturates, factors, is_named
     Kind.WEIGHTED: KindTraits(Grid.OWN, None, _LAYERS, _ANY, False, Factors.LAYER, True),
     Kind.RELU: KindTraits(Grid.OWN, ActivationKind.RELU, _NOTHING, (0.0, None), False, Factors.PASS, True),
-    Kind.RELU6: KindTraits(Grid.OWN, ActivationKind.RELU6, _NOTHING, (0.0, 6.0), False, Factors.STOP, True),
+    Kind.RELU6: KindTraits(Grid.OWN, ActivationKind.RELU6, _NOTHING, (0.0, 6.0), False, _BELOW, True),
     Kind.HARD_SWISH: KindTraits(Grid.OWN, ActivationKind.HARD_SWISH, _NOTHING, _OF_SWISH, False, Factors.STOP, True),
     Kind.HARD_SIGMOID: KindTraits(Grid.OWN, ActivationKind.HARD_SIGMOID, _NOTHING, _OF_GATE, True, Factors.STOP, True),
     Kind.FUNCTION: KindTraits(Grid.OWN, None, _NOTHING, _ANY, False, Factors.STOP, True),

@@ -14,9 +14,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from mobile_sdk.bundle.bundle import Bundle
-from mobile_sdk.devices import CortexA76
+from mobile_sdk.devices import EmulatedCore, emulated_cores
+from mobile_sdk.devices.emulated.cores import CORES
 from mobile_sdk.errors import MachineError
-from mobile_sdk.runtimes import tflite_legacy
+from mobile_sdk.runtimes import litert_gpu, tflite_legacy
 from mobile_sdk.system.cache import made_once
 from tests.support import bundles, child_process
 from tests.support.apps.android_app import AndroidApp, AppTests, build_app, run_tests
@@ -27,6 +28,7 @@ from tests.support.apps.swift_toolchain import SwiftToolchain, make_toolchain
 from tests.support.command_line import ENVIRONMENT, SmallRun, make_small_run, read_small_run
 from tests.support.devices.phones import Phones, played, why_not_here
 from tests.support.fixtures.demo_fixtures import write_fixtures
+from tests.support.google.google_tools import GoogleTools, make_google_tools
 
 os.environ.clear()  # what a test calls in this process finds what a process of its own would
 os.environ.update({"MPLBACKEND": "Agg", **ENVIRONMENT})
@@ -98,14 +100,26 @@ def _users_modules_are_forgotten(tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 @pytest.fixture(scope="session")
-def cortex_a76() -> CortexA76:
-    """The emulated Arm core, ready to run."""
-    device = CortexA76()
+def arm_cores() -> dict[str, EmulatedCore]:
+    """The emulated Arm cores by their names, ready to run."""
+    cores = emulated_cores()
     try:
-        device.make_ready(print)
+        cores[0].make_ready(print)
     except MachineError as error:
         _cannot_run_here(str(error))
-    return device
+    return {each.core.name: each for each in cores}
+
+
+@pytest.fixture(scope="session")
+def cortex_a76(arm_cores: dict[str, EmulatedCore]) -> EmulatedCore:
+    """The core whose products are dot products, and whose other kernels are all cores' kernels."""
+    return arm_cores["cortex-a76"]
+
+
+@pytest.fixture(scope="session", params=[core.name for core in CORES])
+def arm_core(request: pytest.FixtureRequest, arm_cores: dict[str, EmulatedCore]) -> EmulatedCore:
+    """Each core: every one has kernels of its own for products."""
+    return arm_cores[request.param]
 
 
 @pytest.fixture(scope="session")
@@ -144,6 +158,24 @@ def tflite_legacy_python() -> Path:
     """The Python of tflite-runtime's own environment."""
     try:
         return tflite_legacy.make_ready(print)
+    except MachineError as error:
+        _cannot_run_here(str(error))
+
+
+@pytest.fixture(scope="session")
+def swiftshader() -> Path:
+    """The folder of the Vulkan that a processor computes."""
+    try:
+        return litert_gpu.make_ready(print)
+    except MachineError as error:
+        _cannot_run_here(str(error))
+
+
+@pytest.fixture(scope="session")
+def google() -> GoogleTools:
+    """MediaPipe, and Arm's compiler for NPUs, in their own environment."""
+    try:
+        return make_google_tools(print)
     except MachineError as error:
         _cannot_run_here(str(error))
 

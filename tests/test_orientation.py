@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from mobile_sdk.bundle.bundle import open_bundle
-from mobile_sdk.bundle.golden import portable
+from mobile_sdk.bundle.golden.samples import as_saved
 from mobile_sdk.bundle.lowering import lower
 from mobile_sdk.contract import ImageSpec
 from mobile_sdk.errors import DataError
@@ -40,7 +40,9 @@ def test_a_turned_picture_is_turned_once_and_says_nothing_of_it_any_more(
     found = open_picture(file)
     assert found.size == upright.size and not found.info and not found.getexif()
     with Image.open(file) as raw:
-        for picture in (found, upright_rgb(raw), portable(raw), upright_rgb(portable(raw))):
+        saved = as_saved(raw, SPEC)
+        assert isinstance(saved, Image.Image)
+        for picture in (found, upright_rgb(raw), saved, upright_rgb(saved)):
             assert np.abs(to_bytes(picture, SPEC) - expected).max() <= least
     rows = PictureSet(sources=(file,), targets=(0,)).bytes(SPEC)
     in_a_shard = decode_picture(file.read_bytes(), "picture")
@@ -78,7 +80,8 @@ def test_orientations_in_a_pngs_texts_are_dropped_too(tmp_path: Path, key: str) 
 def test_a_colour_profile_does_not_travel_with_a_golden_picture() -> None:
     picture = noise(40, 30)
     picture.info["icc_profile"] = b"a profile by which a phone would read other bytes"
-    assert not portable(picture).info
+    saved = as_saved(picture, SPEC)
+    assert isinstance(saved, Image.Image) and not saved.info
     assert picture.info, "the caller's own picture is left as it was"
 
 

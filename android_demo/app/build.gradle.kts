@@ -1,6 +1,7 @@
+import org.jetbrains.kotlin.gradle.dsl.JvmTarget
+
 plugins {
     alias(libs.plugins.android.application)
-    alias(libs.plugins.kotlin.android)
 }
 
 android {
@@ -9,13 +10,25 @@ android {
 
     defaultConfig {
         applicationId = "mobilesdk.demo"
-        minSdk = 23
+        minSdk = 26 // ExecuTorch's library is built for android-26, though its AAR says 23
         targetSdk = 36
         versionCode = 1
         versionName = "0.1.0"
+        // ExecuTorch's AAR has these alone; with LiteRT's others the app would install where half of it cannot run.
+        ndk { abiFilters += listOf("arm64-v8a", "x86_64") }
         // The benchmark writes down which runtimes computed.
         buildConfigField("String", "EXECUTORCH_VERSION", "\"${libs.versions.executorch.get()}\"")
         buildConfigField("String", "LITERT_VERSION", "\"${libs.versions.litert.get()}\"")
+    }
+
+    buildTypes {
+        // What is measured: compiled as a release, and installed without a key of your own. ./gradlew installBenchmark
+        create("benchmark") {
+            initWith(getByName("release"))
+            signingConfig = signingConfigs.getByName("debug")
+            matchingFallbacks += "release"
+            isProfileable = true
+        }
     }
 
     buildFeatures.buildConfig = true
@@ -29,6 +42,11 @@ android {
     testOptions.unitTests.all { test ->
         providers.gradleProperty("fixtures").orNull?.let { test.systemProperty("fixtures", it) }
     }
+}
+
+kotlin {
+    // Java's target too; without it Kotlin takes that of the Java that runs Gradle, and the two must agree.
+    compilerOptions { jvmTarget = JvmTarget.JVM_17 }
 }
 
 dependencies {

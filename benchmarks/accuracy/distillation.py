@@ -17,7 +17,7 @@ from benchmarks.core.user_nets import EfficientNetLite0, efficientnet_lite0
 from mobile_sdk.cli.terminal import quiet
 from mobile_sdk.comparison import compare
 from mobile_sdk.contract import Contract
-from mobile_sdk.program.record import Agreement
+from mobile_sdk.program.agreement import Agreement
 from mobile_sdk.system.environment import installed_versions
 from mobile_sdk.workflow.quantization import judged
 from mobile_sdk.workflow.tasks.classification import Classification

@@ -8,24 +8,22 @@ has SiLU in place of ReLU6. It takes some 25 minutes of a core.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import torch
 from torch import nn
 
 from benchmarks.core.results_file import write_result
 from benchmarks.core.targets import Target
 from benchmarks.core.user_nets import silu_mobilenet_v2
+from benchmarks.nets.trained_nets import OfDigits, of_digits
 from mobile_sdk.cli.terminal import quiet
-from mobile_sdk.contract import Contract, ImageSpec
+from mobile_sdk.contract import Contract
 from mobile_sdk.program.record import Record
 from mobile_sdk.system.environment import installed_versions
 from mobile_sdk.workflow.quantization import judged
 from mobile_sdk.workflow.tasks.classification import Classification
 from qat.calibration.calibration import calibrate
-from qat.data.pictures import Pictures, load_mnist
 from qat.freezing.freezing import freeze
 from qat.nets import build_net
 from qat.preparation.preparation import prepare
@@ -41,7 +39,6 @@ NETS: Mapping[str, Callable[[Contract], nn.Module]] = {
 BOUNDS = {"mobilenet_v3_small": -0.1, "mobilenet_v2": -0.1, "mobilenet_v2 0.35 with SiLU": -0.2}
 SEEDS = (0, 1, 2)
 PLANS = {"labels": TrainPlan.finetune, "float net": TrainPlan.distil}
-IMAGE = ImageSpec(size_px=32)
 
 
 def main() -> None:
@@ -54,23 +51,17 @@ def main() -> None:
 
 def measure(name: str, seed: int) -> list[dict[str, Any]]:
     """Trains one float net, and returns a row for each way of training it in int8."""
-    pictures = load_mnist(seed=seed)
-    contract = Contract(name="digits", labels=pictures.labels, image=IMAGE)
-    torch.manual_seed(seed)
-    net = NETS[name](contract)
-    plan = replace(TrainPlan.digits(epochs=10), seed=seed)
-    fit(net, pictures, plan, progress=False)
-    rows = [in_int8(net, pictures, contract, plan, learns_from) for learns_from in PLANS]
+    learned = of_digits(NETS[name], seed=seed)
+    rows = [in_int8(learned, learns_from) for learns_from in PLANS]
     for row in rows:
         say(f"{name}, seed {seed}, {row}")
     return [{"net": name, "seed": seed, **row} for row in rows]
 
 
-def in_int8(
-    net: nn.Module, pictures: Pictures, contract: Contract, plan: TrainPlan, learns_from: str
-) -> dict[str, Any]:
+def in_int8(learned: OfDigits, learns_from: str) -> dict[str, Any]:
     """Returns the net's accuracy after three epochs in int8."""
-    own_plan = PLANS[learns_from](after=plan)
+    net, pictures, contract = learned.net, learned.pictures, learned.contract
+    own_plan = PLANS[learns_from](after=learned.plan)
     student = prepare(net, contract)
     calibrate(student, pictures.train)
     fit(student, pictures, own_plan, teacher=net if own_plan.distillation else None, progress=False)

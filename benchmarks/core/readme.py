@@ -46,6 +46,8 @@ def filled(text: str) -> str:
         "predict": f"\n{_predictions()}\n",
         "tasks": f"\n{_learned()}\n",
         "search": f"\n{markdown(_rows('search'))}\n",
+        "exactness": f"\n{markdown(_rows('exactness'))}\n",
+        "accelerators": f"\n{markdown(_rows('accelerators'))}\n",
     }
     *_, public = _rows("coverage")
     fillings |= {f"public {key}": str(public[key]) for key in ("nets", "taken", "exact")}

@@ -31,7 +31,7 @@ from qat.search.record import Candidate, SearchRecord, SearchResult
 LABELS = ("ash", "beech", "cedar")
 CONTRACT = sdk.Contract(name="fuzz", labels=LABELS, image=sdk.ImageSpec(size_px=16))
 NAMED = sdk.Contract(name="named", labels=LABELS, image=sdk.ImageSpec(size_px=32))
-EXTREMES = qat.CalibrationPlan(search_ranges=False, round_weights=False, correct_biases=False, reconstruct=False)
+EXTREMES = qat.CalibrationPlan.extremes()
 STRIPS_KIB = 5
 SCHEMA_2 = Path(__file__).parents[2] / "tests" / "support" / "fixtures" / "programs_schema_2.zip"
 

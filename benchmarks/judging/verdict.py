@@ -19,6 +19,7 @@ from mobile_sdk.graph.outputs import separated
 from mobile_sdk.graph.reference import Reference
 from mobile_sdk.program.program import Program
 from mobile_sdk.runtimes.base import Interface, Runtime
+from mobile_sdk.runtimes.coreai import CoreAIRuntime
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
 from mobile_sdk.runtimes.onnx import OnnxRuntime
 from mobile_sdk.runtimes.tflite import TfliteRuntime
@@ -28,6 +29,7 @@ from qat.data.picture_set import PictureSet
 
 EXACT, ISLAND, TAKEN, REFUSED, FAILED = "exact", "island", "taken", "refused", "failed"
 """Equal in every element; that with float32 inside; captured, and no more asked; refused in words; anything else."""
+_EXTRAS: tuple[Runtime, ...] = (OnnxRuntime(), CoreAIRuntime())
 _PLACE = re.compile(r" at \S+")
 _NUMBERS = re.compile(r"(?<![\w.])[(\[]*-?\d[\d()\[\], x.-]*")
 
@@ -57,14 +59,14 @@ def program_on(net: Any, contract: Contract, pictures: NDArray[np.uint8]) -> Pro
 def compared(program: Program, pictures: NDArray[np.uint8], device: Device | None = None) -> dict[str, Any]:
     """Returns the result, and how many elements of each runtime's outputs differ from the reference's.
 
-    The runtimes run in this process, ONNX Runtime among them, or on a device.
+    The runtimes run in this process, those of extras among them if they are installed, or on a device.
     """
     graph = program.graph
     expected = separated(Reference(graph).run(pictures))
     has_float = any(isinstance(each, Dequantize) for each in graph.operators)
     found: dict[str, Any] = {"elements": sum(each.size for each in expected)}
-    here: tuple[Runtime, ...] = () if device is not None or OnnxRuntime().unavailable() else (OnnxRuntime(),)
-    for runtime in (TfliteRuntime(), ExecuTorchRuntime(), *here):
+    extras = [] if device is not None else [each for each in _EXTRAS if each.unavailable() is None]
+    for runtime in (TfliteRuntime(), ExecuTorchRuntime(), *extras):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / runtime.model_file
             interface = runtime.export(graph, program.contract, path)

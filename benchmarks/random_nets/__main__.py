@@ -3,7 +3,8 @@
 Run: python -m benchmarks.random_nets [--nets N] [--first SEED] [--device DEVICE]     a net takes some five seconds
 
 Every net is drawn from its seed: odd operators in odd places, on inputs of any size, with several outputs of any shape.
-Each is captured, calibrated, frozen and written for LiteRT, ExecuTorch and ONNX Runtime in a process of its own.
+Each is captured, calibrated, frozen and written for LiteRT, ExecuTorch, ONNX Runtime and Core AI in a process of its
+own.
 `--nets 1 --first SEED` repeats one. Exit code 1: elements differ, or a net failed in another way than by a refusal in
 words.
 """
@@ -30,7 +31,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     parser.add_argument("--nets", type=int, default=200, help="how many")
     parser.add_argument("--first", type=int, default=0, help="the seed of the first one")
-    parser.add_argument("--device", help="where both runtimes run, as in `verify`: emulated:cortex-a76")
+    parser.add_argument("--device", help="where both runtimes run, as in `verify`: emulated:cortex-a76, emulated:max")
     parser.add_argument("--out", type=Path, help="a file that gets a line of JSON for each net")
     asked = parser.parse_args(arguments)
     warnings.simplefilter("ignore")

@@ -1,3 +1,4 @@
+import Darwin
 import Foundation
 import MobileSDKDemoCore
 import UIKit
@@ -11,8 +12,30 @@ enum Device {
       machine: systemName(\.machine), system: "\(device.systemName) \(device.systemVersion)",
       kernel: "\(systemName(\.sysname)) \(systemName(\.release))", memoryMiB: Int(process.physicalMemory >> 20),
       cores: process.activeProcessorCount, thermal: thermal(process.thermalState),
-      batteryShare: device.batteryLevel >= 0 ? Double(device.batteryLevel) : nil, charger: charger(device.batteryState))
+      batteryShare: device.batteryLevel >= 0 ? Double(device.batteryLevel) : nil, charger: charger(device.batteryState),
+      isLowPower: process.isLowPowerModeEnabled, isDebugBuild: isDebugBuild)
   }
+
+  /// The memory that the system counts against this app, now and at its highest since the start.
+  @Sendable static func memory() -> MemoryUse? {
+    var info = task_vm_info_data_t()
+    var count = mach_msg_type_number_t(MemoryLayout<task_vm_info_data_t>.size / MemoryLayout<natural_t>.size)
+    let status = withUnsafeMutablePointer(to: &info) { pointer in
+      pointer.withMemoryRebound(to: integer_t.self, capacity: Int(count)) { words in
+        task_info(task_self_trap(), task_flavor_t(TASK_VM_INFO), words, &count)
+      }
+    }
+    guard status == KERN_SUCCESS, info.ledger_phys_footprint_peak > 0 else { return nil }
+    let mebibyte = 1048576.0
+    return MemoryUse(
+      nowMiB: Double(info.phys_footprint) / mebibyte, peakMiB: Double(info.ledger_phys_footprint_peak) / mebibyte)
+  }
+
+  #if DEBUG
+    private static let isDebugBuild = true
+  #else
+    private static let isDebugBuild = false
+  #endif
 
   private static func thermal(_ state: ProcessInfo.ThermalState) -> ThermalState {
     switch state {

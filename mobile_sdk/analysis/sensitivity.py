@@ -103,7 +103,7 @@ def layer_sensitivity(
                 weights_db=_db(noise.weights, signal),
                 kept_db=_db(noise.kept, signal),
                 noise_share=noise.alone / total,
-                weight_bytes=sum(pair.snapped.weight.size for pair in noise.layer.pairs if pair.snapped),
+                weight_bytes=sum(pair.snapped.weight_bytes for pair in noise.layer.pairs if pair.snapped),
             )
             for noise in noises
         ),

@@ -16,7 +16,7 @@ from mobile_sdk.arguments import expect, expect_each
 from mobile_sdk.benchmarking.measurements import Comparison, Measurement, Numbers, Plan, judge
 from mobile_sdk.benchmarking.place import Place, open_place, wait_until_cool
 from mobile_sdk.benchmarking.series import Series, interleave, start_series
-from mobile_sdk.benchmarking.statistics import ratio, summarize
+from mobile_sdk.benchmarking.statistics import Summary, ratio, summarize
 from mobile_sdk.bundle.bundle import OPEN_IT, Bundle
 from mobile_sdk.bundle.manifest import Manifest
 from mobile_sdk.devices.state import DeviceState
@@ -123,6 +123,7 @@ class _Benchmark:
             measurements=(),
             comparisons=(),
             state_before=state_before,
+            app=place.app(),
         )
         try:
             self._measure()
@@ -167,7 +168,7 @@ class _Benchmark:
 def _measurement(bundle: Bundle, series: Series | None, place: Place) -> Measurement:
     not_run = place.not_run(bundle)
     summary = summarize(series.rounds_ms) if series is not None and series.rounds_ms else None
-    advice = None if summary is None else summary.advice or (summary.throttling if place.heats_up else None)
+    advice = None if series is None or summary is None else _advice(series, summary, place)
     return Measurement.of(
         bundle,
         samples=None if series is None else series.samples(),
@@ -175,6 +176,13 @@ def _measurement(bundle: Bundle, series: Series | None, place: Place) -> Measure
         advice=advice,
         not_run=not_run or (None if summary else "the device was lost before it was measured"),
     )
+
+
+def _advice(series: Series, summary: Summary, place: Place) -> str | None:
+    """Returns the first reason why the times support no verdict."""
+    app, throttling = place.app(), summary.throttling if place.heats_up else None
+    reasons = (series.remark, app.advice if app else None, summary.advice, throttling)
+    return next((reason for reason in reasons if reason), None)
 
 
 def _comparisons(bundles: Sequence[Bundle], series: Mapping[Path, Series]) -> tuple[Comparison, ...]:

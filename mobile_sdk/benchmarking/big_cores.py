@@ -10,16 +10,15 @@ _PROCESSORS = Path("/sys/devices/system/cpu")
 def use_big_cores(threads: int) -> list[int]:
     """Keeps this process on the cores of the highest clock (of the highest capacity, if no clock is reported).
 
-    It keeps the process on all usable cores if they are alike or fewer than `threads`. Returns the cores; none outside
+    These are as many as `threads`, and those that are as fast as the slowest of them. Returns the cores; none outside
     Linux. The runner for devices does the same (devices/runner/sources/machine.cpp).
     """
     if sys.platform != "linux":
         return []
     usable = sorted(os.sched_getaffinity(0))
     speeds = [_speed(core) for core in usable]
-    big = [core for core, speed in zip(usable, speeds, strict=True) if speed == max(speeds)]
-    if len(big) < threads:
-        return usable
+    least = sorted(speeds, reverse=True)[:threads][-1]
+    big = [core for core, speed in zip(usable, speeds, strict=True) if speed >= least]
     os.sched_setaffinity(0, big)
     return big
 

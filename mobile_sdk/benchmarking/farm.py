@@ -6,14 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from mobile_sdk.benchmarking.benchmark import BenchmarkStoppedError, benchmark
-from mobile_sdk.benchmarking.demo_app import benchmark_in_app, is_app
+from mobile_sdk.benchmarking.iphone import benchmark_on_iphone
 from mobile_sdk.benchmarking.measurements import Numbers
 from mobile_sdk.bundle.bundle import Bundle
 from mobile_sdk.devices import Farm, open_device
+from mobile_sdk.devices.ios.requests import is_iphone
 from mobile_sdk.errors import MachineError
 from mobile_sdk.system.progress import Report
-
-APP_TIMEOUT_S = 600.0  # 1,024 runs of a net that takes half a second
 
 
 def device_names(device: str) -> list[str]:
@@ -54,9 +53,8 @@ def benchmark_each(
 def _benchmark(
     bundles: Sequence[Bundle], device: str, progress: Report, settings: dict[str, Any]
 ) -> Numbers | BenchmarkStoppedError:
-    if is_app(device):
-        wanted = {name: settings[name] for name in ("threads", "min_runs", "quick", "max_ms")}
-        return benchmark_in_app(bundles, device, progress=progress, timeout_s=APP_TIMEOUT_S, **wanted)
+    if is_iphone(device):
+        return benchmark_on_iphone(bundles, device, progress=progress, **settings)
     try:
         return benchmark(bundles, device=device, progress=progress, **settings)
     except BenchmarkStoppedError as stopped:

@@ -1,13 +1,17 @@
 """Defines `bench.json`: every measured time, the place of the measurement, and the verdict on a budget."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from statistics import median
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
+from mobile_sdk.benchmarking.profiling.profile import Profile
 from mobile_sdk.benchmarking.statistics import Ratio, Summary, summarize
 from mobile_sdk.bundle.bundle import Bundle
 from mobile_sdk.contract import Part
+from mobile_sdk.devices.android_app.state import AppState
 from mobile_sdk.devices.state import DeviceState
 from mobile_sdk.document import Document, cut
 from mobile_sdk.errors import DataError, SettingError
@@ -45,6 +49,13 @@ class Samples(Document):
     seconds: float  # spent in `rounds_ms`
     cores: tuple[int, ...] = ()  # that the process was kept on; empty if the system chose
     processes: tuple[int, ...] = ()  # rounds that each process took, in order; empty if one took all
+    end_to_end_ms: tuple[float, ...] = ()  # runs of an app from bytes to numbers; `rounds_ms` is the model alone
+    load_parts_ms: Mapping[str, float] = {}  # what an app does before `load_ms`, such as compiling the model
+
+    @property
+    def end_to_end_median_ms(self) -> float | None:
+        """Returns the median of the end-to-end times; None without any."""
+        return median(self.end_to_end_ms) if self.end_to_end_ms else None
 
 
 class Measurement(Document):
@@ -121,6 +132,8 @@ class Numbers(Document):
     state_before: DeviceState | None = None
     state_after: DeviceState | None = None
     stopped: str | None = None  # why the device was lost before the plan was done
+    app: AppState | None = None  # that measured
+    profiles: tuple[Profile, ...] = ()  # of layers, where that was asked for
 
     @model_validator(mode="after")
     def _of_samples(self) -> Self:

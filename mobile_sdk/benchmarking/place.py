@@ -2,16 +2,16 @@
 
 import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Protocol
 
 from mobile_sdk import runtimes
 from mobile_sdk.bundle.bundle import Bundle
-from mobile_sdk.devices import Host, Remote, check_measures_time, open_device
+from mobile_sdk.devices import AppState, DemoApp, Host, Remote, check_measures_time, open_device
 from mobile_sdk.devices.state import DeviceState
-from mobile_sdk.errors import MachineError
+from mobile_sdk.errors import MachineError, SettingError
 from mobile_sdk.system.environment import Environment, describe_environment
 
 _COOL_C = 60.0  # above it a phone's big cores soon slow down; at rest they are at 30 to 45
@@ -42,8 +42,12 @@ class Place(Protocol):
         """Returns the device's properties and state."""
         ...
 
+    def app(self) -> AppState | None:
+        """Returns what the app that measures said of itself; None without an app."""
+        ...
+
     def environment(self, versions: Mapping[str, str]) -> Environment:
-        """Returns the environment that is written beside the numbers."""
+        """Returns the environment that is written beside the numbers; `versions` are this host's."""
         ...
 
 
@@ -51,7 +55,15 @@ def open_place(device: str) -> Place:
     """Opens the place of that name. Raises SettingError if times would mean nothing, MachineError if it is missing."""
     opened = open_device(device)
     check_measures_time(opened)
-    return _RemotePlace(opened) if isinstance(opened, Remote) else _HostPlace()
+    if isinstance(opened, DemoApp):
+        return _AppPlace(opened)
+    if isinstance(opened, Remote):
+        return _RemotePlace(opened)
+    if isinstance(opened, Host):
+        return _HostPlace()
+    raise SettingError(
+        f"expected a device that takes turns, found {device}", hint="measure there with mobile-sdk bench"
+    )
 
 
 def wait_until_cool(
@@ -87,13 +99,16 @@ class _HostPlace:
     heats_up = False
 
     def not_run(self, bundle: Bundle) -> str | None:
-        return runtimes.get(bundle.manifest.runtime).not_timed(on_host=True)
+        return bundle.runtime.not_timed(on_host=True)
 
     def command(self, bundle: Bundle, threads: int) -> AbstractContextManager[list[str]]:
         return nullcontext(worker_command(bundle.path, threads))
 
     def state(self) -> DeviceState | None:
         return Host().state()
+
+    def app(self) -> AppState | None:
+        return None
 
     def environment(self, versions: Mapping[str, str]) -> Environment:
         return describe_environment(versions)
@@ -109,27 +124,69 @@ class _RemotePlace:
         self._device = device
 
     def not_run(self, bundle: Bundle) -> str | None:
-        return runtimes.get(bundle.manifest.runtime).not_timed(on_host=False)
+        return bundle.runtime.not_timed(on_host=False)
 
     def command(self, bundle: Bundle, threads: int) -> AbstractContextManager[list[str]]:
         manifest = bundle.manifest
-        tolerances, golden = manifest.golden.of_outputs, bundle.path / "golden"
-        return self._device.timed(manifest.runtime, bundle.model_path, golden, tolerances=tolerances, threads=threads)
+        tolerances, goldens = manifest.golden.of_outputs, bundle.golden_tensors()
+        return self._device.timed(manifest.runtime, bundle.model_path, goldens, tolerances=tolerances, threads=threads)
 
     def state(self) -> DeviceState | None:
         return self._device.state()
 
+    def app(self) -> AppState | None:
+        return None
+
     def environment(self, versions: Mapping[str, str]) -> Environment:
-        host, state = describe_environment(versions), self._device.state()
-        return host.model_copy(
-            update={
-                "processor": state.processor,
-                "features": state.features,
-                "architecture": state.machine,
-                "cores": len(state.cores),
-                "memory_mib": state.memory_mib,
-                "system": state.system or "unknown",
-                "kernel": state.kernel,
-                "governor": state.cores[-1].governor if state.cores else None,
-            }
-        )
+        return _environment_there(versions, self._device.state())
+
+
+class _AppPlace:
+    """Serves the bundles in the demo app on a phone, one process with a model each; it answers as workers do."""
+
+    heats_up = True
+
+    def __init__(self, device: DemoApp) -> None:
+        self.name = device.name
+        self._device = device
+        self._app, self._versions = device.ask()
+        self._served = 0
+
+    def not_run(self, bundle: Bundle) -> str | None:
+        runtime = bundle.manifest.runtime
+        return None if runtime in runtimes.in_apps("android") else f"Android has no runtime for {runtime}"
+
+    @contextmanager
+    def command(self, bundle: Bundle, threads: int) -> Iterator[list[str]]:
+        self._served += 1
+        try:
+            with self._device.timed(bundle.path, threads=threads) as command:
+                yield command
+        finally:
+            self._served -= 1
+            if not self._served:
+                self._device.stop()
+
+    def state(self) -> DeviceState | None:
+        return self._device.state()
+
+    def app(self) -> AppState | None:
+        return self._app
+
+    def environment(self, versions: Mapping[str, str]) -> Environment:
+        return _environment_there(self._versions, self._device.state())
+
+
+def _environment_there(versions: Mapping[str, str], state: DeviceState) -> Environment:
+    return describe_environment(versions).model_copy(
+        update={
+            "processor": state.processor,
+            "features": state.features,
+            "architecture": state.machine,
+            "cores": len(state.cores),
+            "memory_mib": state.memory_mib,
+            "system": state.system or "unknown",
+            "kernel": state.kernel,
+            "governor": state.cores[-1].governor if state.cores else None,
+        }
+    )

@@ -40,6 +40,8 @@ class Series:
     rewarm_ms: list[float] = field(default_factory=list)
     rounds_ms: list[tuple[float, ...]] = field(default_factory=list)
     peak_mib: float | None = None
+    end_to_end_ms: list[float] = field(default_factory=list)  # of an app
+    remark: str | None = None  # why these times support no verdict, as the worker says
     seconds: float = 0.0
     runs: int = 0
 
@@ -55,6 +57,8 @@ class Series:
         self.rounds_ms.append(tuple(reply["times_ms"]))
         self.processes[-1] += 1
         self.peak_mib = max(self.peak_mib or 0.0, peak_mib) if (peak_mib := reply["peak_mib"]) is not None else None
+        if "end_to_end_ms" in reply:
+            self.end_to_end_ms.append(reply["end_to_end_ms"])
         self.seconds += sum(reply["times_ms"]) / 1000
         self.runs += len(reply["times_ms"])
 
@@ -89,6 +93,7 @@ class Series:
             seconds=self.seconds,
             cores=self.cores,
             processes=tuple(self.processes),
+            end_to_end_ms=tuple(self.end_to_end_ms),
         )
 
 
@@ -112,6 +117,7 @@ def start_series(bundle: Bundle, place: Place, plan: Plan, workers: ExitStack) -
         first_run_ms=ready["first_run_ms"],
         warm_up_ms=tuple(ready["warm_up_ms"]),
         cores=tuple(ready.get("cores", ())),
+        remark=ready.get("remark"),
     )
     workers.callback(series.close)
     return series

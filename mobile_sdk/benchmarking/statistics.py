@@ -1,7 +1,8 @@
 """Describes a series of times, and says when it supports no verdict.
 
 The caller keeps every sample, and everything here is derived from samples. Quantiles follow one rule: linear
-interpolation between order statistics (Hyndman and Fan 1996, type 7, numpy's default), so that p50 is the median. Runs
+interpolation between order statistics (Hyndman and Fan 1996, type 7, numpy's default), so that p50 is the median. Sums
+are taken in the order of the runs: Kotlin and Swift, which show a part of it, get the same bits. Runs
 taken back to back are not independent, and neither are rounds of runs: the rounds themselves show how long a machine
 remembers (`long_run_band`), and if it has two speeds (`two_speeds`).
 """
@@ -33,6 +34,9 @@ STEADY_CV_SHARE = 0.10
 
 THROTTLED_RATIO = 1.05
 """The last tenth of a series may be so much slower than the first; half of the scatter that is allowed."""
+
+LEAST_MS, MOST_MS = 1e-9, 1e12
+"""Other times are none: no clock ticks so fast, no run takes 30 years. Squares of these neither overflow nor vanish."""
 
 MIN_ROUNDS = FEWEST_ROUNDS
 """Fewer rounds support no verdict: the spread between them would be a guess."""
@@ -139,12 +143,12 @@ def summarize(rounds_ms: Rounds) -> Summary:
     The interval of the median holds for the long run: see `long_run`. Raises SettingError without a sample.
     """
     samples = _positive(rounds_ms)
-    median = float(np.median(samples))
-    mad = float(np.median(np.abs(samples - median)))
-    mean = float(samples.mean())
+    ordered, mean = np.sort(samples), float(np.cumsum(samples)[-1]) / samples.size
+    median, p90, p99 = (_quantile(ordered, share) for share in (0.5, 0.9, 0.99))
+    distances = np.abs(samples - median)
+    mad = _quantile(np.sort(distances), 0.5)
     band, medians = long_run_band(rounds_ms, COVERAGE), round_medians(rounds_ms)
     fast, slow = _two_speeds_ms(samples, medians) or (median, median)
-    p50, p90, p99 = (float(value) for value in np.quantile(samples, (0.5, 0.9, 0.99)))
     return Summary(
         count=samples.size,
         rounds=len(rounds_ms),
@@ -152,15 +156,15 @@ def summarize(rounds_ms: Rounds) -> Summary:
         median_interval_ms=Interval(low=band.low, high=band.high, coverage_share=_coverage(len(rounds_ms))),
         mad_ms=mad,
         mean_ms=mean,
-        p50_ms=p50,
+        p50_ms=median,
         p90_ms=p90,
         p99_ms=p99,
         min_ms=float(samples.min()),
         max_ms=float(samples.max()),
-        cv_share=float(samples.std(ddof=1)) / mean if samples.size > 1 else 0.0,
+        cv_share=_standard_deviation(samples, mean) / mean,
         robust_cv_share=_MAD_TO_SIGMA * mad / median,
-        outliers=int(is_outlier(samples).sum()),
-        last_over_first=_last_over_first(medians),
+        outliers=int((distances > _OUTLIER_SIGMAS * _MAD_TO_SIGMA * mad).sum()),
+        last_over_first=_last_over_first(rounds_ms),
         independent_rounds=band.independent_rounds,
         drift_ratio=_drift_ratio(medians),
         fast_ms=fast,
@@ -208,7 +212,7 @@ def median_interval(values: Sequence[float] | NDArray[np.float64], *, coverage: 
     return Interval(low=float(ordered[rank]), high=float(ordered[count - 1 - rank]), coverage_share=covered)
 
 
-def wilson_interval(correct: int, count: int) -> Interval:
+def wilson_interval(correct: float, count: float) -> Interval:
     """Returns the 95 % interval of a share that was counted, such as an accuracy (Wilson 1927)."""
     if not 0 <= correct <= count or count == 0:
         raise SettingError(
@@ -235,11 +239,31 @@ def _coverage(rounds: int) -> float:
     return COVERAGE if rounds >= MIN_ROUNDS else 0.0
 
 
-def _last_over_first(medians: NDArray[np.float64]) -> float | None:
-    tenth = len(medians) // 10
+def _quantile(ordered: NDArray[np.float64], share: float) -> float:
+    """Returns the quantile of sorted values, by the operations of Kotlin and Swift and in their order."""
+    place = share * (ordered.size - 1)
+    below = int(place)
+    low, high = float(ordered[below]), float(ordered[min(below + 1, ordered.size - 1)])
+    return low + (place - below) * (high - low)
+
+
+def _standard_deviation(samples: NDArray[np.float64], mean: float) -> float:
+    squares = float(np.cumsum(np.square(samples - mean))[-1])
+    return sqrt(squares / (samples.size - 1)) if samples.size > 1 else 0.0
+
+
+def _last_over_first(rounds_ms: Rounds) -> float | None:
+    tenth = len(rounds_ms) // 10
     if tenth < 2:
         return None
-    return float(np.median(medians[-tenth:]) / np.median(medians[:tenth]))
+    last, first = (
+        _quantile(np.sort([_median(each) for each in part]), 0.5) for part in (rounds_ms[-tenth:], rounds_ms[:tenth])
+    )
+    return last / first
+
+
+def _median(round_ms: Sequence[float]) -> float:
+    return _quantile(np.sort(np.asarray(round_ms, dtype=np.float64)), 0.5)
 
 
 def _drift_ratio(medians: NDArray[np.float64]) -> float:
@@ -270,6 +294,7 @@ def _positive(rounds_ms: Rounds) -> NDArray[np.float64]:
     if not rounds_ms or not all(len(round_ms) for round_ms in rounds_ms):
         raise SettingError("expected at least one run in every round, found none", hint="measure at least one run")
     samples = np.concatenate([np.asarray(round_ms, dtype=np.float64) for round_ms in rounds_ms])
-    if not np.all(np.isfinite(samples)) or samples.min() <= 0:
-        raise SettingError("expected times above 0 ms, found others", hint="measure with a monotonic clock")
+    if not np.all((samples >= LEAST_MS) & (samples <= MOST_MS)):
+        expected = f"expected times of {LEAST_MS:g} to {MOST_MS:g} ms, found others"
+        raise SettingError(expected, hint="measure with a monotonic clock")
     return samples

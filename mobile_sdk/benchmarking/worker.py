@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mobile_sdk import runtimes
 from mobile_sdk.benchmarking.big_cores import use_big_cores
 from mobile_sdk.bundle.bundle import open_bundle
 from mobile_sdk.errors import SdkError
@@ -84,7 +83,7 @@ def _prepare(path: Path, threads: int) -> tuple[Callable[[], Session], list[Pict
     Imports the runtime's packages first, which takes seconds that an app on a phone does not spend.
     """
     bundle = open_bundle(path)
-    runtime = runtimes.get(bundle.manifest.runtime)
+    runtime = bundle.runtime
 
     def load() -> Session:
         return runtime.load(bundle.model_path, bundle.interface, threads=threads)

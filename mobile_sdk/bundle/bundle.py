@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mobile_sdk import runtimes
 from mobile_sdk.arguments import NOTHING, expect, expect_path
-from mobile_sdk.bundle.golden_files import check_golden, expected_output, golden_paths, sample_bytes
+from mobile_sdk.bundle.golden.files import check_golden, expected_output, golden_paths, output_bytes, sample_bytes
 from mobile_sdk.bundle.interface_check import interface_misfit
 from mobile_sdk.bundle.manifest import FileEntry, Manifest
 from mobile_sdk.bundle.manifest_file import (
@@ -30,7 +30,8 @@ from mobile_sdk.bundle.manifest_file import (
 from mobile_sdk.bundle.signature_file import SIGNATURE_FILE, check_signature, read_signature
 from mobile_sdk.errors import SettingError
 from mobile_sdk.program.wrong_path import bundle_hint
-from mobile_sdk.runtimes.base import Interface
+from mobile_sdk.runtimes.base import Interface, Runtime
+from mobile_sdk.runtimes.input_array import input_array
 from mobile_sdk.signing.keys import read_public_key
 
 if TYPE_CHECKING:
@@ -51,12 +52,21 @@ class Bundle:
     def __repr__(self) -> str:
         """Returns a description in one line."""
         of, size = self.manifest, f"{self.model_bytes / 2**20:.2f} MiB"
-        return f"Bundle({str(self.path)!r}, {of.runtime}, {of.precision}, {len(of.labels)} labels, {size})"
+        return f"Bundle({str(self.path)!r}, {of.runtime}, {of.precision_in_words}, {len(of.labels)} labels, {size})"
 
     @property
     def model_path(self) -> Path:
         """Returns the path of the model file; of a folder for Core ML."""
         return self.path / self.manifest.model
+
+    @property
+    def runtime(self) -> Runtime:
+        """Returns the runtime that the model file is for, in the form of the file."""
+        return self.read_by(self.manifest.runtime)
+
+    def read_by(self, name: str) -> Runtime:
+        """Returns a runtime that may read the model file, in its form; raises SettingError if there is none."""
+        return runtimes.get(name, self.manifest.form)
 
     @property
     def interface(self) -> Interface:
@@ -90,6 +100,11 @@ class Bundle:
         """Returns the outputs (pictures, numbers) expected of all golden pictures, or records (pictures, 1)."""
         return np.stack([self.golden_output(index) for index in range(len(self.manifest.golden.pictures))])
 
+    def golden_tensors(self) -> list[tuple[bytes, bytes]]:
+        """Returns what each golden picture gives to the model and expects of it, as the bytes of its tensors."""
+        given = [input_array(picture, self.interface.input).tobytes() for picture in self.golden_pictures()]
+        return [(each, output_bytes(self.path, index)) for index, each in enumerate(given)]
+
 
 def open_bundle(path: str | os.PathLike[str], *, key: str | os.PathLike[str] | None = None) -> Bundle:
     """Opens the folder `path` and checks everything in it but the model's arithmetic, which is `verify`'s.
@@ -116,10 +131,15 @@ def labels_bytes(labels: tuple[str, ...]) -> bytes:
 
 
 def files_below(folder: Path, prefix: str = "") -> Iterator[str]:
-    """Yields the files of a bundle, relative to it; raises BundleRefusalError if one is a link or a special file."""
+    """Yields the files of a bundle, relative to it.
+
+    Raises BundleRefusalError if one is a link or a special file, or has a name that no manifest lists.
+    """
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
             path = prefix + entry.name
+            if not is_safe_path(entry.name):
+                raise BundleRefusalError("paths", f"expected names of plain letters, found {ascii(path)[:80]}")
             if entry.is_symlink():
                 raise BundleRefusalError("paths", f"expected plain files, found the link {path!r}")
             if entry.is_dir():
@@ -168,7 +188,7 @@ def _read_manifest_bytes(folder: Path) -> bytes:
 
 def _check_runtime(manifest: Manifest) -> None:
     try:
-        runtime = runtimes.get(manifest.runtime)
+        runtime = runtimes.get(manifest.runtime, manifest.form)
     except SettingError as error:
         raise BundleRefusalError("runtime", error.message, hint="update this SDK") from error
     if manifest.model != runtime.model_file:
@@ -197,13 +217,10 @@ def _check_files(folder: Path, manifest: Manifest) -> None:
     stray = [path for path in rest if path != manifest.model and not path.startswith(manifest.model + "/")]
     if stray:
         raise BundleRefusalError("files", f"expected labels, golden pictures and a model, found {min(stray)!r} listed")
-    present = set()
-    for path in files_below(folder):
-        if path not in (MANIFEST_FILE, SIGNATURE_FILE) and path not in listed:
-            raise BundleRefusalError(
-                "files", f"expected only what the manifest lists, found {path[:80]!r}", hint="remove it"
-            )
-        present.add(path)
+    present = set(files_below(folder))
+    if extra := present - listed - {MANIFEST_FILE, SIGNATURE_FILE}:
+        found = f"expected only what the manifest lists, found {min(extra)[:80]!r}"
+        raise BundleRefusalError("files", found, hint="remove it")
     if listed - present:
         raise BundleRefusalError("files", f"expected the file {min(listed - present)!r}, found none")
 

@@ -1,12 +1,12 @@
 """Describes a bundle: the manifest that exporting a program writes, and with which `verify` compares what it finds."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mobile_sdk.bundle.golden_tolerance import golden_tolerances, is_by_reference
+from mobile_sdk.bundle.golden.tolerance import golden_tolerances, is_by_reference
 from mobile_sdk.bundle.manifest import (
     FileEntry,
     GoldenEntry,
@@ -48,6 +48,7 @@ def describe(
         structure=structure,
         golden=golden,
         activation_limit_kib=activation_limit_kib,
+        form=runtime.form,
         files=files,
         program_sha256=program.digest(),
         graph_sha256=program.graph.digest(),
@@ -61,14 +62,15 @@ def describe_golden(
     *,
     source: Literal["given", "generated"],
     scores: NDArray[np.generic],
-    winners: Iterable[int],
+    pixels: NDArray[np.uint8],
+    pictures: Sequence[GoldenPicture],
 ) -> GoldenEntry:
-    """Returns the entry of golden images: `scores` are the expected outputs, a row each, and `winners` their labels."""
-    tolerances = golden_tolerances(program, runtime, scores)
+    """Returns the entry of golden images: `scores` are the expected outputs, a row each, `pixels` their bytes."""
+    tolerances = golden_tolerances(program, runtime, scores, pixels)
     return GoldenEntry(
         source=source,
         expected_by="reference" if is_by_reference(program, runtime) else runtime.name,
         tolerance=max(tolerances),
         tolerances=tolerances if len(tolerances) > 1 else (),
-        pictures=tuple(GoldenPicture(top1_index=int(winner)) for winner in winners),
+        pictures=tuple(pictures),
     )

@@ -6,10 +6,11 @@ image and one output, accuracy, and bits in words besides.
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from mobile_sdk.bundle.manifest import (
-    Count,
+    MOST_COUNT,
+    ActivationLimit,
     Figure,
     FileEntry,
     GoldenEntry,
@@ -24,15 +25,16 @@ from mobile_sdk.bundle.manifest import (
 )
 from mobile_sdk.document import Document
 from mobile_sdk.graph.operators import Precision
-from mobile_sdk.program.earlier_documents import EarlierAccuracy, EarlierContract
+from mobile_sdk.program.earlier_documents import EarlierContract
 from mobile_sdk.runtimes.base import InputSpec, OutputSpec
+from mobile_sdk.tasks.quality import Share
 from mobile_sdk.tasks.registry import task_of
 
 
 class EarlierGoldenPicture(GoldenPicture):
     """Holds a `GoldenPicture` with the image's true label."""
 
-    label_index: Count | None
+    label_index: JsonValue
 
 
 class EarlierGolden(GoldenEntry):
@@ -46,7 +48,10 @@ class EarlierGolden(GoldenEntry):
             source=self.source,
             expected_by=self.expected_by.partition(" ")[0] or self.expected_by,
             tolerance=self.tolerance,
-            pictures=tuple(GoldenPicture(top1_index=each.top1_index) for each in self.pictures),
+            tolerances=self.tolerances,
+            pictures=tuple(
+                GoldenPicture(top1_index=each.top1_index, input_sha256=each.input_sha256) for each in self.pictures
+            ),
         )
 
 
@@ -55,7 +60,7 @@ class Schema2Manifest(Manifest):
 
     schema_number: Literal[2]
     golden: EarlierGolden
-    versions: dict[str, str]
+    versions: JsonValue
 
     def manifest(self) -> Manifest:
         """Returns the manifest without what is read over."""
@@ -71,11 +76,18 @@ class EarlierQuantization(Document):
     activations: Literal["int8 per tensor", "float32", "int8 per tensor, kept layers float32"]
 
 
+class EarlierFigure(Document):
+    """Holds a `Figure` whose fields have their earlier names."""
+
+    share: Share
+    pictures: Annotated[int, Field(ge=1, le=MOST_COUNT)]
+
+
 class EarlierAccuracies(Document):
     """Holds a `QualityEntry` whose measure is the task's."""
 
-    float32: EarlierAccuracy | None
-    int8_reference: EarlierAccuracy | None
+    float32: EarlierFigure | None
+    int8_reference: EarlierFigure | None
 
 
 class EarlierInterface(Document):
@@ -98,9 +110,9 @@ class Schema1Manifest(EarlierContract):
     accuracy: EarlierAccuracies
     structure: StructureEntry
     golden: EarlierGolden
-    activation_limit_kib: Annotated[int | None, Field(gt=0, exclude_if=lambda limit: limit is None)] = None
+    activation_limit_kib: ActivationLimit = None
     files: Annotated[tuple[FileEntry, ...], Field(min_length=1, max_length=1000)]
-    versions: dict[str, str]
+    versions: JsonValue
     program_sha256: Sha256
     graph_sha256: Sha256
     manifest_sha256: Sha256
@@ -128,5 +140,5 @@ class Schema1Manifest(EarlierContract):
         return Manifest(**{**same, **changed})
 
 
-def _figure(accuracy: EarlierAccuracy | None) -> Figure | None:
+def _figure(accuracy: EarlierFigure | None) -> Figure | None:
     return None if accuracy is None else Figure(value=accuracy.share, images=accuracy.pictures)

@@ -1,19 +1,21 @@
 """Writes a bundle for every runtime from one program."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from mobile_sdk import runtimes as registry
 from mobile_sdk.arguments import NOTHING, Parted, expect, expect_each, expect_path, held_out
 from mobile_sdk.bundle.bundle import Bundle
-from mobile_sdk.bundle.golden import choose_goldens, generated_goldens
+from mobile_sdk.bundle.golden.samples import choose_goldens, generated_goldens
 from mobile_sdk.bundle.writer import check_replaceable, write_bundle
 from mobile_sdk.devices.model_process import MODELS
 from mobile_sdk.errors import SettingError
 from mobile_sdk.preprocess import LabelledPictures, Sample, to_bytes
 from mobile_sdk.program.program import LOAD_IT, Program
+from mobile_sdk.runtimes.base import Runtime
 from mobile_sdk.signing.keys import read_private_key
 from mobile_sdk.system.progress import Progress, reported
 
@@ -25,6 +27,7 @@ def lower(
     runtimes: str | Sequence[str] = registry.usual(),
     pictures: LabelledPictures | Parted | None = None,
     activation_limit_kib: int | None = None,
+    choices: Mapping[str, str] = MappingProxyType({}),
     sign: str | os.PathLike[str] | None = None,
     progress: Progress = True,
 ) -> list[Bundle]:
@@ -34,8 +37,9 @@ def lower(
 
     Without `pictures` the golden ones are made up, and the manifest says so. With `activation_limit_kib` the models
     compute equal codes, wide tensors in strips of rows, so that no more activations than that are alive at once
-    (`memory.limit.within`): int8 programs only. With `sign`, a private key's PEM file, each bundle carries
-    that key's signature; without it, a bundle that is replaced loses its own. Names, key and folders are checked before
+    (`memory.limit.within`): int8 programs only. `choices`, a name and a value each, change the form of the model files
+    of the runtimes that have them (`Runtime.choices`). With `sign`, a private key's PEM file, each bundle carries that
+    key's signature; without it, a bundle that is replaced loses its own. Names, key and folders are checked before
     anything is written. A runtime's refusal is its CompileError; the bundles already written stay.
 
     Example: `bundles = sdk.lower(program, "bundles", runtimes=["tflite"], pictures=pictures)`
@@ -45,9 +49,10 @@ def lower(
     runtimes = (runtimes,) if isinstance(runtimes, str) else runtimes
     expect_each("runtimes", runtimes, str)
     expect("activation_limit_kib", activation_limit_kib, int, NOTHING)
+    expect("choices", choices, Mapping)
     expect("sign", sign, str, os.PathLike, NOTHING)
     signer = None if sign is None else read_private_key(sign)
-    chosen = [registry.get(name) for name in runtimes]
+    chosen = registry.in_form(runtimes, choices)
     if readers := sorted(set(runtimes) - set(registry.names())):
         raise SettingError(
             f"expected runtimes that have bundles ({', '.join(registry.names())}), found {', '.join(readers)}",
@@ -57,7 +62,7 @@ def lower(
         raise SettingError(
             f"expected runtimes, each once, found {', '.join(runtimes) or 'none'}", hint="name each once"
         )
-    folders = [Path(out) / folder_name(program, name) for name in runtimes]
+    folders = [Path(out) / folder_name(program, runtime) for runtime in chosen]
     for folder in folders:
         check_replaceable(folder)
     MODELS.prepare()  # it starts while goldens are chosen and the first model is written
@@ -72,9 +77,10 @@ def lower(
     return bundles
 
 
-def folder_name(program: Program, runtime: str) -> str:
+def folder_name(program: Program, runtime: Runtime) -> str:
     """Returns the name of a bundle's folder; it is a hint for people, only the manifest counts."""
-    return f"{program.contract.name}{'-float' if program.graph.precision == 'float32' else ''}.{runtime}"
+    parts = [program.contract.name, *["float"] * (program.graph.precision == "float32"), *runtime.form.values()]
+    return f"{'-'.join(parts)}.{runtime.name}"
 
 
 def _goldens(

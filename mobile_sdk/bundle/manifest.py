@@ -13,10 +13,13 @@ from mobile_sdk.tasks.quality import Quality, Share
 from mobile_sdk.tasks.registry import task_of
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Choice = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,31}$")]
 Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 Bits = Annotated[int, Field(ge=1, le=32)]
 MOST_OUTPUTS = 64
-Count = Annotated[int, Field(ge=0)]
+MOST_COUNT = 2**31 - 1
+Count = Annotated[int, Field(ge=0, le=MOST_COUNT)]
+ActivationLimit = Annotated[int | None, Field(ge=1, le=MOST_COUNT, exclude_if=lambda limit: limit is None)]
 
 
 class FileEntry(Document):
@@ -79,7 +82,7 @@ class QuantizationEntry(Document):
         layers = [operator for operator in graph.operators if isinstance(operator, Weighted)]
         return cls(
             method=method,
-            weight_bits={layer.path: 32 if layer.weight_scales is None else 8 for layer in layers},
+            weight_bits={layer.path: 32 if layer.weight_scales is None else layer.weight_bits for layer in layers},
             activation_bits={layer.path: 32 if layer.output.quantization is None else 8 for layer in layers},
         )
 
@@ -88,7 +91,7 @@ class Figure(Document):
     """Holds a measure's value on so many images."""
 
     value: Share
-    images: Annotated[int, Field(ge=1)]
+    images: Annotated[int, Field(ge=1, le=MOST_COUNT)]
 
     @classmethod
     def of(cls, quality: Quality | None) -> Self | None:
@@ -128,9 +131,13 @@ class StructureEntry(Document):
 
 
 class GoldenPicture(Document):
-    """Holds the expectation for `golden/<position>.png`."""
+    """Holds the expectation for `golden/<position>.png`.
+
+    `input_sha256` is the hash of the model's input tensor for it. Earlier bundles hold that tensor itself, in a file.
+    """
 
     top1_index: Count
+    input_sha256: Annotated[Sha256 | None, Field(exclude_if=lambda digest: digest is None)] = None
 
 
 class GoldenEntry(Document):
@@ -158,7 +165,8 @@ class GoldenEntry(Document):
 class Manifest(Contract):
     """Defines `bundle.json`: the contract, and everything that an app, a test or a person needs to know of the model.
 
-    `activation_limit_kib` is set if the model computes in strips to keep within it (`memory.limit`).
+    `activation_limit_kib` is set if the model computes in strips to keep within it (`memory.limit`). `form` holds what
+    was chosen of the model file where that is not the usual (`runtimes.base.Runtime.form`).
     """
 
     schema_number: Literal[1, 2, 3]  # of the file
@@ -172,7 +180,8 @@ class Manifest(Contract):
     quality: QualityEntry
     structure: StructureEntry
     golden: GoldenEntry
-    activation_limit_kib: Annotated[int | None, Field(gt=0, exclude_if=lambda limit: limit is None)] = None
+    activation_limit_kib: ActivationLimit = None
+    form: Annotated[dict[Word, Choice], Field(default_factory=dict, exclude_if=lambda form: not form, max_length=16)]
     files: Annotated[tuple[FileEntry, ...], Field(min_length=1, max_length=1000)]
     program_sha256: Sha256
     graph_sha256: Sha256
@@ -180,9 +189,24 @@ class Manifest(Contract):
 
     @model_validator(mode="after")
     def _check_outputs(self) -> Self:
-        if len(self.outputs) > 1 and task_of(self).has_one_output:
-            raise ValueError(f"expected one output for {self.task}, found {len(self.outputs)}")
+        task, after = task_of(self), [spec.name for spec in self.outputs if spec.activation != "none"]
+        if after and self.form.get("output") != "probabilities":
+            raise ValueError(f"expected outputs before any softmax, found {', '.join(after)} after it")
+        if len(self.outputs) > 1 and task.has_one_output:
+            shapes = {spec.name: spec.shape for spec in self.outputs}
+            if not task.fits_together(shapes, self):
+                raise ValueError(f"expected one output for {self.task}, found {len(self.outputs)}")
         return self
+
+    @property
+    def precision_in_words(self) -> str:
+        """Returns the precision, and how many layers have weights of 4 bits.
+
+        The precision itself stays `int8`: it is how the model computes, and apps hold codes to it.
+        """
+        bits = list(self.quantization.weight_bits.values())
+        four = f", 4-bit weights in {bits.count(4)} of {len(bits)} layers" if 4 in bits else ""
+        return f"{self.precision}{four}"
 
     @property
     def contract(self) -> Contract:

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from mobile_sdk.bundle.earlier_manifest import Schema1Manifest, Schema2Manifest
 from mobile_sdk.bundle.manifest import MOST_OUTPUTS, Manifest
 from mobile_sdk.contract import ContractError, check_one_input, plain_place
+from mobile_sdk.document import parse_json
 from mobile_sdk.errors import BundleError
 from mobile_sdk.system.seal import NO_SEAL, sealed, true_seal
 
@@ -99,8 +100,15 @@ def _complete(schema: type[_AnyManifest], data: bytes, content: dict[str, Any]) 
 
 
 def _check_complete(expected: Any, content: Any, place: str = "") -> None:
-    """Refuses a missing field; a contract made in Python has defaults, its readers elsewhere have none."""
+    """Refuses a missing field, and an optional one that is null.
+
+    A contract made in Python has defaults, its readers elsewhere have none. `detection` alone may be null, of a task
+    without boxes.
+    """
     if isinstance(expected, dict):
+        for name in content.keys() - expected.keys() - {"detection"}:
+            if content[name] is None:
+                raise BundleRefusalError("fields", f"expected no field {place + name!r} or a value, found null")
         for name, value in expected.items():
             if name not in content:
                 raise BundleRefusalError("fields", f"expected the field {place + name!r}, found none")
@@ -111,26 +119,14 @@ def _check_complete(expected: Any, content: Any, place: str = "") -> None:
 
 
 def _parse(data: bytes) -> dict[str, Any]:
-    """Returns the JSON object; refuses a key that occurs twice, which means different things to different readers."""
     try:
-        content = json.loads(data.decode("utf-8"), object_pairs_hook=_without_twins, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
+        content = parse_json(data)
+    except ValueError as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise BundleRefusalError("manifest", f"expected JSON in {MANIFEST_FILE}, found {reason[:200]!r}") from error
     if not isinstance(content, dict):
         raise BundleRefusalError("manifest", f"expected an object in {MANIFEST_FILE}, found {type(content).__name__}")
     return content
-
-
-def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    content = dict(pairs)
-    if len(content) < len(pairs):
-        raise ValueError("a key that occurs twice")
-    return content
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name}, which is no JSON")
 
 
 def _check_schema(content: dict[str, Any]) -> None:

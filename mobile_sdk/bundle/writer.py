@@ -12,24 +12,23 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mobile_sdk.bundle import golden
 from mobile_sdk.bundle.bundle import LABELS_FILE, Bundle, files_below, labels_bytes, open_bundle
 from mobile_sdk.bundle.description import describe, describe_golden
-from mobile_sdk.bundle.golden_files import sample_file
-from mobile_sdk.bundle.golden_tolerance import is_by_reference
-from mobile_sdk.bundle.manifest import FileEntry, StructureEntry
+from mobile_sdk.bundle.golden import samples as golden
+from mobile_sdk.bundle.golden.display_p3 import display_p3
+from mobile_sdk.bundle.golden.files import sample_file
+from mobile_sdk.bundle.golden.tolerance import is_by_reference
+from mobile_sdk.bundle.manifest import FileEntry, GoldenPicture, StructureEntry
 from mobile_sdk.bundle.manifest_file import MANIFEST_FILE, BundleRefusalError, seal
 from mobile_sdk.bundle.signature_file import write_signature
-from mobile_sdk.contract import NetInput, TensorSpec
 from mobile_sdk.devices.model_process import MODELS
 from mobile_sdk.errors import MachineError, SettingError
 from mobile_sdk.graph.outputs import separated
 from mobile_sdk.memory.limit import executed
 from mobile_sdk.preprocess import Sample, save_png, to_bytes
-from mobile_sdk.program.expected_scores import expected_scores
+from mobile_sdk.program.expected_scores import expected_outputs
 from mobile_sdk.program.program import Program
 from mobile_sdk.runtimes.base import Interface, Runtime
-from mobile_sdk.runtimes.input_array import input_array
 from mobile_sdk.system.atomic_files import replacing_folder
 from mobile_sdk.tasks.registry import TASKS, task_of
 
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 _MEANINGS = [task.golden_file.kind for task in TASKS.values() if task.golden_file]
-_GOLDEN = "|".join(map(re.escape, ("png", "values.bin", "input.bin", "output.bin", *_MEANINGS)))
+_GOLDEN = "|".join(map(re.escape, ("png", "values.bin", golden.INPUT, "output.bin", *_MEANINGS)))
 _OURS = re.compile(rf"bundle\.(json|sig)|labels\.txt|golden/\d+\.({_GOLDEN})|model\.[a-z]+(/.*)?")
 
 
@@ -116,47 +115,46 @@ def _fill(
     limit_kib: int | None,
 ) -> None:
     interface = runtime.export(executed(program.graph, limit_kib), program.contract, draft / runtime.model_file)
-    pixels = _write_samples(draft, program, interface, goldens)
+    pixels = _write_samples(draft, program, goldens)
     expected = _expect(draft / runtime.model_file, program, runtime, interface, pixels)
     task = task_of(program.contract)
+    read = task.as_one(expected, program.contract)
     for index, data in enumerate(golden.encode_outputs(expected, interface)):
         (draft / f"golden/{index}.output.bin").write_bytes(data)
         if meaning := task.golden_file:
-            (draft / f"golden/{index}.{meaning.kind}").write_bytes(meaning.encode(expected[index], program.contract))
+            (draft / f"golden/{index}.{meaning.kind}").write_bytes(meaning.encode(read[index], program.contract))
     (draft / LABELS_FILE).write_bytes(labels_bytes(program.contract.labels))
-    rows = np.concatenate([part.reshape(len(expected), -1) for part in separated(expected)], axis=1)
+    rows = np.concatenate([part.reshape(len(expected), -1) for part in separated(read)], axis=1)
     winners = task.top_classes(rows, program.contract).tolist()
+    pictures = [
+        GoldenPicture(top1_index=winner, input_sha256=golden.input_digest(stored, interface))
+        for winner, stored in zip(winners, pixels, strict=True)
+    ]
     manifest = describe(
         program,
         runtime,
         structure=StructureEntry.of(MODELS.structure(runtime, draft / runtime.model_file)),
-        golden=describe_golden(program, runtime, source=source, scores=expected, winners=winners),
+        golden=describe_golden(program, runtime, source=source, scores=expected, pixels=pixels, pictures=pictures),
         files=tuple(file_entry(draft, path) for path in files_below(draft)),
         activation_limit_kib=limit_kib,
     )
     (draft / MANIFEST_FILE).write_bytes(seal(manifest.model_dump(mode="json")))
 
 
-def _write_samples(draft: Path, program: Program, interface: Interface, goldens: Sequence[Sample]) -> NDArray[np.uint8]:
-    """Writes the goldens' pictures or arrays, and inputs; returns their bytes (pictures, H, W, C)."""
-    stored, spec = [], program.contract.input
-    for index, each in enumerate(goldens):
-        stored.append(_write_sample(draft / f"golden/{index}.{sample_file(spec)}", each, spec))
-        data = input_array(stored[-1], interface.input).tobytes()
-        (draft / f"golden/{index}.input.bin").write_bytes(data)
-    return np.stack(stored)
+def _write_samples(draft: Path, program: Program, goldens: Sequence[Sample]) -> NDArray[np.uint8]:
+    """Writes the goldens' pictures or arrays; returns their bytes (pictures, H, W, C).
 
-
-def _write_sample(file: Path, sample: Sample, spec: NetInput) -> NDArray[np.uint8]:
-    if isinstance(spec, TensorSpec):
-        assert isinstance(sample, np.ndarray)
-        values = golden.values_of(sample, spec)
-        file.write_bytes(values.astype("<f4").tobytes())
-        return to_bytes(values, spec)
-    assert isinstance(sample, Image.Image)
-    picture = golden.portable(sample, spec)
-    save_png(np.asarray(picture), file)
-    return to_bytes(picture, spec)
+    The last picture has the colour profile of phones' photographs, whose numbers no reader changes.
+    """
+    spec = program.contract.input
+    saved = [golden.as_saved(each, spec) for each in goldens]
+    for index, each in enumerate(saved):
+        file = draft / f"golden/{index}.{sample_file(spec)}"
+        if isinstance(each, Image.Image):
+            save_png(np.asarray(each), file, profile=display_p3() if index == len(saved) - 1 else None)
+        else:
+            file.write_bytes(each.astype("<f4").tobytes())
+    return np.stack([to_bytes(each, spec) for each in saved])
 
 
 def _expect(
@@ -164,7 +162,7 @@ def _expect(
 ) -> NDArray[np.generic]:
     """Returns the reference's integers, or float32 from the runtime itself, which computes in its own arithmetic."""
     if is_by_reference(program, runtime):
-        return expected_scores(program, pixels)
+        return expected_outputs(runtime.computed(program.graph), pixels)
     if reason := runtime.unavailable():
         raise MachineError(
             f"expected to run {runtime.name} for its golden outputs, but {reason}", hint="see `mobile-sdk doctor`"

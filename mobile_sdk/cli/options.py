@@ -34,6 +34,43 @@ KeepFloat = Annotated[
         help="Layers that stay in float32, by the names that `inspect` ranks; a module's name keeps all in it.",
     ),
 ]
+WeightBits = Annotated[
+    str,
+    typer.Option(
+        "--weight-bits",
+        metavar="8|4|auto",
+        help="Bits of weights. 4 halves the file: every 1 x 1 convolution and linear layer gets them, the others keep "
+        "8. It needs training: give it epochs. auto chooses layer by layer, for --max-mib or --min-db.",
+    ),
+]
+LayerBits = Annotated[
+    str,
+    typer.Option(
+        "--weight-bits",
+        metavar="8|4|auto|LAYER=BITS[,…]",
+        help="Bits of weights. 4 halves the file: every 1 x 1 convolution and linear layer gets them, the others keep "
+        "8. Or of layers by the names that --keep-float takes: features=4,classifier=8. It needs training: give it "
+        "epochs. auto chooses layer by layer, for --max-mib or --min-db.",
+    ),
+]
+MaxMib = Annotated[
+    float | None,
+    typer.Option(
+        "--max-mib",
+        metavar="MIB",
+        help="Beside --weight-bits auto: what all weights may have, in MiB; biases and scales come on top. Layers with "
+        "the least noise for a byte get 4 bits.",
+    ),
+]
+MinDb = Annotated[
+    float | None,
+    typer.Option(
+        "--min-db",
+        metavar="DB",
+        help="Beside --weight-bits auto: the least SQNR of the scores on held-back pictures; as many layers get 4 bits "
+        "as keep it.",
+    ),
+]
 Split = Annotated[
     str | None,
     typer.Option(
@@ -49,7 +86,8 @@ Program = Annotated[
     typer.Option(
         "--program",
         metavar="FILE",
-        help="The program.pt2 that the bundles came from; float32 bundles are held against float.pt2 beside it.",
+        help="The program.pt2 that the bundles came from; float.pt2 beside it is what float32 bundles are held "
+        "against, and what an accelerator must come near.",
     ),
 ]
 Bundles = Annotated[list[Path], typer.Argument(metavar="BUNDLE…", help="Bundle folders, such as fruit.tflite.")]
@@ -62,8 +100,19 @@ Device = Annotated[
     typer.Option(
         "--device",
         metavar="DEVICE",
-        help="host; adb:SERIAL, or adb for every phone that is ready; ssh:user@host; emulated:cortex-a76, which shows "
-        "exactness and no times; for bench also app:SERIAL, the demo app on a phone. See `mobile-sdk devices`.",
+        help="host; adb:SERIAL, or adb for every phone that is ready; ssh:user@host; emulated:cortex-a76, "
+        "emulated:cortex-a710 (i8mm) and emulated:max (SME2), which show "
+        "exactness and no times; app:SERIAL, the demo app on an Android phone; ios, or "
+        "ios:NAME, the demo app on an iPhone that is attached to this Mac. See `mobile-sdk devices`.",
+    ),
+]
+Compute = Annotated[
+    str | None,
+    typer.Option(
+        "--compute",
+        metavar="NAME",
+        help="What Core ML may use, on a Mac or an iPhone: all, cpu, gpu or neural-engine (both with the CPU). "
+        "Default: what the bundle's form is for.",
     ),
 ]
 Threads = Annotated[int, typer.Option("--threads", min=1, max=256, help="Threads that a runtime may use.")]

@@ -11,6 +11,12 @@ from mobile_sdk.contract.inputs import ImageSpec, NetInput, TensorSpec
 from mobile_sdk.contract.part import ContractError, Part
 
 Task = Literal["classification", "detection", "features", "segmentation"]
+_BLANK_RANGES = (
+    *((0x9, 0xD), (0x1C, 0x20), (0x85, 0x85), (0xA0, 0xA0), (0x1680, 0x1680), (0x2000, 0x200A)),
+    *((0x2028, 0x2029), (0x202F, 0x202F), (0x205F, 0x205F), (0x3000, 0x3000)),
+)
+BLANKS = "".join(chr(code) for first, last in _BLANK_RANGES for code in range(first, last + 1))
+"""A label of these alone is blank: Unicode's white space and the four information separators, in every language."""
 MOST_MASK_LABELS = 255  # a mask holds bytes, and one value marks pixels without a label
 
 
@@ -77,7 +83,8 @@ class Contract(Part):
     """Holds a bundle's promise to the app: its name, its task, its labels in output order, its inputs.
 
     There is exactly one input yet: an image, which `image=` sets, or an array, which `tensor=` sets. `detection` is set
-    if that is the task, else absent.
+    if that is the task, else absent. `licence` is that of the model, up to 200 letters of ASCII such as "Apache-2.0";
+    model files carry it where their format has a place.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
@@ -85,6 +92,9 @@ class Contract(Part):
     labels: tuple[str, ...] = ()
     inputs: tuple[AnyInput, ...] = (ImageSpec(),)
     detection: DetectionSpec | None = Field(default=None, exclude_if=lambda spec: spec is None)
+    licence: Annotated[
+        str | None, Field(pattern=r"^[!-~]([ -~]{0,198}[!-~])?$", exclude_if=lambda licence: licence is None)
+    ] = None
 
     if TYPE_CHECKING:
 
@@ -98,6 +108,7 @@ class Contract(Part):
             tensor: TensorSpec = ...,
             inputs: tuple[NetInput, ...] = ...,
             detection: DetectionSpec | None = None,
+            licence: str | None = None,
         ) -> None: ...
 
     else:
@@ -158,7 +169,7 @@ class Contract(Part):
         twice = [label for label, count in Counter(self.labels).items() if count > 1][:3]
         if twice:
             raise ValueError(f"labels must be unique; these occur twice: {', '.join(twice)}")
-        unusable = [label for label in self.labels if not label.strip() or "\n" in label or "\r" in label]
+        unusable = [label for label in self.labels if not label.strip(BLANKS) or "\n" in label or "\r" in label]
         if unusable:
             raise ValueError(f"labels must be one line of text each, not {unusable[0]!r}")
         return self

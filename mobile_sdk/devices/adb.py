@@ -12,6 +12,8 @@ HOW_TO_GET = "apt-get install adb"
 _PUSH_S = 300.0
 _STATES = {
     "offline": "it is offline: unplug it, or restart adb with adb kill-server",
+    "no permissions": "this user may not open its USB port: install udev rules (apt-get install "
+    "android-sdk-platform-tools-common), then unplug it and plug it in again",
     "unauthorized": "it is unauthorized: allow USB debugging in the dialog on its screen",
 }
 
@@ -38,9 +40,13 @@ class Adb:
             return f"no device of that serial is attached (attached: {', '.join(found) or 'none'})"
         return None if state == "device" else _STATES.get(state, f"its state is {state}")
 
+    def words(self, *words: str) -> list[str]:
+        """Returns an adb command for this device."""
+        return ["adb", "-s", self.serial, *words]
+
     def command(self, script: str) -> list[str]:
         """Returns an `adb shell` command without a terminal, so that bytes pass unchanged."""
-        return self._adb("shell", "-T", script)
+        return self.words("shell", "-T", script)
 
     def push(self, source: Path, target: str) -> None:
         """Copies with `adb push`; raises MachineError, which says so if the device is full.
@@ -48,7 +54,7 @@ class Adb:
         adb's client reports that reason only if it reads it before the daemon has closed the connection.
         """
         try:
-            call_or_fail(self._adb("push", str(source), target), self.name, _PUSH_S)
+            call_or_fail(self.words("push", str(source), target), self.name, _PUSH_S)
         except MachineError as error:
             needed_kib = sum(file.stat().st_size for file in (source, *source.rglob("*")) if file.is_file()) // 1024
             if self._free_kib() >= needed_kib:
@@ -60,7 +66,7 @@ class Adb:
 
     def pull(self, source: str, target: Path) -> None:
         """Copies with `adb pull`."""
-        call_or_fail(self._adb("pull", source, str(target)), self.name, _PUSH_S)
+        call_or_fail(self.words("pull", source, str(target)), self.name, _PUSH_S)
 
     def _free_kib(self) -> float:
         """Returns the free space that `df` reports for the folder; infinite if its output cannot be read."""
@@ -69,9 +75,6 @@ class Adb:
         except (MachineError, IndexError, ValueError):
             return inf
 
-    def _adb(self, *words: str) -> list[str]:
-        return ["adb", "-s", self.serial, *words]
-
 
 def serials() -> dict[str, str]:
     """Returns the serial number and state of every device that adb knows; empty if adb is not installed."""
@@ -79,7 +82,12 @@ def serials() -> dict[str, str]:
         return {}
     lines = call_or_fail(["adb", "devices"], "adb").splitlines()
     pairs = (tuple(line.split("\t", 1)) for line in lines if "\t" in line)
-    return {serial: state.strip().split(" ")[0] for serial, state in sorted(pairs)}
+    return {serial: _state(told.strip()) for serial, told in sorted(pairs)}
+
+
+def _state(told: str) -> str:
+    """Returns adb's word for a state; "no permissions" alone is two, and an advice follows it."""
+    return next((state for state in _STATES if told.startswith(state)), told.split(" ")[0])
 
 
 def open_adb(serial: str | None) -> list[Remote]:
@@ -90,7 +98,8 @@ def open_adb(serial: str | None) -> list[Remote]:
         chosen = [Remote(connection=Adb(serial=each)) for each, state in serials().items() if state == "device"]
     reasons = [reason for device in chosen if (reason := device.unavailable())]
     if not chosen:
-        reasons = ["no device is ready" if shutil.which("adb") else "adb is not installed"]
+        told = (_STATES.get(state, f"its state is {state}") for state in serials().values())
+        reasons = [next(told, "no device is ready") if shutil.which("adb") else "adb is not installed"]
     if reasons:
         name = "adb" if serial is None else f"adb:{serial}"
         is_there = shutil.which("adb") is not None

@@ -1,6 +1,6 @@
 """Defines a device, a place where a model file runs, as the author of another device must write it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -39,6 +39,10 @@ class Device(Protocol):
 
     def make_ready(self, say: Say) -> None:
         """Fetches what the device needs, once; returns at once if nothing is missing. Raises MachineError."""
+        ...
+
+    def versions(self, runtime: Runtime) -> Mapping[str, str]:
+        """Returns the packages that compute there, with their versions: after a run, as a device may tell them then."""
         ...
 
     def loaded(

@@ -7,9 +7,9 @@ import sys
 
 from mobile_sdk import runtimes
 from mobile_sdk.devices.emulated import ARCHITECTURE, machine
-from mobile_sdk.devices.runner import debian
-from mobile_sdk.devices.runner.build import ANDROID_FOLDER, SOURCES, android_runners, find_runners
-from mobile_sdk.errors import MachineError
+from mobile_sdk.devices.emulated.cores import CORES
+from mobile_sdk.devices.runner.build import find_runners
+from mobile_sdk.system import debian
 from mobile_sdk.system.cache import cache_folder
 from mobile_sdk.system.environment import describe_environment, usable_cores
 from mobile_sdk.system.findings import Finding, find_package, found_or_missing
@@ -21,8 +21,8 @@ _MEMORY_NEEDED_GIB = 6
 def checks() -> list[Finding]:
     """Returns every finding, in the order in which the SDK needs the things. It imports no package it looks for."""
     return [
-        *(*_packages(), _emulated_core()),
-        *(_program("adb", "apt-get install adb", "verify and bench on phones"), _runners(), _android_runners()),
+        *(*_packages(), _emulated_cores()),
+        *(_program("adb", "apt-get install adb", "verify and bench on phones"), _runners()),
         *(_program("ssh", "apt-get install openssh-client", "verify and bench on boards"), _chromium(), *_hardware()),
     ]
 
@@ -37,13 +37,13 @@ def _packages() -> list[Finding]:
     ]
 
 
-def _emulated_core() -> Finding:
+def _emulated_cores() -> Finding:
     fetched, reason = machine.find_machine() if find_runners(ARCHITECTURE) else None, machine.why_not_here()
     return found_or_missing(
-        "emulated:cortex-a76",
+        "emulated cores",
         str(fetched.folder) if fetched else None,
         missing=reason or "not fetched yet",
-        enables="verify on the runtimes' Arm kernels without a phone",
+        enables=f"verify on the runtimes' Arm kernels without a phone: {', '.join(core.name for core in CORES)}",
         get=None if reason else machine.HOW_TO_GET,
     )
 
@@ -62,20 +62,6 @@ def _runners() -> Finding:
         missing="the compiler g++ is missing",
         enables="verify and bench on phones and boards",
         get="apt-get install g++",
-    )
-
-
-def _android_runners() -> Finding:
-    try:
-        found = str(android_runners().folder)
-    except MachineError:
-        found = None
-    return found_or_missing(
-        "runner for Android",
-        found,
-        missing=f"{ANDROID_FOLDER} names no folder",
-        enables="verify and bench on Android phones; built by an NDK",
-        get=f"cmake -S {SOURCES} --preset arm64-android",
     )
 
 

@@ -1,6 +1,6 @@
 """Distributes pictures over several devices; all of them must be able to run."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -30,6 +30,10 @@ class Farm:
         """Makes every member ready."""
         for member in self.members:
             member.make_ready(say)
+
+    def versions(self, runtime: Runtime) -> Mapping[str, str]:
+        """Returns the first member's; all members are sent one runner."""
+        return self.members[0].versions(runtime)
 
     @contextmanager
     def loaded(self, runtime: Runtime, model: Path, interface: Interface, *, threads: int = 1) -> Iterator[Run]:

@@ -1,7 +1,7 @@
 """Runs models on this machine."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,8 +32,12 @@ class Host:
             return None
         return read_state(run_command(["sh", "-c", SCRIPT], hint="look whether sh is on the path"))
 
+    def versions(self, runtime: Runtime) -> Mapping[str, str]:
+        """Returns the installed packages."""
+        return runtime.versions()
+
     @contextmanager
     def loaded(self, runtime: Runtime, model: Path, interface: Interface, *, threads: int = 1) -> Iterator[Run]:
         """Opens a session of the runtime's own Python interface, in a process that the model may end."""
         with MODELS.loaded(runtime, model, interface, threads=threads) as session:
-            yield session.run_each
+            yield session

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from mobile_sdk.errors import BundleError, SdkError
 from mobile_sdk.runtimes.base import Interface, Runtime, Structure
+from mobile_sdk.runtimes.reader import Taken
 from mobile_sdk.system.child_process import tied
 from mobile_sdk.system.worker_process import WorkerEndedError, WorkerProcess, WorkerSilentError
 
@@ -58,7 +59,8 @@ class ModelProcess:
         """Yields the runtime's session, in the process; raises MachineError and BundleError as its `load` does."""
         request = {"do": "load", "interface": interface.model_dump(mode="json"), "threads": threads}
         reply, worker = self.ask(request, runtime, model, to="open")
-        session = ModelSession(self, worker, reply["session"], runtime, model, interface)
+        taken = None if reply["taken"] is None else Taken.read(reply["taken"])
+        session = ModelSession(self, worker, reply["session"], runtime, model, interface, taken)
         try:
             yield session
         finally:
@@ -85,7 +87,8 @@ class ModelProcess:
                 raise BundleError(f"expected {model.name} to be open, found its process ended", hint=_HINT)
             try:
                 self._await_ready(asked)
-                whole = {"runtime": runtime.name, "model": str(model.absolute()), **request, "bytes": len(data)}
+                of = {"runtime": runtime.name, "form": runtime.form, "arithmetic": runtime.arithmetic}
+                whole = {**of, "model": str(model.absolute()), **request, "bytes": len(data)}
                 asked.send(whole, data, timeout_s=patience_s)
                 while "working" in (reply := asked.reply(timeout_s=patience_s)):
                     pass
@@ -143,7 +146,7 @@ class ModelProcess:
 
 
 class ModelSession:
-    """Runs one model in the process."""
+    """Runs one model in the process; `taken` is what the runtime says of it, if it says anything."""
 
     def __init__(
         self,
@@ -153,14 +156,19 @@ class ModelSession:
         runtime: Runtime,
         model: Path,
         interface: Interface,
+        taken: Taken | None,
     ) -> None:
-        self._process, self._worker, self._number = process, worker, number
+        self._process, self._worker, self._number, self.taken = process, worker, number, taken
         self._runtime, self._model, self._interface = runtime, model, interface
 
     def run(self, picture: NDArray[np.uint8]) -> NDArray[Any]:
         """Returns the output without its batch, or a record of several, for bytes (H, W, C)."""
         scores: NDArray[Any] = self.run_each(picture[np.newaxis])[0]
         return scores
+
+    def __call__(self, pictures: NDArray[np.uint8]) -> NDArray[Any]:
+        """Runs each, as a device does."""
+        return self.run_each(pictures)
 
     def run_each(self, pictures: NDArray[np.uint8]) -> NDArray[Any]:
         """Returns the outputs (pictures, …) for bytes (pictures, H, W, C), as `mobile_sdk.graph.outputs` has them."""

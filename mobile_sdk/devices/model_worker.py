@@ -21,6 +21,7 @@ from mobile_sdk import runtimes
 from mobile_sdk.errors import BundleError, MachineError, SdkError
 from mobile_sdk.graph.outputs import separated
 from mobile_sdk.runtimes.base import Interface, Session
+from mobile_sdk.runtimes.reader import SaysWhatIsTaken
 from mobile_sdk.system.worker_process import Parent
 
 _TELL_EVERY_S = 1.0
@@ -78,16 +79,19 @@ class _Models:
             runtimes.get(request["runtime"]).prepare()
 
     def _structure(self, request: Request, data: bytearray) -> None:
-        structure = runtimes.get(request["runtime"]).structure(Path(request["model"]))
+        structure = runtimes.get(request["runtime"], request["form"]).structure(Path(request["model"]))
         self._parent.reply({"structure": asdict(structure)})
 
     def _load(self, request: Request, data: bytearray) -> None:
         interface = Interface.model_validate(request["interface"])
-        runtime = runtimes.get(request["runtime"])
+        runtime = runtimes.get(request["runtime"], request["form"])
+        if request["arithmetic"] is not None:
+            runtime = runtime.in_arithmetic(request["arithmetic"])
         session = runtime.load(Path(request["model"]), interface, threads=request["threads"])
         self._opened += 1
         self._sessions[self._opened] = session, interface
-        self._parent.reply({"session": self._opened})
+        taken = asdict(session.taken) if isinstance(session, SaysWhatIsTaken) else None
+        self._parent.reply({"session": self._opened, "taken": taken})
 
     def _run(self, request: Request, data: bytearray) -> None:
         session, interface = self._sessions[request["session"]]

@@ -4,12 +4,13 @@ A folder on it holds the runner, its libraries and the model. A keeper, a shell 
 its input, removes that folder when the session ends: normally, with this process, or with the connection.
 """
 
+import json
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -17,19 +18,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobile_sdk.devices.base import Pictures, Run
-from mobile_sdk.devices.runner.build import Runners, android_runners, make_runners
+from mobile_sdk.devices.runner.build import Runners, make_runners
 from mobile_sdk.devices.runner.staging import error_in, read_scores, stage, written_inputs
 from mobile_sdk.devices.state import SCRIPT, DeviceState, read_state
 from mobile_sdk.errors import MachineError
 from mobile_sdk.runtimes.base import Interface, Runtime
 from mobile_sdk.system.cache import Say
-from mobile_sdk.system.child_process import tied
+from mobile_sdk.system.commands import answer_of
 from mobile_sdk.system.temporary_folder import scratch_folder
 
 _ANSWER_S = 60.0
 _START_S = 120.0
 _PICTURE_S = 30.0  # a large net on an emulated core
 _CLOSE_S = 10.0
+_BUILD_DIGITS = 16  # of an identifier of 32 bytes
 _MARK = "mobile-sdk exit "
 
 
@@ -64,11 +66,24 @@ class Connection(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Session:
+    """Names a folder on the device, and the command that starts the runner in it."""
+
+    folder: str
+    command: str
+
+    def script(self, words: str) -> str:
+        """Returns the script that runs the runner with these words."""
+        return f"cd {self.folder} && exec {self.command} {words}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Remote:
     """A remote device is at the other end of a connection."""
 
     connection: Connection
     measures_time: bool = True
+    _told: dict[str, str] = field(default_factory=dict)  # by the runner that was started last
 
     @property
     def name(self) -> str:
@@ -87,43 +102,64 @@ class Remote:
         """Returns its properties and state. Raises MachineError if it does not answer."""
         return read_state(self._answer(SCRIPT))
 
+    def versions(self, runtime: Runtime) -> Mapping[str, str]:
+        """Returns the host's versions, as the runner has the same wheels' libraries, and the build that these told."""
+        return {**runtime.versions(), **self._told}
+
     @contextmanager
     def loaded(self, runtime: Runtime, model: Path, interface: Interface, *, threads: int = 1) -> Iterator[Run]:
         """Loads the model with the runtime's runner, which loads it anew for each call."""
-        with self._session(runtime.name, model, None) as folder:
-            yield lambda pictures: self._scores(folder, runtime, interface, pictures, threads)
+        with self._session(runtime.name, model, ()) as session:
+            yield lambda pictures: self._scores(session, runtime, interface, pictures, threads)
 
     @contextmanager
     def timed(
-        self, runtime: str, model: Path, golden: Path, *, tolerances: Sequence[float], threads: int
+        self,
+        runtime: str,
+        model: Path,
+        goldens: Sequence[tuple[bytes, bytes]],
+        *,
+        tolerances: Sequence[float],
+        threads: int,
     ) -> Iterator[list[str]]:
         """Yields the command of this host that talks to a runner on the device as to a benchmark worker.
 
-        `golden` is the bundle's folder of golden pictures, whose outputs may differ by their `tolerances`.
+        `goldens` are inputs and expected outputs of one image each; outputs may differ by their `tolerances`.
         """
-        with self._session(runtime, model, golden) as folder:
+        with self._session(runtime, model, goldens) as session:
             listed = ",".join(map(str, tolerances))
-            yield self.connection.command(f"cd {folder} && exec ./runner-{runtime} time . {threads} {listed}")
+            yield self.connection.command(session.script(f"time . {threads} {listed}"))
+
+    @contextmanager
+    def profiled(
+        self, runtime: str, model: Path, goldens: Sequence[tuple[bytes, bytes]], *, threads: int, runs: int
+    ) -> Iterator[list[str]]:
+        """Yields the command of this host that times every kernel of the model in so many runs of `goldens`."""
+        with self._session(runtime, model, goldens) as session:
+            yield self.connection.command(session.script(f"layers . {threads} {runs}"))
 
     def _runners(self, say: Say) -> Runners:
-        state = self.state()
-        return android_runners() if state.is_android else make_runners(state.machine, say)
+        return make_runners(self.state().machine, say)
 
     @contextmanager
-    def _session(self, runtime: str, model: Path, golden: Path | None) -> Iterator[str]:
-        """Yields a folder on the device that holds everything a runner needs."""
+    def _session(self, runtime: str, model: Path, goldens: Sequence[tuple[bytes, bytes]]) -> Iterator["_Session"]:
+        """Yields a folder on the device that holds everything a runner needs, once the runner has started there."""
         runners = self._runners(_say)
         runners.program(runtime)
-        with self._kept_folder() as folder, scratch_folder() as scratch:
+        with self.kept_folder() as folder, scratch_folder() as scratch:
             staged = scratch / "staged"
             staged.mkdir()
-            stage(staged, [*runners.files(runtime), model], golden)
+            stage(staged, [*runners.files(runtime), model], goldens)
             self.connection.push(staged, f"{folder}/run")
-            yield f"{folder}/run"
+            session = _Session(folder=f"{folder}/run", command=runners.command(runtime))
+            self._told.clear()
+            if build := json.loads(self._answer(session.script("check")).strip().splitlines()[-1])["xnnpack_build"]:
+                self._told["xnnpack build"] = build[:_BUILD_DIGITS]
+            yield session
 
     @contextmanager
-    def _kept_folder(self) -> Iterator[str]:
-        """Yields a new folder on the device, for as long as the block runs."""
+    def kept_folder(self) -> Iterator[str]:
+        """Yields a new folder on the device, for as long as the block runs and the connection holds."""
         folder = f"{self.connection.folder}/mobile-sdk-{uuid.uuid4().hex}"
         script = f"mkdir {folder} && echo made && cat > /dev/null; rm -rf {folder}"
         keeper = subprocess.Popen(
@@ -147,15 +183,15 @@ class Remote:
                 keeper.communicate()
 
     def _scores(
-        self, folder: str, runtime: Runtime, interface: Interface, pictures: Pictures, threads: int
+        self, session: "_Session", runtime: Runtime, interface: Interface, pictures: Pictures, threads: int
     ) -> NDArray[np.generic]:
         with scratch_folder() as scratch:
             given, computed = scratch / "pictures", scratch / "scores"
             given.write_bytes(written_inputs(interface, pictures))
-            self.connection.push(given, f"{folder}/pictures")
-            call = f"cd {folder} && ./runner-{runtime.name} score . {threads} pictures scores"
+            self.connection.push(given, f"{session.folder}/pictures")
+            call = session.script(f"score . {threads} pictures scores")
             self._answer(call, timeout_s=_START_S + _PICTURE_S * len(pictures))
-            self.connection.pull(f"{folder}/scores", computed)
+            self.connection.pull(f"{session.folder}/scores", computed)
             return read_scores(computed.read_bytes(), interface, len(pictures), self.name)
 
     def _answer(self, script: str, *, timeout_s: float = _ANSWER_S) -> str:
@@ -200,24 +236,9 @@ def _cause(output: str) -> str:
     return next((line for line in reversed(lines) if "error" in line or "failed" in line), lines[-1])
 
 
-def _call(command: Sequence[str], device: str, timeout_s: float) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(
-            tied(command),
-            capture_output=True,
-            text=True,
-            errors="replace",
-            stdin=subprocess.DEVNULL,
-            check=False,
-            timeout=timeout_s,
-        )
-    except FileNotFoundError:
-        raise MachineError(f"expected the program {command[0]}, found none", hint=f"install {command[0]}") from None
-    except subprocess.TimeoutExpired:
-        raise MachineError(
-            f"expected {device} to answer within {timeout_s:.0f} s, found it still busy",
-            hint="look whether it hangs, and try again",
-        ) from None
+def _call(command: Sequence[str], device: str, patience_s: float) -> subprocess.CompletedProcess[str]:
+    hint = "look whether it hangs, and try again"
+    return answer_of(command, patience_s=patience_s, late=f"{device} to answer", hint=hint)
 
 
 def _say(line: str) -> None:

@@ -1,7 +1,7 @@
 """Reads a device's processor, clocks, temperature and battery with one script that any shell runs."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from mobile_sdk.document import Document
 
@@ -13,20 +13,26 @@ for name in ro.soc.model ro.board.platform ro.product.model ro.build.version.rel
   value=$(getprop $name 2>/dev/null) && [ -n "$value" ] && echo "$name=$value"
 done
 for file in /sys/devices/system/cpu/cpu[0-9]*/cpufreq/*_max_freq /sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_* \
-  /sys/devices/system/cpu/online /sys/class/thermal/thermal_zone*/temp /sys/class/power_supply/*/type \
-  /sys/class/power_supply/*/capacity /sys/class/power_supply/*/status; do
+  /sys/devices/system/cpu/online /sys/class/thermal/thermal_zone*/temp /sys/class/thermal/thermal_zone*/type \
+  /sys/class/power_supply/*/type /sys/class/power_supply/*/capacity /sys/class/power_supply/*/status; do
   value=$(cat "$file" 2>/dev/null) && echo "$file=$value"
 done
 while read -r line; do case $line in MemTotal*) echo "$line";; esac; done < /proc/meminfo
 while read -r line; do case $line in PRETTY_NAME*) echo "$line";; esac; done < /etc/os-release 2>/dev/null
 while read -r line; do case $line in "") break;; *) echo "$line";; esac; done < /proc/cpuinfo
-dumpsys thermalservice 2>/dev/null | while read -r line; do case $line in "Thermal Status"*) echo "$line";; esac; done
+dumpsys thermalservice 2>/dev/null | while read -r line; do
+  case $line in "Thermal Status"*|"Current temperatures"*|*Temperature{*) echo "$line";; esac
+done
 dumpsys battery 2>/dev/null | while read -r line; do echo "battery $line"; done
 exit 0
 """
 
 _FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "asimddp", "i8mm", "sve2")
 _MAX_CELSIUS = 150.0  # zones that report more, or less than zero, are no thermometers
+# Of the names of zones; others measure batteries, chargers and radios, or a limit of the battery's current in percent.
+_PROCESSOR_OR_SKIN = re.compile(r"cpu|skin|^(big|mid|little)|x86_pkg|soc[-_]thermal|tsens", re.IGNORECASE)
+_HAL_TYPES = ("0", "3")  # CPU and SKIN of android.hardware.thermal's TemperatureType
+_HAL_LINE = re.compile(r"Temperature\{mValue=([-\d.]+), mType=(\d+)")
 _CHARGING = {"2": "charging", "3": "discharging", "4": "not charging", "5": "full"}  # Android's BatteryManager
 
 
@@ -50,15 +56,10 @@ class DeviceState(Document):
     kernel: str
     memory_mib: int | None
     cores: tuple[Core, ...]
-    temperature_c: float | None  # of the hottest zone
+    temperature_c: float | None  # of the processor or the skin, whichever is hotter
     thermal_status: int | None  # Android's: 0 none, 1 light … 6 shutdown
     battery_share: float | None
     charger: str | None
-
-    @property
-    def is_android(self) -> bool:
-        """Tells whether programs for it are built with an NDK."""
-        return (self.system or "").startswith("Android")
 
 
 def read_state(output: str) -> DeviceState:
@@ -79,7 +80,7 @@ def read_state(output: str) -> DeviceState:
         kernel=values.get("kernel", "unknown"),
         memory_mib=int(fields["MemTotal"].split()[0]) // 1024 if fields.get("MemTotal") else None,
         cores=_cores(values),
-        temperature_c=_temperature_c(values),
+        temperature_c=_hottest(_told_by_android(lines) or _told_by_zones(values)),
         thermal_status=int(status) if status and status.isdigit() else None,
         battery_share=battery_share,
         charger=charger,
@@ -91,13 +92,12 @@ def _processor(values: Mapping[str, str], fields: Mapping[str, str]) -> str | No
         values.get("ro.soc.model"),
         values.get("ro.board.platform"),
         fields.get("Hardware"),
-        fields.get("model name"),
     )
     if found := next((name for name in told if name), None):
         return found
     if "CPU part" in fields:
         return f"Arm implementer {fields.get('CPU implementer', '?')} part {fields['CPU part']}"
-    return None
+    return fields.get("model name")  # that of an Arm processor, if it has one, says no more than "ARMv8"
 
 
 def _cores(values: Mapping[str, str]) -> tuple[Core, ...]:
@@ -120,11 +120,27 @@ def _cores(values: Mapping[str, str]) -> tuple[Core, ...]:
     )
 
 
-def _temperature_c(values: Mapping[str, str]) -> float | None:
-    zones = [value for path, value in values.items() if path.startswith("/sys/class/thermal/")]
-    told = [float(zone) for zone in zones if re.fullmatch(r"-?\d+", zone)]
-    degrees = [value / 1000 if abs(value) > _MAX_CELSIUS else value for value in told]
-    return max((value for value in degrees if 0 < value < _MAX_CELSIUS), default=None)
+def _told_by_android(lines: Sequence[str]) -> list[float]:
+    """Returns the temperatures of CPU and skin that Android's thermal service has now; it keeps older ones as well."""
+    start = next((index for index, line in enumerate(lines) if line.startswith("Current temperatures")), 0)
+    found = (_HAL_LINE.search(line) for line in lines[start:])
+    return [float(each[1]) for each in found if each and each[2] in _HAL_TYPES]
+
+
+def _told_by_zones(values: Mapping[str, str]) -> list[float]:
+    """Returns the temperatures of the kernel's zones whose names are those of a processor or the skin."""
+    zones = [path.removesuffix("/type") for path, name in values.items() if _is_zone_of_interest(path, name)]
+    told = [float(text) for zone in zones if re.fullmatch(r"-?\d+", text := values.get(f"{zone}/temp", ""))]
+    return [value / 1000 if abs(value) > _MAX_CELSIUS else value for value in told]
+
+
+def _is_zone_of_interest(path: str, name: str) -> bool:
+    is_name = path.startswith("/sys/class/thermal/") and path.endswith("/type")
+    return is_name and _PROCESSOR_OR_SKIN.search(name) is not None
+
+
+def _hottest(temperatures: Sequence[float]) -> float | None:
+    return max((value for value in temperatures if 0 < value < _MAX_CELSIUS), default=None)
 
 
 def _battery(values: Mapping[str, str], fields: Mapping[str, str]) -> tuple[float | None, str | None]:

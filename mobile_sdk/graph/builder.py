@@ -38,15 +38,17 @@ class GraphBuilder:
         groups: int = 1,
         dilation: int = 1,
         clamp: ops.Clamp = ops.Clamp.NONE,
+        bits: int = 8,
     ) -> ops.Tensor:
         """Appends a convolution, padded on every side by half of its kernel's reach."""
-        weight, scales, bias = self._weights(channels, x.shape[0] // groups, kernel, kernel)
+        weight, scales, bias = self._weights(channels, x.shape[0] // groups, kernel, kernel, bits=bits)
         operator = ops.Conv2d(
             input=x,
             weight=weight,
             weight_scales=scales,
             bias=bias,
             clamp=clamp,
+            weight_bits=bits,
             stride=(stride, stride),
             padding=(dilation * (kernel // 2),) * 4,
             dilation=(dilation, dilation),
@@ -59,16 +61,17 @@ class GraphBuilder:
         )
         return self._append(operator)
 
-    def linear(self, x: ops.Tensor, outputs: int, *, clamp: ops.Clamp = ops.Clamp.NONE) -> ops.Tensor:
+    def linear(self, x: ops.Tensor, outputs: int, *, clamp: ops.Clamp = ops.Clamp.NONE, bits: int = 8) -> ops.Tensor:
         """Appends a fully connected layer on (C, 1, 1) or (C,)."""
         flat = x if len(x.shape) == 1 else self._append(ops.Reshape(input=x, output=self._tensor(x.shape[:1]), path=""))
-        weight, scales, bias = self._weights(outputs, x.shape[0])
+        weight, scales, bias = self._weights(outputs, x.shape[0], bits=bits)
         operator = ops.Linear(
             input=flat,
             weight=weight,
             weight_scales=scales,
             bias=bias,
             clamp=clamp,
+            weight_bits=bits,
             output=self._tensor((outputs,)),
             path="",
         )
@@ -159,10 +162,11 @@ class GraphBuilder:
         """Returns the graph of everything that was built."""
         return ops.Graph(input=self.input, operators=tuple(self.operators))
 
-    def _weights(self, *shape: int) -> tuple[NDArray[np.int8], NDArray[np.float32], NDArray[np.int32]]:
+    def _weights(self, *shape: int, bits: int) -> tuple[NDArray[np.int8], NDArray[np.float32], NDArray[np.int32]]:
         """Returns weights, their scales and biases; sums come out as large as inputs."""
-        weight = self._random.integers(-127, 128, shape, dtype=np.int8)
-        scales = self._random.uniform(0.5, 1, shape[0]) / (64 * np.sqrt(np.prod(shape[1:])))
+        limit = ops.weight_limit(bits)
+        weight = self._random.integers(-limit, limit + 1, shape, dtype=np.int8)
+        scales = self._random.uniform(0.5, 1, shape[0]) * (127 / limit) / (64 * np.sqrt(np.prod(shape[1:])))
         bias = self._random.integers(-1000, 1001, shape[0], dtype=np.int32)
         return weight, scales.astype(np.float32), bias
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobile_sdk.graph import arithmetic
-from mobile_sdk.graph.operators import INT8_MAX, INT8_MIN, Function, Quantization, UnaryFunction
+from mobile_sdk.graph.operators import INT8_MAX, INT8_MIN, Function, Mul, Quantization, UnaryFunction
 
 APPROXIMATION = 2.0**-18
 """An entry may be wrong by this share of its value, or of its input up to 1, in any runtime: 32 float32 roundings."""
@@ -60,6 +60,14 @@ def code_table(operator: UnaryFunction) -> NDArray[np.int8]:
     x, y = (arithmetic.quantization_of(each) for each in (operator.input, operator.output))
     _, values = _values(operator.function, operator.parameters, x)
     return np.rint(values / y.scale + y.zero_point).clip(INT8_MIN, INT8_MAX).astype(np.int8)
+
+
+def square_table(operator: Mul) -> NDArray[np.int8]:
+    """Returns the code of every code's square, as XNNPACK's table has it; the operator's operands are one tensor."""
+    x, y = arithmetic.quantization_of(operator.a), arithmetic.quantization_of(operator.output)
+    low, high = arithmetic.clamp_range(y, operator.clamp)
+    squares = arithmetic.round_square(arithmetic.centred_codes(x), x, y)
+    return (squares.clip(low, high) + y.zero_point).astype(np.int8)
 
 
 def is_settled(operator: UnaryFunction) -> bool:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from mobile_sdk.graph.operators import ResizeBilinear
+
 if TYPE_CHECKING:
     import torch
 
@@ -38,6 +40,14 @@ class Taps:
 def taps(length: int, output: int, *, align_corners: bool) -> Taps:
     """Returns the taps of one axis that is resized from `length` to `output` pixels."""
     return _taps(_places(length, output, align_corners=align_corners, is_fused=False), length)
+
+
+def shares(operator: ResizeBilinear) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Returns the shares of rows and of columns, (output pixels, input pixels) each, in parts of `ONE`."""
+    sides = zip(operator.input.shape[1:], operator.output.shape[1:], strict=True)
+    each = [(length, taps(length, output, align_corners=operator.align_corners)) for length, output in sides]
+    down, across = (axis.matrix(length) for length, axis in each)
+    return down, across
 
 
 @cache

@@ -7,11 +7,11 @@ coco.txt holds the 80 labels that COCO's boxes have, in the order of their numbe
 holds background and the 20 labels of PASCAL VOC in alphabetical order.
 """
 
-import json
 from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
 
+from mobile_sdk.document import parse_json
 from mobile_sdk.errors import DataError, SettingError
 from mobile_sdk.labels.label_text import check_labels, lines_of, read_text
 
@@ -81,12 +81,12 @@ def _from_file(source: str) -> tuple[str, ...]:
 
 def _from_json(path: Path, text: str) -> tuple[str, ...]:
     try:
-        content = json.loads(text)
+        content = parse_json(text)
         if isinstance(content, dict):
             content = [content[str(index)] for index in range(len(content))]
         if not isinstance(content, list) or not all(isinstance(label, str) and label.strip() for label in content):
             raise ValueError("something else")
-    except (ValueError, KeyError, RecursionError) as error:
+    except (ValueError, KeyError) as error:
         raise DataError(
             f"expected a list of names, or an object of number → name, in {path}, found other JSON",
             hint='write ["cat", "dog"] or {"0": "cat", "1": "dog"}',

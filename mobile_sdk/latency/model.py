@@ -1,6 +1,6 @@
 """Models the latency of one device, runtime and precision in nanoseconds for every amount of work."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,8 +11,8 @@ from pydantic import Field, ValidationError, model_validator
 
 from mobile_sdk.document import Document
 from mobile_sdk.errors import DataError
-from mobile_sdk.graph.operators import Graph
-from mobile_sdk.latency.work import AMOUNTS, WORDS, Work, count_work
+from mobile_sdk.graph.operators import Graph, Operator, Weighted
+from mobile_sdk.latency.work import AMOUNTS, WORDS, Work, count_work, work_of
 from mobile_sdk.system.seal import read_sealed, write_sealed
 
 Precision = Literal["int8", "float32"]
@@ -23,6 +23,9 @@ UNKNOWN_SPREAD = 0.5
 """A model has this spread if its data allow no cross-validation."""
 MOST_NS = 1e9
 """No unit of work takes longer."""
+FOUR_BIT_FACTOR = 2.0
+"""Products with 4-bit weights may take so many times as long as those with 8-bit ones: XNNPACK has no i8mm kernels for
+them, where processors with i8mm (phones since about 2022) do twice as many products as with dot products."""
 _NAMED_SHARE = 0.01  # of a latency: smaller unmeasured shares are not named
 
 
@@ -65,6 +68,11 @@ class LatencyModel(Document):
     scaled_from: str | None = None  # another device, as nothing was measured on this one
 
     @property
+    def is_calibration(self) -> bool:
+        """Tells whether operators were measured on the device itself, which may have i8mm; published ones had none."""
+        return self.unseen_operator_share is not None
+
+    @property
     def rests_on(self) -> str:
         """Returns the data that it was fitted to, and its errors on data that were left out."""
         if self.scaled_from:
@@ -82,6 +90,10 @@ class LatencyModel(Document):
         """Returns the predicted latency of work that was counted for the model's channel tile."""
         return float(self._parts_ms(work).sum())
 
+    def expected_us(self, operators: Sequence[Operator]) -> float:
+        """Returns the time in a run that the model expects of some of a graph's operators."""
+        return 1000 * self.predict_ms(sum((work_of(each, self.channel_tile) for each in operators), Work()))
+
     def estimate(self, graph: Graph) -> "Estimate":
         """Returns the predicted latency with its interval, and the parts of it that rest on no measurement."""
         parts_ms = self._parts_ms(count_work(graph, channel_tile=self.channel_tile))
@@ -93,12 +105,21 @@ class LatencyModel(Document):
         shares = {name: float(part) / total_ms for name, part in zip(AMOUNTS, parts_ms, strict=True)}
         unmeasured = {name: share for name, share in shares.items() if share and name not in self.measured}
         guessed_ms = total_ms * sum(unmeasured.values())
+        four_bit_ms = self._four_bit_ms(graph)
+        slower_ms = four_bit_ms * (FOUR_BIT_FACTOR - 1) if self.is_calibration else 0.0
         return Estimate(
             latency_ms=total_ms,
             low_ms=(total_ms - guessed_ms) / (1 + self.spread_share) + guessed_ms / UNMEASURED_FACTOR,
-            high_ms=(total_ms - guessed_ms) / (1 - self.spread_share) + guessed_ms * UNMEASURED_FACTOR,
+            high_ms=(total_ms + slower_ms - guessed_ms) / (1 - self.spread_share) + guessed_ms * UNMEASURED_FACTOR,
             unmeasured=unmeasured,
+            four_bit_share=four_bit_ms / total_ms,
         )
+
+    def _four_bit_ms(self, graph: Graph) -> float:
+        """Returns the time of products with 4-bit weights, at the cost of those with 8-bit ones."""
+        four = [each for each in graph.operators if isinstance(each, Weighted) and each.weight_bits == 4]
+        work = sum((work_of(each, self.channel_tile) for each in four), Work())
+        return work.pointwise_macs * self.costs_ns["pointwise_macs"] / 1e6
 
     def _parts_ms(self, work: Work) -> NDArray[np.float64]:
         costs = np.array([self.costs_ns[name] for name in AMOUNTS])
@@ -119,13 +140,15 @@ class LatencyModel(Document):
 class Estimate:
     """Holds a predicted latency. It is between `low_ms` and `high_ms` in nine of ten cases, as far as that is known.
 
-    `unmeasured` are the shares of the latency of those kinds of work that the model was not fitted to.
+    `unmeasured` are the shares of the latency of those kinds of work that the model was not fitted to;
+    `four_bit_share` is that of products with 4-bit weights.
     """
 
     latency_ms: float
     low_ms: float
     high_ms: float
     unmeasured: Mapping[str, float]
+    four_bit_share: float = 0.0
 
     @property
     def not_measured(self) -> str:

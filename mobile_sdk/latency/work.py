@@ -115,14 +115,14 @@ def _of_picture(graph: ops.Graph) -> Work:
 def _of_convolution(operator: ops.Conv2d, channel_tile: int) -> Work:
     channels, height, width = operator.output.shape
     if height * width == 1:
-        return Work(weights=operator.weight.size, operators=1)
+        return Work(weights=_weights(operator), operators=1)
     groups = 1 if operator.is_depthwise else operator.groups
     computed = groups * _whole_tiles(channels // groups, channel_tile)
     inputs, *kernel = operator.weight.shape[1:]
     read = inputs if operator.is_depthwise else _whole_tiles(inputs, _reads(channel_tile))
     macs = {_kind_of_convolution(operator): computed * read * prod(kernel) * height * width}
     moved = prod(operator.input.shape) + prod(operator.output.shape)
-    return Work(**macs, weights=operator.weight.size, moved_elements=moved, operators=1)
+    return Work(**macs, weights=_weights(operator), moved_elements=moved, operators=1)
 
 
 def _of_transposed_convolution(operator: ops.ConvTranspose2d, channel_tile: int) -> Work:
@@ -130,7 +130,7 @@ def _of_transposed_convolution(operator: ops.ConvTranspose2d, channel_tile: int)
     computed = -(-filters // channel_tile) * channel_tile
     macs = computed * inputs * prod(kernel) * prod(operator.input.shape[1:])
     moved = prod(operator.input.shape) + prod(operator.output.shape)
-    return Work(spatial_macs=macs, weights=operator.weight.size, moved_elements=moved, operators=1)
+    return Work(spatial_macs=macs, weights=_weights(operator), moved_elements=moved, operators=1)
 
 
 def _kind_of_convolution(operator: ops.Conv2d) -> str:
@@ -146,11 +146,11 @@ def _of_linear(operator: ops.Linear, channel_tile: int) -> Work:
     """Counts a vector's layer by its weights, and one on rows as the 1×1 convolution that it is."""
     *rows, outputs = operator.output.shape
     if prod(rows) == 1:
-        return Work(weights=operator.weight.size, operators=1)
+        return Work(weights=_weights(operator), operators=1)
     computed, read = _whole_tiles(outputs, channel_tile), _whole_tiles(operator.weight.shape[1], _reads(channel_tile))
     moved = prod(operator.input.shape) + prod(operator.output.shape)
     macs = computed * read * prod(rows)
-    return Work(pointwise_macs=macs, weights=operator.weight.size, moved_elements=moved, operators=1)
+    return Work(pointwise_macs=macs, weights=_weights(operator), moved_elements=moved, operators=1)
 
 
 def _of_matrix_product(operator: ops.MatMul, channel_tile: int) -> Work:
@@ -160,6 +160,11 @@ def _of_matrix_product(operator: ops.MatMul, channel_tile: int) -> Work:
     macs = matrices * rows * read * _whole_tiles(columns, channel_tile)
     moved = sum(prod(each.shape) for each in (operator.a, operator.b, operator.output))
     return Work(pointwise_macs=macs, moved_elements=moved, operators=1)
+
+
+def _weights(operator: ops.Weighted) -> float:
+    """Counts weights by their bytes in int8: two of 4 bits are read as one."""
+    return operator.weight.size * operator.weight_bits / 8
 
 
 def _reads(channel_tile: int) -> int:

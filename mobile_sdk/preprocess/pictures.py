@@ -1,5 +1,6 @@
 """Turns a picture into the bytes that a net reads, by one recipe, which Kotlin and Swift repeat to the byte.
 
+0. Take the numbers that the file stores: no colour profile, gamma or gain map changes one.
 1. Turn the picture upright by its EXIF orientation, once: the upright picture no longer has an orientation.
 2. Make it RGB: transparent pixels are laid over white, 16-bit grey becomes `(value + 128) // 257`. For one channel make
    that grey: `(19595 * red + 38470 * green + 7471 * blue + 32768) >> 16`. For four channels opacity stays beside RGB,
@@ -132,11 +133,19 @@ def check_picture(path: Path) -> None:
     _decode(path, str(path), coarsely=True)
 
 
-def save_png(picture: NDArray[np.uint8], path: Path) -> None:
-    """Writes RGB bytes (height, width, 3), or RGB and opacity, as a PNG, which is lossless, atomically."""
+def save_png(picture: NDArray[np.uint8], path: Path, *, profile: bytes | None = None) -> None:
+    """Writes RGB bytes (height, width, 3), or RGB and opacity, as a PNG, which is lossless, atomically.
+
+    `profile` is an ICC profile, which says what colours the numbers are.
+    """
+    write_bytes(path, png_bytes(Image.fromarray(picture), profile=profile))
+
+
+def png_bytes(picture: Image.Image, *, profile: bytes | None = None) -> bytes:
+    """Returns the picture as a PNG, with an ICC profile if one is given."""
     png = io.BytesIO()
-    Image.fromarray(picture).save(png, format="PNG")
-    write_bytes(path, png.getvalue())
+    picture.save(png, format="PNG", icc_profile=profile)
+    return png.getvalue()
 
 
 def _as_upright(image: Image.Image) -> Image.Image:

@@ -5,11 +5,9 @@
 unknown origin; this reader takes bytes out of a zip file, and needs no torch.
 """
 
-import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from mobile_sdk.errors import BundleError
 from mobile_sdk.system.regular_file import GIB, read_regular
@@ -38,16 +36,3 @@ def read_members(path: Path) -> dict[str, bytes]:
     if members.get("archive_format") != b"pt2":
         raise BundleError(f"expected a .pt2 archive, found another zip file: {path.name}", hint=HINT)
     return members
-
-
-def read_json(data: bytes | str) -> Any:
-    """Returns the content of a JSON text; raises ValueError if it names a key twice, which readers take differently."""
-    return json.loads(data, object_pairs_hook=_of_single_keys)
-
-
-def _of_single_keys(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        twice = next(key for index, (key, _) in enumerate(pairs) if key in dict(pairs[:index]))
-        raise ValueError(f"the key {twice!r:.60} twice")
-    return found

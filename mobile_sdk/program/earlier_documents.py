@@ -4,14 +4,14 @@ A program's digest is taken over this spelling too, whatever file the program wa
 its program even after that was written again.
 """
 
-import json
 from typing import Literal
 
 from pydantic import Field, JsonValue
 
 from mobile_sdk.contract import Contract, DetectionSpec, ImageSpec, NetInput, Task, check_one_input
-from mobile_sdk.document import Document
-from mobile_sdk.program.record import Agreement, OutputNoise, Record
+from mobile_sdk.document import Document, parse_json
+from mobile_sdk.program.agreement import Agreement, ChangedWinners, KeptAway, OutputNoise, ShareInterval, WholeImages
+from mobile_sdk.program.record import BitAllocation, Record
 from mobile_sdk.tasks.class_quality import ByClass
 from mobile_sdk.tasks.quality import Quality
 from mobile_sdk.tasks.registry import task_of
@@ -108,16 +108,31 @@ class EarlierAccuracy(Document):
 
 
 class EarlierAgreement(Document):
-    """Holds an `Agreement` whose fields have their earlier names."""
+    """Holds an `Agreement` whose fields have their earlier names.
+
+    No earlier file has the last four: they are part of a digest if they say more than such a file did.
+    """
 
     top1_share: float
     sqnr_db: float | None
     pictures: int
+    whole_images: WholeImages = None
+    kept_away: KeptAway = True
+    interval: ShareInterval | None = Field(default=None, exclude_if=lambda interval: interval is None)
+    changed: ChangedWinners | None = Field(default=None, exclude_if=lambda changed: changed is None)
 
     @classmethod
     def of(cls, agreement: Agreement) -> "EarlierAgreement":
         """Returns the earlier form of `agreement`."""
-        return cls(top1_share=agreement.top1_agreement, sqnr_db=agreement.sqnr_db, pictures=agreement.images)
+        return cls(
+            top1_share=agreement.top1_agreement,
+            sqnr_db=agreement.sqnr_db,
+            pictures=agreement.images,
+            whole_images=agreement.whole_images,
+            kept_away=agreement.kept_away,
+            interval=agreement.interval,
+            changed=agreement.changed,
+        )
 
     def read(self) -> Agreement:
         """Returns the present form."""
@@ -125,7 +140,10 @@ class EarlierAgreement(Document):
 
 
 class EarlierRecord(Document):
-    """Holds a `Record` with accuracies."""
+    """Holds a `Record` with accuracies.
+
+    No earlier file has `bit_allocation`: it is part of a digest if it says more than such a file did.
+    """
 
     net: str
     quantized: Literal["float32", "calibrated", "qat"]
@@ -136,6 +154,7 @@ class EarlierRecord(Document):
     history: tuple[dict[str, JsonValue], ...] = ()
     settings: dict[str, JsonValue] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)
+    bit_allocation: BitAllocation | None = Field(default=None, exclude_if=lambda choice: choice is None)
 
     @classmethod
     def of(cls, record: Record, tasks_measure: str) -> "EarlierRecord":
@@ -150,6 +169,7 @@ class EarlierRecord(Document):
             history=record.history,
             settings=record.settings,
             versions=record.versions,
+            bit_allocation=record.bit_allocation,
         )
 
     def read(self, measure: str) -> Record:
@@ -171,7 +191,8 @@ def digest_texts(contract: Contract, record: Record) -> tuple[str, str]:
 
     A contract that earlier schemas cannot spell has its own text.
     """
-    spelled = EarlierContract.of(contract) if _is_square_rgb(contract.input) else contract
+    is_earlier = _is_square_rgb(contract.input) and contract.licence is None
+    spelled = EarlierContract.of(contract) if is_earlier else contract
     return spelled.model_dump_json(), EarlierRecord.of(record, task_of(contract).measure).model_dump_json()
 
 
@@ -183,7 +204,7 @@ def read_contract(text: str, *, is_earlier: bool) -> Contract:
     """Reads a program's `contract.json`; raises pydantic's ValidationError, or ContractError, if it is none."""
     if is_earlier:
         return EarlierContract.model_validate_json(text).read()
-    content = json.loads(text)
+    content = parse_json(text)
     check_one_input(content.get("inputs") if isinstance(content, dict) else None)
     return Contract.model_validate_json(text)
 

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mobile_sdk.document import parse_json
 from mobile_sdk.errors import BundleError
 from mobile_sdk.graph.operators import OPERATORS, Graph, Head, Operator, Tensor
 from mobile_sdk.graph.operators.base import is_added, stated_fields
@@ -54,7 +55,7 @@ def read_graph(members: Members) -> Graph:
     Raises BundleError if it names an operator that this SDK does not know, and KeyError, TypeError or ValueError if it
     is no graph.
     """
-    content = json.loads(members[GRAPH_FILE], parse_constant=_refuse_constant)
+    content = parse_json(members[GRAPH_FILE])
     heads = {"output_names"} & content.keys()
     _check_keys("the graph", content, {"inputs", "outputs", "tensors", "operators", "pairs", *heads})
     reader = _Reader(members)
@@ -203,7 +204,3 @@ def _check_keys(what: str, entry: Any, names: Iterable[str]) -> None:
     if not isinstance(entry, dict) or entry.keys() != set(names):
         found = sorted(entry) if isinstance(entry, dict) else type(entry).__name__
         raise ValueError(f"{what} with the fields {sorted(names)} is expected, found {found}")
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"the number {name}")

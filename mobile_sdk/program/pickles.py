@@ -8,8 +8,9 @@ import pickletools
 import re
 import zipfile
 
+from mobile_sdk.document import parse_json
 from mobile_sdk.errors import BundleError
-from mobile_sdk.program.archive import Members, read_json
+from mobile_sdk.program.archive import Members
 from mobile_sdk.system.stored_zip import read_exact
 
 _EXAMPLE = "data/sample_inputs/model.pt"
@@ -41,8 +42,8 @@ def check_runs_nothing(name: str, members: Members) -> None:
             raise BundleError(f"expected members that this SDK writes in {name}, found {member!r:.80}", hint=_HINT)
     if _EXAMPLE in members and not _is_tensor(members[_EXAMPLE]):
         raise BundleError(f"expected a tensor as {_EXAMPLE} in {name}, found a pickle that could run code", hint=_HINT)
-    weights = read_json(members.get(_WEIGHTS, b'{"config": {}}'))["config"]
-    constants = read_json(members.get(_CONSTANTS, b'{"config": {}}'))["config"]
+    weights = parse_json(members.get(_WEIGHTS, b'{"config": {}}'))["config"]
+    constants = parse_json(members.get(_CONSTANTS, b'{"config": {}}'))["config"]
     if constants or any(payload["use_pickle"] for payload in weights.values()):
         raise BundleError(f"expected raw bytes in {name}, found a pickle, which could run code", hint=_HINT)
 

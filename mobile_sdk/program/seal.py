@@ -4,9 +4,8 @@ A seal shows damage and later changes; it is no signature, for whoever changes a
 """
 
 import hashlib
-import json
 
-from mobile_sdk.document import Document
+from mobile_sdk.document import Document, parse_json
 from mobile_sdk.errors import BundleError
 from mobile_sdk.program.archive import Members
 
@@ -29,7 +28,7 @@ def seal(members: Members) -> bytes:
 
 def schema_of(members: Members) -> int:
     """Returns the schema number of a program file; raises ValueError or KeyError if its seal has none."""
-    number = json.loads(members[SEAL_FILE])["schema_number"]
+    number = parse_json(members[SEAL_FILE])["schema_number"]
     if not isinstance(number, int):
         raise ValueError(f"the schema number {number!r}")
     return number

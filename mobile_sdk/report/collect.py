@@ -7,7 +7,7 @@ from typing import Any
 
 from mobile_sdk.benchmarking.measurements import Numbers
 from mobile_sdk.bundle.bundle import Bundle
-from mobile_sdk.bundle.golden_files import sample_file, saved_sample
+from mobile_sdk.bundle.golden.files import sample_file, saved_sample
 from mobile_sdk.contract import ImageSpec, NetInput, Task, TensorSpec
 from mobile_sdk.preprocess import LabelledPictures
 from mobile_sdk.program.program import Program

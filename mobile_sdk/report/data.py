@@ -11,6 +11,7 @@ from mobile_sdk.comparison import Comparison
 from mobile_sdk.contract import Task
 from mobile_sdk.document import Document
 from mobile_sdk.program.record import Record
+from mobile_sdk.runtimes.base import count_of_int4
 from mobile_sdk.system.environment import Environment
 from mobile_sdk.tasks.quality import Quality
 from mobile_sdk.verification.verdict import Outcome
@@ -52,6 +53,12 @@ class BundleLine(Document):
     checks: tuple[Check, ...] = ()
     distance: Comparison | None = None
     anatomy: StructureEntry | None = None
+
+    @property
+    def precision_in_words(self) -> str:
+        """Returns the precision, and how many of the file's operators have int4 weights."""
+        four = count_of_int4(self.anatomy.operators) if self.anatomy else 0
+        return f"{self.precision}, int4 weights in {four} operators" if four else self.precision
 
 
 class Score(Document):

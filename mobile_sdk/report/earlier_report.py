@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from mobile_sdk.contract import Task
+from mobile_sdk.document import parse_json
 from mobile_sdk.program.earlier_documents import EarlierRecord
 from mobile_sdk.tasks.registry import TASKS
 from mobile_sdk.verification.earlier_verdicts import quality_of, upgraded_comparison
@@ -17,8 +18,8 @@ _ANSWERS = ("predictions", "detections", "masks")
 def upgraded(data: bytes) -> bytes:
     """Returns a `report.json` of schema 1 as schema 2 spells it; any other file is returned unchanged."""
     try:
-        return json.dumps(_upgraded(json.loads(data))).encode()
-    except (ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError, RecursionError, ValidationError):
+        return json.dumps(_upgraded(parse_json(data))).encode()
+    except (ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError, ValidationError):
         return data
 
 

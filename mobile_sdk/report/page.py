@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from mobile_sdk.benchmarking.measurements import Comparison
 from mobile_sdk.comparison import Comparison as Distance
+from mobile_sdk.program.agreement import compared_on, few_lines, interval_text
 from mobile_sdk.report.data import BundleLine, Check, GoldenPicture, Prediction, Report
 from mobile_sdk.report.sections.device import slowdown_rows, state_rows
 from mobile_sdk.report.sections.tasks import SECTIONS
@@ -45,7 +46,12 @@ def render(report: Report) -> str:
 
 def facts(report: Report) -> list[Fact]:
     """Returns the few figures that a reader looks for first, as far as the report holds them."""
-    found = [_quality_fact(report), _distance_fact(report), _latency_fact(report), _size_fact(report)]
+    found = [
+        _quality_fact(report) or _agreement_fact(report),
+        _distance_fact(report),
+        _latency_fact(report),
+        _size_fact(report),
+    ]
     return [fact for fact in found if fact]
 
 
@@ -90,7 +96,8 @@ def _plots(report: Report) -> dict[str, Any]:
     from mobile_sdk.report.plots import page_plots
 
     measured = [each for each in report.numbers.measurements if each.summary] if report.numbers else []
-    drawn: dict[str, Any] = {"curves": [], "layers": "", "strips": "", "rounds": "", "throttling": "", "pareto": ""}
+    drawn: dict[str, Any] = dict.fromkeys(("layers", "strips", "rounds", "throttling", "pareto", "bits"), "")
+    drawn |= {"curves": [], "kernels": list(_kernel_plots(report))}
     for y_label, series in _histories(report).items():
         names = ", ".join(series)
         drawn["curves"].append(
@@ -102,6 +109,8 @@ def _plots(report: Report) -> dict[str, Any]:
         )
     if report.search:
         drawn["pareto"] = Markup(page_plots.pareto(report.search))
+    if report.record and report.record.bit_allocation:
+        drawn["bits"] = Markup(page_plots.bit_frontier(report.record.bit_allocation))
     if report.layers:
         drawn["layers"] = Markup(page_plots.layer_sqnr(report.layers))
     if measured:
@@ -110,6 +119,20 @@ def _plots(report: Report) -> dict[str, Any]:
     if measured and _is_device(report):
         drawn["throttling"] = Markup(page_plots.throttling(measured))
     return drawn
+
+
+def _kernel_plots(report: Report) -> Iterator[dict[str, Any]]:
+    """Yields a plot for every profile of layers."""
+    from mobile_sdk.report.plots.page_plots import kernel_times
+
+    for profile in report.numbers.profiles if report.numbers else ():
+        line = f"; the lines are what is expected of {profile.expected_by}" if profile.expected_by else ""
+        whole = f"all take {profile.kernels_us:.0f} µs in a run of {profile.run_us:.0f} µs"
+        yield {
+            "svg": Markup(kernel_times(profile)),
+            "alt": f"Time of the slowest layers of {profile.bundle} in µs",
+            "caption": f"{profile.bundle}: the slowest of {len(profile.kernels)} kernels{line}; {whole}.",
+        }
 
 
 def _comparisons(report: Report, *, with_twin: bool) -> list[Comparison]:
@@ -169,6 +192,15 @@ def _quality_fact(report: Report) -> Fact | None:
     note = f"{line.computed_by}, {line.quality.images:,} pictures"
     note += f"; float {_percent(floats[0].quality.value)} %" if floats and line not in floats else ""
     return Fact(title=title, value=f"{_percent(line.quality.value)} %", note=note)
+
+
+def _agreement_fact(report: Report) -> Fact | None:
+    """Returns how often int8 and float agree, where nothing says how often they are right."""
+    found = report.record.agreement if report.record else None
+    if found is None:
+        return None
+    note = compared_on(found) + (f"; {interval_text(found.interval)}" if found.interval else "")
+    return Fact(title="Same winner as the float net", value=f"{_percent(found.top1_agreement)} %", note=note)
 
 
 def _distance_fact(report: Report) -> Fact | None:
@@ -298,7 +330,9 @@ def _date(text: str) -> str:
 
 _FILTERS = {
     "by_count": _by_count,
+    "compared_on": compared_on,
     "date": _date,
+    "few_lines": few_lines,
     "golden_rows": _golden_rows,
     "mean_steps": _mean_steps,
     "mib": _mib,

@@ -4,6 +4,7 @@ A runtime's own packages are loaded only on use.
 """
 
 import difflib
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -18,9 +19,16 @@ _CLASSES = {
     "coreml": "mobile_sdk.runtimes.coreml:CoreMLRuntime",
 }
 """It maps a name to module:class. Another runtime is a class that inherits from `base.Runtime` and one line here."""
-_EXTRAS = {"onnx": "mobile_sdk.runtimes.onnx:OnnxRuntime"}
+_EXTRAS = {
+    "onnx": "mobile_sdk.runtimes.onnx:OnnxRuntime",
+    "coreai": "mobile_sdk.runtimes.coreai:CoreAIRuntime",
+}
 """An extra of this package brings what these need: their bundles are written if they are named."""
-_READERS = {"tflite-runtime": "mobile_sdk.runtimes.tflite_legacy:TfliteLegacyRuntime"}
+_READERS = {
+    "tflite-runtime": "mobile_sdk.runtimes.tflite_legacy:TfliteLegacyRuntime",
+    "litert-gpu": "mobile_sdk.runtimes.litert_gpu:LiteRtGpuRuntime",
+    "qnn-htp": "mobile_sdk.runtimes.qnn_htp:QnnHtpRuntime",
+}
 """These runtimes run another one's files and have no bundles of their own."""
 MEASURED_IN = "tflite"
 """Latencies are measured in this runtime if none is named."""
@@ -66,11 +74,31 @@ def unknown(name: str, known: tuple[str, ...]) -> SettingError:
     return SettingError(f"expected runtimes ({', '.join(known)}), found {name!r}", hint=hint)
 
 
-def get(name: str) -> "Runtime":
-    """Returns the runtime of that name; raises SettingError, with the most similar name, if there is none."""
+def in_form(wanted: Sequence[str], choices: Mapping[str, str]) -> list["Runtime"]:
+    """Returns the runtimes of these names; each takes those `choices` that it has.
+
+    Raises SettingError for a name, a choice or a value that none of them has.
+    """
+    plain = [get(name) for name in wanted]
+    known = {choice for runtime in plain for choice in runtime.choices}
+    for choice in choices:
+        if choice not in known:
+            having = [name for name in names() if choice in get(name).choices]
+            hint = f"add {having[0]} to the runtimes, or leave it out" if having else "leave it out"
+            raise SettingError(f"expected a choice of {', '.join(wanted)}, found {choice!r}", hint=hint)
+    return [
+        get(each.name, {choice: value for choice, value in choices.items() if choice in each.choices}) for each in plain
+    ]
+
+
+def get(name: str, form: Mapping[str, str] | None = None) -> "Runtime":
+    """Returns the runtime of that name, in the usual form or in `form`: values of its choices (`base.Runtime.choices`).
+
+    Raises SettingError, with the most similar name, if there is none, and for a choice that it does not have.
+    """
     known = _CLASSES | _EXTRAS | _READERS
     if name not in known:
         raise unknown(name, tuple(known))
     module, _, class_name = known[name].partition(":")
-    runtime: Runtime = getattr(import_module(module), class_name)()
+    runtime: Runtime = getattr(import_module(module), class_name)(form)
     return runtime

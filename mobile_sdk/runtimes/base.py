@@ -2,8 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal, Protocol, Self
 
 import numpy as np
@@ -14,14 +16,27 @@ from mobile_sdk.contract import Contract
 from mobile_sdk.document import Document
 from mobile_sdk.graph.operators import Graph
 from mobile_sdk.graph.outputs import record_type
+from mobile_sdk.runtimes.choices import Choices, complete
 from mobile_sdk.runtimes.requirement import Requirement, usual_requirement
 from mobile_sdk.runtimes.shapes import runtime_shape
 from mobile_sdk.system.findings import Finding
 
 Platform = Literal["android", "ios"]
+Int32 = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]
 Layout = Literal["NHWC", "NCHW", "NC", "NTC"]
 
+FLOAT_SHARE = 1e-3
+"""It is a share of the largest float32 score: other orders of summation move scores by some 1e-5."""
 _LAYOUTS: Mapping[int, Layout] = {1: "NC", 2: "NTC", 3: "NHWC"}
+
+
+PICTURE = "rgb"
+"""A file that takes a picture's bytes calls them so."""
+
+
+def input_name(graph: Graph) -> str:
+    """Returns the name of the tensor that takes a graph's input: a picture's bytes, or an array's codes."""
+    return PICTURE if graph.reads_picture else graph.input.name
 
 
 class InputSpec(Document):
@@ -32,9 +47,9 @@ class InputSpec(Document):
 
     name: str
     dtype: Literal["uint8", "int8", "float32", "image"]
-    shape: tuple[int, ...]
+    shape: tuple[Int32, ...]
     layout: Layout
-    byte_offset: int
+    byte_offset: Int32
 
     @classmethod
     def of_bytes(cls, graph: Graph, name: str, dtype: Literal["uint8", "int8"]) -> Self:
@@ -51,15 +66,16 @@ class InputSpec(Document):
 class OutputSpec(Document):
     """Describes a tensor that the model gives.
 
-    int8: `real = scale * (q - zero_point)`; float32: scale and zero point are null.
+    int8: `real = scale * (q - zero_point)`; float32: scale and zero point are null. `activation` is what the model has
+    applied to its scores already.
     """
 
     name: str
     dtype: Literal["int8", "float32"]
-    shape: tuple[int, ...]
+    shape: tuple[Int32, ...]
     scale: float | None
-    zero_point: int | None
-    activation: Literal["none"] = "none"
+    zero_point: Int32 | None
+    activation: Literal["none", "softmax"] = "none"
 
     @classmethod
     def all_of(cls, graph: Graph) -> tuple[Self, ...]:
@@ -75,12 +91,23 @@ class OutputSpec(Document):
             for name, output in zip(graph.output_names, graph.outputs, strict=True)
         )
 
+    def reals(self, values: NDArray[np.generic]) -> NDArray[np.float64]:
+        """Returns the real values that codes stand for, in double precision; float32 values as they are."""
+        numbers = values.astype(np.float64)
+        return numbers if self.scale is None else self.scale * (numbers - (self.zero_point or 0))
+
 
 class Interface(Document):
     """Describes the file that an exporter wrote."""
 
     input: InputSpec
     outputs: Annotated[tuple[OutputSpec, ...], Field(min_length=1)]
+
+    @classmethod
+    def of(cls, graph: Graph) -> Self:
+        """Returns the ends of a file that takes a picture's bytes or an array's codes and gives what the graph does."""
+        spec = InputSpec.of_bytes(graph, input_name(graph), "uint8" if graph.reads_picture else "int8")
+        return cls(input=spec, outputs=OutputSpec.all_of(graph))
 
     @property
     def output(self) -> OutputSpec:
@@ -105,12 +132,25 @@ class Interface(Document):
 class Structure:
     """Describes the content of a model file, read back from the file itself."""
 
-    operators: Mapping[str, int]  # name in the runtime's own terms → count
+    operators: Mapping[str, int]  # name in the runtime's own terms (`of_int4` where weights have 4 bits) → count
     partitions: int  # delegate partitions (calls); 1 is best
     not_delegated: tuple[tuple[str, str], ...]  # (operator, why)
-    int8_weight_share: float  # of the bytes of all convolution and linear weights, 0..1
+    int8_weight_share: float  # of the bytes of all convolution and linear weights, 0..1; one of 4 bits counts a byte
     float_convolutions: int
     bytes_by_part: Mapping[str, int]  # weights, biases, structure …
+
+
+_OF_INT4 = ", int4 weights"
+
+
+def of_int4(kind: str) -> str:
+    """Returns how `Structure.operators` names an operator of that kind whose weights are int4 in the file."""
+    return f"{kind}{_OF_INT4}"
+
+
+def count_of_int4(operators: Mapping[str, int]) -> int:
+    """Returns how many operators of a file have int4 weights."""
+    return sum(count for name, count in operators.items() if name.endswith(_OF_INT4))
 
 
 class Session(Protocol):
@@ -154,14 +194,30 @@ class NativeCheck:
 class Runtime(ABC):
     """A runtime is one way to a phone: it writes a graph as a model file, reads it back, and runs it here if it can.
 
-    The members below `finding` are promises with defaults: a runtime overrides those that differ.
+    The members below `finding` are promises with defaults: a runtime overrides those that differ. An instance is of one
+    form: `chosen` holds a value for each of the `choices` that its exporter leaves to the user.
     """
 
     name: ClassVar[str]
     model_file: ClassVar[str]  # its name inside a bundle; a folder for Core ML
-    processors: ClassVar[tuple[str, ...]]  # kinds of processors that the model file can run on
+    processors: tuple[str, ...]  # kinds of processors that the model file can run on
+    golden_share: float = FLOAT_SHARE  # of the largest golden score: so far a float32 output may be from its own
     also_called: ClassVar[frozenset[str]] = frozenset()  # other names in use, small letters without hyphens
+    choices: ClassVar[Choices] = MappingProxyType({})  # what a user chooses of the model file
     runner: ClassVar[RunnerParts | None] = None  # None if devices at the end of a connection do not run it
+
+    def __init__(self, form: Mapping[str, str] | None = None) -> None:
+        """Takes values of choices where they are not the usual ones.
+
+        Raises SettingError for a choice or a value that this runtime does not have.
+        """
+        self.chosen = complete(form or {}, self.choices, self.name)
+        self.arithmetic: str | None = None  # of `arithmetics`, if this machine emulates an accelerator
+
+    @property
+    def form(self) -> dict[str, str]:
+        """Returns the values that are not the usual ones, by the names of their choices; a bundle's manifest has it."""
+        return {name: value for name, value in self.chosen.items() if value != self.choices[name][0]}
 
     @abstractmethod
     def interface(self, graph: Graph) -> Interface:
@@ -207,9 +263,26 @@ class Runtime(ABC):
     def prepare(self) -> None:  # noqa: B027  a runtime may have nothing to import
         """Imports what `load` needs, so that no load waits for it; raises ImportError if that is missing."""
 
+    def computed(self, graph: Graph) -> Graph:
+        """Returns the graph whose outputs the file gives: the program's, or one that a choice continues."""
+        return graph
+
     def requirement(self, graph: Graph) -> Requirement:
         """Returns how near its scores must come to the expected ones: exactly, unless sums depend on their order."""
         return usual_requirement(graph)
+
+    def arithmetics(self, graph: Graph) -> "tuple[Self, ...]":
+        """Returns the runtime for each arithmetic in which this machine computes its files: itself, if it has one.
+
+        Several stand for an accelerator whose own is not known: its scores lie where those of all of them do.
+        """
+        return (self,)
+
+    def in_arithmetic(self, name: str) -> Self:
+        """Returns this runtime, whose sessions compute in the `arithmetic` of that name."""
+        other = copy(self)
+        other.arithmetic = name
+        return other
 
     def native_check(self) -> NativeCheck | None:
         """Returns the check of the maker's own implementation, or None if `load` always opens that."""

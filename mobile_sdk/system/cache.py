@@ -3,9 +3,12 @@
 import fcntl
 import os
 import shutil
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+from mobile_sdk.system.commands import run_command
 
 Say = Callable[[str], None]
 """Takes one line of progress."""
@@ -42,3 +45,29 @@ def locked(path: Path) -> Iterator[None]:
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def made_environment(
+    folder: Path, requirements: Sequence[str], say: Say, *, python: str = sys.executable, pip: Sequence[str] = ()
+) -> Path:
+    """Returns the Python of the environment `folder`, which is made first if it is missing, with these requirements.
+
+    It is for packages that cannot, or should not, lie beside this environment's.
+
+    `python` is the interpreter, `pip` are more options of `pip install`. Raises MachineError if the packages cannot be
+    fetched.
+    """
+
+    def make(unfinished: Path) -> None:
+        say(f"{requirements[0].partition('==')[0]}: making its environment")
+        run_command([python, "-m", "venv", "--without-pip", str(unfinished)], hint="apt-get install python3-venv")
+        install = [sys.executable, "-m", "pip", "--python", str(python_of(unfinished)), "install", "--quiet"]
+        hint = "look whether pip reaches a package index here"
+        run_command([*install, "--only-binary=:all:", *pip, *requirements], hint=hint)
+
+    return python_of(made_once(folder, make))
+
+
+def python_of(folder: Path) -> Path:
+    """Returns where an environment has its Python, made or not."""
+    return folder / "bin" / "python"

@@ -13,6 +13,7 @@ from mobile_sdk.arguments import described, expect, expect_each
 from mobile_sdk.contract import DetectionSpec, SizePx
 from mobile_sdk.errors import SettingError
 from mobile_sdk.tasks.boxes import BOX_COLUMNS, Detections, best_of
+from mobile_sdk.tasks.softmax import exponential, softmax
 
 
 def detect_anchor_free(
@@ -25,6 +26,8 @@ def detect_anchor_free(
        numbers 0, 1, 2 … by the softmax over the bins, in cells.
     3. A label's score is the sigmoid of its logit.
     4. The rest is `detect`'s rule, from its second step on: positions count map by map, row by row.
+
+    Nothing is detected in maps with a NaN or an infinity.
 
     Raises SettingError for maps of other channels.
 
@@ -48,9 +51,9 @@ def detect_anchor_free(
         logits.append(values[:, BOX_COLUMNS * bins :])
     if not boxes:
         raise SettingError("expected one map or more, found none", hint="give the outputs that hold boxes and logits")
-    with np.errstate(over="ignore"):  # the share is then 0
-        shares = 1 / (1 + np.exp(-np.concatenate(logits)))
-    return best_of(np.concatenate(boxes), shares, spec, size_px)
+    if not all(np.isfinite(each).all() for each in maps):
+        boxes, logits = [boxes[0][:0]], [logits[0][:0]]
+    return best_of(np.concatenate(boxes), 1 / (1 + exponential(-np.concatenate(logits))), spec, size_px)
 
 
 def _bins(found: NDArray[np.generic], labels: int) -> int:
@@ -66,6 +69,5 @@ def _bins(found: NDArray[np.generic], labels: int) -> int:
 
 def _means(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     """Returns the mean of the bins' numbers by the softmax over the last axis."""
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    means: NDArray[np.float64] = powers @ np.arange(logits.shape[-1], dtype=np.float64) / powers.sum(axis=-1)
+    means: NDArray[np.float64] = np.cumsum(softmax(logits) * np.arange(logits.shape[-1]), axis=-1)[..., -1]
     return means

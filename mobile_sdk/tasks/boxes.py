@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mobile_sdk.arguments import described, expect
 from mobile_sdk.contract import DetectionSpec, ImageSpec, SizePx
 from mobile_sdk.errors import SettingError
+from mobile_sdk.tasks.softmax import softmax
 
 BOX_COLUMNS = 4  # left, top, right, bottom; "nothing" and the labels follow
 
@@ -63,6 +64,8 @@ def detect(output: NDArray[np.generic], spec: DetectionSpec, size_px: SizePx) ->
     3. For every label, boxes of at least `score_threshold` in falling order (equal ones by their anchor's index):
        each that overlaps none kept before by more than `iou_threshold` is kept.
     4. The `max_detections` best of all labels, equal ones by label and then by anchor.
+
+    Nothing is detected in an output with a NaN or an infinity.
     """
     expect("output", output, np.ndarray)
     if output.ndim != 2 or output.shape[1] < BOX_COLUMNS + 2:
@@ -72,7 +75,8 @@ def detect(output: NDArray[np.generic], spec: DetectionSpec, size_px: SizePx) ->
         )
     expect("spec", spec, DetectionSpec)
     expect("size_px", size_px, int, tuple)
-    return best_of(output[:, :BOX_COLUMNS], label_shares(output), spec, size_px)
+    rows = output if np.isfinite(output).all() else output[:0]
+    return best_of(rows[:, :BOX_COLUMNS], label_shares(rows), spec, size_px)
 
 
 def best_of(
@@ -82,39 +86,36 @@ def best_of(
 
     These are `detect`'s steps from the second on.
     """
-    likely = shares.max(axis=1, initial=0) >= spec.score_threshold
     height, width = (size_px, size_px) if isinstance(size_px, int) else size_px
-    edges = np.array([width, height, width, height])
-    shares, cut = shares[likely], np.clip(boxes[likely].astype(np.float64), 0, edges)
-    shared = overlaps(cut, cut)
-    found: list[tuple[float, int, int]] = []
-    for label in range(shares.shape[1]):
-        scores = shares[:, label]
-        candidates = np.flatnonzero(scores >= spec.score_threshold)
-        order = candidates[np.argsort(-scores[candidates], kind="stable")]
-        found += [(-scores[index], label, index) for index in _suppressed(shared, order, spec)]
-    best = sorted(found)[: spec.max_detections]
-    return Detections(
-        boxes=cut[[index for _, _, index in best]].reshape(-1, BOX_COLUMNS),
-        labels=np.array([label for _, label, _ in best], np.int64),
-        scores=np.array([-score for score, _, _ in best], np.float64),
-    )
+    cut = np.clip(boxes.astype(np.float64), 0, np.array([width, height, width, height])) + 0.0  # no zero below zero
+    anchors, labels = np.nonzero(shares >= spec.score_threshold)
+    scores = shares[anchors, labels]
+    order = np.lexsort((anchors, -scores, labels))
+    ends = np.flatnonzero(np.diff(labels[order], append=-1)) + 1
+    starts = np.concatenate([[0], ends])[:-1]
+    found, least = order[:0], spec.score_threshold
+    for start, end in zip(starts, ends, strict=True):
+        candidates = order[start:end][scores[order[start:end]] >= least]
+        found = np.concatenate([found, candidates[_suppressed(cut[anchors[candidates]], spec)]])
+        if len(found) >= spec.max_detections:  # what is less likely than so many neither stays nor suppresses
+            least = np.partition(scores[found], -spec.max_detections)[-spec.max_detections]
+    best = found[np.lexsort((anchors[found], labels[found], -scores[found]))][: spec.max_detections]
+    return Detections(boxes=cut[anchors[best]], labels=labels[best], scores=scores[best])
 
 
 def label_shares(output: NDArray[np.generic]) -> NDArray[np.float64]:
     """Returns every label's share of an anchor, (…, labels): the softmax without its first, "nothing"."""
-    logits = output[..., BOX_COLUMNS:].astype(np.float64)
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    shares: NDArray[np.float64] = (powers / powers.sum(axis=-1, keepdims=True))[..., 1:]
-    return shares
+    return softmax(output[..., BOX_COLUMNS:].astype(np.float64))[..., 1:]
 
 
 def best_labels(outputs: NDArray[np.generic]) -> NDArray[np.int64]:
-    """Returns the label of the largest share in each output (pictures, anchors, columns); -1 if it has a NaN."""
-    shares = label_shares(outputs)
-    best: NDArray[np.int64] = shares.reshape(len(shares), -1).argmax(axis=1) % shares.shape[-1]
-    best[np.isnan(outputs.astype(np.float64)).any(axis=(1, 2))] = -1
-    return best
+    """Returns the label of the largest share in each output (pictures, anchors, columns).
+
+    It is -1 if an output has a NaN or an infinity.
+    """
+    labels = outputs.shape[-1] - BOX_COLUMNS - 1
+    best = [label_shares(each).argmax() % labels if np.isfinite(each).all() else -1 for each in outputs]
+    return np.array(best, np.int64)
 
 
 def overlaps(boxes: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -128,10 +129,19 @@ def overlaps(boxes: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray
     return shares
 
 
-def _suppressed(shared: NDArray[np.float64], order: NDArray[np.int64], spec: DetectionSpec) -> list[int]:
+def _suppressed(boxes: NDArray[np.float64], spec: DetectionSpec) -> list[int]:
+    """Returns the indices of those boxes (n, 4) of one label, best first, that are kept."""
+    left, top, right, bottom = (np.ascontiguousarray(side) for side in boxes.T)
+    areas = np.maximum(right - left, 0) * np.maximum(bottom - top, 0)
+    rest = np.arange(len(boxes))
     kept: list[int] = []
-    while len(order) and len(kept) < spec.max_detections:
-        best, order = int(order[0]), order[1:]
+    while rest.size and len(kept) < spec.max_detections:
+        best, rest = int(rest[0]), rest[1:]
         kept.append(best)
-        order = order[shared[best, order] <= spec.iou_threshold]
+        wide = np.minimum(right[best], right[rest]) - np.maximum(left[best], left[rest])
+        high = np.minimum(bottom[best], bottom[rest]) - np.maximum(top[best], top[rest])
+        common = np.maximum(wide, 0) * np.maximum(high, 0)
+        union = areas[best] + areas[rest] - common
+        shared = np.divide(common, union, out=np.zeros_like(common), where=union > 0)
+        rest = rest[shared <= spec.iou_threshold]
     return kept

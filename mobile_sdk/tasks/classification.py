@@ -25,6 +25,7 @@ class Classification(Task):
     known_pictures = "labelled pictures"
     truth_hint = "lay them out as FOLDER/<label>/*.jpg"
     has_scores = True
+    answer = "label"
     output_description = "One score a label, in the order of the metadata's labels; no softmax"
     output_dtypes = ("int8", "float32")
     golden_file = None
@@ -38,7 +39,10 @@ class Classification(Task):
         return f"(1, {contract.output_columns}), one score a label"
 
     def top_classes(self, outputs: Outputs, contract: Contract) -> NDArray[np.int64]:
-        """Returns the index of each image's largest score, the lowest of equal ones; -1 if there is a NaN."""
+        """Returns the index of each image's largest score, the lowest of equal ones.
+
+        It is -1 if there is a NaN or an infinity.
+        """
         return top1(outputs.reshape(len(outputs), -1))
 
     def truths_of(

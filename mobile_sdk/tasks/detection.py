@@ -1,7 +1,8 @@
 """Defines detection: an output is a box and logits an anchor, and its quality is COCO's average precision."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,19 +12,23 @@ from mobile_sdk.contract import Contract, DetectionSpec
 from mobile_sdk.document import Document
 from mobile_sdk.preprocess import LabelledPictures
 from mobile_sdk.tasks.average_precision import MEASURE, average_precision
-from mobile_sdk.tasks.boxes import PicturesWithBoxes, Truth, best_labels, detect
+from mobile_sdk.tasks.boxes import BOX_COLUMNS, PicturesWithBoxes, Truth, best_labels, detect
 from mobile_sdk.tasks.quality import Quality
 from mobile_sdk.tasks.task import GoldenFile, Outputs, Task
 
 SCORE_THRESHOLD = 0.01  # detections below it move the average by less than it is printed with
-TOLERANCE = 1e-6  # of a score or a pixel: an exponential's last bit differs between languages
+TOLERANCE = 1e-6  # of a score or a pixel: earlier versions took a library's exponential
+LOCATION, SCORE = "location", "score"
+"""A detector that gives probabilities has these two outputs, as MediaPipe calls them: every anchor's box (vertical and
+horizontal centre, height, width, as shares of the picture), and its labels' shares."""
+_LEAST_SHARE = 1e-300  # a share of zero has no logit
 _MOST_BYTES = 2**20  # a thousand detections take a fifth of it
 
 
 class GoldenDetection(Document):
     """Holds one detection; `box_px` is left, top, right, bottom in pixels of the net's picture."""
 
-    label_index: int = Field(ge=0)
+    label_index: int = Field(ge=0, le=2**31 - 1)
     score: float
     box_px: tuple[float, float, float, float]
 
@@ -78,6 +83,7 @@ class Detection(Task):
     known_pictures = "pictures with boxes"
     truth_hint = "load them with their boxes"
     has_scores = False
+    answer = "boxes"
     output_description = (
         "A row an anchor: left, top, right, bottom in pixels, then the logits of nothing and of every label"
     )
@@ -92,8 +98,30 @@ class Detection(Task):
         """Returns that shape in words."""
         return f"(1, anchors, {contract.output_columns})"
 
+    def fits_together(self, shapes: Mapping[str, Sequence[int]], contract: Contract) -> bool:
+        """Tells whether they are the boxes and the labels' shares of as many anchors."""
+        if tuple(shapes) != (LOCATION, SCORE):
+            return False
+        boxes, shares = (tuple(shape) for shape in shapes.values())
+        anchors = boxes[1] if len(boxes) == 3 else 0
+        return anchors > 0 and (boxes, shares) == ((1, anchors, BOX_COLUMNS), (1, anchors, len(contract.labels)))
+
+    def as_one(self, outputs: Outputs, contract: Contract) -> Outputs:
+        """Returns rows of anchors for boxes and shares: edges in pixels, and logarithms, whose softmax they are."""
+        if outputs.dtype.names is None:
+            return outputs
+        records: Any = outputs.reshape(len(outputs))
+        boxes, shares = (records[name].astype(np.float64) for name in (LOCATION, SCORE))
+        vertical, horizontal, height, width = np.moveaxis(boxes, -1, 0)
+        centres = np.stack([horizontal, vertical, horizontal, vertical], axis=-1)
+        halves = np.stack([-width, -height, width, height], axis=-1) / 2
+        sides = np.array([contract.image.width_px, contract.image.height_px] * 2)
+        nothing = np.maximum(1 - shares.sum(axis=-1, keepdims=True), 0)
+        logits = np.log(np.maximum(np.concatenate([nothing, shares], axis=-1), _LEAST_SHARE))
+        return np.concatenate([(centres + halves) * sides, logits], axis=-1)
+
     def top_classes(self, outputs: Outputs, contract: Contract) -> NDArray[np.int64]:
-        """Returns the label of each image's most certain anchor; -1 if there is a NaN."""
+        """Returns the label of each image's most certain anchor; -1 if there is a NaN or an infinity."""
         return best_labels(_rows(outputs, contract))
 
     def truths_of(

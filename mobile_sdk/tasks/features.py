@@ -27,6 +27,7 @@ class Features(Task):
     is_judged = False
     has_one_output = False
     has_scores = False
+    answer = "outputs"
     output_description = "Raw values of the net; a map's channels come last"
     output_dtypes = ("int8", "float32")
     golden_file = None
@@ -40,9 +41,9 @@ class Features(Task):
         return f"(1, …) with one to {MOST_SIDES - 1} sides behind the batch"
 
     def top_classes(self, outputs: Outputs, contract: Contract) -> NDArray[np.int64]:
-        """Returns 0 for every picture, as no label can win; -1 if there is a NaN."""
-        is_nan = np.isnan(outputs.reshape(len(outputs), -1).astype(np.float64)).any(axis=1)
-        return np.where(is_nan, -1, 0)
+        """Returns 0 for every picture, as no label can win; -1 if there is a NaN or an infinity."""
+        is_finite = np.isfinite(outputs.reshape(len(outputs), -1)).all(axis=1)
+        return np.where(is_finite, 0, -1)
 
     def truths_of(self, pictures: LabelledPictures, labels: NDArray[np.int64], contract: Contract) -> None:
         """Returns None always."""

@@ -19,7 +19,7 @@ class Quality(Part):
 
     measure: Annotated[str, Field(min_length=1, max_length=64)]
     value: Share
-    images: Annotated[int, Field(ge=1)]
+    images: Annotated[int, Field(ge=1, le=2**31 - 1)]
     by_class: Annotated[ByClass | None, Field(exclude_if=lambda values: values is None)] = None
     others: dict[str, Share] = Field(default_factory=dict, exclude_if=lambda values: not values)
 

@@ -49,13 +49,12 @@ def masks_of(outputs: NDArray[np.generic]) -> Masks:
 def commonest_labels(outputs: NDArray[np.generic]) -> NDArray[np.int64]:
     """Returns the label of most pixels in each of the outputs (pictures, H, W, labels), the lowest of equal ones.
 
-    It is -1 if an output has a NaN.
+    It is -1 if an output has a NaN or an infinity.
     """
     labels = outputs.shape[-1]
     counts = [np.bincount(mask.ravel(), minlength=labels).argmax() for mask in masks_of(outputs)]
     commonest = np.array(counts, np.int64)
-    if np.issubdtype(outputs.dtype, np.floating):
-        commonest[np.isnan(outputs).any(axis=(1, 2, 3))] = -1
+    commonest[~np.isfinite(outputs).all(axis=(1, 2, 3))] = -1
     return commonest
 
 
@@ -107,6 +106,7 @@ class Segmentation(Task):
     known_pictures = "pictures with masks"
     truth_hint = "load them with their masks"
     has_scores = False
+    answer = "mask"
     output_description = "A score a pixel and label, labels last, in the order of the metadata's labels; no softmax"
     output_dtypes = ("int8", "float32")
     golden_file = MaskFile()
@@ -121,7 +121,10 @@ class Segmentation(Task):
         return f"(1, {height}, {width}, {contract.output_columns}), one score a pixel and label"
 
     def top_classes(self, outputs: Outputs, contract: Contract) -> NDArray[np.int64]:
-        """Returns the label of most pixels in each image, the lowest of equal ones; -1 if there is a NaN."""
+        """Returns the label of most pixels in each image, the lowest of equal ones.
+
+        It is -1 if there is a NaN or an infinity.
+        """
         return commonest_labels(_scores(outputs, contract))
 
     def truths_of(self, pictures: LabelledPictures, labels: NDArray[np.int64], contract: Contract) -> Masks | None:

@@ -1,8 +1,8 @@
 """Defines the protocol of a task: the meaning of a net's output, as a bundle, a verdict and a report need it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +50,7 @@ class Task(ABC):
     truth_hint: ClassVar[str]  # how to get pictures with such a truth
     is_judged: ClassVar[bool] = True  # something says what is right, so that there is a quality
     has_one_output: ClassVar[bool] = True
+    answer: ClassVar[Literal["label", "boxes", "mask", "outputs"]]  # what an app shows of a picture
     has_scores: ClassVar[bool]  # the output is few enough scores to be shown as they are
     output_description: ClassVar[str]  # for people who open a model file in their tools
     output_dtypes: ClassVar[tuple[str, ...]]  # those that the output may have
@@ -63,9 +64,20 @@ class Task(ABC):
     def expected_shape(self, contract: Contract) -> str:
         """Returns the shape that `fits` asks for, in words."""
 
+    def fits_together(self, shapes: Mapping[str, Sequence[int]], contract: Contract) -> bool:
+        """Tells whether several outputs, by their names, stand for the one that the task has."""
+        return False
+
+    def as_one(self, outputs: Outputs, contract: Contract) -> Outputs:
+        """Returns outputs (images, …) in the task's own form: a record's fields that stand for the one are joined."""
+        return outputs
+
     @abstractmethod
     def top_classes(self, outputs: Outputs, contract: Contract) -> NDArray[np.int64]:
-        """Returns the label index that each output is most certain of, or that most of it has; -1 if it has a NaN."""
+        """Returns the label index that each output is most certain of, or that most of it has.
+
+        It is -1 if the output has a NaN or an infinity: nothing follows from such an output.
+        """
 
     @abstractmethod
     def truths_of(

@@ -74,7 +74,7 @@ def bisect(
     expect("picture", picture, Image.Image, np.ndarray, hint="open it: PIL.Image.open(path)")
     _check_settings(bundle, program)
     program = replace(program, graph=executed(program.graph, bundle.manifest.activation_limit_kib))
-    runtime, pixels = runtimes.get(bundle.manifest.runtime), to_bytes(picture, program.contract.input)
+    runtime, pixels = bundle.runtime, to_bytes(picture, program.contract.input)
     expected = _trace(program.graph, pixels)
     outputs, found = program.graph.outputs, _run(runtime, bundle.model_path, bundle.interface, pixels)
     if all(np.array_equal(codes, expected[output.name]) for codes, output in zip(found, outputs, strict=True)):

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from mobile_sdk.document import parse_json
 from mobile_sdk.tasks.average_precision import COCO_MEASURE
 from mobile_sdk.tasks.registry import TASKS
 
@@ -12,9 +13,9 @@ _CLASSIFICATION, _DETECTION, _SEGMENTATION = (task.measure for task in TASKS.val
 def upgraded(data: bytes) -> bytes:
     """Returns a `verify.json` of schema 1 as schema 2 spells it; any other file is returned unchanged."""
     try:
-        content = json.loads(data)
+        content = parse_json(data)
         verdicts = [_upgraded(verdict) for verdict in content["verdicts"]]
-    except (ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError):
         return data
     return json.dumps({**content, "schema_number": 2, "verdicts": verdicts}).encode()
 

@@ -11,6 +11,8 @@ from mobile_sdk.verification.manifest_checks import manifest_checks
 from mobile_sdk.verification.model_check import model_check
 from mobile_sdk.verification.verdict import Check
 
+WITHOUT_DELEGATE = "the runtime runs without its delegate here: its own kernels round otherwise"
+
 
 def run(bundle: Bundle, program: Program, runtime: Runtime) -> tuple[StructureEntry | None, list[Check]]:
     """Returns the content of the model file (None if it cannot be read), and all checks of a bundle without a run."""
@@ -29,6 +31,8 @@ def run(bundle: Bundle, program: Program, runtime: Runtime) -> tuple[StructureEn
 
 def _structure_checks(structure: StructureEntry, graph: Graph) -> list[Check]:
     left = "; ".join(f"{operator} stays outside: {why}" for operator, why in structure.not_delegated)
+    if not structure.partitions:
+        left = WITHOUT_DELEGATE
     checks = [
         Check.judged(
             "partitions",

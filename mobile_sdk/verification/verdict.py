@@ -21,7 +21,8 @@ WORDS: dict[Outcome, str] = {"pass": "pass", "fail": "FAIL", "not_run": "not run
 SCHEMA = 2
 MAX_VERDICTS_BYTES = 64 * 2**20
 MODEL_CHECK = "model file"
-NUMERIC_CHECKS = ("steps apart", "sqnr", "top-1 agreement")
+FLOAT_DISTANCE = "distance from float"
+NUMERIC_CHECKS = ("steps apart", "sqnr", "top-1 agreement", FLOAT_DISTANCE)
 """A verdict never passes unless the model file was compared with the program, and its scores by one of these."""
 
 

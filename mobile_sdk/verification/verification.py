@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 
-from mobile_sdk import runtimes
 from mobile_sdk.arguments import NOTHING, Parted, expect, held_out
 from mobile_sdk.bundle.bundle import OPEN_IT, Bundle, open_bundle
 from mobile_sdk.devices import open_device
@@ -15,8 +16,9 @@ from mobile_sdk.runtimes.base import Runtime
 from mobile_sdk.signing.keys import read_public_key
 from mobile_sdk.system.progress import Progress, Report, reported
 from mobile_sdk.verification import file_checks, signature_checks
-from mobile_sdk.verification.score_checks import Measured, measure
-from mobile_sdk.verification.scores import Computed, compute
+from mobile_sdk.verification.scores.computed import Computed, compute
+from mobile_sdk.verification.scores.float_distance import check_twin
+from mobile_sdk.verification.scores.score_checks import Measured, measure
 from mobile_sdk.verification.verdict import Check, Verdict, scores_compared, status_of
 
 
@@ -30,6 +32,7 @@ def verify(
     device: str = "host",
     runtime: str | None = None,
     key: str | os.PathLike[str] | None = None,
+    twin: Program | None = None,
     progress: Progress = True,
 ) -> Verdict:
     """Checks a bundle against its program: files, structure, numbers on all `pictures`, golden pictures, accuracy.
@@ -37,9 +40,11 @@ def verify(
     It takes the validation part of pictures in two parts. Without pictures only files are checked, the model file among
     them, and no score: such a verdict fails or is `not_run`. `min_accuracy` is a share, 0..1. `runtime` names another
     runtime that reads the bundle's model ("tflite-runtime"). With `key`, a public key's PEM file, a bundle fails that
-    the private key has not signed. A check that cannot run here is `not_run` with its reason.
+    the private key has not signed. `twin` is the program's float32 twin, by whose scores a bundle is judged that an
+    accelerator computes in arithmetic of its own (`near_float`); for others it is not read. A check that cannot run
+    here is `not_run` with its reason.
     Raises BundleError if the bundle cannot be opened any more, DataError if there are no pictures, SettingError for an
-    unknown device or runtime, or a file that holds no such key.
+    unknown device or runtime, a file that holds no such key, or a `twin` of another program.
 
     Example: `assert sdk.verify(bundle, program, pictures, min_accuracy=0.9)`
     """
@@ -50,6 +55,7 @@ def verify(
     expect("runtime", runtime, str, NOTHING)
     expect("min_accuracy", min_accuracy, float, int, NOTHING)
     expect("key", key, str, os.PathLike, NOTHING)
+    expect("twin", twin, Program, NOTHING)
     signer = None if key is None else read_public_key(key)
     pictures = None if pictures is None else held_out(pictures)
     _check_settings(pictures, min_accuracy, threads)
@@ -58,12 +64,17 @@ def verify(
     MODELS.prepare(*[chosen] * (device == "host"))
     structure, checks = file_checks.run(bundle, program, chosen)
     requirement = chosen.requirement(program.graph)
+    if not requirement.is_by_float:
+        twin = None
+    elif twin is not None:
+        check_twin(program, twin)
     with reported(progress, f"verify {bundle.path.name}") as report:
-        computed = _compute(bundle, program, pictures, chosen, checks, device, threads, report)
+        computed = _compute(bundle, program, pictures, chosen, checks, device, threads, report, twin)
     if isinstance(computed, Check):
-        measured = Measured(checks=(computed,))
+        measured, versions = Measured(checks=(computed,)), chosen.versions()
     else:
         measured = measure(bundle, program, computed, requirement, min_accuracy)
+        versions = computed.versions
     signature = signature_checks.run(bundle, signer)
     checks = [*signature, *checks, *measured.checks, *_native_check(chosen, device, measured.checks)]
     return Verdict(
@@ -83,7 +94,7 @@ def verify(
         reference_quality=measured.reference_quality,
         structure=structure,
         golden=measured.golden,
-        versions=dict(chosen.versions()),
+        versions=dict(versions),
     )
 
 
@@ -99,7 +110,7 @@ def _check_settings(pictures: LabelledPictures | None, min_accuracy: float | Non
 
 
 def _runtime(bundle: Bundle, name: str | None) -> Runtime:
-    chosen = runtimes.get(name or bundle.manifest.runtime)
+    chosen = bundle.read_by(name or bundle.manifest.runtime)
     if chosen.model_file != bundle.manifest.model:
         raise SettingError(
             f"expected a runtime that reads {bundle.manifest.model}, found {chosen.name} ({chosen.model_file})",
@@ -117,6 +128,7 @@ def _compute(
     device: str,
     threads: int,
     report: Report,
+    twin: Program | None,
 ) -> Computed | Check:
     """Returns the scores, or the one check with the reason why there are none."""
     name, required = "steps apart", "scores to compare"
@@ -131,8 +143,13 @@ def _compute(
         return Check.skipped(name, required=required, reason=reason)
     try:
         place = open_device(device)
-        with place.loaded(runtime, bundle.model_path, bundle.interface, threads=threads) as run:
-            return compute(bundle, program, pictures, run, report)
+        with ExitStack() as stack:
+            ways = runtime.arithmetics(program.graph) if device == "host" else (runtime,)
+            runs = [
+                stack.enter_context(place.loaded(way, bundle.model_path, bundle.interface, threads=threads))
+                for way in ways
+            ]
+            return replace(compute(bundle, program, pictures, runs, report, twin), versions=place.versions(runtime))
     except BundleError as error:
         return Check.judged(name, False, measured="none", required=required, reason=error.message)
     except MachineError as error:

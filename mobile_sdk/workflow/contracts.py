@@ -21,6 +21,17 @@ def make_contract(name: str | None, data: str, labels: tuple[str, ...], source: 
         return Contract(name=name or data_name(data), labels=labels, inputs=(source,), **of_task)
 
 
+def licensed(contract: Contract, licence: str) -> Contract:
+    """Returns the contract with the model's licence; raises SettingError for one that is not a line of text."""
+    try:
+        return Contract(**contract.model_dump(exclude={"licence"}), licence=licence)
+    except ContractError as error:
+        raise SettingError(
+            f"expected a --licence of up to 200 letters of ASCII, found {licence!r:.60}",
+            hint="write its short name, such as Apache-2.0",
+        ) from error
+
+
 @contextmanager
 def _blaming_labels(name: str | None) -> Iterator[None]:
     """Turns an error of the contract into a SettingError for its name, or a DataError for its labels."""

@@ -56,7 +56,9 @@ def _learn(asked: RunSettings) -> tuple[Program, Path, Any]:
     source = _float_net(start, asked, plan, folder)
     with step(3, "train in int8 and freeze" if epochs else "calibrate and freeze"):
         finetune = plan_in_int8(source, epochs, plan) if epochs else None
-        program = quantize_net(source, pictures, finetune, folder, overwrite=asked.overwrite)
+        program = quantize_net(
+            source, pictures, finetune, folder, weight_bits=asked.asked_bits, overwrite=asked.overwrite
+        )
     return program, folder, pictures.validation
 
 

@@ -13,6 +13,7 @@ from mobile_sdk.program.record import Record
 from mobile_sdk.system.environment import installed_versions
 from mobile_sdk.system.progress import Progress
 from mobile_sdk.workflow.choices import NONE
+from mobile_sdk.workflow.contracts import licensed
 from mobile_sdk.workflow.kept_float import with_change
 from mobile_sdk.workflow.main_process import end_others
 from mobile_sdk.workflow.output_paths import folder_to_write
@@ -25,14 +26,21 @@ from mobile_sdk.workflow.sources.users_net import users_own, with_contract
 from mobile_sdk.workflow.sources.weights import check_net_is_named, check_weights, pictures_for, read_weights
 from mobile_sdk.workflow.tasks import TASKS
 from mobile_sdk.workflow.tasks.classification import Classification
+from mobile_sdk.workflow.tasks.few_pictures import with_more_views
+from mobile_sdk.workflow.tasks.judged_pictures import to_judge_on
 from mobile_sdk.workflow.tasks.task import Task
+from qat.arguments.bit_target import AUTO, BitTarget
+from qat.arguments.weight_bits import WeightBits
+from qat.bit_allocation.allocation import AllocatedNet, allocate_bits
 from qat.calibration.calibration import calibrate, stage_figures
 from qat.calibration.plan import CalibrationPlan
 from qat.calibration.synthesis import synthesise
 from qat.data.picture_set import PictureSet
+from qat.data.pictures import Pictures
 from qat.freezing.freezing import float_twin, freeze
 from qat.preparation.fake_quant_net import FakeQuantNet
 from qat.preparation.preparation import prepare
+from qat.preparation.weight_bits import weight_settings
 from qat.progress import Shown, say, shown
 from qat.training.plan import TrainPlan
 
@@ -45,6 +53,8 @@ def quantize(asked: QuantizeSettings, *, progress: Progress = True) -> Program:
     with shown(progress):
         source, pictures, epochs = _choose(asked)
         source = source.split(asked.split)
+        if asked.licence is not None:
+            source = replace(source, contract=licensed(source.contract, asked.licence))
         return quantize_net(
             source,
             pictures,
@@ -52,6 +62,7 @@ def quantize(asked: QuantizeSettings, *, progress: Progress = True) -> Program:
             folder_to_write(asked.out),
             asked.calibration,
             keep_float=asked.keep_float,
+            weight_bits=asked.asked_bits,
             overwrite=asked.overwrite,
         )
 
@@ -69,28 +80,42 @@ def quantize_net(
     calibration: CalibrationPlan | None = None,
     *,
     keep_float: Sequence[str] = (),
+    weight_bits: WeightBits | BitTarget = 8,
     overwrite: bool = False,
 ) -> Program:
     """Writes `out/program.pt2` and `out/float.pt2`: trained by `plan` in `out/qat`, or only calibrated if None.
 
     Training starts from the calibrated net, with the float net as teacher if that can teach. Without pictures the net
     is calibrated on made-up ones, and evaluated on none. The layers named in `keep_float` stay in float32; the
-    record says what that changed.
+    record says what that changed. `weight_bits` is 8, 4 or the bits of layers by name, as in `qat.prepare`; or what
+    they are chosen for, layer by layer: then the record has the choice, and `out/sensitivities.json` what was measured.
     """
     task, net, contract = source.task, source.net, source.contract
     task.check_outputs(net, source.name, contract)
     seen = task.to_calibrate_on(pictures) if pictures else _made_up(source)
     calibration = calibration or task.calibration(has_pictures=pictures is not None)
-    prepared = prepare(net, contract, keep_float=keep_float, pictures=seen)
-    stages = calibrate(prepared, seen, calibration, progress=Shown.get()) if source.can_teach else None
+    allocated, bits, stages = None, weight_bits, None
+    if isinstance(bits, BitTarget):
+        allocated = _allocated(source, seen, bits, calibration, keep_float, out)
+        prepared, stages, bits = allocated.net, allocated.stages, allocated.bits
+    else:
+        prepared = prepare(net, contract, keep_float=keep_float, weight_bits=bits, pictures=seen)
+        if source.can_teach:
+            stages = calibrate(prepared, seen, calibration, progress=Shown.get())
     plan = task.augmenting(plan, pictures, composes=False) if plan else None
-    settings: dict[str, Any] = plan_settings(plan) if plan else {}
+    taught = pictures
+    if plan and isinstance(pictures, Pictures):
+        plan, taught = with_more_views(plan, pictures, contract)
+    settings: dict[str, Any] = {
+        **(plan_settings(plan) if plan else {}),
+        **weight_settings(prepared, AUTO if allocated else bits),
+    }
     if stages is not None:
         settings["calibration"] = stage_figures(stages)
         settings["calibrated_on"] = "pictures" if pictures else f"{len(seen)} pictures made up from batch norms"
     history = source.history
-    if plan and pictures:
-        history += _train(prepared, source, pictures, plan, out / INT8_TRAINING, overwrite)
+    if plan and taught:
+        history += _train(prepared, source, taught, plan, out / INT8_TRAINING, overwrite)
     end_others()
     record = Record(
         net=source.name,
@@ -98,25 +123,35 @@ def quantize_net(
         history=history,
         settings=settings,
         versions=installed_versions(("mobile-sdk", "torch", "torchao")),
+        bit_allocation=allocated.allocation if allocated else None,
     )
     program = freeze(prepared, contract, record)
     if keep_float and task.compares_scores:
         whole = (
-            prepared if plan else _calibrated(source, seen, calibration)
+            prepared if plan else _calibrated(source, seen, calibration, bits)
         )  # rounding left the kept layers as they were
         in_int8 = freeze(whole, contract, record, all_int8=True)
-        program = with_change(program, in_int8, float_twin(net, contract), pictures.validation if pictures else seen)
+        shown_by = to_judge_on(pictures.validation, contract.input) if pictures else seen
+        program = with_change(program, in_int8, float_twin(net, contract), shown_by)
     if pictures:
-        program = judged(program, task, net, pictures.validation)
-    of_float = {"quantized": "float32", "reference_quality": None, "agreement": None}
+        program = judged(program, task, net, pictures.validation, kept_away=pictures.kept_away)
+    of_float = {"quantized": "float32", "reference_quality": None, "agreement": None, "bit_allocation": None}
     float_twin(net, contract, program.record.model_copy(update=of_float)).save(out / TWIN)
     program.save(out / PROGRAM)
     return program
 
 
-def judged(program: Program, task: Task[Any], net: nn.Module, held_out: Any) -> Program:
-    """Returns the program; its record holds the quality of the float net and of the int8 reference, hence the phone."""
-    return replace(program, record=program.record.model_copy(update=task.judged(net, program, held_out)))
+def judged(program: Program, task: Task[Any], net: nn.Module, held_out: Any, *, kept_away: bool = True) -> Program:
+    """Returns the program; its record holds the quality of the float net and of the int8 reference, hence the phone.
+
+    The record says it if the pictures were not kept away from calibration.
+    """
+    record = program.record.model_copy(update=task.judged(net, program, held_out))
+    if not kept_away:
+        agreement = record.agreement and record.agreement.model_copy(update={"kept_away": False})
+        outputs = tuple(each.model_copy(update={"kept_away": False}) for each in record.outputs)
+        record = record.model_copy(update={"agreement": agreement, "outputs": outputs})
+    return replace(program, record=record)
 
 
 def _train(
@@ -128,10 +163,30 @@ def _train(
     return stage("qat", learned.epochs)
 
 
-def _calibrated(source: SourceNet, seen: PictureSet, calibration: CalibrationPlan) -> FakeQuantNet:
-    prepared = prepare(source.net, source.contract)
+def _calibrated(
+    source: SourceNet, seen: PictureSet, calibration: CalibrationPlan, weight_bits: WeightBits
+) -> FakeQuantNet:
+    prepared = prepare(source.net, source.contract, weight_bits=weight_bits)
     calibrate(prepared, seen, calibration, progress=Shown.get())
     return prepared
+
+
+def _allocated(
+    source: SourceNet,
+    seen: PictureSet,
+    target: BitTarget,
+    calibration: CalibrationPlan,
+    keep_float: Sequence[str],
+    out: Path,
+) -> AllocatedNet:
+    """Returns the calibrated net with its bits; raises SettingError for a net that nothing can be measured against."""
+    if not source.can_teach:
+        raise SettingError(
+            "expected a trained net for --weight-bits auto, whose scores its layers' noise is measured in, "
+            "found one with a new head",
+            hint="train it first, by `mobile-sdk train`, or give the bits",
+        )
+    return allocate_bits(source.net, source.contract, seen, target, calibration, keep_float=keep_float, folder=out)
 
 
 def _made_up(source: SourceNet) -> PictureSet:

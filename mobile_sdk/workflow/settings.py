@@ -6,11 +6,13 @@ from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
 from types import NoneType
-from typing import TYPE_CHECKING, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 
 from mobile_sdk.errors import SettingError
 from mobile_sdk.workflow.choices import DIGITS
+from qat.arguments.bit_target import BitTarget, bit_target
 from qat.arguments.settings import Rule, check_settings
+from qat.arguments.weight_bits import WeightBits, expect_weight_bits
 
 if TYPE_CHECKING:
     from qat.calibration.plan import CalibrationPlan
@@ -83,10 +85,28 @@ class NetSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class RunSettings(NetSettings):
-    """Adds the epochs in int8, and the folder for everything: `runs/NAME` if None."""
+    """Adds the epochs in int8, the bits of weights, and the folder for everything: `runs/NAME` if None.
+
+    `weight_bits` is 8, 4, or "auto", which chooses them by layer for weights of `max_mib` or scores of `min_db`.
+    """
 
     qat_epochs: int | None = None
+    weight_bits: int | str = 8
+    max_mib: float | None = None
+    min_db: float | None = None
     out: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Checks the values; raises SettingError for weights of other bits before a net is trained in float."""
+        super().__post_init__()
+        asked = self.asked_bits
+        if not isinstance(asked, BitTarget):
+            expect_weight_bits(asked)
+
+    @property
+    def asked_bits(self) -> WeightBits | BitTarget:
+        """Returns the bits, or what they are chosen for."""
+        return _asked_bits(self)
 
     def command(self) -> str:
         """Returns the command line with the same settings."""
@@ -114,6 +134,8 @@ class QuantizeSettings:
     `data` is a folder, "digits", or "none" for pictures that are made up. `epochs` in int8: None leaves them to both.
     `task` is that of a net at `model`: "classification", or "features", which takes its outputs as they are. `input` is
     "tensor:1x49x10" if it reads arrays. `split` maps blocks to the number of parts that they are computed in.
+    `weight_bits` is 8, 4, or maps layers to these by the names that `keep_float` takes; "auto" chooses them by layer,
+    for weights of `max_mib` or scores of `min_db`.
     """
 
     data: str
@@ -127,9 +149,28 @@ class QuantizeSettings:
     epochs: int | None = None
     calibration: "CalibrationPlan | None" = None
     keep_float: tuple[str, ...] = ()
+    weight_bits: WeightBits | Literal["auto"] = 8
+    max_mib: float | None = None
+    min_db: float | None = None
     split: Mapping[str, int] = field(default_factory=dict)
     size: int | str | None = None
     channels: int | None = None
     name: str | None = None
+    licence: str | None = None
     out: Path = Path("runs/quantize")
     overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises SettingError for bits to choose without a size or a quality, and for these beside given bits."""
+        _asked_bits(self)
+
+    @property
+    def asked_bits(self) -> WeightBits | BitTarget:
+        """Returns the bits, or what they are chosen for."""
+        return _asked_bits(self)
+
+
+def _asked_bits(settings: RunSettings | QuantizeSettings) -> WeightBits | BitTarget:
+    bits: Any = settings.weight_bits
+    asked: WeightBits | BitTarget = bit_target(bits, settings.max_mib, settings.min_db) or bits
+    return asked

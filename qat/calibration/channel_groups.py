@@ -1,5 +1,6 @@
 """Finds the channels of a captured net that may be rescaled together without changing its function."""
 
+import math
 from dataclasses import dataclass, field
 
 from torch import fx
@@ -9,25 +10,33 @@ from qat.layers.weighted import Weighted
 from qat.preparation.fake_quant_net import FakeQuantNet
 from qat.steps import KINDS, Factors, step_of, traits_of
 
+CEILING = 6.0  # a ReLU6's
+
 
 @dataclass(kw_only=True, eq=False)
 class ChannelGroup:
     """Holds tensors whose channel c may be multiplied by one factor, for each c.
 
     `producers` compute the tensors, and take the factors into their output channels; `consumers` read them, and take
-    the inverse into their input channels. `nodes` are those of the tensors' quantizers, in the order of computation.
-    `is_fixed` says that something does not commute with a factor. A ReLU6 does not: it cuts at 6 whatever the factor,
-    and channels that reach 6 on no calibration picture reach it on others.
+    the inverse into their input channels. `nodes` are those of the tensors' quantizers, in the order of computation;
+    `members` are all nodes whose output has the factor.
+    `ceiling` is where a ReLU6 among them cuts: a factor commutes with it only while no value reaches it. `is_fixed`
+    says that something does not commute with a factor.
     """
 
     producers: list[Weighted] = field(default_factory=list)
     consumers: list[Weighted] = field(default_factory=list)
     nodes: list[fx.Node] = field(default_factory=list)
+    members: list[fx.Node] = field(default_factory=list)
+    ceiling: float = math.inf
     is_fixed: bool = False
 
 
 def channel_groups(net: FakeQuantNet) -> list[ChannelGroup]:
-    """Returns the groups of `net` that have producers and consumers and commute with a factor throughout."""
+    """Returns the groups of `net` that have producers and consumers and commute with a factor throughout.
+
+    Those with a ceiling are read by depthwise convolutions alone, whose steps take in any factor.
+    """
     finder = _Finder(net.captured)
     for node in net.captured.graph.nodes:
         finder.visit(node)
@@ -54,6 +63,9 @@ class _Finder:
             self._group_of(node).nodes.append(node)
         elif _passes_factors(node) and all(_channels(source) == _channels(node) for source in sources):
             self._join(node, *sources)
+        elif _factors(node) is Factors.BELOW_CEILING:
+            self._join(node, *sources)
+            self._group_of(node).ceiling = CEILING
         elif _factors(node) is Factors.GATED and sources[0] is not sources[-1]:
             self._visit_product(node, sources)
         else:  # among them the picture and the scores
@@ -61,7 +73,10 @@ class _Finder:
 
     def groups(self) -> list[ChannelGroup]:
         """Returns the groups that can be rescaled."""
-        return [group for group in self._made.values() if group.producers and group.consumers and not group.is_fixed]
+        for node in list(self._leaders):
+            self._group_of(node).members.append(node)
+        whole = [group for group in self._made.values() if group.producers and group.consumers and not group.is_fixed]
+        return [group for group in whole if group.ceiling == math.inf or all(map(_is_depthwise, group.consumers))]
 
     def _visit_weighted(self, node: fx.Node, layer: Weighted) -> None:
         source = node.all_input_nodes[0]
@@ -96,6 +111,7 @@ class _Finder:
             into.producers += away.producers
             into.consumers += away.consumers
             into.nodes += away.nodes
+            into.ceiling = min(into.ceiling, away.ceiling)
             into.is_fixed |= away.is_fixed
             self._leaders[second] = first
             del self._made[second]
@@ -107,6 +123,10 @@ class _Finder:
         while self._leaders.setdefault(node, node) is not node:
             node = self._leaders[node]
         return node
+
+
+def _is_depthwise(layer: Weighted) -> bool:
+    return layer.groups > 1 and layer.weight.shape[1] == 1
 
 
 def _is_gate(node: fx.Node) -> bool:

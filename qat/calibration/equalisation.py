@@ -5,12 +5,14 @@ et al., arXiv 1906.04721, section 4.1. Weights have a step per output channel he
 which has one step for all channels, against the weights that read it: SmoothQuant, Xiao et al., arXiv 2211.10438,
 section 4, with its α = ½. A factor passes through all that commutes with it: ReLU, residual sums, pooling, a gate's
 product.
+
+A ReLU6 cuts at 6 whatever the factor. Between it and a depthwise convolution, whose weights have a step a channel, a
+channel that stays far below 6 is enlarged as far as its batch norm says that no value reaches 6.
 """
 
 import torch
 from torch import Tensor, fx
 
-from mobile_sdk.errors import SettingError
 from qat.calibration.channel_groups import ChannelGroup, channel_groups
 from qat.layers.quantizers.fake_quant import TensorQuantizer
 from qat.layers.weighted import Weighted
@@ -18,22 +20,16 @@ from qat.preparation.fake_quant_net import FakeQuantNet
 from qat.steps import channel_axis
 
 LARGEST_FACTOR = 16.0  # a channel that few pictures activate needs room above its observed values
-
-
-def check_equalises(net: FakeQuantNet) -> None:
-    """Raises SettingError if no channel of `net` can be rescaled."""
-    if not channel_groups(net):
-        raise SettingError(
-            "expected a net with channels to equalise, found none: no factor passes through a ReLU6 or a sigmoid",
-            hint="leave equalisation out (equalise=False)",
-        )
+UNSEEN_SHARE = 2.0  # of the largest observed value: others' values under a ReLU6
+DEVIATIONS = 6.0  # of a batch norm's output, about its mean: no value is beyond
 
 
 @torch.no_grad()
 def equalise(net: FakeQuantNet, pictures: Tensor) -> None:
     """Rescales channels of `net` in place by their values on float `pictures` (N, 3, H, W).
 
-    The float function does not change, but ranges do: they have to be observed after it.
+    The float function does not change, but ranges do: they have to be observed after it. `net.channel_factors` says
+    what the channels of which tensor were multiplied by.
     """
     net.quantize(False)
     largest = _Largest(net.captured)
@@ -41,7 +37,11 @@ def equalise(net: FakeQuantNet, pictures: Tensor) -> None:
     net.quantize(True)
     for group in channel_groups(net):
         seen = torch.stack([largest.found[node] for node in group.nodes]).amax(0)
-        _rescale(group, _factors(seen, _largest_weights(group)))
+        is_below = group.ceiling < torch.inf
+        factors = _room(seen, group) if is_below else _factors(seen, _largest_weights(group))
+        _rescale(group, factors)
+        for node in group.members:
+            net.channel_factors[node.name] = factors * net.channel_factors.get(node.name, 1.0)
 
 
 class _Largest(fx.Interpreter):
@@ -66,6 +66,14 @@ def _factors(seen: Tensor, weights: Tensor) -> Tensor:
         return torch.ones_like(seen)
     factors = factors / factors[is_known].log().mean().exp()
     return torch.where(is_known, factors, 1.0).clamp(1 / LARGEST_FACTOR, LARGEST_FACTOR)
+
+
+def _room(seen: Tensor, group: ChannelGroup) -> Tensor:
+    """Returns how far each channel (C,) may be enlarged below the ceiling: 1 for one that reaches half of it."""
+    norms = [layer.norm for layer in group.producers if layer.norm is not None]
+    bounds = [norm.bias + DEVIATIONS * norm.weight.abs() for norm in norms]
+    largest = torch.stack([UNSEEN_SHARE * seen, *bounds]).amax(0)
+    return (group.ceiling / largest.clamp(min=1e-6)).clamp(1, LARGEST_FACTOR)
 
 
 def _largest_weights(group: ChannelGroup) -> Tensor:

@@ -3,12 +3,13 @@
 Of several outputs every one counts alike, whatever its size and unit: the mean of their shares of noise.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 Outputs = Tensor | Sequence[Tensor]
+BATCH = 8  # pictures that are computed at a time
 SMALL = 2.0**-20  # values below it are told apart in units of their own: their squares would leave float32
 
 
@@ -28,6 +29,13 @@ def sqnr_db(found: Outputs, wanted: Outputs) -> float:
 def outputs_of(result: Outputs) -> tuple[Tensor, ...]:
     """Returns the outputs that a captured net returned: a tensor, or a tuple of several."""
     return (result,) if isinstance(result, Tensor) else tuple(result)
+
+
+@torch.no_grad()
+def computed(net: Callable[[Tensor], Outputs], inputs: Tensor) -> tuple[Tensor, ...]:
+    """Returns the outputs of `net` for all float `inputs` (N, …), a few at a time."""
+    parts = [outputs_of(net(inputs[start : start + BATCH])) for start in range(0, len(inputs), BATCH)]
+    return tuple(torch.cat(each) for each in zip(*parts, strict=True))
 
 
 def _share(found: Tensor, wanted: Tensor) -> Tensor:

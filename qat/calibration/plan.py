@@ -8,17 +8,19 @@ from mobile_sdk.errors import SettingError
 
 @dataclass(frozen=True, kw_only=True)
 class CalibrationPlan:
-    """Selects the stages of calibration, in the order of their execution; the extremes of all ranges come first.
+    """Selects the stages of calibration; the extremes of all ranges come first.
 
-    `equalise` rescales channels if that does not change the net's function. `search_ranges` replaces the extremes by
-    the grids that lose least. `round_weights` chooses codes and steps that keep each layer's output near, instead of
-    the nearest codes. `correct_biases` removes the shift of each layer's mean output. `reconstruct` tunes codes and
-    biases of all layers together, for the whole net's output; it takes as long as all else. `headroom_share` is how far
-    ranges go beyond the observed extremes, as a share of them.
+    Pictures are held back: a stage by which int8 does not come nearer to the float net on crops of them is undone.
+    `search_ranges` replaces the extremes by the grids that lose least of the outputs, and gives the outputs' room.
+    `equalise` rescales channels where that does not change the net's function, and finds all ranges anew.
+    `round_weights` chooses codes and steps that keep each layer's output near, instead of the nearest codes.
+    `correct_biases` removes the shift of each layer's mean output. `reconstruct` tunes codes and biases of all layers
+    together, for the whole net's output; it takes longer than all else. `headroom_share` is how far ranges go beyond
+    the observed extremes, as a share of them.
     """
 
-    equalise: bool = False
     search_ranges: bool = True
+    equalise: bool = True
     round_weights: bool = True
     correct_biases: bool = True
     reconstruct: bool = True
@@ -29,10 +31,16 @@ class CalibrationPlan:
         if not (isinstance(headroom, int | float) and 0 <= headroom < math.inf):
             raise SettingError(f"expected a headroom of 0 or more, found {headroom!r}", hint="use 0.3: 30 % beyond")
 
+    @property
+    def has_stages(self) -> bool:
+        """Returns whether any stage follows the extremes, which some pictures are held back to judge."""
+        stages = (self.search_ranges, self.equalise, self.round_weights, self.correct_biases, self.reconstruct)
+        return any(stages)
+
     @classmethod
     def extremes(cls) -> "CalibrationPlan":
         """Returns a plan with ranges from the smallest to the largest value and nearest codes, as stock flows have."""
-        return cls(equalise=False, search_ranges=False, round_weights=False, correct_biases=False, reconstruct=False)
+        return cls(search_ranges=False, equalise=False, round_weights=False, correct_biases=False, reconstruct=False)
 
     @classmethod
     def made_up(cls) -> "CalibrationPlan":

@@ -1,32 +1,45 @@
-"""Searches ranges: the ends of every activation's grid that lose least, in place of the extremes.
+"""Searches ranges: the ends of every activation's grid that lose least of the net's outputs, in place of the extremes.
 
-A range that leaves out rare large values has smaller steps for all others. The loss is measured on a histogram, as the
-mean square of the changes by rounding and clipping (the "MSE" criterion of Nagel et al., arXiv 2106.08295, section
-3.1). A ReLU6's tensor, whose ends are 0 and 6, may end below 6.
+A range that leaves out rare large values has smaller steps for all others. The loss is the mean square of the changes
+by rounding and clipping (the "MSE" criterion of Nagel et al., arXiv 2106.08295, section 3.1), each weighted by the
+square of the outputs' gradient: a change counts as much as it reaches the outputs (the diagonal of Gauss and Newton's
+matrix, as in BRECQ, Li et al., arXiv 2102.05426, section 3.2). A ReLU6's tensor, whose ends are 0 and 6, may end below
+6.
 """
+
+from collections.abc import Callable, Iterator
+from math import prod
 
 import torch
 from torch import Tensor, fx
 
 from mobile_sdk.graph.operators import Clamp
-from qat.calibration.noise import SMALL
+from qat.calibration.noise import SMALL, outputs_of
 from qat.layers.quantizers.fake_quant import SMALLEST_SPAN, TensorQuantizer
 from qat.layers.quantizers.step_gradients import LEVELS
 from qat.preparation.fake_quant_net import FakeQuantNet
 from qat.steps import traits_of
 
 BINS = 2048  # eight a step: a bin's own width adds 1 / 64 to a step's noise
-SHARES = [share / 100 for share in range(100, 29, -1)]  # shares of an end that are tried
+SHARES = torch.arange(100, 29, -1, dtype=torch.float64) / 100  # shares of an end that are tried
 ROUNDS = 2  # rounds over both ends
+BATCH_PIXELS = 8 * 224 * 224  # whose values and gradients are held at a time: some 1 GiB for a MobileNet
+LEAST_WEIGHT = 0.05  # of a value, in mean weights of its tensor: other pictures' gradients are elsewhere
 
 
 @torch.no_grad()
 def search_ranges(net: FakeQuantNet, pictures: Tensor) -> None:
-    """Narrows the ranges of `net`, which are the extremes of `pictures` (N, 3, H, W), to those that lose least."""
+    """Narrows the ranges of `net`, which are the extremes of `pictures` (N, 3, H, W), to those that lose least.
+
+    Those of outputs stay: a score that is cut no longer tells which one wins.
+    """
     net.eval()
     net.quantize(False)
     histograms = _Histograms(net.captured)
-    histograms.run(net.on_one_grid(pictures))
+    random = torch.Generator().manual_seed(0)
+    count = max(1, BATCH_PIXELS // prod(pictures.shape[2:]))
+    for start in range(0, len(pictures), count):
+        histograms.add(net.on_one_grid(pictures[start : start + count]), random)
     net.quantize(True)
     for quantizer, (counts, *extremes) in histograms.found.items():
         low, high = best_ends(counts, *extremes, moves_low=quantizer.bounds.low is None)
@@ -39,43 +52,94 @@ def best_ends(counts: Tensor, low: float, high: float, *, moves_low: bool) -> tu
     if 0 < high - low < SMALL:  # squares would leave float32
         ends = best_ends(counts, low / (high - low), high / (high - low), moves_low=moves_low)
         return ends[0] * (high - low), ends[1] * (high - low)
-    centres = low + (torch.arange(len(counts)) + 0.5) * (high - low) / len(counts)
-    ends, best = (low, high), range_loss(low, high, centres, counts)
+    places = torch.arange(len(counts), dtype=torch.float64)
+    centres = low + (places + 0.5) * (high - low) / len(counts)
+    ends = (low, high)
     for _ in range(ROUNDS):
-        for share in SHARES:
-            tried = [(ends[0], high * share), (low * share, ends[1])]
-            for each in tried[: 1 + moves_low]:
-                if (loss := range_loss(*each, centres, counts)) < best:
-                    best, ends = loss, each
+        ends = ends[0], _least(high, lambda tried: range_loss(ends[0], tried, centres, counts))  # noqa: B023
+        if moves_low:
+            ends = _least(low, lambda tried: range_loss(tried, ends[1], centres, counts)), ends[1]  # noqa: B023
     return ends
 
 
-def range_loss(low: float, high: float, centres: Tensor, counts: Tensor) -> float:
-    """Returns the mean square change by a grid from `low` to `high` of values `centres` with `counts`."""
-    low, high = min(low, 0.0), max(high, 0.0)
-    step = max(high - low, 1e-12) / LEVELS
-    inside = centres.clamp(low, high)
-    clipped = ((centres - inside).square() * counts).sum()
-    rounded = counts[(centres >= low) & (centres <= high) & (centres != 0)].sum() * step**2 / 12
-    return float((clipped + rounded) / counts.sum())
+def range_loss(low: Tensor | float, high: Tensor | float, centres: Tensor, counts: Tensor) -> Tensor:
+    """Returns the mean square changes by grids from `low` to `high` of values `centres` with `counts`.
+
+    One of the ends may be (K,) and the result is, too.
+    """
+    low, high = torch.as_tensor(low).clamp(max=0.0)[..., None], torch.as_tensor(high).clamp(min=0.0)[..., None]
+    step = (high - low).clamp(min=1e-12)[..., 0] / LEVELS
+    clipped = ((centres - centres.clamp(low, high)).square() * counts).sum(-1)
+    is_rounded = (centres >= low) & (centres <= high) & (centres != 0)
+    return (clipped + (counts * is_rounded).sum(-1) * step**2 / 12) / counts.sum()
+
+
+def _least(end: float, loss: Callable[[Tensor], Tensor]) -> float:
+    tried = end * SHARES
+    return float(tried[loss(tried).argmin()])
 
 
 class _Histograms(fx.Interpreter):
-    """Counts the float values of every tensor: `found[quantizer] = (counts, low, high)`."""
+    """Sums the weights of every tensor's float values: `found[quantizer] = (weights of the bins, low, high)`."""
 
     def __init__(self, captured: fx.GraphModule) -> None:
         super().__init__(captured)
         self.found: dict[TensorQuantizer, tuple[Tensor, float, float]] = {}
+        self._values: list[tuple[TensorQuantizer, Tensor]] = []
+        (output,) = captured.graph.find_nodes(op="output")
+        self._outputs = set(output.all_input_nodes)
+
+    def add(self, pictures: Tensor, random: torch.Generator) -> None:
+        """Adds the values on `pictures`, weighted by the gradient of a random mix of the outputs."""
+        self._values = []
+        with torch.enable_grad():
+            outputs = outputs_of(self.run(pictures.requires_grad_(True)))
+            mixes = list(_mixes(outputs, random))
+            if mixes:
+                torch.autograd.backward(mixes)
+        for quantizer, value in self._values:
+            low, high = _ends(quantizer)
+            inside, weights = value.detach().flatten().double(), _weights(value).flatten()
+            places = ((inside - low) * (BINS / (high - low))).floor_().clamp_(0, BINS - 1).long()
+            counts = torch.bincount(places, weights, minlength=BINS)
+            before = self.found.get(quantizer)
+            self.found[quantizer] = (counts if before is None else before[0] + counts, low, high)
+        for parameter in self.module.parameters():
+            parameter.grad = None
 
     def run_node(self, n: fx.Node) -> object:
         value = super().run_node(n)
         module = self.fetch_attr(str(n.target)) if n.op == "call_module" else None
-        if isinstance(module, TensorQuantizer) and (not module.is_fixed or _may_end_early(n)):
-            low, high = _ends(module)
-            counts = torch.histc(value, BINS, low, high)  # values outside are not counted
-            before = self.found.get(module)
-            self.found[module] = (counts if before is None else before[0] + counts, low, high)
+        if (
+            isinstance(module, TensorQuantizer)
+            and n not in self._outputs
+            and (not module.is_fixed or _may_end_early(n))
+        ):
+            if value.requires_grad:
+                value.retain_grad()
+            self._values.append((module, value))
         return value
+
+
+def _mixes(outputs: tuple[Tensor, ...], random: torch.Generator) -> Iterator[Tensor]:
+    """Yields a random sum of every output, in units that let each count alike.
+
+    The square of its gradient is, on average, the sum of those of the output's numbers.
+    """
+    for output in outputs:
+        if output.requires_grad:
+            size = output.detach().square().mean().sqrt().clamp(min=SMALL)
+            yield (output * torch.randn(output.shape, generator=random)).sum() / size
+
+
+def _weights(value: Tensor) -> Tensor:
+    """Returns the weight of each number: the squared gradient, in its mean; 1 for a tensor that has none."""
+    gradient = torch.zeros_like(value) if value.grad is None else value.grad
+    largest = gradient.abs().amax()
+    if not 0 < largest < torch.inf:
+        return torch.ones_like(value, dtype=torch.float64)
+    squares = (gradient / largest).double().square()
+    return squares / squares.mean() + LEAST_WEIGHT
 
 
 def _ends(quantizer: TensorQuantizer) -> tuple[float, float]:

@@ -14,7 +14,6 @@ from torch.nn import functional as F
 
 from mobile_sdk.contract import ImageSpec
 from qat.calibration.noise import noise_share
-from qat.layers.quantizers.fake_quant import weight_scales
 from qat.layers.weighted import Weighted
 from qat.preparation.fake_quant_net import FakeQuantNet
 from qat.preparation.features import feature_names, with_features
@@ -23,7 +22,7 @@ from qat.progress import track
 STEPS = 60
 BATCH = 8
 LARGEST_CUT_SHARE = 0.4  # of an image's side
-CODE_RATE = 5e-4  # codes a step of Adam
+CODE_RATE = 2e-3  # codes a step of Adam
 BIAS_RATE = 1e-3  # in units of the batch norm's gain, that is of a channel's deviation
 WORSE = 2.0  # times the noise at the start is a failure: biases without batch norm have no unit
 
@@ -67,7 +66,7 @@ class _Tuned:
 
     def __init__(self, layer: Weighted) -> None:
         if layer.scales is None:
-            layer.scales = weight_scales(layer.weight)
+            layer.scales = layer.steps()
         if layer.norm is None and layer.bias is None:
             layer.bias = nn.Parameter(layer.weight.new_zeros(len(layer.weight)))
         bias = layer.bias if layer.norm is None else layer.norm.bias

@@ -19,6 +19,8 @@ from qat.preparation.fake_quant_net import FakeQuantNet
 from qat.steps import KINDS, Kind, absorbs, channel_axis, step_of
 
 STEP_SHARES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.7)  # of the step under which the largest weight is code 127
+SMALLER_SHARES = (0.6, 0.5, 0.4)  # for few codes too, which lose less by clipping their largest weights
+BLOCK = 64  # columns whose effect on the others is computed together
 SWEEPS = 2  # sweeps over all weights: a third changes hardly any
 SHRINKAGES = (0.05, 0.3, 2.0, 1e6)  # of moments towards their diagonal, for few pictures; the last rounds to nearest
 FLAT_SHARE = 0.02  # the weight of an input if the activation after the layer is flat
@@ -63,17 +65,21 @@ def second_moments(layer: Weighted, x: Tensor, counts: Tensor | None) -> Tensor:
     return torch.stack([_covariance(values, own) for own in by_channel.unbind(1)], dim=1)
 
 
-def choose_codes(weight: Tensor, halves: tuple[Tensor, Tensor], groups: int) -> RoundedWeights:
-    """Returns the codes and steps of `weight` (O, …), batch norm folded, that lose least.
+def choose_codes(
+    weight: Tensor, halves: tuple[Tensor, Tensor], groups: int, limit: int = WEIGHT_LIMIT
+) -> RoundedWeights:
+    """Returns the codes, up to `limit`, and steps of `weight` (O, …), batch norm folded, that lose least.
 
     `halves` are `second_moments` of either half of the pictures: one half's choice is evaluated on the other.
     """
     rows = weight.reshape(groups, len(weight) // groups, -1)
     one, other = halves
     everything = (one + other) / 2
-    step = _best_step(rows, _shrunk(everything, 1.0))
-    shrinkage = min(SHRINKAGES, key=lambda s: _loss(_descend(rows, step, _shrunk(one, s)) * step - rows, other).sum())
-    codes = _descend(rows, step, _shrunk(everything, shrinkage))
+    step = _best_step(rows, _shrunk(everything, 1.0), limit)
+    shrinkage = min(
+        SHRINKAGES, key=lambda s: _loss(_descend(rows, step, _shrunk(one, s), limit, 1) * step - rows, other).sum()
+    )
+    codes = _descend(rows, step, _shrunk(everything, shrinkage), limit)
     loss = _loss(codes * step - rows, everything)
     return RoundedWeights(codes=codes.reshape(weight.shape), scales=step.flatten(), loss=loss.flatten())
 
@@ -93,7 +99,7 @@ class _Rounding(PairedWalk):
             second_moments(layer, x.exact[part], None if counts is None else counts[part])
             for part in (_HALVES if len(x.exact) > 1 else (slice(None),) * 2)
         )
-        _write(layer, choose_codes(weight, (one, other), layer.groups))
+        _write(layer, choose_codes(weight, (one, other), layer.groups, layer.limit))
 
 
 def _counts(kind: Kind | None, exact: Tensor) -> Tensor | None:
@@ -131,32 +137,36 @@ def _shrunk(moments: Tensor, shrinkage: float) -> Tensor:
     return moments + torch.diag_embed(more)
 
 
-def _best_step(rows: Tensor, matrix: Tensor) -> Tensor:
+def _best_step(rows: Tensor, matrix: Tensor, limit: int) -> Tensor:
     """Returns the step (groups, O / groups, 1) that loses least with the nearest codes."""
-    finest = rows.abs().amax(-1, keepdim=True).clamp(min=SILENT_GAIN) / WEIGHT_LIMIT
+    finest = rows.abs().amax(-1, keepdim=True).clamp(min=SILENT_GAIN) / limit
     best, least = finest, torch.full_like(finest, torch.inf)
-    for share in STEP_SHARES:
+    for share in STEP_SHARES if limit == WEIGHT_LIMIT else (*STEP_SHARES, *SMALLER_SHARES):
         step = finest * share
-        loss = _loss(_nearest(rows, step) * step - rows, matrix)
+        loss = _loss(_nearest(rows, step, limit) * step - rows, matrix)
         best, least = torch.where(loss < least, step, best), torch.minimum(loss, least)
     return best
 
 
-def _nearest(rows: Tensor, step: Tensor) -> Tensor:
-    return (rows / step).round().clamp(-WEIGHT_LIMIT, WEIGHT_LIMIT)
+def _nearest(rows: Tensor, step: Tensor, limit: int) -> Tensor:
+    return (rows / step).round().clamp(-limit, limit)
 
 
-def _descend(rows: Tensor, step: Tensor, matrix: Tensor) -> Tensor:
+def _descend(rows: Tensor, step: Tensor, matrix: Tensor, limit: int, sweeps: int = SWEEPS) -> Tensor:
     """Returns codes (groups, O / groups, K) beside the nearest ones, each in turn moved to the least loss."""
-    codes = _nearest(rows, step)
-    lowest, highest = (codes - 1).clamp(min=-WEIGHT_LIMIT), (codes + 1).clamp(max=WEIGHT_LIMIT)
+    codes = _nearest(rows, step, limit)
+    lowest, highest = (codes - 1).clamp(min=-limit), (codes + 1).clamp(max=limit)
     error = codes * step - rows
     diagonal = matrix.diagonal(dim1=2, dim2=3)
-    for k in [*range(rows.shape[-1])] * SWEEPS:
-        pull = _times(error, matrix[..., k : k + 1])[..., 0] / diagonal[..., k] / step[..., 0]
-        wanted = (codes[..., k] - pull).round()
-        codes[..., k] = torch.minimum(torch.maximum(wanted, lowest[..., k]), highest[..., k])
-        error[..., k] = codes[..., k] * step[..., 0] - rows[..., k]
+    starts = range(0, rows.shape[-1], BLOCK)
+    for block in [slice(start, start + BLOCK) for start in starts] * sweeps:
+        pulls = _times(error, matrix[..., block])  # one product of matrices; a column then changes those of its block
+        for place, k in enumerate(range(*block.indices(rows.shape[-1]))):
+            wanted = (codes[..., k] - pulls[..., place] / diagonal[..., k] / step[..., 0]).round()
+            codes[..., k] = torch.minimum(torch.maximum(wanted, lowest[..., k]), highest[..., k])
+            changed = codes[..., k] * step[..., 0] - rows[..., k]
+            pulls += (changed - error[..., k])[..., None] * matrix[..., k, block]
+            error[..., k] = changed
     return codes
 
 
@@ -180,7 +190,7 @@ def _write(layer: Weighted, chosen: RoundedWeights) -> None:
     gain, _ = layer.folding()
     shape = (-1, *[1] * (layer.weight.ndim - 1))
     is_heard = (gain.abs() > SILENT_GAIN) & chosen.codes.flatten(1).any(1)
-    scales = torch.where(is_heard, chosen.scales / gain.abs(), weight_scales(layer.weight))
+    scales = torch.where(is_heard, chosen.scales / gain.abs(), weight_scales(layer.weight, layer.limit))
     codes = chosen.codes * torch.where(gain < 0, -1.0, 1.0).reshape(shape)
     inside = (layer.weight / scales.reshape(shape)).clamp(codes - WITHIN_CODE, codes + WITHIN_CODE)
     layer.weight.copy_(torch.where(is_heard.reshape(shape), inside * scales.reshape(shape), layer.weight))

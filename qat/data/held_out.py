@@ -7,7 +7,7 @@ from typing import TypeVar
 
 ByLabel = Mapping[str, Sequence[Path]]
 Item = TypeVar("Item")
-_FIFTH = 0.2
+_FIFTH, _LEAST = 0.2, 3
 
 
 def split(root: Path, by_label: ByLabel, share: float, seed: int) -> tuple[ByLabel, ByLabel]:
@@ -33,6 +33,14 @@ def fifth_held_out(items: Sequence[Item], name: Callable[[Item], str]) -> tuple[
     ranked = sorted(items, key=lambda item: hashlib.sha256(in_bytes(name(item))).digest())
     count = max(1, round(len(ranked) * _FIFTH))
     return tuple(ranked[count:]), tuple(ranked[:count])
+
+
+def count_held_out(count: int) -> int:
+    """Returns how many of so many pictures without labels to judge by: a fifth, and three of few; at most a third.
+
+    Of two it is one, of one none: one that was kept away says little, but what was learned from says less.
+    """
+    return min(count - 1, max(1, round(count * _FIFTH), min(_LEAST, count // 3)))
 
 
 def without(by_label: ByLabel, files: Collection[Path]) -> dict[str, list[Path]]:

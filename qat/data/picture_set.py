@@ -3,39 +3,18 @@
 from collections.abc import Iterator, Sequence, Sized
 from dataclasses import dataclass, field
 from math import prod
-from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar, overload
+from typing import Any, Generic, TypeVar, overload
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
-from mobile_sdk.contract import ImageSpec, NetInput, TensorSpec, stored_shape
-from mobile_sdk.preprocess import Sample, open_picture, to_bytes
-from qat.data.array_file import ARRAY_SUFFIX, read_array
-from qat.data.content_hash import Stamp, array_stamp, hash_all, hash_array, hash_file, stamp
+from mobile_sdk.contract import NetInput, TensorSpec, stored_shape
+from mobile_sdk.preprocess import Sample, to_bytes
+from qat.data.content_hash import Stamp, hash_all, hash_array
+from qat.data.sources import Source, by_whole, content_of, part_of, sample_of, stamp_of, whole_of
 from qat.progress import map_in_threads
-
-
-class Stored(Protocol):
-    """Represents a picture that is stored inside a file with others."""
-
-    def open(self, spec: ImageSpec | None = None) -> Image.Image:
-        """Returns the picture, decoded whole, as `open_picture` does."""
-        ...
-
-    def identity(self) -> bytes:
-        """Returns a hash of its bytes, which have been checked."""
-        ...
-
-
-Source = Path | NDArray[Any] | Stored
-"""Holds a picture file, its bytes (height, width, 3) themselves, or a picture that is stored with others.
-
-An array of another type than bytes is what a net reads that takes arrays, and a file `.npy` holds such an array.
-"""
 
 Recipe = tuple[Any, ...]
 Stamps = tuple[Stamp, ...]
@@ -72,7 +51,7 @@ class PictureSet(Sequence[tuple[Sample, int]]):
     def __getitem__(self, index: int | slice) -> "tuple[Sample, int] | PictureSet":
         if isinstance(index, slice):
             return PictureSet(sources=self.sources[index], targets=self.targets[index], cache_mib=self.cache_mib)
-        return _sample(self.sources[index]), self.targets[index]
+        return sample_of(self.sources[index]), self.targets[index]
 
     def __iter__(self) -> Iterator[tuple[Sample, int]]:
         return (self[index] for index in range(len(self)))
@@ -115,7 +94,7 @@ class PictureSet(Sequence[tuple[Sample, int]]):
 
         If the hash has changed, decoded pictures are discarded.
         """
-        found = hash_all(map_in_threads(_content, self.sources, what="hashing pictures"))
+        found = hash_all(map_in_threads(content_of, self.sources, what="hashing pictures"))
         if self._hashes and self._hashes[0] != found:
             self._cache.clear()
         self._hashes[:] = [found]
@@ -126,7 +105,7 @@ class PictureSet(Sequence[tuple[Sample, int]]):
         return hash_all((hash_array(np.array(self.targets, np.int64)),))
 
     def _stamps(self) -> Stamps:
-        return tuple(_stamp(source) for source in self.sources if isinstance(source, Path | np.ndarray))
+        return tuple(stamp_of(self.sources[group[0]]) for group in by_whole(self.sources))
 
 
 Part = TypeVar("Part", bound=Sized)
@@ -134,15 +113,20 @@ Part = TypeVar("Part", bound=Sized)
 
 @dataclass(frozen=True, kw_only=True)
 class InTwoParts(Generic[Part]):
-    """Holds pictures and their labels, divided for training and validation."""
+    """Holds pictures and their labels, divided for training and validation.
+
+    `kept_away` is False if there were too few to divide, and both parts are the same pictures.
+    """
 
     train: Part
     validation: Part
     labels: tuple[str, ...]
+    kept_away: bool = True
 
     def __repr__(self) -> str:
         """Returns the number of pictures in each part, in one line."""
-        learned, held_out, labels = len(self.train), len(self.validation), len(self.labels)
+        learned, labels = len(self.train), len(self.labels)
+        held_out = len(self.validation) if self.kept_away else 0
         return f"{type(self).__name__}({learned:,} to learn from, {held_out:,} held out, {labels} labels)"
 
 
@@ -166,35 +150,15 @@ def as_nets_read(rows: NDArray[np.uint8]) -> Tensor:
     return stored.permute(0, 3, 1, 2) if stored.ndim == 4 else stored
 
 
-def _sample(source: Source, spec: NetInput | None = None) -> Sample:
-    if isinstance(source, Path):
-        return read_array(source) if source.suffix == ARRAY_SUFFIX else open_picture(source, _image_or_none(spec))
-    if isinstance(source, np.ndarray):
-        return Image.fromarray(source) if source.dtype == np.uint8 else source
-    return source.open(_image_or_none(spec))
-
-
-def _image_or_none(spec: NetInput | None) -> ImageSpec | None:
-    return spec if isinstance(spec, ImageSpec) else None
-
-
-def _stamp(source: Path | NDArray[Any]) -> Stamp:
-    return stamp(source) if isinstance(source, Path) else array_stamp(source)
-
-
-def _content(source: Source) -> bytes:
-    if isinstance(source, Path):
-        return hash_file(source)
-    return hash_array(source) if isinstance(source, np.ndarray) else source.identity()
-
-
 def _decode(sources: Sequence[Source], spec: NetInput, *, what: str | None) -> NDArray[np.uint8]:
     rows = np.empty((len(sources), *stored_shape(spec.shape)), np.uint8)
 
-    def fill(row: int) -> None:
-        rows[row] = to_bytes(_sample(sources[row], spec), spec)
+    def fill(group: Sequence[int]) -> None:
+        whole = sample_of(whole_of(sources[group[0]]), spec)
+        for row in group:
+            rows[row] = to_bytes(part_of(whole, sources[row]), spec)
 
-    map_in_threads(fill, range(len(sources)), what=what)
+    map_in_threads(fill, by_whole(sources), what=what)
     return rows
 
 

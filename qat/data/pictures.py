@@ -23,7 +23,7 @@ from qat.data.folders.listing import (
     printable,
     read_folder,
 )
-from qat.data.held_out import ByLabel, shuffled, split, without
+from qat.data.held_out import ByLabel, count_held_out, shuffled, split, without
 from qat.data.picture_set import InTwoParts, PictureSet
 from qat.progress import map_in_threads, say
 
@@ -135,14 +135,16 @@ def order_note(labels: Sequence[str]) -> str | None:
     return None
 
 
-def without_labels(pictures: PictureSet, labels: tuple[str, ...], *, validation_share: float = 0.2) -> Pictures:
-    """Returns pictures without labels for a net with `labels`, `validation_share` of them held out.
+def without_labels(pictures: PictureSet, labels: tuple[str, ...]) -> Pictures:
+    """Returns pictures without labels for a net with `labels`, a fifth of them held out, and three of few.
 
-    Raises DataError for fewer than two.
+    A single picture is in both parts, and `kept_away` is False. Raises DataError for none.
     """
-    if len(pictures) < 2:
-        raise DataError(f"expected two pictures or more, found {len(pictures)}", hint="one is held out to judge by")
-    count = max(1, round(len(pictures) * validation_share))
+    if not len(pictures):
+        raise DataError("expected a picture or more, found none", hint="give ten or more: three are held out")
+    count = count_held_out(len(pictures))
+    if not count:
+        return Pictures(train=pictures, validation=pictures, labels=labels, kept_away=False)
     return Pictures(train=pictures[count:], validation=pictures[:count], labels=labels)
 
 

@@ -117,11 +117,14 @@ class IntegerEmitter:
         if is_gate:  # the clamp to 0..1 is the grid's own saturation
             scales, bias = scales / HARD_SIGMOID_SPAN, (bias + HARD_SIGMOID_SHIFT) / HARD_SIGMOID_SPAN
         output = value_on(name, step.shape, grid)
-        weights = snap_weights(codes, scales / value.multiple, bias, value.grid, grid, path=step.path)
+        weights = snap_weights(
+            codes, scales / value.multiple, bias, value.grid, grid, path=step.path, bits=layer.weight_bits
+        )
         clamp = needed(CLAMP_OF[pending.activation], output)
         common: dict[str, Any] = {"path": step.path, "input": value.tensor, "clamp": clamp}
         is_on_map = isinstance(layer, weighted.Linear) and len(value.tensor.shape) == 3
         self.pairs.weights(name, value.multiple, is_gate=is_gate, is_on_map=is_on_map)
+        weights["weight_bits"] = layer.weight_bits
         if isinstance(layer, weighted.Conv2d):
             self._operators.append(ops.Conv2d(output=output.tensor, **common, **layer.geometry, **weights))
         elif isinstance(layer, ConvTranspose2d):

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from mobile_sdk.errors import CaptureError
 from mobile_sdk.graph import arithmetic
-from mobile_sdk.graph.operators import INT32_MAX, Constant, Quantization
+from mobile_sdk.graph.operators import Constant, Quantization, sum_limit
 from mobile_sdk.graph.settled_factors import settle_weight_scales
 
 LARGEST_BIAS = 2**22  # codes: bias and products together stay exact in float32, where runtimes requantize
@@ -25,20 +25,21 @@ def snap_weights(
     y: Quantization,
     *,
     path: str,
+    bits: int = 8,
 ) -> dict[str, Any]:
-    """Returns weights and biases of the layer at `path` as the file holds them.
+    """Returns weights, of so many bits, and biases of the layer at `path` as the file holds them.
 
     A channel whose weights are tiny beside its bias gets a coarser scale: its bias stays an exact integer and its
     requantization factor within what runtimes accept. So does a channel with so many inputs that a sum could leave
-    int32. A channel whose every step exceeds the whole of the output's grid gets the largest factor that runtimes
-    accept, which gives the same codes. Scales are settled last (`settled_factors.py`). Raises CaptureError if int32
-    would leave next to nothing of weights.
+    int32, or 28 bits beside weights of four (`sum_limit`). A channel whose every step exceeds the whole of the output's
+    grid gets the largest factor that runtimes accept, which gives the same codes. Scales are settled last
+    (`settled_factors.py`). Raises CaptureError if int32 would leave next to nothing of weights.
     """
     least = np.maximum(np.abs(bias) / (x.scale * LARGEST_BIAS), SMALLEST_FACTOR * y.scale / x.scale)
     coarse = np.maximum(scales, least).astype(np.float32)
     coarsest = coarse * COARSEST
     snapped, biases = _snapped(codes, scales, coarse), _biases(bias, coarse, x)
-    while (excess := _excess(snapped, biases, x)).max() > 1:
+    while (excess := _excess(snapped, biases, x, bits)).max() > 1:
         if (coarse > coarsest).any():
             found = f"expected sums that int32 holds at {path}, found {codes[0].size:,} inputs a channel"
             raise CaptureError(found, hint="pool the map before that layer")
@@ -102,8 +103,8 @@ def _biases(bias: NDArray[np.float64], coarse: NDArray[np.float32], x: Quantizat
     return np.rint(bias / grid.astype(np.float64)).astype(np.int64)
 
 
-def _excess(weight: NDArray[np.int8], bias: NDArray[np.int64], x: Quantization) -> NDArray[np.float64]:
-    """Returns how many times too wide for int32 a channel's sums are."""
+def _excess(weight: NDArray[np.int8], bias: NDArray[np.int64], x: Quantization, bits: int) -> NDArray[np.float64]:
+    """Returns how many times too wide a channel's sums are for what processors hold of weights of so many bits."""
     least, greatest = arithmetic.sum_ranges(weight, bias, x)
-    excess: NDArray[np.float64] = np.maximum(-least, greatest) / INT32_MAX
+    excess: NDArray[np.float64] = np.maximum(-least, greatest) / sum_limit(bits)
     return excess

@@ -33,15 +33,16 @@ class ResizeBilinear(nn.Module):
 
 
 def give_grids(prepared: fx.GraphModule) -> None:
-    """Gives every resizing of a prepared net the quantizer of its input's grid."""
+    """Gives every resizing of a prepared net the quantizer of its input's grid; the picture's own has none."""
     modules = dict(prepared.named_modules(remove_duplicate=False))
     for node in prepared.graph.nodes:
         layer = modules.get(str(node.target)) if node.op == "call_module" else None
         if isinstance(layer, ResizeBilinear):
             source = node
-            while not isinstance(quantizer := modules.get(str(source.target)), TensorQuantizer):
+            while source.op != "placeholder" and not isinstance(modules.get(str(source.target)), TensorQuantizer):
                 source = source.all_input_nodes[0]
-            layer.use_grid_of(quantizer)
+            if isinstance(quantizer := modules.get(str(source.target)), TensorQuantizer):
+                layer.use_grid_of(quantizer)
 
 
 class _Resized(torch.autograd.Function):

@@ -7,8 +7,14 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
+from mobile_sdk.graph.operators import weight_limit
 from qat.layers.convolution import convolution
-from qat.layers.quantizers.fake_quant import SMALLEST_STEP, fake_quantize_weight, weight_codes, weight_scales
+from qat.layers.quantizers.fake_quant import (
+    SMALLEST_STEP,
+    fake_quantize_weight,
+    weight_codes,
+    weight_scales,
+)
 from qat.layers.quantizers.rounding import gated_swish
 from qat.steps import channel_axis
 
@@ -19,8 +25,9 @@ class Weighted(nn.Module):
     """Represents a layer with weights and its batch norm. Subclasses define the operation on input and weights.
 
     The batch norm needs no folding while it trains: per output channel it only rescales, and a scale per channel rounds
-    to the same int8 codes before and after. Once its statistics are frozen it is folded, which costs nothing. `scales`
-    are the weights' steps per output channel, (O,); None makes the largest magnitude of each the code 127.
+    to the same codes before and after. Once its statistics are frozen it is folded, which costs nothing. Codes have
+    `weight_bits`, 8 or 4. `scales` are the weights' steps per output channel, (O,); None makes the largest magnitude of
+    each the largest code, `limit`.
     """
 
     scales: Tensor | None
@@ -32,9 +39,23 @@ class Weighted(nn.Module):
         self.bias = bias
         self.norm = norm
         self.register_buffer("scales", None)
+        self.weight_bits = 8
         self.quantizing = True
         self.learning = False
         self.statistics_frozen = False
+
+    def extra_repr(self) -> str:
+        """Returns the bits of the weights if they are not 8: a checkpoint is resumed for equal ones alone."""
+        return "" if self.weight_bits == 8 else f"weight_bits={self.weight_bits}"
+
+    @property
+    def limit(self) -> int:
+        """Returns the largest code of the weights, 127 or 7; the least is its negative."""
+        return weight_limit(self.weight_bits)
+
+    def steps(self) -> Tensor:
+        """Returns the weights' present steps per output channel, (O,): `scales`, or those of the largest magnitudes."""
+        return weight_scales(self.weight, self.limit) if self.scales is None else self.scales
 
     def train(self, mode: bool = True) -> "Weighted":
         """Works as `train()`, except that frozen batch-norm statistics stay frozen."""
@@ -44,7 +65,7 @@ class Weighted(nn.Module):
         return self
 
     def forward(self, x: Tensor) -> Tensor:
-        """Applies the layer to `x`, batch norm included, weights on their int8 grid while `quantizing`."""
+        """Applies the layer to `x`, batch norm included, weights on their grid while `quantizing`."""
         weight = self.rounded_weight() if self.quantizing else self.weight
         if self.norm is None:
             return self.apply_weights(x, weight, self.bias)
@@ -56,17 +77,17 @@ class Weighted(nn.Module):
         return self.apply_weights(x, weight * gain.reshape(-1, *[1] * (weight.ndim - 1)), shift)
 
     def rounded_weight(self) -> Tensor:
-        """Returns the weights on their int8 grid."""
+        """Returns the weights on their integer grid."""
         if not self.learning or self.scales is None:
-            return fake_quantize_weight(self.weight, None if self.scales is None else self.scales.detach())
+            return fake_quantize_weight(self.weight, None if self.scales is None else self.scales.detach(), self.limit)
         with torch.no_grad():
             self.scales.clamp_(min=SMALLEST_STEP)  # an optimizer may have moved them below
-        return fake_quantize_weight(self.weight, self.scales)
+        return fake_quantize_weight(self.weight, self.scales, self.limit)
 
     def learn(self) -> None:
         """Makes parameters of the present steps; they get gradients while `learning`."""
         if not isinstance(self.scales, nn.Parameter):
-            start = weight_scales(self.weight) if self.scales is None else self.scales
+            start = self.steps()
             del self.scales
             self.scales = nn.Parameter(start)
 
@@ -89,8 +110,8 @@ class Weighted(nn.Module):
 
         A scale is 0 if a channel's codes or its gain are: then only the bias decides such a channel's grid.
         """
-        scales = weight_scales(self.weight) if self.scales is None else self.scales
-        codes = weight_codes(self.weight, scales)
+        scales = self.steps()
+        codes = weight_codes(self.weight, scales, self.limit)
         gain, shift = (term.double() for term in self.folding())
         sign = torch.where(gain < 0, -1, 1).reshape(-1, *[1] * (codes.ndim - 1))
         scales = scales.double() * gain.abs() * codes.flatten(1).any(dim=1)

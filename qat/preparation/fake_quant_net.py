@@ -48,6 +48,7 @@ class FakeQuantNet(ChannelsLast):
         self.left_out = tuple(left_out)  # the last operators of the user's net, which this one omits
         self.output_names = tuple(output_names)  # none for a net that returns scores alone
         self.kept = kept  # the layers that stay in float32
+        self.channel_factors: dict[str, Tensor] = {}  # by node: what equalisation multiplied its channels by, (C,)
         if isinstance(image := contract.input, ImageSpec):
             gain = torch.tensor(image.std_byte) / image.step_byte
             shift = (torch.tensor(image.mean_byte) - image.pad_byte) / image.step_byte
@@ -112,6 +113,11 @@ class FakeQuantNet(ChannelsLast):
             quantizer.calibrating = enabled
         self.quantize(not enabled)
 
+    def forget_ranges(self) -> None:
+        """Forgets what was observed; what mathematics fixes stays."""
+        for quantizer in self._parts(TensorQuantizer):
+            quantizer.forget()
+
     def check_ranges(self) -> None:
         """Raises CaptureError, naming the module, if an observed value is not finite."""
         for node in self.captured.graph.nodes:
@@ -123,9 +129,13 @@ class FakeQuantNet(ChannelsLast):
                     hint="look at its weights: a training that diverged leaves such ones",
                 )
 
-    def widen(self, factor: float) -> None:
-        """Moves both ends of every range outwards, but those that mathematics fixes."""
-        for quantizer in set(self._parts(TensorQuantizer)):
+    def widen(self, factor: float, *, outputs_alone: bool = False) -> None:
+        """Moves both ends of every range, or of the outputs' alone, outwards, but those that mathematics fixes."""
+        (output,) = self.captured.graph.find_nodes(op="output")
+        parts: Iterable[nn.Module] = self.captured.modules()
+        if outputs_alone:
+            parts = (self.captured.get_submodule(str(node.target)) for node in output.all_input_nodes)
+        for quantizer in {part for part in parts if isinstance(part, TensorQuantizer)}:
             if quantizer.bounds.low is None:
                 quantizer.low.mul_(factor)
             if quantizer.bounds.high is None:

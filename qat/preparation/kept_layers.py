@@ -15,11 +15,32 @@ def find_layers(net: fx.GraphModule, names: Sequence[str]) -> frozenset[str]:
 
     Raises SettingError, with the likeliest name meant, if there is none.
     """
-    known = [path for node, path in _owners(net.graph).items() if not _is_unnamed(node)]
-    kept = frozenset(layer for name in names for layer in _find(name, list(dict.fromkeys(known))))
+    known = layer_names(net)
+    hint = "`mobile-sdk inspect PROGRAM --sensitivity` prints the names"
+    kept = frozenset(layer for name in names for layer in layers_in(name, known, "to keep in float", hint))
     if kept and kept.issuperset(known):
         raise SettingError("expected a layer that is left in int8, found all kept in float", hint="export float.pt2")
     return kept
+
+
+def layer_names(net: fx.GraphModule) -> list[str]:
+    """Returns the module paths of the net's layers, each once, in the order of computation."""
+    return list(dict.fromkeys(path for node, path in _owners(net.graph).items() if not _is_unnamed(node)))
+
+
+def layers_in(name: str, known: Sequence[str], purpose: str, hint: str) -> list[str]:
+    """Returns the layer of that name, or the layers of a module of that name, among the `known`.
+
+    Raises SettingError, with the likeliest name meant or else the `hint`, if there is none.
+    """
+    layers = [name] if name in known else [path for path in known if path.startswith(f"{name}.")]
+    if not layers:
+        near = get_close_matches(name, known, n=1)
+        raise SettingError(
+            f"expected the name of a layer {purpose}, found {name!r}",
+            hint=f"did you mean {near[0]}?" if near else hint,
+        )
+    return layers
 
 
 def float_parts(net: fx.GraphModule, kept: frozenset[str]) -> list[Weighted | HardSwish]:
@@ -31,15 +52,6 @@ def float_parts(net: fx.GraphModule, kept: frozenset[str]) -> list[Weighted | Ha
             if isinstance(module, Weighted | HardSwish):
                 parts.append(module)
     return parts
-
-
-def _find(name: str, known: Sequence[str]) -> list[str]:
-    layers = [name] if name in known else [path for path in known if path.startswith(f"{name}.")]
-    if not layers:
-        near = get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]}?" if near else "`mobile-sdk inspect PROGRAM --sensitivity` prints the names"
-        raise SettingError(f"expected the name of a layer to keep in float, found {name!r}", hint=hint)
-    return layers
 
 
 def _owners(graph: fx.Graph) -> dict[fx.Node, str]:

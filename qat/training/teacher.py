@@ -17,7 +17,7 @@ from qat.layers.weighted import in_float
 from qat.preparation.fake_quant_net import FakeQuantNet
 from qat.preparation.features import feature_names, with_features
 from qat.preparation.fusion import fused
-from qat.steps import step_of
+from qat.steps import channel_axis, step_of
 from qat.training.distillation import Distillation
 from qat.training.label_loss import label_loss
 
@@ -95,8 +95,22 @@ def _matched(teacher: nn.Module, student: nn.Module, contract: Contract) -> tupl
     for node in captured.graph.nodes:
         if node.name in names and own.get(node.name) != step_of(node):
             raise _other_architecture(f"another tensor at {node.name}")
-    view = fused(with_features(student.captured, names))
-    return with_features(captured, names), lambda rgb: view(student.on_one_grid(rgb))
+    view, factors = fused(with_features(student.captured, names)), student.channel_factors
+
+    def seen(rgb: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        scores, features = view(student.on_one_grid(rgb))
+        return scores, tuple(_in_teachers_size(*pair) for pair in zip(features, map(factors.get, names), strict=True))
+
+    return with_features(captured, names), seen
+
+
+def _in_teachers_size(feature: Tensor, factors: Tensor | None) -> Tensor:
+    """Returns a student's tensor without the factors by which equalisation multiplied its channels, (C,)."""
+    if factors is None:
+        return feature
+    shape = [1] * feature.ndim
+    shape[channel_axis(feature.ndim)] = -1
+    return feature / factors.to(feature).reshape(shape)
 
 
 def _other_architecture(found: str) -> SettingError:

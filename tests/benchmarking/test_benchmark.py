@@ -9,6 +9,7 @@ import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -80,16 +81,20 @@ class FakeManifest:
     precision: str = "int8"
 
 
-class FakeBundle(Bundle):
-    model_bytes = 1000
-
-
 class WaitingRuntime:
     def not_timed(self, *, on_host: bool) -> str | None:
         return None
 
     def versions(self) -> dict[str, str]:
         return {"waiting": "1.2.3"}
+
+
+class FakeBundle(Bundle):
+    model_bytes = 1000
+
+    @property
+    def runtime(self) -> Any:
+        return CoreMLRuntime() if self.manifest.runtime == "coreml" else WaitingRuntime()
 
 
 @pytest.fixture
@@ -101,8 +106,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(
         benchmark_place, "worker_command", lambda path, threads: [sys.executable, str(script), str(path), str(threads)]
     )
-    for module in (benchmark_module, benchmark_place):
-        monkeypatch.setattr(module, "runtimes", SimpleNamespace(get=lambda name: WaitingRuntime()))
+    monkeypatch.setattr(benchmark_module, "runtimes", SimpleNamespace(get=lambda name: WaitingRuntime()))
     return tmp_path
 
 
@@ -263,8 +267,6 @@ def test_an_interrupt_leaves_no_process_behind(shelf: Path) -> None:
 
 def test_core_ml_off_a_mac_is_not_timed_and_says_why(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
-    chosen = SimpleNamespace(get=lambda name: CoreMLRuntime() if name == "coreml" else WaitingRuntime())
-    monkeypatch.setattr(benchmark_place, "runtimes", chosen)
     numbers = benchmark([bundle(shelf, "apple", runtime="coreml"), bundle(shelf, "waits-1")], quick=True, max_ms=1000)
     assert numbers.measurements[0].summary is None
     assert "Apple" in (numbers.measurements[0].not_run or "")

@@ -31,9 +31,11 @@ def test_one_and_two_threads_stay_on_the_two_big_cores(asked: list[set[int]]) ->
     assert asked == [{4, 5}, {4, 5}]
 
 
-def test_more_threads_than_big_cores_use_all(asked: list[set[int]]) -> None:
-    assert big_cores.use_big_cores(4) == [0, 1, 2, 3, 4, 5]
-    assert asked == []
+def test_more_threads_than_big_cores_take_the_next_fastest(asked: list[set[int]], tmp_path: Path) -> None:
+    (tmp_path / "cpu2/cpufreq/cpuinfo_max_freq").write_text("2200000\n")
+    assert big_cores.use_big_cores(3) == [2, 4, 5]
+    assert big_cores.use_big_cores(4) == big_cores.use_big_cores(9) == [0, 1, 2, 3, 4, 5]
+    assert asked == [{2, 4, 5}, {0, 1, 2, 3, 4, 5}, {0, 1, 2, 3, 4, 5}]
 
 
 def test_capacity_decides_where_no_clock_is_told(asked: list[set[int]], tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from tests.support.repository import ROOT
 BENCHMARKS = ROOT / "benchmarks"
 RESULTS = BENCHMARKS / "results"
 OWN = ("mobile_sdk.", "qat.")
-SHARED = {"core": {"core"}, "judging": {"judging"}, "against": {"core", "against"}}
+SHARED = {"core": {"core"}, "judging": {"judging"}, "against": {"core", "against"}, "nets": {"core", "nets"}}
 """The rooms that others use, and what these may use."""
 
 

@@ -14,7 +14,7 @@ from benchmarks.core.photographs import CALIBRATED, JUDGED, crops
 from benchmarks.core.realistic import with_realistic_numbers
 from benchmarks.speed import public_nets
 from mobile_sdk.contract import Contract
-from mobile_sdk.devices import CortexA76
+from mobile_sdk.devices import EmulatedCore
 from mobile_sdk.graph.outputs import separated
 from mobile_sdk.graph.reference import Reference
 from mobile_sdk.graph.score_steps import in_steps
@@ -84,7 +84,7 @@ SMALL = {
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL)
 def test_a_net_of_every_family_is_exact_on_the_emulated_arm_core_and_in_core_ml(
-    name: str, cortex_a76: CortexA76, tmp_path: Path
+    name: str, cortex_a76: EmulatedCore, tmp_path: Path
 ) -> None:
     build, image = public_nets.NETS[name]
     image = image.model_copy(update={"size_px": SMALL[name]})

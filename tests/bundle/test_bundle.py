@@ -1,5 +1,6 @@
 """A written bundle holds everything promised, and writing one has no side effects."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from PIL import Image
 
 from mobile_sdk import runtimes
 from mobile_sdk.bundle.bundle import Bundle, open_bundle
-from mobile_sdk.bundle.golden import choose_goldens, generated_goldens
+from mobile_sdk.bundle.golden.samples import choose_goldens, generated_goldens
 from mobile_sdk.bundle.lowering import folder_name, lower
 from mobile_sdk.bundle.manifest import Figure
 from mobile_sdk.bundle.manifest_file import MANIFEST_FILE, seal
@@ -37,8 +38,9 @@ def test_the_golden_input_is_what_the_recipe_makes_of_the_golden_picture(pristin
     for index in range(3):
         png = Image.open(pristine.path / f"golden/{index}.png")
         pixels = to_bytes(png, pristine.manifest.image)
-        data = np.fromfile(pristine.path / f"golden/{index}.input.bin", np.uint8).reshape(pixels.shape)
-        assert np.array_equal(data, pixels.astype(int) + pristine.interface.input.byte_offset)
+        given = (pixels.astype(int) + pristine.interface.input.byte_offset).astype(pristine.interface.input.dtype)
+        assert hashlib.sha256(given.tobytes()).hexdigest() == pristine.manifest.golden.pictures[index].input_sha256
+        assert pristine.golden_tensors()[index][0] == given.tobytes()
         assert np.array_equal(pristine.golden_picture(index), pixels)
 
 
@@ -98,7 +100,7 @@ def test_nothing_but_a_bundle_is_replaced(pristine: Bundle, folder: Path, tmp_pa
 
 
 def test_a_file_or_a_link_in_the_way_is_left_alone(tmp_path: Path) -> None:
-    target = tmp_path / folder_name(bundles.program(), "tflite")
+    target = tmp_path / folder_name(bundles.program(), runtimes.get("tflite"))
     target.write_text("mine", encoding="utf-8")
     with pytest.raises(SettingError):
         bundles.lowered(tmp_path)

@@ -18,6 +18,7 @@ from mobile_sdk.errors import CompileError
 from qat.distributed.processes import current_processes
 from tests.support.child_process import run
 from tests.support.command_line import COMMAND, ENVIRONMENT, SETTINGS, SmallRun, save_pictures
+from tests.support.written_here import WRITTEN_HERE
 
 Capture = pytest.CaptureFixture[str]
 
@@ -239,7 +240,7 @@ def test_special_files_are_never_waited_for_nor_replaced(
     assert Path(there["fifo"]).is_fifo() and Path(there["null"]).is_char_device() and Path("/dev/null").is_char_device()
 
 
-@pytest.mark.parametrize("runtime", ["tflite", "executorch", "coreml", "onnx"])
+@pytest.mark.parametrize("runtime", WRITTEN_HERE)
 def test_a_full_disk_is_the_machines_error_and_is_named(
     runtime: str, small: SmallRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Capture
 ) -> None:

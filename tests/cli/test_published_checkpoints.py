@@ -77,7 +77,7 @@ def test_unlabelled_photographs_calibrate_a_published_checkpoint_and_its_head_st
 ) -> None:
     program = quantized(place, tmp_path, *CALIBRATED)
     said = capfd.readouterr()
-    assert "without labels; int8 reference and float net agree" in said.out
+    assert "without labels\nint8 reference and float net agree" in said.out
     assert program.contract.labels == IMAGENET and "the 1000 labels are ImageNet's" in said.err
     assert program.record.float_quality is None and program.record.agreement is not None
     expected = build_net("mobilenet_v1", program.contract, width=0.25)
@@ -252,7 +252,7 @@ def test_the_same_way_goes_in_python(place: Path) -> None:
     contract = Contract(name="camera", labels=IMAGENET, image=ImageSpec.torchvision(32))
     net = build_net("mobilenet_v1", contract, width=0.25)
     assert "epoch 3" in str(load_weights(net, place / "imagenet.pth"))
-    plan = CalibrationPlan(search_ranges=False, round_weights=False, correct_biases=False, reconstruct=False)
+    plan = CalibrationPlan.extremes()
     program = qat.quantize(net, contract, qat.load_unlabelled(place / "flat"), plan)
     assert program.graph.is_int8 and program.contract == contract
 

@@ -144,12 +144,18 @@ def test_pictures_without_labels_go_the_whole_way(
     out, model = ("--out", str(tmp_path)), ("quantize", "--model", "own_nets.small:knowing", "--data", unlabelled)
     assert call([*model, "--epochs", epochs, *out]) == 0
     said = capfd.readouterr()
-    assert "without labels; int8 reference and float net agree on 100.00% of 6 held-out pictures" in said.out
+    assert f"int8, {quantized}; without labels\n" in said.out
+    on = "6 held-out pictures and 94 crops of them"
+    assert f"int8 reference and float net agree on 100.00% (95 %: 91.0–100.0 %) of {on}\n" in said.out
+    assert "; no winner changed\n" in said.out
     assert ("as the teacher 100.00%" in said.err) == (epochs != "0")
     record = Program.load(tmp_path / "program.pt2").record
     assert record.quantized == quantized and record.float_quality is None and record.reference_quality is None
-    assert record.agreement is not None and (record.agreement.top1_agreement, record.agreement.images) == (1.0, 6)
-    assert record.agreement.sqnr_db is not None and record.agreement.sqnr_db > 25
+    found = record.agreement
+    assert found is not None and (found.images, found.whole_images, found.kept_away) == (100, 6, True)
+    assert found.interval is not None and found.interval.low < found.top1_agreement == found.interval.high == 1.0
+    assert found.changed is not None and (found.changed.images, found.changed.clear) == (0, 0)
+    assert found.sqnr_db is not None and found.sqnr_db > 25
     program = str(tmp_path / "program.pt2")
     assert call(["export", program, "--data", unlabelled, "--to", "tflite", *out]) == 0
     capfd.readouterr()
@@ -161,6 +167,42 @@ def test_pictures_without_labels_go_the_whole_way(
     assert outcomes["accuracy beside the reference"] == outcomes["recorded accuracy"] == "not_run"
     assert call([*verify, "--min-accuracy", "0.9"]) == 3
     assert "expected labelled pictures" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (1, "1 picture and 99 crops of it, which int8 was calibrated on: nothing was kept away"),
+        (2, "1 held-out picture and 99 crops of it"),
+    ],
+)
+def test_of_two_pictures_one_is_kept_away_of_one_none_and_the_command_says_so(
+    count: int,
+    said: str,
+    unlabelled: str,
+    own: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: Capture,
+) -> None:
+    monkeypatch.syspath_prepend(own)
+    few = tmp_path / "few"
+    few.mkdir()
+    for picture in sorted(Path(unlabelled).iterdir())[:count]:
+        (few / picture.name).write_bytes(picture.read_bytes())
+    for task, noun in (("classification", "int8 reference and float net agree on"), ("features", "judged on")):
+        arguments = ["--data", str(few), "--task", task, "--epochs", "0", "--calibration", "extremes"]
+        out = ["--out", str(tmp_path / task), "--overwrite"]
+        assert call(["quantize", "--model", "own_nets.small:knowing", *arguments, *out]) == 0
+        lines = capfd.readouterr().out.splitlines()
+        assert any(noun in line and line.endswith(said) for line in lines)
+        assert "1 picture says little of others: give ten pictures or more" in lines
+    program = Program.load(tmp_path / "classification" / "program.pt2")
+    assert program.record.agreement is not None and program.record.agreement.kept_away == (count > 1)
+    assert call(["inspect", str(tmp_path / "classification" / "program.pt2")]) == 0
+    assert said in capfd.readouterr().out
+    (noise,) = Program.load(tmp_path / "features" / "program.pt2").record.outputs
+    assert (noise.images, noise.whole_images, noise.kept_away) == (100, 1, count > 1)
 
 
 def test_a_net_that_brings_no_labels_has_numbers_or_those_of_a_list(
@@ -259,7 +301,7 @@ def test_without_data_nothing_is_trained_and_a_net_without_batch_norm_is_refused
     ("named", "carried_out"),
     [
         ("extremes", ["extremes"]),
-        ("equalisation", ["equalised, extremes"]),
+        ("equalisation", ["extremes", "equalisation"]),
         ("ranges, biases", ["extremes", "range search", "bias correction"]),
     ],
 )

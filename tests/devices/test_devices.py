@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,13 +13,15 @@ import numpy as np
 import pytest
 
 from mobile_sdk.benchmarking.benchmark import BenchmarkStoppedError, benchmark
+from mobile_sdk.benchmarking.profiling.profile import profile
 from mobile_sdk.bundle.bundle import open_bundle
 from mobile_sdk.cli.app import call
 from mobile_sdk.devices import Farm, adb, check_measures_time, open_device, remote
 from mobile_sdk.devices.adb import Adb, serials
-from mobile_sdk.devices.runner.build import make_runners
+from mobile_sdk.devices.runner.build import Runners, make_runners
 from mobile_sdk.errors import MachineError, SettingError
 from mobile_sdk.graph.reference import Reference
+from mobile_sdk.program.program import Program
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
 from mobile_sdk.runtimes.tflite import TfliteRuntime
 from tests.support import graphs
@@ -50,6 +53,25 @@ def test_a_device_computes_the_reference_and_keeps_nothing(
         assert np.array_equal(run(given), Reference(graph).run(given).reshape(7, -1))
         assert np.array_equal(run(given[:1]), Reference(graph).run(given[:1]).reshape(1, -1)), "a second call"
     assert nothing_left(phones)
+
+
+@pytest.mark.parametrize("cpu", ["cortex-a710", "max"])
+def test_a_phone_with_i8mm_or_sme2_computes_the_reference(cpu: str, phones: Phones, tmp_path: Path) -> None:
+    graph = graphs.int8_graph("mobile block")
+    given = graphs.pictures(graph, 7)
+    try:
+        phones.tell(f"core {cpu}")
+        phones.connect(ARM64)
+        state = open_device(ARM).state()
+        assert state is not None and "i8mm" in phones.adb("-s", ARM64, "shell", "cat /proc/cpuinfo")
+        for runtime in RUNTIMES:
+            model = tmp_path / runtime.model_file
+            interface = runtime.export(graph, graphs.contract_for(graph), model)
+            with open_device(ARM).loaded(runtime, model, interface) as run:
+                assert np.array_equal(run(given), Reference(graph).run(given).reshape(7, -1)), runtime.name
+    finally:
+        phones.tell("core cortex-a76")
+        phones.connect(ARM64)
 
 
 def test_adb_alone_is_every_phone_that_is_ready() -> None:
@@ -239,27 +261,51 @@ def test_a_device_that_is_not_ready_says_why(port: int, state: str, phones: Phon
         phones.adb("disconnect", address)
 
 
+@pytest.fixture
+def of_another_processor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Devices get a runner whose header says that it is for RISC-V."""
+
+    def made(machine: str, say: Any) -> Runners:
+        folder = tmp_path / machine
+        if not folder.exists():
+            shutil.copytree(make_runners(machine, say).folder, folder)
+            program = folder / "runner-tflite"
+            data = bytearray(program.read_bytes())
+            data[18:20] = (243).to_bytes(2, "little")
+            program.write_bytes(data)
+        return Runners(folder=folder)
+
+    monkeypatch.setattr(remote, "make_runners", made)
+
+
+@pytest.mark.usefixtures("of_another_processor")
+@pytest.mark.parametrize("device", [X86, ARM])
 def test_a_runner_of_the_wrong_architecture_is_one_line(
-    phones: Phones, small: SmallRun, monkeypatch: pytest.MonkeyPatch
+    device: str, phones: Phones, small: SmallRun, tmp_path: Path
 ) -> None:
-    other = {"x86_64": "aarch64", "aarch64": "x86_64"}
-    monkeypatch.setattr(remote, "make_runners", lambda machine, say: make_runners(other[machine], say))
-    for device in (X86, ARM):
-        with pytest.raises(MachineError, match=f"on {device} to run, found that its process ended") as refused:
-            benchmark([open_bundle(small.bundle("tflite"))], device=device, quick=True)
-        assert "\n" not in str(refused.value)
+    refused = rf"expected {device} to run a program, found exit code \d+: [^\n]+$"
+    with pytest.raises(MachineError, match=refused):
+        benchmark([open_bundle(small.bundle("tflite"))], device=device, quick=True)
+    graph, runtime, model = graphs.int8_graph("linear head"), TfliteRuntime(), tmp_path / "model.tflite"
+    interface = runtime.export(graph, graphs.contract_for(graph), model)
+    with pytest.raises(MachineError, match=refused), open_device(device).loaded(runtime, model, interface):
+        pass
     assert nothing_left(phones)
 
 
-def test_a_program_that_cannot_run_on_the_device_is_one_line(
-    phones: Phones, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(remote, "make_runners", lambda machine, say: make_runners("aarch64", say))
-    graph, runtime, model = graphs.int8_graph("linear head"), TfliteRuntime(), tmp_path / "model.tflite"
-    interface = runtime.export(graph, graphs.contract_for(graph), model)
-    refused = rf"expected {X86} to run a program, found exit code \d+: [^\n]+$"
-    with open_device(X86).loaded(runtime, model, interface) as run, pytest.raises(MachineError, match=refused):
-        run(graphs.pictures(graph, 1))
+def test_a_device_without_linuxs_list_of_cores_is_one_line(small: SmallRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = remote._Session.script
+    empty_root = "exec /usr/bin/busybox chroot . "
+    monkeypatch.setattr(remote._Session, "script", lambda self, words: script(self, words).replace("exec ", empty_root))
+    in_namespace = "expected /sys/devices/system/cpu/possible, found that it cannot be read"
+    with pytest.raises(MachineError, match=in_namespace):
+        benchmark([open_bundle(small.bundle("tflite"))], device=X86, quick=True)
+
+
+def test_layers_are_timed_on_a_device(phones: Phones, small: SmallRun) -> None:
+    bundle, program = open_bundle(small.bundle("tflite")), Program.load(small.program)
+    found = profile(bundle, program, device=SSH, runs=5, progress=False)
+    assert found.device == SSH and found.kernels_us > 0 and any(each.layers for each in found.kernels)
     assert nothing_left(phones)
 
 

@@ -36,7 +36,7 @@ def test_what_is_not_in_the_cache_is_missing_and_says_how(monkeypatch: pytest.Mo
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "not" / "yet"))
     findings = {finding.name: finding for finding in checks()}
     assert findings["tflite-runtime"].get == "python -m mobile_sdk.runtimes.tflite_legacy"
-    assert findings["emulated:cortex-a76"].status == "missing"
+    assert findings["emulated cores"].status == "missing"
 
 
 def test_what_is_in_the_cache_is_ok(tflite_legacy_python: Path) -> None:

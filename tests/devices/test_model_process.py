@@ -22,6 +22,7 @@ from mobile_sdk.verification.verification import verify
 from tests.support import bundles, child_process
 from tests.support.child_process import finished, is_running, wait_until, workers_of
 from tests.support.command_line import SmallRun, mobile_sdk, start
+from tests.support.written_here import WRITTEN_HERE
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
 
@@ -155,7 +156,7 @@ def bundles_interface(output: dict[str, Any]) -> Any:
 def test_one_process_serves_every_model(tmp_path: Path) -> None:
     MODELS.close()
     seen = set()
-    for runtime in ("tflite", "executorch", "coreml", "onnx"):
+    for runtime in WRITTEN_HERE:
         bundle = bundles.lowered(tmp_path, runtime)
         assert verify(bundle, bundles.program(), bundles.pictures(), progress=False)
         seen.add(MODELS.pid)

@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 
 from mobile_sdk.bundle.bundle import Bundle
-from mobile_sdk.devices.runner import build as runners
-from mobile_sdk.devices.runner.build import Runners, android_runners, make_runners
+from mobile_sdk.devices.runner.build import Runners, make_runners
 from mobile_sdk.devices.runner.staging import LISTING, stage, written_inputs
-from mobile_sdk.errors import MachineError, SettingError
+from mobile_sdk.errors import SettingError
 from mobile_sdk.preprocess import to_bytes
 from mobile_sdk.program.expected_scores import expected_scores
 from tests.support import bundles, child_process
@@ -36,7 +35,7 @@ def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 @pytest.fixture
 def staged(bundle: Bundle, tmp_path: Path) -> Path:
     """Returns the folder that a device would be sent, without the runner."""
-    stage(tmp_path, [bundle.model_path], bundle.path / "golden")
+    stage(tmp_path, [bundle.model_path], bundle.golden_tensors())
     return tmp_path
 
 
@@ -86,20 +85,40 @@ def test_other_bytes_than_were_sent_are_refused(where: str, own: Runners, bundle
 def test_golden_pictures_with_other_scores_stop_it_before_it_times(
     own: Runners, bundle: Bundle, tmp_path: Path
 ) -> None:
-    golden = tmp_path / "golden"
-    golden.mkdir()
-    for file in (bundle.path / "golden").glob("*.bin"):
-        (golden / file.name).write_bytes(file.read_bytes())
-    scores = np.frombuffer((golden / "1.output.bin").read_bytes(), np.int8).copy()
+    goldens = bundle.golden_tensors()
+    scores = np.frombuffer(goldens[1][1], np.int8).copy()
     scores[0] += 3 if scores[0] < 0 else -3
-    (golden / "1.output.bin").write_bytes(scores.tobytes())
+    goldens[1] = goldens[1][0], scores.tobytes()
     folder = tmp_path / "staged"
     folder.mkdir()
-    stage(folder, [bundle.model_path], golden)
+    stage(folder, [bundle.model_path], goldens)
     code, answers = run(own, bundle, "time", str(folder), "1", "2", asked='{"runs": 3}\n')
     assert (code, len(answers), answers[0]["error"]) == (REFUSED, 1, "BundleError")
     assert "golden picture 1, found others, 3 apart where 2 is allowed" in answers[0]["message"]
     assert run(own, bundle, "time", str(folder), "1", "3")[0] == 0
+
+
+def test_float_scores_beyond_their_tolerance_are_timed_with_a_remark_and_what_is_no_number_is_not(
+    own: Runners, tmp_path: Path
+) -> None:
+    bundle = bundles.lowered(tmp_path / "bundles", int8=False)
+    for name, difference in (("other", 1.0), ("none", np.nan)):
+        given, expected = bundle.golden_tensors()[0]
+        scores = np.frombuffer(expected, np.float32).copy()
+        scores[0] += difference
+        (tmp_path / name).mkdir()
+        stage(tmp_path / name, [bundle.model_path], [(given, scores.tobytes())])
+    code, (ready, turn) = run(own, bundle, "time", str(tmp_path / "other"), "1", "0.5", asked='{"runs": 3}\n')
+    assert code == 0 and len(turn["times_ms"]) == 3
+    assert "golden picture 0, found others" in ready["remark"] and "where 0.5 is allowed" in ready["remark"]
+    assert run(own, bundle, "time", str(tmp_path / "other"), "1", "2")[1][0]["remark"] is None
+    assert run(own, bundle, "time", str(tmp_path / "none"), "1", "2")[0] == REFUSED
+
+
+def test_executorchs_runner_names_its_build_of_xnnpack(own: Runners) -> None:
+    for runtime, digits in (("executorch", 64), ("tflite", 0)):
+        done = child_process.run([own.program(runtime), "check"])
+        assert len(json.loads(done.stdout)["xnnpack_build"]) == digits
 
 
 def test_a_damaged_model_is_refused(own: Runners, bundle: Bundle, tmp_path: Path) -> None:
@@ -107,7 +126,7 @@ def test_a_damaged_model_is_refused(own: Runners, bundle: Bundle, tmp_path: Path
     model.write_bytes(b"not a model" + bundle.model_path.read_bytes()[11:])
     folder = tmp_path / "staged"
     folder.mkdir()
-    stage(folder, [model], bundle.path / "golden")
+    stage(folder, [model], bundle.golden_tensors())
     code, answers = run(own, bundle, "time", str(folder), "1", "0")
     assert (code, answers[0]["error"], answers[0]["hint"]) == (REFUSED, "BundleError", "export it again")
 
@@ -122,15 +141,6 @@ def test_scores_that_do_not_fit_on_the_device_are_an_error(own: Runners, bundle:
     words = ["score", str(staged), "1", str(staged / "golden/0.input.bin"), "/dev/full"]
     code, answers = run(own, bundle, *words)
     assert code == CANNOT_RUN and "found no room or no right to" in answers[0]["message"]
-
-
-def test_android_needs_runners_of_the_users_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv(runners.ANDROID_FOLDER, raising=False)
-    with pytest.raises(MachineError, match="found it not set") as refused:
-        android_runners()
-    assert "cmake --preset arm64-android" in refused.value.hint
-    monkeypatch.setenv(runners.ANDROID_FOLDER, str(tmp_path))
-    assert android_runners().program("tflite") == tmp_path / "runner-tflite"
 
 
 def test_other_processors_and_runtimes_are_refused(own: Runners) -> None:

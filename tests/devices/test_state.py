@@ -23,6 +23,13 @@ ro.build.version.release=13
 /sys/class/thermal/thermal_zone0/temp=41800
 /sys/class/thermal/thermal_zone1/temp=38
 /sys/class/thermal/thermal_zone2/temp=-274000
+/sys/class/thermal/thermal_zone3/temp=65
+/sys/class/thermal/thermal_zone4/temp=71000
+/sys/class/thermal/thermal_zone0/type=cpu-1-0-usr
+/sys/class/thermal/thermal_zone1/type=skin-therm
+/sys/class/thermal/thermal_zone2/type=cpuss-0
+/sys/class/thermal/thermal_zone3/type=pmic-ibat-lvl0
+/sys/class/thermal/thermal_zone4/type=battery
 MemTotal:        5638412 kB
 processor	: 0
 Features	: fp asimd asimddp
@@ -38,7 +45,7 @@ battery level: 87
 def test_a_phone_is_understood() -> None:
     state = read_state(PHONE)
     assert (state.machine, state.processor, state.system) == ("aarch64", "SM8150", "Android 13")
-    assert state.is_android and state.features == ("asimddp",) and state.memory_mib == 5506
+    assert state.features == ("asimddp",) and state.memory_mib == 5506
     assert [core.max_mhz for core in state.cores] == [1785.6, 2841.6]
     assert (state.cores[1].limit_mhz, state.cores[1].now_mhz) == (1920.0, 825.6)
     assert state.cores[1].governor == "schedutil"
@@ -46,12 +53,26 @@ def test_a_phone_is_understood() -> None:
     assert (state.battery_share, state.charger) == (0.87, "discharging")
 
 
+def test_a_limit_of_the_batterys_current_is_no_temperature() -> None:
+    zones = "/sys/class/thermal/thermal_zone0"
+    for name in ("google,bcl", "socd", "soc", "vbat", "charger", "modem-lte-sub6-pa1"):
+        assert read_state(f"machine=aarch64\n{zones}/temp=65\n{zones}/type={name}\n").temperature_c is None, name
+    for name in ("cpu-1-0-usr", "BIG", "VIRTUAL-SKIN", "x86_pkg_temp", "cpu-thermal", "soc_thermal"):
+        assert read_state(f"machine=aarch64\n{zones}/temp=65000\n{zones}/type={name}\n").temperature_c == 65, name
+
+
+def test_androids_own_thermal_service_is_asked_first_and_only_of_now() -> None:
+    line = "Temperature{{mValue={}, mType={}, mName={}, mStatus=0}}"
+    told = ["Cached temperatures:", line.format(99.0, 0, "CPU0"), "Current temperatures from HAL:"]
+    told += [line.format(48.5, 0, "CPU0"), line.format(36.1, 3, "skin"), line.format(77.0, 2, "battery")]
+    assert read_state("\n".join([PHONE, *told])).temperature_c == 48.5
+
+
 def test_a_board_with_a_battery_of_its_own_is_understood() -> None:
     supply = "/sys/class/power_supply/BAT0"
     told = f'machine=aarch64\nkernel=Linux 6\nPRETTY_NAME="Debian 13"\n{supply}/type=Battery\n{supply}/capacity=50\n'
     state = read_state(told + f"{supply}/status=Charging\n")
     assert (state.system, state.battery_share, state.charger) == ("Debian 13", 0.5, "charging")
-    assert not state.is_android
 
 
 def test_what_is_not_told_is_none() -> None:

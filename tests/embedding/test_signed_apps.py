@@ -152,12 +152,12 @@ def _private(folder: Path, number: int) -> Path:
 def test_the_demo_reads_the_key_itself_and_gets_no_glue(
     written: dict[Platform, Bundle], key: Path, tmp_path: Path
 ) -> None:
-    reader = "app/src/main/kotlin/mobilesdk/demo/bundle"
-    (tmp_path / reader).mkdir(parents=True)
+    sources = "app/src/main/kotlin/mobilesdk/demo"
+    (tmp_path / sources / "bundle").mkdir(parents=True)
     done = embed([written["android"]], "android", tmp_path, key=key)
     assert done.glue is None and done.signed_glue is None
     named = f'"{KEY_FILE}"'
-    assert named in (ROOT / "android_demo" / reader / "EmbeddedBundles.kt").read_text(encoding="utf-8")
+    assert named in (ROOT / "android_demo" / sources / "shelf/AssetFiles.kt").read_text(encoding="utf-8")
     core = ROOT / "ios_demo/MobileSDKDemoCore/Sources/MobileSDKDemoCore"
     assert named in (core / "Screen/Engine.swift").read_text(encoding="utf-8")
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mobile_sdk.bundle.bundle import open_bundle
-from mobile_sdk.devices import CortexA76
+from mobile_sdk.devices import EmulatedCore
 from mobile_sdk.program.program import Program
 from qat.data.pictures import load_mnist
 from tests.support.apps.android_app import AndroidApp, expected_answers, golden_answers
@@ -149,7 +149,7 @@ def test_the_report_tells_the_same_and_needs_nothing_beside_it(job: MainJob) -> 
 
 
 def test_the_emulated_cortex_a76_is_0_steps_apart(
-    job: MainJob, few_digits: str, cortex_a76: CortexA76, tmp_path: Path
+    job: MainJob, few_digits: str, cortex_a76: EmulatedCore, tmp_path: Path
 ) -> None:
     verdict = verify(job, few_digits, tmp_path, "--device", cortex_a76.name)
     assert (verdict["device"], verdict["pictures"]) == ("emulated:cortex-a76", 200)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mobile_sdk.bundle.golden.display_p3 import display_p3
 from tests.support.command_line import mobile_sdk
 from tests.support.pictures.phone_photographs import STORED
 
@@ -52,4 +53,6 @@ def test_fifty_pictures_of_a_phone_go_the_whole_way_to_bundles_that_verify(tmp_p
     assert [verdict["status"] for verdict in verdicts] == ["pass"] * 5
     for golden in (out / "bundles" / "camera_roll.tflite" / "golden").glob("*.png"):
         with Image.open(golden) as picture:
-            assert picture.size == (400, 300) and not picture.getexif() and not picture.info
+            assert 200 < picture.width <= 400 and 3 * picture.width == 4 * picture.height  # upright, and small enough
+            assert golden.stat().st_size <= 90_000 and not picture.getexif()
+            assert picture.info in ({}, {"icc_profile": display_p3()})  # the SDK's own profile, not the phone's

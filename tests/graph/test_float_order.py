@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from mobile_sdk import runtimes
-from mobile_sdk.devices import CortexA76
+from mobile_sdk.devices import EmulatedCore
 from mobile_sdk.graph.checks.exactness import order_dependent_paths
 from mobile_sdk.graph.checks.value_ranges import held_in
 from mobile_sdk.graph.operators import (
@@ -39,6 +39,7 @@ from qat.calibration.plan import CalibrationPlan
 from tests.support.operators.emulated_arm import PAIRS, differing
 from tests.support.operators.random_cases import grid
 from tests.support.tiny_nets import CONTRACT, Tiny, net, picture_set, rgb
+from tests.support.written_here import WRITTEN_HERE
 
 MASKS = CONTRACT.model_copy(update={"task": "segmentation"})
 TEST = np.concatenate([rgb(6, seed=5), np.zeros((1, 16, 16, 3), np.uint8), np.full((1, 16, 16, 3), 255, np.uint8)])
@@ -97,7 +98,7 @@ def mixed(made: Tiny, *keep: str) -> Graph:
     return quantize(made, MASKS, picture_set(8), CalibrationPlan.extremes(), keep_float=keep).graph
 
 
-@pytest.mark.parametrize("runtime", runtimes.names())
+@pytest.mark.parametrize("runtime", WRITTEN_HERE)
 @pytest.mark.parametrize("case", KEPT)
 def test_a_kept_layer_before_resizing_is_as_exact_as_it_is_said_to_be(case: str, runtime: str, tmp_path: Path) -> None:
     made, keep = KEPT[case]
@@ -211,12 +212,12 @@ def test_products_sums_clamps_and_conversions_of_every_pair_of_codes_are_the_ref
 
 @pytest.mark.slow
 @pytest.mark.parametrize("graph", ELEMENTWISE, ids=["thirds", "sixths", "codes", "ties", "inverse"])
-def test_arm_fuses_no_product_with_a_sum_either(graph: Graph, cortex_a76: CortexA76, tmp_path: Path) -> None:
+def test_arm_fuses_no_product_with_a_sum_either(graph: Graph, cortex_a76: EmulatedCore, tmp_path: Path) -> None:
     assert differing(graph, PAIRS, cortex_a76, tmp_path) == {}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", ["8", "both branches"])
-def test_arm_resizes_kept_layers_to_the_references_values(case: str, cortex_a76: CortexA76, tmp_path: Path) -> None:
+def test_arm_resizes_kept_layers_to_the_references_values(case: str, cortex_a76: EmulatedCore, tmp_path: Path) -> None:
     made, keep = KEPT[case]
     assert differing(mixed(made, *keep), TEST, cortex_a76, tmp_path) == {}

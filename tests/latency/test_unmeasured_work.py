@@ -215,3 +215,30 @@ def test_int8_is_predicted_faster_but_where_published_latencies_say_otherwise(
     assert slower == {"pixel-1 tflite-2019, 1"}  # MobileNetV2 0.35: 16.7 and 16.6 ms
     for row in predictions(name, width, size_px):
         assert row["int8 / float32"] < (1.05 if row["phone"] in slower else 1), row
+
+
+def four_bit_graph(bits: int) -> Graph:
+    build = GraphBuilder(8)
+    x = build.conv(build.conv(build.input, 16, 3), 32, bits=bits)
+    build.linear(build.mean(x), 10, bits=bits)
+    return build.graph()
+
+
+def test_weights_of_four_bits_are_half_as_many_bytes_and_as_many_products() -> None:
+    four, eight = count_work(four_bit_graph(4)), count_work(four_bit_graph(8))
+    assert eight.weights - four.weights == (16 * 32 + 32 * 10) / 2
+    assert (four.pointwise_macs, four.spatial_macs) == (eight.pointwise_macs, eight.spatial_macs)
+
+
+def test_a_calibration_of_8_bit_kernels_promises_no_i8mm_to_4_bit_ones() -> None:
+    costs = {**dict.fromkeys(AMOUNTS, 0.0), "pointwise_macs": 1.0, "spatial_macs": 1.0}
+    published = MODEL.model_copy(update={"costs_ns": costs})
+    calibrated = published.model_copy(update={"unseen_operator_share": 0.05})
+    products, others = 16 * 32 * 64, 3 * 9 * 16 * 64
+    for model, slower in ((published, 0), (calibrated, products)):
+        four, eight = (model.estimate(four_bit_graph(bits)) for bits in (4, 8))
+        assert four.latency_ms == eight.latency_ms == pytest.approx((products + others) / 1e6)
+        assert four.four_bit_share == pytest.approx(products / (products + others))
+        assert eight.four_bit_share == 0
+        assert four.low_ms == eight.low_ms
+        assert four.high_ms == pytest.approx(eight.high_ms + slower / 1e6 / (1 - model.spread_share))

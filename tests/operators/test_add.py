@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from mobile_sdk.devices import CortexA76
+from mobile_sdk.devices import EmulatedCore
 from mobile_sdk.graph import arithmetic
 from mobile_sdk.graph.operators import (
     Add,
@@ -28,7 +28,7 @@ from tests.support.operators.random_cases import (
     two_operands,
 )
 from tests.support.operators.reference_cases import one, second_operand, square
-from tests.support.operators.runtimes import CORE_ML, EXECUTORCH, LITERT, ONNX, assert_exact
+from tests.support.operators.runtimes import CORE_ML, EXECUTORCH, EXTRAS, LITERT, assert_exact
 
 
 @settings(max_examples=60)
@@ -58,7 +58,7 @@ def test_any_sum_is_the_integer_model_on_all_codes(a, ratio, zero, clamp, operan
     code=st.integers(-128, 127),
 )
 @example(x=grid(1.0, 0), other=(0.1, 0), y=(4.0, 1), clamp=Clamp.RELU6, operand="tensor", code=0)  # 6 is 1.5 steps
-def test_any_sum_is_exact_on_all_codes_in_litert_and_onnx(tmp_path, x, other, y, clamp, operand, code):
+def test_any_sum_is_exact_on_all_codes_in_litert_and_the_extras(tmp_path, x, other, y, clamp, operand, code):
     low, high = arithmetic.ADD_RATIO_RANGE  # freeze keeps to it
     assume(all(low < ratio / y[0] < high * 0.99 for ratio in (1, other[0])))
     codes = grid(x.scale * other[0], other[1])
@@ -68,7 +68,7 @@ def test_any_sum_is_exact_on_all_codes_in_litert_and_onnx(tmp_path, x, other, y,
     add = Add(output=tensor((3, 16, 16), grid(x.scale * y[0], y[1])), path="net.add", a=source, b=b, clamp=clamp)
     before = (conv,) if operand == "tensor" else ()
     images = np.arange(768).astype(np.uint8).reshape(1, 16, 16, 3)
-    for runtime in (LITERT, ONNX):
+    for runtime in (LITERT, *EXTRAS):
         assert_exact(runtime, Graph(input=source, operators=(*before, add)), tmp_path, images)
 
 
@@ -99,6 +99,6 @@ def test_a_clamped_sum_is_exact_in_core_ml(clamp: Clamp, tmp_path: Path) -> None
     ],
 )
 def test_arm_and_reference_agree_on_a_sum_of_every_pair(
-    a: tuple[float, int], b: tuple[float, int], y: tuple[float, int], cortex_a76: CortexA76, tmp_path: Path
+    a: tuple[float, int], b: tuple[float, int], y: tuple[float, int], cortex_a76: EmulatedCore, tmp_path: Path
 ) -> None:
     assert differing(pair_graph(Add, grid(*a), grid(*b), grid(*y)), PAIRS, cortex_a76, tmp_path) == {}

@@ -26,8 +26,8 @@ from tests.support.operators.random_cases import (
     tensor,
 )
 from tests.support.operators.runtimes import (
+    EXTRAS,
     LITERT,
-    ONNX,
     RUNTIMES,
     assert_exact,
     assert_near_float,
@@ -47,7 +47,7 @@ def test_any_shuffle_of_any_slice_is_exact(tmp_path, groups, rows, size, seed):
     shuffled = ChannelShuffle(output=replace(part, name="result"), path="net.shuffle", input=part, groups=groups)
     graph = Graph(input=source, operators=(repeated, taken, shuffled))
     images = random_pictures(size, size, seed)
-    for runtime in (LITERT, ONNX):
+    for runtime in (LITERT, *EXTRAS):
         assert_exact(runtime, graph, tmp_path, images)
     whole = np.concatenate([images.transpose(0, 3, 1, 2).astype(np.int32) - 128] * 4, axis=1)
     turned = whole[:, first : first + count].reshape(2, groups, rows, size, size).swapaxes(1, 2)

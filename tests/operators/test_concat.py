@@ -18,8 +18,8 @@ from tests.support.operators.random_cases import (
     tensor,
 )
 from tests.support.operators.runtimes import (
+    EXTRAS,
     LITERT,
-    ONNX,
     RUNTIMES,
     Recipe,
     assert_exact,
@@ -35,14 +35,14 @@ def test_any_number_of_parts_is_concatenated_exactly(tmp_path, parts):
     x = build.conv(build.input, 4, activation="relu6")
     wires = [build.conv(x, 1 + index, activation="relu6") for index in range(parts)]
     build.concat(*wires)
-    for runtime in (LITERT, ONNX):
+    for runtime in (LITERT, *EXTRAS):
         assert_exact(runtime, build.graph(), tmp_path)
 
 
 def test_one_tensor_may_be_concatenated_with_itself(tmp_path):
     source = picture(5, 5)
     joined = Concat(output=tensor((6, 5, 5), grid(1 / 128)), path="net.cat", parts=(source, source))
-    for runtime in (LITERT, ONNX):
+    for runtime in (LITERT, *EXTRAS):
         assert_exact(runtime, Graph(input=source, operators=(joined,)), tmp_path)
 
 

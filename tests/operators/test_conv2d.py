@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mobile_sdk.devices import CortexA76
+from mobile_sdk.devices import EmulatedCore
 from mobile_sdk.graph.arithmetic import EXACT_IN_FLOAT32
 from mobile_sdk.graph.operators import (
     Clamp,
@@ -24,7 +24,7 @@ from mobile_sdk.graph.operators import (
 from mobile_sdk.runtimes.tflite.export import write_model
 from mobile_sdk.runtimes.tflite.model_file import read_structure
 from tests.support import graphs
-from tests.support.graphs import Builder, int8_graph
+from tests.support.graphs import Builder, contract_for, int8_graph
 from tests.support.operators.emulated_arm import BYTES, FACTORS, convolution, differing
 from tests.support.operators.integer_models import assert_modelled
 from tests.support.operators.random_cases import (
@@ -37,7 +37,7 @@ from tests.support.operators.random_cases import (
     weights,
 )
 from tests.support.operators.reference_cases import conv, square, square_pictures
-from tests.support.operators.runtimes import CORE_ML, EXECUTORCH, LITERT, ONNX, assert_exact
+from tests.support.operators.runtimes import CORE_ML, EXECUTORCH, EXTRAS, LITERT, assert_exact
 
 
 @settings(max_examples=60)
@@ -106,7 +106,7 @@ def test_padding_and_codes_at_both_ends_are_exact():
     clamp=st.sampled_from(list(Clamp)),
     seed=SEEDS,
 )
-def test_any_convolution_is_exact_in_litert_and_onnx(
+def test_any_convolution_is_exact_in_litert_and_the_extras(
     tmp_path, grids, size, kernel, stride, padding, dilation, groups, channels, **others
 ):
     (x, y), clamp, seed = grids, others["clamp"], others["seed"]
@@ -123,7 +123,7 @@ def test_any_convolution_is_exact_in_litert_and_onnx(
     output = tensor((shape[0], rows, columns), y)
     conv = Conv2d(output=output, path="net.conv", input=inputs, clamp=clamp, **geometry, **weights(shape, x, y, seed))
     before = (doubled,) if groups == "three of two" else ()
-    for runtime in (LITERT, ONNX):
+    for runtime in (LITERT, *EXTRAS):
         assert_exact(runtime, Graph(input=source, operators=(*before, conv)), tmp_path, random_pictures(*size, seed))
 
 
@@ -133,11 +133,11 @@ def test_a_convolution_in_groups_of_several_channels_is_one_operator_in_int8_and
         build = Builder(int8=int8, seed=channels)
         build.conv(build.conv(build.input, 12, 3, activation="relu6"), channels, 3, groups=3)
         path = tmp_path / "groups.tflite"
-        path.write_bytes(write_model(build.graph(), "groups"))
+        path.write_bytes(write_model(build.graph(), contract_for(build.graph())))
         structure = read_structure(path)
         assert structure.operators["CONV_2D"] == 2 and structure.partitions == 1 and structure.not_delegated == ()
         if int8:
-            for runtime in (LITERT, ONNX):
+            for runtime in (LITERT, *EXTRAS):
                 assert_exact(runtime, build.graph(), tmp_path)
 
 
@@ -226,7 +226,7 @@ def test_a_convolution_of_any_geometry_and_clamp_is_exact_in_core_ml(
 
 @pytest.mark.parametrize("depthwise", [False, True], ids=["pointwise", "depthwise"])
 def test_arm_and_reference_agree_on_every_accumulator_under_many_factors(
-    depthwise: bool, cortex_a76: CortexA76, tmp_path: Path
+    depthwise: bool, arm_core: EmulatedCore, tmp_path: Path
 ) -> None:
     count = len(FACTORS)
     channels = count if depthwise else 1
@@ -236,4 +236,4 @@ def test_arm_and_reference_agree_on_every_accumulator_under_many_factors(
         x, y, np.ones((count, 1), np.int8), FACTORS, np.arange(count) % 7 - 3, groups=count if depthwise else 1
     )
     pictures = np.broadcast_to(BYTES.reshape(1, 16, 16, 1), (1, 16, 16, channels)).copy()
-    assert differing(Graph(input=x, operators=(conv,)), pictures, cortex_a76, tmp_path) == {}
+    assert differing(Graph(input=x, operators=(conv,)), pictures, arm_core, tmp_path) == {}

@@ -91,9 +91,9 @@ def test_every_runtime_is_exact(runtime, geometry, tmp_path):
 
 
 @pytest.mark.parametrize("geometry", GEOMETRIES[1:4])
-def test_arm_and_reference_agree(geometry, cortex_a76, tmp_path):
+def test_arm_and_reference_agree(geometry, arm_core, tmp_path):
     graph = spread(geometry, channels=19)
-    assert differing(graph, random_pictures(8, 8), cortex_a76, tmp_path) == {}
+    assert differing(graph, random_pictures(8, 8), arm_core, tmp_path) == {}
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES, ids=lambda runtime: runtime.name)

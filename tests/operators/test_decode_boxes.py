@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from mobile_sdk import runtimes
-from mobile_sdk.devices import CortexA76
+from mobile_sdk.devices import EmulatedCore
 from mobile_sdk.graph.reference import Reference
 from tests.support.nets import detectors
+from tests.support.written_here import WRITTEN_HERE
 
 BACKBONES = ("mobilenet_v1", "mobilenet_v2", "mobilenet_v3_large", "mobilenet_v3_small")
 
@@ -19,7 +20,7 @@ def test_boxes_and_scores_are_the_references_in_every_runtime(name: str, tmp_pat
     pixels = detectors.pictures().bytes(program.contract.image)
     expected = Reference(program.graph).run(pixels)
     assert expected.dtype == np.float32 and np.ptp(expected, axis=0).max() > 1
-    for runtime in map(runtimes.get, runtimes.names()):
+    for runtime in map(runtimes.get, WRITTEN_HERE):
         model = tmp_path / runtime.model_file
         interface = runtime.export(program.graph, program.contract, model)
         assert runtime.structure(model).partitions == 1
@@ -31,7 +32,7 @@ def test_boxes_and_scores_are_the_references_in_every_runtime(name: str, tmp_pat
 
 @pytest.mark.slow
 @pytest.mark.parametrize("runtime", ["tflite", "executorch"])
-def test_boxes_on_arm_are_the_references_to_the_bit(runtime: str, cortex_a76: CortexA76, tmp_path: Path) -> None:
+def test_boxes_on_arm_are_the_references_to_the_bit(runtime: str, cortex_a76: EmulatedCore, tmp_path: Path) -> None:
     program, chosen = detectors.program(), runtimes.get(runtime)
     model = tmp_path / chosen.model_file
     pixels = detectors.pictures(3).bytes(program.contract.image)

@@ -25,8 +25,8 @@ from tests.support.operators.random_cases import (
     weights,
 )
 from tests.support.operators.runtimes import (
+    EXTRAS,
     LITERT,
-    ONNX,
     RUNTIMES,
     Recipe,
     assert_exact,
@@ -38,7 +38,7 @@ from tests.support.operators.runtimes import (
 
 @settings(max_examples=20)
 @given(grids=st.tuples(GRIDS, GRIDS), clamp=st.sampled_from(list(Clamp)), classes=st.integers(1, 20), seed=SEEDS)
-def test_any_linear_layer_is_exact_in_litert_and_onnx(tmp_path, grids, clamp, classes, seed):
+def test_any_linear_layer_is_exact_in_litert_and_the_extras(tmp_path, grids, clamp, classes, seed):
     source = picture(1, 1)
     vector = Reshape(output=tensor((3,), grid(1 / 128), "vector"), path="net.flatten", input=source)
     linear = Linear(
@@ -48,7 +48,7 @@ def test_any_linear_layer_is_exact_in_litert_and_onnx(tmp_path, grids, clamp, cl
         clamp=clamp,
         **weights((classes, 3), grid(1 / 128), grids[1], seed),
     )
-    for runtime in (LITERT, ONNX):
+    for runtime in (LITERT, *EXTRAS):
         assert_exact(runtime, Graph(input=source, operators=(vector, linear)), tmp_path, random_pictures(1, 1, seed))
 
 

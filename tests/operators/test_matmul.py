@@ -16,8 +16,8 @@ from tests.support.operators.emulated_arm import differing
 from tests.support.operators.integer_models import assert_modelled
 from tests.support.operators.one_operator import convolution, grid, picture
 from tests.support.operators.runtimes import (
+    EXTRAS,
     LITERT,
-    ONNX,
     RUNTIMES,
     assert_exact,
     assert_near_float,
@@ -75,12 +75,12 @@ def test_every_runtime_is_exact_in_int8(runtime: Any, heads: int, is_mixing: boo
     depth=st.integers(1, 20),
     is_mixing=st.booleans(),
 )
-def test_any_product_of_matrices_is_exact_in_litert_and_onnx(
+def test_any_product_of_matrices_is_exact_in_litert_and_the_extras(
     tmp_path, zeros, exponents, heads, depth, is_mixing
 ) -> None:
     a, b, y = (grid(2.0**exponent, zero) for exponent, zero in zip(exponents, (zeros[0], 0, zeros[1]), strict=True))
     graph = product(a, b, y, heads=heads, depth=depth, is_mixing=is_mixing)
-    for runtime in (LITERT, ONNX):
+    for runtime in (LITERT, *EXTRAS):
         assert_exact(runtime, graph, tmp_path, pictures(graph, 2))
 
 
@@ -116,6 +116,6 @@ def test_every_runtime_is_near_in_float32(runtime: Any, tmp_path: Path) -> None:
     assert_near_float(runtime, float32(of_two_heads), tmp_path)
 
 
-def test_arm_computes_the_same_codes(cortex_a76: Any, tmp_path: Path) -> None:
+def test_arm_computes_the_same_codes(arm_core: Any, tmp_path: Path) -> None:
     graph = product(**ORDINARY, heads=3, depth=20, is_mixing=True)
-    assert not differing(graph, pictures(graph, 4), cortex_a76, tmp_path)
+    assert not differing(graph, pictures(graph, 4), arm_core, tmp_path)

@@ -25,8 +25,8 @@ from tests.support.operators.random_cases import (
 from tests.support.operators.reference_cases import one, square, square_pictures
 from tests.support.operators.runtimes import (
     EXECUTORCH,
+    EXTRAS,
     LITERT,
-    ONNX,
     RUNTIMES,
     assert_exact,
     assert_near_float,
@@ -56,14 +56,14 @@ def test_padding_never_wins_a_maximum(padding):
     padding=st.tuples(*[st.integers(0, 1)] * 4),
     seed=SEEDS,
 )
-def test_any_max_pooling_is_exact_in_litert_and_onnx(tmp_path, zero, size, kernel, stride, padding, seed):
+def test_any_max_pooling_is_exact_in_litert_and_the_extras(tmp_path, zero, size, kernel, stride, padding, seed):
     stride = (min(stride[0], kernel[0]), min(stride[1], kernel[1]))
     padding = tuple(min(pad, size // 2) for pad, size in zip(padding, (kernel[0],) * 2 + (kernel[1],) * 2, strict=True))
     source = picture(*size, grid(1 / 64, zero))
     rows, columns = ((size[i] + padding[2 * i] + padding[2 * i + 1] - kernel[i]) // stride[i] + 1 for i in range(2))
     window = {"kernel": kernel, "stride": stride, "padding": padding}
     pool = MaxPool2d(output=tensor((3, rows, columns), grid(1 / 64, zero)), path="net.pool", input=source, **window)
-    for runtime in (LITERT, ONNX):
+    for runtime in (LITERT, *EXTRAS):
         assert_exact(runtime, Graph(input=source, operators=(pool,)), tmp_path, random_pictures(*size, seed) // 2)
 
 

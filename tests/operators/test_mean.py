@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mobile_sdk.devices import CortexA76
+from mobile_sdk.devices import EmulatedCore
 from mobile_sdk.graph import arithmetic
 from mobile_sdk.graph.operators import (
     Graph,
@@ -31,8 +31,8 @@ from tests.support.operators.random_cases import (
 )
 from tests.support.operators.reference_cases import one, square, square_pictures
 from tests.support.operators.runtimes import (
+    EXTRAS,
     LITERT,
-    ONNX,
     RUNTIMES,
     assert_exact,
     assert_near_float,
@@ -52,11 +52,11 @@ def test_any_mean_is_the_integer_model(x, ratio, size, zero):
 
 @settings(max_examples=40)
 @given(x=GRIDS, ratio=RATIOS, zero=ZERO, height=st.integers(1, 17), width=st.integers(1, 17), keep=st.booleans())
-def test_any_mean_is_exact_over_odd_sizes_too_in_litert_and_onnx(tmp_path, x, ratio, zero, height, width, keep):
+def test_any_mean_is_exact_over_odd_sizes_too_in_litert_and_the_extras(tmp_path, x, ratio, zero, height, width, keep):
     source = picture(height, width, x)
     y = grid(x.scale * ratio, zero)
     mean = Mean(output=tensor((3, 1, 1) if keep else (3,), y), path="net.mean", input=source)
-    for runtime in (LITERT, ONNX):
+    for runtime in (LITERT, *EXTRAS):
         assert_exact(
             runtime, Graph(input=source, operators=(mean,)), tmp_path, random_pictures(height, width, zero + 128)
         )
@@ -76,7 +76,7 @@ def test_any_mean_is_exact_over_odd_sizes_too_in_litert_and_onnx(tmp_path, x, ra
     ],
 )
 def test_arm_and_reference_agree_on_a_settled_mean(
-    x: tuple[float, int], y: tuple[float, int], side: int, cortex_a76: CortexA76, tmp_path: Path
+    x: tuple[float, int], y: tuple[float, int], side: int, cortex_a76: EmulatedCore, tmp_path: Path
 ) -> None:
     from_grid, wanted = grid(*x), grid(*y)
     scale = arithmetic.settle_mean_scale(from_grid, wanted, side**2)
@@ -87,7 +87,7 @@ def test_arm_and_reference_agree_on_a_settled_mean(
 
 
 def test_litert_on_arm_fuses_the_mean_that_executorch_and_x86_round_twice(
-    cortex_a76: CortexA76, tmp_path: Path
+    cortex_a76: EmulatedCore, tmp_path: Path
 ) -> None:
     """Why scales of means are settled; where this fails, LiteRT's arithmetic has changed."""
     x, y, side = grid(0.5648334622383118, -124), grid(0.06420861184597015, -94), 14

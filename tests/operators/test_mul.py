@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from mobile_sdk.devices import CortexA76
+from mobile_sdk.devices import EmulatedCore
 from mobile_sdk.graph import arithmetic
 from mobile_sdk.graph.arithmetic import product_factor
 from mobile_sdk.graph.operators import (
@@ -31,7 +31,7 @@ from tests.support.operators.random_cases import (
     two_operands,
 )
 from tests.support.operators.reference_cases import one, second_operand, square
-from tests.support.operators.runtimes import CORE_ML, EXECUTORCH, LITERT, ONNX, assert_exact
+from tests.support.operators.runtimes import CORE_ML, EXECUTORCH, EXTRAS, LITERT, assert_exact
 
 
 @settings(max_examples=60)
@@ -68,7 +68,9 @@ def test_any_product_is_the_integer_model_on_all_codes(a, ratio, zero, clamp, op
     clamp=st.sampled_from(list(Clamp)),
     operand=st.sampled_from(["tensor", "gate", "itself", "constant"]),
 )
-def test_any_product_of_a_settled_scale_is_exact_in_litert_and_onnx(tmp_path, x, other, share, zero, clamp, operand):
+def test_any_product_of_a_settled_scale_is_exact_in_litert_and_the_extras(
+    tmp_path, x, other, share, zero, clamp, operand
+):
     codes = grid(x.scale * other[0], other[1])
     source, conv = two_operands(x, codes, (3, 1, 1) if operand == "gate" else (3, 16, 16))
     constant = Constant(name="constant", value=1, quantization=grid(codes.scale, 0))
@@ -83,7 +85,7 @@ def test_any_product_of_a_settled_scale_is_exact_in_litert_and_onnx(tmp_path, x,
     mul = Mul(output=tensor((3, 16, 16), grid(settled, zero)), path="net.mul", a=source, b=b, clamp=clamp)
     before = (conv,) if operand in ("tensor", "gate") else ()
     images = np.arange(768).astype(np.uint8).reshape(1, 16, 16, 3)
-    for runtime in (LITERT, ONNX):
+    for runtime in (LITERT, *EXTRAS):
         assert_exact(runtime, Graph(input=source, operators=(*before, mul)), tmp_path, images)
 
 
@@ -132,7 +134,7 @@ def test_a_clamped_product_is_exact_in_core_ml(kind: str, clamp: Clamp, tmp_path
     ],
 )
 def test_arm_and_reference_agree_on_a_settled_product_of_every_pair(
-    a: tuple[float, int], b: tuple[float, int], y: tuple[float, int], cortex_a76: CortexA76, tmp_path: Path
+    a: tuple[float, int], b: tuple[float, int], y: tuple[float, int], cortex_a76: EmulatedCore, tmp_path: Path
 ) -> None:
     grid_a, grid_b, wanted = grid(*a), grid(*b), grid(*y)
     codes_b = np.arange(-128, 128) - grid_b.zero_point

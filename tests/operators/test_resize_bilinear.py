@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
 
+from mobile_sdk.bundle.lowering import lower
 from mobile_sdk.contract import Contract, ImageSpec
-from mobile_sdk.devices import CortexA76
+from mobile_sdk.devices import EmulatedCore
 from mobile_sdk.errors import CaptureError
 from mobile_sdk.graph.interpolation import is_settled
 from mobile_sdk.graph.operators import Graph, MaxPool2d, Quantization, ResizeBilinear, Tensor
@@ -22,6 +23,7 @@ from mobile_sdk.runtimes.coreml import CoreMLRuntime
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
 from mobile_sdk.runtimes.onnx import OnnxRuntime
 from mobile_sdk.runtimes.tflite import TfliteRuntime
+from mobile_sdk.verification.verification import verify
 from qat.calibration.calibration import quantize
 from qat.calibration.plan import CalibrationPlan
 from qat.capture.capture import capture
@@ -134,7 +136,7 @@ def test_core_ml_resizes_exactly(side, size, align_corners, tmp_path: Path) -> N
         ((31, 3), True),
     ],
 )
-def test_arm_and_reference_agree_on_all_codes(size, align_corners, cortex_a76: CortexA76, tmp_path: Path) -> None:
+def test_arm_and_reference_agree_on_all_codes(size, align_corners, cortex_a76: EmulatedCore, tmp_path: Path) -> None:
     """Columns that go through all codes beside columns that go through them at another pace."""
     graph = resize((64, 4), size, -3, align_corners)
     codes = np.arange(256, dtype=np.uint8)
@@ -200,6 +202,29 @@ def test_a_saved_program_resizes_as_the_net_did(tmp_path: Path) -> None:
     assert Program.load(tmp_path / "program.pt2").graph.digest() == program.graph.digest()
     resized = [operator for operator in program.graph.operators if isinstance(operator, ResizeBilinear)]
     assert [operator.output.shape[1:] for operator in resized] == [(16, 16), (32, 32)]
+
+
+class OfAPart(nn.Module):
+    """Resizes the middle of the picture."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 2, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        part = functional.interpolate(x[:, :, 8:24, 8:24], size=(8, 8), mode="bilinear")
+        return self.conv(part).mean((2, 3))
+
+
+def test_a_net_may_resize_a_part_of_the_picture_which_has_no_quantizer(tmp_path: Path) -> None:
+    contract = Contract(name="maps", labels=("a", "b"), image=ImageSpec(size_px=32))
+    random = np.random.default_rng(2)
+    pictures = PictureSet(sources=tuple(random.integers(0, 256, (8, 32, 32, 3)).astype(np.uint8)), targets=(0,) * 8)
+    program = quantize(OfAPart().eval(), contract, pictures, CalibrationPlan.extremes())
+    assert any(isinstance(operator, ResizeBilinear) for operator in program.graph.operators)
+    (bundle,) = lower(program, tmp_path, runtimes="tflite", progress=False)
+    verdict = verify(bundle, program, pictures, progress=False)
+    assert verdict.comparison is not None and verdict.comparison.is_exact
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from mobile_sdk.program.graph_file import GRAPH_FILE
 from mobile_sdk.program.program import Program
 from tests.support.graphs import GRAPHS, float_graph, int8_graph
 from tests.support.program_files import content, program_of, rewritten
+from tests.support.written_here import WRITTEN_HERE
 
 NAMES = ("conv chain", "uneven padding", "concat pool", "grouped and shuffled", "squeeze excite")
 KINDS = ("int8", "float")
@@ -172,7 +173,7 @@ FORGERIES: dict[str, tuple[str, Callable[[Any], Any], str]] = {
     "a path that no file can hold": (
         "conv chain",
         lambda graph: operator(graph, "Linear").update(path="\ud800"),
-        r"a module path of one line, .* in Linear at '\\ud800",
+        "half a pair of surrogates",
     ),
     "a scale that has no inverse": (
         "conv chain",
@@ -232,7 +233,7 @@ def test_a_sealed_mutation_is_refused_or_a_graph_that_runs(
             assert reference(program.graph).run(pictures).shape[0] == 1
             if seed % 8 == 0:
                 program.save(tmp_path / "again.pt2")
-                for name in runtimes.names():
+                for name in WRITTEN_HERE:
                     runtime = runtimes.get(name)
                     runtime.export(program.graph, program.contract, tmp_path / runtime.model_file)
 

@@ -14,11 +14,11 @@ from mobile_sdk.graph.operators import Constant, Graph
 from mobile_sdk.graph.reference import Reference
 from mobile_sdk.memory.strips import Stretch, in_strips
 from mobile_sdk.program.program import Program
+from mobile_sdk.runtimes.base import PICTURE
 from mobile_sdk.runtimes.coreml import CoreMLRuntime
 from mobile_sdk.runtimes.executorch import ExecuTorchRuntime
 from mobile_sdk.runtimes.onnx import OnnxRuntime
 from mobile_sdk.runtimes.tflite import TfliteRuntime
-from mobile_sdk.runtimes.tflite.picture import INPUT_NAME
 from qat.calibration.calibration import quantize
 from qat.calibration.plan import CalibrationPlan
 from qat.freezing.emitter import OWN_NAMES
@@ -95,6 +95,6 @@ def test_its_strips_are_exact_and_its_sensitivity_is_of_its_own_layers(programs,
 
 def test_the_names_kept_for_the_sdk_are_those_that_it_gives(programs) -> None:
     of_arrays = {"tensor_codes", "tensor_values"}
-    assert {INPUT_NAME, "picture_codes", "picture_values", "scores", *of_arrays} == OWN_NAMES
+    assert {PICTURE, "picture_codes", "picture_values", "scores", *of_arrays} == OWN_NAMES
     used = {name for program in programs.values() for name in names(program.graph)}
     assert {"picture_codes", "picture_values", "scores"} <= used

@@ -24,6 +24,7 @@ MOBILE_SDK = (
         "signing",
         "bundle",
         "verification",
+        "previewing",
         "benchmarking",
         "latency",
     ),
@@ -31,7 +32,7 @@ MOBILE_SDK = (
 )
 QAT = (
     *("steps", "arguments", "layers", "distributed", "progress", "data", "capture", "preparation", "freezing"),
-    *("training", "calibration", "nets", "tasks", "search"),
+    *("training", "calibration", "bit_allocation", "nets", "tasks", "search"),
 )
 QAT_MAY_USE = {
     "errors",

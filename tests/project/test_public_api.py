@@ -80,6 +80,8 @@ class Made:
             },
             "sdk.masks_of": {"outputs": np.zeros((4, 4, 2), np.int8)},
             "sdk.open_bundle": {"path": self.bundle.path},
+            "sdk.preview": {"bundle": self.bundle, "sample": Image.new("RGB", (20, 20))},
+            "sdk.profile": {"bundle": self.bundle, "program": self.program, "device": "host", "threads": 1, "runs": 1},
             "sdk.run": {"settings": sdk.RunSettings(task="none"), "command": None},
             "sdk.RunSettings": {"data": "digits", "net": None, "width": None, "epochs": 1, "seed": 0, "out": "runs"},
             "sdk.to_bytes": {"sample": Image.new("RGB", (20, 20)), "spec": sdk.ImageSpec(size_px=8)},
@@ -120,7 +122,7 @@ class Made:
             "qat.fit": {"net": net(), "pictures": data, "plan": plan, "contract": CONTRACT, "out": self.folder / "fit"},
             "qat.float_twin": {"net": net(), "contract": CONTRACT, "record": None},
             "qat.freeze": {"net": calibrated(), "contract": CONTRACT, "record": None},
-            "qat.prepare": {"net": net(), "contract": CONTRACT, "keep_float": ()},
+            "qat.prepare": {"net": net(), "contract": CONTRACT, "keep_float": (), "weight_bits": 8},
             "qat.quantize": {"net": net().eval(), "contract": CONTRACT, "pictures": data, "plan": calibration},
             "qat.split_blocks": {"net": net(), "parts": {}},
             "qat.Distillation": {"scores": 1.0, "temperature": 4.0},
@@ -134,6 +136,8 @@ class Made:
 CONTRACT_32 = sdk.Contract(name="n", labels=("a", "b"), image=sdk.ImageSpec(size_px=32))
 CALLS = {
     "sdk.benchmark": ("bundles", "device", "threads", "min_runs"),
+    "sdk.preview": ("bundle", "sample"),
+    "sdk.profile": ("bundle", "program", "device", "threads", "runs"),
     "sdk.bisect": ("bundle", "program", "picture"),
     "sdk.detect": ("output", "spec", "size_px"),
     "sdk.detect_anchor_free": ("maps", "labels", "spec", "size_px"),
@@ -161,7 +165,7 @@ CALLS = {
     "qat.fit": ("net", "pictures", "plan", "contract"),
     "qat.float_twin": ("net", "contract", "record"),
     "qat.freeze": ("net", "contract", "record"),
-    "qat.prepare": ("net", "contract", "keep_float"),
+    "qat.prepare": ("net", "contract", "keep_float", "weight_bits"),
     "qat.quantize": ("net", "contract", "pictures", "plan"),
     "qat.split_blocks": ("net", "parts"),
     "qat.Distillation": ("scores", "temperature"),
@@ -333,6 +337,7 @@ def test_progress_is_shown_silenced_or_handed_over_by_every_long_call(
         "lower": lambda progress: sdk.lower(made.program, tmp_path, runtimes="tflite", progress=progress),
         "verify": lambda progress: sdk.verify(made.bundle, made.program, data, progress=progress),
         "benchmark": lambda progress: sdk.benchmark([made.bundle], quick=True, progress=progress),
+        "profile": lambda progress: sdk.profile(made.bundle, made.program, runs=3, progress=progress),
         "layer_sensitivity": lambda progress: sdk.layer_sensitivity(made.program, made.twin, data, progress=progress),
     }
     for name, call in calls.items():

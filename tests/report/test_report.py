@@ -16,7 +16,7 @@ from PIL import Image
 from rich.console import Console
 
 from mobile_sdk.errors import DataError, SettingError
-from mobile_sdk.program.record import Record
+from mobile_sdk.program.record import BitAllocation, FrontierPoint, Record
 from mobile_sdk.report.data import (
     Check,
     GoldenPicture,
@@ -93,6 +93,27 @@ def test_two_bundles_that_are_no_twins_are_compared_in_a_sentence() -> None:
     assert "fruit.tflite takes 0.333 times as long as fruit-float.tflite" in text
 
 
+def test_bits_that_were_chosen_are_drawn_and_tabulated() -> None:
+    points = (
+        FrontierPoint(weight_bytes=3_145_728, predicted_db=24.0, measured_db=24.0),
+        FrontierPoint(layer=f"features.1{HOSTILE}", weight_bytes=2_097_152, noise_share=0.00125, predicted_db=22.6),
+        FrontierPoint(layer="head", weight_bytes=1_048_576, noise_share=0.25, predicted_db=5.9, measured_db=7.7),
+    )
+    choice = BitAllocation(max_mib=1.5, images=24, frontier=points, chosen=2)
+    page = Page(render(report(record=Record(net="n", quantized="calibrated", bit_allocation=choice))))
+    assert not page.open and "Bits of weights" not in Page(render(report())).text
+    for expected in (
+        "at most 1.5 MiB, on 24 held-back images: 4 in 2 of 2 layers",
+        "1.000 MiB of weights instead of 3.000",
+    ):
+        assert expected in page.text
+    for expected in (f"features.1{HOSTILE}", "0.125", "25.000", "22.6", "7.7", "size asked for", "weights (MiB)"):
+        assert expected in page.text
+    floor = choice.model_copy(update={"max_mib": None, "min_db": 7.0})
+    text = Page(render(report(record=Record(net="n", quantized="calibrated", bit_allocation=floor)))).text
+    assert "for scores of at least 7 dB" in text and "quality asked for" in text
+
+
 def test_the_host_has_no_device_section() -> None:
     assert "Last tenth over first" not in Page(render(report())).text
 
@@ -103,6 +124,7 @@ def test_every_number_that_matters_is_on_the_page() -> None:
     assert measured.summary is not None
     for expected in (
         *("98.10", "97.90", "97.05 – 98.78", "979", "1,000"),  # accuracy
+        *("3 held-out pictures and 97 crops of them", "96.00", "81.27 – 99.27", "24.1"),  # int8 beside float
         *("10,000", "412", "0.0443", "41.2", "99.90"),  # agreement
         *("0 of 10,000 differ", "this is no Mac"),  # checks
         *(f"{getattr(measured.summary, name):.3f}" for name in ("median_ms", "mad_ms", "p90_ms", "p99_ms")),
@@ -118,6 +140,27 @@ def test_every_number_that_matters_is_on_the_page() -> None:
         "mobile-sdk run --net mobilenet_v2",
     ):
         assert expected in text, expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "shown", "left_out"),
+    [
+        ({}, "1 held-out picture and 99 crops of it; 95 %: 81.3–99.3 %", "nothing was kept away"),
+        ({"kept_away": False}, "nothing was kept away", "held-out"),
+        ({"interval": None, "changed": None, "whole_images": None}, "100 held-out pictures.", "81.27"),
+    ],
+)
+def test_without_labels_the_page_begins_with_agreement_and_says_what_it_is_worth(
+    fields: dict[str, object], shown: str, left_out: str
+) -> None:
+    whole = report()
+    assert whole.record is not None and whole.record.agreement is not None
+    found = whole.record.agreement.model_copy(update={"whole_images": 1, **fields})
+    record = whole.record.model_copy(update={"agreement": found})
+    text = Page(render(report(record=record, qualities=()))).text
+    assert shown in text and left_out not in text
+    assert "Same winner as the float net 96.00 %" in text
+    assert ("1 picture says little of others" in text) == (found.whole_images == 1)
 
 
 def test_the_page_needs_no_other_file_and_no_network() -> None:

@@ -22,7 +22,7 @@ from benchmarks.core import user_nets
 from benchmarks.core.realistic import crops, photographs, with_realistic_numbers
 from mobile_sdk.comparison import Comparison, compare, top1
 from mobile_sdk.contract import Contract, ImageSpec
-from mobile_sdk.devices import CortexA76
+from mobile_sdk.devices import EmulatedCore
 from mobile_sdk.graph.operators import Conv2d, Linear
 from mobile_sdk.graph.reference import Reference
 from mobile_sdk.preprocess import save_png
@@ -134,7 +134,7 @@ def test_every_element_is_0_steps_from_the_reference_in_one_partition(case: Case
 @pytest.mark.parametrize("runtime", [TfliteRuntime(), ExecuTorchRuntime()], ids=lambda runtime: runtime.name)
 @pytest.mark.parametrize("name", ["MobileNetV3-Large", "EfficientNet-Lite0"])
 def test_the_emulated_cortex_a76_computes_the_same(
-    name: str, runtime: Any, cortex_a76: CortexA76, tmp_path: Path
+    name: str, runtime: Any, cortex_a76: EmulatedCore, tmp_path: Path
 ) -> None:
     case, model = _case(name), tmp_path / runtime.model_file
     interface = runtime.export(case.program.graph, case.program.contract, model)

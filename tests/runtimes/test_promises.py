@@ -47,9 +47,10 @@ def test_no_module_outside_runtimes_imports_one_runtime() -> None:
         f"mobile_sdk.runtimes.{path.parent.name}" for path in (ROOT / "mobile_sdk/runtimes").glob("*/export.py")
     )
     assert len(own) == len(runtimes.names())
+    readers = [f"mobile_sdk.runtimes.{name}" for name in ("tflite_legacy", "litert_gpu", "qnn_htp")]
     for path in product_code():
         text = path.read_text(encoding="utf-8")
-        assert not [name for name in (*own, "mobile_sdk.runtimes.tflite_legacy") if f"from {name}" in text], path
+        assert not [name for name in (*own, *readers) if f"from {name}" in text], path
 
 
 @pytest.mark.parametrize("name", [*runtimes.names(), *runtimes.readers()])
@@ -72,11 +73,11 @@ def test_a_name_that_is_none_is_answered_with_the_likeliest(said: str, meant: st
 
 
 def test_runtimes_are_listed_by_what_they_can_do() -> None:
-    assert runtimes.names() == ("executorch", "tflite", "coreml", "onnx")
+    assert runtimes.names() == ("executorch", "tflite", "coreml", "onnx", "coreai")
     assert runtimes.usual() == ("executorch", "tflite", "coreml")
     assert runtimes.on_devices() == ("executorch", "tflite")
     assert runtimes.in_apps("android") == ("executorch", "tflite")
     assert runtimes.in_apps("ios") == ("executorch", "coreml")
-    assert runtimes.readers() == ("tflite-runtime",)
-    assert runtimes.read_by("tflite-runtime") == "tflite"
+    assert runtimes.readers() == ("tflite-runtime", "litert-gpu", "qnn-htp")
+    assert [runtimes.read_by(name) for name in runtimes.readers()] == ["tflite", "tflite", "onnx"]
     assert runtimes.MEASURED_IN in runtimes.on_devices()

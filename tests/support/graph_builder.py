@@ -32,6 +32,7 @@ from mobile_sdk.graph.operators import (
     Reshape,
     ResizeBilinear,
     Tensor,
+    weight_limit,
 )
 
 SIZE_PX = 16
@@ -89,6 +90,7 @@ class Builder:
         activation: str = "none",
         padding: tuple[int, int, int, int] | None = None,
         dilation: int = 1,
+        bits: int = 8,
     ) -> Wire:
         """A convolution with folded batch norm and "none", "relu", "relu6", "hard_sigmoid" or "clamped relu"."""
         reach = dilation * (kernel - 1) // 2
@@ -99,15 +101,19 @@ class Builder:
             weight, bias = weight * 3, bias + 0.5
         top, bottom, left, right = padding
         padded = functional.pad(x.values, (left, right, top, bottom))
-        fields = {"stride": (stride, stride), "padding": padding, "dilation": (dilation, dilation), "groups": groups}
+        fields: dict[str, Any] = {"stride": (stride, stride), "padding": padding, "dilation": (dilation, dilation)}
+        fields["groups"] = groups
         values = functional.conv2d(padded, weight / x.gain, bias, stride=stride, dilation=dilation, groups=groups)
+        fields["weight_bits"] = bits if self.int8 else 8
         return self._weighted(Conv2d, "conv", x, weight, bias, values, activation, fields)
 
-    def linear(self, x: Wire, classes: int = CLASSES) -> Wire:
+    def linear(self, x: Wire, classes: int = CLASSES, *, bits: int = 8, activation: str = "none") -> Wire:
         """A fully connected layer on a vector or on rows."""
         weight, bias = self._parameters((classes, x.tensor.shape[-1]))
         values = functional.linear(x.values, weight / x.gain, bias)
-        return self._weighted(Linear, "linear", x, weight, bias, values, "none", {})
+        return self._weighted(
+            Linear, "linear", x, weight, bias, values, activation, {"weight_bits": bits if self.int8 else 8}
+        )
 
     def add(self, a: Wire, b: Wire, clamp: Clamp = Clamp.NONE) -> Wire:
         """A residual sum; both wires have gain 1."""
@@ -251,7 +257,7 @@ class Builder:
             clamp = Clamp.RELU6
         values, grid = self._activated(values, activation)
         output = self._tensor(name, values, grid)
-        numbers = self._numbers(x, weight, bias)
+        numbers = self._numbers(x, weight, bias, weight_limit(fields["weight_bits"]))
         hard_sigmoid_follows = activation == "hard_sigmoid" and not self.int8
         if hard_sigmoid_follows:
             numbers = {**numbers, "weight": weight.numpy() * 6, "bias": (bias.numpy() - np.float32(0.5)) * 6}
@@ -276,13 +282,13 @@ class Builder:
                 return torch.relu(values), self._range(values)
         return values, self._range(values)
 
-    def _numbers(self, x: Wire, weight: torch.Tensor, bias: torch.Tensor) -> dict[str, Any]:
+    def _numbers(self, x: Wire, weight: torch.Tensor, bias: torch.Tensor, limit: int) -> dict[str, Any]:
         grid = x.tensor.quantization
         if grid is None:
             return {"weight": weight.numpy(), "weight_scales": None, "bias": bias.numpy()}
         flat = weight.numpy().reshape(len(weight), -1) / np.float32(x.gain)
-        scales = (np.abs(flat).max(1) / 127).astype(np.float32)
-        codes = np.clip(np.rint(flat / scales[:, None]), -127, 127).astype(np.int8).reshape(weight.shape)
+        scales = (np.abs(flat).max(1) / limit).astype(np.float32)
+        codes = np.clip(np.rint(flat / scales[:, None]), -limit, limit).astype(np.int8).reshape(weight.shape)
         steps = (np.float32(grid.scale) * scales).astype(np.float64)
         return {"weight": codes, "weight_scales": scales, "bias": np.rint(bias.numpy() / steps).astype(np.int32)}
 

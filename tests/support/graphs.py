@@ -101,6 +101,16 @@ def _mobile_block(build: Builder) -> Wire:
     return build.reshape(build.conv(build.hard_swish(build.conv(x, 48)), CLASSES))
 
 
+def _four_bit_weights(build: Builder) -> Wire:
+    """A net whose pointwise and linear layers have 4-bit weights, beside layers that cannot; some counts are odd."""
+    x = build.conv(build.conv(build.input, 8, 3, stride=2, activation="relu6"), 8, bits=4)
+    wide = build.conv(x, 26, activation="relu6", bits=4)
+    deep = build.conv(wide, 26, 3, groups=26, activation="relu6")
+    x = build.conv(build.add(x, build.conv(deep, 8, bits=4)), 34, activation="clamped relu", bits=4)
+    x = build.mean(build.conv(build.conv(x, 7, bits=4), 46, activation="relu"))
+    return build.linear(build.reshape(build.conv(x, 10, activation="relu6", bits=4)), bits=4)
+
+
 GRAPHS: dict[str, Callable[[Builder], Wire]] = {
     "conv chain": _conv_chain,
     "uneven padding": _uneven_padding,
@@ -112,6 +122,7 @@ GRAPHS: dict[str, Callable[[Builder], Wire]] = {
     "atrous pyramid": _atrous_pyramid,
     "linear head": _linear_head,
     "mobile block": _mobile_block,
+    "four-bit weights": _four_bit_weights,
 }
 
 

@@ -13,6 +13,7 @@ from mobile_sdk.benchmarking.statistics import ratio, summarize
 from mobile_sdk.bundle.manifest import StructureEntry
 from mobile_sdk.comparison import Comparison
 from mobile_sdk.devices.state import read_state
+from mobile_sdk.program.agreement import Agreement, ChangedWinners, ShareInterval
 from mobile_sdk.program.record import Record
 from mobile_sdk.report.data import (
     BundleLine,
@@ -126,6 +127,14 @@ def report(**changes: Any) -> Report:
         record=Record(
             net="mobilenet_v2",
             quantized="qat",
+            agreement=Agreement(
+                top1_agreement=0.96,
+                sqnr_db=24.08,
+                images=100,
+                whole_images=3,
+                interval=ShareInterval(low=0.8127, high=0.9927, coverage_share=0.95),
+                changed=ChangedWinners(images=4, clear=1, margin_share=0.1),
+            ),
             history=(
                 {"stage": "float", "epoch": 1, "train_loss": 2.0, "validation_accuracy": 0.5},
                 {"stage": "float", "epoch": 2, "train_loss": 1.0, "validation_accuracy": 0.75},

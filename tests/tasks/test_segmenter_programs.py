@@ -12,7 +12,7 @@ from mobile_sdk import runtimes
 from mobile_sdk.bundle.bundle import open_bundle
 from mobile_sdk.bundle.lowering import lower
 from mobile_sdk.bundle.manifest_file import BundleRefusalError
-from mobile_sdk.devices import CortexA76
+from mobile_sdk.devices import EmulatedCore
 from mobile_sdk.graph.float_reference import FloatReference
 from mobile_sdk.graph.operators import Conv2d, ResizeBilinear
 from mobile_sdk.graph.reference import Reference
@@ -23,6 +23,7 @@ from mobile_sdk.verification.verification import verify
 from qat.freezing.freezing import float_twin
 from tests.support.bundles import forge
 from tests.support.nets import segmenters
+from tests.support.written_here import WRITTEN_HERE
 
 SEGMENTERS: dict[str, tuple[str, dict[str, Any]]] = {
     "DeepLabv3 on V1, stride 8": ("mobilenet_v1", {"head": "aspp", "output_stride": 8}),
@@ -41,7 +42,7 @@ def test_every_pixels_scores_are_the_references_in_every_runtime(title: str, tmp
     expected = Reference(program.graph).run(pixels)
     grid = program.graph.output.quantization
     assert grid is not None and expected.shape == (2, 64, 64, 3) and len(np.unique(expected)) > 40
-    for runtime in map(runtimes.get, runtimes.names()):
+    for runtime in map(runtimes.get, WRITTEN_HERE):
         model = tmp_path / runtime.model_file
         interface = runtime.export(program.graph, program.contract, model)
         structure = runtime.structure(model)
@@ -57,7 +58,7 @@ def test_every_pixels_scores_are_the_references_in_every_runtime(title: str, tmp
 @pytest.mark.slow
 @pytest.mark.parametrize("runtime", ["tflite", "executorch"])
 @pytest.mark.parametrize("title", ["DeepLabv3 on V2, stride 16", "LR-ASPP on V3-Small, stride 16"])
-def test_scores_on_arm_are_the_references(title: str, runtime: str, cortex_a76: CortexA76, tmp_path: Path) -> None:
+def test_scores_on_arm_are_the_references(title: str, runtime: str, cortex_a76: EmulatedCore, tmp_path: Path) -> None:
     name, settings = SEGMENTERS[title]
     program, chosen = segmenters.program(name, **settings), runtimes.get(runtime)
     model = tmp_path / chosen.model_file
@@ -80,7 +81,7 @@ def test_the_twin_computes_what_the_float_net_does_and_int8_is_near_it(tmp_path:
     assert grid is not None
     noise = (Reference(program.graph).run(pixels).astype(np.float64) - grid.zero_point) * grid.scale - wanted
     assert np.square(noise).mean() < 0.1 * np.square(wanted).mean()
-    for name in runtimes.names():
+    for name in WRITTEN_HERE:
         runtime = runtimes.get(name)
         model = tmp_path / runtime.model_file
         session = runtime.load(model, runtime.export(twin.graph, asked, model), threads=1)

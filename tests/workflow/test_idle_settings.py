@@ -10,7 +10,6 @@ from torch import nn
 
 from mobile_sdk.cli.app import call
 from mobile_sdk.errors import SettingError
-from qat.calibration.calibration import quantize
 from qat.calibration.plan import CalibrationPlan
 from qat.data.picture_set import PictureSet
 from qat.data.pictures import Pictures
@@ -67,11 +66,6 @@ def test_a_temperature_without_a_divergence_is_refused() -> None:
 def test_a_headroom_that_ranges_cannot_have_is_refused(headroom: Any) -> None:
     with pytest.raises(SettingError, match="expected a headroom of 0 or more"):
         CalibrationPlan(headroom_share=headroom)
-
-
-def test_an_equalisation_that_no_channel_allows_is_refused() -> None:
-    with pytest.raises(SettingError, match="expected a net with channels to equalise, found none"):
-        quantize(tiny_net(), CONTRACT, pictures(), CalibrationPlan(equalise=True))
 
 
 def test_defaults_fit_every_optimizer_and_stay_what_they_were() -> None:

@@ -72,7 +72,7 @@ def test_pictures_beside_folders_of_no_label_are_taken_without_labels_and_it_is_
     for file in (tmp_path / "more").iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     found = load_pictures_of(Contract(name="fruit", labels=("apple", "pear")), str(tmp_path))
-    assert (len(found.train), len(found.validation)) == (5, 1) and set(found.train.targets) == {-1}
+    assert (len(found.train), len(found.validation)) == (4, 2) and set(found.train.targets) == {-1}
     assert "no folder in" in capsys.readouterr().err
 
 

@@ -22,5 +22,7 @@ class Interpreter(
         @Suppress("UNUSED_PARAMETER") outputs: Map<Int, Any>,
     ): Unit = throw UnsatisfiedLinkError("this is no LiteRT")
 
+    fun getLastNativeInferenceDurationNanoseconds(): Long? = null
+
     fun close() = Unit
 }

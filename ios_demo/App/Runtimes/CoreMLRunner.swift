@@ -4,28 +4,57 @@ import Foundation
 import MobileSDKDemoCore
 
 /// Runs a bundle's `.mlpackage` on the processors that it is told to use.
-struct CoreMLRunner: ModelRunner {
+final class CoreMLRunner: ModelRunner {
+  let input: InputSpec
   private let model: MLModel
-  private let input: InputSpec
   private let outputs: [OutputSpec]
+  private let picture: CVPixelBuffer?
+  private var features: (any MLFeatureProvider)?
+  private var found: (any MLFeatureProvider)?
 
-  /// Compiles and loads the model, and asks Core ML's own plan on which processors its operations run.
+  /// Loads the compiled model, and asks Core ML's own plan on which processors its operations run.
   static func load(_ bundle: ModelBundle, on units: ComputeUnits) async throws -> sending LoadedModel {
-    let compiled = try await MLModel.compileModel(at: bundle.model)  // into a folder that the system empties
+    let compiled = try await CompiledModels.compiled(bundle)
     let configuration = MLModelConfiguration()
-    configuration.computeUnits = coreMLUnits(units)
-    let computesOn = try await Self.computesOn(compiled, configuration)
-    let model = try MLModel(contentsOf: compiled, configuration: configuration)
-    let manifest = bundle.manifest
-    return LoadedModel(
-      runner: CoreMLRunner(model: model, input: manifest.input, outputs: manifest.outputs),
-      computesOn: computesOn)
+    configuration.computeUnits = coreMLUnits(units.within(bundle.manifest.processors))
+    let start = Engine.monotonicMs()
+    let model = try MLModel(contentsOf: compiled.url, configuration: configuration)
+    let loaded = Engine.monotonicMs()
+    let computesOn = await Self.computesOn(compiled.url, configuration)
+    var parts = ["plan": Engine.monotonicMs() - loaded]
+    parts["compile"] = compiled.ms
+    let runner = try CoreMLRunner(model: model, input: bundle.manifest.input, outputs: bundle.manifest.outputs)
+    return LoadedModel(runner: runner, computesOn: computesOn, loadMs: loaded - start, loadPartsMs: parts)
   }
 
-  func outputs(for picture: RGBPicture) throws -> [ModelOutput] {
-    let features = try MLDictionaryFeatureProvider(dictionary: [input.name: try value(of: picture)])
-    let found = try model.prediction(from: features)
+  private init(model: MLModel, input: InputSpec, outputs: [OutputSpec]) throws {
+    (self.model, self.input, self.outputs) = (model, input, outputs)
+    picture = input.type == .image ? try PixelBuffer.make(for: input) : nil
+    if let picture { features = try Self.features(input, MLFeatureValue(pixelBuffer: picture)) }
+  }
+
+  func setInput(_ tensor: Data) throws {
+    if let picture { return try PixelBuffer.fill(picture, with: tensor) }
+    let numbers = tensor.withUnsafeBytes { Array($0.bindMemory(to: Float.self)) }
+    guard input.type == .float32, numbers.count == input.shape.reduce(1, *) else {
+      throw DemoError("expected float32 numbers \(input.shape), found others", hint: "export the bundle again")
+    }
+    let array = MLShapedArray<Float>(scalars: numbers, shape: input.shape)
+    features = try Self.features(input, MLFeatureValue(shapedArray: array))
+  }
+
+  func run() throws {
+    guard let features else { throw DemoError("expected an input before a run, found none", hint: "set it first") }
+    found = try model.prediction(from: features)
+  }
+
+  func readOutputs() throws -> [ModelOutput] {
+    guard let found else { throw DemoError("expected a run before its outputs, found none", hint: "run it first") }
     return try outputs.map { try Self.numbers(of: $0, in: found) }
+  }
+
+  private static func features(_ input: InputSpec, _ value: MLFeatureValue) throws -> any MLFeatureProvider {
+    try MLDictionaryFeatureProvider(dictionary: [input.name: value])
   }
 
   private static func numbers(of output: OutputSpec, in found: any MLFeatureProvider) throws -> ModelOutput {
@@ -39,14 +68,6 @@ struct CoreMLRunner: ModelRunner {
     return ModelOutput(raw: MLShapedArray<Float>(values).scalars.map(Double.init), as: output)
   }
 
-  /// What Core ML takes: a picture as such, an array as its codes.
-  private func value(of picture: RGBPicture) throws -> MLFeatureValue {
-    guard input.type == .float32 else { return MLFeatureValue(pixelBuffer: try Self.pixelBuffer(of: picture)) }
-    let bytes = InputTensor.bytes(of: picture, as: input)
-    let numbers = bytes.withUnsafeBytes { Array($0.bindMemory(to: Float.self)) }
-    return MLFeatureValue(shapedArray: MLShapedArray<Float>(scalars: numbers, shape: input.shape))
-  }
-
   private static func coreMLUnits(_ units: ComputeUnits) -> MLComputeUnits {
     switch units {
     case .all: .all
@@ -56,9 +77,12 @@ struct CoreMLRunner: ModelRunner {
     }
   }
 
-  /// How many operations each processor takes, such as "Neural Engine 12, CPU 3"; constants run nowhere.
-  private static func computesOn(_ compiled: URL, _ configuration: MLModelConfiguration) async throws -> String {
-    let plan = try await MLComputePlan.load(contentsOf: compiled, configuration: configuration)
+  /// How many operations each processor takes, such as "Neural Engine 12, CPU 3"; constants run nowhere. A model that
+  /// Core ML makes no plan of runs all the same.
+  private static func computesOn(_ compiled: URL, _ configuration: MLModelConfiguration) async -> String {
+    guard let plan = try? await MLComputePlan.load(contentsOf: compiled, configuration: configuration) else {
+      return "unknown: Core ML makes no plan of this model here"
+    }
     guard case .program(let program) = plan.modelStructure else { return "unknown: the model is no program" }
     var counts: [String: Int] = [:]
     for operation in program.functions.values.flatMap(\.block.operations) {
@@ -76,35 +100,5 @@ struct CoreMLRunner: ModelRunner {
     case .neuralEngine: "Neural Engine"
     @unknown default: "unknown processor"
     }
-  }
-
-  /// The picture as Core ML takes one: blue, green, red and an unused byte a pixel, or one byte of grey. Rows are as
-  /// long as the system wants.
-  private static func pixelBuffer(of picture: RGBPicture) throws -> CVPixelBuffer {
-    var made: CVPixelBuffer?
-    let status = CVPixelBufferCreate(
-      kCFAllocatorDefault, picture.width, picture.height,
-      picture.channels == 1 ? kCVPixelFormatType_OneComponent8 : kCVPixelFormatType_32BGRA, nil, &made)
-    guard status == kCVReturnSuccess, let buffer = made, CVPixelBufferLockBaseAddress(buffer, []) == kCVReturnSuccess
-    else { throw DemoError("expected memory for a picture, found none", hint: "close other apps") }
-    defer { CVPixelBufferUnlockBaseAddress(buffer, []) }
-    guard let base = CVPixelBufferGetBaseAddress(buffer) else {
-      throw DemoError("expected memory for a picture, found none", hint: "close other apps")
-    }
-    let pixels = base.assumingMemoryBound(to: UInt8.self)
-    let rowBytes = CVPixelBufferGetBytesPerRow(buffer)
-    for row in 0..<picture.height {
-      for column in 0..<picture.width {
-        if picture.channels == 1 {
-          pixels[row * rowBytes + column] = picture.bytes[row * picture.width + column]
-          continue
-        }
-        let source = (row * picture.width + column) * 3
-        let target = row * rowBytes + column * 4
-        for channel in 0..<3 { pixels[target + channel] = picture.bytes[source + 2 - channel] }
-        pixels[target + 3] = .max
-      }
-    }
-    return buffer
   }
 }

@@ -3,36 +3,50 @@ import Foundation
 import MobileSDKDemoCore
 
 /// Runs a bundle's `.pte` with ExecuTorch; its XNNPACK delegate computes on the CPU.
-struct ExecuTorchRunner: ModelRunner {
+final class ExecuTorchRunner: ModelRunner {
+  let input: InputSpec
   private let module: Module
-  private let input: InputSpec
   private let outputs: [OutputSpec]
+  private var given: (any ValueConvertible)?
+  private var found: [Value] = []
 
-  static func load(_ bundle: ModelBundle) throws -> sending LoadedModel {
+  /// Sets the threads first: a loaded model keeps those that there were.
+  static func load(_ bundle: ModelBundle, threads: Int) throws -> sending LoadedModel {
+    let set = ExecuTorchThreads.set(threads)
+    let start = Engine.monotonicMs()
     let module = Module(filePath: bundle.model.path)
     try module.load("forward")
+    let loadMs = Engine.monotonicMs() - start
     let manifest = bundle.manifest
+    let version = Foundation.Bundle.main.infoDictionary?["ExecuTorchPackage"] as? String
     return LoadedModel(
       runner: ExecuTorchRunner(module: module, input: manifest.input, outputs: manifest.outputs),
-      computesOn: "CPU")
+      computesOn: "CPU", threads: set, loadMs: loadMs, versions: ["executorch": version ?? "unknown"])
   }
 
-  func outputs(for picture: RGBPicture) throws -> [ModelOutput] {
-    let bytes = InputTensor.bytes(of: picture, as: input)
+  private init(module: Module, input: InputSpec, outputs: [OutputSpec]) {
+    (self.module, self.input, self.outputs) = (module, input, outputs)
+  }
+
+  func setInput(_ tensor: Data) throws {
     switch input.type {
-    case .uint8: return try outputs(of: Tensor<UInt8>(data: bytes, shape: input.shape))
-    case .int8: return try outputs(of: Tensor<Int8>(data: bytes, shape: input.shape))
-    case .float32: return try outputs(of: Tensor<Float>(data: bytes, shape: input.shape))
+    case .uint8: given = Tensor<UInt8>(data: tensor, shape: input.shape)
+    case .int8: given = Tensor<Int8>(data: tensor, shape: input.shape)
+    case .float32: given = Tensor<Float>(data: tensor, shape: input.shape)
     case .image: throw DemoError("expected a tensor as ExecuTorch's input, found an image", hint: "export again")
     }
   }
 
-  private func outputs(of tensor: some ValueConvertible) throws -> [ModelOutput] {
-    let values: [Value] = try module.forward(tensor)
-    guard values.count == outputs.count else {
-      throw DemoError("expected \(outputs.count) outputs, found \(values.count)", hint: "export the bundle again")
+  func run() throws {
+    guard let given else { throw DemoError("expected an input before a run, found none", hint: "set it first") }
+    found = try module.forward(given)
+  }
+
+  func readOutputs() throws -> [ModelOutput] {
+    guard found.count == outputs.count else {
+      throw DemoError("expected \(outputs.count) outputs, found \(found.count)", hint: "export the bundle again")
     }
-    return try zip(values, outputs).map { value, output in try Self.output(value, as: output) }
+    return try zip(found, outputs).map { value, output in try Self.output(value, as: output) }
   }
 
   private static func output(_ value: Value, as spec: OutputSpec) throws -> ModelOutput {

@@ -5,21 +5,32 @@ import UIKit
 /// The picture as the model read it, and over it the places that it found.
 struct AnswerPicture: View {
   let recognition: Recognition
+  @State private var image: UIImage?
 
   var body: some View {
-    if let picture = recognition.picture, let image = PictureImage.image(of: picture) {
-      Image(uiImage: image)
+    if let picture = recognition.picture {
+      Image(uiImage: image ?? UIImage())
         .resizable()
-        .scaledToFit()
-        .overlay {
-          GeometryReader { geometry in
-            if let mask = recognition.answer.mask, let image = PictureImage.image(of: mask) {
-              Image(uiImage: image).resizable()
-            }
-            ForEach(recognition.answer.found.reversed()) { thing in FoundBox(thing: thing, size: geometry.size) }
-          }
-        }
-        .accessibilityElement(children: .combine)
+        .aspectRatio(Double(picture.width) / Double(picture.height), contentMode: .fit)
+        .overlay { AnswerOverlay(answer: recognition.answer) }
+        .accessibilityLabel("The picture as the model read it")
+        .task(id: picture) { image = await PictureImage.image(of: picture) }
+    }
+  }
+}
+
+/// A mask and boxes, over what the model read.
+struct AnswerOverlay: View {
+  let answer: Answer
+  @State private var mask: UIImage?
+
+  var body: some View {
+    GeometryReader { geometry in
+      if let mask { Image(uiImage: mask).resizable() }
+      ForEach(answer.found.reversed()) { thing in FoundBox(thing: thing, size: geometry.size) }
+    }
+    .task(id: answer.mask) {
+      if let given = answer.mask { mask = await PictureImage.image(of: given) } else { mask = nil }
     }
   }
 }

@@ -1,6 +1,8 @@
+import AVFoundation
 import Foundation
 import MobileSDKDemoCore
 import Observation
+import UIKit
 
 /// Holds the state of the screen. It only sends work to the engine and takes in what comes of it.
 @MainActor @Observable
@@ -12,10 +14,12 @@ final class DemoModel {
   @ObservationIgnored private var work: Task<Void, Never>?
 
   private static let folder = Bundle.main.bundleURL.appendingPathComponent("Bundles")
+  private static let documents = FileManager.default.urls(for: .documentDirectory, in: .userDomainMask)[0]
+  private static let addedBundles = documents.appendingPathComponent("Bundles")
   private static let shownPredictions = 3
 
   func openBundles() async {
-    take(.bundlesOpened(await engine.bundles(in: Self.folder)))
+    take(.bundlesOpened(await engine.bundles(in: Self.folder, Self.addedBundles)))
   }
 
   var selectedName: String {
@@ -24,8 +28,13 @@ final class DemoModel {
   }
 
   var computeUnits: ComputeUnits {
-    get { state.computeUnits }
+    get { state.settings.computeUnits }
     set { take(.computeUnitsSelected(newValue)) }
+  }
+
+  var threads: Int {
+    get { state.settings.threads }
+    set { take(.threadsSelected(newValue)) }
   }
 
   var isMessageShown: Bool {
@@ -35,6 +44,11 @@ final class DemoModel {
 
   func stop() { work?.cancel() }
 
+  /// An app that is not on the screen gets the slow cores, or none: what was measured there would lie.
+  func leaveTheScreen() {
+    if case .benchmarking = state.activity { stop() }
+  }
+
   func fail(_ error: any Error) { take(.failed(Message(error))) }
 
   func recognize(_ picture: Data) {
@@ -42,45 +56,84 @@ final class DemoModel {
     guard let bundle = state.selected else {
       return fail(DemoError("expected a bundle in the app, found none", hint: "embed one with mobile-sdk embed"))
     }
-    let units = state.computeUnits
+    let settings = state.settings
     start(.recognizing) { [engine] in
-      .recognized(try await engine.recognize(picture, with: bundle, on: units, count: Self.shownPredictions))
+      .recognized(try await engine.recognize(picture, with: bundle, by: settings, count: Self.shownPredictions))
     }
   }
 
   /// Answers to the first golden picture or array, which every bundle brings.
   func recognizeGolden() {
     guard !state.isBusy, let bundle = state.selected else { return }
-    let units = state.computeUnits
+    let settings = state.settings
     start(.recognizing) { [engine] in
-      .recognized(try await engine.recognizeGolden(with: bundle, on: units, count: Self.shownPredictions))
+      .recognized(try await engine.recognizeGolden(with: bundle, by: settings, count: Self.shownPredictions))
     }
   }
 
-  func benchmark(_ bundles: [ModelBundle], plan: BenchmarkPlan = BenchmarkPlan(), on units: ComputeUnits) {
-    guard !state.isBusy else { return }
-    start(.benchmarking(doneShare: 0, text: "starting")) { [engine, self] in
-      let report = try await engine.benchmark(
-        bundles, plan: plan, on: units, device: { await Device.snapshot() },
-        progress: { share, text in await self.take(.started(.benchmarking(doneShare: share, text: text))) })
-      try await Self.write(report)
-      return .benchmarked(report)
-    }
-  }
-
-  /// A benchmark that was asked for from outside: `mobilesdkdemo://benchmark?…`.
-  func open(_ url: URL) async {
+  /// Answers the camera's frames until the task is cancelled.
+  func answerFrames(of camera: LiveCamera, _ position: AVCaptureDevice.Position) async {
+    guard let bundle = state.selected else { return }
+    let settings = state.settings
+    var meter = FrameMeter()
     do {
-      let request = try BenchmarkRequest(url)
-      if state.bundles.isEmpty { await openBundles() }
-      let wanted = state.openedBundles.filter { request.bundles.isEmpty || request.bundles.contains($0.name) }
-      let missing = Set(request.bundles).subtracting(wanted.map(\.name))
-      if let name = missing.min() {
-        throw DemoError("expected the bundle \(name) in the app, found none", hint: "name an embedded bundle")
+      let frames = try await camera.start(position)
+      let rotation = LiveCamera.device(position).map {
+        AVCaptureDevice.RotationCoordinator(device: $0, previewLayer: nil)
       }
-      benchmark(wanted, plan: request.plan, on: request.computeUnits)
+      for await frame in frames {
+        if let rotation { camera.turn(by: rotation.videoRotationAngleForHorizonLevelCapture) }
+        let answer = try await engine.answer(
+          to: frame.picture, with: bundle, by: settings, count: Self.shownPredictions)
+        meter.add(takenMs: frame.takenMs, answeredMs: Engine.monotonicMs())
+        take(.live(LiveFrame(answer: answer, meter: meter)))
+      }
+    } catch {
+      if !(error is CancellationError) { fail(error) }
+    }
+    take(.live(nil))
+  }
+
+  /// Keeps a bundle that the user chose in Files.
+  func add(_ chosen: Result<URL, any Error>) async {
+    do {
+      let url = try chosen.get()
+      let isOpened = url.startAccessingSecurityScopedResource()
+      defer { if isOpened { url.stopAccessingSecurityScopedResource() } }
+      try await engine.add(url, to: Self.addedBundles)
+      await openBundles()
+      take(.bundleSelected(url.lastPathComponent))
     } catch {
       fail(error)
+    }
+  }
+
+  func benchmark() {
+    answer(.benchmark(BenchmarkRequest(bundles: [], settings: state.settings)))
+  }
+
+  /// What was asked for from outside: `mobilesdkdemo://benchmark?…`.
+  func open(_ url: URL) async {
+    do {
+      let request = try HarnessRequest(url)
+      if state.bundles.isEmpty { await openBundles() }
+      answer(request)
+    } catch {
+      fail(error)
+    }
+  }
+
+  private func answer(_ request: HarnessRequest) {
+    guard !state.isBusy else { return }
+    let (embedded, application) = (state.openedBundles, UIApplication.shared)
+    let hooks = BenchmarkHooks(
+      device: { await Device.snapshot() }, memory: Device.memory,
+      progress: { [self] share, text in await take(.started(.benchmarking(doneShare: share, text: text))) })
+    let harness = Harness(engine: engine, documents: Self.documents, hooks: hooks)
+    application.isIdleTimerDisabled = true
+    start(.benchmarking(doneShare: 0, text: "starting")) {
+      defer { Task { @MainActor in UIApplication.shared.isIdleTimerDisabled = false } }
+      return try await harness.answer(request, embedded: embedded).map(DemoEvent.benchmarked) ?? .done
     }
   }
 
@@ -98,11 +151,4 @@ final class DemoModel {
   }
 
   private func take(_ event: DemoEvent) { state = state.after(event) }
-
-  /// `Documents/bench.json`, from where Files, Finder and `devicectl` take it.
-  private nonisolated static func write(_ report: BenchmarkReport) async throws {
-    let documents = try FileManager.default.url(
-      for: .documentDirectory, in: .userDomainMask, appropriateFor: nil, create: true)
-    try Data(report.json.text.utf8).write(to: documents.appendingPathComponent("bench.json"), options: .atomic)
-  }
 }

@@ -10,10 +10,7 @@ struct DemoView: View {
   var body: some View {
     NavigationStack {
       List {
-        Section("Model") {
-          BundlePicker(model: model)
-          ForEach(state.refused) { item in RefusedBundleRow(item: item) }
-        }
+        BundleSection(model: model)
         Section("Picture") { PictureButtons(model: model).disabled(state.isBusy || state.selected == nil) }
         if let recognition = state.recognition { RecognitionSection(recognition: recognition) }
         BenchmarkSection(model: model)
@@ -29,41 +26,7 @@ struct DemoView: View {
   }
 }
 
-/// Which bundle runs, and for Core ML on which processors.
-private struct BundlePicker: View {
-  @Bindable var model: DemoModel
-
-  var body: some View {
-    let state = model.state
-    Picker("Bundle", selection: $model.selectedName) {
-      ForEach(state.openedBundles, id: \.name) { bundle in Text(bundle.name).tag(bundle.name) }
-    }
-    .disabled(state.isBusy)
-    if state.offersComputeUnits {
-      Picker("Processors", selection: $model.computeUnits) {
-        ForEach(ComputeUnits.allCases) { units in Text(units.title).tag(units) }
-      }
-      .disabled(state.isBusy)
-    }
-  }
-}
-
-/// A bundle that was not opened, with the reason: a damaged model is a line on the screen and never a crash.
-private struct RefusedBundleRow: View {
-  let item: BundleItem
-
-  var body: some View {
-    VStack(alignment: .leading) {
-      Text("\(item.name) was not opened").foregroundStyle(.red)
-      Text(item.refusal?.text ?? "")
-      Text(item.refusal?.hint ?? "").foregroundStyle(.secondary)
-    }
-    .accessibilityElement(children: .combine)
-  }
-}
-
-/// The picture with the answer, in words too, the time of the model alone, where it ran, and whether it gives the golden
-/// outputs here.
+/// The picture with the answer, in words too, what it took, where it ran, and whether it gives the golden outputs here.
 private struct RecognitionSection: View {
   let recognition: Recognition
 
@@ -74,11 +37,28 @@ private struct RecognitionSection: View {
       if answer.shares.isEmpty && answer.features.isEmpty { Text("Nothing found") }
       ForEach(answer.features) { each in FeatureRow(feature: each) }
       ForEach(answer.shares) { each in ShareRow(share: each, isColored: answer.isPlaced) }
-      LabeledContent("Latency", value: "\(recognition.latencyMs.formatted(.number.precision(.fractionLength(2)))) ms")
-      LabeledContent("Ran on", value: recognition.computesOn)
+      LabeledContent(
+        "Model alone", value: "\(words(recognition.latencyMs)) ms, median of \(recognition.latencyRuns) runs")
+      LabeledContent("Picture to answer", value: "\(words(recognition.endToEndMs)) ms")
+      LabeledContent("Ran on", value: "\(recognition.computesOn), \(threads)")
       Text(recognition.golden.text)
+      if !answer.shares.isEmpty { ShareLink(item: shared) }
     }
   }
+
+  private var threads: String {
+    recognition.threads.map { "threads: \($0)" } ?? "threads: the runtime's own choice"
+  }
+
+  /// The answer in words, as another app gets it.
+  private var shared: String {
+    let lines = recognition.answer.shares.map { each in
+      "\(each.label) \(each.share.formatted(.percent.precision(.fractionLength(1))))"
+    }
+    return ([recognition.bundle] + lines).joined(separator: "\n")
+  }
+
+  private func words(_ ms: Double) -> String { ms.formatted(.number.precision(.fractionLength(2))) }
 }
 
 /// A label with its share, and with the colour that it has in the picture, where it has a place there.
@@ -114,23 +94,4 @@ private struct FeatureRow: View {
   }
 
   private func words(_ value: Double) -> String { value.formatted(.number.precision(.significantDigits(4))) }
-}
-
-/// Measures every bundle that opened; what is shown stands, with every sample, in Documents/bench.json.
-private struct BenchmarkSection: View {
-  let model: DemoModel
-
-  var body: some View {
-    let state = model.state
-    Section("Benchmark") {
-      if case .benchmarking(let doneShare, let text) = state.activity {
-        ProgressView(text, value: doneShare)
-        Button("Stop", role: .cancel) { model.stop() }
-      } else {
-        Button("Measure all bundles") { model.benchmark(state.openedBundles, on: state.computeUnits) }
-          .disabled(state.isBusy || state.openedBundles.isEmpty)
-      }
-      ForEach(state.benchmarkLines, id: \.self) { line in Text(line) }
-    }
-  }
 }

@@ -9,6 +9,7 @@ struct PictureButtons: View {
   let model: DemoModel
   @State private var chosen: PhotosPickerItem?
   @State private var isCameraShown = false
+  @State private var isLiveShown = false
 
   var body: some View {
     PhotosPicker("Choose a picture", selection: $chosen, matching: .images)
@@ -17,13 +18,19 @@ struct PictureButtons: View {
         chosen = nil
         Task { await recognize(item) }
       }
-    Button("Use the golden picture") { model.recognizeGolden() }
-    Button("Take a picture") { Task { await openCamera() } }
+    Button("Use the sample that the bundle brings") { model.recognizeGolden() }
+    Button("Take a picture") { Task { isCameraShown = await mayUseCamera() } }
       .fullScreenCover(isPresented: $isCameraShown) {
         CameraView { picture in
           isCameraShown = false
           if let picture { model.recognize(picture) }
         }
+        .ignoresSafeArea()
+      }
+    Button("Live camera") { Task { isLiveShown = await mayUseCamera() } }
+      .disabled(!model.state.readsPictures)
+      .fullScreenCover(isPresented: $isLiveShown) {
+        LiveView(model: model, onClose: { isLiveShown = false })
       }
   }
 
@@ -38,13 +45,16 @@ struct PictureButtons: View {
     }
   }
 
-  private func openCamera() async {
+  /// Says what is missing where it may not be used.
+  private func mayUseCamera() async -> Bool {
     guard CameraView.isAvailable else {
-      return model.fail(DemoError("expected a camera, found none", hint: "choose a picture from the library"))
+      model.fail(DemoError("expected a camera, found none", hint: "choose a picture from the library"))
+      return false
     }
     guard await AVCaptureDevice.requestAccess(for: .video) else {
-      return model.fail(DemoError("expected access to the camera, found it refused", hint: "allow it in Settings"))
+      model.fail(DemoError("expected access to the camera, found it refused", hint: "allow it in Settings"))
+      return false
     }
-    isCameraShown = true
+    return true
   }
 }

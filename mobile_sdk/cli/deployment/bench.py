@@ -2,22 +2,28 @@
 
 import math
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mobile_sdk.cli import options
+from mobile_sdk.cli.compute_units import choose_compute_units
 from mobile_sdk.cli.terminal import WORDS, progress, quiet, show_json, show_table
 from mobile_sdk.errors import SettingError
 from mobile_sdk.workflow.output_paths import file_to_write
 from qat.progress import say
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from mobile_sdk.benchmarking.benchmark import BenchmarkStoppedError
     from mobile_sdk.benchmarking.measurements import Measurement, Numbers
+    from mobile_sdk.benchmarking.profiling.profile import Expectation, Profile
+    from mobile_sdk.bundle.bundle import Bundle
+    from mobile_sdk.program.program import Program
+    from mobile_sdk.system.progress import Report
 
 FINAL_RUNS = 1024  # p99 then rests on ten runs
 ENOUGH_SECONDS = 60.0  # of runs, for nets that take longer
@@ -25,12 +31,43 @@ TIMES = ("median ms", "95 % ms", "MAD ms", "p90 ms", "p99 ms", "CV %", "load ms"
 COLUMNS = ("bundle", *TIMES, "budget")
 
 
+SLOWEST = 12  # kernels that are shown; bench.json holds all of them
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlaceOptions:
+    """Says where, and on which processors, the bundles run."""
+
+    device: options.Device = "host"
+    threads: options.Threads = 1
+    compute: options.Compute = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerOptions:
+    """Says whether layers are timed, too."""
+
+    layers: Annotated[
+        Path | None,
+        typer.Option(
+            "--layers", metavar="PROGRAM", help="Time every layer, too: the program.pt2 of the bundles names them."
+        ),
+    ] = None
+    expected: Annotated[
+        str | None,
+        typer.Option(
+            "--expected", metavar="NAME|FILE", help="With --layers: beside what `predict --device` expects of each."
+        ),
+    ] = None
+
+
 def bench(
     bundles: options.Bundles,
-    device: options.Device = "host",
-    threads: options.Threads = 1,
+    place: PlaceOptions,
     max_ms: Annotated[float | None, typer.Option("--max-ms", help="Budget for the median; exit 1 over it.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A first figure, no verdict.")] = False,
+    *,
+    layers: LayerOptions,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the numbers go.")] = Path("bench.json"),
     json: options.Json = False,
 ) -> None:
@@ -47,13 +84,18 @@ def bench(
     from mobile_sdk.benchmarking.farm import benchmark_each, device_names
     from mobile_sdk.bundle.bundle import open_bundle
 
-    opened = [open_bundle(path) for path in bundles]
+    choose_compute_units(place.compute, place.device)
+    opened, names = [open_bundle(path) for path in bundles], device_names(place.device)
+    profiled = _profiler(opened, layers, names, place.threads)
     file_to_write(out)
     plan: dict[str, Any] = {"min_runs": FINAL_RUNS, "enough_seconds": ENOUGH_SECONDS, "quick": quick, "max_ms": max_ms}
-    names = device_names(device)
     with progress("bench") as report:
-        results = benchmark_each(opened, names, threads=threads, progress=report, **plan)
+        results = benchmark_each(opened, names, threads=place.threads, progress=report, **plan)
     _write(results, names, out)
+    if profiled is not None:
+        with progress("bench") as report:
+            results = [each if isinstance(each, Exception) else profiled(each, report) for each in results]
+        _write_again(results, names, out)
     whole = [result for result in results if not isinstance(result, Exception)]
     if json and whole:
         dumps = [numbers.model_dump(mode="json") for numbers in whole]
@@ -74,12 +116,25 @@ def _write(results: "Sequence[Numbers | BenchmarkStoppedError]", names: "Sequenc
     from mobile_sdk.benchmarking.benchmark import BenchmarkStoppedError, write_numbers
 
     for name, result in zip(names, results, strict=True):
-        file = out if len(names) == 1 else out.with_stem(f"{out.stem}-{re.sub('[^0-9A-Za-z.]+', '-', name)}")
+        file = _file_of(name, names, out)
         if isinstance(result, BenchmarkStoppedError):
             write_numbers(result.numbers, file)
             say(f"what was measured until then is in {file}")
         else:
             write_numbers(result, file)
+
+
+def _write_again(results: "Sequence[Numbers | BenchmarkStoppedError]", names: "Sequence[str]", out: Path) -> None:
+    """Writes what has layers now; the times are written before them, so that no profiler can lose them."""
+    from mobile_sdk.benchmarking.benchmark import BenchmarkStoppedError, write_numbers
+
+    for name, result in zip(names, results, strict=True):
+        if not isinstance(result, BenchmarkStoppedError):
+            write_numbers(result, _file_of(name, names, out))
+
+
+def _file_of(name: str, names: "Sequence[str]", out: Path) -> Path:
+    return out if len(names) == 1 else out.with_stem(f"{out.stem}-{re.sub('[^0-9A-Za-z.]+', '-', name)}")
 
 
 def show_numbers(numbers: "Numbers") -> None:
@@ -90,10 +145,81 @@ def show_numbers(numbers: "Numbers") -> None:
         undecided = ": no difference is shown" if interval.low <= 1 <= interval.high else ""
         times = f"{ratio.median:.3f} ({interval.low:.3f}–{interval.high:.3f})"
         print(f"{comparison.bundle} / {comparison.twin}: {times}{undecided}")
+    for profile in numbers.profiles:
+        _show_profile(profile)
     for each in numbers.measurements:
+        if each.samples and (taken_ms := each.samples.end_to_end_median_ms) is not None:
+            runs = len(each.samples.end_to_end_ms)
+            print(f"{each.bundle}: {taken_ms:.3f} ms from a picture's bytes to numbers, {runs} runs")
         no_verdict = "no verdict: " if each.verdict == "not_run" and each.summary else ""
         for remark in dict.fromkeys(filter(None, (each.not_run, each.reason, each.advice))):
             print(f"{each.bundle}: {no_verdict}{remark}")
+
+
+def _profiler(
+    bundles: "Sequence[Bundle]", chosen: LayerOptions, names: "Sequence[str]", threads: int
+) -> "Callable[[Numbers, Report], Numbers] | None":
+    """Returns a function that adds the bundles' profiles to numbers, None without --layers; checks all settings."""
+    if chosen.layers is None:
+        if chosen.expected is not None:
+            raise SettingError(
+                "expected --layers beside --expected, found none", hint="name the program: --layers FILE"
+            )
+        return None
+    from mobile_sdk.benchmarking.profiling.profile import check_profiled, check_profiles, profile
+    from mobile_sdk.program.viewed_program import load_with_view
+
+    program = load_with_view(chosen.layers)
+    for name in names:
+        check_profiles(name)
+    for bundle in bundles:
+        check_profiled(bundle, program)
+    expected = [_expectation(bundle, program, chosen.expected) for bundle in bundles]
+
+    def profiled(numbers: "Numbers", report: "Report") -> "Numbers":
+        settings: dict[str, Any] = {"device": numbers.device, "threads": threads, "progress": report}
+        pairs = zip(bundles, expected, strict=True)
+        profiles = tuple(profile(bundle, program, expected=each, **settings) for bundle, each in pairs)
+        return numbers.model_copy(update={"profiles": profiles})
+
+    return profiled
+
+
+def _expectation(bundle: "Bundle", program: "Program", device: str | None) -> "Expectation | None":
+    """Returns what is expected of a device, by its model of the bundle's runtime where there is one."""
+    if device is None:
+        return None
+    from mobile_sdk.benchmarking.profiling.profile import Expectation
+    from mobile_sdk.latency.choice import choose_models
+
+    precision = program.graph.precision
+    if precision == "mixed":
+        raise SettingError("expected a program of one precision with --expected, found mixed", hint="leave it out")
+    models = choose_models(device, precision)
+    model = next((each for each in models if each.setup.runtime == bundle.manifest.runtime), models[0])
+    return Expectation(by=f"{model.setup.device}, {model.setup.runtime}", us=model.expected_us)
+
+
+def _show_profile(profile: "Profile") -> None:
+    """Shows the slowest kernels with the layers that they compute."""
+    slowest = profile.slowest(SLOWEST)
+    numbers = ("µs", "%", *(["expected µs"] if profile.expected_by else []))
+    rows = [
+        (
+            ", ".join(each.layers) or "–",
+            each.kernel,
+            f"{each.us:.1f}",
+            f"{100 * each.us / profile.kernels_us:.1f}",
+            *(["–" if each.expected_us is None else f"{each.expected_us:.1f}"] if profile.expected_by else []),
+        )
+        for each in slowest
+    ]
+    print(
+        f"{profile.bundle}: the {len(rows)} slowest of {len(profile.kernels)} kernels, of {profile.run_us:.0f} µs a run"
+    )
+    show_table(("layers", "kernel", *numbers), rows, numbers=numbers)
+    others_us = profile.kernels_us - sum(each.us for each in slowest)
+    print(f"other kernels {others_us:.0f} µs, beside kernels {profile.rest_us:.0f} µs")
 
 
 def _row(measurement: "Measurement") -> tuple[str, ...]:

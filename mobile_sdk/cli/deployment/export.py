@@ -1,6 +1,7 @@
 """`mobile-sdk export` writes one bundle a runtime from a program."""
 
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,17 +20,13 @@ if TYPE_CHECKING:
     from mobile_sdk.program.program import Program
 
 
-def export(
-    program: Annotated[Path, typer.Argument(metavar="PROGRAM", help="program.pt2, or float.pt2 for float32 bundles.")],
+@dataclass(frozen=True, kw_only=True)
+class FormOptions:
+    """Says which model files are written, and in which of the forms that their runtimes have."""
+
     to: Annotated[str, typer.Option("--to", metavar="NAMES", help="Runtimes, separated by commas.")] = ",".join(
         runtimes.usual()
-    ),
-    with_float: Annotated[
-        bool, typer.Option("--float", help="Export float.pt2 beside PROGRAM too: the float32 twin of every bundle.")
-    ] = False,
-    data: Annotated[
-        str | None, typer.Option("--data", metavar="DIR", help="Golden pictures come from here, else they are made up.")
-    ] = None,
+    )
     max_activation_kib: Annotated[
         int | None,
         typer.Option(
@@ -39,6 +36,58 @@ def export(
             help="Keep activations within KIB: what is wider runs in strips of rows, some rows twice, with the same "
             "scores. `inspect` shows what limits cost.",
         ),
+    ] = None
+    compute: Annotated[
+        str | None,
+        typer.Option(
+            "--compute",
+            metavar="FORM",
+            help="Core ML: exact (usual), the reference's scores on the CPU, or neural-engine, in float16 and int8, as "
+            "near to the float net.",
+        ),
+    ] = None
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            metavar="KIND",
+            help="scores (usual), or probabilities, as platforms' own tools take them: Apple's Vision a classifier, "
+            "Google's MediaPipe a classifier, a detector or a segmenter.",
+        ),
+    ] = None
+    deployment_target: Annotated[
+        str | None,
+        typer.Option("--deployment-target", metavar="NAME", help="Core ML: the oldest system, iOS17 (usual) or iOS18."),
+    ] = None
+    input_: Annotated[
+        str | None,
+        typer.Option(
+            "--input",
+            metavar="TYPE",
+            help="LiteRT: uint8 (usual), a picture's bytes, or int8, bytes less 128, for NPUs of integers alone.",
+        ),
+    ] = None
+
+    @property
+    def chosen(self) -> dict[str, str]:
+        """Returns what was chosen of the files, by the names of the choices."""
+        asked = {
+            "compute": self.compute,
+            "output": self.output,
+            "input": self.input_,
+            "deployment_target": self.deployment_target,
+        }
+        return {name: value for name, value in asked.items() if value is not None}
+
+
+def export(
+    program: Annotated[Path, typer.Argument(metavar="PROGRAM", help="program.pt2, or float.pt2 for float32 bundles.")],
+    form: FormOptions,
+    with_float: Annotated[
+        bool, typer.Option("--float", help="Export float.pt2 beside PROGRAM too: the float32 twin of every bundle.")
+    ] = False,
+    data: Annotated[
+        str | None, typer.Option("--data", metavar="DIR", help="Golden pictures come from here, else they are made up.")
     ] = None,
     sign: Annotated[
         Path | None,
@@ -53,12 +102,14 @@ def export(
     from mobile_sdk.program.viewed_program import load_with_view
     from mobile_sdk.signing.keys import read_private_key
 
-    names = tuple(name.strip() for name in to.split(",") if name.strip())
+    names = tuple(name.strip() for name in form.to.split(",") if name.strip())
     for name in names:
         if name not in runtimes.names():
             raise runtimes.unknown(name, runtimes.names())
     if sign is not None:
         read_private_key(sign)  # before anything is written
+    chosen = form.chosen
+    runtimes.in_form(names, chosen)
     programs = [load_with_view(program)]
     if with_float:
         programs.append(_twin(program, programs[0]))
@@ -71,7 +122,10 @@ def export(
                 folder_to_write(out),
                 runtimes=names,
                 pictures=pictures,
-                activation_limit_kib=max_activation_kib if each is programs[0] else None,  # a twin is only compared
+                activation_limit_kib=form.max_activation_kib
+                if each is programs[0]
+                else None,  # a twin is only compared
+                choices=chosen,
                 sign=sign,
                 progress=report,
             )
@@ -82,7 +136,12 @@ def export(
         show_json([{"bundle": str(each.path), **each.manifest.model_dump(mode="json")} for each in bundles])
         return
     rows = [
-        (each.path, each.manifest.precision, f"{each.model_bytes / 2**20:.2f}", each.manifest.structure.partitions)
+        (
+            each.path,
+            each.manifest.precision_in_words,
+            f"{each.model_bytes / 2**20:.2f}",
+            each.manifest.structure.partitions,
+        )
         for each in bundles
     ]
     show_table(("bundle", "precision", "model MiB", "partitions"), rows, numbers=("model MiB", "partitions"))

@@ -9,6 +9,7 @@ import typer
 from mobile_sdk import runtimes
 from mobile_sdk.cli import options
 from mobile_sdk.cli.blocks import fields_of
+from mobile_sdk.cli.compute_units import choose_compute_units
 from mobile_sdk.cli.terminal import WORDS, progress, quiet, show_json, show_table
 from mobile_sdk.errors import MachineError, SdkError
 from mobile_sdk.workflow.output_paths import file_to_write
@@ -46,6 +47,7 @@ class PlaceOptions:
     """Says where, and in which runtime, the bundles run."""
 
     device: options.Device = "host"
+    compute: options.Compute = None
     runtime: Annotated[
         str | None,
         typer.Option("--runtime", help=f"Another runtime that reads the model: {', '.join(runtimes.readers())}."),
@@ -82,26 +84,30 @@ def verify(
     from mobile_sdk.devices.model_process import MODELS
     from mobile_sdk.signing.keys import read_public_key
 
+    choose_compute_units(place.compute, place.device)
     open_device(place.device)
     if demand.key is not None:
         read_public_key(demand.key)  # before anything long begins
     opened = [open_bundle(path) for path in bundles]
     if place.device == "host":
-        MODELS.prepare(*(runtimes.get(place.runtime or bundle.manifest.runtime) for bundle in opened))
+        MODELS.prepare(*(bundle.read_by(place.runtime or bundle.manifest.runtime) for bundle in opened))
     from mobile_sdk.program.viewed_program import load_with_view
     from mobile_sdk.verification.verdict import write_verdicts
     from mobile_sdk.verification.verification import verify as verify_bundle
     from mobile_sdk.workflow.tasks import held_out_of
 
     loaded = load_with_view(program)
-    sources = [source_of(bundle, loaded, program.parent / TWIN) for bundle in opened]
+    twin_file = program.parent / TWIN
+    sources = [source_of(bundle, loaded, twin_file) for bundle in opened]
+    twins = [_twin_of(bundle, source, place.runtime, twin_file) for bundle, source in zip(opened, sources, strict=True)]
     pictures = None if data is None else held_out_of(sources[0].contract, data)
     file_to_write(result.out)
     verdicts = []
-    for bundle, source in zip(opened, sources, strict=True):
+    for bundle, source, twin in zip(opened, sources, twins, strict=True):
         with progress(f"verify {bundle.path.name}") as report:
             settings = fields_of(demand, place)
-            verdicts.append(verify_bundle(bundle, source, pictures, **settings, progress=report))
+            settings.pop("compute")
+            verdicts.append(verify_bundle(bundle, source, pictures, **settings, twin=twin, progress=report))
     write_verdicts(verdicts, result.out)
     triples = zip(opened, sources, verdicts, strict=True)
     culprits = [_bisect(bundle, source, pictures, verdict) for bundle, source, verdict in triples] if bisect else []
@@ -126,6 +132,14 @@ def source_of(bundle: "Bundle", program: "Program", twin: Path) -> "Program":
 
     is_other = bundle.manifest.precision == "float32" and program.graph.precision != "float32"
     return load_with_view(twin) if is_other and twin.is_file() else program
+
+
+def _twin_of(bundle: "Bundle", program: "Program", runtime: str | None, twin: Path) -> "Program | None":
+    """Returns the float32 twin, if the bundle is judged by its distance from that and the file is there."""
+    from mobile_sdk.program.viewed_program import load_with_view
+
+    requirement = bundle.read_by(runtime or bundle.manifest.runtime).requirement(program.graph)
+    return load_with_view(twin) if requirement.is_by_float and twin.is_file() else None
 
 
 def show_verdicts(verdicts: "list[Verdict]") -> None:

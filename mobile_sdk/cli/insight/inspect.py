@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mobile_sdk import runtimes
 from mobile_sdk.cli import options
+from mobile_sdk.cli.chosen_bits import show_chosen_bits
 from mobile_sdk.cli.kept_layers import show_change
 from mobile_sdk.cli.terminal import quiet, show_json, show_table
 from mobile_sdk.tasks.class_quality import label_lines
@@ -15,6 +15,7 @@ from mobile_sdk.tasks.class_quality import label_lines
 if TYPE_CHECKING:
     from mobile_sdk.bundle.bundle import Bundle
     from mobile_sdk.contract import NetInput
+    from mobile_sdk.graph.operators import Operator
     from mobile_sdk.program.program import Program
 
 
@@ -77,7 +78,7 @@ def _bundle(bundle: "Bundle", json: bool) -> None:
     from mobile_sdk.devices.model_process import MODELS
 
     manifest = bundle.manifest
-    structure = StructureEntry.of(MODELS.structure(runtimes.get(manifest.runtime), bundle.model_path))
+    structure = StructureEntry.of(MODELS.structure(bundle.runtime, bundle.model_path))
     if json:
         show_json(
             {
@@ -88,7 +89,10 @@ def _bundle(bundle: "Bundle", json: bool) -> None:
         )
         return
     labels = len(manifest.labels)
-    print(f"{manifest.name}: {manifest.precision} for {manifest.runtime}, {labels} labels, {_size(manifest.input)}")
+    print(
+        f"{manifest.name}: {manifest.precision_in_words} for {manifest.runtime}, {labels} labels,"
+        f" {_size(manifest.input)}"
+    )
     print("signed: yes; `mobile-sdk verify --key` says by whom" if bundle.is_signed else "signed: no")
     show_table(("operator", "count"), sorted(structure.operators.items()), numbers=("count",))
     sizes = [(part, f"{size:,}") for part, size in structure.bytes_by_part.items()]
@@ -102,7 +106,7 @@ def _bundle(bundle: "Bundle", json: bool) -> None:
 
 def _program(program: "Program", json: bool) -> None:
     contract, record = program.contract, program.record
-    operators = Counter(type(operator).__name__ for operator in program.graph.operators)
+    operators = Counter(map(_kind, program.graph.operators))
     if json:
         said = {"contract": contract.model_dump(mode="json"), "record": record.model_dump(mode="json")}
         show_json({**said, "operators": dict(operators), "digest": program.digest()})
@@ -119,9 +123,18 @@ def _program(program: "Program", json: bool) -> None:
             for line in label_lines(contract.labels, quality.by_class):
                 print(f"{title}: {line}")
     if record.agreement:
-        print(f"int8 reference as float: {record.agreement.top1_agreement:.2%} of {record.agreement.images} pictures")
+        from mobile_sdk.program.agreement import agreement_lines
+
+        print("\n".join(agreement_lines(record.agreement, contract.input.noun)))
     show_change(record)
+    show_chosen_bits(record)
     print(f"digest: {program.digest()}")
+
+
+def _kind(operator: "Operator") -> str:
+    """Returns the class of an operator, and the bits of its weights where they are not 8."""
+    name, bits = type(operator).__name__, getattr(operator, "weight_bits", 8)
+    return name if bits == 8 else f"{name}, {bits}-bit weights"
 
 
 def _size(spec: "NetInput") -> str:

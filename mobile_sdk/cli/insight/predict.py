@@ -92,6 +92,11 @@ def predict(
     show_table(COLUMNS, [_row(*pair) for pair in zip(models, estimates, strict=True)], numbers=COLUMNS[2:7])
     if line := _unmeasured(estimates):
         print(line)
+    if four := max(estimate.four_bit_share for estimate in estimates):
+        print(
+            f"4-bit weights: up to {100 * four:.0f} % of the latency, predicted like 8-bit ones on dot products; with"
+            " i8mm (phones since about 2022) XNNPACK has faster kernels for 8 bits alone: bench there"
+        )
     if any(model.scaled_from for model in models) and (share := scaling_error_share(of_graph)):
         print(f"unverified: the same scaling is {100 * share:.0f} % off, on average, on the phones that have latencies")
 
@@ -119,6 +124,7 @@ def _estimate(model: "LatencyModel", estimate: "Estimate") -> dict[str, Any]:
         "latency_ms": round(estimate.latency_ms, 3),
         "low_ms": round(estimate.low_ms, 3),
         "high_ms": round(estimate.high_ms, 3),
+        "four_bit_share": round(estimate.four_bit_share, 4),
         "unmeasured": {WORDS[name]: round(share, 4) for name, share in estimate.unmeasured.items()},
         "error_share": model.unseen_net_share,
         "other_family_error_share": model.unseen_family_share,

@@ -8,8 +8,9 @@ import typer
 
 from mobile_sdk.cli import options
 from mobile_sdk.cli.blocks import ContractOptions, ResultOptions, fields_of
+from mobile_sdk.cli.chosen_bits import show_chosen_bits
 from mobile_sdk.cli.kept_layers import show_change
-from mobile_sdk.cli.learning.layer_lists import named_layers, named_parts
+from mobile_sdk.cli.learning.layer_lists import named_bits, named_layers, named_parts
 from mobile_sdk.cli.learning.stages import choose_calibration
 from mobile_sdk.cli.terminal import quiet, show_json, show_table
 from mobile_sdk.tasks.class_quality import label_lines
@@ -70,13 +71,21 @@ class Int8Options:
             "--calibration",
             metavar="STAGE[,…]",
             help="Stages after the ranges from smallest to largest value (alone: 'extremes'). 'ranges': those that "
-            "lose least. 'rounding': codes that keep each layer's output near. 'biases': no layer's mean is shifted. "
-            "'reconstruction': all codes and biases tuned together. 'equalisation' rescales channels first. "
-            "Default: all but that; without data, no 'ranges': they reach beyond what was seen.",
+            "lose least of the scores. 'equalisation' rescales channels. 'rounding': codes that keep each layer's "
+            "output near. 'biases': no layer's mean is shifted. 'reconstruction': all codes and biases tuned together. "
+            "One without gain on held-back pictures is undone. Default: all; without data, no 'ranges': they reach "
+            "beyond what was seen.",
         ),
     ] = None
     keep_float: options.KeepFloat = None
+    weight_bits: options.LayerBits = "8"
+    max_mib: options.MaxMib = None
+    min_db: options.MinDb = None
     split: options.Split = None
+    licence: Annotated[
+        str | None,
+        typer.Option("--licence", metavar="TEXT", help="The model's licence, which its files carry: Apache-2.0 …"),
+    ] = None
 
 
 def quantize(
@@ -106,7 +115,11 @@ def quantize(
         epochs=int8.epochs,
         calibration=choose_calibration(data, int8.calibration),
         keep_float=named_layers(int8.keep_float),
+        weight_bits=named_bits(int8.weight_bits),
+        max_mib=int8.max_mib,
+        min_db=int8.min_db,
         split=named_parts(int8.split),
+        licence=int8.licence,
         out=out,
         overwrite=result.overwrite,
     )
@@ -126,6 +139,8 @@ def _show(program: "Program", out: Path, json: bool) -> None:
         _show_features(program, out)
     else:
         _show_annotated(program, out)
+    if not json:
+        show_chosen_bits(record)
 
 
 def _show_annotated(program: "Program", out: Path) -> None:
@@ -144,6 +159,8 @@ def _show_annotated(program: "Program", out: Path) -> None:
 
 def _show_features(program: "Program", out: Path) -> None:
     """Shows calibration's stages, and every output beside the float net's."""
+    from mobile_sdk.program.agreement import compared_on, few_lines
+
     record, shapes = program.record, [output.shape for output in program.graph.outputs]
     if stages := record.settings.get("calibration"):
         _show_stages(stages)
@@ -155,13 +172,16 @@ def _show_features(program: "Program", out: Path) -> None:
         rows.append((name, " × ".join(map(str, shape)), decibels, f"{found.largest_difference:.4g}" if found else "–"))
     columns = ("output", "shape", "SQNR dB", "largest difference")
     show_table(columns, rows, numbers=columns[2:])
-    judged = f"{record.outputs[0].images} held-out pictures" if record.outputs else "none"
-    print(f"{out / PROGRAM}: int8, {record.quantized}; judged on {judged}")
+    noun, judged = program.contract.input.noun, record.outputs[0] if record.outputs else None
+    said = [compared_on(judged, noun), *few_lines(judged, noun)] if judged else ["none"]
+    print(f"{out / PROGRAM}: int8, {record.quantized}; judged on {said[0]}", *said[1:], sep="\n")
     print(f"{out / TWIN}: its float32 twin")
 
 
 def _show_classifier(program: "Program", out: Path) -> None:
     """Shows calibration's stages, accuracy or agreement, and what kept layers changed."""
+    from mobile_sdk.program.agreement import agreement_lines
+
     record = program.record
     if stages := record.settings.get("calibration"):
         _show_stages(stages)
@@ -169,15 +189,12 @@ def _show_classifier(program: "Program", out: Path) -> None:
         print(f"{out / PROGRAM}: int8, {record.quantized} on {record.settings['calibrated_on']}; judged on none")
         print(f"{out / TWIN}: its float32 twin")
         return
+    told = "without labels"
     if record.float_quality is not None and record.reference_quality is not None:
-        told = f"float {record.float_quality.value:.2%}, int8 reference {record.reference_quality.value:.2%}"
-    else:
-        told = f"without labels; int8 reference and float net agree on {record.agreement.top1_agreement:.2%}"
-    sqnr = "no noise" if record.agreement.sqnr_db is None else f"{record.agreement.sqnr_db:.1f} dB SQNR"
-    print(
-        f"{out / PROGRAM}: int8, {record.quantized}; {told} of {record.agreement.images} held-out pictures, "
-        f"scores at {sqnr} of the float net's"
-    )
+        on = f"{record.reference_quality.images:,} held-out pictures"
+        told = f"float {record.float_quality.value:.2%}, int8 reference {record.reference_quality.value:.2%} of {on}"
+    print(f"{out / PROGRAM}: int8, {record.quantized}; {told}")
+    print("\n".join(agreement_lines(record.agreement, program.contract.input.noun)))
     print(f"{out / TWIN}: its float32 twin")
     if record.reference_quality:
         print("\n".join(label_lines(program.contract.labels, record.reference_quality.by_class)))
@@ -185,7 +202,7 @@ def _show_classifier(program: "Program", out: Path) -> None:
 
 
 def _show_stages(stages: Any) -> None:
-    """Shows the result of each stage of calibration, on the pictures that it was calibrated on."""
-    show_table(
-        ("calibration", "SQNR dB"), [(row["stage"], f"{row['sqnr_db']:.1f}") for row in stages], numbers=("SQNR dB",)
-    )
+    """Shows the result of each stage of calibration on crops of the pictures that it held back."""
+    names = [row["stage"] + ("" if row.get("is_kept", True) else ": no gain, undone") for row in stages]
+    decibels = [f"{row['sqnr_db']:.1f}" for row in stages]
+    show_table(("calibration", "SQNR dB"), list(zip(names, decibels, strict=True)), numbers=("SQNR dB",))

@@ -2,14 +2,32 @@
 
 import shlex
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from mobile_sdk.cli import options
 from mobile_sdk.cli.blocks import DataOptions, NetOptions, PlanOptions, ResultOptions, StartOptions, fields_of
+from mobile_sdk.cli.learning.layer_lists import whole_bits
 from mobile_sdk.cli.terminal import quiet, show_json, show_rich
 from mobile_sdk.workflow.settings import RunSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Int8RunOptions:
+    """Sets how int8 is trained."""
+
+    qat_epochs: Annotated[
+        int | None,
+        typer.Option(
+            "--qat-epochs", min=0, help="Epochs in int8; 0 only calibrates. Default: 3 for classification, else 0."
+        ),
+    ] = None
+    weight_bits: options.WeightBits = "8"
+    max_mib: options.MaxMib = None
+    min_db: options.MinDb = None
 
 
 def run(
@@ -25,13 +43,8 @@ def run(
             "Default: the recipe's own.",
         ),
     ] = None,
-    qat_epochs: Annotated[
-        int | None,
-        typer.Option(
-            "--qat-epochs", min=0, help="Epochs in int8; 0 only calibrates. Default: 3 for classification, else 0."
-        ),
-    ] = None,
     *,
+    int8: Int8RunOptions,
     plan: PlanOptions,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Where everything goes. Default: runs/NAME.")
@@ -50,7 +63,10 @@ def run(
     asked = RunSettings(
         **fields_of(data, start, net, plan),
         epochs=epochs,
-        qat_epochs=qat_epochs,
+        qat_epochs=int8.qat_epochs,
+        weight_bits=whole_bits(int8.weight_bits),
+        max_mib=int8.max_mib,
+        min_db=int8.min_db,
         out=out,
         overwrite=result.overwrite,
     )

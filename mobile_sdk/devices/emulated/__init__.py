@@ -1,16 +1,19 @@
-"""Emulates a Cortex-A76 with qemu. A runtime's Arm kernels compute there as on a phone, but times mean nothing."""
+"""Emulates Arm cores with qemu. A runtime's Arm kernels compute there as on a phone, but times mean nothing."""
 
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mobile_sdk.devices.base import Pictures, Run
+from mobile_sdk.devices.emulated.cores import CORES, Core
 from mobile_sdk.devices.emulated.machine import HOW_TO_GET, find_machine, make_machine, why_not_here
 from mobile_sdk.devices.runner.build import find_runners, make_runners
 from mobile_sdk.devices.runner.staging import error_in, read_scores, stage, written_inputs
@@ -21,18 +24,27 @@ from mobile_sdk.system.child_process import tied
 from mobile_sdk.system.temporary_folder import scratch_folder
 
 ARCHITECTURE = "aarch64"
+PREFIX = "emulated:"
 _START_S = 120.0  # the longest start of a runtime under emulation, on a busy machine
 _PICTURE_S = 30.0
 
 
-class CortexA76:
-    """Emulates the big core of the Snapdragon 855 (Pixel 4), to check exactness of `.tflite` and `.pte` on Arm kernels.
+@dataclass(frozen=True)
+class EmulatedCore:
+    """Emulates one of `CORES`, to check exactness of `.tflite` and `.pte` on the Arm kernels that phones choose.
 
-    The runtime has the very version that is installed on this host, and the same program runs it as on phones.
+    The runtime has the very version that is installed on this host, and the same program runs it as on phones. A file
+    `instructions` gets every block of instructions that was executed, as qemu's `-d in_asm` writes it.
     """
 
-    name = "emulated:cortex-a76"
-    measures_time = False
+    core: Core
+    instructions: Path | None = None
+    measures_time: ClassVar[bool] = False
+
+    @property
+    def name(self) -> str:
+        """Returns the name as `--device` takes it."""
+        return f"{PREFIX}{self.core.name}"
 
     def unavailable(self) -> str | None:
         """Returns why it cannot run here now, or None."""
@@ -44,6 +56,10 @@ class CortexA76:
         """Fetches qemu, an arm64 C library and both runtimes for arm64 into the cache, if they are not there yet."""
         make_machine(say)
         make_runners(ARCHITECTURE, say)
+
+    def versions(self, runtime: Runtime) -> Mapping[str, str]:
+        """Returns the host's versions: the core has the libraries of the same wheels."""
+        return runtime.versions()
 
     @contextmanager
     def loaded(self, runtime: Runtime, model: Path, interface: Interface, *, threads: int = 1) -> Iterator[Run]:
@@ -59,10 +75,16 @@ class CortexA76:
             def run(pictures: Pictures) -> NDArray[np.generic]:
                 (folder / "pictures").write_bytes(written_inputs(interface, pictures))
                 words = ["score", str(folder), str(threads), str(folder / "pictures"), str(folder / "scores")]
-                _call([*machine.emulator, program, *words], model.name, count=len(pictures))
+                told = ["-d", "in_asm", "-D", str(self.instructions)] if self.instructions else []
+                _call([*machine.emulator(self.core), *told, program, *words], model.name, count=len(pictures))
                 return read_scores((folder / "scores").read_bytes(), interface, len(pictures), self.name)
 
             yield run
+
+
+def emulated_cores() -> tuple[EmulatedCore, ...]:
+    """Returns all of them; what one needs is what all need."""
+    return tuple(EmulatedCore(core) for core in CORES)
 
 
 def _call(command: list[str], model: str, *, count: int) -> None:

@@ -2,10 +2,11 @@
 
 Its sources and CMake project are in `runner/`. The libraries come from the runtimes' Python wheels, in the very
 versions that are installed on this host, so that a device computes with the same code the host was verified with.
+A device gets the C library beside them, which the runner is started with: Linux's kernel is then all that it needs
+there, and a phone with Android or a board with an older C library runs the same program.
 """
 
 import hashlib
-import os
 import platform
 import shutil
 import sys
@@ -16,18 +17,22 @@ from importlib import metadata
 from pathlib import Path
 
 from mobile_sdk import runtimes
-from mobile_sdk.devices.runner import debian
 from mobile_sdk.devices.runner.wheels import fetch_wheel, missing_packages, requirements
 from mobile_sdk.errors import MachineError, SettingError
 from mobile_sdk.runtimes.base import RunnerParts
+from mobile_sdk.system import debian
 from mobile_sdk.system.cache import Say, cache_folder, made_once
 from mobile_sdk.system.commands import run_command
 from mobile_sdk.system.temporary_folder import scratch_folder
 
-ANDROID_FOLDER = "MOBILE_SDK_ANDROID_RUNNERS"
 ARCHITECTURES = ("x86_64", "aarch64")
+_DEBIANS = {"x86_64": "amd64", "aarch64": "arm64"}
 SUITE = "bookworm"
 SOURCES = Path(__file__).with_name("sources")
+_C_LIBRARY = "c-library"  # the folder
+_LOADERS = {"x86_64": "ld-linux-x86-64.so.2", "aarch64": "ld-linux-aarch64.so.1"}
+_C_FILES = tuple(f"lib{name}" for name in ("c.so.6", "m.so.6", "dl.so.2", "pthread.so.0", "gcc_s.so.1", "stdc++.so.6"))
+_C_PACKAGES = ("libstdc++6", "libgcc-s1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,10 +54,16 @@ class Runners:
         return self.folder / f"runner-{runtime}"
 
     def files(self, runtime: str) -> list[Path]:
-        """Returns the files to put on the device, in one folder: the runner, and all libraries but other runners'."""
+        """Returns the files to put on a device, in one folder: the runner, and all libraries but other runners'."""
         program = self.program(runtime)
         others = {Path(path).name for other, parts in _parts().items() if other != runtime for path in parts.libraries}
-        return [program, *sorted(path for path in self.folder.glob("*.so") if path.name not in others)]
+        own = sorted(path for path in self.folder.glob("*.so") if path.name not in others)
+        return [program, *own, *sorted((self.folder / _C_LIBRARY).iterdir())]
+
+    def command(self, runtime: str) -> str:
+        """Returns the words that start the runner of a runtime in the folder on a device that holds its `files`."""
+        (loader,) = {path.name for path in (self.folder / _C_LIBRARY).iterdir()} & set(_LOADERS.values())
+        return f"./{loader} --library-path . ./{self.program(runtime).name}"
 
 
 def find_runners(architecture: str) -> Runners | None:
@@ -77,23 +88,9 @@ def make_runners(architecture: str, say: Say) -> Runners:
     return Runners(folder=made_once(_folder(architecture), lambda unfinished: _make(unfinished, architecture, say)))
 
 
-def android_runners() -> Runners:
-    """Returns the runners for Android, which only an NDK builds.
-
-    Raises MachineError unless the user says where they are.
-    """
-    folder = os.environ.get(ANDROID_FOLDER)
-    if not folder or not Path(folder).is_dir():
-        raise MachineError(
-            f"expected runners for Android in ${ANDROID_FOLDER}, found {folder or 'it not set'}",
-            hint=f"build {SOURCES} with an NDK (cmake --preset arm64-android) and set {ANDROID_FOLDER} to the folder",
-        )
-    return Runners(folder=Path(folder))
-
-
 def _folder(architecture: str) -> Path:
     """Returns the folder for one state of the sources and one set of versions."""
-    digest = hashlib.sha256(" ".join([SUITE, *requirements(_packages())]).encode())
+    digest = hashlib.sha256(" ".join([SUITE, *_C_FILES, *requirements(_packages())]).encode())
     for source in sorted(path for path in SOURCES.iterdir() if path.is_file()):
         digest.update(source.read_bytes())
     return cache_folder() / f"runners-{architecture}-{digest.hexdigest()[:12]}"
@@ -115,6 +112,12 @@ def _make(folder: Path, architecture: str, say: Say) -> None:
             compiler = str(_fetched_compiler(scratch / "compiler", architecture))
         say(f"runner for {architecture}: building")
         _build(folder, scratch / "build", architecture, compiler, folders)
+        (folder / _C_LIBRARY).mkdir()
+        if is_own:
+            _copy_own_c_library(folder)
+        else:
+            say(f"runner for {architecture}: fetching a C library")
+            _fetch_c_library(folder / _C_LIBRARY, scratch / "root", architecture)
 
 
 def _installed(package: str) -> Path:
@@ -147,6 +150,29 @@ def _fetched_compiler(folder: Path, architecture: str) -> Path:
     )
     command.chmod(0o755)
     return command
+
+
+def _copy_own_c_library(folder: Path) -> None:
+    """Copies the libraries of this machine that the runners in `folder` are linked with."""
+    for runner in sorted(folder.glob("runner-*")):
+        told = run_command(["ldd", str(runner)], hint="report this as a bug with the name of this system")
+        paths = [Path(word) for line in told.splitlines() for word in line.split() if word.startswith("/")]
+        for path in paths:
+            if path.parent != folder:
+                shutil.copy(path.resolve(), folder / _C_LIBRARY / path.name)
+
+
+def _fetch_c_library(folder: Path, root: Path, architecture: str) -> None:
+    """Copies Debian's C and C++ libraries for `architecture` into `folder`."""
+    root.mkdir()
+    debians = _DEBIANS[architecture]
+    packages = [f"{name}:{debians}" for name in _C_PACKAGES]
+    for package in debian.fetch_packages(packages, suite=SUITE, architectures=[debians]):
+        debian.unpack(package, root)
+    for name in (_LOADERS[architecture], *_C_FILES):
+        found = next(path for path in sorted(root.rglob(name)) if path.is_file())
+        shutil.copy(found.resolve(), folder / name)
+        (folder / name).chmod(0o755)
 
 
 def _build(folder: Path, build: Path, architecture: str, compiler: str, folders: Mapping[str, Path]) -> None:

@@ -1,9 +1,9 @@
-"""Fills the folder for a runner: a model, golden pictures if it is to be timed, and the digest of every file."""
+"""Fills the folder for a runner: a model, golden inputs and outputs if it is to be timed, and every file's digest."""
 
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +18,15 @@ from mobile_sdk.runtimes.input_array import input_array
 LISTING = "files.sha256"
 
 
-def stage(folder: Path, files: Iterable[Path], golden: Path | None = None) -> None:
-    """Copies `files`, and golden pictures from the folder `golden`, into `folder`; the runner checks all of them."""
+def stage(folder: Path, files: Iterable[Path], goldens: Sequence[tuple[bytes, bytes]] = ()) -> None:
+    """Fills `folder` with `files` and with `goldens`, an input and its output each; the runner checks all of them."""
     for file in files:
         shutil.copy2(file, folder)
-    if golden is not None:
+    if goldens:
         (folder / "golden").mkdir()
-        for file in golden.glob("*.bin"):
-            shutil.copy2(file, folder / "golden")
+    for index, (given, expected) in enumerate(goldens):
+        (folder / f"golden/{index}.input.bin").write_bytes(given)
+        (folder / f"golden/{index}.output.bin").write_bytes(expected)
     staged = sorted(path for path in folder.rglob("*") if path.is_file())
     lines = (f"{_digest(path)}  {path.relative_to(folder).as_posix()}\n" for path in staged)
     (folder / LISTING).write_text("".join(lines), encoding="utf-8")

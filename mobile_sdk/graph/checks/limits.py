@@ -37,13 +37,18 @@ def check_graph(graph: ops.Graph) -> None:
 
 
 def check_sums(graph: ops.Graph) -> None:
-    """Raises CompileError if a picture may exist that takes a sum of an int8 operator out of int32."""
+    """Raises CompileError if a picture may exist that takes a sum of an int8 operator out of int32.
+
+    Sums of 4-bit weights have to stay within 28 bits: see `sum_limit`.
+    """
     for operator in graph.operators:
         if operator.output.quantization is None:
             continue
         least, greatest = (0, 0) if operator.traits.keeps_grid else _sums[operator](operator)
-        if least < -ops.INT32_MAX - 1 or greatest > ops.INT32_MAX:
-            raise _refusal(operator, "sums that int32 holds", f"{least:,} to {greatest:,}")
+        limit = ops.sum_limit(operator.weight_bits if isinstance(operator, ops.Weighted) else 8)
+        if least < -limit - 1 or greatest > limit:
+            holds = "sums that int32 holds" if limit == ops.INT32_MAX else "sums that 28 bits hold beside 4-bit weights"
+            raise _refusal(operator, holds, f"{least:,} to {greatest:,}")
 
 
 _sums: OperatorTable[Callable[[Any], tuple[int, int]]] = OperatorTable("the check of sums in int32")
@@ -101,7 +106,8 @@ def _bounds_of_products(
     scales = operator.weight_scales
     assert scales is not None
     codes = (int(operator.weight.min()), int(operator.weight.max()))
-    yield "weights", (-ops.INT8_MAX, ops.INT8_MAX + 1), codes  # Arm's kernels add two products in int16
+    limit = ops.weight_limit(operator.weight_bits)  # of 8 bits, because Arm's kernels add two products in int16
+    yield "weights" if operator.weight_bits == 8 else "4-bit weights", (-limit, limit + 1), codes
     yield "scales of weights", SCALE_RANGE, scales
     yield "s_x * s_w", SCALE_RANGE, arithmetic.bias_scales(inputs[0], scales)
     factors = arithmetic.requantization(inputs[0], scales, output)

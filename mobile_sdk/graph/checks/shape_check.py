@@ -419,4 +419,7 @@ def _check_weights(operator: ops.Weighted, *, axes: int) -> Shape:
             raise _misfit("a float32 scale a filter", "none" if scales is None else scales.shape)
         least, greatest = float(scales.min()), float(scales.max())
         _expect(least > 0 and isfinite(greatest), "positive, finite scales of weights", (least, greatest))
+    if operator.weight_bits != 8:
+        limit, found = ops.weight_limit(operator.weight_bits), (int(weight.min()), int(weight.max()))
+        _expect(-limit <= found[0] and found[1] <= limit, f"{operator.weight_bits}-bit weights within ±{limit}", found)
     return shape

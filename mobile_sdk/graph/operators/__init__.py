@@ -19,7 +19,16 @@ from mobile_sdk.graph.operators.channels import (
     Reshape,
     Rows,
 )
-from mobile_sdk.graph.operators.conv import Conv2d, ConvTranspose2d, Linear, Weighted
+from mobile_sdk.graph.operators.conv import (
+    Conv2d,
+    ConvTranspose2d,
+    Linear,
+    Weighted,
+    can_have_four_bits,
+    four_bits_fit,
+    sum_limit,
+    weight_limit,
+)
 from mobile_sdk.graph.operators.conversions import ConstantTensor, Dequantize, Quantize
 from mobile_sdk.graph.operators.elementwise import Activation, Add, Mul, Sub, UnaryFunction
 from mobile_sdk.graph.operators.graph import Graph, Head, Precision
@@ -115,4 +124,8 @@ __all__ = [
     "Tensor",
     "UnaryFunction",
     "Weighted",
+    "can_have_four_bits",
+    "four_bits_fit",
+    "sum_limit",
+    "weight_limit",
 ]

@@ -51,8 +51,9 @@ class Graph:
 
     @property
     def output_names(self) -> tuple[str, ...]:
-        """Returns the outputs' names for people, in their order."""
-        return tuple(head.name for head in self.heads) or (self.output.name,)
+        """Returns the outputs' names for people, in their order: without heads what the only one holds."""
+        holds = "boxes" if isinstance(self.operators[-1], DecodeBoxes) else "scores"
+        return tuple(head.name for head in self.heads) or (holds,)
 
     @property
     def reads_picture(self) -> bool:

@@ -4,9 +4,10 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from mobile_sdk.document import parse_json
 from mobile_sdk.errors import BundleError
 from mobile_sdk.graph.operators import Graph
-from mobile_sdk.program.archive import Members, read_json
+from mobile_sdk.program.archive import Members
 from mobile_sdk.program.aten.view import Buffer, Dtype, Node, Value, View
 
 _SCALAR_TYPES: Mapping[str, int] = {"int8": 2, "int32": 4, "int64": 5, "float32": 7}  # torch/_export/serde/schema.py
@@ -34,7 +35,7 @@ class _Check:
 
     def __init__(self, members: Members, view: View) -> None:
         self._members, self._view = members, view
-        self._model = read_json(members["models/model.json"])
+        self._model = parse_json(members["models/model.json"])
         self._graph = self._model["graph_module"]["graph"]
         given = [entry["as_tensor"]["name"] for entry in self._graph["inputs"]]
         made = [node["outputs"][0]["as_tensor"]["name"] for node in self._graph["nodes"]]
@@ -53,7 +54,7 @@ class _Check:
         texts = {name: self._model[name] for name in _ANY_TEXT}
         _same("model", {**texts, "graph_module": module, "range_constraints": {}, "guards_code": []}, self._model)
         self._weights()
-        ends = (self._members["byteorder"], read_json(self._members["data/constants/model_constants_config.json"]))
+        ends = (self._members["byteorder"], parse_json(self._members["data/constants/model_constants_config.json"]))
         _same("constants", (b"little", {"config": {}}), ends)
 
     def _node(self, node: Node, found: Mapping[str, Any]) -> None:
@@ -99,7 +100,7 @@ class _Check:
             "output_specs": [{"user_output": {"arg": each}} for each in self._outputs],
         }
         (call,) = self._model["graph_module"]["module_call_graph"]
-        specs = [_spec(read_json(call["signature"][name])) for name in ("in_spec", "out_spec")]
+        specs = [_spec(parse_json(call["signature"][name])) for name in ("in_spec", "out_spec")]
         given_back = (
             _TENSOR_SPEC if len(self._outputs) == 1 else ["builtins.tuple", "null", [_TENSOR_SPEC] * len(self._outputs)]
         )
@@ -130,7 +131,7 @@ class _Check:
             _same(buffer.name, _meta_of(buffer), found[self.names[buffer]])
 
     def _weights(self) -> None:
-        found = read_json(self._members["data/weights/model_weights_config.json"])["config"]
+        found = parse_json(self._members["data/weights/model_weights_config.json"])["config"]
         _same("weights", sorted(each.name for each in self._view.buffers), sorted(found))
         for buffer in self._view.buffers:
             payload = found[buffer.name]

@@ -39,6 +39,7 @@ class CodesRange(NamedTuple):
 
 INT8 = CodesRange(-128, 127, Dtype("int8"))
 INT32 = CodesRange(-(2**31), 2**31 - 1, Dtype("int32"))
+WEIGHTS = {8: INT8, 4: CodesRange(-ops.weight_limit(4), ops.weight_limit(4), INT8.dtype)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,7 +163,7 @@ class View:
             zeros = self._buffer(f"{prefix}.zero_points", np.zeros(len(operator.weight_scales), np.int64))
             bias_grid = np.float32(operator.input.quantization.scale) * operator.weight_scales
             bias_scales = self._buffer(f"{prefix}.bias_scales", bias_grid)
-            weight = self._per_channel(weight, scales, zeros, INT8)
+            weight = self._per_channel(weight, scales, zeros, WEIGHTS[operator.weight_bits])
             bias = self._per_channel(bias, bias_scales, zeros, INT32)
         return source, weight, bias
 

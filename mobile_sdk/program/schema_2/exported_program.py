@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mobile_sdk.document import parse_json
 from mobile_sdk.errors import BundleError
-from mobile_sdk.program.archive import HINT, Members, read_json
+from mobile_sdk.program.archive import HINT, Members
 
 ARCHIVE_VERSION = "0"  # torch/export/pt2_archive/constants.py
 SCHEMA_MAJOR = 8  # torch/_export/serde/schema.py
@@ -35,12 +36,12 @@ def read_exported(name: str, members: Members) -> ExportedProgram:
     version = members["archive_version"].decode()
     if version != ARCHIVE_VERSION:
         raise BundleError(f"expected pt2 archive version {ARCHIVE_VERSION}, found {version}", hint=HINT)
-    model = read_json(members["models/model.json"])
+    model = parse_json(members["models/model.json"])
     major = model["schema_version"]["major"]
     if major != SCHEMA_MAJOR:
         hint = "use the SDK that wrote it, or write it again with this one"
         raise BundleError(f"expected torch.export schema {SCHEMA_MAJOR}, found {major} in {name}", hint=hint)
-    config = read_json(members["data/weights/model_weights_config.json"])["config"]
+    config = parse_json(members["data/weights/model_weights_config.json"])["config"]
     buffers = {buffer: _tensor(buffer, payload, members) for buffer, payload in config.items()}
     return ExportedProgram(model=model, buffers=buffers)
 

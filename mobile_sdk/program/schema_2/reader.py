@@ -1,8 +1,6 @@
 """Reads program files of schema 2: the graph is parsed from the ATen program, and the seal is the program's digest."""
 
-import json
-
-from mobile_sdk.document import Document
+from mobile_sdk.document import Document, parse_json
 from mobile_sdk.errors import BundleError
 from mobile_sdk.graph.operators import Graph
 from mobile_sdk.program.archive import Members
@@ -31,7 +29,7 @@ def read_old_graph(name: str, members: Members) -> Graph:
 
 def check_digest(name: str, members: Members, digest: str) -> None:
     """Raises BundleError if the program of the old file `name` has another digest than its seal says."""
-    sealed = _Seal.model_validate(json.loads(members[_SEAL])).sha256
+    sealed = _Seal.model_validate(parse_json(members[_SEAL])).sha256
     if digest != sealed:
         reason = f"expected {name} with fingerprint {sealed[:12]}, found {digest[:12]}"
         raise BundleError(reason, hint="the file was changed after it was written: copy it again")

@@ -18,8 +18,11 @@ from matplotlib.ticker import MaxNLocator
 
 from mobile_sdk.benchmarking.autocorrelation import round_medians
 from mobile_sdk.benchmarking.measurements import Measurement
+from mobile_sdk.benchmarking.profiling.profile import Profile
 from mobile_sdk.benchmarking.statistics import THROTTLED_RATIO
+from mobile_sdk.program.record import BitAllocation
 from mobile_sdk.report.data import Layer, Search
+from mobile_sdk.report.sections.bit_allocation import FrontierColors, draw_frontier
 from mobile_sdk.report.sections.pareto import ParetoColors, draw_pareto
 
 # The page replaces these colours with its own variables; the values mean nothing.
@@ -55,6 +58,7 @@ STYLE: dict[Any, Any] = {
     "legend.frameon": False,
     "legend.fontsize": 9.0,
 }
+SHOWN_KERNELS = 12
 _WIDTH_IN = 6.0  # 432 pt: legible at 100 % on a phone held upright, or beside another plot on a desktop
 _MAX_DOTS = 500  # a row; more would only blacken it
 
@@ -133,10 +137,35 @@ def latency_rounds(measurements: Sequence[Measurement]) -> str:
         return _svg(figure)
 
 
+def kernel_times(profile: Profile) -> str:
+    """Draws a bar for each of the slowest kernels of a profile, and a line where its expected time is."""
+    slowest = profile.slowest(SHOWN_KERNELS)
+    with _figure(height_in=0.9 + 0.26 * len(slowest), width_in=1.5 * _WIDTH_IN) as (figure, axes):
+        rows = range(len(slowest))
+        axes.barh(rows, [each.us for each in slowest], height=0.62, color=_color(0), alpha=0.75)
+        for row, each in enumerate(slowest):
+            if each.expected_us is not None:
+                axes.plot([each.expected_us] * 2, [row - 0.4, row + 0.4], color=_INK, linewidth=1.8)
+        axes.set_yticks(rows, [each.title for each in slowest])
+        axes.set_ylim(len(slowest) - 0.45, -0.55)
+        axes.set_xlim(left=0)
+        axes.grid(visible=False, axis="y")
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlabel("time in one run (µs)")
+        return _svg(figure)
+
+
 def pareto(search: Search) -> str:
     """Draws accuracy over latency of all nets of a search."""
     with _figure(height_in=4.2, width_in=1.5 * _WIDTH_IN) as (figure, axes):
         draw_pareto(axes, search, ParetoColors(ink=_INK, muted=_MUTED, front=_color(0), taken=_color(1)))
+        return _svg(figure)
+
+
+def bit_frontier(choice: BitAllocation) -> str:
+    """Draws SQNR over the size of the weights, from 8 bits everywhere to 4."""
+    with _figure(height_in=2.9) as (figure, axes):
+        draw_frontier(axes, choice, FrontierColors(line=_color(0), measured=_color(1), target=_MUTED))
         return _svg(figure)
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from mobile_sdk.bundle.bundle import Bundle
 from mobile_sdk.report.data import Prediction, Score
 from mobile_sdk.report.sections.golden import Golden, TaskSection
+from mobile_sdk.tasks.softmax import softmax
 
 _SHOWN_SCORES = 5
 
@@ -22,8 +23,7 @@ def _expected_predictions(bundles: Sequence[Bundle], index: int) -> Iterator[Pre
     """Yields the reference's expectation; a runtime's own adds nothing to its result."""
     for bundle in bundles:
         if bundle.manifest.golden.expected_by == "reference":
-            output, codes = bundle.interface.output, bundle.golden_output(index).astype(np.float64)
-            real = codes if output.scale is None else output.scale * (codes - (output.zero_point or 0))
+            real = bundle.interface.output.reals(bundle.golden_output(index))
             yield _prediction("reference", bundle.manifest.labels, real)
             return
 
@@ -38,8 +38,7 @@ def _found_predictions(golden: Golden) -> Iterator[Prediction]:
 
 def _prediction(computed_by: str, labels: Sequence[str], real: NDArray[np.float64]) -> Prediction:
     """Returns the five most probable labels by the softmax of real scores (classes,)."""
-    powers = np.exp(real - real.max())
-    shares = powers / powers.sum()
+    shares = softmax(real)
     order = np.argsort(-shares, kind="stable")[:_SHOWN_SCORES]
     scores = tuple(Score(label=labels[index], share=min(1.0, float(shares[index]))) for index in order)
     return Prediction(computed_by=computed_by, scores=scores)

@@ -19,16 +19,12 @@ def golden_ranges(golden: Golden) -> Iterator[OutputRanges]:
             OutputRange(
                 name=spec.name,
                 shape=spec.shape[1:],
-                least=_real(float(part.min()), spec.scale, spec.zero_point),
-                greatest=_real(float(part.max()), spec.scale, spec.zero_point),
+                least=float(spec.reals(part).min()),
+                greatest=float(spec.reals(part).max()),
             )
             for spec, part in zip(bundle.manifest.outputs, parts, strict=True)
         ),
     )
-
-
-def _real(value: float, scale: float | None, zero_point: int | None) -> float:
-    return value if scale is None else scale * (value - (zero_point or 0))
 
 
 SECTION = TaskSection(

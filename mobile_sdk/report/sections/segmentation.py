@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from mobile_sdk.bundle.bundle import Bundle
-from mobile_sdk.bundle.golden import golden_positions
+from mobile_sdk.bundle.golden.samples import as_saved, golden_positions
 from mobile_sdk.contract import Contract
 from mobile_sdk.preprocess import LabelledPictures, to_bytes
 from mobile_sdk.report.data import MaskColour, MaskDrawing
@@ -51,7 +51,8 @@ def _truth(bundle: Bundle, index: int, pictures: LabelledPictures | None) -> Mas
     if index >= len(positions) or bundle.manifest.golden.source != "given":
         return None
     position = positions[index]
-    if not np.array_equal(to_bytes(pictures[position][0], image), bundle.golden_picture(index)):
+    saved = as_saved(pictures[position][0], image)
+    if not np.array_equal(to_bytes(saved, image), bundle.golden_picture(index)):
         return None
     mask: Masks = pictures.masks_in(image)[position]
     return mask

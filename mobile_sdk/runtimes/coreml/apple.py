@@ -10,6 +10,7 @@ from PIL import Image
 from mobile_sdk.errors import MachineError
 from mobile_sdk.graph.outputs import joined
 from mobile_sdk.runtimes.base import Interface
+from mobile_sdk.runtimes.compute_units import coremltools_unit
 from mobile_sdk.runtimes.coreml.apple_system import not_run
 from mobile_sdk.runtimes.coreml.package.blob_file import damaged
 from mobile_sdk.runtimes.coreml.package.program_file import read_promised_program
@@ -18,11 +19,11 @@ from mobile_sdk.runtimes.input_array import input_array
 
 
 class AppleSession:
-    """Runs as a Session on macOS; all compute units are allowed, as in an app."""
+    """Runs as a Session on macOS, as an app would: on the CPU alone, on all compute units, or on those chosen."""
 
     arithmetic: Literal["apple"] = "apple"
 
-    def __init__(self, package: Path, interface: Interface) -> None:
+    def __init__(self, package: Path, interface: Interface, *, cpu_only: bool) -> None:
         """Raises MachineError off a Mac, BundleError if Core ML refuses the package."""
         reason = not_run()
         if reason is not None:
@@ -30,8 +31,9 @@ class AppleSession:
         program = read_promised_program(package, interface)
         self._input, self._outputs = interface.input, program.outputs
         with coremltools_quietly() as tools:
+            units = tools.ComputeUnit[coremltools_unit(cpu_only=cpu_only)]
             try:
-                self._model: Any = tools.models.MLModel(str(package), compute_units=tools.ComputeUnit.ALL)
+                self._model: Any = tools.models.MLModel(str(package), compute_units=units)
             except Exception as error:  # Core ML's compiler raises plain RuntimeErrors and NSErrors
                 raise damaged(package, f"what Core ML refuses: {error}") from error
 

@@ -1,28 +1,28 @@
 """Writes a graph as an ML program with coremltools' MIL builder; an int8 graph's integers are computed in float32.
 
-The target is iOS 17, the first with `quantize` and `dequantize` of activations; int8 weights are
+iOS 17 is the first target with `quantize` and `dequantize` of activations; int8 weights are
 `constexpr_affine_dequantize`. coremltools' own passes are all switched off: they would merge quantize/dequantize pairs,
 fold the factors into the weights, or round everything to float16. The saved file is read back and compared with the
 request before it counts.
 """
 
-import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mobile_sdk.contract import Contract, TensorSpec
+from mobile_sdk.contract import Contract
 from mobile_sdk.errors import CompileError
 from mobile_sdk.graph.checks.limits import check_graph
 from mobile_sdk.graph.operators import Graph
 from mobile_sdk.runtimes.base import InputSpec, Interface, Layout, OutputSpec
-from mobile_sdk.runtimes.coreml.exact_sums import inexact_paths
+from mobile_sdk.runtimes.coreml.description import describe
 from mobile_sdk.runtimes.coreml.mil_writer import colours_of, input_name, output_names
+from mobile_sdk.runtimes.coreml.package.classifier import LABEL, PROBABILITIES
 from mobile_sdk.runtimes.coreml.package.manifest import MODEL_PATH, WEIGHTS_PATH, manifest_text
 from mobile_sdk.runtimes.coreml.package.program_file import read_program
 from mobile_sdk.runtimes.coreml.program_writer import build_program
@@ -38,17 +38,33 @@ from mobile_sdk.tasks.registry import task_of
 _PROBE_BYTES = 64 * MIB  # larger than a net for phones
 
 
-def write_model(graph: Graph, contract: Contract, package: Path) -> None:
-    """Writes the `.mlpackage` folder `package` in one step, replacing one that was there.
+def write_model(
+    graph: Graph,
+    contract: Contract,
+    package: Path,
+    *,
+    target: str,
+    in_float16: bool = False,
+    gives_probabilities: bool = False,
+) -> None:
+    """Writes the `.mlpackage` folder `package` for `target` in one step, replacing one that was there.
 
     Input: an image, or an array of codes. Outputs: float32, as scores (1, classes) before any softmax; Core ML has no
-    int8 outputs before iOS 26. A sum that float32 may have to round (`inexact_paths`) is written and named in the
-    file's metadata, `rounded_sums`. Raises CompileError, with operator and module path, for what cannot be written.
+    int8 outputs before iOS 26. With `in_float16` it is the form for the Neural Engine. Otherwise a sum that float32 may
+    have to round (`inexact_paths`) is written and named in the file's metadata, `rounded_sums`. With
+    `gives_probabilities` a classifier gives the likeliest label and a dictionary of probabilities beside its scores, as
+    Vision takes them. Raises CompileError, with operator and module path, for what cannot be written.
     """
     _check_ends(graph, contract)
+    if gives_probabilities and task_of(contract).answer != "label":
+        raise CompileError(
+            f"expected a classifier to give probabilities of labels, found {contract.task}",
+            hint="leave the choice `output` out",
+        )
     check_graph(graph)
     with replacing_folder(package) as draft:
-        requested = _write(graph, contract, draft)
+        settings = {"in_float16": in_float16, "labels": contract.labels if gives_probabilities else ()}
+        requested = _write(graph, contract, draft, target, settings)
         check_saved(requested, read_program(draft))
 
 
@@ -98,19 +114,19 @@ def _check_ends(graph: Graph, contract: Contract) -> None:
         )
 
 
-def request(graph: Graph) -> RequestedProgram:
-    """Returns the program that is requested for `graph`, without a file."""
+def request(graph: Graph, target: str, **settings: Any) -> RequestedProgram:
+    """Returns the program that is requested for `graph`, without a file; the settings are `build_program`'s."""
     with coremltools_quietly() as tools:
-        return build_program(tools, graph)[1]
+        return build_program(tools, graph, target, **settings)[1]
 
 
-def _write(graph: Graph, contract: Contract, draft: Path) -> RequestedProgram:
+def _write(graph: Graph, contract: Contract, draft: Path, target: str, settings: dict[str, Any]) -> RequestedProgram:
     with coremltools_quietly() as tools, _temporary_files_beside(draft), _full_disk_told(draft):
-        program, requested = build_program(tools, graph)
-        model = _convert(tools, program, graph)
+        program, requested = build_program(tools, graph, target, **settings)
+        model = _convert(tools, program, graph, target, settings["labels"])
         spec = model.get_spec()
         digest = graph.digest()
-        _describe(spec.description, graph, contract, digest)
+        describe(spec.description, graph, contract, digest, in_float16=settings["in_float16"])
         data = draft / "Data"
         weights = data / WEIGHTS_PATH
         weights.mkdir(parents=True)
@@ -144,54 +160,24 @@ def _temporary_files_beside(draft: Path) -> Iterator[None]:
             tempfile.tempdir = before
 
 
-def _convert(tools: Any, program: Any, graph: Graph) -> Any:
+def _convert(tools: Any, program: Any, graph: Graph, target: str, labels: tuple[str, ...]) -> Any:
     name, colours = input_name(graph), colours_of(graph)
     shape = program.functions["main"].inputs[name].shape
     if colours is None:
         given = tools.TensorType(name=name, shape=shape, dtype=np.float32)
     else:
         given = tools.ImageType(name=name, shape=shape, color_layout=tools.colorlayout[colours], channel_first=True)
+    classifier = tools.ClassifierConfig(
+        class_labels=list(labels), predicted_feature_name=LABEL, predicted_probabilities_output=PROBABILITIES
+    )
     return tools.convert(
         program,
         source="milinternal",
         convert_to="mlprogram",
         inputs=[given],
-        minimum_deployment_target=tools.target.iOS17,
+        minimum_deployment_target=tools.target[target],
         compute_precision=tools.precision.FLOAT32,
+        classifier_config=classifier if labels else None,
         pass_pipeline=tools.PassPipeline.EMPTY,
         skip_model_load=True,
     )
-
-
-def _describe(description: Any, graph: Graph, contract: Contract, digest: str) -> None:
-    precision = graph.precision
-    metadata = description.metadata
-    metadata.author = "mobile-sdk"
-    metadata.versionString = digest[:12]
-    metadata.shortDescription = (
-        f"{contract.name}: {precision} {contract.input.noun} {contract.task}, {len(contract.labels)} labels"
-    )
-    metadata.userDefined.clear()  # coremltools writes its version and the date there: one graph gives one file
-    metadata.userDefined.update(_user_defined(graph, contract, digest, precision))
-    description.input[0].shortDescription = _input_description(contract)
-    for output in description.output:
-        output.shortDescription = task_of(contract).output_description
-
-
-def _input_description(contract: Contract) -> str:
-    spec = contract.input
-    if isinstance(spec, TensorSpec):
-        return f"array {spec.shape} of codes: round(number / {spec.scale}) + {spec.zero_point}, within -128..127"
-    if isinstance(spec.size_px, int) and spec.channels == 3:
-        return f"RGB picture, {spec.size_px} px square, resized by the recipe"
-    return f"picture, {spec}, resized by the recipe"
-
-
-def _user_defined(graph: Graph, contract: Contract, digest: str, precision: str) -> Mapping[str, str]:
-    return {
-        "graph_digest": digest,
-        "precision": precision,
-        "arithmetic": "float32" if precision == "float32" else "integers in float32",
-        "rounded_sums": json.dumps([] if precision == "float32" else inexact_paths(graph)),
-        "labels": json.dumps(contract.labels, ensure_ascii=False),
-    }

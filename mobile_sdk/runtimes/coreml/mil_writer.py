@@ -8,7 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobile_sdk.graph import arithmetic
-from mobile_sdk.graph.operators import INT8_MAX, INT8_MIN, Clamp, Graph, Quantization, Tensor
+from mobile_sdk.graph.operators import (
+    INT8_MAX,
+    INT8_MIN,
+    Clamp,
+    Constant,
+    ConstantTensor,
+    Graph,
+    Quantization,
+    Tensor,
+)
 
 IMAGE, ARRAY = "image", "array"
 """These are the names of inputs, of pictures that Core ML takes as such and of all others."""
@@ -18,7 +27,7 @@ SCORES = "scores"
 CHANNELS_LAST = [0, 2, 3, 1]
 INPUT_LABEL = "input"
 MOST_AXES = 5  # of a tensor of an ML program
-_CLAMPS = {Clamp.RELU: "relu", Clamp.RELU6: "relu6"}
+CLAMPS = {Clamp.RELU: "relu", Clamp.RELU6: "relu6"}
 
 
 def mil_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -58,6 +67,8 @@ class MilWriter:
     picture's codes are int8 as they are.
     """
 
+    smallest = float(np.finfo(np.float32).tiny)  # number that is not flushed to zero
+
     def __init__(
         self,
         mil: Any,
@@ -78,6 +89,33 @@ class MilWriter:
     def read(self, tensor: Tensor) -> Any:
         """Returns a tensor's result in the file: float32, the centred codes in an int8 graph."""
         return self._results[tensor.name]
+
+    def real(self, tensor: Tensor, suffix: str = "") -> Any:
+        """Returns a tensor's real values, of codes by a product with their scale, or a dequantization."""
+        grid = tensor.quantization
+        if grid is None:
+            return self.read(tensor)
+        if self.codes_are_centred:
+            return self.mul(self.read(tensor), np.float32(grid.scale), suffix)
+        return self.dequantize(self.read(tensor), grid, self.label + suffix)
+
+    def number(self, value: Any) -> Any:
+        """Returns a number or an array of the type in which real values are computed."""
+        return np.float32(value)
+
+    def operand(self, b: Tensor | Constant) -> Any:
+        """Returns the real values of an operand: a result, or a number."""
+        if isinstance(b, Tensor):
+            return self.read(b)
+        return self.number(_real(b.value, b.quantization))
+
+    def dequantized(self, constant: ConstantTensor) -> Any:
+        """Returns the real values of a constant tensor."""
+        return self.number(_real(constant.values, constant.output.quantization))
+
+    def widened(self, value: Any, suffix: str) -> Any:
+        """Returns real values in float32, as which they are computed here."""
+        return value
 
     def mul(self, x: Any, y: Any, suffix: str = "") -> Any:
         """Writes `x * y`, each a result or a number."""
@@ -106,7 +144,7 @@ class MilWriter:
     def values(self, value: Any, clamp: Clamp = Clamp.NONE) -> Any:
         """Ends a float32 operator: writes its clamp, and what the file gives of it, if it is an output."""
         if clamp is not Clamp.NONE:
-            value = getattr(self.mil, _CLAMPS[clamp])(x=value, name=f"{self.label}_clamp")
+            value = getattr(self.mil, CLAMPS[clamp])(x=value, name=f"{self.label}_clamp")
         if self._output is not None:
             is_map = len(value.shape) == 4
             self.given = self._channels_last(value) if is_map else self.mil.identity(x=value, name=self._output)
@@ -114,7 +152,7 @@ class MilWriter:
 
     def quantize(self, value: Any, scale: float | NDArray[np.float32], zero_point: int, *, axis: int = 0) -> Any:
         """Writes `round(value / scale) + zero_point`, saturated to int8; a vector of scales lies along an axis."""
-        grid: dict[str, Any] = {"scale": np.float32(scale), "zero_point": np.int8(zero_point)}
+        grid: dict[str, Any] = {"scale": self.number(scale), "zero_point": np.int8(zero_point)}
         if isinstance(scale, np.ndarray):
             grid = {"scale": scale, "zero_point": np.full(len(scale), zero_point, np.int8), "axis": np.int32(axis)}
         return self.mil.quantize(input=value, **grid, output_dtype="int8", name=f"{self.label}_code")
@@ -135,8 +173,8 @@ class MilWriter:
         return self.mil.transpose(x=values, perm=CHANNELS_LAST, name=self._output)
 
     def dequantize(self, code: Any, grid: Quantization, name: str) -> Any:
-        """Writes `scale * (code - zero_point)` in float32."""
-        scale, zero_point = np.float32(grid.scale), np.int8(grid.zero_point)
+        """Writes `scale * (code - zero_point)`, as real values are computed."""
+        scale, zero_point = self.number(grid.scale), np.int8(grid.zero_point)
         return self.mil.dequantize(input=code, scale=scale, zero_point=zero_point, name=name)
 
 
@@ -148,6 +186,10 @@ def input_name(graph: Graph) -> str:
 def colours_of(graph: Graph) -> str | None:
     """Returns Core ML's name for the colours of the picture that it takes as such; None if it takes an array."""
     return COLOURS.get(graph.input.shape[0]) if graph.reads_picture else None
+
+
+def _real(codes: Any, grid: Quantization | None) -> Any:
+    return codes if grid is None else (np.float64(codes) - grid.zero_point) * grid.scale
 
 
 def write_input(mil: Any, values: Any, graph: Graph) -> Any:

@@ -4,6 +4,7 @@ from typing import Any
 
 from mobile_sdk.errors import CompileError
 from mobile_sdk.graph.operators import Graph
+from mobile_sdk.runtimes.coreml.half_writer import HalfWriter, write_half_input
 from mobile_sdk.runtimes.coreml.mil_writer import (
     MilWriter,
     colours_of,
@@ -23,15 +24,21 @@ from mobile_sdk.runtimes.coreml.operators import (
     resize,
     tokens,
 )
-from mobile_sdk.runtimes.coreml.operators.table import float32, int8
+from mobile_sdk.runtimes.coreml.operators.table import float16, float32, int8
+from mobile_sdk.runtimes.coreml.package.classifier import PROBABILITIES, Classifier
 from mobile_sdk.runtimes.coreml.requested import Recorder, RequestedProgram
 
 FAMILIES = (boxes, channels, constants, conv, conversions, elementwise, pooling, resize, tokens)
-"""These modules fill `int8` and `float32`."""
+"""These modules fill `int8`, `float32` and `float16`."""
 
 
-def build_program(tools: Any, graph: Graph) -> tuple[Any, RequestedProgram]:
+def build_program(
+    tools: Any, graph: Graph, target: str, *, in_float16: bool = False, labels: tuple[str, ...] = ()
+) -> tuple[Any, RequestedProgram]:
     """Returns coremltools' program, from the input (1, C, H, W) to the float32 outputs, and the operations in it.
+
+    It computes the graph's integers in float32, or its real values in float16. With `labels` it computes probabilities
+    too, from which coremltools makes a classifier.
 
     Raises CompileError, with operator and module path, for an operator that Core ML has no form for.
     """
@@ -40,10 +47,14 @@ def build_program(tools: Any, graph: Graph) -> tuple[Any, RequestedProgram]:
     program = mil.Program()
     name, shape = input_name(graph), (1, *graph.input.shape)
     with mil.Function(
-        {name: mil.Builder.placeholder(shape, dtype=mil.types.fp32)}, opset_version=tools.target.iOS17
+        {name: mil.Builder.placeholder(shape, dtype=mil.types.fp32)}, opset_version=tools.target[target]
     ) as function:
         recorder = Recorder(mil)
-        function.set_outputs(_write(recorder, function.inputs[name], graph))
+        outputs = _write(recorder, function.inputs[name], graph, in_float16=in_float16)
+        if labels:
+            recorder.path = "the probabilities"
+            recorder.softmax(x=outputs[0], axis=-1, name=PROBABILITIES)
+        function.set_outputs(outputs)
         program.add_function("main", function)
     return program, RequestedProgram(
         input_name=name,
@@ -51,22 +62,28 @@ def build_program(tools: Any, graph: Graph) -> tuple[Any, RequestedProgram]:
         colours=colours_of(graph),
         output_names=output_names(graph),
         operations=tuple(recorder.requested),
+        classifier=Classifier.of(PROBABILITIES, labels) if labels else None,
         graph_digest=graph.digest(),
     )
 
 
-def _write(recorder: Recorder, image: Any, graph: Graph) -> list[Any]:
+def _write(recorder: Recorder, image: Any, graph: Graph, *, in_float16: bool) -> list[Any]:
     outputs = dict(zip((output.name for output in graph.outputs), output_names(graph), strict=True))
     read = {operand.name for operator in graph.operators for operand in operator.inputs}
     given: dict[str, Any] = {}
-    results = {graph.input.name: write_input(recorder, image, graph)}
+    results = {graph.input.name: (write_half_input if in_float16 else write_input)(recorder, image, graph)}
     is_centred = graph.precision != "float32"
     for label, operator in zip(labels(graph), graph.operators, strict=True):
         recorder.path = operator.path
-        write = (float32 if operator.output.quantization is None else int8)[operator]
-        name = operator.output.name
+        name, grid = operator.output.name, operator.output.quantization
         ends: dict[str, Any] = {"output": outputs.get(name), "is_read": name in read or name not in outputs}
-        file = MilWriter(recorder, results, label, **ends, codes_are_centred=is_centred)
+        file: MilWriter
+        if in_float16:
+            write = float16[operator]
+            file = HalfWriter(recorder, results, label, **ends, grid=grid, path=operator.path)
+        else:
+            write = (float32 if grid is None else int8)[operator]
+            file = MilWriter(recorder, results, label, **ends, codes_are_centred=is_centred)
         try:
             results[name] = write(operator, file)
         except (ValueError, TypeError, KeyError) as error:

@@ -50,6 +50,7 @@ def differences(requested: RequestedProgram, program: MilProgram) -> Iterator[st
         "input": ((requested.input_name, requested.input_shape), (program.input_name, program.input_shape)),
         "colours": (requested.colours, program.colours),
         "outputs": (requested.output_names, tuple(program.outputs)),
+        "classifier": (requested.classifier, program.classifier),
         "graph_digest": (requested.graph_digest, program.metadata.get("graph_digest")),
     }
     for what, (expected, found) in ends.items():

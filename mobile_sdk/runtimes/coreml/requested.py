@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from mobile_sdk.runtimes.coreml.package.classifier import Classifier
 from mobile_sdk.runtimes.coreml.package.program_file import MilOperation, Value
 
 _INPUT_PATH = "the input"
@@ -28,6 +29,7 @@ class RequestedProgram:
     colours: str | None  # of a picture that Core ML takes as such
     output_names: tuple[str, ...]
     operations: tuple[Requested, ...]
+    classifier: Classifier | None
     graph_digest: str
 
 

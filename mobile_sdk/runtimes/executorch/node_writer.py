@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mobile_sdk.graph.layout.nibbles import packed
 from mobile_sdk.graph.operators import Clamp, Constant, Graph, Operator, Quantization, Tensor
 from mobile_sdk.runtimes.executorch.fields import NO_VALUE, tensor_fields
 from mobile_sdk.runtimes.shapes import MOST_PARTS, runtime_shape
@@ -128,13 +129,18 @@ class NodeWriter:
         """Returns the id of one constant."""
         return self.value([1], grid, buffer=self._store(np.array([value])))
 
-    def channelwise(self, array: NDArray[Any], scales: NDArray[np.float32] | None, channel: int) -> int:
-        """Returns the id of parameters with a scale for each slice along the axis `channel`; float32 without scales."""
-        buffer = self._store(array)
+    def channelwise(
+        self, array: NDArray[Any], scales: NDArray[np.float32] | None, channel: int, *, bits: int = 8
+    ) -> int:
+        """Returns the id of parameters with a scale for each slice along the axis `channel`; float32 without scales.
+
+        Codes of 4 bits lie two a byte, as numbers without a sign around 8: XNNCompiler.cpp gives them that zero point.
+        """
+        buffer = self._store(packed(array, zero_point=8) if bits == 4 else array)
         if scales is None:
             return self.value(list(array.shape), None, buffer=buffer)
         parameters = {"channel_dim": channel, "scale_buffer_idx": self._store(scales), "num_scales": len(scales)}
-        datatype = "xnn_datatype_qcint8" if array.dtype == np.int8 else "xnn_datatype_qcint32"
+        datatype = f"xnn_datatype_qcint{bits if array.dtype == np.int8 else 32}"
         return self._append(tensor_fields(datatype, list(array.shape), buffer), ("PerChannelQuant", parameters))
 
     def _operand(self, operand: Tensor | Constant) -> int:

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from mobile_sdk.errors import BundleError, MachineError
-from mobile_sdk.runtimes.coverage import check_all_is_read
 from mobile_sdk.runtimes.damage import damage_named
+from mobile_sdk.runtimes.flatbuffer.coverage import check_all_is_read
 from mobile_sdk.runtimes.flatbuffer.decoding import decode
 from mobile_sdk.runtimes.flatbuffer.encoding import encode
 from mobile_sdk.runtimes.flatbuffer.schema import Schema, read_schema

@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mobile_sdk.runtimes.base import Structure
+from mobile_sdk.runtimes.base import Structure, of_int4
 from mobile_sdk.runtimes.damage import damage_named
 from mobile_sdk.runtimes.executorch.delegate_blob import decode_blob
 from mobile_sdk.runtimes.executorch.fields import delegate_schema
 from mobile_sdk.runtimes.executorch.pte_file import PteFile, damaged, read_pte
 
 WEIGHTED = ("XNNConv2d", "XNNDepthwiseConv2d", "XNNConvTranspose2d", "XNNFullyConnected")
-INT8 = "xnn_datatype_qcint8"
+FOUR_BITS = "xnn_datatype_qcint4"
+INTEGERS = ("xnn_datatype_qcint8", FOUR_BITS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,23 +69,36 @@ def _structure(file: PteFile, size_bytes: int) -> Structure:
     calls = [step["instr_args"] for chain in plan["chains"] for step in chain["instructions"]]
     kernels = [plan["operators"][call["op_index"]] for kind, call in calls if kind == "KernelCall"]
     names = [f"{kernel['name']}.{kernel['overload']}" for kernel in kernels]
-    nodes = [node for content in contents for node in content.nodes]
     filters = [
         (node.kind, content.values[node.fields["filter_id"]])
         for content in contents
         for node in content.nodes
         if node.kind in WEIGHTED
     ]
-    weights = sum(len(value.data or b"") for _, value in filters)
-    int8 = sum(len(value.data or b"") for _, value in filters if value.datatype == INT8)
+    weights = sum(map(_counted_bytes, values := [value for _, value in filters]))
+    integers = sum(_counted_bytes(value) for value in values if value.datatype in INTEGERS)
     return Structure(
-        operators=dict(Counter([node.kind.removeprefix("XNN") for node in nodes] + names)),
+        operators=dict(Counter([_in_words(node, content) for content in contents for node in content.nodes] + names)),
         partitions=sum(kind == "DelegateCall" for kind, _ in calls),
         not_delegated=tuple((name, "runs as a portable kernel outside the delegate") for name in names),
-        int8_weight_share=int8 / weights if weights else 1.0,
-        float_convolutions=sum(kind != "XNNFullyConnected" and value.datatype != INT8 for kind, value in filters),
+        int8_weight_share=integers / weights if weights else 1.0,
+        float_convolutions=sum(
+            kind != "XNNFullyConnected" and value.datatype not in INTEGERS for kind, value in filters
+        ),
         bytes_by_part=_bytes_by_part(file, contents, size_bytes),
     )
+
+
+def _in_words(node: Node, content: DelegateContent) -> str:
+    """Returns the node's kind, and the type of its weights where that is int4."""
+    kind = node.kind.removeprefix("XNN")
+    is_four = node.kind in WEIGHTED and content.values[node.fields["filter_id"]].datatype == FOUR_BITS
+    return of_int4(kind) if is_four else kind
+
+
+def _counted_bytes(value: Value) -> int:
+    """Returns the bytes of weights, as `Structure.int8_weight_share` counts them: one for one of 4 bits."""
+    return len(value.data or b"") * (2 if value.datatype == FOUR_BITS else 1)
 
 
 def _bytes_by_part(file: PteFile, contents: list[DelegateContent], size_bytes: int) -> dict[str, int]:

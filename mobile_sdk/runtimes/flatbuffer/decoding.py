@@ -7,7 +7,7 @@ import struct
 from collections.abc import Sequence
 from typing import Any
 
-from mobile_sdk.runtimes.coverage import Span, check_all_is_read
+from mobile_sdk.runtimes.flatbuffer.coverage import Span, check_all_is_read
 from mobile_sdk.runtimes.flatbuffer.schema import NUMBERS, Field, Schema
 
 MOST_TABLES = 100_000  # no net has as many; a file that claims more is damaged

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import flatbuffers  # type: ignore[import-untyped]
-from flatbuffers import number_types
+from flatbuffers import number_types  # type: ignore[import-untyped]
 
 from mobile_sdk.runtimes.flatbuffer.schema import Field, Schema
+from mobile_sdk.runtimes.flatbuffer.sharing_builder import SharingBuilder
 
 _FLAGS = {
     "bool": number_types.BoolFlags,
@@ -28,8 +28,8 @@ _FLAGS = {
 
 
 def encode(schema: Schema, value: Mapping[str, Any]) -> bytes:
-    """Returns the root table `value` as a finished buffer with the schema's identifier."""
-    builder = flatbuffers.Builder(1024)
+    """Returns the root table `value` as a finished buffer with the schema's identifier; equal vectors stand once."""
+    builder = SharingBuilder(1024)
     builder.Finish(_Encoder(schema, builder).table(schema.root, value), schema.identifier)
     return bytes(builder.Output())
 

@@ -63,7 +63,7 @@ class Schema:
 
     def _complete(self, type_: str, value: Any, field: Field) -> Any:
         if self.number_type(type_):
-            known = self.enums[type_][value] if isinstance(value, str) else value
+            known = self._number(type_, value)
             return field.default if known is None or known == field.default else known
         if value is None or type_ == "string":
             return value
@@ -72,8 +72,13 @@ class Schema:
         if type_ == "[ubyte]":
             return bytes(value)
         if type_.startswith("["):
-            return [self._complete(type_[1:-1], item, field) for item in value]
+            inner = type_[1:-1]
+            is_number = self.number_type(inner) is not None
+            return [self._number(inner, each) if is_number else self._complete(inner, each, field) for each in value]
         return self._complete_table(type_, value)
+
+    def _number(self, type_: str, value: Any) -> Any:
+        return self.enums[type_][value] if isinstance(value, str) else value
 
     def number_type(self, type_: str) -> str | None:
         """Returns the number type that `type_` is stored as, or None if it is none."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import MachineError
 from mobile_sdk.graph.operators import Graph
-from mobile_sdk.runtimes.base import InputSpec, Interface, OutputSpec, Runtime, Session, Structure
+from mobile_sdk.runtimes.base import Interface, Runtime, Session, Structure
 from mobile_sdk.system.atomic_files import write_bytes
 from mobile_sdk.system.findings import Finding, find_package
 
@@ -26,18 +26,14 @@ class OnnxRuntime(Runtime):
 
     def interface(self, graph: Graph) -> Interface:
         """Returns the tensors of the file: a picture's bytes or an array's codes, and the graph's outputs."""
-        name = "rgb" if graph.reads_picture else graph.input.name
-        return Interface(
-            input=InputSpec.of_bytes(graph, name, "uint8" if graph.reads_picture else "int8"),
-            outputs=OutputSpec.all_of(graph),
-        )
+        return Interface.of(graph)
 
     def export(self, graph: Graph, contract: Contract, path: Path) -> Interface:
         """Writes `graph` to `path`; raises CompileError with operator and module path."""
         self._need()
         from mobile_sdk.runtimes.onnx.export import write_model
 
-        write_bytes(path, write_model(graph, f"{contract.name} {graph.digest()}"))
+        write_bytes(path, write_model(graph, f"{contract.name} {graph.digest()}", contract.licence))
         return self.interface(graph)
 
     def structure(self, path: Path) -> Structure:

@@ -7,12 +7,12 @@ from mobile_sdk.runtimes.onnx.readback import differences
 from mobile_sdk.runtimes.onnx.requested import request
 
 
-def write_model(graph: Graph, description: str) -> bytes:
+def write_model(graph: Graph, description: str, licence: str | None = None) -> bytes:
     """Returns the model file's bytes, read back and found to be as requested.
 
     Raises CompileError with a module path for anything that ONNX Runtime cannot have, or that the file has otherwise.
     """
-    requested = request(graph, description)
+    requested = request(graph, description, licence)
     data = to_bytes(requested)
     for difference in differences(graph, requested, from_bytes(data)):
         raise CompileError(difference, hint="report this as a bug")

@@ -8,6 +8,7 @@ from onnx import ModelProto, TensorProto, helper
 from mobile_sdk.graph import arithmetic
 from mobile_sdk.graph.checks.limits import check_graph
 from mobile_sdk.graph.operators import Clamp, Graph
+from mobile_sdk.runtimes.base import input_name
 from mobile_sdk.runtimes.onnx.operators import (
     boxes,
     channels,
@@ -25,16 +26,10 @@ from mobile_sdk.runtimes.shapes import runtime_shape
 
 FAMILIES = (boxes, channels, constants, conv, conversions, elementwise, pooling, resize, tokens)
 """These modules fill `int8` and `float32`."""
-INPUT_NAME = "rgb"
 _CHANNELS_FIRST, _CHANNELS_LAST = [0, 3, 1, 2], [0, 2, 3, 1]
 
 
-def input_name(graph: Graph) -> str:
-    """Returns the name of the tensor that takes the graph's input."""
-    return INPUT_NAME if graph.reads_picture else graph.input.name
-
-
-def request(graph: Graph, description: str) -> ModelProto:
+def request(graph: Graph, description: str, licence: str | None = None) -> ModelProto:
     """Returns the model that is requested for `graph`.
 
     Raises CompileError with a module path for what ONNX Runtime cannot have, or would not compute exactly.
@@ -46,7 +41,10 @@ def request(graph: Graph, description: str) -> ModelProto:
         file.label = file.name(operator.output)
         table = float32 if operator.output.quantization is None else int8
         table[operator](operator, file)
-    return file.finish([given], list(_write_outputs(graph, file)))
+    model = file.finish([given], list(_write_outputs(graph, file)))
+    if licence is not None:
+        helper.set_model_props(model, {"licence": licence})
+    return model
 
 
 def _write_input(graph: Graph, file: OnnxWriter) -> Any:

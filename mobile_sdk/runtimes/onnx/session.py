@@ -18,13 +18,14 @@ from mobile_sdk.runtimes.onnx.writer import IR_VERSION, OPERATOR_SET
 EXACT_PRODUCTS = "session.x64quantprecision"
 """With this option ONNX Runtime adds products on x86 in more than the 16 bits that end at 32,767."""
 _ERRORS_ONLY = 3
+_CPU = ["CPUExecutionProvider"]
 
 
 class OnnxSession:
     """Runs one model."""
 
     def __init__(self, path: Path, interface: Interface, *, threads: int) -> None:
-        self._session = open_session(path, options(threads=threads))
+        self._session = self._open(path, threads=threads)
         for what, found, specs in (
             ("inputs", self._session.get_inputs(), (interface.input,)),
             ("outputs", self._session.get_outputs(), interface.outputs),
@@ -49,14 +50,16 @@ class OnnxSession:
         """Frees the session."""
         self._session = None
 
+    def _open(self, path: Path, *, threads: int) -> Any:
+        return open_session(path, options(threads=threads))
+
 
 _TYPES = {"uint8": "tensor(uint8)", "int8": "tensor(int8)", "float32": "tensor(float)", "image": "none"}
 
 
 def options(*, threads: int) -> Any:
     """Returns ONNX Runtime's own options, but for threads and silence, and exact products where it has others."""
-    chosen = _silent()
-    chosen.intra_op_num_threads = threads
+    chosen = silent_options(threads=threads)
     if products_saturate():
         chosen.add_session_config_entry(EXACT_PRODUCTS, "1")
     return chosen
@@ -64,7 +67,7 @@ def options(*, threads: int) -> Any:
 
 def open_session(path: Path, chosen: Any) -> Any:
     """Returns ONNX Runtime's session of the file. Raises BundleError if it refuses the file."""
-    return _opened(path.read_bytes(), chosen, path.name)
+    return opened(path.read_bytes(), chosen, path.name, providers=_CPU)
 
 
 @cache
@@ -86,22 +89,24 @@ def products_saturate() -> bool:
     graph = helper.make_graph([node], "products", ends[:2], ends[2:])
     operators = [helper.make_opsetid("", OPERATOR_SET)]
     model = helper.make_model(graph, ir_version=IR_VERSION, opset_imports=operators)
-    session = _opened(model.SerializeToString(), _silent(), "a product")
+    session = opened(model.SerializeToString(), silent_options(threads=1), "a product", providers=_CPU)
     codes, weights = np.full((1, count), code, np.uint8), np.full((count, 16), weight, np.int8)
     (sums,) = session.run(None, {"codes": codes, "weights": weights})
     return bool((sums != count * code * weight).any())
 
 
-def _silent() -> Any:
+def silent_options(*, threads: int) -> Any:
+    """Returns options for so many threads that tell of errors alone."""
     chosen = onnxruntime.SessionOptions()
-    chosen.inter_op_num_threads = chosen.intra_op_num_threads = 1
+    chosen.inter_op_num_threads, chosen.intra_op_num_threads = 1, threads
     chosen.log_severity_level = _ERRORS_ONLY
     return chosen
 
 
-def _opened(data: bytes, chosen: Any, name: str) -> Any:
+def opened(data: bytes, chosen: Any, name: str, **providers: Any) -> Any:
+    """Returns a session of a file's bytes, whose `providers` may be in the options. Raises BundleError."""
     try:
-        return onnxruntime.InferenceSession(data, chosen, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(data, chosen, **providers)
     except Exception as error:  # its bindings raise classes of their own
         reason = str(error).splitlines()[0]
         raise BundleError(f"ONNX Runtime refuses {name}: {reason}", hint="export it again") from error

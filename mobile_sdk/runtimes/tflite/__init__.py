@@ -8,15 +8,15 @@ from mobile_sdk.contract import Contract
 from mobile_sdk.errors import MachineError
 from mobile_sdk.graph.operators import Graph
 from mobile_sdk.runtimes.base import (
-    InputSpec,
     Interface,
-    OutputSpec,
     Platform,
     RunnerParts,
     Runtime,
     Session,
     Structure,
 )
+from mobile_sdk.runtimes.requirement import Requirement, of_probabilities
+from mobile_sdk.runtimes.tflite.interface import CHOICES, Form, interface_of
 from mobile_sdk.system.atomic_files import write_bytes
 from mobile_sdk.system.findings import Finding, find_package
 
@@ -32,6 +32,7 @@ class TfliteRuntime(Runtime):
     name = "tflite"
     model_file = "model.tflite"
     processors = ("cpu",)
+    choices = CHOICES
     also_called = frozenset({"litert", "tensorflowlite", "tflite", "tensorflow", "android"})
     runner = RunnerParts(
         package=_PACKAGE,
@@ -42,18 +43,17 @@ class TfliteRuntime(Runtime):
 
     def interface(self, graph: Graph) -> Interface:
         """Returns the tensors of the file: a picture's bytes or an array's codes, and the graph's outputs."""
-        from mobile_sdk.runtimes.tflite.picture import input_name
+        return interface_of(graph, Form.of(self.chosen))
 
-        return Interface(
-            input=InputSpec.of_bytes(graph, input_name(graph), "uint8" if graph.reads_picture else "int8"),
-            outputs=OutputSpec.all_of(graph),
-        )
+    def computed(self, graph: Graph) -> Graph:
+        """Returns the graph, continued to probabilities if they are chosen."""
+        return Form.of(self.chosen).computed(graph)
 
     def export(self, graph: Graph, contract: Contract, path: Path) -> Interface:
         """Writes `graph` to `path`; raises CompileError with operator and module path."""
         from mobile_sdk.runtimes.tflite.export import write_model
 
-        write_bytes(path, write_model(graph, f"{contract.name} {graph.digest()}"))
+        write_bytes(path, write_model(graph, contract, Form.of(self.chosen)))
         return self.interface(graph)
 
     def structure(self, path: Path) -> Structure:
@@ -66,7 +66,7 @@ class TfliteRuntime(Runtime):
         """Names everything in the file that is not so in the `fresh` one; see runtimes/base.py."""
         from mobile_sdk.runtimes.tflite.readback import file_differences
 
-        return file_differences(path, fresh, graph)
+        return file_differences(path, fresh, self.computed(graph))
 
     def unavailable(self) -> str | None:
         """Returns why LiteRT cannot run here, or None."""
@@ -93,6 +93,11 @@ class TfliteRuntime(Runtime):
     def finding(self) -> Finding:
         """Finds the package that writes and runs `.tflite`."""
         return find_package(_PACKAGE, "ai_edge_litert", enables="TFLite bundles: export, verify, bench", get=_GET)
+
+    def requirement(self, graph: Graph) -> Requirement:
+        """Returns how near its scores must come: probabilities as near as the softmax of exact scores can."""
+        usual = super().requirement(graph)
+        return of_probabilities(usual) if Form.of(self.chosen).gives_probabilities else usual
 
     def app_advice(self, platform: Platform) -> str | None:
         """Returns the dependency of a Gradle module."""

@@ -4,16 +4,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import flatbuffers  # type: ignore[import-untyped]
 from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-untyped]
 
 from mobile_sdk.errors import BundleError
 from mobile_sdk.runtimes.damage import damage_named
+from mobile_sdk.runtimes.flatbuffer.sharing_builder import SharingBuilder
 
 
 def to_bytes(model: Any) -> bytes:
-    """Returns the file of a ModelT that a `Writer` finished."""
-    builder = flatbuffers.Builder(1 << 20)
+    """Returns the file of a ModelT that a `Writer` finished; equal vectors stand in it once."""
+    builder = SharingBuilder(1 << 20)
     builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
     return bytes(builder.Output())
 

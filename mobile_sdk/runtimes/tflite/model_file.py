@@ -8,8 +8,9 @@ from typing import Any
 
 from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-untyped]
 
-from mobile_sdk.runtimes.base import Structure
+from mobile_sdk.runtimes.base import Structure, of_int4
 from mobile_sdk.runtimes.damage import damage_named
+from mobile_sdk.runtimes.tflite.description.labels_archive import separated
 from mobile_sdk.runtimes.tflite.file_format import damaged, read_model
 from mobile_sdk.runtimes.tflite.session import open_interpreter
 
@@ -36,21 +37,28 @@ def _structure(model: Any, path: Path) -> Structure:
     layers = [(kind, op.inputs) for op, kind in zip(graph.operators, kinds, strict=True) if kind in _WEIGHTED]
     weights = [graph.tensors[inputs[1]] for _, inputs in layers]
     biases = [graph.tensors[inputs[2]] for _, inputs in layers]
-    int8_weights = [weight for weight in weights if weight.type == schema.TensorType.INT8]
+    integers = [weight for weight in weights if weight.type in (schema.TensorType.INT8, schema.TensorType.INT4)]
     partitions, left = _split(path)
-    part_bytes = {"weights": _bytes(model, weights), "biases": _bytes(model, biases)}
-    part_bytes["structure"] = path.stat().st_size - sum(part_bytes.values())
+    part_bytes = _bytes_by_part(model, path.read_bytes(), weights, biases)
     return Structure(
-        operators=dict(Counter(kinds)),
+        operators=dict(Counter(_in_words(model, op, kind) for op, kind in zip(graph.operators, kinds, strict=True))),
         partitions=partitions,
         not_delegated=tuple((kind, _OWN_KERNEL.get(kind, "XNNPACK refused it")) for kind in left),
-        int8_weight_share=_bytes(model, int8_weights) / max(_bytes(model, weights), 1),
+        int8_weight_share=_bytes(model, integers) / max(_bytes(model, weights), 1),
         float_convolutions=sum(
             kind != "FULLY_CONNECTED" and weight.type == schema.TensorType.FLOAT32
             for (kind, _), weight in zip(layers, weights, strict=True)
         ),
         bytes_by_part=part_bytes,
     )
+
+
+def _in_words(model: Any, operator: Any, kind: str) -> str:
+    """Returns the operator's kind, and the type of its weights where that is int4."""
+    if kind not in _WEIGHTED:
+        return kind
+    weight = model.subgraphs[0].tensors[operator.inputs[1]]
+    return of_int4(kind) if weight.type == schema.TensorType.INT4 else kind
 
 
 def tensor_details(path: Path) -> Mapping[str, tuple[float, int]]:
@@ -65,8 +73,25 @@ def tensor_details(path: Path) -> Mapping[str, tuple[float, int]]:
     }
 
 
+def _bytes_by_part(model: Any, data: bytes, weights: list[Any], biases: list[Any]) -> dict[str, int]:
+    """Returns what the file is made of: equal constants stand in it once."""
+    file, _ = separated(data)
+    parts = {"weights": weights, "biases": biases, "metadata": model.metadata or []}
+    counted: set[bytes] = set()
+    sizes = {}
+    for name, holders in parts.items():
+        new = {bytes(model.buffers[holder.buffer].data) for holder in holders} - counted
+        sizes[name] = sum(map(len, new))
+        counted |= new
+    sizes["structure"] = len(file) - sum(sizes.values())
+    sizes["labels"] = len(data) - len(file)
+    return {name: size for name, size in sizes.items() if size}
+
+
 def _bytes(model: Any, tensors: list[Any]) -> int:
-    return sum(len(model.buffers[tensor.buffer].data) for tensor in tensors)
+    """Returns the bytes of weights, as `Structure.int8_weight_share` counts them: one for one of 4 bits."""
+    four = schema.TensorType.INT4
+    return sum(len(model.buffers[each.buffer].data) * (2 if each.type == four else 1) for each in tensors)
 
 
 def _split(path: Path) -> tuple[int, list[str]]:

@@ -7,10 +7,10 @@ than today's: results are compared with the reference, never promised exact.
 from collections.abc import Mapping
 from pathlib import Path
 
-from mobile_sdk.contract import Contract
 from mobile_sdk.errors import MachineError
 from mobile_sdk.graph.operators import Graph
-from mobile_sdk.runtimes.base import Interface, Runtime, Session, Structure
+from mobile_sdk.runtimes.base import Interface, Session
+from mobile_sdk.runtimes.reader import Reader
 from mobile_sdk.runtimes.requirement import Requirement
 from mobile_sdk.runtimes.tflite import TfliteRuntime
 from mobile_sdk.runtimes.tflite_legacy.environment import HOW_TO_GET, REQUIREMENTS, find_python, make_ready
@@ -31,28 +31,11 @@ _OLD_KERNELS = Requirement(
 )
 
 
-class TfliteLegacyRuntime(Runtime):
-    """Runs the `.tflite` files that `TfliteRuntime` writes."""
+class TfliteLegacyRuntime(Reader):
+    """Runs the `.tflite` files that `TfliteRuntime` writes; 2.14 gives XNNPACK no int8 operator of them."""
 
     name = "tflite-runtime"
-    model_file = TfliteRuntime.model_file
-    processors = TfliteRuntime.processors
-
-    def interface(self, graph: Graph) -> Interface:
-        """Returns the tensors of the file that today's LiteRT gets."""
-        return TfliteRuntime().interface(graph)
-
-    def export(self, graph: Graph, contract: Contract, path: Path) -> Interface:
-        """Writes the file that today's LiteRT gets."""
-        return TfliteRuntime().export(graph, contract, path)
-
-    def structure(self, path: Path) -> Structure:
-        """Reads `path` back; the partitions are today's LiteRT's: 2.14 gives XNNPACK no int8 operator."""
-        return TfliteRuntime().structure(path)
-
-    def differences(self, path: Path, fresh: Path, graph: Graph) -> list[str]:
-        """Names everything in the file that is not so in the `fresh` one; today's LiteRT gets the same files."""
-        return TfliteRuntime().differences(path, fresh, graph)
+    writer = TfliteRuntime
 
     def unavailable(self) -> str | None:
         """Returns why it cannot run here now, or None."""

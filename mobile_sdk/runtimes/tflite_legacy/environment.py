@@ -5,8 +5,7 @@ import sys
 from pathlib import Path
 
 from mobile_sdk.errors import MachineError
-from mobile_sdk.system.cache import Say, cache_folder, made_once
-from mobile_sdk.system.commands import run_command
+from mobile_sdk.system.cache import Say, cache_folder, made_environment, python_of
 
 REQUIREMENTS = ("tflite-runtime==2.14.0", "numpy==1.26.4")
 HOW_TO_GET = "python -m mobile_sdk.runtimes.tflite_legacy"
@@ -15,7 +14,7 @@ _PYTHON = "python3.11"  # the newest that tflite-runtime 2.14.0 has wheels for
 
 def find_python() -> Path | None:
     """Returns the environment's Python, if the environment has been made."""
-    python = _folder() / "bin" / "python"
+    python = python_of(_folder())
     return python if python.exists() else None
 
 
@@ -24,16 +23,8 @@ def make_ready(say: Say) -> Path:
 
     About 20 MB are fetched.
     """
-
-    def make(unfinished: Path) -> None:
-        say("tflite-runtime: making its environment")
-        hint = "look whether pip reaches a package index here"
-        run_command([_python(), "-m", "venv", "--without-pip", str(unfinished)], hint="apt-get install python3-venv")
-        pip = [sys.executable, "-m", "pip", "--python", str(unfinished / "bin" / "python"), "install", "--quiet"]
-        run_command([*pip, "--no-deps", "--only-binary=:all:", *REQUIREMENTS], hint=hint)
-
-    made_once(_folder(), make)
-    return _folder() / "bin" / "python"
+    found = find_python()
+    return found or made_environment(_folder(), REQUIREMENTS, say, python=_python(), pip=["--no-deps"])
 
 
 def _folder() -> Path:

@@ -8,18 +8,19 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from mobile_sdk.comparison import compare, top1
+from mobile_sdk.comparison import top1
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import DataError, SettingError
 from mobile_sdk.graph.score_steps import real_values
+from mobile_sdk.program.agreement import Agreement
 from mobile_sdk.program.expected_scores import expected_scores
 from mobile_sdk.program.program import Program
-from mobile_sdk.program.record import Agreement
 from mobile_sdk.tasks.class_quality import right_counts, shares_of
 from mobile_sdk.tasks.classification import MEASURE
 from mobile_sdk.tasks.quality import Quality
 from mobile_sdk.workflow.choices import DIGITS, RECIPES, check_choice
 from mobile_sdk.workflow.tasks import labelled_pictures
+from mobile_sdk.workflow.tasks.judged_pictures import agreement_of, to_judge_on
 from mobile_sdk.workflow.tasks.named_net import build_named, header_fields
 from mobile_sdk.workflow.tasks.score_check import check_scores
 from mobile_sdk.workflow.tasks.task import Composer, Task
@@ -150,17 +151,20 @@ class Classification(Task[Pictures]):
         return pictures.train
 
     def judged(self, net: nn.Module, program: Program, held_out: PictureSet) -> dict[str, Any]:
-        """Returns top-1 accuracy, if the pictures have labels, and how far int8 scores are from the float net's."""
-        own = without_last_activation(net, program.contract.input.shape)
-        wanted = scores(own, held_out, program.contract).numpy()
-        codes = expected_scores(program, held_out.bytes(program.contract.input))
+        """Returns top-1 accuracy, if the pictures have labels, and how far int8 scores are from the float net's.
+
+        Few pictures are compared with crops of them; accuracy is that of the pictures alone.
+        """
+        own, count = without_last_activation(net, program.contract.input.shape), len(held_out)
+        compared = to_judge_on(held_out, program.contract.input)
+        wanted = scores(own, compared, program.contract).numpy()
+        codes = expected_scores(program, compared.bytes(program.contract.input))
         (found,) = real_values(codes, program.graph)
-        near, count = compare(found, wanted), len(held_out)
-        agreement = Agreement(top1_agreement=near.top1_agreement, sqnr_db=near.sqnr_db, images=count)
+        agreement = agreement_of(found, wanted, compared, whole_images=count)
         fields: dict[str, Agreement | Quality] = {"agreement": agreement}
         if min(held_out.targets) >= 0:
             targets, labels = np.array(held_out.targets), len(program.contract.labels)
-            for name, each in (("float_quality", wanted), ("reference_quality", found)):
+            for name, each in (("float_quality", wanted[:count]), ("reference_quality", found[:count])):
                 by_class = shares_of(right_counts(top1(each), targets, labels))
                 value = float((top1(each) == targets).mean())
                 fields[name] = Quality(measure=MEASURE, value=value, images=count, by_class=by_class)

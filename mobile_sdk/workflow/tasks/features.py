@@ -12,10 +12,11 @@ from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.errors import SettingError
 from mobile_sdk.graph.reference import channels_last
 from mobile_sdk.graph.score_steps import real_values
+from mobile_sdk.program.agreement import OutputNoise, sqnr_text
 from mobile_sdk.program.expected_scores import expected_scores
 from mobile_sdk.program.program import Program
-from mobile_sdk.program.record import OutputNoise
 from mobile_sdk.workflow.choices import DIGITS
+from mobile_sdk.workflow.tasks.judged_pictures import to_judge_on
 from mobile_sdk.workflow.tasks.labelled_pictures import is_arrays_file
 from mobile_sdk.workflow.tasks.task import Composer, Task
 from qat.calibration.noise import outputs_of
@@ -96,20 +97,26 @@ class Features(Task[Pictures]):
         return pictures.train
 
     def judged(self, net: nn.Module, program: Program, held_out: PictureSet) -> dict[str, Any]:
-        """Returns how far the int8 reference's outputs are from the float net's on held-out pictures."""
+        """Returns how far the int8 reference's outputs are from the float net's; few pictures give crops as well."""
         source, graph = program.contract.input, program.graph
-        own = float_outputs(net, source.shape)
+        own, compared = float_outputs(net, source.shape), to_judge_on(held_out, source)
         with torch.inference_mode():
-            batches = evaluation_batches(held_out, source, torch.device("cpu"))
+            batches = evaluation_batches(compared, source, torch.device("cpu"))
             computed = [outputs_of(own(rgb)) for rgb, _ in batches]
         wanted = [channels_last(torch.cat(parts).numpy()) for parts in zip(*computed, strict=True)]
-        codes = expected_scores(program, held_out.bytes(source))
+        codes = expected_scores(program, compared.bytes(source))
         noise = []
         for name, found, exact in zip(graph.output_names, real_values(codes, graph), wanted, strict=True):
             near = compare(found.reshape(len(exact), -1), exact.reshape(len(exact), -1))
-            largest, images = near.max_steps, len(held_out)
-            noise.append(OutputNoise(name=name, sqnr_db=near.sqnr_db, largest_difference=largest, images=images))
+            noise.append(
+                OutputNoise(
+                    name=name,
+                    sqnr_db=near.sqnr_db,
+                    largest_difference=near.max_steps,
+                    images=len(compared),
+                    whole_images=len(held_out),
+                )
+            )
         for each in noise:
-            decibels = "no noise" if each.sqnr_db is None else f"{each.sqnr_db:.1f} dB SQNR"
-            say(f"{each.name}: {decibels}, at most {each.largest_difference:.4g} from the float net's")
+            say(f"{each.name}: {sqnr_text(each.sqnr_db)}, at most {each.largest_difference:.4g} from the float net's")
         return {"outputs": tuple(noise)}

@@ -158,7 +158,7 @@ class Task(ABC, Generic[Pictures]):
 
     def calibration(self, *, has_pictures: bool = True) -> CalibrationPlan:
         """Returns the default plan for calibration."""
-        return CalibrationPlan(reconstruct=False)
+        return CalibrationPlan(round_weights=True, correct_biases=True, reconstruct=False)
 
     @abstractmethod
     def build(self, net: str, contract: Contract, width: float) -> nn.Module:

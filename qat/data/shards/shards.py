@@ -12,7 +12,7 @@ from mobile_sdk.errors import SettingError
 from mobile_sdk.system.atomic_files import replacing
 from qat.data.arguments import to_learn_from
 from qat.data.content_hash import hash_file
-from qat.data.picture_set import PictureSet, Source
+from qat.data.picture_set import PictureSet
 from qat.data.pictures import Pictures
 from qat.data.shards.index import (
     INDEX_FILE,
@@ -25,6 +25,7 @@ from qat.data.shards.index import (
     write_index,
 )
 from qat.data.shards.sharded_set import Member, ShardedSet
+from qat.data.sources import Source
 from qat.distributed.extras import needed
 from qat.progress import track
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mobile_sdk.graph.operators import INT8_MAX, INT8_MIN, Quantization
+from mobile_sdk.graph.operators import INT8_MAX, INT8_MIN, Quantization, weight_limit
 from qat.layers.integer_rounding import float32
 from qat.layers.quantizers.rounding import Rounding, extremes, round_to
 from qat.layers.quantizers.step_gradients import LEVELS, weight_gradients
@@ -18,7 +18,7 @@ from qat.layers.quantizers.torchao_pt2e import FakeQuantizeBase
 SMALLEST_SPAN = 2.0**-80  # a range's: a dead tensor still gets a scale whose products float32 holds in full
 SMALLEST_STEP = 2.0**-24  # of learned weights: keeps them above zero
 RANGE_MOMENTUM = 0.05  # of the moving average, a batch: settles in about 60 steps, as a short fine-tuning has
-WEIGHT_LIMIT = 127  # weights never take -128: symmetric, as Jacob et al., arXiv 1712.05877, section 3
+WEIGHT_LIMIT = weight_limit(8)  # never -128: symmetric, as Jacob et al., arXiv 1712.05877, section 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +107,13 @@ class TensorQuantizer(FakeQuantizeBase):  # type: ignore[misc]
                 setattr(self, name, nn.Parameter(self._buffers.pop(name)))
 
     @torch.no_grad()
+    def forget(self) -> None:
+        """Gives the range back the ends that mathematics fixes, and no others."""
+        self.low.fill_(self.bounds.low if self.bounds.low is not None else 0.0)
+        self.high.fill_(self.bounds.high if self.bounds.high is not None else 0.0)
+        self.seen.fill_(False)
+
+    @torch.no_grad()
     def move(self, low: Tensor, high: Tensor) -> None:
         """Moves the range after values from `low` to `high`; it always contains zero."""
         if not self.is_following:
@@ -150,38 +157,39 @@ class TensorQuantizer(FakeQuantizeBase):  # type: ignore[misc]
         self.high.clamp_(min=0.0, max=self.bounds.high)
 
 
-def weight_scales(weight: Tensor) -> Tensor:
-    """Returns the scale per output channel, (O,): the largest magnitude becomes code 127."""
+def weight_scales(weight: Tensor, limit: int = WEIGHT_LIMIT) -> Tensor:
+    """Returns the scale per output channel, (O,): the largest magnitude becomes the code `limit`."""
     largest = weight.detach().abs().amax(dim=tuple(range(1, weight.ndim)))
-    return largest.div_(WEIGHT_LIMIT).masked_fill_(largest == 0, 1.0)
+    return largest.div_(limit).masked_fill_(largest == 0, 1.0)
 
 
-def weight_codes(weight: Tensor, scales: Tensor) -> Tensor:
-    """Returns `weight` (O, …) in steps of `scales` (O,), whole numbers in float32."""
+def weight_codes(weight: Tensor, scales: Tensor, limit: int = WEIGHT_LIMIT) -> Tensor:
+    """Returns `weight` (O, …) in steps of `scales` (O,), whole numbers up to `limit` in float32."""
     codes = weight.detach() / scales.reshape(-1, *[1] * (weight.ndim - 1))
-    return codes.round_().clamp_(-WEIGHT_LIMIT, WEIGHT_LIMIT)
+    return codes.round_().clamp_(-limit, limit)
 
 
-def fake_quantize_weight(weight: Tensor, scales: Tensor | None = None) -> Tensor:
-    """Returns `weight` (O, …) on its int8 grid, one scale per output channel: `weight_scales` if None.
+def fake_quantize_weight(weight: Tensor, scales: Tensor | None = None, limit: int = WEIGHT_LIMIT) -> Tensor:
+    """Returns `weight` (O, …) on its integer grid, one scale per output channel: `weight_scales` if None.
 
     Scales that require gradients get LSQ's; otherwise every weight's gradient passes.
     """
-    rounded: Tensor = _RoundedWeight.apply(weight, scales)  # type: ignore[no-untyped-call]
+    rounded: Tensor = _RoundedWeight.apply(weight, scales, limit)  # type: ignore[no-untyped-call]
     return rounded
 
 
 class _RoundedWeight(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, weight: Tensor, scales: Tensor | None) -> Tensor:
+    def forward(ctx: Any, weight: Tensor, scales: Tensor | None, limit: int) -> Tensor:
+        ctx.limit = limit
         if ctx.needs_input_grad[1]:
             ctx.save_for_backward(weight, scales)
-        scales = weight_scales(weight) if scales is None else scales
-        return weight_codes(weight, scales).mul_(scales.reshape(-1, *[1] * (weight.ndim - 1)))
+        scales = weight_scales(weight, limit) if scales is None else scales
+        return weight_codes(weight, scales, limit).mul_(scales.reshape(-1, *[1] * (weight.ndim - 1)))
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor | None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor | None, None]:
         if ctx.needs_input_grad[1]:
             weight, scales = ctx.saved_tensors
-            return weight_gradients(weight, scales, gradient, WEIGHT_LIMIT)
-        return gradient, None
+            return *weight_gradients(weight, scales, gradient, ctx.limit), None
+        return gradient, None, None

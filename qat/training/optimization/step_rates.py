@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import nn
 
-from qat.layers.quantizers.fake_quant import TensorQuantizer, weight_scales
+from qat.layers.quantizers.fake_quant import TensorQuantizer
 from qat.layers.weighted import Weighted
 
 
@@ -34,5 +34,4 @@ def groups_in_steps(net: nn.Module, rate: float, weight_steps: float, range_shar
 
 
 def _step(layer: Weighted) -> float:
-    scales = weight_scales(layer.weight) if layer.scales is None else layer.scales
-    return float(scales.detach().median())
+    return float(layer.steps().detach().median())

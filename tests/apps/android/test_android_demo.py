@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -23,7 +24,10 @@ from tests.support.apps.android_app import (
 from tests.support.apps.kotlin_toolchain import KotlinToolchain
 
 CATALOGUE = PROJECT / "gradle/libs.versions.toml"
-PACKAGES = ("json", "picture", "tensor", "task", "signing", "bundle", "model", "benchmark", "screen")
+PACKAGES = (
+    *("json", "picture", "tensor", "task", "signing", "bundle", "shelf"),
+    *("model", "benchmark", "overlay", "camera", "screen"),
+)
 """The app's packages in the order of the data's way; each imports only those before it."""
 
 TASKS = r"\b(?:Classification|Detection|Segmentation|task\.Features)\b"
@@ -120,7 +124,16 @@ def test_the_manifests_activities_are_there_and_only_those_that_are_meant_are_op
     assert len(activities) == manifest.count("<activity") == 2
     for name in activities:
         assert name.startswith(namespace()) and (SOURCES / f"{name.replace('.', '/')}.kt").is_file()
-    assert "android.permission.INTERNET" not in manifest and manifest.count("uses-permission") == 1
+
+
+def test_the_benchmark_is_open_to_the_shell_alone_and_shows_itself_over_the_lock() -> None:
+    manifest = ET.parse(PROJECT / "app/src/main/AndroidManifest.xml").getroot()
+    android = "{http://schemas.android.com/apk/res/android}"
+    found = {each.get(f"{android}name", "").split(".")[-1]: each for each in manifest.iter("activity")}
+    benchmark = found["BenchmarkActivity"]
+    assert benchmark.get(f"{android}permission") == "android.permission.DUMP"
+    assert benchmark.get(f"{android}process") == ":benchmark"
+    assert {benchmark.get(f"{android}{name}") for name in ("showWhenLocked", "turnScreenOn")} == {"true"}
 
 
 def test_the_app_takes_executorch_in_the_version_that_exports() -> None:

@@ -1,5 +1,7 @@
 """The iOS app: its core is built and tested for real, its adapters are held to the names of Apple's SDK."""
 
+import ctypes
+import importlib.util
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,13 +18,14 @@ from tests.support.repository import ROOT
 
 STUB_FOLDER = ROOT / "tests/support/apps/ios_stubs"
 STUB_ORDER = (  # each imports only those before it
-    *("CoreGraphics", "CoreVideo", "ImageIO", "CoreML", "AVFoundation", "UIKit", "SwiftUI", "PhotosUI"),
-    *("CryptoKit", "ExecuTorch"),
+    *("Darwin", "CoreGraphics", "CoreVideo", "CoreMedia", "QuartzCore", "ImageIO", "CoreML", "AVFoundation", "UIKit"),
+    *("UniformTypeIdentifiers", "SwiftUI", "PhotosUI", "CryptoKit", "ExecuTorch"),
 )
 UNLISTED = {"SwiftUI", "CryptoKit", "ExecuTorch"}  # of which no listing is published
 NOWHERE_SEEN = {  # SwiftUI names that the fetched code does not use; Xcode is the first to check them
     *("Scene", "WindowGroup", "Bindable", "LabeledContent", "onOpenURL", "accessibilityElement", "combine"),
     *("UIViewControllerRepresentable", "makeUIViewController", "updateUIViewController", "makeCoordinator"),
+    *("UIViewRepresentable", "makeUIView", "updateUIView", "ShareLink", "fileImporter", "accessibilityLabel"),
 }
 TASKS = r"\b(?:Classification|Detection|Features|Segmentation)\b"
 LITERALS_OF_MODELS = (
@@ -72,7 +75,8 @@ def test_python_reads_the_benchmark_that_the_app_writes(ios_core: IosCore) -> No
     assert measured.summary == summarize(measured.samples.rounds_ms)
     assert measured.summary.median_ms == 2.0 and measured.verdict is None
     assert not_run.not_run == "this app embeds no LiteRT" and not_run.summary is None
-    assert numbers.state_after is not None and numbers.state_after.thermal_status == 3
+    assert numbers.state_after is not None and numbers.state_after.thermal_status == 0
+    assert len(measured.samples.end_to_end_ms) == 50 and measured.samples.peak_mib is None
 
 
 def test_the_sources_are_in_swifts_format(swift: SwiftToolchain) -> None:
@@ -194,7 +198,43 @@ def test_the_project_names_what_is_there() -> None:
     for path in re.findall(r"- path: (\S+)", project):
         assert (DEMO / path).exists(), path
     assert 'SWIFT_VERSION: "6.0"' in project and "SWIFT_STRICT_CONCURRENCY: complete" in project
+    assert f"ExecuTorchPackage: swiftpm-{version[1]} " in project  # what bench.json says
     assert re.findall(r"- mobilesdkdemo$", project, re.MULTILINE)
+
+
+def test_the_id_and_the_team_are_the_users_own_and_no_generated_project_forgets_them() -> None:
+    project, committed = ((DEMO / name).read_text(encoding="utf-8") for name in ("project.yml", "Config/App.xcconfig"))
+    example = (DEMO / "Config/Signing.example.xcconfig").read_text(encoding="utf-8")
+    assert "PRODUCT_BUNDLE_IDENTIFIER: $(APP_BUNDLE_ID)" in project and "org.example" not in project
+    for configuration in ("Debug", "Release"):
+        assert f"{configuration}: Config/App.xcconfig" in project
+    assert committed.rstrip().endswith('#include? "Signing.xcconfig"')  # the last assignment counts
+    set_in_both = [set(re.findall(r"^(\w+) =", text, re.MULTILINE)) for text in (committed, example)]
+    assert set_in_both[1] <= set_in_both[0]
+    ignored = (DEMO / ".gitignore").read_text(encoding="utf-8").splitlines()
+    assert "Config/Signing.xcconfig" in ignored and "Config/Signing.xcconfig" in (DEMO / "README.md").read_text("utf-8")
+
+
+def test_golden_pictures_stay_as_they_are_and_every_orientation_is_named() -> None:
+    project = (DEMO / "project.yml").read_text(encoding="utf-8")
+    assert "COMPRESS_PNG_FILES: NO" in project
+    assert len(re.findall(r"- UIInterfaceOrientation\w+", project)) == 4
+
+
+def test_the_threads_are_set_by_functions_that_executorch_has() -> None:
+    """The app finds them by name in its own program; here they are those of the library in the wheel."""
+    source = (DEMO / "App/Runtimes/ExecuTorchThreads.swift").read_text(encoding="utf-8")
+    pool, reset, count = re.findall(r'= "(_ZNK?10executorch\w+)"', source)
+    spec = importlib.util.find_spec("executorch")
+    assert spec is not None and spec.submodule_search_locations
+    (path,) = Path(spec.submodule_search_locations[0]).rglob("libexecutorch_threadpool.so")
+    library = ctypes.CDLL(str(path))
+    get, asked, told = library[pool], library[reset], library[count]
+    get.restype, asked.argtypes = ctypes.c_void_p, (ctypes.c_void_p, ctypes.c_uint32)
+    asked.restype, told.restype, told.argtypes = ctypes.c_bool, ctypes.c_size_t, (ctypes.c_void_p,)
+    before = told(get())
+    for threads in (2, 1, before):
+        assert asked(get(), threads) and told(get()) == threads
 
 
 def test_every_type_of_the_screen_is_in_the_readme() -> None:

@@ -12,10 +12,12 @@ from torch.nn import functional as F
 
 from mobile_sdk.bundle.lowering import lower
 from mobile_sdk.verification.verification import verify
+from qat.calibration import calibration
 from qat.calibration.bias_correction import correct_biases
 from qat.calibration.calibration import calibrate, quantize
 from qat.calibration.channel_groups import channel_groups
 from qat.calibration.equalisation import equalise
+from qat.calibration.held_back import CALIBRATED_CROPS, JUDGED_CROPS, hold_back
 from qat.calibration.plan import CalibrationPlan
 from qat.calibration.range_search import BINS, best_ends, range_loss, search_ranges
 from qat.calibration.reconstruction import reconstruct
@@ -41,13 +43,14 @@ def test_equalisation_moves_weights_and_leaves_the_float_function_as_it_is(activ
     torch.testing.assert_close(found(others), tiny(others), rtol=1e-4, atol=1e-5)
 
 
-def test_what_is_joined_by_sums_is_rescaled_together_and_a_relu6_lets_no_factor_through():
+def test_what_is_joined_by_sums_is_rescaled_together_and_a_relu6_lets_factors_through_to_depthwise_layers_alone():
     def sizes(activation: type[nn.Module]) -> list[tuple[int, int]]:
         groups = channel_groups(prepare(block_net(activation), CONTRACT))
         return sorted((len(group.producers), len(group.consumers)) for group in groups)
 
     # Stem, projection → expansion, again; again, which the second sum is fused into → head.
-    assert sizes(nn.ReLU6) == sizes(nn.Hardswish) == [(1, 1), (2, 2)]
+    assert sizes(nn.Hardswish) == [(1, 1), (2, 2)]
+    assert sizes(nn.ReLU6) == [(1, 1), (1, 1), (2, 2)]
     assert sizes(nn.ReLU) == [(1, 1), (1, 1), (1, 1), (2, 2)]
 
 
@@ -62,10 +65,66 @@ def test_equalisation_helps_a_net_whose_channels_differ_much():
         tiny.first.bias.mul_(torch.logspace(-1.5, 1.5, 12))
         tiny.second.weight.div_(torch.logspace(-1.5, 1.5, 12).reshape(1, -1, 1, 1))
     plain, equalised = (
-        calibrate(prepare(tiny, CONTRACT), picture_set(), CalibrationPlan(equalise=on, search_ranges=False))[0]
+        calibrate(prepare(tiny, CONTRACT), picture_set(), replace(CalibrationPlan.extremes(), equalise=on))[-1]
         for on in (False, True)
     )
-    assert equalised.sqnr_db > plain.sqnr_db + 3
+    assert equalised.is_kept and equalised.sqnr_db > plain.sqnr_db + 3
+
+
+def test_below_a_relu6_channels_are_enlarged_and_none_reaches_its_ceiling_by_that():
+    tiny = block_net(nn.ReLU6)
+    found = prepare(tiny, CONTRACT)
+    equalise(found, picture_set().tensors(CONTRACT.image))
+    below = [group for group in channel_groups(found) if group.ceiling == 6]
+    factors = torch.cat([found.channel_factors[group.nodes[0].name] for group in below])
+    assert len(below) == 1 and (factors >= 1).all() and (factors > 1).any()
+    found.quantize(False)
+    others = picture_set(64, seed=6).tensors(CONTRACT.image)
+    torch.testing.assert_close(found(others), tiny(others), rtol=1e-4, atol=1e-5)
+
+
+def test_a_net_that_is_equalised_again_says_what_its_channels_were_multiplied_by_in_all():
+    tiny, pictures = block_net(nn.ReLU), picture_set().tensors(CONTRACT.image)
+    found = prepare(tiny, CONTRACT).eval()
+    before = {name: layer.folded()[0] for name, layer in found.named_modules() if isinstance(layer, Weighted)}
+    for _ in range(2):
+        equalise(found, pictures)
+    group = channel_groups(found)[0]
+    (name,) = (name for name, layer in found.named_modules() if layer is group.producers[0])
+    factors = group.producers[0].folded()[0] / before[name]
+    shape = (-1, *[1] * (factors.ndim - 1))
+    said = found.channel_factors[group.nodes[0].name].reshape(shape)
+    torch.testing.assert_close(factors, said.expand_as(factors), rtol=1e-4, atol=0, equal_nan=True)
+
+
+# -- stages without gain
+
+
+def test_a_stage_without_gain_on_held_back_pictures_is_undone_to_the_last_bit(monkeypatch):
+    plan = replace(CalibrationPlan.extremes(), search_ranges=True)
+    without = prepare(block_net(), CONTRACT)
+    calibrate(without, picture_set(), plan)
+
+    def harm(net, teacher, pictures):
+        for layer in net.modules():
+            if isinstance(layer, Weighted):
+                layer.weight.data.mul_(-1)
+                layer.scales = torch.ones(len(layer.weight))
+
+    monkeypatch.setattr(calibration, "reconstruct", harm)
+    found = prepare(block_net(), CONTRACT)
+    *_, last = calibrate(found, picture_set(), replace(plan, reconstruct=True))
+    assert (last.name, last.is_kept) == ("reconstruction", False)
+    assert freeze(found, CONTRACT).graph.digest() == freeze(without, CONTRACT).graph.digest()
+
+
+@pytest.mark.parametrize("count", [1, 4, 5, 30, 200])
+def test_some_pictures_are_held_back_and_none_of_those_is_calibrated_on(count):
+    pictures = picture_set(count)
+    used, judged = hold_back(pictures, CONTRACT.image, CalibrationPlan())
+    assert len(used) >= CALIBRATED_CROPS and len(judged) == JUDGED_CROPS
+    shared = {id(source) for source in used.sources} & {id(source) for source in judged.sources}
+    assert not shared
 
 
 # -- ranges
@@ -76,8 +135,8 @@ def test_a_searched_range_is_never_worse_than_the_extremes_and_lies_within_them(
     values = torch.randn(3000, generator=torch.Generator().manual_seed(seed)) + centre
     values[:2] *= tail
     low, high = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
-    counts = torch.histc(values, BINS, low, high)
-    centres = low + (torch.arange(BINS) + 0.5) * (high - low) / BINS
+    counts = torch.histc(values, BINS, low, high).double()
+    centres = low + (torch.arange(BINS, dtype=torch.float64) + 0.5) * (high - low) / BINS
     found = best_ends(counts, low, high, moves_low=moves_low)
     assert range_loss(*found, centres, counts) <= range_loss(low, high, centres, counts)
     assert low <= found[0] <= 0 <= found[1] <= high and (moves_low or found[0] == low)
@@ -142,7 +201,7 @@ PLANS = [
     CalibrationPlan.extremes(),
     *(replace(CalibrationPlan.extremes(), **{stage: True}) for stage in STAGES),
     CalibrationPlan(),
-    CalibrationPlan(equalise=True),
+    CalibrationPlan(equalise=False),
     CalibrationPlan.made_up(),
 ]
 
@@ -151,8 +210,7 @@ PLANS = [
 def test_a_program_of_any_plan_stays_exact_and_says_what_was_done(plan, tmp_path):
     program = quantize(block_net(), CONTRACT, picture_set(), plan)
     stages = [stage["stage"] for stage in program.record.settings["calibration"]]  # type: ignore[union-attr, index]
-    assert len(stages) == 1 + sum(getattr(plan, stage) for stage in STAGES[1:])
-    assert stages[0].startswith("equalised") is plan.equalise
+    assert len(stages) == 1 + sum(getattr(plan, stage) is True for stage in STAGES)
     for bundle in lower(program, tmp_path, runtimes=["tflite", "executorch"]):
         verdict = verify(bundle, program, picture_set(16, seed=3))
         assert verdict.comparison is not None and verdict.comparison.is_exact

@@ -25,6 +25,7 @@ from qat.nets import ImageClassifier, build_net
 from qat.nets.classifiers.mobilenet_v2 import InvertedResidual
 from qat.preparation.block_splitting import split_blocks
 from tests.support.tiny_nets import picture_set, rgb, tensors
+from tests.support.written_here import WRITTEN_HERE
 
 CONTRACT = Contract(name="split", labels=tuple("abcdefgh"), image=ImageSpec(size_px=32))
 PARTS = {"features.2": 4, "features.3": 3, "features.5": 2}
@@ -48,7 +49,7 @@ def test_split_programs_are_0_steps_apart_in_every_runtime(tmp_path: Path):
     expected = Reference(program.graph).run(pixels)
     grid = program.graph.output.quantization
     assert grid is not None
-    for name in ("tflite", "executorch", "coreml", "onnx"):
+    for name in WRITTEN_HERE:
         runtime, path = get(name), tmp_path / name / get(name).model_file
         path.parent.mkdir()
         session = runtime.load(path, runtime.export(program.graph, program.contract, path), threads=1)

@@ -7,7 +7,6 @@ import pytest
 from torch import nn
 
 from benchmarks.core.realistic import crops, with_realistic_numbers
-from mobile_sdk import runtimes
 from mobile_sdk.bundle.lowering import lower
 from mobile_sdk.contract import Contract, ImageSpec
 from mobile_sdk.graph.operators import ChannelShuffle, ChannelSlice, Concat, Conv2d
@@ -19,8 +18,9 @@ from qat.calibration.plan import CalibrationPlan
 from qat.freezing.freezing import freeze
 from qat.nets import build_net
 from qat.preparation.preparation import prepare
+from tests.support.written_here import WRITTEN_HERE
 
-RUNTIMES = runtimes.names()
+RUNTIMES = WRITTEN_HERE
 NETS = {
     # net: width, size; Xception's maps are odd at some sizes and even at others, and its pools pad what is below zero
     "mnasnet_a1": (0.35, 64),

@@ -62,7 +62,7 @@ def test_one_graph_gives_one_package_without_torch_and_without_a_word(tmp_path: 
 def test_a_package_does_not_depend_on_programs_that_were_built_and_never_saved(tmp_path: Path) -> None:
     graph = graphs.int8_graph("linear head")
     first, _ = exported(graph, tmp_path / "first")
-    request(graph)
+    request(graph, "iOS17")
     second, _ = exported(graph, tmp_path / "second")
     assert _files(first) == _files(second)
 
@@ -109,7 +109,7 @@ NAMES = ["squeeze excite", "inverted residual", "concat pool", "conv chain", "li
 def test_every_number_and_option_that_was_not_copied_is_named(name: str, tmp_path: Path) -> None:
     graph = graphs.float_graph(name.removeprefix("float ")) if name.startswith("float ") else graphs.int8_graph(name)
     package, _ = exported(graph, tmp_path)
-    requested, program = request(graph), read_program(package)
+    requested, program = request(graph, "iOS17"), read_program(package)
     assert list(differences(requested, program)) == []
     tried = 0
     for index, operation in enumerate(program.operations):
@@ -134,7 +134,7 @@ def _with(program: MilProgram, index: int, operation: MilOperation) -> MilProgra
 def test_every_connection_shape_and_type_that_was_not_kept_is_named(name: str, tmp_path: Path) -> None:
     graph = graphs.int8_graph(name)
     package, _ = exported(graph, tmp_path)
-    requested, program = request(graph), read_program(package)
+    requested, program = request(graph, "iOS17"), read_program(package)
     for index, operation in enumerate(program.operations):
         if operation.kind == "const":
             continue
@@ -157,9 +157,9 @@ def test_a_picture_of_other_colours_and_a_file_of_another_graph_are_named(tmp_pa
     image = model.description.input[0].type.imageType
     image.colorSpace = image.ColorSpace.Value("BGR")
     (package / MODEL).write_bytes(model.SerializeToString())
-    (found,) = differences(request(graph), read_program(package))
+    (found,) = differences(request(graph, "iOS17"), read_program(package))
     assert "expected colours at the whole program to be RGB" in found
-    assert any("graph_digest" in each for each in differences(request(other), read_program(package)))
+    assert any("graph_digest" in each for each in differences(request(other, "iOS17"), read_program(package)))
 
 
 def _altered(value: NDArray[np.generic]) -> NDArray[np.generic]:
@@ -177,7 +177,7 @@ def _altered(value: NDArray[np.generic]) -> NDArray[np.generic]:
 def test_an_operation_too_many_or_too_few_is_named(index: int, tmp_path: Path) -> None:
     graph = graphs.int8_graph("hard swish")
     package, _ = exported(graph, tmp_path)
-    requested, program = request(graph), read_program(package)
+    requested, program = request(graph, "iOS17"), read_program(package)
     computing = [operation for operation in program.operations if operation.kind != "const"]
     clone = dataclasses.replace(computing[index], output="stranger")
     dropped = [operation for operation in program.operations if operation is not computing[index]]

@@ -14,15 +14,15 @@ from mobile_sdk.graph.arithmetic import EXACT_IN_FLOAT32
 from mobile_sdk.graph.operators import Add, Clamp, Constant, Conv2d, Graph, Linear, Mean, Mul, Quantization, Tensor
 from mobile_sdk.graph.reference import Reference
 from mobile_sdk.runtimes.coreml import CoreMLRuntime
-from mobile_sdk.runtimes.coreml.exact_sums import (
+from mobile_sdk.runtimes.coreml.interpreter.interpreter import InterpreterSession
+from mobile_sdk.runtimes.coreml.mil_writer import labels
+from mobile_sdk.runtimes.exact_sums import (
     inexact_paths,
     is_proved,
     largest_sum,
     line_of_constant,
     split_factors,
 )
-from mobile_sdk.runtimes.coreml.interpreter.interpreter import InterpreterSession
-from mobile_sdk.runtimes.coreml.mil_writer import labels
 from tests.support import graphs
 
 ZERO_POINTS = st.integers(-128, 127)

@@ -12,8 +12,12 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-untyped]
 
 from mobile_sdk.errors import BundleError
+from mobile_sdk.runtimes.flatbuffer.decoding import decode
+from mobile_sdk.runtimes.flatbuffer.encoding import encode
 from mobile_sdk.runtimes.flatbuffer.schema import read_schema
 from mobile_sdk.runtimes.tflite import TfliteRuntime
+from mobile_sdk.runtimes.tflite.description.labels_archive import appended
+from mobile_sdk.runtimes.tflite.description.metadata import encode_metadata, metadata_schema
 from mobile_sdk.runtimes.tflite.file_format import from_bytes, to_bytes
 from mobile_sdk.runtimes.tflite.readback import WRITTEN
 from mobile_sdk.runtimes.tflite.requested import request
@@ -24,9 +28,9 @@ RUNTIME = TfliteRuntime()
 
 
 def found(data: bytes, folder: Path) -> str:
-    """The first difference or refusal of a file; nothing if it counts as equal."""
+    """The first difference or refusal of a model with its labels behind it; nothing if it counts as equal."""
     RUNTIME.export(GRAPH, contract_for(GRAPH), folder / "fresh.tflite")
-    (folder / "forged.tflite").write_bytes(data)
+    (folder / "forged.tflite").write_bytes(appended(data, contract_for(GRAPH).labels))
     try:
         differences = RUNTIME.differences(folder / "forged.tflite", folder / "fresh.tflite", GRAPH)
     except BundleError as error:
@@ -36,7 +40,7 @@ def found(data: bytes, folder: Path) -> str:
 
 def honest() -> Any:
     """The model that is requested, to be changed."""
-    return request(GRAPH, f"{contract_for(GRAPH).name} {GRAPH.digest()}")
+    return request(GRAPH, contract_for(GRAPH))
 
 
 def test_the_request_itself_counts_as_equal(tmp_path: Path) -> None:
@@ -68,6 +72,19 @@ def shared(model: Any) -> None:
     with_data[2].buffer = with_data[0].buffer
 
 
+def held(model: Any, name: str, data: bytes) -> None:
+    """The metadata of that name holds other bytes."""
+    (entry,) = (each for each in model.metadata if each.name == name)
+    model.buffers[entry.buffer].data = data
+
+
+def honest_metadata(**others: str) -> bytes:
+    """The metadata that is written, with other fields."""
+    ends = RUNTIME.interface(GRAPH)
+    written = decode(metadata_schema(), encode_metadata(GRAPH, contract_for(GRAPH), ends))
+    return encode(metadata_schema(), {**written, **others})
+
+
 def custom(model: Any) -> None:
     """An operator becomes one that the app registers."""
     model.operatorCodes[0].builtinCode = schema.BuiltinOperator.CUSTOM
@@ -81,10 +98,14 @@ FORGERIES: dict[str, Callable[[Any], Any]] = {
     "a buffer that nothing takes": lambda model: model.buffers.append(filled(schema.BufferT, data=[1, 2, 3])),
     "a buffer that two tensors take": shared,
     "metadata": lambda model: setattr(model, "metadata", [filled(schema.MetadataT, name="min_runtime", buffer=1)]),
+    "more metadata": lambda model: model.metadata.append(filled(schema.MetadataT, name="more", buffer=1)),
+    "another runtime's version": lambda model: held(model, "min_runtime_version", b"9.9.9".ljust(16, b"\0")),
+    "other metadata": lambda model: held(model, "TFLITE_METADATA", honest_metadata(license="anything")),
     "a metadata buffer": lambda model: setattr(model, "metadataBuffer", [1]),
-    "a signature": lambda model: setattr(
-        model, "signatureDefs", [filled(schema.SignatureDefT, signatureKey="serving_default")]
-    ),
+    "a second signature": lambda model: model.signatureDefs.append(filled(schema.SignatureDefT, signatureKey="other")),
+    "another signature's name": lambda model: setattr(model.signatureDefs[0], "signatureKey", "other"),
+    "another input's name": lambda model: setattr(model.signatureDefs[0].inputs[0], "name", "picture"),
+    "another output": lambda model: setattr(model.signatureDefs[0].outputs[0], "tensorIndex", 3),
     "an external buffer": lambda model: setattr(
         model, "externalBuffers", [filled(schema.ExternalBufferT, id=1, offset=0, length=16)]
     ),
@@ -118,7 +139,7 @@ FORGERIES: dict[str, Callable[[Any], Any]] = {
     ),
     "a range": lambda model: setattr(model.subgraphs[0].tensors[3].quantization, "min", [0.0]),
     "the sign of zero": lambda model: setattr(model.subgraphs[0].tensors[3].quantization, "max", [-0.0]),
-    "another output": lambda model: setattr(model.subgraphs[0], "outputs", [3]),
+    "another output of the graph": lambda model: setattr(model.subgraphs[0], "outputs", [3]),
     "a second output": lambda model: model.subgraphs[0].outputs.append(3),
     "an operator in another place": lambda model: model.subgraphs[0].operators.reverse(),
     "an operator that nothing reads": lambda model: model.subgraphs[0].operators.append(
@@ -169,8 +190,8 @@ def test_the_schema_is_litert_s_own() -> None:
     tables = read_schema(WRITTEN).tables
     for name, fields in tables.items():
         for field, entry in fields.items():
-            if name == "ResizeBilinearOptions" and field.startswith("new_"):
-                continue  # deprecated: LiteRT's classes have them no more
+            if (name, field) in _DEPRECATED:
+                continue
             words = field.title().replace("_", "")
             add = next(value for key, value in vars(schema).items() if key.lower() == f"{name}Add{words}".lower())
             text = inspect.getsource(add)
@@ -189,6 +210,12 @@ def test_the_schema_is_litert_s_own() -> None:
         assert getattr(schema.BuiltinOptions, member) == entry.number
 
 
+_DEPRECATED = {
+    ("ResizeBilinearOptions", "new_height"),
+    ("ResizeBilinearOptions", "new_width"),
+    ("SignatureDef", "deprecated_tag"),
+}
+"""LiteRT's classes have these fields no more."""
 _KINDS = {
     "Int8": {"byte"},
     "Uint8": {"ubyte"},

@@ -42,9 +42,12 @@ class AndroidApp:
 
     def run(self, main: str, *arguments: str, properties: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
         """Runs a class of the tests on this machine's Java."""
+        return child_process.run(self.command(main, *arguments, properties=properties))
+
+    def command(self, main: str, *arguments: str, properties: Sequence[str] = ()) -> list[str]:
+        """The command that does so."""
         classes = [self.folder / "tests", self.folder / "app", *self.classpath, *self.toolchain.junit_jars]
-        command = self.toolchain.java(classes, *properties, main, *arguments)
-        return child_process.run(command)
+        return self.toolchain.java(classes, *properties, main, *arguments)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +134,7 @@ def link_resources(app: AndroidApp) -> str:
     app.generated.mkdir(exist_ok=True)
     said = app.toolchain.aapt2("compile", "--dir", str(PROJECT / "app/src/main/res"), "-o", str(compiled))
     return said + app.toolchain.link(
-        *("--manifest", str(manifest), "--min-sdk-version", "23", "--target-sdk-version", "29"),
+        *("--manifest", str(manifest), "--min-sdk-version", "26", "--target-sdk-version", "29"),
         *("--java", str(app.generated), "-o", str(app.folder / "app.apk"), str(compiled)),
     )
 

@@ -1,6 +1,8 @@
 """The iOS app's core package, built once in a session, and its tests run by Swift's package manager."""
 
 import re
+import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,16 +27,22 @@ class IosCore:
 
         Every warning is an error.
         """
+        done = self.run_tests(fixtures, only=only)
+        assert done.returncode == 0, done.stdout[-8000:]
+        return done.stdout
+
+    def run_tests(
+        self, fixtures: Path, *, only: tuple[str, ...], environment: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs `swift test` over these fixtures; one process at a time, as the package manager needs it."""
         with locked(self.build.with_name("ios-tests.lock")):  # of the other worker processes
-            done = self.toolchain.run(
+            return self.toolchain.run(
                 *("swift", "test", "--package-path", f"{PACKAGE}/{CORE.name}", "--scratch-path", BUILD),
                 *("-c", "release", "-Xswiftc", "-enable-testing", "-Xswiftc", "-warnings-as-errors", "--no-parallel"),
                 *(("--filter", "|".join(only)) if only else ()),
                 folders={PACKAGE: DEMO, FIXTURES: fixtures, BUILD: self.build},
-                environment={"DEMO_FIXTURES": FIXTURES, "DEMO_REPORTS": BUILD},
+                environment={"DEMO_FIXTURES": FIXTURES, "DEMO_REPORTS": BUILD, **(environment or {})},
             )
-        assert done.returncode == 0, done.stdout[-8000:]
-        return done.stdout
 
 
 def closing_line(said: str) -> str:

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mobile_sdk.devices.runner import debian
 from mobile_sdk.errors import MachineError
+from mobile_sdk.system import debian
 from mobile_sdk.system.cache import Say, cache_folder, made_once
 from mobile_sdk.system.commands import run_command
 from tests.support import child_process

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mobile_sdk.devices.emulated.machine import make_machine
-from mobile_sdk.devices.runner import debian
+from mobile_sdk.system import debian
 from mobile_sdk.system.cache import cache_folder, made_once
 from tests.support.child_process import finished, wait_until
 
@@ -68,6 +68,15 @@ class Phones:
         """A command in the devices' network."""
         return ["nsenter", f"--target={self.process.pid}", "--net", *command]
 
+    def within(self, *command: str) -> list[str]:
+        """A command that sees the devices' files and processes, too: those of the x86-64 phone below `root`."""
+        return self.inside("--mount", f"--pid=/proc/{self.process.pid}/ns/pid_for_children", *command)
+
+    @property
+    def root(self) -> Path:
+        """The folder of the x86-64 phone's files, as a command `within` sees it."""
+        return self.tools / "amd64"
+
 
 def why_not_here() -> str | None:
     """Why the devices cannot be played here, or None."""
@@ -100,8 +109,7 @@ def user_namespace() -> Iterator[list[str]]:
 def played(scratch: Path) -> Iterator[Phones]:
     """The devices, for as long as the block runs. MachineError where they cannot be fetched."""
     tools, machine = make_tools(), make_machine(print)
-    cpuinfo = machine.folder / "root/proc/cpuinfo"
-    call = ["bash", str(SCRIPT), str(tools), machine.emulator[0], str(cpuinfo)]
+    call = ["bash", str(SCRIPT), str(tools), str(machine.qemu)]
     with user_namespace() as enter:
         command, pipe = [*enter, *NAMESPACES, *call], subprocess.PIPE
         process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, start_new_session=True)

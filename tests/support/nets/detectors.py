@@ -16,7 +16,7 @@ from qat.freezing.freezing import freeze
 from qat.nets.ssd import Ssd, build_detector
 from qat.preparation.preparation import prepare
 
-EXTREMES = CalibrationPlan(search_ranges=False, round_weights=False, correct_biases=False, reconstruct=False)
+EXTREMES = CalibrationPlan.extremes()
 
 
 def contract(labels: int = 3, size_px: int = 64) -> Contract:

@@ -15,7 +15,7 @@ from qat.freezing.freezing import freeze
 from qat.nets.segmenters import Segmenter, build_segmenter
 from qat.preparation.preparation import prepare
 
-EXTREMES = CalibrationPlan(search_ranges=False, round_weights=False, correct_biases=False, reconstruct=False)
+EXTREMES = CalibrationPlan.extremes()
 
 
 def contract(labels: int = 3, size_px: int = 64) -> Contract:

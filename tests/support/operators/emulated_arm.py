@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobile_sdk.contract import Contract
-from mobile_sdk.devices import CortexA76
+from mobile_sdk.devices import EmulatedCore
 from mobile_sdk.graph import arithmetic
 from mobile_sdk.graph.operators import Add, Conv2d, Graph, Mean, Mul, Quantization, Sub, Tensor
 from mobile_sdk.graph.reference import Reference
@@ -84,7 +84,7 @@ def with_sums(sums: NDArray[np.int64], side: int) -> Pictures:
     return (codes + 128).astype(np.uint8).reshape(1, side, side, -1)
 
 
-def differing(graph: Graph, pictures: Pictures, device: CortexA76, folder: Path) -> dict[str, int]:
+def differing(graph: Graph, pictures: Pictures, device: EmulatedCore, folder: Path) -> dict[str, int]:
     """Runtime → how many elements differ from the reference on Arm, where any do."""
     expected = Reference(graph).run(pictures)
     assert len(np.unique(expected)) > 20
@@ -94,7 +94,7 @@ def differing(graph: Graph, pictures: Pictures, device: CortexA76, folder: Path)
     return {name: count for name, count in counts.items() if count}
 
 
-def on_arm(runtime: Any, graph: Graph, pictures: Pictures, device: CortexA76, folder: Path) -> NDArray[np.int8]:
+def on_arm(runtime: Any, graph: Graph, pictures: Pictures, device: EmulatedCore, folder: Path) -> NDArray[np.int8]:
     model = folder / runtime.model_file
     interface = runtime.export(graph, CONTRACT, model)
     with device.loaded(runtime, model, interface) as run:

@@ -144,7 +144,7 @@ private let refusals = [
 
   @Test func aModelOfFeaturesShowsItsOutputsWithTheVerdict() async throws {
     let bundle = try Fixtures.features("mixed.tflite")
-    let found = try await engine().recognize(bundle.goldenPicture(0), with: bundle, on: .all, count: 3)
+    let found = try await engine().recognize(bundle.goldenPicture(0), with: bundle, by: RunSettings(), count: 3)
     #expect(found.answer.features.map(\.name) == ["scores", "rgb.side"])
     #expect(found.answer.features.map(\.shape) == [[10], [8, 8, 5]])
     #expect(found.answer.shares.isEmpty && !found.answer.isPlaced)
@@ -153,14 +153,14 @@ private let refusals = [
 
   @Test func aModelOfArraysShowsWhatItGivesForItsFirstGoldenOne() async throws {
     let bundle = try Fixtures.features("spectrum.coreml")
-    let found = try await engine().recognizeGolden(with: bundle, on: .all, count: 3)
+    let found = try await engine().recognizeGolden(with: bundle, by: RunSettings(), count: 3)
     #expect(found.picture == nil && found.answer.features.map(\.name) == ["embedding", "map"])
     #expect(found.golden.agrees)
     await #expect(throws: DemoError("this model reads arrays, not pictures", hint: "choose another bundle")) {
-      _ = try await engine().recognize(bundle.goldenPicture(0), with: bundle, on: .all, count: 3)
+      _ = try await engine().recognize(bundle.goldenPicture(0), with: bundle, by: RunSettings(), count: 3)
     }
     let other = try Fixtures.bundle(.execuTorch)
-    #expect(try await engine().recognizeGolden(with: other, on: .all, count: 3).picture != nil)
+    #expect(try await engine().recognizeGolden(with: other, by: RunSettings(), count: 3).picture != nil)
   }
 
   private func engine() -> Engine {

@@ -15,11 +15,13 @@ typedef struct LiteRtCompiledModelT* LiteRtCompiledModel;
 typedef struct LiteRtSubgraphT* LiteRtSubgraph;
 typedef struct LiteRtTensorT* LiteRtTensor;
 typedef struct LiteRtTensorBufferT* LiteRtTensorBuffer;
+typedef struct LiteRtProfilerT* LiteRtProfiler;
 typedef int LiteRtStatus;  // 0: done
 
 enum { kLiteRtHwAcceleratorCpu = 1 };
 enum { kLiteRtElementTypeFloat32 = 1, kLiteRtElementTypeUInt8 = 3, kLiteRtElementTypeInt8 = 9 };
 enum { kLiteRtHostMemoryAlignment = 64 };
+enum { kLiteRtEventOperator = 2, kLiteRtEventDelegatedOperator = 8 };
 
 struct LiteRtLayout {
   unsigned int rank : 7;
@@ -31,6 +33,23 @@ struct LiteRtLayout {
 struct LiteRtRankedTensorType {
   int element_type;
   LiteRtLayout layout;
+};
+
+struct LiteRtMemoryUsage {
+  std::size_t total_allocated_bytes;
+  std::size_t in_use_allocated_bytes;
+  std::size_t private_footprint_bytes;
+};
+
+struct LiteRtProfiledEvent {
+  const char* tag;
+  int type;
+  std::uint64_t start_us;
+  std::uint64_t elapsed_us;
+  LiteRtMemoryUsage before;
+  LiteRtMemoryUsage after;
+  std::uint64_t metadata[2];
+  int source;
 };
 
 LiteRtStatus LiteRtCreateEnvironment(int count, const void* options, LiteRtEnvironment* environment);
@@ -61,4 +80,10 @@ void LiteRtDestroyCompiledModel(LiteRtCompiledModel compiled);
 LiteRtStatus LiteRtRunCompiledModel(LiteRtCompiledModel compiled, std::size_t signature, std::size_t inputs,
                                     LiteRtTensorBuffer* input_buffers, std::size_t outputs,
                                     LiteRtTensorBuffer* output_buffers);
+
+LiteRtStatus LiteRtCompiledModelGetProfiler(LiteRtCompiledModel compiled, LiteRtProfiler* profiler);
+LiteRtStatus LiteRtStartProfiler(LiteRtProfiler profiler);
+LiteRtStatus LiteRtResetProfiler(LiteRtProfiler profiler);
+LiteRtStatus LiteRtGetNumProfilerEvents(LiteRtProfiler profiler, int* count);
+LiteRtStatus LiteRtGetProfilerEvents(LiteRtProfiler profiler, int count, LiteRtProfiledEvent* events);
 }

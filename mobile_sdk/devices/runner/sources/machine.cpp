@@ -33,24 +33,35 @@ double status_mib(const std::string& field) {
 
 }  // namespace
 
+std::string missing_system_file() {
+  for (const char* path : {"/sys/devices/system/cpu/possible", "/sys/devices/system/cpu/present"}) {
+    if (std::ifstream file(path); file.peek() == std::ifstream::traits_type::eof()) {
+      return path;
+    }
+  }
+  return "";
+}
+
 std::vector<int> use_big_cores(unsigned threads) {
   cpu_set_t allowed;
   if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) {
     return {};
   }
   std::vector<int> usable, big;
+  std::vector<long> speeds;
   for (int core = 0; core < CPU_SETSIZE; ++core) {
     if (CPU_ISSET(core, &allowed)) {
       usable.push_back(core);
+      speeds.push_back(speed_of(core));
     }
   }
-  long best = -1;
-  for (const int core : usable) {
-    best = std::max(best, speed_of(core));
-  }
-  std::copy_if(usable.begin(), usable.end(), std::back_inserter(big), [best](int core) { return speed_of(core) == best; });
-  if (big.size() < threads) {
-    return usable;
+  std::vector<long> fastest = speeds;
+  std::sort(fastest.rbegin(), fastest.rend());
+  const long least = fastest[std::min<std::size_t>(std::max(threads, 1u), fastest.size()) - 1];
+  for (std::size_t index = 0; index < usable.size(); ++index) {
+    if (speeds[index] >= least) {
+      big.push_back(usable[index]);
+    }
   }
   cpu_set_t chosen;
   CPU_ZERO(&chosen);

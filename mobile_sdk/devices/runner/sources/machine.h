@@ -2,10 +2,14 @@
 
 #pragma once
 
+#include <string>
 #include <vector>
 
+// The file of the system that a runtime needs and this device does not show, or an empty text.
+std::string missing_system_file();
+
 // Keeps this process on the cores of the highest clock (of the highest capacity, where no clock is told) that it may
-// use; on all that it may use where they are alike or fewer than `threads`. Returns the cores.
+// use: on as many as threads, and on those that are as fast as the slowest of these. Returns the cores.
 std::vector<int> use_big_cores(unsigned threads);
 
 // Sets the peak of resident memory back to what is resident now; returns that, or a negative number where it cannot.

@@ -16,6 +16,7 @@ from mobile_sdk.contract import stored_shape
 from mobile_sdk.errors import BundleError, SdkError, SettingError
 from mobile_sdk.graph.outputs import joined
 from mobile_sdk.runtimes.base import Interface
+from mobile_sdk.runtimes.coreml.interpreter.half_arithmetic import USUAL, HalfArithmetic
 from mobile_sdk.runtimes.coreml.interpreter.mil_operators import Step, compile_operation
 from mobile_sdk.runtimes.coreml.package.blob_file import damaged
 from mobile_sdk.runtimes.coreml.package.program_file import MilOperation, MilProgram, read_promised_program
@@ -26,12 +27,17 @@ class InterpreterSession:
 
     arithmetic: Literal["interpreter"] = "interpreter"
 
-    def __init__(self, package: Path, interface: Interface, *, threads: int) -> None:
-        """Raises BundleError if the package is damaged or has an operator that is not known here."""
+    def __init__(
+        self, package: Path, interface: Interface, *, threads: int, arithmetic: HalfArithmetic = USUAL
+    ) -> None:
+        """Takes the arithmetic of float16 operations.
+
+        Raises BundleError if the package is damaged or has an operator that is not known here.
+        """
         self._package, self._byte_offset = package, interface.input.byte_offset
         self._threads = threads
         self._program = read_promised_program(package, interface)
-        self._constants, self._steps = _compile(self._program, package)
+        self._constants, self._steps = _compile(self._program, package, arithmetic)
         self._last_use = _last_uses(self._steps, self._program.outputs)
 
     def run(self, picture: NDArray[np.uint8]) -> NDArray[np.generic]:
@@ -79,7 +85,9 @@ class InterpreterSession:
         return result
 
 
-def _compile(program: MilProgram, package: Path) -> tuple[dict[str, torch.Tensor], list[tuple[MilOperation, Step]]]:
+def _compile(
+    program: MilProgram, package: Path, arithmetic: HalfArithmetic
+) -> tuple[dict[str, torch.Tensor], list[tuple[MilOperation, Step]]]:
     """Returns results that need no picture (constants, dequantized weights), and the steps that need one."""
     used = {name for operation in program.operations for names in operation.arguments.values() for name in names}
     constants: dict[str, torch.Tensor] = {}
@@ -88,7 +96,7 @@ def _compile(program: MilProgram, package: Path) -> tuple[dict[str, torch.Tensor
         if operation.kind == "const" and operation.output not in used:
             continue  # the operations that take its value have it already
         try:
-            step = compile_operation(operation)
+            step = compile_operation(operation, arithmetic)
             if not operation.arguments:
                 constants[operation.output] = step()
             else:

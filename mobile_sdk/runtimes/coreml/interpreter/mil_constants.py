@@ -6,14 +6,16 @@ from typing import Any
 import numpy as np
 import torch
 
+from mobile_sdk.runtimes.coreml.interpreter.half_arithmetic import USUAL, HalfArithmetic
 from mobile_sdk.runtimes.coreml.package.program_file import MilOperation
 
 
 class Constants:
     """Holds an operation's constant parameters, with MIL's defaults; a parameter may be a constant or an operand."""
 
-    def __init__(self, operation: MilOperation) -> None:
+    def __init__(self, operation: MilOperation, arithmetic: HalfArithmetic = USUAL) -> None:
         self.operation = operation
+        self.arithmetic = arithmetic
         self._values = operation.values
 
     def tensor(self, name: str) -> torch.Tensor:
@@ -32,6 +34,11 @@ class Constants:
     def text(self, name: str, default: str) -> str:
         """Returns a string, such as a padding's kind."""
         return str(self._values.get(name, default))
+
+    @property
+    def sums_parts(self) -> bool:
+        """Tells whether sums of some channels each are rounded to float16."""
+        return self.operation.dtype == "float16" and self.arithmetic.channels_a_sum is not None
 
     def bindings(self, **fixed: torch.Tensor) -> Callable[..., dict[str, Any]]:
         """Maps operands to parameter names; parameters in `fixed` are constants."""

@@ -1,5 +1,7 @@
 """Computes each MIL operator in float32, its result rounded once to the type that the file gives it.
 
+Float16 operations may be computed in one of several arithmetics (`half_arithmetic.py`); the first rounds so, too.
+
 Sources: the operator definitions of coremltools (converters/mil/mil/ops/defs). They do not say how `quantize` rounds;
 its own evaluation (optimize/_utils.py, `quantize_by_scale_and_zp`) rounds half to even, before the zero point is added.
 
@@ -18,16 +20,17 @@ import torch
 from torch.nn import functional
 
 from mobile_sdk.errors import BundleError
+from mobile_sdk.runtimes.coreml.interpreter.half_arithmetic import USUAL, HalfArithmetic, half, summed
 from mobile_sdk.runtimes.coreml.interpreter.mil_constants import Constants
 from mobile_sdk.runtimes.coreml.package.program_file import MilOperation
 
 Step = Callable[..., torch.Tensor]  # operands in the order of `MilOperation.arguments`
 
 
-def compile_operation(operation: MilOperation) -> Step:
+def compile_operation(operation: MilOperation, arithmetic: HalfArithmetic = USUAL) -> Step:
     """Returns the operation as a function of its operands (float32, or int8 codes), its constants prepared.
 
-    Raises BundleError, naming it, for an operator that is not known here.
+    `arithmetic` is that of float16 operations. Raises BundleError, naming it, for an operator that is not known here.
     """
     build = _BUILDERS.get(operation.kind)
     if build is None:
@@ -35,12 +38,9 @@ def compile_operation(operation: MilOperation) -> Step:
             f"expected operators that the interpreter knows, found {operation.kind!r} ({operation.output})",
             hint="run this bundle on a Mac, or export it with this SDK",
         )
-    step = build(Constants(operation))
-    return _rounded_to_float16(step) if operation.dtype == "float16" else step
-
-
-def _rounded_to_float16(step: Step) -> Step:
-    return lambda *operands: step(*operands).to(torch.float16).to(torch.float32)
+    step = build(Constants(operation, arithmetic))
+    is_rounded = operation.dtype == "float16" and arithmetic.rounds_tensors
+    return (lambda *operands: half(step(*operands))) if is_rounded else step
 
 
 def _const(constants: Constants) -> Step:
@@ -63,7 +63,13 @@ def _quantize(constants: Constants) -> Step:
     scale, zero_point = _grid_parameter(constants, "scale"), _grid_parameter(constants, "zero_point")
     dtype = {"int8": torch.int8, "uint8": torch.uint8}[constants.text("output_dtype", "int8")]
     low, high = torch.iinfo(dtype).min, torch.iinfo(dtype).max
-    return lambda x: (x / scale).round_().add_(zero_point).clamp_(low, high).to(dtype)
+    of_half = np.asarray(constants.operation.values["scale"]).dtype == np.float16
+    ratio = half if of_half and constants.arithmetic.rounds_ratio else _as_it_is
+    return lambda x: ratio(x / scale).round_().add_(zero_point).clamp_(low, high).to(dtype)
+
+
+def _as_it_is(x: torch.Tensor) -> torch.Tensor:
+    return x
 
 
 def _grid_parameter(constants: Constants, name: str) -> torch.Tensor:
@@ -91,7 +97,15 @@ def _conv(constants: Constants) -> Step:
         symmetric = top == bottom and left == right
         x = named["x"] if symmetric else _padded(named["x"], edges, 0.0)
         padding = (top, left) if symmetric else (0, 0)
-        return functional.conv2d(x, weight, named.get("bias"), strides, padding, dilations, groups)
+        if not constants.sums_parts or groups > 1:
+            return functional.conv2d(x, weight, named.get("bias"), strides, padding, dilations, groups)
+        bias = named["bias"].reshape(-1, 1, 1) if "bias" in named else None
+        return summed(
+            lambda part: functional.conv2d(x[:, part], weight[:, part], None, strides, padding, dilations),
+            x.shape[1],
+            bias,
+            constants.arithmetic,
+        )
 
     return conv
 
@@ -118,7 +132,11 @@ def _linear(constants: Constants) -> Step:
 
     def linear(*operands: torch.Tensor) -> torch.Tensor:
         named = bind(*operands)
-        return functional.linear(named["x"], named["weight"], named.get("bias"))
+        x, weight, bias = named["x"], named["weight"], named.get("bias")
+        if not constants.sums_parts:
+            return functional.linear(x, weight, bias)
+        parts = constants.arithmetic
+        return summed(lambda part: functional.linear(x[..., part], weight[:, part]), x.shape[-1], bias, parts)
 
     return linear
 
@@ -204,7 +222,10 @@ def _matmul(constants: Constants) -> Step:
     def matmul(*operands: torch.Tensor) -> torch.Tensor:
         named = bind(*operands)
         x = named["x"].transpose(-1, -2) if turns_x else named["x"]
-        return torch.matmul(x, named["y"].transpose(-1, -2) if turns_y else named["y"])
+        y = named["y"].transpose(-1, -2) if turns_y else named["y"]
+        if not constants.sums_parts:
+            return torch.matmul(x, y)
+        return summed(lambda part: x[..., part] @ y[..., part, :], x.shape[-1], None, constants.arithmetic)
 
     return matmul
 

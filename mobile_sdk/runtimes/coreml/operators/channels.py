@@ -2,11 +2,9 @@
 
 from typing import Any
 
-import numpy as np
-
 from mobile_sdk.graph.operators import ChannelShuffle, ChannelSlice, Concat, JoinRows, Pad, Rearrange, Reshape, Rows
 from mobile_sdk.runtimes.coreml.mil_writer import MOST_AXES, MilWriter, mil_axis, mil_shape
-from mobile_sdk.runtimes.coreml.operators.table import float32, int8
+from mobile_sdk.runtimes.coreml.operators.table import float16, int8, of_real_values
 from mobile_sdk.runtimes.rearranging import stages
 
 
@@ -15,7 +13,8 @@ def _codes(operator: Any, file: MilWriter) -> Any:
     return file.codes(_moved(operator, file), operator.output)
 
 
-@float32.of(Concat, ChannelSlice, ChannelShuffle, Rearrange, Pad, Reshape)
+@float16.of(JoinRows, Rows)
+@of_real_values(Concat, ChannelSlice, ChannelShuffle, Rearrange, Pad, Reshape)
 def _values(operator: Any, file: MilWriter) -> Any:
     return file.values(_moved(operator, file))
 
@@ -69,8 +68,8 @@ def _rearranged(operator: Rearrange, file: MilWriter) -> Any:
 
 
 def _padded(operator: Pad, file: MilWriter) -> Any:
-    """Writes zeros: centred codes are zero at the zero point."""
+    """Writes zeros: centred codes, and real values, are zero at the zero point."""
     pairs = [(0, 0)] * mil_axis(operator.input.shape, 0) + list(zip(operator.before, operator.after, strict=True))
     amounts = [amount for pair in pairs for amount in pair]
-    zero = np.float32(0)
+    zero = file.number(0)
     return file.mil.pad(x=file.read(operator.input), pad=amounts, mode="constant", constant_val=zero, name=file.label)

@@ -7,7 +7,7 @@ import numpy as np
 from mobile_sdk.graph import arithmetic
 from mobile_sdk.graph.operators import ConstantTensor
 from mobile_sdk.runtimes.coreml.mil_writer import MilWriter, mil_shape
-from mobile_sdk.runtimes.coreml.operators.table import float32, int8
+from mobile_sdk.runtimes.coreml.operators.table import int8, of_real_values
 
 
 @int8.of(ConstantTensor)
@@ -17,6 +17,6 @@ def _codes(operator: ConstantTensor, file: MilWriter) -> Any:
     return file.mil.const(val=values.astype(np.float32) - np.float32(zero_point), name=file.label)
 
 
-@float32.of(ConstantTensor)
+@of_real_values(ConstantTensor)
 def _values(operator: ConstantTensor, file: MilWriter) -> Any:
-    return file.mil.const(val=operator.values.reshape(mil_shape(operator.output.shape)), name=file.label)
+    return file.mil.const(val=file.dequantized(operator).reshape(mil_shape(operator.output.shape)), name=file.label)

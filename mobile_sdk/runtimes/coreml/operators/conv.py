@@ -5,13 +5,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mobile_sdk.errors import CompileError
 from mobile_sdk.graph import arithmetic
 from mobile_sdk.graph.operators import Clamp, Conv2d, ConvTranspose2d, Linear, Weighted
 from mobile_sdk.graph.settled_factors import divisors_of
-from mobile_sdk.runtimes.coreml.exact_sums import requantization_factors
 from mobile_sdk.runtimes.coreml.mil_writer import MilWriter
-from mobile_sdk.runtimes.coreml.operators.table import float32, int8
+from mobile_sdk.runtimes.coreml.operators.table import int8, of_real_values
+from mobile_sdk.runtimes.exact_sums import requantization_factors, whole_bias
 
 
 @int8.of(Conv2d)
@@ -57,44 +56,44 @@ def _codes(operator: Weighted, file: MilWriter) -> dict[str, Any]:
         axis=np.int32(0),
         name=f"{file.label}_weight",
     )
-    return {"weight": weight, "bias": _float32_bias(operator)}
+    return {"weight": weight, "bias": whole_bias(operator)}
 
 
-def _float32_bias(operator: Weighted) -> NDArray[np.float32]:
-    """Returns the bias' codes in float32; raises CompileError if float32 would have to round one."""
-    bias = operator.bias.astype(np.float32)
-    rounded = operator.bias[bias.astype(np.float64) != operator.bias]
-    if rounded.size:
-        raise CompileError(
-            f"expected bias codes that float32 holds at {operator.path}, found {rounded[0]}",
-            hint="quantize with this SDK, whose biases keep to it",
-        )
-    return bias
-
-
-@float32.of(Conv2d)
+@of_real_values(Conv2d)
 def _float_conv2d(operator: Conv2d, file: MilWriter) -> Any:
     parameters = _floats(operator, file)
     value = file.mil.conv(x=file.read(operator.input), **parameters, **_window(operator), name=file.label)
     return file.values(value, operator.clamp)
 
 
-@float32.of(ConvTranspose2d)
+@of_real_values(ConvTranspose2d)
 def _float_conv_transpose2d(operator: ConvTranspose2d, file: MilWriter) -> Any:
     parameters = _floats(operator, file)
     value = file.mil.conv_transpose(x=file.read(operator.input), **parameters, **_spread(operator), name=file.label)
     return file.values(value, operator.clamp)
 
 
-@float32.of(Linear)
+@of_real_values(Linear)
 def _float_linear(operator: Linear, file: MilWriter) -> Any:
     value = file.mil.linear(x=file.read(operator.input), **_floats(operator, file), name=file.label)
     return file.values(value, operator.clamp)
 
 
 def _floats(operator: Weighted, file: MilWriter) -> dict[str, Any]:
-    weight = file.mil.const(val=np.asarray(_by_operand(operator), np.float32), name=f"{file.label}_weight")
-    return {"weight": weight, "bias": np.asarray(operator.bias, np.float32)}
+    """Returns weights and biases as real values; int8 weights stay codes in the file, with a scale a channel."""
+    weight = np.asarray(_by_operand(operator))
+    if operator.weight_scales is None:
+        constant = file.mil.const(val=file.number(weight), name=f"{file.label}_weight")
+        return {"weight": constant, "bias": file.number(operator.bias)}
+    scaled = file.mil.constexpr_affine_dequantize(
+        quantized_data=weight,
+        scale=file.number(operator.weight_scales),
+        zero_point=np.int8(0),
+        axis=np.int32(1 if isinstance(operator, ConvTranspose2d) else 0),
+        name=f"{file.label}_weight",
+    )
+    biases = operator.bias * arithmetic.bias_scales(arithmetic.quantization_of(operator.input), operator.weight_scales)
+    return {"weight": scaled, "bias": file.number(biases)}
 
 
 def _by_operand(operator: Weighted) -> NDArray[Any]:

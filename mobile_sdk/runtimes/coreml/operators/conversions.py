@@ -7,7 +7,7 @@ import numpy as np
 from mobile_sdk.graph.arithmetic import quantization_of
 from mobile_sdk.graph.operators import Dequantize, Quantize
 from mobile_sdk.runtimes.coreml.mil_writer import MilWriter
-from mobile_sdk.runtimes.coreml.operators.table import float32, int8
+from mobile_sdk.runtimes.coreml.operators.table import float16, int8, of_real_values
 
 
 @int8.of(Quantize)
@@ -16,10 +16,11 @@ def _quantize(operator: Quantize, file: MilWriter) -> Any:
     return file.codes(file.mul(file.read(operator.input), inverse), operator.output)
 
 
-@float32.of(Dequantize)
+@of_real_values(Dequantize)
 def _dequantize(operator: Dequantize, file: MilWriter) -> Any:
-    """Multiplies centred codes, which are numbers already, by the scale."""
-    grid = quantization_of(operator.input)
-    if file.codes_are_centred:
-        return file.values(file.mul(file.read(operator.input), np.float32(grid.scale)))
-    return file.values(file.dequantize(file.read(operator.input), grid, file.label))
+    return file.values(file.real(operator.input))
+
+
+@float16.of(Quantize)
+def _onto_grid(operator: Quantize, file: MilWriter) -> Any:
+    return file.values(file.read(operator.input))

@@ -19,9 +19,9 @@ from mobile_sdk.graph.operators import (
     UnaryFunction,
 )
 from mobile_sdk.graph.settled_sums import is_settled_sum
-from mobile_sdk.runtimes.coreml.exact_sums import HALF, centred, is_square, line_of_constant, split_factors
 from mobile_sdk.runtimes.coreml.mil_writer import MilWriter
-from mobile_sdk.runtimes.coreml.operators.table import float32, int8
+from mobile_sdk.runtimes.coreml.operators.table import int8, of_real_values
+from mobile_sdk.runtimes.exact_sums import HALF, centred, is_square, line_of_constant, split_factors
 
 
 @int8.of(Add, Sub)
@@ -79,27 +79,23 @@ def _square(operator: Mul, file: MilWriter) -> Any:
     return file.codes(codes, operator.output, operator.clamp, is_centred=False)
 
 
-@float32.of(Add)
+@of_real_values(Add)
 def _float_add(operator: Add, file: MilWriter) -> Any:
-    return file.values(file.add(file.read(operator.a), _operand(file, operator.b)), operator.clamp)
+    return file.values(file.add(file.read(operator.a), file.operand(operator.b)), operator.clamp)
 
 
-@float32.of(Sub)
+@of_real_values(Sub)
 def _float_sub(operator: Sub, file: MilWriter) -> Any:
-    difference = file.mil.sub(x=file.read(operator.a), y=_operand(file, operator.b), name=file.label)
+    difference = file.mil.sub(x=file.read(operator.a), y=file.operand(operator.b), name=file.label)
     return file.values(difference, operator.clamp)
 
 
-@float32.of(Mul)
+@of_real_values(Mul)
 def _float_mul(operator: Mul, file: MilWriter) -> Any:
-    return file.values(file.mul(file.read(operator.a), _operand(file, operator.b)), operator.clamp)
+    return file.values(file.mul(file.read(operator.a), file.operand(operator.b)), operator.clamp)
 
 
-def _operand(file: MilWriter, b: Tensor | Constant) -> Any:
-    return np.float32(b.value) if isinstance(b, Constant) else file.read(b)
-
-
-@float32.of(Activation)
+@of_real_values(Activation)
 def _activation(operator: Activation, file: MilWriter) -> Any:
     value = file.read(operator.input)
     if operator.kind is ActivationKind.RELU:
@@ -108,7 +104,7 @@ def _activation(operator: Activation, file: MilWriter) -> Any:
         return file.values(file.mil.relu6(x=value, name=file.label))
     is_gate = operator.kind is ActivationKind.HARD_SIGMOID
     name = file.label if is_gate else f"{file.label}_gate"
-    gate = file.mil.sigmoid_hard(x=value, alpha=np.float32(1 / 6), beta=HALF, name=name)
+    gate = file.mil.sigmoid_hard(x=value, alpha=file.number(1 / 6), beta=file.number(0.5), name=name)
     return file.values(gate if is_gate else file.mul(value, gate))
 
 
@@ -120,21 +116,21 @@ def _table(operator: UnaryFunction, file: MilWriter) -> Any:
     return file.codes(file.mul(value, np.float32(1) / np.float32(y.scale), "_steps"), operator.output)
 
 
-@float32.of(UnaryFunction)
+@of_real_values(UnaryFunction)
 def _float_function(operator: UnaryFunction, file: MilWriter) -> Any:
     return file.values(_value(operator, file, file.read(operator.input), ""))
 
 
 def _value(operator: UnaryFunction, file: MilWriter, x: Any, suffix: str) -> Any:
     """Writes the function of real values; MIL's operators have its names, without parameters, but for those below."""
-    name, parameters = file.label + suffix, [np.float32(each) for each in operator.parameters]
+    name, parameters = file.label + suffix, [file.number(each) for each in operator.parameters]
     if operator.function in _VALUES:
         return _VALUES[operator.function](file, x, name, *parameters)
     return getattr(file.mil, operator.function)(x=x, name=name)
 
 
 def _above(file: MilWriter, x: Any) -> Any:
-    return file.mil.maximum(x=x, y=np.float32(SMALLEST), name=f"{file.label}_above")
+    return file.mil.maximum(x=x, y=file.number(max(SMALLEST, file.smallest)), name=f"{file.label}_above")
 
 
 def _softplus(file: MilWriter, x: Any) -> Any:
@@ -142,7 +138,7 @@ def _softplus(file: MilWriter, x: Any) -> Any:
 
 
 def _scaled_elu(file: MilWriter, x: Any, name: str, alpha: np.float32, scale: np.float32, inner: np.float32) -> Any:
-    line = file.mil.elu(x=file.mul(x, inner, "_inner"), alpha=np.float32(1), name=f"{file.label}_elu")
+    line = file.mil.elu(x=file.mul(x, inner, "_inner"), alpha=file.number(1), name=f"{file.label}_elu")
     bent = file.mil.leaky_relu(x=line, alpha=alpha * inner, name=f"{file.label}_bent")
     return file.mil.mul(x=bent, y=scale / inner, name=name)
 
@@ -150,17 +146,17 @@ def _scaled_elu(file: MilWriter, x: Any, name: str, alpha: np.float32, scale: np
 _VALUES: Mapping[Function, Callable[..., Any]] = {
     Function.GELU: lambda file, x, name: file.mil.gelu(x=x, mode="EXACT", name=name),
     Function.GELU_TANH: lambda file, x, name: file.mil.gelu(x=x, mode="TANH_APPROXIMATION", name=name),
-    Function.ELU: lambda file, x, name: file.mil.elu(x=x, alpha=np.float32(1), name=name),
+    Function.ELU: lambda file, x, name: file.mil.elu(x=x, alpha=file.number(1), name=name),
     Function.SCALED_ELU: _scaled_elu,
     Function.LEAKY_RELU: lambda file, x, name, slope: file.mil.leaky_relu(x=x, alpha=slope, name=name),
     Function.CLAMP: lambda file, x, name, low, high: file.mil.clip(x=x, alpha=low, beta=high, name=name),
     Function.SCALED_SOFTPLUS: lambda file, x, name, beta: file.mil.mul(
-        x=_softplus(file, file.mul(x, beta, "_inner")), y=np.float32(1) / beta, name=name
+        x=_softplus(file, file.mul(x, beta, "_inner")), y=file.number(1) / beta, name=name
     ),
     Function.TANH_SOFTPLUS: lambda file, x, name: file.mil.tanh(x=_softplus(file, x), name=name),
-    Function.LOG: lambda file, x, name: file.mil.log(x=_above(file, x), epsilon=np.float32(0), name=name),
+    Function.LOG: lambda file, x, name: file.mil.log(x=_above(file, x), epsilon=file.number(0), name=name),
     Function.POWER: lambda file, x, name, exponent: file.mil.pow(x=_above(file, x), y=exponent, name=name),
-    Function.RECIPROCAL: lambda file, x, name: file.mil.real_div(x=np.float32(1), y=x, name=name),
+    Function.RECIPROCAL: lambda file, x, name: file.mil.real_div(x=file.number(1), y=x, name=name),
     Function.AFFINE: lambda file, x, name, gain, offset: file.mil.add(
         x=file.mul(x, gain, "_gained"), y=offset, name=name
     ),

@@ -7,7 +7,7 @@ import numpy as np
 from mobile_sdk.graph import arithmetic
 from mobile_sdk.graph.operators import AvgPool2d, MaxPool2d, Mean
 from mobile_sdk.runtimes.coreml.mil_writer import MilWriter
-from mobile_sdk.runtimes.coreml.operators.table import float32, int8
+from mobile_sdk.runtimes.coreml.operators.table import int8, of_real_values
 
 
 @int8.of(Mean)
@@ -22,7 +22,7 @@ def _mean(operator: Mean, file: MilWriter) -> Any:
     return file.codes(codes, operator.output, is_centred=False)
 
 
-@float32.of(Mean)
+@of_real_values(Mean)
 def _float_mean(operator: Mean, file: MilWriter) -> Any:
     return file.values(file.mil.reduce_mean(x=file.read(operator.input), **_over_the_map(operator), name=file.label))
 
@@ -36,7 +36,7 @@ def _max_pool2d(operator: MaxPool2d, file: MilWriter) -> Any:
     return file.codes(_greatest(operator, file), operator.output)
 
 
-@float32.of(MaxPool2d)
+@of_real_values(MaxPool2d)
 def _float_max_pool2d(operator: MaxPool2d, file: MilWriter) -> Any:
     return file.values(_greatest(operator, file))
 
@@ -45,7 +45,7 @@ def _greatest(operator: MaxPool2d, file: MilWriter) -> Any:
     return file.mil.max_pool(x=file.read(operator.input), **_window(operator), name=file.label)
 
 
-@float32.of(AvgPool2d)
+@of_real_values(AvgPool2d)
 def _avg_pool2d(operator: AvgPool2d, file: MilWriter) -> Any:
     return file.values(file.mil.avg_pool(x=file.read(operator.input), **_window(operator), name=file.label))
 

@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from mobile_sdk.graph.interpolation import ONE, taps
+from mobile_sdk.graph.interpolation import ONE, shares
 from mobile_sdk.graph.operators import ResizeBilinear
-from mobile_sdk.runtimes.coreml.exact_sums import HALF
 from mobile_sdk.runtimes.coreml.mil_writer import MilWriter
-from mobile_sdk.runtimes.coreml.operators.table import float32, int8
+from mobile_sdk.runtimes.coreml.operators.table import int8, of_real_values
+from mobile_sdk.runtimes.exact_sums import HALF
 
 _LOW = 2**10  # the sums of columns are split into multiples of it and a rest
 
@@ -25,15 +25,15 @@ def _resize(operator: ResizeBilinear, file: MilWriter) -> Any:
     return file.codes(file.mil.floor(x=shifted, name=f"{file.label}_steps"), operator.output)
 
 
-@float32.of(ResizeBilinear)
+@of_real_values(ResizeBilinear)
 def _float_resize(operator: ResizeBilinear, file: MilWriter) -> Any:
     """Fills a larger map from one pixel by a product with ones: interpolating it would round twice."""
     if operator.input.shape[1:] == (1, 1):
-        ones = np.ones((1, 1, *operator.output.shape[1:]), np.float32)
+        ones = file.number(np.ones((1, 1, *operator.output.shape[1:])))
         return file.values(file.mul(file.read(operator.input), ones))
     if _grows_by_powers_of_two(operator):
         return file.values(_upsampled(operator, file))
-    down, across = (matrix / np.float32(ONE) for matrix in _matrices(operator))
+    down, across = (file.number(each.astype(np.float32) / np.float32(ONE)) for each in shares(operator))
     columns = file.mil.matmul(x=file.read(operator.input), y=across.T, name=f"{file.label}_columns")
     return file.values(file.mil.matmul(x=down, y=columns, name=file.label))
 
@@ -45,7 +45,7 @@ def _split_sums(operator: ResizeBilinear, file: MilWriter) -> Any:
     below 2^21, and the result is `floor((H + floor(L / 2^10) + 2^11) / 2^12)`.
     """
     mil, label = file.mil, file.label
-    down, across = _matrices(operator)
+    down, across = (each.astype(np.float32) for each in shares(operator))
     columns = mil.matmul(x=file.read(operator.input), y=across.T, name=f"{label}_columns")
     parts = file.mul(columns, np.float32(1 / _LOW), "_parts")
     high = mil.floor(x=parts, name=f"{label}_high")
@@ -54,13 +54,6 @@ def _split_sums(operator: ResizeBilinear, file: MilWriter) -> Any:
     whole = file.add(sums[0], mil.floor(x=sums[1], name=f"{label}_carry"), "_whole")
     steps = file.mul(file.add(whole, np.float32(ONE**2 / _LOW / 2), "_shifted"), np.float32(_LOW / ONE**2), "_scaled")
     return mil.floor(x=steps, name=f"{label}_steps")
-
-
-def _matrices(operator: ResizeBilinear) -> list[Any]:
-    """Returns the shares of rows and of columns, (output, input), as float32 whole numbers."""
-    sides = zip(operator.input.shape[1:], operator.output.shape[1:], strict=True)
-    each = [(length, taps(length, output, align_corners=operator.align_corners)) for length, output in sides]
-    return [axis.matrix(length).astype(np.float32) for length, axis in each]
 
 
 def _grows_by_powers_of_two(operator: ResizeBilinear) -> bool:

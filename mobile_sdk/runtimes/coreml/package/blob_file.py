@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobile_sdk.errors import BundleError
-from mobile_sdk.runtimes.coverage import Span, check_all_is_read
 from mobile_sdk.runtimes.damage import one_line
+from mobile_sdk.runtimes.flatbuffer.coverage import Span, check_all_is_read
 
 _SENTINEL = 0xDEADBEEF
 _VERSION = 2

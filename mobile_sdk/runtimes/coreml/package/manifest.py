@@ -5,6 +5,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from mobile_sdk.document import parse_json
 from mobile_sdk.runtimes.coreml.package.blob_file import damaged
 
 MODEL_PATH = "com.apple.CoreML/model.mlmodel"
@@ -34,7 +35,7 @@ def root_model_file(package: Path) -> Path:
     if not file.is_file():
         raise damaged(package, "no Manifest.json")
     try:
-        manifest: Any = json.loads(file.read_text(encoding="utf-8"))
+        manifest: Any = parse_json(file.read_bytes())
         path = str(manifest["itemInfoEntries"][manifest["rootModelIdentifier"]]["path"])
         model_file = package / "Data" / path
     except (ValueError, KeyError, TypeError):

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from mobile_sdk.errors import BundleError
 from mobile_sdk.runtimes.base import Interface
 from mobile_sdk.runtimes.coreml.package.blob_file import BlobFile, damaged
+from mobile_sdk.runtimes.coreml.package.classifier import KIND, Classifier, read_classifier
 from mobile_sdk.runtimes.coreml.package.manifest import root_model_file
 from mobile_sdk.runtimes.coreml.package.schema import model_class
 from mobile_sdk.runtimes.damage import damage_named
@@ -57,6 +58,7 @@ class MilProgram:
     colours: str | None  # of the app's picture: RGB, GRAYSCALE …; None if it gives an array
     outputs: Mapping[str, tuple[int, ...]]  # name → shape, in the file's order
     operations: tuple[MilOperation, ...]
+    classifier: Classifier | None  # its label and dictionary are no tensors, and so not among the outputs
     structure_bytes: int  # the protobuf's
     weight_file_bytes: int
     metadata: Mapping[str, str]
@@ -124,21 +126,23 @@ def _read(package: Path) -> MilProgram:
     function = model.mlProgram.functions["main"]
     block = function.block_specializations[function.opset]
     blobs = BlobFile(model_file.parent)
-    operations = _Reader(blobs, model_file).operations(block, [item.name for item in function.inputs])
-    if len(function.inputs) != 1 or not block.outputs:
-        raise damaged(
-            model_file, f"{len(function.inputs)} inputs and {len(block.outputs)} outputs instead of 1 and some"
-        )
+    items = list(block.operations)
+    classifier = read_classifier(items.pop(), model.description) if items and items[-1].type == KIND else None
+    tensors = [output for output in block.outputs if not classifier or output not in classifier.outputs[:2]]
+    operations = _Reader(blobs, model_file).operations(items, [item.name for item in function.inputs])
+    if len(function.inputs) != 1 or not tensors:
+        raise damaged(model_file, f"{len(function.inputs)} inputs and {len(tensors)} outputs instead of 1 and some")
     shapes = {operation.output: operation.shape for operation in operations}
-    for output in block.outputs:
+    for output in (*tensors, *((classifier.source,) if classifier else ())):
         if output not in shapes:
             raise damaged(model_file, f"an output {output!r} that nothing computes")
     return MilProgram(
         input_name=function.inputs[0].name,
         input_shape=_shape(function.inputs[0].type.tensorType),
         colours=_colours(model.description),
-        outputs={output: shapes[output] for output in block.outputs},
+        outputs={output: shapes[output] for output in tensors},
         operations=operations,
+        classifier=classifier,
         structure_bytes=model_file.stat().st_size,
         weight_file_bytes=blobs.size_bytes,
         metadata=dict(model.description.metadata.userDefined),
@@ -161,10 +165,10 @@ class _Reader:
         self._model_file = model_file
         self._constants: dict[str, Value] = {}
 
-    def operations(self, block: Any, inputs: list[str]) -> tuple[MilOperation, ...]:
+    def operations(self, items: list[Any], inputs: list[str]) -> tuple[MilOperation, ...]:
         known = set(inputs)
         operations = []
-        for item in block.operations:
+        for item in items:
             operation = self._operation(item, known)
             known.add(operation.output)
             operations.append(operation)

@@ -13,6 +13,9 @@ from mobile_sdk.runtimes.executorch.operators.table import write
 
 @write.of(Conv2d)
 def _conv2d(operator: Conv2d, file: NodeWriter, inputs: list[int], output: int) -> None:
+    """Writes a convolution, with 4-bit weights as a fully connected layer at every pixel: XNNPACK has no other such."""
+    if operator.weight_bits == 4:
+        return _fully_connected(operator, file, inputs, output)
     channels, per_group, height, width = operator.weight.shape
     # A depthwise filter is (1, KH, KW, O), any other (O, KH, KW, I/groups).
     order = (1, 2, 3, 0) if operator.is_depthwise else (0, 2, 3, 1)
@@ -31,7 +34,7 @@ def _conv2d(operator: Conv2d, file: NodeWriter, inputs: list[int], output: int) 
         "output_id": output,
         "flags": 0,
     }
-    file.node("XNNDepthwiseConv2d" if operator.is_depthwise else "XNNConv2d", fields, operator.clamp)
+    return file.node("XNNDepthwiseConv2d" if operator.is_depthwise else "XNNConv2d", fields, operator.clamp)
 
 
 @write.of(ConvTranspose2d)
@@ -56,7 +59,11 @@ def _conv_transpose2d(operator: ConvTranspose2d, file: NodeWriter, inputs: list[
 
 @write.of(Linear)
 def _linear(operator: Linear, file: NodeWriter, inputs: list[int], output: int) -> None:
-    parameters = _parameters(file, operator, operator.weight, 0)
+    _fully_connected(operator, file, inputs, output)
+
+
+def _fully_connected(operator: Linear | Conv2d, file: NodeWriter, inputs: list[int], output: int) -> None:
+    parameters = _parameters(file, operator, operator.weight.reshape(operator.weight.shape[:2]), 0)
     fields = {"input1_id": inputs[0], **parameters, "output_id": output, "flags": 0}
     file.node("XNNFullyConnected", fields, operator.clamp)
 
@@ -66,6 +73,6 @@ def _parameters(file: NodeWriter, operator: Weighted, weight: NDArray[Any], chan
     scales, grid = operator.weight_scales, operator.input.quantization
     bias_scales = None if scales is None or grid is None else np.float32(grid.scale) * scales
     return {
-        "filter_id": file.channelwise(weight, scales, channel),
+        "filter_id": file.channelwise(weight, scales, channel, bits=operator.weight_bits),
         "bias_id": file.channelwise(operator.bias, bias_scales, 0),
     }

@@ -6,10 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobile_sdk.graph import arithmetic
-from mobile_sdk.graph.code_tables import code_table
+from mobile_sdk.graph.code_tables import code_table, square_table
 from mobile_sdk.graph.operators import (
-    INT8_MAX,
-    INT8_MIN,
     Activation,
     ActivationKind,
     Add,
@@ -56,7 +54,7 @@ def _mul(operator: Mul, file: OnnxWriter) -> None:
     """Multiplies real values if every kernel gives the reference's codes, or else whole numbers."""
     a, b, y = (arithmetic.quantization_of(each) for each in (operator.a, operator.b, operator.output))
     if isinstance(operator.b, Tensor) and operator.a.name == operator.b.name:
-        _look_up(operator.a, operator, _squares(operator), file)
+        _look_up(operator.a, operator, square_table(operator), file)
         return
     if grids := product_grids(operator):
         operands = _operands(operator, grids, file)
@@ -78,14 +76,6 @@ def _table(operator: UnaryFunction, file: OnnxWriter) -> None:
         file.quantize(_function(operator, file, file.real(operator.input), ":value"), operator.output)
     else:
         _look_up(operator.input, operator, code_table(operator), file)
-
-
-def _squares(operator: Mul) -> NDArray[np.int8]:
-    """Returns the code of every code's square, as XNNPACK's table has it."""
-    x, y = arithmetic.quantization_of(operator.a), arithmetic.quantization_of(operator.output)
-    centred = np.arange(INT8_MIN, INT8_MAX + 1) - x.zero_point
-    low, high = arithmetic.clamp_range(y, operator.clamp)
-    return (arithmetic.round_square(centred, x, y).clip(low, high) + y.zero_point).astype(np.int8)
 
 
 def _look_up(source: Tensor, operator: Mul | UnaryFunction, table: NDArray[np.int8], file: OnnxWriter) -> None:

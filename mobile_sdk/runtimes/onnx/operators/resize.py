@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobile_sdk.graph import arithmetic
-from mobile_sdk.graph.interpolation import ONE, taps
+from mobile_sdk.graph.interpolation import ONE, shares
 from mobile_sdk.graph.operators import INT8_MAX, INT8_MIN, Clamp, Quantization, ResizeBilinear
 from mobile_sdk.runtimes.onnx.operators.table import float32, int8
 from mobile_sdk.runtimes.onnx.writer import FLOAT32, FLOAT64, OnnxWriter
@@ -18,7 +18,7 @@ def _resize(operator: ResizeBilinear, file: OnnxWriter) -> None:
 
     Where a side grows by a power of two the shares are few, so that float32 holds a quarter of the sums' unit.
     """
-    centred, (down, across) = file.centred(operator.input), _shares(operator)
+    centred, (down, across) = file.centred(operator.input), shares(operator)
     parts = [int(np.gcd.reduce(each, axis=None)) for each in (down, across)]
     unit = ONE // parts[0] * (ONE // parts[1])
     if unit * (INT8_MAX - INT8_MIN) < arithmetic.EXACT_IN_FLOAT32 * _QUARTER:
@@ -44,7 +44,7 @@ def _float_resize(operator: ResizeBilinear, file: OnnxWriter) -> None:
     if operator.input.shape[1:] == (1, 1):
         file.node("Expand", [source, file.integers(":size", (1, *operator.output.shape))], output)
         return
-    down, across = (each.astype(np.float32) / np.float32(ONE) for each in _shares(operator))
+    down, across = (each.astype(np.float32) / np.float32(ONE) for each in shares(operator))
     _products(file, source, down, across, output)
 
 
@@ -58,10 +58,3 @@ def _products(
     """Writes the sums over columns, and of these over rows."""
     columns = file.node("MatMul", [source, file.constant(":across", across.T)], ":columns")
     return file.node("MatMul", [file.constant(":down", down), columns], output)
-
-
-def _shares(operator: ResizeBilinear) -> list[NDArray[np.int64]]:
-    """Returns the shares of rows and of columns, (output, input), as whole numbers."""
-    sides = zip(operator.input.shape[1:], operator.output.shape[1:], strict=True)
-    each = [(length, taps(length, output, align_corners=operator.align_corners)) for length, output in sides]
-    return [axis.matrix(length) for length, axis in each]

@@ -26,7 +26,7 @@ def _boxes(operator: DecodeBoxes, file: ModelWriter) -> None:
         result = f"{name}.{kind.lower()}"
         file.activation(result, (1, anchors, 4), _FLOAT32)
         options = schema.MulOptionsT() if kind == "MUL" else schema.AddOptionsT()
-        file.operator(kind, [offsets, f"{name}.{role}"], result, 1, options)
+        file.operator(kind, [offsets, f"{name}.{role}"], result, options)
         offsets = result
     _concatenate(file, [offsets, scores], name, axis=2)
 
@@ -38,11 +38,11 @@ def _rows(file: ModelWriter, operator: DecodeBoxes, index: int) -> str:
     file.constant(f"{name}.shape", np.array(shape, np.int32))
     dtype = _FLOAT32 if grid is None else np.dtype(np.int8)
     file.activation(f"{name}.rows", shape, dtype, *((grid.scale, grid.zero_point) if grid else ()))
-    file.operator("RESHAPE", [source.name, f"{name}.shape"], f"{name}.rows", 1, schema.ReshapeOptionsT())
+    file.operator("RESHAPE", [source.name, f"{name}.shape"], f"{name}.rows", schema.ReshapeOptionsT())
     if grid is None:
         return f"{name}.rows"
     file.activation(f"{name}.values", shape, _FLOAT32)
-    file.operator("DEQUANTIZE", [f"{name}.rows"], f"{name}.values", 2)
+    file.operator("DEQUANTIZE", [f"{name}.rows"], f"{name}.values")
     return f"{name}.values"
 
 
@@ -60,4 +60,4 @@ def _joined(file: ModelWriter, name: str, parts: Sequence[str], counts: Sequence
 def _concatenate(file: ModelWriter, parts: Sequence[str], output: str, *, axis: int) -> None:
     options = schema.ConcatenationOptionsT()
     options.axis = axis
-    file.operator("CONCATENATION", parts, output, 1, options)
+    file.operator("CONCATENATION", parts, output, options)

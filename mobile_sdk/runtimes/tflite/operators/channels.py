@@ -76,7 +76,7 @@ def _rearrange(operator: Rearrange, file: ModelWriter) -> None:
 def _pad(operator: Pad, file: ModelWriter) -> None:
     amounts = f"{operator.output.name}.amounts"
     file.constant(amounts, np.array(stored_padding(operator), np.int32))
-    file.operator("PAD", [operator.input.name, amounts], operator.output.name, 2, schema.PadOptionsT())
+    file.operator("PAD", [operator.input.name, amounts], operator.output.name, schema.PadOptionsT())
 
 
 @write.of(Reshape)
@@ -100,9 +100,9 @@ def _write_stage(file: ModelWriter, source: str, target: str, stage: Stage) -> N
 
 def _write_transpose(file: ModelWriter, source: str, target: str, constant: str, order: tuple[int, ...]) -> None:
     file.constant(constant, np.array(order, np.int32))
-    file.operator("TRANSPOSE", [source, constant], target, 2, schema.TransposeOptionsT())
+    file.operator("TRANSPOSE", [source, constant], target, schema.TransposeOptionsT())
 
 
 def _write_reshape(file: ModelWriter, source: str, target: str, shape: tuple[int, ...]) -> None:
     file.constant(f"{target}.shape", np.array(shape, np.int32))
-    file.operator("RESHAPE", [source, f"{target}.shape"], target, 1, schema.ReshapeOptionsT())
+    file.operator("RESHAPE", [source, f"{target}.shape"], target, schema.ReshapeOptionsT())

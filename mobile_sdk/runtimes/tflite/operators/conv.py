@@ -18,6 +18,9 @@ from mobile_sdk.runtimes.tflite.operators.table import write
 
 @write.of(Conv2d)
 def _conv2d(operator: Conv2d, file: ModelWriter) -> None:
+    """Writes a convolution, with 4-bit weights as a fully connected layer at every pixel: XNNPACK has no other such."""
+    if operator.weight_bits == 4:
+        return _fully_connected(operator, file)
     if operator.is_depthwise:
         options = schema.DepthwiseConv2DOptionsT()
         options.depthMultiplier = len(operator.weight) // operator.groups
@@ -30,7 +33,7 @@ def _conv2d(operator: Conv2d, file: ModelWriter) -> None:
     options.fusedActivationFunction = FUSED[operator.clamp]
     extent = extents(operator.weight.shape[2:], operator.dilation)
     source, options.padding = pad(file, operator, operator.input, extent, operator.stride, operator.padding)
-    file.operator(kind, [source, *_parameters(file, operator, weight, axis)], operator.output.name, 3, options)
+    return file.operator(kind, [source, *_parameters(file, operator, weight, axis)], operator.output.name, options)
 
 
 @write.of(ConvTranspose2d)
@@ -66,7 +69,7 @@ def _conv_transpose2d(operator: ConvTranspose2d, file: ModelWriter) -> None:
     )
     size = f"{operator.output.name}.shape"
     file.constant(size, np.array(runtime_shape(output.shape), np.int32))
-    file.operator("TRANSPOSE_CONV", [size, weight, operator.input.name, bias], output.name, 4, options)
+    file.operator("TRANSPOSE_CONV", [size, weight, operator.input.name, bias], output.name, options)
     if output is not operator.output:
         shape = (filters, operator.output.shape[1], output.shape[2])
         rows = replace(output, name=f"{operator.output.name}.rows", shape=shape)
@@ -82,11 +85,15 @@ def _evening(before: int, after: int, least: int) -> tuple[int, int]:
 
 @write.of(Linear)
 def _linear(operator: Linear, file: ModelWriter) -> None:
+    _fully_connected(operator, file)
+
+
+def _fully_connected(operator: Linear | Conv2d, file: ModelWriter) -> None:
     options = schema.FullyConnectedOptionsT()
     options.fusedActivationFunction = FUSED[operator.clamp]
     options.keepNumDims = len(operator.output.shape) > 1
-    parameters = _parameters(file, operator, operator.weight, 0)
-    file.operator("FULLY_CONNECTED", [operator.input.name, *parameters], operator.output.name, 5, options)
+    parameters = _parameters(file, operator, operator.weight.reshape(operator.weight.shape[:2]), 0)
+    file.operator("FULLY_CONNECTED", [operator.input.name, *parameters], operator.output.name, options)
 
 
 def _parameters(file: ModelWriter, operator: Weighted, weight: NDArray[Any], axis: int) -> tuple[str, str]:
@@ -98,6 +105,9 @@ def _parameters(file: ModelWriter, operator: Weighted, weight: NDArray[Any], axi
         file.constant(bias_name, operator.bias.astype(np.float32))
     else:
         grid = arithmetic.bias_scales(arithmetic.quantization_of(operator.input), operator.weight_scales)
-        file.constant(weight_name, weight, operator.weight_scales, axis=axis)
+        if operator.weight_bits == 4:
+            file.four_bit_constant(weight_name, weight, operator.weight_scales)
+        else:
+            file.constant(weight_name, weight, operator.weight_scales, axis=axis)
         file.constant(bias_name, operator.bias, grid)
     return weight_name, bias_name

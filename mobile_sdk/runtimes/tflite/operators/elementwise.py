@@ -36,7 +36,7 @@ def _binary(operator: Add | Sub | Mul, file: ModelWriter) -> None:
     options.fusedActivationFunction = FUSED[operator.clamp]
     if isinstance(operator.b, Constant):
         _constant(file, operator.b)
-    file.operator(kind.upper(), [operator.a.name, operator.b.name], operator.output.name, 2, options)
+    file.operator(kind.upper(), [operator.a.name, operator.b.name], operator.output.name, options)
 
 
 def _constant(file: ModelWriter, constant: Constant) -> None:
@@ -52,7 +52,7 @@ def _constant(file: ModelWriter, constant: Constant) -> None:
 def _activation(operator: Activation, file: ModelWriter) -> None:
     source, output = operator.input.name, operator.output.name
     if operator.kind in _STANDALONE:
-        file.operator(_STANDALONE[operator.kind], [source], output, 1)
+        file.operator(_STANDALONE[operator.kind], [source], output)
         return
     # TFLite has no hard-sigmoid: relu6(x + 3) / 6.
     three, sixth, gate = f"{output}.three", f"{output}.sixth", f"{output}.relu6"
@@ -61,8 +61,8 @@ def _activation(operator: Activation, file: ModelWriter) -> None:
     file.activation(gate, runtime_shape(operator.output.shape), np.dtype(np.float32))
     options = schema.AddOptionsT()
     options.fusedActivationFunction = FUSED[Clamp.RELU6]
-    file.operator("ADD", [source, three], gate, 1, options)
-    file.operator("MUL", [gate, sixth], output, 1, schema.MulOptionsT())
+    file.operator("ADD", [source, three], gate, options)
+    file.operator("MUL", [gate, sixth], output, schema.MulOptionsT())
 
 
 @write.of(UnaryFunction)
@@ -81,7 +81,7 @@ def _function(operator: UnaryFunction, file: ModelWriter) -> None:
         if constant is not None:
             file.constant(f"{target}.constant", np.array([constant], np.float32))
             inputs.insert(0 if kind == "DIV" else 1, f"{target}.constant")
-        file.operator(kind, inputs, target, 2 if kind == "DEQUANTIZE" else 1, options)
+        file.operator(kind, inputs, target, options)
         source = target
 
 

@@ -47,7 +47,7 @@ def pad(
     file.declare(padded)
     amounts = f"{padded.name}.amounts"
     file.constant(amounts, np.array([[0, 0], [top, bottom], [left, right], [0, 0]], np.int32))
-    file.operator("PAD", [source.name, amounts], padded.name, 2, schema.PadOptionsT())
+    file.operator("PAD", [source.name, amounts], padded.name, schema.PadOptionsT())
     return padded.name, schema.Padding.VALID
 
 

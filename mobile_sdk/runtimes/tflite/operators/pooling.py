@@ -28,7 +28,7 @@ def _pool(operator: MaxPool2d | AvgPool2d, file: ModelWriter) -> None:
         source, padding = repeat_edges(file, source, operator.output.name, padding), (0, 0, 0, 0)
     name, options.padding = pad(file, operator, source, operator.kernel, operator.stride, padding)
     kind = "MAX_POOL_2D" if isinstance(operator, MaxPool2d) else "AVERAGE_POOL_2D"
-    file.operator(kind, [name], operator.output.name, 2, options)
+    file.operator(kind, [name], operator.output.name, options)
 
 
 def _padding_that_is_read(operator: MaxPool2d | AvgPool2d) -> tuple[int, int, int, int]:
@@ -49,4 +49,4 @@ def _mean(operator: Mean, file: ModelWriter) -> None:
     file.constant(axes, np.array([1, 2], np.int32))
     options = schema.ReducerOptionsT()
     options.keepDims = len(operator.output.shape) == 3
-    file.operator("MEAN", [operator.input.name, axes], operator.output.name, 2, options)
+    file.operator("MEAN", [operator.input.name, axes], operator.output.name, options)

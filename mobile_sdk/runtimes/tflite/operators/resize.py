@@ -15,4 +15,4 @@ def _resize(operator: ResizeBilinear, file: ModelWriter) -> None:
     file.constant(size, np.array(operator.output.shape[1:], np.int32))
     options = schema.ResizeBilinearOptionsT()
     options.alignCorners, options.halfPixelCenters = operator.align_corners, not operator.align_corners
-    file.operator("RESIZE_BILINEAR", [operator.input.name, size], operator.output.name, 3, options)
+    file.operator("RESIZE_BILINEAR", [operator.input.name, size], operator.output.name, options)

@@ -17,7 +17,7 @@ def write_window(file: ModelWriter, source: str, output: Tensor, axis: int, star
     names = f"{output.name}.begin", f"{output.name}.size"
     file.constant(names[0], begin)
     file.constant(names[1], np.array(runtime_shape(output.shape), np.int32))
-    file.operator("SLICE", [source, *names], output.name, 2, schema.SliceOptionsT())
+    file.operator("SLICE", [source, *names], output.name, schema.SliceOptionsT())
 
 
 def join(file: ModelWriter, parts: list[Tensor], output: Tensor, axis: int) -> None:
@@ -39,4 +39,4 @@ def join(file: ModelWriter, parts: list[Tensor], output: Tensor, axis: int) -> N
 def _append(file: ModelWriter, parts: list[Tensor], output: Tensor, axis: int) -> None:
     options = schema.ConcatenationOptionsT()
     options.axis = runtime_axis(output.shape, axis)
-    file.operator("CONCATENATION", [part.name for part in parts], output.name, 2, options)
+    file.operator("CONCATENATION", [part.name for part in parts], output.name, options)

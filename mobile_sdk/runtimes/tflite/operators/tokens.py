@@ -14,16 +14,15 @@ from mobile_sdk.runtimes.tflite.operators.table import write
 
 @write.of(MatMul)
 def _matmul(operator: MatMul, file: ModelWriter) -> None:
-    version = 1 if operator.output.quantization is None else 2  # 2 has int8
     operands = [operator.a.name, operator.b.name]
-    file.operator("BATCH_MATMUL", operands, operator.output.name, version, schema.BatchMatMulOptionsT())
+    file.operator("BATCH_MATMUL", operands, operator.output.name, schema.BatchMatMulOptionsT())
 
 
 @write.of(Softmax)
 def _softmax(operator: Softmax, file: ModelWriter) -> None:
     options = schema.SoftmaxOptionsT()
     options.beta = 1.0
-    file.operator("SOFTMAX", [operator.input.name], operator.output.name, 1, options)
+    file.operator("SOFTMAX", [operator.input.name], operator.output.name, options)
 
 
 @write.of(Normalize)
@@ -47,7 +46,7 @@ def _normalize(operator: Normalize, file: ModelWriter) -> None:
         value = chain.reshape(value, "joined", whole)
     gain, offset = chain.constant("gain", operator.gain), chain.constant("offset", operator.offset)
     value = chain.operate("MUL", [value, gain], "gained", whole, schema.MulOptionsT())
-    file.operator("ADD", [value, offset], operator.output.name, 1, schema.AddOptionsT())
+    file.operator("ADD", [value, offset], operator.output.name, schema.AddOptionsT())
 
 
 class _Chain:
@@ -59,7 +58,7 @@ class _Chain:
     def operate(self, kind: str, inputs: list[str], name: str, shape: tuple[int, ...], options: Any) -> str:
         name = f"{self._output}.{name}"
         self._file.activation(name, shape, np.dtype(np.float32))
-        self._file.operator(kind, inputs, name, 1, options)
+        self._file.operator(kind, inputs, name, options)
         return name
 
     def constant(self, name: str, values: NDArray[Any]) -> str:

@@ -10,6 +10,7 @@ public let kCVPixelFormatType_OneComponent8: UInt32 = 0  // = kCVPixelFormatType
 public struct CVPixelBufferLockFlags: OptionSet, Sendable {  // = CVPixelBufferLockFlags
   public let rawValue: UInt64  // Swift: an option set
   public init(rawValue: UInt64) { self.rawValue = rawValue }  // Swift: an option set
+  public static let readOnly = CVPixelBufferLockFlags(rawValue: 1)  // ~ CVPixelBufferLockFlags.kCVPixelBufferLock_ReadOnly
 }
 
 public func CVPixelBufferCreate(  // = CVPixelBufferCreate
@@ -21,3 +22,7 @@ public func CVPixelBufferLockBaseAddress(_ buffer: CVPixelBuffer, _ flags: CVPix
 public func CVPixelBufferUnlockBaseAddress(_ buffer: CVPixelBuffer, _ flags: CVPixelBufferLockFlags) -> CVReturn { 0 }  // = CVPixelBufferUnlockBaseAddress
 public func CVPixelBufferGetBaseAddress(_ buffer: CVPixelBuffer) -> UnsafeMutableRawPointer? { nil }  // = CVPixelBufferGetBaseAddress
 public func CVPixelBufferGetBytesPerRow(_ buffer: CVPixelBuffer) -> Int { 0 }  // = CVPixelBufferGetBytesPerRow
+public func CVPixelBufferGetWidth(_ buffer: CVPixelBuffer) -> Int { 0 }  // = CVPixelBufferGetWidth
+public func CVPixelBufferGetHeight(_ buffer: CVPixelBuffer) -> Int { 0 }  // = CVPixelBufferGetHeight
+public func CVPixelBufferGetPixelFormatType(_ buffer: CVPixelBuffer) -> UInt32 { 0 }  // = CVPixelBufferGetPixelFormatType
+public let kCVPixelBufferPixelFormatTypeKey: CFString = ""  // = kCVPixelBufferPixelFormatTypeKey

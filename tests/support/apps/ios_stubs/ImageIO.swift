@@ -7,6 +7,9 @@ public func CGImageSourceCreateWithData(_ data: CFData, _ options: CFDictionary?
 public func CGImageSourceCopyPropertiesAtIndex(_ source: CGImageSource, _ index: Int, _ options: CFDictionary?) -> Any? { nil }  // = CGImageSourceCopyPropertiesAtIndex
 public func CGImageSourceCreateThumbnailAtIndex(_ source: CGImageSource, _ index: Int, _ options: CFDictionary?) -> CGImage? { nil }  // = CGImageSourceCreateThumbnailAtIndex
 
+public func CGImageSourceCreateImageAtIndex(_ source: CGImageSource, _ index: Int, _ options: CFDictionary?) -> CGImage? { nil }  // = CGImageSourceCreateImageAtIndex
+
+public let kCGImagePropertyOrientation: CFString = ""  // = kCGImagePropertyOrientation
 public let kCGImagePropertyPixelWidth: CFString = ""  // = kCGImagePropertyPixelWidth
 public let kCGImagePropertyPixelHeight: CFString = ""  // = kCGImagePropertyPixelHeight
 public let kCGImageSourceCreateThumbnailFromImageAlways: CFString = ""  // = kCGImageSourceCreateThumbnailFromImageAlways

@@ -2,6 +2,7 @@
 // against SwiftUI code that is compiled with Apple's SDK, and names those that occur nowhere in it.
 @_exported import Foundation
 import UIKit
+import UniformTypeIdentifiers
 
 @MainActor public protocol View {
   associatedtype Body: View
@@ -57,6 +58,21 @@ extension State {
 }
 
 public struct Binding<Value> {
+}
+
+@propertyWrapper public struct Environment<Value> {
+  public init(_ path: KeyPath<EnvironmentValues, Value>) {}
+  public var wrappedValue: Value { fatalError() }
+}
+
+public struct EnvironmentValues {
+  public var scenePhase: ScenePhase { .active }
+}
+
+public enum ScenePhase: Comparable, Sendable {
+  case background
+  case inactive
+  case active
 }
 
 @MainActor @dynamicMemberLookup @propertyWrapper public struct Bindable<Value: AnyObject> {
@@ -132,6 +148,11 @@ public struct ButtonRole: Sendable {
   public static let cancel = ButtonRole()
 }
 
+@MainActor public struct ShareLink: View {
+  public init(item: String) {}
+  public var body: Never { fatalError() }
+}
+
 @MainActor public struct ProgressView: View {
   public init() {}
   public init(_ title: String, value: Double?) {}
@@ -145,6 +166,8 @@ public struct Color: Sendable {
   public static let secondary = Color()
   public static let black = Color()
   public static let white = Color()
+  public static let blue = Color()
+  public func opacity(_ share: Double) -> Color { self }
 }
 
 public struct Font: Sendable {
@@ -183,11 +206,21 @@ extension Shape {
   public var body: Never { fatalError() }
 }
 
+public enum ContentMode: Sendable {
+  case fit
+}
+
 public struct AccessibilityChildBehavior: Sendable {
   public static let combine = AccessibilityChildBehavior()
 }
 
 extension View {
+  public func task<ID: Equatable>(id value: ID, _ action: @escaping @Sendable @MainActor () async -> Void) -> some View { self }
+  public func onDisappear(perform action: (() -> Void)?) -> some View { self }
+  public func aspectRatio(_ ratio: CGFloat?, contentMode: ContentMode) -> some View { self }
+  public func ignoresSafeArea() -> some View { self }
+  public func accessibilityLabel(_ label: String) -> some View { self }
+  public func fileImporter(isPresented: Binding<Bool>, allowedContentTypes: [UTType], onCompletion: @escaping (Result<URL, any Error>) -> Void) -> some View { self }
   public func task(_ action: @escaping @Sendable @MainActor () async -> Void) -> some View { self }
   public func onOpenURL(perform action: @escaping (URL) -> Void) -> some View { self }
   public func navigationTitle(_ title: String) -> some View { self }
@@ -224,3 +257,16 @@ extension UIViewControllerRepresentable {
 @MainActor public struct UIViewControllerRepresentableContext<Representable: UIViewControllerRepresentable> {
   public var coordinator: Representable.Coordinator { fatalError() }
 }
+
+@MainActor public protocol UIViewRepresentable: View where Body == Never {
+  associatedtype UIViewType: UIView
+  typealias Context = UIViewRepresentableContext<Self>
+  func makeUIView(context: Context) -> UIViewType
+  func updateUIView(_ view: UIViewType, context: Context)
+}
+
+extension UIViewRepresentable {
+  public var body: Never { fatalError() }
+}
+
+@MainActor public struct UIViewRepresentableContext<Representable: UIViewRepresentable> {}

@@ -1,5 +1,5 @@
-import CoreGraphics
 @_exported import Foundation
+@_exported import QuartzCore
 
 @MainActor open class UIDevice: NSObject {  // = UIDevice
   public static var current: UIDevice { UIDevice() }  // = UIDevice.currentDevice
@@ -16,6 +16,11 @@ import CoreGraphics
   }
 }
 
+extension URL {
+  public func startAccessingSecurityScopedResource() -> Bool { false }  // = NSURL.startAccessingSecurityScopedResource
+  public func stopAccessingSecurityScopedResource() {}  // = NSURL.stopAccessingSecurityScopedResource
+}
+
 extension ProcessInfo {
   public enum ThermalState: Int, Sendable {  // = NSProcessInfoThermalState
     case nominal  // = NSProcessInfoThermalState.Nominal
@@ -24,11 +29,22 @@ extension ProcessInfo {
     case critical  // = NSProcessInfoThermalState.Critical
   }
   public var thermalState: ThermalState { .nominal }  // = NSProcessInfo.thermalState
+  public var isLowPowerModeEnabled: Bool { false }  // = NSProcessInfo.lowPowerModeEnabled
 }
 
 open class UIImage: NSObject {  // = UIImage
   public convenience init(cgImage: CGImage) { self.init() }  // = UIImage.initWithCGImage
   public func jpegData(compressionQuality: CGFloat) -> Data? { nil }  // ~ UIImageJPEGRepresentation
+}
+
+@MainActor open class UIApplication: NSObject {  // = UIApplication
+  public static var shared: UIApplication { UIApplication() }  // = UIApplication.sharedApplication
+  public var isIdleTimerDisabled = false  // = UIApplication.idleTimerDisabled
+}
+
+@MainActor open class UIView: NSObject {  // = UIView
+  open class var layerClass: AnyClass { CALayer.self }  // ~ UIView.layerClass
+  public var layer: CALayer { CALayer() }  // = UIView.layer
 }
 
 @MainActor open class UIViewController: NSObject {}  // = UIViewController

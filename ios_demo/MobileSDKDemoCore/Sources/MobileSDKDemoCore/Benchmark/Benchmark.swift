@@ -17,4 +17,8 @@ struct Benchmark {
     for offset in series.indices { try series[(firstTurn + offset) % series.count].takeTurn() }
     firstTurn += 1
   }
+
+  mutating func takeEndToEnd() throws {
+    for index in series.indices { try series[index].takeEndToEnd() }
+  }
 }

@@ -8,13 +8,24 @@ public struct DeviceSnapshot: Equatable, Sendable {
   public let thermal: ThermalState
   public let batteryShare: Double?
   public let charger: String?
+  public let isLowPower: Bool
+  /// True of an app that was built without optimization: its times mean nothing.
+  public let isDebugBuild: Bool
 
   public init(
     machine: String, system: String, kernel: String, memoryMiB: Int, cores: Int, thermal: ThermalState,
-    batteryShare: Double?, charger: String?
+    batteryShare: Double?, charger: String?, isLowPower: Bool = false, isDebugBuild: Bool = false
   ) {
     (self.machine, self.system, self.kernel, self.memoryMiB) = (machine, system, kernel, memoryMiB)
     (self.cores, self.thermal, self.batteryShare, self.charger) = (cores, thermal, batteryShare, charger)
+    (self.isLowPower, self.isDebugBuild) = (isLowPower, isDebugBuild)
+  }
+
+  /// Why times that are taken in this state support no verdict; nil where they do.
+  var reservation: String? {
+    if isDebugBuild { return "the app is a debug build: build its release" }
+    if isLowPower { return "Low Power Mode slows the device down: switch it off" }
+    return nil
   }
 }
 

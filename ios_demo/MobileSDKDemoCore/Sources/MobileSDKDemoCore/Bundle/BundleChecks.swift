@@ -87,7 +87,7 @@ struct BundleChecks {
   }
 
   /// Returns true where a path stays inside the bundle on every system.
-  private static func isSafe(_ path: String) -> Bool {
+  static func isSafe(_ path: String) -> Bool {
     path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).allSatisfy { part in
       let letters = part.filter { Character(Unicode.Scalar($0)).isLetter || Character(Unicode.Scalar($0)).isNumber }
       let isPlain = part.allSatisfy { byte in byte < 0x80 && (letters.contains(byte) || "_.-".utf8.contains(byte)) }
@@ -98,7 +98,7 @@ struct BundleChecks {
   private func checkFiles(_ manifest: Manifest) throws {
     let listed = Set(manifest.files.map(\.path))
     let golden = manifest.golden.pictures.indices.flatMap { index in
-      GoldenChecks.kinds(of: manifest).map { "golden/\(index).\($0)" }
+      GoldenChecks.kinds(of: manifest, index).map { "golden/\(index).\($0)" }
     }
     let fixed = Set(golden + [Self.labelsFile])
     let rest = listed.subtracting(fixed)
@@ -178,6 +178,9 @@ enum FolderListing {
     var found: [String] = []
     for name in try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() {
       let (item, path) = (folder.appendingPathComponent(name), prefix + name)
+      guard BundleChecks.isSafe(name) else {
+        throw BundleRefusal(.paths, "expected names of plain letters, found '\(path)'")
+      }
       switch FileStatus(of: item)?.kind {
       case .file: found.append(path)
       case .folder: found += try files(below: item, prefix: path + "/", depth: depth + 1)

@@ -8,6 +8,10 @@ public struct Manifest: Sendable {
   public let runtime: ModelRuntime
   public let precision: String
   public let model: String
+  /// The kinds of processors that the model file is for.
+  public let processors: [String]
+  /// What was chosen of the model file, where that is not the usual.
+  public let form: [String: String]
   public let golden: GoldenSpec
   public let files: [FileEntry]
   /// The SHA-256 of the manifest, which lists that of every other file: equal seals are equal bundles.
@@ -16,6 +20,9 @@ public struct Manifest: Sendable {
   public var source: ModelSource { tensors.source }
   public var input: InputSpec { tensors.input }
   public var outputs: [OutputSpec] { tensors.outputs }
+
+  /// True of a model that computes in float16, in the Neural Engine's own arithmetic: close winners may change places.
+  var isForNeuralEngine: Bool { form["compute"] == "neural-engine" }
 
   /// The size of the model, without labels and golden pictures.
   public var modelBytes: Int {
@@ -83,9 +90,10 @@ public struct GoldenSpec: Equatable, Sendable {
   public let pictures: [GoldenPicture]
 }
 
-/// The label that wins in `golden/<position>.png`.
+/// The label that wins in `golden/<position>.png`, and the hash of the input for it; earlier bundles hold that whole.
 public struct GoldenPicture: Equatable, Sendable {
   public let top1Index: Int
+  public let inputSHA256: String?
 }
 
 /// One file of the bundle; `path` is relative to the folder.

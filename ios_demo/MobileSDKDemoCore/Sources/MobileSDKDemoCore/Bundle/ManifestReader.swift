@@ -8,7 +8,10 @@ enum ManifestReader {
   private static let seal = "manifest_sha256"
   private static let sealDigits = 64
   private static let sha256 = "[0-9a-f]{64}"
-  private static let count = 0...Int.max
+  private static let choice = "[A-Za-z][A-Za-z0-9-]{0,31}"
+  private static let count = 0...Int(Int32.max)
+  private static let word = "[a-z][a-z0-9_]{0,31}"
+  private static let mostChoices = 16
   private static let tolerance = 0...Double.greatestFiniteMagnitude
 
   /// Throws `BundleRefusal` with the check "manifest", "schema", "seal" or "fields", or "runtime".
@@ -19,11 +22,11 @@ enum ManifestReader {
     } catch let error as JSONError {
       throw BundleRefusal(.manifest, "expected JSON in \(fileName), found \(error.reason)")
     }
-    guard case .object(let fields) = content else {
+    guard case .fields(let fields) = content else {
       throw BundleRefusal(.manifest, "expected an object in \(fileName), found another value")
     }
-    let schema = try schema(fields["schema_number"])
-    try checkSeal(data, fields[seal])
+    let schema = try schema(fields[JSONKey("schema_number")])
+    try checkSeal(data, fields[JSONKey(seal)])
     do {
       return try manifest(Fields(content), by: schema)
     } catch let error as FieldError {
@@ -50,16 +53,24 @@ enum ManifestReader {
     guard case .string(let digits) = found, digits.utf8.count == sealDigits, digits.allSatisfy(\.isASCII) else {
       throw BundleRefusal(.seal, "expected \(seal) of \(sealDigits) digits in \(fileName), found another value")
     }
-    var unsealed = data
-    let zeros = Data(repeating: UInt8(ascii: "0"), count: sealDigits)
-    var searched = unsealed.startIndex
-    while let range = unsealed.range(of: Data(digits.utf8), in: searched..<unsealed.endIndex) {
-      unsealed.replaceSubrange(range, with: zeros)
-      searched = range.upperBound
-    }
-    guard SHA256.digits(of: unsealed) == digits else {
+    guard SHA256.digits(of: unsealed(Array(data), Array(digits.utf8))) == digits else {
       throw BundleRefusal(.seal, "expected \(fileName) as it was written, found it changed")
     }
+  }
+
+  /// Returns the bytes with zeros wherever the seal's digits stand.
+  private static func unsealed(_ data: [UInt8], _ seal: [UInt8]) -> [UInt8] {
+    var unsealed = data
+    var place = 0
+    while place + seal.count <= unsealed.count {
+      guard unsealed[place] == seal[0], unsealed[place..<place + seal.count].elementsEqual(seal) else {
+        place += 1
+        continue
+      }
+      for index in place..<place + seal.count { unsealed[index] = UInt8(ascii: "0") }
+      place += seal.count
+    }
+    return unsealed
   }
 
   private static func manifest(_ fields: Fields, by schema: any ManifestSchema) throws -> Manifest {
@@ -71,7 +82,7 @@ enum ManifestReader {
     let contract = TaskContract(labels: labels, sides: tensors.source.image?.sides, outputs: tensors.outputs)
     let task = try ModelTasks.read(contract, &fields, schema: schema.number)
     let name = try fields.string("name", like: "[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-    let runtime = try fields.string("runtime", like: "[a-z][a-z0-9_]{0,31}")
+    let runtime = try fields.string("runtime", like: word)
     let model = try fields.string("model", like: "model\\.[a-z]{1,16}")
     let processors = try schema.processors(&fields)
     let precision = try fields.choice("precision", of: ["int8", "float32", "mixed"])
@@ -79,12 +90,13 @@ enum ManifestReader {
     let files = try fields.list("files", count: 1...1000, of: file)
     if schema.hasUnproven { _ = try fields.take("versions") }
     try schema.checkRecord(&fields)
-    try checkWhatOnlyPeopleRead(&fields)
+    let form = schema.hasOptions ? try form(&fields) : [:]
+    try checkWhatOnlyPeopleRead(&fields, by: schema)
     try fields.end()
     return Manifest(
       name: name, task: task, labels: labels, tensors: tensors,
       runtime: try known(runtime, model: model, processors: processors), precision: precision, model: model,
-      golden: golden, files: files, seal: seal)
+      processors: processors, form: form, golden: golden, files: files, seal: seal)
   }
 
   private static func known(_ name: String, model: String, processors: [String]) throws -> ModelRuntime {
@@ -113,7 +125,25 @@ enum ManifestReader {
   }
 
   private static func isOneLine(_ label: String) -> Bool {
-    label.contains { !$0.isWhitespace } && !label.unicodeScalars.contains { $0 == "\n" || $0 == "\r" }
+    label.unicodeScalars.contains { !isBlank($0) } && !label.unicodeScalars.contains { $0 == "\n" || $0 == "\r" }
+  }
+
+  /// Tells whether a letter shows nothing: docs/bundle-format.md, "Labels"; every language has other white space.
+  private static func isBlank(_ letter: Unicode.Scalar) -> Bool {
+    switch letter.value {
+    case 0x9...0xD, 0x1C...0x20, 0x85, 0xA0, 0x1680, 0x2000...0x200A, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000: true
+    default: false
+    }
+  }
+
+  private static func form(_ fields: inout Fields) throws -> [String: String] {
+    guard fields.has("form") else { return [:] }
+    let form = try fields.map("form") { try Fields.string($0, at: $1, like: choice) }
+    guard form.count <= mostChoices else {
+      throw FieldError(message: "expected at most \(mostChoices) choices of the model file, found \(form.count)")
+    }
+    for name in form.keys { _ = try Fields.string(.string(name.text), at: "form", like: word) }
+    return Dictionary(uniqueKeysWithValues: form.map { ($0.key.text, $0.value) })
   }
 
   private static func golden(_ fields: Fields, by schema: any ManifestSchema) throws -> GoldenSpec {
@@ -124,7 +154,9 @@ enum ManifestReader {
     let tolerances = try tolerances(&fields)
     let pictures = try fields.list("pictures", count: 1...16) { value, path in
       var picture = try Fields(value, at: path)
-      let expected = GoldenPicture(top1Index: try picture.integer("top1_index", in: count))
+      let expected = GoldenPicture(
+        top1Index: try picture.integer("top1_index", in: count),
+        inputSHA256: picture.has("input_sha256") ? try picture.string("input_sha256", like: sha256) : nil)
       if schema.hasUnproven { _ = try picture.take("label_index") }
       try picture.end()
       return expected
@@ -152,9 +184,10 @@ enum ManifestReader {
   }
 
   /// Checks fields that the app has no use for all the same: one that is wrong shows damage or another writer.
-  private static func checkWhatOnlyPeopleRead(_ fields: inout Fields) throws {
+  private static func checkWhatOnlyPeopleRead(_ fields: inout Fields, by schema: any ManifestSchema) throws {
     for name in ["program_sha256", "graph_sha256"] { _ = try fields.string(name, like: sha256) }
-    if fields.has("activation_limit_kib") { _ = try fields.integer("activation_limit_kib", in: 1...Int.max) }
+    if schema.hasOptions, fields.has("licence") { _ = try fields.string("licence", like: "[!-~]([ -~]{0,198}[!-~])?") }
+    if fields.has("activation_limit_kib") { _ = try fields.integer("activation_limit_kib", in: 1...Int(Int32.max)) }
     try checkStructure(fields.inside("structure"))
   }
 

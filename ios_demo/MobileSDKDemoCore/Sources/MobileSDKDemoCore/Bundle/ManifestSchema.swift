@@ -8,6 +8,9 @@ protocol ManifestSchema: Sendable {
   /// Reads the picture that the model takes and the tensors that go in and come out.
   func tensors(_ fields: inout Fields) throws -> Tensors
 
+  /// True where it has the fields `licence` and `form`, which may be left out.
+  var hasOptions: Bool { get }
+
   /// Reads the kinds of processors that the model file can run on.
   func processors(_ fields: inout Fields) throws -> [String]
 
@@ -37,7 +40,7 @@ extension ManifestSchema {
     for name in ["float32", "int8_reference"] {
       guard var result = try fields.insideOrNil(name) else { continue }
       _ = try result.number(value, in: 0...1)
-      _ = try result.integer(count, in: 1...Int.max)
+      _ = try result.integer(count, in: 1...Int(Int32.max))
       try result.end()
     }
     try fields.end()

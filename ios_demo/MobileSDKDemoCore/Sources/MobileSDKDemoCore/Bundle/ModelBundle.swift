@@ -38,13 +38,22 @@ public struct ModelBundle: Equatable, Sendable {
   /// The golden picture, or the golden array, as the model reads it. Throws what `decode` throws, or `DemoError`.
   func goldenPixels(_ index: Int, decode: PictureDecoder) throws -> RGBPicture {
     switch manifest.source {
-    case .picture(let image): return Preprocess.picture(try decode(goldenPicture(index)), for: image)
+    case .picture(let image):
+      let data = try goldenPicture(index)
+      try GoldenPNG.check(data)
+      return Preprocess.picture(try decode(data), for: image)
     case .array(let array):
       return try array.stored(goldenPicture(index))
     }
   }
 
-  public func goldenInput(_ index: Int) throws -> Data { try golden(index, "input.bin") }
+  /// Tells whether these are the bytes of the input that the manifest expects of a golden picture.
+  func isGoldenInput(_ given: Data, _ index: Int) throws -> Bool {
+    guard let digits = manifest.golden.pictures[index].inputSHA256 else {
+      return try golden(index, "input.bin") == given
+    }
+    return SHA256.digits(of: given) == digits
+  }
 
   public func goldenOutputs(_ index: Int) throws -> [ModelOutput] {
     ModelOutput.all(in: try golden(index, "output.bin"), as: manifest.outputs)

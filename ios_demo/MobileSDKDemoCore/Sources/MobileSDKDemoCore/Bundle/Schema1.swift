@@ -4,10 +4,14 @@ struct Schema1: ManifestSchema {
 
   let number = 1
   let hasUnproven = true
+  let hasOptions = false
 
   func tensors(_ fields: inout Fields) throws -> Tensors {
     try TensorFields.checkResize(&fields)
     var picture = try fields.inside("image")
+    guard !picture.has("channels"), !picture.isList("size_px") else {
+      throw FieldError(message: "expected a square of three channels, as all images were in this schema, found another")
+    }
     let image = try TensorFields.image(&picture)
     try picture.end()
     var interface = try fields.inside("interface")

@@ -6,6 +6,7 @@ struct Schema2: ManifestSchema {
 
   let number: Int
   let hasUnproven: Bool
+  let hasOptions = true
 
   func tensors(_ fields: inout Fields) throws -> Tensors {
     let only = try Self.onlyInput(&fields)

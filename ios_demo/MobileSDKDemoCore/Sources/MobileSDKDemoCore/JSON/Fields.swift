@@ -10,26 +10,26 @@ struct FieldError: Error {
 /// Every function throws `FieldError`.
 struct Fields {
   private let path: String
-  private var left: [String: JSONValue]
+  private var left: [JSONKey: JSONValue]
 
   init(_ value: JSONValue, at path: String = "") throws {
-    guard case .object(let fields) = value else { throw Self.refusal(path, "an object") }
+    guard case .fields(let fields) = value else { throw Self.refusal(path, "an object") }
     (self.path, left) = (path, fields)
   }
 
-  func has(_ name: String) -> Bool { left[name] != nil }
+  func has(_ name: String) -> Bool { left[JSONKey(name)] != nil }
 
   func isList(_ name: String) -> Bool {
-    if case .array = left[name] { true } else { false }
+    if case .array = left[JSONKey(name)] { true } else { false }
   }
 
   /// Takes a field away where it is null: of an optional field that says the same as leaving it out.
   mutating func dropNull(_ name: String) {
-    if left[name] == .null { left[name] = nil }
+    if left[JSONKey(name)] == .null { left[JSONKey(name)] = nil }
   }
 
   mutating func take(_ name: String) throws -> JSONValue {
-    guard let value = left.removeValue(forKey: name) else { throw Self.refusal(of(name), "a value") }
+    guard let value = left.removeValue(forKey: JSONKey(name)) else { throw Self.refusal(of(name), "a value") }
     return value
   }
 
@@ -88,15 +88,15 @@ struct Fields {
     return try items.enumerated().map { try item($0.element, "\(of(name)).\($0.offset)") }
   }
 
-  mutating func map<Item>(_ name: String, of item: (JSONValue, String) throws -> Item) throws -> [String: Item] {
-    guard case .object(let fields) = try take(name) else { throw Self.refusal(of(name), "an object") }
+  mutating func map<Item>(_ name: String, of item: (JSONValue, String) throws -> Item) throws -> [JSONKey: Item] {
+    guard case .fields(let fields) = try take(name) else { throw Self.refusal(of(name), "an object") }
     return Dictionary(
-      uniqueKeysWithValues: try fields.map { ($0.key, try item($0.value, "\(of(name)).\($0.key)")) })
+      uniqueKeysWithValues: try fields.map { ($0.key, try item($0.value, "\(of(name)).\($0.key.text)")) })
   }
 
   /// Refuses a field that nobody has taken.
   func end() throws {
-    if let name = left.keys.min() { throw Self.refusal(of(name), "no such field") }
+    if let name = left.keys.map(\.text).min() { throw Self.refusal(of(name), "no such field") }
   }
 
   static func string(_ value: JSONValue, at path: String, like pattern: String? = nil) throws -> String {

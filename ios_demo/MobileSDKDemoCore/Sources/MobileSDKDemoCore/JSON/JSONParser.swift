@@ -31,16 +31,16 @@ struct JSONParser {
   }
 
   private mutating func object(depth: Int) throws -> JSONValue {
-    var fields: [String: JSONValue] = [:]
+    var fields: [JSONKey: JSONValue] = [:]
     try items(from: "{", to: "}") { parser in
-      let key = try parser.string()
+      let key = JSONKey(try parser.string())
       parser.skipSpace()
       try parser.take(":")
       guard fields.updateValue(try parser.value(depth: depth + 1), forKey: key) == nil else {
         throw JSONError(reason: "a key that occurs twice")
       }
     }
-    return .object(fields)
+    return .fields(fields)
   }
 
   private mutating func array(depth: Int) throws -> JSONValue {

@@ -10,15 +10,20 @@ public enum JSONValue: Equatable, Sendable {
   case number(Double)
   case string(String)
   case array([JSONValue])
-  case object([String: JSONValue])
+  case fields([JSONKey: JSONValue])
 
-  /// Reads RFC 8259 and nothing else; throws `JSONError`, also for a key that occurs twice.
+  /// Reads RFC 8259 and nothing else. Throws `JSONError`, also for what docs/bundle-format.md, "JSON", refuses.
   public init(parsing data: Data) throws {
     guard let text = String(data: data, encoding: .utf8), text.utf8.count == data.count else {
       throw JSONError(reason: "bytes that are no UTF-8")
     }
     var parser = JSONParser(bytes: Array(data))
     self = try parser.parse()
+  }
+
+  /// An object of those fields.
+  public static func object(_ fields: [String: JSONValue]) -> JSONValue {
+    .fields(Dictionary(uniqueKeysWithValues: fields.map { (JSONKey($0.key), $0.value) }))
   }
 
   /// The value as JSON, keys in alphabetical order. Numbers must be finite.
@@ -30,10 +35,10 @@ public enum JSONValue: Equatable, Sendable {
     case .number(let value): String(value)
     case .string(let value): Self.quoted(value)
     case .array(let items): "[" + items.map(\.text).joined(separator: ", ") + "]"
-    case .object(let fields):
+    case .fields(let fields):
       "{"
-        + fields.sorted { $0.key < $1.key }.map { "\(Self.quoted($0.key)): \($0.value.text)" }.joined(separator: ", ")
-        + "}"
+        + fields.map { ($0.key.text, $0.value) }.sorted { $0.0 < $1.0 }
+        .map { "\(Self.quoted($0.0)): \($0.1.text)" }.joined(separator: ", ") + "}"
     }
   }
 

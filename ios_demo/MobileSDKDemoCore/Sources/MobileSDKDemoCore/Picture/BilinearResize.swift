@@ -9,23 +9,26 @@ enum BilinearResize {
     let channels = picture.channels
     let columns = Weights(from: box.width, to: width)
     let rows = Weights(from: box.height, to: height)
+    let longest = rows.longest
     let rowBytes = width * channels
-    var wide = [UInt8](repeating: 0, count: box.height * rowBytes)
-    for row in 0..<box.height {
-      let start = ((box.top + row) * picture.width + box.left) * channels
-      for (column, span) in columns.spans.enumerated() {
-        for channel in 0..<channels {
-          wide[row * rowBytes + column * channels + channel] = weighted(
-            picture.bytes, from: start + span.first * channels + channel, step: channels, columns, span)
-        }
-      }
-    }
+    var held = [UInt8](repeating: 0, count: longest * rowBytes)  // the rows that one row is made of
+    var until = 0  // the row after them; no more are made, as those of a long picture would fill the memory
     var bytes = [UInt8](repeating: 0, count: height * rowBytes)
     for (row, span) in rows.spans.enumerated() {
-      for index in 0..<rowBytes {
-        bytes[row * rowBytes + index] = weighted(
-          wide, from: span.first * rowBytes + index, step: rowBytes, rows, span)
+      let end = span.first + span.weights.count
+      for next in max(until, span.first)..<max(until, end) {
+        let start = ((box.top + next) * picture.width + box.left) * channels
+        let target = next % longest * rowBytes
+        for (column, across) in columns.spans.enumerated() {
+          for channel in 0..<channels {
+            held[target + column * channels + channel] = weighted(
+              picture.bytes, from: start + across.first * channels + channel, step: channels, columns, across)
+          }
+        }
       }
+      until = max(until, end)
+      let starts = (span.first..<end).map { $0 % longest * rowBytes }
+      for index in 0..<rowBytes { bytes[row * rowBytes + index] = weighted(held, index, starts, rows, span) }
     }
     return RGBPicture(width: width, height: height, bytes: bytes, channels: channels)
   }
@@ -42,6 +45,15 @@ enum BilinearResize {
     return UInt8(max(0, min(255, sum >> fractionBits)))
   }
 
+  /// Of a column, whose rows start at `starts`.
+  private static func weighted(
+    _ rows: [UInt8], _ column: Int, _ starts: [Int], _ weights: Weights, _ span: Weights.Span
+  ) -> UInt8 {
+    var sum = Int32(1) << (fractionBits - 1)
+    for (start, index) in zip(starts, span.weights) { sum &+= Int32(rows[start + column]) &* weights.fixed[index] }
+    return UInt8(max(0, min(255, sum >> fractionBits)))
+  }
+
   /// Which pixels make each new one, and how much of each.
   private struct Weights {
     struct Span {
@@ -51,6 +63,9 @@ enum BilinearResize {
 
     let spans: [Span]
     let fixed: [Int32]
+
+    /// The largest number of pixels that make one.
+    var longest: Int { spans.map(\.weights.count).max() ?? 1 }
 
     init(from count: Int, to side: Int) {
       let scale = Double(count) / Double(side)

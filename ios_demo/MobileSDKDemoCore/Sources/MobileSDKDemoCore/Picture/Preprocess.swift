@@ -2,8 +2,7 @@
 public enum Preprocess {
   /// Returns an upright RGB picture of any size in the size and the channels of `spec`.
   public static func picture(_ picture: RGBPicture, for spec: ImageSpec) -> RGBPicture {
-    let whole = PixelBox(left: 0, top: 0, width: picture.width, height: picture.height)
-    let box = spec.fit == .crop ? centralPart(of: whole, for: spec) : whole
+    let box = part(of: picture, for: spec)
     let source = spec.channels == 1 ? picture.grey : picture
     return BilinearResize.resized(source, box: box, toWidth: spec.sides.width, height: spec.sides.height)
   }
@@ -16,6 +15,12 @@ public enum Preprocess {
     let sides = [picture.width, picture.height].map { max(1, Int((Double($0) * share).rounded())) }
     let whole = PixelBox(left: 0, top: 0, width: picture.width, height: picture.height)
     return BilinearResize.resized(picture, box: whole, toWidth: sides[0], height: sides[1])
+  }
+
+  /// Returns the part of a picture that the model reads.
+  static func part(of picture: RGBPicture, for spec: ImageSpec) -> PixelBox {
+    let whole = PixelBox(left: 0, top: 0, width: picture.width, height: picture.height)
+    return spec.fit == .crop ? centralPart(of: whole, for: spec) : whole
   }
 
   private static let shownSidePx = 1024.0

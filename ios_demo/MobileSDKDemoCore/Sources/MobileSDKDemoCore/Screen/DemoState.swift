@@ -2,10 +2,12 @@
 public struct DemoState: Equatable, Sendable {
   public private(set) var bundles: [BundleItem] = []
   public private(set) var selectedName: String?
-  public private(set) var computeUnits = ComputeUnits.all
+  public private(set) var settings = RunSettings()
   public private(set) var activity = Activity.opening
   public private(set) var recognition: Recognition?
+  public private(set) var live: LiveFrame?
   public private(set) var benchmarkLines: [String] = []
+  public private(set) var benchmarkBars: [LatencyBar] = []
   public private(set) var message: Message?
 
   public init() {}
@@ -24,7 +26,13 @@ public struct DemoState: Equatable, Sendable {
   public var isBusy: Bool { activity != .idle }
 
   /// True where the choice of processors means something for the selected bundle.
-  public var offersComputeUnits: Bool { selected?.manifest.runtime == .coreML }
+  public var offersComputeUnits: Bool { (selected?.manifest.processors.count ?? 0) > 1 }
+
+  /// True where the number of threads can be chosen for the selected bundle.
+  public var offersThreads: Bool { selected?.manifest.runtime == .execuTorch }
+
+  /// True where the selected bundle's model reads pictures, as a camera gives them.
+  public var readsPictures: Bool { selected?.manifest.source.image != nil }
 
   public var refused: [BundleItem] { bundles.filter { $0.bundle == nil } }
 
@@ -36,11 +44,15 @@ public struct DemoState: Equatable, Sendable {
       next.bundles = items
       if activity == .opening { next.activity = .idle }
       next.selectedName = next.selected?.name ?? next.openedBundles.first?.name
-    case .bundleSelected(let name): (next.selectedName, next.recognition) = (name, nil)
-    case .computeUnitsSelected(let units): (next.computeUnits, next.recognition) = (units, nil)
+    case .bundleSelected(let name): (next.selectedName, next.recognition, next.live) = (name, nil, nil)
+    case .computeUnitsSelected(let units): (next.settings.computeUnits, next.recognition) = (units, nil)
+    case .threadsSelected(let threads): (next.settings.threads, next.recognition) = (threads, nil)
     case .started(let activity): (next.activity, next.message) = (activity, nil)
     case .recognized(let recognition): (next.activity, next.recognition) = (.idle, recognition)
-    case .benchmarked(let report): (next.activity, next.benchmarkLines) = (.idle, report.lines)
+    case .live(let frame): next.live = frame
+    case .benchmarked(let report):
+      (next.activity, next.benchmarkLines, next.benchmarkBars) = (.idle, report.lines, report.bars)
+    case .done: next.activity = .idle
     case .failed(let message): (next.activity, next.message) = (.idle, message)
     case .messageDismissed: next.message = nil
     }
@@ -53,9 +65,14 @@ public enum DemoEvent: Equatable, Sendable {
   case bundlesOpened([BundleItem])
   case bundleSelected(String)
   case computeUnitsSelected(ComputeUnits)
+  case threadsSelected(Int)
   case started(DemoState.Activity)
   case recognized(Recognition)
+  /// A frame of the camera was answered; nil where it is switched off.
+  case live(LiveFrame?)
   case benchmarked(BenchmarkReport)
+  /// Something was done of which the screen shows nothing.
+  case done
   case failed(Message)
   case messageDismissed
 }
@@ -81,14 +98,27 @@ public struct BundleItem: Equatable, Sendable, Identifiable {
   }
 }
 
-/// A model's answer to a picture, and how long it took without decoding and resizing.
+/// A frame of the camera with its answer, and what the last frames took.
+public struct LiveFrame: Equatable, Sendable {
+  public let answer: LiveAnswer
+  public let meter: FrameMeter
+
+  public init(answer: LiveAnswer, meter: FrameMeter) { (self.answer, self.meter) = (answer, meter) }
+}
+
+/// A model's answer to a picture, and how long it took: the model alone, and all from the file to its numbers.
 public struct Recognition: Equatable, Sendable {
   public let bundle: String
   /// The part of it that the model read; nil of an array.
   public let picture: RGBPicture?
   public let answer: Answer
+  /// The median of `latencyRuns` runs of the model alone, after its first ones.
   public let latencyMs: Double
+  public let latencyRuns: Int
+  public let endToEndMs: Double
   public let computesOn: String
+  /// Nil where the runtime chooses them.
+  public let threads: Int?
   /// How near the model comes to its golden pictures here.
   public let golden: GoldenReplay
 }

@@ -1,5 +1,3 @@
-import Foundation
-
 /// A raw map of a head: `values` are its rows × columns × channels, one after another.
 public struct RawMap: Sendable {
   public let values: [Double]
@@ -10,7 +8,7 @@ public struct RawMap: Sendable {
     (self.values, self.rows, self.columns) = (values, rows, columns)
   }
 
-  var channels: Int { values.count / (rows * columns) }
+  var channels: Int { rows > 0 && columns > 0 ? values.count / (rows * columns) : 0 }
 }
 
 /// Reads the raw maps of an anchor-free head, such as YOLOv8's. It follows docs/detection.md in its order and in double
@@ -23,15 +21,17 @@ public struct AnchorFreeHead {
 
   public init(labels: Int, sides: Sides) { (self.labels, self.sides) = (labels, sides) }
 
-  /// Returns the things in a picture, best first; nil for maps of other channels than 4 × bins + labels.
+  /// Returns the things in a picture, best first; none where a number is not finite. Nil for maps of other channels than
+  /// 4 × bins + labels.
   public func found(in maps: [RawMap], by rule: DetectionSpec) -> [DetectedBox]? {
     var candidates = Array(repeating: [DetectedBox](), count: labels)  // by label, in the order of the positions
     for map in maps {
       guard let bins = bins(of: map) else { return nil }
+      guard maps.allSatisfy({ $0.values.allSatisfy(\.isFinite) }) else { return [] }
       for position in 0..<(map.rows * map.columns) {
         let box = box(at: position, of: map, bins: bins)
         for label in 0..<labels {
-          let score = 1 / (1 + exp(-map.values[position * map.channels + Self.sides * bins + label]))
+          let score = 1 / (1 + Exponential.of(-map.values[position * map.channels + Self.sides * bins + label]))
           if score >= rule.scoreThreshold {
             candidates[label].append(DetectedBox(labelIndex: label, score: score, box: box))
           }

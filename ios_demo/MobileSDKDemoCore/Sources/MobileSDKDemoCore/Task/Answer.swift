@@ -7,11 +7,15 @@ public struct Answer: Equatable, Sendable {
   public let found: [Found]
   public let mask: Mask?
   public let features: [NamedArray]
+  /// Says why nothing follows from the outputs: they are more or fewer numbers than the bundle says, or not finite.
+  public let problem: String?
 
   public init(
-    shares: [LabelShare] = [], found: [Found] = [], mask: Mask? = nil, features: [NamedArray] = []
+    shares: [LabelShare] = [], found: [Found] = [], mask: Mask? = nil, features: [NamedArray] = [],
+    problem: String? = nil
   ) {
     (self.shares, self.found, self.mask, self.features) = (shares, found, mask, features)
+    self.problem = problem
   }
 
   /// True where the labels have places, and so a colour each in the picture.

@@ -17,6 +17,12 @@ public struct Box: Equatable, Sendable {
     Box(left: left * horizontal, top: top * vertical, right: right * horizontal, bottom: bottom * vertical)
   }
 
+  /// In shares of a picture with those sides.
+  func shares(of sides: Sides) -> Box {
+    let (wide, high) = (Double(sides.width), Double(sides.height))
+    return Box(left: left / wide, top: top / high, right: right / wide, bottom: bottom / high)
+  }
+
   /// Intersection over union; 0 where both are empty.
   func overlap(with other: Box) -> Double {
     let commonWidth = max(min(right, other.right) - max(left, other.left), 0)

@@ -1,6 +1,6 @@
 /// One score a label, of the whole picture.
 public struct Classification: OneOutputTask {
-  private let contract: TaskContract
+  public let contract: TaskContract
 
   public init(_ contract: TaskContract) { self.contract = contract }
 
@@ -16,14 +16,10 @@ public struct Classification: OneOutputTask {
   }
 
   /// The largest score wins, the first of equal ones.
-  public func winner(of output: ModelOutput) -> Int? {
-    guard let largest = output.raw.max(), !output.raw.contains(where: \.isNaN) else { return nil }
-    return output.raw.firstIndex(of: largest)
-  }
+  public func winner(fitting output: ModelOutput) -> Int? { output.raw.max().flatMap(output.raw.firstIndex) }
 
   /// The most probable labels come first, equal ones in the labels' order.
-  public func answer(to output: ModelOutput, count: Int) -> Answer {
-    guard winner(of: output) != nil else { return Answer(shares: []) }
+  public func answer(fitting output: ModelOutput, count: Int) -> Answer {
     let shares = softmax(output.logits)
     let order = shares.indices.sorted { (shares[$1], $0) < (shares[$0], $1) }
     return Answer(

@@ -1,6 +1,6 @@
 /// A row for each anchor: a box, then the logits of "nothing" and of every label. The rule finds things in them.
 public struct Detection: OneOutputTask {
-  private let contract: TaskContract
+  public let contract: TaskContract
   private var sides: Sides { contract.sides ?? Sides(height: 1, width: 1) }
   let rule: DetectionSpec
 
@@ -21,18 +21,17 @@ public struct Detection: OneOutputTask {
     return output.type == .float32 ? nil : "expected boxes in float32, found \(output.type.rawValue)"
   }
 
-  public func winner(of output: ModelOutput) -> Int? {
+  public func winner(fitting output: ModelOutput) -> Int? {
     Detections(output.raw, labels: contract.labels.count).surestLabel
   }
 
   /// Every thing that is found is shown, the surest first.
-  public func answer(to output: ModelOutput, count: Int) -> Answer {
-    let (across, down) = (1 / Double(sides.width), 1 / Double(sides.height))
+  public func answer(fitting output: ModelOutput, count: Int) -> Answer {
     let found = detections(in: output).enumerated().map { rank, each in
       Found(
         what: LabelShare(
           rank: rank, labelIndex: each.labelIndex, label: contract.labels[each.labelIndex], share: each.score),
-        area: each.box.scaled(across, down))
+        area: each.box.shares(of: sides))
     }
     return Answer(shares: found.map(\.what), found: found)
   }

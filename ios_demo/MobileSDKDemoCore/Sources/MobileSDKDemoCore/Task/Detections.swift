@@ -1,5 +1,3 @@
-import Foundation
-
 /// A thing that was found, in pixels of the net's picture; `score` is its label's share of the softmax.
 public struct DetectedBox: Equatable, Sendable {
   public let labelIndex: Int
@@ -8,7 +6,8 @@ public struct DetectedBox: Equatable, Sendable {
 }
 
 /// Finds things in a detector's output. It follows docs/detection.md in its order and in double precision, as
-/// mobile_sdk/tasks/detection.py does.
+/// mobile_sdk/tasks/boxes.py does. Nothing is found in an output of other numbers than whole rows, or with one that is
+/// not finite.
 public struct Detections {
   private static let boxColumns = 4  // left, top, right, bottom; "nothing" and the labels follow
 
@@ -16,7 +15,10 @@ public struct Detections {
   private let labels: Int
 
   /// `output` is anchors × columns, flat.
-  public init(_ output: [Double], labels: Int) { (self.output, self.labels) = (output, labels) }
+  public init(_ output: [Double], labels: Int) {
+    let isWhole = output.count % Self.columns(labels: labels) == 0 && output.allSatisfy(\.isFinite)
+    (self.output, self.labels) = (isWhole ? output : [], labels)
+  }
 
   public static func columns(labels: Int) -> Int { boxColumns + 1 + labels }
 
@@ -36,9 +38,8 @@ public struct Detections {
     Array(bestFirst(candidates.flatMap { suppressed($0, by: rule) }).prefix(rule.maxDetections))
   }
 
-  /// The label of the largest share, of equal ones the first anchor's; none where there is a NaN.
+  /// The label of the largest share, of equal ones the first anchor's; none where nothing is found.
   public var surestLabel: Int? {
-    guard !output.contains(where: \.isNaN) else { return nil }
     var (best, largest): (Int?, Double) = (nil, -.infinity)
     for row in rows {
       for (label, share) in shares(of: row).enumerated() where share > largest { (best, largest) = (label, share) }

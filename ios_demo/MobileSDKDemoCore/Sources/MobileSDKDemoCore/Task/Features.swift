@@ -2,7 +2,7 @@
 public struct Features: ModelTask {
   private static let mostSides = 5  // of an output, its batch included
 
-  private let contract: TaskContract
+  public let contract: TaskContract
 
   public init(_ contract: TaskContract) { self.contract = contract }
 
@@ -20,11 +20,9 @@ public struct Features: ModelTask {
   }
 
   /// No label can win: 0, as the manifest has it.
-  public func winner(of outputs: [ModelOutput]) -> Int? {
-    outputs.contains { $0.raw.contains(where: \.isNaN) } ? nil : 0
-  }
+  public func winner(fitting outputs: [ModelOutput]) -> Int? { 0 }
 
-  public func answer(to outputs: [ModelOutput], count: Int) -> Answer { Answer(features: outputs.map(\.named)) }
+  public func answer(fitting outputs: [ModelOutput], count: Int) -> Answer { Answer(features: outputs.map(\.named)) }
 
   private static func fits(_ shape: [Int]) -> Bool {
     (2...mostSides).contains(shape.count) && shape[0] == 1 && shape.allSatisfy { $0 > 0 }

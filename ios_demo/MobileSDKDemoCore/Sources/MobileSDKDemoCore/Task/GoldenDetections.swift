@@ -3,7 +3,7 @@ import Foundation
 /// A `golden/N.detections.json`: the things that `detect` must find in the golden output.
 struct GoldenDetections: GoldenFile {
   private static let maximumBytes = 1 << 20
-  private static let tolerance = 1e-6  // of a score or a pixel: an exponential's last bit differs between languages
+  private static let tolerance = 1e-6  // of a score or a pixel: earlier versions took a library's exponential
   private static let finite = -Double.greatestFiniteMagnitude...Double.greatestFiniteMagnitude
 
   let detect: @Sendable (ModelOutput) -> [DetectedBox]
@@ -35,7 +35,9 @@ struct GoldenDetections: GoldenFile {
 
   private static func box(_ fields: Fields) throws -> DetectedBox {
     var fields = fields
-    let (label, score) = (try fields.integer("label_index", in: 0...Int.max), try fields.number("score", in: finite))
+    let (label, score) = (
+      try fields.integer("label_index", in: 0...Int(Int32.max)), try fields.number("score", in: finite)
+    )
     let sides = try fields.list("box_px", count: 4...4) { try Fields.number($0, at: $1, in: finite) }
     try fields.end()
     let box = Box(left: sides[0], top: sides[1], right: sides[2], bottom: sides[3])

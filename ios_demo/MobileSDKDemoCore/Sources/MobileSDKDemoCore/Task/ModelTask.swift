@@ -4,6 +4,9 @@ import Foundation
 ///
 /// There is one type a task, each a row of `ModelTasks.readers`. Nothing outside this folder asks which one it has.
 public protocol ModelTask: Sendable {
+  /// What the manifest says of the outputs.
+  var contract: TaskContract { get }
+
   /// How many labels a model of this task may have.
   var labelCounts: ClosedRange<Int> { get }
 
@@ -19,26 +22,46 @@ public protocol ModelTask: Sendable {
   /// Says why one of the model's outputs is none of this task; nil where all fit.
   func outputMisfit() -> String?
 
-  /// Returns the index of the label that outputs are surest of; nil where one of their numbers is NaN.
-  func winner(of outputs: [ModelOutput]) -> Int?
+  /// The label that wins in outputs that fit.
+  func winner(fitting outputs: [ModelOutput]) -> Int?
 
-  /// Returns what a screen shows of outputs; of labels that all belong to the whole picture, the `count` best.
-  func answer(to outputs: [ModelOutput], count: Int) -> Answer
+  /// The answer to outputs that fit.
+  func answer(fitting outputs: [ModelOutput], count: Int) -> Answer
+}
+
+extension ModelTask {
+  /// Returns the index of the label that outputs are surest of; nil where they are none of this model's.
+  public func winner(of outputs: [ModelOutput]) -> Int? {
+    ModelOutput.misfit(of: outputs, as: contract.outputs) == nil ? winner(fitting: outputs) : nil
+  }
+
+  /// Returns what a screen shows of outputs; of labels that all belong to the whole picture, the `count` best. An answer
+  /// to outputs that are none of this model's has a problem and nothing else.
+  public func answer(to outputs: [ModelOutput], count: Int) -> Answer {
+    let problem = ModelOutput.misfit(of: outputs, as: contract.outputs)
+    return problem.map { Answer(problem: $0) } ?? answer(fitting: outputs, count: count)
+  }
 }
 
 /// A task whose model has one output.
 public protocol OneOutputTask: ModelTask {
-  func winner(of output: ModelOutput) -> Int?
+  func winner(fitting output: ModelOutput) -> Int?
 
-  func answer(to output: ModelOutput, count: Int) -> Answer
+  func answer(fitting output: ModelOutput, count: Int) -> Answer
 }
 
 extension OneOutputTask {
   public var hasOneOutput: Bool { true }
 
-  public func winner(of outputs: [ModelOutput]) -> Int? { winner(of: outputs[0]) }
+  public func winner(fitting outputs: [ModelOutput]) -> Int? { outputs.first.flatMap { winner(fitting: $0) } }
 
-  public func answer(to outputs: [ModelOutput], count: Int) -> Answer { answer(to: outputs[0], count: count) }
+  public func answer(fitting outputs: [ModelOutput], count: Int) -> Answer {
+    outputs.first.map { answer(fitting: $0, count: count) } ?? Answer()
+  }
+
+  public func winner(of output: ModelOutput) -> Int? { winner(of: [output]) }
+
+  public func answer(to output: ModelOutput, count: Int) -> Answer { answer(to: [output], count: count) }
 }
 
 /// The part of a manifest that tasks read outputs by.

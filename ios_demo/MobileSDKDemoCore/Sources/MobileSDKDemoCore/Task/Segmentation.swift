@@ -4,7 +4,7 @@ import Foundation
 public struct Segmentation: OneOutputTask {
   private static let maximumMaskLabels = 255  // a mask is bytes, and one of them says in training: no label
 
-  private let contract: TaskContract
+  public let contract: TaskContract
   private var sides: Sides { contract.sides ?? Sides(height: 0, width: 0) }
 
   public init(_ contract: TaskContract) { self.contract = contract }
@@ -21,12 +21,10 @@ public struct Segmentation: OneOutputTask {
   }
 
   /// The label that most pixels show wins.
-  public func winner(of output: ModelOutput) -> Int? {
-    output.raw.contains(where: \.isNaN) ? nil : mask(of: output).widestLabel(contract.labels.count)
-  }
+  public func winner(fitting output: ModelOutput) -> Int? { mask(of: output).widestLabel(contract.labels.count) }
 
   /// Every label that occurs is shown, the largest first.
-  public func answer(to output: ModelOutput, count: Int) -> Answer {
+  public func answer(fitting output: ModelOutput, count: Int) -> Answer {
     let mask = mask(of: output)
     let pixels = mask.pixels(contract.labels.count)
     let order = pixels.indices.filter { pixels[$0] > 0 }.sorted { (pixels[$1], $0) < (pixels[$0], $1) }

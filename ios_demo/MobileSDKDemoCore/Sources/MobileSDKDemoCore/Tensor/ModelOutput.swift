@@ -8,11 +8,25 @@ public struct ModelOutput: Equatable, Sendable {
 
   public init(raw: [Double], as spec: OutputSpec) { (self.raw, self.spec) = (raw, spec) }
 
-  /// The real values. Traps where a code has no scale: opening a bundle has refused that.
+  /// The real values; of codes without a scale, which opening a bundle refuses, the codes.
   public var logits: [Double] {
-    guard spec.type == .int8 else { return raw }
-    guard let scale = spec.scale, let zeroPoint = spec.zeroPoint else { preconditionFailure("codes without a scale") }
+    guard spec.type == .int8, let scale = spec.scale, let zeroPoint = spec.zeroPoint else { return raw }
     return raw.map { scale * ($0 - Double(zeroPoint)) }
+  }
+
+  /// Says why these are no outputs of a model: too many or too few of them or of their numbers, or NaN or infinity.
+  static func misfit(of outputs: [ModelOutput], as specs: [OutputSpec]) -> String? {
+    guard outputs.count == specs.count else { return "expected \(specs.count) outputs, found \(outputs.count)" }
+    for (spec, output) in zip(specs, outputs) {
+      let count = spec.shape.reduce(1, *)
+      guard output.raw.count == count else {
+        return "expected \(count) numbers of \(spec.name), found \(output.raw.count)"
+      }
+      guard output.raw.allSatisfy(\.isFinite) else {
+        return "expected finite numbers of \(spec.name), found NaN or infinity"
+      }
+    }
+    return nil
   }
 
   /// The real values, with the output's name and shape.

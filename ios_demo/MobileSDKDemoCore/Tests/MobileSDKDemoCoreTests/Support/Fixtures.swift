@@ -55,15 +55,34 @@ extension Manifest {
 }
 
 /// Knows the golden pictures of its bundle, and gives each its expected outputs.
-struct Answers: ModelRunner {
-  let bundle: ModelBundle
-  var onRun: () -> Void = {}
-  var change: ([ModelOutput]) -> [ModelOutput] = { $0 }
+final class Answers: ModelRunner {
+  private let bundle: ModelBundle
+  private let onInput: () -> Void
+  private let onRun: () -> Void
+  private let onRead: () -> Void
+  private let change: ([ModelOutput]) -> [ModelOutput]
+  private var given = Data()
 
-  func outputs(for picture: RGBPicture) throws -> [ModelOutput] {
-    onRun()
-    let input = InputTensor.bytes(of: picture, as: bundle.manifest.input)
-    let index = try bundle.manifest.golden.pictures.indices.first { try bundle.goldenInput($0) == input }
+  init(
+    bundle: ModelBundle, onInput: @escaping () -> Void = {}, onRun: @escaping () -> Void = {},
+    onRead: @escaping () -> Void = {}, change: @escaping ([ModelOutput]) -> [ModelOutput] = { $0 }
+  ) {
+    (self.bundle, self.onInput, self.onRun, self.onRead) = (bundle, onInput, onRun, onRead)
+    self.change = change
+  }
+
+  var input: InputSpec { bundle.manifest.input }
+
+  func setInput(_ tensor: Data) throws {
+    onInput()
+    given = tensor
+  }
+
+  func run() throws { onRun() }
+
+  func readOutputs() throws -> [ModelOutput] {
+    onRead()
+    let index = try bundle.manifest.golden.pictures.indices.first { try bundle.isGoldenInput(given, $0) }
     return change(try bundle.goldenOutputs(try #require(index)))
   }
 }
@@ -94,7 +113,9 @@ extension JSONValue {
   }
 
   func field(_ name: String) throws -> JSONValue {
-    guard case .object(let fields) = self, let value = fields[name] else { throw JSONError(reason: "no field \(name)") }
+    guard case .fields(let fields) = self, let value = fields[JSONKey(name)] else {
+      throw JSONError(reason: "no field \(name)")
+    }
     return value
   }
 }

@@ -3,22 +3,39 @@ package mobilesdk.demo
 import mobilesdk.demo.bundle.Bundle
 import mobilesdk.demo.model.Model
 import mobilesdk.demo.model.Models
-import mobilesdk.demo.picture.Rgb
+import mobilesdk.demo.tensor.inputBytes
 
 /** Knows the golden pictures of its bundle, and takes every other for the first; [clock] goes on by a run's time. */
-class FakeModel(
+open class FakeModel(
     private val bundle: Bundle,
     private val clock: FakeClock,
 ) : Model {
+    override val manifest get() = bundle.manifest
+
+    private val inputs by lazy {
+        manifest.golden.pictures.indices
+            .map { inputBytes(bundle.goldenPicture(it), manifest.input) }
+    }
+    private var given = ByteArray(0)
+
     var isClosed = false
         private set
 
-    override fun outputs(picture: Rgb): List<FloatArray> {
+    override fun write(input: ByteArray) {
+        given = input.copyOf()
+    }
+
+    override fun run(): Long {
         check(!isClosed) { "expected an open model, found it closed" }
-        clock.pass()
-        val indices = bundle.manifest.golden.pictures.indices
-        val golden = indices.find { bundle.goldenPicture(it).bytes.contentEquals(picture.bytes) }
-        return bundle.goldenOutputs(golden ?: 0)
+        return clock.pass()
+    }
+
+    override fun read(): ByteArray = answer(given)
+
+    /** The outputs' bytes for an input tensor's. */
+    protected open fun answer(input: ByteArray): ByteArray {
+        val index = inputs.indexOfFirst { it.contentEquals(input) }
+        return bundle.goldenFile(maxOf(index, 0), "output.bin").readBytes()
     }
 
     override fun close() {
@@ -31,11 +48,15 @@ class FakeModels(
     private val clock: FakeClock = FakeClock(),
 ) : Models {
     val opened = ArrayList<FakeModel>()
+    val threads = ArrayList<Int>()
 
     override fun open(
         bundle: Bundle,
         threads: Int,
-    ): Model = FakeModel(bundle, clock).also { opened += it }
+    ): Model {
+        this.threads += threads
+        return FakeModel(bundle, clock).also { opened += it }
+    }
 }
 
 /** Time that passes only in runs, each a little longer or shorter than [runNanoseconds]. */
@@ -47,7 +68,6 @@ class FakeClock(
 
     override fun invoke(): Long = now
 
-    fun pass() {
-        now += runNanoseconds + runs++ * 7919 % 101 * 1000
-    }
+    /** Returns how long the run took. */
+    fun pass(): Long = (runNanoseconds + runs++ * 7919 % 101 * 1000).also { now += it }
 }

@@ -1,8 +1,10 @@
 package mobilesdk.demo.benchmark
 
+import android.app.KeyguardManager
 import android.content.Context
 import android.content.Intent
 import android.content.IntentFilter
+import android.content.pm.ApplicationInfo
 import android.os.BatteryManager
 import android.os.Build
 import android.os.PowerManager
@@ -27,6 +29,19 @@ class AndroidDevice(
             thermalStatus = thermalStatus(),
             batteryShare = battery?.let(::batteryShare),
             charger = battery?.let(::charger),
+        )
+    }
+
+    /** What decides, beside [state], whether times mean anything; the screen that measures knows if it is in front. */
+    fun surroundings(inFront: Boolean): Surroundings {
+        val power = context.getSystemService(PowerManager::class.java)
+        return Surroundings(
+            debuggable = context.applicationInfo.flags and ApplicationInfo.FLAG_DEBUGGABLE != 0,
+            screenOn = power.isInteractive,
+            locked = context.getSystemService(KeyguardManager::class.java).isKeyguardLocked,
+            inFront = inFront,
+            powerSave = power.isPowerSaveMode,
+            cpuset = files.cpuset(),
         )
     }
 

@@ -10,6 +10,7 @@ class BenchmarkReport(
     private val samples: Samples,
     private val before: DeviceState,
     private val after: DeviceState,
+    private val surroundings: Surroundings,
     private val date: String,
     private val versions: Map<String, String>,
 ) {
@@ -29,6 +30,7 @@ class BenchmarkReport(
                 "state_before" to state(before),
                 "state_after" to state(after),
                 "stopped" to null,
+                "app" to surroundings.fields(),
             ),
         )
 
@@ -53,7 +55,7 @@ class BenchmarkReport(
             "min_runs" to plan.minRuns,
             "min_seconds" to plan.minSeconds,
             "quick" to plan.quick,
-            "enough_seconds" to null,
+            "enough_seconds" to plan.enoughSeconds,
             "max_ms" to null,
         )
 
@@ -67,13 +69,13 @@ class BenchmarkReport(
             "model_bytes" to bundle.modelBytes,
             "samples" to samples(),
             "summary" to null,
-            "advice" to null,
+            "advice" to samples.remark,
             "not_run" to null,
             "verdict" to null,
             "reason" to null,
         )
 
-    /** An app can neither keep itself on chosen cores nor set its peak of memory back: both are left out. */
+    /** An app cannot keep itself on chosen cores. */
     private fun samples() =
         mapOf(
             "load_ms" to samples.loadMs,
@@ -81,9 +83,10 @@ class BenchmarkReport(
             "warm_up_ms" to samples.warmUpMs.asList(),
             "rewarm_ms" to samples.rewarmMs.asList(),
             "rounds_ms" to samples.roundsMs.map { it.asList() },
-            "peak_mib" to null,
+            "peak_mib" to samples.peakMib,
             "seconds" to seconds(samples.roundsMs),
             "cores" to emptyList<Int>(),
+            "end_to_end_ms" to samples.endToEndMs.asList(),
         )
 
     private fun state(state: DeviceState) =

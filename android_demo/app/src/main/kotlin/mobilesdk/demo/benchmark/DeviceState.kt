@@ -54,11 +54,21 @@ class SystemFiles(
         return total?.filter(Char::isDigit)?.toLongOrNull()?.let { it / KIB_PER_MIB }
     }
 
-    /** Returns the temperature of the hottest thermal zone that can be read. */
+    /** The set of cores that Linux gives this process: /top-app, /foreground, /background. */
+    fun cpuset(): String? =
+        text("proc/self/cgroup")
+            .orEmpty()
+            .lines()
+            .map { it.split(':', limit = CGROUP_FIELDS) }
+            .find { it.size == CGROUP_FIELDS && "cpuset" in it[1].split(',') }
+            ?.last()
+
+    /** Returns the hottest temperature of the processor or the skin; other zones are batteries, chargers and radios. */
     fun temperatureC(): Double? {
         val zones = root.resolve("sys/class/thermal").listFiles { file -> file.name.startsWith("thermal_zone") }
         return zones
             .orEmpty()
+            .filter { PROCESSOR_OR_SKIN.containsMatchIn(line("sys/class/thermal/${it.name}/type").orEmpty()) }
             .mapNotNull { line("sys/class/thermal/${it.name}/temp")?.toDoubleOrNull() }
             .map { if (it > MAX_CELSIUS) it / 1000 else it }
             .filter { it > 0 && it < MAX_CELSIUS }
@@ -92,8 +102,11 @@ class SystemFiles(
 
     private companion object {
         const val CPU = "sys/devices/system/cpu"
+        const val CGROUP_FIELDS = 3
         const val KIB_PER_MIB = 1024
         const val MAX_CELSIUS = 150.0 // zones that tell more are no thermometers
+        val PROCESSOR_OR_SKIN =
+            Regex("cpu|skin|^(big|mid|little)|x86_pkg|soc[-_]thermal|tsens", RegexOption.IGNORE_CASE)
         val INT8_FEATURES = listOf("avx2", "avx512f", "avx512_vnni", "avx_vnni", "asimddp", "i8mm", "sve2")
     }
 }

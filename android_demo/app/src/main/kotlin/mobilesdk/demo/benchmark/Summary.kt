@@ -66,14 +66,23 @@ data class Summary(
 private const val MAD_TO_SIGMA = 1.482602218505602 // makes the MAD of a normal series its standard deviation
 private const val OUTLIER_SIGMAS = 3.5 // Iglewicz and Hoaglin 1993
 
-/** Describes times in ms that were taken in rounds of runs; every round has a run. */
+/** A time is none that is shorter or longer: no clock ticks so fast, and no run takes 30 years. */
+private val TIMES_MS = 1e-9..1e12
+
+/**
+ * Describes times in ms that were taken in rounds of runs, to the bit as the SDK does: sums are taken in their order.
+ *
+ * Throws [IllegalArgumentException] where a round has no run, or a time is not of 1e-9 to 1e12 ms.
+ */
 fun summarize(roundsMs: List<DoubleArray>): Summary {
     require(roundsMs.isNotEmpty() && roundsMs.all { it.isNotEmpty() }) { "expected a run in every round, found none" }
-    val samples = roundsMs.flatMap { it.asList() }.toDoubleArray().apply { sort() }
+    val taken = roundsMs.flatMap { it.asList() }.toDoubleArray()
+    require(taken.all { it in TIMES_MS }) { "expected times of 1e-9 to 1e12 ms, found others" }
+    val samples = taken.sortedArray()
     val median = median(samples)
     val distances = DoubleArray(samples.size) { abs(samples[it] - median) }
     val mad = median(distances)
-    val mean = samples.average()
+    val mean = taken.sum() / taken.size
     return Summary(
         count = samples.size,
         rounds = roundsMs.size,
@@ -84,7 +93,7 @@ fun summarize(roundsMs: List<DoubleArray>): Summary {
         p99Ms = quantile(samples, 0.99),
         minMs = samples.first(),
         maxMs = samples.last(),
-        cvShare = standardDeviation(samples, mean) / mean,
+        cvShare = standardDeviation(taken, mean) / mean,
         robustCvShare = MAD_TO_SIGMA * mad / median,
         outliers = distances.count { it > OUTLIER_SIGMAS * MAD_TO_SIGMA * mad },
         lastOverFirst = lastOverFirst(roundsMs),

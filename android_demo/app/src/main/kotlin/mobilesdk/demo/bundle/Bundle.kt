@@ -43,7 +43,7 @@ class Bundle internal constructor(
     fun goldenPicture(index: Int): Rgb {
         val file = goldenFile(index, manifest.source.kind)
         return when (val source = manifest.source) {
-            is Source.Picture -> prepare(decoder.decode(file), source.image)
+            is Source.Picture -> prepare(decoder.decode(file.also(::checkPng)), source.image)
             is Source.Array -> source.array.stored(file.readBytes())
         }
     }

@@ -20,8 +20,16 @@ internal fun isSafePath(path: String): Boolean = path.split("/").all(SAFE_PART::
 internal fun isLink(file: File): Boolean {
     val parent = file.absoluteFile.parentFile ?: return false
     val expected = File(parent.canonicalFile, file.name)
-    return expected.canonicalFile != expected.absoluteFile
+    return expected.canonicalFile != expected.absoluteFile || isDead(expected)
 }
+
+/** Returns true of a link to nowhere: its folder lists it, and it is not there. */
+private fun isDead(file: File): Boolean =
+    !file.exists() &&
+        file.parentFile
+            ?.list()
+            .orEmpty()
+            .contains(file.name)
 
 internal fun checkPaths(manifest: Manifest) {
     val paths = manifest.files.map { it.path }
@@ -76,7 +84,7 @@ internal fun checkHash(
 
 private fun goldenPaths(manifest: Manifest): Set<String> =
     manifest.golden.pictures.indices
-        .flatMap { index -> goldenKinds(manifest).map { "golden/$index.$it" } }
+        .flatMap { index -> goldenKinds(manifest, index).map { "golden/$index.$it" } }
         .toSet()
 
 private fun filesBelow(
@@ -95,6 +103,7 @@ private fun filesAt(
 ): Set<String> {
     val path = prefix + entry.name
     return when {
+        !isSafePath(entry.name) -> refuse("paths", "expected names of plain letters, found '$path'")
         isLink(entry) -> refuse("paths", "expected plain files, found the link '$path'")
         entry.isFile -> setOf(path)
         !entry.isDirectory -> refuse("paths", "expected plain files, found '$path', which is none")

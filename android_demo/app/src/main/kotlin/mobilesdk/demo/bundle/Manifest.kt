@@ -21,7 +21,11 @@ data class Manifest(
     val model: String,
     val golden: GoldenSpec,
     val files: List<FileEntry>,
+    /** What was chosen of the model file, where that is not the usual. */
+    val form: Map<String, String>,
 ) {
+    /** True of a model that computes in float16, in the Neural Engine's own arithmetic. */
+    val isForNeuralEngine: Boolean get() = form["compute"] == "neural-engine"
     val source: Source get() = tensors.source
     val input: InputSpec get() = tensors.input
     val outputs: List<OutputSpec> get() = tensors.outputs
@@ -66,9 +70,10 @@ data class GoldenSpec(
     val pictures: List<GoldenPicture>,
 )
 
-/** The label that wins in `golden/<position>.png`. */
+/** The label that wins in `golden/<position>.png`, and the hash of the input for it; earlier bundles hold that whole. */
 data class GoldenPicture(
     val top1Index: Int,
+    val inputSha256: String?,
 )
 
 data class FileEntry(

@@ -77,12 +77,15 @@ private fun checkSeal(
 }
 
 private const val MAX_FILES = 1000
+private const val MAX_CHOICES = 16
 private const val MAX_GOLDEN_PICTURES = 16
 private const val MAX_FILE_BYTES = 1L shl 31 // a flatbuffer ends at 2 GiB
 private val COUNT = 0L..Int.MAX_VALUE.toLong()
 private val SHARE = 0.0..1.0
 private val TOLERANCE = 0.0..Double.MAX_VALUE
 private val NAME = Regex("[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+private val LICENCE = Regex("[!-~]([ -~]{0,198}[!-~])?")
+private val CHOICE = Regex("[A-Za-z][A-Za-z0-9-]{0,31}")
 private val RUNTIME = Regex("[a-z][a-z0-9_]{0,31}")
 private val MODEL = Regex("model\\.[a-z]{1,16}")
 private val SHA_256 = Regex("[0-9a-f]{64}")
@@ -108,12 +111,22 @@ private fun readFields(
             model = fields.text("model", MODEL),
             golden = readGolden(fields.inside("golden"), schema),
             files = fields.list("files", 1..MAX_FILES) { json, path -> readFile(Fields(json, path)) },
+            form = if (schema.hasOptions) readForm(fields) else emptyMap(),
         )
     if (schema.hasUnproven) fields.take("versions")
     schema.checkRecord(fields)
-    checkWhatOnlyPeopleRead(fields)
+    checkWhatOnlyPeopleRead(fields, schema)
     fields.end()
     return manifest
+}
+
+private fun readForm(fields: Fields): Map<String, String> {
+    if (!fields.has("form")) return emptyMap()
+    val form = fields.map("form") { json, path -> Fields.text(json, path, CHOICE) }
+    if (form.size > MAX_CHOICES || !form.keys.all(RUNTIME::matches)) {
+        refuse("fields", "expected at most $MAX_CHOICES choices of the model file, by their names, found others")
+    }
+    return form
 }
 
 /** The height and width of a picture; of an array none. */
@@ -123,9 +136,23 @@ private fun Source.pictureSides(): Sides? =
 private fun readLabels(fields: Fields): List<String> {
     val labels = fields.list("labels") { json, path -> Fields.text(json, path) }
     if (labels.toSet().size < labels.size) refuse("fields", "expected unique labels, found one twice")
-    if (labels.any { it.isBlank() || '\n' in it || '\r' in it }) refuse("fields", "expected labels of one line each")
+    if (labels.any {
+            it.all(
+                ::isBlank,
+            ) || '\n' in it || '\r' in it
+        }
+    ) {
+        refuse("fields", "expected labels of one line each")
+    }
     return labels
 }
+
+/** Tells whether a letter shows nothing: docs/bundle-format.md, "Labels"; every language has other white space. */
+private fun isBlank(letter: Char): Boolean = BLANKS.any { letter.code in it }
+
+private val BLANKS =
+    listOf(0x9..0xD, 0x1C..0x20, 0x85..0x85, 0xA0..0xA0, 0x1680..0x1680, 0x2000..0x200A) +
+        listOf(0x2028..0x2029, 0x202F..0x202F, 0x205F..0x205F, 0x3000..0x3000)
 
 private fun readGolden(
     fields: Fields,
@@ -156,7 +183,10 @@ private fun readGoldenPicture(
     schema: Schema,
 ): GoldenPicture {
     if (schema.hasUnproven) fields.take("label_index")
-    return GoldenPicture(top1Index = fields.whole("top1_index", COUNT)).also { fields.end() }
+    return GoldenPicture(
+        top1Index = fields.whole("top1_index", COUNT),
+        inputSha256 = if (fields.has("input_sha256")) fields.text("input_sha256", SHA_256) else null,
+    ).also { fields.end() }
 }
 
 private fun readFile(fields: Fields): FileEntry =
@@ -167,8 +197,12 @@ private fun readFile(fields: Fields): FileEntry =
     ).also { fields.end() }
 
 /** Fields that the app has no use for are checked all the same: one that is wrong shows damage or another writer. */
-private fun checkWhatOnlyPeopleRead(fields: Fields) {
+private fun checkWhatOnlyPeopleRead(
+    fields: Fields,
+    schema: Schema,
+) {
     for (name in listOf("program_sha256", "graph_sha256", SEAL)) fields.text(name, SHA_256)
+    if (schema.hasOptions && fields.has("licence")) fields.text("licence", LICENCE)
     if (fields.has("activation_limit_kib")) fields.whole("activation_limit_kib", 1L..Int.MAX_VALUE)
     checkStructure(fields.inside("structure"))
 }

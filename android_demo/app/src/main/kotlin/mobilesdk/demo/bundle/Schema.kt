@@ -9,6 +9,9 @@ internal interface Schema {
     /** Whether it has the fields that nobody can check, `versions` and `label_index`, which are read over. */
     val hasUnproven: Boolean
 
+    /** Whether it has the fields `licence` and `form`, which may be left out. */
+    val hasOptions: Boolean
+
     /** Reads the picture that the model takes and the tensors that go in and come out. */
     fun readTensors(fields: Fields): Tensors
 

@@ -1,5 +1,6 @@
 package mobilesdk.demo.bundle
 
+import mobilesdk.demo.json.FieldException
 import mobilesdk.demo.json.Fields
 
 private val WEIGHTS = arrayOf("int8 per channel", "float32", "int8 per channel, kept layers float32")
@@ -9,10 +10,14 @@ private val ACTIVATIONS = arrayOf("int8 per tensor", "float32", "int8 per tensor
 internal object Schema1 : Schema {
     override val number = 1
     override val hasUnproven = true
+    override val hasOptions = false
 
     override fun readTensors(fields: Fields): Tensors {
         checkResize(fields)
         val picture = fields.inside("image")
+        if (picture.has("channels") || picture.isList("size_px")) {
+            throw FieldException("expected a square of three channels, as schema 1 has them, found another")
+        }
         val image = readImage(picture)
         picture.end()
         val tensors = fields.inside("interface")

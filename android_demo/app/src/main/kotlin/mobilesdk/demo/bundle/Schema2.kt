@@ -15,6 +15,7 @@ private val BITS = 1L..32L
 internal object Schema2 : Schema {
     override val number = 2
     override val hasUnproven = true
+    override val hasOptions = true
 
     override fun readTensors(fields: Fields): Tensors {
         val (kind, given) = onlyInput(fields)

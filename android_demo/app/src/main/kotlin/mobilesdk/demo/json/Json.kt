@@ -27,7 +27,7 @@ data class JsonTruth(
 
 data object JsonNull : Json
 
-/** A text that is no JSON, or JSON that parsers disagree about: a key that occurs twice, no end of nesting. */
+/** A text that is no JSON, or JSON that parsers disagree about: docs/bundle-format.md, "JSON". */
 class JsonException(
     message: String,
 ) : Exception(message)
@@ -54,7 +54,7 @@ private class JsonParser(
     }
 
     private fun value(depth: Int): Json {
-        if (depth > MAX_DEPTH) throw JsonException("more than $MAX_DEPTH values in each other")
+        if (depth >= MAX_DEPTH) throw JsonException("more than $MAX_DEPTH values in each other")
         skipSpace()
         return when (peek()) {
             '{' -> objectAt(depth)
@@ -114,8 +114,19 @@ private class JsonParser(
             value.append(if (letter == '\\') escaped() else letter)
         }
         at++
-        return value.toString()
+        return value.toString().also { if (!isWhole(it)) throw JsonException("half a pair of surrogates") }
     }
+
+    /** Tells whether the halves of every letter beyond 16 bits stand together. */
+    private fun isWhole(value: String): Boolean =
+        value.indices.all { index ->
+            val letter = value[index]
+            when {
+                letter.isHighSurrogate() -> value.getOrNull(index + 1)?.isLowSurrogate() == true
+                letter.isLowSurrogate() -> value.getOrNull(index - 1)?.isHighSurrogate() == true
+                else -> true
+            }
+        }
 
     private fun escaped(): Char =
         when (val letter = next()) {
@@ -140,6 +151,7 @@ private class JsonParser(
         while (at < text.length && text[at] in "+-.0123456789eE") at++
         val found = text.substring(start, at)
         if (!NUMBER.matches(found)) fail("a value")
+        if (!found.toDouble().isFinite()) fail("a number within double precision")
         return JsonNumber(found)
     }
 

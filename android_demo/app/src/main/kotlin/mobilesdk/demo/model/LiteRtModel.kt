@@ -1,28 +1,39 @@
 package mobilesdk.demo.model
 
 import mobilesdk.demo.bundle.Bundle
-import mobilesdk.demo.picture.Rgb
-import mobilesdk.demo.tensor.inputBytes
-import mobilesdk.demo.tensor.readOutput
+import mobilesdk.demo.bundle.Manifest
 import org.tensorflow.lite.Interpreter
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
-/** A `.tflite` file on LiteRT's interpreter, whose XNNPACK delegate is on by default. */
+/**
+ * A `.tflite` file on LiteRT's interpreter, whose XNNPACK delegate is on by default.
+ *
+ * [invoke] runs it on the input and fills the outputs, and returns the nanoseconds of the interpreter's own run: its
+ * Java API copies the input before and the outputs after that.
+ */
 class LiteRtModel internal constructor(
-    private val bundle: Bundle,
-    private val run: (ByteBuffer, List<ByteBuffer>) -> Unit,
+    override val manifest: Manifest,
+    private val invoke: (ByteBuffer, List<ByteBuffer>) -> Long,
     private val destroy: () -> Unit,
 ) : Model {
-    private val input = direct(bundle.manifest.input.byteCount)
-    private val outputs = bundle.manifest.outputs.map { direct(it.byteCount) }
+    private val input = direct(manifest.input.byteCount)
+    private val outputs = manifest.outputs.map { direct(it.byteCount) }
+    private val outputBytes = ByteArray(outputs.sumOf { it.capacity() })
 
-    override fun outputs(picture: Rgb): List<FloatArray> {
-        view(input).put(inputBytes(picture, bundle.manifest.input))
-        run(view(input), outputs.map(::view))
-        return bundle.manifest.outputs.zip(outputs) { spec, output ->
-            readOutput(ByteArray(output.capacity()).also { view(output).get(it) }, spec)
+    override fun write(input: ByteArray) {
+        view(this.input).put(input)
+    }
+
+    override fun run(): Long = invoke(view(input), outputs.map(::view))
+
+    override fun read(): ByteArray {
+        var end = 0
+        for (output in outputs) {
+            view(output).get(outputBytes, end, output.capacity())
+            end += output.capacity()
         }
+        return outputBytes
     }
 
     override fun close() = destroy()
@@ -40,10 +51,11 @@ class LiteRtModel internal constructor(
             threads: Int,
         ): LiteRtModel {
             val interpreter = Interpreter(bundle.modelFile, Interpreter.Options().setNumThreads(threads))
-            val run: (ByteBuffer, List<ByteBuffer>) -> Unit = { input, outputs ->
+            val invoke: (ByteBuffer, List<ByteBuffer>) -> Long = { input, outputs ->
                 interpreter.runForMultipleInputsOutputs(arrayOf(input), outputs.indices.associateWith(outputs::get))
+                checkNotNull(interpreter.getLastNativeInferenceDurationNanoseconds()) { "the run told no duration" }
             }
-            return LiteRtModel(bundle, run, interpreter::close)
+            return LiteRtModel(bundle.manifest, invoke, interpreter::close)
         }
     }
 }

@@ -17,8 +17,65 @@ fun resizeBilinear(
     width: Int,
     height: Int,
 ): Rgb {
-    val wide = if (picture.width == width) picture else resizeRows(picture, width)
-    return if (picture.height == height) wide else resizeColumns(wide, height)
+    if (picture.width == width && picture.height == height) return picture
+    val rows = if (picture.width == width) WholeRows(picture) else NarrowRows(picture, width)
+    return if (picture.height == height) whole(rows, width, picture) else resizeColumns(rows, width, height, picture)
+}
+
+/** The rows of a picture, of which none is made before it is asked for: those of a long picture would fill the memory. */
+private fun interface Rows {
+    /** Writes a row's bytes into [target] from [at] on. */
+    fun copyInto(
+        row: Int,
+        target: ByteArray,
+        at: Int,
+    )
+}
+
+private class WholeRows(
+    private val picture: Rgb,
+) : Rows {
+    override fun copyInto(
+        row: Int,
+        target: ByteArray,
+        at: Int,
+    ) {
+        val rowBytes = picture.width * picture.channels
+        picture.bytes.copyInto(target, at, row * rowBytes, (row + 1) * rowBytes)
+    }
+}
+
+private class NarrowRows(
+    private val picture: Rgb,
+    private val width: Int,
+) : Rows {
+    private val filter = Filter(picture.width, width)
+
+    override fun copyInto(
+        row: Int,
+        target: ByteArray,
+        at: Int,
+    ) {
+        val (start, channels) = row * picture.width to picture.channels
+        for (column in 0 until width) {
+            val from = (start + filter.first[column]) * channels
+            for (channel in 0 until channels) {
+                target[at + column * channels + channel] =
+                    weighted(picture.bytes, from + channel, channels, filter.weights[column])
+            }
+        }
+    }
+}
+
+private fun whole(
+    rows: Rows,
+    width: Int,
+    picture: Rgb,
+): Rgb {
+    val rowBytes = width * picture.channels
+    val resized = ByteArray(rowBytes * picture.height)
+    for (row in 0 until picture.height) rows.copyInto(row, resized, row * rowBytes)
+    return Rgb(width, picture.height, resized, picture.channels)
 }
 
 /** Which neighbours make the pixel at each place, and their weights in fixed point. */
@@ -45,39 +102,26 @@ private class Filter(
     private fun triangle(x: Double): Double = max(0.0, 1.0 - if (x < 0) -x else x)
 }
 
-private fun resizeRows(
-    picture: Rgb,
-    width: Int,
-): Rgb {
-    val filter = Filter(picture.width, width)
-    val resized = ByteArray(width * picture.height * picture.channels)
-    var at = 0
-    for (row in 0 until picture.height) {
-        val start = row * picture.width
-        for (column in 0 until width) {
-            val from = (start + filter.first[column]) * picture.channels
-            for (channel in 0 until picture.channels) {
-                resized[at++] = weighted(picture.bytes, from + channel, picture.channels, filter.weights[column])
-            }
-        }
-    }
-    return Rgb(width, picture.height, resized, picture.channels)
-}
-
 private fun resizeColumns(
-    picture: Rgb,
+    rows: Rows,
+    width: Int,
     height: Int,
+    picture: Rgb,
 ): Rgb {
     val filter = Filter(picture.height, height)
-    val rowBytes = picture.width * picture.channels
+    val rowBytes = width * picture.channels
+    val held = ByteArray(rowBytes * filter.weights.maxOf { it.size }) // the rows that one row is made of
     val resized = ByteArray(rowBytes * height)
+    var (first, until) = 0 to 0 // which rows are held
     for (row in 0 until height) {
-        val from = filter.first[row] * rowBytes
-        for (column in 0 until rowBytes) {
-            resized[row * rowBytes + column] = weighted(picture.bytes, from + column, rowBytes, filter.weights[row])
-        }
+        val (from, weights) = filter.first[row] to filter.weights[row]
+        if (from < until) held.copyInto(held, 0, (from - first) * rowBytes, (until - first) * rowBytes)
+        for (next in maxOf(until, from) until from + weights.size) rows.copyInto(next, held, (next - from) * rowBytes)
+        first = from
+        until = maxOf(until, from + weights.size)
+        for (column in 0 until rowBytes) resized[row * rowBytes + column] = weighted(held, column, rowBytes, weights)
     }
-    return Rgb(picture.width, height, resized, picture.channels)
+    return Rgb(width, height, resized, picture.channels)
 }
 
 private fun weighted(

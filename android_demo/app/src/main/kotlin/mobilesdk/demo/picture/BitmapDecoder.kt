@@ -5,35 +5,62 @@ import android.graphics.BitmapFactory
 import android.media.ExifInterface
 import java.io.File
 import java.io.IOException
+import java.nio.ByteBuffer
 
-/** Android's decoders. A picture that would take more than a quarter of the app's memory is read at a half or less. */
+/**
+ * Android's decoders. They give the numbers that the file holds: a picture with a colour profile of its own, such as
+ * Display P3, is not converted, as the recipe has it.
+ */
 object BitmapDecoder : PictureDecoder {
+    /** Reads the whole picture; one that this app has no memory for is refused with its size. */
     override fun decode(file: File): Rgb {
+        val sides = sides(file)
+        val room = PictureRoom.ofThisApp()
+        if (room.reduction(sides.first, sides.second) > 1) throw IOException(room.refusal(sides.first, sides.second))
+        return read(file, 1)
+    }
+
+    /** Reads the picture, or every second, fourth, … pixel of one that this app has no memory for. */
+    fun decodeReduced(file: File): ReadPicture {
+        val sides = sides(file)
+        val reduction = PictureRoom.ofThisApp().reduction(sides.first, sides.second)
+        return ReadPicture(read(file, reduction), reduction)
+    }
+
+    private fun sides(file: File): Pair<Int, Int> {
         val options = BitmapFactory.Options()
         options.inJustDecodeBounds = true
         BitmapFactory.decodeFile(file.path, options)
         if (options.outWidth <= 0 || options.outHeight <= 0) throw IOException("no picture that Android decodes")
-        options.inJustDecodeBounds = false
-        options.inSampleSize = sampleSize(options.outWidth.toLong() * options.outHeight)
+        return options.outWidth to options.outHeight
+    }
+
+    private fun read(
+        file: File,
+        reduction: Int,
+    ): Rgb {
+        val options = BitmapFactory.Options()
+        options.inSampleSize = reduction
         options.inPremultiplied = false
-        val bitmap =
-            try {
-                BitmapFactory.decodeFile(file.path, options)
-            } catch (_: OutOfMemoryError) {
-                throw IOException("a picture larger than this phone's memory")
-            }
-        return upright(rgb(bitmap ?: throw IOException("a damaged picture")), orientation(file))
+        options.inPreferredConfig = Bitmap.Config.ARGB_8888
+        try {
+            val bitmap = BitmapFactory.decodeFile(file.path, options) ?: throw IOException("a damaged picture")
+            return upright(rgb(bitmap), orientation(file))
+        } catch (_: OutOfMemoryError) {
+            throw IOException("a picture larger than this phone's memory")
+        }
     }
 
-    private fun sampleSize(pixels: Long): Int {
-        val limit = Runtime.getRuntime().maxMemory() / (4 * BYTES_PER_PIXEL)
-        return generateSequence(1) { it * 2 }.first { pixels / (it.toLong() * it) <= limit }
-    }
-
+    /** `getPixels` would convert the numbers to sRGB. */
     private fun rgb(bitmap: Bitmap): Rgb {
-        val argb = IntArray(bitmap.width * bitmap.height)
-        bitmap.getPixels(argb, 0, bitmap.width, 0, 0, bitmap.width, bitmap.height)
-        return Rgb.overWhite(bitmap.width, bitmap.height, argb).also { bitmap.recycle() }
+        try {
+            if (bitmap.config != Bitmap.Config.ARGB_8888) throw IOException("a picture of ${bitmap.config}")
+            val rgba = ByteArray(bitmap.rowBytes * bitmap.height)
+            bitmap.copyPixelsToBuffer(ByteBuffer.wrap(rgba))
+            return Rgb.overWhiteRgba(bitmap.width, bitmap.height, bitmap.rowBytes, rgba)
+        } finally {
+            bitmap.recycle()
+        }
     }
 
     private fun orientation(file: File): Int =
@@ -42,6 +69,4 @@ object BitmapDecoder : PictureDecoder {
         } catch (_: IOException) {
             ExifInterface.ORIENTATION_NORMAL // a format without EXIF
         }
-
-    private const val BYTES_PER_PIXEL = Int.SIZE_BYTES + Rgb.CHANNELS
 }

@@ -11,7 +11,9 @@ fun prepare(
     image: ImageSpec,
 ): Rgb {
     val whole = if (image.channels == GREY) picture.grey() else picture
-    val cut = if (image.fit == Fit.CROP) centralPart(whole, image) else whole
+    val (left, top, wide, high) = partRead(whole.width, whole.height, image)
+    val isWhole = wide == whole.width && high == whole.height
+    val cut = if (isWhole) whole else whole.part(left, top, wide, high)
     return resizeBilinear(cut, image.widthPx, image.heightPx)
 }
 
@@ -30,21 +32,37 @@ fun shown(
     return resizeBilinear(picture, width, height)
 }
 
+/** The part of a picture, in its pixels. */
+data class Part(
+    val left: Int,
+    val top: Int,
+    val width: Int,
+    val height: Int,
+)
+
+/** Returns the part of a picture of [width] and [height] that the model reads. */
+fun partRead(
+    width: Int,
+    height: Int,
+    image: ImageSpec,
+): Part = if (image.fit == Fit.CROP) centralPart(width, height, image) else Part(0, 0, width, height)
+
 private const val SHOWN_SIDE_PX = 1024.0
 
 private const val GREY = 1
 
 /** The largest part in the middle that has the proportions of [image], less what its share leaves out. */
 private fun centralPart(
-    picture: Rgb,
+    width: Int,
+    height: Int,
     image: ImageSpec,
-): Rgb {
-    val (width, height, share) = Triple(picture.width, picture.height, image.cropShare)
+): Part {
+    val share = image.cropShare
     val isWide = width.toLong() * image.heightPx >= height.toLong() * image.widthPx
     val partWidth = if (isWide) height.toLong() * image.widthPx / image.heightPx.toDouble() else width.toDouble()
     val partHeight = if (isWide) height.toDouble() else width.toLong() * image.heightPx / image.widthPx.toDouble()
     val (wide, high) = rounded(partWidth * share) to rounded(partHeight * share)
-    return picture.part((width - wide) / 2, (height - high) / 2, wide, high)
+    return Part((width - wide) / 2, (height - high) / 2, wide, high)
 }
 
 private fun rounded(length: Double): Int = max(1, floor(length + 0.5).toInt())

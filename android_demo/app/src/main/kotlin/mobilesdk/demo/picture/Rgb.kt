@@ -14,10 +14,15 @@ class Rgb(
     }
 
     /** The pixel at a place, as Android packs it: opaque ARGB. */
-    fun packed(index: Int): Int =
-        (0 until CHANNELS).fold(-1) { packed, channel ->
-            (packed shl Byte.SIZE_BITS) or (bytes[index * CHANNELS + channel].toInt() and WHITE)
-        }
+    fun packed(index: Int): Int {
+        val at = index * CHANNELS
+        val red = bytes[at].toInt() and WHITE
+        val green = bytes[at + 1].toInt() and WHITE
+        return OPAQUE or (red shl 2 * Byte.SIZE_BITS) or (green shl Byte.SIZE_BITS) or (bytes[at + 2].toInt() and WHITE)
+    }
+
+    /** All pixels as Android packs them; made once, by whoever asks first. */
+    val argb: IntArray by lazy { IntArray(width * height, ::packed) }
 
     /** The part from ([left], [top]) that is [wide] and [high]. */
     fun part(
@@ -74,6 +79,31 @@ class Rgb(
     companion object {
         const val CHANNELS = 3
 
+        /**
+         * Pixels as Android's bitmaps hold them in memory: rows of [rowBytes] bytes, each pixel red, green, blue and
+         * alpha, which is not yet multiplied in. They are laid over white as [overWhite] does with packed ones.
+         */
+        fun overWhiteRgba(
+            width: Int,
+            height: Int,
+            rowBytes: Int,
+            rgba: ByteArray,
+        ): Rgb {
+            val bytes = ByteArray(width * height * CHANNELS)
+            var to = 0
+            for (row in 0 until height) {
+                var from = row * rowBytes
+                repeat(width) {
+                    val alpha = rgba[from + CHANNELS].toInt() and WHITE
+                    for (channel in 0 until CHANNELS) {
+                        bytes[to++] = overWhite(rgba[from + channel].toInt() and WHITE, alpha).toByte()
+                    }
+                    from += CHANNELS + 1
+                }
+            }
+            return Rgb(width, height, bytes)
+        }
+
         /** Packed ARGB pixels, alpha not yet multiplied in, over white; rounded as Pillow's `alpha_composite` does. */
         fun overWhite(
             width: Int,
@@ -104,6 +134,7 @@ class Rgb(
         private const val LUMA_BITS = 16
         private const val LUMA_HALF = 1 shl (LUMA_BITS - 1)
         private const val WHITE = 255
+        private const val OPAQUE = WHITE shl 24
         private const val HALF = 0x80
         private const val ALPHA_SHIFT = 24
         private const val PRECISION_BITS = 7

@@ -5,6 +5,7 @@ import android.text.SpannableStringBuilder
 import android.text.Spanned
 import android.text.style.ForegroundColorSpan
 import mobilesdk.demo.R
+import mobilesdk.demo.overlay.labelColor
 import mobilesdk.demo.task.Answer
 import mobilesdk.demo.task.LabelShare
 import mobilesdk.demo.tensor.NamedArray

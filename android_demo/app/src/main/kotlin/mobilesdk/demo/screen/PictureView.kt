@@ -3,17 +3,25 @@ package mobilesdk.demo.screen
 import android.content.Context
 import android.graphics.Bitmap
 import android.graphics.Canvas
+import android.graphics.Color
 import android.graphics.Paint
 import android.graphics.RectF
+import android.graphics.drawable.Drawable
 import android.util.AttributeSet
 import android.util.TypedValue
 import android.widget.ImageView
+import mobilesdk.demo.camera.Sides
+import mobilesdk.demo.camera.fitted
+import mobilesdk.demo.camera.placeOfPart
+import mobilesdk.demo.overlay.Brush
+import mobilesdk.demo.overlay.drawOverlay
+import mobilesdk.demo.overlay.maskColors
 import mobilesdk.demo.task.Answer
 import mobilesdk.demo.task.Box
 import mobilesdk.demo.task.LabelShare
 import mobilesdk.demo.task.Mask
 
-/** A picture, and over it what the model has found in it. */
+/** A picture, or a camera's preview below this view, and over it what the model has found in it. */
 class PictureView(
     context: Context,
     attributes: AttributeSet,
@@ -25,11 +33,15 @@ class PictureView(
     private var answer: Answer? = null
     private var drawn: Bitmap? = null // the answer's mask, made when it is first drawn
     private var words: (LabelShare) -> String = { it.label }
+    private var live: Live? = null
 
+    /** Shows an answer over the picture, or over the [live] preview, which fills this view as far as it fits. */
     fun show(
         answer: Answer?,
+        live: Live?,
         words: (LabelShare) -> String,
     ) {
+        this.live = live
         if (answer !== this.answer) drawn = null
         this.answer = answer
         this.words = words
@@ -38,10 +50,23 @@ class PictureView(
 
     override fun onDraw(canvas: Canvas) {
         super.onDraw(canvas)
-        val area = RectF((drawable ?: return).bounds)
+        val brush = CanvasBrush(canvas)
+        val place = live?.let(::placeRead) ?: drawable?.let { placeOf(it) } ?: return
+        if (live != null) brush.outline(place, Color.WHITE)
+        answer?.let { drawOverlay(it, place, brush, words) }
+    }
+
+    private fun placeOf(picture: Drawable): Box {
+        val area = RectF(picture.bounds)
         imageMatrix.mapRect(area)
         area.offset(paddingLeft.toFloat(), paddingTop.toFloat())
-        answer?.let { drawOverlay(it, box(area), CanvasBrush(canvas), words) }
+        return box(area)
+    }
+
+    /** Where the preview shows what the model reads. */
+    private fun placeRead(live: Live): Box? {
+        val (frame, part) = (live.frame ?: return null) to (live.part ?: return null)
+        return placeOfPart(part, frame, fitted(Sides(width, height), frame))
     }
 
     private fun box(area: RectF) =

@@ -1,7 +1,5 @@
 package mobilesdk.demo.task
 
-import kotlin.math.exp
-
 /** A raw map of a head: [values] are its rows × columns × channels, one after another. */
 class RawMap(
     val values: FloatArray,
@@ -23,6 +21,7 @@ fun detectAnchorFree(
     rule: DetectionSpec,
     sides: Sides,
 ): List<DetectedBox> {
+    if (!maps.all { it.values.all(Float::isFinite) }) return emptyList()
     val found = List(labels) { ArrayList<DetectedBox>() } // by label, in the order of the positions
     for (map in maps) {
         val head = AnchorFreeHead(map, labels, sides)
@@ -56,17 +55,17 @@ private class AnchorFreeHead(
     fun score(
         position: Int,
         label: Int,
-    ): Double = 1 / (1 + exp(-map.values[position * map.channels + SIDES * bins + label].toDouble()))
+    ): Double = 1 / (1 + exponential(-map.values[position * map.channels + SIDES * bins + label].toDouble()))
 
     fun box(position: Int): Box {
         val x = (position % map.columns + HALF) * width
         val y = (position / map.columns + HALF) * height
         val (left, top, right, bottom) = List(SIDES) { distance(position, it) }
         return Box(
-            (x - left * width).coerceIn(0.0, sides.width.toDouble()),
-            (y - top * height).coerceIn(0.0, sides.height.toDouble()),
-            (x + right * width).coerceIn(0.0, sides.width.toDouble()),
-            (y + bottom * height).coerceIn(0.0, sides.height.toDouble()),
+            cutAt(sides.width, x - left * width),
+            cutAt(sides.height, y - top * height),
+            cutAt(sides.width, x + right * width),
+            cutAt(sides.height, y + bottom * height),
         )
     }
 

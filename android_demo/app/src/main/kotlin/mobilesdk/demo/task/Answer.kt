@@ -13,6 +13,8 @@ data class Answer(
     val found: List<Found> = emptyList(),
     val mask: Mask? = null,
     val features: List<NamedArray> = emptyList(),
+    /** Says why nothing follows from the outputs: they are more or fewer numbers than the bundle says, or not finite. */
+    val problem: String? = null,
 ) {
     /** True where the labels have places, and so a colour each in the picture. */
     val isPlaced: Boolean get() = found.isNotEmpty() || mask != null

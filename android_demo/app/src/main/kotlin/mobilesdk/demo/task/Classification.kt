@@ -4,7 +4,7 @@ import mobilesdk.demo.tensor.reals
 
 /** One score a label, of the whole picture. */
 data class Classification(
-    private val contract: TaskContract,
+    override val contract: TaskContract,
 ) : OneOutputTask {
     override val labelCounts get() = 2..Int.MAX_VALUE
 

@@ -13,7 +13,7 @@ data class DetectionSpec(
 
 /** A row for each anchor: a box, then the logits of "nothing" and of every label. [rule] finds things in them. */
 data class Detection(
-    private val contract: TaskContract,
+    override val contract: TaskContract,
     val rule: DetectionSpec,
 ) : OneOutputTask {
     private val labels get() = contract.labels.size

@@ -18,9 +18,8 @@ internal object DetectionRow {
         start: Int,
         sides: Sides,
     ): Box {
-        val edges = listOf(sides.width, sides.height, sides.width, sides.height).map(Int::toDouble)
-        val (left, top, right, bottom) =
-            List(NOTHING) { output[start + it].toDouble().coerceIn(0.0, edges[it]) }
+        val edges = listOf(sides.width, sides.height, sides.width, sides.height)
+        val (left, top, right, bottom) = List(NOTHING) { cutAt(edges[it], output[start + it].toDouble()) }
         return Box(left, top, right, bottom)
     }
 
@@ -39,7 +38,8 @@ internal object DetectionRow {
 /**
  * Returns the things in a net's output (anchors × columns, flat) for a picture of those [sides], best first.
  *
- * It follows docs/detection.md in its order and in double precision, as `mobile_sdk/tasks/detection.py` does.
+ * It follows docs/detection.md in its order and in double precision, as `mobile_sdk/tasks/boxes.py` does. Nothing is found
+ * in an output of other numbers than whole rows, or with one that is not finite.
  */
 fun detect(
     output: FloatArray,
@@ -48,6 +48,7 @@ fun detect(
     sides: Sides,
 ): List<DetectedBox> {
     val columns = DetectionRow.columns(labels)
+    if (output.size % columns != 0 || !output.all(Float::isFinite)) return emptyList()
     val found = List(labels) { ArrayList<DetectedBox>() } // by label, in the order of the anchors
     for (start in output.indices step columns) {
         val shares = DetectionRow.shares(output, start, labels)
@@ -68,12 +69,18 @@ internal fun bestOf(
     // Sorting is stable: equal ones stay in the order of their labels, and then of their anchors.
     candidates.flatMap { suppressed(it, rule) }.sortedByDescending { it.score }.take(rule.maxDetections)
 
-/** Returns the label of the largest share in an output, of equal ones the first anchor's; -1 where there is a NaN. */
+/** Returns a side of a box that ends at the picture's edge; no zero is below zero. */
+internal fun cutAt(
+    edge: Int,
+    side: Double,
+): Double = side.coerceIn(0.0, edge.toDouble()) + 0.0
+
+/** Returns the label of the largest share, of equal ones the first anchor's; -1 where a number is not finite. */
 fun surestLabel(
     output: FloatArray,
     labels: Int,
 ): Int {
-    if (output.any { it.isNaN() }) return -1
+    if (!output.all(Float::isFinite)) return -1
     var (best, largest) = -1 to Double.NEGATIVE_INFINITY
     for (start in output.indices step DetectionRow.columns(labels)) {
         DetectionRow.shares(output, start, labels).forEachIndexed { label, share ->

@@ -6,7 +6,7 @@ private const val MOST_SIDES = 5 // of an output, its batch included
 
 /** Raw values of a net: any number of outputs in any shape. Nothing says what is right, so there are no labels. */
 data class Features(
-    private val contract: TaskContract,
+    override val contract: TaskContract,
 ) : Task {
     override val labelCounts get() = 0..0
 
@@ -22,9 +22,9 @@ data class Features(
     }
 
     /** No label can win: 0, as the manifest has it. */
-    override fun winner(outputs: List<FloatArray>): Int = if (outputs.any { it.any(Float::isNaN) }) -1 else 0
+    override fun winnerOf(outputs: List<FloatArray>): Int = 0
 
-    override fun answer(
+    override fun answerTo(
         outputs: List<FloatArray>,
         count: Int,
     ): Answer = Answer(features = namedArrays(outputs, contract.outputs))

@@ -9,7 +9,7 @@ import java.nio.charset.CharacterCodingException
 import kotlin.math.abs
 
 private const val MAX_BYTES = 1L shl 20
-private const val TOLERANCE = 1e-6 // of a score or a pixel: an exponential's last bit differs between languages
+private const val TOLERANCE = 1e-6 // of a score or a pixel: earlier versions took a library's exponential
 private val NUMBER = -Double.MAX_VALUE..Double.MAX_VALUE
 private val INDEX = 0L..Int.MAX_VALUE
 

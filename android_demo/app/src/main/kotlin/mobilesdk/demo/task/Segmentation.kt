@@ -4,7 +4,7 @@ private const val MAX_MASK_LABELS = 255 // a mask is bytes, and one of them says
 
 /** A score for every label in every pixel. */
 data class Segmentation(
-    private val contract: TaskContract,
+    override val contract: TaskContract,
 ) : OneOutputTask {
     private val labels get() = contract.labels.size
     private val sides get() = contract.sides ?: Sides(0, 0)
@@ -24,7 +24,6 @@ data class Segmentation(
 
     /** The label that most pixels show, of equal ones the lower index. */
     override fun winner(output: FloatArray): Int {
-        if (output.any { it.isNaN() }) return -1
         val pixels = mask(output).pixels(labels)
         return pixels.indices.maxBy { pixels[it] }
     }

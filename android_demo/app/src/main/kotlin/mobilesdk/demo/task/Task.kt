@@ -1,6 +1,7 @@
 package mobilesdk.demo.task
 
 import mobilesdk.demo.tensor.OutputSpec
+import mobilesdk.demo.tensor.outputsMisfit
 
 /**
  * A kind of model: it says what its outputs mean and what a screen shows of it.
@@ -8,6 +9,9 @@ import mobilesdk.demo.tensor.OutputSpec
  * There is one class a task, each a row of [TASKS]. Nothing outside this package asks which one it has.
  */
 interface Task {
+    /** What the manifest says of the outputs. */
+    val contract: TaskContract
+
     /** How many labels a model of this task may have. */
     val labelCounts: IntRange
 
@@ -23,23 +27,37 @@ interface Task {
     /** Says why one of the model's outputs is none of this task; null where all fit. */
     fun outputMisfit(): String?
 
-    /** Returns the index of the label that outputs are surest of; -1 where one of their numbers is NaN. */
-    fun winner(outputs: List<FloatArray>): Int
+    /** Returns the index of the label that outputs are surest of; -1 where they are none of this model's. */
+    fun winner(outputs: List<FloatArray>): Int = if (misfit(outputs) == null) winnerOf(outputs) else -1
 
-    /** Returns what a screen shows of outputs; of labels that all belong to the whole picture, the [count] best. */
+    /**
+     * Returns what a screen shows of outputs; of labels that all belong to the whole picture, the [count] best. An answer
+     * to outputs that are none of this model's has a problem and nothing else.
+     */
     fun answer(
         outputs: List<FloatArray>,
         count: Int,
+    ): Answer = misfit(outputs)?.let { Answer(problem = it) } ?: answerTo(outputs, count)
+
+    /** The label that wins in outputs that fit. */
+    fun winnerOf(outputs: List<FloatArray>): Int
+
+    /** The answer to outputs that fit. */
+    fun answerTo(
+        outputs: List<FloatArray>,
+        count: Int,
     ): Answer
+
+    private fun misfit(outputs: List<FloatArray>) = outputsMisfit(outputs, contract.outputs)
 }
 
 /** A task whose model has one output. */
 interface OneOutputTask : Task {
     override val hasOneOutput get() = true
 
-    override fun winner(outputs: List<FloatArray>): Int = winner(outputs.single())
+    override fun winnerOf(outputs: List<FloatArray>): Int = winner(outputs.single())
 
-    override fun answer(
+    override fun answerTo(
         outputs: List<FloatArray>,
         count: Int,
     ): Answer = answer(outputs.single(), count)

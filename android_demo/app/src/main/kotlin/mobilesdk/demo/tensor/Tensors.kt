@@ -36,6 +36,22 @@ fun readOutputs(
     return outputs.mapIndexed { index, output -> readOutput(bytes.copyOfRange(ends[index], ends[index + 1]), output) }
 }
 
+/** Says why these are no outputs of a model: too many or too few of them or of their numbers, or NaN or infinity. */
+fun outputsMisfit(
+    outputs: List<FloatArray>,
+    specs: List<OutputSpec>,
+): String? {
+    if (outputs.size != specs.size) return "expected ${specs.size} outputs, found ${outputs.size}"
+    return specs.zip(outputs).firstNotNullOfOrNull { (spec, output) ->
+        val count = spec.byteCount / spec.type.bytes
+        when {
+            output.size.toLong() != count -> "expected $count numbers of ${spec.name}, found ${output.size}"
+            !output.all(Float::isFinite) -> "expected finite numbers of ${spec.name}, found NaN or infinity"
+            else -> null
+        }
+    }
+}
+
 /** Reads the numbers in an output tensor's bytes, little-endian, in its own unit. */
 fun readOutput(
     bytes: ByteArray,

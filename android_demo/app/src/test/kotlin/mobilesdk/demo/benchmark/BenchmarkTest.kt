@@ -1,21 +1,31 @@
 package mobilesdk.demo.benchmark
 
 import mobilesdk.demo.FakeClock
+import mobilesdk.demo.FakeModel
 import mobilesdk.demo.FakeModels
 import mobilesdk.demo.Fixtures
 import mobilesdk.demo.bundle.Bundle
+import mobilesdk.demo.bundle.BundleRefusal
+import mobilesdk.demo.json.JsonObject
 import mobilesdk.demo.json.jsonText
-import mobilesdk.demo.model.Model
+import mobilesdk.demo.json.parseJson
 import mobilesdk.demo.model.Models
-import mobilesdk.demo.picture.Rgb
+import mobilesdk.demo.tensor.OutputSpec
+import mobilesdk.demo.tensor.OutputType
+import mobilesdk.demo.tensor.readOutputs
+import mobilesdk.demo.text
 import org.junit.Assert.assertEquals
+import org.junit.Assert.assertNull
 import org.junit.Assert.assertThrows
 import org.junit.Assert.assertTrue
 import org.junit.Test
 import java.io.File
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
 
 class BenchmarkTest {
     private val bundle = Fixtures.bundle("test.executorch")
+    private val reports = File(System.getProperty("reports") ?: System.getProperty("java.io.tmpdir"))
 
     private fun measured(plan: Plan): Pair<Samples, List<Double>> {
         val clock = FakeClock()
@@ -37,6 +47,67 @@ class BenchmarkTest {
     }
 
     @Test
+    fun `a slow model's benchmark ends after the seconds that are enough`() {
+        val clock = FakeClock(runNanoseconds = 650_000_000)
+        val samples = Benchmark(bundle, FakeModels(clock), Plan(enoughSeconds = 20.0), clock).run()
+        assertTrue(seconds(samples.roundsMs) in 20.0..21.0)
+        assertEquals(31, samples.roundsMs.sumOf { it.size })
+    }
+
+    @Test
+    fun `only end-to-end times hold what is made of a picture before a run`() {
+        val clock = FakeClock()
+        val slow =
+            Models { bundle, _ ->
+                object : FakeModel(bundle, clock) {
+                    override fun write(input: ByteArray) = super.write(input).also { clock.pass() }
+
+                    override fun read() = super.read().also { clock.pass() }
+                }
+            }
+        val samples = Benchmark(bundle, slow, Plan(minRuns = 1, minSeconds = 0.0), clock).run()
+        assertTrue(samples.roundsMs.flatMap { it.asList() }.all { it < 2.2 })
+        assertEquals(samples.roundsMs.size, samples.endToEndMs.size)
+        assertTrue(samples.endToEndMs.all { it > 6 })
+    }
+
+    @Test
+    fun `plans without an end are refused`() {
+        for (plan in listOf({ Plan(minRuns = Int.MAX_VALUE) }, { Plan(minRuns = 0) }, { Plan(threads = 0) })) {
+            assertThrows(IllegalArgumentException::class.java) { plan() }
+        }
+    }
+
+    @Test
+    fun `names of results that are empty or lead elsewhere are refused`() {
+        val folder = File("folder")
+        for (name in listOf("", ".", "..", "../a", "a/b", "/a", ".a", "a\u0000", "ä", "a".repeat(101))) {
+            assertThrows(name, IllegalArgumentException::class.java) { resultFile(folder, name) }
+        }
+        assertEquals(File(folder, "digits.bench.json"), resultFile(folder, "digits.bench.json"))
+    }
+
+    @Test
+    fun `whatever is thrown is written in the place of the result`() {
+        val out = File(reports, "failure.json")
+        val problems =
+            mapOf(
+                BundleRefusal("hash", "other bytes") to "BundleError",
+                OutOfMemoryError("no 8 GB") to "MachineError",
+                UnsatisfiedLinkError("no library") to "MachineError",
+                IllegalStateException() to "MachineError",
+                Plan.runCatching { Plan(threads = -1) }.exceptionOrNull()!! to "SettingError",
+            )
+        for ((problem, kind) in problems) {
+            writeFailure(out, problem)
+            val written = parseJson(out.readText()) as JsonObject
+            assertEquals(kind, written.text("error"))
+            assertEquals(setOf("error", "message", "hint"), written.fields.keys)
+        }
+        out.delete()
+    }
+
+    @Test
     fun `ten rounds are the least`() {
         assertEquals(10, measured(Plan(minRuns = 1, minSeconds = 0.0)).first.roundsMs.size)
     }
@@ -49,25 +120,26 @@ class BenchmarkTest {
     }
 
     @Test
-    fun `a detector is timed, and not where one of its boxes is another`() {
+    fun `a detector is timed, with a remark where one of its boxes is another`() {
         val detector = Fixtures.detector("things.executorch")
         val clock = FakeClock()
         val plan = Plan(minRuns = 1, minSeconds = 0.0)
         assertEquals(10, Benchmark(detector, FakeModels(clock), plan, clock).run().roundsMs.size)
         val wrong = wrongBy(0.5f, output = 0, element = 2)
-        assertThrows(WrongScoresException::class.java) { Benchmark(detector, wrong, plan).run() }
+        assertTrue("0.5 apart" in Benchmark(detector, wrong, plan).run().remark!!)
     }
 
     @Test
-    fun `a model of features is timed, and not where its second output is further off than its own tolerance`() {
+    fun `a float32 output further off than its own tolerance is timed with a remark, and codes are not`() {
         val mixed = Fixtures.features("mixed.tflite")
-        val clock = FakeClock()
         val plan = Plan(minRuns = 1, minSeconds = 0.0)
-        assertEquals(10, Benchmark(mixed, FakeModels(clock), plan, clock).run().roundsMs.size)
-        val wrong = wrongBy(0.5f, output = 1, element = 3)
-        val thrown = assertThrows(WrongScoresException::class.java) { Benchmark(mixed, wrong, plan).run() }
-        val message = thrown.message!!
-        assertTrue(message, message.startsWith("expected 'rgb.side' of golden picture 0, found another"))
+        assertNull(Benchmark(mixed, FakeModels(), plan) { }.run().remark)
+        val remark = Benchmark(mixed, wrongBy(0.5f, output = 1, element = 3), plan) { }.run().remark!!
+        assertTrue(remark, remark.startsWith("expected 'rgb.side' of golden picture 0, found another, 0.5"))
+        val codes = wrongBy(1f, output = 0, element = 3)
+        assertThrows(WrongScoresException::class.java) { Benchmark(mixed, codes, plan).run() }
+        val noNumber = wrongBy(Float.NaN, output = 1, element = 3)
+        assertThrows(WrongScoresException::class.java) { Benchmark(mixed, noNumber, plan).run() }
     }
 
     @Test
@@ -77,8 +149,9 @@ class BenchmarkTest {
         for (name in listOf("test.executorch", "test-float.tflite")) {
             val bundle: Bundle = Fixtures.bundle(name)
             val samples = Benchmark(bundle, FakeModels(clock), plan, clock).run()
-            val report = BenchmarkReport(bundle, plan, samples, STATE, UNKNOWN, "2026-11-25T12:00:00+00:00", VERSIONS)
-            val out = File(System.getProperty("reports") ?: System.getProperty("java.io.tmpdir"), "$name.bench.json")
+            val date = "2026-11-25T12:00:00+00:00"
+            val report = BenchmarkReport(bundle, plan, samples, STATE, UNKNOWN, IN_FRONT, date, VERSIONS)
+            val out = File(reports, "$name.bench.json")
             writeWhole(out, report.toJson())
             assertTrue(out.length() > 1000)
         }
@@ -102,14 +175,26 @@ class BenchmarkTest {
         output: Int,
         element: Int,
     ) = Models { bundle, _ ->
-        object : Model {
-            override fun outputs(picture: Rgb) = bundle.goldenOutputs(0).also { it[output][element] += difference }
-
-            override fun close() = Unit
+        object : FakeModel(bundle, FakeClock()) {
+            override fun answer(input: ByteArray): ByteArray {
+                val outputs = readOutputs(super.answer(input), manifest.outputs)
+                outputs[output][element] += difference
+                return outputs.zip(manifest.outputs, ::bytes).reduce(ByteArray::plus)
+            }
         }
     }
 
+    private fun bytes(
+        numbers: FloatArray,
+        output: OutputSpec,
+    ): ByteArray {
+        val bytes = ByteBuffer.allocate(output.byteCount.toInt()).order(ByteOrder.LITTLE_ENDIAN)
+        numbers.forEach { if (output.type == OutputType.INT8) bytes.put(it.toInt().toByte()) else bytes.putFloat(it) }
+        return bytes.array()
+    }
+
     private companion object {
+        val IN_FRONT = Surroundings(false, screenOn = true, locked = false, inFront = true, false, "/top-app")
         val VERSIONS = mapOf("executorch" to "1.5.1")
         val STATE =
             DeviceState(

@@ -15,14 +15,10 @@ class GoldenReplayTest {
 
     /** Gives the expected outputs with one number changed. */
     private class Changed(
-        private val bundle: Bundle,
+        bundle: Bundle,
         private val change: (List<FloatArray>) -> Unit,
-    ) : Model {
-        private val whole = FakeModel(bundle, FakeClock())
-
-        override fun outputs(picture: Rgb): List<FloatArray> = whole.outputs(picture).also(change)
-
-        override fun close() = Unit
+    ) : FakeModel(bundle, FakeClock()) {
+        override fun outputs(picture: Rgb): List<FloatArray> = super.outputs(picture).also(change)
     }
 
     private fun replay(change: (List<FloatArray>) -> Unit) = replayGolden(mixed, Changed(mixed, change))
@@ -54,10 +50,8 @@ class GoldenReplayTest {
     @Test
     fun `a missing output and what is no number are infinitely far`() {
         val lost =
-            object : Model {
-                override fun outputs(picture: Rgb) = FakeModel(mixed, FakeClock()).outputs(picture).take(1)
-
-                override fun close() = Unit
+            object : FakeModel(mixed, FakeClock()) {
+                override fun outputs(picture: Rgb) = super.outputs(picture).take(1)
             }
         assertEquals(listOf(0.0, Double.POSITIVE_INFINITY), replayGolden(mixed, lost).outputs.map { it.largest })
         assertEquals(Double.POSITIVE_INFINITY, replay { it[1][0] = Float.NaN }.outputs[1].largest, 0.0)

@@ -4,11 +4,13 @@ import mobilesdk.demo.DesktopDecoder
 import mobilesdk.demo.Fixtures
 import mobilesdk.demo.bundle.Bundle
 import mobilesdk.demo.bundle.Runtime
+import mobilesdk.demo.bundle.isGoldenInput
 import mobilesdk.demo.bundle.openBundle
 import mobilesdk.demo.output
 import mobilesdk.demo.tensor.InputType
 import mobilesdk.demo.tensor.OutputSpec
 import mobilesdk.demo.tensor.OutputType
+import mobilesdk.demo.tensor.inputBytes
 import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
@@ -63,10 +65,10 @@ class GoldenTest {
     private fun goldenIndex(
         bundle: Bundle,
         given: ByteArray,
-    ): Int =
-        bundle.manifest.golden.pictures.indices.single { index ->
-            given.contentEquals(bundle.goldenFile(index, "input.bin").readBytes())
-        }
+    ): Int {
+        val pictures = bundle.manifest.golden.pictures
+        return pictures.indices.single { index -> isGoldenInput(bundle, index, given) }
+    }
 
     private fun check(
         bundle: Bundle,
@@ -104,7 +106,11 @@ class GoldenTest {
             var seen: Tensor? = null
             val forward: (EValue) -> Array<EValue> = { value ->
                 seen = value.toTensor()
-                arrayOf(EValue.from(Tensor.fromBlob(FloatArray(1), longArrayOf(1))))
+                val shape =
+                    bundle.manifest.output.shape
+                        .map(Int::toLong)
+                        .toLongArray()
+                arrayOf(EValue.from(Tensor.fromBlob(FloatArray(Tensor.numel(shape).toInt()), shape)))
             }
             val manifest =
                 bundle.manifest.copy(
@@ -135,19 +141,51 @@ class GoldenTest {
     }
 
     @Test
+    fun `an output of another size than its bundle says is not taken`() {
+        val bundle = Fixtures.bundle("test.executorch")
+        val forward: (EValue) -> Array<EValue> = { arrayOf(EValue.from(Tensor.fromBlob(ByteArray(1), longArrayOf(1)))) }
+        val model = ExecuTorchModel(bundle.manifest, forward) { }
+        val thrown = assertThrows(IllegalStateException::class.java) { model.outputs(bundle.goldenPicture(0)) }
+        assertTrue(thrown.message!!, thrown.message!!.endsWith("found 1"))
+    }
+
+    @Test
+    fun `executorch's time is that of its call, and its input is one tensor run after run`() {
+        val bundle = Fixtures.bundle("test.executorch")
+        val seen = ArrayList<EValue>()
+        val ticks = generateSequence(0L) { it + 1 }.iterator()
+        val forward: (EValue) -> Array<EValue> = {
+            seen += it
+            repeat(9) { ticks.next() }
+            playedModule(bundle)(it)
+        }
+        val model = ExecuTorchModel(bundle.manifest, forward, ticks::next) { }
+        for (index in 0 until 2) {
+            model.write(inputBytes(bundle.goldenPicture(index), bundle.manifest.input))
+            assertEquals(10L, model.run())
+            assertArrayEquals(bundle.goldenFile(index, "output.bin").readBytes(), model.read())
+        }
+        assertTrue(seen[0] === seen[1])
+    }
+
+    @Test
     fun `litert's buffers carry golden inputs and outputs unchanged, run after run`() {
         val bundles = bundles(Runtime.TFLITE)
         assertEquals(17, bundles.size)
         for (bundle in bundles) {
-            val run: (ByteBuffer, List<ByteBuffer>) -> Unit = { input, outputs ->
+            val run: (ByteBuffer, List<ByteBuffer>) -> Long = { input, outputs ->
                 assertTrue(input.isDirect && outputs.all { it.isDirect })
                 val given = ByteArray(input.remaining()).also(input::get)
                 val golden = ByteBuffer.wrap(bundle.goldenFile(goldenIndex(bundle, given), "output.bin").readBytes())
                 outputs.forEach { output -> output.put(ByteArray(output.remaining()).also(golden::get)) }
                 assertFalse(golden.hasRemaining())
+                7L
             }
             var closed = 0
-            LiteRtModel(bundle, run) { closed++ }.use { check(bundle, it) }
+            LiteRtModel(bundle.manifest, run) { closed++ }.use {
+                check(bundle, it)
+                assertEquals("the runtime's own time", 7L, it.run())
+            }
             assertEquals(1, closed)
         }
     }

@@ -48,6 +48,8 @@ class RgbTest {
     @Test
     fun `pixels are packed opaque, red first`() {
         assertEquals(0xFF010B15.toInt(), picture.packed(1))
+        assertEquals(0xFFFF80C8.toInt(), Rgb(1, 1, byteArrayOf(-1, -128, -56)).packed(0))
+        assertArrayEquals(IntArray(6, picture::packed), picture.argb)
     }
 
     @Test
@@ -60,6 +62,23 @@ class RgbTest {
         val argb = intArrayOf(0x00112233, 0xFF112233.toInt(), 0x80000000.toInt(), 0x80FFFFFF.toInt())
         val expected = byteArrayOf(-1, -1, -1, 0x11, 0x22, 0x33, 127, 127, 127, -1, -1, -1)
         assertArrayEquals(expected, Rgb.overWhite(4, 1, argb).bytes)
+    }
+
+    /** A picture's numbers stay as they are, whatever colours its profile means by them. */
+    @Test
+    fun `pixels as bitmaps hold them in memory give the same, for every value, alpha and length of rows`() {
+        val argb = IntArray(65536) { (it ushr 8 shl 24) or (it and 0xFF shl 16) or (it * 7 and 0xFF shl 8) or 0x2A }
+        val rowBytes = 256 * 4 + 12
+        val rgba = ByteArray(rowBytes * 256)
+        argb.forEachIndexed { index, pixel ->
+            val at = index / 256 * rowBytes + index % 256 * 4
+            listOf(pixel shr 16, pixel shr 8, pixel, pixel ushr 24).forEachIndexed { channel, value ->
+                rgba[at + channel] = value.toByte()
+            }
+        }
+        val expected = Rgb.overWhite(256, 256, argb).bytes
+        assertArrayEquals(expected, Rgb.overWhiteRgba(256, 256, rowBytes, rgba).bytes)
+        assertArrayEquals(byteArrayOf(60, -96, 70), Rgb.overWhiteRgba(1, 1, 4, byteArrayOf(60, -96, 70, -1)).bytes)
     }
 
     @Test

@@ -1,0 +1,1 @@
+"""Times every layer of a bundle with its runtime's own profiler."""

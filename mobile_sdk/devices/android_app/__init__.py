@@ -1,0 +1,1 @@
+"""Runs models in the demo app on a phone, with the runtimes that ship in it."""

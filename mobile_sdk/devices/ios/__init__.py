@@ -1,0 +1,1 @@
+"""This room drives the demo app on an iPhone that is attached to this Mac, through `xcrun devicectl`."""

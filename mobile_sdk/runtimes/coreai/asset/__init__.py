@@ -1,0 +1,1 @@
+"""Reads an `.aimodel` folder: its program, and what is counted in it."""

@@ -1,0 +1,1 @@
+"""Writes operators for Core AI, one file for each family."""

@@ -1,0 +1,68 @@
+"""Measures what four-bit weights of each layer alone cost: their share of noise in the scores.
+
+The rest of the net computes in float, so that shares of several layers add up as independent noises do. Weights are
+rounded as calibration rounds them, by the moments of the layer's inputs.
+"""
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from qat.calibration.noise import computed, sqnr_db
+from qat.calibration.weight_rounding import round_weights
+from qat.layers.weighted import Weighted
+from qat.preparation.fake_quant_net import FakeQuantNet
+from qat.progress import track
+
+FOUR_BITS = 4
+
+
+@torch.no_grad()
+def noise_shares(
+    net: FakeQuantNet, layers: Mapping[str, Sequence[str]], pictures: Tensor, judged: Tensor
+) -> Iterator[tuple[str, float]]:
+    """Yields the name of each of `layers` and the noise share of the scores with its weights alone at four bits.
+
+    `layers` maps names to the modules of `net.captured`. Weights are rounded by float `pictures` (N, C, H, W), and
+    noise is measured on the float inputs `judged`. `net` does not change.
+    """
+    exact = copy.deepcopy(net).eval()
+    exact.quantize(False)
+    rounded = _in_four_bits(exact, [module for modules in layers.values() for module in modules], pictures)
+    wanted = computed(exact, judged)
+    for layer, modules in track(layers.items(), what="sensitivity of layers to 4 bits", total=len(layers)):
+        with _taking_weights(exact, rounded, modules):
+            found = computed(exact, judged)
+        yield layer, 10 ** (-sqnr_db(found, wanted) / 10)
+
+
+def _in_four_bits(exact: FakeQuantNet, modules: Sequence[str], pictures: Tensor) -> FakeQuantNet:
+    """Returns a copy in which the weights of `modules` have four bits."""
+    rounded = copy.deepcopy(exact)
+    for layer in (_weighted(rounded, module) for module in modules):
+        layer.scales, layer.weight_bits, layer.quantizing = None, FOUR_BITS, True
+    round_weights(rounded, exact, pictures)
+    return rounded
+
+
+@contextmanager
+def _taking_weights(exact: FakeQuantNet, rounded: FakeQuantNet, modules: Sequence[str]) -> Iterator[None]:
+    """Gives the modules of `exact` the weights of `rounded` within the block."""
+    layers = [_weighted(exact, module) for module in modules]
+    kept = [layer.weight.detach().clone() for layer in layers]
+    for layer, module in zip(layers, modules, strict=True):
+        layer.weight.copy_(_weighted(rounded, module).rounded_weight())
+    try:
+        yield
+    finally:
+        for layer, weight in zip(layers, kept, strict=True):
+            layer.weight.copy_(weight)
+
+
+def _weighted(net: FakeQuantNet, module: str) -> Weighted:
+    layer = net.captured.get_submodule(module)
+    assert isinstance(layer, Weighted)
+    return layer

@@ -1,0 +1,1 @@
+"""Holds the tests of what a desktop shows of an app."""

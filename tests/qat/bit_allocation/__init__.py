@@ -1,0 +1,1 @@
+"""Holds the tests of int8 without training."""

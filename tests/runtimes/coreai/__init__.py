@@ -1,0 +1,1 @@
+"""Holds the tests of Core AI's model folder."""

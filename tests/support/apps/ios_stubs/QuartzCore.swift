@@ -1,0 +1,4 @@
+@_exported import CoreGraphics
+import Foundation
+
+open class CALayer: NSObject {}  // = CALayer

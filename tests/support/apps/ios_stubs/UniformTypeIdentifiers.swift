@@ -1,0 +1,5 @@
+import Foundation
+
+public struct UTType: Sendable {  // = UTType
+  public static let folder = UTType()  // = UTTypeFolder
+}

@@ -1,0 +1,1 @@
+"""Holds what runs Google's and Arm's tools on model files of ours."""

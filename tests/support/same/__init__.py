@@ -1,0 +1,1 @@
+"""Holds what asks Python, Kotlin and Swift the same questions: of outputs, of JSON, and of bundles."""
