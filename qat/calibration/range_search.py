@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from math import prod
 
 import torch
-from torch import Tensor, fx
+from torch import Tensor, fx, nn
 
 from mobile_sdk.graph.operators import Clamp
 from qat.calibration.noise import SMALL, outputs_of
@@ -24,24 +24,26 @@ BINS = 2048  # eight a step: a bin's own width adds 1 / 64 to a step's noise
 SHARES = torch.arange(100, 29, -1, dtype=torch.float64) / 100  # shares of an end that are tried
 ROUNDS = 2  # rounds over both ends
 BATCH_PIXELS = 8 * 224 * 224  # whose values and gradients are held at a time: some 1 GiB for a MobileNet
+BEYOND = 0.25  # share of an end by which another picture's value is taken to lie beyond it
 LEAST_WEIGHT = 0.05  # of a value, in mean weights of its tensor: other pictures' gradients are elsewhere
 
 
 @torch.no_grad()
 def search_ranges(net: FakeQuantNet, pictures: Tensor) -> None:
-    """Narrows the ranges of `net`, which are the extremes of `pictures` (N, 3, H, W), to those that lose least.
+    """Moves the ranges of `net`, which are the extremes of `pictures` (N, 3, H, W), to those that lose least.
 
     Those of outputs stay: a score that is cut no longer tells which one wins.
     """
     net.eval()
     net.quantize(False)
-    histograms = _Histograms(net.captured)
+    histograms = _Histograms(net)
     random = torch.Generator().manual_seed(0)
     count = max(1, BATCH_PIXELS // prod(pictures.shape[2:]))
     for start in range(0, len(pictures), count):
         histograms.add(net.on_one_grid(pictures[start : start + count]), random)
     net.quantize(True)
-    for quantizer, (counts, *extremes) in histograms.found.items():
+    for quantizer in histograms.found:
+        counts, *extremes = histograms.with_one_beyond(quantizer)
         low, high = best_ends(counts, *extremes, moves_low=quantizer.bounds.low is None)
         quantizer.low.fill_(low)
         quantizer.high.fill_(high)
@@ -82,12 +84,12 @@ def _least(end: float, loss: Callable[[Tensor], Tensor]) -> float:
 class _Histograms(fx.Interpreter):
     """Sums the weights of every tensor's float values: `found[quantizer] = (weights of the bins, low, high)`."""
 
-    def __init__(self, captured: fx.GraphModule) -> None:
-        super().__init__(captured)
+    def __init__(self, net: FakeQuantNet) -> None:
+        super().__init__(net.captured)
         self.found: dict[TensorQuantizer, tuple[Tensor, float, float]] = {}
+        self._sizes: dict[TensorQuantizer, int] = {}
         self._values: list[tuple[TensorQuantizer, Tensor]] = []
-        (output,) = captured.graph.find_nodes(op="output")
-        self._outputs = set(output.all_input_nodes)
+        self._outputs = net.output_quantizers()
 
     def add(self, pictures: Tensor, random: torch.Generator) -> None:
         """Adds the values on `pictures`, weighted by the gradient of a random mix of the outputs."""
@@ -104,15 +106,30 @@ class _Histograms(fx.Interpreter):
             counts = torch.bincount(places, weights, minlength=BINS)
             before = self.found.get(quantizer)
             self.found[quantizer] = (counts if before is None else before[0] + counts, low, high)
+            self._sizes[quantizer] = self._sizes.get(quantizer, 0) + value.numel()
         for parameter in self.module.parameters():
             parameter.grad = None
+
+    def with_one_beyond(self, quantizer: TensorQuantizer) -> tuple[Tensor, float, float]:
+        """Returns a tensor's histogram, and in it one more value of mean weight beyond each end that can move.
+
+        Without it, the ends of few values, as a mean over a map has them, are those that fit these values too well.
+        """
+        counts, low, high = self.found[quantizer]
+        width, one = (high - low) / BINS, float(counts.sum()) / self._sizes[quantizer]
+        below = int(-low * BEYOND / width) if quantizer.bounds.low is None else 0
+        above = int(high * BEYOND / width) if quantizer.bounds.high is None else 0
+        counts = nn.functional.pad(counts, (below, above))
+        counts[0] += one * (below > 0)
+        counts[-1] += one * (above > 0)
+        return counts, low - below * width, high + above * width
 
     def run_node(self, n: fx.Node) -> object:
         value = super().run_node(n)
         module = self.fetch_attr(str(n.target)) if n.op == "call_module" else None
         if (
             isinstance(module, TensorQuantizer)
-            and n not in self._outputs
+            and module not in self._outputs
             and (not module.is_fixed or _may_end_early(n))
         ):
             if value.requires_grad:

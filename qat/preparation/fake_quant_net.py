@@ -131,15 +131,24 @@ class FakeQuantNet(ChannelsLast):
 
     def widen(self, factor: float, *, outputs_alone: bool = False) -> None:
         """Moves both ends of every range, or of the outputs' alone, outwards, but those that mathematics fixes."""
-        (output,) = self.captured.graph.find_nodes(op="output")
-        parts: Iterable[nn.Module] = self.captured.modules()
-        if outputs_alone:
-            parts = (self.captured.get_submodule(str(node.target)) for node in output.all_input_nodes)
-        for quantizer in {part for part in parts if isinstance(part, TensorQuantizer)}:
+        for quantizer in self.output_quantizers() if outputs_alone else set(self._parts(TensorQuantizer)):
             if quantizer.bounds.low is None:
                 quantizer.low.mul_(factor)
             if quantizer.bounds.high is None:
                 quantizer.high.mul_(factor)
+
+    def output_quantizers(self) -> set[TensorQuantizer]:
+        """Returns the quantizers of the outputs: those that nothing but functions of one tensor follows."""
+        (output,) = self.captured.graph.find_nodes(op="output")
+        found = set()
+        for returned in output.all_input_nodes:
+            node = returned
+            while node.op == "call_function" and len(node.all_input_nodes) == 1:
+                (node,) = node.all_input_nodes
+            quantizer = self.captured.get_submodule(str(node.target)) if node.op == "call_module" else None
+            if isinstance(quantizer, TensorQuantizer):
+                found.add(quantizer)
+        return found
 
     def quantize(self, enabled: bool) -> None:
         """Switches all rounding on or off; without it, the net is the float net again."""

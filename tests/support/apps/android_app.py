@@ -65,7 +65,8 @@ class AppTests:
 def run_tests(app: AndroidApp, fixtures: Path, reports: Path) -> AppTests:
     """Runs the app's own tests over Python's fixtures; all must pass."""
     done = app.run("mobilesdk.demo.TestRunKt", properties=[f"-Dfixtures={fixtures}", f"-Dreports={reports}"])
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    failed = [line for line in done.stdout.splitlines() if line.startswith("FAILED")]
+    assert done.returncode == 0, "\n".join([*failed, done.stdout[-2000:], done.stderr[-2000:]])
     (reports / "said.txt").write_text(done.stdout, encoding="utf-8")
     return AppTests(reports=reports)
 

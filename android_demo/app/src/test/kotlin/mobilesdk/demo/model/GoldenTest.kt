@@ -171,7 +171,7 @@ class GoldenTest {
     @Test
     fun `litert's buffers carry golden inputs and outputs unchanged, run after run`() {
         val bundles = bundles(Runtime.TFLITE)
-        assertEquals(17, bundles.size)
+        assertEquals(18, bundles.size)
         for (bundle in bundles) {
             val run: (ByteBuffer, List<ByteBuffer>) -> Long = { input, outputs ->
                 assertTrue(input.isDirect && outputs.all { it.isDirect })
