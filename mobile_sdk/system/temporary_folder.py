@@ -19,7 +19,7 @@ _DRAWN = "????????"  # mkdtemp's random letters
 @contextmanager
 def own_folder(parent: Path) -> Iterator[Path]:
     """Yields an empty folder in `parent` and removes it afterwards; first removes those that killed processes left."""
-    _clear(parent)
+    remove_left_folders(parent)
     folder, handle = _make(parent)
     try:
         yield folder
@@ -46,7 +46,8 @@ def locked_folder(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _clear(parent: Path) -> None:
+def remove_left_folders(parent: Path) -> None:
+    """Removes the folders in `parent` that killed processes left."""
     for folder in parent.glob(PREFIX + _DRAWN):
         with suppress(OSError):  # it belongs to another user, or to a running process
             handle = _opened(folder)

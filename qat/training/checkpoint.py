@@ -16,7 +16,7 @@ from mobile_sdk.contract import Contract
 from mobile_sdk.errors import DataError, MachineError, SdkError, SettingError
 from mobile_sdk.program.earlier_documents import EarlierContract
 from mobile_sdk.system.atomic_files import replaceable
-from mobile_sdk.system.temporary_folder import locked_folder
+from mobile_sdk.system.temporary_folder import locked_folder, remove_left_folders
 from qat.data.content_hash import Fingerprint, hash_all
 from qat.progress import say
 from qat.training.checkpoint_file import CHECKPOINT_FILE, State, read_state, write_state
@@ -79,7 +79,10 @@ def hash_net(net: nn.Module) -> str:
 
 @contextmanager
 def alone_in(folder: Path, *, work: Literal["train", "search"] = "train") -> Iterator[None]:
-    """Keeps every other process from working in `folder`; raises MachineError if one does."""
+    """Keeps every other process from working in `folder`, and removes the drafts that a killed one left there.
+
+    Raises MachineError if another process works there.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as lock:
         try:
@@ -89,6 +92,7 @@ def alone_in(folder: Path, *, work: Literal["train", "search"] = "train") -> Ite
                 f"expected to {work} alone in {folder}, found that another process {_DOES[work]} there",
                 hint="wait until it has ended, or name another folder",
             ) from error
+        remove_left_folders(folder)
         yield
 
 

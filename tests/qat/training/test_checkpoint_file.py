@@ -149,6 +149,12 @@ def test_the_checkpoint_of_another_run_is_never_kept_as_the_one_before(tmp_path:
     assert os.listdir(tmp_path) == [CHECKPOINT_FILE]
 
 
+def test_a_run_that_is_taken_up_removes_the_drafts_of_the_killed_one(tmp_path: Path) -> None:
+    (tmp_path / ".mobile-sdk-abcd_123").mkdir()
+    with alone_in(tmp_path):
+        assert not list(tmp_path.iterdir())
+
+
 def test_the_one_before_is_kept_on_a_file_system_without_links_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
