@@ -15,6 +15,7 @@ from torch import nn
 
 from mobile_sdk.errors import DataError, SettingError
 from qat.tasks.classification.training import fit
+from qat.training.checkpoint import alone_in
 from qat.training.checkpoint_file import CHECKPOINT_FILE, read_state, write_state
 from qat.training.history import History
 from qat.training.plan import TrainPlan
