@@ -38,10 +38,11 @@ class HalfWriter(MilWriter):
         *,
         output: str | None = None,
         is_read: bool = True,
+        holds_four_bits: bool = False,
         grid: Quantization | None = None,
         path: str,
     ) -> None:
-        super().__init__(mil, results, label, output=output, is_read=is_read)
+        super().__init__(mil, results, label, output=output, is_read=is_read, holds_four_bits=holds_four_bits)
         self._grid, self._path, self._is_wide = grid, path, False
 
     def real(self, tensor: Tensor, suffix: str = "") -> Any:

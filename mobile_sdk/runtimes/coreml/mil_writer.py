@@ -64,7 +64,7 @@ class MilWriter:
 
     `output` is the file's name for the operator's result if the file gives it; `given` is then what it gives. Other
     operators read the result unless `is_read` is false. `codes_are_centred` is false in a float32 graph, whose
-    picture's codes are int8 as they are.
+    picture's codes are int8 as they are. `holds_four_bits` says whether the target knows constants of 4 bits.
     """
 
     smallest = float(np.finfo(np.float32).tiny)  # number that is not flushed to zero
@@ -78,9 +78,11 @@ class MilWriter:
         output: str | None = None,
         is_read: bool = True,
         codes_are_centred: bool = True,
+        holds_four_bits: bool = False,
     ) -> None:
         self.mil = mil
         self.label = label
+        self.holds_four_bits = holds_four_bits
         self.codes_are_centred = codes_are_centred
         self.given: Any = None
         self._output, self._is_read = output, is_read

@@ -30,6 +30,8 @@ from mobile_sdk.runtimes.coreml.requested import Recorder, RequestedProgram
 
 FAMILIES = (boxes, channels, constants, conv, conversions, elementwise, pooling, resize, tokens)
 """These modules fill `int8`, `float32` and `float16`."""
+FOUR_BITS_SINCE = "iOS18"
+"""The first system with `constexpr_blockwise_shift_scale`, which takes constants of 4 bits."""
 
 
 def build_program(
@@ -50,7 +52,8 @@ def build_program(
         {name: mil.Builder.placeholder(shape, dtype=mil.types.fp32)}, opset_version=tools.target[target]
     ) as function:
         recorder = Recorder(mil)
-        outputs = _write(recorder, function.inputs[name], graph, in_float16=in_float16)
+        settings = {"in_float16": in_float16, "holds_four_bits": tools.target[target] >= tools.target[FOUR_BITS_SINCE]}
+        outputs = _write(recorder, function.inputs[name], graph, **settings)
         if labels:
             recorder.path = "the probabilities"
             recorder.softmax(x=outputs[0], axis=-1, name=PROBABILITIES)
@@ -67,7 +70,7 @@ def build_program(
     )
 
 
-def _write(recorder: Recorder, image: Any, graph: Graph, *, in_float16: bool) -> list[Any]:
+def _write(recorder: Recorder, image: Any, graph: Graph, *, in_float16: bool, holds_four_bits: bool) -> list[Any]:
     outputs = dict(zip((output.name for output in graph.outputs), output_names(graph), strict=True))
     read = {operand.name for operator in graph.operators for operand in operator.inputs}
     given: dict[str, Any] = {}
@@ -77,6 +80,7 @@ def _write(recorder: Recorder, image: Any, graph: Graph, *, in_float16: bool) ->
         recorder.path = operator.path
         name, grid = operator.output.name, operator.output.quantization
         ends: dict[str, Any] = {"output": outputs.get(name), "is_read": name in read or name not in outputs}
+        ends["holds_four_bits"] = holds_four_bits
         file: MilWriter
         if in_float16:
             write = float16[operator]

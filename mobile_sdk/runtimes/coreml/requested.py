@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mobile_sdk.runtimes.coreml.package.classifier import Classifier
 from mobile_sdk.runtimes.coreml.package.program_file import MilOperation, Value
@@ -57,6 +58,10 @@ class Recorder:
             return result
 
         return record
+
+    def four_bits(self, codes: NDArray[np.int8]) -> NDArray[np.int8]:
+        """Returns codes in -8..7 marked as numbers of 4 bits, which the builder then stores so."""
+        return codes.astype(self._mil.types.nptype_from_builtin(self._mil.types.int4))
 
     def _operation(self, kind: str, parameters: dict[str, Any], result: Any) -> MilOperation:
         arguments: dict[str, tuple[str, ...]] = {}

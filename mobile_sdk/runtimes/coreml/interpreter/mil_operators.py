@@ -54,6 +54,14 @@ def _constexpr_affine_dequantize(constants: Constants) -> Step:
     return lambda: weight
 
 
+def _constexpr_blockwise_shift_scale(constants: Constants) -> Step:
+    codes, scale = constants.tensor("data").to(torch.float32), constants.tensor("scale")
+    for axis, (side, blocks) in enumerate(zip(codes.shape, scale.shape, strict=True)):
+        scale = scale.repeat_interleave(side // blocks, axis)
+    weight = codes * scale
+    return lambda: weight
+
+
 def _dequantize(constants: Constants) -> Step:
     scale, zero_point = _grid_parameter(constants, "scale"), _grid_parameter(constants, "zero_point")
     return lambda codes: (codes.to(torch.float32) - zero_point) * scale
@@ -313,6 +321,7 @@ def _cast(constants: Constants) -> Step:
 _BUILDERS: Mapping[str, Callable[[Constants], Step]] = {
     "const": _const,
     "constexpr_affine_dequantize": _constexpr_affine_dequantize,
+    "constexpr_blockwise_shift_scale": _constexpr_blockwise_shift_scale,
     "quantize": _quantize,
     "dequantize": _dequantize,
     "conv": _conv,

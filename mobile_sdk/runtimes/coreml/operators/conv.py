@@ -49,14 +49,7 @@ def _requantized(operator: Weighted, file: MilWriter, sums: Any) -> Any:
 
 
 def _codes(operator: Weighted, file: MilWriter) -> dict[str, Any]:
-    weight = file.mil.constexpr_affine_dequantize(
-        quantized_data=np.asarray(_by_operand(operator), np.int8),
-        scale=np.float32(1),
-        zero_point=np.int8(0),
-        axis=np.int32(0),
-        name=f"{file.label}_weight",
-    )
-    return {"weight": weight, "bias": whole_bias(operator)}
+    return {"weight": _scaled(operator, file, np.float32(1), axis=0), "bias": whole_bias(operator)}
 
 
 @of_real_values(Conv2d)
@@ -85,15 +78,24 @@ def _floats(operator: Weighted, file: MilWriter) -> dict[str, Any]:
     if operator.weight_scales is None:
         constant = file.mil.const(val=file.number(weight), name=f"{file.label}_weight")
         return {"weight": constant, "bias": file.number(operator.bias)}
-    scaled = file.mil.constexpr_affine_dequantize(
-        quantized_data=weight,
-        scale=file.number(operator.weight_scales),
-        zero_point=np.int8(0),
-        axis=np.int32(1 if isinstance(operator, ConvTranspose2d) else 0),
-        name=f"{file.label}_weight",
-    )
+    axis = 1 if isinstance(operator, ConvTranspose2d) else 0
+    scaled = _scaled(operator, file, file.number(operator.weight_scales), axis=axis)
     biases = operator.bias * arithmetic.bias_scales(arithmetic.quantization_of(operator.input), operator.weight_scales)
     return {"weight": scaled, "bias": file.number(biases)}
+
+
+def _scaled(operator: Weighted, file: MilWriter, scale: Any, *, axis: int) -> Any:
+    """Writes the codes times their scale, or scales along `axis`: as constants of 4 bits where that is possible."""
+    codes, name = np.asarray(_by_operand(operator), np.int8), f"{file.label}_weight"
+    if operator.weight_bits == 4 and file.holds_four_bits:
+        sides = [1] * codes.ndim
+        sides[axis] = np.size(scale)
+        return file.mil.constexpr_blockwise_shift_scale(
+            data=file.mil.four_bits(codes), scale=np.reshape(scale, sides), name=name
+        )
+    return file.mil.constexpr_affine_dequantize(
+        quantized_data=codes, scale=scale, zero_point=np.int8(0), axis=np.int32(axis), name=name
+    )
 
 
 def _by_operand(operator: Weighted) -> NDArray[Any]:

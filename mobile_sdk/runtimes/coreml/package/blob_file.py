@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobile_sdk.errors import BundleError
+from mobile_sdk.graph.layout.nibbles import unpacked
 from mobile_sdk.runtimes.damage import one_line
 from mobile_sdk.runtimes.flatbuffer.coverage import Span, check_all_is_read
 
@@ -20,7 +21,7 @@ _VERSION = 2
 _HEADER_BYTES = 64
 _COUNT_AND_VERSION = struct.Struct("<II")
 _RECORD = struct.Struct("<IIQQ")
-_ELEMENT_TYPES = {1: "float16", 2: "float32", 3: "uint8", 4: "int8"}
+_ELEMENT_TYPES = {1: "float16", 2: "float32", 3: "uint8", 4: "int8", 8: "int4"}
 _MODEL_FOLDER = "@model_path"
 
 
@@ -37,22 +38,33 @@ class BlobFile:
         """Returns the bytes of every weight file that was read."""
         return sum(len(content) for content in self._content.values())
 
+    def read_four_bits(self, name: str, offset: int, shape: tuple[int, ...]) -> NDArray[np.int8]:
+        """Returns an array of 4-bit codes, two a byte in the file, as `read` does."""
+        count = int(np.prod(shape, dtype=np.int64))
+        data = self._bytes(name, offset, "int4", (count + 1) // 2, shape)
+        if count % 2 and data[-1] >> 4:
+            raise damaged(self._folder / "weights", f"a number in the unused half of a byte at {offset}")
+        return unpacked(np.frombuffer(data, np.uint8), count).reshape(shape)
+
     def read(self, name: str, offset: int, dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray[Any]:
         """Returns the array at `offset` of the file that the program calls `name`.
 
         Raises BundleError if it is missing.
         """
+        size_bytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        return np.frombuffer(self._bytes(name, offset, dtype.name, size_bytes, shape), dtype).reshape(shape)
+
+    def _bytes(self, name: str, offset: int, kind: str, expected_bytes: int, shape: tuple[int, ...]) -> bytes:
         content = self._open(name)
         if offset + _HEADER_BYTES > len(content):
             raise damaged(self._folder / "weights", f"an array header at {offset} in a file of {len(content)} bytes")
         sentinel, element_type, size_bytes, start = _RECORD.unpack_from(content, offset)
-        expected_bytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-        if sentinel != _SENTINEL or _ELEMENT_TYPES.get(element_type) != dtype.name or size_bytes != expected_bytes:
-            raise damaged(self._folder / "weights", f"no array of {dtype.name} {shape} at {offset}")
+        if sentinel != _SENTINEL or _ELEMENT_TYPES.get(element_type) != kind or size_bytes != expected_bytes:
+            raise damaged(self._folder / "weights", f"no array of {kind} {shape} at {offset}")
         if start + size_bytes > len(content):
             raise damaged(self._folder / "weights", f"{len(content)} bytes where an array ends at {start + size_bytes}")
         self._read[name] |= {(offset, offset + _RECORD.size), (start, start + size_bytes)}
-        return np.frombuffer(content, dtype, int(np.prod(shape, dtype=np.int64)), start).reshape(shape)
+        return content[start : start + size_bytes]
 
     def check_all_is_read(self) -> None:
         """Raises ValueError if a file that was read holds more than its arrays, their headers and zeros."""

@@ -25,7 +25,7 @@ from mobile_sdk.runtimes.damage import damage_named
 Value = NDArray[Any] | str
 
 # CoreML.Specification.MILSpec.DataType
-_BOOL, _STRING, _FLOAT16, _FLOAT32, _INT8, _INT32, _UINT8 = 1, 2, 10, 11, 21, 23, 31
+_BOOL, _STRING, _FLOAT16, _FLOAT32, _INT8, _INT32, _INT4, _UINT8 = 1, 2, 10, 11, 21, 23, 25, 31
 _DTYPES: Mapping[int, np.dtype[Any]] = {
     _BOOL: np.dtype(np.bool_),
     _FLOAT16: np.dtype("<f2"),
@@ -107,6 +107,8 @@ def constant(blobs: BlobFile, value: Any) -> Value:
     tensor = value.type.tensorType
     if value.WhichOneof("value") == "blobFileValue":
         blob = value.blobFileValue
+        if tensor.dataType == _INT4:
+            return blobs.read_four_bits(blob.fileName, blob.offset, _shape(tensor))
         return blobs.read(blob.fileName, blob.offset, _dtype(tensor.dataType), _shape(tensor))
     immediate = value.immediateValue.tensor
     if tensor.dataType == _STRING:
@@ -184,7 +186,9 @@ class _Reader:
         arguments: dict[str, tuple[str, ...]] = {}
         for parameter, argument in item.inputs.items():
             names = tuple(binding.name for binding in argument.arguments if binding.WhichOneof("binding") == "name")
-            if len(names) == 1 and names[0] in self._constants:
+            if len(argument.arguments) == 1 and argument.arguments[0].WhichOneof("binding") == "value":
+                values[parameter] = constant(self._blobs, argument.arguments[0].value)
+            elif len(names) == 1 and names[0] in self._constants:
                 values[parameter] = self._constants[names[0]]
             elif not names or any(name not in known for name in names):
                 raise damaged(self._model_file, f"{item.type} {output.name!r} that takes an unknown {parameter}")

@@ -2,15 +2,17 @@
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mobile_sdk.runtimes.base import Structure
 from mobile_sdk.runtimes.coreml.package.blob_file import damaged
 from mobile_sdk.runtimes.coreml.package.program_file import MilOperation, MilProgram, read_program
 
 _WEIGHTED = ("conv", "linear")
-_INT8_WEIGHT = "constexpr_affine_dequantize"
+_INT8_WEIGHT, _INT4_WEIGHT = "constexpr_affine_dequantize", "constexpr_blockwise_shift_scale"
 
 
 def read_structure(package: Path) -> Structure:
@@ -30,19 +32,23 @@ def _content(program: MilProgram, package: Path) -> Structure:
     by_output = {operation.output: operation for operation in program.operations}
     weighted = [operation for operation in program.operations if operation.kind in _WEIGHTED]
     weights = [_weight(operation, by_output, package) for operation in weighted]
-    int8_bytes = sum(_weight_bytes(weight) for weight in weights if weight.kind == _INT8_WEIGHT)
-    weight_bytes = sum(_weight_bytes(weight) for weight in weights)
+    numbers = [_numbers(weight) for weight in weights]  # those of 4 bits have a byte each
+    are_codes = [weight.kind in (_INT8_WEIGHT, _INT4_WEIGHT) for weight in weights]
+    int8_bytes = sum(array.nbytes for array, is_codes in zip(numbers, are_codes, strict=True) if is_codes)
+    all_bytes = sum(array.nbytes for array in numbers)
     return Structure(
         operators=dict(Counter(operation.kind for operation in program.operations if operation.kind != "const")),
         partitions=1,
         not_delegated=(),
-        int8_weight_share=int8_bytes / weight_bytes if weight_bytes else 0.0,
+        int8_weight_share=int8_bytes / all_bytes if all_bytes else 0.0,
         float_convolutions=sum(
-            operation.kind == "conv" and weight.kind != _INT8_WEIGHT
-            for operation, weight in zip(weighted, weights, strict=True)
+            operation.kind == "conv" and not is_codes for operation, is_codes in zip(weighted, are_codes, strict=True)
         ),
         bytes_by_part={
-            "weights": weight_bytes,
+            "weights": sum(
+                (array.size + 1) // 2 if weight.kind == _INT4_WEIGHT else array.nbytes
+                for array, weight in zip(numbers, weights, strict=True)
+            ),
             "biases": sum(np.asarray(operation.values.get("bias", ())).nbytes for operation in weighted),
             "factors": sum(_factor_bytes(operation) for operation in program.operations),
             "structure": program.structure_bytes,
@@ -66,8 +72,8 @@ def _factor_bytes(operation: MilOperation) -> int:
     return numbers.nbytes if operation.kind == "mul" or numbers.ndim else 0
 
 
-def _weight_bytes(weight: MilOperation) -> int:
-    for name in ("quantized_data", "weight"):
+def _numbers(weight: MilOperation) -> NDArray[Any]:
+    for name in ("quantized_data", "data", "weight"):
         if name in weight.values:
-            return int(np.asarray(weight.values[name]).nbytes)
-    return 0
+            return np.asarray(weight.values[name])
+    return np.empty(0)
