@@ -19,6 +19,7 @@ from mobile_sdk.devices.emulated.cores import CORES
 from mobile_sdk.errors import MachineError
 from mobile_sdk.runtimes import litert_gpu, tflite_legacy
 from mobile_sdk.system.cache import made_once
+from mobile_sdk.system.freed_memory import keep_freed_memory
 from tests.support import bundles, child_process
 from tests.support.apps.android_app import AndroidApp, AppTests, build_app, run_tests
 from tests.support.apps.apple_listing import fetch_listing
@@ -32,6 +33,7 @@ from tests.support.google.google_tools import GoogleTools, make_google_tools
 
 os.environ.clear()  # what a test calls in this process finds what a process of its own would
 os.environ.update({"MPLBACKEND": "Agg", **ENVIRONMENT})
+keep_freed_memory()  # as the command line does
 IN_CI = os.environ.get("CI") == "true"
 CLOSING_LINES: list[str] = []  # of the demo apps' own tests, a language each
 

@@ -5,6 +5,7 @@ import os
 import sys
 
 from mobile_sdk.cli import stopping
+from mobile_sdk.system.freed_memory import keep_freed_memory
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that wait do not spin: a busy machine stays usable
 
@@ -13,6 +14,7 @@ def main() -> None:
     """Runs the verb that the arguments name and exits with its code; an error is one line and a hint."""
     try:
         stopping.catch_signals()
+        keep_freed_memory()
         _open_streams()
         from mobile_sdk.cli.app import call
 

@@ -16,6 +16,7 @@ _MOST_MOVES = 1000
 _WIDEST = 64  # sums on each side of a tie that may have to be tried; more only where float32 no longer holds the sums
 _NEIGHBOURS = (0, 1, -1, 2, -2, 3, -3)  # float32 numbers on both sides of the factor's inverse
 _CODES = 256  # a grid's codes lie within this distance of its zero point
+_TIES = tuple(np.split(np.arange(_CODES)[::-1] + 0.5, (4, 32)))  # the largest sums first, which differ most often
 _UNCERTAIN = 2.0**-13  # in codes: the rounding errors of a product and of a quotient by a neighbour
 
 Factors = NDArray[np.float32]
@@ -67,7 +68,16 @@ def divisors(factors: Factors) -> Factors:
 
 def _give_one_code(factors: Factors, divisors: Factors, offsets: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Tells of each channel whether all sums next to ties have one code."""
-    ties = np.arange(_CODES) + 0.5
+    is_equal = np.ones(len(factors), np.bool_)
+    for ties in _TIES:
+        left = np.flatnonzero(is_equal)
+        is_equal[left] = _give_one_code_near(ties, factors[left], divisors[left], offsets)
+    return is_equal
+
+
+def _give_one_code_near(
+    ties: NDArray[np.float64], factors: Factors, divisors: Factors, offsets: NDArray[np.float64]
+) -> NDArray[np.bool_]:
     middles = np.rint(ties / factors[:, None].astype(np.float64))
     sums = (middles[:, :, None] + offsets).reshape(len(factors), ties.size * offsets.size).astype(np.float32)
     return np.asarray((np.rint(sums * factors[:, None]) == np.rint(sums / divisors[:, None])).all(axis=1))

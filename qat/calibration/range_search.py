@@ -24,6 +24,7 @@ BINS = 2048  # eight a step: a bin's own width adds 1 / 64 to a step's noise
 SHARES = torch.arange(100, 29, -1, dtype=torch.float64) / 100  # shares of an end that are tried
 ROUNDS = 2  # rounds over both ends
 BATCH_PIXELS = 8 * 224 * 224  # whose values and gradients are held at a time: some 1 GiB for a MobileNet
+MOST_VALUES = 2**19  # of a tensor and a batch that are counted
 BEYOND = 0.25  # share of an end by which another picture's value is taken to lie beyond it
 LEAST_WEIGHT = 0.05  # of a value, in mean weights of its tensor: other pictures' gradients are elsewhere
 
@@ -101,12 +102,12 @@ class _Histograms(fx.Interpreter):
                 torch.autograd.backward(mixes)
         for quantizer, value in self._values:
             low, high = _ends(quantizer)
-            inside, weights = value.detach().flatten().double(), _weights(value).flatten()
+            inside, weights = _some(value.detach()).double(), _weights(value)
             places = ((inside - low) * (BINS / (high - low))).floor_().clamp_(0, BINS - 1).long()
             counts = torch.bincount(places, weights, minlength=BINS)
             before = self.found.get(quantizer)
             self.found[quantizer] = (counts if before is None else before[0] + counts, low, high)
-            self._sizes[quantizer] = self._sizes.get(quantizer, 0) + value.numel()
+            self._sizes[quantizer] = self._sizes.get(quantizer, 0) + weights.numel()
         for parameter in self.module.parameters():
             parameter.grad = None
 
@@ -149,12 +150,20 @@ def _mixes(outputs: tuple[Tensor, ...], random: torch.Generator) -> Iterator[Ten
             yield (output * torch.randn(output.shape, generator=random)).sum() / size
 
 
+def _some(value: Tensor) -> Tensor:
+    """Returns the numbers of `value`, or every so many-th of many, at all places of its rows in turn."""
+    every = max(1, value.numel() // MOST_VALUES)
+    while every > 1 and value.shape[-1] % every == 0:
+        every += 1
+    return value.flatten()[::every]
+
+
 def _weights(value: Tensor) -> Tensor:
-    """Returns the weight of each number: the squared gradient, in its mean; 1 for a tensor that has none."""
-    gradient = torch.zeros_like(value) if value.grad is None else value.grad
+    """Returns the weight of each number of `_some`: the squared gradient, in its mean; 1 for a tensor that has none."""
+    gradient = _some(torch.zeros_like(value) if value.grad is None else value.grad)
     largest = gradient.abs().amax()
     if not 0 < largest < torch.inf:
-        return torch.ones_like(value, dtype=torch.float64)
+        return torch.ones_like(gradient, dtype=torch.float64)
     squares = (gradient / largest).double().square()
     return squares / squares.mean() + LEAST_WEIGHT
 

@@ -6,12 +6,13 @@ quadratic error, whose matrix is the second moment of the layer's inputs, and a 
 not flat, since a ReLU6 cuts off the rest anyway, and a mean error does not count: biases are corrected.
 """
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, fx
 
-from qat.calibration.paired_walk import Pair, PairedWalk
 from qat.layers.quantizers.fake_quant import WEIGHT_LIMIT, weight_scales
 from qat.layers.transposed import ConvTranspose2d
 from qat.layers.weighted import Conv2d, Linear, Weighted
@@ -20,6 +21,7 @@ from qat.steps import KINDS, Kind, absorbs, channel_axis, step_of
 
 STEP_SHARES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.7)  # of the step under which the largest weight is code 127
 SMALLER_SHARES = (0.6, 0.5, 0.4)  # for few codes too, which lose less by clipping their largest weights
+MOST_POSITIONS = 8192  # of a layer's output, in each half of the pictures: more change its moments hardly at all
 BLOCK = 64  # columns whose effect on the others is computed together
 SWEEPS = 2  # sweeps over all weights: a third changes hardly any
 SHRINKAGES = (0.05, 0.3, 2.0, 1e6)  # of moments towards their diagonal, for few pictures; the last rounds to nearest
@@ -49,18 +51,21 @@ def round_weights(net: FakeQuantNet, teacher: FakeQuantNet, pictures: Tensor) ->
 
     `teacher` is its copy that does not round. No code is further than one from its weight's nearest.
     """
-    _Rounding(teacher, net).walk(pictures)
+    _Rounding(teacher, net).run(net.on_one_grid(pictures))
 
 
-def second_moments(layer: Weighted, x: Tensor, counts: Tensor | None) -> Tensor:
+def second_moments(layer: Weighted, x: Tensor, counts: Tensor | None, every: int = 1) -> Tensor:
     """Returns the covariances (groups, 1, K, K) of the inputs of a filter's K weights, over all positions.
 
+    Of a map's rows and columns every so many-th counts.
     If `counts`, of the output's shape (N, O, …), is given, positions are weighted by it, separately for each output
     channel: (groups, O / groups, K, K).
     """
-    values = _patches(layer, x)
+    values = _patches(layer, x, every)
     if counts is None:
         return _covariance(values, torch.ones(values.shape[:2]))[:, None]
+    if every > 1:
+        counts = counts[..., ::every, ::every]
     by_channel = counts.movedim(channel_axis(counts.ndim), 0).reshape(len(values), -1, values.shape[1])
     return torch.stack([_covariance(values, own) for own in by_channel.unbind(1)], dim=1)
 
@@ -87,19 +92,31 @@ def choose_codes(
 _HALVES = (slice(0, None, 2), slice(1, None, 2))
 
 
-class _Rounding(PairedWalk):
-    def at_layer(self, layer: Weighted, x: Pair, exact: Tensor) -> None:
-        if not layer.quantizing:  # kept in float
-            return
-        weight, _ = layer.folded()
-        follower = absorbs(self.node)
-        kind = None if follower is None else step_of(follower).kind  # type: ignore[union-attr]
-        counts = _counts(kind, exact) if weight[0].numel() <= OWN_MOMENTS else None
-        one, other = (
-            second_moments(layer, x.exact[part], None if counts is None else counts[part])
-            for part in (_HALVES if len(x.exact) > 1 else (slice(None),) * 2)
-        )
-        _write(layer, choose_codes(weight, (one, other), layer.groups, layer.limit))
+class _Rounding(fx.Interpreter):
+    """Runs all pictures through the float net and, at each layer, rounds that of `net`."""
+
+    def __init__(self, teacher: FakeQuantNet, net: FakeQuantNet) -> None:
+        super().__init__(teacher.captured)
+        self._net = net.captured
+
+    def run_node(self, n: fx.Node) -> Any:
+        exact = super().run_node(n)
+        layer = self._net.get_submodule(str(n.target)) if n.op == "call_module" else None
+        if isinstance(layer, Weighted) and layer.quantizing:  # others are kept in float
+            (x,), _ = self.fetch_args_kwargs_from_env(n)
+            _round_layer(layer, x, exact, absorbs(n))
+        return exact
+
+
+def _round_layer(layer: Weighted, x: Tensor, exact: Tensor, follower: fx.Node | None) -> None:
+    weight, _ = layer.folded()
+    kind = None if follower is None else step_of(follower).kind  # type: ignore[union-attr]
+    counts = _counts(kind, exact) if weight[0].numel() <= OWN_MOMENTS else None
+    halves = _HALVES if len(x) > 1 else (slice(None),) * 2
+    places = exact[0, 0].numel() if exact.ndim == 4 else 1
+    every = math.ceil(math.sqrt(len(x) / 2 * places / MOST_POSITIONS)) if places > 1 else 1
+    one, other = (second_moments(layer, x[part], None if counts is None else counts[part], every) for part in halves)
+    _write(layer, choose_codes(weight, (one, other), layer.groups, layer.limit))
 
 
 def _counts(kind: Kind | None, exact: Tensor) -> Tensor | None:
@@ -112,12 +129,12 @@ def _counts(kind: Kind | None, exact: Tensor) -> Tensor | None:
     return is_steep.float().clamp_(min=FLAT_SHARE)
 
 
-def _patches(layer: Weighted, x: Tensor) -> Tensor:
+def _patches(layer: Weighted, x: Tensor, every: int) -> Tensor:
     """Returns the filters' inputs, (groups, positions, K)."""
     if isinstance(layer, Linear):
         return x.reshape(1, -1, x.shape[-1])
     assert isinstance(layer, Conv2d | ConvTranspose2d)
-    columns = layer.columns(x)
+    columns = layer.columns(x, every)
     count, _, places = columns.shape
     return (
         columns.reshape(count, layer.groups, -1, places).permute(1, 0, 3, 2).reshape(layer.groups, count * places, -1)

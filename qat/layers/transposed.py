@@ -50,8 +50,8 @@ class ConvTranspose2d(Filters):
             ]
         return dense
 
-    def columns(self, x: Tensor) -> Tensor:
-        """Returns the inputs of every filter's weights, (N, inputs * taps, output pixels): zeros between pixels."""
+    def columns(self, x: Tensor, every: int = 1) -> Tensor:
+        """Returns the inputs of every filter's weights as `Conv2d.columns` does: zeros between pixels."""
         count, channels, height, width = x.shape
         (down, across), kernel = self.stride, tuple(self.weight.shape[2:])
         spread = x.new_zeros(count, channels, (height - 1) * down + 1, (width - 1) * across + 1)
@@ -59,7 +59,7 @@ class ConvTranspose2d(Filters):
         top, bottom, left, right = self.padding
         reach = [(size - 1) * step for size, step in zip(kernel, self.dilation, strict=True)]
         edges = (reach[1] - left, reach[1] - right, reach[0] - top, reach[0] - bottom)
-        columns = F.unfold(F.pad(spread, edges), kernel, self.dilation)
+        columns = F.unfold(F.pad(spread, edges), kernel, self.dilation, 0, every)
         return columns.reshape(count, channels, *kernel, -1).flip(2, 3).reshape(count, columns.shape[1], -1)
 
     @property

@@ -158,11 +158,14 @@ class Conv2d(Filters):
             x, weight, bias, self.stride, (top, left) if symmetric else (0, 0), self.dilation, self.groups
         )
 
-    def columns(self, x: Tensor) -> Tensor:
-        """Returns the inputs of every filter's weights, (N, inputs * taps, output pixels)."""
+    def columns(self, x: Tensor, every: int = 1) -> Tensor:
+        """Returns the inputs of every filter's weights, (N, inputs * taps, pixels), for every so many-th output pixel.
+
+        Rows and columns of the output are skipped alike.
+        """
         top, bottom, left, right = self.padding
-        kernel = tuple(self.weight.shape[2:])
-        return F.unfold(F.pad(x, (left, right, top, bottom)), kernel, self.dilation, 0, self.stride)
+        kernel, stride = tuple(self.weight.shape[2:]), tuple(step * every for step in self.stride)
+        return F.unfold(F.pad(x, (left, right, top, bottom)), kernel, self.dilation, 0, stride)
 
 
 class Linear(Weighted):
