@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
+from mobile_sdk.benchmarking.energy.windows import Energy
 from mobile_sdk.benchmarking.profiling.profile import Profile
 from mobile_sdk.benchmarking.statistics import Ratio, Summary, summarize
 from mobile_sdk.bundle.bundle import Bundle
@@ -72,6 +73,7 @@ class Measurement(Document):
     not_run: str | None
     verdict: Outcome | None = None  # on the budget; None without one
     reason: str | None = None
+    energy: Annotated[Energy | None, Field(exclude_if=lambda energy: energy is None)] = None  # where it was asked for
 
     @classmethod
     def of(

@@ -42,6 +42,10 @@ class Place(Protocol):
         """Returns the device's properties and state."""
         ...
 
+    def shell(self, script: str) -> str:
+        """Returns what `script` prints in the device's shell; raises MachineError if it fails."""
+        ...
+
     def app(self) -> AppState | None:
         """Returns what the app that measures said of itself; None without an app."""
         ...
@@ -107,6 +111,9 @@ class _HostPlace:
     def state(self) -> DeviceState | None:
         return Host().state()
 
+    def shell(self, script: str) -> str:
+        return Host().shell(script)
+
     def app(self) -> AppState | None:
         return None
 
@@ -133,6 +140,9 @@ class _RemotePlace:
 
     def state(self) -> DeviceState | None:
         return self._device.state()
+
+    def shell(self, script: str) -> str:
+        return self._device.shell(script)
 
     def app(self) -> AppState | None:
         return None
@@ -169,6 +179,9 @@ class _AppPlace:
 
     def state(self) -> DeviceState | None:
         return self._device.state()
+
+    def shell(self, script: str) -> str:
+        return self._device.remote.shell(script)
 
     def app(self) -> AppState | None:
         return self._app

@@ -32,6 +32,10 @@ class Host:
             return None
         return read_state(run_command(["sh", "-c", SCRIPT], hint="look whether sh is on the path"))
 
+    def shell(self, script: str) -> str:
+        """Returns what `script` prints in a shell; raises MachineError if it fails."""
+        return run_command(["sh", "-c", script], hint="look whether sh is on the path")
+
     def versions(self, runtime: Runtime) -> Mapping[str, str]:
         """Returns the installed packages."""
         return runtime.versions()

@@ -106,6 +106,10 @@ class Remote:
         """Returns the host's versions, as the runner has the same wheels' libraries, and the build that these told."""
         return {**runtime.versions(), **self._told}
 
+    def shell(self, script: str) -> str:
+        """Returns what `script` prints in the device's shell; raises MachineError if it fails."""
+        return self._answer(script)
+
     @contextmanager
     def loaded(self, runtime: Runtime, model: Path, interface: Interface, *, threads: int = 1) -> Iterator[Run]:
         """Loads the model with the runtime's runner, which loads it anew for each call."""

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 from mobile_sdk.benchmarking.benchmark import BenchmarkStoppedError, benchmark
+from mobile_sdk.benchmarking.energy import windows
+from mobile_sdk.benchmarking.measurements import read_numbers
 from mobile_sdk.benchmarking.profiling.profile import profile
 from mobile_sdk.bundle.bundle import open_bundle
 from mobile_sdk.cli.app import call
@@ -145,6 +147,37 @@ def test_bench_on_several_phones_measures_each(
     for name, machine in (("10.0.0.2", "aarch64"), ("127.0.0.1", "x86_64")):
         numbers = json.loads((tmp_path / f"bench-adb-{name}-5555.json").read_text(encoding="utf-8"))
         assert numbers["environment"]["architecture"] == machine
+    assert nothing_left(phones)
+
+
+POWER_STATS = """#!/bin/sh
+[ "$1" = android.hardware.power.stats.IPowerStats/default ] || exit 0
+read name user nice system rest < /proc/stat
+echo "============= PowerStats HAL 2.0 energy meter =============="
+echo "    [S2M_VDD_CPUCL2]:CPU(BIG)   $((user + nice + system)).00 mWs"
+echo "========== End of PowerStats HAL 2.0 energy meter =========="
+"""  # a millijoule for each hundredth of a second that a core of this machine works
+
+
+def test_bench_says_what_an_inference_costs_where_the_phone_has_a_power_meter(
+    phones: Phones, small: SmallRun, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(windows, "WINDOW_S", 0.3)
+    words = ["bench", small.bundle("tflite"), "--quick", "--energy", "--out", str(tmp_path / "bench.json")]
+    assert call([*words, "--device", X86]) == 0
+    silent = read_numbers(tmp_path / "bench.json").measurements[0].energy
+    assert silent is not None and silent.mj is None and "tells its shell neither" in str(silent.not_run)
+    (tmp_path / "dumpsys").write_text(POWER_STATS, encoding="utf-8")
+    (tmp_path / "dumpsys").chmod(0o755)
+    phones.adb("-s", AMD64, "push", str(tmp_path / "dumpsys"), "/usr/bin/dumpsys")
+    assert call([*words, "--device", X86]) == 0
+    phones.adb("-s", AMD64, "shell", "rm /usr/bin/dumpsys")
+    found = read_numbers(tmp_path / "bench.json").measurements[0].energy
+    assert found is not None and found.mj is not None and found.not_run is None
+    assert (found.source, found.pairs) == ("the rails of its power meter", windows.PAIRS) and found.runs > 100
+    assert list(found.rails_mj) == ["[S2M_VDD_CPUCL2]:CPU(BIG)"]
+    said = capfd.readouterr().out
+    assert "energy not run: it tells its shell neither" in said and f"{found.mj:.3g} mJ an inference" in said
     assert nothing_left(phones)
 
 

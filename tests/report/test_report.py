@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
+from mobile_sdk.benchmarking.energy.windows import Energy
 from mobile_sdk.errors import DataError, SettingError
 from mobile_sdk.program.record import BitAllocation, FrontierPoint, Record
 from mobile_sdk.report.data import (
@@ -255,6 +256,23 @@ def test_a_report_without_one_section_is_still_a_page(section: str) -> None:
 def test_a_report_of_a_benchmark_alone_is_a_page() -> None:
     alone = Report(name="fruit", date="2026-01-02", environment=ENVIRONMENT, numbers=numbers())
     assert "Latency" in Page(render(alone)).text
+
+
+def test_the_page_says_what_an_inference_costs_or_why_not() -> None:
+    told = Energy(
+        source="its battery's current", mj=12.34, low_mj=11.1, high_mj=13.6, rest_mw=480.0, pairs=5, runs=2000
+    )
+    first, *others = numbers().measurements
+    expected = (
+        (told, "12.3 mJ an inference (11.1 – 13.6) by its battery's current, above 480 mW at rest"),
+        (Energy(not_run="it charges"), "energy not run: it charges"),
+    )
+    for energy, line in expected:
+        measured = numbers().model_copy(update={"measurements": (first.model_copy(update={"energy": energy}), *others)})
+        assert (
+            line
+            in Page(render(Report(name="fruit", date="2026-01-02", environment=ENVIRONMENT, numbers=measured))).text
+        )
 
 
 def test_the_page_is_drawn_again_from_the_json_alone_and_is_the_same(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import math
 import re
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,11 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from mobile_sdk.benchmarking.benchmark import BenchmarkStoppedError
+    from mobile_sdk.benchmarking.energy.windows import Energy
     from mobile_sdk.benchmarking.measurements import Measurement, Numbers
     from mobile_sdk.benchmarking.profiling.profile import Expectation, Profile
     from mobile_sdk.bundle.bundle import Bundle
     from mobile_sdk.program.program import Program
     from mobile_sdk.system.progress import Report
+
+    Addition = Callable[[Numbers, Report], Numbers]
 
 FINAL_RUNS = 1024  # p99 then rests on ten runs
 ENOUGH_SECONDS = 60.0  # of runs, for nets that take longer
@@ -68,6 +72,9 @@ def bench(
     quick: Annotated[bool, typer.Option("--quick", help="A first figure, no verdict.")] = False,
     *,
     layers: LayerOptions,
+    energy: Annotated[
+        bool, typer.Option("--energy", help="Millijoules an inference, too, where the device meters itself.")
+    ] = False,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the numbers go.")] = Path("bench.json"),
     json: options.Json = False,
 ) -> None:
@@ -86,15 +93,15 @@ def bench(
 
     choose_compute_units(place.compute, place.device)
     opened, names = [open_bundle(path) for path in bundles], device_names(place.device)
-    profiled = _profiler(opened, layers, names, place.threads)
+    additions = _additions(opened, layers, names, place.threads, energy=energy)
     file_to_write(out)
     plan: dict[str, Any] = {"min_runs": FINAL_RUNS, "enough_seconds": ENOUGH_SECONDS, "quick": quick, "max_ms": max_ms}
     with progress("bench") as report:
         results = benchmark_each(opened, names, threads=place.threads, progress=report, **plan)
     _write(results, names, out)
-    if profiled is not None:
+    for add in additions:
         with progress("bench") as report:
-            results = [each if isinstance(each, Exception) else profiled(each, report) for each in results]
+            results = [each if isinstance(each, Exception) else add(each, report) for each in results]
         _write_again(results, names, out)
     whole = [result for result in results if not isinstance(result, Exception)]
     if json and whole:
@@ -109,6 +116,19 @@ def bench(
             raise result
     if any(numbers.verdict == "fail" for numbers in whole):
         raise typer.Exit(1)
+
+
+def _additions(
+    bundles: "Sequence[Bundle]", layers: LayerOptions, names: "Sequence[str]", threads: int, *, energy: bool
+) -> "list[Addition]":
+    """Returns the measurements that follow the times, in their order, as functions that add them to numbers."""
+    profiled = _profiler(bundles, layers, names, threads)
+    found = [] if profiled is None else [profiled]
+    if energy:
+        from mobile_sdk.benchmarking.energy.measured import with_energy
+
+        found.append(partial(with_energy, bundles))
+    return found
 
 
 def _write(results: "Sequence[Numbers | BenchmarkStoppedError]", names: "Sequence[str]", out: Path) -> None:
@@ -151,14 +171,23 @@ def show_numbers(numbers: "Numbers") -> None:
         if each.samples and (taken_ms := each.samples.end_to_end_median_ms) is not None:
             runs = len(each.samples.end_to_end_ms)
             print(f"{each.bundle}: {taken_ms:.3f} ms from a picture's bytes to numbers, {runs} runs")
+        if each.energy is not None:
+            print(f"{each.bundle}: {_energy_line(each.energy)}")
         no_verdict = "no verdict: " if each.verdict == "not_run" and each.summary else ""
         for remark in dict.fromkeys(filter(None, (each.not_run, each.reason, each.advice))):
             print(f"{each.bundle}: {no_verdict}{remark}")
 
 
+def _energy_line(energy: "Energy") -> str:
+    if energy.mj is None or energy.low_mj is None or energy.high_mj is None:
+        return f"energy not run: {energy.not_run}"
+    found = f"{energy.mj:.3g} mJ an inference ({energy.low_mj:.3g}–{energy.high_mj:.3g}) by {energy.source}"
+    return f"{found}, above {energy.rest_mw:.0f} mW at rest{f': {energy.advice}' if energy.advice else ''}"
+
+
 def _profiler(
     bundles: "Sequence[Bundle]", chosen: LayerOptions, names: "Sequence[str]", threads: int
-) -> "Callable[[Numbers, Report], Numbers] | None":
+) -> "Addition | None":
     """Returns a function that adds the bundles' profiles to numbers, None without --layers; checks all settings."""
     if chosen.layers is None:
         if chosen.expected is not None:
