@@ -3,5 +3,6 @@
 from qat.nets.blocks import ImageClassifier
 from qat.nets.cost import Cost, count_cost
 from qat.nets.registry import NetEntry, build_net, list_nets
+from qat.nets.reparameterisation import reparameterised
 
-__all__ = ["Cost", "ImageClassifier", "NetEntry", "build_net", "count_cost", "list_nets"]
+__all__ = ["Cost", "ImageClassifier", "NetEntry", "build_net", "count_cost", "list_nets", "reparameterised"]

@@ -15,22 +15,26 @@ class ImageClassifier(ChannelsLast):
     """Joins features, global average and classifier: (N, 3, H, W) float32 to (N, classes) float32 logits.
 
     H and W are at least 32. The attributes have torchvision's names (`features`, `avgpool`, `classifier`), and so do
-    the weights' keys.
+    the weights' keys. `hidden` holds the layers, if any, between the average and the classifier's vector.
     """
 
     contract: Contract | None = None  # `fit` and `evaluate` read it; `build_net` sets it
 
-    def __init__(self, features: nn.Sequential, classifier: nn.Sequential) -> None:
+    def __init__(
+        self, features: nn.Sequential, classifier: nn.Sequential, *, hidden: nn.Sequential | None = None
+    ) -> None:
         super().__init__()
         self.features = features
         self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.hidden = hidden
         self.flatten = nn.Flatten()
         self.classifier = classifier
         self.apply(_initialise)
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns the logits: no softmax."""
-        logits: Tensor = self.classifier(self.flatten(self.avgpool(self.features(x))))
+        average = self.avgpool(self.features(x))
+        logits: Tensor = self.classifier(self.flatten(average if self.hidden is None else self.hidden(average)))
         return logits
 
 
@@ -56,17 +60,17 @@ class SqueezeExcitation(nn.Module):
     """Scales each channel by a gate in 0..1 that is computed from the average of all channels.
 
     Source: MobileNetV3, section 5.3: a hard-sigmoid gate, squeezed to a quarter of the channels (here a multiple of 8)
-    unless `squeezed` is given.
+    unless `squeezed` and `gate` are given.
     """
 
-    def __init__(self, channels: int, squeezed: int | None = None) -> None:
+    def __init__(self, channels: int, squeezed: int | None = None, *, gate: Activation = nn.Hardsigmoid) -> None:
         super().__init__()
         squeezed = squeezed or make_divisible(channels / 4)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc1 = nn.Conv2d(channels, squeezed, 1)
         self.activation = nn.ReLU()
         self.fc2 = nn.Conv2d(squeezed, channels, 1)
-        self.scale_activation = nn.Hardsigmoid()
+        self.scale_activation = gate()
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns (N, C, H, W) for (N, C, H, W)."""

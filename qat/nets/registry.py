@@ -10,6 +10,13 @@ from mobile_sdk.contract import Contract
 from mobile_sdk.errors import SettingError
 from qat.arguments.nets import expect_to_build
 from qat.nets.blocks import ImageClassifier
+from qat.nets.classifiers.efficientnet_lite import (
+    efficientnet_lite0,
+    efficientnet_lite1,
+    efficientnet_lite2,
+    efficientnet_lite3,
+    efficientnet_lite4,
+)
 from qat.nets.classifiers.mnasnet import mnasnet_a1
 from qat.nets.classifiers.mobilenet_v1 import mobilenet_v1
 from qat.nets.classifiers.mobilenet_v2 import mobilenet_v2
@@ -19,12 +26,19 @@ from qat.nets.classifiers.mobilenet_v3 import (
     mobilenet_v3_small,
     mobilenet_v3_small_minimalistic,
 )
+from qat.nets.classifiers.mobilenet_v4 import (
+    mobilenet_v4_conv_large,
+    mobilenet_v4_conv_medium,
+    mobilenet_v4_conv_small,
+)
+from qat.nets.classifiers.mobileone import mobileone_s0, mobileone_s1, mobileone_s2, mobileone_s3, mobileone_s4
 from qat.nets.classifiers.shufflenet_v1 import shufflenet_v1
 from qat.nets.classifiers.shufflenet_v2 import shufflenet_v2
 from qat.nets.classifiers.squeezenet import squeezenet
 from qat.nets.classifiers.xception import xception
 from qat.nets.cost import count_cost
 from qat.nets.first_layer import made_for
+from qat.nets.reparameterisation import reparameterised
 
 Setting = float | str  # bool and int among them
 
@@ -42,14 +56,16 @@ _CHOICES: dict[str, tuple[Setting, ...]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class NetEntry:
-    """Describes a net that `build_net` builds, and its cost at width 1.0 for 224 px and 1000 classes.
+    """Describes a net that `build_net` builds, and its cost at width 1.0 for 1000 classes and `size_px`.
 
-    `top1_accuracy` is the float net's ImageNet accuracy (0..1) in TF-Slim's READMEs for a MobileNet, and in the papers
-    for the others (Xception's at 299 px).
+    `size_px` is that of the published multiply-adds and accuracy. The cost of a net that is trained as branches is that
+    of its re-parameterised form. `top1_accuracy` is the float net's ImageNet accuracy (0..1) in TF-Slim's READMEs for
+    MobileNetV1 to V3, in the README of TensorFlow's EfficientNet-Lite, and in the papers for the others.
     """
 
     name: str
     paper: str
+    size_px: int
     params_m: float
     madds_m: float
     top1_accuracy: float
@@ -61,11 +77,15 @@ class _Family:
     settings: tuple[str, ...]
     paper: str
     top1_accuracy: float
+    size_px: int = 224
 
 
 _V1 = "Howard et al. 2017, arXiv 1704.04861"
 _V2 = "Sandler et al. 2018, arXiv 1801.04381"
 _V3 = "Howard et al. 2019, arXiv 1905.02244"
+_V4 = "Qin et al. 2024, arXiv 2404.10518"
+_MOBILEONE = "Vasu et al. 2022, arXiv 2206.04040"
+_LITE = "Tan and Le 2019, arXiv 1905.11946 (TensorFlow's Lite variant)"
 _MNASNET = "Tan et al. 2019, arXiv 1807.11626"
 _XCEPTION = "Chollet 2017, arXiv 1610.02357"
 _SHUFFLENET_V1 = "Zhang et al. 2018, arXiv 1707.01083"
@@ -86,9 +106,30 @@ _NETS = {
     "mobilenet_v3_small_minimalistic": _Family(
         build=mobilenet_v3_small_minimalistic, settings=("hidden",), paper=_V3_MINIMALISTIC, top1_accuracy=0.619
     ),
+    "mobilenet_v4_conv_small": _Family(build=mobilenet_v4_conv_small, settings=(), paper=_V4, top1_accuracy=0.738),
+    "mobilenet_v4_conv_medium": _Family(
+        build=mobilenet_v4_conv_medium, settings=(), paper=_V4, top1_accuracy=0.799, size_px=256
+    ),
+    "mobilenet_v4_conv_large": _Family(
+        build=mobilenet_v4_conv_large, settings=(), paper=_V4, top1_accuracy=0.829, size_px=384
+    ),
+    "mobileone_s0": _Family(build=mobileone_s0, settings=(), paper=_MOBILEONE, top1_accuracy=0.714),
+    "mobileone_s1": _Family(build=mobileone_s1, settings=(), paper=_MOBILEONE, top1_accuracy=0.759),
+    "mobileone_s2": _Family(build=mobileone_s2, settings=(), paper=_MOBILEONE, top1_accuracy=0.774),
+    "mobileone_s3": _Family(build=mobileone_s3, settings=(), paper=_MOBILEONE, top1_accuracy=0.781),
+    "mobileone_s4": _Family(build=mobileone_s4, settings=(), paper=_MOBILEONE, top1_accuracy=0.794),
+    "efficientnet_lite0": _Family(build=efficientnet_lite0, settings=(), paper=_LITE, top1_accuracy=0.751),
+    "efficientnet_lite1": _Family(build=efficientnet_lite1, settings=(), paper=_LITE, top1_accuracy=0.767, size_px=240),
+    "efficientnet_lite2": _Family(build=efficientnet_lite2, settings=(), paper=_LITE, top1_accuracy=0.776, size_px=260),
+    "efficientnet_lite3": _Family(build=efficientnet_lite3, settings=(), paper=_LITE, top1_accuracy=0.798, size_px=280),
+    "efficientnet_lite4": _Family(build=efficientnet_lite4, settings=(), paper=_LITE, top1_accuracy=0.815, size_px=300),
     "mnasnet_a1": _Family(build=mnasnet_a1, settings=(), paper=_MNASNET, top1_accuracy=0.752),
     "xception": _Family(
-        build=xception, settings=("pointwise_first", "inner_relu"), paper=_XCEPTION, top1_accuracy=0.790
+        build=xception,
+        settings=("pointwise_first", "inner_relu"),
+        paper=_XCEPTION,
+        top1_accuracy=0.790,
+        size_px=299,
     ),
     "shufflenet_v1": _Family(build=shufflenet_v1, settings=("groups",), paper=_SHUFFLENET_V1, top1_accuracy=0.674),
     "shufflenet_v2": _Family(build=shufflenet_v2, settings=(), paper=_SHUFFLENET_V2, top1_accuracy=0.694),
@@ -180,10 +221,11 @@ def _span(setting: str) -> str:
 
 def _entry(name: str, family: _Family) -> NetEntry:
     with torch.device("meta"):
-        cost = count_cost(family.build(1000), size_px=224)
+        cost = count_cost(reparameterised(family.build(1000)), family.size_px)
     return NetEntry(
         name=name,
         paper=family.paper,
+        size_px=family.size_px,
         params_m=cost.parameters / 1e6,
         madds_m=cost.multiply_adds / 1e6,
         top1_accuracy=family.top1_accuracy,

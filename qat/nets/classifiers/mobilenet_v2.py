@@ -24,20 +24,28 @@ _conv = partial(ConvNormActivation, norm=nn.BatchNorm2d, activation=nn.ReLU6)
 
 
 class InvertedResidual(nn.Module):
-    """Expands by a 1×1, filters by a 3×3 depthwise, projects by a linear 1×1; has a shortcut if shapes allow it.
+    """Expands by a 1×1, filters by a depthwise, projects by a linear 1×1; has a shortcut if shapes allow it.
 
     Source: Table 1. Without expansion (`expanded == inputs`) the first 1×1 is left out. If it is not `linear`, a ReLU6
     follows the projection (section 6.4, Figure 6a).
     """
 
     def __init__(
-        self, inputs: int, expanded: int, outputs: int, stride: int, *, linear: bool = True, has_shortcut: bool = True
+        self,
+        inputs: int,
+        expanded: int,
+        outputs: int,
+        stride: int,
+        *,
+        kernel: int = 3,
+        linear: bool = True,
+        has_shortcut: bool = True,
     ) -> None:
         super().__init__()
         expand = [_conv(inputs, expanded, kernel=1)] if expanded != inputs else []
         self.conv = nn.Sequential(
             *expand,
-            _conv(expanded, expanded, kernel=3, stride=stride, groups=expanded),
+            _conv(expanded, expanded, kernel=kernel, stride=stride, groups=expanded),
             nn.Conv2d(expanded, outputs, 1, bias=False),
             nn.BatchNorm2d(outputs),
             *([] if linear else [nn.ReLU6()]),
