@@ -7,6 +7,8 @@ from torch import Tensor, nn
 from mobile_sdk.contract import Contract
 from qat.layers.memory_format import ChannelsLast
 
+TIMM_EPSILON = 1e-5  # in all of timm's nets but its `tf_…`, which pad as TensorFlow does
+
 Activation = Callable[[], nn.Module]
 Norm = Callable[[int], nn.Module]
 
@@ -16,14 +18,21 @@ class ImageClassifier(ChannelsLast):
 
     H and W are at least 32. The attributes have torchvision's names (`features`, `avgpool`, `classifier`), and so do
     the weights' keys. `hidden` holds the layers, if any, between the average and the classifier's vector.
+    `twin_epsilon` is the batch norms' ε in timm's net of the same layers; None if timm has none that computes the same.
     """
 
     contract: Contract | None = None  # `fit` and `evaluate` read it; `build_net` sets it
 
     def __init__(
-        self, features: nn.Sequential, classifier: nn.Sequential, *, hidden: nn.Sequential | None = None
+        self,
+        features: nn.Sequential,
+        classifier: nn.Sequential,
+        *,
+        hidden: nn.Sequential | None = None,
+        twin_epsilon: float | None = None,
     ) -> None:
         super().__init__()
+        self.twin_epsilon = twin_epsilon
         self.features = features
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.hidden = hidden

@@ -1,7 +1,7 @@
 """Replaces blocks that are trained as several branches by the single layers that they equal."""
 
 import copy
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from torch import nn
 
@@ -15,10 +15,9 @@ def reparameterised(net: _Net) -> _Net:
     Train the net itself. Quantization needs no call of this: what `prepare` and `quantize` capture is fused, too, in
     this and any other net.
     """
-    fused = copy.deepcopy(net)
-    for name, module in list(fused.named_modules()):
+    memo: dict[int, Any] = {}
+    for module in net.modules():
         fuse = getattr(module, "reparameterised", None)
-        if name and callable(fuse):
-            parent, _, own = name.rpartition(".")
-            setattr(fused.get_submodule(parent), own, fuse().train(module.training))
-    return fused
+        if module is not net and callable(fuse):
+            memo[id(module)] = fuse().train(module.training)
+    return copy.deepcopy(net, memo)

@@ -10,7 +10,7 @@ from functools import partial
 
 from torch import nn
 
-from qat.nets.blocks import ConvNormActivation, ImageClassifier, make_divisible
+from qat.nets.blocks import TIMM_EPSILON, ConvNormActivation, ImageClassifier, make_divisible
 from qat.nets.classifiers.mobilenet_v2 import InvertedResidual
 
 _LAYERS = (
@@ -64,4 +64,5 @@ def _build(classes: int, width: float, depth: float) -> ImageClassifier:
             expanded, step = inputs * expansion, stride if repeat == 0 else 1
             layers.append(InvertedResidual(inputs, expanded, channels, step, kernel=kernel))
     layers.append(_conv(channels, 1280, kernel=1))
-    return ImageClassifier(nn.Sequential(*layers), nn.Sequential(nn.Dropout(0.2), nn.Linear(1280, classes)))
+    classifier = nn.Sequential(nn.Dropout(0.2), nn.Linear(1280, classes))
+    return ImageClassifier(nn.Sequential(*layers), classifier, twin_epsilon=TIMM_EPSILON)

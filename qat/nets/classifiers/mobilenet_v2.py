@@ -5,7 +5,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from qat.nets.blocks import ConvNormActivation, ImageClassifier, make_divisible
+from qat.nets.blocks import TIMM_EPSILON, ConvNormActivation, ImageClassifier, make_divisible
 
 _LAYERS = (
     # is_expanded, channels, repeats, stride of the first; the paper's t is 1 or `expansion`
@@ -118,4 +118,8 @@ def mobilenet_v2(
     last = make_divisible(1280 * (width if scales_last else max(1.0, width)))
     layers.append(_conv(channels, last, kernel=1))
     features = WideShortcuts(*layers) if shortcut == "expansions" else nn.Sequential(*layers)
-    return ImageClassifier(features, nn.Sequential(nn.Dropout(0.2), nn.Linear(last, classes)))
+    return ImageClassifier(
+        features,
+        nn.Sequential(nn.Dropout(0.2), nn.Linear(last, classes)),
+        twin_epsilon=TIMM_EPSILON if linear and shortcut == "bottlenecks" else None,
+    )

@@ -11,7 +11,14 @@ from torch import Tensor, nn
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import SettingError
 from qat.nets.architecture import ActivationName, Architecture, Bottleneck
-from qat.nets.blocks import Activation, ConvNormActivation, ImageClassifier, SqueezeExcitation, make_divisible
+from qat.nets.blocks import (
+    TIMM_EPSILON,
+    Activation,
+    ConvNormActivation,
+    ImageClassifier,
+    SqueezeExcitation,
+    make_divisible,
+)
 from qat.nets.first_layer import made_for
 
 _RE: Final = "relu"
@@ -131,7 +138,8 @@ def build(architecture: Architecture, classes: int) -> ImageClassifier:
     layers.append(norm_conv(architecture.blocks[-1].channels, architecture.last, kernel=1))
     hidden, activation = architecture.hidden, _ACTIVATIONS[architecture.activation]
     classifier = (nn.Linear(architecture.last, hidden), activation(), nn.Dropout(0.2), nn.Linear(hidden, classes))
-    return ImageClassifier(nn.Sequential(*layers), nn.Sequential(*classifier))
+    twin_epsilon = TIMM_EPSILON if architecture.activation == _HS else None  # timm's minimalistic nets are tf_ alone
+    return ImageClassifier(nn.Sequential(*layers), nn.Sequential(*classifier), twin_epsilon=twin_epsilon)
 
 
 def build_for(architecture: Architecture, contract: Contract) -> ImageClassifier:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from qat.nets.blocks import ConvNormActivation, ImageClassifier, make_divisible
+from qat.nets.blocks import TIMM_EPSILON, ConvNormActivation, ImageClassifier, make_divisible
 
 
 class Conv(NamedTuple):
@@ -164,6 +164,7 @@ def _build(table: tuple[Row, ...], stem: int, classes: int, width: float) -> Ima
         nn.Sequential(*layers),
         nn.Sequential(nn.Dropout(0.2), nn.Linear(hidden, classes)),
         hidden=conv(channels, hidden, kernel=1),
+        twin_epsilon=TIMM_EPSILON,
     )
 
 

@@ -3,6 +3,7 @@
 `qat.nets.reparameterised` returns the form that phones run; `prepare` and calibration make it themselves.
 """
 
+import copy
 from collections import OrderedDict
 from functools import partial
 from typing import NamedTuple
@@ -10,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from qat.nets.blocks import ConvNormActivation, ImageClassifier, SqueezeExcitation, make_divisible
+from qat.nets.blocks import TIMM_EPSILON, ConvNormActivation, ImageClassifier, SqueezeExcitation, make_divisible
 
 _STAGES = (
     # channels, blocks of a depthwise and a 1×1 convolution; the first of each stage strides
@@ -71,7 +72,8 @@ class MobileOneBlock(nn.Module):
 
     def reparameterised(self) -> nn.Sequential:
         """Returns one convolution, the block's squeeze-and-excite and ReLU: equal to the block in eval()."""
-        like = self.convs[0][0]
+        like = self.convs[0].get_submodule("0")
+        assert isinstance(like, nn.Conv2d)
         conv = nn.Conv2d(
             like.in_channels,
             like.out_channels,
@@ -85,8 +87,8 @@ class MobileOneBlock(nn.Module):
             weight, bias = self._sum_of_branches(like)
             conv.weight.copy_(weight)
             conv.bias.copy_(bias)  # type: ignore[union-attr]  # it has one
-        squeeze = {} if self.squeeze is None else {"squeeze": self.squeeze}
-        return nn.Sequential(OrderedDict({"conv": conv, **squeeze, "activation": self.activation}))
+        squeeze = {} if self.squeeze is None else {"squeeze": copy.deepcopy(self.squeeze)}
+        return nn.Sequential(OrderedDict({"conv": conv, **squeeze, "activation": nn.ReLU()}))
 
     def _sum_of_branches(self, like: nn.Conv2d) -> tuple[Tensor, Tensor]:
         """Returns the sum's weights and biases in float64."""
@@ -110,33 +112,32 @@ class MobileOneBlock(nn.Module):
 
 
 def mobileone_s0(classes: int, *, width: float = 1.0) -> ImageClassifier:
-    """Builds a MobileOne-S0, whose convolutions are four branches each; `width` scales every stage."""
+    """Builds a MobileOne-S0, whose convolutions are four branches each; `width` scales every layer."""
     return _build(_S0, classes, width)
 
 
 def mobileone_s1(classes: int, *, width: float = 1.0) -> ImageClassifier:
-    """Builds a MobileOne-S1; `width` scales every stage."""
+    """Builds a MobileOne-S1; `width` scales every layer."""
     return _build(_S1, classes, width)
 
 
 def mobileone_s2(classes: int, *, width: float = 1.0) -> ImageClassifier:
-    """Builds a MobileOne-S2; `width` scales every stage."""
+    """Builds a MobileOne-S2; `width` scales every layer."""
     return _build(_S2, classes, width)
 
 
 def mobileone_s3(classes: int, *, width: float = 1.0) -> ImageClassifier:
-    """Builds a MobileOne-S3; `width` scales every stage."""
+    """Builds a MobileOne-S3; `width` scales every layer."""
     return _build(_S3, classes, width)
 
 
 def mobileone_s4(classes: int, *, width: float = 1.0) -> ImageClassifier:
-    """Builds a MobileOne-S4, whose last blocks squeeze and excite with a sigmoid; `width` scales every stage."""
+    """Builds a MobileOne-S4, whose last blocks squeeze and excite with a sigmoid; `width` scales every layer."""
     return _build(_S4, classes, width)
 
 
 def _build(variant: Variant, classes: int, width: float) -> ImageClassifier:
-    first = make_divisible(_STAGES[0][0] * variant.widths[0] * width)
-    channels = min(_STEM, first)
+    channels = make_divisible(_STEM * min(1.0, variant.widths[0]) * width)
     block = partial(MobileOneBlock, branches=variant.branches)
     layers: list[nn.Module] = [MobileOneBlock(3, channels, kernel=3, stride=2, groups=1, branches=1, squeezes=False)]
     for (base, blocks), own, squeezing in zip(_STAGES, variant.widths, variant.squeezing, strict=True):
@@ -146,7 +147,9 @@ def _build(variant: Variant, classes: int, width: float) -> ImageClassifier:
             layers.append(block(channels, channels, kernel=3, stride=stride, groups=channels, squeezes=squeezes))
             layers.append(block(channels, outputs, kernel=1, stride=1, groups=1, squeezes=squeezes))
             channels = outputs
-    return ImageClassifier(nn.Sequential(*layers), nn.Sequential(nn.Linear(channels, classes)))
+    return ImageClassifier(
+        nn.Sequential(*layers), nn.Sequential(nn.Linear(channels, classes)), twin_epsilon=TIMM_EPSILON
+    )
 
 
 def _gain(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:

@@ -1,5 +1,6 @@
 """Loads published checkpoints into nets, safely: nothing in the file is run, and mismatches are reported."""
 
+import functools
 import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from mobile_sdk.arguments import expect_path
 from mobile_sdk.errors import DataError
 from qat.arguments.nets import expect_net
 from qat.nets.weights.file import Foreign, read_weight_file
+from qat.nets.weights.other_names import pads_unevenly, renamed
 from qat.nets.weights.state_dicts import COUNTER, StateDict, find_state_dict
 
 _LISTED = 3
@@ -44,17 +46,24 @@ def load_weights(net: nn.Module, path: Path | str) -> WeightsReport:
     """Copies the weights in the file `path` into `net`, key for key; all of them, or none when an error is raised.
 
     The state dict may be anywhere in the file's dicts, and all its keys may have a prefix, as from training scripts and
-    wrappers; an average over training (EMA) is preferred to the weights that it averages. When only the number of
-    classes differs, the head (the last `nn.Linear` or `nn.Conv2d`) keeps its initialisation. Raises DataError for a
-    file that cannot be read or that holds no tensors, for keys that are missing or unexpected, and for tensors of
-    another shape, of another kind, or that are not finite.
+    wrappers; an average over training (EMA) is preferred to the weights that it averages. The names may be those of
+    timm, or of MobileOne's authors, for a net that they have, too (its `twin_epsilon` is not None). When only the
+    number of classes differs, the head (the last `nn.Linear` or `nn.Conv2d`) keeps its initialisation. Raises DataError
+    for a file that cannot be read or that holds no tensors, for one named after a net of timm that pads as TensorFlow
+    does, for keys that are missing or unexpected, and for tensors of another shape, of another kind, or that are not
+    finite.
     """
     expect_net(net)
     expect_path("path", path)
     path = Path(path)
     expected = {key: value for key, value in net.state_dict().items() if isinstance(value, Tensor)}
     content = read_weight_file(path)
-    chosen = _state_dict(content, path, expected)
+    chosen = _state_dict(content, path, net, expected)
+    if chosen.library and pads_unevenly(str(path)):
+        raise DataError(
+            f"expected weights of a net that pads evenly, found those of one that pads as TensorFlow does in {path}",
+            hint="take timm's own net: --net timm:tf_…, or weights without tf_ in their name",
+        )
     found = chosen.tensors
     head = _head_of_other_size(net, found)
     counters = {key for key in expected if key.endswith(COUNTER) and key not in found}
@@ -79,9 +88,10 @@ def load_weights(net: nn.Module, path: Path | str) -> WeightsReport:
     )
 
 
-def _state_dict(content: object, path: Path, expected: Mapping[str, Tensor]) -> StateDict:
+def _state_dict(content: object, path: Path, net: nn.Module, expected: Mapping[str, Tensor]) -> StateDict:
     """Returns the weights in the file's content; raises DataError if it holds none."""
-    found = find_state_dict(content, {key: value.shape for key, value in expected.items()})
+    shapes = {key: value.shape for key, value in expected.items()}
+    found = find_state_dict(content, shapes, functools.partial(renamed, net=net))
     if found is not None:
         return found
     hint = "save the net's state_dict(), bare or under the key 'state_dict'"
@@ -148,7 +158,8 @@ def _misfit(path: Path, count: int, mismatches: str, content: object) -> DataErr
             message = f"expected in {path} the weights of the net, found those of {name}, width {width:g}"
         hint = f"build that net: {options_of(known)}"
     elif library := library_of(content):
-        hint = f"these look like weights of {library}: bring its own net, with --model MODULE:FUNCTION"
+        own = "--net timm:NAME" if library == "timm" else "--model MODULE:FUNCTION"
+        hint = f"these look like weights of {library}: bring its own net, with {own}"
     return DataError(message, hint=hint)
 
 

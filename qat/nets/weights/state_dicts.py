@@ -5,7 +5,7 @@ be known: the net's own names are searched for.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -20,12 +20,15 @@ _AVERAGE = re.compile(r"(?<![a-z])(ema|swa|averaged?|avg|polyak)(?![a-z])", re.I
 _COUNT = "n_averaged"  # torch.optim.swa_utils.AveragedModel's counter
 _LISTED = 3
 
+Renaming = Callable[[Mapping[str, Tensor]], Iterator[tuple[str, dict[str, Tensor]]]]
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class StateDict:
     """Holds weights by a net's own names, and their place in the checkpoint.
 
-    `keys` lead to their dict; `prefix` was removed from their names. `is_average` means that they are an average of the
+    `keys` lead to their dict; `prefix` was removed from their names, which are those of `library` unless it is empty.
+    `is_average` means that they are an average of the
     weights over training. `instead_of` names other weights of the same net, which were left aside, and `others` the
     names of tensors that belong to other modules. `fit` counts the tensors with a net's names and shapes, and those
     with its names.
@@ -34,6 +37,7 @@ class StateDict:
     tensors: Mapping[str, Tensor]
     keys: tuple[str, ...] = ()
     prefix: str = ""
+    library: str = ""
     is_average: bool = False
     instead_of: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
@@ -41,7 +45,8 @@ class StateDict:
     fit: tuple[int, int] = (0, 0)
 
     def __str__(self) -> str:
-        parts = [f"key {_path(self.keys)!r}"] if self.keys else []
+        parts = [f"{self.library}'s names".replace("s's", "s'")] if self.library else []
+        parts += [f"key {_path(self.keys)!r}"] if self.keys else []
         parts += [f"prefix {self.prefix!r} removed"] if self.prefix else []
         parts += [f"epoch {self.epoch}"] if self.epoch is not None else []
         parts += [f"{_listed(self.instead_of)} left aside"] if self.instead_of else []
@@ -50,12 +55,20 @@ class StateDict:
         return f"averaged weights (EMA): {said}" if self.is_average else said
 
 
-def find_state_dict(content: object, shapes: Mapping[str, torch.Size]) -> StateDict | None:
+def find_state_dict(
+    content: object, shapes: Mapping[str, torch.Size], renaming: Renaming | None = None
+) -> StateDict | None:
     """Returns the weights in `content` that match the most names and shapes of a net; None if it has no tensors.
 
+    `renaming` yields other forms of a dict's tensors, each with the library whose names it has replaced by the net's.
     Among weights that fit equally, an average over training is first, as its makers evaluate it; then the largest.
     """
-    found = [each for keys, tensors in _dicts(content) for each in _candidates(keys, tensors, shapes)]
+    found = [
+        replace(each, library=library)
+        for keys, tensors in _dicts(content)
+        for library, form in (("", tensors), *(renaming(tensors) if renaming is not None else ()))
+        for each in _candidates(keys, form, shapes)
+    ]
     if not found:
         return None
     if any("student" in each.keys for each in found):  # a student's teacher is its average (DINO)
