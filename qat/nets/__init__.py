@@ -2,7 +2,18 @@
 
 from qat.nets.blocks import ImageClassifier
 from qat.nets.cost import Cost, count_cost
-from qat.nets.registry import NetEntry, build_net, list_nets
+from qat.nets.listing import NetEntry, list_detectors, list_nets, list_segmenters
+from qat.nets.registry import build_net
 from qat.nets.reparameterisation import reparameterised
 
-__all__ = ["Cost", "ImageClassifier", "NetEntry", "build_net", "count_cost", "list_nets", "reparameterised"]
+__all__ = [
+    "Cost",
+    "ImageClassifier",
+    "NetEntry",
+    "build_net",
+    "count_cost",
+    "list_detectors",
+    "list_nets",
+    "list_segmenters",
+    "reparameterised",
+]

@@ -98,6 +98,8 @@ def make_divisible(channels: float) -> int:
 
 def _initialise(module: nn.Module) -> None:
     """Draws convolutions from He's normal distribution (fan out) and linear layers from N(0, 0.01); biases are 0."""
+    if any(parameter.is_meta for parameter in module.parameters(recurse=False)):
+        return  # it has a shape alone
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight, mode="fan_out")
     elif isinstance(module, nn.Linear):

@@ -1,10 +1,9 @@
-"""Registers the nets by name, builds one for a contract, and lists them all."""
+"""Registers the nets by name, and builds one for a contract."""
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-
-import torch
+from types import MappingProxyType
 
 from mobile_sdk.contract import Contract
 from mobile_sdk.errors import SettingError
@@ -36,9 +35,7 @@ from qat.nets.classifiers.shufflenet_v1 import shufflenet_v1
 from qat.nets.classifiers.shufflenet_v2 import shufflenet_v2
 from qat.nets.classifiers.squeezenet import squeezenet
 from qat.nets.classifiers.xception import xception
-from qat.nets.cost import count_cost
 from qat.nets.first_layer import made_for
-from qat.nets.reparameterisation import reparameterised
 
 Setting = float | str  # bool and int among them
 
@@ -55,24 +52,13 @@ _CHOICES: dict[str, tuple[Setting, ...]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class NetEntry:
-    """Describes a net that `build_net` builds, and its cost at width 1.0 for 1000 classes and `size_px`.
+class Family:
+    """Describes a net at width 1.0: its builder, settings besides the width, paper, ImageNet accuracy (0..1) and size.
 
-    `size_px` is that of the published multiply-adds and accuracy. The cost of a net that is trained as branches is that
-    of its re-parameterised form. `top1_accuracy` is the float net's ImageNet accuracy (0..1) in TF-Slim's READMEs for
-    MobileNetV1 to V3, in the README of TensorFlow's EfficientNet-Lite, and in the papers for the others.
+    The accuracy is the float net's in TF-Slim's READMEs for MobileNetV1 to V3, in the README of TensorFlow's
+    EfficientNet-Lite, and in the papers for the others. Accuracy and published multiply-adds are at `size_px`.
     """
 
-    name: str
-    paper: str
-    size_px: int
-    params_m: float
-    madds_m: float
-    top1_accuracy: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Family:
     build: Callable[..., ImageClassifier]
     settings: tuple[str, ...]
     paper: str
@@ -94,46 +80,46 @@ _SQUEEZENET = "Iandola et al. 2016, arXiv 1602.07360"
 _V3_MINIMALISTIC = f"{_V3} (TF-Slim's variant)"
 
 _NETS = {
-    "mobilenet_v1": _Family(build=mobilenet_v1, settings=(), paper=_V1, top1_accuracy=0.709),
-    "mobilenet_v2": _Family(
+    "mobilenet_v1": Family(build=mobilenet_v1, settings=(), paper=_V1, top1_accuracy=0.709),
+    "mobilenet_v2": Family(
         build=mobilenet_v2, settings=("expansion", "linear", "shortcut"), paper=_V2, top1_accuracy=0.718
     ),
-    "mobilenet_v3_large": _Family(build=mobilenet_v3_large, settings=("hidden",), paper=_V3, top1_accuracy=0.752),
-    "mobilenet_v3_small": _Family(build=mobilenet_v3_small, settings=("hidden",), paper=_V3, top1_accuracy=0.675),
-    "mobilenet_v3_large_minimalistic": _Family(
+    "mobilenet_v3_large": Family(build=mobilenet_v3_large, settings=("hidden",), paper=_V3, top1_accuracy=0.752),
+    "mobilenet_v3_small": Family(build=mobilenet_v3_small, settings=("hidden",), paper=_V3, top1_accuracy=0.675),
+    "mobilenet_v3_large_minimalistic": Family(
         build=mobilenet_v3_large_minimalistic, settings=("hidden",), paper=_V3_MINIMALISTIC, top1_accuracy=0.723
     ),
-    "mobilenet_v3_small_minimalistic": _Family(
+    "mobilenet_v3_small_minimalistic": Family(
         build=mobilenet_v3_small_minimalistic, settings=("hidden",), paper=_V3_MINIMALISTIC, top1_accuracy=0.619
     ),
-    "mobilenet_v4_conv_small": _Family(build=mobilenet_v4_conv_small, settings=(), paper=_V4, top1_accuracy=0.738),
-    "mobilenet_v4_conv_medium": _Family(
+    "mobilenet_v4_conv_small": Family(build=mobilenet_v4_conv_small, settings=(), paper=_V4, top1_accuracy=0.738),
+    "mobilenet_v4_conv_medium": Family(
         build=mobilenet_v4_conv_medium, settings=(), paper=_V4, top1_accuracy=0.799, size_px=256
     ),
-    "mobilenet_v4_conv_large": _Family(
+    "mobilenet_v4_conv_large": Family(
         build=mobilenet_v4_conv_large, settings=(), paper=_V4, top1_accuracy=0.829, size_px=384
     ),
-    "mobileone_s0": _Family(build=mobileone_s0, settings=(), paper=_MOBILEONE, top1_accuracy=0.714),
-    "mobileone_s1": _Family(build=mobileone_s1, settings=(), paper=_MOBILEONE, top1_accuracy=0.759),
-    "mobileone_s2": _Family(build=mobileone_s2, settings=(), paper=_MOBILEONE, top1_accuracy=0.774),
-    "mobileone_s3": _Family(build=mobileone_s3, settings=(), paper=_MOBILEONE, top1_accuracy=0.781),
-    "mobileone_s4": _Family(build=mobileone_s4, settings=(), paper=_MOBILEONE, top1_accuracy=0.794),
-    "efficientnet_lite0": _Family(build=efficientnet_lite0, settings=(), paper=_LITE, top1_accuracy=0.751),
-    "efficientnet_lite1": _Family(build=efficientnet_lite1, settings=(), paper=_LITE, top1_accuracy=0.767, size_px=240),
-    "efficientnet_lite2": _Family(build=efficientnet_lite2, settings=(), paper=_LITE, top1_accuracy=0.776, size_px=260),
-    "efficientnet_lite3": _Family(build=efficientnet_lite3, settings=(), paper=_LITE, top1_accuracy=0.798, size_px=280),
-    "efficientnet_lite4": _Family(build=efficientnet_lite4, settings=(), paper=_LITE, top1_accuracy=0.815, size_px=300),
-    "mnasnet_a1": _Family(build=mnasnet_a1, settings=(), paper=_MNASNET, top1_accuracy=0.752),
-    "xception": _Family(
+    "mobileone_s0": Family(build=mobileone_s0, settings=(), paper=_MOBILEONE, top1_accuracy=0.714),
+    "mobileone_s1": Family(build=mobileone_s1, settings=(), paper=_MOBILEONE, top1_accuracy=0.759),
+    "mobileone_s2": Family(build=mobileone_s2, settings=(), paper=_MOBILEONE, top1_accuracy=0.774),
+    "mobileone_s3": Family(build=mobileone_s3, settings=(), paper=_MOBILEONE, top1_accuracy=0.781),
+    "mobileone_s4": Family(build=mobileone_s4, settings=(), paper=_MOBILEONE, top1_accuracy=0.794),
+    "efficientnet_lite0": Family(build=efficientnet_lite0, settings=(), paper=_LITE, top1_accuracy=0.751),
+    "efficientnet_lite1": Family(build=efficientnet_lite1, settings=(), paper=_LITE, top1_accuracy=0.767, size_px=240),
+    "efficientnet_lite2": Family(build=efficientnet_lite2, settings=(), paper=_LITE, top1_accuracy=0.776, size_px=260),
+    "efficientnet_lite3": Family(build=efficientnet_lite3, settings=(), paper=_LITE, top1_accuracy=0.798, size_px=280),
+    "efficientnet_lite4": Family(build=efficientnet_lite4, settings=(), paper=_LITE, top1_accuracy=0.815, size_px=300),
+    "mnasnet_a1": Family(build=mnasnet_a1, settings=(), paper=_MNASNET, top1_accuracy=0.752),
+    "xception": Family(
         build=xception,
         settings=("pointwise_first", "inner_relu"),
         paper=_XCEPTION,
         top1_accuracy=0.790,
         size_px=299,
     ),
-    "shufflenet_v1": _Family(build=shufflenet_v1, settings=("groups",), paper=_SHUFFLENET_V1, top1_accuracy=0.674),
-    "shufflenet_v2": _Family(build=shufflenet_v2, settings=(), paper=_SHUFFLENET_V2, top1_accuracy=0.694),
-    "squeezenet": _Family(build=squeezenet, settings=(), paper=_SQUEEZENET, top1_accuracy=0.575),
+    "shufflenet_v1": Family(build=shufflenet_v1, settings=("groups",), paper=_SHUFFLENET_V1, top1_accuracy=0.674),
+    "shufflenet_v2": Family(build=shufflenet_v2, settings=(), paper=_SHUFFLENET_V2, top1_accuracy=0.694),
+    "squeezenet": Family(build=squeezenet, settings=(), paper=_SQUEEZENET, top1_accuracy=0.575),
 }
 
 
@@ -164,9 +150,9 @@ def build_net(name: str, contract: Contract, *, width: float = 1.0, **settings: 
     return made_for(net, contract)
 
 
-def list_nets() -> tuple[NetEntry, ...]:
-    """Lists every net that `build_net` builds; the costs are counted from the nets themselves, in a second or two."""
-    return tuple(_entry(name, family) for name, family in _NETS.items())
+def families() -> Mapping[str, Family]:
+    """Returns all nets by name: how each is built, and what is published of it."""
+    return MappingProxyType(_NETS)
 
 
 def net_names() -> tuple[str, ...]:
@@ -185,7 +171,7 @@ def near_nets(name: str) -> tuple[str, ...]:
     return shortest or tuple(difflib.get_close_matches(name.lower().replace("-", "_"), _NETS, n=1))
 
 
-def _find(name: str) -> _Family:
+def _find(name: str) -> Family:
     family = _NETS.get(name)
     if family is None:
         near = near_nets(name)
@@ -194,7 +180,7 @@ def _find(name: str) -> _Family:
     return family
 
 
-def _check_settings(name: str, family: _Family, given: dict[str, Setting]) -> None:
+def _check_settings(name: str, family: Family, given: dict[str, Setting]) -> None:
     for setting, value in given.items():
         if setting not in family.settings:
             *others, last = ("width", *family.settings)
@@ -217,16 +203,3 @@ def _is_possible(setting: str, value: Setting) -> bool:
 def _span(setting: str) -> str:
     lowest, highest = _RANGES[setting]
     return f"{lowest}..{highest}"
-
-
-def _entry(name: str, family: _Family) -> NetEntry:
-    with torch.device("meta"):
-        cost = count_cost(reparameterised(family.build(1000)), family.size_px)
-    return NetEntry(
-        name=name,
-        paper=family.paper,
-        size_px=family.size_px,
-        params_m=cost.parameters / 1e6,
-        madds_m=cost.multiply_adds / 1e6,
-        top1_accuracy=family.top1_accuracy,
-    )

@@ -17,26 +17,28 @@ DEVICE_COLUMNS = ("device", "for", "state", "processor", "cores, MHz", "governor
 
 
 def nets(json: options.Json = False) -> None:
-    """List the nets: paper, parameters, multiply-adds, published accuracy."""
+    """List the nets, classifiers, detectors and segmenters: paper, parameters, multiply-adds, published quality."""
     quiet()
-    from qat.nets import list_nets
+    from qat.nets import list_detectors, list_nets, list_segmenters
 
-    entries = list_nets()
+    entries = (*list_nets(), *list_detectors(), *list_segmenters())
     if json:
         show_json([asdict(entry) for entry in entries])
         return
     rows = [
         (
             each.name,
+            each.task,
             each.paper,
+            str(each.size_px) if isinstance(each.size_px, int) else " × ".join(map(str, each.size_px)),
             f"{each.params_m:.2f}",
             f"{each.madds_m:.0f}",
-            f"{100 * each.top1_accuracy:.1f}" if each.top1_accuracy else "",
+            "" if each.quality is None else f"{100 * each.quality:.1f} {each.measure}",
         )
         for each in entries
     ]
-    columns = ("net", "paper", "parameters, M", "multiply-adds, M", "published ImageNet top-1, %")
-    show_table(columns, rows, numbers=columns[2:])
+    columns = ("net", "task", "paper", "picture, px", "parameters, M", "multiply-adds, M", "published, %")
+    show_table(columns, rows, numbers=columns[3:6])
 
 
 def devices(json: options.Json = False) -> None:

@@ -74,22 +74,14 @@ class MobileOneBlock(nn.Module):
         """Returns one convolution, the block's squeeze-and-excite and ReLU: equal to the block in eval()."""
         like = self.convs[0].get_submodule("0")
         assert isinstance(like, nn.Conv2d)
-        conv = nn.Conv2d(
-            like.in_channels,
-            like.out_channels,
-            like.kernel_size,
-            like.stride,
-            like.padding,
-            groups=like.groups,
-            device=like.weight.device,
-        )
-        with torch.no_grad():
-            weight, bias = self._sum_of_branches(like)
-            conv.weight.copy_(weight)
-            conv.bias.copy_(bias)  # type: ignore[union-attr]  # it has one
+        weight, bias = self._sum_of_branches(like)
+        conv = copy.deepcopy(like)
+        conv.weight = nn.Parameter(weight.to(like.weight.dtype))
+        conv.bias = nn.Parameter(bias.to(like.weight.dtype))
         squeeze = {} if self.squeeze is None else {"squeeze": copy.deepcopy(self.squeeze)}
         return nn.Sequential(OrderedDict({"conv": conv, **squeeze, "activation": nn.ReLU()}))
 
+    @torch.no_grad()
     def _sum_of_branches(self, like: nn.Conv2d) -> tuple[Tensor, Tensor]:
         """Returns the sum's weights and biases in float64."""
         weight = torch.zeros_like(like.weight, dtype=torch.float64)

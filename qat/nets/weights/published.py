@@ -157,6 +157,8 @@ def _misfit(path: Path, count: int, mismatches: str, content: object) -> DataErr
         if width is not None:
             message = f"expected in {path} the weights of the net, found those of {name}, width {width:g}"
         hint = f"build that net: {options_of(known)}"
+        if width is None and library_of(content) == "timm":
+            hint = "its channels are timm's own: --net timm:NAME"
     elif library := library_of(content):
         own = "--net timm:NAME" if library == "timm" else "--model MODULE:FUNCTION"
         hint = f"these look like weights of {library}: bring its own net, with {own}"
