@@ -13,6 +13,7 @@ from qat.capture.check import check_capture, made_up_batch
 from qat.capture.constant_folding import fold_constants
 from qat.capture.functional_export import Shape, exported, net_shape
 from qat.capture.left_out import leave_out_last_activations, random_dropout
+from qat.capture.net_copy import is_reparameterisable, reparameterised
 from qat.capture.outputs import Returned, take_outputs
 from qat.capture.pool_folding import fold_uneven_pools
 from qat.capture.readers import (
@@ -58,11 +59,12 @@ def capture(
     """Returns the net as a graph whose every computing node has a `Step` under `meta["step"]`; parameters are copies.
 
     Inputs are float (N, *shape); a number is the side of square RGB pictures. It returns one tensor of scores; with
-    `any_outputs`, a tensor of any shape, or a tuple of several, whose names are in the graph's meta. Both nets are
-    compared on `batch`, or on made-up inputs. Raises CaptureError.
+    `any_outputs`, a tensor of any shape, or a tuple of several, whose names are in the graph's meta. Blocks with a
+    method `reparameterised()` are taken in the form that it returns. Both nets are compared on `batch`, or on made-up
+    inputs. Raises CaptureError.
     """
     shape = net_shape(shape)
-    module, always_on, returned = exported(net, shape)
+    module, always_on, returned = exported(reparameterised(net) if is_reparameterisable(net) else net, shape)
     left_out = (*map(random_dropout, always_on), *leave_out_last_activations(module.graph, keep_sigmoid=any_outputs))
     fold_constants(module)
     rewrite(module.graph)

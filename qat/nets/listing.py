@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from mobile_sdk.contract import Contract, DetectionSpec, ImageSpec, Task
+from qat.capture.net_copy import is_reparameterisable, reparameterised
 from qat.nets.cost import count_cost
 from qat.nets.registry import Family, families
-from qat.nets.reparameterisation import is_reparameterisable, reparameterised
 from qat.nets.segmenters import build_segmenter
 from qat.nets.ssd import build_detector
 

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from mobile_sdk.errors import CaptureError
-from qat.nets import Cost, count_cost, list_nets
+from qat.nets import Cost, count_cost, list_detectors, list_nets, list_segmenters, reparameterised
+from qat.nets.classifiers.efficientnet_lite import efficientnet_lite0
 from qat.nets.classifiers.mobilenet_v1 import mobilenet_v1
 from qat.nets.classifiers.mobilenet_v2 import mobilenet_v2
 from qat.nets.classifiers.mobilenet_v3 import (
@@ -16,6 +17,14 @@ from qat.nets.classifiers.mobilenet_v3 import (
     mobilenet_v3_small,
     mobilenet_v3_small_minimalistic,
 )
+from qat.nets.classifiers.mobilenet_v4 import (
+    mobilenet_v4_conv_large,
+    mobilenet_v4_conv_medium,
+    mobilenet_v4_conv_small,
+)
+from qat.nets.classifiers.mobileone import mobileone_s0, mobileone_s1, mobileone_s2, mobileone_s3, mobileone_s4
+from qat.nets.segmenters import _BACKBONES as SEGMENTERS
+from qat.nets.ssd import _BACKBONES as DETECTORS
 
 # TF-Slim, research/slim/nets/mobilenet_v1.md: millions of multiply-adds at 224, 192, 160 and 128 px; parameters.
 V1_SIZES_PX = (224, 192, 160, 128)
@@ -201,6 +210,19 @@ def test_the_listing_is_counted_from_the_nets():
         "mobilenet_v3_small",
         "mobilenet_v3_large_minimalistic",
         "mobilenet_v3_small_minimalistic",
+        "mobilenet_v4_conv_small",
+        "mobilenet_v4_conv_medium",
+        "mobilenet_v4_conv_large",
+        "mobileone_s0",
+        "mobileone_s1",
+        "mobileone_s2",
+        "mobileone_s3",
+        "mobileone_s4",
+        "efficientnet_lite0",
+        "efficientnet_lite1",
+        "efficientnet_lite2",
+        "efficientnet_lite3",
+        "efficientnet_lite4",
         "mnasnet_a1",
         "xception",
         "shufflenet_v1",
@@ -209,7 +231,61 @@ def test_the_listing_is_counted_from_the_nets():
     ]
     assert listed["mobilenet_v2"].params_m == 3.504872
     assert round(listed["mobilenet_v1"].madds_m) == 569
-    assert all("arXiv" in entry.paper and 0.55 < entry.top1_accuracy < 0.8 for entry in listed.values())
+    assert all("arXiv" in entry.paper and 0.55 < entry.quality < 0.83 for entry in listed.values())
+    assert {(entry.task, entry.labels, entry.measure) for entry in listed.values()} == {
+        ("classification", 1000, "ImageNet top-1")
+    }
+    assert round(listed["mobileone_s0"].madds_m) == 275, "of the form that phones run"
+
+
+def test_detectors_and_segmenters_are_listed_each_on_every_backbone():
+    """The V3 paper's Table 6 counts COCO's 90 labels; its Table 7 has 1025 × 2049 px, which are 65 × 129 positions."""
+    detectors, segmenters = (
+        {entry.name: entry for entry in entries} for entries in (list_detectors(), list_segmenters())
+    )
+    assert detectors.keys() == DETECTORS.keys() and segmenters.keys() == SEGMENTERS.keys()
+    assert {entry.task for entry in detectors.values()} == {"detection"}
+    assert {entry.task for entry in segmenters.values()} == {"segmentation"}
+    for name, params_m, madds_m in (("mobilenet_v3_large", 3.22, 510), ("mobilenet_v3_small", 1.77, 160)):
+        assert detectors[name].params_m == pytest.approx(params_m, rel=0.02)
+        assert detectors[name].madds_m == pytest.approx(madds_m, rel=0.02)
+    for name, params_m, madds_m in (("mobilenet_v3_large", 1.51, 9740), ("mobilenet_v3_small", 0.47, 2900)):
+        assert segmenters[name].params_m == pytest.approx(params_m, rel=0.02)
+        assert 0.93 < segmenters[name].madds_m / madds_m < 1
+    assert segmenters["mobilenet_v1"].quality is None and detectors["mobilenet_v2"].quality == 0.221
+
+
+# MobileNetV4 paper, Table 6; MobileOne paper, Table 9; the README of TensorFlow's EfficientNet-Lite.
+@pytest.mark.parametrize(
+    ("build", "size_px", "params", "madds"),
+    [
+        (mobilenet_v4_conv_small, 224, 3_774_024, 186_005_568),
+        (mobilenet_v4_conv_medium, 256, 9_715_512, 1_080_244_224),
+        (mobilenet_v4_conv_large, 384, 32_590_864, 6_376_220_672),
+        (efficientnet_lite0, 224, 4_652_008, 385_187_552),
+    ],
+)
+def test_parameters_equal_timms_to_the_last_one(build, size_px, params, madds):
+    assert (cost(build, size_px).parameters, cost(build, size_px).multiply_adds) == (params, madds)
+
+
+@pytest.mark.parametrize(
+    ("build", "trained", "run", "madds"),
+    [
+        # parameters of timm's nets in the form that is trained; published millions of the form that is run
+        (mobileone_s0, 5_293_272, 2.1, 275),
+        (mobileone_s1, 4_825_192, 4.8, 825),
+        (mobileone_s2, 7_884_648, 7.8, 1299),
+        (mobileone_s3, 10_170_600, 10.1, 1896),
+        (mobileone_s4, 14_951_248, 14.8, 2978),
+    ],
+)
+def test_mobileone_equals_the_published_counts_in_both_forms(build, trained, run, madds):
+    assert cost(build, 224).parameters == trained
+    fused = count_cost(reparameterised(built(build)), 224)
+    assert round(fused.parameters / 1e6, 1) == run
+    assert fused.multiply_adds / 1e6 == pytest.approx(madds, rel=0.001)
+    assert fused.batch_norm_parameters == 0
 
 
 class Handmade(nn.Module):
@@ -241,6 +317,11 @@ def test_counting_leaves_the_net_as_it_was():
     count_cost(net, 64)
     assert net.training and not any(module._forward_hooks for module in net.modules())
     assert all(value.device.type == "cpu" and value.equal(before[key]) for key, value in net.state_dict().items())
+
+
+def test_a_batch_norm_of_other_channels_cannot_be_counted():
+    with pytest.raises(CaptureError, match="batch norm of 5 channels that reads 4"):
+        count_cost(nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(5)), 32)
 
 
 def test_a_net_that_takes_no_picture_cannot_be_counted():

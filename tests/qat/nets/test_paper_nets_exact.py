@@ -28,6 +28,9 @@ NETS = {
     "shufflenet_v1": (0.5, 64),
     "shufflenet_v2": (0.5, 64),
     "squeezenet": (0.5, 64),
+    "mobilenet_v4_conv_small": (0.35, 64),
+    "mobileone_s0": (0.25, 64),
+    "mobileone_s4": (0.125, 64),
 }
 
 
