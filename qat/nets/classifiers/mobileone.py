@@ -1,6 +1,7 @@
-"""Builds MobileOne in the form that is trained: Vasu et al. 2022, arXiv 2206.04040, Tables 2 and 3 of its appendix.
+"""Builds MobileOne in the form that is trained: Vasu et al. 2022, arXiv 2206.04040.
 
-`qat.nets.reparameterised` returns the form that phones run; `prepare` and calibration make it themselves.
+`qat.nets.reparameterised` returns the form that phones run; `prepare` and calibration make it themselves. The first
+convolution is one branch, and the last blocks of S4 squeeze to a sixteenth, as in the authors' code and in timm's.
 """
 
 import copy

@@ -255,7 +255,6 @@ def test_detectors_and_segmenters_are_listed_each_on_every_backbone():
     assert segmenters["mobilenet_v1"].quality is None and detectors["mobilenet_v2"].quality == 0.221
 
 
-# MobileNetV4 paper, Table 6; MobileOne paper, Table 9; the README of TensorFlow's EfficientNet-Lite.
 @pytest.mark.parametrize(
     ("build", "size_px", "params", "madds"),
     [
