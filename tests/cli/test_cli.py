@@ -177,6 +177,14 @@ def test_lists_come_as_tables_and_as_json(verb: str, capfd: pytest.CaptureFixtur
     assert len(names) >= 2 and all(name in table for name in names)
 
 
+def test_nets_of_all_tasks_are_listed_with_their_cost(capfd: pytest.CaptureFixture[str]) -> None:
+    assert call(["nets", "--json"]) == 0
+    rows = json.loads(capfd.readouterr().out)
+    assert {row["task"] for row in rows} == {"classification", "detection", "segmentation"}
+    assert all(row["params_m"] > 0.1 and row["madds_m"] > 30 for row in rows)
+    assert len({(row["task"], row["name"]) for row in rows}) == len(rows)
+
+
 def test_a_pipe_whose_reader_is_gone_is_quiet() -> None:
     reading, writing = os.pipe()
     os.close(reading)

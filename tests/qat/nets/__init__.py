@@ -1,1 +1,1 @@
-"""Holds the tests of the nets, their published counts and their weights."""
+"""Holds the tests of the nets, their published counts and, below, their weights."""

@@ -15,19 +15,7 @@ from qat.nets import build_net
 from qat.nets.classifiers.mobilenet_v2 import mobilenet_v2
 from qat.nets.classifiers.mobilenet_v3 import mobilenet_v3_large, mobilenet_v3_small
 from qat.nets.weights.published import load_weights
-
-
-def conv_bn(conv, norm, outputs, inputs, kernel):
-    """The entries of one convolution and its batch norm; `inputs` is 1 for a depthwise one."""
-    yield f"{conv}.weight", (outputs, inputs, kernel, kernel)
-    for entry in ("weight", "bias", "running_mean", "running_var"):
-        yield f"{norm}.{entry}", (outputs,)
-    yield f"{norm}.num_batches_tracked", ()
-
-
-def affine(name, outputs, inputs, *kernel):
-    yield f"{name}.weight", (outputs, inputs, *kernel)
-    yield f"{name}.bias", (outputs,)
+from tests.support.nets.layouts import V3_SMALL_BLOCKS, affine, conv_bn
 
 
 def v2_layout():
@@ -61,19 +49,6 @@ V3_LARGE_BLOCKS = (
     (112, 5, 672, 168, 160),
     (160, 5, 960, 240, 160),
     (160, 5, 960, 240, 160),
-)
-V3_SMALL_BLOCKS = (
-    (16, 3, 16, 8, 16),
-    (16, 3, 72, 0, 24),
-    (24, 3, 88, 0, 24),
-    (24, 5, 96, 24, 40),
-    (40, 5, 240, 64, 40),
-    (40, 5, 240, 64, 40),
-    (40, 5, 120, 32, 48),
-    (48, 5, 144, 40, 48),
-    (48, 5, 288, 72, 96),
-    (96, 5, 576, 144, 96),
-    (96, 5, 576, 144, 96),
 )
 
 

@@ -7,7 +7,7 @@ timm itself is not among the tests' packages.
 import functools
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,9 +22,8 @@ from qat.nets import build_net, reparameterised
 from qat.nets.weights.other_names import pads_unevenly, renamed
 from qat.nets.weights.published import load_weights
 from qat.nets.weights.recognition import recognise
-from tests.qat.nets.test_torchvision_layout import V3_SMALL_BLOCKS, affine, conv_bn
+from tests.support.nets.layouts import V3_SMALL_BLOCKS, Entries, affine, conv_bn
 
-Entries = Iterator[tuple[str, tuple[int, ...]]]
 Weights = dict[str, Tensor]
 Activation = Callable[[Tensor], Tensor]
 
