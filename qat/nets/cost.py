@@ -11,7 +11,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from mobile_sdk.errors import CaptureError
 
-_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)  # subclasses may compute more
+# These give the shape that they read, which torch takes long to find; subclasses may compute more.
+_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+_ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.Hardswish, nn.Hardsigmoid, nn.Sigmoid, nn.SiLU, nn.GELU, nn.Dropout)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +42,9 @@ def count_cost(net: nn.Module, size_px: int | tuple[int, int]) -> Cost:
     shapes = _on_meta_device(net).eval()
     for module in shapes.modules():
         if isinstance(module, _BatchNorm) and type(module) in _NORMS:
-            module.forward = partial(_normed_shape, module)  # type: ignore[method-assign]  # torch takes long
+            module.forward = partial(_normed_shape, module)  # type: ignore[method-assign]
+        elif type(module) in _ACTIVATIONS:
+            module.forward = _same_shape
     counter = FlopCounterMode(display=False)
     try:
         with torch.no_grad(), counter:
@@ -63,6 +67,10 @@ def _normed_shape(norm: _BatchNorm, x: Tensor) -> Tensor:
     """Returns `x`, which a batch norm gives its shape; raises ValueError where the norm would refuse its channels."""
     if x.shape[1] != norm.num_features:
         raise ValueError(f"a batch norm of {norm.num_features} channels that reads {x.shape[1]}")
+    return x
+
+
+def _same_shape(x: Tensor) -> Tensor:
     return x
 
 

@@ -41,6 +41,7 @@ Setting = float | str  # bool and int among them
 
 _SMALLEST_SIZE_PX = 32  # most of these nets halve the image five times
 _LARGEST_WIDTH = 4.0  # 16 times the multiply-adds: too many for any phone, and surely a mistake
+_SHOWN = 4  # names in an error: `mobile-sdk nets` lists them all
 _RANGES = {"expansion": (1, 16), "hidden": (8, 8192)}
 _CHOICES: dict[str, tuple[Setting, ...]] = {
     "groups": (1, 2, 3, 4, 8),
@@ -176,7 +177,8 @@ def _find(name: str) -> Family:
     if family is None:
         near = near_nets(name)
         hint = f"did you mean {' or '.join(near)}?" if near else "run `mobile-sdk nets` to see them"
-        raise SettingError(f"expected the name of a net ({', '.join(_NETS)}), found {name!r}", hint=hint)
+        shown = ", ".join(list(_NETS)[:_SHOWN])
+        raise SettingError(f"expected the name of a net ({shown} … of {len(_NETS)}), found {name!r}", hint=hint)
     return family
 
 
