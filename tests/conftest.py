@@ -14,12 +14,12 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from mobile_sdk.bundle.bundle import Bundle
+from mobile_sdk.cli.freed_memory import keep_freed_memory
 from mobile_sdk.devices import EmulatedCore, emulated_cores
 from mobile_sdk.devices.emulated.cores import CORES
 from mobile_sdk.errors import MachineError
 from mobile_sdk.runtimes import litert_gpu, tflite_legacy
 from mobile_sdk.system.cache import made_once
-from mobile_sdk.system.freed_memory import keep_freed_memory
 from tests.support import bundles, child_process
 from tests.support.apps.android_app import AndroidApp, AppTests, build_app, run_tests
 from tests.support.apps.apple_listing import fetch_listing

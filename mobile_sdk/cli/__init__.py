@@ -5,7 +5,7 @@ import os
 import sys
 
 from mobile_sdk.cli import stopping
-from mobile_sdk.system.freed_memory import keep_freed_memory
+from mobile_sdk.cli.freed_memory import keep_freed_memory
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that wait do not spin: a busy machine stays usable
 

@@ -125,7 +125,7 @@ def _additions(
     profiled = _profiler(bundles, layers, names, threads)
     found = [] if profiled is None else [profiled]
     if energy:
-        from mobile_sdk.benchmarking.energy.measured import with_energy
+        from mobile_sdk.benchmarking.metering import with_energy
 
         found.append(partial(with_energy, bundles))
     return found

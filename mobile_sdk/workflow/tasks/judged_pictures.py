@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mobile_sdk.benchmarking.clustered_share import clustered_interval
 from mobile_sdk.comparison import compare, top1
 from mobile_sdk.contract import NetInput
 from mobile_sdk.program.agreement import Agreement, ChangedWinners, ShareInterval
 from mobile_sdk.tasks.softmax import softmax
+from mobile_sdk.workflow.tasks.clustered_share import clustered_interval
 from qat.data.crops import with_crops
 from qat.data.picture_set import PictureSet
 from qat.data.sources import by_whole

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mobile_sdk.benchmarking.clustered_share import LEAST_CORRELATION, clustered_interval, correlation
 from mobile_sdk.benchmarking.statistics import wilson_interval
 from mobile_sdk.errors import SettingError
+from mobile_sdk.workflow.tasks.clustered_share import LEAST_CORRELATION, clustered_interval, correlation
 
 Hits = list[NDArray[np.bool_]]
 

@@ -9,7 +9,7 @@ from tests.support import child_process
 PROGRAM = """
 import resource, sys
 import numpy as np
-from mobile_sdk.system.freed_memory import keep_freed_memory
+from mobile_sdk.cli.freed_memory import keep_freed_memory
 if sys.argv[1] == "kept":
     keep_freed_memory()
 np.zeros(2**24, np.float32).fill(1)  # 64 MiB
